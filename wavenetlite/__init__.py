@@ -1,0 +1,21 @@
+"""wavenetlite: stacks of causal, dilated convolutions that stream; the same bits whole, frame by frame or in any blocks."""
+
+from wavenetlite import nn
+from wavenetlite.errors import (
+    ArrayTypeError,
+    ModelFileError,
+    ParameterError,
+    StreamMismatchError,
+    StreamStateError,
+    WavenetliteError,
+)
+from wavenetlite.kernels import isa
+from wavenetlite.nn import TCN, Sequential, WaveNet
+from wavenetlite.stream import Stream
+
+__version__ = "0.1.0"
+
+__all__ = [
+    "TCN", "ArrayTypeError", "ModelFileError", "ParameterError", "Sequential", "Stream", "StreamMismatchError",
+    "StreamStateError", "WaveNet", "WavenetliteError", "isa", "nn",
+]  # fmt: skip

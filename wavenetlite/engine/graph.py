@@ -1,0 +1,171 @@
+"""A network as a graph of operations on sequences of frames, with the clock of every sequence.
+
+Clocks are what streaming with padding, strides and branches comes down to. Frame ``n`` of a sequence depends on the input
+frames from ``n * rate + oldest`` to ``n * rate + newest``, so it exists as soon as ``n * rate + newest + 1`` input frames have
+come. In causal time it stands at input frame ``n * rate + start``: branches are aligned on that, so that a branch which starts
+later ("valid" padding) makes its neighbours drop their first frames. What lies before frame 0 is zeros.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+
+import numpy as np
+import numpy.typing as npt
+
+from wavenetlite.errors import ParameterError
+
+Floats = npt.NDArray[np.float32]
+
+
+@dataclass(frozen=True)
+class Clock:
+    """When the frames of a sequence exist, counted in frames of the network's input."""
+
+    rate: int = 1
+    start: int = 0
+    oldest: float = 0
+    newest: int = 0
+
+    @property
+    def receptive_field(self) -> float:
+        return self.newest - self.oldest + 1
+
+
+@dataclass(frozen=True, eq=False)
+class Edge:
+    """How an operation reads a sequence: output frame n reads frames ``n * stride + shift + k * spacing``, k < taps.
+
+    `end_reach` is the newest frame that output frame 0 needs to exist once the sequence has ended; zeros stand in for the
+    frames between it and `reach` ("same" padding).
+    """
+
+    node: Node
+    stride: int = 1
+    shift: int = 0
+    spacing: int = 1
+    taps: int = 1
+    end_reach: int = 0
+
+    @property
+    def reach(self) -> int:
+        """Newest frame read for output frame 0."""
+        return self.shift + (self.taps - 1) * self.spacing
+
+    @property
+    def rate(self) -> int:
+        return self.node.clock.rate * self.stride
+
+    @property
+    def start(self) -> int:
+        """Causal time of output frame 0."""
+        return self.node.clock.start + self.end_reach * self.node.clock.rate
+
+    def starting_at(self, start: int) -> Edge:
+        """The same edge read later, so that output frame 0 stands at causal time `start`."""
+        frames, rest = divmod(start - self.start, self.node.clock.rate)
+        if rest:
+            raise ParameterError(f"branches start {start - self.start} input frames apart; that must be a multiple of "
+                                 f"their frame period {self.node.clock.rate}")  # fmt: skip
+        return replace(self, shift=self.shift + frames, end_reach=self.end_reach + frames)
+
+
+@dataclass(frozen=True, eq=False)
+class Node:
+    """One operation; its output is a sequence of frames of `channels` channels."""
+
+    edges: tuple[Edge, ...]
+    channels: int
+    clock: Clock
+
+
+@dataclass(frozen=True, eq=False)
+class Input(Node):
+    """What the network is fed: the signal (name "x") or the conditioning (name "c")."""
+
+    name: str
+
+
+@dataclass(frozen=True, eq=False)
+class Conv(Node):
+    """Sum over the edges of a convolution with `weights[i]`, (channels, in / groups[i], taps), plus `bias`."""
+
+    weights: tuple[Floats, ...]
+    groups: tuple[int, ...]
+    bias: Floats | None
+
+
+@dataclass(frozen=True, eq=False)
+class Affine(Node):
+    """``x * scale + offset``, channel by channel, in float64 until it meets a weight: batch normalisation."""
+
+    scale: npt.NDArray[np.float64]
+    offset: npt.NDArray[np.float64]
+
+
+@dataclass(frozen=True, eq=False)
+class Activate(Node):
+    """An element-wise function (softmax: a function of one frame), named as in wavenetlite.kernels.ACTIVATIONS."""
+
+    name: str
+    parameters: tuple[float, ...] = ()
+    slopes: Floats | None = None
+
+
+@dataclass(frozen=True, eq=False)
+class Gate(Node):
+    """tanh of the first half of the channels times sigmoid of the second half."""
+
+
+@dataclass(frozen=True, eq=False)
+class Sum(Node):
+    """The frames of all edges added, first to last."""
+
+
+@dataclass(frozen=True, eq=False)
+class Join(Node):
+    """The channels of all edges one after the other."""
+
+
+@dataclass(frozen=True, eq=False)
+class Pool(Node):
+    """Mean or maximum of all frames so far."""
+
+    kind: str
+
+
+def aligned(edges: Sequence[Edge]) -> tuple[Edge, ...]:
+    """The edges shifted to one common start."""
+    if len({edge.rate for edge in edges}) > 1:
+        raise ParameterError(f"branches have frame periods {sorted({edge.rate for edge in edges})}; they must be equal")
+    start = max(edge.start for edge in edges)
+    return tuple(edge.starting_at(start) for edge in edges)
+
+
+def clock_after(edges: Sequence[Edge]) -> Clock:
+    """The clock of an operation that reads `edges`, which are aligned."""
+    return Clock(
+        rate=edges[0].rate,
+        start=edges[0].start,
+        oldest=min(edge.shift * edge.node.clock.rate + edge.node.clock.oldest for edge in edges),
+        newest=max(edge.reach * edge.node.clock.rate + edge.node.clock.newest for edge in edges),
+    )
+
+
+def activate(node: Node, name: str, parameters: Sequence[float] = (), slopes: Floats | None = None) -> Node:
+    if name == "identity":
+        return node
+    return Activate((Edge(node),), node.channels, node.clock, name, tuple(parameters), slopes)
+
+
+def add(*nodes: Node) -> Node:
+    edges = aligned([Edge(node) for node in nodes])
+    if len({node.channels for node in nodes}) > 1:
+        raise ParameterError(f"branches have {[node.channels for node in nodes]} channels; they must be equal to be added")
+    return Sum(edges, nodes[0].channels, clock_after(edges)) if len(nodes) > 1 else nodes[0]
+
+
+def concat(*nodes: Node) -> Node:
+    edges = aligned([Edge(node) for node in nodes])
+    return Join(edges, sum(node.channels for node in nodes), clock_after(edges)) if len(nodes) > 1 else nodes[0]

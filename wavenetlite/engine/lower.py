@@ -1,0 +1,341 @@
+"""From a graph to a program: fused steps over buffers, packed weights, and where everything lies in memory.
+
+A step is one call of a kernel. What follows a convolution and fits into its kernel is fused into the step: batch
+normalisation (folded into the weights), ReLU, the addition of a residual, an activation in place. Concatenations that feed a
+convolution become more taps of it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+
+import numpy as np
+
+from wavenetlite.engine import graph
+from wavenetlite.engine.graph import Edge, Floats, Node
+from wavenetlite.engine.pack import Arena, PackedConv, pack_conv, pack_depthwise
+from wavenetlite.kernels import ACTIVATIONS, padded
+
+MAX_CHUNK = 72
+"""Frames that all layers run at a time, at most: their rows stay in the first-level cache."""
+
+
+@dataclass
+class Buffer:
+    """A sequence in memory: the frames of this chunk, and before them the last `history` frames, kept from call to call."""
+
+    channels: int
+    ld: int
+    clock: graph.Clock
+    history: int = 0
+    prefix: int = 0  # history frames that can be laid before the chunk's frames
+    offset: int = -1  # floats from the start of the workspace to the chunk's first frame
+    ring: int = -1  # floats from the start of the stream's memory
+    external: bool = False  # read where the caller has it
+
+    @property
+    def floats(self) -> int:
+        """Room in the workspace; a whole vector may be read or written past the last row."""
+        return -(-((self.prefix + MAX_CHUNK) * self.ld) // 16) * 16 + 16
+
+
+@dataclass(eq=False)
+class Step:
+    """One kernel call: `kind` over `edges`, then what was fused."""
+
+    kind: str  # conv, depthwise, sum, join, gate, mean, max
+    node: Node  # the sequence it makes, fused operations included
+    edges: list[Edge]
+    weights: list[np.ndarray] = field(default_factory=list)
+    groups: list[int] = field(default_factory=list)
+    bias: np.ndarray | None = None
+    relu_before: bool = False
+    residual: Edge | None = None
+    relu_after: bool = False
+    activation: graph.Activate | None = None
+    out: int = -1
+    ends: list[int] = field(default_factory=list)  # buffers that no later step reads
+    packed: PackedConv | None = None
+    depthwise: tuple[int, int] | None = None  # arena offsets of weights and bias
+    slopes: int = -1
+    pool: int = -1  # doubles from the start of the stream's pools
+
+    @property
+    def all_edges(self) -> list[Edge]:
+        return self.edges + ([self.residual] if self.residual else [])
+
+    @property
+    def multiply_adds(self) -> int:
+        """Of one output frame."""
+        return sum(weight.size for weight in self.weights)
+
+
+@dataclass
+class Program:
+    """Everything that the compiled plan needs, in the order it needs it."""
+
+    buffers: list[Buffer]
+    steps: list[Step]
+    inputs: dict[str, int]  # "x", "c" -> buffer
+    output: int
+    buffer_of: dict[Node, int]
+    arena: Arena
+    workspace_floats: int
+    state_floats: int
+    pool_doubles: int
+    clock: graph.Clock
+
+
+def lower(output: Node) -> Program:
+    """Lower the graph that ends in `output`."""
+    order = topological_order(output)
+    steps = fuse(order, output)
+    buffers, inputs, buffer_of = make_buffers(order, steps)
+    place_history(buffers, steps, buffer_of)
+    arena = Arena()
+    for step in steps:
+        pack(step, arena)
+    find_last_uses(steps, buffers, buffer_of, buffer_of[output])
+    pools = place_pools(steps)
+    return Program(
+        buffers=buffers,
+        steps=steps,
+        inputs=inputs,
+        output=buffer_of[output],
+        buffer_of=buffer_of,
+        arena=arena,
+        workspace_floats=place_rows(buffers, steps, buffer_of, buffer_of[output]),
+        state_floats=place_rings(buffers),
+        pool_doubles=pools,
+        clock=output.clock,
+    )
+
+
+def topological_order(output: Node) -> list[Node]:
+    """Nodes that `output` depends on, each after those it reads; the inputs come first, x before c."""
+    order: list[Node] = []
+    seen: set[Node] = set()
+    stack: list[tuple[Node, Iterator[Edge]]] = [(output, iter(output.edges))]
+    while stack:
+        node, edges = stack[-1]
+        unvisited = next((edge.node for edge in edges if edge.node not in seen), None)
+        if unvisited is not None:
+            stack.append((unvisited, iter(unvisited.edges)))
+            continue
+        stack.pop()
+        if node not in seen:
+            seen.add(node)
+            order.append(node)
+    return sorted(order, key=lambda node: (not isinstance(node, graph.Input), getattr(node, "name", "") == "c"))
+
+
+def fuse(order: list[Node], output: Node) -> list[Step]:
+    """Steps in order, each having absorbed what follows it alone."""
+    users: dict[Node, list[Node]] = {node: [] for node in order}
+    for node in order:
+        for edge in node.edges:
+            users[edge.node].append(node)
+    steps: list[Step] = []
+    done: set[Node] = {node for node in order if isinstance(node, graph.Input)}
+    for node in order:
+        if node in done or is_taps_of_convs(node, users, output):
+            continue
+        step = first_step(node, users, output)
+        while step.node is not output and len(users[step.node]) == 1 and absorb(step, users[step.node][0], done):
+            done.add(step.node)
+        done.add(node)
+        steps.append(step)
+    return steps
+
+
+def is_taps_of_convs(node: Node, users: dict[Node, list[Node]], output: Node) -> bool:
+    """Whether a concatenation needs no step of its own, because convolutions read its parts."""
+    return (
+        isinstance(node, graph.Join)
+        and node is not output
+        and all(edge.shift == 0 and edge.node.clock == node.clock for edge in node.edges)
+        and all(isinstance(user, graph.Conv) and set(user.groups) == {1} for user in users[node])
+    )
+
+
+def first_step(node: Node, users: dict[Node, list[Node]], output: Node) -> Step:
+    """The step that computes `node` itself."""
+    edges = list(node.edges)
+    if isinstance(node, graph.Conv):
+        return conv_step(node, users, output)
+    if isinstance(node, graph.Affine):
+        scale = node.scale.astype(np.float32).reshape(-1, 1, 1)
+        return Step("depthwise", node, edges, [scale], [node.channels], node.offset)
+    if isinstance(node, graph.Activate):
+        return Step("sum", node, edges, activation=node)
+    if isinstance(node, graph.Pool):
+        return Step(node.kind, node, edges)
+    return Step({graph.Sum: "sum", graph.Join: "join", graph.Gate: "gate"}[type(node)], node, edges)
+
+
+def conv_step(node: graph.Conv, users: dict[Node, list[Node]], output: Node) -> Step:
+    step = Step("conv", node, [], bias=node.bias)
+    for edge, weight, groups in zip(node.edges, node.weights, node.groups, strict=True):
+        parts = [edge.node]
+        if is_taps_of_convs(edge.node, users, output):
+            parts = [part.node for part in edge.node.edges]
+        first = 0
+        for part in parts:
+            step.edges.append(Edge(part, edge.stride, edge.shift, edge.spacing, edge.taps, edge.end_reach))
+            step.weights.append(weight if len(parts) == 1 else weight[:, first : first + part.channels])
+            step.groups.append(groups)
+            first += part.channels
+    if len(step.edges) == 1 and step.groups[0] == step.edges[0].node.channels == node.channels > 1:
+        step.kind = "depthwise"
+    return step
+
+
+def absorb(step: Step, user: Node, done: set[Node]) -> bool:
+    """Fuse `user`, the only reader of what `step` makes, into it if its kernel can do that."""
+    if isinstance(user, graph.Affine):
+        fits = step.kind in ("conv", "depthwise") and not (step.relu_before or step.residual or step.activation)
+        if fits:
+            fold_affine(step, user)
+    elif isinstance(user, graph.Activate):
+        fits = step.activation is None
+        if fits and user.name == "relu" and step.kind == "conv":
+            step.relu_after, step.relu_before = step.residual is not None, step.relu_before or step.residual is None
+        elif fits:
+            step.activation = user
+    elif isinstance(user, graph.Sum) and len(user.edges) == 2:
+        other = user.edges[1] if user.edges[0].node is step.node else user.edges[0]
+        own = user.edges[0] if user.edges[0].node is step.node else user.edges[1]
+        fits = (
+            step.kind == "conv"
+            and not (step.activation or step.residual)
+            and own.shift == 0
+            and other.node in done
+        )
+        if fits:
+            step.residual = other
+    else:
+        return False
+    if fits:
+        step.node = user
+    return fits
+
+
+def fold_affine(step: Step, affine: graph.Affine) -> None:
+    """``scale * (W x + b) + offset`` as one convolution, computed in float64 and rounded once."""
+    scale = affine.scale.reshape(-1, 1, 1)
+    step.weights = [(weight.astype(np.float64) * scale).astype(np.float32) for weight in step.weights]
+    bias = 0.0 if step.bias is None else step.bias.astype(np.float64)
+    step.bias = affine.offset + affine.scale * bias
+
+
+def make_buffers(order: list[Node], steps: list[Step]) -> tuple[list[Buffer], dict[str, int], dict[Node, int]]:
+    buffers: list[Buffer] = []
+    buffer_of: dict[Node, int] = {}
+    inputs: dict[str, int] = {}
+    for node in order:
+        if isinstance(node, graph.Input):
+            readers = [step for step in steps if any(edge.node is node for edge in step.all_edges)]
+            only_conv = all(step.kind == "conv" and (not step.residual or step.residual.node is not node) for step in readers)
+            inputs[node.name] = buffer_of[node] = len(buffers)
+            buffers.append(Buffer(node.channels, node.channels if only_conv else padded(node.channels), node.clock))
+            buffers[-1].external = only_conv
+    for step in steps:
+        step.out = buffer_of[step.node] = len(buffers)
+        buffers.append(Buffer(step.node.channels, padded(step.node.channels), step.node.clock))
+    return buffers, inputs, buffer_of
+
+
+def place_history(buffers: list[Buffer], steps: list[Step], buffer_of: dict[Node, int]) -> None:
+    """Frames that must be kept: from the oldest one a reader still needs when it makes its next frame."""
+    for step in steps:
+        for edge in step.all_edges:
+            buffer = buffers[buffer_of[edge.node]]
+            ahead = -(-(step.node.clock.newest - buffer.clock.newest) // buffer.clock.rate)
+            buffer.history = max(buffer.history, ahead - edge.shift)
+    for buffer in buffers:
+        buffer.prefix = min(buffer.history, MAX_CHUNK)
+        buffer.external = buffer.external and buffer.history == 0
+
+
+def pack(step: Step, arena: Arena) -> None:
+    if step.kind == "conv":
+        step.packed = pack_conv(arena, step.weights, step.groups, step.bias, step.node.channels)
+    elif step.kind == "depthwise":
+        step.depthwise = pack_depthwise(arena, step.weights[0], step.bias)
+    if step.activation is not None and step.activation.slopes is not None:
+        slopes: Floats = np.zeros(padded(step.node.channels), np.float32)
+        slopes[: step.node.channels] = step.activation.slopes
+        step.slopes = arena.add(slopes)
+
+
+def find_last_uses(steps: list[Step], buffers: list[Buffer], buffer_of: dict[Node, int], output: int) -> None:
+    """Which buffers end with which step. The output lives to the end of the chunk, unread buffers end where they begin."""
+    last: dict[int, int] = {}
+    for index, step in enumerate(steps):
+        last[step.out] = index
+        for edge in step.all_edges:
+            last[buffer_of[edge.node]] = index
+    for buffer, index in last.items():
+        if buffer != output or buffers[buffer].history:
+            steps[index].ends.append(buffer)
+
+
+def place_pools(steps: list[Step]) -> int:
+    doubles = 0
+    for step in steps:
+        if step.kind in ("mean", "max"):
+            step.pool = doubles
+            doubles += padded(step.node.channels)
+    return doubles
+
+
+def place_rows(buffers: list[Buffer], steps: list[Step], buffer_of: dict[Node, int], output: int) -> int:
+    """First fit: a buffer takes the first gap that is free for as long as it lives. Returns the floats needed."""
+    born = {step.out: index for index, step in enumerate(steps)}
+    dies = {buffer: index for index, step in enumerate(steps) for buffer in step.ends}
+    placed: list[tuple[int, int, int]] = []  # (first float, end, step of death)
+    total = 0
+    for number, buffer in sorted(enumerate(buffers), key=lambda item: born.get(item[0], -1)):
+        birth = born.get(number, -1)
+        placed = [(first, end, death) for first, end, death in placed if death >= birth]
+        first = take_over_residual(steps[birth], buffers, buffer_of, dies) if birth >= 0 else None
+        if first is None:
+            first = 0
+            for taken, end, _ in sorted(placed):
+                if first + buffer.floats <= taken:
+                    break
+                first = max(first, end)
+        death = len(steps) if number == output else dies.get(number, len(steps))
+        placed.append((first, first + buffer.floats, death))
+        buffer.offset = first + buffer.prefix * buffer.ld
+        total = max(total, first + buffer.floats)
+    return total
+
+
+def take_over_residual(
+    step: Step, buffers: list[Buffer], buffer_of: dict[Node, int], dies: dict[int, int]
+) -> int | None:
+    """Where the residual lies, if the step can add onto it in place: nothing else reads it, now or later."""
+    if step.residual is None or buffers[step.out].prefix:
+        return None
+    number = buffer_of[step.residual.node]
+    residual = buffers[number]
+    read_by_taps = any(buffer_of[edge.node] == number for edge in step.edges)
+    if number not in step.ends or residual.history or residual.offset < 0 or step.residual.shift or read_by_taps:
+        return None
+    return residual.offset
+
+
+def place_rings(buffers: list[Buffer]) -> int:
+    floats = 0
+    for buffer in buffers:
+        if buffer.history:
+            buffer.ring = floats
+            floats += -(-(buffer.history * buffer.ld) // 16) * 16
+    return floats
+
+
+def activation_code(step: Step) -> int:
+    """The kernel's number of the activation in place, 0 (identity) when there is none."""
+    return ACTIVATIONS.index(step.activation.name) if step.activation else 0

@@ -1,0 +1,101 @@
+from libc.stdint cimport int64_t
+
+from wavenetlite.kernels.types cimport Conv, Kernels, Panel
+
+cdef enum StepKind:
+    CONV, DEPTHWISE, SUM, JOIN, GATE, MEAN, MAX
+
+# A sequence of frames: `ld` floats a row. Its last `history` frames are kept in a ring in the stream's memory.
+cdef struct Buffer:
+    Py_ssize_t channels, ld
+    Py_ssize_t history
+    Py_ssize_t prefix           # rows before the chunk's first row into which history can be laid
+    Py_ssize_t offset           # floats from the start of the workspace to the chunk's first row
+    Py_ssize_t ring             # floats from the start of the stream's rings
+
+# Output row n of a step reads row n * stride + shift of a buffer.
+cdef struct Tap:
+    int buffer
+    Py_ssize_t stride, shift
+
+# Output frame n of a step exists when frame n * stride + reach of a buffer does (end_reach: once that has ended).
+cdef struct Need:
+    int buffer
+    Py_ssize_t stride, reach, end_reach
+
+cdef struct Step:
+    StepKind kind
+    int out
+    Py_ssize_t taps
+    const Tap* tap
+    const Tap* residual         # NULL: none
+    Conv conv
+    const float* weights        # depthwise
+    const float* bias
+    int activation
+    const float* parameters     # of the activation
+    Py_ssize_t pool             # doubles from the start of the stream's pools
+    Py_ssize_t needs
+    const Need* need
+    Py_ssize_t ends
+    const int* end              # buffers that no later step reads
+
+# All that a stream remembers. `count` frames of each buffer exist; `head` is the ring row that the next one takes.
+cdef struct Memory:
+    int64_t frames_in, frames_out
+    int64_t* count
+    Py_ssize_t* head
+    double* pools
+    float* rings
+
+# Where a chunk is computed; holds nothing between two calls.
+cdef struct Workspace:
+    float* floats
+    float** first               # per buffer: the chunk's first row
+    Py_ssize_t* rows            # per buffer: rows of this chunk
+    Py_ssize_t* laid            # per buffer: rows of history laid before the first row
+    int64_t* end                # per buffer, in a flush: the frames it really has
+    const float** x             # of the step at hand, per tap
+    Py_ssize_t* ldx
+    float* staged               # rows gathered for taps that do not lie in one piece
+    Py_ssize_t staged_floats
+
+cdef class Plan:
+    cdef readonly Py_ssize_t in_channels, condition_channels, out_channels
+    cdef readonly Py_ssize_t state_bytes, workspace_bytes, multiply_adds
+    cdef readonly bint regular
+    cdef readonly object program
+    cdef readonly Py_ssize_t max_chunk
+    cdef const Kernels* kernels
+    cdef Py_ssize_t buffers, steps, most_taps, staged_floats, rings_floats, workspace_floats, pool_doubles
+    cdef int x, c, output
+    cdef Buffer* buffer
+    cdef Step* step
+    cdef list kept              # memory blocks that the pointers above point into
+
+    cdef char* allocate(self, size_t size) except NULL
+    cdef set_step(self, Step* step, object source, dict buffer_of, float* arena)
+    cdef set_conv(self, Conv* conv, object source, float* arena)
+    cdef Py_ssize_t most_staged_floats(self, object source, dict buffer_of) except -1
+
+    cdef Memory* new_memory(self) except NULL
+    cdef void clear_memory(self, Memory* memory) noexcept nogil
+    cdef Workspace* new_workspace(self) except NULL
+
+    cdef int64_t ready(self, const Step* step, const int64_t* count, bint ended) noexcept nogil
+    cdef int64_t frames_after(self, int64_t frames_in, bint ended, int64_t* count) noexcept nogil
+    cdef Py_ssize_t run(
+        self, Memory* memory, Workspace* work, const float* x, const float* c, Py_ssize_t c_step, Py_ssize_t frames,
+        float* out) noexcept nogil
+    cdef Py_ssize_t run_out(self, Memory* memory, Workspace* work, float* out) noexcept nogil
+
+    cdef void feed(self, Workspace* work, int number, const float* x, Py_ssize_t step, Py_ssize_t rows) noexcept nogil
+    cdef Py_ssize_t collect(self, Workspace* work, Py_ssize_t rows, float* out) noexcept nogil
+    cdef void run_chunk(self, Memory* memory, Workspace* work, const int64_t* end) noexcept nogil
+    cdef void compute(self, const Step* step, Memory* memory, Workspace* work, Py_ssize_t rows) noexcept nogil
+    cdef void join(self, const Step* step, Workspace* work, Py_ssize_t rows, float* out, Py_ssize_t ld) noexcept nogil
+    cdef const float* locate(
+        self, const Tap* tap, int out, Memory* memory, Workspace* work, Py_ssize_t rows, Py_ssize_t* ld,
+        Py_ssize_t* staged) noexcept nogil
+    cdef void lay(self, int number, Py_ssize_t rows, Memory* memory, Workspace* work) noexcept nogil
+    cdef void keep(self, int number, Memory* memory, Workspace* work) noexcept nogil

@@ -1,0 +1,474 @@
+"""A compiled network: steps over buffers, run chunk by chunk without the interpreter.
+
+Design: a chunk is up to `max_chunk` frames that go through all steps before the next chunk begins, so that rows are still in
+the first-level cache when they are read. Within a chunk every buffer's new rows lie in the workspace, one after the other.
+What a convolution needs from before the chunk lies in a ring of exactly `history` frames in the stream's memory. A tap is
+resolved once a chunk to one pointer and one distance between rows: into the new rows, into the ring, or, where it begins in
+one and ends in the other, into the workspace after the missing frames of history have been laid before the new rows. Only a
+tap that meets the end of its ring is gathered row by row. So the kernels see plain matrices, whatever the block length, and
+a stream's memory is no larger than its receptive field.
+"""
+
+cimport cython
+from libc.stdint cimport INT64_MAX, int64_t
+from libc.stdlib cimport free
+from libc.string cimport memcpy, memset
+
+import numpy as np
+
+from wavenetlite.engine.lower import MAX_CHUNK, Program, activation_code
+from wavenetlite.kernels.dispatch cimport kernels as chosen_kernels
+from wavenetlite.kernels.types cimport IDENTITY
+
+cdef extern from "simd.h" nogil:
+    void expect(bint)
+
+cdef extern from "stdlib.h" nogil:
+    void* aligned_alloc(size_t alignment, size_t size)
+
+cdef enum:
+    EVEN_CHUNK = 60             # frames of a chunk when there are more to come: a whole number of tiles of 12, 6, 4 and 3 rows
+
+STEP_KINDS = ("conv", "depthwise", "sum", "join", "gate", "mean", "max")
+
+cdef class Block:
+    """Zeroed memory on a 64-byte boundary, freed with the object."""
+    cdef char* bytes
+    cdef size_t size
+
+    def __cinit__(self, size_t size):
+        self.size = (size + 63) // 64 * 64 + 64
+        self.bytes = <char*>aligned_alloc(64, self.size)
+        if self.bytes == NULL:
+            raise MemoryError(f"no memory for {size} bytes")
+        memset(self.bytes, 0, self.size)
+
+    def __dealloc__(self):
+        free(self.bytes)
+
+
+@cython.final
+cdef class Plan:
+    """A network ready to run. Immutable: any number of streams in any number of threads may run it at once."""
+
+    def __init__(self, program: Program):
+        self.program = program
+        self.kernels = chosen_kernels()
+        self.kept = []
+        self.max_chunk = MAX_CHUNK
+        self.in_channels = program.buffers[program.inputs["x"]].channels
+        self.x = program.inputs["x"]
+        self.c = program.inputs.get("c", -1)
+        self.condition_channels = 0 if self.c < 0 else program.buffers[self.c].channels
+        self.output = program.output
+        self.out_channels = program.buffers[program.output].channels
+        self.multiply_adds = sum(step.multiply_adds for step in program.steps)
+        self.rings_floats = program.state_floats
+        self.pool_doubles = program.pool_doubles
+        self.workspace_floats = program.workspace_floats
+        self.set_buffers(program)
+        self.set_steps(program)
+        self.regular = all(
+            edge.stride == 1 and edge.reach <= 0 for step in program.steps for edge in step.all_edges
+        ) and program.clock.newest == 0
+        self.state_bytes = 4 * self.rings_floats + 8 * self.pool_doubles + 16 * self.buffers + sizeof(Memory)
+        self.workspace_bytes = 4 * (self.workspace_floats + self.staged_floats)
+
+    cdef char* allocate(self, size_t size) except NULL:
+        cdef Block block = Block(size)
+        self.kept.append(block)
+        return block.bytes
+
+    def set_buffers(self, program: Program) -> None:
+        cdef Buffer* buffer
+        self.buffers = len(program.buffers)
+        self.buffer = <Buffer*>self.allocate(self.buffers * sizeof(Buffer))
+        for number, source in enumerate(program.buffers):
+            buffer = self.buffer + <Py_ssize_t>number
+            buffer.channels = source.channels
+            buffer.ld = source.ld
+            buffer.history = source.history
+            buffer.prefix = source.prefix
+            buffer.offset = source.offset
+            buffer.ring = source.ring
+
+    def set_steps(self, program: Program) -> None:
+        cdef Py_ssize_t number
+        cdef float* arena = <float*>self.allocate(4 * (program.arena.floats + 64))
+        cdef float[::1] source
+        cdef Py_ssize_t at = 0
+        for array in program.arena.arrays:
+            if array.size:
+                source = array
+                memcpy(arena + at, &source[0], 4 * source.shape[0])
+            at += -(-array.size // 16) * 16
+        self.steps = len(program.steps)
+        self.step = <Step*>self.allocate(self.steps * sizeof(Step))
+        self.most_taps = 1
+        for number in range(self.steps):
+            self.set_step(self.step + number, program.steps[number], program.buffer_of, arena)
+
+    cdef set_step(self, Step* step, object source, dict buffer_of, float* arena):
+        cdef Tap* tap
+        cdef Need* need
+        cdef int* end
+        cdef float* parameters
+        cdef Py_ssize_t i
+        step.kind = <StepKind><int>STEP_KINDS.index(source.kind)
+        step.out = source.out
+        order = [(e, k) for e, edge in enumerate(source.edges) for k in range(edge.taps)]
+        if source.packed is not None:
+            order = source.packed.order
+            self.set_conv(&step.conv, source, arena)
+        step.taps = len(order)
+        self.most_taps = max(self.most_taps, step.taps)
+        tap = <Tap*>self.allocate((step.taps + 1) * sizeof(Tap))
+        for i, (e, k) in enumerate(order):
+            edge = source.edges[e]
+            tap[i].buffer = buffer_of[edge.node]
+            tap[i].stride = edge.stride
+            tap[i].shift = edge.shift + k * edge.spacing
+        step.tap = tap
+        if source.residual is not None:
+            tap[step.taps].buffer = buffer_of[source.residual.node]
+            tap[step.taps].stride = 1
+            tap[step.taps].shift = source.residual.shift
+            step.residual = tap + step.taps
+        step.needs = len(source.all_edges)
+        need = <Need*>self.allocate(step.needs * sizeof(Need))
+        for i, edge in enumerate(source.all_edges):
+            need[i].buffer = buffer_of[edge.node]
+            need[i].stride = edge.stride
+            need[i].reach = edge.reach
+            need[i].end_reach = edge.end_reach
+        step.need = need
+        step.ends = len(source.ends)
+        end = <int*>self.allocate(step.ends * sizeof(int))
+        for i in range(step.ends):
+            end[i] = source.ends[i]
+        step.end = end
+        if source.depthwise is not None:
+            step.weights = arena + <Py_ssize_t>source.depthwise[0]
+            step.bias = arena + <Py_ssize_t>source.depthwise[1]
+        step.pool = source.pool
+        step.activation = activation_code(source)
+        if source.slopes >= 0:
+            step.parameters = arena + <Py_ssize_t>source.slopes
+        elif source.activation is not None:
+            parameters = <float*>self.allocate(4 * len(source.activation.parameters))
+            for i, value in enumerate(source.activation.parameters):
+                parameters[i] = value
+            step.parameters = parameters
+        self.staged_floats = max(self.staged_floats, self.most_staged_floats(source, buffer_of))
+
+    cdef set_conv(self, Conv* conv, object source, float* arena):
+        cdef Py_ssize_t* length
+        cdef Py_ssize_t* windowed
+        cdef Panel* panel
+        cdef Py_ssize_t i
+        packed = source.packed
+        conv.taps = len(packed.order)
+        conv.narrow_taps = packed.narrow_taps
+        conv.chain_length = sum(packed.lengths[packed.narrow_taps:])
+        length = <Py_ssize_t*>self.allocate(conv.taps * sizeof(Py_ssize_t))
+        windowed = <Py_ssize_t*>self.allocate(conv.taps * sizeof(Py_ssize_t))
+        for i in range(conv.taps):
+            length[i] = packed.lengths[i]
+            windowed[i] = packed.windowed[i]
+        conv.length = length
+        conv.windowed = windowed
+        conv.panels = len(packed.panels)
+        panel = <Panel*>self.allocate(conv.panels * sizeof(Panel))
+        for i, cut in enumerate(packed.panels):
+            panel[i].width = cut.width
+            panel[i].out = cut.out
+            panel[i].window = cut.window
+            panel[i].bias = arena + <Py_ssize_t>cut.bias
+            panel[i].narrow = arena + <Py_ssize_t>cut.narrow
+            panel[i].wide = arena + <Py_ssize_t>cut.wide
+        conv.panel = panel
+        conv.relu_before = source.relu_before
+        conv.relu_after = source.relu_after
+
+    cdef Py_ssize_t most_staged_floats(self, object source, dict buffer_of) except -1:
+        """Floats that the taps of a step can need at once when they meet the ends of their rings."""
+        floats = 0
+        for edge in source.all_edges:
+            buffer = self.program.buffers[buffer_of[edge.node]]
+            meeting = min(edge.taps, (MAX_CHUNK * edge.stride) // edge.spacing + 2)
+            floats += meeting * MAX_CHUNK * buffer.ld if buffer.history else 0
+        return floats + 16
+
+    # Memory
+
+    cdef Memory* new_memory(self) except NULL:
+        """Memory of a stream at its start; to be freed in one piece."""
+        cdef size_t header = (sizeof(Memory) + self.buffers * (sizeof(int64_t) + sizeof(Py_ssize_t)) + 63) // 64 * 64
+        cdef size_t size = (header + 8 * self.pool_doubles + 63) // 64 * 64 + 4 * self.rings_floats + 128
+        cdef char* block = <char*>aligned_alloc(64, (size + 63) // 64 * 64)
+        if block == NULL:
+            raise MemoryError(f"no memory for a stream of {size} bytes")
+        memory = <Memory*>block
+        memory.count = <int64_t*>(block + sizeof(Memory))
+        memory.head = <Py_ssize_t*>(memory.count + self.buffers)
+        memory.pools = <double*>(block + header)
+        memory.rings = <float*>(block + (header + 8 * self.pool_doubles + 63) // 64 * 64)
+        self.clear_memory(memory)
+        return memory
+
+    cdef void clear_memory(self, Memory* memory) noexcept nogil:
+        memory.frames_in = 0
+        memory.frames_out = 0
+        memset(memory.count, 0, self.buffers * sizeof(int64_t))
+        memset(memory.head, 0, self.buffers * sizeof(Py_ssize_t))
+        memset(memory.pools, 0, self.pool_doubles * sizeof(double))
+        memset(memory.rings, 0, (self.rings_floats + 16) * sizeof(float))
+
+    cdef Workspace* new_workspace(self) except NULL:
+        """Room for one chunk; to be freed in one piece."""
+        cdef size_t header = sizeof(Workspace) + 4 * self.buffers * sizeof(void*) + 2 * self.most_taps * sizeof(void*)
+        header = (header + 63) // 64 * 64
+        cdef size_t size = header + 4 * (self.workspace_floats + self.staged_floats + 32)
+        cdef char* block = <char*>aligned_alloc(64, (size + 63) // 64 * 64)
+        if block == NULL:
+            raise MemoryError(f"no memory for a workspace of {size} bytes")
+        memset(block, 0, size)
+        work = <Workspace*>block
+        work.first = <float**>(block + sizeof(Workspace))
+        work.rows = <Py_ssize_t*>(work.first + self.buffers)
+        work.laid = work.rows + self.buffers
+        work.end = <int64_t*>(work.laid + self.buffers)
+        work.x = <const float**>(work.end + self.buffers)
+        work.ldx = <Py_ssize_t*>(work.x + self.most_taps)
+        work.floats = <float*>(block + header)
+        work.staged = work.floats + self.workspace_floats + 16
+        work.staged_floats = self.staged_floats
+        cdef Py_ssize_t number
+        for number in range(self.buffers):
+            work.first[number] = work.floats + self.buffer[number].offset
+        return work
+
+    # Counting frames
+
+    cdef int64_t ready(self, const Step* step, const int64_t* count, bint ended) noexcept nogil:
+        """Frames of a step's output that `count` frames of its inputs allow."""
+        cdef int64_t frames = INT64_MAX, left
+        cdef const Need* need
+        cdef Py_ssize_t i
+        for i in range(step.needs):
+            need = step.need + i
+            left = count[need.buffer] - (need.end_reach if ended else need.reach)
+            frames = min(frames, (left + need.stride - 1) // need.stride if left > 0 else 0)
+        return frames
+
+    cdef int64_t frames_after(self, int64_t frames_in, bint ended, int64_t* count) noexcept nogil:
+        """Frames of every buffer, and of the output, after `frames_in` frames (ended: and the flush)."""
+        cdef Py_ssize_t s
+        count[self.x] = frames_in
+        if self.c >= 0:
+            count[self.c] = frames_in
+        for s in range(self.steps):
+            count[self.step[s].out] = self.ready(self.step + s, count, ended)
+        return count[self.output]
+
+    def output_frames(self, frames_in: int, ended: bool = False) -> int:
+        """Frames that `frames_in` frames from the start give, with or without a flush at the end."""
+        cdef Block count = Block(self.buffers * sizeof(int64_t))
+        return self.frames_after(frames_in, ended, <int64_t*>count.bytes)
+
+    # Running
+
+    cdef Py_ssize_t run(
+        self, Memory* memory, Workspace* work, const float* x, const float* c, Py_ssize_t c_step, Py_ssize_t frames,
+        float* out) noexcept nogil:
+        """Feed (frames, in_channels) floats; returns the rows written to `out`, (rows, out_channels)."""
+        cdef Py_ssize_t done = 0, rows, written = 0
+        while done < frames:
+            rows = frames - done if frames - done <= self.max_chunk else EVEN_CHUNK
+            self.feed(work, self.x, x + done * self.in_channels, self.in_channels, rows)
+            if self.c >= 0:
+                self.feed(work, self.c, c + done * c_step, c_step, rows)
+            self.run_chunk(memory, work, NULL)
+            written += self.collect(work, work.rows[self.output], out + written * self.out_channels)
+            done += rows
+        memory.frames_in += frames
+        memory.frames_out += written
+        return written
+
+    cdef Py_ssize_t run_out(self, Memory* memory, Workspace* work, float* out) noexcept nogil:
+        """Flush: zeros go in until the network has given all that it owes. What lies past a sequence's end is zeros."""
+        cdef int64_t* end = work.end
+        cdef Py_ssize_t rows, written = 0
+        self.frames_after(memory.frames_in, True, end)
+        while memory.frames_out < end[self.output]:
+            self.feed(work, self.x, NULL, 0, EVEN_CHUNK)
+            if self.c >= 0:
+                self.feed(work, self.c, NULL, 0, EVEN_CHUNK)
+            self.run_chunk(memory, work, end)
+            rows = min(<int64_t>work.rows[self.output], end[self.output] - memory.frames_out)
+            written += self.collect(work, rows, out + written * self.out_channels)
+            memory.frames_out += rows
+        return written
+
+    cdef void feed(self, Workspace* work, int number, const float* x, Py_ssize_t step, Py_ssize_t rows) noexcept nogil:
+        """Make (rows, channels) floats, `step` apart, the new rows of an input; x NULL: zeros."""
+        cdef const Buffer* buffer = self.buffer + number
+        cdef float* first = work.floats + buffer.offset
+        cdef Py_ssize_t row
+        work.rows[number] = rows
+        work.laid[number] = 0
+        work.first[number] = first
+        if x == NULL:
+            memset(first, 0, rows * buffer.ld * sizeof(float))
+        elif buffer.history == 0 and buffer.ld == buffer.channels and step == buffer.channels:
+            work.first[number] = <float*>x      # only ever read
+        else:
+            for row in range(rows):
+                memcpy(first + row * buffer.ld, x + row * step, buffer.channels * sizeof(float))
+
+    cdef Py_ssize_t collect(self, Workspace* work, Py_ssize_t rows, float* out) noexcept nogil:
+        """Copy the network's new rows to where the caller wants them."""
+        cdef const Buffer* buffer = self.buffer + self.output
+        cdef const float* first = work.first[self.output]
+        cdef Py_ssize_t row
+        if buffer.ld == buffer.channels:
+            memcpy(out, first, rows * buffer.ld * sizeof(float))
+            return rows
+        for row in range(rows):
+            memcpy(out + row * buffer.channels, first + row * buffer.ld, buffer.channels * sizeof(float))
+        return rows
+
+    cdef void run_chunk(self, Memory* memory, Workspace* work, const int64_t* end) noexcept nogil:
+        """All steps over the rows that `feed` has laid out; `end`, in a flush: the frames that each buffer really has."""
+        cdef Py_ssize_t s, i, rows, past, number
+        cdef const Step* step
+        for number in range(self.buffers):
+            memory.count[number] += work.rows[number] if number == self.x or number == self.c else 0
+        for s in range(self.steps):
+            step = self.step + s
+            rows = work.rows[self.x] if self.regular else self.ready(step, memory.count, False) - memory.count[step.out]
+            work.rows[step.out] = rows
+            work.laid[step.out] = 0
+            if rows > 0:
+                self.compute(step, memory, work, rows)
+            memory.count[step.out] += rows
+            if end != NULL and memory.count[step.out] > end[step.out]:
+                past = min(<int64_t>rows, memory.count[step.out] - end[step.out])
+                memset(
+                    work.first[step.out] + (rows - past) * self.buffer[step.out].ld, 0,
+                    past * self.buffer[step.out].ld * sizeof(float))
+            for i in range(step.ends):
+                if self.buffer[step.end[i]].history:
+                    self.keep(step.end[i], memory, work)
+
+    cdef void compute(self, const Step* step, Memory* memory, Workspace* work, Py_ssize_t rows) noexcept nogil:
+        """New rows of one step."""
+        cdef const Kernels* kernels = self.kernels
+        cdef const Buffer* buffer = self.buffer + step.out
+        cdef float* out = work.first[step.out]
+        cdef const float* residual = NULL
+        cdef Py_ssize_t k, ld, staged = 0
+        for k in range(step.taps):
+            work.x[k] = self.locate(step.tap + k, step.out, memory, work, rows, work.ldx + k, &staged)
+        if step.kind == CONV:
+            if step.residual != NULL:
+                residual = self.locate(step.residual, step.out, memory, work, rows, &ld, &staged)
+            kernels.convolve(&step.conv, work.x, work.ldx, rows, residual, out, buffer.ld)
+        elif step.kind == DEPTHWISE:
+            kernels.convolve_depthwise(step.weights, step.bias, step.taps, work.x, work.ldx, rows, out, buffer.ld)
+        elif step.kind == SUM:
+            if step.taps == 1:
+                memcpy(out, work.x[0], rows * buffer.ld * sizeof(float))
+            for k in range(1, step.taps):
+                kernels.add(work.x[0] if k == 1 else out, work.x[k], rows, out, buffer.ld)
+        elif step.kind == JOIN:
+            self.join(step, work, rows, out, buffer.ld)
+        elif step.kind == GATE:
+            kernels.gate(work.x[0], work.ldx[0], rows, buffer.channels, out, buffer.ld)
+        elif step.kind == MEAN:
+            kernels.running_mean(
+                work.x[0], rows, memory.pools + step.pool, <double>memory.count[step.out], out, buffer.ld)
+        else:
+            kernels.running_max(
+                work.x[0], rows, memory.pools + step.pool, <double>memory.count[step.out], out, buffer.ld)
+        if step.activation != IDENTITY:
+            kernels.activate(step.activation, out, rows, buffer.ld, buffer.channels, step.parameters)
+
+    cdef void join(self, const Step* step, Workspace* work, Py_ssize_t rows, float* out, Py_ssize_t ld) noexcept nogil:
+        cdef Py_ssize_t k, row, channels, first = 0
+        for k in range(step.taps):
+            channels = self.buffer[step.tap[k].buffer].channels
+            for row in range(rows):
+                memcpy(out + row * ld + first, work.x[k] + row * work.ldx[k], channels * sizeof(float))
+            first += channels
+
+    cdef const float* locate(
+        self, const Tap* tap, int out, Memory* memory, Workspace* work, Py_ssize_t rows, Py_ssize_t* ld,
+        Py_ssize_t* staged) noexcept nogil:
+        """Where `rows` rows of a tap lie, `ld` apart: in the chunk, in the ring, laid before the chunk, or gathered."""
+        cdef const Buffer* buffer = self.buffer + tap.buffer
+        cdef float* chunk = work.first[tap.buffer]
+        cdef float* ring = memory.rings + buffer.ring
+        # Rows are counted from the chunk's first row; the count of a buffer that is read includes the chunk's rows.
+        cdef Py_ssize_t first = (
+            memory.count[out] * tap.stride + tap.shift - (memory.count[tap.buffer] - work.rows[tap.buffer]))
+        cdef Py_ssize_t last = first + (rows - 1) * tap.stride
+        cdef Py_ssize_t slot, row
+        cdef float* gathered
+        ld[0] = buffer.ld * tap.stride
+        expect(last < work.rows[tap.buffer] and -first <= buffer.history)
+        if first >= 0:
+            return chunk + first * buffer.ld
+        if last < 0:
+            slot = memory.head[tap.buffer] + first
+            if slot < 0:
+                slot += buffer.history
+            if slot + last - first < buffer.history:
+                return ring + slot * buffer.ld
+        elif -first <= buffer.prefix:
+            self.lay(tap.buffer, -first, memory, work)
+            return chunk + first * buffer.ld
+        gathered = work.staged + staged[0]
+        ld[0] = buffer.ld
+        staged[0] += rows * buffer.ld
+        expect(staged[0] <= work.staged_floats)
+        for row in range(rows):
+            slot = first + row * tap.stride
+            if slot < 0:
+                slot += memory.head[tap.buffer]
+                if slot < 0:
+                    slot += buffer.history
+                memcpy(gathered + row * buffer.ld, ring + slot * buffer.ld, buffer.ld * sizeof(float))
+            else:
+                memcpy(gathered + row * buffer.ld, chunk + slot * buffer.ld, buffer.ld * sizeof(float))
+        return gathered
+
+    cdef void lay(self, int number, Py_ssize_t rows, Memory* memory, Workspace* work) noexcept nogil:
+        """Lay the last `rows` rows of history before the chunk's rows, unless they are there."""
+        cdef const Buffer* buffer = self.buffer + number
+        cdef Py_ssize_t missing = rows - work.laid[number], slot, piece
+        cdef float* to = work.first[number] - rows * buffer.ld
+        if missing <= 0:
+            return
+        slot = memory.head[number] - rows
+        if slot < 0:
+            slot += buffer.history
+        work.laid[number] = rows
+        piece = min(missing, buffer.history - slot)
+        memcpy(to, memory.rings + buffer.ring + slot * buffer.ld, piece * buffer.ld * sizeof(float))
+        memcpy(to + piece * buffer.ld, memory.rings + buffer.ring, (missing - piece) * buffer.ld * sizeof(float))
+
+    cdef void keep(self, int number, Memory* memory, Workspace* work) noexcept nogil:
+        """Copy the chunk's last rows into the ring: no step will read them in the workspace again."""
+        cdef const Buffer* buffer = self.buffer + number
+        cdef Py_ssize_t rows = min(work.rows[number], buffer.history), slot, piece
+        cdef const float* source = work.first[number] + (work.rows[number] - rows) * buffer.ld
+        cdef float* ring = memory.rings + buffer.ring
+        slot = memory.head[number]
+        if rows == buffer.history:
+            slot = 0        # the whole ring is written anew
+        piece = min(rows, buffer.history - slot)
+        memcpy(ring + slot * buffer.ld, source, piece * buffer.ld * sizeof(float))
+        memcpy(ring, source + piece * buffer.ld, (rows - piece) * buffer.ld * sizeof(float))
+        slot += rows
+        memory.head[number] = slot if slot < buffer.history else slot - buffer.history

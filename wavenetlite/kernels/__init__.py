@@ -1,0 +1,45 @@
+"""Typed Cython kernels: arrays in, arrays out, one extension module per instruction set. They know nothing of models."""
+
+import time
+
+from wavenetlite.kernels.dispatch import ISA, available, multiply_adds, panel_widths
+
+__all__ = ["ACTIVATIONS", "ISA", "LANES", "available", "fma_peak", "isa", "padded", "panel_widths"]
+
+LANES = 16
+"""Floats of the widest vector; rows of more than 8 channels are padded to a multiple of it."""
+
+ACTIVATIONS = (
+    "identity", "relu", "leaky_relu", "prelu", "elu", "silu", "gelu", "gelu_tanh", "hardtanh", "hardswish", "softsign",
+    "softmax", "tanh", "sigmoid",
+)  # fmt: skip
+"""Names of the activation codes, in the order of the enum in types.pxd."""
+
+
+def padded(channels: int) -> int:
+    """Floats in a row of `channels` channels as the kernels write it."""
+    return next((width for width in (4, 8) if channels <= width), -(-channels // LANES) * LANES)
+
+
+def isa() -> str:
+    """Name of the instruction set in use: ``"sse2"``, ``"avx2"``, ``"avx512"`` or ``"neon"``.
+
+    It is chosen at import from what the CPU offers; the environment variable ``WAVENETLITE_ISA`` forces one.
+
+    Examples
+    --------
+    >>> import wavenetlite as wl
+    >>> wl.isa() in ("sse2", "avx2", "avx512", "neon")
+    True
+    """
+    return ISA
+
+
+def fma_peak(seconds: float = 0.2) -> float:
+    """Multiply-adds that one core can do at most with the vectors in use, in GFLOP/s (2 per multiply-add), measured now."""
+    best, end = 0.0, time.perf_counter() + seconds
+    while time.perf_counter() < end:
+        start = time.perf_counter()
+        done = multiply_adds(200_000)
+        best = max(best, 2e-9 * done / (time.perf_counter() - start))
+    return best

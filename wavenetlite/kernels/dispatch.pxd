@@ -1,0 +1,3 @@
+from wavenetlite.kernels.types cimport Kernels
+
+cdef const Kernels* kernels() noexcept

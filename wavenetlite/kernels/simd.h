@@ -1,0 +1,112 @@
+/* The only C of the project: vector types and the few operations that the GCC/Clang vector extension lacks.
+ *
+ * Every f16, f8 and f4 function exists under each instruction set that has registers of that width. A fused multiply-add
+ * is always asked for by name (fma16, fma8, fma4) and the compiler is told -ffp-contract=off, so that what is fused is
+ * decided here and nowhere else: that is what makes the outputs the same bits under AVX2, AVX-512 and NEON.
+ */
+#ifndef WAVENETLITE_SIMD_H
+#define WAVENETLITE_SIMD_H
+
+#include <stddef.h>
+#include <stdint.h>
+#include <stdlib.h>
+
+#if defined(__x86_64__)
+#include <immintrin.h>
+#elif defined(__aarch64__)
+#include <arm_neon.h>
+#endif
+
+#define WNL_INLINE static inline __attribute__((always_inline))
+
+/* N lanes of float. `*_any` is the same vector at any address: what a load or store of unaligned memory goes through. */
+#define WNL_DEFINE(N)                                                                                          \
+    typedef float f##N __attribute__((vector_size(4 * N)));                                                    \
+    typedef int32_t i##N __attribute__((vector_size(4 * N)));                                                  \
+    typedef float f##N##_any __attribute__((vector_size(4 * N), aligned(4), may_alias));                       \
+    WNL_INLINE f##N load##N(const float *p) { return *(const f##N##_any *)p; }                                 \
+    WNL_INLINE void store##N(float *p, f##N a) { *(f##N##_any *)p = a; }                                       \
+    WNL_INLINE f##N set##N(float a) { return a - (f##N){0}; }                                                  \
+    WNL_INLINE i##N bits##N(f##N a) { return (i##N)a; }                                                        \
+    WNL_INLINE f##N float##N(i##N a) { return (f##N)a; }                                                       \
+    WNL_INLINE i##N iset##N(int32_t a) { return a - (i##N){0}; }                                               \
+    WNL_INLINE i##N shift_left##N(i##N a, int bits) { return a << bits; }                                      \
+    WNL_INLINE f##N abs##N(f##N a) { return (f##N)((i##N)a & 0x7fffffff); }                                    \
+    WNL_INLINE f##N copysign##N(f##N size, f##N sign) {                                                        \
+        return (f##N)(((i##N)size & 0x7fffffff) | ((i##N)sign & (int32_t)0x80000000));                         \
+    }                                                                                                          \
+    /* yes where a > 0, else no */                                                                             \
+    WNL_INLINE f##N if_positive##N(f##N a, f##N yes, f##N no) {                                                \
+        i##N m = a > (f##N){0};                                                                                \
+        return (f##N)(((i##N)yes & m) | ((i##N)no & ~m));                                                      \
+    }
+WNL_DEFINE(4)
+WNL_DEFINE(8)
+WNL_DEFINE(16)
+
+#if defined(__AVX512F__)
+WNL_INLINE f16 min16(f16 a, f16 b) { return (f16)_mm512_min_ps((__m512)a, (__m512)b); }
+WNL_INLINE f16 max16(f16 a, f16 b) { return (f16)_mm512_max_ps((__m512)a, (__m512)b); }
+WNL_INLINE f16 fma16(f16 a, f16 b, f16 c) { return (f16)_mm512_fmadd_ps((__m512)a, (__m512)b, (__m512)c); }
+#endif
+
+#if defined(__AVX__)
+WNL_INLINE f8 min8(f8 a, f8 b) { return (f8)_mm256_min_ps((__m256)a, (__m256)b); }
+WNL_INLINE f8 max8(f8 a, f8 b) { return (f8)_mm256_max_ps((__m256)a, (__m256)b); }
+#endif
+#if defined(__FMA__)
+WNL_INLINE f8 fma8(f8 a, f8 b, f8 c) { return (f8)_mm256_fmadd_ps((__m256)a, (__m256)b, (__m256)c); }
+#endif
+
+#if defined(__x86_64__)
+WNL_INLINE f4 min4(f4 a, f4 b) { return (f4)_mm_min_ps((__m128)a, (__m128)b); }
+WNL_INLINE f4 max4(f4 a, f4 b) { return (f4)_mm_max_ps((__m128)a, (__m128)b); }
+#if defined(__FMA__)
+WNL_INLINE f4 fma4(f4 a, f4 b, f4 c) { return (f4)_mm_fmadd_ps((__m128)a, (__m128)b, (__m128)c); }
+#else
+WNL_INLINE f4 fma4(f4 a, f4 b, f4 c) { return a * b + c; } /* SSE2 has none: two roundings */
+#endif
+#elif defined(__aarch64__)
+WNL_INLINE f4 min4(f4 a, f4 b) { return (f4)vminq_f32((float32x4_t)a, (float32x4_t)b); }
+WNL_INLINE f4 max4(f4 a, f4 b) { return (f4)vmaxq_f32((float32x4_t)a, (float32x4_t)b); }
+WNL_INLINE f4 fma4(f4 a, f4 b, f4 c) { return (f4)vfmaq_f32((float32x4_t)c, (float32x4_t)a, (float32x4_t)b); }
+#else
+WNL_INLINE f4 min4(f4 a, f4 b) { i4 m = a < b; return (f4)(((i4)a & m) | ((i4)b & ~m)); }
+WNL_INLINE f4 max4(f4 a, f4 b) { i4 m = a > b; return (f4)(((i4)a & m) | ((i4)b & ~m)); }
+WNL_INLINE f4 fma4(f4 a, f4 b, f4 c) { return a * b + c; }
+#endif
+
+/* Subnormal numbers are taken for zero while a plan runs: they would slow some CPUs down a hundredfold. */
+#if defined(__x86_64__)
+WNL_INLINE uint64_t flush_subnormals(void) {
+    uint32_t before = _mm_getcsr();
+    _mm_setcsr(before | 0x8040);
+    return before;
+}
+WNL_INLINE void restore_subnormals(uint64_t before) { _mm_setcsr((uint32_t)before); }
+#elif defined(__aarch64__)
+WNL_INLINE uint64_t flush_subnormals(void) {
+    uint64_t before;
+    __asm__ volatile("mrs %0, fpcr" : "=r"(before));
+    __asm__ volatile("msr fpcr, %0" : : "r"(before | (1u << 24)));
+    return before;
+}
+WNL_INLINE void restore_subnormals(uint64_t before) { __asm__ volatile("msr fpcr, %0" : : "r"(before)); }
+#else
+WNL_INLINE uint64_t flush_subnormals(void) { return 0; }
+WNL_INLINE void restore_subnormals(uint64_t before) { (void)before; }
+#endif
+
+/* Take and give back an object for one thread; the interpreter's lock is not enough once it is released, or gone. */
+WNL_INLINE int try_acquire(int *flag) { return !__atomic_exchange_n(flag, 1, __ATOMIC_ACQUIRE); }
+WNL_INLINE void release(int *flag) { __atomic_store_n(flag, 0, __ATOMIC_RELEASE); }
+
+/* An assumption about memory, checked in the debug build only. */
+#ifdef WAVENETLITE_DEBUG
+#include <assert.h>
+#define expect(condition) assert(condition)
+#else
+#define expect(condition) ((void)0)
+#endif
+
+#endif

@@ -1,0 +1,52 @@
+"""What the engine hands to a kernel, and the table of kernels that one instruction set offers.
+
+Plain memory: a kernel knows nothing of models, streams or Python. Rows are frames; `ld` ("leading dimension") is the
+distance between two rows in floats. Every row that a kernel writes is padded to LANES floats, or to 4 or 8 when it holds
+no more than that; the lanes of the padding hold finite rubbish.
+"""
+
+cdef enum:
+    LANES = 16                  # floats in the widest vector: rows and weights are laid out for it under every instruction set
+
+cdef struct Panel:
+    int width                   # output channels of this panel, padded
+    Py_ssize_t out              # first of them
+    Py_ssize_t window           # first input channel it reads of a windowed tap (grouped convolution)
+    const float* bias           # (width,)
+    const float* narrow         # (sum of the narrow taps' lengths, width)
+    const float* wide           # (2 chains, chain_length, width)
+
+cdef struct Conv:
+    Py_ssize_t taps
+    Py_ssize_t narrow_taps      # the first of them: not split over the two chains
+    Py_ssize_t chain_length     # sum of the wide taps' lengths
+    const Py_ssize_t* length    # (taps,) channels a tap gives to a chain
+    const Py_ssize_t* windowed  # (taps,) 1 where a panel reads only its window of channels
+    Py_ssize_t panels
+    const Panel* panel
+    bint relu_before            # before the residual is added
+    bint relu_after
+
+# Activation codes, in the order of wavenetlite.kernels.ACTIVATIONS.
+cdef enum:
+    IDENTITY, RELU, LEAKY_RELU, PRELU, ELU, SILU, GELU, GELU_TANH, HARDTANH, HARDSWISH, SOFTSIGN, SOFTMAX, TANH, SIGMOID
+
+cdef struct Kernels:
+    void (*convolve)(
+        const Conv* conv, const float* const* x, const Py_ssize_t* ldx, Py_ssize_t rows,
+        const float* residual, float* out, Py_ssize_t ld_out) noexcept nogil
+    void (*convolve_depthwise)(
+        const float* w, const float* bias, Py_ssize_t taps, const float* const* x, const Py_ssize_t* ldx,
+        Py_ssize_t rows, float* out, Py_ssize_t ld) noexcept nogil
+    void (*activate)(
+        int code, float* y, Py_ssize_t rows, Py_ssize_t ld, Py_ssize_t channels, const float* parameters) noexcept nogil
+    void (*gate)(
+        const float* x, Py_ssize_t ldx, Py_ssize_t rows, Py_ssize_t channels, float* out, Py_ssize_t ld) noexcept nogil
+    void (*add)(const float* a, const float* b, Py_ssize_t rows, float* out, Py_ssize_t ld) noexcept nogil
+    void (*running_mean)(
+        const float* x, Py_ssize_t rows, double* total, double frames, float* out, Py_ssize_t ld) noexcept nogil
+    void (*running_max)(
+        const float* x, Py_ssize_t rows, double* top, double frames, float* out, Py_ssize_t ld) noexcept nogil
+    bint (*all_finite)(const float* x, Py_ssize_t n) noexcept nogil
+    double (*multiply_adds)(Py_ssize_t rounds) noexcept nogil
+    const int* panel_widths     # widest first, 0 at the end: how output channels are cut into panels

@@ -1,0 +1,222 @@
+"""The blocks that dilated networks are made of."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from wavenetlite.checks import count, flag, one_of, positive_int
+from wavenetlite.engine import graph
+from wavenetlite.engine.graph import Edge, Node
+from wavenetlite.errors import ParameterError
+from wavenetlite.nn.convolution import Conv1d, Padding, convolve
+from wavenetlite.nn.module import MOST_CHANNELS, Module
+from wavenetlite.nn.pointwise import Activation, BatchNorm
+
+
+class GatedResidualBlock(Module):
+    """WaveNet's block: a dilated convolution, a gate, a 1x1 convolution back onto the input and one to the skip output.
+
+    ``z = tanh(a) * sigmoid(b)`` with ``(a, b) = conv(x) + condition(c)``; the output is ``x + residual(z)``, the skip
+    output ``skip(z)``. As a module by itself it gives the output; a network that collects skips calls `outputs`.
+
+    Parameters
+    ----------
+    channels
+        Residual channels, in and out.
+    kernel_size, dilation, padding
+        Of the dilated convolution.
+    skip_channels
+        Of the skip output; None: ``z`` itself is the skip output.
+    condition_channels
+        Channels of the conditioning, which enters through a 1x1 convolution without bias; 0: none.
+    gated
+        Whether ``z`` is gated as above; else ``z = activation(conv(x) + condition(c))``.
+    activation
+        Name of the activation of an ungated block; a gated one has tanh.
+
+    Notes
+    -----
+    Children: ``conv``, ``condition``, ``residual``, ``skip``. van den Oord et al., "WaveNet", 2016, section 2.
+
+    Examples
+    --------
+    >>> import numpy as np, wavenetlite as wl
+    >>> block = wl.nn.GatedResidualBlock(8, kernel_size=2, dilation=4)
+    >>> block(np.zeros((3, 8), np.float32)).shape, block.receptive_field
+    ((3, 8), 5)
+    """
+
+    options = (
+        "channels", "kernel_size", "dilation", "skip_channels", "condition_channels", "gated", "activation", "padding",
+    )  # fmt: skip
+
+    def __init__(
+        self,
+        channels: int,
+        *,
+        kernel_size: int,
+        dilation: int = 1,
+        skip_channels: int | None = None,
+        condition_channels: int = 0,
+        gated: bool = True,
+        activation: str = "tanh",
+        padding: Padding = "causal",
+    ) -> None:
+        self.in_channels = self.out_channels = self.channels = positive_int("channels", channels, MOST_CHANNELS)
+        self.kernel_size = positive_int("kernel_size", kernel_size)
+        self.dilation = positive_int("dilation", dilation)
+        self.skip_channels = None if skip_channels is None else positive_int("skip_channels", skip_channels)
+        self.condition_channels = count("condition_channels", condition_channels)
+        self.gated = flag("gated", gated)
+        self.activation = activation
+        self.padding: Padding = padding
+        if gated and activation != "tanh":
+            raise ParameterError(f"activation={activation!r} must be 'tanh' in a gated block")
+        width = 2 * self.channels if self.gated else self.channels
+        self.conv = Conv1d(channels, width, kernel_size, dilation=dilation, padding=padding)
+        self.condition = Conv1d(self.condition_channels, width, 1, bias=False) if self.condition_channels else None
+        self.residual = Conv1d(channels, channels, 1)
+        self.skip = Conv1d(channels, self.skip_channels, 1) if self.skip_channels else None
+        self._activation = Activation(activation)
+
+    def children(self) -> dict[str, Module]:
+        named = {"conv": self.conv, "condition": self.condition, "residual": self.residual, "skip": self.skip}
+        return {name: child for name, child in named.items() if child is not None}
+
+    def outputs(self, x: Node, c: Node | None) -> tuple[Node, Node]:
+        """The graph of both outputs: residual and skip."""
+        sources = [(self.conv, x)]
+        if self.condition is not None:
+            if c is None or c.channels != self.condition_channels:
+                given = "none" if c is None else f"{c.channels} channels"
+                raise ParameterError(f"condition_channels={self.condition_channels} but the conditioning given has {given}")
+            sources.append((self.condition, c))
+        pre = convolve(sources)
+        z = graph.Gate((Edge(pre),), self.channels, pre.clock) if self.gated else self._activation.connect(pre)
+        skip = self.skip.connect(z) if self.skip is not None else z
+        return graph.add(x, self.residual.connect(z)), skip
+
+    def build(self, x: Node, c: Node | None) -> Node:
+        return self.outputs(x, c)[0]
+
+
+class TemporalBlock(Module):
+    """The block of Bai et al.'s TCN: two dilated convolutions, each with an activation, and a residual.
+
+    ``activation(downsample(x) + activation(conv2(activation(conv1(x)))))``; batch normalisation after the convolutions is
+    optional; ``downsample`` is a 1x1 convolution where the channels change, else nothing.
+
+    Parameters
+    ----------
+    in_channels, out_channels, kernel_size
+        As in ``torch.nn.Conv1d``.
+    dilation
+        Of both convolutions.
+    activation
+        Name of all three activations.
+    batch_norm
+        Whether ``norm1`` and ``norm2`` follow the convolutions.
+
+    Notes
+    -----
+    Children: ``conv1``, ``norm1``, ``conv2``, ``norm2``, ``downsample``. Bai, Kolter and Koltun, "An Empirical Evaluation of
+    Generic Convolutional and Recurrent Networks for Sequence Modeling", 2018; its weight normalisation is a matter of
+    training and folds into the weights.
+
+    Examples
+    --------
+    >>> import wavenetlite as wl
+    >>> wl.nn.TemporalBlock(4, 8, 3, dilation=2).receptive_field
+    9
+    """
+
+    options = ("in_channels", "out_channels", "kernel_size", "dilation", "activation", "batch_norm")
+    in_channels: int
+    out_channels: int
+
+    def __init__(
+        self,
+        in_channels: int,
+        out_channels: int,
+        kernel_size: int,
+        *,
+        dilation: int = 1,
+        activation: str = "relu",
+        batch_norm: bool = False,
+    ) -> None:
+        self.conv1 = Conv1d(in_channels, out_channels, kernel_size, dilation=dilation)
+        self.conv2 = Conv1d(out_channels, out_channels, kernel_size, dilation=dilation)
+        self.in_channels, self.out_channels = self.conv1.in_channels, self.conv1.out_channels
+        self.kernel_size, self.dilation = self.conv1.kernel_size, self.conv1.dilation
+        self.activation = activation
+        self.batch_norm = flag("batch_norm", batch_norm)
+        self.norm1 = BatchNorm(out_channels) if batch_norm else None
+        self.norm2 = BatchNorm(out_channels) if batch_norm else None
+        self.downsample = Conv1d(in_channels, out_channels, 1) if in_channels != out_channels else None
+        self._activation = Activation(activation)
+
+    def children(self) -> dict[str, Module]:
+        names = ("conv1", "norm1", "conv2", "norm2", "downsample")
+        return {name: getattr(self, name) for name in names if getattr(self, name) is not None}
+
+    def build(self, x: Node, c: Node | None) -> Node:
+        short = self.downsample.connect(x) if self.downsample is not None else x
+        out = x
+        for conv, norm in ((self.conv1, self.norm1), (self.conv2, self.norm2)):
+            out = conv.connect(out)
+            out = norm.connect(out) if norm is not None else out
+            out = self._activation.connect(out)
+        return self._activation.connect(graph.add(short, out))
+
+
+class DepthwiseSeparable(Module):
+    """A convolution of each channel by itself, then a 1x1 convolution across them.
+
+    Parameters
+    ----------
+    in_channels, out_channels, kernel_size
+        As in ``torch.nn.Conv1d``.
+    stride, dilation, padding
+        Of the depthwise convolution.
+    bias
+        Whether both convolutions have a bias.
+
+    Notes
+    -----
+    Children: ``depthwise``, ``pointwise``. Howard et al., "MobileNets", 2017.
+
+    Examples
+    --------
+    >>> import wavenetlite as wl
+    >>> wl.nn.DepthwiseSeparable(40, 64, 5).parameter_count
+    2864
+    """
+
+    options = ("in_channels", "out_channels", "kernel_size", "stride", "dilation", "padding", "bias")
+    in_channels: int
+    out_channels: int
+
+    def __init__(
+        self,
+        in_channels: int,
+        out_channels: int,
+        kernel_size: int,
+        *,
+        stride: int = 1,
+        dilation: int = 1,
+        padding: Padding = "causal",
+        bias: bool = True,
+    ) -> None:
+        one_of("padding", padding, ("causal", "same", "valid"))
+        depthwise: dict[str, Any] = {"stride": stride, "dilation": dilation, "padding": padding, "bias": bias}
+        self.depthwise = Conv1d(in_channels, in_channels, kernel_size, groups=in_channels, **depthwise)
+        self.pointwise = Conv1d(in_channels, out_channels, 1, bias=bias)
+        self.in_channels, self.out_channels = self.depthwise.in_channels, self.pointwise.out_channels
+        self.kernel_size, self.stride = self.depthwise.kernel_size, self.depthwise.stride
+        self.dilation, self.padding, self.bias = self.depthwise.dilation, self.depthwise.padding, self.depthwise.bias
+
+    def children(self) -> dict[str, Module]:
+        return {"depthwise": self.depthwise, "pointwise": self.pointwise}
+
+    def build(self, x: Node, c: Node | None) -> Node:
+        return self.pointwise.connect(self.depthwise.connect(x))

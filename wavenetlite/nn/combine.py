@@ -1,0 +1,217 @@
+"""Modules made of modules: one after the other, and side by side."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+from wavenetlite.checks import count
+from wavenetlite.engine import graph
+from wavenetlite.engine.graph import Node
+from wavenetlite.errors import ArrayTypeError, ParameterError
+from wavenetlite.nn.module import Module
+from wavenetlite.nn.pointwise import Activation
+
+Branch = Module | Sequence[Module]
+
+
+class Chain(Module):
+    """Modules one after the other; base of what holds a list of them under their numbers, as PyTorch does."""
+
+    def __init__(self, layers: Branch) -> None:
+        self.layers = as_list("layers", layers)
+        self.in_channels, self.out_channels = ends(self.layers)
+
+    def children(self) -> dict[str, Module]:
+        return {str(index): layer for index, layer in enumerate(self.layers)}
+
+    def build(self, x: Node, c: Node | None) -> Node:
+        for layer in self.layers:
+            x = layer.connect(x, c)
+        return x
+
+
+class Sequential(Chain):
+    """A network of layers one after the other.
+
+    Parameters
+    ----------
+    layers
+        Modules; each must take the channels that the one before it gives.
+    seed
+        Of the initial weights.
+
+    Examples
+    --------
+    >>> import numpy as np, wavenetlite as wl
+    >>> model = wl.Sequential([wl.nn.Conv1d(2, 4, 3, dilation=4), wl.nn.Activation("relu"), wl.nn.Conv1d(4, 1, 1)], seed=1)
+    >>> model(np.zeros((10, 2), np.float32)).shape, model.receptive_field
+    ((10, 1), 9)
+    """
+
+    options = ("layers", "seed")
+
+    def __init__(self, layers: Branch, *, seed: int = 0) -> None:
+        super().__init__(layers)
+        self.seed = count("seed", seed)
+
+
+class Residual(Chain):
+    """``activation(shortcut(x) + layers(x))``; latencies of the two are aligned.
+
+    Parameters
+    ----------
+    layers
+        Modules one after the other.
+    shortcut
+        A module, for instance a 1x1 convolution where the channels change; None: `x` itself.
+    activation
+        Name of an activation after the sum; None: none.
+
+    Notes
+    -----
+    He et al., "Deep Residual Learning for Image Recognition", 2015.
+
+    Examples
+    --------
+    >>> import numpy as np, wavenetlite as wl
+    >>> wl.nn.Residual([wl.nn.Activation("relu")])(np.array([[-1, 1]], np.float32)).tolist()
+    [[-1.0, 2.0]]
+    """
+
+    options = ("layers", "shortcut", "activation")
+
+    def __init__(self, layers: Branch, *, shortcut: Module | None = None, activation: str | None = None) -> None:
+        super().__init__(layers)
+        if shortcut is not None and not isinstance(shortcut, Module):
+            raise ArrayTypeError(f"shortcut is a {type(shortcut).__name__}; it must be a Module or None")
+        self.shortcut = shortcut
+        self.activation = activation
+        self._activation = Activation(activation) if activation is not None else None
+        shortcut_ends = ends([shortcut] if shortcut else [])
+        self.in_channels = joint("in_channels", [self.in_channels, shortcut_ends[0]])
+        self.out_channels = joint(
+            "out_channels", [self.out_channels, shortcut_ends[1] if shortcut else self.in_channels]
+        )
+
+    def children(self) -> dict[str, Module]:
+        return super().children() | ({"shortcut": self.shortcut} if self.shortcut else {})
+
+    def build(self, x: Node, c: Node | None) -> Node:
+        short = self.shortcut.connect(x, c) if self.shortcut else x
+        out = graph.add(short, super().build(x, c))
+        return self._activation.connect(out) if self._activation else out
+
+
+class Branches(Module):
+    """Modules side by side on one input."""
+
+    options = ("branches",)
+
+    def __init__(self, branches: Sequence[Branch]) -> None:
+        if not isinstance(branches, list | tuple) or not branches:
+            raise ParameterError(f"branches={branches!r} must be a list of one or more branches")
+        self.branches = [as_list("branches", branch) for branch in branches]
+        self.in_channels = joint("in_channels", [ends(branch)[0] for branch in self.branches])
+
+    def children(self) -> dict[str, Module]:
+        return {
+            f"{number}.{index}": layer
+            for number, branch in enumerate(self.branches)
+            for index, layer in enumerate(branch)
+        }
+
+    def outputs(self, x: Node, c: Node | None) -> list[Node]:
+        outputs = []
+        for branch in self.branches:
+            node = x
+            for layer in branch:
+                node = layer.connect(node, c)
+            outputs.append(node)
+        return outputs
+
+
+class Add(Branches):
+    """The sum of branches; different latencies are aligned.
+
+    Parameters
+    ----------
+    branches
+        Each a module, a list of modules, or ``[]``: the input itself.
+
+    Examples
+    --------
+    >>> import numpy as np, wavenetlite as wl
+    >>> wl.nn.Add([[], wl.nn.Activation("relu")])(np.array([[-1, 1]], np.float32)).tolist()
+    [[-1.0, 2.0]]
+    """
+
+    def __init__(self, branches: Sequence[Branch]) -> None:
+        super().__init__(branches)
+        self.out_channels = joint("out_channels", [ends(branch)[1] or self.in_channels for branch in self.branches])
+
+    def build(self, x: Node, c: Node | None) -> Node:
+        return graph.add(*self.outputs(x, c))
+
+
+class Concat(Branches):
+    """The channels of branches one after the other; different latencies are aligned.
+
+    Parameters
+    ----------
+    branches
+        Each a module, a list of modules, or ``[]``: the input itself.
+
+    Examples
+    --------
+    >>> import numpy as np, wavenetlite as wl
+    >>> wl.nn.Concat([[], wl.nn.Activation("relu")])(np.array([[-1, 1]], np.float32)).tolist()
+    [[-1.0, 1.0, 0.0, 1.0]]
+    """
+
+    def __init__(self, branches: Sequence[Branch]) -> None:
+        super().__init__(branches)
+        channels = [ends(branch)[1] or self.in_channels for branch in self.branches]
+        known = [number for number in channels if number is not None]
+        self.out_channels = sum(known) if len(known) == len(channels) else None
+
+    def build(self, x: Node, c: Node | None) -> Node:
+        return graph.concat(*self.outputs(x, c))
+
+
+def as_list(name: str, layers: Any) -> list[Module]:
+    """One module or several, as a list."""
+    given = [layers] if isinstance(layers, Module) else layers
+    if not isinstance(given, list | tuple):
+        raise ArrayTypeError(f"{name} is a {type(layers).__name__}; it must be a list of Modules")
+    for layer in given:
+        if not isinstance(layer, Module):
+            raise ArrayTypeError(f"{name} holds a {type(layer).__name__}; it must hold Modules only")
+    return list(given)
+
+
+def ends(layers: Sequence[Module]) -> tuple[int | None, int | None]:
+    """Channels in and out of a chain, as far as its layers say; raises where two of them do not fit."""
+    first: int | None = None
+    channels: int | None = None
+    for layer in layers:
+        if None not in (channels, layer.in_channels) and channels != layer.in_channels:
+            raise ParameterError(f"{type(layer).__name__} has in_channels={layer.in_channels}; it must be {channels}, "
+                                 "which the layer before it gives")  # fmt: skip
+        if first is None and channels is None:
+            first = layer.in_channels
+        channels = layer.out_channels if layer.out_channels is not None else after_any(layer, channels)
+    return first, channels
+
+
+def after_any(layer: Module, channels: int | None) -> int | None:
+    """Channels after a layer that does not fix them."""
+    return None if channels is None else layer.graph(channels).channels
+
+
+def joint(name: str, values: Sequence[int | None]) -> int | None:
+    """The one value of all that are known."""
+    known = {value for value in values if value is not None}
+    if len(known) > 1:
+        raise ParameterError(f"{name} of the branches are {sorted(known)}; they must be equal")
+    return known.pop() if known else None

@@ -1,0 +1,168 @@
+"""Convolution and linear layers."""
+
+from __future__ import annotations
+
+import math
+from typing import Literal
+
+import numpy as np
+
+from wavenetlite.checks import divides, flag, one_of, positive_int
+from wavenetlite.engine import graph
+from wavenetlite.engine.graph import Edge, Node
+from wavenetlite.errors import ParameterError
+from wavenetlite.nn.module import MOST_CHANNELS, Module
+
+MOST_DILATION = 65_536
+MOST_KERNEL = 65_536
+
+Padding = Literal["causal", "same", "valid"]
+
+
+class Conv1d(Module):
+    """Dilated convolution over time, ``y[n] = bias + sum_k weight[:, :, k] x[n * stride - (kernel_size - 1 - k) * dilation]``.
+
+    Parameters
+    ----------
+    in_channels, out_channels, kernel_size
+        As in ``torch.nn.Conv1d``.
+    stride
+        Input frames from one output frame to the next. Output frame n ends at input frame ``n * stride``.
+    padding
+        "causal": zeros before the signal, no latency. "same" (stride 1): zeros on both sides as PyTorch's ``padding="same"``,
+        latency ``ceil((kernel_size - 1) * dilation / 2)``. "valid": none; the first frame comes when the kernel is full.
+    dilation
+        Frames between two taps, 1 to 65,536.
+    groups
+        Divides the channels into groups that are convolved by themselves; equal to both: depthwise.
+    bias
+        Whether a bias is added.
+
+    Notes
+    -----
+    Parameters: ``weight`` (out_channels, in_channels / groups, kernel_size), ``bias`` (out_channels,); initial values are
+    uniform within ``1 / sqrt(fan in)``, as PyTorch's.
+
+    Examples
+    --------
+    >>> import numpy as np, wavenetlite as wl
+    >>> conv = wl.nn.Conv1d(1, 1, 2, dilation=2, bias=False)
+    >>> conv.load_state_dict({"weight": np.array([[[10, 1]]], np.float32)})
+    >>> conv(np.array([[1], [2], [3], [4]], np.float32)).ravel().tolist()
+    [1.0, 2.0, 13.0, 24.0]
+    """
+
+    options = ("in_channels", "out_channels", "kernel_size", "stride", "padding", "dilation", "groups", "bias")
+    in_channels: int
+    out_channels: int
+
+    def __init__(
+        self,
+        in_channels: int,
+        out_channels: int,
+        kernel_size: int,
+        *,
+        stride: int = 1,
+        padding: Padding = "causal",
+        dilation: int = 1,
+        groups: int = 1,
+        bias: bool = True,
+    ) -> None:
+        self.in_channels = positive_int("in_channels", in_channels, MOST_CHANNELS)
+        self.out_channels = positive_int("out_channels", out_channels, MOST_CHANNELS)
+        self.kernel_size = positive_int("kernel_size", kernel_size, MOST_KERNEL)
+        self.stride = positive_int("stride", stride, MOST_DILATION)
+        self.padding = one_of("padding", padding, ("causal", "same", "valid"))
+        self.dilation = positive_int("dilation", dilation, MOST_DILATION)
+        self.groups = positive_int("groups", groups)
+        self.bias = flag("bias", bias)
+        divides("groups", self.groups, "in_channels", self.in_channels)
+        divides("groups", self.groups, "out_channels", self.out_channels)
+        if self.padding == "same" and self.stride > 1:
+            raise ParameterError(f"stride={stride} must be 1 with padding='same'")
+
+    @property
+    def reach(self) -> int:
+        """Frames from the kernel's first tap to its last."""
+        return (self.kernel_size - 1) * self.dilation
+
+    def parameter_shapes(self) -> dict[str, tuple[int, ...]]:
+        shapes: dict[str, tuple[int, ...]] = {"weight": (self.out_channels, self.in_channels // self.groups, self.kernel_size)}
+        return shapes | ({"bias": (self.out_channels,)} if self.bias else {})
+
+    def draw(self, name: str, shape: tuple[int, ...], rng: np.random.Generator) -> np.ndarray:
+        bound = 1 / math.sqrt(self.in_channels // self.groups * self.kernel_size)
+        return rng.uniform(-bound, bound, shape)
+
+    def edge(self, x: Node) -> Edge:
+        """How the convolution reads `x`."""
+        before = {"causal": self.reach, "same": self.reach // 2, "valid": 0}[self.padding]
+        return Edge(
+            x,
+            stride=self.stride,
+            shift=-before,
+            spacing=self.dilation,
+            taps=self.kernel_size,
+            end_reach=self.reach if self.padding == "valid" else 0,
+        )
+
+    def build(self, x: Node, c: Node | None) -> Node:
+        return convolve([(self, x)])
+
+
+class Linear(Module):
+    """A matrix product for each frame: PyTorch's ``Linear`` over the channels.
+
+    Parameters
+    ----------
+    in_features, out_features
+        Channels in and out.
+    bias
+        Whether a bias is added.
+
+    Notes
+    -----
+    Parameters: ``weight`` (out_features, in_features), ``bias`` (out_features,).
+
+    Examples
+    --------
+    >>> import numpy as np, wavenetlite as wl
+    >>> wl.nn.Linear(3, 2)(np.zeros((5, 3), np.float32)).shape
+    (5, 2)
+    """
+
+    options = ("in_features", "out_features", "bias")
+    in_channels: int
+    out_channels: int
+
+    def __init__(self, in_features: int, out_features: int, *, bias: bool = True) -> None:
+        self.in_channels = self.in_features = positive_int("in_features", in_features, MOST_CHANNELS)
+        self.out_channels = self.out_features = positive_int("out_features", out_features, MOST_CHANNELS)
+        self.bias = flag("bias", bias)
+
+    def parameter_shapes(self) -> dict[str, tuple[int, ...]]:
+        shapes: dict[str, tuple[int, ...]] = {"weight": (self.out_features, self.in_features)}
+        return shapes | ({"bias": (self.out_features,)} if self.bias else {})
+
+    def draw(self, name: str, shape: tuple[int, ...], rng: np.random.Generator) -> np.ndarray:
+        bound = 1 / math.sqrt(self.in_features)
+        return rng.uniform(-bound, bound, shape)
+
+    def build(self, x: Node, c: Node | None) -> Node:
+        bias = self.parameter("bias") if self.bias else None
+        weight = self.parameter("weight")[:, :, None]
+        return graph.Conv((Edge(x),), self.out_channels, x.clock, (weight,), (1,), bias)
+
+
+def convolve(sources: list[tuple[Conv1d, Node]]) -> Node:
+    """The sum of convolutions of several sequences, as one operation; the biases are added."""
+    edges = graph.aligned([conv.edge(x) for conv, x in sources])
+    biases = [conv.parameter("bias") for conv, _ in sources if conv.bias]
+    return graph.Conv(
+        edges,
+        sources[0][0].out_channels,
+        graph.clock_after(edges),
+        tuple(conv.parameter("weight") for conv, _ in sources),
+        tuple(conv.groups for conv, _ in sources),
+        np.sum(biases, axis=0, dtype=np.float32) if biases else None,
+    )

@@ -1,0 +1,368 @@
+"""Module: what every layer, block and network is. Configuration and weights; it holds no state of a signal."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Iterator, Mapping
+from contextvars import ContextVar
+from pathlib import Path
+from typing import Any, ClassVar, Literal
+
+import numpy as np
+
+from wavenetlite.checks import positive_int
+from wavenetlite.engine import graph
+from wavenetlite.engine.graph import Floats, Node
+from wavenetlite.engine.lower import lower
+from wavenetlite.engine.plan import Plan
+from wavenetlite.errors import ArrayTypeError, ParameterError
+from wavenetlite.stream import Stream
+
+MOST_CHANNELS = 65_536
+SLICE_MULTIPLY_ADDS = 2_000_000_000
+"""Work of an offline call between two chances to interrupt it (some 20 ms)."""
+
+# While a graph is built for a summary: (path of the module, module, node in, node out).
+Trace = list[tuple["Module", Node, Node]]
+_trace: ContextVar[Trace | None] = ContextVar("trace", default=None)
+
+
+class Module:
+    """Base of all layers, blocks and networks.
+
+    A module is immutable in use and may be shared between threads: calling it is a fresh stream fed at once, so what it
+    returns is, bit for bit, what its streams return. Subclasses name their parameters (`parameter_shapes`), their children
+    (`children`), their options (`options`, attributes equal to the arguments of the constructor) and build their graph
+    (`build`).
+
+    Attributes
+    ----------
+    in_channels, out_channels
+        Channels of a frame; None: any number, kept.
+    seed
+        Of the initial weights, drawn when they are first needed.
+    """
+
+    options: ClassVar[tuple[str, ...]] = ()
+    registry: ClassVar[dict[str, type[Module]]] = {}
+
+    in_channels: int | None = None
+    out_channels: int | None = None
+    seed: int = 0
+
+    def __init_subclass__(cls, **arguments: Any) -> None:
+        super().__init_subclass__(**arguments)
+        Module.registry[cls.__name__] = cls
+
+    # What a subclass defines
+
+    def build(self, x: Node, c: Node | None) -> Node:
+        """The module's part of the graph after `x`; `c` is the conditioning, if there is any."""
+        raise NotImplementedError
+
+    def children(self) -> dict[str, Module]:
+        """The modules inside, by the name that their parameters' names begin with."""
+        return {}
+
+    def parameter_shapes(self) -> dict[str, tuple[int, ...]]:
+        """The module's own parameters."""
+        return {}
+
+    def draw(self, name: str, shape: tuple[int, ...], rng: np.random.Generator) -> np.ndarray:
+        """Initial value of the module's own parameter `name`."""
+        raise NotImplementedError
+
+    @property
+    def condition_channels_needed(self) -> int:
+        """Channels of the conditioning that the module or one inside it reads; 0: none."""
+        own = getattr(self, "condition_channels", 0)
+        return max([own, *(child.condition_channels_needed for child in self.children().values())])
+
+    # Weights
+
+    def _own(self) -> dict[str, Floats]:
+        return self.__dict__.setdefault("_parameters", {})
+
+    def modules(self, prefix: str = "") -> Iterator[tuple[str, Module]]:
+        """This module and all inside it, with the path that their parameters' names begin with."""
+        yield prefix, self
+        for name, child in self.children().items():
+            yield from child.modules(f"{prefix}{name}.")
+
+    def all_parameter_shapes(self) -> dict[str, tuple[int, ...]]:
+        """Shapes of all parameters, in the order of `state_dict`; allocates none of them."""
+        return {
+            path + name: shape for path, module in self.modules() for name, shape in module.parameter_shapes().items()
+        }
+
+    def initialise(self) -> None:
+        """Draw what has no value yet, in order, from one generator seeded with `seed`."""
+        rng = np.random.default_rng(self.seed)
+        for _, module in self.modules():
+            own = module._own()
+            for name, shape in module.parameter_shapes().items():
+                value = np.ascontiguousarray(module.draw(name, shape, rng), np.float32)
+                if name not in own:
+                    own[name] = frozen(value)
+
+    def parameter(self, name: str) -> Floats:
+        """The module's own parameter; read-only."""
+        if name not in self._own():
+            self.initialise()
+        return self._own()[name]
+
+    def state_dict(self) -> dict[str, Floats]:
+        """Copies of all parameters by name, named and laid out as PyTorch does: (out, in / groups, kernel)."""
+        self.initialise_missing()
+        return {path + name: module._own()[name].copy() for path, module in self.modules() for name in module.parameter_shapes()}
+
+    def initialise_missing(self) -> None:
+        if any(name not in module._own() for _, module in self.modules() for name in module.parameter_shapes()):
+            self.initialise()
+
+    def load_state_dict(self, state: Mapping[str, Any]) -> None:
+        """Replace all parameters. Streams that are open go on with the old ones.
+
+        Parameters
+        ----------
+        state
+            Every name of `state_dict()`, float32 arrays (or what NumPy takes for one, such as a CPU tensor) of the same
+            shapes. PyTorch's ``num_batches_tracked`` is passed over.
+
+        Raises
+        ------
+        ParameterError
+            A name is missing, unknown, or its shape differs, or a value is not finite; nothing has been replaced.
+        """
+        shapes = self.all_parameter_shapes()
+        given = {name: np.asarray(value) for name, value in state.items() if not name.endswith("num_batches_tracked")}
+        for name in [*shapes, *given]:
+            if name not in given:
+                raise ParameterError(f"state_dict lacks {name!r}, shape {shapes[name]}")
+            if name not in shapes:
+                raise ParameterError(f"state_dict has {name!r}, which the model has not")
+            check_parameter(name, given[name], shapes[name])
+        for path, module in self.modules():
+            for name in module.parameter_shapes():
+                module._own()[name] = frozen(np.array(given[path + name], np.float32, order="C"))
+
+    @property
+    def parameter_count(self) -> int:
+        """Number of trained and running values."""
+        return sum(int(np.prod(shape)) for shape in self.all_parameter_shapes().values())
+
+    # Configuration
+
+    def config(self) -> dict[str, Any]:
+        """The module as JSON-able data, without weights; `from_config` makes it again."""
+        return {"type": type(self).__name__, **{name: encoded(getattr(self, name)) for name in self.options}}
+
+    def save(self, path: str | Path) -> None:
+        """Write the module, configuration and weights, to one safetensors file; see :func:`wavenetlite.load`."""
+        from wavenetlite.files import save
+
+        save(self, path)
+
+    # Running
+
+    def connect(self, x: Node, c: Node | None = None) -> Node:
+        """`build`, with the channels of `x` checked."""
+        if self.in_channels is not None and x.channels != self.in_channels:
+            raise ParameterError(f"{type(self).__name__} has in_channels={self.in_channels} but is given {x.channels} channels")
+        out = self.build(x, c)
+        trace = _trace.get()
+        if trace is not None:
+            trace.append((self, x, out))
+        return out
+
+    def graph(self, channels: int | None = None) -> Node:
+        """The network's graph; `channels` of the input are needed only where the module takes any."""
+        channels = self.in_channels if channels is None else positive_int("channels", channels, MOST_CHANNELS)
+        if channels is None:
+            raise ParameterError(f"{type(self).__name__} takes any number of channels; say which: channels=...")
+        self.initialise_missing()
+        x = graph.Input((), channels, graph.Clock(), "x")
+        wanted = self.condition_channels_needed
+        return self.connect(x, graph.Input((), wanted, graph.Clock(), "c") if wanted else None)
+
+    def plan(self, channels: int | None = None) -> Plan:
+        """The compiled network; compiled once for given weights."""
+        self.initialise_missing()
+        weights = [value for _, module in self.modules() for value in module._own().values()]
+        with self.__dict__.setdefault("_lock", threading.Lock()):
+            kept_weights, plans = self.__dict__.get("_plans", ([], {}))
+            if len(kept_weights) != len(weights) or any(a is not b for a, b in zip(kept_weights, weights, strict=True)):
+                plans = {}
+            key = self.in_channels if channels is None else channels
+            if key not in plans:
+                plans[key] = Plan(lower(self.graph(channels)))
+            self.__dict__["_plans"] = (weights, plans)
+            return plans[key]
+
+    def __call__(
+        self, x: Floats, c: Floats | None = None, *, on_nonfinite: Literal["raise", "zero"] = "raise"
+    ) -> Floats:
+        """Run the network over whole sequences.
+
+        Parameters
+        ----------
+        x
+            float32, (frames, in_channels) or (batch, frames, in_channels).
+        c
+            Conditioning, for a network that has it: float32, (frames, condition_channels), or (condition_channels,) for
+            all frames; with a batch, (batch, ...) of either.
+        on_nonfinite
+            What to do with infinities and NaN in `x` or `c`: "raise", or take them for "zero".
+
+        Returns
+        -------
+        (frames out, out_channels) or (batch, frames out, out_channels), float32. A causal network without strides gives as
+        many frames as it got.
+        """
+        if not isinstance(x, np.ndarray):
+            raise ArrayTypeError(f"x is a {type(x).__name__}; it must be a NumPy array")
+        if x.ndim not in (2, 3):
+            raise ParameterError(f"x has shape {x.shape}; it must have 2 or 3 dimensions ([batch,] frames, channels)")
+        plan = self.plan(x.shape[-1] if self.in_channels is None else None)
+        if x.ndim == 2:
+            return run_offline(plan, x, c, on_nonfinite, "x")
+        if c is not None and (not isinstance(c, np.ndarray) or c.ndim not in (2, 3) or len(c) != len(x)):
+            raise ParameterError(f"c has shape {np.shape(c)}; it must be ({len(x)}, [frames,] channels), one for each of the batch")
+        y = np.empty((len(x), plan.output_frames(x.shape[1], ended=True), plan.out_channels), np.float32)
+        for i in range(len(x)):
+            run_offline(plan, x[i], None if c is None else c[i], on_nonfinite, f"x[{i}]", y[i])
+        return y
+
+    def stream(
+        self, c: Floats | None = None, *, channels: int | None = None, on_nonfinite: Literal["raise", "zero"] = "raise"
+    ) -> Stream:
+        """A new stream; see :class:`wavenetlite.Stream`.
+
+        Parameters
+        ----------
+        c
+            Constant conditioning, float32, (condition_channels,); local conditioning goes to ``process``.
+        channels
+            Of the input, where the module takes any number.
+        on_nonfinite
+            "raise", or take infinities and NaN for "zero".
+        """
+        return Stream(self.plan(channels), c, on_nonfinite=on_nonfinite)
+
+    # What the network is like
+
+    @property
+    def receptive_field(self) -> float:
+        """Input frames that one output frame depends on; `math.inf` with a pool over all frames so far."""
+        return self.graph(self.in_channels or 1).clock.receptive_field
+
+    @property
+    def latency(self) -> int:
+        """Input frames after frame n that must have come before output frame n is returned; 0: causal."""
+        return self.graph(self.in_channels or 1).clock.newest
+
+    @property
+    def macs_per_frame(self) -> float:
+        """Multiply-adds of the convolutions for one input frame."""
+        from wavenetlite.nn.summary import rows
+
+        return sum(row.multiply_adds for row in rows(self))
+
+    def summary(self) -> str:
+        """A table of the layers: shapes, parameters, multiply-adds a frame, receptive field, latency; state below it."""
+        from wavenetlite.nn.summary import text
+
+        return text(self)
+
+    def __repr__(self) -> str:
+        arguments = ", ".join(f"{name}={getattr(self, name)!r}" for name in self.options)
+        return f"{type(self).__name__}({arguments})"
+
+
+def run_offline(
+    plan: Plan, x: Floats, c: Floats | None, on_nonfinite: str, name: str, out: Floats | None = None
+) -> Floats:
+    """A fresh stream fed with all of `x`, in slices so that a long call can be interrupted."""
+    constant = c if isinstance(c, np.ndarray) and c.ndim == 1 else None
+    stream = Stream(plan, constant, on_nonfinite=on_nonfinite, name=name)
+    local = c if constant is None else None
+    if local is not None and isinstance(local, np.ndarray) and len(local) != len(x):
+        raise ParameterError(f"c has {len(local)} frames; it must have {len(x)}, like x")
+    frames = max(1, SLICE_MULTIPLY_ADDS // max(plan.multiply_adds, 1))
+    if out is None and len(x) <= frames and plan.regular:
+        return stream.process(x, local)
+    stream.check(x)
+    y = np.empty((plan.output_frames(len(x), ended=True), plan.out_channels), np.float32) if out is None else out
+    done = 0
+    for first in range(0, len(x), frames):
+        given = stream.output_frames(len(x[first : first + frames]))
+        stream.process(
+            x[first : first + frames],
+            None if local is None else local[first : first + frames],
+            out=y[done : done + given],
+        )
+        done += given
+    y[done:] = stream.flush()
+    return y
+
+
+def frozen(array: Floats) -> Floats:
+    array.flags.writeable = False
+    return array
+
+
+def check_parameter(name: str, value: np.ndarray, shape: tuple[int, ...]) -> None:
+    if value.dtype != np.float32:
+        raise ArrayTypeError(f"state_dict[{name!r}] has dtype {value.dtype}; it must be float32")
+    if value.shape != shape:
+        raise ParameterError(f"state_dict[{name!r}] has shape {value.shape}; it must be {shape}")
+    if not np.isfinite(value).all():
+        raise ParameterError(f"state_dict[{name!r}] has infinities or NaN; it must be finite")
+
+
+def encoded(value: Any) -> Any:
+    """An option as JSON-able data."""
+    if isinstance(value, Module):
+        return value.config()
+    if isinstance(value, list | tuple):
+        return [encoded(item) for item in value]
+    return value
+
+
+def decoded(value: Any) -> Any:
+    if isinstance(value, dict):
+        return from_config(value)
+    if isinstance(value, list):
+        return [decoded(item) for item in value]
+    return value
+
+
+def from_config(config: Mapping[str, Any]) -> Module:
+    """The module that `config()` described, with initial weights.
+
+    Raises
+    ------
+    ParameterError
+        The type is unknown, or an option is missing, unknown or breaks its rule.
+    """
+    name = config.get("type") if isinstance(config, Mapping) else None
+    kind = Module.registry.get(name) if isinstance(name, str) else None
+    if kind is None:
+        raise ParameterError(f"type={name!r} is not a known layer")
+    given = {option: decoded(value) for option, value in config.items() if option != "type"}
+    try:
+        return kind(**given)
+    except TypeError as error:
+        if isinstance(error, ArrayTypeError):
+            raise
+        raise ParameterError(f"options of {name} are {', '.join(given)}: {error}") from None
+
+
+def recorded(module: Module, channels: int) -> tuple[Node, Trace]:
+    """The graph, and what each module inside made of what."""
+    token = _trace.set([])
+    try:
+        output = module.graph(channels)
+        return output, _trace.get() or []
+    finally:
+        _trace.reset(token)

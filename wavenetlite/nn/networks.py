@@ -1,0 +1,200 @@
+"""The two whole networks: WaveNet and TCN."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from functools import reduce
+
+from wavenetlite.checks import count, flag, positive_int
+from wavenetlite.engine import graph
+from wavenetlite.engine.graph import Node
+from wavenetlite.errors import ArrayTypeError, ParameterError
+from wavenetlite.nn.blocks import GatedResidualBlock
+from wavenetlite.nn.combine import Residual
+from wavenetlite.nn.convolution import Conv1d
+from wavenetlite.nn.module import Module
+from wavenetlite.nn.pointwise import Activation, BatchNorm
+
+MOST_LAYERS = 4096
+
+
+def dilation_list(dilations: Sequence[int]) -> list[int]:
+    if isinstance(dilations, str | bytes) or not isinstance(dilations, Sequence):
+        raise ArrayTypeError(f"dilations is a {type(dilations).__name__}; it must be a list of integers")
+    if not 1 <= len(dilations) <= MOST_LAYERS:
+        raise ParameterError(f"dilations has {len(dilations)} entries; it must have 1 to {MOST_LAYERS}")
+    return [positive_int("dilation", dilation) for dilation in dilations]
+
+
+class Stack(Module):
+    """Modules inside a network under a common name: "blocks.0.", "blocks.1." ..."""
+
+    def __init__(self, modules: Sequence[Module]) -> None:
+        self.items = list(modules)
+
+    def children(self) -> dict[str, Module]:
+        return {str(index): module for index, module in enumerate(self.items)}
+
+
+class WaveNet(Module):
+    """A stack of gated residual blocks whose skip outputs are added up: van den Oord et al., "WaveNet", 2016.
+
+    ``input`` (1x1) -> one `GatedResidualBlock` for each dilation -> sum of skips -> ReLU -> ``head1`` (1x1) -> ReLU -> ``head2``
+    (1x1). The output is what a loss or a softmax takes: logits, parameters of a distribution, or a signal.
+
+    Parameters
+    ----------
+    in_channels, out_channels
+        Channels of a frame.
+    residual_channels, skip_channels
+        Of the blocks.
+    kernel_size, dilations
+        Of the dilated convolutions; a dilation for each block.
+    condition_channels
+        Channels of the conditioning, 0: none. It is given as ``c``: (frames, condition_channels) is local, frame by frame;
+        (condition_channels,) is global, the same for all frames.
+    head_channels
+        Channels between the two head convolutions; None: `skip_channels`.
+    gated, activation
+        As in `GatedResidualBlock`.
+    seed
+        Of the initial weights.
+
+    Examples
+    --------
+    >>> import numpy as np, wavenetlite as wl
+    >>> model = wl.WaveNet(1, 256, kernel_size=2, dilations=[1, 2, 4, 8], condition_channels=3)
+    >>> model(np.zeros((20, 1), np.float32), c=np.zeros(3, np.float32)).shape, model.receptive_field
+    ((20, 256), 16)
+    """
+
+    options = (
+        "in_channels", "out_channels", "residual_channels", "skip_channels", "kernel_size", "dilations",
+        "condition_channels", "head_channels", "gated", "activation", "seed",
+    )  # fmt: skip
+    in_channels: int
+    out_channels: int
+
+    def __init__(
+        self,
+        in_channels: int,
+        out_channels: int,
+        *,
+        residual_channels: int = 32,
+        skip_channels: int = 32,
+        kernel_size: int = 2,
+        dilations: Sequence[int] = (1, 2, 4, 8, 16, 32, 64, 128, 256, 512),
+        condition_channels: int = 0,
+        head_channels: int | None = None,
+        gated: bool = True,
+        activation: str = "tanh",
+        seed: int = 0,
+    ) -> None:
+        self.residual_channels = positive_int("residual_channels", residual_channels)
+        self.skip_channels = positive_int("skip_channels", skip_channels)
+        self.kernel_size = positive_int("kernel_size", kernel_size)
+        self.dilations = dilation_list(dilations)
+        self.condition_channels = count("condition_channels", condition_channels)
+        self.head_channels = None if head_channels is None else positive_int("head_channels", head_channels)
+        self.gated = flag("gated", gated)
+        self.activation = activation
+        self.seed = count("seed", seed)
+        hidden = self.head_channels or self.skip_channels
+        self.input = Conv1d(in_channels, residual_channels, 1)
+        self.blocks = [
+            GatedResidualBlock(
+                residual_channels,
+                kernel_size=kernel_size,
+                dilation=dilation,
+                skip_channels=skip_channels,
+                condition_channels=condition_channels,
+                gated=gated,
+                activation=activation,
+            )
+            for dilation in self.dilations
+        ]
+        self.head1 = Conv1d(skip_channels, hidden, 1)
+        self.head2 = Conv1d(hidden, out_channels, 1)
+        self.in_channels, self.out_channels = self.input.in_channels, self.head2.out_channels
+
+    def children(self) -> dict[str, Module]:
+        return {"input": self.input, "blocks": Stack(self.blocks), "head1": self.head1, "head2": self.head2}
+
+    def build(self, x: Node, c: Node | None) -> Node:
+        x = self.input.connect(x)
+        skips = []
+        for block in self.blocks:
+            x, skip = block.outputs(x, c)
+            skips.append(skip)
+        total = reduce(graph.add, skips)
+        hidden = self.head1.connect(graph.activate(total, "relu"))
+        return self.head2.connect(graph.activate(hidden, "relu"))
+
+
+class TCN(Module):
+    """A temporal convolutional network with one convolution a residual block.
+
+    ``input`` (1x1) and an activation, then for each dilation ``x + activation(norm(conv(x)))``, then ``output`` (1x1).
+    For the block with two convolutions see `TemporalBlock`.
+
+    Parameters
+    ----------
+    in_channels, out_channels
+        Channels of a frame; the output is logits.
+    channels, kernel_size, dilations
+        Of the blocks' convolutions; a dilation for each block.
+    activation
+        Name of the activation.
+    batch_norm
+        Whether batch normalisation follows the blocks' convolutions.
+    seed
+        Of the initial weights.
+
+    Examples
+    --------
+    >>> import numpy as np, wavenetlite as wl
+    >>> model = wl.TCN(40, 12, channels=64, kernel_size=5, dilations=[1, 2, 4, 8] * 2)
+    >>> model.receptive_field, model.macs_per_frame
+    (121, 167168.0)
+    """
+
+    options = ("in_channels", "out_channels", "channels", "kernel_size", "dilations", "activation", "batch_norm", "seed")
+    in_channels: int
+    out_channels: int
+
+    def __init__(
+        self,
+        in_channels: int,
+        out_channels: int,
+        *,
+        channels: int = 64,
+        kernel_size: int = 5,
+        dilations: Sequence[int] = (1, 2, 4, 8),
+        activation: str = "relu",
+        batch_norm: bool = True,
+        seed: int = 0,
+    ) -> None:
+        self.channels = positive_int("channels", channels)
+        self.kernel_size = positive_int("kernel_size", kernel_size)
+        self.dilations = dilation_list(dilations)
+        self.activation = activation
+        self.batch_norm = flag("batch_norm", batch_norm)
+        self.seed = count("seed", seed)
+        self.input = Conv1d(in_channels, channels, 1)
+        self.blocks = [self.block(dilation) for dilation in self.dilations]
+        self.output = Conv1d(channels, out_channels, 1)
+        self.in_channels, self.out_channels = self.input.in_channels, self.output.out_channels
+
+    def block(self, dilation: int) -> Residual:
+        conv = Conv1d(self.channels, self.channels, self.kernel_size, dilation=dilation)
+        norm = [BatchNorm(self.channels)] if self.batch_norm else []
+        return Residual([conv, *norm, Activation(self.activation)])
+
+    def children(self) -> dict[str, Module]:
+        return {"input": self.input, "blocks": Stack(self.blocks), "output": self.output}
+
+    def build(self, x: Node, c: Node | None) -> Node:
+        x = Activation(self.activation).connect(self.input.connect(x))
+        for block in self.blocks:
+            x = block.connect(x)
+        return self.output.connect(x)

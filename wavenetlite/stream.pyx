@@ -1,0 +1,271 @@
+"""Stream: the mutable state of one signal over an immutable plan."""
+
+cimport cython
+cimport numpy as cnp
+from libc.stdint cimport uint64_t
+from libc.stdlib cimport free
+
+import numpy as np
+
+from wavenetlite.engine.plan cimport Memory, Plan, Workspace
+from wavenetlite.errors import ArrayTypeError, ParameterError, StreamStateError
+
+cdef extern from "simd.h" nogil:
+    uint64_t flush_subnormals()
+    void restore_subnormals(uint64_t)
+    bint try_acquire(int*)
+    void release(int*)
+
+cnp.import_array()
+
+cdef enum:
+    # Multiply-adds of a call from which on the interpreter's lock is given up; giving it up costs some 30 ns.
+    MUCH_WORK = 100_000
+
+
+cdef cnp.ndarray checked(object array, str name, int dimensions, Py_ssize_t channels):
+    """`array` itself when it is float32, C-contiguous and of the right shape; else a copy, or an error that says why not."""
+    if not cnp.PyArray_Check(array):
+        raise ArrayTypeError(f"{name} is a {type(array).__name__}; it must be a NumPy array")
+    cdef cnp.ndarray a = array
+    if cnp.PyArray_TYPE(a) != cnp.NPY_FLOAT32 or not cnp.PyArray_ISNOTSWAPPED(a):
+        raise ArrayTypeError(f"{name} has dtype {a.dtype.newbyteorder('=').name if a.dtype.isnative else a.dtype}; it must be float32")
+    if cnp.PyArray_NDIM(a) != dimensions:
+        raise ParameterError(f"{name} has shape {array.shape}; it must have {dimensions} dimensions"
+                             f" ({'frames, channels' if dimensions == 2 else 'channels'})")
+    if cnp.PyArray_DIM(a, dimensions - 1) != channels:
+        raise ParameterError(f"{name} has {cnp.PyArray_DIM(a, dimensions - 1)} channels; it must have {channels}")
+    if not cnp.PyArray_IS_C_CONTIGUOUS(a) or not cnp.PyArray_ISALIGNED(a):
+        return np.ascontiguousarray(array).copy() if not cnp.PyArray_ISALIGNED(a) else np.ascontiguousarray(array)
+    return a
+
+
+@cython.final
+cdef class Stream:
+    """One signal on its way through a network, fed in blocks of any length.
+
+    Made by ``model.stream()``. Whatever the blocks, the frames that come out are, bit for bit, those of ``model(x)``. A call
+    that raises leaves the stream as it was. A stream serves one thread at a time (another gets a `StreamStateError`);
+    different streams of one model run in parallel, without the interpreter's lock.
+
+    Examples
+    --------
+    >>> import numpy as np, wavenetlite as wl
+    >>> model = wl.TCN(40, 12, channels=16, dilations=[1, 2, 4])
+    >>> x = np.random.default_rng(0).standard_normal((100, 40), dtype=np.float32)
+    >>> stream = model.stream()
+    >>> y = np.concatenate([stream.process(x[:1]), stream.process(x[1:64]), stream.process(x[64:]), stream.flush()])
+    >>> bool((y == model(x)).all())
+    True
+    """
+    cdef readonly Plan plan
+    cdef Memory* memory
+    cdef Workspace* work
+    cdef int busy
+    cdef bint flushed
+    cdef bint zero_nonfinite
+    cdef str name                   # of the signal, in messages
+    cdef cnp.ndarray condition      # constant conditioning, (condition_channels,), or None
+
+    def __init__(self, plan: Plan, c: object = None, *, on_nonfinite: str = "raise", name: str = "block") -> None:
+        if on_nonfinite not in ("raise", "zero"):
+            raise ParameterError(f"on_nonfinite={on_nonfinite!r} must be 'raise' or 'zero'")
+        if self.memory != NULL:
+            raise StreamStateError("a stream is made once; make another with model.stream()")
+        self.plan = plan
+        self.name = name
+        self.zero_nonfinite = on_nonfinite == "zero"
+        self.condition = None
+        if c is not None:
+            self.refuse_condition()
+            self.condition = self.finite(checked(c, "c", 1, plan.condition_channels), "c").copy()
+        self.memory = plan.new_memory()
+        self.work = plan.new_workspace()
+
+    def __dealloc__(self):
+        free(self.memory)
+        free(self.work)
+
+    cdef refuse_condition(self):
+        if self.plan.condition_channels == 0:
+            raise ParameterError("c given; it must be None, this network has no conditioning")
+
+    cdef cnp.ndarray finite(self, cnp.ndarray a, str name):
+        """`a`, without infinities and NaN: they raise, or are zeroed in a copy."""
+        if self.plan.kernels.all_finite(<const float*>cnp.PyArray_DATA(a), cnp.PyArray_SIZE(a)):
+            return a
+        if self.zero_nonfinite:
+            return np.nan_to_num(a, nan=0.0, posinf=0.0, neginf=0.0)
+        rows = np.flatnonzero(~np.isfinite(a.reshape(len(a), -1)).all(axis=1))
+        raise ParameterError(f"{name} is not finite at frame {rows[0]}; it must be finite (or pass on_nonfinite='zero')")
+
+    cdef cnp.ndarray output(self, object out, Py_ssize_t rows):
+        """`out`, checked, or a new array of `rows` rows."""
+        cdef cnp.npy_intp shape[2]
+        shape[0] = rows
+        shape[1] = self.plan.out_channels
+        if out is None:
+            return cnp.PyArray_EMPTY(2, shape, cnp.NPY_FLOAT32, 0)
+        if not cnp.PyArray_Check(out) or cnp.PyArray_TYPE(<cnp.ndarray>out) != cnp.NPY_FLOAT32:
+            raise ArrayTypeError(f"out is {out.dtype if isinstance(out, np.ndarray) else type(out).__name__}; it must be a float32 array")
+        cdef cnp.ndarray a = out
+        if cnp.PyArray_NDIM(a) != 2 or cnp.PyArray_DIM(a, 0) != shape[0] or cnp.PyArray_DIM(a, 1) != shape[1]:
+            raise ParameterError(f"out has shape {out.shape}; it must be {(rows, self.plan.out_channels)} for this block")
+        if not cnp.PyArray_ISCARRAY(a):
+            raise ParameterError("out must be C-contiguous, aligned and writeable, in the machine's byte order")
+        return a
+
+    def check(self, block: object) -> None:
+        """Raise what `process` would raise about the values, shape and dtype of `block`."""
+        self.finite(checked(block, self.name, 2, self.plan.in_channels), self.name)
+
+    def process(self, block: object, c: object = None, *, out: object = None) -> np.ndarray:
+        """Feed the next frames; returns the frames that they complete.
+
+        Parameters
+        ----------
+        block
+            Next frames, float32, shape (n, in_channels); any n from 0 on.
+        c
+            Their local conditioning, float32, shape (n, condition_channels), or constant conditioning,
+            (condition_channels,); None if the stream was made with a constant or the network has none.
+        out
+            Where to write the result, float32, C-contiguous, exactly (m, out_channels); then nothing is allocated. It must
+            not overlap `block` or `c`.
+
+        Returns
+        -------
+        (m, out_channels) float32; m is n for a causal network without strides, and `output_frames(n)` for any.
+
+        Raises
+        ------
+        ParameterError, ArrayTypeError
+            Wrong shape, dtype or values; the stream is as before.
+        StreamStateError
+            Another thread is in this stream, or it was flushed and not reset.
+        """
+        if not try_acquire(&self.busy):
+            raise StreamStateError("stream is in use by another thread; give each thread its own stream")
+        try:
+            return self.process_alone(block, c, out)
+        finally:
+            release(&self.busy)
+
+    cdef cnp.ndarray process_alone(self, object block, object c, object out):
+        cdef Plan plan = self.plan
+        cdef cnp.ndarray x, conditions = None, y
+        cdef const float* cp = NULL
+        cdef Py_ssize_t c_step = 0, frames, rows
+        cdef uint64_t mode
+        if self.flushed:
+            raise StreamStateError("stream was flushed; call reset() before feeding it again")
+        x = self.finite(checked(block, self.name, 2, plan.in_channels), self.name)
+        frames = cnp.PyArray_DIM(x, 0)
+        if c is not None or plan.condition_channels:
+            conditions = self.conditions(c, frames)
+            cp = <const float*>cnp.PyArray_DATA(conditions)
+            c_step = plan.condition_channels if cnp.PyArray_NDIM(conditions) == 2 else 0
+        rows = frames if plan.regular else (
+            plan.frames_after(self.memory.frames_in + frames, False, self.work.end) - self.memory.frames_out)
+        y = self.output(out, rows)
+        if out is not None:
+            refuse_overlap(y, x, self.name)
+            if conditions is not None:
+                refuse_overlap(y, conditions, "c")
+        if frames * plan.multiply_adds > MUCH_WORK:
+            with nogil:
+                mode = flush_subnormals()
+                plan.run(self.memory, self.work, <const float*>cnp.PyArray_DATA(x), cp, c_step, frames, <float*>cnp.PyArray_DATA(y))
+                restore_subnormals(mode)
+        else:
+            mode = flush_subnormals()
+            plan.run(self.memory, self.work, <const float*>cnp.PyArray_DATA(x), cp, c_step, frames, <float*>cnp.PyArray_DATA(y))
+            restore_subnormals(mode)
+        return y
+
+    cdef cnp.ndarray conditions(self, object c, Py_ssize_t frames):
+        """The conditioning of the next `frames` frames: (frames, channels), or (channels,) for all of them."""
+        cdef cnp.ndarray a
+        if c is None:
+            if self.condition is None:
+                raise ParameterError(f"c=None; this network needs conditioning, (frames, {self.plan.condition_channels}) or "
+                                     f"({self.plan.condition_channels},)")
+            return self.condition
+        self.refuse_condition()
+        if self.condition is not None:
+            raise ParameterError("c given; it must be None, the stream was made with constant conditioning")
+        if cnp.PyArray_Check(c) and cnp.PyArray_NDIM(<cnp.ndarray>c) == 1:
+            return self.finite(checked(c, "c", 1, self.plan.condition_channels), "c")
+        a = self.finite(checked(c, "c", 2, self.plan.condition_channels), "c")
+        if cnp.PyArray_DIM(a, 0) != frames:
+            raise ParameterError(f"c has {cnp.PyArray_DIM(a, 0)} frames; it must have {frames}, like the block")
+        return a
+
+    def flush(self) -> np.ndarray:
+        """End the signal; returns the frames that a network with latency still owes, (k, out_channels) float32.
+
+        What "same" padding looks ahead for is taken to be zeros, as offline. After this the stream must be `reset`.
+        """
+        cdef cnp.ndarray y
+        cdef uint64_t mode
+        if not try_acquire(&self.busy):
+            raise StreamStateError("stream is in use by another thread; give each thread its own stream")
+        try:
+            if self.flushed:
+                raise StreamStateError("stream was flushed; call reset() before using it again")
+            y = self.output(
+                None, self.plan.frames_after(self.memory.frames_in, True, self.work.end) - self.memory.frames_out)
+            with nogil:
+                mode = flush_subnormals()
+                self.plan.run_out(self.memory, self.work, <float*>cnp.PyArray_DATA(y))
+                restore_subnormals(mode)
+            self.flushed = True
+            return y
+        finally:
+            release(&self.busy)
+
+    def reset(self) -> None:
+        """Forget the signal: the next frame is the first."""
+        if not try_acquire(&self.busy):
+            raise StreamStateError("stream is in use by another thread; give each thread its own stream")
+        self.plan.clear_memory(self.memory)
+        self.flushed = False
+        release(&self.busy)
+
+    def output_frames(self, frames: int) -> int:
+        """Frames that the next `process` will return when it is given `frames` frames."""
+        if frames < 0:
+            raise ParameterError(f"frames={frames} must not be negative")
+        return self.plan.output_frames(self.memory.frames_in + frames) - self.memory.frames_out
+
+    @property
+    def frames_in(self) -> int:
+        """Frames fed since the start or the last reset."""
+        return self.memory.frames_in
+
+    @property
+    def frames_out(self) -> int:
+        """Frames returned since the start or the last reset."""
+        return self.memory.frames_out
+
+    @property
+    def latency(self) -> int:
+        """Input frames after frame n that must have come before output frame n is returned."""
+        return self.plan.program.clock.newest
+
+    @property
+    def state_bytes(self) -> int:
+        """Memory that the stream needs to remember its signal, in bytes: receptive field x channels."""
+        return self.plan.state_bytes
+
+    @property
+    def workspace_bytes(self) -> int:
+        """Further memory of the stream in which blocks are computed; it holds nothing between calls."""
+        return self.plan.workspace_bytes
+
+
+cdef refuse_overlap(cnp.ndarray y, cnp.ndarray x, str name):
+    cdef char* a = <char*>cnp.PyArray_DATA(y)
+    cdef char* b = <char*>cnp.PyArray_DATA(x)
+    if a < b + cnp.PyArray_NBYTES(x) and b < a + cnp.PyArray_NBYTES(y):
+        raise ParameterError(f"out overlaps {name}; it must have memory of its own")
