@@ -55,7 +55,7 @@ FAMILIES = {
     "aarch64": ["sse2", "neon"],
     "arm64": ["sse2", "neon"],
 }
-OPTIMISE = ["-O3", "-ffp-contract=off", "-fno-math-errno", "-fno-trapping-math", "-fno-wrapv", "-Wno-psabi", "-g0"]
+OPTIMISE = ["-O3", "-ffp-contract=off", "-fno-math-errno", "-fno-trapping-math", "-fno-wrapv", "-fno-inline-functions-called-once", "-Wno-psabi", "-g0"]
 CHECK = ["-O1", "-ffp-contract=off", "-fno-math-errno", "-Wno-psabi", "-g"]
 
 
@@ -73,7 +73,7 @@ def render(isa: str) -> None:
 def extension(name: str, *flags: str) -> Extension:
     source = name.replace(".", "/") + ".pyx"
     common = CHECK if DEBUG else OPTIMISE
-    link = [] if DEBUG or platform.system() == "Darwin" else ["-Wl,--strip-all"]
+    link = [] if DEBUG or platform.system() == "Darwin" else []
     return Extension(
         name, [source], include_dirs=[str(KERNELS), numpy.get_include()], extra_compile_args=[*common, *flags], extra_link_args=link
     )

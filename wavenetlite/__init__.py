@@ -12,10 +12,11 @@ from wavenetlite.errors import (
 from wavenetlite.kernels import isa
 from wavenetlite.nn import TCN, Sequential, WaveNet
 from wavenetlite.stream import Stream
+from wavenetlite.verify import StreamReport, verify_stream
 
 __version__ = "0.1.0"
 
 __all__ = [
     "TCN", "ArrayTypeError", "ModelFileError", "ParameterError", "Sequential", "Stream", "StreamMismatchError",
-    "StreamStateError", "WaveNet", "WavenetliteError", "isa", "nn",
+    "StreamReport", "StreamStateError", "WaveNet", "WavenetliteError", "isa", "nn", "verify_stream",
 ]  # fmt: skip

@@ -38,7 +38,7 @@ cdef struct Step:
     Py_ssize_t needs
     const Need* need
     Py_ssize_t ends
-    const int* end              # buffers that no later step reads
+    const int* end              # buffers with history that no later step reads
 
 # All that a stream remembers. `count` frames of each buffer exist; `head` is the ring row that the next one takes.
 cdef struct Memory:
@@ -92,6 +92,10 @@ cdef class Plan:
     cdef void feed(self, Workspace* work, int number, const float* x, Py_ssize_t step, Py_ssize_t rows) noexcept nogil
     cdef Py_ssize_t collect(self, Workspace* work, Py_ssize_t rows, float* out) noexcept nogil
     cdef void run_chunk(self, Memory* memory, Workspace* work, const int64_t* end) noexcept nogil
+    cdef void run_frame(self, Memory* memory, Workspace* work) noexcept nogil
+    cdef void locate_taps(self, const Step* step, Memory* memory, Workspace* work, Py_ssize_t rows) noexcept nogil
+    cdef int64_t pooled(self, const Step* step, Memory* memory) noexcept nogil
+    cdef void keep_ended(self, const Step* step, Memory* memory, Workspace* work) noexcept nogil
     cdef void compute(self, const Step* step, Memory* memory, Workspace* work, Py_ssize_t rows) noexcept nogil
     cdef void join(self, const Step* step, Workspace* work, Py_ssize_t rows, float* out, Py_ssize_t ld) noexcept nogil
     cdef const float* locate(

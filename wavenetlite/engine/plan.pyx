@@ -121,7 +121,7 @@ cdef class Plan:
             order = source.packed.order
             self.set_conv(&step.conv, source, arena)
         step.taps = len(order)
-        self.most_taps = max(self.most_taps, step.taps)
+        self.most_taps = max(self.most_taps, step.taps + 1)
         tap = <Tap*>self.allocate((step.taps + 1) * sizeof(Tap))
         for i, (e, k) in enumerate(order):
             edge = source.edges[e]
@@ -142,10 +142,11 @@ cdef class Plan:
             need[i].reach = edge.reach
             need[i].end_reach = edge.end_reach
         step.need = need
-        step.ends = len(source.ends)
+        ending = [number for number in source.ends if self.buffer[<Py_ssize_t>number].history]
+        step.ends = len(ending)
         end = <int*>self.allocate(step.ends * sizeof(int))
         for i in range(step.ends):
-            end[i] = source.ends[i]
+            end[i] = ending[i]
         step.end = end
         if source.depthwise is not None:
             step.weights = arena + <Py_ssize_t>source.depthwise[0]
@@ -288,10 +289,13 @@ cdef class Plan:
             self.feed(work, self.x, x + done * self.in_channels, self.in_channels, rows)
             if self.c >= 0:
                 self.feed(work, self.c, c + done * c_step, c_step, rows)
-            self.run_chunk(memory, work, NULL)
+            if rows == 1 and self.regular:
+                self.run_frame(memory, work)
+            else:
+                self.run_chunk(memory, work, NULL)
             written += self.collect(work, work.rows[self.output], out + written * self.out_channels)
             done += rows
-        memory.frames_in += frames
+            memory.frames_in += rows
         memory.frames_out += written
         return written
 
@@ -340,16 +344,18 @@ cdef class Plan:
 
     cdef void run_chunk(self, Memory* memory, Workspace* work, const int64_t* end) noexcept nogil:
         """All steps over the rows that `feed` has laid out; `end`, in a flush: the frames that each buffer really has."""
-        cdef Py_ssize_t s, i, rows, past, number
+        cdef Py_ssize_t s, rows, past
         cdef const Step* step
-        for number in range(self.buffers):
-            memory.count[number] += work.rows[number] if number == self.x or number == self.c else 0
+        memory.count[self.x] += work.rows[self.x]
+        if self.c >= 0:
+            memory.count[self.c] += work.rows[self.c]
         for s in range(self.steps):
             step = self.step + s
             rows = work.rows[self.x] if self.regular else self.ready(step, memory.count, False) - memory.count[step.out]
             work.rows[step.out] = rows
             work.laid[step.out] = 0
             if rows > 0:
+                self.locate_taps(step, memory, work, rows)
                 self.compute(step, memory, work, rows)
             memory.count[step.out] += rows
             if end != NULL and memory.count[step.out] > end[step.out]:
@@ -357,23 +363,43 @@ cdef class Plan:
                 memset(
                     work.first[step.out] + (rows - past) * self.buffer[step.out].ld, 0,
                     past * self.buffer[step.out].ld * sizeof(float))
-            for i in range(step.ends):
-                if self.buffer[step.end[i]].history:
-                    self.keep(step.end[i], memory, work)
+            self.keep_ended(step, memory, work)
+
+    cdef void run_frame(self, Memory* memory, Workspace* work) noexcept nogil:
+        """`run_chunk` for one frame of a regular network: no counting, and every tap is one row, here or in its ring."""
+        cdef Py_ssize_t s, k, slot
+        cdef const Step* step
+        cdef const Tap* tap
+        cdef const Buffer* buffer
+        for s in range(self.steps):
+            step = self.step + s
+            work.rows[step.out] = 1
+            for k in range(step.taps + (step.residual != NULL)):
+                tap = step.tap + k
+                if tap.shift == 0:
+                    work.x[k] = work.first[tap.buffer]
+                else:
+                    buffer = self.buffer + tap.buffer
+                    slot = memory.head[tap.buffer] + tap.shift
+                    work.x[k] = memory.rings + buffer.ring + (slot if slot >= 0 else slot + buffer.history) * buffer.ld
+            self.compute(step, memory, work, 1)
+            self.keep_ended(step, memory, work)
+
+    cdef void locate_taps(self, const Step* step, Memory* memory, Workspace* work, Py_ssize_t rows) noexcept nogil:
+        """Where the rows lie that a step reads: one pointer a tap, the residual's last."""
+        cdef Py_ssize_t k, staged = 0
+        for k in range(step.taps + (step.residual != NULL)):
+            work.x[k] = self.locate(step.tap + k, step.out, memory, work, rows, work.ldx + k, &staged)
 
     cdef void compute(self, const Step* step, Memory* memory, Workspace* work, Py_ssize_t rows) noexcept nogil:
-        """New rows of one step."""
+        """New rows of one step, from the rows that its taps point to."""
         cdef const Kernels* kernels = self.kernels
         cdef const Buffer* buffer = self.buffer + step.out
         cdef float* out = work.first[step.out]
-        cdef const float* residual = NULL
-        cdef Py_ssize_t k, ld, staged = 0
-        for k in range(step.taps):
-            work.x[k] = self.locate(step.tap + k, step.out, memory, work, rows, work.ldx + k, &staged)
+        cdef Py_ssize_t k
         if step.kind == CONV:
-            if step.residual != NULL:
-                residual = self.locate(step.residual, step.out, memory, work, rows, &ld, &staged)
-            kernels.convolve(&step.conv, work.x, work.ldx, rows, residual, out, buffer.ld)
+            kernels.convolve(
+                &step.conv, work.x, work.ldx, rows, work.x[step.taps] if step.residual != NULL else NULL, out, buffer.ld)
         elif step.kind == DEPTHWISE:
             kernels.convolve_depthwise(step.weights, step.bias, step.taps, work.x, work.ldx, rows, out, buffer.ld)
         elif step.kind == SUM:
@@ -387,12 +413,16 @@ cdef class Plan:
             kernels.gate(work.x[0], work.ldx[0], rows, buffer.channels, out, buffer.ld)
         elif step.kind == MEAN:
             kernels.running_mean(
-                work.x[0], rows, memory.pools + step.pool, <double>memory.count[step.out], out, buffer.ld)
+                work.x[0], rows, memory.pools + step.pool, <double>self.pooled(step, memory), out, buffer.ld)
         else:
             kernels.running_max(
-                work.x[0], rows, memory.pools + step.pool, <double>memory.count[step.out], out, buffer.ld)
+                work.x[0], rows, memory.pools + step.pool, <double>self.pooled(step, memory), out, buffer.ld)
         if step.activation != IDENTITY:
             kernels.activate(step.activation, out, rows, buffer.ld, buffer.channels, step.parameters)
+
+    cdef int64_t pooled(self, const Step* step, Memory* memory) noexcept nogil:
+        """Frames that a pool has seen before this chunk."""
+        return memory.frames_in if self.regular else memory.count[step.out]
 
     cdef void join(self, const Step* step, Workspace* work, Py_ssize_t rows, float* out, Py_ssize_t ld) noexcept nogil:
         cdef Py_ssize_t k, row, channels, first = 0
@@ -458,13 +488,26 @@ cdef class Plan:
         memcpy(to, memory.rings + buffer.ring + slot * buffer.ld, piece * buffer.ld * sizeof(float))
         memcpy(to + piece * buffer.ld, memory.rings + buffer.ring, (missing - piece) * buffer.ld * sizeof(float))
 
+    cdef void keep_ended(self, const Step* step, Memory* memory, Workspace* work) noexcept nogil:
+        """Take into the rings what no later step reads in the workspace."""
+        cdef Py_ssize_t i
+        for i in range(step.ends):
+            self.keep(step.end[i], memory, work)
+
     cdef void keep(self, int number, Memory* memory, Workspace* work) noexcept nogil:
-        """Copy the chunk's last rows into the ring: no step will read them in the workspace again."""
+        """Copy the chunk's last rows into the ring."""
         cdef const Buffer* buffer = self.buffer + number
-        cdef Py_ssize_t rows = min(work.rows[number], buffer.history), slot, piece
+        cdef Py_ssize_t rows = min(work.rows[number], buffer.history), slot = memory.head[number], piece, i
         cdef const float* source = work.first[number] + (work.rows[number] - rows) * buffer.ld
         cdef float* ring = memory.rings + buffer.ring
-        slot = memory.head[number]
+        if rows == 1:       # by fours where it can, because one frame at a time is the common way to stream
+            ring += slot * buffer.ld
+            for i in range(0, buffer.ld - 3, 4):
+                memcpy(ring + i, source + i, 16)
+            for i in range(buffer.ld // 4 * 4, buffer.ld):
+                ring[i] = source[i]
+            memory.head[number] = slot + 1 if slot + 1 < buffer.history else 0
+            return
         if rows == buffer.history:
             slot = 0        # the whole ring is written anew
         piece = min(rows, buffer.history - slot)

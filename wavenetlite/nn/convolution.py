@@ -158,7 +158,7 @@ def convolve(sources: list[tuple[Conv1d, Node]]) -> Node:
     """The sum of convolutions of several sequences, as one operation; the biases are added."""
     edges = graph.aligned([conv.edge(x) for conv, x in sources])
     biases = [conv.parameter("bias") for conv, _ in sources if conv.bias]
-    return graph.Conv(
+    out = graph.Conv(
         edges,
         sources[0][0].out_channels,
         graph.clock_after(edges),
@@ -166,3 +166,6 @@ def convolve(sources: list[tuple[Conv1d, Node]]) -> Node:
         tuple(conv.groups for conv, _ in sources),
         np.sum(biases, axis=0, dtype=np.float32) if biases else None,
     )
+    for conv, x in sources:
+        conv.traced(x, out)
+    return out

@@ -27,6 +27,15 @@ Trace = list[tuple["Module", Node, Node]]
 _trace: ContextVar[Trace | None] = ContextVar("trace", default=None)
 
 
+class _Changes:
+    """How often parameters of any module were replaced: while it stands still, no compiled plan can be out of date."""
+
+    count = 0
+
+
+_changes = _Changes()
+
+
 class Module:
     """Base of all layers, blocks and networks.
 
@@ -104,6 +113,7 @@ class Module:
                 value = np.ascontiguousarray(module.draw(name, shape, rng), np.float32)
                 if name not in own:
                     own[name] = frozen(value)
+        _changes.count += 1
 
     def parameter(self, name: str) -> Floats:
         """The module's own parameter; read-only."""
@@ -145,6 +155,7 @@ class Module:
         for path, module in self.modules():
             for name in module.parameter_shapes():
                 module._own()[name] = frozen(np.array(given[path + name], np.float32, order="C"))
+        _changes.count += 1
 
     @property
     def parameter_count(self) -> int:
@@ -169,7 +180,10 @@ class Module:
         """`build`, with the channels of `x` checked."""
         if self.in_channels is not None and x.channels != self.in_channels:
             raise ParameterError(f"{type(self).__name__} has in_channels={self.in_channels} but is given {x.channels} channels")
-        out = self.build(x, c)
+        return self.traced(x, self.build(x, c))
+
+    def traced(self, x: Node, out: Node) -> Node:
+        """`out`, noted as what this module makes of `x` while a summary is being made."""
         trace = _trace.get()
         if trace is not None:
             trace.append((self, x, out))
@@ -187,17 +201,24 @@ class Module:
 
     def plan(self, channels: int | None = None) -> Plan:
         """The compiled network; compiled once for given weights."""
-        self.initialise_missing()
-        weights = [value for _, module in self.modules() for value in module._own().values()]
+        key = self.in_channels if channels is None else channels
+        current = _changes.count
         with self.__dict__.setdefault("_lock", threading.Lock()):
-            kept_weights, plans = self.__dict__.get("_plans", ([], {}))
-            if len(kept_weights) != len(weights) or any(a is not b for a, b in zip(kept_weights, weights, strict=True)):
+            as_of, plans = self.__dict__.get("_plans", (-1, {}))
+            if as_of != current and not self._same_weights():
                 plans = {}
-            key = self.in_channels if channels is None else channels
             if key not in plans:
                 plans[key] = Plan(lower(self.graph(channels)))
-            self.__dict__["_plans"] = (weights, plans)
+                self._same_weights()
+            self.__dict__["_plans"] = (current, plans)
             return plans[key]
+
+    def _same_weights(self) -> bool:
+        """Whether all parameters are the arrays that they were when this was last asked."""
+        weights = [value for _, module in self.modules() for value in module._own().values()]
+        before = self.__dict__.get("_weights", [])
+        self.__dict__["_weights"] = weights
+        return len(before) == len(weights) and all(a is b for a, b in zip(before, weights, strict=True))
 
     def __call__(
         self, x: Floats, c: Floats | None = None, *, on_nonfinite: Literal["raise", "zero"] = "raise"

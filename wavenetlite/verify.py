@@ -1,0 +1,164 @@
+"""The self-check of the promise: a stream gives the bits of the offline call, however it is fed."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from wavenetlite.checks import count, positive_int
+from wavenetlite.engine.graph import Floats
+from wavenetlite.errors import StreamMismatchError
+from wavenetlite.kernels import isa
+from wavenetlite.nn.module import Module
+from wavenetlite.stream import Stream
+
+MOST_FRAMES = 20_000
+BLOCKS = (0, 1, 2, 7, 16, 31, 64, 73, 127, 500)
+"""Block lengths that partitions are drawn from: none, one, primes, powers of two, one more than a chunk."""
+
+
+@dataclass(frozen=True)
+class StreamReport:
+    """What :func:`verify_stream` has compared, without a difference."""
+
+    isa: str
+    frames: int
+    partitions: int
+    resets: int
+    batches: int
+
+    def __str__(self) -> str:
+        return (
+            f"streams equal offline bit for bit on {self.isa}: {self.partitions} partitions of {self.frames} frames, "
+            f"{self.resets} resets, {self.batches} sequences in batches"
+        )
+
+
+def verify_stream(
+    model: Module, *, frames: int | None = None, partitions: int = 12, channels: int | None = None, seed: int = 0
+) -> StreamReport:
+    """Compare streams of `model` with its offline output on random signals, bit for bit.
+
+    The signal goes in whole, frame by frame, in blocks of one size and of random sizes (none, one, primes, huge); into given
+    arrays (``out=``) and new ones; after resets in the middle of a signal; and in a batch.
+
+    Parameters
+    ----------
+    model
+        The network; conditioning is drawn at random too, where it has one.
+    frames
+        Length of the signal; by default somewhat more than the receptive field, 20,000 at most.
+    partitions
+        Number of random partitions.
+    channels
+        Of the input, where the model takes any number.
+    seed
+        Of signals and partitions.
+
+    Returns
+    -------
+    StreamReport
+        What was compared; printed, one line.
+
+    Raises
+    ------
+    StreamMismatchError
+        An output differs; the message names the way of feeding and the first differing frame.
+
+    Examples
+    --------
+    >>> import wavenetlite as wl
+    >>> report = wl.verify_stream(wl.TCN(8, 3, channels=16, dilations=[1, 2]), partitions=4)
+    >>> report.partitions
+    9
+    """
+    rng = np.random.default_rng(count("seed", seed))
+    reach = model.receptive_field
+    length = positive_int("frames", frames) if frames else int(min(MOST_FRAMES, 300 + (0 if reach == math.inf else 1.2 * reach)))
+    width = model.in_channels or positive_int("channels", channels or 1)
+    x = rng.standard_normal((length, width), dtype=np.float32)
+    needed = model.condition_channels_needed
+    c = rng.standard_normal((length, needed), dtype=np.float32) if needed else None
+    whole = model(x, c)
+    open_stream: Callable[[], Stream] = lambda: model.stream(channels=None if model.in_channels else width)  # noqa: E731
+    tried = 0
+    for name, blocks in ways(length, count("partitions", partitions), rng):
+        given = fed(open_stream(), x, c, blocks, whole.shape[1], use_out=tried % 2 == 1)
+        compare(given, whole, name, blocks)
+        tried += 1
+    resets = verify_resets(open_stream(), x, c, whole, rng)
+    batches = verify_batch(model, x, c, rng)
+    return StreamReport(isa(), length, tried, resets, batches)
+
+
+def ways(length: int, partitions: int, rng: np.random.Generator) -> Iterator[tuple[str, list[int]]]:
+    """Names and block lengths of the partitions to try."""
+    yield "whole", [length]
+    for size in (1, 7, 64, 257):
+        yield f"in blocks of {size}", even(length, size)
+    for _ in range(partitions):
+        yield "in random blocks", random_blocks(length, rng)
+
+
+def even(length: int, size: int) -> list[int]:
+    return [min(size, length - first) for first in range(0, length, size)]
+
+
+def random_blocks(length: int, rng: np.random.Generator) -> list[int]:
+    blocks: list[int] = []
+    while (left := length - sum(blocks)) > 0:
+        blocks.append(min(left, int(rng.choice([*BLOCKS, length]))))
+    return blocks
+
+
+def fed(stream: Stream, x: Floats, c: Floats | None, blocks: list[int], out_channels: int, *, use_out: bool) -> Floats:
+    """What a stream gives for `x` in blocks, and its flush."""
+    outputs: list[Any] = []
+    first = 0
+    for size in blocks:
+        out = np.empty((stream.output_frames(size), out_channels), np.float32) if use_out else None
+        local = None if c is None else c[first : first + size]
+        outputs.append(stream.process(x[first : first + size], local, out=out))
+        first += size
+    return np.concatenate([*outputs, stream.flush()])
+
+
+def verify_resets(stream: Stream, x: Floats, c: Floats | None, whole: Floats, rng: np.random.Generator) -> int:
+    """A stream that is reset in the middle of one signal must know nothing of it in the next."""
+    resets = 3
+    for _ in range(resets):
+        cut = int(rng.integers(0, len(x) + 1))
+        stream.process(x[:cut] * 3, None if c is None else c[:cut])
+        stream.reset()
+        blocks = random_blocks(len(x), rng)
+        compare(fed(stream, x, c, blocks, whole.shape[1], use_out=False), whole, f"after a reset at frame {cut}", blocks)
+        stream.reset()
+    return resets
+
+
+def verify_batch(model: Module, x: Floats, c: Floats | None, rng: np.random.Generator) -> int:
+    """A sequence must give the same alone and beside others."""
+    size = 3
+    length = min(len(x), 500)
+    batch = rng.standard_normal((size, length, x.shape[1]), dtype=np.float32)
+    conditions = None if c is None else np.broadcast_to(c[:length], (size, length, c.shape[1]))
+    together = model(batch, conditions)
+    for index in range(size):
+        compare(together[index], model(batch[index], None if c is None else c[:length]), f"number {index} of a batch", [length])
+    return size
+
+
+def compare(given: Floats, whole: Floats, name: str, blocks: list[int]) -> None:
+    if given.shape != whole.shape:
+        raise StreamMismatchError(f"fed {name}, the stream gave {len(given)} frames; offline gave {len(whole)}")
+    different = (given.view(np.uint32) != whole.view(np.uint32)).any(axis=1)
+    if different.any():
+        frame = int(np.argmax(different))
+        raise StreamMismatchError(
+            f"fed {name} (first blocks {blocks[:8]}), the stream differs from offline first at frame {frame}, "
+            f"by {np.abs(given[frame] - whole[frame]).max():g}"
+        )
