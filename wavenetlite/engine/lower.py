@@ -17,7 +17,7 @@ from wavenetlite.engine.graph import Edge, Floats, Node
 from wavenetlite.engine.pack import Arena, PackedConv, pack_conv, pack_depthwise
 from wavenetlite.kernels import ACTIVATIONS, padded
 
-MAX_CHUNK = 72
+MAX_CHUNK = 120
 """Frames that all layers run at a time, at most: their rows stay in the first-level cache."""
 
 

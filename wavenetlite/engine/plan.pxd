@@ -13,10 +13,11 @@ cdef struct Buffer:
     Py_ssize_t offset           # floats from the start of the workspace to the chunk's first row
     Py_ssize_t ring             # floats from the start of the stream's rings
 
-# Output row n of a step reads row n * stride + shift of a buffer.
+# Output row n of a step reads row n * stride + shift of a buffer (whose history, ld and ring stand here again).
 cdef struct Tap:
     int buffer
     Py_ssize_t stride, shift
+    Py_ssize_t history, ld, ring
 
 # Output frame n of a step exists when frame n * stride + reach of a buffer does (end_reach: once that has ended).
 cdef struct Need:
@@ -75,6 +76,7 @@ cdef class Plan:
 
     cdef char* allocate(self, size_t size) except NULL
     cdef set_step(self, Step* step, object source, dict buffer_of, float* arena)
+    cdef void set_tap(self, Tap* tap, int buffer, Py_ssize_t stride, Py_ssize_t shift) noexcept
     cdef set_conv(self, Conv* conv, object source, float* arena)
     cdef Py_ssize_t most_staged_floats(self, object source, dict buffer_of) except -1
 

@@ -27,7 +27,7 @@ cdef extern from "stdlib.h" nogil:
     void* aligned_alloc(size_t alignment, size_t size)
 
 cdef enum:
-    EVEN_CHUNK = 60             # frames of a chunk when there are more to come: a whole number of tiles of 12, 6, 4 and 3 rows
+    EVEN_CHUNK = 96             # frames of a chunk when there are more to come: a whole number of tiles of 12, 6, 4 and 3 rows
 
 STEP_KINDS = ("conv", "depthwise", "sum", "join", "gate", "mean", "max")
 
@@ -125,14 +125,10 @@ cdef class Plan:
         tap = <Tap*>self.allocate((step.taps + 1) * sizeof(Tap))
         for i, (e, k) in enumerate(order):
             edge = source.edges[e]
-            tap[i].buffer = buffer_of[edge.node]
-            tap[i].stride = edge.stride
-            tap[i].shift = edge.shift + k * edge.spacing
+            self.set_tap(tap + i, buffer_of[edge.node], edge.stride, edge.shift + k * edge.spacing)
         step.tap = tap
         if source.residual is not None:
-            tap[step.taps].buffer = buffer_of[source.residual.node]
-            tap[step.taps].stride = 1
-            tap[step.taps].shift = source.residual.shift
+            self.set_tap(tap + step.taps, buffer_of[source.residual.node], 1, source.residual.shift)
             step.residual = tap + step.taps
         step.needs = len(source.all_edges)
         need = <Need*>self.allocate(step.needs * sizeof(Need))
@@ -160,7 +156,17 @@ cdef class Plan:
             for i, value in enumerate(source.activation.parameters):
                 parameters[i] = value
             step.parameters = parameters
+        step.conv.activation = step.activation
+        step.conv.parameters = step.parameters
         self.staged_floats = max(self.staged_floats, self.most_staged_floats(source, buffer_of))
+
+    cdef void set_tap(self, Tap* tap, int buffer, Py_ssize_t stride, Py_ssize_t shift) noexcept:
+        tap.buffer = buffer
+        tap.stride = stride
+        tap.shift = shift
+        tap.history = self.buffer[buffer].history
+        tap.ld = self.buffer[buffer].ld
+        tap.ring = self.buffer[buffer].ring
 
     cdef set_conv(self, Conv* conv, object source, float* arena):
         cdef Py_ssize_t* length
@@ -188,6 +194,7 @@ cdef class Plan:
             panel[i].narrow = arena + <Py_ssize_t>cut.narrow
             panel[i].wide = arena + <Py_ssize_t>cut.wide
         conv.panel = panel
+        conv.channels = source.node.channels
         conv.relu_before = source.relu_before
         conv.relu_after = source.relu_after
 
@@ -370,7 +377,6 @@ cdef class Plan:
         cdef Py_ssize_t s, k, slot
         cdef const Step* step
         cdef const Tap* tap
-        cdef const Buffer* buffer
         for s in range(self.steps):
             step = self.step + s
             work.rows[step.out] = 1
@@ -379,9 +385,9 @@ cdef class Plan:
                 if tap.shift == 0:
                     work.x[k] = work.first[tap.buffer]
                 else:
-                    buffer = self.buffer + tap.buffer
+                    # slot + history where slot is negative, without a jump that the CPU would have to guess
                     slot = memory.head[tap.buffer] + tap.shift
-                    work.x[k] = memory.rings + buffer.ring + (slot if slot >= 0 else slot + buffer.history) * buffer.ld
+                    work.x[k] = memory.rings + tap.ring + (slot + (tap.history & (slot >> 63))) * tap.ld
             self.compute(step, memory, work, 1)
             self.keep_ended(step, memory, work)
 
@@ -417,7 +423,7 @@ cdef class Plan:
         else:
             kernels.running_max(
                 work.x[0], rows, memory.pools + step.pool, <double>self.pooled(step, memory), out, buffer.ld)
-        if step.activation != IDENTITY:
+        if step.activation != IDENTITY and step.kind != CONV:
             kernels.activate(step.activation, out, rows, buffer.ld, buffer.channels, step.parameters)
 
     cdef int64_t pooled(self, const Step* step, Memory* memory) noexcept nogil:
@@ -506,7 +512,7 @@ cdef class Plan:
                 memcpy(ring + i, source + i, 16)
             for i in range(buffer.ld // 4 * 4, buffer.ld):
                 ring[i] = source[i]
-            memory.head[number] = slot + 1 if slot + 1 < buffer.history else 0
+            memory.head[number] = (slot + 1) & -<Py_ssize_t>(slot + 1 < buffer.history)
             return
         if rows == buffer.history:
             slot = 0        # the whole ring is written anew

@@ -24,8 +24,11 @@ cdef struct Conv:
     const Py_ssize_t* windowed  # (taps,) 1 where a panel reads only its window of channels
     Py_ssize_t panels
     const Panel* panel
+    Py_ssize_t channels         # of the output, without padding
     bint relu_before            # before the residual is added
     bint relu_after
+    int activation              # after that
+    const float* parameters     # of the activation
 
 # Activation codes, in the order of wavenetlite.kernels.ACTIVATIONS.
 cdef enum:
