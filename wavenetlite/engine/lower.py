@@ -54,6 +54,7 @@ class Step:
     residual: Edge | None = None
     relu_after: bool = False
     activation: graph.Activate | None = None
+    total: tuple[Node, Node] | None = None  # a sum so far, and that sum with this step's output added in its place
     out: int = -1
     ends: list[int] = field(default_factory=list)  # buffers that no later step reads
     packed: PackedConv | None = None
@@ -144,9 +145,29 @@ def fuse(order: list[Node], output: Node) -> list[Step]:
         step = first_step(node, users, output)
         while step.node is not output and len(users[step.node]) == 1 and absorb(step, users[step.node][0], done):
             done.add(step.node)
-        done.add(node)
+        done.update((node, step.node))
+        step.total = next((pair for user in users[step.node] if (pair := running_total(step, user, users, done))), None)
+        if step.total is not None:
+            done.add(step.total[1])
         steps.append(step)
     return steps
+
+
+def running_total(step: Step, user: Node, users: dict[Node, list[Node]], done: set[Node]) -> tuple[Node, Node] | None:
+    """The sum that `user` adds the step's output to, if it can be done in place: nobody else wants the sum as it was."""
+    if not isinstance(user, graph.Sum) or len(user.edges) != 2 or user in done:
+        return None
+    so_far = next((edge.node for edge in user.edges if edge.node is not step.node), step.node)
+    readers = [edge for reader in users[user] for edge in reader.edges if edge.node is user]
+    fits = (
+        so_far is not step.node
+        and so_far in done
+        and not isinstance(so_far, graph.Input)
+        and users[so_far] == [user]
+        and all(edge.taps == 1 and edge.shift == 0 for edge in [*user.edges, *readers])
+        and all(node.clock == user.clock for node in [so_far, step.node, *users[user]])
+    )
+    return (so_far, user) if fits else None
 
 
 def is_taps_of_convs(node: Node, users: dict[Node, list[Node]], output: Node) -> bool:
@@ -243,6 +264,8 @@ def make_buffers(order: list[Node], steps: list[Step]) -> tuple[list[Buffer], di
     for step in steps:
         step.out = buffer_of[step.node] = len(buffers)
         buffers.append(Buffer(step.node.channels, padded(step.node.channels), step.node.clock))
+        if step.total is not None:
+            buffer_of[step.total[1]] = buffer_of[step.total[0]]
     return buffers, inputs, buffer_of
 
 
@@ -276,6 +299,8 @@ def find_last_uses(steps: list[Step], buffers: list[Buffer], buffer_of: dict[Nod
         last[step.out] = index
         for edge in step.all_edges:
             last[buffer_of[edge.node]] = index
+        if step.total is not None:
+            last[buffer_of[step.total[1]]] = index
     for buffer, index in last.items():
         if buffer != output or buffers[buffer].history:
             steps[index].ends.append(buffer)

@@ -13,11 +13,13 @@ cdef struct Buffer:
     Py_ssize_t offset           # floats from the start of the workspace to the chunk's first row
     Py_ssize_t ring             # floats from the start of the stream's rings
 
-# Output row n of a step reads row n * stride + shift of a buffer (whose history, ld and ring stand here again).
+# Output row n of a step reads row n * stride + shift of a buffer. The rest is for single frames, in floats.
 cdef struct Tap:
     int buffer
     Py_ssize_t stride, shift
-    Py_ssize_t history, ld, ring
+    Py_ssize_t back             # shift
+    Py_ssize_t around           # the ring's length
+    Py_ssize_t ring             # its place in the stream's memory
 
 # Output frame n of a step exists when frame n * stride + reach of a buffer does (end_reach: once that has ended).
 cdef struct Need:
@@ -35,6 +37,7 @@ cdef struct Step:
     const float* bias
     int activation
     const float* parameters     # of the activation
+    int total                   # buffer that the output is added to; -1: none
     Py_ssize_t pool             # doubles from the start of the stream's pools
     Py_ssize_t needs
     const Need* need
@@ -45,7 +48,7 @@ cdef struct Step:
 cdef struct Memory:
     int64_t frames_in, frames_out
     int64_t* count
-    Py_ssize_t* head
+    Py_ssize_t* head            # in floats
     double* pools
     float* rings
 
@@ -94,6 +97,7 @@ cdef class Plan:
     cdef void feed(self, Workspace* work, int number, const float* x, Py_ssize_t step, Py_ssize_t rows) noexcept nogil
     cdef Py_ssize_t collect(self, Workspace* work, Py_ssize_t rows, float* out) noexcept nogil
     cdef void run_chunk(self, Memory* memory, Workspace* work, const int64_t* end) noexcept nogil
+    cdef void clear_last(self, int number, Py_ssize_t rows, Py_ssize_t past, Workspace* work) noexcept nogil
     cdef void run_frame(self, Memory* memory, Workspace* work) noexcept nogil
     cdef void locate_taps(self, const Step* step, Memory* memory, Workspace* work, Py_ssize_t rows) noexcept nogil
     cdef int64_t pooled(self, const Step* step, Memory* memory) noexcept nogil

@@ -148,6 +148,7 @@ cdef class Plan:
             step.weights = arena + <Py_ssize_t>source.depthwise[0]
             step.bias = arena + <Py_ssize_t>source.depthwise[1]
         step.pool = source.pool
+        step.total = -1 if source.total is None else buffer_of[source.total[1]]
         step.activation = activation_code(source)
         if source.slopes >= 0:
             step.parameters = arena + <Py_ssize_t>source.slopes
@@ -164,8 +165,8 @@ cdef class Plan:
         tap.buffer = buffer
         tap.stride = stride
         tap.shift = shift
-        tap.history = self.buffer[buffer].history
-        tap.ld = self.buffer[buffer].ld
+        tap.back = shift * self.buffer[buffer].ld
+        tap.around = self.buffer[buffer].history * self.buffer[buffer].ld
         tap.ring = self.buffer[buffer].ring
 
     cdef set_conv(self, Conv* conv, object source, float* arena):
@@ -367,10 +368,15 @@ cdef class Plan:
             memory.count[step.out] += rows
             if end != NULL and memory.count[step.out] > end[step.out]:
                 past = min(<int64_t>rows, memory.count[step.out] - end[step.out])
-                memset(
-                    work.first[step.out] + (rows - past) * self.buffer[step.out].ld, 0,
-                    past * self.buffer[step.out].ld * sizeof(float))
+                self.clear_last(step.out, rows, past, work)
+                if step.total >= 0:
+                    self.clear_last(step.total, rows, past, work)
             self.keep_ended(step, memory, work)
+
+    cdef void clear_last(self, int number, Py_ssize_t rows, Py_ssize_t past, Workspace* work) noexcept nogil:
+        """Zero the last `past` of a buffer's new rows."""
+        cdef Py_ssize_t ld = self.buffer[number].ld
+        memset(work.first[number] + (rows - past) * ld, 0, past * ld * sizeof(float))
 
     cdef void run_frame(self, Memory* memory, Workspace* work) noexcept nogil:
         """`run_chunk` for one frame of a regular network: no counting, and every tap is one row, here or in its ring."""
@@ -386,8 +392,8 @@ cdef class Plan:
                     work.x[k] = work.first[tap.buffer]
                 else:
                     # slot + history where slot is negative, without a jump that the CPU would have to guess
-                    slot = memory.head[tap.buffer] + tap.shift
-                    work.x[k] = memory.rings + tap.ring + (slot + (tap.history & (slot >> 63))) * tap.ld
+                    slot = memory.head[tap.buffer] + tap.back
+                    work.x[k] = memory.rings + tap.ring + slot + (tap.around & (slot >> 63))
             self.compute(step, memory, work, 1)
             self.keep_ended(step, memory, work)
 
@@ -425,6 +431,8 @@ cdef class Plan:
                 work.x[0], rows, memory.pools + step.pool, <double>self.pooled(step, memory), out, buffer.ld)
         if step.activation != IDENTITY and step.kind != CONV:
             kernels.activate(step.activation, out, rows, buffer.ld, buffer.channels, step.parameters)
+        if step.total >= 0:
+            kernels.add(work.first[step.total], out, rows, work.first[step.total], buffer.ld)
 
     cdef int64_t pooled(self, const Step* step, Memory* memory) noexcept nogil:
         """Frames that a pool has seen before this chunk."""
@@ -456,7 +464,7 @@ cdef class Plan:
         if first >= 0:
             return chunk + first * buffer.ld
         if last < 0:
-            slot = memory.head[tap.buffer] + first
+            slot = memory.head[tap.buffer] // buffer.ld + first
             if slot < 0:
                 slot += buffer.history
             if slot + last - first < buffer.history:
@@ -471,7 +479,7 @@ cdef class Plan:
         for row in range(rows):
             slot = first + row * tap.stride
             if slot < 0:
-                slot += memory.head[tap.buffer]
+                slot += memory.head[tap.buffer] // buffer.ld
                 if slot < 0:
                     slot += buffer.history
                 memcpy(gathered + row * buffer.ld, ring + slot * buffer.ld, buffer.ld * sizeof(float))
@@ -486,7 +494,7 @@ cdef class Plan:
         cdef float* to = work.first[number] - rows * buffer.ld
         if missing <= 0:
             return
-        slot = memory.head[number] - rows
+        slot = memory.head[number] // buffer.ld - rows
         if slot < 0:
             slot += buffer.history
         work.laid[number] = rows
@@ -507,17 +515,16 @@ cdef class Plan:
         cdef const float* source = work.first[number] + (work.rows[number] - rows) * buffer.ld
         cdef float* ring = memory.rings + buffer.ring
         if rows == 1:       # by fours where it can, because one frame at a time is the common way to stream
-            ring += slot * buffer.ld
             for i in range(0, buffer.ld - 3, 4):
-                memcpy(ring + i, source + i, 16)
+                memcpy(ring + slot + i, source + i, 16)
             for i in range(buffer.ld // 4 * 4, buffer.ld):
-                ring[i] = source[i]
-            memory.head[number] = (slot + 1) & -<Py_ssize_t>(slot + 1 < buffer.history)
+                ring[slot + i] = source[i]
+            slot += buffer.ld
+            memory.head[number] = slot & -<Py_ssize_t>(slot < buffer.history * buffer.ld)
             return
-        if rows == buffer.history:
-            slot = 0        # the whole ring is written anew
+        slot = slot // buffer.ld if rows < buffer.history else 0        # else the whole ring is written anew
         piece = min(rows, buffer.history - slot)
         memcpy(ring + slot * buffer.ld, source, piece * buffer.ld * sizeof(float))
         memcpy(ring, source + piece * buffer.ld, (rows - piece) * buffer.ld * sizeof(float))
         slot += rows
-        memory.head[number] = slot if slot < buffer.history else slot - buffer.history
+        memory.head[number] = (slot if slot < buffer.history else slot - buffer.history) * buffer.ld
