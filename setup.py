@@ -1,7 +1,7 @@
 """Builds the extension modules; everything else about the project stands in pyproject.toml.
 
-The kernel text is written once (wavenetlite/kernels/*.pxi.in) and rendered here for each instruction set of the machine's
-family, one extension module each, so that a wheel holds them all and the right one is chosen at import. Set
+The kernel text is written once (wavenetlite/kernels/*.pxi.in) and rendered here for each instruction set of the
+machine's family, one extension module each, so that a wheel holds them all and the right one is chosen at import. Set
 WAVENETLITE_DEBUG=1 for a build with bounds checks and assertions.
 """
 
@@ -17,9 +17,10 @@ from setuptools import Extension, setup
 KERNELS = Path("wavenetlite/kernels")
 DEBUG = os.environ.get("WAVENETLITE_DEBUG") == "1"
 
-# Per instruction set: compiler flags, vector widths (floats), and the panels of output channels as (vector width, vectors,
-# tiles); a tile is (rows, mode), tried in this order. Modes: see convolution.pxi.in. The tallest tile of a panel fills the
-# registers; measured on AVX-512 and AVX2 these shapes run at the peak of the FMA units for 64 channels.
+# Per instruction set: compiler flags, vector widths (floats), and the panels of output channels as (vector width,
+# vectors, tiles); a tile is (rows, mode), tried in this order. Modes: see convolution.pxi.in. The tallest tile of a
+# panel fills the registers; measured on AVX-512 and AVX2 these shapes run at the peak of the FMA units for 64
+# channels.
 NARROW = [(4, "narrow"), (1, "narrow")]
 SSE2_PANELS = [
     (4, 4, [(3, "in_turn"), (2, "in_turn"), (1, "abreast"), (3, "narrow"), (1, "narrow")]),
@@ -55,12 +56,21 @@ FAMILIES = {
     "aarch64": ["sse2", "neon"],
     "arm64": ["sse2", "neon"],
 }
-OPTIMISE = ["-O3", "-ffp-contract=off", "-fno-math-errno", "-fno-trapping-math", "-fno-wrapv", "-fno-inline-functions-called-once", "-Wno-psabi", "-g0"]
+OPTIMISE = [
+    "-O3",
+    "-ffp-contract=off",
+    "-fno-math-errno",
+    "-fno-trapping-math",
+    "-fno-wrapv",
+    "-fno-inline-functions-called-once",
+    "-Wno-psabi",
+    "-g0",
+]
 CHECK = ["-O1", "-ffp-contract=off", "-fno-math-errno", "-Wno-psabi", "-g"]
 
 
 def render(isa: str) -> None:
-    """Write the kernel text for one instruction set; untouched when it would not change, so that builds stay incremental."""
+    """Write the kernel text for one instruction set; a file that would not change keeps its date."""
     _, widths, panels = INSTRUCTION_SETS[isa]
     (KERNELS / isa).mkdir(exist_ok=True)
     for template in sorted(KERNELS.glob("*.pxi.in")):
@@ -73,9 +83,13 @@ def render(isa: str) -> None:
 def extension(name: str, *flags: str) -> Extension:
     source = name.replace(".", "/") + ".pyx"
     common = CHECK if DEBUG else OPTIMISE
-    link = [] if DEBUG or platform.system() == "Darwin" else []
+    link = [] if DEBUG or platform.system() == "Darwin" else ["-Wl,--strip-all"]
     return Extension(
-        name, [source], include_dirs=[str(KERNELS), numpy.get_include()], extra_compile_args=[*common, *flags], extra_link_args=link
+        name,
+        [source],
+        include_dirs=[str(KERNELS), numpy.get_include()],
+        extra_compile_args=[*common, *flags],
+        extra_link_args=link,
     )
 
 

@@ -1,6 +1,7 @@
-"""wavenetlite: stacks of causal, dilated convolutions that stream; the same bits whole, frame by frame or in any blocks."""
+"""Stacks of causal, dilated convolutions that stream: the same bits whole, frame by frame or in any blocks."""
 
 from wavenetlite import nn
+from wavenetlite._version import __version__
 from wavenetlite.errors import (
     ArrayTypeError,
     ModelFileError,
@@ -14,9 +15,7 @@ from wavenetlite.nn import TCN, Sequential, WaveNet
 from wavenetlite.stream import Stream
 from wavenetlite.verify import StreamReport, verify_stream
 
-__version__ = "0.1.0"
-
 __all__ = [
     "TCN", "ArrayTypeError", "ModelFileError", "ParameterError", "Sequential", "Stream", "StreamMismatchError",
-    "StreamReport", "StreamStateError", "WaveNet", "WavenetliteError", "isa", "nn", "verify_stream",
+    "StreamReport", "StreamStateError", "WaveNet", "WavenetliteError", "__version__", "isa", "nn", "verify_stream",
 ]  # fmt: skip

@@ -4,17 +4,23 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from numbers import Integral, Real
 from typing import Any
+
+import numpy as np
 
 from wavenetlite.errors import ArrayTypeError, ParameterError
 
 
-def positive_int(name: str, value: Any, most: int = 2**31 - 1) -> int:
-    """An integer from 1 to `most`; booleans and floats are neither."""
-    if isinstance(value, bool) or not isinstance(value, Integral):
+def integer(name: str, value: Any) -> int:
+    """An integer; booleans and floats are none."""
+    if isinstance(value, bool) or not isinstance(value, int | np.integer):
         raise ArrayTypeError(f"{name}={value!r} is a {type(value).__name__}; it must be an integer")
-    if value < 1:
+    return int(value)
+
+
+def positive_int(name: str, value: Any, most: int = 2**31 - 1) -> int:
+    """An integer from 1 to `most`."""
+    if integer(name, value) < 1:
         raise ParameterError(f"{name}={value} must be a positive integer")
     if value > most:
         raise ParameterError(f"{name}={value} must be at most {most}")
@@ -23,12 +29,14 @@ def positive_int(name: str, value: Any, most: int = 2**31 - 1) -> int:
 
 def count(name: str, value: Any) -> int:
     """An integer from 0 on."""
-    return 0 if value == 0 and isinstance(value, Integral) and not isinstance(value, bool) else positive_int(name, value)
+    if integer(name, value) < 0:
+        raise ParameterError(f"{name}={value} must not be negative")
+    return int(value)
 
 
 def number(name: str, value: Any, least: float = -math.inf) -> float:
     """A finite real number of at least `least`."""
-    if isinstance(value, bool) or not isinstance(value, Real):
+    if isinstance(value, bool) or not isinstance(value, int | float | np.integer | np.floating):
         raise ArrayTypeError(f"{name}={value!r} is a {type(value).__name__}; it must be a number")
     if not math.isfinite(value) or value < least:
         raise ParameterError(f"{name}={value} must be finite{'' if least == -math.inf else f' and at least {least}'}")

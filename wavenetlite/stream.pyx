@@ -7,6 +7,7 @@ from libc.stdlib cimport free
 
 import numpy as np
 
+from wavenetlite.checks import count
 from wavenetlite.engine.plan cimport Memory, Plan, Workspace
 from wavenetlite.errors import ArrayTypeError, ParameterError, StreamStateError
 
@@ -232,10 +233,9 @@ cdef class Stream:
         self.flushed = False
         release(&self.busy)
 
-    def output_frames(self, frames: int) -> int:
+    def output_frames(self, frames: object) -> int:
         """Frames that the next `process` will return when it is given `frames` frames."""
-        if frames < 0:
-            raise ParameterError(f"frames={frames} must not be negative")
+        count("frames", frames)
         return self.plan.output_frames(self.memory.frames_in + frames) - self.memory.frames_out
 
     @property

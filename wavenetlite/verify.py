@@ -13,7 +13,7 @@ from wavenetlite.checks import count, positive_int
 from wavenetlite.engine.graph import Floats
 from wavenetlite.errors import StreamMismatchError
 from wavenetlite.kernels import isa
-from wavenetlite.nn.module import Module
+from wavenetlite.nn.module import ANY_CHANNELS, Module
 from wavenetlite.stream import Stream
 
 MOST_FRAMES = 20_000
@@ -43,8 +43,8 @@ def verify_stream(
 ) -> StreamReport:
     """Compare streams of `model` with its offline output on random signals, bit for bit.
 
-    The signal goes in whole, frame by frame, in blocks of one size and of random sizes (none, one, primes, huge); into given
-    arrays (``out=``) and new ones; after resets in the middle of a signal; and in a batch.
+    The signal goes in whole, frame by frame, in blocks of one size and of random sizes (none, one, primes, huge);
+    into given arrays (``out=``) and new ones; after resets in the middle of a signal; and in a batch.
 
     Parameters
     ----------
@@ -78,8 +78,12 @@ def verify_stream(
     """
     rng = np.random.default_rng(count("seed", seed))
     reach = model.receptive_field
-    length = positive_int("frames", frames) if frames else int(min(MOST_FRAMES, 300 + (0 if reach == math.inf else 1.2 * reach)))
-    width = model.in_channels or positive_int("channels", channels or 1)
+    length = (
+        positive_int("frames", frames)
+        if frames
+        else int(min(MOST_FRAMES, 300 + (0 if reach == math.inf else 1.2 * reach)))
+    )
+    width = model.in_channels or positive_int("channels", channels or ANY_CHANNELS)
     x = rng.standard_normal((length, width), dtype=np.float32)
     needed = model.condition_channels_needed
     c = rng.standard_normal((length, needed), dtype=np.float32) if needed else None
@@ -135,7 +139,9 @@ def verify_resets(stream: Stream, x: Floats, c: Floats | None, whole: Floats, rn
         stream.process(x[:cut] * 3, None if c is None else c[:cut])
         stream.reset()
         blocks = random_blocks(len(x), rng)
-        compare(fed(stream, x, c, blocks, whole.shape[1], use_out=False), whole, f"after a reset at frame {cut}", blocks)
+        compare(
+            fed(stream, x, c, blocks, whole.shape[1], use_out=False), whole, f"after a reset at frame {cut}", blocks
+        )
         stream.reset()
     return resets
 
@@ -148,7 +154,12 @@ def verify_batch(model: Module, x: Floats, c: Floats | None, rng: np.random.Gene
     conditions = None if c is None else np.broadcast_to(c[:length], (size, length, c.shape[1]))
     together = model(batch, conditions)
     for index in range(size):
-        compare(together[index], model(batch[index], None if c is None else c[:length]), f"number {index} of a batch", [length])
+        compare(
+            together[index],
+            model(batch[index], None if c is None else c[:length]),
+            f"number {index} of a batch",
+            [length],
+        )
     return size
 
 

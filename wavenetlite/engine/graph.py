@@ -1,9 +1,10 @@
 """A network as a graph of operations on sequences of frames, with the clock of every sequence.
 
-Clocks are what streaming with padding, strides and branches comes down to. Frame ``n`` of a sequence depends on the input
-frames from ``n * rate + oldest`` to ``n * rate + newest``, so it exists as soon as ``n * rate + newest + 1`` input frames have
-come. In causal time it stands at input frame ``n * rate + start``: branches are aligned on that, so that a branch which starts
-later ("valid" padding) makes its neighbours drop their first frames. What lies before frame 0 is zeros.
+Clocks are what streaming with padding, strides and branches comes down to. Frame ``n`` of a sequence depends on the
+input frames from ``n * rate + oldest`` to ``n * rate + newest``, so it exists as soon as ``n * rate + newest + 1``
+input frames have come. In causal time it stands at input frame ``n * rate + start``: branches are aligned on that, so
+that a branch which starts later ("valid" padding) makes its neighbours drop their first frames. What lies before
+frame 0 is zeros.
 """
 
 from __future__ import annotations
@@ -37,8 +38,8 @@ class Clock:
 class Edge:
     """How an operation reads a sequence: output frame n reads frames ``n * stride + shift + k * spacing``, k < taps.
 
-    `end_reach` is the newest frame that output frame 0 needs to exist once the sequence has ended; zeros stand in for the
-    frames between it and `reach` ("same" padding).
+    `end_reach` is the newest frame that output frame 0 needs to exist once the sequence has ended; zeros stand in for
+    the frames between it and `reach` ("same" padding).
     """
 
     node: Node
@@ -162,7 +163,9 @@ def activate(node: Node, name: str, parameters: Sequence[float] = (), slopes: Fl
 def add(*nodes: Node) -> Node:
     edges = aligned([Edge(node) for node in nodes])
     if len({node.channels for node in nodes}) > 1:
-        raise ParameterError(f"branches have {[node.channels for node in nodes]} channels; they must be equal to be added")
+        raise ParameterError(
+            f"branches have {[node.channels for node in nodes]} channels; they must be equal to be added"
+        )
     return Sum(edges, nodes[0].channels, clock_after(edges)) if len(nodes) > 1 else nodes[0]
 
 

@@ -1,8 +1,8 @@
 """From a graph to a program: fused steps over buffers, packed weights, and where everything lies in memory.
 
 A step is one call of a kernel. What follows a convolution and fits into its kernel is fused into the step: batch
-normalisation (folded into the weights), ReLU, the addition of a residual, an activation in place. Concatenations that feed a
-convolution become more taps of it.
+normalisation (folded into the weights), ReLU, the addition of a residual, an activation in place. Concatenations that
+feed a convolution become more taps of it.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ MAX_CHUNK = 120
 
 @dataclass
 class Buffer:
-    """A sequence in memory: the frames of this chunk, and before them the last `history` frames, kept from call to call."""
+    """A sequence in memory: the frames of this chunk, and the last `history` frames, kept from call to call."""
 
     channels: int
     ld: int
@@ -154,7 +154,7 @@ def fuse(order: list[Node], output: Node) -> list[Step]:
 
 
 def running_total(step: Step, user: Node, users: dict[Node, list[Node]], done: set[Node]) -> tuple[Node, Node] | None:
-    """The sum that `user` adds the step's output to, if it can be done in place: nobody else wants the sum as it was."""
+    """The sum that `user` adds the step's output to, if it can be done in place: nobody else reads that sum."""
     if not isinstance(user, graph.Sum) or len(user.edges) != 2 or user in done:
         return None
     so_far = next((edge.node for edge in user.edges if edge.node is not step.node), step.node)
@@ -227,12 +227,7 @@ def absorb(step: Step, user: Node, done: set[Node]) -> bool:
     elif isinstance(user, graph.Sum) and len(user.edges) == 2:
         other = user.edges[1] if user.edges[0].node is step.node else user.edges[0]
         own = user.edges[0] if user.edges[0].node is step.node else user.edges[1]
-        fits = (
-            step.kind == "conv"
-            and not (step.activation or step.residual)
-            and own.shift == 0
-            and other.node in done
-        )
+        fits = step.kind == "conv" and not (step.activation or step.residual) and own.shift == 0 and other.node in done
         if fits:
             step.residual = other
     else:
@@ -257,7 +252,9 @@ def make_buffers(order: list[Node], steps: list[Step]) -> tuple[list[Buffer], di
     for node in order:
         if isinstance(node, graph.Input):
             readers = [step for step in steps if any(edge.node is node for edge in step.all_edges)]
-            only_conv = all(step.kind == "conv" and (not step.residual or step.residual.node is not node) for step in readers)
+            only_conv = all(
+                step.kind == "conv" and (not step.residual or step.residual.node is not node) for step in readers
+            )
             inputs[node.name] = buffer_of[node] = len(buffers)
             buffers.append(Buffer(node.channels, node.channels if only_conv else padded(node.channels), node.clock))
             buffers[-1].external = only_conv
@@ -293,7 +290,10 @@ def pack(step: Step, arena: Arena) -> None:
 
 
 def find_last_uses(steps: list[Step], buffers: list[Buffer], buffer_of: dict[Node, int], output: int) -> None:
-    """Which buffers end with which step. The output lives to the end of the chunk, unread buffers end where they begin."""
+    """Which buffers end with which step.
+
+    The output lives to the end of the chunk, unread buffers end where they begin.
+    """
     last: dict[int, int] = {}
     for index, step in enumerate(steps):
         last[step.out] = index

@@ -1,7 +1,7 @@
 """Weights as the kernels read them: panels of output channels, taps inside, all in one aligned arena.
 
-The order of additions that this layout implies is part of the numeric contract (see kernels/convolution.pxi.in), so nothing
-here may depend on the instruction set except how many channels stand side by side in a panel.
+The order of additions that this layout implies is part of the numeric contract (see kernels/convolution.pxi.in), so
+nothing here may depend on the instruction set except how many channels stand side by side in a panel.
 """
 
 from __future__ import annotations
@@ -55,7 +55,10 @@ class PackedConv:
 
 
 def panel_cuts(channels: int, grouped: bool) -> list[tuple[int, int]]:
-    """(first output channel, width) of each panel. Windows of grouped convolutions must not depend on the CPU: 16 at most."""
+    """(first output channel, width) of each panel.
+
+    Windows of grouped convolutions must not depend on the CPU: 16 at most.
+    """
     widths = [width for width in panel_widths() if width <= LANES or not grouped]
     cuts, first, end = [], 0, padded(channels)
     while first < end:
@@ -70,7 +73,10 @@ def pack_conv(
 ) -> PackedConv:
     """Pack the sources of a convolution; weights[i] is (channels, in / groups[i], taps)."""
     cuts = panel_cuts(channels, any(group > 1 for group in groups))
-    windows = [[input_window(weight, group, channels, *cut) for cut in cuts] for weight, group in zip(weights, groups, strict=True)]
+    windows = [
+        [input_window(weight, group, channels, *cut) for cut in cuts]
+        for weight, group in zip(weights, groups, strict=True)
+    ]
     lengths = [max(end - first for first, end in window) for window in windows]
     is_wide = [length >= WIDE and length % 2 == 0 for length in lengths]
     sources = sorted(range(len(weights)), key=lambda source: is_wide[source])
@@ -116,7 +122,7 @@ def input_window(weight: np.ndarray, groups: int, channels: int, first: int, wid
 
 def window_start(weight: np.ndarray, groups: int, window: tuple[int, int], length: int) -> int:
     """First channel of a window of `length` that covers `window` and ends within the input."""
-    return min(window[0], weight.shape[1] * groups - length)
+    return min(window[0], int(weight.shape[1]) * groups - length)
 
 
 def dense_block(

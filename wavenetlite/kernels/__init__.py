@@ -1,4 +1,7 @@
-"""Typed Cython kernels: arrays in, arrays out, one extension module per instruction set. They know nothing of models."""
+"""Typed Cython kernels: arrays in, arrays out, one extension module per instruction set.
+
+They know nothing of models.
+"""
 
 import time
 
@@ -36,7 +39,7 @@ def isa() -> str:
 
 
 def fma_peak(seconds: float = 0.2) -> float:
-    """Multiply-adds that one core can do at most with the vectors in use, in GFLOP/s (2 per multiply-add), measured now."""
+    """What one core can do at most with the vectors in use, in GFLOP/s (2 a multiply-add), measured now."""
     best, end = 0.0, time.perf_counter() + seconds
     while time.perf_counter() < end:
         start = time.perf_counter()

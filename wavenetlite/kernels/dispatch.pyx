@@ -4,10 +4,6 @@ import os
 from importlib import import_module
 
 from cpython.pycapsule cimport PyCapsule_GetPointer
-from libc.stddef cimport size_t
-
-from wavenetlite.errors import ParameterError
-
 cdef extern from *:
     """
     #if defined(__x86_64__)
@@ -44,7 +40,7 @@ def choose(wanted: str | None) -> str:
     if not wanted:
         return here[-1]
     if wanted not in here:
-        raise ParameterError(f"WAVENETLITE_ISA={wanted} must be one of {', '.join(here)} on this CPU")
+        raise ValueError(f"WAVENETLITE_ISA={wanted} must be one of {', '.join(here)} on this CPU")
     return wanted
 
 

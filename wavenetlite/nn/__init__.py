@@ -8,6 +8,6 @@ from wavenetlite.nn.networks import TCN, WaveNet
 from wavenetlite.nn.pointwise import Activation, BatchNorm, GatedUnit, Pool
 
 __all__ = [
-    "TCN", "Activation", "Add", "BatchNorm", "Concat", "Conv1d", "DepthwiseSeparable", "GatedResidualBlock", "GatedUnit",
-    "Linear", "Module", "Pool", "Residual", "Sequential", "TemporalBlock", "WaveNet", "from_config",
+    "TCN", "Activation", "Add", "BatchNorm", "Concat", "Conv1d", "DepthwiseSeparable", "GatedResidualBlock",
+    "GatedUnit", "Linear", "Module", "Pool", "Residual", "Sequential", "TemporalBlock", "WaveNet", "from_config",
 ]  # fmt: skip

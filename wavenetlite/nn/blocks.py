@@ -89,7 +89,9 @@ class GatedResidualBlock(Module):
         if self.condition is not None:
             if c is None or c.channels != self.condition_channels:
                 given = "none" if c is None else f"{c.channels} channels"
-                raise ParameterError(f"condition_channels={self.condition_channels} but the conditioning given has {given}")
+                raise ParameterError(
+                    f"condition_channels={self.condition_channels} but the conditioning given has {given}"
+                )
             sources.append((self.condition, c))
         pre = convolve(sources)
         z = graph.Gate((Edge(pre),), self.channels, pre.clock) if self.gated else self._activation.connect(pre)
@@ -103,8 +105,8 @@ class GatedResidualBlock(Module):
 class TemporalBlock(Module):
     """The block of Bai et al.'s TCN: two dilated convolutions, each with an activation, and a residual.
 
-    ``activation(downsample(x) + activation(conv2(activation(conv1(x)))))``; batch normalisation after the convolutions is
-    optional; ``downsample`` is a 1x1 convolution where the channels change, else nothing.
+    ``activation(downsample(x) + activation(conv2(activation(conv1(x)))))``; batch normalisation after the
+    convolutions is optional; ``downsample`` is a 1x1 convolution where the channels change, else nothing.
 
     Parameters
     ----------
@@ -117,11 +119,9 @@ class TemporalBlock(Module):
     batch_norm
         Whether ``norm1`` and ``norm2`` follow the convolutions.
 
-    Notes
-    -----
-    Children: ``conv1``, ``norm1``, ``conv2``, ``norm2``, ``downsample``. Bai, Kolter and Koltun, "An Empirical Evaluation of
-    Generic Convolutional and Recurrent Networks for Sequence Modeling", 2018; its weight normalisation is a matter of
-    training and folds into the weights.
+    Notes ----- Children: ``conv1``, ``norm1``, ``conv2``, ``norm2``, ``downsample``. Bai, Kolter and Koltun, "An
+    Empirical Evaluation of Generic Convolutional and Recurrent Networks for Sequence Modeling", 2018; its weight
+    normalisation is a matter of training and folds into the weights.
 
     Examples
     --------

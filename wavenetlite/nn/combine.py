@@ -44,7 +44,7 @@ class Sequential(Chain):
     Examples
     --------
     >>> import numpy as np, wavenetlite as wl
-    >>> model = wl.Sequential([wl.nn.Conv1d(2, 4, 3, dilation=4), wl.nn.Activation("relu"), wl.nn.Conv1d(4, 1, 1)], seed=1)
+    >>> model = wl.Sequential([wl.nn.Conv1d(2, 4, 3, dilation=4), wl.nn.Activation("relu"), wl.nn.Linear(4, 1)], seed=1)
     >>> model(np.zeros((10, 2), np.float32)).shape, model.receptive_field
     ((10, 1), 9)
     """

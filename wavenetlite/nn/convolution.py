@@ -20,7 +20,8 @@ Padding = Literal["causal", "same", "valid"]
 
 
 class Conv1d(Module):
-    """Dilated convolution over time, ``y[n] = bias + sum_k weight[:, :, k] x[n * stride - (kernel_size - 1 - k) * dilation]``.
+    """Dilated convolution over time, ``y[n] = bias + sum_k weight[:, :, k] x[n * stride - (kernel_size - 1 - k) *
+    dilation]``.
 
     Parameters
     ----------
@@ -29,8 +30,9 @@ class Conv1d(Module):
     stride
         Input frames from one output frame to the next. Output frame n ends at input frame ``n * stride``.
     padding
-        "causal": zeros before the signal, no latency. "same" (stride 1): zeros on both sides as PyTorch's ``padding="same"``,
-        latency ``ceil((kernel_size - 1) * dilation / 2)``. "valid": none; the first frame comes when the kernel is full.
+        "causal": zeros before the signal, no latency. "same" (stride 1): zeros on both sides as PyTorch's
+        ``padding="same"``, latency ``ceil((kernel_size - 1) * dilation / 2)``. "valid": none; the first frame comes
+        when the kernel is full.
     dilation
         Frames between two taps, 1 to 65,536.
     groups
@@ -38,10 +40,8 @@ class Conv1d(Module):
     bias
         Whether a bias is added.
 
-    Notes
-    -----
-    Parameters: ``weight`` (out_channels, in_channels / groups, kernel_size), ``bias`` (out_channels,); initial values are
-    uniform within ``1 / sqrt(fan in)``, as PyTorch's.
+    Notes ----- Parameters: ``weight`` (out_channels, in_channels / groups, kernel_size), ``bias`` (out_channels,);
+    initial values are uniform within ``1 / sqrt(fan in)``, as PyTorch's.
 
     Examples
     --------
@@ -87,7 +87,9 @@ class Conv1d(Module):
         return (self.kernel_size - 1) * self.dilation
 
     def parameter_shapes(self) -> dict[str, tuple[int, ...]]:
-        shapes: dict[str, tuple[int, ...]] = {"weight": (self.out_channels, self.in_channels // self.groups, self.kernel_size)}
+        shapes: dict[str, tuple[int, ...]] = {
+            "weight": (self.out_channels, self.in_channels // self.groups, self.kernel_size)
+        }
         return shapes | ({"bias": (self.out_channels,)} if self.bias else {})
 
     def draw(self, name: str, shape: tuple[int, ...], rng: np.random.Generator) -> np.ndarray:

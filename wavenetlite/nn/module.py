@@ -19,6 +19,9 @@ from wavenetlite.errors import ArrayTypeError, ParameterError
 from wavenetlite.stream import Stream
 
 MOST_CHANNELS = 65_536
+ANY_CHANNELS = 2
+"""Channels with which a module is looked at that takes any number of them."""
+
 SLICE_MULTIPLY_ADDS = 2_000_000_000
 """Work of an offline call between two chances to interrupt it (some 20 ms)."""
 
@@ -39,10 +42,10 @@ _changes = _Changes()
 class Module:
     """Base of all layers, blocks and networks.
 
-    A module is immutable in use and may be shared between threads: calling it is a fresh stream fed at once, so what it
-    returns is, bit for bit, what its streams return. Subclasses name their parameters (`parameter_shapes`), their children
-    (`children`), their options (`options`, attributes equal to the arguments of the constructor) and build their graph
-    (`build`).
+    A module is immutable in use and may be shared between threads: calling it is a fresh stream fed at once, so what
+    it returns is, bit for bit, what its streams return. Subclasses name their parameters (`parameter_shapes`), their
+    children (`children`), their options (`options`, attributes equal to the arguments of the constructor) and build
+    their graph (`build`).
 
     Attributes
     ----------
@@ -90,7 +93,8 @@ class Module:
     # Weights
 
     def _own(self) -> dict[str, Floats]:
-        return self.__dict__.setdefault("_parameters", {})
+        own: dict[str, Floats] = self.__dict__.setdefault("_parameters", {})
+        return own
 
     def modules(self, prefix: str = "") -> Iterator[tuple[str, Module]]:
         """This module and all inside it, with the path that their parameters' names begin with."""
@@ -124,7 +128,11 @@ class Module:
     def state_dict(self) -> dict[str, Floats]:
         """Copies of all parameters by name, named and laid out as PyTorch does: (out, in / groups, kernel)."""
         self.initialise_missing()
-        return {path + name: module._own()[name].copy() for path, module in self.modules() for name in module.parameter_shapes()}
+        return {
+            path + name: module._own()[name].copy()
+            for path, module in self.modules()
+            for name in module.parameter_shapes()
+        }
 
     def initialise_missing(self) -> None:
         if any(name not in module._own() for _, module in self.modules() for name in module.parameter_shapes()):
@@ -179,7 +187,9 @@ class Module:
     def connect(self, x: Node, c: Node | None = None) -> Node:
         """`build`, with the channels of `x` checked."""
         if self.in_channels is not None and x.channels != self.in_channels:
-            raise ParameterError(f"{type(self).__name__} has in_channels={self.in_channels} but is given {x.channels} channels")
+            raise ParameterError(
+                f"{type(self).__name__} has in_channels={self.in_channels} but is given {x.channels} channels"
+            )
         return self.traced(x, self.build(x, c))
 
     def traced(self, x: Node, out: Node) -> Node:
@@ -204,6 +214,8 @@ class Module:
         key = self.in_channels if channels is None else channels
         current = _changes.count
         with self.__dict__.setdefault("_lock", threading.Lock()):
+            as_of: int
+            plans: dict[int | None, Plan]
             as_of, plans = self.__dict__.get("_plans", (-1, {}))
             if as_of != current and not self._same_weights():
                 plans = {}
@@ -235,10 +247,8 @@ class Module:
         on_nonfinite
             What to do with infinities and NaN in `x` or `c`: "raise", or take them for "zero".
 
-        Returns
-        -------
-        (frames out, out_channels) or (batch, frames out, out_channels), float32. A causal network without strides gives as
-        many frames as it got.
+        Returns ------- (frames out, out_channels) or (batch, frames out, out_channels), float32. A causal network
+        without strides gives as many frames as it got.
         """
         if not isinstance(x, np.ndarray):
             raise ArrayTypeError(f"x is a {type(x).__name__}; it must be a NumPy array")
@@ -248,7 +258,9 @@ class Module:
         if x.ndim == 2:
             return run_offline(plan, x, c, on_nonfinite, "x")
         if c is not None and (not isinstance(c, np.ndarray) or c.ndim not in (2, 3) or len(c) != len(x)):
-            raise ParameterError(f"c has shape {np.shape(c)}; it must be ({len(x)}, [frames,] channels), one for each of the batch")
+            raise ParameterError(
+                f"c has shape {np.shape(c)}; it must be ({len(x)}, [frames,] channels), one for each of the batch"
+            )
         y = np.empty((len(x), plan.output_frames(x.shape[1], ended=True), plan.out_channels), np.float32)
         for i in range(len(x)):
             run_offline(plan, x[i], None if c is None else c[i], on_nonfinite, f"x[{i}]", y[i])
@@ -275,12 +287,12 @@ class Module:
     @property
     def receptive_field(self) -> float:
         """Input frames that one output frame depends on; `math.inf` with a pool over all frames so far."""
-        return self.graph(self.in_channels or 1).clock.receptive_field
+        return self.graph(self.in_channels or ANY_CHANNELS).clock.receptive_field
 
     @property
     def latency(self) -> int:
         """Input frames after frame n that must have come before output frame n is returned; 0: causal."""
-        return self.graph(self.in_channels or 1).clock.newest
+        return self.graph(self.in_channels or ANY_CHANNELS).clock.newest
 
     @property
     def macs_per_frame(self) -> float:
@@ -290,7 +302,7 @@ class Module:
         return sum(row.multiply_adds for row in rows(self))
 
     def summary(self) -> str:
-        """A table of the layers: shapes, parameters, multiply-adds a frame, receptive field, latency; state below it."""
+        """A table of the layers: shapes, parameters, multiply-adds a frame, receptive field, latency, state."""
         from wavenetlite.nn.summary import text
 
         return text(self)
@@ -368,7 +380,7 @@ def from_config(config: Mapping[str, Any]) -> Module:
     """
     name = config.get("type") if isinstance(config, Mapping) else None
     kind = Module.registry.get(name) if isinstance(name, str) else None
-    if kind is None:
+    if kind is None or kind.build is Module.build:  # one that builds nothing is a helper inside a network
         raise ParameterError(f"type={name!r} is not a known layer")
     given = {option: decoded(value) for option, value in config.items() if option != "type"}
     try:

@@ -39,8 +39,9 @@ class Stack(Module):
 class WaveNet(Module):
     """A stack of gated residual blocks whose skip outputs are added up: van den Oord et al., "WaveNet", 2016.
 
-    ``input`` (1x1) -> one `GatedResidualBlock` for each dilation -> sum of skips -> ReLU -> ``head1`` (1x1) -> ReLU -> ``head2``
-    (1x1). The output is what a loss or a softmax takes: logits, parameters of a distribution, or a signal.
+    ``input`` (1x1) -> one `GatedResidualBlock` for each dilation -> sum of skips -> ReLU -> ``head1`` (1x1) -> ReLU
+    -> ``head2`` (1x1). The output is what a loss or a softmax takes: logits, parameters of a distribution, or a
+    signal.
 
     Parameters
     ----------
@@ -51,8 +52,8 @@ class WaveNet(Module):
     kernel_size, dilations
         Of the dilated convolutions; a dilation for each block.
     condition_channels
-        Channels of the conditioning, 0: none. It is given as ``c``: (frames, condition_channels) is local, frame by frame;
-        (condition_channels,) is global, the same for all frames.
+        Channels of the conditioning, 0: none. It is given as ``c``: (frames, condition_channels) is local, frame by
+        frame; (condition_channels,) is global, the same for all frames.
     head_channels
         Channels between the two head convolutions; None: `skip_channels`.
     gated, activation
@@ -158,7 +159,16 @@ class TCN(Module):
     (121, 167168.0)
     """
 
-    options = ("in_channels", "out_channels", "channels", "kernel_size", "dilations", "activation", "batch_norm", "seed")
+    options = (
+        "in_channels",
+        "out_channels",
+        "channels",
+        "kernel_size",
+        "dilations",
+        "activation",
+        "batch_norm",
+        "seed",
+    )
     in_channels: int
     out_channels: int
 

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from wavenetlite.nn.convolution import Conv1d, Linear
-from wavenetlite.nn.module import Module, recorded
+from wavenetlite.nn.module import ANY_CHANNELS, Module, recorded
 
 
 @dataclass(frozen=True)
@@ -24,7 +24,7 @@ class Row:
 
 def rows(model: Module) -> list[Row]:
     """One row for each layer that holds no other, in the order of the names; an unused one is left out."""
-    _, trace = recorded(model, model.in_channels or 1)
+    _, trace = recorded(model, model.in_channels or ANY_CHANNELS)
     used = {id(module): (x, out) for module, x, out in trace}
     table = []
     for path, module in model.modules():
@@ -49,7 +49,7 @@ def rows(model: Module) -> list[Row]:
 
 def text(model: Module) -> str:
     table = rows(model)
-    plan = model.plan(model.in_channels or 1)
+    plan = model.plan(model.in_channels or ANY_CHANNELS)
     head = ["layer", "type", "channels", "parameters", "MACs a frame", "receptive field", "latency"]
     body = [
         [row.path, row.kind, row.channels, f"{row.parameters:,}", f"{row.multiply_adds:,.10g}",
@@ -58,7 +58,10 @@ def text(model: Module) -> str:
     ]  # fmt: skip
     widths = np.array([[len(cell) for cell in line] for line in [head, *body]]).max(axis=0)
     lines = [
-        "  ".join(cell.ljust(width) if index < 3 else cell.rjust(width) for index, (cell, width) in enumerate(zip(line, widths, strict=True)))
+        "  ".join(
+            cell.ljust(width) if index < 3 else cell.rjust(width)
+            for index, (cell, width) in enumerate(zip(line, widths, strict=True))
+        )
         for line in [head, *body]
     ]
     return "\n".join(
