@@ -66,7 +66,7 @@ OPTIMISE = [
     "-Wno-psabi",
     "-g0",
 ]
-CHECK = ["-O1", "-ffp-contract=off", "-fno-math-errno", "-Wno-psabi", "-g"]
+CHECK = ["-O1", "-ffp-contract=off", "-fno-math-errno", "-Wno-psabi", "-g", "-UNDEBUG", "-DWAVENETLITE_DEBUG"]
 
 
 def render(isa: str) -> None:

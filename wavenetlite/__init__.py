@@ -10,6 +10,7 @@ from wavenetlite.errors import (
     StreamStateError,
     WavenetliteError,
 )
+from wavenetlite.files import load
 from wavenetlite.kernels import isa
 from wavenetlite.nn import TCN, Sequential, WaveNet
 from wavenetlite.stream import Stream
@@ -17,5 +18,6 @@ from wavenetlite.verify import StreamReport, verify_stream
 
 __all__ = [
     "TCN", "ArrayTypeError", "ModelFileError", "ParameterError", "Sequential", "Stream", "StreamMismatchError",
-    "StreamReport", "StreamStateError", "WaveNet", "WavenetliteError", "__version__", "isa", "nn", "verify_stream",
+    "StreamReport", "StreamStateError", "WaveNet", "WavenetliteError", "__version__", "isa", "load", "nn",
+    "verify_stream",
 ]  # fmt: skip

@@ -38,7 +38,7 @@ def number(name: str, value: Any, least: float = -math.inf) -> float:
     """A finite real number of at least `least`."""
     if isinstance(value, bool) or not isinstance(value, int | float | np.integer | np.floating):
         raise ArrayTypeError(f"{name}={value!r} is a {type(value).__name__}; it must be a number")
-    if not math.isfinite(value) or value < least:
+    if not -1e300 < value < 1e300 or value < least:
         raise ParameterError(f"{name}={value} must be finite{'' if least == -math.inf else f' and at least {least}'}")
     return float(value)
 

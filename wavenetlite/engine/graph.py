@@ -19,6 +19,10 @@ from wavenetlite.errors import ParameterError
 
 Floats = npt.NDArray[np.float32]
 
+MOST_CHANNELS = 65_536
+MOST_FRAMES = 2**40
+"""Frames that a network may look back or ahead: far above use, and safe to multiply."""
+
 
 @dataclass(frozen=True)
 class Clock:
@@ -146,6 +150,8 @@ def aligned(edges: Sequence[Edge]) -> tuple[Edge, ...]:
 
 def clock_after(edges: Sequence[Edge]) -> Clock:
     """The clock of an operation that reads `edges`, which are aligned."""
+    if max(edge.rate * (abs(edge.shift) + edge.taps * edge.spacing) for edge in edges) > MOST_FRAMES:
+        raise ParameterError(f"network reaches over more than {MOST_FRAMES} input frames")
     return Clock(
         rate=edges[0].rate,
         start=edges[0].start,
@@ -171,4 +177,7 @@ def add(*nodes: Node) -> Node:
 
 def concat(*nodes: Node) -> Node:
     edges = aligned([Edge(node) for node in nodes])
-    return Join(edges, sum(node.channels for node in nodes), clock_after(edges)) if len(nodes) > 1 else nodes[0]
+    channels = sum(node.channels for node in nodes)
+    if channels > MOST_CHANNELS:
+        raise ParameterError(f"branches have {channels} channels together; they must be at most {MOST_CHANNELS}")
+    return Join(edges, channels, clock_after(edges)) if len(nodes) > 1 else nodes[0]

@@ -30,6 +30,7 @@ cdef struct Step:
     StepKind kind
     int out
     Py_ssize_t taps
+    Py_ssize_t reads            # taps, and the residual where there is one
     const Tap* tap
     const Tap* residual         # NULL: none
     Conv conv
@@ -108,4 +109,5 @@ cdef class Plan:
         self, const Tap* tap, int out, Memory* memory, Workspace* work, Py_ssize_t rows, Py_ssize_t* ld,
         Py_ssize_t* staged) noexcept nogil
     cdef void lay(self, int number, Py_ssize_t rows, Memory* memory, Workspace* work) noexcept nogil
+    cdef void keep_row(self, int number, Memory* memory, Workspace* work) noexcept nogil
     cdef void keep(self, int number, Memory* memory, Workspace* work) noexcept nogil

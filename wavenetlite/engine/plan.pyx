@@ -16,6 +16,8 @@ from libc.string cimport memcpy, memset
 
 import numpy as np
 
+from wavenetlite.errors import ParameterError
+from wavenetlite.kernels import padded
 from wavenetlite.engine.lower import MAX_CHUNK, Program, activation_code
 from wavenetlite.kernels.dispatch cimport kernels as chosen_kernels
 from wavenetlite.kernels.types cimport IDENTITY
@@ -29,6 +31,7 @@ cdef extern from "stdlib.h" nogil:
 cdef enum:
     EVEN_CHUNK = 96             # frames of a chunk when there are more to come: a whole number of tiles of 12, 6, 4 and 3 rows
 
+MOST_STATE_BYTES = 2**32
 STEP_KINDS = ("conv", "depthwise", "sum", "join", "gate", "mean", "max")
 
 cdef class Block:
@@ -72,6 +75,8 @@ cdef class Plan:
             edge.stride == 1 and edge.reach <= 0 for step in program.steps for edge in step.all_edges
         ) and program.clock.newest == 0
         self.state_bytes = 4 * self.rings_floats + 8 * self.pool_doubles + 16 * self.buffers + sizeof(Memory)
+        if self.state_bytes > MOST_STATE_BYTES:
+            raise ParameterError(f"a stream would need {self.state_bytes} bytes; it must be at most {MOST_STATE_BYTES}")
         self.workspace_bytes = 4 * (self.workspace_floats + self.staged_floats)
 
     cdef char* allocate(self, size_t size) except NULL:
@@ -130,6 +135,7 @@ cdef class Plan:
         if source.residual is not None:
             self.set_tap(tap + step.taps, buffer_of[source.residual.node], 1, source.residual.shift)
             step.residual = tap + step.taps
+        step.reads = step.taps + (step.residual != NULL)
         step.needs = len(source.all_edges)
         need = <Need*>self.allocate(step.needs * sizeof(Need))
         for i, edge in enumerate(source.all_edges):
@@ -195,7 +201,9 @@ cdef class Plan:
             panel[i].narrow = arena + <Py_ssize_t>cut.narrow
             panel[i].wide = arena + <Py_ssize_t>cut.wide
         conv.panel = panel
+        conv.grouped = any(packed.windowed)
         conv.channels = source.node.channels
+        conv.padded = padded(conv.channels)
         conv.relu_before = source.relu_before
         conv.relu_after = source.relu_after
 
@@ -380,27 +388,39 @@ cdef class Plan:
 
     cdef void run_frame(self, Memory* memory, Workspace* work) noexcept nogil:
         """`run_chunk` for one frame of a regular network: no counting, and every tap is one row, here or in its ring."""
-        cdef Py_ssize_t s, k, slot
-        cdef const Step* step
+        cdef const float** x = work.x
+        cdef float** first = work.first
+        cdef const Py_ssize_t* head = memory.head
+        cdef const float* rings = memory.rings
+        cdef const Step* step = self.step
+        cdef const Step* end = step + self.steps
         cdef const Tap* tap
-        for s in range(self.steps):
-            step = self.step + s
+        cdef Py_ssize_t k, slot
+        while step < end:
             work.rows[step.out] = 1
-            for k in range(step.taps + (step.residual != NULL)):
-                tap = step.tap + k
-                if tap.shift == 0:
-                    work.x[k] = work.first[tap.buffer]
+            tap = step.tap
+            for k in range(step.reads):
+                if tap.back == 0:
+                    x[k] = first[tap.buffer]
                 else:
-                    # slot + history where slot is negative, without a jump that the CPU would have to guess
-                    slot = memory.head[tap.buffer] + tap.back
-                    work.x[k] = memory.rings + tap.ring + slot + (tap.around & (slot >> 63))
-            self.compute(step, memory, work, 1)
-            self.keep_ended(step, memory, work)
+                    # slot + around where slot is negative, without a jump that the CPU would have to guess
+                    slot = head[tap.buffer] + tap.back
+                    x[k] = rings + tap.ring + slot + (tap.around & (slot >> 63))
+                tap += 1
+            if step.kind == CONV:
+                self.kernels.convolve_row(
+                    &step.conv, x, x[step.taps] if step.residual != NULL else NULL, first[step.out],
+                    first[step.total] if step.total >= 0 else NULL)
+            else:
+                self.compute(step, memory, work, 1)
+            for k in range(step.ends):
+                self.keep_row(step.end[k], memory, work)
+            step += 1
 
     cdef void locate_taps(self, const Step* step, Memory* memory, Workspace* work, Py_ssize_t rows) noexcept nogil:
         """Where the rows lie that a step reads: one pointer a tap, the residual's last."""
         cdef Py_ssize_t k, staged = 0
-        for k in range(step.taps + (step.residual != NULL)):
+        for k in range(step.reads):
             work.x[k] = self.locate(step.tap + k, step.out, memory, work, rows, work.ldx + k, &staged)
 
     cdef void compute(self, const Step* step, Memory* memory, Workspace* work, Py_ssize_t rows) noexcept nogil:
@@ -508,20 +528,28 @@ cdef class Plan:
         for i in range(step.ends):
             self.keep(step.end[i], memory, work)
 
+    cdef void keep_row(self, int number, Memory* memory, Workspace* work) noexcept nogil:
+        """`keep` for one row, by fours where its length allows."""
+        cdef const Buffer* buffer = self.buffer + number
+        cdef const float* source = work.first[number]
+        cdef Py_ssize_t slot = memory.head[number], i = 0
+        cdef float* row = memory.rings + buffer.ring + slot
+        if buffer.ld % 4:
+            for i in range(buffer.ld):
+                row[i] = source[i]
+        else:
+            while i < buffer.ld:
+                memcpy(row + i, source + i, 16)
+                i += 4
+        slot += buffer.ld
+        memory.head[number] = slot & -<Py_ssize_t>(slot < buffer.history * buffer.ld)
+
     cdef void keep(self, int number, Memory* memory, Workspace* work) noexcept nogil:
         """Copy the chunk's last rows into the ring."""
         cdef const Buffer* buffer = self.buffer + number
-        cdef Py_ssize_t rows = min(work.rows[number], buffer.history), slot = memory.head[number], piece, i
+        cdef Py_ssize_t rows = min(work.rows[number], buffer.history), slot = memory.head[number], piece
         cdef const float* source = work.first[number] + (work.rows[number] - rows) * buffer.ld
         cdef float* ring = memory.rings + buffer.ring
-        if rows == 1:       # by fours where it can, because one frame at a time is the common way to stream
-            for i in range(0, buffer.ld - 3, 4):
-                memcpy(ring + slot + i, source + i, 16)
-            for i in range(buffer.ld // 4 * 4, buffer.ld):
-                ring[slot + i] = source[i]
-            slot += buffer.ld
-            memory.head[number] = slot & -<Py_ssize_t>(slot < buffer.history * buffer.ld)
-            return
         slot = slot // buffer.ld if rows < buffer.history else 0        # else the whole ring is written anew
         piece = min(rows, buffer.history - slot)
         memcpy(ring + slot * buffer.ld, source, piece * buffer.ld * sizeof(float))

@@ -36,6 +36,7 @@ cdef bint all_finite(const float* x, Py_ssize_t n) noexcept nogil:
 
 cdef Kernels KERNELS
 KERNELS.convolve = convolve
+KERNELS.convolve_row = convolve_row
 KERNELS.convolve_depthwise = convolve_depthwise
 KERNELS.activate = activate
 KERNELS.gate = gate

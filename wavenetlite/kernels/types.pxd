@@ -24,7 +24,9 @@ cdef struct Conv:
     const Py_ssize_t* windowed  # (taps,) 1 where a panel reads only its window of channels
     Py_ssize_t panels
     const Panel* panel
-    Py_ssize_t channels         # of the output, without padding
+    bint grouped                # whether any tap is windowed
+    Py_ssize_t channels         # of the output
+    Py_ssize_t padded           # and with padding
     bint relu_before            # before the residual is added
     bint relu_after
     int activation              # after that
@@ -38,6 +40,8 @@ cdef struct Kernels:
     void (*convolve)(
         const Conv* conv, const float* const* x, const Py_ssize_t* ldx, Py_ssize_t rows,
         const float* residual, float* out, Py_ssize_t ld_out) noexcept nogil
+    void (*convolve_row)(
+        const Conv* conv, const float* const* x, const float* residual, float* out, float* total) noexcept nogil
     void (*convolve_depthwise)(
         const float* w, const float* bias, Py_ssize_t taps, const float* const* x, const Py_ssize_t* ldx,
         Py_ssize_t rows, float* out, Py_ssize_t ld) noexcept nogil

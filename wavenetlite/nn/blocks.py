@@ -6,10 +6,10 @@ from typing import Any
 
 from wavenetlite.checks import count, flag, one_of, positive_int
 from wavenetlite.engine import graph
-from wavenetlite.engine.graph import Edge, Node
+from wavenetlite.engine.graph import MOST_CHANNELS, Edge, Node
 from wavenetlite.errors import ParameterError
 from wavenetlite.nn.convolution import Conv1d, Padding, convolve
-from wavenetlite.nn.module import MOST_CHANNELS, Module
+from wavenetlite.nn.module import Module
 from wavenetlite.nn.pointwise import Activation, BatchNorm
 
 
@@ -119,9 +119,11 @@ class TemporalBlock(Module):
     batch_norm
         Whether ``norm1`` and ``norm2`` follow the convolutions.
 
-    Notes ----- Children: ``conv1``, ``norm1``, ``conv2``, ``norm2``, ``downsample``. Bai, Kolter and Koltun, "An
-    Empirical Evaluation of Generic Convolutional and Recurrent Networks for Sequence Modeling", 2018; its weight
-    normalisation is a matter of training and folds into the weights.
+    Notes
+    -----
+    Children: ``conv1``, ``norm1``, ``conv2``, ``norm2``, ``downsample``. Bai, Kolter and Koltun, "An Empirical
+    Evaluation of Generic Convolutional and Recurrent Networks for Sequence Modeling", 2018; its weight normalisation is
+    a matter of training and folds into the weights.
 
     Examples
     --------

@@ -7,7 +7,7 @@ from typing import Any
 
 from wavenetlite.checks import count
 from wavenetlite.engine import graph
-from wavenetlite.engine.graph import Node
+from wavenetlite.engine.graph import MOST_CHANNELS, Node
 from wavenetlite.errors import ArrayTypeError, ParameterError
 from wavenetlite.nn.module import Module
 from wavenetlite.nn.pointwise import Activation
@@ -15,7 +15,7 @@ from wavenetlite.nn.pointwise import Activation
 Branch = Module | Sequence[Module]
 
 
-class Chain(Module):
+class Chain(Module, abstract=True):
     """Modules one after the other; base of what holds a list of them under their numbers, as PyTorch does."""
 
     def __init__(self, layers: Branch) -> None:
@@ -103,7 +103,7 @@ class Residual(Chain):
         return self._activation.connect(out) if self._activation else out
 
 
-class Branches(Module):
+class Branches(Module, abstract=True):
     """Modules side by side on one input."""
 
     options = ("branches",)
@@ -148,7 +148,7 @@ class Add(Branches):
 
     def __init__(self, branches: Sequence[Branch]) -> None:
         super().__init__(branches)
-        self.out_channels = joint("out_channels", [ends(branch)[1] or self.in_channels for branch in self.branches])
+        self.out_channels = joint("out_channels", [ends(branch, self.in_channels)[1] for branch in self.branches])
 
     def build(self, x: Node, c: Node | None) -> Node:
         return graph.add(*self.outputs(x, c))
@@ -171,7 +171,7 @@ class Concat(Branches):
 
     def __init__(self, branches: Sequence[Branch]) -> None:
         super().__init__(branches)
-        channels = [ends(branch)[1] or self.in_channels for branch in self.branches]
+        channels = [ends(branch, self.in_channels)[1] for branch in self.branches]
         known = [number for number in channels if number is not None]
         self.out_channels = sum(known) if len(known) == len(channels) else None
 
@@ -190,16 +190,17 @@ def as_list(name: str, layers: Any) -> list[Module]:
     return list(given)
 
 
-def ends(layers: Sequence[Module]) -> tuple[int | None, int | None]:
-    """Channels in and out of a chain, as far as its layers say; raises where two of them do not fit."""
-    first: int | None = None
-    channels: int | None = None
+def ends(layers: Sequence[Module], given: int | None = None) -> tuple[int | None, int | None]:
+    """Channels in and out of a chain, as far as its layers and those `given` say; raises where two do not fit."""
+    first = channels = given
+    kept = True  # whether the channels are still those that came in
     for layer in layers:
         if None not in (channels, layer.in_channels) and channels != layer.in_channels:
             raise ParameterError(f"{type(layer).__name__} has in_channels={layer.in_channels}; it must be {channels}, "
                                  "which the layer before it gives")  # fmt: skip
-        if first is None and channels is None:
+        if first is None and kept:
             first = layer.in_channels
+        kept = kept and layer.out_channels is None and after_any(layer, MOST_CHANNELS) == MOST_CHANNELS
         channels = layer.out_channels if layer.out_channels is not None else after_any(layer, channels)
     return first, channels
 

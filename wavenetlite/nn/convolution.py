@@ -9,9 +9,9 @@ import numpy as np
 
 from wavenetlite.checks import divides, flag, one_of, positive_int
 from wavenetlite.engine import graph
-from wavenetlite.engine.graph import Edge, Node
+from wavenetlite.engine.graph import MOST_CHANNELS, Edge, Node
 from wavenetlite.errors import ParameterError
-from wavenetlite.nn.module import MOST_CHANNELS, Module
+from wavenetlite.nn.module import Module
 
 MOST_DILATION = 65_536
 MOST_KERNEL = 65_536
@@ -40,8 +40,10 @@ class Conv1d(Module):
     bias
         Whether a bias is added.
 
-    Notes ----- Parameters: ``weight`` (out_channels, in_channels / groups, kernel_size), ``bias`` (out_channels,);
-    initial values are uniform within ``1 / sqrt(fan in)``, as PyTorch's.
+    Notes
+    -----
+    Parameters: ``weight`` (out_channels, in_channels / groups, kernel_size), ``bias`` (out_channels,); initial values
+    are uniform within ``1 / sqrt(fan in)``, as PyTorch's.
 
     Examples
     --------

@@ -12,13 +12,12 @@ import numpy as np
 
 from wavenetlite.checks import positive_int
 from wavenetlite.engine import graph
-from wavenetlite.engine.graph import Floats, Node
+from wavenetlite.engine.graph import MOST_CHANNELS, Floats, Node
 from wavenetlite.engine.lower import lower
 from wavenetlite.engine.plan import Plan
 from wavenetlite.errors import ArrayTypeError, ParameterError
 from wavenetlite.stream import Stream
 
-MOST_CHANNELS = 65_536
 ANY_CHANNELS = 2
 """Channels with which a module is looked at that takes any number of them."""
 
@@ -62,9 +61,10 @@ class Module:
     out_channels: int | None = None
     seed: int = 0
 
-    def __init_subclass__(cls, **arguments: Any) -> None:
+    def __init_subclass__(cls, *, abstract: bool = False, **arguments: Any) -> None:
         super().__init_subclass__(**arguments)
-        Module.registry[cls.__name__] = cls
+        if not abstract:
+            Module.registry[cls.__name__] = cls
 
     # What a subclass defines
 
@@ -247,8 +247,10 @@ class Module:
         on_nonfinite
             What to do with infinities and NaN in `x` or `c`: "raise", or take them for "zero".
 
-        Returns ------- (frames out, out_channels) or (batch, frames out, out_channels), float32. A causal network
-        without strides gives as many frames as it got.
+        Returns
+        -------
+        (frames out, out_channels) or (batch, frames out, out_channels), float32. A causal network without strides
+        gives as many frames as it got.
         """
         if not isinstance(x, np.ndarray):
             raise ArrayTypeError(f"x is a {type(x).__name__}; it must be a NumPy array")

@@ -26,7 +26,7 @@ def dilation_list(dilations: Sequence[int]) -> list[int]:
     return [positive_int("dilation", dilation) for dilation in dilations]
 
 
-class Stack(Module):
+class Stack(Module, abstract=True):
     """Modules inside a network under a common name: "blocks.0.", "blocks.1." ..."""
 
     def __init__(self, modules: Sequence[Module]) -> None:

@@ -9,9 +9,9 @@ import numpy as np
 
 from wavenetlite.checks import number, one_of, positive_int
 from wavenetlite.engine import graph
-from wavenetlite.engine.graph import Clock, Edge, Node
+from wavenetlite.engine.graph import MOST_CHANNELS, Clock, Edge, Node
 from wavenetlite.errors import ParameterError
-from wavenetlite.nn.module import MOST_CHANNELS, Module
+from wavenetlite.nn.module import Module
 
 # Options of the activations that have any, with their defaults (PyTorch's).
 ACTIVATION_OPTIONS: dict[str, dict[str, Any]] = {
@@ -104,14 +104,9 @@ class Activation(Module):
         unknown = sorted(set(parameters) - set(ACTIVATION_OPTIONS[name]))
         if unknown:
             raise ParameterError(f"{unknown[0]}={parameters[unknown[0]]!r} is no parameter of {name}")
-        self.parameters = {**ACTIVATION_OPTIONS[name], **parameters}
-        for key, value in self.parameters.items():
-            if key == "channels":
-                positive_int(key, value, MOST_CHANNELS)
-            elif key == "approximate":
-                one_of(key, value, ("none", "tanh"))
-            else:
-                number(key, value)
+        self.parameters: dict[str, Any] = {
+            key: checked_option(key, value) for key, value in {**ACTIVATION_OPTIONS[name], **parameters}.items()
+        }
         if name == "hardtanh" and self.parameters["min_val"] > self.parameters["max_val"]:
             raise ParameterError(
                 f"min_val={self.parameters['min_val']} must not be above max_val={self.parameters['max_val']}"
@@ -137,6 +132,12 @@ class Activation(Module):
         if self.name == "gelu":
             return graph.activate(x, "gelu_tanh" if self.parameters["approximate"] == "tanh" else "gelu")
         return graph.activate(x, self.name, list(self.parameters.values()))
+
+
+def checked_option(key: str, value: Any) -> Any:
+    if key == "channels":
+        return positive_int(key, value, MOST_CHANNELS)
+    return one_of(key, value, ("none", "tanh")) if key == "approximate" else number(key, value)
 
 
 class GatedUnit(Module):

@@ -1,0 +1,1 @@
+"""Measurements of wavenetlite beside ONNX Runtime and PyTorch: ``python -m benchmarks``."""

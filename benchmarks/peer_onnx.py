@@ -1,0 +1,70 @@
+"""ONNX Runtime: static shapes, one thread, all graph optimisations, everything bound to buffers allocated once."""
+
+import numpy as np
+import onnxruntime as ort
+
+from benchmarks.models import Network
+from benchmarks.onnx_ways import WAYS
+
+
+class OnnxRuntime:
+    """The contender; `way` is one of `benchmarks.onnx_ways.WAYS`."""
+
+    version = f"onnxruntime {ort.__version__}"
+
+    def __init__(self, way: str):
+        self._way = WAYS[way]
+
+    def prepare(self, network: Network, frames: int, *, streaming: bool) -> "OnnxRunner":
+        graph = self._way(network, frames, streaming=streaming)
+        session = ort.InferenceSession(
+            graph.model().SerializeToString(), _session_options(), providers=["CPUExecutionProvider"]
+        )
+        return OnnxRunner(session, graph.time_axis)
+
+
+class OnnxRunner:
+    """A session with its inputs and outputs bound; a cache's output is the buffer of its input (see `onnx_graphs`)."""
+
+    def __init__(self, session: ort.InferenceSession, time_axis: int):
+        self._session = session
+        self._time_first = time_axis == 0
+        self._binding = session.io_binding()
+        self._buffers: dict[str, ort.OrtValue] = {}
+        for tensor in session.get_inputs():
+            self._binding.bind_ortvalue_input(tensor.name, self._buffer(tensor.name, tensor.shape))
+        for tensor in session.get_outputs():
+            self._binding.bind_ortvalue_output(tensor.name, self._buffer(tensor.name, tensor.shape))
+
+    def feed(self, block):
+        x, y = self._buffers["x"], self._buffers["y"]
+        x.update_inplace(np.ascontiguousarray((block if self._time_first else block.T).reshape(x.shape())))
+        self.run(1)
+        y = y.numpy()
+        return y.copy() if self._time_first else y.reshape(y.shape[1], -1).T.copy()
+
+    def run(self, calls):
+        run, binding = self._session.run_with_iobinding, self._binding
+        for _ in range(calls):
+            run(binding)
+
+    def _buffer(self, name: str, shape: list[int]) -> ort.OrtValue:
+        """Return the zeroed buffer of a tensor, the same one for a cache going in and coming out."""
+        key = name.removesuffix(".in").removesuffix(".out")
+        if key not in self._buffers:
+            self._buffers[key] = ort.OrtValue.ortvalue_from_numpy(np.zeros(shape, np.float32))
+        return self._buffers[key]
+
+
+def _session_options() -> ort.SessionOptions:
+    options = ort.SessionOptions()
+    options.intra_op_num_threads = 1
+    options.inter_op_num_threads = 1
+    options.execution_mode = ort.ExecutionMode.ORT_SEQUENTIAL
+    options.graph_optimization_level = ort.GraphOptimizationLevel.ORT_ENABLE_ALL
+    return options
+
+
+def open_contender(way: str) -> OnnxRuntime:
+    """Return ONNX Runtime with one way of writing graphs."""
+    return OnnxRuntime(way)

@@ -1,0 +1,207 @@
+"""Every layer and block of ``wavenetlite.nn`` with its options, as named test cases; and small helpers."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import numpy as np
+
+import wavenetlite as wl
+
+nn = wl.nn
+
+
+@dataclass(frozen=True)
+class Case:
+    """A module to build, and the channels it is fed."""
+
+    build: Callable[[], wl.nn.Module]
+    in_channels: int
+    condition_channels: int = 0
+
+    def model(self, seed=0):
+        return randomised(self.build(), seed)
+
+
+def randomised(model, seed=0):
+    """The model with random weights that keep signals of unit scale at about unit scale."""
+    rng = np.random.default_rng(seed)
+    model.load_state_dict({name: random_tensor(rng, name, old.shape) for name, old in model.state_dict().items()})
+    return model
+
+
+def random_tensor(rng, name, shape):
+    """Random values for the tensor of that name in a state_dict."""
+    kind = name.rsplit(".", 1)[-1]
+    if kind == "running_var":
+        values = rng.uniform(0.5, 2.0, shape)
+    elif kind in ("bias", "running_mean"):
+        values = 0.1 * rng.standard_normal(shape)
+    elif len(shape) == 1:  # the weight of a BatchNorm or a PReLU
+        values = rng.uniform(0.3, 1.3, shape)
+    else:
+        values = rng.standard_normal(shape) / np.sqrt(np.prod(shape[1:]))
+    return values.astype(np.float32)
+
+
+def signal(frames, channels, seed=0):
+    """A float32 normal signal (frames, channels)."""
+    return np.random.default_rng([seed, 1]).standard_normal((frames, channels)).astype(np.float32)
+
+
+def condition(frames, channels, seed=0):
+    """A local condition (frames, channels), or None when there are no channels."""
+    return np.random.default_rng([seed, 2]).standard_normal((frames, channels)).astype(np.float32) if channels else None
+
+
+def open_stream(model, x, **options):
+    """A stream for signals like x; a module that takes any number of channels is told them."""
+    return model.stream(channels=None if model.in_channels else x.shape[-1], **options)
+
+
+def same_bits(a, b):
+    """Equal shape, dtype and bytes: -0.0 is not 0.0, and a NaN is itself."""
+    return a.shape == b.shape and a.dtype == b.dtype and a.tobytes() == b.tobytes()
+
+
+def conv(*args, **options):
+    return lambda: nn.Conv1d(*args, **options)
+
+
+def sequential(*layers):
+    return lambda: wl.Sequential([layer() if callable(layer) and not isinstance(layer, nn.Module) else layer
+                                  for layer in layers])  # fmt: skip
+
+
+def activation(name, **parameters):
+    return lambda: nn.Activation(name, **parameters)
+
+
+LAYERS = {
+    "conv 1x1": Case(conv(3, 7, 1), 3),
+    "conv k2": Case(conv(1, 1, 2), 1),
+    "conv k3 d2": Case(conv(7, 40, 3, dilation=2), 7),
+    "conv k5 d300": Case(conv(3, 5, 5, dilation=300), 3),
+    "conv k9 no bias": Case(conv(40, 3, 9, bias=False), 40),
+    "conv k33": Case(conv(2, 3, 33), 2),
+    "conv 100 to 100": Case(conv(100, 100, 3, dilation=4), 100),
+    "conv groups": Case(conv(12, 18, 3, groups=3, dilation=2), 12),
+    "conv depthwise": Case(conv(40, 40, 5, groups=40), 40),
+    "conv depthwise x2": Case(conv(7, 14, 3, groups=7), 7),
+    "conv stride 2": Case(conv(3, 7, 3, stride=2), 3),
+    "conv stride 2 k1": Case(conv(3, 4, 1, stride=2), 3),
+    "conv stride 3 d5": Case(conv(4, 3, 4, stride=3, dilation=5), 4),
+    "conv stride 7 k2": Case(conv(1, 1, 2, stride=7), 1),
+    "conv stride groups": Case(conv(4, 8, 5, stride=2, groups=2), 4),
+    "conv same": Case(conv(3, 7, 3, padding="same"), 3),
+    "conv same even": Case(conv(3, 2, 4, padding="same"), 3),
+    "conv same even d3": Case(conv(3, 2, 2, padding="same", dilation=3), 3),
+    "conv same depthwise": Case(conv(7, 7, 5, padding="same", groups=7, dilation=4), 7),
+    "conv valid": Case(conv(3, 7, 3, padding="valid", dilation=5), 3),
+    "conv valid stride": Case(conv(3, 2, 4, padding="valid", stride=3), 3),
+    "linear": Case(lambda: nn.Linear(7, 3), 7),
+    "linear no bias": Case(lambda: nn.Linear(1, 40, bias=False), 1),
+    "batch norm": Case(lambda: nn.BatchNorm(7), 7),
+    "batch norm eps": Case(lambda: nn.BatchNorm(1, eps=0.1), 1),
+    "gated unit": Case(lambda: nn.GatedUnit(), 14),
+    "pool mean": Case(lambda: nn.Pool("mean"), 3),
+    "pool max": Case(lambda: nn.Pool("max"), 7),
+    "pool last": Case(lambda: nn.Pool("last"), 3),
+    "identity": Case(activation("identity"), 3),
+    "relu": Case(activation("relu"), 7),
+    "leaky relu": Case(activation("leaky_relu"), 3),
+    "leaky relu slope": Case(activation("leaky_relu", negative_slope=0.3), 3),
+    "prelu": Case(activation("prelu"), 5),
+    "prelu channels": Case(activation("prelu", channels=7), 7),
+    "elu": Case(activation("elu"), 3),
+    "elu alpha": Case(activation("elu", alpha=0.7), 40),
+    "silu": Case(activation("silu"), 3),
+    "gelu": Case(activation("gelu"), 7),
+    "gelu tanh": Case(activation("gelu", approximate="tanh"), 3),
+    "hardtanh": Case(activation("hardtanh"), 3),
+    "hardtanh range": Case(activation("hardtanh", min_val=-0.25, max_val=2.0), 3),
+    "hardswish": Case(activation("hardswish"), 1),
+    "softsign": Case(activation("softsign"), 3),
+    "softmax": Case(activation("softmax"), 12),
+    "tanh": Case(activation("tanh"), 7),
+    "sigmoid": Case(activation("sigmoid"), 100),
+}
+
+BLOCKS = {
+    "residual": Case(lambda: nn.Residual([nn.Conv1d(7, 7, 3, dilation=2), nn.Activation("relu")]), 7),
+    "residual activation": Case(
+        lambda: nn.Residual([nn.Conv1d(4, 4, 3), nn.BatchNorm(4)], activation="relu"), 4),
+    "residual shortcut": Case(
+        lambda: nn.Residual([nn.Conv1d(3, 7, 3, stride=2)], shortcut=nn.Conv1d(3, 7, 1, stride=2),
+                            activation="elu"), 3),
+    "residual same": Case(lambda: nn.Residual([nn.Conv1d(3, 3, 5, padding="same", dilation=3)]), 3),
+    "residual valid": Case(lambda: nn.Residual([nn.Conv1d(3, 3, 3, padding="valid", dilation=4)]), 3),
+    "gated residual": Case(lambda: nn.GatedResidualBlock(7, kernel_size=3, dilation=4), 7),
+    "gated residual skip": Case(lambda: nn.GatedResidualBlock(4, kernel_size=2, skip_channels=9), 4),
+    "gated residual condition": Case(
+        lambda: nn.GatedResidualBlock(5, kernel_size=2, dilation=8, condition_channels=3), 5, 3),
+    "gated residual plain": Case(
+        lambda: nn.GatedResidualBlock(6, kernel_size=3, dilation=2, gated=False, activation="relu"), 6),
+    "gated residual same": Case(lambda: nn.GatedResidualBlock(3, kernel_size=3, dilation=3, padding="same"), 3),
+    "gated residual same condition": Case(
+        lambda: nn.GatedResidualBlock(3, kernel_size=4, dilation=3, padding="same", condition_channels=2), 3, 2),
+    "gated residual valid": Case(lambda: nn.GatedResidualBlock(3, kernel_size=3, dilation=3, padding="valid"), 3),
+    "gated residual valid condition": Case(
+        lambda: nn.GatedResidualBlock(3, kernel_size=2, dilation=5, padding="valid", condition_channels=2), 3, 2),
+    "temporal": Case(lambda: nn.TemporalBlock(7, 7, 3, dilation=2), 7),
+    "temporal downsample": Case(lambda: nn.TemporalBlock(3, 8, 2, dilation=4, batch_norm=True), 3),
+    "temporal tanh": Case(lambda: nn.TemporalBlock(5, 5, 4, activation="tanh"), 5),
+    "separable": Case(lambda: nn.DepthwiseSeparable(7, 40, 5, dilation=3), 7),
+    "separable stride": Case(lambda: nn.DepthwiseSeparable(6, 5, 3, stride=2, bias=False), 6),
+    "separable same": Case(lambda: nn.DepthwiseSeparable(3, 4, 5, padding="same"), 3),
+    "separable valid": Case(lambda: nn.DepthwiseSeparable(3, 4, 5, padding="valid"), 3),
+    "add": Case(lambda: nn.Add([nn.Conv1d(3, 3, 3), [nn.Conv1d(3, 3, 2, dilation=9), nn.Activation("tanh")], []]), 3),
+    "add latencies": Case(
+        lambda: nn.Add([nn.Conv1d(3, 5, 3, padding="same"), nn.Conv1d(3, 5, 7, dilation=3, padding="same"),
+                        nn.Conv1d(3, 5, 2)]), 3),
+    "add starts": Case(
+        lambda: nn.Add([nn.Conv1d(2, 2, 3, padding="valid"), [], nn.Conv1d(2, 2, 2, dilation=7, padding="valid")]), 2),
+    "add same and valid": Case(
+        lambda: nn.Add([nn.Conv1d(3, 3, 5, padding="same"), nn.Conv1d(3, 3, 3, padding="valid"), []]), 3),
+    "add stride": Case(lambda: nn.Add([nn.Conv1d(3, 4, 3, stride=2), nn.Conv1d(3, 4, 5, stride=2, dilation=2)]), 3),
+    "concat": Case(lambda: nn.Concat([nn.Conv1d(3, 5, 3), [], [nn.Linear(3, 7), nn.Activation("silu")]]), 3),
+    "concat latencies": Case(lambda: nn.Concat([nn.Conv1d(3, 5, 9, padding="same"), [], nn.Conv1d(3, 1, 3)]), 3),
+    "concat pool": Case(lambda: nn.Concat([nn.Pool("mean"), nn.Pool("max"), nn.Pool("last")]), 3),
+    "sequential": Case(sequential(conv(3, 8, 1), activation("relu"), conv(8, 8, 3, dilation=2), conv(8, 1, 1)), 3),
+    "stride after same": Case(sequential(conv(3, 4, 5, padding="same"), conv(4, 3, 3, stride=2)), 3),
+    "same after stride": Case(sequential(conv(3, 4, 3, stride=2), conv(4, 3, 5, padding="same"), conv(3, 2, 2)), 3),
+    "strides": Case(sequential(conv(2, 4, 4, stride=2), conv(4, 4, 3, stride=3), conv(4, 2, 2, dilation=5)), 2),
+    "same same": Case(sequential(conv(3, 4, 3, padding="same"), activation("tanh"), conv(4, 3, 4, padding="same")), 3),
+    "valid valid": Case(sequential(conv(3, 4, 3, padding="valid"), conv(4, 3, 4, padding="valid", dilation=3)), 3),
+    "pool of same": Case(sequential(conv(3, 4, 3, padding="same"), lambda: nn.Pool("mean"), conv(4, 2, 1)), 3),
+    "pool of stride": Case(sequential(conv(3, 4, 3, stride=2), lambda: nn.Pool("max")), 3),
+    "pool then conv": Case(sequential(lambda: nn.Pool("mean"), conv(3, 4, 3, dilation=2)), 3),
+    "conditioned chain": Case(
+        lambda: wl.Sequential([
+            nn.GatedResidualBlock(4, kernel_size=3, padding="valid", condition_channels=2),
+            nn.Residual([nn.GatedResidualBlock(4, kernel_size=3, padding="same", condition_channels=2)]),
+            nn.Add([nn.GatedResidualBlock(4, kernel_size=2, dilation=6, condition_channels=2), []]),
+        ]), 4, 2),
+    "nested": Case(
+        lambda: wl.Sequential([
+            nn.Conv1d(3, 4, 2),
+            nn.Residual([nn.Add([nn.Residual([nn.Conv1d(4, 4, 3, padding="same")]), []]), nn.Activation("silu")]),
+            nn.Concat([[nn.Residual([nn.Conv1d(4, 4, 2, padding="valid")])], nn.Conv1d(4, 3, 3, padding="same")]),
+            nn.Linear(7, 2),
+        ]), 3),
+}  # fmt: skip
+
+MODELS = {
+    "wavenet": Case(
+        lambda: wl.WaveNet(3, 5, residual_channels=7, skip_channels=9, kernel_size=3, dilations=[1, 2, 4] * 2), 3),
+    "wavenet condition": Case(
+        lambda: wl.WaveNet(1, 4, residual_channels=8, skip_channels=8, dilations=[1, 2, 4, 8],
+                           condition_channels=5), 1, 5),
+    "wavenet plain": Case(
+        lambda: wl.WaveNet(2, 2, residual_channels=6, skip_channels=4, kernel_size=2, dilations=[1, 3, 9], gated=False,
+                           activation="relu", head_channels=11), 2),
+    "tcn": Case(lambda: wl.TCN(40, 12, channels=16, kernel_size=5, dilations=[1, 2, 4]), 40),
+    "tcn no batch norm": Case(
+        lambda: wl.TCN(3, 2, channels=5, kernel_size=3, dilations=[1, 5], activation="gelu", batch_norm=False), 3),
+}  # fmt: skip
+
+CATALOGUE = LAYERS | BLOCKS | MODELS

@@ -1,0 +1,31 @@
+"""Run in its own process by test_isa.py: the outputs of the catalogue and of three long networks, in one .npz file."""
+
+import sys
+
+import numpy as np
+from catalogue import CATALOGUE, condition, open_stream, randomised, signal
+
+import wavenetlite as wl
+
+
+def long_networks():
+    yield "amplifier", wl.WaveNet(1, 1, residual_channels=16, skip_channels=8, kernel_size=3, dilations=[1, 4, 64, 512])
+    yield "keywords", wl.TCN(40, 12, channels=64, kernel_size=5, dilations=[1, 2, 4, 8] * 2)
+    yield "wide", wl.TCN(100, 7, channels=100, kernel_size=3, dilations=[1, 65536], activation="gelu")
+
+
+def outputs():
+    yield "isa", np.array(wl.isa())
+    for name, case in CATALOGUE.items():
+        x, c = signal(333, case.in_channels), condition(333, case.condition_channels)
+        model = case.model()
+        stream = open_stream(model, x)
+        parts = [stream.process(x[i : i + 37], None if c is None else c[i : i + 37]) for i in range(0, 333, 37)]
+        yield f"{name}/stream", np.concatenate([*parts, stream.flush()])
+        yield f"{name}/offline", model(4 * x, c)
+    for name, model in long_networks():
+        yield name, randomised(model)(signal(1500, model.in_channels))
+
+
+if __name__ == "__main__":
+    np.savez(sys.argv[1], **dict(outputs()))

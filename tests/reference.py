@@ -1,0 +1,386 @@
+"""The definitions, in float64 NumPy: what every layer, block and network of ``wavenetlite.nn`` is supposed to compute.
+
+Nothing here is fast and nothing here is shared with the package. A module is evaluated by walking its public
+attributes, its children and the names of its ``state_dict``; one function a type, registered in ``DEFINITIONS``.
+
+Time. Every intermediate signal is a `Frames`: values (frames, channels), and the *causal time* of its frames. Frame n
+has causal time ``start + n * step``, counted in frames of the network's input: the newest input frame its causal part
+sees. A causal layer keeps ``start``; ``stride`` multiplies ``step``; a "valid" convolution starts
+``(kernel_size - 1) * dilation`` frames later; a "same" convolution keeps the times and looks ahead of them. Branches
+that are added or concatenated are aligned by causal time: those that start earlier drop their first frames.
+
+Receptive field and latency are not computed from formulas but from dependence: a NaN in an input frame makes NaN of
+exactly the output frames that depend on it.
+"""
+
+import math
+from dataclasses import dataclass, replace
+
+import numpy as np
+
+
+@dataclass(frozen=True)
+class Frames:
+    """A signal (frames, channels) and the causal time of each of its frames."""
+
+    values: np.ndarray
+    start: int = 0
+    step: int = 1
+
+    def map(self, function):
+        """The same times, other values."""
+        return replace(self, values=function(self.values))
+
+    def time(self, n):
+        """Causal time of frame n, in frames of the network's input."""
+        return self.start + n * self.step
+
+    def from_time(self, start):
+        """The signal without the frames before causal time ``start``."""
+        late = start - self.start
+        assert late >= 0
+        assert late % self.step == 0, "branches do not fall on common frames"
+        return Frames(self.values[late // self.step :], start, self.step)
+
+
+# ---------------------------------------------------------------------------------------------------- activations
+def sigmoid(x):
+    return np.where(x >= 0, 1 / (1 + np.exp(-np.abs(x))), np.exp(-np.abs(x)) / (1 + np.exp(-np.abs(x))))
+
+
+def erf(x):
+    return np.vectorize(math.erf, otypes=[np.float64])(x)
+
+
+def erfc(x):
+    return np.vectorize(math.erfc, otypes=[np.float64])(x)
+
+
+def leaky_relu(x, negative_slope=0.01):
+    return np.where(x > 0, x, x * negative_slope)
+
+
+def elu(x, alpha=1.0):
+    return np.where(x > 0, x, alpha * np.expm1(np.minimum(x, 0)))
+
+
+def gelu(x, approximate="none"):
+    if approximate == "tanh":
+        return x * sigmoid(2 * math.sqrt(2 / math.pi) * (x + 0.044715 * x**3))  # 0.5 (1 + tanh u) = sigmoid(2 u)
+    return x * 0.5 * erfc(-x / math.sqrt(2))
+
+
+def hardtanh(x, min_val=-1.0, max_val=1.0):
+    return np.clip(x, min_val, max_val)
+
+
+def softmax(x):
+    e = np.exp(x - x.max(axis=-1, keepdims=True))
+    return e / e.sum(axis=-1, keepdims=True)
+
+
+ACTIVATIONS = {
+    "identity": lambda x: x,
+    "relu": lambda x: np.maximum(x, 0),
+    "leaky_relu": leaky_relu,
+    "prelu": lambda x, weight: leaky_relu(x, weight),
+    "elu": elu,
+    "silu": lambda x: x * sigmoid(x),
+    "gelu": gelu,
+    "hardtanh": hardtanh,
+    "hardswish": lambda x: x * np.clip(x + 3, 0, 6) / 6,
+    "softsign": lambda x: x / (1 + np.abs(x)),
+    "softmax": softmax,
+    "tanh": np.tanh,
+    "sigmoid": sigmoid,
+}
+
+
+def gated_unit(x):
+    half = x.shape[1] // 2
+    return np.tanh(x[:, :half]) * sigmoid(x[:, half:])
+
+
+# ---------------------------------------------------------------------------------------------------- convolution
+def padding_of(kernel_size, dilation, padding):
+    """Zero frames put before and after the signal."""
+    span = (kernel_size - 1) * dilation
+    if padding == "causal":
+        return span, 0
+    if padding == "same":
+        return span // 2, span - span // 2
+    assert padding == "valid"
+    return 0, 0
+
+
+def conv1d(x, weight, bias=None, *, stride=1, padding="causal", dilation=1, groups=1):
+    """x (T, in), weight (out, in / groups, K) -> (frames, out)."""
+    out_channels, in_per_group, kernel_size = weight.shape
+    out_per_group = out_channels // groups
+    span = (kernel_size - 1) * dilation
+    left, right = padding_of(kernel_size, dilation, padding)
+    padded = np.concatenate([np.zeros((left, x.shape[1])), x, np.zeros((right, x.shape[1]))])
+    count = max(0, (len(padded) - 1 - span) // stride + 1)
+    out = np.zeros((count, out_channels))
+    for g in range(groups):
+        outs = slice(g * out_per_group, (g + 1) * out_per_group)
+        ins = slice(g * in_per_group, (g + 1) * in_per_group)
+        for k in range(kernel_size):
+            tap = padded[k * dilation :, ins][::stride][:count]
+            out[:, outs] += tap @ weight[outs, :, k].T
+    return out if bias is None else out + bias
+
+
+def batch_norm(x, weight, bias, running_mean, running_var, eps):
+    return (x - running_mean) / np.sqrt(running_var + eps) * weight + bias
+
+
+def running_mean(x):
+    return np.cumsum(x, axis=0) / np.arange(1, len(x) + 1)[:, None]
+
+
+POOLS = {"mean": running_mean, "max": lambda x: np.maximum.accumulate(x, axis=0), "last": lambda x: x}
+
+
+# ------------------------------------------------------------------------------------------------ walking a module
+class Weights:
+    """The part of a ``state_dict`` under one name, as float64."""
+
+    def __init__(self, state, prefix=""):
+        self.state, self.prefix = state, prefix
+
+    def __getitem__(self, name):
+        return np.asarray(self.state[self.prefix + name], dtype=np.float64)
+
+    def get(self, name):
+        return self[name] if self.prefix + name in self.state else None
+
+    def child(self, name):
+        return Weights(self.state, f"{self.prefix}{name}.")
+
+
+OPTIONS = ("negative_slope", "alpha", "approximate", "min_val", "max_val")
+
+
+def options_of(activation):
+    """The parameters of an Activation module, by name, from its configuration."""
+    config = dict(activation.config())
+    config.update(config.pop("parameters", {}))
+    return {name: config[name] for name in OPTIONS if name in config}
+
+
+def align(signals):
+    """Signals from their latest common start on."""
+    start = max(signal.start for signal in signals)
+    assert len({signal.step for signal in signals}) == 1, "branches of different stride"
+    aligned = [signal.from_time(start) for signal in signals]
+    assert len({len(signal.values) for signal in aligned}) == 1
+    return aligned
+
+
+def add(*signals):
+    aligned = align(signals)
+    return aligned[0].map(lambda _: sum(signal.values for signal in aligned))
+
+
+def concat(signals):
+    aligned = align(signals)
+    return aligned[0].map(lambda _: np.concatenate([signal.values for signal in aligned], axis=1))
+
+
+def run(module, weights, x, c=None):
+    """`module` applied to the signal ``x`` under the condition ``c`` (None, or a signal in step with the input)."""
+    return DEFINITIONS[type(module).__name__](module, weights, x, c)
+
+
+def run_conv1d(layer, weights, x, c):
+    values = conv1d(x.values, weights["weight"], weights.get("bias"), stride=layer.stride, padding=layer.padding,
+                    dilation=layer.dilation, groups=layer.groups)  # fmt: skip
+    late = (layer.kernel_size - 1) * layer.dilation if layer.padding == "valid" else 0
+    return Frames(values, x.start + late * x.step, x.step * layer.stride)
+
+
+def run_linear(layer, weights, x, c):
+    bias = weights.get("bias")
+    return x.map(lambda v: v @ weights["weight"].T + (0 if bias is None else bias))
+
+
+def run_batch_norm(layer, weights, x, c):
+    parameters = [weights[name] for name in ("weight", "bias", "running_mean", "running_var")]
+    return x.map(lambda v: batch_norm(v, *parameters, layer.eps))
+
+
+def run_activation(layer, weights, x, c):
+    options = {"weight": weights["weight"]} if layer.name == "prelu" else options_of(layer)
+    return x.map(lambda v: ACTIVATIONS[layer.name](v, **options))
+
+
+def activate(activation, weights, name, x):
+    """An activation given as a name, as a module, or as None."""
+    if activation is None:
+        return x
+    if isinstance(activation, str):
+        return x.map(ACTIVATIONS[activation])
+    return run(activation, weights.child(name), x)
+
+
+def run_gated_unit(layer, weights, x, c):
+    return x.map(gated_unit)
+
+
+def run_pool(layer, weights, x, c):
+    return x.map(POOLS[layer.kind])
+
+
+def run_chain(layers, weights, x, c):
+    for i, layer in enumerate(layers):
+        x = run(layer, weights.child(i), x, c)
+    return x
+
+
+def run_sequential(block, weights, x, c):
+    return run_chain(block.layers, weights, x, c)
+
+
+def run_residual(block, weights, x, c):
+    shortcut = x if block.shortcut is None else run(block.shortcut, weights.child("shortcut"), x, c)
+    return activate(block.activation, weights, "activation", add(shortcut, run_sequential(block, weights, x, c)))
+
+
+def run_branches(block, weights, x, c):
+    return [run_chain(branch, weights.child(i), x, c) for i, branch in enumerate(block.branches)]
+
+
+def run_add(block, weights, x, c):
+    return add(*run_branches(block, weights, x, c))
+
+
+def run_concat(block, weights, x, c):
+    return concat(run_branches(block, weights, x, c))
+
+
+def gated_residual(block, weights, x, c):
+    """The two outputs (out, skip) of a WaveNet block."""
+    pre = run(block.conv, weights.child("conv"), x)
+    if block.condition is not None:
+        pre = add(pre, run(block.condition, weights.child("condition"), c))
+    z = pre.map(gated_unit) if block.gated else activate(block.activation, weights, "activation", pre)
+    skip = z if block.skip is None else run(block.skip, weights.child("skip"), z)
+    return add(x, run(block.residual, weights.child("residual"), z)), skip
+
+
+def run_gated_residual(block, weights, x, c):
+    return gated_residual(block, weights, x, c)[0]
+
+
+def run_temporal(block, weights, x, c):
+    y = x
+    for conv, norm in (("conv1", "norm1"), ("conv2", "norm2")):
+        y = run(getattr(block, conv), weights.child(conv), y)
+        if block.batch_norm:
+            y = run(getattr(block, norm), weights.child(norm), y)
+        y = activate(block.activation, weights, "activation", y)
+    shortcut = x if block.downsample is None else run(block.downsample, weights.child("downsample"), x)
+    return activate(block.activation, weights, "activation", add(shortcut, y))
+
+
+def run_depthwise_separable(block, weights, x, c):
+    return run(block.pointwise, weights.child("pointwise"), run(block.depthwise, weights.child("depthwise"), x))
+
+
+def run_wavenet(model, weights, x, c):
+    x = run(model.input, weights.child("input"), x)
+    skips = []
+    for i, block in enumerate(model.blocks):
+        x, skip = gated_residual(block, weights.child("blocks").child(i), x, c)
+        skips.append(skip)
+    hidden = add(*skips).map(ACTIVATIONS["relu"])
+    hidden = run(model.head1, weights.child("head1"), hidden).map(ACTIVATIONS["relu"])
+    return run(model.head2, weights.child("head2"), hidden)
+
+
+def run_tcn(model, weights, x, c):
+    hidden = activate(model.activation, weights, "activation", run(model.input, weights.child("input"), x))
+    return run(model.output, weights.child("output"), run_chain(model.blocks, weights.child("blocks"), hidden, c))
+
+
+DEFINITIONS = {
+    "Conv1d": run_conv1d,
+    "Linear": run_linear,
+    "BatchNorm": run_batch_norm,
+    "Activation": run_activation,
+    "GatedUnit": run_gated_unit,
+    "Pool": run_pool,
+    "Sequential": run_sequential,
+    "Residual": run_residual,
+    "Add": run_add,
+    "Concat": run_concat,
+    "GatedResidualBlock": run_gated_residual,
+    "TemporalBlock": run_temporal,
+    "DepthwiseSeparable": run_depthwise_separable,
+    "WaveNet": run_wavenet,
+    "TCN": run_tcn,
+}
+
+
+def trace(module, x, c=None):
+    """The output signal of `module` for the input x (T, in): values and times, in float64."""
+    x = np.asarray(x, dtype=np.float64)
+    if c is not None:
+        c = Frames(np.broadcast_to(np.asarray(c, dtype=np.float64), (len(x), np.shape(c)[-1])))
+    return run(module, Weights(module.state_dict()), Frames(x), c)
+
+
+def evaluate(module, x, c=None):
+    """The output of `module`, (T, in) -> (frames, out) or (B, T, in) -> (B, frames, out), in float64."""
+    if np.ndim(x) == 3:
+        conditions = [None] * len(x) if c is None else c
+        return np.stack([trace(module, row, row_c).values for row, row_c in zip(x, conditions, strict=True)])
+    return trace(module, x, c).values
+
+
+# ------------------------------------------------------------------------------------------- dependence by perturbation
+class Dependence:
+    """Which input frames the output frames of a module depend on, found by putting NaN into the input."""
+
+    def __init__(self, module, frames, in_channels, condition_channels=0):
+        self.module, self.frames = module, frames
+        self.x = np.zeros((frames, in_channels))
+        self.c = np.zeros((frames, condition_channels)) if condition_channels else None
+        self.signal = trace(module, self.x, self.c)
+
+    def touched(self, poisoned):
+        """One bool an output frame: does it depend on an input frame in the slice `poisoned`?"""
+        x = self.x.copy()
+        x[poisoned] = np.nan
+        with np.errstate(invalid="ignore"):
+            return np.isnan(trace(self.module, x, self.c).values).any(axis=1)
+
+    def oldest(self, n):
+        """The oldest input frame output frame n depends on."""
+        low, high = -1, self.frames - 1  # n does not depend on [0, low], does depend on [0, high]
+        while high - low > 1:
+            middle = (low + high) // 2
+            low, high = (low, middle) if self.touched(slice(0, middle + 1))[n] else (middle, high)
+        return high
+
+    def newest(self, n):
+        """The newest input frame output frame n depends on."""
+        low, high = 0, self.frames  # n does depend on [low, frames), does not depend on [high, frames)
+        while high - low > 1:
+            middle = (low + high) // 2
+            low, high = (middle, high) if self.touched(slice(middle, self.frames))[n] else (low, middle)
+        return low
+
+    def receptive_field(self, n):
+        """Input frames from the oldest to the newest that output frame n depends on."""
+        return self.newest(n) - self.oldest(n) + 1
+
+    def latency(self, n):
+        """Input frames after its own, n * step, that output frame n waits for."""
+        return self.newest(n) - n * self.signal.step
+
+    def counts(self, latency):
+        """For every number of input frames 0..frames: how many output frames a stream with that latency has given."""
+        needed = np.arange(len(self.signal.values)) * self.signal.step + latency + 1
+        return np.searchsorted(needed, np.arange(self.frames + 1), side="right")
