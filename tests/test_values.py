@@ -95,7 +95,7 @@ RELATIVE_ERROR = {
     "hardtanh": 0,
     "hardswish": 2 * EPS,
     "softsign": EPS,
-    "tanh": 1.8e-7,
+    "tanh": 1.85e-7,
     "sigmoid": 3e-7,
     "elu": 3e-7,
     "silu": 3e-7,
