@@ -17,38 +17,53 @@ from setuptools import Extension, setup
 KERNELS = Path("wavenetlite/kernels")
 DEBUG = os.environ.get("WAVENETLITE_DEBUG") == "1"
 
+
 # Per instruction set: compiler flags, vector widths (floats), and the panels of output channels as (vector width,
 # vectors, tiles); a tile is (rows, mode), tried in this order. Modes: see convolution.pxi.in. The tallest tile of a
 # panel fills the registers; measured on AVX-512 and AVX2 these shapes run at the peak of the FMA units for 64
 # channels.
-NARROW = [(4, "narrow"), (1, "narrow")]
-SSE2_PANELS = [
-    (4, 4, [(3, "in_turn"), (2, "in_turn"), (1, "abreast"), (3, "narrow"), (1, "narrow")]),
-    (4, 2, [(3, "abreast"), (1, "abreast"), *NARROW]),
-    (4, 1, [(4, "abreast"), (1, "abreast"), *NARROW]),
-]
+def tiles(*rows: tuple[int, str], narrow: tuple[int, ...]) -> list[tuple[int, str]]:
+    return [*rows, *((height, "narrow") for height in narrow)]
+
+
+IN_TURN, ABREAST = "in_turn", "abreast"
 INSTRUCTION_SETS = {
-    "sse2": ([], [4], SSE2_PANELS),
+    "sse2": (
+        [],
+        [4],
+        [
+            (4, 2, tiles((4, IN_TURN), (2, ABREAST), (1, ABREAST), narrow=(4, 2, 1))),
+            (4, 1, tiles((4, ABREAST), (1, ABREAST), narrow=(4, 1))),
+        ],
+    ),
     "avx2": (
         ["-march=x86-64-v3"],
         [8, 4],
         [
-            (8, 2, [(6, "in_turn"), (4, "in_turn"), (2, "in_turn"), (1, "abreast"), *NARROW]),
-            (8, 1, [(6, "abreast"), (4, "abreast"), (2, "abreast"), (1, "abreast"), *NARROW]),
-            (4, 1, [(6, "abreast"), (1, "abreast"), *NARROW]),
+            (8, 2, tiles((6, IN_TURN), (4, IN_TURN), (2, IN_TURN), (1, ABREAST), narrow=(6, 4, 2, 1))),
+            (8, 1, tiles((6, ABREAST), (4, ABREAST), (2, ABREAST), (1, ABREAST), narrow=(12, 4, 1))),
+            (4, 1, tiles((6, ABREAST), (1, ABREAST), narrow=(4, 1))),
         ],
     ),
     "avx512": (
         ["-march=x86-64-v4", "-mprefer-vector-width=512"],
         [16, 8, 4],
         [
-            (16, 2, [(12, "in_turn"), (8, "in_turn"), (4, "in_turn"), (2, "in_turn"), (1, "abreast"), *NARROW]),
-            (16, 1, [(12, "abreast"), (4, "abreast"), (2, "abreast"), (1, "abreast"), *NARROW]),
-            (8, 1, [(12, "abreast"), (4, "abreast"), (2, "abreast"), (1, "abreast"), *NARROW]),
-            (4, 1, [(8, "abreast"), (1, "abreast"), *NARROW]),
+            (16, 2, tiles((12, IN_TURN), (8, IN_TURN), (4, IN_TURN), (2, IN_TURN), (1, ABREAST), narrow=(12, 4, 1))),
+            (16, 1, tiles((12, ABREAST), (4, ABREAST), (2, ABREAST), (1, ABREAST), narrow=(12, 4, 1))),
+            (8, 1, tiles((12, ABREAST), (4, ABREAST), (2, ABREAST), (1, ABREAST), narrow=(12, 4, 1))),
+            (4, 1, tiles((8, ABREAST), (1, ABREAST), narrow=(8, 1))),
         ],
     ),
-    "neon": ([], [4], SSE2_PANELS),
+    "neon": (
+        [],
+        [4],
+        [
+            (4, 4, tiles((5, IN_TURN), (2, ABREAST), (1, ABREAST), narrow=(5, 1))),
+            (4, 2, tiles((6, ABREAST), (2, ABREAST), (1, ABREAST), narrow=(8, 1))),
+            (4, 1, tiles((8, ABREAST), (1, ABREAST), narrow=(8, 1))),
+        ],
+    ),
 }
 FAMILIES = {
     "x86_64": ["sse2", "avx2", "avx512"],

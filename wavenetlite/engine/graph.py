@@ -37,6 +37,10 @@ class Clock:
     def receptive_field(self) -> float:
         return self.newest - self.oldest + 1
 
+    def same_pace(self, other: Clock) -> bool:
+        """Whether every frame of the two comes at the same time."""
+        return (self.rate, self.start, self.newest) == (other.rate, other.start, other.newest)
+
 
 @dataclass(frozen=True, eq=False)
 class Edge:

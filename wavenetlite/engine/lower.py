@@ -165,7 +165,7 @@ def running_total(step: Step, user: Node, users: dict[Node, list[Node]], done: s
         and not isinstance(so_far, graph.Input)
         and users[so_far] == [user]
         and all(edge.taps == 1 and edge.shift == 0 for edge in [*user.edges, *readers])
-        and all(node.clock == user.clock for node in [so_far, step.node, *users[user]])
+        and all(node.clock.same_pace(user.clock) for node in [so_far, step.node, *users[user]])
     )
     return (so_far, user) if fits else None
 

@@ -15,7 +15,7 @@ import numpy.typing as npt
 from wavenetlite.kernels import LANES, padded, panel_widths
 
 WIDE = 8
-"""Channels from which on a tap (with an even number of them) is split over the two chains."""
+"""A tap with a multiple of this many channels is split over the two chains."""
 
 
 class Arena:
@@ -78,7 +78,7 @@ def pack_conv(
         for weight, group in zip(weights, groups, strict=True)
     ]
     lengths = [max(end - first for first, end in window) for window in windows]
-    is_wide = [length >= WIDE and length % 2 == 0 for length in lengths]
+    is_wide = [length % WIDE == 0 for length in lengths]
     sources = sorted(range(len(weights)), key=lambda source: is_wide[source])
     order = tuple((source, tap) for source in sources for tap in range(weights[source].shape[2]))
     padded_bias = np.zeros(padded(channels), np.float32)

@@ -34,6 +34,7 @@ cdef struct Step:
     const Tap* tap
     const Tap* residual         # NULL: none
     Conv conv
+    bint one_panel              # and no activation but those that a row takes along
     const float* weights        # depthwise
     const float* bias
     int activation

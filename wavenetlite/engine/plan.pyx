@@ -17,10 +17,10 @@ from libc.string cimport memcpy, memset
 import numpy as np
 
 from wavenetlite.errors import ParameterError
-from wavenetlite.kernels import padded
+from wavenetlite.kernels import padded, panel_widths
 from wavenetlite.engine.lower import MAX_CHUNK, Program, activation_code
 from wavenetlite.kernels.dispatch cimport kernels as chosen_kernels
-from wavenetlite.kernels.types cimport IDENTITY
+from wavenetlite.kernels.types cimport IDENTITY, TANH
 
 cdef extern from "simd.h" nogil:
     void expect(bint)
@@ -164,6 +164,7 @@ cdef class Plan:
                 parameters[i] = value
             step.parameters = parameters
         step.conv.activation = step.activation
+        step.one_panel = step.conv.panels == 1 and step.activation in (IDENTITY, TANH)
         step.conv.parameters = step.parameters
         self.staged_floats = max(self.staged_floats, self.most_staged_floats(source, buffer_of))
 
@@ -179,7 +180,7 @@ cdef class Plan:
         cdef Py_ssize_t* length
         cdef Py_ssize_t* windowed
         cdef Panel* panel
-        cdef Py_ssize_t i
+        cdef Py_ssize_t i, kind
         packed = source.packed
         conv.taps = len(packed.order)
         conv.narrow_taps = packed.narrow_taps
@@ -194,7 +195,9 @@ cdef class Plan:
         conv.panels = len(packed.panels)
         panel = <Panel*>self.allocate(conv.panels * sizeof(Panel))
         for i, cut in enumerate(packed.panels):
-            panel[i].width = cut.width
+            kind = panel_widths().index(cut.width)
+            panel[i].rows = self.kernels.panel_kernels[kind]
+            panel[i].row = self.kernels.row_kernels[kind]
             panel[i].out = cut.out
             panel[i].window = cut.window
             panel[i].bias = arena + <Py_ssize_t>cut.bias
@@ -395,6 +398,8 @@ cdef class Plan:
         cdef const Step* step = self.step
         cdef const Step* end = step + self.steps
         cdef const Tap* tap
+        cdef const float* residual
+        cdef float* total
         cdef Py_ssize_t k, slot
         while step < end:
             work.rows[step.out] = 1
@@ -408,9 +413,12 @@ cdef class Plan:
                     x[k] = rings + tap.ring + slot + (tap.around & (slot >> 63))
                 tap += 1
             if step.kind == CONV:
-                self.kernels.convolve_row(
-                    &step.conv, x, x[step.taps] if step.residual != NULL else NULL, first[step.out],
-                    first[step.total] if step.total >= 0 else NULL)
+                residual = x[step.taps] if step.residual != NULL else NULL
+                total = first[step.total] if step.total >= 0 else NULL
+                if step.one_panel:      # what convolve_row would call
+                    step.conv.panel.row(&step.conv, step.conv.panel, x, residual, first[step.out], total)
+                else:
+                    self.kernels.convolve_row(&step.conv, x, residual, first[step.out], total)
             else:
                 self.compute(step, memory, work, 1)
             for k in range(step.ends):

@@ -46,5 +46,7 @@ KERNELS.running_max = running_max
 KERNELS.all_finite = all_finite
 KERNELS.multiply_adds = multiply_adds
 KERNELS.panel_widths = PANEL_WIDTHS
+KERNELS.panel_kernels = PANEL_KERNELS
+KERNELS.row_kernels = ROW_KERNELS
 
 kernels = PyCapsule_New(&KERNELS, "wavenetlite.kernels", NULL)

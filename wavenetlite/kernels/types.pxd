@@ -8,9 +8,22 @@ no more than that; the lanes of the padding hold finite rubbish.
 cdef enum:
     LANES = 16                  # floats in the widest vector: rows and weights are laid out for it under every instruction set
 
+cdef struct Panel
+cdef struct Conv
+
+# One panel for all rows; and for a row that comes alone, with a running total that it is added to (NULL: none). Chosen by
+# width when a network is compiled.
+ctypedef void (*PanelKernel)(
+    const Conv* conv, const Panel* panel, const float* const* x, const Py_ssize_t* ldx, Py_ssize_t rows,
+    const float* residual, float* out, Py_ssize_t ld_out) noexcept nogil
+ctypedef void (*RowKernel)(
+    const Conv* conv, const Panel* panel, const float* const* x, const float* residual, float* out,
+    float* total) noexcept nogil
+
 cdef struct Panel:
-    int width                   # output channels of this panel, padded
-    Py_ssize_t out              # first of them
+    PanelKernel rows
+    RowKernel row
+    Py_ssize_t out              # first of its output channels
     Py_ssize_t window           # first input channel it reads of a windowed tap (grouped convolution)
     const float* bias           # (width,)
     const float* narrow         # (sum of the narrow taps' lengths, width)
@@ -56,4 +69,7 @@ cdef struct Kernels:
         const float* x, Py_ssize_t rows, double* top, double frames, float* out, Py_ssize_t ld) noexcept nogil
     bint (*all_finite)(const float* x, Py_ssize_t n) noexcept nogil
     double (*multiply_adds)(Py_ssize_t rounds) noexcept nogil
-    const int* panel_widths     # widest first, 0 at the end: how output channels are cut into panels
+    # How output channels are cut into panels: widths, widest first, 0 at the end; and the kernels for each.
+    const int* panel_widths
+    const PanelKernel* panel_kernels
+    const RowKernel* row_kernels

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import threading
 from collections.abc import Iterator, Mapping
 from contextvars import ContextVar
@@ -167,8 +168,9 @@ class Module:
 
     @property
     def parameter_count(self) -> int:
-        """Number of trained and running values."""
-        return sum(int(np.prod(shape)) for shape in self.all_parameter_shapes().values())
+        """Number of values that training learns; running statistics are none."""
+        shapes = self.all_parameter_shapes().items()
+        return sum(math.prod(shape) for name, shape in shapes if "running_" not in name)
 
     # Configuration
 

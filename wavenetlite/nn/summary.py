@@ -31,7 +31,7 @@ def rows(model: Module) -> list[Row]:
         if module.children() or id(module) not in used:
             continue
         x, out = used[id(module)]
-        own = sum(math.prod(shape) for shape in module.parameter_shapes().values())
+        own = module.parameter_count
         weights = math.prod(module.parameter_shapes()["weight"]) if isinstance(module, Conv1d | Linear) else 0
         table.append(
             Row(
