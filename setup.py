@@ -1,8 +1,10 @@
 """Builds the extension modules; everything else about the project stands in pyproject.toml.
 
 The kernel text is written once (wavenetlite/kernels/*.pxi.in) and rendered here for each instruction set of the
-machine's family, one extension module each, so that a wheel holds them all and the right one is chosen at import. Set
-WAVENETLITE_DEBUG=1 for a build with bounds checks and assertions.
+machine's family, one extension module each, so that a wheel holds them all and the right one is chosen at import.
+
+WAVENETLITE_DEBUG=1 makes a build that checks every access to memory (assertions, AddressSanitizer, UBSan); Python must
+then be started with LD_PRELOAD="$(gcc -print-file-name=libasan.so)" and ASAN_OPTIONS=detect_leaks=0.
 """
 
 import os
@@ -18,15 +20,17 @@ KERNELS = Path("wavenetlite/kernels")
 DEBUG = os.environ.get("WAVENETLITE_DEBUG") == "1"
 
 
-# Per instruction set: compiler flags, vector widths (floats), and the panels of output channels as (vector width,
-# vectors, tiles); a tile is (rows, mode), tried in this order. Modes: see convolution.pxi.in. The tallest tile of a
-# panel fills the registers; measured on AVX-512 and AVX2 these shapes run at the peak of the FMA units for 64
-# channels.
-def tiles(*rows: tuple[int, str], narrow: tuple[int, ...]) -> list[tuple[int, str]]:
-    return [*rows, *((height, "narrow") for height in narrow)]
-
-
 IN_TURN, ABREAST = "in_turn", "abreast"
+
+
+def tiles(*split: tuple[int, str], narrow: tuple[int, ...]) -> list[tuple[int, str]]:
+    """Tiles (rows, mode) of a panel in the order they are tried: for convolutions with wide taps, and without."""
+    return [*split, *((rows, "narrow") for rows in narrow)]
+
+
+# Per instruction set: compiler flags; vector widths in floats; the panels of output channels as (vector width, vectors,
+# tiles). Modes: see convolution.pxi.in. The tallest tile of the widest panel fills the registers; with it 64 channels
+# run at 90 % and more of the FMA units' peak on AVX-512 and AVX2.
 INSTRUCTION_SETS = {
     "sse2": (
         [],
@@ -81,7 +85,17 @@ OPTIMISE = [
     "-Wno-psabi",
     "-g0",
 ]
-CHECK = ["-O1", "-ffp-contract=off", "-fno-math-errno", "-Wno-psabi", "-g", "-UNDEBUG", "-DWAVENETLITE_DEBUG"]
+SANITISE = ["-fsanitize=address,undefined", "-fno-sanitize-recover=undefined"]
+CHECK = [
+    "-O1",
+    "-ffp-contract=off",
+    "-fno-math-errno",
+    "-Wno-psabi",
+    "-g",
+    "-UNDEBUG",
+    "-DWAVENETLITE_DEBUG",
+    *SANITISE,
+]
 
 
 def render(isa: str) -> None:
@@ -98,13 +112,13 @@ def render(isa: str) -> None:
 def extension(name: str, *flags: str) -> Extension:
     source = name.replace(".", "/") + ".pyx"
     common = CHECK if DEBUG else OPTIMISE
-    link = [] if DEBUG or platform.system() == "Darwin" else ["-Wl,--strip-all"]
+    strip = [] if platform.system() == "Darwin" else ["-Wl,--strip-all"]
     return Extension(
         name,
         [source],
         include_dirs=[str(KERNELS), numpy.get_include()],
         extra_compile_args=[*common, *flags],
-        extra_link_args=link,
+        extra_link_args=SANITISE if DEBUG else strip,
     )
 
 
