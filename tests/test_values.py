@@ -190,3 +190,12 @@ def test_a_residual_of_every_length(channels, activation):
     model = randomised(nn.Residual(layers, activation=activation))
     for frames in range(1, 28):
         check_values(model, signal(frames, channels, frames), tolerance=WILD)
+
+
+@pytest.mark.parametrize("channels", [2, 6, 16, 32, 48, 96])
+def test_a_gate_on_the_input_itself_reads_no_further_than_its_rows(channels):
+    """48 channels are rows of whole vectors, halves of them are not; the debug build would see a read past the end."""
+    x = np.random.default_rng(channels).standard_normal((5, channels), dtype=np.float32)
+    half = channels // 2
+    expected = np.tanh(x[:, :half].astype(np.float64)) / (1 + np.exp(-x[:, half:].astype(np.float64)))
+    assert np.abs(nn.GatedUnit()(x) - expected).max() <= 1e-6

@@ -12,6 +12,7 @@ cdef struct Buffer:
     Py_ssize_t prefix           # rows before the chunk's first row into which history can be laid
     Py_ssize_t offset           # floats from the start of the workspace to the chunk's first row
     Py_ssize_t ring             # floats from the start of the stream's rings
+    bint external               # an input that is read where the caller has it
 
 # Output row n of a step reads row n * stride + shift of a buffer. The rest is for single frames, in floats.
 cdef struct Tap:

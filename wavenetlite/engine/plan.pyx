@@ -96,6 +96,7 @@ cdef class Plan:
             buffer.prefix = source.prefix
             buffer.offset = source.offset
             buffer.ring = source.ring
+            buffer.external = source.external
 
     def set_steps(self, program: Program) -> None:
         cdef Py_ssize_t number
@@ -343,8 +344,8 @@ cdef class Plan:
         work.first[number] = first
         if x == NULL:
             memset(first, 0, rows * buffer.ld * sizeof(float))
-        elif buffer.history == 0 and buffer.ld == buffer.channels and step == buffer.channels:
-            work.first[number] = <float*>x      # only ever read
+        elif buffer.external and step == buffer.channels:
+            work.first[number] = <float*>x      # only ever read, and by convolutions only, never past a row's end
         else:
             for row in range(rows):
                 memcpy(first + row * buffer.ld, x + row * step, buffer.channels * sizeof(float))
