@@ -1,5 +1,8 @@
 """Stacks of causal, dilated convolutions that stream: the same bits whole, frame by frame or in any blocks."""
 
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
+
 from wavenetlite import nn
 from wavenetlite._version import __version__
 from wavenetlite.errors import (
@@ -16,8 +19,27 @@ from wavenetlite.nn import TCN, Sequential, WaveNet
 from wavenetlite.stream import Stream
 from wavenetlite.verify import StreamReport, verify_stream
 
+if TYPE_CHECKING:
+    from wavenetlite import audio, features
+    from wavenetlite.features import MFCC, PCEN, Librosa, LogMel, MelSpectrogram, MuLaw, Spectrogram
+
+_FEATURES = ("LogMel", "MelSpectrogram", "Spectrogram", "MFCC", "PCEN", "MuLaw", "Librosa")
+
 __all__ = [
-    "TCN", "ArrayTypeError", "ModelFileError", "ParameterError", "Sequential", "Stream", "StreamMismatchError",
-    "StreamReport", "StreamStateError", "WaveNet", "WavenetliteError", "__version__", "isa", "load", "nn",
-    "verify_stream",
+    "MFCC", "PCEN", "TCN", "ArrayTypeError", "Librosa", "LogMel", "MelSpectrogram", "ModelFileError", "MuLaw",
+    "ParameterError", "Sequential", "Spectrogram", "Stream", "StreamMismatchError", "StreamReport", "StreamStateError",
+    "WaveNet", "WavenetliteError", "__version__", "audio", "features", "isa", "load", "nn", "verify_stream",
 ]  # fmt: skip
+
+
+def __getattr__(name: str) -> Any:
+    """Features and audio are imported when they are first named: whoever streams a network alone does not wait."""
+    if name in ("audio", "features"):
+        return import_module(f"wavenetlite.{name}")
+    if name in _FEATURES:
+        return getattr(import_module("wavenetlite.features"), name)
+    raise AttributeError(f"module 'wavenetlite' has no attribute {name!r}")
+
+
+def __dir__() -> list[str]:
+    return sorted({*globals(), *__all__})

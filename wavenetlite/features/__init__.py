@@ -1,0 +1,18 @@
+"""Waveform to frames, whole or in blocks of any length, with the same bits: what librosa computes, made to stream."""
+
+from wavenetlite.features.deltas import Deltas
+from wavenetlite.features.librosa_feature import Librosa
+from wavenetlite.features.mel import LogMel, MelSpectrogram
+from wavenetlite.features.mfcc import MFCC
+from wavenetlite.features.mulaw import MuLaw
+from wavenetlite.features.normalisation import MeanVariance, RunningCMVN, UtteranceCMVN
+from wavenetlite.features.pcen import PCEN
+from wavenetlite.features.spec import Features, from_config
+from wavenetlite.features.spectrogram import Spectrogram
+from wavenetlite.features.steps import Step
+from wavenetlite.features.stream import FeatureStream
+
+__all__ = [
+    "MFCC", "PCEN", "Deltas", "FeatureStream", "Features", "Librosa", "LogMel", "MeanVariance", "MelSpectrogram",
+    "MuLaw", "RunningCMVN", "Spectrogram", "Step", "UtteranceCMVN", "from_config",
+]  # fmt: skip

@@ -1,0 +1,154 @@
+# cython: boundscheck=False, initializedcheck=False
+"""What is done to frames after the front end: arrays (signals, frames, channels), float32 in and out, float64 between.
+
+Design: as in `_frames.pyx`: a frame is a fixed chain of float64 operations on frames that came before it, so its bits do
+not depend on the blocks. Matrices are small, and BLAS would give other bits for other numbers of rows.
+"""
+
+cimport cython
+from libc.math cimport exp, expm1, fmax, log, log1p, sqrt
+
+import numpy as np
+
+
+def project(const float[:, :, ::1] x, const double[:, ::1] matrix) -> np.ndarray:
+    """``x @ matrix``; matrix (channels in, channels out)."""
+    out = np.empty((x.shape[0], x.shape[1], matrix.shape[1]), np.float32)
+    sums = np.empty(matrix.shape[1])
+    cdef float[:, :, ::1] y = out
+    cdef double[::1] total = sums
+    cdef Py_ssize_t signal, frame, k, j
+    cdef double value
+    with nogil:
+        for signal in range(x.shape[0]):
+            for frame in range(x.shape[1]):
+                total[:] = 0.0
+                for k in range(x.shape[2]):
+                    value = x[signal, frame, k]
+                    for j in range(matrix.shape[1]):
+                        total[j] += value * matrix[k, j]
+                for j in range(matrix.shape[1]):
+                    y[signal, frame, j] = <float>total[j]
+    return out
+
+
+def filter_frames(const float[:, :, ::1] x, const double[:, ::1] taps, Py_ssize_t left) -> np.ndarray:
+    """Every frame that has `left` frames before it and enough after it, and beside it what each row of `taps` makes of them."""
+    cdef Py_ssize_t channels = x.shape[2], width = taps.shape[1], frames = max(x.shape[1] - width + 1, 0)
+    out = np.empty((x.shape[0], frames, channels * (1 + taps.shape[0])), np.float32)
+    cdef float[:, :, ::1] y = out
+    cdef Py_ssize_t signal, frame, row, k, c
+    cdef double total
+    with nogil:
+        for signal in range(x.shape[0]):
+            for frame in range(frames):
+                y[signal, frame, :channels] = x[signal, frame + left]
+                for row in range(taps.shape[0]):
+                    for c in range(channels):
+                        total = 0.0
+                        for k in range(width):
+                            total += taps[row, k] * x[signal, frame + k, c]
+                        y[signal, frame, (1 + row) * channels + c] = <float>total
+    return out
+
+
+@cython.final
+cdef class Smoother:
+    """PCEN's state: the smoothed energy of every channel. The recursion and its start are librosa's."""
+    cdef double[:, ::1] delayed             # (signals, channels): (1 - b) x smoothed energy
+    cdef double b, scale, gain, bias, power, eps
+
+    def __init__(
+        self, signals: int, channels: int, *, b: float, scale: float, gain: float, bias: float, power: float, eps: float
+    ) -> None:
+        self.delayed = np.empty((signals, channels))
+        self.b, self.scale, self.gain, self.bias, self.power, self.eps = b, scale, gain, bias, power, eps
+        self.reset()
+
+    def reset(self) -> None:
+        self.delayed[:] = 1.0 - self.b
+
+    def process(self, const float[:, :, ::1] x) -> np.ndarray:
+        out = np.empty((x.shape[0], x.shape[1], x.shape[2]), np.float32)
+        cdef float[:, :, ::1] y = out
+        cdef Py_ssize_t signal, frame, c
+        cdef double energy, smooth
+        with nogil:
+            for signal in range(x.shape[0]):
+                for frame in range(x.shape[1]):
+                    for c in range(x.shape[2]):
+                        energy = self.scale * x[signal, frame, c]
+                        smooth = self.b * energy + self.delayed[signal, c]
+                        self.delayed[signal, c] = (1.0 - self.b) * smooth
+                        y[signal, frame, c] = <float>self.compress(
+                            energy * exp(-self.gain * (log(self.eps) + log1p(smooth / self.eps))))
+        return out
+
+    cdef double compress(self, double energy) noexcept nogil:
+        """``(energy + bias) ** power - bias ** power``, and its limits for power and bias 0."""
+        if self.power == 0.0:
+            return log1p(energy)
+        if self.bias == 0.0:
+            return exp(self.power * log(energy))
+        return exp(self.power * log(self.bias)) * expm1(self.power * log1p(energy / self.bias))
+
+
+@cython.final
+cdef class RunningMoments:
+    """Mean and variance of the last `window` frames, this one included, and the frames normalised by them."""
+    cdef double[:, ::1] total, squares      # (signals, channels)
+    cdef float[:, :, ::1] last              # (signals, window, channels): a ring
+    cdef Py_ssize_t window, seen
+    cdef bint scale
+    cdef double eps
+
+    def __init__(self, signals: int, channels: int, *, window: int, scale: bool, eps: float) -> None:
+        self.total = np.empty((signals, channels))
+        self.squares = np.empty((signals, channels))
+        self.last = np.empty((signals, window, channels), np.float32)
+        self.window, self.scale, self.eps = window, scale, eps
+        self.reset()
+
+    def reset(self) -> None:
+        self.total[:] = 0.0
+        self.squares[:] = 0.0
+        self.seen = 0
+
+    def process(self, const float[:, :, ::1] x) -> np.ndarray:
+        out = np.empty((x.shape[0], x.shape[1], x.shape[2]), np.float32)
+        cdef float[:, :, ::1] y = out
+        cdef Py_ssize_t frame
+        with nogil:
+            for frame in range(x.shape[1]):
+                self.normalise(x, y, frame)
+                self.seen += 1
+                if self.seen % self.window == 0:
+                    self.add_up()
+        return out
+
+    cdef void add_up(self) noexcept nogil:
+        """The sums anew, once a window: else what rounding leaves of loud frames would stay in them for ever."""
+        cdef Py_ssize_t signal, slot, c
+        self.total[:] = 0.0
+        self.squares[:] = 0.0
+        for signal in range(self.last.shape[0]):
+            for slot in range(self.window):
+                for c in range(self.last.shape[2]):
+                    self.total[signal, c] += self.last[signal, slot, c]
+                    self.squares[signal, c] += <double>self.last[signal, slot, c] * self.last[signal, slot, c]
+
+    cdef void normalise(self, const float[:, :, ::1] x, float[:, :, ::1] y, Py_ssize_t frame) noexcept nogil:
+        cdef Py_ssize_t slot = self.seen % self.window, signal, c
+        cdef double count = min(self.seen + 1, self.window), value, old, mean
+        for signal in range(x.shape[0]):
+            for c in range(x.shape[2]):
+                value = x[signal, frame, c]
+                old = self.last[signal, slot, c] if self.seen >= self.window else 0.0
+                self.last[signal, slot, c] = <float>value
+                self.total[signal, c] += value - old
+                self.squares[signal, c] += value * value - old * old
+                mean = self.total[signal, c] / count
+                value -= mean
+                if self.scale:
+                    value /= sqrt(fmax(self.squares[signal, c] / count - mean * mean, 0.0) + self.eps)
+                y[signal, frame, c] = <float>value

@@ -1,0 +1,135 @@
+"""Deltas: derivatives of the frames over time, beside the frames."""
+
+from __future__ import annotations
+
+from math import factorial, fsum
+
+import numpy as np
+
+from wavenetlite.checks import count, one_of, positive_int
+from wavenetlite.errors import ParameterError
+from wavenetlite.features._steps import filter_frames
+from wavenetlite.features.steps import CausalStep, StepState
+from wavenetlite.features.tables import Doubles, Floats
+
+
+class Deltas(CausalStep):
+    """Each frame, and beside it its derivatives over time: channels, first derivatives, second ones, ...
+
+    The derivative of order k is that of the polynomial of degree k that fits `width` frames best (Savitzky and Golay,
+    1964).
+
+    Parameters
+    ----------
+    width
+        Frames that are fitted; odd, at least 3.
+    order
+        Highest derivative.
+    lookahead_frames
+        How many of the frames fitted lie after the frame: the latency of the stream. None: width // 2, the centred
+        deltas of ``librosa.feature.delta``; 0: no latency, the slope of the frames up to this one.
+    mode
+        What lies beyond the ends. "nearest": the first and the last frame, again and again. "interp": the polynomials
+        of the outermost `width` frames, librosa's default, which cannot stream.
+
+    Notes
+    -----
+    With lookahead_frames=None, ``librosa.feature.delta(X, width=width, order=k, mode=mode)``, within 1e-5 of the
+    largest value.
+
+    Examples
+    --------
+    >>> import wavenetlite as wl
+    >>> spec = wl.MFCC(n_mfcc=13).then(wl.features.Deltas(width=9, order=2))
+    >>> spec.out_channels, spec.latency
+    (39, 4)
+    """
+
+    options = ("width", "order", "lookahead_frames", "mode")
+
+    def __init__(
+        self, *, width: int = 9, order: int = 1, lookahead_frames: int | None = None, mode: str = "nearest"
+    ) -> None:
+        self.width = positive_int("width", width, 1001)
+        if width < 3 or width % 2 == 0:
+            raise ParameterError(f"width={width} must be odd and at least 3")
+        self.order = positive_int("order", order)
+        if order >= width:
+            raise ParameterError(f"order={order} must be below width={width}")
+        self.lookahead_frames = None if lookahead_frames is None else count("lookahead_frames", lookahead_frames)
+        self.latency = width // 2 if self.lookahead_frames is None else self.lookahead_frames
+        if self.latency >= width:
+            raise ParameterError(f"lookahead_frames={lookahead_frames} must be below width={width}")
+        self.mode = one_of("mode", mode, ("nearest", "interp"))
+        if mode == "interp" and self.latency != width // 2:
+            raise ParameterError(f"mode='interp' is for centred deltas: lookahead_frames must be {width // 2} or None")
+        self.taps = np.stack([derivative(width, k) for k in range(1, order + 1)])
+
+    def out_channels(self, channels: int) -> int:
+        return channels * (1 + self.order)
+
+    @property
+    def cannot_stream(self) -> str | None:
+        if self.mode == "nearest":
+            return None
+        return (
+            f"mode='interp' fits the last {self.width} frames of the whole signal and cannot stream; use mode='nearest'"
+            f" (latency {self.latency} frames, or lookahead_frames=0 for none)"
+        )
+
+    def open(self, signals: int, channels: int) -> StepState:
+        return DeltaState(self)
+
+    def apply(self, x: Floats) -> Floats:
+        if self.mode == "nearest" or not x.shape[1]:
+            return super().apply(x)
+        if x.shape[1] < self.width:
+            raise ParameterError(f"width={self.width} must be at most the {x.shape[1]} frames given to mode='interp'")
+        half, channels = self.width // 2, x.shape[2]
+        inner = filter_frames(x, self.taps, half)
+        y = np.empty((len(x), x.shape[1], inner.shape[2]), np.float32)
+        y[:, :half], y[:, half:-half], y[:, -half:] = inner[:, :1], inner, inner[:, -1:]
+        y[:, :, :channels] = x
+        return y
+
+
+class DeltaState:
+    """The last frames of some signals; before the first and after the last, those are repeated."""
+
+    def __init__(self, step: Deltas) -> None:
+        self.step = step
+        self.held: Floats | None = None
+
+    def process(self, x: Floats) -> Floats:
+        left = self.step.width - 1 - self.step.latency
+        if self.held is None:
+            if not x.shape[1]:
+                return np.empty((len(x), 0, self.step.out_channels(x.shape[2])), np.float32)
+            self.held = np.repeat(x[:, :1], left, axis=1)
+        window = np.concatenate([self.held, x], axis=1)
+        y = filter_frames(window, self.step.taps, left)
+        self.held = np.ascontiguousarray(window[:, y.shape[1] :])
+        return y
+
+    def flush(self, x: Floats) -> Floats:
+        if self.held is None:
+            return self.process(x)
+        return self.process(np.repeat(self.held[:, -1:], self.step.latency, axis=1))
+
+    def reset(self) -> None:
+        self.held = None
+
+
+def derivative(width: int, order: int) -> Doubles:
+    """Weights of `width` frames whose sum is the derivative of the polynomial of degree `order` that fits them best.
+
+    It is the same at every frame, so the same weights serve centred windows, past ones and the ends. The polynomial's
+    leading coefficient is the projection on the monic orthogonal (Gram) polynomial of that degree, which the three-term
+    recurrence gives without a solver, and so with the same bits everywhere.
+    """
+    places = np.arange(width) - float(width // 2)
+    before, gram = np.zeros(width), np.ones(width)
+    for k in range(order):
+        before, gram = gram, places * gram - k**2 * (width**2 - k**2) / (4 * (4 * k**2 - 1)) * before
+    weights: Doubles = gram * (factorial(order) / fsum(gram * gram))
+    return weights

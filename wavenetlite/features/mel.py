@@ -1,0 +1,219 @@
+"""Mel bands: energies, and their logarithm."""
+
+from __future__ import annotations
+
+from typing import Any, ClassVar
+
+import numpy as np
+
+from wavenetlite.checks import flag, number, positive_int
+from wavenetlite.errors import ParameterError
+from wavenetlite.features import tables as tabular
+from wavenetlite.features.spectrogram import Window, _Spectral
+from wavenetlite.features.steps import Step
+from wavenetlite.features.tables import Floats, Tables
+
+
+class _Mel(_Spectral):
+    """What all features on the mel scale share."""
+
+    mel_options: ClassVar[tuple[str, ...]] = ("n_mels", "fmin", "fmax", "htk", "norm")
+
+    def set_mel(self, n_mels: int, fmin: float, fmax: float | None, htk: bool, norm: str | float | None) -> None:
+        """Check and keep the parameters of the mel scale."""
+        self.n_mels = positive_int("n_mels", n_mels, 65_536)
+        self.fmin = number("fmin", fmin, least=0.0)
+        self.fmax = None if fmax is None else number("fmax", fmax, least=0.0)
+        highest = self.sr / 2 if self.fmax is None else self.fmax
+        if highest > self.sr / 2:
+            raise ParameterError(f"fmax={fmax} must be at most half of sr={self.sr}")
+        if self.fmin >= highest:
+            raise ParameterError(f"fmin={fmin} must be below fmax={highest}")
+        self.htk = flag("htk", htk)
+        if isinstance(norm, str) and norm != "slaney":
+            raise ParameterError(f"norm={norm!r} must be 'slaney', None or a number")
+        self.norm = norm if norm is None or isinstance(norm, str) else number("norm", norm)
+
+    def compute_tables(self) -> dict[str, Floats]:
+        return {**super().compute_tables(), "mel": tabular.by_librosa(type(self).__name__, self.mel_basis)}
+
+    def mel_basis(self, librosa: Any) -> Floats:
+        basis = librosa.filters.mel(
+            sr=self.sr,
+            n_fft=self.n_fft,
+            n_mels=self.n_mels,
+            fmin=self.fmin,
+            fmax=self.fmax,
+            htk=self.htk,
+            norm=self.norm,
+        )
+        return np.ascontiguousarray(basis, np.float32)
+
+    def table_shapes(self) -> dict[str, tuple[int, ...]]:
+        return {**super().table_shapes(), "mel": (self.n_mels, self.n_fft // 2 + 1)}
+
+    def reduction(self) -> dict[str, Any]:
+        return {"basis": self._tables["mel"]}
+
+
+class MelSpectrogram(_Mel):
+    """Energies of mel bands.
+
+    Parameters
+    ----------
+    sr, n_fft, hop_length, win_length, window, center, power
+        Of the :class:`Spectrogram`.
+    n_mels
+        Number of bands.
+    fmin, fmax
+        Lowest and highest frequency, Hz; fmax None: sr / 2.
+    htk
+        HTK's formula of the mel scale, not Slaney's.
+    norm
+        Of the bands: "slaney" divides each by its width; a number is the order of a norm; None leaves peaks of 1.
+    tables
+        What `state_dict` returned for these parameters; then librosa is not imported.
+
+    Notes
+    -----
+    ``librosa.feature.melspectrogram(y=y, ...)``, transposed: (frames, n_mels), within 1e-5 relative.
+
+    Examples
+    --------
+    >>> import numpy as np, wavenetlite as wl
+    >>> wl.features.MelSpectrogram(n_mels=64, fmax=7000)(np.zeros(16000, np.float32)).shape
+    (97, 64)
+    """
+
+    options = (*_Spectral.spectral_options, *_Mel.mel_options)
+
+    def __init__(
+        self,
+        *,
+        sr: int = 16000,
+        n_fft: int = 512,
+        hop_length: int = 160,
+        n_mels: int = 40,
+        win_length: int | None = None,
+        window: Window = "hann",
+        center: bool = False,
+        power: float = 2.0,
+        fmin: float = 0.0,
+        fmax: float | None = None,
+        htk: bool = False,
+        norm: str | float | None = "slaney",
+        tables: Tables | None = None,
+    ) -> None:
+        self.set_spectral(sr, n_fft, hop_length, win_length, window, center, power)
+        self.set_mel(n_mels, fmin, fmax, htk, norm)
+        self.set_tables(tables)
+
+
+class _Decibels(_Mel):
+    """What features of mel bands in decibels share."""
+
+    decibel_options: ClassVar[tuple[str, ...]] = ("amin", "ref", "top_db")
+
+    def set_decibels(self, amin: float, ref: Any, top_db: float | None) -> None:
+        """Check and keep the parameters of the logarithm."""
+        self.amin = number("amin", amin)
+        if self.amin <= 0:
+            raise ParameterError(f"amin={amin} must be positive")
+        if isinstance(ref, str) and ref != "max":
+            raise ParameterError(f"ref={ref!r} must be a number or 'max'")
+        self.ref: str | float = "max" if ref is np.max or ref == "max" else number("ref", ref, least=0.0)
+        self.top_db = None if top_db is None else number("top_db", top_db, least=0.0)
+
+    def reduction(self) -> dict[str, Any]:
+        reference = 0.0 if isinstance(self.ref, str) else 10.0 * float(np.log10(max(self.amin, self.ref)))
+        return {**super().reduction(), "decibels": True, "amin": self.amin, "reference_db": reference}
+
+    def own_steps(self) -> tuple[Step, ...]:
+        if self.ref == "max" or self.top_db is not None:
+            return (DynamicRange(ref=self.ref, top_db=self.top_db),)
+        return ()
+
+
+class LogMel(_Decibels):
+    """Mel bands in decibels: ``10 log10(max(S, amin)) - 10 log10(max(ref, amin))``.
+
+    Parameters
+    ----------
+    sr, n_fft, hop_length, win_length, window, center, power, n_mels, fmin, fmax, htk, norm
+        Of the :class:`MelSpectrogram`.
+    amin
+        Least energy.
+    ref
+        Energy of 0 dB; or "max", the largest of the signal, which cannot stream.
+    top_db
+        Limit what lies this far below the largest value of the signal, which cannot stream; None: no limit.
+    tables
+        What `state_dict` returned for these parameters; then librosa is not imported.
+
+    Notes
+    -----
+    ``librosa.power_to_db(librosa.feature.melspectrogram(y=y, ...), top_db=None)``, transposed: (frames, n_mels). The
+    energies are within 1e-5 relative, so the decibels are within 4.4e-5 dB and the rounding of float32.
+
+    Examples
+    --------
+    >>> import numpy as np, wavenetlite as wl
+    >>> spec = wl.LogMel(sr=16000, n_fft=512, hop_length=160, n_mels=40)
+    >>> X = spec(np.zeros(16000, np.float32))
+    >>> X.shape, float(X.max())
+    ((97, 40), -100.0)
+    """
+
+    options = (*_Spectral.spectral_options, *_Mel.mel_options, *_Decibels.decibel_options)
+
+    def __init__(
+        self,
+        *,
+        sr: int = 16000,
+        n_fft: int = 512,
+        hop_length: int = 160,
+        n_mels: int = 40,
+        win_length: int | None = None,
+        window: Window = "hann",
+        center: bool = False,
+        power: float = 2.0,
+        fmin: float = 0.0,
+        fmax: float | None = None,
+        htk: bool = False,
+        norm: str | float | None = "slaney",
+        amin: float = 1e-10,
+        ref: Any = 1.0,
+        top_db: float | None = None,
+        tables: Tables | None = None,
+    ) -> None:
+        self.set_spectral(sr, n_fft, hop_length, win_length, window, center, power)
+        self.set_mel(n_mels, fmin, fmax, htk, norm)
+        self.set_decibels(amin, ref, top_db)
+        self.set_tables(tables)
+
+
+class DynamicRange(Step, internal=True):
+    """Decibels relative to the loudest of the whole signal, and no further below it than `top_db`."""
+
+    options = ("ref", "top_db")
+
+    def __init__(self, *, ref: str | float = 1.0, top_db: float | None = None) -> None:
+        self.ref = ref
+        self.top_db = top_db
+
+    @property
+    def cannot_stream(self) -> str:
+        name, value, rule = (
+            ("ref", "'max'", "give a fixed ref such as 1.0, or add RunningCMVN or use PCEN")
+            if self.ref == "max"
+            else ("top_db", self.top_db, "use top_db=None with a larger amin, or PCEN")
+        )
+        return f"{name}={value} needs the loudest value of the whole signal and cannot stream; {rule}"
+
+    def apply(self, x: Floats) -> Floats:
+        if not x.shape[1]:
+            return x
+        loudest = x.max(axis=(1, 2), keepdims=True)
+        if self.ref == "max":
+            x, loudest = x - loudest, np.zeros_like(loudest)
+        return x if self.top_db is None else np.maximum(x, loudest - np.float32(self.top_db))

@@ -1,0 +1,144 @@
+"""MuLaw: companded samples, what a WaveNet reads and says."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from wavenetlite.checks import one_of, positive_int
+from wavenetlite.errors import ArrayTypeError, ParameterError, StreamStateError
+from wavenetlite.features import tables as tabular
+from wavenetlite.features._frames import checked_samples
+from wavenetlite.features.spec import Features
+from wavenetlite.features.tables import Floats
+
+OUTPUTS = ("value", "code", "one_hot")
+
+
+class MuLaw(Features):
+    """Mu-law companding (ITU-T G.711's curve): a frame a sample.
+
+    Parameters
+    ----------
+    sr
+        Sample rate, Hz.
+    mu
+        Of the curve ``sign(y) log(1 + mu |y|) / log(1 + mu)``; mu + 1 is the number of codes.
+    output
+        "value": the curve's value in -1..1, one channel. "code": librosa's code, an integer from -(mu + 1) // 2 on, as
+        float32, one channel. "one_hot": mu + 1 channels, a 1 for the code, counted from 0.
+
+    Notes
+    -----
+    ``librosa.mu_compress(y, mu=mu, quantize=...)``; van den Oord et al., "WaveNet", 2016, section 2.2. Samples outside
+    -1..1 raise.
+
+    Examples
+    --------
+    >>> import numpy as np, wavenetlite as wl
+    >>> spec = wl.MuLaw(sr=16000, mu=255, output="code")
+    >>> codes = spec(np.array([-1, 0.5, 1], np.float32))
+    >>> codes.ravel().tolist()
+    [-128.0, 112.0, 127.0]
+    >>> spec.expand(codes).shape
+    (3,)
+    """
+
+    options = ("sr", "mu", "output")
+    hop_length = 1
+    frame_length = 1
+
+    def __init__(self, *, sr: int = 16000, mu: int = 255, output: str = "value") -> None:
+        self.sr = positive_int("sr", sr)
+        self.mu = positive_int("mu", mu, 65_535)
+        self.output = one_of("output", output, OUTPUTS)
+        self.versions = tabular.versions()
+        self.edges = np.linspace(-1, 1, num=self.mu + 1, endpoint=True)
+
+    @property
+    def front_channels(self) -> int:
+        return self.mu + 1 if self.output == "one_hot" else 1
+
+    def front(self, streams: int, on_nonfinite: str, name: str) -> SampleStream:
+        return SampleStream(self, streams, on_nonfinite, name)
+
+    def compress(self, y: Floats) -> npt.NDArray[np.float64]:
+        """The curve, in librosa's own operations, so that codes are librosa's at every edge but one.
+
+        In float32 a sample of 1 comes out above 1, and librosa gives it one code too many; here it has the last.
+        """
+        curve: npt.NDArray[np.float64] = np.sign(y) * np.log1p(self.mu * np.abs(y)) / np.log1p(self.mu)
+        return np.clip(curve, -1.0, 1.0)
+
+    def codes(self, y: Floats) -> npt.NDArray[np.int64]:
+        """Codes of samples, counted from 0 to mu; any shape."""
+        codes: npt.NDArray[np.int64] = np.digitize(self.compress(y), self.edges, right=True).astype(np.int64)
+        return codes
+
+    def encode(self, y: Floats) -> Floats:
+        """Frames of samples: one more axis, the channels."""
+        if self.output == "value":
+            frames: npt.NDArray[Any] = self.compress(y)[..., np.newaxis]
+        elif self.output == "code":
+            frames = (self.codes(y) - (self.mu + 1) // 2)[..., np.newaxis]
+        else:
+            frames = self.codes(y)[..., np.newaxis] == np.arange(self.mu + 1)
+        return np.asarray(frames, np.float32)
+
+    def expand(self, frames: npt.NDArray[np.floating]) -> Floats:
+        """Samples of frames, as ``librosa.mu_expand``; of "one_hot" also scores or probabilities, the largest counts.
+
+        Parameters
+        ----------
+        frames
+            (..., channels), in the form that the spec puts out.
+
+        Returns
+        -------
+        (...) float32, -1..1.
+        """
+        if not isinstance(frames, np.ndarray):
+            raise ArrayTypeError(f"frames is a {type(frames).__name__}; it must be a NumPy array")
+        if frames.ndim < 1 or frames.shape[-1] != self.front_channels:
+            raise ParameterError(f"frames has shape {frames.shape}; its last axis must be {self.front_channels}")
+        if self.output == "value":
+            x = frames[..., 0].astype(np.float64)
+        else:
+            code = frames[..., 0] if self.output == "code" else np.argmax(frames, axis=-1) - (self.mu + 1) // 2
+            x = code.astype(np.float64) * 2.0 / (1 + self.mu)
+        if not (np.abs(x) <= 1).all():
+            raise ParameterError("frames has values outside the range of the output; they must be mu-law values")
+        samples: Floats = (np.sign(x) / self.mu * (np.power(1.0 + self.mu, np.abs(x)) - 1)).astype(np.float32)
+        return samples
+
+
+class SampleStream:
+    """The front of :class:`MuLaw`: every sample is a frame; there is no state but the count."""
+
+    def __init__(self, spec: MuLaw, streams: int, on_nonfinite: str, name: str) -> None:
+        self.spec = spec
+        self.streams = streams
+        self.zero = one_of("on_nonfinite", on_nonfinite, ("raise", "zero")) == "zero"
+        self.name = name
+        self.reset()
+
+    def process(self, samples: Floats) -> Floats:
+        if self.flushed:
+            raise StreamStateError("stream was flushed; call reset() before feeding it again")
+        y = checked_samples(samples, self.streams, self.zero, self.name)
+        if y.size and np.abs(y).max() > 1:
+            raise ParameterError(f"{self.name} reaches {float(np.abs(y).max()):g}; mu-law samples must be in -1..1")
+        self.samples_in += y.shape[-1]
+        return self.spec.encode(y)
+
+    def flush(self) -> Floats:
+        shape = (0, self.spec.front_channels)
+        self.process(np.zeros((self.streams, 0) if self.streams else 0, np.float32))
+        self.flushed = True
+        return np.zeros((self.streams, *shape) if self.streams else shape, np.float32)
+
+    def reset(self) -> None:
+        self.samples_in = 0
+        self.flushed = False

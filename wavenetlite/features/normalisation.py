@@ -1,0 +1,187 @@
+"""Normalisation of frames by mean and variance: stored ones, those of the last frames, those of the whole signal."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from wavenetlite.checks import flag, number, positive_int
+from wavenetlite.errors import ArrayTypeError, ParameterError
+from wavenetlite.features import tables as tabular
+from wavenetlite.features._steps import RunningMoments
+from wavenetlite.features.steps import CausalStep, FrameState, Stateless, Step, StepState
+from wavenetlite.features.tables import Doubles, Floats, Tables
+
+
+class MeanVariance(CausalStep):
+    """``(x - mean) / sqrt(variance + eps)`` with fixed moments, stored in the spec.
+
+    Parameters
+    ----------
+    mean, variance
+        Of each channel, (channels,); kept as float32. `variance` None: only the mean is taken off.
+    eps
+        Added to the variance.
+
+    Examples
+    --------
+    >>> import numpy as np, wavenetlite as wl
+    >>> spec = wl.LogMel(n_mels=40)
+    >>> clips = np.random.default_rng(0).standard_normal((3, 16000), dtype=np.float32)
+    >>> step = wl.features.MeanVariance.fit(spec(y) for y in clips)
+    >>> X = spec.then(step)(clips[0])
+    >>> X.shape, bool(abs(X.mean()) < 0.1)
+    ((97, 40), True)
+    """
+
+    options = ("eps",)
+
+    def __init__(
+        self,
+        mean: npt.ArrayLike | None = None,
+        variance: npt.ArrayLike | None = None,
+        *,
+        eps: float = 1e-5,
+        tables: Tables | None = None,
+    ) -> None:
+        self.eps = number("eps", eps, least=0.0)
+        if tables is not None:
+            mean, variance = tables.get("mean"), tables.get("variance")
+        if mean is None:
+            raise ParameterError("mean=None must be an array, one value a channel")
+        self.mean = moments("mean", mean)
+        self.variance = None if variance is None else moments("variance", variance)
+        if self.variance is not None and self.variance.shape != self.mean.shape:
+            raise ParameterError(f"variance has shape {self.variance.shape}; it must be {self.mean.shape}, like mean")
+        if self.variance is not None and (self.variance.astype(np.float64) + self.eps <= 0).any():
+            raise ParameterError(f"variance={self.variance.min()} must be positive, or eps")
+        if tables is not None:
+            tabular.checked(tables, {name: value.shape for name, value in self.tables().items()})
+
+    @classmethod
+    def fit(cls, frames: Iterable[Floats], *, scale: bool = True, eps: float = 1e-5) -> MeanVariance:
+        """The moments of all given frames, (frames, channels) each; `scale` False: only the mean."""
+        number_of, total, squares = 0, 0.0, 0.0
+        origin: Any = None
+        for x in frames:
+            exact = np.asarray(x, np.float64)
+            if exact.ndim != 2:
+                raise ParameterError(f"frames has shape {exact.shape}; it must be (frames, channels)")
+            if len(exact) == 0:
+                continue
+            origin = exact[0] if origin is None else origin  # near the mean: differences of squares keep their digits
+            number_of += len(exact)
+            total = total + (exact - origin).sum(axis=0)
+            squares = squares + ((exact - origin) ** 2).sum(axis=0)
+        if number_of == 0:
+            raise ParameterError("frames holds no frame; it must hold at least one")
+        shift = total / number_of
+        return cls(origin + shift, np.maximum(squares / number_of - shift**2, 0.0) if scale else None, eps=eps)
+
+    def tables(self) -> dict[str, Floats]:
+        return {"mean": self.mean} if self.variance is None else {"mean": self.mean, "variance": self.variance}
+
+    @classmethod
+    def restore(cls, options: dict[str, Any], tables: Tables | None) -> Step:
+        return cls(**options, tables=tables or {})
+
+    def out_channels(self, channels: int) -> int:
+        if channels != len(self.mean):
+            raise ParameterError(f"mean has {len(self.mean)} values; it must have {channels}, one a channel")
+        return channels
+
+    def open(self, signals: int, channels: int) -> StepState:
+        self.out_channels(channels)
+        mean = self.mean.astype(np.float64)
+        deviation = 1.0 if self.variance is None else np.sqrt(self.variance.astype(np.float64) + self.eps)
+        return FrameState(Stateless(lambda x: ((x - mean) / deviation).astype(np.float32)))
+
+    def __repr__(self) -> str:
+        return f"MeanVariance({len(self.mean)} channels, eps={self.eps})"
+
+
+class RunningCMVN(CausalStep):
+    """Each channel normalised by the mean and variance of the last frames, the present one included.
+
+    Parameters
+    ----------
+    window_frames
+        How many frames; fewer have come at the beginning.
+    scale
+        Whether to divide by the deviation; False: only the mean is taken off.
+    eps
+        Added to the variance.
+
+    Notes
+    -----
+    The streaming form of :class:`UtteranceCMVN`: sums over a sliding window, in float64.
+
+    Examples
+    --------
+    >>> import numpy as np, wavenetlite as wl
+    >>> spec = wl.LogMel(n_mels=40).then(wl.features.RunningCMVN(window_frames=300, scale=False))
+    >>> float(spec(np.ones(512, np.float32)).max())    # the first frame is its own mean
+    0.0
+    """
+
+    options = ("window_frames", "scale", "eps")
+
+    def __init__(self, *, window_frames: int = 300, scale: bool = True, eps: float = 1e-5) -> None:
+        self.window_frames = positive_int("window_frames", window_frames, 1_000_000)
+        self.scale = flag("scale", scale)
+        self.eps = number("eps", eps, least=0.0)
+        if self.scale and self.eps == 0:
+            raise ParameterError("eps=0 must be positive: the variance of the first frame is 0")
+
+    def open(self, signals: int, channels: int) -> StepState:
+        state = RunningMoments(signals, channels, window=self.window_frames, scale=self.scale, eps=self.eps)
+        return FrameState(state)
+
+
+class UtteranceCMVN(Step):
+    """Each channel normalised by the mean and variance of the whole signal; offline only.
+
+    Parameters
+    ----------
+    scale
+        Whether to divide by the deviation; False: only the mean is taken off.
+    eps
+        Added to the variance.
+    """
+
+    options = ("scale", "eps")
+
+    def __init__(self, *, scale: bool = True, eps: float = 1e-5) -> None:
+        self.scale = flag("scale", scale)
+        self.eps = number("eps", eps, least=0.0)
+
+    @property
+    def cannot_stream(self) -> str:
+        return (
+            "UtteranceCMVN needs the whole signal and cannot stream; use RunningCMVN, or MeanVariance (stored moments)"
+        )
+
+    def apply(self, x: Floats) -> Floats:
+        if not x.shape[1]:
+            return x
+        exact: Doubles = x.astype(np.float64)
+        exact = exact - exact.mean(axis=1, keepdims=True)
+        if self.scale:
+            exact = exact / np.sqrt((exact**2).mean(axis=1, keepdims=True) + self.eps)
+        return exact.astype(np.float32)
+
+
+def moments(name: str, value: npt.ArrayLike) -> Floats:
+    """One finite value a channel, as float32."""
+    try:
+        exact = np.asarray(value, np.float64)
+    except (TypeError, ValueError):
+        raise ArrayTypeError(f"{name} is a {type(value).__name__}; it must be an array of numbers") from None
+    if exact.ndim != 1 or not len(exact):
+        raise ParameterError(f"{name} has shape {exact.shape}; it must be (channels,)")
+    if not np.isfinite(exact).all():
+        raise ParameterError(f"{name} has infinities or NaN; it must be finite")
+    return exact.astype(np.float32)

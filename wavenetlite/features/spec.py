@@ -1,0 +1,309 @@
+"""Features: what every feature spec is. Configuration and tables; it holds no state of a signal."""
+
+from __future__ import annotations
+
+import copy
+from collections.abc import Mapping
+from typing import Any, ClassVar, Literal
+
+import numpy as np
+
+from wavenetlite.checks import count, one_of, positive_int
+from wavenetlite.errors import ArrayTypeError, ParameterError
+from wavenetlite.features import tables as tabular
+from wavenetlite.features.steps import Step, step_from_config
+from wavenetlite.features.stream import FeatureStream, Front
+from wavenetlite.features.tables import Floats, Tables
+
+
+class Features:
+    """Base of all feature specs.
+
+    A spec is immutable and may be shared between threads: calling it is a fresh stream fed at once, so what it returns
+    is, bit for bit, what its streams return. It can be written down: `config` is JSON-able, `state_dict` holds its
+    tables, and :func:`wavenetlite.features.from_config` makes the same spec of both without importing librosa.
+
+    Attributes
+    ----------
+    sr
+        Sample rate, Hz.
+    hop_length
+        Samples between two frames.
+    frame_length
+        Samples that a frame covers.
+    steps
+        What is done to the frames after the front end; see `then`.
+    versions
+        Of the packages that computed the tables.
+    """
+
+    options: ClassVar[tuple[str, ...]] = ()
+    registry: ClassVar[dict[str, type[Features]]] = {}
+
+    sr: int
+    hop_length: int
+    frame_length: int
+    left_pad: int = 0
+    steps: tuple[Step, ...] = ()
+    versions: Mapping[str, str]
+
+    def __init_subclass__(cls, **arguments: Any) -> None:
+        super().__init_subclass__(**arguments)
+        if not cls.__name__.startswith("_"):
+            Features.registry[cls.__name__] = cls
+
+    # What a subclass defines
+
+    def front(self, streams: int, on_nonfinite: str, name: str) -> Front:
+        """A new first stage: samples to frames."""
+        raise NotImplementedError
+
+    @property
+    def front_channels(self) -> int:
+        """Channels of a frame of the first stage."""
+        raise NotImplementedError
+
+    def own_steps(self) -> tuple[Step, ...]:
+        """Steps that belong to the definition of the feature."""
+        return ()
+
+    def own_tables(self) -> dict[str, Floats]:
+        """Tables of the feature itself."""
+        return {}
+
+    # Use
+
+    def __call__(self, y: Floats, *, sr: int | None = None, on_nonfinite: Literal["raise", "zero"] = "raise") -> Floats:
+        """The frames of a whole signal, or of several of the same length.
+
+        Parameters
+        ----------
+        y
+            float32, (samples,), or (streams, samples) for several signals.
+        sr
+            Sample rate of `y`, Hz; given, it must be the spec's: nothing is resampled silently.
+        on_nonfinite
+            What to do with infinities and NaN in `y`: "raise", or take them for "zero".
+
+        Returns
+        -------
+        (frames, out_channels) or (streams, frames, out_channels), float32. A signal shorter than a frame has none.
+
+        Raises
+        ------
+        ParameterError, ArrayTypeError
+            Wrong shape, dtype, values or sample rate.
+        """
+        self.check_rate(sr)
+        streams = self.signals_in(y)
+        front = self.front(streams, on_nonfinite, "y")
+        parts = [front.process(y), front.flush()]
+        frames: Floats = np.concatenate(parts, axis=-2) if parts[1].shape[-2] else parts[0]
+        x = frames if streams else frames[np.newaxis]
+        for step in self.all_steps:
+            x = step.apply(x)
+        return x if streams else x[0]
+
+    def stream(self, *, streams: int | None = None, on_nonfinite: Literal["raise", "zero"] = "raise") -> FeatureStream:
+        """A new stream; see :class:`wavenetlite.features.FeatureStream`.
+
+        Parameters
+        ----------
+        streams
+            None for one signal, fed as (samples,); or how many are fed in step, as (streams, samples).
+        on_nonfinite
+            "raise", or take infinities and NaN for "zero".
+
+        Raises
+        ------
+        ParameterError
+            Something in the spec needs the whole signal; the message names what streams instead.
+        """
+        signals = 1 if streams is None else positive_int("streams", streams)
+        for step in self.all_steps:
+            if step.cannot_stream:
+                raise ParameterError(step.cannot_stream)
+        states, channels = [], self.front_channels
+        for step in self.all_steps:
+            states.append(step.open(signals, channels))
+            channels = step.out_channels(channels)
+        return FeatureStream(self, self.front(streams or 0, on_nonfinite, "samples"), states, streams or 0)
+
+    def then(self, *steps: Step) -> Features:
+        """A copy of the spec with further steps: normalisation, deltas.
+
+        Examples
+        --------
+        >>> import wavenetlite as wl
+        >>> spec = wl.LogMel(n_mels=40).then(wl.features.RunningCMVN(window_frames=300), wl.features.Deltas(width=5))
+        >>> spec.out_channels, spec.latency
+        (80, 2)
+        """
+        for step in steps:
+            if not isinstance(step, Step):
+                raise ArrayTypeError(f"step is a {type(step).__name__}; it must be a Step of wavenetlite.features")
+        twin = copy.copy(self)
+        twin.steps = (*self.steps, *steps)
+        twin.check_steps()
+        return twin
+
+    # What the spec is like
+
+    @property
+    def all_steps(self) -> tuple[Step, ...]:
+        return (*self.own_steps(), *self.steps)
+
+    @property
+    def out_channels(self) -> int:
+        """Channels of a frame."""
+        return self.check_steps()
+
+    @property
+    def causal(self) -> bool:
+        """Whether the spec streams."""
+        return not any(step.cannot_stream for step in self.all_steps)
+
+    @property
+    def latency(self) -> int:
+        """Frames after frame n that must have come before frame n is returned; 0 without centred deltas."""
+        return sum(step.latency for step in self.all_steps)
+
+    @property
+    def frame_rate(self) -> float:
+        """Frames a second."""
+        return self.sr / self.hop_length
+
+    def frames(self, samples: int) -> int:
+        """Frames of a signal of `samples` samples.
+
+        Examples
+        --------
+        >>> import wavenetlite as wl
+        >>> wl.LogMel(n_fft=512, hop_length=160).frames(16000)
+        97
+        """
+        length = count("samples", samples) + (2 * self.left_pad if samples else 0)
+        return 0 if length < self.frame_length else 1 + (length - self.frame_length) // self.hop_length
+
+    def frame_span(self, frame: int) -> tuple[int, int]:
+        """First sample that frame `frame` covers, and the first after it; before 0 lies padding."""
+        start = count("frame", frame) * self.hop_length - self.left_pad
+        return start, start + self.frame_length
+
+    def available_at(self, frame: int) -> int:
+        """How many samples a stream must have been fed to return frame `frame`: its span's end, and the latency."""
+        return self.frame_span(frame)[1] + self.latency * self.hop_length
+
+    def __repr__(self) -> str:
+        own = f"{type(self).__name__}({', '.join(f'{name}={getattr(self, name)!r}' for name in self.options)})"
+        return own + (f".then({', '.join(map(repr, self.steps))})" if self.steps else "")
+
+    # Writing down
+
+    def config(self) -> dict[str, Any]:
+        """The spec as JSON-able data, without its tables; `versions` says who computed them."""
+        return {
+            "type": type(self).__name__,
+            **{name: jsonable(getattr(self, name)) for name in self.options},
+            "steps": [step.config() for step in self.steps],
+            "versions": dict(self.versions),
+        }
+
+    def state_dict(self) -> dict[str, Floats]:
+        """Copies of all tables by name, float32; those of step i begin with ``steps.i.``."""
+        named = self.own_tables()
+        for index, step in enumerate(self.steps):
+            named.update({f"steps.{index}.{name}": value for name, value in step.tables().items()})
+        return {name: value.copy() for name, value in named.items()}
+
+    # Checks
+
+    def check_steps(self) -> int:
+        channels = self.front_channels
+        for step in self.all_steps:
+            channels = step.out_channels(channels)
+        return channels
+
+    def check_rate(self, sr: int | None) -> None:
+        if sr is not None and sr != self.sr:
+            raise ParameterError(f"sr={sr} must be {self.sr}, the features' rate; see wavenetlite.audio.resample")
+
+    def signals_in(self, y: Any) -> int:
+        """Signals in `y`: 0 for (samples,), else the rows of (streams, samples)."""
+        if not isinstance(y, np.ndarray) or y.ndim != 2:
+            return 0  # what else is wrong with it, the first stage tells
+        if len(y) == 0 or (y.shape[1] < len(y) and y.shape[1] < self.frame_length and y.shape[1]):
+            raise ParameterError(
+                f"y has shape {y.shape}; it must be (samples,) or (streams, samples)"
+                " (channels of one recording: take one, or their mean, with wavenetlite.audio.to_mono)"
+            )
+        return len(y)
+
+
+def from_config(config: Mapping[str, Any], tables: Tables | None = None) -> Features:
+    """The spec that `config` and `tables` were taken from.
+
+    Parameters
+    ----------
+    config
+        What `Features.config` returned, also after JSON.
+    tables
+        What `Features.state_dict` returned; librosa is not imported then, and the features are the same to the bit
+        whatever versions of anything are installed. None: they are computed anew by librosa.
+
+    Raises
+    ------
+    ParameterError, ArrayTypeError
+        The configuration is none, or the tables do not belong to it.
+
+    Examples
+    --------
+    >>> import wavenetlite as wl
+    >>> spec = wl.LogMel(n_mels=20)
+    >>> again = wl.features.from_config(spec.config(), spec.state_dict())
+    >>> again.out_channels
+    20
+    """
+    if not isinstance(config, Mapping):
+        raise ArrayTypeError(f"config is a {type(config).__name__}; it must be a dict")
+    if not isinstance(config.get("steps", []), list) or not isinstance(config.get("versions", {}), Mapping):
+        raise ParameterError("config must have a list of steps and an object of versions")
+    options = {name: value for name, value in config.items() if name not in ("type", "steps", "versions")}
+    kind = one_of("type", config.get("type"), tuple(Features.registry))
+    own, of_steps = sorted_tables(tables, len(config.get("steps", ())))
+    spec = made(kind, options, own)
+    if tables is not None:
+        spec.versions = {str(name): str(version) for name, version in config.get("versions", {}).items()}
+    steps = [step_from_config(step, given) for step, given in zip(config.get("steps", ()), of_steps, strict=True)]
+    return spec.then(*steps) if steps else spec
+
+
+def made(kind: str, options: dict[str, Any], own: dict[str, Floats] | None) -> Features:
+    arguments = options if own is None or kind in ("MuLaw", "Librosa") else {**options, "tables": own}
+    if own and kind in ("MuLaw", "Librosa"):
+        tabular.checked(own, {})
+    try:
+        return Features.registry[kind](**arguments)
+    except TypeError as error:
+        if isinstance(error, ArrayTypeError):
+            raise
+        raise ParameterError(f"config of {kind} is wrong: {error}") from error
+
+
+def sorted_tables(tables: Tables | None, steps: int) -> tuple[dict[str, Floats] | None, list[dict[str, Floats]]]:
+    """The tables of the feature itself, and those of each of its steps."""
+    of_steps: list[dict[str, Floats]] = [{} for _ in range(steps)]
+    if tables is None:
+        return None, of_steps
+    own = {}
+    for name, value in tables.items():
+        head, _, rest = name.removeprefix("steps.").partition(".")
+        if name.startswith("steps.") and rest and head.isdecimal() and int(head) < steps:
+            of_steps[int(head)][rest] = value
+        else:
+            own[name] = value
+    return own, of_steps
+
+
+def jsonable(value: Any) -> Any:
+    return list(value) if isinstance(value, tuple) else value

@@ -1,0 +1,118 @@
+"""Step: what is done to frames after the front end: normalisation, deltas, transforms of the bands."""
+
+from __future__ import annotations
+
+from typing import Any, ClassVar, Protocol
+
+from wavenetlite.checks import one_of
+from wavenetlite.errors import ParameterError
+from wavenetlite.features.tables import Floats, Tables, checked
+
+
+class StepState(Protocol):
+    """The state of a step for some signals in step; frames are (signals, frames, channels)."""
+
+    def process(self, x: Floats) -> Floats: ...
+    def flush(self, x: Floats) -> Floats:
+        """What is still owed at the end; `x` are no frames, in the shape that they have."""
+
+    def reset(self) -> None: ...
+
+
+class Step:
+    """Base of all steps. Immutable: state belongs to what `open` returns.
+
+    Attributes
+    ----------
+    options
+        Names of attributes that are arguments of the constructor, JSON-able.
+    latency
+        Frames after frame n that must have come before frame n is returned.
+    """
+
+    options: ClassVar[tuple[str, ...]] = ()
+    registry: ClassVar[dict[str, type[Step]]] = {}
+    latency: int = 0
+
+    def __init_subclass__(cls, internal: bool = False, **arguments: Any) -> None:
+        super().__init_subclass__(**arguments)
+        if not internal:
+            Step.registry[cls.__name__] = cls
+
+    def out_channels(self, channels: int) -> int:
+        """Channels of a frame that comes out; raises where `channels` going in do not fit."""
+        return channels
+
+    @property
+    def cannot_stream(self) -> str | None:
+        """Why this step needs the whole signal, and what to use instead; None: it streams."""
+        return None
+
+    def open(self, signals: int, channels: int) -> StepState:
+        """New state for `signals` signals."""
+        raise NotImplementedError
+
+    def apply(self, x: Floats) -> Floats:
+        """The step on whole signals, (signals, frames, channels)."""
+        raise NotImplementedError
+
+    def tables(self) -> dict[str, Floats]:
+        """Arrays that belong to the step beside its options."""
+        return {}
+
+    def config(self) -> dict[str, Any]:
+        """The step as JSON-able data, without its tables."""
+        return {"type": type(self).__name__, **{name: getattr(self, name) for name in self.options}}
+
+    @classmethod
+    def restore(cls, options: dict[str, Any], tables: Tables | None) -> Step:
+        """The step of `config` and, where there are any, `tables`."""
+        checked(tables or {}, {})
+        return cls(**options)
+
+    def __repr__(self) -> str:
+        return f"{type(self).__name__}({', '.join(f'{name}={getattr(self, name)!r}' for name in self.options)})"
+
+
+class CausalStep(Step, internal=True):
+    """A step that streams: whole signals are fed to fresh state, so the bits are those of the stream."""
+
+    def apply(self, x: Floats) -> Floats:
+        from wavenetlite.features.stream import run_out
+
+        state = self.open(len(x), x.shape[2])
+        return run_out(state, x)
+
+
+class FrameState:
+    """State of a step that owes nothing at the end: around an object with `process` and `reset`."""
+
+    def __init__(self, inner: Any) -> None:
+        self.process = inner.process
+        self.reset = inner.reset
+
+    def flush(self, x: Floats) -> Floats:
+        return self.process(x)  # type: ignore[no-any-return]
+
+
+class Stateless:
+    """State of a step that treats every frame by itself: none."""
+
+    def __init__(self, function: Any) -> None:
+        self.process = function
+
+    def reset(self) -> None:
+        pass
+
+
+def step_from_config(config: dict[str, Any], tables: Tables | None) -> Step:
+    if not isinstance(config, dict):
+        raise ParameterError(f"a step of the config is a {type(config).__name__}; it must be an object")
+    options = dict(config)
+    kind = one_of("type of a step", options.pop("type", None), tuple(Step.registry))
+    try:
+        return Step.registry[kind].restore(options, tables)
+    except TypeError as error:
+        if isinstance(error, ParameterError):
+            raise
+        raise ParameterError(f"config of {kind} is wrong: {error}") from error

@@ -1,0 +1,135 @@
+"""FeatureStream: the mutable state of one signal, or of several in step, on their way through a feature spec."""
+
+from __future__ import annotations
+
+import threading
+from typing import TYPE_CHECKING, Protocol
+
+import numpy as np
+
+from wavenetlite.errors import StreamStateError
+from wavenetlite.features.steps import StepState
+from wavenetlite.features.tables import Floats
+
+if TYPE_CHECKING:
+    from wavenetlite.features.spec import Features
+
+
+IN_USE = "stream is in use by another thread; give each thread its own stream"
+
+
+class Front(Protocol):
+    """The first stage: samples to frames, (frames, channels), or (streams, frames, channels) when streams > 0."""
+
+    @property
+    def samples_in(self) -> int: ...
+    def process(self, samples: Floats) -> Floats: ...
+    def flush(self) -> Floats: ...
+    def reset(self) -> None: ...
+
+
+class FeatureStream:
+    """One signal, or several in step, fed in blocks of any length.
+
+    Made by ``spec.stream()``. Whatever the blocks, the frames that come out are, bit for bit, those of ``spec(y)``. A
+    call that raises leaves the stream as it was. A stream serves one thread at a time; another gets a
+    `StreamStateError`.
+
+    Examples
+    --------
+    >>> import numpy as np, wavenetlite as wl
+    >>> spec = wl.LogMel(sr=16000, n_fft=512, hop_length=160, n_mels=40)
+    >>> y = np.random.default_rng(0).standard_normal(16000, dtype=np.float32)
+    >>> online = spec.stream()
+    >>> blocks = [online.process(y[:1]), online.process(y[1:5000]), online.process(y[5000:]), online.flush()]
+    >>> bool((np.concatenate(blocks) == spec(y)).all())
+    True
+    """
+
+    def __init__(self, spec: Features, front: Front, steps: list[StepState], streams: int) -> None:
+        self.spec = spec
+        self.streams = streams
+        self.frames_out = 0
+        self._front = front
+        self._steps = steps
+        self._lock = threading.Lock()
+
+    def process(self, samples: Floats) -> Floats:
+        """Feed the next samples; returns the frames that they complete.
+
+        Parameters
+        ----------
+        samples
+            float32, (n,), or (streams, n) when the stream was made for several signals; any n from 0 on.
+
+        Returns
+        -------
+        (m, out_channels), or (streams, m, out_channels); float32.
+
+        Raises
+        ------
+        ParameterError, ArrayTypeError
+            Wrong shape, dtype or values; the stream is as before.
+        StreamStateError
+            Another thread is in this stream, or it was flushed and not reset.
+        """
+        if not self._lock.acquire(False):
+            raise StreamStateError(IN_USE)
+        try:
+            frames = self._front.process(samples)
+            if self._steps:
+                frames = self._after(frames, ended=False)
+            self.frames_out += frames.shape[-2]
+            return frames
+        finally:
+            self._lock.release()
+
+    def flush(self) -> Floats:
+        """End the signal; returns the frames still owed: those that padding completes, and those held back by deltas.
+
+        After this the stream must be `reset`.
+        """
+        self._acquire()
+        try:
+            frames = self._after(self._front.flush(), ended=True)
+            self.frames_out += frames.shape[-2]
+            return frames
+        finally:
+            self._lock.release()
+
+    def reset(self) -> None:
+        """Forget the signal: the next sample is the first."""
+        self._acquire()
+        self._front.reset()
+        for step in self._steps:
+            step.reset()
+        self.frames_out = 0
+        self._lock.release()
+
+    @property
+    def samples_in(self) -> int:
+        """Samples fed since the start or the last reset, of each signal."""
+        return self._front.samples_in
+
+    @property
+    def latency(self) -> int:
+        """Frames after frame n that must have come before frame n is returned."""
+        return self.spec.latency
+
+    def _acquire(self) -> None:
+        if not self._lock.acquire(blocking=False):
+            raise StreamStateError(IN_USE)
+
+    def _after(self, frames: Floats, *, ended: bool) -> Floats:
+        """What the steps make of the front end's frames."""
+        x = frames if self.streams else frames[np.newaxis]
+        for step in self._steps:
+            x = run_out(step, x) if ended else step.process(x)
+        return x if self.streams else x[0]
+
+
+def run_out(step: StepState, x: Floats) -> Floats:
+    """The last frames through a step, and what it still owes after them."""
+    frames = step.process(x)
+    owed = step.flush(x[:, :0])
+    return np.concatenate([frames, owed], axis=1) if owed.shape[1] else frames
