@@ -1,5 +1,6 @@
 """Configuration, weights, initialisation and the summary of models."""
 
+import copy
 import json
 
 import numpy as np
@@ -325,3 +326,13 @@ def test_every_summary_is_text_within_the_page(name):
 def test_repr_names_the_type():
     assert "Conv1d" in repr(nn.Conv1d(3, 4, 2))
     assert "TCN" in repr(keyword_model())
+
+
+def test_a_used_model_can_be_copied():
+    model = wl.TCN(3, 4, channels=8, dilations=[1, 2])
+    x = np.ones((5, 3), np.float32)
+    before = model(x)
+    again = copy.deepcopy(model)
+    model.load_state_dict({name: 2 * value for name, value in model.state_dict().items()})
+    assert (again(x) == before).all()
+    assert not (model(x) == before).all()

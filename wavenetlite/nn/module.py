@@ -172,6 +172,10 @@ class Module:
         shapes = self.all_parameter_shapes().items()
         return sum(math.prod(shape) for name, shape in shapes if "running_" not in name)
 
+    def __getstate__(self) -> dict[str, Any]:
+        """For copies: configuration and weights; what was compiled is compiled again."""
+        return {name: value for name, value in self.__dict__.items() if name not in ("_lock", "_plans", "_weights")}
+
     # Configuration
 
     def config(self) -> dict[str, Any]:
