@@ -72,8 +72,8 @@ INSTRUCTION_SETS = {
 FAMILIES = {
     "x86_64": ["sse2", "avx2", "avx512"],
     "amd64": ["sse2", "avx2", "avx512"],
-    "aarch64": ["sse2", "neon"],
-    "arm64": ["sse2", "neon"],
+    "aarch64": ["neon"],
+    "arm64": ["neon"],
 }
 OPTIMISE = [
     "-O3",

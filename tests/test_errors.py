@@ -1,5 +1,6 @@
 """Every error of the design: its class, what its one line says, and that a failed call changes nothing."""
 
+import copy
 import threading
 
 import numpy as np
@@ -442,3 +443,33 @@ def test_streams_of_one_model_run_in_parallel_threads():
     for thread in threads:
         thread.join()
     assert all(same_bits(result, value) for result, value in zip(results, expected, strict=True))
+
+
+def test_a_mask_is_not_dropped_silently(model):
+    masked = np.ma.masked_array(np.ones((4, model.in_channels), np.float32), mask=True)
+    with pytest.raises(wl.ArrayTypeError, match="MaskedArray"):
+        model.stream().process(masked)
+
+
+def test_an_empty_batch_is_checked_too(model):
+    with pytest.raises(wl.ArrayTypeError, match="float64"):
+        model(np.zeros((0, 5, model.in_channels)))
+
+
+@pytest.mark.parametrize("kind", [wl.Stream, type(wl.nn.Linear(1, 1).plan())])
+def test_an_unmade_object_cannot_be_had(kind):
+    with pytest.raises(TypeError):
+        kind.__new__(kind)
+
+
+def test_streams_and_plans_are_not_pickled(model):
+    for thing in (model.stream(), model.plan()):
+        with pytest.raises(wl.StreamStateError, match="cannot be copied or pickled"):
+            copy.deepcopy(thing)
+
+
+@pytest.mark.parametrize("kind", [np.uint8, np.int8, np.int64])
+def test_output_frames_of_numpy_integers(model, kind):
+    stream = model.stream()
+    stream.process(np.zeros((250, model.in_channels), np.float32))
+    assert stream.output_frames(kind(10)) == stream.output_frames(10)

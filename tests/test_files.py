@@ -331,15 +331,15 @@ def test_a_layer_that_its_config_does_not_describe_is_not_saved(registry, path):
         options = ("in_features", "out_features")
 
     class Conv1d(nn.Conv1d):
-        """Now the type of that name; the other one is forgotten."""
+        """A file that names it would get the layer of that name in wavenetlite."""
 
-    for model in (NoOptions(2, 3), LessOptions(2, 3, bias=False), nn.Conv1d(1, 1, 1)):
+    for model in (NoOptions(2, 3), LessOptions(2, 3, bias=False), Conv1d(1, 1, 1)):
         with pytest.raises(wl.ParameterError, match=f"{type(model).__name__} cannot be saved: ") as excinfo:
             model.save(path)
         assert "\n" not in str(excinfo.value)
         assert not list(path.parent.iterdir())
-    Conv1d(1, 1, 1).save(path)
-    assert type(load(path)) is Conv1d
+    nn.Conv1d(1, 1, 1).save(path)
+    assert type(load(path)) is nn.Conv1d
 
 
 def test_options_that_are_not_json_are_not_saved(registry, path):

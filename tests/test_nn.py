@@ -336,3 +336,47 @@ def test_a_used_model_can_be_copied():
     model.load_state_dict({name: 2 * value for name, value in model.state_dict().items()})
     assert (again(x) == before).all()
     assert not (model(x) == before).all()
+
+
+def test_a_failed_compilation_does_not_bring_the_old_weights_back():
+    norm = nn.BatchNorm(2, eps=0.0)
+    x = np.ones((1, 2), np.float32)
+    norm(x)
+    state = norm.state_dict()
+    state["running_var"] *= -1
+    norm.load_state_dict(state)
+    for _ in range(2):
+        with pytest.raises(wl.ParameterError, match="running_var"):
+            norm(x)
+
+
+def test_a_layer_used_twice_has_one_set_of_weights():
+    shared = nn.Linear(2, 2)
+    model = wl.Sequential([shared, nn.Activation("relu"), shared])
+    assert model.parameter_count == shared.parameter_count == 6
+    state = model.state_dict()
+    model.load_state_dict(state)
+    state["0.weight"] = state["0.weight"] + 1
+    with pytest.raises(wl.ParameterError, match="shared"):
+        model.load_state_dict(state)
+
+
+def test_concatenation_with_itself_fits_into_a_sequence():
+    double = nn.Concat([[], nn.Activation("relu")])
+    assert wl.Sequential([double, nn.Conv1d(4, 2, 1)])(np.ones((3, 2), np.float32)).shape == (3, 2)
+
+
+def test_what_does_not_fit_float32_is_refused():
+    with pytest.raises(wl.ParameterError, match="negative_slope"):
+        nn.Activation("leaky_relu", negative_slope=1e200)
+    model = wl.Sequential([nn.Linear(1, 1), nn.BatchNorm(1, eps=0.0)])
+    state = model.state_dict()
+    state["0.weight"][:], state["1.weight"][:], state["1.running_var"][:] = 1, 3e38, 1e-20
+    model.load_state_dict(state)
+    with pytest.raises(wl.ParameterError, match="float32"):
+        model(np.ones((1, 1), np.float32))
+
+
+def test_a_network_that_would_take_all_memory_is_refused():
+    with pytest.raises(wl.ParameterError, match="bytes of state"):
+        nn.Conv1d(1, 1, 65_536, dilation=65_536)(np.ones((1, 1), np.float32))

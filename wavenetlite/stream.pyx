@@ -7,7 +7,7 @@ from libc.stdlib cimport free
 
 import numpy as np
 
-from wavenetlite.checks import count
+from wavenetlite.checks import count, one_of
 from wavenetlite.engine.plan cimport Memory, Plan, Workspace
 from wavenetlite.errors import ArrayTypeError, ParameterError, StreamStateError
 
@@ -19,6 +19,8 @@ cdef extern from "simd.h" nogil:
 
 cnp.import_array()
 
+MOST_FRAMES = 2**48
+
 cdef enum:
     # Multiply-adds of a call from which on the interpreter's lock is given up; giving it up costs some 30 ns.
     MUCH_WORK = 100_000
@@ -26,7 +28,8 @@ cdef enum:
 
 cdef cnp.ndarray checked(object array, str name, int dimensions, Py_ssize_t channels):
     """`array` itself when it is float32, C-contiguous and of the right shape; else a copy, or an error that says why not."""
-    if not cnp.PyArray_Check(array):
+    if not cnp.PyArray_CheckExact(array) and (
+            not cnp.PyArray_Check(array) or isinstance(array, np.ma.MaskedArray)):      # a mask would be dropped silently
         raise ArrayTypeError(f"{name} is a {type(array).__name__}; it must be a NumPy array")
     cdef cnp.ndarray a = array
     if cnp.PyArray_TYPE(a) != cnp.NPY_FLOAT32 or not cnp.PyArray_ISNOTSWAPPED(a):
@@ -37,7 +40,7 @@ cdef cnp.ndarray checked(object array, str name, int dimensions, Py_ssize_t chan
     if cnp.PyArray_DIM(a, dimensions - 1) != channels:
         raise ParameterError(f"{name} has {cnp.PyArray_DIM(a, dimensions - 1)} channels; it must have {channels}")
     if not cnp.PyArray_IS_C_CONTIGUOUS(a) or not cnp.PyArray_ISALIGNED(a):
-        return np.ascontiguousarray(array).copy() if not cnp.PyArray_ISALIGNED(a) else np.ascontiguousarray(array)
+        return np.require(array, requirements=["C", "A"])
     return a
 
 
@@ -47,7 +50,7 @@ cdef class Stream:
 
     Made by ``model.stream()``. Whatever the blocks, the frames that come out are, bit for bit, those of ``model(x)``. A call
     that raises leaves the stream as it was. A stream serves one thread at a time (another gets a `StreamStateError`);
-    different streams of one model run in parallel, without the interpreter's lock.
+    different streams of one model run in parallel; a call with much work gives up the interpreter's lock.
 
     Examples
     --------
@@ -68,11 +71,8 @@ cdef class Stream:
     cdef str name                   # of the signal, in messages
     cdef cnp.ndarray condition      # constant conditioning, (condition_channels,), or None
 
-    def __init__(self, plan: Plan, c: object = None, *, on_nonfinite: str = "raise", name: str = "block") -> None:
-        if on_nonfinite not in ("raise", "zero"):
-            raise ParameterError(f"on_nonfinite={on_nonfinite!r} must be 'raise' or 'zero'")
-        if self.memory != NULL:
-            raise StreamStateError("a stream is made once; make another with model.stream()")
+    def __cinit__(self, Plan plan not None, c: object = None, *, on_nonfinite: object = "raise", name: str = "block"):
+        one_of("on_nonfinite", on_nonfinite, ("raise", "zero"))
         self.plan = plan
         self.name = name
         self.zero_nonfinite = on_nonfinite == "zero"
@@ -83,9 +83,16 @@ cdef class Stream:
         self.memory = plan.new_memory()
         self.work = plan.new_workspace()
 
+    def __reduce__(self):
+        raise StreamStateError("a stream cannot be copied or pickled; make another with model.stream()")
+
     def __dealloc__(self):
         free(self.memory)
         free(self.work)
+
+    cdef acquire(self):
+        if not try_acquire(&self.busy):
+            raise StreamStateError("stream is in use by another thread; give each thread its own stream")
 
     cdef refuse_condition(self):
         if self.plan.condition_channels == 0:
@@ -120,6 +127,10 @@ cdef class Stream:
         """Raise what `process` would raise about the values, shape and dtype of `block`."""
         self.finite(checked(block, self.name, 2, self.plan.in_channels), self.name)
 
+    def check_condition(self, c: object, frames: int) -> None:
+        """Raise what `process` would raise about the conditioning of `frames` frames."""
+        self.conditions(c, frames)
+
     def process(self, block: object, c: object = None, *, out: object = None) -> np.ndarray:
         """Feed the next frames; returns the frames that they complete.
 
@@ -145,8 +156,7 @@ cdef class Stream:
         StreamStateError
             Another thread is in this stream, or it was flushed and not reset.
         """
-        if not try_acquire(&self.busy):
-            raise StreamStateError("stream is in use by another thread; give each thread its own stream")
+        self.acquire()
         try:
             return self.process_alone(block, c, out)
         finally:
@@ -209,8 +219,7 @@ cdef class Stream:
         """
         cdef cnp.ndarray y
         cdef uint64_t mode
-        if not try_acquire(&self.busy):
-            raise StreamStateError("stream is in use by another thread; give each thread its own stream")
+        self.acquire()
         try:
             if self.flushed:
                 raise StreamStateError("stream was flushed; call reset() before using it again")
@@ -227,16 +236,15 @@ cdef class Stream:
 
     def reset(self) -> None:
         """Forget the signal: the next frame is the first."""
-        if not try_acquire(&self.busy):
-            raise StreamStateError("stream is in use by another thread; give each thread its own stream")
+        self.acquire()
         self.plan.clear_memory(self.memory)
         self.flushed = False
         release(&self.busy)
 
     def output_frames(self, frames: object) -> int:
         """Frames that the next `process` will return when it is given `frames` frames."""
-        count("frames", frames)
-        return self.plan.output_frames(self.memory.frames_in + frames) - self.memory.frames_out
+        more = min(count("frames", frames), MOST_FRAMES)
+        return self.plan.output_frames(self.memory.frames_in + more) - self.memory.frames_out
 
     @property
     def frames_in(self) -> int:
@@ -255,7 +263,7 @@ cdef class Stream:
 
     @property
     def state_bytes(self) -> int:
-        """Memory that the stream needs to remember its signal, in bytes: receptive field x channels."""
+        """Memory that the stream needs to remember its signal, in bytes: receptive field x padded channels."""
         return self.plan.state_bytes
 
     @property

@@ -11,13 +11,13 @@ import numpy as np
 
 from wavenetlite.checks import count, positive_int
 from wavenetlite.engine.graph import Floats
-from wavenetlite.errors import StreamMismatchError
+from wavenetlite.errors import ParameterError, StreamMismatchError
 from wavenetlite.kernels import isa
 from wavenetlite.nn.module import ANY_CHANNELS, Module
 from wavenetlite.stream import Stream
 
 MOST_FRAMES = 20_000
-BLOCKS = (0, 1, 2, 7, 16, 31, 64, 73, 127, 500)
+BLOCKS = (0, 1, 2, 7, 16, 31, 64, 73, 97, 121, 500)
 """Block lengths that partitions are drawn from: none, one, primes, powers of two, one more than a chunk."""
 
 
@@ -76,14 +76,13 @@ def verify_stream(
     >>> report.partitions
     9
     """
+    if model.in_channels is not None and channels not in (None, model.in_channels):
+        raise ParameterError(f"channels={channels} must be {model.in_channels}, which the model takes")
     rng = np.random.default_rng(count("seed", seed))
-    reach = model.receptive_field
-    length = (
-        positive_int("frames", frames)
-        if frames
-        else int(min(MOST_FRAMES, 300 + (0 if reach == math.inf else 1.2 * reach)))
-    )
     width = model.in_channels or positive_int("channels", channels or ANY_CHANNELS)
+    reach = model.receptive_field if model.in_channels else model.graph(width).clock.receptive_field
+    by_default = int(min(MOST_FRAMES, 300 + (0 if reach == math.inf else 1.2 * reach)))
+    length = by_default if frames is None else positive_int("frames", frames)
     x = rng.standard_normal((length, width), dtype=np.float32)
     needed = model.condition_channels_needed
     c = rng.standard_normal((length, needed), dtype=np.float32) if needed else None

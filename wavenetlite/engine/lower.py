@@ -15,10 +15,17 @@ import numpy as np
 from wavenetlite.engine import graph
 from wavenetlite.engine.graph import Edge, Floats, Node
 from wavenetlite.engine.pack import Arena, PackedConv, pack_conv, pack_depthwise
+from wavenetlite.errors import ParameterError
 from wavenetlite.kernels import ACTIVATIONS, padded
 
 MAX_CHUNK = 120
 """Frames that all layers run at a time, at most: their rows stay in the first-level cache."""
+
+
+MOST_FLOAT = float(np.finfo(np.float32).max)
+MOST_STATE_BYTES = 2**32
+MOST_WORKSPACE_BYTES = 2**30
+"""Memory of a stream beyond which a network is refused: a small file may ask for any amount."""
 
 
 @dataclass
@@ -94,6 +101,7 @@ def lower(output: Node) -> Program:
     steps = fuse(order, output)
     buffers, inputs, buffer_of = make_buffers(order, steps)
     place_history(buffers, steps, buffer_of)
+    refuse_excess(buffers, steps)
     arena = Arena()
     for step in steps:
         pack(step, arena)
@@ -186,7 +194,7 @@ def first_step(node: Node, users: dict[Node, list[Node]], output: Node) -> Step:
     if isinstance(node, graph.Conv):
         return conv_step(node, users, output)
     if isinstance(node, graph.Affine):
-        scale = node.scale.astype(np.float32).reshape(-1, 1, 1)
+        scale = node.scale.reshape(-1, 1, 1)
         return Step("depthwise", node, edges, [scale], [node.channels], node.offset)
     if isinstance(node, graph.Activate):
         return Step("sum", node, edges, activation=node)
@@ -238,9 +246,9 @@ def absorb(step: Step, user: Node, done: set[Node]) -> bool:
 
 
 def fold_affine(step: Step, affine: graph.Affine) -> None:
-    """``scale * (W x + b) + offset`` as one convolution, computed in float64 and rounded once."""
+    """``scale * (W x + b) + offset`` as one convolution, computed in float64; packing rounds."""
     scale = affine.scale.reshape(-1, 1, 1)
-    step.weights = [(weight.astype(np.float64) * scale).astype(np.float32) for weight in step.weights]
+    step.weights = [weight.astype(np.float64) * scale for weight in step.weights]
     bias = 0.0 if step.bias is None else step.bias.astype(np.float64)
     step.bias = affine.offset + affine.scale * bias
 
@@ -278,7 +286,20 @@ def place_history(buffers: list[Buffer], steps: list[Step], buffer_of: dict[Node
         buffer.external = buffer.external and buffer.history == 0
 
 
+def refuse_excess(buffers: list[Buffer], steps: list[Step]) -> None:
+    """An error instead of a stream that would take all memory there is."""
+    state = 4 * sum(buffer.history * buffer.ld for buffer in buffers)
+    staged = max((edge.taps * MAX_CHUNK * edge.node.channels for step in steps for edge in step.all_edges), default=0)
+    work = 4 * (staged + sum(buffer.floats for buffer in buffers))
+    for name, needed, most in (("state", state, MOST_STATE_BYTES), ("workspace", work, MOST_WORKSPACE_BYTES)):
+        if needed > most:
+            raise ParameterError(f"a stream would need {needed:,} bytes of {name}; it must be at most {most:,}")
+
+
 def pack(step: Step, arena: Arena) -> None:
+    values = [*step.weights, *([] if step.bias is None else [step.bias])]
+    if any((np.abs(value) > MOST_FLOAT).any() for value in values):
+        raise ParameterError("weights exceed float32 once batch normalisation is folded into them")
     if step.kind == "conv":
         step.packed = pack_conv(arena, step.weights, step.groups, step.bias, step.node.channels)
     elif step.kind == "depthwise":

@@ -18,7 +18,7 @@ cdef struct Buffer:
 cdef struct Tap:
     int buffer
     Py_ssize_t stride, shift
-    Py_ssize_t back             # shift
+    Py_ssize_t back             # shift rows
     Py_ssize_t around           # the ring's length
     Py_ssize_t ring             # its place in the stream's memory
 
@@ -47,7 +47,7 @@ cdef struct Step:
     Py_ssize_t ends
     const int* end              # buffers with history that no later step reads
 
-# All that a stream remembers. `count` frames of each buffer exist; `head` is the ring row that the next one takes.
+# All that a stream remembers. `count` frames of each buffer exist; `head` is where in the ring the next row goes.
 cdef struct Memory:
     int64_t frames_in, frames_out
     int64_t* count
@@ -61,7 +61,7 @@ cdef struct Workspace:
     float** first               # per buffer: the chunk's first row
     Py_ssize_t* rows            # per buffer: rows of this chunk
     Py_ssize_t* laid            # per buffer: rows of history laid before the first row
-    int64_t* end                # per buffer, in a flush: the frames it really has
+    int64_t* end                # per buffer, frames: in a flush those it really has; else scratch
     const float** x             # of the step at hand, per tap
     Py_ssize_t* ldx
     float* staged               # rows gathered for taps that do not lie in one piece
@@ -72,7 +72,6 @@ cdef class Plan:
     cdef readonly Py_ssize_t state_bytes, workspace_bytes, multiply_adds
     cdef readonly bint regular
     cdef readonly object program
-    cdef readonly Py_ssize_t max_chunk
     cdef const Kernels* kernels
     cdef Py_ssize_t buffers, steps, most_taps, staged_floats, rings_floats, workspace_floats, pool_doubles
     cdef int x, c, output
@@ -81,6 +80,8 @@ cdef class Plan:
     cdef list kept              # memory blocks that the pointers above point into
 
     cdef char* allocate(self, size_t size) except NULL
+    cdef set_buffers(self, object program)
+    cdef set_steps(self, object program)
     cdef set_step(self, Step* step, object source, dict buffer_of, float* arena)
     cdef void set_tap(self, Tap* tap, int buffer, Py_ssize_t stride, Py_ssize_t shift) noexcept
     cdef set_conv(self, Conv* conv, object source, float* arena)

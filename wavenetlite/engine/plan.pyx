@@ -1,7 +1,7 @@
 """A compiled network: steps over buffers, run chunk by chunk without the interpreter.
 
-Design: a chunk is up to `max_chunk` frames that go through all steps before the next chunk begins, so that rows are still in
-the first-level cache when they are read. Within a chunk every buffer's new rows lie in the workspace, one after the other.
+Design: a chunk is up to MAX_CHUNK frames that go through all steps before the next chunk begins, so that rows are still in
+the first-level cache when they are read. Within a chunk every buffer's new rows lie one after the other, in the workspace or, for an input, where the caller has them.
 What a convolution needs from before the chunk lies in a ring of exactly `history` frames in the stream's memory. A tap is
 resolved once a chunk to one pointer and one distance between rows: into the new rows, into the ring, or, where it begins in
 one and ends in the other, into the workspace after the missing frames of history have been laid before the new rows. Only a
@@ -16,7 +16,7 @@ from libc.string cimport memcpy, memset
 
 import numpy as np
 
-from wavenetlite.errors import ParameterError
+from wavenetlite.errors import ParameterError, StreamStateError
 from wavenetlite.kernels import padded, panel_widths
 from wavenetlite.engine.lower import MAX_CHUNK, Program, activation_code
 from wavenetlite.kernels.dispatch cimport kernels as chosen_kernels
@@ -28,10 +28,10 @@ cdef extern from "simd.h" nogil:
 cdef extern from "stdlib.h" nogil:
     void* aligned_alloc(size_t alignment, size_t size)
 
+cdef Py_ssize_t MOST_ROWS = MAX_CHUNK
 cdef enum:
-    EVEN_CHUNK = 96             # frames of a chunk when there are more to come: a whole number of tiles of 12, 6, 4 and 3 rows
+    EVEN_CHUNK = 96             # frames of a chunk when there are more to come: a whole number of tiles of 12, 8, 6 and 4 rows
 
-MOST_STATE_BYTES = 2**32
 STEP_KINDS = ("conv", "depthwise", "sum", "join", "gate", "mean", "max")
 
 cdef class Block:
@@ -54,11 +54,10 @@ cdef class Block:
 cdef class Plan:
     """A network ready to run. Immutable: any number of streams in any number of threads may run it at once."""
 
-    def __init__(self, program: Program):
+    def __cinit__(self, program: Program):
         self.program = program
         self.kernels = chosen_kernels()
         self.kept = []
-        self.max_chunk = MAX_CHUNK
         self.in_channels = program.buffers[program.inputs["x"]].channels
         self.x = program.inputs["x"]
         self.c = program.inputs.get("c", -1)
@@ -75,16 +74,17 @@ cdef class Plan:
             edge.stride == 1 and edge.reach <= 0 for step in program.steps for edge in step.all_edges
         ) and program.clock.newest == 0
         self.state_bytes = 4 * self.rings_floats + 8 * self.pool_doubles + 16 * self.buffers + sizeof(Memory)
-        if self.state_bytes > MOST_STATE_BYTES:
-            raise ParameterError(f"a stream would need {self.state_bytes} bytes; it must be at most {MOST_STATE_BYTES}")
         self.workspace_bytes = 4 * (self.workspace_floats + self.staged_floats)
+
+    def __reduce__(self):
+        raise StreamStateError("a plan cannot be copied or pickled; copy the model")
 
     cdef char* allocate(self, size_t size) except NULL:
         cdef Block block = Block(size)
         self.kept.append(block)
         return block.bytes
 
-    def set_buffers(self, program: Program) -> None:
+    cdef set_buffers(self, program: Program):
         cdef Buffer* buffer
         self.buffers = len(program.buffers)
         self.buffer = <Buffer*>self.allocate(self.buffers * sizeof(Buffer))
@@ -98,10 +98,10 @@ cdef class Plan:
             buffer.ring = source.ring
             buffer.external = source.external
 
-    def set_steps(self, program: Program) -> None:
+    cdef set_steps(self, program: Program):
         cdef Py_ssize_t number
         cdef float* arena = <float*>self.allocate(4 * (program.arena.floats + 64))
-        cdef float[::1] source
+        cdef const float[::1] source
         cdef Py_ssize_t at = 0
         for array in program.arena.arrays:
             if array.size:
@@ -305,7 +305,7 @@ cdef class Plan:
         """Feed (frames, in_channels) floats; returns the rows written to `out`, (rows, out_channels)."""
         cdef Py_ssize_t done = 0, rows, written = 0
         while done < frames:
-            rows = frames - done if frames - done <= self.max_chunk else EVEN_CHUNK
+            rows = frames - done if frames - done <= MOST_ROWS else EVEN_CHUNK
             self.feed(work, self.x, x + done * self.in_channels, self.in_channels, rows)
             if self.c >= 0:
                 self.feed(work, self.c, c + done * c_step, c_step, rows)

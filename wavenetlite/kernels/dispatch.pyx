@@ -11,7 +11,8 @@ cdef extern from *:
         __builtin_cpu_init();
         if (__builtin_cpu_supports("avx512f") && __builtin_cpu_supports("avx512bw") && __builtin_cpu_supports("avx512cd")
             && __builtin_cpu_supports("avx512dq") && __builtin_cpu_supports("avx512vl")) return "avx512";
-        if (__builtin_cpu_supports("avx2") && __builtin_cpu_supports("fma") && __builtin_cpu_supports("bmi2"))
+        if (__builtin_cpu_supports("avx2") && __builtin_cpu_supports("fma") && __builtin_cpu_supports("bmi")
+            && __builtin_cpu_supports("bmi2"))
             return "avx2";
         return "sse2";
     }
@@ -24,7 +25,7 @@ cdef extern from *:
     const char* wnl_best()
 
 # From the plainest to the best; a machine has all of its family up to its best one.
-FAMILIES = (("sse2", "avx2", "avx512"), ("sse2", "neon"))
+FAMILIES = (("sse2", "avx2", "avx512"), ("neon",))
 
 
 def available() -> tuple[str, ...]:

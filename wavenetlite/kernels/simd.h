@@ -32,9 +32,6 @@
     WNL_INLINE i##N iset##N(int32_t a) { return a - (i##N){0}; }                                               \
     WNL_INLINE i##N shift_left##N(i##N a, int bits) { return a << bits; }                                      \
     WNL_INLINE f##N abs##N(f##N a) { return (f##N)((i##N)a & 0x7fffffff); }                                    \
-    WNL_INLINE f##N copysign##N(f##N size, f##N sign) {                                                        \
-        return (f##N)(((i##N)size & 0x7fffffff) | ((i##N)sign & (int32_t)0x80000000));                         \
-    }                                                                                                          \
     /* yes where a > 0, else no */                                                                             \
     WNL_INLINE f##N if_positive##N(f##N a, f##N yes, f##N no) {                                                \
         i##N m = a > (f##N){0};                                                                                \

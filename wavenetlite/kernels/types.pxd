@@ -2,7 +2,7 @@
 
 Plain memory: a kernel knows nothing of models, streams or Python. Rows are frames; `ld` ("leading dimension") is the
 distance between two rows in floats. Every row that a kernel writes is padded to LANES floats, or to 4 or 8 when it holds
-no more than that; the lanes of the padding hold finite rubbish.
+no more than that; the lanes of the padding hold rubbish.
 """
 
 cdef enum:

@@ -200,9 +200,17 @@ def ends(layers: Sequence[Module], given: int | None = None) -> tuple[int | None
                                  "which the layer before it gives")  # fmt: skip
         if first is None and kept:
             first = layer.in_channels
-        kept = kept and layer.out_channels is None and after_any(layer, MOST_CHANNELS) == MOST_CHANNELS
+        kept = kept and keeps_channels(layer)
         channels = layer.out_channels if layer.out_channels is not None else after_any(layer, channels)
     return first, channels
+
+
+def keeps_channels(layer: Module) -> bool:
+    """Whether a layer gives as many channels as it gets, whatever their number."""
+    try:
+        return layer.out_channels is None and layer.graph(MOST_CHANNELS).channels == MOST_CHANNELS
+    except ParameterError:  # it cannot take so many, so it does not simply keep them
+        return False
 
 
 def after_any(layer: Module, channels: int | None) -> int | None:

@@ -19,7 +19,7 @@ from wavenetlite.engine.plan import Plan
 from wavenetlite.errors import ArrayTypeError, ParameterError
 from wavenetlite.stream import Stream
 
-ANY_CHANNELS = 2
+ANY_CHANNELS = 64
 """Channels with which a module is looked at that takes any number of them."""
 
 SLICE_MULTIPLY_ADDS = 2_000_000_000
@@ -31,9 +31,9 @@ _trace: ContextVar[Trace | None] = ContextVar("trace", default=None)
 
 
 class _Changes:
-    """How often parameters of any module were replaced: while it stands still, no compiled plan can be out of date."""
+    """A new token whenever parameters of any module are replaced: while it is the same, no plan can be out of date."""
 
-    count = 0
+    token = object()
 
 
 _changes = _Changes()
@@ -64,14 +64,17 @@ class Module:
 
     def __init_subclass__(cls, *, abstract: bool = False, **arguments: Any) -> None:
         super().__init_subclass__(**arguments)
-        if not abstract:
+        taken = Module.registry.setdefault(cls.__name__, cls) if not abstract else None
+        # A layer of the user's may bear a name of ours, but a file that names ours must get ours. A class defined again,
+        # as in a notebook, takes its own place.
+        if taken is not None and (taken.__module__, taken.__qualname__) == (cls.__module__, cls.__qualname__):
             Module.registry[cls.__name__] = cls
 
     # What a subclass defines
 
     def build(self, x: Node, c: Node | None) -> Node:
         """The module's part of the graph after `x`; `c` is the conditioning, if there is any."""
-        raise NotImplementedError
+        raise ParameterError(f"{type(self).__name__} defines no build(); it must, to be run")
 
     def children(self) -> dict[str, Module]:
         """The modules inside, by the name that their parameters' names begin with."""
@@ -115,10 +118,8 @@ class Module:
         for _, module in self.modules():
             own = module._own()
             for name, shape in module.parameter_shapes().items():
-                value = np.ascontiguousarray(module.draw(name, shape, rng), np.float32)
-                if name not in own:
-                    own[name] = frozen(value)
-        _changes.count += 1
+                own.setdefault(name, frozen(np.ascontiguousarray(module.draw(name, shape, rng), np.float32)))
+        _changes.token = object()
 
     def parameter(self, name: str) -> Floats:
         """The module's own parameter; read-only."""
@@ -153,28 +154,41 @@ class Module:
         ParameterError
             A name is missing, unknown, or its shape differs, or a value is not finite; nothing has been replaced.
         """
+        if not isinstance(state, Mapping):
+            raise ArrayTypeError(f"state_dict is a {type(state).__name__}; it must be a mapping of names to arrays")
         shapes = self.all_parameter_shapes()
-        given = {name: np.asarray(value) for name, value in state.items() if not name.endswith("num_batches_tracked")}
+        given = {str(name): value for name, value in state.items() if not str(name).endswith("num_batches_tracked")}
         for name in [*shapes, *given]:
             if name not in given:
                 raise ParameterError(f"state_dict lacks {name!r}, shape {shapes[name]}")
             if name not in shapes:
                 raise ParameterError(f"state_dict has {name!r}, which the model has not")
-            check_parameter(name, given[name], shapes[name])
+        new: dict[tuple[int, str], Floats] = {}
         for path, module in self.modules():
+            for name, shape in module.parameter_shapes().items():
+                value = checked_parameter(path + name, given[path + name], shape)
+                if not np.array_equal(new.setdefault((id(module), name), value), value):
+                    raise ParameterError(f"state_dict[{path + name!r}] must equal its other names: the layer is shared")
+        for _, module in self.modules():
             for name in module.parameter_shapes():
-                module._own()[name] = frozen(np.array(given[path + name], np.float32, order="C"))
-        _changes.count += 1
+                module._own()[name] = new[id(module), name]
+        _changes.token = object()
 
     @property
     def parameter_count(self) -> int:
         """Number of values that training learns; running statistics are none."""
-        shapes = self.all_parameter_shapes().items()
+        once = {id(module): module for _, module in self.modules()}.values()
+        shapes = [item for module in once for item in module.parameter_shapes().items()]
         return sum(math.prod(shape) for name, shape in shapes if "running_" not in name)
 
     def __getstate__(self) -> dict[str, Any]:
         """For copies: configuration and weights; what was compiled is compiled again."""
-        return {name: value for name, value in self.__dict__.items() if name not in ("_lock", "_plans", "_weights")}
+        return {name: value for name, value in self.__dict__.items() if name not in ("_lock", "_plans")}
+
+    def __setstate__(self, state: dict[str, Any]) -> None:
+        self.__dict__.update(state)
+        for value in self._own().values():
+            frozen(value)
 
     # Configuration
 
@@ -217,26 +231,22 @@ class Module:
 
     def plan(self, channels: int | None = None) -> Plan:
         """The compiled network; compiled once for given weights."""
-        key = self.in_channels if channels is None else channels
-        current = _changes.count
+        key = self.in_channels if channels is None else positive_int("channels", channels, MOST_CHANNELS)
         with self.__dict__.setdefault("_lock", threading.Lock()):
-            as_of: int
+            self.initialise_missing()
+            token = _changes.token  # read before the weights, and these before the graph: a change meanwhile shows
+            as_of: object
+            weights: list[Floats]
             plans: dict[int | None, Plan]
-            as_of, plans = self.__dict__.get("_plans", (-1, {}))
-            if as_of != current and not self._same_weights():
-                plans = {}
+            as_of, weights, plans = self.__dict__.get("_plans", (None, [], {}))
+            if as_of is not token:
+                now = [value for _, module in self.modules() for value in module._own().values()]
+                if len(now) != len(weights) or any(a is not b for a, b in zip(now, weights, strict=True)):
+                    weights, plans = now, {}
             if key not in plans:
                 plans[key] = Plan(lower(self.graph(channels)))
-                self._same_weights()
-            self.__dict__["_plans"] = (current, plans)
+            self.__dict__["_plans"] = (token, weights, plans)
             return plans[key]
-
-    def _same_weights(self) -> bool:
-        """Whether all parameters are the arrays that they were when this was last asked."""
-        weights = [value for _, module in self.modules() for value in module._own().values()]
-        before = self.__dict__.get("_weights", [])
-        self.__dict__["_weights"] = weights
-        return len(before) == len(weights) and all(a is b for a, b in zip(before, weights, strict=True))
 
     def __call__(
         self, x: Floats, c: Floats | None = None, *, on_nonfinite: Literal["raise", "zero"] = "raise"
@@ -269,6 +279,8 @@ class Module:
             raise ParameterError(
                 f"c has shape {np.shape(c)}; it must be ({len(x)}, [frames,] channels), one for each of the batch"
             )
+        if len(x) == 0:
+            Stream(plan, on_nonfinite=on_nonfinite, name="x").check(np.empty((0, x.shape[2]), x.dtype))
         y = np.empty((len(x), plan.output_frames(x.shape[1], ended=True), plan.out_channels), np.float32)
         for i in range(len(x)):
             run_offline(plan, x[i], None if c is None else c[i], on_nonfinite, f"x[{i}]", y[i])
@@ -327,8 +339,8 @@ def run_offline(
     constant = c if isinstance(c, np.ndarray) and c.ndim == 1 else None
     stream = Stream(plan, constant, on_nonfinite=on_nonfinite, name=name)
     local = c if constant is None else None
-    if local is not None and isinstance(local, np.ndarray) and len(local) != len(x):
-        raise ParameterError(f"c has {len(local)} frames; it must have {len(x)}, like x")
+    if local is not None:
+        stream.check_condition(local, len(x))
     frames = max(1, SLICE_MULTIPLY_ADDS // max(plan.multiply_adds, 1))
     if out is None and len(x) <= frames and plan.regular:
         return stream.process(x, local)
@@ -352,13 +364,19 @@ def frozen(array: Floats) -> Floats:
     return array
 
 
-def check_parameter(name: str, value: np.ndarray, shape: tuple[int, ...]) -> None:
-    if value.dtype != np.float32:
-        raise ArrayTypeError(f"state_dict[{name!r}] has dtype {value.dtype}; it must be float32")
-    if value.shape != shape:
-        raise ParameterError(f"state_dict[{name!r}] has shape {value.shape}; it must be {shape}")
-    if not np.isfinite(value).all():
+def checked_parameter(name: str, value: Any, shape: tuple[int, ...]) -> Floats:
+    """A frozen copy of a parameter's new value."""
+    try:
+        array = np.asarray(value)
+    except ValueError:
+        raise ArrayTypeError(f"state_dict[{name!r}] is no array; it must be a float32 array") from None
+    if array.dtype != np.float32:
+        raise ArrayTypeError(f"state_dict[{name!r}] has dtype {array.dtype}; it must be float32")
+    if array.shape != shape:
+        raise ParameterError(f"state_dict[{name!r}] has shape {array.shape}; it must be {shape}")
+    if not np.isfinite(array).all():
         raise ParameterError(f"state_dict[{name!r}] has infinities or NaN; it must be finite")
+    return frozen(np.array(array, np.float32, order="C"))
 
 
 def encoded(value: Any) -> Any:
@@ -396,7 +414,7 @@ def from_config(config: Mapping[str, Any]) -> Module:
     except TypeError as error:
         if isinstance(error, ArrayTypeError):
             raise
-        raise ParameterError(f"options of {name} are {', '.join(given)}: {error}") from None
+        raise ParameterError(f"options of {name} are {', '.join(map(str, given))}: {error}") from None
 
 
 def recorded(module: Module, channels: int) -> tuple[Node, Trace]:

@@ -137,7 +137,11 @@ class Activation(Module):
 def checked_option(key: str, value: Any) -> Any:
     if key == "channels":
         return positive_int(key, value, MOST_CHANNELS)
-    return one_of(key, value, ("none", "tanh")) if key == "approximate" else number(key, value)
+    if key == "approximate":
+        return one_of(key, value, ("none", "tanh"))
+    if abs(number(key, value)) > float(np.finfo(np.float32).max):
+        raise ParameterError(f"{key}={value} must fit into float32")
+    return float(value)
 
 
 class GatedUnit(Module):

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from wavenetlite.engine.graph import Node
 from wavenetlite.nn.convolution import Conv1d, Linear
 from wavenetlite.nn.module import ANY_CHANNELS, Module, recorded
 
@@ -25,12 +26,15 @@ class Row:
 def rows(model: Module) -> list[Row]:
     """One row for each layer that holds no other, in the order of the names; an unused one is left out."""
     _, trace = recorded(model, model.in_channels or ANY_CHANNELS)
-    used = {id(module): (x, out) for module, x, out in trace}
+    used: dict[int, list[tuple[Node, Node]]] = {}  # a shared layer is used more than once
+    for module, x, out in trace:
+        used.setdefault(id(module), []).append((x, out))
     table = []
     for path, module in model.modules():
         if module.children() or id(module) not in used:
             continue
-        x, out = used[id(module)]
+        uses = used[id(module)]
+        x, out = uses.pop(0) if len(uses) > 1 else uses[0]
         own = module.parameter_count
         weights = math.prod(module.parameter_shapes()["weight"]) if isinstance(module, Conv1d | Linear) else 0
         table.append(
