@@ -65,8 +65,8 @@ class Module:
     def __init_subclass__(cls, *, abstract: bool = False, **arguments: Any) -> None:
         super().__init_subclass__(**arguments)
         taken = Module.registry.setdefault(cls.__name__, cls) if not abstract else None
-        # A layer of the user's may bear a name of ours, but a file that names ours must get ours. A class defined again,
-        # as in a notebook, takes its own place.
+        # A layer of the user's may bear a name of ours, but a file that names ours must get ours. A class defined
+        # again, as in a notebook, takes its own place.
         if taken is not None and (taken.__module__, taken.__qualname__) == (cls.__module__, cls.__qualname__):
             Module.registry[cls.__name__] = cls
 
