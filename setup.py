@@ -29,8 +29,8 @@ def tiles(*split: tuple[int, str], narrow: tuple[int, ...]) -> list[tuple[int, s
 
 
 # Per instruction set: compiler flags; vector widths in floats; the panels of output channels as (vector width, vectors,
-# tiles). Modes: see convolution.pxi.in. The tallest tile of the widest panel fills the registers; with it 64 channels
-# run at 90 % and more of the FMA units' peak on AVX-512 and AVX2.
+# tiles). Modes: see convolution.pxi.in. The tallest tile of the widest panel fills the registers; with it networks
+# of 64 channels run at 80 to 90 % of the FMA units' peak on AVX-512 and AVX2 (benchmarks, model C).
 INSTRUCTION_SETS = {
     "sse2": (
         [],

@@ -167,7 +167,6 @@ cdef class Stream:
         cdef cnp.ndarray x, conditions = None, y
         cdef const float* cp = NULL
         cdef Py_ssize_t c_step = 0, frames, rows
-        cdef uint64_t mode
         if self.flushed:
             raise StreamStateError("stream was flushed; call reset() before feeding it again")
         x = self.finite(checked(block, self.name, 2, plan.in_channels), self.name)
@@ -185,14 +184,15 @@ cdef class Stream:
                 refuse_overlap(y, conditions, "c")
         if frames * plan.multiply_adds > MUCH_WORK:
             with nogil:
-                mode = flush_subnormals()
-                plan.run(self.memory, self.work, <const float*>cnp.PyArray_DATA(x), cp, c_step, frames, <float*>cnp.PyArray_DATA(y))
-                restore_subnormals(mode)
+                self.run(<const float*>cnp.PyArray_DATA(x), cp, c_step, frames, <float*>cnp.PyArray_DATA(y))
         else:
-            mode = flush_subnormals()
-            plan.run(self.memory, self.work, <const float*>cnp.PyArray_DATA(x), cp, c_step, frames, <float*>cnp.PyArray_DATA(y))
-            restore_subnormals(mode)
+            self.run(<const float*>cnp.PyArray_DATA(x), cp, c_step, frames, <float*>cnp.PyArray_DATA(y))
         return y
+
+    cdef void run(self, const float* x, const float* c, Py_ssize_t c_step, Py_ssize_t frames, float* y) noexcept nogil:
+        cdef uint64_t mode = flush_subnormals()
+        self.plan.run(self.memory, self.work, x, c, c_step, frames, y)
+        restore_subnormals(mode)
 
     cdef cnp.ndarray conditions(self, object c, Py_ssize_t frames):
         """The conditioning of the next `frames` frames: (frames, channels), or (channels,) for all of them."""

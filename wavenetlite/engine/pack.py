@@ -22,14 +22,15 @@ class Arena:
     """Float arrays one after the other, each beginning on a vector boundary."""
 
     def __init__(self) -> None:
-        self.arrays: list[npt.NDArray[np.float32]] = []
+        self.arrays: list[tuple[int, npt.NDArray[np.float32]]] = []  # with their offsets
         self.floats = 0
 
     def add(self, array: npt.ArrayLike) -> int:
         """Append an array; returns its offset in floats."""
         offset = self.floats
-        self.arrays.append(np.ascontiguousarray(array, np.float32).ravel())
-        self.floats += -(-self.arrays[-1].size // LANES) * LANES
+        values = np.ascontiguousarray(array, np.float32).ravel()
+        self.arrays.append((offset, values))
+        self.floats += -(-values.size // LANES) * LANES
         return offset
 
 

@@ -1,8 +1,9 @@
 """A compiled network: steps over buffers, run chunk by chunk without the interpreter.
 
 Design: a chunk is up to MAX_CHUNK frames that go through all steps before the next chunk begins, so that rows are still in
-the first-level cache when they are read. Within a chunk every buffer's new rows lie one after the other, in the workspace or, for an input, where the caller has them.
-What a convolution needs from before the chunk lies in a ring of exactly `history` frames in the stream's memory. A tap is
+the first-level cache when they are read. Within a chunk every buffer's new rows lie one after the other, in the workspace
+or, for an input, where the caller has them. What a convolution needs from before the chunk lies in a ring of exactly
+`history` frames in the stream's memory. A tap is
 resolved once a chunk to one pointer and one distance between rows: into the new rows, into the ring, or, where it begins in
 one and ends in the other, into the workspace after the missing frames of history have been laid before the new rows. Only a
 tap that meets the end of its ring is gathered row by row. So the kernels see plain matrices, whatever the block length, and
@@ -16,9 +17,9 @@ from libc.string cimport memcpy, memset
 
 import numpy as np
 
-from wavenetlite.errors import ParameterError, StreamStateError
-from wavenetlite.kernels import padded, panel_widths
 from wavenetlite.engine.lower import MAX_CHUNK, Program, activation_code
+from wavenetlite.errors import StreamStateError
+from wavenetlite.kernels import padded, panel_widths
 from wavenetlite.kernels.dispatch cimport kernels as chosen_kernels
 from wavenetlite.kernels.types cimport IDENTITY, TANH
 
@@ -37,14 +38,13 @@ STEP_KINDS = ("conv", "depthwise", "sum", "join", "gate", "mean", "max")
 cdef class Block:
     """Zeroed memory on a 64-byte boundary, freed with the object."""
     cdef char* bytes
-    cdef size_t size
 
     def __cinit__(self, size_t size):
-        self.size = (size + 63) // 64 * 64 + 64
-        self.bytes = <char*>aligned_alloc(64, self.size)
+        cdef size_t room = (size + 63) // 64 * 64 + 64
+        self.bytes = <char*>aligned_alloc(64, room)
         if self.bytes == NULL:
             raise MemoryError(f"no memory for {size} bytes")
-        memset(self.bytes, 0, self.size)
+        memset(self.bytes, 0, room)
 
     def __dealloc__(self):
         free(self.bytes)
@@ -102,12 +102,11 @@ cdef class Plan:
         cdef Py_ssize_t number
         cdef float* arena = <float*>self.allocate(4 * (program.arena.floats + 64))
         cdef const float[::1] source
-        cdef Py_ssize_t at = 0
-        for array in program.arena.arrays:
+        for offset, array in program.arena.arrays:
             if array.size:
                 source = array
-                memcpy(arena + at, &source[0], 4 * source.shape[0])
-            at += -(-array.size // 16) * 16
+                memcpy(arena + <Py_ssize_t>offset, &source[0], 4 * source.shape[0])
+        program.arena.arrays.clear()        # they have been copied
         self.steps = len(program.steps)
         self.step = <Step*>self.allocate(self.steps * sizeof(Step))
         self.most_taps = 1

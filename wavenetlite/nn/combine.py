@@ -26,9 +26,7 @@ class Chain(Module, abstract=True):
         return {str(index): layer for index, layer in enumerate(self.layers)}
 
     def build(self, x: Node, c: Node | None) -> Node:
-        for layer in self.layers:
-            x = layer.connect(x, c)
-        return x
+        return connect_all(self.layers, x, c)
 
 
 class Sequential(Chain):
@@ -122,13 +120,7 @@ class Branches(Module, abstract=True):
         }
 
     def outputs(self, x: Node, c: Node | None) -> list[Node]:
-        outputs = []
-        for branch in self.branches:
-            node = x
-            for layer in branch:
-                node = layer.connect(node, c)
-            outputs.append(node)
-        return outputs
+        return [connect_all(branch, x, c) for branch in self.branches]
 
 
 class Add(Branches):
@@ -177,6 +169,13 @@ class Concat(Branches):
 
     def build(self, x: Node, c: Node | None) -> Node:
         return graph.concat(*self.outputs(x, c))
+
+
+def connect_all(layers: Sequence[Module], x: Node, c: Node | None) -> Node:
+    """The graph of layers one after the other."""
+    for layer in layers:
+        x = layer.connect(x, c)
+    return x
 
 
 def as_list(name: str, layers: Any) -> list[Module]:

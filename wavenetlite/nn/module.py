@@ -86,7 +86,7 @@ class Module:
 
     def draw(self, name: str, shape: tuple[int, ...], rng: np.random.Generator) -> np.ndarray:
         """Initial value of the module's own parameter `name`."""
-        raise NotImplementedError
+        raise ParameterError(f"{type(self).__name__} defines no draw(); it must, to have the parameter {name!r}")
 
     @property
     def condition_channels_needed(self) -> int:
