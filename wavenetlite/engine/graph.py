@@ -98,19 +98,48 @@ class Input(Node):
 
 @dataclass(frozen=True, eq=False)
 class Conv(Node):
-    """Sum over the edges of a convolution with `weights[i]`, (channels, in / groups[i], taps), plus `bias`."""
+    """Sum over the edges of a convolution with `weights[i]`, (channels, in / groups[i], taps), plus the biases.
+
+    Parameters of modules are in a graph as they are or as views, never as copies: that is how training finds them.
+    """
 
     weights: tuple[Floats, ...]
     groups: tuple[int, ...]
-    bias: Floats | None
+    biases: tuple[Floats | None, ...]
+
+    @property
+    def bias(self) -> Floats | None:
+        """All biases together."""
+        given = [bias for bias in self.biases if bias is not None]
+        return np.sum(given, axis=0, dtype=np.float32) if given else None
 
 
 @dataclass(frozen=True, eq=False)
-class Affine(Node):
-    """``x * scale + offset``, channel by channel, in float64 until it meets a weight: batch normalisation."""
+class Norm(Node):
+    """Batch normalisation: ``(x - mean) / sqrt(variance + eps) * weight + bias``, channel by channel."""
 
-    scale: npt.NDArray[np.float64]
-    offset: npt.NDArray[np.float64]
+    weight: Floats
+    bias: Floats
+    mean: Floats
+    variance: Floats
+    eps: float
+
+    @property
+    def scale(self) -> npt.NDArray[np.float64]:
+        """It is ``x * scale + offset``, in float64 until it meets a weight."""
+        return self.weight / np.sqrt(self.variance.astype(np.float64) + self.eps)
+
+    @property
+    def offset(self) -> npt.NDArray[np.float64]:
+        return self.bias - self.mean * self.scale
+
+
+@dataclass(frozen=True, eq=False)
+class Dropout(Node):
+    """Elements, or whole channels, set to zero at random; only in a graph for training."""
+
+    p: float
+    whole_channels: bool
 
 
 @dataclass(frozen=True, eq=False)

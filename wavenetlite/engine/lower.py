@@ -193,7 +193,7 @@ def first_step(node: Node, users: dict[Node, list[Node]], output: Node) -> Step:
     edges = list(node.edges)
     if isinstance(node, graph.Conv):
         return conv_step(node, users, output)
-    if isinstance(node, graph.Affine):
+    if isinstance(node, graph.Norm):
         scale = node.scale.reshape(-1, 1, 1)
         return Step("depthwise", node, edges, [scale], [node.channels], node.offset)
     if isinstance(node, graph.Activate):
@@ -222,10 +222,10 @@ def conv_step(node: graph.Conv, users: dict[Node, list[Node]], output: Node) -> 
 
 def absorb(step: Step, user: Node, done: set[Node]) -> bool:
     """Fuse `user`, the only reader of what `step` makes, into it if its kernel can do that."""
-    if isinstance(user, graph.Affine):
+    if isinstance(user, graph.Norm):
         fits = step.kind in ("conv", "depthwise") and not (step.relu_before or step.residual or step.activation)
         if fits:
-            fold_affine(step, user)
+            fold_norm(step, user)
     elif isinstance(user, graph.Activate):
         fits = step.activation is None
         if fits and user.name == "relu" and step.kind == "conv":
@@ -245,12 +245,12 @@ def absorb(step: Step, user: Node, done: set[Node]) -> bool:
     return fits
 
 
-def fold_affine(step: Step, affine: graph.Affine) -> None:
+def fold_norm(step: Step, norm: graph.Norm) -> None:
     """``scale * (W x + b) + offset`` as one convolution, computed in float64; packing rounds."""
-    scale = affine.scale.reshape(-1, 1, 1)
+    scale = norm.scale.reshape(-1, 1, 1)
     step.weights = [weight.astype(np.float64) * scale for weight in step.weights]
     bias = 0.0 if step.bias is None else step.bias.astype(np.float64)
-    step.bias = affine.offset + affine.scale * bias
+    step.bias = norm.offset + norm.scale * bias
 
 
 def make_buffers(order: list[Node], steps: list[Step]) -> tuple[list[Buffer], dict[str, int], dict[Node, int]]:

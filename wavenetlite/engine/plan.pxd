@@ -1,6 +1,7 @@
 from libc.stdint cimport int64_t
 
-from wavenetlite.kernels.types cimport Conv, Kernels, Panel
+from wavenetlite.engine.packed cimport Blocks
+from wavenetlite.kernels.types cimport Conv, Kernels
 
 cdef enum StepKind:
     CONV, DEPTHWISE, SUM, JOIN, GATE, MEAN, MAX
@@ -77,14 +78,12 @@ cdef class Plan:
     cdef int x, c, output
     cdef Buffer* buffer
     cdef Step* step
-    cdef list kept              # memory blocks that the pointers above point into
+    cdef Blocks blocks          # memory that the pointers above point into
 
-    cdef char* allocate(self, size_t size) except NULL
     cdef set_buffers(self, object program)
     cdef set_steps(self, object program)
     cdef set_step(self, Step* step, object source, dict buffer_of, float* arena)
     cdef void set_tap(self, Tap* tap, int buffer, Py_ssize_t stride, Py_ssize_t shift) noexcept
-    cdef set_conv(self, Conv* conv, object source, float* arena)
     cdef Py_ssize_t most_staged_floats(self, object source, dict buffer_of) except -1
 
     cdef Memory* new_memory(self) except NULL

@@ -12,14 +12,13 @@ a stream's memory is no larger than its receptive field.
 
 cimport cython
 from libc.stdint cimport INT64_MAX, int64_t
-from libc.stdlib cimport free
 from libc.string cimport memcpy, memset
 
 import numpy as np
 
 from wavenetlite.engine.lower import MAX_CHUNK, Program, activation_code
+from wavenetlite.engine.packed cimport Blocks, set_conv
 from wavenetlite.errors import StreamStateError
-from wavenetlite.kernels import padded, panel_widths
 from wavenetlite.kernels.dispatch cimport kernels as chosen_kernels
 from wavenetlite.kernels.types cimport IDENTITY, TANH
 
@@ -35,21 +34,6 @@ cdef enum:
 
 STEP_KINDS = ("conv", "depthwise", "sum", "join", "gate", "mean", "max")
 
-cdef class Block:
-    """Zeroed memory on a 64-byte boundary, freed with the object."""
-    cdef char* bytes
-
-    def __cinit__(self, size_t size):
-        cdef size_t room = (size + 63) // 64 * 64 + 64
-        self.bytes = <char*>aligned_alloc(64, room)
-        if self.bytes == NULL:
-            raise MemoryError(f"no memory for {size} bytes")
-        memset(self.bytes, 0, room)
-
-    def __dealloc__(self):
-        free(self.bytes)
-
-
 @cython.final
 cdef class Plan:
     """A network ready to run. Immutable: any number of streams in any number of threads may run it at once."""
@@ -57,7 +41,7 @@ cdef class Plan:
     def __cinit__(self, program: Program):
         self.program = program
         self.kernels = chosen_kernels()
-        self.kept = []
+        self.blocks = Blocks()
         self.in_channels = program.buffers[program.inputs["x"]].channels
         self.x = program.inputs["x"]
         self.c = program.inputs.get("c", -1)
@@ -79,15 +63,10 @@ cdef class Plan:
     def __reduce__(self):
         raise StreamStateError("a plan cannot be copied or pickled; copy the model")
 
-    cdef char* allocate(self, size_t size) except NULL:
-        cdef Block block = Block(size)
-        self.kept.append(block)
-        return block.bytes
-
     cdef set_buffers(self, program: Program):
         cdef Buffer* buffer
         self.buffers = len(program.buffers)
-        self.buffer = <Buffer*>self.allocate(self.buffers * sizeof(Buffer))
+        self.buffer = <Buffer*>self.blocks.allocate(self.buffers * sizeof(Buffer))
         for number, source in enumerate(program.buffers):
             buffer = self.buffer + <Py_ssize_t>number
             buffer.channels = source.channels
@@ -100,7 +79,7 @@ cdef class Plan:
 
     cdef set_steps(self, program: Program):
         cdef Py_ssize_t number
-        cdef float* arena = <float*>self.allocate(4 * (program.arena.floats + 64))
+        cdef float* arena = <float*>self.blocks.allocate(4 * (program.arena.floats + 64))
         cdef const float[::1] source
         for offset, array in program.arena.arrays:
             if array.size:
@@ -108,7 +87,7 @@ cdef class Plan:
                 memcpy(arena + <Py_ssize_t>offset, &source[0], 4 * source.shape[0])
         program.arena.arrays.clear()        # they have been copied
         self.steps = len(program.steps)
-        self.step = <Step*>self.allocate(self.steps * sizeof(Step))
+        self.step = <Step*>self.blocks.allocate(self.steps * sizeof(Step))
         self.most_taps = 1
         for number in range(self.steps):
             self.set_step(self.step + number, program.steps[number], program.buffer_of, arena)
@@ -124,10 +103,12 @@ cdef class Plan:
         order = [(e, k) for e, edge in enumerate(source.edges) for k in range(edge.taps)]
         if source.packed is not None:
             order = source.packed.order
-            self.set_conv(&step.conv, source, arena)
+            set_conv(&step.conv, source.packed, source.node.channels, arena, self.kernels, self.blocks)
+            step.conv.relu_before = source.relu_before
+            step.conv.relu_after = source.relu_after
         step.taps = len(order)
         self.most_taps = max(self.most_taps, step.taps + 1)
-        tap = <Tap*>self.allocate((step.taps + 1) * sizeof(Tap))
+        tap = <Tap*>self.blocks.allocate((step.taps + 1) * sizeof(Tap))
         for i, (e, k) in enumerate(order):
             edge = source.edges[e]
             self.set_tap(tap + i, buffer_of[edge.node], edge.stride, edge.shift + k * edge.spacing)
@@ -137,7 +118,7 @@ cdef class Plan:
             step.residual = tap + step.taps
         step.reads = step.taps + (step.residual != NULL)
         step.needs = len(source.all_edges)
-        need = <Need*>self.allocate(step.needs * sizeof(Need))
+        need = <Need*>self.blocks.allocate(step.needs * sizeof(Need))
         for i, edge in enumerate(source.all_edges):
             need[i].buffer = buffer_of[edge.node]
             need[i].stride = edge.stride
@@ -146,7 +127,7 @@ cdef class Plan:
         step.need = need
         ending = [number for number in source.ends if self.buffer[<Py_ssize_t>number].history]
         step.ends = len(ending)
-        end = <int*>self.allocate(step.ends * sizeof(int))
+        end = <int*>self.blocks.allocate(step.ends * sizeof(int))
         for i in range(step.ends):
             end[i] = ending[i]
         step.end = end
@@ -159,7 +140,7 @@ cdef class Plan:
         if source.slopes >= 0:
             step.parameters = arena + <Py_ssize_t>source.slopes
         elif source.activation is not None:
-            parameters = <float*>self.allocate(4 * len(source.activation.parameters))
+            parameters = <float*>self.blocks.allocate(4 * len(source.activation.parameters))
             for i, value in enumerate(source.activation.parameters):
                 parameters[i] = value
             step.parameters = parameters
@@ -175,40 +156,6 @@ cdef class Plan:
         tap.back = shift * self.buffer[buffer].ld
         tap.around = self.buffer[buffer].history * self.buffer[buffer].ld
         tap.ring = self.buffer[buffer].ring
-
-    cdef set_conv(self, Conv* conv, object source, float* arena):
-        cdef Py_ssize_t* length
-        cdef Py_ssize_t* windowed
-        cdef Panel* panel
-        cdef Py_ssize_t i, kind
-        packed = source.packed
-        conv.taps = len(packed.order)
-        conv.narrow_taps = packed.narrow_taps
-        conv.chain_length = sum(packed.lengths[packed.narrow_taps:])
-        length = <Py_ssize_t*>self.allocate(conv.taps * sizeof(Py_ssize_t))
-        windowed = <Py_ssize_t*>self.allocate(conv.taps * sizeof(Py_ssize_t))
-        for i in range(conv.taps):
-            length[i] = packed.lengths[i]
-            windowed[i] = packed.windowed[i]
-        conv.length = length
-        conv.windowed = windowed
-        conv.panels = len(packed.panels)
-        panel = <Panel*>self.allocate(conv.panels * sizeof(Panel))
-        for i, cut in enumerate(packed.panels):
-            kind = panel_widths().index(cut.width)
-            panel[i].rows = self.kernels.panel_kernels[kind]
-            panel[i].row = self.kernels.row_kernels[kind]
-            panel[i].out = cut.out
-            panel[i].window = cut.window
-            panel[i].bias = arena + <Py_ssize_t>cut.bias
-            panel[i].narrow = arena + <Py_ssize_t>cut.narrow
-            panel[i].wide = arena + <Py_ssize_t>cut.wide
-        conv.panel = panel
-        conv.grouped = any(packed.windowed)
-        conv.channels = source.node.channels
-        conv.padded = padded(conv.channels)
-        conv.relu_before = source.relu_before
-        conv.relu_after = source.relu_after
 
     cdef Py_ssize_t most_staged_floats(self, object source, dict buffer_of) except -1:
         """Floats that the taps of a step can need at once when they meet the ends of their rings."""
@@ -293,8 +240,8 @@ cdef class Plan:
 
     def output_frames(self, frames_in: int, ended: bool = False) -> int:
         """Frames that `frames_in` frames from the start give, with or without a flush at the end."""
-        cdef Block count = Block(self.buffers * sizeof(int64_t))
-        return self.frames_after(frames_in, ended, <int64_t*>count.bytes)
+        cdef Blocks scratch = Blocks()
+        return self.frames_after(frames_in, ended, <int64_t*>scratch.allocate(self.buffers * sizeof(int64_t)))
 
     # Running
 

@@ -68,6 +68,39 @@ cdef struct Kernels:
     void (*running_max)(
         const float* x, Py_ssize_t rows, double* top, double frames, float* out, Py_ssize_t ld) noexcept nogil
     bint (*all_finite)(const float* x, Py_ssize_t n) noexcept nogil
+    # Of training: see gradient.pxi.in and batch.pxi.
+    void (*weight_gradient)(
+        const float* x, Py_ssize_t ldx, const float* g, Py_ssize_t ldg, Py_ssize_t rows, Py_ssize_t in_channels,
+        Py_ssize_t out_channels, float* out) noexcept nogil
+    void (*depthwise_gradient)(
+        const float* x, Py_ssize_t ldx, const float* g, Py_ssize_t ldg, Py_ssize_t rows, Py_ssize_t channels,
+        float* out) noexcept nogil
+    void (*activate_gradient)(
+        int code, const float* x, const float* g, Py_ssize_t n, float* out, const float* parameters) noexcept nogil
+    void (*gate_gradient)(
+        const float* x, Py_ssize_t ldx, const float* g, Py_ssize_t ldg, Py_ssize_t rows, Py_ssize_t channels, float* out,
+        Py_ssize_t ld) noexcept nogil
+    void (*sum_rows)(const float* x, Py_ssize_t ldx, Py_ssize_t rows, Py_ssize_t channels, float* out) noexcept nogil
+    void (*add_rows)(
+        const float* x, Py_ssize_t ldx, Py_ssize_t rows, Py_ssize_t channels, float* out, Py_ssize_t ld) noexcept nogil
+    void (*moments)(
+        const float* x, Py_ssize_t ldx, Py_ssize_t rows, Py_ssize_t channels, const float* shift, double* total,
+        double* squares) noexcept nogil
+    void (*normalise)(
+        const float* x, Py_ssize_t ldx, Py_ssize_t rows, Py_ssize_t channels, const float* scale, const float* offset,
+        bint relu, float* out, Py_ssize_t ld) noexcept nogil
+    void (*normalise_sums)(
+        const float* x, Py_ssize_t ldx, const float* g, Py_ssize_t ldg, Py_ssize_t rows, Py_ssize_t channels,
+        const float* scale, const float* offset, const float* mean, bint relu, double* total, double* products) noexcept nogil
+    void (*normalise_gradient)(
+        const float* x, Py_ssize_t ldx, const float* g, Py_ssize_t ldg, Py_ssize_t rows, Py_ssize_t channels,
+        const float* scale, const float* offset, const float* mean, bint relu, const float* constant, const float* slope,
+        bint accumulate, float* out, Py_ssize_t ld) noexcept nogil
+    void (*running_mean_gradient)(
+        const float* g, Py_ssize_t ldg, Py_ssize_t rows, Py_ssize_t channels, float* out, Py_ssize_t ld) noexcept nogil
+    void (*running_max_gradient)(
+        const float* x, Py_ssize_t ldx, const float* g, Py_ssize_t ldg, Py_ssize_t rows, Py_ssize_t channels, float* out,
+        Py_ssize_t ld) noexcept nogil
     double (*multiply_adds)(Py_ssize_t rounds) noexcept nogil
     # How output channels are cut into panels: widths, widest first, 0 at the end; and the kernels for each.
     const int* panel_widths

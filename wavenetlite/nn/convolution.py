@@ -155,20 +155,19 @@ class Linear(Module):
     def build(self, x: Node, c: Node | None) -> Node:
         bias = self.parameter("bias") if self.bias else None
         weight = self.parameter("weight")[:, :, None]
-        return graph.Conv((Edge(x),), self.out_channels, x.clock, (weight,), (1,), bias)
+        return graph.Conv((Edge(x),), self.out_channels, x.clock, (weight,), (1,), (bias,))
 
 
 def convolve(sources: list[tuple[Conv1d, Node]]) -> Node:
     """The sum of convolutions of several sequences, as one operation; the biases are added."""
     edges = graph.aligned([conv.edge(x) for conv, x in sources])
-    biases = [conv.parameter("bias") for conv, _ in sources if conv.bias]
     out = graph.Conv(
         edges,
         sources[0][0].out_channels,
         graph.clock_after(edges),
         tuple(conv.parameter("weight") for conv, _ in sources),
         tuple(conv.groups for conv, _ in sources),
-        np.sum(biases, axis=0, dtype=np.float32) if biases else None,
+        tuple(conv.parameter("bias") if conv.bias else None for conv, _ in sources),
     )
     for conv, x in sources:
         conv.traced(x, out)

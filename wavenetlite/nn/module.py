@@ -29,6 +29,9 @@ SLICE_MULTIPLY_ADDS = 2_000_000_000
 Trace = list[tuple["Module", Node, Node]]
 _trace: ContextVar[Trace | None] = ContextVar("trace", default=None)
 
+is_training: ContextVar[bool] = ContextVar("is_training", default=False)
+"""Whether the graph that is being built is for training: some layers do something then only."""
+
 
 class _Changes:
     """A new token whenever parameters of any module are replaced: while it is the same, no plan can be out of date."""
@@ -219,7 +222,7 @@ class Module:
             trace.append((self, x, out))
         return out
 
-    def graph(self, channels: int | None = None) -> Node:
+    def graph(self, channels: int | None = None, *, training: bool = False) -> Node:
         """The network's graph; `channels` of the input are needed only where the module takes any."""
         channels = self.in_channels if channels is None else positive_int("channels", channels, MOST_CHANNELS)
         if channels is None:
@@ -227,7 +230,11 @@ class Module:
         self.initialise_missing()
         x = graph.Input((), channels, graph.Clock(), "x")
         wanted = self.condition_channels_needed
-        return self.connect(x, graph.Input((), wanted, graph.Clock(), "c") if wanted else None)
+        token = is_training.set(training)
+        try:
+            return self.connect(x, graph.Input((), wanted, graph.Clock(), "c") if wanted else None)
+        finally:
+            is_training.reset(token)
 
     def plan(self, channels: int | None = None) -> Plan:
         """The compiled network; compiled once for given weights."""

@@ -7,11 +7,13 @@ from typing import Any, Literal
 
 import numpy as np
 
-from wavenetlite.checks import number, one_of, positive_int
+from wavenetlite.checks import flag, number, one_of, positive_int
 from wavenetlite.engine import graph
 from wavenetlite.engine.graph import MOST_CHANNELS, Clock, Edge, Node
 from wavenetlite.errors import ParameterError
-from wavenetlite.nn.module import Module
+from wavenetlite.nn.module import Module, is_training
+
+MOST_WINDOW = 65_536
 
 # Options of the activations that have any, with their defaults (PyTorch's).
 ACTIVATION_OPTIONS: dict[str, dict[str, Any]] = {
@@ -68,12 +70,13 @@ class BatchNorm(Module):
         return np.ones(shape) if name in ("weight", "running_var") else np.zeros(shape)
 
     def build(self, x: Node, c: Node | None) -> Node:
-        variance = self.parameter("running_var").astype(np.float64) + self.eps
-        if (variance <= 0).any():
-            raise ParameterError(f"running_var={variance.min() - self.eps} must be above -eps={-self.eps}")
-        scale = self.parameter("weight") / np.sqrt(variance)
-        offset = self.parameter("bias") - self.parameter("running_mean") * scale
-        return graph.Affine((Edge(x),), x.channels, x.clock, scale, offset)
+        least = float(self.parameter("running_var").min())
+        if least + self.eps <= 0:
+            raise ParameterError(f"running_var={least} must be above -eps={-self.eps}")
+        weight, bias, mean, variance = (
+            self.parameter(name) for name in ("weight", "bias", "running_mean", "running_var")
+        )
+        return graph.Norm((Edge(x),), x.channels, x.clock, weight, bias, mean, variance, self.eps)
 
 
 class Activation(Module):
@@ -128,7 +131,7 @@ class Activation(Module):
 
     def build(self, x: Node, c: Node | None) -> Node:
         if self.name == "prelu":
-            return graph.activate(x, "prelu", slopes=np.broadcast_to(self.parameter("weight"), (x.channels,)))
+            return graph.activate(x, "prelu", slopes=self.parameter("weight"))
         if self.name == "gelu":
             return graph.activate(x, "gelu_tanh" if self.parameters["approximate"] == "tanh" else "gelu")
         return graph.activate(x, self.name, list(self.parameters.values()))
@@ -168,6 +171,9 @@ class Pool(Module):
     kind
         "mean" or "max" of all frames so far, or "last": the frame itself. The last frame of each is the pool over the
         whole signal, so a classifier reads ``model(x)[-1]`` offline and the newest frame online.
+    window_frames
+        Of a "mean": only the newest frames, as many, each with the weight ``1 / window_frames``; before the signal lie
+        zeros. A classifier of an endless signal forgets with it what is long past.
 
     Examples
     --------
@@ -176,13 +182,61 @@ class Pool(Module):
     [1.0, 1.5, 3.0]
     """
 
-    options = ("kind",)
+    options = ("kind", "window_frames")
 
-    def __init__(self, kind: Literal["mean", "max", "last"]) -> None:
+    def __init__(self, kind: Literal["mean", "max", "last"], *, window_frames: int | None = None) -> None:
         self.kind = one_of("kind", kind, ("mean", "max", "last"))
+        self.window_frames = None if window_frames is None else positive_int("window_frames", window_frames, MOST_WINDOW)
+        if self.window_frames is not None and self.kind != "mean":
+            raise ParameterError(f"window_frames={window_frames} must be None with kind={kind!r}")
+
+    def window(self, x: Node, frames: int) -> Node:
+        """The mean of the newest frames as a depthwise convolution."""
+        weight = self.__dict__.setdefault("_window", {}).setdefault(
+            x.channels, np.full((x.channels, 1, frames), 1 / frames, np.float32)
+        )
+        edge = Edge(x, shift=1 - frames, taps=frames)
+        return graph.Conv((edge,), x.channels, graph.clock_after([edge]), (weight,), (x.channels,), (None,))
 
     def build(self, x: Node, c: Node | None) -> Node:
+        if self.window_frames is not None:
+            return self.window(x, self.window_frames)
         if self.kind == "last":
             return x
         clock = Clock(x.clock.rate, x.clock.start, -math.inf, x.clock.newest)
         return graph.Pool((Edge(x),), x.channels, clock, self.kind)
+
+
+class Dropout(Module):
+    """Sets elements to zero at random while the network is trained, and scales up the others; else it does nothing.
+
+    Parameters
+    ----------
+    p
+        Probability of each, 0 <= p < 1.
+    whole_channels
+        Whether a channel of a signal is dropped as a whole (PyTorch's ``Dropout1d``) or every element by itself.
+
+    Notes
+    -----
+    Srivastava et al., "Dropout", 2014; Tompson et al., "Efficient Object Localization", 2015 (whole channels).
+
+    Examples
+    --------
+    >>> import numpy as np, wavenetlite as wl
+    >>> wl.nn.Dropout(0.5)(np.ones((1, 3), np.float32)).tolist()
+    [[1.0, 1.0, 1.0]]
+    """
+
+    options = ("p", "whole_channels")
+
+    def __init__(self, p: float = 0.5, *, whole_channels: bool = False) -> None:
+        self.p = number("p", p, least=0.0)
+        if self.p >= 1:
+            raise ParameterError(f"p={p} must be below 1")
+        self.whole_channels = flag("whole_channels", whole_channels)
+
+    def build(self, x: Node, c: Node | None) -> Node:
+        if not is_training.get() or self.p == 0:
+            return x
+        return graph.Dropout((Edge(x),), x.channels, x.clock, self.p, self.whole_channels)

@@ -1,0 +1,149 @@
+# Kernels of training that need no vectors named by hand: the compiler vectorises them over channels. Sums over a clip's rows
+# are taken in float32, sums over clips in float64.
+from libc.string cimport memcpy, memset
+
+cdef enum:
+    TILE = 64                   # channels whose sums are held at a time
+
+
+cdef void sum_rows(const float* x, Py_ssize_t ldx, Py_ssize_t rows, Py_ssize_t channels, float* out) noexcept nogil:
+    """out += the sum of the rows."""
+    cdef Py_ssize_t row, c, tile, first, n
+    cdef float total[TILE]
+    for tile in range((channels + TILE - 1) // TILE):
+        first = tile * TILE
+        n = min(<Py_ssize_t>TILE, channels - first)
+        memset(total, 0, sizeof(total))
+        for row in range(rows):
+            for c in range(n):
+                total[c] += x[row * ldx + first + c]
+        for c in range(n):
+            out[first + c] += total[c]
+
+
+cdef void depthwise_gradient(
+    const float* x, Py_ssize_t ldx, const float* g, Py_ssize_t ldg, Py_ssize_t rows, Py_ssize_t channels, float* out,
+) noexcept nogil:
+    """out[c] += sum over the rows of x[row, c] g[row, c]: one tap of a depthwise convolution."""
+    cdef Py_ssize_t row, c, tile, first, n
+    cdef float total[TILE]
+    for tile in range((channels + TILE - 1) // TILE):
+        first = tile * TILE
+        n = min(<Py_ssize_t>TILE, channels - first)
+        memset(total, 0, sizeof(total))
+        for row in range(rows):
+            for c in range(n):
+                total[c] += x[row * ldx + first + c] * g[row * ldg + first + c]
+        for c in range(n):
+            out[first + c] += total[c]
+
+
+cdef void moments(
+    const float* x, Py_ssize_t ldx, Py_ssize_t rows, Py_ssize_t channels, const float* shift, double* total, double* squares,
+) noexcept nogil:
+    """Sums of x - shift and of its square, over the rows of a clip."""
+    cdef Py_ssize_t row, c, tile, first, n
+    cdef float one[TILE]
+    cdef float two[TILE]
+    cdef float v
+    for tile in range((channels + TILE - 1) // TILE):
+        first = tile * TILE
+        n = min(<Py_ssize_t>TILE, channels - first)
+        memset(one, 0, sizeof(one))
+        memset(two, 0, sizeof(two))
+        for row in range(rows):
+            for c in range(n):
+                v = x[row * ldx + first + c] - shift[first + c]
+                one[c] += v
+                two[c] += v * v
+        for c in range(n):
+            total[first + c] += one[c]
+            squares[first + c] += two[c]
+
+
+cdef void normalise(
+    const float* x, Py_ssize_t ldx, Py_ssize_t rows, Py_ssize_t channels, const float* scale, const float* offset, bint relu,
+    float* out, Py_ssize_t ld) noexcept nogil:
+    """out = x * scale + offset, with a ReLU if asked."""
+    cdef Py_ssize_t row, c
+    cdef float least = 0.0 if relu else -3.4e38, v
+    for row in range(rows):
+        for c in range(channels):
+            v = x[row * ldx + c] * scale[c] + offset[c]
+            out[row * ld + c] = least if v < least else v
+
+
+cdef void normalise_sums(
+    const float* x, Py_ssize_t ldx, const float* g, Py_ssize_t ldg, Py_ssize_t rows, Py_ssize_t channels, const float* scale,
+    const float* offset, const float* mean, bint relu, double* total, double* products) noexcept nogil:
+    """Sums over a clip of the gradient behind the ReLU, and of it times x - mean."""
+    cdef Py_ssize_t row, c, tile, first, n
+    cdef float one[TILE]
+    cdef float two[TILE]
+    cdef float v, open_at = 0.0 if relu else -3.4e38
+    for tile in range((channels + TILE - 1) // TILE):
+        first = tile * TILE
+        n = min(<Py_ssize_t>TILE, channels - first)
+        memset(one, 0, sizeof(one))
+        memset(two, 0, sizeof(two))
+        for row in range(rows):
+            for c in range(n):
+                v = g[row * ldg + first + c] if x[row * ldx + first + c] * scale[first + c] + offset[first + c] > open_at else <float>0.0
+                one[c] += v
+                two[c] += v * (x[row * ldx + first + c] - mean[first + c])
+        for c in range(n):
+            total[first + c] += one[c]
+            products[first + c] += two[c]
+
+
+cdef void normalise_gradient(
+    const float* x, Py_ssize_t ldx, const float* g, Py_ssize_t ldg, Py_ssize_t rows, Py_ssize_t channels, const float* scale,
+    const float* offset, const float* mean, bint relu, const float* constant, const float* slope, bint accumulate, float* out,
+    Py_ssize_t ld) noexcept nogil:
+    """out (+)= scale * gradient behind the ReLU - constant - slope * (x - mean)."""
+    cdef Py_ssize_t row, c
+    cdef float v, w, open_at = 0.0 if relu else -3.4e38
+    for row in range(rows):
+        for c in range(channels):
+            w = x[row * ldx + c]
+            v = g[row * ldg + c] if w * scale[c] + offset[c] > open_at else <float>0.0
+            v = v * scale[c] - constant[c] - slope[c] * (w - mean[c])
+            out[row * ld + c] = (out[row * ld + c] if accumulate else <float>0.0) + v
+
+
+cdef void add_rows(const float* x, Py_ssize_t ldx, Py_ssize_t rows, Py_ssize_t channels, float* out, Py_ssize_t ld) noexcept nogil:
+    """out += x."""
+    cdef Py_ssize_t row, c
+    for row in range(rows):
+        for c in range(channels):
+            out[row * ld + c] += x[row * ldx + c]
+
+
+cdef void running_mean_gradient(
+    const float* g, Py_ssize_t ldg, Py_ssize_t rows, Py_ssize_t channels, float* out, Py_ssize_t ld) noexcept nogil:
+    """out += the gradient of the mean of all frames so far: frame s gets sum over t >= s of g[t] / (t + 1)."""
+    cdef Py_ssize_t row, c, tile, first, n
+    cdef float total[TILE]
+    cdef float share
+    for tile in range((channels + TILE - 1) // TILE):
+        first = tile * TILE
+        n = min(<Py_ssize_t>TILE, channels - first)
+        memset(total, 0, sizeof(total))
+        for row in range(rows - 1, -1, -1):
+            share = <float>(1.0 / (row + 1))
+            for c in range(n):
+                total[c] += g[row * ldg + first + c] * share
+                out[row * ld + first + c] += total[c]
+
+
+cdef void running_max_gradient(
+    const float* x, Py_ssize_t ldx, const float* g, Py_ssize_t ldg, Py_ssize_t rows, Py_ssize_t channels, float* out,
+    Py_ssize_t ld) noexcept nogil:
+    """out += the gradient of the maximum of all frames so far: each goes to the first frame that holds the maximum."""
+    cdef Py_ssize_t row, c, top
+    for c in range(channels):
+        top = 0
+        for row in range(rows):
+            if x[row * ldx + c] > x[top * ldx + c]:
+                top = row
+            out[top * ld + c] += g[row * ldg + c]

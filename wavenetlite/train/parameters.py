@@ -1,0 +1,102 @@
+"""The values of a network while it is trained: one flat vector, in which every parameter has its place."""
+
+from __future__ import annotations
+
+import math
+
+import numpy as np
+import numpy.typing as npt
+
+from wavenetlite.engine.graph import Floats
+from wavenetlite.errors import ParameterError
+from wavenetlite.nn.module import Module
+
+Positions = npt.NDArray[np.float64]
+"""Positions in the vector of values. They go through float32 where weights are packed, which holds MOST of them."""
+
+MOST = 2**24
+
+
+class Parameters:
+    """All values of a network in one vector: position 0 holds 0, then the parameters, then constants.
+
+    A graph names a parameter by the array itself, as the module keeps it (or a view of it), so that is how its place is
+    found here; an array that is no parameter is a constant, such as the weights of a pool over a window.
+
+    Attributes
+    ----------
+    values
+        float32, (1 + trained + constants,).
+    trained
+        How many values training learns; running statistics of batch normalisation are none.
+    statistics
+        Running means and variances by name.
+    """
+
+    def __init__(self, module: Module) -> None:
+        module.initialise_missing()
+        self.module = module
+        self.places: dict[str, tuple[int, tuple[int, ...]]] = {}
+        self.statistics: dict[str, Floats] = {}
+        self._starts: dict[int, int] = {}  # id of an array: its first position
+        self._statistic_names: dict[int, str] = {}
+        self._arrays: list[Floats] = []  # kept, so that no id is used again
+        parts = [np.zeros(1, np.float32)]
+        end = 1
+        for path, part in module.modules():
+            for name in part.parameter_shapes():
+                value = part.parameter(name)
+                if name.startswith("running_"):
+                    self.statistics[path + name] = value.copy()
+                    self._statistic_names[id(value)] = path + name
+                elif id(value) in self._starts:  # a layer that is used twice
+                    self.places[path + name] = (self._starts[id(value)], value.shape)
+                else:
+                    self.places[path + name] = (end, value.shape)
+                    self._starts[id(value)] = end
+                    parts.append(value.ravel())
+                    end += value.size
+                self._arrays.append(value)
+        self.trained = end - 1
+        if self.trained >= MOST:
+            raise ParameterError(f"network has {self.trained} parameters; at most {MOST - 1} can be trained")
+        self.values: Floats = np.concatenate(parts)
+
+    def positions(self, array: Floats) -> Positions:
+        """Positions of the elements of an array of the graph, in its shape; a constant gets its place now."""
+        owner = array if array.base is None else array.base
+        start = self._starts.get(id(owner))
+        if start is None:
+            start = self._starts[id(owner)] = len(self.values)
+            self._arrays.append(owner)
+            self.values = np.concatenate([self.values, np.asarray(owner, np.float32).ravel()])
+        return (start + np.arange(math.prod(array.shape), dtype=np.float64)).reshape(array.shape)
+
+    def check_current(self) -> None:
+        """Raise if the network's parameters have been replaced since: its graph would not be that of these values."""
+        current = [part.parameter(name) for _, part in self.module.modules() for name in part.parameter_shapes()]
+        kept = self._arrays[: len(current)]
+        if len(current) != len(kept) or any(a is not b for a, b in zip(current, kept, strict=True)):
+            raise ParameterError("network's parameters were replaced after Parameters(network); make new Parameters")
+
+    def is_trained(self, positions: Positions) -> bool:
+        return bool(positions.flat[0] <= self.trained)
+
+    def statistic(self, array: Floats) -> str:
+        """Name of the running statistic that an array of the graph is."""
+        return self._statistic_names[id(array)]
+
+    def state_dict(self, values: Floats | None = None, statistics: dict[str, Floats] | None = None) -> dict[str, Floats]:
+        """What `load_state_dict` of the network takes: from these values, or others of the same layout."""
+        values = self.values if values is None else values
+        state = {name: values[start : start + math.prod(shape)].reshape(shape).copy()
+                 for name, (start, shape) in self.places.items()}  # fmt: skip
+        return state | {name: value.copy() for name, value in (statistics or self.statistics).items()}
+
+    def mask(self, kind: str) -> npt.NDArray[np.bool_]:
+        """Which trained values belong to parameters whose name ends in `kind` and that have two or more dimensions."""
+        chosen = np.zeros(self.trained, bool)
+        for name, (start, shape) in self.places.items():
+            if name.rsplit(".", 1)[-1] == kind and len(shape) > 1:
+                chosen[start - 1 : start - 1 + math.prod(shape)] = True
+        return chosen

@@ -1,0 +1,494 @@
+"""What a batch goes through, forward and backward: one class for each operation of a graph.
+
+A step reads sequences and writes one. Forward, it fills `out.values`; backward, it finds the gradient of what it wrote in
+`out.gradient` and adds its share to the gradients of what it read and of its parameters. Whoever comes first at a gradient
+overwrites it (`Sequence.first_gradient`), so nothing is set to zero in between.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+
+from wavenetlite.engine import graph
+from wavenetlite.engine.graph import Edge, Floats, Node
+from wavenetlite.errors import ParameterError
+from wavenetlite.kernels import ACTIVATIONS, padded
+from wavenetlite.train import _kernels
+from wavenetlite.train.parameters import Parameters, Positions
+
+ALIGNMENT = 64  # bytes: the widest vector
+
+
+def aligned_zeros(shape: tuple[int, ...]) -> Floats:
+    """Zeros that begin on a vector boundary, with room for one more vector behind them."""
+    floats = int(np.prod(shape))
+    block = np.zeros(floats + 2 * ALIGNMENT // 4, np.float32)
+    start = -block.ctypes.data % ALIGNMENT // 4
+    return block[start : start + floats].reshape(shape)
+
+
+class Sequence:
+    """A sequence of the graph for a batch: its frames, and their gradient, with zeros before and after them.
+
+    Convolutions read beyond both ends; `before` and `after` are how far.
+    """
+
+    def __init__(self, node: Node, frames: int) -> None:
+        self.node = node
+        self.frames = frames
+        self.channels = node.channels
+        self.before = self.after = self.gradient_before = self.gradient_after = 0
+        self.wanted = False  # whether a parameter lies behind it, so that it needs a gradient
+        self.has_gradient = False
+        self._values: Floats
+        self._gradients: Floats
+
+    def allocate(self, clips: int) -> None:
+        ld = padded(self.channels)
+        self._values = aligned_zeros((clips, self.before + self.frames + self.after, ld))
+        if self.wanted:
+            self._gradients = aligned_zeros((clips, self.gradient_before + self.frames + self.gradient_after, ld))
+
+    @property
+    def values(self) -> Floats:
+        """(clips, frames, padded channels)."""
+        return self.rows(0, self.frames)
+
+    @property
+    def gradient(self) -> Floats:
+        return self.gradient_rows(0, self.frames)
+
+    def rows(self, first: int, count: int, stride: int = 1) -> Floats:
+        """Every `stride`-th of the rows from `first` on, `count` of them; they may lie before frame 0 or after the last."""
+        start = self.before + first
+        return self._values[:, start : start + (count - 1) * stride + 1 : stride]
+
+    def gradient_rows(self, first: int, count: int, stride: int = 1) -> Floats:
+        start = self.gradient_before + first
+        return self._gradients[:, start : start + (count - 1) * stride + 1 : stride]
+
+    def first_gradient(self, everything: bool = True) -> bool:
+        """Whether nobody has written the gradient yet; `everything`: the caller writes all of it."""
+        first = not self.has_gradient
+        self.has_gradient = True
+        if first and not everything:
+            self.gradient[:] = 0.0
+            return False
+        return first
+
+
+class Step:
+    """Base of all steps."""
+
+    def __init__(self, node: Node, sequences: dict[Node, Sequence]) -> None:
+        self.out = sequences[node]
+        self.inputs = [sequences[edge.node] for edge in node.edges]
+
+    def reach(self) -> None:
+        """Widen the margins of the sequences that are read."""
+
+    def prepare(self) -> None:
+        """Take views of the sequences, which have been allocated."""
+
+    def pack(self, values: Floats) -> None:
+        """Take the values of the parameters."""
+
+    def forward(self) -> None:
+        raise NotImplementedError
+
+    def backward(self, gradient: Floats) -> None:
+        """`gradient` is that of the vector of values: the step adds its parameters' share."""
+        raise NotImplementedError
+
+
+class ConvStep(Step):
+    """The sum of convolutions of one or more sequences."""
+
+    def __init__(self, node: graph.Conv, sequences: dict[Node, Sequence], parameters: Parameters) -> None:
+        super().__init__(node, sequences)
+        self.sources = [
+            ConvSource(
+                edge,
+                sequences[edge.node],
+                self.out,
+                parameters,
+                weight,
+                groups,
+                bias,
+            )
+            for edge, weight, groups, bias in zip(node.edges, node.weights, node.groups, node.biases, strict=True)
+        ]
+
+    def reach(self) -> None:
+        for source in self.sources:
+            source.reach()
+
+    def prepare(self) -> None:
+        for source in self.sources:
+            source.prepare()
+
+    def pack(self, values: Floats) -> None:
+        for source in self.sources:
+            source.pack(values)
+
+    def forward(self) -> None:
+        for index, source in enumerate(self.sources):
+            source.forward(accumulate=index > 0)
+
+    def backward(self, gradient: Floats) -> None:
+        for source in self.sources:
+            source.backward(gradient)
+
+
+class ConvSource:
+    """The convolution of one sequence."""
+
+    def __init__(
+        self, edge: Edge, x: Sequence, out: Sequence, parameters: Parameters, weight: Floats, groups: int,
+        bias: Floats | None,
+    ) -> None:  # fmt: skip
+        self.edge, self.x, self.out, self.groups = edge, x, out, groups
+        self.weight = parameters.positions(weight)
+        self.bias = None if bias is None else parameters.positions(bias)
+        self.trained = parameters.is_trained(self.weight)
+        self.depthwise = groups == x.channels == out.channels > 1
+        self.forwards = _kernels.Convolution(self.weight, self.bias, groups, self.depthwise)
+        self.backwards: _kernels.Convolution | None = None
+
+    @property
+    def stride(self) -> int:
+        return self.edge.stride
+
+    def tap(self, k: int) -> int:
+        """The row that tap k reads for output row 0."""
+        return self.edge.shift + k * self.edge.spacing
+
+    def reach(self) -> None:
+        first, last = self.tap(0), self.tap(self.edge.taps - 1) + (self.out.frames - 1) * self.stride
+        self.x.before = max(self.x.before, -first)
+        self.x.after = max(self.x.after, last - (self.x.frames - 1))
+        if self.stride == 1:
+            first, last = -self.tap(self.edge.taps - 1), self.x.frames - 1 - self.tap(0)
+            self.out.gradient_before = max(self.out.gradient_before, -first)
+            self.out.gradient_after = max(self.out.gradient_after, last - (self.out.frames - 1))
+
+    def prepare(self) -> None:
+        taps = self.edge.taps
+        self.rows = [self.x.rows(self.tap(k), self.out.frames, self.stride) for k in range(taps)]
+        if self.trained:
+            width = padded(self.out.channels // self.groups) if not self.depthwise else 1
+            self.weight_gradient = aligned_zeros((taps, self.x.channels // self.groups, width))
+            self.tap_gradient = np.zeros((taps, self.x.channels), np.float32)
+        if self.bias is not None:
+            self.bias_gradient = np.zeros(self.out.channels, np.float32)
+        if self.x.wanted:
+            self.backwards = _kernels.Convolution(transposed(self.weight, self.groups), None, self.groups, self.depthwise)
+            self.spread = None if self.stride == 1 else Spread(self)
+            self.scratch = aligned_zeros(self.x.gradient.shape) if self.depthwise else None
+            source = self.out.gradient_rows if self.spread is None else self.spread.rows
+            self.gradient_rows = [source(-self.tap(k), self.x.frames) for k in range(taps)]
+
+    def pack(self, values: Floats) -> None:
+        self.forwards.pack(values)
+        if self.backwards is not None:
+            self.backwards.pack(values)
+
+    def forward(self, accumulate: bool) -> None:
+        self.forwards.run(self.rows, self.out.values, accumulate)
+
+    def backward(self, gradient: Floats) -> None:
+        g = self.out.gradient
+        if self.trained and self.depthwise:
+            self.tap_gradient[:] = 0.0
+            for k, rows in enumerate(self.rows):
+                _kernels.depthwise_gradient(rows, g, self.tap_gradient[k])
+            add_at(gradient, self.weight, self.tap_gradient.T[:, np.newaxis])
+        elif self.trained:
+            self.weights_backward(gradient, g)
+        if self.bias is not None:
+            self.bias_gradient[:] = 0.0
+            _kernels.sum_rows(g, self.bias_gradient)
+            add_at(gradient, self.bias, self.bias_gradient)
+        if self.backwards is not None:
+            self.input_backward(self.backwards)
+
+    def weights_backward(self, gradient: Floats, g: Floats) -> None:
+        per_in, per_out = self.x.channels // self.groups, self.out.channels // self.groups
+        for group in range(self.groups):
+            rows = [row[:, :, group * per_in :] for row in self.rows] if group else self.rows
+            self.weight_gradient[:] = 0.0
+            _kernels.weight_gradients(rows, g[:, :, group * per_out :], self.weight_gradient)
+            outs = slice(group * per_out, (group + 1) * per_out)
+            add_at(gradient, self.weight[outs], self.weight_gradient[:, :, :per_out].transpose(2, 1, 0))
+
+    def input_backward(self, backwards: _kernels.Convolution) -> None:
+        if self.spread is not None:
+            self.spread.fill()
+        first = self.x.first_gradient()
+        if self.scratch is None or first:
+            backwards.run(self.gradient_rows, self.x.gradient, not first)
+        else:
+            backwards.run(self.gradient_rows, self.scratch, False)
+            _kernels.add(self.scratch, self.x.gradient)
+
+
+class Spread:
+    """The gradient of the output of a convolution with stride, at the pace of its input: zeros in between."""
+
+    def __init__(self, source: ConvSource) -> None:
+        self.out, self.stride = source.out, source.stride
+        reach = max(abs(source.tap(0)), abs(source.tap(source.edge.taps - 1)))
+        self.margin = reach + self.stride
+        rows = max((self.out.frames - 1) * self.stride + 1, source.x.frames) + 2 * self.margin
+        self.values = aligned_zeros((source.out.gradient.shape[0], rows, padded(self.out.channels)))
+
+    def rows(self, first: int, count: int) -> Floats:
+        start = self.margin + first
+        return self.values[:, start : start + count]
+
+    def fill(self) -> None:
+        last = self.margin + (self.out.frames - 1) * self.stride
+        self.values[:, self.margin : last + 1 : self.stride] = self.out.gradient
+
+
+def transposed(weight: Positions, groups: int) -> Positions:
+    """Weights (in, out / groups, taps) of the convolution that takes a gradient back."""
+    out, per_in, taps = weight.shape
+    split = weight.reshape(groups, out // groups, per_in, taps)
+    return np.ascontiguousarray(split.transpose(0, 2, 1, 3)).reshape(groups * per_in, out // groups, taps)
+
+
+def add_at(gradient: Floats, positions: Positions, share: Floats) -> None:
+    """Add to the gradient of parameters that lie one after the other."""
+    start = int(positions.flat[0])
+    gradient[start : start + positions.size].reshape(positions.shape)[...] += share
+
+
+class NormStep(Step):
+    """Batch normalisation by the moments of this batch, and a ReLU right behind it, if there is one."""
+
+    def __init__(self, node: graph.Norm, relu: Node | None, sequences: dict[Node, Sequence], parameters: Parameters) -> None:
+        self.out = sequences[relu or node]
+        self.x = sequences[node.edges[0].node]
+        self.inputs = [self.x]
+        self.relu = relu is not None
+        self.eps = node.eps
+        self.weight, self.bias = parameters.positions(node.weight), parameters.positions(node.bias)
+        self.names = parameters.statistic(node.mean), parameters.statistic(node.variance)
+        self.moments: dict[str, np.ndarray] = {}
+
+    def pack(self, values: Floats) -> None:
+        first, second = int(self.weight[0]), int(self.bias[0])
+        self.scale_by = values[first : first + self.weight.size].astype(np.float64)
+        self.shift_by = values[second : second + self.bias.size].astype(np.float64)
+
+    def forward(self) -> None:
+        x = self.x.values
+        mean, variance = _kernels.moments(x, self.x.channels)
+        count = x.shape[0] * x.shape[1]
+        self.moments = dict(zip(self.names, (mean, variance * (count / max(count - 1, 1))), strict=True))
+        self.deviation = np.sqrt(variance + self.eps)
+        scale = self.scale_by / self.deviation
+        self.mean, self.scale = mean.astype(np.float32), scale.astype(np.float32)
+        self.offset = (self.shift_by - mean * scale).astype(np.float32)
+        _kernels.normalise(x, self.scale, self.offset, self.relu, self.out.values)
+
+    def backward(self, gradient: Floats) -> None:
+        x, g = self.x.values, self.out.gradient
+        total, products = _kernels.normalise_sums(x, g, self.scale, self.offset, self.mean, self.relu)
+        add_at(gradient, self.weight, (products / self.deviation).astype(np.float32))
+        add_at(gradient, self.bias, total.astype(np.float32))
+        if self.x.wanted:
+            count = x.shape[0] * x.shape[1]
+            scale = self.scale_by / self.deviation
+            constant = (scale * total / count).astype(np.float32)
+            slope = (scale * products / (count * self.deviation**2)).astype(np.float32)
+            first = self.x.first_gradient()
+            _kernels.normalise_gradient(
+                x, g, self.scale, self.offset, self.mean, self.relu, constant, slope, not first, self.x.gradient
+            )
+
+
+class ActivateStep(Step):
+    """An activation function."""
+
+    def __init__(self, node: graph.Activate, sequences: dict[Node, Sequence], parameters: Parameters) -> None:
+        super().__init__(node, sequences)
+        self.x = self.inputs[0]
+        self.name = node.name
+        self.code = ACTIVATIONS.index(node.name)
+        self.slopes = None if node.slopes is None else parameters.positions(node.slopes)
+        self.parameters = np.asarray([*node.parameters, 0.0], np.float32)
+
+    def pack(self, values: Floats) -> None:
+        if self.slopes is not None:
+            start = int(self.slopes[0])
+            self.parameters = np.zeros(padded(self.x.channels), np.float32)
+            self.parameters[: self.x.channels] = values[start : start + self.slopes.size]
+
+    def forward(self) -> None:
+        _kernels.activate(self.code, self.x.values, self.x.channels, self.parameters, self.out.values)
+
+    def backward(self, gradient: Floats) -> None:
+        if self.slopes is not None:
+            self.slopes_backward(gradient, self.slopes)
+        if not self.x.wanted:
+            return
+        if self.name in ("prelu", "softmax"):
+            share = self.prelu_share() if self.name == "prelu" else self.softmax_share()
+            first = self.x.first_gradient()
+            self.x.gradient[:] = share if first else self.x.gradient + share
+        else:
+            first = self.x.first_gradient()
+            _kernels.activate_gradient(
+                self.code, self.x.values, self.out.gradient, self.parameters, not first, self.x.gradient
+            )
+
+    def slopes_backward(self, gradient: Floats, slopes: Positions) -> None:
+        below = np.minimum(self.x.values, 0.0) * self.out.gradient
+        share = below.sum(axis=(0, 1), dtype=np.float64)[: self.x.channels]
+        add_at(gradient, slopes, (share if slopes.size > 1 else share.sum(keepdims=True)).astype(np.float32))
+
+    def prelu_share(self) -> Floats:
+        return np.where(self.x.values > 0, self.out.gradient, self.out.gradient * self.parameters)
+
+    def softmax_share(self) -> Floats:
+        y, g = (array[:, :, : self.x.channels] for array in (self.out.values, self.out.gradient))
+        share = np.zeros_like(self.x.values)
+        share[:, :, : self.x.channels] = y * (g - (y * g).sum(axis=2, keepdims=True))
+        return share
+
+
+class GateStep(Step):
+    """WaveNet's gated unit."""
+
+    def forward(self) -> None:
+        _kernels.gate(self.inputs[0].values, self.out.channels, self.out.values)
+
+    def backward(self, gradient: Floats) -> None:
+        x = self.inputs[0]
+        if x.wanted:
+            first = x.first_gradient()
+            _kernels.gate_gradient(x.values, self.out.gradient, self.out.channels, not first, x.gradient)
+
+
+class ShiftedStep(Step):
+    """Base of steps that read one row of each sequence for a row, perhaps a later one (aligned branches)."""
+
+    def __init__(self, node: Node, sequences: dict[Node, Sequence]) -> None:
+        super().__init__(node, sequences)
+        self.shifts = [edge.shift for edge in node.edges]
+
+    def reach(self) -> None:
+        for x, shift in zip(self.inputs, self.shifts, strict=True):
+            x.after = max(x.after, shift + self.out.frames - x.frames)
+
+    def parts(self) -> list[tuple[Sequence, int]]:
+        return list(zip(self.inputs, self.shifts, strict=True))
+
+    def whole(self, x: Sequence, shift: int) -> bool:
+        """Whether all rows of a sequence are read."""
+        return shift == 0 and x.frames == self.out.frames
+
+
+class SumStep(ShiftedStep):
+    """The sum of sequences."""
+
+    def forward(self) -> None:
+        out = self.out.values
+        rows = [x.rows(shift, self.out.frames) for x, shift in self.parts()]
+        np.add(rows[0], rows[1], out=out)
+        for more in rows[2:]:
+            _kernels.add(more, out)
+
+    def backward(self, gradient: Floats) -> None:
+        for x, shift in self.parts():
+            if x.wanted:
+                count = min(self.out.frames, x.frames - shift)
+                g = self.out.gradient_rows(0, count)
+                if x.first_gradient(self.whole(x, shift)):
+                    x.gradient[:] = g
+                else:
+                    _kernels.add(g, x.gradient_rows(shift, count))
+
+
+class JoinStep(ShiftedStep):
+    """The channels of sequences one after the other."""
+
+    def forward(self) -> None:
+        first = 0
+        for x, shift in self.parts():
+            self.out.values[:, :, first : first + x.channels] = x.rows(shift, self.out.frames)[:, :, : x.channels]
+            first += x.channels
+
+    def backward(self, gradient: Floats) -> None:
+        first = 0
+        for x, shift in self.parts():
+            if x.wanted:
+                count = min(self.out.frames, x.frames - shift)
+                x.first_gradient(everything=False)
+                share = self.out.gradient_rows(0, count)[:, :, first : first + x.channels]
+                x.gradient_rows(shift, count)[:, :, : x.channels] += share
+            first += x.channels
+
+
+class PoolStep(Step):
+    """The mean or the maximum of all frames so far."""
+
+    def __init__(self, node: graph.Pool, sequences: dict[Node, Sequence]) -> None:
+        super().__init__(node, sequences)
+        self.mean = node.kind == "mean"
+
+    def forward(self) -> None:
+        _kernels.running(self.inputs[0].values, self.mean, self.out.values)
+
+    def backward(self, gradient: Floats) -> None:
+        x = self.inputs[0]
+        if x.wanted:
+            x.first_gradient(everything=False)
+            _kernels.running_gradient(x.values, self.out.gradient, self.mean, x.channels, x.gradient)
+
+
+class DropoutStep(Step):
+    """Elements, or whole channels of a clip, set to zero at random and the rest scaled up to make good for them."""
+
+    def __init__(self, node: graph.Dropout, sequences: dict[Node, Sequence]) -> None:
+        super().__init__(node, sequences)
+        self.p, self.whole_channels = node.p, node.whole_channels
+        self.rng = np.random.default_rng(0)
+
+    def forward(self) -> None:
+        x = self.inputs[0].values
+        shape = (x.shape[0], 1, x.shape[2]) if self.whole_channels else x.shape
+        kept = self.rng.random(shape, dtype=np.float32) >= self.p
+        self.mask = kept * np.float32(1 / (1 - self.p))
+        np.multiply(x, self.mask, out=self.out.values)
+
+    def backward(self, gradient: Floats) -> None:
+        x = self.inputs[0]
+        if x.wanted:
+            share = self.out.gradient * self.mask
+            if x.first_gradient():
+                x.gradient[:] = share
+            else:
+                _kernels.add(share, x.gradient)
+
+
+def step_for(node: Node, relu: Node | None, sequences: dict[Node, Sequence], parameters: Parameters) -> Step:
+    """The step that computes a node of the graph, and the ReLU right behind it if the step takes it along."""
+    if isinstance(node, graph.Conv):
+        return ConvStep(node, sequences, parameters)
+    if isinstance(node, graph.Norm):
+        return NormStep(node, relu, sequences, parameters)
+    if isinstance(node, graph.Activate):
+        return ActivateStep(node, sequences, parameters)
+    kinds: dict[type[Node], type[Step]] = {
+        graph.Sum: SumStep,
+        graph.Join: JoinStep,
+        graph.Gate: GateStep,
+        graph.Pool: PoolStep,
+        graph.Dropout: DropoutStep,
+    }
+    if type(node) not in kinds:
+        raise ParameterError(f"{type(node).__name__} cannot be trained")
+    return kinds[type(node)](node, sequences)  # type: ignore[arg-type]
