@@ -21,5 +21,9 @@ class ModelFileError(WavenetliteError, ValueError):
     """A model file is truncated, foreign, newer than this version or tampered with."""
 
 
+class TrainingError(WavenetliteError, RuntimeError):
+    """A training cannot go on: its loss is no longer finite."""
+
+
 class StreamMismatchError(WavenetliteError, RuntimeError):
     """A streamed output differs from the offline output: found by :func:`wavenetlite.verify_stream`."""

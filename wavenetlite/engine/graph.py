@@ -115,18 +115,45 @@ class Conv(Node):
 
 
 @dataclass(frozen=True, eq=False)
+class FrequencyConv(Node):
+    """A convolution over frequency and time. A frame holds `bins` x maps channels, the maps of a bin side by side.
+
+    `weight` is (maps out, maps in, kernel over bins, taps), `bias` (maps out,). Output bin f reads the input bins from
+    ``f * bin_stride - kernel // 2`` on; beyond the ends lie zeros.
+    """
+
+    weight: Floats
+    bias: Floats | None
+    bins: int
+    bin_stride: int
+
+    @property
+    def bins_out(self) -> int:
+        return (self.bins - 1) // self.bin_stride + 1
+
+    def links(self, f: int) -> list[tuple[int, int]]:
+        """(input bin, its place in the kernel) of all input bins that output bin f reads."""
+        first = f * self.bin_stride - self.weight.shape[2] // 2
+        return [(first + k, k) for k in range(self.weight.shape[2]) if 0 <= first + k < self.bins]
+
+
+@dataclass(frozen=True, eq=False)
 class Norm(Node):
-    """Batch normalisation: ``(x - mean) / sqrt(variance + eps) * weight + bias``, channel by channel."""
+    """Batch normalisation: ``(x - mean) / sqrt(variance + eps) * weight + bias``, channel by channel.
+
+    A frame holds `bins` times as many channels as there are parameters: the maps of a bin side by side.
+    """
 
     weight: Floats
     bias: Floats
     mean: Floats
     variance: Floats
     eps: float
+    bins: int
 
     @property
     def scale(self) -> npt.NDArray[np.float64]:
-        """It is ``x * scale + offset``, in float64 until it meets a weight."""
+        """It is ``x * scale + offset``, in float64 until it meets a weight; of one bin."""
         return self.weight / np.sqrt(self.variance.astype(np.float64) + self.eps)
 
     @property

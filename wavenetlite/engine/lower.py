@@ -14,7 +14,7 @@ import numpy as np
 
 from wavenetlite.engine import graph
 from wavenetlite.engine.graph import Edge, Floats, Node
-from wavenetlite.engine.pack import Arena, PackedConv, pack_conv, pack_depthwise
+from wavenetlite.engine.pack import Arena, PackedConv, pack_conv, pack_depthwise, pack_frequency
 from wavenetlite.errors import ParameterError
 from wavenetlite.kernels import ACTIVATIONS, padded
 
@@ -57,6 +57,7 @@ class Step:
     weights: list[np.ndarray] = field(default_factory=list)
     groups: list[int] = field(default_factory=list)
     bias: np.ndarray | None = None
+    frequency: graph.FrequencyConv | None = None  # its weights are then (maps out, maps in, kernel, taps)
     relu_before: bool = False
     residual: Edge | None = None
     relu_after: bool = False
@@ -76,6 +77,9 @@ class Step:
     @property
     def multiply_adds(self) -> int:
         """Of one output frame."""
+        if self.frequency is not None:
+            conv = self.frequency
+            return sum(len(conv.links(f)) for f in range(conv.bins_out)) * conv.weight[:, :, 0].size
         return sum(weight.size for weight in self.weights)
 
 
@@ -193,9 +197,11 @@ def first_step(node: Node, users: dict[Node, list[Node]], output: Node) -> Step:
     edges = list(node.edges)
     if isinstance(node, graph.Conv):
         return conv_step(node, users, output)
+    if isinstance(node, graph.FrequencyConv):
+        return Step("conv", node, edges, [node.weight], [1], node.bias, frequency=node)
     if isinstance(node, graph.Norm):
-        scale = node.scale.reshape(-1, 1, 1)
-        return Step("depthwise", node, edges, [scale], [node.channels], node.offset)
+        scale = np.tile(node.scale, node.bins).reshape(-1, 1, 1)
+        return Step("depthwise", node, edges, [scale], [node.channels], np.tile(node.offset, node.bins))
     if isinstance(node, graph.Activate):
         return Step("sum", node, edges, activation=node)
     if isinstance(node, graph.Pool):
@@ -224,6 +230,7 @@ def absorb(step: Step, user: Node, done: set[Node]) -> bool:
     """Fuse `user`, the only reader of what `step` makes, into it if its kernel can do that."""
     if isinstance(user, graph.Norm):
         fits = step.kind in ("conv", "depthwise") and not (step.relu_before or step.residual or step.activation)
+        fits = fits and (step.frequency is None or user.bins == step.frequency.bins_out)
         if fits:
             fold_norm(step, user)
     elif isinstance(user, graph.Activate):
@@ -247,10 +254,11 @@ def absorb(step: Step, user: Node, done: set[Node]) -> bool:
 
 def fold_norm(step: Step, norm: graph.Norm) -> None:
     """``scale * (W x + b) + offset`` as one convolution, computed in float64; packing rounds."""
-    scale = norm.scale.reshape(-1, 1, 1)
-    step.weights = [weight.astype(np.float64) * scale for weight in step.weights]
+    repeats = 1 if step.frequency is not None else norm.bins
+    scale, offset = np.tile(norm.scale, repeats), np.tile(norm.offset, repeats)
+    step.weights = [weight.astype(np.float64) * scale.reshape(-1, *[1] * (weight.ndim - 1)) for weight in step.weights]
     bias = 0.0 if step.bias is None else step.bias.astype(np.float64)
-    step.bias = norm.offset + norm.scale * bias
+    step.bias = offset + scale * bias
 
 
 def make_buffers(order: list[Node], steps: list[Step]) -> tuple[list[Buffer], dict[str, int], dict[Node, int]]:
@@ -300,7 +308,9 @@ def pack(step: Step, arena: Arena) -> None:
     values = [*step.weights, *([] if step.bias is None else [step.bias])]
     if any((np.abs(value) > MOST_FLOAT).any() for value in values):
         raise ParameterError("weights exceed float32 once batch normalisation is folded into them")
-    if step.kind == "conv":
+    if step.frequency is not None:
+        step.packed = pack_frequency(arena, step.frequency, step.weights[0], step.bias)
+    elif step.kind == "conv":
         step.packed = pack_conv(arena, step.weights, step.groups, step.bias, step.node.channels)
     elif step.kind == "depthwise":
         step.depthwise = pack_depthwise(arena, step.weights[0], step.bias)

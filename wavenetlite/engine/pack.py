@@ -6,16 +6,22 @@ nothing here may depend on the instruction set except how many channels stand si
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 import numpy.typing as npt
 
+from wavenetlite.engine.graph import FrequencyConv
 from wavenetlite.kernels import LANES, padded, panel_widths
 
 WIDE = 8
 """A tap with a multiple of this many channels is split over the two chains."""
+
+
+Links = tuple[tuple[tuple[int, int], ...], ...]
+"""For each output bin of a block: (input bin, its place in the kernel) of all that it reads."""
 
 
 class Arena:
@@ -60,8 +66,12 @@ def panel_cuts(channels: int, grouped: bool) -> list[tuple[int, int]]:
 
     Windows of grouped convolutions must not depend on the CPU: 16 at most.
     """
-    widths = [width for width in panel_widths() if width <= LANES or not grouped]
-    cuts, first, end = [], 0, padded(channels)
+    return cut(padded(channels), [width for width in panel_widths() if width <= LANES or not grouped])
+
+
+def cut(end: int, widths: list[int]) -> list[tuple[int, int]]:
+    """(first, width) of panels that fill `end` channels, a multiple of 4, exactly; the widest come first."""
+    cuts, first = [], 0
     while first < end:
         width = next(width for width in widths if width <= end - first)
         cuts.append((first, width))
@@ -112,6 +122,82 @@ def pack_conv(
         windowed=tuple(groups[s] > 1 for s, _ in order),
         panels=tuple(panels),
     )
+
+
+def pack_frequency(arena: Arena, conv: FrequencyConv, weight: np.ndarray, bias: np.ndarray | None) -> PackedConv:
+    """Pack a convolution over frequency: each output bin reads a window of input bins, and most share their weights."""
+    links = [conv.links(f) for f in range(conv.bins_out)]
+    return pack_links(arena, links, weight, bias, conv.bins)
+
+
+def pack_frequency_back(arena: Arena, conv: FrequencyConv, weight: np.ndarray) -> PackedConv:
+    """The convolution that takes a gradient back: input bin f gets it from the output bins that read it."""
+    links: list[list[tuple[int, int]]] = [[] for _ in range(conv.bins)]
+    for out in range(conv.bins_out):
+        for f, k in conv.links(out):
+            links[f].append((out, k))
+    return pack_links(arena, links, weight.transpose(1, 0, 2, 3), None, conv.bins_out)
+
+
+def pack_links(
+    arena: Arena, links: list[list[tuple[int, int]]], weight: np.ndarray, bias: np.ndarray | None, bins_in: int
+) -> PackedConv:
+    """Pack a convolution whose output bin f reads the bins ``links[f]``, with weights (maps out, maps in, kernel, taps).
+
+    Bins are taken together until their maps fill whole vectors of 4; blocks that look alike share their weights.
+    """
+    maps_out, maps_in, _, taps = weight.shape
+    together = 4 // math.gcd(4, maps_out)
+    blocks = [links[first : first + together] for first in range(0, len(links), together)]
+    read = [[source for one in block for source, _ in one] or [0] for block in blocks]  # a stride may pass bins over
+    bins = max(max(sources) - min(sources) + 1 for sources in read)
+    length = bins * maps_in
+    wide = length % WIDE == 0
+    made: dict[Links, list[PackedPanel]] = {}
+    panels = []
+    for number, (block, sources) in enumerate(zip(blocks, read, strict=True)):
+        start = min(min(sources), bins_in - bins)
+        alike = tuple(tuple((source - start, k) for source, k in one) for one in block)
+        if alike not in made:
+            made[alike] = panels_of_links(arena, alike, weight, bias, length, wide)
+        at, window = number * together * maps_out, start * maps_in
+        panels += [replace(panel, out=at + panel.out, window=window) for panel in made[alike]]
+    return PackedConv(
+        order=tuple((0, tap) for tap in range(taps)),
+        narrow_taps=0 if wide else taps,
+        lengths=(length // 2 if wide else length,) * taps,
+        windowed=(True,) * taps,
+        panels=tuple(panels),
+    )
+
+
+def panels_of_links(
+    arena: Arena, links: Links, weight: np.ndarray, bias: np.ndarray | None, length: int, wide: bool
+) -> list[PackedPanel]:
+    """The panels of one block of output bins, as if it were the first."""
+    maps_out, maps_in, _, taps = weight.shape
+    channels = -(-len(links) * maps_out // 4) * 4
+    dense, biases = np.zeros((taps, length, channels), np.float32), np.zeros(channels, np.float32)
+    for one, sources in enumerate(links):
+        outs = slice(one * maps_out, (one + 1) * maps_out)
+        biases[outs] = 0.0 if bias is None else bias
+        for source, k in sources:
+            dense[:, source * maps_in : (source + 1) * maps_in, outs] = weight[:, :, k].transpose(2, 1, 0)
+    panels = []
+    for first, width in cut(channels, panel_widths()):
+        block = dense[:, :, first : first + width]
+        halves = [block[:, : length // 2], block[:, length // 2 :]] if wide else []
+        panels.append(
+            PackedPanel(
+                width=width,
+                out=first,
+                window=0,
+                bias=arena.add(biases[first : first + width]),
+                narrow=arena.add(block if not wide else block[:0]),
+                wide=arena.add(np.concatenate(halves) if wide else block[:0]),
+            )
+        )
+    return panels
 
 
 def input_window(weight: np.ndarray, groups: int, channels: int, first: int, width: int) -> tuple[int, int]:

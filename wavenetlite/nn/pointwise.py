@@ -44,6 +44,9 @@ class BatchNorm(Module):
         Channels in and out.
     eps
         Added to the variance.
+    bins
+        How many bins of `channels` maps a frame holds, which share the parameters: PyTorch's ``BatchNorm2d`` after a
+        `FrequencyConv`.
 
     Notes
     -----
@@ -57,10 +60,12 @@ class BatchNorm(Module):
     [[1.0, 1.0]]
     """
 
-    options = ("channels", "eps")
+    options = ("channels", "eps", "bins")
 
-    def __init__(self, channels: int, *, eps: float = 1e-5) -> None:
-        self.in_channels = self.out_channels = self.channels = positive_int("channels", channels, MOST_CHANNELS)
+    def __init__(self, channels: int, *, eps: float = 1e-5, bins: int = 1) -> None:
+        self.channels = positive_int("channels", channels, MOST_CHANNELS)
+        self.bins = positive_int("bins", bins, MOST_CHANNELS // self.channels)
+        self.in_channels = self.out_channels = self.bins * self.channels
         self.eps = number("eps", eps, least=0.0)
 
     def parameter_shapes(self) -> dict[str, tuple[int, ...]]:
@@ -76,7 +81,7 @@ class BatchNorm(Module):
         weight, bias, mean, variance = (
             self.parameter(name) for name in ("weight", "bias", "running_mean", "running_var")
         )
-        return graph.Norm((Edge(x),), x.channels, x.clock, weight, bias, mean, variance, self.eps)
+        return graph.Norm((Edge(x),), x.channels, x.clock, weight, bias, mean, variance, self.eps, self.bins)
 
 
 class Activation(Module):

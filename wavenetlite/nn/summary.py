@@ -9,6 +9,7 @@ import numpy as np
 
 from wavenetlite.engine.graph import Node
 from wavenetlite.nn.convolution import Conv1d, Linear
+from wavenetlite.nn.frequency import FrequencyConv
 from wavenetlite.nn.module import ANY_CHANNELS, Module, recorded
 
 
@@ -37,6 +38,7 @@ def rows(model: Module) -> list[Row]:
         x, out = uses.pop(0) if len(uses) > 1 else uses[0]
         own = module.parameter_count
         weights = math.prod(module.parameter_shapes()["weight"]) if isinstance(module, Conv1d | Linear) else 0
+        weights = module.multiply_adds if isinstance(module, FrequencyConv) else weights
         table.append(
             Row(
                 path=path.rstrip("."),

@@ -12,7 +12,7 @@ from libc.string cimport memcpy
 
 import numpy as np
 
-from wavenetlite.engine.pack import Arena, pack_conv, pack_depthwise
+from wavenetlite.engine.pack import Arena
 from wavenetlite.engine.packed cimport Blocks, set_conv
 from wavenetlite.kernels.dispatch cimport kernels as chosen_kernels
 from wavenetlite.kernels.types cimport Conv, Kernels
@@ -67,12 +67,11 @@ cdef class Convolution:
 
     Parameters
     ----------
-    weight
-        (out, in / groups, taps) positions of the weights in the vector of values; position 0 holds 0.
-    bias
-        (out,) positions of the biases; None: none.
-    groups
-        Of the channels; `depthwise`: as many as channels in and out.
+    taps, channels
+        Of the kernel and of the output.
+    pack
+        Packs the weights' positions in the vector of values (position 0 holds 0) into an arena, as `pack_conv`,
+        `pack_depthwise` or `pack_frequency` do with weights.
     """
     cdef Conv conv
     cdef Blocks blocks
@@ -86,17 +85,17 @@ cdef class Convolution:
     cdef Py_ssize_t depthwise_weights, depthwise_bias
     cdef bint depthwise
 
-    def __cinit__(self, weight: np.ndarray, bias: np.ndarray | None, groups: int, depthwise: bool = False):
+    def __cinit__(self, taps: int, channels: int, pack: object):
         cdef Py_ssize_t i
         arena = Arena()
+        packed = pack(arena)
         self.blocks = Blocks()
-        self.depthwise = depthwise
-        self.taps = weight.shape[2]
-        order = [(0, k) for k in range(self.taps)]
-        if depthwise:
-            self.depthwise_weights, self.depthwise_bias = pack_depthwise(arena, weight, bias)
+        self.depthwise = isinstance(packed, tuple)
+        self.taps = taps
+        if self.depthwise:
+            self.depthwise_weights, self.depthwise_bias = packed
+            order = [(0, k) for k in range(taps)]
         else:
-            packed = pack_conv(arena, [weight], [groups], bias, len(weight))
             order = packed.order
         self.floats = arena.floats
         self.arena = <float*>self.blocks.allocate(4 * (self.floats + 64))
@@ -104,8 +103,8 @@ cdef class Convolution:
         for offset, array in arena.arrays:
             for i, position in enumerate(array.astype(np.int32)):
                 self.source[<Py_ssize_t>offset + i] = position
-        if not depthwise:
-            set_conv(&self.conv, packed, len(weight), self.arena, kernels, self.blocks)
+        if not self.depthwise:
+            set_conv(&self.conv, packed, channels, self.arena, kernels, self.blocks)
         self.x = <const float**>self.blocks.allocate(self.taps * sizeof(float*))
         self.ldx = <Py_ssize_t*>self.blocks.allocate(self.taps * sizeof(Py_ssize_t))
         self.clip = <Py_ssize_t*>self.blocks.allocate(self.taps * sizeof(Py_ssize_t))
@@ -145,18 +144,11 @@ cdef class Convolution:
                     self.x[i] += self.clip[i]
 
 
-def weight_gradient(cnp.ndarray x, cnp.ndarray g, float[:, ::1] out):
-    """out (in, padded out) += x^T g: the gradient of one tap that reads the rows x where its output's gradient is g."""
-    cdef View a = view(x), b = view(g)
-    cdef Py_ssize_t i, clips = same(a, b)
-    with nogil:
-        for i in range(clips):
-            kernels.weight_gradient(
-                a.first + i * a.clip, a.row, b.first + i * b.clip, b.row, a.rows, out.shape[0], out.shape[1], &out[0, 0])
+def weight_gradients(list taps, cnp.ndarray g, float[:, :, :] out):
+    """out[k] (in, out, a multiple of 4) += x^T g: the gradient of tap k, which reads the rows x where its output's gradient is g.
 
-
-def weight_gradients(list taps, cnp.ndarray g, float[:, :, ::1] out):
-    """The same for all taps of a convolution, out (taps, in, padded out), clip by clip, so that a clip's rows stay near."""
+    Clip by clip, so that a clip's rows stay near.
+    """
     cdef View b = view(g)
     cdef View[64] a
     cdef Py_ssize_t i, k, count = min(<Py_ssize_t>64, <Py_ssize_t>len(taps))

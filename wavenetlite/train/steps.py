@@ -7,14 +7,21 @@ overwrites it (`Sequence.first_gradient`), so nothing is set to zero in between.
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
+import numpy.typing as npt
 
 from wavenetlite.engine import graph
 from wavenetlite.engine.graph import Edge, Floats, Node
+from wavenetlite.engine.pack import Arena, PackedConv, pack_conv, pack_depthwise, pack_frequency, pack_frequency_back
 from wavenetlite.errors import ParameterError
 from wavenetlite.kernels import ACTIVATIONS, padded
 from wavenetlite.train import _kernels
 from wavenetlite.train.parameters import Parameters, Positions
+
+Packed = PackedConv | tuple[int, int]
+Doubles = npt.NDArray[np.float64]
 
 ALIGNMENT = 64  # bytes: the widest vector
 
@@ -104,20 +111,9 @@ class Step:
 class ConvStep(Step):
     """The sum of convolutions of one or more sequences."""
 
-    def __init__(self, node: graph.Conv, sequences: dict[Node, Sequence], parameters: Parameters) -> None:
+    def __init__(self, node: graph.Conv | graph.FrequencyConv, sequences: dict[Node, Sequence], parameters: Parameters) -> None:
         super().__init__(node, sequences)
-        self.sources = [
-            ConvSource(
-                edge,
-                sequences[edge.node],
-                self.out,
-                parameters,
-                weight,
-                groups,
-                bias,
-            )
-            for edge, weight, groups, bias in zip(node.edges, node.weights, node.groups, node.biases, strict=True)
-        ]
+        self.sources = [source_for(node, index, x, self.out, parameters) for index, x in enumerate(self.inputs)]
 
     def reach(self) -> None:
         for source in self.sources:
@@ -141,19 +137,34 @@ class ConvStep(Step):
 
 
 class ConvSource:
-    """The convolution of one sequence."""
+    """The convolution of one sequence: what is common to all kinds."""
 
-    def __init__(
-        self, edge: Edge, x: Sequence, out: Sequence, parameters: Parameters, weight: Floats, groups: int,
-        bias: Floats | None,
-    ) -> None:  # fmt: skip
-        self.edge, self.x, self.out, self.groups = edge, x, out, groups
+    scratch: Floats | None = None  # where the input's gradient is computed if it cannot be added on the way
+
+    def __init__(self, edge: Edge, x: Sequence, out: Sequence, parameters: Parameters, weight: Floats,
+                 bias: Floats | None) -> None:  # fmt: skip
+        self.edge, self.x, self.out = edge, x, out
         self.weight = parameters.positions(weight)
         self.bias = None if bias is None else parameters.positions(bias)
         self.trained = parameters.is_trained(self.weight)
-        self.depthwise = groups == x.channels == out.channels > 1
-        self.forwards = _kernels.Convolution(self.weight, self.bias, groups, self.depthwise)
+        self.forwards = _kernels.Convolution(edge.taps, out.channels, self.packed)
         self.backwards: _kernels.Convolution | None = None
+
+    def packed(self, arena: Arena) -> Packed:
+        """Pack the positions of the weights."""
+        raise NotImplementedError
+
+    def packed_back(self, arena: Arena) -> Packed:
+        """Pack them for the convolution that takes the output's gradient to the input's."""
+        raise NotImplementedError
+
+    def prepare_gradient(self) -> None:
+        """Memory for the gradient of the weights."""
+        raise NotImplementedError
+
+    def weights_backward(self, gradient: Floats, g: Floats) -> None:
+        """Add the gradient of the weights."""
+        raise NotImplementedError
 
     @property
     def stride(self) -> int:
@@ -176,15 +187,12 @@ class ConvSource:
         taps = self.edge.taps
         self.rows = [self.x.rows(self.tap(k), self.out.frames, self.stride) for k in range(taps)]
         if self.trained:
-            width = padded(self.out.channels // self.groups) if not self.depthwise else 1
-            self.weight_gradient = aligned_zeros((taps, self.x.channels // self.groups, width))
-            self.tap_gradient = np.zeros((taps, self.x.channels), np.float32)
+            self.prepare_gradient()
         if self.bias is not None:
             self.bias_gradient = np.zeros(self.out.channels, np.float32)
         if self.x.wanted:
-            self.backwards = _kernels.Convolution(transposed(self.weight, self.groups), None, self.groups, self.depthwise)
+            self.backwards = _kernels.Convolution(taps, self.x.channels, self.packed_back)
             self.spread = None if self.stride == 1 else Spread(self)
-            self.scratch = aligned_zeros(self.x.gradient.shape) if self.depthwise else None
             source = self.out.gradient_rows if self.spread is None else self.spread.rows
             self.gradient_rows = [source(-self.tap(k), self.x.frames) for k in range(taps)]
 
@@ -198,28 +206,14 @@ class ConvSource:
 
     def backward(self, gradient: Floats) -> None:
         g = self.out.gradient
-        if self.trained and self.depthwise:
-            self.tap_gradient[:] = 0.0
-            for k, rows in enumerate(self.rows):
-                _kernels.depthwise_gradient(rows, g, self.tap_gradient[k])
-            add_at(gradient, self.weight, self.tap_gradient.T[:, np.newaxis])
-        elif self.trained:
+        if self.trained:
             self.weights_backward(gradient, g)
         if self.bias is not None:
             self.bias_gradient[:] = 0.0
             _kernels.sum_rows(g, self.bias_gradient)
-            add_at(gradient, self.bias, self.bias_gradient)
+            add_at(gradient, self.bias, self.bias_gradient.reshape(-1, self.bias.size).sum(axis=0))  # over bins, if any
         if self.backwards is not None:
             self.input_backward(self.backwards)
-
-    def weights_backward(self, gradient: Floats, g: Floats) -> None:
-        per_in, per_out = self.x.channels // self.groups, self.out.channels // self.groups
-        for group in range(self.groups):
-            rows = [row[:, :, group * per_in :] for row in self.rows] if group else self.rows
-            self.weight_gradient[:] = 0.0
-            _kernels.weight_gradients(rows, g[:, :, group * per_out :], self.weight_gradient)
-            outs = slice(group * per_out, (group + 1) * per_out)
-            add_at(gradient, self.weight[outs], self.weight_gradient[:, :, :per_out].transpose(2, 1, 0))
 
     def input_backward(self, backwards: _kernels.Convolution) -> None:
         if self.spread is not None:
@@ -230,6 +224,108 @@ class ConvSource:
         else:
             backwards.run(self.gradient_rows, self.scratch, False)
             _kernels.add(self.scratch, self.x.gradient)
+
+
+class DenseSource(ConvSource):
+    """A convolution across channels, perhaps in groups."""
+
+    def __init__(self, *arguments: Any, groups: int) -> None:
+        self.groups = groups
+        super().__init__(*arguments)
+
+    def packed(self, arena: Arena) -> Packed:
+        return pack_conv(arena, [self.weight], [self.groups], self.bias, self.out.channels)
+
+    def packed_back(self, arena: Arena) -> Packed:
+        return pack_conv(arena, [transposed(self.weight, self.groups)], [self.groups], None, self.x.channels)
+
+    def prepare_gradient(self) -> None:
+        per_in, per_out = self.x.channels // self.groups, self.out.channels // self.groups
+        self.weight_gradient = aligned_zeros((self.edge.taps, per_in, fours(per_out)))
+
+    def weights_backward(self, gradient: Floats, g: Floats) -> None:
+        per_in, per_out = self.x.channels // self.groups, self.out.channels // self.groups
+        for group in range(self.groups):
+            rows = [row[:, :, group * per_in :] for row in self.rows] if group else self.rows
+            self.weight_gradient[:] = 0.0
+            _kernels.weight_gradients(rows, g[:, :, group * per_out :], self.weight_gradient)
+            outs = slice(group * per_out, (group + 1) * per_out)
+            add_at(gradient, self.weight[outs], self.weight_gradient[:, :, :per_out].transpose(2, 1, 0))
+
+
+class DepthwiseSource(ConvSource):
+    """A convolution of every channel by itself."""
+
+    def packed(self, arena: Arena) -> Packed:
+        return pack_depthwise(arena, self.weight, self.bias)
+
+    def packed_back(self, arena: Arena) -> Packed:
+        return pack_depthwise(arena, self.weight, None)
+
+    def prepare(self) -> None:
+        super().prepare()
+        if self.x.wanted:
+            self.scratch = aligned_zeros(self.x.gradient.shape)
+
+    def prepare_gradient(self) -> None:
+        self.tap_gradient = np.zeros((self.edge.taps, self.x.channels), np.float32)
+
+    def weights_backward(self, gradient: Floats, g: Floats) -> None:
+        self.tap_gradient[:] = 0.0
+        for k, rows in enumerate(self.rows):
+            _kernels.depthwise_gradient(rows, g, self.tap_gradient[k])
+        add_at(gradient, self.weight, self.tap_gradient.T[:, np.newaxis])
+
+
+class FrequencySource(ConvSource):
+    """A convolution over frequency and time."""
+
+    def __init__(self, *arguments: Any, node: graph.FrequencyConv) -> None:
+        self.node = node
+        super().__init__(*arguments)
+
+    def packed(self, arena: Arena) -> Packed:
+        return pack_frequency(arena, self.node, self.weight, self.bias)
+
+    def packed_back(self, arena: Arena) -> Packed:
+        return pack_frequency_back(arena, self.node, self.weight)
+
+    def prepare_gradient(self) -> None:
+        maps_out, maps_in, kernel, taps = self.weight.shape
+        self.weight_gradient = aligned_zeros((taps, kernel * maps_in, fours(maps_out)))
+        # For each output bin: the rows it reads, its own gradient, and where in the kernel they meet.
+        self.parts: list[tuple[list[Floats], Floats, Floats]] = []
+        for f in range(self.node.bins_out):
+            links = self.node.links(f)
+            (source, k), count = links[0], len(links)
+            rows = [row[:, :, source * maps_in :] for row in self.rows]
+            into = self.weight_gradient[:, k * maps_in : (k + count) * maps_in]
+            self.parts.append((rows, self.out.gradient[:, :, f * maps_out :], into))
+
+    def weights_backward(self, gradient: Floats, g: Floats) -> None:
+        maps_out, maps_in, kernel, taps = self.weight.shape
+        self.weight_gradient[:] = 0.0
+        for rows, own, into in self.parts:
+            _kernels.weight_gradients(rows, own, into)
+        found = self.weight_gradient[:, :, :maps_out].reshape(taps, kernel, maps_in, maps_out)
+        add_at(gradient, self.weight, found.transpose(3, 2, 1, 0))
+
+
+def source_for(node: graph.Conv | graph.FrequencyConv, index: int, x: Sequence, out: Sequence,
+               parameters: Parameters) -> ConvSource:  # fmt: skip
+    """The convolution of the sequence at one edge."""
+    edge = node.edges[index]
+    if isinstance(node, graph.FrequencyConv):
+        return FrequencySource(edge, x, out, parameters, node.weight, node.bias, node=node)
+    arguments = (edge, x, out, parameters, node.weights[index], node.biases[index])
+    if node.groups[index] == x.channels == out.channels > 1:
+        return DepthwiseSource(*arguments)
+    return DenseSource(*arguments, groups=node.groups[index])
+
+
+def fours(channels: int) -> int:
+    """Channels, filled up to whole vectors of four."""
+    return -(-channels // 4) * 4
 
 
 class Spread:
@@ -272,7 +368,7 @@ class NormStep(Step):
         self.x = sequences[node.edges[0].node]
         self.inputs = [self.x]
         self.relu = relu is not None
-        self.eps = node.eps
+        self.eps, self.bins = node.eps, node.bins
         self.weight, self.bias = parameters.positions(node.weight), parameters.positions(node.bias)
         self.names = parameters.statistic(node.mean), parameters.statistic(node.variance)
         self.moments: dict[str, np.ndarray] = {}
@@ -284,29 +380,40 @@ class NormStep(Step):
 
     def forward(self) -> None:
         x = self.x.values
-        mean, variance = _kernels.moments(x, self.x.channels)
-        count = x.shape[0] * x.shape[1]
+        mean, variance = self.over_bins(*_kernels.moments(x, self.x.channels))
+        count = x.shape[0] * x.shape[1] * self.bins
         self.moments = dict(zip(self.names, (mean, variance * (count / max(count - 1, 1))), strict=True))
         self.deviation = np.sqrt(variance + self.eps)
         scale = self.scale_by / self.deviation
-        self.mean, self.scale = mean.astype(np.float32), scale.astype(np.float32)
-        self.offset = (self.shift_by - mean * scale).astype(np.float32)
+        self.mean, self.scale, self.offset = map(self.for_bins, (mean, scale, self.shift_by - mean * scale))
         _kernels.normalise(x, self.scale, self.offset, self.relu, self.out.values)
 
     def backward(self, gradient: Floats) -> None:
         x, g = self.x.values, self.out.gradient
-        total, products = _kernels.normalise_sums(x, g, self.scale, self.offset, self.mean, self.relu)
+        sums = _kernels.normalise_sums(x, g, self.scale, self.offset, self.mean, self.relu)
+        total, products = (one.reshape(self.bins, -1).sum(axis=0) for one in sums)
         add_at(gradient, self.weight, (products / self.deviation).astype(np.float32))
         add_at(gradient, self.bias, total.astype(np.float32))
         if self.x.wanted:
-            count = x.shape[0] * x.shape[1]
+            count = x.shape[0] * x.shape[1] * self.bins
             scale = self.scale_by / self.deviation
-            constant = (scale * total / count).astype(np.float32)
-            slope = (scale * products / (count * self.deviation**2)).astype(np.float32)
+            constant = self.for_bins(scale * total / count)
+            slope = self.for_bins(scale * products / (count * self.deviation**2))
             first = self.x.first_gradient()
             _kernels.normalise_gradient(
                 x, g, self.scale, self.offset, self.mean, self.relu, constant, slope, not first, self.x.gradient
             )
+
+
+    def over_bins(self, mean: Doubles, variance: Doubles) -> tuple[Doubles, Doubles]:
+        """Moments over all bins from those of each channel."""
+        means, variances = mean.reshape(self.bins, -1), variance.reshape(self.bins, -1)
+        overall = means.mean(axis=0)
+        return overall, (variances + (means - overall) ** 2).mean(axis=0)
+
+    def for_bins(self, value: Doubles) -> Floats:
+        """One value a map as one a channel."""
+        return np.tile(value, self.bins).astype(np.float32)
 
 
 class ActivateStep(Step):
@@ -476,7 +583,7 @@ class DropoutStep(Step):
 
 def step_for(node: Node, relu: Node | None, sequences: dict[Node, Sequence], parameters: Parameters) -> Step:
     """The step that computes a node of the graph, and the ReLU right behind it if the step takes it along."""
-    if isinstance(node, graph.Conv):
+    if isinstance(node, graph.Conv | graph.FrequencyConv):
         return ConvStep(node, sequences, parameters)
     if isinstance(node, graph.Norm):
         return NormStep(node, relu, sequences, parameters)

@@ -1,0 +1,64 @@
+"""Checkpoints: all that a training needs to go on as if it had never stopped."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from wavenetlite.engine.graph import Floats
+from wavenetlite.errors import ModelFileError, ParameterError
+from wavenetlite.files import replacing
+
+CHECKPOINT = "checkpoint.npz"
+
+
+@dataclass
+class State:
+    """Of a training after some epochs: the live values, their average, the optimiser, the best so far."""
+
+    epoch: int
+    arrays: dict[str, Floats]
+    notes: dict[str, Any]
+
+
+def write(folder: Path, state: State, settings: dict[str, Any]) -> None:
+    """Replace the checkpoint in a folder; a kill at any moment leaves the old one or the new one."""
+    head = json.dumps({"epoch": state.epoch, "notes": state.notes, "settings": settings}, sort_keys=True)
+    with replacing(folder / CHECKPOINT) as file:
+        np.savez(file, **state.arrays, head=np.frombuffer(head.encode(), np.uint8))  # type: ignore[arg-type]
+
+
+def read(folder: Path, settings: dict[str, Any]) -> State | None:
+    """The checkpoint in a folder, None where there is none.
+
+    Raises
+    ------
+    ParameterError
+        It was written with other settings.
+    ModelFileError
+        It is damaged.
+    """
+    path = folder / CHECKPOINT
+    if not path.exists():
+        return None
+    try:
+        with np.load(path, allow_pickle=False) as file:
+            arrays = {name: file[name] for name in file.files}
+        head = json.loads(arrays.pop("head").tobytes())
+    except Exception as error:
+        raise ModelFileError(f"{path}: damaged ({error}); delete it to begin anew") from None
+    wanted = json.loads(json.dumps(settings))
+    for name in sorted({*wanted, *head["settings"]}):
+        was, now = head["settings"].get(name), wanted.get(name)
+        if was != now:
+            raise ParameterError(f"{name}={short(now)} must be {short(was)} to go on with {path}; or pass resume=False")
+    return State(head["epoch"], arrays, head["notes"])
+
+
+def short(value: Any) -> str:
+    text = repr(value)
+    return text if len(text) <= 80 else f"{text[:77]}..."

@@ -1,0 +1,425 @@
+"""fit: trains a network, epoch by epoch, and can be stopped and resumed."""
+
+from __future__ import annotations
+
+import copy
+import json
+import math
+import os
+import sys
+import time
+from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, Literal
+
+import numpy as np
+import numpy.typing as npt
+
+from wavenetlite.checks import count, number, one_of, positive_int
+from wavenetlite.engine.graph import Floats
+from wavenetlite.errors import ParameterError, TrainingError
+from wavenetlite.nn.module import Module
+from wavenetlite.train import checkpoint
+from wavenetlite.train.batches import Arrays, Batch, Source, shuffled
+from wavenetlite.train.losses import CrossEntropy, Loss, Outcome
+from wavenetlite.train.optimiser import AdamW, clip_norm, schedule
+from wavenetlite.train.parameters import Parameters
+from wavenetlite.train.tape import Tape
+
+HISTORY = "history.jsonl"
+MOMENTUM = 0.1  # of the running statistics of batch normalisation, PyTorch's
+
+Data = Source | tuple[Floats, npt.NDArray[Any]]
+
+
+@dataclass
+class History:
+    """What a training did: one row an epoch, as in ``history.jsonl``.
+
+    Attributes
+    ----------
+    rows
+        ``epoch, lr, train_loss, train_accuracy, valid_loss, valid_accuracy, seconds``; what was not measured is None.
+    best_epoch
+        With the highest validation accuracy (the lowest loss where nothing is classified), 0: none.
+    stopped_early
+        Whether `patience` ran out.
+    """
+
+    rows: list[dict[str, Any]] = field(default_factory=list)
+    best_epoch: int = 0
+    stopped_early: bool = False
+
+
+@dataclass(frozen=True)
+class Settings:
+    """The options of `fit` that decide what is learned: a checkpoint is bound to them."""
+
+    epochs: int
+    batch_size: int
+    lr: float
+    schedule: str
+    warmup: float
+    weight_decay: float
+    clip: float
+    ema: float
+    shards: int
+    patience: int | None
+    keep: str
+    seed: int
+
+    def __post_init__(self) -> None:
+        positive_int("epochs", self.epochs)
+        positive_int("batch_size", self.batch_size)
+        positive_int("shards", self.shards)
+        for name in ("lr", "weight_decay", "clip"):
+            number(name, getattr(self, name), least=0.0)
+        if not 0 <= number("ema", self.ema) < 1:
+            raise ParameterError(f"ema={self.ema} must be from 0 to below 1")
+        if self.batch_size % self.shards:
+            raise ParameterError(f"shards={self.shards} must divide batch_size={self.batch_size}")
+        if self.patience is not None:
+            positive_int("patience", self.patience)
+        one_of("keep", self.keep, ("last", "best"))
+        count("seed", self.seed)
+        schedule(self.schedule, 1, warmup=self.warmup)
+
+
+def fit(
+    model: Module,
+    train: Data,
+    valid: Data | None = None,
+    *,
+    loss: Loss | None = None,
+    epochs: int = 50,
+    batch_size: int = 64,
+    lr: float = 2e-3,
+    schedule: Literal["constant", "cosine", "one_cycle"] = "cosine",
+    warmup: float = 0.05,
+    weight_decay: float = 0.01,
+    clip: float = 5.0,
+    ema: float = 0.0,
+    shards: int = 2,
+    threads: int | None = None,
+    patience: int | None = None,
+    keep: Literal["last", "best"] = "last",
+    folder: str | os.PathLike[str] | None = None,
+    resume: bool = True,
+    seed: int = 0,
+    progress: bool = False,
+) -> History:
+    """Train a network; at the end it has the weights learned.
+
+    The same data, settings and seed give the same weights on one machine, however many threads there are and however
+    often the training was interrupted.
+
+    Parameters
+    ----------
+    model
+        The network; training begins with the weights it has.
+    train, valid
+        ``(x, targets)``, x float32 (items, frames, channels), or a `Source` such as `ClipBatches`. Items of a batch have
+        the same length; an incomplete last batch of an epoch is left out.
+    loss
+        None: `CrossEntropy`, one class for each item, read at the last frame.
+    epochs, batch_size
+        Passes over the data, and items a step.
+    lr, schedule, warmup
+        Highest learning rate of AdamW, and how it changes; see :func:`wavenetlite.train.schedule`.
+    weight_decay
+        Of weights of two or more dimensions; biases and normalisation do not decay.
+    clip
+        Largest Euclidean norm of the gradient; 0: any.
+    ema
+        Decay of the exponential moving average of the weights, a step; the average is what is validated and kept. 0: none.
+        In the first steps it is less, ``(1 + step) / (10 + step)``.
+    shards
+        Parts of a batch that go through the network apart and in parallel: batch normalisation sees one part ("ghost batch
+        normalisation", Hoffer et al., 2017).
+    threads
+        How many at once; None: as many as there are shards and CPUs. It changes no result.
+    patience
+        Epochs without a better validation after which training stops; None: never.
+    keep
+        Which weights the model gets: the "last", or those of the "best" validation.
+    folder
+        Where ``checkpoint.npz`` (after each epoch) and ``history.jsonl`` go; made if missing. None: nowhere.
+    resume
+        Whether to go on from a checkpoint in `folder`.
+    seed
+        Of the order of the items, augmentation and dropout.
+    progress
+        Whether to show a progress bar on standard error.
+
+    Raises
+    ------
+    ParameterError, ArrayTypeError
+        An option or the data break their rules.
+    TrainingError
+        The loss is no longer finite; the message says in which epoch.
+    KeyboardInterrupt
+        As usual; the checkpoint of the last epoch is there.
+
+    Examples
+    --------
+    >>> import numpy as np, wavenetlite as wl
+    >>> rng = np.random.default_rng(0)
+    >>> y = np.arange(64) % 2
+    >>> x = (rng.standard_normal((64, 20, 3)) + y[:, None, None]).astype(np.float32)
+    >>> model = wl.Sequential([wl.nn.Conv1d(3, 8, 3), wl.nn.Activation("relu"), wl.nn.Pool("mean"), wl.nn.Linear(8, 2)])
+    >>> history = wl.train.fit(model, (x, y), epochs=30, batch_size=32, lr=0.02)
+    >>> history.rows[-1]["train_accuracy"]
+    1.0
+    """
+    settings = Settings(
+        epochs, batch_size, lr, schedule, warmup, weight_decay, clip, ema, shards, patience, keep, seed
+    )  # fmt: skip
+    run = Run(model, source(train), None if valid is None else source(valid), loss or CrossEntropy(), settings,
+              threads or min(shards, cpus()), None if folder is None else Path(folder))  # fmt: skip
+    return run.all(resume, progress)
+
+
+class Run:
+    """One training under way."""
+
+    def __init__(
+        self,
+        model: Module,
+        train: Source,
+        valid: Source | None,
+        loss: Loss,
+        settings: Settings,
+        threads: int,
+        folder: Path | None,
+    ) -> None:
+        self.model, self.train, self.valid, self.loss, self.settings = model, train, valid, loss, settings
+        self.threads, self.folder = threads, folder
+        if len(train) < settings.batch_size:
+            raise ParameterError(f"batch_size={settings.batch_size} must be at most {len(train)}, the items there are")
+        self.parameters = Parameters(model)
+        self.steps_an_epoch = len(train) // settings.batch_size
+        self.factor = schedule(settings.schedule, settings.epochs * self.steps_an_epoch, warmup=settings.warmup)
+        self.optimiser = AdamW(
+            self.parameters.trained, decayed=self.parameters.mask("weight"), weight_decay=settings.weight_decay
+        )
+        self.step = 0
+        self.average: Floats = self.parameters.values[: 1 + self.parameters.trained].copy()
+        self.average_statistics = {name: value.copy() for name, value in self.parameters.statistics.items()}
+        self.history = History()
+        self.best: dict[str, Floats] | None = None
+        self.tapes: dict[tuple[int, int], list[Tape]] = {}
+        self.valid_batches: list[Batch] = []
+
+    def all(self, resume: bool, progress: bool) -> History:
+        """Train to the end, from the beginning or from a checkpoint, and give the model its weights."""
+        if self.folder is not None:
+            self.folder.mkdir(parents=True, exist_ok=True)
+            if resume and (state := checkpoint.read(self.folder, self.bound_to())) is not None:
+                self.restore(state)
+        with Bar(progress, self.settings.epochs, len(self.history.rows)) as bar:
+            while len(self.history.rows) < self.settings.epochs and not self.history.stopped_early:
+                self.epoch(bar)
+                if self.folder is not None:
+                    self.write()
+        self.model.load_state_dict(self.best if self.settings.keep == "best" and self.best else self.state_dict())
+        return self.history
+
+    def bound_to(self) -> dict[str, Any]:
+        """What a checkpoint must agree with."""
+        return {**vars(self.settings), "network": self.model.config(), "items": len(self.train)}
+
+    def epoch(self, bar: Bar) -> None:
+        settings, number_of = self.settings, len(self.history.rows) + 1
+        began, total, correct, items = time.perf_counter(), 0.0, 0.0, 0
+        for x, targets in shuffled(self.train, settings.batch_size, settings.seed, number_of):
+            outcome = self.one_step(x, targets)
+            if not math.isfinite(outcome.total):
+                raise TrainingError(f"loss is {outcome.total} in epoch {number_of}; a smaller lr than {settings.lr} may help")
+            total, correct, items = total + outcome.total, correct + outcome.correct, items + outcome.count
+            bar.step(self.step, self.steps_an_epoch, total / items, correct / items)
+        row = {
+            "epoch": number_of,
+            "lr": settings.lr * self.factor(self.step - 1),
+            "train_loss": total / max(items, 1),
+            "train_accuracy": correct / max(items, 1),
+            "valid_loss": None,
+            "valid_accuracy": None,
+            "seconds": None,
+        }
+        if self.valid is not None:
+            row["valid_loss"], row["valid_accuracy"] = self.validate(self.valid)
+        row["seconds"] = round(time.perf_counter() - began, 3)
+        self.history.rows.append(row)
+        self.judge(row)
+        bar.epoch(row)
+
+    def one_step(self, x: Floats, targets: npt.NDArray[Any]) -> Outcome:
+        """Forward, backward, and a step of the optimiser."""
+        settings, parameters = self.settings, self.parameters
+        tapes = self.tapes_for(x)
+        parts = list(zip(tapes, np.split(x, settings.shards), np.split(targets, settings.shards), strict=True))
+        items = self.loss.items(targets)
+
+        def run(part: tuple[Tape, Floats, npt.NDArray[Any]], shard: int) -> tuple[Outcome, Floats]:
+            tape, own_x, own_targets = part
+            tape.seed(settings.seed, self.step, shard)
+            outcome = self.loss(tape.forward(own_x), own_targets, items)
+            return outcome, tape.backward(outcome.gradient)
+
+        results = list(self.pool().map(run, parts, range(settings.shards)))
+        gradient = results[0][1].copy()
+        for _, more in results[1:]:
+            gradient += more
+        if settings.clip:
+            clip_norm(gradient, settings.clip)
+        trained = parameters.values[1 : 1 + parameters.trained]
+        self.optimiser.step(trained, gradient, settings.lr * self.factor(self.step))
+        self.step += 1
+        self.keep_statistics(tapes)
+        self.keep_average()
+        outcomes = [outcome for outcome, _ in results]
+        return Outcome(
+            sum(one.total for one in outcomes), gradient, sum(one.correct for one in outcomes),
+            sum(one.count for one in outcomes),
+        )  # fmt: skip
+
+    def pool(self) -> ThreadPoolExecutor:
+        pool: ThreadPoolExecutor | None = self.__dict__.get("_pool")
+        if pool is None:
+            pool = self.__dict__["_pool"] = ThreadPoolExecutor(self.threads, thread_name_prefix="shards")
+        return pool
+
+    def tapes_for(self, x: Floats) -> list[Tape]:
+        key = (len(x) // self.settings.shards, x.shape[1])
+        if key not in self.tapes:
+            self.tapes.clear()  # one shape at a time: a tape holds all activations
+            self.tapes[key] = [Tape(self.parameters, *key) for _ in range(self.settings.shards)]
+        return self.tapes[key]
+
+    def keep_statistics(self, tapes: Sequence[Tape]) -> None:
+        """Move the running statistics of batch normalisation towards those of this step, the mean over the shards."""
+        for norms in zip(*(tape.norms for tape in tapes), strict=True):
+            for name, running in ((name, self.parameters.statistics[name]) for name in norms[0].names):
+                mean = np.mean([norm.moments[name] for norm in norms], axis=0)
+                running += (MOMENTUM * (mean - running)).astype(np.float32)
+
+    def keep_average(self) -> None:
+        """Move the average of the weights, and that of the statistics, towards the present ones."""
+        decay = min(self.settings.ema, (1 + self.step) / (10 + self.step)) if self.settings.ema else 0.0
+        pairs = [(self.average, self.parameters.values[: len(self.average)])]
+        pairs += [(self.average_statistics[name], value) for name, value in self.parameters.statistics.items()]
+        for average, now in pairs:
+            average += np.float32(1 - decay) * (now - average)
+
+    def state_dict(self) -> dict[str, Floats]:
+        """The weights as they would be kept now."""
+        return self.parameters.state_dict(self.average, self.average_statistics)
+
+    # Validation
+
+    def validate(self, valid: Source) -> tuple[float, float]:
+        """Loss and accuracy of the weights that would be kept, by the inference engine."""
+        if not self.valid_batches:
+            rng = np.random.default_rng(0)
+            self.valid_batches = [valid.batch(np.arange(i, min(i + 64, len(valid))), rng) for i in range(0, len(valid), 64)]
+        twin = copy.deepcopy(self.model)
+        twin.load_state_dict(self.state_dict())
+        twin.plan()
+
+        def measure(batch: Batch) -> Outcome:
+            return self.loss(twin(batch[0]), batch[1], self.loss.items(batch[1]))
+
+        outcomes = list(self.pool().map(measure, self.valid_batches))
+        items = max(sum(one.count for one in outcomes), 1)
+        return sum(one.total for one in outcomes) / items, sum(one.correct for one in outcomes) / items
+
+    def judge(self, row: dict[str, Any]) -> None:
+        """Note the best epoch, and stop when there has been none for long."""
+        if self.valid is None:
+            return
+        best = next((old for old in self.history.rows if old["epoch"] == self.history.best_epoch), None)
+        if best is None or merit(row) > merit(best):
+            self.history.best_epoch = row["epoch"]
+            self.best = self.state_dict() if self.settings.keep == "best" else None
+        if self.settings.patience is not None:
+            self.history.stopped_early = row["epoch"] - self.history.best_epoch >= self.settings.patience
+
+    # Stopping and going on
+
+    def write(self) -> None:
+        """The checkpoint, and the history as a file to read."""
+        assert self.folder is not None
+        arrays = {
+            "values": self.parameters.values[: 1 + self.parameters.trained],
+            "average": self.average,
+            "first": self.optimiser.first,
+            "second": self.optimiser.second,
+        }
+        arrays |= {f"statistics.{name}": value for name, value in self.parameters.statistics.items()}
+        arrays |= {f"average.{name}": value for name, value in self.average_statistics.items()}
+        arrays |= {f"best.{name}": value for name, value in (self.best or {}).items()}
+        notes = {"rows": self.history.rows, "best_epoch": self.history.best_epoch, "step": self.step,
+                 "stopped_early": self.history.stopped_early}  # fmt: skip
+        checkpoint.write(self.folder, checkpoint.State(len(self.history.rows), arrays, notes), self.bound_to())
+        from wavenetlite.files import replacing
+
+        with replacing(self.folder / HISTORY) as file:
+            file.write("".join(json.dumps(row) + "\n" for row in self.history.rows).encode())
+
+    def restore(self, state: checkpoint.State) -> None:
+        end = 1 + self.parameters.trained
+        self.parameters.values[:end] = state.arrays["values"]
+        self.average[:] = state.arrays["average"]
+        self.optimiser.first[:], self.optimiser.second[:] = state.arrays["first"], state.arrays["second"]
+        for name in self.parameters.statistics:
+            self.parameters.statistics[name][:] = state.arrays[f"statistics.{name}"]
+            self.average_statistics[name][:] = state.arrays[f"average.{name}"]
+        best = {name.removeprefix("best."): value for name, value in state.arrays.items() if name.startswith("best.")}
+        self.best = best or None
+        self.step = self.optimiser.steps = state.notes["step"]
+        self.history = History(state.notes["rows"], state.notes["best_epoch"], state.notes["stopped_early"])
+
+
+class Bar:
+    """A progress bar with loss and accuracy; nothing where it is not wanted."""
+
+    def __init__(self, shown: bool, epochs: int, done: int) -> None:
+        self.bar: Any = None
+        if shown:
+            from tqdm import tqdm
+
+            self.bar = tqdm(total=epochs, initial=done, unit="epoch", file=sys.stderr, dynamic_ncols=True)
+
+    def __enter__(self) -> Bar:
+        return self
+
+    def __exit__(self, *error: object) -> None:
+        if self.bar is not None:
+            self.bar.close()
+
+    def step(self, step: int, an_epoch: int, loss: float, accuracy: float) -> None:
+        if self.bar is not None:
+            done = (step - 1) % an_epoch + 1
+            self.bar.set_description_str(f"step {done}/{an_epoch} loss {loss:.3f} accuracy {accuracy:.1%}")
+
+    def epoch(self, row: dict[str, Any]) -> None:
+        if self.bar is not None:
+            if row["valid_accuracy"] is not None:
+                self.bar.set_postfix_str(f"valid loss {row['valid_loss']:.3f} accuracy {row['valid_accuracy']:.1%}")
+            self.bar.update()
+
+
+def merit(row: dict[str, Any]) -> tuple[float, float]:
+    """What makes one epoch better than another."""
+    return row["valid_accuracy"], -row["valid_loss"]
+
+
+def source(data: Data) -> Source:
+    return Arrays(*data) if isinstance(data, tuple) else data
+
+
+def cpus() -> int:
+    """CPUs that this process may use."""
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1

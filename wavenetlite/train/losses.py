@@ -1,0 +1,200 @@
+"""Losses: outputs of a batch and what they should have been, to a value and its gradient."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any, Literal, Protocol
+
+import numpy as np
+import numpy.typing as npt
+
+from wavenetlite.checks import number, one_of
+from wavenetlite.engine.graph import Floats
+from wavenetlite.errors import ParameterError
+
+Targets = npt.NDArray[Any]
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """Of one batch: the loss summed over its `count` items, its gradient, and how many items were right."""
+
+    total: float
+    gradient: Floats
+    correct: float
+    count: int
+
+
+class Loss(Protocol):
+    """A loss; `items` are what it averages over in the whole batch, of which `y` may be a part."""
+
+    def items(self, targets: Targets) -> int: ...
+    def __call__(self, y: Floats, targets: Targets, items: int) -> Outcome: ...
+
+
+class CrossEntropy:
+    """Cross-entropy of the softmax of logits.
+
+    Parameters
+    ----------
+    label_smoothing
+        Share of the target that is spread evenly over all classes, 0 to 1. Soft targets are smoothed too.
+    at
+        "last": one target a clip, for the last frame; "frames": one a frame, -1 where a frame does not count.
+
+    Notes
+    -----
+    Targets: classes, (clips,) or (clips, frames) integers, or soft ones, (clips, classes) float32 that add up to 1. Szegedy
+    et al., "Rethinking the Inception Architecture", 2016 (label smoothing).
+
+    Examples
+    --------
+    >>> import numpy as np, wavenetlite as wl
+    >>> loss = wl.train.CrossEntropy()
+    >>> outcome = loss(np.zeros((1, 5, 4), np.float32), np.array([2]), items=1)
+    >>> round(outcome.total, 4), outcome.gradient[0, -1].tolist()
+    (1.3863, [0.25, 0.25, -0.75, 0.25])
+    """
+
+    def __init__(self, *, label_smoothing: float = 0.0, at: Literal["last", "frames"] = "last") -> None:
+        self.label_smoothing = number("label_smoothing", label_smoothing, least=0.0)
+        if self.label_smoothing > 1:
+            raise ParameterError(f"label_smoothing={label_smoothing} must be at most 1")
+        self.at = one_of("at", at, ("last", "frames"))
+
+    def items(self, targets: Targets) -> int:
+        return int((targets >= 0).sum()) if self.at == "frames" else len(targets)
+
+    def __call__(self, y: Floats, targets: Targets, items: int) -> Outcome:
+        logits = (y[:, -1:] if self.at == "last" else y).astype(np.float64)
+        wanted, counted = self.soft(targets, logits.shape)
+        shifted = logits - logits.max(axis=2, keepdims=True)
+        log_p = shifted - np.log(np.exp(shifted).sum(axis=2, keepdims=True))
+        right = (logits.argmax(axis=2) == wanted.argmax(axis=2)) & counted
+        smooth = (1 - self.label_smoothing) * wanted + self.label_smoothing / logits.shape[2]
+        share = (np.exp(log_p) - smooth) * counted[..., np.newaxis] / max(items, 1)
+        gradient = np.zeros(y.shape, np.float32)
+        gradient[:, -1:] = share[:, -1:]
+        if self.at == "frames":
+            gradient[:] = share
+        loss = -(smooth * log_p).sum(axis=2) * counted
+        return Outcome(float(loss.sum()), gradient, float(right.sum()), int(counted.sum()))
+
+    def soft(self, targets: Targets, shape: tuple[int, ...]) -> tuple[npt.NDArray[np.float64], npt.NDArray[np.bool_]]:
+        """Target probabilities (clips, frames, classes), and which frames count."""
+        clips, frames, classes = shape
+        if targets.dtype.kind == "f":
+            if targets.shape != (clips, classes) or self.at != "last":
+                raise ParameterError(f"targets have shape {targets.shape}; soft ones must be {(clips, classes)}, at='last'")
+            return targets[:, np.newaxis].astype(np.float64), np.ones((clips, 1), bool)
+        given = targets.reshape(clips, 1) if self.at == "last" and targets.size == clips else targets
+        if given.shape != (clips, frames):
+            raise ParameterError(f"targets have shape {targets.shape}; they must be {(clips, frames)} or, at='last', ({clips},)")
+        if given.size and (given.max() >= classes or given.min() < (-1 if self.at == "frames" else 0)):
+            raise ParameterError(f"targets go from {given.min()} to {given.max()}; they must be classes, 0 to {classes - 1}")
+        return np.eye(classes)[given], given >= 0
+
+
+class MeanSquaredError:
+    """Mean of the squared differences from targets of the outputs' shape: for signals, such as an amplifier's.
+
+    Examples
+    --------
+    >>> import numpy as np, wavenetlite as wl
+    >>> loss, y = wl.train.MeanSquaredError(), np.ones((1, 2, 1), np.float32)
+    >>> loss(y, np.zeros_like(y), items=2).gradient.ravel().tolist()
+    [1.0, 1.0]
+    """
+
+    def items(self, targets: Targets) -> int:
+        return targets.size
+
+    def __call__(self, y: Floats, targets: Targets, items: int) -> Outcome:
+        if targets.shape != y.shape:
+            raise ParameterError(f"targets have shape {targets.shape}; they must be {y.shape}, like the output")
+        difference = y.astype(np.float64) - targets
+        gradient = (2 / max(items, 1) * difference).astype(np.float32)
+        return Outcome(float((difference**2).sum()), gradient, 0.0, targets.size)
+
+
+class CTC:
+    """Connectionist temporal classification: the label sequence of a clip, wherever in time its labels are.
+
+    Parameters
+    ----------
+    blank
+        The class that stands for "nothing here".
+
+    Notes
+    -----
+    Targets: (clips, labels) integers, -1 after the last label of a clip. The loss of a clip is ``-log p(labels)``; one
+    that cannot be had in the frames there are counts as 0, as with PyTorch's ``zero_infinity``. Graves et al.,
+    "Connectionist Temporal Classification", 2006, equations 6 to 16, in logarithms.
+
+    Examples
+    --------
+    >>> import numpy as np, wavenetlite as wl
+    >>> loss = wl.train.CTC()
+    >>> outcome = loss(np.zeros((1, 2, 2), np.float32), np.array([[1]]), items=1)    # "1-", "-1", "11" of four
+    >>> round(float(np.exp(-outcome.total)), 4)
+    0.75
+    """
+
+    def __init__(self, *, blank: int = 0) -> None:
+        self.blank = blank
+
+    def items(self, targets: Targets) -> int:
+        return len(targets)
+
+    def __call__(self, y: Floats, targets: Targets, items: int) -> Outcome:
+        logits = y.astype(np.float64)
+        shifted = logits - logits.max(axis=2, keepdims=True)
+        log_p = shifted - np.log(np.exp(shifted).sum(axis=2, keepdims=True))
+        gradient, total, right = np.zeros(y.shape), 0.0, 0
+        for clip, labels in enumerate(targets):
+            label = labels[labels >= 0]
+            loss, occupied = self.one(log_p[clip], label)
+            if np.isfinite(loss):
+                gradient[clip] = np.exp(log_p[clip]) - occupied
+                total += loss
+            right += list(label) == collapse(logits[clip].argmax(axis=1), self.blank)
+        return Outcome(total, (gradient / max(items, 1)).astype(np.float32), right, len(targets))
+
+    def one(self, log_p: npt.NDArray[np.float64], labels: Targets) -> tuple[float, npt.NDArray[np.float64]]:
+        """Loss of one clip, and the probability of each class at each frame given the labels."""
+        frames, classes = log_p.shape
+        path = np.full(2 * len(labels) + 1, self.blank)
+        path[1::2] = labels
+        may_skip = np.zeros(len(path), bool)
+        may_skip[3::2] = labels[1:] != labels[:-1]
+        scores = log_p[:, path]
+        alpha = self.forwards(scores, may_skip)
+        # Backwards in time and along the path is forwards again; a label that may be skipped over is two places on.
+        skip_back = np.zeros(len(path), bool)
+        skip_back[2:] = may_skip[2:][::-1][: len(path) - 2] if len(path) > 2 else may_skip[2:]
+        beta = self.forwards(scores[::-1, ::-1], skip_back)[::-1, ::-1] - scores
+        ends = alpha[-1, -2:] if len(path) > 1 else alpha[-1, -1:]
+        log_likelihood = np.logaddexp.reduce(ends)
+        occupied = np.zeros((frames, classes))
+        if np.isfinite(log_likelihood):
+            np.add.at(occupied, (slice(None), path), np.exp(alpha + beta - log_likelihood))
+        return -float(log_likelihood), occupied
+
+    @staticmethod
+    def forwards(scores: npt.NDArray[np.float64], may_skip: npt.NDArray[np.bool_]) -> npt.NDArray[np.float64]:
+        """Log-probability of all beginnings of the path that stand at place s in frame t."""
+        alpha = np.full(scores.shape, -np.inf)
+        alpha[0, :2] = scores[0, :2]
+        for t in range(1, len(scores)):
+            before = alpha[t - 1]
+            reached = before.copy()
+            reached[1:] = np.logaddexp(reached[1:], before[:-1])
+            reached[2:] = np.where(may_skip[2:], np.logaddexp(reached[2:], before[:-2]), reached[2:])
+            alpha[t] = reached + scores[t]
+        return alpha
+
+
+def collapse(classes: Targets, blank: int) -> list[int]:
+    """The labels of a path: repetitions once, blanks never."""
+    new = np.concatenate([[True], classes[1:] != classes[:-1]])
+    return [int(c) for c in classes[new] if c != blank]
