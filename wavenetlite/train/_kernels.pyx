@@ -184,6 +184,25 @@ def sum_rows(cnp.ndarray x, float[::1] out):
             kernels.sum_rows(a.first + i * a.clip, a.row, a.rows, out.shape[0], &out[0])
 
 
+def copy(cnp.ndarray x, cnp.ndarray out):
+    """out = x, rows back to back."""
+    cdef View a = view(x), y = view(out)
+    cdef Py_ssize_t i, clips = same(a, y)
+    with nogil:
+        for i in range(clips):
+            memcpy(y.first + i * y.clip, a.first + i * a.clip, a.rows * a.row * sizeof(float))
+
+
+def add_two(cnp.ndarray x, cnp.ndarray more, cnp.ndarray out):
+    """out = x + more, rows back to back."""
+    cdef View a = view(x), b = view(more), y = view(out)
+    cdef Py_ssize_t i, clips = same(a, y)
+    same(b, y)
+    with nogil:
+        for i in range(clips):
+            kernels.add(a.first + i * a.clip, b.first + i * b.clip, a.rows, y.first + i * y.clip, y.row)
+
+
 def add(cnp.ndarray x, cnp.ndarray out):
     """out += x."""
     cdef View a = view(x), y = view(out)

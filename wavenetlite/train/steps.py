@@ -504,7 +504,7 @@ class SumStep(ShiftedStep):
     def forward(self) -> None:
         out = self.out.values
         rows = [x.rows(shift, self.out.frames) for x, shift in self.parts()]
-        np.add(rows[0], rows[1], out=out)
+        _kernels.add_two(rows[0], rows[1], out)
         for more in rows[2:]:
             _kernels.add(more, out)
 
@@ -514,7 +514,7 @@ class SumStep(ShiftedStep):
                 count = min(self.out.frames, x.frames - shift)
                 g = self.out.gradient_rows(0, count)
                 if x.first_gradient(self.whole(x, shift)):
-                    x.gradient[:] = g
+                    _kernels.copy(g, x.gradient)
                 else:
                     _kernels.add(g, x.gradient_rows(shift, count))
 
