@@ -129,6 +129,7 @@ def extensions() -> list[Extension]:
     kernels = [extension(f"wavenetlite.kernels._{isa}", *INSTRUCTION_SETS[isa][0]) for isa in sets]
     others = ["wavenetlite.kernels.dispatch", "wavenetlite.engine.plan", "wavenetlite.stream"]
     others += ["wavenetlite.features._frames", "wavenetlite.features._steps"]
+    others += ["wavenetlite._detect"]
     return [*kernels, *(extension(name) for name in others)]
 
 
