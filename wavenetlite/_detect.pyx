@@ -9,7 +9,7 @@ as a whole before its first frame changes anything.
 
 cimport cython
 cimport numpy as cnp
-from libc.math cimport log
+from libc.math cimport exp, log
 from libc.stdint cimport int64_t, uint8_t
 
 import numpy as np
@@ -27,7 +27,6 @@ cdef enum:
 
 cdef double UNITS = 1099511627776.0         # 2**40: units of a probability of 1
 cdef double MOST = 1.0001                   # a softmax may round to a little above 1
-cdef double LEAST = 1e-30                   # probability below which none is taken: the logarithm of 0 is none
 
 
 cdef const float* checked_scores(object scores, Py_ssize_t labels, str name, Py_ssize_t* frames) except NULL:
@@ -185,8 +184,8 @@ cdef int64_t units(float probability) noexcept nogil:
 
 
 @cython.final
-cdef class LogSums:
-    """The sums, frame after frame and in float64, of the logarithms of probabilities: what the decision "mean" keeps."""
+cdef class LogSoftmaxSums:
+    """The sums of the log-softmax of all frames, one after the other and in float64: what the decision "mean" keeps."""
     cdef double[::1] total
     cdef readonly Py_ssize_t frames
 
@@ -197,16 +196,24 @@ cdef class LogSums:
         self.total[:] = 0.0
         self.frames = 0
 
-    def add(self, const float[:, ::1] probabilities) -> None:
+    def add(self, const float[:, ::1] logits) -> None:
         cdef Py_ssize_t frame, label
+        cdef double most, shares, norm
         with nogil:
-            for frame in range(probabilities.shape[0]):
-                for label in range(probabilities.shape[1]):
-                    self.total[label] += log(max(<double>probabilities[frame, label], LEAST))
-        self.frames += probabilities.shape[0]
+            for frame in range(logits.shape[0]):
+                most = logits[frame, 0]
+                for label in range(1, logits.shape[1]):
+                    most = max(most, <double>logits[frame, label])
+                shares = 0.0
+                for label in range(logits.shape[1]):
+                    shares += exp(logits[frame, label] - most)
+                norm = most + log(shares)
+                for label in range(logits.shape[1]):
+                    self.total[label] += logits[frame, label] - norm
+        self.frames += logits.shape[0]
 
     def probabilities(self) -> np.ndarray:
-        """The geometric mean of all frames' probabilities, made to sum to 1; float32."""
+        """The exponential of the mean, made to sum to 1; float32."""
         mean = np.asarray(self.total) / self.frames
         share = np.exp(mean - mean.max())
         return (share / share.sum()).astype(np.float32)

@@ -15,14 +15,14 @@ import numpy as np
 import numpy.typing as npt
 
 from wavenetlite import features as feature_specs
-from wavenetlite._detect import LogSums, Scanner
+from wavenetlite._detect import LogSoftmaxSums, Scanner
 from wavenetlite.checks import count, one_of, positive_int
 from wavenetlite.detect import Detector
 from wavenetlite.errors import ArrayTypeError, ParameterError, StreamStateError
 from wavenetlite.features import Features, FeatureStream
 from wavenetlite.features._frames import checked_samples
 from wavenetlite.files import TABLES, WEIGHTS, save
-from wavenetlite.nn import Activation, Module, Sequential
+from wavenetlite.nn import Activation, Module
 from wavenetlite.stream import Stream
 
 Floats = npt.NDArray[np.float32]
@@ -161,7 +161,7 @@ class AudioClassifier:
         if info is not None and not isinstance(info, Mapping):
             raise ArrayTypeError(f"info is a {type(info).__name__}; it must be a dict")
         self.info: dict[str, Any] = copy.deepcopy(dict(info or {}))
-        self._network = Sequential([model, Activation("softmax")])
+        self._softmax = Activation("softmax")
         output = model.graph(features.out_channels)
         if len(self._labels) != output.channels:
             raise ParameterError(
@@ -304,12 +304,12 @@ class AudioClassifier:
         """
         self.features.check_rate(sr)
         one_of("on_nonfinite", on_nonfinite, ("raise", "zero"))
-        plan = self._network.plan(self.features.out_channels)
         return ClassifierStream(
             self,
             self.features.stream(on_nonfinite=on_nonfinite),
-            Stream(plan, on_nonfinite=on_nonfinite, name="features"),
-            Scanner(**self._limits, name="the network's softmax"),
+            Stream(self.model.plan(self.features.out_channels), on_nonfinite=on_nonfinite, name="features"),
+            self._softmax.stream(channels=len(self._labels)),
+            Scanner(**self._limits, name="probabilities"),
         )
 
     # Writing down
@@ -381,12 +381,20 @@ class ClassifierStream:
     ((2, 2), [0.032, 0.042])
     """
 
-    def __init__(self, classifier: AudioClassifier, features: FeatureStream, network: Stream, scanner: Scanner) -> None:
+    def __init__(
+        self,
+        classifier: AudioClassifier,
+        features: FeatureStream,
+        network: Stream,
+        softmax: Stream,
+        scanner: Scanner,
+    ) -> None:
         self.classifier = classifier
         self._features = features
         self._network = network
+        self._softmax = softmax
         self._scanner = scanner
-        self._sums = LogSums(len(classifier._labels)) if classifier.decision == "mean" else None
+        self._sums = LogSoftmaxSums(len(classifier._labels)) if classifier.decision == "mean" else None
         self._none: Floats = np.zeros((0, len(classifier._labels)), np.float32)
         self._lock = threading.Lock()
         self._start()
@@ -445,12 +453,19 @@ class ClassifierStream:
     def _hear(self, frames: Floats, network: Any) -> list[Event]:
         """Frames of features to events."""
         self._failed = True  # until all parts of the stream have gone the same way
-        probabilities = network(frames)
+        logits = network(frames)
+        try:
+            probabilities = self._softmax.process(logits)
+        except ParameterError:  # a softmax of its own, since it says of infinities what any number would give
+            frame = self._frames + int(np.argmin(np.isfinite(logits).all(axis=1)))
+            raise ParameterError(
+                f"the network gives logits that are not finite at frame {frame}; weights or samples are too large"
+            ) from None
         found = self._scanner.process(probabilities)
         fresh = len(probabilities)
         if fresh:
             if self._sums is not None:
-                self._sums.add(probabilities)
+                self._sums.add(logits)
             self._newest = probabilities[-1]
         self._probabilities = probabilities
         self._first = self._frames
