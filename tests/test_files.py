@@ -374,7 +374,7 @@ def test_a_network_too_large_to_load_is_not_saved(path):
 
 # --------------------------------------------------------------------------------------------- truncated and foreign
 def test_no_file(tmp_path):
-    for path in (tmp_path / "none", tmp_path / "no" / "none", "speech-commands-12"):
+    for path in (tmp_path / "none", tmp_path / "no" / "none", "none.safetensors", "no/none"):
         with pytest.raises(wl.ModelFileError) as excinfo:
             load(path)
         assert str(excinfo.value) == f"{path}: there is no such file"

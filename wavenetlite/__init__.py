@@ -20,24 +20,28 @@ from wavenetlite.stream import Stream
 from wavenetlite.verify import StreamReport, verify_stream
 
 if TYPE_CHECKING:
-    from wavenetlite import audio, features
+    from wavenetlite import audio, detect, features
+    from wavenetlite.classify import AudioClassifier
     from wavenetlite.features import MFCC, PCEN, Librosa, LogMel, MelSpectrogram, MuLaw, Spectrogram
 
 _FEATURES = ("LogMel", "MelSpectrogram", "Spectrogram", "MFCC", "PCEN", "MuLaw", "Librosa")
 
 __all__ = [
-    "MFCC", "PCEN", "TCN", "ArrayTypeError", "Librosa", "LogMel", "MelSpectrogram", "ModelFileError", "MuLaw",
-    "ParameterError", "Sequential", "Spectrogram", "Stream", "StreamMismatchError", "StreamReport", "StreamStateError",
-    "WaveNet", "WavenetliteError", "__version__", "audio", "features", "isa", "load", "nn", "verify_stream",
+    "MFCC", "PCEN", "TCN", "ArrayTypeError", "AudioClassifier", "Librosa", "LogMel", "MelSpectrogram", "ModelFileError",
+    "MuLaw", "ParameterError", "Sequential", "Spectrogram", "Stream", "StreamMismatchError", "StreamReport",
+    "StreamStateError", "WaveNet", "WavenetliteError", "__version__", "audio", "detect", "features", "isa", "load",
+    "nn", "verify_stream",
 ]  # fmt: skip
 
 
 def __getattr__(name: str) -> Any:
-    """Features and audio are imported when they are first named: whoever streams a network alone does not wait."""
-    if name in ("audio", "features"):
+    """Features, audio and what needs them are imported when first named: who streams a network alone does not wait."""
+    if name in ("audio", "detect", "features", "train"):
         return import_module(f"wavenetlite.{name}")
     if name in _FEATURES:
         return getattr(import_module("wavenetlite.features"), name)
+    if name == "AudioClassifier":
+        return import_module("wavenetlite.classify").AudioClassifier
     raise AttributeError(f"module 'wavenetlite' has no attribute {name!r}")
 
 

@@ -1,4 +1,4 @@
-"""A model in one file: safetensors, with the configuration as JSON in its metadata.
+"""A model or a classifier in one file: safetensors, with the configuration as JSON in its metadata.
 
 Such a file is 8 bytes that hold the length of a header, the header, JSON that names every tensor, and the tensors.
 Nothing in it is trusted: each step is taken only when the ones before it have bounded what it may cost, memory for a
@@ -22,14 +22,18 @@ from dataclasses import dataclass
 from io import BytesIO
 from itertools import accumulate
 from pathlib import Path
-from typing import Any, BinaryIO
+from typing import TYPE_CHECKING, Any, BinaryIO
 
 import numpy as np
 
+from wavenetlite import models
 from wavenetlite._version import __version__
 from wavenetlite.engine.graph import Floats
 from wavenetlite.errors import ArrayTypeError, ModelFileError, ParameterError
 from wavenetlite.nn.module import Module, from_config
+
+if TYPE_CHECKING:
+    from wavenetlite.classify import AudioClassifier
 
 FORMAT = "wavenetlite"
 VERSION = 1
@@ -40,6 +44,9 @@ MOST_CONFIG_CHARACTERS = 2**20
 MOST_MARKS = 1_000_000  # brackets and commas of JSON: they bound how many values it makes
 MOST_DEPTH = 100
 MOST_LAYERS = 10_000
+
+TABLES, WEIGHTS = "features.", "model."
+"""What the names of a classifier's tensors begin with: those of its features and of its network."""
 
 MOST_MESSAGE = 240
 """Characters of a message: what it quotes from a file may be of any length."""
@@ -56,7 +63,7 @@ class FileInfo:
     wavenetlite_version
         That wrote it.
     config
-        Of the model, as :meth:`wavenetlite.nn.Module.config` gives it.
+        Of the model, as :meth:`wavenetlite.nn.Module.config` gives it; or of the classifier, with labels and notes.
     shapes
         Of the tensors, by name.
     """
@@ -67,8 +74,8 @@ class FileInfo:
     shapes: dict[str, tuple[int, ...]]
 
 
-def save(model: Module, path: str | os.PathLike[str]) -> None:
-    """Write a model, configuration and weights, to one safetensors file.
+def save(model: Module | AudioClassifier, path: str | os.PathLike[str]) -> None:
+    """Write a model or a classifier, configuration and weights, to one safetensors file.
 
     The same model makes the same bytes. The file appears under its name when it is complete; until then, and if
     anything fails, an older file of that name stays as it was.
@@ -76,7 +83,8 @@ def save(model: Module, path: str | os.PathLike[str]) -> None:
     Parameters
     ----------
     model
-        Any module. Layers of your own can be saved if `wavenetlite.nn.from_config` makes them again.
+        Any module, or an :class:`wavenetlite.AudioClassifier`. Layers of your own can be saved if
+        `wavenetlite.nn.from_config` makes them again.
     path
         Of the file; its folder must exist.
 
@@ -96,16 +104,17 @@ def save(model: Module, path: str | os.PathLike[str]) -> None:
     ...     wl.load(path)
     Linear(in_features=3, out_features=2, bias=True)
     """
-    if not isinstance(model, Module):
-        raise ArrayTypeError(f"model is a {type(model).__name__}; it must be a Module")
+    network = network_of(model)
     state = {name: np.ascontiguousarray(value, "<f4") for name, value in model.state_dict().items()}
     head = head_of(model, state)
     try:  # what is written must load: the head goes through all that `load` does with it
-        twin = Header.read(BytesIO(head), len(head) + sum(value.nbytes for value in state.values())).model()
-        check_runs(model)
+        header = Header.read(BytesIO(head), len(head) + sum(value.nbytes for value in state.values()))
+        twin = header.model()
+        check_runs(network)
+        header.assembled(network, state)
     except ModelFileError as error:
         raise ParameterError(f"{type(model).__name__} cannot be saved: {error}") from error.__cause__
-    if kinds(twin) != kinds(model):
+    if kinds(twin) != kinds(network):
         raise ParameterError(f"{type(model).__name__} cannot be saved: its config makes layers of other types")
     with replacing(path) as file:
         file.write(head)
@@ -113,17 +122,28 @@ def save(model: Module, path: str | os.PathLike[str]) -> None:
             file.write(value.data)
 
 
+def network_of(model: Any) -> Module:
+    """A model itself, or the network of a classifier."""
+    if isinstance(model, Module):
+        return model
+    from wavenetlite.classify import AudioClassifier
+
+    if not isinstance(model, AudioClassifier):
+        raise ArrayTypeError(f"model is a {type(model).__name__}; it must be a Module or an AudioClassifier")
+    return model.model
+
+
 def kinds(model: Module) -> list[tuple[str, type[Module]]]:
     return [(path, type(module)) for path, module in model.modules()]
 
 
-def load(path: str | os.PathLike[str]) -> Module:
-    """The model in a file that :func:`save` wrote. Nothing is unpickled; no code comes from a file.
+def load(path: str | os.PathLike[str]) -> Module | AudioClassifier:
+    """The model or the classifier in a file that :func:`save` wrote. Nothing is unpickled; no code comes from a file.
 
     Parameters
     ----------
     path
-        Of the file.
+        Of the file; or the name of a bundled model (:func:`wavenetlite.models.names`), where there is no such file.
 
     Raises
     ------
@@ -142,25 +162,38 @@ def load(path: str | os.PathLike[str]) -> Module:
     >>> np.array_equal(again(x), model(x))
     True
     """
-    with opened(path) as (file, size):
+    with opened(found(path)) as (file, size):
         header = Header.read(file, size)
         model = header.model()
         state = {name: read_tensor(file, name, shape) for name, shape in header.shapes.items()}
         try:
-            model.load_state_dict(state)
+            model.load_state_dict(header.weights(state))
         except ParameterError as error:
             raise ModelFileError(str(error)) from None
         check_runs(model)
-        return model
+        return header.assembled(model, state)
+
+
+def found(path: str | os.PathLike[str]) -> str | os.PathLike[str]:
+    """`path`, or the file of the bundled model of that name."""
+    if not isinstance(path, str) or not re.fullmatch(r"[\w-]+", path, re.ASCII) or Path(path).exists():
+        return path
+    try:
+        return models.path(path)
+    except ParameterError:
+        bundled = ", ".join(models.names()) or "none"
+        raise ModelFileError(
+            one_line(Path(path), f"there is no such file, nor a bundled model of that name; bundled: {bundled}")
+        ) from None
 
 
 def info(path: str | os.PathLike[str]) -> FileInfo:
-    """What a model file says of itself, checked as :func:`load` does; the values of the weights are not read.
+    """What a model file says of itself, checked as :func:`load` does; the values of weights and tables are not read.
 
     Parameters
     ----------
     path
-        Of the file.
+        Of the file, or the name of a bundled model.
 
     Raises
     ------
@@ -177,7 +210,7 @@ def info(path: str | os.PathLike[str]) -> FileInfo:
     ...     files.info(path).shapes
     {'weight': (2, 3), 'bias': (2,)}
     """
-    with opened(path) as (file, size):
+    with opened(found(path)) as (file, size):
         header = Header.read(file, size)
         header.model()
         return FileInfo(VERSION, header.metadata.get("wavenetlite_version", ""), header.config, header.shapes)
@@ -216,16 +249,17 @@ class Header:
         tensors = parse_json("its header", text)
         metadata = checked_metadata(tensors.pop("__metadata__", None))
         config = parse_json("its config", metadata["config"])
-        layers = size_of(config)
+        layers = size_of(config.get("model") if is_classifier(config) else config)
         if layers > MOST_LAYERS:
             raise ModelFileError(f"its config has {layers} layers and list entries; it must have at most {MOST_LAYERS}")
         return Header(metadata, config, checked_tensors(tensors, size - 8 - length))
 
     def model(self) -> Module:
-        """The model of the configuration, without weights; its tensors are those of the file."""
+        """The network of the configuration, without weights; its tensors are those of the file."""
+        config = self.config["model"] if self.of_classifier and "model" in self.config else self.config
         try:
-            model = from_config(self.config)
-            wanted = model.all_parameter_shapes()
+            model = from_config(config)
+            wanted = {self.prefix + name: shape for name, shape in model.all_parameter_shapes().items()}
         except Exception as error:  # what options of any kind may do in the constructors of any layer
             raise ModelFileError(f"its config is wrong: {error}") from error
         for name, shape in wanted.items():
@@ -234,12 +268,41 @@ class Header:
             if self.shapes[name] != shape:
                 raise ModelFileError(f"tensor {name!r} has shape {self.shapes[name]}; its config says {shape}")
         for name in self.shapes:
-            if name not in wanted:
+            if name not in wanted and not (self.of_classifier and name.startswith(TABLES)):
                 raise ModelFileError(f"it has a tensor {name!r}, which the model of its config has not")
         return model
 
+    @property
+    def of_classifier(self) -> bool:
+        return is_classifier(self.config)
 
-def head_of(model: Module, state: dict[str, Floats]) -> bytes:
+    @property
+    def prefix(self) -> str:
+        """What the names of the network's tensors begin with."""
+        return WEIGHTS if self.of_classifier else ""
+
+    def weights(self, state: dict[str, Floats]) -> dict[str, Floats]:
+        """The network's tensors, by the names that it gives them."""
+        return {name.removeprefix(self.prefix): value for name, value in state.items() if name.startswith(self.prefix)}
+
+    def assembled(self, model: Module, state: dict[str, Floats]) -> Module | AudioClassifier:
+        """The network itself, or the classifier that it is a part of."""
+        if not self.of_classifier:
+            return model
+        from wavenetlite.classify import restored
+
+        tables = {name.removeprefix(TABLES): value for name, value in state.items() if name.startswith(TABLES)}
+        try:
+            return restored(self.config, model, tables)
+        except Exception as error:  # as in `model`
+            raise ModelFileError(f"its config is wrong: {error}") from error
+
+
+def is_classifier(config: dict[str, Any]) -> bool:
+    return config.get("type") == "AudioClassifier"
+
+
+def head_of(model: Module | AudioClassifier, state: dict[str, Floats]) -> bytes:
     """What stands in a file before the tensors of `state`, which follow in that order."""
     try:
         config = json.dumps(model.config(), separators=(",", ":"), allow_nan=False)

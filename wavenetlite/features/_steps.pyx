@@ -32,6 +32,19 @@ def project(const float[:, :, ::1] x, const double[:, ::1] matrix) -> np.ndarray
     return out
 
 
+def standardise(const float[:, :, ::1] x, const double[::1] mean, const double[::1] deviation) -> np.ndarray:
+    """``(x - mean) / deviation``, channel by channel."""
+    out = np.empty((x.shape[0], x.shape[1], x.shape[2]), np.float32)
+    cdef float[:, :, ::1] y = out
+    cdef Py_ssize_t signal, frame, c
+    with nogil:
+        for signal in range(x.shape[0]):
+            for frame in range(x.shape[1]):
+                for c in range(x.shape[2]):
+                    y[signal, frame, c] = <float>((<double>x[signal, frame, c] - mean[c]) / deviation[c])
+    return out
+
+
 def filter_frames(const float[:, :, ::1] x, const double[:, ::1] taps, Py_ssize_t left) -> np.ndarray:
     """Every frame that has `left` frames before it and enough after it, and beside it what each row of `taps` makes of them."""
     cdef Py_ssize_t channels = x.shape[2], width = taps.shape[1], frames = max(x.shape[1] - width + 1, 0)

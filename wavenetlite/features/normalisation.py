@@ -11,7 +11,7 @@ import numpy.typing as npt
 from wavenetlite.checks import flag, number, positive_int
 from wavenetlite.errors import ArrayTypeError, ParameterError
 from wavenetlite.features import tables as tabular
-from wavenetlite.features._steps import RunningMoments
+from wavenetlite.features._steps import RunningMoments, standardise
 from wavenetlite.features.steps import CausalStep, FrameState, Stateless, Step, StepState
 from wavenetlite.features.tables import Doubles, Floats, Tables
 
@@ -96,8 +96,9 @@ class MeanVariance(CausalStep):
     def open(self, signals: int, channels: int) -> StepState:
         self.out_channels(channels)
         mean = self.mean.astype(np.float64)
-        deviation = 1.0 if self.variance is None else np.sqrt(self.variance.astype(np.float64) + self.eps)
-        return FrameState(Stateless(lambda x: ((x - mean) / deviation).astype(np.float32)))
+        variance = np.ones_like(mean) if self.variance is None else self.variance.astype(np.float64) + self.eps
+        deviation = np.sqrt(variance)
+        return FrameState(Stateless(lambda x: standardise(x, mean, deviation)))
 
     def __repr__(self) -> str:
         return f"MeanVariance({len(self.mean)} channels, eps={self.eps})"
