@@ -1,0 +1,1 @@
+"""Training: corpora of clips, and augmentation."""
