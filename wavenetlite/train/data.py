@@ -96,7 +96,8 @@ class Clips:
 
     @property
     def starts(self) -> Ints:
-        return (self.audio.shape[1] - self.lengths) // 2
+        starts: Ints = (self.audio.shape[1] - self.lengths) // 2
+        return starts
 
     def __len__(self) -> int:
         return len(self.y)
@@ -445,7 +446,7 @@ class Reader:
                 f"clip_s={self.options.clip_s}: {len(items)} clips of {self.samples} samples do not fit into memory"
             ) from None
         lengths = np.zeros(len(items), np.int64)
-        good = []
+        good: list[Item] = []
         for i, y in enumerate(self.signals(items)):
             if y is None:
                 continue
@@ -499,7 +500,7 @@ class Reader:
             return None, f"{name}: {readable(str(error).removeprefix(f'{item.path}: '))}; passed over"
 
     def check_rates(self) -> None:
-        """Files of another rate are odd ones out; when they are the most, the rate that was asked for is the odd one."""
+        """Files of another rate are odd ones out; where they are the most, the rate asked for is the odd one."""
         if 2 * len(self.other_rates) > self.total:
             raise ParameterError(
                 f"sr={self.sr}: {len(self.other_rates)} of {self.total} files have another sample rate, such as "
@@ -530,7 +531,7 @@ def headers(items: Sequence[Item]) -> Iterator[audio.AudioInfo]:
 
 
 def fit(y: Floats, row: Floats) -> int:
-    """Put a signal into a row of zeros, in the middle, or the loudest piece of it; returns how many samples are real."""
+    """Put a signal into the middle of a row of zeros, or the loudest piece of it; returns how many samples are real."""
     if len(y) > len(row):
         at = loudest_at(y, len(row))
         y = y[at : at + len(row)]
