@@ -1,0 +1,998 @@
+"""Augmentation of batches: waveforms (clips, samples) and feature frames (clips, frames, bins), float32.
+
+A transform is configuration and holds no state: what it does to a batch depends on the generator that is passed, and on
+nothing else. It never writes into the batch that it is given.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping, Sequence
+from functools import lru_cache
+from typing import Any, ClassVar, Literal
+
+import numpy as np
+import numpy.typing as npt
+import scipy.fft
+
+from wavenetlite.checks import count, number, one_of, positive_int
+from wavenetlite.errors import ArrayTypeError, ParameterError
+
+Floats = npt.NDArray[np.float32]
+Spectra = npt.NDArray[np.complex64]
+Ints = npt.NDArray[np.int64]
+Generator = np.random.Generator
+Range = tuple[float, float]
+Recordings = Floats | Sequence[Floats]
+
+WAVEFORM, FRAMES = 2, 3
+SHAPES = {WAVEFORM: "(clips, samples)", FRAMES: "(clips, frames, bins)"}
+LARGEST = 1e15
+"""Values above this are taken for a mistake; the sum of their squares still is a float32."""
+MOST_DB = 200.0
+SILENT_DB = -40.0
+"""Level that a clip without any sound is taken to have when noise is added to it."""
+CLIPS_AT_ONCE = 64
+"""A batch is worked through in pieces of this size, so that what it needs beside it stays small."""
+
+
+class Transform:
+    """Base of all transforms: ``transform(batch, rng)`` is a new batch of the same shape.
+
+    Attributes
+    ----------
+    dimensions
+        2 for transforms of waveforms (clips, samples), 3 for those of frames (clips, frames, bins).
+    probability
+        Of each clip to be changed, by itself.
+    options
+        Names of attributes that are arguments of the constructor, JSON-able.
+    """
+
+    options: ClassVar[tuple[str, ...]] = ()
+    registry: ClassVar[dict[str, type[Transform]]] = {}
+    dimensions: ClassVar[int] = WAVEFORM
+    probability: float
+
+    def __init_subclass__(cls, **arguments: Any) -> None:
+        super().__init_subclass__(**arguments)
+        if not cls.__name__.startswith("_"):
+            Transform.registry[cls.__name__] = cls
+
+    def __call__(self, batch: Floats, rng: Generator) -> Floats:
+        """The batch, changed; float32, of the same shape. Raises where it is not finite, or of wrong shape or dtype."""
+        return Augment([self])(batch, rng)
+
+    def on_some(self, x: Floats, rng: Generator) -> Floats:
+        """The transform on the clips whose turn it is; `x` may be written into."""
+        chosen = np.flatnonzero(rng.random(len(x)) < self.probability)
+        if not chosen.size or not x.size:
+            return x
+        if len(chosen) == len(x):
+            return self.change(x, rng)
+        x[chosen] = self.change(x[chosen], rng)
+        return x
+
+    def change(self, x: Floats, rng: Generator) -> Floats:
+        """The transform on all clips of a batch that has some; `x` may be written into."""
+        raise NotImplementedError
+
+    def config(self) -> dict[str, Any]:
+        """The transform as JSON-able data; `from_config` makes the same one of it."""
+        values = {name: getattr(self, name) for name in (*self.options, "probability")}
+        return {"type": type(self).__name__, **{k: list(v) if isinstance(v, tuple) else v for k, v in values.items()}}
+
+    @classmethod
+    def restore(cls, options: dict[str, Any], recordings: Recordings | None) -> Transform:
+        return cls(**options)
+
+    def __repr__(self) -> str:
+        values = (f"{name}={getattr(self, name)!r}" for name in (*self.options, "probability"))
+        return f"{type(self).__name__}({', '.join(values)})"
+
+
+class Augment:
+    """Transforms one after the other.
+
+    Parameters
+    ----------
+    transforms
+        All of waveforms, or all of frames.
+
+    Raises
+    ------
+    ParameterError, ArrayTypeError
+        Both kinds are mixed; on a call: the batch is not float32, not finite, or of the wrong shape.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from wavenetlite.train.augment import Augment, Gain, SpecAugment, TimeShift, from_config
+    >>> augment = Augment([TimeShift(100, sr=16000), Gain(-6, 6, probability=0.5)])
+    >>> augment(np.zeros((8, 16000), np.float32), np.random.default_rng(0)).shape
+    (8, 16000)
+    >>> from_config(augment.config())
+    Augment([TimeShift(most_ms=100.0, sr=16000, fill='noise', probability=1.0), Gain(low_db=-6.0, high_db=6.0, \
+probability=0.5)])
+    """
+
+    def __init__(self, transforms: Sequence[Transform]) -> None:
+        if not isinstance(transforms, Sequence):
+            raise ArrayTypeError(f"transforms is a {type(transforms).__name__}; it must be a list of transforms")
+        for transform in transforms:
+            if not isinstance(transform, Transform):
+                raise ArrayTypeError(f"a transform is a {type(transform).__name__}; it must be one of {__name__}")
+        self.transforms = tuple(transforms)
+        dimensions = {transform.dimensions for transform in transforms}
+        if len(dimensions) > 1:
+            raise ParameterError("transforms of waveforms and of frames are mixed; they must be all of one kind")
+        self.dimensions = next(iter(dimensions), None)
+
+    def __call__(self, batch: Floats, rng: Generator) -> Floats:
+        """The batch, changed.
+
+        Parameters
+        ----------
+        batch
+            float32, (clips, samples) or (clips, frames, bins), finite; any of them may be 0.
+        rng
+            What it draws from.
+
+        Returns
+        -------
+        float32, of the same shape, in memory of its own.
+        """
+        check_batch("batch", batch, self.dimensions)
+        check_generator(rng)
+        made = np.array(batch, np.float32, order="C")
+        for at in range(0, len(made), CLIPS_AT_ONCE):
+            piece = made[at : at + CLIPS_AT_ONCE]
+            x = piece
+            for transform in self.transforms:
+                x = transform.on_some(x, rng)
+            if x is not piece:
+                piece[...] = x
+        return made
+
+    def config(self) -> dict[str, Any]:
+        """The recipe as JSON-able data."""
+        return {"type": "Augment", "transforms": [transform.config() for transform in self.transforms]}
+
+    @classmethod
+    def from_config(cls, config: Mapping[str, Any], *, recordings: Recordings | None = None) -> Augment:
+        """The recipe whose `config` this is; see :func:`from_config`."""
+        made = from_config(config, recordings=recordings)
+        return made if isinstance(made, Augment) else Augment([made])
+
+    def __repr__(self) -> str:
+        return f"Augment([{', '.join(map(repr, self.transforms))}])"
+
+
+def from_config(config: Mapping[str, Any], *, recordings: Recordings | None = None) -> Augment | Transform:
+    """The recipe, or the transform, whose `config` this is.
+
+    Parameters
+    ----------
+    config
+        As `config()` returned it, also by way of JSON.
+    recordings
+        For `BackgroundNoise`: they are not part of a config.
+
+    Raises
+    ------
+    ParameterError
+        An unknown type, or options that it has not.
+
+    Examples
+    --------
+    >>> from wavenetlite.train.augment import Gain, from_config
+    >>> from_config(Gain(-6, 0).config())
+    Gain(low_db=-6.0, high_db=0.0, probability=1.0)
+    """
+    if not isinstance(config, Mapping):
+        raise ArrayTypeError(f"config is a {type(config).__name__}; it must be a dict")
+    options = dict(config)
+    kind = one_of("type of a transform", options.pop("type", None), ("Augment", *Transform.registry))
+    if kind == "Augment":
+        inner = options.pop("transforms", None)
+        if options or not isinstance(inner, list):
+            raise ParameterError("config of Augment must hold a list of transforms, and nothing else")
+        return Augment([transform_from(one, recordings) for one in inner])
+    return transform_from(config, recordings)
+
+
+def transform_from(config: Any, recordings: Recordings | None) -> Transform:
+    if not isinstance(config, Mapping):
+        raise ArrayTypeError(f"config of a transform is a {type(config).__name__}; it must be a dict")
+    options = dict(config)
+    kind = one_of("type of a transform", options.pop("type", None), tuple(Transform.registry))
+    try:
+        return Transform.registry[kind].restore(options, recordings)
+    except TypeError as error:
+        if isinstance(error, ArrayTypeError):
+            raise
+        raise ParameterError(f"config of {kind} is wrong: {error}") from None
+
+
+# Waveforms: place and level
+
+
+class TimeShift(Transform):
+    """Move each clip by a random time, to either side.
+
+    Parameters
+    ----------
+    most_ms
+        Farthest, ms; whole samples are drawn evenly from -most_ms to most_ms.
+    sr
+        Sample rate, Hz.
+    fill
+        What comes in at the end that becomes free: "noise" as loud as the quietest tenth of the clip, "zero", or
+        "wrap", what went out at the other end.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from wavenetlite.train.augment import TimeShift
+    >>> TimeShift(0, sr=16000)(np.ones((1, 3), np.float32), np.random.default_rng(0)).tolist()
+    [[1.0, 1.0, 1.0]]
+    """
+
+    options = ("most_ms", "sr", "fill")
+
+    def __init__(
+        self,
+        most_ms: float,
+        *,
+        sr: int,
+        fill: Literal["noise", "zero", "wrap"] = "noise",
+        probability: float = 1.0,
+    ) -> None:
+        self.most_ms = number("most_ms", most_ms, least=0.0)
+        self.sr = positive_int("sr", sr)
+        self.fill = one_of("fill", fill, ("noise", "zero", "wrap"))
+        self.probability = share("probability", probability)
+
+    def change(self, x: Floats, rng: Generator) -> Floats:
+        n = x.shape[1]
+        most = int(min(n, self.most_ms * self.sr / 1000))
+        shifts = rng.integers(-most, most + 1, len(x)).tolist()
+        if self.fill == "wrap":
+            return np.stack([turned(row, -shift, n) for row, shift in zip(x, shifts, strict=True)])
+        gap = np.zeros((len(x), most), np.float32)
+        if self.fill == "noise":
+            gap = white(gap.shape, rng) * quiet_level(x)
+        y = np.empty_like(x)
+        for i, shift in enumerate(shifts):
+            if shift >= 0:
+                y[i, :shift], y[i, shift:] = gap[i, :shift], x[i, : n - shift]
+            else:
+                y[i, : n + shift], y[i, n + shift :] = x[i, -shift:], gap[i, :-shift]
+        return y
+
+
+class Gain(Transform):
+    """Make each clip louder or softer.
+
+    Parameters
+    ----------
+    low_db, high_db
+        Range of the gain, dB; drawn evenly. Samples may leave -1..1: nothing is limited.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from wavenetlite.train.augment import Gain
+    >>> Gain(6.0206, 6.0206)(np.ones((1, 1), np.float32), np.random.default_rng(0)).round(4).tolist()
+    [[2.0]]
+    """
+
+    options = ("low_db", "high_db")
+
+    def __init__(self, low_db: float, high_db: float, *, probability: float = 1.0) -> None:
+        self.low_db, self.high_db = checked_range("low_db, high_db", (low_db, high_db), -MOST_DB, MOST_DB)
+        self.probability = share("probability", probability)
+
+    def change(self, x: Floats, rng: Generator) -> Floats:
+        gains_db = rng.uniform(self.low_db, self.high_db, (len(x), 1))
+        x *= (10.0 ** (gains_db / 20)).astype(np.float32)
+        return x
+
+
+class Clipping(Transform):
+    """Cut off the peaks of each clip, as an overdriven microphone does.
+
+    Parameters
+    ----------
+    low_db, high_db
+        How far below its own peak a clip is cut off, dB, at least 0; drawn evenly.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from wavenetlite.train.augment import Clipping
+    >>> Clipping(6.0206, 6.0206)(np.ones((1, 1), np.float32), np.random.default_rng(0)).round(4).tolist()
+    [[0.5]]
+    """
+
+    options = ("low_db", "high_db")
+
+    def __init__(self, low_db: float, high_db: float, *, probability: float = 1.0) -> None:
+        self.low_db, self.high_db = checked_range("low_db, high_db", (low_db, high_db), 0.0, MOST_DB)
+        self.probability = share("probability", probability)
+
+    def change(self, x: Floats, rng: Generator) -> Floats:
+        below = 10.0 ** (-rng.uniform(self.low_db, self.high_db, (len(x), 1)) / 20)
+        peaks = np.maximum(x.max(axis=1, keepdims=True), -x.min(axis=1, keepdims=True))
+        most = peaks * below.astype(np.float32)
+        return np.clip(x, -most, most, out=x)
+
+
+# Waveforms: noise
+
+COLOURS = {"white": 0.0, "pink": 0.5, "brown": 1.0}
+"""Name -> how the amplitude falls with frequency, f ** -exponent."""
+FLAT_BELOW = 1 / 400
+"""Of the sample rate: below this frequency coloured noise falls no further, else brown noise is all infrasound."""
+TALKERS = (3, 6)
+CLIPS_A_NOISE = 8
+"""So many clips share the recording of a synthetic noise, each from a place of its own."""
+
+
+class BackgroundNoise(Transform):
+    """Add noise at a random ratio of signal to noise.
+
+    Parameters
+    ----------
+    kinds
+        One is drawn for each clip. Synthetic: "white", "pink" (power ~ 1 / f), "brown" (1 / f ** 2). Of `recordings`:
+        "recording", a piece of one; "babble", pieces of 3 to 6 at once, equally loud: of speech, a room of talkers.
+    snr_db
+        Range of the power of the clip over that of the noise, both over the whole clip, dB; drawn evenly. A clip
+        without any sound is taken to have -40 dB (of full scale).
+    recordings
+        float32, (n, samples), or a list of (samples,) of any lengths; shorter ones than a clip are repeated.
+
+    Notes
+    -----
+    `config` names the kinds, not the recordings: pass those to `from_config` again.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from wavenetlite.train.augment import BackgroundNoise
+    >>> speech = np.random.default_rng(0).normal(0, 0.1, (4, 16000)).astype(np.float32)
+    >>> noisy = BackgroundNoise(("pink",), snr_db=(10, 10))(speech, np.random.default_rng(1))
+    >>> (10 * np.log10((speech**2).sum(axis=1) / ((noisy - speech) ** 2).sum(axis=1))).round(1).tolist()
+    [10.0, 10.0, 10.0, 10.0]
+    """
+
+    options = ("kinds", "snr_db")
+
+    def __init__(
+        self,
+        kinds: Sequence[str] = tuple(COLOURS),
+        *,
+        snr_db: Range = (5.0, 30.0),
+        recordings: Recordings | None = None,
+        probability: float = 1.0,
+    ) -> None:
+        self.kinds = several("kinds", kinds, (*COLOURS, "recording", "babble"))
+        self.snr_db = checked_range("snr_db", snr_db, -MOST_DB, MOST_DB)
+        self.recordings = checked_recordings(recordings)
+        for kind in self.kinds:
+            if kind not in COLOURS and not self.recordings:
+                raise ParameterError(f"recordings must be given for the kind {kind!r}")
+        self.probability = share("probability", probability)
+
+    @classmethod
+    def restore(cls, options: dict[str, Any], recordings: Recordings | None) -> Transform:
+        return cls(**options, recordings=recordings)
+
+    def change(self, x: Floats, rng: Generator) -> Floats:
+        kinds = rng.integers(len(self.kinds), size=len(x))
+        ratio = 10.0 ** (rng.uniform(*self.snr_db, len(x)) / 10)
+        noise = np.empty_like(x)
+        for k, kind in enumerate(self.kinds):
+            rows = np.flatnonzero(kinds == k)
+            if rows.size:
+                noise[rows] = self.noise(kind, (len(rows), x.shape[1]), rng)
+        signal_power, noise_power = power(x), power(noise)
+        wanted = np.where(signal_power > 0, signal_power, 10 ** (SILENT_DB / 10)) / ratio
+        noise *= ratio_of_levels(wanted, noise_power)[:, np.newaxis]
+        x += noise
+        return x
+
+    def noise(self, kind: str, shape: tuple[int, int], rng: Generator) -> Floats:
+        if kind == "white":
+            return white(shape, rng)
+        if kind in COLOURS:
+            return coloured(COLOURS[kind], shape, rng)
+        noise = np.zeros(shape, np.float32)
+        for row in noise:
+            if kind == "recording":
+                row += self.piece(shape[1], rng)
+                continue
+            for _ in range(int(rng.integers(TALKERS[0], TALKERS[1] + 1))):
+                piece = self.piece(shape[1], rng)
+                energy = float(np.einsum("i,i->", piece, piece))
+                if energy > 0:
+                    row += piece * np.float32(energy**-0.5)
+        return noise
+
+    def piece(self, n: int, rng: Generator) -> Floats:
+        """A piece of n samples of a recording, from a random place; a recording that is too short goes round."""
+        recording = self.recordings[int(rng.integers(len(self.recordings)))]
+        room = len(recording) - n
+        if room > 0:
+            at = int(rng.integers(room + 1))
+            return recording[at : at + n]
+        return turned(recording, int(rng.integers(len(recording))), n)
+
+
+# Waveforms: speed, filters, rooms
+
+
+class Speed(Transform):
+    """Play each clip faster or slower, about its middle: pitch and tempo change together.
+
+    Parameters
+    ----------
+    low, high
+        Range of the factor; above 1 is faster and higher. Drawn evenly, then rounded to the nearest one for which the
+        transform is fast, within the range (for clips of 16000 samples: about every hundredth).
+
+    Notes
+    -----
+    Band-limited: the spectrum of the clip, taken as periodic, is cut or extended (as ``scipy.signal.resample`` does).
+    So what a faster clip needs beyond its ends is its other end, and not silence.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from wavenetlite.train.augment import Speed
+    >>> tone = np.sin(2 * np.pi * 100 / 1600 * np.arange(1600, dtype=np.float32))[np.newaxis]
+    >>> faster = Speed(1.25, 1.25)(tone, np.random.default_rng(0))
+    >>> int(np.abs(np.fft.rfft(faster[0])).argmax())
+    125
+    """
+
+    options = ("low", "high")
+
+    def __init__(self, low: float, high: float, *, probability: float = 1.0) -> None:
+        self.low, self.high = checked_range("low, high", (low, high), 0.25, 4.0)
+        self.probability = share("probability", probability)
+
+    def change(self, x: Floats, rng: Generator) -> Floats:
+        n = x.shape[1]
+        lengths = self.lengths(n, rng.uniform(self.low, self.high, len(x)))
+        spectra = scipy.fft.rfft(x, axis=1, norm="forward")  # divided by n here, and not by the new length below
+        for length in np.unique(lengths).tolist():
+            if length == n:
+                continue
+            rows = np.flatnonzero(lengths == length)
+            x[rows] = middle(scipy.fft.irfft(spectra[rows], length, axis=1, norm="forward"), n)
+        return x
+
+    def lengths(self, n: int, factors: npt.NDArray[np.float64]) -> Ints:
+        """How long each clip lasts at its factor, samples."""
+        exact = np.maximum(1, np.rint(n / factors).astype(np.int64))
+        fast = fast_lengths(math.ceil(n / self.high), math.floor(n / self.low))
+        if not fast:
+            return exact
+        choice = np.array(fast, np.int64)
+        nearest: Ints = choice[np.abs(choice - exact[:, np.newaxis]).argmin(axis=1)]
+        return nearest
+
+
+class _Filter(Transform):
+    """Transforms that multiply the spectrum of a clip, without changing its phase."""
+
+    def change(self, x: Floats, rng: Generator) -> Floats:
+        n = x.shape[1]
+        n_fft = scipy.fft.next_fast_len(n + n // 40, real=True)  # room for what rings over the ends
+        spectra = scipy.fft.rfft(x, n_fft, axis=1)
+        spectra *= self.response(len(x), n_fft, rng)
+        filtered: Floats = scipy.fft.irfft(spectra, n_fft, axis=1, overwrite_x=True)[:, :n]
+        return filtered
+
+    def response(self, clips: int, n_fft: int, rng: Generator) -> Floats:
+        """Gain of each bin, float32 (clips, n_fft // 2 + 1)."""
+        raise NotImplementedError
+
+
+class BandLimit(_Filter):
+    """Take away high or low frequencies, as cheap microphones and telephones do.
+
+    Parameters
+    ----------
+    kinds
+        One is drawn for each clip: "lowpass", "highpass", or "telephone": 300 to 3400 Hz.
+    sr
+        Sample rate, Hz.
+    lowpass_hz, highpass_hz
+        Ranges of the cut-off frequencies, Hz; logarithms are drawn evenly. lowpass_hz None: sr / 8 to 0.45 sr.
+
+    Notes
+    -----
+    Gains of Butterworth filters of order 6: -3 dB at the cut-off frequency, 36 dB an octave beyond.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from wavenetlite.train.augment import BandLimit
+    >>> y = BandLimit(("highpass",), sr=16000)(np.ones((1, 16000), np.float32), np.random.default_rng(0))
+    >>> bool(abs(y[0, 8000]) < 0.01)
+    True
+    """
+
+    options = ("kinds", "sr", "lowpass_hz", "highpass_hz")
+
+    def __init__(
+        self,
+        kinds: Sequence[str] = ("lowpass", "highpass", "telephone"),
+        *,
+        sr: int,
+        lowpass_hz: Range | None = None,
+        highpass_hz: Range = (50.0, 400.0),
+        probability: float = 1.0,
+    ) -> None:
+        self.kinds = several("kinds", kinds, ("lowpass", "highpass", "telephone"))
+        self.sr = positive_int("sr", sr)
+        lowpass = (self.sr / 8, 0.45 * self.sr) if lowpass_hz is None else lowpass_hz
+        self.lowpass_hz = checked_range("lowpass_hz", lowpass, 1.0, self.sr / 2)
+        self.highpass_hz = checked_range("highpass_hz", highpass_hz, 1.0, self.sr / 2)
+        self.probability = share("probability", probability)
+
+    def response(self, clips: int, n_fft: int, rng: Generator) -> Floats:
+        f = scipy.fft.rfftfreq(n_fft, 1 / self.sr).astype(np.float32)
+        kinds = rng.integers(len(self.kinds), size=clips)
+        lowpass = drawn_cutoffs(self.lowpass_hz, clips, rng)
+        highpass = drawn_cutoffs(self.highpass_hz, clips, rng)
+        gains = np.empty((clips, len(f)), np.float32)
+        for i in range(clips):
+            kind = self.kinds[kinds[i]]
+            if kind == "telephone":
+                gains[i] = butterworth(f, 3400.0, high=False) * butterworth(f, 300.0, high=True)
+            else:
+                high = kind == "highpass"
+                gains[i] = butterworth(f, highpass[i] if high else lowpass[i], high=high)
+        return gains
+
+
+class Equalise(_Filter):
+    """Another microphone, another room: a gain that goes up and down smoothly over the frequencies.
+
+    Parameters
+    ----------
+    most_db
+        Largest gain or loss, dB.
+    points
+        At how many frequencies, evenly spaced on a mel-like scale from 0 to sr / 2, a gain is drawn; evenly, dB.
+        Between them it is interpolated.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from wavenetlite.train.augment import Equalise
+    >>> Equalise(6)(np.zeros((2, 100), np.float32), np.random.default_rng(0)).shape
+    (2, 100)
+    """
+
+    options = ("most_db", "points")
+
+    def __init__(self, most_db: float, *, points: int = 6, probability: float = 1.0) -> None:
+        self.most_db = number("most_db", most_db, least=0.0)
+        if most_db > MOST_DB:
+            raise ParameterError(f"most_db={most_db} must be at most {MOST_DB:g}")
+        self.points = positive_int("points", points, 64)
+        self.probability = share("probability", probability)
+
+    def response(self, clips: int, n_fft: int, rng: Generator) -> Floats:
+        gains_db = rng.uniform(-self.most_db, self.most_db, (clips, self.points)).astype(np.float32)
+        nepers = gains_db * np.float32(np.log(10) / 20) @ hats(self.points, n_fft // 2 + 1)
+        return np.exp(nepers, out=nepers)
+
+
+class Reverb(Transform):
+    """Put each clip into a room: convolve it with noise that decays exponentially.
+
+    Parameters
+    ----------
+    rt60_ms
+        Range of the time in which the room's sound falls by 60 dB, ms; drawn evenly.
+    sr
+        Sample rate, Hz.
+    direct_db
+        Range of the energy of the direct sound over that of the room, dB; drawn evenly.
+
+    Notes
+    -----
+    The room's sound begins 2 ms after the direct one; the response has the energy 1, so that loudness stays about the
+    same. What sounds on after the end of the clip is lost. (Polack's model: Kuttruff, "Room Acoustics".)
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from wavenetlite.train.augment import Reverb
+    >>> click = np.zeros((1, 8000), np.float32)
+    >>> click[0, 0] = 1
+    >>> y = Reverb((200, 200), sr=16000)(click, np.random.default_rng(0))
+    >>> bool(np.square(y[0, 32:1600]).sum() > 100 * np.square(y[0, 1600:]).sum() > 0)
+    True
+    """
+
+    options = ("rt60_ms", "sr", "direct_db")
+
+    def __init__(
+        self,
+        rt60_ms: Range = (100.0, 500.0),
+        *,
+        sr: int,
+        direct_db: Range = (0.0, 12.0),
+        probability: float = 1.0,
+    ) -> None:
+        self.rt60_ms = checked_range("rt60_ms", rt60_ms, 1.0, 10_000.0)
+        self.sr = positive_int("sr", sr)
+        self.direct_db = checked_range("direct_db", direct_db, -MOST_DB, MOST_DB)
+        self.probability = share("probability", probability)
+
+    def change(self, x: Floats, rng: Generator) -> Floats:
+        n = x.shape[1]
+        rt60_ms = rng.uniform(*self.rt60_ms, (len(x), 1))
+        direct_db = rng.uniform(*self.direct_db, (len(x), 1))
+        first = max(1, self.sr // 500)
+        samples = min(n - first, math.ceil(self.rt60_ms[1] * self.sr / 1000))
+        if samples < 1:
+            return x
+        fall = (-math.log(1000.0) * 1000 / self.sr / rt60_ms).astype(np.float32)
+        room = white((len(x), samples), rng)
+        room *= np.exp(fall * np.arange(samples, dtype=np.float32))
+        room_energy = 1 / (1 + 10.0 ** (direct_db / 10))
+        response = np.zeros((len(x), first + samples), np.float32)
+        response[:, :1] = np.sqrt(1 - room_energy)
+        response[:, first:] = room * ratio_of_levels(room_energy, power(room)[:, np.newaxis] * samples)
+        n_fft = scipy.fft.next_fast_len(n + response.shape[1], real=True)
+        spectra = scipy.fft.rfft(x, n_fft, axis=1)
+        spectra *= scipy.fft.rfft(response, n_fft, axis=1)
+        filtered: Floats = scipy.fft.irfft(spectra, n_fft, axis=1, overwrite_x=True)[:, :n]
+        return filtered
+
+
+# Frames
+
+
+class SpecAugment(Transform):
+    """Blank out some times and some bands of the frames.
+
+    Parameters
+    ----------
+    time_masks, most_frames
+        How many stretches of time, and how long at most each is, frames.
+    frequency_masks, most_bins
+        How many bands, and how wide at most each is, bins.
+    fill
+        "mean" of all values of the clip, or a number.
+
+    Notes
+    -----
+    Widths are drawn evenly from 0 to the most, then places. Park et al., "SpecAugment", 2019, without time warping.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from wavenetlite.train.augment import SpecAugment
+    >>> y = SpecAugment(0, 0, 1, 2, fill=0.0)(np.ones((1, 5, 8), np.float32), np.random.default_rng(0))
+    >>> bool((y == 0).any(axis=1).sum() <= 2)
+    True
+    """
+
+    options = ("time_masks", "most_frames", "frequency_masks", "most_bins", "fill")
+    dimensions = FRAMES
+
+    def __init__(
+        self,
+        time_masks: int = 2,
+        most_frames: int = 20,
+        frequency_masks: int = 2,
+        most_bins: int = 6,
+        *,
+        fill: Literal["mean"] | float = "mean",
+        probability: float = 1.0,
+    ) -> None:
+        self.time_masks = count("time_masks", time_masks)
+        self.most_frames = count("most_frames", most_frames)
+        self.frequency_masks = count("frequency_masks", frequency_masks)
+        self.most_bins = count("most_bins", most_bins)
+        if isinstance(fill, str):
+            self.fill: str | float = one_of("fill", fill, ("mean",))
+        else:
+            self.fill = checked_range("fill", (fill, fill), -LARGEST, LARGEST)[0]
+        self.probability = share("probability", probability)
+
+    def change(self, x: Floats, rng: Generator) -> Floats:
+        fill = x.mean(axis=(1, 2), keepdims=True) if self.fill == "mean" else np.float32(self.fill)
+        times = stretches(len(x), x.shape[1], self.time_masks, self.most_frames, rng)
+        bands = stretches(len(x), x.shape[2], self.frequency_masks, self.most_bins, rng)
+        return np.where(times[:, :, np.newaxis] | bands[:, np.newaxis, :], fill, x)
+
+
+class FrequencyWarp(Transform):
+    """Stretch or shrink the frequency axis of the frames, as a shorter or longer vocal tract does.
+
+    Parameters
+    ----------
+    low, high
+        Range of the factor; above 1 moves everything up. Drawn evenly.
+
+    Notes
+    -----
+    Bin b takes what was, by linear interpolation, at b / factor; beyond the last bin, the last one. On mel bands the
+    factor is one of the mel scale. After Jaitly and Hinton, "Vocal Tract Length Perturbation", 2013.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from wavenetlite.train.augment import FrequencyWarp
+    >>> x = np.arange(5, dtype=np.float32).reshape(1, 1, 5)
+    >>> FrequencyWarp(2, 2)(x, np.random.default_rng(0)).tolist()
+    [[[0.0, 0.5, 1.0, 1.5, 2.0]]]
+    """
+
+    options = ("low", "high")
+    dimensions = FRAMES
+
+    def __init__(self, low: float, high: float, *, probability: float = 1.0) -> None:
+        self.low, self.high = checked_range("low, high", (low, high), 0.25, 4.0)
+        self.probability = share("probability", probability)
+
+    def change(self, x: Floats, rng: Generator) -> Floats:
+        bins = x.shape[2]
+        factors = rng.uniform(self.low, self.high, (len(x), 1))
+        places = np.minimum(np.arange(bins) / factors, bins - 1)
+        # matrix[i, a, b]: how much of bin a goes into bin b of clip i; a product is faster than picking values.
+        distance = np.abs(np.arange(bins)[:, np.newaxis] - places[:, np.newaxis, :])
+        matrix = np.maximum(0.0, 1.0 - distance).astype(np.float32)
+        warped: Floats = np.matmul(x, matrix)
+        return warped
+
+
+# Both
+
+
+def mixup(X: Floats, Y: Floats, rng: Generator, alpha: float = 0.2) -> tuple[Floats, Floats]:  # noqa: N803
+    """Blend each clip, and its target, with another of the batch.
+
+    Parameters
+    ----------
+    X
+        float32, (clips, ...): waveforms or frames.
+    Y
+        float32, (clips, labels): targets, such as one-hot rows.
+    rng
+        What it draws from.
+    alpha
+        Of the Beta distribution that shares are drawn from; 0: nothing is blended. A clip keeps at least half.
+
+    Returns
+    -------
+    X, Y
+        New arrays: ``share * X + (1 - share) * X[others]``, and the same of Y.
+
+    Notes
+    -----
+    Zhang et al., "mixup: Beyond Empirical Risk Minimization", 2018.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from wavenetlite.train.augment import mixup
+    >>> X, Y = mixup(np.ones((2, 5), np.float32), np.eye(2, dtype=np.float32), np.random.default_rng(0))
+    >>> Y.sum(axis=1).tolist()
+    [1.0, 1.0]
+    """
+    check_batch("X", X, None)
+    check_batch("Y", Y, 2)
+    check_generator(rng)
+    if len(X) != len(Y):
+        raise ParameterError(f"Y has {len(Y)} rows; it must have one for each of the {len(X)} clips of X")
+    if number("alpha", alpha, least=0.0) == 0 or not len(X):
+        return X.copy(), Y.copy()
+    drawn = rng.beta(alpha, alpha, len(X))
+    shares = np.maximum(drawn, 1 - drawn).astype(np.float32)
+    others = rng.permutation(len(X))
+    return blended(X, shares, others), blended(Y, shares, others)
+
+
+def blended(x: Floats, shares: Floats, others: Ints) -> Floats:
+    weights = shares.reshape(-1, *[1] * (x.ndim - 1))
+    made = x * weights
+    made += x[others] * (1 - weights)
+    return made
+
+
+# Checks
+
+
+def check_batch(name: str, batch: Any, dimensions: int | None) -> None:
+    """float32, finite, with that many dimensions; None: two or three."""
+    if not isinstance(batch, np.ndarray):
+        raise ArrayTypeError(f"{name} is a {type(batch).__name__}; it must be a NumPy array")
+    if batch.dtype != np.float32:
+        raise ArrayTypeError(f"{name} has dtype {batch.dtype}; it must be float32")
+    if batch.ndim not in ((WAVEFORM, FRAMES) if dimensions is None else (dimensions,)):
+        wanted = " or ".join(SHAPES.values()) if dimensions is None else SHAPES[dimensions]
+        raise ParameterError(f"{name} has shape {batch.shape}; it must be {wanted}")
+    if batch.size and not (batch.min() >= -LARGEST and batch.max() <= LARGEST):  # NaN is neither
+        raise ParameterError(f"{name} reaches {batch.min()}..{batch.max()}; it must be finite, at most {LARGEST:g}")
+
+
+def check_generator(rng: Any) -> None:
+    if not isinstance(rng, np.random.Generator):
+        raise ArrayTypeError(f"rng is a {type(rng).__name__}; it must be a numpy.random.Generator")
+
+
+def share(name: str, value: Any) -> float:
+    if number(name, value, least=0.0) > 1:
+        raise ParameterError(f"{name}={value} must be from 0 to 1")
+    return float(value)
+
+
+def checked_range(name: str, value: Any, least: float, most: float) -> Range:
+    """Two numbers, the first not above the second."""
+    if not isinstance(value, Sequence) or isinstance(value, str) or len(value) != 2:
+        raise ParameterError(f"{name}={value!r} must be two numbers, lowest and highest")
+    low, high = (number(name, one) for one in value)
+    if not least <= low <= high <= most:
+        raise ParameterError(f"{name}={low:g}, {high:g} must rise, from {least:g} to {most:g} at most")
+    return low, high
+
+
+def several(name: str, value: Any, choices: Sequence[str]) -> tuple[str, ...]:
+    """One or more different ones of some choices."""
+    if isinstance(value, str) or not isinstance(value, Sequence) or not value or len(set(value)) < len(value):
+        raise ParameterError(f"{name}={value!r} must be one or more of {', '.join(choices)}")
+    return tuple(one_of(name, one, choices) for one in value)
+
+
+def checked_recordings(recordings: Any) -> list[Floats]:
+    if recordings is None:
+        return []
+    if not isinstance(recordings, np.ndarray | Sequence) or isinstance(recordings, str):
+        raise ArrayTypeError(f"recordings is a {type(recordings).__name__}; it must be an array or a list of arrays")
+    for i, one in enumerate(recordings):
+        if not isinstance(one, np.ndarray) or one.dtype != np.float32 or one.ndim != 1 or not one.size:
+            raise ArrayTypeError(f"recordings[{i}] must be float32 samples, in one dimension, and not empty")
+        if not (one.min() >= -LARGEST and one.max() <= LARGEST):
+            raise ParameterError(f"recordings[{i}] must be finite")
+    return list(recordings)
+
+
+# Signals
+
+
+def white(shape: tuple[int, ...], rng: Generator) -> Floats:
+    """White noise of variance 1. Evenly distributed: 15 times as fast as normal, and to a spectrum it is the same."""
+    samples = math.prod(shape)
+    noise = np.frombuffer(rng.bytes(2 * samples), "<i2").astype(np.float32).reshape(shape)
+    noise += np.float32(0.5)
+    noise *= np.float32(math.sqrt(12) / 65536)
+    return noise
+
+
+def coloured(exponent: float, shape: tuple[int, int], rng: Generator) -> Floats:
+    """Noise whose amplitude falls as f ** -exponent; its level is any."""
+    clips, n = shape
+    n_fft = scipy.fft.next_fast_len(n, real=True)
+    spectra = scipy.fft.rfft(white((-(-clips // CLIPS_A_NOISE), n_fft), rng), axis=1)
+    spectra *= colour(exponent, n_fft)
+    noise = scipy.fft.irfft(spectra, n_fft, axis=1)
+    sources, places = rng.integers(len(noise), size=clips).tolist(), rng.integers(n_fft, size=clips).tolist()
+    return np.stack([turned(noise[i], at, n) for i, at in zip(sources, places, strict=True)])
+
+
+@lru_cache(32)
+def colour(exponent: float, n_fft: int) -> Floats:
+    bins = np.maximum(np.arange(n_fft // 2 + 1), FLAT_BELOW * n_fft)
+    gains = bins**-exponent
+    gains[0] = 0
+    return frozen(gains)
+
+
+@lru_cache(32)
+def hats(points: int, bins: int) -> Floats:
+    """Linear interpolation between points on a mel-like scale, as a matrix (points, bins)."""
+    scale = np.log1p(25 * np.arange(bins) / max(1, bins - 1)) / np.log1p(25) * (points - 1)
+    return frozen(np.maximum(0, 1 - np.abs(scale - np.arange(points)[:, np.newaxis])))
+
+
+def frozen(values: npt.NDArray[np.float64]) -> Floats:
+    table = values.astype(np.float32)
+    table.flags.writeable = False
+    return table
+
+
+@lru_cache(64)
+def fast_lengths(least: int, most: int) -> tuple[int, ...]:
+    """Numbers in a range without prime factors above 7, for which a Fourier transform is fast."""
+    found = []
+    for length in range(max(1, least), most + 1):
+        rest = length
+        for prime in (2, 3, 5, 7):
+            while rest % prime == 0:
+                rest //= prime
+        if rest == 1:
+            found.append(length)
+    return tuple(found)
+
+
+def drawn_cutoffs(range_hz: Range, clips: int, rng: Generator) -> list[float]:
+    low, high = range_hz
+    drawn: list[float] = (low * (high / low) ** rng.random(clips)).tolist()
+    return drawn
+
+
+def butterworth(f: Floats, cutoff: float, *, high: bool) -> Floats:
+    """Gain of a Butterworth filter of order 6."""
+    ratio = np.minimum(f * np.float32(1 / cutoff), np.float32(100.0))  # the twelfth power of more is no float32
+    ratio *= ratio
+    twelfth = ratio * ratio * ratio
+    twelfth *= twelfth
+    gain: Floats = np.sqrt(twelfth / (1 + twelfth)) if high else 1 / np.sqrt(1 + twelfth)
+    return gain
+
+
+def power(x: Floats) -> npt.NDArray[np.float64]:
+    """Mean square of each row."""
+    mean: npt.NDArray[np.float64] = np.einsum("ij,ij->i", x, x).astype(np.float64) / x.shape[1]
+    return mean
+
+
+def ratio_of_levels(wanted: npt.NDArray[np.float64], powers: npt.NDArray[np.float64]) -> Floats:
+    """Factor that takes each power to the one wanted; 0 where there is none to start from."""
+    good = powers > 0
+    factor: Floats = np.sqrt(np.where(good, wanted / np.where(good, powers, 1.0), 0.0)).astype(np.float32)
+    return factor
+
+
+def quiet_level(x: Floats) -> Floats:
+    """Root mean square of the quietest tenth of 100 pieces of each clip, (clips, 1)."""
+    n = x.shape[1]
+    size = max(1, n // 100)
+    pieces = x[:, : n // size * size].reshape(len(x), -1, size)
+    powers = np.einsum("ijk,ijk->ij", pieces, pieces) / np.float32(size)
+    tenth = powers.shape[1] // 10
+    return np.sqrt(np.partition(powers, tenth, axis=1)[:, tenth : tenth + 1])
+
+
+def turned(y: Floats, at: int, n: int) -> Floats:
+    """n samples of a signal that goes round, from a place on."""
+    at %= len(y)
+    made = np.empty(n, np.float32)
+    to = 0
+    while to < n:
+        piece = y[at : at + n - to]
+        made[to : to + len(piece)] = piece
+        to, at = to + len(piece), 0
+    return made
+
+
+def middle(y: Floats, n: int) -> Floats:
+    """n samples about the middle of each row; rows that are too short go round."""
+    at = (y.shape[1] - n) // 2
+    if at >= 0:
+        return y[:, at : at + n]
+    if n > 3 * y.shape[1]:
+        return np.stack([turned(row, at, n) for row in y])
+    return np.concatenate([y[:, at:], y, y[:, : n + at - y.shape[1]]], axis=1)
+
+
+def stretches(clips: int, length: int, masks: int, most: int, rng: Generator) -> npt.NDArray[np.bool_]:
+    """Where at least one of some random stretches lies, (clips, length)."""
+    covered = np.zeros((clips, length), np.bool_)
+    places = np.arange(length)
+    for _ in range(masks):
+        widths = rng.integers(0, min(most, length) + 1, (clips, 1))
+        starts = rng.integers(0, length - widths + 1)
+        covered |= (places >= starts) & (places < starts + widths)
+    return covered
