@@ -5,10 +5,10 @@ from wavenetlite.nn.combine import Add, Concat, Residual, Sequential
 from wavenetlite.nn.convolution import Conv1d, Linear
 from wavenetlite.nn.frequency import FrequencyConv
 from wavenetlite.nn.module import Module, from_config
-from wavenetlite.nn.networks import TCN, WaveNet
+from wavenetlite.nn.networks import TCN, FrequencyTCN, WaveNet
 from wavenetlite.nn.pointwise import Activation, BatchNorm, Dropout, GatedUnit, Pool
 
 __all__ = [
     "TCN", "Activation", "Add", "BatchNorm", "Concat", "Conv1d", "DepthwiseSeparable", "Dropout",
-    "FrequencyConv",    "GatedResidualBlock", "GatedUnit", "Linear", "Module", "Pool", "Residual", "Sequential", "TemporalBlock", "WaveNet", "from_config",
+    "FrequencyConv", "FrequencyTCN",    "GatedResidualBlock", "GatedUnit", "Linear", "Module", "Pool", "Residual", "Sequential", "TemporalBlock", "WaveNet", "from_config",
 ]  # fmt: skip

@@ -1,19 +1,21 @@
-"""The two whole networks: WaveNet and TCN."""
+"""The whole networks: WaveNet, TCN, and FrequencyTCN for speech."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 from functools import reduce
+from typing import Any
 
 from wavenetlite.checks import count, flag, positive_int
 from wavenetlite.engine import graph
 from wavenetlite.engine.graph import Node
 from wavenetlite.errors import ArrayTypeError, ParameterError
 from wavenetlite.nn.blocks import GatedResidualBlock
-from wavenetlite.nn.combine import Residual
-from wavenetlite.nn.convolution import Conv1d
+from wavenetlite.nn.combine import Residual, Sequential, connect_all
+from wavenetlite.nn.convolution import Conv1d, Linear
+from wavenetlite.nn.frequency import FrequencyConv
 from wavenetlite.nn.module import Module
-from wavenetlite.nn.pointwise import Activation, BatchNorm
+from wavenetlite.nn.pointwise import Activation, BatchNorm, Dropout, Pool
 
 MOST_LAYERS = 4096
 
@@ -208,3 +210,103 @@ class TCN(Module):
         for block in self.blocks:
             x = block.connect(x)
         return self.output.connect(x)
+
+
+class FrequencyTCN(Module):
+    """A network for speech: 2-D convolutions over frequency and time, then a TCN, then a mean over the newest frames.
+
+    ``stem``: for each of its entries ``FrequencyConv``, batch norm, activation. Then ``input``: a 1x1 convolution of all
+    bins and maps to `channels`, batch norm, activation. Then for each dilation ``activation(x + norm(conv(x)))``, then the
+    mean of the newest `pool_frames` frames, and ``output`` (linear), whose channels are logits.
+
+    Sharing weights between neighbouring frequencies is what lets it learn from little data.
+
+    Parameters
+    ----------
+    bins, out_channels
+        Channels of a frame in (one map of so many frequency bins) and out.
+    stem
+        (maps, kernel_size, stride) of each 2-D convolution, the last two (bins, frames); strides over frames slow the
+        network's pace.
+    channels, kernel_size, dilations
+        Of the blocks' convolutions; a dilation for each block, in frames after the stem's strides.
+    pool_frames
+        Frames of the mean, after the stem's strides; None: all so far.
+    dropout
+        Probability with which a channel of the pooled frame is set to zero in training.
+    activation
+        Name of all activations.
+    seed
+        Of the initial weights.
+
+    Notes
+    -----
+    He et al., "Deep Residual Learning", 2015, and Bai et al., "An Empirical Evaluation ...", 2018, for the blocks; Choi et
+    al., "Temporal Convolution for Real-time Keyword Spotting", 2019, is the same without the stem.
+
+    Examples
+    --------
+    >>> import numpy as np, wavenetlite as wl
+    >>> model = wl.nn.FrequencyTCN(40, 12)
+    >>> model(np.zeros((97, 40), np.float32)).shape, model.parameter_count
+    ((49, 12), 96556)
+    """
+
+    options = (
+        "bins", "out_channels", "stem", "channels", "kernel_size", "dilations", "pool_frames", "dropout", "activation", "seed",
+    )  # fmt: skip
+    in_channels: int
+    out_channels: int
+
+    def __init__(
+        self,
+        bins: int,
+        out_channels: int,
+        *,
+        stem: Sequence[Sequence[Any]] = ((16, (5, 5), (2, 2)), (24, (3, 3), (2, 1)), (32, (3, 3), (2, 1))),
+        channels: int = 64,
+        kernel_size: int = 3,
+        dilations: Sequence[int] = (1, 2, 4, 8, 1, 2),
+        pool_frames: int | None = 49,
+        dropout: float = 0.1,
+        activation: str = "relu",
+        seed: int = 0,
+    ) -> None:
+        self.bins = positive_int("bins", bins)
+        self.channels = positive_int("channels", channels)
+        self.kernel_size = positive_int("kernel_size", kernel_size)
+        self.dilations = dilation_list(dilations)
+        self.pool_frames, self.dropout, self.activation = pool_frames, dropout, activation
+        self.seed = count("seed", seed)
+        act = Activation(activation)
+        stages: list[Module] = []
+        maps = 1
+        self.stem = []
+        for entry in stem:
+            if not isinstance(entry, list | tuple) or len(entry) != 3:
+                raise ParameterError(f"stem has {entry!r}; its entries must be (maps, kernel_size, stride)")
+            conv = FrequencyConv(bins, maps, entry[0], entry[1], stride=entry[2], bias=False)
+            bins, maps = conv.bins_out, conv.out_maps
+            stages += [conv, BatchNorm(maps, bins=bins), act]
+            self.stem.append((maps, conv.kernel_size, conv.stride))
+        entrance = [Conv1d(bins * maps, channels, 1, bias=False), BatchNorm(channels), act]
+        blocks = [
+            Residual([Conv1d(channels, channels, kernel_size, dilation=d, bias=False), BatchNorm(channels)],
+                     activation=activation)
+            for d in self.dilations
+        ]  # fmt: skip
+        pool = Pool("mean", window_frames=pool_frames)
+        self.parts = {
+            "stem": Sequential(stages) if stages else None,
+            "input": Sequential(entrance),
+            "blocks": Sequential(blocks),
+            "pool": Sequential([pool, Dropout(dropout)]),
+            "output": Linear(channels, out_channels),
+        }
+        self.in_channels, self.out_channels = self.bins, out_channels
+
+    def children(self) -> dict[str, Module]:
+        return {name: part for name, part in self.parts.items() if part is not None}
+
+    def build(self, x: Node, c: Node | None) -> Node:
+        return connect_all(list(self.children().values()), x, c)

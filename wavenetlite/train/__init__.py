@@ -7,9 +7,10 @@ from wavenetlite.train.loop import History, fit
 from wavenetlite.train.losses import CTC, CrossEntropy, MeanSquaredError
 from wavenetlite.train.optimiser import AdamW, clip_norm, schedule
 from wavenetlite.train.parameters import Parameters
+from wavenetlite.train.recipe import Recipe, recipes, train_classifier
 from wavenetlite.train.tape import Tape
 
 __all__ = [
     "CTC", "AdamW", "Arrays", "Augment", "ClipBatches", "Clips", "Corpus", "CrossEntropy", "History", "MeanSquaredError",
-    "Parameters", "Source", "Tape", "clip_norm", "fit", "read_corpus", "schedule",
+    "Parameters", "Recipe", "Source", "Tape", "clip_norm", "fit", "read_corpus", "recipes", "schedule", "train_classifier",
 ]  # fmt: skip

@@ -760,7 +760,13 @@ class FrequencyWarp(Transform):
 # Both
 
 
-def mixup(X: Floats, Y: Floats, rng: Generator, alpha: float = 0.2) -> tuple[Floats, Floats]:  # noqa: N803
+def mixup(
+    X: Floats,  # noqa: N803
+    Y: Floats,  # noqa: N803
+    rng: Generator,
+    alpha: float = 0.2,
+    probability: float = 1.0,
+) -> tuple[Floats, Floats]:
     """Blend each clip, and its target, with another of the batch.
 
     Parameters
@@ -773,6 +779,8 @@ def mixup(X: Floats, Y: Floats, rng: Generator, alpha: float = 0.2) -> tuple[Flo
         What it draws from.
     alpha
         Of the Beta distribution that shares are drawn from; 0: nothing is blended. A clip keeps at least half.
+    probability
+        Of each clip to be blended.
 
     Returns
     -------
@@ -799,7 +807,8 @@ def mixup(X: Floats, Y: Floats, rng: Generator, alpha: float = 0.2) -> tuple[Flo
     if number("alpha", alpha, least=0.0) == 0 or not len(X):
         return X.copy(), Y.copy()
     drawn = rng.beta(alpha, alpha, len(X))
-    shares = np.maximum(drawn, 1 - drawn).astype(np.float32)
+    blend = rng.random(len(X)) < share("probability", probability)
+    shares = np.where(blend, np.maximum(drawn, 1 - drawn), 1.0).astype(np.float32)
     others = rng.permutation(len(X))
     return blended(X, shares, others), blended(Y, shares, others)
 

@@ -39,13 +39,17 @@ class CrossEntropy:
     ----------
     label_smoothing
         Share of the target that is spread evenly over all classes, 0 to 1. Soft targets are smoothed too.
+    temperature
+        Logits are divided by it and the loss is multiplied by its square, as for soft targets of a teacher whose logits were
+        divided too.
     at
         "last": one target a clip, for the last frame; "frames": one a frame, -1 where a frame does not count.
 
     Notes
     -----
     Targets: classes, (clips,) or (clips, frames) integers, or soft ones, (clips, classes) float32 that add up to 1. Szegedy
-    et al., "Rethinking the Inception Architecture", 2016 (label smoothing).
+    et al., "Rethinking the Inception Architecture", 2016 (label smoothing); Hinton et al., "Distilling the Knowledge in a Neural
+    Network", 2015 (temperature).
 
     Examples
     --------
@@ -56,7 +60,10 @@ class CrossEntropy:
     (1.3863, [0.25, 0.25, -0.75, 0.25])
     """
 
-    def __init__(self, *, label_smoothing: float = 0.0, at: Literal["last", "frames"] = "last") -> None:
+    def __init__(
+        self, *, label_smoothing: float = 0.0, temperature: float = 1.0, at: Literal["last", "frames"] = "last"
+    ) -> None:
+        self.temperature = number("temperature", temperature, least=1e-3)
         self.label_smoothing = number("label_smoothing", label_smoothing, least=0.0)
         if self.label_smoothing > 1:
             raise ParameterError(f"label_smoothing={label_smoothing} must be at most 1")
@@ -66,18 +73,18 @@ class CrossEntropy:
         return int((targets >= 0).sum()) if self.at == "frames" else len(targets)
 
     def __call__(self, y: Floats, targets: Targets, items: int) -> Outcome:
-        logits = (y[:, -1:] if self.at == "last" else y).astype(np.float64)
+        logits = (y[:, -1:] if self.at == "last" else y).astype(np.float64) / self.temperature
         wanted, counted = self.soft(targets, logits.shape)
         shifted = logits - logits.max(axis=2, keepdims=True)
         log_p = shifted - np.log(np.exp(shifted).sum(axis=2, keepdims=True))
         right = (logits.argmax(axis=2) == wanted.argmax(axis=2)) & counted
         smooth = (1 - self.label_smoothing) * wanted + self.label_smoothing / logits.shape[2]
-        share = (np.exp(log_p) - smooth) * counted[..., np.newaxis] / max(items, 1)
+        share = (np.exp(log_p) - smooth) * counted[..., np.newaxis] * (self.temperature / max(items, 1))
         gradient = np.zeros(y.shape, np.float32)
         gradient[:, -1:] = share[:, -1:]
         if self.at == "frames":
             gradient[:] = share
-        loss = -(smooth * log_p).sum(axis=2) * counted
+        loss = -(smooth * log_p).sum(axis=2) * counted * self.temperature**2
         return Outcome(float(loss.sum()), gradient, float(right.sum()), int(counted.sum()))
 
     def soft(self, targets: Targets, shape: tuple[int, ...]) -> tuple[npt.NDArray[np.float64], npt.NDArray[np.bool_]]:

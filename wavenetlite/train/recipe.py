@@ -1,0 +1,357 @@
+"""Recipes: from a corpus of labelled clips to an `AudioClassifier`, with everything that is decided on the way written down."""
+
+from __future__ import annotations
+
+import dataclasses
+import os
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from wavenetlite._version import __version__
+from wavenetlite.checks import count, one_of
+from wavenetlite.classify import AudioClassifier
+from wavenetlite.engine.graph import Floats
+from wavenetlite.errors import ArrayTypeError, ParameterError
+from wavenetlite.features import Features, LogMel, MeanVariance
+from wavenetlite.nn import FrequencyTCN, Module
+from wavenetlite.train import augment
+from wavenetlite.train.batches import ClipBatches
+from wavenetlite.train.data import Clips, Corpus
+from wavenetlite.train.loop import History, cpus, fit
+from wavenetlite.train.losses import CrossEntropy
+
+UNKNOWN, SILENCE = "_unknown_", "_silence_"
+
+
+@dataclass(frozen=True)
+class Recipe:
+    """How a classifier of clips is trained.
+
+    First `teachers` networks learn the labels; then the network that is kept learns what the teachers, together, say of the
+    same augmented and mixed frames (self-distillation). Without teachers it learns the labels itself.
+
+    Attributes
+    ----------
+    features
+        Options of :class:`wavenetlite.LogMel`, without `sr`; the frames are then normalised by the corpus' moments.
+    network
+        Options of :class:`wavenetlite.nn.FrequencyTCN`.
+    epochs, batch_size, lr, weight_decay, ema, shards
+        Of :func:`wavenetlite.train.fit`, with a cosine schedule.
+    label_smoothing
+        Of the cross-entropy of what learns from labels.
+    waveforms, frames
+        Transforms of :mod:`wavenetlite.train.augment`, as their `config`; kinds of noise "recording" and "babble" take the
+        corpus' silences and its words.
+    mixup
+        `alpha` of the shares in which frames are mixed, and with what probability a clip is.
+    teachers, teacher_epochs, temperature
+        Of the distillation.
+    words_apart
+        Whether teachers learn the words of ``_unknown_`` as classes of their own, where file names tell them.
+
+    Notes
+    -----
+    Furlanello et al., "Born-Again Neural Networks", 2018, and Beyer et al., "Knowledge distillation: a good teacher is
+    patient and consistent", 2022, for the distillation.
+    """
+
+    name: str
+    features: Mapping[str, Any] = field(default_factory=dict)
+    network: Mapping[str, Any] = field(default_factory=dict)
+    epochs: int = 100
+    batch_size: int = 64
+    lr: float = 4e-3
+    weight_decay: float = 0.02
+    ema: float = 0.998
+    shards: int = 2
+    label_smoothing: float = 0.1
+    waveforms: Sequence[Mapping[str, Any]] = ()
+    frames: Sequence[Mapping[str, Any]] = ()
+    mixup: tuple[float, float] = (0.5, 0.5)
+    teachers: int = 0
+    teacher_epochs: int = 100
+    temperature: float = 2.0
+    words_apart: bool = False
+
+
+FRAMES = (
+    {"type": "FrequencyWarp", "low": 0.9, "high": 1.1, "probability": 0.5},
+    {"type": "SpecAugment", "time_masks": 2, "most_frames": 20, "frequency_masks": 2, "most_bins": 7, "fill": 0.0},
+)
+
+
+def waveforms(sr: int) -> list[dict[str, Any]]:
+    """The usual changes of a waveform: pitch and tempo, place, room, noise, colour, level."""
+    return [
+        {"type": "Speed", "low": 0.82, "high": 1.22, "probability": 0.85},
+        {"type": "TimeShift", "most_ms": 100.0, "sr": sr, "fill": "zero", "probability": 0.9},
+        {"type": "Reverb", "sr": sr, "probability": 0.25},
+        {"type": "BackgroundNoise", "kinds": ["recording"], "snr_db": [0.0, 30.0], "probability": 0.45},
+        {"type": "BackgroundNoise", "kinds": ["white", "pink", "brown"], "snr_db": [0.0, 35.0], "probability": 0.2},
+        {"type": "Equalise", "most_db": 8.0, "probability": 0.5},
+        {"type": "Gain", "low_db": -12.0, "high_db": 8.0},
+    ]
+
+
+RECIPES = {
+    "commands": Recipe(
+        "commands",
+        features={"n_fft": 512, "hop_length": 160, "n_mels": 40, "fmin": 20.0, "fmax": 7600.0, "amin": 1e-8},
+        waveforms=waveforms(16000),
+        frames=FRAMES,
+        teachers=2,
+        words_apart=True,
+    ),
+}
+
+
+def recipes() -> tuple[str, ...]:
+    """Names of the recipes.
+
+    Examples
+    --------
+    >>> import wavenetlite as wl
+    >>> "commands" in wl.train.recipes()
+    True
+    """
+    return tuple(RECIPES)
+
+
+def recipe_of(recipe: str | Recipe) -> Recipe:
+    if isinstance(recipe, Recipe):
+        return recipe
+    if not isinstance(recipe, str):
+        raise ArrayTypeError(f"recipe is a {type(recipe).__name__}; it must be a name or a Recipe")
+    return RECIPES[one_of("recipe", recipe, recipes())]
+
+
+def train_classifier(
+    corpus: Corpus,
+    recipe: str | Recipe = "commands",
+    *,
+    folder: str | os.PathLike[str] | None = None,
+    seed: int = 0,
+    epochs: int | None = None,
+    everything: bool = False,
+    threads: int | None = None,
+    resume: bool = True,
+    progress: bool = False,
+) -> AudioClassifier:
+    """Train a classifier on a corpus.
+
+    Parameters
+    ----------
+    corpus
+        What :func:`wavenetlite.train.read_corpus` returned. Only its training part is learned from; the validation part is
+        measured after every epoch and decides nothing.
+    recipe
+        A name of `recipes`, or a `Recipe`.
+    folder
+        Where each network's training keeps its checkpoint and history, in sub-folders; None: nowhere.
+    seed
+        Of weights, order and augmentation.
+    epochs
+        Of the network that is kept, instead of the recipe's; teachers train for the same share of theirs.
+    everything
+        Whether to learn from all parts of the corpus, to ship what a recipe gives once its figures are known.
+    threads
+        How many at once; None: as many as there are CPUs, two at most. It changes no result.
+    resume
+        Whether to go on from what is in `folder`.
+    progress
+        Whether to show progress bars.
+
+    Returns
+    -------
+    The classifier; ``info`` holds the recipe, the corpus' size, the seed and the version. Its history is ``history``
+    of the folder ``network``.
+
+    Raises
+    ------
+    ParameterError
+        The corpus has no clips to train on, or the recipe does not fit it.
+    """
+    chosen = recipe_of(recipe)
+    if not isinstance(corpus, Corpus):
+        raise ArrayTypeError(f"corpus is a {type(corpus).__name__}; it must come from read_corpus")
+    clips = Clips.concatenate([corpus.train, corpus.valid, corpus.test]) if everything else corpus.train
+    if not len(clips):
+        raise ParameterError("corpus has no clips in its training part; it must have some")
+    valid = None if everything or not len(corpus.valid) else corpus.valid
+    run = Training(chosen, corpus, clips, valid, None if folder is None else Path(folder), seed, threads, resume, progress)
+    scale = 1.0 if epochs is None else count("epochs", epochs) / chosen.epochs
+    return run.classifier(scale)
+
+
+class Training:
+    """The steps of one recipe on one corpus."""
+
+    def __init__(
+        self,
+        recipe: Recipe,
+        corpus: Corpus,
+        clips: Clips,
+        valid: Clips | None,
+        folder: Path | None,
+        seed: int,
+        threads: int | None,
+        resume: bool,
+        progress: bool,
+    ) -> None:
+        self.recipe, self.corpus, self.clips, self.valid, self.folder = recipe, corpus, clips, valid, folder
+        self.seed, self.threads, self.resume, self.progress = seed, threads, resume, progress
+        plain = LogMel(sr=corpus.sr, **recipe.features)
+        self.features: Features = plain.then(MeanVariance.fit(plain(clip) for clip in clips.audio))
+
+    def classifier(self, scale: float) -> AudioClassifier:
+        """Teachers, then the network that is kept."""
+        recipe, classes = self.recipe, len(self.corpus.labels)
+        teachers = [self.teacher(number, scale) for number in range(recipe.teachers)]
+        model = self.network(classes, self.seed)
+        loss = CrossEntropy(temperature=recipe.temperature) if teachers else CrossEntropy(label_smoothing=recipe.label_smoothing)
+        source = self.source(self.clips.y, classes, together(teachers, recipe.temperature) if teachers else None)
+        self.fit("network", model, source, self.validation(self.clips.y), loss, recipe.epochs, scale, self.seed)
+        return AudioClassifier(self.features, model, self.corpus.labels, info=self.info())
+
+    def network(self, classes: int, seed: int) -> FrequencyTCN:
+        return FrequencyTCN(self.features.out_channels, classes, seed=seed, **self.recipe.network)
+
+    def teacher(self, number: int, scale: float) -> Callable[[Floats, float], Floats]:
+        """A trained teacher: softmax probabilities of the labels for frames, at a temperature."""
+        y, label_of = self.fine_classes() if self.recipe.words_apart else (self.clips.y, np.arange(len(self.corpus.labels)))
+        classes, seed = len(label_of), 1000 * (number + 1) + self.seed
+        model = self.network(classes, seed)
+        loss = CrossEntropy(label_smoothing=self.recipe.label_smoothing)
+        self.fit(f"teacher-{number + 1}", model, self.source(y, classes, None), None, loss, self.recipe.teacher_epochs, scale, seed)
+        to_labels = np.eye(len(self.corpus.labels))[label_of]
+
+        def probabilities(x: Floats, temperature: float) -> Floats:
+            logits = last_frames(model, x)
+            # The words' shares of a label are added up before the temperature softens the labels.
+            p = softmax(logits) @ to_labels
+            return softmax(np.log(np.maximum(p, 1e-30)) / temperature).astype(np.float32)
+
+        return probabilities
+
+    def fine_classes(self) -> tuple[np.ndarray, np.ndarray]:
+        """Classes in which each word of `UNKNOWN` stands by itself, and the label that each belongs to."""
+        labels = self.corpus.labels
+        if UNKNOWN not in labels:
+            return self.clips.y, np.arange(len(labels))
+        unknown = labels.index(UNKNOWN)
+        words = [word_of(name) if y == unknown else "" for name, y in zip(self.clips.names, self.clips.y, strict=True)]
+        fine = {word: len(labels) + index for index, word in enumerate(sorted({*words} - {""}))}
+        y = np.array([fine.get(word, own) for word, own in zip(words, self.clips.y, strict=True)], np.int64)
+        return y, np.concatenate([np.arange(len(labels)), np.full(len(fine), unknown)])
+
+    def source(self, y: np.ndarray, classes: int, teacher: Callable[[Floats, Floats], Floats] | None) -> ClipBatches:
+        recipe = self.recipe
+        alpha, probability = recipe.mixup
+
+        def mix(x: Floats, targets: Floats, rng: np.random.Generator) -> tuple[Floats, Floats]:
+            return augment.mixup(x, targets, rng, alpha, probability)
+
+        return ClipBatches(
+            self.clips.audio,
+            y,
+            self.features,
+            classes=classes,
+            augment=self.transforms(recipe.waveforms),
+            augment_frames=self.transforms(recipe.frames),
+            mix=mix if alpha and probability else None,
+            teacher=teacher,
+        )
+
+    def transforms(self, configs: Sequence[Mapping[str, Any]]) -> augment.Augment | None:
+        """The transforms of a recipe, those that need recordings with the corpus' own."""
+        made = []
+        labels = self.corpus.labels
+        silent = labels.index(SILENCE) if SILENCE in labels else -1
+        for config in configs:
+            kinds = set(config.get("kinds", ()))
+            recordings = None
+            if "recording" in kinds:
+                recordings = [clip for clip in self.clips.audio[self.clips.y == silent] if clip.any()]
+                if not recordings:
+                    continue
+            elif "babble" in kinds:
+                recordings = list(self.clips.audio[self.clips.y != silent])
+            made.append(augment.transform_from(dict(config), recordings))
+        return augment.Augment(made) if made else None
+
+    def validation(self, y: np.ndarray) -> ClipBatches | None:
+        return None if self.valid is None else ClipBatches(self.valid.audio, self.valid.y, self.features)
+
+    def fit(
+        self, name: str, model: Module, source: ClipBatches, valid: ClipBatches | None, loss: CrossEntropy, epochs: int,
+        scale: float, seed: int,
+    ) -> History:  # fmt: skip
+        recipe = self.recipe
+        if self.progress:
+            print(f"{name}: {model.parameter_count:,} parameters, {len(source):,} clips", flush=True)
+        batch_size = min(recipe.batch_size, len(source) // recipe.shards * recipe.shards)
+        return fit(
+            model,
+            source,
+            valid,
+            loss=loss,
+            epochs=max(1, round(epochs * scale)),
+            batch_size=batch_size,
+            lr=recipe.lr,
+            weight_decay=recipe.weight_decay,
+            ema=recipe.ema,
+            shards=recipe.shards,
+            threads=self.threads or min(recipe.shards, cpus()),
+            folder=None if self.folder is None else self.folder / name,
+            resume=self.resume,
+            seed=seed,
+            progress=self.progress,
+        )
+
+    def info(self) -> dict[str, Any]:
+        """What is saved with the classifier."""
+        return {
+            "recipe": jsonable(dataclasses.asdict(self.recipe)),
+            "seed": self.seed,
+            "clips": len(self.clips),
+            "corpus": self.corpus.layout,
+            "wavenetlite": __version__,
+        }
+
+
+def together(teachers: list[Callable[[Floats, float], Floats]], temperature: float) -> Callable[[Floats, Floats], Floats]:
+    """The mean of what the teachers say."""
+
+    def targets(x: Floats, labels: Floats) -> Floats:
+        return np.mean([teacher(x, temperature) for teacher in teachers], axis=0, dtype=np.float32)
+
+    return targets
+
+
+def last_frames(model: Module, x: Floats) -> np.ndarray:
+    """Logits of the last frame of each clip."""
+    return np.stack([model(clip)[-1] for clip in x]).astype(np.float64)
+
+
+def softmax(logits: np.ndarray) -> np.ndarray:
+    e = np.exp(logits - logits.max(axis=-1, keepdims=True))
+    return e / e.sum(axis=-1, keepdims=True)  # type: ignore[no-any-return]
+
+
+def word_of(name: str) -> str:
+    """The word in the name of a clip: "backward" of "_unknown_/backward_0c540988_nohash_0.flac"."""
+    parts = Path(name).stem.split("_")
+    return parts[0] if len(parts) > 2 and "nohash" in parts else ""
+
+
+def jsonable(value: Any) -> Any:
+    if isinstance(value, Mapping):
+        return {str(name): jsonable(item) for name, item in value.items()}
+    if isinstance(value, list | tuple):
+        return [jsonable(item) for item in value]
+    return value
