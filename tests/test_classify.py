@@ -199,7 +199,7 @@ def test_the_decision_mean_bears_logits_far_apart():
     net.load_state_dict({"0.weight": weight, "0.bias": np.array([0, 0, 200], f32)})
     clf = wl.AudioClassifier(F.MuLaw(), net, LABELS, decision="mean")
     assert clf.predict(np.tile(np.array([1, -1], f32), 50)).probabilities.tolist() == [0, 0, 1]
-    assert clf.predict(np.array([1, 1, -1], f32)).probabilities.tolist() == [0, 1, 0]
+    assert clf.predict(np.array([1, 1, 1, -1], f32)).probabilities.tolist() == [0, 1, 0]
 
 
 def test_the_probabilities_are_read_only_and_the_predictions_ones_own():
