@@ -269,6 +269,13 @@ def test_times_end_with_the_signal():
             assert event.time_s in times
 
 
+def test_no_event_begins_before_the_signal():
+    """The first centred frame reaches back into the padding."""
+    at_once = wl.detect.Detector(0.01, smoothing_ms=0, min_duration_ms=0)
+    events = fed(classifier("centred", detector=at_once).stream(), GOOD)[0]
+    assert (events[0].start_s, events[0].time_s) == (0.0, 256 / SR)
+
+
 def test_frame_time_needs_a_frame():
     for bad in (-1, 1.5, None):
         with pytest.raises(wl.WavenetliteError, match="frame="):
