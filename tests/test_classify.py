@@ -199,7 +199,7 @@ def test_the_decision_mean_bears_logits_far_apart():
     net.load_state_dict({"0.weight": weight, "0.bias": np.array([0, 0, 200], f32)})
     clf = wl.AudioClassifier(F.MuLaw(), net, LABELS, decision="mean")
     assert clf.predict(np.tile(np.array([1, -1], f32), 50)).probabilities.tolist() == [0, 0, 1]
-    assert clf.predict(np.array([1, 1, -1], f32)).probabilities.tolist() == [0, 1, 0]
+    assert clf.predict(np.array([1, 1, 1, -1], f32)).probabilities.tolist() == [0, 1, 0]
 
 
 def test_the_probabilities_are_read_only_and_the_predictions_ones_own():
@@ -267,6 +267,13 @@ def test_times_end_with_the_signal():
         for event in events:
             assert 0 <= event.start_s < event.end_s == event.time_s <= 5003 / SR
             assert event.time_s in times
+
+
+def test_no_event_begins_before_the_signal():
+    """The first centred frame reaches back into the padding."""
+    at_once = wl.detect.Detector(0.01, smoothing_ms=0, min_duration_ms=0)
+    events = fed(classifier("centred", detector=at_once).stream(), GOOD)[0]
+    assert (events[0].start_s, events[0].time_s) == (0.0, 256 / SR)
 
 
 def test_frame_time_needs_a_frame():
