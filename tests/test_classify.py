@@ -552,7 +552,7 @@ BAD_PARTS = {
     "labels[2]='' must not be empty": lambda: wl.AudioClassifier(F.LogMel(), tcn(), ["a", "b", ""]),
     "labels has 'a' twice": lambda: wl.AudioClassifier(F.LogMel(), tcn(), ["a", "b", "a"]),
     "labels has 1 entries": lambda: wl.AudioClassifier(F.LogMel(), wl.TCN(40, 1, channels=4, dilations=[1]), ["a"]),
-    "decision='max' must be one of last, mean": lambda: classifier(decision="max"),
+    "decision='max' must be one of last, mean, peak": lambda: classifier(decision="max"),
     "background has 'maybe'": lambda: classifier(background=["maybe"]),
     "background is a str": lambda: classifier(background="yes"),
     "background has 3, a int": lambda: classifier(background=[3]),

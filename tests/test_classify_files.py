@@ -251,7 +251,7 @@ BAD_CONFIGS = {
     "labels too few": (setting("labels", value=["a", "b"]), "labels has 2 entries; it must have 3"),
     "labels not different": (setting("labels", value=["a"] * 3), "labels has 'a' twice"),
     "labels no text": (setting("labels", value=[1, 2, 3]), "labels[0]=1 is a int"),
-    "decision": (setting("decision", value="max"), "decision='max' must be one of last, mean"),
+    "decision": (setting("decision", value="max"), "decision='max' must be one of last, mean, peak"),
     "background": (setting("background", value=["what"]), "background has 'what'"),
     "detector's option": (setting("detector", "speed", value=1), "config of a detector is wrong"),
     "detector's value": (setting("detector", "threshold", value=7), "threshold=7 must be between 0 and 1"),

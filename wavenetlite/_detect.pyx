@@ -217,3 +217,40 @@ cdef class LogSoftmaxSums:
         mean = np.asarray(self.total) / self.frames
         share = np.exp(mean - mean.max())
         return (share / share.sum()).astype(np.float32)
+
+
+@cython.final
+cdef class Peak:
+    """The frame in which a label of the foreground is most probable, from frame `first` on: what "peak" keeps."""
+    cdef uint8_t[::1] foreground
+    cdef float[::1] kept
+    cdef Py_ssize_t first, seen
+    cdef double best
+
+    def __init__(self, foreground: np.ndarray, first: int) -> None:
+        self.foreground = np.array(foreground, np.uint8)
+        self.kept = np.zeros(len(foreground), np.float32)
+        self.first = first
+        self.reset()
+
+    def reset(self) -> None:
+        self.seen = 0
+        self.best = -1.0
+
+    def add(self, const float[:, ::1] probabilities) -> None:
+        cdef Py_ssize_t frame, label
+        cdef double most
+        for frame in range(probabilities.shape[0]):
+            most = 0.0
+            for label in range(probabilities.shape[1]):
+                if self.foreground[label]:
+                    most = max(most, <double>probabilities[frame, label])
+            if self.seen < self.first or most > self.best:      # until a whole clip was heard, the newest frame
+                if self.seen >= self.first:
+                    self.best = most
+                self.kept[:] = probabilities[frame]
+            self.seen += 1
+
+    def probabilities(self) -> np.ndarray:
+        """Of that frame; before `first`, of the newest; float32."""
+        return np.array(self.kept)

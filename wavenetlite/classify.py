@@ -15,8 +15,8 @@ import numpy as np
 import numpy.typing as npt
 
 from wavenetlite import features as feature_specs
-from wavenetlite._detect import LogSoftmaxSums, Scanner
-from wavenetlite.checks import count, one_of, positive_int
+from wavenetlite._detect import LogSoftmaxSums, Peak, Scanner
+from wavenetlite.checks import count, number, one_of, positive_int
 from wavenetlite.detect import Detector
 from wavenetlite.errors import ArrayTypeError, ParameterError, StreamStateError
 from wavenetlite.features import Features, FeatureStream
@@ -30,7 +30,7 @@ NonFinite = Literal["raise", "zero"]
 
 BACKGROUND = ("_silence_", "_unknown_")
 """What Speech Commands calls the two classes that are no words."""
-DECISIONS = ("last", "mean")
+DECISIONS = ("last", "mean", "peak")
 SLICE_SAMPLES = 2**20
 """Samples of a long signal that are worked on at a time: between two slices a call can be interrupted."""
 
@@ -102,8 +102,12 @@ class AudioClassifier:
     labels
         Of the network's channels: different, non-empty strings.
     decision
-        What the prediction is made of: "last", the softmax of the newest frame; or "mean", the mean of the log-softmax
-        of all frames so far, made to sum to 1.
+        What the prediction is made of: "last", the softmax of the newest frame; "mean", the mean of the log-softmax
+        of all frames so far, made to sum to 1; or "peak", the softmax of the frame in which any label but the background
+        is most probable, of all frames from the last one of a clip of `clip_s` on: it finds a word in a longer signal.
+    clip_s
+        Length of the clips that the network learned from, seconds: when a signal ends that is shorter, silence follows it up
+        to that length, offline and in a stream. None: nothing follows.
     background
         Labels that never make events, though they can be predicted. `BACKGROUND`'s two need not be among the labels.
     detector
@@ -149,7 +153,8 @@ class AudioClassifier:
         model: Module,
         labels: Sequence[str],
         *,
-        decision: Literal["last", "mean"] = "last",
+        decision: Literal["last", "mean", "peak"] = "last",
+        clip_s: float | None = None,
         background: Iterable[str] = BACKGROUND,
         detector: Detector | None = None,
         info: Mapping[str, Any] | None = None,
@@ -172,6 +177,8 @@ class AudioClassifier:
         if not isinstance(self.detector, Detector):
             raise ArrayTypeError(f"detector is a {type(detector).__name__}; it must be a Detector or None")
         clock = output.clock
+        self.clip_s = None if clip_s is None else number("clip_s", clip_s, least=0.0)
+        self.clip_samples = round((self.clip_s or 0.0) * features.sr)
         self._frames_needed = clock.start + 1
         self._ahead_frames = clock.newest - clock.start + features.latency
         self._first_start, self._first_end = features.frame_span(clock.start)
@@ -285,6 +292,13 @@ class AudioClassifier:
             )
         return signal
 
+    def new_peak(self) -> Peak:
+        """State of the decision "peak"."""
+        foreground = np.array([label not in self.background for label in self._labels])
+        frames = self.features.frames(self.clip_samples)
+        plan = self.model.plan(self.features.out_channels)
+        return Peak(foreground, max(0, plan.output_frames(frames, ended=True) - 1) if frames else 0)
+
     def predict_checked(self, y: Floats) -> Prediction:
         stream = self.stream()
         for first in range(0, len(y), SLICE_SAMPLES):
@@ -347,6 +361,7 @@ class AudioClassifier:
             "type": "AudioClassifier",
             "labels": self.labels,
             "decision": self.decision,
+            "clip_s": self.clip_s,
             "background": list(self.background),
             "detector": self.detector.config(),
             "features": self.features.config(),
@@ -395,6 +410,7 @@ class ClassifierStream:
         self._softmax = softmax
         self._scanner = scanner
         self._sums = LogSoftmaxSums(len(classifier._labels)) if classifier.decision == "mean" else None
+        self._peak = classifier.new_peak() if classifier.decision == "peak" else None
         self._none: Floats = np.zeros((0, len(classifier._labels)), np.float32)
         self._lock = threading.Lock()
         self._start()
@@ -428,6 +444,7 @@ class ClassifierStream:
             if self._failed:
                 raise StreamStateError(FAILED)
             frames = self._features.process(samples)
+            self._heard = self._features.samples_in
             return self._hear(frames, self._network.process)
         finally:
             self._lock.release()
@@ -435,16 +452,27 @@ class ClassifierStream:
     def flush(self) -> list[Event]:
         """End the signal; returns the events of the frames that features and network with latency still owe.
 
-        After this the stream must be `reset` before it is fed again.
+        A signal shorter than the classifier's `clip_s` is followed by silence first. After this the stream must be `reset`
+        before it is fed again.
         """
         if not self._lock.acquire(False):
             raise StreamStateError(IN_USE)
         try:
             if self._failed:
                 raise StreamStateError(FAILED)
-            return self._hear(self._features.flush(), self._last)
+            self._heard = self._features.samples_in
+            missing = self._silence()
+            frames = self._features.flush()
+            return self._hear(frames if missing is None else np.concatenate([missing, frames]), self._last)
         finally:
             self._lock.release()
+
+    def _silence(self) -> Floats | None:
+        """Frames of the silence that makes a signal as long as a clip; None where it is, or is too short to be predicted."""
+        clf = self.classifier
+        if not clf.least_samples <= self._heard < clf.clip_samples:
+            return None
+        return self._features.process(np.zeros(clf.clip_samples - self._heard, np.float32))
 
     def _last(self, frames: Floats) -> Floats:
         """The network on its last frames, and what it still owes after them."""
@@ -466,11 +494,12 @@ class ClassifierStream:
         if fresh:
             if self._sums is not None:
                 self._sums.add(logits)
+            if self._peak is not None:
+                self._peak.add(probabilities)
             self._newest = probabilities[-1]
         self._probabilities = probabilities
         self._first = self._frames
         self._frames += fresh
-        self._heard = self._features.samples_in
         self._failed = False
         return [self._event(*one) for one in found] if found else []
 
@@ -490,6 +519,8 @@ class ClassifierStream:
             self._scanner.reset()
             if self._sums is not None:
                 self._sums.reset()
+            if self._peak is not None:
+                self._peak.reset()
             self._start()
         finally:
             self._lock.release()
@@ -512,7 +543,8 @@ class ClassifierStream:
                     f"stream has no frame yet: it was fed {self._heard} samples;"
                     f" at least {self.classifier.least_samples} are needed"
                 )
-            p = self._newest.copy() if self._sums is None else self._sums.probabilities()
+            kept = self._sums or self._peak
+            p = self._newest.copy() if kept is None else kept.probabilities()
         finally:
             self._lock.release()
         best = int(p.argmax())
@@ -541,12 +573,12 @@ class ClassifierStream:
     @property
     def samples_in(self) -> int:
         """Samples fed since the start or the last reset."""
-        return self._features.samples_in
+        return self._heard
 
 
 def restored(config: Mapping[str, Any], model: Module, tables: Mapping[str, Floats]) -> AudioClassifier:
     """The classifier of a file: what `AudioClassifier.config` returned, the network, and the tables of the features."""
-    wanted = {"type", "labels", "decision", "background", "detector", "features", "model", "info"}
+    wanted = {"type", "labels", "decision", "clip_s", "background", "detector", "features", "model", "info"}
     if set(config) != wanted:
         raise ParameterError(f"config of a classifier has {', '.join(sorted(config))}; it must have {sorted(wanted)}")
     spec = config["features"]
@@ -557,6 +589,7 @@ def restored(config: Mapping[str, Any], model: Module, tables: Mapping[str, Floa
         model,
         config["labels"],
         decision=config["decision"],
+        clip_s=config["clip_s"],
         background=config["background"],
         detector=Detector.from_config(config["detector"]),
         info=config["info"],

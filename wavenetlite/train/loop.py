@@ -6,7 +6,6 @@ import copy
 import json
 import math
 import os
-import sys
 import time
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
@@ -22,6 +21,7 @@ from wavenetlite.engine.graph import Floats
 from wavenetlite.errors import ParameterError, TrainingError
 from wavenetlite.nn.module import Module
 from wavenetlite.train import checkpoint
+from wavenetlite.train.bar import Bar
 from wavenetlite.train.batches import Arrays, Batch, Source, shuffled
 from wavenetlite.train.losses import CrossEntropy, Loss, Outcome
 from wavenetlite.train.optimiser import AdamW, clip_norm, schedule
@@ -108,7 +108,7 @@ def fit(
     folder: str | os.PathLike[str] | None = None,
     resume: bool = True,
     seed: int = 0,
-    progress: bool = False,
+    progress: bool | str = False,
 ) -> History:
     """Train a network; at the end it has the weights learned.
 
@@ -151,7 +151,7 @@ def fit(
     seed
         Of the order of the items, augmentation and dropout.
     progress
-        Whether to show a progress bar on standard error.
+        Whether to show a progress bar on standard error; a name is shown before it.
 
     Raises
     ------
@@ -212,13 +212,14 @@ class Run:
         self.tapes: dict[tuple[int, int], list[Tape]] = {}
         self.valid_batches: list[Batch] = []
 
-    def all(self, resume: bool, progress: bool) -> History:
+    def all(self, resume: bool, progress: bool | str) -> History:
         """Train to the end, from the beginning or from a checkpoint, and give the model its weights."""
         if self.folder is not None:
             self.folder.mkdir(parents=True, exist_ok=True)
             if resume and (state := checkpoint.read(self.folder, self.bound_to())) is not None:
                 self.restore(state)
-        with Bar(progress, self.settings.epochs, len(self.history.rows)) as bar:
+        name = progress if isinstance(progress, str) else ""
+        with Bar(bool(progress), name, total=self.settings.epochs, done=len(self.history.rows)) as bar:
             while len(self.history.rows) < self.settings.epochs and not self.history.stopped_early:
                 self.epoch(bar)
                 if self.folder is not None:
@@ -238,7 +239,7 @@ class Run:
             if not math.isfinite(outcome.total):
                 raise TrainingError(f"loss is {outcome.total} in epoch {number_of}; a smaller lr than {settings.lr} may help")
             total, correct, items = total + outcome.total, correct + outcome.correct, items + outcome.count
-            bar.step(self.step, self.steps_an_epoch, total / items, correct / items)
+            bar.step((self.step - 1) % self.steps_an_epoch + 1, self.steps_an_epoch, total / items, correct / items)
         row = {
             "epoch": number_of,
             "lr": settings.lr * self.factor(self.step - 1),
@@ -380,35 +381,6 @@ class Run:
         self.best = best or None
         self.step = self.optimiser.steps = state.notes["step"]
         self.history = History(state.notes["rows"], state.notes["best_epoch"], state.notes["stopped_early"])
-
-
-class Bar:
-    """A progress bar with loss and accuracy; nothing where it is not wanted."""
-
-    def __init__(self, shown: bool, epochs: int, done: int) -> None:
-        self.bar: Any = None
-        if shown:
-            from tqdm import tqdm
-
-            self.bar = tqdm(total=epochs, initial=done, unit="epoch", file=sys.stderr, dynamic_ncols=True)
-
-    def __enter__(self) -> Bar:
-        return self
-
-    def __exit__(self, *error: object) -> None:
-        if self.bar is not None:
-            self.bar.close()
-
-    def step(self, step: int, an_epoch: int, loss: float, accuracy: float) -> None:
-        if self.bar is not None:
-            done = (step - 1) % an_epoch + 1
-            self.bar.set_description_str(f"step {done}/{an_epoch} loss {loss:.3f} accuracy {accuracy:.1%}")
-
-    def epoch(self, row: dict[str, Any]) -> None:
-        if self.bar is not None:
-            if row["valid_accuracy"] is not None:
-                self.bar.set_postfix_str(f"valid loss {row['valid_loss']:.3f} accuracy {row['valid_accuracy']:.1%}")
-            self.bar.update()
 
 
 def merit(row: dict[str, Any]) -> tuple[float, float]:

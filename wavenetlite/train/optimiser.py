@@ -88,7 +88,7 @@ def clip_norm(gradient: Floats, most: float) -> float:
     >>> wl.train.clip_norm(g, 1.0), [round(float(value), 3) for value in g]
     (5.0, [0.6, 0.8])
     """
-    norm = float(np.sqrt(np.dot(gradient.astype(np.float64), gradient)))
+    norm = math.sqrt(float(np.square(gradient, dtype=np.float64).sum()))
     if norm > most:
         gradient *= np.float32(most / norm)
     return norm

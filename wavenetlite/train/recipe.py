@@ -19,7 +19,8 @@ from wavenetlite.errors import ArrayTypeError, ParameterError
 from wavenetlite.features import Features, LogMel, MeanVariance
 from wavenetlite.nn import FrequencyTCN, Module
 from wavenetlite.train import augment
-from wavenetlite.train.batches import ClipBatches
+from wavenetlite.train.bar import Bar
+from wavenetlite.train.batches import Anew, ClipBatches, Variants
 from wavenetlite.train.data import Clips, Corpus
 from wavenetlite.train.loop import History, cpus, fit
 from wavenetlite.train.losses import CrossEntropy
@@ -47,6 +48,8 @@ class Recipe:
     waveforms, frames
         Transforms of :mod:`wavenetlite.train.augment`, as their `config`; kinds of noise "recording" and "babble" take the
         corpus' silences and its words.
+    variants
+        How many times the waveforms are changed, once for the whole training; 0: anew each time they are taken.
     mixup
         `alpha` of the shares in which frames are mixed, and with what probability a clip is.
     teachers, teacher_epochs, temperature
@@ -72,6 +75,7 @@ class Recipe:
     label_smoothing: float = 0.1
     waveforms: Sequence[Mapping[str, Any]] = ()
     frames: Sequence[Mapping[str, Any]] = ()
+    variants: int = 32
     mixup: tuple[float, float] = (0.5, 0.5)
     teachers: int = 0
     teacher_epochs: int = 100
@@ -207,15 +211,17 @@ class Training:
         self.seed, self.threads, self.resume, self.progress = seed, threads, resume, progress
         plain = LogMel(sr=corpus.sr, **recipe.features)
         self.features: Features = plain.then(MeanVariance.fit(plain(clip) for clip in clips.audio))
+        self.frames: Anew | Variants
 
     def classifier(self, scale: float) -> AudioClassifier:
         """Teachers, then the network that is kept."""
+        self.frames = self.augmented()
         recipe, classes = self.recipe, len(self.corpus.labels)
         teachers = [self.teacher(number, scale) for number in range(recipe.teachers)]
         model = self.network(classes, self.seed)
         loss = CrossEntropy(temperature=recipe.temperature) if teachers else CrossEntropy(label_smoothing=recipe.label_smoothing)
         source = self.source(self.clips.y, classes, together(teachers, recipe.temperature) if teachers else None)
-        self.fit("network", model, source, self.validation(self.clips.y), loss, recipe.epochs, scale, self.seed)
+        self.fit("network", model, source, self.validation(), loss, recipe.epochs, scale, self.seed)
         return AudioClassifier(self.features, model, self.corpus.labels, info=self.info())
 
     def network(self, classes: int, seed: int) -> FrequencyTCN:
@@ -257,15 +263,29 @@ class Training:
             return augment.mixup(x, targets, rng, alpha, probability)
 
         return ClipBatches(
-            self.clips.audio,
+            self.frames,
             y,
-            self.features,
             classes=classes,
-            augment=self.transforms(recipe.waveforms),
-            augment_frames=self.transforms(recipe.frames),
+            augment=self.transforms(recipe.frames),
             mix=mix if alpha and probability else None,
             teacher=teacher,
         )
+
+    def augmented(self) -> Anew | Variants:
+        """The training clips with their waveforms changed."""
+        recipe, change = self.recipe, self.transforms(self.recipe.waveforms)
+        if not recipe.variants:
+            return Anew(self.clips.audio, self.features, change)
+        with Bar(self.progress, "augmentation") as bar:
+            return Variants(
+                self.clips.audio,
+                self.features,
+                change,
+                recipe.variants,
+                seed=self.seed,
+                threads=self.threads or min(2, cpus()),
+                progress=bar.share,
+            )
 
     def transforms(self, configs: Sequence[Mapping[str, Any]]) -> augment.Augment | None:
         """The transforms of a recipe, those that need recordings with the corpus' own."""
@@ -284,16 +304,14 @@ class Training:
             made.append(augment.transform_from(dict(config), recordings))
         return augment.Augment(made) if made else None
 
-    def validation(self, y: np.ndarray) -> ClipBatches | None:
-        return None if self.valid is None else ClipBatches(self.valid.audio, self.valid.y, self.features)
+    def validation(self) -> ClipBatches | None:
+        return None if self.valid is None else ClipBatches(Anew(self.valid.audio, self.features), self.valid.y)
 
     def fit(
         self, name: str, model: Module, source: ClipBatches, valid: ClipBatches | None, loss: CrossEntropy, epochs: int,
         scale: float, seed: int,
     ) -> History:  # fmt: skip
         recipe = self.recipe
-        if self.progress:
-            print(f"{name}: {model.parameter_count:,} parameters, {len(source):,} clips", flush=True)
         batch_size = min(recipe.batch_size, len(source) // recipe.shards * recipe.shards)
         return fit(
             model,
@@ -310,7 +328,7 @@ class Training:
             folder=None if self.folder is None else self.folder / name,
             resume=self.resume,
             seed=seed,
-            progress=self.progress,
+            progress=name if self.progress else False,
         )
 
     def info(self) -> dict[str, Any]:
