@@ -27,9 +27,9 @@ Recordings = Floats | Sequence[Floats]
 
 WAVEFORM, FRAMES = 2, 3
 SHAPES = {WAVEFORM: "(clips, samples)", FRAMES: "(clips, frames, bins)"}
-LARGEST = 1e15
-"""Values above this are taken for a mistake; the sum of their squares still is a float32."""
-MOST_DB = 200.0
+LARGEST = 1e9
+"""Values above this are taken for a mistake; so what any one transform makes of a batch is finite."""
+MOST_DB = 120.0
 SILENT_DB = -40.0
 """Level that a clip without any sound is taken to have when noise is added to it."""
 CLIPS_AT_ONCE = 64

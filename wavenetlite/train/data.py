@@ -252,7 +252,7 @@ def read_corpus(
     Returns
     -------
     Corpus
-        With clips ordered by label and name, whatever the order on disk.
+        With clips ordered by label and name, whatever the order on disk; pieces of noise come first.
 
     Raises
     ------
@@ -300,13 +300,15 @@ def read_corpus(
         raise ParameterError(f"{options.folder}: no audio files in folders of labels (LABEL/*.wav or .flac){seen}")
     items = chosen_words(listing.items, wanted, division.seed)
     reader = Reader(options, items + listing.noises, listing.problems, progress)
-    parts = {part: reader.clips([item for item in items if item.part == part]) for part in PARTS}
     noises = reader.noises(listing.noises)
+    cut = wanted is not None and SILENCE in wanted and not any(item.label == SILENCE for item in items)
+    parts = {}
+    for part in PARTS:
+        here = [item for item in items if item.part == part]
+        pieces = per_word(here, wanted) if wanted and cut else 0
+        silence = cut_silence(noises, part, pieces, reader.samples, division.seed)
+        parts[part] = reader.clips(here, silence)
     reader.check_rates()
-    if wanted is not None and SILENCE in wanted and not any(item.label == SILENCE for item in items):
-        for part in PARTS:
-            wanted_silence = per_word([item for item in items if item.part == part], wanted)
-            parts[part] += cut_silence(noises, part, wanted_silence, reader.samples, division.seed)
     return assembled(parts, wanted, noises, listing, reader, options.folder)
 
 
@@ -405,7 +407,7 @@ def cut_silence(noises: dict[str, Floats], part: str, wanted: int, samples: int,
     begin, end = NOISE_PARTS[part]
     spans = {name: (int(begin * len(y)), int(end * len(y)) - samples) for name, y in noises.items()}
     spans = {name: span for name, span in spans.items() if span[1] >= span[0]}
-    if not spans:
+    if not spans or not wanted:
         return Clips(np.zeros((0, samples), np.float32), np.zeros(0, np.int64))
     names = list(spans)
     room = np.array([last - first + 1 for first, last in spans.values()], np.float64)
@@ -437,26 +439,31 @@ class Reader:
         longest = longest_s(items) if options.clip_s is None else options.clip_s
         self.samples = max(1, math.ceil(longest * self.sr - 1e-6))
 
-    def clips(self, items: Sequence[Item]) -> Clips:
-        """The clips of those items that can be read; `y` is still 0."""
+    def clips(self, items: Sequence[Item], first: Clips) -> Clips:
+        """Those of `first`, and the clips of those items that can be read; `y` is still 0."""
+        room = len(first) + len(items)
         try:
-            rows = np.zeros((len(items), self.samples), np.float32)
+            rows = np.zeros((room, self.samples), np.float32)
         except (MemoryError, ValueError):
             raise ParameterError(
-                f"clip_s={self.options.clip_s}: {len(items)} clips of {self.samples} samples do not fit into memory"
+                f"clip_s={self.options.clip_s}: {room} clips of {self.samples} samples do not fit into memory"
             ) from None
-        lengths = np.zeros(len(items), np.int64)
-        good: list[Item] = []
-        for i, y in enumerate(self.signals(items)):
-            if y is None:
-                continue
-            to = len(good)  # rows close up behind an item that could not be read
-            lengths[to] = fit(y, rows[to])
-            good.append(items[i])
-        n = len(good)
-        clips = Clips(rows[:n], np.zeros(n, np.int64), [i.name for i in good], [i.speaker for i in good], lengths[:n])
+        lengths = np.full(room, self.samples, np.int64)
+        rows[: len(first)] = first.audio
+        n, good = len(first), list[Item]()
+        for item, y in zip(items, self.signals(items), strict=True):
+            if y is not None:  # rows close up behind an item that could not be read
+                lengths[n] = fit(y, rows[n])
+                good.append(item)
+                n += 1
         self.label_of.update((item.name, item.label) for item in good)
-        return clips
+        return Clips(
+            rows[:n],
+            np.zeros(n, np.int64),
+            [*first.names, *(item.name for item in good)],
+            [*first.speakers, *(item.speaker for item in good)],
+            lengths[:n],
+        )
 
     def noises(self, items: Sequence[Item]) -> dict[str, Floats]:
         signals = zip(items, self.signals(items), strict=True)

@@ -91,8 +91,22 @@ def is_audio(name: str) -> bool:
     return not name.startswith(".") and os.path.splitext(name)[1].lower() in ENDINGS  # noqa: PTH122
 
 
+def is_file(entry: os.DirEntry[str]) -> bool:
+    try:
+        return entry.is_file()
+    except OSError:  # a link to itself
+        return False
+
+
+def is_folder(entry: os.DirEntry[str]) -> bool:
+    try:
+        return entry.is_dir()
+    except OSError:
+        return False
+
+
 def subfolders(folder: str) -> list[os.DirEntry[str]]:
-    return [entry for entry in entries(folder) if entry.is_dir() and not entry.name.startswith(".")]
+    return [entry for entry in entries(folder) if is_folder(entry) and not entry.name.startswith(".")]
 
 
 def audio_files(folder: str, prefix: str, problems: list[str], *, strict: bool = True) -> list[tuple[str, str]]:
@@ -105,7 +119,7 @@ def audio_files(folder: str, prefix: str, problems: list[str], *, strict: bool =
     files = []
     for entry in found:
         name = prefix + entry.name
-        if entry.is_file() and is_audio(entry.name):
+        if is_file(entry) and is_audio(entry.name):
             files.append((entry.path, name))
         elif strict:
             problems.append(f"{readable(name)}: {what_is_wrong(entry)}; passed over")
@@ -113,9 +127,9 @@ def audio_files(folder: str, prefix: str, problems: list[str], *, strict: bool =
 
 
 def what_is_wrong(entry: os.DirEntry[str]) -> str:
-    if entry.is_dir():
+    if is_folder(entry):
         return "a folder inside the folder of a label"
-    if not entry.is_file():
+    if not is_file(entry):
         return "a link to nothing" if entry.is_symlink() else "not a file"
     return "a hidden file" if entry.name.startswith(".") else "no audio by its ending"
 
@@ -123,9 +137,9 @@ def what_is_wrong(entry: os.DirEntry[str]) -> str:
 def loose_files(folder: str, problems: list[str]) -> None:
     """Audio beside the folders of the labels has no label; a README there is where it belongs."""
     for entry in entries(folder):
-        if entry.is_symlink() and not os.path.exists(entry.path):  # noqa: PTH110
+        if entry.is_symlink() and not Path(entry.path).exists():
             problems.append(f"{readable(entry.name)}: a link to nothing; passed over")
-        elif not entry.is_dir() and is_audio(entry.name):
+        elif not is_folder(entry) and is_audio(entry.name):
             problems.append(f"{readable(entry.name)}: lies in no folder of a label; passed over")
 
 
@@ -165,7 +179,7 @@ def find(folder: Path, layout: str, division: Division) -> Listing:
 
 
 def recognised(root: str) -> str:
-    if any(os.path.isfile(os.path.join(root, name)) for name in LISTS.values()):  # noqa: PTH113, PTH118
+    if any(Path(root, name).is_file() for name in LISTS.values()):
         return "speech_commands"
     folders = subfolders(root)
     names = {entry.name.lower() for entry in folders}
@@ -179,8 +193,8 @@ def recognised(root: str) -> str:
 
 
 def recordings(root: str) -> str:
-    inner = os.path.join(root, "recordings")  # noqa: PTH118
-    return inner if os.path.isdir(inner) else root  # noqa: PTH112
+    inner = Path(root, "recordings")
+    return str(inner) if inner.is_dir() else root
 
 
 def speech_commands(root: str, division: Division) -> Listing:
@@ -189,9 +203,9 @@ def speech_commands(root: str, division: Division) -> Listing:
     listing = Listing("speech_commands")
     loose_files(root, listing.problems)
     items = label_folders(root, "", listing.problems)
-    noise = os.path.join(root, NOISE_FOLDER)  # noqa: PTH118
-    if os.path.isdir(noise):  # noqa: PTH112
-        found = audio_files(noise, f"{NOISE_FOLDER}/", listing.problems, strict=False)
+    noise = Path(root, NOISE_FOLDER)
+    if noise.is_dir():
+        found = audio_files(str(noise), f"{NOISE_FOLDER}/", listing.problems, strict=False)
         listing.noises = [Item(path, name, SILENCE) for path, name in found]
     part_of = parts_of_lists(root, items, listing.problems)
     listing.items = [replace(item, part=part_of.get(stem(composed(item.name)), "train")) for item in items]
