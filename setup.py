@@ -127,7 +127,12 @@ def extensions() -> list[Extension]:
     for isa in sets:
         render(isa)
     kernels = [extension(f"wavenetlite.kernels._{isa}", *INSTRUCTION_SETS[isa][0]) for isa in sets]
-    others = ["wavenetlite.kernels.dispatch", "wavenetlite.engine.packed", "wavenetlite.engine.plan", "wavenetlite.stream"]
+    others = [
+        "wavenetlite.kernels.dispatch",
+        "wavenetlite.engine.packed",
+        "wavenetlite.engine.plan",
+        "wavenetlite.stream",
+    ]
     others += ["wavenetlite.features._frames", "wavenetlite.features._steps", "wavenetlite.train._kernels"]
     return [*kernels, *(extension(name) for name in others)]
 

@@ -1,4 +1,4 @@
-"""Training: gradients of every layer on the Cython kernels, losses, AdamW, the loop; data and augmentation for speech."""
+"""Training: gradients of every layer on the Cython kernels, losses, AdamW, the loop; data and augmentation."""
 
 from wavenetlite.train.batches import Arrays, ClipBatches, Source
 from wavenetlite.train.loop import History, fit
@@ -8,6 +8,6 @@ from wavenetlite.train.parameters import Parameters
 from wavenetlite.train.tape import Tape
 
 __all__ = [
-    "CTC", "AdamW", "Arrays", "ClipBatches", "CrossEntropy", "History", "MeanSquaredError", "Parameters", "Source", "Tape",
-    "clip_norm", "fit", "schedule",
+    "CTC", "AdamW", "Arrays", "ClipBatches", "CrossEntropy", "History", "MeanSquaredError", "Parameters", "Source",
+    "Tape", "clip_norm", "fit", "schedule",
 ]  # fmt: skip

@@ -96,7 +96,9 @@ class ClipBatches:
         self.audio, self.y, self.features, self.classes = audio, np.asarray(y), features, classes
         self.augment, self.augment_frames, self.mix, self.teacher = augment, augment_frames, mix, teacher
         if audio.ndim != 2 or len(audio) != len(self.y):
-            raise ParameterError(f"audio has shape {audio.shape}; it must be ({len(self.y)}, samples), one row a class of y")
+            raise ParameterError(
+                f"audio has shape {audio.shape}; it must be ({len(self.y)}, samples), one row a class of y"
+            )
         if classes is None and (mix or teacher):
             raise ParameterError("classes=None must be a number where targets are mixed or come from a teacher")
 
