@@ -127,9 +127,14 @@ def extensions() -> list[Extension]:
     for isa in sets:
         render(isa)
     kernels = [extension(f"wavenetlite.kernels._{isa}", *INSTRUCTION_SETS[isa][0]) for isa in sets]
-    others = ["wavenetlite.kernels.dispatch", "wavenetlite.engine.packed", "wavenetlite.engine.plan", "wavenetlite.stream"]
-    others += ["wavenetlite.features._frames", "wavenetlite.features._steps", "wavenetlite._detect"]
-    others += ["wavenetlite.train._kernels"]
+    others = [
+        "wavenetlite.kernels.dispatch",
+        "wavenetlite.engine.packed",
+        "wavenetlite.engine.plan",
+        "wavenetlite.stream",
+    ]
+    others += ["wavenetlite.features._frames", "wavenetlite.features._steps"]
+    others += ["wavenetlite._detect", "wavenetlite.train._kernels"]
     return [*kernels, *(extension(name) for name in others)]
 
 

@@ -67,6 +67,10 @@ def conv(*args, **options):
     return lambda: nn.Conv1d(*args, **options)
 
 
+def freq(*args, **options):
+    return lambda: nn.FrequencyConv(*args, **options)
+
+
 def sequential(*layers):
     return lambda: wl.Sequential([layer() if callable(layer) and not isinstance(layer, nn.Module) else layer
                                   for layer in layers])  # fmt: skip
@@ -98,14 +102,37 @@ LAYERS = {
     "conv same depthwise": Case(conv(7, 7, 5, padding="same", groups=7, dilation=4), 7),
     "conv valid": Case(conv(3, 7, 3, padding="valid", dilation=5), 3),
     "conv valid stride": Case(conv(3, 2, 4, padding="valid", stride=3), 3),
+    "freq": Case(freq(12, 1, 16, (5, 3)), 12),
+    "freq 3 maps": Case(freq(7, 3, 5, (3, 2), dilation=3), 21),
+    "freq 6 to 24 maps": Case(freq(10, 6, 24, (3, 3)), 60),
+    "freq 16 to 32 maps": Case(freq(5, 16, 32, (3, 3), stride=(2, 1)), 80),
+    "freq 24 to 3 maps": Case(freq(4, 24, 3, (3, 1)), 96),
+    "freq 32 to 6 maps": Case(freq(3, 32, 6, (5, 2)), 96),
+    "freq 40 bins stride 2 2": Case(freq(40, 1, 6, (5, 4), stride=(2, 2)), 40),
+    "freq 9 bins stride 3": Case(freq(9, 2, 6, (5, 1), stride=(3, 1), bias=False), 18),
+    "freq stride over bins": Case(freq(9, 3, 1, (1, 2), stride=(4, 1)), 27),
+    "freq stride over all": Case(freq(11, 2, 3, (3, 2), stride=(12, 3)), 22),
+    "freq one bin": Case(freq(1, 4, 5, (3, 3)), 4),
+    "freq one bin k1": Case(freq(1, 1, 1, (1, 1)), 1),
+    "freq wider than the bins": Case(freq(2, 5, 3, (5, 2), dilation=9), 10),
+    "freq much wider": Case(freq(3, 1, 16, (7, 3)), 3),
+    "freq one map": Case(freq(7, 3, 1, (3, 3)), 21),
+    "dropout": Case(lambda: nn.Dropout(0.4), 3),
+    "dropout channels": Case(lambda: nn.Dropout(0.5, whole_channels=True), 7),
+    "dropout none": Case(lambda: nn.Dropout(0.0), 3),
     "linear": Case(lambda: nn.Linear(7, 3), 7),
     "linear no bias": Case(lambda: nn.Linear(1, 40, bias=False), 1),
     "batch norm": Case(lambda: nn.BatchNorm(7), 7),
     "batch norm eps": Case(lambda: nn.BatchNorm(1, eps=0.1), 1),
+    "batch norm bins": Case(lambda: nn.BatchNorm(3, bins=5), 15),
+    "batch norm one map": Case(lambda: nn.BatchNorm(1, bins=12), 12),
     "gated unit": Case(lambda: nn.GatedUnit(), 14),
     "pool mean": Case(lambda: nn.Pool("mean"), 3),
     "pool max": Case(lambda: nn.Pool("max"), 7),
     "pool last": Case(lambda: nn.Pool("last"), 3),
+    "pool window": Case(lambda: nn.Pool("mean", window_frames=9), 3),
+    "pool window of one": Case(lambda: nn.Pool("mean", window_frames=1), 7),
+    "pool long window": Case(lambda: nn.Pool("mean", window_frames=100), 40),
     "identity": Case(activation("identity"), 3),
     "relu": Case(activation("relu"), 7),
     "leaky relu": Case(activation("leaky_relu"), 3),
@@ -175,6 +202,38 @@ BLOCKS = {
     "pool of same": Case(sequential(conv(3, 4, 3, padding="same"), lambda: nn.Pool("mean"), conv(4, 2, 1)), 3),
     "pool of stride": Case(sequential(conv(3, 4, 3, stride=2), lambda: nn.Pool("max")), 3),
     "pool then conv": Case(sequential(lambda: nn.Pool("mean"), conv(3, 4, 3, dilation=2)), 3),
+    "pool window of stride": Case(
+        sequential(conv(3, 4, 3, stride=2), lambda: nn.Pool("mean", window_frames=5), conv(4, 2, 2)), 3),
+    "pool window of same": Case(
+        sequential(conv(3, 4, 5, padding="same"), activation("relu"), lambda: nn.Pool("mean", window_frames=4)), 3),
+    "concat pool window": Case(lambda: nn.Concat([nn.Pool("mean", window_frames=3), nn.Pool("max"), []]), 3),
+    "dropout chain": Case(
+        sequential(conv(3, 8, 2), lambda: nn.Dropout(0.5), activation("tanh"),
+                   lambda: nn.Dropout(0.2, whole_channels=True), conv(8, 2, 1)), 3),
+    "freq residual": Case(
+        lambda: nn.Residual([nn.FrequencyConv(5, 6, 6, (3, 3)), nn.BatchNorm(6, bins=5), nn.Activation("relu")]), 30),
+    "freq residual activation": Case(
+        lambda: nn.Residual([nn.FrequencyConv(4, 3, 3, (3, 2), dilation=4), nn.BatchNorm(3, bins=4)],
+                            activation="relu"), 12),
+    "freq residual shortcut": Case(
+        lambda: nn.Residual([nn.FrequencyConv(6, 3, 5, (3, 3), stride=(2, 2)), nn.BatchNorm(5, bins=3)],
+                            shortcut=nn.FrequencyConv(6, 3, 5, (1, 1), stride=(2, 2)), activation="relu"), 18),
+    "freq then unshared norm": Case(
+        sequential(freq(5, 1, 3, (3, 2)), lambda: nn.BatchNorm(15), activation("relu"), conv(15, 2, 1)), 5),
+    "norm then freq": Case(sequential(lambda: nn.BatchNorm(2, bins=6), freq(6, 2, 5, (3, 3))), 12),
+    "unshared norm then freq": Case(sequential(lambda: nn.BatchNorm(12), freq(6, 2, 5, (3, 3))), 12),
+    "freq then conv": Case(sequential(freq(7, 1, 3, (5, 3), stride=(2, 1)), conv(12, 5, 3, dilation=2)), 7),
+    "freq after same": Case(sequential(conv(3, 8, 3, padding="same"), activation("relu"), freq(8, 1, 2, (3, 2))), 3),
+    "freq add": Case(
+        lambda: nn.Add([nn.FrequencyConv(5, 3, 3, (3, 2)), nn.Conv1d(15, 15, 3, padding="same"), []]), 15),
+    "freq stack": Case(
+        lambda: wl.Sequential([
+            nn.BatchNorm(1, bins=20),
+            nn.FrequencyConv(20, 1, 6, (5, 3), stride=(2, 1)), nn.BatchNorm(6, bins=10), nn.Activation("relu"),
+            nn.Residual([nn.FrequencyConv(10, 6, 6, (3, 3)), nn.BatchNorm(6, bins=10), nn.Activation("relu")]),
+            nn.FrequencyConv(10, 6, 16, (3, 2), stride=(2, 2)), nn.Activation("prelu"), nn.Dropout(0.1),
+            nn.Pool("mean", window_frames=6), nn.Conv1d(80, 12, 1),
+        ]), 20),
     "conditioned chain": Case(
         lambda: wl.Sequential([
             nn.GatedResidualBlock(4, kernel_size=3, padding="valid", condition_channels=2),

@@ -131,6 +131,27 @@ def conv1d(x, weight, bias=None, *, stride=1, padding="causal", dilation=1, grou
     return out if bias is None else out + bias
 
 
+def frequency_conv(x, weight, bias=None, *, bins, stride=(1, 1), dilation=1):
+    """x (T, bins * maps), weight (out, maps, K bins, K frames) -> (frames, bins out * out), as the formula has it."""
+    out_maps, in_maps, wide, taps = weight.shape
+    image = x.reshape(len(x), bins, in_maps)
+    padded = np.zeros((len(x) + (taps - 1) * dilation, bins + wide - 1, in_maps))
+    padded[(taps - 1) * dilation :, wide // 2 : wide // 2 + bins] = image
+    times, places = range(0, len(x), stride[1]), range(0, bins, stride[0])
+    out = np.zeros((len(times), len(places), out_maps))
+    for n, t in enumerate(times):
+        for m, f in enumerate(places):
+            window = padded[t : t + (taps - 1) * dilation + 1 : dilation, f : f + wide]  # (taps, wide, maps)
+            out[n, m] = np.einsum("tkm,omkt->o", window, weight)
+    return (out if bias is None else out + bias).reshape(len(times), len(places) * out_maps)
+
+
+def window_mean(x, frames):
+    """The mean of the newest frames, with zeros before the first."""
+    padded = np.concatenate([np.zeros((frames - 1, x.shape[1])), x])
+    return sum(padded[k : k + len(x)] for k in range(frames)) / frames
+
+
 def batch_norm(x, weight, bias, running_mean, running_var, eps):
     return (x - running_mean) / np.sqrt(running_var + eps) * weight + bias
 
@@ -206,7 +227,8 @@ def run_linear(layer, weights, x, c):
 
 
 def run_batch_norm(layer, weights, x, c):
-    parameters = [weights[name] for name in ("weight", "bias", "running_mean", "running_var")]
+    names = ("weight", "bias", "running_mean", "running_var")
+    parameters = [np.concatenate([weights[name]] * layer.bins) for name in names]
     return x.map(lambda v: batch_norm(v, *parameters, layer.eps))
 
 
@@ -228,7 +250,19 @@ def run_gated_unit(layer, weights, x, c):
     return x.map(gated_unit)
 
 
+def run_frequency_conv(layer, weights, x, c):
+    values = frequency_conv(x.values, weights["weight"], weights.get("bias"), bins=layer.bins, stride=layer.stride,
+                            dilation=layer.dilation)  # fmt: skip
+    return Frames(values, x.start, x.step * layer.stride[1])
+
+
+def run_dropout(layer, weights, x, c):
+    return x
+
+
 def run_pool(layer, weights, x, c):
+    if layer.window_frames is not None:
+        return x.map(lambda v: window_mean(v, layer.window_frames))
     return x.map(POOLS[layer.kind])
 
 
@@ -309,6 +343,8 @@ DEFINITIONS = {
     "Linear": run_linear,
     "BatchNorm": run_batch_norm,
     "Activation": run_activation,
+    "FrequencyConv": run_frequency_conv,
+    "Dropout": run_dropout,
     "GatedUnit": run_gated_unit,
     "Pool": run_pool,
     "Sequential": run_sequential,

@@ -44,6 +44,35 @@ def convolutions(draw, in_channels, out_channels, stride=1, paddings=PADDINGS):
 
 
 @st.composite
+def frequency_convolutions(draw, in_maps, bins, stride=1):
+    """A FrequencyConv over `bins` of `in_maps`, some kernels wider than the bins, some strides wider than the kernel."""
+    wide = draw(st.sampled_from([1, 3, 3, 5, 7]))
+    while wide // 2 > bins:
+        wide -= 2
+    out_maps = draw(st.sampled_from([1, 2, 3, 5, 6, 8, 16, 24]))
+    return nn.FrequencyConv(bins, in_maps, out_maps, (wide, draw(st.integers(1, 4))),
+                            stride=(draw(st.sampled_from([1, 1, 2, 3])), stride), dilation=draw(st.integers(1, 6)),
+                            bias=draw(st.booleans()))  # fmt: skip
+
+
+@st.composite
+def frequency_stacks(draw, channels, stride=1):
+    """One or two frequency convolutions, normalised and rectified or not, between the channels and back to them."""
+    maps = draw(st.sampled_from([m for m in range(1, channels + 1) if channels % m == 0]))
+    first = draw(frequency_convolutions(maps, channels // maps, stride=stride))
+    layers, last = [first], first
+    if draw(st.booleans()):
+        shared = draw(st.booleans())
+        layers.append(nn.BatchNorm(last.out_maps, bins=last.bins_out) if shared else nn.BatchNorm(last.out_channels))
+    layers += draw(st.sampled_from([[], [nn.Activation("relu")], [nn.Activation("tanh")]]))
+    if draw(st.booleans()):
+        body = [nn.FrequencyConv(last.bins_out, last.out_maps, last.out_maps, (draw(st.sampled_from([1, 3])), 2))]
+        body += [nn.BatchNorm(last.out_maps, bins=last.bins_out), nn.Activation("relu")]
+        layers.append(nn.Residual(body, activation=draw(st.sampled_from([None, "relu"]))))
+    return wl.Sequential([*layers, nn.Conv1d(last.out_channels, channels, 1)])
+
+
+@st.composite
 def activations(draw, channels):
     name = draw(st.one_of(ACTIVATIONS, st.sampled_from(["prelu", "softmax"])))
     if name == "prelu":
@@ -56,7 +85,9 @@ def activations(draw, channels):
 @st.composite
 def pointwise(draw, channels):
     """A layer that keeps channels and frames."""
-    kind = draw(st.sampled_from(["activation", "activation", "batch_norm", "linear"]))
+    kind = draw(st.sampled_from(["activation", "activation", "batch_norm", "linear", "dropout"]))
+    if kind == "dropout":
+        return nn.Dropout(draw(st.sampled_from([0.0, 0.3])), whole_channels=draw(st.booleans()))
     if kind == "activation":
         return draw(activations(channels))
     if kind == "batch_norm":
@@ -123,12 +154,16 @@ def concatenations(draw, in_channels, out_channels, depth, stride=1):
 @st.composite
 def blocks(draw, channels, depth=1, may_stride=False):
     """A block that keeps the channels."""
-    kinds = ["pointwise", "conv", "gated", "gated", "temporal", "separable", "gated_unit", "pool"]
+    kinds = ["pointwise", "conv", "gated", "gated", "temporal", "separable", "gated_unit", "pool", "freq", "freq"]
     if depth > 0:
         kinds += ["residual", "add", "concat", "sequential"] * 2
     kind = draw(st.sampled_from(kinds))
     stride = draw(STRIDES) if may_stride else 1
+    if kind == "freq":
+        return draw(frequency_stacks(channels, stride=stride))
     if kind == "pool":
+        if draw(st.booleans()):
+            return nn.Pool("mean", window_frames=draw(st.sampled_from([1, 2, 5, 33])))
         return nn.Pool(draw(st.sampled_from(["mean", "max", "last"])))
     if kind == "pointwise":
         return draw(pointwise(channels))

@@ -72,6 +72,11 @@ STATE_KEYS = {
     "linear": {"weight": (3, 7), "bias": (3,)},
     "batch norm": {"weight": (7,), "bias": (7,), "running_mean": (7,), "running_var": (7,)},
     "prelu channels": {"weight": (7,)},
+    "freq": {"weight": (16, 1, 5, 3), "bias": (16,)},
+    "freq 9 bins stride 3": {"weight": (6, 2, 5, 1)},
+    "batch norm bins": {"weight": (3,), "bias": (3,), "running_mean": (3,), "running_var": (3,)},
+    "dropout": {},
+    "pool window": {},
     "relu": {},
     "gated unit": {},
     "residual": {"0.weight": (7, 7, 3), "0.bias": (7,)},
@@ -276,6 +281,11 @@ def test_figures_of_the_vocoder():
     (nn.TemporalBlock(4, 8, 3), 3 * 4 * 8 + 3 * 8 * 8 + 4 * 8),
     (nn.DepthwiseSeparable(8, 5, 3), 3 * 8 + 8 * 5),
     (nn.Residual([nn.Conv1d(8, 8, 3), nn.BatchNorm(8)]), 3 * 8 * 8),
+    (nn.FrequencyConv(5, 2, 3, (3, 4)), (5 * 3 - 2) * 2 * 3 * 4),
+    (nn.FrequencyConv(5, 2, 3, (3, 4), stride=(2, 2)), (3 * 3 - 2) * 2 * 3 * 4 / 2),
+    (nn.FrequencyConv(2, 1, 1, (5, 1)), 2 * 2),
+    (nn.FrequencyConv(9, 1, 2, (1, 1), stride=(4, 1)), 3 * 2),
+    (wl.Sequential([nn.Linear(3, 3), nn.Dropout(0.5), nn.Pool("mean", window_frames=50)]), 3 * 3),
     (nn.Concat([nn.Linear(8, 3), [], nn.Conv1d(8, 2, 5)]), 8 * 3 + 5 * 8 * 2)])  # fmt: skip
 def test_work_of_blocks(block, macs):
     assert block.macs_per_frame == macs

@@ -139,6 +139,62 @@ def test_batch_norm_takes_the_state_of_torch():
     assert close(ours(x), run_torch(theirs, x))
 
 
+IMAGES = [  # bins, maps in, maps out, kernel, stride, dilation
+    (40, 1, 16, (5, 5), (2, 2), 1), (20, 16, 24, (3, 3), (2, 1), 2), (10, 24, 32, (3, 3), (2, 1), 1),
+    (7, 3, 5, (3, 2), (1, 1), 3), (9, 2, 6, (5, 1), (3, 1), 1), (3, 1, 1, (3, 3), (1, 2), 3), (2, 4, 8, (5, 3), (1, 1), 1),
+    (1, 6, 3, (3, 4), (1, 1), 1), (11, 3, 4, (1, 2), (4, 3), 2), (40, 6, 1, (9, 2), (1, 1), 1),
+]  # fmt: skip
+
+
+def torch_image(bins, in_maps, out_maps, kernel, stride, dilation):
+    """Conv2d over (batch, maps, bins, frames): "same" over the bins, causal over time; with BatchNorm2d on both sides."""
+    return torch.nn.Sequential(
+        torch.nn.BatchNorm2d(in_maps), torch.nn.ZeroPad2d(((kernel[1] - 1) * dilation, 0, 0, 0)),
+        torch.nn.Conv2d(in_maps, out_maps, kernel, stride=stride, padding=(kernel[0] // 2, 0), dilation=(1, dilation)),
+        torch.nn.BatchNorm2d(out_maps), torch.nn.ReLU(),
+    )  # fmt: skip
+
+
+def our_image(bins, in_maps, out_maps, kernel, stride, dilation):
+    conv = nn.FrequencyConv(bins, in_maps, out_maps, kernel, stride=stride, dilation=dilation)
+    return wl.Sequential([nn.BatchNorm(in_maps, bins=bins), nn.Activation("identity"), conv,
+                          nn.BatchNorm(out_maps, bins=conv.bins_out), nn.Activation("relu")])  # fmt: skip
+
+
+def as_image(x, bins):
+    """(..., frames, bins * maps) -> (..., maps, bins, frames)."""
+    return np.moveaxis(x.reshape(*x.shape[:-1], bins, -1), (-3, -1), (-1, -3)).copy()
+
+
+def from_image(y):
+    return np.moveaxis(y, (-1, -3), (-3, -1)).reshape(*y.shape[:-3], y.shape[-1], -1)
+
+
+@pytest.mark.parametrize("shape", IMAGES, ids=str)
+def test_reference_frequency_conv(shape):
+    theirs = torch_image(*shape).double().eval()
+    bins, in_maps, _, _, stride, dilation = shape
+    x = signal(50, bins * in_maps).astype(float)
+    y = reference.frequency_conv(x, *arrays(theirs[2]).values(), bins=bins, stride=stride, dilation=dilation)
+    with torch.no_grad():
+        expected = theirs[2](theirs[1](torch.tensor(as_image(x, bins))[None]))[0].numpy()
+    assert close(y, from_image(expected), 1e-13)
+
+
+@pytest.mark.parametrize("shape", IMAGES, ids=str)
+def test_frequency_conv_and_batch_norm_2d_take_the_state_of_torch(shape):
+    theirs, ours = torch_image(*shape), our_image(*shape)
+    for norm in (theirs[0], theirs[3]):
+        for name, tensor in norm.state_dict().items():
+            if name != "num_batches_tracked":
+                torch.nn.init.uniform_(tensor, 0.5, 2)
+    ours.load_state_dict(arrays(theirs))
+    x = signal(60, ours.in_channels)
+    with torch.no_grad():
+        expected = theirs.eval()(torch.tensor(as_image(x, shape[0]))[None])[0].numpy()
+    assert close(ours(x), from_image(expected), 2e-6)
+
+
 def test_linear_takes_the_weights_of_torch():
     theirs, ours = torch.nn.Linear(40, 12), nn.Linear(40, 12)
     ours.load_state_dict(arrays(theirs))

@@ -103,11 +103,12 @@ class AudioClassifier:
         Of the network's channels: different, non-empty strings.
     decision
         What the prediction is made of: "last", the softmax of the newest frame; "mean", the mean of the log-softmax
-        of all frames so far, made to sum to 1; or "peak", the softmax of the frame in which any label but the background
-        is most probable, of all frames from the last one of a clip of `clip_s` on: it finds a word in a longer signal.
+        of all frames so far, made to sum to 1; or "peak", the softmax of the frame in which any label but the
+        background is most probable, of all frames from the last one of a clip of `clip_s` on: it finds a word in a
+        longer signal.
     clip_s
-        Length of the clips that the network learned from, seconds: when a signal ends that is shorter, silence follows it up
-        to that length, offline and in a stream. None: nothing follows.
+        Length of the clips that the network learned from, seconds: when a signal ends that is shorter, silence
+        follows it up to that length, offline and in a stream. None: nothing follows.
     background
         Labels that never make events, though they can be predicted. `BACKGROUND`'s two need not be among the labels.
     detector
@@ -452,8 +453,8 @@ class ClassifierStream:
     def flush(self) -> list[Event]:
         """End the signal; returns the events of the frames that features and network with latency still owe.
 
-        A signal shorter than the classifier's `clip_s` is followed by silence first. After this the stream must be `reset`
-        before it is fed again.
+        A signal shorter than the classifier's `clip_s` is followed by silence first. After this the stream must be
+        `reset` before it is fed again.
         """
         if not self._lock.acquire(False):
             raise StreamStateError(IN_USE)
@@ -468,7 +469,7 @@ class ClassifierStream:
             self._lock.release()
 
     def _silence(self) -> Floats | None:
-        """Frames of the silence that makes a signal as long as a clip; None where it is, or is too short to be predicted."""
+        """Frames of the silence that makes a signal as long as a clip; None where none is needed or the signal is too short."""
         clf = self.classifier
         if not clf.least_samples <= self._heard < clf.clip_samples:
             return None

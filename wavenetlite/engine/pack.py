@@ -142,7 +142,7 @@ def pack_frequency_back(arena: Arena, conv: FrequencyConv, weight: np.ndarray) -
 def pack_links(
     arena: Arena, links: list[list[tuple[int, int]]], weight: np.ndarray, bias: np.ndarray | None, bins_in: int
 ) -> PackedConv:
-    """Pack a convolution whose output bin f reads the bins ``links[f]``, with weights (maps out, maps in, kernel, taps).
+    """Pack a convolution whose output bin f reads the bins ``links[f]``, with weights (maps out, in, kernel, taps).
 
     Bins are taken together until their maps fill whole vectors of 4; blocks that look alike share their weights.
     """

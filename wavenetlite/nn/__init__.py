@@ -10,5 +10,6 @@ from wavenetlite.nn.pointwise import Activation, BatchNorm, Dropout, GatedUnit, 
 
 __all__ = [
     "TCN", "Activation", "Add", "BatchNorm", "Concat", "Conv1d", "DepthwiseSeparable", "Dropout",
-    "FrequencyConv", "FrequencyTCN",    "GatedResidualBlock", "GatedUnit", "Linear", "Module", "Pool", "Residual", "Sequential", "TemporalBlock", "WaveNet", "from_config",
+    "FrequencyConv", "FrequencyTCN", "GatedResidualBlock", "GatedUnit", "Linear", "Module", "Pool", "Residual",
+    "Sequential", "TemporalBlock", "WaveNet", "from_config",
 ]  # fmt: skip

@@ -19,8 +19,9 @@ MOST_KERNEL = 64
 class FrequencyConv(Module):
     """A 2-D convolution that streams: "same" over the frequency bins of a frame, causal over time.
 
-    A frame holds ``bins * in_maps`` channels, the maps of a bin side by side: a log-mel frame is ``bins`` bins of one map.
-    The same weights serve every bin, so what is learned of one pitch or one speaker holds a little higher and lower too.
+    A frame holds ``bins * in_maps`` channels, the maps of a bin side by side: a log-mel frame is ``bins`` bins of one
+    map. The same weights serve every bin, so what is learned of one pitch or one speaker holds a little higher and
+    lower too.
 
     Parameters
     ----------
@@ -40,7 +41,8 @@ class FrequencyConv(Module):
     Notes
     -----
     Parameters: ``weight`` (out_maps, in_maps, kernel bins, kernel frames), ``bias`` (out_maps,): those of
-    ``torch.nn.Conv2d`` over (batch, maps, bins, frames), padded by half the kernel over the bins and on the left over time.
+    ``torch.nn.Conv2d`` over (batch, maps, bins, frames), padded by half the kernel over the bins and on the left
+    over time.
 
     Examples
     --------
@@ -75,11 +77,15 @@ class FrequencyConv(Module):
         if self.kernel_size[0] % 2 == 0:
             raise ParameterError(f"kernel_size={self.kernel_size} must have an odd number of bins")
         if self.kernel_size[0] // 2 > self.bins:
-            raise ParameterError(f"kernel_size={self.kernel_size} must be at most {2 * self.bins + 1} bins, with bins={bins}")
+            raise ParameterError(
+                f"kernel_size={self.kernel_size} must be at most {2 * self.bins + 1} bins, with bins={bins}"
+            )
         self.bins_out = (self.bins - 1) // self.stride[0] + 1
         self.in_channels, self.out_channels = self.bins * self.in_maps, self.bins_out * self.out_maps
         if self.out_channels > MOST_CHANNELS:
-            raise ParameterError(f"out_maps={out_maps} must be at most {MOST_CHANNELS // self.bins_out} with {self.bins_out} bins")
+            raise ParameterError(
+                f"out_maps={out_maps} must be at most {MOST_CHANNELS // self.bins_out} with {self.bins_out} bins"
+            )
 
     def parameter_shapes(self) -> dict[str, tuple[int, ...]]:
         shapes: dict[str, tuple[int, ...]] = {"weight": (self.out_maps, self.in_maps, *self.kernel_size)}

@@ -215,9 +215,9 @@ class TCN(Module):
 class FrequencyTCN(Module):
     """A network for speech: 2-D convolutions over frequency and time, then a TCN, then a mean over the newest frames.
 
-    ``stem``: for each of its entries ``FrequencyConv``, batch norm, activation. Then ``input``: a 1x1 convolution of all
-    bins and maps to `channels`, batch norm, activation. Then for each dilation ``activation(x + norm(conv(x)))``, then the
-    mean of the newest `pool_frames` frames, and ``output`` (linear), whose channels are logits.
+    ``stem``: for each of its entries ``FrequencyConv``, batch norm, activation. Then ``input``: a 1x1 convolution of
+    all bins and maps to `channels`, batch norm, activation. Then for each dilation ``activation(x + norm(conv(x)))``,
+    then the mean of the newest `pool_frames` frames, and ``output`` (linear), whose channels are logits.
 
     Sharing weights between neighbouring frequencies is what lets it learn from little data.
 
@@ -241,8 +241,8 @@ class FrequencyTCN(Module):
 
     Notes
     -----
-    He et al., "Deep Residual Learning", 2015, and Bai et al., "An Empirical Evaluation ...", 2018, for the blocks; Choi et
-    al., "Temporal Convolution for Real-time Keyword Spotting", 2019, is the same without the stem.
+    He et al., "Deep Residual Learning", 2015, and Bai et al., "An Empirical Evaluation ...", 2018, for the blocks; Choi et al., "Temporal Convolution for Real-time Keyword Spotting", 2019, is the same without the
+    stem.
 
     Examples
     --------
@@ -253,7 +253,8 @@ class FrequencyTCN(Module):
     """
 
     options = (
-        "bins", "out_channels", "stem", "channels", "kernel_size", "dilations", "pool_frames", "dropout", "activation", "seed",
+        "bins", "out_channels", "stem", "channels", "kernel_size", "dilations", "pool_frames", "dropout",
+        "activation", "seed",
     )  # fmt: skip
     in_channels: int
     out_channels: int

@@ -191,7 +191,9 @@ class Pool(Module):
 
     def __init__(self, kind: Literal["mean", "max", "last"], *, window_frames: int | None = None) -> None:
         self.kind = one_of("kind", kind, ("mean", "max", "last"))
-        self.window_frames = None if window_frames is None else positive_int("window_frames", window_frames, MOST_WINDOW)
+        self.window_frames = (
+            None if window_frames is None else positive_int("window_frames", window_frames, MOST_WINDOW)
+        )
         if self.window_frames is not None and self.kind != "mean":
             raise ParameterError(f"window_frames={window_frames} must be None with kind={kind!r}")
 

@@ -1,4 +1,4 @@
-"""Training: gradients of every layer on the Cython kernels, losses, AdamW, the loop; data and augmentation for speech."""
+"""Training: gradients of every layer on the Cython kernels, losses, AdamW, the loop; data and augmentation."""
 
 from wavenetlite.train.augment import Augment
 from wavenetlite.train.batches import Arrays, ClipBatches, Source
@@ -11,6 +11,7 @@ from wavenetlite.train.recipe import Recipe, recipes, train_classifier
 from wavenetlite.train.tape import Tape
 
 __all__ = [
-    "CTC", "AdamW", "Arrays", "Augment", "ClipBatches", "Clips", "Corpus", "CrossEntropy", "History", "MeanSquaredError",
-    "Parameters", "Recipe", "Source", "Tape", "clip_norm", "fit", "read_corpus", "recipes", "schedule", "train_classifier",
+    "CTC", "AdamW", "Arrays", "Augment", "ClipBatches", "Clips", "Corpus", "CrossEntropy", "History",
+    "MeanSquaredError", "Parameters", "Recipe", "Source", "Tape", "clip_norm", "fit", "read_corpus", "recipes",
+    "schedule", "train_classifier",
 ]  # fmt: skip

@@ -120,8 +120,8 @@ def fit(
     model
         The network; training begins with the weights it has.
     train, valid
-        ``(x, targets)``, x float32 (items, frames, channels), or a `Source` such as `ClipBatches`. Items of a batch have
-        the same length; an incomplete last batch of an epoch is left out.
+        ``(x, targets)``, x float32 (items, frames, channels), or a `Source` such as `ClipBatches`. Items of a batch
+        have the same length; an incomplete last batch of an epoch is left out.
     loss
         None: `CrossEntropy`, one class for each item, read at the last frame.
     epochs, batch_size
@@ -133,11 +133,11 @@ def fit(
     clip
         Largest Euclidean norm of the gradient; 0: any.
     ema
-        Decay of the exponential moving average of the weights, a step; the average is what is validated and kept. 0: none.
-        In the first steps it is less, ``(1 + step) / (10 + step)``.
+        Decay of the exponential moving average of the weights, a step; the average is what is validated and kept. 0:
+        none. In the first steps it is less, ``(1 + step) / (10 + step)``.
     shards
-        Parts of a batch that go through the network apart and in parallel: batch normalisation sees one part ("ghost batch
-        normalisation", Hoffer et al., 2017).
+        Parts of a batch that go through the network apart and in parallel: batch normalisation sees one part ("ghost
+        batch normalisation", Hoffer et al., 2017).
     threads
         How many at once; None: as many as there are shards and CPUs. It changes no result.
     patience
@@ -237,7 +237,9 @@ class Run:
         for x, targets in shuffled(self.train, settings.batch_size, settings.seed, number_of):
             outcome = self.one_step(x, targets)
             if not math.isfinite(outcome.total):
-                raise TrainingError(f"loss is {outcome.total} in epoch {number_of}; a smaller lr than {settings.lr} may help")
+                raise TrainingError(
+                    f"loss is {outcome.total} in epoch {number_of}; a smaller lr than {settings.lr} may help"
+                )
             total, correct, items = total + outcome.total, correct + outcome.correct, items + outcome.count
             bar.step((self.step - 1) % self.steps_an_epoch + 1, self.steps_an_epoch, total / items, correct / items)
         row = {
@@ -324,7 +326,9 @@ class Run:
         """Loss and accuracy of the weights that would be kept, by the inference engine."""
         if not self.valid_batches:
             rng = np.random.default_rng(0)
-            self.valid_batches = [valid.batch(np.arange(i, min(i + 64, len(valid))), rng) for i in range(0, len(valid), 64)]
+            self.valid_batches = [
+                valid.batch(np.arange(i, min(i + 64, len(valid))), rng) for i in range(0, len(valid), 64)
+            ]
         twin = copy.deepcopy(self.model)
         twin.load_state_dict(self.state_dict())
         twin.plan()

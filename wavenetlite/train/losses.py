@@ -40,16 +40,14 @@ class CrossEntropy:
     label_smoothing
         Share of the target that is spread evenly over all classes, 0 to 1. Soft targets are smoothed too.
     temperature
-        Logits are divided by it and the loss is multiplied by its square, as for soft targets of a teacher whose logits were
-        divided too.
+        Logits are divided by it and the loss is multiplied by its square, as for soft targets of a teacher whose
+        logits were divided too.
     at
         "last": one target a clip, for the last frame; "frames": one a frame, -1 where a frame does not count.
 
-    Notes
-    -----
-    Targets: classes, (clips,) or (clips, frames) integers, or soft ones, (clips, classes) float32 that add up to 1. Szegedy
-    et al., "Rethinking the Inception Architecture", 2016 (label smoothing); Hinton et al., "Distilling the Knowledge in a Neural
-    Network", 2015 (temperature).
+    Notes ----- Targets: classes, (clips,) or (clips, frames) integers, or soft ones, (clips, classes) float32 that
+    add up to 1. Szegedy et al., "Rethinking the Inception Architecture", 2016 (label smoothing); Hinton et al.,
+    "Distilling the Knowledge in a Neural Network", 2015 (temperature).
 
     Examples
     --------
@@ -92,13 +90,19 @@ class CrossEntropy:
         clips, frames, classes = shape
         if targets.dtype.kind == "f":
             if targets.shape != (clips, classes) or self.at != "last":
-                raise ParameterError(f"targets have shape {targets.shape}; soft ones must be {(clips, classes)}, at='last'")
+                raise ParameterError(
+                    f"targets have shape {targets.shape}; soft ones must be {(clips, classes)}, at='last'"
+                )
             return targets[:, np.newaxis].astype(np.float64), np.ones((clips, 1), bool)
         given = targets.reshape(clips, 1) if self.at == "last" and targets.size == clips else targets
         if given.shape != (clips, frames):
-            raise ParameterError(f"targets have shape {targets.shape}; they must be {(clips, frames)} or, at='last', ({clips},)")
+            raise ParameterError(
+                f"targets have shape {targets.shape}; they must be {(clips, frames)} or, at='last', ({clips},)"
+            )
         if given.size and (given.max() >= classes or given.min() < (-1 if self.at == "frames" else 0)):
-            raise ParameterError(f"targets go from {given.min()} to {given.max()}; they must be classes, 0 to {classes - 1}")
+            raise ParameterError(
+                f"targets go from {given.min()} to {given.max()}; they must be classes, 0 to {classes - 1}"
+            )
         return np.eye(classes)[given], given >= 0
 
 
@@ -184,7 +188,7 @@ class CTC:
         log_likelihood = np.logaddexp.reduce(ends)
         occupied = np.zeros((frames, classes))
         if np.isfinite(log_likelihood):
-            np.add.at(occupied, (slice(None), path), np.exp(alpha + beta - log_likelihood))
+            occupied = np.exp(alpha + beta - log_likelihood) @ np.eye(classes)[path]
         return -float(log_likelihood), occupied
 
     @staticmethod

@@ -86,7 +86,9 @@ class Parameters:
         """Name of the running statistic that an array of the graph is."""
         return self._statistic_names[id(array)]
 
-    def state_dict(self, values: Floats | None = None, statistics: dict[str, Floats] | None = None) -> dict[str, Floats]:
+    def state_dict(
+        self, values: Floats | None = None, statistics: dict[str, Floats] | None = None
+    ) -> dict[str, Floats]:
         """What `load_state_dict` of the network takes: from these values, or others of the same layout."""
         values = self.values if values is None else values
         state = {name: values[start : start + math.prod(shape)].reshape(shape).copy()

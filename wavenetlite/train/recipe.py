@@ -1,4 +1,4 @@
-"""Recipes: from a corpus of labelled clips to an `AudioClassifier`, with everything that is decided on the way written down."""
+"""Recipes: from a corpus of labelled clips to an `AudioClassifier`, with all that is decided on the way written down."""
 
 from __future__ import annotations
 
@@ -32,8 +32,8 @@ UNKNOWN, SILENCE = "_unknown_", "_silence_"
 class Recipe:
     """How a classifier of clips is trained.
 
-    First `teachers` networks learn the labels; then the network that is kept learns what the teachers, together, say of the
-    same augmented and mixed frames (self-distillation). Without teachers it learns the labels itself.
+    First `teachers` networks learn the labels; then the network that is kept learns what the teachers, together, say
+    of the same augmented and mixed frames (self-distillation). Without teachers it learns the labels itself.
 
     Attributes
     ----------
@@ -46,8 +46,8 @@ class Recipe:
     label_smoothing
         Of the cross-entropy of what learns from labels.
     waveforms, frames
-        Transforms of :mod:`wavenetlite.train.augment`, as their `config`; kinds of noise "recording" and "babble" take the
-        corpus' silences and its words.
+        Transforms of :mod:`wavenetlite.train.augment`, as their `config`; kinds of noise "recording" and "babble"
+        take the corpus' silences and its words.
     variants
         How many times the waveforms are changed, once for the whole training; 0: anew each time they are taken.
     mixup
@@ -151,8 +151,8 @@ def train_classifier(
     Parameters
     ----------
     corpus
-        What :func:`wavenetlite.train.read_corpus` returned. Only its training part is learned from; the validation part is
-        measured after every epoch and decides nothing.
+        What :func:`wavenetlite.train.read_corpus` returned. Only its training part is learned from; the validation
+        part is measured after every epoch and decides nothing.
     recipe
         A name of `recipes`, or a `Recipe`.
     folder
@@ -187,7 +187,9 @@ def train_classifier(
     if not len(clips):
         raise ParameterError("corpus has no clips in its training part; it must have some")
     valid = None if everything or not len(corpus.valid) else corpus.valid
-    run = Training(chosen, corpus, clips, valid, None if folder is None else Path(folder), seed, threads, resume, progress)
+    run = Training(
+        chosen, corpus, clips, valid, None if folder is None else Path(folder), seed, threads, resume, progress
+    )
     scale = 1.0 if epochs is None else count("epochs", epochs) / chosen.epochs
     return run.classifier(scale)
 
@@ -219,7 +221,11 @@ class Training:
         recipe, classes = self.recipe, len(self.corpus.labels)
         teachers = [self.teacher(number, scale) for number in range(recipe.teachers)]
         model = self.network(classes, self.seed)
-        loss = CrossEntropy(temperature=recipe.temperature) if teachers else CrossEntropy(label_smoothing=recipe.label_smoothing)
+        loss = (
+            CrossEntropy(temperature=recipe.temperature)
+            if teachers
+            else CrossEntropy(label_smoothing=recipe.label_smoothing)
+        )
         source = self.source(self.clips.y, classes, together(teachers, recipe.temperature) if teachers else None)
         self.fit("network", model, source, self.validation(), loss, recipe.epochs, scale, self.seed)
         return AudioClassifier(self.features, model, self.corpus.labels, info=self.info())
@@ -229,11 +235,22 @@ class Training:
 
     def teacher(self, number: int, scale: float) -> Callable[[Floats, float], Floats]:
         """A trained teacher: softmax probabilities of the labels for frames, at a temperature."""
-        y, label_of = self.fine_classes() if self.recipe.words_apart else (self.clips.y, np.arange(len(self.corpus.labels)))
+        y, label_of = (
+            self.fine_classes() if self.recipe.words_apart else (self.clips.y, np.arange(len(self.corpus.labels)))
+        )
         classes, seed = len(label_of), 1000 * (number + 1) + self.seed
         model = self.network(classes, seed)
         loss = CrossEntropy(label_smoothing=self.recipe.label_smoothing)
-        self.fit(f"teacher-{number + 1}", model, self.source(y, classes, None), None, loss, self.recipe.teacher_epochs, scale, seed)
+        self.fit(
+            f"teacher-{number + 1}",
+            model,
+            self.source(y, classes, None),
+            None,
+            loss,
+            self.recipe.teacher_epochs,
+            scale,
+            seed,
+        )
         to_labels = np.eye(len(self.corpus.labels))[label_of]
 
         def probabilities(x: Floats, temperature: float) -> Floats:
@@ -342,11 +359,14 @@ class Training:
         }
 
 
-def together(teachers: list[Callable[[Floats, float], Floats]], temperature: float) -> Callable[[Floats, Floats], Floats]:
+def together(
+    teachers: list[Callable[[Floats, float], Floats]], temperature: float
+) -> Callable[[Floats, Floats], Floats]:
     """The mean of what the teachers say."""
 
     def targets(x: Floats, labels: Floats) -> Floats:
-        return np.mean([teacher(x, temperature) for teacher in teachers], axis=0, dtype=np.float32)
+        mean: Floats = np.mean([teacher(x, temperature) for teacher in teachers], axis=0, dtype=np.float32)
+        return mean
 
     return targets
 

@@ -1,8 +1,8 @@
 """What a batch goes through, forward and backward: one class for each operation of a graph.
 
-A step reads sequences and writes one. Forward, it fills `out.values`; backward, it finds the gradient of what it wrote in
-`out.gradient` and adds its share to the gradients of what it read and of its parameters. Whoever comes first at a gradient
-overwrites it (`Sequence.first_gradient`), so nothing is set to zero in between.
+A step reads sequences and writes one. Forward, it fills `out.values`; backward, it finds the gradient of what it wrote
+in `out.gradient` and adds its share to the gradients of what it read and of its parameters. Whoever comes first at a
+gradient overwrites it (`Sequence.first_gradient`), so nothing is set to zero in between.
 """
 
 from __future__ import annotations
@@ -66,7 +66,7 @@ class Sequence:
         return self.gradient_rows(0, self.frames)
 
     def rows(self, first: int, count: int, stride: int = 1) -> Floats:
-        """Every `stride`-th of the rows from `first` on, `count` of them; they may lie before frame 0 or after the last."""
+        """Every `stride`-th row from `first` on, `count` of them; they may lie before frame 0 or after the last."""
         start = self.before + first
         return self._values[:, start : start + (count - 1) * stride + 1 : stride]
 
@@ -111,7 +111,9 @@ class Step:
 class ConvStep(Step):
     """The sum of convolutions of one or more sequences."""
 
-    def __init__(self, node: graph.Conv | graph.FrequencyConv, sequences: dict[Node, Sequence], parameters: Parameters) -> None:
+    def __init__(
+        self, node: graph.Conv | graph.FrequencyConv, sequences: dict[Node, Sequence], parameters: Parameters
+    ) -> None:
         super().__init__(node, sequences)
         self.sources = [source_for(node, index, x, self.out, parameters) for index, x in enumerate(self.inputs)]
 
@@ -363,7 +365,9 @@ def add_at(gradient: Floats, positions: Positions, share: Floats) -> None:
 class NormStep(Step):
     """Batch normalisation by the moments of this batch, and a ReLU right behind it, if there is one."""
 
-    def __init__(self, node: graph.Norm, relu: Node | None, sequences: dict[Node, Sequence], parameters: Parameters) -> None:
+    def __init__(
+        self, node: graph.Norm, relu: Node | None, sequences: dict[Node, Sequence], parameters: Parameters
+    ) -> None:
         self.out = sequences[relu or node]
         self.x = sequences[node.edges[0].node]
         self.inputs = [self.x]
@@ -403,7 +407,6 @@ class NormStep(Step):
             _kernels.normalise_gradient(
                 x, g, self.scale, self.offset, self.mean, self.relu, constant, slope, not first, self.x.gradient
             )
-
 
     def over_bins(self, mean: Doubles, variance: Doubles) -> tuple[Doubles, Doubles]:
         """Moments over all bins from those of each channel."""
@@ -598,4 +601,4 @@ def step_for(node: Node, relu: Node | None, sequences: dict[Node, Sequence], par
     }
     if type(node) not in kinds:
         raise ParameterError(f"{type(node).__name__} cannot be trained")
-    return kinds[type(node)](node, sequences)  # type: ignore[arg-type]
+    return kinds[type(node)](node, sequences)

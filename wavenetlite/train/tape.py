@@ -118,9 +118,7 @@ def frames_of(node: Node, sequences: dict[Node, Sequence]) -> int:
     return min(counts)
 
 
-def make_steps(
-    order: list[Node], output: Node, sequences: dict[Node, Sequence], parameters: Parameters
-) -> list[Step]:
+def make_steps(order: list[Node], output: Node, sequences: dict[Node, Sequence], parameters: Parameters) -> list[Step]:
     """The steps in order. A ReLU is taken along by the batch normalisation before it, if nothing else reads that."""
     readers: dict[Node, list[Node]] = {node: [] for node in order}
     for node in order:
