@@ -45,7 +45,9 @@ class CrossEntropy:
     at
         "last": one target a clip, for the last frame; "frames": one a frame, -1 where a frame does not count.
 
-    Notes ----- Targets: classes, (clips,) or (clips, frames) integers, or soft ones, (clips, classes) float32 that
+    Notes
+    -----
+    Targets: classes, (clips,) or (clips, frames) integers, or soft ones, (clips, classes) float32 that
     add up to 1. Szegedy et al., "Rethinking the Inception Architecture", 2016 (label smoothing); Hinton et al.,
     "Distilling the Knowledge in a Neural Network", 2015 (temperature).
 

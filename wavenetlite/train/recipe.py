@@ -1,4 +1,4 @@
-"""Recipes: from a corpus of labelled clips to an `AudioClassifier`, with all that is decided on the way written down."""
+"""Recipes: from a corpus of labelled clips to an `AudioClassifier`; all that is decided on the way is written down."""
 
 from __future__ import annotations
 
