@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 
 from wavenetlite._version import __version__
-from wavenetlite.checks import count, one_of
+from wavenetlite.checks import count, one_of, positive_int
 from wavenetlite.classify import AudioClassifier
 from wavenetlite.engine.graph import Floats
 from wavenetlite.errors import ArrayTypeError, ParameterError
@@ -40,7 +40,7 @@ class Recipe:
     features
         Options of :class:`wavenetlite.LogMel`, without `sr`; the frames are then normalised by the corpus' moments.
     network
-        Options of :class:`wavenetlite.nn.FrequencyTCN`.
+        Options of :class:`wavenetlite.nn.FrequencyTCN`; `pool_frames` is as long as a clip if it is not given.
     epochs, batch_size, lr, weight_decay, ema, shards
         Of :func:`wavenetlite.train.fit`, with a cosine schedule.
     label_smoothing
@@ -187,10 +187,11 @@ def train_classifier(
     if not len(clips):
         raise ParameterError("corpus has no clips in its training part; it must have some")
     valid = None if everything or not len(corpus.valid) else corpus.valid
+    count("seed", seed)
+    scale = 1.0 if epochs is None else positive_int("epochs", epochs) / chosen.epochs
     run = Training(
         chosen, corpus, clips, valid, None if folder is None else Path(folder), seed, threads, resume, progress
     )
-    scale = 1.0 if epochs is None else count("epochs", epochs) / chosen.epochs
     return run.classifier(scale)
 
 
@@ -228,10 +229,23 @@ class Training:
         )
         source = self.source(self.clips.y, classes, together(teachers, recipe.temperature) if teachers else None)
         self.fit("network", model, source, self.validation(), loss, recipe.epochs, scale, self.seed)
-        return AudioClassifier(self.features, model, self.corpus.labels, info=self.info())
+        return AudioClassifier(
+            self.features,
+            model,
+            self.corpus.labels,
+            decision="peak",
+            clip_s=self.clips.audio.shape[1] / self.corpus.sr,
+            info=self.info(),
+        )
 
     def network(self, classes: int, seed: int) -> FrequencyTCN:
-        return FrequencyTCN(self.features.out_channels, classes, seed=seed, **self.recipe.network)
+        """A network whose last frame of a clip pools all frames of the clip."""
+        model = FrequencyTCN(self.features.out_channels, classes, seed=seed, **self.recipe.network)
+        frames = self.features.frames(self.clips.audio.shape[1])
+        pool_frames = model.plan().output_frames(frames, ended=True)
+        return FrequencyTCN(
+            self.features.out_channels, classes, seed=seed, **{"pool_frames": pool_frames, **self.recipe.network}
+        )
 
     def teacher(self, number: int, scale: float) -> Callable[[Floats, float], Floats]:
         """A trained teacher: softmax probabilities of the labels for frames, at a temperature."""
