@@ -45,7 +45,7 @@ def convolutions(draw, in_channels, out_channels, stride=1, paddings=PADDINGS):
 
 @st.composite
 def frequency_convolutions(draw, in_maps, bins, stride=1):
-    """A FrequencyConv over `bins` of `in_maps`, some kernels wider than the bins, some strides wider than the kernel."""
+    """A FrequencyConv; some kernels are wider than the bins, some strides wider than the kernel."""
     wide = draw(st.sampled_from([1, 3, 3, 5, 7]))
     while wide // 2 > bins:
         wide -= 2

@@ -141,13 +141,13 @@ def test_batch_norm_takes_the_state_of_torch():
 
 IMAGES = [  # bins, maps in, maps out, kernel, stride, dilation
     (40, 1, 16, (5, 5), (2, 2), 1), (20, 16, 24, (3, 3), (2, 1), 2), (10, 24, 32, (3, 3), (2, 1), 1),
-    (7, 3, 5, (3, 2), (1, 1), 3), (9, 2, 6, (5, 1), (3, 1), 1), (3, 1, 1, (3, 3), (1, 2), 3), (2, 4, 8, (5, 3), (1, 1), 1),
-    (1, 6, 3, (3, 4), (1, 1), 1), (11, 3, 4, (1, 2), (4, 3), 2), (40, 6, 1, (9, 2), (1, 1), 1),
+    (7, 3, 5, (3, 2), (1, 1), 3), (9, 2, 6, (5, 1), (3, 1), 1), (3, 1, 1, (3, 3), (1, 2), 3),
+    (2, 4, 8, (5, 3), (1, 1), 1), (1, 6, 3, (3, 4), (1, 1), 1), (11, 3, 4, (1, 2), (4, 3), 2), (40, 6, 1, (9, 2), (1, 1), 1),
 ]  # fmt: skip
 
 
 def torch_image(bins, in_maps, out_maps, kernel, stride, dilation):
-    """Conv2d over (batch, maps, bins, frames): "same" over the bins, causal over time; with BatchNorm2d on both sides."""
+    """Conv2d over (batch, maps, bins, frames): "same" over the bins, causal over time; normalised on both sides."""
     return torch.nn.Sequential(
         torch.nn.BatchNorm2d(in_maps), torch.nn.ZeroPad2d(((kernel[1] - 1) * dilation, 0, 0, 0)),
         torch.nn.Conv2d(in_maps, out_maps, kernel, stride=stride, padding=(kernel[0] // 2, 0), dilation=(1, dilation)),

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import numpy as np
 
+from wavenetlite.checks import positive_int
 from wavenetlite.engine import graph
 from wavenetlite.engine.graph import Floats, Node
 from wavenetlite.engine.lower import topological_order
-from wavenetlite.errors import ArrayTypeError, ParameterError
+from wavenetlite.errors import ArrayTypeError, ParameterError, StreamStateError
 from wavenetlite.train._kernels import NoSubnormals
 from wavenetlite.train.parameters import Parameters
 from wavenetlite.train.steps import DropoutStep, NormStep, Sequence, Step, step_for
@@ -38,7 +39,8 @@ class Tape:
 
     def __init__(self, parameters: Parameters, clips: int, frames: int) -> None:
         self.parameters = parameters
-        self.clips, self.frames = clips, frames
+        self.clips, self.frames = positive_int("clips", clips), positive_int("frames", frames)
+        self.has_run = False
         parameters.check_current()
         output = parameters.module.graph(training=True)
         order = topological_order(output)
@@ -77,9 +79,12 @@ class Tape:
         c
             Conditioning, for a network that has it: (clips, frames, condition_channels).
         """
+        if c is not None and "c" not in self.inputs:
+            raise ParameterError("c must be None: the network takes no conditioning")
         for name, value in (("x", x), ("c", c)):
             if name in self.inputs:
                 self.feed(name, value)
+        self.has_run = True
         with NoSubnormals():
             for step in self.steps:
                 step.pack(self.parameters.values)
@@ -88,15 +93,16 @@ class Tape:
 
     def feed(self, name: str, value: Floats | None) -> None:
         into = self.inputs[name]
-        shape = (self.clips, self.frames, into.channels)
-        if not isinstance(value, np.ndarray) or value.dtype != np.float32:
-            raise ArrayTypeError(f"{name} is a {getattr(value, 'dtype', type(value).__name__)}; it must be float32")
-        if value.shape != shape:
-            raise ParameterError(f"{name} has shape {value.shape}; it must be {shape}")
-        into.values[:, :, : into.channels] = value
+        into.values[:, :, : into.channels] = checked(name, value, (self.clips, self.frames, into.channels))
 
     def backward(self, gradient: Floats) -> Floats:
-        """The gradient of the trained values, flat, where that of the last `forward`'s output is `gradient`."""
+        """The gradient of the trained values, flat, where that of the last `forward`'s output is `gradient`.
+
+        The array is the tape's own: the next `backward` writes it again.
+        """
+        if not self.has_run:
+            raise StreamStateError("backward goes back through a forward; there has been none")
+        gradient = checked("gradient", gradient, (self.clips, self.output.frames, self.output.channels))
         for sequence in self.sequences.values():
             sequence.has_gradient = False
         self.gradient[:] = 0.0
@@ -107,6 +113,15 @@ class Tape:
                 if step.out.has_gradient:
                     step.backward(self.gradient)
         return self.gradient[1 : 1 + self.parameters.trained]
+
+
+def checked(name: str, value: object, shape: tuple[int, ...]) -> Floats:
+    """A float32 array of that shape."""
+    if not isinstance(value, np.ndarray) or value.dtype != np.float32:
+        raise ArrayTypeError(f"{name} is a {getattr(value, 'dtype', type(value).__name__)}; it must be float32")
+    if value.shape != shape:
+        raise ParameterError(f"{name} has shape {value.shape}; it must be {shape}")
+    return value
 
 
 def frames_of(node: Node, sequences: dict[Node, Sequence]) -> int:
