@@ -114,6 +114,22 @@ RECIPES = {
 }
 
 
+RECIPES["digits"] = Recipe(
+    "digits",
+    features={"n_fft": 256, "hop_length": 80, "n_mels": 40, "fmin": 20.0, "fmax": 4000.0, "amin": 1e-8},
+    waveforms=[
+        {"type": "Speed", "low": 0.75, "high": 1.35, "probability": 0.9},
+        {"type": "TimeShift", "most_ms": 300.0, "sr": 8000, "fill": "zero", "probability": 0.9},
+        {"type": "Reverb", "sr": 8000, "rt60_ms": [80.0, 400.0], "direct_db": [6.0, 20.0], "probability": 0.25},
+        {"type": "BackgroundNoise", "kinds": ["white", "pink", "brown"], "snr_db": [5.0, 40.0], "probability": 0.5},
+        {"type": "Equalise", "most_db": 8.0, "probability": 0.5},
+        {"type": "Gain", "low_db": -12.0, "high_db": 8.0},
+    ],
+    frames=FRAMES,
+    epochs=80,
+)
+
+
 def recipes() -> tuple[str, ...]:
     """Names of the recipes.
 
