@@ -40,7 +40,7 @@ def test_cross_entropy_of_the_last_frame(smoothing, temperature):
     loss = CrossEntropy(label_smoothing=smoothing, temperature=temperature)
     wanted = (1 - smoothing) * np.eye(4)[targets] + smoothing / 4
     outcome = loss(y, targets, loss.items(targets))
-    expected = -temperature**2 * (wanted * log_softmax(y[:, -1] / np.float64(temperature))).sum()
+    expected = -(temperature**2) * (wanted * log_softmax(y[:, -1] / np.float64(temperature))).sum()
     assert abs(outcome.total - expected) < 1e-5
     assert outcome.count == loss.items(targets) == 5
     assert outcome.correct == (y[:, -1].argmax(axis=1) == targets).sum()

@@ -469,7 +469,7 @@ class ClassifierStream:
             self._lock.release()
 
     def _silence(self) -> Floats | None:
-        """Frames of the silence that makes a signal as long as a clip; None where none is needed or the signal is too short."""
+        """Frames of the silence that makes a signal as long as a clip; None: it is, or too short to be predicted."""
         clf = self.classifier
         if not clf.least_samples <= self._heard < clf.clip_samples:
             return None

@@ -241,8 +241,8 @@ class FrequencyTCN(Module):
 
     Notes
     -----
-    He et al., "Deep Residual Learning", 2015, and Bai et al., "An Empirical Evaluation ...", 2018, for the blocks; Choi et al., "Temporal Convolution for Real-time Keyword Spotting", 2019, is the same without the
-    stem.
+    He et al., "Deep Residual Learning", 2015, and Bai et al., "An Empirical Evaluation ...", 2018, for the blocks;
+    Choi et al., "Temporal Convolution for Real-time Keyword Spotting", 2019, is the same without the stem.
 
     Examples
     --------

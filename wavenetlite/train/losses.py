@@ -187,8 +187,8 @@ class CTC:
             raise ParameterError(f"targets have shape {targets.shape}; they must be ({clips}, labels)")
         if targets.size and (targets.max() >= classes or targets.min() < -1 or (targets == self.blank).any()):
             raise ParameterError(
-                f"targets go from {targets.min()} to {targets.max()}; they must be classes, 0 to {classes - 1}, but not "
-                f"blank={self.blank}, or -1 after the last"
+                f"targets go from {targets.min()} to {targets.max()}; they must be classes, 0 to {classes - 1}, but "
+                f"not blank={self.blank}, or -1 after the last"
             )
         if targets.shape[1] and ((targets[:, :-1] < 0) & (targets[:, 1:] >= 0)).any():
             raise ParameterError("targets have -1 before a label; it must come after the last")

@@ -1,4 +1,4 @@
-"""Recipes: from a corpus of labelled clips to an `AudioClassifier`, with all that is decided on the way written down."""
+"""Recipes: from a corpus of labelled clips to an `AudioClassifier`; all that is decided on the way is written down."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 
 from wavenetlite._version import __version__
-from wavenetlite.checks import count, one_of
+from wavenetlite.checks import count, one_of, positive_int
 from wavenetlite.classify import AudioClassifier
 from wavenetlite.engine.graph import Floats
 from wavenetlite.errors import ArrayTypeError, ParameterError
@@ -40,7 +40,7 @@ class Recipe:
     features
         Options of :class:`wavenetlite.LogMel`, without `sr`; the frames are then normalised by the corpus' moments.
     network
-        Options of :class:`wavenetlite.nn.FrequencyTCN`.
+        Options of :class:`wavenetlite.nn.FrequencyTCN`; `pool_frames` is as long as a clip if it is not given.
     epochs, batch_size, lr, weight_decay, ema, shards
         Of :func:`wavenetlite.train.fit`, with a cosine schedule.
     label_smoothing
@@ -112,6 +112,22 @@ RECIPES = {
         words_apart=True,
     ),
 }
+
+
+RECIPES["digits"] = Recipe(
+    "digits",
+    features={"n_fft": 256, "hop_length": 80, "n_mels": 40, "fmin": 20.0, "fmax": 4000.0, "amin": 1e-8},
+    waveforms=[
+        {"type": "Speed", "low": 0.75, "high": 1.35, "probability": 0.9},
+        {"type": "TimeShift", "most_ms": 300.0, "sr": 8000, "fill": "zero", "probability": 0.9},
+        {"type": "Reverb", "sr": 8000, "rt60_ms": [80.0, 400.0], "direct_db": [6.0, 20.0], "probability": 0.25},
+        {"type": "BackgroundNoise", "kinds": ["white", "pink", "brown"], "snr_db": [5.0, 40.0], "probability": 0.5},
+        {"type": "Equalise", "most_db": 8.0, "probability": 0.5},
+        {"type": "Gain", "low_db": -12.0, "high_db": 8.0},
+    ],
+    frames=FRAMES,
+    epochs=80,
+)
 
 
 def recipes() -> tuple[str, ...]:
@@ -187,10 +203,11 @@ def train_classifier(
     if not len(clips):
         raise ParameterError("corpus has no clips in its training part; it must have some")
     valid = None if everything or not len(corpus.valid) else corpus.valid
+    count("seed", seed)
+    scale = 1.0 if epochs is None else positive_int("epochs", epochs) / chosen.epochs
     run = Training(
         chosen, corpus, clips, valid, None if folder is None else Path(folder), seed, threads, resume, progress
     )
-    scale = 1.0 if epochs is None else count("epochs", epochs) / chosen.epochs
     return run.classifier(scale)
 
 
@@ -228,10 +245,23 @@ class Training:
         )
         source = self.source(self.clips.y, classes, together(teachers, recipe.temperature) if teachers else None)
         self.fit("network", model, source, self.validation(), loss, recipe.epochs, scale, self.seed)
-        return AudioClassifier(self.features, model, self.corpus.labels, info=self.info())
+        return AudioClassifier(
+            self.features,
+            model,
+            self.corpus.labels,
+            decision="peak",
+            clip_s=self.clips.audio.shape[1] / self.corpus.sr,
+            info=self.info(),
+        )
 
     def network(self, classes: int, seed: int) -> FrequencyTCN:
-        return FrequencyTCN(self.features.out_channels, classes, seed=seed, **self.recipe.network)
+        """A network whose last frame of a clip pools all frames of the clip."""
+        model = FrequencyTCN(self.features.out_channels, classes, seed=seed, **self.recipe.network)
+        frames = self.features.frames(self.clips.audio.shape[1])
+        pool_frames = model.plan().output_frames(frames, ended=True)
+        return FrequencyTCN(
+            self.features.out_channels, classes, seed=seed, **{"pool_frames": pool_frames, **self.recipe.network}
+        )
 
     def teacher(self, number: int, scale: float) -> Callable[[Floats, float], Floats]:
         """A trained teacher: softmax probabilities of the labels for frames, at a temperature."""

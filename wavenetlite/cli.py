@@ -1,0 +1,111 @@
+"""The command ``wavenetlite``: what can be done with audio and models without writing a program.
+
+Results go to standard output, all else to standard error. Exit status: 0 fine, 1 something failed, 2 wrong usage,
+130 interrupted, 141 nobody reads the output any more. A mistake of the user's is told in one line;
+``WAVENETLITE_TRACEBACK=1`` shows where it was found.
+"""
+
+from __future__ import annotations
+
+import argparse
+import os
+import sys
+from collections.abc import Sequence
+from io import TextIOWrapper
+
+from wavenetlite._version import __version__
+from wavenetlite.commands import classify, evaluate, info, listen, train, verify
+from wavenetlite.commands.shared import HelpFormatter, UsageError, one_line
+from wavenetlite.errors import WavenetliteError
+
+COMMANDS = (train, evaluate, classify, listen, info, verify)
+FAILED, WRONG_USAGE, INTERRUPTED, NO_READER = 1, 2, 130, 141
+
+ABOUT = """\
+Classify speech commands and other short sounds with causal, dilated
+convolutions: train a classifier on a folder of recordings, measure it, run it
+on files or a microphone. Streamed results have the bits of offline ones."""
+EPILOG = """\
+examples:
+  wavenetlite classify yes.wav                   a bundled model on a file
+  wavenetlite listen                             the same on the microphone
+  wavenetlite train recordings --out trained     a model of your own, from LABEL/*.wav
+  wavenetlite evaluate trained/classifier.safetensors recordings
+
+`wavenetlite COMMAND --help` tells the options of a command.
+
+exit status:
+  0 fine, 1 something failed, 2 wrong usage, 130 interrupted
+
+environment:
+  WAVENETLITE_TRACEBACK=1           show where an error comes from
+  WAVENETLITE_ISA=sse2|avx2|avx512  force an instruction set"""
+
+
+def parser() -> argparse.ArgumentParser:
+    """The parser of the whole command line."""
+    made = argparse.ArgumentParser(
+        prog="wavenetlite", description=ABOUT, epilog=EPILOG, formatter_class=HelpFormatter, allow_abbrev=False
+    )
+    made.add_argument("--version", action="version", version=f"wavenetlite {__version__}")
+    subparsers = made.add_subparsers(title="commands", dest="command", metavar="COMMAND", required=True)
+    for command in COMMANDS:
+        command.add(subparsers)
+    return made
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Run the command line `argv` (None: that of the process) and return the exit status.
+
+    Examples
+    --------
+    >>> from wavenetlite.cli import main
+    >>> main(["info", "no-such-file.safetensors"])
+    1
+    """
+    args = argparse.Namespace(command=None)
+    try:
+        try:
+            parser().parse_args(argv, args)
+        except SystemExit as end:  # argparse has said why, or printed the help
+            sys.stdout.flush()
+            return end.code if isinstance(end.code, int) else FAILED
+        status = int(args.run(args))
+        sys.stdout.flush()
+        return status
+    except BrokenPipeError:
+        return NO_READER
+    except KeyboardInterrupt:
+        tell(args, getattr(args, "interrupted", "interrupted"), error=False)
+        return INTERRUPTED
+    except (UsageError, WavenetliteError, OSError, ModuleNotFoundError, MemoryError) as error:
+        if os.environ.get("WAVENETLITE_TRACEBACK") == "1":
+            raise
+        tell(args, reason(error), error=True)
+        return WRONG_USAGE if isinstance(error, UsageError) else FAILED
+
+
+def reason(error: BaseException) -> str:
+    """What went wrong, in the words of a user."""
+    if isinstance(error, ModuleNotFoundError):
+        return f"this needs the package {error.name}, which is not installed"
+    if isinstance(error, MemoryError):
+        return f"out of memory: {error}" if str(error) else "out of memory"
+    if isinstance(error, OSError) and not isinstance(error, WavenetliteError) and error.strerror:
+        return f"{error.filename}: {error.strerror}" if error.filename else error.strerror
+    return str(error)
+
+
+def tell(args: argparse.Namespace, message: str, *, error: bool) -> None:
+    name = f"wavenetlite {args.command}" if args.command else "wavenetlite"
+    print(f"{name}: {'error: ' if error else ''}{one_line(message)}", file=sys.stderr)
+
+
+def console() -> None:
+    """The command of the shell: `main` on a process of its own."""
+    if isinstance(sys.stdout, TextIOWrapper):  # file names may hold what the terminal's encoding has not
+        sys.stdout.reconfigure(errors="backslashreplace")
+    status = main()
+    if status == NO_READER:  # nor shall the interpreter complain when it closes
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+    sys.exit(status)

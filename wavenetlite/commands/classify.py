@@ -1,0 +1,144 @@
+"""wavenetlite classify: what is said in audio files."""
+
+from __future__ import annotations
+
+import argparse
+from typing import TYPE_CHECKING, Any
+
+from wavenetlite.commands.shared import (
+    BLOCK_MS,
+    DEFAULT_MODEL,
+    Subparsers,
+    UsageError,
+    add_json,
+    add_reading,
+    event_json,
+    event_text,
+    load_classifier,
+    note,
+    one_line,
+    positive,
+    say,
+    say_json,
+    share,
+    subcommand,
+    with_threshold,
+)
+from wavenetlite.errors import WavenetliteError
+
+if TYPE_CHECKING:
+    from wavenetlite.classify import AudioClassifier, Event, Prediction
+
+ABOUT = f"""\
+Say what is in audio files: a line for each with its name, the label and the
+label's probability.
+
+A file is streamed in blocks of {BLOCK_MS:g} ms, as from a microphone, so one of any
+length fits into memory; the result has the bits of the whole file fed at once.
+A file that cannot be used is told, and the others go on; the exit status is
+then 1."""
+EXAMPLES = """\
+  wavenetlite classify yes.wav
+  wavenetlite classify --model trained/classifier.safetensors --top 3 *.flac
+  wavenetlite classify --resample --mono mean --events meeting.mp3
+  wavenetlite classify --json *.wav | jq -r 'select(.label == "yes").path'"""
+
+
+def add(subparsers: Subparsers) -> None:
+    parser = subcommand(subparsers, "classify", "say what is in audio files", ABOUT, EXAMPLES)
+    parser.add_argument(
+        "files", nargs="+", metavar="FILE", help="audio: WAV, FLAC, OGG, MP3 or what else libsndfile reads"
+    )
+    parser.add_argument(
+        "--model", default=DEFAULT_MODEL, metavar="NAME|FILE", help="a bundled classifier, or the file of one"
+    )
+    add_reading(parser)
+    parser.add_argument(
+        "--on-nonfinite",
+        choices=["raise", "zero"],
+        default="raise",
+        help="refuse files with NaN, or take them for zeros",
+    )
+    parser.add_argument(
+        "--events", action="store_true", help="list what was heard in each file, and when it was certain"
+    )
+    parser.add_argument(
+        "--threshold", type=share, metavar="P", help="probability of an event, 0..1, instead of the model's"
+    )
+    parser.add_argument(
+        "--top", type=positive, metavar="N", help="show the N likeliest labels of each file, best first"
+    )
+    add_json(parser, "an object a file, with label, score, probabilities and events, or with error")
+    parser.set_defaults(run=run)
+
+
+def run(args: argparse.Namespace) -> int:
+    if args.threshold is not None and not (args.events or args.json):
+        raise UsageError("--threshold is of events; it needs --events or --json")
+    clf = with_threshold(load_classifier(args.model), args.threshold)
+    width = max(len(path) for path in args.files)
+    failed = 0
+    for path in args.files:
+        try:
+            prediction, events, seconds = heard(clf, path, args)
+        except (WavenetliteError, OSError) as error:
+            failed += 1
+            message = one_line(str(error))
+            note(f"error: {message}")
+            if args.json:
+                say_json({"path": path, "error": message})
+            continue
+        if args.json:
+            say_json(as_json(path, prediction, events, seconds, args.top))
+        else:
+            best = likeliest(prediction, args.top or 1)
+            say(f"{path:{width}}  " + "  ".join(f"{label}  {score:.3f}" for label, score in best))
+            if args.events:
+                for event in events:
+                    say(event_text(event))
+    return 1 if failed else 0
+
+
+def heard(clf: AudioClassifier, path: str, args: argparse.Namespace) -> tuple[Prediction, list[Event], float]:
+    """What a file is as a whole, the events in it, and its length in seconds."""
+    from wavenetlite import audio
+
+    about = audio.info(path)
+    if about.channels > 1 and args.mono is None:
+        raise audio.AudioFileError(
+            f"{path}: it has {about.channels} channels (give --mono mean, or --mono 0 for the first)"
+        )
+    stream = clf.stream()
+    events: list[Event] = []
+    size = max(1, round(about.sr * BLOCK_MS / 1000))
+    for block in audio.blocks(
+        path, size, sr=clf.sr, resample=args.resample, mono=args.mono, on_nonfinite=args.on_nonfinite
+    ):
+        events += stream.process(block)
+    events += stream.flush()
+    if not stream.frames_out:
+        least = clf.least_samples
+        raise audio.AudioFileError(
+            f"{path}: too short: it has {stream.samples_in} samples at {clf.sr} Hz; at least {least} are needed"
+        )
+    return stream.prediction(), events, stream.samples_in / clf.sr
+
+
+def likeliest(prediction: Prediction, most: int) -> list[tuple[str, float]]:
+    """Labels and their probabilities, the highest first; of equals, the first label, as in the prediction."""
+    order = (-prediction.probabilities).argsort(kind="stable")[:most]
+    return [(prediction.labels[i], float(prediction.probabilities[i])) for i in order]
+
+
+def as_json(path: str, prediction: Prediction, events: list[Event], seconds: float, top: int | None) -> dict[str, Any]:
+    made: dict[str, Any] = {
+        "path": path,
+        "label": prediction.label,
+        "score": prediction.score,
+        "probabilities": dict(zip(prediction.labels, prediction.probabilities.tolist(), strict=True)),
+        "events": [event_json(event) for event in events],
+        "seconds": seconds,
+    }
+    if top is not None:
+        made["top"] = [{"label": label, "score": score} for label, score in likeliest(prediction, top)]
+    return made

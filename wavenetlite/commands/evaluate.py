@@ -1,0 +1,157 @@
+"""wavenetlite evaluate: how often a classifier is right on a folder of recordings."""
+
+from __future__ import annotations
+
+import argparse
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any
+
+from wavenetlite.commands.shared import (
+    BLOCK_MS,
+    Progress,
+    Subparsers,
+    UsageError,
+    above_zero,
+    add_json,
+    add_reading,
+    cpus,
+    evaluation_json,
+    load_classifier,
+    positive,
+    say,
+    say_json,
+    subcommand,
+    tell_problems,
+)
+from wavenetlite.commands.train import add_division, add_words
+from wavenetlite.errors import ParameterError
+
+if TYPE_CHECKING:
+    from wavenetlite.classify import AudioClassifier
+    from wavenetlite.train.data import Clips, Corpus
+    from wavenetlite.train.evaluate import Evaluation
+
+SPLITS = ("test", "valid", "train", "all")
+
+ABOUT = """\
+Classify the clips of a folder of labelled recordings, as `train` takes it, and
+print accuracy and confusion matrix. The clips are divided as they were for the
+training, so that the test has none that was trained on."""
+EXAMPLES = """\
+  wavenetlite evaluate trained/classifier.safetensors speech_commands
+  wavenetlite evaluate speech-commands-12 speech_commands --stream --block-ms 20 --wrong
+  wavenetlite evaluate trained/classifier.safetensors new_recordings --split all --words all --figure confusion.png"""
+
+
+def add(subparsers: Subparsers) -> None:
+    parser = subcommand(subparsers, "evaluate", "measure a classifier on a folder of recordings", ABOUT, EXAMPLES)
+    parser.add_argument("model", metavar="MODEL", help="a bundled classifier's name, or the file of one")
+    parser.add_argument("data", metavar="DATA", help="folder of labelled recordings")
+    parser.add_argument("--split", choices=SPLITS, default="test", help="which of its clips")
+    parser.add_argument("--stream", action="store_true", help="feed each clip in blocks, as from a microphone")
+    parser.add_argument(
+        "--block-ms", type=above_zero, metavar="MS", help=f"length of a block with --stream (default: {BLOCK_MS:g})"
+    )
+    add_words(
+        parser, "labels to take: the 12 of Speech Commands, all there are, or a list (default: the model's)", None
+    )
+    add_division(parser)
+    parser.add_argument(
+        "--clip-s", type=above_zero, metavar="S", help="length of a clip, seconds (default: as in the training, else 1)"
+    )
+    add_reading(parser)
+    parser.add_argument("--threads", type=positive, metavar="N", help="without this option as many as there are CPUs")
+    parser.add_argument("--figure", metavar="FILE.png", help="draw the confusion matrix (needs matplotlib)")
+    parser.add_argument("--wrong", action="store_true", help="list the clips that were taken for something else")
+    add_json(parser, "an object with accuracy, per_label, labels, matrix and wrong")
+    parser.set_defaults(run=run)
+
+
+def run(args: argparse.Namespace) -> int:
+    if args.block_ms is not None and not args.stream:
+        raise UsageError("--block-ms is the length of a block of --stream; give --stream too")
+    clf = load_classifier(args.model)
+    from wavenetlite.train.evaluate import evaluate
+
+    corpus = read(clf, args)
+    tell_problems(corpus)
+    clips = chosen(corpus, args)
+    block_ms = args.block_ms or BLOCK_MS
+    with Progress("classifying") as progress:
+        evaluation = evaluate(
+            clf,
+            clips,
+            corpus.labels,
+            streamed=args.stream,
+            block_ms=block_ms,
+            threads=args.threads or cpus(),
+            progress=progress,
+        )
+    if args.figure is not None:
+        from wavenetlite.train.figures import confusion_matrix
+
+        confusion_matrix(evaluation.matrix, evaluation.labels, args.figure)
+    if args.json:
+        say_json(
+            {
+                "model": args.model,
+                "data": args.data,
+                "split": args.split,
+                "streamed": args.stream,
+                "block_ms": block_ms if args.stream else None,
+                **evaluation_json(evaluation),
+                "problems": corpus.problems,
+            }
+        )
+    else:
+        report(evaluation, args)
+    return 0
+
+
+def read(clf: AudioClassifier, args: argparse.Namespace) -> Corpus:
+    """The corpus, as it was for the training if the classifier has notes of that and no option says otherwise."""
+    from wavenetlite.train import read_corpus
+
+    notes = clf.info.get("corpus")
+    notes = notes if isinstance(notes, Mapping) else {}
+    with Progress("reading") as progress:
+        return read_corpus(
+            args.data,
+            sr=clf.sr,
+            clip_s=noted(notes, "clip_s", float, 1.0) if args.clip_s is None else args.clip_s,
+            words=clf.labels if args.words is None else args.words,
+            hold_out_speaker=noted(notes, "hold_out_speaker", str, None) or None
+            if args.hold_out_speaker is None
+            else args.hold_out_speaker,
+            resample=args.resample,
+            mono=args.mono,
+            progress=progress,
+        )
+
+
+def noted(notes: Mapping[str, Any], name: str, kind: type, default: Any) -> Any:
+    """A note of the right type: anyone may have written it."""
+    value = notes.get(name)
+    return value if isinstance(value, kind) else default
+
+
+def chosen(corpus: Corpus, args: argparse.Namespace) -> Clips:
+    from wavenetlite.train import Clips
+
+    if args.split == "all":
+        return Clips.concatenate([corpus.train, corpus.valid, corpus.test])
+    clips: Clips = getattr(corpus, args.split)
+    if not len(clips):
+        raise ParameterError(f"{args.data}: it has no {args.split} clips; --split all takes every clip")
+    return clips
+
+
+def report(evaluation: Evaluation, args: argparse.Namespace) -> None:
+    from wavenetlite.train.report import confusion_text
+
+    say(confusion_text(evaluation.matrix, evaluation.labels))
+    say("")
+    say(str(evaluation))
+    if args.wrong:
+        for name, truth, predicted, score in evaluation.wrong:
+            say(f"{name}: {truth} taken for {predicted} ({score:.3f})")

@@ -1,0 +1,125 @@
+"""wavenetlite info: what a model is."""
+
+from __future__ import annotations
+
+import argparse
+import json
+import math
+from typing import Any
+
+from wavenetlite.commands.shared import Subparsers, add_json, say, say_json, subcommand, table
+from wavenetlite.nn import Module
+
+ABOUT = """\
+Say what a model is: labels, features, network, receptive field, latency, and
+what its makers noted: recipe, data, measured accuracy, attribution."""
+EXAMPLES = """\
+  wavenetlite info speech-commands-12
+  wavenetlite info trained/classifier.safetensors --layers
+  wavenetlite info speech-commands-12 --json | jq .labels"""
+
+
+def add(subparsers: Subparsers) -> None:
+    parser = subcommand(subparsers, "info", "say what a model is", ABOUT, EXAMPLES)
+    parser.add_argument("model", metavar="MODEL", help="a bundled model's name, or the file of a classifier or network")
+    parser.add_argument("--layers", action="store_true", help="list the layers of the network too")
+    add_json(parser, "one object")
+    parser.set_defaults(run=run)
+
+
+def run(args: argparse.Namespace) -> int:
+    from wavenetlite import files
+
+    loaded = files.load(args.model)
+    network = loaded if isinstance(loaded, Module) else loaded.model
+    about = {"model": args.model, **(network_facts(network) if loaded is network else classifier_facts(loaded))}
+    about["written_by"] = f"wavenetlite {files.info(args.model).wavenetlite_version}"
+    if args.layers:
+        about["layers"] = network.summary()
+    if args.json:
+        say_json(about)
+    else:
+        say(text(about))
+    return 0
+
+
+def classifier_facts(clf: Any) -> dict[str, Any]:
+    network = clf.model
+    frames = network.receptive_field
+    samples = math.inf if math.isinf(frames) else clf.features.frame_length + (frames - 1) * clf.features.hop_length
+    return {
+        "type": "AudioClassifier",
+        "labels": clf.labels,
+        "background": list(clf.background),
+        "sr": clf.sr,
+        "features": repr(clf.features),
+        "network": network_facts(network),
+        "receptive_field_s": bounded(samples / clf.sr),
+        "latency_s": clf.latency_s,
+        "frame_rate": clf.frame_rate,
+        "least_samples": clf.least_samples,
+        "decision": clf.decision,
+        "detector": clf.detector.config(),
+        "info": clf.info,
+    }
+
+
+def network_facts(network: Module) -> dict[str, Any]:
+    from wavenetlite.nn.module import ANY_CHANNELS
+
+    return {
+        "type": type(network).__name__,
+        "in_channels": network.in_channels,
+        "out_channels": network.plan(network.in_channels or ANY_CHANNELS).out_channels if network.in_channels else None,
+        "condition_channels": network.condition_channels_needed,
+        "parameters": network.parameter_count,
+        "multiply_adds_per_frame": network.macs_per_frame,
+        "receptive_field_frames": bounded(network.receptive_field),
+        "latency_frames": network.latency,
+    }
+
+
+def bounded(value: float) -> float | None:
+    """None for what has no bound, which JSON cannot say: a pool over all frames so far."""
+    return None if math.isinf(value) else value
+
+
+def text(about: dict[str, Any]) -> str:
+    """The same for a reader."""
+    of_classifier = about["type"] == "AudioClassifier"
+    network = about["network"] if of_classifier else about
+    rows = [
+        ("model", f"{about['model']}, {'a classifier' if of_classifier else 'a network without features and labels'}")
+    ]
+    if of_classifier:
+        rows += [
+            ("labels", f"{len(about['labels'])}: {', '.join(about['labels'])}"),
+            ("no events of", ", ".join(about["background"]) or "none"),
+            ("audio", f"{about['sr']:,} Hz, one channel, at least {about['least_samples']:,} samples"),
+            ("features", about["features"]),
+        ]
+    rows += [
+        (
+            "network",
+            f"{network['type']}, {network['in_channels'] or 'any'} -> {network['out_channels'] or 'as many'} channels",
+        ),
+        ("parameters", f"{network['parameters']:,}"),
+        ("multiply-adds", f"{network['multiply_adds_per_frame']:,.10g} a frame"),
+    ]
+    reach, latency = network["receptive_field_frames"], f"{network['latency_frames']:,} frames"
+    reach = "everything so far" if reach is None else f"{reach:,} frames"
+    if of_classifier:
+        seconds = about["receptive_field_s"]
+        reach += "" if seconds is None else f", {seconds:.3f} s of audio"
+        latency = f"{1000 * about['latency_s']:.1f} ms, and one decision each {1000 / about['frame_rate']:.2f} ms"
+    rows += [("receptive field", reach), ("latency", latency)]
+    if of_classifier:
+        detector = ", ".join(f"{name} {value}" for name, value in about["detector"].items() if value not in (None, {}))
+        rows += [("decision", about["decision"]), ("detector", detector)]
+        rows += [(name, note_text(value)) for name, value in about["info"].items()]
+    rows.append(("written by", about["written_by"]))
+    return table(rows) + (f"\n\n{about['layers']}" if "layers" in about else "")
+
+
+def note_text(value: Any) -> str:
+    return " ".join(value.split()) if isinstance(value, str) else json.dumps(value, ensure_ascii=False)

@@ -1,0 +1,113 @@
+"""wavenetlite listen: events from a microphone."""
+
+from __future__ import annotations
+
+import argparse
+from collections import Counter
+from collections.abc import Iterator
+from contextlib import suppress
+from typing import TYPE_CHECKING
+
+from wavenetlite.commands.shared import (
+    BLOCK_MS,
+    DEFAULT_MODEL,
+    Subparsers,
+    above_zero,
+    add_json,
+    device,
+    event_json,
+    event_text,
+    load_classifier,
+    note,
+    say,
+    say_json,
+    share,
+    subcommand,
+    with_threshold,
+)
+from wavenetlite.errors import StreamStateError, WavenetliteError
+
+if TYPE_CHECKING:
+    from wavenetlite.audio import Floats, Microphone
+    from wavenetlite.classify import ClassifierStream, Event
+
+ABOUT = f"""\
+Listen to a microphone in blocks of {BLOCK_MS:g} ms and print what is heard, when it is
+heard: the time since the start, the label, its probability. Ctrl-C ends it.
+
+Needs PortAudio and the package sounddevice:
+pip install 'wavenetlite[microphone]'; `python -m sounddevice` lists the devices."""
+EXAMPLES = """\
+  wavenetlite listen
+  wavenetlite listen --model trained/classifier.safetensors --threshold 0.8
+  wavenetlite listen --device 3 --seconds 60 --json"""
+
+
+def add(subparsers: Subparsers) -> None:
+    parser = subcommand(subparsers, "listen", "print what a microphone hears", ABOUT, EXAMPLES)
+    parser.add_argument(
+        "--model", default=DEFAULT_MODEL, metavar="NAME|FILE", help="a bundled classifier, or the file of one"
+    )
+    parser.add_argument(
+        "--device", type=device, metavar="N|NAME", help="microphone; without this option the system's usual one"
+    )
+    parser.add_argument(
+        "--seconds", type=above_zero, metavar="S", help="stop after so long; without this option at Ctrl-C"
+    )
+    parser.add_argument(
+        "--threshold", type=share, metavar="P", help="probability of an event, 0..1, instead of the model's"
+    )
+    add_json(parser, "an object an event")
+    parser.set_defaults(run=run)
+
+
+def run(args: argparse.Namespace) -> int:
+    from wavenetlite.audio import Microphone
+
+    clf = with_threshold(load_classifier(args.model), args.threshold)
+    stream = clf.stream()
+    counts: Counter[str] = Counter()
+
+    def tell(events: list[Event]) -> None:
+        for event in events:
+            counts[event.label] += 1
+            if args.json:
+                say_json(event_json(event))
+            else:
+                say(event_text(event))
+
+    size = max(1, round(clf.sr * BLOCK_MS / 1000))
+    with Microphone(sr=clf.sr, block_samples=size, device=args.device, on_overflow="count") as microphone:
+        note(f"listening for {', '.join(label for label in clf.labels if label not in clf.background)}; Ctrl-C ends it")
+        try:
+            for block in taken(microphone):
+                tell(stream.process(block))
+                if args.seconds is not None and stream.samples_in >= args.seconds * clf.sr:
+                    break
+        except KeyboardInterrupt:  # the way to end it
+            pass
+        with suppress(StreamStateError):  # it was interrupted in the middle of a block
+            tell(stream.flush())
+        note(summary(stream, counts, microphone.overflows))
+    return 0
+
+
+def taken(microphone: Microphone) -> Iterator[Floats]:
+    """The microphone's blocks; whatever goes wrong in the sound system, such as a pulled plug, becomes one line."""
+    from wavenetlite.audio import AudioDeviceError
+
+    blocks = iter(microphone)
+    while True:
+        try:
+            block = next(blocks)
+        except WavenetliteError:
+            raise
+        except Exception as error:  # sounddevice's errors, which cannot be named where it is not installed
+            raise AudioDeviceError(f"device={microphone.device!r} failed: {error}") from None
+        yield block
+
+
+def summary(stream: ClassifierStream, counts: Counter[str], overflows: int) -> str:
+    found = ", ".join(f"{label} {number}" for label, number in counts.most_common()) or "nothing"
+    lost = f"; samples were lost {overflows} times: the machine was too slow" if overflows else ""
+    return f"{stream.samples_in / stream.classifier.sr:.1f} s heard: {found}{lost}"

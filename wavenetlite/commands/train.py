@@ -1,0 +1,253 @@
+"""wavenetlite train: a folder of recordings to a classifier, its accuracy and figures."""
+
+from __future__ import annotations
+
+import argparse
+import json
+import time
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from wavenetlite.commands.shared import (
+    Progress,
+    Subparsers,
+    UsageError,
+    above_zero,
+    add_json,
+    add_reading,
+    checked_folder,
+    cpus,
+    evaluation_json,
+    note,
+    positive,
+    say,
+    say_json,
+    subcommand,
+    tell_problems,
+    whole,
+    words,
+)
+
+if TYPE_CHECKING:
+    from wavenetlite.classify import AudioClassifier
+    from wavenetlite.train.data import Corpus
+    from wavenetlite.train.evaluate import Evaluation
+
+CLASSIFIER, METRICS = "classifier.safetensors", "metrics.json"
+MEASURED = ("valid", "test")
+GO_ON = "interrupted; run the same command again to go on"
+BEGIN_ANEW = "interrupted; run the same command again, without --no-resume, to go on"
+
+ABOUT = f"""\
+Train a classifier on a folder of labelled recordings, measure it, and write to
+the folder OUT:
+
+  {CLASSIFIER}  for `classify`, `listen` and wavenetlite.load
+  {METRICS}            accuracy, recall and confusion matrix of the
+                          validation and test clips
+  history.jsonl           loss and accuracy, epoch by epoch
+  training.png            the same as curves (if matplotlib is installed)
+  confusion.png           the confusion matrix (if matplotlib is installed)
+
+DATA is a folder of LABEL/*.wav, with validation_list.txt and testing_list.txt
+beside the labels (Speech Commands) or without (a tenth of the clips is drawn
+for each); or train/, valid/ and test/ with such folders; or
+recordings/DIGIT_SPEAKER_N.wav (Free Spoken Digit Dataset). Files that cannot
+be used are told and passed over.
+
+A training that was interrupted goes on where it was when the same command is
+run again."""
+EXAMPLES = """\
+  wavenetlite train speech_commands --words 12 --out trained
+  wavenetlite train recordings --epochs 30 --resample --sr 16000
+  wavenetlite train fsdd --hold-out-speaker theo --out fsdd-theo --json > result.json"""
+
+
+def add(subparsers: Subparsers) -> None:
+    parser = subcommand(subparsers, "train", "train a classifier on a folder of recordings", ABOUT, EXAMPLES)
+    parser.add_argument("data", metavar="DATA", help="folder of labelled recordings")
+    parser.add_argument(
+        "--out", default="trained", metavar="FOLDER", help="where everything is written; made if missing"
+    )
+    parser.add_argument(
+        "--recipe", default="commands", metavar="NAME", help="features, network and how they are trained"
+    )
+    add_words(parser, "labels to train: the 12 of the Speech Commands task, all there are, or a list", "all")
+    add_division(parser)
+    parser.add_argument("--sr", type=positive, metavar="HZ", help="sample rate; without this option that of most files")
+    parser.add_argument("--clip-s", type=above_zero, default=1.0, metavar="S", help="length of a clip, seconds")
+    add_reading(parser)
+    parser.add_argument(
+        "--epochs", type=positive, metavar="N", help="passes over the data; without this option the recipe's"
+    )
+    parser.add_argument("--seed", type=whole, default=0, metavar="N", help="of the weights and all that is random")
+    parser.add_argument(
+        "--everything", action="store_true", help="train on validation and test clips too; then nothing can be measured"
+    )
+    parser.add_argument("--no-resume", action="store_true", help="begin anew, whatever an earlier run has left in OUT")
+    parser.add_argument("--threads", type=positive, metavar="N", help="without this option as many as there are CPUs")
+    add_json(parser, f"what is in {METRICS}")
+    parser.add_argument(
+        "--quiet", action="store_true", help="no progress and no report: only problems, and JSON if wanted"
+    )
+    parser.set_defaults(run=run)
+
+
+def add_words(parser: argparse.ArgumentParser, about: str, default: str | None) -> None:
+    parser.add_argument("--words", type=words, default=default, metavar="12|all|A,B,...", help=about)
+
+
+def add_division(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument(
+        "--hold-out-speaker",
+        metavar="NAME",
+        help="test on all clips of this speaker and no others (where DATA has no lists)",
+    )
+
+
+def run(args: argparse.Namespace) -> int:
+    import wavenetlite as wl
+
+    out = checked_folder(args.out)
+    if args.recipe not in wl.train.recipes():
+        raise UsageError(f"--recipe {args.recipe} must be one of {', '.join(wl.train.recipes())}")
+    with Progress("reading", quiet=args.quiet) as progress:
+        corpus = wl.train.read_corpus(
+            args.data,
+            sr=args.sr,
+            clip_s=args.clip_s,
+            words=args.words,
+            hold_out_speaker=args.hold_out_speaker,
+            resample=args.resample,
+            mono=args.mono,
+            progress=progress,
+        )
+    tell_problems(corpus)
+    if not args.quiet:
+        note(str(corpus))
+    out.mkdir(parents=True, exist_ok=True)
+    args.interrupted = BEGIN_ANEW if args.no_resume else GO_ON
+    began = time.monotonic()
+    clf: AudioClassifier = wl.train.train_classifier(
+        corpus,
+        recipe=args.recipe,
+        folder=out,
+        epochs=args.epochs,
+        seed=args.seed,
+        everything=args.everything,
+        resume=not args.no_resume,
+        threads=args.threads,
+        progress=not args.quiet,
+    )
+    seconds = time.monotonic() - began
+    evaluations = {} if args.everything else measured(clf, corpus, args)
+    clf.info["corpus"] = corpus_notes(corpus, args)
+    clf.info["accuracy"] = {
+        part: {"accuracy": one.accuracy, "clips": one.count} for part, one in evaluations.items()
+    }  # fmt: skip
+    clf.save(out / CLASSIFIER)
+    drawn = draw(out, evaluations)
+    metrics = {
+        **about_run(args, corpus),
+        "seconds": round(seconds, 1),
+        **{part: evaluation_json(evaluations[part]) if part in evaluations else None for part in MEASURED},
+        "files": [CLASSIFIER, METRICS, *drawn],
+        "problems": corpus.problems,
+    }
+    write_json(out / METRICS, metrics)
+    if args.json:
+        say_json(metrics)
+    elif not args.quiet:
+        report(out, evaluations)
+    return 0
+
+
+def measured(clf: AudioClassifier, corpus: Corpus, args: argparse.Namespace) -> dict[str, Evaluation]:
+    """Evaluations of the parts that have clips and were not trained on."""
+    from wavenetlite.train.evaluate import evaluate
+
+    made = {}
+    for part in MEASURED:
+        clips = getattr(corpus, part)
+        if not len(clips):
+            note(f"there are no {part} clips to measure with")
+            continue
+        with Progress(f"measuring on {part} clips", quiet=args.quiet) as progress:
+            made[part] = evaluate(clf, clips, corpus.labels, threads=args.threads or cpus(), progress=progress)
+    return made
+
+
+def corpus_notes(corpus: Corpus, args: argparse.Namespace) -> dict[str, Any]:
+    """What `evaluate` must know to find the same test clips again, and a reader of the file what it was trained on."""
+    return {
+        "layout": corpus.layout,
+        "words": args.words,
+        "clip_s": args.clip_s,
+        "hold_out_speaker": args.hold_out_speaker,
+        "clips": {part: len(getattr(corpus, part)) for part in ("train", *MEASURED)},
+        "trained_on": ["train", *MEASURED] if args.everything else ["train"],
+    }
+
+
+def about_run(args: argparse.Namespace, corpus: Corpus) -> dict[str, Any]:
+    from wavenetlite._version import __version__
+
+    return {
+        "wavenetlite": __version__,
+        "data": args.data,
+        "sr": corpus.sr,
+        "labels": corpus.labels,
+        "corpus": {**corpus_notes(corpus, args), "by_label": corpus.counts()},
+        "recipe": args.recipe,
+        "epochs": args.epochs,
+        "seed": args.seed,
+        "everything": args.everything,
+    }
+
+
+def write_json(path: Path, value: Any) -> None:
+    from wavenetlite.files import replacing
+
+    with replacing(path) as file:
+        file.write((json.dumps(value, indent=1, allow_nan=False) + "\n").encode())
+
+
+def draw(out: Path, evaluations: dict[str, Evaluation]) -> list[str]:
+    """The figures, if matplotlib is there; the names of those that were drawn."""
+    from wavenetlite.train.figures import FigureError, confusion_matrix, training_curve
+
+    drawn = []
+    try:
+        if rows := history(out):
+            training_curve(rows, out / "training.png")
+            drawn.append("training.png")
+        if best := shown(evaluations):
+            confusion_matrix(evaluations[best].matrix, evaluations[best].labels, out / "confusion.png")
+            drawn.append("confusion.png")
+    except FigureError as error:
+        note(f"figures are left out: {error}")
+    return drawn
+
+
+def history(out: Path) -> list[dict[str, Any]]:
+    """The rows that the training wrote, one an epoch."""
+    from wavenetlite.train.loop import HISTORY
+
+    path = out / HISTORY
+    return [json.loads(line) for line in path.read_text().splitlines()] if path.exists() else []
+
+
+def shown(evaluations: dict[str, Evaluation]) -> str | None:
+    """The part whose confusion matrix is shown: the test if there is one."""
+    return next((part for part in reversed(MEASURED) if part in evaluations), None)
+
+
+def report(out: Path, evaluations: dict[str, Evaluation]) -> None:
+    from wavenetlite.train.report import confusion_text
+
+    if part := shown(evaluations):
+        say(confusion_text(evaluations[part].matrix, evaluations[part].labels))
+        say("")
+    for part, evaluation in evaluations.items():
+        say(f"{part:5}  {evaluation}")
+    say(f"{out / CLASSIFIER} is written")
