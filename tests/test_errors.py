@@ -16,7 +16,8 @@ f32 = np.float32
 # --------------------------------------------------------------------------------------------------- the hierarchy
 @pytest.mark.parametrize(("error", "builtin"), [
     (wl.ParameterError, ValueError), (wl.ArrayTypeError, TypeError), (wl.StreamStateError, RuntimeError),
-    (wl.ModelFileError, ValueError), (wl.StreamMismatchError, RuntimeError)])  # fmt: skip
+    (wl.ModelFileError, ValueError), (wl.StreamMismatchError, RuntimeError),
+    (wl.TrainingError, RuntimeError)])  # fmt: skip
 def test_errors_are_builtin_errors_too(error, builtin):
     assert issubclass(error, wl.WavenetliteError)
     assert issubclass(error, builtin)

@@ -133,7 +133,8 @@ def test_public_names():
     code = """
 import wavenetlite as wl
 for name in ("WaveNet TCN Sequential nn load verify_stream isa WavenetliteError ParameterError ArrayTypeError "
-             "StreamStateError ModelFileError StreamMismatchError AudioClassifier detect __version__").split():
+             "StreamStateError ModelFileError StreamMismatchError TrainingError AudioClassifier detect "
+             "__version__").split():
     getattr(wl, name)
 assert set(wl.__all__) <= set(dir(wl)), set(wl.__all__) - set(dir(wl))
 """

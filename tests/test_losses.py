@@ -1,4 +1,4 @@
-"""Losses: values and gradients against their definitions in float64, differences, PyTorch, and paths counted one by one."""
+"""Losses: values and gradients against their definitions, differences, PyTorch, and paths counted one by one."""
 
 import itertools
 

@@ -70,8 +70,9 @@ def test_only_what_is_chosen_decays():
 
 
 @pytest.mark.parametrize(("options", "part"), [
-    ({"weight_decay": -1.0}, "weight_decay"), ({"betas": (1.0, 0.9)}, "betas[0]=1.0"), ({"betas": (0.9, -0.1)}, "betas[1]"),
-    ({"eps": -1e-8}, "eps"), ({"betas": (0.9, float("nan"))}, "betas[1]")])  # fmt: skip
+    ({"weight_decay": -1.0}, "weight_decay"), ({"betas": (1.0, 0.9)}, "betas[0]=1.0"),
+    ({"betas": (0.9, -0.1)}, "betas[1]"), ({"eps": -1e-8}, "eps"),
+    ({"betas": (0.9, float("nan"))}, "betas[1]")])  # fmt: skip
 def test_bad_options(options, part):
     with pytest.raises(wl.ParameterError) as excinfo:
         AdamW(3, **options)

@@ -1,7 +1,7 @@
-"""What training is held against: a network in training mode by its float64 definition, and derivatives by differences.
+"""What training is held against: a network in training mode by its float64 definition, derivatives by differences.
 
-In training mode a `BatchNorm` takes the moments of the whole batch and a `Dropout` multiplies by a mask. The definitions
-of reference.py go clip by clip, so moments are found one layer after the other: a clip stops at the first `BatchNorm`
+In training mode a `BatchNorm` takes the moments of the whole batch and a `Dropout` multiplies by a mask. Definitions in
+reference.py go clip by clip, so moments are found one layer after the other: a clip stops at the first `BatchNorm`
 whose moments are not known, until all clips have come there.
 """
 

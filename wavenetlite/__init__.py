@@ -11,6 +11,7 @@ from wavenetlite.errors import (
     ParameterError,
     StreamMismatchError,
     StreamStateError,
+    TrainingError,
     WavenetliteError,
 )
 from wavenetlite.files import load
@@ -29,8 +30,8 @@ _FEATURES = ("LogMel", "MelSpectrogram", "Spectrogram", "MFCC", "PCEN", "MuLaw",
 __all__ = [
     "MFCC", "PCEN", "TCN", "ArrayTypeError", "AudioClassifier", "Librosa", "LogMel", "MelSpectrogram", "ModelFileError",
     "MuLaw", "ParameterError", "Sequential", "Spectrogram", "Stream", "StreamMismatchError", "StreamReport",
-    "StreamStateError", "WaveNet", "WavenetliteError", "__version__", "audio", "detect", "features", "isa", "load",
-    "nn", "verify_stream",
+    "StreamStateError", "TrainingError", "WaveNet", "WavenetliteError", "__version__", "audio", "detect", "features",
+    "isa", "load", "nn", "verify_stream",
 ]  # fmt: skip
 
 

@@ -22,7 +22,7 @@ class ModelFileError(WavenetliteError, ValueError):
 
 
 class TrainingError(WavenetliteError, RuntimeError):
-    """A training cannot go on: its loss is no longer finite."""
+    """A training cannot go on: its loss or its weights are no longer finite."""
 
 
 class StreamMismatchError(WavenetliteError, RuntimeError):

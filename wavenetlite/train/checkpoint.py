@@ -46,7 +46,8 @@ def read(folder: Path, settings: dict[str, Any]) -> State | None:
     if not path.exists():
         return None
     try:
-        with np.load(path, allow_pickle=False) as file:
+        # Opened here: np.load leaves a damaged file open.
+        with path.open("rb") as opened, np.load(opened, allow_pickle=False) as file:
             arrays = {name: file[name] for name in file.files}
         head = json.loads(arrays.pop("head").tobytes())
         epoch, notes, given = int(head["epoch"]), dict(head["notes"]), dict(head["settings"])

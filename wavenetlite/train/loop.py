@@ -250,7 +250,8 @@ class Run:
         settings, number_of = self.settings, len(self.history.rows) + 1
         began, total, correct, items = time.perf_counter(), 0.0, 0.0, 0
         for x, targets in shuffled(self.train, settings.batch_size, settings.seed, number_of):
-            outcome = self.one_step(x, targets)
+            with quiet():
+                outcome = self.one_step(x, targets)
             if not math.isfinite(outcome.total):
                 raise TrainingError(
                     f"loss is {outcome.total} in epoch {number_of}; a smaller lr than {settings.lr} may help"
@@ -287,8 +288,9 @@ class Run:
         def run(part: tuple[Tape, Floats, npt.NDArray[Any]], shard: int) -> tuple[Outcome, Floats]:
             tape, own_x, own_targets = part
             tape.seed(settings.seed, self.step, shard)
-            outcome = self.loss(tape.forward(own_x), own_targets, items)
-            return outcome, tape.backward(outcome.gradient)
+            with quiet():
+                outcome = self.loss(tape.forward(own_x), own_targets, items)
+                return outcome, tape.backward(outcome.gradient)
 
         results = list(self.pool().map(run, parts, range(settings.shards)))
         gradient = results[0][1].copy()
@@ -415,6 +417,11 @@ class Run:
         self.best = best or None
         self.step = self.optimiser.steps = state.notes["step"]
         self.history = History(state.notes["rows"], state.notes["best_epoch"], state.notes["stopped_early"])
+
+
+def quiet() -> np.errstate:
+    """What overflows gives no warning of NumPy's: it is found when the loss or the weights are looked at."""
+    return np.errstate(over="ignore", invalid="ignore", divide="ignore")
 
 
 def merit(row: dict[str, Any]) -> tuple[float, float]:
