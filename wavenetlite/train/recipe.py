@@ -85,6 +85,7 @@ class Recipe:
 
 FRAMES = (
     {"type": "FrequencyWarp", "low": 0.9, "high": 1.1, "probability": 0.5},
+    {"type": "Colouring", "deviation": 0.25},
     {"type": "SpecAugment", "time_masks": 2, "most_frames": 20, "frequency_masks": 2, "most_bins": 7, "fill": 0.0},
 )
 
@@ -94,10 +95,9 @@ def waveforms(sr: int) -> list[dict[str, Any]]:
     return [
         {"type": "Speed", "low": 0.82, "high": 1.22, "probability": 0.85},
         {"type": "TimeShift", "most_ms": 100.0, "sr": sr, "fill": "zero", "probability": 0.9},
-        {"type": "Reverb", "sr": sr, "probability": 0.25},
+        {"type": "Reverb", "sr": sr, "rt60_ms": [80.0, 400.0], "direct_db": [6.0, 20.0], "probability": 0.25},
         {"type": "BackgroundNoise", "kinds": ["recording"], "snr_db": [0.0, 30.0], "probability": 0.45},
         {"type": "BackgroundNoise", "kinds": ["white", "pink", "brown"], "snr_db": [0.0, 35.0], "probability": 0.2},
-        {"type": "Equalise", "most_db": 8.0, "probability": 0.5},
         {"type": "Gain", "low_db": -12.0, "high_db": 8.0},
     ]
 
@@ -122,7 +122,6 @@ RECIPES["digits"] = Recipe(
         {"type": "TimeShift", "most_ms": 300.0, "sr": 8000, "fill": "zero", "probability": 0.9},
         {"type": "Reverb", "sr": 8000, "rt60_ms": [80.0, 400.0], "direct_db": [6.0, 20.0], "probability": 0.25},
         {"type": "BackgroundNoise", "kinds": ["white", "pink", "brown"], "snr_db": [5.0, 40.0], "probability": 0.5},
-        {"type": "Equalise", "most_db": 8.0, "probability": 0.5},
         {"type": "Gain", "low_db": -12.0, "high_db": 8.0},
     ],
     frames=FRAMES,
