@@ -911,7 +911,7 @@ def tones(folder, count):
 
 @pytest.mark.skipif(os.name != "posix", reason="signals of POSIX")
 def test_a_real_training_that_was_interrupted_ends_as_another(tmp_path):
-    tones(tmp_path / "tones", 16)
+    tones(tmp_path / "tones", 10)
     options = ["train", "tones", "--recipe", "digits", "--epochs", 30, "--clip-s", 0.3, "--quiet"]
     with process(*options, "--out", "broken") as child:
         checkpoint = tmp_path / "broken" / "network" / "checkpoint.npz"

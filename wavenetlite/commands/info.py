@@ -10,7 +10,7 @@ from typing import Any
 from wavenetlite.commands.shared import Subparsers, add_json, say, say_json, subcommand, table
 from wavenetlite.nn import Module
 
-NOTHING = (None, {}, [])
+NOTHING: tuple[Any, ...] = (None, {}, [])
 LONG_NOTE = 200
 """Characters of a note that are shown."""
 
