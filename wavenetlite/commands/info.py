@@ -10,6 +10,9 @@ from typing import Any
 from wavenetlite.commands.shared import Subparsers, add_json, say, say_json, subcommand, table
 from wavenetlite.nn import Module
 
+LONG_NOTE = 200
+"""Characters of a note that are shown."""
+
 ABOUT = """\
 Say what a model is: labels, features, network, receptive field, latency, and
 what its makers noted: recipe, data, measured accuracy, attribution."""
@@ -59,6 +62,7 @@ def classifier_facts(clf: Any) -> dict[str, Any]:
         "frame_rate": clf.frame_rate,
         "least_samples": clf.least_samples,
         "decision": clf.decision,
+        "clip_s": clf.clip_s,
         "detector": clf.detector.config(),
         "info": clf.info,
     }
@@ -122,4 +126,10 @@ def text(about: dict[str, Any]) -> str:
 
 
 def note_text(value: Any) -> str:
-    return " ".join(value.split()) if isinstance(value, str) else json.dumps(value, ensure_ascii=False)
+    """A note on one line; of a long one with a name, such as a recipe, the name: --json has it all."""
+    if isinstance(value, str):
+        return " ".join(value.split())
+    whole = json.dumps(value, ensure_ascii=False)
+    if len(whole) > LONG_NOTE and isinstance(value, dict) and isinstance(value.get("name"), str):
+        return f"{value['name']} (--json shows all of it)"
+    return whole
