@@ -99,7 +99,7 @@ def listen(clf: wl.AudioClassifier, path: Path, truth: list[dict[str, Any]] | No
     return {
         "audio": audio,
         "sr": clf.sr,
-        "log_mel": clf.features(audio),
+        "log_mel": wl.LogMel(sr=clf.sr, n_fft=512, hop_length=160, n_mels=40)(audio),  # in decibels, as people read it
         "frame_times_s": np.concatenate(times),
         "probabilities": np.concatenate(probabilities),
         "labels": clf.labels,
