@@ -758,7 +758,7 @@ class FrequencyWarp(Transform):
 
 
 class Colouring(Transform):
-    """Add a smooth random curve over the bins to all frames of a clip, in decibels: another microphone, room or voice.e.
+    """Add a smooth random curve over the bins to all frames of a clip, in decibels: another microphone, room or voice.
 
     Parameters
     ----------

@@ -49,14 +49,20 @@ def read(folder: Path, settings: dict[str, Any]) -> State | None:
         with np.load(path, allow_pickle=False) as file:
             arrays = {name: file[name] for name in file.files}
         head = json.loads(arrays.pop("head").tobytes())
+        epoch, notes, given = int(head["epoch"]), dict(head["notes"]), dict(head["settings"])
     except Exception as error:
-        raise ModelFileError(f"{path}: damaged ({error}); delete it to begin anew") from None
+        raise damaged(path, error) from None
     wanted = json.loads(json.dumps(settings))
-    for name in sorted({*wanted, *head["settings"]}):
-        was, now = head["settings"].get(name), wanted.get(name)
+    for name in sorted({*wanted, *given}):
+        was, now = given.get(name), wanted.get(name)
         if was != now:
             raise ParameterError(f"{name}={short(now)} must be {short(was)} to go on with {path}; or pass resume=False")
-    return State(head["epoch"], arrays, head["notes"])
+    return State(epoch, arrays, notes)
+
+
+def damaged(path: Path, error: Exception) -> ModelFileError:
+    reason = " ".join(f"{type(error).__name__} {error}".split())
+    return ModelFileError(f"{path}: damaged ({short(reason)}); delete it to begin anew")
 
 
 def short(value: Any) -> str:

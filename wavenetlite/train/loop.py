@@ -71,19 +71,18 @@ class Settings:
     seed: int
 
     def __post_init__(self) -> None:
-        positive_int("epochs", self.epochs)
-        positive_int("batch_size", self.batch_size)
-        positive_int("shards", self.shards)
-        for name in ("lr", "weight_decay", "clip"):
-            number(name, getattr(self, name), least=0.0)
-        if not 0 <= number("ema", self.ema) < 1:
+        for name in ("epochs", "batch_size", "shards"):  # plain numbers, whatever came: they go into the checkpoint
+            object.__setattr__(self, name, positive_int(name, getattr(self, name)))
+        for name in ("lr", "weight_decay", "clip", "ema", "warmup"):
+            object.__setattr__(self, name, number(name, getattr(self, name), least=0.0))
+        if self.ema >= 1:
             raise ParameterError(f"ema={self.ema} must be from 0 to below 1")
         if self.batch_size % self.shards:
             raise ParameterError(f"shards={self.shards} must divide batch_size={self.batch_size}")
         if self.patience is not None:
-            positive_int("patience", self.patience)
+            object.__setattr__(self, "patience", positive_int("patience", self.patience))
         one_of("keep", self.keep, ("last", "best"))
-        count("seed", self.seed)
+        object.__setattr__(self, "seed", count("seed", self.seed))
         schedule(self.schedule, 1, warmup=self.warmup)
 
 
@@ -176,8 +175,9 @@ def fit(
     settings = Settings(
         epochs, batch_size, lr, schedule, warmup, weight_decay, clip, ema, shards, patience, keep, seed
     )  # fmt: skip
+    at_once = min(settings.shards, cpus()) if threads is None else positive_int("threads", threads)
     run = Run(model, source(train), None if valid is None else source(valid), loss or CrossEntropy(), settings,
-              threads or min(shards, cpus()), None if folder is None else Path(folder))  # fmt: skip
+              at_once, None if folder is None else Path(folder))  # fmt: skip
     return run.all(resume, progress)
 
 
@@ -198,6 +198,12 @@ class Run:
         self.threads, self.folder = threads, folder
         if len(train) < settings.batch_size:
             raise ParameterError(f"batch_size={settings.batch_size} must be at most {len(train)}, the items there are")
+        if valid is None and settings.keep == "best":
+            raise ParameterError("keep='best' needs validation: pass valid")
+        if valid is None and settings.patience is not None:
+            raise ParameterError(f"patience={settings.patience} needs validation: pass valid")
+        if valid is not None and len(valid) == 0:
+            raise ParameterError("valid has 0 items; it must have some")
         self.parameters = Parameters(model)
         self.steps_an_epoch = len(train) // settings.batch_size
         self.factor = schedule(settings.schedule, settings.epochs * self.steps_an_epoch, warmup=settings.warmup)
@@ -218,18 +224,27 @@ class Run:
             self.folder.mkdir(parents=True, exist_ok=True)
             if resume and (state := checkpoint.read(self.folder, self.bound_to())) is not None:
                 self.restore(state)
+        try:
+            self.epochs(progress)
+        finally:
+            self.pool().shutdown(cancel_futures=True)
+        self.model.load_state_dict(self.best if self.settings.keep == "best" and self.best else self.state_dict())
+        return self.history
+
+    def epochs(self, progress: bool | str) -> None:
+        """All epochs that are left."""
         name = progress if isinstance(progress, str) else ""
         with Bar(bool(progress), name, total=self.settings.epochs, done=len(self.history.rows)) as bar:
             while len(self.history.rows) < self.settings.epochs and not self.history.stopped_early:
                 self.epoch(bar)
                 if self.folder is not None:
                     self.write()
-        self.model.load_state_dict(self.best if self.settings.keep == "best" and self.best else self.state_dict())
-        return self.history
 
     def bound_to(self) -> dict[str, Any]:
         """What a checkpoint must agree with."""
-        return {**vars(self.settings), "network": self.model.config(), "items": len(self.train)}
+        valid_items = None if self.valid is None else len(self.valid)
+        return {**vars(self.settings), "network": self.model.config(), "items": len(self.train),
+                "valid_items": valid_items, "loss": described(self.loss)}  # fmt: skip
 
     def epoch(self, bar: Bar) -> None:
         settings, number_of = self.settings, len(self.history.rows) + 1
@@ -242,6 +257,10 @@ class Run:
                 )
             total, correct, items = total + outcome.total, correct + outcome.correct, items + outcome.count
             bar.step((self.step - 1) % self.steps_an_epoch + 1, self.steps_an_epoch, total / items, correct / items)
+        if not np.isfinite(self.parameters.values).all():
+            raise TrainingError(
+                f"weights are no longer finite in epoch {number_of}; a smaller lr than {settings.lr} may help"
+            )
         row = {
             "epoch": number_of,
             "lr": settings.lr * self.factor(self.step - 1),
@@ -310,11 +329,14 @@ class Run:
 
     def keep_average(self) -> None:
         """Move the average of the weights, and that of the statistics, towards the present ones."""
-        decay = min(self.settings.ema, (1 + self.step) / (10 + self.step)) if self.settings.ema else 0.0
+        decay = min(self.settings.ema, (1 + self.step) / (10 + self.step))
         pairs = [(self.average, self.parameters.values[: len(self.average)])]
         pairs += [(self.average_statistics[name], value) for name, value in self.parameters.statistics.items()]
         for average, now in pairs:
-            average += np.float32(1 - decay) * (now - average)
+            if self.settings.ema:
+                average += np.float32(1 - decay) * (now - average)
+            else:
+                average[:] = now
 
     def state_dict(self) -> dict[str, Floats]:
         """The weights as they would be kept now."""
@@ -374,6 +396,14 @@ class Run:
             file.write("".join(json.dumps(row) + "\n" for row in self.history.rows).encode())
 
     def restore(self, state: checkpoint.State) -> None:
+        """Go on from a checkpoint."""
+        try:
+            self.take(state)
+        except (KeyError, TypeError, ValueError) as error:
+            assert self.folder is not None
+            raise checkpoint.damaged(self.folder / checkpoint.CHECKPOINT, error) from None
+
+    def take(self, state: checkpoint.State) -> None:
         end = 1 + self.parameters.trained
         self.parameters.values[:end] = state.arrays["values"]
         self.average[:] = state.arrays["average"]
@@ -390,6 +420,16 @@ class Run:
 def merit(row: dict[str, Any]) -> tuple[float, float]:
     """What makes one epoch better than another."""
     return row["valid_accuracy"], -row["valid_loss"]
+
+
+def described(loss: Loss) -> dict[str, Any]:
+    """A loss by its type and its plain options."""
+    options = {
+        name: value
+        for name, value in getattr(loss, "__dict__", {}).items()
+        if isinstance(value, bool | int | float | str)
+    }
+    return {"type": type(loss).__name__, **options}
 
 
 def source(data: Data) -> Source:

@@ -8,9 +8,9 @@ from typing import Any, Literal, Protocol
 import numpy as np
 import numpy.typing as npt
 
-from wavenetlite.checks import number, one_of
+from wavenetlite.checks import count, number, one_of
 from wavenetlite.engine.graph import Floats
-from wavenetlite.errors import ParameterError
+from wavenetlite.errors import ArrayTypeError, ParameterError
 
 Targets = npt.NDArray[Any]
 
@@ -47,9 +47,9 @@ class CrossEntropy:
 
     Notes
     -----
-    Targets: classes, (clips,) or (clips, frames) integers, or soft ones, (clips, classes) float32 that
-    add up to 1. Szegedy et al., "Rethinking the Inception Architecture", 2016 (label smoothing); Hinton et al.,
-    "Distilling the Knowledge in a Neural Network", 2015 (temperature).
+    Targets: classes, (clips,) or (clips, frames) integers, or soft ones, (clips, classes) float32 that add up to 1.
+    Szegedy et al., "Rethinking the Inception Architecture", 2016 (label smoothing); Hinton et al., "Distilling the
+    Knowledge in a Neural Network", 2015 (temperature).
 
     Examples
     --------
@@ -96,6 +96,8 @@ class CrossEntropy:
                     f"targets have shape {targets.shape}; soft ones must be {(clips, classes)}, at='last'"
                 )
             return targets[:, np.newaxis].astype(np.float64), np.ones((clips, 1), bool)
+        if targets.dtype.kind not in "iu":
+            raise ArrayTypeError(f"targets are {targets.dtype}; they must be integers, or float32 where they are soft")
         given = targets.reshape(clips, 1) if self.at == "last" and targets.size == clips else targets
         if given.shape != (clips, frames):
             raise ParameterError(
@@ -154,24 +156,42 @@ class CTC:
     """
 
     def __init__(self, *, blank: int = 0) -> None:
-        self.blank = blank
+        self.blank = count("blank", blank)
 
     def items(self, targets: Targets) -> int:
         return len(targets)
 
     def __call__(self, y: Floats, targets: Targets, items: int) -> Outcome:
+        self.check(targets, y.shape)
         logits = y.astype(np.float64)
         shifted = logits - logits.max(axis=2, keepdims=True)
         log_p = shifted - np.log(np.exp(shifted).sum(axis=2, keepdims=True))
         gradient, total, right = np.zeros(y.shape), 0.0, 0
         for clip, labels in enumerate(targets):
             label = labels[labels >= 0]
-            loss, occupied = self.one(log_p[clip], label)
-            if np.isfinite(loss):
+            with np.errstate(invalid="ignore"):
+                loss, occupied = self.one(log_p[clip], label)
+            if loss != np.inf:  # NaN is passed on
                 gradient[clip] = np.exp(log_p[clip]) - occupied
                 total += loss
             right += list(label) == collapse(logits[clip].argmax(axis=1), self.blank)
         return Outcome(total, (gradient / max(items, 1)).astype(np.float32), right, len(targets))
+
+    def check(self, targets: Targets, shape: tuple[int, ...]) -> None:
+        clips, _, classes = shape
+        if self.blank >= classes:
+            raise ParameterError(f"blank={self.blank} must be a class, 0 to {classes - 1}")
+        if targets.dtype.kind not in "iu":
+            raise ArrayTypeError(f"targets are {targets.dtype}; they must be integers")
+        if targets.ndim != 2 or len(targets) != clips:
+            raise ParameterError(f"targets have shape {targets.shape}; they must be ({clips}, labels)")
+        if targets.size and (targets.max() >= classes or targets.min() < -1 or (targets == self.blank).any()):
+            raise ParameterError(
+                f"targets go from {targets.min()} to {targets.max()}; they must be classes, 0 to {classes - 1}, but "
+                f"not blank={self.blank}, or -1 after the last"
+            )
+        if targets.shape[1] and ((targets[:, :-1] < 0) & (targets[:, 1:] >= 0)).any():
+            raise ParameterError("targets have -1 before a label; it must come after the last")
 
     def one(self, log_p: npt.NDArray[np.float64], labels: Targets) -> tuple[float, npt.NDArray[np.float64]]:
         """Loss of one clip, and the probability of each class at each frame given the labels."""
@@ -189,7 +209,7 @@ class CTC:
         ends = alpha[-1, -2:] if len(path) > 1 else alpha[-1, -1:]
         log_likelihood = np.logaddexp.reduce(ends)
         occupied = np.zeros((frames, classes))
-        if np.isfinite(log_likelihood):
+        if log_likelihood != -np.inf:
             occupied = np.exp(alpha + beta - log_likelihood) @ np.eye(classes)[path]
         return -float(log_likelihood), occupied
 
