@@ -1,7 +1,7 @@
 """``python -m benchmarks.classifier``: from audio to a label, microseconds for 10 ms of audio, one core.
 
 Live: one stream fed in blocks of 10 ms: features, network, softmax and detector. Whole: `predict` on 60 s. A round
-times every contender once; reported are medians over the rounds. The parts of the live stream are timed by themselves too.
+times every contender once; reported are medians over the rounds. The parts of the live stream are timed by themselves.
 """
 
 import argparse

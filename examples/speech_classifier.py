@@ -26,7 +26,7 @@ RECIPE = wl.train.Recipe(
     "example",
     features={"n_fft": 512, "hop_length": 160, "n_mels": 40, "amin": 1e-8},
     network={"stem": [[12, [5, 5], [2, 2]], [16, [3, 3], [2, 1]]], "channels": 48},
-    epochs=24,
+    epochs=40,
     batch_size=32,
     ema=0.98,
     label_smoothing=0.05,
@@ -99,7 +99,7 @@ def listen(clf: wl.AudioClassifier, path: Path, truth: list[dict[str, Any]] | No
     return {
         "audio": audio,
         "sr": clf.sr,
-        "log_mel": clf.features(audio),
+        "log_mel": wl.LogMel(sr=clf.sr, n_fft=512, hop_length=160, n_mels=40)(audio),  # in decibels, as people read it
         "frame_times_s": np.concatenate(times),
         "probabilities": np.concatenate(probabilities),
         "labels": clf.labels,

@@ -17,6 +17,7 @@ from wavenetlite.train.augment import (
     BackgroundNoise,
     BandLimit,
     Clipping,
+    Colouring,
     Equalise,
     FrequencyWarp,
     Gain,
@@ -60,6 +61,7 @@ FRAMES = {
     "spec": lambda p=1.0: SpecAugment(2, 5, 2, 3, probability=p),
     "spec number": lambda p=1.0: SpecAugment(1, 5, 1, 3, fill=-100.0, probability=p),
     "warp": lambda p=1.0: FrequencyWarp(0.8, 1.2, probability=p),
+    "colouring": lambda p=1.0: Colouring(3.0, probability=p),
 }
 EVERY = {**WAVEFORM, **FRAMES}
 

@@ -9,6 +9,7 @@ import pytest
 import wavenetlite as wl
 from wavenetlite.train import Clips, Corpus, Recipe, recipes, train_classifier
 from wavenetlite.train.recipe import RECIPES, Training, recipe_of, word_of
+from wavenetlite.train.unknown import more_unknown
 
 SR, SAMPLES = 8000, 4000
 LABELS = ["_silence_", "_unknown_", "high", "low"]
@@ -125,6 +126,28 @@ def test_the_words_of_unknown_stand_apart_for_teachers(corpus):
 )
 def test_words_in_names(name, word):
     assert word_of(name) == word
+
+
+def test_more_of_what_is_unknown(corpus):
+    clips, words = corpus.train, [name.split("/")[1].split("_")[0] for name in corpus.train.names]
+    more = more_unknown(clips, 1, words, repeats=3, spliced=10, sr=SR, seed=5)
+    assert len(more) == len(clips) + 2 * (clips.y == 1).sum() + 10
+    assert (more.y[len(clips) :] == 1).all()
+    assert (more.audio[: len(clips)] == clips.audio).all()
+    new = more.audio[-10:]
+    assert np.isfinite(new).all()
+    backwards = [any((one == old[::-1]).all() for old in clips.audio) for one in new]
+    assert 0 < sum(backwards) < 10  # some are words played backwards, the others halves of two
+    same = more_unknown(clips, 1, words, repeats=3, spliced=10, sr=SR, seed=5)
+    assert same.audio.tobytes() == more.audio.tobytes()
+    assert len(more_unknown(clips, 1, [""] * len(clips), repeats=1, spliced=10, sr=SR)) == len(clips)
+    with pytest.raises(wl.ParameterError, match="repeats=0 must be at least 1"):
+        more_unknown(clips, 1, words, repeats=0, spliced=0, sr=SR)
+
+
+def test_a_recipe_with_more_unknown(corpus):
+    clf = train_classifier(corpus, dataclasses.replace(QUICK, unknown_repeats=2, unknown_spliced=4))
+    assert clf.info["clips"] == 64
 
 
 def test_without_validation_or_silences(corpus, tmp_path):

@@ -111,9 +111,8 @@ def heard(clf: AudioClassifier, path: str, args: argparse.Namespace) -> tuple[Pr
     stream = clf.stream()
     events: list[Event] = []
     size = max(1, round(about.sr * BLOCK_MS / 1000))
-    for block in audio.blocks(
-        path, size, sr=clf.sr, resample=args.resample, mono=args.mono, on_nonfinite=args.on_nonfinite
-    ):
+    mono = args.mono if about.channels > 1 else None
+    for block in audio.blocks(path, size, sr=clf.sr, resample=args.resample, mono=mono, on_nonfinite=args.on_nonfinite):
         events += stream.process(block)
     events += stream.flush()
     if not stream.frames_out:

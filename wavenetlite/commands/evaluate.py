@@ -8,7 +8,6 @@ from typing import TYPE_CHECKING, Any
 
 from wavenetlite.commands.shared import (
     BLOCK_MS,
-    Progress,
     Subparsers,
     UsageError,
     above_zero,
@@ -17,7 +16,9 @@ from wavenetlite.commands.shared import (
     cpus,
     evaluation_json,
     load_classifier,
+    note,
     positive,
+    progress,
     say,
     say_json,
     subcommand,
@@ -76,8 +77,10 @@ def run(args: argparse.Namespace) -> int:
     corpus = read(clf, args)
     tell_problems(corpus)
     clips = chosen(corpus, args)
+    if args.split != "train" and args.split in trained_on(clf):
+        note(f"by its notes, the classifier was trained on {args.split} clips too")
     block_ms = args.block_ms or BLOCK_MS
-    with Progress("classifying") as progress:
+    with progress("classifying") as bar:
         evaluation = evaluate(
             clf,
             clips,
@@ -85,7 +88,7 @@ def run(args: argparse.Namespace) -> int:
             streamed=args.stream,
             block_ms=block_ms,
             threads=args.threads or cpus(),
-            progress=progress,
+            progress=bar,
         )
     if args.figure is not None:
         from wavenetlite.train.figures import confusion_matrix
@@ -112,21 +115,26 @@ def read(clf: AudioClassifier, args: argparse.Namespace) -> Corpus:
     """The corpus, as it was for the training if the classifier has notes of that and no option says otherwise."""
     from wavenetlite.train import read_corpus
 
-    notes = clf.info.get("corpus")
+    notes = clf.info.get("data")
     notes = notes if isinstance(notes, Mapping) else {}
-    with Progress("reading") as progress:
+    with progress("reading") as bar:
         return read_corpus(
             args.data,
             sr=clf.sr,
-            clip_s=noted(notes, "clip_s", float, 1.0) if args.clip_s is None else args.clip_s,
+            clip_s=args.clip_s or clf.clip_s or noted(notes, "clip_s", float, 1.0),
             words=clf.labels if args.words is None else args.words,
-            hold_out_speaker=noted(notes, "hold_out_speaker", str, None) or None
-            if args.hold_out_speaker is None
-            else args.hold_out_speaker,
+            hold_out_speaker=args.hold_out_speaker or noted(notes, "hold_out_speaker", str, None),
             resample=args.resample,
             mono=args.mono,
-            progress=progress,
+            progress=bar,
         )
+
+
+def trained_on(clf: AudioClassifier) -> list[Any]:
+    """The parts of its corpus that a classifier learned from, as far as it says."""
+    notes = clf.info.get("data")
+    parts = notes.get("trained_on") if isinstance(notes, Mapping) else None
+    return parts if isinstance(parts, list) else []
 
 
 def noted(notes: Mapping[str, Any], name: str, kind: type, default: Any) -> Any:

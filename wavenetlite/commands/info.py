@@ -10,6 +10,10 @@ from typing import Any
 from wavenetlite.commands.shared import Subparsers, add_json, say, say_json, subcommand, table
 from wavenetlite.nn import Module
 
+NOTHING: tuple[Any, ...] = (None, {}, [])
+LONG_NOTE = 200
+"""Characters of a note that are shown."""
+
 ABOUT = """\
 Say what a model is: labels, features, network, receptive field, latency, and
 what its makers noted: recipe, data, measured accuracy, attribution."""
@@ -59,6 +63,7 @@ def classifier_facts(clf: Any) -> dict[str, Any]:
         "frame_rate": clf.frame_rate,
         "least_samples": clf.least_samples,
         "decision": clf.decision,
+        "clip_s": clf.clip_s,
         "detector": clf.detector.config(),
         "info": clf.info,
     }
@@ -114,12 +119,26 @@ def text(about: dict[str, Any]) -> str:
         latency = f"{1000 * about['latency_s']:.1f} ms, and one decision each {1000 / about['frame_rate']:.2f} ms"
     rows += [("receptive field", reach), ("latency", latency)]
     if of_classifier:
-        detector = ", ".join(f"{name} {value}" for name, value in about["detector"].items() if value not in (None, {}))
-        rows += [("decision", about["decision"]), ("detector", detector)]
+        rows += [("decision", about["decision"]), ("detector", compact(about["detector"]))]
         rows += [(name, note_text(value)) for name, value in about["info"].items()]
     rows.append(("written by", about["written_by"]))
     return table(rows) + (f"\n\n{about['layers']}" if "layers" in about else "")
 
 
 def note_text(value: Any) -> str:
-    return " ".join(value.split()) if isinstance(value, str) else json.dumps(value, ensure_ascii=False)
+    """A note on one line; of a long one with a name, such as a recipe, the name: --json has it all."""
+    whole = compact(value)
+    if len(whole) > LONG_NOTE and isinstance(value, dict) and isinstance(value.get("name"), str):
+        return f"{value['name']} (--json shows all of it)"
+    return " ".join(whole.split())
+
+
+def compact(value: Any, inner: bool = False) -> str:
+    """JSON-able data as words: ``valid (accuracy 0.95, clips 480), test (accuracy 0.97, clips 480)``."""
+    if isinstance(value, dict):
+        text = ", ".join(f"{name} {compact(item, True)}" for name, item in value.items() if item not in NOTHING)
+    elif isinstance(value, list):
+        text = ", ".join(compact(item, True) for item in value)
+    else:
+        return value if isinstance(value, str) else json.dumps(value)
+    return f"({text})" if inner else text

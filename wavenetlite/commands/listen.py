@@ -77,9 +77,10 @@ def run(args: argparse.Namespace) -> int:
                 say(event_text(event))
 
     size = max(1, round(clf.sr * BLOCK_MS / 1000))
+    wanted = ", ".join(label for label in clf.labels if label not in clf.background)
     with Microphone(sr=clf.sr, block_samples=size, device=args.device, on_overflow="count") as microphone:
-        note(f"listening for {', '.join(label for label in clf.labels if label not in clf.background)}; Ctrl-C ends it")
         try:
+            note(f"listening for {wanted}; Ctrl-C ends it")
             for block in taken(microphone):
                 tell(stream.process(block))
                 if args.seconds is not None and stream.samples_in >= args.seconds * clf.sr:

@@ -8,7 +8,8 @@ import math
 import os
 import re
 import sys
-from collections.abc import Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal, TypeAlias
 
@@ -164,26 +165,13 @@ def option(name: str) -> str:
     return "--" + name.replace("_", "-")
 
 
-class Progress:
-    """A counter on standard error, where a person can see it: ``reading 120 of 3,960``."""
+@contextmanager
+def progress(what: str, *, quiet: bool = False) -> Iterator[Callable[[int, int], None]]:
+    """A bar on standard error, where a person can see it; what it yields is called with what is done, and all."""
+    from wavenetlite.train.bar import Bar
 
-    def __init__(self, what: str, *, quiet: bool = False) -> None:
-        self.what = what
-        self.shown = not quiet and sys.stderr.isatty()
-        self.width = 0
-
-    def __enter__(self) -> Progress:
-        return self
-
-    def __call__(self, done: int, total: int) -> None:
-        if self.shown and (done % 20 == 0 or done == total):
-            text = f"{self.what} {done:,} of {total:,}"
-            self.width = max(self.width, len(text))
-            print(f"\r{text:{self.width}}", end="", file=sys.stderr, flush=True)
-
-    def __exit__(self, *error: object) -> None:
-        if self.width:
-            print(f"\r{'':{self.width}}\r", end="", file=sys.stderr, flush=True)
+    with Bar(not quiet and sys.stderr.isatty(), what) as bar:
+        yield lambda done, total: bar.share(done / max(total, 1))
 
 
 def event_json(event: Event) -> dict[str, Any]:
@@ -238,21 +226,20 @@ def with_threshold(clf: AudioClassifier, threshold: float | None) -> AudioClassi
     """The same classifier with another threshold for the events of all labels."""
     if threshold is None:
         return clf
-    from wavenetlite.classify import AudioClassifier
+    from wavenetlite.classify import restored
     from wavenetlite.detect import Detector
 
-    config = clf.detector.config()
-    release = None if config["release"] is None else min(config["release"], threshold)
-    detector = Detector(**{**config, "threshold": threshold, "release": release, "thresholds": {}})
-    return AudioClassifier(
-        clf.features,
-        clf.model,
-        clf.labels,
-        decision=clf.decision,  # type: ignore[arg-type]
-        background=clf.background,
-        detector=detector,
-        info=clf.info,
+    config = clf.config()
+    release = config["detector"]["release"]
+    detector = Detector(
+        **{
+            **config["detector"],
+            "threshold": threshold,
+            "release": None if release is None else min(release, threshold),
+            "thresholds": {},
+        }
     )
+    return restored({**config, "detector": detector.config()}, clf.model, clf.features.state_dict())
 
 
 def cpus() -> int:

@@ -9,7 +9,6 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from wavenetlite.commands.shared import (
-    Progress,
     Subparsers,
     UsageError,
     above_zero,
@@ -20,6 +19,7 @@ from wavenetlite.commands.shared import (
     evaluation_json,
     note,
     positive,
+    progress,
     say,
     say_json,
     subcommand,
@@ -34,6 +34,8 @@ if TYPE_CHECKING:
     from wavenetlite.train.evaluate import Evaluation
 
 CLASSIFIER, METRICS = "classifier.safetensors", "metrics.json"
+NETWORK = "network"
+"""Folder in which a recipe trains the network that is kept."""
 MEASURED = ("valid", "test")
 GO_ON = "interrupted; run the same command again to go on"
 BEGIN_ANEW = "interrupted; run the same command again, without --no-resume, to go on"
@@ -45,7 +47,7 @@ the folder OUT:
   {CLASSIFIER}  for `classify`, `listen` and wavenetlite.load
   {METRICS}            accuracy, recall and confusion matrix of the
                           validation and test clips
-  history.jsonl           loss and accuracy, epoch by epoch
+  network/history.jsonl   loss and accuracy, epoch by epoch; and checkpoints
   training.png            the same as curves (if matplotlib is installed)
   confusion.png           the confusion matrix (if matplotlib is installed)
 
@@ -111,7 +113,7 @@ def run(args: argparse.Namespace) -> int:
     out = checked_folder(args.out)
     if args.recipe not in wl.train.recipes():
         raise UsageError(f"--recipe {args.recipe} must be one of {', '.join(wl.train.recipes())}")
-    with Progress("reading", quiet=args.quiet) as progress:
+    with progress("reading", quiet=args.quiet) as bar:
         corpus = wl.train.read_corpus(
             args.data,
             sr=args.sr,
@@ -120,7 +122,7 @@ def run(args: argparse.Namespace) -> int:
             hold_out_speaker=args.hold_out_speaker,
             resample=args.resample,
             mono=args.mono,
-            progress=progress,
+            progress=bar,
         )
     tell_problems(corpus)
     if not args.quiet:
@@ -141,7 +143,7 @@ def run(args: argparse.Namespace) -> int:
     )
     seconds = time.monotonic() - began
     evaluations = {} if args.everything else measured(clf, corpus, args)
-    clf.info["corpus"] = corpus_notes(corpus, args)
+    clf.info["data"] = corpus_notes(corpus, args)
     clf.info["accuracy"] = {
         part: {"accuracy": one.accuracy, "clips": one.count} for part, one in evaluations.items()
     }  # fmt: skip
@@ -172,8 +174,8 @@ def measured(clf: AudioClassifier, corpus: Corpus, args: argparse.Namespace) -> 
         if not len(clips):
             note(f"there are no {part} clips to measure with")
             continue
-        with Progress(f"measuring on {part} clips", quiet=args.quiet) as progress:
-            made[part] = evaluate(clf, clips, corpus.labels, threads=args.threads or cpus(), progress=progress)
+        with progress(f"measuring on {part} clips", quiet=args.quiet) as bar:
+            made[part] = evaluate(clf, clips, corpus.labels, threads=args.threads or cpus(), progress=bar)
     return made
 
 
@@ -233,7 +235,7 @@ def history(out: Path) -> list[dict[str, Any]]:
     """The rows that the training wrote, one an epoch."""
     from wavenetlite.train.loop import HISTORY
 
-    path = out / HISTORY
+    path = out / NETWORK / HISTORY
     return [json.loads(line) for line in path.read_text().splitlines()] if path.exists() else []
 
 

@@ -56,7 +56,7 @@ def run(args: argparse.Namespace) -> int:
         if not isinstance(loaded, Module):
             found["audio"] = verify_classifier(loaded, args.partitions, args.seed)
             if not args.json:
-                counts = "{partitions} partitions of {samples:,} samples, {frames:,} frames, {events} events"
+                counts = "{partitions} partitions of {samples:,} samples, {frames:,} frames and {events} events"
                 say(f"audio: streams equal offline bit for bit: {counts.format(**found['audio'])}")
     except StreamMismatchError as error:
         if args.json:
@@ -74,25 +74,30 @@ def verify_classifier(clf: AudioClassifier, partitions: int, seed: int) -> dict[
     from wavenetlite.verify import even, random_blocks
 
     rng = np.random.default_rng(seed)
-    samples = max(round(SIGNAL_S * clf.sr), 2 * clf.least_samples)
-    y = lively(samples, rng)
-    whole = fed(clf, y, [samples])
-    predicted = clf.predict(y)
-    ways = [
-        ("sample by sample", even(min(samples, 4 * clf.least_samples), 1)),
-        ("in blocks of 10 ms", even(samples, clf.sr // 100)),
-    ]
-    ways += [("in random blocks", random_blocks(samples, rng)) for _ in range(partitions)]
-    for name, blocks in ways:
-        blocks = [*blocks, samples - sum(blocks)]
-        got = fed(clf, y, blocks)
-        for what, mine, offline in zip(("probabilities", "times", "events", "prediction"), got, whole, strict=True):
-            if mine != offline:
-                raise StreamMismatchError(f"audio fed {name} (first blocks {blocks[:8]}): {what} differ from offline")
-    if whole[3] != predicted.probabilities.tobytes():
-        raise StreamMismatchError("the prediction of a stream fed with the whole signal differs from predict")
-    frames = len(whole[1]) // 8
-    return {"partitions": len(ways), "samples": samples, "frames": frames, "events": len(whole[2])}
+    long = max(round(SIGNAL_S * clf.sr), 2 * clf.least_samples, clf.clip_samples + clf.sr // 2)
+    found = {"partitions": 0, "samples": 0, "frames": 0, "events": 0}
+    for samples in (long, clf.least_samples + 3):  # the short one is followed by silence, where a clip is longer
+        y = lively(samples, rng)
+        whole = fed(clf, y, [samples])
+        if whole[3] != clf.predict(y).probabilities.tobytes():
+            raise StreamMismatchError("the prediction of a stream fed with the whole signal differs from predict")
+        ways = [
+            ("sample by sample", even(min(samples, 4 * clf.least_samples), 1)),
+            ("in blocks of 10 ms", even(samples, max(1, clf.sr // 100))),
+            *(("in random blocks", random_blocks(samples, rng)) for _ in range(partitions)),
+        ]
+        for name, blocks in ways:
+            got = fed(clf, y, [*blocks, samples - sum(blocks)])
+            for what, mine, offline in zip(("probabilities", "times", "events", "prediction"), got, whole, strict=True):
+                if mine != offline:
+                    raise StreamMismatchError(
+                        f"audio fed {name} (first blocks {blocks[:8]}): {what} differ from offline"
+                    )
+        found["partitions"] += len(ways)
+        found["samples"] += samples
+        found["frames"] += len(whole[0]) // (4 * len(clf.labels))
+        found["events"] += len(whole[2])
+    return found
 
 
 def fed(clf: AudioClassifier, y: Floats, blocks: list[int]) -> tuple[bytes, bytes, list[Any], bytes]:

@@ -757,6 +757,43 @@ class FrequencyWarp(Transform):
         return warped
 
 
+class Colouring(Transform):
+    """Add a smooth random curve over the bins to all frames of a clip, in decibels: another microphone, room or voice.
+
+    Parameters
+    ----------
+    deviation
+        Standard deviation of the curve, in units of the frames.
+    points
+        It is drawn at so many bins, evenly spaced, and linear in between.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from wavenetlite.train.augment import Colouring
+    >>> y = Colouring(4.0)(np.zeros((1, 2, 40), np.float32), np.random.default_rng(0))
+    >>> bool((y[0, 0] == y[0, 1]).all()), bool(y.any())
+    (True, True)
+    """
+
+    options = ("deviation", "points")
+    dimensions = FRAMES
+
+    def __init__(self, deviation: float, *, points: int = 5, probability: float = 1.0) -> None:
+        self.deviation = number("deviation", deviation, least=0.0)
+        self.points = positive_int("points", points, 1000)
+        if self.points < 2:
+            raise ParameterError(f"points={points} must be at least 2")
+        self.probability = share("probability", probability)
+
+    def change(self, x: Floats, rng: Generator) -> Floats:
+        drawn = rng.standard_normal((len(x), self.points), dtype=np.float32) * np.float32(self.deviation)
+        places = np.linspace(0, self.points - 1, x.shape[2])
+        between = np.maximum(0, 1 - np.abs(places - np.arange(self.points)[:, np.newaxis])).astype(np.float32)
+        x += (drawn @ between)[:, np.newaxis]
+        return x
+
+
 # Both
 
 

@@ -24,6 +24,7 @@ from wavenetlite.train.batches import Anew, ClipBatches, Variants
 from wavenetlite.train.data import Clips, Corpus
 from wavenetlite.train.loop import History, cpus, fit
 from wavenetlite.train.losses import CrossEntropy
+from wavenetlite.train.unknown import more_unknown
 
 UNKNOWN, SILENCE = "_unknown_", "_silence_"
 
@@ -52,6 +53,8 @@ class Recipe:
         How many times the waveforms are changed, once for the whole training; 0: anew each time they are taken.
     mixup
         `alpha` of the shares in which frames are mixed, and with what probability a clip is.
+    unknown_repeats, unknown_spliced
+        How often clips of ``_unknown_`` are there, and how many new ones are made; see `more_unknown`.
     teachers, teacher_epochs, temperature
         Of the distillation.
     words_apart
@@ -77,6 +80,8 @@ class Recipe:
     frames: Sequence[Mapping[str, Any]] = ()
     variants: int = 32
     mixup: tuple[float, float] = (0.5, 0.5)
+    unknown_repeats: int = 1
+    unknown_spliced: int = 0
     teachers: int = 0
     teacher_epochs: int = 100
     temperature: float = 2.0
@@ -85,6 +90,7 @@ class Recipe:
 
 FRAMES = (
     {"type": "FrequencyWarp", "low": 0.9, "high": 1.1, "probability": 0.5},
+    {"type": "Colouring", "deviation": 0.25},
     {"type": "SpecAugment", "time_masks": 2, "most_frames": 20, "frequency_masks": 2, "most_bins": 7, "fill": 0.0},
 )
 
@@ -94,10 +100,9 @@ def waveforms(sr: int) -> list[dict[str, Any]]:
     return [
         {"type": "Speed", "low": 0.82, "high": 1.22, "probability": 0.85},
         {"type": "TimeShift", "most_ms": 100.0, "sr": sr, "fill": "zero", "probability": 0.9},
-        {"type": "Reverb", "sr": sr, "probability": 0.25},
+        {"type": "Reverb", "sr": sr, "rt60_ms": [80.0, 400.0], "direct_db": [6.0, 20.0], "probability": 0.25},
         {"type": "BackgroundNoise", "kinds": ["recording"], "snr_db": [0.0, 30.0], "probability": 0.45},
         {"type": "BackgroundNoise", "kinds": ["white", "pink", "brown"], "snr_db": [0.0, 35.0], "probability": 0.2},
-        {"type": "Equalise", "most_db": 8.0, "probability": 0.5},
         {"type": "Gain", "low_db": -12.0, "high_db": 8.0},
     ]
 
@@ -108,7 +113,9 @@ RECIPES = {
         features={"n_fft": 512, "hop_length": 160, "n_mels": 40, "fmin": 20.0, "fmax": 7600.0, "amin": 1e-8},
         waveforms=waveforms(16000),
         frames=FRAMES,
-        teachers=2,
+        unknown_repeats=2,
+        unknown_spliced=60,
+        teachers=3,
         words_apart=True,
     ),
 }
@@ -122,7 +129,6 @@ RECIPES["digits"] = Recipe(
         {"type": "TimeShift", "most_ms": 300.0, "sr": 8000, "fill": "zero", "probability": 0.9},
         {"type": "Reverb", "sr": 8000, "rt60_ms": [80.0, 400.0], "direct_db": [6.0, 20.0], "probability": 0.25},
         {"type": "BackgroundNoise", "kinds": ["white", "pink", "brown"], "snr_db": [5.0, 40.0], "probability": 0.5},
-        {"type": "Equalise", "most_db": 8.0, "probability": 0.5},
         {"type": "Gain", "low_db": -12.0, "high_db": 8.0},
     ],
     frames=FRAMES,
@@ -226,9 +232,11 @@ class Training:
         resume: bool,
         progress: bool,
     ) -> None:
-        self.recipe, self.corpus, self.clips, self.valid, self.folder = recipe, corpus, clips, valid, folder
+        self.recipe, self.corpus, self.valid, self.folder = recipe, corpus, valid, folder
         self.seed, self.threads, self.resume, self.progress = seed, threads, resume, progress
         plain = LogMel(sr=corpus.sr, **recipe.features)
+        self.learned_from = len(clips)
+        self.clips = self.with_more_unknown(clips)
         self.features: Features = plain.then(MeanVariance.fit(plain(clip) for clip in clips.audio))
         self.frames: Anew | Variants
 
@@ -253,6 +261,21 @@ class Training:
             clip_s=self.clips.audio.shape[1] / self.corpus.sr,
             info=self.info(),
         )
+
+    def with_more_unknown(self, clips: Clips) -> Clips:
+        labels, recipe = self.corpus.labels, self.recipe
+        if UNKNOWN not in labels or (recipe.unknown_repeats, recipe.unknown_spliced) == (1, 0):
+            return clips
+        silent = labels.index(SILENCE) if SILENCE in labels else -1
+        unknown = labels.index(UNKNOWN)
+        words = [
+            "" if y == silent else word_of(name) if y == unknown else labels[y]
+            for name, y in zip(clips.names, clips.y, strict=True)
+        ]
+        return more_unknown(
+            clips, unknown, words, repeats=recipe.unknown_repeats, spliced=recipe.unknown_spliced, sr=self.corpus.sr,
+            seed=self.seed,
+        )  # fmt: skip
 
     def network(self, classes: int, seed: int) -> FrequencyTCN:
         """A network whose last frame of a clip pools all frames of the clip."""
@@ -383,7 +406,7 @@ class Training:
         return {
             "recipe": jsonable(dataclasses.asdict(self.recipe)),
             "seed": self.seed,
-            "clips": len(self.clips),
+            "clips": self.learned_from,
             "corpus": self.corpus.layout,
             "wavenetlite": __version__,
         }
