@@ -259,6 +259,12 @@ MODELS = {
         lambda: wl.WaveNet(2, 2, residual_channels=6, skip_channels=4, kernel_size=2, dilations=[1, 3, 9], gated=False,
                            activation="relu", head_channels=11), 2),
     "tcn": Case(lambda: wl.TCN(40, 12, channels=16, kernel_size=5, dilations=[1, 2, 4]), 40),
+    "frequency tcn": Case(
+        lambda: nn.FrequencyTCN(20, 4, stem=[(6, (5, 3), (2, 2)), (8, (3, 3), (3, 1))], channels=12, dilations=[1, 2],
+                                pool_frames=7), 20),
+    "frequency tcn no stem": Case(
+        lambda: nn.FrequencyTCN(5, 3, stem=[], channels=7, kernel_size=2, dilations=[3], pool_frames=None, dropout=0.0,
+                                activation="silu"), 5),
     "tcn no batch norm": Case(
         lambda: wl.TCN(3, 2, channels=5, kernel_size=3, dilations=[1, 5], activation="gelu", batch_norm=False), 3),
 }  # fmt: skip

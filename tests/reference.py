@@ -338,6 +338,13 @@ def run_tcn(model, weights, x, c):
     return run(model.output, weights.child("output"), run_chain(model.blocks, weights.child("blocks"), hidden, c))
 
 
+def run_frequency_tcn(model, weights, x, c):
+    for name in ("stem", "input", "blocks", "pool", "output"):
+        if name in model.children():
+            x = run(model.children()[name], weights.child(name), x, c)
+    return x
+
+
 DEFINITIONS = {
     "Conv1d": run_conv1d,
     "Linear": run_linear,
@@ -356,6 +363,7 @@ DEFINITIONS = {
     "DepthwiseSeparable": run_depthwise_separable,
     "WaveNet": run_wavenet,
     "TCN": run_tcn,
+    "FrequencyTCN": run_frequency_tcn,
 }
 
 

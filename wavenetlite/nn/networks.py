@@ -283,6 +283,8 @@ class FrequencyTCN(Module):
         stages: list[Module] = []
         maps = 1
         self.stem = []
+        if not isinstance(stem, list | tuple):
+            raise ParameterError(f"stem={stem!r} must be a list of (maps, kernel_size, stride)")
         for entry in stem:
             if not isinstance(entry, list | tuple) or len(entry) != 3:
                 raise ParameterError(f"stem has {entry!r}; its entries must be (maps, kernel_size, stride)")
