@@ -476,6 +476,7 @@ BAD_DATA = [
     ((X.tolist(), Y), wl.ArrayTypeError, "x is a list"),
     ((X[0], Y), wl.ParameterError, "(20, 3)"),
     ((X, Y[:-1]), wl.ParameterError, "47"),
+    ((X, [[1], [1, 2]] * 24), wl.ArrayTypeError, "different lengths"),
     ((X * np.float32(np.nan), Y), wl.ParameterError, "finite"),
     ((X[:, :, :2].copy(), Y), wl.ParameterError, "(4, 20, 2)"),
     ((X, Y + 1), wl.ParameterError, "targets go from"),

@@ -476,6 +476,21 @@ def test_a_layer_of_any_width_must_be_told_it():
     one_line(excinfo)
 
 
+def test_more_values_than_positions_can_name(monkeypatch):
+    """Positions are packed as float32: beyond 2**24 they would be wrong, and silently so."""
+    model = wl.Sequential([nn.Linear(2, 3), nn.Pool("mean", window_frames=4)])
+    monkeypatch.setattr("wavenetlite.train.parameters.MOST", 9)
+    with pytest.raises(wl.ParameterError) as excinfo:
+        Parameters(model)
+    one_line(excinfo, "9 parameters", "at most 8")
+    monkeypatch.setattr("wavenetlite.train.parameters.MOST", 21)
+    with pytest.raises(wl.ParameterError) as excinfo:
+        Tape(Parameters(model), 1, 10)
+    one_line(excinfo, "21 values", "at most 20")
+    monkeypatch.setattr("wavenetlite.train.parameters.MOST", 22)
+    assert Tape(Parameters(model), 1, 10).output.frames == 10
+
+
 def test_parameters_know_their_places():
     model = wl.Sequential([nn.Conv1d(2, 3, 2), nn.BatchNorm(3), nn.Activation("prelu"), nn.Linear(3, 2, bias=False)])
     randomised(model)

@@ -50,7 +50,10 @@ class Arrays:
             raise ParameterError(f"x has shape {x.shape}; it must be (items, frames, channels)")
         if not np.isfinite(x).all():
             raise ParameterError("x has infinities or NaN; it must be finite")
-        self.x, self.targets = x, np.asarray(targets)
+        try:
+            self.x, self.targets = x, np.asarray(targets)
+        except ValueError:
+            raise ArrayTypeError("targets are of different lengths; they must be one array") from None
         if len(self.targets) != len(x):
             raise ParameterError(f"targets are {len(self.targets)}; they must be {len(x)}, one for each item of x")
 

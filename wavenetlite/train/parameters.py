@@ -69,6 +69,11 @@ class Parameters:
         if start is None:
             start = self._starts[id(owner)] = len(self.values)
             self._arrays.append(owner)
+            if start + owner.size > MOST:
+                raise ParameterError(
+                    f"network has {start - 1 + owner.size} values with its pools' windows; "
+                    f"at most {MOST - 1} can be trained"
+                )
             self.values = np.concatenate([self.values, np.asarray(owner, np.float32).ravel()])
         return (start + np.arange(math.prod(array.shape), dtype=np.float64)).reshape(array.shape)
 
