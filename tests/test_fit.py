@@ -358,6 +358,15 @@ def by_hand(batches, ema, decay=0.0):
     return parameters.state_dict(average.astype(np.float32), mean_statistics)
 
 
+def test_both_shards_of_a_batch_have_all_classes():
+    """Corpora come sorted by label: a batch in that order would give each shard's batch norm half of the classes."""
+    x, _ = data(96)
+    source = Noted(x, np.arange(96) // 48)
+    trained(train=source, shards=2, batch_size=32, epochs=4)
+    halves = [half for rows in source.asked for half in np.split(source.targets[rows], 2)]
+    assert all(0.1 < half.mean() < 0.9 for half in halves)
+
+
 @pytest.mark.parametrize("ema", [0.0, 0.2, 0.999])
 def test_steps_by_hand(ema):
     source = Noted(*data(48))

@@ -187,7 +187,7 @@ def shuffled(source: Source, batch_size: int, seed: int, epoch: int) -> Iterator
     count = len(order) // batch_size
 
     def make(number: int) -> Batch:
-        indices = np.sort(order[number * batch_size : (number + 1) * batch_size])
+        indices = order[number * batch_size : (number + 1) * batch_size]
         return source.batch(indices, np.random.default_rng([seed, epoch, number]))
 
     with ThreadPoolExecutor(1, thread_name_prefix="batches") as pool:
