@@ -51,8 +51,9 @@ class Recipe:
         take the corpus' silences and its words.
     variants
         How many times the waveforms are changed, once for the whole training; 0: anew each time they are taken.
-    mixup
-        `alpha` of the shares in which frames are mixed, and with what probability a clip is.
+    mixup, distilled_mixup
+        `alpha` of the shares in which frames are mixed, and with what probability a clip is: for what learns from
+        labels and for what learns from teachers.
     unknown_repeats, unknown_spliced
         How often clips of ``_unknown_`` are there, and how many new ones are made; see `more_unknown`.
     teachers, teacher_epochs, temperature
@@ -80,6 +81,7 @@ class Recipe:
     frames: Sequence[Mapping[str, Any]] = ()
     variants: int = 32
     mixup: tuple[float, float] = (0.5, 0.5)
+    distilled_mixup: tuple[float, float] = (0.5, 0.9)
     unknown_repeats: int = 1
     unknown_spliced: int = 0
     teachers: int = 0
@@ -113,9 +115,11 @@ RECIPES = {
         features={"n_fft": 512, "hop_length": 160, "n_mels": 40, "fmin": 20.0, "fmax": 7600.0, "amin": 1e-8},
         waveforms=waveforms(16000),
         frames=FRAMES,
+        epochs=140,
         unknown_repeats=2,
         unknown_spliced=60,
         teachers=3,
+        teacher_epochs=80,
         words_apart=True,
     ),
 }
@@ -327,7 +331,7 @@ class Training:
 
     def source(self, y: np.ndarray, classes: int, teacher: Callable[[Floats, Floats], Floats] | None) -> ClipBatches:
         recipe = self.recipe
-        alpha, probability = recipe.mixup
+        alpha, probability = recipe.mixup if teacher is None else recipe.distilled_mixup
 
         def mix(x: Floats, targets: Floats, rng: np.random.Generator) -> tuple[Floats, Floats]:
             return augment.mixup(x, targets, rng, alpha, probability)
