@@ -136,7 +136,8 @@ RECIPES["digits"] = Recipe(
         {"type": "Gain", "low_db": -12.0, "high_db": 8.0},
     ],
     frames=FRAMES,
-    epochs=80,
+    variants=16,
+    epochs=50,
 )
 
 
