@@ -131,6 +131,7 @@ def extensions() -> list[Extension]:
         "wavenetlite.kernels.dispatch",
         "wavenetlite.engine.packed",
         "wavenetlite.engine.plan",
+        "wavenetlite._snapshot",
         "wavenetlite.stream",
     ]
     others += ["wavenetlite.features._frames", "wavenetlite.features._steps"]
