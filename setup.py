@@ -133,6 +133,7 @@ def extensions() -> list[Extension]:
         "wavenetlite.engine.plan",
         "wavenetlite._snapshot",
         "wavenetlite.stream",
+        "wavenetlite.pool",
     ]
     others += ["wavenetlite.features._frames", "wavenetlite.features._steps"]
     others += ["wavenetlite._detect", "wavenetlite.train._kernels"]
