@@ -131,7 +131,9 @@ def extensions() -> list[Extension]:
         "wavenetlite.kernels.dispatch",
         "wavenetlite.engine.packed",
         "wavenetlite.engine.plan",
+        "wavenetlite._snapshot",
         "wavenetlite.stream",
+        "wavenetlite.pool",
     ]
     others += ["wavenetlite.features._frames", "wavenetlite.features._steps"]
     others += ["wavenetlite._detect", "wavenetlite.train._kernels"]

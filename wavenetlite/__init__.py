@@ -9,6 +9,7 @@ from wavenetlite.errors import (
     ArrayTypeError,
     ModelFileError,
     ParameterError,
+    SnapshotError,
     StreamMismatchError,
     StreamStateError,
     TrainingError,
@@ -17,6 +18,7 @@ from wavenetlite.errors import (
 from wavenetlite.files import load
 from wavenetlite.kernels import isa
 from wavenetlite.nn import TCN, Sequential, WaveNet
+from wavenetlite.pool import StreamPool
 from wavenetlite.stream import Stream
 from wavenetlite.verify import StreamReport, verify_stream
 
@@ -29,9 +31,9 @@ _FEATURES = ("LogMel", "MelSpectrogram", "Spectrogram", "MFCC", "PCEN", "MuLaw",
 
 __all__ = [
     "MFCC", "PCEN", "TCN", "ArrayTypeError", "AudioClassifier", "Librosa", "LogMel", "MelSpectrogram", "ModelFileError",
-    "MuLaw", "ParameterError", "Sequential", "Spectrogram", "Stream", "StreamMismatchError", "StreamReport",
-    "StreamStateError", "TrainingError", "WaveNet", "WavenetliteError", "__version__", "audio", "detect", "features",
-    "isa", "load", "nn", "verify_stream",
+    "MuLaw", "ParameterError", "Sequential", "SnapshotError", "Spectrogram", "Stream", "StreamMismatchError",
+    "StreamPool", "StreamReport", "StreamStateError", "TrainingError", "WaveNet", "WavenetliteError", "__version__",
+    "audio", "detect", "features", "isa", "load", "nn", "verify_stream",
 ]  # fmt: skip
 
 

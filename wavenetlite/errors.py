@@ -21,6 +21,10 @@ class ModelFileError(WavenetliteError, ValueError):
     """A model file is truncated, foreign, newer than this version or tampered with."""
 
 
+class SnapshotError(WavenetliteError, ValueError):
+    """A snapshot is foreign, truncated, damaged, of another format, or of another model."""
+
+
 class TrainingError(WavenetliteError, RuntimeError):
     """A training cannot go on: its loss or its weights are no longer finite."""
 

@@ -2,24 +2,21 @@
 
 cimport cython
 cimport numpy as cnp
-from libc.stdint cimport uint64_t
+from libc.stdint cimport int64_t, uint64_t
 from libc.stdlib cimport free
+from libc.string cimport memcpy
 
 import numpy as np
 
+from wavenetlite._snapshot cimport HEADER, NETWORK, TRAILER, begun, opened, payload, sealed
 from wavenetlite.checks import count, one_of
 from wavenetlite.engine.plan cimport Memory, Plan, Workspace
-from wavenetlite.errors import ArrayTypeError, ParameterError, StreamStateError
-
-cdef extern from "simd.h" nogil:
-    uint64_t flush_subnormals()
-    void restore_subnormals(uint64_t)
-    bint try_acquire(int*)
-    void release(int*)
+from wavenetlite.errors import ArrayTypeError, ParameterError, SnapshotError, StreamStateError
 
 cnp.import_array()
 
 MOST_FRAMES = 2**48
+cdef int64_t MOST_FED = MOST_FRAMES
 
 cdef enum:
     # Multiply-adds of a call from which on the interpreter's lock is given up; giving it up costs some 30 ns.
@@ -44,6 +41,33 @@ cdef cnp.ndarray checked(object array, str name, int dimensions, Py_ssize_t chan
     return a
 
 
+cdef cnp.ndarray finite(Plan plan, cnp.ndarray a, str name, bint zero):
+    """`a`, without infinities and NaN: they raise, or are zeroed in a copy."""
+    if plan.kernels.all_finite(<const float*>cnp.PyArray_DATA(a), cnp.PyArray_SIZE(a)):
+        return a
+    if zero:
+        return np.nan_to_num(a, nan=0.0, posinf=0.0, neginf=0.0)
+    rows = np.flatnonzero(~np.isfinite(a.reshape(len(a), -1)).all(axis=1))
+    raise ParameterError(f"{name} is not finite at frame {rows[0]}; it must be finite (or pass on_nonfinite='zero')")
+
+
+cdef cnp.ndarray output_array(object out, Py_ssize_t rows, Py_ssize_t channels, str what):
+    """`out`, checked, or a new array (rows, channels)."""
+    cdef cnp.npy_intp shape[2]
+    shape[0] = rows
+    shape[1] = channels
+    if out is None:
+        return cnp.PyArray_EMPTY(2, shape, cnp.NPY_FLOAT32, 0)
+    if not cnp.PyArray_Check(out) or cnp.PyArray_TYPE(<cnp.ndarray>out) != cnp.NPY_FLOAT32:
+        raise ArrayTypeError(f"out is {out.dtype if isinstance(out, np.ndarray) else type(out).__name__}; it must be a float32 array")
+    cdef cnp.ndarray a = out
+    if cnp.PyArray_NDIM(a) != 2 or cnp.PyArray_DIM(a, 0) != shape[0] or cnp.PyArray_DIM(a, 1) != shape[1]:
+        raise ParameterError(f"out has shape {out.shape}; it must be {(rows, channels)} for {what}")
+    if not cnp.PyArray_ISCARRAY(a):
+        raise ParameterError("out must be C-contiguous, aligned and writeable, in the machine's byte order")
+    return a
+
+
 @cython.final
 cdef class Stream:
     """One signal on its way through a network, fed in blocks of any length.
@@ -62,15 +86,6 @@ cdef class Stream:
     >>> bool((y == model(x)).all())
     True
     """
-    cdef readonly Plan plan
-    cdef Memory* memory
-    cdef Workspace* work
-    cdef int busy
-    cdef bint flushed
-    cdef bint zero_nonfinite
-    cdef str name                   # of the signal, in messages
-    cdef cnp.ndarray condition      # constant conditioning, (condition_channels,), or None
-
     def __cinit__(self, Plan plan not None, c: object = None, *, on_nonfinite: object = "raise", name: str = "block"):
         one_of("on_nonfinite", on_nonfinite, ("raise", "zero"))
         self.plan = plan
@@ -99,29 +114,7 @@ cdef class Stream:
             raise ParameterError("c given; it must be None, this network has no conditioning")
 
     cdef cnp.ndarray finite(self, cnp.ndarray a, str name):
-        """`a`, without infinities and NaN: they raise, or are zeroed in a copy."""
-        if self.plan.kernels.all_finite(<const float*>cnp.PyArray_DATA(a), cnp.PyArray_SIZE(a)):
-            return a
-        if self.zero_nonfinite:
-            return np.nan_to_num(a, nan=0.0, posinf=0.0, neginf=0.0)
-        rows = np.flatnonzero(~np.isfinite(a.reshape(len(a), -1)).all(axis=1))
-        raise ParameterError(f"{name} is not finite at frame {rows[0]}; it must be finite (or pass on_nonfinite='zero')")
-
-    cdef cnp.ndarray output(self, object out, Py_ssize_t rows):
-        """`out`, checked, or a new array of `rows` rows."""
-        cdef cnp.npy_intp shape[2]
-        shape[0] = rows
-        shape[1] = self.plan.out_channels
-        if out is None:
-            return cnp.PyArray_EMPTY(2, shape, cnp.NPY_FLOAT32, 0)
-        if not cnp.PyArray_Check(out) or cnp.PyArray_TYPE(<cnp.ndarray>out) != cnp.NPY_FLOAT32:
-            raise ArrayTypeError(f"out is {out.dtype if isinstance(out, np.ndarray) else type(out).__name__}; it must be a float32 array")
-        cdef cnp.ndarray a = out
-        if cnp.PyArray_NDIM(a) != 2 or cnp.PyArray_DIM(a, 0) != shape[0] or cnp.PyArray_DIM(a, 1) != shape[1]:
-            raise ParameterError(f"out has shape {out.shape}; it must be {(rows, self.plan.out_channels)} for this block")
-        if not cnp.PyArray_ISCARRAY(a):
-            raise ParameterError("out must be C-contiguous, aligned and writeable, in the machine's byte order")
-        return a
+        return finite(self.plan, a, name, self.zero_nonfinite)
 
     def check(self, block: object) -> None:
         """Raise what `process` would raise about the values, shape and dtype of `block`."""
@@ -177,7 +170,7 @@ cdef class Stream:
             c_step = plan.condition_channels if cnp.PyArray_NDIM(conditions) == 2 else 0
         rows = frames if plan.regular else (
             plan.frames_after(self.memory.frames_in + frames, False, self.work.end) - self.memory.frames_out)
-        y = self.output(out, rows)
+        y = output_array(out, rows, plan.out_channels, "this block")
         if out is not None:
             refuse_overlap(y, x, self.name)
             if conditions is not None:
@@ -223,8 +216,9 @@ cdef class Stream:
         try:
             if self.flushed:
                 raise StreamStateError("stream was flushed; call reset() before using it again")
-            y = self.output(
-                None, self.plan.frames_after(self.memory.frames_in, True, self.work.end) - self.memory.frames_out)
+            y = output_array(
+                None, self.plan.frames_after(self.memory.frames_in, True, self.work.end) - self.memory.frames_out,
+                self.plan.out_channels, "the flush")
             with nogil:
                 mode = flush_subnormals()
                 self.plan.run_out(self.memory, self.work, <float*>cnp.PyArray_DATA(y))
@@ -240,6 +234,69 @@ cdef class Stream:
         self.plan.clear_memory(self.memory)
         self.flushed = False
         release(&self.busy)
+
+    def snapshot(self) -> bytes:
+        """All that the stream remembers, as bytes; the same bytes for the same signal, however it was fed.
+
+        They hold the signal's past that the network still needs, how many frames came, the constant conditioning if there
+        is one, and a hash of the network and its weights. A stream of the same network, here, in another process or on
+        another machine, goes on from them, bit for bit where both machines have fused multiply-adds.
+
+        Examples
+        --------
+        >>> import numpy as np, wavenetlite as wl
+        >>> model = wl.TCN(40, 12, channels=16, dilations=[1, 2, 4])
+        >>> x = np.random.default_rng(0).standard_normal((100, 40), dtype=np.float32)
+        >>> stream, other = model.stream(), model.stream()
+        >>> y = stream.process(x[:50])
+        >>> other.restore(stream.snapshot())
+        >>> bool((other.process(x[50:]) == stream.process(x[50:])).all())
+        True
+        """
+        self.acquire()
+        try:
+            return saved(self.plan, self.memory, self.flushed, self.condition)
+        finally:
+            release(&self.busy)
+
+    def restore(self, snapshot: object) -> None:
+        """Become the stream that a snapshot was taken of; what this stream was fed is forgotten.
+
+        Parameters
+        ----------
+        snapshot
+            What `snapshot` of a stream, or of a pool, returned; bytes.
+
+        Raises
+        ------
+        SnapshotError
+            It is no snapshot, truncated, damaged, of another format, or of another network or other weights; the stream
+            is as before.
+        StreamStateError
+            Another thread is in this stream.
+        """
+        cdef Saved given
+        self.acquire()
+        try:
+            given = Saved(self.plan, snapshot)
+            given.restore(self.memory)
+            self.flushed = given.flushed
+            self.condition = given.condition
+        finally:
+            release(&self.busy)
+
+    def fork(self) -> Stream:
+        """A new stream that has heard the same; from now on each goes its own way."""
+        cdef Stream twin
+        self.acquire()
+        try:
+            twin = Stream(
+                self.plan, self.condition, on_nonfinite="zero" if self.zero_nonfinite else "raise", name=self.name)
+            self.plan.copy_memory(twin.memory, self.memory)
+            twin.flushed = self.flushed
+            return twin
+        finally:
+            release(&self.busy)
 
     def output_frames(self, frames: object) -> int:
         """Frames that the next `process` will return when it is given `frames` frames."""
@@ -277,3 +334,63 @@ cdef refuse_overlap(cnp.ndarray y, cnp.ndarray x, str name):
     cdef char* b = <char*>cnp.PyArray_DATA(x)
     if a < b + cnp.PyArray_NBYTES(x) and b < a + cnp.PyArray_NBYTES(y):
         raise ParameterError(f"out overlaps {name}; it must have memory of its own")
+
+
+# Snapshots. The state is: frames fed (8 bytes); flags (8 bytes: 1 flushed, 2 with constant conditioning); the conditioning;
+# and unless it was flushed, what the plan writes.
+
+UNFIT = "snapshot is damaged: its state is none of this network"
+
+cdef enum:
+    FLUSHED = 1, CONDITIONED = 2
+
+
+cdef bytes saved(Plan plan, const Memory* memory, bint flushed, cnp.ndarray condition):
+    cdef int64_t flags = (FLUSHED if flushed else 0) | (CONDITIONED if condition is not None else 0)
+    cdef Py_ssize_t condition_bytes = 0 if condition is None else 4 * plan.condition_channels
+    cdef bytes blob = begun(NETWORK, plan.fingerprint, 16 + condition_bytes + (0 if flushed else plan.saved_bytes))
+    cdef char* to = payload(blob)
+    memcpy(to, &memory.frames_in, 8)
+    memcpy(to + 8, &flags, 8)
+    if condition is not None:
+        memcpy(to + 16, cnp.PyArray_DATA(condition), condition_bytes)
+    if not flushed:
+        plan.save_memory(memory, to + 16 + condition_bytes)
+    return sealed(blob)
+
+
+@cython.final
+cdef class Saved:
+    """A snapshot that has been checked: restoring cannot fail any more."""
+
+    def __cinit__(self, Plan plan not None, object blob):
+        cdef Py_ssize_t size, condition_bytes
+        cdef int64_t flags
+        cdef cnp.npy_intp shape[1]
+        self.plan = plan
+        self.blob = opened(blob, NETWORK, plan.fingerprint)
+        size = len(self.blob) - HEADER - TRAILER
+        if size < 16:
+            raise SnapshotError(UNFIT)
+        memcpy(&self.frames_in, payload(self.blob), 8)
+        memcpy(&flags, payload(self.blob) + 8, 8)
+        self.flushed = flags & FLUSHED
+        condition_bytes = 4 * plan.condition_channels if flags & CONDITIONED else 0
+        if (size != 16 + condition_bytes + (0 if self.flushed else plan.saved_bytes) or flags & ~(FLUSHED | CONDITIONED)
+                or not 0 <= self.frames_in <= MOST_FED or (flags & CONDITIONED and not plan.condition_channels)):
+            raise SnapshotError(UNFIT)
+        self.state = payload(self.blob) + 16 + condition_bytes
+        self.condition = None
+        if flags & CONDITIONED:
+            shape[0] = plan.condition_channels
+            self.condition = cnp.PyArray_EMPTY(1, shape, cnp.NPY_FLOAT32, 0)
+            memcpy(cnp.PyArray_DATA(self.condition), payload(self.blob) + 16, condition_bytes)
+            finite(plan, self.condition, "snapshot's conditioning", False)
+
+    cdef void restore(self, Memory* memory) noexcept:
+        if self.flushed:
+            self.plan.clear_memory(memory)
+            memory.frames_in = self.frames_in
+            memory.frames_out = self.plan.frames_after(self.frames_in, True, memory.count)
+        else:
+            self.plan.restore_memory(memory, self.state, self.frames_in)

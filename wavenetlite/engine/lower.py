@@ -97,6 +97,7 @@ class Program:
     state_floats: int
     pool_doubles: int
     clock: graph.Clock
+    graph: Node  # the network's output, and through it all that was lowered
 
 
 def lower(output: Node) -> Program:
@@ -122,6 +123,7 @@ def lower(output: Node) -> Program:
         state_floats=place_rings(buffers),
         pool_doubles=pools,
         clock=output.clock,
+        graph=output,
     )
 
 

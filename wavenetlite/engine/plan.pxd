@@ -73,8 +73,11 @@ cdef class Plan:
     cdef readonly Py_ssize_t state_bytes, workspace_bytes, multiply_adds
     cdef readonly bint regular
     cdef readonly object program
+    cdef readonly Py_ssize_t together       # streams whose frames go through all steps at once
+    cdef readonly Py_ssize_t saved_bytes    # of a stream's rings and pools in a snapshot
+    cdef bytes hash
     cdef const Kernels* kernels
-    cdef Py_ssize_t buffers, steps, most_taps, staged_floats, rings_floats, workspace_floats, pool_doubles
+    cdef Py_ssize_t buffers, steps, most_taps, staged_floats, most_gathered_floats, rings_floats, workspace_floats, pool_doubles
     cdef int x, c, output
     cdef Buffer* buffer
     cdef Step* step
@@ -88,7 +91,16 @@ cdef class Plan:
 
     cdef Memory* new_memory(self) except NULL
     cdef void clear_memory(self, Memory* memory) noexcept nogil
-    cdef Workspace* new_workspace(self) except NULL
+    cdef Workspace* new_workspace(self, bint many=?) except NULL
+    cdef size_t memory_bytes(self) noexcept nogil
+    cdef size_t pools_start(self) noexcept nogil
+    cdef size_t rings_start(self) noexcept nogil
+    cdef Memory* lay_out_memory(self, char* block) noexcept nogil
+    cdef void copy_memory(self, Memory* to, const Memory* source) noexcept nogil
+
+    cdef set_saved(self)
+    cdef void save_memory(self, const Memory* memory, char* to) noexcept nogil
+    cdef void restore_memory(self, Memory* memory, const char* source, int64_t frames_in) noexcept nogil
 
     cdef int64_t ready(self, const Step* step, const int64_t* count, bint ended) noexcept nogil
     cdef int64_t frames_after(self, int64_t frames_in, bint ended, int64_t* count) noexcept nogil
@@ -96,16 +108,23 @@ cdef class Plan:
         self, Memory* memory, Workspace* work, const float* x, const float* c, Py_ssize_t c_step, Py_ssize_t frames,
         float* out) noexcept nogil
     cdef Py_ssize_t run_out(self, Memory* memory, Workspace* work, float* out) noexcept nogil
+    cdef void run_many(
+        self, Memory** memory, Py_ssize_t streams, Workspace* work, const float* x, const float* c, float* out) noexcept nogil
 
     cdef void feed(self, Workspace* work, int number, const float* x, Py_ssize_t step, Py_ssize_t rows) noexcept nogil
     cdef Py_ssize_t collect(self, Workspace* work, Py_ssize_t rows, float* out) noexcept nogil
     cdef void run_chunk(self, Memory* memory, Workspace* work, const int64_t* end) noexcept nogil
     cdef void clear_last(self, int number, Py_ssize_t rows, Py_ssize_t past, Workspace* work) noexcept nogil
     cdef void run_frame(self, Memory* memory, Workspace* work) noexcept nogil
+    cdef void run_together(self, Memory** memory, Py_ssize_t rows, Workspace* work) noexcept nogil
+    cdef void gather(self, const Step* step, Memory** memory, Py_ssize_t rows, Workspace* work) noexcept nogil
+    cdef void keep_rows(self, int number, Memory** memory, Py_ssize_t rows, Workspace* work) noexcept nogil
+    cdef void pool_rows(self, const Step* step, Memory** memory, Py_ssize_t rows, Workspace* work) noexcept nogil
     cdef void locate_taps(self, const Step* step, Memory* memory, Workspace* work, Py_ssize_t rows) noexcept nogil
     cdef int64_t pooled(self, const Step* step, Memory* memory) noexcept nogil
     cdef void keep_ended(self, const Step* step, Memory* memory, Workspace* work) noexcept nogil
     cdef void compute(self, const Step* step, Memory* memory, Workspace* work, Py_ssize_t rows) noexcept nogil
+    cdef void finish(self, const Step* step, Workspace* work, Py_ssize_t rows) noexcept nogil
     cdef void join(self, const Step* step, Workspace* work, Py_ssize_t rows, float* out, Py_ssize_t ld) noexcept nogil
     cdef const float* locate(
         self, const Tap* tap, int out, Memory* memory, Workspace* work, Py_ssize_t rows, Py_ssize_t* ld,

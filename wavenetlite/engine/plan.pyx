@@ -16,6 +16,7 @@ from libc.string cimport memcpy, memset
 
 import numpy as np
 
+from wavenetlite.engine.fingerprint import fingerprint
 from wavenetlite.engine.lower import MAX_CHUNK, Program, activation_code
 from wavenetlite.engine.packed cimport Blocks, set_conv
 from wavenetlite.errors import StreamStateError
@@ -31,8 +32,22 @@ cdef extern from "stdlib.h" nogil:
 cdef Py_ssize_t MOST_ROWS = MAX_CHUNK
 cdef enum:
     EVEN_CHUNK = 96             # frames of a chunk when there are more to come: a whole number of tiles of 12, 8, 6 and 4 rows
+    TILE = 12
+    MOST_GATHERED = 262_144     # floats that are gathered for a step of many streams: they stay in the second-level cache
 
 STEP_KINDS = ("conv", "depthwise", "sum", "join", "gate", "mean", "max")
+
+
+cdef inline void copy_row(float* to, const float* source, Py_ssize_t floats) noexcept nogil:
+    """By the vector where the length allows: a call of memcpy would cost as much as the copying."""
+    cdef Py_ssize_t i
+    if floats % 16 == 0:
+        for i in range(0, floats, 16):
+            memcpy(to + i, source + i, 64)
+    else:
+        for i in range(floats):
+            to[i] = source[i]
+
 
 @cython.final
 cdef class Plan:
@@ -54,6 +69,8 @@ cdef class Plan:
         self.workspace_floats = program.workspace_floats
         self.set_buffers(program)
         self.set_steps(program)
+        self.set_saved()
+        self.together = max(<Py_ssize_t>TILE, min(<Py_ssize_t>EVEN_CHUNK, MOST_GATHERED // self.most_gathered_floats // TILE * TILE))
         self.regular = all(
             edge.stride == 1 and edge.reach <= 0 for step in program.steps for edge in step.all_edges
         ) and program.clock.newest == 0
@@ -88,7 +105,7 @@ cdef class Plan:
         program.arena.arrays.clear()        # they have been copied
         self.steps = len(program.steps)
         self.step = <Step*>self.blocks.allocate(self.steps * sizeof(Step))
-        self.most_taps = 1
+        self.most_taps = self.most_gathered_floats = 1
         for number in range(self.steps):
             self.set_step(self.step + number, program.steps[number], program.buffer_of, arena)
 
@@ -148,6 +165,8 @@ cdef class Plan:
         step.one_panel = step.conv.panels == 1 and step.activation in (IDENTITY, TANH)
         step.conv.parameters = step.parameters
         self.staged_floats = max(self.staged_floats, self.most_staged_floats(source, buffer_of))
+        self.most_gathered_floats = max(
+            self.most_gathered_floats, sum(edge.taps * self.buffer[<Py_ssize_t>buffer_of[edge.node]].ld for edge in source.all_edges))
 
     cdef void set_tap(self, Tap* tap, int buffer, Py_ssize_t stride, Py_ssize_t shift) noexcept:
         tap.buffer = buffer
@@ -170,18 +189,40 @@ cdef class Plan:
 
     cdef Memory* new_memory(self) except NULL:
         """Memory of a stream at its start; to be freed in one piece."""
-        cdef size_t header = (sizeof(Memory) + self.buffers * (sizeof(int64_t) + sizeof(Py_ssize_t)) + 63) // 64 * 64
-        cdef size_t size = (header + 8 * self.pool_doubles + 63) // 64 * 64 + 4 * self.rings_floats + 128
-        cdef char* block = <char*>aligned_alloc(64, (size + 63) // 64 * 64)
+        cdef char* block = <char*>aligned_alloc(64, self.memory_bytes())
         if block == NULL:
-            raise MemoryError(f"no memory for a stream of {size} bytes")
+            raise MemoryError(f"no memory for a stream of {self.memory_bytes()} bytes")
+        return self.lay_out_memory(block)
+
+    cdef size_t memory_bytes(self) noexcept nogil:
+        """Of a stream: an odd number of cache lines, so that streams side by side do not compete for the same sets."""
+        cdef size_t lines = (self.rings_start() + 4 * self.rings_floats + 128 + 63) // 64
+        return 64 * (lines | 1)
+
+    cdef size_t pools_start(self) noexcept nogil:
+        return (sizeof(Memory) + self.buffers * (sizeof(int64_t) + sizeof(Py_ssize_t)) + 63) // 64 * 64
+
+    cdef size_t rings_start(self) noexcept nogil:
+        return (self.pools_start() + 8 * self.pool_doubles + 63) // 64 * 64
+
+    cdef Memory* lay_out_memory(self, char* block) noexcept nogil:
+        """Memory of a stream at its start, in `memory_bytes` bytes on a 64-byte boundary."""
         memory = <Memory*>block
         memory.count = <int64_t*>(block + sizeof(Memory))
         memory.head = <Py_ssize_t*>(memory.count + self.buffers)
-        memory.pools = <double*>(block + header)
-        memory.rings = <float*>(block + (header + 8 * self.pool_doubles + 63) // 64 * 64)
+        memory.pools = <double*>(block + self.pools_start())
+        memory.rings = <float*>(block + self.rings_start())
         self.clear_memory(memory)
         return memory
+
+    cdef void copy_memory(self, Memory* to, const Memory* source) noexcept nogil:
+        """All that a stream remembers, but not where."""
+        to.frames_in = source.frames_in
+        to.frames_out = source.frames_out
+        memcpy(to.count, source.count, self.buffers * sizeof(int64_t))
+        memcpy(to.head, source.head, self.buffers * sizeof(Py_ssize_t))
+        memcpy(to.pools, source.pools, self.pool_doubles * sizeof(double))
+        memcpy(to.rings, source.rings, self.rings_floats * sizeof(float))
 
     cdef void clear_memory(self, Memory* memory) noexcept nogil:
         memory.frames_in = 0
@@ -191,11 +232,12 @@ cdef class Plan:
         memset(memory.pools, 0, self.pool_doubles * sizeof(double))
         memset(memory.rings, 0, (self.rings_floats + 16) * sizeof(float))
 
-    cdef Workspace* new_workspace(self) except NULL:
-        """Room for one chunk; to be freed in one piece."""
+    cdef Workspace* new_workspace(self, bint many = False) except NULL:
+        """Room for one chunk; `many`: also for what `run_many` gathers. To be freed in one piece."""
+        cdef Py_ssize_t staged_floats = max(self.staged_floats, self.together * self.most_gathered_floats if many else 0)
         cdef size_t header = sizeof(Workspace) + 4 * self.buffers * sizeof(void*) + 2 * self.most_taps * sizeof(void*)
         header = (header + 63) // 64 * 64
-        cdef size_t size = header + 4 * (self.workspace_floats + self.staged_floats + 32)
+        cdef size_t size = header + 4 * (self.workspace_floats + staged_floats + 32)
         cdef char* block = <char*>aligned_alloc(64, (size + 63) // 64 * 64)
         if block == NULL:
             raise MemoryError(f"no memory for a workspace of {size} bytes")
@@ -209,11 +251,75 @@ cdef class Plan:
         work.ldx = <Py_ssize_t*>(work.x + self.most_taps)
         work.floats = <float*>(block + header)
         work.staged = work.floats + self.workspace_floats + 16
-        work.staged_floats = self.staged_floats
+        work.staged_floats = staged_floats
         cdef Py_ssize_t number
         for number in range(self.buffers):
             work.first[number] = work.floats + self.buffer[number].offset
         return work
+
+    # Snapshots: what a stream remembers, and nothing of how it lies in memory: no padding, rings from their oldest row on.
+
+    @property
+    def fingerprint(self) -> bytes:
+        """A hash of the network, its weights, and of what its streams remember."""
+        if self.hash is None:
+            self.hash = fingerprint(self.program)
+        return self.hash
+
+    cdef set_saved(self):
+        cdef Py_ssize_t number
+        for number in range(self.buffers):
+            self.saved_bytes += 4 * self.buffer[number].history * self.buffer[number].channels
+        for number in range(self.steps):
+            if self.step[number].kind in (MEAN, MAX):
+                self.saved_bytes += 8 * self.buffer[self.step[number].out].channels
+
+    cdef void save_memory(self, const Memory* memory, char* to) noexcept nogil:
+        """Write `saved_bytes` bytes."""
+        cdef const Buffer* buffer
+        cdef const float* ring
+        cdef Py_ssize_t number, row, slot, size
+        for number in range(self.steps):
+            if self.step[number].kind == MEAN or self.step[number].kind == MAX:
+                size = 8 * self.buffer[self.step[number].out].channels
+                memcpy(to, memory.pools + self.step[number].pool, size)
+                to += size
+        for number in range(self.buffers):
+            buffer = self.buffer + number
+            ring = memory.rings + buffer.ring
+            slot = memory.head[number]          # of the oldest row, in floats
+            if buffer.ld == buffer.channels:
+                size = 4 * (buffer.history * buffer.ld - slot)
+                memcpy(to, ring + slot, size)
+                memcpy(to + size, ring, 4 * slot)
+                to += 4 * buffer.history * buffer.ld
+                continue
+            for row in range(buffer.history):
+                memcpy(to, ring + slot, 4 * buffer.channels)
+                to += 4 * buffer.channels
+                slot += buffer.ld
+                if slot == buffer.history * buffer.ld:
+                    slot = 0
+
+    cdef void restore_memory(self, Memory* memory, const char* source, int64_t frames_in) noexcept nogil:
+        """Take over what `save_memory` wrote when the stream had been fed `frames_in` frames and not been flushed."""
+        cdef const Buffer* buffer
+        cdef Py_ssize_t number, row, size
+        self.clear_memory(memory)
+        memory.frames_in = frames_in
+        memory.frames_out = self.frames_after(frames_in, False, memory.count)
+        for number in range(self.steps):
+            if self.step[number].kind == MEAN or self.step[number].kind == MAX:
+                size = 8 * self.buffer[self.step[number].out].channels
+                memcpy(memory.pools + self.step[number].pool, source, size)
+                source += size
+        for number in range(self.buffers):
+            buffer = self.buffer + number
+            for row in range(buffer.history if buffer.ld != buffer.channels else 0):
+                memcpy(memory.rings + buffer.ring + row * buffer.ld, source + 4 * row * buffer.channels, 4 * buffer.channels)
+            if buffer.ld == buffer.channels:
+                memcpy(memory.rings + buffer.ring, source, 4 * buffer.history * buffer.ld)
+            source += 4 * buffer.history * buffer.channels
 
     # Counting frames
 
@@ -372,6 +478,87 @@ cdef class Plan:
                 self.keep_row(step.end[k], memory, work)
             step += 1
 
+    cdef void run_many(
+        self, Memory** memory, Py_ssize_t streams, Workspace* work, const float* x, const float* c, float* out) noexcept nogil:
+        """Feed one frame to each of many different streams of a regular network: x (streams, in_channels), and so c and out.
+
+        The frames of different streams are rows of the same matrices, as the frames of a chunk are; what differs is where
+        the rows before them lie.
+        """
+        cdef Py_ssize_t done = 0, rows, row
+        while done < streams:
+            rows = min(streams - done, self.together)
+            self.feed(work, self.x, x + done * self.in_channels, self.in_channels, rows)
+            if self.c >= 0:
+                self.feed(work, self.c, c + done * self.condition_channels, self.condition_channels, rows)
+            if rows == 1:
+                self.run_frame(memory[done], work)
+            else:
+                self.run_together(memory + done, rows, work)
+            self.collect(work, rows, out + done * self.out_channels)
+            for row in range(done, done + rows):
+                memory[row].frames_in += 1
+                memory[row].frames_out += 1
+            done += rows
+
+    cdef void run_together(self, Memory** memory, Py_ssize_t rows, Workspace* work) noexcept nogil:
+        """`run_frame` for the frames of several streams, which `feed` has laid out."""
+        cdef const Step* step = self.step
+        cdef const Step* end = step + self.steps
+        cdef Py_ssize_t i
+        while step < end:
+            work.rows[step.out] = rows
+            self.gather(step, memory, rows, work)
+            if step.kind == MEAN or step.kind == MAX:
+                self.pool_rows(step, memory, rows, work)
+                self.finish(step, work, rows)
+            else:
+                self.compute(step, NULL, work, rows)
+            for i in range(step.ends):
+                self.keep_rows(step.end[i], memory, rows, work)
+            step += 1
+
+    cdef void gather(self, const Step* step, Memory** memory, Py_ssize_t rows, Workspace* work) noexcept nogil:
+        """Point to the rows that a step reads, one a stream; those of its past are brought together from the rings."""
+        cdef const Tap* tap = step.tap
+        cdef float* staged = work.staged
+        cdef const float* source
+        cdef Py_ssize_t k, row, slot, ld
+        for k in range(step.reads):
+            ld = self.buffer[tap.buffer].ld
+            work.ldx[k] = ld
+            if tap.back == 0:
+                work.x[k] = work.first[tap.buffer]
+            else:
+                work.x[k] = staged
+                expect(staged + rows * ld <= work.staged + work.staged_floats)
+                for row in range(rows):
+                    slot = memory[row].head[tap.buffer] + tap.back
+                    source = memory[row].rings + tap.ring + slot + (tap.around & (slot >> 63))
+                    copy_row(staged, source, ld)
+                    staged += ld
+            tap += 1
+
+    cdef void pool_rows(self, const Step* step, Memory** memory, Py_ssize_t rows, Workspace* work) noexcept nogil:
+        cdef Py_ssize_t ld = self.buffer[step.out].ld, row
+        cdef float* out = work.first[step.out]
+        for row in range(rows):
+            (self.kernels.running_mean if step.kind == MEAN else self.kernels.running_max)(
+                work.x[0] + row * work.ldx[0], 1, memory[row].pools + step.pool, <double>memory[row].frames_in,
+                out + row * ld, ld)
+
+    cdef void keep_rows(self, int number, Memory** memory, Py_ssize_t rows, Workspace* work) noexcept nogil:
+        """Take one row into the ring of each stream."""
+        cdef const Buffer* buffer = self.buffer + number
+        cdef const float* source = work.first[number]
+        cdef Py_ssize_t around = buffer.history * buffer.ld, row, slot
+        for row in range(rows):
+            slot = memory[row].head[number]
+            copy_row(memory[row].rings + buffer.ring + slot, source, buffer.ld)
+            slot += buffer.ld
+            memory[row].head[number] = slot & -<Py_ssize_t>(slot < around)
+            source += buffer.ld
+
     cdef void locate_taps(self, const Step* step, Memory* memory, Workspace* work, Py_ssize_t rows) noexcept nogil:
         """Where the rows lie that a step reads: one pointer a tap, the residual's last."""
         cdef Py_ssize_t k, staged = 0
@@ -404,10 +591,16 @@ cdef class Plan:
         else:
             kernels.running_max(
                 work.x[0], rows, memory.pools + step.pool, <double>self.pooled(step, memory), out, buffer.ld)
+        self.finish(step, work, rows)
+
+    cdef void finish(self, const Step* step, Workspace* work, Py_ssize_t rows) noexcept nogil:
+        """What comes after a step's kernel: an activation that the kernel has not, and the addition to a sum so far."""
+        cdef const Buffer* buffer = self.buffer + step.out
+        cdef float* out = work.first[step.out]
         if step.activation != IDENTITY and step.kind != CONV:
-            kernels.activate(step.activation, out, rows, buffer.ld, buffer.channels, step.parameters)
+            self.kernels.activate(step.activation, out, rows, buffer.ld, buffer.channels, step.parameters)
         if step.total >= 0:
-            kernels.add(work.first[step.total], out, rows, work.first[step.total], buffer.ld)
+            self.kernels.add(work.first[step.total], out, rows, work.first[step.total], buffer.ld)
 
     cdef int64_t pooled(self, const Step* step, Memory* memory) noexcept nogil:
         """Frames that a pool has seen before this chunk."""

@@ -98,6 +98,9 @@ WNL_INLINE void restore_subnormals(uint64_t before) { (void)before; }
 WNL_INLINE int try_acquire(int *flag) { return !__atomic_exchange_n(flag, 1, __ATOMIC_ACQUIRE); }
 WNL_INLINE void release(int *flag) { __atomic_store_n(flag, 0, __ATOMIC_RELEASE); }
 
+/* The next number of a count that several threads take from. */
+WNL_INLINE int64_t take_number(int64_t *next) { return __atomic_fetch_add(next, 1, __ATOMIC_RELAXED); }
+
 /* An assumption about memory, checked in the debug build only. */
 #ifdef WAVENETLITE_DEBUG
 #include <assert.h>

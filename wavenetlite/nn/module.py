@@ -17,6 +17,7 @@ from wavenetlite.engine.graph import MOST_CHANNELS, Floats, Node
 from wavenetlite.engine.lower import lower
 from wavenetlite.engine.plan import Plan
 from wavenetlite.errors import ArrayTypeError, ParameterError
+from wavenetlite.pool import StreamPool
 from wavenetlite.stream import Stream
 
 ANY_CHANNELS = 64
@@ -308,6 +309,29 @@ class Module:
             "raise", or take infinities and NaN for "zero".
         """
         return Stream(self.plan(channels), c, on_nonfinite=on_nonfinite)
+
+    def pool(
+        self,
+        capacity: int,
+        *,
+        threads: int = 1,
+        channels: int | None = None,
+        on_nonfinite: Literal["raise", "zero"] = "raise",
+    ) -> StreamPool:
+        """A new pool for many streams at once; see :class:`wavenetlite.StreamPool`.
+
+        Parameters
+        ----------
+        capacity
+            Streams that can be open at the same time.
+        threads
+            How many threads share the work of a call, the caller's included; the results do not depend on it.
+        channels
+            Of the input, where the module takes any number.
+        on_nonfinite
+            "raise", or take infinities and NaN for "zero".
+        """
+        return StreamPool(self.plan(channels), capacity, threads=threads, on_nonfinite=on_nonfinite)
 
     # What the network is like
 

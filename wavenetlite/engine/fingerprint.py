@@ -1,0 +1,49 @@
+"""A hash of a network: what a snapshot of its streams is tied to."""
+
+from __future__ import annotations
+
+from dataclasses import fields
+from hashlib import blake2b
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+if TYPE_CHECKING:
+    from wavenetlite.engine.lower import Program
+
+BYTES = 16
+
+
+def fingerprint(program: Program) -> bytes:
+    """16 bytes that differ where the operations of two networks do, their weights, or what their streams remember.
+
+    Neither the instruction set nor the places of anything in memory have a part in it.
+    """
+    from wavenetlite.engine.lower import topological_order
+
+    digest = blake2b(digest_size=BYTES, person=b"wavenetlite net")
+    order = topological_order(program.graph)
+    number = {node: index for index, node in enumerate(order)}
+    for node in order:
+        edges = tuple(
+            (number[edge.node], edge.stride, edge.shift, edge.spacing, edge.taps, edge.end_reach) for edge in node.edges
+        )
+        own = tuple(getattr(node, field.name) for field in fields(node) if field.name not in ("edges", "clock"))
+        add(digest, (type(node).__name__, edges, own))
+    add(digest, tuple((buffer.channels, buffer.history) for buffer in program.buffers))
+    add(digest, program.pool_doubles)
+    return digest.digest()
+
+
+def add(digest: Any, value: Any) -> None:
+    """Take a value into a digest: unlike values give unlike bytes, whatever the versions of Python and NumPy."""
+    if isinstance(value, tuple):
+        digest.update(b"(%d" % len(value))
+        for item in value:
+            add(digest, item)
+    elif isinstance(value, np.ndarray):
+        add(digest, (str(value.dtype), tuple(map(int, value.shape))))
+        digest.update(np.ascontiguousarray(value).tobytes())
+    else:
+        text = float(value).hex() if isinstance(value, float) else str(value)
+        digest.update(f"{len(text)}:{text}".encode())
