@@ -11,7 +11,7 @@ import pytest
 
 PACKAGE = Path(importlib.util.find_spec("wavenetlite").origin).parent
 LEAVES = {"formats", "train", "pipeline", "cli", "commands"}
-PARTS_ABOVE_NN = {"features", "classify", "detect", "_detect", "audio", "models"} | LEAVES
+PARTS_ABOVE_NN = {"features", "classify", "classifier_pool", "detect", "_detect", "audio", "models"} | LEAVES
 
 # part -> the parts of the package it may import; parts that are not named may import anything but the leaves
 ALLOWED = {
@@ -22,7 +22,8 @@ ALLOWED = {
     "_detect": {"errors"},
     "_snapshot": {"errors"},
     "detect": {"_detect", "checks", "errors"},
-    "classify": {"_detect", "_snapshot", "checks", "detect", "errors", "features", "files", "nn", "stream"},
+    "classifier_pool": {"classify", "errors", "features", "nn", "pool", "stream", "engine"},
+    "classify": {"_detect", "_snapshot", "checks", "classifier_pool", "detect", "engine", "errors", "features", "files", "nn", "stream"},
     "models": {"errors"},
 }
 FORBIDDEN = {

@@ -13,7 +13,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from hashlib import blake2b
 from struct import Struct
-from typing import Any, Literal, overload
+from typing import TYPE_CHECKING, Any, Literal, overload
 
 import numpy as np
 import numpy.typing as npt
@@ -29,6 +29,10 @@ from wavenetlite.features._frames import checked_samples
 from wavenetlite.files import TABLES, WEIGHTS, save
 from wavenetlite.nn import Activation, Module
 from wavenetlite.stream import Stream
+
+if TYPE_CHECKING:
+    from wavenetlite.classifier_pool import ClassifierPool
+    from wavenetlite.engine.plan import Plan
 
 Floats = npt.NDArray[np.float32]
 NonFinite = Literal["raise", "zero"]
@@ -325,13 +329,37 @@ class AudioClassifier:
         """
         self.features.check_rate(sr)
         one_of("on_nonfinite", on_nonfinite, ("raise", "zero"))
+        return self.stream_of(self.model.plan(self.features.out_channels), on_nonfinite)
+
+    def stream_of(self, plan: Plan, on_nonfinite: NonFinite) -> ClassifierStream:
         return ClassifierStream(
             self,
             self.features.stream(on_nonfinite=on_nonfinite),
-            Stream(self.model.plan(self.features.out_channels), on_nonfinite=on_nonfinite, name="features"),
+            Stream(plan, on_nonfinite=on_nonfinite, name="features"),
             self._softmax.stream(channels=len(self._labels)),
             Scanner(**self._limits, name="probabilities"),
         )
+
+    def pool(
+        self, capacity: int, *, sr: int | None = None, threads: int = 1, on_nonfinite: NonFinite = "raise"
+    ) -> ClassifierPool:
+        """A new pool for many signals at once; see :class:`wavenetlite.classifier_pool.ClassifierPool`.
+
+        Parameters
+        ----------
+        capacity
+            Signals that can be open at the same time.
+        sr
+            Sample rate of what it will be fed, Hz; given, it must be the classifier's.
+        threads
+            How many threads share the network's work of a call; the results do not depend on it.
+        on_nonfinite
+            What to do with infinities and NaN in the samples: "raise", or take them for "zero".
+        """
+        from wavenetlite.classifier_pool import ClassifierPool
+
+        self.features.check_rate(sr)
+        return ClassifierPool(self, capacity, threads=threads, on_nonfinite=on_nonfinite)
 
     # Writing down
 
@@ -489,7 +517,10 @@ class ClassifierStream:
     def _hear(self, frames: Floats, network: Any) -> list[Event]:
         """Frames of features to events."""
         self._failed = True  # until all parts of the stream have gone the same way
-        logits = network(frames)
+        return self._decide(network(frames))
+
+    def _decide(self, logits: Floats) -> list[Event]:
+        """Frames of logits to events."""
         try:
             probabilities = self._softmax.process(logits)
         except ParameterError:  # a softmax of its own, since it says of infinities what any number would give
