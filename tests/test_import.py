@@ -11,7 +11,7 @@ import pytest
 
 PACKAGE = Path(importlib.util.find_spec("wavenetlite").origin).parent
 LEAVES = {"formats", "train", "pipeline", "cli", "commands"}
-PARTS_ABOVE_NN = {"features", "classify", "detect", "_detect", "audio", "models"} | LEAVES
+PARTS_ABOVE_NN = {"features", "classify", "classifier_pool", "detect", "_detect", "audio", "models"} | LEAVES
 
 # part -> the parts of the package it may import; parts that are not named may import anything but the leaves
 ALLOWED = {
@@ -20,15 +20,18 @@ ALLOWED = {
     "engine": {"engine", "kernels", "errors"},
     "receptive_field": {"receptive_field", "nn", "engine", "errors"},
     "_detect": {"errors"},
+    "_snapshot": {"errors"},
     "detect": {"_detect", "checks", "errors"},
-    "classify": {"_detect", "checks", "detect", "errors", "features", "files", "nn", "stream"},
+    "classifier_pool": {"classify", "errors", "features", "nn", "pool", "stream", "engine"},
+    "classify": {"_detect", "_snapshot", "checks", "classifier_pool", "detect", "engine", "errors", "features", "files", "nn", "stream"},
     "models": {"errors"},
 }
 FORBIDDEN = {
     "nn": PARTS_ABOVE_NN - {"formats"},
     "stream": PARTS_ABOVE_NN,
-    "features": {"nn", "engine", "stream", "classify", "detect", "_detect"} | LEAVES,
-    "audio": {"nn", "engine", "stream", "features", "classify", "detect", "_detect"} | LEAVES,
+    "pool": PARTS_ABOVE_NN,
+    "features": {"nn", "engine", "stream", "pool", "classify", "detect", "_detect"} | LEAVES,
+    "audio": {"nn", "engine", "stream", "pool", "features", "classify", "detect", "_detect"} | LEAVES,
 }
 HEAVY = {"librosa", "scipy", "torch", "numba", "sklearn", "soundfile", "matplotlib", "pandas", "onnx", "onnxruntime"}
 CYTHON_IMPORT = re.compile(r"^\s*(?:from\s+([.\w]+)\s+c?import\s+\(?([\w\s,*]*)|c?import\s+([\w., ]+))")

@@ -1,7 +1,10 @@
-"""The real-time promises: `process(out=)` allocates nothing; a stream's memory is bounded by its receptive field."""
+"""The real-time promises: `process(out=)` and `pool.step(out=)` allocate nothing; memory is bounded by the past needed."""
 
+import ctypes
+import sys
 import tracemalloc
 
+import numpy as np
 import pytest
 from catalogue import CATALOGUE, condition, open_stream, randomised, signal
 
@@ -30,6 +33,38 @@ def nothing(_):
     pass
 
 
+class Mallinfo2(ctypes.Structure):
+    """glibc's account of its heap, in bytes."""
+
+    _fields_ = [(name, ctypes.c_size_t) for name in ("arena", "ordblks", "smblks", "hblks", "hblkhd", "usmblks",
+                                                     "fsmblks", "uordblks", "fordblks", "keepcost")]  # fmt: skip
+
+
+def heap_in_use():
+    """Bytes that glibc has given out, small and mapped ones."""
+    info = LIBC.mallinfo2()
+    return info.uordblks + info.hblkhd
+
+
+LIBC = ctypes.CDLL(None) if sys.platform.startswith("linux") else None
+if hasattr(LIBC, "mallinfo2"):
+    LIBC.mallinfo2.restype = Mallinfo2
+needs_glibc = pytest.mark.skipif(not hasattr(LIBC, "mallinfo2"), reason="needs mallinfo2 of glibc 2.33")
+
+
+def heap_growth(function, arguments):
+    """Bytes by which C's heap grows while `function` is called with each of the arguments; the first ten warm up."""
+    for argument in arguments[:10]:
+        function(argument)
+    before = heap_in_use()
+    for argument in arguments[10:]:
+        function(argument)
+    return heap_in_use() - before
+
+
+DENORMAL = np.float32(1e-40)
+
+
 @pytest.mark.parametrize("size", [1, 16, 64, 1000])
 @pytest.mark.parametrize("name", CATALOGUE)
 def test_process_into_out_allocates_nothing(name, size):
@@ -38,6 +73,72 @@ def test_process_into_out_allocates_nothing(name, size):
     twin, stream = open_stream(model, x), open_stream(model, x)
     outs = [twin.process(x, c) for _ in range(50)]  # of several lengths, if the model strides
     assert peak_of(lambda out: stream.process(x, c, out=out), outs) <= peak_of(nothing, outs)
+
+
+@needs_glibc
+@pytest.mark.parametrize("scale", [1, DENORMAL, 0])
+@pytest.mark.parametrize("size", [1, 16, 1000])
+@pytest.mark.parametrize("name", ["tcn", "wavenet condition", "strides", "nested", "concat pool", "freq stack"])
+def test_process_into_out_leaves_the_heap_of_c_alone(name, size, scale):
+    """Also with numbers so small that a CPU is slow with them, and in the silence after them."""
+    case = CATALOGUE[name]
+    model, x, c = case.model(), signal(size, case.in_channels), condition(size, case.condition_channels)
+    x *= np.float32(scale)
+    twin, stream = open_stream(model, x), open_stream(model, x)
+    outs = [twin.process(x, c) for _ in range(50)]
+    assert heap_growth(lambda out: stream.process(x, c, out=out), outs) == 0
+    stream.reset()
+    assert peak_of(lambda out: stream.process(x, c, out=out), outs) <= peak_of(nothing, outs)
+
+
+@pytest.mark.parametrize("scale", [1, DENORMAL])
+@pytest.mark.parametrize("streams", [1, 5, 64, 200])
+@pytest.mark.parametrize("name", ["tcn", "wavenet condition", "separable", "pool then conv", "concat pool", "conv groups"])
+def test_a_step_into_out_allocates_nothing(name, streams, scale):
+    case = CATALOGUE[name]
+    model = case.model()
+    pool = model.pool(streams, channels=None if model.in_channels else case.in_channels)
+    ids = np.array([pool.open() for _ in range(streams)])
+    x, c = signal(streams, case.in_channels) * np.float32(scale), condition(streams, case.condition_channels)
+    outs = [np.empty((streams, pool.plan.out_channels), np.float32) for _ in range(50)]
+    assert peak_of(lambda out: pool.step(x, ids, c, out=out), outs) <= peak_of(nothing, outs)
+    if hasattr(LIBC, "mallinfo2"):
+        assert heap_growth(lambda out: pool.step(x, ids, c, out=out), outs) == 0
+
+
+@needs_glibc
+def test_the_measure_of_the_heap_sees_an_allocation():
+    stream, x = CATALOGUE["tcn"].model().stream(), signal(1000, 40)
+    kept = []
+    assert heap_growth(lambda block: kept.append(stream.process(block)), [x] * 20) >= 10 * 1000 * 12 * FLOAT
+
+
+def test_a_pool_needs_as_much_as_its_streams():
+    model = randomised(stack(*STACKS["dense"]))
+    alone, together = model.stream().state_bytes, model.pool(50).state_bytes
+    assert 50 * needed(*STACKS["dense"]) <= together <= 50 * (alone + 1024)
+
+
+def test_streams_opened_and_closed_leave_nothing_behind():
+    pool = CATALOGUE["tcn"].model().pool(16)
+    x = signal(3, 40)
+
+    def come_and_go(_):
+        sid = pool.open()
+        pool.process({sid: x})
+        pool.close(sid)
+
+    come_and_go(0)
+    tracemalloc.start()
+    try:
+        for _ in range(50):
+            come_and_go(0)
+        before = tracemalloc.get_traced_memory()[0]
+        for _ in range(500):
+            come_and_go(0)
+        assert tracemalloc.get_traced_memory()[0] - before < 500
+    finally:
+        tracemalloc.stop()
 
 
 def test_the_measure_sees_an_allocation():

@@ -11,7 +11,7 @@ import wavenetlite as wl
 def test_every_catalogue_entry_verifies(name):
     case = CATALOGUE[name]
     report = wl.verify_stream(case.model(), channels=case.in_channels, seed=3)
-    assert min(report.frames, report.partitions, report.resets, report.batches) > 0
+    assert min(report.frames, report.partitions, report.resets, report.batches, report.snapshots, report.pooled) > 0
     assert report.isa == wl.isa()
 
 
@@ -85,6 +85,57 @@ class Forgetful(Proxy):
         return self.inner.flush()[:0]
 
 
+class LosesItsPast(Proxy):
+    """Forgets the signal when a snapshot is restored."""
+
+    def restore(self, blob):
+        self.inner.restore(blob)
+        self.inner.reset()
+
+
+class LosesItselfInAFork(Proxy):
+    """Goes on from the beginning in a fork."""
+
+    def fork(self):
+        twin = self.inner.fork()
+        twin.reset()
+        return twin
+
+
+class WrongPool(Proxy):
+    """Streams of the pool forget their signal now and then: when the others are fed without them, or with them."""
+
+    def __init__(self, inner, method):
+        super().__init__(inner)
+        setattr(self, method, self.spoilt(getattr(inner, method)))
+
+    def spoilt(self, method):
+        def call(*arguments):
+            y = method(*arguments)
+            for sid in self.inner.ids[1:2]:
+                self.inner.reset(sid)
+            return y
+
+        return call
+
+    def __len__(self):
+        return len(self.inner)
+
+
+class PoolLiar(Proxy):
+    """A model like another, but for its pools."""
+
+    def __init__(self, model, method):
+        super().__init__(model)
+        self.method = method
+
+    def __call__(self, *arguments, **options):
+        return self.inner(*arguments, **options)
+
+    def pool(self, *arguments, **options):
+        return WrongPool(self.inner.pool(*arguments, **options), self.method)
+
+
 class MixedBatch(Proxy):
     """A model whose batches mix their rows."""
 
@@ -102,6 +153,18 @@ def test_one_wrong_bit_is_found_and_its_frame_named():
 def test_a_wrong_stream_is_found(stream_class):
     with pytest.raises(wl.StreamMismatchError):
         wl.verify_stream(Liar(CATALOGUE["same same"].model(), stream_class))
+
+
+@pytest.mark.parametrize("stream_class", [LosesItsPast, LosesItselfInAFork])
+def test_a_wrong_snapshot_is_found(stream_class):
+    with pytest.raises(wl.StreamMismatchError, match="snapshot|fork"):
+        wl.verify_stream(Liar(CATALOGUE["same same"].model(), stream_class))
+
+
+@pytest.mark.parametrize("method", ["step", "process", "close"])
+def test_a_wrong_pool_is_found(method):
+    with pytest.raises(wl.StreamMismatchError, match="pool"):
+        wl.verify_stream(PoolLiar(CATALOGUE["tcn"].model(), method))
 
 
 def test_a_wrong_batch_is_found():

@@ -12,9 +12,11 @@ cimport numpy as cnp
 from libc.math cimport exp, log
 from libc.stdint cimport int64_t, uint8_t
 
+from struct import Struct
+
 import numpy as np
 
-from wavenetlite.errors import ArrayTypeError, ParameterError, StreamStateError
+from wavenetlite.errors import ArrayTypeError, ParameterError, SnapshotError, StreamStateError
 
 cdef extern from "simd.h" nogil:
     bint try_acquire(int*)
@@ -24,6 +26,11 @@ cnp.import_array()
 
 cdef enum:
     MUCH_WORK = 20_000      # scores of a call from which on the interpreter's lock is given up
+
+STATE = Struct("<qq")
+COUNT = Struct("<q")
+PEAK = Struct("<qd")
+UNFIT = "snapshot is damaged: its state is none of this classifier"
 
 cdef double UNITS = 1099511627776.0         # 2**40: units of a probability of 1
 cdef double MOST = 1.0001                   # a softmax may round to a little above 1
@@ -116,6 +123,36 @@ cdef class Scanner:
         """Frames seen since the start or the last reset."""
         return self.frame
 
+    def save(self) -> bytes:
+        """All that is remembered; the sums follow from the scores."""
+        self.acquire()
+        try:
+            return b"".join((STATE.pack(self.frame, self.silent_until), np.asarray(self.ring).tobytes(),
+                             np.asarray(self.began).tobytes(), np.asarray(self.peak).tobytes(), np.asarray(self.told).tobytes()))
+        finally:
+            release(&self.busy)
+
+    def load(self, state: bytes) -> None:
+        """Become what `save` wrote down; this one must be new."""
+        cdef Py_ssize_t labels = self.labels, scores = self.labels * self.smoothing, row, label
+        if len(state) != STATE.size + 4 * scores + 17 * labels:
+            raise SnapshotError(UNFIT)
+        frame, silent_until = STATE.unpack(state[:STATE.size])
+        ring = np.frombuffer(state, np.float32, scores, STATE.size)
+        began = np.frombuffer(state, np.int64, labels, STATE.size + 4 * scores)
+        if not (0 <= frame < 2**60 and 0 <= silent_until < 2**61 and ((ring >= 0) & (ring <= MOST)).all()
+                and ((began >= -1) & (began < max(frame, 1))).all()):
+            raise SnapshotError(UNFIT)
+        np.asarray(self.ring)[:] = ring.reshape(self.smoothing, labels)
+        np.asarray(self.began)[:] = began
+        np.asarray(self.peak)[:] = np.frombuffer(state, np.float64, labels, STATE.size + 4 * scores + 8 * labels)
+        np.asarray(self.told)[:] = np.frombuffer(state, np.uint8, labels, STATE.size + 4 * scores + 16 * labels)
+        self.frame, self.silent_until, self.slot = frame, silent_until, frame % self.smoothing
+        self.total[:] = 0
+        for row in range(self.smoothing):
+            for label in range(labels):
+                self.total[label] += units(self.ring[row, label])
+
     cdef acquire(self):
         if not try_acquire(&self.busy):
             raise StreamStateError("stream is in use by another thread; give each thread its own stream")
@@ -196,6 +233,16 @@ cdef class LogSoftmaxSums:
         self.total[:] = 0.0
         self.frames = 0
 
+    def save(self) -> bytes:
+        return COUNT.pack(self.frames) + np.asarray(self.total).tobytes()
+
+    def load(self, state: bytes) -> None:
+        frames = COUNT.unpack(state[:8])[0] if len(state) == 8 + 8 * self.total.shape[0] else -1
+        if not 0 <= frames < 2**60:
+            raise SnapshotError(UNFIT)
+        self.frames = frames
+        np.asarray(self.total)[:] = np.frombuffer(state, np.float64, offset=8)
+
     def add(self, const float[:, ::1] logits) -> None:
         cdef Py_ssize_t frame, label
         cdef double most, shares, norm
@@ -236,6 +283,17 @@ cdef class Peak:
     def reset(self) -> None:
         self.seen = 0
         self.best = -1.0
+        self.kept[:] = 0.0
+
+    def save(self) -> bytes:
+        return PEAK.pack(self.seen, self.best) + np.asarray(self.kept).tobytes()
+
+    def load(self, state: bytes) -> None:
+        seen, best = PEAK.unpack(state[:16]) if len(state) == 16 + 4 * self.kept.shape[0] else (-1, 0.0)
+        if not 0 <= seen < 2**60:
+            raise SnapshotError(UNFIT)
+        self.seen, self.best = seen, best
+        np.asarray(self.kept)[:] = np.frombuffer(state, np.float32, offset=16)
 
     def add(self, const float[:, ::1] probabilities) -> None:
         cdef Py_ssize_t frame, label

@@ -169,5 +169,24 @@ def checksum(data: bytes) -> int:
     return xxh64(<const unsigned char*>PyBytes_AS_STRING(given), len(given))
 
 
+def pack(*parts: bytes) -> bytes:
+    """Parts of a state as one, each after its length."""
+    return b"".join(piece for part in parts for piece in (len(part).to_bytes(8, "little"), part))
+
+
+def unpack(state: bytes, count: int, unfit: str) -> list:
+    """The parts of a state; a SnapshotError(unfit) where they are not as many, or do not end with it."""
+    parts, at = [], 0
+    for _ in range(count):
+        end = at + 8 + int.from_bytes(state[at : at + 8], "little")
+        if at + 8 > len(state) or end > len(state):
+            raise SnapshotError(unfit)
+        parts.append(state[at + 8 : end])
+        at = end
+    if at != len(state):
+        raise SnapshotError(unfit)
+    return parts
+
+
 cdef Kind named(str kind):
     return {"features": FEATURES, "classifier": CLASSIFIER}[kind]

@@ -3,27 +3,36 @@
 from __future__ import annotations
 
 import copy
+import json
 import os
 import threading
 from collections import Counter
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
 from dataclasses import dataclass
-from typing import Any, Literal, overload
+from hashlib import blake2b
+from struct import Struct
+from typing import TYPE_CHECKING, Any, Literal, overload
 
 import numpy as np
 import numpy.typing as npt
 
 from wavenetlite import features as feature_specs
-from wavenetlite._detect import LogSoftmaxSums, Peak, Scanner
+from wavenetlite._detect import UNFIT, LogSoftmaxSums, Peak, Scanner
+from wavenetlite._snapshot import pack, seal, unpack, unseal
 from wavenetlite.checks import count, number, one_of, positive_int
 from wavenetlite.detect import Detector
-from wavenetlite.errors import ArrayTypeError, ParameterError, StreamStateError
+from wavenetlite.errors import ArrayTypeError, ParameterError, SnapshotError, StreamStateError
 from wavenetlite.features import Features, FeatureStream
 from wavenetlite.features._frames import checked_samples
 from wavenetlite.files import TABLES, WEIGHTS, save
 from wavenetlite.nn import Activation, Module
 from wavenetlite.stream import Stream
+
+if TYPE_CHECKING:
+    from wavenetlite.classifier_pool import ClassifierPool
+    from wavenetlite.engine.plan import Plan
 
 Floats = npt.NDArray[np.float32]
 NonFinite = Literal["raise", "zero"]
@@ -34,6 +43,7 @@ DECISIONS = ("last", "mean", "peak")
 SLICE_SAMPLES = 2**20
 """Samples of a long signal that are worked on at a time: between two slices a call can be interrupted."""
 
+STATE = Struct("<qq")
 IN_USE = "stream is in use by another thread; give each thread its own stream"
 FAILED = "stream failed in an earlier call after it had taken the samples; call reset() before feeding it again"
 
@@ -319,13 +329,37 @@ class AudioClassifier:
         """
         self.features.check_rate(sr)
         one_of("on_nonfinite", on_nonfinite, ("raise", "zero"))
+        return self.stream_of(self.model.plan(self.features.out_channels), on_nonfinite)
+
+    def stream_of(self, plan: Plan, on_nonfinite: NonFinite) -> ClassifierStream:
         return ClassifierStream(
             self,
             self.features.stream(on_nonfinite=on_nonfinite),
-            Stream(self.model.plan(self.features.out_channels), on_nonfinite=on_nonfinite, name="features"),
+            Stream(plan, on_nonfinite=on_nonfinite, name="features"),
             self._softmax.stream(channels=len(self._labels)),
             Scanner(**self._limits, name="probabilities"),
         )
+
+    def pool(
+        self, capacity: int, *, sr: int | None = None, threads: int = 1, on_nonfinite: NonFinite = "raise"
+    ) -> ClassifierPool:
+        """A new pool for many signals at once; see :class:`wavenetlite.classifier_pool.ClassifierPool`.
+
+        Parameters
+        ----------
+        capacity
+            Signals that can be open at the same time.
+        sr
+            Sample rate of what it will be fed, Hz; given, it must be the classifier's.
+        threads
+            How many threads share the network's work of a call; the results do not depend on it.
+        on_nonfinite
+            What to do with infinities and NaN in the samples: "raise", or take them for "zero".
+        """
+        from wavenetlite.classifier_pool import ClassifierPool
+
+        self.features.check_rate(sr)
+        return ClassifierPool(self, capacity, threads=threads, on_nonfinite=on_nonfinite)
 
     # Writing down
 
@@ -414,6 +448,7 @@ class ClassifierStream:
         self._peak = classifier.new_peak() if classifier.decision == "peak" else None
         self._none: Floats = np.zeros((0, len(classifier._labels)), np.float32)
         self._lock = threading.Lock()
+        self._hash: bytes | None = None
         self._start()
 
     def _start(self) -> None:
@@ -482,7 +517,10 @@ class ClassifierStream:
     def _hear(self, frames: Floats, network: Any) -> list[Event]:
         """Frames of features to events."""
         self._failed = True  # until all parts of the stream have gone the same way
-        logits = network(frames)
+        return self._decide(network(frames))
+
+    def _decide(self, logits: Floats) -> list[Event]:
+        """Frames of logits to events."""
         try:
             probabilities = self._softmax.process(logits)
         except ParameterError:  # a softmax of its own, since it says of infinities what any number would give
@@ -525,6 +563,115 @@ class ClassifierStream:
             self._start()
         finally:
             self._lock.release()
+
+    def snapshot(self) -> bytes:
+        """All that the stream remembers, as bytes; the same bytes for the same signal, however it was fed.
+
+        Features, network, detector and prediction go on from them in another stream of the same classifier, here or in
+        another process; `probabilities` of the last call are not in them.
+
+        Raises
+        ------
+        StreamStateError
+            Another thread is in this stream, or it failed.
+
+        Examples
+        --------
+        >>> import numpy as np, wavenetlite as wl
+        >>> clf = wl.AudioClassifier(wl.LogMel(), wl.TCN(40, 2, channels=4, dilations=[1]), ["yes", "no"])
+        >>> y = np.random.default_rng(0).standard_normal(8000, dtype=np.float32)
+        >>> stream, other = clf.stream(), clf.stream()
+        >>> events = stream.process(y[:5000])
+        >>> other.restore(stream.snapshot())
+        >>> other.process(y[5000:]) == stream.process(y[5000:])
+        True
+        """
+        with self._alone():
+            return self._saved()
+
+    def restore(self, snapshot: bytes | bytearray | memoryview) -> None:
+        """Become the stream that a snapshot was taken of; what this stream was fed is forgotten.
+
+        Parameters
+        ----------
+        snapshot
+            What `snapshot` of a stream, or of a pool, of the same classifier returned: the same features, weights,
+            labels, decision and detector; `info` may differ.
+
+        Raises
+        ------
+        SnapshotError
+            It is no snapshot, truncated, damaged, of another format, or of another classifier; the stream is as before.
+        StreamStateError
+            Another thread is in this stream.
+        """
+        if not self._lock.acquire(False):
+            raise StreamStateError(IN_USE)
+        try:
+            self._become(self._twin(snapshot))
+        finally:
+            self._lock.release()
+
+    def fork(self) -> ClassifierStream:
+        """A new stream that has heard the same; from now on each goes its own way."""
+        with self._alone():
+            return self._twin(self._saved())
+
+    @contextmanager
+    def _alone(self) -> Iterator[None]:
+        if not self._lock.acquire(False):
+            raise StreamStateError(IN_USE)
+        try:
+            if self._failed:
+                raise StreamStateError(FAILED)
+            yield
+        finally:
+            self._lock.release()
+
+    def _fingerprint(self) -> bytes:
+        if self._hash is None:
+            clf = self.classifier
+            parts = [clf.labels, clf.decision, clf.clip_s, clf.background, clf.detector.config()]
+            digest = blake2b(json.dumps(parts, sort_keys=True).encode(), digest_size=16, person=b"wavenetlite clf")
+            digest.update(clf.features.fingerprint + self._network.plan.fingerprint)
+            self._hash = digest.digest()
+        return self._hash
+
+    def _saved(self) -> bytes:
+        kept = self._sums or self._peak
+        newest = b"" if self._newest is None else self._newest.tobytes()
+        parts = [STATE.pack(self._frames, self._heard), newest, self._features.snapshot(), self._network.snapshot()]
+        return seal("classifier", self._fingerprint(), pack(*parts, self._scanner.save(), kept.save() if kept else b""))
+
+    def _twin(self, snapshot: object) -> ClassifierStream:
+        """The stream that a snapshot was taken of."""
+        head, newest, features, network, scanner, kept = unpack(
+            unseal("classifier", self._fingerprint(), snapshot), 6, UNFIT
+        )
+        twin = ClassifierStream(
+            self.classifier,
+            self._features.fork(),
+            self._network.fork(),
+            self._softmax.fork(),
+            Scanner(**self.classifier._limits, name="probabilities"),
+        )
+        twin._features.restore(features)
+        twin._network.restore(network)
+        twin._scanner.load(scanner)
+        if state := twin._sums or twin._peak:
+            state.load(kept)
+        if len(head) != STATE.size or len(newest) not in (0, 4 * len(self.classifier._labels)):
+            raise SnapshotError(UNFIT)
+        twin._frames, twin._heard = STATE.unpack(head)
+        twin._first = twin._frames
+        twin._newest = np.frombuffer(newest, np.float32).copy() if newest else None
+        return twin
+
+    def _become(self, twin: ClassifierStream) -> None:
+        self._features, self._network, self._scanner = twin._features, twin._network, twin._scanner
+        self._sums, self._peak, self._newest = twin._sums, twin._peak, twin._newest
+        self._first, self._frames, self._heard = twin._first, twin._frames, twin._heard
+        self._probabilities, self._failed = self._none, False
 
     def prediction(self) -> Prediction:
         """What the signal so far is, as a whole; after a flush, with the bits of ``clf.predict`` on all of it.

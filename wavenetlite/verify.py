@@ -30,11 +30,14 @@ class StreamReport:
     partitions: int
     resets: int
     batches: int
+    snapshots: int
+    pooled: int
 
     def __str__(self) -> str:
         return (
             f"streams equal offline bit for bit on {self.isa}: {self.partitions} partitions of {self.frames} frames, "
-            f"{self.resets} resets, {self.batches} sequences in batches"
+            f"{self.resets} resets, {self.snapshots} snapshots and forks, {self.batches} sequences in batches, "
+            f"{self.pooled} streams in a pool"
         )
 
 
@@ -44,7 +47,9 @@ def verify_stream(
     """Compare streams of `model` with its offline output on random signals, bit for bit.
 
     The signal goes in whole, frame by frame, in blocks of one size and of random sizes (none, one, primes, huge);
-    into given arrays (``out=``) and new ones; after resets in the middle of a signal; and in a batch.
+    into given arrays (``out=``) and new ones; after resets in the middle of a signal; from snapshots and in forks; in a
+    batch; and in a pool, where streams are opened, closed, moved by snapshots and fed by turns with blocks and, where the
+    network allows it, with single frames together.
 
     Parameters
     ----------
@@ -94,8 +99,10 @@ def verify_stream(
         compare(given, whole, name, blocks)
         tried += 1
     resets = verify_resets(open_stream(), x, c, whole, rng)
+    snapshots = verify_snapshots(open_stream, x, c, whole, rng)
     batches = verify_batch(model, x, c, rng)
-    return StreamReport(isa(), length, tried, resets, batches)
+    pooled = verify_pool(model, x, c, rng)
+    return StreamReport(isa(), length, tried, resets, batches, snapshots, pooled)
 
 
 def ways(length: int, partitions: int, rng: np.random.Generator) -> Iterator[tuple[str, list[int]]]:
@@ -143,6 +150,65 @@ def verify_resets(stream: Stream, x: Floats, c: Floats | None, whole: Floats, rn
         )
         stream.reset()
     return resets
+
+
+def verify_snapshots(
+    open_stream: Callable[[], Stream], x: Floats, c: Floats | None, whole: Floats, rng: np.random.Generator
+) -> int:
+    """A stream that takes over a snapshot, and one that is forked, must go on as the one that they came from."""
+    cuts = 3
+    for _ in range(cuts):
+        cut = int(rng.integers(0, len(x) + 1))
+        stream, other = open_stream(), open_stream()
+        before = stream.process(x[:cut], None if c is None else c[:cut])
+        other.process(x[cut:] * 3, None if c is None else c[cut:])
+        other.restore(stream.snapshot())
+        rest = x[cut:], None if c is None else c[cut:]
+        for name, one in (("from a snapshot", other), ("in a fork", stream.fork()), ("after a fork", stream)):
+            blocks = random_blocks(len(x) - cut, rng)
+            given = fed(one, *rest, blocks, whole.shape[1], use_out=False)
+            compare(np.concatenate([before, given]), whole, f"{name} at frame {cut}", blocks)
+    return 3 * cuts
+
+
+def verify_pool(model: Module, x: Floats, c: Floats | None, rng: np.random.Generator) -> int:
+    """A stream must give the same alone and beside others in a pool, however they are fed."""
+    streams, length = 4, min(len(x), 1000)
+    some = [size for size in BLOCKS if size <= max(1, length // 4)]  # so that every stream comes by several times
+    pool = model.pool(streams + 1, channels=None if model.in_channels else x.shape[1])
+    signals = [np.ascontiguousarray(np.roll(x, 17 * i, axis=0)[:length]) for i in range(streams)]
+    conditions = None if c is None else c[:length]
+    ids = {pool.open(): i for i in range(streams)}
+    done = [0] * streams
+    outputs: list[list[Floats]] = [[] for _ in range(streams)]
+    while ids:
+        chosen = [sid for sid in ids if rng.random() < 0.8]
+        together = pool.plan.regular and rng.random() < 0.5
+        sizes = {sid: min(1 if together else int(rng.choice(some)), length - done[i]) for sid, i in ids.items()}
+        chosen = [sid for sid in chosen if sizes[sid] or not together]
+        blocks = {sid: signals[ids[sid]][done[ids[sid]] :][: sizes[sid]] for sid in chosen}
+        local = None if conditions is None else {sid: conditions[done[ids[sid]] :][: sizes[sid]] for sid in chosen}
+        if together and chosen:
+            frames = np.concatenate([blocks[sid] for sid in chosen])
+            y = pool.step(frames, chosen, None if local is None else np.concatenate([local[sid] for sid in chosen]))
+            given = dict(zip(chosen, np.split(y, len(chosen)), strict=True))
+        else:
+            given = pool.process(blocks, local)
+        for sid in chosen:
+            i = ids[sid]
+            outputs[i].append(given[sid])
+            done[i] += sizes[sid]
+            if done[i] == length:
+                outputs[i].append(pool.flush(sid))
+                pool.close(sid)
+                del ids[sid]
+            elif rng.random() < 0.1:
+                ids[pool.open(snapshot=pool.snapshot(sid))] = ids.pop(sid)
+                pool.close(sid)
+    for i in range(streams):
+        whole = model(signals[i], conditions)
+        compare(np.concatenate(outputs[i]), whole, f"as number {i} of a pool", [len(one) for one in outputs[i]])
+    return streams
 
 
 def verify_batch(model: Module, x: Floats, c: Floats | None, rng: np.random.Generator) -> int:

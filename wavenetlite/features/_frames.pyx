@@ -14,9 +14,11 @@ from libc.math cimport fmax, log10, pow, sqrt
 from libc.stdlib cimport calloc, free
 from libc.string cimport memcpy, memmove, memset
 
+from struct import Struct
+
 import numpy as np
 
-from wavenetlite.errors import ArrayTypeError, ParameterError, StreamStateError
+from wavenetlite.errors import ArrayTypeError, ParameterError, SnapshotError, StreamStateError
 
 cnp.import_array()
 
@@ -25,6 +27,10 @@ cdef enum:
     LANES = 4       # partial sums of a band: they break the chain of additions, and are what the compiler vectorises
 
 _rfft = np.fft.rfft
+
+STATE = Struct("<qqq")
+MOST_SAMPLES = 2**60
+UNFIT = "snapshot is damaged: its state is none of these features"
 
 
 @cython.final
@@ -202,6 +208,45 @@ cdef class FrameStream:
     def reset(self) -> None:
         """Forget the signal: the next sample is the first."""
         self.clear()
+
+    def check(self, samples: np.ndarray) -> None:
+        """Raise what `process` would raise about `samples`."""
+        self.refuse_if_flushed()
+        checked_samples(samples, self.streams, self.zero_nonfinite, self.name)
+
+    def save(self) -> bytes:
+        """All that is remembered: how many samples came, whether the end did, and the samples carried, signal by signal."""
+        kept = 0 if self.flushed else self.carried
+        carry = np.empty((self.signals, kept), np.float32)
+        cdef char* to = <char*>cnp.PyArray_DATA(<cnp.ndarray>carry)
+        cdef Py_ssize_t signal, size = kept * sizeof(float)
+        for signal in range(self.signals):
+            memcpy(to + signal * size, self.carry + signal * self.front.n_fft, size)
+        return STATE.pack(self.samples_in, self.frames_out, self.flushed) + carry.tobytes()
+
+    def load(self, state: bytes) -> None:
+        """Become the stream that `save` wrote down; this one must be new."""
+        cdef bytes whole = state
+        cdef const char* source
+        cdef Py_ssize_t signal, size, total, samples, frames
+        head = state[:STATE.size]
+        if len(head) < STATE.size:
+            raise SnapshotError(UNFIT)
+        given, out, flushed = STATE.unpack(head)
+        if not 0 <= given <= MOST_SAMPLES or flushed not in (0, 1) or not 0 <= out <= MOST_SAMPLES:
+            raise SnapshotError(UNFIT)
+        samples = given
+        total = samples + self.front.left_pad
+        frames = 0 if total < self.front.n_fft else 1 + (total - self.front.n_fft) // self.front.hop_length
+        self.carried = 0 if flushed else max(total - frames * self.front.hop_length, 0)
+        self.skip = max(frames * self.front.hop_length - total, 0)
+        size = self.carried * sizeof(float)
+        if len(state) != STATE.size + self.signals * size or not (flushed or out == frames):
+            raise SnapshotError(UNFIT)
+        self.samples_in, self.frames_out, self.flushed = samples, out, flushed
+        source = <const char*>whole + <Py_ssize_t>STATE.size
+        for signal in range(self.signals):
+            memcpy(self.carry + signal * self.front.n_fft, source + signal * size, size)
 
     cdef refuse_if_flushed(self):
         if self.flushed:

@@ -8,7 +8,14 @@ not depend on the blocks. Matrices are small, and BLAS would give other bits for
 cimport cython
 from libc.math cimport exp, expm1, fmax, log, log1p, sqrt
 
+from struct import Struct
+
 import numpy as np
+
+from wavenetlite.errors import SnapshotError
+
+STATE = Struct("<q")
+UNFIT = "snapshot is damaged: its state is none of these features"
 
 
 def project(const float[:, :, ::1] x, const double[:, ::1] matrix) -> np.ndarray:
@@ -81,6 +88,14 @@ cdef class Smoother:
     def reset(self) -> None:
         self.delayed[:] = 1.0 - self.b
 
+    def save(self) -> bytes:
+        return np.asarray(self.delayed).tobytes()
+
+    def load(self, state: bytes) -> None:
+        if len(state) != 8 * self.delayed.shape[0] * self.delayed.shape[1]:
+            raise SnapshotError(UNFIT)
+        np.asarray(self.delayed)[:] = np.frombuffer(state).reshape(self.delayed.shape[0], self.delayed.shape[1])
+
     def process(self, const float[:, :, ::1] x) -> np.ndarray:
         out = np.empty((x.shape[0], x.shape[1], x.shape[2]), np.float32)
         cdef float[:, :, ::1] y = out
@@ -126,6 +141,23 @@ cdef class RunningMoments:
         self.total[:] = 0.0
         self.squares[:] = 0.0
         self.seen = 0
+
+    def save(self) -> bytes:
+        """The sums as they are: they were rounded on the way, and are what the next frames are normalised by."""
+        last = np.ascontiguousarray(np.asarray(self.last)[:, : min(self.seen, self.window)])
+        return b"".join((STATE.pack(self.seen), np.asarray(self.total).tobytes(), np.asarray(self.squares).tobytes(), last.tobytes()))
+
+    def load(self, state: bytes) -> None:
+        seen = STATE.unpack(state[:8])[0] if len(state) >= 8 else -1
+        signals, channels = self.total.shape[0], self.total.shape[1]
+        kept, sums = min(seen, self.window), signals * channels
+        if not 0 <= seen < 2**60 or len(state) != 8 + 16 * sums + 4 * sums * kept:
+            raise SnapshotError(UNFIT)
+        np.asarray(self.total)[:] = np.frombuffer(state, np.float64, sums, 8).reshape(signals, channels)
+        np.asarray(self.squares)[:] = np.frombuffer(state, np.float64, sums, 8 + 8 * sums).reshape(signals, channels)
+        last = np.frombuffer(state, np.float32, sums * kept, 8 + 16 * sums)
+        np.asarray(self.last)[:, :kept] = last.reshape(signals, kept, channels)
+        self.seen = seen
 
     def process(self, const float[:, :, ::1] x) -> np.ndarray:
         out = np.empty((x.shape[0], x.shape[1], x.shape[2]), np.float32)

@@ -7,8 +7,8 @@ from math import factorial, fsum
 import numpy as np
 
 from wavenetlite.checks import count, one_of, positive_int
-from wavenetlite.errors import ParameterError
-from wavenetlite.features._steps import filter_frames
+from wavenetlite.errors import ParameterError, SnapshotError
+from wavenetlite.features._steps import UNFIT, filter_frames
 from wavenetlite.features.steps import CausalStep, StepState
 from wavenetlite.features.tables import Doubles, Floats
 
@@ -78,7 +78,7 @@ class Deltas(CausalStep):
         )
 
     def open(self, signals: int, channels: int) -> StepState:
-        return DeltaState(self)
+        return DeltaState(self, signals, channels)
 
     def apply(self, x: Floats) -> Floats:
         if self.mode == "nearest" or not x.shape[1]:
@@ -96,8 +96,10 @@ class Deltas(CausalStep):
 class DeltaState:
     """The last frames of some signals; before the first and after the last, those are repeated."""
 
-    def __init__(self, step: Deltas) -> None:
+    def __init__(self, step: Deltas, signals: int, channels: int) -> None:
         self.step = step
+        self.signals = signals
+        self.channels = channels
         self.held: Floats | None = None
 
     def process(self, x: Floats) -> Floats:
@@ -118,6 +120,18 @@ class DeltaState:
 
     def reset(self) -> None:
         self.held = None
+
+    def save(self) -> bytes:
+        return b"" if self.held is None else b"\1" + self.held.tobytes()
+
+    def load(self, state: bytes) -> None:
+        if not state:
+            return
+        frames, rest = divmod(len(state) - 1, 4 * self.signals * self.channels)
+        if rest or state[0] != 1 or not self.step.width - 1 - self.step.latency <= frames < self.step.width:
+            raise SnapshotError(UNFIT)
+        held = np.frombuffer(state, np.float32, offset=1)
+        self.held = held.reshape(self.signals, frames, self.channels).copy()
 
 
 def derivative(width: int, order: int) -> Doubles:

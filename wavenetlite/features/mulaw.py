@@ -2,18 +2,21 @@
 
 from __future__ import annotations
 
+from struct import Struct
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
 from wavenetlite.checks import one_of, positive_int
-from wavenetlite.errors import ArrayTypeError, ParameterError, StreamStateError
+from wavenetlite.errors import ArrayTypeError, ParameterError, SnapshotError, StreamStateError
 from wavenetlite.features import tables as tabular
 from wavenetlite.features._frames import checked_samples
+from wavenetlite.features._steps import UNFIT
 from wavenetlite.features.spec import Features
 from wavenetlite.features.tables import Floats
 
+STATE = Struct("<qq")
 OUTPUTS = ("value", "code", "one_hot")
 
 
@@ -124,12 +127,17 @@ class SampleStream:
         self.name = name
         self.reset()
 
-    def process(self, samples: Floats) -> Floats:
+    def check(self, samples: Floats) -> Floats:
+        """The samples, if they can be fed; else what `process` would raise."""
         if self.flushed:
             raise StreamStateError("stream was flushed; call reset() before feeding it again")
         y = checked_samples(samples, self.streams, self.zero, self.name)
         if y.size and np.abs(y).max() > 1:
             raise ParameterError(f"{self.name} reaches {float(np.abs(y).max()):g}; mu-law samples must be in -1..1")
+        return y
+
+    def process(self, samples: Floats) -> Floats:
+        y = self.check(samples)
         self.samples_in += y.shape[-1]
         return self.spec.encode(y)
 
@@ -142,3 +150,14 @@ class SampleStream:
     def reset(self) -> None:
         self.samples_in = 0
         self.flushed = False
+
+    def save(self) -> bytes:
+        return STATE.pack(self.samples_in, self.flushed)
+
+    def load(self, state: bytes) -> None:
+        if len(state) != STATE.size:
+            raise SnapshotError(UNFIT)
+        samples_in, flushed = STATE.unpack(state)
+        if not 0 <= samples_in < 2**60 or flushed not in (0, 1):
+            raise SnapshotError(UNFIT)
+        self.samples_in, self.flushed = samples_in, bool(flushed)

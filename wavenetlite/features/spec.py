@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import copy
+import json
 from collections.abc import Mapping
+from hashlib import blake2b
 from typing import Any, ClassVar, Literal
 
 import numpy as np
@@ -127,7 +129,8 @@ class Features:
         for step in self.all_steps:
             states.append(step.open(signals, channels))
             channels = step.out_channels(channels)
-        return FeatureStream(self, self.front(streams or 0, on_nonfinite, "samples"), states, streams or 0)
+        front = self.front(streams or 0, on_nonfinite, "samples")
+        return FeatureStream(self, front, states, streams or 0, on_nonfinite)
 
     def then(self, *steps: Step) -> Features:
         """A copy of the spec with further steps: normalisation, deltas.
@@ -215,6 +218,19 @@ class Features:
         for index, step in enumerate(self.steps):
             named.update({f"steps.{index}.{name}": value for name, value in step.tables().items()})
         return {name: value.copy() for name, value in named.items()}
+
+    @property
+    def fingerprint(self) -> bytes:
+        """16 bytes that differ where configuration or tables do: what snapshots of the spec's streams are tied to."""
+        steps, known = self.__dict__.get("_fingerprint", (None, b""))
+        if steps is not self.steps:
+            config = {name: value for name, value in self.config().items() if name != "versions"}
+            digest = blake2b(json.dumps(config, sort_keys=True).encode(), digest_size=16, person=b"wavenetlite spec")
+            for name, table in sorted(self.state_dict().items()):
+                digest.update(f"{name}{table.shape}".encode() + table.tobytes())
+            known = digest.digest()
+            self.__dict__["_fingerprint"] = (self.steps, known)
+        return known
 
     # Checks
 

@@ -5,7 +5,8 @@ from __future__ import annotations
 from typing import Any, ClassVar, Protocol
 
 from wavenetlite.checks import one_of
-from wavenetlite.errors import ParameterError
+from wavenetlite.errors import ParameterError, SnapshotError
+from wavenetlite.features._steps import UNFIT
 from wavenetlite.features.tables import Floats, Tables, checked
 
 
@@ -17,6 +18,11 @@ class StepState(Protocol):
         """What is still owed at the end; `x` are no frames, in the shape that they have."""
 
     def reset(self) -> None: ...
+    def save(self) -> bytes:
+        """All that is remembered."""
+
+    def load(self, state: bytes) -> None:
+        """Become what `save` wrote down; only of new state. Raises SnapshotError where it does not fit."""
 
 
 class Step:
@@ -90,6 +96,8 @@ class FrameState:
     def __init__(self, inner: Any) -> None:
         self.process = inner.process
         self.reset = inner.reset
+        self.save = inner.save
+        self.load = inner.load
 
     def flush(self, x: Floats) -> Floats:
         return self.process(x)  # type: ignore[no-any-return]
@@ -103,6 +111,13 @@ class Stateless:
 
     def reset(self) -> None:
         pass
+
+    def save(self) -> bytes:
+        return b""
+
+    def load(self, state: bytes) -> None:
+        if state:
+            raise SnapshotError(UNFIT)
 
 
 def step_from_config(config: dict[str, Any], tables: Tables | None) -> Step:

@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import threading
-from typing import TYPE_CHECKING, Protocol
+from struct import Struct
+from typing import TYPE_CHECKING, Literal, Protocol
 
 import numpy as np
 
-from wavenetlite.errors import StreamStateError
+from wavenetlite._snapshot import pack, seal, unpack, unseal
+from wavenetlite.errors import SnapshotError, StreamStateError
+from wavenetlite.features._steps import UNFIT
 from wavenetlite.features.steps import StepState
 from wavenetlite.features.tables import Floats
 
@@ -15,6 +18,7 @@ if TYPE_CHECKING:
     from wavenetlite.features.spec import Features
 
 
+STATE = Struct("<qq")
 IN_USE = "stream is in use by another thread; give each thread its own stream"
 
 
@@ -26,6 +30,11 @@ class Front(Protocol):
     def process(self, samples: Floats) -> Floats: ...
     def flush(self) -> Floats: ...
     def reset(self) -> None: ...
+    def check(self, samples: Floats) -> object:
+        """Raise what `process` would raise about `samples`."""
+
+    def save(self) -> bytes: ...
+    def load(self, state: bytes) -> None: ...
 
 
 class FeatureStream:
@@ -46,9 +55,17 @@ class FeatureStream:
     True
     """
 
-    def __init__(self, spec: Features, front: Front, steps: list[StepState], streams: int) -> None:
+    def __init__(
+        self,
+        spec: Features,
+        front: Front,
+        steps: list[StepState],
+        streams: int,
+        on_nonfinite: Literal["raise", "zero"] = "raise",
+    ) -> None:
         self.spec = spec
         self.streams = streams
+        self.on_nonfinite: Literal["raise", "zero"] = on_nonfinite
         self.frames_out = 0
         self._front = front
         self._steps = steps
@@ -105,6 +122,81 @@ class FeatureStream:
             step.reset()
         self.frames_out = 0
         self._lock.release()
+
+    def check(self, samples: Floats) -> None:
+        """Raise what `process` would raise about the values, shape and dtype of `samples`."""
+        self._front.check(samples)
+
+    def snapshot(self) -> bytes:
+        """All that the stream remembers, as bytes; the same bytes for the same signal, however it was fed.
+
+        Examples
+        --------
+        >>> import numpy as np, wavenetlite as wl
+        >>> spec = wl.LogMel(n_mels=40).then(wl.features.Deltas(width=5))
+        >>> y = np.random.default_rng(0).standard_normal(4000, dtype=np.float32)
+        >>> online, other = spec.stream(), spec.stream()
+        >>> frames = online.process(y[:1234])
+        >>> other.restore(online.snapshot())
+        >>> bool((other.process(y[1234:]) == online.process(y[1234:])).all())
+        True
+        """
+        self._acquire()
+        try:
+            return self._saved()
+        finally:
+            self._lock.release()
+
+    def restore(self, snapshot: bytes | bytearray | memoryview) -> None:
+        """Become the stream that a snapshot was taken of; what this stream was fed is forgotten.
+
+        Parameters
+        ----------
+        snapshot
+            What `snapshot` of a stream of the same spec, made for as many signals, returned.
+
+        Raises
+        ------
+        SnapshotError
+            It is no snapshot, truncated, damaged, of another format, or of other features; the stream is as before.
+        StreamStateError
+            Another thread is in this stream.
+        """
+        self._acquire()
+        try:
+            self._become(self._twin(snapshot))
+        finally:
+            self._lock.release()
+
+    def fork(self) -> FeatureStream:
+        """A new stream that has heard the same; from now on each goes its own way."""
+        self._acquire()
+        try:
+            return self._twin(self._saved())
+        finally:
+            self._lock.release()
+
+    def _saved(self) -> bytes:
+        parts = [self._front.save(), *(step.save() for step in self._steps)]
+        return seal("features", self.spec.fingerprint, pack(STATE.pack(self.streams, self.frames_out), *parts))
+
+    def _twin(self, snapshot: object) -> FeatureStream:
+        """The stream that a snapshot was taken of."""
+        twin = self.spec.stream(streams=self.streams or None, on_nonfinite=self.on_nonfinite)
+        head, front, *steps = unpack(unseal("features", self.spec.fingerprint, snapshot), 2 + len(self._steps), UNFIT)
+        streams, frames_out = STATE.unpack(head) if len(head) == STATE.size else (-1, -1)
+        if streams != self.streams:
+            raise SnapshotError(f"snapshot is of streams={streams or None}; it must be {self.streams or None}")
+        if not 0 <= frames_out < 2**60:
+            raise SnapshotError(UNFIT)
+        twin._front.load(front)
+        for step, state in zip(twin._steps, steps, strict=True):
+            step.load(state)
+        twin.frames_out = frames_out
+        return twin
+
+    def _become(self, twin: FeatureStream) -> None:
+        self._front, self._steps, self.frames_out = twin._front, twin._steps, twin.frames_out
 
     @property
     def samples_in(self) -> int:
