@@ -537,7 +537,7 @@ def test_pools_in_many_threads():
         pool = model.pool(8, threads=1 + number % 2)
         for _ in range(20):
             ids = [pool.open() for _ in range(8)]
-            parts = [pool.process(dict.fromkeys(ids, x[number][at:at + 7])) for at in range(0, 60, 7)]
+            parts = [pool.process(dict.fromkeys(ids, x[number][at : at + 7])) for at in range(0, 60, 7)]
             for sid in ids:
                 if not same_bits(np.concatenate([part[sid] for part in parts]), whole[number]):
                     wrong.append(number)

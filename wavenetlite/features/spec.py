@@ -230,7 +230,7 @@ class Features:
                 digest.update(f"{name}{table.shape}".encode() + table.tobytes())
             known = digest.digest()
             self.__dict__["_fingerprint"] = (self.steps, known)
-        return known
+        return bytes(known)
 
     # Checks
 
