@@ -1,0 +1,191 @@
+"""wavenetlite bench: how fast a model streams on this machine, and how long its slowest calls take."""
+
+from __future__ import annotations
+
+import argparse
+import gc
+from time import perf_counter_ns
+from typing import TYPE_CHECKING, Any
+
+from wavenetlite.commands.shared import Subparsers, add_json, positive, say, say_json, subcommand, table
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from wavenetlite.classify import AudioClassifier
+    from wavenetlite.nn import Module
+
+BLOCK_S = 0.01
+"""A call's audio; also the frame period that a network is taken to have that is measured without features."""
+POOLED = 64
+KEYWORD_TCN = "a keyword-spotting TCN: 8 residual blocks of 64 channels, kernel 5, random weights"
+
+ABOUT = f"""\
+Measure on this machine, in one thread, how a model streams. Without MODEL that
+is {KEYWORD_TCN}.
+
+--latency feeds one stream in blocks of 10 ms, into a given array where the
+model is a network, and tells how long the calls took: the median, the 99th
+and 99.9th of hundred, and the worst. A classifier takes 10 ms of audio and
+gives events. A network alone is taken to have 100 frames a second.
+
+--streams feeds {POOLED} streams in a pool, one frame or 10 ms of audio each, and tells
+how many streams one core carries in real time.
+
+Without either, both are measured. Whatever else runs on the machine shows in
+the figures, most of all in the worst call."""
+EXAMPLES = """\
+  wavenetlite bench --latency
+  wavenetlite bench speech-commands-12 --streams --seconds 10
+  taskset -c 0 wavenetlite bench trained/classifier.safetensors --json"""
+
+
+def add(subparsers: Subparsers) -> None:
+    parser = subcommand(subparsers, "bench", "measure how fast a model streams", ABOUT, EXAMPLES)
+    parser.add_argument(
+        "model",
+        metavar="MODEL",
+        nargs="?",
+        help="a bundled model's name, or the file of a classifier or network; none: the keyword network",
+    )
+    parser.add_argument("--latency", action="store_true", help="measure how long calls take")
+    parser.add_argument("--streams", action="store_true", help="measure how many streams one core carries")
+    parser.add_argument("--seconds", type=positive, default=60, metavar="S", help="of audio that a stream is fed with")
+    add_json(parser, "one object; times in microseconds")
+    parser.set_defaults(run=run)
+
+
+def run(args: argparse.Namespace) -> int:
+    from wavenetlite import isa
+
+    both = not (args.latency or args.streams)
+    what = subjects(args.model)
+    found: dict[str, Any] = {"model": args.model or KEYWORD_TCN, "isa": isa(), "audio_s": args.seconds}
+    if args.latency or both:
+        found["latency"] = {name: latency(subject, args.seconds) for name, subject in what.items()}
+    if args.streams or both:
+        found["streams"] = {name: carried(subject, args.seconds) for name, subject in what.items()}
+    if args.json:
+        say_json(found)
+    else:
+        say(text(found))
+    return 0
+
+
+def subjects(path: str | None) -> dict[str, Module | AudioClassifier]:
+    """What is measured: the network, and the classifier around it where there is one."""
+    from wavenetlite import TCN
+    from wavenetlite.errors import ParameterError
+    from wavenetlite.files import load
+    from wavenetlite.nn import Module
+
+    if path is None:
+        return {"network": TCN(40, 12, channels=64, kernel_size=5, dilations=[1, 2, 4, 8] * 2)}
+    loaded = load(path)
+    network = loaded if isinstance(loaded, Module) else loaded.model
+    if network.condition_channels_needed:
+        raise ParameterError(f"{path}: the network needs conditioning; it must have none to be measured")
+    if not network.in_channels:
+        raise ParameterError(f"{path}: the network takes any number of channels; it must have a number to be measured")
+    return {"network": network} | ({} if loaded is network else {"classifier": loaded})
+
+
+def latency(subject: Module | AudioClassifier, seconds: int) -> dict[str, Any]:
+    """How long the calls of a stream take that is fed block by block, in microseconds."""
+    import numpy as np
+
+    call, calls = blocks_of(subject, seconds)
+    for number in range(min(calls, 100)):
+        call(number)
+    times = np.empty(calls, np.int64)
+    collecting = gc.isenabled()
+    gc.disable()  # a real-time program does the same; what we measure is the call
+    try:
+        for number in range(calls):
+            start = perf_counter_ns()
+            call(number)
+            times[number] = perf_counter_ns() - start
+    finally:
+        if collecting:
+            gc.enable()
+    p50, p99, p999 = (float(value) / 1000 for value in np.percentile(times, [50, 99, 99.9]))
+    return {"calls": calls, "p50_us": p50, "p99_us": p99, "p999_us": p999, "worst_us": float(times.max()) / 1000}
+
+
+def blocks_of(subject: Module | AudioClassifier, seconds: int) -> tuple[Callable[[int], object], int]:
+    """What feeds block number n of a signal to a stream, and how many blocks there are."""
+    import numpy as np
+
+    from wavenetlite.nn import Module
+
+    rng = np.random.default_rng(0)
+    if isinstance(subject, Module):
+        stream, frames = subject.stream(), round(seconds / BLOCK_S)
+        x = rng.standard_normal((frames, 1, subject.in_channels or 1), dtype=np.float32)
+        outs = [np.empty((rows, subject.plan().out_channels), np.float32) for rows in range(2)]
+        blocks = list(x)
+        if stream.plan.regular:
+            return (lambda n: stream.process(blocks[n], out=outs[1])), frames
+        return (lambda n: stream.process(blocks[n], out=outs[stream.output_frames(1)])), frames
+    audio, size = subject.stream(), round(subject.sr * BLOCK_S)
+    y = 0.1 * rng.standard_normal(size * round(seconds / BLOCK_S)).astype(np.float32)
+    pieces = np.split(y.astype(np.float32), len(y) // size)
+    return (lambda n: audio.process(pieces[n])), len(pieces)
+
+
+def carried(subject: Module | AudioClassifier, seconds: int) -> dict[str, Any]:
+    """How many streams one core carries, from the median call of a pool; half a minute's calls at most."""
+    import numpy as np
+
+    call, period_s = pooled(subject)
+    calls = max(20, min(round(seconds / period_s), 3000))
+    for number in range(10):
+        call(number)
+    times = []
+    for number in range(calls):
+        start = perf_counter_ns()
+        call(number)
+        times.append(perf_counter_ns() - start)
+    each_us = float(np.median(times)) / 1000 / POOLED
+    return {
+        "pooled": POOLED,
+        "us_a_stream_and_call": each_us,
+        "call_ms": 1000 * period_s,
+        "in_real_time": int(period_s * 1e6 / each_us),
+    }
+
+
+def pooled(subject: Module | AudioClassifier) -> tuple[Callable[[int], object], float]:
+    """What feeds a pool of streams for the n-th time, and seconds of signal that they get of it."""
+    import numpy as np
+
+    from wavenetlite.nn import Module
+
+    rng = np.random.default_rng(0)
+    if isinstance(subject, Module):
+        pool = subject.pool(POOLED)
+        ids = np.array([pool.open() for _ in range(POOLED)], np.int64)
+        frames = rng.standard_normal((16, POOLED, subject.in_channels or 1), dtype=np.float32)
+        out = np.empty((POOLED, pool.plan.out_channels), np.float32)
+        if pool.plan.regular:
+            return (lambda n: pool.step(frames[n % 16], ids, out=out)), BLOCK_S
+        dicts = [{sid: x[row : row + 1] for row, sid in enumerate(pool.ids)} for x in frames]
+        return (lambda n: pool.process(dicts[n % 16])), BLOCK_S
+    signals = subject.pool(POOLED)
+    open_ids, size = [signals.open() for _ in range(POOLED)], round(subject.sr * BLOCK_S)
+    y = 0.1 * rng.standard_normal((16, POOLED, size)).astype(np.float32)
+    audio = [dict(zip(open_ids, blocks.astype(np.float32), strict=True)) for blocks in y]
+    return (lambda n: signals.process(audio[n % 16])), size / subject.sr
+
+
+def text(found: dict[str, Any]) -> str:
+    rows = [("model", found["model"]), ("instruction set", found["isa"])]
+    for name, times in found.get("latency", {}).items():
+        feeding = f"{times['calls']:,} calls of 10 ms"
+        rows.append((f"latency, {name}", feeding))
+        for label, key in (("p50", "p50_us"), ("p99", "p99_us"), ("p99.9", "p999_us"), ("worst", "worst_us")):
+            rows.append((f"  {label}", f"{times[key]:.1f} us"))
+    for name, load in found.get("streams", {}).items():
+        each = f"{load['us_a_stream_and_call']:.2f} us for {load['call_ms']:.0f} ms of a stream"
+        rows.append((f"streams, {name}", f"{load['in_real_time']:,} in real time on one core ({each}, {POOLED} in a pool)"))
+    return table(rows)
