@@ -187,5 +187,7 @@ def text(found: dict[str, Any]) -> str:
             rows.append((f"  {label}", f"{times[key]:.1f} us"))
     for name, load in found.get("streams", {}).items():
         each = f"{load['us_a_stream_and_call']:.2f} us for {load['call_ms']:.0f} ms of a stream"
-        rows.append((f"streams, {name}", f"{load['in_real_time']:,} in real time on one core ({each}, {POOLED} in a pool)"))
+        rows.append(
+            (f"streams, {name}", f"{load['in_real_time']:,} in real time on one core ({each}, {POOLED} in a pool)")
+        )
     return table(rows)
