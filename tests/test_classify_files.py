@@ -217,15 +217,16 @@ def test_files_go_before_bundled_models_and_paths_name_none(bundled):
         assert "bundled" not in str(excinfo.value)
 
 
-def test_the_folder_of_bundled_models_is_shipped():
-    pyproject = Path(__file__).parents[1] / "pyproject.toml"
-    if not pyproject.exists():
-        pytest.skip("pyproject.toml does not lie beside the tests")
-    assert '"wavenetlite.models" = ["*.json", "*.md", "*.safetensors"]' in pyproject.read_text()
-    manifest = (pyproject.parent / "MANIFEST.in").read_text()
-    assert "recursive-include wavenetlite/models *.json *.md *.safetensors" in manifest
-    for name in models.names():
-        wl.load(name)
+@pytest.mark.parametrize("name", ["speech-commands-12", "spoken-digits"])
+def test_bundled_models_are_shipped_and_hear_silence(name):
+    clf = wl.load(name)
+    assert clf.model.parameter_count <= 150_000
+    assert clf.latency_s == 0
+    assert {"recipe", "seed", "accuracy", "attribution"} <= set(clf.info)
+    y = np.zeros(clf.sr, np.float32)
+    assert clf.predict(y).probabilities.shape == (len(clf.labels),)
+    assert "_silence_" not in clf.labels or clf.predict(y).label == "_silence_"
+    assert (models.FOLDER / "README.md").exists()
 
 
 # -------------------------------------------------------------------------------------------------------- bad contents
