@@ -1,7 +1,7 @@
 """``python -m benchmarks.pool``: one frame for each of many streams: in a pool, and each stream by itself.
 
-The keyword network (C), one thread, one instruction set (WAVENETLITE_ISA). A round times every way once; reported are medians
-over the rounds, microseconds a stream and frame, and what snapshots of one stream cost.
+The keyword network (C), one thread, one instruction set (WAVENETLITE_ISA). A round times every way once; reported are
+medians over the rounds, microseconds a stream and frame, and what snapshots of one stream cost.
 """
 
 import argparse

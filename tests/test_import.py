@@ -23,7 +23,19 @@ ALLOWED = {
     "_snapshot": {"errors"},
     "detect": {"_detect", "checks", "errors"},
     "classifier_pool": {"classify", "errors", "features", "nn", "pool", "stream", "engine"},
-    "classify": {"_detect", "_snapshot", "checks", "classifier_pool", "detect", "engine", "errors", "features", "files", "nn", "stream"},
+    "classify": {
+        "_detect",
+        "_snapshot",
+        "checks",
+        "classifier_pool",
+        "detect",
+        "engine",
+        "errors",
+        "features",
+        "files",
+        "nn",
+        "stream",
+    },
     "models": {"errors"},
 }
 FORBIDDEN = {

@@ -1,4 +1,4 @@
-"""The real-time promises: `process(out=)` and `pool.step(out=)` allocate nothing; memory is bounded by the past needed."""
+"""The real-time promises: with `out=` nothing is allocated; a stream's memory is bounded by its receptive field."""
 
 import ctypes
 import sys
@@ -63,6 +63,7 @@ def heap_growth(function, arguments):
 
 
 DENORMAL = np.float32(1e-40)
+STEPPED = ("tcn", "wavenet condition", "separable", "pool then conv", "concat pool", "conv groups")
 
 
 @pytest.mark.parametrize("size", [1, 16, 64, 1000])
@@ -93,7 +94,9 @@ def test_process_into_out_leaves_the_heap_of_c_alone(name, size, scale):
 
 @pytest.mark.parametrize("scale", [1, DENORMAL])
 @pytest.mark.parametrize("streams", [1, 5, 64, 200])
-@pytest.mark.parametrize("name", ["tcn", "wavenet condition", "separable", "pool then conv", "concat pool", "conv groups"])
+@pytest.mark.parametrize(
+    "name", ["tcn", "wavenet condition", "separable", "pool then conv", "concat pool", "conv groups"]
+)
 def test_a_step_into_out_allocates_nothing(name, streams, scale):
     case = CATALOGUE[name]
     model = case.model()

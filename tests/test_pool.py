@@ -161,7 +161,11 @@ class Run:
         if not self.twins:
             return
         blocks = {sid: self.values(2, self.case.in_channels) for sid in self.some(None)}
-        c = {sid: self.values(2, self.case.condition_channels) for sid in blocks} if self.case.condition_channels else None
+        c = (
+            {sid: self.values(2, self.case.condition_channels) for sid in blocks}
+            if self.case.condition_channels
+            else None
+        )
         kind = self.rng.integers(3)
         if kind == 0:
             blocks[self.closed[-1] if self.closed else 999] = self.values(1, self.case.in_channels)
@@ -235,7 +239,9 @@ def test_ids_are_never_reused():
     assert len(pool) == 0
 
 
-@pytest.mark.parametrize("call", ["process", "step", "close", "reset", "flush", "snapshot", "output_frames", "frames_in"])
+@pytest.mark.parametrize(
+    "call", ["process", "step", "close", "reset", "flush", "snapshot", "output_frames", "frames_in"]
+)
 def test_a_closed_id_raises_also_when_its_place_is_taken(call):
     pool = CATALOGUE["tcn"].model().pool(1)
     old = pool.open()
@@ -531,7 +537,7 @@ def test_pools_in_many_threads():
         pool = model.pool(8, threads=1 + number % 2)
         for _ in range(20):
             ids = [pool.open() for _ in range(8)]
-            parts = [pool.process({sid: x[number][at : at + 7] for sid in ids}) for at in range(0, 60, 7)]
+            parts = [pool.process(dict.fromkeys(ids, x[number][at : at + 7])) for at in range(0, 60, 7)]
             for sid in ids:
                 if not same_bits(np.concatenate([part[sid] for part in parts]), whole[number]):
                     wrong.append(number)

@@ -125,7 +125,9 @@ def test_the_same_model_loaded_again_takes_it(tmp_path):
 
 
 def alike(**options):
-    return wl.TCN(**{"in_channels": 6, "out_channels": 3, "channels": 8, "kernel_size": 3, "dilations": [1, 2]} | options)
+    return wl.TCN(
+        **{"in_channels": 6, "out_channels": 3, "channels": 8, "kernel_size": 3, "dilations": [1, 2]} | options
+    )
 
 
 OTHERS = {

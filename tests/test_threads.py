@@ -43,7 +43,10 @@ def test_many_streams_of_one_model(name):
         x = signals[number]
         for size in (1, 7, 64, 400):
             stream = open_stream(model, x)
-            parts = [stream.process(x[at : at + size], None if c is None else c[at : at + size]) for at in range(0, 400, size)]
+            parts = [
+                stream.process(x[at : at + size], None if c is None else c[at : at + size])
+                for at in range(0, 400, size)
+            ]
             assert same_bits(np.concatenate([*parts, stream.fork().flush()]), whole[number])
             assert stream.snapshot()
 

@@ -157,7 +157,7 @@ def test_a_wrong_stream_is_found(stream_class):
 
 @pytest.mark.parametrize("stream_class", [LosesItsPast, LosesItselfInAFork])
 def test_a_wrong_snapshot_is_found(stream_class):
-    with pytest.raises(wl.StreamMismatchError, match="snapshot|fork"):
+    with pytest.raises(wl.StreamMismatchError, match=r"snapshot|fork"):
         wl.verify_stream(Liar(CATALOGUE["same same"].model(), stream_class))
 
 
