@@ -554,9 +554,9 @@ def test_pools_in_many_threads():
 def test_the_threads_of_a_pool_end_with_it():
     before = threading.active_count()
     model = wl.TCN(40, 12, channels=64, kernel_size=5, dilations=[1, 2, 4, 8])
-    pool = model.pool(100, threads=3)
-    ids = [pool.open() for _ in range(100)]
-    pool.step(signal(100, 40), ids)
+    pool = model.pool(300, threads=3)
+    ids = [pool.open() for _ in range(300)]
+    pool.step(signal(300, 40), ids)
     assert threading.active_count() == before + 2
     workers = [thread for thread in threading.enumerate() if thread.name == "wavenetlite pool"]
     del pool

@@ -60,10 +60,10 @@ class ClassifierPool:
     """Many signals on their way through one classifier, in one call; made by ``clf.pool(capacity)``.
 
     Every signal is named by the id that `open` returns. Its events, predictions and probabilities are, bit for bit,
-    those of its own :class:`ClassifierStream`, whatever its neighbours do. The features of each signal are computed
-    by themselves; then the frames of all signals go through the network together. A call checks everything first:
-    when it raises because of what it is given, nothing has changed. An id is never given twice. A pool serves one
-    thread at a time; another gets a `StreamStateError`.
+    those of its own :class:`ClassifierStream`, whatever its neighbours do. The features of each signal are computed by
+    themselves; then the frames of all signals go through the network together. A call checks everything first: when it
+    raises because of what it is given, nothing has changed. An id is never given twice. A pool serves one thread at a
+    time; another gets a `StreamStateError`.
 
     If features or network overflow float32 on samples that are finite but absurdly large, that shows when the samples
     have been taken: the call raises and names the signal, which then raises until it is `reset` or closed. The others
@@ -174,8 +174,7 @@ class ClassifierPool:
         Raises
         ------
         ParameterError, ArrayTypeError
-            An id is not that of an open signal, or samples have a wrong shape, dtype or value; all signals are as
-            before.
+            An id is not that of an open signal, or samples have a wrong shape, dtype or value; all are as before.
         StreamStateError
             A signal was flushed and not reset, or another thread is in this pool.
         """

@@ -43,7 +43,7 @@ MOST_FRAMES = 2**48
 
 cdef enum:
     MUCH_WORK = 100_000         # multiply-adds of a call from which on the interpreter's lock is given up
-    WORK_TO_SHARE = 4_000_000   # from which on other threads help: to wake one takes some 10 us
+    WORK_TO_SHARE = 16_000_000  # from which on other threads help: to wake one takes some 50 us
     FEW_FRAMES = 8              # blocks of fewer frames do not fill the kernels' tiles
 
 cdef enum Duty:

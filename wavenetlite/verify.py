@@ -47,9 +47,9 @@ def verify_stream(
     """Compare streams of `model` with its offline output on random signals, bit for bit.
 
     The signal goes in whole, frame by frame, in blocks of one size and of random sizes (none, one, primes, huge);
-    into given arrays (``out=``) and new ones; after resets in the middle of a signal; from snapshots and in forks; in
-    a batch; and in a pool, where streams are opened, closed, moved by snapshots and fed by turns with blocks and,
-    where the network allows it, with single frames together.
+    into given arrays (``out=``) and new ones; after resets in the middle of a signal; from snapshots and in forks; in a
+    batch; and in a pool, where streams are opened, closed, moved by snapshots and fed by turns with blocks and, where
+    the network allows it, with single frames together.
 
     Parameters
     ----------

@@ -118,6 +118,7 @@ cdef class Plan:
     cdef void run_frame(self, Memory* memory, Workspace* work) noexcept nogil
     cdef void run_together(self, Memory** memory, Py_ssize_t rows, Workspace* work) noexcept nogil
     cdef void gather(self, const Step* step, Memory** memory, Py_ssize_t rows, Workspace* work) noexcept nogil
+    cdef const float* past_row(self, const Tap* tap, const Memory* memory) noexcept nogil
     cdef void keep_rows(self, int number, Memory** memory, Py_ssize_t rows, Workspace* work) noexcept nogil
     cdef void pool_rows(self, const Step* step, Memory** memory, Py_ssize_t rows, Workspace* work) noexcept nogil
     cdef void locate_taps(self, const Step* step, Memory* memory, Workspace* work, Py_ssize_t rows) noexcept nogil

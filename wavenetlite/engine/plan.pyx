@@ -25,6 +25,7 @@ from wavenetlite.kernels.types cimport IDENTITY, TANH
 
 cdef extern from "simd.h" nogil:
     void expect(bint)
+    void prefetch(const void*)
 
 cdef extern from "stdlib.h" nogil:
     void* aligned_alloc(size_t alignment, size_t size)
@@ -33,6 +34,7 @@ cdef Py_ssize_t MOST_ROWS = MAX_CHUNK
 cdef enum:
     EVEN_CHUNK = 96             # frames of a chunk when there are more to come: a whole number of tiles of 12, 8, 6 and 4 rows
     TILE = 12
+    AHEAD = 8                   # rows that are fetched while one is gathered: the memories of many streams fill no cache
     MOST_GATHERED = 262_144     # floats that are gathered for a step of many streams: they stay in the second-level cache
 
 STEP_KINDS = ("conv", "depthwise", "sum", "join", "gate", "mean", "max")
@@ -47,6 +49,12 @@ cdef inline void copy_row(float* to, const float* source, Py_ssize_t floats) noe
     else:
         for i in range(floats):
             to[i] = source[i]
+
+
+cdef inline void prefetch_row(const float* row, Py_ssize_t floats) noexcept nogil:
+    cdef Py_ssize_t i
+    for i in range(0, floats, 16):
+        prefetch(row + i)
 
 
 @cython.final
@@ -522,8 +530,7 @@ cdef class Plan:
         """Point to the rows that a step reads, one a stream; those of its past are brought together from the rings."""
         cdef const Tap* tap = step.tap
         cdef float* staged = work.staged
-        cdef const float* source
-        cdef Py_ssize_t k, row, slot, ld
+        cdef Py_ssize_t k, row, ld
         for k in range(step.reads):
             ld = self.buffer[tap.buffer].ld
             work.ldx[k] = ld
@@ -533,11 +540,16 @@ cdef class Plan:
                 work.x[k] = staged
                 expect(staged + rows * ld <= work.staged + work.staged_floats)
                 for row in range(rows):
-                    slot = memory[row].head[tap.buffer] + tap.back
-                    source = memory[row].rings + tap.ring + slot + (tap.around & (slot >> 63))
-                    copy_row(staged, source, ld)
+                    if row + AHEAD < rows:
+                        prefetch_row(self.past_row(tap, memory[row + AHEAD]), ld)
+                    copy_row(staged, self.past_row(tap, memory[row]), ld)
                     staged += ld
             tap += 1
+
+    cdef inline const float* past_row(self, const Tap* tap, const Memory* memory) noexcept nogil:
+        """The row of a ring that a tap reads, as in `run_frame`."""
+        cdef Py_ssize_t slot = memory.head[tap.buffer] + tap.back
+        return memory.rings + tap.ring + slot + (tap.around & (slot >> 63))
 
     cdef void pool_rows(self, const Step* step, Memory** memory, Py_ssize_t rows, Workspace* work) noexcept nogil:
         cdef Py_ssize_t ld = self.buffer[step.out].ld, row

@@ -222,6 +222,7 @@ class Features:
     @property
     def fingerprint(self) -> bytes:
         """16 bytes that differ where configuration or tables do: what snapshots of the spec's streams are tied to."""
+        known: bytes
         steps, known = self.__dict__.get("_fingerprint", (None, b""))
         if steps is not self.steps:
             config = {name: value for name, value in self.config().items() if name != "versions"}

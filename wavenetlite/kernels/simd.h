@@ -101,6 +101,9 @@ WNL_INLINE void release(int *flag) { __atomic_store_n(flag, 0, __ATOMIC_RELEASE)
 /* The next number of a count that several threads take from. */
 WNL_INLINE int64_t take_number(int64_t *next) { return __atomic_fetch_add(next, 1, __ATOMIC_RELAXED); }
 
+/* Memory that will be read soon. */
+WNL_INLINE void prefetch(const void *p) { __builtin_prefetch(p); }
+
 /* An assumption about memory, checked in the debug build only. */
 #ifdef WAVENETLITE_DEBUG
 #include <assert.h>
