@@ -26,6 +26,7 @@ from wavenetlite.detect import Detector
 from wavenetlite.errors import ArrayTypeError, ParameterError, SnapshotError, StreamStateError
 from wavenetlite.features import Features, FeatureStream
 from wavenetlite.features._frames import checked_samples
+from wavenetlite.features.stream import IN_USE
 from wavenetlite.files import TABLES, WEIGHTS, save
 from wavenetlite.nn import Activation, Module
 from wavenetlite.stream import Stream
@@ -44,7 +45,6 @@ SLICE_SAMPLES = 2**20
 """Samples of a long signal that are worked on at a time: between two slices a call can be interrupted."""
 
 STATE = Struct("<qq")
-IN_USE = "stream is in use by another thread; give each thread its own stream"
 FAILED = "stream failed in an earlier call after it had taken the samples; call reset() before feeding it again"
 
 
