@@ -1,0 +1,66 @@
+"""Coverage along one axis, as bars."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from wavenetlite.canvas import BLUE, FAINT, INK, ORANGE, RULE
+from wavenetlite.receptive_field.analysis import Analysis
+from wavenetlite.receptive_field.coverage import big
+
+MOST_BARS = 800
+
+
+def draw_bars(axes: Any, analysis: Analysis, limits: tuple[int, int]) -> None:
+    """The share of each input, the largest 1; holes are ticks below the line."""
+    coverage = analysis.coverage
+    counts = coverage.counts if coverage.counts.ndim == 1 else coverage.counts.sum(axis=1, dtype=object)
+    x, heights = outline(coverage.first[0], shares(counts))
+    axes.fill_between(x, heights, color=BLUE, alpha=0.75, linewidth=0, zorder=2)
+    holes = np.flatnonzero(counts == 0) + coverage.first[0]
+    if len(holes):
+        spans = np.split(holes, np.flatnonzero(np.diff(holes) > 1) + 1)
+        wide = [(span[0] - 0.3, len(span) - 0.4) for span in spans]
+        axes.broken_barh(wide, (-0.16, 0.12), color=ORANGE, linewidth=0, zorder=3)
+    axes.set_xlim(limits[0] - 0.5, limits[1] + 0.5)
+    axes.set_ylim(-0.18 if len(holes) else 0, 1.02)
+    axes.set_yticks([])
+    axes.annotate("paths", (0, 0.5), (-12, 0), xycoords="axes fraction", textcoords="offset points", ha="right",
+                  va="center", fontsize=9.5, color=FAINT)  # fmt: skip
+    least, most = int(counts.min()), int(counts.max())
+    words = f"{big(least)} each" if least == most else f"{big(least)} to {big(most)}"
+    axes.annotate(words, (1, 0.5), (12, 0), xycoords="axes fraction", textcoords="offset points", va="center",
+                  fontsize=9.5, color=ORANGE if len(holes) else INK)  # fmt: skip
+    axis_below(axes, analysis.axes[0])
+
+
+def axis_below(axes: Any, name: str) -> None:
+    from matplotlib.ticker import MaxNLocator
+
+    axes.axhline(0, color=RULE, linewidth=0.8, zorder=1)
+    axes.xaxis.set_major_locator(MaxNLocator(nbins=9, integer=True, steps=[1, 2, 5, 10]))
+    axes.xaxis.set_major_formatter(lambda x, _: f"{x:,.0f}".replace("-", "\N{MINUS SIGN}"))
+    axes.tick_params(length=3, labelsize=9, colors=INK, color=RULE)
+    axes.set_xlabel(f"{name}, counted from the output's", fontsize=9.5, color=INK)
+    for side in axes.spines.values():
+        side.set_visible(False)
+
+
+def shares(counts: npt.NDArray[Any]) -> npt.NDArray[np.float64]:
+    """Of the largest count; exact integers may be beyond floats, their quotients are not."""
+    most = int(counts.max())
+    return np.array([int(count) / most for count in counts.flat]).reshape(counts.shape)
+
+
+def outline(first: int, heights: npt.NDArray[np.float64]) -> tuple[npt.NDArray[np.float64], npt.NDArray[np.float64]]:
+    """A bar an input; of very many inputs, the highest of each stretch."""
+    starts = np.unique(np.linspace(0, len(heights), min(len(heights), MOST_BARS), endpoint=False).astype(int))
+    tops = np.maximum.reduceat(heights, starts)
+    ends = np.append(starts[1:], len(heights))
+    gap = 0.12 if len(heights) <= 80 else 0.0
+    x = np.stack([starts, starts, ends, ends], axis=1) + first - 0.5 + np.array([gap, gap, -gap, -gap])
+    y = np.stack([np.zeros_like(tops), tops, tops, np.zeros_like(tops)], axis=1)
+    return x.ravel(), y.ravel()
