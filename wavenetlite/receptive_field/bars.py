@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from itertools import count
 from typing import Any
 
 import numpy as np
@@ -16,8 +18,7 @@ MOST_BARS = 800
 
 def draw_bars(axes: Any, analysis: Analysis, limits: tuple[int, int]) -> None:
     """The share of each input, the largest 1; holes are ticks below the line."""
-    coverage = analysis.coverage
-    counts = coverage.counts if coverage.counts.ndim == 1 else coverage.counts.sum(axis=1, dtype=object)
+    coverage, counts = analysis.coverage, along_first_axis(analysis)
     x, heights = outline(coverage.first[0], shares(counts))
     axes.fill_between(x, heights, color=BLUE, alpha=0.75, linewidth=0, zorder=2)
     holes = np.flatnonzero(counts == 0) + coverage.first[0]
@@ -30,23 +31,37 @@ def draw_bars(axes: Any, analysis: Analysis, limits: tuple[int, int]) -> None:
     axes.set_yticks([])
     axes.annotate("paths", (0, 0.5), (-12, 0), xycoords="axes fraction", textcoords="offset points", ha="right",
                   va="center", fontsize=9.5, color=FAINT)  # fmt: skip
-    least, most = int(counts.min()), int(counts.max())
-    words = f"{big(least)} each" if least == most else f"{big(least)} to {big(most)}"
-    axes.annotate(words, (1, 0.5), (12, 0), xycoords="axes fraction", textcoords="offset points", va="center",
+    axes.annotate(range_words(analysis), (1, 0.5), (12, 0), xycoords="axes fraction", textcoords="offset points", va="center",
                   fontsize=9.5, color=ORANGE if len(holes) else INK)  # fmt: skip
-    axis_below(axes, analysis.axes[0])
-
-
-def axis_below(axes: Any, name: str) -> None:
-    from matplotlib.ticker import MaxNLocator
-
     axes.axhline(0, color=RULE, linewidth=0.8, zorder=1)
-    axes.xaxis.set_major_locator(MaxNLocator(nbins=9, integer=True, steps=[1, 2, 5, 10]))
-    axes.xaxis.set_major_formatter(lambda x, _: f"{x:,.0f}".replace("-", "\N{MINUS SIGN}"))
+    axes.set_xlabel(f"{analysis.axes[0]}, counted from the output's", fontsize=9.5, color=INK)
     axes.tick_params(length=3, labelsize=9, colors=INK, color=RULE)
-    axes.set_xlabel(f"{name}, counted from the output's", fontsize=9.5, color=INK)
+    number_axis(axes.xaxis, *limits)
     for side in axes.spines.values():
         side.set_visible(False)
+
+
+def along_first_axis(analysis: Analysis) -> npt.NDArray[Any]:
+    counts = analysis.coverage.counts
+    return counts if counts.ndim == 1 else counts.sum(axis=1, dtype=object)
+
+
+def range_words(analysis: Analysis) -> str:
+    """Fewest and most paths along the first axis."""
+    counts = along_first_axis(analysis)
+    least, most = int(counts.min()), int(counts.max())
+    return f"{big(least)} each" if least == most else f"{big(least)} to {big(most)}"
+
+
+def number_axis(axis: Any, first: int, last: int) -> None:
+    """Round numbers, at most nine, with a true minus."""
+    step = next(step for step in steps() if (last - first) / step <= 8)
+    axis.set_ticks(range(-(-first // step) * step, last + 1, step))
+    axis.set_major_formatter(lambda x, _: f"{x:,.0f}".replace("-", "\N{MINUS SIGN}"))
+
+
+def steps() -> Iterator[int]:
+    return (factor * 10**power for power in count() for factor in (1, 2, 5))
 
 
 def shares(counts: npt.NDArray[Any]) -> npt.NDArray[np.float64]:

@@ -10,7 +10,7 @@ import numpy.typing as npt
 
 from wavenetlite.canvas import BLUE, FAINT, INK, ORANGE, rgb, text_inches
 from wavenetlite.receptive_field.analysis import Analysis
-from wavenetlite.receptive_field.bars import draw_bars, shares
+from wavenetlite.receptive_field.bars import draw_bars, number_axis, shares
 from wavenetlite.receptive_field.coverage import big
 
 CELL, MOST_INCHES = 0.34, 7.0
@@ -93,13 +93,10 @@ def draw_numbers(axes: Any, counts: npt.NDArray[Any], strength: npt.NDArray[np.f
 
 def finish(axes: Any, names: tuple[str, ...]) -> None:
     """Names of the axes, and white lines between cells where these are large."""
-    from matplotlib.ticker import MaxNLocator
-
-    for axis, name in ((axes.yaxis, names[0]), (axes.xaxis, names[1])):
-        axis.set_major_locator(MaxNLocator(nbins=9, integer=True, steps=[1, 2, 5, 10]))
-        axis.set_major_formatter(lambda x, _: f"{x:,.0f}".replace("-", "\N{MINUS SIGN}"))
-        axis.set_label_text(name if name == "bins" else f"{name}, from the output's", fontsize=9.5, color=INK)
     (left, right), (low, high) = axes.get_xlim(), sorted(axes.get_ylim())
+    for axis, name, first, last in ((axes.yaxis, names[0], low, high), (axes.xaxis, names[1], left, right)):
+        number_axis(axis, math.ceil(first), math.floor(last))
+        axis.set_label_text(name if name == "bins" else f"{name}, from the output's", fontsize=9.5, color=INK)
     if right - left <= NUMBERED + 1 and high - low <= NUMBERED + 1:
         for x in np.arange(left + 1, right):
             axes.axvline(x, color="white", linewidth=1.0)
@@ -115,15 +112,16 @@ def draw_key(
 ) -> None:
     """What the colours mean."""
     seen = counts[counts > 0]
-    tall = min(height - 0.35, 1.6)
-    key = figure.add_axes((place[0] / size[0], (place[1] + 0.35) / size[1], 0.16 / size[0], max(tall, 0.3) / size[1]))
-    ramp = np.linspace(0.13, 1, 64)[:, None, None] if int(seen.min()) < int(seen.max()) else np.full((1, 1, 1), 0.75)
+    least, most = int(seen.min()), int(seen.max())
+    tall = max(min(height - 0.35, 1.6), 0.3) if least < most else 0.16
+    key = figure.add_axes((place[0] / size[0], (place[1] + 0.35) / size[1], 0.16 / size[0], tall / size[1]))
+    ramp = np.linspace(0.13, 1, 64)[:, None, None] if least < most else np.full((1, 1, 1), 0.75)
     key.imshow(1 - ramp * (1 - rgb(BLUE)), aspect="auto", origin="lower", extent=(0, 1, 0, 1))
     key.axis("off")
     say = {"xycoords": "axes fraction", "textcoords": "offset points", "fontsize": 9, "color": INK}
-    if int(seen.min()) < int(seen.max()):
-        key.annotate(f"{big(int(seen.max()))} paths", (1, 1), (6, -7), **say)
-    key.annotate(f"{big(int(seen.min()))} path{'s' * (int(seen.min()) > 1)}", (1, 0), (6, 0), **say)
+    if least < most:
+        key.annotate(f"{big(most)} paths", (1, 1), (6, -7), **say)
+    key.annotate(f"{big(least)} path{'s' * (least > 1)}", (1, 0), (6, 1), **say)
     if len(seen) < counts.size:
         box = figure.add_axes((place[0] / size[0], (place[1] + 0.02) / size[1], 0.16 / size[0], 0.16 / size[1]))
         box.set_facecolor(HOLE)

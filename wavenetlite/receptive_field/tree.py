@@ -11,7 +11,7 @@ import numpy.typing as npt
 
 from wavenetlite.canvas import BLUE, FAINT, INK, ORANGE, text_inches
 from wavenetlite.receptive_field.analysis import Analysis
-from wavenetlite.receptive_field.bars import draw_bars
+from wavenetlite.receptive_field.bars import draw_bars, range_words
 from wavenetlite.receptive_field.coverage import seen_through
 from wavenetlite.receptive_field.layers import Layer
 
@@ -29,9 +29,11 @@ ABOVE, BELOW, GAP = 0.85, 0.62, 0.3
 PALE, PALE_LINE = "#d4d4d4", "#ececec"
 ALL_FRAMES = 64
 """Of at most so many frames those are drawn too that the output does not see."""
-MOST_LINES, SAMPLED_LINES = 420, 24
-"""Lines between two rows that can be told apart; of more, a band for each tap, and some lines to show its slope."""
-MOST_BANDS = 8
+LINES_AN_INCH = 60
+"""That can be told apart; of more, a band is drawn for each tap, and some lines to show its slope."""
+SAMPLED_LINES, MOST_BANDS = 5, 8
+MOST_PALE = 130
+"""Lines between two rows for what the output does not see."""
 
 
 @dataclass(frozen=True)
@@ -53,12 +55,9 @@ def rows_of(layers: Sequence[Layer]) -> list[Row]:
     rows = [Row(np.zeros(1, np.int64), rate)]
     for layer in reversed(layers):
         rate //= layer.stride[0]
-        rows.append(Row(seen_through(rows[-1].frames, *(part[0] for part in taps(layer))), rate))
+        parts = (layer.stride, layer.shift, layer.dilation, layer.kernel_size)
+        rows.append(Row(seen_through(rows[-1].frames, *(part[0] for part in parts)), rate))
     return rows[::-1]
-
-
-def taps(layer: Layer) -> tuple[tuple[int, ...], ...]:
-    return layer.stride, layer.shift, layer.dilation, layer.kernel_size
 
 
 def label(layer: Layer) -> str:
@@ -71,7 +70,7 @@ def label(layer: Layer) -> str:
 def margins(analysis: Analysis) -> tuple[float, float]:
     """Inches for words on the left and on the right."""
     left = max(text_inches(name) for name in ["output", "paths", *(layer.name for layer in analysis.layers)])
-    right = max([0.0, *(text_inches(label(layer)) for layer in analysis.layers)])
+    right = max(text_inches(words) for words in [range_words(analysis), *(label(layer) for layer in analysis.layers)])
     return 0.9 * left + 0.55, 0.9 * right + 0.5
 
 
@@ -101,7 +100,7 @@ def draw_tree(figure: Any, size: tuple[float, float], analysis: Analysis) -> Non
     axes.axis("off")
     if last - first < ALL_FRAMES:
         draw_unseen(axes, rows, analysis.layers, (first, last), inches)
-    draw_lines(axes, rows, analysis.layers, width)
+    draw_lines(axes, rows, analysis.layers, inches)
     for level, row in enumerate(rows):
         draw_nodes(axes, row, level, inches * row.rate, top=level == len(rows) - 1)
     draw_words(axes, analysis.layers, ROW > height / max(len(rows) - 1, 1))
@@ -109,22 +108,28 @@ def draw_tree(figure: Any, size: tuple[float, float], analysis: Analysis) -> Non
     draw_bars(bars, analysis, (first, last))
 
 
-def draw_lines(axes: Any, rows: Sequence[Row], layers: Sequence[Layer], width: float) -> None:
+def draw_lines(axes: Any, rows: Sequence[Row], layers: Sequence[Layer], inches: float) -> None:
     """The taps between all rows."""
     for level, (layer, above, below) in enumerate(zip(layers, rows[1:], rows[:-1], strict=True)):
-        stride, shift, dilation, size = (part[0] for part in taps(layer))
-        offsets = np.arange(size) * dilation + shift
-        frames = above.frames
-        if len(frames) * size > MOST_LINES:
+        offsets, frames = offsets_of(layer), above.frames
+        wide = inches * (below.x[-1] - below.x[0] + 1)
+        dense = len(frames) * len(offsets) > LINES_AN_INCH * wide
+        if dense:
             offsets = evenly(offsets, MOST_BANDS)
-            draw_bands(axes, level, above, below, offsets, stride)
-            frames = evenly(frames, SAMPLED_LINES)
+            draw_bands(axes, level, above, below, offsets, layer.stride[0])
+            frames = evenly(frames, max(2, round(SAMPLED_LINES * wide)))
         segments = [
-            ((frame * above.rate, level + 1), ((frame * stride + offset) * below.rate, level))
+            ((frame * above.rate, level + 1), ((frame * layer.stride[0] + offset) * below.rate, level))
             for frame in frames
             for offset in offsets
         ]
-        add_lines(axes, segments, BLUE, min(max(30.0 * width / len(segments), 0.3), 1.3), 0.85, 2)
+        width = 0.45 if dense else min(max(22.0 * wide / len(segments), 0.35), 1.3)
+        add_lines(axes, segments, BLUE, width, 0.5 if dense else 0.85, 2)
+
+
+def offsets_of(layer: Layer) -> Positions:
+    """Of the frames that a frame reads, from its own."""
+    return np.arange(layer.kernel_size[0]) * layer.dilation[0] + layer.shift[0]
 
 
 def draw_bands(axes: Any, level: int, above: Row, below: Row, offsets: Positions, stride: int) -> None:
@@ -137,7 +142,7 @@ def draw_bands(axes: Any, level: int, above: Row, below: Row, offsets: Positions
          ((last * stride + offset) * below.rate, level), ((first * stride + offset) * below.rate, level)]
         for offset in offsets
     ]  # fmt: skip
-    axes.add_collection(PolyCollection(bands, facecolors=BLUE, linewidths=0, alpha=0.45 / len(bands) ** 0.5, zorder=1))
+    axes.add_collection(PolyCollection(bands, facecolors=BLUE, linewidths=0, alpha=0.3 / len(bands) ** 0.5, zorder=1))
 
 
 def evenly(values: Positions, most: int) -> Positions:
@@ -162,20 +167,20 @@ def draw_unseen(
     for level, row in enumerate(rows):
         x = np.arange(-(-first // row.rate), last // row.rate + 1) * row.rate
         dots(axes, x, level, PALE, marker(inches * row.rate, small=True), 1)
-        if level:
-            stride, shift, dilation, size = (part[0] for part in taps(layers[level - 1]))
+        if level and len(x) * layers[level - 1].kernel_size[0] <= MOST_PALE:
+            below, stride = rows[level - 1], layers[level - 1].stride[0]
             for frame in x // row.rate:
-                ends = (frame * stride + shift + np.arange(size) * dilation) * rows[level - 1].rate
+                ends = (frame * stride + offsets_of(layers[level - 1])) * below.rate
                 segments += [((frame * row.rate, level), (end, level - 1)) for end in ends if first <= end <= last]
     add_lines(axes, segments, PALE_LINE, 0.8, 1.0, 0)
 
 
 def draw_nodes(axes: Any, row: Row, level: int, inches: float, *, top: bool) -> None:
     """The frames of a row that the output depends on; of very many, a line."""
-    if len(row.frames) > MOST_LINES:
-        axes.plot(row.x[[0, -1]], [level, level], color=BLUE, linewidth=1.4, zorder=3, solid_capstyle="butt")
-        return
     apart = inches * (np.diff(row.frames).min() if len(row.frames) > 1 else 8)
+    if apart < 1 / LINES_AN_INCH:
+        axes.plot(row.x[[0, -1]], [level, level], color=BLUE, linewidth=1.0, zorder=3, solid_capstyle="butt")
+        return
     dots(axes, row.x, level, ORANGE if top else BLUE, 8.0 if top else marker(apart), 5 if top else 3)
 
 
