@@ -42,7 +42,7 @@ def test_what_is_wrong_is_told_in_one_line(model, tmp_path):
             call(path)
     with pytest.raises(wl.ParameterError, match="format='what' must be one of wavenetlite"):
         wl.load(path, format="what")
-    with pytest.raises(wl.ParameterError, match="tells no format; it must end in .safetensors"):
+    with pytest.raises(wl.ParameterError, match=r"tells no format; it must end in \.safetensors"):
         formats.save(model, path)
     with pytest.raises(wl.ParameterError, match="what=1 is no option of the format wavenetlite; it has: none"):
         formats.save(model, path, format="wavenetlite", what=1)

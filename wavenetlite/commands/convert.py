@@ -45,8 +45,9 @@ def run(args: argparse.Namespace) -> int:
         return list_formats(args.json)
     if args.source is None or args.target is None:
         raise UsageError("IN and OUT are needed (or --formats)")
-    model = formats.load(args.source, format=args.read_as, **options("--load", args.load))
-    formats.save(model, args.target, format=args.write_as, **options("--save", args.save))
+    for_load, for_save = options("--load", args.load), options("--save", args.save)
+    model = formats.load(args.source, format=args.read_as, **for_load)
+    formats.save(model, args.target, format=args.write_as, **for_save)
     if args.json:
         say_json({"model": args.source, "type": type(model).__name__, "written": args.target})
     else:
