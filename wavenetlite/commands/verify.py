@@ -44,7 +44,7 @@ def add(subparsers: Subparsers) -> None:
 
 def run(args: argparse.Namespace) -> int:
     from wavenetlite import isa
-    from wavenetlite.files import load
+    from wavenetlite.formats import load
     from wavenetlite.verify import verify_stream
 
     loaded = load(args.model)
