@@ -62,7 +62,7 @@ def save(figure: Any, path: PathLike, kind: str = "png") -> None:
     beside = target.with_name(f".{target.name}.{os.getpid()}.tmp")
     metadata = {"Date": None} if kind == "svg" else None
     try:
-        with mpl.rc_context({"svg.hashsalt": "wavenetlite"}):
+        with mpl.rc_context({"svg.hashsalt": "wavenetlite", "svg.fonttype": "none"}):
             figure.savefig(beside, format=kind, dpi=DPI, metadata=metadata)
         beside.replace(target)
     except OSError as error:
