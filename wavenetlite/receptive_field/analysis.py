@@ -101,8 +101,8 @@ def analyse(model_or_layers: Module | Sequence[Sequence[int | Sequence[int]]]) -
     Raises
     ------
     ArrayTypeError, ParameterError
-        `model_or_layers` is neither; a number of a layer breaks its rule; or the coverage would have more than 4,194,304
-        inputs.
+        `model_or_layers` is neither; a number of a layer breaks its rule; or the coverage would have more than
+        4,194,304 inputs.
 
     Examples
     --------
@@ -150,7 +150,7 @@ def of_model(model: Module) -> Analysis:
         receptive_field=output.clock.receptive_field,
         coverage=coverage,
         condition_coverage=found.get("c"),
-        gridding=gridding(coverage, [layer.step for layer in layers]),
+        gridding=gridding(coverage, layers),
         hybrid_rule=rule_of(layers),
         stride=(output.clock.rate,),
         latency=output.clock.newest,
@@ -167,7 +167,7 @@ def of_list(layers: tuple[Layer, ...]) -> Analysis:
         receptive_field=coverage.shape if len(axes) == 2 else coverage.size,
         coverage=coverage,
         condition_coverage=None,
-        gridding=gridding(coverage, [layer.step for layer in layers]),
+        gridding=gridding(coverage, layers),
         hybrid_rule=rule_of(layers),
         stride=tuple(math.prod(layer.stride[axis] for layer in layers) for axis in range(len(axes))),
         latency=0 if len(axes) == 1 else None,
@@ -212,11 +212,9 @@ def by(numbers: Sequence[int]) -> str:
 
 
 def layer_table(layers: Sequence[Layer]) -> str:
-    head = ["layer", "kernel", "dilation", "stride", "step", "receptive field"]
-    return aligned(head, [
-        [layer.name, *(by(part) for part in (layer.kernel_size, layer.dilation, layer.stride, layer.step, layer.receptive_field))]
-        for layer in layers
-    ])  # fmt: skip
+    parts = ("kernel_size", "dilation", "stride", "step", "receptive_field")
+    body = [[layer.name, *(by(getattr(layer, part)) for part in parts)] for layer in layers]
+    return aligned(["layer", "kernel", "dilation", "stride", "step", "receptive field"], body)
 
 
 def cost_table(costs: Sequence[Cost]) -> str:
@@ -232,6 +230,5 @@ def aligned(head: list[str], body: list[list[str]]) -> str:
     """Lines of a table: names to the left, numbers to the right."""
     widths = [max(map(len, column)) for column in zip(head, *body, strict=True)]
     return "\n".join(
-        "  ".join(cell.rjust(width) if index else cell.ljust(width) for index, (cell, width) in enumerate(zip(line, widths, strict=True)))
-        for line in [head, *body]
+        "  ".join([line[0].ljust(widths[0]), *map(str.rjust, line[1:], widths[1:])]) for line in [head, *body]
     )

@@ -29,10 +29,9 @@ def draw_bars(axes: Any, analysis: Analysis, limits: tuple[int, int]) -> None:
     axes.set_xlim(limits[0] - 0.5, limits[1] + 0.5)
     axes.set_ylim(-0.18 if len(holes) else 0, 1.02)
     axes.set_yticks([])
-    axes.annotate("paths", (0, 0.5), (-12, 0), xycoords="axes fraction", textcoords="offset points", ha="right",
-                  va="center", fontsize=9.5, color=FAINT)  # fmt: skip
-    axes.annotate(range_words(analysis), (1, 0.5), (12, 0), xycoords="axes fraction", textcoords="offset points", va="center",
-                  fontsize=9.5, color=ORANGE if len(holes) else INK)  # fmt: skip
+    say = {"xycoords": "axes fraction", "textcoords": "offset points", "va": "center", "fontsize": 9.5}
+    axes.annotate("paths", (0, 0.5), (-12, 0), ha="right", color=FAINT, **say)
+    axes.annotate(range_words(analysis), (1, 0.5), (12, 0), color=ORANGE if len(holes) else INK, **say)
     axes.axhline(0, color=RULE, linewidth=0.8, zorder=1)
     axes.set_xlabel(f"{analysis.axes[0]}, counted from the output's", fontsize=9.5, color=INK)
     axes.tick_params(length=3, labelsize=9, colors=INK, color=RULE)

@@ -12,6 +12,8 @@ from wavenetlite.engine.lower import topological_order
 from wavenetlite.nn.module import Module
 from wavenetlite.receptive_field.layers import Layer, Numbers, axis_sizes
 
+FLOAT = 4
+"""Bytes."""
 NAMES = ("this network", "holes filled", "more layers")
 
 
@@ -103,16 +105,16 @@ def remembered(work: Sequence[Work], *, deep: bool) -> int:
 
 def costs_of_list(layers: Sequence[Layer]) -> tuple[Cost, Cost, Cost]:
     """Of one channel."""
-    work, rate = [], 1
+    work, rate, weights, macs = [], 1, 0, 0.0
     for layer in layers:
         taps, before = math.prod(layer.kernel_size), rate
         rate *= math.prod(layer.stride)
+        weights, macs = weights + taps, macs + taps / rate
         if taps > 1:
-            work.append(Work(layer, layer, layer.kernel_size, layer.dilation, taps, taps / rate, taps, taps / before, 4))
-    weights = sum(math.prod(layer.kernel_size) for layer in layers)
-    once = sum(1 / math.prod(math.prod(below.stride) for below in layers[: n + 1])
-               for n, layer in enumerate(layers) if math.prod(layer.kernel_size) == 1)  # fmt: skip
-    return costs(work, weights, once + sum(use.macs for use in work), streams=len(layers[0].kernel_size) == 1)
+            work.append(
+                Work(layer, layer, layer.kernel_size, layer.dilation, taps, taps / rate, taps, taps / before, FLOAT)
+            )
+    return costs(work, weights, macs, streams=len(layers[0].kernel_size) == 1)
 
 
 def costs_of_model(model: Module, output: Node) -> tuple[Cost, Cost, Cost]:
@@ -123,19 +125,42 @@ def uses(output: Node) -> Iterator[Work]:
     """The convolutions of a graph; the window of a pool is one that learns nothing."""
     for node in topological_order(output):
         if isinstance(node, graph.Conv):
-            for edge, weight, groups, bias in zip(node.edges, node.weights, node.groups, node.biases, strict=True):
-                inputs = edge.node.channels
-                inner = inputs * (inputs // groups) * edge.taps
-                if edge.taps > 1:
-                    yield Work(edge.node, weight, *axis_sizes(node, edge, 1)[:2], weight.size, weight.size / node.clock.rate,
-                               inner + (inputs if bias is not None else 0), inner / edge.node.clock.rate,
-                               4 * inputs)  # fmt: skip
+            yield from uses_of_conv(node)
         elif isinstance(node, graph.FrequencyConv) and node.weight[0, 0].size > 1:
-            edge, maps = node.edges[0], node.weight.shape[1]
-            inner = maps * maps * node.weight[0, 0].size
-            links = sum(len(node.links(f)) for f in range(node.bins_out))
-            macs = links * node.weight[:, :, 0].size
-            inner_macs = node.bins * inner  # the few links beyond the ends counted too
-            yield Work(edge.node, node.weight, *axis_sizes(node, edge, 2)[:2], node.weight.size, macs / node.clock.rate,
-                       inner + (maps if node.bias is not None else 0), inner_macs / edge.node.clock.rate,
-                       4 * edge.node.channels)  # fmt: skip
+            yield use_over_bins(node)
+
+
+def uses_of_conv(node: graph.Conv) -> Iterator[Work]:
+    for edge, weight, groups, bias in zip(node.edges, node.weights, node.groups, node.biases, strict=True):
+        if edge.taps > 1:
+            channels = edge.node.channels
+            inner = channels * (channels // groups) * edge.taps
+            yield Work(
+                source=edge.node,
+                weight=weight,
+                kernel_size=(edge.taps,),
+                dilation=(edge.spacing,),
+                parameters=weight.size,
+                macs=weight.size / node.clock.rate,
+                inner_parameters=inner + (channels if bias is not None else 0),
+                inner_macs=inner / edge.node.clock.rate,
+                frame_bytes=FLOAT * channels,
+            )
+
+
+def use_over_bins(node: graph.FrequencyConv) -> Work:
+    edge, maps = node.edges[0], node.weight.shape[1]
+    kernel_size, dilation, *_ = axis_sizes(node, edge, 2)
+    inner = maps * maps * node.weight[0, 0].size
+    links = sum(len(node.links(f)) for f in range(node.bins_out))
+    return Work(
+        source=edge.node,
+        weight=node.weight,
+        kernel_size=kernel_size,
+        dilation=dilation,
+        parameters=node.weight.size,
+        macs=links * node.weight[:, :, 0].size / node.clock.rate,
+        inner_parameters=inner + (maps if node.bias is not None else 0),
+        inner_macs=node.bins * inner / edge.node.clock.rate,  # taps beyond the ends counted too
+        frame_bytes=FLOAT * edge.node.channels,
+    )

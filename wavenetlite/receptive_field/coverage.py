@@ -67,7 +67,7 @@ class Coverage:
     @property
     def paths(self) -> int:
         """All paths together."""
-        return sum(int(count) for count in self.counts.sum(axis=0, dtype=object).flat) if self.size else 0
+        return int(self.counts.sum(dtype=object))
 
     def __str__(self) -> str:
         counts = self.counts[self.counts > 0]
@@ -235,8 +235,8 @@ def bins_read(node: Node, index: int, counts: Counts) -> Counts:
     if isinstance(node, graph.Gate):
         return np.concatenate([counts, counts], axis=1)
     if isinstance(node, graph.Join):
-        start = sum(edge.node.channels for edge in node.edges[:index])
-        return np.repeat(counts, node.channels // counts.shape[1], axis=1)[:, start:][:, : node.edges[index].node.channels]
+        start, own = sum(edge.node.channels for edge in node.edges[:index]), node.edges[index].node.channels
+        return np.repeat(counts, node.channels // counts.shape[1], axis=1)[:, start : start + own]
     return counts
 
 
@@ -253,11 +253,11 @@ def frequencies_read(node: graph.FrequencyConv, counts: Counts) -> Counts:
 def rebinned(counts: Counts, bins: int) -> Counts:
     """Counts over other bins of the same channels; the maps of a bin count once."""
     fine = math.lcm(bins, counts.shape[1])
-    return np.repeat(counts, fine // counts.shape[1], axis=1).reshape(len(counts), bins, -1).max(axis=2)
+    return np.asarray(np.repeat(counts, fine // counts.shape[1], axis=1).reshape(len(counts), bins, -1).max(axis=2))
 
 
 def summed(counts: Counts, groups: int) -> Counts:
     """Counts over the groups of a convolution, each output of which reads its whole group."""
     fine = math.lcm(groups, counts.shape[1])
     parts = np.repeat(exact(counts, fine), fine // counts.shape[1], axis=1).reshape(len(counts), groups, -1)
-    return parts.sum(axis=2) if counts.shape[1] >= groups else parts.max(axis=2)
+    return np.asarray(parts.sum(axis=2) if counts.shape[1] >= groups else parts.max(axis=2))

@@ -11,6 +11,7 @@ import numpy as np
 import numpy.typing as npt
 
 from wavenetlite.receptive_field.coverage import Coverage
+from wavenetlite.receptive_field.layers import Layer
 
 MOST_CONTRAST = 0.5
 """At a period of two: one half of the inputs has three times the paths of the other."""
@@ -54,16 +55,20 @@ class Gridding:
         return f"{'yes' if self else 'no'}: {holes}; {pattern}"
 
 
-def gridding(coverage: Coverage, steps: Iterable[tuple[int, ...]]) -> Gridding:
-    """Gridding of a coverage; `steps` are those of the layers, whose multiples are the patterns that can arise."""
-    axes = coverage.counts.ndim
+def gridding(coverage: Coverage, layers: Iterable[Layer]) -> Gridding:
+    """Gridding of a coverage; what repeats in it repeats with the steps of the layers, or parts of these."""
     contrast, period = 0.0, None
-    for step in sorted({step[:axes] for step in steps}):
+    for step in sorted({step_of(layer) for layer in layers}):
         if math.prod(step) > 1:
             found = strongest(phases(coverage.counts, step))
             if found[0] > contrast + EVEN:
                 contrast, period = found
     return Gridding(coverage.holes, contrast, period)
+
+
+def step_of(layer: Layer) -> tuple[int, ...]:
+    """From tap to tap; 1 along an axis with one tap."""
+    return tuple(step if taps > 1 else 1 for step, taps in zip(layer.step, layer.kernel_size, strict=True))
 
 
 def phases(counts: npt.NDArray[Any], step: tuple[int, ...]) -> npt.NDArray[np.float64]:

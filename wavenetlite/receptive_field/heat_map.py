@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from wavenetlite.canvas import BLUE, FAINT, INK, ORANGE, rgb, text_inches
+from wavenetlite.canvas import BLUE, INK, ORANGE, rgb
 from wavenetlite.receptive_field.analysis import Analysis
 from wavenetlite.receptive_field.bars import draw_bars, number_axis, shares
 from wavenetlite.receptive_field.coverage import big
@@ -57,8 +57,10 @@ def draw_map(figure: Any, size: tuple[float, float], analysis: Analysis) -> None
     vertical, horizontal = coverage.first if images else coverage.first[::-1]
     extent = (horizontal - 0.5, horizontal + counts.shape[1] - 0.5, vertical - 0.5, vertical + counts.shape[0] - 0.5)
     colours = coloured(counts, strength)
-    axes.imshow(colours[::-1] if images else colours, extent=extent if not images else (*extent[:2], extent[3], extent[2]),
-                origin="lower", aspect="auto", interpolation="nearest" if max(counts.shape) < 400 else "antialiased")  # fmt: skip
+    look = {"aspect": "auto", "interpolation": "nearest" if max(counts.shape) < 400 else "antialiased"}
+    axes.imshow(colours, extent=extent, origin="lower", **look)
+    if images:  # the first row of an image is the highest
+        axes.invert_yaxis()
     if max(counts.shape) <= NUMBERED and int(counts.max()) < 10_000:
         draw_numbers(axes, counts, strength, (vertical, horizontal))
     finish(axes, analysis.axes if images else analysis.axes[::-1])
@@ -83,7 +85,9 @@ def coloured(counts: npt.NDArray[Any], strength: npt.NDArray[np.float64]) -> npt
     return np.asarray(np.where(seen, 1 - strength[:, :, None] * (1 - rgb(BLUE)), rgb(HOLE)))
 
 
-def draw_numbers(axes: Any, counts: npt.NDArray[Any], strength: npt.NDArray[np.float64], first: tuple[int, int]) -> None:
+def draw_numbers(
+    axes: Any, counts: npt.NDArray[Any], strength: npt.NDArray[np.float64], first: tuple[int, int]
+) -> None:
     size = 7.5 if int(counts.max()) < 100 else 6.2 if int(counts.max()) < 1000 else 5.0
     for (row, column), count in np.ndenumerate(counts):
         if count:

@@ -131,7 +131,8 @@ def checked(group: Sequence[Layer], axis: int) -> RuleGroup:
     offender, reason = None, ""
     if distances and distances[0] > kernel_size:
         index, most = first_too_large(rates, kernel_size)
-        offender, reason = names[index], f"rate {rates[index]} must be at most {most}, for M_2 = {distances[0]} > {kernel_size}"
+        offender = names[index]
+        reason = f"rate {rates[index]} must be at most {most}, for M_2 = {distances[0]} > {kernel_size}"
     elif factor > 1:
         rates_text = f"rates {', '.join(map(str, rates))} have" if len(rates) > 1 else f"rate {factor} has by itself"
         offender, reason = names[0], f"{rates_text} the common factor {factor}"

@@ -82,12 +82,13 @@ def listed(layers: Any) -> tuple[Layer, ...]:
 def sizes_of(name: str, layer: Any) -> Sizes:
     """Of one layer of a list: causal over one axis, centred over two."""
     if not isinstance(layer, list | tuple) or len(layer) not in (2, 3):
-        raise ParameterError(f"{name}={layer!r:.80} must be (kernel_size, dilation, stride); the stride may be left out")
+        raise ParameterError(f"{name}={layer!r:.80} must be (kernel_size, dilation, stride) or (kernel_size, dilation)")
     parts = ("kernel_size", "dilation", "stride")
     given = dict(zip(parts, layer, strict=False))
     axes = 2 if any(isinstance(part, list | tuple) for part in layer) else 1
     kernel_size, dilation, stride = (numbers_of(f"{name} {part}", given.get(part, 1), axes) for part in parts)
-    return kernel_size, dilation, stride, tuple(-(k - 1) * d // axes for k, d in zip(kernel_size, dilation, strict=True))
+    shift = tuple(-((k - 1) * d // axes) for k, d in zip(kernel_size, dilation, strict=True))
+    return kernel_size, dilation, stride, shift
 
 
 def numbers_of(name: str, value: Any, axes: int) -> Numbers:

@@ -48,7 +48,7 @@ def suggest_dilations(*, receptive_field: int, kernel_size: int, layers: int | N
     >>> suggest_dilations(receptive_field=17, kernel_size=3, layers=3)
     [1, 2, 5]
     >>> suggest_dilations(receptive_field=1000, kernel_size=3)
-    [1, 3, 7, 18, 46, 119, 306]
+    [1, 3, 6, 18, 46, 118, 308]
     """
     wanted = positive_int("receptive_field", receptive_field, MOST_CELLS)
     size = positive_int("kernel_size", kernel_size, MOST_KERNEL)

@@ -12,9 +12,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from wavenetlite.canvas import (
-    BLUE, FAINT, INK, ORANGE, RULE, PathLike, heading, new_figure, rgb, save, text_inches,
-)  # fmt: skip
+from wavenetlite.canvas import BLUE, FAINT, INK, ORANGE, RULE, PathLike, heading, new_figure, rgb, save, text_inches
 from wavenetlite.checks import positive_int
 from wavenetlite.errors import ArrayTypeError, ParameterError
 from wavenetlite.train.report import Matches, checked_matrix, field, match_events
