@@ -13,7 +13,7 @@ from wavenetlite.engine.graph import Edge, Node
 from wavenetlite.errors import ParameterError
 from wavenetlite.nn.module import ANY_CHANNELS, Module, recorded
 from wavenetlite.receptive_field.cost import Cost, costs_of_list, costs_of_model
-from wavenetlite.receptive_field.coverage import MOST_CELLS, Coverage, count_paths, exact
+from wavenetlite.receptive_field.coverage import MOST_CELLS, Coverage, count_paths, exact, nothing_seen
 from wavenetlite.receptive_field.gridding import Gridding, gridding
 from wavenetlite.receptive_field.hybrid import HybridRule, rule_of
 from wavenetlite.receptive_field.layers import Layer, along_widest_path, listed
@@ -197,11 +197,6 @@ def stack(layers: tuple[Layer, ...], axis: int) -> Node:
         edge = Edge(x, layer.stride[axis], layer.shift[axis], layer.dilation[axis], layer.kernel_size[axis])
         x = graph.Conv((edge,), 1, graph.clock_after([edge]), (), (1,), ())
     return x
-
-
-def nothing_seen() -> Coverage:
-    """Of a network that depends on its conditioning alone."""
-    return Coverage(np.zeros(0, np.int64), (0,))
 
 
 # Tables

@@ -98,12 +98,21 @@ def count_paths(output: Node) -> dict[str, Coverage]:
 
 
 def coverage(first: int, counts: Counts, endless: bool) -> Coverage:
-    read = np.flatnonzero((counts != 0).any(axis=1))
-    if read.size:
-        first, counts = first + int(read[0]), counts[read[0] : read[-1] + 1]
-    counts = counts[:, 0].copy() if counts.shape[1] == 1 else counts.copy()
-    counts.flags.writeable = False
-    return Coverage(counts, (first,) if counts.ndim == 1 else (first, 0), endless)
+    """The box around all that is read."""
+    frames, bins = (np.flatnonzero((counts != 0).any(axis=axis)) for axis in (1, 0))
+    if not frames.size:
+        return nothing_seen()
+    box = counts[frames[0] : frames[-1] + 1, bins[0] : bins[-1] + 1].copy()
+    place: tuple[int, ...] = (first + int(frames[0]), int(bins[0]))
+    if counts.shape[1] == 1:
+        box, place = box[:, 0], place[:1]
+    box.flags.writeable = False
+    return Coverage(box, place, endless)
+
+
+def nothing_seen() -> Coverage:
+    """Of an input that the output does not depend on."""
+    return Coverage(np.zeros(0, np.int64), (0,))
 
 
 Paths = tuple[int, Counts]

@@ -103,7 +103,7 @@ def draw_tree(figure: Any, size: tuple[float, float], analysis: Analysis) -> Non
     draw_lines(axes, rows, analysis.layers, inches)
     for level, row in enumerate(rows):
         draw_nodes(axes, row, level, inches * row.rate, top=level == len(rows) - 1)
-    draw_words(axes, analysis.layers, dense=height / max(len(rows) - 1, 1) < ROW)
+    draw_words(axes, analysis.layers, dense=height / max(len(rows) - 1, 1) < 0.9 * ROW)
     bars = figure.add_axes((left / size[0], BELOW / size[1], width / size[0], BARS / size[1]))
     draw_bars(bars, analysis, (first, last))
 
