@@ -316,7 +316,7 @@ cdef class Stream:
     @property
     def latency(self) -> int:
         """Input frames after frame n that must have come before output frame n is returned."""
-        return self.plan.program.clock.newest
+        return self.plan.program.clock.latency
 
     @property
     def state_bytes(self) -> int:

@@ -343,7 +343,7 @@ class Module:
     @property
     def latency(self) -> int:
         """Input frames after frame n that must have come before output frame n is returned; 0: causal."""
-        return self.graph(self.in_channels or ANY_CHANNELS).clock.newest
+        return self.graph(self.in_channels or ANY_CHANNELS).clock.latency
 
     @property
     def macs_per_frame(self) -> float:
