@@ -16,7 +16,7 @@ import math
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from fractions import Fraction
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 import numpy.typing as npt
@@ -45,7 +45,7 @@ class Clock:
 
     @property
     def receptive_field(self) -> float:
-        """The most input frames that a frame depends on, from the oldest to the newest."""
+        """Input frames that a frame depends on, from the oldest to the newest; where there are phases, at most."""
         return math.inf if self.oldest == -math.inf else math.floor(self.newest - self.oldest) + 1
 
     @property
@@ -273,20 +273,25 @@ def clock_after(edges: Sequence[Edge], first_taps: Sequence[int] = (0,)) -> Cloc
     if max(edge.rate * (abs(edge.shift) + edge.taps * edge.spacing) for edge in edges) > MOST_FRAMES:
         raise ParameterError(f"network reaches over more than {MOST_FRAMES} input frames")
     phases = len(first_taps)
-    rate = edges[0].rate if phases == 1 else Fraction(edges[0].rate) / phases
+    rate = tidy(Fraction(edges[0].rate) / phases)
     newest = [edge.reach * edge.node.clock.rate + edge.node.clock.newest for edge in edges]
     surely = max(late - edge.node.clock.slack for late, edge in zip(newest, edges, strict=True))
     return Clock(
         rate=rate,
         start=edges[0].start,
-        oldest=min(
+        oldest=tidy(min(
             (edge.shift + first * edge.spacing) * edge.node.clock.rate + edge.node.clock.oldest - phase * rate
             for edge in edges
             for phase, first in enumerate(first_taps)
-        ),
-        newest=max(newest),
-        slack=max(newest) - surely + (phases - 1) * rate,
-    )
+        )),
+        newest=tidy(max(newest)),
+        slack=tidy(max(newest) - surely + (phases - 1) * rate),
+    )  # fmt: skip
+
+
+def tidy(time: float | Fraction) -> Any:
+    """A fraction as an integer where it is one."""
+    return int(time) if isinstance(time, Fraction) and time.denominator == 1 else time
 
 
 def activate(node: Node, name: str, parameters: Sequence[float] = (), slopes: Floats | None = None) -> Node:

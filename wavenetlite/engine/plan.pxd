@@ -85,7 +85,7 @@ cdef class Plan:
     cdef const Kernels* kernels
     cdef Py_ssize_t chunk               # input frames that go through all steps at a time, at most,
     cdef Py_ssize_t even_chunk          # and as long as there are more to come
-    cdef Py_ssize_t condition_period    # input frames for a frame of the conditioning
+    cdef readonly Py_ssize_t condition_period   # input frames for a frame of the conditioning
     cdef Py_ssize_t buffers, steps, most_taps, staged_floats, most_gathered_floats, rings_floats, workspace_floats, pool_doubles
     cdef int x, c, output
     cdef Buffer* buffer

@@ -243,7 +243,7 @@ class Upsample(Module):
 
     def build(self, x: Node, c: Node | None) -> Node:
         phases = range(self.factor)
-        if self.mode == "nearest":
+        if self.mode == "nearest" or self.factor == 1:
             weights: list[tuple[float, ...]] = [(1.0,) for _ in phases]
         else:
             weights = [(1 - phase / self.factor, phase / self.factor) for phase in phases]
