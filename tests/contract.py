@@ -119,7 +119,7 @@ def check_clock(model, in_channels, condition_channels=0, most_frames=4000):
         assert dependence.oldest(len(dependence.signal.values) - 1) == dependence.oldest(steady) < past
     else:
         found = max(dependence.receptive_field(n) for n in alike)
-        assert field == found or (clock_of(model).slack and field == found + 1)  # a bound where there are phases
+        assert field == found or (clock_of(model).slack and field >= found)  # a bound where there are phases
     check_frame_counts(model, dependence)
 
 

@@ -7,8 +7,8 @@ Time. Every intermediate signal is a `Frames`: values (frames, channels), and th
 has causal time ``start + n * step``, counted in frames of the network's input: the newest input frame its causal part
 sees. A causal layer keeps ``start``; ``stride`` multiplies ``step``; a "valid" convolution starts
 ``(kernel_size - 1) * dilation`` frames later; a "same" convolution keeps the times and looks ahead of them. Branches
-that are added or concatenated are aligned by causal time: those that start earlier drop their first frames. A layer that
-gives several frames for one divides ``step``, which is a fraction then.
+that are added or concatenated are aligned by causal time: those that start earlier drop their first frames. A layer
+that gives several frames for one divides ``step``, which is a fraction then.
 
 Receptive field and latency are not computed from formulas but from dependence: a NaN in an input frame makes NaN of
 exactly the output frames that depend on it.
@@ -149,14 +149,14 @@ def frequency_conv(x, weight, bias=None, *, bins, stride=(1, 1), dilation=1):
 
 
 def conv2d(x, weight, bias=None, *, bins, stride, dilation, before, groups):
-    """x (T, bins * maps), weight (out, maps / groups, K frames, K bins) -> every frame and bin there is, as the formula has it.
+    """x (T, bins * maps), weight (out, maps / groups, K frames, K bins) -> every frame and bin there is.
 
     ``before`` and after it are the zeros put around frames and bins: ((before, after), (before, after)).
     """
     out_maps, per_group, *kernel = weight.shape
     image = np.pad(x.reshape(len(x), bins, per_group * groups), (*before, (0, 0)))
     counts = [max(0, (size - 1 - (k - 1) * d) // s + 1)
-              for size, k, d, s in zip(image.shape, kernel, dilation, stride)]  # fmt: skip
+              for size, k, d, s in zip(image.shape, kernel, dilation, stride, strict=False)]  # fmt: skip
     out = np.zeros((*counts, out_maps))
     for group in range(groups):
         outs = slice(group * (out_maps // groups), (group + 1) * (out_maps // groups))
@@ -175,8 +175,8 @@ def conv_transpose2d(x, weight, bias=None, *, bins, stride, dilation, before, gr
     """
     in_maps, per_group, *kernel = weight.shape
     image = x.reshape(len(x), bins, in_maps)
-    sizes = [size * s for size, s in zip(image.shape, stride)]
-    whole = [size + (k - 1) * d + 1 for size, k, d in zip(sizes, kernel, dilation)]
+    sizes = [size * s for size, s in zip(image.shape, stride, strict=False)]
+    whole = [size + (k - 1) * d + 1 for size, k, d in zip(sizes, kernel, dilation, strict=True)]
     out = np.zeros((*whole, per_group * groups))
     for group in range(groups):
         ins = slice(group * (in_maps // groups), (group + 1) * (in_maps // groups))
@@ -313,7 +313,7 @@ def run_frequency_conv(layer, weights, x, c):
 
 
 def run_conv2d(layer, weights, x, c):
-    total = [(k - 1) * d for k, d in zip(layer.kernel_size, layer.dilation)]
+    total = [(k - 1) * d for k, d in zip(layer.kernel_size, layer.dilation, strict=True)]
     times = padding_of(layer.kernel_size[0], layer.dilation[0], layer.padding)
     places = padding_of(layer.kernel_size[1], layer.dilation[1], layer.bin_padding)
     values = conv2d(x.values, weights["weight"], weights.get("bias"), bins=layer.bins, stride=layer.stride,
@@ -323,7 +323,7 @@ def run_conv2d(layer, weights, x, c):
 
 
 def run_conv_transpose2d(layer, weights, x, c):
-    before = [overhang(*axis) for axis in zip(layer.kernel_size, layer.stride, layer.dilation)]
+    before = [overhang(*axis) for axis in zip(layer.kernel_size, layer.stride, layer.dilation, strict=True)]
     before[0] *= layer.padding == "same"
     values = conv_transpose2d(x.values, weights["weight"], weights.get("bias"), bins=layer.bins, stride=layer.stride,
                               dilation=layer.dilation, before=before, groups=layer.groups)  # fmt: skip
@@ -409,6 +409,8 @@ def run_depthwise_separable(block, weights, x, c):
 
 
 def run_wavenet(model, weights, x, c):
+    if model.condition is not None:
+        c = run(model.condition, weights.child("condition"), c).map(lambda v: v[: len(x.values)])
     x = run(model.input, weights.child("input"), x)
     skips = []
     for i, block in enumerate(model.blocks):
@@ -461,7 +463,10 @@ def trace(module, x, c=None):
     """The output signal of `module` for the input x (T, in): values and times, in float64."""
     x = np.asarray(x, dtype=np.float64)
     if c is not None:
-        c = Frames(np.broadcast_to(np.asarray(c, dtype=np.float64), (len(x), np.shape(c)[-1])))
+        count = math.ceil(len(x) / module.condition_period)
+        c = Frames(
+            np.broadcast_to(np.asarray(c, dtype=np.float64), (count, np.shape(c)[-1])), 0, module.condition_period
+        )
     return run(module, Weights(module.state_dict()), Frames(x), c)
 
 
@@ -515,7 +520,7 @@ class Dependence:
         return self.newest(n) - n * self.signal.step
 
     def counts(self, newest):
-        """For every number of input frames 0..frames: how many output frames a stream has given whose clock has `newest`."""
+        """For every number of input frames 0..frames: output frames of a stream whose clock has `newest`."""
         if self.signal.step.denominator == 1:
             needed = np.arange(len(self.signal.values)) * int(self.signal.step) + newest + 1
         else:

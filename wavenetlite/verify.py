@@ -147,7 +147,8 @@ def random_blocks(length: int, rng: np.random.Generator) -> list[int]:
 
 
 def fed(
-    stream: Stream, x: Floats, c: Conditioning | None, blocks: list[int], out_channels: int, *, use_out: bool) -> Floats:
+    stream: Stream, x: Floats, c: Conditioning | None, blocks: list[int], out_channels: int, *, use_out: bool
+) -> Floats:
     """What a stream gives for `x` in blocks, and its flush."""
     outputs: list[Any] = []
     first = 0
@@ -208,7 +209,9 @@ def verify_pool(model: Module, x: Floats, c: Conditioning | None, rng: np.random
         sizes = {sid: min(1 if together else int(rng.choice(some)), length - done[i]) for sid, i in ids.items()}
         chosen = [sid for sid in chosen if sizes[sid] or not together]
         blocks = {sid: signals[ids[sid]][done[ids[sid]] :][: sizes[sid]] for sid in chosen}
-        local = {sid: values_of(c, done[ids[sid]], done[ids[sid]] + sizes[sid]) for sid in chosen} if c else None
+        local = None
+        if c is not None:
+            local = {sid: c.between(done[ids[sid]], done[ids[sid]] + sizes[sid]).values for sid in chosen}
         if together and chosen:
             frames = np.concatenate([blocks[sid] for sid in chosen])
             y = pool.step(frames, chosen, None if local is None else np.concatenate([local[sid] for sid in chosen]))

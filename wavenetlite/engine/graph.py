@@ -137,7 +137,7 @@ class Conv(Node):
 
 
 class Link(NamedTuple):
-    """What a bin of the output reads: a bin of the frame that a tap reads, and the place in the kernel of its weights."""
+    """What a bin of the output reads: a bin of a tap's frame, by the weights at a place of the kernel."""
 
     tap: int
     bin: int
@@ -147,9 +147,10 @@ class Link(NamedTuple):
 
 @dataclass(frozen=True, eq=False)
 class Conv2d(Node):
-    """A convolution over time and bins, transposed or not. A frame holds bins x maps channels, the maps of a bin together.
+    """A convolution over time and bins, transposed or not. A frame holds bins x maps channels, a bin's maps together.
 
-    ``links[phase][bin]`` is all that a bin reads. `weight` is a parameter as its module keeps it, in the order that `layout` names.
+    ``links[phase][bin]`` is all that a bin reads. `weight` is a parameter as its module keeps it, in the order that
+    `layout` names.
     """
 
     weight: Floats
@@ -180,7 +181,7 @@ class Conv2d(Node):
     def multiply_adds(self) -> float:
         """Of one output frame."""
         maps_out, maps_in = self.arranged(self.weight).shape[:2]
-        return sum(len(links) for row in self.links for links in row) * maps_out * maps_in / self.phases
+        return float(sum(len(links) for row in self.links for links in row) * maps_out * maps_in / self.phases)
 
 
 @dataclass(frozen=True, eq=False)
@@ -259,8 +260,8 @@ class Pool(Node):
 
 def aligned(edges: Sequence[Edge]) -> tuple[Edge, ...]:
     """The edges shifted to one common start."""
-    if len({edge.rate for edge in edges}) > 1:
-        raise ParameterError(f"branches have frame periods {sorted({edge.rate for edge in edges})}; they must be equal")
+    if len(rates := {edge.rate for edge in edges}) > 1:
+        raise ParameterError(f"branches have frame periods [{', '.join(map(str, sorted(rates)))}]; they must be equal")
     start = max(edge.start for edge in edges)
     return tuple(edge.starting_at(start) for edge in edges)
 

@@ -24,6 +24,9 @@ MAX_CHUNK = 120
 """Frames that all layers run at a time, at most: their rows stay in the first-level cache."""
 
 
+MOST_WIDE_FLOATS = 2**17
+"""Of a chunk of frames with many bins: they stay in the second-level cache, and need no more of them to be fast."""
+
 MOST_FLOAT = float(np.finfo(np.float32).max)
 MOST_STATE_BYTES = 2**32
 MOST_WORKSPACE_BYTES = 2**30
@@ -306,9 +309,10 @@ def make_buffers(order: list[Node], steps: list[Step]) -> tuple[list[Buffer], di
 
 
 def place_chunks(buffers: list[Buffer], inputs: dict[str, int], steps: list[Step], buffer_of: dict[Node, int]) -> int:
-    """How many input frames go through all steps at a time, so that upsampling makes no chunk long; the rows of each."""
+    """How many input frames go through all steps at a time, so that no chunk gets too long. Sets all buffers' rows."""
     fastest = min(buffer.clock.rate for buffer in buffers)
-    chunk = max(1, int(MAX_CHUNK * min(1, fastest)))
+    widest = max((buffers[step.out].ld for step in steps if step.kind == "strips"), default=1)
+    chunk = max(1, int(min(MAX_CHUNK, MOST_WIDE_FLOATS // widest) * min(1, fastest)))
     for number in inputs.values():
         buffers[number].rows = math.ceil(Fraction(chunk) / buffers[number].clock.rate)
     for step in steps:

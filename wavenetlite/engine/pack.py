@@ -62,7 +62,7 @@ class PackedConv:
 
 @dataclass(frozen=True)
 class PackedStrip:
-    """`count` blocks of the output that are alike: each reads, and writes, so many channels further than the one before.
+    """`count` blocks of the output that are alike: each reads and writes so many channels further than the last.
 
     At place i the convolution `conv` reads tap ``taps[i]`` of the step, from channel ``channels[i]`` on.
     """
@@ -155,12 +155,12 @@ def pack_strips(
     together = 4 // math.gcd(4, maps_out)
     alike: dict[Block, list[tuple[int, int]]] = {}
     for phase, row in enumerate(links):
-        out = phase * padded(len(row) * maps_out)
+        row_start = phase * padded(len(row) * maps_out)
         for first in range(0, len(row), together):
             block = row[first : first + together]
             start = min((link.bin for read in block for link in read), default=0)
             moved = tuple(tuple(link._replace(bin=link.bin - start) for link in read) for read in block)
-            alike.setdefault(moved, []).append((out + first * maps_out, start * maps_in))
+            alike.setdefault(moved, []).append((row_start + first * maps_out, start * maps_in))
     strips = []
     for block, places in alike.items():
         channels = len(block) * maps_out
@@ -168,13 +168,13 @@ def pack_strips(
         all_bias = None if bias is None else np.tile(bias, len(block))
         inner = groups if weights and weights[0].shape[1] < maps_in else 1
         conv = pack_conv(arena, weights, [inner] * len(runs), all_bias, channels, -(-channels // 4) * 4)
-        for first, count, (out_step, in_step) in progressions(places):
+        for (out, start), count, (out_step, in_step) in progressions(places):
             strips.append(
                 PackedStrip(
                     conv=conv,
                     taps=tuple(runs[source][0] for source, _ in conv.order),
-                    channels=tuple(first[1] + runs[source][1] * maps_in for source, _ in conv.order),
-                    out=first[0],
+                    channels=tuple(start + runs[source][1] * maps_in for source, _ in conv.order),
+                    out=out,
                     out_channels=channels,
                     count=count,
                     out_step=out_step,
@@ -209,8 +209,8 @@ def block_sources(
         for i in range(bins)
     }
     whole = ungrouped(weight, groups)
-    for number, read in enumerate(block):
-        for tap, at, k_frames, k_bins in read:
+    for number, links in enumerate(block):
+        for tap, at, k_frames, k_bins in links:
             places[tap, at][number * maps_out : (number + 1) * maps_out] = whole[:, :, k_frames, k_bins]
     return [(tap, first) for tap, first, _ in runs], pieces
 
@@ -268,7 +268,7 @@ def dense_block(
 def pack_depthwise(
     arena: Arena, weight: np.ndarray, bias: np.ndarray | None, phases: int = 1
 ) -> tuple[int, int]:  # fmt: skip
-    """Offsets of (phases, taps, padded channels) weights and the padded bias; `weight` is (phases * channels, 1, taps)."""
+    """Offsets of (phases, taps, padded channels) weights and the padded bias, from (phases * channels, 1, taps)."""
     channels, _, taps = weight.shape
     channels //= phases
     table = np.zeros((phases * taps + 1, padded(channels)), np.float32)

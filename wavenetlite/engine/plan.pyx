@@ -82,7 +82,8 @@ cdef class Plan:
         self.set_buffers(program)
         self.set_steps(program)
         self.set_saved()
-        self.together = max(<Py_ssize_t>TILE, min(<Py_ssize_t>EVEN_CHUNK, MOST_GATHERED // self.most_gathered_floats // TILE * TILE))
+        self.together = min(
+            self.even_chunk, max(<Py_ssize_t>TILE, MOST_GATHERED // self.most_gathered_floats // TILE * TILE))
         self.regular = all(
             step.phases == edge.stride == 1 and edge.reach <= 0 for step in program.steps for edge in step.all_edges
         ) and program.clock.newest == 0

@@ -62,7 +62,7 @@ class Conv2d(Module):
     ((10, 640), 5, 0)
     """
 
-    options: tuple[str, ...] = (
+    options = (
         "in_maps", "out_maps", "kernel_size", "bins", "stride", "dilation", "padding", "bin_padding", "groups", "bias",
     )  # fmt: skip
     in_channels: int
@@ -96,8 +96,8 @@ class Conv2d(Module):
         left = self.bins + before + after - (self.kernel_size[1] - 1) * self.dilation[1]
         if left < 1:
             raise ParameterError(
-                f"kernel_size={self.kernel_size} reaches over {self.bins - left + 1} bins; it must be at most bins={bins} "
-                f"with bin_padding='valid'"
+                f"kernel_size={self.kernel_size} reaches over {self.bins - left + 1} bins; it must be at most "
+                f"bins={bins} with bin_padding='valid'"
             )
         self.bins_out = (left - 1) // self.stride[1] + 1
         self.in_channels = self.bins * self.in_maps

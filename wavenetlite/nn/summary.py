@@ -36,7 +36,7 @@ def rows(model: Module) -> list[Row]:
         uses = used[id(module)]
         x, out = uses.pop(0) if len(uses) > 1 else uses[0]
         own = module.parameter_count
-        weights = math.prod(module.parameter_shapes()["weight"]) if isinstance(module, Conv1d | Linear) else 0
+        weights: float = math.prod(module.parameter_shapes()["weight"]) if isinstance(module, Conv1d | Linear) else 0
         weights = out.multiply_adds if isinstance(out, Conv2d) else weights
         table.append(
             Row(

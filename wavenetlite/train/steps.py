@@ -326,7 +326,7 @@ class BinsSource(ConvSource):
         self.weight_gradient = aligned_zeros((frames * bins * groups, per_in, fours(per_out)))
         self.index = self.weight.astype(np.int64)
         ld = padded(self.out.channels)
-        # For each link, and each group: the tap, its first channel there, that of the gradient, the place in the kernel.
+        # For each link and group: the tap, the first channel there, that of the gradient, the place in the kernel.
         self.meetings = np.array([
             (link.tap, (link.bin * groups + group) * per_in, phase * ld + out * maps_out + group * per_out,
              (link.frames * bins + link.bins) * groups + group)
