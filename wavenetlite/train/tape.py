@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import math
+from fractions import Fraction
+
 import numpy as np
 
 from wavenetlite.checks import positive_int
@@ -46,7 +49,8 @@ class Tape:
         order = topological_order(output)
         self.sequences: dict[Node, Sequence] = {}
         for node in order:
-            count = frames if isinstance(node, graph.Input) else frames_of(node, self.sequences)
+            is_input = isinstance(node, graph.Input)
+            count = math.ceil(Fraction(frames) / node.clock.rate) if is_input else frames_of(node, self.sequences)
             self.sequences[node] = Sequence(node, count)
         self.steps = make_steps(order, output, self.sequences, parameters)
         self.inputs = {node.name: self.sequences[node] for node in order if isinstance(node, graph.Input)}
@@ -77,7 +81,8 @@ class Tape:
         x
             float32, (clips, frames, in_channels).
         c
-            Conditioning, for a network that has it: (clips, frames, condition_channels).
+            Conditioning, for a network that has it: (clips, frames, condition_channels), with as many frames as
+            `forward` of the network takes.
         """
         if c is not None and "c" not in self.inputs:
             raise ParameterError("c must be None: the network takes no conditioning")
@@ -93,7 +98,7 @@ class Tape:
 
     def feed(self, name: str, value: Floats | None) -> None:
         into = self.inputs[name]
-        into.values[:, :, : into.channels] = checked(name, value, (self.clips, self.frames, into.channels))
+        into.values[:, :, : into.channels] = checked(name, value, (self.clips, into.frames, into.channels))
 
     def backward(self, gradient: Floats) -> Floats:
         """The gradient of the trained values, flat, where that of the last `forward`'s output is `gradient`.
@@ -130,7 +135,7 @@ def frames_of(node: Node, sequences: dict[Node, Sequence]) -> int:
     for edge in node.edges:
         left = sequences[edge.node].frames - edge.end_reach
         counts.append(-(-left // edge.stride) if left > 0 else 0)
-    return min(counts)
+    return min(counts) * node.phases
 
 
 def make_steps(order: list[Node], output: Node, sequences: dict[Node, Sequence], parameters: Parameters) -> list[Step]:
