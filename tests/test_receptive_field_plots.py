@@ -29,6 +29,8 @@ SHAPES = {
     "images": lambda: [((3, 3), (1, 2)), ((1, 5), 1)],
     "large image": lambda: [((3, 3), rate) for rate in (1, 3, 9, 27, 81, 100)],
     "wide kernel": lambda: [(300, 1), (2, 500)],
+    "upsampled": lambda: wl.Sequential([nn.Conv1d(1, 1, 3), nn.ConvTranspose1d(1, 1, 5, stride=2), nn.Upsample(3)]),
+    "conv2d": lambda: wl.Sequential([nn.Conv2d(1, 1, 3, bins=20, dilation=d, padding="same") for d in (1, 2, 3)]),
     "huge counts": lambda: [(3, 1)] * 60,
 }
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
+from fractions import Fraction
 
 import numpy as np
 
@@ -12,11 +13,12 @@ from wavenetlite.engine import graph
 from wavenetlite.engine.graph import Edge, Node
 from wavenetlite.errors import ParameterError
 from wavenetlite.nn.module import ANY_CHANNELS, Module, recorded
+from wavenetlite.receptive_field.bins import exact
 from wavenetlite.receptive_field.cost import Cost, costs_of_list, costs_of_model
-from wavenetlite.receptive_field.coverage import MOST_CELLS, Coverage, count_paths, exact, nothing_seen
+from wavenetlite.receptive_field.coverage import MOST_CELLS, Coverage, count_paths, nothing_seen
 from wavenetlite.receptive_field.gridding import Gridding, gridding
 from wavenetlite.receptive_field.hybrid import HybridRule, rule_of
-from wavenetlite.receptive_field.layers import Layer, along_widest_path, listed
+from wavenetlite.receptive_field.layers import Layer, Rates, along_widest_path, listed
 
 
 @dataclass(frozen=True, eq=False)
@@ -37,7 +39,7 @@ class Analysis:
     hybrid_rule
         The rule of hybrid dilated convolution for `layers`: :class:`HybridRule`, true if it is kept.
     stride
-        Inputs from one output to the next, one number an axis.
+        Inputs from one output to the next, one number an axis; below 1 where the network upsamples.
     latency
         Frames after frame n that must have come before output n is returned; None: an image.
     layers
@@ -53,7 +55,7 @@ class Analysis:
     condition_coverage: Coverage | None
     gridding: Gridding
     hybrid_rule: HybridRule
-    stride: tuple[int, ...]
+    stride: Rates
     latency: int | None
     layers: tuple[Layer, ...]
     costs: tuple[Cost, Cost, Cost]
@@ -96,7 +98,8 @@ def analyse(model_or_layers: Module | Sequence[Sequence[int | Sequence[int]]]) -
     Returns
     -------
     :class:`Analysis`. The layers of a list are causal over one axis (the output stands at the newest input) and centred
-    over two. Of a network with frequency bins in its output the middle one is looked at.
+    over two. Of a network with bins in its output the middle one is looked at; of the frames of a network that
+    upsamples, which see different inputs, the one that sees most.
 
     Raises
     ------
@@ -153,7 +156,7 @@ def of_model(model: Module) -> Analysis:
         gridding=gridding(coverage, layers),
         hybrid_rule=rule_of(layers),
         stride=(output.clock.rate,),
-        latency=output.clock.newest,
+        latency=output.clock.latency,
         layers=layers,
         costs=costs_of_model(model, output),
         axes=axes,
@@ -194,7 +197,7 @@ def stack(layers: tuple[Layer, ...], axis: int) -> Node:
     """The graph of the layers along one axis."""
     x: Node = graph.Input((), 1, graph.Clock(), "x")
     for layer in layers:
-        edge = Edge(x, layer.stride[axis], layer.shift[axis], layer.dilation[axis], layer.kernel_size[axis])
+        edge = Edge(x, int(layer.stride[axis]), layer.shift[axis], layer.dilation[axis], layer.kernel_size[axis])
         x = graph.Conv((edge,), 1, graph.clock_after([edge]), (), (1,), ())
     return x
 
@@ -202,8 +205,8 @@ def stack(layers: tuple[Layer, ...], axis: int) -> Node:
 # Tables
 
 
-def by(numbers: Sequence[int]) -> str:
-    return " x ".join(f"{number:,}" for number in numbers)
+def by(numbers: Sequence[int | Fraction]) -> str:
+    return " x ".join(f"{number:,}" if isinstance(number, int) else str(number) for number in numbers)
 
 
 def layer_table(layers: Sequence[Layer]) -> str:

@@ -10,7 +10,8 @@ from wavenetlite.engine import graph
 from wavenetlite.engine.graph import Node
 from wavenetlite.engine.lower import topological_order
 from wavenetlite.nn.module import Module
-from wavenetlite.receptive_field.layers import Layer, Numbers, axis_sizes
+from wavenetlite.receptive_field.bins import bins_in
+from wavenetlite.receptive_field.layers import Layer, Numbers, axis_of_bins, axis_sizes, is_transposed
 
 FLOAT = 4
 """Bytes."""
@@ -105,10 +106,11 @@ def remembered(work: Sequence[Work], *, deep: bool) -> int:
 
 def costs_of_list(layers: Sequence[Layer]) -> tuple[Cost, Cost, Cost]:
     """Of one channel."""
-    work, rate, weights, macs = [], 1, 0, 0.0
+    work: list[Work] = []
+    rate, weights, macs = 1, 0, 0.0
     for layer in layers:
         taps, before = math.prod(layer.kernel_size), rate
-        rate *= math.prod(layer.stride)
+        rate *= math.prod(map(int, layer.stride))
         weights, macs = weights + taps, macs + taps / rate
         if taps > 1:
             work.append(
@@ -126,7 +128,7 @@ def uses(output: Node) -> Iterator[Work]:
     for node in topological_order(output):
         if isinstance(node, graph.Conv):
             yield from uses_of_conv(node)
-        elif isinstance(node, graph.FrequencyConv) and node.weight[0, 0].size > 1:
+        elif isinstance(node, graph.Conv2d) and node.edges[0].taps * axis_of_bins(node)[0] > 1:
             yield use_over_bins(node)
 
 
@@ -141,26 +143,27 @@ def uses_of_conv(node: graph.Conv) -> Iterator[Work]:
                 kernel_size=(edge.taps,),
                 dilation=(edge.spacing,),
                 parameters=weight.size,
-                macs=weight.size / node.clock.rate,
+                macs=weight.size / float(node.clock.rate),
                 inner_parameters=inner + (channels if bias is not None else 0),
-                inner_macs=inner / edge.node.clock.rate,
+                inner_macs=inner / float(edge.node.clock.rate),
                 frame_bytes=FLOAT * channels,
             )
 
 
-def use_over_bins(node: graph.FrequencyConv) -> Work:
-    edge, maps = node.edges[0], node.weight.shape[1]
+def use_over_bins(node: graph.Conv2d) -> Work:
+    """A transposed convolution is counted as it is: the places of its kernel have no holes to be filled."""
+    edge, weight = node.edges[0], node.arranged(node.weight)
     kernel_size, dilation, *_ = axis_sizes(node, edge, 2)
-    inner = maps * maps * node.weight[0, 0].size
-    links = sum(len(node.links(f)) for f in range(node.bins_out))
+    maps = weight.shape[1] * node.groups
+    inner = maps * weight[0].size
     return Work(
         source=edge.node,
         weight=node.weight,
         kernel_size=kernel_size,
-        dilation=dilation,
+        dilation=(1, 1) if is_transposed(node) else dilation,
         parameters=node.weight.size,
-        macs=links * node.weight[:, :, 0].size / node.clock.rate,
+        macs=node.multiply_adds / float(node.clock.rate),
         inner_parameters=inner + (maps if node.bias is not None else 0),
-        inner_macs=node.bins * inner / edge.node.clock.rate,  # taps beyond the ends counted too
+        inner_macs=bins_in(node) * inner / float(edge.node.clock.rate),  # taps beyond the ends counted too
         frame_bytes=FLOAT * edge.node.channels,
     )

@@ -9,21 +9,19 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
-from typing import Any
+from fractions import Fraction
 
 import numpy as np
-import numpy.typing as npt
 
 from wavenetlite.engine import graph
 from wavenetlite.engine.graph import Edge, Node
 from wavenetlite.engine.lower import topological_order
 from wavenetlite.errors import ParameterError
-
-Counts = npt.NDArray[Any]
-"""int64, or Python's integers (dtype object) where those would overflow."""
+from wavenetlite.receptive_field.bins import Counts, bins_read, exact, one_bin, taps_read
 
 MOST_CELLS = 2**22
 """Inputs that are counted one by one."""
+MOST_PHASES = 4096
 
 
 @dataclass(frozen=True, eq=False)
@@ -85,16 +83,25 @@ def big(number: int) -> str:
 
 
 def count_paths(output: Node) -> dict[str, Coverage]:
-    """Coverage of each input ("x", "c") of a graph, for its output frame 0.
+    """Coverage of each input ("x", "c") of a graph, for its output frame 0, in the middle one of its bins.
 
-    An output that still has frequency bins is looked at in its middle one.
+    Where the network upsamples, its frames see different inputs: the one is taken that sees most.
     """
     order = topological_order(output)
     endless = any(isinstance(node, graph.Pool) for node in order)
-    found = walk(order, output, None)
+    phases = Fraction(output.clock.rate).denominator
+    if phases > MOST_PHASES:
+        raise ParameterError(f"network gives {phases} frames for each; at most {MOST_PHASES} can be looked at")
+    found = max((walk(order, output, frame, None) for frame in range(phases)), key=width)
     if endless:
-        found = walk(order, output, min(first for first, _ in found.values()))
+        oldest = min(first for first, _ in found.values())
+        found = max((walk(order, output, frame, oldest) for frame in range(phases)), key=width)
     return {name: coverage(first, counts, endless) for name, (first, counts) in found.items()}
+
+
+def width(found: dict[str, Paths]) -> int:
+    """Frames of the signal that are read; of equals the first frame is taken."""
+    return max((len(counts) for name, (_, counts) in found.items() if name == "x"), default=0)
 
 
 def coverage(first: int, counts: Counts, endless: bool) -> Coverage:
@@ -119,9 +126,12 @@ Paths = tuple[int, Counts]
 """From the output to the frames of a sequence: the first frame, and counts (frames, bins); one bin: all alike."""
 
 
-def walk(order: list[Node], output: Node, oldest: int | None) -> dict[str, Paths]:
-    """Paths to the inputs; back to input frame `oldest` in what pools over all frames read, None: they read one."""
-    paths: dict[Node, Paths] = {output: (0, one_bin(output))}
+def walk(order: list[Node], output: Node, frame: int, oldest: int | None) -> dict[str, Paths]:
+    """Paths from an output frame to the inputs; back to input frame `oldest` in what pools over all frames read.
+
+    With `oldest` None, pools over all frames read one.
+    """
+    paths: dict[Node, Paths] = {output: (frame, one_bin(output))}
     found = {}
     for node in reversed(order):
         if node not in paths:  # a condition that the output does not depend on
@@ -133,11 +143,28 @@ def walk(order: list[Node], output: Node, oldest: int | None) -> dict[str, Paths
         for index, edge in enumerate(node.edges):
             if isinstance(node, graph.Pool) and oldest is not None:
                 read = all_so_far(first, counts, edge, oldest)
+            elif isinstance(node, graph.Conv2d | graph.Upsample):
+                read = tap_by_tap(node, first, counts)
             else:
                 own = bins_read(node, index, counts)
                 read = (first * edge.stride + edge.shift, spread(own, edge.stride, edge.spacing, edge.taps))
             paths[edge.node] = together(paths[edge.node], read) if edge.node in paths else read
     return found
+
+
+def tap_by_tap(node: graph.Conv2d | graph.Upsample, first: int, counts: Counts) -> Paths:
+    """What is read by an operation whose taps read different bins, or that makes several frames of a reading."""
+    edge = node.edges[0]
+    total: Paths | None = None
+    for phase in range(node.phases):
+        skip = (phase - first) % node.phases
+        mine = counts[skip :: node.phases]
+        if len(mine):
+            block = (first + skip) // node.phases
+            for tap, own in taps_read(node, phase, mine):
+                part = (block * edge.stride + edge.shift + tap * edge.spacing, spread(own, edge.stride, 1, 1))
+                total = part if total is None else together(total, part)
+    return total or (first // node.phases * edge.stride, np.zeros((1, 1), np.int64))
 
 
 # Over time
@@ -159,14 +186,6 @@ def spread(counts: Counts, stride: int, spacing: int, taps: int) -> Counts:
     return sums.reshape(rows * spacing, -1)[:frames]
 
 
-def seen_through(frames: Counts, stride: int, shift: int, spacing: int, taps: int) -> Counts:
-    """The frames that some frames, in ascending order, read."""
-    reading = np.zeros((int(frames[-1] - frames[0]) + 1, 1), np.int64)
-    reading[frames - frames[0]] = 1
-    read = spread(reading, stride, spacing, taps)[:, 0]
-    return np.flatnonzero(read) + int(frames[0]) * stride + shift
-
-
 def all_so_far(first: int, counts: Counts, edge: Edge, oldest: int) -> Paths:
     """Every frame reads all up to its own; back to those that input frame `oldest` comes into."""
     clock = edge.node.clock
@@ -174,13 +193,6 @@ def all_so_far(first: int, counts: Counts, edge: Edge, oldest: int) -> Paths:
     counts = exact(counts, len(counts))
     before = np.zeros((first - start, counts.shape[1]), counts.dtype)
     return start, np.cumsum(np.concatenate([before, counts])[::-1], axis=0)[::-1]
-
-
-def exact(counts: Counts, times: int) -> Counts:
-    """Python's integers if int64 might not hold `times` the counts."""
-    if counts.dtype == object or int(counts.max(initial=0)) * times < 2**62:
-        return counts
-    return counts.astype(object)
 
 
 def together(a: Paths, b: Paths) -> Paths:
@@ -193,80 +205,3 @@ def together(a: Paths, b: Paths) -> Paths:
     for (start, _), part in zip((a, b), parts, strict=True):
         total[start - first : start - first + len(part)] += part
     return first, total
-
-
-# Over frequency
-
-
-def bins_of(output: Node) -> int:
-    """Into how many bins the frames of a sequence are divided; 1: not."""
-    bins, seen, stack = 1, {output}, [output]
-    while stack:
-        node = stack.pop()
-        if isinstance(node, graph.FrequencyConv):
-            bins = max(bins, node.bins_out)
-        elif keeps_bins(node):
-            new = {edge.node for edge in node.edges} - seen
-            seen |= new
-            stack += new
-    return bins
-
-
-def keeps_bins(node: Node) -> bool:
-    if isinstance(node, graph.Activate):
-        return node.name != "softmax"
-    return isinstance(node, graph.Sum | graph.Norm | graph.Dropout | graph.Pool) or is_depthwise(node)
-
-
-def is_depthwise(node: Node) -> bool:
-    """Whether a convolution keeps the channels apart."""
-    return isinstance(node, graph.Conv) and node.groups == (node.channels,) == (node.edges[0].node.channels,)
-
-
-def one_bin(output: Node) -> Counts:
-    bins = bins_of(output)
-    counts = np.zeros((1, bins), np.int64)
-    counts[0, bins // 2] = 1
-    return counts
-
-
-def bins_read(node: Node, index: int, counts: Counts) -> Counts:
-    """Counts over the bins that edge number `index` reads, from those of the operation's own bins."""
-    if isinstance(node, graph.FrequencyConv):
-        return frequencies_read(node, counts)
-    if counts.shape[1] == 1:
-        return counts
-    if isinstance(node, graph.Conv):
-        groups = node.groups[index]
-        return counts if groups == node.channels else summed(counts, groups)
-    if isinstance(node, graph.Activate) and node.name == "softmax":
-        return summed(counts, 1)
-    if isinstance(node, graph.Gate):
-        return np.concatenate([counts, counts], axis=1)
-    if isinstance(node, graph.Join):
-        start, own = sum(edge.node.channels for edge in node.edges[:index]), node.edges[index].node.channels
-        return np.repeat(counts, node.channels // counts.shape[1], axis=1)[:, start : start + own]
-    return counts
-
-
-def frequencies_read(node: graph.FrequencyConv, counts: Counts) -> Counts:
-    links = [node.links(f) for f in range(node.bins_out)]
-    counts = exact(rebinned(counts, node.bins_out), sum(map(len, links)))
-    read = np.zeros((len(counts), node.bins), counts.dtype)
-    for f, link in enumerate(links):
-        for bin_in, _ in link:
-            read[:, bin_in] += counts[:, f]
-    return read
-
-
-def rebinned(counts: Counts, bins: int) -> Counts:
-    """Counts over other bins of the same channels; the maps of a bin count once."""
-    fine = math.lcm(bins, counts.shape[1])
-    return np.asarray(np.repeat(counts, fine // counts.shape[1], axis=1).reshape(len(counts), bins, -1).max(axis=2))
-
-
-def summed(counts: Counts, groups: int) -> Counts:
-    """Counts over the groups of a convolution, each output of which reads its whole group."""
-    fine = math.lcm(groups, counts.shape[1])
-    parts = np.repeat(exact(counts, fine), fine // counts.shape[1], axis=1).reshape(len(counts), groups, -1)
-    return np.asarray(parts.sum(axis=2) if counts.shape[1] >= groups else parts.max(axis=2))

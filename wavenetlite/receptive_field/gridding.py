@@ -58,6 +58,8 @@ class Gridding:
 def gridding(coverage: Coverage, layers: Iterable[Layer]) -> Gridding:
     """Gridding of a coverage; what repeats in it repeats with the steps of the layers, or parts of these."""
     contrast, period = 0.0, None
+    if not coverage.size:
+        return Gridding(0, contrast, period)
     for step in sorted({step_of(layer) for layer in layers}):
         if math.prod(step) > 1:
             found = strongest(phases(coverage.counts, step))
@@ -67,8 +69,8 @@ def gridding(coverage: Coverage, layers: Iterable[Layer]) -> Gridding:
 
 
 def step_of(layer: Layer) -> tuple[int, ...]:
-    """From tap to tap; 1 along an axis with one tap."""
-    return tuple(step if taps > 1 else 1 for step, taps in zip(layer.step, layer.kernel_size, strict=True))
+    """Inputs from tap to tap, or until taps fall on inputs again; 1 along an axis with one tap."""
+    return tuple(step.numerator if taps > 1 else 1 for step, taps in zip(layer.step, layer.kernel_size, strict=True))
 
 
 def phases(counts: npt.NDArray[Any], step: tuple[int, ...]) -> npt.NDArray[np.float64]:

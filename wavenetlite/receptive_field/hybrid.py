@@ -12,6 +12,7 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
+from fractions import Fraction
 
 from wavenetlite.checks import positive_int
 from wavenetlite.receptive_field.layers import Layer, chain, dilations_of
@@ -113,12 +114,13 @@ def rule_of(layers: Sequence[Layer]) -> HybridRule:
 def rising_edges(layers: Sequence[Layer], axis: int) -> list[list[int]]:
     """Numbers of the layers of each group."""
     groups: list[list[int]] = []
-    pace = rate = 0
+    rate = 0
+    pace: int | Fraction = 0
     for index, layer in enumerate(layers):
         if layer.kernel_size[axis] > 1:
             if layer.dilation[axis] < rate or layer.step[axis] != pace * layer.dilation[axis]:
                 groups.append([])
-            rate, pace = layer.dilation[axis], layer.step[axis] // layer.dilation[axis]
+            rate, pace = layer.dilation[axis], Fraction(layer.step[axis]) / layer.dilation[axis]
             groups[-1].append(index)
     return groups
 

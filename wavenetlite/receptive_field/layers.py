@@ -4,6 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from fractions import Fraction
+from itertools import pairwise
+from math import floor
 from typing import Any
 
 from wavenetlite.checks import positive_int
@@ -12,9 +15,12 @@ from wavenetlite.engine.graph import Edge, Node
 from wavenetlite.engine.lower import topological_order
 from wavenetlite.errors import ArrayTypeError, ParameterError
 from wavenetlite.nn.module import Module, Trace
+from wavenetlite.receptive_field.bins import bins_in
 
 MOST_LAYERS = 4096
 Numbers = tuple[int, ...]
+Rates = tuple[int | Fraction, ...]
+"""Where a network upsamples, frames lie fractions of an input frame apart."""
 
 
 @dataclass(frozen=True)
@@ -26,7 +32,7 @@ class Layer:
     name
         "layer 1", or the layer's path in the model.
     kernel_size, dilation, stride
-        Taps, positions of its own input from tap to tap, and from output to output.
+        Taps, positions of its own input from tap to tap, and from output to output; a stride below 1 upsamples.
     shift
         Position of the first tap, from where the output stands.
     step
@@ -38,25 +44,26 @@ class Layer:
     name: str
     kernel_size: Numbers
     dilation: Numbers
-    stride: Numbers
+    stride: Rates
     shift: Numbers
-    step: Numbers
+    step: Rates
     receptive_field: Numbers
 
 
-Sizes = tuple[Numbers, Numbers, Numbers, Numbers]
+Sizes = tuple[Numbers, Numbers, Rates, Numbers]
 """Kernel size, dilation, stride and shift, one number an axis each."""
 
 
 def chain(names: Sequence[str], sizes: Sequence[Sizes]) -> tuple[Layer, ...]:
     """Layers one after the other."""
     layers: list[Layer] = []
-    rate = reach = (1,) * len(sizes[0][0]) if sizes else ()
+    rate: Rates = (1,) * len(sizes[0][0]) if sizes else ()
+    reach = rate
     for name, (kernel_size, dilation, stride, shift) in zip(names, sizes, strict=True):
         step = tuple(d * r for d, r in zip(dilation, rate, strict=True))
         reach = tuple(n + (k - 1) * s for n, k, s in zip(reach, kernel_size, step, strict=True))
         rate = tuple(s * r for s, r in zip(stride, rate, strict=True))
-        layers.append(Layer(name, kernel_size, dilation, stride, shift, step, reach))
+        layers.append(Layer(name, kernel_size, dilation, stride, shift, step, tuple(map(floor, reach))))
     return tuple(layers)
 
 
@@ -115,7 +122,7 @@ def along_widest_path(output: Node, trace: Trace, model: Module, axes: int) -> t
 
 def widest_path(output: Node) -> list[tuple[Node, int]]:
     """(operation, number of its edge), from the input on; of equally wide paths the one with more layers."""
-    reach: dict[Node, tuple[int, int]] = {}
+    reach: dict[Node, tuple[int | Fraction, int]] = {}
     taken: dict[Node, int] = {}
     for node in topological_order(output):
         options = []
@@ -135,27 +142,38 @@ def widest_path(output: Node) -> list[tuple[Node, int]]:
 
 
 def widens(node: Node, edge: Edge) -> bool:
-    over_bins = isinstance(node, graph.FrequencyConv) and (node.weight.shape[2] > 1 or node.bin_stride > 1)
-    return edge.taps > 1 or edge.stride > 1 or over_bins
+    over_bins = isinstance(node, graph.Conv2d) and axis_of_bins(node)[0] > 1
+    return edge.taps > 1 or edge.stride > 1 or node.phases > 1 or over_bins
 
 
 def axis_sizes(node: Node, edge: Edge, axes: int) -> Sizes:
-    time = (edge.taps, edge.spacing, edge.stride, edge.shift)
-    bins = (1, 1, 1, 0)
-    if isinstance(node, graph.FrequencyConv):
-        taps, dilation = node.weight.shape[2], bin_dilation(node)
-        bins = (taps, dilation, node.bin_stride, -(taps // 2) * dilation)
-    kernel_size, spacing, stride, shift = (pair[:axes] for pair in zip(time, bins, strict=True))
-    return kernel_size, spacing, stride, shift
+    """Of one operation; of a transposed convolution those of what it reads for a block of frames."""
+    stride = edge.stride if node.phases == 1 else Fraction(edge.stride, node.phases)
+    taps, dilation, bin_stride, shift = axis_of_bins(node) if isinstance(node, graph.Conv2d) else (1, 1, 1, 0)
+    return (
+        (edge.taps, taps)[:axes],
+        (edge.spacing, dilation)[:axes],
+        (stride, bin_stride)[:axes],
+        (edge.shift, shift)[:axes],
+    )
 
 
-def bin_dilation(node: graph.FrequencyConv) -> int:
-    """Bins from tap to tap; 1 where no output bin reads two."""
-    for f in (node.bins_out // 2, *range(node.bins_out)):
-        links = node.links(f)
-        if len(links) > 1:
-            return (links[1][0] - links[0][0]) // (links[1][1] - links[0][1])
-    return 1
+def axis_of_bins(node: graph.Conv2d) -> tuple[int, int, int | Fraction, int]:
+    """Kernel size, dilation, stride and shift over bins, as the links say; of a transposed one, of what it reads."""
+    ratio = Fraction(bins_in(node), node.bins)
+    stride = ratio if ratio < 1 else round(ratio)
+    rows = [sorted({(link.bins, link.bin) for link in row}) for row in node.links[0]]
+    if is_transposed(node):
+        taps = max(len({at for _, at in row}) for row in rows)
+        return taps, 1, stride, -(taps // 2)
+    taps = int(node.arranged(node.weight).shape[3])
+    pairs = ((a, b) for row in rows for a, b in pairwise(row))
+    dilation = next(((b - a) // (after - before) for (before, a), (after, b) in pairs), 1)
+    return taps, dilation, stride, -(taps // 2) * dilation
+
+
+def is_transposed(node: graph.Conv2d) -> bool:
+    return node.layout.startswith("in")
 
 
 def names_of(trace: Trace, model: Module) -> dict[Node, dict[int, str]]:

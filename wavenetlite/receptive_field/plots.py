@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from wavenetlite.canvas import PathLike, heading, image_format, new_figure, save
+from wavenetlite.errors import ParameterError
 from wavenetlite.nn.module import Module
 from wavenetlite.receptive_field.analysis import Analysis, analyse
 from wavenetlite.receptive_field.heat_map import draw_map, map_size
@@ -46,7 +47,7 @@ def plot_tree(what: What, path: PathLike, *, title: str | None = None) -> None:
     True
     """
     kind = image_format(path)
-    analysis = what if isinstance(what, Analysis) else analyse(what)
+    analysis = checked_analysis(what)
     figure, size = new_figure(*tree_size(analysis))
     draw_tree(figure, size, analysis)
     heading(figure, title or headline(analysis), size)
@@ -77,11 +78,18 @@ def plot_coverage(what: What, path: PathLike, *, title: str | None = None) -> No
     True
     """
     kind = image_format(path)
-    analysis = what if isinstance(what, Analysis) else analyse(what)
+    analysis = checked_analysis(what)
     figure, size = new_figure(*map_size(analysis))
     draw_map(figure, size, analysis)
     heading(figure, title or headline(analysis), size)
     save(figure, path, kind)
+
+
+def checked_analysis(what: What) -> Analysis:
+    analysis = what if isinstance(what, Analysis) else analyse(what)
+    if not analysis.coverage.size:
+        raise ParameterError("the output does not depend on the input; there is nothing to draw")
+    return analysis
 
 
 def headline(analysis: Analysis) -> str:

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass
+from fractions import Fraction
 from typing import Any
 
 import numpy as np
@@ -12,10 +14,11 @@ import numpy.typing as npt
 from wavenetlite.canvas import BLUE, FAINT, INK, ORANGE, text_inches
 from wavenetlite.receptive_field.analysis import Analysis
 from wavenetlite.receptive_field.bars import draw_bars, range_words
-from wavenetlite.receptive_field.coverage import seen_through
+from wavenetlite.receptive_field.coverage import spread
 from wavenetlite.receptive_field.layers import Layer
 
 Positions = npt.NDArray[np.int64]
+Places = npt.NDArray[np.float64]
 
 WIDTH, MOST_HEIGHT = 8.4, 13.0
 """Inches of the tree."""
@@ -41,29 +44,46 @@ class Row:
     """The frames of one sequence: which of them the output depends on, and how many inputs apart they lie."""
 
     frames: Positions
-    rate: int
+    rate: int | Fraction
 
     @property
-    def x(self) -> Positions:
-        """Places on the axis of the input."""
-        return self.frames * self.rate
+    def x(self) -> Places:
+        """Where they stand on the axis of the input."""
+        return np.asarray(self.frames * float(self.rate), np.float64)
 
 
 def rows_of(layers: Sequence[Layer]) -> list[Row]:
     """From the input to the output."""
-    rate = int(np.prod([layer.stride[0] for layer in layers], dtype=object)) if layers else 1
+    rate = Fraction(math.prod(layer.stride[0] for layer in layers))
     rows = [Row(np.zeros(1, np.int64), rate)]
     for layer in reversed(layers):
-        rate //= layer.stride[0]
-        parts = (layer.stride, layer.shift, layer.dilation, layer.kernel_size)
-        rows.append(Row(seen_through(rows[-1].frames, *(part[0] for part in parts)), rate))
+        rate /= layer.stride[0]
+        starts = starts_of(layer, rows[-1].frames)
+        rows.append(Row(seen_from(starts, layer), rate))
     return rows[::-1]
+
+
+def starts_of(layer: Layer, frames: Positions) -> Positions:
+    """Where frames stand in what a layer reads; of an upsampled one, where its block does."""
+    stride = Fraction(layer.stride[0])
+    return np.asarray(frames * stride.numerator // stride.denominator)
+
+
+def seen_from(starts: Positions, layer: Layer) -> Positions:
+    """The frames that are read."""
+    first, size = int(starts[0]), int(starts[-1] - starts[0]) + 1
+    reading = np.zeros((size, 1), np.int64)
+    reading[starts - first] = 1
+    read = spread(reading, 1, layer.dilation[0], layer.kernel_size[0])[:, 0]
+    return np.flatnonzero(read) + first + layer.shift[0]
 
 
 def label(layer: Layer) -> str:
     """What a row says of its layer."""
     size, dilation, stride = layer.kernel_size[0], layer.dilation[0], layer.stride[0]
     words = f"kernel {size:,}" + (f", dilation {dilation:,}" if size > 1 else "")
+    if stride < 1:
+        return f"upsampled by {1 / Fraction(stride)}"
     return words + (f", stride {stride:,}" if stride > 1 else "")
 
 
@@ -102,7 +122,7 @@ def draw_tree(figure: Any, size: tuple[float, float], analysis: Analysis) -> Non
         draw_unseen(axes, rows, analysis.layers, (first, last), inches)
     draw_lines(axes, rows, analysis.layers, inches)
     for level, row in enumerate(rows):
-        draw_nodes(axes, row, level, inches * row.rate, top=level == len(rows) - 1)
+        draw_nodes(axes, row, level, inches * float(row.rate), top=level == len(rows) - 1)
     draw_words(axes, analysis.layers, dense=height / max(len(rows) - 1, 1) < 0.9 * ROW)
     bars = figure.add_axes((left / size[0], BELOW / size[1], width / size[0], BARS / size[1]))
     draw_bars(bars, analysis, (first, last))
@@ -116,11 +136,12 @@ def draw_lines(axes: Any, rows: Sequence[Row], layers: Sequence[Layer], inches: 
         dense = len(frames) * len(offsets) > LINES_AN_INCH * wide
         if dense:
             offsets = evenly(offsets, MOST_BANDS)
-            draw_bands(axes, level, above, below, offsets, layer.stride[0])
+            ends = starts_of(layer, above.frames[[0, -1]])[:, None] + offsets
+            draw_bands(axes, level, above, below, ends)
             frames = evenly(frames, max(2, round(SAMPLED_LINES * wide)))
         segments = [
-            ((frame * above.rate, level + 1), ((frame * layer.stride[0] + offset) * below.rate, level))
-            for frame in frames
+            ((frame * float(above.rate), level + 1), ((start + offset) * float(below.rate), level))
+            for frame, start in zip(frames, starts_of(layer, frames), strict=True)
             for offset in offsets
         ]
         width = 0.45 if dense else min(max(22.0 * wide / len(segments), 0.35), 1.3)
@@ -132,16 +153,19 @@ def offsets_of(layer: Layer) -> Positions:
     return np.arange(layer.kernel_size[0]) * layer.dilation[0] + layer.shift[0]
 
 
-def draw_bands(axes: Any, level: int, above: Row, below: Row, offsets: Positions, stride: int) -> None:
-    """All lines of a tap as one area."""
+def draw_bands(axes: Any, level: int, above: Row, below: Row, ends: Positions) -> None:
+    """All lines of a tap as one area; `ends` are what the first and the last frame read."""
     from matplotlib.collections import PolyCollection
 
-    first, last = int(above.frames[0]), int(above.frames[-1])
     bands = [
-        [(first * above.rate, level + 1), (last * above.rate, level + 1),
-         ((last * stride + offset) * below.rate, level), ((first * stride + offset) * below.rate, level)]
-        for offset in offsets
-    ]  # fmt: skip
+        [
+            (above.x[0], level + 1),
+            (above.x[-1], level + 1),
+            (last * float(below.rate), level),
+            (first * float(below.rate), level),
+        ]
+        for first, last in ends.T
+    ]
     axes.add_collection(PolyCollection(bands, facecolors=BLUE, linewidths=0, alpha=0.3 / len(bands) ** 0.5, zorder=1))
 
 
@@ -165,13 +189,14 @@ def draw_unseen(
     first, last = limits
     segments = []
     for level, row in enumerate(rows):
-        x = np.arange(-(-first // row.rate), last // row.rate + 1) * row.rate
-        dots(axes, x, level, PALE, marker(inches * row.rate, small=True), 1)
-        if level and len(x) * layers[level - 1].kernel_size[0] <= MOST_PALE:
-            below, stride = rows[level - 1], layers[level - 1].stride[0]
-            for frame in x // row.rate:
-                ends = (frame * stride + offsets_of(layers[level - 1])) * below.rate
-                segments += [((frame * row.rate, level), (end, level - 1)) for end in ends if first <= end <= last]
+        frames = np.arange(-(-first // row.rate), last // row.rate + 1).astype(np.int64)
+        x = np.asarray(frames * float(row.rate), np.float64)
+        dots(axes, x, level, PALE, marker(inches * float(row.rate), small=True), 1)
+        if level and len(frames) * layers[level - 1].kernel_size[0] <= MOST_PALE:
+            below, layer = rows[level - 1], layers[level - 1]
+            for at, start in zip(x, starts_of(layer, frames), strict=True):
+                ends = (start + offsets_of(layer)) * float(below.rate)
+                segments += [((at, level), (end, level - 1)) for end in ends if first <= end <= last]
     add_lines(axes, segments, PALE_LINE, 0.8, 1.0, 0)
 
 
@@ -184,7 +209,7 @@ def draw_nodes(axes: Any, row: Row, level: int, inches: float, *, top: bool) -> 
     dots(axes, row.x, level, ORANGE if top else BLUE, 8.0 if top else marker(apart), 5 if top else 3)
 
 
-def dots(axes: Any, x: Positions, level: int, colour: str, size: float, order: int) -> None:
+def dots(axes: Any, x: Places, level: int, colour: str, size: float, order: int) -> None:
     edge = {"markeredgecolor": "white", "markeredgewidth": 0.8} if size > 4 else {"markeredgewidth": 0}
     axes.plot(x, np.full(len(x), level), "o", color=colour, markersize=size, clip_on=False, zorder=order, **edge)
 
