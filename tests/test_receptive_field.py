@@ -2,6 +2,8 @@
 
 import itertools
 import math
+import subprocess
+import sys
 
 import numpy as np
 import pytest
@@ -625,3 +627,16 @@ def test_results_are_frozen():
     ):
         with pytest.raises(AttributeError):
             setattr(part, name, None)
+
+
+def test_it_is_imported_when_first_named_and_matplotlib_when_drawn():
+    code = f"""
+import sys; sys.path[:] = {sys.path!r}
+import wavenetlite as wl
+assert "wavenetlite.receptive_field" not in sys.modules
+assert str(wl.receptive_field.analyse([(2, 1, 1)]))
+assert "matplotlib" not in sys.modules
+assert wl.WaveNet(1, 1).receptive_field == 1024  # the attribute of a model is another thing
+"""
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr
