@@ -67,23 +67,24 @@ class Analysis:
         return math.inf if self.coverage.endless else self.coverage.size
 
     def __str__(self) -> str:
-        field = self.receptive_field
-        reach = by(field) if isinstance(field, tuple) else "everything so far" if math.isinf(field) else f"{field:,}"
-        rows = [
-            ("receptive field", f"{reach} {' x '.join(self.axes) if isinstance(field, tuple) else self.axes[0]}"),
-            ("coverage", str(self.coverage)),
-            ("gridding", str(self.gridding)),
-            ("hybrid rule", str(self.hybrid_rule)),
-            ("stride", by(self.stride)),
-        ]
-        if math.inf == field:
-            rows[0] = ("receptive field", reach)
-        if self.condition_coverage is not None:
-            rows.insert(2, ("conditioning", str(self.condition_coverage)))
-        if self.latency is not None:
-            rows.append(("latency", f"{self.latency:,} frames"))
-        facts = "\n".join(f"{name:15}  {value}" for name, value in rows)
-        return "\n\n".join([facts, *([layer_table(self.layers)] if self.layers else []), cost_table(self.costs)])
+        facts = {
+            "receptive field": self.reach,
+            "coverage": self.coverage,
+            "conditioning": self.condition_coverage,
+            "gridding": self.gridding,
+            "hybrid rule": self.hybrid_rule,
+            "stride": by(self.stride),
+            "latency": None if self.latency is None else f"{self.latency:,} frames",
+        }
+        text = "\n".join(f"{name:15}  {value}" for name, value in facts.items() if value is not None)
+        return "\n\n".join([text, *([layer_table(self.layers)] if self.layers else []), cost_table(self.costs)])
+
+    @property
+    def reach(self) -> str:
+        """The receptive field in words."""
+        if isinstance(self.receptive_field, tuple):
+            return f"{by(self.receptive_field)} {' x '.join(self.axes)}"
+        return "everything so far" if math.isinf(self.receptive_field) else f"{self.receptive_field:,} {self.axes[0]}"
 
 
 def analyse(model_or_layers: Module | Sequence[Sequence[int | Sequence[int]]]) -> Analysis:

@@ -26,13 +26,14 @@ class Cost:
     ----------
     name
         "this network"; "holes filled": each dilated kernel as one of (kernel_size - 1) * dilation + 1 taps; "more
-        layers": each layer of dilation d as d layers of dilation 1. All three have the same reach.
+        layers": each layer of dilation d, the larger of two axes, as d layers of dilation 1. They reach as far.
     layers
         Convolutions with more than one tap.
     parameters
         That training learns; for a list of layers, the weights of one channel.
     macs_per_frame
-        Multiply-adds of the convolutions for one input frame (or pixel, of one channel).
+        Multiply-adds of the convolutions for one input frame (or pixel, of one channel). Undilated over bins, as if
+        every tap met a bin.
     state_bytes
         float32 frames that the convolutions of a stream must remember (a compiled plan rounds them up); None: an image.
     """
