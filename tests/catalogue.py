@@ -289,7 +289,12 @@ BLOCKS = {
                              nn.BatchNorm(6, bins=5)], activation="relu"), 30),
     "conv2d scales": Case(
         lambda: nn.Concat([nn.Conv2d(3, 4, 3, bins=6, dilation=d, padding="same") for d in (1, 2, 3)] +
-                          [nn.Conv2d(3, 4, 1, bins=6)]), 18),
+                          [nn.Conv2d(3, 4, 1, bins=6)], bins=6), 18),
+    "concat bins then conv2d": Case(
+        lambda: wl.Sequential([nn.Concat([[], nn.Conv2d(2, 3, 3, bins=4, padding="same")], bins=4),
+                               nn.Conv2d(5, 4, 3, bins=4)]), 8),
+    "concat bins then conv": Case(
+        lambda: wl.Sequential([nn.Concat([nn.Linear(6, 9), []], bins=3), nn.Conv1d(15, 4, 2)]), 6),
     "conv2d then conv": Case(sequential(conv2d(1, 3, 3, bins=7), activation("tanh"), conv(21, 5, 2)), 7),
     "conv2d prelu sum": Case(
         lambda: nn.Add([[nn.Conv2d(2, 2, 3, bins=4), nn.Activation("prelu")], nn.Conv2d(2, 2, 1, bins=4), []]), 8),

@@ -101,11 +101,16 @@ def newest_inputs(model, x, c):
 
 def clock_of(model):
     """The clock of the model's output; `slack` says that its frames come several at a time."""
-    return model.graph(model.in_channels or 3).clock
+    return model.graph(model.in_channels or 64).clock
 
 
-def check_clock(model, in_channels, condition_channels=0, most_frames=4000):
-    """Receptive field, latency and the number of frames a stream gives, against dependence found by perturbation."""
+def check_clock(model, in_channels, condition_channels=0, most_frames=4000, random=False):
+    """Receptive field, latency and the number of frames a stream gives, against dependence found by perturbation.
+
+    Where frames come several at a time, the receptive field is a bound; in a random network, which may not use them
+    all, latency is one too.
+    """
+    bounds = random and clock_of(model).slack
     field = model.receptive_field
     past = 100 if math.isinf(field) else field
     frames = 2 * past + 3 * model.latency + 200
@@ -114,12 +119,13 @@ def check_clock(model, in_channels, condition_channels=0, most_frames=4000):
     dependence = Dependence(model, frames, in_channels, condition_channels)
     steady = math.ceil(past / dependence.signal.step)
     alike = range(steady, steady + (PERIOD if clock_of(model).slack else 1))  # of several at a time, not all are alike
-    assert model.latency == max(math.ceil(dependence.latency(n)) for n in alike)
+    waited = max(math.ceil(dependence.latency(n)) for n in alike)
+    assert model.latency == waited or (bounds and model.latency > waited)
     if math.isinf(field):
         assert dependence.oldest(len(dependence.signal.values) - 1) == dependence.oldest(steady) < past
     else:
         found = max(dependence.receptive_field(n) for n in alike)
-        assert field == found or (clock_of(model).slack and field >= found)  # a bound where there are phases
+        assert field == found or (clock_of(model).slack and field == found + 1) or (bounds and field > found)
     check_frame_counts(model, dependence)
 
 

@@ -260,9 +260,11 @@ def add(*signals):
     return aligned[0].map(lambda _: sum(signal.values for signal in aligned))
 
 
-def concat(signals):
+def concat(signals, bins=1):
     aligned = align(signals)
-    return aligned[0].map(lambda _: np.concatenate([signal.values for signal in aligned], axis=1))
+    parts = [signal.values.reshape(len(signal.values), bins, signal.values.shape[1] // bins) for signal in aligned]
+    joined = np.concatenate(parts, axis=2)
+    return aligned[0].map(lambda _: joined.reshape(len(joined), bins * joined.shape[2]))
 
 
 def run(module, weights, x, c=None):
@@ -376,7 +378,7 @@ def run_add(block, weights, x, c):
 
 
 def run_concat(block, weights, x, c):
-    return concat(run_branches(block, weights, x, c))
+    return concat(run_branches(block, weights, x, c), block.bins)
 
 
 def gated_residual(block, weights, x, c):

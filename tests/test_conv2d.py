@@ -259,6 +259,8 @@ BAD = {
     r"groups=2 must divide out_channels=3": lambda: nn.ConvTranspose1d(2, 3, 3, groups=2),
     r"out_maps=9000 must be at most 8192 with 8 bins": lambda: nn.ConvTranspose2d(1, 9000, 3, bins=4, stride=2),
     r"groups=2 must divide in_maps=1": lambda: nn.ConvTranspose2d(1, 2, 3, bins=4, groups=2),
+    r"bins=3 must divide out_channels=4": lambda: nn.Concat([nn.Linear(6, 4), []], bins=3),
+    r"bins=4 must divide channels=6": lambda: nn.Concat([[], nn.Activation("relu")], bins=4)(signal(3, 6)),
     r"factor=0 must be": lambda: nn.Upsample(0),
     r"mode='cubic' must be": lambda: nn.Upsample(2, "cubic"),
     r"condition is a str": lambda: wl.WaveNet(1, 1, condition_channels=2, condition="linear"),

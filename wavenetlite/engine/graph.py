@@ -21,6 +21,7 @@ from typing import Any, NamedTuple
 import numpy as np
 import numpy.typing as npt
 
+from wavenetlite.checks import divides
 from wavenetlite.errors import ParameterError
 
 Floats = npt.NDArray[np.float32]
@@ -248,7 +249,9 @@ class Sum(Node):
 
 @dataclass(frozen=True, eq=False)
 class Join(Node):
-    """The channels of all edges one after the other."""
+    """The channels of all edges one after the other, or those of each of `bins` bins."""
+
+    bins: int
 
 
 @dataclass(frozen=True, eq=False)
@@ -310,9 +313,11 @@ def add(*nodes: Node) -> Node:
     return Sum(edges, nodes[0].channels, clock_after(edges)) if len(nodes) > 1 else nodes[0]
 
 
-def concat(*nodes: Node) -> Node:
+def concat(*nodes: Node, bins: int = 1) -> Node:
     edges = aligned([Edge(node) for node in nodes])
     channels = sum(node.channels for node in nodes)
+    for node in nodes:
+        divides("bins", bins, "channels", node.channels)
     if channels > MOST_CHANNELS:
         raise ParameterError(f"branches have {channels} channels together; they must be at most {MOST_CHANNELS}")
-    return Join(edges, channels, clock_after(edges)) if len(nodes) > 1 else nodes[0]
+    return Join(edges, channels, clock_after(edges), bins) if len(nodes) > 1 else nodes[0]

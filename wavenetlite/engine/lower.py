@@ -198,6 +198,7 @@ def is_taps_of_convs(node: Node, users: dict[Node, list[Node]], output: Node) ->
     """Whether a concatenation needs no step of its own, because convolutions read its parts."""
     return (
         isinstance(node, graph.Join)
+        and node.bins == 1
         and node is not output
         and all(edge.shift == 0 and edge.node.clock == node.clock for edge in node.edges)
         and all(isinstance(user, graph.Conv) and set(user.groups) == {1} for user in users[node])

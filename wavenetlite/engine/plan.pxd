@@ -38,6 +38,7 @@ cdef struct Step:
     const Tap* tap
     const Tap* residual         # NULL: none
     Conv conv
+    Py_ssize_t bins             # of which channels are joined one by one
     Py_ssize_t strips
     const Strip* strip
     bint one_panel              # and no activation but those that a row takes along

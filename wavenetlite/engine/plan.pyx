@@ -140,6 +140,7 @@ cdef class Plan:
             order = [(0, k) for k in range(source.edges[0].taps)]
             self.set_strips(step, source, arena)
         step.phases = source.phases
+        step.bins = source.node.bins if source.kind == "join" else 1
         step.taps = len(order)
         self.most_taps = max(self.most_taps, step.taps + 1)
         tap = <Tap*>self.blocks.allocate((step.taps + 1) * sizeof(Tap))
@@ -668,11 +669,14 @@ cdef class Plan:
         return memory.frames_in if self.regular else memory.count[step.out]
 
     cdef void join(self, const Step* step, Workspace* work, Py_ssize_t rows, float* out, Py_ssize_t ld) noexcept nogil:
-        cdef Py_ssize_t k, row, channels, first = 0
+        cdef Py_ssize_t k, row, i, channels, first = 0, apart = self.buffer[step.out].channels // step.bins
         for k in range(step.taps):
-            channels = self.buffer[step.tap[k].buffer].channels
+            channels = self.buffer[step.tap[k].buffer].channels // step.bins
             for row in range(rows):
-                memcpy(out + row * ld + first, work.x[k] + row * work.ldx[k], channels * sizeof(float))
+                for i in range(step.bins):
+                    memcpy(
+                        out + row * ld + i * apart + first, work.x[k] + row * work.ldx[k] + i * channels,
+                        channels * sizeof(float))
             first += channels
 
     cdef const float* locate(

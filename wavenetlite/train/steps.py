@@ -560,23 +560,33 @@ class SumStep(ShiftedStep):
 
 
 class JoinStep(ShiftedStep):
-    """The channels of sequences one after the other."""
+    """The channels of sequences one after the other, or those of each bin."""
+
+    def __init__(self, node: graph.Join, sequences: dict[Node, Sequence]) -> None:
+        super().__init__(node, sequences)
+        self.bins = node.bins
+
+    def maps(self, rows: Floats, channels: int) -> Floats:
+        """The maps of each bin, as a view."""
+        return rows[:, :, :channels].reshape(*rows.shape[:2], self.bins, channels // self.bins)
 
     def forward(self) -> None:
-        first = 0
+        first, out = 0, self.maps(self.out.values, self.out.channels)
         for x, shift in self.parts():
-            self.out.values[:, :, first : first + x.channels] = x.rows(shift, self.out.frames)[:, :, : x.channels]
-            first += x.channels
+            more = self.maps(x.rows(shift, self.out.frames), x.channels)
+            out[..., first : first + more.shape[3]] = more
+            first += more.shape[3]
 
     def backward(self, gradient: Floats) -> None:
         first = 0
         for x, shift in self.parts():
+            maps = x.channels // self.bins
             if x.wanted:
                 count = min(self.out.frames, x.frames - shift)
                 x.first_gradient(everything=False)
-                share = self.out.gradient_rows(0, count)[:, :, first : first + x.channels]
-                x.gradient_rows(shift, count)[:, :, : x.channels] += share
-            first += x.channels
+                share = self.maps(self.out.gradient_rows(0, count), self.out.channels)[..., first : first + maps]
+                self.maps(x.gradient_rows(shift, count), x.channels)[...] += share
+            first += maps
 
 
 class PoolStep(Step):
