@@ -246,6 +246,15 @@ def test_the_dilated_2d_rule_and_cost():
     assert found.costs[2].layers == 12
 
 
+def test_counts_of_scales_side_by_side():
+    """Branches of several dilations whose maps are joined bin by bin, then one convolution over all of them."""
+    rates = [nn.Conv2d(1, 1, 3, bins=7, dilation=rate, bias=False) for rate in (1, 2, 3)]
+    model = wl.Sequential([nn.Concat([*rates, []], bins=7), nn.Conv2d(4, 1, 2, bins=7, bias=False)])
+    assert analyse(model).axes == ("frames", "bins")
+    assert_counts(of_ones(model), bin_out=3)
+    assert analyse(model.layers[0]).coverage.counts.shape[1] == 7
+
+
 def test_maps_count_once():
     one = wl.Sequential([nn.FrequencyConv(6, 1, 1, (3, 2)), nn.FrequencyConv(6, 1, 1, (3, 2)), nn.Conv1d(6, 1, 1)])
     many = wl.Sequential([nn.FrequencyConv(6, 1, 8, (3, 2)), nn.BatchNorm(8, bins=6), nn.Activation("relu"),

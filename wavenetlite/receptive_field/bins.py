@@ -20,7 +20,7 @@ def bins_of(output: Node) -> int:
     bins, seen, stack = 1, {output}, [output]
     while stack:
         node = stack.pop()
-        if isinstance(node, graph.Conv2d):
+        if isinstance(node, graph.Conv2d | graph.Join):
             bins = max(bins, node.bins)
         elif keeps_bins(node):
             new = {edge.node for edge in node.edges} - seen
@@ -59,9 +59,17 @@ def bins_read(node: Node, index: int, counts: Counts) -> Counts:
     if isinstance(node, graph.Gate):
         return np.concatenate([counts, counts], axis=1)
     if isinstance(node, graph.Join):
-        start, own = sum(edge.node.channels for edge in node.edges[:index]), node.edges[index].node.channels
-        return np.repeat(counts, node.channels // counts.shape[1], axis=1)[:, start : start + own]
+        return branch_read(node, index, counts)
     return counts
+
+
+def branch_read(node: graph.Join, index: int, counts: Counts) -> Counts:
+    """Of a branch: its part of every bin, or those bins that its channels make."""
+    if node.bins > 1:
+        return rebinned(counts, node.bins)
+    start, bins = sum(edge.node.channels for edge in node.edges[:index]), counts.shape[1]
+    end = start + node.edges[index].node.channels
+    return counts[:, start * bins // node.channels : -(-end * bins // node.channels)]
 
 
 def taps_read(node: graph.Conv2d | graph.Upsample, phase: int, counts: Counts) -> Iterator[tuple[int, Counts]]:
