@@ -368,6 +368,9 @@ def test_counts_beyond_int64_are_exact():
     image = analyse([((3, 3), 1)] * 25)
     assert image.coverage.paths == 9**25
     assert "e+" in str(image.coverage)
+    wide = analyse([(3, 4, 1)] * 41)
+    assert wide.gridding.contrast == pytest.approx(1)
+    assert wide.gridding.period == (4.0,)
 
 
 def test_coverage_is_read_only():

@@ -76,10 +76,10 @@ def step_of(layer: Layer) -> tuple[int, ...]:
 def phases(counts: npt.NDArray[Any], step: tuple[int, ...]) -> npt.NDArray[np.float64]:
     """The share of all paths in each phase: inputs that lie a multiple of `step` apart."""
     for axis, period in enumerate(step):
-        widths = [(0, -size % period if axis == other else 0) for other, size in enumerate(counts.shape)]
-        padded = np.pad(counts, widths)
-        shape = (*counts.shape[:axis], -1, period, *counts.shape[axis + 1 :])
-        counts = padded.reshape(shape).sum(axis=axis, dtype=object)
+        whole = (*counts.shape[:axis], -(-counts.shape[axis] // period) * period, *counts.shape[axis + 1 :])
+        padded = np.zeros(whole, object)  # np.pad would mix int64 zeros into Python's integers
+        padded[tuple(map(slice, counts.shape))] = counts
+        counts = padded.reshape(*whole[:axis], -1, period, *whole[axis + 1 :]).sum(axis=axis)
     total = sum(counts.flat)
     return np.array([int(count) / int(total) for count in counts.flat], np.float64).reshape(counts.shape)
 
