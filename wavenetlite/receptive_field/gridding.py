@@ -60,9 +60,10 @@ def gridding(coverage: Coverage, layers: Iterable[Layer]) -> Gridding:
     contrast, period = 0.0, None
     if not coverage.size:
         return Gridding(0, contrast, period)
+    weights = shares(coverage.counts)
     for step in sorted({step_of(layer) for layer in layers}):
         if math.prod(step) > 1:
-            found = strongest(phases(coverage.counts, step))
+            found = strongest(phases(weights, step))
             if found[0] > contrast + EVEN:
                 contrast, period = found
     return Gridding(coverage.holes, contrast, period)
@@ -73,15 +74,19 @@ def step_of(layer: Layer) -> tuple[int, ...]:
     return tuple(step.numerator if taps > 1 else 1 for step, taps in zip(layer.step, layer.kernel_size, strict=True))
 
 
-def phases(counts: npt.NDArray[Any], step: tuple[int, ...]) -> npt.NDArray[np.float64]:
+def shares(counts: npt.NDArray[Any]) -> npt.NDArray[np.float64]:
+    """Of all paths; exact integers may be beyond floats, their quotients are not."""
+    total = int(counts.sum(dtype=object))
+    return np.array([int(count) / total for count in counts.flat]).reshape(counts.shape)
+
+
+def phases(shares: npt.NDArray[np.float64], step: tuple[int, ...]) -> npt.NDArray[np.float64]:
     """The share of all paths in each phase: inputs that lie a multiple of `step` apart."""
     for axis, period in enumerate(step):
-        whole = (*counts.shape[:axis], -(-counts.shape[axis] // period) * period, *counts.shape[axis + 1 :])
-        padded = np.zeros(whole, object)  # np.pad would mix int64 zeros into Python's integers
-        padded[tuple(map(slice, counts.shape))] = counts
-        counts = padded.reshape(*whole[:axis], -1, period, *whole[axis + 1 :]).sum(axis=axis)
-    total = sum(counts.flat)
-    return np.array([int(count) / int(total) for count in counts.flat], np.float64).reshape(counts.shape)
+        widths = [(0, -size % period if axis == other else 0) for other, size in enumerate(shares.shape)]
+        shape = (*shares.shape[:axis], -1, period, *shares.shape[axis + 1 :])
+        shares = np.pad(shares, widths).reshape(shape).sum(axis=axis)
+    return shares
 
 
 def strongest(shares: npt.NDArray[np.float64]) -> tuple[float, tuple[float, ...]]:
