@@ -145,6 +145,8 @@ def walk(order: list[Node], output: Node, oldest: int | None) -> dict[str, Paths
 
 def spread(counts: Counts, stride: int, spacing: int, taps: int) -> Counts:
     """Counts of the frames read, from those of the frames that read them."""
+    if stride == taps == 1:
+        return counts
     frames = (len(counts) - 1) * stride + (taps - 1) * spacing + 1
     if frames * counts.shape[1] > MOST_CELLS:
         raise ParameterError(f"network reads {frames * counts.shape[1]} inputs; at most {MOST_CELLS} can be counted")
