@@ -172,6 +172,8 @@ def tap_by_tap(node: graph.Conv2d | graph.Upsample, first: int, counts: Counts) 
 
 def spread(counts: Counts, stride: int, spacing: int, taps: int) -> Counts:
     """Counts of the frames read, from those of the frames that read them."""
+    if stride == taps == 1:
+        return counts
     frames = (len(counts) - 1) * stride + (taps - 1) * spacing + 1
     if frames * counts.shape[1] > MOST_CELLS:
         raise ParameterError(f"network reads {frames * counts.shape[1]} inputs; at most {MOST_CELLS} can be counted")
