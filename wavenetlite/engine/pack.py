@@ -151,8 +151,10 @@ def pack_strips(
     whole vectors of 4; blocks that look alike share their weights. Where a strip writes is counted in a row of all
     phases side by side, each padded.
     """
+    together = 4 // math.gcd(4, weight.shape[0])
+    if together > 1:
+        weight, groups = ungrouped(weight, groups), 1
     maps_out, maps_in = weight.shape[0], weight.shape[1] * groups
-    together = 4 // math.gcd(4, maps_out)
     alike: dict[Block, list[tuple[int, int]]] = {}
     for phase, row in enumerate(links):
         row_start = phase * padded(len(row) * maps_out)
@@ -166,8 +168,7 @@ def pack_strips(
         channels = len(block) * maps_out
         runs, weights = block_sources(block, weight, groups)
         all_bias = None if bias is None else np.tile(bias, len(block))
-        inner = groups if weights and weights[0].shape[1] < maps_in else 1
-        conv = pack_conv(arena, weights, [inner] * len(runs), all_bias, channels, -(-channels // 4) * 4)
+        conv = pack_conv(arena, weights, [groups] * len(runs), all_bias, channels, -(-channels // 4) * 4)
         for (out, start), count, (out_step, in_step) in progressions(places):
             strips.append(
                 PackedStrip(
@@ -184,21 +185,15 @@ def pack_strips(
     return strips
 
 
-def block_sources(
-    block: Block, weight: np.ndarray, groups: int
-) -> tuple[list[tuple[int, int]], list[np.ndarray]]:  # fmt: skip
+def block_sources(block: Block, weight: np.ndarray, groups: int) -> tuple[list[tuple[int, int]], list[np.ndarray]]:
     """(tap, first bin) of every piece that a block of bins reads, oldest first, and the weights of each.
 
     A piece is a run of bins, whose maps lie side by side; with groups it is a single bin, so that they stay apart.
     """
-    maps_out, per_group = weight.shape[:2]
-    if groups > 1 and len(block) == 1:
-        read = sorted(block[0])
-        return [(tap, at) for tap, at, _, _ in read], [weight[:, :, frames, bins, None] for _, _, frames, bins in read]
-    maps_in = per_group * groups
+    maps_out, maps_in = weight.shape[:2]
     runs: list[tuple[int, int, int]] = []  # tap, first bin, bins
     for tap, at in sorted({(link.tap, link.bin) for read in block for link in read}):
-        if runs and (runs[-1][0], sum(runs[-1][1:])) == (tap, at):
+        if runs and (runs[-1][0], sum(runs[-1][1:])) == (tap, at) and groups == 1:
             runs[-1] = (tap, runs[-1][1], runs[-1][2] + 1)
         else:
             runs.append((tap, at, 1))
@@ -208,17 +203,14 @@ def block_sources(
         for (tap, first, bins), piece in zip(runs, pieces, strict=True)
         for i in range(bins)
     }
-    whole = ungrouped(weight, groups)
     for number, links in enumerate(block):
         for tap, at, k_frames, k_bins in links:
-            places[tap, at][number * maps_out : (number + 1) * maps_out] = whole[:, :, k_frames, k_bins]
+            places[tap, at][number * maps_out : (number + 1) * maps_out] = weight[:, :, k_frames, k_bins]
     return [(tap, first) for tap, first, _ in runs], pieces
 
 
 def ungrouped(weight: np.ndarray, groups: int) -> np.ndarray:
     """The weights of a convolution without groups that does the same."""
-    if groups == 1:
-        return weight
     maps_out, per_group = weight.shape[:2]
     whole = np.zeros((maps_out, groups * per_group, *weight.shape[2:]), weight.dtype)
     for out in range(maps_out):
