@@ -77,12 +77,15 @@ class PackedStrip:
     in_step: int
 
 
-def panel_cuts(floats: int, grouped: bool) -> list[tuple[int, int]]:
-    """(first output channel, width) of each panel.
+def panel_cuts(channels: int, grouped: bool, floats: int | None = None) -> list[tuple[int, int]]:
+    """(first output channel, width) of each panel; together they write `floats`, None: the channels padded.
 
     Windows of grouped convolutions must not depend on the CPU: 16 at most.
     """
-    return cut(floats, [width for width in panel_widths() if width <= LANES or not grouped])
+    return cut(
+        padded(channels) if floats is None else floats,
+        [width for width in panel_widths() if width <= LANES or not grouped],
+    )
 
 
 def cut(end: int, widths: list[int]) -> list[tuple[int, int]]:
@@ -101,7 +104,7 @@ def pack_conv(
 ) -> PackedConv:  # fmt: skip
     """Pack the sources of a convolution; weights[i] is (channels, in / groups[i], taps). It writes `floats` a row."""
     floats = padded(channels) if floats is None else floats
-    cuts = panel_cuts(floats, any(group > 1 for group in groups))
+    cuts = panel_cuts(channels, any(group > 1 for group in groups), floats)
     windows = [
         [input_window(weight, group, channels, *cut) for cut in cuts]
         for weight, group in zip(weights, groups, strict=True)
