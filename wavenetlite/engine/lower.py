@@ -78,6 +78,11 @@ class Step:
     pool: int = -1  # doubles from the start of the stream's pools
 
     @property
+    def takes_along(self) -> bool:
+        """Whether its kernel can add a residual and rectify."""
+        return self.kind == "conv" or (self.over_bins is not None and not self.over_bins.depthwise)
+
+    @property
     def all_edges(self) -> list[Edge]:
         return self.edges + ([self.residual] if self.residual else [])
 
@@ -252,14 +257,14 @@ def absorb(step: Step, user: Node, done: set[Node]) -> bool:
             fold_norm(step, user)
     elif isinstance(user, graph.Activate):
         fits = step.activation is None
-        if fits and user.name == "relu" and step.kind in ("conv", "strips"):
+        if fits and user.name == "relu" and step.takes_along:
             step.relu_after, step.relu_before = step.residual is not None, step.relu_before or step.residual is None
         elif fits:
             step.activation = user
     elif isinstance(user, graph.Sum) and len(user.edges) == 2:
         other = user.edges[1] if user.edges[0].node is step.node else user.edges[0]
         own = user.edges[0] if user.edges[0].node is step.node else user.edges[1]
-        fits = step.kind in ("conv", "strips") and not (step.activation or step.residual)
+        fits = step.takes_along and not (step.activation or step.residual)
         fits = fits and own.shift == 0 and other.node in done
         fits = fits and step.phases == 1  # else a residual may have no whole number of phases when it ends
         if fits:

@@ -64,10 +64,11 @@ class PackedConv:
 class PackedStrip:
     """`count` blocks of the output that are alike: each reads and writes so many channels further than the last.
 
-    At place i the convolution `conv` reads tap ``taps[i]`` of the step, from channel ``channels[i]`` on.
+    Its convolution is packed as by `pack_conv`, or as by `pack_depthwise` where every map is convolved by itself. At
+    place i it reads tap ``taps[i]`` of the step, from channel ``channels[i]`` on.
     """
 
-    conv: PackedConv
+    packed: PackedConv | tuple[int, int]
     taps: tuple[int, ...]
     channels: tuple[int, ...]
     out: int
@@ -168,16 +169,24 @@ def pack_strips(
             alike.setdefault(moved, []).append((row_start + first * maps_out, start * maps_in))
     strips = []
     for block, places in alike.items():
-        channels = len(block) * maps_out
+        channels, series = len(block) * maps_out, progressions(places)
         runs, weights = block_sources(block, weight, groups)
+        order: Sequence[tuple[int, int]] = [(source, 0) for source in range(len(runs))]
         all_bias = None if bias is None else np.tile(bias, len(block))
-        conv = pack_conv(arena, weights, [groups] * len(runs), all_bias, channels, -(-channels // 4) * 4)
-        for (out, start), count, (out_step, in_step) in progressions(places):
+        packed: PackedConv | tuple[int, int]
+        depthwise = groups > 1 and weight.shape[:2] == (groups, 1)
+        if depthwise and all(count == 1 or step[0] == channels for _, count, step in series):
+            taps = np.concatenate([np.zeros((channels, 1, 0)), *weights], axis=2)
+            packed = pack_depthwise(arena, taps, all_bias, floats=channels)
+        else:
+            packed = pack_conv(arena, weights, [groups] * len(runs), all_bias, channels, -(-channels // 4) * 4)
+            order = packed.order
+        for (out, start), count, (out_step, in_step) in series:
             strips.append(
                 PackedStrip(
-                    conv=conv,
-                    taps=tuple(runs[source][0] for source, _ in conv.order),
-                    channels=tuple(start + runs[source][1] * maps_in for source, _ in conv.order),
+                    packed=packed,
+                    taps=tuple(runs[source][0] for source, _ in order),
+                    channels=tuple(start + runs[source][1] * maps_in for source, _ in order),
                     out=out,
                     out_channels=channels,
                     count=count,
@@ -261,12 +270,12 @@ def dense_block(
 
 
 def pack_depthwise(
-    arena: Arena, weight: np.ndarray, bias: np.ndarray | None, phases: int = 1
-) -> tuple[int, int]:  # fmt: skip
-    """Offsets of (phases, taps, padded channels) weights and the padded bias, from (phases * channels, 1, taps)."""
+    arena: Arena, weight: np.ndarray, bias: np.ndarray | None, phases: int = 1, floats: int | None = None
+) -> tuple[int, int]:
+    """Offsets of (phases, taps, floats) weights and of the bias, from weights (phases * channels, 1, taps)."""
     channels, _, taps = weight.shape
     channels //= phases
-    table = np.zeros((phases * taps + 1, padded(channels)), np.float32)
+    table = np.zeros((phases * taps + 1, padded(channels) if floats is None else floats), np.float32)
     table[:-1, :channels] = weight.reshape(phases, channels, taps).swapaxes(1, 2).reshape(phases * taps, channels)
     table[-1, :channels] = 0.0 if bias is None else bias
     return arena.add(table[:-1]), arena.add(table[-1])
