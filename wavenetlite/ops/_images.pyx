@@ -43,7 +43,8 @@ cdef struct Images:
 
 cdef Images images(cnp.ndarray a) except *:
     cdef Images v
-    if cnp.PyArray_TYPE(a) != cnp.NPY_FLOAT32 or cnp.PyArray_NDIM(a) != 4 or cnp.PyArray_STRIDE(a, 3) != sizeof(float):
+    cdef bint beside = cnp.PyArray_STRIDE(a, 3) == sizeof(float) or cnp.PyArray_DIM(a, 3) == 1
+    if cnp.PyArray_TYPE(a) != cnp.NPY_FLOAT32 or cnp.PyArray_NDIM(a) != 4 or not beside:
         raise TypeError(f"array of {a.dtype}, strides {(<object>a).strides}, holds no images of float32")
     v.first = <float*>cnp.PyArray_DATA(a)
     v.count, v.height = cnp.PyArray_DIM(a, 0), cnp.PyArray_DIM(a, 1)
