@@ -1,3 +1,4 @@
+# cython: boundscheck=False, initializedcheck=False, wraparound=False
 """Convolution of images (count, height, width, channels): the loops over rows that feed the kernels of kernels/.
 
 Arrays are float32 views that may skip images, rows and pixels, but a pixel's channels lie side by side. Every function

@@ -10,6 +10,7 @@ import numpy.typing as npt
 
 from wavenetlite.checks import count, positive_int
 from wavenetlite.errors import ArrayTypeError, ParameterError
+from wavenetlite.ops.geometry import AxisPadding
 
 Floats = npt.NDArray[np.float32]
 PerAxis = int | Sequence[int]
@@ -27,14 +28,14 @@ LAYOUTS = {
 
 
 def floats(name: str, array: Any, layout: str) -> Floats:
-    """A C-contiguous float32 array with as many dimensions as `layout` names."""
+    """A C-contiguous float32 array with as many dimensions as `layout` names; "..." stands for one or more."""
     if not isinstance(array, np.ndarray):
         raise ArrayTypeError(f"{name} is a {type(array).__name__}; it must be a NumPy array")
     if array.dtype != np.float32:
         raise ArrayTypeError(f"{name} has dtype {array.dtype}; it must be float32")
-    rank = layout.count(",") + (not layout.endswith(",)"))
-    if array.ndim != rank:
-        raise ParameterError(f"{name} has shape {array.shape}; it must have {rank} dimensions: {layout}")
+    rank = len(layout.strip("(,)").split(","))
+    if array.ndim != rank and not ("..." in layout and array.ndim > rank):
+        raise ParameterError(f"{name} has shape {array.shape}; it must be {layout}")
     if not array.flags.c_contiguous:
         raise ParameterError(f"{name} has strides {array.strides}; it must be C-contiguous (numpy.ascontiguousarray)")
     return array
@@ -64,7 +65,7 @@ def per_axis(name: str, value: Any, axes: int) -> tuple[int, ...]:
     if isinstance(value, (int, np.integer)):
         return (positive_int(name, value),) * axes
     if not isinstance(value, Sequence | np.ndarray) or isinstance(value, str):
-        raise ArrayTypeError(f"{name}={value!r} is a {type(value).__name__}; it must be an integer, or one for each axis")
+        raise ArrayTypeError(f"{name}={value!r} is a {type(value).__name__}; it must be integers")
     values = tuple(positive_int(f"{name}[{i}]", one) for i, one in enumerate(value))
     if len(values) == axes + 2 and values[0] == values[-1] == 1:
         return values[1:-1]
@@ -74,23 +75,23 @@ def per_axis(name: str, value: Any, axes: int) -> tuple[int, ...]:
 
 
 def pairs(name: str, value: Any, axes: int, rule: str) -> tuple[tuple[int, int], ...]:
-    """Two numbers for each axis, before and after it, none negative."""
+    """Two numbers for each axis, before and after it; TensorFlow's form with [0, 0] for batch and channels as well."""
     try:
         found = [tuple(pair) for pair in value]
     except TypeError:
         raise ArrayTypeError(f"{name}={value!r} is a {type(value).__name__}; it must be {rule}") from None
+    if len(found) == axes + 2 and found[0] == found[-1] == (0, 0):
+        found = found[1:-1]
     if len(found) != axes or any(len(pair) != 2 for pair in found):
         raise ParameterError(f"{name}={value!r} must be {rule}")
     return tuple((count(f"{name}[{i}][0]", a), count(f"{name}[{i}][1]", b)) for i, (a, b) in enumerate(found))
 
 
-def paddings(value: Any, axes: int, choices: Sequence[str] = ("SAME", "VALID", "CAUSAL")) -> str | tuple[tuple[int, int], ...]:
-    """One of the names, or pairs for each axis; TensorFlow's form with [0, 0] for batch and channels is taken as well."""
+def each_axis(padding: Any, axes: int, choices: Sequence[str] = ("SAME", "VALID", "CAUSAL")) -> tuple[AxisPadding, ...]:
+    """The padding of each axis: a rule or a pair."""
+    if isinstance(padding, str) and padding in choices:
+        return ("CAUSAL", "SAME")[:axes] if padding == "CAUSAL" else (padding,) * axes
     rule = f"one of {', '.join(choices)}, or a pair of zeros before and after for each of: {', '.join(AXES[axes])}"
-    if isinstance(value, str):
-        if value not in choices:
-            raise ParameterError(f"padding={value!r} must be {rule}")
-        return value
-    if isinstance(value, Sequence | np.ndarray) and len(value) == axes + 2 and not np.any([value[0], value[-1]]):
-        value = value[1:-1]
-    return pairs("padding", value, axes, rule)
+    if isinstance(padding, str):
+        raise ParameterError(f"padding={padding!r} must be {rule}")
+    return pairs("padding", padding, axes, rule)

@@ -12,10 +12,10 @@ from wavenetlite.ops.arguments import (
     Floats,
     Padding,
     PerAxis,
+    each_axis,
     floats,
     images,
     like,
-    paddings,
     per_axis,
     vector,
 )
@@ -42,8 +42,8 @@ def conv1d(
 ) -> Floats:
     """Convolution of sequences, as ``tf.nn.conv1d``.
 
-    ``out[b, r, o] = bias[o] + sum_k,i value[b, r * stride + k * dilations - before, i] filters[k, i, o]``, where `value` is
-    zero outside and `before` is what `padding` puts in front.
+    ``out[b, r, o] = bias[o] + sum_k,i value[b, r * stride + k * dilations - before, i] filters[k, i, o]``, where
+    `value` is zero outside and `before` is what `padding` puts in front.
 
     Parameters
     ----------
@@ -107,8 +107,8 @@ def conv2d(
     strides, dilations
         Inputs from one output, and from one tap, to the next: an integer, or one for height and width.
     padding
-        "SAME", "VALID" or ``[[top, bottom], [left, right]]``, as in :func:`conv1d` on each axis. "CAUSAL": causal in height,
-        which is time in a spectrogram, and "SAME" in width.
+        "SAME", "VALID" or ``[[top, bottom], [left, right]]``, as in :func:`conv1d` on each axis. "CAUSAL": causal in
+        height, which is time in a spectrogram, and "SAME" in width.
     groups
         Groups of channels that are convolved by themselves; as many as channels in and out: depthwise.
     bias
@@ -281,21 +281,22 @@ def checked(
 ) -> Axes:
     """Check all that a convolution is given; returns its geometry."""
     images("value", value, axes)
-    checked_filters(filters, axes, groups)
-    if value.shape[-1] != filters.shape[-2] * groups:
-        of = f" * groups={groups}" if groups > 1 else ""
-        raise ParameterError(
-            f"value has depth {value.shape[-1]}; it must be that of the filters, {filters.shape[-2]}{of}"
-        )
-    [(name, steps)] = strides.items()
-    return geometry(value.shape[1:-1], filters.shape[:-2], per_axis(name, steps, axes), padding, dilations)
+    checked_filters("filters", filters, axes, value.shape[-1], groups)
+    [(name, given)] = strides.items()
+    steps, rates = per_axis(name, given, axes), per_axis("dilations", dilations, axes)
+    kernels = filters.shape[:-2]
+    return tuple(map(axis, value.shape[1:-1], kernels, steps, rates, each_axis(padding, axes), AXES[axes]))
 
 
-def checked_filters(filters: Any, axes: int, groups: Any) -> None:
-    floats("filters", filters, LAYOUTS["filters", axes])
+def checked_filters(name: str, filters: Any, axes: int, depth: int, groups: Any) -> None:
+    """Check filters for a value of `depth` channels."""
+    floats(name, filters, LAYOUTS["filters", axes])
     if 0 in filters.shape:
-        raise ParameterError(f"filters has shape {filters.shape}; every dimension must be positive")
+        raise ParameterError(f"{name} has shape {filters.shape}; every dimension must be positive")
     divides("groups", positive_int("groups", groups), "out channels", filters.shape[-1])
+    if depth != filters.shape[-2] * groups:
+        of = f" * groups={groups}" if groups > 1 else ""
+        raise ParameterError(f"{name} has input depth {filters.shape[-2]}{of}; it must be that of its input, {depth}")
 
 
 def checked_bias(bias: Floats | None, filters: Floats) -> Floats | None:
@@ -307,16 +308,6 @@ def checked_atrous(value: Any, filters: Any, rate: Any, padding: Any) -> Axes:
     if not isinstance(padding, str) or padding not in ("SAME", "VALID"):
         raise ParameterError(f"padding={padding!r} must be one of SAME, VALID")
     return checked(2, value, filters, {"strides": 1}, padding, rate, 1)
-
-
-def geometry(
-    sizes: tuple[int, ...], kernels: tuple[int, ...], strides: tuple[int, ...], padding: Any, dilations: Any
-) -> Axes:
-    """The geometry of a convolution of images of these sizes."""
-    count = len(sizes)
-    rates, zeros = per_axis("dilations", dilations, count), paddings(padding, count)
-    each = {"CAUSAL": ("CAUSAL", "SAME")[:count]}.get(zeros, (zeros,) * count) if isinstance(zeros, str) else zeros
-    return tuple(map(axis, sizes, kernels, strides, rates, each, AXES[count]))
 
 
 def gradients(upstream: Floats, value: Floats, filters: Floats, axes: Axes, groups: int) -> ConvolutionGradient:

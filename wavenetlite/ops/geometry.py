@@ -46,9 +46,9 @@ class Axis:
         return first < self.out and first * self.stride + shift < self.size
 
     def backward(self) -> list[tuple[int, Reads]]:
-        """By which outputs the inputs are read: for each phase f, inputs ``f, f + stride, ...``, what they read in turn.
+        """By which outputs the inputs are read: those of each phase, ``phase, phase + stride, ...``, by themselves.
 
-        Taps of a phase come last to first, so that the outputs that they meet come in order.
+        Taps come last to first, so that the outputs that they meet come in order.
         """
         common = math.gcd(self.stride, self.dilation)
         return [(phase, self.phase(phase, common)) for phase in range(min(self.stride, self.size))]
@@ -57,9 +57,7 @@ class Axis:
         inputs = len(range(phase, self.size, self.stride))
         shifts = {k: phase + self.before - k * self.dilation for k in range(self.kernel)}  # times stride
         useful = [
-            k
-            for k, shift in shifts.items()
-            if shift % self.stride == 0 and -inputs < shift // self.stride < self.out
+            k for k, shift in shifts.items() if shift % self.stride == 0 and -inputs < shift // self.stride < self.out
         ]
         if not useful:
             return Reads(slice(0, 0), 0, 1, 1)
@@ -67,7 +65,11 @@ class Axis:
         return Reads(taps, shifts[useful[-1]] // self.stride, self.dilation // common, 1)
 
 
-def axis(size: int, kernel: int, stride: int, dilation: int, padding: str | tuple[int, int], name: str) -> Axis:
+AxisPadding = str | tuple[int, int]
+"""A rule, or the zeros before and after an axis."""
+
+
+def axis(size: int, kernel: int, stride: int, dilation: int, padding: AxisPadding, name: str) -> Axis:
     """An axis as TensorFlow lays it out.
 
     "SAME": ceil(size / stride) outputs, the zeros they need shared out, the odd one after. "VALID": no zeros. "CAUSAL":

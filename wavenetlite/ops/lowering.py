@@ -63,7 +63,8 @@ def turned(filters: Floats, groups: int) -> Floats:
     """Filters with the channels in and out of each group in each other's place."""
     height, width, depth, channels = filters.shape
     parts = filters.reshape(height, width, depth, groups, channels // groups)
-    return parts.transpose(0, 1, 4, 3, 2).reshape(height, width, channels // groups, groups * depth)
+    back: Floats = parts.transpose(0, 1, 4, 3, 2).reshape(height, width, channels // groups, groups * depth)
+    return back
 
 
 def run(
@@ -91,9 +92,7 @@ def parts(groups: int, depth: int, channels: int) -> list[tuple[slice, slice, bo
     return [(slice(g * i, (g + 1) * i), slice(g * o, (g + 1) * o), False) for g in range(groups)]
 
 
-def gradient_of_filters(
-    value: Floats, upstream: Floats, shape: tuple[int, ...], axes: Axes, groups: int
-) -> Floats:
+def gradient_of_filters(value: Floats, upstream: Floats, shape: tuple[int, ...], axes: Axes, groups: int) -> Floats:
     """The gradient of filters of this shape, where that of the convolution's output is `upstream`."""
     out = np.zeros(shape, np.float32)
     down, across = (axis.forward() for axis in down_and_across(axes))
@@ -115,4 +114,5 @@ def gradient_of_filters(
 
 def sum_over_pixels(upstream: Floats) -> Floats:
     """The gradient of a bias: one sum for each channel."""
-    return upstream.sum(axis=tuple(range(upstream.ndim - 1)), dtype=np.float64).astype(np.float32)
+    total: Floats = upstream.sum(axis=tuple(range(upstream.ndim - 1)), dtype=np.float64).astype(np.float32)
+    return total
