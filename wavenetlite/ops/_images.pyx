@@ -32,7 +32,7 @@ cdef enum:
     WIDE = 8                    # a tap with a multiple of this many channels is split over the kernel's two chains
     RUN = 240                   # pixels of a row at a time, at most
     TALLEST = 12                # rows of the tallest tile
-    TOGETHER = 4096             # pixels whose share in a gradient is summed in float32
+    TOGETHER = 1024             # pixels whose share in a gradient is summed in float32
 
 
 # Images in memory: where the first is, and how far apart images, rows and pixels are, in floats.
@@ -298,7 +298,7 @@ def filters_gradient(
     double[:, :, :, ::1] out):
     """out (height, width, in, out) += the gradient of the filters where the output's is `upstream`.
 
-    Channels out are a multiple of 4 unless the convolution is depthwise. Summed in float32 over some thousand pixels at a
+    Channels out are a multiple of 4 unless the convolution is depthwise. Summed in float32 over a thousand pixels or so at a
     time, and in float64 over these sums.
     """
     cdef Images x = images(value), g = images(upstream)

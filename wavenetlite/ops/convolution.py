@@ -299,8 +299,8 @@ def checked_filters(name: str, filters: Any, axes: int, depth: int, groups: Any)
         raise ParameterError(f"{name} has input depth {filters.shape[-2]}{of}; it must be that of its input, {depth}")
 
 
-def checked_bias(bias: Floats | None, filters: Floats) -> Floats | None:
-    return None if bias is None else vector("bias", bias, filters.shape[-1], "the filters' out channels")
+def checked_bias(bias: Floats | None, filters: Floats, name: str = "bias") -> Floats | None:
+    return None if bias is None else vector(name, bias, filters.shape[-1], "the filters' out channels")
 
 
 def checked_atrous(value: Any, filters: Any, rate: Any, padding: Any) -> Axes:

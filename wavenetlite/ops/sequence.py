@@ -297,8 +297,7 @@ def checked_chain(value: Any, filters: Any, rate: Any, padding: Any, biases: Any
         ]
         convolutions.append(tuple(step for step, _ in steps))
         grids.append(tuple(cells for _, cells in steps))
-    for one, bias in zip(filters, biases, strict=True) if biases is not None else ():
-        checked_bias(bias, one)
+        checked_bias(None if biases is None else biases[i], one, f"biases[{i}]")
     return Chain(tuple(convolutions), tuple(grids))
 
 
