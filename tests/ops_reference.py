@@ -51,7 +51,7 @@ def convolution(value, filters, bias, geometry, groups=1):
 
 
 def transposed(value, filters, bias, geometry, out_sizes, groups=1):
-    """`filters` (height, width, out / groups, in); `geometry` is that of the convolution from the output to the value."""
+    """`filters` (height, width, out / groups, in); `geometry` is that of the convolution which this transposes."""
     value, filters = value.astype(np.float64), filters.astype(np.float64)
     per_group = filters.shape[3] // groups
     out = np.zeros((len(value), *out_sizes, filters.shape[2] * groups))

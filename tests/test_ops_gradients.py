@@ -1,7 +1,7 @@
 """Gradients of wavenetlite.ops: differences of the float64 definitions, and PyTorch's autograd.
 
-A difference is taken along a random direction. Convolutions are linear in each input and averages too, so theirs is exact
-for any step; the others are taken with a small one.
+A difference is taken along a random direction. Convolutions are linear in each input and averages too, so theirs is
+exact for any step; the others are taken with a small one.
 """
 
 import numpy as np
@@ -137,8 +137,11 @@ def test_pooling_against_differences(case):
     check_direction(lambda x: ops_reference.pooled(x, kernels, geometry, np.mean), [value], [mean], upstream)
     largest = ops.max_pool2d_gradient(upstream, value, kernels, strides, padding)
     gap = np.min(np.diff(np.sort(value.ravel())), initial=1.0)
-    check_direction(
-        lambda x: ops_reference.pooled(x, kernels, geometry, np.max), [value], [largest], upstream, gap / 100)  # fmt: skip
+
+    def function(value):
+        return ops_reference.pooled(value, kernels, geometry, np.max)
+
+    check_direction(function, [value], [largest], upstream, gap / 100)
 
 
 def test_the_first_of_equal_maxima_has_the_gradient():

@@ -1,4 +1,4 @@
-"""Values of wavenetlite.ops: against the definitions in float64, PyTorch, and themselves in other batches and tilings."""
+"""Values of wavenetlite.ops: against the definitions in float64, PyTorch, and themselves in other batches and tiles."""
 
 import math
 
@@ -168,8 +168,9 @@ def test_transposed_convolution_agrees_with_pytorch(case, cut):
     cut = [min(cut[a], (case.kernels[a] - 1) * case.rates[a] // 2) for a in range(2)]
     filters = normal((*case.kernels, case.depth // case.groups, case.channels), 1)
     value = normal((case.batch, *case.sizes, case.channels), 0)
-    mine = ops.conv2d_transpose(
-        value, filters, None, case.strides, [[n, n] for n in cut], dilations=case.rates, groups=case.groups)  # fmt: skip
+    padding = [[n, n] for n in cut]
+    options = {"dilations": case.rates, "groups": case.groups}
+    mine = ops.conv2d_transpose(value, filters, None, case.strides, padding, **options)
     per_group = filters.reshape(*case.kernels, case.depth // case.groups, case.groups, -1)
     weight = per_group.transpose(3, 4, 2, 0, 1).reshape(case.channels, -1, *case.kernels)
     out = torch.nn.functional.conv_transpose2d(
