@@ -18,7 +18,7 @@ from wavenetlite.engine.pack import panel_cuts
 from wavenetlite.engine.packed cimport Blocks
 from wavenetlite.kernels import padded, panel_widths
 from wavenetlite.kernels.dispatch cimport kernels as chosen_kernels
-from wavenetlite.kernels.types cimport Conv, Kernels, Panel
+from wavenetlite.kernels.types cimport LANES, Conv, Kernels, Panel
 
 cdef extern from "simd.h" nogil:
     uint64_t flush_subnormals()
@@ -32,6 +32,7 @@ cdef enum:
     WIDE = 8                    # a tap with a multiple of this many channels is split over the kernel's two chains
     RUN = 240                   # pixels of a row at a time, at most
     TALLEST = 12                # rows of the tallest tile
+    NEAR = 10000                # floats of a panel's filters that stay in the nearest cache, beside what they meet
     TOGETHER = 1024             # pixels whose share in a gradient is summed in float32
 
 
@@ -71,136 +72,169 @@ cdef Reach reach(tuple origin, tuple spacing, tuple strides) except *:
 
 
 cdef struct Work:
-    Conv conv                   # not depthwise
-    const float* weights        # depthwise
-    const float* bias
+    Conv conv                   # both chains at once, as the kernel has them
+    Conv[2] chain               # each as a convolution by itself, for where they are computed in turn: see `pack`
+    Py_ssize_t chains
+    Py_ssize_t share            # channels of a pixel that a chain takes
+    bint in_turn                # always, because the filters are large
+    const Py_ssize_t* width     # of each panel
+    const float* weights        # depthwise: (taps, line_pixel)
+    const float* bias           # depthwise
     bint depthwise
     Images x, y
     Reach reach
-    Py_ssize_t taps_down, taps_across
-    Py_ssize_t span             # neighbouring taps of a row that are read as one
+    Py_ssize_t taps_down
+    Py_ssize_t taps_across      # as the kernel counts them: neighbours that lie side by side may be one
+    Py_ssize_t across           # pixels from the first tap of a row to its last
     Py_ssize_t pixel            # floats of a pixel in the window
     Py_ssize_t ring             # rows in the window
     Py_ssize_t line_pixel       # floats of an output pixel as the kernel writes it
-    float* window               # (ring, pixels, pixel)
-    float* zeros
-    float* line                 # (RUN, line_pixel), where the kernel cannot write to the output; NULL where it can
+    float* window               # (ring, pixels, pixel); NULL where no run leaves the image
+    float* line                 # (RUN, line_pixel), where the kernel cannot write to the output; else NULL
     const float** at            # (taps,) what the kernel is handed
     Py_ssize_t* step
 
 
-cdef const float* pack(Work* w, const float[:, :, :, ::1] filters, const float[::1] bias, Blocks blocks) except NULL:
-    """Lay the filters (height, width, in, out) out in panels of output channels, as engine.pack does."""
-    cdef Conv* conv = &w.conv
-    cdef Py_ssize_t taps = w.taps_down * w.taps_across, depth = filters.shape[2], channels = filters.shape[3]
+cdef int pack(Work* w, const float[:, :, :, ::1] filters, const float[::1] bias, Blocks blocks) except -1:
+    """Lay the filters (height, width, in, out) out in panels of output channels, as engine.pack does.
+
+    The chains stand also as convolutions by themselves, the second without a bias; the sum of their outputs is what the
+    kernel computes from both, bit for bit. So they can be run one after the other, which pays where
+
+    - the panels of both do not fit into the nearest cache, so that every tile would read them from further away;
+    - taps at the edge of the image are left out, whose weights the kernel cannot pass over in both chains at once.
+    """
+    cdef Py_ssize_t taps = filters.shape[0] * filters.shape[1], depth = filters.shape[2], channels = filters.shape[3]
     cdef bint wide = depth % WIDE == 0
-    cdef Py_ssize_t chains = 2 if wide else 1, share = depth // chains, first, width, here, chain, tap, c, i
-    cdef Py_ssize_t* lengths
+    cdef Py_ssize_t first, width, here, chain, tap, c, i, panels
+    cdef Py_ssize_t* numbers
     cdef const float* f = &filters[0, 0, 0, 0]
-    cdef float* arena
     cdef float* to
     cdef Panel* panel
     cuts, widths = panel_cuts(channels, False), panel_widths()
-    conv.taps = taps // w.span
-    conv.narrow_taps = 0 if wide else conv.taps
-    conv.chain_length = taps * share if wide else 0
-    conv.panels = len(cuts)
-    conv.channels = channels
-    conv.padded = w.line_pixel
-    lengths = <Py_ssize_t*>blocks.allocate(2 * conv.taps * sizeof(Py_ssize_t))
-    for i in range(conv.taps):
-        lengths[i] = share * w.span
-    conv.length, conv.windowed = lengths, lengths + conv.taps
-    panel = <Panel*>blocks.allocate(conv.panels * sizeof(Panel))
-    conv.panel = panel
-    arena = to = <float*>blocks.allocate((taps * depth + 1) * w.line_pixel * sizeof(float))
+    panels = len(cuts)
+    w.chains = 2 if wide else 1
+    w.share = depth // w.chains
+    w.in_turn = not wide or taps * depth * <Py_ssize_t>cuts[0][1] > NEAR
+    numbers = <Py_ssize_t*>blocks.allocate((2 * taps + panels) * sizeof(Py_ssize_t))
+    panel = <Panel*>blocks.allocate(2 * panels * sizeof(Panel))
+    for i in range(taps):
+        numbers[i] = depth * filters.shape[1] // w.taps_across // w.chains
+    w.conv.taps = w.taps_down * w.taps_across
+    w.conv.chain_length = taps * w.share
+    w.conv.length, w.conv.windowed, w.width = numbers, numbers + taps, numbers + 2 * taps
+    w.conv.panels, w.conv.panel = panels, panel
+    w.conv.channels, w.conv.padded = channels, w.line_pixel
+    w.chain[0] = w.chain[1] = w.conv
+    w.chain[1].panel = panel + panels
+    to = <float*>blocks.allocate(((taps * depth + 2) * w.line_pixel) * sizeof(float))
     for i, (first, width) in enumerate(cuts):
         kind = widths.index(width)
-        panel[i].rows, panel[i].row = kernels.panel_kernels[kind], kernels.row_kernels[kind]
-        panel[i].out = first
+        numbers[2 * taps + i] = width
         here = min(width, channels - first)
-        panel[i].bias = to
-        if bias is not None and here > 0:
+        for chain in range(w.chains):
+            panel[i + chain * panels].rows = kernels.panel_kernels[kind]
+            panel[i + chain * panels].out = first
+            panel[i + chain * panels].bias = to + chain * width         # zeros for the second chain
+        if bias is not None:
             memcpy(to, &bias[first], here * sizeof(float))
-        to += width
-        panel[i].narrow = panel[i].wide = to
-        for chain in range(chains):
+        to += 2 * width
+        panel[i].wide = to
+        for chain in range(w.chains):
+            panel[i + chain * panels].narrow = to
             for tap in range(taps):
-                for c in range(chain * share, (chain + 1) * share):
-                    if here > 0:
-                        memcpy(to, f + (tap * depth + c) * channels + first, here * sizeof(float))
+                for c in range(chain * w.share, (chain + 1) * w.share):
+                    memcpy(to, f + (tap * depth + c) * channels + first, here * sizeof(float))
                     to += width
-    return arena
+    return 0
 
 
-cdef const float* pack_depthwise(Work* w, const float[:, :, :, ::1] filters, const float[::1] bias, Blocks blocks) except NULL:
+cdef int pack_depthwise(Work* w, const float[:, :, :, ::1] filters, const float[::1] bias, Blocks blocks) except -1:
     """The filters (height, width, 1, channels) with their rows padded, and the bias behind them."""
-    cdef Py_ssize_t tap, taps = w.taps_down * w.taps_across, channels = filters.shape[3]
+    cdef Py_ssize_t tap, taps = filters.shape[0] * filters.shape[1], channels = filters.shape[3]
     cdef float* arena = <float*>blocks.allocate((taps + 1) * w.line_pixel * sizeof(float))
     for tap in range(taps):
         memcpy(arena + tap * w.line_pixel, &filters[0, 0, 0, 0] + tap * channels, channels * sizeof(float))
     w.weights, w.bias = arena, arena + taps * w.line_pixel
     if bias is not None:
         memcpy(arena + taps * w.line_pixel, &bias[0], channels * sizeof(float))
-    return arena
+    return 0
 
 
 cdef void copy_row(Work* w, const float* image, Py_ssize_t row, Py_ssize_t first, Py_ssize_t pixels) noexcept nogil:
-    """Copy a row's pixels from `first` on to its place in the window, zeros where the row has none."""
+    """Copy a row's pixels from `first` on to the window; where the row has none, zeros are there already."""
     cdef float* to = w.window + (row % w.ring) * pixels * w.pixel
     cdef const float* x = image + row * w.x.row
     cdef Py_ssize_t begin = min(max(-first, 0), pixels), end = max(min(w.x.width - first, pixels), begin), i
-    memset(to, 0, begin * w.pixel * sizeof(float))
     if w.x.pixel == w.pixel:
         memcpy(to + begin * w.pixel, x + (first + begin) * w.pixel, (end - begin) * w.pixel * sizeof(float))
     else:
         for i in range(begin, end):
             memcpy(to + i * w.pixel, x + (first + i) * w.x.pixel, w.x.channels * sizeof(float))
-    memset(to + end * w.pixel, 0, (pixels - end) * w.pixel * sizeof(float))
+
+
+cdef void chains_in_turn(
+    Work* w, Py_ssize_t skipped, Py_ssize_t taps, Py_ssize_t pixels, float* out, Py_ssize_t ld) noexcept nogil:
+    """The convolution without the first `skipped` taps and what lies behind the next `taps`."""
+    cdef Py_ssize_t chain, i, k
+    cdef Conv conv
+    cdef Panel panel
+    for chain in range(w.chains):
+        conv = w.chain[chain]
+        conv.taps = conv.narrow_taps = taps
+        for i in range(conv.panels):
+            panel = conv.panel[i]
+            panel.narrow += skipped * conv.length[0] * w.width[i]
+            panel.rows(
+                &conv, &panel, w.at, w.step, pixels, out + panel.out if chain else NULL, out + panel.out, ld)
+        for k in range(taps):
+            w.at[k] += w.share
 
 
 cdef void convolve_run(
     Work* w, const float* image, float* out, Py_ssize_t begin, Py_ssize_t end) noexcept nogil:
     """Output pixels `begin` to `end` of every row of an image."""
     cdef Reach p = w.reach
-    cdef Py_ssize_t down = (w.taps_down - 1) * p.spacing_down, across = (w.taps_across - 1) * p.spacing_across
     cdef Py_ssize_t first = begin * p.stride_across + p.origin_across
-    cdef Py_ssize_t pixels = (end - 1 - begin) * p.stride_across + across + 1
+    cdef Py_ssize_t pixels = (end - 1 - begin) * p.stride_across + w.across + 1
     cdef bint inside = w.window == NULL or (first >= 0 and first + pixels <= w.x.width and w.x.pixel == w.pixel)
     cdef Py_ssize_t pixel = w.x.pixel if inside else w.pixel
-    cdef Py_ssize_t r, i, j, k, row, top, ready = 0, c, taps = w.taps_down * w.taps_across // w.span
+    cdef Py_ssize_t r, i, j, row, top, taps, skipped, ready = 0
     cdef const float* x
     cdef float* y
+    cdef float* to
+    cdef Py_ssize_t ld = w.y.pixel if w.line == NULL else w.line_pixel
+    if not inside:
+        memset(w.window, 0, w.ring * pixels * w.pixel * sizeof(float))
     for r in range(w.y.height):
         top = r * p.stride_down + p.origin_down
         if not inside:
             ready = max(ready, top)
-            while ready < min(top + down + 1, w.x.height):
+            while ready < min(top + (w.taps_down - 1) * p.spacing_down + 1, w.x.height):
                 copy_row(w, image, ready, first, pixels)
                 ready += 1
-        k = 0
+        taps = skipped = 0
         for i in range(w.taps_down):
             row = top + i * p.spacing_down
-            if inside:
-                x = image + row * w.x.row + first * pixel
-            else:
-                x = w.window + (row % w.ring) * pixels * pixel
-            for j in range(w.taps_across // w.span):
-                if 0 <= row < w.x.height:
-                    w.at[k], w.step[k] = x + j * p.spacing_across * pixel, p.stride_across * pixel
-                else:
-                    w.at[k], w.step[k] = w.zeros, 0
-                k += 1
+            if row < 0:
+                skipped += w.taps_across
+            elif row < w.x.height:
+                x = image + row * w.x.row + first * pixel if inside else w.window + (row % w.ring) * pixels * pixel
+                for j in range(w.taps_across):
+                    w.at[taps], w.step[taps] = x + j * p.spacing_across * pixel, p.stride_across * pixel
+                    taps += 1
         y = out + r * w.y.row + begin * w.y.pixel
+        to = y if w.line == NULL else w.line
         if w.depthwise:
-            kernels.convolve_depthwise(w.weights, w.bias, taps, w.at, w.step, end - begin, w.line, w.line_pixel)
-        elif w.line != NULL:
-            kernels.convolve(&w.conv, w.at, w.step, end - begin, NULL, w.line, w.line_pixel)
+            kernels.convolve_depthwise(
+                w.weights + skipped * w.line_pixel, w.bias, taps, w.at, w.step, end - begin, to, w.line_pixel)
+        elif w.in_turn or taps < w.taps_down * w.taps_across:
+            chains_in_turn(w, skipped, taps, end - begin, to, ld)
         else:
-            kernels.convolve(&w.conv, w.at, w.step, end - begin, NULL, y, w.y.pixel)
+            kernels.convolve(&w.conv, w.at, w.step, end - begin, NULL, to, ld)
         if w.line != NULL:
-            for c in range(end - begin):
-                memcpy(y + c * w.y.pixel, w.line + c * w.line_pixel, w.y.channels * sizeof(float))
+            for i in range(end - begin):
+                memcpy(y + i * w.y.pixel, w.line + i * w.line_pixel, w.y.channels * sizeof(float))
 
 
 def convolve(
@@ -212,35 +246,32 @@ def convolve(
     """
     cdef Work w
     cdef Blocks blocks = Blocks()
-    cdef Py_ssize_t b, runs, run, begin, end, pixels, down, across, most
+    cdef Py_ssize_t b, runs, run, begin, end, most
     cdef uint64_t mode
     memset(&w, 0, sizeof(w))
     w.x, w.y = images(value), images(out)
     w.depthwise = depthwise
-    w.taps_down, w.taps_across = filters.shape[0], filters.shape[1]
     w.reach = reach(origin, spacing, strides)
     w.line_pixel = padded(w.y.channels)
-    w.pixel = w.line_pixel if w.depthwise else w.x.channels
-    w.span = 1
-    if w.reach.spacing_across == 1 and w.x.channels % WIDE and w.x.pixel == w.pixel and not w.depthwise:
-        w.span = w.taps_across                  # narrow taps, one after the other in memory as in the chain
-    if w.depthwise:
+    w.pixel = w.line_pixel if depthwise else w.x.channels
+    w.taps_down, w.taps_across = filters.shape[0], filters.shape[1]
+    w.across = (w.taps_across - 1) * w.reach.spacing_across
+    if w.reach.spacing_across == 1 and w.x.channels % WIDE and w.x.pixel == w.pixel and not depthwise:
+        w.taps_across = 1                       # narrow taps, one after the other in memory as in the chain
+    if depthwise:
         pack_depthwise(&w, filters, bias, blocks)
     else:
         pack(&w, filters, bias, blocks)
     w.at = <const float**>blocks.allocate(w.taps_down * w.taps_across * sizeof(float*))
     w.step = <Py_ssize_t*>blocks.allocate(w.taps_down * w.taps_across * sizeof(Py_ssize_t))
-    w.zeros = <float*>blocks.allocate(w.span * w.pixel * sizeof(float))
-    down = (w.taps_down - 1) * w.reach.spacing_down
-    across = (w.taps_across - 1) * w.reach.spacing_across
     runs = (w.y.width + RUN - 1) // RUN
     run = min((w.y.width + runs * TALLEST - 1) // (runs * TALLEST) * TALLEST, w.y.width)    # of one length, or nearly
-    most = (w.y.width - 1) * w.reach.stride_across + w.reach.origin_across + across + 1
+    most = (w.y.width - 1) * w.reach.stride_across + w.reach.origin_across + w.across + 1
     if w.reach.origin_across < 0 or most > w.x.width or w.x.pixel != w.pixel:
-        w.ring = min(down + 1, w.x.height)
-        pixels = (run - 1) * w.reach.stride_across + across + 1
-        w.window = <float*>blocks.allocate(w.ring * pixels * w.pixel * sizeof(float))
-    if w.depthwise or w.line_pixel != w.y.channels:
+        w.ring = min((w.taps_down - 1) * w.reach.spacing_down + 1, w.x.height)
+        w.window = <float*>blocks.allocate(
+            w.ring * ((run - 1) * w.reach.stride_across + w.across + 1) * w.pixel * sizeof(float))
+    if depthwise or w.line_pixel != w.y.channels:
         w.line = <float*>blocks.allocate(run * w.line_pixel * sizeof(float))
     with nogil:
         mode = flush_subnormals()

@@ -33,7 +33,7 @@ def floats(name: str, array: Any, layout: str) -> Floats:
         raise ArrayTypeError(f"{name} is a {type(array).__name__}; it must be a NumPy array")
     if array.dtype != np.float32:
         raise ArrayTypeError(f"{name} has dtype {array.dtype}; it must be float32")
-    rank = len(layout.strip("(,)").split(","))
+    rank = len(layout.split(", "))
     if array.ndim != rank and not ("..." in layout and array.ndim > rank):
         raise ParameterError(f"{name} has shape {array.shape}; it must be {layout}")
     if not array.flags.c_contiguous:

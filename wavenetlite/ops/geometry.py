@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
+from functools import cached_property, lru_cache
 
 from wavenetlite.errors import ParameterError
 
@@ -32,6 +33,7 @@ class Axis:
     before: int
     out: int
 
+    @cached_property
     def forward(self) -> Reads:
         """What the outputs read."""
         useful = [k for k in range(self.kernel) if self.meets_input(k * self.dilation - self.before)]
@@ -45,6 +47,7 @@ class Axis:
         first = max(0, -(shift // self.stride))
         return first < self.out and first * self.stride + shift < self.size
 
+    @cached_property
     def backward(self) -> list[tuple[int, Reads]]:
         """By which outputs the inputs are read: those of each phase, ``phase, phase + stride, ...``, by themselves.
 
@@ -69,6 +72,7 @@ AxisPadding = str | tuple[int, int]
 """A rule, or the zeros before and after an axis."""
 
 
+@lru_cache(1024)  # networks ask for few geometries, and often
 def axis(size: int, kernel: int, stride: int, dilation: int, padding: AxisPadding, name: str) -> Axis:
     """An axis as TensorFlow lays it out.
 

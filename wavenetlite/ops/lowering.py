@@ -43,7 +43,7 @@ def convolve(value: Floats, filters: Floats, bias: Floats | None, axes: Axes, gr
     """The convolution of `value`."""
     out = np.empty((len(value), *(axis.out for axis in axes), filters.shape[-1]), np.float32)
     down, across = down_and_across(axes)
-    run(as_image(value), as_filters(filters), bias, (down.forward(), across.forward()), groups, as_image(out))
+    run(as_image(value), as_filters(filters), bias, (down.forward, across.forward), groups, as_image(out))
     return out
 
 
@@ -52,8 +52,8 @@ def convolve_back(upstream: Floats, filters: Floats, bias: Floats | None, axes: 
     back = turned(as_filters(filters), groups)
     out = np.empty((len(upstream), *(axis.size for axis in axes), back.shape[-1]), np.float32)
     down, across = down_and_across(axes)
-    for row, reads_down in down.backward():
-        for column, reads_across in across.backward():
+    for row, reads_down in down.backward:
+        for column, reads_across in across.backward:
             part = as_image(out)[:, row :: down.stride, column :: across.stride]
             run(as_image(upstream), back, bias, (reads_down, reads_across), groups, part)
     return out
@@ -95,7 +95,7 @@ def parts(groups: int, depth: int, channels: int) -> list[tuple[slice, slice, bo
 def gradient_of_filters(value: Floats, upstream: Floats, shape: tuple[int, ...], axes: Axes, groups: int) -> Floats:
     """The gradient of filters of this shape, where that of the convolution's output is `upstream`."""
     out = np.zeros(shape, np.float32)
-    down, across = (axis.forward() for axis in down_and_across(axes))
+    down, across = (axis.forward for axis in down_and_across(axes))
     used = as_filters(out)[down.taps, across.taps]
     if used.size == 0 or upstream.size == 0:
         return out
