@@ -14,6 +14,8 @@ cimport numpy as cnp
 from libc.stdint cimport uint64_t
 from libc.string cimport memcpy, memset
 
+from functools import lru_cache
+
 from wavenetlite.engine.pack import panel_cuts
 from wavenetlite.engine.packed cimport Blocks
 from wavenetlite.kernels import padded, panel_widths
@@ -95,6 +97,13 @@ cdef struct Work:
     Py_ssize_t* step
 
 
+@lru_cache(1024)
+def panels_of(channels: int) -> list[tuple[int, int, int]]:
+    """First channel, width and kind of each panel of output channels."""
+    widths = panel_widths()
+    return [(first, width, widths.index(width)) for first, width in panel_cuts(channels, False)]
+
+
 cdef int pack(Work* w, const float[:, :, :, ::1] filters, const float[::1] bias, Blocks blocks) except -1:
     """Lay the filters (height, width, in, out) out in panels of output channels, as engine.pack does.
 
@@ -106,12 +115,12 @@ cdef int pack(Work* w, const float[:, :, :, ::1] filters, const float[::1] bias,
     """
     cdef Py_ssize_t taps = filters.shape[0] * filters.shape[1], depth = filters.shape[2], channels = filters.shape[3]
     cdef bint wide = depth % WIDE == 0
-    cdef Py_ssize_t first, width, here, chain, tap, c, i, panels
+    cdef Py_ssize_t first, width, kind, here, chain, tap, c, i, panels
     cdef Py_ssize_t* numbers
     cdef const float* f = &filters[0, 0, 0, 0]
     cdef float* to
     cdef Panel* panel
-    cuts, widths = panel_cuts(channels, False), panel_widths()
+    cuts = panels_of(channels)
     panels = len(cuts)
     w.chains = 2 if wide else 1
     w.share = depth // w.chains
@@ -128,8 +137,7 @@ cdef int pack(Work* w, const float[:, :, :, ::1] filters, const float[::1] bias,
     w.chain[0] = w.chain[1] = w.conv
     w.chain[1].panel = panel + panels
     to = <float*>blocks.allocate(((taps * depth + 2) * w.line_pixel) * sizeof(float))
-    for i, (first, width) in enumerate(cuts):
-        kind = widths.index(width)
+    for i, (first, width, kind) in enumerate(cuts):
         numbers[2 * taps + i] = width
         here = min(width, channels - first)
         for chain in range(w.chains):

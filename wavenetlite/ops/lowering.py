@@ -72,16 +72,21 @@ def run(
 ) -> None:
     """Fill `out`, a view of images, with what it reads on both axes."""
     down, across = reads
-    filters = filters[down.taps, across.taps]
+    filters = np.ascontiguousarray(filters[down.taps, across.taps])
     if out.size == 0 or value.size == 0 or filters.size == 0:
         out[...] = 0.0 if bias is None else bias
-        return
-    origin, spacing = (down.origin, across.origin), (down.spacing, across.spacing)
-    strides = down.stride, across.stride
-    for ins, outs, depthwise in parts(groups, value.shape[-1], out.shape[-1]):
-        part = np.ascontiguousarray(filters[..., outs])
-        shift = None if bias is None else bias[outs]
-        _images.convolve(value[..., ins], part, shift, depthwise, origin, spacing, strides, out[..., outs])
+    elif groups == 1:
+        _images.convolve(value, filters, bias, False, *places(down, across), out)
+    else:
+        for ins, outs, depthwise in parts(groups, value.shape[-1], out.shape[-1]):
+            part = np.ascontiguousarray(filters[..., outs])
+            shift = None if bias is None else bias[outs]
+            _images.convolve(value[..., ins], part, shift, depthwise, *places(down, across), out[..., outs])
+
+
+def places(down: Reads, across: Reads) -> tuple[_images.Pair, _images.Pair, _images.Pair]:
+    """Origins, spacings and strides of both axes."""
+    return (down.origin, across.origin), (down.spacing, across.spacing), (down.stride, across.stride)
 
 
 def parts(groups: int, depth: int, channels: int) -> list[tuple[slice, slice, bool]]:
@@ -99,15 +104,13 @@ def gradient_of_filters(value: Floats, upstream: Floats, shape: tuple[int, ...],
     used = as_filters(out)[down.taps, across.taps]
     if used.size == 0 or upstream.size == 0:
         return out
-    origin, spacing = (down.origin, across.origin), (down.spacing, across.spacing)
-    strides = down.stride, across.stride
     for ins, outs, depthwise in parts(groups, value.shape[-1], shape[-1]):
         g = as_image(upstream)[..., outs]
         channels = g.shape[-1]
         if channels % 4 and not depthwise:  # the kernel takes four at a time
             g = np.pad(g, [(0, 0)] * 3 + [(0, -channels % 4)])
         total = np.zeros((*used.shape[:3], g.shape[-1]))
-        _images.filters_gradient(as_image(value)[..., ins], g, depthwise, origin, spacing, strides, total)
+        _images.filters_gradient(as_image(value)[..., ins], g, depthwise, *places(down, across), total)
         used[..., outs] = total[..., :channels]
     return out
 
