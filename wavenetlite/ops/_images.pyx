@@ -279,7 +279,7 @@ def convolve(
         w.ring = min((w.taps_down - 1) * w.reach.spacing_down + 1, w.x.height)
         w.window = <float*>blocks.allocate(
             w.ring * ((run - 1) * w.reach.stride_across + w.across + 1) * w.pixel * sizeof(float))
-    if depthwise or w.line_pixel != w.y.channels:
+    if w.line_pixel != w.y.channels or (depthwise and w.line_pixel != w.y.pixel):
         w.line = <float*>blocks.allocate(run * w.line_pixel * sizeof(float))
     with nogil:
         mode = flush_subnormals()
