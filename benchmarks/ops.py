@@ -1,13 +1,14 @@
 """``python -m benchmarks.ops``: dilated convolutions of images, microseconds: ours and PyTorch's, one thread each.
 
-The speech network's convolutions, log-mel (98, 40, 1) through three of 3 x 3 with dilations 1, 2 and 3, 16 or 32 channels;
-and a stack of 64 channels on 128 x 128 with dilations 1, 2 and 4. Each convolution by itself, then the stack as a whole:
-every output the next one's input. Outputs are compared with each other first.
+The speech network's convolutions, log-mel (98, 40, 1) through three of 3 x 3 with dilations 1, 2 and 3, 16 or 32
+channels; and a stack of 64 channels on 128 x 128 with dilations 1, 2 and 4. Each stack as a whole, every output the
+next one's input, then each convolution by itself. Outputs are compared with each other first.
 
 PyTorch runs eager in inference mode: on contiguous tensors, on channels-last ones (filters too), and with oneDNN's own
-layout and filters repacked beforehand (`to_mkldnn`); reported is the fastest of them in each case. Ours packs its filters in
-every call. A round times every contender once, in turn, by the thread's own processor time, so that other programs on
-the machine count for little; reported are medians over the rounds and medians of the rounds' ratios.
+layout and filters repacked beforehand (`to_mkldnn`); reported is the fastest of them in each case. Ours packs its
+filters in every call. A round times every contender once, in turn, 10 ms each, by the thread's own processor time, so
+that other programs on the machine count for little; reported are medians over the rounds and medians of the rounds'
+ratios. Memory that was freed stays with the process, or some outputs would cost page faults and others not.
 """
 
 import os
@@ -15,6 +16,7 @@ import os
 os.environ.update(OMP_NUM_THREADS="1", OPENBLAS_NUM_THREADS="1", MKL_NUM_THREADS="1")  # before NumPy is imported
 
 import argparse
+import ctypes
 import json
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -29,6 +31,8 @@ import wavenetlite as wl
 from wavenetlite.kernels import fma_peak
 
 TOLERANCE = 1e-5  # of the largest value
+TURN_US = 10_000
+M_TRIM_THRESHOLD, M_MMAP_THRESHOLD = -1, -3  # malloc.h
 Call = Callable[[], Any]
 
 
@@ -93,8 +97,8 @@ def pytorch(stack: Stack) -> dict[str, Call]:
     torch.set_num_threads(1)
     torch.set_grad_enabled(False)
     image, filters = arrays(stack)
-    value = torch.from_numpy(np.ascontiguousarray(image.transpose(0, 3, 1, 2)))
-    weights = [torch.from_numpy(np.ascontiguousarray(one.transpose(3, 2, 0, 1))) for one in filters]
+    value = torch.tensor(image.transpose(0, 3, 1, 2).copy())
+    weights = [torch.tensor(one.transpose(3, 2, 0, 1).copy()) for one in filters]
 
     def convolutions(x: Any, weights: list[Any]) -> Call:
         @torch.inference_mode()
@@ -145,16 +149,31 @@ def check(mine: np.ndarray, call: Call, name: str) -> None:
         raise SystemExit(f"{name} differs from ours by {error:.1e} of the largest value")
 
 
+def keep_memory() -> None:
+    """Tell glibc's malloc not to give memory back to the system; other C libraries keep to their own ways."""
+    mallopt = getattr(ctypes.CDLL(None), "mallopt", None)
+    if mallopt is not None:
+        for parameter in (M_TRIM_THRESHOLD, M_MMAP_THRESHOLD):
+            mallopt(parameter, 1 << 30)
+
+
+def timed(call: Call, calls: int) -> float:
+    """Microseconds of one of so many calls."""
+    start = thread_time_ns()
+    for _ in range(calls):
+        call()
+    return 1e-3 * (thread_time_ns() - start) / calls
+
+
 def measured(calls: dict[str, Call], seconds: float) -> dict[str, list[float]]:
     """Microseconds of every call, one value a round, for so long."""
+    counts = {name: max(1, round(TURN_US / timed(call, 3))) for name, call in calls.items()}
     times: dict[str, list[float]] = {name: [] for name in calls}
     end = perf_counter() + seconds
     while perf_counter() < end or len(times["ours"]) < 5:
         for name, call in calls.items():
-            start = thread_time_ns()
-            call()
-            times[name].append(1e-3 * (thread_time_ns() - start))
-    return {name: values[1:] for name, values in times.items()}
+            times[name].append(timed(call, counts[name]))
+    return times
 
 
 def row(stack: Stack, seconds: float, peak: float) -> dict[str, Any]:
@@ -167,19 +186,10 @@ def row(stack: Stack, seconds: float, peak: float) -> dict[str, Any]:
     times = measured({"ours": mine, **theirs}, seconds)
     best = min(theirs, key=lambda name: median(times[name]))
     ratio = median(a / b for a, b in zip(times[best], times["ours"], strict=True))
-    taken = median(times["ours"])
+    taken, its = median(times["ours"]), median(times[best])
     speed = 1e-3 * stack.operations / taken
-    print(
-        f"{stack.name:32}{taken:9.0f}{median(times[best]):11.0f}  {best:16}{ratio:6.2f}{speed:10.0f}{speed / peak:8.0%}",
-        flush=True,
-    )
-    return {
-        "name": stack.name.strip(),
-        "ours_us": taken,
-        "pytorch_us": median(times[best]),
-        "best": best,
-        "ratio": ratio,
-    }
+    print(f"{stack.name:32}{taken:9.0f}{its:11.0f}  {best:16}{ratio:6.2f}{speed:10.0f}{speed / peak:8.0%}", flush=True)
+    return {"name": stack.name.strip(), "ours_us": taken, "pytorch_us": its, "best": best, "ratio": ratio}
 
 
 def main() -> None:
@@ -187,6 +197,7 @@ def main() -> None:
     parser.add_argument("--seconds", type=float, default=3.0, help="how long a line is measured (default 3)")
     parser.add_argument("--json", metavar="FILE", help="write the results to a file as well")
     arguments = parser.parse_args()
+    keep_memory()
     peak = fma_peak()
     print(f"FMA peak of {wl.isa()}: {peak:.0f} GFLOP/s")
     print(f"{'':32}{'ours us':>9}{'PyTorch us':>11}  {'its fastest way':16}{'ratio':>6}{'GFLOP/s':>10}{'of peak':>8}")

@@ -25,6 +25,7 @@ from wavenetlite.kernels.types cimport LANES, Conv, Kernels, Panel
 cdef extern from "simd.h" nogil:
     uint64_t flush_subnormals()
     void restore_subnormals(uint64_t)
+    void prefetch(const void*)
 
 cnp.import_array()
 
@@ -118,6 +119,7 @@ cdef int pack(Work* w, const float[:, :, :, ::1] filters, const float[::1] bias,
     cdef Py_ssize_t first, width, kind, here, chain, tap, c, i, panels
     cdef Py_ssize_t* numbers
     cdef const float* f = &filters[0, 0, 0, 0]
+    cdef const float* from_f
     cdef float* to
     cdef Panel* panel
     cuts = panels_of(channels)
@@ -151,9 +153,13 @@ cdef int pack(Work* w, const float[:, :, :, ::1] filters, const float[::1] bias,
         for chain in range(w.chains):
             panel[i + chain * panels].narrow = to
             for tap in range(taps):
-                for c in range(chain * w.share, (chain + 1) * w.share):
-                    memcpy(to, f + (tap * depth + c) * channels + first, here * sizeof(float))
-                    to += width
+                from_f = f + (tap * depth + chain * w.share) * channels + first
+                if width == channels:
+                    memcpy(to, from_f, w.share * width * sizeof(float))
+                else:
+                    for c in range(w.share):
+                        memcpy(to + c * width, from_f + c * channels, here * sizeof(float))
+                to += w.share * width
     return 0
 
 
@@ -221,6 +227,9 @@ cdef void convolve_run(
             while ready < min(top + (w.taps_down - 1) * p.spacing_down + 1, w.x.height):
                 copy_row(w, image, ready, first, pixels)
                 ready += 1
+            if ready < w.x.height:
+                for i in range(pixels * w.x.pixel // LANES):
+                    prefetch(image + ready * w.x.row + i * LANES)
         taps = skipped = 0
         for i in range(w.taps_down):
             row = top + i * p.spacing_down
