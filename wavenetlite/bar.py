@@ -47,10 +47,10 @@ class Bar:
         if self.bar is not None:
             self.bar.update(round(100 * done) - self.bar.n)
 
-    def add(self, done: int) -> None:
-        """So many more of the total are done."""
+    def upto(self, done: int) -> None:
+        """How much of the total is done."""
         if self.bar is not None:
-            self.bar.update(done)
+            self.bar.update(done - self.bar.n)
 
     def step(self, step: int, an_epoch: int, loss: float, accuracy: float) -> None:
         """Where in an epoch the training is, and how it goes."""

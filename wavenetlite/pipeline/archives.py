@@ -9,6 +9,7 @@ import zipfile
 import zlib
 from collections.abc import Iterator, Mapping
 from pathlib import Path, PurePosixPath
+from typing import Any
 
 from wavenetlite import layouts
 from wavenetlite.errors import ParameterError
@@ -148,6 +149,6 @@ def packed(entries: list[Entry]) -> Iterator[str]:
 def unpack(path: str, target: Path) -> None:
     """A compressed tar as a plain one, in which every member can be found at once."""
     with tarfile.open(path) as archive, target.open("wb") as file:
-        assert archive.fileobj is not None
-        archive.fileobj.seek(0)
-        shutil.copyfileobj(archive.fileobj, file, 1 << 20)
+        plain: Any = archive.fileobj
+        plain.seek(0)
+        shutil.copyfileobj(plain, file, 1 << 20)

@@ -21,8 +21,8 @@ from wavenetlite.pipeline.work import refusal
 
 INDEX, ERRORS, DATASET = "index.jsonl", "errors.jsonl", "dataset.json"
 FORMAT, VERSION = "wavenetlite features", 1
-COLUMNS = ("key", "shard", "offset", "frames", "label", "speaker", "split", "duration_s", "path", "start_s", "end_s",
-           "audio_hash", "feature_hash")  # fmt: skip
+COLUMNS = ("key", "shard", "offset", "frames", "label", "speaker", "split", "duration_s", "path", "sr", "samples",
+           "channels", "start_s", "end_s", "audio_hash", "feature_hash")  # fmt: skip
 """Of the index; a manifest's further columns follow, with "_" behind a name that is one of these."""
 HISTOGRAM_S = (0.5, 1, 2, 5, 10, 30, 60, 600, 3600)
 """Where one bin of the histogram of durations ends and the next begins, seconds."""
@@ -109,6 +109,9 @@ class Assembly:
             "split": entry.split,
             "duration_s": row["duration_s"],
             "path": entry.name,
+            "sr": row["sr"],
+            "samples": row["samples"],
+            "channels": row["channels"],
             "audio_hash": row["audio"],
             "feature_hash": row["hash"],
         }

@@ -124,14 +124,24 @@ REASONS = {
 
 @dataclass
 class Listing:
-    """All entries of a source, sorted by key, and what was wrong with it."""
+    """All entries of a source, sorted by key, and what was wrong with it.
+
+    Attributes
+    ----------
+    layout
+        How the source is laid out.
+    source
+        What it is called.
+    """
 
     layout: str
     entries: list[Entry] = field(default_factory=list)
     problems: list[Problem] = field(default_factory=list)
+    source: str = ""
 
-    def finished(self) -> Listing:
+    def finished(self, source: str) -> Listing:
         """Sorted, and no key twice."""
+        self.source = source
         self.entries.sort(key=lambda entry: entry.key)
         before: Entry | None = None
         kept = []

@@ -15,15 +15,14 @@ from pathlib import Path
 from typing import Any
 
 from wavenetlite import audio
-from wavenetlite.checks import count, flag, one_of
+from wavenetlite.checks import flag, one_of
 from wavenetlite.errors import ArrayTypeError, ParameterError
 from wavenetlite.features import Features, LogMel
 from wavenetlite.files import replacing
-from wavenetlite.layouts import readable
 from wavenetlite.pipeline import archives, assembly, parts, shards, specs, work
 from wavenetlite.pipeline.chunks import chunks, digest
 from wavenetlite.pipeline.entries import Entry, Listing, PipelineError
-from wavenetlite.pipeline.sources import LAYOUTS, Source, listed
+from wavenetlite.pipeline.sources import Source, listed
 from wavenetlite.pipeline.specs import Reading, Recipe
 from wavenetlite.pipeline.work import Done, Old, Task
 
@@ -66,7 +65,7 @@ class Extraction:
 
 
 def extract(
-    source: Source,
+    source: Source | Listing,
     out: str | os.PathLike[str],
     *,
     features: Features | None = None,
@@ -91,7 +90,7 @@ def extract(
     ----------
     source
         A folder; a manifest (.jsonl, .ndjson, .csv, .tsv); an archive (.tar, .tar.gz, .zip, ...); an audio file; a glob
-        such as "data/**/*.flac"; or a list of these.
+        such as "data/**/*.flac"; or a list of these. Or what `wavenetlite.pipeline.listed` made of one.
     out
         Folder of the feature set; made if missing. Workers on other machines must reach it by the same path.
     features
@@ -156,26 +155,18 @@ def extract(
     spec = LogMel() if features is None else features
     if not isinstance(spec, Features):
         raise ArrayTypeError(f"features is a {type(spec).__name__}; it must be a spec of wavenetlite.features")
-    one_of("layout", layout, LAYOUTS)
     for reason in leave_out:
         one_of("leave_out", reason, assembly.FOR_KEPT)
     recipe = Recipe(spec, Reading(resample, audio.checked_mono(mono), float(max_s)))
-    listing = listed(source, layout=layout, columns=columns, seed=count("seed", seed))
+    listing = source if isinstance(source, Listing) else listed(source, layout=layout, columns=columns, seed=seed)
     if not listing.entries:
         seen = f" ({listing.problems[0].message})" if listing.problems else ""
-        raise ParameterError(f"source={readable(str(source))!r} has no recordings{seen}")
+        raise ParameterError(f"source={listing.source!r} has no recordings{seen}")
     run = Run(listing, Path(out), recipe, tuple(sorted(set(leave_out))), flag("strict", strict))
     with writing(run.out):
-        about, computed, copied = run.all(n_jobs, progress, shown(source))
+        about, computed, copied = run.all(n_jobs, progress, listing.source)
     return Extraction(run.out, about["items"], about["frames"], about["hours"], computed, copied, about["errors"],
                       time.perf_counter() - began, about)  # fmt: skip
-
-
-def shown(source: Source) -> str:
-    """A source, as dataset.json tells it."""
-    if isinstance(source, str | os.PathLike):
-        return readable(os.fspath(source))
-    return ", ".join(readable(os.fspath(part)) for part in source)
 
 
 @contextmanager
@@ -254,7 +245,9 @@ class Run:
             about: dict[str, Any] = json.loads((self.out / assembly.DATASET).read_bytes())
             if set(about["errors"]) & {"unreadable"}:
                 return None  # what forbade it may have gone
-            whole = all(complete(self.out / shard["file"], shard["frames"], about["channels"]) for shard in about["shards"])
+            whole = all(
+                complete(self.out / shard["file"], shard["frames"], about["channels"]) for shard in about["shards"]
+            )
             return about if whole and (self.out / assembly.INDEX).exists() else None
         except (OSError, ValueError, KeyError, TypeError):
             return None

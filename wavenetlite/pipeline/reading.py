@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator
+from collections.abc import Generator, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
@@ -37,7 +37,7 @@ SLACK_S = 0.01
 """How far `end_s` may lie behind the end: times in manifests are rounded."""
 
 
-class Refused(Exception):
+class RefusedError(Exception):
     """A recording cannot be used; `reason` is one of `REASONS`.
 
     `again` is true where that may pass without a trace in the file's size and date.
@@ -54,6 +54,7 @@ class Heard:
 
     duration_s: float = 0.0
     peak: float = 0.0
+    about: audio.AudioInfo | None = None
 
 
 class Recordings:
@@ -63,7 +64,7 @@ class Recordings:
         self.last: tuple[Any, audio.Encoded | str, str] = (None, "", "")
 
     def of(self, entry: Entry) -> tuple[audio.Encoded | str, str]:
-        """What can be decoded, and the hash of its bytes; raises Refused."""
+        """What can be decoded, and the hash of its bytes; raises RefusedError."""
         file = (entry.path, entry.member)
         if self.last[0] != file:
             with refusals(entry):
@@ -86,16 +87,17 @@ class Recordings:
         return audio.Encoded(entry.name, data), digest.hexdigest()
 
 
-def frames(entry: Entry, source: audio.Encoded | str, recipe: Recipe, heard: Heard) -> Iterator[Floats]:
-    """The frames of an entry, in blocks of any length; raises Refused, also when some have come out already."""
+def frames(entry: Entry, source: audio.Encoded | str, recipe: Recipe, heard: Heard) -> Generator[Floats]:
+    """The frames of an entry, in blocks of any length; raises RefusedError, also when some have come out already."""
     with refusals(entry), audio.opened(source) as file:
         about = audio.header(source, file)
+        heard.about = about
         options = wanted(entry, source, about, recipe, heard)
         if about.channels > 1 and options.mono is None:
-            raise Refused("channels", f"has {about.channels} channels (pass mono='mean')")
+            raise RefusedError("channels", f"has {about.channels} channels (pass mono='mean')")
         samples = options.end(about) - options.start
         if samples <= 0:
-            raise Refused("empty", "has no samples")
+            raise RefusedError("empty", "has no samples")
         spec = recipe.spec
         if samples * about.channels <= WHOLE or not spec.causal:
             y = options.channel(options.part(file, about))
@@ -113,16 +115,18 @@ def wanted(
     """What is to be read of a file."""
     start_s, end_s, spec = entry.start_s or 0.0, entry.end_s, recipe.spec
     if start_s >= about.duration_s and entry.start_s is not None:
-        raise Refused("segment", f"start_s={start_s:g} is not before its end, {about.duration_s:g} s")
+        raise RefusedError("segment", f"start_s={start_s:g} is not before its end, {about.duration_s:g} s")
     if end_s is not None and end_s > about.duration_s + SLACK_S:
-        raise Refused("segment", f"end_s={end_s:g} is after its end, {about.duration_s:g} s")
+        raise RefusedError("segment", f"end_s={end_s:g} is after its end, {about.duration_s:g} s")
     start = round(start_s * about.sr)
     samples = None if end_s is None else round(end_s * about.sr) - start
     heard.duration_s = (about.samples - start if samples is None else min(samples, about.samples - start)) / about.sr
     if heard.duration_s > recipe.reading.max_s:
-        raise Refused("oversized", f"lasts {heard.duration_s:.0f} s, longer than max_s={recipe.reading.max_s:g}")
+        raise RefusedError("oversized", f"lasts {heard.duration_s:.0f} s, longer than max_s={recipe.reading.max_s:g}")
     if heard.duration_s > MOST_WHOLE_S and not spec.causal:
-        raise Refused("oversized", f"lasts {heard.duration_s:.0f} s; {spec!r} need it whole, {MOST_WHOLE_S:g} s at most")
+        raise RefusedError(
+            "oversized", f"lasts {heard.duration_s:.0f} s; {spec!r} need it whole, {MOST_WHOLE_S:g} s at most"
+        )
     reading = recipe.reading
     options = audio.ReadOptions(source, spec.sr, reading.resample, reading.mono, start, samples, "raise")
     options.checked(about)
@@ -134,7 +138,7 @@ def listened(y: Floats, heard: Heard) -> Floats:
     if y.size:
         peak = max(float(y.max()), -float(y.min()))
         if peak > LOUDEST:
-            raise Refused("range", f"reaches {peak:g}; samples must be in -1..1")
+            raise RefusedError("range", f"reaches {peak:g}; samples must be in -1..1")
         heard.peak = max(heard.peak, peak)
     return y
 
@@ -146,10 +150,10 @@ def refusals(entry: Entry) -> Iterator[None]:
         yield
     except audio.AudioFileError as error:
         message = readable(str(error).removeprefix(f"{entry.path}: ").removeprefix(f"{entry.name}: "))
-        raise Refused(error.kind, message, again=not os.access(entry.path, os.R_OK)) from None
+        raise RefusedError(error.kind, message, again=not os.access(entry.path, os.R_OK)) from None
     except WavenetliteError as error:
-        raise Refused("unreadable", readable(str(error))) from None
+        raise RefusedError("unreadable", readable(str(error))) from None
     except OSError as error:
-        raise Refused("unreadable", error.strerror or str(error), again=True) from None
+        raise RefusedError("unreadable", error.strerror or str(error), again=True) from None
     except (ValueError, MemoryError) as error:
-        raise Refused("unreadable", " ".join(str(error).split()) or "out of memory") from None
+        raise RefusedError("unreadable", " ".join(str(error).split()) or "out of memory") from None

@@ -8,6 +8,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path, PurePosixPath
 
 from wavenetlite import layouts
+from wavenetlite.checks import count, one_of
 from wavenetlite.errors import ArrayTypeError, ParameterError
 from wavenetlite.layouts import Division, readable
 from wavenetlite.pipeline import archives, manifests
@@ -39,8 +40,10 @@ def listed(source: Source, *, layout: str = "auto", columns: Mapping[str, str] |
     ParameterError, ArrayTypeError
         There is no such source, or it is none of these.
     """
+    one_of("layout", layout, LAYOUTS)
+    count("seed", seed)
     if isinstance(source, str | os.PathLike):
-        return one(os.fspath(source), layout, columns or {}, seed).finished()
+        return one(os.fspath(source), layout, columns or {}, seed).finished(readable(os.fspath(source)))
     if not isinstance(source, Sequence) or not all(isinstance(part, str | os.PathLike) for part in source):
         raise ArrayTypeError(f"source is a {type(source).__name__}; it must be a path, or a list of paths")
     if not source:
@@ -50,7 +53,9 @@ def listed(source: Source, *, layout: str = "auto", columns: Mapping[str, str] |
         found = one(os.fspath(part), layout, columns or {}, seed)
         below(found, Path(part).name if len(source) > 1 else "")
         listings.append(found)
-    return joined(listings[0].layout if len(listings) == 1 else "several", listings).finished()
+    return joined(listings[0].layout if len(listings) == 1 else "several", listings).finished(
+        ", ".join(readable(os.fspath(part)) for part in source)
+    )
 
 
 def one(source: str, layout: str, columns: Mapping[str, str], seed: int) -> Listing:
@@ -104,7 +109,7 @@ def tree(root: Path) -> Listing:
 
 
 def matches(pattern: str, columns: Mapping[str, str]) -> Listing:
-    """What a glob finds: recordings, labelled by the folder they lie in below the pattern's fixed part; and archives."""
+    """What a glob finds: recordings, labelled by the folder below the pattern's fixed part; archives; manifests."""
     fixed = Path(*fixed_part(pattern))
     listings, entries = [], []
     for found in sorted(glob.glob(pattern, recursive=True)):  # noqa: PTH207  (a pattern may be absolute)

@@ -1,8 +1,8 @@
 """The work on one chunk, wherever it is done: recordings to a shard and its part. A pure function of its task.
 
-Rows of a part: ``key``, ``identity`` (of the entry), ``audio`` (hash of the file), ``offset`` and ``frames`` in the shard,
-``duration_s``, ``hash`` (of the frames), ``peak``; of a recording that was refused ``key``, ``identity``, ``audio``,
-``refused`` (reason and message) and ``again``.
+Rows of a part: ``key``, ``identity`` (of the entry), ``audio`` (hash of the file), ``offset`` and ``frames`` in the
+shard, ``duration_s``, ``hash`` (of the frames), ``peak``, and of the file ``sr``, ``samples``, ``channels``. Of a
+recording that was refused: ``key``, ``identity``, ``audio``, ``refused`` (reason and message) and ``again``.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ from wavenetlite.pipeline import parts, reading, shards, specs
 from wavenetlite.pipeline.entries import Entry, PipelineError, Problem
 from wavenetlite.pipeline.moments import Moments
 from wavenetlite.pipeline.parts import Part
-from wavenetlite.pipeline.reading import Floats, Heard, Recordings, Refused
+from wavenetlite.pipeline.reading import Floats, Heard, Recordings, RefusedError
 from wavenetlite.pipeline.specs import Reading, Recipe
 
 Row = dict[str, Any]
@@ -92,7 +92,9 @@ def recipe_of(task: Task) -> Recipe:
         spec = specs.read(Path(task.out, parts.FOLDER, specs.TABLES))
         recipe = None if spec is None else Recipe(spec, task.reading)
         if recipe is None or recipe.digest != task.features:
-            raise PipelineError(f"{task.out}: a worker cannot read the features' spec, or has other versions of libraries")
+            raise PipelineError(
+                f"{task.out}: a worker cannot read the features' spec, or has other versions of libraries"
+            )
         RECIPES[task.features] = recipe
     return RECIPES[task.features]
 
@@ -141,7 +143,7 @@ class Chunk:
                 moments = self.made(entry, row, writer)
             else:
                 moments = self.copy(row, old, writer)
-        except Refused as error:
+        except RefusedError as error:
             writer.cut(before)
             moments = Moments.none(self.recipe.spec.out_channels)
             row["refused"] = [error.reason, str(error)]
@@ -155,7 +157,7 @@ class Chunk:
         if old.row["identity"] == row["identity"]:
             return not old.row.get("again")
         _, _, _, *part = old.row["identity"]
-        return part == [entry.start_s, entry.end_s] and old.row["audio"] == self.recordings.of(entry)[1]
+        return part == [entry.start_s, entry.end_s] and bool(old.row["audio"] == self.recordings.of(entry)[1])
 
     def copy(self, row: Row, old: Old, writer: shards.ShardWriter) -> Moments:
         """Frames, or the refusal, from before."""
@@ -182,11 +184,13 @@ class Chunk:
                 digest.update(np.ascontiguousarray(block, shards.DTYPE))
                 writer.append(block)
         if not moments.count:
-            raise Refused("short", f"lasts {heard.duration_s:g} s, less than a frame")
+            raise RefusedError("short", f"lasts {heard.duration_s:g} s, less than a frame")
         if not np.isfinite(moments.deviations).all():
-            raise Refused("nonfinite", "its features have NaN or infinities")
-        row.update(offset=before, frames=writer.frames - before, duration_s=heard.duration_s, hash=digest.hexdigest(),
-                   peak=heard.peak)  # fmt: skip
+            raise RefusedError("nonfinite", "its features have NaN or infinities")
+        assert heard.about is not None
+        about = heard.about
+        row.update(offset=before, frames=moments.count, duration_s=heard.duration_s, hash=digest.hexdigest(),
+                   peak=heard.peak, sr=about.sr, samples=about.samples, channels=about.channels)  # fmt: skip
         return moments
 
     def name(self) -> str:
