@@ -278,6 +278,8 @@ class ReadOptions:
 
     def skip(self, file: Any, about: AudioInfo) -> None:
         """Go to the first sample that is wanted."""
+        if not self.start:
+            return  # a seek in a FLAC file to where it is takes as long as decoding half a second
         if about.format != "MP3":
             file.seek(self.start)
             return

@@ -70,7 +70,7 @@ def write(out: Path, digest: str, part: Part) -> None:
 def read(path: Path) -> Part | None:
     """The part in a file; None where there is none, or none that can be used."""
     try:
-        with np.load(path) as arrays:
+        with path.open("rb") as file, np.load(file) as arrays:
             head = json.loads(arrays["head"].tobytes().decode("utf-8", "surrogateescape"))
             columns = zip(arrays["count"].tolist(), arrays["mean"], arrays["deviations"], strict=True)
             moments = [Moments(*column) for column in columns]
