@@ -22,9 +22,9 @@ def spec():
 def tone(number, samples=600):
     """A recording that no other is like."""
     rng = np.random.default_rng(number)
-    return (0.3 * np.sin(np.arange(samples) * (0.05 + 0.01 * (number % 7))) + 0.05 * rng.standard_normal(samples)).astype(
-        np.float32
-    )
+    return (
+        0.3 * np.sin(np.arange(samples) * (0.05 + 0.01 * (number % 7))) + 0.05 * rng.standard_normal(samples)
+    ).astype(np.float32)
 
 
 def corpus(folder, clips=20, labels=LABELS, samples=600, ending=".wav"):

@@ -28,7 +28,13 @@ def test_features_are_those_of_the_spec(data, tmp_path):
     assert items.labels == ["no", "yes"]
     assert [item.y for item in items] == [0] * 20 + [1] * 20
     item = items["yes/s1_nohash_5.wav"]
-    assert (item.label, item.speaker, item.path, item.sr, item.channels) == ("yes", "s1", "yes/s1_nohash_5.wav", 8000, 1)
+    assert (item.label, item.speaker, item.path, item.sr, item.channels) == (
+        "yes",
+        "s1",
+        "yes/s1_nohash_5.wav",
+        8000,
+        1,
+    )
     assert item.duration_s == item.samples / 8000
     assert {item.split for item in items} <= {"train", "valid", "test"}
 
@@ -44,7 +50,9 @@ def test_index_and_dataset_say_what_is_there(data, tmp_path):
     assert sum(about["durations"]["items"]) == 40
     assert about["features"] == spec().config()
     assert {"wavenetlite", "numpy", "soundfile", "libsndfile"} <= about["versions"].keys()
-    everything = np.concatenate([np.load(tmp_path / "out" / row["shard"])[row["offset"] :][: row["frames"]] for row in rows])
+    everything = np.concatenate(
+        [np.load(tmp_path / "out" / row["shard"])[row["offset"] :][: row["frames"]] for row in rows]
+    )
     assert np.allclose(about["statistics"]["mean"], everything.mean(axis=0, dtype=np.float64), rtol=1e-12)
     assert np.allclose(about["statistics"]["variance"], everything.astype(np.float64).var(axis=0), rtol=1e-10)
 

@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any, BinaryIO
 
 from wavenetlite.files import replacing
+from wavenetlite.layouts import readable
 from wavenetlite.pipeline import parts, shards, specs
 from wavenetlite.pipeline.entries import Entry, PipelineError, Problem
 from wavenetlite.pipeline.moments import Moments, merged
@@ -41,7 +42,7 @@ class Totals:
     splits: Counter[str] = field(default_factory=Counter)
     histogram: list[int] = field(default_factory=lambda: [0] * (len(HISTOGRAM_S) + 1))
     problems: Counter[str] = field(default_factory=Counter)
-    left_out: int = 0
+    refused: int = 0
 
     def add(self, entry: Entry, frames: int, duration_s: float) -> None:
         self.items += 1
@@ -55,8 +56,10 @@ class Totals:
 class Assembly:
     """Writes what the parts, in the order of their chunks, add up to."""
 
-    def __init__(self, out: Path, recipe: Recipe, leave_out: Sequence[str], index: BinaryIO, errors: BinaryIO) -> None:
-        self.out, self.recipe, self.leave_out = out, recipe, leave_out
+    def __init__(
+        self, recipe: Recipe, leave_out: Sequence[str], strict: bool, index: BinaryIO, errors: BinaryIO
+    ) -> None:
+        self.recipe, self.leave_out, self.strict = recipe, leave_out, strict
         self.index, self.errors, self.digest = index, errors, blake2b(digest_size=16)
         self.totals = Totals()
         self.moments = Moments.none(recipe.spec.out_channels)
@@ -84,7 +87,6 @@ class Assembly:
             out |= self.odd(entry, "silent", f"no sample above {row['peak']:.1g}")
         if first != entry.key:
             out |= self.odd(entry, "duplicate", f"the same bytes as {first}")
-        self.totals.left_out += out
         return out
 
     def odd(self, entry: Entry, reason: str, message: str) -> bool:
@@ -94,6 +96,10 @@ class Assembly:
 
     def problem(self, problem: Problem) -> None:
         self.totals.problems[problem.reason] += 1
+        if not problem.kept and problem.reason not in self.leave_out:
+            self.totals.refused += 1
+            if self.strict:
+                raise refusal_error(problem)
         row = {"key": problem.key, "reason": problem.reason, "message": problem.message, "kept": problem.kept}
         self.errors.write(line(row))
 
@@ -144,6 +150,7 @@ class Assembly:
             "splits": dict(sorted(totals.splits.items())),
             "durations": {"edges_s": list(HISTOGRAM_S), "items": totals.histogram},
             "errors": dict(sorted(totals.problems.items())),
+            "refused": totals.refused,
             "statistics": {
                 "frames": moments.count,
                 "mean": moments.mean.tolist(),
@@ -152,6 +159,12 @@ class Assembly:
             "shards": self.shards,
             "index": {"file": INDEX, "blake2b": self.digest.hexdigest()},
         }
+
+
+def refusal_error(problem: Problem) -> PipelineError:
+    """What `strict` raises."""
+    name = f"{readable(problem.key)}: " if problem.key else ""
+    return PipelineError(f"{name}{problem.message} ({problem.reason}; strict stops there)")
 
 
 def line(value: dict[str, Any]) -> bytes:
@@ -168,16 +181,17 @@ def assemble(
     source: str,
     layout: str,
     leave_out: Sequence[str],
+    strict: bool,
 ) -> dict[str, Any]:
     """Write index, errors and dataset.json, the last one last; returns what it says.
 
     Raises
     ------
     PipelineError
-        A part is missing.
+        A part is missing; or, with `strict`, something cannot be used.
     """
     with replacing(out / INDEX) as index, replacing(out / ERRORS) as errors:
-        assembly = Assembly(out, recipe, leave_out, index, errors)
+        assembly = Assembly(recipe, leave_out, strict, index, errors)
         for problem in problems:
             assembly.problem(problem)
         for digest, entries in chunks:

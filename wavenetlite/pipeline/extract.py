@@ -215,6 +215,7 @@ class Run:
             source=source,
             layout=self.listing.layout,
             leave_out=self.leave_out,
+            strict=self.strict,
         )
         self.tidy(about)
         if not about["items"]:
@@ -243,8 +244,8 @@ class Run:
             if (self.out / parts.FOLDER / ASSEMBLED).read_text() != state:
                 return None
             about: dict[str, Any] = json.loads((self.out / assembly.DATASET).read_bytes())
-            if set(about["errors"]) & {"unreadable"}:
-                return None  # what forbade it may have gone
+            if "unreadable" in about["errors"] or (self.strict and about["refused"]):
+                return None  # what forbade it may have gone; or it is to be told again
             whole = all(
                 complete(self.out / shard["file"], shard["frames"], about["channels"]) for shard in about["shards"]
             )
@@ -313,8 +314,7 @@ class Run:
 
     def judge(self, done: Done) -> None:
         if self.strict and done.refused:
-            problem = done.refused[0]
-            raise PipelineError(f"{problem.key}: {problem.message} ({problem.reason}; strict stops there)")
+            raise assembly.refusal_error(done.refused[0])
 
     def tidy(self, about: Mapping[str, Any]) -> None:
         """Remove what older extractions, and killed ones, have left."""
