@@ -11,7 +11,7 @@ import wavenetlite as wl
 from wavenetlite import audio
 from wavenetlite.pipeline import chunks
 
-SPEC = dict(sr=8000, n_fft=128, hop_length=64, n_mels=8)
+SPEC = {"sr": 8000, "n_fft": 128, "hop_length": 64, "n_mels": 8}
 LABELS = ("no", "yes")
 
 
@@ -86,10 +86,10 @@ def check(out, folder, features=None):
 
 def leftovers(out):
     """Temporary files that nobody needs any more."""
-    return [path for path in Path(out).rglob("*.tmp")]
+    return list(Path(out).rglob("*.tmp"))
 
 
 def touch(path, seconds=10):
     """Another date, the same bytes."""
-    stat = os.stat(path)
+    stat = Path(path).stat()
     os.utime(path, ns=(stat.st_atime_ns, stat.st_mtime_ns + seconds * 10**9))

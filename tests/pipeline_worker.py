@@ -1,4 +1,4 @@
-"""An extraction in a process of its own, to be killed: source, folder of the set, file of the spec; chunks are small."""
+"""An extraction in a process of its own, to be killed; arguments: source, folder of the set, file of the spec."""
 
 import sys
 from pathlib import Path

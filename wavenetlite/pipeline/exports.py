@@ -128,8 +128,8 @@ def to_lhotse(items: Items, folder: str | os.PathLike[str], *, audio: str | os.P
     Notes
     -----
     ``lhotse.CutSet.from_manifests(recordings, supervisions, features)`` puts them together. The label is the text of a
-    supervision; split, label and a manifest's further columns are its ``custom`` fields. The duration of features is
-    that of their frames, so they are valid by Lhotse's rules whatever padding they were made with.
+    supervision; split, label and a manifest's further columns are its ``custom`` fields. Features and supervisions last
+    as long as their frames do, one shift each: by Lhotse's rules, whatever padding frames were made with.
     """
     folder = Path(folder)
     storage = folder / "features"
@@ -137,7 +137,7 @@ def to_lhotse(items: Items, folder: str | os.PathLike[str], *, audio: str | os.P
     root = root_of(items) if audio is None else Path(audio)
     if items.about["layout"] != "archive":
         write_lines(folder / "recordings.jsonl", recordings(items, root))
-    write_lines(folder / "supervisions.jsonl", (supervision(item) for item in items))
+    write_lines(folder / "supervisions.jsonl", (supervision(items, item) for item in items))
     write_lines(folder / "features.jsonl", (stored(items, item, number, storage) for number, item in enumerate(items)))
 
 
@@ -165,10 +165,22 @@ def recordings(items: Items, root: Path) -> Iterable[dict[str, Any]]:
                "duration": item.samples / item.sr, "channel_ids": list(range(item.channels))}  # fmt: skip
 
 
-def supervision(item: Item) -> dict[str, Any]:
-    custom = {"label": item.label, "split": item.split, **item.extra}
-    return {"id": item.key, "recording_id": item.path, "start": item.start_s or 0.0, "duration": item.duration_s,
-            "channel": 0, "text": item.label, "speaker": item.speaker, "custom": custom}  # fmt: skip
+def covered_s(items: Items, item: Item) -> float:
+    """How long Lhotse takes the frames of an item to last."""
+    return round(item.frames * items.spec.hop_length / items.spec.sr, 9)
+
+
+def supervision(items: Items, item: Item) -> dict[str, Any]:
+    return {
+        "id": item.key,
+        "recording_id": item.path,
+        "start": item.start_s or 0.0,
+        "duration": covered_s(items, item),
+        "channel": 0,
+        "text": item.label,
+        "speaker": item.speaker,
+        "custom": {"label": item.label, "split": item.split, **item.extra},
+    }
 
 
 def stored(items: Items, item: Item, number: int, storage: Path) -> dict[str, Any]:
@@ -177,8 +189,7 @@ def stored(items: Items, item: Item, number: int, storage: Path) -> dict[str, An
     with replacing(storage / name) as file:
         np.save(file, item.features)
     spec = items.spec
-    shift = spec.hop_length / spec.sr
     return {"type": type(spec).__name__.lower(), "num_frames": item.frames, "num_features": items.channels,
-            "frame_shift": shift, "sampling_rate": spec.sr, "start": item.start_s or 0.0,
-            "duration": round(item.frames * shift, 9), "storage_type": "numpy_files", "storage_path": str(storage),
+            "frame_shift": spec.hop_length / spec.sr, "sampling_rate": spec.sr, "start": item.start_s or 0.0,
+            "duration": covered_s(items, item), "storage_type": "numpy_files", "storage_path": str(storage),
             "storage_key": name, "recording_id": item.path, "channels": 0}  # fmt: skip

@@ -88,7 +88,7 @@ def installed(package: str) -> str:
 
 def packed(spec: Features) -> bytes:
     """A spec with its tables, as the bytes of an .npz file; the same bytes for the same spec."""
-    config = np.frombuffer(json.dumps(spec.config(), sort_keys=True).encode(), np.uint8)
+    config = np.frombuffer(json.dumps(spec.config()).encode(), np.uint8)
     file = BytesIO()
     np.savez(file, config=config, **spec.state_dict())  # type: ignore[arg-type]
     return file.getvalue()

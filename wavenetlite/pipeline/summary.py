@@ -24,8 +24,8 @@ def summary(about: Mapping[str, Any]) -> str:
     3 items, 0.5 hours, 300 frames of 40 channels (LogMel, 16000 Hz; folders)
     splits     train 3
     labels     no 1, yes 2
-    durations    1 to 10 s  2  ##############################
-                above 10 s  1  ###############
+    durations   1 to 10 s  2  ##############################
+               above 10 s  1  ###############
     errors     none
     """
     head = (
