@@ -64,7 +64,7 @@ class Assembly:
         self.totals = Totals()
         self.moments = Moments.none(recipe.spec.out_channels)
         self.shards: list[dict[str, Any]] = []
-        self.first_of: dict[tuple[str, float | None, float | None], str] = {}
+        self.first_of: dict[Any, str] = {}
 
     def add(self, entries: Sequence[Entry], part: Part) -> None:
         """A chunk: its items, its problems, its moments."""
@@ -81,7 +81,9 @@ class Assembly:
 
     def left_out(self, entry: Entry, row: dict[str, Any]) -> bool:
         """Tell what is odd in an item; whether it was asked to be left out for that."""
-        first = self.first_of.setdefault((row["audio"], entry.start_s, entry.end_s), entry.key)
+        part = (entry.start_s, entry.end_s)
+        heard = int(row["audio"], 16)  # smaller than its digits: there is one for every item
+        first = self.first_of.setdefault(heard if part == (None, None) else (heard, *part), entry.key)
         out = False
         if row["peak"] <= SILENT:
             out |= self.odd(entry, "silent", f"no sample above {row['peak']:.1g}")

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+import sys
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 from typing import Any
@@ -46,8 +48,8 @@ class Entry:
     ----------
     key
         Its name in the feature set; no other has it.
-    path
-        Of the file, or of the archive that it lies in.
+    base
+        Folder that its name is relative to, or the archive that it lies in.
     name
         Its path as the source tells it, with "/".
     label, speaker, split
@@ -64,7 +66,7 @@ class Entry:
     """
 
     key: str
-    path: str
+    base: str
     name: str
     label: str = ""
     speaker: str = ""
@@ -75,6 +77,14 @@ class Entry:
     mtime_ns: int = 0
     member: Member | None = None
     extra: dict[str, Any] | None = None
+
+    def __post_init__(self) -> None:
+        self.label, self.speaker = sys.intern(self.label), sys.intern(self.speaker)  # there may be millions of entries
+
+    @property
+    def path(self) -> str:
+        """Of the file, or of the archive that it lies in."""
+        return os.path.join(self.base, self.name) if self.member is None else self.base  # noqa: PTH118
 
     @property
     def identity(self) -> list[Any]:

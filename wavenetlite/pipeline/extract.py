@@ -327,7 +327,7 @@ def moved(entry: Entry, unpacked: Mapping[str, str]) -> Entry:
     """An entry, to be read from an archive that was unpacked."""
     from dataclasses import replace
 
-    return replace(entry, path=unpacked[entry.path]) if entry.path in unpacked else entry
+    return replace(entry, base=unpacked[entry.path]) if entry.path in unpacked else entry
 
 
 class Ticks:

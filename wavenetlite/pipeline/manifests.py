@@ -50,7 +50,7 @@ def read(path: Path, columns: Mapping[str, str]) -> Listing:
     base, stats = path.parent, dict[str, tuple[int, int]]()
     for line, row in rows(path):
         try:
-            listing.entries.append(entry(row, name_of, base, stats))
+            listing.entries.append(entry(row, name_of, str(base), stats))
         except RowError as error:
             message = f"{readable(path.name)}, line {line}: {readable(str(error))}"
             listing.problems.append(Problem("", "manifest", message))
@@ -80,46 +80,44 @@ def parsed(line: str) -> Any:
         return RowError(f"is no JSON: {error}")
 
 
-def entry(row: Any, name_of: Mapping[str, str], base: Path, stats: dict[str, tuple[int, int]]) -> Entry:
+def entry(row: Any, name_of: Mapping[str, str], base: str, stats: dict[str, tuple[int, int]]) -> Entry:
     """The entry of a row; raises RowError."""
     if isinstance(row, RowError):
         raise row
     if not isinstance(row, dict):
         raise RowError("must be an object")
-    if None in row or None in row.values():
-        row = {name: value for name, value in row.items() if name is not None and value is not None}
+    row.pop(None, None)  # where a line of a table has more fields than its head
     name = row.get(name_of["path"])
     if not isinstance(name, str) or not name or "\0" in name:
         raise RowError(f"{name_of['path']}={name!r} must be the path of a recording")
     start_s, end_s = (seconds(row, name_of[column]) for column in ("start_s", "end_s"))
     if end_s is not None and end_s <= (start_s or 0.0):
         raise RowError(f"end_s={end_s} must be above start_s={start_s or 0.0}")
-    path = str(base / name)
-    if path not in stats:
-        stats[path] = size_and_time(path)
     name = PurePath(name).as_posix()
+    if name not in stats:
+        stats[name] = size_and_time(os.path.join(base, name))  # noqa: PTH118
     key = text(row, name_of["key"]) or name + part_of_key(start_s, end_s)
     extra = {column: value for column, value in row.items() if column not in name_of.values()}
     return Entry(
         key,
-        path,
+        base,
         name,
         text(row, name_of["label"]),
         text(row, name_of["speaker"]),
         text(row, name_of["split"]),
         start_s,
         end_s,
-        *stats[path],
+        *stats[name],
         extra=extra or None,
     )
 
 
 def text(row: Mapping[str, Any], column: str) -> str:
     """A value as text: labels and speakers may be numbers."""
-    value = row.get(column, "")
+    value = row.get(column)
     if isinstance(value, dict | list | bool):
         raise RowError(f"{column}={value!r} must be text")
-    return str(value)
+    return "" if value is None else str(value)
 
 
 def seconds(row: Mapping[str, Any], column: str) -> float | None:

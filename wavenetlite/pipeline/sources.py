@@ -76,7 +76,7 @@ def file(path: Path, columns: Mapping[str, str]) -> Listing:
     if archives.is_archive(path):
         return archives.read(path)
     if layouts.is_audio(path.name):
-        return Listing("file", [with_stat(Entry(path.name, str(path), path.name))])
+        return Listing("file", [with_stat(Entry(path.name, str(path.parent), path.name))])
     raise ParameterError(
         f"source={readable(str(path))!r} must be a folder, a manifest ({', '.join(manifests.ENDINGS)}), an archive "
         f"({', '.join(archives.ENDINGS)}) or an audio file, by its ending"
@@ -90,13 +90,17 @@ def folder(path: Path, layout: str, seed: int) -> Listing:
     found = layouts.find(path, layout, Division(VALID_PART, TEST_PART, seed))
     if layout == "auto" and not found.items:
         return tree(path)
-    entries = [with_stat(Entry(it.name, it.path, it.name, it.label, it.speaker, it.part)) for it in found.items]
+    found.items.reverse()
+    entries, base = [], str(path)
+    while found.items:  # taken off one by one: of very many files there are not two lists
+        item = found.items.pop()
+        entries.append(with_stat(Entry(item.name, base, item.name, item.label, item.speaker, item.part)))
     return Listing(found.layout, entries, [Problem("", "layout", line) for line in found.problems])
 
 
 def tree(root: Path) -> Listing:
     """Every recording below a folder; its label is the folder that it lies in, "" at the top."""
-    entries = []
+    entries, base = [], str(root)
     for where, folders, names in os.walk(root):
         folders.sort()
         inside = PurePosixPath(Path(where).relative_to(root).as_posix())
@@ -104,14 +108,14 @@ def tree(root: Path) -> Listing:
             key = str(inside / name)
             label = layouts.composed(inside.name)
             speaker = layouts.speaker_of(key, label)
-            entries.append(with_stat(Entry(key, os.path.join(where, name), key, label, speaker)))  # noqa: PTH118
+            entries.append(with_stat(Entry(key, base, key, label, speaker)))
     return Listing("tree", entries)
 
 
 def matches(pattern: str, columns: Mapping[str, str]) -> Listing:
     """What a glob finds: recordings, labelled by the folder below the pattern's fixed part; archives; manifests."""
     fixed = Path(*fixed_part(pattern))
-    listings, entries = [], []
+    listings, entries, base = [], [], str(fixed) if fixed.parts else ""
     for found in sorted(glob.glob(pattern, recursive=True)):  # noqa: PTH207  (a pattern may be absolute)
         path = Path(found)
         if not path.is_file():
@@ -122,7 +126,7 @@ def matches(pattern: str, columns: Mapping[str, str]) -> Listing:
         elif layouts.is_audio(path.name):
             label = layouts.composed(key.parent.name)
             entries.append(
-                with_stat(Entry(str(key), found, str(key), label, layouts.speaker_of(str(key), label)))
+                with_stat(Entry(str(key), base, str(key), label, layouts.speaker_of(str(key), label)))
             )  # fmt: skip
     if not entries and not listings:
         raise ParameterError(f"source={readable(pattern)!r} matches no recording, manifest or archive")
