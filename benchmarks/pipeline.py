@@ -44,6 +44,7 @@ KALDI_CHUNK = 128
 WORKERS = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 SR = 16000
 
+WHAT = ["command", "running", "memory", "long"]
 Result = dict[str, float]
 
 
@@ -204,8 +205,7 @@ def peak(data: Path, out: Path) -> tuple[float, float]:
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("data", type=Path, help="a folder of clips, such as Speech Commands")
-    parser.add_argument("--what", nargs="+", choices=("command", "running", "memory", "long"),
-                        default=["command", "running", "memory", "long"], help="what to measure (default: all)")  # fmt: skip
+    parser.add_argument("--what", nargs="+", choices=WHAT, default=WHAT, help="what to measure (default: all)")
     parser.add_argument("--rounds", type=int, default=5, help="rounds of `running` (default 5)")
     parser.add_argument("--hours", type=float, default=10, help="length of the long recording (default 10)")
     parser.add_argument("--json", metavar="FILE", help="write the results to a file as well")

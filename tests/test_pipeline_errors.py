@@ -151,6 +151,15 @@ def test_what_vanished_is_tried_again(data, tmp_path):
     check(tmp_path / "out", data)
 
 
+def test_what_is_no_file(data, tmp_path):
+    os.mkfifo(data / "pipe.wav")
+    (data / "m.jsonl").write_text(
+        "".join(f'{{"path": "{name}"}}\n' for name in ("pipe.wav", "no", "no/s0_nohash_0.wav"))
+    )
+    extract(data / "m.jsonl", tmp_path / "out", features=spec())
+    assert errors(tmp_path / "out") == {"pipe.wav": "unreadable", "no": "unreadable"}
+
+
 def test_a_file_that_was_bad_and_is_mended(data, tmp_path):
     path = data / "no" / "s0_nohash_0.wav"
     good = path.read_bytes()

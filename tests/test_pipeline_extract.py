@@ -13,6 +13,7 @@ import wavenetlite as wl
 from wavenetlite import audio
 from wavenetlite.pipeline import PipelineError, chunks, extract, shards
 from wavenetlite.pipeline.entries import Entry
+from wavenetlite.pipeline.extract import preferred, writing
 
 
 @pytest.fixture
@@ -177,7 +178,6 @@ def test_long_recordings_in_blocks_are_what_they_are_whole(tmp_path, monkeypatch
     extract(tmp_path / "data", tmp_path / "whole", **options)
     monkeypatch.setattr("wavenetlite.pipeline.reading.WHOLE", 0)
     monkeypatch.setattr("wavenetlite.pipeline.reading.BLOCK", 777)
-    monkeypatch.setattr("wavenetlite.pipeline.reading.IN_MEMORY", 0)
     extract(tmp_path / "data", tmp_path / "blocks", **options)
     whole, blocks = wl.pipeline.open(tmp_path / "whole"), wl.pipeline.open(tmp_path / "blocks")
     for one, other in zip(whole, blocks, strict=True):
@@ -246,9 +246,13 @@ def test_progress_goes_to_the_end(data, tmp_path, monkeypatch):
     assert seen[-1] == (41, 41)
 
 
-def test_two_at_once_in_one_folder_are_refused(data, tmp_path):
-    from wavenetlite.pipeline.extract import writing
+@pytest.mark.parametrize(("jobs", "tasks", "wanted"),
+                         [(2, 1000, "threads"), (4, 9999, "threads"), (64, 30, "threads"), (64, 5000, "processes")])  # fmt: skip
+def test_workers_are_threads_unless_there_are_many(jobs, tasks, wanted):
+    assert preferred(jobs, tasks) == wanted
 
+
+def test_two_at_once_in_one_folder_are_refused(data, tmp_path):
     with writing(tmp_path / "out"), pytest.raises(PipelineError, match="another extraction"):
         extract(data, tmp_path / "out", features=spec())
 

@@ -32,6 +32,11 @@ ASSEMBLED, LOCK = "assembled", "lock"
 """Beside the parts: what the feature set was put together from; and who is at work."""
 
 
+MOST_THREADS = 4
+TASKS_A_PROCESS = 8
+"""So much work each, and a process is worth its start."""
+
+
 @dataclass(frozen=True)
 class Extraction:
     """What `extract` did.
@@ -288,7 +293,8 @@ class Run:
         computed = copied = 0
         work.LISTENERS[str(self.out)] = ticks.one
         try:
-            for done in in_parallel((self.task(number, old, unpacked) for number in waiting), n_jobs):
+            tasks = (self.task(number, old, unpacked) for number in waiting)
+            for done in in_parallel(tasks, len(waiting), n_jobs):
                 ticks.more(done.entries - done.told)
                 computed, copied = computed + done.entries - done.copied, copied + done.copied
                 self.judge(done)
@@ -357,12 +363,8 @@ def complete(path: Path, frames: int, channels: int) -> bool:
     return size == len(shards.header(frames, channels)) + frames * channels * shards.DTYPE.itemsize
 
 
-def in_parallel(tasks: Iterator[Task], n_jobs: int | None) -> Iterator[Done]:
-    """Do tasks through joblib, on whatever the user has configured; in threads otherwise.
-
-    Decoding and features run without the interpreter's lock for the most part, so threads use all CPUs, and start at
-    once, where a process would first import what it needs.
-    """
+def in_parallel(tasks: Iterator[Task], count: int, n_jobs: int | None) -> Iterator[Done]:
+    """Do tasks through joblib, on whatever the user has configured; else in threads, or in processes."""
     import joblib
     from joblib.parallel import get_active_backend
 
@@ -370,10 +372,11 @@ def in_parallel(tasks: Iterator[Task], n_jobs: int | None) -> Iterator[Done]:
     if n_jobs is None and get_active_backend()[1] is None:
         local = type(backend).__module__ == "joblib._parallel_backends"
         n_jobs = cpus() if local else -1
+    workers = "threads" if n_jobs is None else preferred(n_jobs, count)
     generates = getattr(backend, "supports_return_generator", False)
     parallel = joblib.Parallel(
         n_jobs=n_jobs,
-        prefer="threads",
+        prefer=workers,
         batch_size=1,
         return_as="generator_unordered" if generates else "list",
     )
@@ -382,6 +385,15 @@ def in_parallel(tasks: Iterator[Task], n_jobs: int | None) -> Iterator[Done]:
     except joblib.externals.loky.process_executor.BrokenProcessPool as error:
         reason = " ".join(str(error).split())[:200]
         raise PipelineError(f"a worker died: {reason}; what was finished is kept") from None
+
+
+def preferred(n_jobs: int, tasks: int) -> str:
+    """What workers are where nothing else was said.
+
+    Decoding and features run without the interpreter's lock for the most part, so some threads use as many CPUs, and
+    start at once, where a process would first import what it needs. Many would wait for the lock.
+    """
+    return "processes" if n_jobs > MOST_THREADS and tasks >= TASKS_A_PROCESS * n_jobs else "threads"
 
 
 def cpus() -> int:

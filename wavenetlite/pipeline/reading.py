@@ -21,8 +21,6 @@ from wavenetlite.pipeline.specs import Recipe
 
 Floats = npt.NDArray[np.float32]
 
-IN_MEMORY = 8 << 20
-"""Bytes of a file that is read at once: what is hashed is then what is decoded."""
 WHOLE = 1 << 21
 """Samples that are turned into features at once; longer recordings in blocks, which give the same bits."""
 BLOCK = 1 << 18
@@ -58,7 +56,11 @@ class Heard:
 
 
 class Recordings:
-    """The bytes of files, and their hashes; of the last one they are kept, for it may have several parts."""
+    """Files, and the hashes of their bytes; the last one is kept, for it may have several parts.
+
+    A file is decoded from its path and not from the bytes that were hashed: libsndfile would come back for them some 20
+    times a clip, and wait each time for the interpreter's lock, which another thread may hold.
+    """
 
     def __init__(self) -> None:
         self.last: tuple[Any, audio.Encoded | str, str] = (None, "", "")
@@ -75,16 +77,16 @@ class Recordings:
         digest = frames_hash()
         if entry.member is not None:
             data = archives.data(entry.path, entry.member)
-        elif 0 <= entry.size <= IN_MEMORY:
-            with open(entry.path, "rb") as file:  # noqa: PTH123
-                data = file.read()
-        else:
-            with open(entry.path, "rb") as file:  # noqa: PTH123
-                while block := file.read(HASH_BLOCK):
-                    digest.update(block)
-            return entry.path, digest.hexdigest()
-        digest.update(data)
-        return audio.Encoded(entry.name, data), digest.hexdigest()
+            digest.update(data)
+            return audio.Encoded(entry.name, data), digest.hexdigest()
+        path = entry.path
+        if not os.path.isfile(path):  # noqa: PTH113  (asked first: opening a pipe would wait for its other end)
+            exists = os.path.lexists(path)
+            raise RefusedError("unreadable", "not a file" if exists else "there is no such file", again=True)
+        with open(path, "rb", buffering=0) as file:  # noqa: PTH123
+            while block := file.read(min(HASH_BLOCK, max(entry.size, 0) + 4096)):
+                digest.update(block)
+        return path, digest.hexdigest()
 
 
 def frames(entry: Entry, source: audio.Encoded | str, recipe: Recipe, heard: Heard) -> Generator[Floats]:
