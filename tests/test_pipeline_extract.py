@@ -246,8 +246,10 @@ def test_progress_goes_to_the_end(data, tmp_path, monkeypatch):
     assert seen[-1] == (41, 41)
 
 
-@pytest.mark.parametrize(("jobs", "tasks", "wanted"),
-                         [(2, 1000, "threads"), (4, 9999, "threads"), (64, 30, "threads"), (64, 5000, "processes")])  # fmt: skip
+@pytest.mark.parametrize(
+    ("jobs", "tasks", "wanted"),
+    [(2, 1000, "threads"), (4, 9999, "threads"), (64, 30, "threads"), (64, 5000, "processes")],
+)
 def test_workers_are_threads_unless_there_are_many(jobs, tasks, wanted):
     assert preferred(jobs, tasks) == wanted
 
@@ -273,6 +275,8 @@ def test_errors_are_empty_when_there_are_none(data, tmp_path):
         ({"resample": 1}, "resample=1"),
         ({"strict": "yes"}, "strict='yes'"),
         ({"seed": -1}, "seed=-1"),
+        ({"n_jobs": 0}, "n_jobs=0"),
+        ({"n_jobs": 2.0}, "n_jobs=2.0"),
     ],
 )
 def test_wrong_parameters(data, tmp_path, options, message):

@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import Any
 
 from wavenetlite import audio
-from wavenetlite.checks import flag, one_of
+from wavenetlite.checks import flag, integer, one_of
 from wavenetlite.errors import ArrayTypeError, ParameterError
 from wavenetlite.features import Features, LogMel
 from wavenetlite.files import replacing
@@ -119,7 +119,8 @@ def extract(
     seed
         Of the draw that divides folders which do not say what is for validation and test.
     n_jobs
-        How many workers; None: as the user's `joblib.parallel_config` says, else as many threads as there are CPUs.
+        How many workers, -1: one for each CPU; None: as the user's `joblib.parallel_config` says, else one for each CPU.
+        Threads, where nothing else is said; processes where there are more than four, and work for them.
     progress
         Called with (files done, files in all) as work goes on.
 
@@ -160,6 +161,8 @@ def extract(
     spec = LogMel() if features is None else features
     if not isinstance(spec, Features):
         raise ArrayTypeError(f"features is a {type(spec).__name__}; it must be a spec of wavenetlite.features")
+    if n_jobs is not None and integer("n_jobs", n_jobs) == 0:
+        raise ParameterError("n_jobs=0 must be a number of workers, or -1: as many as there are CPUs")
     for reason in leave_out:
         one_of("leave_out", reason, assembly.FOR_KEPT)
     recipe = Recipe(spec, Reading(resample, audio.checked_mono(mono), float(max_s)))
@@ -372,7 +375,7 @@ def in_parallel(tasks: Iterator[Task], count: int, n_jobs: int | None) -> Iterat
     if n_jobs is None and get_active_backend()[1] is None:
         local = type(backend).__module__ == "joblib._parallel_backends"
         n_jobs = cpus() if local else -1
-    workers = "threads" if n_jobs is None else preferred(n_jobs, count)
+    workers = "threads" if n_jobs is None else preferred(n_jobs if n_jobs > 0 else cpus(), count)
     generates = getattr(backend, "supports_return_generator", False)
     parallel = joblib.Parallel(
         n_jobs=n_jobs,
