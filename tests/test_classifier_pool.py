@@ -12,7 +12,7 @@ from wavenetlite.classify import ClassifierStream
 
 feats = wl.features
 CAPACITY = 7
-OPERATIONS = ["open", "close", "process", "process", "process", "flush", "reset", "snapshot", "restore", "bad"]
+OPERATIONS = ["open", "close", "process", "process", "process", "flush", "reset", "snapshot", "restore", "fork", "bad"]
 
 
 def classifier(decision="last", features=None, model=None, **options):
@@ -88,6 +88,8 @@ def test_random_operations(name):
             blob = pool.snapshot(sid)
             assert blob == twin.stream.snapshot()
             kept = [*kept[-9:], (blob, twin.stream.fork(), twin.flushed)]
+        elif what == "fork" and len(ids) < CAPACITY:
+            twins[pool.fork(sid)] = Twin(twin.stream.fork(), twin.flushed)
         elif what == "restore" and kept:
             blob, past, flushed = kept[rng.integers(len(kept))]
             pool.restore(sid, blob)

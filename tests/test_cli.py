@@ -16,6 +16,7 @@ from test_evaluate import LABELS, PITCHES, SR, judge, sound
 
 import wavenetlite as wl
 from wavenetlite import audio, cli, models
+from wavenetlite.classifier_pool import ClassifierPool
 from wavenetlite.train.data import read_corpus
 from wavenetlite.train.evaluate import evaluate
 
@@ -413,6 +414,30 @@ def test_verify(run, model, network):
 def test_verify_of_clips_with_silence_after_them(run, decision):
     judge(decision=decision, clip_s=0.5).save("clips.safetensors")
     assert run("verify", "clips.safetensors", "--partitions", 4)[0] == 0
+
+
+def test_verify_finds_what_a_snapshot_forgets(run, model, monkeypatch):
+    become = wl.classify.ClassifierStream._become
+
+    def forgetful(self, twin):  # what a snapshot without the features' tail would do
+        twin._features.reset()
+        become(self, twin)
+
+    monkeypatch.setattr(wl.classify.ClassifierStream, "_become", forgetful)
+    assert run("verify", model, "--partitions", 4)[0] == 1
+
+
+def test_verify_finds_a_neighbour_in_a_pool(run, model, monkeypatch):
+    process = ClassifierPool.process
+
+    def mixed(self, samples):  # what a pool that confuses two signals would do
+        first, *rest = samples
+        return process(self, {first: samples[first], **{sid: samples[sid][::-1].copy() for sid in rest}})
+
+    monkeypatch.setattr(ClassifierPool, "process", mixed)
+    status, _, err = run("verify", model, "--partitions", 1)
+    assert status == 1
+    assert one_error(err, "wavenetlite verify: error: audio in a pool of others")
 
 
 def test_verify_finds_a_difference(run, model, monkeypatch):

@@ -65,7 +65,20 @@ class Run:
         return ids[self.rng.integers(len(ids))] if ids else None
 
     def go(self, operations):
-        names = ["open", "close", "process", "process", "step", "step", "snapshot", "restore", "reset", "flush", "bad"]
+        names = [
+            "open",
+            "close",
+            "process",
+            "process",
+            "step",
+            "step",
+            "snapshot",
+            "restore",
+            "fork",
+            "reset",
+            "flush",
+            "bad",
+        ]
         for _ in range(operations):
             name = names[self.rng.integers(len(names))]
             getattr(self, name)()
@@ -144,6 +157,11 @@ class Run:
             blob, has_c, flushed, past = self.kept[self.rng.integers(len(self.kept))]
             self.pool.restore(sid, blob)
             self.twins[sid] = Twin(past.fork(), has_c, flushed)
+
+    def fork(self):
+        if (sid := self.one()) is not None and len(self.twins) < CAPACITY:
+            twin = self.twins[sid]
+            self.twins[self.pool.fork(sid)] = Twin(twin.stream.fork(), twin.has_c, twin.flushed)
 
     def reset(self):
         if (sid := self.one()) is not None:

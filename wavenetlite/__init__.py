@@ -3,7 +3,7 @@
 from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
-from wavenetlite import nn
+from wavenetlite import formats, nn
 from wavenetlite._version import __version__
 from wavenetlite.errors import (
     ArrayTypeError,
@@ -15,7 +15,7 @@ from wavenetlite.errors import (
     TrainingError,
     WavenetliteError,
 )
-from wavenetlite.files import load
+from wavenetlite.formats import load
 from wavenetlite.kernels import isa
 from wavenetlite.nn import TCN, Sequential, WaveNet
 from wavenetlite.pool import StreamPool
@@ -33,7 +33,7 @@ __all__ = [
     "MFCC", "PCEN", "TCN", "ArrayTypeError", "AudioClassifier", "Librosa", "LogMel", "MelSpectrogram", "ModelFileError",
     "MuLaw", "ParameterError", "Sequential", "SnapshotError", "Spectrogram", "Stream", "StreamMismatchError",
     "StreamPool", "StreamReport", "StreamStateError", "TrainingError", "WaveNet", "WavenetliteError", "__version__",
-    "audio", "detect", "features", "isa", "load", "nn", "pipeline", "verify_stream",
+    "audio", "detect", "features", "formats", "isa", "load", "nn", "pipeline", "verify_stream",
 ]  # fmt: skip
 
 

@@ -157,6 +157,16 @@ class ClassifierPool:
             member._become(twin)
             self._held.pop(sid, None)
 
+    def fork(self, sid: int) -> int:
+        """A new signal that has heard what this one has; returns its id.
+
+        Raises
+        ------
+        StreamStateError
+            As many signals as the pool holds are open.
+        """
+        return self.open(snapshot=self.snapshot(sid))
+
     # Audio
 
     def process(self, samples: Mapping[int, Floats]) -> dict[int, list[Event]]:

@@ -104,6 +104,12 @@ def save(model: Module | AudioClassifier, path: str | os.PathLike[str]) -> None:
     ...     wl.load(path)
     Linear(in_features=3, out_features=2, bias=True)
     """
+    with replacing(path) as file:
+        write(model, file)
+
+
+def write(model: Module | AudioClassifier, file: BinaryIO) -> None:
+    """What :func:`save` writes, to an open file; a model that cannot be saved raises before the first byte."""
     network = network_of(model)
     state = {name: np.ascontiguousarray(value, "<f4") for name, value in model.state_dict().items()}
     head = head_of(model, state)
@@ -116,10 +122,9 @@ def save(model: Module | AudioClassifier, path: str | os.PathLike[str]) -> None:
         raise ParameterError(f"{type(model).__name__} cannot be saved: {error}") from error.__cause__
     if kinds(twin) != kinds(network):
         raise ParameterError(f"{type(model).__name__} cannot be saved: its config makes layers of other types")
-    with replacing(path) as file:
-        file.write(head)
-        for value in state.values():
-            file.write(value.data)
+    file.write(head)
+    for value in state.values():
+        file.write(value.data)
 
 
 def network_of(model: Any) -> Module:
@@ -163,15 +168,20 @@ def load(path: str | os.PathLike[str]) -> Module | AudioClassifier:
     True
     """
     with opened(found(path)) as (file, size):
-        header = Header.read(file, size)
-        model = header.model()
-        state = {name: read_tensor(file, name, shape) for name, shape in header.shapes.items()}
-        try:
-            model.load_state_dict(header.weights(state))
-        except ParameterError as error:
-            raise ModelFileError(str(error)) from None
-        check_runs(model)
-        return header.assembled(model, state)
+        return read(file, size)
+
+
+def read(file: BinaryIO, size: int) -> Module | AudioClassifier:
+    """What :func:`load` returns, from an open file of `size` bytes."""
+    header = Header.read(file, size)
+    model = header.model()
+    state = {name: read_tensor(file, name, shape) for name, shape in header.shapes.items()}
+    try:
+        model.load_state_dict(header.weights(state))
+    except ParameterError as error:
+        raise ModelFileError(str(error)) from None
+    check_runs(model)
+    return header.assembled(model, state)
 
 
 def found(path: str | os.PathLike[str]) -> str | os.PathLike[str]:

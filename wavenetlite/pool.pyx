@@ -281,6 +281,16 @@ cdef class StreamPool:
         finally:
             release(&self.busy)
 
+    def fork(self, sid: object) -> int:
+        """A new stream that has heard what this one has; returns its id.
+
+        Raises
+        ------
+        StreamStateError
+            As many streams as the pool holds are open.
+        """
+        return self.open(snapshot=self.snapshot(sid))
+
     cdef void take_over(self, Py_ssize_t slot, Saved past) noexcept:
         past.restore(self.memory_of(slot))
         self.flushed[slot] = past.flushed

@@ -203,7 +203,8 @@ def verify_pool(model: Module, x: Floats, c: Floats | None, rng: np.random.Gener
                 pool.close(sid)
                 del ids[sid]
             elif rng.random() < 0.1:
-                ids[pool.open(snapshot=pool.snapshot(sid))] = ids.pop(sid)
+                moved = pool.fork(sid) if rng.random() < 0.5 else pool.open(snapshot=pool.snapshot(sid))
+                ids[moved] = ids.pop(sid)
                 pool.close(sid)
     for i in range(streams):
         whole = model(signals[i], conditions)

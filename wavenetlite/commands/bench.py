@@ -80,7 +80,7 @@ def subjects(path: str | None) -> dict[str, Module | AudioClassifier]:
     """What is measured: the network, and the classifier around it where there is one."""
     from wavenetlite import TCN
     from wavenetlite.errors import ParameterError
-    from wavenetlite.files import load
+    from wavenetlite.formats import load
     from wavenetlite.nn import Module
 
     if path is None:

@@ -32,12 +32,15 @@ def add(subparsers: Subparsers) -> None:
 
 
 def run(args: argparse.Namespace) -> int:
-    from wavenetlite import files
+    from wavenetlite import files, formats
 
-    loaded = files.load(args.model)
+    loaded, format = formats.load(args.model), formats.recognise(args.model)
     network = loaded if isinstance(loaded, Module) else loaded.model
     about = {"model": args.model, **(network_facts(network) if loaded is network else classifier_facts(loaded))}
-    about["written_by"] = f"wavenetlite {files.info(args.model).wavenetlite_version}"
+    if format == "wavenetlite":
+        about["written_by"] = f"wavenetlite {files.info(args.model).wavenetlite_version}"
+    else:
+        about["format"] = format
     if args.layers:
         about["layers"] = network.summary()
     if args.json:
@@ -121,7 +124,7 @@ def text(about: dict[str, Any]) -> str:
     if of_classifier:
         rows += [("decision", about["decision"]), ("detector", compact(about["detector"]))]
         rows += [(name, note_text(value)) for name, value in about["info"].items()]
-    rows.append(("written by", about["written_by"]))
+    rows += [(title, about[key]) for key, title in (("written_by", "written by"), ("format", "format")) if key in about]
     return table(rows) + (f"\n\n{about['layers']}" if "layers" in about else "")
 
 

@@ -214,7 +214,7 @@ def tell_problems(corpus: Corpus) -> None:
 def load_classifier(path: str) -> AudioClassifier:
     """The classifier in a file, or the bundled one of that name."""
     from wavenetlite.classify import AudioClassifier
-    from wavenetlite.files import load
+    from wavenetlite.formats import load
 
     loaded = load(path)
     if not isinstance(loaded, AudioClassifier):

@@ -14,16 +14,18 @@ if TYPE_CHECKING:
     import numpy as np
 
     from wavenetlite.audio import Floats
-    from wavenetlite.classify import AudioClassifier
+    from wavenetlite.classify import AudioClassifier, ClassifierStream
 
 SIGNAL_S = 1.5
+SIGNALS = 3
 
 ABOUT = """\
 Check on this machine that a model keeps the promise: streams give the bits of
 the offline call, however they are fed. The network is fed with random frames
-(whole, one by one, in even and random blocks, after resets, in batches). A
-classifier is also fed with random audio, and its probabilities, times, events
-and predictions are compared. Exit status 1 if anything differs."""
+(whole, one by one, in even and random blocks, after resets, from snapshots, in
+batches and pools). A classifier is also fed with random audio, in blocks, moved
+by snapshots and forks, and beside others in a pool; its probabilities, times,
+events and predictions are compared. Exit status 1 if anything differs."""
 EXAMPLES = """\
   wavenetlite verify speech-commands-12
   WAVENETLITE_ISA=avx2 wavenetlite verify trained/classifier.safetensors --partitions 50 --json"""
@@ -42,7 +44,7 @@ def add(subparsers: Subparsers) -> None:
 
 def run(args: argparse.Namespace) -> int:
     from wavenetlite import isa
-    from wavenetlite.files import load
+    from wavenetlite.formats import load
     from wavenetlite.verify import verify_stream
 
     loaded = load(args.model)
@@ -56,7 +58,9 @@ def run(args: argparse.Namespace) -> int:
         if not isinstance(loaded, Module):
             found["audio"] = verify_classifier(loaded, args.partitions, args.seed)
             if not args.json:
-                counts = "{partitions} partitions of {samples:,} samples, {frames:,} frames and {events} events"
+                counts = (
+                    "{partitions} partitions, {moves} snapshots and forks, {pooled} signals in pools; {events} events"
+                )
                 say(f"audio: streams equal offline bit for bit: {counts.format(**found['audio'])}")
     except StreamMismatchError as error:
         if args.json:
@@ -68,18 +72,21 @@ def run(args: argparse.Namespace) -> int:
 
 
 def verify_classifier(clf: AudioClassifier, partitions: int, seed: int) -> dict[str, int]:
-    """Compare streams of a classifier, fed with random audio in blocks, with the whole signal fed at once."""
+    """Compare streams of a classifier, fed with random audio, with the whole signal fed at once."""
     import numpy as np
 
     from wavenetlite.verify import even, random_blocks
 
     rng = np.random.default_rng(seed)
     long = max(round(SIGNAL_S * clf.sr), 2 * clf.least_samples, clf.clip_samples + clf.sr // 2)
-    found = {"partitions": 0, "samples": 0, "frames": 0, "events": 0}
+    found = {"partitions": 0, "samples": 0, "frames": 0, "events": 0, "moves": 0, "pooled": 0}
     for samples in (long, clf.least_samples + 3):  # the short one is followed by silence, where a clip is longer
         y = lively(samples, rng)
-        whole = fed(clf, y, [samples])
-        if whole[3] != clf.predict(y).probabilities.tobytes():
+        whole = Heard()
+        alone = clf.stream()
+        whole.take(alone.process(y), alone)
+        whole.take(alone.flush(), alone)
+        if whole.prediction != clf.predict(y).probabilities.tobytes():
             raise StreamMismatchError("the prediction of a stream fed with the whole signal differs from predict")
         ways = [
             ("sample by sample", even(min(samples, 4 * clf.least_samples), 1)),
@@ -87,28 +94,88 @@ def verify_classifier(clf: AudioClassifier, partitions: int, seed: int) -> dict[
             *(("in random blocks", random_blocks(samples, rng)) for _ in range(partitions)),
         ]
         for name, blocks in ways:
-            got = fed(clf, y, [*blocks, samples - sum(blocks)])
-            for what, mine, offline in zip(("probabilities", "times", "events", "prediction"), got, whole, strict=True):
-                if mine != offline:
-                    raise StreamMismatchError(
-                        f"audio fed {name} (first blocks {blocks[:8]}): {what} differ from offline"
-                    )
+            moves = int(rng.integers(0, 4))
+            got = fed(clf, y, [*blocks, samples - sum(blocks)], set(rng.integers(0, len(blocks) + 1, moves).tolist()))
+            whole.compare(got, f"audio fed {name} (first blocks {blocks[:8]}) and moved {moves} times")
+            found["moves"] += moves
+        for got in pooled(clf, y, rng):
+            whole.compare(got, "audio in a pool of others")
+            found["pooled"] += 1
         found["partitions"] += len(ways)
         found["samples"] += samples
-        found["frames"] += len(whole[0]) // (4 * len(clf.labels))
-        found["events"] += len(whole[2])
+        found["frames"] += len(whole.probabilities) // (4 * len(clf.labels))
+        found["events"] += len(whole.events)
     return found
 
 
-def fed(clf: AudioClassifier, y: Floats, blocks: list[int]) -> tuple[bytes, bytes, list[Any], bytes]:
-    """All that a stream gives: bits of the probabilities and their times, events, bits of the prediction."""
-    stream, events, probabilities, times, at = clf.stream(), [], [], [], 0
-    for size in [*blocks, None]:
-        events += stream.flush() if size is None else stream.process(y[at : at + size])
-        at += size or 0
-        probabilities.append(stream.probabilities.tobytes())
-        times.append(stream.frame_times_s.tobytes())
-    return b"".join(probabilities), b"".join(times), events, stream.prediction().probabilities.tobytes()
+class Heard:
+    """All that one signal gave: bits of the probabilities and their times, events, bits of the prediction."""
+
+    def __init__(self) -> None:
+        self.probabilities = self.times = self.prediction = b""
+        self.events: list[Any] = []
+
+    def take(self, events: list[Any], stream: ClassifierStream) -> None:
+        """What a call gave."""
+        self.add(events, stream.probabilities, stream.frame_times_s)
+        if stream.frames_out:
+            self.prediction = stream.prediction().probabilities.tobytes()
+
+    def add(self, events: list[Any], probabilities: Floats, times: np.ndarray) -> None:
+        self.events += events
+        self.probabilities += probabilities.tobytes()
+        self.times += times.tobytes()
+
+    def compare(self, got: Heard, how: str) -> None:
+        for what in ("probabilities", "times", "events", "prediction"):
+            if getattr(got, what) != getattr(self, what):
+                raise StreamMismatchError(f"{how}: {what} differ from offline")
+
+
+def fed(clf: AudioClassifier, y: Floats, blocks: list[int], moves: set[int]) -> Heard:
+    """What a stream gives; after the blocks of numbers `moves` it goes on as a fork or from a snapshot."""
+    stream, heard, at = clf.stream(), Heard(), 0
+    for number, size in enumerate(blocks):
+        heard.take(stream.process(y[at : at + size]), stream)
+        at += size
+        if number in moves:
+            moved = stream.fork()
+            if number % 2:
+                moved = clf.stream()
+                moved.process(y[::-1].copy())  # what is to be forgotten
+                moved.restore(stream.snapshot())
+            stream = moved
+    heard.take(stream.flush(), stream)
+    return heard
+
+
+def pooled(clf: AudioClassifier, y: Floats, rng: np.random.Generator) -> list[Heard]:
+    """What signals of a pool give that come in blocks of their own, some of them moved, beside another's noise."""
+    from wavenetlite.verify import random_blocks
+
+    pool = clf.pool(SIGNALS + 2)
+    other = pool.open()
+    waiting = {pool.open(): (number, random_blocks(len(y), rng)) for number in range(SIGNALS)}
+    heard, at = [Heard() for _ in waiting], [0] * SIGNALS
+    while waiting:
+        blocks = {other: lively(int(rng.integers(0, 2000)), rng)}
+        for sid, (number, sizes) in waiting.items():
+            size = sizes.pop(0)
+            blocks[sid] = y[at[number] : at[number] + size]
+            at[number] += size
+        for sid, events in pool.process(blocks).items():
+            if sid != other:
+                heard[waiting[sid][0]].add(events, pool.probabilities(sid), pool.frame_times_s(sid))
+        for sid, (number, sizes) in list(waiting.items()):
+            if not sizes:
+                heard[number].add(pool.flush(sid), pool.probabilities(sid), pool.frame_times_s(sid))
+                heard[number].prediction = pool.prediction(sid).probabilities.tobytes()
+                pool.close(sid)
+                del waiting[sid]
+            elif rng.random() < 0.1:
+                waiting[pool.fork(sid)] = waiting.pop(sid)
+                pool.close(sid)
+    return heard
 
 
 def lively(samples: int, rng: np.random.Generator) -> Floats:

@@ -119,7 +119,7 @@ def extract(
     seed
         Of the draw that divides folders which do not say what is for validation and test.
     n_jobs
-        How many workers, -1: one for each CPU; None: as the user's `joblib.parallel_config` says, else one for each CPU.
+        How many workers, -1: one for each CPU; None: as `joblib.parallel_config` says, else one for each CPU.
         Threads, where nothing else is said; processes where there are more than four, and work for them.
     progress
         Called with (files done, files in all) as work goes on.

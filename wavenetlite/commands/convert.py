@@ -1,0 +1,90 @@
+"""wavenetlite convert: a model from one format into another."""
+
+from __future__ import annotations
+
+import argparse
+import json
+from collections.abc import Iterable
+from typing import Any
+
+from wavenetlite.commands.shared import Subparsers, UsageError, add_json, note, say_json, subcommand
+
+ABOUT = """\
+Read a model of any known format and write it in another. IN is recognised by
+its content, the format of OUT by the ending of its name. OUT appears when it is
+complete; an older file of that name is replaced then."""
+EXAMPLES = """\
+  wavenetlite convert amp.nam amp.safetensors
+  wavenetlite convert model.safetensors model.py       a NumPy script, to read
+  wavenetlite convert --formats                        what can be read and written"""
+
+
+def add(subparsers: Subparsers) -> None:
+    parser = subcommand(subparsers, "convert", "turn a model of one format into another", ABOUT, EXAMPLES)
+    parser.add_argument("source", metavar="IN", nargs="?", help="a model file, or a bundled model's name")
+    parser.add_argument("target", metavar="OUT", nargs="?", help="the file to write")
+    parser.add_argument("--formats", action="store_true", help="list the formats and do nothing")
+    parser.add_argument("--from", dest="read_as", metavar="FORMAT", help="the format of IN, where it is not recognised")
+    parser.add_argument(
+        "--to", dest="write_as", metavar="FORMAT", help="the format of OUT, where its name does not say"
+    )
+    parser.add_argument(
+        "--load", action="append", default=[], metavar="NAME=VALUE", help="an option of the format of IN; repeatable"
+    )
+    parser.add_argument(
+        "--save", action="append", default=[], metavar="NAME=VALUE", help="an option of the format of OUT; repeatable"
+    )
+    add_json(parser, "one object")
+    parser.set_defaults(run=run)
+
+
+def run(args: argparse.Namespace) -> int:
+    from wavenetlite import formats
+
+    if args.formats:
+        return list_formats(args.json)
+    if args.source is None or args.target is None:
+        raise UsageError("IN and OUT are needed (or --formats)")
+    for_load, for_save = options("--load", args.load), options("--save", args.save)
+    model = formats.load(args.source, format=args.read_as, **for_load)
+    formats.save(model, args.target, format=args.write_as, **for_save)
+    if args.json:
+        say_json({"model": args.source, "type": type(model).__name__, "written": args.target})
+    else:
+        note(f"{args.target}: a {type(model).__name__}, from {args.source}")
+    return 0
+
+
+def list_formats(as_json: bool) -> int:
+    from wavenetlite.commands.shared import say, table
+    from wavenetlite.formats import FORMATS
+
+    if as_json:
+        say_json([
+            {"name": known.name, "title": known.title, "suffixes": list(known.suffixes),
+             "read": known.load is not None, "written": known.save is not None}
+            for known in FORMATS.values()
+        ])  # fmt: skip
+        return 0
+    ways = {(True, True): "read, written", (True, False): "read", (False, True): "written"}
+    say(table([
+        (known.name, f"{ways[known.load is not None, known.save is not None]:13}  {known.title}")
+        for known in FORMATS.values()
+    ]))  # fmt: skip
+    return 0
+
+
+def options(flag: str, given: Iterable[str]) -> dict[str, Any]:
+    """``NAME=VALUE``, the value as JSON where it is JSON, else as the text that it is."""
+    found: dict[str, Any] = {}
+    for text in given:
+        name, equals, value = text.partition("=")
+        if not equals or not name.isidentifier():
+            raise UsageError(f"{flag} {text}: must be NAME=VALUE")
+        if name in found:
+            raise UsageError(f"{flag} {text}: {name} is given twice")
+        try:
+            found[name] = json.loads(value)
+        except (ValueError, RecursionError):
+            found[name] = value
+    return found

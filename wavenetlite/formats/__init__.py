@@ -1,0 +1,169 @@
+"""Model files of all kinds: recognised by content, read into our networks, and written.
+
+A format is one module of this package and one entry of `FORMATS`. What a format needs that wavenetlite does not is
+imported when it is used.
+"""
+
+from __future__ import annotations
+
+import inspect
+import os
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import Any, BinaryIO
+
+from wavenetlite import files
+from wavenetlite.checks import one_of
+from wavenetlite.errors import ArrayTypeError, ModelFileError, ParameterError
+from wavenetlite.formats import own
+from wavenetlite.formats.format import Format, Model
+
+FORMATS: dict[str, Format] = {
+    module.FORMAT.name: module.FORMAT
+    for module in (
+        own,
+    )
+}  # fmt: skip
+"""By name, in the order in which they are asked whether a file is theirs."""
+
+END_BYTES = 2**16
+
+__all__ = ["FORMATS", "Format", "load", "recognise", "save"]
+
+
+def load(path: str | os.PathLike[str], *, format: str | None = None, **options: Any) -> Model:
+    """The model or the classifier in a file of any known format. Nothing is unpickled; no code comes from a file.
+
+    Parameters
+    ----------
+    path
+        Of the file; or the name of a bundled model (:func:`wavenetlite.models.names`), where there is no such file.
+    format
+        Name of the file's format; None: it is recognised by the file's content.
+    **options
+        Of that format; see its module in `wavenetlite.formats`.
+
+    Raises
+    ------
+    ModelFileError
+        There is no such file, or it is truncated, of no known format, tampered with, or holds what cannot run here. No
+        memory is taken for weights that the file does not hold.
+    ParameterError
+        There is no such format, or it has no such option.
+
+    Examples
+    --------
+    >>> import numpy as np, os, tempfile, wavenetlite as wl
+    >>> model, x = wl.TCN(40, 12, channels=8, dilations=[1, 2]), np.ones((5, 40), np.float32)
+    >>> with tempfile.TemporaryDirectory() as folder:
+    ...     path = os.path.join(folder, "model.safetensors")
+    ...     model.save(path)
+    ...     again = wl.load(path)
+    >>> np.array_equal(again(x), model(x))
+    True
+    """
+    named = None if format is None else FORMATS[one_of("format", format, tuple(FORMATS))]
+    with files.opened(files.found(path)) as (file, size):
+        found = named or recognised(file, size)
+        if found.load is None:
+            raise ModelFileError(f"files of the format {found.name} can be written, but not read")
+        return found.load(file, size, **checked_options(found, found.load, options))
+
+
+def save(model: Model, path: str | os.PathLike[str], *, format: str | None = None, **options: Any) -> None:
+    """Write a model to a file of any format that can be written.
+
+    The file appears under its name when it is complete; until then, and if anything fails, an older file of that name
+    stays as it was.
+
+    Parameters
+    ----------
+    model
+        A module or a classifier.
+    path
+        Of the file; its folder must exist.
+    format
+        Name of a format; None: the one whose files' names end as `path` does.
+    **options
+        Of that format.
+
+    Raises
+    ------
+    ParameterError
+        No format can be told from the name, or the format cannot hold this model.
+    OSError
+        The file cannot be written.
+
+    Examples
+    --------
+    >>> import os, tempfile, wavenetlite as wl
+    >>> with tempfile.TemporaryDirectory() as folder:
+    ...     path = os.path.join(folder, "model.safetensors")
+    ...     wl.formats.save(wl.nn.Linear(3, 2), path)
+    ...     wl.load(path)
+    Linear(in_features=3, out_features=2, bias=True)
+    """
+    chosen = by_suffix(path) if format is None else FORMATS[one_of("format", format, tuple(FORMATS))]
+    if chosen.save is None:
+        raise ParameterError(f"files of the format {chosen.name} can be read, but not written")
+    options = checked_options(chosen, chosen.save, options)
+    files.network_of(model)
+    with files.replacing(path) as file:
+        chosen.save(model, file, **options)
+
+
+def recognise(path: str | os.PathLike[str]) -> str:
+    """Name of a file's format, by its content.
+
+    Raises
+    ------
+    ModelFileError
+        There is no such file, or it is of no known format.
+
+    Examples
+    --------
+    >>> import wavenetlite as wl
+    >>> wl.formats.recognise("speech-commands-12")
+    'wavenetlite'
+    """
+    with files.opened(files.found(path)) as (file, size):
+        return recognised(file, size).name
+
+
+def recognised(file: BinaryIO, size: int) -> Format:
+    """The format of an open file, which is left at its beginning."""
+    ends = file.read(min(size, END_BYTES))
+    if size > END_BYTES:
+        file.seek(max(size - END_BYTES, END_BYTES))
+        ends += file.read(END_BYTES)
+    file.seek(0)
+    for known in FORMATS.values():
+        if known.sniff(ends):
+            return known
+    if size < 8 or ends[8:9] == b"{":  # as our own begin: their reader says what is wrong
+        return own.FORMAT
+    readable = ", ".join(name for name, known in FORMATS.items() if known.load is not None)
+    raise ModelFileError(f"not a model file of any known format ({readable})")
+
+
+def by_suffix(path: str | os.PathLike[str]) -> Format:
+    """The format whose files are named like `path`."""
+    if not isinstance(path, str | os.PathLike):
+        raise ArrayTypeError(f"path is a {type(path).__name__}; it must be a string or a path")
+    suffix = Path(path).suffix.lower()
+    for known in FORMATS.values():
+        if suffix in known.suffixes:
+            return known
+    suffixes = ", ".join(suffix for known in FORMATS.values() if known.save is not None for suffix in known.suffixes)
+    raise ParameterError(f"path={os.fspath(path)!r} tells no format; it must end in {suffixes} (or pass format=...)")
+
+
+def checked_options(known: Format, function: Callable[..., Any], options: Mapping[str, Any]) -> dict[str, Any]:
+    """Options, each of which `function` takes by keyword only."""
+    parameters = inspect.signature(function).parameters.values()
+    names = [parameter.name for parameter in parameters if parameter.kind is inspect.Parameter.KEYWORD_ONLY]
+    for name in options:
+        if name not in names:
+            takes = ", ".join(names) or "none"
+            raise ParameterError(f"{name}={options[name]!r} is no option of the format {known.name}; it has: {takes}")
+    return dict(options)

@@ -1,0 +1,47 @@
+"""What a format is: how its files are recognised, read and written."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, TypeAlias
+
+from wavenetlite.nn.module import Module
+
+if TYPE_CHECKING:
+    from wavenetlite.classify import AudioClassifier
+
+Model: TypeAlias = "Module | AudioClassifier"
+
+
+@dataclass(frozen=True)
+class Format:
+    """One kind of model file; each has a module of its own in this package, which ends with its `FORMAT`.
+
+    Attributes
+    ----------
+    name
+        For options and messages, such as "onnx".
+    title
+        What it is, in a few words.
+    suffixes
+        Of its files' names, lower case with the dot. They choose the format of a file to be written; a file to be read
+        is recognised by its content.
+    sniff
+        ``sniff(ends)``: whether a file may be of this format, by its first and last 64 KiB (of a short file: all of
+        it). It must not raise, and cost next to nothing.
+    load
+        ``load(file, size, **options)``: the model in an open file of `size` bytes. What is wrong with the file raises a
+        :class:`wavenetlite.ModelFileError` that says so in one line, without the file's name. Nothing in a file is
+        trusted: sizes are checked before memory is taken. Options are keyword-only. None: it cannot be read.
+    save
+        ``save(model, file, **options)``: write a model; a `ParameterError` says what the format cannot hold. None: it
+        cannot be written.
+    """
+
+    name: str
+    title: str
+    suffixes: tuple[str, ...]
+    sniff: Callable[[bytes], bool]
+    load: Callable[..., Model] | None = None
+    save: Callable[..., Any] | None = None
