@@ -84,6 +84,16 @@ def test_globs(data):
     assert len(listed(str(data / "**" / "*.wav")).entries) == 6
 
 
+def test_relative_paths(data, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    extract("data", "out", features=spec())
+    assert len(open_set("out")) == 6
+    assert described(listed("data/*/*.wav")).keys() == described(listed("data")).keys()
+    for entry in listed("data/no").entries + listed("data/*/*.wav").entries + listed("data/no/s0_nohash_0.wav").entries:
+        assert Path(entry.path).is_absolute()
+        assert Path(entry.path).exists()
+
+
 def test_several_sources(data, tmp_path):
     other = corpus(tmp_path / "other", clips=1, labels=["maybe"])
     listing = listed([data, other])

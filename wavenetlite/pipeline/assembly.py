@@ -209,7 +209,8 @@ def assemble(
 
 
 def stale(out: Path, shard_names: set[str], digests: set[str]) -> Iterator[Path]:
-    """Files of shards and parts that no longer belong to the feature set."""
+    """Files that do not, or no longer, belong to the feature set: also what a killed process was writing."""
+    yield from out.glob(f".*{shards.TEMPORARY}")
     for path in (out / shards.FOLDER).iterdir():
         if path.suffix in (".npy", shards.TEMPORARY) and path.name not in shard_names:
             yield path

@@ -189,6 +189,8 @@ def writing(out: Path) -> Iterator[None]:
             except BlockingIOError:
                 raise PipelineError(f"{out}: another extraction is writing there") from None
             yield
+    except BrokenPipeError:
+        raise  # nobody reads the progress: that is not the disk
     except OSError as error:
         reason = error.strerror or str(error)
         raise PipelineError(
@@ -201,6 +203,7 @@ class Run:
 
     def __init__(self, listing: Listing, out: Path, recipe: Recipe, leave_out: tuple[str, ...], strict: bool) -> None:
         self.listing, self.out, self.recipe, self.leave_out, self.strict = listing, out, recipe, leave_out, strict
+        self.place = os.path.abspath(out)  # noqa: PTH100  (workers may have another working directory)
         self.features = recipe.digest
         self.runs = list(chunks(listing.entries))
         self.digests = [digest(run, self.features) for run in self.runs]
@@ -294,7 +297,7 @@ class Run:
         total = sum(map(len, self.runs))
         ticks = Ticks(progress, total - sum(len(self.runs[number]) for number in waiting), total)
         computed = copied = 0
-        work.LISTENERS[str(self.out)] = ticks.one
+        work.LISTENERS[self.place] = ticks.one
         try:
             tasks = (self.task(number, old, unpacked) for number in waiting)
             for done in in_parallel(tasks, len(waiting), n_jobs):
@@ -302,7 +305,7 @@ class Run:
                 computed, copied = computed + done.entries - done.copied, copied + done.copied
                 self.judge(done)
         finally:
-            del work.LISTENERS[str(self.out)]
+            del work.LISTENERS[self.place]
         return computed, copied
 
     def task(self, number: int, old: Mapping[str, Old], unpacked: Mapping[str, str]) -> Task:
@@ -310,7 +313,7 @@ class Run:
         known = {entry.key: old[entry.key] for entry in entries if entry.key in old}
         if unpacked:
             entries = [moved(entry, unpacked) for entry in entries]
-        return Task(str(self.out), self.digests[number], self.features, self.recipe.reading, entries, known)
+        return Task(self.place, self.digests[number], self.features, self.recipe.reading, entries, known)
 
     def unpacked(self, waiting: Sequence[int]) -> dict[str, str]:
         """Archives compressed as a whole, as plain ones for the time of the work."""

@@ -59,13 +59,13 @@ def listed(source: Source, *, layout: str = "auto", columns: Mapping[str, str] |
 
 
 def one(source: str, layout: str, columns: Mapping[str, str], seed: int) -> Listing:
-    path = Path(source)
+    path = Path(os.path.abspath(source))  # noqa: PTH100  (workers may have another working directory)
     if path.is_dir():
         return folder(path, layout, seed)
     if path.is_file():
         return file(path, columns)
     if glob.has_magic(source):
-        return matches(source, columns)
+        return matches(str(path), columns)
     raise ParameterError(f"source={readable(source)!r}: {'not a file' if path.exists() else 'there is no such file'}")
 
 
@@ -115,12 +115,12 @@ def tree(root: Path) -> Listing:
 def matches(pattern: str, columns: Mapping[str, str]) -> Listing:
     """What a glob finds: recordings, labelled by the folder below the pattern's fixed part; archives; manifests."""
     fixed = Path(*fixed_part(pattern))
-    listings, entries, base = [], [], str(fixed) if fixed.parts else ""
+    listings, entries, base = [], [], str(fixed)
     for found in sorted(glob.glob(pattern, recursive=True)):  # noqa: PTH207  (a pattern may be absolute)
         path = Path(found)
         if not path.is_file():
             continue
-        key = PurePosixPath(path.relative_to(fixed).as_posix() if fixed.parts else path.as_posix())
+        key = PurePosixPath(path.relative_to(fixed).as_posix())
         if archives.is_archive(path) or manifests.is_manifest(path):
             listings.append(below(file(path, columns), str(key)))
         elif layouts.is_audio(path.name):
