@@ -13,7 +13,8 @@ import wavenetlite as wl
 from wavenetlite import audio
 from wavenetlite.pipeline import PipelineError, chunks, extract, shards
 from wavenetlite.pipeline.entries import Entry
-from wavenetlite.pipeline.extract import preferred, writing
+from wavenetlite.pipeline.extract import writing
+from wavenetlite.pipeline.parallel import preferred
 
 
 @pytest.fixture

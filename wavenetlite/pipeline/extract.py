@@ -5,11 +5,10 @@ from __future__ import annotations
 import fcntl
 import json
 import os
-import threading
 import time
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from hashlib import blake2b
 from pathlib import Path
 from typing import Any
@@ -22,19 +21,13 @@ from wavenetlite.files import replacing
 from wavenetlite.pipeline import archives, assembly, parts, shards, specs, work
 from wavenetlite.pipeline.chunks import chunks, digest
 from wavenetlite.pipeline.entries import Entry, Listing, PipelineError
+from wavenetlite.pipeline.parallel import Progress, Ticks, in_parallel
 from wavenetlite.pipeline.sources import Source, listed
 from wavenetlite.pipeline.specs import Reading, Recipe
 from wavenetlite.pipeline.work import Done, Old, Task
 
-Progress = Callable[[int, int], object]
-
 ASSEMBLED, LOCK = "assembled", "lock"
 """Beside the parts: what the feature set was put together from; and who is at work."""
-
-
-MOST_THREADS = 4
-TASKS_A_PROCESS = 8
-"""So much work each, and a process is worth its start."""
 
 
 @dataclass(frozen=True)
@@ -337,27 +330,7 @@ class Run:
 
 def moved(entry: Entry, unpacked: Mapping[str, str]) -> Entry:
     """An entry, to be read from an archive that was unpacked."""
-    from dataclasses import replace
-
     return replace(entry, base=unpacked[entry.path]) if entry.path in unpacked else entry
-
-
-class Ticks:
-    """Tells how far the work is, whoever does it."""
-
-    def __init__(self, progress: Progress | None, done: int, total: int) -> None:
-        self.progress, self.done, self.total = progress, done, total
-        self.lock = threading.Lock()
-        self.more(0)
-
-    def one(self) -> None:
-        self.more(1)
-
-    def more(self, entries: int) -> None:
-        with self.lock:
-            self.done += entries
-            if self.progress is not None:
-                self.progress(self.done, self.total)
 
 
 def complete(path: Path, frames: int, channels: int) -> bool:
@@ -367,44 +340,6 @@ def complete(path: Path, frames: int, channels: int) -> bool:
     except OSError:
         return False
     return size == len(shards.header(frames, channels)) + frames * channels * shards.DTYPE.itemsize
-
-
-def in_parallel(tasks: Iterator[Task], count: int, n_jobs: int | None) -> Iterator[Done]:
-    """Do tasks through joblib, on whatever the user has configured; else in threads, or in processes."""
-    import joblib
-    from joblib.parallel import get_active_backend
-
-    backend, _ = get_active_backend(prefer="threads")
-    if n_jobs is None and get_active_backend()[1] is None:
-        local = type(backend).__module__ == "joblib._parallel_backends"
-        n_jobs = cpus() if local else -1
-    workers = "threads" if n_jobs is None else preferred(n_jobs if n_jobs > 0 else cpus(), count)
-    generates = getattr(backend, "supports_return_generator", False)
-    parallel = joblib.Parallel(
-        n_jobs=n_jobs,
-        prefer=workers,
-        batch_size=1,
-        return_as="generator_unordered" if generates else "list",
-    )
-    try:
-        yield from parallel(joblib.delayed(work.work)(task) for task in tasks)
-    except joblib.externals.loky.process_executor.BrokenProcessPool as error:
-        reason = " ".join(str(error).split())[:200]
-        raise PipelineError(f"a worker died: {reason}; what was finished is kept") from None
-
-
-def preferred(n_jobs: int, tasks: int) -> str:
-    """What workers are where nothing else was said.
-
-    Decoding and features run without the interpreter's lock for the most part, so some threads use as many CPUs, and
-    start at once, where a process would first import what it needs. Many would wait for the lock.
-    """
-    return "processes" if n_jobs > MOST_THREADS and tasks >= TASKS_A_PROCESS * n_jobs else "threads"
-
-
-def cpus() -> int:
-    """CPUs that this process may use."""
-    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 
 def first_line(path: Path) -> str:
