@@ -306,3 +306,26 @@ def test_the_wake_words(tmp_path):
     assert len(items) + sum(items.about["errors"].values()) >= len(listing.entries)
     assert {"phone", "gender", "transcription"} <= items[0].extra.keys()
     assert tree(tmp_path / "out")
+
+
+@pytest.mark.parametrize(
+    ("name", "step", "features", "splits"),
+    [
+        ("speech_commands12", 60, wl.LogMel, {"train": 2214, "valid": 835, "test": 911}),
+        ("fsdd", 50, lambda: wl.LogMel(sr=8000, n_fft=256, hop_length=80, n_mels=20), {"test": 250}),
+    ],
+)
+def test_real_corpora(tmp_path, name, step, features, splits):
+    root = os.environ.get("WAVENETLITE_DATA")
+    if not root:
+        pytest.skip("WAVENETLITE_DATA, the folder of the real recordings, is not set")
+    listing = listed(Path(root, name))
+    for split, clips in splits.items():
+        assert sum(entry.split == split for entry in listing.entries) == clips
+    listing.entries = listing.entries[::step]
+    extract(listing, tmp_path / "out", features=features())
+    items = open_set(tmp_path / "out")
+    assert len(items) == len(listing.entries)
+    for item in items:
+        y, _ = audio.read(Path(root, name, item.path))
+        assert np.array_equal(item.features, items.spec(y))
