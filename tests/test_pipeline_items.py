@@ -132,6 +132,18 @@ def test_where_the_padding_goes(items, pad, first):
     assert lengths.tolist() == [4]
 
 
+def test_moments_of_the_training_part_alone(items):
+    train = items.select(split="train")
+    step = wl.features.MeanVariance.fit(item.features for item in train)
+    x = np.concatenate(
+        [x[:n] for batch in train.batches(normalise=step) for x, n in zip(batch.x, batch.lengths, strict=True)]
+    )
+    assert np.allclose(x.mean(axis=0), 0, atol=1e-4)
+    assert np.allclose(x.std(axis=0), 1, atol=1e-3)
+    with pytest.raises(wl.ParameterError, match="mean has 3 values; it must have 8"):
+        train.batches(normalise=wl.features.MeanVariance(np.zeros(3)))
+
+
 def test_training_takes_them(items):
     model = wl.Sequential([wl.nn.Conv1d(8, 8, 3), wl.nn.Activation("relu"), wl.nn.Pool("mean"), wl.nn.Linear(8, 2)])
     train, valid = items.select(split="train"), items.select(split="valid")

@@ -16,6 +16,7 @@ import wavenetlite as wl
 from wavenetlite import audio, layouts
 from wavenetlite.pipeline import PipelineError, extract, listed
 from wavenetlite.pipeline import open as open_set
+from wavenetlite.pipeline.rates import common_rate
 
 
 def described(listing):
@@ -244,6 +245,14 @@ def test_archives(data, tmp_path, name):
         assert (item.audio_hash, item.feature_hash) == (other.audio_hash, other.feature_hash)
     assert not list((tmp_path / "out").rglob("*.tar"))
     assert extract(archive, tmp_path / "out", features=spec()).computed == 0
+
+
+@pytest.mark.parametrize("name", ["a.tar", "a.tar.gz", "a.zip"])
+def test_the_rate_of_what_lies_in_an_archive(data, tmp_path, name):
+    (data / "no" / "s9_nohash_9.wav").write_bytes(b"damaged")
+    audio.write(data / "no" / "s8_nohash_8.wav", tone(1), 16000)
+    assert common_rate(listed(packed(data, tmp_path / name)).entries) == common_rate(listed(data).entries) == 8000
+    assert common_rate([]) == 16000
 
 
 def test_only_what_changed_in_an_archive_is_redone(data, tmp_path):

@@ -7,7 +7,7 @@ import struct
 import tarfile
 import zipfile
 import zlib
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path, PurePosixPath
 from typing import Any
 
@@ -140,7 +140,20 @@ def unzipped(found: bytes, member: Member) -> bytes:
     return whole
 
 
-def packed(entries: list[Entry]) -> Iterator[str]:
+def first(path: str, most: int) -> Iterator[bytes]:
+    """The bytes of the first recordings in a tar."""
+    with tarfile.open(path) as archive:
+        for info in archive:
+            if most and info.isreg() and layouts.is_audio(PurePosixPath(info.name).name):
+                inner = archive.extractfile(info)
+                assert inner is not None
+                yield inner.read()
+                most -= 1
+            if not most:
+                return
+
+
+def packed(entries: Sequence[Entry]) -> Iterator[str]:
     """The archives that are compressed as a whole."""
     seen = dict.fromkeys(entry.path for entry in entries if entry.member is not None and entry.member.kind == "packed")
     yield from seen

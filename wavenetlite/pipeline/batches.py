@@ -59,7 +59,8 @@ class Batches:
     pad_value
         With what: None, the frame that the spec makes of silence; or a number.
     normalise
-        Whether to take off the mean of the whole set and divide by its deviation: the bits of ``items.normalised``.
+        Whether to take off the mean of the whole set and divide by its deviation: the bits of ``items.normalised``. Or
+        other moments, such as ``MeanVariance.fit(item.features for item in train)``.
     bucket
         Whether batches hold items of about the same length.
     shuffle
@@ -99,7 +100,7 @@ class Batches:
         frames: int | None = None,
         pad: Literal["end", "start", "both"] = "end",
         pad_value: float | None = None,
-        normalise: bool = False,
+        normalise: bool | MeanVariance = False,
         bucket: bool = True,
         shuffle: bool = True,
         last: bool = True,
@@ -109,13 +110,16 @@ class Batches:
         self.batch_size = positive_int("batch_size", batch_size)
         self.frames = None if frames is None else positive_int("frames", frames)
         self.pad = one_of("pad", pad, ("end", "start", "both"))
-        self.normalise, self.bucket = flag("normalise", normalise), flag("bucket", bucket)
-        self.shuffle, self.last = flag("shuffle", shuffle), flag("last", last)
+        self.bucket, self.shuffle, self.last = flag("bucket", bucket), flag("shuffle", shuffle), flag("last", last)
         self.seed = count("seed", seed)
         if not len(items):
             raise ParameterError("items are none; there must be at least one")
-        self.step = items.moments if self.normalise else None
         channels = items.channels
+        if isinstance(normalise, MeanVariance):
+            normalise.out_channels(channels)
+            self.step: MeanVariance | None = normalise
+        else:
+            self.step = items.moments if flag("normalise", normalise) else None
         self.padding: Floats = (
             silence(items) if pad_value is None else np.full(channels, number("pad_value", pad_value), np.float32)
         )

@@ -24,12 +24,27 @@ def common_rate(entries: Sequence[Entry]) -> int:
 
 
 def rates_of(entries: Sequence[Entry]) -> Iterator[int]:
+    """Those of the recordings that can be read; what cannot is named when it is worked on."""
+    for path in archives.packed(entries):
+        yield from (rate for data in archives.first(path, LOOKED_AT) if (rate := rate_of(audio.Encoded(path, data))))
     for entry in entries:
+        member = entry.member
         try:
-            member = entry.member
-            packed = member is not None and member.kind == "packed"
-            if not packed:
-                source = entry.path if member is None else audio.Encoded(entry.name, archives.data(entry.path, member))
-                yield audio.info(source).sr
-        except (WavenetliteError, OSError, ValueError):
-            continue  # it is named when it is worked on
+            if member is None:
+                source: str | audio.Encoded = entry.path
+            elif member.kind != "packed":
+                source = audio.Encoded(entry.name, archives.data(entry.path, member))
+            else:
+                continue
+        except (OSError, ValueError):
+            continue
+        if rate := rate_of(source):
+            yield rate
+
+
+def rate_of(source: str | audio.Encoded) -> int:
+    """0 where it cannot be read."""
+    try:
+        return audio.info(source).sr
+    except (WavenetliteError, OSError):
+        return 0
