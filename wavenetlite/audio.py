@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import os
 import re
+import stat
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -265,12 +266,12 @@ class ReadOptions:
 
     def part(self, file: Any, about: AudioInfo) -> Floats:
         """The samples that are wanted, (samples, channels)."""
-        parts, at, end = [np.zeros((0, about.channels), np.float32)], self.start, self.end(about)
+        parts, at, end = list[Floats](), self.start, self.end(about)
         self.skip(file, about)
-        while at < end:  # in pieces: a false header shall not make us take memory that the file does not fill
-            parts.append(self.next_block(file, at, min(end - at, READ_SAMPLES), about))
+        while at < end or not parts:  # in pieces: a false header shall not take memory that the file does not fill
+            parts.append(self.next_block(file, at, min(max(end - at, 0), READ_SAMPLES), about))
             at += len(parts[-1])
-        return np.concatenate(parts)
+        return parts[0] if len(parts) == 1 else np.concatenate(parts)
 
     def end(self, about: AudioInfo) -> int:
         """The first sample that is no longer wanted."""
@@ -399,14 +400,11 @@ def opened(path: Readable) -> Iterator[Any]:
     """The open file; whatever libsndfile has against it, then or later, becomes one line that names it."""
     import soundfile
 
-    if not isinstance(path, Encoded):
-        path = checked_path(path)
-        if not path.is_file():
-            raise AudioFileError(f"{path}: {'not a file' if path.exists() else 'there is no such file'}")
-    if bytes_in(path) == 0:
+    name = path if isinstance(path, Encoded) else os.fspath(checked_path(path))
+    if bytes_in(name) == 0:
         raise AudioFileError(f"{path}: it is empty", "empty")
     try:
-        with sequential()(BytesIO(path.data) if isinstance(path, Encoded) else path) as file:
+        with sequential()(BytesIO(name.data) if isinstance(name, Encoded) else name) as file:
             yield file
     except soundfile.LibsndfileError as error:
         raise AudioFileError(f"{path}: no audio, or damaged: {error.error_string.rstrip('.')}") from None
@@ -430,24 +428,35 @@ def sequential() -> Any:
     return SequentialFile
 
 
-def bytes_in(path: Path | Encoded) -> int:
-    return len(path.data) if isinstance(path, Encoded) else path.stat().st_size
+def bytes_in(path: str | Encoded) -> int:
+    """How long a file is; raises AudioFileError where it is none."""
+    if isinstance(path, Encoded):
+        return len(path.data)
+    try:
+        found = os.stat(path)  # noqa: PTH116  (Path would take as long as opening the file)
+    except (OSError, ValueError):  # ValueError: a name that no file can have
+        reason = "not a file" if Path(path).exists() else "there is no such file"
+    else:
+        if stat.S_ISREG(found.st_mode):
+            return found.st_size
+        reason = "not a file"
+    raise AudioFileError(f"{path}: {reason}")
 
 
 def header(path: Readable, file: Any) -> AudioInfo:
     """What the header says, once it is known that the file does not end before."""
     about = AudioInfo(Path(str(path)), file.samplerate, file.channels, file.frames, file.format, file.subtype)
-    for declared, found in LENGTHS.findall(file.extra_info):
+    for declared, found in () if about.format == "FLAC" else LENGTHS.findall(file.extra_info):
         if int(declared) > int(found) and int(declared) not in UNKNOWN_LENGTHS:
             raise AudioFileError(f"{path}: truncated: it has {found} of {declared} bytes of samples", "truncated")
-    if about.format == "OGG" and not ogg_ends(path if isinstance(path, Encoded) else Path(path)):
+    if about.format == "OGG" and not ogg_ends(path if isinstance(path, Encoded) else os.fspath(path)):
         raise AudioFileError(f"{path}: truncated: its last page is missing", "truncated")
     return about
 
 
-def ogg_ends(path: Path | Encoded) -> bool:
+def ogg_ends(path: str | Encoded) -> bool:
     """Whether an Ogg file holds the page marked as its last, whole; libsndfile does not look (RFC 3533, section 6)."""
-    with BytesIO(path.data) if isinstance(path, Encoded) else path.open("rb") as file:
+    with BytesIO(path.data) if isinstance(path, Encoded) else Path(path).open("rb") as file:
         file.seek(max(0, bytes_in(path) - 2 * 65_307))
         tail = file.read()
     at = tail.rfind(b"OggS")
