@@ -168,7 +168,7 @@ def option(name: str) -> str:
 @contextmanager
 def progress(what: str, *, quiet: bool = False) -> Iterator[Callable[[int, int], None]]:
     """A bar on standard error, where a person can see it; what it yields is called with what is done, and all."""
-    from wavenetlite.train.bar import Bar
+    from wavenetlite.bar import Bar
 
     with Bar(not quiet and sys.stderr.isatty(), what) as bar:
         yield lambda done, total: bar.share(done / max(total, 1))

@@ -14,11 +14,10 @@ from typing import Any, Literal
 import numpy as np
 import numpy.typing as npt
 
-from wavenetlite import audio
+from wavenetlite import audio, layouts
 from wavenetlite.checks import count, flag, number, one_of, positive_int
 from wavenetlite.errors import ArrayTypeError, ParameterError, WavenetliteError
-from wavenetlite.train import layouts
-from wavenetlite.train.layouts import SILENCE, TWELVE, UNKNOWN, Division, Item, composed, readable
+from wavenetlite.layouts import SILENCE, TWELVE, UNKNOWN, Division, Item, composed, readable
 
 Floats = npt.NDArray[np.float32]
 Ints = npt.NDArray[np.int64]

@@ -12,6 +12,7 @@ from typing import Any
 import numpy as np
 
 from wavenetlite._version import __version__
+from wavenetlite.bar import Bar
 from wavenetlite.checks import count, one_of, positive_int
 from wavenetlite.classify import AudioClassifier
 from wavenetlite.engine.graph import Floats
@@ -19,7 +20,6 @@ from wavenetlite.errors import ArrayTypeError, ParameterError
 from wavenetlite.features import Features, LogMel, MeanVariance
 from wavenetlite.nn import FrequencyTCN, Module
 from wavenetlite.train import augment
-from wavenetlite.train.bar import Bar
 from wavenetlite.train.batches import Anew, ClipBatches, Variants
 from wavenetlite.train.data import Clips, Corpus
 from wavenetlite.train.loop import History, cpus, fit
