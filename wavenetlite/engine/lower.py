@@ -18,6 +18,11 @@ from wavenetlite.engine.pack import Arena, PackedConv, pack_conv, pack_depthwise
 from wavenetlite.errors import ParameterError
 from wavenetlite.kernels import ACTIVATIONS, padded
 
+SIMPLE: dict[type[Node], str] = {
+    graph.Sum: "sum", graph.Product: "product", graph.Part: "part", graph.Join: "join", graph.Gate: "gate",
+}  # fmt: skip
+"""Operations that are a step each, by the step's kind."""
+
 MAX_CHUNK = 120
 """Frames that all layers run at a time, at most: their rows stay in the first-level cache."""
 
@@ -51,13 +56,14 @@ class Buffer:
 class Step:
     """One kernel call: `kind` over `edges`, then what was fused."""
 
-    kind: str  # conv, depthwise, sum, join, gate, mean, max
+    kind: str  # conv, depthwise, sum, product, part, join, gate, mean, max
     node: Node  # the sequence it makes, fused operations included
     edges: list[Edge]
     weights: list[np.ndarray] = field(default_factory=list)
     groups: list[int] = field(default_factory=list)
     bias: np.ndarray | None = None
     frequency: graph.FrequencyConv | None = None  # its weights are then (maps out, maps in, kernel, taps)
+    part: int = 0  # first channel that a part takes
     relu_before: bool = False
     residual: Edge | None = None
     relu_after: bool = False
@@ -98,11 +104,14 @@ class Program:
     pool_doubles: int
     clock: graph.Clock
     graph: Node  # the network's output, and through it all that was lowered
+    prewarmed: bool  # what stands before the signals of a stream is what endless zeros make of them, not zeros
 
 
-def lower(output: Node) -> Program:
+def lower(output: Node, *, prewarmed: bool = False) -> Program:
     """Lower the graph that ends in `output`."""
     order = topological_order(output)
+    if prewarmed:
+        refuse_unsettled(order)
     steps = fuse(order, output)
     buffers, inputs, buffer_of = make_buffers(order, steps)
     place_history(buffers, steps, buffer_of)
@@ -124,7 +133,19 @@ def lower(output: Node) -> Program:
         pool_doubles=pools,
         clock=output.clock,
         graph=output,
+        prewarmed=prewarmed,
     )
+
+
+def refuse_unsettled(order: list[Node]) -> None:
+    """An error where endless zeros do not make every signal one that stays as it is."""
+    for node in order:
+        if isinstance(node, graph.Pool):
+            raise ParameterError("a prewarmed network must have no pool over all frames")
+        if isinstance(node, graph.Input) and node.name == "c":
+            raise ParameterError("a prewarmed network must be without conditioning from outside")
+        if node.clock.newest or node.clock.start:
+            raise ParameterError("a prewarmed network must be causal: without 'same' and 'valid' padding")
 
 
 def topological_order(output: Node) -> list[Node]:
@@ -208,7 +229,7 @@ def first_step(node: Node, users: dict[Node, list[Node]], output: Node) -> Step:
         return Step("sum", node, edges, activation=node)
     if isinstance(node, graph.Pool):
         return Step(node.kind, node, edges)
-    return Step({graph.Sum: "sum", graph.Join: "join", graph.Gate: "gate"}[type(node)], node, edges)
+    return Step(SIMPLE[type(node)], node, edges, part=node.first if isinstance(node, graph.Part) else 0)
 
 
 def conv_step(node: graph.Conv, users: dict[Node, list[Node]], output: Node) -> Step:

@@ -4,7 +4,7 @@ from wavenetlite.engine.packed cimport Blocks
 from wavenetlite.kernels.types cimport Conv, Kernels
 
 cdef enum StepKind:
-    CONV, DEPTHWISE, SUM, JOIN, GATE, MEAN, MAX
+    CONV, DEPTHWISE, SUM, PRODUCT, PART, JOIN, GATE, MEAN, MAX
 
 # A sequence of frames: `ld` floats a row. Its last `history` frames are kept in a ring in the stream's memory.
 cdef struct Buffer:
@@ -14,6 +14,7 @@ cdef struct Buffer:
     Py_ssize_t offset           # floats from the start of the workspace to the chunk's first row
     Py_ssize_t ring             # floats from the start of the stream's rings
     bint external               # an input that is read where the caller has it
+    float* before               # the row that stands before the signal; NULL: zeros
 
 # Output row n of a step reads row n * stride + shift of a buffer. The rest is for single frames, in floats.
 cdef struct Tap:
@@ -43,6 +44,7 @@ cdef struct Step:
     const float* parameters     # of the activation
     int total                   # buffer that the output is added to; -1: none
     Py_ssize_t pool             # doubles from the start of the stream's pools
+    Py_ssize_t part             # first channel that a part takes
     Py_ssize_t needs
     const Need* need
     Py_ssize_t ends
@@ -88,6 +90,9 @@ cdef class Plan:
     cdef set_step(self, Step* step, object source, dict buffer_of, float* arena)
     cdef void set_tap(self, Tap* tap, int buffer, Py_ssize_t stride, Py_ssize_t shift) noexcept
     cdef Py_ssize_t most_staged_floats(self, object source, dict buffer_of) except -1
+
+    cdef prewarm(self)
+    cdef void prewarm_step(self, const Step* step, Workspace* work) noexcept nogil
 
     cdef Memory* new_memory(self) except NULL
     cdef void clear_memory(self, Memory* memory) noexcept nogil
