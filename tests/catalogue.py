@@ -71,6 +71,18 @@ def freq(*args, **options):
     return lambda: nn.FrequencyConv(*args, **options)
 
 
+def conv2d(*args, **options):
+    return lambda: nn.Conv2d(*args, **options)
+
+
+def up1d(*args, **options):
+    return lambda: nn.ConvTranspose1d(*args, **options)
+
+
+def up2d(*args, **options):
+    return lambda: nn.ConvTranspose2d(*args, **options)
+
+
 def sequential(*layers):
     return lambda: wl.Sequential([layer() if callable(layer) and not isinstance(layer, nn.Module) else layer
                                   for layer in layers])  # fmt: skip
@@ -117,6 +129,43 @@ LAYERS = {
     "freq wider than the bins": Case(freq(2, 5, 3, (5, 2), dilation=9), 10),
     "freq much wider": Case(freq(3, 1, 16, (7, 3)), 3),
     "freq one map": Case(freq(7, 3, 1, (3, 3)), 21),
+    "conv2d": Case(conv2d(1, 16, 3, bins=12), 12),
+    "conv2d d2": Case(conv2d(3, 4, 3, bins=7, dilation=2), 21),
+    "conv2d d3 1 of 8 maps": Case(conv2d(8, 8, (2, 3), bins=9, dilation=(5, 3)), 72),
+    "conv2d odd maps d2": Case(conv2d(3, 5, (3, 3), bins=11, dilation=(1, 2)), 33),
+    "conv2d stride": Case(conv2d(2, 6, (3, 4), bins=10, stride=(2, 3), dilation=(1, 2)), 20),
+    "conv2d stride 3 2": Case(conv2d(4, 12, 5, bins=9, stride=(3, 2), bias=False), 36),
+    "conv2d same": Case(conv2d(3, 8, 3, bins=6, dilation=2, padding="same"), 18),
+    "conv2d same even": Case(conv2d(2, 3, (4, 2), bins=5, padding="same"), 10),
+    "conv2d same stride": Case(conv2d(2, 4, 3, bins=8, stride=2, padding="same"), 16),
+    "conv2d valid": Case(conv2d(3, 4, (3, 2), bins=5, dilation=(2, 3), padding="valid", bin_padding="valid"), 15),
+    "conv2d valid bins": Case(conv2d(2, 16, 3, bins=9, stride=(1, 2), bin_padding="valid"), 18),
+    "conv2d bins gone": Case(conv2d(2, 5, 3, bins=3, dilation=(1, 5)), 6),
+    "conv2d groups": Case(conv2d(4, 8, 3, bins=5, groups=2, dilation=(2, 1)), 20),
+    "conv2d groups odd": Case(conv2d(6, 9, (2, 3), bins=4, groups=3), 24),
+    "conv2d depthwise": Case(conv2d(16, 16, 3, bins=6, groups=16, padding="same"), 96),
+    "conv2d one bin": Case(conv2d(5, 3, 3, bins=1, dilation=2), 5),
+    "up": Case(up1d(3, 5, 4, stride=2), 3),
+    "up k1": Case(up1d(2, 3, 1, stride=3), 2),
+    "up no stride": Case(up1d(4, 8, 3), 4),
+    "up k5 stride 3": Case(up1d(7, 16, 5, stride=3), 7),
+    "up short kernel": Case(up1d(3, 4, 2, stride=4), 3),
+    "up dilation": Case(up1d(3, 2, 4, stride=2, dilation=3), 3),
+    "up even dilation": Case(up1d(3, 3, 3, stride=2, dilation=2, bias=False), 3),
+    "up groups": Case(up1d(6, 4, 4, stride=3, groups=2), 6),
+    "up depthwise": Case(up1d(20, 20, 6, stride=3, groups=20), 20),
+    "up same": Case(up1d(3, 4, 4, stride=2, padding="same"), 3),
+    "up same odd": Case(up1d(2, 4, 7, stride=3, padding="same"), 2),
+    "up same long": Case(up1d(2, 3, 9, stride=2, padding="same", dilation=2), 2),
+    "up of 12": Case(up1d(2, 17, 25, stride=12), 2),
+    "up 2d": Case(up2d(3, 4, 4, bins=5, stride=2), 15),
+    "up 2d same": Case(up2d(8, 3, 4, bins=4, stride=2, padding="same"), 32),
+    "up 2d mixed": Case(up2d(2, 5, (3, 5), bins=6, stride=(1, 3), dilation=(2, 1), padding="same"), 12),
+    "up 2d groups": Case(up2d(4, 8, 3, bins=3, stride=(3, 2), groups=2), 12),
+    "upsample": Case(lambda: nn.Upsample(3), 7),
+    "upsample by one": Case(lambda: nn.Upsample(1), 3),
+    "upsample linear": Case(lambda: nn.Upsample(4, "linear"), 17),
+    "upsample linear by one": Case(lambda: nn.Upsample(1, "linear"), 3),
     "dropout": Case(lambda: nn.Dropout(0.4), 3),
     "dropout channels": Case(lambda: nn.Dropout(0.5, whole_channels=True), 7),
     "dropout none": Case(lambda: nn.Dropout(0.0), 3),
@@ -275,6 +324,36 @@ BLOCKS = {
             nn.FrequencyConv(10, 6, 16, (3, 2), stride=(2, 2)), nn.Activation("prelu"), nn.Dropout(0.1),
             nn.Pool("mean", window_frames=6), nn.Conv1d(80, 12, 1),
         ]), 20),
+    "conv2d residual": Case(
+        lambda: nn.Residual([nn.Conv2d(6, 6, 3, bins=5, dilation=2, padding="same"), nn.BatchNorm(6, bins=5),
+                             nn.Activation("relu"), nn.Conv2d(6, 6, 3, bins=5, padding="same"),
+                             nn.BatchNorm(6, bins=5)], activation="relu"), 30),
+    "conv2d scales": Case(
+        lambda: nn.Concat([nn.Conv2d(3, 4, 3, bins=6, dilation=d, padding="same") for d in (1, 2, 3)] +
+                          [nn.Conv2d(3, 4, 1, bins=6)], bins=6), 18),
+    "concat bins then conv2d": Case(
+        lambda: wl.Sequential([nn.Concat([[], nn.Conv2d(2, 3, 3, bins=4, padding="same")], bins=4),
+                               nn.Conv2d(5, 4, 3, bins=4)]), 8),
+    "concat bins then conv": Case(
+        lambda: wl.Sequential([nn.Concat([nn.Linear(6, 9), []], bins=3), nn.Conv1d(15, 4, 2)]), 6),
+    "conv2d then conv": Case(sequential(conv2d(1, 3, 3, bins=7), activation("tanh"), conv(21, 5, 2)), 7),
+    "conv2d prelu sum": Case(
+        lambda: nn.Add([[nn.Conv2d(2, 2, 3, bins=4), nn.Activation("prelu")], nn.Conv2d(2, 2, 1, bins=4), []]), 8),
+    "up then conv": Case(sequential(up1d(3, 4, 4, stride=2), activation("relu"), conv(4, 5, 3, dilation=3)), 3),
+    "up norm relu": Case(sequential(up1d(3, 4, 4, stride=2), lambda: nn.BatchNorm(4), activation("relu")), 3),
+    "up up": Case(sequential(up1d(2, 4, 3, stride=2), activation("tanh"), up1d(4, 3, 4, stride=3)), 2),
+    "up then same": Case(sequential(up1d(2, 4, 4, stride=4), conv(4, 3, 7, padding="same")), 2),
+    "up then valid": Case(sequential(up1d(2, 4, 4, stride=4), conv(4, 3, 3, padding="valid")), 2),
+    "up then down": Case(sequential(up1d(2, 4, 4, stride=3), conv(4, 3, 4, stride=3)), 2),
+    "up then slower": Case(sequential(up1d(2, 4, 4, stride=2), conv(4, 3, 3, stride=3)), 2),
+    "up then mean": Case(sequential(up1d(2, 4, 4, stride=2), lambda: nn.Pool("mean")), 2),
+    "up then residual": Case(
+        lambda: wl.Sequential([nn.ConvTranspose1d(2, 3, 4, stride=2),
+                               nn.Residual([nn.Conv1d(3, 3, 3, padding="same"), nn.Activation("silu")])]), 2),
+    "up in branches": Case(
+        lambda: nn.Add([nn.ConvTranspose1d(2, 3, 4, stride=2), nn.ConvTranspose1d(2, 3, 8, stride=2, padding="same"),
+                        [nn.Upsample(2, "linear"), nn.Conv1d(2, 3, 1)]]), 2),
+    "upsample concat": Case(lambda: nn.Concat([nn.Upsample(3), nn.Upsample(3, "linear")]), 3),
     "conditioned chain": Case(
         lambda: wl.Sequential([
             nn.GatedResidualBlock(4, kernel_size=3, padding="valid", condition_channels=2),

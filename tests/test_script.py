@@ -23,7 +23,8 @@ def test_every_layer_block_and_network(name, tmp_path):
     case = CATALOGUE[name]
     model = case.model()
     formats.save(model, tmp_path / "model.py")
-    x, c = signal(330 if "d300" in name else 90, case.in_channels), condition(90, case.condition_channels)
+    x = signal(330 if "d300" in name else 90, case.in_channels)
+    c = condition(-(-len(x) // model.condition_period), case.condition_channels)
     script = run(tmp_path / "model.py")
     y, expected = script["network"](x, *[] if c is None else [c]), model(x, c)
     assert y.shape == expected.shape

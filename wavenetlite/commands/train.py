@@ -216,7 +216,8 @@ def write_json(path: Path, value: Any) -> None:
 
 def draw(out: Path, evaluations: dict[str, Evaluation]) -> list[str]:
     """The figures, if matplotlib is there; the names of those that were drawn."""
-    from wavenetlite.train.figures import FigureError, confusion_matrix, training_curve
+    from wavenetlite.canvas import FigureError
+    from wavenetlite.train.figures import confusion_matrix, training_curve
 
     drawn = []
     try:

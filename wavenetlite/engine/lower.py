@@ -7,14 +7,16 @@ feed a convolution become more taps of it.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator
 from dataclasses import dataclass, field
+from fractions import Fraction
 
 import numpy as np
 
 from wavenetlite.engine import graph
 from wavenetlite.engine.graph import Edge, Floats, Node
-from wavenetlite.engine.pack import Arena, PackedConv, pack_conv, pack_depthwise, pack_frequency
+from wavenetlite.engine.pack import Arena, PackedConv, PackedStrip, pack_conv, pack_depthwise, pack_strips
 from wavenetlite.errors import ParameterError
 from wavenetlite.kernels import ACTIVATIONS, padded
 
@@ -26,6 +28,9 @@ SIMPLE: dict[type[Node], str] = {
 MAX_CHUNK = 120
 """Frames that all layers run at a time, at most: their rows stay in the first-level cache."""
 
+
+MOST_WIDE_FLOATS = 2**17
+"""Of a chunk of frames with many bins: they stay in the second-level cache, and need no more of them to be fast."""
 
 MOST_FLOAT = float(np.finfo(np.float32).max)
 MOST_STATE_BYTES = 2**32
@@ -40,6 +45,7 @@ class Buffer:
     channels: int
     ld: int
     clock: graph.Clock
+    rows: int = MAX_CHUNK  # frames of a chunk, at most
     history: int = 0
     prefix: int = 0  # history frames that can be laid before the chunk's frames
     offset: int = -1  # floats from the start of the workspace to the chunk's first frame
@@ -49,20 +55,21 @@ class Buffer:
     @property
     def floats(self) -> int:
         """Room in the workspace; a whole vector may be read or written past the last row."""
-        return -(-((self.prefix + MAX_CHUNK) * self.ld) // 16) * 16 + 16
+        return -(-((self.prefix + self.rows) * self.ld) // 16) * 16 + 16
 
 
 @dataclass(eq=False)
 class Step:
     """One kernel call: `kind` over `edges`, then what was fused."""
 
-    kind: str  # conv, depthwise, sum, product, part, join, gate, mean, max
+    kind: str  # conv, strips, depthwise, sum, product, part, join, gate, mean, max
     node: Node  # the sequence it makes, fused operations included
     edges: list[Edge]
     weights: list[np.ndarray] = field(default_factory=list)
     groups: list[int] = field(default_factory=list)
     bias: np.ndarray | None = None
-    frequency: graph.FrequencyConv | None = None  # its weights are then (maps out, maps in, kernel, taps)
+    over_bins: graph.Conv2d | None = None  # its weights are then (maps out, maps in / groups, kernel frames, bins)
+    phases: int = 1  # frames that are made at a time, from one reading of the edges
     part: int = 0  # first channel that a part takes
     relu_before: bool = False
     residual: Edge | None = None
@@ -72,6 +79,7 @@ class Step:
     out: int = -1
     ends: list[int] = field(default_factory=list)  # buffers that no later step reads
     packed: PackedConv | None = None
+    strips: list[PackedStrip] = field(default_factory=list)
     depthwise: tuple[int, int] | None = None  # arena offsets of weights and bias
     slopes: int = -1
     pool: int = -1  # doubles from the start of the stream's pools
@@ -81,12 +89,11 @@ class Step:
         return self.edges + ([self.residual] if self.residual else [])
 
     @property
-    def multiply_adds(self) -> int:
+    def multiply_adds(self) -> float:
         """Of one output frame."""
-        if self.frequency is not None:
-            conv = self.frequency
-            return sum(len(conv.links(f)) for f in range(conv.bins_out)) * conv.weight[:, :, 0].size
-        return sum(weight.size for weight in self.weights)
+        if self.over_bins is not None:
+            return self.over_bins.multiply_adds
+        return sum(weight.size for weight in self.weights) / self.phases
 
 
 @dataclass
@@ -98,6 +105,7 @@ class Program:
     inputs: dict[str, int]  # "x", "c" -> buffer
     output: int
     buffer_of: dict[Node, int]
+    chunk: int  # input frames that go through all steps at a time, at most
     arena: Arena
     workspace_floats: int
     state_floats: int
@@ -114,6 +122,7 @@ def lower(output: Node, *, prewarmed: bool = False) -> Program:
         refuse_unsettled(order)
     steps = fuse(order, output)
     buffers, inputs, buffer_of = make_buffers(order, steps)
+    chunk = place_chunks(buffers, inputs, steps, buffer_of)
     place_history(buffers, steps, buffer_of)
     refuse_excess(buffers, steps)
     arena = Arena()
@@ -127,6 +136,7 @@ def lower(output: Node, *, prewarmed: bool = False) -> Program:
         inputs=inputs,
         output=buffer_of[output],
         buffer_of=buffer_of,
+        chunk=chunk,
         arena=arena,
         workspace_floats=place_rows(buffers, steps, buffer_of, buffer_of[output]),
         state_floats=place_rings(buffers),
@@ -146,6 +156,8 @@ def refuse_unsettled(order: list[Node]) -> None:
             raise ParameterError("a prewarmed network must be without conditioning from outside")
         if node.clock.newest or node.clock.start:
             raise ParameterError("a prewarmed network must be causal: without 'same' and 'valid' padding")
+        if node.phases > 1:  # endless zeros may make each of the frames between another
+            raise ParameterError("a prewarmed network must be without transposed convolutions and upsampling")
 
 
 def topological_order(output: Node) -> list[Node]:
@@ -209,6 +221,7 @@ def is_taps_of_convs(node: Node, users: dict[Node, list[Node]], output: Node) ->
     """Whether a concatenation needs no step of its own, because convolutions read its parts."""
     return (
         isinstance(node, graph.Join)
+        and node.bins == 1
         and node is not output
         and all(edge.shift == 0 and edge.node.clock == node.clock for edge in node.edges)
         and all(isinstance(user, graph.Conv) and set(user.groups) == {1} for user in users[node])
@@ -220,8 +233,12 @@ def first_step(node: Node, users: dict[Node, list[Node]], output: Node) -> Step:
     edges = list(node.edges)
     if isinstance(node, graph.Conv):
         return conv_step(node, users, output)
-    if isinstance(node, graph.FrequencyConv):
-        return Step("conv", node, edges, [node.weight], [1], node.bias, frequency=node)
+    if isinstance(node, graph.Conv2d):
+        weight = node.arranged(node.weight)
+        return Step("strips", node, edges, [weight], [node.groups], node.bias, over_bins=node, phases=node.phases)
+    if isinstance(node, graph.Upsample):
+        weight = np.repeat(np.array(node.weights, np.float32), node.channels, axis=0)[:, np.newaxis]
+        return Step("depthwise", node, edges, [weight], [node.channels], phases=node.phases)
     if isinstance(node, graph.Norm):
         scale = np.tile(node.scale, node.bins).reshape(-1, 1, 1)
         return Step("depthwise", node, edges, [scale], [node.channels], np.tile(node.offset, node.bins))
@@ -252,20 +269,29 @@ def conv_step(node: graph.Conv, users: dict[Node, list[Node]], output: Node) -> 
 def absorb(step: Step, user: Node, done: set[Node]) -> bool:
     """Fuse `user`, the only reader of what `step` makes, into it if its kernel can do that."""
     if isinstance(user, graph.Norm):
-        fits = step.kind in ("conv", "depthwise") and not (step.relu_before or step.residual or step.activation)
-        fits = fits and (step.frequency is None or user.bins == step.frequency.bins_out)
+        fits = step.kind in ("conv", "strips", "depthwise") and not (
+            step.relu_before or step.residual or step.activation
+        )
+        fits = fits and (step.over_bins is None or user.bins == step.over_bins.bins)
+        fits = fits and (step.over_bins is not None or step.phases == 1)
         if fits:
             fold_norm(step, user)
     elif isinstance(user, graph.Activate):
         fits = step.activation is None
-        if fits and user.name == "relu" and step.kind == "conv":
+        if fits and user.name == "relu" and step.kind in ("conv", "strips"):
             step.relu_after, step.relu_before = step.residual is not None, step.relu_before or step.residual is None
         elif fits:
             step.activation = user
     elif isinstance(user, graph.Sum) and len(user.edges) == 2:
         other = user.edges[1] if user.edges[0].node is step.node else user.edges[0]
         own = user.edges[0] if user.edges[0].node is step.node else user.edges[1]
-        fits = step.kind == "conv" and not (step.activation or step.residual) and own.shift == 0 and other.node in done
+        fits = (
+            step.kind in ("conv", "strips")
+            and not (step.activation or step.residual)
+            and own.shift == 0
+            and other.node in done
+        )
+        fits = fits and step.phases == 1  # else a residual may have no whole number of phases when it ends
         if fits:
             step.residual = other
     else:
@@ -277,7 +303,7 @@ def absorb(step: Step, user: Node, done: set[Node]) -> bool:
 
 def fold_norm(step: Step, norm: graph.Norm) -> None:
     """``scale * (W x + b) + offset`` as one convolution, computed in float64; packing rounds."""
-    repeats = 1 if step.frequency is not None else norm.bins
+    repeats = 1 if step.over_bins is not None else norm.bins
     scale, offset = np.tile(norm.scale, repeats), np.tile(norm.offset, repeats)
     step.weights = [weight.astype(np.float64) * scale.reshape(-1, *[1] * (weight.ndim - 1)) for weight in step.weights]
     bias = 0.0 if step.bias is None else step.bias.astype(np.float64)
@@ -292,7 +318,8 @@ def make_buffers(order: list[Node], steps: list[Step]) -> tuple[list[Buffer], di
         if isinstance(node, graph.Input):
             readers = [step for step in steps if any(edge.node is node for edge in step.all_edges)]
             only_conv = all(
-                step.kind == "conv" and (not step.residual or step.residual.node is not node) for step in readers
+                step.kind in ("conv", "strips") and (not step.residual or step.residual.node is not node)
+                for step in readers
             )
             inputs[node.name] = buffer_of[node] = len(buffers)
             buffers.append(Buffer(node.channels, node.channels if only_conv else padded(node.channels), node.clock))
@@ -305,13 +332,26 @@ def make_buffers(order: list[Node], steps: list[Step]) -> tuple[list[Buffer], di
     return buffers, inputs, buffer_of
 
 
+def place_chunks(buffers: list[Buffer], inputs: dict[str, int], steps: list[Step], buffer_of: dict[Node, int]) -> int:
+    """How many input frames go through all steps at a time, so that no chunk gets too long. Sets all buffers' rows."""
+    fastest = min(buffer.clock.rate for buffer in buffers)
+    widest = max((buffers[step.out].ld for step in steps if step.kind == "strips"), default=1)
+    chunk = max(1, int(min(MAX_CHUNK, MOST_WIDE_FLOATS // widest) * min(1, fastest)))
+    for number in inputs.values():
+        buffers[number].rows = math.ceil(Fraction(chunk) / buffers[number].clock.rate)
+    for step in steps:
+        rows = max(-(-buffers[buffer_of[edge.node]].rows // edge.stride) for edge in step.all_edges)
+        buffers[step.out].rows = rows * step.phases
+    return chunk
+
+
 def place_history(buffers: list[Buffer], steps: list[Step], buffer_of: dict[Node, int]) -> None:
     """Frames that must be kept: from the oldest one a reader still needs when it makes its next frame."""
     for step in steps:
         for edge in step.all_edges:
             buffer = buffers[buffer_of[edge.node]]
-            ahead = -(-(step.node.clock.newest - buffer.clock.newest) // buffer.clock.rate)
-            buffer.history = max(buffer.history, ahead - edge.shift)
+            ahead = step.node.clock.newest - buffer.clock.newest + buffer.clock.slack
+            buffer.history = max(buffer.history, math.floor((ahead - 1) / Fraction(buffer.clock.rate)) + 1 - edge.shift)
     for buffer in buffers:
         buffer.prefix = min(buffer.history, MAX_CHUNK)
         buffer.external = buffer.external and buffer.history == 0
@@ -320,7 +360,10 @@ def place_history(buffers: list[Buffer], steps: list[Step], buffer_of: dict[Node
 def refuse_excess(buffers: list[Buffer], steps: list[Step]) -> None:
     """An error instead of a stream that would take all memory there is."""
     state = 4 * sum(buffer.history * buffer.ld for buffer in buffers)
-    staged = max((edge.taps * MAX_CHUNK * edge.node.channels for step in steps for edge in step.all_edges), default=0)
+    staged = max(
+        (edge.taps * buffers[step.out].rows * edge.node.channels for step in steps for edge in step.all_edges),
+        default=0,
+    )
     work = 4 * (staged + sum(buffer.floats for buffer in buffers))
     for name, needed, most in (("state", state, MOST_STATE_BYTES), ("workspace", work, MOST_WORKSPACE_BYTES)):
         if needed > most:
@@ -331,12 +374,12 @@ def pack(step: Step, arena: Arena) -> None:
     values = [*step.weights, *([] if step.bias is None else [step.bias])]
     if any((np.abs(value) > MOST_FLOAT).any() for value in values):
         raise ParameterError("weights exceed float32 once batch normalisation is folded into them")
-    if step.frequency is not None:
-        step.packed = pack_frequency(arena, step.frequency, step.weights[0], step.bias)
+    if step.over_bins is not None:
+        step.strips = pack_strips(arena, step.over_bins.links, step.weights[0], step.groups[0], step.bias)
     elif step.kind == "conv":
         step.packed = pack_conv(arena, step.weights, step.groups, step.bias, step.node.channels)
     elif step.kind == "depthwise":
-        step.depthwise = pack_depthwise(arena, step.weights[0], step.bias)
+        step.depthwise = pack_depthwise(arena, step.weights[0], step.bias, step.phases)
     if step.activation is not None and step.activation.slopes is not None:
         slopes: Floats = np.zeros(padded(step.node.channels), np.float32)
         slopes[: step.node.channels] = step.activation.slopes

@@ -62,16 +62,38 @@ def norm(x, weight, bias, mean, variance, eps, bins=1):
 
 
 '''
-FREQUENCY = '''\
-def frequency_conv(x, weight, bias, bins, bin_stride, first):
-    """x as `read` gives it, weight (maps out, maps in, kernel bins, taps); bins are padded with zeros on both sides."""
-    maps_out, maps_in, wide, _ = weight.shape
-    bins_out = (bins - 1) // bin_stride + 1
-    image = x.reshape(*x.shape[:2], bins, maps_in)
-    image = np.pad(image, [(0, 0), (0, 0), (wide, wide), (0, 0)])
-    places = [wide + f * bin_stride + first for f in range(bins_out)]
-    y = np.stack([np.einsum("nkbi,oibk->no", image[:, :, p : p + wide], weight) for p in places], axis=1)
-    return (y + (0 if bias is None else bias)).reshape(len(x), bins_out * maps_out)
+CONV2D = '''\
+def conv2d(x, weight, bias, groups, table):
+    """A convolution over time and bins; x as `read` gives it, weight (maps out, maps in / groups, frames, bins).
+
+    table[phase][bin] is a list of what a bin of the output reads: (tap, bin) of x by the weights at (frame, bin), -1:
+    no more. A transposed convolution makes as many frames of one reading as there are phases.
+    """
+    table, ins, outs = table.astype(int), weight.shape[1], len(weight) // groups
+    bins = x.shape[2] // (ins * groups)
+    x = x.reshape(*x.shape[:2], bins, groups, ins)
+    weight = weight.reshape(groups, outs, *weight.shape[1:])
+    y = np.zeros((len(x), *table.shape[:2], groups, outs)) + (0 if bias is None else bias.reshape(groups, outs))
+    for phase, places in enumerate(table):
+        for f, links in enumerate(places):
+            for tap, at, frame, place in links[links[:, 0] >= 0]:
+                y[:, phase, f] += np.einsum("ngi,goi->ngo", x[:, tap, at], weight[:, :, :, frame, place])
+    return y.reshape(len(x) * len(table), -1)
+
+
+'''
+UPSAMPLE = '''\
+def upsample(x, weights):
+    """Frames between: each is a sum of the taps, x as `read` gives it, with weights[phase]."""
+    return np.einsum("nkc,pk->npc", x, np.array(weights)).reshape(len(x) * len(weights), -1)
+
+
+'''
+JOIN = '''\
+def join(signals, bins):
+    """The channels of signals side by side, bin by bin."""
+    parts = [x.reshape(len(x), bins, x.shape[1] // bins) for x in signals]
+    return np.concatenate(parts, axis=2).reshape(len(parts[0]), -1)
 
 
 '''
@@ -142,8 +164,7 @@ def save(model: Module, file: BinaryIO) -> None:
     writer = Writer(model)
     lines = [line for node in writer.order for line in writer.lines(node)]
     made = [writer.head()]
-    if "frequency_conv" in writer.used:
-        made.append(FREQUENCY)
+    made += [text for name, text in (("conv2d", CONV2D), ("upsample", UPSAMPLE), ("join", JOIN)) if name in writer.used]
     made += [FUNCTIONS[name] + "\n\n" for name in FUNCTIONS if name in writer.used]
     made += [writer.start(), *(f"    {line}\n" for line in lines), writer.end(), writer.tail()]
     file.write("".join(made).encode())
@@ -158,6 +179,7 @@ class Writer:
         self.order = topological_order(self.output)
         self.names: dict[Node, str] = {}
         self.arrays: dict[str, Floats] = {}
+        self.tables: list[Floats] = []
         self.used: set[str] = set()
         self.known = {  # a graph names a parameter by the array itself
             id(value): path + name for path, module in model.modules() for name, value in module._own().items()
@@ -182,12 +204,12 @@ class Writer:
         name = self.names[self.output]
         if not self.model.prewarmed:
             return f"    return {name}\n"
-        return f"    return {name}[{self.lead // self.output.clock.rate} :]\n"
+        return f"    return {name}[{self.lead // int(self.output.clock.rate)} :]\n"
 
     @property
     def lead(self) -> int:
         """Frames of zeros before the signal of a prewarmed network."""
-        rate = self.output.clock.rate
+        rate = int(self.output.clock.rate)
         return -(int(self.output.clock.oldest) // rate) * rate
 
     def tail(self) -> str:
@@ -235,10 +257,12 @@ class Writer:
         first = self.row(node.edges[0]) if node.edges else ""
         if isinstance(node, graph.Conv):
             return self.convolutions(node)
-        if isinstance(node, graph.FrequencyConv):
-            middle = -(node.weight.shape[2] // 2)
-            return self.use("frequency_conv", self.read(node.edges[0]), self.array(node.weight), self.array(node.bias),
-                            *map(str, (node.bins, node.bin_stride, middle)))  # fmt: skip
+        if isinstance(node, graph.Conv2d):
+            return self.use("conv2d", self.read(node.edges[0]), self.weights_over_bins(node), self.array(node.bias),
+                            str(node.groups), self.table(node))  # fmt: skip
+        if isinstance(node, graph.Upsample):
+            weights = [list(row) for row in node.weights]
+            return self.use("upsample", self.read(node.edges[0]), repr(weights))
         if isinstance(node, graph.Norm):
             arrays = map(self.array, (node.weight, node.bias, node.mean, node.variance))
             return f"norm({', '.join([first, *arrays, repr(node.eps), str(node.bins)])})"
@@ -257,7 +281,7 @@ class Writer:
         if isinstance(node, graph.Product):
             return f"math.prod(cut({rows}))"
         if isinstance(node, graph.Join):
-            return f"np.concatenate(cut({rows}), axis=1)"
+            return self.use("join", f"cut({rows})", str(node.bins))
         raise ParameterError(f"the script has no line for the operation {type(node).__name__}")
 
     def convolutions(self, node: graph.Conv) -> str:
@@ -267,6 +291,27 @@ class Writer:
             given = given[: 4 if groups > 1 else 3 if bias is not None else 2]
             parts.append(f"conv({', '.join(given)})")
         return parts[0] if len(parts) == 1 else f"sum(cut({', '.join(parts)}))"
+
+    def weights_over_bins(self, node: graph.Conv2d) -> str:
+        """The weights, arranged as (maps out, maps in / groups, frames, bins)."""
+        name = self.array(node.weight)
+        if node.layout == "out, in, bins, frames":
+            return f"{name}.swapaxes(2, 3)"
+        if node.layout == "in, out, frames, bins":
+            wanted = node.arranged(node.weight).shape
+            split = f"{name}.reshape({node.groups}, -1, *{node.weight.shape[1:]}).swapaxes(1, 2)"
+            return f"{split}.reshape{wanted}"
+        return name
+
+    def table(self, node: graph.Conv2d) -> str:
+        """What each bin reads, as a constant array (phases, bins, links, 4)."""
+        longest = max(len(row) for rows in node.links for row in rows)
+        table = np.full((node.phases, node.bins, longest, 4), -1, np.float32)
+        for phase, rows in enumerate(node.links):
+            for f, row in enumerate(rows):
+                table[phase, f, : len(row)] = np.array(row, np.float32).reshape(-1, 4)
+        self.tables.append(table)  # kept, so that its id is not used again
+        return self.array(table)
 
 
 def sniff(ends: bytes) -> bool:

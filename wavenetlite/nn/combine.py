@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any
+from typing import Any, ClassVar
 
-from wavenetlite.checks import count
+from wavenetlite.checks import count, divides, positive_int
 from wavenetlite.engine import graph
 from wavenetlite.engine.graph import MOST_CHANNELS, Node
 from wavenetlite.errors import ArrayTypeError, ParameterError
@@ -136,7 +136,7 @@ class Residual(Chain):
 class Branches(Module, abstract=True):
     """Modules side by side on one input."""
 
-    options = ("branches",)
+    options: ClassVar[tuple[str, ...]] = ("branches",)
 
     def __init__(self, branches: Sequence[Branch]) -> None:
         if not isinstance(branches, list | tuple) or not branches:
@@ -185,22 +185,31 @@ class Concat(Branches):
     ----------
     branches
         Each a module, a list of modules, or ``[]``: the input itself.
+    bins
+        Of every branch: the maps of a bin stay together, those of the first branch first, as `Conv2d` takes them.
 
     Examples
     --------
     >>> import numpy as np, wavenetlite as wl
     >>> wl.nn.Concat([[], wl.nn.Activation("relu")])(np.array([[-1, 1]], np.float32)).tolist()
     [[-1.0, 1.0, 0.0, 1.0]]
+    >>> wl.nn.Concat([[], wl.nn.Activation("relu")], bins=2)(np.array([[-1, 1]], np.float32)).tolist()
+    [[-1.0, 0.0, 1.0, 1.0]]
     """
 
-    def __init__(self, branches: Sequence[Branch]) -> None:
+    options = ("branches", "bins")
+
+    def __init__(self, branches: Sequence[Branch], *, bins: int = 1) -> None:
         super().__init__(branches)
+        self.bins = positive_int("bins", bins, MOST_CHANNELS)
         channels = [ends(branch, self.in_channels)[1] for branch in self.branches]
         known = [number for number in channels if number is not None]
         self.out_channels = sum(known) if len(known) == len(channels) else None
+        for number in known:
+            divides("bins", self.bins, "out_channels", number)
 
     def build(self, x: Node, c: Node | None) -> Node:
-        return graph.concat(*self.outputs(x, c))
+        return graph.concat(*self.outputs(x, c), bins=self.bins)
 
 
 def connect_all(layers: Sequence[Module], x: Node, c: Node | None) -> Node:

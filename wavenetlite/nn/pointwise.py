@@ -3,17 +3,19 @@
 from __future__ import annotations
 
 import math
+from dataclasses import replace
 from typing import Any, Literal
 
 import numpy as np
 
 from wavenetlite.checks import flag, number, one_of, positive_int
 from wavenetlite.engine import graph
-from wavenetlite.engine.graph import MOST_CHANNELS, Clock, Edge, Node
+from wavenetlite.engine.graph import MOST_CHANNELS, Edge, Node
 from wavenetlite.errors import ParameterError
 from wavenetlite.nn.module import Module, is_training
 
 MOST_WINDOW = 65_536
+MOST_FACTOR = 65_536
 
 # Options of the activations that have any, with their defaults (PyTorch's).
 ACTIVATION_OPTIONS: dict[str, dict[str, Any]] = {
@@ -48,7 +50,7 @@ class BatchNorm(Module):
         Added to the variance.
     bins
         How many bins of `channels` maps a frame holds, which share the parameters: PyTorch's ``BatchNorm2d`` after a
-        `FrequencyConv`.
+        `Conv2d`.
 
     Notes
     -----
@@ -264,8 +266,43 @@ class Pool(Module):
             return self.window(x, self.window_frames)
         if self.kind == "last":
             return x
-        clock = Clock(x.clock.rate, x.clock.start, -math.inf, x.clock.newest)
+        clock = replace(x.clock, oldest=-math.inf)
         return graph.Pool((Edge(x),), x.channels, clock, self.kind)
+
+
+class Upsample(Module):
+    """Brings conditioning, or any sequence, to a higher rate: every frame gives ``factor`` frames.
+
+    Parameters
+    ----------
+    factor
+        Frames that one gives.
+    mode
+        "nearest": a frame is repeated, without latency. "linear": frames on the straight line from a frame to the next,
+        which must have come: latency of one input frame. After the signal lie zeros, towards which the last line goes.
+
+    Examples
+    --------
+    >>> import numpy as np, wavenetlite as wl
+    >>> x = np.array([[0], [4], [8]], np.float32)
+    >>> wl.nn.Upsample(2)(x).ravel().tolist(), wl.nn.Upsample(2, "linear")(x).ravel().tolist()
+    ([0.0, 0.0, 4.0, 4.0, 8.0, 8.0], [0.0, 2.0, 4.0, 6.0, 8.0, 4.0])
+    """
+
+    options = ("factor", "mode")
+
+    def __init__(self, factor: int, mode: Literal["nearest", "linear"] = "nearest") -> None:
+        self.factor = positive_int("factor", factor, MOST_FACTOR)
+        self.mode = one_of("mode", mode, ("nearest", "linear"))
+
+    def build(self, x: Node, c: Node | None) -> Node:
+        phases = range(self.factor)
+        if self.mode == "nearest" or self.factor == 1:
+            weights: list[tuple[float, ...]] = [(1.0,) for _ in phases]
+        else:
+            weights = [(1 - phase / self.factor, phase / self.factor) for phase in phases]
+        edge = Edge(x, taps=len(weights[0]))
+        return graph.Upsample((edge,), x.channels, graph.clock_after([edge], [0] * self.factor), tuple(weights))
 
 
 class Dropout(Module):

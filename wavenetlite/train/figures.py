@@ -1,30 +1,24 @@
 """Figures of training and of detections, as PNG files; they need matplotlib (the extra ``figures``).
 
-The colours are Okabe and Ito's, which people tell apart whatever their sight. matplotlib is imported when a figure is
-drawn, and pyplot's global state stays as it is.
+See :mod:`wavenetlite.canvas` for what they share with other figures.
 """
 
 from __future__ import annotations
 
 import math
-import os
 from collections.abc import Mapping, Sequence
-from pathlib import Path
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
+from wavenetlite.canvas import BLUE, FAINT, INK, ORANGE, RULE, PathLike, heading, new_figure, rgb, save, text_inches
 from wavenetlite.checks import positive_int
-from wavenetlite.errors import ArrayTypeError, ParameterError, WavenetliteError
+from wavenetlite.errors import ArrayTypeError, ParameterError
 from wavenetlite.train.report import Matches, checked_matrix, field, match_events
 
-PathLike = str | os.PathLike[str]
 Floats = npt.NDArray[np.float32]
 
-DPI = 130
-INK, FAINT, RULE = "#222222", "#767676", "#d9d9d9"
-BLUE, ORANGE = "#0072b2", "#d55e00"
 SHADE, GREY_SHADE = "#e3eef7", "#f1f1f1"
 MAX_CELL = 0.85
 """Inches; wider labels are written aslant."""
@@ -32,10 +26,6 @@ RISE = 0.85
 """Height of probability 1, in rows."""
 COLUMNS = 1800
 """Most columns that a waveform is drawn with: about one a pixel."""
-
-
-class FigureError(WavenetliteError, RuntimeError):
-    """matplotlib is missing, or the file cannot be written."""
 
 
 # Confusion matrix
@@ -482,46 +472,6 @@ def finish_curves(axes: Any, epochs: Sequence[float], *, last: bool) -> None:
 
 
 # All figures
-
-
-def new_figure(width: float, height: float) -> tuple[Any, tuple[float, float]]:
-    """A white figure of this size, inches, that pyplot knows nothing of."""
-    try:
-        from matplotlib.backends.backend_agg import FigureCanvasAgg
-        from matplotlib.figure import Figure
-    except ImportError as error:
-        raise FigureError(f"figures need the package matplotlib (pip install wavenetlite[figures]): {error}") from None
-    figure = Figure(figsize=(width, height), dpi=DPI, facecolor="white")
-    FigureCanvasAgg(figure)
-    return figure, (width, height)
-
-
-def heading(figure: Any, text: str, size: tuple[float, float]) -> None:
-    figure.text(0.3 / size[0], 1 - 0.3 / size[1], text, fontsize=13, weight="bold", color=INK, va="center")
-
-
-def save(figure: Any, path: PathLike) -> None:
-    """Write beside, then give the file its name: no half figure is ever left."""
-    if not isinstance(path, str | os.PathLike):
-        raise ArrayTypeError(f"path is a {type(path).__name__}; it must be a string or a path")
-    target = Path(path)
-    beside = target.with_name(f".{target.name}.{os.getpid()}.tmp")
-    try:
-        figure.savefig(beside, format="png", dpi=DPI)
-        beside.replace(target)
-    except OSError as error:
-        raise FigureError(f"{path}: cannot be written: {error.strerror or error}") from None
-    finally:
-        beside.unlink(missing_ok=True)
-
-
-def text_inches(text: str) -> float:
-    """About how wide a text of 10 points is."""
-    return 0.083 * len(text)
-
-
-def rgb(colour: str) -> npt.NDArray[np.float64]:
-    return np.array([int(colour[i : i + 2], 16) / 255 for i in (1, 3, 5)])
 
 
 def real(name: str, values: npt.ArrayLike, dimensions: int) -> Floats:

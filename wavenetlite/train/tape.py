@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import math
+from fractions import Fraction
+
 import numpy as np
 
 from wavenetlite.checks import positive_int
@@ -48,7 +51,8 @@ class Tape:
         frames = self.frames + self.lead
         self.sequences: dict[Node, Sequence] = {}
         for node in order:
-            count = frames if isinstance(node, graph.Input) else frames_of(node, self.sequences)
+            is_input = isinstance(node, graph.Input)
+            count = math.ceil(Fraction(frames) / node.clock.rate) if is_input else frames_of(node, self.sequences)
             self.sequences[node] = Sequence(node, count)
         self.steps = make_steps(order, output, self.sequences, parameters)
         self.inputs = {node.name: self.sequences[node] for node in order if isinstance(node, graph.Input)}
@@ -80,7 +84,8 @@ class Tape:
         x
             float32, (clips, frames, in_channels).
         c
-            Conditioning, for a network that has it: (clips, frames, condition_channels).
+            Conditioning, for a network that has it: (clips, frames, condition_channels), with as many frames as
+            `forward` of the network takes.
         """
         if c is not None and "c" not in self.inputs:
             raise ParameterError("c must be None: the network takes no conditioning")
@@ -96,7 +101,8 @@ class Tape:
 
     def feed(self, name: str, value: Floats | None) -> None:
         into = self.inputs[name]
-        into.values[:, self.lead :, : into.channels] = checked(name, value, (self.clips, self.frames, into.channels))
+        shape = (self.clips, into.frames - self.lead, into.channels)
+        into.values[:, self.lead :, : into.channels] = checked(name, value, shape)
 
     def backward(self, gradient: Floats) -> Floats:
         """The gradient of the trained values, flat, where that of the last `forward`'s output is `gradient`.
@@ -126,7 +132,8 @@ def lead_of(output: Node, order: list[Node]) -> int:
     refuse_unsettled(order)
     if any(isinstance(node, graph.Norm) for node in order):
         raise ParameterError("a prewarmed network with batch normalisation cannot be trained: it would count zeros")
-    return -(int(output.clock.oldest) // output.clock.rate) * output.clock.rate
+    rate = int(output.clock.rate)  # a whole number without upsampling
+    return -(int(output.clock.oldest) // rate) * rate
 
 
 def checked(name: str, value: object, shape: tuple[int, ...]) -> Floats:
@@ -144,7 +151,7 @@ def frames_of(node: Node, sequences: dict[Node, Sequence]) -> int:
     for edge in node.edges:
         left = sequences[edge.node].frames - edge.end_reach
         counts.append(-(-left // edge.stride) if left > 0 else 0)
-    return min(counts)
+    return min(counts) * node.phases
 
 
 def make_steps(order: list[Node], output: Node, sequences: dict[Node, Sequence], parameters: Parameters) -> list[Step]:
