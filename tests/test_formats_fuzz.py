@@ -31,7 +31,7 @@ def own_bytes(tmp):
 
 def rtneural_bytes(tmp):
     model = wl.Sequential([nn.Linear(1, 4), nn.Conv1d(4, 3, 2, dilation=2), nn.BatchNorm(3), nn.Activation("prelu"),
-                           nn.Activation("tanh")])  # fmt: skip
+                           nn.Activation("tanh"), nn.Conv2d(1, 2, 2, bins=3), nn.BatchNorm(2, bins=3)])  # fmt: skip
     formats.save(randomised(model), tmp / "rt.json")
     return (tmp / "rt.json").read_bytes()
 

@@ -92,7 +92,7 @@ def keras_conv2d(x, weight, bias, dilation, stride, padding):
 @pytest.mark.parametrize("padding", ["valid", "same"])
 @pytest.mark.parametrize(
     ("features", "frames", "wide", "dilation", "stride"),
-    [(23, 5, 5, 2, 1), (19, 4, 3, 1, 2), (12, 2, 4, 3, 3), (8, 1, 1, 1, 2), (6, 3, 2, 1, 1)],
+    [(23, 5, 5, 2, 1), (19, 4, 3, 1, 2), (12, 2, 4, 3, 3), (8, 1, 1, 1, 2), (6, 3, 2, 1, 1), (8, 3, 3, 2, 2)],
 )
 def test_convolutions_over_time_and_features(padding, features, frames, wide, dilation, stride, tmp_path):
     rng = np.random.default_rng([features, wide])
@@ -130,6 +130,10 @@ EXPORTED = {
         wl.Sequential([nn.Conv1d(1, 4, 3), nn.Activation("tanh")]), nn.Dropout(0.5), nn.Activation("identity"),
         wl.Sequential([wl.Sequential([nn.Linear(4, 1)])])]),
     "one layer": lambda: nn.Conv1d(2, 5, 3, dilation=2),
+    "over features": lambda: wl.Sequential([
+        nn.Conv2d(1, 3, (4, 3), bins=9, dilation=(2, 1)), nn.BatchNorm(3, bins=9), nn.Activation("relu"),
+        nn.Conv2d(3, 2, (2, 3), bins=9, stride=(1, 2), bias=False), nn.Conv2d(2, 4, 2, bins=5, bin_padding="valid"),
+        nn.Linear(16, 2)]),
 }  # fmt: skip
 
 
@@ -155,7 +159,11 @@ def test_what_is_exported_is_loaded_again(name, tmp_path):
         ),
         (lambda: wl.Sequential([nn.Linear(1, 2), nn.Activation("elu", alpha=0.5)]), "layer 1: Activation('elu'"),
         (lambda: wl.TCN(1, 1, channels=2, dilations=[1]), "layer 0: a TCN cannot be held"),
-        (lambda: nn.BatchNorm(2, bins=3), "layer 0: a BatchNorm cannot"),
+        (
+            lambda: nn.Conv2d(1, 1, 3, bins=8, stride=(1, 2)),
+            "layer 0: bins=8, stride=(1, 2): Keras pads them otherwise",
+        ),
+        (lambda: nn.Conv2d(1, 1, 3, bins=8, stride=(2, 1)), "layer 0: a Conv2d must be causal, without stride over"),
         (lambda: nn.Activation("tanh"), "a Activation is no sequential network"),
     ],
 )

@@ -22,6 +22,7 @@ from wavenetlite.formats.format import Format
 from wavenetlite.formats.reading import Fields, array, read_json, shown, size_of
 from wavenetlite.nn.combine import Sequential
 from wavenetlite.nn.convolution import Conv1d, Linear
+from wavenetlite.nn.convolution2d import Conv2d
 from wavenetlite.nn.module import Module
 from wavenetlite.nn.pointwise import Activation, BatchNorm, Dropout
 
@@ -160,8 +161,9 @@ def conv1d(fields: Fields, channels: int, out: int, values: list[Any], place: st
 def conv2d(fields: Fields, channels: int, out: int, values: list[Any], place: str) -> Module:
     """A convolution over time and features with Keras's weights, (frames, features, filters in, filters out).
 
-    Causal over time; over the features it is padded as Keras does ("valid" or "same"). It becomes a `Conv1d` whose
-    matrices hold the kernel at every place: for the feature counts of such models that is quick enough.
+    Causal over time; over the features it is padded as Keras does ("valid" or "same"). Where a stride meets an even
+    number of features Keras begins one feature later than `Conv2d`; it becomes a `Conv1d` then, whose matrices hold the
+    kernel at every place.
     """
     expect(place, values, (2,))
     frames, wide, dilation, stride, filters_in, features, filters = (last_integer(fields, key) for key in (
@@ -175,18 +177,22 @@ def conv2d(fields: Fields, channels: int, out: int, values: list[Any], place: st
     if features * filters_in != channels or features_out * filters != out:
         makes = f"{max(features_out, 0) * filters} channels of {features * filters_in}"
         raise ModelFileError(f"{fields.place} makes {makes}; it must make {out} of {channels}")
+    kernel = array(f"{place}[0]", values[0], (frames, wide, filters_in, filters))
+    bias = array(f"{place}[1]", values[1], (filters,))
+    layer = Conv2d(filters_in, filters, (frames, wide), bins=features, stride=(1, stride), dilation=(dilation, 1),
+                   bin_padding=padding)  # fmt: skip
+    if layer.bin_pads[0] == total // 2:
+        return with_weights(layer, weight=kernel.transpose(3, 2, 0, 1), bias=bias)
     if out * channels * frames > MOST_DENSE:
         raise ModelFileError(f"{fields.place} has too many features: {out * channels * frames} products a frame; "
                              f"it must have at most {MOST_DENSE}")  # fmt: skip
-    kernel = array(f"{place}[0]", values[0], (frames, wide, filters_in, filters)).transpose(3, 1, 2, 0)
-    bias = array(f"{place}[1]", values[1], (filters,))
     weight = np.zeros((features_out, filters, features, filters_in, frames), np.float32)
     for f in range(features_out):
         first = f * stride - total // 2
         inside = slice(max(first, 0), min(first + wide, features))
-        weight[f, :, inside] = kernel[:, inside.start - first : inside.stop - first]
-    layer = Conv1d(channels, out, frames, dilation=dilation)
-    return with_weights(layer, weight=weight.reshape(out, channels, frames), bias=np.tile(bias, features_out))
+        weight[f, :, inside] = kernel[:, inside.start - first : inside.stop - first].transpose(3, 1, 2, 0)
+    dense = Conv1d(channels, out, frames, dilation=dilation)
+    return with_weights(dense, weight=weight.reshape(out, channels, frames), bias=np.tile(bias, features_out))
 
 
 def batch_norm(fields: Fields, channels: int, values: list[Any], place: str) -> Module:
@@ -250,8 +256,8 @@ def state_dict_layer(fields: Fields, prefix: str, given: dict[str, int]) -> Modu
 
 
 def save(model: Module, file: BinaryIO) -> None:
-    """Write a sequential model: causal `Conv1d` without stride, `Linear`, `BatchNorm`, and the activations that
-    RTNeural's loader knows (tanh, relu, sigmoid, softmax, elu, prelu).
+    """Write a sequential model: causal `Conv1d` and `Conv2d` without stride over time, `Linear`, `BatchNorm`, and the
+    activations that RTNeural's loader knows (tanh, relu, sigmoid, softmax, elu, prelu).
 
     Raises
     ------
@@ -293,10 +299,13 @@ def written(layer: Module, channels: int) -> dict[str, Any]:
         weights = [layer.parameter("weight").transpose(2, 1, 0).tolist(), bias.tolist()]
         return {"type": "conv1d", "activation": "", "kernel_size": [layer.kernel_size], "dilation": [layer.dilation],
                 "groups": layer.groups, "weights": weights}  # fmt: skip
-    if isinstance(layer, BatchNorm) and layer.bins == 1:
+    if isinstance(layer, Conv2d):
+        return written_conv2d(layer)
+    if isinstance(layer, BatchNorm):
         names = ("weight", "bias", "running_mean", "running_var")
-        return {"type": "batchnorm", "activation": "", "epsilon": layer.eps,
-                "weights": [layer.parameter(name).tolist() for name in names]}  # fmt: skip
+        over_features = {"num_filters_in": layer.channels, "num_features_in": layer.bins} if layer.bins > 1 else {}
+        return {"type": "batchnorm2d" if over_features else "batchnorm", "activation": "", "epsilon": layer.eps,
+                **over_features, "weights": [layer.parameter(name).tolist() for name in names]}  # fmt: skip
     if isinstance(layer, Activation) and layer.name == "prelu":
         slopes = np.broadcast_to(layer.parameter("weight"), channels)
         return {"type": "prelu", "activation": "", "weights": [[slopes.tolist()]]}
@@ -304,6 +313,22 @@ def written(layer: Module, channels: int) -> dict[str, Any]:
         return {"type": "activation", "activation": layer.name, "weights": []}
     what = repr(layer) if isinstance(layer, Activation) else f"a {type(layer).__name__}"
     raise ParameterError(f"{what} cannot be held by RTNeural's JSON")
+
+
+def written_conv2d(layer: Conv2d) -> dict[str, Any]:
+    (frames, wide), stride = layer.kernel_size, layer.stride[1]
+    total = max(wide - (layer.bins % stride or stride), 0) if layer.bin_padding == "same" else 0
+    if layer.padding != "causal" or (layer.stride[0], layer.dilation[1], layer.groups) != (1, 1, 1):
+        raise ParameterError("a Conv2d must be causal, without stride over time, dilation over bins and groups here")
+    if layer.bin_pads[0] != total // 2:
+        raise ParameterError(
+            f"bins={layer.bins}, stride={layer.stride}: Keras pads them otherwise; they cannot be held"
+        )
+    bias = layer.parameter("bias") if layer.bias else np.zeros(layer.out_maps)
+    return {"type": "conv2d", "activation": "", "kernel_size_time": frames, "kernel_size_feature": wide,
+            "dilation": layer.dilation[0], "strides": stride, "num_filters_in": layer.in_maps,
+            "num_features_in": layer.bins, "num_filters_out": layer.out_maps, "padding": layer.bin_padding,
+            "weights": [layer.parameter("weight").transpose(2, 3, 1, 0).tolist(), bias.tolist()]}  # fmt: skip
 
 
 FORMAT = Format("rtneural", "RTNeural: sequential models, and layers of PyTorch state_dicts, in JSON", (".json",),
