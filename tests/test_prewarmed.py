@@ -3,6 +3,9 @@
 import numpy as np
 import pytest
 from catalogue import CATALOGUE, randomised, same_bits, signal
+from hypothesis import assume, given, settings
+from hypothesis import strategies as st
+from strategies import networks
 
 import wavenetlite as wl
 from wavenetlite import nn
@@ -43,6 +46,21 @@ def test_a_cold_network_gets_there_too_and_begins_otherwise():
     zeros = np.zeros((int(warm.receptive_field) - 1, 2), np.float32)
     assert same_bits(other(np.concatenate([zeros, x]))[len(zeros) :], warm(x))
     assert not np.allclose(other(x)[0], warm(x)[0])
+
+
+@settings(max_examples=40)
+@given(network=networks(), seed=st.integers(0, 99))
+def test_random_networks_start_with_the_bits_that_zeros_leave(network, seed):
+    warm = nn.Prewarmed([network])
+    try:
+        step = warm.graph().clock.rate
+        warm.plan()
+    except wl.ParameterError:  # pools, look-ahead, conditioning, upsampling
+        assume(False)
+    zeros = np.zeros((step * -(-(int(warm.receptive_field) - 1) // step), network.in_channels), np.float32)
+    assume(len(zeros) <= 4000)
+    x = signal(60, network.in_channels, seed)
+    assert same_bits(network(np.concatenate([zeros, x]))[len(zeros) // step :], warm(x))
 
 
 def test_reset_streams_and_pools_start_warm():
