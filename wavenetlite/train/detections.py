@@ -340,6 +340,12 @@ def curves(
     return made
 
 
+def joined(some: Sequence[Curve]) -> Curve:
+    """The curve of several sets of tracks together, from those of each at the same thresholds."""
+    points = zip(*(curve.outcomes for curve in some), strict=True)
+    return Curve(some[0].label, some[0].thresholds, tuple(pooled(point) for point in points))
+
+
 def at_threshold(detector: Detector, threshold: float) -> Detector:
     """The same detector with one threshold for all labels, and its release in the same proportion."""
     release = None if detector.release is None else detector.release * threshold / detector.threshold

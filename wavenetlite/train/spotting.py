@@ -21,7 +21,18 @@ from wavenetlite.files import load
 from wavenetlite.nn import FrequencyTCN
 from wavenetlite.train import augment
 from wavenetlite.train.bar import Bar
-from wavenetlite.train.detections import Strip, Track, curves, listen_to_all, with_thresholds
+from wavenetlite.train.detections import (
+    RATES,
+    Report,
+    Strip,
+    Track,
+    curves,
+    joined,
+    listen_to_all,
+    outcomes,
+    pooled,
+    with_thresholds,
+)
 from wavenetlite.train.loop import cpus, fit
 from wavenetlite.train.losses import CrossEntropy
 from wavenetlite.train.passages import Marks, Passages, Spoken
@@ -182,7 +193,7 @@ def cross_validate(
     threads: int | None = None,
     resume: bool = True,
     progress: bool = False,
-) -> list[list[Track]]:
+) -> CrossValidation:
     """Train as many networks as there are folds, each without the speakers of one, and let it hear these.
 
     Parameters
@@ -194,10 +205,6 @@ def cross_validate(
         trained again (with `resume`). None: nowhere.
     utterances, recipe, seed, epochs, threads, resume, progress
         As in `train_spotter`.
-
-    Returns
-    -------
-    The tracks of each fold, of networks that never heard its speakers.
     """
     training = Spotting(utterances, spotting_recipe(recipe), seed, epochs, threads, resume, progress)
     heard = []
@@ -205,7 +212,57 @@ def cross_validate(
         place = None if folder is None else Path(folder) / f"fold-{at}-of-{folds}"
         clf = training.network(training.all_but(held_out), place, name=f"fold {at}")
         heard.append(training.heard(clf, held_out))
-    return heard
+    return CrossValidation(heard, training.labels, clf.frame_rate, clf.detector, training.recipe.alarms_an_hour)
+
+
+@dataclass(frozen=True, eq=False)
+class CrossValidation:
+    """What `cross_validate` returns.
+
+    Attributes
+    ----------
+    folds
+        The tracks of each fold, of a network that never heard its speakers.
+    labels, frame_rate
+        Of the tracks.
+    detector
+        The recipe's.
+    alarms_an_hour
+        What thresholds are chosen for.
+    """
+
+    folds: list[list[Track]]
+    labels: list[str]
+    frame_rate: float
+    detector: Detector
+    alarms_an_hour: float
+
+    @property
+    def tracks(self) -> list[Track]:
+        """Of all folds."""
+        return [track for fold in self.folds for track in fold]
+
+    def report(self) -> Report:
+        """The curves over all folds; and what happens with thresholds that are set in advance.
+
+        For these, the threshold of a word in a fold is the one that was best in all the other folds.
+        """
+        words = [label for label in self.labels if label != BACKGROUND]
+        strips = [Strip(fold, self.labels, self.frame_rate) for fold in self.folds]
+        each = [curves(strip, self.detector, words, [BACKGROUND]) for strip in strips]
+        as_set = []
+        for at, strip in enumerate(strips):
+            others = [some for number_of, some in enumerate(each) if number_of != at]
+            found = {word: joined([some[word] for some in others]).at(self.alarms_an_hour)[0] for word in words}
+            as_set.append(outcomes(strip, with_thresholds(self.detector, found), words, [BACKGROUND]))
+        return Report(
+            {label: joined([some[label] for some in each]) for label in each[0]},
+            {label: pooled([some[label] for some in as_set]) for label in as_set[0]},
+            RATES,
+            len(self.tracks),
+            sum(track.duration_s for track in self.tracks) / 3600,
+            sum(bool(track.untimed) for track in self.tracks),
+        )
 
 
 class Spotting:
