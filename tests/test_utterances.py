@@ -126,7 +126,7 @@ def test_wrong_manifests_are_one_line(folder, content, text):
 def test_folders_that_are_none(tmp_path):
     with pytest.raises(wl.ParameterError, match="there is no such folder"):
         read_utterances(tmp_path / "nowhere")
-    with pytest.raises(wl.ParameterError, match="has no manifest.jsonl"):
+    with pytest.raises(wl.ParameterError, match=r"has no manifest\.jsonl"):
         read_utterances(tmp_path)
     with pytest.raises(wl.ArrayTypeError, match="folder is a int"):
         read_utterances(3)

@@ -219,7 +219,7 @@ def outcomes(
     tally = {word: Tally() for word in words}
     for number_of, heard in events.items():
         track = strip.tracks[number_of]
-        matches = match_events([one._asdict() for one in track.said], heard, tolerance_s=TOLERANCE_S)
+        matches = match_events(track.said, heard, tolerance_s=TOLERANCE_S)
         for word, at in matches.found:
             tally[track.said[word].label].delays_s.append(heard[at].time_s - track.said[word].end_s)
         for at in matches.false:
