@@ -104,6 +104,8 @@ def test_folds_are_learned_and_not_learned_again(utterances, tmp_path, monkeypat
     again = cross_validate(utterances, short, folds=2, folder=tmp_path, threads=1)
     for one, other in zip(made.tracks, again.tracks, strict=True):
         assert (one.probabilities == other.probabilities).all()
+    other = dataclasses.replace(short, detector={"smoothing_ms": 90.0})  # which is no matter of learning
+    assert cross_validate(utterances, other, folds=2, folder=tmp_path, threads=1).detector.smoothing_ms == 90
     with pytest.raises(TypeError):
         cross_validate(utterances, dataclasses.replace(short, lr=1e-3), folds=2, folder=tmp_path, threads=1)
 

@@ -212,6 +212,18 @@ def outcomes(
         Labels that are looked for.
     background
         Labels that never make events.
+
+    Examples
+    --------
+    >>> import numpy as np, wavenetlite as wl
+    >>> from wavenetlite.train.detections import Said, Strip, Track, outcomes
+    >>> p = np.zeros((100, 2), np.float32)
+    >>> p[[50, 90], 0] = 0.9                                       # once for the word, and once for nothing
+    >>> track = Track("a", p, np.arange(1, 101) / 50, 2.0, (Said("go", 0.7, 1.0),))
+    >>> detector = wl.detect.Detector(0.6, smoothing_ms=0, min_duration_ms=0)
+    >>> made = outcomes(Strip([track], ["go", "_"], 50.0), detector, ["go"], ["_"])["go"]
+    >>> made.words, made.found, made.alarms, round(made.delay_s(0.5), 3)
+    (1, 1, 1, 0.02)
     """
     events: dict[int, list[Heard]] = {}
     for number_of, event in strip.events(detector, background):

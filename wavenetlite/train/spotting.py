@@ -71,14 +71,14 @@ class SpottingRecipe:
     name: str
     features: Mapping[str, Any] = field(default_factory=dict)
     network: Mapping[str, Any] = field(default_factory=dict)
-    epochs: int = 40
+    epochs: int = 26
     batch_size: int = 64
     lr: float = 4e-3
     weight_decay: float = 0.02
-    ema: float = 0.995
+    ema: float = 0.997
     shards: int = 2
     passage_frames: int = 256
-    broken: float = 0.2
+    broken: float = 0.35
     marks: Mapping[str, float] = field(default_factory=dict)
     waveforms: Sequence[Mapping[str, Any]] = ()
     frames: Sequence[Mapping[str, Any]] = ()
@@ -171,6 +171,21 @@ def train_spotter(
     ------
     ParameterError
         There is nothing to learn from, or nothing to choose thresholds on.
+
+    Examples
+    --------
+    >>> import dataclasses, numpy as np, wavenetlite as wl
+    >>> from wavenetlite.train.spotting import spotting_recipe
+    >>> from wavenetlite.train.utterances import Utterance, Utterances
+    >>> noise = np.random.default_rng(0).standard_normal((8, 24000), dtype=np.float32)
+    >>> def said(number):
+    ...     split = "train" if number < 6 else "dev"
+    ...     return Utterance(f"{number}", 0.1 * noise[number], f"s{number}", split, "go", 1.0, 1.5, frozenset())
+    >>> corpus = Utterances(["go"], [said(number) for number in range(8)], 8000, [], None)
+    >>> quick = dataclasses.replace(spotting_recipe("wake-words"), variants=0, batch_size=4)
+    >>> clf = wl.train.train_spotter(corpus, quick, epochs=1)
+    >>> clf.labels, list(clf.detector.thresholds), clf.info["speakers"]
+    (['go', '_background_'], ['go'], 6)
     """
     training = Spotting(utterances, spotting_recipe(recipe), seed, epochs, threads, resume, progress)
     held_out = [] if tracks is not None else list(utterances.of("dev") if thresholds_on is None else thresholds_on)
@@ -205,6 +220,12 @@ def cross_validate(
         trained again (with `resume`). None: nowhere.
     utterances, recipe, seed, epochs, threads, resume, progress
         As in `train_spotter`.
+
+    Examples
+    --------
+    >>> import wavenetlite as wl
+    >>> corpus = wl.train.read_utterances("wake_words")                        # doctest: +SKIP
+    >>> print(wl.train.cross_validate(corpus, folder="trained").report())      # doctest: +SKIP
     """
     training = Spotting(utterances, spotting_recipe(recipe), seed, epochs, threads, resume, progress)
     heard = []
@@ -212,7 +233,8 @@ def cross_validate(
         place = None if folder is None else Path(folder) / f"fold-{at}-of-{folds}"
         clf = training.network(training.all_but(held_out), place, name=f"fold {at}")
         heard.append(training.heard(clf, held_out))
-    return CrossValidation(heard, training.labels, clf.frame_rate, clf.detector, training.recipe.alarms_an_hour)
+    detector = Detector(**training.recipe.detector)
+    return CrossValidation(heard, training.labels, clf.frame_rate, detector, training.recipe.alarms_an_hour)
 
 
 @dataclass(frozen=True, eq=False)
@@ -311,7 +333,7 @@ class Spotting:
         notes = self.info(chosen)
         if done is not None and self.resume and done.exists():
             clf = load(done)
-            if isinstance(clf, AudioClassifier) and clf.info == notes:
+            if isinstance(clf, AudioClassifier) and learned_as(clf.info) == learned_as(notes):
                 return clf
         moments = MeanVariance.fit(self.spoken.pieces[0][i].frames.astype(np.float32) for i in chosen)
         features = self.features.then(moments)
@@ -388,6 +410,13 @@ class Spotting:
             "hours": round(sum(len(item.audio) for item in items) / self.utterances.sr / 3600, 4),
             "wavenetlite": __version__,
         }
+
+
+def learned_as(info: Mapping[str, Any]) -> dict[str, Any]:
+    """What of the notes decides what is learned: not the detector, which comes after it."""
+    recipe = info.get("recipe")
+    recipe = dict(recipe) if isinstance(recipe, Mapping) else {}
+    return {**info, "recipe": {**recipe, "detector": None, "alarms_an_hour": None}}
 
 
 def chosen_thresholds(

@@ -74,14 +74,14 @@ class Utterances:
     problems
         One line for everything that was passed over or is odd, with the name of the file.
     folder
-        Where they were read from.
+        Where they were read from; None: they were not read.
     """
 
     words: list[str]
     items: list[Utterance]
     sr: int
     problems: list[str]
-    folder: Path
+    folder: Path | None
 
     def __len__(self) -> int:
         return len(self.items)
