@@ -89,10 +89,12 @@ def run(options: argparse.Namespace) -> None:
     if options.folds:
         validated = cross_validate(utterances, folds=options.folds, folder=options.out / "folds", **rest)
         tell(validated.report(), options.out)
+        print(f"Whatever the marks say:\n\n{validated.report(timed=False)}\n")
         if not options.everything:
             return
     tracks: list[Track] | None = validated.tracks if validated else None
-    clf = train_spotter(utterances, tracks=tracks, folder=options.out / "training", **rest)
+    learned = "everything" if validated else "training"
+    clf = train_spotter(utterances, tracks=tracks, folder=options.out / learned, **rest)
     if validated is None:
         dev = [utterances.items[i] for i in utterances.of("dev")]
         strip = Strip(listen_to_all(clf, dev), clf.labels, clf.frame_rate)

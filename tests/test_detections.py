@@ -21,6 +21,7 @@ from wavenetlite.train.detections import (
     Track,
     alarms_elsewhere,
     at_threshold,
+    by_recording,
     curves,
     joined,
     listen,
@@ -268,6 +269,21 @@ def test_a_report_as_a_table_and_as_json():
     assert made["words"]["go"][1]["at_most_alarms_an_hour"] == 1.0
     assert made["words"]["go"][1]["false_rejects"] == 0.5
     assert made["words"][EACH][0]["threshold"] is None and made["as_set"][ALL]["false_alarms"] == 1
+
+
+def test_words_may_be_found_wherever_in_their_recording():
+    tracks = [
+        track([("go", 1.0, 1.4)], [("go", 3.0, 3.2, 0.9), ("stop", 3.5, 3.7, 0.9)]),
+        track([("go", 1.0, 1.4)], [("go", 1.2, 1.4, 0.9), ("go", 3.0, 3.2, 0.9)]),
+        track([], [("go", 1.0, 1.2, 0.9)]),
+    ]
+    there = counted(by_recording(tracks))
+    assert (there["go"].words, there["go"].found, there["go"].alarms, there["stop"].alarms) == (2, 2, 2, 1)
+    assert there["go"].hours * 3600 == pytest.approx(4.0) and there["stop"].hours * 3600 == pytest.approx(12.0)
+    assert (counted(tracks)["go"].found, counted(tracks)["go"].alarms) == (1, 3)
+    found = report(Strip(by_recording(tracks), LABELS, RATE), PLAIN, ["go", "stop"], ["_"], timed=False)
+    assert "wherever in its recording a word is found" in str(found) and " ms" not in str(found)
+    assert found.json()["as_set"]["go"]["delay_median_s"] is None and found.json()["by_recording"]
 
 
 def test_outcomes_are_pooled():

@@ -24,7 +24,7 @@ def run_detection(clf: AudioClassifier, args: argparse.Namespace) -> int:
     for name in CLIPS_ONLY:
         if getattr(args, name):
             raise UsageError(f"--{name.replace('_', '-')} is for clips; it cannot be given with --detect")
-    from wavenetlite.train.detections import Strip, alarms_elsewhere, report
+    from wavenetlite.train.detections import Strip, alarms_elsewhere, by_recording, report
     from wavenetlite.train.utterances import read_utterances
 
     args.split = args.split or "dev"
@@ -34,9 +34,11 @@ def run_detection(clf: AudioClassifier, args: argparse.Namespace) -> int:
     for problem in utterances.problems:
         note(problem)
     items = chosen(clf, utterances, args)
-    strip = Strip(heard(clf, items, args), clf.labels, clf.frame_rate)
+    tracks = heard(clf, items, args)
+    strip = Strip(by_recording(tracks) if args.by_recording else tracks, clf.labels, clf.frame_rate)
     with progress("detecting") as bar:
-        found = report(strip, clf.detector, utterances.words, list(clf.background), progress=bar)
+        found = report(strip, clf.detector, utterances.words, list(clf.background), timed=not args.by_recording,
+                       progress=bar)  # fmt: skip
     with progress("other speech") as bar:
         elsewhere = alarms_elsewhere(clf, others, progress=bar) if others else None
     if args.figure is not None:

@@ -94,8 +94,9 @@ def run(args: argparse.Namespace) -> int:
         from wavenetlite.commands.detection import run_detection
 
         return run_detection(clf, args)
-    if args.other is not None:
-        raise UsageError("--other is speech without words to be detected; give --detect too")
+    for name in ("other", "by_recording"):
+        if getattr(args, name):
+            raise UsageError(f"--{name.replace('_', '-')} is for the detection of words; give --detect too")
     args.split = args.split or "test"
     if args.split == "dev":
         raise UsageError("--split dev is a part of a manifest; give --detect too, or valid")

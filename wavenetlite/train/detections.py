@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -109,6 +109,17 @@ def listen_to_all(
         if progress is not None:
             progress(done, len(items))
     return tracks
+
+
+def by_recording(tracks: Sequence[Track]) -> list[Track]:
+    """The same tracks with every word marked from the beginning to the end of its recording.
+
+    So an event finds the word wherever in its recording it comes: what is left to count where marks cannot be trusted.
+    Delays then mean nothing.
+    """
+    return [
+        replace(track, said=tuple(Said(one.label, 0.0, track.duration_s) for one in track.said)) for track in tracks
+    ]
 
 
 class Strip:
@@ -385,21 +396,24 @@ class Report:
     curves
         Of each word, and `ALL`.
     as_set
-        With the detector's own thresholds, each word and `ALL`; None: they were not asked for.
+        With the detector's own thresholds, each word and `ALL`.
     rates
         False alarms an hour that the table is made for.
     recordings, hours
         How many, and how long together.
     untimed
         Recordings in which a word is said at an unknown time.
+    timed
+        Whether words were sought where they are marked, so that delays mean something; see `by_recording`.
     """
 
     curves: dict[str, Curve]
-    as_set: dict[str, Outcome] | None
+    as_set: dict[str, Outcome]
     rates: tuple[float, ...]
     recordings: int
     hours: float
     untimed: int
+    timed: bool = True
 
     def points(self, label: str) -> list[tuple[float, Outcome]]:
         """The threshold and what it gives, at each of the rates; for `EACH` all words, each at its own threshold."""
@@ -418,14 +432,15 @@ class Report:
             "recordings": self.recordings,
             "hours": self.hours,
             "recordings_with_a_word_at_an_unknown_time": self.untimed,
+            "by_recording": not self.timed,
             "words": {
                 label: [
-                    {"at_most_alarms_an_hour": rate, "threshold": finite(threshold), **outcome_json(one)}
+                    {"at_most_alarms_an_hour": rate, "threshold": finite(threshold), **outcome_json(one, self.timed)}
                     for rate, (threshold, one) in zip(self.rates, self.points(label), strict=True)
                 ]
                 for label in self.labels
             },
-            "as_set": None if self.as_set is None else {k: outcome_json(one) for k, one in self.as_set.items()},
+            "as_set": {label: outcome_json(one, self.timed) for label, one in self.as_set.items()},
         }
 
     def __str__(self) -> str:
@@ -433,27 +448,35 @@ class Report:
         head = [f"{rate:g}/h" for rate in self.rates]
         lines = [
             f"{self.recordings:,} recordings, {self.hours:.2f} h; false rejects at so many false alarms an hour, "
-            f"and the delay at {self.rates[len(self.rates) // 2]:g}/h",
+            + (
+                f"and the delay at {self.rates[len(self.rates) // 2]:g}/h"
+                if self.timed
+                else "wherever in its recording a word is found"
+            ),
             "",
             f"{'':{width}}  {'said':>5}  " + "  ".join(f"{one:>7}" for one in head) + "   median     95 %",
         ]
         for label in self.labels:
             points = [one for _, one in self.points(label)]
             cells = "  ".join(f"{percent(one):>7}" for one in points)
-            delays = "  ".join(milliseconds(points[len(points) // 2].delay_s(q)) for q in (0.5, 0.95))
+            delays = "  ".join(self.delay(points[len(points) // 2], q) for q in (0.5, 0.95))
             lines.append(f"{label:{width}}  {points[0].words:5}  {cells}  {delays}")
-        if self.as_set is not None:
-            one = self.as_set[ALL]
-            lines += [
-                "",
-                f"As it is set: {percent(one)} false rejects, {one.alarms} false alarms of all words together, "
-                f"{one.alarms_an_hour:.2f} an hour; delay {milliseconds(one.delay_s(0.5)).strip()}, "
-                f"95 % within {milliseconds(one.delay_s(0.95)).strip()}",
-            ]
+        one = self.as_set[ALL]
+        lines += [
+            "",
+            f"As it is set: {percent(one)} false rejects, {one.alarms} false alarms of all words together, "
+            f"{one.alarms_an_hour:.2f} an hour",
+        ]
+        if self.timed:
+            lines[-1] += f"; delay {self.delay(one, 0.5).strip()}, 95 % within {self.delay(one, 0.95).strip()}"
         if self.untimed:
             lines += ["", f"In {self.untimed} recordings a word is said at a time that nobody has written down: there "
                           "they do not count for that word."]  # fmt: skip
         return "\n".join(lines)
+
+    def delay(self, one: Outcome, quantile: float) -> str:
+        seconds = one.delay_s(quantile)
+        return f"{1000 * seconds:4.0f} ms" if self.timed and np.isfinite(seconds) else f"{'-':>7}"
 
 
 def report(
@@ -463,10 +486,10 @@ def report(
     background: Sequence[str] = (),
     *,
     rates: Sequence[float] = RATES,
-    as_set: bool = True,
+    timed: bool = True,
     progress: Progress | None = None,
 ) -> Report:
-    """The report of a detector on some tracks; parameters as of `curves`.
+    """The report of a detector on some tracks; parameters as of `curves`, and `timed` as in `Report`.
 
     Examples
     --------
@@ -483,11 +506,12 @@ def report(
     """
     return Report(
         curves(strip, detector, words, background, progress=progress),
-        outcomes(strip, detector, words, background) if as_set else None,
+        outcomes(strip, detector, words, background),
         tuple(rates),
         len(strip.tracks),
         sum(track.duration_s for track in strip.tracks) / 3600,
         sum(bool(track.untimed) for track in strip.tracks),
+        timed,
     )
 
 
@@ -503,7 +527,7 @@ def pooled(some: Sequence[Outcome]) -> Outcome:
     )
 
 
-def outcome_json(one: Outcome) -> dict[str, Any]:
+def outcome_json(one: Outcome, timed: bool) -> dict[str, Any]:
     return {
         "said": one.words,
         "found": one.found,
@@ -512,8 +536,8 @@ def outcome_json(one: Outcome) -> dict[str, Any]:
         "hours": one.hours,
         "alarms_an_hour": finite(one.alarms_an_hour),
         "excused": one.excused,
-        "delay_median_s": finite(one.delay_s(0.5)),
-        "delay_p95_s": finite(one.delay_s(0.95)),
+        "delay_median_s": finite(one.delay_s(0.5)) if timed else None,
+        "delay_p95_s": finite(one.delay_s(0.95)) if timed else None,
     }
 
 
@@ -523,10 +547,6 @@ def finite(value: float) -> float | None:
 
 def percent(one: Outcome) -> str:
     return f"{100 * one.false_rejects:.1f} %" if one.words else "-"
-
-
-def milliseconds(seconds: float) -> str:
-    return f"{1000 * seconds:4.0f} ms" if np.isfinite(seconds) else f"{'-':>7}"
 
 
 def alarms_elsewhere(

@@ -40,8 +40,8 @@ class Marks:
         not count.
     """
 
-    from_ms: float = 20.0
-    to_ms: float = 220.0
+    from_ms: float = -40.0
+    to_ms: float = 160.0
     before_ms: float = 200.0
     after_ms: float = 240.0
     least_heard: float = 0.85

@@ -26,6 +26,7 @@ from wavenetlite.train.detections import (
     Report,
     Strip,
     Track,
+    by_recording,
     curves,
     joined,
     listen_to_all,
@@ -71,7 +72,7 @@ class SpottingRecipe:
     name: str
     features: Mapping[str, Any] = field(default_factory=dict)
     network: Mapping[str, Any] = field(default_factory=dict)
-    epochs: int = 26
+    epochs: int = 32
     batch_size: int = 64
     lr: float = 4e-3
     weight_decay: float = 0.02
@@ -264,13 +265,19 @@ class CrossValidation:
         """Of all folds."""
         return [track for fold in self.folds for track in fold]
 
-    def report(self) -> Report:
+    def report(self, *, timed: bool = True) -> Report:
         """The curves over all folds; and what happens with thresholds that are set in advance.
 
         For these, the threshold of a word in a fold is the one that was best in all the other folds.
+
+        Parameters
+        ----------
+        timed
+            Whether a word must be found where it is marked; False: wherever in its recording, see `by_recording`.
         """
         words = [label for label in self.labels if label != BACKGROUND]
-        strips = [Strip(fold, self.labels, self.frame_rate) for fold in self.folds]
+        folds = self.folds if timed else [by_recording(fold) for fold in self.folds]
+        strips = [Strip(fold, self.labels, self.frame_rate) for fold in folds]
         each = [curves(strip, self.detector, words, [BACKGROUND]) for strip in strips]
         as_set = []
         for at, strip in enumerate(strips):
@@ -284,6 +291,7 @@ class CrossValidation:
             len(self.tracks),
             sum(track.duration_s for track in self.tracks) / 3600,
             sum(bool(track.untimed) for track in self.tracks),
+            timed,
         )
 
 
