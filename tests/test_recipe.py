@@ -150,6 +150,25 @@ def test_a_recipe_with_more_unknown(corpus):
     assert clf.info["clips"] == 64
 
 
+def test_what_was_added_does_not_make_a_label_likelier(corpus):
+    recipe = dataclasses.replace(QUICK, unknown_repeats=2, unknown_spliced=16)
+    run = Training(recipe, corpus, corpus.train, None, None, 0, None, True, False)
+    model = run.network(len(LABELS), seed=0)
+    x = run.features(corpus.test.audio[:3])
+    before = model(x)
+    run.restore_shares(model)
+    odds = np.exp((model(x) - before).astype(np.float64))
+    assert np.allclose(odds, [1, 1 / 3, 1, 1], rtol=1e-5)  # 16 clips of "unknown" have become 48
+
+
+def test_shares_are_restored_in_what_is_kept(corpus, monkeypatch):
+    recipe = dataclasses.replace(QUICK, unknown_repeats=4)
+    kept = train_classifier(corpus, recipe).state_dict()["model.output.bias"]
+    monkeypatch.setattr(Training, "restore_shares", lambda run, model: None)
+    learned = train_classifier(corpus, recipe).state_dict()["model.output.bias"]
+    assert np.allclose(learned - kept, [0, np.log(4), 0, 0], atol=1e-6)
+
+
 def test_without_validation_or_silences(corpus, tmp_path):
     words = corpus.train.select(corpus.train.y >= 2)
     words = Clips(words.audio, words.y - 2)

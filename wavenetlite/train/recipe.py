@@ -55,7 +55,8 @@ class Recipe:
         `alpha` of the shares in which frames are mixed, and with what probability a clip is: for what learns from
         labels and for what learns from teachers.
     unknown_repeats, unknown_spliced
-        How often clips of ``_unknown_`` are there, and how many new ones are made; see `more_unknown`.
+        How often clips of ``_unknown_`` are there, and how many new ones are made; see `more_unknown`. So they are
+        learned well, but also expected more often than there are any; at the end that is taken back.
     teachers, teacher_epochs, temperature
         Of the distillation.
     words_apart
@@ -240,7 +241,7 @@ class Training:
         self.recipe, self.corpus, self.valid, self.folder = recipe, corpus, valid, folder
         self.seed, self.threads, self.resume, self.progress = seed, threads, resume, progress
         plain = LogMel(sr=corpus.sr, **recipe.features)
-        self.learned_from = len(clips)
+        self.learned_from = np.bincount(clips.y, minlength=len(corpus.labels))
         self.clips = self.with_more_unknown(clips)
         self.features: Features = plain.then(MeanVariance.fit(plain(clip) for clip in clips.audio))
         self.frames: Anew | Variants
@@ -258,6 +259,7 @@ class Training:
         )
         source = self.source(self.clips.y, classes, together(teachers, recipe.temperature) if teachers else None)
         self.fit("network", model, source, self.validation(), loss, recipe.epochs, scale, self.seed)
+        self.restore_shares(model)
         return AudioClassifier(
             self.features,
             model,
@@ -281,6 +283,17 @@ class Training:
             clips, unknown, words, repeats=recipe.unknown_repeats, spliced=recipe.unknown_spliced, sr=self.corpus.sr,
             seed=self.seed,
         )  # fmt: skip
+
+    def restore_shares(self, model: Module) -> None:
+        """Make labels as probable again as the corpus' own clips make them, whatever was added to these.
+
+        A label that was there k times as often has k times the odds; log(k) is taken off its logit (Saerens et al.,
+        "Adjusting the Outputs of a Classifier to New a Priori Probabilities", 2002).
+        """
+        taken = np.bincount(self.clips.y, minlength=len(self.learned_from))
+        state = model.state_dict()
+        state["output.bias"] -= np.log(np.maximum(taken, 1) / np.maximum(self.learned_from, 1)).astype(np.float32)
+        model.load_state_dict(state)
 
     def network(self, classes: int, seed: int) -> FrequencyTCN:
         """A network whose last frame of a clip pools all frames of the clip."""
@@ -411,7 +424,7 @@ class Training:
         return {
             "recipe": jsonable(dataclasses.asdict(self.recipe)),
             "seed": self.seed,
-            "clips": self.learned_from,
+            "clips": int(self.learned_from.sum()),
             "corpus": self.corpus.layout,
             "wavenetlite": __version__,
         }
@@ -431,7 +444,8 @@ def together(
 
 def last_frames(model: Module, x: Floats) -> np.ndarray:
     """Logits of the last frame of each clip."""
-    return np.stack([model(clip)[-1] for clip in x]).astype(np.float64)
+    logits: np.ndarray = model(x)[:, -1].astype(np.float64)
+    return logits
 
 
 def softmax(logits: np.ndarray) -> np.ndarray:
