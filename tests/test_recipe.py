@@ -79,6 +79,18 @@ def test_teachers_are_learned_from(corpus, tmp_path):
     assert sorted(path.name for path in tmp_path.iterdir()) == ["network", "teacher-1", "teacher-2"]
 
 
+def test_steps_come_before_the_moments(corpus, tmp_path):
+    recipe = dataclasses.replace(TINY, steps=[{"type": "AutoGain", "range_db": 50.0, "least_db": -40.0}])
+    clf = train_classifier(corpus, recipe, folder=tmp_path)
+    gain, moments = clf.features.steps
+    assert (gain.range_db, gain.least_db) == (50.0, -40.0)
+    frames = np.concatenate([wl.LogMel(sr=SR, **recipe.features).then(gain)(clip) for clip in corpus.train.audio])
+    assert np.abs(moments.mean - frames.mean(axis=0)).max() < 1e-3
+    assert accuracy(clf, corpus.test) >= 0.9
+    with pytest.raises(wl.ParameterError, match="type of a step='Gain' must be one of"):
+        train_classifier(corpus, dataclasses.replace(TINY, steps=[{"type": "Gain"}]))
+
+
 @pytest.mark.parametrize("variants", [0, 2])
 def test_the_same_seed_gives_the_same_bits_whatever_the_threads(corpus, variants):
     recipe = dataclasses.replace(QUICK, variants=variants)
