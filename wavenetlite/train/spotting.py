@@ -12,6 +12,7 @@ from typing import Any
 import numpy as np
 
 from wavenetlite._version import __version__
+from wavenetlite.bar import Bar
 from wavenetlite.checks import count, number, one_of, positive_int
 from wavenetlite.classify import AudioClassifier
 from wavenetlite.detect import Detector
@@ -20,7 +21,6 @@ from wavenetlite.features import LogMel, MeanVariance
 from wavenetlite.files import load
 from wavenetlite.nn import FrequencyTCN
 from wavenetlite.train import augment
-from wavenetlite.train.bar import Bar
 from wavenetlite.train.detections import (
     RATES,
     Report,
