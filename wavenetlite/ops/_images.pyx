@@ -141,7 +141,7 @@ cdef int pack(Work* w, const float[:, :, :, ::1] filters, const float[::1] bias,
     to = <float*>blocks.allocate(((taps * depth + 2) * w.line_pixel) * sizeof(float))
     for i, (first, width, kind) in enumerate(cuts):
         numbers[2 * taps + i] = width
-        here = min(width, channels - first)
+        here = max(<Py_ssize_t>0, min(width, channels - first))     # a panel may lie in the padding
         for chain in range(w.chains):
             panel[i + chain * panels].rows = kernels.panel_kernels[kind]
             panel[i + chain * panels].out = first
