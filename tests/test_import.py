@@ -18,6 +18,7 @@ ALLOWED = {
     "errors": set(),
     "kernels": {"kernels"},
     "engine": {"engine", "kernels", "errors"},
+    "ops": {"ops", "checks", "engine", "errors", "kernels"},
     "receptive_field": {"receptive_field", "nn", "engine", "errors"},
     "_detect": {"errors"},
     "_snapshot": {"errors"},
