@@ -71,6 +71,18 @@ def freq(*args, **options):
     return lambda: nn.FrequencyConv(*args, **options)
 
 
+def conv2d(*args, **options):
+    return lambda: nn.Conv2d(*args, **options)
+
+
+def up1d(*args, **options):
+    return lambda: nn.ConvTranspose1d(*args, **options)
+
+
+def up2d(*args, **options):
+    return lambda: nn.ConvTranspose2d(*args, **options)
+
+
 def sequential(*layers):
     return lambda: wl.Sequential([layer() if callable(layer) and not isinstance(layer, nn.Module) else layer
                                   for layer in layers])  # fmt: skip
@@ -117,6 +129,48 @@ LAYERS = {
     "freq wider than the bins": Case(freq(2, 5, 3, (5, 2), dilation=9), 10),
     "freq much wider": Case(freq(3, 1, 16, (7, 3)), 3),
     "freq one map": Case(freq(7, 3, 1, (3, 3)), 21),
+    "conv2d": Case(conv2d(1, 16, 3, bins=12), 12),
+    "conv2d d2": Case(conv2d(3, 4, 3, bins=7, dilation=2), 21),
+    "conv2d d3 1 of 8 maps": Case(conv2d(8, 8, (2, 3), bins=9, dilation=(5, 3)), 72),
+    "conv2d odd maps d2": Case(conv2d(3, 5, (3, 3), bins=11, dilation=(1, 2)), 33),
+    "conv2d stride": Case(conv2d(2, 6, (3, 4), bins=10, stride=(2, 3), dilation=(1, 2)), 20),
+    "conv2d stride 3 2": Case(conv2d(4, 12, 5, bins=9, stride=(3, 2), bias=False), 36),
+    "conv2d same": Case(conv2d(3, 8, 3, bins=6, dilation=2, padding="same"), 18),
+    "conv2d same even": Case(conv2d(2, 3, (4, 2), bins=5, padding="same"), 10),
+    "conv2d same stride": Case(conv2d(2, 4, 3, bins=8, stride=2, padding="same"), 16),
+    "conv2d valid": Case(conv2d(3, 4, (3, 2), bins=5, dilation=(2, 3), padding="valid", bin_padding="valid"), 15),
+    "conv2d valid bins": Case(conv2d(2, 16, 3, bins=9, stride=(1, 2), bin_padding="valid"), 18),
+    "conv2d bins gone": Case(conv2d(2, 5, 3, bins=3, dilation=(1, 5)), 6),
+    "conv2d groups": Case(conv2d(4, 8, 3, bins=5, groups=2, dilation=(2, 1)), 20),
+    "conv2d groups odd": Case(conv2d(6, 9, (2, 3), bins=4, groups=3), 24),
+    "conv2d depthwise": Case(conv2d(16, 16, 3, bins=6, groups=16, padding="same"), 96),
+    "conv2d depthwise dilated": Case(conv2d(4, 4, 3, bins=9, groups=4, dilation=(2, 3)), 36),
+    "conv2d depthwise stride": Case(conv2d(8, 8, 3, bins=7, groups=8, stride=(2, 3), bias=False), 56),
+    "conv2d depthwise 20 maps": Case(conv2d(20, 20, (2, 3), bins=5, groups=20), 100),
+    "conv2d depthwise odd": Case(conv2d(3, 3, (2, 3), bins=6, groups=3), 18),
+    "up 2d depthwise": Case(up2d(4, 4, 4, bins=5, groups=4, stride=2), 20),
+    "conv2d one bin": Case(conv2d(5, 3, 3, bins=1, dilation=2), 5),
+    "up": Case(up1d(3, 5, 4, stride=2), 3),
+    "up k1": Case(up1d(2, 3, 1, stride=3), 2),
+    "up no stride": Case(up1d(4, 8, 3), 4),
+    "up k5 stride 3": Case(up1d(7, 16, 5, stride=3), 7),
+    "up short kernel": Case(up1d(3, 4, 2, stride=4), 3),
+    "up dilation": Case(up1d(3, 2, 4, stride=2, dilation=3), 3),
+    "up even dilation": Case(up1d(3, 3, 3, stride=2, dilation=2, bias=False), 3),
+    "up groups": Case(up1d(6, 4, 4, stride=3, groups=2), 6),
+    "up depthwise": Case(up1d(20, 20, 6, stride=3, groups=20), 20),
+    "up same": Case(up1d(3, 4, 4, stride=2, padding="same"), 3),
+    "up same odd": Case(up1d(2, 4, 7, stride=3, padding="same"), 2),
+    "up same long": Case(up1d(2, 3, 9, stride=2, padding="same", dilation=2), 2),
+    "up of 12": Case(up1d(2, 17, 25, stride=12), 2),
+    "up 2d": Case(up2d(3, 4, 4, bins=5, stride=2), 15),
+    "up 2d same": Case(up2d(8, 3, 4, bins=4, stride=2, padding="same"), 32),
+    "up 2d mixed": Case(up2d(2, 5, (3, 5), bins=6, stride=(1, 3), dilation=(2, 1), padding="same"), 12),
+    "up 2d groups": Case(up2d(4, 8, 3, bins=3, stride=(3, 2), groups=2), 12),
+    "upsample": Case(lambda: nn.Upsample(3), 7),
+    "upsample by one": Case(lambda: nn.Upsample(1), 3),
+    "upsample linear": Case(lambda: nn.Upsample(4, "linear"), 17),
+    "upsample linear by one": Case(lambda: nn.Upsample(1, "linear"), 3),
     "dropout": Case(lambda: nn.Dropout(0.4), 3),
     "dropout channels": Case(lambda: nn.Dropout(0.5, whole_channels=True), 7),
     "dropout none": Case(lambda: nn.Dropout(0.0), 3),
@@ -127,6 +181,15 @@ LAYERS = {
     "batch norm bins": Case(lambda: nn.BatchNorm(3, bins=5), 15),
     "batch norm one map": Case(lambda: nn.BatchNorm(1, bins=12), 12),
     "gated unit": Case(lambda: nn.GatedUnit(), 14),
+    "gated unit of others": Case(lambda: nn.GatedUnit(activation="relu", gate="hardswish"), 6),
+    "gated unit of one": Case(lambda: nn.GatedUnit(gate="relu"), 2),
+    "gated unit blended": Case(lambda: nn.GatedUnit(gate="hardtanh", blend=True), 10),
+    "gated unit blended prelu": Case(
+        lambda: nn.GatedUnit(activation=nn.Activation("prelu", channels=5), gate=nn.Activation("prelu"), blend=True), 10
+    ),
+    "film": Case(lambda: nn.FiLM(7, 3), 7, 3),
+    "film no shift": Case(lambda: nn.FiLM(40, 1, shift=False), 40, 1),
+    "film groups": Case(lambda: nn.FiLM(6, 4, groups=2), 6, 4),
     "pool mean": Case(lambda: nn.Pool("mean"), 3),
     "pool max": Case(lambda: nn.Pool("max"), 7),
     "pool last": Case(lambda: nn.Pool("last"), 3),
@@ -151,6 +214,11 @@ LAYERS = {
     "softmax": Case(activation("softmax"), 12),
     "tanh": Case(activation("tanh"), 7),
     "sigmoid": Case(activation("sigmoid"), 100),
+    "leaky hardtanh": Case(activation("leaky_hardtanh"), 7),
+    "leaky hardtanh range": Case(
+        activation("leaky_hardtanh", min_val=-0.25, max_val=0.5, min_slope=0.3, max_slope=-0.1), 3
+    ),
+    "fast tanh": Case(activation("fast_tanh"), 12),
 }
 
 BLOCKS = {
@@ -181,6 +249,33 @@ BLOCKS = {
     "separable stride": Case(lambda: nn.DepthwiseSeparable(6, 5, 3, stride=2, bias=False), 6),
     "separable same": Case(lambda: nn.DepthwiseSeparable(3, 4, 5, padding="same"), 3),
     "separable valid": Case(lambda: nn.DepthwiseSeparable(3, 4, 5, padding="valid"), 3),
+    "prewarmed": Case(lambda: nn.Prewarmed([nn.Conv1d(3, 7, 3, dilation=4), nn.Activation("tanh"), nn.Conv1d(7, 2, 5)]),
+                      3),
+    "prewarmed stride": Case(
+        lambda: nn.Prewarmed([nn.Conv1d(2, 40, 3, stride=2), nn.Activation("silu"), nn.Conv1d(40, 3, 4, stride=3),
+                              nn.Conv1d(3, 3, 2, dilation=5)]), 2),
+    "prewarmed inside": Case(
+        lambda: wl.Sequential([nn.Conv1d(3, 4, 5), nn.Prewarmed([nn.Activation("sigmoid")]), nn.Conv1d(4, 2, 3)]), 3),
+    "prewarmed freq": Case(lambda: nn.Prewarmed([nn.FrequencyConv(7, 1, 3, (3, 3)), nn.Conv1d(21, 2, 40)]), 7),
+    "prewarmed sum": Case(
+        lambda: nn.Prewarmed([nn.Conv1d(5, 5, 1), nn.Residual([nn.Conv1d(5, 5, 3, dilation=9), nn.Activation("elu")]),
+                              nn.Concat([[], nn.Conv1d(5, 2, 2)]), nn.Conv1d(7, 3, 4)]), 5),
+    "amp layer": Case(lambda: nn.AmpLayer(7, 2, kernel_size=3, dilation=4), 7, 2),
+    "amp layer gated": Case(
+        lambda: nn.AmpLayer(6, 1, kernel_size=2, dilation=3, bottleneck=4, gating="gated", activation="silu",
+                            groups=2, layer1x1_groups=2, conv_post_film=nn.FiLM(8, 1)), 6, 1),
+    "amp layer blended": Case(
+        lambda: nn.AmpLayer(4, 3, kernel_size=3, gating="blended", gate="hardtanh", residual="activation",
+                            activation=nn.Activation("prelu", channels=4), activation_pre_film=nn.FiLM(8, 3),
+                            activation_post_film=nn.FiLM(4, 3, shift=False)), 4, 3),
+    "amp layer films": Case(
+        lambda: nn.AmpLayer(5, 2, kernel_size=2, dilation=5, bottleneck=3, head1x1_channels=4, residual="layer1x1",
+                            conv_pre_film=nn.FiLM(5, 2), input_mixin_pre_film=nn.FiLM(2, 2, groups=2),
+                            input_mixin_post_film=nn.FiLM(3, 2), layer1x1_post_film=nn.FiLM(5, 2, shift=False),
+                            head1x1_post_film=nn.FiLM(4, 2)), 5, 2),
+    "amp array": Case(
+        lambda: nn.AmpArray(3, [nn.AmpLayer(5, 2, kernel_size=3, dilation=d) for d in (1, 2, 4)], head_channels=2,
+                            head_kernel_size=3, head_dilation=2, head_bias=True), 3, 2),
     "add": Case(lambda: nn.Add([nn.Conv1d(3, 3, 3), [nn.Conv1d(3, 3, 2, dilation=9), nn.Activation("tanh")], []]), 3),
     "add latencies": Case(
         lambda: nn.Add([nn.Conv1d(3, 5, 3, padding="same"), nn.Conv1d(3, 5, 7, dilation=3, padding="same"),
@@ -234,6 +329,41 @@ BLOCKS = {
             nn.FrequencyConv(10, 6, 16, (3, 2), stride=(2, 2)), nn.Activation("prelu"), nn.Dropout(0.1),
             nn.Pool("mean", window_frames=6), nn.Conv1d(80, 12, 1),
         ]), 20),
+    "conv2d residual": Case(
+        lambda: nn.Residual([nn.Conv2d(6, 6, 3, bins=5, dilation=2, padding="same"), nn.BatchNorm(6, bins=5),
+                             nn.Activation("relu"), nn.Conv2d(6, 6, 3, bins=5, padding="same"),
+                             nn.BatchNorm(6, bins=5)], activation="relu"), 30),
+    "conv2d scales": Case(
+        lambda: nn.Concat([nn.Conv2d(3, 4, 3, bins=6, dilation=d, padding="same") for d in (1, 2, 3)] +
+                          [nn.Conv2d(3, 4, 1, bins=6)], bins=6), 18),
+    "concat bins then conv2d": Case(
+        lambda: wl.Sequential([nn.Concat([[], nn.Conv2d(2, 3, 3, bins=4, padding="same")], bins=4),
+                               nn.Conv2d(5, 4, 3, bins=4)]), 8),
+    "concat bins then conv": Case(
+        lambda: wl.Sequential([nn.Concat([nn.Linear(6, 9), []], bins=3), nn.Conv1d(15, 4, 2)]), 6),
+    "conv2d depthwise residual": Case(
+        lambda: nn.Residual([nn.Conv2d(8, 8, 3, bins=4, groups=8, padding="same"), nn.BatchNorm(8, bins=4),
+                             nn.Activation("relu"), nn.Conv2d(8, 8, 1, bins=4)], activation="relu"), 32),
+    "conv2d depthwise added": Case(
+        lambda: nn.Add([nn.Conv2d(4, 4, 3, bins=5, groups=4), nn.Conv2d(4, 4, 3, bins=5), []]), 20),
+    "conv2d then conv": Case(sequential(conv2d(1, 3, 3, bins=7), activation("tanh"), conv(21, 5, 2)), 7),
+    "conv2d prelu sum": Case(
+        lambda: nn.Add([[nn.Conv2d(2, 2, 3, bins=4), nn.Activation("prelu")], nn.Conv2d(2, 2, 1, bins=4), []]), 8),
+    "up then conv": Case(sequential(up1d(3, 4, 4, stride=2), activation("relu"), conv(4, 5, 3, dilation=3)), 3),
+    "up norm relu": Case(sequential(up1d(3, 4, 4, stride=2), lambda: nn.BatchNorm(4), activation("relu")), 3),
+    "up up": Case(sequential(up1d(2, 4, 3, stride=2), activation("tanh"), up1d(4, 3, 4, stride=3)), 2),
+    "up then same": Case(sequential(up1d(2, 4, 4, stride=4), conv(4, 3, 7, padding="same")), 2),
+    "up then valid": Case(sequential(up1d(2, 4, 4, stride=4), conv(4, 3, 3, padding="valid")), 2),
+    "up then down": Case(sequential(up1d(2, 4, 4, stride=3), conv(4, 3, 4, stride=3)), 2),
+    "up then slower": Case(sequential(up1d(2, 4, 4, stride=2), conv(4, 3, 3, stride=3)), 2),
+    "up then mean": Case(sequential(up1d(2, 4, 4, stride=2), lambda: nn.Pool("mean")), 2),
+    "up then residual": Case(
+        lambda: wl.Sequential([nn.ConvTranspose1d(2, 3, 4, stride=2),
+                               nn.Residual([nn.Conv1d(3, 3, 3, padding="same"), nn.Activation("silu")])]), 2),
+    "up in branches": Case(
+        lambda: nn.Add([nn.ConvTranspose1d(2, 3, 4, stride=2), nn.ConvTranspose1d(2, 3, 8, stride=2, padding="same"),
+                        [nn.Upsample(2, "linear"), nn.Conv1d(2, 3, 1)]]), 2),
+    "upsample concat": Case(lambda: nn.Concat([nn.Upsample(3), nn.Upsample(3, "linear")]), 3),
     "conditioned chain": Case(
         lambda: wl.Sequential([
             nn.GatedResidualBlock(4, kernel_size=3, padding="valid", condition_channels=2),
@@ -265,6 +395,21 @@ MODELS = {
     "frequency tcn no stem": Case(
         lambda: nn.FrequencyTCN(5, 3, stem=[], channels=7, kernel_size=2, dilations=[3], pool_frames=None, dropout=0.0,
                                 activation="silu"), 5),
+    "amp wavenet": Case(
+        lambda: nn.AmpWaveNet([
+            nn.AmpArray(1, [nn.AmpLayer(16, 1, kernel_size=3, dilation=d) for d in (1, 2, 4, 8)], head_channels=8),
+            nn.AmpArray(16, [nn.AmpLayer(8, 1, kernel_size=3, dilation=d) for d in (1, 2, 4)], head_channels=1,
+                        head_bias=True)], sr=48000), 1),
+    "amp wavenet conditioned": Case(
+        lambda: nn.AmpWaveNet(
+            [nn.AmpArray(2, [nn.AmpLayer(4, 3, kernel_size=k, dilation=d, gating=g, head1x1_channels=3, groups=2,
+                                         layer1x1_post_film=nn.FiLM(4, 3), head1x1_post_film=nn.FiLM(3, 3))
+                             for k, d, g in ((3, 1, "none"), (2, 5, "gated"), (4, 3, "blended"))], head_channels=5)],
+            head=wl.Sequential([nn.Activation("relu"), nn.Conv1d(5, 2, 3)]),
+            condition=wl.Sequential([nn.Conv1d(2, 3, 4), nn.Activation("tanh")])), 2),
+    "amp wavenet cold": Case(
+        lambda: nn.AmpWaveNet([nn.AmpArray(1, [nn.AmpLayer(3, 1, kernel_size=2, residual="none")], head_channels=1)],
+                              prewarm=False), 1),
     "tcn no batch norm": Case(
         lambda: wl.TCN(3, 2, channels=5, kernel_size=3, dilations=[1, 5], activation="gelu", batch_norm=False), 3),
 }  # fmt: skip

@@ -7,7 +7,8 @@ Time. Every intermediate signal is a `Frames`: values (frames, channels), and th
 has causal time ``start + n * step``, counted in frames of the network's input: the newest input frame its causal part
 sees. A causal layer keeps ``start``; ``stride`` multiplies ``step``; a "valid" convolution starts
 ``(kernel_size - 1) * dilation`` frames later; a "same" convolution keeps the times and looks ahead of them. Branches
-that are added or concatenated are aligned by causal time: those that start earlier drop their first frames.
+that are added or concatenated are aligned by causal time: those that start earlier drop their first frames. A layer
+that gives several frames for one divides ``step``, which is a fraction then.
 
 Receptive field and latency are not computed from formulas but from dependence: a NaN in an input frame makes NaN of
 exactly the output frames that depend on it.
@@ -15,6 +16,7 @@ exactly the output frames that depend on it.
 
 import math
 from dataclasses import dataclass, replace
+from fractions import Fraction
 
 import numpy as np
 
@@ -24,8 +26,8 @@ class Frames:
     """A signal (frames, channels) and the causal time of each of its frames."""
 
     values: np.ndarray
-    start: int = 0
-    step: int = 1
+    start: int | Fraction = 0
+    step: int | Fraction = 1
 
     def map(self, function):
         """The same times, other values."""
@@ -74,6 +76,19 @@ def hardtanh(x, min_val=-1.0, max_val=1.0):
     return np.clip(x, min_val, max_val)
 
 
+def leaky_hardtanh(x, min_val=-1.0, max_val=1.0, min_slope=0.01, max_slope=0.01):
+    below, above = (x - min_val) * min_slope + min_val, (x - max_val) * max_slope + max_val
+    return np.where(x < min_val, below, np.where(x > max_val, above, x))
+
+
+def fast_tanh(x):
+    """Neural Amp Modeler's, which tends to 0.8212... / 0.8146...; its powers are kept from overflowing."""
+    x = np.clip(x, -1e6, 1e6)
+    a, x2 = np.abs(x), x * x
+    above = x * (2.45550750702956 + 2.45550750702956 * a + (0.893229853513558 + 0.821226666969744 * a) * x2)
+    return above / (2.44506634652299 + (2.44506634652299 + x2) * np.abs(x + 0.814642734961073 * x * a))
+
+
 def softmax(x):
     e = np.exp(x - x.max(axis=-1, keepdims=True))
     return e / e.sum(axis=-1, keepdims=True)
@@ -93,6 +108,8 @@ ACTIVATIONS = {
     "softmax": softmax,
     "tanh": np.tanh,
     "sigmoid": sigmoid,
+    "leaky_hardtanh": leaky_hardtanh,
+    "fast_tanh": fast_tanh,
 }
 
 
@@ -146,6 +163,60 @@ def frequency_conv(x, weight, bias=None, *, bins, stride=(1, 1), dilation=1):
     return (out if bias is None else out + bias).reshape(len(times), len(places) * out_maps)
 
 
+def conv2d(x, weight, bias=None, *, bins, stride, dilation, before, groups):
+    """x (T, bins * maps), weight (out, maps / groups, K frames, K bins) -> every frame and bin there is.
+
+    ``before`` and after it are the zeros put around frames and bins: ((before, after), (before, after)).
+    """
+    out_maps, per_group, *kernel = weight.shape
+    image = np.pad(x.reshape(len(x), bins, per_group * groups), (*before, (0, 0)))
+    counts = [max(0, (size - 1 - (k - 1) * d) // s + 1)
+              for size, k, d, s in zip(image.shape, kernel, dilation, stride, strict=False)]  # fmt: skip
+    out = np.zeros((*counts, out_maps))
+    for group in range(groups):
+        outs = slice(group * (out_maps // groups), (group + 1) * (out_maps // groups))
+        maps = image[:, :, group * per_group : (group + 1) * per_group]
+        for k in range(kernel[0]):
+            for m in range(kernel[1]):
+                seen = maps[k * dilation[0] :, m * dilation[1] :][:: stride[0], :: stride[1]][: counts[0], : counts[1]]
+                out[:, :, outs] += seen @ weight[outs, :, k, m].T
+    return (out if bias is None else out + bias).reshape(counts[0], counts[1] * out_maps)
+
+
+def conv_transpose2d(x, weight, bias=None, *, bins, stride, dilation, before, groups):
+    """x (T, bins * maps), weight (maps, out / groups, K frames, K bins) -> (T * stride, bins * stride * out), added up.
+
+    The output begins ``before`` frames and bins into all that is added up.
+    """
+    in_maps, per_group, *kernel = weight.shape
+    image = x.reshape(len(x), bins, in_maps)
+    sizes = [size * s for size, s in zip(image.shape, stride, strict=False)]
+    whole = [size + (k - 1) * d + 1 for size, k, d in zip(sizes, kernel, dilation, strict=True)]
+    out = np.zeros((*whole, per_group * groups))
+    for group in range(groups):
+        ins = slice(group * (in_maps // groups), (group + 1) * (in_maps // groups))
+        outs = slice(group * per_group, (group + 1) * per_group)
+        for k in range(kernel[0]):
+            for m in range(kernel[1]):
+                to = out[k * dilation[0] :, m * dilation[1] :][: sizes[0] : stride[0], : sizes[1] : stride[1], outs]
+                to += image[:, :, ins] @ weight[ins, :, k, m]
+    out = out[before[0] : before[0] + sizes[0], before[1] : before[1] + sizes[1]]
+    return (out if bias is None else out + bias).reshape(sizes[0], sizes[1] * out.shape[2])
+
+
+def overhang(kernel, stride, dilation):
+    """Half of what the output of one input of a transposed convolution is longer than its share."""
+    return max(0, math.ceil(((kernel - 1) * dilation + 1 - stride) / 2))
+
+
+def upsample(x, factor, mode):
+    following = np.concatenate([x[1:], np.zeros((1, x.shape[1]))])[: len(x)]
+    out = np.repeat(x, factor, axis=0)
+    for phase in range(1, factor if mode == "linear" else 1):
+        out[phase::factor] = x + (following - x) * phase / factor
+    return out
+
+
 def window_mean(x, frames):
     """The mean of the newest frames, with zeros before the first."""
     padded = np.concatenate([np.zeros((frames - 1, x.shape[1])), x])
@@ -180,7 +251,7 @@ class Weights:
         return Weights(self.state, f"{self.prefix}{name}.")
 
 
-OPTIONS = ("negative_slope", "alpha", "approximate", "min_val", "max_val")
+OPTIONS = ("negative_slope", "alpha", "approximate", "min_val", "max_val", "min_slope", "max_slope")
 
 
 def options_of(activation):
@@ -204,9 +275,16 @@ def add(*signals):
     return aligned[0].map(lambda _: sum(signal.values for signal in aligned))
 
 
-def concat(signals):
+def multiply(a, b):
+    a, b = align([a, b])
+    return a.map(lambda v: v * b.values)
+
+
+def concat(signals, bins=1):
     aligned = align(signals)
-    return aligned[0].map(lambda _: np.concatenate([signal.values for signal in aligned], axis=1))
+    parts = [signal.values.reshape(len(signal.values), bins, signal.values.shape[1] // bins) for signal in aligned]
+    joined = np.concatenate(parts, axis=2)
+    return aligned[0].map(lambda _: joined.reshape(len(joined), bins * joined.shape[2]))
 
 
 def run(module, weights, x, c=None):
@@ -247,13 +325,93 @@ def activate(activation, weights, name, x):
 
 
 def run_gated_unit(layer, weights, x, c):
-    return x.map(gated_unit)
+    half = x.values.shape[1] // 2
+    value, gate = x.map(lambda v: v[:, :half]), x.map(lambda v: v[:, half:])
+    on = activate(layer.activation, weights, "activation", value).values
+    g = activate(layer.gate, weights, "gate", gate).values
+    return x.map(lambda v: g * on + (1 - g) * value.values if layer.blend else on * g)
+
+
+def run_film(layer, weights, x, c):
+    modulation = run(layer.conv, weights.child("conv"), c)
+    if not layer.shift:
+        return multiply(x, modulation)
+    scale = modulation.map(lambda v: v[:, : layer.channels])
+    return add(multiply(x, scale), modulation.map(lambda v: v[:, layer.channels :]))
+
+
+def amp_layer(layer, weights, x, c):
+    """The two outputs (out, head) of a layer of an amp."""
+
+    def at(place, value):
+        return run(layer.parts[place], weights.child(place), value, c) if place in layer.parts else value
+
+    z = add(at("conv_post_film", at("conv", at("conv_pre_film", x))),
+            at("input_mixin_post_film", at("input_mixin", at("input_mixin_pre_film", c))))  # fmt: skip
+    z = at("activation_post_film", run(layer.unit, weights.child("activation"), at("activation_pre_film", z)))
+    head = at("head1x1_post_film", at("head1x1", z))
+    return (x if layer.residual == "none" else add(x, at("layer1x1_post_film", at("layer1x1", z)))), head
+
+
+def run_amp_layer(layer, weights, x, c):
+    return amp_layer(layer, weights, x, c)[0]
+
+
+def amp_array(array, weights, x, c, heads):
+    x = run(array.input, weights.child("input"), x)
+    for i, layer in enumerate(array.layers):
+        x, head = amp_layer(layer, weights.child("layers").child(i), x, c)
+        heads = [*heads, head]
+    return x, run(array.head, weights.child("head"), add(*heads))
+
+
+def run_amp_array(array, weights, x, c):
+    return amp_array(array, weights, x, c, [])[1]
+
+
+def run_amp_wavenet(model, weights, x, c):
+    c = x if model.condition is None else run(model.condition, weights.child("condition"), x)
+    heads = []
+    for i, array in enumerate(model.arrays):
+        x, head = amp_array(array, weights.child("arrays").child(i), x, c, heads)
+        heads = [head]
+    return heads[0] if model.head is None else run(model.head, weights.child("head"), heads[0])
 
 
 def run_frequency_conv(layer, weights, x, c):
     values = frequency_conv(x.values, weights["weight"], weights.get("bias"), bins=layer.bins, stride=layer.stride,
                             dilation=layer.dilation)  # fmt: skip
     return Frames(values, x.start, x.step * layer.stride[1])
+
+
+def run_conv2d(layer, weights, x, c):
+    total = [(k - 1) * d for k, d in zip(layer.kernel_size, layer.dilation, strict=True)]
+    times = padding_of(layer.kernel_size[0], layer.dilation[0], layer.padding)
+    places = padding_of(layer.kernel_size[1], layer.dilation[1], layer.bin_padding)
+    values = conv2d(x.values, weights["weight"], weights.get("bias"), bins=layer.bins, stride=layer.stride,
+                    dilation=layer.dilation, before=(times, places), groups=layer.groups)  # fmt: skip
+    late = total[0] if layer.padding == "valid" else 0
+    return Frames(values, x.start + late * x.step, x.step * layer.stride[0])
+
+
+def run_conv_transpose2d(layer, weights, x, c):
+    before = [overhang(*axis) for axis in zip(layer.kernel_size, layer.stride, layer.dilation, strict=True)]
+    before[0] *= layer.padding == "same"
+    values = conv_transpose2d(x.values, weights["weight"], weights.get("bias"), bins=layer.bins, stride=layer.stride,
+                              dilation=layer.dilation, before=before, groups=layer.groups)  # fmt: skip
+    return Frames(values, x.start, x.step * Fraction(1, layer.stride[0]))
+
+
+def run_conv_transpose1d(layer, weights, x, c):
+    before = overhang(layer.kernel_size, layer.stride, layer.dilation) if layer.padding == "same" else 0
+    values = conv_transpose2d(x.values, weights["weight"][..., None], weights.get("bias"), bins=1,
+                              stride=(layer.stride, 1), dilation=(layer.dilation, 1), before=(before, 0),
+                              groups=layer.groups)  # fmt: skip
+    return Frames(values, x.start, x.step * Fraction(1, layer.stride))
+
+
+def run_upsample(layer, weights, x, c):
+    return Frames(upsample(x.values, layer.factor, layer.mode), x.start, x.step * Fraction(1, layer.factor))
 
 
 def run_dropout(layer, weights, x, c):
@@ -290,7 +448,7 @@ def run_add(block, weights, x, c):
 
 
 def run_concat(block, weights, x, c):
-    return concat(run_branches(block, weights, x, c))
+    return concat(run_branches(block, weights, x, c), block.bins)
 
 
 def gated_residual(block, weights, x, c):
@@ -323,6 +481,8 @@ def run_depthwise_separable(block, weights, x, c):
 
 
 def run_wavenet(model, weights, x, c):
+    if model.condition is not None:
+        c = run(model.condition, weights.child("condition"), c).map(lambda v: v[: len(x.values)])
     x = run(model.input, weights.child("input"), x)
     skips = []
     for i, block in enumerate(model.blocks):
@@ -350,9 +510,18 @@ DEFINITIONS = {
     "Linear": run_linear,
     "BatchNorm": run_batch_norm,
     "Activation": run_activation,
+    "Conv2d": run_conv2d,
+    "ConvTranspose1d": run_conv_transpose1d,
+    "ConvTranspose2d": run_conv_transpose2d,
     "FrequencyConv": run_frequency_conv,
+    "Upsample": run_upsample,
     "Dropout": run_dropout,
     "GatedUnit": run_gated_unit,
+    "FiLM": run_film,
+    "Prewarmed": run_sequential,
+    "AmpLayer": run_amp_layer,
+    "AmpArray": run_amp_array,
+    "AmpWaveNet": run_amp_wavenet,
     "Pool": run_pool,
     "Sequential": run_sequential,
     "Residual": run_residual,
@@ -367,12 +536,28 @@ DEFINITIONS = {
 }
 
 
+LEAD = 240
+"""Zeros before the signal of a prewarmed network; a multiple of all strides that are tested."""
+
+
 def trace(module, x, c=None):
     """The output signal of `module` for the input x (T, in): values and times, in float64."""
     x = np.asarray(x, dtype=np.float64)
     if c is not None:
-        c = Frames(np.broadcast_to(np.asarray(c, dtype=np.float64), (len(x), np.shape(c)[-1])))
-    return run(module, Weights(module.state_dict()), Frames(x), c)
+        count = math.ceil(len(x) / module.condition_period)
+        c = Frames(
+            np.broadcast_to(np.asarray(c, dtype=np.float64), (count, np.shape(c)[-1])), 0, module.condition_period
+        )
+    return run_network(module, Weights(module.state_dict()), Frames(x), c)
+
+
+def run_network(module, weights, x, c):
+    """`run` for a network as a whole: a prewarmed one is fed zeros before the signal."""
+    if not module.prewarmed:
+        return run(module, weights, x, c)
+    assert module.receptive_field <= LEAD and c is None
+    signal = run(module, weights, Frames(np.concatenate([np.zeros((LEAD, x.values.shape[1])), x.values])))
+    return Frames(signal.values[LEAD // signal.step :], signal.start, signal.step)
 
 
 def evaluate(module, x, c=None):
@@ -424,7 +609,10 @@ class Dependence:
         """Input frames after its own, n * step, that output frame n waits for."""
         return self.newest(n) - n * self.signal.step
 
-    def counts(self, latency):
-        """For every number of input frames 0..frames: how many output frames a stream with that latency has given."""
-        needed = np.arange(len(self.signal.values)) * self.signal.step + latency + 1
+    def counts(self, newest):
+        """For every number of input frames 0..frames: output frames of a stream whose clock has `newest`."""
+        if self.signal.step.denominator == 1:
+            needed = np.arange(len(self.signal.values)) * int(self.signal.step) + newest + 1
+        else:
+            needed = [math.floor(n * self.signal.step + newest) + 1 for n in range(len(self.signal.values))]
         return np.searchsorted(needed, np.arange(self.frames + 1), side="right")

@@ -19,7 +19,21 @@ STRIDES = KIND.flatmap(lambda kind: st.sampled_from([1, 2, 3, 5] if kind == "str
 CONDITIONS = KIND.flatmap(lambda kind: st.just(3 if kind == "conditioned" else 0))
 PADDINGS = st.sampled_from(["causal", "causal", "same", "valid"])
 ACTIVATIONS = st.sampled_from(
-    ["identity", "relu", "leaky_relu", "elu", "silu", "gelu", "hardtanh", "hardswish", "softsign", "tanh", "sigmoid"]
+    [
+        "identity",
+        "relu",
+        "leaky_relu",
+        "elu",
+        "silu",
+        "gelu",
+        "hardtanh",
+        "hardswish",
+        "softsign",
+        "tanh",
+        "sigmoid",
+        "leaky_hardtanh",
+        "fast_tanh",
+    ]
 )
 BLOCK_SIZES = st.sampled_from([0, 0, 1, 1, 2, 3, 7, 13, 16, 31, 64, 97, 257, 1009])
 SEEDS = st.integers(0, 2**32 - 1)
@@ -56,10 +70,41 @@ def frequency_convolutions(draw, in_maps, bins, stride=1):
 
 
 @st.composite
+def convolutions2d(draw, in_maps, bins, stride=1):
+    """A Conv2d; some kernels reach beyond the bins, some strides are wider than the kernel. All bins read some."""
+    wide = draw(st.integers(1, 4))
+    spread = draw(st.sampled_from([1, 1, 2, 3])) if wide % 2 else 1
+    fits = (wide - 1) * spread < bins
+    out_maps = draw(st.sampled_from([1, 2, 3, 6, 8, 16]))
+    return nn.Conv2d(in_maps, out_maps, (draw(st.integers(1, 4)), wide), bins=bins,
+                     stride=(stride, draw(st.sampled_from([1, 1, 2, 3]))), dilation=(draw(st.integers(1, 6)), spread),
+                     padding="causal" if stride > 1 else draw(PADDINGS),
+                     bin_padding=draw(st.sampled_from(["same", "valid"])) if fits else "same",
+                     groups=draw(group_counts(in_maps, out_maps)), bias=draw(st.booleans()))  # fmt: skip
+
+
+@st.composite
+def ups_and_downs(draw, channels):
+    """Up to a higher rate, something there, and back."""
+    factor, hidden = draw(st.sampled_from([1, 2, 3, 5])), draw(st.sampled_from([1, 3, 8, 17]))
+    up = nn.ConvTranspose1d(channels, hidden, draw(st.integers(factor, 9)), stride=factor,
+                            padding=draw(st.sampled_from(["causal", "same"])),
+                            groups=draw(group_counts(channels, hidden)), bias=draw(st.booleans()))  # fmt: skip
+    if draw(st.booleans()):
+        mode = draw(st.sampled_from(["nearest", "linear"]))
+        up = wl.Sequential([nn.Upsample(factor, mode), nn.Conv1d(channels, hidden, draw(st.integers(1, 4)))])
+    layers = [up, *draw(st.lists(pointwise(hidden), max_size=1))]
+    if draw(st.booleans()):
+        layers.append(nn.Residual([draw(convolutions(hidden, hidden, paddings=st.sampled_from(["causal", "same"])))]))
+    return wl.Sequential([*layers, nn.Conv1d(hidden, channels, draw(st.integers(1, 4)), stride=factor)])
+
+
+@st.composite
 def frequency_stacks(draw, channels, stride=1):
     """One or two frequency convolutions, normalised and rectified or not, between the channels and back to them."""
     maps = draw(st.sampled_from([m for m in range(1, channels + 1) if channels % m == 0]))
-    first = draw(frequency_convolutions(maps, channels // maps, stride=stride))
+    kind = draw(st.sampled_from([frequency_convolutions, convolutions2d]))
+    first = draw(kind(maps, channels // maps, stride=stride))
     layers, last = [first], first
     if draw(st.booleans()):
         shared = draw(st.booleans())
@@ -154,11 +199,15 @@ def concatenations(draw, in_channels, out_channels, depth, stride=1):
 @st.composite
 def blocks(draw, channels, depth=1, may_stride=False):
     """A block that keeps the channels."""
-    kinds = ["pointwise", "conv", "gated", "gated", "temporal", "separable", "gated_unit", "pool", "freq", "freq"]
+    kinds = ["pointwise", "conv", "gated", "gated", "temporal", "separable", "gated_unit", "pool", "freq", "freq", "up"]
     if depth > 0:
         kinds += ["residual", "add", "concat", "sequential"] * 2
     kind = draw(st.sampled_from(kinds))
     stride = draw(STRIDES) if may_stride else 1
+    if kind == "up" and not may_stride:
+        kind = "conv"  # whose frames keep pace with those of other branches
+    if kind == "up":
+        return draw(ups_and_downs(channels))
     if kind == "freq":
         return draw(frequency_stacks(channels, stride=stride))
     if kind == "pool":
@@ -172,7 +221,9 @@ def blocks(draw, channels, depth=1, may_stride=False):
     if kind == "gated":
         return draw(gated_residuals(channels))
     if kind == "gated_unit":
-        return wl.Sequential([nn.Linear(channels, 2 * channels), nn.GatedUnit()])
+        unit = nn.GatedUnit(activation=draw(ACTIVATIONS), gate=draw(st.just("sigmoid") | ACTIVATIONS),
+                            blend=draw(st.booleans())) if draw(st.booleans()) else nn.GatedUnit()  # fmt: skip
+        return wl.Sequential([nn.Linear(channels, 2 * channels), unit])
     if kind == "temporal":
         return nn.TemporalBlock(channels, channels, draw(KERNEL_SIZES), dilation=draw(DILATIONS),
                                 activation=draw(ACTIVATIONS), batch_norm=draw(st.booleans()))  # fmt: skip

@@ -752,6 +752,19 @@ def test_train_without_one_speaker(run, training):
     assert found["clips"] == 16
 
 
+def test_train_on_more(run, data, training, tmp_path):
+    more = tones(tmp_path / "more", 3)
+    status, out, _ = run("train", data, "--clip-s", 0.25, "--more", more, "--json")
+    assert status == 0
+    assert json.loads(out)["corpus"]["clips"] == {"train": 16 + 6, "valid": 2, "test": 2}
+    assert json.loads(out)["corpus"]["more"] == "more"
+    assert len(training.calls[0]["corpus"].train) == 22
+    (more / "low").rename(more / "lower")
+    status, _, err = run("train", data, "--clip-s", 0.25, "--more", more)
+    assert status == 1
+    assert "more has the label 'lower'" in err
+
+
 def test_train_without_matplotlib(run, data, training, monkeypatch):
     monkeypatch.setitem(sys.modules, "matplotlib.figure", None)
     status, _, err = run("train", data, "--clip-s", 0.25)

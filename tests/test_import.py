@@ -17,8 +17,9 @@ PARTS_ABOVE_NN = {"features", "classify", "classifier_pool", "detect", "_detect"
 ALLOWED = {
     "errors": set(),
     "kernels": {"kernels"},
-    "engine": {"engine", "kernels", "errors"},
-    "receptive_field": {"receptive_field", "nn", "engine", "errors"},
+    "engine": {"engine", "kernels", "checks", "errors"},
+    "receptive_field": {"receptive_field", "nn", "engine", "canvas", "checks", "errors"},
+    "canvas": {"errors"},
     "_detect": {"errors"},
     "_snapshot": {"errors"},
     "detect": {"_detect", "checks", "errors"},

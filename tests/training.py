@@ -79,8 +79,8 @@ def evaluate(model, state, x, c=None):
     def one(clip):
         met.update(clip=clip, norms=0)
         frames = reference.Frames(np.asarray(x[clip], np.float64))
-        condition = None if c is None else reference.Frames(np.asarray(c[clip], np.float64))
-        return reference.run(model, reference.Weights(state), frames, condition).values
+        condition = None if c is None else reference.Frames(np.asarray(c[clip], np.float64), 0, model.condition_period)
+        return reference.run_network(model, reference.Weights(state), frames, condition).values
 
     with definitions(BatchNorm=norm, Dropout=dropout):
         while True:
@@ -135,7 +135,8 @@ class Check:
         self.x = rng.standard_normal((clips, frames, model.in_channels)).astype(np.float32)
         self.c = None
         if condition_channels:
-            self.c = rng.standard_normal((clips, frames, condition_channels)).astype(np.float32)
+            count = math.ceil(frames / model.condition_period)
+            self.c = rng.standard_normal((clips, count, condition_channels)).astype(np.float32)
         self.parameters = Parameters(model)
         self.trained = self.parameters.values[1 : 1 + self.parameters.trained].astype(np.float64)
         self.tape = Tape(self.parameters, clips, frames)

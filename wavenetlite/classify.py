@@ -188,12 +188,15 @@ class AudioClassifier:
         if not isinstance(self.detector, Detector):
             raise ArrayTypeError(f"detector is a {type(detector).__name__}; it must be a Detector or None")
         clock = output.clock
+        period, start = int(clock.rate), int(clock.start)
+        if (period, start) != (clock.rate, clock.start):
+            raise ParameterError(f"model gives a frame every {clock.rate}; a classifier's must be a whole number apart")
         self.clip_s = None if clip_s is None else number("clip_s", clip_s, least=0.0)
         self.clip_samples = round((self.clip_s or 0.0) * features.sr)
-        self._frames_needed = clock.start + 1
-        self._ahead_frames = clock.newest - clock.start + features.latency
-        self._first_start, self._first_end = features.frame_span(clock.start)
-        self._period = clock.rate * features.hop_length
+        self._frames_needed = start + 1
+        self._ahead_frames = clock.latency - start + features.latency
+        self._first_start, self._first_end = features.frame_span(start)
+        self._period = period * features.hop_length
         self._limits = self.detector.limits(self._labels, self.frame_rate, self.background)
 
     # What it is like

@@ -28,7 +28,8 @@ from wavenetlite.engine.packed cimport Blocks
 from wavenetlite.engine.plan cimport Memory, Plan, Workspace
 from wavenetlite.errors import ArrayTypeError, ParameterError, StreamStateError
 from wavenetlite.stream cimport (
-    Saved, checked, finite, flush_subnormals, output_array, refuse_overlap, release, restore_subnormals, saved, try_acquire)
+    Saved, checked, finite, flush_subnormals, output_array, refuse_condition_frames, refuse_overlap, release, restore_subnormals,
+    saved, try_acquire)
 
 cdef extern from "stdlib.h" nogil:
     void* aligned_alloc(size_t alignment, size_t size)
@@ -436,8 +437,8 @@ cdef class StreamPool:
             dimensions = 1
         given = finite(
             plan, checked(c, f"c of stream {sid}", dimensions, plan.condition_channels), f"c of stream {sid}", self.zero_nonfinite)
-        if dimensions == 2 and cnp.PyArray_DIM(given, 0) != job.frames:
-            raise ParameterError(f"c of stream {sid} has {cnp.PyArray_DIM(given, 0)} frames; it must have {job.frames}, like the block")
+        if dimensions == 2:
+            refuse_condition_frames(plan, f"c of stream {sid}", cnp.PyArray_DIM(given, 0), job.memory.frames_in, job.frames)
         held.append(given)
         job.c = <const float*>cnp.PyArray_DATA(given)
         job.c_step = plan.condition_channels if dimensions == 2 else 0
@@ -738,7 +739,7 @@ cdef class StreamPool:
     @property
     def latency(self) -> int:
         """Input frames after frame n that must have come before output frame n is returned."""
-        return self.plan.program.clock.newest
+        return self.plan.program.clock.latency
 
     @property
     def state_bytes(self) -> int:

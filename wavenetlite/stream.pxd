@@ -13,6 +13,7 @@ cdef extern from "simd.h" nogil:
 cdef cnp.ndarray checked(object array, str name, int dimensions, Py_ssize_t channels)
 cdef cnp.ndarray finite(Plan plan, cnp.ndarray a, str name, bint zero)
 cdef cnp.ndarray output_array(object out, Py_ssize_t rows, Py_ssize_t channels, str what)
+cdef refuse_condition_frames(Plan plan, str name, Py_ssize_t given, int64_t frames_in, Py_ssize_t frames)
 cdef refuse_overlap(cnp.ndarray y, cnp.ndarray x, str name)
 
 cdef bytes saved(Plan plan, const Memory* memory, bint flushed, cnp.ndarray condition)

@@ -133,7 +133,8 @@ cdef class Stream:
             Next frames, float32, shape (n, in_channels); any n from 0 on.
         c
             Their local conditioning, float32, shape (n, condition_channels), or constant conditioning,
-            (condition_channels,); None if the stream was made with a constant or the network has none.
+            (condition_channels,); None if the stream was made with a constant or the network has none. Where the network
+            brings conditioning to a higher rate, frame m of it comes with input frame ``m * model.condition_period``.
         out
             Where to write the result, float32, C-contiguous, exactly (m, out_channels); then nothing is allocated. It must
             not overlap `block` or `c`.
@@ -201,8 +202,7 @@ cdef class Stream:
         if cnp.PyArray_Check(c) and cnp.PyArray_NDIM(<cnp.ndarray>c) == 1:
             return self.finite(checked(c, "c", 1, self.plan.condition_channels), "c")
         a = self.finite(checked(c, "c", 2, self.plan.condition_channels), "c")
-        if cnp.PyArray_DIM(a, 0) != frames:
-            raise ParameterError(f"c has {cnp.PyArray_DIM(a, 0)} frames; it must have {frames}, like the block")
+        refuse_condition_frames(self.plan, "c", cnp.PyArray_DIM(a, 0), self.memory.frames_in, frames)
         return a
 
     def flush(self) -> np.ndarray:
@@ -316,7 +316,7 @@ cdef class Stream:
     @property
     def latency(self) -> int:
         """Input frames after frame n that must have come before output frame n is returned."""
-        return self.plan.program.clock.newest
+        return self.plan.program.clock.latency
 
     @property
     def state_bytes(self) -> int:
@@ -327,6 +327,15 @@ cdef class Stream:
     def workspace_bytes(self) -> int:
         """Further memory of the stream in which blocks are computed; it holds nothing between calls."""
         return self.plan.workspace_bytes
+
+
+cdef refuse_condition_frames(Plan plan, str name, Py_ssize_t given, int64_t frames_in, Py_ssize_t frames):
+    """An error unless as many frames of conditioning are `given` as come with the next `frames` input frames."""
+    cdef Py_ssize_t needed = plan.condition_frames(frames_in + frames) - plan.condition_frames(frames_in)
+    if given != needed:
+        why = "like the block" if plan.condition_period == 1 else (
+            f"one with every {plan.condition_period}th of the {frames} frames from frame {frames_in} on")
+        raise ParameterError(f"{name} has {given} frames; it must have {needed}, {why}")
 
 
 cdef refuse_overlap(cnp.ndarray y, cnp.ndarray x, str name):

@@ -41,6 +41,24 @@ class StreamReport:
         )
 
 
+@dataclass(frozen=True)
+class Conditioning:
+    """Local conditioning from input frame `start` on: `values` for every `period` input frames."""
+
+    values: Floats
+    period: int
+    start: int = 0
+
+    def between(self, first: int, end: int) -> Conditioning:
+        """What comes with the input frames from ``start + first`` on, to ``start + end``."""
+        begun, low, high = (-(-(self.start + at) // self.period) for at in (0, first, end))
+        return Conditioning(self.values[low - begun : high - begun], self.period, self.start + first)
+
+
+def values_of(c: Conditioning | None, first: int, end: int) -> Floats | None:
+    return None if c is None else c.between(first, end).values
+
+
 def verify_stream(
     model: Module, *, frames: int | None = None, partitions: int = 12, channels: int | None = None, seed: int = 0
 ) -> StreamReport:
@@ -90,8 +108,11 @@ def verify_stream(
     length = by_default if frames is None else positive_int("frames", frames)
     x = rng.standard_normal((length, width), dtype=np.float32)
     needed = model.condition_channels_needed
-    c = rng.standard_normal((length, needed), dtype=np.float32) if needed else None
-    whole = model(x, c)
+    c = None
+    if needed:
+        period = model.condition_period
+        c = Conditioning(rng.standard_normal((-(-length // period), needed), dtype=np.float32), period)
+    whole = model(x, values_of(c, 0, length))
     open_stream: Callable[[], Stream] = lambda: model.stream(channels=None if model.in_channels else width)  # noqa: E731
     tried = 0
     for name, blocks in ways(length, count("partitions", partitions), rng):
@@ -125,24 +146,26 @@ def random_blocks(length: int, rng: np.random.Generator) -> list[int]:
     return blocks
 
 
-def fed(stream: Stream, x: Floats, c: Floats | None, blocks: list[int], out_channels: int, *, use_out: bool) -> Floats:
+def fed(
+    stream: Stream, x: Floats, c: Conditioning | None, blocks: list[int], out_channels: int, *, use_out: bool
+) -> Floats:
     """What a stream gives for `x` in blocks, and its flush."""
     outputs: list[Any] = []
     first = 0
     for size in blocks:
         out = np.empty((stream.output_frames(size), out_channels), np.float32) if use_out else None
-        local = None if c is None else c[first : first + size]
+        local = values_of(c, first, first + size)
         outputs.append(stream.process(x[first : first + size], local, out=out))
         first += size
     return np.concatenate([*outputs, stream.flush()])
 
 
-def verify_resets(stream: Stream, x: Floats, c: Floats | None, whole: Floats, rng: np.random.Generator) -> int:
+def verify_resets(stream: Stream, x: Floats, c: Conditioning | None, whole: Floats, rng: np.random.Generator) -> int:
     """A stream that is reset in the middle of one signal must know nothing of it in the next."""
     resets = 3
     for _ in range(resets):
         cut = int(rng.integers(0, len(x) + 1))
-        stream.process(x[:cut] * 3, None if c is None else c[:cut])
+        stream.process(x[:cut] * 3, values_of(c, 0, cut))
         stream.reset()
         blocks = random_blocks(len(x), rng)
         compare(
@@ -153,17 +176,17 @@ def verify_resets(stream: Stream, x: Floats, c: Floats | None, whole: Floats, rn
 
 
 def verify_snapshots(
-    open_stream: Callable[[], Stream], x: Floats, c: Floats | None, whole: Floats, rng: np.random.Generator
+    open_stream: Callable[[], Stream], x: Floats, c: Conditioning | None, whole: Floats, rng: np.random.Generator
 ) -> int:
     """A stream that takes over a snapshot, and one that is forked, must go on as the one that they came from."""
     cuts = 3
     for _ in range(cuts):
         cut = int(rng.integers(0, len(x) + 1))
         stream, other = open_stream(), open_stream()
-        before = stream.process(x[:cut], None if c is None else c[:cut])
-        other.process(x[cut:] * 3, None if c is None else c[cut:])
+        before = stream.process(x[:cut], values_of(c, 0, cut))
+        other.process(x[: len(x) - cut] * 3, values_of(c, 0, len(x) - cut))
         other.restore(stream.snapshot())
-        rest = x[cut:], None if c is None else c[cut:]
+        rest = x[cut:], None if c is None else c.between(cut, len(x))
         for name, one in (("from a snapshot", other), ("in a fork", stream.fork()), ("after a fork", stream)):
             blocks = random_blocks(len(x) - cut, rng)
             given = fed(one, *rest, blocks, whole.shape[1], use_out=False)
@@ -171,13 +194,12 @@ def verify_snapshots(
     return 3 * cuts
 
 
-def verify_pool(model: Module, x: Floats, c: Floats | None, rng: np.random.Generator) -> int:
+def verify_pool(model: Module, x: Floats, c: Conditioning | None, rng: np.random.Generator) -> int:
     """A stream must give the same alone and beside others in a pool, however they are fed."""
     streams, length = 4, min(len(x), 1000)
     some = [size for size in BLOCKS if size <= max(1, length // 4)]  # so that every stream comes by several times
     pool = model.pool(streams + 1, channels=None if model.in_channels else x.shape[1])
     signals = [np.ascontiguousarray(np.roll(x, 17 * i, axis=0)[:length]) for i in range(streams)]
-    conditions = None if c is None else c[:length]
     ids = {pool.open(): i for i in range(streams)}
     done = [0] * streams
     outputs: list[list[Floats]] = [[] for _ in range(streams)]
@@ -187,7 +209,9 @@ def verify_pool(model: Module, x: Floats, c: Floats | None, rng: np.random.Gener
         sizes = {sid: min(1 if together else int(rng.choice(some)), length - done[i]) for sid, i in ids.items()}
         chosen = [sid for sid in chosen if sizes[sid] or not together]
         blocks = {sid: signals[ids[sid]][done[ids[sid]] :][: sizes[sid]] for sid in chosen}
-        local = None if conditions is None else {sid: conditions[done[ids[sid]] :][: sizes[sid]] for sid in chosen}
+        local = None
+        if c is not None:
+            local = {sid: c.between(done[ids[sid]], done[ids[sid]] + sizes[sid]).values for sid in chosen}
         if together and chosen:
             frames = np.concatenate([blocks[sid] for sid in chosen])
             y = pool.step(frames, chosen, None if local is None else np.concatenate([local[sid] for sid in chosen]))
@@ -207,22 +231,22 @@ def verify_pool(model: Module, x: Floats, c: Floats | None, rng: np.random.Gener
                 ids[moved] = ids.pop(sid)
                 pool.close(sid)
     for i in range(streams):
-        whole = model(signals[i], conditions)
+        whole = model(signals[i], values_of(c, 0, length))
         compare(np.concatenate(outputs[i]), whole, f"as number {i} of a pool", [len(one) for one in outputs[i]])
     return streams
 
 
-def verify_batch(model: Module, x: Floats, c: Floats | None, rng: np.random.Generator) -> int:
+def verify_batch(model: Module, x: Floats, c: Conditioning | None, rng: np.random.Generator) -> int:
     """A sequence must give the same alone and beside others."""
     size = 3
     length = min(len(x), 500)
     batch = rng.standard_normal((size, length, x.shape[1]), dtype=np.float32)
-    conditions = None if c is None else np.broadcast_to(c[:length], (size, length, c.shape[1]))
-    together = model(batch, conditions)
+    condition = values_of(c, 0, length)
+    together = model(batch, None if condition is None else np.stack([condition] * size))
     for index in range(size):
         compare(
             together[index],
-            model(batch[index], None if c is None else c[:length]),
+            model(batch[index], condition),
             f"number {index} of a batch",
             [length],
         )

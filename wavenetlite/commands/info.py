@@ -8,6 +8,7 @@ import math
 from typing import Any
 
 from wavenetlite.commands.shared import Subparsers, add_json, say, say_json, subcommand, table
+from wavenetlite.errors import ParameterError
 from wavenetlite.nn import Module
 
 NOTHING: tuple[Any, ...] = (None, {}, [])
@@ -16,10 +17,12 @@ LONG_NOTE = 200
 
 ABOUT = """\
 Say what a model is: labels, features, network, receptive field, latency, and
-what its makers noted: recipe, data, measured accuracy, attribution."""
+what its makers noted: recipe, data, measured accuracy, attribution. With --plot
+draw what an output sees of the input: the tree of its taps."""
 EXAMPLES = """\
   wavenetlite info speech-commands-12
   wavenetlite info trained/classifier.safetensors --layers
+  wavenetlite info speech-commands-12 --plot tree.png
   wavenetlite info speech-commands-12 --json | jq .labels"""
 
 
@@ -27,8 +30,20 @@ def add(subparsers: Subparsers) -> None:
     parser = subcommand(subparsers, "info", "say what a model is", ABOUT, EXAMPLES)
     parser.add_argument("model", metavar="MODEL", help="a bundled model's name, or the file of a classifier or network")
     parser.add_argument("--layers", action="store_true", help="list the layers of the network too")
+    parser.add_argument("--plot", type=picture, metavar="FILE", help="draw the tree of taps: a .png or .svg file")
     add_json(parser, "one object")
     parser.set_defaults(run=run)
+
+
+def picture(path: str) -> str:
+    """The name of a file for a figure."""
+    from wavenetlite.canvas import image_format
+
+    try:
+        image_format(path)
+    except ParameterError:
+        raise argparse.ArgumentTypeError(f"{path} must end in .png or .svg") from None
+    return path
 
 
 def run(args: argparse.Namespace) -> int:
@@ -43,6 +58,11 @@ def run(args: argparse.Namespace) -> int:
         about["format"] = format
     if args.layers:
         about["layers"] = network.summary()
+    if args.plot:
+        from wavenetlite.receptive_field import plot_tree
+
+        plot_tree(network, args.plot)
+        about["plot"] = args.plot
     if args.json:
         say_json(about)
     else:
@@ -75,15 +95,41 @@ def classifier_facts(clf: Any) -> dict[str, Any]:
 def network_facts(network: Module) -> dict[str, Any]:
     from wavenetlite.nn.module import ANY_CHANNELS
 
+    sample_rate: int | None = getattr(network, "sr", None)
     return {
         "type": type(network).__name__,
         "in_channels": network.in_channels,
         "out_channels": network.plan(network.in_channels or ANY_CHANNELS).out_channels if network.in_channels else None,
         "condition_channels": network.condition_channels_needed,
+        **({} if sample_rate is None else {"sr": sample_rate}),
         "parameters": network.parameter_count,
         "multiply_adds_per_frame": network.macs_per_frame,
         "receptive_field_frames": bounded(network.receptive_field),
         "latency_frames": network.latency,
+        **sight(network),
+    }
+
+
+def sight(network: Module) -> dict[str, Any]:
+    """What an output sees inside its receptive field; None where that is too large to be counted."""
+    from wavenetlite.receptive_field import analyse
+
+    try:
+        analysis = analyse(network)
+    except ParameterError:
+        return {"coverage": None}
+    coverage = analysis.coverage
+    return {
+        "frames_an_output": float(analysis.stride[0]),
+        "coverage": {
+            "text": str(coverage),
+            "inputs": coverage.size,
+            "seen": coverage.seen,
+            "holes": coverage.holes,
+            "endless": coverage.endless,
+        },
+        "gridding": {"found": bool(analysis.gridding), "text": str(analysis.gridding)},
+        "hybrid_rule": {"kept": bool(analysis.hybrid_rule), "text": str(analysis.hybrid_rule)},
     }
 
 
@@ -111,6 +157,7 @@ def text(about: dict[str, Any]) -> str:
             "network",
             f"{network['type']}, {network['in_channels'] or 'any'} -> {network['out_channels'] or 'as many'} channels",
         ),
+        *([("sample rate", f"{network['sr']:,} Hz")] if "sr" in network else []),
         ("parameters", f"{network['parameters']:,}"),
         ("multiply-adds", f"{network['multiply_adds_per_frame']:,.10g} a frame"),
     ]
@@ -120,7 +167,10 @@ def text(about: dict[str, Any]) -> str:
         seconds = about["receptive_field_s"]
         reach += "" if seconds is None else f", {seconds:.3f} s of audio"
         latency = f"{1000 * about['latency_s']:.1f} ms, and one decision each {1000 / about['frame_rate']:.2f} ms"
-    rows += [("receptive field", reach), ("latency", latency)]
+    rows.append(("receptive field", reach))
+    if network["coverage"] is not None:
+        rows += [("coverage", network["coverage"]["text"]), ("gridding", network["gridding"]["text"])]
+    rows.append(("latency", latency))
     if of_classifier:
         rows += [("decision", about["decision"]), ("detector", compact(about["detector"]))]
         rows += [(name, note_text(value)) for name, value in about["info"].items()]

@@ -7,20 +7,29 @@ feed a convolution become more taps of it.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator
 from dataclasses import dataclass, field
+from fractions import Fraction
 
 import numpy as np
 
 from wavenetlite.engine import graph
 from wavenetlite.engine.graph import Edge, Floats, Node
-from wavenetlite.engine.pack import Arena, PackedConv, pack_conv, pack_depthwise, pack_frequency
+from wavenetlite.engine.pack import Arena, PackedConv, PackedStrip, pack_conv, pack_depthwise, pack_strips
 from wavenetlite.errors import ParameterError
 from wavenetlite.kernels import ACTIVATIONS, padded
+
+SIMPLE: dict[type[Node], str] = {
+    graph.Sum: "sum", graph.Product: "product", graph.Part: "part", graph.Join: "join", graph.Gate: "gate",
+}  # fmt: skip
+"""Operations that are a step each, by the step's kind."""
 
 MAX_CHUNK = 120
 """Frames that all layers run at a time, at most: their rows stay in the first-level cache."""
 
+MOST_WIDE_FLOATS = 2**17
+"""Of a chunk of frames with many bins: they stay in the second-level cache, and need no more of them to be fast."""
 
 MOST_FLOAT = float(np.finfo(np.float32).max)
 MOST_STATE_BYTES = 2**32
@@ -35,6 +44,7 @@ class Buffer:
     channels: int
     ld: int
     clock: graph.Clock
+    rows: int = MAX_CHUNK  # frames of a chunk, at most
     history: int = 0
     prefix: int = 0  # history frames that can be laid before the chunk's frames
     offset: int = -1  # floats from the start of the workspace to the chunk's first frame
@@ -44,20 +54,22 @@ class Buffer:
     @property
     def floats(self) -> int:
         """Room in the workspace; a whole vector may be read or written past the last row."""
-        return -(-((self.prefix + MAX_CHUNK) * self.ld) // 16) * 16 + 16
+        return -(-((self.prefix + self.rows) * self.ld) // 16) * 16 + 16
 
 
 @dataclass(eq=False)
 class Step:
     """One kernel call: `kind` over `edges`, then what was fused."""
 
-    kind: str  # conv, depthwise, sum, join, gate, mean, max
+    kind: str  # conv, strips, depthwise, sum, product, part, join, gate, mean, max
     node: Node  # the sequence it makes, fused operations included
     edges: list[Edge]
     weights: list[np.ndarray] = field(default_factory=list)
     groups: list[int] = field(default_factory=list)
     bias: np.ndarray | None = None
-    frequency: graph.FrequencyConv | None = None  # its weights are then (maps out, maps in, kernel, taps)
+    over_bins: graph.Conv2d | None = None  # its weights are then (maps out, maps in / groups, kernel frames, bins)
+    phases: int = 1  # frames that are made at a time, from one reading of the edges
+    part: int = 0  # first channel that a part takes
     relu_before: bool = False
     residual: Edge | None = None
     relu_after: bool = False
@@ -66,21 +78,26 @@ class Step:
     out: int = -1
     ends: list[int] = field(default_factory=list)  # buffers that no later step reads
     packed: PackedConv | None = None
+    strips: list[PackedStrip] = field(default_factory=list)
     depthwise: tuple[int, int] | None = None  # arena offsets of weights and bias
     slopes: int = -1
     pool: int = -1  # doubles from the start of the stream's pools
+
+    @property
+    def takes_along(self) -> bool:
+        """Whether its kernel can add a residual and rectify."""
+        return self.kind == "conv" or (self.over_bins is not None and not self.over_bins.depthwise)
 
     @property
     def all_edges(self) -> list[Edge]:
         return self.edges + ([self.residual] if self.residual else [])
 
     @property
-    def multiply_adds(self) -> int:
+    def multiply_adds(self) -> float:
         """Of one output frame."""
-        if self.frequency is not None:
-            conv = self.frequency
-            return sum(len(conv.links(f)) for f in range(conv.bins_out)) * conv.weight[:, :, 0].size
-        return sum(weight.size for weight in self.weights)
+        if self.over_bins is not None:
+            return self.over_bins.multiply_adds
+        return sum(weight.size for weight in self.weights) / self.phases
 
 
 @dataclass
@@ -92,19 +109,24 @@ class Program:
     inputs: dict[str, int]  # "x", "c" -> buffer
     output: int
     buffer_of: dict[Node, int]
+    chunk: int  # input frames that go through all steps at a time, at most
     arena: Arena
     workspace_floats: int
     state_floats: int
     pool_doubles: int
     clock: graph.Clock
     graph: Node  # the network's output, and through it all that was lowered
+    prewarmed: bool  # what stands before the signals of a stream is what endless zeros make of them, not zeros
 
 
-def lower(output: Node) -> Program:
+def lower(output: Node, *, prewarmed: bool = False) -> Program:
     """Lower the graph that ends in `output`."""
     order = topological_order(output)
+    if prewarmed:
+        refuse_unsettled(order)
     steps = fuse(order, output)
     buffers, inputs, buffer_of = make_buffers(order, steps)
+    chunk = place_chunks(buffers, inputs, steps, buffer_of)
     place_history(buffers, steps, buffer_of)
     refuse_excess(buffers, steps)
     arena = Arena()
@@ -118,13 +140,28 @@ def lower(output: Node) -> Program:
         inputs=inputs,
         output=buffer_of[output],
         buffer_of=buffer_of,
+        chunk=chunk,
         arena=arena,
         workspace_floats=place_rows(buffers, steps, buffer_of, buffer_of[output]),
         state_floats=place_rings(buffers),
         pool_doubles=pools,
         clock=output.clock,
         graph=output,
+        prewarmed=prewarmed,
     )
+
+
+def refuse_unsettled(order: list[Node]) -> None:
+    """An error where endless zeros do not make every signal one that stays as it is."""
+    for node in order:
+        if isinstance(node, graph.Pool):
+            raise ParameterError("a prewarmed network must have no pool over all frames")
+        if isinstance(node, graph.Input) and node.name == "c":
+            raise ParameterError("a prewarmed network must be without conditioning from outside")
+        if node.clock.newest or node.clock.start:
+            raise ParameterError("a prewarmed network must be causal: without 'same' and 'valid' padding")
+        if node.phases > 1:  # endless zeros may make each of the frames between another
+            raise ParameterError("a prewarmed network must be without transposed convolutions and upsampling")
 
 
 def topological_order(output: Node) -> list[Node]:
@@ -188,6 +225,7 @@ def is_taps_of_convs(node: Node, users: dict[Node, list[Node]], output: Node) ->
     """Whether a concatenation needs no step of its own, because convolutions read its parts."""
     return (
         isinstance(node, graph.Join)
+        and node.bins == 1
         and node is not output
         and all(edge.shift == 0 and edge.node.clock == node.clock for edge in node.edges)
         and all(isinstance(user, graph.Conv) and set(user.groups) == {1} for user in users[node])
@@ -199,8 +237,12 @@ def first_step(node: Node, users: dict[Node, list[Node]], output: Node) -> Step:
     edges = list(node.edges)
     if isinstance(node, graph.Conv):
         return conv_step(node, users, output)
-    if isinstance(node, graph.FrequencyConv):
-        return Step("conv", node, edges, [node.weight], [1], node.bias, frequency=node)
+    if isinstance(node, graph.Conv2d):
+        weight = node.arranged(node.weight)
+        return Step("strips", node, edges, [weight], [node.groups], node.bias, over_bins=node, phases=node.phases)
+    if isinstance(node, graph.Upsample):
+        weight = np.repeat(np.array(node.weights, np.float32), node.channels, axis=0)[:, np.newaxis]
+        return Step("depthwise", node, edges, [weight], [node.channels], phases=node.phases)
     if isinstance(node, graph.Norm):
         scale = np.tile(node.scale, node.bins).reshape(-1, 1, 1)
         return Step("depthwise", node, edges, [scale], [node.channels], np.tile(node.offset, node.bins))
@@ -208,7 +250,7 @@ def first_step(node: Node, users: dict[Node, list[Node]], output: Node) -> Step:
         return Step("sum", node, edges, activation=node)
     if isinstance(node, graph.Pool):
         return Step(node.kind, node, edges)
-    return Step({graph.Sum: "sum", graph.Join: "join", graph.Gate: "gate"}[type(node)], node, edges)
+    return Step(SIMPLE[type(node)], node, edges, part=node.first if isinstance(node, graph.Part) else 0)
 
 
 def conv_step(node: graph.Conv, users: dict[Node, list[Node]], output: Node) -> Step:
@@ -231,20 +273,23 @@ def conv_step(node: graph.Conv, users: dict[Node, list[Node]], output: Node) -> 
 def absorb(step: Step, user: Node, done: set[Node]) -> bool:
     """Fuse `user`, the only reader of what `step` makes, into it if its kernel can do that."""
     if isinstance(user, graph.Norm):
-        fits = step.kind in ("conv", "depthwise") and not (step.relu_before or step.residual or step.activation)
-        fits = fits and (step.frequency is None or user.bins == step.frequency.bins_out)
+        fits = step.kind in ("conv", "strips", "depthwise")
+        fits = fits and not (step.relu_before or step.residual or step.activation)
+        fits = fits and (step.phases == 1 if step.over_bins is None else user.bins == step.over_bins.bins)
         if fits:
             fold_norm(step, user)
     elif isinstance(user, graph.Activate):
         fits = step.activation is None
-        if fits and user.name == "relu" and step.kind == "conv":
+        if fits and user.name == "relu" and step.takes_along:
             step.relu_after, step.relu_before = step.residual is not None, step.relu_before or step.residual is None
         elif fits:
             step.activation = user
     elif isinstance(user, graph.Sum) and len(user.edges) == 2:
         other = user.edges[1] if user.edges[0].node is step.node else user.edges[0]
         own = user.edges[0] if user.edges[0].node is step.node else user.edges[1]
-        fits = step.kind == "conv" and not (step.activation or step.residual) and own.shift == 0 and other.node in done
+        fits = step.takes_along and not (step.activation or step.residual)
+        fits = fits and own.shift == 0 and other.node in done
+        fits = fits and step.phases == 1  # else a residual may have no whole number of phases when it ends
         if fits:
             step.residual = other
     else:
@@ -256,7 +301,7 @@ def absorb(step: Step, user: Node, done: set[Node]) -> bool:
 
 def fold_norm(step: Step, norm: graph.Norm) -> None:
     """``scale * (W x + b) + offset`` as one convolution, computed in float64; packing rounds."""
-    repeats = 1 if step.frequency is not None else norm.bins
+    repeats = 1 if step.over_bins is not None else norm.bins
     scale, offset = np.tile(norm.scale, repeats), np.tile(norm.offset, repeats)
     step.weights = [weight.astype(np.float64) * scale.reshape(-1, *[1] * (weight.ndim - 1)) for weight in step.weights]
     bias = 0.0 if step.bias is None else step.bias.astype(np.float64)
@@ -271,7 +316,8 @@ def make_buffers(order: list[Node], steps: list[Step]) -> tuple[list[Buffer], di
         if isinstance(node, graph.Input):
             readers = [step for step in steps if any(edge.node is node for edge in step.all_edges)]
             only_conv = all(
-                step.kind == "conv" and (not step.residual or step.residual.node is not node) for step in readers
+                step.kind in ("conv", "strips") and (not step.residual or step.residual.node is not node)
+                for step in readers
             )
             inputs[node.name] = buffer_of[node] = len(buffers)
             buffers.append(Buffer(node.channels, node.channels if only_conv else padded(node.channels), node.clock))
@@ -284,13 +330,26 @@ def make_buffers(order: list[Node], steps: list[Step]) -> tuple[list[Buffer], di
     return buffers, inputs, buffer_of
 
 
+def place_chunks(buffers: list[Buffer], inputs: dict[str, int], steps: list[Step], buffer_of: dict[Node, int]) -> int:
+    """How many input frames go through all steps at a time, so that no chunk gets too long. Sets all buffers' rows."""
+    fastest = min(buffer.clock.rate for buffer in buffers)
+    widest = max((buffers[step.out].ld for step in steps if step.kind == "strips"), default=1)
+    chunk = max(1, int(min(MAX_CHUNK, MOST_WIDE_FLOATS // widest) * min(1, fastest)))
+    for number in inputs.values():
+        buffers[number].rows = math.ceil(Fraction(chunk) / buffers[number].clock.rate)
+    for step in steps:
+        rows = max(-(-buffers[buffer_of[edge.node]].rows // edge.stride) for edge in step.all_edges)
+        buffers[step.out].rows = rows * step.phases
+    return chunk
+
+
 def place_history(buffers: list[Buffer], steps: list[Step], buffer_of: dict[Node, int]) -> None:
     """Frames that must be kept: from the oldest one a reader still needs when it makes its next frame."""
     for step in steps:
         for edge in step.all_edges:
             buffer = buffers[buffer_of[edge.node]]
-            ahead = -(-(step.node.clock.newest - buffer.clock.newest) // buffer.clock.rate)
-            buffer.history = max(buffer.history, ahead - edge.shift)
+            ahead = step.node.clock.newest - buffer.clock.newest + buffer.clock.slack
+            buffer.history = max(buffer.history, math.floor((ahead - 1) / Fraction(buffer.clock.rate)) + 1 - edge.shift)
     for buffer in buffers:
         buffer.prefix = min(buffer.history, MAX_CHUNK)
         buffer.external = buffer.external and buffer.history == 0
@@ -299,7 +358,10 @@ def place_history(buffers: list[Buffer], steps: list[Step], buffer_of: dict[Node
 def refuse_excess(buffers: list[Buffer], steps: list[Step]) -> None:
     """An error instead of a stream that would take all memory there is."""
     state = 4 * sum(buffer.history * buffer.ld for buffer in buffers)
-    staged = max((edge.taps * MAX_CHUNK * edge.node.channels for step in steps for edge in step.all_edges), default=0)
+    staged = max(
+        (edge.taps * buffers[step.out].rows * edge.node.channels for step in steps for edge in step.all_edges),
+        default=0,
+    )
     work = 4 * (staged + sum(buffer.floats for buffer in buffers))
     for name, needed, most in (("state", state, MOST_STATE_BYTES), ("workspace", work, MOST_WORKSPACE_BYTES)):
         if needed > most:
@@ -310,12 +372,12 @@ def pack(step: Step, arena: Arena) -> None:
     values = [*step.weights, *([] if step.bias is None else [step.bias])]
     if any((np.abs(value) > MOST_FLOAT).any() for value in values):
         raise ParameterError("weights exceed float32 once batch normalisation is folded into them")
-    if step.frequency is not None:
-        step.packed = pack_frequency(arena, step.frequency, step.weights[0], step.bias)
+    if step.over_bins is not None:
+        step.strips = pack_strips(arena, step.over_bins.links, step.weights[0], step.groups[0], step.bias)
     elif step.kind == "conv":
         step.packed = pack_conv(arena, step.weights, step.groups, step.bias, step.node.channels)
     elif step.kind == "depthwise":
-        step.depthwise = pack_depthwise(arena, step.weights[0], step.bias)
+        step.depthwise = pack_depthwise(arena, step.weights[0], step.bias, step.phases)
     if step.activation is not None and step.activation.slopes is not None:
         slopes: Floats = np.zeros(padded(step.node.channels), np.float32)
         slopes[: step.node.channels] = step.activation.slopes

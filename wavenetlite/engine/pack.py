@@ -8,20 +8,19 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 import numpy as np
 import numpy.typing as npt
 
-from wavenetlite.engine.graph import FrequencyConv
+from wavenetlite.engine.graph import Link
 from wavenetlite.kernels import LANES, padded, panel_widths
 
 WIDE = 8
 """A tap with a multiple of this many channels is split over the two chains."""
 
-
-Links = tuple[tuple[tuple[int, int], ...], ...]
-"""For each output bin of a block: (input bin, its place in the kernel) of all that it reads."""
+Block = tuple[tuple[Link, ...], ...]
+"""Bins of the output side by side that fill whole vectors together: for each, what it reads."""
 
 
 class Arena:
@@ -61,12 +60,33 @@ class PackedConv:
     panels: tuple[PackedPanel, ...]
 
 
-def panel_cuts(channels: int, grouped: bool) -> list[tuple[int, int]]:
-    """(first output channel, width) of each panel.
+@dataclass(frozen=True)
+class PackedStrip:
+    """`count` blocks of the output that are alike: each reads and writes so many channels further than the last.
+
+    Its convolution is packed as by `pack_conv`, or as by `pack_depthwise` where every map is convolved by itself. At
+    place i it reads tap ``taps[i]`` of the step, from channel ``channels[i]`` on.
+    """
+
+    packed: PackedConv | tuple[int, int]
+    taps: tuple[int, ...]
+    channels: tuple[int, ...]
+    out: int
+    out_channels: int
+    count: int
+    out_step: int
+    in_step: int
+
+
+def panel_cuts(channels: int, grouped: bool, floats: int | None = None) -> list[tuple[int, int]]:
+    """(first output channel, width) of each panel; together they write `floats`, None: the channels padded.
 
     Windows of grouped convolutions must not depend on the CPU: 16 at most.
     """
-    return cut(padded(channels), [width for width in panel_widths() if width <= LANES or not grouped])
+    return cut(
+        padded(channels) if floats is None else floats,
+        [width for width in panel_widths() if width <= LANES or not grouped],
+    )
 
 
 def cut(end: int, widths: list[int]) -> list[tuple[int, int]]:
@@ -80,10 +100,12 @@ def cut(end: int, widths: list[int]) -> list[tuple[int, int]]:
 
 
 def pack_conv(
-    arena: Arena, weights: Sequence[np.ndarray], groups: Sequence[int], bias: np.ndarray | None, channels: int
-) -> PackedConv:
-    """Pack the sources of a convolution; weights[i] is (channels, in / groups[i], taps)."""
-    cuts = panel_cuts(channels, any(group > 1 for group in groups))
+    arena: Arena, weights: Sequence[np.ndarray], groups: Sequence[int], bias: np.ndarray | None, channels: int,
+    floats: int | None = None,
+) -> PackedConv:  # fmt: skip
+    """Pack the sources of a convolution; weights[i] is (channels, in / groups[i], taps). It writes `floats` a row."""
+    floats = padded(channels) if floats is None else floats
+    cuts = panel_cuts(channels, any(group > 1 for group in groups), floats)
     windows = [
         [input_window(weight, group, channels, *cut) for cut in cuts]
         for weight, group in zip(weights, groups, strict=True)
@@ -92,7 +114,7 @@ def pack_conv(
     is_wide = [length % WIDE == 0 for length in lengths]
     sources = sorted(range(len(weights)), key=lambda source: is_wide[source])
     order = tuple((source, tap) for source in sources for tap in range(weights[source].shape[2]))
-    padded_bias = np.zeros(padded(channels), np.float32)
+    padded_bias = np.zeros(floats, np.float32)
     padded_bias[:channels] = 0.0 if bias is None else bias
     panels = []
     for number, (first, width) in enumerate(cuts):
@@ -124,80 +146,103 @@ def pack_conv(
     )
 
 
-def pack_frequency(arena: Arena, conv: FrequencyConv, weight: np.ndarray, bias: np.ndarray | None) -> PackedConv:
-    """Pack a convolution over frequency: each output bin reads a window of input bins, and most share their weights."""
-    links = [conv.links(f) for f in range(conv.bins_out)]
-    return pack_links(arena, links, weight, bias, conv.bins)
+def pack_strips(
+    arena: Arena, links: Sequence[Sequence[tuple[Link, ...]]], weight: np.ndarray, groups: int, bias: np.ndarray | None
+) -> list[PackedStrip]:
+    """Pack a convolution over time and bins, whose output reads ``links[phase][bin]``.
 
-
-def pack_frequency_back(arena: Arena, conv: FrequencyConv, weight: np.ndarray) -> PackedConv:
-    """The convolution that takes a gradient back: input bin f gets it from the output bins that read it."""
-    links: list[list[tuple[int, int]]] = [[] for _ in range(conv.bins)]
-    for out in range(conv.bins_out):
-        for f, k in conv.links(out):
-            links[f].append((out, k))
-    return pack_links(arena, links, weight.transpose(1, 0, 2, 3), None, conv.bins_out)
-
-
-def pack_links(
-    arena: Arena, links: list[list[tuple[int, int]]], weight: np.ndarray, bias: np.ndarray | None, bins_in: int
-) -> PackedConv:
-    """Pack a convolution whose output bin f reads the bins ``links[f]``, with weights (maps out, in, kernel, taps).
-
-    Bins are taken together until their maps fill whole vectors of 4; blocks that look alike share their weights.
+    `weight` is (maps out, maps in / groups, kernel frames, kernel bins). Bins are taken together until their maps fill
+    whole vectors of 4; blocks that look alike share their weights. Where a strip writes is counted in a row of all
+    phases side by side, each padded.
     """
-    maps_out, maps_in, _, taps = weight.shape
-    together = 4 // math.gcd(4, maps_out)
-    blocks = [links[first : first + together] for first in range(0, len(links), together)]
-    read = [[source for one in block for source, _ in one] or [0] for block in blocks]  # a stride may pass bins over
-    bins = max(max(sources) - min(sources) + 1 for sources in read)
-    length = bins * maps_in
-    wide = length % WIDE == 0
-    made: dict[Links, list[PackedPanel]] = {}
-    panels = []
-    for number, (block, sources) in enumerate(zip(blocks, read, strict=True)):
-        start = min(min(sources), bins_in - bins)
-        alike = tuple(tuple((source - start, k) for source, k in one) for one in block)
-        if alike not in made:
-            made[alike] = panels_of_links(arena, alike, weight, bias, length, wide)
-        at, window = number * together * maps_out, start * maps_in
-        panels += [replace(panel, out=at + panel.out, window=window) for panel in made[alike]]
-    return PackedConv(
-        order=tuple((0, tap) for tap in range(taps)),
-        narrow_taps=0 if wide else taps,
-        lengths=(length // 2 if wide else length,) * taps,
-        windowed=(True,) * taps,
-        panels=tuple(panels),
-    )
-
-
-def panels_of_links(
-    arena: Arena, links: Links, weight: np.ndarray, bias: np.ndarray | None, length: int, wide: bool
-) -> list[PackedPanel]:
-    """The panels of one block of output bins, as if it were the first."""
-    maps_out, maps_in, _, taps = weight.shape
-    channels = -(-len(links) * maps_out // 4) * 4
-    dense, biases = np.zeros((taps, length, channels), np.float32), np.zeros(channels, np.float32)
-    for one, sources in enumerate(links):
-        outs = slice(one * maps_out, (one + 1) * maps_out)
-        biases[outs] = 0.0 if bias is None else bias
-        for source, k in sources:
-            dense[:, source * maps_in : (source + 1) * maps_in, outs] = weight[:, :, k].transpose(2, 1, 0)
-    panels = []
-    for first, width in cut(channels, panel_widths()):
-        block = dense[:, :, first : first + width]
-        halves = [block[:, : length // 2], block[:, length // 2 :]] if wide else []
-        panels.append(
-            PackedPanel(
-                width=width,
-                out=first,
-                window=0,
-                bias=arena.add(biases[first : first + width]),
-                narrow=arena.add(block if not wide else block[:0]),
-                wide=arena.add(np.concatenate(halves) if wide else block[:0]),
+    together = 4 // math.gcd(4, weight.shape[0])
+    if together > 1:
+        weight, groups = ungrouped(weight, groups), 1
+    maps_out, maps_in = weight.shape[0], weight.shape[1] * groups
+    alike: dict[Block, list[tuple[int, int]]] = {}
+    for phase, row in enumerate(links):
+        row_start = phase * padded(len(row) * maps_out)
+        for first in range(0, len(row), together):
+            block = row[first : first + together]
+            start = min((link.bin for read in block for link in read), default=0)
+            moved = tuple(tuple(link._replace(bin=link.bin - start) for link in read) for read in block)
+            alike.setdefault(moved, []).append((row_start + first * maps_out, start * maps_in))
+    strips = []
+    for block, places in alike.items():
+        channels, series = len(block) * maps_out, progressions(places)
+        runs, weights = block_sources(block, weight, groups)
+        order: Sequence[tuple[int, int]] = [(source, 0) for source in range(len(runs))]
+        all_bias = None if bias is None else np.tile(bias, len(block))
+        packed: PackedConv | tuple[int, int]
+        depthwise = groups > 1 and weight.shape[:2] == (groups, 1)
+        if depthwise and all(count == 1 or step[0] == channels for _, count, step in series):
+            taps = np.concatenate([np.zeros((channels, 1, 0)), *weights], axis=2)
+            packed = pack_depthwise(arena, taps, all_bias, floats=channels)
+        else:
+            packed = pack_conv(arena, weights, [groups] * len(runs), all_bias, channels, -(-channels // 4) * 4)
+            order = packed.order
+        for (out, start), count, (out_step, in_step) in series:
+            strips.append(
+                PackedStrip(
+                    packed=packed,
+                    taps=tuple(runs[source][0] for source, _ in order),
+                    channels=tuple(start + runs[source][1] * maps_in for source, _ in order),
+                    out=out,
+                    out_channels=channels,
+                    count=count,
+                    out_step=out_step,
+                    in_step=in_step,
+                )
             )
-        )
-    return panels
+    return strips
+
+
+def block_sources(block: Block, weight: np.ndarray, groups: int) -> tuple[list[tuple[int, int]], list[np.ndarray]]:
+    """(tap, first bin) of every piece that a block of bins reads, oldest first, and the weights of each.
+
+    A piece is a run of bins, whose maps lie side by side; with groups it is a single bin, so that they stay apart.
+    """
+    maps_out, maps_in = weight.shape[:2]
+    runs: list[tuple[int, int, int]] = []  # tap, first bin, bins
+    for tap, at in sorted({(link.tap, link.bin) for read in block for link in read}):
+        if runs and (runs[-1][0], sum(runs[-1][1:])) == (tap, at) and groups == 1:
+            runs[-1] = (tap, runs[-1][1], runs[-1][2] + 1)
+        else:
+            runs.append((tap, at, 1))
+    pieces = [np.zeros((len(block) * maps_out, bins * maps_in, 1)) for _, _, bins in runs]
+    places = {
+        (tap, first + i): piece[:, i * maps_in : (i + 1) * maps_in, 0]
+        for (tap, first, bins), piece in zip(runs, pieces, strict=True)
+        for i in range(bins)
+    }
+    for number, links in enumerate(block):
+        for tap, at, k_frames, k_bins in links:
+            places[tap, at][number * maps_out : (number + 1) * maps_out] = weight[:, :, k_frames, k_bins]
+    return [(tap, first) for tap, first, _ in runs], pieces
+
+
+def ungrouped(weight: np.ndarray, groups: int) -> np.ndarray:
+    """The weights of a convolution without groups that does the same."""
+    maps_out, per_group = weight.shape[:2]
+    whole = np.zeros((maps_out, groups * per_group, *weight.shape[2:]), weight.dtype)
+    for out in range(maps_out):
+        first = out // (maps_out // groups) * per_group
+        whole[out, first : first + per_group] = weight[out]
+    return whole
+
+
+def progressions(places: Sequence[tuple[int, int]]) -> list[tuple[tuple[int, int], int, tuple[int, int]]]:
+    """(first place, count, step) of the runs of places that are one step apart."""
+    runs: list[tuple[tuple[int, int], int, tuple[int, int]]] = []
+    for place in places:
+        if runs:
+            first, count, step = runs[-1]
+            apart = place[0] - first[0], place[1] - first[1]
+            if count == 1 or apart == (count * step[0], count * step[1]):
+                runs[-1] = (first, count + 1, apart if count == 1 else step)
+                continue
+        runs.append((place, 1, (0, 0)))
+    return runs
 
 
 def input_window(weight: np.ndarray, groups: int, channels: int, first: int, width: int) -> tuple[int, int]:
@@ -224,10 +269,13 @@ def dense_block(
     return block
 
 
-def pack_depthwise(arena: Arena, weight: np.ndarray, bias: np.ndarray | None) -> tuple[int, int]:
-    """Offsets of (taps, padded channels) weights and the padded bias."""
+def pack_depthwise(
+    arena: Arena, weight: np.ndarray, bias: np.ndarray | None, phases: int = 1, floats: int | None = None
+) -> tuple[int, int]:
+    """Offsets of (phases, taps, floats) weights and of the bias, from weights (phases * channels, 1, taps)."""
     channels, _, taps = weight.shape
-    table = np.zeros((taps + 1, padded(channels)), np.float32)
-    table[:taps, :channels] = weight[:, 0].T
-    table[taps, :channels] = 0.0 if bias is None else bias
-    return arena.add(table[:taps]), arena.add(table[taps])
+    channels //= phases
+    table = np.zeros((phases * taps + 1, padded(channels) if floats is None else floats), np.float32)
+    table[:-1, :channels] = weight.reshape(phases, channels, taps).swapaxes(1, 2).reshape(phases * taps, channels)
+    table[-1, :channels] = 0.0 if bias is None else bias
+    return arena.add(table[:-1]), arena.add(table[-1])

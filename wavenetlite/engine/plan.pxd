@@ -1,10 +1,10 @@
 from libc.stdint cimport int64_t
 
-from wavenetlite.engine.packed cimport Blocks
+from wavenetlite.engine.packed cimport Blocks, Strip
 from wavenetlite.kernels.types cimport Conv, Kernels
 
 cdef enum StepKind:
-    CONV, DEPTHWISE, SUM, JOIN, GATE, MEAN, MAX
+    CONV, STRIPS, DEPTHWISE, SUM, PRODUCT, PART, JOIN, GATE, MEAN, MAX
 
 # A sequence of frames: `ld` floats a row. Its last `history` frames are kept in a ring in the stream's memory.
 cdef struct Buffer:
@@ -14,8 +14,10 @@ cdef struct Buffer:
     Py_ssize_t offset           # floats from the start of the workspace to the chunk's first row
     Py_ssize_t ring             # floats from the start of the stream's rings
     bint external               # an input that is read where the caller has it
+    float* before               # the row that stands before the signal; NULL: zeros
 
-# Output row n of a step reads row n * stride + shift of a buffer. The rest is for single frames, in floats.
+# Output row n of a step reads row n * stride + shift of a buffer; where it makes several rows at a time, its phases, they
+# count as one row here and in Need. The rest is for single frames, in floats.
 cdef struct Tap:
     int buffer
     Py_ssize_t stride, shift
@@ -31,11 +33,15 @@ cdef struct Need:
 cdef struct Step:
     StepKind kind
     int out
+    Py_ssize_t phases           # rows of the output that are made at a time
     Py_ssize_t taps
     Py_ssize_t reads            # taps, and the residual where there is one
     const Tap* tap
     const Tap* residual         # NULL: none
     Conv conv
+    Py_ssize_t bins             # of which channels are joined one by one
+    Py_ssize_t strips
+    const Strip* strip
     bint one_panel              # and no activation but those that a row takes along
     const float* weights        # depthwise
     const float* bias
@@ -43,6 +49,7 @@ cdef struct Step:
     const float* parameters     # of the activation
     int total                   # buffer that the output is added to; -1: none
     Py_ssize_t pool             # doubles from the start of the stream's pools
+    Py_ssize_t part             # first channel that a part takes
     Py_ssize_t needs
     const Need* need
     Py_ssize_t ends
@@ -65,6 +72,8 @@ cdef struct Workspace:
     int64_t* end                # per buffer, frames: in a flush those it really has; else scratch
     const float** x             # of the step at hand, per tap
     Py_ssize_t* ldx
+    const float** at            # of a strip, per tap
+    Py_ssize_t* apart
     float* staged               # rows gathered for taps that do not lie in one piece
     Py_ssize_t staged_floats
 
@@ -77,6 +86,9 @@ cdef class Plan:
     cdef readonly Py_ssize_t saved_bytes    # of a stream's rings and pools in a snapshot
     cdef bytes hash
     cdef const Kernels* kernels
+    cdef Py_ssize_t chunk               # input frames that go through all steps at a time, at most,
+    cdef Py_ssize_t even_chunk          # and as long as there are more to come
+    cdef readonly Py_ssize_t condition_period   # input frames for a frame of the conditioning
     cdef Py_ssize_t buffers, steps, most_taps, staged_floats, most_gathered_floats, rings_floats, workspace_floats, pool_doubles
     cdef int x, c, output
     cdef Buffer* buffer
@@ -86,8 +98,12 @@ cdef class Plan:
     cdef set_buffers(self, object program)
     cdef set_steps(self, object program)
     cdef set_step(self, Step* step, object source, dict buffer_of, float* arena)
+    cdef set_strips(self, Step* step, object source, const float* arena)
     cdef void set_tap(self, Tap* tap, int buffer, Py_ssize_t stride, Py_ssize_t shift) noexcept
     cdef Py_ssize_t most_staged_floats(self, object source, dict buffer_of) except -1
+
+    cdef prewarm(self)
+    cdef void prewarm_step(self, const Step* step, Workspace* work) noexcept nogil
 
     cdef Memory* new_memory(self) except NULL
     cdef void clear_memory(self, Memory* memory) noexcept nogil
@@ -103,6 +119,7 @@ cdef class Plan:
     cdef void restore_memory(self, Memory* memory, const char* source, int64_t frames_in) noexcept nogil
 
     cdef int64_t ready(self, const Step* step, const int64_t* count, bint ended) noexcept nogil
+    cdef int64_t condition_frames(self, int64_t frames_in) noexcept nogil
     cdef int64_t frames_after(self, int64_t frames_in, bint ended, int64_t* count) noexcept nogil
     cdef Py_ssize_t run(
         self, Memory* memory, Workspace* work, const float* x, const float* c, Py_ssize_t c_step, Py_ssize_t frames,
@@ -125,10 +142,11 @@ cdef class Plan:
     cdef int64_t pooled(self, const Step* step, Memory* memory) noexcept nogil
     cdef void keep_ended(self, const Step* step, Memory* memory, Workspace* work) noexcept nogil
     cdef void compute(self, const Step* step, Memory* memory, Workspace* work, Py_ssize_t rows) noexcept nogil
+    cdef void upsample(self, const Step* step, Workspace* work, Py_ssize_t rows) noexcept nogil
     cdef void finish(self, const Step* step, Workspace* work, Py_ssize_t rows) noexcept nogil
     cdef void join(self, const Step* step, Workspace* work, Py_ssize_t rows, float* out, Py_ssize_t ld) noexcept nogil
     cdef const float* locate(
-        self, const Tap* tap, int out, Memory* memory, Workspace* work, Py_ssize_t rows, Py_ssize_t* ld,
+        self, const Tap* tap, int64_t done, Memory* memory, Workspace* work, Py_ssize_t rows, Py_ssize_t* ld,
         Py_ssize_t* staged) noexcept nogil
     cdef void lay(self, int number, Py_ssize_t rows, Memory* memory, Workspace* work) noexcept nogil
     cdef void keep_row(self, int number, Memory* memory, Workspace* work) noexcept nogil

@@ -11,14 +11,17 @@ a stream's memory is no larger than its receptive field.
 """
 
 cimport cython
-from libc.stdint cimport INT64_MAX, int64_t
+from libc.stdint cimport INT64_MAX, int64_t, uint64_t
+from libc.stdlib cimport free
 from libc.string cimport memcpy, memset
+
+import math
 
 import numpy as np
 
 from wavenetlite.engine.fingerprint import fingerprint
 from wavenetlite.engine.lower import MAX_CHUNK, Program, activation_code
-from wavenetlite.engine.packed cimport Blocks, set_conv
+from wavenetlite.engine.packed cimport Blocks, Strip, convolve_strips, new_strips, set_conv
 from wavenetlite.errors import StreamStateError
 from wavenetlite.kernels.dispatch cimport kernels as chosen_kernels
 from wavenetlite.kernels.types cimport IDENTITY, TANH
@@ -26,18 +29,19 @@ from wavenetlite.kernels.types cimport IDENTITY, TANH
 cdef extern from "simd.h" nogil:
     void expect(bint)
     void prefetch(const void*)
+    uint64_t flush_subnormals()
+    void restore_subnormals(uint64_t)
 
 cdef extern from "stdlib.h" nogil:
     void* aligned_alloc(size_t alignment, size_t size)
 
-cdef Py_ssize_t MOST_ROWS = MAX_CHUNK
 cdef enum:
     EVEN_CHUNK = 96             # frames of a chunk when there are more to come: a whole number of tiles of 12, 8, 6 and 4 rows
     TILE = 12
     AHEAD = 8                   # rows that are fetched while one is gathered: the memories of many streams fill no cache
     MOST_GATHERED = 262_144     # floats that are gathered for a step of many streams: they stay in the second-level cache
 
-STEP_KINDS = ("conv", "depthwise", "sum", "join", "gate", "mean", "max")
+STEP_KINDS = ("conv", "strips", "depthwise", "sum", "product", "part", "join", "gate", "mean", "max")
 
 
 cdef inline void copy_row(float* to, const float* source, Py_ssize_t floats) noexcept nogil:
@@ -71,17 +75,23 @@ cdef class Plan:
         self.condition_channels = 0 if self.c < 0 else program.buffers[self.c].channels
         self.output = program.output
         self.out_channels = program.buffers[program.output].channels
-        self.multiply_adds = sum(step.multiply_adds for step in program.steps)
+        self.condition_period = 1 if self.c < 0 else program.buffers[self.c].clock.rate
+        self.chunk = program.chunk
+        self.even_chunk = min(<Py_ssize_t>EVEN_CHUNK, self.chunk)
+        self.multiply_adds = math.ceil(sum(step.multiply_adds / step.node.clock.rate for step in program.steps))
         self.rings_floats = program.state_floats
         self.pool_doubles = program.pool_doubles
         self.workspace_floats = program.workspace_floats
         self.set_buffers(program)
         self.set_steps(program)
         self.set_saved()
-        self.together = max(<Py_ssize_t>TILE, min(<Py_ssize_t>EVEN_CHUNK, MOST_GATHERED // self.most_gathered_floats // TILE * TILE))
+        self.together = min(
+            self.even_chunk, max(<Py_ssize_t>TILE, MOST_GATHERED // self.most_gathered_floats // TILE * TILE))
         self.regular = all(
-            edge.stride == 1 and edge.reach <= 0 for step in program.steps for edge in step.all_edges
+            step.phases == edge.stride == 1 and edge.reach <= 0 for step in program.steps for edge in step.all_edges
         ) and program.clock.newest == 0
+        if program.prewarmed:
+            self.prewarm()
         self.state_bytes = 4 * self.rings_floats + 8 * self.pool_doubles + 16 * self.buffers + sizeof(Memory)
         self.workspace_bytes = 4 * (self.workspace_floats + self.staged_floats)
 
@@ -131,6 +141,11 @@ cdef class Plan:
             set_conv(&step.conv, source.packed, source.node.channels, arena, self.kernels, self.blocks)
             step.conv.relu_before = source.relu_before
             step.conv.relu_after = source.relu_after
+        if source.strips:
+            order = [(0, k) for k in range(source.edges[0].taps)]
+            self.set_strips(step, source, arena)
+        step.phases = source.phases
+        step.bins = source.node.bins if source.kind == "join" else 1
         step.taps = len(order)
         self.most_taps = max(self.most_taps, step.taps + 1)
         tap = <Tap*>self.blocks.allocate((step.taps + 1) * sizeof(Tap))
@@ -160,6 +175,7 @@ cdef class Plan:
             step.weights = arena + <Py_ssize_t>source.depthwise[0]
             step.bias = arena + <Py_ssize_t>source.depthwise[1]
         step.pool = source.pool
+        step.part = source.part
         step.total = -1 if source.total is None else buffer_of[source.total[1]]
         step.activation = activation_code(source)
         if source.slopes >= 0:
@@ -176,6 +192,16 @@ cdef class Plan:
         self.most_gathered_floats = max(
             self.most_gathered_floats, sum(edge.taps * self.buffer[<Py_ssize_t>buffer_of[edge.node]].ld for edge in source.all_edges))
 
+    cdef set_strips(self, Step* step, object source, const float* arena):
+        cdef Strip* strip = new_strips(source.strips, arena, self.kernels, self.blocks)
+        cdef Py_ssize_t number
+        step.strips = len(source.strips)
+        step.strip = strip
+        for number in range(step.strips):
+            strip[number].conv.relu_before = source.relu_before
+            strip[number].conv.relu_after = source.relu_after
+            self.most_taps = max(self.most_taps, strip[number].taps)
+
     cdef void set_tap(self, Tap* tap, int buffer, Py_ssize_t stride, Py_ssize_t shift) noexcept:
         tap.buffer = buffer
         tap.stride = stride
@@ -187,10 +213,11 @@ cdef class Plan:
     cdef Py_ssize_t most_staged_floats(self, object source, dict buffer_of) except -1:
         """Floats that the taps of a step can need at once when they meet the ends of their rings."""
         floats = 0
+        rows = self.program.buffers[source.out].rows // source.phases
         for edge in source.all_edges:
             buffer = self.program.buffers[buffer_of[edge.node]]
-            meeting = min(edge.taps, (MAX_CHUNK * edge.stride) // edge.spacing + 2)
-            floats += meeting * MAX_CHUNK * buffer.ld if buffer.history else 0
+            meeting = min(edge.taps, (rows * edge.stride) // edge.spacing + 2)
+            floats += meeting * rows * buffer.ld if buffer.history else 0
         return floats + 16
 
     # Memory
@@ -239,11 +266,48 @@ cdef class Plan:
         memset(memory.head, 0, self.buffers * sizeof(Py_ssize_t))
         memset(memory.pools, 0, self.pool_doubles * sizeof(double))
         memset(memory.rings, 0, (self.rings_floats + 16) * sizeof(float))
+        cdef const Buffer* buffer
+        cdef Py_ssize_t number, row
+        for number in range(self.buffers):
+            buffer = self.buffer + number
+            if buffer.before != NULL:
+                for row in range(buffer.history):
+                    memcpy(memory.rings + buffer.ring + row * buffer.ld, buffer.before, buffer.ld * sizeof(float))
+
+    cdef prewarm(self):
+        """Find the rows that stand before the signals of a prewarmed network: one frame of zeros goes through all steps,
+        and every tap of a step reads the same row, as after endless zeros."""
+        cdef Workspace* work = self.new_workspace()
+        cdef Buffer* buffer
+        cdef Py_ssize_t number
+        cdef uint64_t mode
+        for number in range(self.buffers):
+            buffer = self.buffer + number
+            if buffer.history and number != self.x:
+                buffer.before = <float*>self.blocks.allocate(buffer.ld * sizeof(float))
+        mode = flush_subnormals()
+        self.feed(work, self.x, NULL, 0, 1)
+        for number in range(self.steps):
+            self.prewarm_step(self.step + number, work)
+        restore_subnormals(mode)
+        free(work)
+
+    cdef void prewarm_step(self, const Step* step, Workspace* work) noexcept nogil:
+        cdef Py_ssize_t k
+        cdef const Buffer* buffer
+        for k in range(step.reads):
+            work.x[k] = work.first[step.tap[k].buffer]
+            work.ldx[k] = self.buffer[step.tap[k].buffer].ld
+        self.compute(step, NULL, work, 1)
+        for k in range(step.ends):
+            buffer = self.buffer + step.end[k]
+            if buffer.before != NULL:
+                memcpy(buffer.before, work.first[step.end[k]], buffer.ld * sizeof(float))
 
     cdef Workspace* new_workspace(self, bint many = False) except NULL:
         """Room for one chunk; `many`: also for what `run_many` gathers. To be freed in one piece."""
         cdef Py_ssize_t staged_floats = max(self.staged_floats, self.together * self.most_gathered_floats if many else 0)
-        cdef size_t header = sizeof(Workspace) + 4 * self.buffers * sizeof(void*) + 2 * self.most_taps * sizeof(void*)
+        cdef size_t header = sizeof(Workspace) + 4 * self.buffers * sizeof(void*) + 4 * self.most_taps * sizeof(void*)
         header = (header + 63) // 64 * 64
         cdef size_t size = header + 4 * (self.workspace_floats + staged_floats + 32)
         cdef char* block = <char*>aligned_alloc(64, (size + 63) // 64 * 64)
@@ -257,6 +321,8 @@ cdef class Plan:
         work.end = <int64_t*>(work.laid + self.buffers)
         work.x = <const float**>(work.end + self.buffers)
         work.ldx = <Py_ssize_t*>(work.x + self.most_taps)
+        work.at = <const float**>(work.ldx + self.most_taps)
+        work.apart = <Py_ssize_t*>(work.at + self.most_taps)
         work.floats = <float*>(block + header)
         work.staged = work.floats + self.workspace_floats + 16
         work.staged_floats = staged_floats
@@ -340,14 +406,18 @@ cdef class Plan:
             need = step.need + i
             left = count[need.buffer] - (need.end_reach if ended else need.reach)
             frames = min(frames, (left + need.stride - 1) // need.stride if left > 0 else 0)
-        return frames
+        return frames * step.phases
+
+    cdef int64_t condition_frames(self, int64_t frames_in) noexcept nogil:
+        """Frames of the conditioning that come with the first `frames_in` input frames: each with the first that it is for."""
+        return (frames_in + self.condition_period - 1) // self.condition_period
 
     cdef int64_t frames_after(self, int64_t frames_in, bint ended, int64_t* count) noexcept nogil:
         """Frames of every buffer, and of the output, after `frames_in` frames (ended: and the flush)."""
         cdef Py_ssize_t s
         count[self.x] = frames_in
         if self.c >= 0:
-            count[self.c] = frames_in
+            count[self.c] = self.condition_frames(frames_in)
         for s in range(self.steps):
             count[self.step[s].out] = self.ready(self.step + s, count, ended)
         return count[self.output]
@@ -363,12 +433,14 @@ cdef class Plan:
         self, Memory* memory, Workspace* work, const float* x, const float* c, Py_ssize_t c_step, Py_ssize_t frames,
         float* out) noexcept nogil:
         """Feed (frames, in_channels) floats; returns the rows written to `out`, (rows, out_channels)."""
-        cdef Py_ssize_t done = 0, rows, written = 0
+        cdef Py_ssize_t done = 0, rows, conditions, written = 0
         while done < frames:
-            rows = frames - done if frames - done <= MOST_ROWS else EVEN_CHUNK
+            rows = frames - done if frames - done <= self.chunk else self.even_chunk
             self.feed(work, self.x, x + done * self.in_channels, self.in_channels, rows)
             if self.c >= 0:
-                self.feed(work, self.c, c + done * c_step, c_step, rows)
+                conditions = self.condition_frames(memory.frames_in + rows) - self.condition_frames(memory.frames_in)
+                self.feed(work, self.c, c, c_step, conditions)
+                c += conditions * c_step
             if rows == 1 and self.regular:
                 self.run_frame(memory, work)
             else:
@@ -383,11 +455,14 @@ cdef class Plan:
         """Flush: zeros go in until the network has given all that it owes. What lies past a sequence's end is zeros."""
         cdef int64_t* end = work.end
         cdef Py_ssize_t rows, written = 0
+        cdef int64_t fed = memory.frames_in
         self.frames_after(memory.frames_in, True, end)
         while memory.frames_out < end[self.output]:
-            self.feed(work, self.x, NULL, 0, EVEN_CHUNK)
+            self.feed(work, self.x, NULL, 0, self.even_chunk)
             if self.c >= 0:
-                self.feed(work, self.c, NULL, 0, EVEN_CHUNK)
+                self.feed(
+                    work, self.c, NULL, 0, self.condition_frames(fed + self.even_chunk) - self.condition_frames(fed))
+            fed += self.even_chunk
             self.run_chunk(memory, work, end)
             rows = min(<int64_t>work.rows[self.output], end[self.output] - memory.frames_out)
             written += self.collect(work, rows, out + written * self.out_channels)
@@ -575,7 +650,8 @@ cdef class Plan:
         """Where the rows lie that a step reads: one pointer a tap, the residual's last."""
         cdef Py_ssize_t k, staged = 0
         for k in range(step.reads):
-            work.x[k] = self.locate(step.tap + k, step.out, memory, work, rows, work.ldx + k, &staged)
+            work.x[k] = self.locate(
+                step.tap + k, memory.count[step.out] // step.phases, memory, work, rows // step.phases, work.ldx + k, &staged)
 
     cdef void compute(self, const Step* step, Memory* memory, Workspace* work, Py_ssize_t rows) noexcept nogil:
         """New rows of one step, from the rows that its taps point to."""
@@ -586,6 +662,12 @@ cdef class Plan:
         if step.kind == CONV:
             kernels.convolve(
                 &step.conv, work.x, work.ldx, rows, work.x[step.taps] if step.residual != NULL else NULL, out, buffer.ld)
+        elif step.kind == STRIPS:
+            convolve_strips(
+                kernels, step.strip, step.strips, work.x, work.ldx, rows // step.phases,
+                work.x[step.taps] if step.residual != NULL else NULL, out, step.phases * buffer.ld, work.at, work.apart)
+        elif step.kind == DEPTHWISE and step.phases > 1:
+            self.upsample(step, work, rows)
         elif step.kind == DEPTHWISE:
             kernels.convolve_depthwise(step.weights, step.bias, step.taps, work.x, work.ldx, rows, out, buffer.ld)
         elif step.kind == SUM:
@@ -593,7 +675,9 @@ cdef class Plan:
                 memcpy(out, work.x[0], rows * buffer.ld * sizeof(float))
             for k in range(1, step.taps):
                 kernels.add(work.x[0] if k == 1 else out, work.x[k], rows, out, buffer.ld)
-        elif step.kind == JOIN:
+        elif step.kind == PRODUCT:
+            kernels.multiply(work.x[0], work.x[1], rows, out, buffer.ld)
+        elif step.kind == PART or step.kind == JOIN:
             self.join(step, work, rows, out, buffer.ld)
         elif step.kind == GATE:
             kernels.gate(work.x[0], work.ldx[0], rows, buffer.channels, out, buffer.ld)
@@ -604,6 +688,17 @@ cdef class Plan:
             kernels.running_max(
                 work.x[0], rows, memory.pools + step.pool, <double>self.pooled(step, memory), out, buffer.ld)
         self.finish(step, work, rows)
+
+    cdef void upsample(self, const Step* step, Workspace* work, Py_ssize_t rows) noexcept nogil:
+        """Each row of the taps gives one row for every phase, which has its own weights."""
+        cdef Py_ssize_t ld = self.buffer[step.out].ld, row, phase, k
+        for row in range(rows):
+            phase = row % step.phases
+            for k in range(step.taps):
+                work.at[k] = work.x[k] + row // step.phases * work.ldx[k]
+            self.kernels.convolve_depthwise(
+                step.weights + phase * step.taps * ld, step.bias, step.taps, work.at, work.ldx, 1,
+                work.first[step.out] + row * ld, ld)
 
     cdef void finish(self, const Step* step, Workspace* work, Py_ssize_t rows) noexcept nogil:
         """What comes after a step's kernel: an activation that the kernel has not, and the addition to a sum so far."""
@@ -619,23 +714,27 @@ cdef class Plan:
         return memory.frames_in if self.regular else memory.count[step.out]
 
     cdef void join(self, const Step* step, Workspace* work, Py_ssize_t rows, float* out, Py_ssize_t ld) noexcept nogil:
-        cdef Py_ssize_t k, row, channels, first = 0
+        """The channels of the taps side by side, or those of each bin; of a part, those from its first on."""
+        cdef Py_ssize_t k, row, i, channels, first = 0, all_channels = self.buffer[step.out].channels
         for k in range(step.taps):
-            channels = self.buffer[step.tap[k].buffer].channels
+            channels = min(self.buffer[step.tap[k].buffer].channels, all_channels) // step.bins
             for row in range(rows):
-                memcpy(out + row * ld + first, work.x[k] + row * work.ldx[k], channels * sizeof(float))
+                for i in range(step.bins):
+                    memcpy(
+                        out + row * ld + i * (all_channels // step.bins) + first,
+                        work.x[k] + row * work.ldx[k] + i * channels + step.part, channels * sizeof(float))
             first += channels
 
     cdef const float* locate(
-        self, const Tap* tap, int out, Memory* memory, Workspace* work, Py_ssize_t rows, Py_ssize_t* ld,
+        self, const Tap* tap, int64_t done, Memory* memory, Workspace* work, Py_ssize_t rows, Py_ssize_t* ld,
         Py_ssize_t* staged) noexcept nogil:
-        """Where `rows` rows of a tap lie, `ld` apart: in the chunk, in the ring, laid before the chunk, or gathered."""
+        """Where the `rows` rows after the first `done` of a tap lie, `ld` apart: in the chunk, in the ring, laid before the chunk, or gathered."""
         cdef const Buffer* buffer = self.buffer + tap.buffer
         cdef float* chunk = work.first[tap.buffer]
         cdef float* ring = memory.rings + buffer.ring
         # Rows are counted from the chunk's first row; the count of a buffer that is read includes the chunk's rows.
         cdef Py_ssize_t first = (
-            memory.count[out] * tap.stride + tap.shift - (memory.count[tap.buffer] - work.rows[tap.buffer]))
+            done * tap.stride + tap.shift - (memory.count[tap.buffer] - work.rows[tap.buffer]))
         cdef Py_ssize_t last = first + (rows - 1) * tap.stride
         cdef Py_ssize_t slot, row
         cdef float* gathered

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any
+from typing import Any, ClassVar
 
-from wavenetlite.checks import count
+from wavenetlite.checks import count, divides, positive_int
 from wavenetlite.engine import graph
 from wavenetlite.engine.graph import MOST_CHANNELS, Node
 from wavenetlite.errors import ArrayTypeError, ParameterError
@@ -52,6 +52,38 @@ class Sequential(Chain):
     def __init__(self, layers: Branch, *, seed: int = 0) -> None:
         super().__init__(layers)
         self.seed = count("seed", seed)
+
+
+class Prewarmed(Chain):
+    """Layers one after the other whose signal begins as if zeros had come for ever.
+
+    Otherwise zeros stand before the signal of every layer, which is not what zeros at the input make of it where there
+    are biases: the first frames, as many as the receptive field, tell of that. Here what stands before a layer's signal
+    is what endless zeros have made of it, so a stream starts as if it had been fed zeros until nothing changed any
+    more, with the same bits. It holds for the whole of a network that has such a module inside, which must be causal,
+    without conditioning and without pools over all frames.
+
+    Parameters
+    ----------
+    layers
+        Modules; each must take the channels that the one before it gives.
+
+    Examples
+    --------
+    >>> import numpy as np, wavenetlite as wl
+    >>> layers = [wl.nn.Conv1d(1, 1, 2), wl.nn.Conv1d(1, 1, 4)]
+    >>> cold, warm = wl.Sequential(layers), wl.nn.Prewarmed(layers)
+    >>> x = np.array([[1], [2], [3]], np.float32)
+    >>> zeros = np.zeros((10, 1), np.float32)
+    >>> np.array_equal(warm(x), cold(np.concatenate([zeros, x]))[10:])
+    True
+    """
+
+    options = ("layers",)
+
+    @property
+    def prewarmed(self) -> bool:
+        return True
 
 
 class Residual(Chain):
@@ -104,7 +136,7 @@ class Residual(Chain):
 class Branches(Module, abstract=True):
     """Modules side by side on one input."""
 
-    options = ("branches",)
+    options: ClassVar[tuple[str, ...]] = ("branches",)
 
     def __init__(self, branches: Sequence[Branch]) -> None:
         if not isinstance(branches, list | tuple) or not branches:
@@ -153,22 +185,31 @@ class Concat(Branches):
     ----------
     branches
         Each a module, a list of modules, or ``[]``: the input itself.
+    bins
+        Of every branch: the maps of a bin stay together, those of the first branch first, as `Conv2d` takes them.
 
     Examples
     --------
     >>> import numpy as np, wavenetlite as wl
     >>> wl.nn.Concat([[], wl.nn.Activation("relu")])(np.array([[-1, 1]], np.float32)).tolist()
     [[-1.0, 1.0, 0.0, 1.0]]
+    >>> wl.nn.Concat([[], wl.nn.Activation("relu")], bins=2)(np.array([[-1, 1]], np.float32)).tolist()
+    [[-1.0, 0.0, 1.0, 1.0]]
     """
 
-    def __init__(self, branches: Sequence[Branch]) -> None:
+    options = ("branches", "bins")
+
+    def __init__(self, branches: Sequence[Branch], *, bins: int = 1) -> None:
         super().__init__(branches)
+        self.bins = positive_int("bins", bins, MOST_CHANNELS)
         channels = [ends(branch, self.in_channels)[1] for branch in self.branches]
         known = [number for number in channels if number is not None]
         self.out_channels = sum(known) if len(known) == len(channels) else None
+        for number in known:
+            divides("bins", self.bins, "out_channels", number)
 
     def build(self, x: Node, c: Node | None) -> Node:
-        return graph.concat(*self.outputs(x, c))
+        return graph.concat(*self.outputs(x, c), bins=self.bins)
 
 
 def connect_all(layers: Sequence[Module], x: Node, c: Node | None) -> Node:

@@ -1,27 +1,24 @@
-"""Convolution over frequency and time."""
+"""`Conv2d` by its older name."""
 
 from __future__ import annotations
 
-import math
-
 import numpy as np
 
-from wavenetlite.checks import flag, positive_int
-from wavenetlite.engine import graph
-from wavenetlite.engine.graph import MOST_CHANNELS, Edge, Node
+from wavenetlite.checks import positive_int
+from wavenetlite.engine.graph import Node
 from wavenetlite.errors import ParameterError
 from wavenetlite.nn.convolution import MOST_DILATION
+from wavenetlite.nn.convolution2d import Conv2d
 from wavenetlite.nn.module import Module
 
 MOST_KERNEL = 64
 
 
 class FrequencyConv(Module):
-    """A 2-D convolution that streams: "same" over the frequency bins of a frame, causal over time.
+    """A 2-D convolution over frequency and time: `Conv2d`, causal, with the order of the axes turned round.
 
-    A frame holds ``bins * in_maps`` channels, the maps of a bin side by side: a log-mel frame is ``bins`` bins of one
-    map. The same weights serve every bin, so what is learned of one pitch or one speaker holds a little higher and
-    lower too.
+    The same weights serve every bin, so what is learned of one pitch or one speaker holds a little higher and lower
+    too. New networks take `Conv2d`, which can do more.
 
     Parameters
     ----------
@@ -67,49 +64,38 @@ class FrequencyConv(Module):
         dilation: int = 1,
         bias: bool = True,
     ) -> None:
-        self.bins = positive_int("bins", bins, MOST_CHANNELS)
-        self.in_maps = positive_int("in_maps", in_maps, MOST_CHANNELS // self.bins)
-        self.out_maps = positive_int("out_maps", out_maps, MOST_CHANNELS)
         self.kernel_size = pair("kernel_size", kernel_size, MOST_KERNEL)
         self.stride = pair("stride", stride, MOST_DILATION)
         self.dilation = positive_int("dilation", dilation, MOST_DILATION)
-        self.bias = flag("bias", bias)
+        self._conv = Conv2d(
+            in_maps,
+            out_maps,
+            self.kernel_size[::-1],
+            bins=bins,
+            stride=self.stride[::-1],
+            dilation=(dilation, 1),
+            bias=bias,
+        )
         if self.kernel_size[0] % 2 == 0:
             raise ParameterError(f"kernel_size={self.kernel_size} must have an odd number of bins")
-        if self.kernel_size[0] // 2 > self.bins:
+        if self.kernel_size[0] // 2 > self._conv.bins:
             raise ParameterError(
-                f"kernel_size={self.kernel_size} must be at most {2 * self.bins + 1} bins, with bins={bins}"
+                f"kernel_size={self.kernel_size} must be at most {2 * self._conv.bins + 1} bins, with bins={bins}"
             )
-        self.bins_out = (self.bins - 1) // self.stride[0] + 1
-        self.in_channels, self.out_channels = self.bins * self.in_maps, self.bins_out * self.out_maps
-        if self.out_channels > MOST_CHANNELS:
-            raise ParameterError(
-                f"out_maps={out_maps} must be at most {MOST_CHANNELS // self.bins_out} with {self.bins_out} bins"
-            )
+        self.bins, self.in_maps, self.out_maps = self._conv.bins, self._conv.in_maps, self._conv.out_maps
+        self.bins_out, self.bias = self._conv.bins_out, self._conv.bias
+        self.in_channels, self.out_channels = self._conv.in_channels, self._conv.out_channels
 
     def parameter_shapes(self) -> dict[str, tuple[int, ...]]:
         shapes: dict[str, tuple[int, ...]] = {"weight": (self.out_maps, self.in_maps, *self.kernel_size)}
         return shapes | ({"bias": (self.out_maps,)} if self.bias else {})
 
     def draw(self, name: str, shape: tuple[int, ...], rng: np.random.Generator) -> np.ndarray:
-        bound = 1 / math.sqrt(self.in_maps * math.prod(self.kernel_size))
-        return rng.uniform(-bound, bound, shape)
-
-    @property
-    def multiply_adds(self) -> int:
-        """Of one output frame; the zeros beyond the ends count for nothing."""
-        first = [f * self.stride[0] - self.kernel_size[0] // 2 for f in range(self.bins_out)]
-        read = sum(min(f + self.kernel_size[0], self.bins) - max(f, 0) for f in first)
-        return read * self.in_maps * self.out_maps * self.kernel_size[1]
+        return self._conv.draw(name, shape, rng)
 
     def build(self, x: Node, c: Node | None) -> Node:
-        taps = self.kernel_size[1]
-        edge = Edge(x, stride=self.stride[1], shift=-(taps - 1) * self.dilation, spacing=self.dilation, taps=taps)
         bias = self.parameter("bias") if self.bias else None
-        weight = self.parameter("weight")
-        return graph.FrequencyConv(
-            (edge,), self.out_channels, graph.clock_after([edge]), weight, bias, self.bins, self.stride[0]
-        )
+        return self._conv.node(x, self.parameter("weight"), bias, "out, in, bins, frames")
 
 
 def pair(name: str, value: tuple[int, int] | list[int], most: int) -> tuple[int, int]:

@@ -98,6 +98,16 @@ class Module:
         own = getattr(self, "condition_channels", 0)
         return max([own, *(child.condition_channels_needed for child in self.children().values())])
 
+    @property
+    def prewarmed(self) -> bool:
+        """Whether a signal begins as if zeros had come for ever: see :class:`wavenetlite.nn.Prewarmed`."""
+        return any(child.prewarmed for child in self.children().values())
+
+    @property
+    def condition_period(self) -> int:
+        """Input frames for each frame of local conditioning, which comes with the first of them."""
+        return max([1, *(child.condition_period for child in self.children().values())])
+
     # Weights
 
     def _own(self) -> dict[str, Floats]:
@@ -230,10 +240,10 @@ class Module:
             raise ParameterError(f"{type(self).__name__} takes any number of channels; say which: channels=...")
         self.initialise_missing()
         x = graph.Input((), channels, graph.Clock(), "x")
-        wanted = self.condition_channels_needed
+        wanted, clock = self.condition_channels_needed, graph.Clock(rate=self.condition_period)
         token = is_training.set(training)
         try:
-            return self.connect(x, graph.Input((), wanted, graph.Clock(), "c") if wanted else None)
+            return self.connect(x, graph.Input((), wanted, clock, "c") if wanted else None)
         finally:
             is_training.reset(token)
 
@@ -252,7 +262,7 @@ class Module:
                 if len(now) != len(weights) or any(a is not b for a, b in zip(now, weights, strict=True)):
                     weights, plans = now, {}
             if key not in plans:
-                plans[key] = Plan(lower(self.graph(channels)))
+                plans[key] = Plan(lower(self.graph(channels), prewarmed=self.prewarmed))
             self.__dict__["_plans"] = (token, weights, plans)
             return plans[key]
 
@@ -267,7 +277,7 @@ class Module:
             float32, (frames, in_channels) or (batch, frames, in_channels).
         c
             Conditioning, for a network that has it: float32, (frames, condition_channels), or (condition_channels,) for
-            all frames; with a batch, (batch, ...) of either.
+            all frames; with a batch, (batch, ...) of either. One frame for every `condition_period` frames of `x`.
         on_nonfinite
             What to do with infinities and NaN in `x` or `c`: "raise", or take them for "zero".
 
@@ -343,7 +353,7 @@ class Module:
     @property
     def latency(self) -> int:
         """Input frames after frame n that must have come before output frame n is returned; 0: causal."""
-        return self.graph(self.in_channels or ANY_CHANNELS).clock.newest
+        return self.graph(self.in_channels or ANY_CHANNELS).clock.latency
 
     @property
     def macs_per_frame(self) -> float:
@@ -380,9 +390,10 @@ def run_offline(
     done = 0
     for first in range(0, len(x), frames):
         given = stream.output_frames(len(x[first : first + frames]))
+        begin, end = (-(-at // plan.condition_period) for at in (first, first + frames))
         stream.process(
             x[first : first + frames],
-            None if local is None else local[first : first + frames],
+            None if local is None else local[begin:end],
             out=y[done : done + given],
         )
         done += given

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from fractions import Fraction
 from functools import reduce
 from typing import Any
 
@@ -38,6 +39,18 @@ class Stack(Module, abstract=True):
         return {str(index): module for index, module in enumerate(self.items)}
 
 
+def checked_condition(condition: object, channels: int) -> Module | None:
+    if condition is None:
+        return None
+    if not isinstance(condition, Module):
+        raise ArrayTypeError(f"condition is a {type(condition).__name__}; it must be a Module or None")
+    if not channels or condition.in_channels not in (None, channels):
+        raise ParameterError(
+            f"condition_channels={channels} must be {condition.in_channels or '1 or more'}, which condition takes"
+        )
+    return condition
+
+
 class WaveNet(Module):
     """A stack of gated residual blocks whose skip outputs are added up: van den Oord et al., "WaveNet", 2016.
 
@@ -56,6 +69,9 @@ class WaveNet(Module):
     condition_channels
         Channels of the conditioning, 0: none. It is given as ``c``: (frames, condition_channels) is local, frame by
         frame; (condition_channels,) is global, the same for all frames.
+    condition
+        Layers that local conditioning goes through first, such as `Upsample` or `ConvTranspose1d`: with them it comes
+        at a lower rate, one frame for every `condition_period` samples. None: none.
     head_channels
         Channels between the two head convolutions; None: `skip_channels`.
     gated, activation
@@ -73,7 +89,7 @@ class WaveNet(Module):
 
     options = (
         "in_channels", "out_channels", "residual_channels", "skip_channels", "kernel_size", "dilations",
-        "condition_channels", "head_channels", "gated", "activation", "seed",
+        "condition_channels", "condition", "head_channels", "gated", "activation", "seed",
     )  # fmt: skip
     in_channels: int
     out_channels: int
@@ -88,6 +104,7 @@ class WaveNet(Module):
         kernel_size: int = 2,
         dilations: Sequence[int] = (1, 2, 4, 8, 16, 32, 64, 128, 256, 512),
         condition_channels: int = 0,
+        condition: Module | None = None,
         head_channels: int | None = None,
         gated: bool = True,
         activation: str = "tanh",
@@ -98,6 +115,7 @@ class WaveNet(Module):
         self.kernel_size = positive_int("kernel_size", kernel_size)
         self.dilations = dilation_list(dilations)
         self.condition_channels = count("condition_channels", condition_channels)
+        self.condition = checked_condition(condition, self.condition_channels)
         self.head_channels = None if head_channels is None else positive_int("head_channels", head_channels)
         self.gated = flag("gated", gated)
         self.activation = activation
@@ -110,7 +128,7 @@ class WaveNet(Module):
                 kernel_size=kernel_size,
                 dilation=dilation,
                 skip_channels=skip_channels,
-                condition_channels=condition_channels,
+                condition_channels=(condition and condition.out_channels) or condition_channels,
                 gated=gated,
                 activation=activation,
             )
@@ -121,10 +139,26 @@ class WaveNet(Module):
         self.in_channels, self.out_channels = self.input.in_channels, self.head2.out_channels
 
     def children(self) -> dict[str, Module]:
-        return {"input": self.input, "blocks": Stack(self.blocks), "head1": self.head1, "head2": self.head2}
+        first = {"condition": self.condition} if self.condition is not None else {}
+        return first | {"input": self.input, "blocks": Stack(self.blocks), "head1": self.head1, "head2": self.head2}
+
+    @property
+    def condition_channels_needed(self) -> int:
+        return self.condition_channels
+
+    @property
+    def condition_period(self) -> int:
+        if self.condition is None:
+            return 1
+        self.initialise_missing()
+        rate = self.condition.graph(self.condition_channels).clock.rate
+        if rate > 1 or Fraction(rate).numerator > 1:
+            raise ParameterError(f"condition gives {1 / rate} frames for each; it must give a whole number")
+        return Fraction(rate).denominator
 
     def build(self, x: Node, c: Node | None) -> Node:
         x = self.input.connect(x)
+        c = self.condition.connect(c) if self.condition is not None and c is not None else c
         skips = []
         for block in self.blocks:
             x, skip = block.outputs(x, c)

@@ -7,9 +7,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from wavenetlite.engine.graph import Node
+from wavenetlite.engine.graph import Conv2d, Node
 from wavenetlite.nn.convolution import Conv1d, Linear
-from wavenetlite.nn.frequency import FrequencyConv
 from wavenetlite.nn.module import ANY_CHANNELS, Module, recorded
 
 
@@ -37,17 +36,17 @@ def rows(model: Module) -> list[Row]:
         uses = used[id(module)]
         x, out = uses.pop(0) if len(uses) > 1 else uses[0]
         own = module.parameter_count
-        weights = math.prod(module.parameter_shapes()["weight"]) if isinstance(module, Conv1d | Linear) else 0
-        weights = module.multiply_adds if isinstance(module, FrequencyConv) else weights
+        weights: float = math.prod(module.parameter_shapes()["weight"]) if isinstance(module, Conv1d | Linear) else 0
+        weights = out.multiply_adds if isinstance(out, Conv2d) else weights
         table.append(
             Row(
                 path=path.rstrip("."),
                 kind=type(module).__name__,
                 channels=f"{x.channels} -> {out.channels}",
                 parameters=own,
-                multiply_adds=weights / out.clock.rate,
+                multiply_adds=weights / float(out.clock.rate),
                 receptive_field=out.clock.receptive_field,
-                latency=out.clock.newest,
+                latency=out.clock.latency,
             )
         )
     return table

@@ -53,7 +53,7 @@ def contact_sheet(items: Items, path: str | os.PathLike[str], *, per_label: int 
     ...     Path(folder, "sheet.png").stat().st_size > 1000
     True
     """
-    from wavenetlite.train.figures import FAINT, INK, heading, new_figure, save, text_inches
+    from wavenetlite.canvas import FAINT, INK, heading, new_figure, save, text_inches
 
     if not len(items):
         raise ParameterError("items are none; there must be at least one")

@@ -13,7 +13,7 @@ from libc.string cimport memcpy
 import numpy as np
 
 from wavenetlite.engine.pack import Arena
-from wavenetlite.engine.packed cimport Blocks, set_conv
+from wavenetlite.engine.packed cimport Blocks, Strip, convolve_strips, new_strips, set_conv
 from wavenetlite.kernels.dispatch cimport kernels as chosen_kernels
 from wavenetlite.kernels.types cimport Conv, Kernels
 
@@ -71,7 +71,7 @@ cdef class Convolution:
         Of the kernel and of the output.
     pack
         Packs the weights' positions in the vector of values (position 0 holds 0) into an arena, as `pack_conv`,
-        `pack_depthwise` or `pack_frequency` do with weights.
+        `pack_depthwise` or `pack_strips` do with weights.
     """
     cdef Conv conv
     cdef Blocks blocks
@@ -84,6 +84,10 @@ cdef class Convolution:
     cdef Py_ssize_t* place
     cdef Py_ssize_t depthwise_weights, depthwise_bias
     cdef bint depthwise
+    cdef Strip* strip
+    cdef Py_ssize_t strips
+    cdef const float** at
+    cdef Py_ssize_t* apart
 
     def __cinit__(self, taps: int, channels: int, pack: object):
         cdef Py_ssize_t i
@@ -95,6 +99,8 @@ cdef class Convolution:
         if self.depthwise:
             self.depthwise_weights, self.depthwise_bias = packed
             order = [(0, k) for k in range(taps)]
+        elif isinstance(packed, list):
+            order = [(0, k) for k in range(taps)]
         else:
             order = packed.order
         self.floats = arena.floats
@@ -103,7 +109,13 @@ cdef class Convolution:
         for offset, array in arena.arrays:
             for i, position in enumerate(array.astype(np.int32)):
                 self.source[<Py_ssize_t>offset + i] = position
-        if not self.depthwise:
+        if isinstance(packed, list):
+            self.strips = len(packed)
+            self.strip = new_strips(packed, self.arena, kernels, self.blocks)
+            most = max(len(strip.taps) for strip in packed)
+            self.at = <const float**>self.blocks.allocate(most * sizeof(float*))
+            self.apart = <Py_ssize_t*>self.blocks.allocate(most * sizeof(Py_ssize_t))
+        elif not self.depthwise:
             set_conv(&self.conv, packed, channels, self.arena, kernels, self.blocks)
         self.x = <const float**>self.blocks.allocate(self.taps * sizeof(float*))
         self.ldx = <Py_ssize_t*>self.blocks.allocate(self.taps * sizeof(Py_ssize_t))
@@ -136,6 +148,10 @@ cdef class Convolution:
                     kernels.convolve_depthwise(
                         self.arena + self.depthwise_weights, self.arena + self.depthwise_bias, self.taps, self.x, self.ldx,
                         y.rows, first, y.row)
+                elif self.strips:
+                    convolve_strips(
+                        kernels, self.strip, self.strips, self.x, self.ldx, y.rows, first if accumulate else NULL, first,
+                        y.row, self.at, self.apart)
                 else:
                     kernels.convolve(
                         &self.conv, self.x, self.ldx, y.rows, first if accumulate else NULL, first, y.row)
@@ -163,6 +179,38 @@ def weight_gradients(list taps, cnp.ndarray g, float[:, :, :] out):
                     &out[k, 0, 0])
     if count < len(taps):
         weight_gradients(taps[count:], g, out[count:])
+
+
+def weight_gradients_of_bins(
+    list taps, cnp.ndarray g, const Py_ssize_t[:, ::1] meetings, bint depthwise, float[:, :, ::1] out):
+    """out[place] (in, out, a multiple of 4) += x^T g for every meeting: (tap, channel of its rows, channel of g, place).
+
+    Depthwise: out[place] (1, channels) += the sum of the rows of x g.
+    """
+    cdef View b = view(g), a
+    cdef View* views = <View*>malloc(len(taps) * sizeof(View))
+    cdef const float* x
+    cdef const float* to
+    cdef Py_ssize_t i, k
+    if views == NULL:
+        raise MemoryError(f"no memory for {len(taps)} taps")
+    try:
+        for k in range(len(taps)):
+            views[k] = view(taps[k])
+            same(views[k], b)
+        with nogil:
+            for i in range(b.clips):
+                for k in range(meetings.shape[0]):
+                    a = views[meetings[k, 0]]
+                    x, to = a.first + i * a.clip + meetings[k, 1], b.first + i * b.clip + meetings[k, 2]
+                    if depthwise:
+                        kernels.depthwise_gradient(
+                            x, a.row, to, b.row, b.rows, out.shape[2], &out[meetings[k, 3], 0, 0])
+                    else:
+                        kernels.weight_gradient(
+                            x, a.row, to, b.row, b.rows, out.shape[1], out.shape[2], &out[meetings[k, 3], 0, 0])
+    finally:
+        free(views)
 
 
 def depthwise_gradient(cnp.ndarray x, cnp.ndarray g, float[::1] out):

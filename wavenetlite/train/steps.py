@@ -13,14 +13,14 @@ import numpy as np
 import numpy.typing as npt
 
 from wavenetlite.engine import graph
-from wavenetlite.engine.graph import Edge, Floats, Node
-from wavenetlite.engine.pack import Arena, PackedConv, pack_conv, pack_depthwise, pack_frequency, pack_frequency_back
+from wavenetlite.engine.graph import Edge, Floats, Link, Node
+from wavenetlite.engine.pack import Arena, PackedConv, PackedStrip, pack_conv, pack_depthwise, pack_strips
 from wavenetlite.errors import ParameterError
 from wavenetlite.kernels import ACTIVATIONS, padded
 from wavenetlite.train import _kernels
 from wavenetlite.train.parameters import Parameters, Positions
 
-Packed = PackedConv | tuple[int, int]
+Packed = PackedConv | list[PackedStrip] | tuple[int, int]
 Doubles = npt.NDArray[np.float64]
 
 ALIGNMENT = 64  # bytes: the widest vector
@@ -112,7 +112,7 @@ class ConvStep(Step):
     """The sum of convolutions of one or more sequences."""
 
     def __init__(
-        self, node: graph.Conv | graph.FrequencyConv, sequences: dict[Node, Sequence], parameters: Parameters
+        self, node: graph.Conv | graph.Conv2d, sequences: dict[Node, Sequence], parameters: Parameters
     ) -> None:
         super().__init__(node, sequences)
         self.sources = [source_for(node, index, x, self.out, parameters) for index, x in enumerate(self.inputs)]
@@ -146,11 +146,16 @@ class ConvSource:
     def __init__(self, edge: Edge, x: Sequence, out: Sequence, parameters: Parameters, weight: Floats,
                  bias: Floats | None) -> None:  # fmt: skip
         self.edge, self.x, self.out = edge, x, out
-        self.weight = parameters.positions(weight)
+        self.phases = out.node.phases
+        self.weight = self.arranged(parameters.positions(weight))
         self.bias = None if bias is None else parameters.positions(bias)
         self.trained = parameters.is_trained(self.weight)
         self.forwards = _kernels.Convolution(edge.taps, out.channels, self.packed)
         self.backwards: _kernels.Convolution | None = None
+
+    def arranged(self, positions: Positions) -> Positions:
+        """The positions of the weights in the order in which they are packed."""
+        return positions
 
     def packed(self, arena: Arena) -> Packed:
         """Pack the positions of the weights."""
@@ -176,27 +181,39 @@ class ConvSource:
         """The row that tap k reads for output row 0."""
         return self.edge.shift + k * self.edge.spacing
 
+    @property
+    def count(self) -> int:
+        """How often the taps are read: once for every frame of the output, or for every block of `phases`."""
+        return self.out.frames // self.phases
+
     def reach(self) -> None:
-        first, last = self.tap(0), self.tap(self.edge.taps - 1) + (self.out.frames - 1) * self.stride
+        first, last = self.tap(0), self.tap(self.edge.taps - 1) + (self.count - 1) * self.stride
         self.x.before = max(self.x.before, -first)
         self.x.after = max(self.x.after, last - (self.x.frames - 1))
         if self.stride == 1:
             first, last = -self.tap(self.edge.taps - 1), self.x.frames - 1 - self.tap(0)
-            self.out.gradient_before = max(self.out.gradient_before, -first)
+            last = (last + 1) * self.phases - 1
+            self.out.gradient_before = max(self.out.gradient_before, -first * self.phases)
             self.out.gradient_after = max(self.out.gradient_after, last - (self.out.frames - 1))
 
     def prepare(self) -> None:
-        taps = self.edge.taps
-        self.rows = [self.x.rows(self.tap(k), self.out.frames, self.stride) for k in range(taps)]
+        taps = range(self.edge.taps)
+        self.rows = [self.x.rows(self.tap(k), self.count, self.stride) for k in taps]
         if self.trained:
             self.prepare_gradient()
         if self.bias is not None:
             self.bias_gradient = np.zeros(self.out.channels, np.float32)
         if self.x.wanted:
-            self.backwards = _kernels.Convolution(taps, self.x.channels, self.packed_back)
+            self.backwards = _kernels.Convolution(len(taps) * self.phases, self.x.channels, self.packed_back)
             self.spread = None if self.stride == 1 else Spread(self)
-            source = self.out.gradient_rows if self.spread is None else self.spread.rows
-            self.gradient_rows = [source(-self.tap(k), self.x.frames) for k in range(taps)]
+            if self.spread is not None:
+                self.gradient_rows = [self.spread.rows(-self.tap(k), self.x.frames) for k in taps]
+            else:
+                self.gradient_rows = [
+                    self.out.gradient_rows(phase - self.tap(k) * self.phases, self.x.frames, self.phases)
+                    for k in taps
+                    for phase in range(self.phases)
+                ]
 
     def pack(self, values: Floats) -> None:
         self.forwards.pack(values)
@@ -204,7 +221,7 @@ class ConvSource:
             self.backwards.pack(values)
 
     def forward(self, accumulate: bool) -> None:
-        self.forwards.run(self.rows, self.out.values, accumulate)
+        self.forwards.run(self.rows, blocks(self.out.values, self.phases), accumulate)
 
     def backward(self, gradient: Floats) -> None:
         g = self.out.gradient
@@ -279,50 +296,81 @@ class DepthwiseSource(ConvSource):
         add_at(gradient, self.weight, self.tap_gradient.T[:, np.newaxis])
 
 
-class FrequencySource(ConvSource):
-    """A convolution over frequency and time."""
+class BinsSource(ConvSource):
+    """A convolution over time and bins, transposed or not."""
 
-    def __init__(self, *arguments: Any, node: graph.FrequencyConv) -> None:
+    def __init__(self, *arguments: Any, node: graph.Conv2d) -> None:
         self.node = node
         super().__init__(*arguments)
 
+    def arranged(self, positions: Positions) -> Positions:
+        return self.node.arranged(positions)
+
     def packed(self, arena: Arena) -> Packed:
-        return pack_frequency(arena, self.node, self.weight, self.bias)
+        return pack_strips(arena, self.node.links, self.weight, self.node.groups, self.bias)
 
     def packed_back(self, arena: Arena) -> Packed:
-        return pack_frequency_back(arena, self.node, self.weight)
+        """A bin gets its gradient from the bins that read it; every phase of the output is a tap by itself."""
+        bins = self.x.channels // (self.weight.shape[1] * self.node.groups)
+        links: list[list[Link]] = [[] for _ in range(bins)]
+        for phase, row in enumerate(self.node.links):
+            for out, read in enumerate(row):
+                for link in read:
+                    links[link.bin].append(link._replace(tap=link.tap * self.phases + phase, bin=out))
+        weight = transposed(self.weight, self.node.groups)
+        return pack_strips(arena, [[tuple(read) for read in links]], weight, self.node.groups, None)
+
+    def prepare(self) -> None:
+        super().prepare()
+        if self.x.wanted and self.node.depthwise:
+            self.scratch = aligned_zeros(self.x.gradient.shape)
 
     def prepare_gradient(self) -> None:
-        maps_out, maps_in, kernel, taps = self.weight.shape
-        self.weight_gradient = aligned_zeros((taps, kernel * maps_in, fours(maps_out)))
-        # For each output bin: the rows it reads, its own gradient, and where in the kernel they meet.
-        self.parts: list[tuple[list[Floats], Floats, Floats]] = []
-        for f in range(self.node.bins_out):
-            links = self.node.links(f)
-            (source, k), count = links[0], len(links)
-            rows = [row[:, :, source * maps_in :] for row in self.rows]
-            into = self.weight_gradient[:, k * maps_in : (k + count) * maps_in]
-            self.parts.append((rows, self.out.gradient[:, :, f * maps_out :], into))
+        maps_out, per_in, frames, bins = self.weight.shape
+        maps_in = per_in * self.node.groups
+        groups = 1 if self.node.depthwise else self.node.groups  # that are taken apart
+        per_in, per_out = maps_in // groups, maps_out // groups
+        rows = 1 if self.node.depthwise else per_in
+        self.weight_gradient = aligned_zeros((frames * bins * groups, rows, fours(per_out)))
+        self.index = self.weight.astype(np.int64)
+        ld = padded(self.out.channels)
+        # For each link and group: the tap, the first channel there, that of the gradient, the place in the kernel.
+        self.meetings = np.array([
+            (link.tap, link.bin * maps_in + group * per_in, phase * ld + out * maps_out + group * per_out,
+             (link.frames * bins + link.bins) * groups + group)
+            for phase, row in enumerate(self.node.links)
+            for out, read in enumerate(row)
+            for link in read
+            for group in range(groups)
+        ], np.intp).reshape(-1, 4)  # fmt: skip
 
     def weights_backward(self, gradient: Floats, g: Floats) -> None:
-        maps_out, maps_in, kernel, taps = self.weight.shape
+        maps_out, per_in, frames, bins = self.weight.shape
         self.weight_gradient[:] = 0.0
-        for rows, own, into in self.parts:
-            _kernels.weight_gradients(rows, own, into)
-        found = self.weight_gradient[:, :, :maps_out].reshape(taps, kernel, maps_in, maps_out)
-        add_at(gradient, self.weight, found.transpose(3, 2, 1, 0))
+        depthwise = self.node.depthwise
+        _kernels.weight_gradients_of_bins(
+            self.rows, blocks(g, self.phases), self.meetings, depthwise, self.weight_gradient
+        )
+        groups = 1 if depthwise else self.node.groups
+        found = self.weight_gradient[:, :, : maps_out // groups].reshape(frames, bins, groups, per_in, -1)
+        gradient[self.index] += found.transpose(2, 4, 3, 0, 1).reshape(self.weight.shape)
 
 
-def source_for(node: graph.Conv | graph.FrequencyConv, index: int, x: Sequence, out: Sequence,
+def source_for(node: graph.Conv | graph.Conv2d, index: int, x: Sequence, out: Sequence,
                parameters: Parameters) -> ConvSource:  # fmt: skip
     """The convolution of the sequence at one edge."""
     edge = node.edges[index]
-    if isinstance(node, graph.FrequencyConv):
-        return FrequencySource(edge, x, out, parameters, node.weight, node.bias, node=node)
+    if isinstance(node, graph.Conv2d):
+        return BinsSource(edge, x, out, parameters, node.weight, node.bias, node=node)
     arguments = (edge, x, out, parameters, node.weights[index], node.biases[index])
     if node.groups[index] == x.channels == out.channels > 1:
         return DepthwiseSource(*arguments)
     return DenseSource(*arguments, groups=node.groups[index])
+
+
+def blocks(rows: Floats, phases: int) -> Floats:
+    """Every `phases` rows as one, without copying them."""
+    return rows if phases == 1 else rows.reshape(rows.shape[0], -1, phases * rows.shape[2])
 
 
 def fours(channels: int) -> int:
@@ -350,10 +398,10 @@ class Spread:
 
 
 def transposed(weight: Positions, groups: int) -> Positions:
-    """Weights (in, out / groups, taps) of the convolution that takes a gradient back."""
-    out, per_in, taps = weight.shape
-    split = weight.reshape(groups, out // groups, per_in, taps)
-    return np.ascontiguousarray(split.transpose(0, 2, 1, 3)).reshape(groups * per_in, out // groups, taps)
+    """Weights (in, out / groups, ...) of the convolution that takes a gradient back."""
+    out, per_in, *kernel = weight.shape
+    split = weight.reshape(groups, out // groups, per_in, *kernel).swapaxes(1, 2)
+    return np.ascontiguousarray(split).reshape(groups * per_in, out // groups, *kernel)
 
 
 def add_at(gradient: Floats, positions: Positions, share: Floats) -> None:
@@ -522,24 +570,69 @@ class SumStep(ShiftedStep):
                     _kernels.add(g, x.gradient_rows(shift, count))
 
 
-class JoinStep(ShiftedStep):
-    """The channels of sequences one after the other."""
+class ProductStep(ShiftedStep):
+    """The product of two sequences, element by element."""
+
+    def factors(self) -> list[Floats]:
+        return [x.rows(shift, self.out.frames) for x, shift in self.parts()]
 
     def forward(self) -> None:
-        first = 0
+        a, b = self.factors()
+        np.multiply(a, b, out=self.out.values)
+
+    def backward(self, gradient: Floats) -> None:
+        for (x, shift), other in zip(self.parts(), reversed(self.factors()), strict=True):
+            if x.wanted:
+                count = min(self.out.frames, x.frames - shift)
+                x.first_gradient(everything=False)
+                x.gradient_rows(shift, count)[:] += self.out.gradient_rows(0, count) * other[:, :count]
+
+
+class PartStep(Step):
+    """Some channels of a sequence."""
+
+    def __init__(self, node: graph.Part, sequences: dict[Node, Sequence]) -> None:
+        super().__init__(node, sequences)
+        self.channels = slice(node.first, node.first + node.channels)
+
+    def forward(self) -> None:
+        self.out.values[:, :, : self.out.channels] = self.inputs[0].values[:, :, self.channels]
+
+    def backward(self, gradient: Floats) -> None:
+        x = self.inputs[0]
+        if x.wanted:
+            x.first_gradient(everything=False)
+            x.gradient[:, :, self.channels] += self.out.gradient[:, :, : self.out.channels]
+
+
+class JoinStep(ShiftedStep):
+    """The channels of sequences one after the other, or those of each bin."""
+
+    def __init__(self, node: graph.Join, sequences: dict[Node, Sequence]) -> None:
+        super().__init__(node, sequences)
+        self.bins = node.bins
+
+    def maps(self, rows: Floats, channels: int) -> Floats:
+        """The maps of each bin, as a view."""
+        return rows[:, :, :channels].reshape(*rows.shape[:2], self.bins, channels // self.bins)
+
+    def forward(self) -> None:
+        first, out = 0, self.maps(self.out.values, self.out.channels)
         for x, shift in self.parts():
-            self.out.values[:, :, first : first + x.channels] = x.rows(shift, self.out.frames)[:, :, : x.channels]
-            first += x.channels
+            more = self.maps(x.rows(shift, self.out.frames), x.channels)
+            out[..., first : first + more.shape[3]] = more
+            first += more.shape[3]
 
     def backward(self, gradient: Floats) -> None:
         first = 0
         for x, shift in self.parts():
+            maps = x.channels // self.bins
             if x.wanted:
                 count = min(self.out.frames, x.frames - shift)
                 x.first_gradient(everything=False)
-                share = self.out.gradient_rows(0, count)[:, :, first : first + x.channels]
-                x.gradient_rows(shift, count)[:, :, : x.channels] += share
-            first += x.channels
+                share = self.maps(self.out.gradient_rows(0, count), self.out.channels)[..., first : first + maps]
+                self.maps(x.gradient_rows(shift, count), x.channels)[...] += share
+            first += maps
 
 
 class PoolStep(Step):
@@ -557,6 +650,34 @@ class PoolStep(Step):
         if x.wanted:
             x.first_gradient(everything=False)
             _kernels.running_gradient(x.values, self.out.gradient, self.mean, x.channels, x.gradient)
+
+
+class UpsampleStep(Step):
+    """Several frames for each, by fixed weights."""
+
+    def __init__(self, node: graph.Upsample, sequences: dict[Node, Sequence]) -> None:
+        super().__init__(node, sequences)
+        self.weights = node.weights
+
+    def reach(self) -> None:
+        self.inputs[0].after = max(self.inputs[0].after, len(self.weights[0]) - 1)
+
+    def forward(self) -> None:
+        x, phases = self.inputs[0], len(self.weights)
+        for phase, weights in enumerate(self.weights):
+            parts = [np.float32(weight) * x.rows(k, x.frames) for k, weight in enumerate(weights)]
+            self.out.rows(phase, x.frames, phases)[...] = sum(parts[1:], parts[0])
+
+    def backward(self, gradient: Floats) -> None:
+        x, phases = self.inputs[0], len(self.weights)
+        if x.wanted:
+            x.first_gradient(everything=False)
+            for phase, weights in enumerate(self.weights):
+                g = self.out.gradient_rows(phase, x.frames, phases)
+                for k, weight in enumerate(weights):
+                    count = x.frames - k  # what lies past the end needs no gradient
+                    if count > 0:
+                        x.gradient_rows(k, count)[...] += np.float32(weight) * g[:, :count]
 
 
 class DropoutStep(Step):
@@ -586,7 +707,7 @@ class DropoutStep(Step):
 
 def step_for(node: Node, relu: Node | None, sequences: dict[Node, Sequence], parameters: Parameters) -> Step:
     """The step that computes a node of the graph, and the ReLU right behind it if the step takes it along."""
-    if isinstance(node, graph.Conv | graph.FrequencyConv):
+    if isinstance(node, graph.Conv | graph.Conv2d):
         return ConvStep(node, sequences, parameters)
     if isinstance(node, graph.Norm):
         return NormStep(node, relu, sequences, parameters)
@@ -594,9 +715,12 @@ def step_for(node: Node, relu: Node | None, sequences: dict[Node, Sequence], par
         return ActivateStep(node, sequences, parameters)
     kinds: dict[type[Node], type[Step]] = {
         graph.Sum: SumStep,
+        graph.Product: ProductStep,
+        graph.Part: PartStep,
         graph.Join: JoinStep,
         graph.Gate: GateStep,
         graph.Pool: PoolStep,
+        graph.Upsample: UpsampleStep,
         graph.Dropout: DropoutStep,
     }
     if type(node) not in kinds:

@@ -1,0 +1,398 @@
+"""Convolution over time and the bins of a frame, and its transpose."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+from typing import Literal
+
+import numpy as np
+
+from wavenetlite.checks import divides, flag, one_of, positive_int
+from wavenetlite.engine import graph
+from wavenetlite.engine.graph import MOST_CHANNELS, Edge, Floats, Link, Node
+from wavenetlite.errors import ParameterError
+from wavenetlite.nn.convolution import MOST_DILATION, MOST_KERNEL, Padding
+from wavenetlite.nn.module import Module
+
+MOST_LINKS = 2**18
+"""Bins of the output times places in the kernel: there is a table of them."""
+
+Pair = int | tuple[int, int] | list[int]
+
+
+class Conv2d(Module):
+    """Dilated convolution over time and bins that streams: "causal" or with a declared latency over time.
+
+    A frame holds ``bins * in_maps`` channels, the maps of a bin side by side: a log-mel frame is ``bins`` bins of one
+    map, a row of an image ``columns`` bins of its colours.
+
+    Parameters
+    ----------
+    in_maps, out_maps
+        Feature maps of a bin: PyTorch's ``in_channels`` and ``out_channels``.
+    kernel_size
+        Frames and bins of the kernel; one integer is both.
+    bins
+        Of a frame that comes in.
+    stride
+        Frames and bins from one output to the next.
+    dilation
+        Frames and bins between two taps.
+    padding
+        Over time, as of `Conv1d`: "causal"; "same": zeros on both sides, ``total // 2`` of them before, latency
+        ``ceil(total / 2)`` with ``total = (kernel_size - 1) * dilation``; "valid".
+    bin_padding
+        Over the bins: "same", zeros on both sides, which gives ``(bins - 1) // stride + 1`` bins; or "valid".
+    groups
+        Divides the maps into groups that are convolved by themselves.
+    bias
+        Whether a bias is added.
+
+    Notes
+    -----
+    Parameters: ``weight`` (out_maps, in_maps / groups, kernel frames, kernel bins), ``bias`` (out_maps,): those of
+    ``torch.nn.Conv2d`` over (batch, maps, frames, bins).
+
+    Examples
+    --------
+    >>> import numpy as np, wavenetlite as wl
+    >>> conv = wl.nn.Conv2d(1, 16, 3, bins=40, dilation=2)
+    >>> conv(np.zeros((10, 40), np.float32)).shape, conv.receptive_field, conv.latency
+    ((10, 640), 5, 0)
+    """
+
+    options = (
+        "in_maps", "out_maps", "kernel_size", "bins", "stride", "dilation", "padding", "bin_padding", "groups", "bias",
+    )  # fmt: skip
+    in_channels: int
+    out_channels: int
+
+    def __init__(
+        self,
+        in_maps: int,
+        out_maps: int,
+        kernel_size: Pair,
+        *,
+        bins: int,
+        stride: Pair = 1,
+        dilation: Pair = 1,
+        padding: Padding = "causal",
+        bin_padding: Literal["same", "valid"] = "same",
+        groups: int = 1,
+        bias: bool = True,
+    ) -> None:
+        self.bins = positive_int("bins", bins, MOST_CHANNELS)
+        self.in_maps = positive_int("in_maps", in_maps, MOST_CHANNELS // self.bins)
+        self.out_maps = positive_int("out_maps", out_maps, MOST_CHANNELS)
+        self.kernel_size = pair("kernel_size", kernel_size, MOST_KERNEL)
+        self.stride = pair("stride", stride, MOST_DILATION)
+        self.dilation = pair("dilation", dilation, MOST_DILATION)
+        self.padding = one_of("padding", padding, ("causal", "same", "valid"))
+        self.bin_padding = one_of("bin_padding", bin_padding, ("same", "valid"))
+        self.groups = checked_groups(groups, self.in_maps, self.out_maps)
+        self.bias = flag("bias", bias)
+        before, after = self.bin_pads
+        left = self.bins + before + after - (self.kernel_size[1] - 1) * self.dilation[1]
+        if left < 1:
+            raise ParameterError(
+                f"kernel_size={self.kernel_size} reaches over {self.bins - left + 1} bins; it must be at most "
+                f"bins={bins} with bin_padding='valid'"
+            )
+        self.bins_out = (left - 1) // self.stride[1] + 1
+        self.in_channels = self.bins * self.in_maps
+        self.out_channels = checked_channels(self.bins_out, self.out_maps)
+        refuse_excess(self.kernel_size, self.bins_out)
+
+    @property
+    def bin_pads(self) -> tuple[int, int]:
+        """Zeros before and after the bins."""
+        total = (self.kernel_size[1] - 1) * self.dilation[1] if self.bin_padding == "same" else 0
+        return total // 2, total - total // 2
+
+    @property
+    def reach(self) -> int:
+        """Frames from the kernel's first tap to its last."""
+        return (self.kernel_size[0] - 1) * self.dilation[0]
+
+    def parameter_shapes(self) -> dict[str, tuple[int, ...]]:
+        shapes: dict[str, tuple[int, ...]] = {"weight": (self.out_maps, self.in_maps // self.groups, *self.kernel_size)}
+        return shapes | ({"bias": (self.out_maps,)} if self.bias else {})
+
+    def draw(self, name: str, shape: tuple[int, ...], rng: np.random.Generator) -> np.ndarray:
+        bound = 1 / math.sqrt(self.in_maps // self.groups * math.prod(self.kernel_size))
+        return rng.uniform(-bound, bound, shape)
+
+    def links(self) -> tuple[tuple[Link, ...], ...]:
+        """What each bin of the output reads; beyond the ends lies nothing."""
+        frames, bins = self.kernel_size
+        before = self.bin_pads[0]
+        return tuple(
+            tuple(
+                Link(tap, at, tap, place)
+                for tap in range(frames)
+                for place in range(bins)
+                if 0 <= (at := out * self.stride[1] - before + place * self.dilation[1]) < self.bins
+            )
+            for out in range(self.bins_out)
+        )
+
+    def node(self, x: Node, weight: Floats, bias: Floats | None, layout: str) -> Node:
+        """The convolution with those parameters, in the order that `layout` names."""
+        before = {"causal": self.reach, "same": self.reach // 2, "valid": 0}[self.padding]
+        edge = Edge(
+            x,
+            stride=self.stride[0],
+            shift=-before,
+            spacing=self.dilation[0],
+            taps=self.kernel_size[0],
+            end_reach=self.reach if self.padding == "valid" else 0,
+        )
+        clock = graph.clock_after([edge])
+        return graph.Conv2d((edge,), self.out_channels, clock, weight, bias, self.groups, layout, (self.links(),))
+
+    def build(self, x: Node, c: Node | None) -> Node:
+        bias = self.parameter("bias") if self.bias else None
+        return self.node(x, self.parameter("weight"), bias, "out, in, frames, bins")
+
+
+class ConvTranspose2d(Module):
+    """Transposed convolution over time and bins that streams: every frame gives ``stride`` frames, bins likewise.
+
+    Frame and bin i of the input, times the kernel, is added to the output from ``i * stride`` on, every ``dilation``.
+
+    Parameters
+    ----------
+    in_maps, out_maps
+        Feature maps of a bin: PyTorch's ``in_channels`` and ``out_channels``.
+    kernel_size
+        Frames and bins of the kernel; one integer is both.
+    bins
+        Of a frame that comes in; ``bins * stride`` come out.
+    stride
+        Frames and bins that one gives.
+    dilation
+        Frames and bins between two places of the kernel.
+    padding
+        Over time: "causal": nothing is cut off before the output, frames ``t * stride`` to ``(t + 1) * stride - 1``
+        are there as soon as input frame t is. "same": half of the overhang, ``(kernel_size - 1) * dilation + 1 -
+        stride`` rounded up, is cut off, as it is over the bins; this has latency. The rest of it ends with the signal.
+    groups
+        Divides the maps into groups by themselves.
+    bias
+        Whether a bias is added.
+
+    Notes
+    -----
+    Parameters: ``weight`` (in_maps, out_maps / groups, kernel frames, kernel bins), ``bias`` (out_maps,): those of
+    ``torch.nn.ConvTranspose2d``, whose output this is from frame and bin ``padding`` on, ``stride`` for each.
+
+    Examples
+    --------
+    >>> import numpy as np, wavenetlite as wl
+    >>> up = wl.nn.ConvTranspose2d(8, 1, 4, bins=7, stride=2, padding="same")
+    >>> up(np.zeros((7, 56), np.float32)).shape, up.latency
+    ((14, 14), 1)
+    """
+
+    options = (
+        "in_maps", "out_maps", "kernel_size", "bins", "stride", "dilation", "padding", "groups", "bias",
+    )  # fmt: skip
+    in_channels: int
+    out_channels: int
+
+    def __init__(
+        self,
+        in_maps: int,
+        out_maps: int,
+        kernel_size: Pair,
+        *,
+        bins: int,
+        stride: Pair = 1,
+        dilation: Pair = 1,
+        padding: Literal["causal", "same"] = "causal",
+        groups: int = 1,
+        bias: bool = True,
+    ) -> None:
+        self.bins = positive_int("bins", bins, MOST_CHANNELS)
+        self.in_maps = positive_int("in_maps", in_maps, MOST_CHANNELS // self.bins)
+        self.out_maps = positive_int("out_maps", out_maps, MOST_CHANNELS)
+        self.kernel_size = pair("kernel_size", kernel_size, MOST_KERNEL)
+        self.stride = pair("stride", stride, MOST_DILATION)
+        self.dilation = pair("dilation", dilation, MOST_DILATION)
+        self.padding = one_of("padding", padding, ("causal", "same"))
+        self.groups = checked_groups(groups, self.in_maps, self.out_maps)
+        self.bias = flag("bias", bias)
+        self.bins_out = self.bins * self.stride[1]
+        self.in_channels = self.bins * self.in_maps
+        self.out_channels = checked_channels(self.bins_out, self.out_maps)
+        refuse_excess(self.kernel_size, self.bins_out)
+
+    def parameter_shapes(self) -> dict[str, tuple[int, ...]]:
+        shapes: dict[str, tuple[int, ...]] = {"weight": (self.in_maps, self.out_maps // self.groups, *self.kernel_size)}
+        return shapes | ({"bias": (self.out_maps,)} if self.bias else {})
+
+    def draw(self, name: str, shape: tuple[int, ...], rng: np.random.Generator) -> np.ndarray:
+        bound = 1 / math.sqrt(self.out_maps // self.groups * math.prod(self.kernel_size))
+        return rng.uniform(-bound, bound, shape)
+
+    def build(self, x: Node, c: Node | None) -> Node:
+        time, bins = (Fold(*axis) for axis in zip(self.kernel_size, self.stride, self.dilation, strict=True))
+        bias = self.parameter("bias") if self.bias else None
+        cut = (time.cut if self.padding == "same" else 0), bins.cut
+        return fold(x, self.parameter("weight"), bias, self.groups, time, bins, cut, self.bins)
+
+
+class ConvTranspose1d(Module):
+    """Transposed convolution over time that streams: every frame gives ``stride`` frames.
+
+    Frame i of the input, times the kernel, is added to the output from ``i * stride`` on, every ``dilation`` frames.
+    What overlaps is remembered as input, never as a sum, so that any block gives the same bits.
+
+    Parameters
+    ----------
+    in_channels, out_channels, kernel_size
+        As in ``torch.nn.ConvTranspose1d``.
+    stride
+        Frames that one gives.
+    padding
+        "causal": frames ``t * stride`` to ``(t + 1) * stride - 1`` of PyTorch's output, as soon as input frame t is
+        there. "same": PyTorch's output from frame ``padding`` on, half of the overhang ``(kernel_size - 1) * dilation +
+        1 - stride``, rounded up; this has latency.
+    dilation
+        Output frames between two places of the kernel.
+    groups
+        Divides the channels into groups by themselves.
+    bias
+        Whether a bias is added.
+
+    Notes
+    -----
+    Parameters: ``weight`` (in_channels, out_channels / groups, kernel_size), ``bias`` (out_channels,). One input frame
+    lasts `stride` output frames, so ``receptive_field`` and ``latency`` still count input frames.
+
+    Examples
+    --------
+    >>> import numpy as np, wavenetlite as wl
+    >>> up = wl.nn.ConvTranspose1d(1, 1, 3, stride=2, bias=False)
+    >>> up.load_state_dict({"weight": np.array([[[1, 10, 100]]], np.float32)})
+    >>> up(np.array([[1], [2], [3]], np.float32)).ravel().tolist()
+    [1.0, 10.0, 102.0, 20.0, 203.0, 30.0]
+    """
+
+    options = ("in_channels", "out_channels", "kernel_size", "stride", "padding", "dilation", "groups", "bias")
+    in_channels: int
+    out_channels: int
+
+    def __init__(
+        self,
+        in_channels: int,
+        out_channels: int,
+        kernel_size: int,
+        *,
+        stride: int = 1,
+        padding: Literal["causal", "same"] = "causal",
+        dilation: int = 1,
+        groups: int = 1,
+        bias: bool = True,
+    ) -> None:
+        self.in_channels = positive_int("in_channels", in_channels, MOST_CHANNELS)
+        self.out_channels = positive_int("out_channels", out_channels, MOST_CHANNELS)
+        self.kernel_size = positive_int("kernel_size", kernel_size, MOST_KERNEL)
+        self.stride = positive_int("stride", stride, MOST_DILATION)
+        self.padding = one_of("padding", padding, ("causal", "same"))
+        self.dilation = positive_int("dilation", dilation, MOST_DILATION)
+        self.groups = positive_int("groups", groups)
+        self.bias = flag("bias", bias)
+        divides("groups", self.groups, "in_channels", self.in_channels)
+        divides("groups", self.groups, "out_channels", self.out_channels)
+
+    def parameter_shapes(self) -> dict[str, tuple[int, ...]]:
+        shapes: dict[str, tuple[int, ...]] = {
+            "weight": (self.in_channels, self.out_channels // self.groups, self.kernel_size)
+        }
+        return shapes | ({"bias": (self.out_channels,)} if self.bias else {})
+
+    def draw(self, name: str, shape: tuple[int, ...], rng: np.random.Generator) -> np.ndarray:
+        bound = 1 / math.sqrt(self.out_channels // self.groups * self.kernel_size)
+        return rng.uniform(-bound, bound, shape)
+
+    def build(self, x: Node, c: Node | None) -> Node:
+        time = Fold(self.kernel_size, self.stride, self.dilation)
+        bias = self.parameter("bias") if self.bias else None
+        cut = (time.cut if self.padding == "same" else 0), 0
+        return fold(x, self.parameter("weight")[..., None], bias, self.groups, time, Fold(1, 1, 1), cut, 1)
+
+
+@dataclass(frozen=True)
+class Fold:
+    """A transposed convolution along one axis."""
+
+    kernel: int
+    stride: int
+    dilation: int
+
+    @property
+    def cut(self) -> int:
+        """Half of what the output of one input is longer than its share."""
+        return max(0, ((self.kernel - 1) * self.dilation + 2 - self.stride) // 2)
+
+    def reads(self, at: int) -> list[tuple[int, int]]:
+        """(input, place in the kernel) of all that is added up at one place of the output."""
+        return [
+            ((at - place * self.dilation) // self.stride, place)
+            for place in range(self.kernel)
+            if (at - place * self.dilation) % self.stride == 0
+        ]
+
+
+def fold(
+    x: Node, weight: Floats, bias: Floats | None, groups: int, time: Fold, over: Fold, cut: tuple[int, int], bins: int
+) -> Node:
+    """A transposed convolution as what each output frame of a block of ``time.stride`` and each of its bins reads."""
+    rows = [time.reads(phase + cut[0]) for phase in range(time.stride)]
+    columns = [over.reads(out + cut[1]) for out in range(bins * over.stride)]
+    oldest = min(frame for row in rows for frame, _ in row)
+    newest = max(frame for row in rows for frame, _ in row)
+    links = tuple(
+        tuple(
+            tuple(Link(frame - oldest, at, k, place) for frame, k in row for at, place in column if 0 <= at < bins)
+            for column in columns
+        )
+        for row in rows
+    )
+    edge = Edge(x, shift=oldest, taps=newest - oldest + 1)
+    clock = graph.clock_after([edge], [min((frame for frame, _ in row), default=newest) - oldest for row in rows])
+    channels = len(columns) * weight.shape[1] * groups
+    return graph.Conv2d((edge,), channels, clock, weight, bias, groups, "in, out, frames, bins", links)
+
+
+def pair(name: str, value: Pair, most: int) -> tuple[int, int]:
+    """Frames and bins: two positive integers, or one for both."""
+    if isinstance(value, list | tuple):
+        if len(value) != 2:
+            raise ParameterError(f"{name}={value!r} must be one integer or two: frames and bins")
+        return positive_int(f"{name}[0]", value[0], most), positive_int(f"{name}[1]", value[1], most)
+    both = positive_int(name, value, most)
+    return both, both
+
+
+def checked_groups(groups: int, in_maps: int, out_maps: int) -> int:
+    given = positive_int("groups", groups)
+    divides("groups", given, "in_maps", in_maps)
+    divides("groups", given, "out_maps", out_maps)
+    return given
+
+
+def checked_channels(bins: int, maps: int) -> int:
+    if bins * maps > MOST_CHANNELS:
+        raise ParameterError(f"out_maps={maps} must be at most {MOST_CHANNELS // bins} with {bins} bins")
+    return bins * maps
+
+
+def refuse_excess(kernel_size: tuple[int, int], bins: int) -> None:
+    """An error instead of a table of links that would take minutes."""
+    if math.prod(kernel_size) * bins > MOST_LINKS:
+        raise ParameterError(
+            f"kernel_size={kernel_size} must have at most {MOST_LINKS // bins} places with {bins} bins out"
+        )

@@ -1,0 +1,209 @@
+"""How often each input is read for one output: the paths through a graph, counted exactly.
+
+A path goes from an output frame through one tap of every convolution, one branch of every sum or join, to an input.
+Channels and feature maps are not counted apart: a convolution of 64 channels is one path for each tap. So the counts
+are what the network gives for an impulse when it has one channel, weights of one and no activations.
+"""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+from fractions import Fraction
+
+import numpy as np
+
+from wavenetlite.engine import graph
+from wavenetlite.engine.graph import Edge, Node
+from wavenetlite.engine.lower import topological_order
+from wavenetlite.errors import ParameterError
+from wavenetlite.receptive_field.bins import Counts, bins_read, exact, one_bin, taps_read
+
+MOST_CELLS = 2**22
+"""Inputs that are counted one by one."""
+MOST_PHASES = 4096
+
+
+@dataclass(frozen=True, eq=False)
+class Coverage:
+    """The number of paths from one output to every input of its receptive field.
+
+    Attributes
+    ----------
+    counts
+        (frames,), (frames, bins) or (rows, columns); int64, or Python's integers (dtype object) from 2**62 on;
+        read-only. 0: a hole, an input inside the receptive field that the output does not depend on.
+    first
+        Position of ``counts[0]`` or ``counts[0, 0]``. Frames, rows and columns are counted from where the output
+        stands (output frame n of a network that strides by s: input frame n * s), bins from the lowest.
+    endless
+        Whether a pool over all frames so far reads what lies before `counts` too.
+    """
+
+    counts: Counts
+    first: tuple[int, ...]
+    endless: bool = False
+
+    @property
+    def shape(self) -> tuple[int, ...]:
+        return self.counts.shape
+
+    @property
+    def size(self) -> int:
+        """Inputs in the box that holds all that are seen."""
+        return self.counts.size
+
+    @property
+    def seen(self) -> int:
+        """Inputs with a path to the output."""
+        return int(np.count_nonzero(self.counts))
+
+    @property
+    def holes(self) -> int:
+        return self.size - self.seen
+
+    @property
+    def paths(self) -> int:
+        """All paths together."""
+        return int(self.counts.sum(dtype=object))
+
+    def __str__(self) -> str:
+        counts = self.counts[self.counts > 0]
+        least, most = (int(counts.min()), int(counts.max())) if counts.size else (0, 0)
+        each = f"{big(least)} path{'s' * (least > 1)}" if least == most else f"{big(least)} to {big(most)} paths"
+        before = " in the newest part of an endless past" if self.endless else ""
+        if not self.holes:
+            return f"all {self.size:,} inputs are seen{before}, by {each} each"
+        return f"{self.seen:,} of {self.size:,} inputs are seen{before}, {self.holes:,} are holes; {each} each"
+
+
+def big(number: int) -> str:
+    """An integer for a reader: rounded where nobody reads its digits."""
+    return f"{number:,}" if number < 10**9 else f"{float(number):.1e}" if number < 10**300 else "over 1e300"
+
+
+def count_paths(output: Node) -> dict[str, Coverage]:
+    """Coverage of each input ("x", "c") of a graph, for its output frame 0, in the middle one of its bins.
+
+    Where the network upsamples, its frames see different inputs: the one is taken that sees most.
+    """
+    order = topological_order(output)
+    endless = any(isinstance(node, graph.Pool) for node in order)
+    phases = Fraction(output.clock.rate).denominator
+    if phases > MOST_PHASES:
+        raise ParameterError(f"network gives {phases} frames for each; at most {MOST_PHASES} can be looked at")
+    found = max((walk(order, output, frame, None) for frame in range(phases)), key=width)
+    if endless:
+        oldest = min(first for first, _ in found.values())
+        found = max((walk(order, output, frame, oldest) for frame in range(phases)), key=width)
+    return {name: coverage(first, counts, endless) for name, (first, counts) in found.items()}
+
+
+def width(found: dict[str, Paths]) -> int:
+    """Frames of the signal that are read; of equals the first frame is taken."""
+    return max((len(counts) for name, (_, counts) in found.items() if name == "x"), default=0)
+
+
+def coverage(first: int, counts: Counts, endless: bool) -> Coverage:
+    """The box around all that is read."""
+    frames, bins = (np.flatnonzero((counts != 0).any(axis=axis)) for axis in (1, 0))
+    if not frames.size:
+        return nothing_seen()
+    box = counts[frames[0] : frames[-1] + 1, bins[0] : bins[-1] + 1].copy()
+    place: tuple[int, ...] = (first + int(frames[0]), int(bins[0]))
+    if counts.shape[1] == 1:
+        box, place = box[:, 0], place[:1]
+    box.flags.writeable = False
+    return Coverage(box, place, endless)
+
+
+def nothing_seen() -> Coverage:
+    """Of an input that the output does not depend on."""
+    return Coverage(np.zeros(0, np.int64), (0,))
+
+
+Paths = tuple[int, Counts]
+"""From the output to the frames of a sequence: the first frame, and counts (frames, bins); one bin: all alike."""
+
+
+def walk(order: list[Node], output: Node, frame: int, oldest: int | None) -> dict[str, Paths]:
+    """Paths from an output frame to the inputs; back to input frame `oldest` in what pools over all frames read.
+
+    With `oldest` None, pools over all frames read one.
+    """
+    paths: dict[Node, Paths] = {output: (frame, one_bin(output))}
+    found = {}
+    for node in reversed(order):
+        if node not in paths:  # a condition that the output does not depend on
+            continue
+        first, counts = paths.pop(node)
+        if isinstance(node, graph.Input):
+            cut = 0 if oldest is None else max(0, oldest - first)
+            found[node.name] = (first + cut, counts[cut:])
+        for index, edge in enumerate(node.edges):
+            if isinstance(node, graph.Pool) and oldest is not None:
+                read = all_so_far(first, counts, edge, oldest)
+            elif isinstance(node, graph.Conv2d | graph.Upsample):
+                read = tap_by_tap(node, first, counts)
+            else:
+                own = bins_read(node, index, counts)
+                read = (first * edge.stride + edge.shift, spread(own, edge.stride, edge.spacing, edge.taps))
+            paths[edge.node] = together(paths[edge.node], read) if edge.node in paths else read
+    return found
+
+
+def tap_by_tap(node: graph.Conv2d | graph.Upsample, first: int, counts: Counts) -> Paths:
+    """What is read by an operation whose taps read different bins, or that makes several frames of a reading."""
+    edge = node.edges[0]
+    total: Paths | None = None
+    for phase in range(node.phases):
+        skip = (phase - first) % node.phases
+        mine = counts[skip :: node.phases]
+        if len(mine):
+            block = (first + skip) // node.phases
+            for tap, own in taps_read(node, phase, mine):
+                part = (block * edge.stride + edge.shift + tap * edge.spacing, spread(own, edge.stride, 1, 1))
+                total = part if total is None else together(total, part)
+    return total or (first // node.phases * edge.stride, np.zeros((1, 1), np.int64))
+
+
+# Over time
+
+
+def spread(counts: Counts, stride: int, spacing: int, taps: int) -> Counts:
+    """Counts of the frames read, from those of the frames that read them."""
+    if stride == taps == 1:
+        return counts
+    frames = (len(counts) - 1) * stride + (taps - 1) * spacing + 1
+    if frames * counts.shape[1] > MOST_CELLS:
+        raise ParameterError(f"network reads {frames * counts.shape[1]} inputs; at most {MOST_CELLS} can be counted")
+    rows = -(-frames // spacing)
+    counts = exact(counts, frames)
+    placed = np.zeros((rows * spacing, counts.shape[1]), counts.dtype)
+    placed[: (len(counts) - 1) * stride + 1 : stride] = counts
+    # Sums of the newest `taps` frames, each `spacing` from the next, as differences of running sums.
+    running = np.cumsum(placed.reshape(rows, spacing, -1), axis=0)
+    sums = running.copy()
+    sums[taps:] -= running[:-taps]
+    return sums.reshape(rows * spacing, -1)[:frames]
+
+
+def all_so_far(first: int, counts: Counts, edge: Edge, oldest: int) -> Paths:
+    """Every frame reads all up to its own; back to those that input frame `oldest` comes into."""
+    clock = edge.node.clock
+    start = min(first, (oldest - clock.newest) // clock.rate)
+    counts = exact(counts, len(counts))
+    before = np.zeros((first - start, counts.shape[1]), counts.dtype)
+    return start, np.cumsum(np.concatenate([before, counts])[::-1], axis=0)[::-1]
+
+
+def together(a: Paths, b: Paths) -> Paths:
+    """Paths to one sequence from two of its readers."""
+    bins = math.lcm(a[1].shape[1], b[1].shape[1])
+    first = min(a[0], b[0])
+    frames = max(a[0] + len(a[1]), b[0] + len(b[1])) - first
+    parts = [exact(np.repeat(counts, bins // counts.shape[1], axis=1), 2) for _, counts in (a, b)]
+    total = np.zeros((frames, bins), np.result_type(*parts))
+    for (start, _), part in zip((a, b), parts, strict=True):
+        total[start - first : start - first + len(part)] += part
+    return first, total
