@@ -447,7 +447,7 @@ def opened(path: Readable) -> Iterator[Any]:
     """The open file; whatever libsndfile has against it, then or later, becomes one line that names it."""
     import soundfile
 
-    name = path if isinstance(path, Encoded) else os.fspath(checked_path(path))
+    name = path if isinstance(path, str | Encoded) else os.fspath(checked_path(path))
     if bytes_in(name) == 0:
         raise AudioFileError(f"{path}: it is empty", "empty")
     try:
