@@ -109,7 +109,7 @@ def tell_wrong(clf: AudioClassifier, strip: Strip) -> None:
         events.setdefault(number_of, []).append(event)
     for number_of, track in enumerate(strip.tracks):
         known: list[Heard] = events.get(number_of, [])
-        matches = match_events(track.said, known)
+        matches = match_events(track.sought, known)
         for missed in matches.missed:
             word = track.said[missed]
             say(f"{track.name}: {word.label} missed, {word.start_s:.2f} to {word.end_s:.2f} s")
