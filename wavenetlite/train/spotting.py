@@ -417,6 +417,7 @@ class Spotting:
             "recipe": jsonable(dataclasses.asdict(self.recipe)),
             "epochs": self.epochs,
             "seed": self.seed,
+            "data": {"trained_on": sorted({item.split for item in items} - {""})},
             "utterances": len(items),
             "speakers": len({item.speaker for item in items}),
             "hours": round(sum(len(item.audio) for item in items) / self.utterances.sr / 3600, 4),
@@ -425,10 +426,10 @@ class Spotting:
 
 
 def learned_as(info: Mapping[str, Any]) -> dict[str, Any]:
-    """What of the notes decides what is learned: not the detector, which comes after it."""
+    """What of the notes decides what is learned: not the detector, which comes after it, nor the names of the parts."""
     recipe = info.get("recipe")
     recipe = dict(recipe) if isinstance(recipe, Mapping) else {}
-    return {**info, "recipe": {**recipe, "detector": None, "alarms_an_hour": None}}
+    return {**info, "data": None, "recipe": {**recipe, "detector": None, "alarms_an_hour": None}}
 
 
 def chosen_thresholds(
