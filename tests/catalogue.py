@@ -176,6 +176,15 @@ LAYERS = {
     "batch norm bins": Case(lambda: nn.BatchNorm(3, bins=5), 15),
     "batch norm one map": Case(lambda: nn.BatchNorm(1, bins=12), 12),
     "gated unit": Case(lambda: nn.GatedUnit(), 14),
+    "gated unit of others": Case(lambda: nn.GatedUnit(activation="relu", gate="hardswish"), 6),
+    "gated unit of one": Case(lambda: nn.GatedUnit(gate="relu"), 2),
+    "gated unit blended": Case(lambda: nn.GatedUnit(gate="hardtanh", blend=True), 10),
+    "gated unit blended prelu": Case(
+        lambda: nn.GatedUnit(activation=nn.Activation("prelu", channels=5), gate=nn.Activation("prelu"), blend=True), 10
+    ),
+    "film": Case(lambda: nn.FiLM(7, 3), 7, 3),
+    "film no shift": Case(lambda: nn.FiLM(40, 1, shift=False), 40, 1),
+    "film groups": Case(lambda: nn.FiLM(6, 4, groups=2), 6, 4),
     "pool mean": Case(lambda: nn.Pool("mean"), 3),
     "pool max": Case(lambda: nn.Pool("max"), 7),
     "pool last": Case(lambda: nn.Pool("last"), 3),
@@ -200,6 +209,11 @@ LAYERS = {
     "softmax": Case(activation("softmax"), 12),
     "tanh": Case(activation("tanh"), 7),
     "sigmoid": Case(activation("sigmoid"), 100),
+    "leaky hardtanh": Case(activation("leaky_hardtanh"), 7),
+    "leaky hardtanh range": Case(
+        activation("leaky_hardtanh", min_val=-0.25, max_val=0.5, min_slope=0.3, max_slope=-0.1), 3
+    ),
+    "fast tanh": Case(activation("fast_tanh"), 12),
 }
 
 BLOCKS = {
@@ -230,6 +244,33 @@ BLOCKS = {
     "separable stride": Case(lambda: nn.DepthwiseSeparable(6, 5, 3, stride=2, bias=False), 6),
     "separable same": Case(lambda: nn.DepthwiseSeparable(3, 4, 5, padding="same"), 3),
     "separable valid": Case(lambda: nn.DepthwiseSeparable(3, 4, 5, padding="valid"), 3),
+    "prewarmed": Case(lambda: nn.Prewarmed([nn.Conv1d(3, 7, 3, dilation=4), nn.Activation("tanh"), nn.Conv1d(7, 2, 5)]),
+                      3),
+    "prewarmed stride": Case(
+        lambda: nn.Prewarmed([nn.Conv1d(2, 40, 3, stride=2), nn.Activation("silu"), nn.Conv1d(40, 3, 4, stride=3),
+                              nn.Conv1d(3, 3, 2, dilation=5)]), 2),
+    "prewarmed inside": Case(
+        lambda: wl.Sequential([nn.Conv1d(3, 4, 5), nn.Prewarmed([nn.Activation("sigmoid")]), nn.Conv1d(4, 2, 3)]), 3),
+    "prewarmed freq": Case(lambda: nn.Prewarmed([nn.FrequencyConv(7, 1, 3, (3, 3)), nn.Conv1d(21, 2, 40)]), 7),
+    "prewarmed sum": Case(
+        lambda: nn.Prewarmed([nn.Conv1d(5, 5, 1), nn.Residual([nn.Conv1d(5, 5, 3, dilation=9), nn.Activation("elu")]),
+                              nn.Concat([[], nn.Conv1d(5, 2, 2)]), nn.Conv1d(7, 3, 4)]), 5),
+    "amp layer": Case(lambda: nn.AmpLayer(7, 2, kernel_size=3, dilation=4), 7, 2),
+    "amp layer gated": Case(
+        lambda: nn.AmpLayer(6, 1, kernel_size=2, dilation=3, bottleneck=4, gating="gated", activation="silu",
+                            groups=2, layer1x1_groups=2, conv_post_film=nn.FiLM(8, 1)), 6, 1),
+    "amp layer blended": Case(
+        lambda: nn.AmpLayer(4, 3, kernel_size=3, gating="blended", gate="hardtanh", residual="activation",
+                            activation=nn.Activation("prelu", channels=4), activation_pre_film=nn.FiLM(8, 3),
+                            activation_post_film=nn.FiLM(4, 3, shift=False)), 4, 3),
+    "amp layer films": Case(
+        lambda: nn.AmpLayer(5, 2, kernel_size=2, dilation=5, bottleneck=3, head1x1_channels=4, residual="layer1x1",
+                            conv_pre_film=nn.FiLM(5, 2), input_mixin_pre_film=nn.FiLM(2, 2, groups=2),
+                            input_mixin_post_film=nn.FiLM(3, 2), layer1x1_post_film=nn.FiLM(5, 2, shift=False),
+                            head1x1_post_film=nn.FiLM(4, 2)), 5, 2),
+    "amp array": Case(
+        lambda: nn.AmpArray(3, [nn.AmpLayer(5, 2, kernel_size=3, dilation=d) for d in (1, 2, 4)], head_channels=2,
+                            head_kernel_size=3, head_dilation=2, head_bias=True), 3, 2),
     "add": Case(lambda: nn.Add([nn.Conv1d(3, 3, 3), [nn.Conv1d(3, 3, 2, dilation=9), nn.Activation("tanh")], []]), 3),
     "add latencies": Case(
         lambda: nn.Add([nn.Conv1d(3, 5, 3, padding="same"), nn.Conv1d(3, 5, 7, dilation=3, padding="same"),
@@ -344,6 +385,21 @@ MODELS = {
     "frequency tcn no stem": Case(
         lambda: nn.FrequencyTCN(5, 3, stem=[], channels=7, kernel_size=2, dilations=[3], pool_frames=None, dropout=0.0,
                                 activation="silu"), 5),
+    "amp wavenet": Case(
+        lambda: nn.AmpWaveNet([
+            nn.AmpArray(1, [nn.AmpLayer(16, 1, kernel_size=3, dilation=d) for d in (1, 2, 4, 8)], head_channels=8),
+            nn.AmpArray(16, [nn.AmpLayer(8, 1, kernel_size=3, dilation=d) for d in (1, 2, 4)], head_channels=1,
+                        head_bias=True)], sr=48000), 1),
+    "amp wavenet conditioned": Case(
+        lambda: nn.AmpWaveNet(
+            [nn.AmpArray(2, [nn.AmpLayer(4, 3, kernel_size=k, dilation=d, gating=g, head1x1_channels=3, groups=2,
+                                         layer1x1_post_film=nn.FiLM(4, 3), head1x1_post_film=nn.FiLM(3, 3))
+                             for k, d, g in ((3, 1, "none"), (2, 5, "gated"), (4, 3, "blended"))], head_channels=5)],
+            head=wl.Sequential([nn.Activation("relu"), nn.Conv1d(5, 2, 3)]),
+            condition=wl.Sequential([nn.Conv1d(2, 3, 4), nn.Activation("tanh")])), 2),
+    "amp wavenet cold": Case(
+        lambda: nn.AmpWaveNet([nn.AmpArray(1, [nn.AmpLayer(3, 1, kernel_size=2, residual="none")], head_channels=1)],
+                              prewarm=False), 1),
     "tcn no batch norm": Case(
         lambda: wl.TCN(3, 2, channels=5, kernel_size=3, dilations=[1, 5], activation="gelu", batch_norm=False), 3),
 }  # fmt: skip

@@ -76,6 +76,19 @@ def hardtanh(x, min_val=-1.0, max_val=1.0):
     return np.clip(x, min_val, max_val)
 
 
+def leaky_hardtanh(x, min_val=-1.0, max_val=1.0, min_slope=0.01, max_slope=0.01):
+    below, above = (x - min_val) * min_slope + min_val, (x - max_val) * max_slope + max_val
+    return np.where(x < min_val, below, np.where(x > max_val, above, x))
+
+
+def fast_tanh(x):
+    """Neural Amp Modeler's, which tends to 0.8212... / 0.8146...; its powers are kept from overflowing."""
+    x = np.clip(x, -1e6, 1e6)
+    a, x2 = np.abs(x), x * x
+    above = x * (2.45550750702956 + 2.45550750702956 * a + (0.893229853513558 + 0.821226666969744 * a) * x2)
+    return above / (2.44506634652299 + (2.44506634652299 + x2) * np.abs(x + 0.814642734961073 * x * a))
+
+
 def softmax(x):
     e = np.exp(x - x.max(axis=-1, keepdims=True))
     return e / e.sum(axis=-1, keepdims=True)
@@ -95,6 +108,8 @@ ACTIVATIONS = {
     "softmax": softmax,
     "tanh": np.tanh,
     "sigmoid": sigmoid,
+    "leaky_hardtanh": leaky_hardtanh,
+    "fast_tanh": fast_tanh,
 }
 
 
@@ -236,7 +251,7 @@ class Weights:
         return Weights(self.state, f"{self.prefix}{name}.")
 
 
-OPTIONS = ("negative_slope", "alpha", "approximate", "min_val", "max_val")
+OPTIONS = ("negative_slope", "alpha", "approximate", "min_val", "max_val", "min_slope", "max_slope")
 
 
 def options_of(activation):
@@ -258,6 +273,11 @@ def align(signals):
 def add(*signals):
     aligned = align(signals)
     return aligned[0].map(lambda _: sum(signal.values for signal in aligned))
+
+
+def multiply(a, b):
+    a, b = align([a, b])
+    return a.map(lambda v: v * b.values)
 
 
 def concat(signals, bins=1):
@@ -305,7 +325,57 @@ def activate(activation, weights, name, x):
 
 
 def run_gated_unit(layer, weights, x, c):
-    return x.map(gated_unit)
+    half = x.values.shape[1] // 2
+    value, gate = x.map(lambda v: v[:, :half]), x.map(lambda v: v[:, half:])
+    on = activate(layer.activation, weights, "activation", value).values
+    g = activate(layer.gate, weights, "gate", gate).values
+    return x.map(lambda v: g * on + (1 - g) * value.values if layer.blend else on * g)
+
+
+def run_film(layer, weights, x, c):
+    modulation = run(layer.conv, weights.child("conv"), c)
+    if not layer.shift:
+        return multiply(x, modulation)
+    scale = modulation.map(lambda v: v[:, : layer.channels])
+    return add(multiply(x, scale), modulation.map(lambda v: v[:, layer.channels :]))
+
+
+def amp_layer(layer, weights, x, c):
+    """The two outputs (out, head) of a layer of an amp."""
+
+    def at(place, value):
+        return run(layer.parts[place], weights.child(place), value, c) if place in layer.parts else value
+
+    z = add(at("conv_post_film", at("conv", at("conv_pre_film", x))),
+            at("input_mixin_post_film", at("input_mixin", at("input_mixin_pre_film", c))))  # fmt: skip
+    z = at("activation_post_film", run(layer.unit, weights.child("activation"), at("activation_pre_film", z)))
+    head = at("head1x1_post_film", at("head1x1", z))
+    return (x if layer.residual == "none" else add(x, at("layer1x1_post_film", at("layer1x1", z)))), head
+
+
+def run_amp_layer(layer, weights, x, c):
+    return amp_layer(layer, weights, x, c)[0]
+
+
+def amp_array(array, weights, x, c, heads):
+    x = run(array.input, weights.child("input"), x)
+    for i, layer in enumerate(array.layers):
+        x, head = amp_layer(layer, weights.child("layers").child(i), x, c)
+        heads = [*heads, head]
+    return x, run(array.head, weights.child("head"), add(*heads))
+
+
+def run_amp_array(array, weights, x, c):
+    return amp_array(array, weights, x, c, [])[1]
+
+
+def run_amp_wavenet(model, weights, x, c):
+    c = x if model.condition is None else run(model.condition, weights.child("condition"), x)
+    heads = []
+    for i, array in enumerate(model.arrays):
+        x, head = amp_array(array, weights.child("arrays").child(i), x, c, heads)
+        heads = [head]
+    return heads[0] if model.head is None else run(model.head, weights.child("head"), heads[0])
 
 
 def run_frequency_conv(layer, weights, x, c):
@@ -447,6 +517,11 @@ DEFINITIONS = {
     "Upsample": run_upsample,
     "Dropout": run_dropout,
     "GatedUnit": run_gated_unit,
+    "FiLM": run_film,
+    "Prewarmed": run_sequential,
+    "AmpLayer": run_amp_layer,
+    "AmpArray": run_amp_array,
+    "AmpWaveNet": run_amp_wavenet,
     "Pool": run_pool,
     "Sequential": run_sequential,
     "Residual": run_residual,
@@ -461,6 +536,10 @@ DEFINITIONS = {
 }
 
 
+LEAD = 240
+"""Zeros before the signal of a prewarmed network; a multiple of all strides that are tested."""
+
+
 def trace(module, x, c=None):
     """The output signal of `module` for the input x (T, in): values and times, in float64."""
     x = np.asarray(x, dtype=np.float64)
@@ -469,7 +548,16 @@ def trace(module, x, c=None):
         c = Frames(
             np.broadcast_to(np.asarray(c, dtype=np.float64), (count, np.shape(c)[-1])), 0, module.condition_period
         )
-    return run(module, Weights(module.state_dict()), Frames(x), c)
+    return run_network(module, Weights(module.state_dict()), Frames(x), c)
+
+
+def run_network(module, weights, x, c):
+    """`run` for a network as a whole: a prewarmed one is fed zeros before the signal."""
+    if not module.prewarmed:
+        return run(module, weights, x, c)
+    assert module.receptive_field <= LEAD and c is None
+    signal = run(module, weights, Frames(np.concatenate([np.zeros((LEAD, x.values.shape[1])), x.values])))
+    return Frames(signal.values[LEAD // signal.step :], signal.start, signal.step)
 
 
 def evaluate(module, x, c=None):

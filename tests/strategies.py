@@ -19,7 +19,21 @@ STRIDES = KIND.flatmap(lambda kind: st.sampled_from([1, 2, 3, 5] if kind == "str
 CONDITIONS = KIND.flatmap(lambda kind: st.just(3 if kind == "conditioned" else 0))
 PADDINGS = st.sampled_from(["causal", "causal", "same", "valid"])
 ACTIVATIONS = st.sampled_from(
-    ["identity", "relu", "leaky_relu", "elu", "silu", "gelu", "hardtanh", "hardswish", "softsign", "tanh", "sigmoid"]
+    [
+        "identity",
+        "relu",
+        "leaky_relu",
+        "elu",
+        "silu",
+        "gelu",
+        "hardtanh",
+        "hardswish",
+        "softsign",
+        "tanh",
+        "sigmoid",
+        "leaky_hardtanh",
+        "fast_tanh",
+    ]
 )
 BLOCK_SIZES = st.sampled_from([0, 0, 1, 1, 2, 3, 7, 13, 16, 31, 64, 97, 257, 1009])
 SEEDS = st.integers(0, 2**32 - 1)
@@ -207,7 +221,9 @@ def blocks(draw, channels, depth=1, may_stride=False):
     if kind == "gated":
         return draw(gated_residuals(channels))
     if kind == "gated_unit":
-        return wl.Sequential([nn.Linear(channels, 2 * channels), nn.GatedUnit()])
+        unit = nn.GatedUnit(activation=draw(ACTIVATIONS), gate=draw(st.just("sigmoid") | ACTIVATIONS),
+                            blend=draw(st.booleans())) if draw(st.booleans()) else nn.GatedUnit()  # fmt: skip
+        return wl.Sequential([nn.Linear(channels, 2 * channels), unit])
     if kind == "temporal":
         return nn.TemporalBlock(channels, channels, draw(KERNEL_SIZES), dilation=draw(DILATIONS),
                                 activation=draw(ACTIVATIONS), batch_norm=draw(st.booleans()))  # fmt: skip

@@ -70,6 +70,16 @@ SMALL_NETWORKS = {
          nn.Activation("relu"), nn.FrequencyConv(2, 3, 1, (1, 1))]),
     "frequency wide": lambda: wl.Sequential([nn.Linear(1, 4), nn.FrequencyConv(2, 2, 1, (5, 2), stride=(1, 2))]),
     "gate": lambda: wl.Sequential([nn.Linear(2, 6), nn.GatedUnit(), nn.Linear(3, 1)]),
+    "gate of others": lambda: wl.Sequential(
+        [nn.Linear(2, 4), nn.GatedUnit(activation="elu", gate="softsign"), nn.Linear(2, 1)]),
+    "blend": lambda: wl.Sequential(
+        [nn.Linear(2, 6), nn.GatedUnit(activation=nn.Activation("prelu", channels=3), blend=True), nn.Linear(3, 1)]),
+    "leaky hardtanh": lambda: wl.Sequential(
+        [nn.Linear(2, 3), nn.Activation("leaky_hardtanh", min_val=-0.3, max_val=0.2, min_slope=0.2), nn.Linear(3, 1)]),
+    "fast tanh": lambda: wl.Sequential([nn.Linear(2, 3), nn.Activation("fast_tanh"), nn.Linear(3, 1)]),
+    "prewarmed": lambda: nn.Prewarmed([nn.Conv1d(2, 2, 3), nn.Activation("tanh"), nn.Conv1d(2, 2, 2, stride=2)]),
+    "amp": lambda: nn.AmpWaveNet([nn.AmpArray(1, [nn.AmpLayer(2, 1, kernel_size=2, dilation=d) for d in (1, 2)],
+                                              head_channels=1)]),
     "block": lambda: nn.GatedResidualBlock(2, kernel_size=2, dilation=2, skip_channels=2),
     "prelu": lambda: wl.Sequential([nn.Linear(2, 3), nn.Activation("prelu", channels=3), nn.Activation("prelu")]),
     "pool": lambda: wl.Sequential([nn.Linear(2, 3), nn.Concat([nn.Pool("mean"), nn.Pool("max"), []]), nn.Linear(9, 1)]),

@@ -97,8 +97,8 @@ def test_edges_of_the_receptive_field_matter(case, model):
 
 @pytest.mark.parametrize("name", LAYERS)
 def test_a_layer_is_a_one_layer_network(name):
-    layer, x = LAYERS[name].model(), signal(99, LAYERS[name].in_channels)
-    assert same_bits(wl.Sequential([layer])(x), layer(x))
+    layer, x, c = LAYERS[name].model(), *inputs(LAYERS[name], 99)
+    assert same_bits(wl.Sequential([layer])(x, c), layer(x, c))
 
 
 @given(data=st.data())

@@ -95,6 +95,8 @@ RELATIVE_ERROR = {
     "hardtanh": 0,
     "hardswish": 2 * EPS,
     "softsign": EPS,
+    "leaky_hardtanh": 2 * EPS,
+    "fast_tanh": 8 * EPS,
     "tanh": 1.85e-7,
     "sigmoid": 3e-7,
     "elu": 3e-7,

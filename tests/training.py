@@ -80,7 +80,7 @@ def evaluate(model, state, x, c=None):
         met.update(clip=clip, norms=0)
         frames = reference.Frames(np.asarray(x[clip], np.float64))
         condition = None if c is None else reference.Frames(np.asarray(c[clip], np.float64), 0, model.condition_period)
-        return reference.run(model, reference.Weights(state), frames, condition).values
+        return reference.run_network(model, reference.Weights(state), frames, condition).values
 
     with definitions(BatchNorm=norm, Dropout=dropout):
         while True:

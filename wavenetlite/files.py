@@ -29,7 +29,7 @@ import numpy as np
 from wavenetlite import models
 from wavenetlite._version import __version__
 from wavenetlite.engine.graph import Floats
-from wavenetlite.errors import ArrayTypeError, ModelFileError, ParameterError
+from wavenetlite.errors import ArrayTypeError, ModelFileError, ParameterError, WavenetliteError
 from wavenetlite.nn.module import Module, from_config
 
 if TYPE_CHECKING:
@@ -335,11 +335,11 @@ def head_of(model: Module | AudioClassifier, state: dict[str, Floats]) -> bytes:
     return len(header).to_bytes(8, "little") + header
 
 
-def parse_json(what: str, text: str) -> dict[str, Any]:
+def parse_json(what: str, text: str, most_marks: int = MOST_MARKS) -> dict[str, Any]:
     """A JSON object, refused before it is parsed if it would nest deeply or make very many values."""
     outline = re.sub(r'"[^"]*"', "", text.replace(r"\\", "").replace(r"\"", ""))
-    if sum(map(outline.count, ",[]{}")) > MOST_MARKS:
-        raise ModelFileError(f"{what} has more than {MOST_MARKS} brackets and commas")
+    if sum(map(outline.count, ",[]{}")) > most_marks:
+        raise ModelFileError(f"{what} has more than {most_marks} brackets and commas")
     # A depth of our own: the parser's limit is the interpreter's, which may have been set higher than the stack bears.
     if max(accumulate(1 if mark in "[{" else -1 for mark in re.findall(r"[][{}]", outline)), default=0) > MOST_DEPTH:
         raise ModelFileError(f"{what} is nested more than {MOST_DEPTH} deep")
@@ -460,6 +460,8 @@ def opened(path: str | os.PathLike[str]) -> Iterator[tuple[BinaryIO, int]]:
             yield file, os.fstat(file.fileno()).st_size
     except ModelFileError as error:
         raise ModelFileError(one_line(path, str(error))) from error.__cause__
+    except WavenetliteError:  # of the caller's options, not of the file
+        raise
     except FileNotFoundError:
         raise ModelFileError(one_line(path, "there is no such file")) from None
     except (OSError, ValueError) as error:  # ValueError: a name that no file can have

@@ -95,11 +95,13 @@ def classifier_facts(clf: Any) -> dict[str, Any]:
 def network_facts(network: Module) -> dict[str, Any]:
     from wavenetlite.nn.module import ANY_CHANNELS
 
+    sample_rate: int | None = getattr(network, "sr", None)
     return {
         "type": type(network).__name__,
         "in_channels": network.in_channels,
         "out_channels": network.plan(network.in_channels or ANY_CHANNELS).out_channels if network.in_channels else None,
         "condition_channels": network.condition_channels_needed,
+        **({} if sample_rate is None else {"sr": sample_rate}),
         "parameters": network.parameter_count,
         "multiply_adds_per_frame": network.macs_per_frame,
         "receptive_field_frames": bounded(network.receptive_field),
@@ -155,6 +157,7 @@ def text(about: dict[str, Any]) -> str:
             "network",
             f"{network['type']}, {network['in_channels'] or 'any'} -> {network['out_channels'] or 'as many'} channels",
         ),
+        *([("sample rate", f"{network['sr']:,} Hz")] if "sr" in network else []),
         ("parameters", f"{network['parameters']:,}"),
         ("multiply-adds", f"{network['multiply_adds_per_frame']:,.10g} a frame"),
     ]

@@ -168,9 +168,12 @@ def option(name: str) -> str:
 @contextmanager
 def progress(what: str, *, quiet: bool = False) -> Iterator[Callable[[int, int], None]]:
     """A bar on standard error, where a person can see it; what it yields is called with what is done, and all."""
+    if quiet or not sys.stderr.isatty():  # nor is anything imported for it
+        yield lambda done, total: None
+        return
     from wavenetlite.train.bar import Bar
 
-    with Bar(not quiet and sys.stderr.isatty(), what) as bar:
+    with Bar(True, what) as bar:
         yield lambda done, total: bar.share(done / max(total, 1))
 
 

@@ -32,6 +32,8 @@ def fingerprint(program: Program) -> bytes:
         add(digest, (type(node).__name__, edges, own))
     add(digest, tuple((buffer.channels, buffer.history) for buffer in program.buffers))
     add(digest, program.pool_doubles)
+    if program.prewarmed:
+        add(digest, "prewarmed")
     return digest.digest()
 
 

@@ -4,7 +4,7 @@ Clocks are what streaming with padding, strides and branches comes down to. Fram
 input frames from ``n * rate + oldest`` to ``n * rate + newest``, so it exists as soon as ``n * rate + newest + 1``
 input frames have come. In causal time it stands at input frame ``n * rate + start``: branches are aligned on that, so
 that a branch which starts later ("valid" padding) makes its neighbours drop their first frames. What lies before
-frame 0 is zeros.
+frame 0 is zeros; in a prewarmed network it is what endless zeros at the input make of every sequence.
 
 A rate below 1 is that of a sequence which has been upsampled: its frames come several at a time, and stand between
 those of the input. So rates and times are fractions there, and ``n * rate + newest`` is rounded down.
@@ -248,6 +248,18 @@ class Sum(Node):
 
 
 @dataclass(frozen=True, eq=False)
+class Product(Node):
+    """The frames of two edges multiplied, element by element."""
+
+
+@dataclass(frozen=True, eq=False)
+class Part(Node):
+    """`channels` channels of a sequence, from channel `first` on."""
+
+    first: int
+
+
+@dataclass(frozen=True, eq=False)
 class Join(Node):
     """The channels of all edges one after the other, or those of each of `bins` bins."""
 
@@ -311,6 +323,20 @@ def add(*nodes: Node) -> Node:
             f"branches have {[node.channels for node in nodes]} channels; they must be equal to be added"
         )
     return Sum(edges, nodes[0].channels, clock_after(edges)) if len(nodes) > 1 else nodes[0]
+
+
+def multiply(a: Node, b: Node) -> Node:
+    if a.channels != b.channels:
+        raise ParameterError(f"branches have {[a.channels, b.channels]} channels; they must be equal to be multiplied")
+    edges = aligned([Edge(a), Edge(b)])
+    return Product(edges, a.channels, clock_after(edges))
+
+
+def part(node: Node, first: int, channels: int) -> Node:
+    """Channels [first, first + channels) of a sequence."""
+    if not 0 <= first < first + channels <= node.channels:
+        raise ParameterError(f"channels {first} to {first + channels} must lie within the {node.channels} there are")
+    return Part((Edge(node),), channels, node.clock, first) if channels < node.channels else node
 
 
 def concat(*nodes: Node, bins: int = 1) -> Node:

@@ -20,6 +20,11 @@ from wavenetlite.engine.pack import Arena, PackedConv, PackedStrip, pack_conv, p
 from wavenetlite.errors import ParameterError
 from wavenetlite.kernels import ACTIVATIONS, padded
 
+SIMPLE: dict[type[Node], str] = {
+    graph.Sum: "sum", graph.Product: "product", graph.Part: "part", graph.Join: "join", graph.Gate: "gate",
+}  # fmt: skip
+"""Operations that are a step each, by the step's kind."""
+
 MAX_CHUNK = 120
 """Frames that all layers run at a time, at most: their rows stay in the first-level cache."""
 
@@ -57,7 +62,7 @@ class Buffer:
 class Step:
     """One kernel call: `kind` over `edges`, then what was fused."""
 
-    kind: str  # conv, strips, depthwise, sum, join, gate, mean, max
+    kind: str  # conv, strips, depthwise, sum, product, part, join, gate, mean, max
     node: Node  # the sequence it makes, fused operations included
     edges: list[Edge]
     weights: list[np.ndarray] = field(default_factory=list)
@@ -65,6 +70,7 @@ class Step:
     bias: np.ndarray | None = None
     over_bins: graph.Conv2d | None = None  # its weights are then (maps out, maps in / groups, kernel frames, bins)
     phases: int = 1  # frames that are made at a time, from one reading of the edges
+    part: int = 0  # first channel that a part takes
     relu_before: bool = False
     residual: Edge | None = None
     relu_after: bool = False
@@ -106,11 +112,14 @@ class Program:
     pool_doubles: int
     clock: graph.Clock
     graph: Node  # the network's output, and through it all that was lowered
+    prewarmed: bool  # what stands before the signals of a stream is what endless zeros make of them, not zeros
 
 
-def lower(output: Node) -> Program:
+def lower(output: Node, *, prewarmed: bool = False) -> Program:
     """Lower the graph that ends in `output`."""
     order = topological_order(output)
+    if prewarmed:
+        refuse_unsettled(order)
     steps = fuse(order, output)
     buffers, inputs, buffer_of = make_buffers(order, steps)
     chunk = place_chunks(buffers, inputs, steps, buffer_of)
@@ -134,7 +143,21 @@ def lower(output: Node) -> Program:
         pool_doubles=pools,
         clock=output.clock,
         graph=output,
+        prewarmed=prewarmed,
     )
+
+
+def refuse_unsettled(order: list[Node]) -> None:
+    """An error where endless zeros do not make every signal one that stays as it is."""
+    for node in order:
+        if isinstance(node, graph.Pool):
+            raise ParameterError("a prewarmed network must have no pool over all frames")
+        if isinstance(node, graph.Input) and node.name == "c":
+            raise ParameterError("a prewarmed network must be without conditioning from outside")
+        if node.clock.newest or node.clock.start:
+            raise ParameterError("a prewarmed network must be causal: without 'same' and 'valid' padding")
+        if node.phases > 1:  # endless zeros may make each of the frames between another
+            raise ParameterError("a prewarmed network must be without transposed convolutions and upsampling")
 
 
 def topological_order(output: Node) -> list[Node]:
@@ -223,7 +246,7 @@ def first_step(node: Node, users: dict[Node, list[Node]], output: Node) -> Step:
         return Step("sum", node, edges, activation=node)
     if isinstance(node, graph.Pool):
         return Step(node.kind, node, edges)
-    return Step({graph.Sum: "sum", graph.Join: "join", graph.Gate: "gate"}[type(node)], node, edges)
+    return Step(SIMPLE[type(node)], node, edges, part=node.first if isinstance(node, graph.Part) else 0)
 
 
 def conv_step(node: graph.Conv, users: dict[Node, list[Node]], output: Node) -> Step:

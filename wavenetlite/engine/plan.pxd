@@ -4,7 +4,7 @@ from wavenetlite.engine.packed cimport Blocks, Strip
 from wavenetlite.kernels.types cimport Conv, Kernels
 
 cdef enum StepKind:
-    CONV, STRIPS, DEPTHWISE, SUM, JOIN, GATE, MEAN, MAX
+    CONV, STRIPS, DEPTHWISE, SUM, PRODUCT, PART, JOIN, GATE, MEAN, MAX
 
 # A sequence of frames: `ld` floats a row. Its last `history` frames are kept in a ring in the stream's memory.
 cdef struct Buffer:
@@ -14,6 +14,7 @@ cdef struct Buffer:
     Py_ssize_t offset           # floats from the start of the workspace to the chunk's first row
     Py_ssize_t ring             # floats from the start of the stream's rings
     bint external               # an input that is read where the caller has it
+    float* before               # the row that stands before the signal; NULL: zeros
 
 # Output row n of a step reads row n * stride + shift of a buffer; where it makes several rows at a time, its phases, they
 # count as one row here and in Need. The rest is for single frames, in floats.
@@ -48,6 +49,7 @@ cdef struct Step:
     const float* parameters     # of the activation
     int total                   # buffer that the output is added to; -1: none
     Py_ssize_t pool             # doubles from the start of the stream's pools
+    Py_ssize_t part             # first channel that a part takes
     Py_ssize_t needs
     const Need* need
     Py_ssize_t ends
@@ -99,6 +101,9 @@ cdef class Plan:
     cdef set_strips(self, Step* step, object source, const float* arena)
     cdef void set_tap(self, Tap* tap, int buffer, Py_ssize_t stride, Py_ssize_t shift) noexcept
     cdef Py_ssize_t most_staged_floats(self, object source, dict buffer_of) except -1
+
+    cdef prewarm(self)
+    cdef void prewarm_step(self, const Step* step, Workspace* work) noexcept nogil
 
     cdef Memory* new_memory(self) except NULL
     cdef void clear_memory(self, Memory* memory) noexcept nogil

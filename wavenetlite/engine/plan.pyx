@@ -11,7 +11,8 @@ a stream's memory is no larger than its receptive field.
 """
 
 cimport cython
-from libc.stdint cimport INT64_MAX, int64_t
+from libc.stdint cimport INT64_MAX, int64_t, uint64_t
+from libc.stdlib cimport free
 from libc.string cimport memcpy, memset
 
 import math
@@ -28,6 +29,8 @@ from wavenetlite.kernels.types cimport IDENTITY, TANH
 cdef extern from "simd.h" nogil:
     void expect(bint)
     void prefetch(const void*)
+    uint64_t flush_subnormals()
+    void restore_subnormals(uint64_t)
 
 cdef extern from "stdlib.h" nogil:
     void* aligned_alloc(size_t alignment, size_t size)
@@ -38,7 +41,7 @@ cdef enum:
     AHEAD = 8                   # rows that are fetched while one is gathered: the memories of many streams fill no cache
     MOST_GATHERED = 262_144     # floats that are gathered for a step of many streams: they stay in the second-level cache
 
-STEP_KINDS = ("conv", "strips", "depthwise", "sum", "join", "gate", "mean", "max")
+STEP_KINDS = ("conv", "strips", "depthwise", "sum", "product", "part", "join", "gate", "mean", "max")
 
 
 cdef inline void copy_row(float* to, const float* source, Py_ssize_t floats) noexcept nogil:
@@ -87,6 +90,8 @@ cdef class Plan:
         self.regular = all(
             step.phases == edge.stride == 1 and edge.reach <= 0 for step in program.steps for edge in step.all_edges
         ) and program.clock.newest == 0
+        if program.prewarmed:
+            self.prewarm()
         self.state_bytes = 4 * self.rings_floats + 8 * self.pool_doubles + 16 * self.buffers + sizeof(Memory)
         self.workspace_bytes = 4 * (self.workspace_floats + self.staged_floats)
 
@@ -170,6 +175,7 @@ cdef class Plan:
             step.weights = arena + <Py_ssize_t>source.depthwise[0]
             step.bias = arena + <Py_ssize_t>source.depthwise[1]
         step.pool = source.pool
+        step.part = source.part
         step.total = -1 if source.total is None else buffer_of[source.total[1]]
         step.activation = activation_code(source)
         if source.slopes >= 0:
@@ -260,6 +266,43 @@ cdef class Plan:
         memset(memory.head, 0, self.buffers * sizeof(Py_ssize_t))
         memset(memory.pools, 0, self.pool_doubles * sizeof(double))
         memset(memory.rings, 0, (self.rings_floats + 16) * sizeof(float))
+        cdef const Buffer* buffer
+        cdef Py_ssize_t number, row
+        for number in range(self.buffers):
+            buffer = self.buffer + number
+            if buffer.before != NULL:
+                for row in range(buffer.history):
+                    memcpy(memory.rings + buffer.ring + row * buffer.ld, buffer.before, buffer.ld * sizeof(float))
+
+    cdef prewarm(self):
+        """Find the rows that stand before the signals of a prewarmed network: one frame of zeros goes through all steps,
+        and every tap of a step reads the same row, as after endless zeros."""
+        cdef Workspace* work = self.new_workspace()
+        cdef Buffer* buffer
+        cdef Py_ssize_t number
+        cdef uint64_t mode
+        for number in range(self.buffers):
+            buffer = self.buffer + number
+            if buffer.history and number != self.x:
+                buffer.before = <float*>self.blocks.allocate(buffer.ld * sizeof(float))
+        mode = flush_subnormals()
+        self.feed(work, self.x, NULL, 0, 1)
+        for number in range(self.steps):
+            self.prewarm_step(self.step + number, work)
+        restore_subnormals(mode)
+        free(work)
+
+    cdef void prewarm_step(self, const Step* step, Workspace* work) noexcept nogil:
+        cdef Py_ssize_t k
+        cdef const Buffer* buffer
+        for k in range(step.reads):
+            work.x[k] = work.first[step.tap[k].buffer]
+            work.ldx[k] = self.buffer[step.tap[k].buffer].ld
+        self.compute(step, NULL, work, 1)
+        for k in range(step.ends):
+            buffer = self.buffer + step.end[k]
+            if buffer.before != NULL:
+                memcpy(buffer.before, work.first[step.end[k]], buffer.ld * sizeof(float))
 
     cdef Workspace* new_workspace(self, bint many = False) except NULL:
         """Room for one chunk; `many`: also for what `run_many` gathers. To be freed in one piece."""
@@ -632,7 +675,9 @@ cdef class Plan:
                 memcpy(out, work.x[0], rows * buffer.ld * sizeof(float))
             for k in range(1, step.taps):
                 kernels.add(work.x[0] if k == 1 else out, work.x[k], rows, out, buffer.ld)
-        elif step.kind == JOIN:
+        elif step.kind == PRODUCT:
+            kernels.multiply(work.x[0], work.x[1], rows, out, buffer.ld)
+        elif step.kind == PART or step.kind == JOIN:
             self.join(step, work, rows, out, buffer.ld)
         elif step.kind == GATE:
             kernels.gate(work.x[0], work.ldx[0], rows, buffer.channels, out, buffer.ld)
@@ -669,14 +714,15 @@ cdef class Plan:
         return memory.frames_in if self.regular else memory.count[step.out]
 
     cdef void join(self, const Step* step, Workspace* work, Py_ssize_t rows, float* out, Py_ssize_t ld) noexcept nogil:
-        cdef Py_ssize_t k, row, i, channels, first = 0, apart = self.buffer[step.out].channels // step.bins
+        """The channels of the taps side by side, or those of each bin; of a part, those from its first on."""
+        cdef Py_ssize_t k, row, i, channels, first = 0, all_channels = self.buffer[step.out].channels
         for k in range(step.taps):
-            channels = self.buffer[step.tap[k].buffer].channels // step.bins
+            channels = min(self.buffer[step.tap[k].buffer].channels, all_channels) // step.bins
             for row in range(rows):
                 for i in range(step.bins):
                     memcpy(
-                        out + row * ld + i * apart + first, work.x[k] + row * work.ldx[k] + i * channels,
-                        channels * sizeof(float))
+                        out + row * ld + i * (all_channels // step.bins) + first,
+                        work.x[k] + row * work.ldx[k] + i * channels + step.part, channels * sizeof(float))
             first += channels
 
     cdef const float* locate(

@@ -41,6 +41,7 @@ KERNELS.convolve_depthwise = convolve_depthwise
 KERNELS.activate = activate
 KERNELS.gate = gate
 KERNELS.add = add
+KERNELS.multiply = multiply
 KERNELS.running_mean = running_mean
 KERNELS.running_max = running_max
 KERNELS.all_finite = all_finite

@@ -47,7 +47,8 @@ cdef struct Conv:
 
 # Activation codes, in the order of wavenetlite.kernels.ACTIVATIONS.
 cdef enum:
-    IDENTITY, RELU, LEAKY_RELU, PRELU, ELU, SILU, GELU, GELU_TANH, HARDTANH, HARDSWISH, SOFTSIGN, SOFTMAX, TANH, SIGMOID
+    IDENTITY, RELU, LEAKY_RELU, PRELU, ELU, SILU, GELU, GELU_TANH, HARDTANH, HARDSWISH, SOFTSIGN, SOFTMAX, TANH, SIGMOID, LEAKY_HARDTANH,
+    FAST_TANH
 
 cdef struct Kernels:
     void (*convolve)(
@@ -63,6 +64,7 @@ cdef struct Kernels:
     void (*gate)(
         const float* x, Py_ssize_t ldx, Py_ssize_t rows, Py_ssize_t channels, float* out, Py_ssize_t ld) noexcept nogil
     void (*add)(const float* a, const float* b, Py_ssize_t rows, float* out, Py_ssize_t ld) noexcept nogil
+    void (*multiply)(const float* a, const float* b, Py_ssize_t rows, float* out, Py_ssize_t ld) noexcept nogil
     void (*running_mean)(
         const float* x, Py_ssize_t rows, double* total, double frames, float* out, Py_ssize_t ld) noexcept nogil
     void (*running_max)(

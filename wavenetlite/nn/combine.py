@@ -54,6 +54,38 @@ class Sequential(Chain):
         self.seed = count("seed", seed)
 
 
+class Prewarmed(Chain):
+    """Layers one after the other whose signal begins as if zeros had come for ever.
+
+    Otherwise zeros stand before the signal of every layer, which is not what zeros at the input make of it where there
+    are biases: the first frames, as many as the receptive field, tell of that. Here what stands before a layer's signal
+    is what endless zeros have made of it, so a stream starts as if it had been fed zeros until nothing changed any
+    more, with the same bits. It holds for the whole of a network that has such a module inside, which must be causal,
+    without conditioning and without pools over all frames.
+
+    Parameters
+    ----------
+    layers
+        Modules; each must take the channels that the one before it gives.
+
+    Examples
+    --------
+    >>> import numpy as np, wavenetlite as wl
+    >>> layers = [wl.nn.Conv1d(1, 1, 2), wl.nn.Conv1d(1, 1, 4)]
+    >>> cold, warm = wl.Sequential(layers), wl.nn.Prewarmed(layers)
+    >>> x = np.array([[1], [2], [3]], np.float32)
+    >>> zeros = np.zeros((10, 1), np.float32)
+    >>> np.array_equal(warm(x), cold(np.concatenate([zeros, x]))[10:])
+    True
+    """
+
+    options = ("layers",)
+
+    @property
+    def prewarmed(self) -> bool:
+        return True
+
+
 class Residual(Chain):
     """``activation(shortcut(x) + layers(x))``; latencies of the two are aligned.
 

@@ -99,6 +99,11 @@ class Module:
         return max([own, *(child.condition_channels_needed for child in self.children().values())])
 
     @property
+    def prewarmed(self) -> bool:
+        """Whether a signal begins as if zeros had come for ever: see :class:`wavenetlite.nn.Prewarmed`."""
+        return any(child.prewarmed for child in self.children().values())
+
+    @property
     def condition_period(self) -> int:
         """Input frames for each frame of local conditioning, which comes with the first of them."""
         return max([1, *(child.condition_period for child in self.children().values())])
@@ -257,7 +262,7 @@ class Module:
                 if len(now) != len(weights) or any(a is not b for a, b in zip(now, weights, strict=True)):
                     weights, plans = now, {}
             if key not in plans:
-                plans[key] = Plan(lower(self.graph(channels)))
+                plans[key] = Plan(lower(self.graph(channels), prewarmed=self.prewarmed))
             self.__dict__["_plans"] = (token, weights, plans)
             return plans[key]
 

@@ -32,6 +32,8 @@ ACTIVATION_OPTIONS: dict[str, dict[str, Any]] = {
     "softmax": {},
     "tanh": {},
     "sigmoid": {},
+    "leaky_hardtanh": {"min_val": -1.0, "max_val": 1.0, "min_slope": 0.01, "max_slope": 0.01},
+    "fast_tanh": {},
 }
 
 
@@ -94,7 +96,9 @@ class Activation(Module):
     name
         identity, relu, leaky_relu (negative_slope=0.01), prelu (channels=1; slopes are the parameter ``weight``), elu
         (alpha=1), silu, gelu (approximate="none" or "tanh"), hardtanh (min_val=-1, max_val=1), hardswish, softsign,
-        softmax (over the channels of a frame), tanh, sigmoid.
+        softmax (over the channels of a frame), tanh, sigmoid, leaky_hardtanh (min_val=-1, max_val=1, min_slope=0.01,
+        max_slope=0.01: hardtanh that goes on with these slopes), fast_tanh (Neural Amp Modeler's rational function:
+        4.4e-4 off at most within +-6, and 0.008 far out; for models that were made with it).
     **parameters
         Of that function, as listed.
 
@@ -117,7 +121,7 @@ class Activation(Module):
         self.parameters: dict[str, Any] = {
             key: checked_option(key, value) for key, value in {**ACTIVATION_OPTIONS[name], **parameters}.items()
         }
-        if name == "hardtanh" and self.parameters["min_val"] > self.parameters["max_val"]:
+        if name in ("hardtanh", "leaky_hardtanh") and self.parameters["min_val"] > self.parameters["max_val"]:
             raise ParameterError(
                 f"min_val={self.parameters['min_val']} must not be above max_val={self.parameters['max_val']}"
             )
@@ -155,19 +159,69 @@ def checked_option(key: str, value: Any) -> Any:
 
 
 class GatedUnit(Module):
-    """``tanh(first half of the channels) * sigmoid(second half)``: WaveNet's gate (van den Oord et al., 2016, eq. 2).
+    """``activation(first half of the channels) * gate(second half)``: WaveNet's gate.
+
+    Parameters
+    ----------
+    activation, gate
+        Activations of the halves: names, or `Activation` modules with parameters of their own.
+    blend
+        ``g * activation(a) + (1 - g) * a`` with ``g = gate(b)``, instead of the product: Neural Amp Modeler's blending.
+
+    Notes
+    -----
+    Children, where they have parameters (PReLU): ``activation``, ``gate``. van den Oord et al., "WaveNet", 2016, eq. 2.
 
     Examples
     --------
     >>> import numpy as np, wavenetlite as wl
     >>> wl.nn.GatedUnit()(np.zeros((1, 4), np.float32)).tolist()
     [[0.0, 0.0]]
+    >>> wl.nn.GatedUnit(activation="relu", gate="hardtanh", blend=True)(np.array([[-2, 0.25]], np.float32)).tolist()
+    [[-1.5]]
     """
+
+    options = ("activation", "gate", "blend")
+
+    def __init__(
+        self, *, activation: str | Activation = "tanh", gate: str | Activation = "sigmoid", blend: bool = False
+    ) -> None:
+        self.activation, self.gate, self.blend = activation, gate, flag("blend", blend)
+        self._activation, self._gate = as_activation(activation), as_activation(gate)
+        known = {half.in_channels for half in (self._activation, self._gate)} - {None}
+        if len(known) > 1:
+            raise ParameterError(f"activation and gate have {sorted(map(str, known))} channels; they must be equal")
+        if known:  # PReLU with a slope for each channel
+            self.out_channels = known.pop()
+            self.in_channels = None if self.out_channels is None else 2 * self.out_channels
+
+    def children(self) -> dict[str, Module]:
+        halves = {"activation": self._activation, "gate": self._gate}
+        return {name: half for name, half in halves.items() if half.parameter_shapes()}
 
     def build(self, x: Node, c: Node | None) -> Node:
         if x.channels % 2:
             raise ParameterError(f"GatedUnit is given {x.channels} channels; it must be an even number")
-        return graph.Gate((Edge(x),), x.channels // 2, x.clock)
+        half = x.channels // 2
+        if (self._activation.name, self._gate.name, self.blend) == ("tanh", "sigmoid", False):
+            return graph.Gate((Edge(x),), half, x.clock)
+        plain = graph.part(x, 0, half)
+        value, gate = self._activation.connect(plain), self._gate.connect(graph.part(x, half, half))
+        if not self.blend:
+            return graph.multiply(value, gate)
+        return graph.add(graph.multiply(gate, value), graph.multiply(self.complement(gate), plain))
+
+    def complement(self, x: Node) -> Node:
+        """``1 - x``, as a convolution of each channel by itself."""
+        minus, one = self.__dict__.setdefault("_constants", {}).setdefault(
+            x.channels, (np.full((x.channels, 1, 1), -1, np.float32), np.ones(x.channels, np.float32))
+        )
+        return graph.Conv((Edge(x),), x.channels, x.clock, (minus,), (x.channels,), (one,))
+
+
+def as_activation(activation: str | Activation) -> Activation:
+    """An activation given by name, or as it is."""
+    return activation if isinstance(activation, Activation) else Activation(activation)
 
 
 class Pool(Module):

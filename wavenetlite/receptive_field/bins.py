@@ -32,7 +32,8 @@ def bins_of(output: Node) -> int:
 def keeps_bins(node: Node) -> bool:
     if isinstance(node, graph.Activate):
         return node.name != "softmax"
-    return isinstance(node, graph.Sum | graph.Norm | graph.Dropout | graph.Pool | graph.Upsample) or is_depthwise(node)
+    kinds = graph.Sum | graph.Product | graph.Norm | graph.Dropout | graph.Pool | graph.Upsample
+    return isinstance(node, kinds) or is_depthwise(node)
 
 
 def is_depthwise(node: Node) -> bool:
@@ -60,7 +61,20 @@ def bins_read(node: Node, index: int, counts: Counts) -> Counts:
         return np.concatenate([counts, counts], axis=1)
     if isinstance(node, graph.Join):
         return branch_read(node, index, counts)
+    if isinstance(node, graph.Part):
+        return whole_read(node, counts)
     return counts
+
+
+def whole_read(node: graph.Part, counts: Counts) -> Counts:
+    """Of the sequence that a part is of: the part's bins in their place, where they are bins of the whole too."""
+    size, rest = divmod(node.channels, counts.shape[1])
+    whole = node.edges[0].node.channels
+    if rest or node.first % size or whole % size:
+        return rebinned(counts, 1)
+    read = np.zeros((len(counts), whole // size), counts.dtype)
+    read[:, node.first // size : (node.first + node.channels) // size] = counts
+    return read
 
 
 def branch_read(node: graph.Join, index: int, counts: Counts) -> Counts:

@@ -559,6 +559,41 @@ class SumStep(ShiftedStep):
                     _kernels.add(g, x.gradient_rows(shift, count))
 
 
+class ProductStep(ShiftedStep):
+    """The product of two sequences, element by element."""
+
+    def factors(self) -> list[Floats]:
+        return [x.rows(shift, self.out.frames) for x, shift in self.parts()]
+
+    def forward(self) -> None:
+        a, b = self.factors()
+        np.multiply(a, b, out=self.out.values)
+
+    def backward(self, gradient: Floats) -> None:
+        for (x, shift), other in zip(self.parts(), reversed(self.factors()), strict=True):
+            if x.wanted:
+                count = min(self.out.frames, x.frames - shift)
+                x.first_gradient(everything=False)
+                x.gradient_rows(shift, count)[:] += self.out.gradient_rows(0, count) * other[:, :count]
+
+
+class PartStep(Step):
+    """Some channels of a sequence."""
+
+    def __init__(self, node: graph.Part, sequences: dict[Node, Sequence]) -> None:
+        super().__init__(node, sequences)
+        self.channels = slice(node.first, node.first + node.channels)
+
+    def forward(self) -> None:
+        self.out.values[:, :, : self.out.channels] = self.inputs[0].values[:, :, self.channels]
+
+    def backward(self, gradient: Floats) -> None:
+        x = self.inputs[0]
+        if x.wanted:
+            x.first_gradient(everything=False)
+            x.gradient[:, :, self.channels] += self.out.gradient[:, :, : self.out.channels]
+
+
 class JoinStep(ShiftedStep):
     """The channels of sequences one after the other, or those of each bin."""
 
@@ -669,6 +704,8 @@ def step_for(node: Node, relu: Node | None, sequences: dict[Node, Sequence], par
         return ActivateStep(node, sequences, parameters)
     kinds: dict[type[Node], type[Step]] = {
         graph.Sum: SumStep,
+        graph.Product: ProductStep,
+        graph.Part: PartStep,
         graph.Join: JoinStep,
         graph.Gate: GateStep,
         graph.Pool: PoolStep,

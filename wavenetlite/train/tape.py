@@ -10,7 +10,7 @@ import numpy as np
 from wavenetlite.checks import positive_int
 from wavenetlite.engine import graph
 from wavenetlite.engine.graph import Floats, Node
-from wavenetlite.engine.lower import topological_order
+from wavenetlite.engine.lower import refuse_unsettled, topological_order
 from wavenetlite.errors import ArrayTypeError, ParameterError, StreamStateError
 from wavenetlite.train._kernels import NoSubnormals
 from wavenetlite.train.parameters import Parameters
@@ -47,6 +47,8 @@ class Tape:
         parameters.check_current()
         output = parameters.module.graph(training=True)
         order = topological_order(output)
+        self.lead = lead_of(output, order) if parameters.module.prewarmed else 0
+        frames = self.frames + self.lead
         self.sequences: dict[Node, Sequence] = {}
         for node in order:
             is_input = isinstance(node, graph.Input)
@@ -55,8 +57,9 @@ class Tape:
         self.steps = make_steps(order, output, self.sequences, parameters)
         self.inputs = {node.name: self.sequences[node] for node in order if isinstance(node, graph.Input)}
         self.output = self.sequences[output]
-        if self.output.frames < 1:
-            raise ParameterError(f"frames={frames} must be more: the network gives no frame for so few")
+        self.dropped = self.lead // output.clock.rate
+        if self.output.frames - self.dropped < 1:
+            raise ParameterError(f"frames={self.frames} must be more: the network gives no frame for so few")
         for step in self.steps:
             step.out.wanted = True
             step.reach()
@@ -94,11 +97,12 @@ class Tape:
             for step in self.steps:
                 step.pack(self.parameters.values)
                 step.forward()
-        return self.output.values[:, :, : self.output.channels].copy()
+        return self.output.values[:, self.dropped :, : self.output.channels].copy()
 
     def feed(self, name: str, value: Floats | None) -> None:
         into = self.inputs[name]
-        into.values[:, :, : into.channels] = checked(name, value, (self.clips, into.frames, into.channels))
+        shape = (self.clips, into.frames - self.lead, into.channels)
+        into.values[:, self.lead :, : into.channels] = checked(name, value, shape)
 
     def backward(self, gradient: Floats) -> Floats:
         """The gradient of the trained values, flat, where that of the last `forward`'s output is `gradient`.
@@ -107,17 +111,29 @@ class Tape:
         """
         if not self.has_run:
             raise StreamStateError("backward goes back through a forward; there has been none")
-        gradient = checked("gradient", gradient, (self.clips, self.output.frames, self.output.channels))
+        frames = self.output.frames - self.dropped
+        gradient = checked("gradient", gradient, (self.clips, frames, self.output.channels))
         for sequence in self.sequences.values():
             sequence.has_gradient = False
         self.gradient[:] = 0.0
         self.output.first_gradient()
-        self.output.gradient[:, :, : self.output.channels] = gradient
+        self.output.gradient[:, : self.dropped] = 0.0
+        self.output.gradient[:, self.dropped :, : self.output.channels] = gradient
         with NoSubnormals():
             for step in reversed(self.steps):
                 if step.out.has_gradient:
                     step.backward(self.gradient)
         return self.gradient[1 : 1 + self.parameters.trained]
+
+
+def lead_of(output: Node, order: list[Node]) -> int:
+    """Frames of zeros that come before the signal of a prewarmed network, so that it has seen nothing else for as long
+    as it can remember; what it makes of them is dropped."""
+    refuse_unsettled(order)
+    if any(isinstance(node, graph.Norm) for node in order):
+        raise ParameterError("a prewarmed network with batch normalisation cannot be trained: it would count zeros")
+    rate = int(output.clock.rate)  # a whole number without upsampling
+    return -(int(output.clock.oldest) // rate) * rate
 
 
 def checked(name: str, value: object, shape: tuple[int, ...]) -> Floats:

@@ -1,0 +1,177 @@
+"""wavenetlite render: audio through a network that makes audio, such as a model of a guitar amplifier."""
+
+from __future__ import annotations
+
+import argparse
+import time
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from wavenetlite.commands.convert import options
+from wavenetlite.commands.shared import (
+    Subparsers,
+    UsageError,
+    add_json,
+    add_reading,
+    note,
+    positive,
+    progress,
+    say,
+    say_json,
+    subcommand,
+)
+from wavenetlite.engine.graph import Floats
+from wavenetlite.errors import ModelFileError, ParameterError
+from wavenetlite.nn import Module
+
+LARGEST_WAV = 2**32 - 2**16
+"""Bytes of samples: the header of a WAV file counts up to 4 GiB."""
+LOSSLESS = {".wav": "FLOAT", ".w64": "FLOAT", ".rf64": "FLOAT", ".aiff": "FLOAT", ".flac": "PCM_24"}
+"""The encoding of an output whose --subtype is not given, by the name's ending."""
+
+ABOUT = """\
+Put audio through a network that makes audio: a Neural Amp Modeler file, or any
+other model of one channel in and out.
+
+The file is streamed, so that one of any length fits into memory; the result has
+the bits of the whole file fed at once, whatever --block. OUT appears when it is
+complete. A network of one channel renders each channel of a file by itself:
+stereo stays stereo, unless --mono is given."""
+EXAMPLES = """\
+  wavenetlite render dry.wav amped.wav --model amp.nam
+  wavenetlite render dry.flac amped.flac --model amp.nam --resample --mono mean
+  wavenetlite render dry.wav small.wav --model amp.nam --load slim=0.3 --json"""
+
+
+def add(subparsers: Subparsers) -> None:
+    parser = subcommand(subparsers, "render", "put audio through a network that makes audio", ABOUT, EXAMPLES)
+    parser.add_argument("source", metavar="IN", help="audio: WAV, FLAC, OGG, MP3 or what else libsndfile reads")
+    parser.add_argument("target", metavar="OUT", help="the file to write; its ending says the format")
+    parser.add_argument("--model", required=True, metavar="FILE", help="a model of any format that can be read")
+    parser.add_argument(
+        "--sr", type=positive, metavar="HZ", help="the model's sample rate, where its file does not say (else IN's)"
+    )
+    add_reading(parser)
+    parser.add_argument("--block", type=positive, default=4096, metavar="N", help="samples of a block")
+    parser.add_argument(
+        "--subtype", metavar="NAME", help="encoding of OUT, such as PCM_24 (default: FLOAT in WAV, PCM_24 in FLAC)"
+    )
+    parser.add_argument("--clip", action="store_true", help="limit OUT to -1..1 where its encoding ends; else refused")
+    parser.add_argument(
+        "--load", action="append", default=[], metavar="NAME=VALUE", help="an option of the model's format; repeatable"
+    )
+    add_json(parser, "one object")
+    parser.set_defaults(run=run, interrupted="interrupted; nothing has been written")
+
+
+def run(args: argparse.Namespace) -> int:
+    from wavenetlite import audio
+    from wavenetlite.formats import load
+
+    about = audio.info(args.source)
+    model = checked(args.model, load(args.model, **options("--load", args.load)))
+    sr = rate_of(model, args, about.sr)
+    channels = 1 if args.mono is not None else about.channels
+    if model.in_channels not in (1, channels):
+        raise ParameterError(f"{args.source}: it has {channels} channels; the model takes {model.in_channels}")
+    renderer = Renderer(model, channels)
+    subtype = args.subtype or LOSSLESS.get(Path(args.target).suffix.lower())
+    check_size(args.target, about.duration_s * sr * renderer.channels, subtype)
+    mono = args.mono if about.channels > 1 else None
+    samples, peak = 0, 0.0
+    with (
+        audio.writing(args.target, sr, renderer.channels, subtype=subtype, clip=args.clip) as file,
+        progress(Path(args.target).name) as tell,
+    ):
+        started = time.perf_counter()
+        for block in audio.blocks(args.source, args.block, sr=sr, resample=args.resample, mono=mono):
+            made = renderer.process(block)
+            file.write(made)
+            samples += len(block)
+            peak = max(peak, float(np.abs(made).max(initial=0.0)))
+            tell(samples, round(about.duration_s * sr))
+        made = renderer.flush()
+        file.write(made)
+        peak = max(peak, float(np.abs(made).max(initial=0.0)))
+    seconds = time.perf_counter() - started
+    summary = {
+        "in": args.source,
+        "out": args.target,
+        "model": args.model,
+        "sr": sr,
+        "channels": renderer.channels,
+        "samples": samples,
+        "seconds": samples / sr,
+        "peak": peak,
+        "clipped": bool(args.clip and peak > 1),
+        "elapsed_s": seconds,
+    }
+    if args.json:
+        say_json(summary)
+    else:
+        say(text(summary))
+    return 0
+
+
+def text(summary: dict[str, Any]) -> str:
+    faster = summary["seconds"] / max(summary["elapsed_s"], 1e-9)
+    channels = "1 channel" if summary["channels"] == 1 else f"{summary['channels']} channels"
+    return (
+        f"{summary['out']}: {summary['seconds']:.2f} s, {summary['sr']:,} Hz, {channels}, peak {summary['peak']:.3f}"
+        f"{', clipped' if summary['clipped'] else ''}; {faster:.0f} x real time"
+    )
+
+
+def checked(path: str, model: Any) -> Module:
+    """A network that gives a frame of samples for every frame, and needs nothing but them."""
+    if not isinstance(model, Module):
+        raise ModelFileError(f"{path}: a {type(model).__name__}; it must be a network that makes audio")
+    if model.in_channels is None or model.condition_channels_needed:
+        raise ModelFileError(f"{path}: it needs conditioning, or says no number of channels; it cannot be rendered")
+    clock = model.graph().clock
+    if clock.rate != 1 or clock.start:
+        raise ModelFileError(f"{path}: it does not give one frame for each sample; it cannot be rendered")
+    return model
+
+
+def rate_of(model: Module, args: argparse.Namespace, rate_of_file: int) -> int:
+    """The sample rate to render at: the model's, the one that is said to be, or the file's."""
+    own: int | None = getattr(model, "sr", None)
+    if own is not None and args.sr not in (None, own):
+        raise UsageError(f"--sr {args.sr}: {args.model} says that its sample rate is {own}")
+    if own is None and args.sr is None:
+        if args.resample:
+            raise UsageError(f"--resample needs --sr: {args.model} does not say its sample rate")
+        note(f"{args.model} does not say its sample rate; taken to be {rate_of_file}, that of {args.source}")
+    return own or args.sr or rate_of_file
+
+
+def check_size(path: str, samples: float, subtype: str | None) -> None:
+    bytes_a_sample = {"FLOAT": 4, "DOUBLE": 8, "PCM_16": 2, "PCM_24": 3, "PCM_32": 4}.get(subtype or "", 1)
+    if Path(path).suffix.lower() == ".wav" and samples * bytes_a_sample > LARGEST_WAV:
+        raise ParameterError(f"{path}: it would exceed what a WAV file can hold; it must end in .w64, .rf64 or .flac")
+
+
+class Renderer:
+    """The streams that audio of so many channels goes through: one that takes them all, or one for each."""
+
+    def __init__(self, model: Module, channels: int) -> None:
+        together = model.in_channels == channels
+        self.streams = [model.stream() for _ in range(1 if together else channels)]
+        self.width = channels // len(self.streams)
+        self.channels = len(self.streams) * model.plan().out_channels
+        if not together and model.plan().out_channels != 1:
+            made = model.plan().out_channels
+            raise ParameterError(f"the model makes {made} channels of one; IN must have one channel (--mono)")
+
+    def process(self, block: Floats) -> Floats:
+        """(samples,) or (samples, channels) -> (samples, channels out)."""
+        rows = block.reshape(len(block), -1)
+        parts = [np.ascontiguousarray(rows[:, i * self.width : (i + 1) * self.width]) for i in range(len(self.streams))]
+        return np.concatenate([stream.process(x) for stream, x in zip(self.streams, parts, strict=True)], axis=1)
+
+    def flush(self) -> Floats:
+        """What a network with latency still owes."""
+        return np.concatenate([stream.flush() for stream in self.streams], axis=1)

@@ -1,0 +1,329 @@
+"""The WaveNet of Neural Amp Modeler: arrays of layers that are conditioned on the signal itself.
+
+It was written from the definition that its trainer publishes (github.com/sdatkinson/neural-amp-modeler, MIT).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from functools import reduce
+from typing import Any, Literal
+
+from wavenetlite.checks import flag, one_of, positive_int
+from wavenetlite.engine import graph
+from wavenetlite.engine.graph import MOST_CHANNELS, Node
+from wavenetlite.errors import ArrayTypeError, ParameterError
+from wavenetlite.nn.convolution import Conv1d, convolve
+from wavenetlite.nn.film import FiLM
+from wavenetlite.nn.module import Module
+from wavenetlite.nn.pointwise import Activation, GatedUnit, as_activation
+
+FILMS = (
+    "conv_pre_film", "conv_post_film", "input_mixin_pre_film", "input_mixin_post_film", "activation_pre_film",
+    "activation_post_film", "layer1x1_post_film", "head1x1_post_film",
+)  # fmt: skip
+"""Places of a layer where the conditioning can modulate, in the order in which a ``.nam`` file holds their weights."""
+
+
+class AmpLayer(Module):
+    """A layer of `AmpArray`: a dilated convolution, an activation or a gate, a 1x1 convolution back onto the input.
+
+    ``z = activation(conv(x) + input_mixin(c))``; the output is ``x + layer1x1(z)``, the head output ``z`` or
+    ``head1x1(z)``. At eight places a `FiLM` can stand. As a module by itself it gives the output.
+
+    Parameters
+    ----------
+    channels, condition_channels
+        Channels of ``x``, in and out, and of the conditioning.
+    kernel_size, dilation, groups
+        Of the dilated convolution.
+    bottleneck
+        Channels of ``z``; None: `channels`.
+    activation, gate
+        Activations, by name or as modules; `gate` is that of the second half where the layer is gated.
+    gating
+        "none"; "gated" or "blended": the convolution has twice the channels, and a `GatedUnit` takes them to ``z``.
+    input_mixin_groups
+        Of the conditioning's convolution.
+    residual
+        "layer1x1"; "activation": the output is ``x + z``; "none": the output is ``x``.
+    layer1x1_groups
+        Of the convolution back onto the input.
+    head1x1_channels, head1x1_groups
+        Of the convolution to the head output; None: it is ``z`` itself.
+    **films
+        `FiLM` modules by place: conv_pre_film, conv_post_film, input_mixin_pre_film, input_mixin_post_film,
+        activation_pre_film, activation_post_film, layer1x1_post_film, head1x1_post_film.
+
+    Examples
+    --------
+    >>> import numpy as np, wavenetlite as wl
+    >>> layer = wl.nn.AmpLayer(8, 1, kernel_size=3, dilation=4)
+    >>> layer(np.zeros((3, 8), np.float32), c=np.zeros(1, np.float32)).shape, layer.receptive_field
+    ((3, 8), 9)
+    """
+
+    options = (
+        "channels", "condition_channels", "kernel_size", "dilation", "bottleneck", "activation", "gating", "gate",
+        "groups", "input_mixin_groups", "residual", "layer1x1_groups", "head1x1_channels", "head1x1_groups", *FILMS,
+    )  # fmt: skip
+
+    def __init__(
+        self,
+        channels: int,
+        condition_channels: int,
+        *,
+        kernel_size: int,
+        dilation: int = 1,
+        bottleneck: int | None = None,
+        activation: str | Activation = "tanh",
+        gating: Literal["none", "gated", "blended"] = "none",
+        gate: str | Activation = "sigmoid",
+        groups: int = 1,
+        input_mixin_groups: int = 1,
+        residual: Literal["layer1x1", "activation", "none"] = "layer1x1",
+        layer1x1_groups: int = 1,
+        head1x1_channels: int | None = None,
+        head1x1_groups: int = 1,
+        **films: FiLM | None,
+    ) -> None:
+        self.in_channels = self.out_channels = self.channels = positive_int("channels", channels, MOST_CHANNELS)
+        self.condition_channels = positive_int("condition_channels", condition_channels)
+        self.kernel_size, self.dilation = positive_int("kernel_size", kernel_size), positive_int("dilation", dilation)
+        self.bottleneck = None if bottleneck is None else positive_int("bottleneck", bottleneck, MOST_CHANNELS // 2)
+        self.gating = one_of("gating", gating, ("none", "gated", "blended"))
+        self.residual = one_of("residual", residual, ("layer1x1", "activation", "none"))
+        self.activation, self.gate, self.groups = activation, gate, groups
+        self.input_mixin_groups, self.layer1x1_groups = input_mixin_groups, layer1x1_groups
+        self.head1x1_channels, self.head1x1_groups = head1x1_channels, head1x1_groups
+        middle = self.bottleneck or channels
+        width = middle if gating == "none" else 2 * middle
+        self.unit: Module = as_activation(activation)
+        if gating != "none":
+            self.unit = GatedUnit(activation=activation, gate=gate, blend=gating == "blended")
+        elif as_activation(gate).name != "sigmoid":
+            raise ParameterError(f"gate={gate!r} must be 'sigmoid', its default, where the layer is not gated")
+        if residual == "activation" and middle != channels:
+            raise ParameterError(f"bottleneck={bottleneck} must be channels={channels} with residual='activation'")
+        self.parts: dict[str, Module] = {
+            "conv": Conv1d(channels, width, kernel_size, dilation=dilation, groups=groups),
+            "input_mixin": Conv1d(condition_channels, width, 1, bias=False, groups=input_mixin_groups),
+        }
+        if residual == "layer1x1":
+            self.parts["layer1x1"] = Conv1d(middle, channels, 1, groups=layer1x1_groups)
+        if head1x1_channels is not None:
+            self.parts["head1x1"] = Conv1d(middle, head1x1_channels, 1, groups=head1x1_groups)
+        for place in FILMS:
+            setattr(self, place, checked_film(place, films.pop(place, None), condition_channels))
+            if getattr(self, place) is not None:
+                self.parts[place] = getattr(self, place)
+        if films:
+            raise TypeError(f"unexpected option {next(iter(films))!r}")
+        for place, part in (("layer1x1_post_film", "layer1x1"), ("head1x1_post_film", "head1x1")):
+            if place in self.parts and part not in self.parts:
+                raise ParameterError(f"{place} must be None in a layer without {part}")
+        self.head_channels = self.head1x1_channels or middle
+
+    def children(self) -> dict[str, Module]:
+        units = {"activation": self.unit}
+        return self.parts | (units if self.unit.all_parameter_shapes() else {})
+
+    def at(self, place: str, x: Node, c: Node | None) -> Node:
+        """`x` as the part of that name makes it, if there is one."""
+        return self.parts[place].connect(x, c) if place in self.parts else x
+
+    def outputs(self, x: Node, c: Node | None) -> tuple[Node, Node]:
+        """The graph of both outputs: that for the next layer, and that for the head."""
+        if c is None or c.channels != self.condition_channels:
+            given = "none" if c is None else f"{c.channels} channels"
+            raise ParameterError(f"condition_channels={self.condition_channels} but the conditioning given has {given}")
+        conv, mixin = self.parts["conv"], self.parts["input_mixin"]
+        assert isinstance(conv, Conv1d) and isinstance(mixin, Conv1d)
+        signal, mixed = self.at("conv_pre_film", x, c), self.at("input_mixin_pre_film", c, c)
+        if "conv_post_film" in self.parts or "input_mixin_post_film" in self.parts:
+            both = [conv.connect(signal), mixin.connect(mixed)]
+            pre = graph.add(self.at("conv_post_film", both[0], c), self.at("input_mixin_post_film", both[1], c))
+        else:
+            pre = convolve([(conv, signal), (mixin, mixed)])
+        z = self.unit.connect(self.at("activation_pre_film", pre, c))
+        z = self.at("activation_post_film", z, c)
+        head = self.at("head1x1_post_film", self.at("head1x1", z, c), c)
+        if self.residual == "none":
+            return x, head
+        return graph.add(x, self.at("layer1x1_post_film", self.at("layer1x1", z, c), c)), head
+
+    def build(self, x: Node, c: Node | None) -> Node:
+        return self.outputs(x, c)[0]
+
+
+def checked_film(place: str, film: Any, condition_channels: int) -> FiLM | None:
+    if film is not None and not isinstance(film, FiLM):
+        raise ArrayTypeError(f"{place} is a {type(film).__name__}; it must be a FiLM or None")
+    if film is not None and film.condition_channels != condition_channels:
+        raise ParameterError(
+            f"{place} has condition_channels={film.condition_channels}; it must be {condition_channels}"
+        )
+    return film
+
+
+class AmpArray(Module):
+    """Layers one after the other whose head outputs are added up: a part of `AmpWaveNet`.
+
+    ``input`` (1x1, no bias), the layers, and a convolution ``head`` of the sum of their head outputs. As a module by
+    itself it gives that.
+
+    Parameters
+    ----------
+    in_channels
+        Channels that come in.
+    layers
+        `AmpLayer` modules of equal channels.
+    head_channels, head_kernel_size, head_dilation, head_bias
+        Of the convolution.
+
+    Examples
+    --------
+    >>> import numpy as np, wavenetlite as wl
+    >>> array = wl.nn.AmpArray(1, [wl.nn.AmpLayer(4, 1, kernel_size=3, dilation=d) for d in (1, 2)], head_channels=2)
+    >>> array(np.zeros((3, 1), np.float32), c=np.zeros(1, np.float32)).shape
+    (3, 2)
+    """
+
+    options = ("in_channels", "layers", "head_channels", "head_kernel_size", "head_dilation", "head_bias")
+
+    def __init__(
+        self,
+        in_channels: int,
+        layers: Sequence[AmpLayer],
+        *,
+        head_channels: int,
+        head_kernel_size: int = 1,
+        head_dilation: int = 1,
+        head_bias: bool = False,
+    ) -> None:
+        self.layers = members("layers", layers, AmpLayer)
+        for layer in self.layers:
+            if (layer.channels, layer.head_channels) != (self.channels, self.layers[0].head_channels):
+                raise ParameterError("layers must have equal channels, and equal channels of their head outputs")
+        self.in_channels = positive_int("in_channels", in_channels, MOST_CHANNELS)
+        self.out_channels = self.head_channels = positive_int("head_channels", head_channels, MOST_CHANNELS)
+        self.head_kernel_size, self.head_dilation = head_kernel_size, head_dilation
+        self.head_bias = flag("head_bias", head_bias)
+        self.input = Conv1d(in_channels, self.channels, 1, bias=False)
+        self.head = Conv1d(
+            self.layers[0].head_channels, head_channels, head_kernel_size, dilation=head_dilation, bias=head_bias
+        )
+
+    @property
+    def channels(self) -> int:
+        """Of every layer."""
+        return int(self.layers[0].channels)
+
+    def children(self) -> dict[str, Module]:
+        layers = {f"layers.{index}": layer for index, layer in enumerate(self.layers)}
+        return {"input": self.input, **layers, "head": self.head}
+
+    def outputs(self, x: Node, c: Node | None, heads: Sequence[Node]) -> tuple[Node, Node]:
+        """The graph of both outputs, of the layers and of the head; `heads` are added to the layers' head outputs."""
+        x = self.input.connect(x)
+        summands = list(heads)
+        for layer in self.layers:
+            x, head = layer.outputs(x, c)
+            summands.append(head)
+        return x, self.head.connect(reduce(graph.add, summands))
+
+    def build(self, x: Node, c: Node | None) -> Node:
+        return self.outputs(x, c, [])[1]
+
+
+class AmpWaveNet(Module):
+    """Neural Amp Modeler's WaveNet: arrays of layers, each conditioned on the signal that comes in.
+
+    An array takes what the layers of the one before it made, and adds what its head made to its own head outputs. The
+    output is that of the last array's head, or what `head` makes of it.
+
+    Parameters
+    ----------
+    arrays
+        `AmpArray` modules.
+    head
+        A module after the last array; None: none.
+    condition
+        A network that makes the conditioning of the signal; None: it is the signal itself.
+    sr
+        Sample rate of the audio that it was trained for, Hz; None: unknown.
+    prewarm
+        Whether the signal begins as if zeros had come for ever, as in NAM's player, instead of with zeros before each
+        layer: see `Prewarmed`.
+
+    Examples
+    --------
+    >>> import numpy as np, wavenetlite as wl
+    >>> layers = [wl.nn.AmpLayer(4, 1, kernel_size=3, dilation=d) for d in (1, 2, 4)]
+    >>> amp = wl.nn.AmpWaveNet([wl.nn.AmpArray(1, layers, head_channels=1, head_bias=True)], sr=48000)
+    >>> amp(np.zeros((20, 1), np.float32)).shape, amp.receptive_field
+    ((20, 1), 15)
+    """
+
+    options = ("arrays", "head", "condition", "sr", "prewarm")
+    condition_channels_needed = 0  # the conditioning is made of the signal: callers give none
+    in_channels: int
+    out_channels: int
+
+    def __init__(
+        self,
+        arrays: Sequence[AmpArray],
+        *,
+        head: Module | None = None,
+        condition: Module | None = None,
+        sr: int | None = None,
+        prewarm: bool = True,
+    ) -> None:
+        self.arrays = members("arrays", arrays, AmpArray)
+        for before, array in zip(self.arrays, self.arrays[1:], strict=False):
+            if (array.in_channels, array.layers[0].head_channels) != (before.channels, before.head_channels):
+                raise ParameterError(
+                    f"an array takes {array.in_channels} channels and {array.layers[0].head_channels} of the head; the "
+                    f"one before it gives {before.channels} and {before.head_channels}"
+                )
+        self.head = self.checked("head", head, self.arrays[-1].head_channels)
+        self.condition = self.checked("condition", condition, self.arrays[0].in_channels)
+        self.sr = None if sr is None else positive_int("sr", sr)
+        self.prewarm = flag("prewarm", prewarm)
+        self.in_channels = self.arrays[0].in_channels
+        self.out_channels = self.arrays[-1].head_channels
+        if self.head is not None and self.head.out_channels is not None:
+            self.out_channels = self.head.out_channels
+
+    @staticmethod
+    def checked(name: str, module: Any, channels: int) -> Module | None:
+        """A module that takes so many channels, or None."""
+        if module is not None and not isinstance(module, Module):
+            raise ArrayTypeError(f"{name} is a {type(module).__name__}; it must be a Module or None")
+        if module is not None and module.in_channels not in (channels, None):
+            raise ParameterError(f"{name} has in_channels={module.in_channels}; it must be {channels}")
+        return module
+
+    @property
+    def prewarmed(self) -> bool:
+        return self.prewarm
+
+    def children(self) -> dict[str, Module]:
+        arrays = {f"arrays.{index}": array for index, array in enumerate(self.arrays)}
+        named = {"condition": self.condition, **arrays, "head": self.head}
+        return {name: child for name, child in named.items() if child is not None}
+
+    def build(self, x: Node, c: Node | None) -> Node:
+        hidden, condition = x, x if self.condition is None else self.condition.connect(x)
+        heads: list[Node] = []
+        for array in self.arrays:
+            hidden, head = array.outputs(hidden, condition, heads)
+            heads = [head]
+        return heads[0] if self.head is None else self.head.connect(heads[0])
+
+
+def members(name: str, given: Any, kind: type[Any]) -> list[Any]:
+    """One or more modules of a kind."""
+    if not isinstance(given, list | tuple) or not given or not all(isinstance(one, kind) for one in given):
+        raise ArrayTypeError(f"{name} must be a list of one or more {kind.__name__}")
+    return list(given)

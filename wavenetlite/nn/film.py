@@ -1,0 +1,61 @@
+"""Feature-wise linear modulation: conditioning that scales and shifts channels."""
+
+from __future__ import annotations
+
+from wavenetlite.checks import flag, positive_int
+from wavenetlite.engine import graph
+from wavenetlite.engine.graph import MOST_CHANNELS, Node
+from wavenetlite.errors import ParameterError
+from wavenetlite.nn.convolution import Conv1d
+from wavenetlite.nn.module import Module
+
+
+class FiLM(Module):
+    """``scale * x + shift``, channel by channel; a 1x1 convolution of the conditioning gives both for each frame.
+
+    Parameters
+    ----------
+    channels
+        Channels in and out.
+    condition_channels
+        Channels of the conditioning.
+    shift
+        Whether there is a shift.
+    groups
+        Of the convolution.
+
+    Notes
+    -----
+    Child: ``conv``; the first half of its channels is the scale, the second half the shift. Perez et al., "FiLM: Visual
+    Reasoning with a General Conditioning Layer", 2018.
+
+    Examples
+    --------
+    >>> import numpy as np, wavenetlite as wl
+    >>> film = wl.nn.FiLM(1, 1)
+    >>> film.load_state_dict({"conv.weight": np.ones((2, 1, 1), np.float32), "conv.bias": np.zeros(2, np.float32)})
+    >>> film(np.array([[2], [3]], np.float32), c=np.array([[10], [20]], np.float32)).ravel().tolist()
+    [30.0, 80.0]
+    """
+
+    options = ("channels", "condition_channels", "shift", "groups")
+
+    def __init__(self, channels: int, condition_channels: int, *, shift: bool = True, groups: int = 1) -> None:
+        self.in_channels = self.out_channels = self.channels = positive_int("channels", channels, MOST_CHANNELS)
+        self.condition_channels = positive_int("condition_channels", condition_channels)
+        self.shift = flag("shift", shift)
+        self.groups = positive_int("groups", groups)
+        self.conv = Conv1d(self.condition_channels, (2 if self.shift else 1) * self.channels, 1, groups=self.groups)
+
+    def children(self) -> dict[str, Module]:
+        return {"conv": self.conv}
+
+    def build(self, x: Node, c: Node | None) -> Node:
+        if c is None or c.channels != self.condition_channels:
+            given = "none" if c is None else f"{c.channels} channels"
+            raise ParameterError(f"condition_channels={self.condition_channels} but the conditioning given has {given}")
+        both = self.conv.connect(c)
+        if not self.shift:
+            return graph.multiply(x, both)
+        scale, shift = graph.part(both, 0, self.channels), graph.part(both, self.channels, self.channels)
+        return graph.add(graph.multiply(x, scale), shift)
