@@ -94,6 +94,21 @@ class Signal:
         return self.axes[axis]
 
 
+@dataclass(frozen=True)
+class Unfinished:
+    """A step on the way to an activation that exporters write as several nodes: ``kind`` of `signal`, as in CHAINS."""
+
+    kind: str
+    signal: Signal
+
+
+CHAINS = {
+    ("Abs + c", 1.0): "1 + |x|", ("Erf + c", 1.0): "1 + erf(x / sqrt 2)", ("x (1 + erf(x / sqrt 2)) * c", 0.5): "gelu",
+}  # fmt: skip
+"""What a constant makes of an unfinished activation: softsign is ``x / (1 + |x|)``, GELU ``x (1 + erf(x / sqrt 2)) /
+2``."""
+
+
 def network(file: OnnxGraph, layout: str | None = None) -> nn.Graph:
     """The network of a graph.
 
@@ -174,7 +189,11 @@ class Importer:
         return not self.problem
 
     def network(self) -> nn.Graph:
-        return nn.Graph(self.in_channels, self.entries)
+        """Of the layers that the output depends on."""
+        needed = {self.entries[-1][0]}
+        for name, _, inputs in reversed(self.entries):
+            needed.update(inputs if name in needed else [])
+        return nn.Graph(self.in_channels, [entry for entry in self.entries if entry[0] in needed])
 
     def finish(self) -> None:
         """The output must be the last entry."""
@@ -187,6 +206,8 @@ class Importer:
 
     def outputs_of(self, node: OnnxNode) -> Sequence[Any]:
         inputs = [self.value(name) for name in node.inputs]
+        if any(isinstance(value, Unfinished) for value in inputs):
+            return [self.continued(node, inputs)]
         signals = [value for value in inputs if isinstance(value, Signal)]
         if not signals or node.kind == "Shape":
             if node.kind == "Shape" and signals:
@@ -726,8 +747,39 @@ class Importer:
         attributes = {**node.attributes, "group": signal.channels}
         return self.conv(replace(node, attributes=attributes), [signal, weight])
 
-    def erf(self, node: OnnxNode, inputs: list[Any]) -> Signal:
-        raise Unsupported("is not part of a GELU as exporters write it")
+    def begun(self, node: OnnxNode, inputs: list[Any]) -> Unfinished:
+        """Abs, of softsign, or Erf, of a GELU."""
+        signal = self.settled(self.keep(node, inputs))
+        if node.kind == "Abs":
+            return Unfinished("Abs", signal)
+        layer, source = next(((layer, read) for name, layer, read in self.entries if name == signal.name), (None, []))
+        if not isinstance(layer, nn.Conv1d) or (layer.kernel_size, layer.groups, layer.bias) != (1, signal.channels, False):
+            raise Unsupported("is not that of a GELU")
+        if not np.allclose(layer.parameter("weight"), math.sqrt(0.5), rtol=1e-5):
+            raise Unsupported("is not that of a GELU")
+        before = next(one for one in self.values.values() if isinstance(one, Signal) and one.name == source[0])
+        return Unfinished("Erf", replace(signal, name=before.name, node=before.node))
+
+    def continued(self, node: OnnxNode, inputs: list[Any]) -> Any:
+        """The next step of an activation that is written as several nodes."""
+        unfinished = next(value for value in inputs if isinstance(value, Unfinished))
+        others = [value for value in inputs if value is not unfinished]
+        kind, signal = unfinished.kind, unfinished.signal
+        if node.kind in ("Cast", "Identity") and not others:
+            return unfinished
+        if len(others) == 1 and isinstance(others[0], Signal) and others[0].node is signal.node:
+            if (node.kind, kind) == ("Div", "1 + |x|") and inputs[1] is unfinished:
+                return self.layer(named(node), nn.Activation("softsign"), signal)
+            if (node.kind, kind) == ("Mul", "1 + erf(x / sqrt 2)"):
+                return Unfinished("x (1 + erf(x / sqrt 2))", signal)
+        if len(others) == 1 and isinstance(others[0], np.ndarray) and node.kind in ("Add", "Mul"):
+            sign = "+" if node.kind == "Add" else "*"
+            after = CHAINS.get((f"{kind} {sign} c", scalar(others[0])))
+            if after == "gelu":
+                return self.layer(named(node), nn.Activation("gelu"), signal)
+            if after is not None:
+                return Unfinished(after, signal)
+        raise Unsupported(f"reads {kind} of a signal, and is no part of a softsign or GELU as exporters write them")
 
 
 OPERATIONS: dict[str, Callable[[Importer, OnnxNode, list[Any]], Any]] = {
@@ -743,6 +795,7 @@ OPERATIONS: dict[str, Callable[[Importer, OnnxNode, list[Any]], Any]] = {
     "BatchNormalization": Importer.batch_norm, "Concat": Importer.concat, "Pad": Importer.pad,
     "Slice": Importer.slice, "Split": Importer.split, "Gather": Importer.gather, "Transpose": Importer.transpose,
     "Squeeze": Importer.squeeze, "Unsqueeze": Importer.unsqueeze, "AveragePool": Importer.average_pool,
+    "Abs": Importer.begun, "Erf": Importer.begun,
 }  # fmt: skip
 
 
