@@ -5,7 +5,7 @@ Nothing of it needs the onnx package: files are read and written by `wavenetlite
 
 from __future__ import annotations
 
-from typing import Any, BinaryIO
+from typing import BinaryIO
 
 from wavenetlite import nn
 from wavenetlite.checks import flag
@@ -35,7 +35,7 @@ def save(model: Model, file: BinaryIO, *, streaming: bool = False) -> None:
 
     Input x and output y are (batch, channels, frames); conditioning is an input c. The metadata has ``form``,
     ``frame_period`` (input frames for one of the output), ``latency``, ``receptive_field`` and of a classifier
-    ``labels`` and ``features``, as JSON.
+    ``labels``, ``decision`` and ``features``, as JSON. The output is the network's: a classifier's are logits.
 
     Parameters
     ----------
@@ -52,13 +52,12 @@ def save(model: Model, file: BinaryIO, *, streaming: bool = False) -> None:
     ParameterError
         The network takes any number of channels, or has an operation that ONNX has no nodes for.
     """
-    from wavenetlite.classify import AudioClassifier
-
-    metadata: dict[str, Any] = {"wavenetlite_version": onnx_export.__version__}
-    if isinstance(model, AudioClassifier):
-        metadata |= {"labels": list(model.labels), "features": model.features.config()}
-    network = network_of(model)
-    file.write(onnx_export.network_bytes(network, streaming=flag("streaming", streaming), metadata=metadata))
+    network, channels, metadata = network_of(model), None, {}
+    if not isinstance(model, nn.Module):
+        channels, about = model.features.out_channels, model.config()
+        metadata = {name: about[name] for name in ("labels", "decision", "features")}
+    flag("streaming", streaming)
+    file.write(onnx_export.network_bytes(network, channels, streaming=streaming, metadata=metadata))
 
 
 FORMAT = Format("onnx", "ONNX: graphs of convolutions; whole or streaming", (".onnx",), onnx_file.sniff, load, save)

@@ -42,7 +42,7 @@ def integers(value: Any) -> list[int]:
     return [int(one) for one in flat]
 
 
-def fold(node: OnnxNode, inputs: list[Any], opset: int) -> Sequence[Any]:
+def fold(node: OnnxNode, inputs: list[Any]) -> Sequence[Any]:
     """Outputs of a node whose inputs are constants."""
     try:
         with np.errstate(all="ignore"):
@@ -120,7 +120,7 @@ def squeeze(node: OnnxNode, inputs: list[Any]) -> Any:
 def gather(node: OnnxNode, inputs: list[Any]) -> Any:
     axis = node.attributes.get("axis", 0)
     bounded([inputs[0].size // max(1, inputs[0].shape[axis]), inputs[1].size])
-    return np.take(inputs[0], inputs[1], axis=axis) if inputs[1].ndim else np.asarray(inputs[0].take(int(inputs[1]), axis))
+    return np.asarray(np.take(inputs[0], inputs[1].astype(np.int64), axis=axis))
 
 
 def concat(node: OnnxNode, inputs: list[Any]) -> Any:
@@ -141,7 +141,8 @@ def expand(node: OnnxNode, inputs: list[Any]) -> Any:
 
 def norm2(node: OnnxNode, inputs: list[Any]) -> Any:
     keep = bool(node.attributes.get("keepdims", 1))
-    return np.sqrt(np.sum(np.square(inputs[0], dtype=np.float64), axis=axes_of(node, inputs), keepdims=keep)).astype("f4")
+    squares = np.square(inputs[0], dtype=np.float64)
+    return np.sqrt(squares.sum(axis=axes_of(node, inputs), keepdims=keep)).astype(np.float32)
 
 
 def total(node: OnnxNode, inputs: list[Any]) -> Any:

@@ -11,9 +11,10 @@ from __future__ import annotations
 import base64
 import json
 import math
-from dataclasses import dataclass, field
+from collections.abc import Callable
+from dataclasses import dataclass
 from fractions import Fraction
-from typing import Any, BinaryIO
+from typing import Any
 
 import numpy as np
 
@@ -37,10 +38,12 @@ TIME = 2
 """The axis; tensors are (batch, channels, frames)."""
 
 
-def network_bytes(model: Module, *, streaming: bool, metadata: dict[str, Any]) -> bytes:
-    """An ONNX file of a network; metadata is added to what the form has of its own."""
-    writer = (Streaming if streaming else Offline)(model)
-    return writer.model(metadata)
+def network_bytes(model: Module, channels: int | None, *, streaming: bool, metadata: dict[str, Any]) -> bytes:
+    """An ONNX file of a network; metadata is added to what the form has of its own.
+
+    `channels` of the input are needed where the network takes any number of them.
+    """
+    return (Streaming if streaming else Offline)(model, channels).model(metadata)
 
 
 class Writer:
@@ -48,11 +51,12 @@ class Writer:
 
     form: str
 
-    def __init__(self, model: Module) -> None:
-        if model.in_channels is None:
+    def __init__(self, model: Module, channels: int | None) -> None:
+        self.channels = model.in_channels or channels
+        if self.channels is None:
             raise ParameterError(f"{type(model).__name__} takes any number of channels; ONNX needs to know how many")
         self.network = model
-        self.output = model.graph()
+        self.output = model.graph(self.channels)
         self.order = topological_order(self.output)
         self.nodes: list[bytes] = []
         self.constants: dict[str, bytes] = {}
@@ -80,7 +84,7 @@ class Writer:
             onnx_file.GRAPH, node=self.nodes, name=type(self.network).__name__,
             initializer=list(self.constants.values()), input=self.inputs, output=self.outputs,
         )  # fmt: skip
-        about = {**self.about(), **metadata}
+        about = {"wavenetlite_version": __version__, **self.about(), **metadata}
         return encode(
             onnx_file.MODEL, ir_version=IR_VERSION, producer_name="wavenetlite", producer_version=__version__,
             graph=graph_bytes, opset_import=[encode(onnx_file.OPSET, version=OPSET)],
@@ -120,7 +124,9 @@ class Writer:
     def constant(self, value: Any, name: str | None = None) -> str:
         """A constant; floats become float32 and integers int64. Equal integers are one."""
         array = np.asarray(value)
-        array = array.astype(np.int64 if array.dtype.kind == "i" else array.dtype if array.dtype == "f8" else np.float32)
+        array = array.astype(
+            np.int64 if array.dtype.kind == "i" else array.dtype if array.dtype == "f8" else np.float32
+        )
         if name is None:
             small = array.dtype.kind == "i"
             name = f"i{'_'.join(map(str, array.reshape(-1)))}_{array.ndim}" if small else f"k{len(self.constants)}"
@@ -287,8 +293,12 @@ class Writer:
             return self.op("Softmax", [x], axis=1)
         if name == "silu":
             return self.op("Mul", [x, self.op("Sigmoid", [x])])
-        composed = {"gelu": self.gelu, "gelu_tanh": self.gelu_tanh, "leaky_hardtanh": self.leaky_hardtanh,
-                    "fast_tanh": self.fast_tanh}  # fmt: skip
+        composed: dict[str, Callable[..., str]] = {
+            "gelu": self.gelu,
+            "gelu_tanh": self.gelu_tanh,
+            "leaky_hardtanh": self.leaky_hardtanh,
+            "fast_tanh": self.fast_tanh,
+        }
         if name not in composed:
             raise ParameterError(f"activation {name} cannot be written as ONNX")
         return composed[name](x, *given)
@@ -318,11 +328,11 @@ class Writer:
         """As `wavenetlite.nn.Activation` has it: a quotient of polynomials of \\|x\\|."""
         a = self.op("Abs", [x])
         square = self.op("Mul", [a, a])
-        p = self.op("Add", [self.scaled(self.plus(a, 1), 2.45550750702956),
-                            self.op("Mul", [self.plus(self.scaled(a, 0.821226666969744), 0.893229853513558), square])])  # fmt: skip
-        q = self.plus(self.op("Mul", [self.plus(square, 2.44506634652299),
-                                      self.op("Add", [a, self.scaled(square, 0.814642734961073)])]), 2.44506634652299)  # fmt: skip
-        return self.op("Div", [self.op("Mul", [x, p]), q])
+        slope = self.plus(self.scaled(a, 0.821226666969744), 0.893229853513558)
+        above = self.op("Add", [self.scaled(self.plus(a, 1), 2.45550750702956), self.op("Mul", [slope, square])])
+        rest = self.op("Add", [a, self.scaled(square, 0.814642734961073)])
+        below = self.plus(self.op("Mul", [self.plus(square, 2.44506634652299), rest]), 2.44506634652299)
+        return self.op("Div", [self.op("Mul", [x, above]), below])
 
     def pooled(self, node: graph.Pool) -> str:
         """Mean or maximum of all frames so far."""
@@ -420,8 +430,8 @@ class Streaming(Writer):
 
     form = "streaming"
 
-    def __init__(self, model: Module) -> None:
-        super().__init__(model)
+    def __init__(self, model: Module, channels: int | None) -> None:
+        super().__init__(model, channels)
         self.pieces: dict[Any, Piece] = {}
         self.delay: dict[Node, int] = {}
         self.reading_delay: dict[Node, int] = {}
@@ -487,7 +497,7 @@ class Streaming(Writer):
         from wavenetlite.nn.module import run_offline
 
         frames = int(node.clock.newest - node.clock.oldest) + int(node.clock.rate)
-        zeros = np.zeros((frames, int(self.network.in_channels or 0)), np.float32)
+        zeros = np.zeros((frames, int(self.channels or 0)), np.float32)
         row: Floats = run_offline(Plan(lower(node)), zeros, None, "raise", "x")[-1]
         return row
 
@@ -552,10 +562,7 @@ class Streaming(Writer):
     def piece(self, key: Any, channels: int, frames: int, initial: Floats) -> Piece:
         name = f"cache {len(self.pieces)}"
         shape = [0, channels, frames] if frames else [0, channels]
-        if frames:
-            before = self.reshape(f"{name}.flat", *shape)
-        else:
-            before = f"{name}.flat"
+        before = self.reshape(f"{name}.flat", *shape) if frames else f"{name}.flat"
         self.pieces[key] = Piece(channels, frames, before, np.ascontiguousarray(initial, np.float32))
         return self.pieces[key]
 

@@ -121,13 +121,13 @@ def node(one: SimpleNamespace, number: int, beside: Beside) -> OnnxNode:
     attributes: dict[str, Any] = {}
     for attribute in one.attribute:
         holder = ATTRIBUTE_VALUES.get(attribute.type)
-        value = getattr(attribute, holder) if holder else None
+        value: Any = getattr(attribute, holder) if holder else None
         if holder == "floats":
             value = [float(item) for part in value for item in np.atleast_1d(part)]
         elif holder == "t":
             value = array(value, f"{place}: its tensor", beside) if value is not None else None
         elif holder == "s":
-            value = bytes(value).decode("utf-8", "replace")
+            value = bytes(attribute.s).decode("utf-8", "replace")
         attributes[attribute.name] = value
     return OnnxNode(kind, place, tuple(one.input), tuple(one.output), attributes)
 

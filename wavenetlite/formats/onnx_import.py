@@ -13,7 +13,7 @@ from collections import Counter
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from fractions import Fraction
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 
@@ -41,7 +41,7 @@ TO_THE_END = 2**31 - 1
 MOST_NODES = 5_000
 
 
-class Unsupported(Exception):
+class UnsupportedError(Exception):
     """Why a node cannot be a layer of ours."""
 
 
@@ -90,7 +90,7 @@ class Signal:
     def axis(self, axis: int) -> str:
         """What the axis of that number is."""
         if not -len(self.axes) <= axis < len(self.axes):
-            raise Unsupported(f"axis={axis} of a tensor with {len(self.axes)} axes")
+            raise UnsupportedError(f"axis={axis} of a tensor with {len(self.axes)} axes")
         return self.axes[axis]
 
 
@@ -125,7 +125,7 @@ def network(file: OnnxGraph, layout: str | None = None) -> nn.Graph:
         raise ModelFileError(f"its graph has {len(file.outputs)} outputs ({', '.join(file.outputs)}); it must have one")
     if len(file.nodes) > MOST_NODES:
         raise ModelFileError(f"its graph has {len(file.nodes)} nodes; it must have at most {MOST_NODES}")
-    (name, sizes), = file.inputs.items()
+    ((name, sizes),) = file.inputs.items()
     if layout is not None:
         layouts = [tuple(layout.replace(",", " ").split())]
         if sorted({*layouts[0]} - {BATCH, ONE}) != sorted((CHANNELS, TIME)) or len(layouts[0]) != len(sizes):
@@ -161,10 +161,13 @@ class Importer:
         size_of = dict(zip(axes, sizes, strict=True))
         self.file = file
         self.in_channels = int(size_of[CHANNELS])
-        self.frames = size_of[TIME] if isinstance(size_of.get(TIME), int) else None
+        frames = size_of[TIME]
+        self.frames = frames if isinstance(frames, int) else None
         self.batch = size_of.get(BATCH, 1)
         self.entries: list[list[Any]] = []
         self.taken: set[str] = {"x"}
+        self.begun_names: set[str] = set()
+        self.same_names: Counter[str] = Counter()
         self.values: dict[str, Any] = dict(file.constants)
         self.values[""] = None
         x = graph.Input((), self.in_channels, graph.Clock(), "x")
@@ -184,7 +187,7 @@ class Importer:
                 self.done += 1
             place = f"output {self.file.outputs[0]!r}"
             self.finish()
-        except (Unsupported, ParameterError, ModelFileError) as error:
+        except (UnsupportedError, ParameterError, ModelFileError) as error:
             self.problem = f"{place}: {error}"
         return not self.problem
 
@@ -199,7 +202,7 @@ class Importer:
         """The output must be the last entry."""
         output = self.values.get(self.file.outputs[0])
         if not isinstance(output, Signal):
-            raise Unsupported("does not depend on the input")
+            raise UnsupportedError("does not depend on the input")
         output = self.settled(output)
         if not self.entries or self.entries[-1][0] != output.name:
             self.layer("output", nn.Activation("identity"), output)
@@ -213,17 +216,17 @@ class Importer:
             if node.kind == "Shape" and signals:
                 inputs = [self.shape(signals[0])]
             if node.kind not in FOLDED:
-                raise Unsupported("is not known, and computes with constants")
-            return fold(node, inputs, self.file.opset)
-        method: Callable[[OnnxNode, list[Any]], Any] | None = OPERATIONS.get(node.kind)
+                raise UnsupportedError("is not known, and computes with constants")
+            return fold(node, inputs)
+        method = OPERATIONS.get(node.kind)
         if method is None:
-            raise Unsupported(f"{node.kind} has no counterpart here")
+            raise UnsupportedError(f"{node.kind} has no counterpart here")
         made = method(self, node, inputs)
         return made if isinstance(made, list) else [made]
 
     def value(self, name: str) -> Any:
         if name not in self.values:
-            raise Unsupported(f"reads {name!r}, which no node before it gives")
+            raise UnsupportedError(f"reads {name!r}, which no node before it gives")
         return self.values[name]
 
     def shape(self, signal: Signal) -> np.ndarray:
@@ -244,8 +247,8 @@ class Importer:
     def layer(self, name: str, layer: Module | str, *inputs: Signal, **weights: np.ndarray | None) -> Signal:
         """Note a layer; the signal that it gives is settled, and has the axes of its first input."""
         if isinstance(layer, Module):
-            state = {key: np.ascontiguousarray(value, np.float32) for key, value in weights.items() if value is not None}
-            layer.load_state_dict(state)
+            given = {key: value for key, value in weights.items() if value is not None}
+            layer.load_state_dict({key: np.ascontiguousarray(value, np.float32) for key, value in given.items()})
             node = layer.connect(inputs[0].node)
         else:
             node = nn.dag.JOINS[layer](*(one.node for one in inputs))
@@ -258,11 +261,11 @@ class Importer:
         parts = ["".join(c if c.isascii() and (c.isalnum() or c in "_-") else "_" for c in part)
                  for part in wanted.replace("/", ".").split(".") if part]  # fmt: skip
         base = name = ".".join(parts)[-80:].strip(".") or "layer"
-        number = 1
-        while name in self.taken or any(one.startswith(f"{name}.") or name.startswith(f"{one}.") for one in self.taken):
-            number += 1
-            name = f"{base}_{number}"
+        while name in self.taken or name in self.begun_names or not self.taken.isdisjoint(beginnings(name)):
+            self.same_names[base] += 1
+            name = f"{base}_{self.same_names[base] + 1}"
         self.taken.add(name)
+        self.begun_names.update(beginnings(name))
         return name
 
     def settled(self, signal: Signal) -> Signal:
@@ -270,10 +273,10 @@ class Importer:
         if signal.settled:
             return signal
         if signal.excess:
-            raise Unsupported(f"reads {signal.excess} frames beyond the end of the signal, which padding made")
+            raise UnsupportedError(f"reads {signal.excess} frames beyond the end of the signal, which padding made")
         cut = max(0, -signal.tail)
         if signal.tail > 0 or signal.lead > cut:
-            raise Unsupported("reads zeros that were put around the signal; only a convolution can")
+            raise UnsupportedError("reads zeros that were put around the signal; only a convolution can")
         return self.one_hot(signal, cut, (signal.lead, 0))
 
     def one_hot(self, signal: Signal, cut: int, pads: tuple[int, int], stride: int = 1) -> Signal:
@@ -317,12 +320,14 @@ class Importer:
     def aligned(self, signals: list[Signal]) -> tuple[list[Signal], int, int]:
         """Signals whose frames stand side by side in the tensors, and what is pending of their sum: tail and excess."""
         if len({one.over_time for one in signals}) > 1:
-            raise Unsupported("brings the whole signal's mean or last frame back to every frame: it needs all of it")
+            raise UnsupportedError(
+                "brings the whole signal's mean or last frame back to every frame: it needs all of it"
+            )
         if len({(one.time, one.tail, one.excess, one.node.clock.rate) for one in signals}) > 1:
             signals = [self.settled(one) for one in signals]
         if len({one.time for one in signals}) > 1:
-            raise Unsupported(f"its inputs begin at frames {', '.join(str(one.time) for one in signals)} of the signal, "
-                              "which do not fit together")  # fmt: skip
+            begins = ", ".join(str(one.time) for one in signals)
+            raise UnsupportedError(f"its inputs begin at frames {begins} of the signal, which do not fit together")
         return signals, signals[0].tail, signals[0].excess
 
     def joined(self, node: OnnxNode, kind: str, signals: list[Signal]) -> Signal:
@@ -342,12 +347,13 @@ class Importer:
     def keep(self, node: OnnxNode, inputs: list[Any]) -> Signal:
         signal = inputs[0]
         if not isinstance(signal, Signal):
-            raise Unsupported("its data is no signal")
+            raise UnsupportedError("its data is no signal")
         return signal
 
     def activation(self, node: OnnxNode, inputs: list[Any]) -> Signal:
         signal, options = self.keep(node, inputs), node.attributes
-        name, parameters = node.kind.lower(), {}
+        name = node.kind.lower()
+        parameters: dict[str, Any] = {}
         if node.kind == "LeakyRelu":
             name, parameters = "leaky_relu", {"negative_slope": options.get("alpha", 0.01)}
         elif node.kind == "Elu":
@@ -363,7 +369,7 @@ class Importer:
 
     def need_channels(self, signal: Signal, axis: int) -> None:
         if signal.axis(axis) != CHANNELS:
-            raise Unsupported(f"goes over the axis {signal.axis(axis)}; it must go over the channels")
+            raise UnsupportedError(f"goes over the axis {signal.axis(axis)}; it must go over the channels")
 
     def prelu(self, node: OnnxNode, inputs: list[Any]) -> Signal:
         signal = self.keep(node, inputs)
@@ -386,8 +392,8 @@ class Importer:
     def hard_sigmoid(self, node: OnnxNode, inputs: list[Any]) -> Signal:
         alpha, beta = node.attributes.get("alpha", 0.2), node.attributes.get("beta", 0.5)
         signal = self.settled(self.keep(node, inputs))
-        ones = np.ones(signal.channels, np.float32)
-        moved = self.affine(node, signal, alpha * ones, beta * ones)
+        scale, offset = (np.full(signal.channels, value, np.float32) for value in (alpha, beta))
+        moved = self.affine(node, signal, scale, offset)
         return self.layer(named(node), nn.Activation("hardtanh", min_val=0.0, max_val=1.0), moved)
 
     def selu(self, node: OnnxNode, inputs: list[Any]) -> Signal:
@@ -403,7 +409,7 @@ class Importer:
     def power(self, node: OnnxNode, inputs: list[Any]) -> Signal:
         signal = self.settled(self.keep(node, inputs))
         if scalar(inputs[1]) != 2:
-            raise Unsupported("raises to a power that is not 2")
+            raise UnsupportedError("raises to a power that is not 2")
         return self.joined(node, "multiply", [signal, signal])
 
     def arithmetic(self, node: OnnxNode, inputs: list[Any]) -> Signal:
@@ -412,12 +418,12 @@ class Importer:
         constants = [value for value in inputs if not isinstance(value, Signal)]
         if len(signals) == len(inputs):
             if node.kind == "Div":
-                raise Unsupported("divides a signal by a signal")
+                raise UnsupportedError("divides a signal by a signal")
             if node.kind == "Sub":
                 signals[1] = self.negate(node, [signals[1]])
             return self.joined(node, "multiply" if node.kind == "Mul" else "add", self.alike(signals))
         if len(inputs) != 2:
-            raise Unsupported("adds constants and several signals")
+            raise UnsupportedError("adds constants and several signals")
         signal = signals[0]
         value = self.per_channel(signal, constants[0])
         first = isinstance(inputs[0], Signal)
@@ -426,17 +432,17 @@ class Importer:
         if node.kind == "Sub":
             return self.affine(node, signal, None if first else -np.ones_like(value), -value if first else value)
         if node.kind == "Div" and not first:
-            raise Unsupported("divides a constant by a signal")
+            raise UnsupportedError("divides a constant by a signal")
         if node.kind == "Div" and not value.all():
-            raise Unsupported("divides by zero")
-        return self.affine(node, signal, 1 / value if node.kind == "Div" else value, None)
+            raise UnsupportedError("divides by zero")
+        return self.affine(node, signal, np.reciprocal(value) if node.kind == "Div" else value, None)
 
     def alike(self, signals: list[Signal]) -> list[Signal]:
         """Signals of equal channels; a single channel is for all."""
         most = max(one.channels for one in signals)
-        aligned_axes = {one.axes[-min(len(two.axes) for two in signals):] for one in signals}
-        if len(aligned_axes) > 1 and len({tuple(a for a in axes if a != ONE) for axes in aligned_axes}) > 1:
-            raise Unsupported(f"its inputs have axes {' and '.join(sorted(map(str, aligned_axes)))}")
+        kept = {tuple(axis for axis in one.axes if axis not in (ONE, BATCH)) for one in signals}
+        if len(kept) > 1:
+            raise UnsupportedError(f"its inputs have axes {' and '.join(map(str, sorted(kept)))}")
         return [one if one.channels == most or one.channels != 1 else self.layer(
             f"{one.name}_wide", nn.Linear(1, most, bias=False), self.settled(one),
             weight=np.ones((most, 1), np.float32)) for one in signals]  # fmt: skip
@@ -445,12 +451,12 @@ class Importer:
         """A constant that is added or multiplied to a signal, as one value a channel."""
         array = floats(value)
         if array.ndim > len(signal.axes):
-            raise Unsupported(f"has a constant of shape {array.shape} for a tensor of {len(signal.axes)} axes")
+            raise UnsupportedError(f"has a constant of shape {array.shape} for a tensor of {len(signal.axes)} axes")
         array = array.reshape((1,) * (len(signal.axes) - array.ndim) + array.shape)
         if any(size != 1 and axis != CHANNELS for size, axis in zip(array.shape, signal.axes, strict=True)):
-            raise Unsupported(f"has a constant of shape {array.shape}, which is not the same for all frames")
+            raise UnsupportedError(f"has a constant of shape {array.shape}, which is not the same for all frames")
         if array.size not in (1, signal.channels):
-            raise Unsupported(f"has a constant of {array.size} values for {signal.channels} channels")
+            raise UnsupportedError(f"has a constant of {array.size} values for {signal.channels} channels")
         return np.ascontiguousarray(np.broadcast_to(array.reshape(-1), (signal.channels,)))
 
     def conv(self, node: OnnxNode, inputs: list[Any]) -> Signal:
@@ -463,10 +469,12 @@ class Importer:
             signal = self.settled(signal)
         before, after = left + signal.lead, right + signal.tail
         if before > reach:
-            raise Unsupported(f"has {before} frames of padding before the signal; its kernel reaches over {reach}")
+            raise UnsupportedError(f"has {before} frames of padding before the signal; its kernel reaches over {reach}")
         excess = max(0, before + after - reach)
         if excess and stride > 1:
-            raise Unsupported(f"has {excess} frames of padding more than its kernel reaches over, and stride={stride}")
+            raise UnsupportedError(
+                f"has {excess} frames of padding more than its kernel reaches over, and stride={stride}"
+            )
         conv = nn.Conv1d(
             weight.shape[1] * groups, weight.shape[0], weight.shape[2], stride=stride, dilation=dilation, groups=groups,
             padding=pads_named(before, after - excess, reach, stride), bias=bias is not None,
@@ -479,17 +487,19 @@ class Importer:
         """Weight (out, in, kernel), stride, dilation and padding of a convolution over time; other axes are ones."""
         axes = signal.axes[2:]
         if len(signal.axes) < 3 or signal.axes[1] != CHANNELS or axes.count(TIME) != 1 or weight.ndim != 2 + len(axes):
-            raise Unsupported(f"its input has the axes ({', '.join(signal.axes)}); it must be (batch, channels, time)")
+            raise UnsupportedError(
+                f"its input has the axes ({', '.join(signal.axes)}); it must be (batch, channels, time)"
+            )
         along = axes.index(TIME)
         count = len(axes)
         strides = list(node.attributes.get("strides") or [1] * count)
         dilations = list(node.attributes.get("dilations") or [1] * count)
         pads = self.pads(node, weight.shape[2:], strides, dilations)
         if min(len(strides), len(dilations)) < count or min(strides + dilations) < 1:
-            raise Unsupported(f"has strides {strides} and dilations {dilations}")
+            raise UnsupportedError(f"has strides {strides} and dilations {dilations}")
         for axis in range(count):
             if axis != along and (weight.shape[2 + axis] != 1 or pads[axis] or pads[axis + count]):
-                raise Unsupported(f"has a kernel of shape {weight.shape[2:]}: over an axis that is not time")
+                raise UnsupportedError(f"has a kernel of shape {weight.shape[2:]}: over an axis that is not time")
         flat = weight.reshape(weight.shape[0], weight.shape[1], -1)
         return flat, (strides[along], dilations[along], (pads[along], pads[along + count]))
 
@@ -500,19 +510,19 @@ class Importer:
         pads = list(node.attributes.get("pads") or [0] * 2 * count)
         if kind in ("SAME_UPPER", "SAME_LOWER"):
             if max(strides) > 1:
-                raise Unsupported(f"has auto_pad={kind} with strides {strides}: its padding depends on the length")
+                raise UnsupportedError(f"has auto_pad={kind} with strides {strides}: its padding depends on the length")
             total = [(k - 1) * d for k, d in zip(kernel, dilations, strict=False)]
             less, more = [n // 2 for n in total], [n - n // 2 for n in total]
             return less + more if kind == "SAME_UPPER" else more + less
         if kind not in ("NOTSET", "VALID", "") or len(pads) != 2 * count or min(pads) < 0:
-            raise Unsupported(f"has auto_pad={kind!r}, pads={pads}")
+            raise UnsupportedError(f"has auto_pad={kind!r}, pads={pads}")
         return [0] * 2 * count if kind == "VALID" else pads
 
     def conv_transpose(self, node: OnnxNode, inputs: list[Any]) -> Signal:
         signal = self.settled(self.keep(node, inputs))
         weight, bias = floats(inputs[1]), floats(inputs[2]) if len(inputs) > 2 and inputs[2] is not None else None
         if node.attributes.get("output_shape"):
-            raise Unsupported("has an output_shape: its padding depends on the length")
+            raise UnsupportedError("has an output_shape: its padding depends on the length")
         weight, (stride, dilation, (left, right)) = self.over_time(node, signal, weight)
         more = sum(node.attributes.get("output_padding") or [0])
         groups = node.attributes.get("group", 1)
@@ -521,7 +531,7 @@ class Importer:
         beyond = overhang + more - left - right  # frames more than stride for each
         same = left == cut and left > 0
         if not same and beyond + left < 0:
-            raise Unsupported(f"has a kernel and padding that leave {-beyond} frames less than {stride} for each")
+            raise UnsupportedError(f"has a kernel and padding that leave {-beyond} frames less than {stride} for each")
         up = nn.ConvTranspose1d(
             weight.shape[0], weight.shape[1] * groups, weight.shape[2], stride=stride, dilation=dilation, groups=groups,
             padding="same" if same else "causal", bias=bias is not None,
@@ -535,23 +545,23 @@ class Importer:
         """MatMul and Gemm, with the weights on either side."""
         options = node.attributes
         if isinstance(inputs[0], Signal) and isinstance(inputs[1], Signal):
-            raise Unsupported("multiplies a signal by a signal")
+            raise UnsupportedError("multiplies a signal by a signal")
         left = isinstance(inputs[0], Signal)
         signal, weight = (inputs[0], floats(inputs[1])) if left else (inputs[1], floats(inputs[0]))
         if weight.ndim != 2:
-            raise Unsupported(f"has weights of shape {weight.shape}; they must be a matrix")
+            raise UnsupportedError(f"has weights of shape {weight.shape}; they must be a matrix")
         if options.get("transB" if left else "transA", 0):
             weight = weight.T
         turned = bool(options.get("transA" if left else "transB", 0))
         weight = weight.T if left else weight  # (out, in)
         if turned and len(signal.axes) != 2:
-            raise Unsupported("turns round a tensor of more than two axes")
+            raise UnsupportedError("turns round a tensor of more than two axes")
         axes = signal.axes[::-1] if turned else signal.axes
         self.need_channels(replace(signal, axes=axes), -1 if left else -2)
         bias = None
         if len(inputs) > 2 and inputs[2] is not None:
-            bias = self.per_channel(replace(signal, axes=axes, node=replace(signal.node, channels=len(weight))), inputs[2])
-            bias = bias * options.get("beta", 1.0)
+            out = replace(signal, axes=axes, node=replace(signal.node, channels=len(weight)))
+            bias = self.per_channel(out, inputs[2]) * np.float32(options.get("beta", 1.0))
         linear = nn.Linear(weight.shape[1], weight.shape[0], bias=bias is not None)
         weight = weight * np.float32(options.get("alpha", 1.0))
         made = self.layer(named(node, 1 if left else 0), linear, self.settled(signal), weight=weight, bias=bias)
@@ -560,11 +570,12 @@ class Importer:
     def batch_norm(self, node: OnnxNode, inputs: list[Any]) -> Signal:
         signal = self.settled(self.keep(node, inputs))
         if node.attributes.get("training_mode", 0):
-            raise Unsupported("is in training mode")
+            raise UnsupportedError("is in training mode")
         self.need_channels(signal, 1 if len(signal.axes) > 1 else 0)
         weight, bias, mean, variance = (floats(value) for value in inputs[1:5])
         norm = nn.BatchNorm(signal.channels, eps=node.attributes.get("epsilon", 1e-5))
-        return self.layer(named(node, 1), norm, signal, weight=weight, bias=bias, running_mean=mean, running_var=variance)
+        statistics = {"running_mean": mean, "running_var": variance}
+        return self.layer(named(node, 1), norm, signal, weight=weight, bias=bias, **statistics)
 
     def concat(self, node: OnnxNode, inputs: list[Any]) -> Signal:
         signals = [value for value in inputs if isinstance(value, Signal)]
@@ -572,29 +583,29 @@ class Importer:
         if axis == CHANNELS and len(signals) == len(inputs):
             return self.joined(node, "concat", signals)
         if axis != TIME or len(signals) != 1:
-            raise Unsupported(f"joins over the axis {axis}; it must join channels, or put zeros around a signal")
+            raise UnsupportedError(f"joins over the axis {axis}; it must join channels, or put zeros around a signal")
         at = inputs.index(signals[0])
         number = node.attributes.get("axis", 0)
         zeros = [floats(value) for value in inputs if not isinstance(value, Signal)]
         if any(value.any() or value.ndim != len(signals[0].axes) for value in zeros):
-            raise Unsupported("puts a constant that is not zero around a signal")
+            raise UnsupportedError("puts a constant that is not zero around a signal")
         sizes = [value.shape[number] for value in zeros]
         return self.padded(signals[0], sum(sizes[:at]), sum(sizes[at:]))
 
     def pad(self, node: OnnxNode, inputs: list[Any]) -> Signal:
         signal, options = self.keep(node, inputs), node.attributes
         if options.get("mode", "constant") not in ("constant", ""):
-            raise Unsupported(f"has mode={options['mode']!r}; it must be 'constant' with zeros")
+            raise UnsupportedError(f"has mode={options['mode']!r}; it must be 'constant' with zeros")
         value = scalar(inputs[2]) if len(inputs) > 2 and inputs[2] is not None else options.get("value", 0.0)
         pads = integers(inputs[1]) if len(inputs) > 1 else list(options.get("pads") or options.get("paddings") or [])
         numbers = integers(inputs[3]) if len(inputs) > 3 and inputs[3] is not None else list(range(len(signal.axes)))
         if len(pads) != 2 * len(numbers):
-            raise Unsupported(f"has {len(pads)} pads for {len(numbers)} axes")
-        for number, before, after in zip(numbers, pads, pads[len(numbers):], strict=False):
+            raise UnsupportedError(f"has {len(pads)} pads for {len(numbers)} axes")
+        for number, before, after in zip(numbers, pads, pads[len(numbers) :], strict=False):
             if not before and not after:
                 continue
             if signal.axis(number) != TIME or value:
-                raise Unsupported(f"puts {'zeros' if not value else value} around the axis {signal.axis(number)}; it "
+                raise UnsupportedError(f"puts {value or 'zeros'} around the axis {signal.axis(number)}; it "
                                   "must put zeros around time")  # fmt: skip
             signal = self.padded(signal, before, after)
         return signal
@@ -608,8 +619,10 @@ class Importer:
 
     def slice(self, node: OnnxNode, inputs: list[Any]) -> Signal:
         signal, options = self.keep(node, inputs), node.attributes
-        given = [None if value is None else value for value in inputs[1:]]
-        starts, ends = given[:2] if len(given) > 1 else (np.array(options["starts"]), np.array(options["ends"]))
+        given = inputs[1:]
+        starts, ends = (given if len(given) > 1 else [options.get("starts"), options.get("ends")])[:2]
+        if starts is None or ends is None:
+            raise UnsupportedError("has no starts and ends")
         numbers = given[2] if len(given) > 2 else options.get("axes")
         numbers = list(range(len(starts))) if numbers is None else integers(numbers)
         steps = integers(given[3]) if len(given) > 3 and given[3] is not None else [1] * len(numbers)
@@ -625,17 +638,17 @@ class Importer:
             return replace(self.settled(signal), axes=tuple(ONE if one == TIME else one for one in signal.axes))
         start, left_out = from_start(start, size), from_end(end, size)
         if start is None or left_out is None or step < 1:
-            raise Unsupported(f"takes frames whose place depends on the length of the signal (step {step})")
+            raise UnsupportedError(f"takes frames whose place depends on the length of the signal (step {step})")
         if axis == CHANNELS:
             if step != 1:
-                raise Unsupported(f"takes every {step}th channel")
+                raise UnsupportedError(f"takes every {step}th channel")
             part = nn.Part(start, signal.channels - left_out - start)
             return self.layer(named(node), part, self.settled(signal)) if start or left_out else signal
         if axis == TIME:
             signal = self.padded(signal, -start, -left_out)
             return signal if step == 1 else self.one_hot(self.settled(signal), 0, (0, 0), step)
         if start or left_out or step != 1:
-            raise Unsupported(f"takes a part of the axis {axis}")
+            raise UnsupportedError(f"takes a part of the axis {axis}")
         return signal
 
     def split(self, node: OnnxNode, inputs: list[Any]) -> list[Signal]:
@@ -646,17 +659,18 @@ class Importer:
         each = -(-signal.channels // max(count, 1))
         sizes = [min(each, signal.channels - each * i) for i in range(count)] if given is None else integers(given)
         if sum(sizes) != signal.channels or len(sizes) != count or min(sizes) < 1:
-            raise Unsupported(f"splits {signal.channels} channels into {sizes}")
+            raise UnsupportedError(f"splits {signal.channels} channels into {sizes}")
         firsts = [sum(sizes[:index]) for index in range(count)]
-        return [self.layer(named(node), nn.Part(first, size), signal) for first, size in zip(firsts, sizes, strict=True)]
+        parts = [nn.Part(first, size) for first, size in zip(firsts, sizes, strict=True)]
+        return [self.layer(name or named(node), part, signal) for name, part in zip(node.outputs, parts, strict=True)]
 
     def gather(self, node: OnnxNode, inputs: list[Any]) -> Signal:
         signal, number = self.keep(node, inputs), node.attributes.get("axis", 0)
         axis, index = signal.axis(number), np.asarray(inputs[1])
-        length = self.length(signal) if axis == TIME else 1
-        if index.size != 1 or not (axis == TIME and (index == -1 or index == (length - 1 if isinstance(length, int)
-                                                                              else -1)) or axis == ONE):  # fmt: skip
-            raise Unsupported(f"takes places {index.tolist()!s:.60} of the axis {axis}; it must be the last frame")
+        length = self.length(signal)
+        last = [-1, length - 1] if isinstance(length, int) else [-1]
+        if index.size != 1 or index not in {TIME: last, ONE: [0, -1]}.get(axis, []):
+            raise UnsupportedError(f"takes places {index.tolist()!s:.60} of the axis {axis}; it must be the last frame")
         axes = list(signal.axes)
         number %= len(axes)
         axes[number : number + 1] = [ONE] * index.ndim
@@ -666,7 +680,7 @@ class Importer:
         signal = self.keep(node, inputs)
         order = node.attributes.get("perm") or list(range(len(signal.axes)))[::-1]
         if sorted(order) != list(range(len(signal.axes))):
-            raise Unsupported(f"has perm={order} for {len(signal.axes)} axes")
+            raise UnsupportedError(f"has perm={order} for {len(signal.axes)} axes")
         return replace(signal, axes=tuple(signal.axes[number] for number in order))
 
     def squeeze(self, node: OnnxNode, inputs: list[Any]) -> Signal:
@@ -679,7 +693,7 @@ class Importer:
         for number in numbers:
             axis = signal.axis(number)
             if axis not in (ONE, BATCH) and not (axis == CHANNELS and signal.channels == 1):
-                raise Unsupported(f"takes away the axis {axis}")
+                raise UnsupportedError(f"takes away the axis {axis}")
         return replace(signal, axes=tuple(axis for i, axis in enumerate(signal.axes) if i not in numbers))
 
     def unsqueeze(self, node: OnnxNode, inputs: list[Any]) -> Signal:
@@ -696,8 +710,9 @@ class Importer:
         if node.kind == "Flatten":
             number = node.attributes.get("axis", 1) % (len(signal.axes) + 1)
             kept = [[a for a in part if a != ONE] for part in (signal.axes[:number], signal.axes[number:])]
-            if max(map(len, kept)) > 1:
-                raise Unsupported(f"makes one axis of {' and '.join(max(kept, key=len))}")
+            for part in kept:
+                if len(part) > 1:
+                    raise UnsupportedError(f"makes one axis of {' and '.join(part)}")
             return replace(signal, axes=tuple(part[0] if part else ONE for part in kept))
         sizes = list(self.shape(signal))
         wanted = [sizes[i] if isinstance(one, int | np.integer) and one == 0 and i < len(sizes) else one
@@ -711,9 +726,9 @@ class Importer:
             elif one == 1 or one == -1:
                 axes.append(ONE)
             else:
-                raise Unsupported(f"gives the shape {wanted} to axes ({', '.join(signal.axes)})")
+                raise UnsupportedError(f"gives the shape {wanted} to axes ({', '.join(signal.axes)})")
         if [axis for axis, _ in left] not in ([], [BATCH]):
-            raise Unsupported(f"gives the shape {wanted} to axes ({', '.join(signal.axes)})")
+            raise UnsupportedError(f"gives the shape {wanted} to axes ({', '.join(signal.axes)})")
         if CHANNELS not in axes and signal.channels == 1 and ONE in axes:
             axes[axes.index(ONE)] = CHANNELS
         return replace(signal, axes=tuple(axes))
@@ -721,16 +736,16 @@ class Importer:
     def pool(self, node: OnnxNode, inputs: list[Any]) -> Signal:
         """A mean or maximum over time, which here is that of the signal so far."""
         signal, options = self.settled(self.keep(node, inputs)), node.attributes
-        kind = "max" if "Max" in node.kind else "mean"
+        kind: Literal["max", "mean"] = "max" if "Max" in node.kind else "mean"
         if node.kind.startswith("Global"):
-            numbers, keep = [i for i in range(2, len(signal.axes))], True
+            numbers, keep = list(range(2, len(signal.axes))), True
         else:
             given = inputs[1] if len(inputs) > 1 and inputs[1] is not None else options.get("axes")
             numbers = list(range(len(signal.axes))) if given is None else integers(given)
             keep = bool(options.get("keepdims", 1))
         over = {signal.axis(number) for number in numbers}
         if over - {TIME, ONE}:
-            raise Unsupported(f"goes over the axes {', '.join(sorted(over))}; it must go over time")
+            raise UnsupportedError(f"goes over the axes {', '.join(sorted(over))}; it must go over time")
         made = self.layer(named(node), nn.Pool(kind), signal) if TIME in over else signal
         gone = {number % len(signal.axes) for number in numbers}
         axes = [ONE if i in gone else axis for i, axis in enumerate(signal.axes) if keep or i not in gone]
@@ -742,7 +757,7 @@ class Importer:
         kernel = node.attributes.get("kernel_shape") or []
         padded = any(node.attributes.get("pads") or []) or node.attributes.get("ceil_mode", 0)
         if padded and not node.attributes.get("count_include_pad", 0):
-            raise Unsupported("leaves padding out of its means")
+            raise UnsupportedError("leaves padding out of its means")
         weight = np.full((signal.channels, 1, *kernel), 1 / max(1, math.prod(kernel)), np.float32)
         attributes = {**node.attributes, "group": signal.channels}
         return self.conv(replace(node, attributes=attributes), [signal, weight])
@@ -752,11 +767,9 @@ class Importer:
         signal = self.settled(self.keep(node, inputs))
         if node.kind == "Abs":
             return Unfinished("Abs", signal)
-        layer, source = next(((layer, read) for name, layer, read in self.entries if name == signal.name), (None, []))
-        if not isinstance(layer, nn.Conv1d) or (layer.kernel_size, layer.groups, layer.bias) != (1, signal.channels, False):
-            raise Unsupported("is not that of a GELU")
-        if not np.allclose(layer.parameter("weight"), math.sqrt(0.5), rtol=1e-5):
-            raise Unsupported("is not that of a GELU")
+        layer, source = next(((layer, read) for name, layer, read in self.entries if name == signal.name), ("", [""]))
+        if not isinstance(layer, nn.Conv1d) or not scales_by(layer, math.sqrt(0.5)):
+            raise UnsupportedError("is not that of a GELU")
         before = next(one for one in self.values.values() if isinstance(one, Signal) and one.name == source[0])
         return Unfinished("Erf", replace(signal, name=before.name, node=before.node))
 
@@ -779,7 +792,9 @@ class Importer:
                 return self.layer(named(node), nn.Activation("gelu"), signal)
             if after is not None:
                 return Unfinished(after, signal)
-        raise Unsupported(f"reads {kind} of a signal, and is no part of a softsign or GELU as exporters write them")
+        raise UnsupportedError(
+            f"reads {kind} of a signal, and is no part of a softsign or GELU as exporters write them"
+        )
 
 
 OPERATIONS: dict[str, Callable[[Importer, OnnxNode, list[Any]], Any]] = {
@@ -808,6 +823,12 @@ def named(node: OnnxNode, weight: int | None = None) -> str:
     return node.outputs[0] if node.outputs and node.outputs[0] else node.kind
 
 
+def beginnings(name: str) -> list[str]:
+    """What stands before each dot of a name."""
+    parts = name.split(".")
+    return [".".join(parts[:count]) for count in range(1, len(parts))]
+
+
 def zero_stays(name: str) -> bool:
     """Whether an activation makes zero of zero, so that it may come before padding as well as after."""
     return name not in ("sigmoid", "softmax")
@@ -820,6 +841,12 @@ def pads_named(before: int, after: int, reach: int, stride: int) -> Pads:
     if (before, after) == (reach // 2, reach - reach // 2) and stride == 1:
         return "same"
     return "valid" if (before, after) == (0, 0) else (before, after)
+
+
+def scales_by(conv: nn.Conv1d, factor: float) -> bool:
+    """Whether a convolution only multiplies every channel by a factor."""
+    alone = (conv.kernel_size, conv.groups, conv.bias) == (1, conv.in_channels, False)
+    return alone and bool(np.allclose(conv.parameter("weight"), factor, rtol=1e-5))
 
 
 def reaches_end(end: Any, size: Any) -> bool:
@@ -853,19 +880,19 @@ def difference(a: Any, b: Any) -> int | None:
 def floats(value: Any) -> Floats:
     """A constant as float32."""
     if isinstance(value, Signal) or value is None:
-        raise Unsupported("has a signal, or nothing, where it must have a constant")
+        raise UnsupportedError("has a signal, or nothing, where it must have a constant")
     array = np.asarray(value)
     if array.dtype.kind not in "fiu":
-        raise Unsupported(f"has a constant of type {array.dtype}; it must be numbers")
+        raise UnsupportedError(f"has a constant of type {array.dtype}; it must be numbers")
     with np.errstate(over="ignore"):
         made = array.astype(np.float32)
     if not np.isfinite(made).all():
-        raise Unsupported("has a constant with infinities or NaN, or beyond float32")
+        raise UnsupportedError("has a constant with infinities or NaN, or beyond float32")
     return made
 
 
 def scalar(value: Any) -> float:
     array = np.asarray(value)
     if array.size != 1 or array.dtype.kind not in "fiu":
-        raise Unsupported("has something else where it must have one number")
+        raise UnsupportedError("has something else where it must have one number")
     return float(array.reshape(-1)[0])

@@ -15,6 +15,6 @@ from wavenetlite.nn.pointwise import Activation, BatchNorm, Dropout, GatedUnit, 
 __all__ = [
     "TCN", "Activation", "Add", "AmpArray", "AmpLayer", "AmpWaveNet", "BatchNorm", "Concat", "Conv1d", "Conv2d",
     "ConvTranspose1d", "ConvTranspose2d", "DepthwiseSeparable", "Dropout", "FiLM", "FrequencyConv", "FrequencyTCN",
-    "GatedResidualBlock", "GatedUnit", "Graph", "Linear", "Module", "Part", "Pool", "Prewarmed", "Residual", "Sequential",
-    "TemporalBlock", "Upsample", "WaveNet", "from_config",
+    "GatedResidualBlock", "GatedUnit", "Graph", "Linear", "Module", "Part", "Pool", "Prewarmed", "Residual",
+    "Sequential", "TemporalBlock", "Upsample", "WaveNet", "from_config",
 ]  # fmt: skip

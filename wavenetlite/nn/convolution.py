@@ -166,7 +166,7 @@ def checked_pads(padding: Pads, reach: int) -> tuple[int, int]:
     """Zeros before and after the signal, with a kernel that reaches over `reach` frames."""
     if isinstance(padding, list | tuple) and len(padding) == 2:
         before, after = (integer(f"padding[{side}]", value) for side, value in enumerate(padding))
-        if not (-MOST_SKIP <= before and 0 <= after and before + after <= reach):
+        if before < -MOST_SKIP or after < 0 or before + after > reach:
             raise ParameterError(f"padding={padding!r} must have at most {reach} frames together, which the kernel "
                                  "reaches over, none below 0 after the signal")  # fmt: skip
         return before, after

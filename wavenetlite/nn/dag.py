@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from itertools import pairwise
 from typing import Any
 
 from wavenetlite.checks import count, integer, one_of, positive_int
@@ -13,14 +14,14 @@ from wavenetlite.errors import ArrayTypeError, ParameterError
 from wavenetlite.nn.module import Module
 
 INPUT = "x"
-JOINS = {"add": graph.add, "multiply": graph.multiply, "concat": graph.concat}
+JOINS: dict[str, Callable[..., Node]] = {"add": graph.add, "multiply": graph.multiply, "concat": graph.concat}
 """What makes one sequence of several."""
 
 MOST_NODES = 10_000
 
 
 class Graph(Module):
-    """A network of named nodes, each a layer that reads a node before it, or a sum, product or concatenation of several.
+    """A network of named nodes: layers that read a node before them, sums, products and concatenations of several.
 
     Parameters
     ----------
@@ -67,9 +68,9 @@ class Graph(Module):
             self.nodes.append([name, layer, inputs])
         self.out_channels = channels[self.nodes[-1][0]]
         holders = sorted(f"{name}." for name in self.children())
-        for name, after in zip(holders, holders[1:], strict=False):
+        for name, after in pairwise(holders):
             if after.startswith(name):
-                raise ParameterError(f"nodes {name[:-1]!r} and {after[:-1]!r}: a name must not begin another up to a dot")
+                raise ParameterError(f"nodes {name[:-1]!r}, {after[:-1]!r}: a name must not begin another up to a dot")
 
     def children(self) -> dict[str, Module]:
         return {name: layer for name, layer, _ in self.nodes if isinstance(layer, Module)}
@@ -101,7 +102,8 @@ def checked_node(index: int, node: Any, known: dict[str, int]) -> tuple[str, Mod
     most = 1 if isinstance(layer, Module) else 2 if layer == "multiply" else MOST_NODES
     least = 2 if layer == "multiply" else 1
     if not least <= len(inputs) <= most:
-        raise ParameterError(f"node {name!r} reads {len(inputs)} nodes; it must be {least if least == most else 'some'}")
+        wanted = least if least == most else "1 or more"
+        raise ParameterError(f"node {name!r} reads {len(inputs)} nodes; it must be {wanted}")
     return name, layer, list(inputs)
 
 
