@@ -1,11 +1,10 @@
 """ONNX: what we write, run by ONNX Runtime; what PyTorch's exporters write, run by us; and what is refused, and how."""
 
-import io
 import json
 
 import numpy as np
 import pytest
-from catalogue import CATALOGUE, condition, randomised, same_bits, signal
+from catalogue import CATALOGUE, condition, randomised, signal
 from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 from strategies import condition_channels_of, networks
@@ -17,7 +16,7 @@ from wavenetlite.cli import main
 onnx = pytest.importorskip("onnx", reason="needs the package onnx")
 pytest.importorskip("onnxruntime", reason="needs the package onnxruntime")
 
-from onnx import TensorProto, helper, numpy_helper  # noqa: E402
+from onnx import TensorProto  # noqa: E402
 from onnx_running import exported, offline, session, streamed  # noqa: E402
 
 FLOAT = TensorProto.FLOAT

@@ -12,8 +12,9 @@ import numpy as np
 from wavenetlite.errors import ModelFileError
 from wavenetlite.formats.onnx_file import DTYPES, OnnxNode
 
-MOST_VALUES = 2**24
-"""Of what is computed: a few numbers of a file may ask for any amount."""
+FEW_VALUES = 2**20
+"""That may be computed of anything; of many values, four times as many: a few numbers of a file may ask for any
+amount."""
 
 
 @dataclass(frozen=True)
@@ -54,22 +55,33 @@ def fold(node: OnnxNode, inputs: list[Any]) -> Sequence[Any]:
     return made if isinstance(made, list) else [made]
 
 
-def bounded(shape: Sequence[int]) -> tuple[int, ...]:
-    if any(size < 0 for size in shape) or math.prod(shape) > MOST_VALUES:
-        raise ModelFileError(f"gives the shape {list(shape)[:8]}; it must be of at most {MOST_VALUES} values")
+def bounded(shape: Sequence[int], inputs: Sequence[Any] = ()) -> tuple[int, ...]:
+    """A shape that what is computed of `inputs` may have."""
+    most = max(FEW_VALUES, 4 * sum(np.size(value) for value in inputs))
+    if any(size < 0 for size in shape) or math.prod(shape) > most:
+        raise ModelFileError(f"gives the shape {list(shape)[:8]}; it must be of at most {most} values")
     return tuple(map(int, shape))
 
 
 def binary(function: Callable[[Any, Any], Any]) -> Callable[[OnnxNode, list[Any]], Any]:
     def run(node: OnnxNode, inputs: list[Any]) -> Any:
-        bounded(np.broadcast_shapes(np.shape(inputs[0]), np.shape(inputs[1])))
-        return function(inputs[0], inputs[1])
+        bounded(np.broadcast_shapes(np.shape(inputs[0]), np.shape(inputs[1])), inputs)
+        made = function(inputs[0], inputs[1])
+        if made.dtype == object and any(isinstance(one, int) and abs(one) >= 2**63 for one in made.flat):
+            raise ModelFileError("gives sizes that do not fit into 64 bits")  # Python's integers would grow and grow
+        return made
 
     return run
 
 
 def divide(a: Any, b: Any) -> Any:
     return np.trunc(a / b).astype(a.dtype) if a.dtype.kind in "iu" else a / b
+
+
+def power(a: Any, b: Any) -> Any:
+    if object in (a.dtype, b.dtype):
+        raise ModelFileError("raises sizes to a power")
+    return np.power(a, b).astype(a.dtype)
 
 
 def constant(node: OnnxNode, inputs: list[Any]) -> Any:
@@ -119,12 +131,11 @@ def squeeze(node: OnnxNode, inputs: list[Any]) -> Any:
 
 def gather(node: OnnxNode, inputs: list[Any]) -> Any:
     axis = node.attributes.get("axis", 0)
-    bounded([inputs[0].size // max(1, inputs[0].shape[axis]), inputs[1].size])
+    bounded([inputs[0].size // max(1, inputs[0].shape[axis]), inputs[1].size], inputs)
     return np.asarray(np.take(inputs[0], inputs[1].astype(np.int64), axis=axis))
 
 
 def concat(node: OnnxNode, inputs: list[Any]) -> Any:
-    bounded([sum(value.size for value in inputs)])
     return np.concatenate(inputs, axis=node.attributes["axis"])
 
 
@@ -136,7 +147,7 @@ def fill(node: OnnxNode, inputs: list[Any]) -> Any:
 
 def expand(node: OnnxNode, inputs: list[Any]) -> Any:
     shape = np.broadcast_shapes(inputs[0].shape, tuple(integers(inputs[1])))
-    return np.broadcast_to(inputs[0], bounded(shape))
+    return np.broadcast_to(inputs[0], bounded(shape, inputs))
 
 
 def norm2(node: OnnxNode, inputs: list[Any]) -> Any:
@@ -165,7 +176,7 @@ FOLDED: dict[str, Callable[[OnnxNode, list[Any]], Any]] = {
     "Unsqueeze": unsqueeze, "Squeeze": squeeze, "Gather": gather, "ConstantOfShape": fill, "Expand": expand,
     "ReduceL2": norm2, "ReduceSum": total, "Range": counting,
     "Add": binary(lambda a, b: a + b), "Sub": binary(lambda a, b: a - b), "Mul": binary(lambda a, b: a * b),
-    "Div": binary(divide), "Pow": binary(lambda a, b: np.power(a, b).astype(a.dtype)),
+    "Div": binary(divide), "Pow": binary(power),
     "Identity": lambda node, inputs: inputs[0], "Neg": lambda node, inputs: -inputs[0],
     "Sqrt": lambda node, inputs: np.sqrt(inputs[0]), "Reciprocal": lambda node, inputs: 1 / inputs[0],
     "Exp": lambda node, inputs: np.exp(inputs[0]), "Abs": lambda node, inputs: np.abs(inputs[0]),

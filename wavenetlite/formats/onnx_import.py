@@ -39,6 +39,8 @@ LAYOUTS: dict[int, list[Axes]] = {
 
 TO_THE_END = 2**31 - 1
 MOST_NODES = 5_000
+SPARE_VALUES = 2**21
+"""Weights, and values computed of constants, that may be made besides a few times those that the file holds."""
 
 
 class UnsupportedError(Exception):
@@ -171,10 +173,14 @@ class Importer:
         self.values: dict[str, Any] = dict(file.constants)
         self.values[""] = None
         x = graph.Input((), self.in_channels, graph.Clock(), "x")
-        self.values[name] = Signal("x", x, axes)
+        self.nodes: dict[str, Node] = {"x": x}
+        self.tensors: dict[str, list[str]] = {"x": [name]}  # those that a layer's output is, under any name
+        held = sum(value.size for value in file.constants.values())
+        self.room = SPARE_VALUES + 8 * held
         self.readers = Counter(one for node in file.nodes for one in node.inputs) + Counter(file.outputs)
         self.done = 0
         self.problem = ""
+        self.values[name] = Signal("x", x, axes)
 
     def run(self) -> bool:
         """Whether every node could be taken; else `problem` says which could not, and why."""
@@ -183,12 +189,17 @@ class Importer:
             for node in self.file.nodes:
                 place = node.place
                 outputs = self.outputs_of(node)
-                self.values.update(zip(node.outputs, outputs, strict=False))
+                for name, value in zip(node.outputs, outputs, strict=False):
+                    self.values[name] = value
+                    if isinstance(value, Signal):
+                        self.tensors.setdefault(value.name, []).append(name)
                 self.done += 1
             place = f"output {self.file.outputs[0]!r}"
             self.finish()
         except (UnsupportedError, ParameterError, ModelFileError) as error:
             self.problem = f"{place}: {error}"
+        except Exception as error:  # a node that is no node of ONNX: it has no second input, its axes are no integers
+            self.problem = f"{place}: is not as ONNX has it ({type(error).__name__}: {error})"
         return not self.problem
 
     def network(self) -> nn.Graph:
@@ -217,7 +228,9 @@ class Importer:
                 inputs = [self.shape(signals[0])]
             if node.kind not in FOLDED:
                 raise UnsupportedError("is not known, and computes with constants")
-            return fold(node, inputs)
+            made = fold(node, inputs)
+            self.spend(sum(np.size(value) for value in made))
+            return made
         method = OPERATIONS.get(node.kind)
         if method is None:
             raise UnsupportedError(f"{node.kind} has no counterpart here")
@@ -242,18 +255,26 @@ class Importer:
             return math.ceil((self.frames - Fraction(clock.start)) / Fraction(clock.rate)) + more
         return Symbol("time", more - int(clock.start)) if clock.rate == 1 else None
 
+    def spend(self, values: int) -> None:
+        """Take room for values that the file does not hold."""
+        self.room -= values
+        if self.room < 0:
+            raise UnsupportedError("asks for many times the values that the file holds")
+
     # Layers
 
     def layer(self, name: str, layer: Module | str, *inputs: Signal, **weights: np.ndarray | None) -> Signal:
         """Note a layer; the signal that it gives is settled, and has the axes of its first input."""
         if isinstance(layer, Module):
             given = {key: value for key, value in weights.items() if value is not None}
+            self.spend(sum(value.size for value in given.values()))
             layer.load_state_dict({key: np.ascontiguousarray(value, np.float32) for key, value in given.items()})
             node = layer.connect(inputs[0].node)
         else:
             node = nn.dag.JOINS[layer](*(one.node for one in inputs))
         name = self.unused(name)
         self.entries.append([name, layer, [one.name for one in inputs]])
+        self.nodes[name] = node
         return Signal(name, node, inputs[0].axes)
 
     def unused(self, wanted: str) -> str:
@@ -282,6 +303,7 @@ class Importer:
     def one_hot(self, signal: Signal, cut: int, pads: tuple[int, int], stride: int = 1) -> Signal:
         """A convolution that takes frames as they are."""
         channels = signal.channels
+        self.spend(channels * cut)
         weight = np.zeros((channels, 1, cut + 1), np.float32)
         weight[:, :, 0] = 1
         conv = nn.Conv1d(channels, channels, cut + 1, padding=pads, groups=channels, stride=stride, bias=False)
@@ -307,15 +329,13 @@ class Importer:
         options = {option: getattr(layer, option) for option in layer.options} | {"bias": True}
         again = type(layer)(**options)
         again.load_state_dict({"weight": layer.parameter("weight"), "bias": np.ascontiguousarray(bias, np.float32)})
-        before = next(value.node for value in self.values.values()
-                      if isinstance(value, Signal) and value.name == inputs[0])  # fmt: skip
         self.entries[-1] = [name, again, inputs]
-        return replace(signal, node=again.connect(before))
+        self.nodes[name] = again.connect(self.nodes[inputs[0]])
+        return replace(signal, node=self.nodes[name])
 
     def readers_of(self, signal: Signal) -> int:
         """How many nodes read a layer's output, under any of its tensors' names."""
-        names = [name for name, value in self.values.items() if isinstance(value, Signal) and value.name == signal.name]
-        return sum(self.readers[name] for name in names)
+        return sum(self.readers[name] for name in self.tensors.get(signal.name, []))
 
     def aligned(self, signals: list[Signal]) -> tuple[list[Signal], int, int]:
         """Signals whose frames stand side by side in the tensors, and what is pending of their sum: tail and excess."""
@@ -758,6 +778,7 @@ class Importer:
         padded = any(node.attributes.get("pads") or []) or node.attributes.get("ceil_mode", 0)
         if padded and not node.attributes.get("count_include_pad", 0):
             raise UnsupportedError("leaves padding out of its means")
+        self.spend(signal.channels * math.prod(kernel))
         weight = np.full((signal.channels, 1, *kernel), 1 / max(1, math.prod(kernel)), np.float32)
         attributes = {**node.attributes, "group": signal.channels}
         return self.conv(replace(node, attributes=attributes), [signal, weight])
@@ -770,8 +791,7 @@ class Importer:
         layer, source = next(((layer, read) for name, layer, read in self.entries if name == signal.name), ("", [""]))
         if not isinstance(layer, nn.Conv1d) or not scales_by(layer, math.sqrt(0.5)):
             raise UnsupportedError("is not that of a GELU")
-        before = next(one for one in self.values.values() if isinstance(one, Signal) and one.name == source[0])
-        return Unfinished("Erf", replace(signal, name=before.name, node=before.node))
+        return Unfinished("Erf", replace(signal, name=source[0], node=self.nodes[source[0]]))
 
     def continued(self, node: OnnxNode, inputs: list[Any]) -> Any:
         """The next step of an activation that is written as several nodes."""

@@ -17,8 +17,8 @@ import numpy as np
 
 from wavenetlite.errors import ModelFileError
 
-MOST_VALUES = 400_000
-"""Of a file: fields, and integers of lists. Some 150 bytes are taken for each."""
+MOST_VALUES = 200_000
+"""Of a file: fields, integers of lists, and for each message five more. Some 150 bytes are taken for each."""
 MOST_DEPTH = 16
 
 VARINT, EIGHT, LENGTH, FOUR = 0, 1, 2, 5
@@ -60,6 +60,7 @@ class Reader:
         """The message in the bytes from `at` to `end`."""
         if depth > MOST_DEPTH:
             raise ModelFileError(f"its messages are nested more than {MOST_DEPTH} deep")
+        self.count(5)
         made = SimpleNamespace(**{field.name: [] if field.many else DEFAULTS.get(field.kind) if isinstance(
             field.kind, str) else None for field in fields.values()})  # fmt: skip
         while at < end:
@@ -76,9 +77,7 @@ class Reader:
 
     def skip(self, wire: int, at: int, end: int) -> tuple[int, int]:
         """Where a value begins and ends."""
-        self.left -= 1
-        if self.left < 0:
-            raise ModelFileError(f"it has more than {MOST_VALUES} fields")
+        self.count()
         if wire == VARINT:
             return at, self.varint(at, end)[1]
         if wire == LENGTH:
@@ -125,10 +124,13 @@ class Reader:
         while at < end:
             value, at = self.varint(at, end)
             values.append(signed(value))
-            self.left -= 1
-            if self.left < 0:
-                raise ModelFileError(f"it has more than {MOST_VALUES} integers")
+            self.count()
         return values
+
+    def count(self, values: int = 1) -> None:
+        self.left -= values
+        if self.left < 0:
+            raise ModelFileError(f"it has more than {MOST_VALUES} fields")
 
 
 DEFAULTS: dict[str, Any] = {"int": 0, "float": 0.0, "text": "", "bytes": b"", "floats": None}
