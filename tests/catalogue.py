@@ -294,6 +294,10 @@ BLOCKS = {
         lambda: nn.Add([nn.Conv1d(3, 3, 5, padding="same"), nn.Conv1d(3, 3, 3, padding="valid"), []]), 3),
     "add stride": Case(lambda: nn.Add([nn.Conv1d(3, 4, 3, stride=2), nn.Conv1d(3, 4, 5, stride=2, dilation=2)]), 3),
     "concat": Case(lambda: nn.Concat([nn.Conv1d(3, 5, 3), [], [nn.Linear(3, 7), nn.Activation("silu")]]), 3),
+    "concat then activation": Case(
+        lambda: wl.Sequential([nn.Concat([[], nn.Conv1d(3, 2, 3)]), nn.Activation("gelu")]), 3),
+    "concat bins then activation": Case(
+        lambda: wl.Sequential([nn.Concat([[], nn.Linear(4, 6)], bins=2), nn.Activation("tanh"), nn.Linear(10, 2)]), 4),
     "concat latencies": Case(lambda: nn.Concat([nn.Conv1d(3, 5, 9, padding="same"), [], nn.Conv1d(3, 1, 3)]), 3),
     "concat pool": Case(lambda: nn.Concat([nn.Pool("mean"), nn.Pool("max"), nn.Pool("last")]), 3),
     "sequential": Case(sequential(conv(3, 8, 1), activation("relu"), conv(8, 8, 3, dilation=2), conv(8, 1, 1)), 3),
