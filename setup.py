@@ -136,7 +136,7 @@ def extensions() -> list[Extension]:
         "wavenetlite.pool",
     ]
     others += ["wavenetlite.features._frames", "wavenetlite.features._steps"]
-    others += ["wavenetlite._detect", "wavenetlite.train._kernels"]
+    others += ["wavenetlite._detect", "wavenetlite.train._kernels", "wavenetlite.ops._images", "wavenetlite.ops._pools"]
     return [*kernels, *(extension(name) for name in others)]
 
 

@@ -148,6 +148,11 @@ LAYERS = {
     "conv2d groups": Case(conv2d(4, 8, 3, bins=5, groups=2, dilation=(2, 1)), 20),
     "conv2d groups odd": Case(conv2d(6, 9, (2, 3), bins=4, groups=3), 24),
     "conv2d depthwise": Case(conv2d(16, 16, 3, bins=6, groups=16, padding="same"), 96),
+    "conv2d depthwise dilated": Case(conv2d(4, 4, 3, bins=9, groups=4, dilation=(2, 3)), 36),
+    "conv2d depthwise stride": Case(conv2d(8, 8, 3, bins=7, groups=8, stride=(2, 3), bias=False), 56),
+    "conv2d depthwise 20 maps": Case(conv2d(20, 20, (2, 3), bins=5, groups=20), 100),
+    "conv2d depthwise odd": Case(conv2d(3, 3, (2, 3), bins=6, groups=3), 18),
+    "up 2d depthwise": Case(up2d(4, 4, 4, bins=5, groups=4, stride=2), 20),
     "conv2d one bin": Case(conv2d(5, 3, 3, bins=1, dilation=2), 5),
     "up": Case(up1d(3, 5, 4, stride=2), 3),
     "up k1": Case(up1d(2, 3, 1, stride=3), 2),
@@ -353,6 +358,11 @@ BLOCKS = {
                                nn.Conv2d(5, 4, 3, bins=4)]), 8),
     "concat bins then conv": Case(
         lambda: wl.Sequential([nn.Concat([nn.Linear(6, 9), []], bins=3), nn.Conv1d(15, 4, 2)]), 6),
+    "conv2d depthwise residual": Case(
+        lambda: nn.Residual([nn.Conv2d(8, 8, 3, bins=4, groups=8, padding="same"), nn.BatchNorm(8, bins=4),
+                             nn.Activation("relu"), nn.Conv2d(8, 8, 1, bins=4)], activation="relu"), 32),
+    "conv2d depthwise added": Case(
+        lambda: nn.Add([nn.Conv2d(4, 4, 3, bins=5, groups=4), nn.Conv2d(4, 4, 3, bins=5), []]), 20),
     "conv2d then conv": Case(sequential(conv2d(1, 3, 3, bins=7), activation("tanh"), conv(21, 5, 2)), 7),
     "conv2d prelu sum": Case(
         lambda: nn.Add([[nn.Conv2d(2, 2, 3, bins=4), nn.Activation("prelu")], nn.Conv2d(2, 2, 1, bins=4), []]), 8),

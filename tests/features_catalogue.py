@@ -53,6 +53,7 @@ SPECS = {
     "mean and variance": lambda: F.LogMel().then(F.MeanVariance(*MOMENTS)),
     "running": lambda: F.LogMel(center=True).then(F.RunningCMVN(window_frames=7)),
     "running mean": lambda: F.LogMel().then(F.RunningCMVN(window_frames=300, scale=False)),
+    "auto gain": lambda: F.LogMel().then(F.AutoGain(range_db=40, fall_db=0.5)),
     "deltas without latency": lambda: F.LogMel().then(F.Deltas(width=5, lookahead_frames=0)),
     "chain": lambda: F.LogMel(center=True).then(
         F.MeanVariance(*MOMENTS), F.Deltas(), F.RunningCMVN(), F.Deltas(width=3)),

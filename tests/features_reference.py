@@ -72,6 +72,13 @@ def running_cmvn(x, window, eps=1e-5):
     return y
 
 
+def auto_gain(x, range_db, fall_db, least_db):
+    x = np.asarray(x, np.float64)
+    ages = np.arange(len(x))
+    levels = [max(least_db, (x[: t + 1].max(axis=1) - fall_db * ages[t::-1]).max()) for t in range(len(x))]
+    return np.maximum(x - np.array(levels)[:, np.newaxis], -range_db)
+
+
 def slopes(x, width, lookahead):
     """First derivatives by least squares over `width` frames, of which `lookahead` lie after the frame."""
     x = np.asarray(x, np.float64)

@@ -122,7 +122,7 @@ def random_config(rng, in_channels=1, out_channels=1, depth=1, films=True):
         config["condition_dsp"] = condition
     if depth and rng.random() < 0.3:
         kernels = rng.integers(1, 5, int(rng.integers(1, 4))).tolist()
-        config["head"] = {"channels": 3, "activation": pick(rng, "ReLU", {"type": "Tanh"}, "Softsign"),
+        config["head"] = {"channels": 3, "activation": pick(rng, "ReLU", {"type": "Tanh"}, {"name": "Softsign"}),
                           "out_channels": out_channels, "kernel_sizes": kernels}  # fmt: skip
         layers[-1]["head"]["out_channels"] = 3
     return config

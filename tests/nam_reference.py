@@ -28,7 +28,7 @@ def leaky_hardtanh(x, min_val=-1.0, max_val=1.0, min_slope=0.01, max_slope=0.01)
 def activation(described, core):
     """The function that a name, or an object with a type, stands for."""
     described = {"type": described} if isinstance(described, str) else dict(described)
-    kind = described.pop("type")
+    kind = described.pop("type", None) or described.pop("name")
     if kind == "PReLU":
         slopes = np.array(described.get("negative_slopes", [described.get("negative_slope", 0.01)]))[:, None]
         return lambda x: np.where(x > 0, x, x * slopes[: len(x)])
@@ -174,7 +174,7 @@ def network(model, core=True):
         for index, kernel in enumerate(head["kernel_sizes"]):
             last = index + 1 == len(head["kernel_sizes"])
             sizes.append(head["out_channels"] if last else head["channels"])
-            tail += [activation(head["activation"], False), conv(numbers, sizes[-2], sizes[-1], kernel)]
+            tail += [activation(head["activation"], core), conv(numbers, sizes[-2], sizes[-1], kernel)]
     scale = numbers.take(1)
     assert numbers.at == len(numbers.values)
 

@@ -55,7 +55,8 @@ def random_net(rng, out_channels=1, depth=1):
         layers.append(random_array(rng, channels[i - 1] if i else 1, condition_size, one, width, head))
     made |= {"layers_configs": layers, "head_scale": float(rng.uniform(0.1, 1))}
     if depth and rng.random() < 0.4:
-        made["head"] = {"channels": 3, "activation": str(rng.choice(("ReLU", "Tanh", "SiLU"))), "out_channels": 1,
+        activations = ("ReLU", "Tanh", "SiLU", {"name": "LeakyReLU", "negative_slope": 0.2})
+        made["head"] = {"channels": 3, "activation": activations[rng.integers(4)], "out_channels": 1,
                         "kernel_sizes": rng.integers(1, 5, int(rng.integers(1, 4))).tolist()}  # fmt: skip
         layers[-1]["head"]["out_channels"] = 3
     return made

@@ -752,6 +752,19 @@ def test_train_without_one_speaker(run, training):
     assert found["clips"] == 16
 
 
+def test_train_on_more(run, data, training, tmp_path):
+    more = tones(tmp_path / "more", 3)
+    status, out, _ = run("train", data, "--clip-s", 0.25, "--more", more, "--json")
+    assert status == 0
+    assert json.loads(out)["corpus"]["clips"] == {"train": 16 + 6, "valid": 2, "test": 2}
+    assert json.loads(out)["corpus"]["more"] == "more"
+    assert len(training.calls[0]["corpus"].train) == 22
+    (more / "low").rename(more / "lower")
+    status, _, err = run("train", data, "--clip-s", 0.25, "--more", more)
+    assert status == 1
+    assert "more has the label 'lower'" in err
+
+
 def test_train_without_matplotlib(run, data, training, monkeypatch):
     monkeypatch.setitem(sys.modules, "matplotlib.figure", None)
     status, _, err = run("train", data, "--clip-s", 0.25)
@@ -939,21 +952,20 @@ def test_a_real_training_that_was_interrupted_ends_as_another(tmp_path):
     tones(tmp_path / "tones", 10)
     options = ["train", "tones", "--recipe", "digits", "--epochs", 30, "--clip-s", 0.3, "--quiet"]
     with process(*options, "--out", "broken") as child:
-        checkpoint = tmp_path / "broken" / "network" / "checkpoint.npz"
-        while not checkpoint.exists() and child.poll() is None:
+        history = tmp_path / "broken" / "network" / "history.jsonl"  # written after the checkpoint
+        while not history.exists() and child.poll() is None:
             time.sleep(0.01)
         child.send_signal(signal.SIGINT)
         out, err = child.communicate(timeout=300)
     assert (child.returncode, out) == (130, b""), err
     assert err == b"wavenetlite train: interrupted; run the same command again to go on\n"
     assert not (tmp_path / "broken" / "classifier.safetensors").exists()
-    rows = len((tmp_path / "broken" / "network" / "history.jsonl").read_text().splitlines())
-    assert 1 <= rows < 30
+    assert 1 <= len(history.read_text().splitlines()) < 30
     for out in ("broken", "whole"):
         assert cli.main([*map(str, options), "--out", out]) == 0
     one, other = (tmp_path / out / "classifier.safetensors" for out in ("broken", "whole"))
     assert one.read_bytes() == other.read_bytes()
-    assert len((tmp_path / "broken" / "network" / "history.jsonl").read_text().splitlines()) == 30
+    assert len(history.read_text().splitlines()) == 30
     metrics = json.loads((tmp_path / "broken" / "metrics.json").read_text())
     clf = wl.load(one)
     corpus = read_corpus(tmp_path / "tones", clip_s=0.3)

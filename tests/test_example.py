@@ -94,6 +94,24 @@ def test_words_are_made_the_same_twice():
     assert (first != maker.clip_of(speaker.says("yes", np.random.default_rng(2)), np.random.default_rng(2))).any()
 
 
+@pytest.mark.skipif(shutil.which("espeak-ng") is None, reason="the program espeak-ng is not installed")
+def test_digits_are_made(tmp_path, monkeypatch):
+    monkeypatch.syspath_prepend(EXAMPLES)
+    maker = importlib.import_module("make_digits")
+    try:
+        cast = maker.speakers(0)
+        assert len({speaker.name for speaker in cast}) == len(cast) > 200
+        maker.make_digits(tmp_path, cast[:2], 0)
+    finally:
+        del sys.modules["make_digits"], sys.modules["make_commands"]
+    corpus = wl.train.read_corpus(tmp_path, valid_part=0, test_part=0)
+    assert corpus.counts() == {str(digit): (2, 0, 0) for digit in range(10)}
+    assert (corpus.sr, corpus.problems) == (8000, [])
+    assert set(corpus.train.speakers) == {speaker.name for speaker in cast[:2]}
+    peaks = np.abs(corpus.train.audio).max(axis=1)
+    assert peaks.min() > 0.03 and peaks.max() < 0.64
+
+
 # ------------------------------------------------------------------------------------------------------------ example
 def test_the_example_from_end_to_end(example, tmp_path, capsys):
     pytest.importorskip("matplotlib")

@@ -256,6 +256,28 @@ def test_running_cmvn_does_not_drift():
     assert np.abs(ours[-300:] - reference.running_cmvn(frames[0, -500:], 100)[-300:]).max() < 1e-5
 
 
+@pytest.mark.parametrize(
+    ("range_db", "fall_db", "least_db"), [(60, 0.1, -60), (20, 3, -15), (0, 0, -200), (80, 500, 5)]
+)
+def test_auto_gain(range_db, fall_db, least_db):
+    y = np.concatenate([SIGNALS["noise"], 0.01 * SIGNALS["noise"], np.zeros(3000, np.float32), SIGNALS["noise"]])
+    frames = F.LogMel()(y)
+    ours = F.AutoGain(range_db=range_db, fall_db=fall_db, least_db=least_db).apply(frames[np.newaxis])[0]
+    assert np.abs(ours - reference.auto_gain(frames, range_db, fall_db, least_db)).max() < 1e-4
+
+
+def test_auto_gain_makes_loud_and_soft_the_same():
+    spec, y = F.LogMel(amin=1e-30).then(F.AutoGain(range_db=50, least_db=-200)), SIGNALS["noise"]
+    assert np.abs(spec(y) - spec(y / 64)).max() < 1e-4
+
+
+def test_auto_gain_leaves_soft_background_soft():
+    spec, y = F.LogMel(amin=1e-30), 1e-4 * SIGNALS["noise"]
+    frames = spec(y)
+    assert frames.max() < -40
+    assert np.abs(spec.then(F.AutoGain(range_db=200, least_db=-40))(y) - (frames + 40)).max() < 1e-4
+
+
 def test_mean_variance():
     spec = F.LogMel()
     clips = [noise(samples, samples) for samples in (600, 5000, 16000)]

@@ -343,7 +343,7 @@ def test_a_layer_that_its_config_does_not_describe_is_not_saved(registry, path):
 
 
 def test_options_that_are_not_json_are_not_saved(registry, path):
-    class Odd(nn.GatedUnit):
+    class Odd(nn.Pool):
         options = ("what",)
 
         def __init__(self, what=None):

@@ -294,6 +294,7 @@ BROKEN = {
     "sample rate": (("sample_rate",), 0, "sample_rate is 0; it must be a whole number of Hz"),
     "half a sample": (("sample_rate",), 44100.5, "sample_rate is 44100.5; it must be a whole number of Hz"),
     "head": (("config", "head"), {"channels": 3}, "config.head has no kernel_sizes"),
+    "empty head": (("config", "head"), {"kernel_sizes": []}, "kernel_sizes is a list of 0; it must be a list of one"),
 }
 
 

@@ -2,6 +2,7 @@
 
 import gc
 import threading
+from contextlib import suppress
 from dataclasses import dataclass, field
 
 import numpy as np
@@ -507,41 +508,45 @@ def heavy_pool(streams=200):
     return pool, [pool.open() for _ in range(streams)]
 
 
-def test_two_threads_in_one_pool():
+@pytest.mark.parametrize("name", ["process", "step", "open", "close", "reset", "snapshot", "fork", "flush"])
+def test_two_threads_in_one_pool(name):
     """While one thread is in the pool, another gets an error for whatever it asks."""
     pool, ids = heavy_pool()
-    blocks = {sid: signal(50, 40) for sid in ids}
-    started, refused = threading.Event(), set()
-
-    def feed():
-        started.set()
-        for _ in range(5):
-            pool.process(blocks)
-
-    calls = {
+    blocks = {sid: signal(50, 40) for sid in ids[:-1]}
+    last = ids[-1]
+    call = {
         "process": lambda: pool.process({}),
         "step": lambda: pool.step(signal(0, 40), []),
         "open": pool.open,
-        "close": lambda: pool.close(ids[-1]),
-        "reset": lambda: pool.reset(ids[-1]),
-        "snapshot": lambda: pool.snapshot(ids[-1]),
-        "flush": lambda: pool.flush(ids[-1]),
-    }
-    for name, call in calls.items():
-        thread = threading.Thread(target=feed)
-        started.clear()
-        thread.start()
-        started.wait()
-        while thread.is_alive() and name not in refused:
+        "close": lambda: pool.close(last),
+        "reset": lambda: pool.reset(last),
+        "snapshot": lambda: pool.snapshot(last),
+        "fork": lambda: pool.fork(last),
+        "flush": lambda: pool.flush(last),
+    }[name]
+    enough = threading.Event()
+
+    def feed():
+        while not enough.is_set():
+            with suppress(wl.StreamStateError):  # it may as well be this thread that is refused
+                pool.process(blocks)
+
+    thread = threading.Thread(target=feed)
+    thread.start()
+    try:
+        for _ in range(100_000):
             try:
                 call()
-            except wl.StreamStateError as error:
+            except (
+                wl.WavenetliteError
+            ) as error:  # or it was let in between two blocks, and closed or flushed the stream
                 if "another thread" in str(error):
-                    refused.add(name)
-            except wl.WavenetliteError:
-                break  # it was let in before the other, and closed or flushed the stream
+                    break
+        else:
+            pytest.fail(f"{name} was never refused")
+    finally:
+        enough.set()
         thread.join()
-    assert refused >= {"process", "step", "reset", "snapshot"}
 
 
 def test_pools_in_many_threads():

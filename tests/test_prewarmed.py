@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 from catalogue import CATALOGUE, randomised, same_bits, signal
-from hypothesis import assume, given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 from strategies import networks
 
@@ -48,17 +48,16 @@ def test_a_cold_network_gets_there_too_and_begins_otherwise():
     assert not np.allclose(other(x)[0], warm(x)[0])
 
 
-@settings(max_examples=40)
 @given(network=networks(), seed=st.integers(0, 99))
 def test_random_networks_start_with_the_bits_that_zeros_leave(network, seed):
     warm = nn.Prewarmed([network])
     try:
-        step = warm.graph().clock.rate
         warm.plan()
-    except wl.ParameterError:  # pools, look-ahead, conditioning, upsampling
-        assume(False)
+    except wl.ParameterError as error:
+        assert "a prewarmed network must be" in str(error) or "must have no pool" in str(error)
+        return
+    step = warm.graph().clock.rate
     zeros = np.zeros((step * -(-(int(warm.receptive_field) - 1) // step), network.in_channels), np.float32)
-    assume(len(zeros) <= 4000)
     x = signal(60, network.in_channels, seed)
     assert same_bits(network(np.concatenate([zeros, x]))[len(zeros) // step :], warm(x))
 

@@ -79,6 +79,18 @@ def test_teachers_are_learned_from(corpus, tmp_path):
     assert sorted(path.name for path in tmp_path.iterdir()) == ["network", "teacher-1", "teacher-2"]
 
 
+def test_steps_come_before_the_moments(corpus, tmp_path):
+    recipe = dataclasses.replace(TINY, steps=[{"type": "AutoGain", "range_db": 50.0, "least_db": -40.0}])
+    clf = train_classifier(corpus, recipe, folder=tmp_path)
+    gain, moments = clf.features.steps
+    assert (gain.range_db, gain.least_db) == (50.0, -40.0)
+    frames = np.concatenate([wl.LogMel(sr=SR, **recipe.features).then(gain)(clip) for clip in corpus.train.audio])
+    assert np.abs(moments.mean - frames.mean(axis=0)).max() < 1e-3
+    assert accuracy(clf, corpus.test) >= 0.9
+    with pytest.raises(wl.ParameterError, match="type of a step='Gain' must be one of"):
+        train_classifier(corpus, dataclasses.replace(TINY, steps=[{"type": "Gain"}]))
+
+
 @pytest.mark.parametrize("variants", [0, 2])
 def test_the_same_seed_gives_the_same_bits_whatever_the_threads(corpus, variants):
     recipe = dataclasses.replace(QUICK, variants=variants)
@@ -148,6 +160,25 @@ def test_more_of_what_is_unknown(corpus):
 def test_a_recipe_with_more_unknown(corpus):
     clf = train_classifier(corpus, dataclasses.replace(QUICK, unknown_repeats=2, unknown_spliced=4))
     assert clf.info["clips"] == 64
+
+
+def test_what_was_added_does_not_make_a_label_likelier(corpus):
+    recipe = dataclasses.replace(QUICK, unknown_repeats=2, unknown_spliced=16)
+    run = Training(recipe, corpus, corpus.train, None, None, 0, None, True, False)
+    model = run.network(len(LABELS), seed=0)
+    x = run.features(corpus.test.audio[:3])
+    before = model(x)
+    run.restore_shares(model)
+    odds = np.exp((model(x) - before).astype(np.float64))
+    assert np.allclose(odds, [1, 1 / 3, 1, 1], rtol=1e-5)  # 16 clips of "unknown" have become 48
+
+
+def test_shares_are_restored_in_what_is_kept(corpus, monkeypatch):
+    recipe = dataclasses.replace(QUICK, unknown_repeats=4)
+    kept = train_classifier(corpus, recipe).state_dict()["model.output.bias"]
+    monkeypatch.setattr(Training, "restore_shares", lambda run, model: None)
+    learned = train_classifier(corpus, recipe).state_dict()["model.output.bias"]
+    assert np.allclose(learned - kept, [0, np.log(4), 0, 0], atol=1e-6)
 
 
 def test_without_validation_or_silences(corpus, tmp_path):

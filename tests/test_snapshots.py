@@ -278,6 +278,7 @@ SPECS = {
     "mulaw": lambda: wl.MuLaw(mu=15, output="one_hot"),
     "running cmvn": lambda: wl.LogMel(n_mels=10).then(feats.RunningCMVN(window_frames=7)),
     "long cmvn": lambda: wl.LogMel(n_mels=10).then(feats.RunningCMVN(window_frames=500, scale=False)),
+    "auto gain": lambda: wl.LogMel(n_mels=10).then(feats.AutoGain(fall_db=0.3)),
     "deltas": lambda: wl.LogMel(n_mels=10).then(feats.Deltas(width=9, order=2)),
     "causal deltas": lambda: wl.LogMel(n_mels=10).then(feats.Deltas(width=5, lookahead_frames=0)),
     "moments": lambda: wl.LogMel(n_mels=3).then(feats.MeanVariance([1, 2, 3], [4, 5, 6])),

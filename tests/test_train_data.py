@@ -10,9 +10,9 @@ import pytest
 
 import wavenetlite as wl
 from wavenetlite import audio
+from wavenetlite.layouts import TWELVE
 from wavenetlite.train import Clips, read_corpus
 from wavenetlite.train.data import fit
-from wavenetlite.train.layouts import TWELVE
 
 pytest.importorskip("soundfile")
 DATA = os.environ.get("WAVENETLITE_DATA")
@@ -320,6 +320,35 @@ def test_held_out_where_the_folder_has_its_test(tmp_path):
 def test_fsdd_with_a_stranger(tmp_path):
     put(fsdd(tmp_path), "recordings/stranger.wav")
     problem_of(read_corpus(tmp_path), "recordings/stranger.wav", "DIGIT_SPEAKER_INDEX")
+
+
+# --------------------------------------------------------------------------------------------------- more to learn from
+def test_more_to_learn_from(tmp_path):
+    corpus = read_corpus(fsdd(tmp_path / "real"), hold_out_speaker="eve", clip_s=0.1)
+    labels = corpus.labels
+    other = read_corpus(labels_with(tmp_path / "made", 10, labels[1:3]), clip_s=0.1)
+    both = corpus.with_training(other)
+    n = len(corpus.train)
+    assert (len(both.train), len(both.valid), len(both.test)) == (n + 20, len(corpus.valid), len(corpus.test))
+    assert (both.train.audio[:n] == corpus.train.audio).all()
+    assert [Path(name).parent.name for name in both.train.names[n:]] == [labels[y] for y in both.train.y[n:]]
+    assert same(read_corpus(tmp_path / "made", clip_s=0.1), other), "it was not written into"
+    assert (both.labels, both.layout, both.folder) == (labels, corpus.layout, corpus.folder)
+
+
+def test_more_must_fit(tmp_path):
+    corpus = read_corpus(labels_with(tmp_path / "a"), clip_s=0.1)
+    for folder, labels, options, texts in (
+        ("b", ("no", "maybe"), {"clip_s": 0.1}, ("more has the label 'maybe'",)),
+        ("c", ("no", "yes"), {"clip_s": 0.1, "sr": 16000, "resample": True}, ("sample rate 16000", "8000")),
+        ("d", ("no", "yes"), {"clip_s": 0.2}, ("parts have clips of", "as long")),
+    ):
+        more = read_corpus(labels_with(tmp_path / folder, labels=labels), **options)
+        with pytest.raises(wl.ParameterError) as error:
+            corpus.with_training(more)
+        one_line(error, *texts)
+    with pytest.raises(wl.ArrayTypeError, match="more is a str"):
+        corpus.with_training("b")
 
 
 # ------------------------------------------------------------------------------------------------------ plain folders

@@ -23,7 +23,7 @@ from wavenetlite.stream import Stream
 from wavenetlite.verify import StreamReport, verify_stream
 
 if TYPE_CHECKING:
-    from wavenetlite import audio, detect, features, receptive_field
+    from wavenetlite import audio, detect, features, ops, pipeline, receptive_field, train
     from wavenetlite.classify import AudioClassifier
     from wavenetlite.features import MFCC, PCEN, Librosa, LogMel, MelSpectrogram, MuLaw, Spectrogram
 
@@ -33,13 +33,14 @@ __all__ = [
     "MFCC", "PCEN", "TCN", "ArrayTypeError", "AudioClassifier", "Librosa", "LogMel", "MelSpectrogram", "ModelFileError",
     "MuLaw", "ParameterError", "Sequential", "SnapshotError", "Spectrogram", "Stream", "StreamMismatchError",
     "StreamPool", "StreamReport", "StreamStateError", "TrainingError", "WaveNet", "WavenetliteError", "__version__",
-    "audio", "detect", "features", "formats", "isa", "load", "nn", "receptive_field", "verify_stream",
+    "audio", "detect", "features", "formats", "isa", "load", "nn", "ops", "pipeline", "receptive_field", "train",
+    "verify_stream",
 ]  # fmt: skip
 
 
 def __getattr__(name: str) -> Any:
     """Features, audio and what needs them are imported when first named: who streams a network alone does not wait."""
-    if name in ("audio", "detect", "features", "receptive_field", "train"):
+    if name in ("audio", "detect", "features", "ops", "pipeline", "receptive_field", "train"):
         return import_module(f"wavenetlite.{name}")
     if name in _FEATURES:
         return getattr(import_module("wavenetlite.features"), name)

@@ -8,12 +8,14 @@ from __future__ import annotations
 
 import os
 import re
+import stat
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import cache
+from io import BytesIO
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any, Literal, Union
 
 import numpy as np
 import numpy.typing as npt
@@ -23,6 +25,7 @@ from wavenetlite.errors import ArrayTypeError, ParameterError, StreamStateError,
 
 Floats = npt.NDArray[np.float32]
 PathLike = str | os.PathLike[str]
+Readable = Union[str, os.PathLike[str], "Encoded"]
 Mono = Literal["mean"] | int | None
 
 READ_SAMPLES = 1 << 16
@@ -34,11 +37,55 @@ UNKNOWN_LENGTHS = (0, 0xFFFFFFFF)
 
 
 class AudioFileError(WavenetliteError, ValueError):
-    """A file is missing, no audio, truncated, or not what was asked for; the message names it."""
+    """A file is missing, no audio, truncated, or not what was asked for; the message names it.
+
+    Attributes
+    ----------
+    kind
+        What is wrong in one word, for programs: "unreadable", "empty", "truncated", "rate", "channels", "nonfinite".
+    """
+
+    def __init__(self, message: str, kind: str = "unreadable") -> None:
+        super().__init__(message)
+        self.kind = kind
+
+    def __reduce__(self) -> tuple[type, tuple[str, str]]:
+        return type(self), (str(self), self.kind)
 
 
 class AudioDeviceError(WavenetliteError, RuntimeError):
     """There is no microphone, none that can be used, or it lost samples."""
+
+
+@dataclass(frozen=True)
+class Encoded:
+    """The bytes of an audio file that are in memory already; functions that read files take it in a path's place.
+
+    Attributes
+    ----------
+    name
+        What messages call it.
+    data
+        All bytes of the file.
+
+    Examples
+    --------
+    >>> import numpy as np, os, tempfile
+    >>> from pathlib import Path
+    >>> from wavenetlite import audio
+    >>> with tempfile.TemporaryDirectory() as folder:
+    ...     path = Path(folder, "a.wav")
+    ...     audio.write(path, np.zeros(8000, np.float32), 16000)
+    ...     encoded = audio.Encoded("a.wav", path.read_bytes())
+    >>> audio.read(encoded)[0].shape
+    (8000,)
+    """
+
+    name: str
+    data: bytes
+
+    def __str__(self) -> str:
+        return self.name
 
 
 @dataclass(frozen=True)
@@ -61,7 +108,7 @@ class AudioInfo:
 # Files
 
 
-def info(path: PathLike) -> AudioInfo:
+def info(path: Readable) -> AudioInfo:
     """What an audio file says of itself.
 
     Parameters
@@ -89,7 +136,7 @@ def info(path: PathLike) -> AudioInfo:
 
 
 def read(
-    path: PathLike,
+    path: Readable,
     *,
     sr: int | None = None,
     resample: bool = False,
@@ -147,19 +194,21 @@ def read(
 
 
 def blocks(
-    path: PathLike,
+    path: Readable,
     block_samples: int,
     *,
     sr: int | None = None,
     resample: bool = False,
     mono: Mono = None,
+    start_samples: int = 0,
+    samples: int | None = None,
     on_nonfinite: Literal["raise", "zero"] = "raise",
 ) -> Iterator[Floats]:
     """The blocks of an audio file, one after the other; the file is never in memory as a whole.
 
     Parameters
     ----------
-    path, sr, resample, mono, on_nonfinite
+    path, sr, resample, mono, start_samples, samples, on_nonfinite
         As in :func:`read`, to the samples of which the blocks add up.
     block_samples
         Samples of a block; the last may be shorter, and resampled blocks are as long as the resampler makes them.
@@ -174,7 +223,7 @@ def blocks(
     ...     [len(block) for block in audio.blocks(path, 400)]
     [400, 400, 200]
     """
-    options = ReadOptions(path, sr, resample, mono, 0, None, on_nonfinite)
+    options = ReadOptions(path, sr, resample, mono, start_samples, samples, on_nonfinite)
     return options.blocks(positive_int("block_samples", block_samples))
 
 
@@ -183,7 +232,7 @@ class ReadOptions:
 
     def __init__(
         self,
-        path: PathLike,
+        path: Readable,
         sr: int | None,
         resample: bool,
         mono: Mono,
@@ -204,27 +253,34 @@ class ReadOptions:
     def checked(self, about: AudioInfo) -> AudioInfo:
         if self.sr is not None and about.sr != self.sr and not self.resample:
             raise AudioFileError(
-                f"{self.path}: its sample rate is {about.sr}, not sr={self.sr} (pass resample=True to convert)"
+                f"{self.path}: its sample rate is {about.sr}, not sr={self.sr} (pass resample=True to convert)",
+                "rate",
             )
         if isinstance(self.mono, int) and self.mono >= about.channels:
-            raise AudioFileError(f"{self.path}: mono={self.mono} must be below its {about.channels} channels")
+            raise AudioFileError(
+                f"{self.path}: mono={self.mono} must be below its {about.channels} channels", "channels"
+            )
         if self.start > about.samples:
             raise AudioFileError(f"{self.path}: start_samples={self.start} must be at most its {about.samples} samples")
         return about
 
     def part(self, file: Any, about: AudioInfo) -> Floats:
         """The samples that are wanted, (samples, channels)."""
-        available = about.samples - self.start
-        end = self.start + (available if self.samples is None else min(self.samples, available))
+        parts, at, end = list[Floats](), self.start, self.end(about)
         self.skip(file, about)
-        parts, at = [np.zeros((0, about.channels), np.float32)], self.start
-        while at < end:  # in pieces: a false header shall not make us take memory that the file does not fill
-            parts.append(self.next_block(file, at, min(end - at, READ_SAMPLES), about))
+        while at < end or not parts:  # in pieces: a false header shall not take memory that the file does not fill
+            parts.append(self.next_block(file, at, min(max(end - at, 0), READ_SAMPLES), about))
             at += len(parts[-1])
-        return np.concatenate(parts)
+        return parts[0] if len(parts) == 1 else np.concatenate(parts)
+
+    def end(self, about: AudioInfo) -> int:
+        """The first sample that is no longer wanted."""
+        return about.samples if self.samples is None else min(self.start + self.samples, about.samples)
 
     def skip(self, file: Any, about: AudioInfo) -> None:
         """Go to the first sample that is wanted."""
+        if not self.start:
+            return  # a seek in a FLAC file to where it is takes as long as decoding half a second
         if about.format != "MP3":
             file.seek(self.start)
             return
@@ -234,7 +290,9 @@ class ReadOptions:
     def next_block(self, file: Any, at: int, samples: int, about: AudioInfo) -> Floats:
         block: Floats = file.read(samples, dtype="float32", always_2d=True)
         if len(block) < samples:
-            raise AudioFileError(f"{self.path}: truncated: it has {at + len(block)} of {about.samples} samples")
+            raise AudioFileError(
+                f"{self.path}: truncated: it has {at + len(block)} of {about.samples} samples", "truncated"
+            )
         return self.finite(block, at)
 
     def finite(self, block: Floats, at: int) -> Floats:
@@ -243,7 +301,9 @@ class ReadOptions:
             return block
         if not self.zero:
             where = at + int(np.argmin(good.all(axis=1)))
-            raise AudioFileError(f"{self.path}: not finite at sample {where} (or pass on_nonfinite='zero')")
+            raise AudioFileError(
+                f"{self.path}: not finite at sample {where} (or pass on_nonfinite='zero')", "nonfinite"
+            )
         return np.where(good, block, np.float32(0))
 
     def channel(self, y: Floats) -> Floats:
@@ -253,15 +313,20 @@ class ReadOptions:
 
     def blocks(self, block_samples: int) -> Iterator[Floats]:
         with opened(self.path) as file:
-            about = self.checked(header(self.path, file))
-            channels = 1 if self.mono is not None else about.channels
-            resampler = None if self.sr in (None, about.sr) else Resampler(about.sr, self.sr or 0, channels=channels)
-            for at in range(0, about.samples, block_samples):
-                size = min(block_samples, about.samples - at)
-                block = self.channel(self.next_block(file, at, size, about))
-                yield block if resampler is None else resampler.process(block)
-            if resampler is not None:
-                yield resampler.flush()
+            yield from self.stream(file, header(self.path, file), block_samples)
+
+    def stream(self, file: Any, about: AudioInfo, block_samples: int) -> Iterator[Floats]:
+        """The blocks of an open file that stands at its beginning."""
+        self.checked(about)
+        channels = 1 if self.mono is not None else about.channels
+        resampler = None if self.sr in (None, about.sr) else Resampler(about.sr, self.sr or 0, channels=channels)
+        self.skip(file, about)
+        end = self.end(about)
+        for at in range(self.start, end, block_samples):
+            block = self.channel(self.next_block(file, at, min(block_samples, end - at), about))
+            yield block if resampler is None else resampler.process(block)
+        if resampler is not None:
+            yield resampler.flush()
 
 
 def write(path: PathLike, y: Floats, sr: int, *, subtype: str | None = None, clip: bool = False) -> None:
@@ -374,17 +439,15 @@ def checked_path(path: Any) -> Path:
 
 
 @contextmanager
-def opened(path: PathLike) -> Iterator[Any]:
+def opened(path: Readable) -> Iterator[Any]:
     """The open file; whatever libsndfile has against it, then or later, becomes one line that names it."""
     import soundfile
 
-    name = checked_path(path)
-    if not name.is_file():
-        raise AudioFileError(f"{path}: {'not a file' if name.exists() else 'there is no such file'}")
-    if name.stat().st_size == 0:
-        raise AudioFileError(f"{path}: it is empty")
+    name = path if isinstance(path, Encoded) else os.fspath(checked_path(path))
+    if bytes_in(name) == 0:
+        raise AudioFileError(f"{path}: it is empty", "empty")
     try:
-        with sequential()(name) as file:
+        with sequential()(BytesIO(name.data) if isinstance(name, Encoded) else name) as file:
             yield file
     except soundfile.LibsndfileError as error:
         raise AudioFileError(f"{path}: no audio, or damaged: {error.error_string.rstrip('.')}") from None
@@ -408,21 +471,36 @@ def sequential() -> Any:
     return SequentialFile
 
 
-def header(path: PathLike, file: Any) -> AudioInfo:
+def bytes_in(path: str | Encoded) -> int:
+    """How long a file is; raises AudioFileError where it is none."""
+    if isinstance(path, Encoded):
+        return len(path.data)
+    try:
+        found = os.stat(path)  # noqa: PTH116  (Path would take as long as opening the file)
+    except (OSError, ValueError):  # ValueError: a name that no file can have
+        reason = "not a file" if Path(path).exists() else "there is no such file"
+    else:
+        if stat.S_ISREG(found.st_mode):
+            return found.st_size
+        reason = "not a file"
+    raise AudioFileError(f"{path}: {reason}")
+
+
+def header(path: Readable, file: Any) -> AudioInfo:
     """What the header says, once it is known that the file does not end before."""
-    about = AudioInfo(Path(path), file.samplerate, file.channels, file.frames, file.format, file.subtype)
-    for declared, found in LENGTHS.findall(file.extra_info):
+    about = AudioInfo(Path(str(path)), file.samplerate, file.channels, file.frames, file.format, file.subtype)
+    for declared, found in () if about.format == "FLAC" else LENGTHS.findall(file.extra_info):
         if int(declared) > int(found) and int(declared) not in UNKNOWN_LENGTHS:
-            raise AudioFileError(f"{path}: truncated: it has {found} of {declared} bytes of samples")
-    if about.format == "OGG" and not ogg_ends(Path(path)):
-        raise AudioFileError(f"{path}: truncated: its last page is missing")
+            raise AudioFileError(f"{path}: truncated: it has {found} of {declared} bytes of samples", "truncated")
+    if about.format == "OGG" and not ogg_ends(path if isinstance(path, Encoded) else os.fspath(path)):
+        raise AudioFileError(f"{path}: truncated: its last page is missing", "truncated")
     return about
 
 
-def ogg_ends(path: Path) -> bool:
+def ogg_ends(path: str | Encoded) -> bool:
     """Whether an Ogg file holds the page marked as its last, whole; libsndfile does not look (RFC 3533, section 6)."""
-    with path.open("rb") as file:
-        file.seek(max(0, path.stat().st_size - 2 * 65_307))
+    with BytesIO(path.data) if isinstance(path, Encoded) else Path(path).open("rb") as file:
+        file.seek(max(0, bytes_in(path) - 2 * 65_307))
         tail = file.read()
     at = tail.rfind(b"OggS")
     page = tail[at:] if at >= 0 else b""

@@ -32,23 +32,31 @@ if TYPE_CHECKING:
     from wavenetlite.train.data import Clips, Corpus
     from wavenetlite.train.evaluate import Evaluation
 
-SPLITS = ("test", "valid", "train", "all")
+SPLITS = ("test", "valid", "dev", "train", "all")
 
 ABOUT = """\
 Classify the clips of a folder of labelled recordings, as `train` takes it, and
 print accuracy and confusion matrix. The clips are divided as they were for the
-training, so that the test has none that was trained on."""
+training, so that the test has none that was trained on.
+
+With --detect, find the words in a folder of longer recordings: DATA then has a
+manifest.jsonl that says which word falls when. Printed are, for each word and
+together, the false rejects at so many false alarms an hour, and how long after
+the word's end it was detected."""
 EXAMPLES = """\
   wavenetlite evaluate trained/classifier.safetensors speech_commands
   wavenetlite evaluate speech-commands-12 speech_commands --stream --block-ms 20 --wrong
-  wavenetlite evaluate trained/classifier.safetensors new_recordings --split all --words all --figure confusion.png"""
+  wavenetlite evaluate trained/classifier.safetensors new_recordings --split all --words all --figure confusion.png
+  wavenetlite evaluate wake-words-telephone wake_words --detect --split dev --figure det.png --other other_speech"""
 
 
 def add(subparsers: Subparsers) -> None:
     parser = subcommand(subparsers, "evaluate", "measure a classifier on a folder of recordings", ABOUT, EXAMPLES)
     parser.add_argument("model", metavar="MODEL", help="a bundled classifier's name, or the file of one")
     parser.add_argument("data", metavar="DATA", help="folder of labelled recordings")
-    parser.add_argument("--split", choices=SPLITS, default="test", help="which of its clips")
+    parser.add_argument(
+        "--split", choices=SPLITS, help="which of its clips; without this option test, with --detect dev"
+    )
     parser.add_argument("--stream", action="store_true", help="feed each clip in blocks, as from a microphone")
     parser.add_argument(
         "--block-ms", type=above_zero, metavar="MS", help=f"length of a block with --stream (default: {BLOCK_MS:g})"
@@ -62,9 +70,19 @@ def add(subparsers: Subparsers) -> None:
     )
     add_reading(parser)
     parser.add_argument("--threads", type=positive, metavar="N", help="without this option as many as there are CPUs")
-    parser.add_argument("--figure", metavar="FILE.png", help="draw the confusion matrix (needs matplotlib)")
-    parser.add_argument("--wrong", action="store_true", help="list the clips that were taken for something else")
-    add_json(parser, "an object with accuracy, per_label, labels, matrix and wrong")
+    parser.add_argument(
+        "--figure", metavar="FILE.png", help="draw the confusion matrix, or with --detect the curve (needs matplotlib)"
+    )
+    parser.add_argument(
+        "--wrong", action="store_true", help="list the clips taken for something else, or what was missed and false"
+    )
+    parser.add_argument("--detect", action="store_true", help="find words in the longer recordings of a manifest")
+    parser.add_argument(
+        "--other",
+        metavar="FOLDER",
+        help="with --detect: count the alarms in the audio files of a folder, as one stream",
+    )
+    add_json(parser, "an object with accuracy, per_label, labels, matrix and wrong, or with --detect words and as_set")
     parser.set_defaults(run=run)
 
 
@@ -72,6 +90,16 @@ def run(args: argparse.Namespace) -> int:
     if args.block_ms is not None and not args.stream:
         raise UsageError("--block-ms is the length of a block of --stream; give --stream too")
     clf = load_classifier(args.model)
+    if args.detect:
+        from wavenetlite.commands.detection import run_detection
+
+        return run_detection(clf, args)
+    for name in ("other", "by_recording"):
+        if getattr(args, name):
+            raise UsageError(f"--{name.replace('_', '-')} is for the detection of words; give --detect too")
+    args.split = args.split or "test"
+    if args.split == "dev":
+        raise UsageError("--split dev is a part of a manifest; give --detect too, or valid")
     from wavenetlite.train.evaluate import evaluate
 
     corpus = read(clf, args)

@@ -171,7 +171,7 @@ def progress(what: str, *, quiet: bool = False) -> Iterator[Callable[[int, int],
     if quiet or not sys.stderr.isatty():  # nor is anything imported for it
         yield lambda done, total: None
         return
-    from wavenetlite.train.bar import Bar
+    from wavenetlite.bar import Bar
 
     with Bar(True, what) as bar:
         yield lambda done, total: bar.share(done / max(total, 1))

@@ -62,7 +62,8 @@ run again."""
 EXAMPLES = """\
   wavenetlite train speech_commands --words 12 --out trained
   wavenetlite train recordings --epochs 30 --resample --sr 16000
-  wavenetlite train fsdd --hold-out-speaker theo --out fsdd-theo --json > result.json"""
+  wavenetlite train fsdd --hold-out-speaker theo --out fsdd-theo --json > result.json
+  wavenetlite train fsdd --recipe digits --more digits --epochs 30"""
 
 
 def add(subparsers: Subparsers) -> None:
@@ -73,6 +74,11 @@ def add(subparsers: Subparsers) -> None:
     )
     parser.add_argument(
         "--recipe", default="commands", metavar="NAME", help="features, network and how they are trained"
+    )
+    parser.add_argument(
+        "--more",
+        metavar="FOLDER",
+        help="a second folder of recordings, with labels of DATA: all of them are trained on, none is measured",
     )
     add_words(parser, "labels to train: the 12 of the Speech Commands task, all there are, or a list", "all")
     add_division(parser)
@@ -124,6 +130,19 @@ def run(args: argparse.Namespace) -> int:
             mono=args.mono,
             progress=bar,
         )
+    if args.more is not None:
+        with progress("reading more", quiet=args.quiet) as bar:
+            more = wl.train.read_corpus(
+                args.more,
+                sr=corpus.sr,
+                clip_s=args.clip_s,
+                resample=args.resample,
+                mono=args.mono,
+                valid_part=0,
+                test_part=0,
+                progress=bar,
+            )
+        corpus = corpus.with_training(more)
     tell_problems(corpus)
     if not args.quiet:
         note(str(corpus))
@@ -186,6 +205,7 @@ def corpus_notes(corpus: Corpus, args: argparse.Namespace) -> dict[str, Any]:
         "words": args.words,
         "clip_s": args.clip_s,
         "hold_out_speaker": args.hold_out_speaker,
+        "more": None if args.more is None else Path(args.more).name,
         "clips": {part: len(getattr(corpus, part)) for part in ("train", *MEASURED)},
         "trained_on": ["train", *MEASURED] if args.everything else ["train"],
     }

@@ -169,6 +169,11 @@ class Conv2d(Node):
         """Of the output."""
         return len(self.links[0])
 
+    @property
+    def depthwise(self) -> bool:
+        """Whether every map is convolved by itself."""
+        return self.groups > 1 and self.arranged(self.weight).shape[:2] == (self.groups, 1)
+
     def arranged(self, weight: np.ndarray) -> np.ndarray:
         """The weights, or what stands in their places, as (maps out, maps in / groups, kernel frames, kernel bins)."""
         if self.layout == "out, in, bins, frames":

@@ -28,7 +28,6 @@ SIMPLE: dict[type[Node], str] = {
 MAX_CHUNK = 120
 """Frames that all layers run at a time, at most: their rows stay in the first-level cache."""
 
-
 MOST_WIDE_FLOATS = 2**17
 """Of a chunk of frames with many bins: they stay in the second-level cache, and need no more of them to be fast."""
 
@@ -84,6 +83,11 @@ class Step:
     depthwise: tuple[int, int] | None = None  # arena offsets of weights and bias
     slopes: int = -1
     pool: int = -1  # doubles from the start of the stream's pools
+
+    @property
+    def takes_along(self) -> bool:
+        """Whether its kernel can add a residual and rectify."""
+        return self.kind == "conv" or (self.over_bins is not None and not self.over_bins.depthwise)
 
     @property
     def all_edges(self) -> list[Edge]:
@@ -275,28 +279,22 @@ def conv_step(node: graph.Conv, users: dict[Node, list[Node]], output: Node) -> 
 def absorb(step: Step, user: Node, done: set[Node]) -> bool:
     """Fuse `user`, the only reader of what `step` makes, into it if its kernel can do that."""
     if isinstance(user, graph.Norm):
-        fits = step.kind in ("conv", "strips", "depthwise") and not (
-            step.relu_before or step.residual or step.activation
-        )
-        fits = fits and (step.over_bins is None or user.bins == step.over_bins.bins)
-        fits = fits and (step.over_bins is not None or step.phases == 1)
+        fits = step.kind in ("conv", "strips", "depthwise")
+        fits = fits and not (step.relu_before or step.residual or step.activation)
+        fits = fits and (step.phases == 1 if step.over_bins is None else user.bins == step.over_bins.bins)
         if fits:
             fold_norm(step, user)
     elif isinstance(user, graph.Activate):
         fits = step.activation is None
-        if fits and user.name == "relu" and step.kind in ("conv", "strips"):
+        if fits and user.name == "relu" and step.takes_along:
             step.relu_after, step.relu_before = step.residual is not None, step.relu_before or step.residual is None
         elif fits:
             step.activation = user
     elif isinstance(user, graph.Sum) and len(user.edges) == 2:
         other = user.edges[1] if user.edges[0].node is step.node else user.edges[0]
         own = user.edges[0] if user.edges[0].node is step.node else user.edges[1]
-        fits = (
-            step.kind in ("conv", "strips")
-            and not (step.activation or step.residual)
-            and own.shift == 0
-            and other.node in done
-        )
+        fits = step.takes_along and not (step.activation or step.residual)
+        fits = fits and own.shift == 0 and other.node in done
         fits = fits and step.phases == 1  # else a residual may have no whole number of phases when it ends
         if fits:
             step.residual = other

@@ -64,10 +64,11 @@ class PackedConv:
 class PackedStrip:
     """`count` blocks of the output that are alike: each reads and writes so many channels further than the last.
 
-    At place i the convolution `conv` reads tap ``taps[i]`` of the step, from channel ``channels[i]`` on.
+    Its convolution is packed as by `pack_conv`, or as by `pack_depthwise` where every map is convolved by itself. At
+    place i it reads tap ``taps[i]`` of the step, from channel ``channels[i]`` on.
     """
 
-    conv: PackedConv
+    packed: PackedConv | tuple[int, int]
     taps: tuple[int, ...]
     channels: tuple[int, ...]
     out: int
@@ -77,12 +78,15 @@ class PackedStrip:
     in_step: int
 
 
-def panel_cuts(floats: int, grouped: bool) -> list[tuple[int, int]]:
-    """(first output channel, width) of each panel.
+def panel_cuts(channels: int, grouped: bool, floats: int | None = None) -> list[tuple[int, int]]:
+    """(first output channel, width) of each panel; together they write `floats`, None: the channels padded.
 
     Windows of grouped convolutions must not depend on the CPU: 16 at most.
     """
-    return cut(floats, [width for width in panel_widths() if width <= LANES or not grouped])
+    return cut(
+        padded(channels) if floats is None else floats,
+        [width for width in panel_widths() if width <= LANES or not grouped],
+    )
 
 
 def cut(end: int, widths: list[int]) -> list[tuple[int, int]]:
@@ -101,7 +105,7 @@ def pack_conv(
 ) -> PackedConv:  # fmt: skip
     """Pack the sources of a convolution; weights[i] is (channels, in / groups[i], taps). It writes `floats` a row."""
     floats = padded(channels) if floats is None else floats
-    cuts = panel_cuts(floats, any(group > 1 for group in groups))
+    cuts = panel_cuts(channels, any(group > 1 for group in groups), floats)
     windows = [
         [input_window(weight, group, channels, *cut) for cut in cuts]
         for weight, group in zip(weights, groups, strict=True)
@@ -151,8 +155,10 @@ def pack_strips(
     whole vectors of 4; blocks that look alike share their weights. Where a strip writes is counted in a row of all
     phases side by side, each padded.
     """
+    together = 4 // math.gcd(4, weight.shape[0])
+    if together > 1:
+        weight, groups = ungrouped(weight, groups), 1
     maps_out, maps_in = weight.shape[0], weight.shape[1] * groups
-    together = 4 // math.gcd(4, maps_out)
     alike: dict[Block, list[tuple[int, int]]] = {}
     for phase, row in enumerate(links):
         row_start = phase * padded(len(row) * maps_out)
@@ -163,17 +169,24 @@ def pack_strips(
             alike.setdefault(moved, []).append((row_start + first * maps_out, start * maps_in))
     strips = []
     for block, places in alike.items():
-        channels = len(block) * maps_out
+        channels, series = len(block) * maps_out, progressions(places)
         runs, weights = block_sources(block, weight, groups)
+        order: Sequence[tuple[int, int]] = [(source, 0) for source in range(len(runs))]
         all_bias = None if bias is None else np.tile(bias, len(block))
-        inner = groups if weights and weights[0].shape[1] < maps_in else 1
-        conv = pack_conv(arena, weights, [inner] * len(runs), all_bias, channels, -(-channels // 4) * 4)
-        for (out, start), count, (out_step, in_step) in progressions(places):
+        packed: PackedConv | tuple[int, int]
+        depthwise = groups > 1 and weight.shape[:2] == (groups, 1)
+        if depthwise and all(count == 1 or step[0] == channels for _, count, step in series):
+            taps = np.concatenate([np.zeros((channels, 1, 0)), *weights], axis=2)
+            packed = pack_depthwise(arena, taps, all_bias, floats=channels)
+        else:
+            packed = pack_conv(arena, weights, [groups] * len(runs), all_bias, channels, -(-channels // 4) * 4)
+            order = packed.order
+        for (out, start), count, (out_step, in_step) in series:
             strips.append(
                 PackedStrip(
-                    conv=conv,
-                    taps=tuple(runs[source][0] for source, _ in conv.order),
-                    channels=tuple(start + runs[source][1] * maps_in for source, _ in conv.order),
+                    packed=packed,
+                    taps=tuple(runs[source][0] for source, _ in order),
+                    channels=tuple(start + runs[source][1] * maps_in for source, _ in order),
                     out=out,
                     out_channels=channels,
                     count=count,
@@ -184,21 +197,15 @@ def pack_strips(
     return strips
 
 
-def block_sources(
-    block: Block, weight: np.ndarray, groups: int
-) -> tuple[list[tuple[int, int]], list[np.ndarray]]:  # fmt: skip
+def block_sources(block: Block, weight: np.ndarray, groups: int) -> tuple[list[tuple[int, int]], list[np.ndarray]]:
     """(tap, first bin) of every piece that a block of bins reads, oldest first, and the weights of each.
 
     A piece is a run of bins, whose maps lie side by side; with groups it is a single bin, so that they stay apart.
     """
-    maps_out, per_group = weight.shape[:2]
-    if groups > 1 and len(block) == 1:
-        read = sorted(block[0])
-        return [(tap, at) for tap, at, _, _ in read], [weight[:, :, frames, bins, None] for _, _, frames, bins in read]
-    maps_in = per_group * groups
+    maps_out, maps_in = weight.shape[:2]
     runs: list[tuple[int, int, int]] = []  # tap, first bin, bins
     for tap, at in sorted({(link.tap, link.bin) for read in block for link in read}):
-        if runs and (runs[-1][0], sum(runs[-1][1:])) == (tap, at):
+        if runs and (runs[-1][0], sum(runs[-1][1:])) == (tap, at) and groups == 1:
             runs[-1] = (tap, runs[-1][1], runs[-1][2] + 1)
         else:
             runs.append((tap, at, 1))
@@ -208,17 +215,14 @@ def block_sources(
         for (tap, first, bins), piece in zip(runs, pieces, strict=True)
         for i in range(bins)
     }
-    whole = ungrouped(weight, groups)
     for number, links in enumerate(block):
         for tap, at, k_frames, k_bins in links:
-            places[tap, at][number * maps_out : (number + 1) * maps_out] = whole[:, :, k_frames, k_bins]
+            places[tap, at][number * maps_out : (number + 1) * maps_out] = weight[:, :, k_frames, k_bins]
     return [(tap, first) for tap, first, _ in runs], pieces
 
 
 def ungrouped(weight: np.ndarray, groups: int) -> np.ndarray:
     """The weights of a convolution without groups that does the same."""
-    if groups == 1:
-        return weight
     maps_out, per_group = weight.shape[:2]
     whole = np.zeros((maps_out, groups * per_group, *weight.shape[2:]), weight.dtype)
     for out in range(maps_out):
@@ -266,12 +270,12 @@ def dense_block(
 
 
 def pack_depthwise(
-    arena: Arena, weight: np.ndarray, bias: np.ndarray | None, phases: int = 1
-) -> tuple[int, int]:  # fmt: skip
-    """Offsets of (phases, taps, padded channels) weights and the padded bias, from (phases * channels, 1, taps)."""
+    arena: Arena, weight: np.ndarray, bias: np.ndarray | None, phases: int = 1, floats: int | None = None
+) -> tuple[int, int]:
+    """Offsets of (phases, taps, floats) weights and of the bias, from weights (phases * channels, 1, taps)."""
     channels, _, taps = weight.shape
     channels //= phases
-    table = np.zeros((phases * taps + 1, padded(channels)), np.float32)
+    table = np.zeros((phases * taps + 1, padded(channels) if floats is None else floats), np.float32)
     table[:-1, :channels] = weight.reshape(phases, channels, taps).swapaxes(1, 2).reshape(phases * taps, channels)
     table[-1, :channels] = 0.0 if bias is None else bias
     return arena.add(table[:-1]), arena.add(table[-1])

@@ -7,6 +7,9 @@ cdef class Blocks:
 # Blocks of a row of the output that are alike: `count` of them, each written and read a step further than the one before.
 cdef struct Strip:
     Conv conv
+    const float* weights        # depthwise: (taps, channels), else NULL
+    const float* bias
+    Py_ssize_t taps, channels
     const Py_ssize_t* tap       # (taps,) which of the step's taps a tap of the convolution reads,
     const Py_ssize_t* channel   # (taps,) and from which channel on
     Py_ssize_t count, out, out_step, in_step

@@ -81,11 +81,15 @@ cdef Strip* new_strips(list packed, const float* arena, const Kernels* kernels, 
     cdef Py_ssize_t number, i
     for number, source in enumerate(packed):
         strip = strips + number
-        set_conv(&strip.conv, source.conv, source.out_channels, arena, kernels, blocks)
+        if isinstance(source.packed, tuple):
+            strip.weights, strip.bias = arena + <Py_ssize_t>source.packed[0], arena + <Py_ssize_t>source.packed[1]
+        else:
+            set_conv(&strip.conv, source.packed, source.out_channels, arena, kernels, blocks)
+        strip.taps, strip.channels = len(source.taps), source.out_channels
         strip.count, strip.out, strip.out_step, strip.in_step = source.count, source.out, source.out_step, source.in_step
-        tap = <Py_ssize_t*>blocks.allocate(strip.conv.taps * sizeof(Py_ssize_t))
-        channel = <Py_ssize_t*>blocks.allocate(strip.conv.taps * sizeof(Py_ssize_t))
-        for i in range(strip.conv.taps):
+        tap = <Py_ssize_t*>blocks.allocate(strip.taps * sizeof(Py_ssize_t))
+        channel = <Py_ssize_t*>blocks.allocate(strip.taps * sizeof(Py_ssize_t))
+        for i in range(strip.taps):
             tap[i] = source.taps[i]
             channel[i] = source.channels[i]
         strip.tap, strip.channel = tap, channel
@@ -104,20 +108,23 @@ cdef void convolve_strips(
     cdef const float* also
     cdef float* to
     while strip < end:
-        if strip.count >= rows:
+        if strip.count >= rows or strip.weights != NULL:
             for i in range(rows):
-                for k in range(strip.conv.taps):
+                for k in range(strip.taps):
                     at[k] = x[strip.tap[k]] + i * ldx[strip.tap[k]] + strip.channel[k]
                     apart[k] = strip.in_step
                 to = out + i * ld_out + strip.out
                 also = residual + i * ld_out + strip.out if residual != NULL else NULL
-                if strip.count == 1:
+                if strip.weights != NULL:
+                    kernels.convolve_depthwise(
+                        strip.weights, strip.bias, strip.taps, at, apart, strip.count, to, strip.channels)
+                elif strip.count == 1:
                     kernels.convolve_row(&strip.conv, at, also, to, NULL)
                 else:
                     kernels.convolve(&strip.conv, at, apart, strip.count, also, to, strip.out_step)
         else:
             for i in range(strip.count):
-                for k in range(strip.conv.taps):
+                for k in range(strip.taps):
                     at[k] = x[strip.tap[k]] + strip.channel[k] + i * strip.in_step
                     apart[k] = ldx[strip.tap[k]]
                 to = out + strip.out + i * strip.out_step

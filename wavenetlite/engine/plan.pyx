@@ -200,7 +200,7 @@ cdef class Plan:
         for number in range(step.strips):
             strip[number].conv.relu_before = source.relu_before
             strip[number].conv.relu_after = source.relu_after
-            self.most_taps = max(self.most_taps, strip[number].conv.taps)
+            self.most_taps = max(self.most_taps, strip[number].taps)
 
     cdef void set_tap(self, Tap* tap, int buffer, Py_ssize_t stride, Py_ssize_t shift) noexcept:
         tap.buffer = buffer

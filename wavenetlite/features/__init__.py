@@ -5,7 +5,7 @@ from wavenetlite.features.librosa_feature import Librosa
 from wavenetlite.features.mel import LogMel, MelSpectrogram
 from wavenetlite.features.mfcc import MFCC
 from wavenetlite.features.mulaw import MuLaw
-from wavenetlite.features.normalisation import MeanVariance, RunningCMVN, UtteranceCMVN
+from wavenetlite.features.normalisation import AutoGain, MeanVariance, RunningCMVN, UtteranceCMVN
 from wavenetlite.features.pcen import PCEN
 from wavenetlite.features.spec import Features, from_config
 from wavenetlite.features.spectrogram import Spectrogram
@@ -13,6 +13,6 @@ from wavenetlite.features.steps import Step
 from wavenetlite.features.stream import FeatureStream
 
 __all__ = [
-    "MFCC", "PCEN", "Deltas", "FeatureStream", "Features", "Librosa", "LogMel", "MeanVariance", "MelSpectrogram",
-    "MuLaw", "RunningCMVN", "Spectrogram", "Step", "UtteranceCMVN", "from_config",
+    "MFCC", "PCEN", "AutoGain", "Deltas", "FeatureStream", "Features", "Librosa", "LogMel", "MeanVariance",
+    "MelSpectrogram", "MuLaw", "RunningCMVN", "Spectrogram", "Step", "UtteranceCMVN", "from_config",
 ]  # fmt: skip

@@ -197,3 +197,43 @@ cdef class RunningMoments:
                 if self.scale:
                     value /= sqrt(fmax(self.squares[signal, c] / count - mean * mean, 0.0) + self.eps)
                 y[signal, frame, c] = <float>value
+
+
+@cython.final
+cdef class PeakFollower:
+    """The loudest band of late, in decibels, and the frames measured from it downwards."""
+    cdef double[::1] level                  # (signals,)
+    cdef double fall, least, range
+
+    def __init__(self, signals: int, *, fall_db: float, least_db: float, range_db: float) -> None:
+        self.level = np.empty(signals)
+        self.fall, self.least, self.range = fall_db, least_db, range_db
+        self.reset()
+
+    def reset(self) -> None:
+        self.level[:] = self.least
+
+    def save(self) -> bytes:
+        return np.asarray(self.level).tobytes()
+
+    def load(self, state: bytes) -> None:
+        if len(state) != 8 * self.level.shape[0]:
+            raise SnapshotError(UNFIT)
+        np.asarray(self.level)[:] = np.frombuffer(state)
+
+    def process(self, const float[:, :, ::1] x) -> np.ndarray:
+        out = np.empty((x.shape[0], x.shape[1], x.shape[2]), np.float32)
+        cdef float[:, :, ::1] y = out
+        cdef Py_ssize_t signal, frame, c
+        cdef double level
+        with nogil:
+            for signal in range(x.shape[0]):
+                level = self.level[signal]
+                for frame in range(x.shape[1]):
+                    level = fmax(level - self.fall, self.least)
+                    for c in range(x.shape[2]):
+                        level = fmax(level, x[signal, frame, c])
+                    for c in range(x.shape[2]):
+                        y[signal, frame, c] = <float>fmax(x[signal, frame, c] - level, -self.range)
+                self.level[signal] = level
+        return out

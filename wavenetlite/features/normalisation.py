@@ -11,7 +11,7 @@ import numpy.typing as npt
 from wavenetlite.checks import flag, number, positive_int
 from wavenetlite.errors import ArrayTypeError, ParameterError
 from wavenetlite.features import tables as tabular
-from wavenetlite.features._steps import RunningMoments, standardise
+from wavenetlite.features._steps import PeakFollower, RunningMoments, standardise
 from wavenetlite.features.steps import CausalStep, FrameState, Stateless, Step, StepState
 from wavenetlite.features.tables import Doubles, Floats, Tables
 
@@ -140,6 +140,41 @@ class RunningCMVN(CausalStep):
     def open(self, signals: int, channels: int) -> StepState:
         state = RunningMoments(signals, channels, window=self.window_frames, scale=self.scale, eps=self.eps)
         return FrameState(state)
+
+
+class AutoGain(CausalStep):
+    """Frames in decibels, measured from the loudest band heard of late downwards: a causal automatic gain control.
+
+    ``max(x - level, -range_db)``, where the level follows the loudest band of a frame up at once and down slowly. So
+    what comes out depends neither on how loud a recording is nor, below the range, on how quiet its background is.
+
+    Parameters
+    ----------
+    range_db
+        How far below the level a band may lie; what is softer counts as if it lay there.
+    fall_db
+        How much the level falls from a frame to the next, dB; 0: it never does.
+    least_db
+        The lowest level, which is also that at the beginning: background softer than this is not turned up.
+
+    Examples
+    --------
+    >>> import numpy as np, wavenetlite as wl
+    >>> spec = wl.LogMel(n_mels=40).then(wl.features.AutoGain(range_db=50))
+    >>> y = np.random.default_rng(0).normal(0, 0.1, 16000).astype(np.float32)
+    >>> bool(abs(spec(y) - spec(y / 4)).max() < 1e-3)
+    True
+    """
+
+    options = ("range_db", "fall_db", "least_db")
+
+    def __init__(self, *, range_db: float = 60.0, fall_db: float = 0.1, least_db: float = -60.0) -> None:
+        self.range_db = number("range_db", range_db, least=0.0)
+        self.fall_db = number("fall_db", fall_db, least=0.0)
+        self.least_db = number("least_db", least_db)
+
+    def open(self, signals: int, channels: int) -> StepState:
+        return FrameState(PeakFollower(signals, fall_db=self.fall_db, least_db=self.least_db, range_db=self.range_db))
 
 
 class UtteranceCMVN(Step):

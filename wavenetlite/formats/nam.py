@@ -193,7 +193,7 @@ def wavenet(
     made = [layer_array(*parts, rules) for parts in zip(arrays, channels, inputs, heads, strict=True)]
     model = AmpWaveNet(
         made,
-        head=post_head(config.fields("head"), made[-1].head_channels) if config.has("head") else None,
+        head=post_head(config.fields("head"), made[-1].head_channels, rules) if config.has("head") else None,
         condition=condition,
         sr=sr,
         prewarm=prewarm,
@@ -356,7 +356,7 @@ def activation(given: Fields, channels: int, rules: Rules) -> Activation:
     """An activation, which a file gives by its name or as an object with parameters."""
     described = {"type": given.value["entry"]} if isinstance(given.any("entry"), str) else given.value["entry"]
     fields = Fields(described, given.place)
-    kind = fields.text("type")
+    kind = fields.text("type", None) or fields.text("name")  # "name": the trainer, in the head
     if kind in PLAIN:
         return Activation(PLAIN[kind])
     if kind == "Hardtanh":
@@ -369,27 +369,28 @@ def activation(given: Fields, channels: int, rules: Rules) -> Activation:
         return Activation("leaky_hardtanh", **{name: fields.number(name, value) for name, value in defaults.items()})
     if kind == "PReLU":
         slopes = fields.list("negative_slopes", [fields.number("negative_slope", 0.01)])
-        values = array(fields.name("negative_slopes"), slopes, (len(slopes),))[
-            :channels
-        ]  # of a slimmed model the first
+        values = array(fields.name("negative_slopes"), slopes, (len(slopes),))
+        values = values[:channels]  # a slimmed model takes the first
         made = Activation("prelu", channels=len(values))
         made.load_state_dict({"weight": values})
         return made
     raise ModelFileError(f"{fields.place} is {shown(kind)}, which is no activation of Neural Amp Modeler's player")
 
 
-def post_head(fields: Fields, in_channels: int) -> Sequential:
+def post_head(fields: Fields, in_channels: int, rules: Rules) -> Sequential:
     """What comes after the last array: an activation and a convolution, once or several times."""
     fields.only("in_channels", "channels", "activation", "out_channels", "kernel_sizes")
     if fields.integer("in_channels", in_channels) != in_channels:
         raise fields.wrong("in_channels", f"{in_channels}, the last array's")
     kernels = fields.list("kernel_sizes", most=MOST_LAYERS)
+    if not kernels:
+        raise fields.wrong("kernel_sizes", "a list of one or more")
     described = Fields({"entry": fields.any("activation")}, fields.name("activation"))  # one for all
     layers: list[Module] = []
     for index in range(len(kernels)):
         last = index + 1 == len(kernels)
         out = fields.integer("out_channels" if last else "channels")
-        layers.append(activation(described, in_channels, "trainer"))
+        layers.append(activation(described, in_channels, rules))
         layers.append(Conv1d(in_channels, out, entry(fields, "kernel_sizes", index, len(kernels)).integer("entry")))
         in_channels = out
     return Sequential(layers)

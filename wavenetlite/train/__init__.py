@@ -8,10 +8,13 @@ from wavenetlite.train.losses import CTC, CrossEntropy, MeanSquaredError
 from wavenetlite.train.optimiser import AdamW, clip_norm, schedule
 from wavenetlite.train.parameters import Parameters
 from wavenetlite.train.recipe import Recipe, recipes, train_classifier
+from wavenetlite.train.spotting import SpottingRecipe, cross_validate, train_spotter
 from wavenetlite.train.tape import Tape
+from wavenetlite.train.utterances import Utterances, read_utterances
 
 __all__ = [
     "CTC", "AdamW", "Arrays", "Augment", "ClipBatches", "Clips", "Corpus", "CrossEntropy", "History",
-    "MeanSquaredError", "Parameters", "Recipe", "Source", "Tape", "clip_norm", "fit", "read_corpus", "recipes",
-    "schedule", "train_classifier",
+    "MeanSquaredError", "Parameters", "Recipe", "Source", "SpottingRecipe", "Tape", "Utterances", "clip_norm",
+    "cross_validate", "fit", "read_corpus", "read_utterances", "recipes", "schedule", "train_classifier",
+    "train_spotter",
 ]  # fmt: skip

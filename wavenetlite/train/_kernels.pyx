@@ -181,10 +181,16 @@ def weight_gradients(list taps, cnp.ndarray g, float[:, :, :] out):
         weight_gradients(taps[count:], g, out[count:])
 
 
-def weight_gradients_of_bins(list taps, cnp.ndarray g, const Py_ssize_t[:, ::1] meetings, float[:, :, ::1] out):
-    """out[place] (in, out, a multiple of 4) += x^T g for every meeting: (tap, channel of its rows, channel of g, place)."""
+def weight_gradients_of_bins(
+    list taps, cnp.ndarray g, const Py_ssize_t[:, ::1] meetings, bint depthwise, float[:, :, ::1] out):
+    """out[place] (in, out, a multiple of 4) += x^T g for every meeting: (tap, channel of its rows, channel of g, place).
+
+    Depthwise: out[place] (1, channels) += the sum of the rows of x g.
+    """
     cdef View b = view(g), a
     cdef View* views = <View*>malloc(len(taps) * sizeof(View))
+    cdef const float* x
+    cdef const float* to
     cdef Py_ssize_t i, k
     if views == NULL:
         raise MemoryError(f"no memory for {len(taps)} taps")
@@ -196,9 +202,13 @@ def weight_gradients_of_bins(list taps, cnp.ndarray g, const Py_ssize_t[:, ::1] 
             for i in range(b.clips):
                 for k in range(meetings.shape[0]):
                     a = views[meetings[k, 0]]
-                    kernels.weight_gradient(
-                        a.first + i * a.clip + meetings[k, 1], a.row, b.first + i * b.clip + meetings[k, 2], b.row, b.rows,
-                        out.shape[1], out.shape[2], &out[meetings[k, 3], 0, 0])
+                    x, to = a.first + i * a.clip + meetings[k, 1], b.first + i * b.clip + meetings[k, 2]
+                    if depthwise:
+                        kernels.depthwise_gradient(
+                            x, a.row, to, b.row, b.rows, out.shape[2], &out[meetings[k, 3], 0, 0])
+                    else:
+                        kernels.weight_gradient(
+                            x, a.row, to, b.row, b.rows, out.shape[1], out.shape[2], &out[meetings[k, 3], 0, 0])
     finally:
         free(views)
 

@@ -182,8 +182,13 @@ class ClipBatches:
 
 
 def shuffled(source: Source, batch_size: int, seed: int, epoch: int) -> Iterator[Batch]:
-    """The batches of one epoch, whole ones only, made ahead in a thread; the same ones for the same seed and epoch."""
-    order = np.random.default_rng([seed, epoch]).permutation(len(source))
+    """The batches of one epoch, whole ones only, made ahead in a thread; the same ones for the same seed and epoch.
+
+    A source may have an order of its own, ``source.order(batch_size, rng)``: items of about the same length together.
+    """
+    rng = np.random.default_rng([seed, epoch])
+    ordered = getattr(source, "order", None)
+    order = rng.permutation(len(source)) if ordered is None else ordered(batch_size, rng)
     count = len(order) // batch_size
 
     def make(number: int) -> Batch:

@@ -14,11 +14,10 @@ from typing import Any, Literal
 import numpy as np
 import numpy.typing as npt
 
-from wavenetlite import audio
+from wavenetlite import audio, layouts
 from wavenetlite.checks import count, flag, number, one_of, positive_int
 from wavenetlite.errors import ArrayTypeError, ParameterError, WavenetliteError
-from wavenetlite.train import layouts
-from wavenetlite.train.layouts import SILENCE, TWELVE, UNKNOWN, Division, Item, composed, readable
+from wavenetlite.layouts import SILENCE, TWELVE, UNKNOWN, Division, Item, composed, readable
 
 Floats = npt.NDArray[np.float32]
 Ints = npt.NDArray[np.int64]
@@ -190,6 +189,26 @@ class Corpus:
         n = len(self.labels)
         columns = [np.bincount(getattr(self, part).y, minlength=n).tolist() for part in PARTS]
         return {label: (a, b, c) for label, a, b, c in zip(self.labels, *columns, strict=True)}
+
+    def with_training(self, more: Corpus) -> Corpus:
+        """The corpus with all clips of another one in its training part: what is measured stays the same.
+
+        Raises
+        ------
+        ParameterError
+            The other one has a label that this one has not, another sample rate, or clips of another length.
+        """
+        if not isinstance(more, Corpus):
+            raise ArrayTypeError(f"more is a {type(more).__name__}; it must be a Corpus")
+        if more.sr != self.sr:
+            raise ParameterError(f"more has the sample rate {more.sr}; it must be {self.sr}, the corpus'")
+        for label in more.labels:
+            if label not in self.labels:
+                raise ParameterError(f"more has the label {readable(label)!r}; the corpus has none of that name")
+        clips = Clips.concatenate([more.train, more.valid, more.test])
+        clips.y[:] = np.array([self.labels.index(label) for label in more.labels], np.int64)[clips.y]
+        problems = [*self.problems, *more.problems]
+        return replace(self, train=Clips.concatenate([self.train, clips]), problems=problems)
 
 
 def read_corpus(

@@ -16,12 +16,12 @@ from typing import Any, Literal
 import numpy as np
 import numpy.typing as npt
 
+from wavenetlite.bar import Bar
 from wavenetlite.checks import count, number, one_of, positive_int
 from wavenetlite.engine.graph import Floats
 from wavenetlite.errors import ParameterError, TrainingError
 from wavenetlite.nn.module import Module
 from wavenetlite.train import checkpoint
-from wavenetlite.train.bar import Bar
 from wavenetlite.train.batches import Arrays, Batch, Source, shuffled
 from wavenetlite.train.losses import CrossEntropy, Loss, Outcome
 from wavenetlite.train.optimiser import AdamW, clip_norm, schedule

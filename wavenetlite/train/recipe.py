@@ -12,14 +12,15 @@ from typing import Any
 import numpy as np
 
 from wavenetlite._version import __version__
+from wavenetlite.bar import Bar
 from wavenetlite.checks import count, one_of, positive_int
 from wavenetlite.classify import AudioClassifier
 from wavenetlite.engine.graph import Floats
 from wavenetlite.errors import ArrayTypeError, ParameterError
 from wavenetlite.features import Features, LogMel, MeanVariance
+from wavenetlite.features.steps import step_from_config
 from wavenetlite.nn import FrequencyTCN, Module
 from wavenetlite.train import augment
-from wavenetlite.train.bar import Bar
 from wavenetlite.train.batches import Anew, ClipBatches, Variants
 from wavenetlite.train.data import Clips, Corpus
 from wavenetlite.train.loop import History, cpus, fit
@@ -40,6 +41,8 @@ class Recipe:
     ----------
     features
         Options of :class:`wavenetlite.LogMel`, without `sr`; the frames are then normalised by the corpus' moments.
+    steps
+        Steps that come between the two, as their `config`.
     network
         Options of :class:`wavenetlite.nn.FrequencyTCN`; `pool_frames` is as long as a clip if it is not given.
     epochs, batch_size, lr, weight_decay, ema, shards
@@ -55,7 +58,8 @@ class Recipe:
         `alpha` of the shares in which frames are mixed, and with what probability a clip is: for what learns from
         labels and for what learns from teachers.
     unknown_repeats, unknown_spliced
-        How often clips of ``_unknown_`` are there, and how many new ones are made; see `more_unknown`.
+        How often clips of ``_unknown_`` are there, and how many new ones are made; see `more_unknown`. So they are
+        learned well, but also expected more often than there are any; at the end that is taken back.
     teachers, teacher_epochs, temperature
         Of the distillation.
     words_apart
@@ -69,6 +73,7 @@ class Recipe:
 
     name: str
     features: Mapping[str, Any] = field(default_factory=dict)
+    steps: Sequence[Mapping[str, Any]] = ()
     network: Mapping[str, Any] = field(default_factory=dict)
     epochs: int = 100
     batch_size: int = 64
@@ -122,23 +127,28 @@ RECIPES = {
         teacher_epochs=80,
         words_apart=True,
     ),
+    "digits": Recipe(
+        "digits",
+        features={"n_fft": 256, "hop_length": 80, "n_mels": 40, "fmin": 20.0, "fmax": 4000.0},
+        # Recordings of digits differ by speaker in level, by up to 25 dB: a network takes it for a part of the word.
+        steps=[{"type": "AutoGain", "range_db": 64.0, "fall_db": 0.1, "least_db": -15.0}],
+        waveforms=[
+            {"type": "Speed", "low": 0.75, "high": 1.35, "probability": 0.9},
+            {"type": "TimeShift", "most_ms": 300.0, "sr": 8000, "fill": "zero", "probability": 0.9},
+            {"type": "Reverb", "sr": 8000, "rt60_ms": [80.0, 400.0], "direct_db": [6.0, 20.0], "probability": 0.25},
+            {
+                "type": "BackgroundNoise",
+                "kinds": ["white", "pink", "brown"],
+                "snr_db": [5.0, 40.0],
+                "probability": 0.5,
+            },
+            {"type": "Gain", "low_db": -12.0, "high_db": 8.0},
+        ],
+        frames=FRAMES,
+        variants=16,
+        epochs=45,
+    ),
 }
-
-
-RECIPES["digits"] = Recipe(
-    "digits",
-    features={"n_fft": 256, "hop_length": 80, "n_mels": 40, "fmin": 20.0, "fmax": 4000.0, "amin": 1e-8},
-    waveforms=[
-        {"type": "Speed", "low": 0.75, "high": 1.35, "probability": 0.9},
-        {"type": "TimeShift", "most_ms": 300.0, "sr": 8000, "fill": "zero", "probability": 0.9},
-        {"type": "Reverb", "sr": 8000, "rt60_ms": [80.0, 400.0], "direct_db": [6.0, 20.0], "probability": 0.25},
-        {"type": "BackgroundNoise", "kinds": ["white", "pink", "brown"], "snr_db": [5.0, 40.0], "probability": 0.5},
-        {"type": "Gain", "low_db": -12.0, "high_db": 8.0},
-    ],
-    frames=FRAMES,
-    variants=16,
-    epochs=50,
-)
 
 
 def recipes() -> tuple[str, ...]:
@@ -239,8 +249,8 @@ class Training:
     ) -> None:
         self.recipe, self.corpus, self.valid, self.folder = recipe, corpus, valid, folder
         self.seed, self.threads, self.resume, self.progress = seed, threads, resume, progress
-        plain = LogMel(sr=corpus.sr, **recipe.features)
-        self.learned_from = len(clips)
+        plain = LogMel(sr=corpus.sr, **recipe.features).then(*(step_from_config(dict(s), None) for s in recipe.steps))
+        self.learned_from = np.bincount(clips.y, minlength=len(corpus.labels))
         self.clips = self.with_more_unknown(clips)
         self.features: Features = plain.then(MeanVariance.fit(plain(clip) for clip in clips.audio))
         self.frames: Anew | Variants
@@ -258,6 +268,7 @@ class Training:
         )
         source = self.source(self.clips.y, classes, together(teachers, recipe.temperature) if teachers else None)
         self.fit("network", model, source, self.validation(), loss, recipe.epochs, scale, self.seed)
+        self.restore_shares(model)
         return AudioClassifier(
             self.features,
             model,
@@ -281,6 +292,17 @@ class Training:
             clips, unknown, words, repeats=recipe.unknown_repeats, spliced=recipe.unknown_spliced, sr=self.corpus.sr,
             seed=self.seed,
         )  # fmt: skip
+
+    def restore_shares(self, model: Module) -> None:
+        """Make labels as probable again as the corpus' own clips make them, whatever was added to these.
+
+        A label that was there k times as often has k times the odds; log(k) is taken off its logit (Saerens et al.,
+        "Adjusting the Outputs of a Classifier to New a Priori Probabilities", 2002).
+        """
+        taken = np.bincount(self.clips.y, minlength=len(self.learned_from))
+        state = model.state_dict()
+        state["output.bias"] -= np.log(np.maximum(taken, 1) / np.maximum(self.learned_from, 1)).astype(np.float32)
+        model.load_state_dict(state)
 
     def network(self, classes: int, seed: int) -> FrequencyTCN:
         """A network whose last frame of a clip pools all frames of the clip."""
@@ -411,7 +433,7 @@ class Training:
         return {
             "recipe": jsonable(dataclasses.asdict(self.recipe)),
             "seed": self.seed,
-            "clips": self.learned_from,
+            "clips": int(self.learned_from.sum()),
             "corpus": self.corpus.layout,
             "wavenetlite": __version__,
         }
@@ -431,7 +453,8 @@ def together(
 
 def last_frames(model: Module, x: Floats) -> np.ndarray:
     """Logits of the last frame of each clip."""
-    return np.stack([model(clip)[-1] for clip in x]).astype(np.float64)
+    logits: np.ndarray = model(x)[:, -1].astype(np.float64)
+    return logits
 
 
 def softmax(logits: np.ndarray) -> np.ndarray:

@@ -320,15 +320,23 @@ class BinsSource(ConvSource):
         weight = transposed(self.weight, self.node.groups)
         return pack_strips(arena, [[tuple(read) for read in links]], weight, self.node.groups, None)
 
+    def prepare(self) -> None:
+        super().prepare()
+        if self.x.wanted and self.node.depthwise:
+            self.scratch = aligned_zeros(self.x.gradient.shape)
+
     def prepare_gradient(self) -> None:
         maps_out, per_in, frames, bins = self.weight.shape
-        groups, per_out = self.node.groups, maps_out // self.node.groups
-        self.weight_gradient = aligned_zeros((frames * bins * groups, per_in, fours(per_out)))
+        maps_in = per_in * self.node.groups
+        groups = 1 if self.node.depthwise else self.node.groups  # that are taken apart
+        per_in, per_out = maps_in // groups, maps_out // groups
+        rows = 1 if self.node.depthwise else per_in
+        self.weight_gradient = aligned_zeros((frames * bins * groups, rows, fours(per_out)))
         self.index = self.weight.astype(np.int64)
         ld = padded(self.out.channels)
         # For each link and group: the tap, the first channel there, that of the gradient, the place in the kernel.
         self.meetings = np.array([
-            (link.tap, (link.bin * groups + group) * per_in, phase * ld + out * maps_out + group * per_out,
+            (link.tap, link.bin * maps_in + group * per_in, phase * ld + out * maps_out + group * per_out,
              (link.frames * bins + link.bins) * groups + group)
             for phase, row in enumerate(self.node.links)
             for out, read in enumerate(row)
@@ -339,9 +347,12 @@ class BinsSource(ConvSource):
     def weights_backward(self, gradient: Floats, g: Floats) -> None:
         maps_out, per_in, frames, bins = self.weight.shape
         self.weight_gradient[:] = 0.0
-        _kernels.weight_gradients_of_bins(self.rows, blocks(g, self.phases), self.meetings, self.weight_gradient)
-        per_out = maps_out // self.node.groups
-        found = self.weight_gradient[:, :, :per_out].reshape(frames, bins, self.node.groups, per_in, per_out)
+        depthwise = self.node.depthwise
+        _kernels.weight_gradients_of_bins(
+            self.rows, blocks(g, self.phases), self.meetings, depthwise, self.weight_gradient
+        )
+        groups = 1 if depthwise else self.node.groups
+        found = self.weight_gradient[:, :, : maps_out // groups].reshape(frames, bins, groups, per_in, -1)
         gradient[self.index] += found.transpose(2, 4, 3, 0, 1).reshape(self.weight.shape)
 
 

@@ -1,4 +1,4 @@
-"""The progress bar of a training."""
+"""Progress bars on standard error: of a training, of files that are worked on, of any whole."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from typing import Any
 
 
 class Bar:
-    """A progress bar with loss and accuracy on standard error; nothing where it is not wanted.
+    """A progress bar on standard error; nothing where it is not wanted.
 
     Parameters
     ----------
@@ -17,9 +17,13 @@ class Bar:
         What it says before the bar.
     total, done
         Epochs, and how many of them are done already; None: a share of a whole.
+    unit
+        What is counted, where it is no epoch.
     """
 
-    def __init__(self, shown: bool, name: str = "", *, total: int | None = None, done: int = 0) -> None:
+    def __init__(
+        self, shown: bool, name: str = "", *, total: int | None = None, done: int = 0, unit: str = "epoch"
+    ) -> None:
         self.name = name
         self.bar: Any = None
         if shown:
@@ -29,7 +33,7 @@ class Bar:
             if total is None:
                 self.bar = tqdm(total=100, unit="%", bar_format="{desc}: {percentage:3.0f}% {bar} {elapsed}", **options)
             else:
-                self.bar = tqdm(total=total, initial=done, unit="epoch", **options)
+                self.bar = tqdm(total=total, initial=done, unit=unit, **options)
 
     def __enter__(self) -> Bar:
         return self
@@ -42,6 +46,11 @@ class Bar:
         """How much of the whole is done, 0 to 1."""
         if self.bar is not None:
             self.bar.update(round(100 * done) - self.bar.n)
+
+    def upto(self, done: int) -> None:
+        """How much of the total is done."""
+        if self.bar is not None:
+            self.bar.update(done - self.bar.n)
 
     def step(self, step: int, an_epoch: int, loss: float, accuracy: float) -> None:
         """Where in an epoch the training is, and how it goes."""

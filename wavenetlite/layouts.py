@@ -28,7 +28,7 @@ NOHASH = re.compile(r"(?:^|_)([^_]+)_nohash_\d+$")
 RECORDING = re.compile(r"([^_]+)_(.+)_(\d+)$")
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, slots=True)
 class Item:
     """A file that may become a clip: `name` is its path under the corpus folder, with "/"."""
 

@@ -1,0 +1,118 @@
+"""wavenetlite evaluate --detect: how well a classifier finds words in running speech."""
+
+from __future__ import annotations
+
+import argparse
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from wavenetlite.commands.shared import BLOCK_MS, UsageError, note, progress, say, say_json
+from wavenetlite.errors import ParameterError
+
+if TYPE_CHECKING:
+    from wavenetlite.classify import AudioClassifier
+    from wavenetlite.train.detections import Strip, Track
+    from wavenetlite.train.utterances import Utterance, Utterances
+
+AUDIO = (".flac", ".wav", ".ogg", ".mp3")
+CLIPS_ONLY = ("words", "hold_out_speaker", "clip_s", "resample", "mono", "threads")
+"""Options of clips, which recordings with a manifest have no use for."""
+
+
+def run_detection(clf: AudioClassifier, args: argparse.Namespace) -> int:
+    for name in CLIPS_ONLY:
+        if getattr(args, name):
+            raise UsageError(f"--{name.replace('_', '-')} is for clips; it cannot be given with --detect")
+    from wavenetlite.train.detections import Strip, alarms_elsewhere, by_recording, report
+    from wavenetlite.train.utterances import read_utterances
+
+    args.split = args.split or "dev"
+    others = [] if args.other is None else files(args.other)
+    with progress("reading") as bar:
+        utterances = read_utterances(args.data, progress=bar)
+    for problem in utterances.problems:
+        note(problem)
+    items = chosen(clf, utterances, args)
+    tracks = heard(clf, items, args)
+    strip = Strip(by_recording(tracks) if args.by_recording else tracks, clf.labels, clf.frame_rate)
+    with progress("detecting") as bar:
+        found = report(strip, clf.detector, utterances.words, list(clf.background), timed=not args.by_recording,
+                       progress=bar)  # fmt: skip
+    with progress("other speech") as bar:
+        elsewhere = alarms_elsewhere(clf, others, progress=bar) if others else None
+    if args.figure is not None:
+        from wavenetlite.train.figures import det_curve
+
+        det_curve(list(found.curves.values()), args.figure)
+    if args.json:
+        other = None if elsewhere is None else {"alarms": elsewhere[0], "hours": elsewhere[1]}
+        say_json({"model": args.model, "data": args.data, "split": args.split, "streamed": args.stream,
+                  **found.json(), "other": other, "problems": utterances.problems})  # fmt: skip
+        return 0
+    say(str(found))
+    if elsewhere is not None:
+        counts, hours = elsewhere
+        say(f"\n{args.other}: {sum(counts.values())} alarms in {hours:.2f} h of other speech, as it is set: "
+            + ", ".join(f"{label} {count}" for label, count in counts.items()))  # fmt: skip
+    if args.wrong:
+        tell_wrong(clf, strip)
+    return 0
+
+
+def chosen(clf: AudioClassifier, utterances: Utterances, args: argparse.Namespace) -> Sequence[Utterance]:
+    """The recordings of the split, which must fit the classifier."""
+    if utterances.sr != clf.sr:
+        raise ParameterError(f"{args.data}: its sample rate is {utterances.sr}; it must be the classifier's {clf.sr}")
+    unknown = [word for word in utterances.words if word not in clf.labels or word in clf.background]
+    if unknown:
+        raise ParameterError(f"{args.data}: has the word {unknown[0]!r}; the classifier listens for "
+                             f"{', '.join(label for label in clf.labels if label not in clf.background)}")  # fmt: skip
+    if args.split == "all":
+        return utterances.items
+    items = [utterances.items[i] for i in utterances.of(args.split)]
+    if not items:
+        raise ParameterError(f"{args.data}: it has no {args.split} recordings; --split all takes every one")
+    return items
+
+
+def heard(clf: AudioClassifier, items: Sequence[Utterance], args: argparse.Namespace) -> list[Track]:
+    from wavenetlite.train.detections import listen
+    from wavenetlite.train.evaluate import block_samples
+
+    block = block_samples(args.block_ms or BLOCK_MS, clf.sr) if args.stream else None
+    tracks = []
+    with progress("listening") as bar:
+        for done, item in enumerate(items, 1):
+            tracks.append(listen(clf, item, block=block))
+            bar(done, len(items))
+    return tracks
+
+
+def files(folder: str) -> list[Path]:
+    """The audio files in a folder and below it, in the order of their names."""
+    if not Path(folder).is_dir():
+        raise UsageError(f"--other {folder}: there is no such folder")
+    found = sorted(path for path in Path(folder).rglob("*") if path.suffix.lower() in AUDIO)
+    if not found:
+        raise UsageError(f"--other {folder}: has no audio files ({', '.join(AUDIO)})")
+    return found
+
+
+def tell_wrong(clf: AudioClassifier, strip: Strip) -> None:
+    """The words that were missed, and the false alarms, with the classifier's own thresholds."""
+    from wavenetlite.train.detections import Heard
+    from wavenetlite.train.report import match_events
+
+    events: dict[int, list[Any]] = {}
+    for number_of, event in strip.events(clf.detector, clf.background):
+        events.setdefault(number_of, []).append(event)
+    for number_of, track in enumerate(strip.tracks):
+        known: list[Heard] = events.get(number_of, [])
+        matches = match_events(track.said, known)
+        for missed in matches.missed:
+            word = track.said[missed]
+            say(f"{track.name}: {word.label} missed, {word.start_s:.2f} to {word.end_s:.2f} s")
+        for false in matches.false:
+            why = " (said at an unknown time)" if known[false].label in track.untimed else ""
+            say(f"{track.name}: {known[false].label} at {known[false].time_s:.2f} s, a false alarm{why}")

@@ -1,0 +1,268 @@
+"""wavenetlite features: recordings to a feature set for training."""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from contextlib import nullcontext
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from wavenetlite.commands.shared import (
+    Subparsers,
+    UsageError,
+    above_zero,
+    add_json,
+    add_reading,
+    cpus,
+    finite,
+    load_classifier,
+    note,
+    positive,
+    say,
+    say_json,
+    subcommand,
+    whole,
+)
+
+if TYPE_CHECKING:
+    from wavenetlite.features import Features
+    from wavenetlite.pipeline.entries import Listing
+
+KINDS = {"logmel": "LogMel", "mel": "MelSpectrogram", "spectrogram": "Spectrogram", "mfcc": "MFCC", "pcen": "PCEN",
+         "mulaw": "MuLaw"}  # fmt: skip
+SHOWN_ERRORS = 10
+GO_ON = "interrupted; run the same command again to go on"
+
+ABOUT = """\
+Turn recordings into features for training, and write them to the folder OUT:
+
+  shards/*.npy   frames of many recordings, for numpy.load(mmap_mode="r")
+  index.jsonl    a line for each: key, shard, offset, frames, label, ...
+  dataset.json   features, versions, counts, mean and variance
+  errors.jsonl   what cannot be used, and why
+
+DATA is a folder (LABEL/*.wav, Speech Commands, the Free Spoken Digit Dataset,
+or recordings at any depth), a manifest (.jsonl or .csv with a column path, and
+label, speaker, split, start_s, end_s as far as they are known), an archive
+(.tar, .tar.gz, .zip), or a pattern such as 'data/**/*.flac'.
+
+Interrupted, it goes on where it was when the same command is run again; run
+again later, it does only what has changed."""
+EXAMPLES = """\
+  wavenetlite features speech_commands features
+  wavenetlite features recordings.tar.gz features --features mfcc --n-mfcc 20 --resample --sr 16000
+  wavenetlite features corpus/manifest.jsonl features --column label=keyword --plot sheet.png
+  wavenetlite features --inspect features"""
+
+
+def add(subparsers: Subparsers) -> None:
+    parser = subcommand(subparsers, "features", "turn recordings into features for training", ABOUT, EXAMPLES)
+    parser.usage = "wavenetlite features DATA [DATA ...] OUT [options]\n       wavenetlite features --inspect OUT"
+    parser.add_argument("paths", nargs="+", metavar="DATA ... OUT", help="recordings, and the folder to write to")
+    parser.add_argument("--inspect", action="store_true", help="tell what is in the feature set OUT, and check it")
+    add_features(parser)
+    group = parser.add_argument_group("recordings")
+    group.add_argument("--layout", default="auto", metavar="NAME", help="of a folder: speech_commands, fsdd, parts, "
+                       "folders, or tree (any depth, labelled by the folder of a recording)")  # fmt: skip
+    group.add_argument("--column", action="append", default=[], type=column, metavar="NAME=COLUMN", help="a manifest "
+                       "has NAME (path, key, label, speaker, split, start_s or end_s) in COLUMN")  # fmt: skip
+    add_reading(group)  # type: ignore[arg-type]
+    group.add_argument("--max-s", type=above_zero, default=86_400.0, metavar="S", help="longest recording, seconds")
+    group.add_argument("--leave-out", type=reasons, default=[], metavar="silent,duplicate",
+                       help="leave these out; else they are listed and kept")  # fmt: skip
+    group.add_argument("--strict", action="store_true", help="stop at the first recording that cannot be used")
+    group.add_argument("--seed", type=whole, default=0, metavar="N", help="of the draw of validation and test clips, "
+                       "where DATA does not say which they are")  # fmt: skip
+    group = parser.add_argument_group("work and results")
+    group.add_argument("--jobs", type=positive, metavar="N", help="workers (default: as many as there are CPUs)")
+    group.add_argument("--processes", action="store_true", help="workers are processes, and not threads")
+    group.add_argument("--plot", metavar="FILE.png", help="draw some items of every label (needs matplotlib)")
+    group.add_argument("--npz", metavar="FILE.npz", help="write everything to one file as well")
+    group.add_argument("--lhotse", metavar="FOLDER", help="write manifests for Lhotse as well")
+    add_json(group, "what is in dataset.json, and how much was computed")  # type: ignore[arg-type]
+    group.add_argument("--quiet", action="store_true", help="no progress and no summary: only JSON if wanted")
+    parser.set_defaults(run=run, interrupted=GO_ON)
+
+
+def add_features(parser: argparse.ArgumentParser) -> None:
+    """Which features; options that are not given are as the class has them."""
+    group = parser.add_argument_group("features")
+    which = group.add_mutually_exclusive_group()
+    which.add_argument("--features", choices=KINDS, default="logmel", help="what frames are")
+    which.add_argument("--model", metavar="MODEL", help="features of a classifier: a bundled one's name, or its file")
+    given: dict[str, Any] = {"default": argparse.SUPPRESS}
+    group.add_argument("--sr", type=positive, metavar="HZ", help="sample rate (default: that of most recordings)")
+    group.add_argument("--n-fft", type=positive, metavar="N", help="samples of a frame (default: 512)", **given)
+    group.add_argument(
+        "--hop-length", type=positive, metavar="N", help="samples between two frames (default: 160)", **given
+    )
+    group.add_argument("--win-length", type=positive, metavar="N", help="samples of the window (default: all)", **given)
+    group.add_argument("--n-mels", type=positive, metavar="N", help="mel bands (default: 40)", **given)
+    group.add_argument("--n-mfcc", type=positive, metavar="N", help="cepstral coefficients", **given)
+    group.add_argument("--fmin", type=finite, metavar="HZ", help="lowest frequency (default: 0)", **given)
+    group.add_argument("--fmax", type=finite, metavar="HZ", help="highest frequency (default: half of --sr)", **given)
+    group.add_argument(
+        "--center", action="store_true", help="frames lie around their time; zeros go before and after", **given
+    )
+
+
+OPTIONS = ("n_fft", "hop_length", "win_length", "n_mels", "n_mfcc", "fmin", "fmax", "center")
+
+
+def column(text: str) -> tuple[str, str]:
+    name, equals, value = text.partition("=")
+    if not equals or not value:
+        raise argparse.ArgumentTypeError(f"{text!r} must be NAME=COLUMN")
+    return name, value
+
+
+def reasons(text: str) -> list[str]:
+    names = [name.strip() for name in text.split(",") if name.strip()]
+    if set(names) - {"silent", "duplicate"}:
+        raise argparse.ArgumentTypeError(f"{text!r} must be silent, duplicate or both")
+    return names
+
+
+def run(args: argparse.Namespace) -> int:
+    if args.inspect:
+        return inspect(args)
+    if len(args.paths) < 2:
+        raise UsageError("DATA and OUT must both be given")
+    *sources, out = args.paths
+    from wavenetlite.pipeline import extract
+    from wavenetlite.pipeline.sources import listed
+
+    listing = listed(sources[0] if len(sources) == 1 else sources, layout=args.layout, columns=dict(args.column),
+                     seed=args.seed)  # fmt: skip
+    spec = features(args, listing, Path(out))
+    with backend(args), Progress(shown=not args.quiet and sys.stderr.isatty()) as progress:
+        done = extract(
+            listing,
+            out,
+            features=spec,
+            resample=args.resample,
+            mono=args.mono,
+            max_s=args.max_s,
+            leave_out=args.leave_out,
+            strict=args.strict,
+            n_jobs=args.jobs,
+            progress=progress,
+        )
+    written = exported(args, Path(out))
+    if args.json:
+        say_json(
+            {**done.about, "out": out, "computed": done.computed, "copied": done.copied,
+             "seconds": round(done.seconds, 3), "files": written}
+        )  # fmt: skip
+    elif not args.quiet:
+        report(done.about, Path(out))
+        for path in written:
+            say(f"{path} is written")
+        say(f"{out} is complete: {done.computed:,} computed, {done.items - done.computed:,} as they were; "
+            f"{done.seconds:.1f} s")  # fmt: skip
+    return 0
+
+
+def features(args: argparse.Namespace, listing: Listing, out: Path) -> Features:
+    """The spec that is wanted; nothing is computed anew that an earlier run has left."""
+    from wavenetlite.pipeline import parts, specs
+    from wavenetlite.pipeline.rates import common_rate
+
+    options = {name: getattr(args, name) for name in OPTIONS if hasattr(args, name)}
+    if args.model is not None:
+        if options or args.sr:
+            raise UsageError(f"--model has features of its own; {', '.join(options) or 'sr'} cannot be given with it")
+        return load_classifier(args.model).features
+    kind = KINDS[args.features]
+    wrong = [name for name in options if name not in specs.defaults(kind)]
+    if wrong:
+        raise UsageError(f"--{wrong[0].replace('_', '-')} is no option of --features {args.features}")
+    options["sr"] = args.sr or common_rate(listing.entries)
+    return specs.made(kind, options, out / parts.FOLDER / specs.TABLES)
+
+
+def backend(args: argparse.Namespace) -> Any:
+    """Where the work is done."""
+    if not args.processes:
+        return nullcontext()
+    import joblib
+
+    return joblib.parallel_config(backend="loky", n_jobs=args.jobs or cpus())
+
+
+class Progress:
+    """A bar with files a second and the time that is left; it begins with what is done already."""
+
+    def __init__(self, *, shown: bool) -> None:
+        self.shown, self.bar = shown, None  # type: tuple[bool, Any]
+
+    def __enter__(self) -> Progress:
+        return self
+
+    def __exit__(self, *error: object) -> None:
+        if self.bar is not None:
+            self.bar.__exit__()
+
+    def __call__(self, done: int, total: int) -> None:
+        from wavenetlite.bar import Bar
+
+        if self.bar is None:
+            self.bar = Bar(self.shown, "features", total=total, done=done, unit="file")
+        self.bar.upto(done)
+
+
+def exported(args: argparse.Namespace, out: Path) -> list[str]:
+    """What else was asked for; the names of the files that were written."""
+    if not (args.plot or args.npz or args.lhotse):
+        return []
+    import wavenetlite as wl
+
+    items = wl.pipeline.open(out)
+    if args.plot:
+        from wavenetlite.pipeline.sheet import contact_sheet
+
+        contact_sheet(items, args.plot)
+    if args.npz:
+        items.to_npz(args.npz)
+    if args.lhotse:
+        items.to_lhotse(args.lhotse)
+    return [path for path in (args.plot, args.npz, args.lhotse) if path]
+
+
+def inspect(args: argparse.Namespace) -> int:
+    """Tell what is in a feature set, and whether it is as it was written."""
+    if len(args.paths) != 1:
+        raise UsageError("--inspect takes one folder, OUT")
+    from wavenetlite.pipeline import open
+
+    out = Path(args.paths[0])
+    items = open(out)
+    changed = items.verify()
+    written = exported(args, out)
+    if args.json:
+        say_json({**items.about, "out": str(out), "changed": changed, "files": written})
+    else:
+        report(items.about, out)
+        mean, variance = items.about["statistics"]["mean"], items.about["statistics"]["variance"]
+        deviations = f"{min(variance) ** 0.5:.2f} to {max(variance) ** 0.5:.2f}"
+        say(f"{'mean':10} {min(mean):.2f} to {max(mean):.2f}, deviation {deviations}, by channel")
+        say(f"{'versions':10} {', '.join(f'{name} {version}' for name, version in items.about['versions'].items())}")
+    for key in changed[:SHOWN_ERRORS]:
+        note(f"{key}: its features are not those that were written")
+    if changed:
+        note(f"{out}: damaged: {len(changed):,} items have changed; remove it, and extract anew")
+    elif not args.json:
+        say(f"{'check':10} all {len(items):,} items are as they were written")
+    return 1 if changed else 0
+
+
+def report(about: dict[str, Any], out: Path) -> None:
+    """The summary, and the first errors."""
+    from wavenetlite.pipeline.assembly import ERRORS
+    from wavenetlite.pipeline.summary import summary
+
+    say(summary(about))
+    total = sum(about["errors"].values())
+    if total:
+        say(f"{'':10} see {out / ERRORS}")

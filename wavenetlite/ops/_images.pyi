@@ -1,0 +1,25 @@
+import numpy as np
+import numpy.typing as npt
+
+Floats = npt.NDArray[np.float32]
+Pair = tuple[int, int]
+
+def convolve(
+    value: Floats,
+    filters: Floats,
+    bias: Floats | None,
+    depthwise: bool,
+    origin: Pair,
+    spacing: Pair,
+    strides: Pair,
+    out: Floats,
+) -> None: ...
+def filters_gradient(
+    value: Floats,
+    upstream: Floats,
+    depthwise: bool,
+    origin: Pair,
+    spacing: Pair,
+    strides: Pair,
+    out: npt.NDArray[np.float64],
+) -> None: ...

@@ -1,0 +1,222 @@
+"""Pooling of sequences and images: the largest value, or the mean, of windows that move over each channel."""
+
+from __future__ import annotations
+
+from typing import Any, NamedTuple
+
+import numpy as np
+
+from wavenetlite.errors import ParameterError
+from wavenetlite.ops import _pools
+from wavenetlite.ops.arguments import AXES, Floats, Padding, PerAxis, each_axis, images, like, per_axis
+from wavenetlite.ops.geometry import Axis, axis
+from wavenetlite.ops.lowering import as_image, down_and_across
+
+
+def max_pool1d(value: Floats, ksize: int, strides: int, padding: Padding) -> Floats:
+    """The largest value of each window of sequences, as ``tf.nn.max_pool1d``; see :func:`max_pool2d`.
+
+    Examples
+    --------
+    >>> import numpy as np, wavenetlite as wl
+    >>> value = np.array([1, 3, 2, 5, 4], np.float32).reshape(1, 5, 1)
+    >>> wl.ops.max_pool1d(value, 2, 2, "SAME").ravel().tolist()
+    [3.0, 5.0, 4.0]
+    """
+    return max_pool(value, checked(value, ksize, strides, padding, 1))
+
+
+def max_pool2d(value: Floats, ksize: PerAxis, strides: PerAxis, padding: Padding) -> Floats:
+    """The largest value of each window of images, as ``tf.nn.max_pool2d``.
+
+    Parameters
+    ----------
+    value
+        (batch, height, width, channels), float32, C-contiguous.
+    ksize, strides
+        Size of a window, and pixels from one to the next: an integer, or one for height and width.
+    padding
+        "SAME", "VALID", "CAUSAL" (in height; "SAME" in width) or ``[[top, bottom], [left, right]]``: windows lie as the
+        filters do in :func:`conv2d`. What lies outside the image has no part in the result.
+
+    Returns
+    -------
+    (batch, output height, output width, channels), float32. A window that holds NaN gives NaN.
+
+    Raises
+    ------
+    ParameterError, ArrayTypeError
+        For a wrong rank, dtype, size, stride or padding, also one that is not less than the window, and where less than
+        no output would be left.
+
+    Examples
+    --------
+    >>> import numpy as np, wavenetlite as wl
+    >>> wl.ops.max_pool2d(np.arange(16, dtype=np.float32).reshape(1, 4, 4, 1), 2, 2, "VALID").ravel().tolist()
+    [5.0, 7.0, 13.0, 15.0]
+    """
+    return max_pool(value, checked(value, ksize, strides, padding, 2))
+
+
+def avg_pool1d(value: Floats, ksize: int, strides: int, padding: Padding) -> Floats:
+    """The mean of each window of sequences, as ``tf.nn.avg_pool1d``; see :func:`avg_pool2d`.
+
+    Examples
+    --------
+    >>> import numpy as np, wavenetlite as wl
+    >>> value = np.array([1, 3, 2, 5, 4], np.float32).reshape(1, 5, 1)
+    >>> wl.ops.avg_pool1d(value, 2, 2, "SAME").ravel().tolist()
+    [2.0, 3.5, 4.0]
+    """
+    return avg_pool(value, checked(value, ksize, strides, padding, 1))
+
+
+def avg_pool2d(value: Floats, ksize: PerAxis, strides: PerAxis, padding: Padding) -> Floats:
+    """The mean of each window of images, as ``tf.nn.avg_pool2d``: of what it has in the image, padding left out.
+
+    Parameters and errors are those of :func:`max_pool2d`.
+
+    Examples
+    --------
+    >>> import numpy as np, wavenetlite as wl
+    >>> wl.ops.avg_pool2d(np.arange(9, dtype=np.float32).reshape(1, 3, 3, 1), 2, 2, "SAME").ravel().tolist()
+    [2.0, 3.5, 6.5, 8.0]
+    """
+    return avg_pool(value, checked(value, ksize, strides, padding, 2))
+
+
+def max_pool1d_gradient(upstream: Floats, value: Floats, ksize: int, strides: int, padding: Padding) -> Floats:
+    """Gradient of :func:`max_pool1d` by its value; see :func:`max_pool2d_gradient`.
+
+    Examples
+    --------
+    >>> import numpy as np, wavenetlite as wl
+    >>> value, upstream = np.array([[[1], [3], [3], [5]]], np.float32), np.array([[[10], [1]]], np.float32)
+    >>> wl.ops.max_pool1d_gradient(upstream, value, 3, 2, "SAME").ravel().tolist()
+    [0.0, 10.0, 0.0, 1.0]
+    """
+    return max_pool_gradient(upstream, value, checked(value, ksize, strides, padding, 1))
+
+
+def max_pool2d_gradient(upstream: Floats, value: Floats, ksize: PerAxis, strides: PerAxis, padding: Padding) -> Floats:
+    """Gradient of :func:`max_pool2d` by its value: where a window has its largest value, the first of equal ones.
+
+    Parameters
+    ----------
+    upstream
+        The gradient of the output, of its shape.
+    value, ksize, strides, padding
+        As they were given to :func:`max_pool2d`.
+
+    Returns
+    -------
+    Of the shape of `value`, float32.
+
+    Examples
+    --------
+    >>> import numpy as np, wavenetlite as wl
+    >>> value = np.array([[1, 2], [4, 3]], np.float32).reshape(1, 2, 2, 1)
+    >>> wl.ops.max_pool2d_gradient(np.ones((1, 1, 1, 1), np.float32), value, 2, 2, "VALID").ravel().tolist()
+    [0.0, 0.0, 1.0, 0.0]
+    """
+    return max_pool_gradient(upstream, value, checked(value, ksize, strides, padding, 2))
+
+
+def avg_pool1d_gradient(upstream: Floats, value: Floats, ksize: int, strides: int, padding: Padding) -> Floats:
+    """Gradient of :func:`avg_pool1d` by its value; see :func:`avg_pool2d_gradient`.
+
+    Examples
+    --------
+    >>> import numpy as np, wavenetlite as wl
+    >>> value, upstream = np.zeros((1, 3, 1), np.float32), np.array([[[10], [1]]], np.float32)
+    >>> wl.ops.avg_pool1d_gradient(upstream, value, 2, 2, "SAME").ravel().tolist()
+    [5.0, 5.0, 1.0]
+    """
+    return avg_pool_gradient(upstream, value, checked(value, ksize, strides, padding, 1))
+
+
+def avg_pool2d_gradient(upstream: Floats, value: Floats, ksize: PerAxis, strides: PerAxis, padding: Padding) -> Floats:
+    """Gradient of :func:`avg_pool2d` by its value: shared equally by what a window has in the image.
+
+    Parameters
+    ----------
+    upstream
+        The gradient of the output, of its shape.
+    value, ksize, strides, padding
+        As they were given to :func:`avg_pool2d`; of the value only its shape counts.
+
+    Returns
+    -------
+    Of the shape of `value`, float32.
+
+    Examples
+    --------
+    >>> import numpy as np, wavenetlite as wl
+    >>> value = np.zeros((1, 2, 2, 1), np.float32)
+    >>> wl.ops.avg_pool2d_gradient(np.ones((1, 1, 1, 1), np.float32), value, 2, 2, "VALID").ravel().tolist()
+    [0.25, 0.25, 0.25, 0.25]
+    """
+    return avg_pool_gradient(upstream, value, checked(value, ksize, strides, padding, 2))
+
+
+class Windows(NamedTuple):
+    """Where the windows of a pooling lie: sizes, strides and zeros before, of height and width; shape of the output."""
+
+    size: tuple[int, int]
+    strides: tuple[int, int]
+    before: tuple[int, int]
+    shape: tuple[int, ...]
+
+
+def checked(value: Any, ksize: Any, strides: Any, padding: Any, axes: int) -> Windows:
+    """Check all that a pooling is given."""
+    images("value", value, axes)
+    sizes, steps, zeros = per_axis("ksize", ksize, axes), per_axis("strides", strides, axes), each_axis(padding, axes)
+    for kernel, pair in zip(sizes, zeros, strict=True):
+        if not isinstance(pair, str) and max(pair) >= kernel:
+            raise ParameterError(f"padding={padding!r} must be less than ksize={kernel}: a window must meet the image")
+    found = tuple(map(axis, value.shape[1:-1], sizes, steps, (1,) * axes, zeros, AXES[axes]))
+    for name, one in zip(AXES[axes], found, strict=True):
+        if one.out and not one.size:
+            raise ParameterError(f"value has {name}=0; with padding={padding!r} it must be at least 1")
+    return windows(value, found)
+
+
+def windows(value: Floats, axes: tuple[Axis, ...]) -> Windows:
+    down, across = down_and_across(axes)
+    return Windows(
+        (down.kernel, across.kernel),
+        (down.stride, across.stride),
+        (down.before, across.before),
+        (len(value), *(one.out for one in axes), value.shape[-1]),
+    )
+
+
+def max_pool(value: Floats, at: Windows) -> Floats:
+    out = np.empty(at.shape, np.float32)
+    if out.size:
+        _pools.max_pool(as_image(value), at.size, at.strides, at.before, as_image(out))
+    return out
+
+
+def avg_pool(value: Floats, at: Windows) -> Floats:
+    out = np.empty(at.shape, np.float32)
+    if out.size:
+        _pools.average_pool(as_image(value), at.size, at.strides, at.before, as_image(out))
+    return out
+
+
+def max_pool_gradient(upstream: Floats, value: Floats, at: Windows) -> Floats:
+    like("upstream", upstream, at.shape, value.ndim - 2)
+    out = np.zeros(value.shape, np.float32)
+    if upstream.size:
+        _pools.max_pool_gradient(as_image(value), as_image(upstream), at.size, at.strides, at.before, as_image(out))
+    return out
+
+
+def avg_pool_gradient(upstream: Floats, value: Floats, at: Windows) -> Floats:
+    like("upstream", upstream, at.shape, value.ndim - 2)
+    out = np.zeros(value.shape, np.float32)
+    if upstream.size:
+        _pools.average_pool_gradient(as_image(upstream), at.size, at.strides, at.before, as_image(out))
+    return out

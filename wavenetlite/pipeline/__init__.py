@@ -1,0 +1,21 @@
+"""Feature extraction: folders, corpora, manifests and archives of recordings to feature sets; and these, opened."""
+
+from wavenetlite.pipeline.batches import Batch, Batches
+from wavenetlite.pipeline.entries import PipelineError
+from wavenetlite.pipeline.exports import MapDataset
+from wavenetlite.pipeline.extract import Extraction, extract
+from wavenetlite.pipeline.items import Item, Items, open
+from wavenetlite.pipeline.sources import listed
+
+__all__ = [
+    "Batch",
+    "Batches",
+    "Extraction",
+    "Item",
+    "Items",
+    "MapDataset",
+    "PipelineError",
+    "extract",
+    "listed",
+    "open",
+]

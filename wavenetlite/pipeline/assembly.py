@@ -1,0 +1,219 @@
+"""The parts put together: the index, the errors, and dataset.json, which makes a feature set complete."""
+
+from __future__ import annotations
+
+import json
+from collections import Counter
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass, field
+from hashlib import blake2b
+from pathlib import Path
+from typing import Any, BinaryIO
+
+from wavenetlite.files import replacing
+from wavenetlite.layouts import readable
+from wavenetlite.pipeline import parts, shards, specs
+from wavenetlite.pipeline.entries import Entry, PipelineError, Problem
+from wavenetlite.pipeline.moments import Moments, merged
+from wavenetlite.pipeline.parts import Part
+from wavenetlite.pipeline.reading import SILENT
+from wavenetlite.pipeline.specs import Recipe
+from wavenetlite.pipeline.work import refusal
+
+INDEX, ERRORS, DATASET = "index.jsonl", "errors.jsonl", "dataset.json"
+FORMAT, VERSION = "wavenetlite features", 1
+COLUMNS = ("key", "shard", "offset", "frames", "label", "speaker", "split", "duration_s", "path", "sr", "samples",
+           "channels", "start_s", "end_s", "audio_hash", "feature_hash")  # fmt: skip
+"""Of the index; a manifest's further columns follow, with "_" behind a name that is one of these."""
+HISTOGRAM_S = (0.5, 1, 2, 5, 10, 30, 60, 600, 3600)
+"""Where one bin of the histogram of durations ends and the next begins, seconds."""
+FOR_KEPT = ("silent", "duplicate")
+"""What is listed and yet kept, unless it is asked to be left out: it can be what somebody wants to learn."""
+
+
+@dataclass
+class Totals:
+    """What is counted over all items."""
+
+    items: int = 0
+    frames: int = 0
+    seconds: float = 0.0
+    labels: Counter[str] = field(default_factory=Counter)
+    splits: Counter[str] = field(default_factory=Counter)
+    histogram: list[int] = field(default_factory=lambda: [0] * (len(HISTOGRAM_S) + 1))
+    problems: Counter[str] = field(default_factory=Counter)
+    refused: int = 0
+
+    def add(self, entry: Entry, frames: int, duration_s: float) -> None:
+        self.items += 1
+        self.frames += frames
+        self.seconds += duration_s
+        self.labels[entry.label] += 1
+        self.splits[entry.split] += 1
+        self.histogram[sum(duration_s > edge for edge in HISTOGRAM_S)] += 1
+
+
+class Assembly:
+    """Writes what the parts, in the order of their chunks, add up to."""
+
+    def __init__(
+        self, recipe: Recipe, leave_out: Sequence[str], strict: bool, index: BinaryIO, errors: BinaryIO
+    ) -> None:
+        self.recipe, self.leave_out, self.strict = recipe, leave_out, strict
+        self.index, self.errors, self.digest = index, errors, blake2b(digest_size=16)
+        self.totals = Totals()
+        self.moments = Moments.none(recipe.spec.out_channels)
+        self.shards: list[dict[str, Any]] = []
+        self.first_of: dict[Any, str] = {}
+
+    def add(self, entries: Sequence[Entry], part: Part) -> None:
+        """A chunk: its items, its problems, its moments."""
+        kept = []
+        for entry, row, moments in zip(entries, part.rows, part.moments, strict=True):
+            if "refused" in row:
+                self.problem(refusal(row))
+            elif not self.left_out(entry, row):
+                self.item(entry, row, part.shard)
+                kept.append(moments)
+        self.moments = self.moments + merged(kept, self.recipe.spec.out_channels)
+        if part.shard:
+            self.shards.append({"file": f"{shards.FOLDER}/{part.shard}", "frames": part.frames})
+
+    def left_out(self, entry: Entry, row: dict[str, Any]) -> bool:
+        """Tell what is odd in an item; whether it was asked to be left out for that."""
+        part = (entry.start_s, entry.end_s)
+        heard = int(row["audio"], 16)  # smaller than its digits: there is one for every item
+        first = self.first_of.setdefault(heard if part == (None, None) else (heard, *part), entry.key)
+        out = False
+        if row["peak"] <= SILENT:
+            out |= self.odd(entry, "silent", f"no sample above {row['peak']:.1g}")
+        if first != entry.key:
+            out |= self.odd(entry, "duplicate", f"the same bytes as {first}")
+        return out
+
+    def odd(self, entry: Entry, reason: str, message: str) -> bool:
+        out = reason in self.leave_out
+        self.problem(Problem(entry.key, reason, message, kept=not out))
+        return out
+
+    def problem(self, problem: Problem) -> None:
+        self.totals.problems[problem.reason] += 1
+        if not problem.kept and problem.reason not in self.leave_out:
+            self.totals.refused += 1
+            if self.strict:
+                raise refusal_error(problem)
+        row = {"key": problem.key, "reason": problem.reason, "message": problem.message, "kept": problem.kept}
+        self.errors.write(line(row))
+
+    def item(self, entry: Entry, row: dict[str, Any], shard: str) -> None:
+        self.totals.add(entry, row["frames"], row["duration_s"])
+        whole = {
+            "key": entry.key,
+            "shard": f"{shards.FOLDER}/{shard}",
+            "offset": row["offset"],
+            "frames": row["frames"],
+            "label": entry.label,
+            "speaker": entry.speaker,
+            "split": entry.split,
+            "duration_s": row["duration_s"],
+            "path": entry.name,
+            "sr": row["sr"],
+            "samples": row["samples"],
+            "channels": row["channels"],
+            "audio_hash": row["audio"],
+            "feature_hash": row["hash"],
+        }
+        if entry.start_s is not None or entry.end_s is not None:
+            whole |= {"start_s": entry.start_s, "end_s": entry.end_s}
+        for name, value in (entry.extra or {}).items():
+            whole[name if name not in COLUMNS else f"{name}_"] = value
+        data = line(whole)
+        self.digest.update(data)
+        self.index.write(data)
+
+    def dataset(self, source: str, layout: str) -> dict[str, Any]:
+        """What dataset.json says."""
+        totals, moments = self.totals, self.moments
+        return {
+            "format": FORMAT,
+            "format_version": VERSION,
+            "source": source,
+            "layout": layout,
+            "features": self.recipe.spec.config(),
+            "feature_spec_hash": self.recipe.spec.fingerprint.hex(),
+            "reading": self.recipe.reading.config(),
+            "versions": self.recipe.versions(),
+            "sr": self.recipe.spec.sr,
+            "channels": self.recipe.spec.out_channels,
+            "items": totals.items,
+            "frames": totals.frames,
+            "hours": totals.seconds / 3600,
+            "labels": dict(sorted(totals.labels.items())),
+            "splits": dict(sorted(totals.splits.items())),
+            "durations": {"edges_s": list(HISTOGRAM_S), "items": totals.histogram},
+            "errors": dict(sorted(totals.problems.items())),
+            "refused": totals.refused,
+            "statistics": {
+                "frames": moments.count,
+                "mean": moments.mean.tolist(),
+                "variance": moments.variance.tolist(),
+            },
+            "shards": self.shards,
+            "index": {"file": INDEX, "blake2b": self.digest.hexdigest()},
+        }
+
+
+def refusal_error(problem: Problem) -> PipelineError:
+    """What `strict` raises."""
+    name = f"{readable(problem.key)}: " if problem.key else ""
+    return PipelineError(f"{name}{problem.message} ({problem.reason}; strict stops there)")
+
+
+def line(value: dict[str, Any]) -> bytes:
+    """A line of JSON; characters that are no text, as file names may have, stay what they are."""
+    return (json.dumps(value, ensure_ascii=True, allow_nan=True) + "\n").encode()
+
+
+def assemble(
+    out: Path,
+    recipe: Recipe,
+    chunks: Iterable[tuple[str, Sequence[Entry]]],
+    problems: Sequence[Problem],
+    *,
+    source: str,
+    layout: str,
+    leave_out: Sequence[str],
+    strict: bool,
+) -> dict[str, Any]:
+    """Write index, errors and dataset.json, the last one last; returns what it says.
+
+    Raises
+    ------
+    PipelineError
+        A part is missing; or, with `strict`, something cannot be used.
+    """
+    with replacing(out / INDEX) as index, replacing(out / ERRORS) as errors:
+        assembly = Assembly(recipe, leave_out, strict, index, errors)
+        for problem in problems:
+            assembly.problem(problem)
+        for digest, entries in chunks:
+            part = parts.read(parts.path_of(out, digest))
+            if part is None or len(part.rows) != len(entries):
+                raise PipelineError(f"{out}: a part of the extraction is gone; run the same command again")
+            assembly.add(entries, part)
+    specs.write(recipe.spec, out / specs.TABLES)
+    made = assembly.dataset(source, layout)
+    with replacing(out / DATASET) as file:
+        file.write((json.dumps(made, indent=1, allow_nan=False) + "\n").encode())
+    return made
+
+
+def stale(out: Path, shard_names: set[str], digests: set[str]) -> Iterator[Path]:
+    """Files that do not, or no longer, belong to the feature set: also what a killed process was writing."""
+    yield from out.glob(f".*{shards.TEMPORARY}")
+    for path in (out / shards.FOLDER).iterdir():
+        if path.suffix in (".npy", shards.TEMPORARY) and path.name not in shard_names:
+            yield path
+    for path in (out / parts.FOLDER).iterdir():
+        if path.suffix in (".npz", ".tar", shards.TEMPORARY) and path.stem not in digests and path.name != specs.TABLES:
+            yield path

@@ -1,0 +1,194 @@
+"""Batches: items of different lengths, padded to one, near ones together, in an order that a seed decides."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import TYPE_CHECKING, Any, Literal, NamedTuple
+
+import numpy as np
+import numpy.typing as npt
+
+from wavenetlite.checks import count, flag, number, one_of, positive_int
+from wavenetlite.errors import ParameterError
+from wavenetlite.features.normalisation import MeanVariance
+
+if TYPE_CHECKING:
+    from wavenetlite.pipeline.items import Items
+
+Floats = npt.NDArray[np.float32]
+Ints = npt.NDArray[np.int64]
+
+POOL = 50
+"""Batches whose items are sorted by length among themselves: more would tie an item to the same neighbours."""
+
+
+class Batch(NamedTuple):
+    """Some items.
+
+    Attributes
+    ----------
+    x
+        float32, (items, frames, channels).
+    y
+        int64, (items,): numbers of the labels.
+    lengths
+        int64, (items,): frames of `x` that belong to each item; the rest is padding.
+    numbers
+        int64, (items,): places of the items in what the batches were made of.
+    """
+
+    x: Floats
+    y: Ints
+    lengths: Ints
+    numbers: Ints
+
+
+class Batches:
+    """Batches of a feature set, for :func:`wavenetlite.train.fit` (it is a `Source`) or for a loop of one's own.
+
+    Parameters
+    ----------
+    items
+        What `open` returned, or a choice of it.
+    batch_size
+        Of the loop; `fit` has its own.
+    frames
+        Length of every item; longer ones are cut, shorter ones padded. None: that of the longest in the batch.
+    pad
+        Where: "end", "start" (then the last frame is the item's own), or "both", the item in the middle.
+    pad_value
+        With what: None, the frame that the spec makes of silence; or a number.
+    normalise
+        Whether to take off the mean of the whole set and divide by its deviation: the bits of ``items.normalised``. Or
+        other moments, such as ``MeanVariance.fit(item.features for item in train)``.
+    bucket
+        Whether batches hold items of about the same length.
+    shuffle
+        Whether the order changes; False: that of the items.
+    last
+        Whether the loop ends with a batch that may be smaller.
+    seed
+        Of the order.
+
+    Examples
+    --------
+    >>> import numpy as np, tempfile, wavenetlite as wl
+    >>> from pathlib import Path
+    >>> folder = tempfile.TemporaryDirectory()
+    >>> for label in ("no", "yes"):
+    ...     Path(folder.name, "data", label).mkdir(parents=True)
+    ...     for i in range(5):
+    ...         y = np.sin(np.arange(8000 + 800 * i, dtype=np.float32) / (9 if label == "no" else 2))
+    ...         wl.audio.write(Path(folder.name, "data", label, f"{i}.wav"), y, 16000)
+    >>> done = wl.pipeline.extract(Path(folder.name, "data"), Path(folder.name, "features"))
+    >>> items = wl.pipeline.open(Path(folder.name, "features"))
+    >>> batches = items.batches(batch_size=4, normalise=True)
+    >>> [batch.x.shape for batch in batches.epoch(0)]
+    [(4, 52, 40), (4, 62, 40), (2, 67, 40)]
+    >>> model = wl.Sequential([wl.nn.Conv1d(40, 8, 3), wl.nn.Pool("mean"), wl.nn.Linear(8, 2)])
+    >>> history = wl.train.fit(model, batches, epochs=20, batch_size=4, lr=0.02)
+    >>> history.rows[-1]["train_accuracy"]
+    1.0
+    >>> folder.cleanup()
+    """
+
+    def __init__(
+        self,
+        items: Items,
+        *,
+        batch_size: int = 32,
+        frames: int | None = None,
+        pad: Literal["end", "start", "both"] = "end",
+        pad_value: float | None = None,
+        normalise: bool | MeanVariance = False,
+        bucket: bool = True,
+        shuffle: bool = True,
+        last: bool = True,
+        seed: int = 0,
+    ) -> None:
+        self.items = items
+        self.batch_size = positive_int("batch_size", batch_size)
+        self.frames = None if frames is None else positive_int("frames", frames)
+        self.pad = one_of("pad", pad, ("end", "start", "both"))
+        self.bucket, self.shuffle, self.last = flag("bucket", bucket), flag("shuffle", shuffle), flag("last", last)
+        self.seed = count("seed", seed)
+        if not len(items):
+            raise ParameterError("items are none; there must be at least one")
+        channels = items.channels
+        if isinstance(normalise, MeanVariance):
+            normalise.out_channels(channels)
+            self.step: MeanVariance | None = normalise
+        else:
+            self.step = items.moments if flag("normalise", normalise) else None
+        self.padding: Floats = (
+            silence(items) if pad_value is None else np.full(channels, number("pad_value", pad_value), np.float32)
+        )
+        if pad_value is None and self.step is not None:
+            self.padding = normalised(self.step, self.padding[np.newaxis])[0]
+
+    def __len__(self) -> int:
+        """Items, as `fit` wants to know it."""
+        return len(self.items)
+
+    def __iter__(self) -> Iterator[Batch]:
+        """The batches of epoch 0."""
+        return self.epoch(0)
+
+    def epoch(self, epoch: int) -> Iterator[Batch]:
+        """The batches of an epoch, the same ones whenever it is asked for; every item is in one of them."""
+        rng = np.random.default_rng([self.seed, count("epoch", epoch)])
+        order = self.order(self.batch_size, rng)
+        for at in range(0, len(order), self.batch_size):
+            numbers = order[at : at + self.batch_size]
+            if len(numbers) == self.batch_size or self.last:
+                yield self.take(numbers)
+
+    def order(self, batch_size: int, rng: np.random.Generator) -> Ints:
+        """The order of the items in an epoch; `fit` asks for it, and cuts it into batches."""
+        n = len(self.items)
+        order: Ints = rng.permutation(n) if self.shuffle else np.arange(n)
+        if not self.bucket or not self.shuffle:
+            return order
+        lengths = self.items.frames
+        whole = n // batch_size
+        batches: list[Ints] = []
+        for at in range(0, n, POOL * batch_size):
+            pool = order[at : at + POOL * batch_size]
+            pool = pool[np.argsort(lengths[pool], kind="stable")]
+            batches += [pool[first : first + batch_size] for first in range(0, len(pool), batch_size)]
+        rest = [batch for batch in batches if len(batch) < batch_size]  # of the last pool; it stays at the end
+        return np.concatenate([*(batches[number] for number in rng.permutation(whole)), *rest])
+
+    def batch(self, indices: Ints, rng: np.random.Generator) -> tuple[Floats, Ints]:
+        """What `fit` asks for: frames and numbers of labels."""
+        made = self.take(indices)
+        return made.x, made.y
+
+    def take(self, numbers: Ints) -> Batch:
+        """The batch of these items."""
+        chosen = self.items.numbers[numbers]
+        lengths = self.items.table.frames[chosen]
+        size = int(lengths.max()) if self.frames is None else self.frames
+        lengths = np.minimum(lengths, size)
+        x = np.empty((len(chosen), size, self.items.channels), np.float32)
+        for row, item, length in zip(x, chosen.tolist(), lengths.tolist(), strict=True):
+            first = {"end": 0, "start": size - length, "both": (size - length) // 2}[self.pad]
+            row[:first], row[first + length :] = self.padding, self.padding
+            found = self.items.table.frames_of(item)[:length]
+            row[first : first + length] = found if self.step is None else normalised(self.step, found)
+        return Batch(x, self.items.table.y[chosen], lengths, numbers)
+
+
+def silence(items: Items) -> Floats:
+    """The frame that a set's spec makes of silence."""
+    spec = items.spec
+    samples = spec.frame_length + spec.latency * spec.hop_length
+    frame: Floats = spec(np.zeros(max(samples, 1), np.float32))[-1]
+    return frame
+
+
+def normalised(step: MeanVariance, frames: Floats) -> Floats:
+    """Frames without their mean and with unit variance, by the code that streams run."""
+    state: Any = step.open(1, frames.shape[1])
+    made: Floats = state.process(np.ascontiguousarray(frames)[np.newaxis])[0]
+    return made

@@ -1,0 +1,195 @@
+"""Feature sets for other programs: one .npz, Lhotse's manifests, what a PyTorch DataLoader takes."""
+
+from __future__ import annotations
+
+import json
+import os
+import sys
+import zipfile
+from collections.abc import Iterable, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import numpy.typing as npt
+
+from wavenetlite.files import replacing
+from wavenetlite.pipeline import manifests, shards
+from wavenetlite.pipeline.batches import Floats, normalised
+
+if TYPE_CHECKING:
+    from wavenetlite.pipeline.items import Item, Items
+
+DATE = (1980, 1, 1, 0, 0, 0)
+"""Of the members of a zip, as NumPy has it: the same set makes the same bytes."""
+
+
+class MapDataset:
+    """Items as (frames, number of the label): a map-style dataset of PyTorch's, made without PyTorch.
+
+    Parameters
+    ----------
+    items
+        Of a feature set.
+    normalise
+        Whether to take off the mean of the whole set and divide by its deviation.
+
+    Examples
+    --------
+    >>> import numpy as np, tempfile, wavenetlite as wl
+    >>> from pathlib import Path
+    >>> with tempfile.TemporaryDirectory() as folder:
+    ...     Path(folder, "data", "tone").mkdir(parents=True)
+    ...     wl.audio.write(Path(folder, "data", "tone", "a.wav"), np.ones(16000, np.float32), 16000)
+    ...     done = wl.pipeline.extract(Path(folder, "data"), Path(folder, "features"))
+    ...     dataset = wl.pipeline.open(Path(folder, "features")).dataset()
+    ...     x, y = dataset[0]
+    >>> len(dataset), x.shape, y
+    (1, (97, 40), 0)
+
+    With PyTorch: ``DataLoader(dataset, batch_size=32, shuffle=True, collate_fn=dataset.collate, num_workers=2)``.
+    """
+
+    def __init__(self, items: Items, *, normalise: bool = False) -> None:
+        self.items = items
+        self.step = items.moments if normalise else None
+
+    def __len__(self) -> int:
+        return len(self.items)
+
+    def __getitem__(self, index: int) -> tuple[Floats, int]:
+        """Frames, which may be written to, and the number of the label."""
+        item = self.items[int(index)]
+        return item.features.copy() if self.step is None else normalised(self.step, item.features), item.y
+
+    @staticmethod
+    def collate(samples: Sequence[tuple[Floats, int]]) -> tuple[Any, Any, Any]:
+        """A batch: frames padded with zeros at the end, numbers of the labels, lengths; tensors, where PyTorch runs."""
+        lengths = np.array([len(frames) for frames, _ in samples], np.int64)
+        x = np.zeros((len(samples), int(lengths.max()), samples[0][0].shape[1]), np.float32)
+        for row, (frames, _) in zip(x, samples, strict=True):
+            row[: len(frames)] = frames
+        arrays = (x, np.array([y for _, y in samples], np.int64), lengths)
+        torch = sys.modules.get("torch")
+        return arrays if torch is None else tuple(map(torch.from_numpy, arrays))
+
+
+def to_npz(items: Items, path: str | os.PathLike[str]) -> None:
+    """Write items to one .npz file; memory stays flat, however many there are.
+
+    Parameters
+    ----------
+    items
+        Of a feature set.
+    path
+        Of the file. ``features`` is (frames of all items, channels), ``offsets`` (items + 1) says where each begins;
+        ``keys``, ``labels``, ``y``, ``speakers`` and ``splits`` have an entry an item, ``label_names`` one a label.
+
+    Raises
+    ------
+    OSError
+        The file cannot be written.
+    """
+    offsets = np.concatenate([[0], np.cumsum(items.frames)]).astype(np.int64)
+    with replacing(path) as file, zipfile.ZipFile(file, "w", zipfile.ZIP_STORED) as archive:
+        with archive.open(zipfile.ZipInfo("features.npy", DATE), "w", force_zip64=True) as member:
+            member.write(shards.header(int(offsets[-1]), items.channels))
+            for item in items:
+                member.write(np.ascontiguousarray(item.features, shards.DTYPE).data)
+        columns = {"keys": [], "labels": [], "speakers": [], "splits": []}  # type: dict[str, list[str]]
+        for item in items:
+            for name, column in columns.items():
+                column.append(getattr(item, name.removesuffix("s")))
+        arrays: dict[str, npt.NDArray[Any]] = {name: np.array(column, np.str_) for name, column in columns.items()}
+        arrays |= {"y": items.y, "offsets": offsets, "label_names": np.array(items.labels, np.str_)}
+        for name, array in arrays.items():
+            with archive.open(zipfile.ZipInfo(f"{name}.npy", DATE), "w") as member:
+                np.lib.format.write_array(member, array, allow_pickle=False)
+
+
+def to_lhotse(items: Items, folder: str | os.PathLike[str], *, audio: str | os.PathLike[str] | None = None) -> None:
+    """Write manifests for Lhotse: ``recordings.jsonl``, ``supervisions.jsonl``, ``features.jsonl``.
+
+    Parameters
+    ----------
+    items
+        Of a feature set.
+    folder
+        Where they go, with the frames beside them, a .npy file an item (Lhotse's "numpy_files").
+    audio
+        Folder that the paths of the recordings are relative to; None: that of the set's source. Recordings in archives
+        have no file of their own: then there is no ``recordings.jsonl``.
+
+    Raises
+    ------
+    OSError
+        Something cannot be written.
+
+    Notes
+    -----
+    ``lhotse.CutSet.from_manifests(recordings, supervisions, features)`` puts them together. The label is the text of a
+    supervision; split, label and a manifest's further columns are its ``custom`` fields. Features and supervisions last
+    as long as their frames do, one shift each: by Lhotse's rules, whatever padding frames were made with.
+    """
+    folder = Path(folder)
+    storage = folder / "features"
+    storage.mkdir(parents=True, exist_ok=True)
+    root = root_of(items) if audio is None else Path(audio)
+    if items.about["layout"] != "archive":
+        write_lines(folder / "recordings.jsonl", recordings(items, root))
+    write_lines(folder / "supervisions.jsonl", (supervision(items, item) for item in items))
+    write_lines(folder / "features.jsonl", (stored(items, item, number, storage) for number, item in enumerate(items)))
+
+
+def root_of(items: Items) -> Path:
+    """The folder that paths of a set's recordings are relative to."""
+    source = Path(items.about["source"])
+    return source.parent if source.is_file() or manifests.is_manifest(source) else source
+
+
+def write_lines(path: Path, rows: Iterable[dict[str, Any]]) -> None:
+    with replacing(path) as file:
+        for row in rows:
+            file.write((json.dumps(row) + "\n").encode())
+
+
+def recordings(items: Items, root: Path) -> Iterable[dict[str, Any]]:
+    """One for each file, however many parts of it are items."""
+    seen = set()
+    for item in items:
+        if item.path in seen:
+            continue
+        seen.add(item.path)
+        source = {"type": "file", "channels": list(range(item.channels)), "source": str(root / item.path)}
+        yield {"id": item.path, "sources": [source], "sampling_rate": item.sr, "num_samples": item.samples,
+               "duration": item.samples / item.sr, "channel_ids": list(range(item.channels))}  # fmt: skip
+
+
+def covered_s(items: Items, item: Item) -> float:
+    """How long Lhotse takes the frames of an item to last."""
+    return round(item.frames * items.spec.hop_length / items.spec.sr, 9)
+
+
+def supervision(items: Items, item: Item) -> dict[str, Any]:
+    return {
+        "id": item.key,
+        "recording_id": item.path,
+        "start": item.start_s or 0.0,
+        "duration": covered_s(items, item),
+        "channel": 0,
+        "text": item.label,
+        "speaker": item.speaker,
+        "custom": {"label": item.label, "split": item.split, **item.extra},
+    }
+
+
+def stored(items: Items, item: Item, number: int, storage: Path) -> dict[str, Any]:
+    """The frames of an item in a file of their own, and what Lhotse is to know of them."""
+    name = f"{number:08}.npy"
+    with replacing(storage / name) as file:
+        np.save(file, item.features)
+    spec = items.spec
+    return {"type": type(spec).__name__.lower(), "num_frames": item.frames, "num_features": items.channels,
+            "frame_shift": spec.hop_length / spec.sr, "sampling_rate": spec.sr, "start": item.start_s or 0.0,
+            "duration": covered_s(items, item), "storage_type": "numpy_files", "storage_path": str(storage),
+            "storage_key": name, "recording_id": item.path, "channels": 0}  # fmt: skip

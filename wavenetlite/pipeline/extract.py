@@ -1,0 +1,348 @@
+"""extract: a source of recordings to a feature set, by as many workers as there are."""
+
+from __future__ import annotations
+
+import fcntl
+import json
+import os
+import time
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, field, replace
+from hashlib import blake2b
+from pathlib import Path
+from typing import Any
+
+from wavenetlite import audio
+from wavenetlite.checks import flag, integer, one_of
+from wavenetlite.errors import ArrayTypeError, ParameterError
+from wavenetlite.features import Features, LogMel
+from wavenetlite.files import replacing
+from wavenetlite.pipeline import archives, assembly, parts, shards, specs, work
+from wavenetlite.pipeline.chunks import chunks, digest
+from wavenetlite.pipeline.entries import Entry, Listing, PipelineError
+from wavenetlite.pipeline.parallel import Progress, Ticks, in_parallel
+from wavenetlite.pipeline.sources import Source, listed
+from wavenetlite.pipeline.specs import Reading, Recipe
+from wavenetlite.pipeline.work import Done, Old, Task
+
+ASSEMBLED, LOCK = "assembled", "lock"
+"""Beside the parts: what the feature set was put together from; and who is at work."""
+
+
+@dataclass(frozen=True)
+class Extraction:
+    """What `extract` did.
+
+    Attributes
+    ----------
+    out
+        Folder of the feature set; `wavenetlite.pipeline.open` opens it.
+    items, frames, hours
+        In the set, all told.
+    computed, copied
+        Recordings whose features were computed now; and those whose chunk was redone, but whose features had been
+        computed before. All others were left as they were.
+    errors
+        By reason, how many lines ``errors.jsonl`` has.
+    seconds
+        That it took.
+    about
+        What ``dataset.json`` says.
+    """
+
+    out: Path
+    items: int
+    frames: int
+    hours: float
+    computed: int
+    copied: int
+    errors: dict[str, int]
+    seconds: float
+    about: dict[str, Any] = field(repr=False)
+
+
+def extract(
+    source: Source | Listing,
+    out: str | os.PathLike[str],
+    *,
+    features: Features | None = None,
+    layout: str = "auto",
+    columns: Mapping[str, str] | None = None,
+    resample: bool = False,
+    mono: audio.Mono = None,
+    max_s: float = 86_400.0,
+    leave_out: Sequence[str] = (),
+    strict: bool = False,
+    seed: int = 0,
+    n_jobs: int | None = None,
+    progress: Progress | None = None,
+) -> Extraction:
+    """Turn recordings into a feature set, or bring an older one up to date.
+
+    The same recordings and features make the same bytes, whatever does the work. An extraction that was killed, at any
+    moment, goes on where it stopped when it is called again; one that was complete does again only what has changed:
+    recordings, by size and date and then by their bytes; the features; the libraries that they depend on.
+
+    Parameters
+    ----------
+    source
+        A folder; a manifest (.jsonl, .ndjson, .csv, .tsv); an archive (.tar, .tar.gz, .zip, ...); an audio file; a glob
+        such as "data/**/*.flac"; or a list of these. Or what `wavenetlite.pipeline.listed` made of one.
+    out
+        Folder of the feature set; made if missing. Workers on other machines must reach it by the same path.
+    features
+        What frames are made by; None: ``LogMel()``.
+    layout
+        Of a folder: "auto", those of :func:`wavenetlite.train.read_corpus`, or "tree": every recording at any depth,
+        labelled by the folder it lies in, which "auto" takes where it finds none of the others.
+    columns
+        Of a manifest, whose columns "path", "key", "label", "speaker", "split", "start_s" and "end_s" mean something:
+        what they are called there, as ``{"label": "keyword"}``. "path" is relative to the manifest.
+    resample
+        Whether to resample recordings of another rate than the features'; False: they are errors.
+    mono
+        What to take of recordings with several channels: "mean", or the number of one; None: they are errors.
+    max_s
+        Longest recording, seconds; longer ones are errors.
+    leave_out
+        Which of "silent" and "duplicate" recordings, which are listed in any case, shall not be in the set.
+    strict
+        Whether to stop at the first recording that cannot be used; False: all are listed in ``errors.jsonl``.
+    seed
+        Of the draw that divides folders which do not say what is for validation and test.
+    n_jobs
+        How many workers, -1: one for each CPU; None: as `joblib.parallel_config` says, else one for each CPU.
+        Threads, where nothing else is said; processes where there are more than four, and work for them.
+    progress
+        Called with (files done, files in all) as work goes on.
+
+    Returns
+    -------
+    Extraction
+
+    Raises
+    ------
+    ParameterError, ArrayTypeError
+        A parameter breaks its rule; there is no such source.
+    PipelineError
+        No recording can be used, or with `strict` one cannot; a worker died; the disk is full or read-only; another
+        extraction is writing to `out`. What was finished is kept.
+
+    Notes
+    -----
+    `out` holds ``index.jsonl`` (an item a line), ``shards/*.npy``, ``errors.jsonl``, ``features.npz`` (the spec) and
+    ``dataset.json``, whose appearance makes the set complete; ``.parts`` holds what is needed to go on. Work goes
+    through joblib: within ``joblib.parallel_config(backend="dask")`` a cluster does it.
+
+    Examples
+    --------
+    >>> import numpy as np, tempfile, wavenetlite as wl
+    >>> from pathlib import Path
+    >>> with tempfile.TemporaryDirectory() as folder:
+    ...     for label in ("no", "yes"):
+    ...         Path(folder, "data", label).mkdir(parents=True)
+    ...         for i in range(3):
+    ...             y = np.sin(np.arange(8000 + i, dtype=np.float32))
+    ...             wl.audio.write(Path(folder, "data", label, f"{i}.wav"), y * (i + 1) / 4, 16000)
+    ...     done = wl.pipeline.extract(Path(folder, "data"), Path(folder, "features"), features=wl.LogMel())
+    ...     items = wl.pipeline.open(Path(folder, "features"))
+    ...     print(done.items, items[0].key, items[0].label, items[0].features.shape)
+    6 no/0.wav no (47, 40)
+    """
+    began = time.perf_counter()
+    spec = LogMel() if features is None else features
+    if not isinstance(spec, Features):
+        raise ArrayTypeError(f"features is a {type(spec).__name__}; it must be a spec of wavenetlite.features")
+    if n_jobs is not None and integer("n_jobs", n_jobs) == 0:
+        raise ParameterError("n_jobs=0 must be a number of workers, or -1: as many as there are CPUs")
+    for reason in leave_out:
+        one_of("leave_out", reason, assembly.FOR_KEPT)
+    recipe = Recipe(spec, Reading(resample, audio.checked_mono(mono), float(max_s)))
+    listing = source if isinstance(source, Listing) else listed(source, layout=layout, columns=columns, seed=seed)
+    if not listing.entries:
+        seen = f" ({listing.problems[0].message})" if listing.problems else ""
+        raise ParameterError(f"source={listing.source!r} has no recordings{seen}")
+    run = Run(listing, Path(out), recipe, tuple(sorted(set(leave_out))), flag("strict", strict))
+    with writing(run.out):
+        about, computed, copied = run.all(n_jobs, progress, listing.source)
+    return Extraction(run.out, about["items"], about["frames"], about["hours"], computed, copied, about["errors"],
+                      time.perf_counter() - began, about)  # fmt: skip
+
+
+@contextmanager
+def writing(out: Path) -> Iterator[None]:
+    """The folder, to be written to by nobody else; what the disk has against it becomes one line."""
+    try:
+        for folder in (out, out / shards.FOLDER, out / parts.FOLDER):
+            folder.mkdir(parents=True, exist_ok=True)
+        with (out / parts.FOLDER / LOCK).open("w") as lock:
+            try:
+                fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            except BlockingIOError:
+                raise PipelineError(f"{out}: another extraction is writing there") from None
+            yield
+    except BrokenPipeError:
+        raise  # nobody reads the progress: that is not the disk
+    except OSError as error:
+        reason = error.strerror or str(error)
+        raise PipelineError(
+            f"{out}: cannot be written: {reason}; what was finished is kept, and the same command goes on from it"
+        ) from error
+
+
+class Run:
+    """One extraction."""
+
+    def __init__(self, listing: Listing, out: Path, recipe: Recipe, leave_out: tuple[str, ...], strict: bool) -> None:
+        self.listing, self.out, self.recipe, self.leave_out, self.strict = listing, out, recipe, leave_out, strict
+        self.place = os.path.abspath(out)  # noqa: PTH100  (workers may have another working directory)
+        self.features = recipe.digest
+        self.runs = list(chunks(listing.entries))
+        self.digests = [digest(run, self.features) for run in self.runs]
+
+    def all(self, n_jobs: int | None, progress: Progress | None, source: str) -> tuple[dict[str, Any], int, int]:
+        """What dataset.json says in the end, and how many recordings were computed and copied."""
+        state = self.state(source)
+        if (about := self.known(state)) is not None:
+            return about, 0, 0
+        (self.out / parts.FOLDER / ASSEMBLED).unlink(missing_ok=True)
+        specs.write(self.recipe.spec, self.out / parts.FOLDER / specs.TABLES)
+        work.RECIPES[self.features] = self.recipe
+        waiting = [number for number in range(len(self.runs)) if not self.finished(number)]
+        computed, copied = self.work(waiting, n_jobs, progress) if waiting else (0, 0)
+        about = assembly.assemble(
+            self.out,
+            self.recipe,
+            zip(self.digests, self.runs, strict=True),
+            self.listing.problems,
+            source=source,
+            layout=self.listing.layout,
+            leave_out=self.leave_out,
+            strict=self.strict,
+        )
+        self.tidy(about)
+        if not about["items"]:
+            raise PipelineError(f"{source}: none of its {len(self.listing.entries)} recordings can be used: "
+                                f"{first_line(self.out / assembly.ERRORS)}")  # fmt: skip
+        with replacing(self.out / parts.FOLDER / ASSEMBLED) as file:
+            file.write(state.encode())
+        return about, computed, copied
+
+    # What is done already
+
+    def state(self, source: str) -> str:
+        """A digest of all that the feature set is put together from."""
+        whole = blake2b(digest_size=16)
+        for value in (source, self.listing.layout, self.leave_out, *self.digests):
+            whole.update(json.dumps(value).encode())
+        for entry in self.listing.entries:
+            whole.update(json.dumps([entry.label, entry.speaker, entry.split, entry.extra]).encode())
+        for problem in self.listing.problems:
+            whole.update(json.dumps([problem.key, problem.reason, problem.message]).encode())
+        return whole.hexdigest()
+
+    def known(self, state: str) -> dict[str, Any] | None:
+        """What dataset.json says, where the set is complete and nothing has changed."""
+        try:
+            if (self.out / parts.FOLDER / ASSEMBLED).read_text() != state:
+                return None
+            about: dict[str, Any] = json.loads((self.out / assembly.DATASET).read_bytes())
+            if "unreadable" in about["errors"] or (self.strict and about["refused"]):
+                return None  # what forbade it may have gone; or it is to be told again
+            whole = all(
+                complete(self.out / shard["file"], shard["frames"], about["channels"]) for shard in about["shards"]
+            )
+            return about if whole and (self.out / assembly.INDEX).exists() else None
+        except (OSError, ValueError, KeyError, TypeError):
+            return None
+
+    def finished(self, number: int) -> bool:
+        """Whether a chunk needs no work."""
+        part = parts.read(parts.path_of(self.out, self.digests[number]))
+        if part is None or part.again or len(part.rows) != len(self.runs[number]):
+            return False
+        path = self.out / shards.FOLDER / part.shard
+        return not part.shard or complete(path, part.frames, self.recipe.spec.out_channels)
+
+    def earlier(self, waiting: Sequence[int]) -> dict[str, Old]:
+        """By key, what is known from earlier extractions, by the same recipe, of the recordings of these chunks."""
+        keys = {entry.key for number in waiting for entry in self.runs[number]}
+        found: dict[str, Old] = {}
+        for path in sorted((self.out / parts.FOLDER).glob("*.npz")):
+            part = parts.read(path) if path.name != specs.TABLES else None
+            if part is None or part.features != self.features:
+                continue
+            shard = self.out / shards.FOLDER / part.shard
+            if part.shard and not complete(shard, part.frames, self.recipe.spec.out_channels):
+                continue
+            for row, moments in zip(part.rows, part.moments, strict=True):
+                if row["key"] in keys:
+                    found[row["key"]] = Old(part.shard, row, moments)
+        return found
+
+    # Work
+
+    def work(self, waiting: Sequence[int], n_jobs: int | None, progress: Progress | None) -> tuple[int, int]:
+        """Do these chunks; returns how many recordings were computed, and how many copied."""
+        old = self.earlier(waiting)
+        unpacked = self.unpacked(waiting)
+        total = sum(map(len, self.runs))
+        ticks = Ticks(progress, total - sum(len(self.runs[number]) for number in waiting), total)
+        computed = copied = 0
+        work.LISTENERS[self.place] = ticks.one
+        try:
+            tasks = (self.task(number, old, unpacked) for number in waiting)
+            for done in in_parallel(tasks, len(waiting), n_jobs):
+                ticks.more(done.entries - done.told)
+                computed, copied = computed + done.entries - done.copied, copied + done.copied
+                self.judge(done)
+        finally:
+            del work.LISTENERS[self.place]
+        return computed, copied
+
+    def task(self, number: int, old: Mapping[str, Old], unpacked: Mapping[str, str]) -> Task:
+        entries = self.runs[number]
+        known = {entry.key: old[entry.key] for entry in entries if entry.key in old}
+        if unpacked:
+            entries = [moved(entry, unpacked) for entry in entries]
+        return Task(self.place, self.digests[number], self.features, self.recipe.reading, entries, known)
+
+    def unpacked(self, waiting: Sequence[int]) -> dict[str, str]:
+        """Archives compressed as a whole, as plain ones for the time of the work."""
+        found = {}
+        for path in archives.packed([entry for number in waiting for entry in self.runs[number]]):
+            target = self.out / parts.FOLDER / f"{blake2b(path.encode(), digest_size=8).hexdigest()}.tar"
+            archives.unpack(path, target)
+            found[path] = str(target)
+        return found
+
+    def judge(self, done: Done) -> None:
+        if self.strict and done.refused:
+            raise assembly.refusal_error(done.refused[0])
+
+    def tidy(self, about: Mapping[str, Any]) -> None:
+        """Remove what older extractions, and killed ones, have left."""
+        names = {Path(shard["file"]).name for shard in about["shards"]}
+        for path in list(assembly.stale(self.out, names, set(self.digests))):
+            path.unlink(missing_ok=True)
+
+
+def moved(entry: Entry, unpacked: Mapping[str, str]) -> Entry:
+    """An entry, to be read from an archive that was unpacked."""
+    return replace(entry, base=unpacked[entry.path]) if entry.path in unpacked else entry
+
+
+def complete(path: Path, frames: int, channels: int) -> bool:
+    """Whether a shard is there as a whole."""
+    try:
+        size = path.stat().st_size
+    except OSError:
+        return False
+    return size == len(shards.header(frames, channels)) + frames * channels * shards.DTYPE.itemsize
+
+
+def first_line(path: Path) -> str:
+    with path.open(encoding="utf-8") as file:
+        row = json.loads(file.readline() or "{}")
+    return f"{row.get('key', '')}: {row.get('message', '')}"

@@ -1,0 +1,394 @@
+"""Feature sets, opened: items whose frames are mapped into memory, and choices of them."""
+
+from __future__ import annotations
+
+import json
+import mmap
+import os
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass, field
+from functools import cached_property
+from hashlib import blake2b
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from wavenetlite.errors import ArrayTypeError, ParameterError
+from wavenetlite.features import Features, MeanVariance
+from wavenetlite.pipeline import exports, shards, specs
+from wavenetlite.pipeline.assembly import COLUMNS, DATASET, FORMAT, INDEX, VERSION
+from wavenetlite.pipeline.batches import Batches
+from wavenetlite.pipeline.entries import PipelineError
+
+Floats = npt.NDArray[np.float32]
+Ints = npt.NDArray[np.int64]
+
+
+@dataclass(frozen=True, slots=True)
+class Item:
+    """A recording of a feature set, or a part of one.
+
+    Attributes
+    ----------
+    key
+        Its name; no other item has it.
+    features
+        float32, (frames, channels), read-only: they lie in the file.
+    label, speaker, split
+        "" where it is not known.
+    y
+        Place of the label in `Items.labels`.
+    duration_s
+        Length of the recording, or the part, seconds.
+    path
+        Of the recording, as its source told it.
+    sr, samples, channels
+        Of the recording, as its file says.
+    start_s, end_s
+        Part of the recording; None: from its beginning, to its end.
+    audio_hash, feature_hash
+        16 hexadecimal digits each: of the file's bytes, and of the frames.
+    extra
+        Further columns of the manifest.
+    """
+
+    key: str
+    features: Floats = field(repr=False)
+    label: str
+    speaker: str
+    split: str
+    y: int
+    duration_s: float
+    path: str
+    sr: int
+    samples: int
+    channels: int
+    start_s: float | None
+    end_s: float | None
+    audio_hash: str
+    feature_hash: str
+    extra: dict[str, Any]
+
+    @property
+    def frames(self) -> int:
+        return len(self.features)
+
+
+def open(out: str | os.PathLike[str]) -> Items:
+    """The feature set in a folder.
+
+    Parameters
+    ----------
+    out
+        Where :func:`extract` has put it.
+
+    Raises
+    ------
+    PipelineError
+        There is none, it is not complete, or it is damaged.
+
+    Examples
+    --------
+    >>> import numpy as np, tempfile, wavenetlite as wl
+    >>> from pathlib import Path
+    >>> with tempfile.TemporaryDirectory() as folder:
+    ...     Path(folder, "data", "tone").mkdir(parents=True)
+    ...     wl.audio.write(Path(folder, "data", "tone", "a.wav"), np.ones(16000, np.float32), 16000)
+    ...     done = wl.pipeline.extract(Path(folder, "data"), Path(folder, "features"))
+    ...     items = wl.pipeline.open(Path(folder, "features"))
+    ...     item = items["tone/a.wav"]
+    >>> items
+    Items(1 item, 97 frames of 40 channels, 1 label)
+    >>> item.label, item.duration_s, item.features.shape
+    ('tone', 1.0, (97, 40))
+    """
+    if not isinstance(out, str | os.PathLike):
+        raise ArrayTypeError(f"out is a {type(out).__name__}; it must be a string or a path")
+    return Items(Table(Path(out)))
+
+
+class Table:
+    """The index of a feature set: some columns as arrays; the rest of a row is read when it is asked for.
+
+    So a set takes some tens of bytes for each item.
+    """
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+        self.about = described(folder)
+        self.index = mapped(folder / INDEX)
+        if blake2b(self.index, digest_size=16).hexdigest() != self.about["index"]["blake2b"]:
+            raise PipelineError(
+                f"{folder}: {INDEX} is not that of {DATASET}: an extraction was interrupted; run it again"
+            )
+        self.labels = list(self.about["labels"])
+        self.shards = [shard["file"] for shard in self.about["shards"]]
+        try:
+            self.read_columns()
+        except (ValueError, KeyError, TypeError, IndexError) as error:
+            raise damaged(folder, error) from None
+        self.open_shards: dict[int, Floats] = {}
+
+    def read_columns(self) -> None:
+        n = self.about["items"]
+        label_of = {label: number for number, label in enumerate(self.labels)}
+        splits, shard_of = {"": 0}, {file: number for number, file in enumerate(self.shards)}
+        self.lines, self.offsets, self.frames = np.zeros(n + 1, np.int64), np.zeros(n, np.int64), np.zeros(n, np.int64)
+        self.y, self.split, self.shard = np.zeros(n, np.int64), np.zeros(n, np.int16), np.zeros(n, np.int32)
+        at = 0
+        for number in range(n):
+            end = self.index.find(b"\n", at) + 1
+            row = json.loads(self.index[at:end])
+            self.offsets[number], self.frames[number] = row["offset"], row["frames"]
+            self.y[number], self.shard[number] = label_of[row["label"]], shard_of[row["shard"]]
+            self.split[number] = splits.setdefault(row["split"], len(splits))
+            at = self.lines[number + 1] = end
+        self.splits = list(splits)
+
+    def __getstate__(self) -> dict[str, Any]:
+        """What another process needs; it maps the files anew."""
+        return {name: value for name, value in self.__dict__.items() if name not in ("index", "open_shards")}
+
+    def __setstate__(self, state: dict[str, Any]) -> None:
+        self.__dict__.update(state)
+        self.index, self.open_shards = mapped(self.folder / INDEX), {}
+
+    def row(self, number: int) -> dict[str, Any]:
+        row: dict[str, Any] = json.loads(self.index[self.lines[number] : self.lines[number + 1]])
+        return row
+
+    def frames_of(self, number: int) -> Floats:
+        """The frames of an item, as they lie in the file."""
+        shard, first = int(self.shard[number]), int(self.offsets[number])
+        if shard not in self.open_shards:
+            try:
+                self.open_shards[shard] = shards.opened(self.folder / self.shards[shard])
+            except (OSError, ValueError) as error:
+                raise damaged(self.folder, error) from None
+        frames = self.open_shards[shard][first : first + int(self.frames[number])]
+        if frames.shape != (self.frames[number], self.about["channels"]):
+            raise damaged(self.folder, ValueError(f"{self.shards[shard]} ends too early"))
+        return frames
+
+
+def described(folder: Path) -> dict[str, Any]:
+    """What dataset.json says."""
+    try:
+        about: dict[str, Any] = json.loads((folder / DATASET).read_bytes())
+        if about["format"] != FORMAT or about["format_version"] > VERSION:
+            raise PipelineError(f"{folder}: {DATASET} is of another program, or of a newer version")
+        return about
+    except FileNotFoundError:
+        begun = (folder / shards.FOLDER).is_dir()
+        reason = "the extraction is not finished; run it again to go on" if begun else f"there is no {DATASET}"
+        raise PipelineError(f"{folder}: {reason}") from None
+    except (OSError, ValueError, KeyError, TypeError) as error:
+        raise damaged(folder, error) from None
+
+
+def damaged(folder: Path, error: Exception) -> PipelineError:
+    return PipelineError(f"{folder}: damaged: {' '.join(str(error).split())}; run the extraction again")
+
+
+def mapped(path: Path) -> Any:
+    """The bytes of a file, without reading them all."""
+    try:
+        with path.open("rb") as file:
+            size = os.fstat(file.fileno()).st_size
+            return mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ) if size else b""
+    except OSError as error:
+        raise damaged(path.parent, error) from None
+
+
+class Items(Sequence[Item]):
+    """Items of a feature set, in the order of their keys: all, or a choice of them.
+
+    A sequence: ``items[3]``, ``items["yes/a.wav"]``, ``items[10:20]`` (a choice), ``for item in items``. It can be
+    pickled; the frames stay in their files.
+
+    Attributes
+    ----------
+    table
+        The index behind it.
+    """
+
+    def __init__(self, table: Table, numbers: Ints | None = None) -> None:
+        self.table = table
+        self.numbers: Ints = np.arange(len(table.y)) if numbers is None else numbers
+
+    def __len__(self) -> int:
+        return len(self.numbers)
+
+    def __repr__(self) -> str:
+        def counted(n: int, what: str) -> str:
+            return f"{n:,} {what}{'' if n == 1 else 's'}"
+
+        return (
+            f"Items({counted(len(self), 'item')}, {counted(int(self.frames.sum()), 'frame')} of {self.channels} "
+            f"channels, {counted(len(self.labels), 'label')})"
+        )
+
+    def __getitem__(self, which: Any) -> Any:
+        """An item by its place or its key; a choice of items by a slice, places, or a mask."""
+        if isinstance(which, str):
+            return self.item(self.number_of(which))
+        if isinstance(which, int | np.integer):
+            if not -len(self) <= which < len(self):
+                raise IndexError(f"item {which} of {len(self)}")
+            return self.item(int(self.numbers[which]))
+        return Items(self.table, self.numbers[which])
+
+    def __iter__(self) -> Iterator[Item]:
+        return (self.item(int(number)) for number in self.numbers)
+
+    def item(self, number: int) -> Item:
+        row = self.table.row(number)
+        return Item(
+            row["key"],
+            self.table.frames_of(number),
+            row["label"],
+            row["speaker"],
+            row["split"],
+            int(self.table.y[number]),
+            row["duration_s"],
+            row["path"],
+            row["sr"],
+            row["samples"],
+            row["channels"],
+            row.get("start_s"),
+            row.get("end_s"),
+            row["audio_hash"],
+            row["feature_hash"],
+            {name: value for name, value in row.items() if name not in COLUMNS},
+        )
+
+    def number_of(self, key: str) -> int:
+        """The place of a key in the whole set, which is sorted by keys."""
+        low, high = 0, len(self.table.y)
+        while low < high:
+            middle = (low + high) // 2
+            if self.table.row(middle)["key"] < key:
+                low = middle + 1
+            else:
+                high = middle
+        if low < len(self.table.y) and self.table.row(low)["key"] == key and low in self.numbers:
+            return low
+        raise KeyError(key)
+
+    # What they are
+
+    @property
+    def about(self) -> dict[str, Any]:
+        """What ``dataset.json`` says of the whole set."""
+        return self.table.about
+
+    @property
+    def labels(self) -> list[str]:
+        """The labels of the whole set, sorted: `y` are places in this list."""
+        return self.table.labels
+
+    @property
+    def channels(self) -> int:
+        """Of a frame."""
+        return int(self.about["channels"])
+
+    @property
+    def y(self) -> Ints:
+        """int64, (items,): numbers of the labels."""
+        return self.table.y[self.numbers]
+
+    @property
+    def frames(self) -> Ints:
+        """int64, (items,): how many frames each item has."""
+        return self.table.frames[self.numbers]
+
+    @property
+    def keys(self) -> list[str]:
+        """Of the items."""
+        return [self.table.row(int(number))["key"] for number in self.numbers]
+
+    @cached_property
+    def spec(self) -> Features:
+        """What made the frames; librosa is not needed for it."""
+        path = self.table.folder / specs.TABLES
+        spec = specs.read(path)
+        if spec is None or spec.fingerprint.hex() != self.about["feature_spec_hash"]:
+            raise damaged(self.table.folder, ValueError(f"{specs.TABLES} does not hold the features of {DATASET}"))
+        return spec
+
+    @cached_property
+    def moments(self) -> MeanVariance:
+        """Mean and variance of every channel over all frames of the whole set, as a step for a spec."""
+        statistics = self.about["statistics"]
+        return MeanVariance(np.array(statistics["mean"]), np.array(statistics["variance"]))
+
+    @cached_property
+    def normalised(self) -> Features:
+        """`spec` followed by `moments`: what a network that was trained on normalised batches listens by, live."""
+        return self.spec.then(self.moments)
+
+    # Choices
+
+    def select(
+        self,
+        *,
+        split: str | None = None,
+        label: str | Sequence[str] | None = None,
+        where: Callable[[Item], bool] | None = None,
+    ) -> Items:
+        """The items that fulfil all that is given.
+
+        Parameters
+        ----------
+        split
+            Such as "train".
+        label
+            One, or several.
+        where
+            Says it of an item.
+        """
+        chosen = np.ones(len(self), bool)
+        if split is not None:
+            if split not in self.table.splits:
+                known = ", ".join(sorted(filter(None, self.table.splits))) or "none"
+                raise ParameterError(f"split={split!r} must be one of the set's: {known}")
+            chosen &= self.table.split[self.numbers] == self.table.splits.index(split)
+        if label is not None:
+            names = [label] if isinstance(label, str) else list(label)
+            unknown = [name for name in names if name not in self.labels]
+            if unknown:
+                raise ParameterError(f"label={unknown[0]!r} must be one of the set's labels")
+            chosen &= np.isin(self.y, [self.labels.index(name) for name in names])
+        if where is not None:
+            chosen &= [bool(where(item)) for item in self]
+        return Items(self.table, self.numbers[chosen])
+
+    # Uses
+
+    def batches(self, **options: Any) -> Batches:
+        """Batches to train on; see :class:`wavenetlite.pipeline.Batches`."""
+        return Batches(self, **options)
+
+    def dataset(self, *, normalise: bool = False) -> exports.MapDataset:
+        """What a PyTorch `DataLoader` takes; see :class:`wavenetlite.pipeline.exports.MapDataset`."""
+        return exports.MapDataset(self, normalise=normalise)
+
+    def to_npz(self, path: str | os.PathLike[str]) -> None:
+        """One .npz file with everything; see :func:`wavenetlite.pipeline.exports.to_npz`."""
+        exports.to_npz(self, path)
+
+    def to_lhotse(self, folder: str | os.PathLike[str], *, audio: str | os.PathLike[str] | None = None) -> None:
+        """Manifests that Lhotse reads; see :func:`wavenetlite.pipeline.exports.to_lhotse`."""
+        exports.to_lhotse(self, folder, audio=audio)
+
+    def verify(self) -> list[str]:
+        """Keys of the items whose frames are not those that were written: the disk has changed them."""
+        return [item.key for item in self if hash_of(item.features) != item.feature_hash]
+
+
+def hash_of(frames: Floats) -> str:
+    digest = shards.frames_hash()
+    digest.update(np.ascontiguousarray(frames, shards.DTYPE))
+    return str(digest.hexdigest())

@@ -1,0 +1,148 @@
+"""Manifests: JSON lines or CSV with a row for each recording, or for each part of one."""
+
+from __future__ import annotations
+
+import csv
+import json
+import math
+import os
+from collections.abc import Iterator, Mapping
+from pathlib import Path, PurePath
+from typing import Any
+
+from wavenetlite.errors import ParameterError
+from wavenetlite.layouts import readable
+from wavenetlite.pipeline.entries import Entry, Listing, Problem
+
+ENDINGS = (".jsonl", ".ndjson", ".csv", ".tsv")
+COLUMNS = ("path", "key", "label", "speaker", "split", "start_s", "end_s")
+"""Columns that mean something; all others are kept as they are."""
+
+
+class RowError(Exception):
+    """A row is wrong; the message says how."""
+
+
+def is_manifest(path: Path) -> bool:
+    return path.suffix.lower() in ENDINGS
+
+
+def read(path: Path, columns: Mapping[str, str]) -> Listing:
+    """The entries of a manifest.
+
+    Parameters
+    ----------
+    path
+        Of the manifest; paths in it are relative to its folder.
+    columns
+        What its columns are called, where they are not called as in `COLUMNS`.
+
+    Raises
+    ------
+    ParameterError
+        It cannot be read, or has no column of paths. Wrong rows are problems of the listing.
+    """
+    for name in columns:
+        if name not in COLUMNS:
+            raise ParameterError(f"columns={name!r} must be one of {', '.join(COLUMNS)}")
+    listing = Listing("manifest")
+    name_of = {name: columns.get(name, name) for name in COLUMNS}
+    base, stats = path.parent, dict[str, tuple[int, int]]()
+    for line, row in rows(path):
+        try:
+            listing.entries.append(entry(row, name_of, str(base), stats))
+        except RowError as error:
+            message = f"{readable(path.name)}, line {line}: {readable(str(error))}"
+            listing.problems.append(Problem("", "manifest", message))
+    return listing
+
+
+def rows(path: Path) -> Iterator[tuple[int, Any]]:
+    """Numbers of lines, and what stands in them; an exception where that is nothing."""
+    try:
+        with path.open(encoding="utf-8-sig", newline="") as file:
+            if path.suffix.lower() in (".csv", ".tsv"):
+                table = csv.DictReader(file, delimiter="\t" if path.suffix.lower() == ".tsv" else ",", strict=True)
+                for row in table:
+                    yield table.line_num, row
+            else:
+                for number, line in enumerate(file, 1):
+                    if line.strip():
+                        yield number, parsed(line)
+    except (OSError, UnicodeDecodeError, csv.Error) as error:
+        raise ParameterError(f"{readable(str(path))}: cannot be read: {' '.join(str(error).split())}") from None
+
+
+def parsed(line: str) -> Any:
+    try:
+        return json.loads(line)
+    except ValueError as error:
+        return RowError(f"is no JSON: {error}")
+
+
+def entry(row: Any, name_of: Mapping[str, str], base: str, stats: dict[str, tuple[int, int]]) -> Entry:
+    """The entry of a row; raises RowError."""
+    if isinstance(row, RowError):
+        raise row
+    if not isinstance(row, dict):
+        raise RowError("must be an object")
+    row.pop(None, None)  # where a line of a table has more fields than its head
+    name = row.get(name_of["path"])
+    if not isinstance(name, str) or not name or "\0" in name:
+        raise RowError(f"{name_of['path']}={name!r} must be the path of a recording")
+    start_s, end_s = (seconds(row, name_of[column]) for column in ("start_s", "end_s"))
+    if end_s is not None and end_s <= (start_s or 0.0):
+        raise RowError(f"end_s={end_s} must be above start_s={start_s or 0.0}")
+    name = PurePath(name).as_posix()
+    if name not in stats:
+        stats[name] = size_and_time(os.path.join(base, name))  # noqa: PTH118
+    key = text(row, name_of["key"]) or name + part_of_key(start_s, end_s)
+    extra = {column: value for column, value in row.items() if column not in name_of.values()}
+    return Entry(
+        key,
+        base,
+        name,
+        text(row, name_of["label"]),
+        text(row, name_of["speaker"]),
+        text(row, name_of["split"]),
+        start_s,
+        end_s,
+        *stats[name],
+        extra=extra or None,
+    )
+
+
+def text(row: Mapping[str, Any], column: str) -> str:
+    """A value as text: labels and speakers may be numbers."""
+    value = row.get(column)
+    if isinstance(value, dict | list | bool):
+        raise RowError(f"{column}={value!r} must be text")
+    return "" if value is None else str(value)
+
+
+def seconds(row: Mapping[str, Any], column: str) -> float | None:
+    value = row.get(column)
+    if value is None or value == "":
+        return None
+    try:
+        number = float(value)
+    except (TypeError, ValueError):
+        number = math.nan
+    if isinstance(value, bool) or not 0 <= number < math.inf:
+        raise RowError(f"{column}={value!r} must be a number of seconds from 0 on")
+    return number
+
+
+def part_of_key(start_s: float | None, end_s: float | None) -> str:
+    """How the key of a part of a recording ends."""
+    if start_s is None and end_s is None:
+        return ""
+    return f"#{start_s or 0:g}-{'' if end_s is None else f'{end_s:g}'}"
+
+
+def size_and_time(path: str) -> tuple[int, int]:
+    try:
+        found = os.stat(path)  # noqa: PTH116
+    except OSError:
+        return -1, 0
+    return found.st_size, found.st_mtime_ns

@@ -1,0 +1,168 @@
+"""How features are made: the spec, its tables and the libraries, written down beside them."""
+
+from __future__ import annotations
+
+import inspect
+import json
+import subprocess
+import sys
+import zipfile
+from collections.abc import Mapping
+from dataclasses import dataclass
+from hashlib import blake2b
+from importlib.metadata import PackageNotFoundError, version
+from io import BytesIO
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from wavenetlite import audio
+from wavenetlite._version import __version__
+from wavenetlite.checks import flag, number
+from wavenetlite.errors import ParameterError, WavenetliteError
+from wavenetlite.features import Features, from_config
+from wavenetlite.files import replacing
+
+TABLES = "features.npz"
+"""The spec and its tables, in the folder of a feature set."""
+
+
+@dataclass(frozen=True)
+class Reading:
+    """How recordings are read; parameters of `extract`."""
+
+    resample: bool = False
+    mono: audio.Mono = None
+    max_s: float = 86_400.0
+
+    def __post_init__(self) -> None:
+        flag("resample", self.resample)
+        audio.checked_mono(self.mono)
+        if number("max_s", self.max_s) <= 0:
+            raise ParameterError(f"max_s={self.max_s} must be positive")
+
+    def config(self) -> dict[str, Any]:
+        return {"resample": self.resample, "mono": self.mono, "max_s": self.max_s}
+
+
+@dataclass(frozen=True)
+class Recipe:
+    """All that decides which features a recording gives.
+
+    Attributes
+    ----------
+    spec
+        What makes frames of samples.
+    reading
+        What makes samples of files.
+    """
+
+    spec: Features
+    reading: Reading
+
+    def versions(self) -> dict[str, str]:
+        """Of what the features depend on; those of the spec's tables stand in its config."""
+        import soundfile
+
+        found = {"wavenetlite": __version__, "numpy": np.__version__, "soundfile": soundfile.__version__,
+                 "libsndfile": soundfile.__libsndfile_version__}  # fmt: skip
+        return {**found, "soxr": installed("soxr")} if self.reading.resample else found
+
+    @property
+    def digest(self) -> str:
+        """Differs where features would."""
+        text = json.dumps([self.spec.fingerprint.hex(), self.reading.config(), self.versions()], sort_keys=True)
+        return blake2b(text.encode(), digest_size=16).hexdigest()
+
+
+def installed(package: str) -> str:
+    try:
+        return version(package)
+    except PackageNotFoundError:
+        return ""
+
+
+# Files
+
+
+def packed(spec: Features) -> bytes:
+    """A spec with its tables, as the bytes of an .npz file; the same bytes for the same spec."""
+    config = np.frombuffer(json.dumps(spec.config()).encode(), np.uint8)
+    file = BytesIO()
+    np.savez(file, config=config, **spec.state_dict())  # type: ignore[arg-type]
+    return file.getvalue()
+
+
+def unpacked(data: bytes) -> Features:
+    with np.load(BytesIO(data)) as arrays:
+        tables = {name: arrays[name] for name in arrays.files if name != "config"}
+        return from_config(json.loads(arrays["config"].tobytes()), tables)
+
+
+def write(spec: Features, path: Path) -> None:
+    """Raises ParameterError where the spec cannot be made again from what is written."""
+    data = packed(spec)
+    if path.exists() and path.read_bytes() == data:
+        return
+    try:
+        same = unpacked(data).fingerprint == spec.fingerprint
+    except WavenetliteError as error:
+        raise ParameterError(f"features={spec!r} cannot be written down: {error}") from None
+    if not same:
+        raise ParameterError(f"features={spec!r} cannot be written down: its config makes other features")
+    with replacing(path) as file:
+        file.write(data)
+
+
+def read(path: Path) -> Features | None:
+    """The spec in a file; None where there is none, or none that can be used."""
+    try:
+        return unpacked(path.read_bytes())
+    except (OSError, ValueError, KeyError, EOFError, zipfile.BadZipFile, WavenetliteError):
+        return None
+
+
+# Without librosa
+
+
+def made(kind: str, options: Mapping[str, Any], known: Path) -> Features:
+    """The spec ``kind(**options)``; librosa is not imported into this process.
+
+    Its tables are taken from the file `known`, if that holds the same spec and was made with the libraries that are
+    installed; else another process computes them. librosa would take 130 MB here, and a second at every start.
+
+    Raises
+    ------
+    ParameterError, ArrayTypeError
+        An option breaks its rule.
+    """
+    wanted = {"type": kind, **defaults(kind), **options}
+    spec = read(known)
+    if spec is not None and not spec.steps and same(spec.config(), wanted):
+        return spec
+    code = "import json, sys\nfrom wavenetlite.pipeline.specs import computed\ncomputed(*json.load(sys.stdin))"
+    done = subprocess.run(
+        [sys.executable, "-c", code], input=json.dumps([kind, options]).encode(), capture_output=True, check=False
+    )
+    if done.returncode == 0:
+        return unpacked(done.stdout)
+    return Features.registry[kind](**options)  # what is wrong is said here, in one line
+
+
+def computed(kind: str, options: dict[str, Any]) -> None:
+    """What the other process does."""
+    sys.stdout.buffer.write(packed(Features.registry[kind](**options)))
+
+
+def defaults(kind: str) -> dict[str, Any]:
+    """The options of a kind of features, as they are where nothing is said."""
+    arguments = inspect.signature(Features.registry[kind]).parameters.values()
+    return {argument.name: argument.default for argument in arguments if argument.name != "tables"}
+
+
+def same(config: Mapping[str, Any], wanted: Mapping[str, Any]) -> bool:
+    """Whether a spec is the one wanted, with tables of the libraries that are installed."""
+    versions = config["versions"]
+    options = {name: value for name, value in config.items() if name not in ("steps", "versions")}
+    return options == wanted and all(installed(name) == value for name, value in versions.items())

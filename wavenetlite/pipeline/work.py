@@ -1,0 +1,205 @@
+"""The work on one chunk, wherever it is done: recordings to a shard and its part. A pure function of its task.
+
+Rows of a part: ``key``, ``identity`` (of the entry), ``audio`` (hash of the file), ``offset`` and ``frames`` in the
+shard, ``duration_s``, ``hash`` (of the frames), ``peak``, and of the file ``sr``, ``samples``, ``channels``. Of a
+recording that was refused: ``key``, ``identity``, ``audio``, ``refused`` (reason and message) and ``again``.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Iterable
+from contextlib import closing
+from dataclasses import dataclass, field
+from hashlib import blake2b
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from wavenetlite.pipeline import parts, reading, shards, specs
+from wavenetlite.pipeline.entries import Entry, PipelineError, Problem
+from wavenetlite.pipeline.moments import Moments
+from wavenetlite.pipeline.parts import Part
+from wavenetlite.pipeline.reading import Floats, Heard, Recordings, RefusedError
+from wavenetlite.pipeline.specs import Reading, Recipe
+
+Row = dict[str, Any]
+COPIED_FRAMES = 1 << 14
+
+
+@dataclass
+class Old:
+    """What an earlier extraction, by the same recipe, has of a recording."""
+
+    shard: str
+    row: Row
+    moments: Moments
+
+
+@dataclass
+class Task:
+    """A chunk to be worked on; small, and of plain data: it may go to another machine.
+
+    Attributes
+    ----------
+    out
+        Folder of the feature set, which all workers must reach.
+    digest
+        Of the chunk: the name of its part.
+    features
+        Digest of the recipe.
+    entries, old
+        Of the chunk, and what is known of them from before.
+    """
+
+    out: str
+    digest: str
+    features: str
+    reading: Reading
+    entries: list[Entry]
+    old: dict[str, Old] = field(default_factory=dict)
+
+
+@dataclass
+class Done:
+    """What a worker says when a chunk is done.
+
+    Attributes
+    ----------
+    entries, copied
+        How many there were, and of how many the frames were taken from before.
+    told
+        How many were told to a listener one by one.
+    refused
+        What cannot be used.
+    """
+
+    entries: int
+    copied: int
+    told: int
+    refused: list[Problem]
+
+
+RECIPES: dict[str, Recipe] = {}
+LISTENERS: dict[str, Callable[[], object]] = {}
+"""By folder of the feature set: what hears of every recording, where workers are threads of the process that asked."""
+
+
+def recipe_of(task: Task) -> Recipe:
+    """The recipe of a task: known in this process, or read from the feature set."""
+    if task.features not in RECIPES:
+        spec = specs.read(Path(task.out, parts.FOLDER, specs.TABLES))
+        recipe = None if spec is None else Recipe(spec, task.reading)
+        if recipe is None or recipe.digest != task.features:
+            raise PipelineError(
+                f"{task.out}: a worker cannot read the features' spec, or has other versions of libraries"
+            )
+        RECIPES[task.features] = recipe
+    return RECIPES[task.features]
+
+
+def work(task: Task) -> Done:
+    """Do a task: when this returns, shard and part are on the disk."""
+    chunk = Chunk(task, recipe_of(task))
+    listener = LISTENERS.get(task.out)
+    with shards.ShardWriter(Path(task.out, shards.FOLDER), chunk.recipe.spec.out_channels) as writer:
+        for entry in task.entries:
+            chunk.add(entry, writer)
+            if listener is not None:
+                listener()
+        name = chunk.name() if writer.frames else ""
+        if name:
+            writer.finish(name)
+    part = Part(task.features, name, writer.frames, chunk.rows, chunk.moments)
+    parts.write(Path(task.out), task.digest, part)
+    told = len(task.entries) if listener is not None else 0
+    return Done(len(task.entries), chunk.copied, told, refused_rows(chunk.rows))
+
+
+def refusal(row: Row) -> Problem:
+    reason, message = row["refused"]
+    return Problem(row["key"], reason, message)
+
+
+class Chunk:
+    """A chunk under way."""
+
+    def __init__(self, task: Task, recipe: Recipe) -> None:
+        self.task, self.recipe = task, recipe
+        self.recordings = Recordings()
+        self.rows: list[Row] = []
+        self.moments: list[Moments] = []
+        self.copied = 0
+        self.shards: dict[str, Floats] = {}
+
+    def add(self, entry: Entry, writer: shards.ShardWriter) -> None:
+        """Append the frames of an entry to the shard, and its row; or only a row, which says why not."""
+        before = writer.frames
+        row: Row = {"key": entry.key, "identity": entry.identity, "audio": ""}
+        old = self.task.old.get(entry.key)
+        try:
+            if old is None or not self.unchanged(entry, row, old):
+                moments = self.made(entry, row, writer)
+            else:
+                moments = self.copy(row, old, writer)
+        except RefusedError as error:
+            writer.cut(before)
+            moments = Moments.none(self.recipe.spec.out_channels)
+            row["refused"] = [error.reason, str(error)]
+            if error.again:
+                row["again"] = True
+        self.rows.append(row)
+        self.moments.append(moments)
+
+    def unchanged(self, entry: Entry, row: Row, old: Old) -> bool:
+        """Whether a recording is as it was: by size and date, else by its bytes."""
+        if old.row["identity"] == row["identity"]:
+            return not old.row.get("again")
+        _, _, _, *part = old.row["identity"]
+        return part == [entry.start_s, entry.end_s] and bool(old.row["audio"] == self.recordings.of(entry)[1])
+
+    def copy(self, row: Row, old: Old, writer: shards.ShardWriter) -> Moments:
+        """Frames, or the refusal, from before."""
+        self.copied += 1
+        row.update({name: value for name, value in old.row.items() if name not in ("key", "identity", "offset")})
+        if "refused" in row:
+            return old.moments
+        if old.shard not in self.shards:
+            self.shards = {old.shard: shards.opened(Path(self.task.out, shards.FOLDER, old.shard))}
+        first, count = old.row["offset"], old.row["frames"]
+        row["offset"] = writer.frames
+        for at in range(first, first + count, COPIED_FRAMES):
+            writer.append(self.shards[old.shard][at : min(at + COPIED_FRAMES, first + count)])
+        return old.moments
+
+    def made(self, entry: Entry, row: Row, writer: shards.ShardWriter) -> Moments:
+        """Frames from the recording."""
+        source, row["audio"] = self.recordings.of(entry)
+        heard, digest, before = Heard(), shards.frames_hash(), writer.frames
+        moments = Moments.none(self.recipe.spec.out_channels)
+        with closing(reading.frames(entry, source, self.recipe, heard)) as blocks:
+            for block in blocks:
+                moments += Moments.of(block)
+                digest.update(np.ascontiguousarray(block, shards.DTYPE))
+                writer.append(block)
+        if not moments.count:
+            raise RefusedError("short", f"lasts {heard.duration_s:g} s, less than a frame")
+        if not np.isfinite(moments.deviations).all():
+            raise RefusedError("nonfinite", "its features have NaN or infinities")
+        assert heard.about is not None
+        about = heard.about
+        row.update(offset=before, frames=moments.count, duration_s=heard.duration_s, hash=digest.hexdigest(),
+                   peak=heard.peak, sr=about.sr, samples=about.samples, channels=about.channels)  # fmt: skip
+        return moments
+
+    def name(self) -> str:
+        """The shard's name: from what is in it, so the same recordings make the same feature set wherever they are."""
+        made = [[row["key"], row["hash"]] for row in self.rows if "refused" not in row]
+        text = json.dumps([self.task.features, made]).encode("utf-8", "surrogateescape")
+        return blake2b(text, digest_size=8).hexdigest() + ".npy"
+
+
+def refused_rows(rows: Iterable[Row]) -> list[Problem]:
+    """What a part's rows say cannot be used."""
+    return [refusal(row) for row in rows if "refused" in row]
