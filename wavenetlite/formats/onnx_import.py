@@ -281,8 +281,11 @@ class Importer:
         """A name for a layer, after the ONNX node's or its weight's."""
         parts = ["".join(c if c.isascii() and (c.isalnum() or c in "_-") else "_" for c in part)
                  for part in wanted.replace("/", ".").split(".") if part]  # fmt: skip
-        base = name = ".".join(parts)[-80:].strip(".") or "layer"
-        while name in self.taken or name in self.begun_names or not self.taken.isdisjoint(beginnings(name)):
+        base = ".".join(parts)[-80:].strip(".") or "layer"
+        if not self.taken.isdisjoint(beginnings(base)):
+            base = base.replace(".", "_")
+        name = base
+        while name in self.taken or name in self.begun_names:
             self.same_names[base] += 1
             name = f"{base}_{self.same_names[base] + 1}"
         self.taken.add(name)
@@ -459,6 +462,7 @@ class Importer:
 
     def alike(self, signals: list[Signal]) -> list[Signal]:
         """Signals of equal channels; a single channel is for all."""
+        check_over_time(signals)
         most = max(one.channels for one in signals)
         kept = {tuple(axis for axis in one.axes if axis not in (ONE, BATCH)) for one in signals}
         if len(kept) > 1:
@@ -867,6 +871,11 @@ def scales_by(conv: nn.Conv1d, factor: float) -> bool:
     """Whether a convolution only multiplies every channel by a factor."""
     alone = (conv.kernel_size, conv.groups, conv.bias) == (1, conv.in_channels, False)
     return alone and bool(np.allclose(conv.parameter("weight"), factor, rtol=1e-5))
+
+
+def check_over_time(signals: list[Signal]) -> None:
+    if len({one.over_time for one in signals}) > 1:
+        raise UnsupportedError("brings the whole signal's mean or last frame back to every frame: it needs all of it")
 
 
 def reaches_end(end: Any, size: Any) -> bool:
