@@ -111,16 +111,9 @@ def test_what_cannot_be_written():
 
 # ---------------------------------------------------------------------------------------------------- there and back
 # What has no counterpart that is read: pools over all frames, frames and bins side by side, some activations
-ONE_WAY = (
-    "CumSum",
-    "Scan",
-    "Abs",
-    "joins over the axis",
-    "gives the shape",
-    "Reshape",
-    "Expand",
-    "its graph has 2 inputs",
-)
+ONE_WAY = ("CumSum", "Scan", "Abs", "joins over the axis", "gives the shape", "Reshape", "Expand",
+           "its graph has 2 inputs",
+           "padding before the signal", "depends on the length of the signal")  # fmt: skip
 
 
 @pytest.mark.parametrize("name", CATALOGUE)
@@ -135,7 +128,7 @@ def test_what_was_written_is_read(name, tmp_path):
         again = wl.load(path)
     except wl.ModelFileError as error:
         assert any(word in str(error) for word in ONE_WAY)
-        assert any(word in name for word in ("pool", "up", "condition", "gated", "amp", "fast_tanh", "bins", "scales",
+        assert any(word in name for word in ("pool", "up", "condition", "gated", "amp", "fast tanh", "bins", "scales",
                                              "prewarm", "film", "no stem", "conv2d", "freq"))  # fmt: skip
         return
     x = signal(50, case.in_channels)
