@@ -94,6 +94,10 @@ def activation(name, **parameters):
 
 LAYERS = {
     "conv 1x1": Case(conv(3, 7, 1), 3),
+    "conv pads": Case(conv(3, 4, 4, dilation=2, padding=(2, 1)), 3),
+    "conv pads before": Case(conv(3, 4, 4, padding=(1, 0), stride=2), 3),
+    "conv pads after": Case(conv(3, 4, 3, padding=[0, 2]), 3),
+    "conv skips": Case(conv(4, 4, 2, padding=(-5, 1), groups=4), 4),
     "conv k2": Case(conv(1, 1, 2), 1),
     "conv k3 d2": Case(conv(7, 40, 3, dilation=2), 7),
     "conv k5 d300": Case(conv(3, 5, 5, dilation=300), 3),
@@ -276,6 +280,15 @@ BLOCKS = {
     "amp array": Case(
         lambda: nn.AmpArray(3, [nn.AmpLayer(5, 2, kernel_size=3, dilation=d) for d in (1, 2, 4)], head_channels=2,
                             head_kernel_size=3, head_dilation=2, head_bias=True), 3, 2),
+    "part": Case(lambda: nn.Part(1, 5), 8),
+    "graph": Case(
+        lambda: nn.Graph(3, [
+            ["in", nn.Conv1d(3, 8, 3), ["x"]], ["a", nn.Part(0, 4), ["in"]], ["b", nn.Part(4, 4), ["in"]],
+            ["on.a", nn.Activation("tanh"), ["a"]], ["on.b", nn.Activation("sigmoid"), ["b"]],
+            ["z", "multiply", ["on.a", "on.b"]], ["ahead", nn.Conv1d(4, 4, 3, dilation=2, padding=(3, 1)), ["z"]],
+            ["sum", "add", ["ahead", "z", "a"]], ["late", nn.Conv1d(4, 2, 2, padding=(-3, 0)), ["z"]],
+            ["all", "concat", ["sum", "late", "x"]], ["out", nn.Linear(9, 2), ["all"]],
+        ]), 3),
     "add": Case(lambda: nn.Add([nn.Conv1d(3, 3, 3), [nn.Conv1d(3, 3, 2, dilation=9), nn.Activation("tanh")], []]), 3),
     "add latencies": Case(
         lambda: nn.Add([nn.Conv1d(3, 5, 3, padding="same"), nn.Conv1d(3, 5, 7, dilation=3, padding="same"),
@@ -286,6 +299,10 @@ BLOCKS = {
         lambda: nn.Add([nn.Conv1d(3, 3, 5, padding="same"), nn.Conv1d(3, 3, 3, padding="valid"), []]), 3),
     "add stride": Case(lambda: nn.Add([nn.Conv1d(3, 4, 3, stride=2), nn.Conv1d(3, 4, 5, stride=2, dilation=2)]), 3),
     "concat": Case(lambda: nn.Concat([nn.Conv1d(3, 5, 3), [], [nn.Linear(3, 7), nn.Activation("silu")]]), 3),
+    "concat then activation": Case(
+        lambda: wl.Sequential([nn.Concat([[], nn.Conv1d(3, 2, 3)]), nn.Activation("gelu")]), 3),
+    "concat bins then activation": Case(
+        lambda: wl.Sequential([nn.Concat([[], nn.Linear(4, 6)], bins=2), nn.Activation("tanh"), nn.Linear(10, 2)]), 4),
     "concat latencies": Case(lambda: nn.Concat([nn.Conv1d(3, 5, 9, padding="same"), [], nn.Conv1d(3, 1, 3)]), 3),
     "concat pool": Case(lambda: nn.Concat([nn.Pool("mean"), nn.Pool("max"), nn.Pool("last")]), 3),
     "sequential": Case(sequential(conv(3, 8, 1), activation("relu"), conv(8, 8, 3, dilation=2), conv(8, 1, 1)), 3),

@@ -120,7 +120,9 @@ def gated_unit(x):
 
 # ---------------------------------------------------------------------------------------------------- convolution
 def padding_of(kernel_size, dilation, padding):
-    """Zero frames put before and after the signal."""
+    """Zero frames put before and after the signal; negative: frames that are left out."""
+    if isinstance(padding, list | tuple):
+        return tuple(padding)
     span = (kernel_size - 1) * dilation
     if padding == "causal":
         return span, 0
@@ -136,7 +138,8 @@ def conv1d(x, weight, bias=None, *, stride=1, padding="causal", dilation=1, grou
     out_per_group = out_channels // groups
     span = (kernel_size - 1) * dilation
     left, right = padding_of(kernel_size, dilation, padding)
-    padded = np.concatenate([np.zeros((left, x.shape[1])), x, np.zeros((right, x.shape[1]))])
+    x = x[max(0, -left) :]
+    padded = np.concatenate([np.zeros((max(0, left), x.shape[1])), x, np.zeros((right, x.shape[1]))])
     count = max(0, (len(padded) - 1 - span) // stride + 1)
     out = np.zeros((count, out_channels))
     for g in range(groups):
@@ -295,7 +298,7 @@ def run(module, weights, x, c=None):
 def run_conv1d(layer, weights, x, c):
     values = conv1d(x.values, weights["weight"], weights.get("bias"), stride=layer.stride, padding=layer.padding,
                     dilation=layer.dilation, groups=layer.groups)  # fmt: skip
-    late = (layer.kernel_size - 1) * layer.dilation if layer.padding == "valid" else 0
+    late = (layer.kernel_size - 1) * layer.dilation - sum(padding_of(layer.kernel_size, layer.dilation, layer.padding))
     return Frames(values, x.start + late * x.step, x.step * layer.stride)
 
 
@@ -439,6 +442,21 @@ def run_residual(block, weights, x, c):
     return activate(block.activation, weights, "activation", add(shortcut, run_sequential(block, weights, x, c)))
 
 
+def run_part(layer, weights, x, c):
+    return x.map(lambda v: v[:, layer.first : layer.first + layer.channels])
+
+
+JOINS = {"add": add, "multiply": multiply, "concat": lambda *signals: concat(signals)}
+
+
+def run_graph(model, weights, x, c):
+    made = {"x": x}
+    for name, layer, inputs in model.nodes:
+        read = [made[one] for one in inputs]
+        made[name] = JOINS[layer](*read) if isinstance(layer, str) else run(layer, weights.child(name), *read, c)
+    return made[name]
+
+
 def run_branches(block, weights, x, c):
     return [run_chain(branch, weights.child(i), x, c) for i, branch in enumerate(block.branches)]
 
@@ -518,6 +536,8 @@ DEFINITIONS = {
     "Dropout": run_dropout,
     "GatedUnit": run_gated_unit,
     "FiLM": run_film,
+    "Part": run_part,
+    "Graph": run_graph,
     "Prewarmed": run_sequential,
     "AmpLayer": run_amp_layer,
     "AmpArray": run_amp_array,

@@ -70,6 +70,7 @@ class Step:
     over_bins: graph.Conv2d | None = None  # its weights are then (maps out, maps in / groups, kernel frames, bins)
     phases: int = 1  # frames that are made at a time, from one reading of the edges
     part: int = 0  # first channel that a part takes
+    bins: int = 1  # in each of which channels are joined
     relu_before: bool = False
     residual: Edge | None = None
     relu_after: bool = False
@@ -250,7 +251,12 @@ def first_step(node: Node, users: dict[Node, list[Node]], output: Node) -> Step:
         return Step("sum", node, edges, activation=node)
     if isinstance(node, graph.Pool):
         return Step(node.kind, node, edges)
-    return Step(SIMPLE[type(node)], node, edges, part=node.first if isinstance(node, graph.Part) else 0)
+    step = Step(SIMPLE[type(node)], node, edges)
+    if isinstance(node, graph.Part):
+        step.part = node.first
+    elif isinstance(node, graph.Join):
+        step.bins = node.bins
+    return step
 
 
 def conv_step(node: graph.Conv, users: dict[Node, list[Node]], output: Node) -> Step:

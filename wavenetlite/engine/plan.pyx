@@ -145,7 +145,7 @@ cdef class Plan:
             order = [(0, k) for k in range(source.edges[0].taps)]
             self.set_strips(step, source, arena)
         step.phases = source.phases
-        step.bins = source.node.bins if source.kind == "join" else 1
+        step.bins = source.bins
         step.taps = len(order)
         self.most_taps = max(self.most_taps, step.taps + 1)
         tap = <Tap*>self.blocks.allocate((step.taps + 1) * sizeof(Tap))

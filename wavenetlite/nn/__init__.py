@@ -5,6 +5,7 @@ from wavenetlite.nn.blocks import DepthwiseSeparable, GatedResidualBlock, Tempor
 from wavenetlite.nn.combine import Add, Concat, Prewarmed, Residual, Sequential
 from wavenetlite.nn.convolution import Conv1d, Linear
 from wavenetlite.nn.convolution2d import Conv2d, ConvTranspose1d, ConvTranspose2d
+from wavenetlite.nn.dag import Graph, Part
 from wavenetlite.nn.film import FiLM
 from wavenetlite.nn.frequency import FrequencyConv
 from wavenetlite.nn.module import Module, from_config
@@ -14,6 +15,6 @@ from wavenetlite.nn.pointwise import Activation, BatchNorm, Dropout, GatedUnit, 
 __all__ = [
     "TCN", "Activation", "Add", "AmpArray", "AmpLayer", "AmpWaveNet", "BatchNorm", "Concat", "Conv1d", "Conv2d",
     "ConvTranspose1d", "ConvTranspose2d", "DepthwiseSeparable", "Dropout", "FiLM", "FrequencyConv", "FrequencyTCN",
-    "GatedResidualBlock", "GatedUnit", "Linear", "Module", "Pool", "Prewarmed", "Residual", "Sequential",
-    "TemporalBlock", "Upsample", "WaveNet", "from_config",
+    "GatedResidualBlock", "GatedUnit", "Graph", "Linear", "Module", "Part", "Pool", "Prewarmed", "Residual",
+    "Sequential", "TemporalBlock", "Upsample", "WaveNet", "from_config",
 ]  # fmt: skip

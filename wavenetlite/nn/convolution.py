@@ -7,7 +7,7 @@ from typing import Literal
 
 import numpy as np
 
-from wavenetlite.checks import divides, flag, one_of, positive_int
+from wavenetlite.checks import divides, flag, integer, one_of, positive_int
 from wavenetlite.engine import graph
 from wavenetlite.engine.graph import MOST_CHANNELS, Edge, Node
 from wavenetlite.errors import ParameterError
@@ -15,8 +15,10 @@ from wavenetlite.nn.module import Module
 
 MOST_DILATION = 65_536
 MOST_KERNEL = 65_536
+MOST_SKIP = 2**31
 
 Padding = Literal["causal", "same", "valid"]
+Pads = Padding | tuple[int, int] | list[int]
 
 
 class Conv1d(Module):
@@ -32,7 +34,8 @@ class Conv1d(Module):
     padding
         "causal": zeros before the signal, no latency. "same" (stride 1): zeros on both sides as PyTorch's
         ``padding="same"``, latency ``ceil((kernel_size - 1) * dilation / 2)``. "valid": none; the first frame comes
-        when the kernel is full.
+        when the kernel is full. A pair: zeros before and after the signal, which the kernel must cover; a negative
+        number before it leaves out so many first frames.
     dilation
         Frames between two taps, 1 to 65,536.
     groups
@@ -65,7 +68,7 @@ class Conv1d(Module):
         kernel_size: int,
         *,
         stride: int = 1,
-        padding: Padding = "causal",
+        padding: Pads = "causal",
         dilation: int = 1,
         groups: int = 1,
         bias: bool = True,
@@ -74,7 +77,7 @@ class Conv1d(Module):
         self.out_channels = positive_int("out_channels", out_channels, MOST_CHANNELS)
         self.kernel_size = positive_int("kernel_size", kernel_size, MOST_KERNEL)
         self.stride = positive_int("stride", stride, MOST_DILATION)
-        self.padding = one_of("padding", padding, ("causal", "same", "valid"))
+        self.padding: Pads = padding
         self.dilation = positive_int("dilation", dilation, MOST_DILATION)
         self.groups = positive_int("groups", groups)
         self.bias = flag("bias", bias)
@@ -82,6 +85,7 @@ class Conv1d(Module):
         divides("groups", self.groups, "out_channels", self.out_channels)
         if self.padding == "same" and self.stride > 1:
             raise ParameterError(f"stride={stride} must be 1 with padding='same'")
+        self.pads = checked_pads(self.padding, self.reach)
 
     @property
     def reach(self) -> int:
@@ -100,14 +104,14 @@ class Conv1d(Module):
 
     def edge(self, x: Node) -> Edge:
         """How the convolution reads `x`."""
-        before = {"causal": self.reach, "same": self.reach // 2, "valid": 0}[self.padding]
+        before, after = self.pads
         return Edge(
             x,
             stride=self.stride,
             shift=-before,
             spacing=self.dilation,
             taps=self.kernel_size,
-            end_reach=self.reach if self.padding == "valid" else 0,
+            end_reach=self.reach - before - after,
         )
 
     def build(self, x: Node, c: Node | None) -> Node:
@@ -156,6 +160,18 @@ class Linear(Module):
         bias = self.parameter("bias") if self.bias else None
         weight = self.parameter("weight")[:, :, None]
         return graph.Conv((Edge(x),), self.out_channels, x.clock, (weight,), (1,), (bias,))
+
+
+def checked_pads(padding: Pads, reach: int) -> tuple[int, int]:
+    """Zeros before and after the signal, with a kernel that reaches over `reach` frames."""
+    if isinstance(padding, list | tuple) and len(padding) == 2:
+        before, after = (integer(f"padding[{side}]", value) for side, value in enumerate(padding))
+        if before < -MOST_SKIP or after < 0 or before + after > reach:
+            raise ParameterError(f"padding={padding!r} must have at most {reach} frames together, which the kernel "
+                                 "reaches over, none below 0 after the signal")  # fmt: skip
+        return before, after
+    one_of("padding", padding, ("causal", "same", "valid"))
+    return {"causal": (reach, 0), "same": (reach // 2, reach - reach // 2), "valid": (0, 0)}[str(padding)]
 
 
 def convolve(sources: list[tuple[Conv1d, Node]]) -> Node:

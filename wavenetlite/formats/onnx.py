@@ -1,0 +1,63 @@
+"""ONNX: networks of convolutions that PyTorch and others have exported, read; and any of ours, written.
+
+Nothing of it needs the onnx package: files are read and written by `wavenetlite.formats.protobuf`.
+"""
+
+from __future__ import annotations
+
+from typing import BinaryIO
+
+from wavenetlite import nn
+from wavenetlite.checks import flag
+from wavenetlite.files import network_of
+from wavenetlite.formats import onnx_export, onnx_file, onnx_import
+from wavenetlite.formats.format import Format, Model
+
+
+def load(file: BinaryIO, size: int, *, layout: str | None = None) -> nn.Graph:
+    """The network in an ONNX file, made to stream: its padding becomes state, and symmetric padding latency.
+
+    Parameters
+    ----------
+    layout
+        What the axes of the input are, such as "batch, channels, time"; None: found by what the graph does.
+
+    Raises
+    ------
+    ModelFileError
+        A node has no counterpart, or it cannot stream: it is named, with the reason.
+    """
+    return onnx_import.network(onnx_file.read(file, size), layout)
+
+
+def save(model: Model, file: BinaryIO, *, streaming: bool = False) -> None:
+    """Write a network, or that of a classifier, with its labels in the metadata.
+
+    Input x and output y are (batch, channels, frames); conditioning is an input c. The metadata has ``form``,
+    ``frame_period`` (input frames for one of the output), ``latency``, ``receptive_field`` and of a classifier
+    ``labels``, ``decision`` and ``features``, as JSON. The output is the network's: a classifier's are logits.
+
+    Parameters
+    ----------
+    streaming
+        False: for whole signals of any length. True: for blocks; a second input ``cache`` and output ``next_cache``
+        hold all that is remembered, (batch, floats). The metadata has ``cache_shape`` for one stream; its first value
+        ``cache_initial``, "zeros" or the floats in base 64 (little-endian); ``block_multiple``: a block may have any
+        number of frames that this divides; and ``delay``: how many of the first output frames are to be dropped,
+        because they were before the signal. A network with latency has a third input ``valid``, 1 if left out: 0 for
+        the frames of zeros that are given after the signal's end to get its last frames.
+
+    Raises
+    ------
+    ParameterError
+        The network takes any number of channels, or has an operation that ONNX has no nodes for.
+    """
+    network, channels, metadata = network_of(model), None, {}
+    if not isinstance(model, nn.Module):
+        channels, about = model.features.out_channels, model.config()
+        metadata = {name: about[name] for name in ("labels", "decision", "features")}
+    flag("streaming", streaming)
+    file.write(onnx_export.network_bytes(network, channels, streaming=streaming, metadata=metadata))
+
+
+FORMAT = Format("onnx", "ONNX: graphs of convolutions; whole or streaming", (".onnx",), onnx_file.sniff, load, save)
