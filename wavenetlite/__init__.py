@@ -25,8 +25,8 @@ from wavenetlite.verify import StreamReport, verify_stream
 if TYPE_CHECKING:
     from wavenetlite import audio, detect, features, ops, pipeline, receptive_field, train
     from wavenetlite.classify import AudioClassifier
-    from wavenetlite.formats.torch_modules import from_torch
     from wavenetlite.features import MFCC, PCEN, Librosa, LogMel, MelSpectrogram, MuLaw, Spectrogram
+    from wavenetlite.formats.torch_modules import from_torch
 
 _FEATURES = ("LogMel", "MelSpectrogram", "Spectrogram", "MFCC", "PCEN", "MuLaw", "Librosa")
 
@@ -34,8 +34,8 @@ __all__ = [
     "MFCC", "PCEN", "TCN", "ArrayTypeError", "AudioClassifier", "Librosa", "LogMel", "MelSpectrogram", "ModelFileError",
     "MuLaw", "ParameterError", "Sequential", "SnapshotError", "Spectrogram", "Stream", "StreamMismatchError",
     "StreamPool", "StreamReport", "StreamStateError", "TrainingError", "WaveNet", "WavenetliteError", "__version__",
-    "audio", "detect", "features", "formats", "from_torch", "isa", "load", "nn", "ops", "pipeline", "receptive_field", "train",
-    "verify_stream",
+    "audio", "detect", "features", "formats", "from_torch", "isa", "load", "nn", "ops", "pipeline", "receptive_field",
+    "train", "verify_stream",
 ]  # fmt: skip
 
 

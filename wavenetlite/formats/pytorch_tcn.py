@@ -21,7 +21,7 @@ from wavenetlite.nn.module import Module
 from wavenetlite.nn.pointwise import Activation, GatedUnit
 
 ACTIVATIONS = ("relu", "tanh", "leaky_relu", "sigmoid", "elu", "gelu", "selu")
-"""By pytorch-tcn's names. Its softmax and log_softmax run over the batch, where PyTorch puts them without a dimension."""
+"""By pytorch-tcn's names. Its softmax and log_softmax run over the batch: they are made without a dimension."""
 
 BUFFERS = ".buffer"
 """Of its streams, in the state_dict."""
@@ -116,6 +116,7 @@ def from_module(module: Any, weights: Weights, convert: Callable[[str, Any, int]
     """The network of a ``pytorch_tcn.TCN``; `convert` makes an activation of the module at a place."""
 
     def activation(place: str, channels: int) -> Module:
+        weights.taken |= {name for name in weights.tensors if name.startswith(f"{place}.")}
         return convert(place, module.get_submodule(place), channels)
 
     options = Options(activation, module.causal, module.use_skip_connections, module.embedding_mode,

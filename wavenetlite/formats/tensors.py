@@ -90,7 +90,8 @@ def safetensor(name: str, entry: Any, data: memoryview) -> Floats:
 
 def as_float32(values: np.ndarray) -> Floats:
     with np.errstate(over="ignore"):  # becomes infinite, which is refused
-        return values.astype(np.float32)
+        result: Floats = values.astype(np.float32)
+    return result
 
 
 # torch.save
@@ -201,7 +202,7 @@ class Weights:
                 norm = np.sqrt(np.square(v).sum(axis=axes, keepdims=True))
                 if not norm.all():
                     raise ModelFileError(f"tensor {prefix + '.' + v_name!r} has a norm of zero")
-                return (g * v / norm).astype(np.float32)
+                return as_float32(g * v / norm)
         return self.take(f"{prefix}.weight", dimensions)
 
     def bias(self, prefix: str) -> dict[str, Floats]:

@@ -26,7 +26,7 @@ NOTHING = "Identity", "Dropout", "Dropout1d", "AlphaDropout", "FeatureAlphaDropo
 """Modules that do nothing to a signal in ``eval()``."""
 
 
-class Refused(Exception):
+class RefusedError(Exception):
     """Why a module has no counterpart."""
 
 
@@ -104,7 +104,7 @@ def placed(place: str, module: Any, channels: int) -> Module:
     """The activation at a place of a network."""
     try:
         return activation(module, channels)
-    except Refused as reason:
+    except RefusedError as reason:
         raise ParameterError(f"{place} ({kind(module)}): {reason}") from None
 
 
@@ -118,7 +118,7 @@ def layers_of(module: Any) -> Sequential:
     for path, layer in flat("", module):
         try:
             reader.read(layer)
-        except (Refused, ParameterError, ArrayTypeError, ModelFileError) as reason:
+        except (RefusedError, ParameterError, ArrayTypeError, ModelFileError) as reason:
             refused.append(f"{path or 'module'} ({kind(layer)}): {reason}")
     if reader.pads != (0, 0):
         refused.append("module: zero padding must come before a Conv1d")
@@ -149,9 +149,9 @@ class Reader:
     def read(self, module: Any) -> None:
         name = kind(module)
         if not type(module).__module__.startswith(("torch.nn.", "pytorch_tcn.")):
-            raise Refused("it is no module of torch.nn, and what it computes cannot be seen")
+            raise RefusedError("it is no module of torch.nn, and what it computes cannot be seen")
         if module._forward_hooks:
-            raise Refused("it has forward hooks, which may change what it computes")
+            raise RefusedError("it has forward hooks, which may change what it computes")
         if name in NOTHING:
             return
         if name in ("ConstantPad1d", "ZeroPad1d"):
@@ -164,7 +164,7 @@ class Reader:
             "Softmax": self.softmax, "GLU": self.glu,
         }  # fmt: skip
         if self.pads != (0, 0) and name not in ("Conv1d", "TemporalConv1d"):
-            raise Refused("it comes after zero padding, which must come before a Conv1d")
+            raise RefusedError("it comes after zero padding, which must come before a Conv1d")
         layer = reads[name](module) if name in reads else activation(module, self.channels)
         self.layers.append(layer)
         if isinstance(layer, GatedUnit):
@@ -173,13 +173,13 @@ class Reader:
 
     def last_axis(self, axis: str) -> None:
         if self.axis not in (None, axis):
-            raise Refused(f"it takes {axis} for the last axis, where layers before it take {self.axis}")
+            raise RefusedError(f"it takes {axis} for the last axis, where layers before it take {self.axis}")
         self.axis = axis
 
     def pad(self, module: Any) -> None:
         before, after = module.padding
         if module.__dict__.get("value", 0) != 0 or min(before, after) < 0:
-            raise Refused("padding must be zeros, as many as 0 or more")
+            raise RefusedError("padding must be zeros, as many as 0 or more")
         self.pads = self.pads[0] + before, self.pads[1] + after
         self.last_axis("time")
 
@@ -190,7 +190,7 @@ class Reader:
             str(module.padding), (module.padding[0], module.padding[-1])
         )
         if module.padding_mode != "zeros" and given != (0, 0):
-            raise Refused(f"padding_mode={module.padding_mode!r} must be 'zeros'")
+            raise RefusedError(f"padding_mode={module.padding_mode!r} must be 'zeros'")
         pads, self.pads = (self.pads[0] + int(given[0]), self.pads[1] + int(given[1])), (0, 0)
         return convolution(module, pads)
 
@@ -199,7 +199,7 @@ class Reader:
         self.last_axis("time")
         own = module.padder
         if kind(own.pad) != "ConstantPad1d" and own.pad_len:
-            raise Refused(f"its padding is a {kind(own.pad)}; it must be zeros")
+            raise RefusedError(f"its padding is a {kind(own.pad)}; it must be zeros")
         pads, self.pads = (self.pads[0] + own.left_padding, self.pads[1] + own.right_padding), (0, 0)
         return convolution(module, pads)
 
@@ -209,7 +209,7 @@ class Reader:
             module.kernel_size, module.stride, module.dilation, module.padding, module.output_padding)  # fmt: skip
         overhang = (kernel_size - 1) * dilation + 1 - stride
         if 2 * padding - output_padding != overhang or padding not in (0, -(-overhang // 2)):
-            raise Refused(f"padding={padding} must be half of the overhang {overhang}, rounded up, with an "
+            raise RefusedError(f"padding={padding} must be half of the overhang {overhang}, rounded up, with an "
                           "output_padding so that every frame gives stride frames")  # fmt: skip
         return transposed(module, "same" if padding else "causal")
 
@@ -217,14 +217,16 @@ class Reader:
         """Of pytorch-tcn: kernels of twice the stride."""
         self.last_axis("time")
         if not module.causal and module.stride[0] % 2:
-            raise Refused(f"stride={module.stride[0]} must be even where it is not causal")
+            raise RefusedError(f"stride={module.stride[0]} must be even where it is not causal")
         if module.causal and kind(module.padder.pad) != "ConstantPad1d":
-            raise Refused(f"its padding is a {kind(module.padder.pad)}; it must be zeros")
+            raise RefusedError(f"its padding is a {kind(module.padder.pad)}; it must be zeros")
         return transposed(module, "causal" if module.causal else "same")
 
     def linear(self, module: Any) -> Linear:
         if self.axis == "time":
-            raise Refused("after a convolution it works on time, not on channels; a Conv1d of kernel size 1 does that")
+            raise RefusedError(
+                "after a convolution it works on time, not on channels; a Conv1d of kernel size 1 does that"
+            )
         self.last_axis("channels")
         bias = {} if module.bias is None else {"bias": float32("bias", module.bias)}
         layer = Linear(module.in_features, module.out_features, bias=bool(bias))
@@ -232,7 +234,7 @@ class Reader:
 
     def batch_norm(self, module: Any) -> BatchNorm:
         if module.running_mean is None:
-            raise Refused("track_running_stats=False: it normalises by each batch, which a stream has not")
+            raise RefusedError("track_running_stats=False: it normalises by each batch, which a stream has not")
         count = module.num_features
         scale = np.ones(count, np.float32) if module.weight is None else float32("weight", module.weight)
         shift = np.zeros(count, np.float32) if module.bias is None else float32("bias", module.bias)
@@ -244,14 +246,14 @@ class Reader:
         self.last_axis("time")
         factor = module.scale_factor[0] if isinstance(module.scale_factor, tuple) else module.scale_factor
         if module.mode != "nearest" or factor is None or factor != int(factor):
-            raise Refused(f"mode={module.mode!r}, scale_factor={factor} must be 'nearest' and a whole number")
+            raise RefusedError(f"mode={module.mode!r}, scale_factor={factor} must be 'nearest' and a whole number")
         return Upsample(int(factor))
 
     def over_channels(self, dim: Any) -> None:
         """Refuse what works on another axis than the channels."""
         axes = {"time": (1, -2), "channels": (2, -1), None: (1, -2)}[self.axis]
         if dim not in axes:
-            raise Refused(f"dim={dim} must be {axes[0]}, that of the channels")
+            raise RefusedError(f"dim={dim} must be {axes[0]}, that of the channels")
 
     def softmax(self, module: Any) -> Activation:
         self.over_channels(module.dim)
@@ -285,12 +287,12 @@ def weight_of(module: Any) -> Floats:
     names = {name.removeprefix("parametrizations.") for name in module.state_dict() if name.startswith("parametr")}
     kinds = {type(one).__name__ for many in getattr(module, "parametrizations", {}).values() for one in many}
     if kinds - {"_WeightNorm"} or any(not name.startswith("weight.") for name in names):
-        raise Refused(
+        raise RefusedError(
             f"it is parametrized by {', '.join(sorted(kinds))}; only weight normalisation of the weight is known"
         )
     for hook in module._forward_pre_hooks.values():  # the older weight normalisation
         if type(hook).__name__ != "WeightNorm" or hook.name != "weight":
-            raise Refused(f"it has a hook {type(hook).__name__}, which may change what it computes")
+            raise RefusedError(f"it has a hook {type(hook).__name__}, which may change what it computes")
         return float32("weight", hook.compute_weight(module))
     return float32("weight", module.weight)
 
@@ -299,7 +301,7 @@ def activation(module: Any, channels: int | None) -> Module:
     """An activation with its parameters; `channels` of the signal, where they are known."""
     name = kind(module)
     if not type(module).__module__.startswith("torch.nn."):
-        raise Refused("it is no module of torch.nn, and what it computes cannot be seen")
+        raise RefusedError("it is no module of torch.nn, and what it computes cannot be seen")
     if name in PLAIN:
         return Activation(PLAIN[name])
     if name == "Identity":
@@ -318,7 +320,7 @@ def activation(module: Any, channels: int | None) -> Module:
     if name == "SELU" and channels is not None:
         return selu(channels)
     if name == "SELU":
-        raise Refused("it must come after a layer that says how many channels there are")
+        raise RefusedError("it must come after a layer that says how many channels there are")
     if name in ("Softmax", "LogSoftmax"):
-        raise Refused(f"dim={module.dim}: here it would not run over the channels")
-    raise Refused("there is no such layer here")
+        raise RefusedError(f"dim={module.dim}: here it would not run over the channels")
+    raise RefusedError("there is no such layer here")

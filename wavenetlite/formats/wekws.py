@@ -50,7 +50,8 @@ def load(
     Parameters
     ----------
     causal
-        Of an MDTC; must be given. If it is not causal, it streams with latency.
+        Of an MDTC; must be given, and must be True: one that is not causal has all its padding around the whole, so its
+        layers see beyond both ends of the signal, which a stream cannot.
     norm_var
         Whether the features are divided by their deviation; must be given where there is a ``global_cmvn``.
     classifier
@@ -119,7 +120,9 @@ def network(
             tcn_block(weights, f"{prefix}network.{i}.cnn", 2**i) for i in range(weights.numbers(f"{prefix}network"))
         ]
     else:
-        layers += mdtc(weights, prefix, causal)
+        if not causal:
+            raise ModelFileError("it is an MDTC that is not causal: its layers see beyond both ends of the signal")
+        layers += mdtc(weights, prefix)
     if weights.any("classifier.linear."):
         layers.append(weights.linear("classifier.linear"))
     elif weights.any("classifier."):
@@ -145,14 +148,14 @@ def tcn_block(weights: Weights, prefix: str, dilation: int) -> Residual:
 # MDTC
 
 
-def mdtc(weights: Weights, prefix: str, causal: bool) -> list[Module]:
+def mdtc(weights: Weights, prefix: str) -> list[Module]:
     """The stacks one after the other; the outputs of all are added.
 
     The original puts zeros before the input of the whole, and has no padding inside. So what stands before a layer's
     signal is not zeros, but what endless zeros at the input make of it: `rest`, the same for every frame. The blocks
     here subtract it before a convolution, which then may begin with zeros, and add what the convolution makes of it.
     """
-    first = Block(weights, f"{prefix}preprocessor", 1, causal)
+    first = Block(weights, f"{prefix}preprocessor", 1)
     rest = np.zeros(first.channels)
     layers, rest = [first.module(rest)], first.after(rest)
     stacks: list[list[Module]] = []
@@ -160,7 +163,7 @@ def mdtc(weights: Weights, prefix: str, causal: bool) -> list[Module]:
         place = f"{prefix}blocks.{index}.res_blocks"
         stack = []
         for number in range(weights.numbers(place)):
-            block = Block(weights, f"{place}.{number}", 2**number, causal)
+            block = Block(weights, f"{place}.{number}", 2**number)
             stack.append(block.module(rest))
             rest = block.after(rest)
         stacks.append(stack)
@@ -175,9 +178,8 @@ def mdtc(weights: Weights, prefix: str, causal: bool) -> list[Module]:
 class Block:
     """A depthwise convolution over time and two across the channels, with a residual where the channels stay."""
 
-    def __init__(self, weights: Weights, prefix: str, dilation: int, causal: bool) -> None:
-        padding = "causal" if causal else "same"
-        self.depthwise = weights.conv(f"{prefix}.conv1.conv", depthwise=True, dilation=dilation, padding=padding)
+    def __init__(self, weights: Weights, prefix: str, dilation: int) -> None:
+        self.depthwise = weights.conv(f"{prefix}.conv1.conv", depthwise=True, dilation=dilation)
         self.frame: list[Module] = [
             weights.batch_norm(f"{prefix}.conv1.bn"), weights.conv(f"{prefix}.conv1.pointwise"),
             weights.batch_norm(f"{prefix}.bn1"), Activation("relu"),
@@ -192,14 +194,14 @@ class Block:
             weight = self.depthwise.parameter("weight")
             bias = self.depthwise.parameter("bias") if self.depthwise.bias else np.zeros(self.channels)
             shifted = Conv1d(self.channels, self.channels, self.depthwise.kernel_size, groups=self.channels,
-                             dilation=self.depthwise.dilation, padding=self.depthwise.padding)  # fmt: skip
+                             dilation=self.depthwise.dilation)  # fmt: skip
             tensors.with_weights(shifted, weight=weight, bias=as_float32(bias + weight[:, 0].sum(axis=1) * rest))
             layers = [affine(np.ones(self.channels), -rest), shifted, *self.frame]
         return Residual(layers, activation="relu") if self.residual else Sequential([*layers, Activation("relu")])
 
     def after(self, rest: np.ndarray) -> np.ndarray:
         """What the block makes of an endless signal that is always `rest`."""
-        y = rest
+        y: np.ndarray = rest
         for layer in (self.depthwise, *self.frame):
             if isinstance(layer, Conv1d):
                 weight = layer.parameter("weight").astype(np.float64).sum(axis=2)
