@@ -8,7 +8,7 @@ from torch.nn import functional
 
 
 def randomised(module, seed=0):
-    """The module in eval(), with statistics of batch normalisations and weight norms that are not those of a new one."""
+    """The module in eval(), with batch normalisations that are not those of a new one."""
     generator = torch.Generator().manual_seed(seed)
     for one in module.modules():
         if isinstance(one, nn.BatchNorm1d):
@@ -83,7 +83,7 @@ class BaiModel(nn.Module):
         return self.linear(self.tcn(x).transpose(1, 2)).transpose(1, 2)
 
 
-# --------------------------------------------------------------------------------- wekws: signals (batch, time, features)
+# --------------------------------------------------------------------------------- wekws: (batch, time, features)
 class KwsTCN(nn.Module):
     """Convolution, normalisation and ReLU, once or depthwise and then pointwise, beside the signal."""
 
@@ -148,8 +148,10 @@ class KwsMDTC(nn.Module):
         super().__init__()
         self.causal = causal
         self.preprocessor = KwsBlock(channels_in, channels, kernel_size, 1, causal)
-        self.blocks = nn.ModuleList(KwsStack(KwsBlock(channels, channels, kernel_size, 2**i, causal) for i in range(size))
-                                    for _ in range(stacks))  # fmt: skip
+        self.blocks = nn.ModuleList()
+        for _ in range(stacks):
+            blocks = [KwsBlock(channels, channels, kernel_size, 2**i, causal) for i in range(size)]
+            self.blocks.append(KwsStack(blocks))
         self.reach = (kernel_size - 1) * (1 + stacks * (2**size - 1))
 
     def forward(self, x):

@@ -56,8 +56,7 @@ def from_torch(module: Any) -> Module:
 
     Examples
     --------
-    >>> import numpy as np, wavenetlite as wl
-    >>> torch = __import__("pytest").importorskip("torch")
+    >>> import numpy as np, torch, wavenetlite as wl
     >>> model = wl.from_torch(torch.nn.Sequential(torch.nn.ZeroPad1d((8, 0)), torch.nn.Conv1d(1, 2, 3, dilation=4)))
     >>> model.receptive_field, model(np.zeros((5, 1), np.float32)).shape
     (9, (5, 2))

@@ -212,7 +212,8 @@ class Block:
                 y = (y - mean) / np.sqrt(variance + layer.eps) * layer.parameter("weight") + layer.parameter("bias")
             else:
                 y = np.maximum(y, 0)
-        return np.maximum(y + rest if self.residual else y, 0)
+        y = y + rest if self.residual else y
+        return y.clip(min=0)
 
 
 FORMAT = Format("wekws", "wekws' TCN, DS-TCN and MDTC: weights as safetensors or of torch.save", (), sniff, load)
