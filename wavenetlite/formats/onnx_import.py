@@ -104,6 +104,14 @@ class Unfinished:
     signal: Signal
 
 
+@dataclass(frozen=True)
+class Stack:
+    """Tensors side by side on the new axis of number `axis`, to be added up (torch.stack and a sum)."""
+
+    signals: list[Signal]
+    axis: int
+
+
 CHAINS = {
     ("Abs + c", 1.0): "1 + |x|", ("Erf + c", 1.0): "1 + erf(x / sqrt 2)", ("x (1 + erf(x / sqrt 2)) * c", 0.5): "gelu",
 }  # fmt: skip
@@ -222,6 +230,8 @@ class Importer:
         inputs = [self.value(name) for name in node.inputs]
         if any(isinstance(value, Unfinished) for value in inputs):
             return [self.continued(node, inputs)]
+        if inputs and isinstance(inputs[0], Stack):
+            return [self.added_up(node, inputs)]
         signals = [value for value in inputs if isinstance(value, Signal)]
         if not signals or node.kind == "Shape":
             if node.kind == "Shape" and signals:
@@ -608,11 +618,13 @@ class Importer:
         statistics = {"running_mean": mean, "running_var": variance}
         return self.frame_by_frame(named(node, 1), norm, signal, weight=weight, bias=bias, **statistics)
 
-    def concat(self, node: OnnxNode, inputs: list[Any]) -> Signal:
+    def concat(self, node: OnnxNode, inputs: list[Any]) -> Signal | Stack:
         signals = [value for value in inputs if isinstance(value, Signal)]
         axis = signals[0].axis(node.attributes.get("axis", 0))
         if axis == CHANNELS and len(signals) == len(inputs):
             return self.joined(node, "concat", signals)
+        if axis == ONE and len(signals) == len(inputs):
+            return Stack(signals, node.attributes.get("axis", 0) % len(signals[0].axes))
         if axis != TIME or len(signals) != 1:
             raise UnsupportedError(f"joins over the axis {axis}; it must join channels, or put zeros around a signal")
         at = inputs.index(signals[0])
@@ -622,6 +634,19 @@ class Importer:
             raise UnsupportedError("puts a constant that is not zero around a signal")
         sizes = [value.shape[number] for value in zeros]
         return self.padded(signals[0], sum(sizes[:at]), sum(sizes[at:]))
+
+    def added_up(self, node: OnnxNode, inputs: list[Any]) -> Signal:
+        """Sum or mean over the axis of a stack."""
+        signals, axis = inputs[0].signals, inputs[0].axis
+        given = inputs[1] if len(inputs) > 1 and inputs[1] is not None else node.attributes.get("axes")
+        numbers = [] if given is None else [number % len(signals[0].axes) for number in integers(given)]
+        if node.kind not in ("ReduceSum", "ReduceMean") or numbers != [axis]:
+            raise UnsupportedError("reads tensors on a new axis; they can only be added up over it")
+        total = self.joined(node, "add", self.alike(signals))
+        if node.kind == "ReduceMean":
+            total = self.affine(node, total, np.full(total.channels, 1 / len(signals), np.float32), None)
+        kept = node.attributes.get("keepdims", 1)
+        return total if kept else replace(total, axes=total.axes[:axis] + total.axes[axis + 1 :])
 
     def pad(self, node: OnnxNode, inputs: list[Any]) -> Signal:
         signal, options = self.keep(node, inputs), node.attributes
