@@ -193,6 +193,7 @@ LAYERS = {
     ),
     "film": Case(lambda: nn.FiLM(7, 3), 7, 3),
     "film no shift": Case(lambda: nn.FiLM(40, 1, shift=False), 40, 1),
+    "film no scale": Case(lambda: nn.FiLM(5, 3, scale=False), 5, 3),
     "film groups": Case(lambda: nn.FiLM(6, 4, groups=2), 6, 4),
     "pool mean": Case(lambda: nn.Pool("mean"), 3),
     "pool max": Case(lambda: nn.Pool("max"), 7),

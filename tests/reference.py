@@ -339,6 +339,8 @@ def run_film(layer, weights, x, c):
     modulation = run(layer.conv, weights.child("conv"), c)
     if not layer.shift:
         return multiply(x, modulation)
+    if not layer.scale:
+        return add(x, modulation)
     scale = modulation.map(lambda v: v[:, : layer.channels])
     return add(multiply(x, scale), modulation.map(lambda v: v[:, layer.channels :]))
 

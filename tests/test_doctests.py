@@ -13,10 +13,14 @@ MODULES = [
     for module in pkgutil.walk_packages(wavenetlite.__path__, "wavenetlite.")
     if not module.name.startswith("wavenetlite.kernels._")
 ]
+NEEDS = {"wavenetlite.formats.torch_modules": "torch"}
+"""Optional packages that examples use."""
 
 
 @pytest.mark.parametrize("name", ["wavenetlite", *MODULES])
 def test_examples_in_docstrings(name, tmp_path, monkeypatch):
+    if name in NEEDS:
+        pytest.importorskip(NEEDS[name], reason=f"needs {NEEDS[name]}")
     monkeypatch.chdir(tmp_path)
     failed, _ = doctest.testmod(importlib.import_module(name), optionflags=doctest.ELLIPSIS)
     assert failed == 0

@@ -26,6 +26,7 @@ if TYPE_CHECKING:
     from wavenetlite import audio, detect, features, ops, pipeline, receptive_field, train
     from wavenetlite.classify import AudioClassifier
     from wavenetlite.features import MFCC, PCEN, Librosa, LogMel, MelSpectrogram, MuLaw, Spectrogram
+    from wavenetlite.formats.torch_modules import from_torch
 
 _FEATURES = ("LogMel", "MelSpectrogram", "Spectrogram", "MFCC", "PCEN", "MuLaw", "Librosa")
 
@@ -33,8 +34,8 @@ __all__ = [
     "MFCC", "PCEN", "TCN", "ArrayTypeError", "AudioClassifier", "Librosa", "LogMel", "MelSpectrogram", "ModelFileError",
     "MuLaw", "ParameterError", "Sequential", "SnapshotError", "Spectrogram", "Stream", "StreamMismatchError",
     "StreamPool", "StreamReport", "StreamStateError", "TrainingError", "WaveNet", "WavenetliteError", "__version__",
-    "audio", "detect", "features", "formats", "isa", "load", "nn", "ops", "pipeline", "receptive_field", "train",
-    "verify_stream",
+    "audio", "detect", "features", "formats", "from_torch", "isa", "load", "nn", "ops", "pipeline", "receptive_field",
+    "train", "verify_stream",
 ]  # fmt: skip
 
 
@@ -42,6 +43,8 @@ def __getattr__(name: str) -> Any:
     """Features, audio and what needs them are imported when first named: who streams a network alone does not wait."""
     if name in ("audio", "detect", "features", "ops", "pipeline", "receptive_field", "train"):
         return import_module(f"wavenetlite.{name}")
+    if name == "from_torch":
+        return import_module("wavenetlite.formats.torch_modules").from_torch
     if name in _FEATURES:
         return getattr(import_module("wavenetlite.features"), name)
     if name == "AudioClassifier":

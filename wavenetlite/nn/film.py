@@ -19,8 +19,8 @@ class FiLM(Module):
         Channels in and out.
     condition_channels
         Channels of the conditioning.
-    shift
-        Whether there is a shift.
+    scale, shift
+        Whether there is a scale, and a shift; at least one.
     groups
         Of the convolution.
 
@@ -38,14 +38,18 @@ class FiLM(Module):
     [30.0, 80.0]
     """
 
-    options = ("channels", "condition_channels", "shift", "groups")
+    options = ("channels", "condition_channels", "scale", "shift", "groups")
 
-    def __init__(self, channels: int, condition_channels: int, *, shift: bool = True, groups: int = 1) -> None:
+    def __init__(
+        self, channels: int, condition_channels: int, *, scale: bool = True, shift: bool = True, groups: int = 1
+    ) -> None:
         self.in_channels = self.out_channels = self.channels = positive_int("channels", channels, MOST_CHANNELS)
         self.condition_channels = positive_int("condition_channels", condition_channels)
-        self.shift = flag("shift", shift)
+        self.scale, self.shift = flag("scale", scale), flag("shift", shift)
+        if not (self.scale or self.shift):
+            raise ParameterError("scale=False, shift=False: one of them must be True")
         self.groups = positive_int("groups", groups)
-        self.conv = Conv1d(self.condition_channels, (2 if self.shift else 1) * self.channels, 1, groups=self.groups)
+        self.conv = Conv1d(self.condition_channels, (self.scale + self.shift) * self.channels, 1, groups=self.groups)
 
     def children(self) -> dict[str, Module]:
         return {"conv": self.conv}
@@ -57,5 +61,7 @@ class FiLM(Module):
         both = self.conv.connect(c)
         if not self.shift:
             return graph.multiply(x, both)
+        if not self.scale:
+            return graph.add(x, both)
         scale, shift = graph.part(both, 0, self.channels), graph.part(both, self.channels, self.channels)
         return graph.add(graph.multiply(x, scale), shift)

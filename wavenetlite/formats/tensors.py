@@ -1,0 +1,263 @@
+"""Tensors by name in files of PyTorch's and of safetensors, and layers made of them."""
+
+from __future__ import annotations
+
+import math
+import zipfile
+from collections.abc import Iterable, Iterator, Mapping
+from contextlib import contextmanager
+from typing import Any, BinaryIO, TypeVar
+
+import numpy as np
+
+from wavenetlite.engine.graph import Floats
+from wavenetlite.errors import ArrayTypeError, ModelFileError, ParameterError
+from wavenetlite.files import MOST_HEADER_BYTES, integers, parse_json
+from wavenetlite.nn.combine import Sequential
+from wavenetlite.nn.convolution import Conv1d, Linear
+from wavenetlite.nn.module import Module
+from wavenetlite.nn.pointwise import Activation, BatchNorm
+
+Layer = TypeVar("Layer", bound=Module)
+
+NUMPY_TYPES = {"F64": "<f8", "F32": "<f4", "F16": "<f2", "BF16": "<u2", "I64": "<i8", "I32": "<i4"}
+"""Of safetensors; the upper half of a float32 is a BF16."""
+
+NESTED = ("state_dict", "model_state_dict", "model")
+"""Names under which training programs save a state_dict beside other things."""
+
+MOST_TENSORS = 20_000
+MOST_PICKLE_BYTES = 16 * 2**20
+WEIGHT_NORM = (("weight_g", "weight_v"), ("parametrizations.weight.original0", "parametrizations.weight.original1"))
+"""Scale and direction, as the old and the new weight normalisation of PyTorch name them."""
+
+
+def is_torch(ends: bytes) -> bool:
+    """Whether a file may be one that ``torch.save`` wrote."""
+    return ends[:4] == b"PK\x03\x04" and b"/data.pkl" in ends[:1024]
+
+
+def is_safetensors(ends: bytes) -> bool:
+    return ends[8:9] == b"{" and b'"data_offsets"' in ends and b'"format":"wavenetlite"' not in ends
+
+
+def read(file: BinaryIO, size: int) -> dict[str, Floats]:
+    """All tensors of a file, as float32; of ``torch.save`` only dictionaries of tensors, without running any code."""
+    begin = file.read(1024)
+    file.seek(0)
+    tensors = read_torch(file, size) if is_torch(begin) else read_safetensors(file, size)
+    if not tensors:
+        raise ModelFileError("it has no tensors")
+    if all(name.startswith("module.") for name in tensors):  # of DataParallel
+        tensors = {name.removeprefix("module."): value for name, value in tensors.items()}
+    for name, value in tensors.items():
+        if not np.isfinite(value).all():
+            raise ModelFileError(f"tensor {name!r} has numbers that are not finite in float32")
+    return tensors
+
+
+# safetensors
+
+
+def read_safetensors(file: BinaryIO, size: int) -> dict[str, Floats]:
+    length = int.from_bytes(file.read(8), "little")
+    if size < 8 or length > min(size - 8, MOST_HEADER_BYTES):
+        raise ModelFileError(f"truncated, or not a safetensors file: it has {size} bytes")
+    try:
+        header = parse_json("its header", file.read(length).decode())
+    except UnicodeDecodeError:
+        raise ModelFileError("its header is not UTF-8") from None
+    header.pop("__metadata__", None)
+    data = memoryview(file.read(size - 8 - length))
+    return {name: safetensor(name, entry, data) for name, entry in header.items()}
+
+
+def safetensor(name: str, entry: Any, data: memoryview) -> Floats:
+    """One tensor, whose bytes lie inside `data`."""
+    if not isinstance(entry, dict) or set(entry) != {"dtype", "shape", "data_offsets"}:
+        raise ModelFileError(f"tensor {name!r} must have a dtype, a shape and data_offsets")
+    if not isinstance(entry["dtype"], str) or entry["dtype"] not in NUMPY_TYPES:
+        raise ModelFileError(f"tensor {name!r} has a dtype that is none of {', '.join(NUMPY_TYPES)}")
+    kind = np.dtype(NUMPY_TYPES[entry["dtype"]])
+    shape, offsets = integers(name, "shape", entry["shape"]), integers(name, "data_offsets", entry["data_offsets"])
+    if len(offsets) != 2 or offsets[1] - offsets[0] != math.prod(shape) * kind.itemsize or offsets[1] > len(data):
+        raise ModelFileError(f"tensor {name!r} has data_offsets {offsets}, which do not fit its shape or the file")
+    values = np.frombuffer(data[offsets[0] : offsets[1]], kind).reshape(shape)
+    if entry["dtype"] == "BF16":
+        values = (values.astype(np.uint32) << 16).view(np.float32)
+    return as_float32(values)
+
+
+def as_float32(values: np.ndarray) -> Floats:
+    with np.errstate(over="ignore"):  # becomes infinite, which is refused
+        result: Floats = values.astype(np.float32)
+    return result
+
+
+# torch.save
+
+
+def read_torch(file: BinaryIO, size: int) -> dict[str, Floats]:
+    """Tensors of a dictionary that ``torch.save`` wrote, by ``torch.load(weights_only=True)``."""
+    check_archive(file, size)
+    try:
+        import torch
+    except ImportError:
+        raise ModelFileError(
+            "files of torch.save need PyTorch to be read; or save the weights as safetensors"
+        ) from None
+    try:
+        found = torch.load(file, map_location="cpu", weights_only=True)
+    except Exception as error:  # whatever bytes do to it
+        reason = str(error).strip().splitlines()
+        raise ModelFileError(
+            f"it holds more than tensors, or is damaged: {reason[0][:200] if reason else ''}"
+        ) from None
+    if isinstance(found, Mapping):
+        found = next((found[name] for name in NESTED if isinstance(found.get(name), Mapping)), found)
+    if not isinstance(found, Mapping) or not all(isinstance(value, torch.Tensor) for value in found.values()):
+        raise ModelFileError("it is no state_dict, which is a dictionary of tensors")
+    if len(found) > MOST_TENSORS:
+        raise ModelFileError(f"it has {len(found)} tensors; it must have at most {MOST_TENSORS}")
+    if sum(value.numel() for value in found.values()) > size:  # one that repeats itself without any bytes
+        raise ModelFileError("its tensors have more elements than the file has bytes")
+    return {str(name): as_float32(tensor(str(name), value)) for name, value in found.items()}
+
+
+def check_archive(file: BinaryIO, size: int) -> None:
+    """Refuse what would take more memory than the file is large."""
+    try:
+        entries = zipfile.ZipFile(file).infolist()
+    except Exception as error:  # whatever bytes do to it
+        raise ModelFileError(f"its archive is damaged: {error}") from None
+    if any(entry.compress_type != zipfile.ZIP_STORED for entry in entries) or sum(e.file_size for e in entries) > size:
+        raise ModelFileError(
+            "its archive has parts that are compressed, or larger than the file: torch.save writes none"
+        )
+    if any(entry.filename.endswith("/data.pkl") and entry.file_size > MOST_PICKLE_BYTES for entry in entries):
+        raise ModelFileError(f"its list of tensors has more than {MOST_PICKLE_BYTES} bytes")
+    file.seek(0)
+
+
+def tensor(name: str, value: Any) -> np.ndarray:
+    """A tensor of PyTorch as an array."""
+    if value.is_complex() or value.is_quantized or value.is_sparse or value.is_meta:
+        raise ModelFileError(f"tensor {name!r} is complex, quantised, sparse or without data")
+    result: np.ndarray = value.detach().cpu().double().numpy()
+    return result
+
+
+# Layers of tensors
+
+
+class Weights:
+    """Tensors by name, out of which layers are made; what nobody has asked for is found at the end.
+
+    What is missing, or does not fit, raises a `ModelFileError` with the tensor's name.
+    """
+
+    def __init__(self, tensors: Mapping[str, Floats]) -> None:
+        self.tensors = {name: value for name, value in tensors.items() if not name.endswith("num_batches_tracked")}
+        self.taken: set[str] = set()
+
+    def has(self, name: str) -> bool:
+        return name in self.tensors
+
+    def any(self, prefix: str) -> bool:
+        """Whether there is a tensor whose name begins so."""
+        return any(name.startswith(prefix) for name in self.tensors)
+
+    def numbers(self, prefix: str) -> int:
+        """How many of ``prefix.0``, ``prefix.1``, ... there are."""
+        found = {
+            name.removeprefix(prefix + ".").split(".")[0] for name in self.tensors if name.startswith(prefix + ".")
+        }
+        count = 0
+        while str(count) in found:
+            count += 1
+        return count
+
+    def take(self, name: str, dimensions: int) -> Floats:
+        if name not in self.tensors:
+            raise ModelFileError(f"it lacks the tensor {name!r}")
+        value = self.tensors[name]
+        if value.ndim != dimensions or not value.size:
+            raise ModelFileError(f"tensor {name!r} has the shape {value.shape}; it must have {dimensions} dimensions")
+        self.taken.add(name)
+        return value
+
+    def weight(self, prefix: str, dimensions: int = 3) -> Floats:
+        """A weight; weight normalisation, ``weight_g * weight_v / |weight_v|``, is folded into it.
+
+        Salimans and Kingma, "Weight Normalization", 2016.
+        """
+        for g_name, v_name in WEIGHT_NORM:
+            if self.has(f"{prefix}.{g_name}"):
+                g, v = (self.take(f"{prefix}.{name}", dimensions).astype(np.float64) for name in (g_name, v_name))
+                if any(a not in (1, b) for a, b in zip(g.shape, v.shape, strict=True)):
+                    raise ModelFileError(
+                        f"tensor {prefix + '.' + g_name!r} has the shape {g.shape}, which is not of a norm"
+                    )
+                axes = tuple(axis for axis, length in enumerate(g.shape) if length == 1)
+                norm = np.sqrt(np.square(v).sum(axis=axes, keepdims=True))
+                if not norm.all():
+                    raise ModelFileError(f"tensor {prefix + '.' + v_name!r} has a norm of zero")
+                return as_float32(g * v / norm)
+        return self.take(f"{prefix}.weight", dimensions)
+
+    def bias(self, prefix: str) -> dict[str, Floats]:
+        """The bias, if there is one."""
+        return {"bias": self.take(f"{prefix}.bias", 1)} if self.has(f"{prefix}.bias") else {}
+
+    def conv(self, prefix: str, *, depthwise: bool = False, **options: Any) -> Conv1d:
+        """A convolution; `options` are those of `Conv1d`."""
+        weight, bias = self.weight(prefix), self.bias(prefix)
+        out, channels, kernel_size = weight.shape
+        groups = out if depthwise else 1
+        layer = Conv1d(channels * groups, out, kernel_size, groups=groups, bias=bool(bias), **options)
+        return with_weights(layer, weight=weight, **bias)
+
+    def linear(self, prefix: str) -> Linear:
+        weight, bias = self.weight(prefix, 2), self.bias(prefix)
+        return with_weights(Linear(weight.shape[1], weight.shape[0], bias=bool(bias)), weight=weight, **bias)
+
+    def batch_norm(self, prefix: str, eps: float = 1e-5) -> BatchNorm:
+        names = ("weight", "bias", "running_mean", "running_var")
+        values = {name: self.take(f"{prefix}.{name}", 1) for name in names}
+        return with_weights(BatchNorm(values["weight"].size, eps=eps), **values)
+
+    def all_taken(self, ignored: Iterable[str] = ()) -> None:
+        """Raise where a tensor is left over, but for names that end as those `ignored`: it may matter."""
+        for name in self.tensors:
+            if name not in self.taken and not name.endswith(tuple(ignored)):
+                raise ModelFileError(f"it has a tensor {name!r}, which is of no part that is known here")
+
+
+def with_weights(layer: Layer, **values: Floats) -> Layer:
+    layer.load_state_dict(values)
+    return layer
+
+
+SELU = 1.0507009873554805, 1.6732632423543772
+"""Scale and alpha: Klambauer et al., "Self-Normalizing Neural Networks", 2017."""
+
+
+def selu(channels: int) -> Sequential:
+    """``scale * elu(x, alpha)``."""
+    return Sequential([Activation("elu", alpha=SELU[1]), affine(np.full(channels, SELU[0]), np.zeros(channels))])
+
+
+def affine(scale: np.ndarray, shift: np.ndarray) -> BatchNorm:
+    """``scale * x + shift``, channel by channel."""
+    ones, zeros = np.ones(len(scale), np.float32), np.zeros(len(scale), np.float32)
+    return with_weights(BatchNorm(len(scale), eps=0.0), weight=as_float32(scale), bias=as_float32(shift),
+                        running_mean=zeros, running_var=ones)  # fmt: skip
+
+
+@contextmanager
+def file_errors() -> Iterator[None]:
+    """What our layers find wrong has come from the file."""
+    try:
+        yield
+    except (ParameterError, ArrayTypeError) as error:
+        raise ModelFileError(str(error)) from None
