@@ -16,6 +16,7 @@ complete; an older file of that name is replaced then."""
 EXAMPLES = """\
   wavenetlite convert amp.nam amp.safetensors
   wavenetlite convert model.safetensors model.py       a NumPy script, to read
+  wavenetlite convert model.safetensors model.onnx --save streaming=true
   wavenetlite convert --formats                        what can be read and written"""
 
 

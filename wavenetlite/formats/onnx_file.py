@@ -84,7 +84,8 @@ class OnnxGraph:
 
 def sniff(ends: bytes) -> bool:
     """A file begins with the version of its form, and goes on with a field of a model."""
-    return len(ends) > 16 and ends[0] == 8 and 3 <= ends[1] < 64 and ends[2] in (0x12, 0x1A, 0x22, 0x28, 0x3A, 0x42)
+    fields = (0x12, 0x1A, 0x22, 0x28, 0x32, 0x3A, 0x42)
+    return len(ends) > 16 and ends[0] == 8 and 3 <= ends[1] < 64 and ends[2] in fields
 
 
 def read(file: BinaryIO, size: int) -> OnnxGraph:

@@ -11,7 +11,7 @@ from __future__ import annotations
 import math
 from collections import Counter
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from fractions import Fraction
 from typing import Any, Literal
 
@@ -23,12 +23,30 @@ from wavenetlite.engine.graph import Floats, Node
 from wavenetlite.errors import ModelFileError, ParameterError
 from wavenetlite.formats.onnx_constants import FOLDED, Symbol, fold, integers
 from wavenetlite.formats.onnx_file import OnnxGraph, OnnxNode
-from wavenetlite.nn.convolution import Pads
+from wavenetlite.formats.onnx_signal import (
+    BATCH,
+    CHAINS,
+    CHANNELS,
+    ONE,
+    TIME,
+    Axes,
+    Signal,
+    Stack,
+    Unfinished,
+    UnsupportedError,
+    beginnings,
+    check_over_time,
+    floats,
+    from_end,
+    from_start,
+    pads_named,
+    reaches_end,
+    scalar,
+    scales_by,
+    zero_stays,
+)
 from wavenetlite.nn.module import Module
 
-Axes = tuple[str, ...]
-
-BATCH, CHANNELS, TIME, ONE = "batch", "channels", "time", "1"
 LAYOUTS: dict[int, list[Axes]] = {
     2: [(TIME, CHANNELS), (CHANNELS, TIME)],
     3: [(BATCH, CHANNELS, TIME), (BATCH, TIME, CHANNELS)],
@@ -37,78 +55,9 @@ LAYOUTS: dict[int, list[Axes]] = {
 }  # fmt: skip
 """What the axes of an input may be, by their number; the first that the graph makes sense with is taken."""
 
-TO_THE_END = 2**31 - 1
 MOST_NODES = 5_000
 SPARE_VALUES = 2**21
 """Weights, and values computed of constants, that may be made besides a few times those that the file holds."""
-
-
-class UnsupportedError(Exception):
-    """Why a node cannot be a layer of ours."""
-
-
-@dataclass(frozen=True)
-class Signal:
-    """A tensor over time. `node` is the sequence whose frames are its frames, but for what is pending at its ends.
-
-    Attributes
-    ----------
-    name
-        In the network that is made.
-    node
-        What the engine makes of it: channels and clock.
-    axes
-        Of the tensor; without "time", it holds the newest frame.
-    lead, tail
-        Frames of zeros to come before and after; negative: frames to be left out.
-    excess
-        Frames after the signal's end that a convolution padded too far would give; to be cut off.
-    """
-
-    name: str
-    node: Node
-    axes: Axes
-    lead: int = 0
-    tail: int = 0
-    excess: int = 0
-
-    @property
-    def channels(self) -> int:
-        return self.node.channels
-
-    @property
-    def settled(self) -> bool:
-        return self.lead == self.tail == self.excess == 0
-
-    @property
-    def over_time(self) -> bool:
-        return TIME in self.axes
-
-    @property
-    def time(self) -> Fraction:
-        """Causal time of the tensor's frame 0."""
-        return Fraction(self.node.clock.start) - self.lead * Fraction(self.node.clock.rate)
-
-    def axis(self, axis: int) -> str:
-        """What the axis of that number is."""
-        if not -len(self.axes) <= axis < len(self.axes):
-            raise UnsupportedError(f"axis={axis} of a tensor with {len(self.axes)} axes")
-        return self.axes[axis]
-
-
-@dataclass(frozen=True)
-class Unfinished:
-    """A step on the way to an activation that exporters write as several nodes: ``kind`` of `signal`, as in CHAINS."""
-
-    kind: str
-    signal: Signal
-
-
-CHAINS = {
-    ("Abs + c", 1.0): "1 + |x|", ("Erf + c", 1.0): "1 + erf(x / sqrt 2)", ("x (1 + erf(x / sqrt 2)) * c", 0.5): "gelu",
-}  # fmt: skip
-"""What a constant makes of an unfinished activation: softsign is ``x / (1 + |x|)``, GELU ``x (1 + erf(x / sqrt 2)) /
-2``."""
 
 
 def network(file: OnnxGraph, layout: str | None = None) -> nn.Graph:
@@ -222,6 +171,8 @@ class Importer:
         inputs = [self.value(name) for name in node.inputs]
         if any(isinstance(value, Unfinished) for value in inputs):
             return [self.continued(node, inputs)]
+        if inputs and isinstance(inputs[0], Stack):
+            return [self.added_up(node, inputs)]
         signals = [value for value in inputs if isinstance(value, Signal)]
         if not signals or node.kind == "Shape":
             if node.kind == "Shape" and signals:
@@ -608,11 +559,13 @@ class Importer:
         statistics = {"running_mean": mean, "running_var": variance}
         return self.frame_by_frame(named(node, 1), norm, signal, weight=weight, bias=bias, **statistics)
 
-    def concat(self, node: OnnxNode, inputs: list[Any]) -> Signal:
+    def concat(self, node: OnnxNode, inputs: list[Any]) -> Signal | Stack:
         signals = [value for value in inputs if isinstance(value, Signal)]
         axis = signals[0].axis(node.attributes.get("axis", 0))
         if axis == CHANNELS and len(signals) == len(inputs):
             return self.joined(node, "concat", signals)
+        if axis == ONE and len(signals) == len(inputs):
+            return Stack(signals, node.attributes.get("axis", 0) % len(signals[0].axes))
         if axis != TIME or len(signals) != 1:
             raise UnsupportedError(f"joins over the axis {axis}; it must join channels, or put zeros around a signal")
         at = inputs.index(signals[0])
@@ -622,6 +575,19 @@ class Importer:
             raise UnsupportedError("puts a constant that is not zero around a signal")
         sizes = [value.shape[number] for value in zeros]
         return self.padded(signals[0], sum(sizes[:at]), sum(sizes[at:]))
+
+    def added_up(self, node: OnnxNode, inputs: list[Any]) -> Signal:
+        """Sum or mean over the axis of a stack."""
+        signals, axis = inputs[0].signals, inputs[0].axis
+        given = inputs[1] if len(inputs) > 1 and inputs[1] is not None else node.attributes.get("axes")
+        numbers = [] if given is None else [number % len(signals[0].axes) for number in integers(given)]
+        if node.kind not in ("ReduceSum", "ReduceMean") or numbers != [axis]:
+            raise UnsupportedError("reads tensors on a new axis; they can only be added up over it")
+        total = self.joined(node, "add", self.alike(signals))
+        if node.kind == "ReduceMean":
+            total = self.affine(node, total, np.full(total.channels, 1 / len(signals), np.float32), None)
+        kept = node.attributes.get("keepdims", 1)
+        return total if kept else replace(total, axes=total.axes[:axis] + total.axes[axis + 1 :])
 
     def pad(self, node: OnnxNode, inputs: list[Any]) -> Signal:
         signal, options = self.keep(node, inputs), node.attributes
@@ -855,83 +821,3 @@ def named(node: OnnxNode, weight: int | None = None) -> str:
         if name.rpartition(".")[2] in ("weight", "bias"):
             return name.rpartition(".")[0]
     return node.outputs[0] if node.outputs and node.outputs[0] else node.kind
-
-
-def beginnings(name: str) -> list[str]:
-    """What stands before each dot of a name."""
-    parts = name.split(".")
-    return [".".join(parts[:count]) for count in range(1, len(parts))]
-
-
-def zero_stays(name: str) -> bool:
-    """Whether an activation makes zero of zero, so that it may come before padding as well as after."""
-    return name not in ("sigmoid", "softmax")
-
-
-def pads_named(before: int, after: int, reach: int, stride: int) -> Pads:
-    """Padding under its usual name, if it has one."""
-    if (before, after) == (reach, 0):
-        return "causal"
-    if (before, after) == (reach // 2, reach - reach // 2) and stride == 1:
-        return "same"
-    return "valid" if (before, after) == (0, 0) else (before, after)
-
-
-def scales_by(conv: nn.Conv1d, factor: float) -> bool:
-    """Whether a convolution only multiplies every channel by a factor."""
-    alone = (conv.kernel_size, conv.groups, conv.bias) == (1, conv.in_channels, False)
-    return alone and bool(np.allclose(conv.parameter("weight"), factor, rtol=1e-5))
-
-
-def check_over_time(signals: list[Signal]) -> None:
-    if len({one.over_time for one in signals}) > 1:
-        raise UnsupportedError("brings the whole signal's mean or last frame back to every frame: it needs all of it")
-
-
-def reaches_end(end: Any, size: Any) -> bool:
-    return bool(end == size) if isinstance(end, Symbol) else end >= (size if isinstance(size, int) else TO_THE_END)
-
-
-def from_start(start: Any, size: Any) -> int | None:
-    """How many are left out before `start`; None: it depends on the size."""
-    if isinstance(start, Symbol) or (start < 0 and isinstance(size, int)):
-        place = start if isinstance(start, Symbol) else start + size
-        return difference(place, 0) if isinstance(size, int) else None
-    return None if start < 0 else min(int(start), size) if isinstance(size, int) else int(start)
-
-
-def from_end(end: Any, size: Any) -> int | None:
-    """How many are left out from `end` on; None: it depends on the size."""
-    if isinstance(end, Symbol):
-        return difference(size, end)
-    if end >= TO_THE_END or (isinstance(size, int) and end >= size):
-        return 0
-    if end < 0:
-        return int(-end)
-    return size - int(end) if isinstance(size, int) else None
-
-
-def difference(a: Any, b: Any) -> int | None:
-    value = a - b
-    return int(value) if isinstance(value, int | np.integer) and value >= 0 else None
-
-
-def floats(value: Any) -> Floats:
-    """A constant as float32."""
-    if isinstance(value, Signal) or value is None:
-        raise UnsupportedError("has a signal, or nothing, where it must have a constant")
-    array = np.asarray(value)
-    if array.dtype.kind not in "fiu":
-        raise UnsupportedError(f"has a constant of type {array.dtype}; it must be numbers")
-    with np.errstate(over="ignore"):
-        made = array.astype(np.float32)
-    if not np.isfinite(made).all():
-        raise UnsupportedError("has a constant with infinities or NaN, or beyond float32")
-    return made
-
-
-def scalar(value: Any) -> float:
-    array = np.asarray(value)
-    if array.size != 1 or array.dtype.kind not in "fiu":
-        raise UnsupportedError("has something else where it must have one number")
-    return float(array.reshape(-1)[0])

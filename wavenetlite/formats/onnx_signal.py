@@ -1,0 +1,176 @@
+"""A tensor of an ONNX graph as a sequence of frames, and what is said of its frames in the terms of ONNX."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from fractions import Fraction
+from typing import Any
+
+import numpy as np
+
+from wavenetlite import nn
+from wavenetlite.engine.graph import Floats, Node
+from wavenetlite.formats.onnx_constants import Symbol
+from wavenetlite.nn.convolution import Pads
+
+Axes = tuple[str, ...]
+
+BATCH, CHANNELS, TIME, ONE = "batch", "channels", "time", "1"
+
+TO_THE_END = 2**31 - 1
+
+
+class UnsupportedError(Exception):
+    """Why a node cannot be a layer of ours."""
+
+
+@dataclass(frozen=True)
+class Signal:
+    """A tensor over time. `node` is the sequence whose frames are its frames, but for what is pending at its ends.
+
+    Attributes
+    ----------
+    name
+        In the network that is made.
+    node
+        What the engine makes of it: channels and clock.
+    axes
+        Of the tensor; without "time", it holds the newest frame.
+    lead, tail
+        Frames of zeros to come before and after; negative: frames to be left out.
+    excess
+        Frames after the signal's end that a convolution padded too far would give; to be cut off.
+    """
+
+    name: str
+    node: Node
+    axes: Axes
+    lead: int = 0
+    tail: int = 0
+    excess: int = 0
+
+    @property
+    def channels(self) -> int:
+        return self.node.channels
+
+    @property
+    def settled(self) -> bool:
+        return self.lead == self.tail == self.excess == 0
+
+    @property
+    def over_time(self) -> bool:
+        return TIME in self.axes
+
+    @property
+    def time(self) -> Fraction:
+        """Causal time of the tensor's frame 0."""
+        return Fraction(self.node.clock.start) - self.lead * Fraction(self.node.clock.rate)
+
+    def axis(self, axis: int) -> str:
+        """What the axis of that number is."""
+        if not -len(self.axes) <= axis < len(self.axes):
+            raise UnsupportedError(f"axis={axis} of a tensor with {len(self.axes)} axes")
+        return self.axes[axis]
+
+
+@dataclass(frozen=True)
+class Unfinished:
+    """A step on the way to an activation that exporters write as several nodes: ``kind`` of `signal`, as in CHAINS."""
+
+    kind: str
+    signal: Signal
+
+
+@dataclass(frozen=True)
+class Stack:
+    """Tensors side by side on the new axis of number `axis`, to be added up (torch.stack and a sum)."""
+
+    signals: list[Signal]
+    axis: int
+
+
+CHAINS = {
+    ("Abs + c", 1.0): "1 + |x|", ("Erf + c", 1.0): "1 + erf(x / sqrt 2)", ("x (1 + erf(x / sqrt 2)) * c", 0.5): "gelu",
+}  # fmt: skip
+"""What a constant makes of an unfinished activation: softsign is ``x / (1 + |x|)``, GELU ``x (1 + erf(x / sqrt 2)) /
+2``."""
+
+
+def beginnings(name: str) -> list[str]:
+    """What stands before each dot of a name."""
+    parts = name.split(".")
+    return [".".join(parts[:count]) for count in range(1, len(parts))]
+
+
+def zero_stays(name: str) -> bool:
+    """Whether an activation makes zero of zero, so that it may come before padding as well as after."""
+    return name not in ("sigmoid", "softmax")
+
+
+def pads_named(before: int, after: int, reach: int, stride: int) -> Pads:
+    """Padding under its usual name, if it has one."""
+    if (before, after) == (reach, 0):
+        return "causal"
+    if (before, after) == (reach // 2, reach - reach // 2) and stride == 1:
+        return "same"
+    return "valid" if (before, after) == (0, 0) else (before, after)
+
+
+def scales_by(conv: nn.Conv1d, factor: float) -> bool:
+    """Whether a convolution only multiplies every channel by a factor."""
+    alone = (conv.kernel_size, conv.groups, conv.bias) == (1, conv.in_channels, False)
+    return alone and bool(np.allclose(conv.parameter("weight"), factor, rtol=1e-5))
+
+
+def check_over_time(signals: list[Signal]) -> None:
+    if len({one.over_time for one in signals}) > 1:
+        raise UnsupportedError("brings the whole signal's mean or last frame back to every frame: it needs all of it")
+
+
+def reaches_end(end: Any, size: Any) -> bool:
+    return bool(end == size) if isinstance(end, Symbol) else end >= (size if isinstance(size, int) else TO_THE_END)
+
+
+def from_start(start: Any, size: Any) -> int | None:
+    """How many are left out before `start`; None: it depends on the size."""
+    if isinstance(start, Symbol) or (start < 0 and isinstance(size, int)):
+        place = start if isinstance(start, Symbol) else start + size
+        return difference(place, 0) if isinstance(size, int) else None
+    return None if start < 0 else min(int(start), size) if isinstance(size, int) else int(start)
+
+
+def from_end(end: Any, size: Any) -> int | None:
+    """How many are left out from `end` on; None: it depends on the size."""
+    if isinstance(end, Symbol):
+        return difference(size, end)
+    if end >= TO_THE_END or (isinstance(size, int) and end >= size):
+        return 0
+    if end < 0:
+        return int(-end)
+    return size - int(end) if isinstance(size, int) else None
+
+
+def difference(a: Any, b: Any) -> int | None:
+    value = a - b
+    return int(value) if isinstance(value, int | np.integer) and value >= 0 else None
+
+
+def floats(value: Any) -> Floats:
+    """A constant as float32."""
+    if isinstance(value, Signal) or value is None:
+        raise UnsupportedError("has a signal, or nothing, where it must have a constant")
+    array = np.asarray(value)
+    if array.dtype.kind not in "fiu":
+        raise UnsupportedError(f"has a constant of type {array.dtype}; it must be numbers")
+    with np.errstate(over="ignore"):
+        made = array.astype(np.float32)
+    if not np.isfinite(made).all():
+        raise UnsupportedError("has a constant with infinities or NaN, or beyond float32")
+    return made
+
+
+def scalar(value: Any) -> float:
+    array = np.asarray(value)
+    if array.size != 1 or array.dtype.kind not in "fiu":
+        raise UnsupportedError("has something else where it must have one number")
+    return float(array.reshape(-1)[0])
