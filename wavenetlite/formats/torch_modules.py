@@ -11,7 +11,7 @@ from wavenetlite.engine.graph import Floats
 from wavenetlite.errors import ArrayTypeError, ModelFileError, ParameterError
 from wavenetlite.files import check_runs
 from wavenetlite.formats import locuslab, pytorch_tcn, wekws
-from wavenetlite.formats.tensors import Weights, selu, tensor, with_weights
+from wavenetlite.formats.tensors import Weights, affine, selu, tensor, with_weights
 from wavenetlite.nn.combine import Sequential
 from wavenetlite.nn.convolution import Conv1d, Linear
 from wavenetlite.nn.convolution2d import ConvTranspose1d
@@ -36,9 +36,9 @@ def from_torch(module: Any) -> Module:
     Parameters
     ----------
     module
-        A ``torch.nn.Sequential``, or one such layer, of Conv1d, ConvTranspose1d, Linear, BatchNorm1d, Upsample, zero
-        padding, activations and dropout, which may hold more Sequentials and weight normalisation; or a TCN of
-        pytorch-tcn (1.x), locuslab's TemporalConvNet, or a model of wekws with a TCN, DS-TCN or MDTC.
+        A ``torch.nn.Sequential``, or one such layer, of Conv1d, ConvTranspose1d, Linear, BatchNorm1d, LayerNorm,
+        Upsample, zero padding, activations and dropout, which may hold more Sequentials and weight normalisation; or a
+        TCN of pytorch-tcn (1.x), locuslab's TemporalConvNet, or a model of wekws with a TCN, DS-TCN or MDTC.
 
         Padding before the signal makes a convolution causal, padding after it is latency. A signal is (batch, channels,
         time) in PyTorch where there are convolutions, and (batch, time, features) where there is Linear, which is why
@@ -160,7 +160,7 @@ class Reader:
             "Conv1d": self.conv, "TemporalConv1d": self.temporal_conv, "ConvTranspose1d": self.conv_transpose,
             "TemporalConvTranspose1d": self.temporal_conv_transpose, "Linear": self.linear,
             "BatchNorm1d": self.batch_norm, "Upsample": self.upsample, "UpsamplingNearest1d": self.upsample,
-            "Softmax": self.softmax, "GLU": self.glu,
+            "LayerNorm": self.layer_norm, "Softmax": self.softmax, "GLU": self.glu,
         }  # fmt: skip
         if self.pads != (0, 0) and name not in ("Conv1d", "TemporalConv1d"):
             raise RefusedError("it comes after zero padding, which must come before a Conv1d")
@@ -240,6 +240,17 @@ class Reader:
         return with_weights(BatchNorm(count, eps=module.eps), weight=scale, bias=shift,
                             running_mean=float32("running_mean", module.running_mean),
                             running_var=float32("running_var", module.running_var))  # fmt: skip
+
+    def layer_norm(self, module: Any) -> Sequential:
+        if self.axis == "time":
+            raise RefusedError("after a convolution it works on time, not on channels")
+        self.last_axis("channels")
+        if len(module.normalized_shape) != 1:
+            raise RefusedError(f"normalized_shape={tuple(module.normalized_shape)} must be the channels alone")
+        count = module.normalized_shape[0]
+        scale = np.ones(count) if module.weight is None else float32("weight", module.weight)
+        shift = np.zeros(count) if module.bias is None else float32("bias", module.bias)
+        return Sequential([Activation("layer_norm", eps=module.eps), affine(scale, shift)])
 
     def upsample(self, module: Any) -> Upsample:
         self.last_axis("time")
