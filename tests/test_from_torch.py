@@ -3,6 +3,7 @@
 import io
 import os
 import pickle
+import sys
 import warnings
 import zipfile
 
@@ -405,6 +406,14 @@ def test_nothing_in_a_file_is_run(name, tmp_path):
     assert not (tmp_path / "harm").exists()
     torch.load(tmp_path / "evil.pt", weights_only=False)
     assert (tmp_path / "harm").exists()
+
+
+def test_without_pytorch(tmp_path, monkeypatch):
+    module = others.BaiTCN(3, [4], old=False)
+    torch.save(module.state_dict(), tmp_path / "tcn.pt")
+    monkeypatch.setitem(sys.modules, "torch", None)
+    with pytest.raises(wl.ModelFileError, match="need PyTorch to be read; or save the weights as safetensors"):
+        wl.load(tmp_path / "tcn.pt")
 
 
 def test_whole_modules_are_refused(tmp_path):
