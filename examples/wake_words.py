@@ -63,11 +63,11 @@ def show(clf: wl.AudioClassifier, items: list[Utterance]) -> None:
         print(f"{item.name:15}  {said:30}  {heard or 'nothing'}")
 
 
-def tell(found: Report, out: Path) -> None:
+def tell(found: Report, out: Path, which: str = "") -> None:
     print(f"\n{found}\n")
-    (out / "detections.json").write_text(json.dumps(found.json(), indent=1))
+    (out / f"detections{which}.json").write_text(json.dumps(found.json(), indent=1))
     try:
-        figures.det_curve(list(found.curves.values()), out / "det.png")
+        figures.det_curve(list(found.curves.values()), out / f"det{which}.png")
     except figures.FigureError as error:
         print(f"no figure: {error}")
 
@@ -89,7 +89,7 @@ def run(options: argparse.Namespace) -> None:
     if options.folds:
         validated = cross_validate(utterances, folds=options.folds, folder=options.out / "folds", **rest)
         tell(validated.report(), options.out)
-        print(f"Whatever the marks say:\n\n{validated.report(timed=False)}\n")
+        tell(validated.report(timed=False), options.out, "-by-recording")
         if not options.everything:
             return
     tracks: list[Track] | None = validated.tracks if validated else None

@@ -279,7 +279,7 @@ def test_words_may_be_found_wherever_in_their_recording():
     ]
     there = counted(by_recording(tracks))
     assert (there["go"].words, there["go"].found, there["go"].alarms, there["stop"].alarms) == (2, 2, 2, 1)
-    assert there["go"].hours * 3600 == pytest.approx(4.0) and there["stop"].hours * 3600 == pytest.approx(12.0)
+    assert there["go"].hours == counted(tracks)["go"].hours
     assert (counted(tracks)["go"].found, counted(tracks)["go"].alarms) == (1, 3)
     found = report(Strip(by_recording(tracks), LABELS, RATE), PLAIN, ["go", "stop"], ["_"], timed=False)
     assert "wherever in its recording a word is found" in str(found) and " ms" not in str(found)

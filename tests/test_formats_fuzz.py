@@ -38,8 +38,9 @@ def rtneural_bytes(tmp):
 
 def locuslab_bytes():
     """Weights under locuslab's names, as any writer of safetensors would put them."""
-    block = {"conv1.weight_g": (3, 1, 1), "conv1.weight_v": (3, 2, 2), "conv1.bias": (3,), "conv2.weight": (3, 3, 2),
-             "conv2.bias": (3,), "net.0.bias": (3,), "downsample.weight": (3, 2, 1), "downsample.bias": (3,)}  # fmt: skip
+    block = {"conv1.weight_g": (3, 1, 1), "conv1.weight_v": (3, 2, 2), "conv1.bias": (3,),
+             "conv2.weight": (3, 3, 2), "conv2.bias": (3,), "net.0.bias": (3,),
+             "downsample.weight": (3, 2, 1), "downsample.bias": (3,)}  # fmt: skip
     header, at = {}, 0
     for name, shape in block.items():
         end = at + 4 * int(np.prod(shape))

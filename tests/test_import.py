@@ -18,6 +18,7 @@ ALLOWED = {
     "errors": set(),
     "kernels": {"kernels"},
     "engine": {"engine", "kernels", "checks", "errors"},
+    "ops": {"ops", "checks", "engine", "errors", "kernels"},
     "receptive_field": {"receptive_field", "nn", "engine", "canvas", "checks", "errors"},
     "canvas": {"errors"},
     "_detect": {"errors"},

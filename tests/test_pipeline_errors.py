@@ -91,7 +91,6 @@ def test_silent_and_duplicate_ones_may_be_left_out_without_any_work(data, tmp_pa
 
 
 def test_a_failure_in_the_middle_of_a_long_recording_leaves_no_frame(data, tmp_path, monkeypatch):
-    monkeypatch.setattr("wavenetlite.pipeline.reading.WHOLE", 0)
     monkeypatch.setattr("wavenetlite.pipeline.reading.BLOCK", 500)
     y = tone(5, 20_000)
     y[19_000] = np.inf

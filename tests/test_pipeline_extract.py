@@ -177,7 +177,6 @@ def test_long_recordings_in_blocks_are_what_they_are_whole(tmp_path, monkeypatch
     features = spec().then(wl.features.Deltas(width=5))
     options = {"features": features, "resample": True, "mono": "mean"}
     extract(tmp_path / "data", tmp_path / "whole", **options)
-    monkeypatch.setattr("wavenetlite.pipeline.reading.WHOLE", 0)
     monkeypatch.setattr("wavenetlite.pipeline.reading.BLOCK", 777)
     extract(tmp_path / "data", tmp_path / "blocks", **options)
     whole, blocks = wl.pipeline.open(tmp_path / "whole"), wl.pipeline.open(tmp_path / "blocks")

@@ -164,7 +164,6 @@ def test_parts_of_long_recordings_are_read_where_they_are(data, tmp_path, monkey
     audio.write(data / "long.flac", tone(3, 100_000), 8000)
     rows = [{"path": "long.flac", "start_s": at, "end_s": at + 1.5, "label": "a"} for at in (0, 3.25, 10)]
     manifest = write_manifest(data / "parts.jsonl", rows)
-    monkeypatch.setattr("wavenetlite.pipeline.reading.WHOLE", 0)
     monkeypatch.setattr("wavenetlite.pipeline.reading.BLOCK", 500)
     extract(manifest, tmp_path / "out", features=spec())
     y, _ = audio.read(data / "long.flac")

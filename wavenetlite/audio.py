@@ -249,6 +249,8 @@ class ReadOptions:
         self.start = count("start_samples", start_samples)
         self.samples = None if samples is None else count("samples", samples)
         self.zero = one_of("on_nonfinite", on_nonfinite, ("raise", "zero")) == "zero"
+        self.buffer: Floats | None = None
+        """Where blocks are read to, if they are used up one by one: new memory costs as much as a third of decoding."""
 
     def checked(self, about: AudioInfo) -> AudioInfo:
         if self.sr is not None and about.sr != self.sr and not self.resample:
@@ -288,7 +290,9 @@ class ReadOptions:
             file.read(min(self.start - at, READ_SAMPLES), dtype="float32", always_2d=True)
 
     def next_block(self, file: Any, at: int, samples: int, about: AudioInfo) -> Floats:
-        block: Floats = file.read(samples, dtype="float32", always_2d=True)
+        shape = samples, about.channels
+        out = None if self.buffer is None else self.buffer[: samples * about.channels].reshape(shape)
+        block: Floats = file.read(samples, dtype="float32", always_2d=True, out=out)
         if len(block) < samples:
             raise AudioFileError(
                 f"{self.path}: truncated: it has {at + len(block)} of {about.samples} samples", "truncated"
@@ -443,7 +447,7 @@ def opened(path: Readable) -> Iterator[Any]:
     """The open file; whatever libsndfile has against it, then or later, becomes one line that names it."""
     import soundfile
 
-    name = path if isinstance(path, Encoded) else os.fspath(checked_path(path))
+    name = path if isinstance(path, str | Encoded) else os.fspath(checked_path(path))
     if bytes_in(name) == 0:
         raise AudioFileError(f"{path}: it is empty", "empty")
     try:

@@ -24,6 +24,7 @@ def run_detection(clf: AudioClassifier, args: argparse.Namespace) -> int:
     for name in CLIPS_ONLY:
         if getattr(args, name):
             raise UsageError(f"--{name.replace('_', '-')} is for clips; it cannot be given with --detect")
+    from wavenetlite.commands.evaluate import trained_on
     from wavenetlite.train.detections import Strip, alarms_elsewhere, by_recording, report
     from wavenetlite.train.utterances import read_utterances
 
@@ -34,6 +35,9 @@ def run_detection(clf: AudioClassifier, args: argparse.Namespace) -> int:
     for problem in utterances.problems:
         note(problem)
     items = chosen(clf, utterances, args)
+    heard_before = sorted({item.split for item in items} & set(trained_on(clf)))
+    if heard_before and args.split != "train":
+        note(f"by its notes, the classifier was trained on {' and '.join(heard_before)} recordings too")
     tracks = heard(clf, items, args)
     strip = Strip(by_recording(tracks) if args.by_recording else tracks, clf.labels, clf.frame_rate)
     with progress("detecting") as bar:
@@ -109,7 +113,7 @@ def tell_wrong(clf: AudioClassifier, strip: Strip) -> None:
         events.setdefault(number_of, []).append(event)
     for number_of, track in enumerate(strip.tracks):
         known: list[Heard] = events.get(number_of, [])
-        matches = match_events(track.said, known)
+        matches = match_events(track.sought, known)
         for missed in matches.missed:
             word = track.said[missed]
             say(f"{track.name}: {word.label} missed, {word.start_s:.2f} to {word.end_s:.2f} s")

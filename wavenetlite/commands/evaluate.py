@@ -78,6 +78,9 @@ def add(subparsers: Subparsers) -> None:
     )
     parser.add_argument("--detect", action="store_true", help="find words in the longer recordings of a manifest")
     parser.add_argument(
+        "--by-recording", action="store_true", help="with --detect: a word may be found wherever in its recording"
+    )
+    parser.add_argument(
         "--other",
         metavar="FOLDER",
         help="with --detect: count the alarms in the audio files of a folder, as one stream",

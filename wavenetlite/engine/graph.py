@@ -21,7 +21,6 @@ from typing import Any, NamedTuple
 import numpy as np
 import numpy.typing as npt
 
-from wavenetlite.checks import divides
 from wavenetlite.errors import ParameterError
 
 Floats = npt.NDArray[np.float32]
@@ -348,7 +347,8 @@ def concat(*nodes: Node, bins: int = 1) -> Node:
     edges = aligned([Edge(node) for node in nodes])
     channels = sum(node.channels for node in nodes)
     for node in nodes:
-        divides("bins", bins, "channels", node.channels)
+        if node.channels % bins:
+            raise ParameterError(f"bins={bins} must divide channels={node.channels}")
     if channels > MOST_CHANNELS:
         raise ParameterError(f"branches have {channels} channels together; they must be at most {MOST_CHANNELS}")
     return Join(edges, channels, clock_after(edges), bins) if len(nodes) > 1 else nodes[0]

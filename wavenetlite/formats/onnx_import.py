@@ -104,6 +104,14 @@ class Unfinished:
     signal: Signal
 
 
+@dataclass(frozen=True)
+class Stack:
+    """Tensors side by side on the new axis of number `axis`, to be added up (torch.stack and a sum)."""
+
+    signals: list[Signal]
+    axis: int
+
+
 CHAINS = {
     ("Abs + c", 1.0): "1 + |x|", ("Erf + c", 1.0): "1 + erf(x / sqrt 2)", ("x (1 + erf(x / sqrt 2)) * c", 0.5): "gelu",
 }  # fmt: skip
@@ -168,7 +176,7 @@ class Importer:
         self.batch = size_of.get(BATCH, 1)
         self.entries: list[list[Any]] = []
         self.taken: set[str] = {"x"}
-        self.begun_names: set[str] = set()
+        self.begun_names: Counter[str] = Counter()
         self.same_names: Counter[str] = Counter()
         self.values: dict[str, Any] = dict(file.constants)
         self.values[""] = None
@@ -222,6 +230,8 @@ class Importer:
         inputs = [self.value(name) for name in node.inputs]
         if any(isinstance(value, Unfinished) for value in inputs):
             return [self.continued(node, inputs)]
+        if inputs and isinstance(inputs[0], Stack):
+            return [self.added_up(node, inputs)]
         signals = [value for value in inputs if isinstance(value, Signal)]
         if not signals or node.kind == "Shape":
             if node.kind == "Shape" and signals:
@@ -281,8 +291,11 @@ class Importer:
         """A name for a layer, after the ONNX node's or its weight's."""
         parts = ["".join(c if c.isascii() and (c.isalnum() or c in "_-") else "_" for c in part)
                  for part in wanted.replace("/", ".").split(".") if part]  # fmt: skip
-        base = name = ".".join(parts)[-80:].strip(".") or "layer"
-        while name in self.taken or name in self.begun_names or not self.taken.isdisjoint(beginnings(name)):
+        base = ".".join(parts)[-80:].strip(".") or "layer"
+        if not self.taken.isdisjoint(beginnings(base)):
+            base = base.replace(".", "_")
+        name = base
+        while name in self.taken or self.begun_names[name]:
             self.same_names[base] += 1
             name = f"{base}_{self.same_names[base] + 1}"
         self.taken.add(name)
@@ -309,29 +322,38 @@ class Importer:
         conv = nn.Conv1d(channels, channels, cut + 1, padding=pads, groups=channels, stride=stride, bias=False)
         return self.layer(f"{signal.name}_frames", conv, signal, weight=weight)
 
+    def frame_by_frame(self, name: str, layer: Module, signal: Signal, **weights: np.ndarray | None) -> Signal:
+        """A layer that takes each frame by itself: what is to be cut off can be so after it."""
+        if signal.lead > 0 or signal.tail > 0:
+            signal = self.settled(signal)
+        made = self.layer(name, layer, signal, **weights)
+        return replace(made, lead=signal.lead, tail=signal.tail, excess=signal.excess)
+
     def affine(self, node: OnnxNode, signal: Signal, scale: Floats | None, offset: Floats | None) -> Signal:
         """``scale * x + offset``, channel by channel."""
-        signal = self.settled(signal)
-        if scale is None and offset is not None and (folded := self.with_bias(signal, offset)) is not None:
+        if scale is None and offset is not None and (folded := self.with_bias(node, signal, offset)) is not None:
             return folded
         channels = signal.channels
         weight = np.ones(channels, np.float32) if scale is None else scale
         conv = nn.Conv1d(channels, channels, 1, groups=channels, bias=offset is not None)
-        return self.layer(named(node), conv, signal, weight=weight.reshape(-1, 1, 1), bias=offset)
+        return self.frame_by_frame(named(node), conv, signal, weight=weight.reshape(-1, 1, 1), bias=offset)
 
-    def with_bias(self, signal: Signal, bias: Floats) -> Signal | None:
-        """The layer before with that bias, if it has none and nobody else reads it."""
+    def with_bias(self, node: OnnxNode, signal: Signal, bias: Floats) -> Signal | None:
+        """The layer before with that bias, if it has none and nobody else reads it; it is called as its bias is."""
         if not self.entries or self.entries[-1][0] != signal.name or self.readers_of(signal) != 1:
             return None
-        name, layer, inputs = self.entries[-1]
-        if not isinstance(layer, nn.Conv1d | nn.Linear) or layer.bias:
+        name, layer, (source,) = self.entries[-1]
+        if not isinstance(layer, nn.Conv1d | nn.Linear) or layer.bias or signal.lead > 0 or signal.tail > 0:
             return None
         options = {option: getattr(layer, option) for option in layer.options} | {"bias": True}
         again = type(layer)(**options)
-        again.load_state_dict({"weight": layer.parameter("weight"), "bias": np.ascontiguousarray(bias, np.float32)})
-        self.entries[-1] = [name, again, inputs]
-        self.nodes[name] = again.connect(self.nodes[inputs[0]])
-        return replace(signal, node=self.nodes[name])
+        weight = layer.parameter("weight")
+        del self.entries[-1]
+        self.taken.discard(name)
+        self.begun_names.subtract(beginnings(name))
+        name = next((one[: -len(".bias")] for one in node.inputs if one.endswith(".bias")), name)
+        made = self.layer(name, again, Signal(source, self.nodes[source], signal.axes), weight=weight, bias=bias)
+        return replace(signal, name=made.name, node=made.node)
 
     def readers_of(self, signal: Signal) -> int:
         """How many nodes read a layer's output, under any of its tensors' names."""
@@ -339,10 +361,7 @@ class Importer:
 
     def aligned(self, signals: list[Signal]) -> tuple[list[Signal], int, int]:
         """Signals whose frames stand side by side in the tensors, and what is pending of their sum: tail and excess."""
-        if len({one.over_time for one in signals}) > 1:
-            raise UnsupportedError(
-                "brings the whole signal's mean or last frame back to every frame: it needs all of it"
-            )
+        check_over_time(signals)
         if len({(one.time, one.tail, one.excess, one.node.clock.rate) for one in signals}) > 1:
             signals = [self.settled(one) for one in signals]
         if len({one.time for one in signals}) > 1:
@@ -382,9 +401,10 @@ class Importer:
             parameters = {"approximate": options.get("approximate", "none")}
         elif node.kind == "Softmax":
             self.need_channels(signal, options.get("axis", -1 if self.file.opset >= 13 else 1))
-        if not zero_stays(name) or signal.tail < 0:
-            signal = self.settled(signal)
-        made = self.layer(named(node), nn.Activation(name, **parameters), signal)
+        layer = nn.Activation(name, **parameters)
+        if not zero_stays(name):
+            return self.frame_by_frame(named(node), layer, signal)
+        made = self.layer(named(node), layer, signal)
         return replace(made, lead=signal.lead, tail=signal.tail, excess=signal.excess)
 
     def need_channels(self, signal: Signal, axis: int) -> None:
@@ -395,26 +415,26 @@ class Importer:
         signal = self.keep(node, inputs)
         slopes = self.per_channel(signal, inputs[1])
         channels = 1 if (slopes == slopes[0]).all() else signal.channels
-        signal = self.settled(signal)
-        return self.layer(named(node, 1), nn.Activation("prelu", channels=channels), signal, weight=slopes[:channels])
+        prelu = nn.Activation("prelu", channels=channels)
+        return self.frame_by_frame(named(node, 1), prelu, signal, weight=slopes[:channels])
 
     def clip(self, node: OnnxNode, inputs: list[Any]) -> Signal:
-        signal = self.settled(self.keep(node, inputs))
+        signal = self.keep(node, inputs)
         given = [None if value is None else float(scalar(value)) for value in [*inputs[1:], None, None][:2]]
         low = node.attributes.get("min") if given[0] is None else given[0]
         high = node.attributes.get("max") if given[1] is None else given[1]
         most = float(np.finfo(np.float32).max)
         low, high = (-most if low is None else max(low, -most)), (most if high is None else min(high, most))
         if low == 0 and high == most:
-            return self.layer(named(node), nn.Activation("relu"), signal)
-        return self.layer(named(node), nn.Activation("hardtanh", min_val=low, max_val=high), signal)
+            return self.frame_by_frame(named(node), nn.Activation("relu"), signal)
+        return self.frame_by_frame(named(node), nn.Activation("hardtanh", min_val=low, max_val=high), signal)
 
     def hard_sigmoid(self, node: OnnxNode, inputs: list[Any]) -> Signal:
         alpha, beta = node.attributes.get("alpha", 0.2), node.attributes.get("beta", 0.5)
-        signal = self.settled(self.keep(node, inputs))
+        signal = self.keep(node, inputs)
         scale, offset = (np.full(signal.channels, value, np.float32) for value in (alpha, beta))
         moved = self.affine(node, signal, scale, offset)
-        return self.layer(named(node), nn.Activation("hardtanh", min_val=0.0, max_val=1.0), moved)
+        return self.frame_by_frame(named(node), nn.Activation("hardtanh", min_val=0.0, max_val=1.0), moved)
 
     def selu(self, node: OnnxNode, inputs: list[Any]) -> Signal:
         alpha = node.attributes.get("alpha", 1.67326319217681884765625)
@@ -459,6 +479,7 @@ class Importer:
 
     def alike(self, signals: list[Signal]) -> list[Signal]:
         """Signals of equal channels; a single channel is for all."""
+        check_over_time(signals)
         most = max(one.channels for one in signals)
         kept = {tuple(axis for axis in one.axes if axis not in (ONE, BATCH)) for one in signals}
         if len(kept) > 1:
@@ -584,18 +605,18 @@ class Importer:
             bias = self.per_channel(out, inputs[2]) * np.float32(options.get("beta", 1.0))
         linear = nn.Linear(weight.shape[1], weight.shape[0], bias=bias is not None)
         weight = weight * np.float32(options.get("alpha", 1.0))
-        made = self.layer(named(node, 1 if left else 0), linear, self.settled(signal), weight=weight, bias=bias)
+        made = self.frame_by_frame(named(node, 1 if left else 0), linear, signal, weight=weight, bias=bias)
         return replace(made, axes=axes)
 
     def batch_norm(self, node: OnnxNode, inputs: list[Any]) -> Signal:
-        signal = self.settled(self.keep(node, inputs))
+        signal = self.keep(node, inputs)
         if node.attributes.get("training_mode", 0):
             raise UnsupportedError("is in training mode")
         self.need_channels(signal, 1 if len(signal.axes) > 1 else 0)
         weight, bias, mean, variance = (floats(value) for value in inputs[1:5])
         norm = nn.BatchNorm(signal.channels, eps=node.attributes.get("epsilon", 1e-5))
         statistics = {"running_mean": mean, "running_var": variance}
-        return self.layer(named(node, 1), norm, signal, weight=weight, bias=bias, **statistics)
+        return self.frame_by_frame(named(node, 1), norm, signal, weight=weight, bias=bias, **statistics)
 
     def layer_norm(self, node: OnnxNode, inputs: list[Any]) -> Signal:
         signal, axis = self.settled(self.keep(node, inputs)), node.attributes.get("axis", -1)
@@ -608,11 +629,13 @@ class Importer:
         made = self.layer(named(node, 1), norm, signal)
         return made if (weight == 1).all() and not bias.any() else self.affine(node, made, weight, bias)
 
-    def concat(self, node: OnnxNode, inputs: list[Any]) -> Signal:
+    def concat(self, node: OnnxNode, inputs: list[Any]) -> Signal | Stack:
         signals = [value for value in inputs if isinstance(value, Signal)]
         axis = signals[0].axis(node.attributes.get("axis", 0))
         if axis == CHANNELS and len(signals) == len(inputs):
             return self.joined(node, "concat", signals)
+        if axis == ONE and len(signals) == len(inputs):
+            return Stack(signals, node.attributes.get("axis", 0) % len(signals[0].axes))
         if axis != TIME or len(signals) != 1:
             raise UnsupportedError(f"joins over the axis {axis}; it must join channels, or put zeros around a signal")
         at = inputs.index(signals[0])
@@ -622,6 +645,19 @@ class Importer:
             raise UnsupportedError("puts a constant that is not zero around a signal")
         sizes = [value.shape[number] for value in zeros]
         return self.padded(signals[0], sum(sizes[:at]), sum(sizes[at:]))
+
+    def added_up(self, node: OnnxNode, inputs: list[Any]) -> Signal:
+        """Sum or mean over the axis of a stack."""
+        signals, axis = inputs[0].signals, inputs[0].axis
+        given = inputs[1] if len(inputs) > 1 and inputs[1] is not None else node.attributes.get("axes")
+        numbers = [] if given is None else [number % len(signals[0].axes) for number in integers(given)]
+        if node.kind not in ("ReduceSum", "ReduceMean") or numbers != [axis]:
+            raise UnsupportedError("reads tensors on a new axis; they can only be added up over it")
+        total = self.joined(node, "add", self.alike(signals))
+        if node.kind == "ReduceMean":
+            total = self.affine(node, total, np.full(total.channels, 1 / len(signals), np.float32), None)
+        kept = node.attributes.get("keepdims", 1)
+        return total if kept else replace(total, axes=total.axes[:axis] + total.axes[axis + 1 :])
 
     def pad(self, node: OnnxNode, inputs: list[Any]) -> Signal:
         signal, options = self.keep(node, inputs), node.attributes
@@ -674,7 +710,7 @@ class Importer:
             if step != 1:
                 raise UnsupportedError(f"takes every {step}th channel")
             part = nn.Part(start, signal.channels - left_out - start)
-            return self.layer(named(node), part, self.settled(signal)) if start or left_out else signal
+            return self.frame_by_frame(named(node), part, signal) if start or left_out else signal
         if axis == TIME:
             signal = self.padded(signal, -start, -left_out)
             return signal if step == 1 else self.one_hot(self.settled(signal), 0, (0, 0), step)
@@ -683,7 +719,7 @@ class Importer:
         return signal
 
     def split(self, node: OnnxNode, inputs: list[Any]) -> list[Signal]:
-        signal = self.settled(self.keep(node, inputs))
+        signal = self.keep(node, inputs)
         self.need_channels(signal, node.attributes.get("axis", 0))
         given = inputs[1] if len(inputs) > 1 and inputs[1] is not None else node.attributes.get("split")
         count = len(node.outputs)
@@ -693,7 +729,10 @@ class Importer:
             raise UnsupportedError(f"splits {signal.channels} channels into {sizes}")
         firsts = [sum(sizes[:index]) for index in range(count)]
         parts = [nn.Part(first, size) for first, size in zip(firsts, sizes, strict=True)]
-        return [self.layer(name or named(node), part, signal) for name, part in zip(node.outputs, parts, strict=True)]
+        return [
+            self.frame_by_frame(name or named(node), part, signal)
+            for name, part in zip(node.outputs, parts, strict=True)
+        ]
 
     def gather(self, node: OnnxNode, inputs: list[Any]) -> Signal:
         signal, number = self.keep(node, inputs), node.attributes.get("axis", 0)
@@ -879,6 +918,11 @@ def scales_by(conv: nn.Conv1d, factor: float) -> bool:
     """Whether a convolution only multiplies every channel by a factor."""
     alone = (conv.kernel_size, conv.groups, conv.bias) == (1, conv.in_channels, False)
     return alone and bool(np.allclose(conv.parameter("weight"), factor, rtol=1e-5))
+
+
+def check_over_time(signals: list[Signal]) -> None:
+    if len({one.over_time for one in signals}) > 1:
+        raise UnsupportedError("brings the whole signal's mean or last frame back to every frame: it needs all of it")
 
 
 def reaches_end(end: Any, size: Any) -> bool:

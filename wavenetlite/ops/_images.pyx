@@ -7,7 +7,8 @@ gives up the interpreter's lock for its work.
 Design: an output row is a run of pixels and each tap of the filters a run of input pixels, which is what the convolution
 kernel computes, pixel by pixel in the same order of additions. Where a run would leave the image, its rows are first
 copied to a window with zeros around them, which stays in the cache: so the kernel has no edges, and a value does not
-depend on where its pixel lies or how the image is cut into runs.
+depend on where its pixel lies or how the image is cut into runs. Rows above and below the image are not computed with at
+all: an FMA with zero changes nothing.
 """
 
 cimport numpy as cnp
@@ -141,7 +142,7 @@ cdef int pack(Work* w, const float[:, :, :, ::1] filters, const float[::1] bias,
     to = <float*>blocks.allocate(((taps * depth + 2) * w.line_pixel) * sizeof(float))
     for i, (first, width, kind) in enumerate(cuts):
         numbers[2 * taps + i] = width
-        here = min(width, channels - first)
+        here = max(<Py_ssize_t>0, min(width, channels - first))     # a panel may lie in the padding
         for chain in range(w.chains):
             panel[i + chain * panels].rows = kernels.panel_kernels[kind]
             panel[i + chain * panels].out = first
@@ -187,9 +188,27 @@ cdef void copy_row(Work* w, const float* image, Py_ssize_t row, Py_ssize_t first
             memcpy(to + i * w.pixel, x + (first + i) * w.x.pixel, w.x.channels * sizeof(float))
 
 
+cdef Py_ssize_t bring_rows(
+    Work* w, const float* image, Py_ssize_t ready, Py_ssize_t top, Py_ssize_t first, Py_ssize_t pixels) noexcept nogil:
+    """Copy what the filters reach from row `top` on to the window, which holds the rows before `ready`; returns the next.
+
+    That one will be needed soon, and is fetched while the kernel computes.
+    """
+    cdef Py_ssize_t i, end = min(top + (w.taps_down - 1) * w.reach.spacing_down + 1, w.x.height)
+    ready = max(ready, top)
+    while ready < end:
+        copy_row(w, image, ready, first, pixels)
+        ready += 1
+    if ready < w.x.height:
+        image += ready * w.x.row + max(<Py_ssize_t>0, first) * w.x.pixel
+        for i in range(pixels * w.x.pixel // LANES):
+            prefetch(image + i * LANES)
+    return ready
+
+
 cdef void chains_in_turn(
     Work* w, Py_ssize_t skipped, Py_ssize_t taps, Py_ssize_t pixels, float* out, Py_ssize_t ld) noexcept nogil:
-    """The convolution without the first `skipped` taps and what lies behind the next `taps`."""
+    """The convolution by the `taps` behind the first `skipped` alone."""
     cdef Py_ssize_t chain, i, k
     cdef Conv conv
     cdef Panel panel
@@ -223,13 +242,7 @@ cdef void convolve_run(
     for r in range(w.y.height):
         top = r * p.stride_down + p.origin_down
         if not inside:
-            ready = max(ready, top)
-            while ready < min(top + (w.taps_down - 1) * p.spacing_down + 1, w.x.height):
-                copy_row(w, image, ready, first, pixels)
-                ready += 1
-            if ready < w.x.height:
-                for i in range(pixels * w.x.pixel // LANES):
-                    prefetch(image + ready * w.x.row + i * LANES)
+            ready = bring_rows(w, image, ready, top, first, pixels)
         taps = skipped = 0
         for i in range(w.taps_down):
             row = top + i * p.spacing_down

@@ -5,8 +5,12 @@ from __future__ import annotations
 import math
 from dataclasses import dataclass
 from functools import cached_property, lru_cache
+from itertools import pairwise
 
 from wavenetlite.errors import ParameterError
+
+STEP = 12
+"""Outputs that kernels take at a time: a whole number of every tile."""
 
 
 @dataclass(frozen=True)
@@ -36,16 +40,35 @@ class Axis:
     @cached_property
     def forward(self) -> Reads:
         """What the outputs read."""
-        useful = [k for k in range(self.kernel) if self.meets_input(k * self.dilation - self.before)]
+        return self.reads(0, self.out)
+
+    @cached_property
+    def pieces(self) -> list[tuple[int, int, Reads]]:
+        """The outputs cut where taps begin or cease to meet the input, and what each piece reads.
+
+        One piece unless this leaves out a tenth of the work; a piece begins at a multiple of STEP.
+        """
+        spans = [self.outputs_of(k) for k in range(self.kernel)]
+        some = [(begin, end) for begin, end in spans if begin < end]
+        if sum(end - begin for begin, end in some) > 0.9 * len(some) * self.out:
+            return [(0, self.out, self.forward)]
+        begins = {begin // STEP * STEP for begin, _ in some}
+        ends = {min(-(-end // STEP) * STEP, self.out) for _, end in some}
+        return [(begin, end, self.reads(begin, end)) for begin, end in pairwise(sorted({0, self.out} | begins | ends))]
+
+    def reads(self, begin: int, end: int) -> Reads:
+        """What the outputs from `begin` to `end` read."""
+        spans = [self.outputs_of(k) for k in range(self.kernel)]
+        useful = [k for k, span in enumerate(spans) if max(span[0], begin) < min(span[1], end)]
         if not useful:
             return Reads(slice(0, 0), 0, 1, 1)
-        origin = useful[0] * self.dilation - self.before
+        origin = begin * self.stride + useful[0] * self.dilation - self.before
         return Reads(slice(useful[0], useful[-1] + 1), origin, self.dilation, self.stride)
 
-    def meets_input(self, shift: int) -> bool:
-        """Whether some output r of a tap has its ``r * stride + shift`` within the input."""
-        first = max(0, -(shift // self.stride))
-        return first < self.out and first * self.stride + shift < self.size
+    def outputs_of(self, tap: int) -> tuple[int, int]:
+        """From where to where the outputs meet the input through a tap."""
+        shift = tap * self.dilation - self.before
+        return max(0, -(shift // self.stride)), min(self.out, -((shift - self.size) // self.stride))
 
     @cached_property
     def backward(self) -> list[tuple[int, Reads]]:

@@ -43,7 +43,9 @@ def convolve(value: Floats, filters: Floats, bias: Floats | None, axes: Axes, gr
     """The convolution of `value`."""
     out = np.empty((len(value), *(axis.out for axis in axes), filters.shape[-1]), np.float32)
     down, across = down_and_across(axes)
-    run(as_image(value), as_filters(filters), bias, (down.forward, across.forward), groups, as_image(out))
+    for begin, end, reads in across.pieces:
+        part = as_image(out)[:, :, begin:end]
+        run(as_image(value), as_filters(filters), bias, (down.forward, reads), groups, part)
     return out
 
 

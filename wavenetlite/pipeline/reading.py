@@ -21,9 +21,8 @@ from wavenetlite.pipeline.specs import Recipe
 
 Floats = npt.NDArray[np.float32]
 
-WHOLE = 1 << 21
-"""Samples that are turned into features at once; longer recordings in blocks, which give the same bits."""
 BLOCK = 1 << 18
+"""Samples that are turned into features at once; the blocks of longer recordings give the bits of the whole."""
 HASH_BLOCK = 1 << 20
 LOUDEST = 8.0
 """A sample above this is no overshoot of -1..1: the file was written as floats on the scale of integers."""
@@ -89,26 +88,42 @@ class Recordings:
         return path, digest.hexdigest()
 
 
-def frames(entry: Entry, source: audio.Encoded | str, recipe: Recipe, heard: Heard) -> Generator[Floats]:
-    """The frames of an entry, in blocks of any length; raises RefusedError, also when some have come out already."""
-    with refusals(entry), audio.opened(source) as file:
-        about = audio.header(source, file)
-        heard.about = about
-        options = wanted(entry, source, about, recipe, heard)
-        if about.channels > 1 and options.mono is None:
-            raise RefusedError("channels", f"has {about.channels} channels (pass mono='mean')")
-        samples = options.end(about) - options.start
-        if samples <= 0:
-            raise RefusedError("empty", "has no samples")
-        spec = recipe.spec
-        if samples * about.channels <= WHOLE or not spec.causal:
-            y = options.channel(options.part(file, about))
-            yield spec(listened(y if about.sr == spec.sr else audio.resample(y, about.sr, spec.sr), heard))
-        else:
-            online = spec.stream()
+class Reader:
+    """Frames of recordings, one recording after the other; what that needs to work with is made once."""
+
+    def __init__(self, recipe: Recipe) -> None:
+        self.recipe = recipe
+        self.online = recipe.spec.stream() if recipe.spec.causal else None
+        self.buffer: Floats = np.empty(0, np.float32)
+
+    def frames(self, entry: Entry, source: audio.Encoded | str, heard: Heard) -> Generator[Floats]:
+        """The frames of an entry, in blocks of any length; raises RefusedError, also when some have come out already.
+
+        Memory does not grow with the length of a recording, unless the features need all of it at once.
+        """
+        with refusals(entry), audio.opened(source) as file:
+            heard.about = about = audio.header(source, file)
+            options = wanted(entry, source, about, self.recipe, heard)
+            if about.channels > 1 and options.mono is None:
+                raise RefusedError("channels", f"has {about.channels} channels (pass mono='mean')")
+            samples = options.end(about) - options.start
+            if samples <= 0:
+                raise RefusedError("empty", "has no samples")
+            if self.online is None:
+                y = options.channel(options.part(file, about))
+                y = y if about.sr == self.recipe.spec.sr else audio.resample(y, about.sr, self.recipe.spec.sr)
+                yield self.recipe.spec(listened(y, heard))
+                return
+            options.buffer = self.room(min(samples, BLOCK) * about.channels)
+            self.online.reset()
             for block in options.stream(file, about, BLOCK):
-                yield online.process(listened(block, heard))
-            yield online.flush()
+                yield self.online.process(listened(block, heard))
+            yield self.online.flush()
+
+    def room(self, samples: int) -> Floats:
+        if len(self.buffer) < samples:
+            self.buffer = np.empty(samples, np.float32)
+        return self.buffer
 
 
 def wanted(

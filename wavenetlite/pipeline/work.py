@@ -17,11 +17,11 @@ from typing import Any
 
 import numpy as np
 
-from wavenetlite.pipeline import parts, reading, shards, specs
+from wavenetlite.pipeline import parts, shards, specs
 from wavenetlite.pipeline.entries import Entry, PipelineError, Problem
 from wavenetlite.pipeline.moments import Moments
 from wavenetlite.pipeline.parts import Part
-from wavenetlite.pipeline.reading import Floats, Heard, Recordings, RefusedError
+from wavenetlite.pipeline.reading import Floats, Heard, Reader, Recordings, RefusedError
 from wavenetlite.pipeline.specs import Reading, Recipe
 
 Row = dict[str, Any]
@@ -127,7 +127,7 @@ class Chunk:
 
     def __init__(self, task: Task, recipe: Recipe) -> None:
         self.task, self.recipe = task, recipe
-        self.recordings = Recordings()
+        self.recordings, self.reader = Recordings(), Reader(recipe)
         self.rows: list[Row] = []
         self.moments: list[Moments] = []
         self.copied = 0
@@ -178,8 +178,8 @@ class Chunk:
         source, row["audio"] = self.recordings.of(entry)
         heard, digest, before = Heard(), shards.frames_hash(), writer.frames
         moments = Moments.none(self.recipe.spec.out_channels)
-        with closing(reading.frames(entry, source, self.recipe, heard)) as blocks:
-            for block in blocks:
+        with closing(self.reader.frames(entry, source, heard)) as blocks:
+            for block in filter(len, blocks):
                 moments += Moments.of(block)
                 digest.update(np.ascontiguousarray(block, shards.DTYPE))
                 writer.append(block)

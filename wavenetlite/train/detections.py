@@ -61,6 +61,8 @@ class Track:
         The words whose times are known.
     untimed
         Words that are said at unknown times.
+    anywhere
+        Whether a word may be found wherever in the recording, and not only where it is marked.
     """
 
     name: str
@@ -69,6 +71,12 @@ class Track:
     duration_s: float
     said: tuple[Said, ...] = ()
     untimed: frozenset[str] = frozenset()
+    anywhere: bool = False
+
+    @property
+    def sought(self) -> tuple[Said, ...]:
+        """The words that are said, and where events find them."""
+        return tuple(Said(one.label, 0.0, self.duration_s) for one in self.said) if self.anywhere else self.said
 
 
 class Heard(NamedTuple):
@@ -112,14 +120,11 @@ def listen_to_all(
 
 
 def by_recording(tracks: Sequence[Track]) -> list[Track]:
-    """The same tracks with every word marked from the beginning to the end of its recording.
+    """The same tracks, in which an event finds a word wherever in its recording it comes.
 
-    So an event finds the word wherever in its recording it comes: what is left to count where marks cannot be trusted.
-    Delays then mean nothing.
+    That is what is left to count where marks cannot be trusted. Delays then mean nothing.
     """
-    return [
-        replace(track, said=tuple(Said(one.label, 0.0, track.duration_s) for one in track.said)) for track in tracks
-    ]
+    return [replace(track, anywhere=True) for track in tracks]
 
 
 class Strip:
@@ -242,7 +247,7 @@ def outcomes(
     tally = {word: Tally() for word in words}
     for number_of, heard in events.items():
         track = strip.tracks[number_of]
-        matches = match_events(track.said, heard, tolerance_s=TOLERANCE_S)
+        matches = match_events(track.sought, heard, tolerance_s=TOLERANCE_S)
         for word, at in matches.found:
             tally[track.said[word].label].delays_s.append(heard[at].time_s - track.said[word].end_s)
         for at in matches.false:

@@ -66,7 +66,8 @@ class SpottingRecipe:
     detector
         Options of :class:`wavenetlite.detect.Detector`; the thresholds are then chosen.
     alarms_an_hour
-        False alarms an hour of each word that its threshold is chosen for.
+        False alarms an hour of each word that its threshold is chosen for, wherever in its recording the word is found:
+        a threshold that is also too high for words whose marks are wrong would be too high for most of the others.
     """
 
     name: str
@@ -86,7 +87,7 @@ class SpottingRecipe:
     speed: tuple[float, float] = (0.85, 1.18)
     variants: int = 10
     detector: Mapping[str, Any] = field(default_factory=dict)
-    alarms_an_hour: float = 1.0
+    alarms_an_hour: float = 2.0
 
 
 SPOTTING = {
@@ -276,12 +277,15 @@ class CrossValidation:
             Whether a word must be found where it is marked; False: wherever in its recording, see `by_recording`.
         """
         words = [label for label in self.labels if label != BACKGROUND]
-        folds = self.folds if timed else [by_recording(fold) for fold in self.folds]
-        strips = [Strip(fold, self.labels, self.frame_rate) for fold in folds]
+        free = [Strip(by_recording(fold), self.labels, self.frame_rate) for fold in self.folds]
+        strips = [Strip(fold, self.labels, self.frame_rate) for fold in self.folds] if timed else free
         each = [curves(strip, self.detector, words, [BACKGROUND]) for strip in strips]
+        chosen = (
+            [curves(strip, self.detector, words, [BACKGROUND], together=False) for strip in free] if timed else each
+        )
         as_set = []
         for at, strip in enumerate(strips):
-            others = [some for number_of, some in enumerate(each) if number_of != at]
+            others = [some for number_of, some in enumerate(chosen) if number_of != at]
             found = {word: joined([some[word] for some in others]).at(self.alarms_an_hour)[0] for word in words}
             as_set.append(outcomes(strip, with_thresholds(self.detector, found), words, [BACKGROUND]))
         return Report(
@@ -401,7 +405,7 @@ class Spotting:
 
     def with_detector(self, clf: AudioClassifier, tracks: Sequence[Track]) -> AudioClassifier:
         """The classifier with thresholds chosen on some tracks."""
-        strip = Strip(tracks, self.labels, clf.frame_rate)
+        strip = Strip(by_recording(tracks), self.labels, clf.frame_rate)
         found = chosen_thresholds(strip, clf.detector, self.utterances.words, self.recipe.alarms_an_hour)
         return AudioClassifier(clf.features, clf.model, clf.labels, background=[BACKGROUND],
                                detector=with_thresholds(clf.detector, found), info=clf.info)  # fmt: skip
@@ -413,6 +417,7 @@ class Spotting:
             "recipe": jsonable(dataclasses.asdict(self.recipe)),
             "epochs": self.epochs,
             "seed": self.seed,
+            "data": {"trained_on": sorted({item.split for item in items} - {""})},
             "utterances": len(items),
             "speakers": len({item.speaker for item in items}),
             "hours": round(sum(len(item.audio) for item in items) / self.utterances.sr / 3600, 4),
@@ -421,14 +426,14 @@ class Spotting:
 
 
 def learned_as(info: Mapping[str, Any]) -> dict[str, Any]:
-    """What of the notes decides what is learned: not the detector, which comes after it."""
+    """What of the notes decides what is learned: not the detector, which comes after it, nor the names of the parts."""
     recipe = info.get("recipe")
     recipe = dict(recipe) if isinstance(recipe, Mapping) else {}
-    return {**info, "recipe": {**recipe, "detector": None, "alarms_an_hour": None}}
+    return {**info, "data": None, "recipe": {**recipe, "detector": None, "alarms_an_hour": None}}
 
 
 def chosen_thresholds(
-    strip: Strip, detector: Detector, words: Sequence[str], alarms_an_hour: float = 1.0
+    strip: Strip, detector: Detector, words: Sequence[str], alarms_an_hour: float = 2.0
 ) -> dict[str, float]:
     """For each word the threshold with the fewest false rejects at so many false alarms an hour at most."""
     number("alarms_an_hour", alarms_an_hour, 0.0)

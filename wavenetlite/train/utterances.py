@@ -24,7 +24,7 @@ Progress = Callable[[int, int], object]
 MANIFEST = "manifest.jsonl"
 THREADS = 2
 FILES_AT_ONCE = 32
-NOTES = re.compile(r"\[[^\]]*\]|\{[^}]*\}|<[^>]*>")
+NOTES = re.compile(r"\[[^\[\]]*\]|\{[^{}]*\}|<[^<>]*>")
 """What a transcription tells of noises, laughter and breath."""
 NO_LETTERS = re.compile(r"[\W\d_]+")
 
@@ -256,9 +256,15 @@ def utterance(line: dict[str, Any], y: Floats, sr: int, words: Sequence[str], pr
             f"{line['path']}: {word} ends at {end_s:g} s, after its end at {len(y) / sr:g} s; times ignored"
         )
         timed = False
-    said = NO_LETTERS.sub("", NOTES.sub("", line["transcription"])).casefold()
-    untimed = {other for other in words if said.count(other.casefold()) > (timed and other == word)}
+    said = mentions(line["transcription"], words)
+    untimed = {other for other in words if said[other] > (timed and other == word)}
     if word is not None and not timed:
         untimed.add(word)
     return Utterance(line["path"], y, line["speaker"], line["split"], word if timed else None,
                      start_s if timed else 0.0, end_s if timed else 0.0, frozenset(untimed))  # fmt: skip
+
+
+def mentions(transcription: str, words: Sequence[str]) -> dict[str, int]:
+    """How often each word is in a transcription: in what is said, and in what notes tell of voices behind it."""
+    texts = [NO_LETTERS.sub("", text).casefold() for text in (transcription, NOTES.sub("", transcription))]
+    return {word: max(text.count(word.casefold()) for text in texts) for word in words}
