@@ -329,6 +329,17 @@ def test_locuslab(kind, old, tmp_path):
     assert agrees(wl.from_torch(module.tcn), x, theirs(module.tcn, x))
 
 
+def test_what_only_has_the_names_of_a_published_network():
+    module = others.BaiTCN(3, [4, 4, 4])
+    module.network[2].conv2.dilation = (3,)
+    with pytest.raises(wl.ParameterError, match=r"network\.2\.conv2: dilation=3 must be 4 in this network"):
+        wl.from_torch(module)
+    module = others.KwsTCN(2, 4, 3, separable=True)
+    module.network[1]["cnn"][0].dilation = (1,)
+    with pytest.raises(wl.ParameterError, match=r"network\.1\.cnn\.0: dilation=1 must be 2"):
+        wl.from_torch(module)
+
+
 # ------------------------------------------------------------------------------------------------ wekws
 @pytest.mark.parametrize("kind", KINDS)
 @pytest.mark.parametrize("separable", [False, True])

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 from typing import Any
 
@@ -24,6 +25,9 @@ PLAIN = {"ReLU": "relu", "SiLU": "silu", "Hardswish": "hardswish", "Softsign": "
 
 NOTHING = "Identity", "Dropout", "Dropout1d", "AlphaDropout", "FeatureAlphaDropout"
 """Modules that do nothing to a signal in ``eval()``."""
+
+NUMBERED = re.compile(r"(?:.*\.)?(?:network|res_blocks)\.([0-9]{1,2})\.(?:conv[12](?:\.conv)?|cnn\.0)")
+"""Where the published networks have their dilated convolutions; dilations are 1, 2, 4, ..."""
 
 
 class RefusedError(Exception):
@@ -80,10 +84,22 @@ def known_network(module: Any) -> Module:
     if kind(module) == "TCN" and type(module).__module__.startswith("pytorch_tcn."):
         return pytorch_tcn.from_module(module, state(module), placed)
     if "network.0.net.0.bias" in names or "tcn.network.0.net.0.bias" in names:
+        check_as_published(module)
         return locuslab.network(state(module))
     if wekws.is_known(names):
+        check_as_published(module)
         return wekws.from_module(module, state(module))
     return layers_of(module)
+
+
+def check_as_published(module: Any) -> None:
+    """Refuse what has the names of a published network, but other dilations or activations."""
+    for path, layer in module.named_modules():
+        number = NUMBERED.fullmatch(path)
+        if number and getattr(layer, "kernel_size", (1,))[0] > 1 and layer.dilation[0] != 2 ** int(number[1]):
+            raise ParameterError(f"{path}: dilation={layer.dilation[0]} must be {2 ** int(number[1])} in this network")
+        if number is None and path.rpartition(".")[2] in ("relu", "relu1", "relu2") and kind(layer) != "ReLU":
+            raise ParameterError(f"{path} ({kind(layer)}): it must be ReLU in this network")
 
 
 def state(module: Any) -> Weights:
