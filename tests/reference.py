@@ -94,6 +94,10 @@ def softmax(x):
     return e / e.sum(axis=-1, keepdims=True)
 
 
+def layer_norm(x, eps=1e-5):
+    return (x - x.mean(axis=-1, keepdims=True)) / np.sqrt(x.var(axis=-1, keepdims=True) + eps)
+
+
 ACTIVATIONS = {
     "identity": lambda x: x,
     "relu": lambda x: np.maximum(x, 0),
@@ -110,6 +114,7 @@ ACTIVATIONS = {
     "sigmoid": sigmoid,
     "leaky_hardtanh": leaky_hardtanh,
     "fast_tanh": fast_tanh,
+    "layer_norm": layer_norm,
 }
 
 
@@ -254,7 +259,7 @@ class Weights:
         return Weights(self.state, f"{self.prefix}{name}.")
 
 
-OPTIONS = ("negative_slope", "alpha", "approximate", "min_val", "max_val", "min_slope", "max_slope")
+OPTIONS = ("negative_slope", "alpha", "approximate", "min_val", "max_val", "min_slope", "max_slope", "eps")
 
 
 def options_of(activation):

@@ -3,6 +3,7 @@
 import io
 import os
 import pickle
+import sys
 import warnings
 import zipfile
 
@@ -100,7 +101,8 @@ def test_sequentials(name):
 
 def test_linear_layers_take_the_channels_last():
     torch.manual_seed(1)
-    module = nn.Sequential(nn.Linear(3, 5), nn.ReLU(), others.weight_norm(nn.Linear(5, 4, bias=False), False),
+    module = nn.Sequential(nn.Linear(3, 5), nn.ReLU(), nn.LayerNorm(5), nn.LayerNorm(5, bias=False),
+                           others.weight_norm(nn.Linear(5, 4, bias=False), False),
                            nn.Softmax(dim=-1))  # fmt: skip
     x = signal(9, 3)
     assert agrees(wl.from_torch(module), x, theirs(module, x, rows=True))
@@ -143,7 +145,7 @@ def hooked():
 REFUSED = [
     ([nn.Conv1d(2, 2, 1), Own()], r"1 \(Own\): it is no module of torch.nn"),
     ([nn.Sequential(nn.Conv1d(2, 2, 1), nn.LSTM(2, 2))], r"0\.1 \(LSTM\): there is no such layer here"),
-    ([nn.LayerNorm(3), nn.Flatten()], r"0 \(LayerNorm\): .*; 1 \(Flatten\): "),
+    ([nn.LayerNorm((2, 3)), nn.Flatten()], r"0 \(LayerNorm\): .*; 1 \(Flatten\): "),
     ([nn.Conv1d(2, 2, 3, padding=1, padding_mode="reflect")], r"padding_mode='reflect' must be 'zeros'"),
     ([nn.ConstantPad1d((1, 0), 1.0), nn.Conv1d(2, 2, 2)], r"0 \(ConstantPad1d\): padding must be zeros"),
     ([nn.ZeroPad1d((1, 0)), nn.ReLU()], r"1 \(ReLU\): it comes after zero padding"),
@@ -181,6 +183,8 @@ PYTORCH_TCN = {
     "defaults": {},
     "batch norm": {"use_norm": "batch_norm"},
     "no norm": {"use_norm": None},
+    "layer norm": {"use_norm": "layer_norm"},
+    "gate, layer norm": {"use_norm": "layer_norm", "use_gate": True},
     "not causal": {"causal": False},
     "gate": {"use_gate": True},
     "gate, batch norm": {"use_gate": True, "use_norm": "batch_norm"},
@@ -258,7 +262,6 @@ def test_custom_activations_of_pytorch_tcn():
 @pytest.mark.parametrize(
     ("options", "message"),
     [
-        ({"use_norm": "layer_norm"}, "network.0.norm1 is a layer normalisation"),
         ({"activation": "softmax", "kernel_initializer": "normal"}, r"network.0.activation1 \(Softmax\): dim=None"),
         ({"activation": "log_softmax", "kernel_initializer": "normal"}, r"\(LogSoftmax\): dim=None"),
     ],
@@ -324,6 +327,17 @@ def test_locuslab(kind, old, tmp_path):
     for model in (wl.load(path), wl.from_torch(module)):
         assert agrees(model, x, theirs(module, x))
     assert agrees(wl.from_torch(module.tcn), x, theirs(module.tcn, x))
+
+
+def test_what_only_has_the_names_of_a_published_network():
+    module = others.BaiTCN(3, [4, 4, 4])
+    module.network[2].conv2.dilation = (3,)
+    with pytest.raises(wl.ParameterError, match=r"network\.2\.conv2: dilation=3 must be 4 in this network"):
+        wl.from_torch(module)
+    module = others.KwsTCN(2, 4, 3, separable=True)
+    module.network[1]["cnn"][0].dilation = (1,)
+    with pytest.raises(wl.ParameterError, match=r"network\.1\.cnn\.0: dilation=1 must be 2"):
+        wl.from_torch(module)
 
 
 # ------------------------------------------------------------------------------------------------ wekws
@@ -403,6 +417,14 @@ def test_nothing_in_a_file_is_run(name, tmp_path):
     assert not (tmp_path / "harm").exists()
     torch.load(tmp_path / "evil.pt", weights_only=False)
     assert (tmp_path / "harm").exists()
+
+
+def test_without_pytorch(tmp_path, monkeypatch):
+    module = others.BaiTCN(3, [4], old=False)
+    torch.save(module.state_dict(), tmp_path / "tcn.pt")
+    monkeypatch.setitem(sys.modules, "torch", None)
+    with pytest.raises(wl.ModelFileError, match="need PyTorch to be read; or save the weights as safetensors"):
+        wl.load(tmp_path / "tcn.pt")
 
 
 def test_whole_modules_are_refused(tmp_path):

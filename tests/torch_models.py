@@ -11,6 +11,9 @@ def randomised(module, seed=0):
     """The module in eval(), with batch normalisations that are not those of a new one."""
     generator = torch.Generator().manual_seed(seed)
     for one in module.modules():
+        if isinstance(one, nn.LayerNorm):
+            one.weight.data.uniform_(0.5, 1.5, generator=generator)
+            one.bias.data.normal_(0, 0.3, generator=generator)
         if isinstance(one, nn.BatchNorm1d):
             one.running_mean.normal_(0, 0.3, generator=generator)
             one.running_var.uniform_(0.5, 2, generator=generator)

@@ -276,6 +276,12 @@ class Writer:
         sizes = (phases, channels) if phases_first else (channels, phases)
         return self.reshape(self.op("Transpose", [self.reshape(y, 0, *sizes, -1)], perm=order), 0, channels, -1)
 
+    def layer_norm(self, x: str, channels: int, eps: float) -> str:
+        """Over the channels, which must be the last axis for it."""
+        last, ones = self.op("Transpose", [x], perm=[0, 2, 1]), self.constant(np.ones(channels, np.float32))
+        y = self.op("LayerNormalization", [last, ones], axis=-1, epsilon=float(eps))
+        return self.op("Transpose", [y], perm=[0, 2, 1])
+
     def activation(self, node: graph.Activate, x: str) -> str:
         name, given = node.name, node.parameters
         plain = {"relu": "Relu", "sigmoid": "Sigmoid", "tanh": "Tanh", "softsign": "Softsign", "hardswish": "HardSwish"}
@@ -291,6 +297,8 @@ class Writer:
             return self.op("Clip", [x, self.number(given[0]), self.number(given[1])])
         if name == "softmax":
             return self.op("Softmax", [x], axis=1)
+        if name == "layer_norm":
+            return self.layer_norm(x, node.channels, given[0])
         if name == "silu":
             return self.op("Mul", [x, self.op("Sigmoid", [x])])
         composed: dict[str, Callable[..., str]] = {

@@ -559,6 +559,17 @@ class Importer:
         statistics = {"running_mean": mean, "running_var": variance}
         return self.frame_by_frame(named(node, 1), norm, signal, weight=weight, bias=bias, **statistics)
 
+    def layer_norm(self, node: OnnxNode, inputs: list[Any]) -> Signal:
+        signal, axis = self.settled(self.keep(node, inputs)), node.attributes.get("axis", -1)
+        self.need_channels(signal, axis)
+        if axis not in (-1, len(signal.axes) - 1):
+            raise UnsupportedError(f"goes over the axes from {axis} on; it must go over the last one")
+        norm = nn.Activation("layer_norm", eps=node.attributes.get("epsilon", 1e-5))
+        weight = floats(inputs[1])
+        bias = floats(inputs[2]) if len(inputs) > 2 and inputs[2] is not None else np.zeros_like(weight)
+        made = self.layer(named(node, 1), norm, signal)
+        return made if (weight == 1).all() and not bias.any() else self.affine(node, made, weight, bias)
+
     def concat(self, node: OnnxNode, inputs: list[Any]) -> Signal | Stack:
         signals = [value for value in inputs if isinstance(value, Signal)]
         axis = signals[0].axis(node.attributes.get("axis", 0))
@@ -807,7 +818,8 @@ OPERATIONS: dict[str, Callable[[Importer, OnnxNode, list[Any]], Any]] = {
     **dict.fromkeys(("Reshape", "Flatten"), Importer.reshape),
     "PRelu": Importer.prelu, "Clip": Importer.clip, "HardSigmoid": Importer.hard_sigmoid, "Selu": Importer.selu,
     "Neg": Importer.negate, "Pow": Importer.power, "Conv": Importer.conv, "ConvTranspose": Importer.conv_transpose,
-    "BatchNormalization": Importer.batch_norm, "Concat": Importer.concat, "Pad": Importer.pad,
+    "LayerNormalization": Importer.layer_norm, "BatchNormalization": Importer.batch_norm,
+    "Concat": Importer.concat, "Pad": Importer.pad,
     "Slice": Importer.slice, "Split": Importer.split, "Gather": Importer.gather, "Transpose": Importer.transpose,
     "Squeeze": Importer.squeeze, "Unsqueeze": Importer.unsqueeze, "AveragePool": Importer.average_pool,
     "Abs": Importer.begun, "Erf": Importer.begun,

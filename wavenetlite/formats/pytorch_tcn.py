@@ -13,7 +13,8 @@ from wavenetlite.errors import ModelFileError, ParameterError
 from wavenetlite.files import check_runs
 from wavenetlite.formats import tensors
 from wavenetlite.formats.format import Format
-from wavenetlite.formats.tensors import Weights, as_float32, file_errors, selu, with_weights
+from wavenetlite.formats.tensors import Weights, affine, as_float32, file_errors, selu, with_weights
+from wavenetlite.nn.combine import Sequential
 from wavenetlite.nn.convolution import Conv1d
 from wavenetlite.nn.dag import INPUT, Graph
 from wavenetlite.nn.film import FiLM
@@ -82,7 +83,7 @@ def load(
     Raises
     ------
     ModelFileError
-        The file is damaged, or has a part that cannot run here, such as layer normalisation.
+        The file is damaged, or has tensors of other parts.
     ParameterError
         An option that the weights do not tell is missing.
     """
@@ -186,7 +187,8 @@ def norm(weights: Weights, name: str, add: Callable[..., str], x: str) -> str:
     if not weights.any(f"{name}."):
         return x
     if not weights.has(f"{name}.running_mean"):
-        raise ModelFileError(f"{name} is a layer normalisation, which cannot run here")
+        scale, shift = (weights.take(f"{name}.{part}", 1) for part in ("weight", "bias"))
+        return add(name, Sequential([Activation("layer_norm"), affine(scale, shift)]), x)
     return add(name, weights.batch_norm(name), x)
 
 

@@ -119,6 +119,8 @@ FUNCTIONS = {
     "fast_tanh": "def fast_tanh(x):\n    a = np.abs(x)\n"
     "    p = 2.45550750702956 * (1 + a) + (0.893229853513558 + 0.821226666969744 * a) * a**2\n"
     "    return x * p / (2.44506634652299 + (2.44506634652299 + a**2) * (a + 0.814642734961073 * a**2))\n",
+    "layer_norm": "def layer_norm(x, eps):\n    centred = x - x.mean(axis=1, keepdims=True)\n"
+    "    return centred / np.sqrt((centred**2).mean(axis=1, keepdims=True) + eps)\n",
     "gate": "def gate(x):\n    half = x.shape[1] // 2\n"
     "    return np.tanh(x[:, :half]) * (0.5 + 0.5 * np.tanh(0.5 * x[:, half:]))\n",
     "mean": "def mean(x):\n    return np.cumsum(x, axis=0) / np.arange(1, len(x) + 1)[:, None]\n",

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 from typing import Any
 
@@ -11,7 +12,7 @@ from wavenetlite.engine.graph import Floats
 from wavenetlite.errors import ArrayTypeError, ModelFileError, ParameterError
 from wavenetlite.files import check_runs
 from wavenetlite.formats import locuslab, pytorch_tcn, wekws
-from wavenetlite.formats.tensors import Weights, selu, tensor, with_weights
+from wavenetlite.formats.tensors import Weights, affine, selu, tensor, with_weights
 from wavenetlite.nn.combine import Sequential
 from wavenetlite.nn.convolution import Conv1d, Linear
 from wavenetlite.nn.convolution2d import ConvTranspose1d
@@ -25,6 +26,9 @@ PLAIN = {"ReLU": "relu", "SiLU": "silu", "Hardswish": "hardswish", "Softsign": "
 NOTHING = "Identity", "Dropout", "Dropout1d", "AlphaDropout", "FeatureAlphaDropout"
 """Modules that do nothing to a signal in ``eval()``."""
 
+NUMBERED = re.compile(r"(?:.*\.)?(?:network|res_blocks)\.([0-9]{1,2})\.(?:conv[12](?:\.conv)?|cnn\.0)")
+"""Where the published networks have their dilated convolutions; dilations are 1, 2, 4, ..."""
+
 
 class RefusedError(Exception):
     """Why a module has no counterpart."""
@@ -36,9 +40,9 @@ def from_torch(module: Any) -> Module:
     Parameters
     ----------
     module
-        A ``torch.nn.Sequential``, or one such layer, of Conv1d, ConvTranspose1d, Linear, BatchNorm1d, Upsample, zero
-        padding, activations and dropout, which may hold more Sequentials and weight normalisation; or a TCN of
-        pytorch-tcn (1.x), locuslab's TemporalConvNet, or a model of wekws with a TCN, DS-TCN or MDTC.
+        A ``torch.nn.Sequential``, or one such layer, of Conv1d, ConvTranspose1d, Linear, BatchNorm1d, LayerNorm,
+        Upsample, zero padding, activations and dropout, which may hold more Sequentials and weight normalisation; or a
+        TCN of pytorch-tcn (1.x), locuslab's TemporalConvNet, or a model of wekws with a TCN, DS-TCN or MDTC.
 
         Padding before the signal makes a convolution causal, padding after it is latency. A signal is (batch, channels,
         time) in PyTorch where there are convolutions, and (batch, time, features) where there is Linear, which is why
@@ -80,10 +84,22 @@ def known_network(module: Any) -> Module:
     if kind(module) == "TCN" and type(module).__module__.startswith("pytorch_tcn."):
         return pytorch_tcn.from_module(module, state(module), placed)
     if "network.0.net.0.bias" in names or "tcn.network.0.net.0.bias" in names:
+        check_as_published(module)
         return locuslab.network(state(module))
     if wekws.is_known(names):
+        check_as_published(module)
         return wekws.from_module(module, state(module))
     return layers_of(module)
+
+
+def check_as_published(module: Any) -> None:
+    """Refuse what has the names of a published network, but other dilations or activations."""
+    for path, layer in module.named_modules():
+        number = NUMBERED.fullmatch(path)
+        if number and getattr(layer, "kernel_size", (1,))[0] > 1 and layer.dilation[0] != 2 ** int(number[1]):
+            raise ParameterError(f"{path}: dilation={layer.dilation[0]} must be {2 ** int(number[1])} in this network")
+        if number is None and path.rpartition(".")[2] in ("relu", "relu1", "relu2") and kind(layer) != "ReLU":
+            raise ParameterError(f"{path} ({kind(layer)}): it must be ReLU in this network")
 
 
 def state(module: Any) -> Weights:
@@ -160,7 +176,7 @@ class Reader:
             "Conv1d": self.conv, "TemporalConv1d": self.temporal_conv, "ConvTranspose1d": self.conv_transpose,
             "TemporalConvTranspose1d": self.temporal_conv_transpose, "Linear": self.linear,
             "BatchNorm1d": self.batch_norm, "Upsample": self.upsample, "UpsamplingNearest1d": self.upsample,
-            "Softmax": self.softmax, "GLU": self.glu,
+            "LayerNorm": self.layer_norm, "Softmax": self.softmax, "GLU": self.glu,
         }  # fmt: skip
         if self.pads != (0, 0) and name not in ("Conv1d", "TemporalConv1d"):
             raise RefusedError("it comes after zero padding, which must come before a Conv1d")
@@ -240,6 +256,17 @@ class Reader:
         return with_weights(BatchNorm(count, eps=module.eps), weight=scale, bias=shift,
                             running_mean=float32("running_mean", module.running_mean),
                             running_var=float32("running_var", module.running_var))  # fmt: skip
+
+    def layer_norm(self, module: Any) -> Sequential:
+        if self.axis == "time":
+            raise RefusedError("after a convolution it works on time, not on channels")
+        self.last_axis("channels")
+        if len(module.normalized_shape) != 1:
+            raise RefusedError(f"normalized_shape={tuple(module.normalized_shape)} must be the channels alone")
+        count = module.normalized_shape[0]
+        scale = np.ones(count) if module.weight is None else float32("weight", module.weight)
+        shift = np.zeros(count) if module.bias is None else float32("bias", module.bias)
+        return Sequential([Activation("layer_norm", eps=module.eps), affine(scale, shift)])
 
     def upsample(self, module: Any) -> Upsample:
         self.last_axis("time")

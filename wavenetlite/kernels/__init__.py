@@ -14,7 +14,7 @@ LANES = 16
 
 ACTIVATIONS = (
     "identity", "relu", "leaky_relu", "prelu", "elu", "silu", "gelu", "gelu_tanh", "hardtanh", "hardswish", "softsign",
-    "softmax", "tanh", "sigmoid", "leaky_hardtanh", "fast_tanh",
+    "softmax", "tanh", "sigmoid", "leaky_hardtanh", "fast_tanh", "layer_norm",
 )  # fmt: skip
 """Names of the activation codes, in the order of the enum in types.pxd."""
 

@@ -45,10 +45,13 @@ cdef struct Conv:
     int activation              # after that
     const float* parameters     # of the activation
 
+cdef extern from "<math.h>" nogil:
+    double sqrt(double x)
+
 # Activation codes, in the order of wavenetlite.kernels.ACTIVATIONS.
 cdef enum:
     IDENTITY, RELU, LEAKY_RELU, PRELU, ELU, SILU, GELU, GELU_TANH, HARDTANH, HARDSWISH, SOFTSIGN, SOFTMAX, TANH, SIGMOID, LEAKY_HARDTANH,
-    FAST_TANH
+    FAST_TANH, LAYER_NORM
 
 cdef struct Kernels:
     void (*convolve)(

@@ -14,6 +14,9 @@ from wavenetlite.engine.graph import Node
 Counts = npt.NDArray[Any]
 """(frames, bins), int64, or Python's integers (dtype object) where those would overflow; one bin: all are alike."""
 
+OVER_CHANNELS = "softmax", "layer_norm"
+"""Activations that take all channels of a frame for each."""
+
 
 def bins_of(output: Node) -> int:
     """Into how many bins the frames of a sequence are divided; 1: not."""
@@ -31,7 +34,7 @@ def bins_of(output: Node) -> int:
 
 def keeps_bins(node: Node) -> bool:
     if isinstance(node, graph.Activate):
-        return node.name != "softmax"
+        return node.name not in OVER_CHANNELS
     kinds = graph.Sum | graph.Product | graph.Norm | graph.Dropout | graph.Pool | graph.Upsample
     return isinstance(node, kinds) or is_depthwise(node)
 
@@ -55,7 +58,7 @@ def bins_read(node: Node, index: int, counts: Counts) -> Counts:
     if isinstance(node, graph.Conv):
         groups = node.groups[index]
         return counts if groups == node.channels else rebinned(counts, groups)
-    if isinstance(node, graph.Activate) and node.name == "softmax":
+    if isinstance(node, graph.Activate) and node.name in OVER_CHANNELS:
         return rebinned(counts, 1)
     if isinstance(node, graph.Gate):
         return np.concatenate([counts, counts], axis=1)

@@ -492,8 +492,9 @@ class ActivateStep(Step):
             self.slopes_backward(gradient, self.slopes)
         if not self.x.wanted:
             return
-        if self.name in ("prelu", "softmax"):
-            share = self.prelu_share() if self.name == "prelu" else self.softmax_share()
+        shares = {"prelu": self.prelu_share, "softmax": self.softmax_share, "layer_norm": self.layer_norm_share}
+        if self.name in shares:
+            share = shares[self.name]()
             first = self.x.first_gradient()
             self.x.gradient[:] = share if first else self.x.gradient + share
         else:
@@ -514,6 +515,15 @@ class ActivateStep(Step):
         y, g = (array[:, :, : self.x.channels] for array in (self.out.values, self.out.gradient))
         share = np.zeros_like(self.x.values)
         share[:, :, : self.x.channels] = y * (g - (y * g).sum(axis=2, keepdims=True))
+        return share
+
+    def layer_norm_share(self) -> Floats:
+        """``(g - mean(g) - y mean(g y)) / deviation``, the means over the channels of a frame."""
+        x, y, g = (array[:, :, : self.x.channels] for array in (self.x.values, self.out.values, self.out.gradient))
+        deviation = np.sqrt(x.var(axis=2, keepdims=True, dtype=np.float64) + self.parameters[0])
+        means = g.mean(axis=2, keepdims=True, dtype=np.float64), (g * y).mean(axis=2, keepdims=True, dtype=np.float64)
+        share = np.zeros_like(self.x.values)
+        share[:, :, : self.x.channels] = (g - means[0] - y * means[1]) / deviation
         return share
 
 
