@@ -120,6 +120,7 @@ def said_then(time_s: float, truth: list[dict[str, Any]] | None) -> str:
 
 def draw(out: Path, training: Path, clf: wl.AudioClassifier, matrix: np.ndarray, heard: dict[str, Any] | None) -> None:
     """The figures; without matplotlib a line that says how to get them."""
+    from wavenetlite.canvas import FigureError
     from wavenetlite.train import figures
 
     history = [json.loads(line) for line in (training / "network" / "history.jsonl").read_text().splitlines()]
@@ -128,7 +129,7 @@ def draw(out: Path, training: Path, clf: wl.AudioClassifier, matrix: np.ndarray,
         figures.confusion_matrix(matrix, clf.labels, out / "confusion.png")
         if heard is not None:
             figures.detections(out / "detections.png", **heard)
-    except figures.FigureError as error:
+    except FigureError as error:
         print(f"no figures: {error}")
 
 
