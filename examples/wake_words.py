@@ -17,6 +17,7 @@ from pathlib import Path
 import numpy as np
 
 import wavenetlite as wl
+from wavenetlite.canvas import FigureError
 from wavenetlite.classify import Event
 from wavenetlite.train import figures
 from wavenetlite.train.detections import Report, Strip, Track, alarms_elsewhere, listen_to_all, report
@@ -68,7 +69,7 @@ def tell(found: Report, out: Path, which: str = "") -> None:
     (out / f"detections{which}.json").write_text(json.dumps(found.json(), indent=1))
     try:
         figures.det_curve(list(found.curves.values()), out / f"det{which}.png")
-    except figures.FigureError as error:
+    except FigureError as error:
         print(f"no figure: {error}")
 
 
