@@ -77,7 +77,7 @@ class Conv1d(Module):
         self.out_channels = positive_int("out_channels", out_channels, MOST_CHANNELS)
         self.kernel_size = positive_int("kernel_size", kernel_size, MOST_KERNEL)
         self.stride = positive_int("stride", stride, MOST_DILATION)
-        self.padding: Pads = padding
+        self.padding: Pads = (padding[0], padding[1]) if isinstance(padding, list) and len(padding) == 2 else padding
         self.dilation = positive_int("dilation", dilation, MOST_DILATION)
         self.groups = positive_int("groups", groups)
         self.bias = flag("bias", bias)
