@@ -73,7 +73,7 @@ def close(y, wanted):
     assert np.abs(y - wanted).max(initial=0) <= 1e-5 * max(1, np.abs(wanted).max(initial=0))
 
 
-def compare(model, tmp_path, frames=37, frame=None, **options):
+def compare(model, tmp_path, frames=37, frame=None, legacy=True, **options):
     """Offline and streamed, from both kinds of file and from weights; the frame of ours that is theirs, or all."""
     randomise(model)
     x = np.random.default_rng(1).standard_normal((frames, model.input_shape[-1])).astype(np.float32)
@@ -82,8 +82,11 @@ def compare(model, tmp_path, frames=37, frame=None, **options):
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
         model.save_weights(tmp_path / "m.weights.h5")
-    for path, more in ((saved(model, tmp_path / "m.keras"), {}), (saved(model, tmp_path / "m.h5"), {}),
-                       (tmp_path / "m.weights.h5", {"config": tmp_path / "config.json"})):  # fmt: skip
+    files = [(saved(model, tmp_path / "m.keras"), {}),
+             (tmp_path / "m.weights.h5", {"config": tmp_path / "config.json"})]  # fmt: skip
+    if legacy:
+        files.append((saved(model, tmp_path / "m.h5"), {}))
+    for path, more in files:
         ours = wl.load(path, **options, **more)
         for y in (ours(x), streamed(ours, x)):
             close(y if frame is None else y[frame], wanted)
@@ -160,5 +163,50 @@ def test_keras_tcn(keras, tcn, tmp_path, name, padding, sequences):
     x = keras.Input((None, 3))
     y = keras.layers.Dense(2, activation="softmax")(tcn(**options, padding=padding, return_sequences=sequences)(x))
     frame = None if sequences else -1 if padding == "causal" else 37 // 2
-    model = compare(keras.Model(x, y), tmp_path, frame=frame)
+    lists = isinstance(options["nb_filters"], list)  # with which keras-tcn cannot be written as .h5
+    model = compare(keras.Model(x, y), tmp_path, frame=frame, legacy=not lists)
     assert (model.latency > 0) == (padding == "same" and options["kernel_size"] > 1)
+
+
+def functional(keras):
+    """Branches of all kinds, a layer that is called twice, and models inside."""
+    layers = keras.layers
+    x = keras.Input((None, 3))
+    shared = layers.Conv1D(4, 3, padding="causal", dilation_rate=2)
+    inner = keras.Sequential([keras.Input((None, 4)), layers.Conv1D(4, 2, padding="causal"), layers.ReLU()])
+    y = keras.Input((None, 4))
+    residual = keras.Model(y, layers.Add()([y, layers.BatchNormalization()(layers.Dense(4)(y))]))
+    a = layers.Activation("tanh")(shared(x))
+    b = layers.Activation("sigmoid")(layers.Conv1D(4, 5, padding="same")(x))
+    c = inner(layers.Multiply()([a, b, a]))
+    d = shared(layers.Dense(3)(c)) + a
+    e = keras.ops.concatenate([residual(d), x, c], axis=-1)
+    return x, layers.LayerNormalization()(layers.Concatenate()([e, d * a]))
+
+
+def test_graphs(keras, tmp_path):
+    model = compare(keras.Model(*functional(keras)), tmp_path)
+    assert isinstance(model, nn.Graph) and model.latency == 2
+
+
+@pytest.mark.parametrize("end", ["mean", "max", "last", "both"])
+def test_one_frame_for_a_signal(keras, tmp_path, end):
+    layers = keras.layers
+    x = keras.Input((None, 3))
+    y = layers.Conv1D(4, 3, padding="causal", activation="tanh")(x)
+    mean, most, last = layers.GlobalAveragePooling1D()(y), layers.GlobalMaxPooling1D()(y), y[:, -1, :]
+    z = {"mean": mean, "max": most, "last": last, "both": layers.Concatenate()([mean, last, most])}[end]
+    compare(keras.Model(x, layers.Dense(2)(z)), tmp_path, frame=-1)
+
+
+@pytest.mark.parametrize("frames", [36, 37, 38])
+def test_same_padding_with_strides_depends_on_the_length(keras, tmp_path, frames):
+    layers = [keras.layers.Conv1D(4, 4, strides=3, padding="same"), keras.layers.Conv1D(2, 3, strides=2, padding="same")]
+    compare(keras.Sequential([keras.Input((frames, 3)), *layers]), tmp_path, frames)
+    model = keras.Sequential([keras.Input((None, 3)), *layers])
+    randomise(model)
+    path = saved(model, tmp_path / "any.keras")
+    with pytest.raises(wl.ModelFileError, match=r"layer 'conv1d_\d+' \(Conv1D\): strides=3 with padding='same' begins"):
+        wl.load(path)
+    x = np.random.default_rng(0).standard_normal((frames, 3)).astype(np.float32)
+    close(wl.load(path, frames=frames)(x), theirs(model, x))

@@ -27,6 +27,10 @@ SPARE_VALUES = 2**21
 KNOWN_MODULES = "keras", "tf_keras", "tensorflow", "tcn"
 """Packages whose classes are known by their names."""
 
+WHOLE = {"class_name": "__slice__", "config": {"start": None, "stop": None, "step": None}}
+LAST_FRAME = [WHOLE, -1], [WHOLE, -1, WHOLE]
+"""``x[:, -1]`` and ``x[:, -1, :]``, as Keras 3 writes them."""
+
 MODELS = "Sequential", "Functional", "Model"
 
 class Signal(NamedTuple):
@@ -213,14 +217,18 @@ class Builder:
     def read_by(self, layer: Layer, call: Any) -> list[tuple[str, int]]:
         """What a call of a layer reads."""
         place = f"layer {layer.name!r} ({layer.kind})"
-        if isinstance(call, dict):
-            kwargs = call.get("kwargs") or {}
-            found = tensors_in(call.get("args"))
+        if isinstance(call, dict):  # Keras 3
+            args, kwargs = call.get("args"), [call.get("kwargs") or {}]
         else:
-            kwargs = next((one[3] for one in call if isinstance(one, list) and len(one) > 3), {})
-            found = tensors_in(call)
-        if not isinstance(kwargs, dict) or any(value not in (None, False) for value in kwargs.values()):
-            raise ModelFileError(f"{place}: it is called with {shown(kwargs)}; only one signal or several are known")
+            args = call
+            kwargs = [one[3] for one in call if isinstance(one, list) and len(one) > 3] if isinstance(call, list) else []
+        others = others_in(args)
+        if others and not (layer.kind == "GetItem" and others in LAST_FRAME):
+            raise ModelFileError(f"{place}: it is called with {shown(others[0])} beside signals")
+        for given in kwargs:
+            if not isinstance(given, dict) or any(value not in (None, False) for value in given.values()):
+                raise ModelFileError(f"{place}: it is called with arguments by name, {shown(given)}")
+        found = tensors_in(args)
         if not found:
             raise ModelFileError(f"{place}: it reads no layer")
         return found
@@ -237,6 +245,8 @@ class Builder:
             module = layer.entry.get("module")
             if isinstance(module, str) and module.partition(".")[0] not in KNOWN_MODULES:
                 raise RefusedError(f"it is of the module {shown(module)}, and what it computes cannot be seen")
+            if isinstance(module, str) and ".ops" in module and layer.kind not in (*keras_layers.JOINING, "GetItem"):
+                raise RefusedError("it is a function of keras.ops; only Add, Multiply, Concatenate and GetItem are known")
             make: Callable[..., Signal] | None = keras_layers.LAYERS.get(layer.kind)
             if make is None:
                 raise RefusedError(keras_layers.REASONS.get(layer.kind, "there is no such layer here"))
@@ -252,20 +262,31 @@ def snake(kind: str) -> str:
     return re.sub(r"(?<!^)(?=[A-Z][a-z])|(?<=[a-z])(?=[A-Z])", "_", re.sub(r"\W", "", kind)).lower()
 
 
-def tensors_in(value: Any) -> list[tuple[str, int]]:
-    """Layers and the numbers of their calls, as Keras 3 (objects) and Keras 2 (lists) name tensors."""
+def tensor(value: Any) -> tuple[str, int] | None:
+    """The layer and the number of its call that a value names: an object of Keras 3, or a list of Keras 2."""
     if isinstance(value, dict) and value.get("class_name") == "__keras_tensor__":
         inner = value.get("config")
-        return tensors_in(inner.get("keras_history") if isinstance(inner, dict) else None)
-    if isinstance(value, dict):
-        return [one for part in value.values() for one in tensors_in(part)]
-    if not isinstance(value, list):
+        value = inner.get("keras_history") if isinstance(inner, dict) else None
+    if not isinstance(value, list) or len(value) not in (3, 4) or [type(one) for one in value[:3]] != [str, int, int]:
+        return None
+    if value[2] != 0:
+        raise ModelFileError(f"layer {value[0]!r} gives several outputs, of which only the first is known")
+    return value[0], value[1]
+
+
+def tensors_in(value: Any) -> list[tuple[str, int]]:
+    """All tensors that a value names."""
+    if (found := tensor(value)) is not None:
+        return [found]
+    parts = value.values() if isinstance(value, dict) else value if isinstance(value, list) else []
+    return [one for part in parts for one in tensors_in(part)]
+
+
+def others_in(value: Any) -> list[Any]:
+    """What a value has that is no tensor."""
+    if tensor(value) is not None:
         return []
-    if len(value) in (3, 4) and isinstance(value[0], str) and type(value[1]) is int and type(value[2]) is int:
-        if value[2] != 0:
-            raise ModelFileError(f"layer {value[0]!r} gives several outputs, of which only the first is known")
-        return [(value[0], value[1])]
-    return [one for part in value for one in tensors_in(part)]
+    return [one for part in value for one in others_in(part)] if isinstance(value, list) else [value]
 
 
 def finished(channels: int, nodes: list[list[Any]], output: str) -> Module:

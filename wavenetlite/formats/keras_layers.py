@@ -335,6 +335,12 @@ def pool(net: Builder, layer: Layer, name: str, x: Signal) -> Signal:
     return net.add(name, Pool(kind), x)._replace(frame="last")
 
 
+def last_frame(net: Builder, layer: Layer, name: str, x: Signal) -> Signal:
+    """``x[:, -1]``."""
+    sequence(x)
+    return x._replace(frame="last")
+
+
 def upsample(net: Builder, layer: Layer, name: str, x: Signal) -> Signal:
     sequence(x)
     return net.add(name, Upsample(one_integer(layer.config, "size", 2)), x)
@@ -441,7 +447,7 @@ class Block:
 LAYERS: dict[str, Callable[..., Any]] = (
     {"Conv1D": conv1d, "Convolution1D": conv1d, "DepthwiseConv1D": depthwise, "SeparableConv1D": separable}
     | {"ZeroPadding1D": zero_padding, "Dense": dense, "BatchNormalization": batch_norm, "PReLU": prelu}
-    | {"LayerNormalization": layer_norm, "UpSampling1D": upsample, "TCN": tcn}
+    | {"LayerNormalization": layer_norm, "UpSampling1D": upsample, "GetItem": last_frame, "TCN": tcn}
     | dict.fromkeys(("GlobalAveragePooling1D", "GlobalMaxPooling1D"), pool)
     | dict.fromkeys(("Dropout", "SpatialDropout1D"), dropout)
     | dict.fromkeys(("GaussianNoise", "GaussianDropout", "AlphaDropout", "ActivityRegularization", "Identity"), nothing)
