@@ -55,7 +55,7 @@ def load(
     if held.config is None and config is None:
         raise ParameterError("config must be given, the path of a file of model.to_json(): weights do not say what "
                              "their layers are")  # fmt: skip
-    model = keras_import.network(held, held.config or given(config), frames)
+    model = keras_import.network(held, given(config) if held.config is None else held.config, frames)
     check_runs(model)
     return model
 

@@ -1,8 +1,8 @@
 """Files of Keras: what they say of a model, and its variables; read here, without Keras.
 
 A ``.keras`` file is a zip of ``config.json`` and ``model.weights.h5``; a legacy ``.h5`` file has the configuration in
-an attribute. Variables are kept by the path of their layer, in the layer's own order. The two name layers differently: by
-class and number ("conv1d_1"), and by the names that the configuration gives them.
+an attribute. Variables are kept by the path of their layer, in the layer's own order. The two name layers differently:
+by class and number ("conv1d_1"), and by the names that the configuration gives them.
 """
 
 from __future__ import annotations

@@ -33,6 +33,7 @@ LAST_FRAME = [WHOLE, -1], [WHOLE, -1, WHOLE]
 
 MODELS = "Sequential", "Functional", "Model"
 
+
 class Signal(NamedTuple):
     """A tensor of Keras: a sequence of ours.
 
@@ -217,11 +218,13 @@ class Builder:
     def read_by(self, layer: Layer, call: Any) -> list[tuple[str, int]]:
         """What a call of a layer reads."""
         place = f"layer {layer.name!r} ({layer.kind})"
+        if not isinstance(call, dict | list):
+            raise ModelFileError(f"{place}: its inbound_nodes have {shown(call)}; they must be objects or lists")
         if isinstance(call, dict):  # Keras 3
             args, kwargs = call.get("args"), [call.get("kwargs") or {}]
         else:
             args = call
-            kwargs = [one[3] for one in call if isinstance(one, list) and len(one) > 3] if isinstance(call, list) else []
+            kwargs = [one[3] for one in call if isinstance(one, list) and len(one) > 3]
         others = others_in(args)
         if others and not (layer.kind == "GetItem" and others in LAST_FRAME):
             raise ModelFileError(f"{place}: it is called with {shown(others[0])} beside signals")
@@ -246,7 +249,7 @@ class Builder:
             if isinstance(module, str) and module.partition(".")[0] not in KNOWN_MODULES:
                 raise RefusedError(f"it is of the module {shown(module)}, and what it computes cannot be seen")
             if isinstance(module, str) and ".ops" in module and layer.kind not in (*keras_layers.JOINING, "GetItem"):
-                raise RefusedError("it is a function of keras.ops; only Add, Multiply, Concatenate and GetItem are known")
+                raise RefusedError("it is a function of keras.ops; known are Add, Multiply, Concatenate and GetItem")
             make: Callable[..., Signal] | None = keras_layers.LAYERS.get(layer.kind)
             if make is None:
                 raise RefusedError(keras_layers.REASONS.get(layer.kind, "there is no such layer here"))
