@@ -7,6 +7,7 @@ import tracemalloc
 import warnings
 import zipfile
 from copy import deepcopy
+from importlib.util import find_spec
 
 import numpy as np
 import pytest
@@ -20,6 +21,7 @@ h5py = pytest.importorskip("h5py", reason="needs the package h5py")
 
 os.environ.setdefault("TF_ENABLE_ONEDNN_OPTS", "0")
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
+os.environ.setdefault("KERAS_BACKEND", "tensorflow" if find_spec("tensorflow") else "torch")
 FEW = int(os.environ.get("WAVENETLITE_FUZZ", "60"))
 
 
@@ -32,12 +34,14 @@ def imported(name):
 
 @pytest.fixture(scope="module")
 def keras():
-    imported("tensorflow")
+    imported(os.environ["KERAS_BACKEND"])
     return imported("keras")
 
 
 @pytest.fixture(scope="module")
 def tcn(keras):
+    if os.environ["KERAS_BACKEND"] != "tensorflow":
+        pytest.skip("keras-tcn needs TensorFlow")
     return imported("tcn").TCN
 
 
@@ -54,7 +58,7 @@ def randomise(model, seed=0):
 def theirs(model, x):
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
-        return np.asarray(model(x[None], training=False))[0]
+        return imported("keras").ops.convert_to_numpy(model(x[None], training=False))[0]
 
 
 def saved(model, path):
@@ -382,6 +386,11 @@ def test_refused(tmp_path, name):
     with pytest.raises(wl.ModelFileError, match=said) as caught:
         loaded(tmp_path, keras_bytes(config))
     assert "\n" not in str(caught.value) and len(str(caught.value)) < 400
+
+
+def test_a_model_that_takes_any_channels_keeps_their_number(tmp_path):
+    model = loaded(tmp_path, keras_bytes(sequential(layer("ReLU", "r"))))
+    assert model.in_channels == 3 and model(-np.ones((4, 3), np.float32)).tolist() == [[0.0] * 3] * 4
 
 
 def test_options(tmp_path):

@@ -301,5 +301,7 @@ def finished(channels: int, nodes: list[list[Any]], output: str) -> Module:
     if not nodes:
         raise ModelFileError("the model has no layer that does something")
     if all(isinstance(layer, Module) for _, layer, _ in nodes):  # each reads one, so they stand in a row
-        return Sequential([layer for _, layer, _ in nodes])
+        row = Sequential([layer for _, layer, _ in nodes])
+        if row.in_channels == channels:  # layers that take any number would not say it
+            return row
     return Graph(channels, nodes)
