@@ -47,7 +47,8 @@ FORBIDDEN = {
     "features": {"nn", "engine", "stream", "pool", "classify", "detect", "_detect"} | LEAVES,
     "audio": {"nn", "engine", "stream", "pool", "features", "classify", "detect", "_detect"} | LEAVES,
 }
-HEAVY = {"librosa", "scipy", "torch", "numba", "sklearn", "soundfile", "matplotlib", "pandas", "onnx", "onnxruntime"}
+HEAVY = {"librosa", "scipy", "torch", "numba", "sklearn", "soundfile", "matplotlib", "pandas", "onnx", "onnxruntime",
+         "h5py", "keras", "tensorflow"}  # fmt: skip
 CYTHON_IMPORT = re.compile(r"^\s*(?:from\s+([.\w]+)\s+c?import\s+\(?([\w\s,*]*)|c?import\s+([\w., ]+))")
 
 

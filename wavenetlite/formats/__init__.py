@@ -15,13 +15,13 @@ from typing import Any, BinaryIO
 from wavenetlite import files
 from wavenetlite.checks import one_of
 from wavenetlite.errors import ArrayTypeError, ModelFileError, ParameterError
-from wavenetlite.formats import locuslab, nam, onnx, own, pytorch_tcn, rtneural, script, wekws
+from wavenetlite.formats import keras, locuslab, nam, onnx, own, pytorch_tcn, rtneural, script, wekws
 from wavenetlite.formats.format import Format, Model
 
 FORMATS: dict[str, Format] = {
     module.FORMAT.name: module.FORMAT
     for module in (
-        own, nam, rtneural, script, onnx, locuslab, wekws, pytorch_tcn,
+        own, nam, rtneural, script, onnx, locuslab, wekws, pytorch_tcn, keras,
     )
 }  # fmt: skip
 """By name, in the order in which they are asked whether a file is theirs."""

@@ -1,0 +1,307 @@
+"""Keras models as networks of ours: the graph of layers."""
+
+from __future__ import annotations
+
+import math
+import re
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from fractions import Fraction
+from typing import Any, NamedTuple
+
+from wavenetlite.engine import graph
+from wavenetlite.engine.graph import Floats, Node
+from wavenetlite.errors import ArrayTypeError, ModelFileError, ParameterError
+from wavenetlite.formats import keras_layers
+from wavenetlite.formats.keras_file import KerasFile, Path
+from wavenetlite.formats.keras_layers import RefusedError
+from wavenetlite.formats.reading import Fields, shown
+from wavenetlite.nn.combine import Sequential
+from wavenetlite.nn.dag import INPUT, JOINS, Graph
+from wavenetlite.nn.module import Module
+
+MOST_LAYERS = 4096
+SPARE_VALUES = 2**21
+"""Weights that may be made besides a few times those that the file holds: a layer may be called many times."""
+
+KNOWN_MODULES = "keras", "tf_keras", "tensorflow", "tcn"
+"""Packages whose classes are known by their names."""
+
+WHOLE = {"class_name": "__slice__", "config": {"start": None, "stop": None, "step": None}}
+LAST_FRAME = [WHOLE, -1], [WHOLE, -1, WHOLE]
+"""``x[:, -1]`` and ``x[:, -1, :]``, as Keras 3 writes them."""
+
+MODELS = "Sequential", "Functional", "Model"
+
+
+class Signal(NamedTuple):
+    """A tensor of Keras: a sequence of ours.
+
+    `frame` says which frame of ours is Keras's, where it has one for the whole signal: "last", "middle"; "all": the
+    tensor is a sequence. `pads` are zeros around it, which wait for the convolution that reads them.
+    """
+
+    name: str
+    node: Node
+    frame: str = "all"
+    pads: tuple[int, int] = (0, 0)
+
+
+@dataclass(frozen=True)
+class Layer:
+    """A layer of a configuration, and its place among the variables."""
+
+    kind: str
+    name: str
+    config: Fields
+    entry: dict[str, Any]
+    path: Path
+
+
+def network(file: KerasFile, config: dict[str, Any], frames: int | None) -> Module:
+    """The network of a configuration, with the variables of a file."""
+    builder = Builder(file, frames)
+    try:
+        return builder.network(Fields(config, "model"))
+    except (ParameterError, ArrayTypeError) as error:  # of our layers: what was asked of them came from the file
+        raise ModelFileError(str(error)) from None
+
+
+class Builder:
+    """Goes through the layers of a model and notes ours."""
+
+    def __init__(self, file: KerasFile, frames: int | None) -> None:
+        self.variables, self.by_name = file.variables, file.by_name
+        self.frames = frames
+        self.nodes: list[list[Any]] = []
+        self.names: dict[str, int] = {INPUT: 1}
+        self.layers = 0
+        self.room = SPARE_VALUES + 8 * sum(one.size for many in self.variables.values() for one in many)
+
+    # What layers are made with
+
+    def add(self, name: str, layer: Module | str, *inputs: Signal) -> Signal:
+        """Note a layer, or a sum, product or concatenation."""
+        first = inputs[0]
+        if any(one.pads != (0, 0) for one in inputs):
+            raise RefusedError("it reads zeros that were put around the signal; only a Conv1D can")
+        if isinstance(layer, Module):
+            self.room -= sum(math.prod(shape) for shape in layer.all_parameter_shapes().values())
+            node = layer.connect(first.node)
+        else:
+            node = JOINS[layer](*(one.node for one in inputs))
+        if self.room < 0 or len(self.nodes) > 4 * MOST_LAYERS:
+            raise RefusedError("the model asks for many times the weights that the file holds")
+        name = self.unused(name)
+        self.nodes.append([name, layer, [one.name for one in inputs]])
+        return Signal(name, node, first.frame)
+
+    def unused(self, name: str) -> str:
+        """A name of a node: letters, digits, "_" and "-", and dots between parts."""
+        base = ".".join(re.sub(r"[^\w-]", "_", part, flags=re.ASCII) or "_" for part in name.split("."))[:200]
+        while base in self.names:
+            self.names[base] += 1
+            base = f"{base}_{self.names[base]}"
+        self.names[base] = 0
+        return base
+
+    def arrays(self, path: Path) -> list[Floats]:
+        return self.variables.get(path, [])
+
+    def below(self, path: Path) -> list[Path]:
+        """Paths inside that of a layer which have variables."""
+        return [one for one in self.variables if one[: len(path)] == path]
+
+    def length(self, signal: Signal) -> int | None:
+        """Frames of a signal, where the input's are known."""
+        if self.frames is None:
+            return None
+        clock = signal.node.clock
+        return math.ceil(Fraction(self.frames - clock.start) / Fraction(clock.rate))
+
+    # Models
+
+    def network(self, model: Fields) -> Module:
+        kind, config = model.text("class_name"), model.fields("config")
+        if kind not in MODELS:
+            raise ModelFileError(f"the model is a {shown(kind)}; it must be a Sequential or a functional model")
+        shape = self.input_shape(kind, config, model)
+        if len(shape) != 3 or type(shape[2]) is not int:
+            raise ModelFileError(f"the input has the shape {shown(shape)}; it must be (batch, time, channels), with a "
+                                 "number of channels")  # fmt: skip
+        if self.frames is None and type(shape[1]) is int and shape[1] > 0:
+            self.frames = shape[1]
+        if not 1 <= shape[2] <= graph.MOST_CHANNELS:
+            raise ModelFileError(f"the input has {shape[2]} channels; it must have 1 to {graph.MOST_CHANNELS}")
+        x = Signal(INPUT, graph.Input((), shape[2], graph.Clock(), INPUT))
+        out = self.model(kind, config, (), x, "")
+        if out.pads != (0, 0):
+            raise ModelFileError("the model ends in zeros that are put around the signal; only a Conv1D can read them")
+        return finished(shape[2], self.nodes, out.name)
+
+    def input_shape(self, kind: str, config: Fields, model: Fields) -> list[Any]:
+        """Of the model's input: of its InputLayer, or of what a Sequential was built with."""
+        layers = config.list("layers", most=MOST_LAYERS)
+        for entry in layers if kind != "Sequential" else layers[:1]:
+            fields = Fields(entry, "model.layers")
+            if fields.text("class_name", "") == "InputLayer" or kind == "Sequential":
+                inner = fields.fields("config")
+                for key in ("batch_shape", "batch_input_shape"):
+                    if inner.has(key):
+                        return list(inner.list(key, most=8))
+        if config.has("build_input_shape"):
+            return list(config.list("build_input_shape", most=8))
+        if model.has("build_config") and model.fields("build_config").has("input_shape"):
+            return list(model.fields("build_config").list("input_shape", most=8))
+        raise ModelFileError("the model does not say the shape of its input")
+
+    def model(self, kind: str, config: Fields, path: Path, x: Signal, prefix: str) -> Signal:
+        layers = list(self.layers_of(config, path))
+        if kind == "Sequential":
+            for layer in layers:
+                x = self.call(layer, [x], prefix) if layer.kind != "InputLayer" else x
+            return x
+        return self.functional(config, layers, x, prefix)
+
+    def layers_of(self, config: Fields, path: Path) -> list[Layer]:
+        """The layers of a model, in order."""
+        counts: dict[str, int] = {}
+        found = []
+        for entry in config.each("layers", MOST_LAYERS):
+            kind, inner = entry.text("class_name"), entry.fields("config")
+            kind = kind.rpartition(">")[2]  # as registered: "Custom>TCN"
+            name = inner.text("name", entry.text("name", kind))
+            numbered = snake(kind)
+            number = counts[numbered] = counts.get(numbered, -1) + 1
+            step = name if self.by_name else f"{numbered}_{number}" if number else numbered
+            found.append(Layer(kind, name, Fields(inner.value, f"layer {name!r}"), entry.value, (*path, step)))
+        self.layers += len(found)
+        if self.layers > MOST_LAYERS:
+            raise ModelFileError(f"the model has more than {MOST_LAYERS} layers")
+        return found
+
+    def functional(self, config: Fields, layers: Sequence[Layer], x: Signal, prefix: str) -> Signal:
+        """Layers as soon as what they read is there: a layer may be called several times, with other layers between."""
+        known: dict[tuple[str, int], Signal] = {self.one_tensor(config, "input_layers"): x}
+        waiting: list[tuple[Layer, int, Any]] = []
+        for layer in layers:
+            if layer.kind != "InputLayer":
+                calls = Fields(layer.entry, layer.config.place).list("inbound_nodes", most=MOST_LAYERS)
+                waiting += [(layer, index, call) for index, call in enumerate(calls)]
+        if len(waiting) > MOST_LAYERS:
+            raise ModelFileError(f"the model calls layers more than {MOST_LAYERS} times")
+        read = {(layer.name, index): self.read_by(layer, call) for layer, index, call in waiting}
+        while waiting:
+            later = []
+            for layer, index, call in waiting:
+                sources = read[layer.name, index]
+                if all(one in known for one in sources):
+                    known[layer.name, index] = self.call(layer, [known[one] for one in sources], prefix)
+                else:
+                    later.append((layer, index, call))
+            if len(later) == len(waiting):
+                missing = next(one[0] for one in read[later[0][0].name, later[0][1]] if one not in known)
+                raise ModelFileError(f"layer {later[0][0].name!r} reads {missing!r}, which no layer before it gives")
+            waiting = later
+        wanted = self.one_tensor(config, "output_layers")
+        if wanted not in known:
+            raise ModelFileError(f"the model's output is of {wanted[0]!r}, which no layer is")
+        return known[wanted]
+
+    def one_tensor(self, config: Fields, key: str) -> tuple[str, int]:
+        """The only input or output of a model."""
+        found = tensors_in(config.any(key))
+        if len(found) != 1:
+            raise ModelFileError(f"the model has {len(found)} {key.replace('_layers', 's')}; it must have one")
+        return found[0]
+
+    def read_by(self, layer: Layer, call: Any) -> list[tuple[str, int]]:
+        """What a call of a layer reads."""
+        place = f"layer {layer.name!r} ({layer.kind})"
+        if not isinstance(call, dict | list):
+            raise ModelFileError(f"{place}: its inbound_nodes have {shown(call)}; they must be objects or lists")
+        if isinstance(call, dict):  # Keras 3
+            args, kwargs = call.get("args"), [call.get("kwargs") or {}]
+        else:
+            args = call
+            kwargs = [one[3] for one in call if isinstance(one, list) and len(one) > 3]
+        others = others_in(args)
+        if others and not (layer.kind == "GetItem" and others in LAST_FRAME):
+            raise ModelFileError(f"{place}: it is called with {shown(others[0])} beside signals")
+        for given in kwargs:
+            if not isinstance(given, dict) or any(value not in (None, False) for value in given.values()):
+                raise ModelFileError(f"{place}: it is called with arguments by name, {shown(given)}")
+        found = tensors_in(args)
+        if not found:
+            raise ModelFileError(f"{place}: it reads no layer")
+        return found
+
+    def call(self, layer: Layer, inputs: list[Signal], prefix: str) -> Signal:
+        """What a layer makes of signals; what is wrong is said with its name and class."""
+        name = prefix + layer.name.replace(".", "_")
+        place = f"layer {layer.name!r} ({layer.kind})"
+        if layer.kind in MODELS:
+            if len(inputs) != 1:
+                raise ModelFileError(f"{place}: it reads {len(inputs)} signals; it must be one")
+            return self.model(layer.kind, layer.config, layer.path, inputs[0], f"{name}.")
+        try:
+            module = layer.entry.get("module")
+            if isinstance(module, str) and module.partition(".")[0] not in KNOWN_MODULES:
+                raise RefusedError(f"it is of the module {shown(module)}, and what it computes cannot be seen")
+            if isinstance(module, str) and ".ops" in module and layer.kind not in (*keras_layers.JOINING, "GetItem"):
+                raise RefusedError("it is a function of keras.ops; known are Add, Multiply, Concatenate and GetItem")
+            make: Callable[..., Signal] | None = keras_layers.LAYERS.get(layer.kind)
+            if make is None:
+                raise RefusedError(keras_layers.REASONS.get(layer.kind, "there is no such layer here"))
+            if layer.kind not in keras_layers.JOINING and len(inputs) != 1:
+                raise RefusedError(f"it reads {len(inputs)} signals; it must be one")
+            return make(self, layer, name, inputs if layer.kind in keras_layers.JOINING else inputs[0])
+        except (RefusedError, ParameterError, ArrayTypeError) as reason:
+            raise ModelFileError(f"{place}: {reason}") from None
+
+
+def snake(kind: str) -> str:
+    """A class's name as Keras makes paths of it: "PReLU" becomes "p_re_lu"."""
+    return re.sub(r"(?<!^)(?=[A-Z][a-z])|(?<=[a-z])(?=[A-Z])", "_", re.sub(r"\W", "", kind)).lower()
+
+
+def tensor(value: Any) -> tuple[str, int] | None:
+    """The layer and the number of its call that a value names: an object of Keras 3, or a list of Keras 2."""
+    if isinstance(value, dict) and value.get("class_name") == "__keras_tensor__":
+        inner = value.get("config")
+        value = inner.get("keras_history") if isinstance(inner, dict) else None
+    if not isinstance(value, list) or len(value) not in (3, 4) or [type(one) for one in value[:3]] != [str, int, int]:
+        return None
+    if value[2] != 0:
+        raise ModelFileError(f"layer {value[0]!r} gives several outputs, of which only the first is known")
+    return value[0], value[1]
+
+
+def tensors_in(value: Any) -> list[tuple[str, int]]:
+    """All tensors that a value names."""
+    if (found := tensor(value)) is not None:
+        return [found]
+    parts = value.values() if isinstance(value, dict) else value if isinstance(value, list) else []
+    return [one for part in parts for one in tensors_in(part)]
+
+
+def others_in(value: Any) -> list[Any]:
+    """What a value has that is no tensor."""
+    if tensor(value) is not None:
+        return []
+    return [one for part in value for one in others_in(part)] if isinstance(value, list) else [value]
+
+
+def finished(channels: int, nodes: list[list[Any]], output: str) -> Module:
+    """The nodes that the output depends on: in a row, or as a graph."""
+    needed = {output}
+    for name, _, inputs in reversed(nodes):
+        needed.update(inputs if name in needed else [])
+    nodes = [node for node in nodes if node[0] in needed]
+    if not nodes:
+        raise ModelFileError("the model has no layer that does something")
+    if all(isinstance(layer, Module) for _, layer, _ in nodes):  # each reads one, so they stand in a row
+        row = Sequential([layer for _, layer, _ in nodes])
+        if row.in_channels == channels:  # layers that take any number would not say it
+            return row
+    return Graph(channels, nodes)
