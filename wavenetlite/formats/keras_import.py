@@ -74,6 +74,10 @@ class Builder:
 
     def __init__(self, file: KerasFile, frames: int | None) -> None:
         self.variables, self.by_name = file.variables, file.by_name
+        self.inside: dict[Path, list[Path]] = {}
+        for path in self.variables:
+            for length in range(len(path)):
+                self.inside.setdefault(path[:length], []).append(path)
         self.frames = frames
         self.nodes: list[list[Any]] = []
         self.names: dict[str, int] = {INPUT: 1}
@@ -112,7 +116,7 @@ class Builder:
 
     def below(self, path: Path) -> list[Path]:
         """Paths inside that of a layer which have variables."""
-        return [one for one in self.variables if one[: len(path)] == path]
+        return self.inside.get(path, [])
 
     def length(self, signal: Signal) -> int | None:
         """Frames of a signal, where the input's are known."""
@@ -257,7 +261,8 @@ class Builder:
                 raise RefusedError(keras_layers.REASONS.get(layer.kind, "there is no such layer here"))
             if layer.kind not in keras_layers.JOINING and len(inputs) != 1:
                 raise RefusedError(f"it reads {len(inputs)} signals; it must be one")
-            return make(self, layer, name, inputs if layer.kind in keras_layers.JOINING else inputs[0])
+            made: Signal = make(self, layer, name, inputs if layer.kind in keras_layers.JOINING else inputs[0])
+            return made
         except (RefusedError, ParameterError, ArrayTypeError) as reason:
             raise ModelFileError(f"{place}: {reason}") from None
 

@@ -15,6 +15,7 @@ from wavenetlite.formats.keras_layers import (
     taken,
 )
 from wavenetlite.formats.reading import Fields, shown
+from wavenetlite.nn.pointwise import Dropout
 
 if TYPE_CHECKING:
     from wavenetlite.formats.keras_import import Builder, Layer, Signal
@@ -56,6 +57,7 @@ class Block:
         self.filters, self.dilation = filters, dilation
         self.size = one_integer(layer.config, "kernel_size", 3)
         self.activation = layer.config.any("activation", "relu")
+        self.dropout = layer.config.number("dropout_rate", 0.0)
         for value in (filters, dilation):
             if type(value) is not int or not 1 <= value <= 65_536:
                 raise RefusedError(f"nb_filters and dilations must be integers from 1 to 65536, not {shown(value)}")
@@ -67,6 +69,10 @@ class Block:
             inner = self.conv(f"conv1D_{number}", inner, self.size, self.dilation)
             inner = self.norm(number, inner)
             inner = self.activate(f"Act_Conv1D_{number}", inner)
+            if 0 < self.dropout < 1:
+                inner = self.net.add(
+                    f"{self.name}.SDropout_{number}", Dropout(self.dropout, whole_channels=True), inner
+                )
         inner = self.activate("Act_Conv_Blocks", inner)
         short = x if x.node.channels == self.filters else self.conv("matching_conv1D", x, 1, 1)
         return self.activate("Act_Res_Block", self.net.add(f"{self.name}.add", "add", short, inner)), inner
