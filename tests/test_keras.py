@@ -124,7 +124,7 @@ def layer_cases(layers):
         "nothing": [layers.Dropout(0.5), layers.SpatialDropout1D(0.3), layers.GaussianNoise(0.1), conv(2, 2)],
         "upsampled": [layers.UpSampling1D(3), conv(2, 2, padding="causal")],
         "activation layers": [conv(2, 2, activation=layers.LeakyReLU(negative_slope=0.2))],
-        "names": [conv(4, 2), conv(4, 2, name="a.b c"), layers.Dense(4), conv(3, 1), layers.Dense(2)],
+        "names": [conv(4, 2), conv(4, 2, name="b c"), layers.Dense(4), conv(3, 1), layers.Dense(2)],
     }  # fmt: skip
 
 
@@ -315,12 +315,14 @@ def by_hand(x):
     return np.maximum(before @ kernel[0] + x @ kernel[1] + bias, 0) @ dense
 
 
-@pytest.mark.parametrize("kind", ["keras", "legacy", "split", "weights", "legacy weights"])
+@pytest.mark.parametrize("kind", ["keras", "keras 2", "legacy", "split", "weights", "legacy weights"])
 def test_files_made_by_hand(tmp_path, kind):
     config = sequential(CONV, DENSE)
     (tmp_path / "config.json").write_text(json.dumps(config))
     more = {"config": tmp_path / "config.json"} if "weights" in kind else {}
-    data = {"keras": keras_bytes(config), "legacy": legacy_bytes(config), "split": legacy_bytes(config, split=True),
+    old = {name.replace("layers", "_layer_checkpoint_dependencies"): arrays for name, arrays in WEIGHTS.items()}
+    data = {"keras": keras_bytes(config), "keras 2": keras_bytes(config, old),
+            "legacy": legacy_bytes(config), "split": legacy_bytes(config, split=True),
             "weights": weights_bytes(WEIGHTS), "legacy weights": legacy_bytes(None)}[kind]  # fmt: skip
     model = loaded(tmp_path, data, **more)
     x = array(20, 3, seed=1)
@@ -456,6 +458,10 @@ def test_hostile_archives_and_weights(tmp_path):
         root["a"] = root.create_group("b")
         root["b/c"] = root["b"]
         root["b/d"] = root["b"]
+    elsewhere = io.BytesIO()
+    with h5py.File(elsewhere, "w") as root:
+        root.attrs["model_config"] = json.dumps(sequential(CONV))
+        root["model_weights"] = h5py.ExternalLink("other.h5", "/")
     cases = {
         "its archive has parts that are compressed": keras_bytes(sequential(CONV), compression=zipfile.ZIP_DEFLATED),
         "array 'layers/conv1d/vars/1' has numbers that are not finite": keras_bytes(sequential(CONV), many),
@@ -464,6 +470,7 @@ def test_hostile_archives_and_weights(tmp_path):
         "its configuration is a list": keras_bytes("[]"),
         "its HDF5 data are damaged": keras_bytes(sequential(CONV), b"nothing"),
         "or nests them more than 32 deep": keras_bytes(sequential(CONV), loop.getvalue()),
+        "it has a configuration and no weights": elsewhere.getvalue(),
         "its archive is damaged": keras_bytes(sequential(CONV))[:-30],
         "lacks the array 'conv/gone' of layer 'conv'": legacy_bytes(sequential(CONV)).replace(
             b"conv/bias:0", b"conv/gone\0\0", 1),

@@ -10,7 +10,6 @@ from __future__ import annotations
 import io
 import math
 import zipfile
-from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any, BinaryIO
 
@@ -112,40 +111,45 @@ def first_line(error: Exception) -> str:
 
 
 def contents(h5py: Any, root: Any, size: int) -> KerasFile:
-    datasets = dict(walk(h5py, root))
+    groups, datasets = walk(h5py, root)
     if sum(math.prod(one.shape or ()) * one.dtype.itemsize for one in datasets.values()) > size:
         raise ModelFileError("its arrays have more bytes than the file")
     config = attribute(root, "model_config", size)
-    groups = root.get("model_weights") if config is not None else root
-    if groups is not None and any(name.startswith("layer_names") for name in groups.attrs):
-        prefix: Path = ("model_weights",) if config is not None else ()
-        named = {path[len(prefix) :]: one for path, one in datasets.items() if path[: len(prefix)] == prefix}
-        variables = legacy(groups, named, size)
+    top: Path = () if config is None else ("model_weights",)
+    if top in groups and (names := attribute(groups[top], "layer_names", size)) is not None:
+        variables = legacy(groups, datasets, top, names, size)
         return KerasFile(None if config is None else parsed("".join(config)), variables, by_name=True)
     if config is not None:
         raise ModelFileError("it has a configuration and no weights")
     return KerasFile(None, numbered(datasets), by_name=False)
 
 
-def walk(h5py: Any, root: Any) -> Iterator[tuple[Path, Any]]:
-    """All arrays of numbers in a file. Links to elsewhere are not followed, and data that lie elsewhere refused."""
-    waiting: list[tuple[Path, Any]] = [((), root)]
+def walk(h5py: Any, root: Any) -> tuple[dict[Path, Any], dict[Path, Any]]:
+    """All groups and arrays of numbers in a file.
+
+    Links to elsewhere are not followed, and arrays that lie elsewhere refused.
+    """
+    groups: dict[Path, Any] = {(): root}
+    datasets: dict[Path, Any] = {}
+    waiting: list[Path] = [()]
     links = 0
     while waiting:
-        path, group = waiting.pop()
-        for name in group:
+        path = waiting.pop()
+        for name in groups[path]:
             links += 1
             if links > MOST_LINKS or len(path) > MOST_DEPTH:
                 raise ModelFileError(f"it has more than {MOST_LINKS} parts, or nests them more than {MOST_DEPTH} deep")
-            if not isinstance(group.get(name, getlink=True), h5py.HardLink):
+            if not isinstance(groups[path].get(name, getlink=True), h5py.HardLink):
                 continue
-            one = group[name]
+            one, place = groups[path][name], (*path, name)
             if isinstance(one, h5py.Group):
-                waiting.append(((*path, name), one))
+                groups[place] = one
+                waiting.append(place)
             elif isinstance(one, h5py.Dataset) and one.dtype.kind == "f":
                 if one.external or one.is_virtual:
-                    raise ModelFileError(f"array {'/'.join((*path, name))!r} lies in another file")
-                yield (*path, name), one
+                    raise ModelFileError(f"array {'/'.join(place)!r} lies in another file")
+                datasets[place] = one
+    return groups, datasets
 
 
 def numbered(datasets: dict[Path, Any]) -> dict[Path, list[Floats]]:
@@ -158,18 +162,20 @@ def numbered(datasets: dict[Path, Any]) -> dict[Path, list[Floats]]:
     return {layer: [arrays[index] for index in sorted(arrays)] for layer, arrays in sorted(found.items())}
 
 
-def legacy(groups: Any, datasets: dict[Path, Any], size: int) -> dict[Path, list[Floats]]:
+def legacy(
+    groups: dict[Path, Any], datasets: dict[Path, Any], top: Path, names: list[str], size: int
+) -> dict[Path, list[Floats]]:
     """Variables of legacy files: a group for each layer, whose attribute names its arrays in order."""
     found: dict[Path, list[Floats]] = {}
-    for name in attribute(groups, "layer_names", size) or []:
-        group = groups.get(name)
-        for weight in (attribute(group, "weight_names", size) or []) if group is not None else []:
+    for name in names:
+        place = (*top, *name.split("/"))
+        for weight in (attribute(groups[place], "weight_names", size) or []) if place in groups else []:
             parts = tuple(part for part in weight.split("/") if part)
-            if (name, *parts) not in datasets:
+            if (*place, *parts) not in datasets:
                 raise ModelFileError(f"it lacks the array {weight!r} of layer {name!r}")
             scopes = parts[:-1]
             inner = scopes[len(scopes) - scopes[::-1].index(name) :] if name in scopes else scopes
-            found.setdefault((name, *inner), []).append(values((name, *parts), datasets[name, *parts]))
+            found.setdefault((name, *inner), []).append(values((*place, *parts), datasets[*place, *parts]))
     return found
 
 

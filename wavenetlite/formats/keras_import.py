@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 import re
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from fractions import Fraction
 from typing import Any, NamedTuple
@@ -12,7 +12,7 @@ from typing import Any, NamedTuple
 from wavenetlite.engine import graph
 from wavenetlite.engine.graph import Floats, Node
 from wavenetlite.errors import ArrayTypeError, ModelFileError, ParameterError
-from wavenetlite.formats import keras_layers
+from wavenetlite.formats import keras_layers, keras_tcn
 from wavenetlite.formats.keras_file import KerasFile, Path
 from wavenetlite.formats.keras_layers import RefusedError
 from wavenetlite.formats.reading import Fields, shown
@@ -23,6 +23,8 @@ from wavenetlite.nn.module import Module
 MOST_LAYERS = 4096
 SPARE_VALUES = 2**21
 """Weights that may be made besides a few times those that the file holds: a layer may be called many times."""
+
+LAYERS = keras_layers.LAYERS | {"TCN": keras_tcn.tcn}
 
 KNOWN_MODULES = "keras", "tf_keras", "tensorflow", "tcn"
 """Packages whose classes are known by their names."""
@@ -72,6 +74,10 @@ class Builder:
 
     def __init__(self, file: KerasFile, frames: int | None) -> None:
         self.variables, self.by_name = file.variables, file.by_name
+        self.inside: dict[Path, list[Path]] = {}
+        for path in self.variables:
+            for length in range(len(path)):
+                self.inside.setdefault(path[:length], []).append(path)
         self.frames = frames
         self.nodes: list[list[Any]] = []
         self.names: dict[str, int] = {INPUT: 1}
@@ -110,7 +116,7 @@ class Builder:
 
     def below(self, path: Path) -> list[Path]:
         """Paths inside that of a layer which have variables."""
-        return [one for one in self.variables if one[: len(path)] == path]
+        return self.inside.get(path, [])
 
     def length(self, signal: Signal) -> int | None:
         """Frames of a signal, where the input's are known."""
@@ -250,12 +256,13 @@ class Builder:
                 raise RefusedError(f"it is of the module {shown(module)}, and what it computes cannot be seen")
             if isinstance(module, str) and ".ops" in module and layer.kind not in (*keras_layers.JOINING, "GetItem"):
                 raise RefusedError("it is a function of keras.ops; known are Add, Multiply, Concatenate and GetItem")
-            make: Callable[..., Signal] | None = keras_layers.LAYERS.get(layer.kind)
+            make = LAYERS.get(layer.kind)
             if make is None:
                 raise RefusedError(keras_layers.REASONS.get(layer.kind, "there is no such layer here"))
             if layer.kind not in keras_layers.JOINING and len(inputs) != 1:
                 raise RefusedError(f"it reads {len(inputs)} signals; it must be one")
-            return make(self, layer, name, inputs if layer.kind in keras_layers.JOINING else inputs[0])
+            made: Signal = make(self, layer, name, inputs if layer.kind in keras_layers.JOINING else inputs[0])
+            return made
         except (RefusedError, ParameterError, ArrayTypeError) as reason:
             raise ModelFileError(f"{place}: {reason}") from None
 
