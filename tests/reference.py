@@ -639,7 +639,7 @@ class Dependence:
     def counts(self, newest):
         """For every number of input frames 0..frames: output frames of a stream whose clock has `newest`."""
         if self.signal.step.denominator == 1:
-            needed = np.arange(len(self.signal.values)) * int(self.signal.step) + newest + 1
+            needed = np.arange(len(self.signal.values)) * int(self.signal.step) + math.floor(newest) + 1
         else:
             needed = [math.floor(n * self.signal.step + newest) + 1 for n in range(len(self.signal.values))]
         return np.searchsorted(needed, np.arange(self.frames + 1), side="right")
