@@ -128,15 +128,19 @@ def extensions() -> list[Extension]:
         render(isa)
     kernels = [extension(f"wavenetlite.kernels._{isa}", *INSTRUCTION_SETS[isa][0]) for isa in sets]
     others = [
+        "wavenetlite.support.snapshots",
         "wavenetlite.kernels.dispatch",
-        "wavenetlite.engine.packed",
+        "wavenetlite.kernels.packed",
+        "wavenetlite.kernels.training",
+        "wavenetlite.features._frames",
+        "wavenetlite.features._steps",
+        "wavenetlite.detection.scanner",
+        "wavenetlite.ops._images",
+        "wavenetlite.ops._pools",
         "wavenetlite.engine.plan",
-        "wavenetlite._snapshot",
-        "wavenetlite.stream",
-        "wavenetlite.pool",
+        "wavenetlite.engine.stream",
+        "wavenetlite.engine.pool",
     ]
-    others += ["wavenetlite.features._frames", "wavenetlite.features._steps"]
-    others += ["wavenetlite._detect", "wavenetlite.train._kernels", "wavenetlite.ops._images", "wavenetlite.ops._pools"]
     return [*kernels, *(extension(name) for name in others)]
 
 

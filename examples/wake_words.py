@@ -17,12 +17,12 @@ from pathlib import Path
 import numpy as np
 
 import wavenetlite as wl
-from wavenetlite.canvas import FigureError
-from wavenetlite.classify import Event
-from wavenetlite.train import figures
-from wavenetlite.train.detections import Report, Strip, Track, alarms_elsewhere, listen_to_all, report
-from wavenetlite.train.spotting import BACKGROUND, CrossValidation, cross_validate, train_spotter
-from wavenetlite.train.utterances import Utterance, Utterances, read_utterances
+from wavenetlite.classifier.classifier import Event
+from wavenetlite.corpora.utterances import Utterance, Utterances, read_utterances
+from wavenetlite.evaluation.detections import Report, Strip, Track, alarms_elsewhere, listen_to_all, report
+from wavenetlite.figures import speech
+from wavenetlite.figures.style import FigureError
+from wavenetlite.recipes.spotting import BACKGROUND, CrossValidation, cross_validate, train_spotter
 
 SHOWN = 8
 """Recordings whose events are printed."""
@@ -68,7 +68,7 @@ def tell(found: Report, out: Path, which: str = "") -> None:
     print(f"\n{found}\n")
     (out / f"detections{which}.json").write_text(json.dumps(found.json(), indent=1))
     try:
-        figures.det_curve(list(found.curves.values()), out / f"det{which}.png")
+        speech.det_curve(list(found.curves.values()), out / f"det{which}.png")
     except FigureError as error:
         print(f"no figure: {error}")
 

@@ -16,9 +16,9 @@ from test_evaluate import LABELS, PITCHES, SR, judge, sound
 
 import wavenetlite as wl
 from wavenetlite import audio, cli, models
-from wavenetlite.classifier_pool import ClassifierPool
-from wavenetlite.train.data import read_corpus
-from wavenetlite.train.evaluate import evaluate
+from wavenetlite.classifier.pool import ClassifierPool
+from wavenetlite.corpora.corpus import read_corpus
+from wavenetlite.evaluation.clips import evaluate
 
 pytest.importorskip("librosa")
 f32 = np.float32
@@ -223,7 +223,7 @@ def test_classify_threshold(run, model):
 
 def test_threshold_replaces_those_of_labels_and_bounds_release(run, tmp_path):
     path = tmp_path / "strict.safetensors"
-    judge(detector=wl.detect.Detector(0.9, 0.8, smoothing_ms=30, min_duration_ms=20, thresholds={"low": 1.0})).save(
+    judge(detector=wl.detection.Detector(0.9, 0.8, smoothing_ms=30, min_duration_ms=20, thresholds={"low": 1.0})).save(
         path
     )
     wav("melody.wav", melody())
@@ -417,13 +417,13 @@ def test_verify_of_clips_with_silence_after_them(run, decision):
 
 
 def test_verify_finds_what_a_snapshot_forgets(run, model, monkeypatch):
-    become = wl.classify.ClassifierStream._become
+    become = wl.classifier.ClassifierStream._become
 
     def forgetful(self, twin):  # what a snapshot without the features' tail would do
         twin._features.reset()
         become(self, twin)
 
-    monkeypatch.setattr(wl.classify.ClassifierStream, "_become", forgetful)
+    monkeypatch.setattr(wl.classifier.ClassifierStream, "_become", forgetful)
     assert run("verify", model, "--partitions", 4)[0] == 1
 
 
@@ -441,12 +441,12 @@ def test_verify_finds_a_neighbour_in_a_pool(run, model, monkeypatch):
 
 
 def test_verify_finds_a_difference(run, model, monkeypatch):
-    process = wl.classify.ClassifierStream.process
+    process = wl.classifier.ClassifierStream.process
 
     def leaky(self, samples):  # what a stream with a lost sample would do
         return process(self, samples[1:] if len(samples) == 80 else samples)
 
-    monkeypatch.setattr(wl.classify.ClassifierStream, "process", leaky)
+    monkeypatch.setattr(wl.classifier.ClassifierStream, "process", leaky)
     status, out, err = run("verify", model, "--partitions", 1, "--json")
     assert status == 1
     assert one_error(err, "wavenetlite verify: error: audio fed in blocks of 10 ms")

@@ -9,9 +9,9 @@ from hypothesis import strategies as st
 
 import wavenetlite as wl
 from wavenetlite import audio
-from wavenetlite.detect import Detector
-from wavenetlite.train import figures
-from wavenetlite.train.detections import (
+from wavenetlite.corpora.utterances import Utterance
+from wavenetlite.detection.detector import Detector
+from wavenetlite.evaluation.detections import (
     ALL,
     EACH,
     Curve,
@@ -30,7 +30,7 @@ from wavenetlite.train.detections import (
     report,
     with_thresholds,
 )
-from wavenetlite.train.utterances import Utterance
+from wavenetlite.figures import speech
 
 RATE = 50.0
 LABELS = ["go", "stop", "_"]
@@ -295,14 +295,14 @@ def test_outcomes_are_pooled():
 
 def test_the_curve_is_drawn(tmp_path):
     pytest.importorskip("matplotlib")
-    figures.det_curve(list(example_report().curves.values()), tmp_path / "det.png")
+    speech.det_curve(list(example_report().curves.values()), tmp_path / "det.png")
     assert (tmp_path / "det.png").read_bytes().startswith(b"\x89PNG")
     assert [file.name for file in tmp_path.iterdir()] == ["det.png"]
     with pytest.raises(wl.ParameterError, match="curves has no curve"):
-        figures.det_curve([], tmp_path / "none.png")
+        speech.det_curve([], tmp_path / "none.png")
     with pytest.raises(wl.ParameterError, match="false_rejects must be finite"):
         bad = types.SimpleNamespace(label="go", false_rejects=[np.nan], alarms_an_hour=[1.0])
-        figures.det_curve([bad], tmp_path / "none.png")
+        speech.det_curve([bad], tmp_path / "none.png")
 
 
 # ---------------------------------------------------------------------------------------------------------- listening

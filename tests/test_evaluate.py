@@ -4,8 +4,8 @@ import numpy as np
 import pytest
 
 import wavenetlite as wl
-from wavenetlite.train.data import Clips
-from wavenetlite.train.evaluate import evaluate
+from wavenetlite.corpora.corpus import Clips
+from wavenetlite.evaluation.clips import evaluate
 
 pytest.importorskip("librosa")
 f32 = np.float32
@@ -28,7 +28,7 @@ def judge(labels=("low", "high", "_silence_"), **options):
     return wl.AudioClassifier(spec, model, list(labels), **{"detector": QUICK, **options})
 
 
-QUICK = wl.detect.Detector(0.5, smoothing_ms=30, min_duration_ms=20, refractory_ms=200)
+QUICK = wl.detection.Detector(0.5, smoothing_ms=30, min_duration_ms=20, refractory_ms=200)
 
 
 def sound(label, samples=2000, seed=0):
@@ -115,9 +115,9 @@ def test_threads_change_nothing(streamed):
 
 def test_streams_are_really_fed_in_blocks(monkeypatch):
     sizes = []
-    process = wl.classify.ClassifierStream.process
+    process = wl.classifier.ClassifierStream.process
     monkeypatch.setattr(
-        wl.classify.ClassifierStream, "process", lambda self, y: sizes.append(len(y)) or process(self, y)
+        wl.classifier.ClassifierStream, "process", lambda self, y: sizes.append(len(y)) or process(self, y)
     )
     evaluate(judge(), clips_of(LABELS, [0], 1000), streamed=True, block_ms=50.0)
     assert sizes == [400, 400, 200]

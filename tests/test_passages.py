@@ -6,9 +6,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 import wavenetlite as wl
+from wavenetlite.corpora.utterances import Utterance
 from wavenetlite.train.augment import Augment, Gain
-from wavenetlite.train.passages import IGNORED, Marks, Passages, Spoken
-from wavenetlite.train.utterances import Utterance
+from wavenetlite.train.segments import IGNORED, Marks, Passages, Spoken
 
 pytest.importorskip("librosa")
 SPEC = wl.LogMel(sr=8000, n_fft=256, hop_length=80, n_mels=8)

@@ -13,8 +13,9 @@ from calls import write_calls
 
 import wavenetlite as wl
 from wavenetlite import cli, models
-from wavenetlite.train.detections import ALL, Strip, by_recording, listen_to_all, outcomes, report
-from wavenetlite.train.spotting import (
+from wavenetlite.corpora.utterances import read_utterances
+from wavenetlite.evaluation.detections import ALL, Strip, by_recording, listen_to_all, outcomes, report
+from wavenetlite.recipes.spotting import (
     BACKGROUND,
     SPOTTING,
     SpottingRecipe,
@@ -23,7 +24,6 @@ from wavenetlite.train.spotting import (
     spotting_recipe,
     train_spotter,
 )
-from wavenetlite.train.utterances import read_utterances
 
 pytest.importorskip("librosa")
 EXAMPLES = Path(__file__).parent.parent / "examples"
@@ -100,7 +100,7 @@ def test_folds_are_learned_and_not_learned_again(utterances, tmp_path, monkeypat
     by_name = {item.name: item.speaker for item in utterances.items}
     speakers = [{by_name[track.name] for track in fold} for fold in made.folds]
     assert not speakers[0] & speakers[1]
-    monkeypatch.setattr("wavenetlite.train.spotting.fit", None)  # whoever trains again fails
+    monkeypatch.setattr("wavenetlite.recipes.spotting.fit", None)  # whoever trains again fails
     again = cross_validate(utterances, short, folds=2, folder=tmp_path, threads=1)
     for one, other in zip(made.tracks, again.tracks, strict=True):
         assert (one.probabilities == other.probabilities).all()
@@ -120,7 +120,7 @@ def test_thresholds_of_a_fold_are_chosen_on_the_others(utterances, clf):
         thresholds = chosen_thresholds(
             Strip(by_recording(others), made.labels, made.frame_rate), made.detector, ["fall", "rise"]
         )
-        detector = wl.detect.Detector(**{**TINY.detector, "thresholds": thresholds})
+        detector = wl.detection.Detector(**{**TINY.detector, "thresholds": thresholds})
         expected += outcomes(Strip(fold, made.labels, made.frame_rate), detector, ["fall", "rise"], [BACKGROUND])[
             ALL
         ].found

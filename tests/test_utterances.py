@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 import wavenetlite as wl
 from wavenetlite import audio
-from wavenetlite.train.utterances import Utterance, Utterances, read_utterances
+from wavenetlite.corpora.utterances import Utterance, Utterances, read_utterances
 
 LINE = {"path": "a.flac", "keyword": "go", "start_s": 0.2, "end_s": 0.6}
 

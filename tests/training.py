@@ -14,8 +14,8 @@ import reference
 from catalogue import CATALOGUE, Case
 
 import wavenetlite as wl
+from wavenetlite.engine.batch_steps import DropoutStep
 from wavenetlite.train import Parameters, Tape
-from wavenetlite.train.steps import DropoutStep
 
 
 class WaitingError(Exception):

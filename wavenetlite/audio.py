@@ -18,12 +18,11 @@ from pathlib import Path
 from typing import Any, Literal, Union
 
 import numpy as np
-import numpy.typing as npt
 
-from wavenetlite.checks import count, flag, one_of, positive_int
-from wavenetlite.errors import ArrayTypeError, ParameterError, StreamStateError, WavenetliteError
+from wavenetlite.support.arrays import Floats
+from wavenetlite.support.checks import count, flag, one_of, positive_int
+from wavenetlite.support.errors import ArrayTypeError, ParameterError, StreamStateError, WavenetliteError
 
-Floats = npt.NDArray[np.float32]
 PathLike = str | os.PathLike[str]
 Readable = Union[str, os.PathLike[str], "Encoded"]
 Mono = Literal["mean"] | int | None

@@ -13,10 +13,10 @@ import sys
 from collections.abc import Sequence
 from io import TextIOWrapper
 
-from wavenetlite._version import __version__
 from wavenetlite.commands import bench, classify, convert, evaluate, features, info, listen, render, train, verify
 from wavenetlite.commands.shared import HelpFormatter, UsageError, one_line
-from wavenetlite.errors import WavenetliteError
+from wavenetlite.support.errors import WavenetliteError
+from wavenetlite.support.version import __version__
 
 COMMANDS = (train, evaluate, classify, listen, features, info, verify, bench, convert, render)
 FAILED, WRONG_USAGE, INTERRUPTED, NO_READER = 1, 2, 130, 141

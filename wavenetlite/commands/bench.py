@@ -12,7 +12,7 @@ from wavenetlite.commands.shared import Subparsers, add_json, positive, say, say
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from wavenetlite.classify import AudioClassifier
+    from wavenetlite.classifier.classifier import AudioClassifier
     from wavenetlite.nn import Module
 
 BLOCK_S = 0.01
@@ -79,9 +79,9 @@ def run(args: argparse.Namespace) -> int:
 def subjects(path: str | None) -> dict[str, Module | AudioClassifier]:
     """What is measured: the network, and the classifier around it where there is one."""
     from wavenetlite import TCN
-    from wavenetlite.errors import ParameterError
     from wavenetlite.formats import load
     from wavenetlite.nn import Module
+    from wavenetlite.support.errors import ParameterError
 
     if path is None:
         return {"network": TCN(40, 12, channels=64, kernel_size=5, dilations=[1, 2, 4, 8] * 2)}

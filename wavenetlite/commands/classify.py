@@ -24,10 +24,10 @@ from wavenetlite.commands.shared import (
     subcommand,
     with_threshold,
 )
-from wavenetlite.errors import WavenetliteError
+from wavenetlite.support.errors import WavenetliteError
 
 if TYPE_CHECKING:
-    from wavenetlite.classify import AudioClassifier, Event, Prediction
+    from wavenetlite.classifier.classifier import AudioClassifier, Event, Prediction
 
 ABOUT = f"""\
 Say what is in audio files: a line for each with its name, the label and the

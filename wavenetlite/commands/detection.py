@@ -8,12 +8,12 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from wavenetlite.commands.shared import BLOCK_MS, UsageError, note, progress, say, say_json
-from wavenetlite.errors import ParameterError
+from wavenetlite.support.errors import ParameterError
 
 if TYPE_CHECKING:
-    from wavenetlite.classify import AudioClassifier
-    from wavenetlite.train.detections import Strip, Track
-    from wavenetlite.train.utterances import Utterance, Utterances
+    from wavenetlite.classifier.classifier import AudioClassifier
+    from wavenetlite.corpora.utterances import Utterance, Utterances
+    from wavenetlite.evaluation.detections import Strip, Track
 
 AUDIO = (".flac", ".wav", ".ogg", ".mp3")
 CLIPS_ONLY = ("words", "hold_out_speaker", "clip_s", "resample", "mono", "threads")
@@ -25,8 +25,8 @@ def run_detection(clf: AudioClassifier, args: argparse.Namespace) -> int:
         if getattr(args, name):
             raise UsageError(f"--{name.replace('_', '-')} is for clips; it cannot be given with --detect")
     from wavenetlite.commands.evaluate import trained_on
-    from wavenetlite.train.detections import Strip, alarms_elsewhere, by_recording, report
-    from wavenetlite.train.utterances import read_utterances
+    from wavenetlite.corpora.utterances import read_utterances
+    from wavenetlite.evaluation.detections import Strip, alarms_elsewhere, by_recording, report
 
     args.split = args.split or "dev"
     others = [] if args.other is None else files(args.other)
@@ -46,7 +46,7 @@ def run_detection(clf: AudioClassifier, args: argparse.Namespace) -> int:
     with progress("other speech") as bar:
         elsewhere = alarms_elsewhere(clf, others, progress=bar) if others else None
     if args.figure is not None:
-        from wavenetlite.train.figures import det_curve
+        from wavenetlite.figures.speech import det_curve
 
         det_curve(list(found.curves.values()), args.figure)
     if args.json:
@@ -81,8 +81,8 @@ def chosen(clf: AudioClassifier, utterances: Utterances, args: argparse.Namespac
 
 
 def heard(clf: AudioClassifier, items: Sequence[Utterance], args: argparse.Namespace) -> list[Track]:
-    from wavenetlite.train.detections import listen
-    from wavenetlite.train.evaluate import block_samples
+    from wavenetlite.evaluation.clips import block_samples
+    from wavenetlite.evaluation.detections import listen
 
     block = block_samples(args.block_ms or BLOCK_MS, clf.sr) if args.stream else None
     tracks = []
@@ -105,8 +105,8 @@ def files(folder: str) -> list[Path]:
 
 def tell_wrong(clf: AudioClassifier, strip: Strip) -> None:
     """The words that were missed, and the false alarms, with the classifier's own thresholds."""
-    from wavenetlite.train.detections import Heard
-    from wavenetlite.train.report import match_events
+    from wavenetlite.evaluation.detections import Heard
+    from wavenetlite.evaluation.report import match_events
 
     events: dict[int, list[Any]] = {}
     for number_of, event in strip.events(clf.detector, clf.background):

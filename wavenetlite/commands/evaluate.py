@@ -25,12 +25,12 @@ from wavenetlite.commands.shared import (
     tell_problems,
 )
 from wavenetlite.commands.train import add_division, add_words
-from wavenetlite.errors import ParameterError
+from wavenetlite.support.errors import ParameterError
 
 if TYPE_CHECKING:
-    from wavenetlite.classify import AudioClassifier
-    from wavenetlite.train.data import Clips, Corpus
-    from wavenetlite.train.evaluate import Evaluation
+    from wavenetlite.classifier.classifier import AudioClassifier
+    from wavenetlite.corpora.corpus import Clips, Corpus
+    from wavenetlite.evaluation.clips import Evaluation
 
 SPLITS = ("test", "valid", "dev", "train", "all")
 
@@ -103,7 +103,7 @@ def run(args: argparse.Namespace) -> int:
     args.split = args.split or "test"
     if args.split == "dev":
         raise UsageError("--split dev is a part of a manifest; give --detect too, or valid")
-    from wavenetlite.train.evaluate import evaluate
+    from wavenetlite.evaluation.clips import evaluate
 
     corpus = read(clf, args)
     tell_problems(corpus)
@@ -122,7 +122,7 @@ def run(args: argparse.Namespace) -> int:
             progress=bar,
         )
     if args.figure is not None:
-        from wavenetlite.train.figures import confusion_matrix
+        from wavenetlite.figures.speech import confusion_matrix
 
         confusion_matrix(evaluation.matrix, evaluation.labels, args.figure)
     if args.json:
@@ -186,7 +186,7 @@ def chosen(corpus: Corpus, args: argparse.Namespace) -> Clips:
 
 
 def report(evaluation: Evaluation, args: argparse.Namespace) -> None:
-    from wavenetlite.train.report import confusion_text
+    from wavenetlite.evaluation.report import confusion_text
 
     say(confusion_text(evaluation.matrix, evaluation.labels))
     say("")

@@ -205,7 +205,7 @@ class Progress:
             self.bar.__exit__()
 
     def __call__(self, done: int, total: int) -> None:
-        from wavenetlite.bar import Bar
+        from wavenetlite.support.progress import Bar
 
         if self.bar is None:
             self.bar = Bar(self.shown, "features", total=total, done=done, unit="file")
@@ -220,7 +220,7 @@ def exported(args: argparse.Namespace, out: Path) -> list[str]:
 
     items = wl.pipeline.open(out)
     if args.plot:
-        from wavenetlite.pipeline.sheet import contact_sheet
+        from wavenetlite.figures.contact_sheet import contact_sheet
 
         contact_sheet(items, args.plot)
     if args.npz:

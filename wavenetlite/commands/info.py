@@ -8,8 +8,8 @@ import math
 from typing import Any
 
 from wavenetlite.commands.shared import Subparsers, add_json, say, say_json, subcommand, table
-from wavenetlite.errors import ParameterError
 from wavenetlite.nn import Module
+from wavenetlite.support.errors import ParameterError
 
 NOTHING: tuple[Any, ...] = (None, {}, [])
 LONG_NOTE = 200
@@ -37,7 +37,7 @@ def add(subparsers: Subparsers) -> None:
 
 def picture(path: str) -> str:
     """The name of a file for a figure."""
-    from wavenetlite.canvas import image_format
+    from wavenetlite.figures.style import image_format
 
     try:
         image_format(path)
@@ -47,7 +47,8 @@ def picture(path: str) -> str:
 
 
 def run(args: argparse.Namespace) -> int:
-    from wavenetlite import files, formats
+    from wavenetlite import formats
+    from wavenetlite.storage import files
 
     loaded, format = formats.load(args.model), formats.recognise(args.model)
     network = loaded if isinstance(loaded, Module) else loaded.model
@@ -59,7 +60,7 @@ def run(args: argparse.Namespace) -> int:
     if args.layers:
         about["layers"] = network.summary()
     if args.plot:
-        from wavenetlite.receptive_field import plot_tree
+        from wavenetlite.figures import plot_tree
 
         plot_tree(network, args.plot)
         about["plot"] = args.plot

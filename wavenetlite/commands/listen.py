@@ -25,11 +25,12 @@ from wavenetlite.commands.shared import (
     subcommand,
     with_threshold,
 )
-from wavenetlite.errors import StreamStateError, WavenetliteError
+from wavenetlite.support.errors import StreamStateError, WavenetliteError
 
 if TYPE_CHECKING:
-    from wavenetlite.audio import Floats, Microphone
-    from wavenetlite.classify import ClassifierStream, Event
+    from wavenetlite.audio import Microphone
+    from wavenetlite.classifier.classifier import ClassifierStream, Event
+    from wavenetlite.support.arrays import Floats
 
 ABOUT = f"""\
 Listen to a microphone in blocks of {BLOCK_MS:g} ms and print what is heard, when it is

@@ -22,9 +22,9 @@ from wavenetlite.commands.shared import (
     say_json,
     subcommand,
 )
-from wavenetlite.engine.graph import Floats
-from wavenetlite.errors import ModelFileError, ParameterError
 from wavenetlite.nn import Module
+from wavenetlite.support.arrays import Floats
+from wavenetlite.support.errors import ModelFileError, ParameterError
 
 LARGEST_WAV = 2**32 - 2**16
 """Bytes of samples: the header of a WAV file counts up to 4 GiB."""

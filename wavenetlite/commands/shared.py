@@ -13,12 +13,12 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal, TypeAlias
 
-from wavenetlite.errors import ModelFileError
+from wavenetlite.support.errors import ModelFileError
 
 if TYPE_CHECKING:
-    from wavenetlite.classify import AudioClassifier, Event
-    from wavenetlite.train.data import Corpus
-    from wavenetlite.train.evaluate import Evaluation
+    from wavenetlite.classifier.classifier import AudioClassifier, Event
+    from wavenetlite.corpora.corpus import Corpus
+    from wavenetlite.evaluation.clips import Evaluation
 
 Subparsers: TypeAlias = "argparse._SubParsersAction[argparse.ArgumentParser]"
 
@@ -171,7 +171,7 @@ def progress(what: str, *, quiet: bool = False) -> Iterator[Callable[[int, int],
     if quiet or not sys.stderr.isatty():  # nor is anything imported for it
         yield lambda done, total: None
         return
-    from wavenetlite.bar import Bar
+    from wavenetlite.support.progress import Bar
 
     with Bar(True, what) as bar:
         yield lambda done, total: bar.share(done / max(total, 1))
@@ -216,7 +216,7 @@ def tell_problems(corpus: Corpus) -> None:
 
 def load_classifier(path: str) -> AudioClassifier:
     """The classifier in a file, or the bundled one of that name."""
-    from wavenetlite.classify import AudioClassifier
+    from wavenetlite.classifier.classifier import AudioClassifier
     from wavenetlite.formats import load
 
     loaded = load(path)
@@ -229,8 +229,8 @@ def with_threshold(clf: AudioClassifier, threshold: float | None) -> AudioClassi
     """The same classifier with another threshold for the events of all labels."""
     if threshold is None:
         return clf
-    from wavenetlite.classify import restored
-    from wavenetlite.detect import Detector
+    from wavenetlite.classifier.classifier import restored
+    from wavenetlite.detection.detector import Detector
 
     config = clf.config()
     release = config["detector"]["release"]

@@ -29,9 +29,9 @@ from wavenetlite.commands.shared import (
 )
 
 if TYPE_CHECKING:
-    from wavenetlite.classify import AudioClassifier
-    from wavenetlite.train.data import Corpus
-    from wavenetlite.train.evaluate import Evaluation
+    from wavenetlite.classifier.classifier import AudioClassifier
+    from wavenetlite.corpora.corpus import Corpus
+    from wavenetlite.evaluation.clips import Evaluation
 
 CLASSIFIER, METRICS = "classifier.safetensors", "metrics.json"
 NETWORK = "network"
@@ -117,8 +117,8 @@ def run(args: argparse.Namespace) -> int:
     import wavenetlite as wl
 
     out = checked_folder(args.out)
-    if args.recipe not in wl.train.recipes():
-        raise UsageError(f"--recipe {args.recipe} must be one of {', '.join(wl.train.recipes())}")
+    if args.recipe not in wl.recipes.recipes():
+        raise UsageError(f"--recipe {args.recipe} must be one of {', '.join(wl.recipes.recipes())}")
     with progress("reading", quiet=args.quiet) as bar:
         corpus = wl.train.read_corpus(
             args.data,
@@ -149,7 +149,7 @@ def run(args: argparse.Namespace) -> int:
     out.mkdir(parents=True, exist_ok=True)
     args.interrupted = BEGIN_ANEW if args.no_resume else GO_ON
     began = time.monotonic()
-    clf: AudioClassifier = wl.train.train_classifier(
+    clf: AudioClassifier = wl.recipes.train_classifier(
         corpus,
         recipe=args.recipe,
         folder=out,
@@ -185,7 +185,7 @@ def run(args: argparse.Namespace) -> int:
 
 def measured(clf: AudioClassifier, corpus: Corpus, args: argparse.Namespace) -> dict[str, Evaluation]:
     """Evaluations of the parts that have clips and were not trained on."""
-    from wavenetlite.train.evaluate import evaluate
+    from wavenetlite.evaluation.clips import evaluate
 
     made = {}
     for part in MEASURED:
@@ -212,7 +212,7 @@ def corpus_notes(corpus: Corpus, args: argparse.Namespace) -> dict[str, Any]:
 
 
 def about_run(args: argparse.Namespace, corpus: Corpus) -> dict[str, Any]:
-    from wavenetlite._version import __version__
+    from wavenetlite.support.version import __version__
 
     return {
         "wavenetlite": __version__,
@@ -228,7 +228,7 @@ def about_run(args: argparse.Namespace, corpus: Corpus) -> dict[str, Any]:
 
 
 def write_json(path: Path, value: Any) -> None:
-    from wavenetlite.files import replacing
+    from wavenetlite.storage.files import replacing
 
     with replacing(path) as file:
         file.write((json.dumps(value, indent=1, allow_nan=False) + "\n").encode())
@@ -236,8 +236,8 @@ def write_json(path: Path, value: Any) -> None:
 
 def draw(out: Path, evaluations: dict[str, Evaluation]) -> list[str]:
     """The figures, if matplotlib is there; the names of those that were drawn."""
-    from wavenetlite.canvas import FigureError
-    from wavenetlite.train.figures import confusion_matrix, training_curve
+    from wavenetlite.figures.speech import confusion_matrix, training_curve
+    from wavenetlite.figures.style import FigureError
 
     drawn = []
     try:
@@ -266,7 +266,7 @@ def shown(evaluations: dict[str, Evaluation]) -> str | None:
 
 
 def report(out: Path, evaluations: dict[str, Evaluation]) -> None:
-    from wavenetlite.train.report import confusion_text
+    from wavenetlite.evaluation.report import confusion_text
 
     if part := shown(evaluations):
         say(confusion_text(evaluations[part].matrix, evaluations[part].labels))

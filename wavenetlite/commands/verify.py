@@ -7,14 +7,14 @@ from dataclasses import asdict
 from typing import TYPE_CHECKING, Any
 
 from wavenetlite.commands.shared import Subparsers, add_json, positive, say, say_json, subcommand, whole
-from wavenetlite.errors import StreamMismatchError
 from wavenetlite.nn import Module
+from wavenetlite.support.errors import StreamMismatchError
 
 if TYPE_CHECKING:
     import numpy as np
 
-    from wavenetlite.audio import Floats
-    from wavenetlite.classify import AudioClassifier, ClassifierStream
+    from wavenetlite.classifier.classifier import AudioClassifier, ClassifierStream
+    from wavenetlite.support.arrays import Floats
 
 SIGNAL_S = 1.5
 SIGNALS = 3
@@ -44,8 +44,8 @@ def add(subparsers: Subparsers) -> None:
 
 def run(args: argparse.Namespace) -> int:
     from wavenetlite import isa
+    from wavenetlite.evaluation.self_check import verify_stream
     from wavenetlite.formats import load
-    from wavenetlite.verify import verify_stream
 
     loaded = load(args.model)
     network = loaded if isinstance(loaded, Module) else loaded.model
@@ -75,7 +75,7 @@ def verify_classifier(clf: AudioClassifier, partitions: int, seed: int) -> dict[
     """Compare streams of a classifier, fed with random audio, with the whole signal fed at once."""
     import numpy as np
 
-    from wavenetlite.verify import even, random_blocks
+    from wavenetlite.evaluation.self_check import even, random_blocks
 
     rng = np.random.default_rng(seed)
     long = max(round(SIGNAL_S * clf.sr), 2 * clf.least_samples, clf.clip_samples + clf.sr // 2)
@@ -151,7 +151,7 @@ def fed(clf: AudioClassifier, y: Floats, blocks: list[int], moves: set[int]) -> 
 
 def pooled(clf: AudioClassifier, y: Floats, rng: np.random.Generator) -> list[Heard]:
     """What signals of a pool give that come in blocks of their own, some of them moved, beside another's noise."""
-    from wavenetlite.verify import random_blocks
+    from wavenetlite.evaluation.self_check import random_blocks
 
     pool = clf.pool(SIGNALS + 2)
     other = pool.open()

@@ -19,7 +19,7 @@ def fingerprint(program: Program) -> bytes:
 
     Neither the instruction set nor the places of anything in memory have a part in it.
     """
-    from wavenetlite.engine.lower import topological_order
+    from wavenetlite.graph import topological_order
 
     digest = blake2b(digest_size=BYTES, person=b"wavenetlite net")
     order = topological_order(program.graph)

@@ -8,20 +8,20 @@ feed a convolution become more taps of it.
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator
 from dataclasses import dataclass, field
 from fractions import Fraction
 
 import numpy as np
 
-from wavenetlite.engine import graph
-from wavenetlite.engine.graph import Edge, Floats, Node
-from wavenetlite.engine.pack import Arena, PackedConv, PackedStrip, pack_conv, pack_depthwise, pack_strips
-from wavenetlite.errors import ParameterError
+from wavenetlite import graph, nodes
+from wavenetlite.graph import Edge, Node, topological_order
 from wavenetlite.kernels import ACTIVATIONS, padded
+from wavenetlite.kernels.pack import Arena, PackedConv, PackedStrip, pack_conv, pack_depthwise, pack_strips
+from wavenetlite.support.arrays import Floats
+from wavenetlite.support.errors import ParameterError
 
 SIMPLE: dict[type[Node], str] = {
-    graph.Sum: "sum", graph.Product: "product", graph.Part: "part", graph.Join: "join", graph.Gate: "gate",
+    nodes.Sum: "sum", nodes.Product: "product", nodes.Slice: "part", nodes.Concat: "join", nodes.Gate: "gate",
 }  # fmt: skip
 """Operations that are a step each, by the step's kind."""
 
@@ -67,14 +67,14 @@ class Step:
     weights: list[np.ndarray] = field(default_factory=list)
     groups: list[int] = field(default_factory=list)
     bias: np.ndarray | None = None
-    over_bins: graph.Conv2d | None = None  # its weights are then (maps out, maps in / groups, kernel frames, bins)
+    over_bins: nodes.Conv2d | None = None  # its weights are then (maps out, maps in / groups, kernel frames, bins)
     phases: int = 1  # frames that are made at a time, from one reading of the edges
     part: int = 0  # first channel that a part takes
     bins: int = 1  # in each of which channels are joined
     relu_before: bool = False
     residual: Edge | None = None
     relu_after: bool = False
-    activation: graph.Activate | None = None
+    activation: nodes.Activate | None = None
     total: tuple[Node, Node] | None = None  # a sum so far, and that sum with this step's output added in its place
     out: int = -1
     ends: list[int] = field(default_factory=list)  # buffers that no later step reads
@@ -155,32 +155,14 @@ def lower(output: Node, *, prewarmed: bool = False) -> Program:
 def refuse_unsettled(order: list[Node]) -> None:
     """An error where endless zeros do not make every signal one that stays as it is."""
     for node in order:
-        if isinstance(node, graph.Pool):
+        if isinstance(node, nodes.CumulativePool):
             raise ParameterError("a prewarmed network must have no pool over all frames")
-        if isinstance(node, graph.Input) and node.name == "c":
+        if isinstance(node, nodes.Input) and node.name == "c":
             raise ParameterError("a prewarmed network must be without conditioning from outside")
         if node.clock.newest or node.clock.start:
             raise ParameterError("a prewarmed network must be causal: without 'same' and 'valid' padding")
         if node.phases > 1:  # endless zeros may make each of the frames between another
             raise ParameterError("a prewarmed network must be without transposed convolutions and upsampling")
-
-
-def topological_order(output: Node) -> list[Node]:
-    """Nodes that `output` depends on, each after those it reads; the inputs come first, x before c."""
-    order: list[Node] = []
-    seen: set[Node] = set()
-    stack: list[tuple[Node, Iterator[Edge]]] = [(output, iter(output.edges))]
-    while stack:
-        node, edges = stack[-1]
-        unvisited = next((edge.node for edge in edges if edge.node not in seen), None)
-        if unvisited is not None:
-            stack.append((unvisited, iter(unvisited.edges)))
-            continue
-        stack.pop()
-        if node not in seen:
-            seen.add(node)
-            order.append(node)
-    return sorted(order, key=lambda node: (not isinstance(node, graph.Input), getattr(node, "name", "") == "c"))
 
 
 def fuse(order: list[Node], output: Node) -> list[Step]:
@@ -190,7 +172,7 @@ def fuse(order: list[Node], output: Node) -> list[Step]:
         for edge in node.edges:
             users[edge.node].append(node)
     steps: list[Step] = []
-    done: set[Node] = {node for node in order if isinstance(node, graph.Input)}
+    done: set[Node] = {node for node in order if isinstance(node, nodes.Input)}
     for node in order:
         if node in done or is_taps_of_convs(node, users, output):
             continue
@@ -207,14 +189,14 @@ def fuse(order: list[Node], output: Node) -> list[Step]:
 
 def running_total(step: Step, user: Node, users: dict[Node, list[Node]], done: set[Node]) -> tuple[Node, Node] | None:
     """The sum that `user` adds the step's output to, if it can be done in place: nobody else reads that sum."""
-    if not isinstance(user, graph.Sum) or len(user.edges) != 2 or user in done:
+    if not isinstance(user, nodes.Sum) or len(user.edges) != 2 or user in done:
         return None
     so_far = next((edge.node for edge in user.edges if edge.node is not step.node), step.node)
     readers = [edge for reader in users[user] for edge in reader.edges if edge.node is user]
     fits = (
         so_far is not step.node
         and so_far in done
-        and not isinstance(so_far, graph.Input)
+        and not isinstance(so_far, nodes.Input)
         and users[so_far] == [user]
         and all(edge.taps == 1 and edge.shift == 0 for edge in [*user.edges, *readers])
         and all(node.clock.same_pace(user.clock) for node in [so_far, step.node, *users[user]])
@@ -225,41 +207,41 @@ def running_total(step: Step, user: Node, users: dict[Node, list[Node]], done: s
 def is_taps_of_convs(node: Node, users: dict[Node, list[Node]], output: Node) -> bool:
     """Whether a concatenation needs no step of its own, because convolutions read its parts."""
     return (
-        isinstance(node, graph.Join)
+        isinstance(node, nodes.Concat)
         and node.bins == 1
         and node is not output
         and all(edge.shift == 0 and edge.node.clock == node.clock for edge in node.edges)
-        and all(isinstance(user, graph.Conv) and set(user.groups) == {1} for user in users[node])
+        and all(isinstance(user, nodes.Conv) and set(user.groups) == {1} for user in users[node])
     )
 
 
 def first_step(node: Node, users: dict[Node, list[Node]], output: Node) -> Step:
     """The step that computes `node` itself."""
     edges = list(node.edges)
-    if isinstance(node, graph.Conv):
+    if isinstance(node, nodes.Conv):
         return conv_step(node, users, output)
-    if isinstance(node, graph.Conv2d):
+    if isinstance(node, nodes.Conv2d):
         weight = node.arranged(node.weight)
         return Step("strips", node, edges, [weight], [node.groups], node.bias, over_bins=node, phases=node.phases)
-    if isinstance(node, graph.Upsample):
+    if isinstance(node, nodes.Upsample):
         weight = np.repeat(np.array(node.weights, np.float32), node.channels, axis=0)[:, np.newaxis]
         return Step("depthwise", node, edges, [weight], [node.channels], phases=node.phases)
-    if isinstance(node, graph.Norm):
+    if isinstance(node, nodes.Norm):
         scale = np.tile(node.scale, node.bins).reshape(-1, 1, 1)
         return Step("depthwise", node, edges, [scale], [node.channels], np.tile(node.offset, node.bins))
-    if isinstance(node, graph.Activate):
+    if isinstance(node, nodes.Activate):
         return Step("sum", node, edges, activation=node)
-    if isinstance(node, graph.Pool):
+    if isinstance(node, nodes.CumulativePool):
         return Step(node.kind, node, edges)
     step = Step(SIMPLE[type(node)], node, edges)
-    if isinstance(node, graph.Part):
+    if isinstance(node, nodes.Slice):
         step.part = node.first
-    elif isinstance(node, graph.Join):
+    elif isinstance(node, nodes.Concat):
         step.bins = node.bins
     return step
 
 
-def conv_step(node: graph.Conv, users: dict[Node, list[Node]], output: Node) -> Step:
+def conv_step(node: nodes.Conv, users: dict[Node, list[Node]], output: Node) -> Step:
     step = Step("conv", node, [], bias=node.bias)
     for edge, weight, groups in zip(node.edges, node.weights, node.groups, strict=True):
         parts = [edge.node]
@@ -278,19 +260,19 @@ def conv_step(node: graph.Conv, users: dict[Node, list[Node]], output: Node) -> 
 
 def absorb(step: Step, user: Node, done: set[Node]) -> bool:
     """Fuse `user`, the only reader of what `step` makes, into it if its kernel can do that."""
-    if isinstance(user, graph.Norm):
+    if isinstance(user, nodes.Norm):
         fits = step.kind in ("conv", "strips", "depthwise")
         fits = fits and not (step.relu_before or step.residual or step.activation)
         fits = fits and (step.phases == 1 if step.over_bins is None else user.bins == step.over_bins.bins)
         if fits:
             fold_norm(step, user)
-    elif isinstance(user, graph.Activate):
+    elif isinstance(user, nodes.Activate):
         fits = step.activation is None
         if fits and user.name == "relu" and step.takes_along:
             step.relu_after, step.relu_before = step.residual is not None, step.relu_before or step.residual is None
         elif fits:
             step.activation = user
-    elif isinstance(user, graph.Sum) and len(user.edges) == 2:
+    elif isinstance(user, nodes.Sum) and len(user.edges) == 2:
         other = user.edges[1] if user.edges[0].node is step.node else user.edges[0]
         own = user.edges[0] if user.edges[0].node is step.node else user.edges[1]
         fits = step.takes_along and not (step.activation or step.residual)
@@ -305,7 +287,7 @@ def absorb(step: Step, user: Node, done: set[Node]) -> bool:
     return fits
 
 
-def fold_norm(step: Step, norm: graph.Norm) -> None:
+def fold_norm(step: Step, norm: nodes.Norm) -> None:
     """``scale * (W x + b) + offset`` as one convolution, computed in float64; packing rounds."""
     repeats = 1 if step.over_bins is not None else norm.bins
     scale, offset = np.tile(norm.scale, repeats), np.tile(norm.offset, repeats)
@@ -319,7 +301,7 @@ def make_buffers(order: list[Node], steps: list[Step]) -> tuple[list[Buffer], di
     buffer_of: dict[Node, int] = {}
     inputs: dict[str, int] = {}
     for node in order:
-        if isinstance(node, graph.Input):
+        if isinstance(node, nodes.Input):
             readers = [step for step in steps if any(edge.node is node for edge in step.all_edges)]
             only_conv = all(
                 step.kind in ("conv", "strips") and (not step.residual or step.residual.node is not node)

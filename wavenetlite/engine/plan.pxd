@@ -1,6 +1,6 @@
 from libc.stdint cimport int64_t
 
-from wavenetlite.engine.packed cimport Blocks, Strip
+from wavenetlite.kernels.packed cimport Blocks, Strip
 from wavenetlite.kernels.types cimport Conv, Kernels
 
 cdef enum StepKind:

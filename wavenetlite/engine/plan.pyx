@@ -21,8 +21,8 @@ import numpy as np
 
 from wavenetlite.engine.fingerprint import fingerprint
 from wavenetlite.engine.lower import MAX_CHUNK, Program, activation_code
-from wavenetlite.engine.packed cimport Blocks, Strip, convolve_strips, new_strips, set_conv
-from wavenetlite.errors import StreamStateError
+from wavenetlite.kernels.packed cimport Blocks, Strip, convolve_strips, new_strips, set_conv
+from wavenetlite.support.errors import StreamStateError
 from wavenetlite.kernels.dispatch cimport kernels as chosen_kernels
 from wavenetlite.kernels.types cimport IDENTITY, TANH
 

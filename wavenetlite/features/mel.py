@@ -6,12 +6,13 @@ from typing import Any, ClassVar
 
 import numpy as np
 
-from wavenetlite.checks import flag, number, positive_int
-from wavenetlite.errors import ParameterError
-from wavenetlite.features import tables as tabular
+from wavenetlite.features import filter_banks as tabular
+from wavenetlite.features.filter_banks import Tables
 from wavenetlite.features.spectrogram import Window, _Spectral
 from wavenetlite.features.steps import Step
-from wavenetlite.features.tables import Floats, Tables
+from wavenetlite.support.arrays import Floats
+from wavenetlite.support.checks import flag, number, positive_int
+from wavenetlite.support.errors import ParameterError
 
 
 class _Mel(_Spectral):

@@ -6,14 +6,15 @@ from typing import Any
 
 import numpy as np
 
-from wavenetlite.checks import number, positive_int
-from wavenetlite.errors import ParameterError
-from wavenetlite.features import tables as tabular
+from wavenetlite.features import filter_banks as tabular
 from wavenetlite.features._steps import project
+from wavenetlite.features.filter_banks import Tables
 from wavenetlite.features.mel import _Decibels, _Mel
 from wavenetlite.features.spectrogram import Window, _Spectral
 from wavenetlite.features.steps import CausalStep, FrameState, Stateless, Step, StepState
-from wavenetlite.features.tables import Doubles, Floats, Tables
+from wavenetlite.support.arrays import Doubles, Floats
+from wavenetlite.support.checks import number, positive_int
+from wavenetlite.support.errors import ParameterError
 
 
 class MFCC(_Decibels):

@@ -8,12 +8,13 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from wavenetlite.checks import flag, number, positive_int
-from wavenetlite.errors import ArrayTypeError, ParameterError
-from wavenetlite.features import tables as tabular
+from wavenetlite.features import filter_banks as tabular
 from wavenetlite.features._steps import PeakFollower, RunningMoments, standardise
+from wavenetlite.features.filter_banks import Tables
 from wavenetlite.features.steps import CausalStep, FrameState, Stateless, Step, StepState
-from wavenetlite.features.tables import Doubles, Floats, Tables
+from wavenetlite.support.arrays import Doubles, Floats
+from wavenetlite.support.checks import flag, number, positive_int
+from wavenetlite.support.errors import ArrayTypeError, ParameterError
 
 
 class MeanVariance(CausalStep):

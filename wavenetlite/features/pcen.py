@@ -5,13 +5,13 @@ from __future__ import annotations
 import math
 from functools import cached_property
 
-from wavenetlite.checks import number
-from wavenetlite.errors import ParameterError
 from wavenetlite.features._steps import Smoother
+from wavenetlite.features.filter_banks import Tables
 from wavenetlite.features.mel import _Mel
 from wavenetlite.features.spectrogram import Window, _Spectral
 from wavenetlite.features.steps import CausalStep, FrameState, Step, StepState
-from wavenetlite.features.tables import Tables
+from wavenetlite.support.checks import number
+from wavenetlite.support.errors import ParameterError
 
 
 class PCEN(_Mel):

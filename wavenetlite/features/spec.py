@@ -10,12 +10,13 @@ from typing import Any, ClassVar, Literal
 
 import numpy as np
 
-from wavenetlite.checks import count, one_of, positive_int
-from wavenetlite.errors import ArrayTypeError, ParameterError
-from wavenetlite.features import tables as tabular
+from wavenetlite.features import filter_banks as tabular
+from wavenetlite.features.filter_banks import Tables
 from wavenetlite.features.steps import Step, step_from_config
 from wavenetlite.features.stream import FeatureStream, Front
-from wavenetlite.features.tables import Floats, Tables
+from wavenetlite.support.arrays import Floats
+from wavenetlite.support.checks import count, one_of, positive_int
+from wavenetlite.support.errors import ArrayTypeError, ParameterError
 
 
 class Features:

@@ -6,12 +6,13 @@ from typing import Any, ClassVar
 
 import numpy as np
 
-from wavenetlite.checks import flag, number, positive_int
-from wavenetlite.errors import ArrayTypeError, ParameterError
-from wavenetlite.features import tables as tabular
+from wavenetlite.features import filter_banks as tabular
 from wavenetlite.features._frames import FrameStream, FrontEnd
+from wavenetlite.features.filter_banks import Tables
 from wavenetlite.features.spec import Features
-from wavenetlite.features.tables import Floats, Tables
+from wavenetlite.support.arrays import Floats
+from wavenetlite.support.checks import flag, number, positive_int
+from wavenetlite.support.errors import ArrayTypeError, ParameterError
 
 Window = str | float | tuple[Any, ...] | list[Any]
 

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from typing import Any, ClassVar, Protocol
 
-from wavenetlite.checks import one_of
-from wavenetlite.errors import ParameterError, SnapshotError
 from wavenetlite.features._steps import UNFIT
-from wavenetlite.features.tables import Floats, Tables, checked
+from wavenetlite.features.filter_banks import Tables, checked
+from wavenetlite.support.arrays import Floats
+from wavenetlite.support.checks import one_of
+from wavenetlite.support.errors import ParameterError, SnapshotError
 
 
 class StepState(Protocol):

@@ -8,11 +8,11 @@ from typing import TYPE_CHECKING, Literal, Protocol
 
 import numpy as np
 
-from wavenetlite._snapshot import pack, seal, unpack, unseal
-from wavenetlite.errors import SnapshotError, StreamStateError
 from wavenetlite.features._steps import UNFIT
 from wavenetlite.features.steps import StepState
-from wavenetlite.features.tables import Floats
+from wavenetlite.support.arrays import Floats
+from wavenetlite.support.errors import SnapshotError, StreamStateError
+from wavenetlite.support.snapshots import pack, seal, unpack, unseal
 
 if TYPE_CHECKING:
     from wavenetlite.features.spec import Features

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, TypeAlias
 from wavenetlite.nn.module import Module
 
 if TYPE_CHECKING:
-    from wavenetlite.classify import AudioClassifier
+    from wavenetlite.classifier.classifier import AudioClassifier
 
 Model: TypeAlias = "Module | AudioClassifier"
 

@@ -9,16 +9,17 @@ from dataclasses import dataclass
 from fractions import Fraction
 from typing import Any, NamedTuple
 
-from wavenetlite.engine import graph
-from wavenetlite.engine.graph import Floats, Node
-from wavenetlite.errors import ArrayTypeError, ModelFileError, ParameterError
+from wavenetlite import graph, nodes
 from wavenetlite.formats import keras_layers, keras_tcn
 from wavenetlite.formats.keras_file import KerasFile, Path
 from wavenetlite.formats.keras_layers import RefusedError
 from wavenetlite.formats.reading import Fields, shown
+from wavenetlite.graph import Node
 from wavenetlite.nn.combine import Sequential
-from wavenetlite.nn.dag import INPUT, JOINS, Graph
+from wavenetlite.nn.graph import INPUT, JOINS, Graph
 from wavenetlite.nn.module import Module
+from wavenetlite.support.arrays import Floats
+from wavenetlite.support.errors import ArrayTypeError, ModelFileError, ParameterError
 
 MOST_LAYERS = 4096
 SPARE_VALUES = 2**21
@@ -139,7 +140,7 @@ class Builder:
             self.frames = shape[1]
         if not 1 <= shape[2] <= graph.MOST_CHANNELS:
             raise ModelFileError(f"the input has {shape[2]} channels; it must have 1 to {graph.MOST_CHANNELS}")
-        x = Signal(INPUT, graph.Input((), shape[2], graph.Clock(), INPUT))
+        x = Signal(INPUT, nodes.Input((), shape[2], graph.Clock(), INPUT))
         out = self.model(kind, config, (), x, "")
         if out.pads != (0, 0):
             raise ModelFileError("the model ends in zeros that are put around the signal; only a Conv1D can read them")

@@ -10,13 +10,13 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from wavenetlite.engine.graph import Floats
 from wavenetlite.formats.reading import Fields, shown
 from wavenetlite.formats.tensors import affine, selu, with_weights
 from wavenetlite.nn.combine import Sequential
 from wavenetlite.nn.convolution import Conv1d, Linear
 from wavenetlite.nn.module import Module
 from wavenetlite.nn.pointwise import Activation, BatchNorm, Dropout, Pool, Upsample
+from wavenetlite.support.arrays import Floats
 
 if TYPE_CHECKING:
     from wavenetlite.formats.keras_import import Builder, Layer, Signal

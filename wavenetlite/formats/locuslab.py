@@ -7,13 +7,13 @@ from __future__ import annotations
 
 from typing import BinaryIO
 
-from wavenetlite.files import check_runs
 from wavenetlite.formats import tensors
 from wavenetlite.formats.format import Format
 from wavenetlite.formats.tensors import Weights, file_errors
 from wavenetlite.nn.blocks import TemporalBlock
 from wavenetlite.nn.combine import Sequential
 from wavenetlite.nn.module import Module
+from wavenetlite.storage.files import check_runs
 
 TWICE = ".net.0", ".net.4"
 """A block names its convolutions twice, the second time by their places in a Sequential."""

@@ -15,18 +15,19 @@ from typing import Any, BinaryIO, Literal
 
 import numpy as np
 
-from wavenetlite.checks import flag, number, one_of
-from wavenetlite.engine.graph import MOST_CHANNELS, Floats
-from wavenetlite.errors import ArrayTypeError, ModelFileError, ParameterError
-from wavenetlite.files import check_runs
 from wavenetlite.formats.format import Format
 from wavenetlite.formats.reading import Fields, array, read_json, shown
+from wavenetlite.graph import MOST_CHANNELS
 from wavenetlite.nn.amp import FILMS, AmpArray, AmpLayer, AmpWaveNet
 from wavenetlite.nn.combine import Sequential
 from wavenetlite.nn.convolution import Conv1d
 from wavenetlite.nn.film import FiLM
 from wavenetlite.nn.module import Module
 from wavenetlite.nn.pointwise import Activation
+from wavenetlite.storage.files import check_runs
+from wavenetlite.support.arrays import Floats
+from wavenetlite.support.checks import flag, number, one_of
+from wavenetlite.support.errors import ArrayTypeError, ModelFileError, ParameterError
 
 VERSIONS = re.compile(r"0\.[567]\.[0-9]{1,4}")
 MOST_LAYERS = 1024

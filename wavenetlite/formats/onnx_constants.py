@@ -9,8 +9,8 @@ from typing import Any
 
 import numpy as np
 
-from wavenetlite.errors import ModelFileError
 from wavenetlite.formats.onnx_file import DTYPES, OnnxNode
+from wavenetlite.support.errors import ModelFileError
 
 FEW_VALUES = 2**20
 """That may be computed of anything; of many values, four times as many: a few numbers of a file may ask for any

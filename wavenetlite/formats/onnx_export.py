@@ -18,15 +18,16 @@ from typing import Any
 
 import numpy as np
 
-from wavenetlite._version import __version__
-from wavenetlite.engine import graph
-from wavenetlite.engine.graph import Edge, Floats, Node
-from wavenetlite.engine.lower import lower, topological_order
+from wavenetlite import nodes
+from wavenetlite.engine.lower import lower
 from wavenetlite.engine.plan import Plan
-from wavenetlite.errors import ParameterError
 from wavenetlite.formats import onnx_file
 from wavenetlite.formats.protobuf import encode
+from wavenetlite.graph import Edge, Node, topological_order
 from wavenetlite.nn.module import Module
+from wavenetlite.support.arrays import Floats
+from wavenetlite.support.errors import ParameterError
+from wavenetlite.support.version import __version__
 
 OPSET = 17
 IR_VERSION = 8
@@ -72,7 +73,7 @@ class Writer:
     def model(self, metadata: dict[str, Any]) -> bytes:
         self.begin()
         for node in self.order:
-            if isinstance(node, graph.Input):
+            if isinstance(node, nodes.Input):
                 self.tensors[node] = node.name
                 self.inputs.append(value_info(node.name, ["batch", node.channels, f"frames of {node.name}"]))
             else:
@@ -184,37 +185,37 @@ class Writer:
     # Operations
 
     def operation(self, node: Node) -> str:
-        if isinstance(node, graph.Conv):
+        if isinstance(node, nodes.Conv):
             return self.convolution(node)
-        if isinstance(node, graph.Conv2d):
+        if isinstance(node, nodes.Conv2d):
             return self.over_bins(node)
-        if isinstance(node, graph.Upsample):
+        if isinstance(node, nodes.Upsample):
             return self.upsampled(node)
-        if isinstance(node, graph.Pool):
+        if isinstance(node, nodes.CumulativePool):
             return self.pooled(node)
         rows = [self.row(edge) for edge in node.edges]
-        if isinstance(node, graph.Norm):
+        if isinstance(node, nodes.Norm):
             values = [np.tile(value, node.bins) for value in (node.weight, node.bias, node.mean, node.variance)]
             names = [self.parameter(value) for value in (node.weight, node.bias, node.mean, node.variance)]
             names = names if node.bins == 1 else [self.constant(value) for value in values]
             return self.op("BatchNormalization", [rows[0], *names], epsilon=node.eps)
-        if isinstance(node, graph.Activate):
+        if isinstance(node, nodes.Activate):
             return self.activation(node, rows[0])
-        if isinstance(node, graph.Gate):
+        if isinstance(node, nodes.Gate):
             size = node.channels
             return self.op("Mul", [self.op("Tanh", [self.part(rows[0], 0, size, 1)]),
                                    self.op("Sigmoid", [self.part(rows[0], size, 2 * size, 1)])])  # fmt: skip
-        if isinstance(node, graph.Sum):
+        if isinstance(node, nodes.Sum):
             return self.op("Add" if len(rows) == 2 else "Sum", rows)
-        if isinstance(node, graph.Product):
+        if isinstance(node, nodes.Product):
             return self.op("Mul", rows)
-        if isinstance(node, graph.Part):
+        if isinstance(node, nodes.Slice):
             return self.part(rows[0], node.first, node.first + node.channels, 1)
-        if isinstance(node, graph.Join):
+        if isinstance(node, nodes.Concat):
             return self.joined(node, rows)
         raise ParameterError(f"{type(node).__name__} cannot be written as ONNX")
 
-    def joined(self, node: graph.Join, rows: list[str]) -> str:
+    def joined(self, node: nodes.Concat, rows: list[str]) -> str:
         if node.bins == 1:
             return self.op("Concat", rows, axis=1)
         sizes = [edge.node.channels // node.bins for edge in node.edges]
@@ -222,7 +223,7 @@ class Writer:
                  for row, size in zip(rows, sizes, strict=True)]  # fmt: skip
         return self.reshape(self.op("Concat", split, axis=2), 0, node.channels, -1)
 
-    def convolution(self, node: graph.Conv) -> str:
+    def convolution(self, node: nodes.Conv) -> str:
         """The sum of the edges' convolutions; the biases are in the first."""
         parts = []
         for index, (edge, weight, groups) in enumerate(zip(node.edges, node.weights, node.groups, strict=True)):
@@ -239,7 +240,7 @@ class Writer:
         return self.op("Conv", [x, *names], kernel_shape=[edge.taps], dilations=[edge.spacing], strides=[edge.stride],
                        pads=list(pads), group=groups)  # fmt: skip
 
-    def over_bins(self, node: graph.Conv2d) -> str:
+    def over_bins(self, node: nodes.Conv2d) -> str:
         """A convolution over bins as one over channels: each bin's weights where its maps are."""
         edge = node.edges[0]
         rows, columns = node.phases * node.channels, edge.node.channels
@@ -263,7 +264,7 @@ class Writer:
         y = self.conv(edge, names, 1)
         return self.side_by_side(y, node.phases, node.channels, phases_first=True)
 
-    def upsampled(self, node: graph.Upsample) -> str:
+    def upsampled(self, node: nodes.Upsample) -> str:
         weight = np.tile(np.array(node.weights, np.float32), (node.channels, 1))[:, np.newaxis]
         y = self.conv(node.edges[0], [self.constant(weight)], node.channels)
         return self.side_by_side(y, node.phases, node.channels, phases_first=False)
@@ -282,7 +283,7 @@ class Writer:
         y = self.op("LayerNormalization", [last, ones], axis=-1, epsilon=float(eps))
         return self.op("Transpose", [y], perm=[0, 2, 1])
 
-    def activation(self, node: graph.Activate, x: str) -> str:
+    def activation(self, node: nodes.Activate, x: str) -> str:
         name, given = node.name, node.parameters
         plain = {"relu": "Relu", "sigmoid": "Sigmoid", "tanh": "Tanh", "softsign": "Softsign", "hardswish": "HardSwish"}
         if name in plain:
@@ -342,13 +343,13 @@ class Writer:
         below = self.plus(self.op("Mul", [self.plus(square, 2.44506634652299), rest]), 2.44506634652299)
         return self.op("Div", [self.op("Mul", [x, above]), below])
 
-    def pooled(self, node: graph.Pool) -> str:
+    def pooled(self, node: nodes.CumulativePool) -> str:
         """Mean or maximum of all frames so far."""
         x = self.row(node.edges[0])
         name = f"pool {len(self.nodes)}"
         return self.mean(node, x, name) if node.kind == "mean" else self.maximum(node, x, name)
 
-    def mean(self, node: graph.Pool, x: str, name: str) -> str:
+    def mean(self, node: nodes.CumulativePool, x: str, name: str) -> str:
         """Sum and count in double precision; each is kept as two floats."""
         totals = []
         ones = self.ones(node.edges[0].node, x)
@@ -369,7 +370,7 @@ class Writer:
         counted = self.op("Max", [totals[1], self.constant(np.float64(1))])
         return self.op("Cast", [self.op("Div", [totals[0], counted])], to=1)
 
-    def maximum(self, node: graph.Pool, x: str, name: str) -> str:
+    def maximum(self, node: nodes.CumulativePool, x: str, name: str) -> str:
         before = self.kept(node, name, node.channels, LOWEST)
         if before is None:
             before = self.op("Squeeze", [self.part(x, 0, 1, TIME), self.constant([TIME])])
@@ -400,7 +401,7 @@ class Offline(Writer):
 
     def taps(self, edge: Edge) -> tuple[str, tuple[int, int]]:
         x = self.tensors[edge.node]
-        if self.network.prewarmed and isinstance(edge.node, graph.Input) and self.lead:
+        if self.network.prewarmed and isinstance(edge.node, nodes.Input) and self.lead:
             x = self.op("Pad", [x, self.constant([0, 0, self.lead, 0, 0, 0])])
         return self.frames(x, max(0, edge.shift), 0), (max(0, -edge.shift), edge.reach - edge.end_reach)
 
@@ -500,7 +501,7 @@ class Streaming(Writer):
 
     def settled_row(self, node: Node) -> Floats:
         """What stands before the first row: zeros, or in a prewarmed network what endless zeros make of them."""
-        if not self.network.prewarmed or isinstance(node, graph.Input):
+        if not self.network.prewarmed or isinstance(node, nodes.Input):
             return np.zeros(node.channels, np.float32)
         from wavenetlite.nn.module import run_offline
 
@@ -512,7 +513,7 @@ class Streaming(Writer):
     def in_signal(self, node: Node) -> str:
         """The rows of a sequence, those outside of the signal set to zero."""
         x = self.tensors[node]
-        if not self.delay[node] and not (self.late and not isinstance(node, graph.Input)):
+        if not self.delay[node] and not (self.late and not isinstance(node, nodes.Input)):
             return x
         return self.op("Mul", [x, self.ones(node, x)])
 
@@ -550,7 +551,7 @@ class Streaming(Writer):
         if "ones" not in self.masks:
             self.inputs.append(value_info("valid", [1, 1, "valid"]))
             self.constants["valid"] = tensor_bytes("valid", np.ones((1, 1, 1), np.float32))
-            x = next(node for node in self.order if isinstance(node, graph.Input) and node.name == "x")
+            x = next(node for node in self.order if isinstance(node, nodes.Input) and node.name == "x")
             shape = self.op("Shape", [self.part(self.tensors[x], 0, 1, 1)])
             full = self.op("Expand", ["valid", shape])
             most = self.reach_of_ones

@@ -12,8 +12,8 @@ from typing import Any, BinaryIO
 
 import numpy as np
 
-from wavenetlite.errors import ModelFileError
 from wavenetlite.formats.protobuf import Field, Message, Reader
+from wavenetlite.support.errors import ModelFileError
 
 # Messages of onnx.proto (https://github.com/onnx/onnx/blob/main/onnx/onnx.proto): what of them is of use here.
 ENTRY: Message = {1: Field("key", "text"), 2: Field("value", "text")}

@@ -17,10 +17,7 @@ from typing import Any, Literal
 
 import numpy as np
 
-from wavenetlite import nn
-from wavenetlite.engine import graph
-from wavenetlite.engine.graph import Floats, Node
-from wavenetlite.errors import ModelFileError, ParameterError
+from wavenetlite import graph, nn, nodes
 from wavenetlite.formats.onnx_constants import FOLDED, Symbol, fold, integers
 from wavenetlite.formats.onnx_file import OnnxGraph, OnnxNode
 from wavenetlite.formats.onnx_signal import (
@@ -45,7 +42,10 @@ from wavenetlite.formats.onnx_signal import (
     scales_by,
     zero_stays,
 )
+from wavenetlite.graph import Node
 from wavenetlite.nn.module import Module
+from wavenetlite.support.arrays import Floats
+from wavenetlite.support.errors import ModelFileError, ParameterError
 
 LAYOUTS: dict[int, list[Axes]] = {
     2: [(TIME, CHANNELS), (CHANNELS, TIME)],
@@ -121,7 +121,7 @@ class Importer:
         self.same_names: Counter[str] = Counter()
         self.values: dict[str, Any] = dict(file.constants)
         self.values[""] = None
-        x = graph.Input((), self.in_channels, graph.Clock(), "x")
+        x = nodes.Input((), self.in_channels, graph.Clock(), "x")
         self.nodes: dict[str, Node] = {"x": x}
         self.tensors: dict[str, list[str]] = {"x": [name]}  # those that a layer's output is, under any name
         held = sum(value.size for value in file.constants.values())
@@ -222,7 +222,7 @@ class Importer:
             layer.load_state_dict({key: np.ascontiguousarray(value, np.float32) for key, value in given.items()})
             node = layer.connect(inputs[0].node)
         else:
-            node = nn.dag.JOINS[layer](*(one.node for one in inputs))
+            node = nn.graph.JOINS[layer](*(one.node for one in inputs))
         name = self.unused(name)
         self.entries.append([name, layer, [one.name for one in inputs]])
         self.nodes[name] = node

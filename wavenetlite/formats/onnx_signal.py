@@ -9,9 +9,10 @@ from typing import Any
 import numpy as np
 
 from wavenetlite import nn
-from wavenetlite.engine.graph import Floats, Node
 from wavenetlite.formats.onnx_constants import Symbol
+from wavenetlite.graph import Node
 from wavenetlite.nn.convolution import Pads
+from wavenetlite.support.arrays import Floats
 
 Axes = tuple[str, ...]
 

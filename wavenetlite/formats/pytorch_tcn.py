@@ -8,18 +8,18 @@ from typing import Any, BinaryIO
 
 import numpy as np
 
-from wavenetlite.checks import flag, one_of, positive_int
-from wavenetlite.errors import ModelFileError, ParameterError
-from wavenetlite.files import check_runs
 from wavenetlite.formats import tensors
 from wavenetlite.formats.format import Format
 from wavenetlite.formats.tensors import Weights, affine, as_float32, file_errors, selu, with_weights
 from wavenetlite.nn.combine import Sequential
 from wavenetlite.nn.convolution import Conv1d
-from wavenetlite.nn.dag import INPUT, Graph
 from wavenetlite.nn.film import FiLM
+from wavenetlite.nn.graph import INPUT, Graph
 from wavenetlite.nn.module import Module
 from wavenetlite.nn.pointwise import Activation, GatedUnit
+from wavenetlite.storage.files import check_runs
+from wavenetlite.support.checks import flag, one_of, positive_int
+from wavenetlite.support.errors import ModelFileError, ParameterError
 
 ACTIVATIONS = ("relu", "tanh", "leaky_relu", "sigmoid", "elu", "gelu", "selu")
 """By pytorch-tcn's names. Its softmax and log_softmax run over the batch: they are made without a dimension."""

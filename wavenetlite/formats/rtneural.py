@@ -14,10 +14,6 @@ from typing import Any, BinaryIO
 
 import numpy as np
 
-from wavenetlite.checks import positive_int
-from wavenetlite.engine.graph import Floats
-from wavenetlite.errors import ArrayTypeError, ModelFileError, ParameterError
-from wavenetlite.files import check_runs
 from wavenetlite.formats.format import Format
 from wavenetlite.formats.reading import Fields, array, read_json, shown, size_of
 from wavenetlite.nn.combine import Sequential
@@ -25,6 +21,10 @@ from wavenetlite.nn.convolution import Conv1d, Linear
 from wavenetlite.nn.convolution2d import Conv2d
 from wavenetlite.nn.module import Module
 from wavenetlite.nn.pointwise import Activation, BatchNorm, Dropout
+from wavenetlite.storage.files import check_runs
+from wavenetlite.support.arrays import Floats
+from wavenetlite.support.checks import positive_int
+from wavenetlite.support.errors import ArrayTypeError, ModelFileError, ParameterError
 
 MOST_LAYERS = 4096
 MOST_DENSE = 2**22

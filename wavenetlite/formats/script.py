@@ -10,13 +10,13 @@ from typing import Any, BinaryIO
 
 import numpy as np
 
-from wavenetlite._version import __version__
-from wavenetlite.engine import graph
-from wavenetlite.engine.graph import Edge, Floats, Node
-from wavenetlite.engine.lower import topological_order
-from wavenetlite.errors import ParameterError
+from wavenetlite import nodes
 from wavenetlite.formats.format import Format
+from wavenetlite.graph import Edge, Node, topological_order
 from wavenetlite.nn.module import Module
+from wavenetlite.support.arrays import Floats
+from wavenetlite.support.errors import ParameterError
+from wavenetlite.support.version import __version__
 
 HEAD = '''\
 """{title}
@@ -248,7 +248,7 @@ class Writer:
         return f"{'max_so_far' if function == 'max' else function}({', '.join(arguments)})"
 
     def lines(self, node: Node) -> Iterator[str]:
-        if isinstance(node, graph.Input):
+        if isinstance(node, nodes.Input):
             self.names[node] = node.name
             return
         text = self.expression(node)
@@ -257,36 +257,36 @@ class Writer:
 
     def expression(self, node: Node) -> str:
         first = self.row(node.edges[0]) if node.edges else ""
-        if isinstance(node, graph.Conv):
+        if isinstance(node, nodes.Conv):
             return self.convolutions(node)
-        if isinstance(node, graph.Conv2d):
+        if isinstance(node, nodes.Conv2d):
             return self.use("conv2d", self.read(node.edges[0]), self.weights_over_bins(node), self.array(node.bias),
                             str(node.groups), self.table(node))  # fmt: skip
-        if isinstance(node, graph.Upsample):
+        if isinstance(node, nodes.Upsample):
             weights = [list(row) for row in node.weights]
             return self.use("upsample", self.read(node.edges[0]), repr(weights))
-        if isinstance(node, graph.Norm):
+        if isinstance(node, nodes.Norm):
             arrays = map(self.array, (node.weight, node.bias, node.mean, node.variance))
             return f"norm({', '.join([first, *arrays, repr(node.eps), str(node.bins)])})"
-        if isinstance(node, graph.Activate):
+        if isinstance(node, nodes.Activate):
             slopes = [] if node.slopes is None else [self.array(node.slopes)]
             return self.use(node.name, first, *slopes, *map(repr, node.parameters))
-        if isinstance(node, graph.Gate):
+        if isinstance(node, nodes.Gate):
             return self.use("gate", first)
-        if isinstance(node, graph.Pool):
+        if isinstance(node, nodes.CumulativePool):
             return self.use(node.kind, first)
-        if isinstance(node, graph.Part):
+        if isinstance(node, nodes.Slice):
             return f"{first}[:, {node.first} : {node.first + node.channels}]"
         rows = ", ".join(self.row(edge) for edge in node.edges)
-        if isinstance(node, graph.Sum):
+        if isinstance(node, nodes.Sum):
             return f"sum(cut({rows}))"
-        if isinstance(node, graph.Product):
+        if isinstance(node, nodes.Product):
             return f"math.prod(cut({rows}))"
-        if isinstance(node, graph.Join):
+        if isinstance(node, nodes.Concat):
             return self.use("join", f"cut({rows})", str(node.bins))
         raise ParameterError(f"the script has no line for the operation {type(node).__name__}")
 
-    def convolutions(self, node: graph.Conv) -> str:
+    def convolutions(self, node: nodes.Conv) -> str:
         parts: list[Any] = []
         for edge, weight, groups, bias in zip(node.edges, node.weights, node.groups, node.biases, strict=True):
             given = [self.read(edge), self.array(weight), self.array(bias), str(groups)]
@@ -294,7 +294,7 @@ class Writer:
             parts.append(f"conv({', '.join(given)})")
         return parts[0] if len(parts) == 1 else f"sum(cut({', '.join(parts)}))"
 
-    def weights_over_bins(self, node: graph.Conv2d) -> str:
+    def weights_over_bins(self, node: nodes.Conv2d) -> str:
         """The weights, arranged as (maps out, maps in / groups, frames, bins)."""
         name = self.array(node.weight)
         if node.layout == "out, in, bins, frames":
@@ -305,7 +305,7 @@ class Writer:
             return f"{split}.reshape{wanted}"
         return name
 
-    def table(self, node: graph.Conv2d) -> str:
+    def table(self, node: nodes.Conv2d) -> str:
         """What each bin reads, as a constant array (phases, bins, links, 4)."""
         longest = max(len(row) for rows in node.links for row in rows)
         table = np.full((node.phases, node.bins, longest, 4), -1, np.float32)

@@ -10,13 +10,13 @@ from typing import Any, BinaryIO, TypeVar
 
 import numpy as np
 
-from wavenetlite.engine.graph import Floats
-from wavenetlite.errors import ArrayTypeError, ModelFileError, ParameterError
-from wavenetlite.files import MOST_HEADER_BYTES, integers, parse_json
 from wavenetlite.nn.combine import Sequential
 from wavenetlite.nn.convolution import Conv1d, Linear
 from wavenetlite.nn.module import Module
 from wavenetlite.nn.pointwise import Activation, BatchNorm
+from wavenetlite.storage.files import MOST_HEADER_BYTES, integers, parse_json
+from wavenetlite.support.arrays import Floats
+from wavenetlite.support.errors import ArrayTypeError, ModelFileError, ParameterError
 
 Layer = TypeVar("Layer", bound=Module)
 

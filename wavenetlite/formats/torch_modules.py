@@ -8,9 +8,6 @@ from typing import Any
 
 import numpy as np
 
-from wavenetlite.engine.graph import Floats
-from wavenetlite.errors import ArrayTypeError, ModelFileError, ParameterError
-from wavenetlite.files import check_runs
 from wavenetlite.formats import locuslab, pytorch_tcn, wekws
 from wavenetlite.formats.tensors import Weights, affine, selu, tensor, with_weights
 from wavenetlite.nn.combine import Sequential
@@ -18,6 +15,9 @@ from wavenetlite.nn.convolution import Conv1d, Linear
 from wavenetlite.nn.convolution2d import ConvTranspose1d
 from wavenetlite.nn.module import Module
 from wavenetlite.nn.pointwise import Activation, BatchNorm, GatedUnit, Upsample
+from wavenetlite.storage.files import check_runs
+from wavenetlite.support.arrays import Floats
+from wavenetlite.support.errors import ArrayTypeError, ModelFileError, ParameterError
 
 PLAIN = {"ReLU": "relu", "SiLU": "silu", "Hardswish": "hardswish", "Softsign": "softsign", "Tanh": "tanh",
          "Sigmoid": "sigmoid"}  # fmt: skip

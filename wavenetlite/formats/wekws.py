@@ -11,9 +11,6 @@ from typing import Any, BinaryIO
 
 import numpy as np
 
-from wavenetlite.checks import flag, one_of
-from wavenetlite.errors import ModelFileError, ParameterError
-from wavenetlite.files import check_runs
 from wavenetlite.formats import tensors
 from wavenetlite.formats.format import Format
 from wavenetlite.formats.tensors import Weights, affine, as_float32, file_errors
@@ -21,6 +18,9 @@ from wavenetlite.nn.combine import Residual, Sequential
 from wavenetlite.nn.convolution import Conv1d
 from wavenetlite.nn.module import Module
 from wavenetlite.nn.pointwise import Activation, BatchNorm, Pool
+from wavenetlite.storage.files import check_runs
+from wavenetlite.support.checks import flag, one_of
+from wavenetlite.support.errors import ModelFileError, ParameterError
 
 TCN, MDTC = "network.0.cnn.0.weight", "preprocessor.conv1.conv.weight"
 POOLS = {"GlobalClassifier": "global", "LastClassifier": "last", "ElementClassifier": "element"}

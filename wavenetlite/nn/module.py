@@ -11,14 +11,15 @@ from typing import Any, ClassVar, Literal
 
 import numpy as np
 
-from wavenetlite.checks import positive_int
-from wavenetlite.engine import graph
-from wavenetlite.engine.graph import MOST_CHANNELS, Floats, Node
+from wavenetlite import graph, nodes
 from wavenetlite.engine.lower import lower
 from wavenetlite.engine.plan import Plan
-from wavenetlite.errors import ArrayTypeError, ParameterError
-from wavenetlite.pool import StreamPool
-from wavenetlite.stream import Stream
+from wavenetlite.engine.pool import StreamPool
+from wavenetlite.engine.stream import Stream
+from wavenetlite.graph import MOST_CHANNELS, Node
+from wavenetlite.support.arrays import Floats
+from wavenetlite.support.checks import positive_int
+from wavenetlite.support.errors import ArrayTypeError, ParameterError
 
 ANY_CHANNELS = 64
 """Channels with which a module is looked at that takes any number of them."""
@@ -212,7 +213,7 @@ class Module:
 
     def save(self, path: str | Path) -> None:
         """Write the module, configuration and weights, to one safetensors file; see :func:`wavenetlite.load`."""
-        from wavenetlite.files import save
+        from wavenetlite.storage.files import save
 
         save(self, path)
 
@@ -239,11 +240,11 @@ class Module:
         if channels is None:
             raise ParameterError(f"{type(self).__name__} takes any number of channels; say which: channels=...")
         self.initialise_missing()
-        x = graph.Input((), channels, graph.Clock(), "x")
+        x = nodes.Input((), channels, graph.Clock(), "x")
         wanted, clock = self.condition_channels_needed, graph.Clock(rate=self.condition_period)
         token = is_training.set(training)
         try:
-            return self.connect(x, graph.Input((), wanted, clock, "c") if wanted else None)
+            return self.connect(x, nodes.Input((), wanted, clock, "c") if wanted else None)
         finally:
             is_training.reset(token)
 

@@ -7,9 +7,10 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from wavenetlite.engine.graph import Conv2d, Node
+from wavenetlite.graph import Node
 from wavenetlite.nn.convolution import Conv1d, Linear
 from wavenetlite.nn.module import ANY_CHANNELS, Module, recorded
+from wavenetlite.nodes import Conv2d
 
 
 @dataclass(frozen=True)

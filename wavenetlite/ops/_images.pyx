@@ -17,8 +17,8 @@ from libc.string cimport memcpy, memset
 
 from functools import lru_cache
 
-from wavenetlite.engine.pack import panel_cuts
-from wavenetlite.engine.packed cimport Blocks
+from wavenetlite.kernels.pack import panel_cuts
+from wavenetlite.kernels.packed cimport Blocks
 from wavenetlite.kernels import padded, panel_widths
 from wavenetlite.kernels.dispatch cimport kernels as chosen_kernels
 from wavenetlite.kernels.types cimport LANES, Conv, Kernels, Panel

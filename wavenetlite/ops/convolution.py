@@ -4,21 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from wavenetlite.checks import divides, positive_int
-from wavenetlite.errors import ParameterError
-from wavenetlite.ops.arguments import (
-    AXES,
-    LAYOUTS,
-    Floats,
-    Padding,
-    PerAxis,
-    each_axis,
-    floats,
-    images,
-    like,
-    per_axis,
-    vector,
-)
+from wavenetlite.ops.arguments import AXES, LAYOUTS, Padding, PerAxis, each_axis, floats, images, like, per_axis, vector
 from wavenetlite.ops.geometry import axis
 from wavenetlite.ops.lowering import (
     Axes,
@@ -28,6 +14,9 @@ from wavenetlite.ops.lowering import (
     gradient_of_filters,
     sum_over_pixels,
 )
+from wavenetlite.support.arrays import Floats
+from wavenetlite.support.checks import divides, positive_int
+from wavenetlite.support.errors import ParameterError
 
 
 def conv1d(
@@ -243,7 +232,7 @@ def atrous_conv2d(value: Floats, filters: Floats, rate: int, padding: Padding, *
     [108.0]
     >>> wl.ops.atrous_conv2d(value, np.ones((3, 3, 1, 1), np.float32), 0, "SAME")
     Traceback (most recent call last):
-    wavenetlite.errors.ParameterError: rate=0 must be a positive integer
+    wavenetlite.support.errors.ParameterError: rate=0 must be a positive integer
     """
     axes = checked_atrous(value, filters, rate, padding)
     return convolve(value, filters, checked_bias(bias, filters), axes, 1)

@@ -6,11 +6,12 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from wavenetlite.errors import ParameterError
 from wavenetlite.ops import _pools
-from wavenetlite.ops.arguments import AXES, Floats, Padding, PerAxis, each_axis, images, like, per_axis
+from wavenetlite.ops.arguments import AXES, Padding, PerAxis, each_axis, images, like, per_axis
 from wavenetlite.ops.geometry import Axis, axis
 from wavenetlite.ops.lowering import as_image, down_and_across
+from wavenetlite.support.arrays import Floats
+from wavenetlite.support.errors import ParameterError
 
 
 def max_pool1d(value: Floats, ksize: int, strides: int, padding: Padding) -> Floats:

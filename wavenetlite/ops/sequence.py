@@ -9,12 +9,13 @@ from typing import Any, Literal, NamedTuple
 
 import numpy as np
 
-from wavenetlite.checks import one_of
-from wavenetlite.errors import ArrayTypeError, ParameterError
-from wavenetlite.ops.arguments import AXES, Floats, PerAxis, each_axis, images, like, pairs, per_axis
+from wavenetlite.ops.arguments import AXES, PerAxis, each_axis, images, like, pairs, per_axis
 from wavenetlite.ops.convolution import checked_bias, checked_filters
 from wavenetlite.ops.geometry import Axis, AxisPadding, axis
 from wavenetlite.ops.lowering import convolve, convolve_back, gradient_of_filters, sum_over_pixels
+from wavenetlite.support.arrays import Floats
+from wavenetlite.support.checks import one_of
+from wavenetlite.support.errors import ArrayTypeError, ParameterError
 
 Pairs = Sequence[Sequence[int]]
 

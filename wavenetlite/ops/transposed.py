@@ -7,20 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from wavenetlite.checks import count, divides, positive_int
-from wavenetlite.errors import ArrayTypeError, ParameterError
-from wavenetlite.ops.arguments import (
-    AXES,
-    Floats,
-    Padding,
-    PerAxis,
-    each_axis,
-    floats,
-    images,
-    like,
-    per_axis,
-    vector,
-)
+from wavenetlite.ops.arguments import AXES, Padding, PerAxis, each_axis, floats, images, like, per_axis, vector
 from wavenetlite.ops.geometry import AxisPadding, axis
 from wavenetlite.ops.lowering import (
     Axes,
@@ -30,6 +17,9 @@ from wavenetlite.ops.lowering import (
     gradient_of_filters,
     sum_over_pixels,
 )
+from wavenetlite.support.arrays import Floats
+from wavenetlite.support.checks import count, divides, positive_int
+from wavenetlite.support.errors import ArrayTypeError, ParameterError
 
 LAYOUTS = {
     1: "(width, out channels / groups, in channels)",

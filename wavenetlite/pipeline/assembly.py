@@ -10,15 +10,15 @@ from hashlib import blake2b
 from pathlib import Path
 from typing import Any, BinaryIO
 
-from wavenetlite.files import replacing
-from wavenetlite.layouts import readable
+from wavenetlite.corpora.layouts import readable
 from wavenetlite.pipeline import parts, shards, specs
 from wavenetlite.pipeline.entries import Entry, PipelineError, Problem
-from wavenetlite.pipeline.moments import Moments, merged
 from wavenetlite.pipeline.parts import Part
 from wavenetlite.pipeline.reading import SILENT
 from wavenetlite.pipeline.specs import Recipe
+from wavenetlite.pipeline.statistics import Moments, merged
 from wavenetlite.pipeline.work import refusal
+from wavenetlite.storage.files import replacing
 
 INDEX, ERRORS, DATASET = "index.jsonl", "errors.jsonl", "dataset.json"
 FORMAT, VERSION = "wavenetlite features", 1

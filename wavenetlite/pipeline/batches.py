@@ -8,14 +8,14 @@ from typing import TYPE_CHECKING, Any, Literal, NamedTuple
 import numpy as np
 import numpy.typing as npt
 
-from wavenetlite.checks import count, flag, number, one_of, positive_int
-from wavenetlite.errors import ParameterError
 from wavenetlite.features.normalisation import MeanVariance
+from wavenetlite.support.arrays import Floats
+from wavenetlite.support.checks import count, flag, number, one_of, positive_int
+from wavenetlite.support.errors import ParameterError
 
 if TYPE_CHECKING:
     from wavenetlite.pipeline.items import Items
 
-Floats = npt.NDArray[np.float32]
 Ints = npt.NDArray[np.int64]
 
 POOL = 50

@@ -13,9 +13,10 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import numpy.typing as npt
 
-from wavenetlite.files import replacing
 from wavenetlite.pipeline import manifests, shards
-from wavenetlite.pipeline.batches import Floats, normalised
+from wavenetlite.pipeline.batches import normalised
+from wavenetlite.storage.files import replacing
+from wavenetlite.support.arrays import Floats
 
 if TYPE_CHECKING:
     from wavenetlite.pipeline.items import Item, Items

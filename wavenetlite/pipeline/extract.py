@@ -14,10 +14,7 @@ from pathlib import Path
 from typing import Any
 
 from wavenetlite import audio
-from wavenetlite.checks import flag, integer, one_of
-from wavenetlite.errors import ArrayTypeError, ParameterError
 from wavenetlite.features import Features, LogMel
-from wavenetlite.files import replacing
 from wavenetlite.pipeline import archives, assembly, parts, shards, specs, work
 from wavenetlite.pipeline.chunks import chunks, digest
 from wavenetlite.pipeline.entries import Entry, Listing, PipelineError
@@ -25,6 +22,9 @@ from wavenetlite.pipeline.parallel import Progress, Ticks, in_parallel
 from wavenetlite.pipeline.sources import Source, listed
 from wavenetlite.pipeline.specs import Reading, Recipe
 from wavenetlite.pipeline.work import Done, Old, Task
+from wavenetlite.storage.files import replacing
+from wavenetlite.support.checks import flag, integer, one_of
+from wavenetlite.support.errors import ArrayTypeError, ParameterError
 
 ASSEMBLED, LOCK = "assembled", "lock"
 """Beside the parts: what the feature set was put together from; and who is at work."""

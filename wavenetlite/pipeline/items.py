@@ -15,14 +15,14 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from wavenetlite.errors import ArrayTypeError, ParameterError
 from wavenetlite.features import Features, MeanVariance
 from wavenetlite.pipeline import exports, shards, specs
 from wavenetlite.pipeline.assembly import COLUMNS, DATASET, FORMAT, INDEX, VERSION
 from wavenetlite.pipeline.batches import Batches
 from wavenetlite.pipeline.entries import PipelineError
+from wavenetlite.support.arrays import Floats
+from wavenetlite.support.errors import ArrayTypeError, ParameterError
 
-Floats = npt.NDArray[np.float32]
 Ints = npt.NDArray[np.int64]
 
 

@@ -10,9 +10,9 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path, PurePath
 from typing import Any
 
-from wavenetlite.errors import ParameterError
-from wavenetlite.layouts import readable
+from wavenetlite.corpora.layouts import readable
 from wavenetlite.pipeline.entries import Entry, Listing, Problem
+from wavenetlite.support.errors import ParameterError
 
 ENDINGS = (".jsonl", ".ndjson", ".csv", ".tsv")
 COLUMNS = ("path", "key", "label", "speaker", "split", "start_s", "end_s")

@@ -14,8 +14,8 @@ from typing import Any
 
 import numpy as np
 
-from wavenetlite.files import replacing
-from wavenetlite.pipeline.moments import Moments
+from wavenetlite.pipeline.statistics import Moments
+from wavenetlite.storage.files import replacing
 
 FOLDER = ".parts"
 

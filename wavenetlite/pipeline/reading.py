@@ -9,17 +9,15 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
-import numpy.typing as npt
 
 from wavenetlite import audio
-from wavenetlite.errors import WavenetliteError
-from wavenetlite.layouts import readable
+from wavenetlite.corpora.layouts import readable
 from wavenetlite.pipeline import archives
 from wavenetlite.pipeline.entries import Entry
 from wavenetlite.pipeline.shards import frames_hash
 from wavenetlite.pipeline.specs import Recipe
-
-Floats = npt.NDArray[np.float32]
+from wavenetlite.support.arrays import Floats
+from wavenetlite.support.errors import WavenetliteError
 
 BLOCK = 1 << 18
 """Samples that are turned into features at once; the blocks of longer recordings give the bits of the whole."""

@@ -19,10 +19,11 @@ import numpy as np
 
 from wavenetlite.pipeline import parts, shards, specs
 from wavenetlite.pipeline.entries import Entry, PipelineError, Problem
-from wavenetlite.pipeline.moments import Moments
 from wavenetlite.pipeline.parts import Part
-from wavenetlite.pipeline.reading import Floats, Heard, Reader, Recordings, RefusedError
+from wavenetlite.pipeline.reading import Heard, Reader, Recordings, RefusedError
 from wavenetlite.pipeline.specs import Reading, Recipe
+from wavenetlite.pipeline.statistics import Moments
+from wavenetlite.support.arrays import Floats
 
 Row = dict[str, Any]
 COPIED_FRAMES = 1 << 14

@@ -9,9 +9,8 @@ from fractions import Fraction
 
 import numpy as np
 
-from wavenetlite.engine import graph
-from wavenetlite.engine.graph import Edge, Node
-from wavenetlite.errors import ParameterError
+from wavenetlite import graph, nodes
+from wavenetlite.graph import Edge, Node
 from wavenetlite.nn.module import ANY_CHANNELS, Module, recorded
 from wavenetlite.receptive_field.bins import exact
 from wavenetlite.receptive_field.cost import Cost, costs_of_list, costs_of_model
@@ -19,6 +18,7 @@ from wavenetlite.receptive_field.coverage import MOST_CELLS, Coverage, count_pat
 from wavenetlite.receptive_field.gridding import Gridding, gridding
 from wavenetlite.receptive_field.hybrid import HybridRule, rule_of
 from wavenetlite.receptive_field.layers import Layer, Rates, along_widest_path, listed
+from wavenetlite.support.errors import ParameterError
 
 
 @dataclass(frozen=True, eq=False)
@@ -196,10 +196,10 @@ def plain_coverage(layers: tuple[Layer, ...], axes: int) -> Coverage:
 
 def stack(layers: tuple[Layer, ...], axis: int) -> Node:
     """The graph of the layers along one axis."""
-    x: Node = graph.Input((), 1, graph.Clock(), "x")
+    x: Node = nodes.Input((), 1, graph.Clock(), "x")
     for layer in layers:
         edge = Edge(x, int(layer.stride[axis]), layer.shift[axis], layer.dilation[axis], layer.kernel_size[axis])
-        x = graph.Conv((edge,), 1, graph.clock_after([edge]), (), (1,), ())
+        x = nodes.Conv((edge,), 1, graph.clock_after([edge]), (), (1,), ())
     return x
 
 

@@ -8,8 +8,8 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from wavenetlite.engine import graph
-from wavenetlite.engine.graph import Node
+from wavenetlite import nodes
+from wavenetlite.graph import Node
 
 Counts = npt.NDArray[Any]
 """(frames, bins), int64, or Python's integers (dtype object) where those would overflow; one bin: all are alike."""
@@ -23,7 +23,7 @@ def bins_of(output: Node) -> int:
     bins, seen, stack = 1, {output}, [output]
     while stack:
         node = stack.pop()
-        if isinstance(node, graph.Conv2d | graph.Join):
+        if isinstance(node, nodes.Conv2d | nodes.Concat):
             bins = max(bins, node.bins)
         elif keeps_bins(node):
             new = {edge.node for edge in node.edges} - seen
@@ -33,15 +33,15 @@ def bins_of(output: Node) -> int:
 
 
 def keeps_bins(node: Node) -> bool:
-    if isinstance(node, graph.Activate):
+    if isinstance(node, nodes.Activate):
         return node.name not in OVER_CHANNELS
-    kinds = graph.Sum | graph.Product | graph.Norm | graph.Dropout | graph.Pool | graph.Upsample
+    kinds = nodes.Sum | nodes.Product | nodes.Norm | nodes.Dropout | nodes.CumulativePool | nodes.Upsample
     return isinstance(node, kinds) or is_depthwise(node)
 
 
 def is_depthwise(node: Node) -> bool:
     """Whether a convolution keeps the channels apart."""
-    return isinstance(node, graph.Conv) and node.groups == (node.channels,) == (node.edges[0].node.channels,)
+    return isinstance(node, nodes.Conv) and node.groups == (node.channels,) == (node.edges[0].node.channels,)
 
 
 def one_bin(output: Node) -> Counts:
@@ -55,21 +55,21 @@ def bins_read(node: Node, index: int, counts: Counts) -> Counts:
     """Counts over the bins that edge number `index` reads, from those of the operation's own bins."""
     if counts.shape[1] == 1:
         return counts
-    if isinstance(node, graph.Conv):
+    if isinstance(node, nodes.Conv):
         groups = node.groups[index]
         return counts if groups == node.channels else rebinned(counts, groups)
-    if isinstance(node, graph.Activate) and node.name in OVER_CHANNELS:
+    if isinstance(node, nodes.Activate) and node.name in OVER_CHANNELS:
         return rebinned(counts, 1)
-    if isinstance(node, graph.Gate):
+    if isinstance(node, nodes.Gate):
         return np.concatenate([counts, counts], axis=1)
-    if isinstance(node, graph.Join):
+    if isinstance(node, nodes.Concat):
         return branch_read(node, index, counts)
-    if isinstance(node, graph.Part):
+    if isinstance(node, nodes.Slice):
         return whole_read(node, counts)
     return counts
 
 
-def whole_read(node: graph.Part, counts: Counts) -> Counts:
+def whole_read(node: nodes.Slice, counts: Counts) -> Counts:
     """Of the sequence that a part is of: the part's bins in their place, where they are bins of the whole too."""
     size, rest = divmod(node.channels, counts.shape[1])
     whole = node.edges[0].node.channels
@@ -80,7 +80,7 @@ def whole_read(node: graph.Part, counts: Counts) -> Counts:
     return read
 
 
-def branch_read(node: graph.Join, index: int, counts: Counts) -> Counts:
+def branch_read(node: nodes.Concat, index: int, counts: Counts) -> Counts:
     """Of a branch: its part of every bin, or those bins that its channels make."""
     if node.bins > 1:
         return rebinned(counts, node.bins)
@@ -89,9 +89,9 @@ def branch_read(node: graph.Join, index: int, counts: Counts) -> Counts:
     return counts[:, start * bins // node.channels : -(-end * bins // node.channels)]
 
 
-def taps_read(node: graph.Conv2d | graph.Upsample, phase: int, counts: Counts) -> Iterator[tuple[int, Counts]]:
+def taps_read(node: nodes.Conv2d | nodes.Upsample, phase: int, counts: Counts) -> Iterator[tuple[int, Counts]]:
     """Every tap that a phase reads, with counts over the bins that are read there."""
-    if isinstance(node, graph.Upsample):
+    if isinstance(node, nodes.Upsample):
         yield from ((tap, counts) for tap, weight in enumerate(node.weights[phase]) if weight)
         return
     links = [(f, link) for f, row in enumerate(node.links[phase]) for link in row]
@@ -104,7 +104,7 @@ def taps_read(node: graph.Conv2d | graph.Upsample, phase: int, counts: Counts) -
         yield tap, read
 
 
-def bins_in(node: graph.Conv2d) -> int:
+def bins_in(node: nodes.Conv2d) -> int:
     """Of the frames that are read."""
     return node.edges[0].node.channels // (int(node.arranged(node.weight).shape[1]) * node.groups)
 

@@ -6,9 +6,8 @@ import math
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
-from wavenetlite.engine import graph
-from wavenetlite.engine.graph import Node
-from wavenetlite.engine.lower import topological_order
+from wavenetlite import nodes
+from wavenetlite.graph import Node, topological_order
 from wavenetlite.nn.module import Module
 from wavenetlite.receptive_field.bins import bins_in
 from wavenetlite.receptive_field.layers import Layer, Numbers, axis_of_bins, axis_sizes, is_transposed
@@ -127,13 +126,13 @@ def costs_of_model(model: Module, output: Node) -> tuple[Cost, Cost, Cost]:
 def uses(output: Node) -> Iterator[Work]:
     """The convolutions of a graph; the window of a pool is one that learns nothing."""
     for node in topological_order(output):
-        if isinstance(node, graph.Conv):
+        if isinstance(node, nodes.Conv):
             yield from uses_of_conv(node)
-        elif isinstance(node, graph.Conv2d) and node.edges[0].taps * axis_of_bins(node)[0] > 1:
+        elif isinstance(node, nodes.Conv2d) and node.edges[0].taps * axis_of_bins(node)[0] > 1:
             yield use_over_bins(node)
 
 
-def uses_of_conv(node: graph.Conv) -> Iterator[Work]:
+def uses_of_conv(node: nodes.Conv) -> Iterator[Work]:
     for edge, weight, groups, bias in zip(node.edges, node.weights, node.groups, node.biases, strict=True):
         if edge.taps > 1:
             channels = edge.node.channels
@@ -151,7 +150,7 @@ def uses_of_conv(node: graph.Conv) -> Iterator[Work]:
             )
 
 
-def use_over_bins(node: graph.Conv2d) -> Work:
+def use_over_bins(node: nodes.Conv2d) -> Work:
     """A transposed convolution is counted as it is: the places of its kernel have no holes to be filled."""
     edge, weight = node.edges[0], node.arranged(node.weight)
     kernel_size, dilation, *_ = axis_sizes(node, edge, 2)

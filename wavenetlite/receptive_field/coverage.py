@@ -13,11 +13,10 @@ from fractions import Fraction
 
 import numpy as np
 
-from wavenetlite.engine import graph
-from wavenetlite.engine.graph import Edge, Node
-from wavenetlite.engine.lower import topological_order
-from wavenetlite.errors import ParameterError
+from wavenetlite import nodes
+from wavenetlite.graph import Edge, Node, topological_order
 from wavenetlite.receptive_field.bins import Counts, bins_read, exact, one_bin, taps_read
+from wavenetlite.support.errors import ParameterError
 
 MOST_CELLS = 2**22
 """Inputs that are counted one by one."""
@@ -88,7 +87,7 @@ def count_paths(output: Node) -> dict[str, Coverage]:
     Where the network upsamples, its frames see different inputs: the one is taken that sees most.
     """
     order = topological_order(output)
-    endless = any(isinstance(node, graph.Pool) for node in order)
+    endless = any(isinstance(node, nodes.CumulativePool) for node in order)
     phases = Fraction(output.clock.rate).denominator
     if phases > MOST_PHASES:
         raise ParameterError(f"network gives {phases} frames for each; at most {MOST_PHASES} can be looked at")
@@ -137,13 +136,13 @@ def walk(order: list[Node], output: Node, frame: int, oldest: int | None) -> dic
         if node not in paths:  # a condition that the output does not depend on
             continue
         first, counts = paths.pop(node)
-        if isinstance(node, graph.Input):
+        if isinstance(node, nodes.Input):
             cut = 0 if oldest is None else max(0, oldest - first)
             found[node.name] = (first + cut, counts[cut:])
         for index, edge in enumerate(node.edges):
-            if isinstance(node, graph.Pool) and oldest is not None:
+            if isinstance(node, nodes.CumulativePool) and oldest is not None:
                 read = all_so_far(first, counts, edge, oldest)
-            elif isinstance(node, graph.Conv2d | graph.Upsample):
+            elif isinstance(node, nodes.Conv2d | nodes.Upsample):
                 read = tap_by_tap(node, first, counts)
             else:
                 own = bins_read(node, index, counts)
@@ -152,7 +151,7 @@ def walk(order: list[Node], output: Node, frame: int, oldest: int | None) -> dic
     return found
 
 
-def tap_by_tap(node: graph.Conv2d | graph.Upsample, first: int, counts: Counts) -> Paths:
+def tap_by_tap(node: nodes.Conv2d | nodes.Upsample, first: int, counts: Counts) -> Paths:
     """What is read by an operation whose taps read different bins, or that makes several frames of a reading."""
     edge = node.edges[0]
     total: Paths | None = None

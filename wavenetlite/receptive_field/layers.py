@@ -9,13 +9,12 @@ from itertools import pairwise
 from math import floor
 from typing import Any
 
-from wavenetlite.checks import positive_int
-from wavenetlite.engine import graph
-from wavenetlite.engine.graph import Edge, Node
-from wavenetlite.engine.lower import topological_order
-from wavenetlite.errors import ArrayTypeError, ParameterError
+from wavenetlite import nodes
+from wavenetlite.graph import Edge, Node, topological_order
 from wavenetlite.nn.module import Module, Trace
 from wavenetlite.receptive_field.bins import bins_in
+from wavenetlite.support.checks import positive_int
+from wavenetlite.support.errors import ArrayTypeError, ParameterError
 
 MOST_LAYERS = 4096
 Numbers = tuple[int, ...]
@@ -142,14 +141,14 @@ def widest_path(output: Node) -> list[tuple[Node, int]]:
 
 
 def widens(node: Node, edge: Edge) -> bool:
-    over_bins = isinstance(node, graph.Conv2d) and axis_of_bins(node)[0] > 1
+    over_bins = isinstance(node, nodes.Conv2d) and axis_of_bins(node)[0] > 1
     return edge.taps > 1 or edge.stride > 1 or node.phases > 1 or over_bins
 
 
 def axis_sizes(node: Node, edge: Edge, axes: int) -> Sizes:
     """Of one operation; of a transposed convolution those of what it reads for a block of frames."""
     stride = edge.stride if node.phases == 1 else Fraction(edge.stride, node.phases)
-    taps, dilation, bin_stride, shift = axis_of_bins(node) if isinstance(node, graph.Conv2d) else (1, 1, 1, 0)
+    taps, dilation, bin_stride, shift = axis_of_bins(node) if isinstance(node, nodes.Conv2d) else (1, 1, 1, 0)
     return (
         (edge.taps, taps)[:axes],
         (edge.spacing, dilation)[:axes],
@@ -158,7 +157,7 @@ def axis_sizes(node: Node, edge: Edge, axes: int) -> Sizes:
     )
 
 
-def axis_of_bins(node: graph.Conv2d) -> tuple[int, int, int | Fraction, int]:
+def axis_of_bins(node: nodes.Conv2d) -> tuple[int, int, int | Fraction, int]:
     """Kernel size, dilation, stride and shift over bins, as the links say; of a transposed one, of what it reads."""
     ratio = Fraction(bins_in(node), node.bins)
     stride = ratio if ratio < 1 else round(ratio)
@@ -172,7 +171,7 @@ def axis_of_bins(node: graph.Conv2d) -> tuple[int, int, int | Fraction, int]:
     return taps, dilation, stride, -(taps // 2) * dilation
 
 
-def is_transposed(node: graph.Conv2d) -> bool:
+def is_transposed(node: nodes.Conv2d) -> bool:
     return node.layout.startswith("in")
 
 

@@ -9,9 +9,9 @@ from typing import Any
 
 import numpy as np
 
-from wavenetlite.engine.graph import Floats
-from wavenetlite.errors import ModelFileError, ParameterError
-from wavenetlite.files import replacing
+from wavenetlite.storage.files import replacing
+from wavenetlite.support.arrays import Floats
+from wavenetlite.support.errors import ModelFileError, ParameterError
 
 CHECKPOINT = "checkpoint.npz"
 

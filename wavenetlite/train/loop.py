@@ -16,17 +16,17 @@ from typing import Any, Literal
 import numpy as np
 import numpy.typing as npt
 
-from wavenetlite.bar import Bar
-from wavenetlite.checks import count, number, one_of, positive_int
-from wavenetlite.engine.graph import Floats
-from wavenetlite.errors import ParameterError, TrainingError
+from wavenetlite.engine.tape import Tape
 from wavenetlite.nn.module import Module
+from wavenetlite.support.arrays import Floats
+from wavenetlite.support.checks import count, number, one_of, positive_int
+from wavenetlite.support.errors import ParameterError, TrainingError
+from wavenetlite.support.progress import Bar
 from wavenetlite.train import checkpoint
 from wavenetlite.train.batches import Arrays, Batch, Source, shuffled
 from wavenetlite.train.losses import CrossEntropy, Loss, Outcome
 from wavenetlite.train.optimiser import AdamW, clip_norm, schedule
 from wavenetlite.train.parameters import Parameters
-from wavenetlite.train.tape import Tape
 
 HISTORY = "history.jsonl"
 MOMENTUM = 0.1  # of the running statistics of batch normalisation, PyTorch's
@@ -392,7 +392,7 @@ class Run:
         notes = {"rows": self.history.rows, "best_epoch": self.history.best_epoch, "step": self.step,
                  "stopped_early": self.history.stopped_early}  # fmt: skip
         checkpoint.write(self.folder, checkpoint.State(len(self.history.rows), arrays, notes), self.bound_to())
-        from wavenetlite.files import replacing
+        from wavenetlite.storage.files import replacing
 
         with replacing(self.folder / HISTORY) as file:
             file.write("".join(json.dumps(row) + "\n" for row in self.history.rows).encode())

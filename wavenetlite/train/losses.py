@@ -8,9 +8,9 @@ from typing import Any, Literal, Protocol
 import numpy as np
 import numpy.typing as npt
 
-from wavenetlite.checks import count, number, one_of
-from wavenetlite.engine.graph import Floats
-from wavenetlite.errors import ArrayTypeError, ParameterError
+from wavenetlite.support.arrays import Floats
+from wavenetlite.support.checks import count, number, one_of
+from wavenetlite.support.errors import ArrayTypeError, ParameterError
 
 Targets = npt.NDArray[Any]
 

@@ -7,9 +7,9 @@ import math
 import numpy as np
 import numpy.typing as npt
 
-from wavenetlite.engine.graph import Floats
-from wavenetlite.errors import ParameterError
 from wavenetlite.nn.module import Module
+from wavenetlite.support.arrays import Floats
+from wavenetlite.support.errors import ParameterError
 
 Positions = npt.NDArray[np.float64]
 """Positions in the vector of values. They go through float32 where weights are packed, which holds MOST of them."""

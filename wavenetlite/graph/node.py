@@ -1,0 +1,103 @@
+"""Nodes, the operations of a network, and the edges by which they read sequences."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from fractions import Fraction
+
+from wavenetlite.graph.clock import Clock, tidy
+from wavenetlite.support.errors import ParameterError
+
+MOST_CHANNELS = 65_536
+MOST_FRAMES = 2**40
+"""Frames that a network may look back or ahead: far above use, and safe to multiply."""
+
+
+@dataclass(frozen=True, eq=False)
+class Edge:
+    """How an operation reads a sequence: output frame n reads frames ``n * stride + shift + k * spacing``, k < taps.
+
+    `end_reach` is the newest frame that output frame 0 needs to exist once the sequence has ended; zeros stand in for
+    the frames between it and `reach` ("same" padding).
+    """
+
+    node: Node
+    stride: int = 1
+    shift: int = 0
+    spacing: int = 1
+    taps: int = 1
+    end_reach: int = 0
+
+    @property
+    def reach(self) -> int:
+        """Newest frame read for output frame 0."""
+        return self.shift + (self.taps - 1) * self.spacing
+
+    @property
+    def rate(self) -> int | Fraction:
+        return self.node.clock.rate * self.stride
+
+    @property
+    def start(self) -> int | Fraction:
+        """Causal time of output frame 0."""
+        return self.node.clock.start + self.end_reach * self.node.clock.rate
+
+    def starting_at(self, start: int | Fraction) -> Edge:
+        """The same edge read later, so that output frame 0 stands at causal time `start`."""
+        frames, rest = divmod(start - self.start, self.node.clock.rate)
+        if rest:
+            raise ParameterError(f"branches start {start - self.start} input frames apart; that must be a multiple of "
+                                 f"their frame period {self.node.clock.rate}")  # fmt: skip
+        return replace(self, shift=self.shift + frames, end_reach=self.end_reach + frames)
+
+
+@dataclass(frozen=True, eq=False)
+class Node:
+    """One operation; its output is a sequence of frames of `channels` channels."""
+
+    edges: tuple[Edge, ...]
+    channels: int
+    clock: Clock
+
+    @property
+    def signal(self) -> str:
+        """Which signal from outside it is ("x", "c"); "": none, it is computed."""
+        return ""
+
+    @property
+    def phases(self) -> int:
+        """Frames that are made at a time, from one reading of the edges."""
+        return 1
+
+
+def aligned(edges: Sequence[Edge]) -> tuple[Edge, ...]:
+    """The edges shifted to one common start."""
+    if len(rates := {edge.rate for edge in edges}) > 1:
+        raise ParameterError(f"branches have frame periods [{', '.join(map(str, sorted(rates)))}]; they must be equal")
+    start = max(edge.start for edge in edges)
+    return tuple(edge.starting_at(start) for edge in edges)
+
+
+def clock_after(edges: Sequence[Edge], first_taps: Sequence[int] = (0,)) -> Clock:
+    """The clock of an operation that reads `edges`, which are aligned.
+
+    An operation that makes several frames at a time has one of `first_taps` for each: the first tap that it reads.
+    """
+    if max(edge.rate * (abs(edge.shift) + edge.taps * edge.spacing) for edge in edges) > MOST_FRAMES:
+        raise ParameterError(f"network reaches over more than {MOST_FRAMES} input frames")
+    phases = len(first_taps)
+    rate = tidy(Fraction(edges[0].rate) / phases)
+    newest = [edge.reach * edge.node.clock.rate + edge.node.clock.newest for edge in edges]
+    surely = max(late - edge.node.clock.slack for late, edge in zip(newest, edges, strict=True))
+    return Clock(
+        rate=rate,
+        start=edges[0].start,
+        oldest=tidy(min(
+            (edge.shift + first * edge.spacing) * edge.node.clock.rate + edge.node.clock.oldest - phase * rate
+            for edge in edges
+            for phase, first in enumerate(first_taps)
+        )),
+        newest=tidy(max(newest)),
+        slack=tidy(max(newest) - surely + (phases - 1) * rate),
+    )  # fmt: skip

@@ -1,0 +1,15 @@
+"""Dropout, in training."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from wavenetlite.graph import Node
+
+
+@dataclass(frozen=True, eq=False)
+class Dropout(Node):
+    """Elements, or whole channels, set to zero at random; only in a graph for training."""
+
+    p: float
+    whole_channels: bool

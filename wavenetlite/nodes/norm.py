@@ -1,0 +1,35 @@
+"""Batch normalisation."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+
+from wavenetlite.graph import Node
+from wavenetlite.support.arrays import Floats
+
+
+@dataclass(frozen=True, eq=False)
+class Norm(Node):
+    """Batch normalisation: ``(x - mean) / sqrt(variance + eps) * weight + bias``, channel by channel.
+
+    A frame holds `bins` times as many channels as there are parameters: the maps of a bin side by side.
+    """
+
+    weight: Floats
+    bias: Floats
+    mean: Floats
+    variance: Floats
+    eps: float
+    bins: int
+
+    @property
+    def scale(self) -> npt.NDArray[np.float64]:
+        """It is ``x * scale + offset``, in float64 until it meets a weight; of one bin."""
+        return self.weight / np.sqrt(self.variance.astype(np.float64) + self.eps)
+
+    @property
+    def offset(self) -> npt.NDArray[np.float64]:
+        return self.bias - self.mean * self.scale
