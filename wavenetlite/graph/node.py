@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 from fractions import Fraction
+from typing import ClassVar
 
+from wavenetlite.graph.bins import Counts
+from wavenetlite.graph.builders import OnnxBuilder, ScriptBuilder
 from wavenetlite.graph.clock import Clock, tidy
+from wavenetlite.graph.kernel import Kernel, OverBins
 from wavenetlite.support.errors import ParameterError
 
 MOST_CHANNELS = 65_536
@@ -54,11 +58,17 @@ class Edge:
 
 @dataclass(frozen=True, eq=False)
 class Node:
-    """One operation; its output is a sequence of frames of `channels` channels."""
+    """One operation; its output is a sequence of frames of `channels` channels.
+
+    What is defined here is true of a function of single elements; the other operations say what is different.
+    """
 
     edges: tuple[Edge, ...]
     channels: int
     clock: Clock
+
+    endless: ClassVar[bool] = False
+    """Whether a frame depends on all frames before its own."""
 
     @property
     def signal(self) -> str:
@@ -69,6 +79,46 @@ class Node:
     def phases(self) -> int:
         """Frames that are made at a time, from one reading of the edges."""
         return 1
+
+    # What it reads over bins and time
+
+    @property
+    def bins_made(self) -> int | None:
+        """Into how many bins its frames are divided, 1: not; None: as those that it reads."""
+        return None
+
+    @property
+    def over_bins(self) -> OverBins:
+        return OverBins()
+
+    def bins_read(self, index: int, counts: Counts) -> Counts:
+        """Counts over the bins that edge number `index` reads, from those of the operation's own bins."""
+        return counts
+
+    def taps_read(self, phase: int, counts: Counts) -> Iterable[tuple[int, Counts]] | None:
+        """Every tap that a phase reads, with counts over the bins that are read there; None: all taps are alike."""
+        return None
+
+    # What it costs
+
+    def kernels(self) -> Sequence[Kernel]:
+        """The weights of convolutions."""
+        return ()
+
+    @property
+    def multiply_adds(self) -> float:
+        """Of one output frame."""
+        return sum(kernel.multiply_adds for kernel in self.kernels())
+
+    # In other notations
+
+    def onnx(self, write: OnnxBuilder[Edge]) -> str:
+        """The tensor of its frames, made by operators of ONNX."""
+        raise ParameterError(f"{type(self).__name__} cannot be written as ONNX")
+
+    def script(self, write: ScriptBuilder[Edge]) -> str:
+        """An expression of NumPy for its frames."""
+        raise ParameterError(f"the script has no line for the operation {type(self).__name__}")
 
 
 def aligned(edges: Sequence[Edge]) -> tuple[Edge, ...]:

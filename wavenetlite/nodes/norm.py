@@ -7,8 +7,14 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
-from wavenetlite.graph import Node
+from wavenetlite.graph import Edge, Node, OnnxBuilder, ScriptBuilder
 from wavenetlite.support.arrays import Floats
+
+NORM = """\
+def norm(x, weight, bias, mean, variance, eps, bins=1):
+    weight, bias, mean, variance = (np.tile(one, bins) for one in (weight, bias, mean, variance))
+    return (x - mean) / np.sqrt(variance + eps) * weight + bias
+"""
 
 
 @dataclass(frozen=True, eq=False)
@@ -33,3 +39,18 @@ class Norm(Node):
     @property
     def offset(self) -> npt.NDArray[np.float64]:
         return self.bias - self.mean * self.scale
+
+    @property
+    def parameters(self) -> tuple[Floats, Floats, Floats, Floats]:
+        return self.weight, self.bias, self.mean, self.variance
+
+    def onnx(self, write: OnnxBuilder[Edge]) -> str:
+        x = write.row(self.edges[0])
+        names = [write.parameter(value) for value in self.parameters]
+        if self.bins > 1:
+            names = [write.constant(np.tile(value, self.bins)) for value in self.parameters]
+        return write.op("BatchNormalization", [x, *names], epsilon=self.eps)
+
+    def script(self, write: ScriptBuilder[Edge]) -> str:
+        arrays = map(write.array, self.parameters)
+        return write.call(NORM, write.row(self.edges[0]), *arrays, repr(self.eps), str(self.bins))

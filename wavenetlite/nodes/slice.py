@@ -4,7 +4,9 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from wavenetlite.graph import Edge, Node
+import numpy as np
+
+from wavenetlite.graph import Counts, Edge, Node, OnnxBuilder, ScriptBuilder, rebinned
 from wavenetlite.support.errors import ParameterError
 
 
@@ -13,6 +15,26 @@ class Slice(Node):
     """`channels` channels of a sequence, from channel `first` on."""
 
     first: int
+
+    @property
+    def bins_made(self) -> int:
+        return 1
+
+    def bins_read(self, index: int, counts: Counts) -> Counts:
+        """Its own bins in their place, where they are bins of the whole sequence too."""
+        size, rest = divmod(self.channels, counts.shape[1])
+        whole = self.edges[0].node.channels
+        if rest or self.first % size or whole % size:
+            return rebinned(counts, 1)
+        read = np.zeros((len(counts), whole // size), counts.dtype)
+        read[:, self.first // size : (self.first + self.channels) // size] = counts
+        return read
+
+    def onnx(self, write: OnnxBuilder[Edge]) -> str:
+        return write.part(write.row(self.edges[0]), self.first, self.first + self.channels, 1)
+
+    def script(self, write: ScriptBuilder[Edge]) -> str:
+        return f"{write.row(self.edges[0])}[:, {self.first} : {self.first + self.channels}]"
 
 
 def take(node: Node, first: int, channels: int) -> Node:

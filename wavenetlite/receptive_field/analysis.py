@@ -10,9 +10,8 @@ from fractions import Fraction
 import numpy as np
 
 from wavenetlite import graph, nodes
-from wavenetlite.graph import Edge, Node
+from wavenetlite.graph import Edge, Node, exact
 from wavenetlite.nn.module import ANY_CHANNELS, Module, recorded
-from wavenetlite.receptive_field.bins import exact
 from wavenetlite.receptive_field.cost import Cost, costs_of_list, costs_of_model
 from wavenetlite.receptive_field.coverage import MOST_CELLS, Coverage, count_paths, nothing_seen
 from wavenetlite.receptive_field.gridding import Gridding, gridding
