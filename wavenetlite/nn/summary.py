@@ -6,9 +6,8 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Protocol
 
-import numpy as np
-
 from wavenetlite.graph import Node
+from wavenetlite.support.tables import table_lines
 
 
 class Layer(Protocol):
@@ -72,22 +71,6 @@ def summary_text(title: str, rows: Sequence[Row], facts: Mapping[str, str]) -> s
          f"{row.receptive_field:,}", f"{row.latency:,}"]
         for row in rows
     ]  # fmt: skip
-    widths = np.array([[len(cell) for cell in line] for line in [head, *body]]).max(axis=0)
-    lines = [
-        "  ".join(
-            cell.ljust(width) if index < 3 else cell.rjust(width)
-            for index, (cell, width) in enumerate(zip(line, widths, strict=True))
-        )
-        for line in [head, *body]
-    ]
-    return "\n".join(
-        [
-            title,
-            "",
-            lines[0],
-            "-" * len(lines[0]),
-            *(line.rstrip() for line in lines[1:]),
-            "",
-            *(f"{name:15}  {value}" for name, value in facts.items()),
-        ]
-    )
+    lines = table_lines([head, *body], left=3)
+    tail = (f"{name:15}  {value}" for name, value in facts.items())
+    return "\n".join([title, "", lines[0], "-" * len(lines[0]), *lines[1:], "", *tail])

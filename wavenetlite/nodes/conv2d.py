@@ -9,17 +9,7 @@ from itertools import pairwise
 
 import numpy as np
 
-from wavenetlite.graph import (
-    Counts,
-    Edge,
-    Kernel,
-    Node,
-    OnnxBuilder,
-    OverBins,
-    ScriptBuilder,
-    exact,
-    rebinned,
-)
+from wavenetlite.graph import Counts, Edge, Kernel, Node, OnnxBuilder, OverBins, ScriptBuilder, exact, rebinned
 from wavenetlite.kernels.pack import Link
 from wavenetlite.support.arrays import Floats
 from wavenetlite.support.errors import ParameterError
