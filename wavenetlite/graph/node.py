@@ -10,7 +10,7 @@ from typing import ClassVar
 from wavenetlite.graph.bins import Counts
 from wavenetlite.graph.builders import OnnxBuilder, ScriptBuilder
 from wavenetlite.graph.clock import Clock, tidy
-from wavenetlite.graph.kernel import Kernel, OverBins
+from wavenetlite.graph.edge_weights import EdgeWeights, OverBins
 from wavenetlite.support.errors import ParameterError
 
 MOST_CHANNELS = 65_536
@@ -101,14 +101,14 @@ class Node:
 
     # What it costs
 
-    def kernels(self) -> Sequence[Kernel]:
+    def edge_weights(self) -> Sequence[EdgeWeights]:
         """The weights of convolutions."""
         return ()
 
     @property
     def multiply_adds(self) -> float:
         """Of one output frame."""
-        return sum(kernel.multiply_adds for kernel in self.kernels())
+        return sum(read.multiply_adds for read in self.edge_weights())
 
     # In other notations
 

@@ -61,7 +61,7 @@ def multiply_adds(module: Layer, x: Node, out: Node) -> float:
     """Of one output frame, by the weights of a layer; those that are no parameters, as of a window, do not count."""
     if not module.parameter_shapes():
         return 0
-    return sum(kernel.multiply_adds for kernel in out.kernels() if out.edges[kernel.edge].node is x)
+    return sum(read.multiply_adds for read in out.edge_weights() if out.edges[read.edge].node is x)
 
 
 def summary_text(title: str, rows: Sequence[Row], facts: Mapping[str, str]) -> str:

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from wavenetlite.graph import Counts, Edge, Kernel, Node, OnnxBuilder, ScriptBuilder, rebinned
+from wavenetlite.graph import Counts, Edge, EdgeWeights, Node, OnnxBuilder, ScriptBuilder, rebinned
 from wavenetlite.support.arrays import Floats
 
 CONV = '''\
@@ -51,17 +51,17 @@ class Conv(Node):
         groups = self.groups[index]
         return counts if groups == self.channels else rebinned(counts, groups)
 
-    def kernels(self) -> list[Kernel]:
-        return [self.kernel(index) for index in range(len(self.edges))]
+    def edge_weights(self) -> list[EdgeWeights]:
+        return [self.weights_of(index) for index in range(len(self.edges))]
 
-    def kernel(self, index: int) -> Kernel:
+    def weights_of(self, index: int) -> EdgeWeights:
         edge, groups = self.edges[index], self.groups[index]
         channels = edge.node.channels
         inner = channels * (channels // groups) * edge.taps
-        return Kernel(
+        return EdgeWeights(
             edge=index,
             weight=self.weights[index],
-            size=(edge.taps,),
+            kernel_size=(edge.taps,),
             dilation=(edge.spacing,),
             multiply_adds=self.weights[index].size,
             inner_parameters=inner + (channels if self.biases[index] is not None else 0),

@@ -9,7 +9,7 @@ from itertools import pairwise
 
 import numpy as np
 
-from wavenetlite.graph import Counts, Edge, Kernel, Node, OnnxBuilder, OverBins, ScriptBuilder, exact, rebinned
+from wavenetlite.graph import Counts, Edge, EdgeWeights, Node, OnnxBuilder, OverBins, ScriptBuilder, exact, rebinned
 from wavenetlite.kernels.pack import Link
 from wavenetlite.support.arrays import Floats
 from wavenetlite.support.errors import ParameterError
@@ -117,21 +117,21 @@ class Conv2d(Node):
                     read[:, link.bin] += counts[:, f]
             yield tap, read
 
-    def kernels(self) -> list[Kernel]:
+    def edge_weights(self) -> list[EdgeWeights]:
         """Of a transposed one as it is: the places of its kernel have no holes to be filled."""
         edge, weight, bins = self.edges[0], self.arranged(self.weight), self.over_bins
         maps = weight.shape[1] * self.groups
         inner = maps * weight[0].size
-        kernel = Kernel(
+        only = EdgeWeights(
             edge=0,
             weight=self.weight,
-            size=(edge.taps, bins.taps),
+            kernel_size=(edge.taps, bins.taps),
             dilation=(1, 1) if self.transposed else (edge.spacing, bins.spacing),
             multiply_adds=self.multiply_adds,
             inner_parameters=inner + (maps if self.bias is not None else 0),
             inner_multiply_adds=self.bins_in * inner,  # taps beyond the ends counted too
         )
-        return [kernel]
+        return [only]
 
     def onnx(self, write: OnnxBuilder[Edge]) -> str:
         """As a convolution over channels."""

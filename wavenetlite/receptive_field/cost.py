@@ -124,17 +124,17 @@ def costs_of_model(model: Module, output: Node) -> tuple[Cost, Cost, Cost]:
 def uses(output: Node) -> Iterator[Work]:
     """The convolutions of a graph; the window of a pool is one that learns nothing."""
     for node in topological_order(output):
-        for kernel in node.kernels():
-            if math.prod(kernel.size) > 1:
-                source = node.edges[kernel.edge].node
+        for read in node.edge_weights():
+            if math.prod(read.kernel_size) > 1:
+                source = node.edges[read.edge].node
                 yield Work(
                     source=source,
-                    weight=kernel.weight,
-                    kernel_size=kernel.size,
-                    dilation=kernel.dilation,
-                    parameters=kernel.weight.size,
-                    macs=kernel.multiply_adds / float(node.clock.rate),
-                    inner_parameters=kernel.inner_parameters,
-                    inner_macs=kernel.inner_multiply_adds / float(source.clock.rate),
+                    weight=read.weight,
+                    kernel_size=read.kernel_size,
+                    dilation=read.dilation,
+                    parameters=read.weight.size,
+                    macs=read.multiply_adds / float(node.clock.rate),
+                    inner_parameters=read.inner_parameters,
+                    inner_macs=read.inner_multiply_adds / float(source.clock.rate),
                     frame_bytes=FLOAT * source.channels,
                 )

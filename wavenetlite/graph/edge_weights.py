@@ -19,7 +19,7 @@ class OverBins(NamedTuple):
 
 
 @dataclass(frozen=True, eq=False)
-class Kernel:
+class EdgeWeights:
     """The weights by which an operation reads one of its edges.
 
     Attributes
@@ -28,17 +28,17 @@ class Kernel:
         Number of the edge.
     weight
         The parameter.
-    size, dilation
+    kernel_size, dilation
         One number an axis: (frames,) or (frames, bins).
     multiply_adds
-        Of one output frame.
+        Of one output frame, by these weights.
     inner_parameters, inner_multiply_adds
         Of the same kernel if its output were like its input: all parameters, and the work for one frame read.
     """
 
     edge: int
     weight: Floats
-    size: tuple[int, ...]
+    kernel_size: tuple[int, ...]
     dilation: tuple[int, ...]
     multiply_adds: float
     inner_parameters: int
