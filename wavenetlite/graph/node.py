@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from fractions import Fraction
 
+from wavenetlite.graph.batch import BatchSequence, BatchStep, ParameterPositions
 from wavenetlite.graph.clock import Clock, tidy
 from wavenetlite.support.errors import ParameterError
 
@@ -69,6 +70,17 @@ class Node:
     def phases(self) -> int:
         """Frames that are made at a time, from one reading of the edges."""
         return 1
+
+    @property
+    def is_relu(self) -> bool:
+        """Whether it is a ReLU, which the step before it may take along."""
+        return False
+
+    def batch_step(
+        self, out: BatchSequence, inputs: Sequence[BatchSequence], parameters: ParameterPositions
+    ) -> BatchStep:
+        """What computes it over batches, forward and backward: `inputs` are the sequences at its edges."""
+        raise ParameterError(f"{type(self).__name__} cannot be trained")
 
 
 def aligned(edges: Sequence[Edge]) -> tuple[Edge, ...]:
