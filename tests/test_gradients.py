@@ -295,14 +295,14 @@ def test_dropout_is_new_each_time_and_repeats_with_its_seed():
 
 # ------------------------------------------------------------------------------------------------- batch normalisation
 @pytest.mark.parametrize("bins", [1, 4])
-def test_moments_of_batch_norm(bins):
+def test_statistics_of_batch_norm(bins):
     """Of values far from zero, where sums of squares would lose them all."""
     model = wl.Sequential([nn.Conv1d(2, 12, 1), nn.BatchNorm(12 // bins, bins=bins)])
     randomised(model)
     model.load_state_dict(model.state_dict() | {"0.bias": np.full(12, 300, np.float32)})
     check = Check(model, 3, 40)
     _, [(mean, _, unbiased)] = evaluate(model, state_at(check.parameters, check.trained), check.x)
-    found = check.tape.norms[0].moments
+    found = check.tape.statistics[0]
     assert np.abs(found["1.running_mean"] - mean).max() < 1e-4
     assert np.abs(found["1.running_var"] - unbiased).max() <= 1e-3 * unbiased.max()
     check.output(tolerance=1e-3)
@@ -334,11 +334,11 @@ def compare_with_torch(ours, theirs, x, run, names=lambda name: name, c=None, to
     gradient, flat = tape.backward(weight), torch_gradients(theirs, names, parameters)
     assert np.abs(gradient - flat).max() <= tolerance * np.abs(flat).max()
     buffers = dict(theirs.named_buffers())
-    for norm in tape.norms:
-        for name, moment in norm.moments.items():
+    for statistics in tape.statistics:
+        for name, found in statistics.items():
             before = parameters.statistics[name]
             after = buffers[names(name)].numpy()  # momentum 0.1
-            assert np.abs(before + 0.1 * (moment - before) - after).max() <= 1e-5 * max(1.0, np.abs(after).max())
+            assert np.abs(before + 0.1 * (found - before) - after).max() <= 1e-5 * max(1.0, np.abs(after).max())
 
 
 def load_into(theirs, ours, names=lambda name: name):

@@ -7,6 +7,7 @@ from dataclasses import dataclass, replace
 from fractions import Fraction
 from typing import ClassVar
 
+from wavenetlite.graph.batch import BatchSequence, BatchStep, ParameterPositions
 from wavenetlite.graph.bins import Counts
 from wavenetlite.graph.builders import OnnxBuilder, ScriptBuilder
 from wavenetlite.graph.clock import Clock, tidy
@@ -119,6 +120,19 @@ class Node:
     def script(self, write: ScriptBuilder[Edge]) -> str:
         """An expression of NumPy for its frames."""
         raise ParameterError(f"the script has no line for the operation {type(self).__name__}")
+
+    # Over batches, in training
+
+    @property
+    def is_relu(self) -> bool:
+        """Whether it is a ReLU, which the step before it may take along."""
+        return False
+
+    def batch_step(
+        self, out: BatchSequence, inputs: Sequence[BatchSequence], parameters: ParameterPositions
+    ) -> BatchStep:
+        """What computes it over batches, forward and backward: `inputs` are the sequences at its edges."""
+        raise ParameterError(f"{type(self).__name__} cannot be trained")
 
 
 def aligned(edges: Sequence[Edge]) -> tuple[Edge, ...]:

@@ -5,7 +5,11 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+import numpy as np
+
 from wavenetlite.graph import Counts, Edge, Node, OnnxBuilder, ScriptBuilder, rebinned
+from wavenetlite.graph.batch import BatchSequence, BatchStep, ParameterPositions, Positions, add_at
+from wavenetlite.kernels import ACTIVATIONS, padded, training
 from wavenetlite.nodes.functions import FUNCTIONS, Function
 from wavenetlite.support.arrays import Floats
 
@@ -38,8 +42,78 @@ class Activate(Node):
         slopes = [] if self.slopes is None else [write.array(self.slopes)]
         return write.call(self.function.text(self.name), write.row(self.edges[0]), *slopes, *map(repr, self.parameters))
 
+    @property
+    def is_relu(self) -> bool:
+        return self.name == "relu"
+
+    def batch_step(
+        self, out: BatchSequence, inputs: Sequence[BatchSequence], parameters: ParameterPositions
+    ) -> BatchStep:
+        return ActivateBatchStep(self, out, inputs, parameters)
+
 
 def activate(node: Node, name: str, parameters: Sequence[float] = (), slopes: Floats | None = None) -> Node:
     if name == "identity":
         return node
     return Activate((Edge(node),), node.channels, node.clock, name, tuple(parameters), slopes)
+
+
+class ActivateBatchStep(BatchStep):
+    """An activation function over batches."""
+
+    def __init__(
+        self, node: Activate, out: BatchSequence, inputs: Sequence[BatchSequence], parameters: ParameterPositions
+    ) -> None:
+        super().__init__(out, inputs)
+        self.name = node.name
+        self.code = ACTIVATIONS.index(node.name)
+        self.slopes = None if node.slopes is None else parameters.positions(node.slopes)
+        self.parameters = np.asarray([*node.parameters, 0.0], np.float32)
+
+    def pack(self, values: Floats) -> None:
+        if self.slopes is not None:
+            start = int(self.slopes[0])
+            self.parameters = np.zeros(padded(self.x.channels), np.float32)
+            self.parameters[: self.x.channels] = values[start : start + self.slopes.size]
+
+    def forward(self) -> None:
+        training.activate(self.code, self.x.values, self.x.channels, self.parameters, self.out.values)
+
+    def backward(self, gradient: Floats) -> None:
+        if self.slopes is not None:
+            self.slopes_backward(gradient, self.slopes)
+        if not self.x.wanted:
+            return
+        shares = {"prelu": self.prelu_share, "softmax": self.softmax_share, "layer_norm": self.layer_norm_share}
+        if self.name in shares:
+            share = shares[self.name]()
+            first = self.x.first_gradient()
+            self.x.gradient[:] = share if first else self.x.gradient + share
+        else:
+            first = self.x.first_gradient()
+            training.activate_gradient(
+                self.code, self.x.values, self.out.gradient, self.parameters, not first, self.x.gradient
+            )
+
+    def slopes_backward(self, gradient: Floats, slopes: Positions) -> None:
+        below = np.minimum(self.x.values, 0.0) * self.out.gradient
+        share = below.sum(axis=(0, 1), dtype=np.float64)[: self.x.channels]
+        add_at(gradient, slopes, (share if slopes.size > 1 else share.sum(keepdims=True)).astype(np.float32))
+
+    def prelu_share(self) -> Floats:
+        return np.where(self.x.values > 0, self.out.gradient, self.out.gradient * self.parameters)
+
+    def softmax_share(self) -> Floats:
+        y, g = (array[:, :, : self.x.channels] for array in (self.out.values, self.out.gradient))
+        share = np.zeros_like(self.x.values)
+        share[:, :, : self.x.channels] = y * (g - (y * g).sum(axis=2, keepdims=True))
+        return share
+
+    def layer_norm_share(self) -> Floats:
+        """``(g - mean(g) - y mean(g y)) / deviation``, the means over the channels of a frame."""
+        x, y, g = (array[:, :, : self.x.channels] for array in (self.x.values, self.out.values, self.out.gradient))
+        deviation = np.sqrt(x.var(axis=2, keepdims=True, dtype=np.float64) + self.parameters[0])
+        means = g.mean(axis=2, keepdims=True, dtype=np.float64), (g * y).mean(axis=2, keepdims=True, dtype=np.float64)
+        share = np.zeros_like(self.x.values)
+        share[:, :, : self.x.channels] = (g - means[0] - y * means[1]) / deviation
+        return share

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 from wavenetlite.graph import (
@@ -15,6 +16,9 @@ from wavenetlite.graph import (
     clock_after,
     rebinned,
 )
+from wavenetlite.graph.batch import BatchSequence, BatchStep, ParameterPositions
+from wavenetlite.nodes.aligned_batch import AlignedBatchStep
+from wavenetlite.support.arrays import Floats
 from wavenetlite.support.errors import ParameterError
 
 JOIN = '''\
@@ -54,6 +58,11 @@ class Concat(Node):
     def script(self, write: ScriptBuilder[Edge]) -> str:
         return write.call(JOIN, write.shortest([write.row(edge) for edge in self.edges]), str(self.bins))
 
+    def batch_step(
+        self, out: BatchSequence, inputs: Sequence[BatchSequence], parameters: ParameterPositions
+    ) -> BatchStep:
+        return ConcatBatchStep(self, out, inputs)
+
 
 def concat(*nodes: Node, bins: int = 1) -> Node:
     edges = aligned([Edge(node) for node in nodes])
@@ -64,3 +73,33 @@ def concat(*nodes: Node, bins: int = 1) -> Node:
     if channels > MOST_CHANNELS:
         raise ParameterError(f"branches have {channels} channels together; they must be at most {MOST_CHANNELS}")
     return Concat(edges, channels, clock_after(edges), bins) if len(nodes) > 1 else nodes[0]
+
+
+class ConcatBatchStep(AlignedBatchStep):
+    """Channels side by side, over batches."""
+
+    def __init__(self, node: Concat, out: BatchSequence, inputs: Sequence[BatchSequence]) -> None:
+        super().__init__(node, out, inputs)
+        self.bins = node.bins
+
+    def maps(self, rows: Floats, channels: int) -> Floats:
+        """The maps of each bin, as a view."""
+        return rows[:, :, :channels].reshape(*rows.shape[:2], self.bins, channels // self.bins)
+
+    def forward(self) -> None:
+        first, out = 0, self.maps(self.out.values, self.out.channels)
+        for x, rows in zip(self.inputs, self.rows(), strict=True):
+            more = self.maps(rows, x.channels)
+            out[..., first : first + more.shape[3]] = more
+            first += more.shape[3]
+
+    def backward(self, gradient: Floats) -> None:
+        first = 0
+        for x, shift in self.parts():
+            maps = x.channels // self.bins
+            if x.wanted:
+                count = min(self.out.frames, x.frames - shift)
+                x.first_gradient(everything=False)
+                share = self.maps(self.out.gradient_rows(0, count), self.out.channels)[..., first : first + maps]
+                self.maps(x.gradient_rows(shift, count), x.channels)[...] += share
+            first += maps

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from fractions import Fraction
 from itertools import pairwise
@@ -10,7 +10,17 @@ from itertools import pairwise
 import numpy as np
 
 from wavenetlite.graph import Counts, Edge, EdgeWeights, Node, OnnxBuilder, OverBins, ScriptBuilder, exact, rebinned
-from wavenetlite.kernels.pack import Link
+from wavenetlite.graph.batch import BatchSequence, BatchStep, ParameterPositions, aligned_zeros
+from wavenetlite.kernels import padded, training
+from wavenetlite.kernels.pack import Arena, Link, pack_strips
+from wavenetlite.nodes.convolution_batch import (
+    ConvolutionBatchStep,
+    ConvolutionSource,
+    Packed,
+    blocks,
+    fours,
+    transposed,
+)
 from wavenetlite.support.arrays import Floats
 from wavenetlite.support.errors import ParameterError
 
@@ -86,7 +96,7 @@ class Conv2d(Node):
         return self.edges[0].node.channels // (int(self.arranged(self.weight).shape[1]) * self.groups)
 
     @property
-    def transposed(self) -> bool:
+    def is_transposed(self) -> bool:
         return self.layout.startswith("in")
 
     @property
@@ -99,7 +109,7 @@ class Conv2d(Node):
         ratio = Fraction(self.bins_in, self.bins)
         stride = ratio if ratio < 1 else round(ratio)
         rows = [sorted({(link.bins, link.bin) for link in row}) for row in self.links[0]]
-        if self.transposed:
+        if self.is_transposed:
             taps = max(len({at for _, at in row}) for row in rows)
             return OverBins(taps, 1, stride, -(taps // 2))
         taps = self.arranged(self.weight).shape[3]
@@ -126,7 +136,7 @@ class Conv2d(Node):
             edge=0,
             weight=self.weight,
             kernel_size=(edge.taps, bins.taps),
-            dilation=(1, 1) if self.transposed else (edge.spacing, bins.spacing),
+            dilation=(1, 1) if self.is_transposed else (edge.spacing, bins.spacing),
             multiply_adds=self.multiply_adds,
             inner_parameters=inner + (maps if self.bias is not None else 0),
             inner_multiply_adds=self.bins_in * inner,  # taps beyond the ends counted too
@@ -182,3 +192,68 @@ class Conv2d(Node):
             for f, row in enumerate(rows):
                 table[phase, f, : len(row)] = np.array(row, np.float32).reshape(-1, 4)
         return table
+
+    def batch_step(
+        self, out: BatchSequence, inputs: Sequence[BatchSequence], parameters: ParameterPositions
+    ) -> BatchStep:
+        return ConvolutionBatchStep(out, [BinsSource(self, out, inputs, parameters)])
+
+
+class BinsSource(ConvolutionSource):
+    """A convolution over time and bins, transposed or not."""
+
+    def __init__(
+        self, node: Conv2d, out: BatchSequence, inputs: Sequence[BatchSequence], parameters: ParameterPositions
+    ) -> None:
+        super().__init__(node, 0, inputs[0], out, parameters, node.weight, node.bias, node.groups)
+        self.node = node
+        self.weight = node.arranged(self.weight)
+
+    def packed(self, arena: Arena) -> Packed:
+        return pack_strips(arena, self.node.links, self.weight, self.groups, self.bias)
+
+    def packed_back(self, arena: Arena) -> Packed:
+        """A bin gets its gradient from the bins that read it; every phase of the output is a tap by itself."""
+        bins = self.x.channels // (self.weight.shape[1] * self.groups)
+        links: list[list[Link]] = [[] for _ in range(bins)]
+        for phase, row in enumerate(self.node.links):
+            for out, read in enumerate(row):
+                for link in read:
+                    links[link.bin].append(link._replace(tap=link.tap * self.phases + phase, bin=out))
+        weight = transposed(self.weight, self.groups)
+        return pack_strips(arena, [[tuple(read) for read in links]], weight, self.groups, None)
+
+    def prepare(self) -> None:
+        super().prepare()
+        if self.x.wanted and self.node.depthwise:
+            self.scratch = aligned_zeros(self.x.gradient.shape)
+
+    def prepare_gradient(self) -> None:
+        maps_out, per_in, frames, bins = self.weight.shape
+        maps_in = per_in * self.groups
+        groups = 1 if self.node.depthwise else self.groups  # that are taken apart
+        per_in, per_out = maps_in // groups, maps_out // groups
+        rows = 1 if self.node.depthwise else per_in
+        self.weight_gradient = aligned_zeros((frames * bins * groups, rows, fours(per_out)))
+        self.index = self.weight.astype(np.int64)
+        ld = padded(self.out.channels)
+        # For each link and group: the tap, the first channel there, that of the gradient, the place in the kernel.
+        self.meetings = np.array([
+            (link.tap, link.bin * maps_in + group * per_in, phase * ld + out * maps_out + group * per_out,
+             (link.frames * bins + link.bins) * groups + group)
+            for phase, row in enumerate(self.node.links)
+            for out, read in enumerate(row)
+            for link in read
+            for group in range(groups)
+        ], np.intp).reshape(-1, 4)  # fmt: skip
+
+    def weights_backward(self, gradient: Floats, g: Floats) -> None:
+        maps_out, per_in, frames, bins = self.weight.shape
+        self.weight_gradient[:] = 0.0
+        depthwise = self.node.depthwise
+        training.weight_gradients_of_bins(
+            self.rows, blocks(g, self.phases), self.meetings, depthwise, self.weight_gradient
+        )
+        groups = 1 if depthwise else self.groups
+        found = self.weight_gradient[:, :, : maps_out // groups].reshape(frames, bins, groups, per_in, -1)
+        gradient[self.index] += found.transpose(2, 4, 3, 0, 1).reshape(self.weight.shape)

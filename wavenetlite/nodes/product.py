@@ -2,9 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
+import numpy as np
+
 from wavenetlite.graph import Edge, Node, OnnxBuilder, ScriptBuilder, aligned, clock_after
+from wavenetlite.graph.batch import BatchSequence, BatchStep, ParameterPositions
+from wavenetlite.nodes.aligned_batch import AlignedBatchStep
+from wavenetlite.support.arrays import Floats
 from wavenetlite.support.errors import ParameterError
 
 
@@ -18,9 +24,29 @@ class Product(Node):
     def script(self, write: ScriptBuilder[Edge]) -> str:
         return f"math.prod({write.shortest([write.row(edge) for edge in self.edges])})"
 
+    def batch_step(
+        self, out: BatchSequence, inputs: Sequence[BatchSequence], parameters: ParameterPositions
+    ) -> BatchStep:
+        return ProductBatchStep(self, out, inputs)
+
 
 def multiply(a: Node, b: Node) -> Node:
     if a.channels != b.channels:
         raise ParameterError(f"branches have {[a.channels, b.channels]} channels; they must be equal to be multiplied")
     edges = aligned([Edge(a), Edge(b)])
     return Product(edges, a.channels, clock_after(edges))
+
+
+class ProductBatchStep(AlignedBatchStep):
+    """The product of two sequences, over batches."""
+
+    def forward(self) -> None:
+        a, b = self.rows()
+        np.multiply(a, b, out=self.out.values)
+
+    def backward(self, gradient: Floats) -> None:
+        for (x, shift), other in zip(self.parts(), reversed(self.rows()), strict=True):
+            if x.wanted:
+                count = min(self.out.frames, x.frames - shift)
+                x.first_gradient(everything=False)
+                x.gradient_rows(shift, count)[:] += self.out.gradient_rows(0, count) * other[:, :count]

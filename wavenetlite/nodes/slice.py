@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
 
 from wavenetlite.graph import Counts, Edge, Node, OnnxBuilder, ScriptBuilder, rebinned
+from wavenetlite.graph.batch import BatchSequence, BatchStep, ParameterPositions
+from wavenetlite.support.arrays import Floats
 from wavenetlite.support.errors import ParameterError
 
 
@@ -36,9 +39,30 @@ class Slice(Node):
     def script(self, write: ScriptBuilder[Edge]) -> str:
         return f"{write.row(self.edges[0])}[:, {self.first} : {self.first + self.channels}]"
 
+    def batch_step(
+        self, out: BatchSequence, inputs: Sequence[BatchSequence], parameters: ParameterPositions
+    ) -> BatchStep:
+        return SliceBatchStep(self, out, inputs)
+
 
 def take(node: Node, first: int, channels: int) -> Node:
     """Channels [first, first + channels) of a sequence."""
     if not 0 <= first < first + channels <= node.channels:
         raise ParameterError(f"channels {first} to {first + channels} must lie within the {node.channels} there are")
     return Slice((Edge(node),), channels, node.clock, first) if channels < node.channels else node
+
+
+class SliceBatchStep(BatchStep):
+    """Some channels of a sequence, over batches."""
+
+    def __init__(self, node: Slice, out: BatchSequence, inputs: Sequence[BatchSequence]) -> None:
+        super().__init__(out, inputs)
+        self.channels = slice(node.first, node.first + node.channels)
+
+    def forward(self) -> None:
+        self.out.values[:, :, : self.out.channels] = self.x.values[:, :, self.channels]
+
+    def backward(self, gradient: Floats) -> None:
+        if self.x.wanted:
+            self.x.first_gradient(everything=False)
+            self.x.gradient[:, :, self.channels] += self.out.gradient[:, :, : self.out.channels]

@@ -2,9 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 from wavenetlite.graph import Edge, Node, OnnxBuilder, ScriptBuilder, aligned, clock_after
+from wavenetlite.graph.batch import BatchSequence, BatchStep, ParameterPositions
+from wavenetlite.kernels import training
+from wavenetlite.nodes.aligned_batch import AlignedBatchStep
+from wavenetlite.support.arrays import Floats
 from wavenetlite.support.errors import ParameterError
 
 
@@ -18,6 +23,11 @@ class Sum(Node):
     def script(self, write: ScriptBuilder[Edge]) -> str:
         return f"sum({write.shortest([write.row(edge) for edge in self.edges])})"
 
+    def batch_step(
+        self, out: BatchSequence, inputs: Sequence[BatchSequence], parameters: ParameterPositions
+    ) -> BatchStep:
+        return SumBatchStep(self, out, inputs)
+
 
 def add(*nodes: Node) -> Node:
     edges = aligned([Edge(node) for node in nodes])
@@ -26,3 +36,23 @@ def add(*nodes: Node) -> Node:
             f"branches have {[node.channels for node in nodes]} channels; they must be equal to be added"
         )
     return Sum(edges, nodes[0].channels, clock_after(edges)) if len(nodes) > 1 else nodes[0]
+
+
+class SumBatchStep(AlignedBatchStep):
+    """The sum of sequences, over batches."""
+
+    def forward(self) -> None:
+        first, second, *others = self.rows()
+        training.add_two(first, second, self.out.values)
+        for more in others:
+            training.add(more, self.out.values)
+
+    def backward(self, gradient: Floats) -> None:
+        for x, shift in self.parts():
+            if x.wanted:
+                count = min(self.out.frames, x.frames - shift)
+                g = self.out.gradient_rows(0, count)
+                if x.first_gradient(everything=shift == 0 and x.frames == self.out.frames):
+                    training.copy(g, x.gradient)
+                else:
+                    training.add(g, x.gradient_rows(shift, count))
