@@ -12,7 +12,7 @@ import numpy as np
 from wavenetlite.graph import Counts, Edge, EdgeWeights, Node, OnnxBuilder, OverBins, ScriptBuilder, exact, rebinned
 from wavenetlite.graph.batch import BatchSequence, BatchStep, ParameterPositions, aligned_zeros
 from wavenetlite.kernels import padded, training
-from wavenetlite.kernels.pack import Arena, Link, pack_strips
+from wavenetlite.kernels.pack import Arena, Link, pack_strips, ungrouped
 from wavenetlite.nodes.convolution_batch import (
     ConvolutionBatchStep,
     ConvolutionSource,
@@ -158,17 +158,13 @@ class Conv2d(Node):
         if rows * columns * edge.taps > MOST_DENSE:
             raise ParameterError(f"a convolution over bins has {rows * columns * edge.taps} weights when it is written "
                                  f"out over channels; ONNX export takes at most {MOST_DENSE}")  # fmt: skip
-        given = self.arranged(self.weight)
-        maps_out, per_group = given.shape[:2]
-        maps_in = per_group * self.groups
+        given = ungrouped(self.arranged(self.weight), self.groups)
+        maps_out, maps_in = given.shape[:2]
         dense = np.zeros((self.phases, self.bins, maps_out, columns // maps_in, maps_in, edge.taps), np.float32)
-        for group in range(self.groups):
-            outs = slice(group * maps_out // self.groups, (group + 1) * maps_out // self.groups)
-            ins = slice(group * per_group, (group + 1) * per_group)
-            for phase, table in enumerate(self.links):
-                for out, links in enumerate(table):
-                    for link in links:
-                        dense[phase, out, outs, link.bin, ins, link.tap] += given[outs, :, link.frames, link.bins]
+        for phase, table in enumerate(self.links):
+            for out, links in enumerate(table):
+                for link in links:
+                    dense[phase, out, :, link.bin, :, link.tap] += given[:, :, link.frames, link.bins]
         return dense.reshape(rows, columns, edge.taps)
 
     def script(self, write: ScriptBuilder[Edge]) -> str:
