@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 
 from wavenetlite.graph import MOST_CHANNELS, Edge, Node, aligned, clock_after
-from wavenetlite.graph.batch import BatchSequence, BatchStep, ParameterPositions
+from wavenetlite.graph.batch import BatchContext, BatchStep
 from wavenetlite.nodes.aligned_batch import AlignedBatchStep
 from wavenetlite.support.arrays import Floats
 from wavenetlite.support.errors import ParameterError
@@ -18,10 +17,8 @@ class Concat(Node):
 
     bins: int
 
-    def batch_step(
-        self, out: BatchSequence, inputs: Sequence[BatchSequence], parameters: ParameterPositions
-    ) -> BatchStep:
-        return ConcatBatchStep(self, out, inputs)
+    def batch_step(self, context: BatchContext) -> BatchStep[Concat]:
+        return ConcatBatchStep(self, context)
 
 
 def concat(*nodes: Node, bins: int = 1) -> Node:
@@ -35,16 +32,12 @@ def concat(*nodes: Node, bins: int = 1) -> Node:
     return Concat(edges, channels, clock_after(edges), bins) if len(nodes) > 1 else nodes[0]
 
 
-class ConcatBatchStep(AlignedBatchStep):
+class ConcatBatchStep(AlignedBatchStep[Concat]):
     """Channels side by side, over batches."""
-
-    def __init__(self, node: Concat, out: BatchSequence, inputs: Sequence[BatchSequence]) -> None:
-        super().__init__(node, out, inputs)
-        self.bins = node.bins
 
     def maps(self, rows: Floats, channels: int) -> Floats:
         """The maps of each bin, as a view."""
-        return rows[:, :, :channels].reshape(*rows.shape[:2], self.bins, channels // self.bins)
+        return rows[:, :, :channels].reshape(*rows.shape[:2], self.node.bins, channels // self.node.bins)
 
     def forward(self) -> None:
         first, out = 0, self.maps(self.out.values, self.out.channels)
@@ -56,7 +49,7 @@ class ConcatBatchStep(AlignedBatchStep):
     def backward(self, gradient: Floats) -> None:
         first = 0
         for x, shift in self.parts():
-            maps = x.channels // self.bins
+            maps = x.channels // self.node.bins
             if x.wanted:
                 count = min(self.out.frames, x.frames - shift)
                 x.first_gradient(everything=False)

@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
 
 from wavenetlite.graph import Node
-from wavenetlite.graph.batch import BatchSequence, BatchStep, ParameterPositions, add_at, aligned_zeros
+from wavenetlite.graph.batch import BatchContext, BatchStep, add_at, aligned_zeros
 from wavenetlite.kernels import training
 from wavenetlite.kernels.pack import Arena, pack_conv, pack_depthwise
 from wavenetlite.nodes.convolution_batch import ConvolutionBatchStep, ConvolutionSource, Packed, fours, transposed
@@ -32,14 +31,12 @@ class Conv(Node):
         given = [bias for bias in self.biases if bias is not None]
         return np.sum(given, axis=0, dtype=np.float32) if given else None
 
-    def batch_step(
-        self, out: BatchSequence, inputs: Sequence[BatchSequence], parameters: ParameterPositions
-    ) -> BatchStep:
+    def batch_step(self, context: BatchContext) -> BatchStep[Node]:
         sources = []
-        for index, (x, groups) in enumerate(zip(inputs, self.groups, strict=True)):
-            kind = DepthwiseSource if groups == x.channels == out.channels > 1 else DenseSource
-            sources.append(kind(self, index, x, out, parameters, self.weights[index], self.biases[index], groups))
-        return ConvolutionBatchStep(out, sources)
+        for index, (x, groups) in enumerate(zip(context.inputs, self.groups, strict=True)):
+            kind = DepthwiseSource if groups == x.channels == self.channels > 1 else DenseSource
+            sources.append(kind(self, index, context, self.weights[index], self.biases[index], groups))
+        return ConvolutionBatchStep(self, context, sources)
 
 
 class DenseSource(ConvolutionSource):

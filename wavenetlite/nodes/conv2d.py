@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
 
 from wavenetlite.graph import Node
-from wavenetlite.graph.batch import BatchSequence, BatchStep, ParameterPositions, aligned_zeros
+from wavenetlite.graph.batch import BatchContext, BatchStep, aligned_zeros
 from wavenetlite.kernels import padded, training
 from wavenetlite.kernels.pack import Arena, Link, pack_strips
 from wavenetlite.nodes.convolution_batch import (
@@ -65,19 +64,15 @@ class Conv2d(Node):
         maps_out, maps_in = self.arranged(self.weight).shape[:2]
         return float(sum(len(links) for row in self.links for links in row) * maps_out * maps_in / self.phases)
 
-    def batch_step(
-        self, out: BatchSequence, inputs: Sequence[BatchSequence], parameters: ParameterPositions
-    ) -> BatchStep:
-        return ConvolutionBatchStep(out, [BinsSource(self, out, inputs, parameters)])
+    def batch_step(self, context: BatchContext) -> BatchStep[Node]:
+        return ConvolutionBatchStep(self, context, [BinsSource(self, context)])
 
 
 class BinsSource(ConvolutionSource):
     """A convolution over time and bins, transposed or not."""
 
-    def __init__(
-        self, node: Conv2d, out: BatchSequence, inputs: Sequence[BatchSequence], parameters: ParameterPositions
-    ) -> None:
-        super().__init__(node, 0, inputs[0], out, parameters, node.weight, node.bias, node.groups)
+    def __init__(self, node: Conv2d, context: BatchContext) -> None:
+        super().__init__(node, 0, context, node.weight, node.bias, node.groups)
         self.node = node
         self.weight = node.arranged(self.weight)
 

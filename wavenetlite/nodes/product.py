@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
 
 from wavenetlite.graph import Edge, Node, aligned, clock_after
-from wavenetlite.graph.batch import BatchSequence, BatchStep, ParameterPositions
+from wavenetlite.graph.batch import BatchContext, BatchStep
 from wavenetlite.nodes.aligned_batch import AlignedBatchStep
 from wavenetlite.support.arrays import Floats
 from wavenetlite.support.errors import ParameterError
@@ -18,10 +17,8 @@ from wavenetlite.support.errors import ParameterError
 class Product(Node):
     """The frames of two edges multiplied, element by element."""
 
-    def batch_step(
-        self, out: BatchSequence, inputs: Sequence[BatchSequence], parameters: ParameterPositions
-    ) -> BatchStep:
-        return ProductBatchStep(self, out, inputs)
+    def batch_step(self, context: BatchContext) -> BatchStep[Product]:
+        return ProductBatchStep(self, context)
 
 
 def multiply(a: Node, b: Node) -> Node:
@@ -31,7 +28,7 @@ def multiply(a: Node, b: Node) -> Node:
     return Product(edges, a.channels, clock_after(edges))
 
 
-class ProductBatchStep(AlignedBatchStep):
+class ProductBatchStep(AlignedBatchStep[Product]):
     """The product of two sequences, over batches."""
 
     def forward(self) -> None:

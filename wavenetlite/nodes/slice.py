@@ -2,12 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 
 from wavenetlite.graph import Edge, Node
-from wavenetlite.graph.batch import BatchSequence, BatchStep, ParameterPositions
-from wavenetlite.support.arrays import Floats
+from wavenetlite.graph.batch import BatchContext, BatchStep
 from wavenetlite.support.errors import ParameterError
 
 
@@ -17,10 +15,8 @@ class Slice(Node):
 
     first: int
 
-    def batch_step(
-        self, out: BatchSequence, inputs: Sequence[BatchSequence], parameters: ParameterPositions
-    ) -> BatchStep:
-        return SliceBatchStep(self, out, inputs)
+    def batch_step(self, context: BatchContext) -> BatchStep[Slice]:
+        return SliceBatchStep(self, context)
 
 
 def take(node: Node, first: int, channels: int) -> Node:
@@ -30,17 +26,16 @@ def take(node: Node, first: int, channels: int) -> Node:
     return Slice((Edge(node),), channels, node.clock, first) if channels < node.channels else node
 
 
-class SliceBatchStep(BatchStep):
+class SliceBatchStep(BatchStep[Slice]):
     """Some channels of a sequence, over batches."""
 
-    def __init__(self, node: Slice, out: BatchSequence, inputs: Sequence[BatchSequence]) -> None:
-        super().__init__(out, inputs)
-        self.channels = slice(node.first, node.first + node.channels)
+    @property
+    def window(self) -> slice:
+        return slice(self.node.first, self.node.first + self.node.channels)
 
     def forward(self) -> None:
-        self.out.values[:, :, : self.out.channels] = self.x.values[:, :, self.channels]
+        self.out.values[:, :, : self.out.channels] = self.x.values[:, :, self.window]
 
-    def backward(self, gradient: Floats) -> None:
-        if self.x.wanted:
-            self.x.first_gradient(everything=False)
-            self.x.gradient[:, :, self.channels] += self.out.gradient[:, :, : self.out.channels]
+    def input_backward(self) -> None:
+        self.x.first_gradient(everything=False)
+        self.x.gradient[:, :, self.window] += self.out.gradient[:, :, : self.out.channels]

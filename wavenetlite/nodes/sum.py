@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 
 from wavenetlite.graph import Edge, Node, aligned, clock_after
-from wavenetlite.graph.batch import BatchSequence, BatchStep, ParameterPositions
+from wavenetlite.graph.batch import BatchContext, BatchStep
 from wavenetlite.kernels import training
 from wavenetlite.nodes.aligned_batch import AlignedBatchStep
 from wavenetlite.support.arrays import Floats
@@ -17,10 +16,8 @@ from wavenetlite.support.errors import ParameterError
 class Sum(Node):
     """The frames of all edges added, first to last."""
 
-    def batch_step(
-        self, out: BatchSequence, inputs: Sequence[BatchSequence], parameters: ParameterPositions
-    ) -> BatchStep:
-        return SumBatchStep(self, out, inputs)
+    def batch_step(self, context: BatchContext) -> BatchStep[Sum]:
+        return SumBatchStep(self, context)
 
 
 def add(*nodes: Node) -> Node:
@@ -32,7 +29,7 @@ def add(*nodes: Node) -> Node:
     return Sum(edges, nodes[0].channels, clock_after(edges)) if len(nodes) > 1 else nodes[0]
 
 
-class SumBatchStep(AlignedBatchStep):
+class SumBatchStep(AlignedBatchStep[Sum]):
     """The sum of sequences, over batches."""
 
     def forward(self) -> None:
