@@ -11,6 +11,7 @@ from strategies import condition_channels_of, networks
 from training import Check, evaluate, norms_of, seed_of, state_at, trainable
 
 import wavenetlite as wl
+from wavenetlite import graph
 from wavenetlite.train import Parameters, Tape
 
 nn = wl.nn
@@ -480,6 +481,36 @@ def test_parameters_that_were_replaced():
         Tape(parameters, 1, 10)
     one_line(excinfo, "were replaced", "new Parameters")
     Tape(Parameters(model), 1, 10)
+
+
+def test_a_node_without_a_batch_step_is_refused_by_name():
+    class Odd(graph.Node):
+        pass
+
+    class Layer(nn.Module):
+        in_channels = out_channels = 2
+
+        def build(self, x, c):
+            return Odd((graph.Edge(x),), x.channels, x.clock)
+
+    with pytest.raises(wl.ParameterError) as excinfo:
+        Tape(Parameters(Layer()), 1, 10)
+    one_line(excinfo, "Odd cannot be trained")
+
+
+def test_only_a_relu_that_alone_reads_a_norm_is_taken_along():
+    for more, steps in (([], 2), ([nn.Activation("tanh")], 3)):
+        layers = [nn.Conv1d(2, 4, 1), nn.BatchNorm(4), nn.Residual([nn.Activation("relu"), *more])]
+        assert len(Tape(Parameters(wl.Sequential(layers)), 1, 10).steps) == steps + 2  # the sum, and the ReLU by itself
+        taken = [nn.Conv1d(2, 4, 1), nn.BatchNorm(4), nn.Activation("relu"), *more]
+        assert len(Tape(Parameters(wl.Sequential(taken)), 1, 10).steps) == steps
+
+
+def test_there_are_no_statistics_before_a_forward():
+    tape = Tape(Parameters(wl.Sequential([nn.Conv1d(2, 4, 1), nn.BatchNorm(4)])), 1, 10)
+    assert tape.statistics == []
+    tape.forward(batch(1, 10, 2))
+    assert [list(statistics) for statistics in tape.statistics] == [["1.running_mean", "1.running_var"]]
 
 
 def test_a_layer_of_any_width_must_be_told_it():

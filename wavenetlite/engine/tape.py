@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import math
 from fractions import Fraction
-from typing import Protocol
+from typing import Any, Protocol
 
 import numpy as np
 
 from wavenetlite.engine.lower import refuse_unsettled
 from wavenetlite.graph import Node, topological_order
-from wavenetlite.graph.batch import BatchSequence, BatchStep, ParameterPositions
+from wavenetlite.graph.batch import BatchContext, BatchSequence, BatchStep, ParameterPositions
 from wavenetlite.kernels.training import NoSubnormals
 from wavenetlite.support.arrays import Doubles, Floats
 from wavenetlite.support.checks import positive_int
@@ -166,7 +166,7 @@ def checked(name: str, value: object, shape: tuple[int, ...]) -> Floats:
 
 
 def make_steps(order: list[Node], output: Node, sequences: dict[Node, BatchSequence],
-               parameters: ParameterPositions) -> list[BatchStep]:  # fmt: skip
+               parameters: ParameterPositions) -> list[BatchStep[Any]]:  # fmt: skip
     """The steps in order. A ReLU is taken along by the step before it, if that can and nothing else reads that."""
     readers: dict[Node, list[Node]] = {node: [] for node in order}
     for node in order:
@@ -176,7 +176,8 @@ def make_steps(order: list[Node], output: Node, sequences: dict[Node, BatchSeque
     for node in order:
         if node.signal or node in taken:
             continue
-        step = node.batch_step(sequences[node], [sequences[edge.node] for edge in node.edges], parameters)
+        inputs = [sequences[edge.node] for edge in node.edges]
+        step = node.batch_step(BatchContext(sequences[node], inputs, parameters))
         after = readers[node][0] if len(readers[node]) == 1 and node is not output else None
         if after is not None and after.is_relu and step.take_relu(sequences[after]):
             taken.add(after)

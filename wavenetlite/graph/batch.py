@@ -8,7 +8,7 @@ gradient overwrites it (`BatchSequence.first_gradient`), so nothing is set to ze
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Protocol
+from typing import Generic, NamedTuple, Protocol, TypeVar
 
 import numpy as np
 import numpy.typing as npt
@@ -19,20 +19,17 @@ from wavenetlite.support.arrays import Doubles, Floats
 Positions = npt.NDArray[np.float64]
 """Positions in the vector of values. They go through float32 where weights are packed."""
 
+AnyNode = TypeVar("AnyNode")
+
 ALIGNMENT = 64  # bytes: the widest vector
 
 
 class ParameterPositions(Protocol):
-    """Where the parameters of a network lie in the vector of its values."""
+    """Where the parameters of a network lie in the vector of its values: :class:`wavenetlite.train.Parameters`."""
 
-    def positions(self, array: Floats) -> Positions:
-        """Positions of the elements of an array of the graph, in its shape."""
-
-    def is_trained(self, positions: Positions) -> bool:
-        """Whether training learns the values there."""
-
-    def statistic(self, array: Floats) -> str:
-        """Name of the running statistic that an array of the graph is."""
+    def positions(self, array: Floats) -> Positions: ...
+    def is_trained(self, positions: Positions) -> bool: ...
+    def statistic(self, array: Floats) -> str: ...
 
 
 class BatchSequence:
@@ -82,15 +79,29 @@ class BatchSequence:
             return False
         return first
 
+    def add_gradient(self, share: Floats) -> None:
+        """Add to the gradient of all frames."""
+        if self.first_gradient():
+            self.gradient[:] = share
+        else:
+            self.gradient[:] += share
 
-class BatchStep:
-    """Base of all steps: it reads `inputs` (`x` is the first of them) and writes `out`."""
+
+class BatchContext(NamedTuple):
+    """Where a step stands: the sequence it writes, those it reads (one for each edge), and the parameters."""
+
+    out: BatchSequence
+    inputs: Sequence[BatchSequence]
+    parameters: ParameterPositions
+
+
+class BatchStep(Generic[AnyNode]):
+    """Base of all steps: it computes `node` from `inputs` (`x` is the first of them) to `out`."""
 
     takes_statistics = False  # of the batch, instead of the running ones
 
-    def __init__(self, out: BatchSequence, inputs: Sequence[BatchSequence]) -> None:
-        self.out, self.inputs = out, inputs
-        self.x = inputs[0]
+    def __init__(self, node: AnyNode, context: BatchContext) -> None:
+        self.node, self.out, self.inputs, self.x = node, context.out, context.inputs, context.inputs[0]
         self.statistics: dict[str, Doubles] = {}  # of the last batch, by the names of the running ones
 
     def take_relu(self, out: BatchSequence) -> bool:
@@ -114,6 +125,11 @@ class BatchStep:
 
     def backward(self, gradient: Floats) -> None:
         """`gradient` is that of the vector of values: the step adds its parameters' share."""
+        if self.x.wanted:
+            self.input_backward()
+
+    def input_backward(self) -> None:
+        """Add to the gradient of `x`, where that is all."""
         raise NotImplementedError
 
 

@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 from fractions import Fraction
-from typing import ClassVar
+from typing import Any, ClassVar
 
-from wavenetlite.graph.batch import BatchSequence, BatchStep, ParameterPositions
+from wavenetlite.graph.batch import BatchContext, BatchStep
 from wavenetlite.graph.bins import Counts
 from wavenetlite.graph.builders import OnnxBuilder, ScriptBuilder
 from wavenetlite.graph.clock import Clock, tidy
@@ -128,10 +128,8 @@ class Node:
         """Whether it is a ReLU, which the step before it may take along."""
         return False
 
-    def batch_step(
-        self, out: BatchSequence, inputs: Sequence[BatchSequence], parameters: ParameterPositions
-    ) -> BatchStep:
-        """What computes it over batches, forward and backward: `inputs` are the sequences at its edges."""
+    def batch_step(self, context: BatchContext) -> BatchStep[Any]:
+        """What computes it over batches, forward and backward, in training."""
         raise ParameterError(f"{type(self).__name__} cannot be trained")
 
 

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from wavenetlite.graph import Counts, Edge, Node, OnnxBuilder, ScriptBuilder, rebinned
-from wavenetlite.graph.batch import BatchSequence, BatchStep, ParameterPositions, Positions, add_at
+from wavenetlite.graph.batch import BatchContext, BatchStep, Positions, add_at
 from wavenetlite.kernels import ACTIVATIONS, padded, training
 from wavenetlite.nodes.functions import FUNCTIONS, Function
 from wavenetlite.support.arrays import Floats
@@ -46,10 +46,8 @@ class Activate(Node):
     def is_relu(self) -> bool:
         return self.name == "relu"
 
-    def batch_step(
-        self, out: BatchSequence, inputs: Sequence[BatchSequence], parameters: ParameterPositions
-    ) -> BatchStep:
-        return ActivateBatchStep(self, out, inputs, parameters)
+    def batch_step(self, context: BatchContext) -> BatchStep[Activate]:
+        return ActivateBatchStep(self, context)
 
 
 def activate(node: Node, name: str, parameters: Sequence[float] = (), slopes: Floats | None = None) -> Node:
@@ -58,16 +56,13 @@ def activate(node: Node, name: str, parameters: Sequence[float] = (), slopes: Fl
     return Activate((Edge(node),), node.channels, node.clock, name, tuple(parameters), slopes)
 
 
-class ActivateBatchStep(BatchStep):
+class ActivateBatchStep(BatchStep[Activate]):
     """An activation function over batches."""
 
-    def __init__(
-        self, node: Activate, out: BatchSequence, inputs: Sequence[BatchSequence], parameters: ParameterPositions
-    ) -> None:
-        super().__init__(out, inputs)
-        self.name = node.name
+    def __init__(self, node: Activate, context: BatchContext) -> None:
+        super().__init__(node, context)
         self.code = ACTIVATIONS.index(node.name)
-        self.slopes = None if node.slopes is None else parameters.positions(node.slopes)
+        self.slopes = None if node.slopes is None else context.parameters.positions(node.slopes)
         self.parameters = np.asarray([*node.parameters, 0.0], np.float32)
 
     def pack(self, values: Floats) -> None:
@@ -82,13 +77,12 @@ class ActivateBatchStep(BatchStep):
     def backward(self, gradient: Floats) -> None:
         if self.slopes is not None:
             self.slopes_backward(gradient, self.slopes)
-        if not self.x.wanted:
-            return
+        super().backward(gradient)
+
+    def input_backward(self) -> None:
         shares = {"prelu": self.prelu_share, "softmax": self.softmax_share, "layer_norm": self.layer_norm_share}
-        if self.name in shares:
-            share = shares[self.name]()
-            first = self.x.first_gradient()
-            self.x.gradient[:] = share if first else self.x.gradient + share
+        if self.node.name in shares:
+            self.x.add_gradient(shares[self.node.name]())
         else:
             first = self.x.first_gradient()
             training.activate_gradient(

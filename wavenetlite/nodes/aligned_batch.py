@@ -2,19 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
+from typing import TypeVar
 
 from wavenetlite.graph import Node
 from wavenetlite.graph.batch import BatchSequence, BatchStep
 from wavenetlite.support.arrays import Floats
 
+AnyNode = TypeVar("AnyNode", bound=Node)
 
-class AlignedBatchStep(BatchStep):
+
+class AlignedBatchStep(BatchStep[AnyNode]):
     """For a row it reads one row of each sequence, perhaps a later one."""
-
-    def __init__(self, node: Node, out: BatchSequence, inputs: Sequence[BatchSequence]) -> None:
-        super().__init__(out, inputs)
-        self.shifts = [edge.shift for edge in node.edges]
 
     def reach(self) -> None:
         for x, shift in self.parts():
@@ -22,7 +21,7 @@ class AlignedBatchStep(BatchStep):
 
     def parts(self) -> Iterator[tuple[BatchSequence, int]]:
         """Each sequence with the row that is read for row 0."""
-        return zip(self.inputs, self.shifts, strict=True)
+        return ((x, edge.shift) for x, edge in zip(self.inputs, self.node.edges, strict=True))
 
     def rows(self) -> list[Floats]:
         """The rows that are read of each sequence."""

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 
 from wavenetlite.graph import (
@@ -16,7 +15,7 @@ from wavenetlite.graph import (
     clock_after,
     rebinned,
 )
-from wavenetlite.graph.batch import BatchSequence, BatchStep, ParameterPositions
+from wavenetlite.graph.batch import BatchContext, BatchStep
 from wavenetlite.nodes.aligned_batch import AlignedBatchStep
 from wavenetlite.support.arrays import Floats
 from wavenetlite.support.errors import ParameterError
@@ -58,10 +57,8 @@ class Concat(Node):
     def script(self, write: ScriptBuilder[Edge]) -> str:
         return write.call(JOIN, write.shortest([write.row(edge) for edge in self.edges]), str(self.bins))
 
-    def batch_step(
-        self, out: BatchSequence, inputs: Sequence[BatchSequence], parameters: ParameterPositions
-    ) -> BatchStep:
-        return ConcatBatchStep(self, out, inputs)
+    def batch_step(self, context: BatchContext) -> BatchStep[Concat]:
+        return ConcatBatchStep(self, context)
 
 
 def concat(*nodes: Node, bins: int = 1) -> Node:
@@ -75,16 +72,12 @@ def concat(*nodes: Node, bins: int = 1) -> Node:
     return Concat(edges, channels, clock_after(edges), bins) if len(nodes) > 1 else nodes[0]
 
 
-class ConcatBatchStep(AlignedBatchStep):
+class ConcatBatchStep(AlignedBatchStep[Concat]):
     """Channels side by side, over batches."""
-
-    def __init__(self, node: Concat, out: BatchSequence, inputs: Sequence[BatchSequence]) -> None:
-        super().__init__(node, out, inputs)
-        self.bins = node.bins
 
     def maps(self, rows: Floats, channels: int) -> Floats:
         """The maps of each bin, as a view."""
-        return rows[:, :, :channels].reshape(*rows.shape[:2], self.bins, channels // self.bins)
+        return rows[:, :, :channels].reshape(*rows.shape[:2], self.node.bins, channels // self.node.bins)
 
     def forward(self) -> None:
         first, out = 0, self.maps(self.out.values, self.out.channels)
@@ -96,7 +89,7 @@ class ConcatBatchStep(AlignedBatchStep):
     def backward(self, gradient: Floats) -> None:
         first = 0
         for x, shift in self.parts():
-            maps = x.channels // self.bins
+            maps = x.channels // self.node.bins
             if x.wanted:
                 count = min(self.out.frames, x.frames - shift)
                 x.first_gradient(everything=False)

@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
 
 from wavenetlite.graph import Counts, Edge, EdgeWeights, Node, OnnxBuilder, ScriptBuilder, rebinned
-from wavenetlite.graph.batch import BatchSequence, BatchStep, ParameterPositions, add_at, aligned_zeros
+from wavenetlite.graph.batch import BatchContext, BatchStep, add_at, aligned_zeros
 from wavenetlite.kernels import training
 from wavenetlite.kernels.pack import Arena, pack_conv, pack_depthwise
 from wavenetlite.nodes.convolution_batch import ConvolutionBatchStep, ConvolutionSource, Packed, fours, transposed
@@ -91,14 +90,12 @@ class Conv(Node):
             parts.append(write.call(CONV, *given[: 4 if groups > 1 else 3 if bias is not None else 2]))
         return parts[0] if len(parts) == 1 else f"sum({write.shortest(parts)})"
 
-    def batch_step(
-        self, out: BatchSequence, inputs: Sequence[BatchSequence], parameters: ParameterPositions
-    ) -> BatchStep:
+    def batch_step(self, context: BatchContext) -> BatchStep[Node]:
         sources = []
-        for index, (x, groups) in enumerate(zip(inputs, self.groups, strict=True)):
-            kind = DepthwiseSource if groups == x.channels == out.channels > 1 else DenseSource
-            sources.append(kind(self, index, x, out, parameters, self.weights[index], self.biases[index], groups))
-        return ConvolutionBatchStep(out, sources)
+        for index, (x, groups) in enumerate(zip(context.inputs, self.groups, strict=True)):
+            kind = DepthwiseSource if groups == x.channels == self.channels > 1 else DenseSource
+            sources.append(kind(self, index, context, self.weights[index], self.biases[index], groups))
+        return ConvolutionBatchStep(self, context, sources)
 
 
 class DenseSource(ConvolutionSource):

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from dataclasses import dataclass
 from fractions import Fraction
 from itertools import pairwise
@@ -10,7 +10,7 @@ from itertools import pairwise
 import numpy as np
 
 from wavenetlite.graph import Counts, Edge, EdgeWeights, Node, OnnxBuilder, OverBins, ScriptBuilder, exact, rebinned
-from wavenetlite.graph.batch import BatchSequence, BatchStep, ParameterPositions, aligned_zeros
+from wavenetlite.graph.batch import BatchContext, BatchStep, aligned_zeros
 from wavenetlite.kernels import padded, training
 from wavenetlite.kernels.pack import Arena, Link, pack_strips, ungrouped
 from wavenetlite.nodes.convolution_batch import (
@@ -189,19 +189,15 @@ class Conv2d(Node):
                 table[phase, f, : len(row)] = np.array(row, np.float32).reshape(-1, 4)
         return table
 
-    def batch_step(
-        self, out: BatchSequence, inputs: Sequence[BatchSequence], parameters: ParameterPositions
-    ) -> BatchStep:
-        return ConvolutionBatchStep(out, [BinsSource(self, out, inputs, parameters)])
+    def batch_step(self, context: BatchContext) -> BatchStep[Node]:
+        return ConvolutionBatchStep(self, context, [BinsSource(self, context)])
 
 
 class BinsSource(ConvolutionSource):
     """A convolution over time and bins, transposed or not."""
 
-    def __init__(
-        self, node: Conv2d, out: BatchSequence, inputs: Sequence[BatchSequence], parameters: ParameterPositions
-    ) -> None:
-        super().__init__(node, 0, inputs[0], out, parameters, node.weight, node.bias, node.groups)
+    def __init__(self, node: Conv2d, context: BatchContext) -> None:
+        super().__init__(node, 0, context, node.weight, node.bias, node.groups)
         self.node = node
         self.weight = node.arranged(self.weight)
 

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 import numpy as np
 
 from wavenetlite.graph import Node
-from wavenetlite.graph.batch import BatchSequence, BatchStep, ParameterPositions, Positions, add_at, aligned_zeros
+from wavenetlite.graph.batch import BatchContext, BatchStep, Positions, add_at, aligned_zeros
 from wavenetlite.kernels import padded, training
 from wavenetlite.kernels.pack import Arena, PackedConv, PackedStrip
 from wavenetlite.support.arrays import Floats
@@ -15,11 +15,11 @@ from wavenetlite.support.arrays import Floats
 Packed = PackedConv | list[PackedStrip] | tuple[int, int]
 
 
-class ConvolutionBatchStep(BatchStep):
+class ConvolutionBatchStep(BatchStep[Node]):
     """The sum of convolutions of one or more sequences."""
 
-    def __init__(self, out: BatchSequence, sources: Sequence[ConvolutionSource]) -> None:
-        super().__init__(out, [source.x for source in sources])
+    def __init__(self, node: Node, context: BatchContext, sources: Sequence[ConvolutionSource]) -> None:
+        super().__init__(node, context)
         self.sources = sources
 
     def reach(self) -> None:
@@ -48,10 +48,11 @@ class ConvolutionSource:
 
     scratch: Floats | None = None  # where the input's gradient is computed if it cannot be added on the way
 
-    def __init__(self, node: Node, index: int, x: BatchSequence, out: BatchSequence, parameters: ParameterPositions,
-                 weight: Floats, bias: Floats | None, groups: int) -> None:  # fmt: skip
+    def __init__(
+        self, node: Node, index: int, context: BatchContext, weight: Floats, bias: Floats | None, groups: int
+    ) -> None:
         self.edge, self.phases, self.groups = node.edges[index], node.phases, groups
-        self.x, self.out = x, out
+        self.x, self.out, parameters = context.inputs[index], context.out, context.parameters
         self.weight = parameters.positions(weight)
         self.bias = None if bias is None else parameters.positions(bias)
         self.trained = parameters.is_trained(self.weight)

@@ -2,16 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import ClassVar
 
 import numpy as np
 
 from wavenetlite.graph import Edge, Node, OnnxBuilder, ScriptBuilder
-from wavenetlite.graph.batch import BatchSequence, BatchStep, ParameterPositions
+from wavenetlite.graph.batch import BatchContext, BatchStep
 from wavenetlite.kernels import training
-from wavenetlite.support.arrays import Floats
 
 LOWEST = float(np.finfo(np.float32).min)
 FLOAT, DOUBLE = 1, 11
@@ -60,10 +58,8 @@ class CumulativePool(Node):
     def script(self, write: ScriptBuilder[Edge]) -> str:
         return write.call(FUNCTIONS[self.kind], write.row(self.edges[0]))
 
-    def batch_step(
-        self, out: BatchSequence, inputs: Sequence[BatchSequence], parameters: ParameterPositions
-    ) -> BatchStep:
-        return CumulativePoolBatchStep(self, out, inputs)
+    def batch_step(self, context: BatchContext) -> BatchStep[CumulativePool]:
+        return CumulativePoolBatchStep(self, context)
 
 
 def running_sum(write: OnnxBuilder[Edge], x: str, name: str, channels: int) -> str:
@@ -82,18 +78,13 @@ def running_sum(write: OnnxBuilder[Edge], x: str, name: str, channels: int) -> s
     return total
 
 
-class CumulativePoolBatchStep(BatchStep):
+class CumulativePoolBatchStep(BatchStep[CumulativePool]):
     """The mean or the maximum of all frames so far, over batches."""
 
-    def __init__(self, node: CumulativePool, out: BatchSequence, inputs: Sequence[BatchSequence]) -> None:
-        super().__init__(out, inputs)
-        self.mean = node.kind == "mean"
-
     def forward(self) -> None:
-        training.running(self.x.values, self.mean, self.out.values)
+        training.running(self.x.values, self.node.kind == "mean", self.out.values)
 
-    def backward(self, gradient: Floats) -> None:
+    def input_backward(self) -> None:
         x = self.x
-        if x.wanted:
-            x.first_gradient(everything=False)
-            training.running_gradient(x.values, self.out.gradient, self.mean, x.channels, x.gradient)
+        x.first_gradient(everything=False)
+        training.running_gradient(x.values, self.out.gradient, self.node.kind == "mean", x.channels, x.gradient)

@@ -2,15 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
 
 from wavenetlite.graph import Counts, Edge, Node, OnnxBuilder, ScriptBuilder
-from wavenetlite.graph.batch import BatchSequence, BatchStep, ParameterPositions
+from wavenetlite.graph.batch import BatchContext, BatchStep
 from wavenetlite.kernels import training
-from wavenetlite.support.arrays import Floats
 
 GATE = """\
 def gate(x):
@@ -38,19 +36,16 @@ class Gate(Node):
     def script(self, write: ScriptBuilder[Edge]) -> str:
         return write.call(GATE, write.row(self.edges[0]))
 
-    def batch_step(
-        self, out: BatchSequence, inputs: Sequence[BatchSequence], parameters: ParameterPositions
-    ) -> BatchStep:
-        return GateBatchStep(out, inputs)
+    def batch_step(self, context: BatchContext) -> BatchStep[Gate]:
+        return GateBatchStep(self, context)
 
 
-class GateBatchStep(BatchStep):
+class GateBatchStep(BatchStep[Gate]):
     """The gated unit over batches."""
 
     def forward(self) -> None:
         training.gate(self.x.values, self.out.channels, self.out.values)
 
-    def backward(self, gradient: Floats) -> None:
-        if self.x.wanted:
-            first = self.x.first_gradient()
-            training.gate_gradient(self.x.values, self.out.gradient, self.out.channels, not first, self.x.gradient)
+    def input_backward(self) -> None:
+        first = self.x.first_gradient()
+        training.gate_gradient(self.x.values, self.out.gradient, self.out.channels, not first, self.x.gradient)

@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
-import numpy.typing as npt
 
 from wavenetlite.graph import Edge, Node, OnnxBuilder, ScriptBuilder
-from wavenetlite.graph.batch import BatchSequence, BatchStep, ParameterPositions, add_at
+from wavenetlite.graph.batch import BatchContext, BatchSequence, BatchStep, add_at
 from wavenetlite.kernels import training
 from wavenetlite.support.arrays import Doubles, Floats
 
@@ -35,12 +33,12 @@ class Norm(Node):
     bins: int
 
     @property
-    def scale(self) -> npt.NDArray[np.float64]:
+    def scale(self) -> Doubles:
         """It is ``x * scale + offset``, in float64 until it meets a weight; of one bin."""
         return self.weight / np.sqrt(self.variance.astype(np.float64) + self.eps)
 
     @property
-    def offset(self) -> npt.NDArray[np.float64]:
+    def offset(self) -> Doubles:
         return self.bias - self.mean * self.scale
 
     @property
@@ -58,23 +56,19 @@ class Norm(Node):
         arrays = map(write.array, self.parameters)
         return write.call(NORM, write.row(self.edges[0]), *arrays, repr(self.eps), str(self.bins))
 
-    def batch_step(
-        self, out: BatchSequence, inputs: Sequence[BatchSequence], parameters: ParameterPositions
-    ) -> BatchStep:
-        return NormBatchStep(self, out, inputs, parameters)
+    def batch_step(self, context: BatchContext) -> BatchStep[Norm]:
+        return NormBatchStep(self, context)
 
 
-class NormBatchStep(BatchStep):
+class NormBatchStep(BatchStep[Norm]):
     """Batch normalisation by the statistics of this batch, and a ReLU right behind it, if there is one."""
 
     takes_statistics = True
 
-    def __init__(
-        self, node: Norm, out: BatchSequence, inputs: Sequence[BatchSequence], parameters: ParameterPositions
-    ) -> None:
-        super().__init__(out, inputs)
+    def __init__(self, node: Norm, context: BatchContext) -> None:
+        super().__init__(node, context)
         self.relu = False
-        self.eps, self.bins = node.eps, node.bins
+        parameters = context.parameters
         self.weight, self.bias = parameters.positions(node.weight), parameters.positions(node.bias)
         self.names = parameters.statistic(node.mean), parameters.statistic(node.variance)
 
@@ -90,9 +84,9 @@ class NormBatchStep(BatchStep):
     def forward(self) -> None:
         x = self.x.values
         mean, variance = self.over_bins(*training.channel_statistics(x, self.x.channels))
-        count = x.shape[0] * x.shape[1] * self.bins
+        count = x.shape[0] * x.shape[1] * self.node.bins
         self.statistics = dict(zip(self.names, (mean, variance * (count / max(count - 1, 1))), strict=True))
-        self.deviation = np.sqrt(variance + self.eps)
+        self.deviation = np.sqrt(variance + self.node.eps)
         scale = self.scale_by / self.deviation
         self.mean, self.scale, self.offset = map(self.for_bins, (mean, scale, self.shift_by - mean * scale))
         training.normalise(x, self.scale, self.offset, self.relu, self.out.values)
@@ -100,11 +94,11 @@ class NormBatchStep(BatchStep):
     def backward(self, gradient: Floats) -> None:
         x, g = self.x.values, self.out.gradient
         sums = training.normalise_sums(x, g, self.scale, self.offset, self.mean, self.relu)
-        total, products = (one.reshape(self.bins, -1).sum(axis=0) for one in sums)
+        total, products = (one.reshape(self.node.bins, -1).sum(axis=0) for one in sums)
         add_at(gradient, self.weight, (products / self.deviation).astype(np.float32))
         add_at(gradient, self.bias, total.astype(np.float32))
         if self.x.wanted:
-            count = x.shape[0] * x.shape[1] * self.bins
+            count = x.shape[0] * x.shape[1] * self.node.bins
             scale = self.scale_by / self.deviation
             constant = self.for_bins(scale * total / count)
             slope = self.for_bins(scale * products / (count * self.deviation**2))
@@ -115,10 +109,10 @@ class NormBatchStep(BatchStep):
 
     def over_bins(self, mean: Doubles, variance: Doubles) -> tuple[Doubles, Doubles]:
         """Statistics over all bins from those of each channel."""
-        means, variances = mean.reshape(self.bins, -1), variance.reshape(self.bins, -1)
+        means, variances = mean.reshape(self.node.bins, -1), variance.reshape(self.node.bins, -1)
         overall = means.mean(axis=0)
         return overall, (variances + (means - overall) ** 2).mean(axis=0)
 
     def for_bins(self, value: Doubles) -> Floats:
         """One value a map as one a channel."""
-        return np.tile(value, self.bins).astype(np.float32)
+        return np.tile(value, self.node.bins).astype(np.float32)

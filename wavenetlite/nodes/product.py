@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
 
 from wavenetlite.graph import Edge, Node, OnnxBuilder, ScriptBuilder, aligned, clock_after
-from wavenetlite.graph.batch import BatchSequence, BatchStep, ParameterPositions
+from wavenetlite.graph.batch import BatchContext, BatchStep
 from wavenetlite.nodes.aligned_batch import AlignedBatchStep
 from wavenetlite.support.arrays import Floats
 from wavenetlite.support.errors import ParameterError
@@ -24,10 +23,8 @@ class Product(Node):
     def script(self, write: ScriptBuilder[Edge]) -> str:
         return f"math.prod({write.shortest([write.row(edge) for edge in self.edges])})"
 
-    def batch_step(
-        self, out: BatchSequence, inputs: Sequence[BatchSequence], parameters: ParameterPositions
-    ) -> BatchStep:
-        return ProductBatchStep(self, out, inputs)
+    def batch_step(self, context: BatchContext) -> BatchStep[Product]:
+        return ProductBatchStep(self, context)
 
 
 def multiply(a: Node, b: Node) -> Node:
@@ -37,7 +34,7 @@ def multiply(a: Node, b: Node) -> Node:
     return Product(edges, a.channels, clock_after(edges))
 
 
-class ProductBatchStep(AlignedBatchStep):
+class ProductBatchStep(AlignedBatchStep[Product]):
     """The product of two sequences, over batches."""
 
     def forward(self) -> None:

@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
 
 from wavenetlite.graph import Counts, Edge, Node, OnnxBuilder, ScriptBuilder, rebinned
-from wavenetlite.graph.batch import BatchSequence, BatchStep, ParameterPositions
-from wavenetlite.support.arrays import Floats
+from wavenetlite.graph.batch import BatchContext, BatchStep
 from wavenetlite.support.errors import ParameterError
 
 
@@ -39,10 +37,8 @@ class Slice(Node):
     def script(self, write: ScriptBuilder[Edge]) -> str:
         return f"{write.row(self.edges[0])}[:, {self.first} : {self.first + self.channels}]"
 
-    def batch_step(
-        self, out: BatchSequence, inputs: Sequence[BatchSequence], parameters: ParameterPositions
-    ) -> BatchStep:
-        return SliceBatchStep(self, out, inputs)
+    def batch_step(self, context: BatchContext) -> BatchStep[Slice]:
+        return SliceBatchStep(self, context)
 
 
 def take(node: Node, first: int, channels: int) -> Node:
@@ -52,17 +48,16 @@ def take(node: Node, first: int, channels: int) -> Node:
     return Slice((Edge(node),), channels, node.clock, first) if channels < node.channels else node
 
 
-class SliceBatchStep(BatchStep):
+class SliceBatchStep(BatchStep[Slice]):
     """Some channels of a sequence, over batches."""
 
-    def __init__(self, node: Slice, out: BatchSequence, inputs: Sequence[BatchSequence]) -> None:
-        super().__init__(out, inputs)
-        self.channels = slice(node.first, node.first + node.channels)
+    @property
+    def window(self) -> slice:
+        return slice(self.node.first, self.node.first + self.node.channels)
 
     def forward(self) -> None:
-        self.out.values[:, :, : self.out.channels] = self.x.values[:, :, self.channels]
+        self.out.values[:, :, : self.out.channels] = self.x.values[:, :, self.window]
 
-    def backward(self, gradient: Floats) -> None:
-        if self.x.wanted:
-            self.x.first_gradient(everything=False)
-            self.x.gradient[:, :, self.channels] += self.out.gradient[:, :, : self.out.channels]
+    def input_backward(self) -> None:
+        self.x.first_gradient(everything=False)
+        self.x.gradient[:, :, self.window] += self.out.gradient[:, :, : self.out.channels]

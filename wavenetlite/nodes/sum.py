@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 
 from wavenetlite.graph import Edge, Node, OnnxBuilder, ScriptBuilder, aligned, clock_after
-from wavenetlite.graph.batch import BatchSequence, BatchStep, ParameterPositions
+from wavenetlite.graph.batch import BatchContext, BatchStep
 from wavenetlite.kernels import training
 from wavenetlite.nodes.aligned_batch import AlignedBatchStep
 from wavenetlite.support.arrays import Floats
@@ -23,10 +22,8 @@ class Sum(Node):
     def script(self, write: ScriptBuilder[Edge]) -> str:
         return f"sum({write.shortest([write.row(edge) for edge in self.edges])})"
 
-    def batch_step(
-        self, out: BatchSequence, inputs: Sequence[BatchSequence], parameters: ParameterPositions
-    ) -> BatchStep:
-        return SumBatchStep(self, out, inputs)
+    def batch_step(self, context: BatchContext) -> BatchStep[Sum]:
+        return SumBatchStep(self, context)
 
 
 def add(*nodes: Node) -> Node:
@@ -38,7 +35,7 @@ def add(*nodes: Node) -> Node:
     return Sum(edges, nodes[0].channels, clock_after(edges)) if len(nodes) > 1 else nodes[0]
 
 
-class SumBatchStep(AlignedBatchStep):
+class SumBatchStep(AlignedBatchStep[Sum]):
     """The sum of sequences, over batches."""
 
     def forward(self) -> None:

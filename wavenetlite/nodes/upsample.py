@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from dataclasses import dataclass
 
 import numpy as np
 
 from wavenetlite.graph import Counts, Edge, Node, OnnxBuilder, ScriptBuilder
-from wavenetlite.graph.batch import BatchSequence, BatchStep, ParameterPositions
-from wavenetlite.support.arrays import Floats
+from wavenetlite.graph.batch import BatchContext, BatchStep
 
 UPSAMPLE = '''\
 def upsample(x, weights):
@@ -39,35 +38,28 @@ class Upsample(Node):
     def script(self, write: ScriptBuilder[Edge]) -> str:
         return write.call(UPSAMPLE, write.read(self.edges[0]), repr([list(row) for row in self.weights]))
 
-    def batch_step(
-        self, out: BatchSequence, inputs: Sequence[BatchSequence], parameters: ParameterPositions
-    ) -> BatchStep:
-        return UpsampleBatchStep(self, out, inputs)
+    def batch_step(self, context: BatchContext) -> BatchStep[Upsample]:
+        return UpsampleBatchStep(self, context)
 
 
-class UpsampleBatchStep(BatchStep):
+class UpsampleBatchStep(BatchStep[Upsample]):
     """Several frames for each, over batches."""
 
-    def __init__(self, node: Upsample, out: BatchSequence, inputs: Sequence[BatchSequence]) -> None:
-        super().__init__(out, inputs)
-        self.weights, self.phases = node.weights, node.phases
-
     def reach(self) -> None:
-        self.x.after = max(self.x.after, len(self.weights[0]) - 1)
+        self.x.after = max(self.x.after, len(self.node.weights[0]) - 1)
 
     def forward(self) -> None:
         x = self.x
-        for phase, weights in enumerate(self.weights):
+        for phase, weights in enumerate(self.node.weights):
             parts = [np.float32(weight) * x.rows(k, x.frames) for k, weight in enumerate(weights)]
-            self.out.rows(phase, x.frames, self.phases)[...] = sum(parts[1:], parts[0])
+            self.out.rows(phase, x.frames, self.node.phases)[...] = sum(parts[1:], parts[0])
 
-    def backward(self, gradient: Floats) -> None:
+    def input_backward(self) -> None:
         x = self.x
-        if x.wanted:
-            x.first_gradient(everything=False)
-            for phase, weights in enumerate(self.weights):
-                g = self.out.gradient_rows(phase, x.frames, self.phases)
-                for k, weight in enumerate(weights):
-                    count = x.frames - k  # what lies past the end needs no gradient
-                    if count > 0:
-                        x.gradient_rows(k, count)[...] += np.float32(weight) * g[:, :count]
+        x.first_gradient(everything=False)
+        for phase, weights in enumerate(self.node.weights):
+            g = self.out.gradient_rows(phase, x.frames, self.node.phases)
+            for k, weight in enumerate(weights):
+                count = x.frames - k  # what lies past the end needs no gradient
+                if count > 0:
+                    x.gradient_rows(k, count)[...] += np.float32(weight) * g[:, :count]

@@ -36,7 +36,7 @@ Data = Source | tuple[Floats, npt.NDArray[Any]]
 
 @dataclass
 class History:
-    """What a training did: one row an epoch, as in ``history.jsonl``.
+    """What a training did: one row per epoch, as in ``history.jsonl``.
 
     Attributes
     ----------
@@ -124,7 +124,7 @@ def fit(
     loss
         None: `CrossEntropy`, one class for each item, read at the last frame.
     epochs, batch_size
-        Passes over the data, and items a step.
+        Passes over the data, and items per step.
     lr, schedule, warmup
         Highest learning rate of AdamW, and how it changes; see :func:`wavenetlite.train.schedule`.
     weight_decay
@@ -132,7 +132,7 @@ def fit(
     clip
         Largest Euclidean norm of the gradient; 0: any.
     ema
-        Decay of the exponential moving average of the weights, a step; the average is what is validated and kept. 0:
+        Decay of the exponential moving average of the weights, per step; the average is what is validated and kept. 0:
         none. In the first steps it is less, ``(1 + step) / (10 + step)``.
     shards
         Parts of a batch that go through the network apart and in parallel: batch normalisation sees one part ("ghost
@@ -146,7 +146,7 @@ def fit(
     folder
         Where ``checkpoint.npz`` (after each epoch) and ``history.jsonl`` go; made if missing. None: nowhere.
     resume
-        Whether to go on from a checkpoint in `folder`.
+        Whether to resume from a checkpoint in `folder`.
     seed
         Of the order of the items, augmentation and dropout.
     progress
