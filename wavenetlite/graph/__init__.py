@@ -1,9 +1,11 @@
 """A network as a graph of operations on sequences of frames, with the clock of every sequence."""
 
 from wavenetlite.graph.clock import Clock, tidy
+from wavenetlite.graph.kernel_call import Convolution, Dense, Depthwise, KernelCall
 from wavenetlite.graph.node import MOST_CHANNELS, MOST_FRAMES, Edge, Node, aligned, clock_after
 from wavenetlite.graph.order import topological_order
 
 __all__ = [
-    "MOST_CHANNELS", "MOST_FRAMES", "Clock", "Edge", "Node", "aligned", "clock_after", "tidy", "topological_order",
+    "MOST_CHANNELS", "MOST_FRAMES", "Clock", "Convolution", "Dense", "Depthwise", "Edge", "KernelCall", "Node",
+    "aligned", "clock_after", "tidy", "topological_order",
 ]  # fmt: skip

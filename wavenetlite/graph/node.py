@@ -5,8 +5,10 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from fractions import Fraction
+from typing import ClassVar
 
 from wavenetlite.graph.clock import Clock, tidy
+from wavenetlite.graph.kernel_call import KernelCall
 from wavenetlite.support.errors import ParameterError
 
 MOST_CHANNELS = 65_536
@@ -54,7 +56,13 @@ class Edge:
 
 @dataclass(frozen=True, eq=False)
 class Node:
-    """One operation; its output is a sequence of frames of `channels` channels."""
+    """One operation; its output is a sequence of frames of `channels` channels.
+
+    A kind of operation is one class in wavenetlite.nodes, which says here all that it means.
+    """
+
+    operation: ClassVar[str]
+    """Its name, also in the fingerprints of snapshots."""
 
     edges: tuple[Edge, ...]
     channels: int
@@ -69,6 +77,39 @@ class Node:
     def phases(self) -> int:
         """Frames that are made at a time, from one reading of the edges."""
         return 1
+
+    @property
+    def unsettled(self) -> str:
+        """What a prewarmed network must be, as it cannot hold this; "": endless zeros leave it as it is."""
+        if self.clock.newest or self.clock.start:
+            return "must be causal: without 'same' and 'valid' padding"
+        if self.phases > 1:  # endless zeros may make each of the frames between another
+            return "must be without transposed convolutions and upsampling"
+        return ""
+
+    # How it is lowered: a kernel call of its own, or a part of that of a neighbour.
+
+    def call(self) -> KernelCall:
+        """What makes its frames of those of its edges."""
+        raise NotImplementedError(f"{self.operation} is of training only")
+
+    def fuse(self, call: KernelCall) -> bool:
+        """Let the call that makes what this alone reads do this too, if it can; returns whether it does."""
+        return False
+
+    def addend(self, to: Node) -> Edge | None:
+        """What it adds to the frames of `to`, if it does no more than that."""
+        return None
+
+    @property
+    def parts(self) -> tuple[Node, ...]:
+        """The sequences whose channels it lays side by side, if it does no more than that."""
+        return ()
+
+    @property
+    def reads_parts(self) -> bool:
+        """Whether its call can read such sequences one by one."""
+        return False
 
 
 def aligned(edges: Sequence[Edge]) -> tuple[Edge, ...]:

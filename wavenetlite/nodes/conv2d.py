@@ -3,12 +3,32 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import ClassVar
 
 import numpy as np
 
-from wavenetlite.graph import Node
-from wavenetlite.kernels.pack import Link
+from wavenetlite.graph import Convolution, Node
+from wavenetlite.kernels.pack import Arena, Link, pack_strips
 from wavenetlite.support.arrays import Floats
+
+Links = tuple[tuple[tuple[Link, ...], ...], ...]
+"""What every bin of each phase reads."""
+
+
+@dataclass(eq=False)
+class Strips(Convolution):
+    """A convolution over time and bins, of weights (maps out, maps in / groups, kernel frames, kernel bins)."""
+
+    kernel: str = "strips"
+    reads_unpadded: bool = True
+    reads_bins: bool = True
+    links: Links = ()
+
+    def scale(self, scale: np.ndarray, offset: np.ndarray, bins: int) -> bool:
+        return bins == len(self.links[0]) and super().scale(scale, offset, bins)
+
+    def pack_weights(self, arena: Arena) -> None:
+        self.strips = pack_strips(arena, self.links, self.weights[0], self.groups[0], self.bias)
 
 
 @dataclass(frozen=True, eq=False)
@@ -19,11 +39,13 @@ class Conv2d(Node):
     `layout` names.
     """
 
+    operation: ClassVar[str] = "conv2d"
+
     weight: Floats
     bias: Floats | None
     groups: int
     layout: str
-    links: tuple[tuple[tuple[Link, ...], ...], ...]
+    links: Links
 
     @property
     def phases(self) -> int:
@@ -53,3 +75,9 @@ class Conv2d(Node):
         """Of one output frame."""
         maps_out, maps_in = self.arranged(self.weight).shape[:2]
         return float(sum(len(links) for row in self.links for links in row) * maps_out * maps_in / self.phases)
+
+    def call(self) -> Strips:
+        return Strips(
+            self.channels, weights=[self.arranged(self.weight)], groups=[self.groups], bias=self.bias,
+            phases=self.phases, multiply_adds=self.multiply_adds, takes_residual=not self.depthwise, links=self.links,
+        )  # fmt: skip

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import ClassVar
 
 import numpy as np
 import numpy.typing as npt
 
-from wavenetlite.graph import Node
+from wavenetlite.graph import Depthwise, KernelCall, Node
 from wavenetlite.support.arrays import Floats
 
 
@@ -17,6 +18,8 @@ class Norm(Node):
 
     A frame holds `bins` times as many channels as there are parameters: the maps of a bin side by side.
     """
+
+    operation: ClassVar[str] = "batch_norm"
 
     weight: Floats
     bias: Floats
@@ -33,3 +36,10 @@ class Norm(Node):
     @property
     def offset(self) -> npt.NDArray[np.float64]:
         return self.bias - self.mean * self.scale
+
+    def call(self) -> Depthwise:
+        scale, offset = np.tile(self.scale, self.bins), np.tile(self.offset, self.bins)
+        return Depthwise(self.channels, weights=[scale.reshape(-1, 1, 1)], groups=[self.channels], bias=offset)
+
+    def fuse(self, call: KernelCall) -> bool:
+        return call.scale(self.scale, self.offset, self.bins)

@@ -3,14 +3,20 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import ClassVar
 
-from wavenetlite.graph import Edge, Node, aligned, clock_after
+from wavenetlite.graph import Edge, KernelCall, Node, aligned, clock_after
 from wavenetlite.support.errors import ParameterError
 
 
 @dataclass(frozen=True, eq=False)
 class Product(Node):
     """The frames of two edges multiplied, element by element."""
+
+    operation: ClassVar[str] = "product"
+
+    def call(self) -> KernelCall:
+        return KernelCall(self.channels, "product")
 
 
 def multiply(a: Node, b: Node) -> Node:

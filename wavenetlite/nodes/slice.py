@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import ClassVar
 
-from wavenetlite.graph import Edge, Node
+from wavenetlite.graph import Edge, KernelCall, Node
 from wavenetlite.support.errors import ParameterError
 
 
@@ -12,7 +13,12 @@ from wavenetlite.support.errors import ParameterError
 class Slice(Node):
     """`channels` channels of a sequence, from channel `first` on."""
 
+    operation: ClassVar[str] = "slice"
+
     first: int
+
+    def call(self) -> KernelCall:
+        return KernelCall(self.channels, "concat", sizes=(1, self.first, self.channels))
 
 
 def take(node: Node, first: int, channels: int) -> Node:
