@@ -12,6 +12,7 @@ from wavenetlite.graph.bins import Counts
 from wavenetlite.graph.builders import OnnxBuilder, ScriptBuilder
 from wavenetlite.graph.clock import Clock, tidy
 from wavenetlite.graph.edge_weights import EdgeWeights, OverBins
+from wavenetlite.graph.kernel_call import KernelCall
 from wavenetlite.support.errors import ParameterError
 
 MOST_CHANNELS = 65_536
@@ -61,8 +62,12 @@ class Edge:
 class Node:
     """One operation; its output is a sequence of frames of `channels` channels.
 
-    What is defined here is true of a function of single elements; the other operations say what is different.
+    A kind of operation is one class in wavenetlite.nodes, which says here all that it means. What is defined here is
+    true of a function of single elements.
     """
+
+    operation: ClassVar[str]
+    """Its name, also in the fingerprints of snapshots."""
 
     edges: tuple[Edge, ...]
     channels: int
@@ -80,6 +85,39 @@ class Node:
     def phases(self) -> int:
         """Frames that are made at a time, from one reading of the edges."""
         return 1
+
+    @property
+    def unsettled(self) -> str:
+        """What a prewarmed network must be, as it cannot hold this; "": endless zeros leave it as it is."""
+        if self.clock.newest or self.clock.start:
+            return "must be causal: without 'same' and 'valid' padding"
+        if self.phases > 1:  # endless zeros may make each of the frames between another
+            return "must be without transposed convolutions and upsampling"
+        return ""
+
+    # How it is lowered: a kernel call of its own, or a part of that of a neighbour.
+
+    def call(self) -> KernelCall:
+        """What makes its frames of those of its edges."""
+        raise NotImplementedError(f"{self.operation} is of training only")
+
+    def fuse(self, call: KernelCall) -> bool:
+        """Let the call that makes what this alone reads do this too, if it can; returns whether it does."""
+        return False
+
+    def addend(self, to: Node) -> Edge | None:
+        """What it adds to the frames of `to`, if it does no more than that."""
+        return None
+
+    @property
+    def parts(self) -> tuple[Node, ...]:
+        """The sequences whose channels it lays side by side, if it does no more than that."""
+        return ()
+
+    @property
+    def reads_parts(self) -> bool:
+        """Whether its call can read such sequences one by one."""
+        return False
 
     # What it reads over bins and time
 

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import ClassVar
 
 from wavenetlite.graph import (
     MOST_CHANNELS,
     Counts,
     Edge,
+    KernelCall,
     Node,
     OnnxBuilder,
     ScriptBuilder,
@@ -32,7 +34,18 @@ def join(signals, bins):
 class Concat(Node):
     """The channels of all edges one after the other, or those of each of `bins` bins."""
 
+    operation: ClassVar[str] = "concat"
+
     bins: int
+
+    def call(self) -> KernelCall:
+        channels = [edge.node.channels // self.bins for edge in self.edges]
+        return KernelCall(self.channels, "concat", sizes=(self.bins, 0, *channels))
+
+    @property
+    def parts(self) -> tuple[Node, ...]:
+        at_once = all(edge.shift == 0 and edge.node.clock == self.clock for edge in self.edges)
+        return tuple(edge.node for edge in self.edges) if self.bins == 1 and at_once else ()
 
     @property
     def bins_made(self) -> int:

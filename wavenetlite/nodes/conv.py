@@ -3,10 +3,22 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import ClassVar
 
 import numpy as np
 
-from wavenetlite.graph import Counts, Edge, EdgeWeights, Node, OnnxBuilder, ScriptBuilder, rebinned
+from wavenetlite.graph import (
+    Convolution,
+    Counts,
+    Dense,
+    Depthwise,
+    Edge,
+    EdgeWeights,
+    Node,
+    OnnxBuilder,
+    ScriptBuilder,
+    rebinned,
+)
 from wavenetlite.graph.batch import BatchContext, BatchStep, add_at, aligned_zeros
 from wavenetlite.kernels import training
 from wavenetlite.kernels.pack import Arena, pack_conv, pack_depthwise
@@ -32,6 +44,8 @@ class Conv(Node):
     Parameters of modules are in a graph as they are or as views, never as copies: that is how training finds them.
     """
 
+    operation: ClassVar[str] = "conv"
+
     weights: tuple[Floats, ...]
     groups: tuple[int, ...]
     biases: tuple[Floats | None, ...]
@@ -41,6 +55,15 @@ class Conv(Node):
         """All biases together."""
         given = [bias for bias in self.biases if bias is not None]
         return np.sum(given, axis=0, dtype=np.float32) if given else None
+
+    def call(self) -> Convolution:
+        by_itself = len(self.edges) == 1 and self.groups[0] == self.edges[0].node.channels == self.channels > 1
+        kind = Depthwise if by_itself else Dense
+        return kind(self.channels, weights=list(self.weights), groups=list(self.groups), bias=self.bias)
+
+    @property
+    def reads_parts(self) -> bool:
+        return set(self.groups) == {1}
 
     @property
     def depthwise(self) -> bool:

@@ -6,10 +6,22 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from fractions import Fraction
 from itertools import pairwise
+from typing import ClassVar
 
 import numpy as np
 
-from wavenetlite.graph import Counts, Edge, EdgeWeights, Node, OnnxBuilder, OverBins, ScriptBuilder, exact, rebinned
+from wavenetlite.graph import (
+    Convolution,
+    Counts,
+    Edge,
+    EdgeWeights,
+    Node,
+    OnnxBuilder,
+    OverBins,
+    ScriptBuilder,
+    exact,
+    rebinned,
+)
 from wavenetlite.graph.batch import BatchContext, BatchStep, aligned_zeros
 from wavenetlite.kernels import padded, training
 from wavenetlite.kernels.pack import Arena, Link, pack_strips, ungrouped
@@ -46,6 +58,25 @@ def conv2d(x, weight, bias, groups, table):
     return y.reshape(len(x) * len(table), -1)
 '''
 
+Links = tuple[tuple[tuple[Link, ...], ...], ...]
+"""What every bin of each phase reads."""
+
+
+@dataclass(eq=False)
+class Strips(Convolution):
+    """A convolution over time and bins, of weights (maps out, maps in / groups, kernel frames, kernel bins)."""
+
+    kernel: str = "strips"
+    reads_unpadded: bool = True
+    reads_bins: bool = True
+    links: Links = ()
+
+    def scale(self, scale: np.ndarray, offset: np.ndarray, bins: int) -> bool:
+        return bins == len(self.links[0]) and super().scale(scale, offset, bins)
+
+    def pack_weights(self, arena: Arena) -> None:
+        self.strips = pack_strips(arena, self.links, self.weights[0], self.groups[0], self.bias)
+
 
 @dataclass(frozen=True, eq=False)
 class Conv2d(Node):
@@ -55,11 +86,13 @@ class Conv2d(Node):
     `layout` names.
     """
 
+    operation: ClassVar[str] = "conv2d"
+
     weight: Floats
     bias: Floats | None
     groups: int
     layout: str
-    links: tuple[tuple[tuple[Link, ...], ...], ...]
+    links: Links
 
     @property
     def phases(self) -> int:
@@ -89,6 +122,12 @@ class Conv2d(Node):
         """Of one output frame."""
         maps_out, maps_in = self.arranged(self.weight).shape[:2]
         return float(sum(len(links) for row in self.links for links in row) * maps_out * maps_in / self.phases)
+
+    def call(self) -> Strips:
+        return Strips(
+            self.channels, weights=[self.arranged(self.weight)], groups=[self.groups], bias=self.bias,
+            phases=self.phases, multiply_adds=self.multiply_adds, takes_residual=not self.depthwise, links=self.links,
+        )  # fmt: skip
 
     @property
     def bins_in(self) -> int:

@@ -7,7 +7,7 @@ from typing import ClassVar
 
 import numpy as np
 
-from wavenetlite.graph import Edge, Node, OnnxBuilder, ScriptBuilder
+from wavenetlite.graph import Edge, KernelCall, Node, OnnxBuilder, ScriptBuilder
 from wavenetlite.graph.batch import BatchContext, BatchStep
 from wavenetlite.kernels import training
 
@@ -28,7 +28,16 @@ FUNCTIONS = {
 class CumulativePool(Node):
     """Mean or maximum of all frames so far."""
 
+    operation: ClassVar[str] = "cumulative_pool"
+
     kind: str
+
+    @property
+    def unsettled(self) -> str:
+        return "must have no pool over all frames"
+
+    def call(self) -> KernelCall:
+        return KernelCall(self.channels, self.kind, state=(self.channels, 1), state_bytes=8)
 
     endless: ClassVar[bool] = True
 

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import ClassVar
 
 import numpy as np
 
-from wavenetlite.graph import Counts, Edge, Node, OnnxBuilder, ScriptBuilder
+from wavenetlite.graph import Counts, Edge, KernelCall, Node, OnnxBuilder, ScriptBuilder
 from wavenetlite.graph.batch import BatchContext, BatchStep
 from wavenetlite.kernels import training
 
@@ -20,6 +21,11 @@ def gate(x):
 @dataclass(frozen=True, eq=False)
 class Gate(Node):
     """tanh of the first half of the channels times sigmoid of the second half."""
+
+    operation: ClassVar[str] = "gate"
+
+    def call(self) -> KernelCall:
+        return KernelCall(self.channels, "gate")
 
     @property
     def bins_made(self) -> int:

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import ClassVar
 
 import numpy as np
 
-from wavenetlite.graph import Edge, Node, OnnxBuilder, ScriptBuilder
+from wavenetlite.graph import Depthwise, Edge, KernelCall, Node, OnnxBuilder, ScriptBuilder
 from wavenetlite.graph.batch import BatchContext, BatchSequence, BatchStep, add_at
 from wavenetlite.kernels import training
 from wavenetlite.support.arrays import Doubles, Floats
@@ -25,6 +26,8 @@ class Norm(Node):
     A frame holds `bins` times as many channels as there are parameters: the maps of a bin side by side.
     """
 
+    operation: ClassVar[str] = "batch_norm"
+
     weight: Floats
     bias: Floats
     mean: Floats
@@ -40,6 +43,13 @@ class Norm(Node):
     @property
     def offset(self) -> Doubles:
         return self.bias - self.mean * self.scale
+
+    def call(self) -> Depthwise:
+        scale, offset = np.tile(self.scale, self.bins), np.tile(self.offset, self.bins)
+        return Depthwise(self.channels, weights=[scale.reshape(-1, 1, 1)], groups=[self.channels], bias=offset)
+
+    def fuse(self, call: KernelCall) -> bool:
+        return call.scale(self.scale, self.offset, self.bins)
 
     @property
     def parameters(self) -> tuple[Floats, Floats, Floats, Floats]:

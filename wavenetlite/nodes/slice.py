@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import ClassVar
 
 import numpy as np
 
-from wavenetlite.graph import Counts, Edge, Node, OnnxBuilder, ScriptBuilder, rebinned
+from wavenetlite.graph import Counts, Edge, KernelCall, Node, OnnxBuilder, ScriptBuilder, rebinned
 from wavenetlite.graph.batch import BatchContext, BatchStep
 from wavenetlite.support.errors import ParameterError
 
@@ -15,7 +16,12 @@ from wavenetlite.support.errors import ParameterError
 class Slice(Node):
     """`channels` channels of a sequence, from channel `first` on."""
 
+    operation: ClassVar[str] = "slice"
+
     first: int
+
+    def call(self) -> KernelCall:
+        return KernelCall(self.channels, "concat", sizes=(1, self.first, self.channels))
 
     @property
     def bins_made(self) -> int:

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
+from typing import ClassVar
 
 import numpy as np
 
-from wavenetlite.graph import Counts, Edge, Node, OnnxBuilder, ScriptBuilder
+from wavenetlite.graph import Counts, Depthwise, Edge, Node, OnnxBuilder, ScriptBuilder
 from wavenetlite.graph.batch import BatchContext, BatchStep
 
 UPSAMPLE = '''\
@@ -21,11 +22,17 @@ def upsample(x, weights):
 class Upsample(Node):
     """Phase p of the frames that it makes of one is the sum of the taps times ``weights[p]``, for every channel."""
 
+    operation: ClassVar[str] = "upsample"
+
     weights: tuple[tuple[float, ...], ...]
 
     @property
     def phases(self) -> int:
         return len(self.weights)
+
+    def call(self) -> Depthwise:
+        weight = np.repeat(np.array(self.weights, np.float32), self.channels, axis=0)[:, np.newaxis]
+        return Depthwise(self.channels, weights=[weight], groups=[self.channels], phases=self.phases)
 
     def taps_read(self, phase: int, counts: Counts) -> Iterator[tuple[int, Counts]]:
         return ((tap, counts) for tap, weight in enumerate(self.weights[phase]) if weight)
