@@ -13,7 +13,7 @@ from wavenetlite.support.errors import ParameterError
 if TYPE_CHECKING:
     from wavenetlite.classifier.classifier import AudioClassifier
     from wavenetlite.corpora.utterances import Utterance, Utterances
-    from wavenetlite.evaluation.detections import Strip, Track
+    from wavenetlite.evaluation.detections import ConcatenatedScores, ScoredRecording
 
 AUDIO = (".flac", ".wav", ".ogg", ".mp3")
 CLIPS_ONLY = ("words", "hold_out_speaker", "clip_s", "resample", "mono", "threads")
@@ -26,7 +26,7 @@ def run_detection(clf: AudioClassifier, args: argparse.Namespace) -> int:
             raise UsageError(f"--{name.replace('_', '-')} is for clips; it cannot be given with --detect")
     from wavenetlite.commands.evaluate import trained_on
     from wavenetlite.corpora.utterances import read_utterances
-    from wavenetlite.evaluation.detections import Strip, alarms_elsewhere, by_recording, report
+    from wavenetlite.evaluation.detections import ConcatenatedScores, alarms_elsewhere, by_recording, report
 
     args.split = args.split or "dev"
     others = [] if args.other is None else files(args.other)
@@ -38,10 +38,12 @@ def run_detection(clf: AudioClassifier, args: argparse.Namespace) -> int:
     heard_before = sorted({item.split for item in items} & set(trained_on(clf)))
     if heard_before and args.split != "train":
         note(f"by its notes, the classifier was trained on {' and '.join(heard_before)} recordings too")
-    tracks = heard(clf, items, args)
-    strip = Strip(by_recording(tracks) if args.by_recording else tracks, clf.labels, clf.frame_rate)
+    recordings = heard(clf, items, args)
+    scores = ConcatenatedScores(
+        by_recording(recordings) if args.by_recording else recordings, clf.labels, clf.frame_rate
+    )
     with progress("detecting") as bar:
-        found = report(strip, clf.detector, utterances.words, list(clf.background), timed=not args.by_recording,
+        found = report(scores, clf.detector, utterances.words, list(clf.background), timed=not args.by_recording,
                        progress=bar)  # fmt: skip
     with progress("other speech") as bar:
         elsewhere = alarms_elsewhere(clf, others, progress=bar) if others else None
@@ -60,7 +62,7 @@ def run_detection(clf: AudioClassifier, args: argparse.Namespace) -> int:
         say(f"\n{args.other}: {sum(counts.values())} alarms in {hours:.2f} h of other speech, as it is set: "
             + ", ".join(f"{label} {count}" for label, count in counts.items()))  # fmt: skip
     if args.wrong:
-        tell_wrong(clf, strip)
+        tell_wrong(clf, scores)
     return 0
 
 
@@ -80,17 +82,17 @@ def chosen(clf: AudioClassifier, utterances: Utterances, args: argparse.Namespac
     return items
 
 
-def heard(clf: AudioClassifier, items: Sequence[Utterance], args: argparse.Namespace) -> list[Track]:
+def heard(clf: AudioClassifier, items: Sequence[Utterance], args: argparse.Namespace) -> list[ScoredRecording]:
     from wavenetlite.evaluation.clips import block_samples
     from wavenetlite.evaluation.detections import listen
 
     block = block_samples(args.block_ms or BLOCK_MS, clf.sr) if args.stream else None
-    tracks = []
+    recordings = []
     with progress("listening") as bar:
         for done, item in enumerate(items, 1):
-            tracks.append(listen(clf, item, block=block))
+            recordings.append(listen(clf, item, block=block))
             bar(done, len(items))
-    return tracks
+    return recordings
 
 
 def files(folder: str) -> list[Path]:
@@ -103,20 +105,20 @@ def files(folder: str) -> list[Path]:
     return found
 
 
-def tell_wrong(clf: AudioClassifier, strip: Strip) -> None:
+def tell_wrong(clf: AudioClassifier, scores: ConcatenatedScores) -> None:
     """The words that were missed, and the false alarms, with the classifier's own thresholds."""
-    from wavenetlite.evaluation.detections import Heard
+    from wavenetlite.evaluation.detections import DetectedEvent
     from wavenetlite.evaluation.report import match_events
 
     events: dict[int, list[Any]] = {}
-    for number_of, event in strip.events(clf.detector, clf.background):
+    for number_of, event in scores.events(clf.detector, clf.background):
         events.setdefault(number_of, []).append(event)
-    for number_of, track in enumerate(strip.tracks):
-        known: list[Heard] = events.get(number_of, [])
-        matches = match_events(track.sought, known)
+    for number_of, recording in enumerate(scores.recordings):
+        known: list[DetectedEvent] = events.get(number_of, [])
+        matches = match_events(recording.sought, known)
         for missed in matches.missed:
-            word = track.said[missed]
-            say(f"{track.name}: {word.label} missed, {word.start_s:.2f} to {word.end_s:.2f} s")
+            word = recording.said[missed]
+            say(f"{recording.name}: {word.label} missed, {word.start_s:.2f} to {word.end_s:.2f} s")
         for false in matches.false:
-            why = " (said at an unknown time)" if known[false].label in track.untimed else ""
-            say(f"{track.name}: {known[false].label} at {known[false].time_s:.2f} s, a false alarm{why}")
+            why = " (said at an unknown time)" if known[false].label in recording.untimed else ""
+            say(f"{recording.name}: {known[false].label} at {known[false].time_s:.2f} s, a false alarm{why}")

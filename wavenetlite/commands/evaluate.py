@@ -41,7 +41,7 @@ training, so that the test has none that was trained on.
 
 With --detect, find the words in a folder of longer recordings: DATA then has a
 manifest.jsonl that says which word falls when. Printed are, for each word and
-together, the false rejects at so many false alarms an hour, and how long after
+together, the false rejects at so many false alarms per hour, and how long after
 the word's end it was detected."""
 EXAMPLES = """\
   wavenetlite evaluate trained/classifier.safetensors speech_commands

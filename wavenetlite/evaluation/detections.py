@@ -2,7 +2,7 @@
 
 A word is found if an event of its label comes between its start and half a second after its end; one event finds one
 word. Every other event is a false alarm. Where it is known that a word is said but not when, neither its alarms nor the
-audio count for that word (`Track.untimed`).
+audio count for that word (`ScoredRecording.untimed`).
 """
 
 from __future__ import annotations
@@ -28,13 +28,13 @@ Counts = npt.NDArray[np.int64]
 
 TOLERANCE_S = 0.5
 RATES = (0.5, 1.0, 2.0)
-"""False alarms an hour that the tables are made for."""
+"""False alarms per hour that the tables are made for."""
 ALL = "all together"
 THRESHOLDS: Doubles = 1 / (1 + np.exp(-np.linspace(-5.0, 8.0, 131)))
 """Where curves are measured: evenly spaced in log-odds, 0.007 to 0.9997."""
 
 
-class Said(NamedTuple):
+class ReferenceEvent(NamedTuple):
     """A word that is said, and when, seconds from the first sample."""
 
     label: str
@@ -43,7 +43,7 @@ class Said(NamedTuple):
 
 
 @dataclass(frozen=True, eq=False)
-class Track:
+class ScoredRecording:
     """What a network said of a recording, and what was said in it.
 
     Attributes
@@ -68,25 +68,27 @@ class Track:
     probabilities: Floats
     times_s: Doubles
     duration_s: float
-    said: tuple[Said, ...] = ()
+    said: tuple[ReferenceEvent, ...] = ()
     untimed: frozenset[str] = frozenset()
     anywhere: bool = False
 
     @property
-    def sought(self) -> tuple[Said, ...]:
+    def sought(self) -> tuple[ReferenceEvent, ...]:
         """The words that are said, and where events find them."""
-        return tuple(Said(one.label, 0.0, self.duration_s) for one in self.said) if self.anywhere else self.said
+        return (
+            tuple(ReferenceEvent(one.label, 0.0, self.duration_s) for one in self.said) if self.anywhere else self.said
+        )
 
 
-class Heard(NamedTuple):
+class DetectedEvent(NamedTuple):
     """An event: what, and when it became certain."""
 
     label: str
     time_s: float
 
 
-def listen(classifier: AudioClassifier, item: Utterance, *, block: int | None = None) -> Track:
-    """The track of an utterance: a fresh stream is fed all of it, at once or in blocks of so many samples."""
+def listen(classifier: AudioClassifier, item: Utterance, *, block: int | None = None) -> ScoredRecording:
+    """The recording of an utterance: a fresh stream is fed all of it, at once or in blocks of so many samples."""
     stream = classifier.stream()
     probabilities, times = [], []
     step = len(item.audio) if block is None else block
@@ -95,8 +97,8 @@ def listen(classifier: AudioClassifier, item: Utterance, *, block: int | None = 
         probabilities.append(stream.probabilities.copy())
         times.append(stream.frame_times_s)
     stream.flush()
-    said = (Said(item.word, item.start_s, item.end_s),) if item.word is not None else ()
-    return Track(
+    said = (ReferenceEvent(item.word, item.start_s, item.end_s),) if item.word is not None else ()
+    return ScoredRecording(
         item.name,
         np.concatenate([*probabilities, stream.probabilities]),
         np.concatenate([*times, stream.frame_times_s]),
@@ -108,33 +110,33 @@ def listen(classifier: AudioClassifier, item: Utterance, *, block: int | None = 
 
 def listen_to_all(
     classifier: AudioClassifier, items: Sequence[Utterance], *, progress: Progress | None = None
-) -> list[Track]:
-    """The tracks of some utterances."""
-    tracks = []
+) -> list[ScoredRecording]:
+    """The recordings of some utterances."""
+    recordings = []
     for done, item in enumerate(items, 1):
-        tracks.append(listen(classifier, item))
+        recordings.append(listen(classifier, item))
         if progress is not None:
             progress(done, len(items))
-    return tracks
+    return recordings
 
 
-def by_recording(tracks: Sequence[Track]) -> list[Track]:
-    """The same tracks, in which an event finds a word wherever in its recording it comes.
+def by_recording(recordings: Sequence[ScoredRecording]) -> list[ScoredRecording]:
+    """The same recordings, in which an event finds a word wherever in its recording it comes.
 
     That is what is left to count where marks cannot be trusted. Delays then mean nothing.
     """
-    return [replace(track, anywhere=True) for track in tracks]
+    return [replace(recording, anywhere=True) for recording in recordings]
 
 
-class Strip:
-    """Tracks one after the other, so that a detector goes over all of them in one call.
+class ConcatenatedScores:
+    """Scored recordings one after the other, so that a detector goes over all of them in one call.
 
-    Between two tracks stand frames without any probability, as many as make the detector forget: its events are those
-    of a fresh stream for each track.
+    Between two recordings stand frames without any probability, as many as make the detector forget: its events are
+    those of a fresh stream for each recording.
 
     Parameters
     ----------
-    tracks
+    recordings
         At least one.
     labels
         Of the probabilities.
@@ -142,14 +144,14 @@ class Strip:
         Frames a second.
     """
 
-    def __init__(self, tracks: Sequence[Track], labels: Sequence[str], frame_rate: float) -> None:
-        if not tracks:
-            raise ParameterError("tracks has no track; it must have at least one")
-        self.tracks, self.labels, self.frame_rate = list(tracks), list(labels), frame_rate
-        self.joined: tuple[int, Floats, Counts] = (-1, np.zeros((0, 0), np.float32), np.zeros(0, np.int64))
+    def __init__(self, recordings: Sequence[ScoredRecording], labels: Sequence[str], frame_rate: float) -> None:
+        if not recordings:
+            raise ParameterError("recordings has no recording; it must have at least one")
+        self.recordings, self.labels, self.frame_rate = list(recordings), list(labels), frame_rate
+        self.cached: tuple[int, Floats, Counts] = (-1, np.zeros((0, 0), np.float32), np.zeros(0, np.int64))
 
-    def events(self, detector: Detector, background: Iterable[str]) -> Iterator[tuple[int, Heard]]:
-        """(number of the track, event) of each event in turn."""
+    def events(self, detector: Detector, background: Iterable[str]) -> Iterator[tuple[int, DetectedEvent]]:
+        """(number of the recording, event) of each event in turn."""
         limits = detector.limits(self.labels, self.frame_rate, background)
         if min(limits["releases"].min(), limits["thresholds"].min()) <= 0:
             raise ParameterError("detector has a threshold or release of 0; it must be above 0, else no run ever ends")
@@ -157,20 +159,20 @@ class Strip:
         stream = detector.stream(self.labels, self.frame_rate, background=background)
         for event in stream.process(scores):
             number_of = int(np.searchsorted(starts, event.frame, "right")) - 1
-            times = self.tracks[number_of].times_s
+            times = self.recordings[number_of].times_s
             frame = event.frame - starts[number_of]
             if frame < len(times):
-                yield number_of, Heard(event.label, float(times[frame]))
+                yield number_of, DetectedEvent(event.label, float(times[frame]))
 
     def with_gaps(self, gap: int) -> tuple[Floats, Counts]:
-        if self.joined[0] != gap:
-            lengths = np.array([len(track.probabilities) + gap for track in self.tracks], np.int64)
+        if self.cached[0] != gap:
+            lengths = np.array([len(recording.probabilities) + gap for recording in self.recordings], np.int64)
             starts = np.cumsum(lengths) - lengths
             scores = np.zeros((int(lengths.sum()), len(self.labels)), np.float32)
-            for track, start in zip(self.tracks, starts.tolist(), strict=True):
-                scores[start : start + len(track.probabilities)] = track.probabilities
-            self.joined = gap, scores, starts
-        return self.joined[1:]
+            for recording, start in zip(self.recordings, starts.tolist(), strict=True):
+                scores[start : start + len(recording.probabilities)] = recording.probabilities
+            self.cached = gap, scores, starts
+        return self.cached[1:]
 
 
 @dataclass(frozen=True)
@@ -204,7 +206,7 @@ class Outcome:
         return 1 - self.found / self.words if self.words else float("nan")
 
     @property
-    def alarms_an_hour(self) -> float:
+    def false_alarms_per_hour(self) -> float:
         return self.alarms / self.hours if self.hours else float("nan")
 
     def delay_s(self, quantile: float) -> float:
@@ -213,14 +215,14 @@ class Outcome:
 
 
 def outcomes(
-    strip: Strip, detector: Detector, words: Sequence[str], background: Iterable[str] = ()
+    scores: ConcatenatedScores, detector: Detector, words: Sequence[str], background: Iterable[str] = ()
 ) -> dict[str, Outcome]:
     """What a detector does with each of some words, and with all of them together (under the name `ALL`).
 
     Parameters
     ----------
-    strip
-        The tracks.
+    scores
+        The recordings.
     detector
         As it would be used.
     words
@@ -231,32 +233,32 @@ def outcomes(
     Examples
     --------
     >>> import numpy as np, wavenetlite as wl
-    >>> from wavenetlite.evaluation.detections import Said, Strip, Track, outcomes
+    >>> from wavenetlite.evaluation.detections import ReferenceEvent, ConcatenatedScores, ScoredRecording, outcomes
     >>> p = np.zeros((100, 2), np.float32)
     >>> p[[50, 90], 0] = 0.9                                       # once for the word, and once for nothing
-    >>> track = Track("a", p, np.arange(1, 101) / 50, 2.0, (Said("go", 0.7, 1.0),))
+    >>> recording = ScoredRecording("a", p, np.arange(1, 101) / 50, 2.0, (ReferenceEvent("go", 0.7, 1.0),))
     >>> detector = wl.detection.Detector(0.6, smoothing_ms=0, min_duration_ms=0)
-    >>> made = outcomes(Strip([track], ["go", "_"], 50.0), detector, ["go"], ["_"])["go"]
+    >>> made = outcomes(ConcatenatedScores([recording], ["go", "_"], 50.0), detector, ["go"], ["_"])["go"]
     >>> made.words, made.found, made.alarms, round(made.delay_s(0.5), 3)
     (1, 1, 1, 0.02)
     """
-    events: dict[int, list[Heard]] = {}
-    for number_of, event in strip.events(detector, background):
+    events: dict[int, list[DetectedEvent]] = {}
+    for number_of, event in scores.events(detector, background):
         events.setdefault(number_of, []).append(event)
     tally = {word: Tally() for word in words}
     for number_of, heard in events.items():
-        track = strip.tracks[number_of]
-        matches = match_events(track.sought, heard, tolerance_s=TOLERANCE_S)
+        recording = scores.recordings[number_of]
+        matches = match_events(recording.sought, heard, tolerance_s=TOLERANCE_S)
         for word, at in matches.found:
-            tally[track.said[word].label].delays_s.append(heard[at].time_s - track.said[word].end_s)
+            tally[recording.said[word].label].delays_s.append(heard[at].time_s - recording.said[word].end_s)
         for at in matches.false:
             label = heard[at].label
-            if label in track.untimed:
+            if label in recording.untimed:
                 tally[label].excused += 1
             else:
                 tally[label].alarms += 1
-    made = {word: tally[word].outcome(strip.tracks, [word]) for word in words}
-    return made | {ALL: sum(tally.values(), Tally()).outcome(strip.tracks, words)}
+    made = {word: tally[word].outcome(scores.recordings, [word]) for word in words}
+    return made | {ALL: sum(tally.values(), Tally()).outcome(scores.recordings, words)}
 
 
 class Tally:
@@ -272,11 +274,11 @@ class Tally:
         both.delays_s = self.delays_s + other.delays_s
         return both
 
-    def outcome(self, tracks: Sequence[Track], words: Sequence[str]) -> Outcome:
-        said = [one for track in tracks for one in track.said if one.label in words]
-        seconds = sum(track.duration_s for track in tracks if not set(words) <= track.untimed)
-        seconds -= sum(one.end_s - one.start_s for track in tracks for one in track.said
-                       if one.label in words and not set(words) <= track.untimed)  # fmt: skip
+    def outcome(self, recordings: Sequence[ScoredRecording], words: Sequence[str]) -> Outcome:
+        said = [one for recording in recordings for one in recording.said if one.label in words]
+        seconds = sum(recording.duration_s for recording in recordings if not set(words) <= recording.untimed)
+        seconds -= sum(one.end_s - one.start_s for recording in recordings for one in recording.said
+                       if one.label in words and not set(words) <= recording.untimed)  # fmt: skip
         return Outcome(len(said), len(self.delays_s), self.alarms, self.excused, seconds / 3600, tuple(self.delays_s))
 
 
@@ -308,15 +310,15 @@ class Curve:
         return np.array([one.false_rejects for one in self.outcomes])
 
     @property
-    def alarms_an_hour(self) -> Doubles:
-        return np.array([one.alarms_an_hour for one in self.outcomes])
+    def false_alarms_per_hour(self) -> Doubles:
+        return np.array([one.false_alarms_per_hour for one in self.outcomes])
 
-    def at(self, alarms_an_hour: float) -> tuple[float, Outcome]:
-        """The threshold with the fewest false rejects at so many false alarms an hour at most, and what it gives.
+    def at(self, false_alarms_per_hour: float) -> tuple[float, Outcome]:
+        """The threshold with the fewest false rejects at so many false alarms per hour at most, and what it gives.
 
         Of several the highest. Where none has so few alarms, a threshold of 1 rejects all.
         """
-        rate = number("alarms_an_hour", alarms_an_hour, 0.0)
+        rate = number("false_alarms_per_hour", false_alarms_per_hour, 0.0)
         allowed = [at for at, one in enumerate(self.outcomes) if one.alarms <= rate * one.hours]
         if not allowed:
             one = self.outcomes[-1]
@@ -326,7 +328,7 @@ class Curve:
 
 
 def curves(
-    strip: Strip,
+    scores: ConcatenatedScores,
     detector: Detector,
     words: Sequence[str],
     background: Sequence[str] = (),
@@ -339,8 +341,8 @@ def curves(
 
     Parameters
     ----------
-    strip
-        The tracks.
+    scores
+        The recordings.
     detector
         Every point of a curve is what this detector does when it is run with the point's threshold; its own thresholds
         do not count, and its release is kept in proportion.
@@ -360,15 +362,15 @@ def curves(
         deaf = [*background, *(word for word in words if word not in heard)]
         points = []
         for done, threshold in enumerate(thresholds.tolist(), 1):
-            points.append(outcomes(strip, at_threshold(detector, threshold), heard, deaf)[label])
+            points.append(outcomes(scores, at_threshold(detector, threshold), heard, deaf)[label])
             if progress is not None:
                 progress(at * len(thresholds) + done, len(labels) * len(thresholds))
         made[label] = Curve(label, thresholds, tuple(points))
     return made
 
 
-def joined(some: Sequence[Curve]) -> Curve:
-    """The curve of several sets of tracks together, from those of each at the same thresholds."""
+def merge_curves(some: Sequence[Curve]) -> Curve:
+    """The curve of several sets of recordings together, from those of each at the same thresholds."""
     points = zip(*(curve.outcomes for curve in some), strict=True)
     return Curve(some[0].label, some[0].thresholds, tuple(pooled(point) for point in points))
 
@@ -402,7 +404,7 @@ class Report:
     as_set
         With the detector's own thresholds, each word and `ALL`.
     rates
-        False alarms an hour that the table is made for.
+        False alarms per hour that the table is made for.
     recordings, hours
         How many, and how long together.
     untimed
@@ -439,7 +441,11 @@ class Report:
             "by_recording": not self.timed,
             "words": {
                 label: [
-                    {"at_most_alarms_an_hour": rate, "threshold": finite(threshold), **outcome_json(one, self.timed)}
+                    {
+                        "at_most_false_alarms_per_hour": rate,
+                        "threshold": finite(threshold),
+                        **outcome_json(one, self.timed),
+                    }
                     for rate, (threshold, one) in zip(self.rates, self.points(label), strict=True)
                 ]
                 for label in self.labels
@@ -451,7 +457,7 @@ class Report:
         width = max(len(label) for label in self.labels)
         head = [f"{rate:g}/h" for rate in self.rates]
         lines = [
-            f"{self.recordings:,} recordings, {self.hours:.2f} h; false rejects at so many false alarms an hour, "
+            f"{self.recordings:,} recordings, {self.hours:.2f} h; false rejects at so many false alarms per hour, "
             + (
                 f"and the delay at {self.rates[len(self.rates) // 2]:g}/h"
                 if self.timed
@@ -469,7 +475,7 @@ class Report:
         lines += [
             "",
             f"As it is set: {percent(one)} false rejects, {one.alarms} false alarms of all words together, "
-            f"{one.alarms_an_hour:.2f} an hour",
+            f"{one.false_alarms_per_hour:.2f} per hour",
         ]
         if self.timed:
             lines[-1] += f"; delay {self.delay(one, 0.5).strip()}, 95 % within {self.delay(one, 0.95).strip()}"
@@ -484,7 +490,7 @@ class Report:
 
 
 def report(
-    strip: Strip,
+    scores: ConcatenatedScores,
     detector: Detector,
     words: Sequence[str],
     background: Sequence[str] = (),
@@ -493,28 +499,29 @@ def report(
     timed: bool = True,
     progress: Progress | None = None,
 ) -> Report:
-    """The report of a detector on some tracks; parameters as of `curves`, and `timed` as in `Report`.
+    """The report of a detector on some recordings; parameters as of `curves`, and `timed` as in `Report`.
 
     Examples
     --------
     >>> import numpy as np, wavenetlite as wl
-    >>> from wavenetlite.evaluation.detections import Said, Strip, Track, report
+    >>> from wavenetlite.evaluation.detections import ReferenceEvent, ConcatenatedScores, ScoredRecording, report
     >>> p = np.zeros((100, 2), np.float32)
     >>> p[50:60, 0] = 0.9                                              # heard from 1.0 s on
     >>> times = np.arange(1, 101) / 50
-    >>> tracks = [Track("a", p, times, 2.0, (Said("go", 0.7, 1.0),)), Track("b", 0.5 * p, times, 2.0)]
+    >>> word = ReferenceEvent("go", 0.7, 1.0)
+    >>> recordings = [ScoredRecording("a", p, times, 2.0, (word,)), ScoredRecording("b", 0.5 * p, times, 2.0)]
     >>> detector = wl.detection.Detector(0.6, smoothing_ms=0, min_duration_ms=0)
-    >>> found = report(Strip(tracks, ["go", "_"], 50.0), detector, ["go"], ["_"])
+    >>> found = report(ConcatenatedScores(recordings, ["go", "_"], 50.0), detector, ["go"], ["_"])
     >>> found.curves["go"].at(1.0)[1].false_rejects, round(found.as_set["go"].delay_s(0.5), 3)
     (0.0, 0.02)
     """
     return Report(
-        curves(strip, detector, words, background, progress=progress),
-        outcomes(strip, detector, words, background),
+        curves(scores, detector, words, background, progress=progress),
+        outcomes(scores, detector, words, background),
         tuple(rates),
-        len(strip.tracks),
-        sum(track.duration_s for track in strip.tracks) / 3600,
-        sum(bool(track.untimed) for track in strip.tracks),
+        len(scores.recordings),
+        sum(recording.duration_s for recording in scores.recordings) / 3600,
+        sum(bool(recording.untimed) for recording in scores.recordings),
         timed,
     )
 
@@ -538,7 +545,7 @@ def outcome_json(one: Outcome, timed: bool) -> dict[str, Any]:
         "false_rejects": finite(one.false_rejects),
         "false_alarms": one.alarms,
         "hours": one.hours,
-        "alarms_an_hour": finite(one.alarms_an_hour),
+        "false_alarms_per_hour": finite(one.false_alarms_per_hour),
         "excused": one.excused,
         "delay_median_s": finite(one.delay_s(0.5)) if timed else None,
         "delay_p95_s": finite(one.delay_s(0.95)) if timed else None,

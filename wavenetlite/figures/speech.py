@@ -488,17 +488,17 @@ def finish_curves(axes: Any, epochs: Sequence[float], *, last: bool) -> None:
 
 
 def det_curve(curves: Sequence[Any], path: PathLike, *, title: str | None = None) -> None:
-    """Draw false rejects against false alarms an hour, a line for each word.
+    """Draw false rejects against false alarms per hour, a line for each word.
 
     Parameters
     ----------
     curves
-        With `label`, `false_rejects` (0..1) and `alarms_an_hour`, both (points,): such as the values of what
+        With `label`, `false_rejects` (0..1) and `false_alarms_per_hour`, both (points,): such as the values of what
         :func:`wavenetlite.evaluation.detections.curves` returns; the last one is drawn in black.
     path
         Of the PNG file; an older one is replaced when the new one is complete.
     title
-        Above the figure; None: what the last curve has at one false alarm an hour.
+        Above the figure; None: what the last curve has at one false alarm per hour.
 
     Raises
     ------
@@ -513,7 +513,7 @@ def det_curve(curves: Sequence[Any], path: PathLike, *, title: str | None = None
     --------
     >>> import os, tempfile, types
     >>> from wavenetlite.figures.speech import det_curve
-    >>> curve = types.SimpleNamespace(label="go", false_rejects=[0.0, 0.1, 0.5], alarms_an_hour=[20.0, 2.0, 0.0])
+    >>> curve = types.SimpleNamespace(label="go", false_rejects=[0.0, 0.1, 0.5], false_alarms_per_hour=[20.0, 2.0, 0.0])
     >>> with tempfile.TemporaryDirectory() as folder:
     ...     path = os.path.join(folder, "det.png")
     ...     det_curve([curve], path)
@@ -522,7 +522,7 @@ def det_curve(curves: Sequence[Any], path: PathLike, *, title: str | None = None
     """
     lines = [
         (field(curve, "label"), 100 * real("false_rejects", field(curve, "false_rejects"), 1),
-         real("alarms_an_hour", field(curve, "alarms_an_hour"), 1)) for curve in curves
+         real("false_alarms_per_hour", field(curve, "false_alarms_per_hour"), 1)) for curve in curves
     ]  # fmt: skip
     if not lines:
         raise ParameterError("curves has no curve; it must have at least one")
@@ -541,7 +541,7 @@ def det_curve(curves: Sequence[Any], path: PathLike, *, title: str | None = None
 
 def det_words(label: str, rejects: Floats, alarms: Floats) -> str:
     few = rejects[alarms <= 1]
-    return f"{label}: {few.min():.1f} % false rejects at 1 false alarm an hour" if few.size else str(label)
+    return f"{label}: {few.min():.1f} % false rejects at 1 false alarm per hour" if few.size else str(label)
 
 
 def finish_det(axes: Any) -> None:
@@ -555,7 +555,7 @@ def finish_det(axes: Any) -> None:
         axis.set_major_locator(FixedLocator(ticks))
         axis.set_minor_locator(NullLocator())
         axis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:g}"))
-    axes.set_xlabel("false alarms an hour", fontsize=10, color=INK)
+    axes.set_xlabel("false alarms per hour", fontsize=10, color=INK)
     axes.set_ylabel("false rejects, %", fontsize=10, color=INK)
     axes.grid(color=RULE, linewidth=0.7)
     axes.set_axisbelow(True)

@@ -205,8 +205,8 @@ class Run:
         if valid is not None and len(valid) == 0:
             raise ParameterError("valid has 0 items; it must have some")
         self.parameters = Parameters(model)
-        self.steps_an_epoch = len(train) // settings.batch_size
-        self.factor = schedule(settings.schedule, settings.epochs * self.steps_an_epoch, warmup=settings.warmup)
+        self.steps_per_epoch = len(train) // settings.batch_size
+        self.factor = schedule(settings.schedule, settings.epochs * self.steps_per_epoch, warmup=settings.warmup)
         self.optimiser = AdamW(
             self.parameters.trained, decayed=self.parameters.mask("weight"), weight_decay=settings.weight_decay
         )
@@ -257,7 +257,7 @@ class Run:
                     f"loss is {outcome.total} in epoch {number_of}; a smaller lr than {settings.lr} may help"
                 )
             total, correct, items = total + outcome.total, correct + outcome.correct, items + outcome.count
-            bar.step((self.step - 1) % self.steps_an_epoch + 1, self.steps_an_epoch, total / items, correct / items)
+            bar.step((self.step - 1) % self.steps_per_epoch + 1, self.steps_per_epoch, total / items, correct / items)
         if not np.isfinite(self.parameters.values).all():
             raise TrainingError(
                 f"weights are no longer finite in epoch {number_of}; a smaller lr than {settings.lr} may help"
