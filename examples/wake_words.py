@@ -27,8 +27,6 @@ from wavenetlite.evaluation.detections import (
     listen_to_all,
     report,
 )
-from wavenetlite.figures import speech
-from wavenetlite.figures.style import FigureError
 from wavenetlite.recipes.spotting import BACKGROUND, CrossValidation, cross_validate, train_spotter
 
 SHOWN = 8
@@ -75,8 +73,8 @@ def tell(found: Report, out: Path, which: str = "") -> None:
     print(f"\n{found}\n")
     (out / f"detections{which}.json").write_text(json.dumps(found.json(), indent=1))
     try:
-        speech.det_curve(list(found.curves.values()), out / f"det{which}.png")
-    except FigureError as error:
+        wl.figures.det_curve(list(found.curves.values()), out / f"det{which}.png")
+    except wl.figures.FigureError as error:
         print(f"no figure: {error}")
 
 

@@ -8,7 +8,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 import wavenetlite as wl
-from wavenetlite import audio
+from wavenetlite import audio, figures
 from wavenetlite.corpora.utterances import Utterance
 from wavenetlite.detection.detector import Detector
 from wavenetlite.evaluation.detections import (
@@ -30,7 +30,6 @@ from wavenetlite.evaluation.detections import (
     report,
     with_thresholds,
 )
-from wavenetlite.figures import speech
 
 RATE = 50.0
 LABELS = ["go", "stop", "_"]
@@ -311,14 +310,14 @@ def test_outcomes_are_pooled():
 
 def test_the_curve_is_drawn(tmp_path):
     pytest.importorskip("matplotlib")
-    speech.det_curve(list(example_report().curves.values()), tmp_path / "det.png")
+    figures.det_curve(list(example_report().curves.values()), tmp_path / "det.png")
     assert (tmp_path / "det.png").read_bytes().startswith(b"\x89PNG")
     assert [file.name for file in tmp_path.iterdir()] == ["det.png"]
     with pytest.raises(wl.ParameterError, match="curves has no curve"):
-        speech.det_curve([], tmp_path / "none.png")
+        figures.det_curve([], tmp_path / "none.png")
     with pytest.raises(wl.ParameterError, match="false_rejects must be finite"):
         bad = types.SimpleNamespace(label="go", false_rejects=[np.nan], false_alarms_per_hour=[1.0])
-        speech.det_curve([bad], tmp_path / "none.png")
+        figures.det_curve([bad], tmp_path / "none.png")
 
 
 # ---------------------------------------------------------------------------------------------------------- listening
