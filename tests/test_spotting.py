@@ -178,18 +178,18 @@ def run(capsys, *arguments):
     return status, caught.out, caught.err
 
 
-def test_evaluate_detect(capsys, file, folder, tmp_path):
+def test_detections(capsys, file, folder, tmp_path):
     pytest.importorskip("matplotlib")
-    status, out, _ = run(capsys, "evaluate", file, folder, "--detect", "--figure", tmp_path / "det.png", "--wrong",
+    status, out, _ = run(capsys, "detections", file, folder, "--figure", tmp_path / "det.png", "--wrong",
                          "--other", folder)  # fmt: skip
     assert status == 0 and "all together" in out and "alarms in 0.02 h of other speech" in out
     assert (tmp_path / "det.png").exists()
-    status, out, err = run(capsys, "evaluate", file, folder, "--detect", "--split", "all", "--json")
+    status, out, err = run(capsys, "detections", file, folder, "--split", "all", "--json")
     made = json.loads(out)
     assert status == 0 and err == "wavenetlite: by its notes, the classifier was trained on train recordings too\n"
     assert made["recordings"] == 48 and made["other"] is None
     assert set(made["words"]) == {"fall", "rise", "each at that rate", "all together"}
-    status, streamed, _ = run(capsys, "evaluate", file, folder, "--detect", "--split", "all", "--json", "--stream",
+    status, streamed, _ = run(capsys, "detections", file, folder, "--split", "all", "--json", "--stream",
                               "--block-ms", 7)  # fmt: skip
     assert {**json.loads(streamed), "streamed": False} == made
 
@@ -197,23 +197,26 @@ def test_evaluate_detect(capsys, file, folder, tmp_path):
 @pytest.mark.parametrize(
     ("options", "status", "text"),
     [
-        (["--detect", "--words", "all"], 2, "--words is for clips"),
-        (["--detect", "--clip-s", "1"], 2, "--clip-s is for clips"),
-        (["--detect", "--split", "test"], 1, "has no test recordings; --split all takes every one"),
-        (["--detect", "--other", "nowhere"], 2, "--other nowhere: there is no such folder"),
-        (["--other", "nowhere"], 2, "give --detect too"),
-        (["--split", "dev"], 2, "give --detect too, or valid"),
+        (["--block-ms", "7"], 2, "give --stream too"),
+        (["--split", "test"], 1, "has no test recordings; --split all takes every one"),
+        (["--other", "nowhere"], 2, "--other nowhere: there is no such folder"),
     ],
 )
 def test_wrong_options(capsys, file, folder, options, status, text):
-    made, out, err = run(capsys, "evaluate", file, folder, *options)
+    made, out, err = run(capsys, "detections", file, folder, *options)
     assert (made, out) == (status, "") and text in err and "Traceback" not in err and err.count("\n") == 1
 
 
+def test_options_of_clips_are_those_of_another_command(capsys, file, folder):
+    assert run(capsys, "detections", file, folder, "--words", "all")[0] == 2
+    assert run(capsys, "evaluate", file, folder, "--by-recording")[0] == 2
+    assert run(capsys, "evaluate", file, folder, "--split", "dev")[0] == 2
+
+
 def test_words_that_a_classifier_does_not_know(capsys, folder):
-    status, _, err = run(capsys, "evaluate", "spoken-digits", folder, "--detect")
+    status, _, err = run(capsys, "detections", "spoken-digits", folder)
     assert status == 1 and "has the word 'fall'; the classifier listens for 0, 1" in err
-    status, _, err = run(capsys, "evaluate", "speech-commands-12", folder, "--detect")
+    status, _, err = run(capsys, "detections", "speech-commands-12", folder)
     assert status == 1 and "its sample rate is 8000; it must be the classifier's 16000" in err
 
 

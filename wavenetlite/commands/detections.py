@@ -1,34 +1,62 @@
-"""wavenetlite evaluate --detect: how well a classifier finds words in running speech."""
+"""wavenetlite detections: how well a classifier finds words in running speech."""
 
 from __future__ import annotations
 
 import argparse
 from collections.abc import Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
-from wavenetlite.commands.shared import BLOCK_MS, UsageError, note, progress, say, say_json
+from wavenetlite.classifier.classifier import AudioClassifier
+from wavenetlite.commands.options import UsageError, add_json, add_streaming, describe, streamed_block_ms
+from wavenetlite.commands.output import note, progress, say, say_json
+from wavenetlite.commands.shared import load_classifier, trained_on
+from wavenetlite.corpora.utterances import Utterance, Utterances, read_utterances
+from wavenetlite.evaluation.clips import block_samples
+from wavenetlite.evaluation.detections import (
+    ConcatenatedScores,
+    DetectedEvent,
+    ScoredRecording,
+    alarms_elsewhere,
+    by_recording,
+    listen,
+    report,
+)
+from wavenetlite.evaluation.report import match_events
+from wavenetlite.figures import det_curve
 from wavenetlite.support.errors import ParameterError
 
-if TYPE_CHECKING:
-    from wavenetlite.classifier.classifier import AudioClassifier
-    from wavenetlite.corpora.utterances import Utterance, Utterances
-    from wavenetlite.evaluation.detections import ConcatenatedScores, ScoredRecording
-
 AUDIO = (".flac", ".wav", ".ogg", ".mp3")
-CLIPS_ONLY = ("words", "hold_out_speaker", "clip_s", "resample", "mono", "threads")
-"""Options of clips, which recordings with a manifest have no use for."""
+ABOUT = """\
+Find the words in a folder of longer recordings: DATA has a manifest.jsonl that
+says which word falls when. Printed are, for each word and together, the false
+rejects at so many false alarms per hour, and how long after the word's end it
+was detected."""
+EXAMPLES = """\
+  wavenetlite detections wake-words-telephone wake_words
+  wavenetlite detections wake-words-telephone wake_words --split all --by-recording --wrong
+  wavenetlite detections trained/classifier.safetensors wake_words --figure det.png --other other_speech --json"""
 
 
-def run_detection(clf: AudioClassifier, args: argparse.Namespace) -> int:
-    for name in CLIPS_ONLY:
-        if getattr(args, name):
-            raise UsageError(f"--{name.replace('_', '-')} is for clips; it cannot be given with --detect")
-    from wavenetlite.commands.evaluate import trained_on
-    from wavenetlite.corpora.utterances import read_utterances
-    from wavenetlite.evaluation.detections import ConcatenatedScores, alarms_elsewhere, by_recording, report
+def add(parser: argparse.ArgumentParser) -> None:
+    describe(parser, ABOUT, EXAMPLES)
+    parser.add_argument("model", metavar="MODEL", help="a bundled classifier's name, or the file of one")
+    parser.add_argument("data", metavar="DATA", help="folder of recordings with a manifest.jsonl")
+    parser.add_argument("--split", default="dev", metavar="NAME", help="which of its recordings; all: every one")
+    add_streaming(parser, "recording")
+    parser.add_argument("--by-recording", action="store_true", help="a word may be found wherever in its recording")
+    parser.add_argument(
+        "--other", metavar="FOLDER", help="count the alarms in the audio files of a folder too, as one stream"
+    )
+    parser.add_argument("--figure", metavar="FILE.png", help="draw the curve (needs matplotlib)")
+    parser.add_argument("--wrong", action="store_true", help="list the words that were missed, and the false alarms")
+    add_json(parser, "an object with words and as_set")
+    parser.set_defaults(run=run)
 
-    args.split = args.split or "dev"
+
+def run(args: argparse.Namespace) -> int:
+    block_ms = streamed_block_ms(args)
+    clf = load_classifier(args.model)
     others = [] if args.other is None else files(args.other)
     with progress("reading") as bar:
         utterances = read_utterances(args.data, progress=bar)
@@ -38,7 +66,7 @@ def run_detection(clf: AudioClassifier, args: argparse.Namespace) -> int:
     heard_before = sorted({item.split for item in items} & set(trained_on(clf)))
     if heard_before and args.split != "train":
         note(f"by its notes, the classifier was trained on {' and '.join(heard_before)} recordings too")
-    recordings = heard(clf, items, args)
+    recordings = heard(clf, items, block_ms)
     scores = ConcatenatedScores(
         by_recording(recordings) if args.by_recording else recordings, clf.labels, clf.frame_rate
     )
@@ -48,8 +76,6 @@ def run_detection(clf: AudioClassifier, args: argparse.Namespace) -> int:
     with progress("other speech") as bar:
         elsewhere = alarms_elsewhere(clf, others, progress=bar) if others else None
     if args.figure is not None:
-        from wavenetlite.figures.speech import det_curve
-
         det_curve(list(found.curves.values()), args.figure)
     if args.json:
         other = None if elsewhere is None else {"alarms": elsewhere[0], "hours": elsewhere[1]}
@@ -82,11 +108,8 @@ def chosen(clf: AudioClassifier, utterances: Utterances, args: argparse.Namespac
     return items
 
 
-def heard(clf: AudioClassifier, items: Sequence[Utterance], args: argparse.Namespace) -> list[ScoredRecording]:
-    from wavenetlite.evaluation.clips import block_samples
-    from wavenetlite.evaluation.detections import listen
-
-    block = block_samples(args.block_ms or BLOCK_MS, clf.sr) if args.stream else None
+def heard(clf: AudioClassifier, items: Sequence[Utterance], block_ms: float | None) -> list[ScoredRecording]:
+    block = None if block_ms is None else block_samples(block_ms, clf.sr)
     recordings = []
     with progress("listening") as bar:
         for done, item in enumerate(items, 1):
@@ -107,9 +130,6 @@ def files(folder: str) -> list[Path]:
 
 def tell_wrong(clf: AudioClassifier, scores: ConcatenatedScores) -> None:
     """The words that were missed, and the false alarms, with the classifier's own thresholds."""
-    from wavenetlite.evaluation.detections import DetectedEvent
-    from wavenetlite.evaluation.report import match_events
-
     events: dict[int, list[Any]] = {}
     for number_of, event in scores.events(clf.detector, clf.background):
         events.setdefault(number_of, []).append(event)
