@@ -6,6 +6,7 @@ import copy
 import json
 from collections.abc import Mapping
 from hashlib import blake2b
+from inspect import signature
 from typing import Any, ClassVar, Literal
 
 import numpy as np
@@ -40,7 +41,6 @@ class Features:
         Of the packages that computed the tables.
     """
 
-    options: ClassVar[tuple[str, ...]] = ()
     registry: ClassVar[dict[str, type[Features]]] = {}
 
     sr: int
@@ -199,16 +199,22 @@ class Features:
         return self.frame_span(frame)[1] + self.latency * self.hop_length
 
     def __repr__(self) -> str:
-        own = f"{type(self).__name__}({', '.join(f'{name}={getattr(self, name)!r}' for name in self.options)})"
+        own = f"{type(self).__name__}({', '.join(f'{name}={value!r}' for name, value in self.arguments().items())})"
         return own + (f".then({', '.join(map(repr, self.steps))})" if self.steps else "")
 
     # Writing down
+
+    def arguments(self) -> dict[str, Any]:
+        """What the constructor would take to make the spec again, but for the tables."""
+        parameters = signature(type(self)).parameters.values()
+        names = [one.name for one in parameters if one.name != "tables" and one.kind is not one.VAR_KEYWORD]
+        return {name: getattr(self, name) for name in names}
 
     def config(self) -> dict[str, Any]:
         """The spec as JSON-able data, without its tables; `versions` says who computed them."""
         return {
             "type": type(self).__name__,
-            **{name: jsonable(getattr(self, name)) for name in self.options},
+            **{name: jsonable(value) for name, value in self.arguments().items()},
             "steps": [step.config() for step in self.steps],
             "versions": dict(self.versions),
         }

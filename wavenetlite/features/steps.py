@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import Any, ClassVar, Protocol
 
+import numpy as np
+
 from wavenetlite.features._steps import UNFIT
 from wavenetlite.features.filter_banks import Tables, checked
 from wavenetlite.support.arrays import Floats
@@ -85,10 +87,14 @@ class CausalStep(Step, internal=True):
     """A step that streams: whole signals are fed to fresh state, so the bits are those of the stream."""
 
     def apply(self, x: Floats) -> Floats:
-        from wavenetlite.features.stream import run_out
+        return run_out(self.open(len(x), x.shape[2]), x)
 
-        state = self.open(len(x), x.shape[2])
-        return run_out(state, x)
+
+def run_out(step: StepState, x: Floats) -> Floats:
+    """The last frames through a step, and what it still owes after them."""
+    frames = step.process(x)
+    owed = step.flush(x[:, :0])
+    return np.concatenate([frames, owed], axis=1) if owed.shape[1] else frames
 
 
 class FrameState:
