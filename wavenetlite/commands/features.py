@@ -23,7 +23,7 @@ from wavenetlite.commands.output import note, say, say_json
 from wavenetlite.commands.shared import cpus, load_classifier
 from wavenetlite.features import Features
 from wavenetlite.figures import contact_sheet
-from wavenetlite.pipeline import parts, specs
+from wavenetlite.pipeline import sidecars, specs
 from wavenetlite.pipeline.assembly import ERRORS
 from wavenetlite.pipeline.entries import Listing
 from wavenetlite.pipeline.rates import common_rate
@@ -175,7 +175,7 @@ def features(args: argparse.Namespace, listing: Listing, out: Path) -> Features:
     if wrong:
         raise UsageError(f"--{wrong[0].replace('_', '-')} is no option of --features {args.features}")
     options["sr"] = args.sr or common_rate(listing.entries)
-    return specs.made(kind, options, out / parts.FOLDER / specs.TABLES)
+    return specs.made(kind, options, out / sidecars.FOLDER / specs.TABLES)
 
 
 def backend(args: argparse.Namespace) -> Any:
@@ -214,9 +214,9 @@ def exported(args: argparse.Namespace, out: Path) -> list[str]:
     if args.plot:
         contact_sheet(items, args.plot)
     if args.npz:
-        items.to_npz(args.npz)
+        pipeline.to_npz(items, args.npz)
     if args.lhotse:
-        items.to_lhotse(args.lhotse)
+        pipeline.to_lhotse(items, args.lhotse)
     return [path for path in (args.plot, args.npz, args.lhotse) if path]
 
 
