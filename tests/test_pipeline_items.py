@@ -164,7 +164,7 @@ def test_wrong_options(items, options, message):
 
 
 def test_no_items_no_batches(items):
-    with pytest.raises(wl.ParameterError, match="items are none"):
+    with pytest.raises(wl.ParameterError, match="items is empty"):
         Batches(items[:0])
 
 
