@@ -19,14 +19,8 @@ import numpy as np
 import wavenetlite as wl
 from wavenetlite.classifier.classifier import Event
 from wavenetlite.corpora.utterances import Utterance, Utterances, read_utterances
-from wavenetlite.evaluation.detections import (
-    ConcatenatedScores,
-    Report,
-    ScoredRecording,
-    alarms_elsewhere,
-    listen_to_all,
-    report,
-)
+from wavenetlite.evaluation.detections import Report, report
+from wavenetlite.evaluation.scores import ConcatenatedScores, ScoredRecording, alarms_elsewhere, listen_to_all
 from wavenetlite.recipes.spotting import BACKGROUND, CrossValidation, cross_validate, train_spotter
 
 SHOWN = 8

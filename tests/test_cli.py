@@ -636,7 +636,9 @@ def test_evaluate_on_data_that_does_not_fit(run, model, data, tmp_path):
     assert "no audio files in folders of labels" in error(model, str(tmp_path))
     assert "no clip to train on for '_silence_'" in error(model, data)
     judge(["low", "other"]).save("other.safetensors")
-    assert "labels has 'high', which the classifier has not" in error("other.safetensors", data, "--words", "all")
+    assert "labels has 'high', which is no label of the classifier" in error(
+        "other.safetensors", data, "--words", "all"
+    )
     spec = wl.LogMel(sr=16000, n_fft=256, hop_length=80, n_mels=10)
     wl.AudioClassifier(spec, wl.nn.Linear(10, 2), ["low", "high"]).save("fast.safetensors")
     assert "have another sample rate" in error("fast.safetensors", data)
@@ -843,10 +845,10 @@ def test_train_interrupted(run, data, training):
     training.error = KeyboardInterrupt()
     status, out, err = run("train", data, "--clip-s", 0.25)
     assert (status, out) == (130, "")
-    assert err.splitlines()[-1] == "wavenetlite train: interrupted; run the same command again to go on"
+    assert err.splitlines()[-1] == "wavenetlite train: interrupted; run the same command again to resume"
     status, _, err = run("train", data, "--clip-s", 0.25, "--no-resume")
     assert status == 130
-    assert err.splitlines()[-1].endswith("run the same command again, without --no-resume, to go on")
+    assert err.splitlines()[-1].endswith("run the same command again, without --no-resume, to resume")
     training.error = None
     assert run("train", data, "--clip-s", 0.25)[0] == 0
 
@@ -967,7 +969,7 @@ def test_a_real_training_that_was_interrupted_ends_as_another(tmp_path):
         child.send_signal(signal.SIGINT)
         out, err = child.communicate(timeout=300)
     assert (child.returncode, out) == (130, b""), err
-    assert err == b"wavenetlite train: interrupted; run the same command again to go on\n"
+    assert err == b"wavenetlite train: interrupted; run the same command again to resume\n"
     assert not (tmp_path / "broken" / "classifier.safetensors").exists()
     assert 1 <= len(history.read_text().splitlines()) < 30
     for out in ("broken", "whole"):

@@ -11,24 +11,25 @@ import wavenetlite as wl
 from wavenetlite import audio, figures
 from wavenetlite.corpora.utterances import Utterance
 from wavenetlite.detection.detector import Detector
-from wavenetlite.evaluation.detections import (
+from wavenetlite.evaluation.det import (
     ALL,
-    EACH,
-    ConcatenatedScores,
     Curve,
     Outcome,
-    ReferenceEvent,
-    ScoredRecording,
-    alarms_elsewhere,
     at_threshold,
-    by_recording,
     curves,
-    listen,
     merge_curves,
     outcomes,
     pooled,
-    report,
     with_thresholds,
+)
+from wavenetlite.evaluation.detections import EACH, report
+from wavenetlite.evaluation.scores import (
+    ConcatenatedScores,
+    ReferenceEvent,
+    ScoredRecording,
+    alarms_elsewhere,
+    by_recording,
+    listen,
 )
 
 RATE = 50.0

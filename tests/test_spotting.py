@@ -14,7 +14,9 @@ from calls import write_calls
 import wavenetlite as wl
 from wavenetlite import cli, models
 from wavenetlite.corpora.utterances import read_utterances
-from wavenetlite.evaluation.detections import ALL, ConcatenatedScores, by_recording, listen_to_all, outcomes, report
+from wavenetlite.evaluation.det import ALL, outcomes
+from wavenetlite.evaluation.detections import report
+from wavenetlite.evaluation.scores import ConcatenatedScores, by_recording, listen_to_all
 from wavenetlite.recipes.spotting import (
     BACKGROUND,
     SPOTTING,

@@ -1,7 +1,7 @@
 """The command ``wavenetlite``: what can be done with audio and models without writing a program.
 
 Results go to standard output, all else to standard error. Exit status: 0 fine, 1 something failed, 2 wrong usage,
-130 interrupted, 141 nobody reads the output any more. A mistake of the user's is told in one line;
+130 interrupted, 141 nobody reads the output any more. A mistake of the user's is reported in one line;
 ``WAVENETLITE_TRACEBACK=1`` shows where it was found.
 """
 
@@ -46,7 +46,7 @@ examples:
   wavenetlite train recordings --out trained     a model of your own, from LABEL/*.wav
   wavenetlite evaluate trained/classifier.safetensors recordings
 
-`wavenetlite COMMAND --help` tells the options of a command.
+`wavenetlite COMMAND --help` shows the options of a command.
 
 exit status:
   0 fine, 1 something failed, 2 wrong usage, 130 interrupted
@@ -93,12 +93,12 @@ def main(argv: Sequence[str] | None = None) -> int:
     except BrokenPipeError:
         return NO_READER
     except KeyboardInterrupt:
-        tell(args, getattr(args, "interrupted", "interrupted"), error=False)
+        report(args, getattr(args, "interrupted", "interrupted"), error=False)
         return INTERRUPTED
     except (UsageError, WavenetliteError, OSError, ModuleNotFoundError, MemoryError) as error:
         if os.environ.get("WAVENETLITE_TRACEBACK") == "1":
             raise
-        tell(args, reason(error), error=True)
+        report(args, reason(error), error=True)
         return WRONG_USAGE if isinstance(error, UsageError) else FAILED
 
 
@@ -113,7 +113,7 @@ def reason(error: BaseException) -> str:
     return str(error)
 
 
-def tell(args: argparse.Namespace, message: str, *, error: bool) -> None:
+def report(args: argparse.Namespace, message: str, *, error: bool) -> None:
     name = f"wavenetlite {args.command}" if args.command else "wavenetlite"
     print(f"{name}: {'error: ' if error else ''}{one_line(message)}", file=sys.stderr)
 

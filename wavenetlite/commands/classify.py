@@ -18,7 +18,7 @@ label's probability.
 
 A file is streamed in blocks of {BLOCK_MS:g} ms, as from a microphone, so one of any
 length fits into memory; the result has the bits of the whole file fed at once.
-A file that cannot be used is told, and the others go on; the exit status is
+A file that cannot be used is reported, and the others go on; the exit status is
 then 1."""
 EXAMPLES = """\
   wavenetlite classify yes.wav
@@ -51,7 +51,7 @@ def add(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--top", type=positive, metavar="N", help="show the N likeliest labels of each file, best first"
     )
-    add_json(parser, "an object a file, with label, score, probabilities and events, or with error")
+    add_json(parser, "one object per file, with label, score, probabilities and events, or with error")
     parser.set_defaults(run=run)
 
 

@@ -13,16 +13,16 @@ from wavenetlite.commands.output import note, progress, say, say_json
 from wavenetlite.commands.shared import load_classifier, trained_on
 from wavenetlite.corpora.utterances import Utterance, Utterances, read_utterances
 from wavenetlite.evaluation.clips import block_samples
-from wavenetlite.evaluation.detections import (
+from wavenetlite.evaluation.detections import report
+from wavenetlite.evaluation.report import match_events
+from wavenetlite.evaluation.scores import (
     ConcatenatedScores,
     DetectedEvent,
     ScoredRecording,
     alarms_elsewhere,
     by_recording,
     listen,
-    report,
 )
-from wavenetlite.evaluation.report import match_events
 from wavenetlite.figures import det_curve
 from wavenetlite.support.errors import ParameterError
 
@@ -88,7 +88,7 @@ def run(args: argparse.Namespace) -> int:
         say(f"\n{args.other}: {sum(counts.values())} alarms in {hours:.2f} h of other speech, as it is set: "
             + ", ".join(f"{label} {count}" for label, count in counts.items()))  # fmt: skip
     if args.wrong:
-        tell_wrong(clf, scores)
+        report_wrong(clf, scores)
     return 0
 
 
@@ -128,7 +128,7 @@ def files(folder: str) -> list[Path]:
     return found
 
 
-def tell_wrong(clf: AudioClassifier, scores: ConcatenatedScores) -> None:
+def report_wrong(clf: AudioClassifier, scores: ConcatenatedScores) -> None:
     """The words that were missed, and the false alarms, with the classifier's own thresholds."""
     events: dict[int, list[Any]] = {}
     for number_of, event in scores.events(clf.detector, clf.background):

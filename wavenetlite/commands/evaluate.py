@@ -20,7 +20,7 @@ from wavenetlite.commands.options import (
     streamed_block_ms,
 )
 from wavenetlite.commands.output import note, progress, say, say_json
-from wavenetlite.commands.shared import cpus, evaluation_json, load_classifier, tell_problems, trained_on
+from wavenetlite.commands.shared import cpus, evaluation_json, load_classifier, report_problems, trained_on
 from wavenetlite.corpora.corpus import Clips, Corpus, read_corpus
 from wavenetlite.evaluation.clips import Evaluation, evaluate
 from wavenetlite.evaluation.report import confusion_text
@@ -64,7 +64,7 @@ def run(args: argparse.Namespace) -> int:
     block_ms = streamed_block_ms(args)
     clf = load_classifier(args.model)
     corpus = read(clf, args)
-    tell_problems(corpus)
+    report_problems(corpus)
     clips = chosen(corpus, args)
     if args.split != "train" and args.split in trained_on(clf):
         note(f"by its notes, the classifier was trained on {args.split} clips too")

@@ -34,7 +34,7 @@ from wavenetlite.support.progress import Bar
 KINDS = {"logmel": "LogMel", "mel": "MelSpectrogram", "spectrogram": "Spectrogram", "mfcc": "MFCC", "pcen": "PCEN",
          "mulaw": "MuLaw"}  # fmt: skip
 SHOWN_ERRORS = 10
-GO_ON = "interrupted; run the same command again to go on"
+GO_ON = "interrupted; run the same command again to resume"
 
 ABOUT = """\
 Turn recordings into features for training, and write them to the folder OUT:
@@ -49,8 +49,7 @@ or recordings at any depth), a manifest (.jsonl or .csv with a column path, and
 label, speaker, split, start_s, end_s as far as they are known), an archive
 (.tar, .tar.gz, .zip), or a pattern such as 'data/**/*.flac'.
 
-Interrupted, it goes on where it was when the same command is run again; run
-again later, it does only what has changed."""
+Interrupted, it resumes when the same command is run again; run again later, it does only what has changed."""
 EXAMPLES = """\
   wavenetlite features speech_commands features
   wavenetlite features recordings.tar.gz features --features mfcc --n-mfcc 20 --resample --sr 16000

@@ -63,7 +63,7 @@ def run(args: argparse.Namespace) -> int:
     with audio.Microphone(sr=clf.sr, block_samples=size, device=args.device, on_overflow="count") as microphone:
         try:
             note(f"listening for {wanted}; Ctrl-C ends it")
-            for block in taken(microphone):
+            for block in blocks_of(microphone):
                 tell(stream.process(block))
                 if args.seconds is not None and stream.samples_in >= args.seconds * clf.sr:
                     break
@@ -75,7 +75,7 @@ def run(args: argparse.Namespace) -> int:
     return 0
 
 
-def taken(microphone: audio.Microphone) -> Iterator[Floats]:
+def blocks_of(microphone: audio.Microphone) -> Iterator[Floats]:
     """The microphone's blocks; whatever goes wrong in the sound system, such as a pulled plug, becomes one line."""
     blocks = iter(microphone)
     while True:

@@ -18,7 +18,7 @@ from wavenetlite.support.errors import ModelFileError
 
 DEFAULT_MODEL = "speech-commands-12"
 MOST_PROBLEMS = 20
-"""Problems of a corpus that are told one by one."""
+"""Problems of a corpus that are reported one by one."""
 
 
 def load_classifier(path: str) -> AudioClassifier:
@@ -78,7 +78,7 @@ def evaluation_json(evaluation: Evaluation) -> dict[str, Any]:
     }
 
 
-def tell_problems(corpus: Corpus) -> None:
+def report_problems(corpus: Corpus) -> None:
     """What was odd in a corpus; of very many problems the first ones."""
     for problem in corpus.problems[:MOST_PROBLEMS]:
         note(problem)

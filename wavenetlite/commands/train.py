@@ -22,7 +22,7 @@ from wavenetlite.commands.options import (
     whole,
 )
 from wavenetlite.commands.output import note, progress, say, say_json
-from wavenetlite.commands.shared import checked_folder, cpus, evaluation_json, tell_problems
+from wavenetlite.commands.shared import checked_folder, cpus, evaluation_json, report_problems
 from wavenetlite.corpora.corpus import Corpus, read_corpus
 from wavenetlite.evaluation.clips import Evaluation, evaluate
 from wavenetlite.evaluation.report import confusion_text
@@ -35,8 +35,8 @@ CLASSIFIER, METRICS = "classifier.safetensors", "metrics.json"
 NETWORK = "network"
 """Folder in which a recipe trains the network that is kept."""
 MEASURED = ("valid", "test")
-GO_ON = "interrupted; run the same command again to go on"
-BEGIN_ANEW = "interrupted; run the same command again, without --no-resume, to go on"
+GO_ON = "interrupted; run the same command again to resume"
+BEGIN_ANEW = "interrupted; run the same command again, without --no-resume, to resume"
 
 ABOUT = f"""\
 Train a classifier on a folder of labelled recordings, measure it, and write to
@@ -53,10 +53,9 @@ DATA is a folder of LABEL/*.wav, with validation_list.txt and testing_list.txt
 beside the labels (Speech Commands) or without (a tenth of the clips is drawn
 for each); or train/, valid/ and test/ with such folders; or
 recordings/DIGIT_SPEAKER_N.wav (Free Spoken Digit Dataset). Files that cannot
-be used are told and passed over.
+be used are reported and passed over.
 
-A training that was interrupted goes on where it was when the same command is
-run again."""
+A training that was interrupted resumes when the same command is run again."""
 EXAMPLES = """\
   wavenetlite train speech_commands --words 12 --out trained
   wavenetlite train recordings --epochs 30 --resample --sr 16000
@@ -127,7 +126,7 @@ def run(args: argparse.Namespace) -> int:
                 progress=bar,
             )
         corpus = corpus.with_training(more)
-    tell_problems(corpus)
+    report_problems(corpus)
     if not args.quiet:
         note(str(corpus))
     out.mkdir(parents=True, exist_ok=True)
@@ -228,7 +227,7 @@ def draw(out: Path, evaluations: dict[str, Evaluation]) -> list[str]:
 
 
 def history(out: Path) -> list[dict[str, Any]]:
-    """The rows that the training wrote, one an epoch."""
+    """The rows that the training wrote, one per epoch."""
     path = out / NETWORK / HISTORY
     return [json.loads(line) for line in path.read_text().splitlines()] if path.exists() else []
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 import os
 from collections import Counter
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -20,10 +20,9 @@ from wavenetlite.corpora.layouts import SILENCE, TWELVE, UNKNOWN, Division, Item
 from wavenetlite.support.arrays import Floats
 from wavenetlite.support.checks import count, flag, number, one_of, positive_int
 from wavenetlite.support.errors import ArrayTypeError, ParameterError, WavenetliteError
+from wavenetlite.support.progress import Progress
 
 Ints = npt.NDArray[np.int64]
-Progress = Callable[[int, int], object]
-
 PARTS = ("train", "valid", "test")
 LAYOUTS = ("auto", *layouts.FINDERS)
 THREADS = 2

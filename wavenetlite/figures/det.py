@@ -23,7 +23,7 @@ def det_curve(curves: Sequence[Any], path: PathLike, *, title: str | None = None
     ----------
     curves
         With `label`, `false_rejects` (0..1) and `false_alarms_per_hour`, both (points,): such as the values of what
-        :func:`wavenetlite.evaluation.detections.curves` returns; the last one is drawn in black.
+        :func:`wavenetlite.evaluation.det.curves` returns; the last one is drawn in black.
     path
         Of the PNG file; an older one is replaced when the new one is complete.
     title

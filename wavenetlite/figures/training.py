@@ -18,8 +18,8 @@ def training_curve(history: Sequence[Mapping[str, Any]], path: PathLike, *, titl
     Parameters
     ----------
     history
-        A mapping an epoch with `epoch` and any of `train_loss`, `valid_loss`, `train_accuracy`, `valid_accuracy` (0..1)
-        and `lr`; values may be missing or None.
+        One mapping per epoch, with `epoch` and any of `train_loss`, `valid_loss`, `train_accuracy`, `valid_accuracy`
+        (0..1) and `lr`; values may be missing or None.
     path
         Of the PNG file; an older one is replaced when the new one is complete.
     title
@@ -42,7 +42,7 @@ def training_curve(history: Sequence[Mapping[str, Any]], path: PathLike, *, titl
     """
     rows = list(history)
     if not rows or not all(isinstance(row, Mapping) and "epoch" in row for row in rows):
-        raise ParameterError(f"history={rows!r:.60} must be a mapping an epoch, with 'epoch'")
+        raise ParameterError(f"history={rows!r:.60} must be one mapping per epoch, with 'epoch'")
     panels = [
         ("loss", {"training": series(rows, "train_loss"), "validation": series(rows, "valid_loss")}),
         (

@@ -18,13 +18,14 @@ from wavenetlite.features import Features, LogMel
 from wavenetlite.pipeline import archives, assembly, shards, sidecars, specs, work
 from wavenetlite.pipeline.chunks import chunks, digest
 from wavenetlite.pipeline.entries import Entry, Listing, PipelineError
-from wavenetlite.pipeline.parallel import Progress, Ticks, in_parallel
+from wavenetlite.pipeline.parallel import Ticks, in_parallel
 from wavenetlite.pipeline.sources import Source, listed
 from wavenetlite.pipeline.specs import Reading, Recipe
 from wavenetlite.pipeline.work import Done, Old, Task
 from wavenetlite.storage.files import replacing
 from wavenetlite.support.checks import flag, integer, one_of
 from wavenetlite.support.errors import ArrayTypeError, ParameterError
+from wavenetlite.support.progress import Progress
 
 ASSEMBLED, LOCK = "assembled", "lock"
 """Beside the sidecars: what the feature set was put together from; and who is at work."""
@@ -81,7 +82,7 @@ def extract(
     """Turn recordings into a feature set, or bring an older one up to date.
 
     The same recordings and features make the same bytes, whatever does the work. An extraction that was killed, at any
-    moment, goes on where it stopped when it is called again; one that was complete does again only what has changed:
+    moment, resumes when it is called again; one that was complete does again only what has changed:
     recordings, by size and date and then by their bytes; the features; the libraries that they depend on.
 
     Parameters
@@ -187,7 +188,7 @@ def writing(out: Path) -> Iterator[None]:
     except OSError as error:
         reason = error.strerror or str(error)
         raise PipelineError(
-            f"{out}: cannot be written: {reason}; what was finished is kept, and the same command goes on from it"
+            f"{out}: cannot be written: {reason}; what was finished is kept, and the same command resumes from it"
         ) from error
 
 
@@ -249,7 +250,7 @@ class Run:
                 return None
             about: dict[str, Any] = json.loads((self.out / assembly.DATASET).read_bytes())
             if "unreadable" in about["errors"] or (self.strict and about["refused"]):
-                return None  # what forbade it may have gone; or it is to be told again
+                return None  # what forbade it may have gone; or it is to be reported again
             whole = all(
                 complete(self.out / shard["file"], shard["frames"], about["channels"]) for shard in about["shards"]
             )
@@ -294,7 +295,7 @@ class Run:
         try:
             tasks = (self.task(number, old, unpacked) for number in waiting)
             for done in in_parallel(tasks, len(waiting), n_jobs):
-                ticks.more(done.entries - done.told)
+                ticks.more(done.entries - done.reported)
                 computed, copied = computed + done.entries - done.copied, copied + done.copied
                 self.judge(done)
         finally:

@@ -181,7 +181,7 @@ def described(folder: Path) -> dict[str, Any]:
         return about
     except FileNotFoundError:
         begun = (folder / shards.FOLDER).is_dir()
-        reason = "the extraction is not finished; run it again to go on" if begun else f"there is no {DATASET}"
+        reason = "the extraction is not finished; run it again to resume" if begun else f"there is no {DATASET}"
         raise PipelineError(f"{folder}: {reason}") from None
     except (OSError, ValueError, KeyError, TypeError) as error:
         raise damaged(folder, error) from None

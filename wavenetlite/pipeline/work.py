@@ -70,15 +70,15 @@ class Done:
     ----------
     entries, copied
         How many there were, and of how many the frames were taken from before.
-    told
-        How many were told to a listener one by one.
+    reported
+        How many were reported to a listener one by one.
     refused
         What cannot be used.
     """
 
     entries: int
     copied: int
-    told: int
+    reported: int
     refused: list[Problem]
 
 
@@ -114,8 +114,8 @@ def work(task: Task) -> Done:
             writer.finish(name)
     sidecar = Sidecar(task.features, name, writer.frames, chunk.rows, chunk.moments)
     sidecars.write(Path(task.out), task.digest, sidecar)
-    told = len(task.entries) if listener is not None else 0
-    return Done(len(task.entries), chunk.copied, told, refused_rows(chunk.rows))
+    reported = len(task.entries) if listener is not None else 0
+    return Done(len(task.entries), chunk.copied, reported, refused_rows(chunk.rows))
 
 
 def refusal(row: SidecarRow) -> Problem:

@@ -14,19 +14,9 @@ import numpy as np
 from wavenetlite.classifier.classifier import AudioClassifier
 from wavenetlite.corpora.utterances import Utterances
 from wavenetlite.detection.detector import Detector
-from wavenetlite.evaluation.detections import (
-    RATES,
-    ConcatenatedScores,
-    Report,
-    ScoredRecording,
-    by_recording,
-    curves,
-    listen_to_all,
-    merge_curves,
-    outcomes,
-    pooled,
-    with_thresholds,
-)
+from wavenetlite.evaluation.det import curves, merge_curves, outcomes, pooled, with_thresholds
+from wavenetlite.evaluation.detections import RATES, Report
+from wavenetlite.evaluation.scores import ConcatenatedScores, ScoredRecording, by_recording, listen_to_all
 from wavenetlite.features import LogMel, MeanVariance
 from wavenetlite.nn import FrequencyTCN
 from wavenetlite.recipes.recipe import jsonable
@@ -160,7 +150,7 @@ def train_spotter(
     threads
         How many at once; None: as many as there are CPUs, two at most. It changes no result.
     resume
-        Whether to go on from what is in `folder`.
+        Whether to resume from what is in `folder`.
     progress
         Whether to show progress bars.
 
