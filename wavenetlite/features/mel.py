@@ -9,7 +9,7 @@ import numpy as np
 
 from wavenetlite.features import filter_banks as tabular
 from wavenetlite.features.spectrogram import Spectrogram
-from wavenetlite.features.steps import Step
+from wavenetlite.features.steps import FrameStep
 from wavenetlite.support.arrays import Floats
 from wavenetlite.support.checks import flag, number, positive_int
 from wavenetlite.support.errors import ParameterError
@@ -137,13 +137,13 @@ class LogMel(MelSpectrogram):
         reference = 0.0 if isinstance(self.ref, str) else 10.0 * float(np.log10(max(self.amin, self.ref)))
         return {**super().reduction(), "decibels": True, "amin": self.amin, "reference_db": reference}
 
-    def own_steps(self) -> tuple[Step, ...]:
+    def own_steps(self) -> tuple[FrameStep, ...]:
         if self.ref == "max" or self.top_db is not None:
             return (DynamicRange(ref=self.ref, top_db=self.top_db),)
         return ()
 
 
-class DynamicRange(Step, internal=True):
+class DynamicRange(FrameStep, internal=True):
     """Decibels relative to the loudest of the whole signal, and no further below it than `top_db`."""
 
     options = ("ref", "top_db")

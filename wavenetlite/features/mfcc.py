@@ -10,7 +10,7 @@ import numpy as np
 from wavenetlite.features import filter_banks as tabular
 from wavenetlite.features._steps import project
 from wavenetlite.features.mel import LogMel
-from wavenetlite.features.steps import CausalStep, FrameState, Stateless, Step, StepState
+from wavenetlite.features.steps import CausalStep, FrameState, FrameStep, Stateless, StepState
 from wavenetlite.support.arrays import Doubles, Floats
 from wavenetlite.support.checks import number, positive_int
 from wavenetlite.support.errors import ParameterError
@@ -81,7 +81,7 @@ class MFCC(LogMel):
         """The step that transforms the bands."""
         return Cepstrum(tabular.joined(self._tables["dct"]))
 
-    def own_steps(self) -> tuple[Step, ...]:
+    def own_steps(self) -> tuple[FrameStep, ...]:
         return (*super().own_steps(), self.cepstrum)
 
 

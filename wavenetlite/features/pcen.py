@@ -8,7 +8,7 @@ from functools import cached_property
 
 from wavenetlite.features._steps import Smoother
 from wavenetlite.features.mel import MelSpectrogram
-from wavenetlite.features.steps import CausalStep, FrameState, Step, StepState
+from wavenetlite.features.steps import CausalStep, FrameState, FrameStep, StepState
 from wavenetlite.support.checks import number
 from wavenetlite.support.errors import ParameterError
 
@@ -78,7 +78,7 @@ class PCEN(MelSpectrogram):
         frames = self.time_constant_s * self.frame_rate
         return (math.sqrt(1 + 4 * frames**2) - 1) / (2 * frames**2)
 
-    def own_steps(self) -> tuple[Step, ...]:
+    def own_steps(self) -> tuple[FrameStep, ...]:
         return (*super().own_steps(), Normaliser(self))
 
 

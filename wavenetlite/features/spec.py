@@ -13,7 +13,7 @@ import numpy as np
 
 from wavenetlite.features import filter_banks as tabular
 from wavenetlite.features.filter_banks import Tables
-from wavenetlite.features.steps import Step, step_from_config
+from wavenetlite.features.steps import FrameStep, step_from_config
 from wavenetlite.features.stream import FeatureStream, Front
 from wavenetlite.support.arrays import Floats
 from wavenetlite.support.checks import count, one_of, positive_int
@@ -47,7 +47,7 @@ class Features:
     hop_length: int
     frame_length: int
     left_pad: int = 0
-    steps: tuple[Step, ...] = ()
+    steps: tuple[FrameStep, ...] = ()
     versions: Mapping[str, str]
 
     def __init_subclass__(cls, **arguments: Any) -> None:
@@ -66,7 +66,7 @@ class Features:
         """Channels of a frame of the first stage."""
         raise NotImplementedError
 
-    def own_steps(self) -> tuple[Step, ...]:
+    def own_steps(self) -> tuple[FrameStep, ...]:
         """Steps that belong to the definition of the feature."""
         return ()
 
@@ -133,7 +133,7 @@ class Features:
         front = self.front(streams or 0, on_nonfinite, "samples")
         return FeatureStream(self, front, states, streams or 0, on_nonfinite)
 
-    def then(self, *steps: Step) -> Features:
+    def then(self, *steps: FrameStep) -> Features:
         """A copy of the spec with further steps: normalisation, deltas.
 
         Examples
@@ -144,8 +144,8 @@ class Features:
         (80, 2)
         """
         for step in steps:
-            if not isinstance(step, Step):
-                raise ArrayTypeError(f"step is a {type(step).__name__}; it must be a Step of wavenetlite.features")
+            if not isinstance(step, FrameStep):
+                raise ArrayTypeError(f"step is a {type(step).__name__}; it must be a FrameStep of wavenetlite.features")
         twin = copy.copy(self)
         twin.steps = (*self.steps, *steps)
         twin.check_steps()
@@ -154,7 +154,7 @@ class Features:
     # What the spec is like
 
     @property
-    def all_steps(self) -> tuple[Step, ...]:
+    def all_steps(self) -> tuple[FrameStep, ...]:
         return (*self.own_steps(), *self.steps)
 
     @property
