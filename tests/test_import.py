@@ -3,6 +3,7 @@
 import ast
 import importlib.util
 import re
+import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -163,3 +164,13 @@ def test_typing_information_is_shipped():
     assert (PACKAGE / "py.typed").exists()
     compiled = [path for path in PACKAGE.rglob("*.pyx") if not path.name.startswith("_")]
     assert all(path.with_suffix(".pyi").exists() for path in compiled)
+
+
+def test_a_folder_that_is_not_built_names_the_remedy(tmp_path):
+    shutil.copytree(PACKAGE, tmp_path / "wavenetlite", ignore=shutil.ignore_patterns("*.so", "*.pyd", "__pycache__"))
+    command = [sys.executable, "-c", "import wavenetlite"]
+    done = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, check=False)
+    last = done.stderr.strip().split("\n")[-1]
+    assert done.returncode == 1
+    assert last.startswith(f"ImportError: wavenetlite is not built for Python 3.{sys.version_info[1]} in {tmp_path}")
+    assert "`make demo`" in last and "`pip install -e .`" in last
