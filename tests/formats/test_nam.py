@@ -9,6 +9,7 @@ import nam_reference
 import numpy as np
 import pytest
 from nam_models import ACTIVATIONS, old_model, random_model, weight_count, wrapped
+from places import ROOT
 
 import wavenetlite as wl
 
@@ -61,7 +62,7 @@ def test_a_real_model_that_starts_cold_does_not():
 
 @real
 def test_the_standard_model_has_the_plan_of_one_built_by_hand(monkeypatch):
-    monkeypatch.syspath_prepend(Path(__file__).parent.parent)
+    monkeypatch.syspath_prepend(ROOT)
     by_hand = pytest.importorskip("benchmarks.ours_amp", reason="the benchmarks do not lie beside the tests")
 
     def plan(model):

@@ -2,11 +2,10 @@
 
 import re
 from importlib.util import find_spec
-from pathlib import Path
 
 import pytest
+from places import ROOT
 
-ROOT = Path(__file__).parent.parent
 OPTIONAL = {"torch"}
 PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md"))]
 

@@ -5,14 +5,13 @@ import importlib.util
 import json
 import subprocess
 import sys
-from pathlib import Path
 
 import numpy as np
 import pytest
+from places import EXAMPLES
 
 import wavenetlite as wl
 
-EXAMPLES = Path(__file__).parent.parent / "examples"
 pytestmark = pytest.mark.skipif(not EXAMPLES.exists(), reason="the examples do not lie beside the tests")
 
 

@@ -12,7 +12,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from test_evaluate import LABELS, PITCHES, SR, judge, sound
+from level_classifier import LABELS, PITCHES, SR, judge, sound
 
 import wavenetlite as wl
 from wavenetlite import audio, cli, models

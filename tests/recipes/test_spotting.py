@@ -10,6 +10,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 from calls import write_calls
+from places import EXAMPLES
 
 import wavenetlite as wl
 from wavenetlite import cli, models
@@ -26,7 +27,6 @@ from wavenetlite.train.spotting import (
 from wavenetlite.train.utterances import read_utterances
 
 pytest.importorskip("librosa")
-EXAMPLES = Path(__file__).parent.parent / "examples"
 TINY = SpottingRecipe(
     "tiny",
     features={"n_fft": 256, "hop_length": 80, "n_mels": 20, "amin": 1e-8},

@@ -11,11 +11,12 @@ from pathlib import Path
 
 import pytest
 from pipeline_data import check, corpus, small_chunks, spec, tree
+from places import SUPPORT
 
 import wavenetlite as wl
 from wavenetlite.pipeline import PipelineError, extract, shards, specs
 
-WORKER = Path(__file__).with_name("pipeline_worker.py")
+WORKER = SUPPORT / "pipeline_worker.py"
 
 
 def start(data, out):

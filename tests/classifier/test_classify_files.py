@@ -12,8 +12,8 @@ from catalogue import randomised
 from features_catalogue import same_bits
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from model_files import JUNK, MB, join, peak_of_refusal, refused, split
 from test_classify import CLASSIFIERS, GOOD, LABELS, classifier, fed, lively, same, same_prediction, tcn
-from test_files import JUNK, MB, join, peak_of_refusal, refused, split
 
 import wavenetlite as wl
 from wavenetlite import features as F  # noqa: N812

@@ -8,14 +8,13 @@ import signal
 import subprocess
 import sys
 import time
-from pathlib import Path
 
 import numpy as np
 import pytest
+from places import EXAMPLES
 
 import wavenetlite as wl
 
-EXAMPLES = Path(__file__).resolve().parent.parent / "examples"
 DATA = EXAMPLES / "data"
 WORDS = ["yes", "no", "up", "down", "left", "right", "stop", "go"]
 

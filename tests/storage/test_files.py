@@ -9,7 +9,6 @@ import stat
 import struct
 import subprocess
 import sys
-import tracemalloc
 import zipfile
 from pathlib import Path
 
@@ -18,6 +17,7 @@ import pytest
 from catalogue import CATALOGUE, condition, randomised, same_bits, signal
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from model_files import JUNK, MB, head_for, join, peak_of_refusal, refused, split
 from strategies import condition_channels_of, networks
 
 import wavenetlite as wl
@@ -26,50 +26,6 @@ from wavenetlite.files import info, load, save
 
 nn = wl.nn
 f32 = np.float32
-MB = 1_000_000
-
-
-def split(content):
-    """The header of a file, as data, and the bytes after it."""
-    length = int.from_bytes(content[:8], "little")
-    return json.loads(content[8 : 8 + length]), content[8 + length :]
-
-
-def join(header, data=b""):
-    """The bytes of a file; the header is data, or the bytes that stand for it."""
-    text = header if isinstance(header, bytes) else json.dumps(header).encode()
-    return len(text).to_bytes(8, "little") + text + data
-
-
-def head_for(config, **metadata):
-    """A header without tensors; the config is data, or the text that stands for it."""
-    text = config if isinstance(config, str) else json.dumps(config)
-    return {"__metadata__": {"format": "wavenetlite", "format_version": "1", "config": text, **metadata}}
-
-
-def refused(path, content, *parts):
-    """`load` raises one line that names the file and has the parts; returns it."""
-    path.write_bytes(content)
-    with pytest.raises(wl.ModelFileError) as excinfo:
-        load(path)
-    text = str(excinfo.value)
-    assert text.startswith(f"{path}: ")
-    assert text.isprintable(), text
-    assert len(text) < len(str(path)) + 300
-    for part in parts:
-        assert part in text, text
-    return text
-
-
-def peak_of_refusal(path):
-    """Peak of Python's and NumPy's allocations while `load` refuses a file."""
-    tracemalloc.start()
-    try:
-        with pytest.raises(wl.ModelFileError):
-            load(path)
-        return tracemalloc.get_traced_memory()[1]
-    finally:
-        tracemalloc.stop()
 
 
 @pytest.fixture
@@ -508,11 +464,6 @@ def test_a_version_that_is_none(version, path, content):
     header, data = split(content)
     header["__metadata__"]["format_version"] = version
     refused(path, join(header, data), "format_version=", "must be a positive integer")
-
-
-JUNK = [None, True, -1, 0, 3, 1.5, 1e308, 2**70, 10**400, "", "x", "tanh", "a\nb", [], {}, [[]], [None], [1, 2], [0.5],
-        ["x"], [{}], {"type": "Pool"}, {"type": "Pool", "kind": "max"}, [{"type": "Pool", "kind": "max"}],
-        {"type": None}, {"type": ["Conv1d"]}, {"a": {"b": {}}}]  # fmt: skip
 
 
 @pytest.mark.parametrize("key", ["format", "format_version", "config", "wavenetlite_version", "any other"])

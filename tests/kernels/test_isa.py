@@ -1,37 +1,13 @@
 """Every instruction set of this machine, each in its own process: the same bits with FMA, 1e-6 without."""
 
-import os
-import platform
-import subprocess
-import sys
-from pathlib import Path
-
 import numpy as np
 import pytest
+from instruction_sets import NEEDED, X86, cpu_has, run_python
+from places import SUPPORT
 
 import wavenetlite as wl
 
-WORKER = Path(__file__).with_name("isa_worker.py")
-NEEDED = {
-    "sse2": [],
-    "avx2": ["AVX2", "FMA3"],
-    "avx512": ["AVX512F", "AVX512CD", "AVX512BW", "AVX512DQ", "AVX512VL"],
-}
-X86 = platform.machine().lower() in ("x86_64", "amd64")
-
-
-def cpu_has(isa):
-    umath = getattr(np, "_core", None) or np.core
-    features = umath._multiarray_umath.__cpu_features__
-    return X86 and all(features.get(name, name == "AVX512CD") for name in NEEDED[isa])
-
-
-def run_python(arguments, isa):
-    environment = {name: value for name, value in os.environ.items() if name != "WAVENETLITE_ISA"}
-    if isa is not None:
-        environment["WAVENETLITE_ISA"] = isa
-    environment["PYTHONPATH"] = os.pathsep.join(filter(None, sys.path))
-    return subprocess.run([sys.executable, *arguments], env=environment, capture_output=True, text=True, check=False)
+WORKER = SUPPORT / "isa_worker.py"
 
 
 @pytest.fixture(scope="module")

@@ -1,12 +1,11 @@
 """Convolutions of wavenetlite.ops under every instruction set: the same bits with FMA, 1e-6 without."""
 
-from pathlib import Path
-
 import numpy as np
 import pytest
-from test_isa import cpu_has, run_python
+from instruction_sets import cpu_has, run_python
+from places import SUPPORT
 
-WORKER = Path(__file__).with_name("ops_isa_worker.py")
+WORKER = SUPPORT / "ops_isa_worker.py"
 
 
 def outputs(isa, folder):

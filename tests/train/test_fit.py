@@ -6,19 +6,19 @@ import signal
 import subprocess
 import sys
 from itertools import chain
-from pathlib import Path
 
 import numpy as np
 import pytest
 from catalogue import same_bits
 from fit_data import SETTINGS, data, network
+from places import SUPPORT
 
 import wavenetlite as wl
 from wavenetlite.train import CTC, Arrays, CrossEntropy, MeanSquaredError, Parameters, Tape, fit
 from wavenetlite.train.checkpoint import CHECKPOINT
 
 nn = wl.nn
-WORKER = Path(__file__).with_name("fit_worker.py")
+WORKER = SUPPORT / "fit_worker.py"
 HISTORY = "history.jsonl"
 
 

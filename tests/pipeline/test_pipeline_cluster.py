@@ -4,14 +4,14 @@ import importlib.util
 import os
 import subprocess
 import sys
-from pathlib import Path
 
 import pytest
 from pipeline_data import check, corpus, small_chunks, spec, tree
+from places import SUPPORT
 
 from wavenetlite.pipeline import extract, specs
 
-SCRIPT = Path(__file__).with_name("pipeline_cluster.py")
+SCRIPT = SUPPORT / "pipeline_cluster.py"
 
 
 @pytest.mark.skipif(

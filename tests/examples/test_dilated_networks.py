@@ -1,16 +1,16 @@
 """The networks of examples/dilated_networks.py: they learn, they stream, and the example shows it."""
 
 import importlib.util
-from pathlib import Path
 
 import numpy as np
 import pytest
 from catalogue import same_bits, signal
+from places import EXAMPLES
 
 import wavenetlite as wl
 
 nn = wl.nn
-EXAMPLE = Path(__file__).resolve().parent.parent / "examples" / "dilated_networks.py"
+EXAMPLE = EXAMPLES / "dilated_networks.py"
 
 pytestmark = pytest.mark.skipif(not EXAMPLE.is_file(), reason="the examples are not beside the tests")
 

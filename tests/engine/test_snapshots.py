@@ -11,7 +11,7 @@ import pytest
 from catalogue import CATALOGUE, condition, open_stream, same_bits, signal
 from hypothesis import given
 from hypothesis import strategies as st
-from test_isa import cpu_has
+from instruction_sets import cpu_has
 
 import wavenetlite as wl
 from wavenetlite._snapshot import checksum
