@@ -68,6 +68,17 @@ def remedy(reason, extra_of):
     return f"other circumstances: {reason}"
 
 
+@pytest.hookimpl(tryfirst=True)
+def pytest_collection_modifyitems(items):
+    """Mark the core, `pytest -m core`: of every test that is not slow the first case and every 50th after it."""
+    cases = Counter()
+    for item in items:
+        test = item.nodeid.partition("[")[0]
+        if cases[test] % 50 == 0 and item.get_closest_marker("slow") is None:
+            item.add_marker("core")
+        cases[test] += 1
+
+
 @pytest.hookimpl(trylast=True)
 def pytest_terminal_summary(terminalreporter):
     """Say what was skipped and what would run it, a line for each thing that was lacking."""

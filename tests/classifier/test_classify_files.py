@@ -154,6 +154,7 @@ def run(code, *arguments, cwd, seed="0"):
                           capture_output=True, text=True, check=True).stdout  # fmt: skip
 
 
+@pytest.mark.slow
 def test_the_same_classifier_makes_the_same_bytes_in_every_process(tmp_path):
     here, there = tmp_path / "here", tmp_path / "there"
     exec(SAVE_SOME.replace("sys.argv[1]", "path"), {"path": here})
@@ -327,6 +328,7 @@ def test_truncated_anywhere(path, content):
     refused(path, content + b"\0", "1 bytes after the last tensor")
 
 
+@pytest.mark.slow
 def test_options_replaced_by_junk(path, content):
     header, data = split(content)
     config = json.loads(header["__metadata__"]["config"])

@@ -947,6 +947,7 @@ def tones(folder, count):
     return folder
 
 
+@pytest.mark.slow
 @pytest.mark.skipif(os.name != "posix", reason="signals of POSIX")
 def test_a_real_training_that_was_interrupted_ends_as_another(tmp_path):
     tones(tmp_path / "tones", 10)

@@ -137,6 +137,7 @@ def test_help_tells_the_options(capsys):
     assert "errors.jsonl" in text
 
 
+@pytest.mark.slow
 def test_tables_are_computed_by_another_process_once(tmp_path, monkeypatch):
     """librosa is not imported here, and not at all when an earlier run has left the tables."""
     code = f"""

@@ -107,6 +107,7 @@ def test_the_definition_and_any_blocks(detector, x, background, data):
     assert detect(detector, x, blocks, background=background) == expected
 
 
+@pytest.mark.slow
 @given(seed=st.integers(0, 2**32 - 1), rate=st.sampled_from([12.5, 62.5, 100.0, 16000 / 160 / 3]))
 @example(seed=0, rate=100.0)
 def test_the_definition_on_scores_of_any_value(seed, rate):

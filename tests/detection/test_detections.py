@@ -255,6 +255,7 @@ def example_report():
     return report(Strip(tracks, LABELS, RATE), PLAIN, ["go", "stop"], ["_"])
 
 
+@pytest.mark.slow
 def test_a_report_as_a_table_and_as_json():
     found = example_report()
     lines = str(found).split("\n")
@@ -293,6 +294,7 @@ def test_outcomes_are_pooled():
     assert both.delays_s == one.delays_s + other.delays_s
 
 
+@pytest.mark.slow
 def test_the_curve_is_drawn(tmp_path):
     pytest.importorskip("matplotlib")
     figures.det_curve(list(example_report().curves.values()), tmp_path / "det.png")

@@ -48,6 +48,7 @@ def test_a_cold_network_gets_there_too_and_begins_otherwise():
     assert not np.allclose(other(x)[0], warm(x)[0])
 
 
+@pytest.mark.slow
 @given(network=networks(), seed=st.integers(0, 99))
 def test_random_networks_start_with_the_bits_that_zeros_leave(network, seed):
     warm = nn.Prewarmed([network])

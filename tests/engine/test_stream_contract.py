@@ -101,6 +101,7 @@ def test_a_layer_is_a_one_layer_network(name):
     assert same_bits(wl.Sequential([layer])(x, c), layer(x, c))
 
 
+@pytest.mark.slow
 @given(data=st.data())
 def test_random_networks(data):
     model = data.draw(networks())
@@ -111,6 +112,7 @@ def test_random_networks(data):
     contract.check_partition(model, x, c, data.draw(partitions(frames)), use_out=data.draw(st.booleans()))
 
 
+@pytest.mark.slow
 @given(data=st.data())
 def test_random_networks_in_time(data):
     model = data.draw(networks(max_blocks=3))

@@ -113,6 +113,7 @@ def test_the_generator_draws_more_than_repeated_pixels_can(example, digits):
     assert ((made - held) ** 2).mean() < ((small[1].repeat(2, axis=1).repeat(2, axis=2) - held) ** 2).mean()
 
 
+@pytest.mark.slow
 def test_the_example_shows_a_network_and_draws(example, digits, tmp_path, capsys):
     pytest.importorskip("matplotlib")
     assert example.main(["generator", "--out", str(tmp_path)]) == 0

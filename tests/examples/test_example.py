@@ -50,6 +50,7 @@ def test_no_voice_is_heard_in_two_parts(corpus):
     assert not voices[0] & voices[1] and not voices[0] & voices[2] and not voices[1] & voices[2]
 
 
+@pytest.mark.slow
 def test_clips_hold_a_word_each(corpus):
     for part in (corpus.train, corpus.valid, corpus.test):
         words = part.y != corpus.labels.index("_silence_")
@@ -112,6 +113,7 @@ def test_digits_are_made(tmp_path, monkeypatch):
 
 
 # ------------------------------------------------------------------------------------------------------------ example
+@pytest.mark.slow
 def test_the_example_from_end_to_end(example, tmp_path, capsys):
     pytest.importorskip("matplotlib")
     assert example.main(["--epochs", "1", "--out", str(tmp_path / "out")]) == 0
@@ -126,6 +128,7 @@ def test_the_example_from_end_to_end(example, tmp_path, capsys):
     assert re.findall(r"Test: \d+", again) == re.findall(r"Test: \d+", out)
 
 
+@pytest.mark.slow
 def test_two_words_and_no_figures(example, tmp_path, capsys, monkeypatch):
     monkeypatch.setitem(sys.modules, "matplotlib", None)
     monkeypatch.setitem(sys.modules, "matplotlib.figure", None)
@@ -159,6 +162,7 @@ def test_a_bad_file_of_times_is_one_line(example, tmp_path, truth):
     assert "\n" not in str(caught.value)
 
 
+@pytest.mark.slow
 def test_ctrl_c_leaves_a_checkpoint_and_says_how_to_go_on(tmp_path):
     out = tmp_path / "out"
     command = [sys.executable, str(EXAMPLES / "speech_classifier.py"), "--epochs", "500", "--out", str(out)]

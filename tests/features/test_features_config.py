@@ -39,6 +39,7 @@ def test_again_from_the_config_alone(name):
     assert same_bits(F.from_config(spec.config())(Y), spec(Y))
 
 
+@pytest.mark.slow
 def test_offline_specs_can_be_written_down_too():
     specs = (
         F.LogMel(ref=np.max, top_db=60),

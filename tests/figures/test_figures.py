@@ -168,6 +168,7 @@ def test_missing_matplotlib_is_one_line(tmp_path, draw, monkeypatch):
     assert not list(tmp_path.iterdir())
 
 
+@pytest.mark.slow
 def test_matplotlib_is_imported_when_a_figure_is_drawn_and_pyplot_never(tmp_path):
     code = f"""
 import sys; sys.path[:] = {sys.path!r}
@@ -210,6 +211,7 @@ def test_training_curve_refuses(tmp_path, history):
     assert "\n" not in str(caught.value)
 
 
+@pytest.mark.slow
 def test_edge_cases_are_drawn(tmp_path):
     path = tmp_path / "a.png"
     training_curve(path, HISTORY[:1])

@@ -123,6 +123,7 @@ def test_large_networks_stay_legible(tmp_path):
     assert text.count("kernel 2, dilation 512") == 3
 
 
+@pytest.mark.slow
 def test_holes_are_shown(tmp_path):
     grid, whole = [((3, 3), 2)] * 3, [((3, 3), rate) for rate in (1, 2, 5)]
     plot_coverage(grid, tmp_path / "grid.svg")

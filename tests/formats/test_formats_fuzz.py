@@ -96,6 +96,7 @@ def attempt(path, data):
         assert y.ndim == 2
 
 
+@pytest.mark.slow
 @few
 @given(data=st.binary(max_size=300))
 @example(data=b"")
@@ -158,6 +159,7 @@ def at(value, path):
     return value
 
 
+@pytest.mark.slow
 @settings(max_examples=5 * EXAMPLES, deadline=None)
 @given(data=st.data())
 def test_files_that_say_odd_things(path, corpus, data):

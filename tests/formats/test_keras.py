@@ -519,6 +519,7 @@ def places(value, path=()):
         yield from places(one, (*path, key))
 
 
+@pytest.mark.slow
 @settings(max_examples=5 * FEW, deadline=None)
 @given(data=st.data())
 def test_configurations_that_say_odd_things(tmp_path_factory, data):

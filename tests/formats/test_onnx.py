@@ -159,6 +159,7 @@ def from_torch(name, path, *, dynamic=False, dynamo=False):
     return np.ascontiguousarray(x[0] if axis == 1 else x[0].T), turn(y)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("dynamic", [False, True], ids=["fixed length", "dynamic"])
 @pytest.mark.parametrize("name", TORCH)
 def test_what_pytorch_exports_is_read(name, dynamic, tmp_path):
@@ -166,6 +167,7 @@ def test_what_pytorch_exports_is_read(name, dynamic, tmp_path):
     check_import(tmp_path, x, y)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", ["tcn", "keywords", "activations"])
 def test_what_the_newer_exporter_writes_is_read(name, tmp_path):
     """It may put weights into a file beside the model's."""

@@ -88,6 +88,7 @@ VALUES = st.sampled_from(
 )  # fmt: skip
 
 
+@pytest.mark.slow
 @settings(max_examples=10 * EXAMPLES, deadline=None)
 @given(data=st.data())
 def test_graphs_that_say_odd_things(data):
@@ -129,6 +130,7 @@ def tensor(name, dims, **more):
     return encode(onnx_file.TENSOR, name=name, dims=dims, data_type=1, **more)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("data", "said"),
     [

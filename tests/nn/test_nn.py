@@ -37,6 +37,7 @@ def test_config_round_trip(name):
     check_config_round_trip(case.model(), signal(70, case.in_channels), condition(70, case.condition_channels))
 
 
+@pytest.mark.slow
 @given(networks())
 def test_config_round_trip_of_random_networks(model):
     check_config_round_trip(model, signal(50, model.in_channels), condition(50, condition_channels_of(model)))

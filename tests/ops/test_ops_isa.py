@@ -23,6 +23,7 @@ def test_avx2_and_avx512_give_the_same_bits(tmp_path):
     assert [name for name in avx2 if avx2[name].tobytes() != avx512[name].tobytes()] == []
 
 
+@pytest.mark.slow
 def test_sse2_agrees_closely(tmp_path):
     sse2, avx2 = outputs("sse2", tmp_path), outputs("avx2", tmp_path)
     for name in sse2:

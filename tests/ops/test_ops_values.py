@@ -162,6 +162,7 @@ def test_transposed_convolution_is_its_definition(case):
     close(transpose(case, case.upstream(), bias), case.shaped(reference))
 
 
+@pytest.mark.slow
 @given(convolutions(), PAIRS)
 def test_transposed_convolution_agrees_with_pytorch(case, cut):
     torch = one_thread_of_pytorch()

@@ -14,6 +14,7 @@ from wavenetlite.pipeline import extract, specs
 SCRIPT = SUPPORT / "pipeline_cluster.py"
 
 
+@pytest.mark.slow
 @pytest.mark.skipif(
     not importlib.util.find_spec("distributed"), reason="dask.distributed is not installed (the extra cluster)"
 )

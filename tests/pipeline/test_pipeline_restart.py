@@ -34,6 +34,7 @@ def start(data, out):
     return process
 
 
+@pytest.mark.slow
 def test_killed_at_random_times_it_ends_with_the_same_bytes(tmp_path):
     data, out = corpus(tmp_path / "data", clips=150), tmp_path / "out"
     began = time.perf_counter()

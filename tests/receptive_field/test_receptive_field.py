@@ -146,6 +146,7 @@ def chain(draw, depth):
     return [layer for layers, _ in parts for layer in layers], math.prod(scale for _, scale in parts)
 
 
+@pytest.mark.slow
 @settings(max_examples=120, deadline=None)
 @given(st.lists(one_channel(), min_size=1, max_size=4))
 def test_counts_of_random_networks(parts):
@@ -269,6 +270,7 @@ def test_softmax_and_a_gate_mix_bins():
     assert analyse(wl.Sequential([conv, nn.GatedUnit()])).coverage.seen == 4
 
 
+@pytest.mark.slow
 @settings(max_examples=100, deadline=None)
 @given(networks())
 def test_receptive_field_is_the_models(model):
@@ -418,6 +420,7 @@ def test_a_stride_over_its_kernel_leaves_holes():
 
 
 # ---------------------------------------------------------------------------------------------------------- hybrid rule
+@pytest.mark.slow
 @settings(max_examples=200, deadline=None)
 @given(st.lists(st.integers(1, 30), min_size=1, max_size=6).map(sorted), st.integers(2, 7))
 def test_rule_is_the_papers(rates, size):

@@ -110,6 +110,7 @@ def test_folds_are_learned_and_not_learned_again(utterances, tmp_path, monkeypat
         cross_validate(utterances, dataclasses.replace(short, lr=1e-3), folds=2, folder=tmp_path, threads=1)
 
 
+@pytest.mark.slow
 def test_thresholds_of_a_fold_are_chosen_on_the_others(utterances, clf):
     made = cross_validate(utterances, dataclasses.replace(TINY, epochs=2), folds=3, threads=1)
     found = made.report()
@@ -241,6 +242,7 @@ def test_the_example_from_end_to_end(example, folder, tmp_path, capsys, monkeypa
     assert set(wl.load(tmp_path / "out" / "wake-words.safetensors").labels) == {"fall", "rise", BACKGROUND}
 
 
+@pytest.mark.slow
 def test_the_example_with_folds(example, folder, tmp_path, capsys):
     command = ["--data", str(folder), "--folds", "2", "--out", str(tmp_path)]
     assert example.main(command) == 0

@@ -80,6 +80,7 @@ def test_it_learns_a_filter():
     assert np.abs(model.state_dict()["weight"] - target.state_dict()["weight"]).max() < 0.01
 
 
+@pytest.mark.slow
 def test_it_learns_sequences_with_ctc():
     rng = np.random.default_rng(0)
     y = rng.integers(1, 3, (48, 2))
@@ -150,6 +151,7 @@ def test_a_killed_training_goes_on_to_the_same_bits(tmp_path, uninterrupted, sto
     assert history.best_epoch == uninterrupted[1].best_epoch
 
 
+@pytest.mark.slow
 def test_killed_again_and_again(tmp_path, uninterrupted):
     for stop_at in (8, 8, 8):  # each comes one epoch further, at most
         assert run_worker(tmp_path, stop_at, "kill").returncode == -signal.SIGKILL

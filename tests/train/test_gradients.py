@@ -127,6 +127,7 @@ def test_a_layer_used_twice_gets_both_shares(layer):
 
 
 # ---------------------------------------------------------------------------------------------------- random networks
+@pytest.mark.slow
 @settings(max_examples=60)
 @given(data=st.data())
 def test_random_networks(data):

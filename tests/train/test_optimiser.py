@@ -25,6 +25,7 @@ def rates(steps):
     return [0.01 * (1 + math.sin(i)) for i in range(steps)]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("options", OPTIONS, ids=str)
 def test_twenty_steps_as_torch_takes_them(options):
     torch = pytest.importorskip("torch")
