@@ -9,6 +9,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import cache
 from io import BytesIO
+from mmap import ACCESS_READ, mmap
 from pathlib import Path
 from typing import Any, BinaryIO
 
@@ -208,8 +209,7 @@ def decoded_samples(file: Any) -> int:
 
 
 def right_mpeg(name: str | Encoded, file: BinaryIO) -> Any:
-    file.seek(0)
-    data = file.read()
+    data = name.data if isinstance(name, Encoded) else mmap(file.fileno(), 0, access=ACCESS_READ)
     found = mpeg.layout(data)
     if not found.sound:
         return as_it_is(name)
@@ -302,7 +302,7 @@ class Chain:
 
 
 class Decoded:
-    """All samples of a file, read at once: libsndfile loses the last ones of an SDS file when a read begins near them."""
+    """All samples of a file, read at once: of an SDS file libsndfile loses the last ones when a read begins at them."""
 
     def __init__(self, file: Any) -> None:
         with file:

@@ -7,8 +7,12 @@ rate, which loses half of a file of variable rate, and in joined files it believ
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
+from mmap import mmap
 from typing import NamedTuple
+
+Bytes = bytes | mmap
 
 V1, V2 = 3, 2  # versions as the header codes them; 0: MPEG 2.5
 RATES = {V1: (44100, 48000, 32000), V2: (22050, 24000, 16000), 0: (11025, 12000, 8000)}
@@ -23,6 +27,8 @@ BIT_RATES = {
 }
 """kbit/s by (MPEG 1, layer) and the header's code less one."""
 MONO = 3
+MARKS = re.compile(rb"\xff[\xe0-\xff]|ID3|TAG|APETAGEX")
+"""What a frame or a tag begins with."""
 
 
 class Frame(NamedTuple):
@@ -49,7 +55,11 @@ class Frame(NamedTuple):
         return 4 + ((17 if mono else 32) if version == V1 else (9 if mono else 17))
 
 
-def frame_at(data: bytes, at: int) -> Frame | None:
+MOST_PASSED_OVER = 100_000
+"""Tags, or places that look like the beginning of a frame, one after the other, behind which no sound is expected."""
+
+
+def frame_at(data: Bytes, at: int) -> Frame | None:
     """The frame whose header stands there, whether its bytes are all there or not."""
     header = int.from_bytes(data[at : at + 4], "big")
     version, layer = header >> 19 & 3, header >> 17 & 3
@@ -63,46 +73,46 @@ def frame_at(data: bytes, at: int) -> Frame | None:
     return Frame(at, slots * bits // RATES[version][rate] + padding, header)
 
 
-def id3_bytes(data: bytes) -> int:
+def id3_bytes(data: Bytes) -> int:
     """Length of an ID3v2 tag at the beginning, 0 where there is none."""
     if len(data) < 10 or data[:3] != b"ID3" or any(byte & 0x80 for byte in data[6:10]):
         return 0
     return 10 + sum(byte << 7 * (3 - i) for i, byte in enumerate(data[6:10])) + (10 if data[5] & 0x10 else 0)
 
 
-def frames(data: bytes) -> Iterator[Frame]:
+def frames(data: Bytes) -> Iterator[Frame]:
     """All frames; tags and junk between them are passed over."""
-    at = 0
-    while at + 4 <= len(data):
+    at, passed_over = 0, 0
+    while at + 4 <= len(data) and passed_over < MOST_PASSED_OVER:
         frame = frame_at(data, at)
         if frame is not None and followed(data, frame):
             yield frame
-            at += frame.length
+            at, passed_over = at + frame.length, 0
         else:
-            at = after_tag(data, at)
+            at, passed_over = after_tag(data, at), passed_over + 1
 
 
-def followed(data: bytes, frame: Frame) -> bool:
-    """Whether a frame, a tag, zeros or the end stand behind a frame: four bytes alone may look like a header by chance."""
+def followed(data: Bytes, frame: Frame) -> bool:
+    """Whether a frame, a tag, zeros or the end stand behind a frame: any four bytes may look like a header."""
     end = frame.at + frame.length
     marks = data[end : end + 8]
     known = not any(marks) or marks.startswith((b"ID3", b"TAG", b"APETAGEX"))
     return end >= len(data) - 4 or known or frame_at(data, end) is not None
 
 
-def after_tag(data: bytes, at: int) -> int:
+def after_tag(data: Bytes, at: int) -> int:
     """Where the next frame or tag may begin: behind the tag that stands here, or at the next mark of one."""
     if tag := id3_bytes(data[at : at + 10]):
         nearly = range(
             max(at + 10, at + tag - 10), at + tag
         )  # some programs write a size that is a few bytes too large
         return next((p for p in nearly if (frame := frame_at(data, p)) and followed(data, frame)), at + tag)
-    if data.startswith(b"TAG", at):
+    if data[at : at + 3] == b"TAG":
         return at + 128
-    if data.startswith(b"APETAGEX", at):
+    if data[at : at + 8] == b"APETAGEX":
         return at + 32 + int.from_bytes(data[at + 12 : at + 16], "little")
-    marks = [found for mark in (b"\xff", b"ID3", b"TAG", b"APETAGEX") if (found := data.find(mark, at + 1)) > 0]
-    return min(marks, default=len(data))
+    mark = MARKS.search(data, at + 1)
+    return len(data) if mark is None else mark.start()
 
 
 class Layout(NamedTuple):
@@ -119,7 +129,7 @@ class Layout(NamedTuple):
         return len({frame.kind for frame in self.sound}) > 1
 
 
-def layout(data: bytes) -> Layout:
+def layout(data: Bytes) -> Layout:
     sound: list[Frame] = []
     declared, tags = None, 0
     for frame in frames(data):
@@ -138,7 +148,7 @@ def layout(data: bytes) -> Layout:
     return Layout(sound, declared, tags, missing)
 
 
-def with_header(data: bytes, found: Layout) -> bytes:
+def with_header(data: Bytes, found: Layout) -> bytes:
     """The frames of sound behind a frame that says how many they are."""
     header, length = tag_frame(found.sound[0])
     sound = b"".join(data[frame.at : frame.at + frame.length] for frame in found.sound)

@@ -16,6 +16,7 @@ LEAST_UNKNOWN = 0x7FFF_0000
 """From here on up to 2**31, and around 2**32, stands no length but what programs write that do not know it:
 0x7ffff000 (SoX), 0x7fffffff, 0x80000000 (arecord), 0xffffffff (FFmpeg), and less by their headers."""
 NEAR = 0x1_0000
+MOST_CHUNKS = 10_000
 MP3_TAG, MPEG_TAG = 0x55, 0x50
 
 
@@ -27,7 +28,9 @@ def unknown(size: int) -> bool:
 def chunks(file: BinaryIO, size: int, order: str) -> Iterator[tuple[bytes, int, int]]:
     """(name, where its bytes begin, how many there are said to be) of each chunk of a file of `size` bytes."""
     at = 12
-    while at + 8 <= size:
+    for _ in range(MOST_CHUNKS):
+        if at + 8 > size:
+            return
         file.seek(at)
         head = file.read(8)
         length = int.from_bytes(head[4:], "little" if order == "RIFF" else "big")
