@@ -9,7 +9,8 @@ from typing import BinaryIO
 
 from wavenetlite.formats import tensors
 from wavenetlite.formats.format import Format
-from wavenetlite.formats.tensors import Weights, file_errors
+from wavenetlite.formats.layers import file_errors
+from wavenetlite.formats.tensors import Weights
 from wavenetlite.nn.blocks import TemporalBlock
 from wavenetlite.nn.combine import Sequential
 from wavenetlite.nn.module import Module
