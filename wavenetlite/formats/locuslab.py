@@ -21,8 +21,7 @@ TWICE = ".net.0", ".net.4"
 
 
 def sniff(ends: bytes) -> bool:
-    holder = tensors.is_torch(ends) or tensors.is_safetensors(ends)
-    return holder and b"network.0.net.0." in ends and b"network.0.conv2." in ends
+    return tensors.may_hold(ends) and b"network.0.net.0." in ends and b"network.0.conv2." in ends
 
 
 def load(file: BinaryIO, size: int) -> Sequential:

@@ -38,6 +38,11 @@ def is_safetensors(ends: bytes) -> bool:
     return ends[8:9] == b"{" and b'"data_offsets"' in ends and b'"format":"wavenetlite"' not in ends
 
 
+def may_hold(ends: bytes) -> bool:
+    """Whether a file may have tensors, by its first and last bytes."""
+    return is_torch(ends) or is_safetensors(ends)
+
+
 def read(file: BinaryIO, size: int) -> dict[str, Floats]:
     """All tensors of a file, as float32; of ``torch.save`` only dictionaries of tensors, without running any code."""
     begin = file.read(1024)

@@ -29,8 +29,7 @@ POOLS = {"GlobalClassifier": "global", "LastClassifier": "last", "ElementClassif
 
 
 def sniff(ends: bytes) -> bool:
-    holder = tensors.is_torch(ends) or tensors.is_safetensors(ends)
-    return holder and (TCN.encode() in ends or MDTC.encode() in ends)
+    return tensors.may_hold(ends) and (TCN.encode() in ends or MDTC.encode() in ends)
 
 
 def is_known(names: Iterable[str]) -> bool:
