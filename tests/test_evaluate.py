@@ -77,7 +77,9 @@ def test_labels_are_matched_by_name():
     clips = clips_of(corpus_labels, [0, 1, 1])
     found = evaluate(judge(), clips, corpus_labels)
     assert found.matrix.tolist() == [[2, 0, 0], [0, 1, 0], [0, 0, 0]]
-    with pytest.raises(wl.ParameterError, match="labels has 'dog', which the classifier has not: it knows low, high"):
+    with pytest.raises(
+        wl.ParameterError, match="labels has 'dog', which is no label of the classifier: it knows low, high"
+    ):
         evaluate(judge(), clips, ["high", "low", "dog"])
     with pytest.raises(wl.ParameterError, match=r"labels has 1 entries; clips\.y has the number 1"):
         evaluate(judge(), clips, ["high"])

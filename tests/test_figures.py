@@ -9,7 +9,8 @@ import numpy as np
 import pytest
 
 import wavenetlite as wl
-from wavenetlite.figures import speech, style
+from wavenetlite import figures
+from wavenetlite.figures import style
 
 LABELS = ["yes", "no", "_silence_", "_unknown_"]
 RNG = np.random.default_rng(0)
@@ -38,17 +39,17 @@ HISTORY = [
 
 
 def confusion_matrix(path, matrix=MATRIX, labels=LABELS, **options):
-    speech.confusion_matrix(matrix, labels, path, **options)
+    figures.confusion_matrix(matrix, labels, path, **options)
 
 
 def detections(path, *, labels=LABELS, events=EVENTS, truth=TRUTH, **changed):
     arrays = {"audio": AUDIO, "sr": 16000, "log_mel": MEL, "frame_times_s": TIMES, "probabilities": PROBABILITIES}
     arrays |= changed
-    speech.detections(path, **arrays, labels=labels, events=events, truth=truth)
+    figures.detections(path, **arrays, labels=labels, events=events, truth=truth)
 
 
 def training_curve(path, history=HISTORY):
-    speech.training_curve(history, path)
+    figures.training_curve(history, path)
 
 
 DRAWN = {"confusion_matrix": confusion_matrix, "detections": detections, "training_curve": training_curve}
@@ -170,10 +171,10 @@ def test_missing_matplotlib_is_one_line(tmp_path, draw, monkeypatch):
 def test_matplotlib_is_imported_when_a_figure_is_drawn_and_pyplot_never(tmp_path):
     code = f"""
 import sys; sys.path[:] = {sys.path!r}
-from wavenetlite.figures import speech
+from wavenetlite import figures
 from wavenetlite.evaluation import report
 assert "matplotlib" not in sys.modules
-speech.confusion_matrix([[1]], ["a"], {str(tmp_path / "a.png")!r})
+figures.confusion_matrix([[1]], ["a"], {str(tmp_path / "a.png")!r})
 assert "matplotlib" in sys.modules and "matplotlib.pyplot" not in sys.modules
 """
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)

@@ -109,7 +109,7 @@ def test_wrong_lines_are_named(folder, change, text):
 @pytest.mark.parametrize(
     ("content", "text"),
     [
-        (b"{", "line 1: is no JSON"),
+        (b"{", "line 1: is not valid JSON"),
         (b"[]", "line 1: is a list; it must be an object"),
         (b"{}", "line 1: has no path"),
         (b"\xff", "cannot be read"),

@@ -14,7 +14,7 @@ import reference
 from catalogue import CATALOGUE, Case
 
 import wavenetlite as wl
-from wavenetlite.engine.batch_steps import DropoutStep
+from wavenetlite.nodes.dropout import DropoutBatchStep
 from wavenetlite.train import Parameters, Tape
 
 
@@ -38,7 +38,7 @@ class SameMask:
 
 def fix_dropout(tape):
     for step in tape.steps:
-        if isinstance(step, DropoutStep):
+        if isinstance(step, DropoutBatchStep):
             step.rng = SameMask()
 
 

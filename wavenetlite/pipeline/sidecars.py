@@ -1,7 +1,7 @@
-"""Parts: what an extraction notes beside each shard, so that it can go on, and redo only what has changed.
+"""Sidecars: what an extraction notes beside each shard, so that it can go on, and redo only what has changed.
 
-A part's name tells what its shard is made of (`wavenetlite.pipeline.chunks.digest`), and it appears when the shard is
-complete: a chunk whose part is there is done.
+A sidecar's name tells what its shard is made of (`wavenetlite.pipeline.chunks.digest`), and it appears when the shard
+is complete: a chunk whose sidecar is there is done.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ FOLDER = ".parts"
 
 
 @dataclass
-class Part:
+class Sidecar:
     """Of a chunk.
 
     Attributes
@@ -54,27 +54,27 @@ def path_of(out: Path, digest: str) -> Path:
     return out / FOLDER / f"{digest}.npz"
 
 
-def write(out: Path, digest: str, part: Part) -> None:
-    head = {"features": part.features, "shard": part.shard, "frames": part.frames, "rows": part.rows}
+def write(out: Path, digest: str, sidecar: Sidecar) -> None:
+    head = {"features": sidecar.features, "shard": sidecar.shard, "frames": sidecar.frames, "rows": sidecar.rows}
     text = json.dumps(head, separators=(",", ":"))
     arrays = {
         "head": np.frombuffer(text.encode("utf-8", "surrogateescape"), np.uint8),
-        "count": np.array([one.count for one in part.moments], np.int64),
-        "mean": np.array([one.mean for one in part.moments]),
-        "deviations": np.array([one.deviations for one in part.moments]),
+        "count": np.array([one.count for one in sidecar.moments], np.int64),
+        "mean": np.array([one.mean for one in sidecar.moments]),
+        "deviations": np.array([one.deviations for one in sidecar.moments]),
     }
     with replacing(path_of(out, digest)) as file:
         np.savez(file, **arrays)  # type: ignore[arg-type]
 
 
-def read(path: Path) -> Part | None:
-    """The part in a file; None where there is none, or none that can be used."""
+def read(path: Path) -> Sidecar | None:
+    """The sidecar in a file; None where there is none, or none that can be used."""
     try:
         with path.open("rb") as file, np.load(file) as arrays:
             head = json.loads(arrays["head"].tobytes().decode("utf-8", "surrogateescape"))
             columns = zip(arrays["count"].tolist(), arrays["mean"], arrays["deviations"], strict=True)
             moments = [Moments(*column) for column in columns]
-        part = Part(head["features"], head["shard"], head["frames"], head["rows"], moments)
+        sidecar = Sidecar(head["features"], head["shard"], head["frames"], head["rows"], moments)
     except (OSError, ValueError, KeyError, TypeError, EOFError, zipfile.BadZipFile):
         return None
-    return part if len(part.rows) == len(part.moments) else None
+    return sidecar if len(sidecar.rows) == len(sidecar.moments) else None
