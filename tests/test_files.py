@@ -11,6 +11,7 @@ import subprocess
 import sys
 import tracemalloc
 import zipfile
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -21,12 +22,12 @@ from hypothesis import strategies as st
 from strategies import condition_channels_of, networks
 
 import wavenetlite as wl
-from wavenetlite.storage import files
-from wavenetlite.storage.files import info, load, save
+from wavenetlite.storage.files import info, save
 
 nn = wl.nn
 f32 = np.float32
 MB = 1_000_000
+load = partial(wl.load, format="wavenetlite")
 
 
 def split(content):
@@ -167,7 +168,7 @@ def test_paths_are_strings_or_paths(tmp_path, monkeypatch):
         with pytest.raises(TypeError):
             call(3)
     with pytest.raises(wl.ArrayTypeError, match="must be a Module"):
-        save({"weight": 1}, "m")
+        wl.formats.save({"weight": 1}, "m", format="wavenetlite")
 
 
 # ------------------------------------------------------------------------------------------------------ same bytes
@@ -229,8 +230,8 @@ def fail_with(error):
 
 
 FAILURES = {
-    "disk full": (files.os, "fsync", OSError(errno.ENOSPC, "No space left on device")),
-    "interrupted": (files.os, "fsync", KeyboardInterrupt()),
+    "disk full": (os, "fsync", OSError(errno.ENOSPC, "No space left on device")),
+    "interrupted": (os, "fsync", KeyboardInterrupt()),
     "not renamed": (Path, "replace", PermissionError(errno.EACCES, "Permission denied")),
     "a bug": (Path, "replace", RuntimeError("a bug")),
 }
@@ -259,7 +260,7 @@ def test_the_old_file_stays_until_the_new_one_is_complete(path, monkeypatch):
     def look(descriptor):
         seen.append((path.read_bytes() == before, os.fstat(descriptor).st_size, len(list(path.parent.iterdir()))))
 
-    monkeypatch.setattr(files.os, "fsync", look)
+    monkeypatch.setattr(os, "fsync", look)
     small().save(path)
     assert seen == [(True, path.stat().st_size, 2)]
     assert [file.name for file in path.parent.iterdir()] == [path.name]
@@ -350,7 +351,7 @@ def test_options_that_are_not_json_are_not_saved(registry, path):
             self.what = what
 
     for what in (1j, {1, 2}, float("nan"), float("inf")):
-        with pytest.raises(wl.ParameterError, match="Odd cannot be saved: its config is not JSON"):
+        with pytest.raises(wl.ParameterError, match="Odd cannot be saved: its config is not valid JSON"):
             Odd(what).save(path)
 
 
@@ -418,7 +419,7 @@ def test_truncated_while_it_is_read(path, content, monkeypatch):
     config["layers"][2] = {"type": "Activation", "name": "prelu"}
     header["__metadata__"]["config"] = json.dumps(config)
     short = join(header, data)
-    monkeypatch.setattr(files.os, "fstat", lambda _: os.stat_result([0] * 6 + [len(short) + 4] + [0] * 3))
+    monkeypatch.setattr(os, "fstat", lambda _: os.stat_result([0] * 6 + [len(short) + 4] + [0] * 3))
     refused(path, short, "truncated in tensor '2.weight' while it was read")
 
 
@@ -456,10 +457,10 @@ FOREIGN = {
     "ones": (b"\xff" * 1000, "its header would have 18446744073709551615 bytes"),
     "spaces": (join(b"   {}"), "no JSON header"),
     "array": (join(b"[]"), "no JSON header"),
-    "not json": (join(b"{'a': 1}"), "its header is not JSON"),
+    "not json": (join(b"{'a': 1}"), "its header is not valid JSON"),
     "not utf-8": (join(b'{"\xff": 1}'), "not UTF-8"),
-    "nan": (join(b'{"a": NaN}'), "its header is not JSON: NaN is no number"),
-    "twice": (join(b'{"a": 1, "a": 1}'), "its header is not JSON: a name stands in it twice"),
+    "nan": (join(b'{"a": NaN}'), "its header is not valid JSON: NaN is no number"),
+    "twice": (join(b'{"a": 1, "a": 1}'), "its header is not valid JSON: a name stands in it twice"),
     "no metadata": (join({"weight": {"dtype": "F32", "shape": [1], "data_offsets": [0, 4]}}, bytes(4)), "no metadata"),
     "torch's metadata": (
         join({"__metadata__": {"format": "pt"}}),
@@ -668,12 +669,12 @@ def test_a_variance_below_zero(path, content):
 BAD_CONFIGS = {
     "null": (None, "its config is a NoneType; it must be an object"),
     "list": ([], "its config is a list"),
-    "not json": ("{type: 1}", "its config is not JSON"),
-    "nan": ('{"type": "BatchNorm", "channels": 1, "eps": NaN}', "its config is not JSON: NaN is no number"),
+    "not json": ("{type: 1}", "its config is not valid JSON"),
+    "nan": ('{"type": "BatchNorm", "channels": 1, "eps": NaN}', "its config is not valid JSON: NaN is no number"),
     "infinity": ('{"type": "BatchNorm", "channels": 1, "eps": -Infinity}', "-Infinity is no number"),
     "overflow": ('{"type": "BatchNorm", "channels": 1, "eps": 1e999}', "eps=inf must be finite"),
     "twice": ('{"type": "Pool", "kind": "max", "kind": "mean"}', "a name stands in it twice"),
-    "many digits": ('{"type": "Pool", "kind": ' + "1" * 10_000 + "}", "its config is not JSON"),
+    "many digits": ('{"type": "Pool", "kind": ' + "1" * 10_000 + "}", "its config is not valid JSON"),
     "empty": ({}, "type=None is not a known layer"),
     "unknown": ({"type": "LSTM"}, "type='LSTM' is not a known layer"),
     "a class": ({"type": "__class__"}, "type='__class__' is not a known layer"),

@@ -27,7 +27,7 @@ from wavenetlite.commands.shared import (
 from wavenetlite.support.errors import WavenetliteError
 
 if TYPE_CHECKING:
-    from wavenetlite.classifier.classifier import AudioClassifier, Event, Prediction
+    from wavenetlite.classifier import AudioClassifier, Event, Prediction
 
 ABOUT = f"""\
 Say what is in audio files: a line for each with its name, the label and the

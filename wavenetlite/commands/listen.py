@@ -29,7 +29,7 @@ from wavenetlite.support.errors import StreamStateError, WavenetliteError
 
 if TYPE_CHECKING:
     from wavenetlite.audio import Microphone
-    from wavenetlite.classifier.classifier import ClassifierStream, Event
+    from wavenetlite.classifier import ClassifierStream, Event
     from wavenetlite.support.arrays import Floats
 
 ABOUT = f"""\
@@ -112,4 +112,4 @@ def taken(microphone: Microphone) -> Iterator[Floats]:
 def summary(stream: ClassifierStream, counts: Counter[str], overflows: int) -> str:
     found = ", ".join(f"{label} {number}" for label, number in counts.most_common()) or "nothing"
     lost = f"; samples were lost {overflows} times: the machine was too slow" if overflows else ""
-    return f"{stream.samples_in / stream.classifier.sr:.1f} s heard: {found}{lost}"
+    return f"{stream.samples_in / stream.timing.sr:.1f} s heard: {found}{lost}"

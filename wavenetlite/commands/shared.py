@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Any, Literal, TypeAlias
 from wavenetlite.support.errors import ModelFileError
 
 if TYPE_CHECKING:
-    from wavenetlite.classifier.classifier import AudioClassifier, Event
+    from wavenetlite.classifier import AudioClassifier, Event
     from wavenetlite.corpora.corpus import Corpus
     from wavenetlite.evaluation.clips import Evaluation
 
@@ -229,7 +229,7 @@ def with_threshold(clf: AudioClassifier, threshold: float | None) -> AudioClassi
     """The same classifier with another threshold for the events of all labels."""
     if threshold is None:
         return clf
-    from wavenetlite.classifier.classifier import restored
+    from wavenetlite.classifier.files import restored
     from wavenetlite.detection.detector import Detector
 
     config = clf.config()

@@ -228,7 +228,7 @@ def about_run(args: argparse.Namespace, corpus: Corpus) -> dict[str, Any]:
 
 
 def write_json(path: Path, value: Any) -> None:
-    from wavenetlite.storage.files import replacing
+    from wavenetlite.support.atomic_files import replacing
 
     with replacing(path) as file:
         file.write((json.dumps(value, indent=1, allow_nan=False) + "\n").encode())

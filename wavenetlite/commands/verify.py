@@ -13,7 +13,7 @@ from wavenetlite.support.errors import StreamMismatchError
 if TYPE_CHECKING:
     import numpy as np
 
-    from wavenetlite.classifier.classifier import AudioClassifier, ClassifierStream
+    from wavenetlite.classifier import AudioClassifier, ClassifierStream
     from wavenetlite.support.arrays import Floats
 
 SIGNAL_S = 1.5
@@ -78,7 +78,7 @@ def verify_classifier(clf: AudioClassifier, partitions: int, seed: int) -> dict[
     from wavenetlite.evaluation.self_check import even, random_blocks
 
     rng = np.random.default_rng(seed)
-    long = max(round(SIGNAL_S * clf.sr), 2 * clf.least_samples, clf.clip_samples + clf.sr // 2)
+    long = max(round(SIGNAL_S * clf.sr), 2 * clf.least_samples, clf.timing.clip + clf.sr // 2)
     found = {"partitions": 0, "samples": 0, "frames": 0, "events": 0, "moves": 0, "pooled": 0}
     for samples in (long, clf.least_samples + 3):  # the short one is followed by silence, where a clip is longer
         y = lively(samples, rng)

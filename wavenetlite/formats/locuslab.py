@@ -12,8 +12,8 @@ from wavenetlite.formats.format import Format
 from wavenetlite.formats.tensors import Weights, file_errors
 from wavenetlite.nn.blocks import TemporalBlock
 from wavenetlite.nn.combine import Sequential
+from wavenetlite.nn.files import check_runs
 from wavenetlite.nn.module import Module
-from wavenetlite.storage.files import check_runs
 
 TWICE = ".net.0", ".net.4"
 """A block names its convolutions twice, the second time by their places in a Sequential."""

@@ -13,11 +13,11 @@ from wavenetlite.formats.format import Format
 from wavenetlite.formats.tensors import Weights, affine, as_float32, file_errors, selu, with_weights
 from wavenetlite.nn.combine import Sequential
 from wavenetlite.nn.convolution import Conv1d
+from wavenetlite.nn.files import check_runs
 from wavenetlite.nn.film import FiLM
 from wavenetlite.nn.graph import INPUT, Graph
 from wavenetlite.nn.module import Module
 from wavenetlite.nn.pointwise import Activation, GatedUnit
-from wavenetlite.storage.files import check_runs
 from wavenetlite.support.checks import flag, one_of, positive_int
 from wavenetlite.support.errors import ModelFileError, ParameterError
 

@@ -19,9 +19,9 @@ from wavenetlite.formats.reading import Fields, array, read_json, shown, size_of
 from wavenetlite.nn.combine import Sequential
 from wavenetlite.nn.convolution import Conv1d, Linear
 from wavenetlite.nn.convolution2d import Conv2d
+from wavenetlite.nn.files import check_runs
 from wavenetlite.nn.module import Module
 from wavenetlite.nn.pointwise import Activation, BatchNorm, Dropout
-from wavenetlite.storage.files import check_runs
 from wavenetlite.support.arrays import Floats
 from wavenetlite.support.checks import positive_int
 from wavenetlite.support.errors import ArrayTypeError, ModelFileError, ParameterError

@@ -13,9 +13,9 @@ from wavenetlite.formats.tensors import Weights, affine, selu, tensor, with_weig
 from wavenetlite.nn.combine import Sequential
 from wavenetlite.nn.convolution import Conv1d, Linear
 from wavenetlite.nn.convolution2d import ConvTranspose1d
+from wavenetlite.nn.files import check_runs
 from wavenetlite.nn.module import Module
 from wavenetlite.nn.pointwise import Activation, BatchNorm, GatedUnit, Upsample
-from wavenetlite.storage.files import check_runs
 from wavenetlite.support.arrays import Floats
 from wavenetlite.support.errors import ArrayTypeError, ModelFileError, ParameterError
 

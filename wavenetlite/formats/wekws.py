@@ -16,9 +16,9 @@ from wavenetlite.formats.format import Format
 from wavenetlite.formats.tensors import Weights, affine, as_float32, file_errors
 from wavenetlite.nn.combine import Residual, Sequential
 from wavenetlite.nn.convolution import Conv1d
+from wavenetlite.nn.files import check_runs
 from wavenetlite.nn.module import Module
 from wavenetlite.nn.pointwise import Activation, BatchNorm, Pool
-from wavenetlite.storage.files import check_runs
 from wavenetlite.support.checks import flag, one_of
 from wavenetlite.support.errors import ModelFileError, ParameterError
 

@@ -17,6 +17,7 @@ from wavenetlite.engine.plan import Plan
 from wavenetlite.engine.pool import StreamPool
 from wavenetlite.engine.stream import Stream
 from wavenetlite.graph import MOST_CHANNELS, Node
+from wavenetlite.storage.files import save
 from wavenetlite.support.arrays import Floats
 from wavenetlite.support.checks import positive_int
 from wavenetlite.support.errors import ArrayTypeError, ParameterError
@@ -121,6 +122,10 @@ class Module:
         for name, child in self.children().items():
             yield from child.modules(f"{prefix}{name}.")
 
+    def layer_types(self) -> list[tuple[str, type]]:
+        """This module's type and those of all inside it, with their paths."""
+        return [(path, type(module)) for path, module in self.modules()]
+
     def all_parameter_shapes(self) -> dict[str, tuple[int, ...]]:
         """Shapes of all parameters, in the order of `state_dict`; allocates none of them."""
         return {
@@ -213,8 +218,6 @@ class Module:
 
     def save(self, path: str | Path) -> None:
         """Write the module, configuration and weights, to one safetensors file; see :func:`wavenetlite.load`."""
-        from wavenetlite.storage.files import save
-
         save(self, path)
 
     # Running

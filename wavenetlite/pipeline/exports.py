@@ -15,8 +15,8 @@ import numpy.typing as npt
 
 from wavenetlite.pipeline import manifests, shards
 from wavenetlite.pipeline.batches import normalised
-from wavenetlite.storage.files import replacing
 from wavenetlite.support.arrays import Floats
+from wavenetlite.support.atomic_files import replacing
 
 if TYPE_CHECKING:
     from wavenetlite.pipeline.items import Item, Items

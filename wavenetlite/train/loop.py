@@ -19,6 +19,7 @@ import numpy.typing as npt
 from wavenetlite.engine.tape import Tape
 from wavenetlite.nn.module import Module
 from wavenetlite.support.arrays import Floats
+from wavenetlite.support.atomic_files import replacing
 from wavenetlite.support.checks import count, number, one_of, positive_int
 from wavenetlite.support.errors import ParameterError, TrainingError
 from wavenetlite.support.progress import Bar
@@ -392,8 +393,6 @@ class Run:
         notes = {"rows": self.history.rows, "best_epoch": self.history.best_epoch, "step": self.step,
                  "stopped_early": self.history.stopped_early}  # fmt: skip
         checkpoint.write(self.folder, checkpoint.State(len(self.history.rows), arrays, notes), self.bound_to())
-        from wavenetlite.storage.files import replacing
-
         with replacing(self.folder / HISTORY) as file:
             file.write("".join(json.dumps(row) + "\n" for row in self.history.rows).encode())
 
