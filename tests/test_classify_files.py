@@ -108,7 +108,7 @@ def test_info_of_a_classifier(path):
     assert about.config["labels"] == LABELS
     assert about.shapes == {name: value.shape for name, value in clf.state_dict().items()}
     assert about.shapes["features.mel"] == (8, 33)
-    assert (about.format_version, about.wavenetlite_version) == (1, wl.__version__)
+    assert (about.format_version, about.wavenetlite_version) == (2, wl.__version__)
 
 
 def test_the_safetensors_package_reads_it(path):

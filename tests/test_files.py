@@ -45,7 +45,7 @@ def join(header, data=b""):
 def head_for(config, **metadata):
     """A header without tensors; the config is data, or the text that stands for it."""
     text = config if isinstance(config, str) else json.dumps(config)
-    return {"__metadata__": {"format": "wavenetlite", "format_version": "1", "config": text, **metadata}}
+    return {"__metadata__": {"format": "wavenetlite", "format_version": "2", "config": text, **metadata}}
 
 
 def refused(path, content, *parts):
@@ -105,7 +105,7 @@ def check_round_trip(model, path, in_channels, condition_channels):
     described = info(path)
     assert described.config == model.config()
     assert described.shapes == model.all_parameter_shapes()
-    assert (described.format_version, described.wavenetlite_version) == (1, wl.__version__)
+    assert (described.format_version, described.wavenetlite_version) == (2, wl.__version__)
     first = path.read_bytes()
     save(again, path)
     assert path.read_bytes() == first
@@ -196,7 +196,7 @@ def test_the_layout_of_a_file(content):
     config = header["__metadata__"].pop("config")
     assert header.pop("__metadata__") == {
         "format": "wavenetlite",
-        "format_version": "1",
+        "format_version": "2",
         "wavenetlite_version": wl.__version__,
     }
     assert json.loads(config) == small().config()
@@ -215,7 +215,7 @@ def test_the_safetensors_package_reads_what_we_write(content):
 def test_we_read_what_the_safetensors_package_writes(path):
     package = pytest.importorskip("safetensors.numpy")
     model = wl.WaveNet(2, 3, residual_channels=4, skip_channels=5, dilations=[1, 2])
-    metadata = {"format": "wavenetlite", "format_version": "1", "config": json.dumps(model.config()), "more": "text"}
+    metadata = {"format": "wavenetlite", "format_version": "2", "config": json.dumps(model.config()), "more": "text"}
     package.save_file(model.state_dict(), path, metadata=metadata)
     assert same_bits(load(path)(signal(9, 2)), model(signal(9, 2)))
     assert info(path).wavenetlite_version == ""
@@ -306,14 +306,12 @@ def registry(monkeypatch):
 
 def test_a_layer_of_ones_own(registry, path):
     class Twice(nn.Activation):
-        options = ("slope",)
-
         def __init__(self, slope):
             super().__init__("leaky_relu", negative_slope=slope)
             self.slope = slope
 
-        def config(self):
-            return nn.Module.config(self)
+        def options(self):
+            return nn.Module.options(self)
 
     model = wl.Sequential([nn.Linear(2, 3), Twice(0.25)])
     model.save(path)
@@ -326,10 +324,12 @@ def test_a_layer_of_ones_own(registry, path):
 
 def test_a_layer_that_its_config_does_not_describe_is_not_saved(registry, path):
     class NoOptions(nn.Linear):
-        options = ()
+        def options(self):
+            return {}
 
     class LessOptions(nn.Linear):
-        options = ("in_features", "out_features")
+        def options(self):
+            return {"in_features": 2, "out_features": 3}
 
     class Conv1d(nn.Conv1d):
         """A file that names it would get the layer of that name in wavenetlite."""
@@ -367,9 +367,9 @@ def test_a_network_too_large_to_load_is_not_saved(path):
     with pytest.raises(wl.ParameterError, match="Residual cannot be saved: its config is nested more than 100 deep"):
         deep.save(path)
     with pytest.raises(wl.ParameterError, match="cannot be saved: its config has 10001 layers"):
-        wl.Sequential([nn.Pool("max")] * 10_000).save(path)
+        wl.Sequential([nn.CumulativePool("max")] * 10_000).save(path)
     assert not list(path.parent.iterdir())
-    wl.Sequential([nn.Pool("max")] * 9_999).save(path)
+    wl.Sequential([nn.CumulativePool("max")] * 9_999).save(path)
     assert len(load(path).layers) == 9_999
 
 
@@ -496,10 +496,10 @@ def test_random_bytes(content, prefix, tmp_path_factory):
 # ------------------------------------------------------------------------------------------------- version, metadata
 def test_a_newer_version(path, content):
     header, data = split(content)
-    for version in ("2", "17", "999999999"):
+    for version in ("3", "17", "999999999"):
         header["__metadata__"]["format_version"] = version
         refused(path, join(header, data),
-                f"it was written by a newer wavenetlite: format {version}, this version reads 1")  # fmt: skip
+                f"it was written by a newer wavenetlite: format {version}, this version reads 2")  # fmt: skip
     header = {"__metadata__": header["__metadata__"], "anything": {"a newer version": "may have"}}
     refused(path, join(header, b"?"), "newer")
 
@@ -511,8 +511,9 @@ def test_a_version_that_is_none(version, path, content):
     refused(path, join(header, data), "format_version=", "must be a positive integer")
 
 
+POOL = {"type": "CumulativePool", "kind": "max"}
 JUNK = [None, True, -1, 0, 3, 1.5, 1e308, 2**70, 10**400, "", "x", "tanh", "a\nb", [], {}, [[]], [None], [1, 2], [0.5],
-        ["x"], [{}], {"type": "Pool"}, {"type": "Pool", "kind": "max"}, [{"type": "Pool", "kind": "max"}],
+        ["x"], [{}], {"type": "CumulativePool"}, POOL, [POOL],
         {"type": None}, {"type": ["Conv1d"]}, {"a": {"b": {}}}]  # fmt: skip
 
 
@@ -673,18 +674,18 @@ BAD_CONFIGS = {
     "nan": ('{"type": "BatchNorm", "channels": 1, "eps": NaN}', "its config is not valid JSON: NaN is no number"),
     "infinity": ('{"type": "BatchNorm", "channels": 1, "eps": -Infinity}', "-Infinity is no number"),
     "overflow": ('{"type": "BatchNorm", "channels": 1, "eps": 1e999}', "eps=inf must be finite"),
-    "twice": ('{"type": "Pool", "kind": "max", "kind": "mean"}', "a name stands in it twice"),
-    "many digits": ('{"type": "Pool", "kind": ' + "1" * 10_000 + "}", "its config is not valid JSON"),
+    "twice": ('{"type": "CumulativePool", "kind": "max", "kind": "mean"}', "a name stands in it twice"),
+    "many digits": ('{"type": "CumulativePool", "kind": ' + "1" * 10_000 + "}", "its config is not valid JSON"),
     "empty": ({}, "type=None is not a known layer"),
     "unknown": ({"type": "LSTM"}, "type='LSTM' is not a known layer"),
     "a class": ({"type": "__class__"}, "type='__class__' is not a known layer"),
     "a module": ({"type": "os.system", "command": "true"}, "type='os.system' is not a known layer"),
     "unknown inside": ({"type": "Sequential", "layers": [{"type": "LSTM"}]}, "type='LSTM' is not a known layer"),
     "option missing": ({"type": "Conv1d", "in_channels": 1}, "missing 2 required positional arguments"),
-    "option unknown": ({"type": "Pool", "kind": "max", "of": 1}, "unexpected keyword argument 'of'"),
-    "option of two lines": ({"type": "Pool", "a\nb\x1b[31m": 1}, "a?b?[31m"),
-    "option self": ({"type": "Pool", "self": 1}, "self"),
-    "option long": ({"type": "Pool", "kind": "x" * 500_000}, "xxx ... xxx", "must be one of mean, max, last"),
+    "option unknown": ({"type": "CumulativePool", "kind": "max", "of": 1}, "unexpected keyword argument 'of'"),
+    "option of two lines": ({"type": "CumulativePool", "a\nb\x1b[31m": 1}, "a?b?[31m"),
+    "option self": ({"type": "CumulativePool", "self": 1}, "self"),
+    "option long": ({"type": "CumulativePool", "kind": "x" * 500_000}, "xxx ... xxx", "must be one of mean, max, last"),
     "broken rule": ({"type": "Conv1d", "in_channels": 1, "out_channels": 1, "kernel_size": 0}, "kernel_size=0 must be"),
     "layers do not fit": (
         {"type": "Sequential", "layers": [{"type": "BatchNorm", "channels": n} for n in (1, 2)]}, "in_channels=2"),
@@ -779,7 +780,7 @@ DEEP = {
     "config": head_for(NESTED * 100 + "]}" * 100),
     "config, never closed": head_for(NESTED * 10_000),
     "config, lists": head_for("[" * 500_000),
-    "config, in an option": head_for('{"type": "Pool", "kind": ' + "[" * 100_000 + "]" * 100_000 + "}"),
+    "config, in an option": head_for('{"type": "CumulativePool", "kind": ' + "[" * 100_000 + "]" * 100_000 + "}"),
     "header": b'{"a": ' + b"[" * 100_000 + b"]" * 100_000 + b"}",
     "header, objects": b'{"a": ' * 100_000 + b"1" + b"}" * 100_000,
     "header, and brackets in text": b'{"\\"": "]}]}\\\\", "a": ' + b'["]",' * 1000 + b"1" + b"]" * 1000 + b"}",

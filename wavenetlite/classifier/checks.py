@@ -26,9 +26,9 @@ def checked_features(features: Any) -> Features:
 def checked_model(model: Any, features: Features) -> Module:
     if not isinstance(model, Module):
         raise ArrayTypeError(f"model is a {type(model).__name__}; it must be a Module")
-    if model.in_channels not in (None, features.out_channels):
+    if model.in_width not in (None, features.out_channels):
         raise ParameterError(
-            f"model has in_channels={model.in_channels}; it must be {features.out_channels}, the features' out_channels"
+            f"model has in_channels={model.in_width}; it must be {features.out_channels}, the features' out_channels"
         )
     if model.condition_channels_needed:
         raise ParameterError(

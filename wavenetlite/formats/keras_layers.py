@@ -15,7 +15,7 @@ from wavenetlite.formats.tensors import affine, selu, with_weights
 from wavenetlite.nn.combine import Sequential
 from wavenetlite.nn.convolution import Conv1d, Linear
 from wavenetlite.nn.module import Module
-from wavenetlite.nn.pointwise import Activation, BatchNorm, Dropout, Pool, Upsample
+from wavenetlite.nn.pointwise import Activation, BatchNorm, CumulativePool, Dropout, Upsample
 from wavenetlite.support.arrays import Floats
 
 if TYPE_CHECKING:
@@ -332,7 +332,7 @@ def pool(net: Builder, layer: Layer, name: str, x: Signal) -> Signal:
     if layer.config.flag("keepdims", False):
         raise RefusedError("keepdims=True must be False")
     kind: Any = "mean" if layer.kind == "GlobalAveragePooling1D" else "max"
-    return net.add(name, Pool(kind), x)._replace(frame="last")
+    return net.add(name, CumulativePool(kind), x)._replace(frame="last")
 
 
 def last_frame(net: Builder, layer: Layer, name: str, x: Signal) -> Signal:

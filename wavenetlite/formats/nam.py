@@ -199,8 +199,8 @@ def wavenet(
         sr=sr,
         prewarm=prewarm,
     )
-    if model.in_channels != config.integer("in_channels", 1):
-        raise ModelFileError(f"{arrays[0].name('input_size')} is {model.in_channels}; it must be in_channels")
+    if model.in_width != config.integer("in_channels", 1):
+        raise ModelFileError(f"{arrays[0].name('input_size')} is {model.in_width}; it must be in_channels")
     return model
 
 

@@ -286,7 +286,7 @@ class Importer:
         name, layer, (source,) = self.entries[-1]
         if not isinstance(layer, nn.Conv1d | nn.Linear) or layer.bias or signal.lead > 0 or signal.tail > 0:
             return None
-        options = {option: getattr(layer, option) for option in layer.options} | {"bias": True}
+        options = layer.options() | {"bias": True}
         again = type(layer)(**options)
         weight = layer.parameter("weight")
         del self.entries[-1]
@@ -650,7 +650,7 @@ class Importer:
         if axis == CHANNELS:
             if step != 1:
                 raise UnsupportedError(f"takes every {step}th channel")
-            part = nn.Part(start, signal.channels - left_out - start)
+            part = nn.Slice(start, signal.channels - left_out - start)
             return self.frame_by_frame(named(node), part, signal) if start or left_out else signal
         if axis == TIME:
             signal = self.padded(signal, -start, -left_out)
@@ -669,7 +669,7 @@ class Importer:
         if sum(sizes) != signal.channels or len(sizes) != count or min(sizes) < 1:
             raise UnsupportedError(f"splits {signal.channels} channels into {sizes}")
         firsts = [sum(sizes[:index]) for index in range(count)]
-        parts = [nn.Part(first, size) for first, size in zip(firsts, sizes, strict=True)]
+        parts = [nn.Slice(first, size) for first, size in zip(firsts, sizes, strict=True)]
         return [
             self.frame_by_frame(name or named(node), part, signal)
             for name, part in zip(node.outputs, parts, strict=True)
@@ -757,7 +757,7 @@ class Importer:
         over = {signal.axis(number) for number in numbers}
         if over - {TIME, ONE}:
             raise UnsupportedError(f"goes over the axes {', '.join(sorted(over))}; it must go over time")
-        made = self.layer(named(node), nn.Pool(kind), signal) if TIME in over else signal
+        made = self.layer(named(node), nn.CumulativePool(kind), signal) if TIME in over else signal
         gone = {number % len(signal.axes) for number in numbers}
         axes = [ONE if i in gone else axis for i, axis in enumerate(signal.axes) if keep or i not in gone]
         return replace(made, axes=tuple(axes))

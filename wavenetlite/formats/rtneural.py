@@ -93,7 +93,7 @@ def sequential(fields: Fields) -> Sequential:
     for one in fields.each("layers", MOST_LAYERS):
         made = list(layers_of(one, channels))
         layers += made
-        channels = next((layer.out_channels for layer in reversed(made) if layer.out_channels), channels)
+        channels = next((layer.out_width for layer in reversed(made) if layer.out_width), channels)
         if channels != last_dimensions(one, "shape"):
             raise ModelFileError(f"{one.name('shape')} ends in {last_dimensions(one, 'shape')}; it must in {channels}")
     if not layers:
@@ -264,18 +264,18 @@ def save(model: Module, file: BinaryIO) -> None:
     ParameterError
         The model has a layer that such a file cannot hold; the message names it.
     """
-    if not isinstance(model, Module) or model.in_channels is None:
+    if not isinstance(model, Module) or model.in_width is None:
         raise ParameterError(f"a {type(model).__name__} is no sequential network with a number of channels in")
     model.initialise_missing()
-    channels, layers = model.in_channels, []
+    channels, layers = model.in_width, []
     for path, layer in flat("", model):
         try:
             layers.append(written(layer, channels))
         except ParameterError as error:
             raise ParameterError(f"layer {path or '0'}: {error}") from None
-        channels = layer.out_channels or channels
+        channels = layer.out_width or channels
         layers[-1]["shape"] = [None, None, channels]
-    file.write(json.dumps({"in_shape": [None, None, model.in_channels], "layers": layers}).encode())
+    file.write(json.dumps({"in_shape": [None, None, model.in_width], "layers": layers}).encode())
 
 
 def flat(path: str, model: Module) -> Iterator[tuple[str, Module]]:
@@ -324,10 +324,10 @@ def written_conv2d(layer: Conv2d) -> dict[str, Any]:
         raise ParameterError(
             f"bins={layer.bins}, stride={layer.stride}: Keras pads them otherwise; they cannot be held"
         )
-    bias = layer.parameter("bias") if layer.bias else np.zeros(layer.out_maps)
+    bias = layer.parameter("bias") if layer.bias else np.zeros(layer.out_channels)
     return {"type": "conv2d", "activation": "", "kernel_size_time": frames, "kernel_size_feature": wide,
-            "dilation": layer.dilation[0], "strides": stride, "num_filters_in": layer.in_maps,
-            "num_features_in": layer.bins, "num_filters_out": layer.out_maps, "padding": layer.bin_padding,
+            "dilation": layer.dilation[0], "strides": stride, "num_filters_in": layer.in_channels,
+            "num_features_in": layer.bins, "num_filters_out": layer.out_channels, "padding": layer.bin_padding,
             "weights": [layer.parameter("weight").transpose(2, 3, 1, 0).tolist(), bias.tolist()]}  # fmt: skip
 
 

@@ -161,7 +161,7 @@ def save(model: Module, file: BinaryIO) -> None:
     ParameterError
         It is no network with a number of channels, or it has an operation that the script has no line for.
     """
-    if not isinstance(model, Module) or model.in_channels is None:
+    if not isinstance(model, Module) or model.in_width is None:
         raise ParameterError(f"a {type(model).__name__} is no network with a number of channels in")
     writer = Writer(model)
     lines = [line for node in writer.order for line in writer.lines(node)]
@@ -192,8 +192,8 @@ class Writer:
     def head(self) -> str:
         needed = self.model.condition_channels_needed
         conditioning = f" and conditioning c (frames, {needed})," if needed else ""
-        title = f"{type(self.model).__name__}: {self.model.in_channels} -> {self.output.channels} channels"
-        return HEAD.format(title=title, version=__version__, channels=self.model.in_channels, conditioning=conditioning,
+        title = f"{type(self.model).__name__}: {self.model.in_width} -> {self.output.channels} channels"
+        return HEAD.format(title=title, version=__version__, channels=self.model.in_width, conditioning=conditioning,
                            out_channels=self.output.channels)  # fmt: skip
 
     def start(self) -> str:
@@ -297,8 +297,6 @@ class Writer:
     def weights_over_bins(self, node: nodes.Conv2d) -> str:
         """The weights, arranged as (maps out, maps in / groups, frames, bins)."""
         name = self.array(node.weight)
-        if node.layout == "out, in, bins, frames":
-            return f"{name}.swapaxes(2, 3)"
         if node.layout == "in, out, frames, bins":
             wanted = node.arranged(node.weight).shape
             split = f"{name}.reshape({node.groups}, -1, *{node.weight.shape[1:]}).swapaxes(1, 2)"

@@ -26,7 +26,7 @@ class Row:
 
 def rows(model: Module) -> list[Row]:
     """One row for each layer that holds no other, in the order of the names; an unused one is left out."""
-    _, trace = recorded(model, model.in_channels or ANY_CHANNELS)
+    _, trace = recorded(model, model.in_width or ANY_CHANNELS)
     used: dict[int, list[tuple[Node, Node]]] = {}  # a shared layer is used more than once
     for module, x, out in trace:
         used.setdefault(id(module), []).append((x, out))
@@ -55,7 +55,7 @@ def rows(model: Module) -> list[Row]:
 
 def text(model: Module) -> str:
     table = rows(model)
-    plan = model.plan(model.in_channels or ANY_CHANNELS)
+    plan = model.plan(model.in_width or ANY_CHANNELS)
     head = ["layer", "type", "channels", "parameters", "MACs a frame", "receptive field", "latency"]
     body = [
         [row.path, row.kind, row.channels, f"{row.parameters:,}", f"{row.multiply_adds:,.10g}",
@@ -72,7 +72,7 @@ def text(model: Module) -> str:
     ]
     return "\n".join(
         [
-            f"{type(model).__name__}: {model.in_channels or 'any'} -> {plan.out_channels} channels",
+            f"{type(model).__name__}: {model.in_width or 'any'} -> {plan.out_channels} channels",
             "",
             lines[0],
             "-" * len(lines[0]),

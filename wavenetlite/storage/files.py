@@ -26,7 +26,8 @@ from wavenetlite.support.errors import ModelFileError, ParameterError
 from wavenetlite.support.version import __version__
 
 FORMAT = "wavenetlite"
-VERSION = 1
+VERSION = 2
+"""1 had other names of layers: see `wavenetlite.nn.old_types`."""
 
 MOST_CONFIG_CHARACTERS = 2**20
 """Far above any model of use."""

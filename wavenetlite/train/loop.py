@@ -168,7 +168,8 @@ def fit(
     >>> rng = np.random.default_rng(0)
     >>> y = np.arange(64) % 2
     >>> x = (rng.standard_normal((64, 20, 3)) + y[:, None, None]).astype(np.float32)
-    >>> model = wl.Sequential([wl.nn.Conv1d(3, 8, 3), wl.nn.Activation("relu"), wl.nn.Pool("mean"), wl.nn.Linear(8, 2)])
+    >>> layers = wl.nn.Conv1d(3, 8, 3), wl.nn.Activation("relu"), wl.nn.CumulativePool("mean"), wl.nn.Linear(8, 2)
+    >>> model = wl.Sequential(layers)
     >>> history = wl.train.fit(model, (x, y), epochs=30, batch_size=32, lr=0.02)
     >>> history.rows[-1]["train_accuracy"]
     1.0
