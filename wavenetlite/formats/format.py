@@ -21,6 +21,10 @@ def network_of(model: Model) -> Module:
     return network
 
 
+class UnsupportedError(Exception):
+    """Why a layer, module or node of a file has no counterpart here; caught by the importer, which says its name."""
+
+
 @dataclass(frozen=True)
 class Format:
     """One kind of model file; each has a module of its own in this package, which ends with its `FORMAT`.
