@@ -10,11 +10,12 @@ from wavenetlite.nodes.gate import Gate
 from wavenetlite.nodes.input import Input
 from wavenetlite.nodes.norm import Norm
 from wavenetlite.nodes.product import Product, multiply
+from wavenetlite.nodes.recurrent import GRU, LSTM, Recurrent
 from wavenetlite.nodes.slice import Slice, take
 from wavenetlite.nodes.sum import Sum, add
 from wavenetlite.nodes.upsample import Upsample
 
 __all__ = [
-    "Activate", "Concat", "Conv", "Conv2d", "CumulativePool", "Dropout", "Gate", "Input", "Norm", "Product", "Slice",
-    "Sum", "Upsample", "activate", "add", "concat", "multiply", "take",
+    "GRU", "LSTM", "Activate", "Concat", "Conv", "Conv2d", "CumulativePool", "Dropout", "Gate", "Input",
+    "Norm", "Product", "Recurrent", "Slice", "Sum", "Upsample", "activate", "add", "concat", "multiply", "take",
 ]  # fmt: skip
