@@ -224,6 +224,16 @@ LAYERS = {
         ),
         3,
     ),
+    "layer norm of its own": Case(lambda: nn.LayerNorm(21, eps=1e-3), 21),
+    "layer norm without weights": Case(lambda: nn.LayerNorm(None), 5),
+    "layer norm between convolutions": Case(
+        lambda: wl.Sequential([nn.Conv1d(3, 40, 2), nn.LayerNorm(40), nn.Activation("relu"), nn.Conv1d(40, 2, 3)]), 3
+    ),
+    "group norm": Case(lambda: nn.GroupNorm(3, 12), 12),
+    "group norm of one channel": Case(lambda: nn.GroupNorm(7, 7, eps=0.1), 7),
+    "group norm, stride": Case(
+        lambda: wl.Sequential([nn.Conv1d(3, 20, 3, stride=2), nn.GroupNorm(5, 20), nn.Activation("tanh")]), 3
+    ),
     "gru": Case(lambda: nn.GRU(5, 7), 5),
     "gru 40 to 64": Case(lambda: nn.GRU(40, 64), 40),
     "gru of three layers": Case(lambda: nn.GRU(3, 20, num_layers=3), 3),

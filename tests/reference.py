@@ -318,6 +318,21 @@ def run_batch_norm(layer, weights, x, c):
     return x.map(lambda v: batch_norm(v, *parameters, layer.eps))
 
 
+def group_norm(x, groups, eps):
+    split = x.reshape(len(x), groups, -1)
+    return layer_norm(split, eps).reshape(x.shape)
+
+
+def run_group_norm(layer, weights, x, c):
+    return x.map(lambda v: group_norm(v, layer.groups, layer.eps) * weights["weight"] + weights["bias"])
+
+
+def run_layer_norm(layer, weights, x, c):
+    if layer.channels is None:
+        return x.map(lambda v: layer_norm(v, layer.eps))
+    return x.map(lambda v: layer_norm(v, layer.eps) * weights["weight"] + weights["bias"])
+
+
 def gru_step(x, p, h, c):
     """The new h and c from the projections of the input and of the last h: gates r, z, n."""
     (xr, xz, xn), (pr, pz, pn) = np.split(x, 3), np.split(p, 3)
@@ -569,6 +584,8 @@ DEFINITIONS = {
     "Linear": run_linear,
     "BatchNorm": run_batch_norm,
     "Activation": run_activation,
+    "GroupNorm": run_group_norm,
+    "LayerNorm": run_layer_norm,
     "GRU": run_recurrent,
     "LSTM": run_recurrent,
     "Conv2d": run_conv2d,

@@ -10,12 +10,13 @@ from wavenetlite.nn.frequency import FrequencyConv
 from wavenetlite.nn.graph import Graph, Part
 from wavenetlite.nn.module import Module, from_config
 from wavenetlite.nn.networks import TCN, FrequencyTCN, WaveNet
+from wavenetlite.nn.normalisation import GroupNorm, LayerNorm
 from wavenetlite.nn.pointwise import Activation, BatchNorm, Dropout, GatedUnit, Pool, Upsample
 from wavenetlite.nn.recurrent import GRU, LSTM
 
 __all__ = [
     "GRU", "LSTM", "TCN", "Activation", "Add", "AmpArray", "AmpLayer", "AmpWaveNet", "BatchNorm", "Concat", "Conv1d",
     "Conv2d", "ConvTranspose1d", "ConvTranspose2d", "DepthwiseSeparable", "Dropout", "FiLM", "FrequencyConv",
-    "FrequencyTCN", "GatedResidualBlock", "GatedUnit", "Graph", "Linear", "Module", "Part",
+    "FrequencyTCN", "GatedResidualBlock", "GatedUnit", "Graph", "GroupNorm", "LayerNorm", "Linear", "Module", "Part",
     "Pool", "Prewarmed", "Residual", "Sequential", "TemporalBlock", "Upsample", "WaveNet", "from_config",
 ]  # fmt: skip

@@ -7,6 +7,7 @@ from wavenetlite.nodes.conv2d import Conv2d
 from wavenetlite.nodes.cumulative_pool import CumulativePool
 from wavenetlite.nodes.dropout import Dropout
 from wavenetlite.nodes.gate import Gate
+from wavenetlite.nodes.group_norm import GroupNorm
 from wavenetlite.nodes.input import Input
 from wavenetlite.nodes.norm import Norm
 from wavenetlite.nodes.product import Product, multiply
@@ -16,6 +17,6 @@ from wavenetlite.nodes.sum import Sum, add
 from wavenetlite.nodes.upsample import Upsample
 
 __all__ = [
-    "GRU", "LSTM", "Activate", "Concat", "Conv", "Conv2d", "CumulativePool", "Dropout", "Gate", "Input",
+    "GRU", "LSTM", "Activate", "Concat", "Conv", "Conv2d", "CumulativePool", "Dropout", "Gate", "GroupNorm", "Input",
     "Norm", "Product", "Recurrent", "Slice", "Sum", "Upsample", "activate", "add", "concat", "multiply", "take",
 ]  # fmt: skip
