@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 import os
 from collections import Counter
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -20,10 +20,9 @@ from wavenetlite.corpora.layouts import SILENCE, TWELVE, UNKNOWN, Division, Item
 from wavenetlite.support.arrays import Floats
 from wavenetlite.support.checks import count, flag, number, one_of, positive_int
 from wavenetlite.support.errors import ArrayTypeError, ParameterError, WavenetliteError
+from wavenetlite.support.progress import Progress
 
 Ints = npt.NDArray[np.int64]
-Progress = Callable[[int, int], object]
-
 PARTS = ("train", "valid", "test")
 LAYOUTS = ("auto", *layouts.FINDERS)
 THREADS = 2
@@ -319,7 +318,7 @@ def read_corpus(
         seen = f" ({listing.problems[0]})" if listing.problems else ""
         raise ParameterError(f"{options.folder}: no audio files in folders of labels (LABEL/*.wav or .flac){seen}")
     items = chosen_words(listing.items, wanted, division.seed)
-    reader = Reader(options, items + listing.noises, listing.problems, progress)
+    reader = ClipReader(options, items + listing.noises, listing.problems, progress)
     noises = reader.noises(listing.noises)
     cut = wanted is not None and SILENCE in wanted and not any(item.label == SILENCE for item in items)
     parts = {}
@@ -445,7 +444,7 @@ def cut_silence(noises: dict[str, Floats], part: str, wanted: int, samples: int,
 # Reading
 
 
-class Reader:
+class ClipReader:
     """Reads items to clips of one length and rate, and keeps a line for each that it cannot use."""
 
     def __init__(self, options: Options, items: Sequence[Item], problems: list[str], progress: Progress | None) -> None:
@@ -587,7 +586,7 @@ def assembled(
     wanted: list[str] | None,
     noises: dict[str, Floats],
     listing: layouts.Listing,
-    reader: Reader,
+    reader: ClipReader,
     folder: Path,
 ) -> Corpus:
     """Labels are those that can be learnt; clips of others are passed over, or an error if they were asked for."""

@@ -13,6 +13,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from wavenetlite.support.arrays import Floats
 from wavenetlite.support.errors import ArrayTypeError, ParameterError, WavenetliteError
 
 PathLike = str | os.PathLike[str]
@@ -78,3 +79,17 @@ def text_inches(text: str) -> float:
 
 def rgb(colour: str) -> npt.NDArray[np.float64]:
     return np.array([int(colour[i : i + 2], 16) / 255 for i in (1, 3, 5)])
+
+
+def finite_array(name: str, values: npt.ArrayLike, dimensions: int) -> Floats:
+    """An array of finite numbers."""
+    array = np.asarray(values)
+    if array.dtype.kind not in "fiu":
+        raise ArrayTypeError(f"{name} has dtype {array.dtype}; it must be of numbers")
+    if array.ndim != dimensions:
+        raise ParameterError(
+            f"{name} has shape {array.shape}; it must have {dimensions} dimension{'s' * (dimensions > 1)}"
+        )
+    if not np.isfinite(array).all():
+        raise ParameterError(f"{name} must be finite everywhere")
+    return array.astype(np.float32)

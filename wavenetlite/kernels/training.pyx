@@ -260,7 +260,7 @@ def add(cnp.ndarray x, cnp.ndarray out):
             kernels.add_rows(a.first + i * a.clip, a.row, a.rows, a.channels, y.first + i * y.clip, y.row)
 
 
-def moments(cnp.ndarray x, Py_ssize_t channels):
+def channel_statistics(cnp.ndarray x, Py_ssize_t channels):
     """Mean and (biased) variance of every channel over all rows of all clips, float64."""
     cdef View a = view(x)
     cdef Py_ssize_t i

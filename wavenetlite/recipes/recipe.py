@@ -203,7 +203,7 @@ def train_classifier(
     threads
         How many at once; None: as many as there are CPUs, two at most. It changes no result.
     resume
-        Whether to go on from what is in `folder`.
+        Whether to resume from what is in `folder`.
     progress
         Whether to show progress bars.
 
