@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 import wavenetlite as wl
-from wavenetlite.corpora.corpus import Clips
+from wavenetlite.corpora.clips import Clips
 from wavenetlite.evaluation.clips import evaluate
 
 pytest.importorskip("librosa")
