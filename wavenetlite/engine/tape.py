@@ -4,18 +4,31 @@ from __future__ import annotations
 
 import math
 from fractions import Fraction
+from typing import Any, Protocol
 
 import numpy as np
 
-from wavenetlite import nodes
-from wavenetlite.engine.batch_steps import DropoutStep, NormStep, Sequence, Step, step_for
 from wavenetlite.engine.lower import refuse_unsettled
 from wavenetlite.graph import Node, topological_order
+from wavenetlite.graph.batch import BatchContext, BatchSequence, BatchStep, ParameterPositions
 from wavenetlite.kernels.training import NoSubnormals
-from wavenetlite.support.arrays import Floats
+from wavenetlite.support.arrays import Doubles, Floats
 from wavenetlite.support.checks import positive_int
 from wavenetlite.support.errors import ArrayTypeError, ParameterError, StreamStateError
-from wavenetlite.train.parameters import Parameters
+
+
+class TrainedNetwork(ParameterPositions, Protocol):
+    """What a tape runs: the graph of a network, and its values in one vector; :class:`wavenetlite.train.Parameters`."""
+
+    values: Floats
+    trained: int
+
+    @property
+    def prewarmed(self) -> bool:
+        """Whether a signal begins as if zeros had come for ever."""
+
+    def graph(self) -> Node:
+        """The network's graph for training, of these values."""
 
 
 class Tape:
@@ -41,22 +54,20 @@ class Tape:
     [40.0, 40.0, 40.0, 40.0, 40.0, 40.0, 40.0, 40.0]
     """
 
-    def __init__(self, parameters: Parameters, clips: int, frames: int) -> None:
+    def __init__(self, parameters: TrainedNetwork, clips: int, frames: int) -> None:
         self.parameters = parameters
         self.clips, self.frames = positive_int("clips", clips), positive_int("frames", frames)
         self.has_run = False
-        parameters.check_current()
-        output = parameters.module.graph(training=True)
+        output = parameters.graph()
         order = topological_order(output)
-        self.lead = lead_of(output, order) if parameters.module.prewarmed else 0
-        frames = self.frames + self.lead
-        self.sequences: dict[Node, Sequence] = {}
+        self.lead = lead_of(output, order) if parameters.prewarmed else 0
+        self.sequences: dict[Node, BatchSequence] = {}
         for node in order:
-            is_input = isinstance(node, nodes.Input)
-            count = math.ceil(Fraction(frames) / node.clock.rate) if is_input else frames_of(node, self.sequences)
-            self.sequences[node] = Sequence(node, count)
+            self.sequences[node] = BatchSequence(node.channels, self.frames_of(node))
         self.steps = make_steps(order, output, self.sequences, parameters)
-        self.inputs = {node.name: self.sequences[node] for node in order if isinstance(node, nodes.Input)}
+        if parameters.prewarmed and any(step.takes_statistics for step in self.steps):
+            raise ParameterError("a prewarmed network with batch normalisation cannot be trained: it would count zeros")
+        self.inputs = {node.signal: self.sequences[node] for node in order if node.signal}
         self.output = self.sequences[output]
         self.dropped = self.lead // output.clock.rate
         if self.output.frames - self.dropped < 1:
@@ -68,14 +79,24 @@ class Tape:
             sequence.allocate(clips)
         for step in self.steps:
             step.prepare()
-        self.norms = [step for step in self.steps if isinstance(step, NormStep)]
         self.gradient: Floats = np.zeros(len(parameters.values), np.float32)
+
+    def frames_of(self, node: Node) -> int:
+        """Frames of a sequence when its inputs have ended."""
+        if node.signal:
+            return math.ceil(Fraction(self.frames + self.lead) / node.clock.rate)
+        left = [self.sequences[edge.node].frames - edge.end_reach for edge in node.edges]
+        return min(max(0, -(-one // edge.stride)) for one, edge in zip(left, node.edges, strict=True)) * node.phases
+
+    @property
+    def statistics(self) -> list[dict[str, Doubles]]:
+        """Means and variances of the last batch, of each batch normalisation, by the names of the running ones."""
+        return [step.statistics for step in self.steps if step.statistics]
 
     def seed(self, *key: int) -> None:
         """Begin the random choices of dropout anew."""
         for index, step in enumerate(self.steps):
-            if isinstance(step, DropoutStep):
-                step.rng = np.random.default_rng([*key, index])
+            step.seed(*key, index)
 
     def forward(self, x: Floats, c: Floats | None = None) -> Floats:
         """The network's output for a batch, (clips, output frames, out_channels), with the present values.
@@ -111,7 +132,7 @@ class Tape:
         The array is the tape's own: the next `backward` writes it again.
         """
         if not self.has_run:
-            raise StreamStateError("backward goes back through a forward; there has been none")
+            raise StreamStateError("backward called before forward")
         frames = self.output.frames - self.dropped
         gradient = checked("gradient", gradient, (self.clips, frames, self.output.channels))
         for sequence in self.sequences.values():
@@ -131,8 +152,6 @@ def lead_of(output: Node, order: list[Node]) -> int:
     """Frames of zeros that come before the signal of a prewarmed network, so that it has seen nothing else for as long
     as it can remember; what it makes of them is dropped."""
     refuse_unsettled(order)
-    if any(isinstance(node, nodes.Norm) for node in order):
-        raise ParameterError("a prewarmed network with batch normalisation cannot be trained: it would count zeros")
     rate = int(output.clock.rate)  # a whole number without upsampling
     return -(int(output.clock.oldest) // rate) * rate
 
@@ -146,28 +165,21 @@ def checked(name: str, value: object, shape: tuple[int, ...]) -> Floats:
     return value
 
 
-def frames_of(node: Node, sequences: dict[Node, Sequence]) -> int:
-    """Frames of a sequence whose inputs have ended."""
-    counts = []
-    for edge in node.edges:
-        left = sequences[edge.node].frames - edge.end_reach
-        counts.append(-(-left // edge.stride) if left > 0 else 0)
-    return min(counts) * node.phases
-
-
-def make_steps(order: list[Node], output: Node, sequences: dict[Node, Sequence], parameters: Parameters) -> list[Step]:
-    """The steps in order. A ReLU is taken along by the batch normalisation before it, if nothing else reads that."""
+def make_steps(order: list[Node], output: Node, sequences: dict[Node, BatchSequence],
+               parameters: ParameterPositions) -> list[BatchStep[Any]]:  # fmt: skip
+    """The steps in order. A ReLU is taken along by the step before it, if that can and nothing else reads that."""
     readers: dict[Node, list[Node]] = {node: [] for node in order}
     for node in order:
         for edge in node.edges:
             readers[edge.node].append(node)
-    steps, done = [], set()
+    steps, taken = [], set()
     for node in order:
-        if isinstance(node, nodes.Input) or node in done:
+        if node.signal or node in taken:
             continue
+        inputs = [sequences[edge.node] for edge in node.edges]
+        step = node.batch_step(BatchContext(sequences[node], inputs, parameters))
         after = readers[node][0] if len(readers[node]) == 1 and node is not output else None
-        relu = after if isinstance(after, nodes.Activate) and after.name == "relu" else None
-        if isinstance(node, nodes.Norm) and relu is not None:
-            done.add(relu)
-        steps.append(step_for(node, relu, sequences, parameters))
+        if after is not None and after.is_relu and step.take_relu(sequences[after]):
+            taken.add(after)
+        steps.append(step)
     return steps

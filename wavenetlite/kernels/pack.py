@@ -14,10 +14,7 @@ from typing import NamedTuple
 import numpy as np
 import numpy.typing as npt
 
-from wavenetlite.kernels import LANES, padded, panel_widths
-
-WIDE = 8
-"""A tap with a multiple of this many channels is split over the two chains."""
+from wavenetlite.kernels import LANES, WIDE, padded, panel_widths
 
 
 class Link(NamedTuple):

@@ -107,7 +107,8 @@ class Activation(Module):
 
     Notes
     -----
-    Relative error of tanh: 1.85e-7 at most. Errors of the others are stated and measured in ``tests/test_values.py``.
+    Relative error of tanh: 1.85e-7 at most. Errors of the others are stated and measured in
+    ``tests/nn/test_values.py``.
 
     Examples
     --------

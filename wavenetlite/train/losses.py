@@ -43,7 +43,7 @@ class CrossEntropy:
         Logits are divided by it and the loss is multiplied by its square, as for soft targets of a teacher whose
         logits were divided too.
     at
-        "last": one target a clip, for the last frame; "frames": one a frame, -1 where a frame does not count.
+        "last": one target per clip, for the last frame; "frames": one per frame, -1 where a frame does not count.
 
     Notes
     -----
