@@ -273,7 +273,10 @@ LAYERS = {
     "lstm of two layers": Case(lambda: nn.LSTM(3, 33, num_layers=2), 3),
     "lstm no bias": Case(lambda: nn.LSTM(40, 16, bias=False), 40),
     "lstm between convolutions": Case(
-        lambda: wl.Sequential([nn.Conv1d(2, 8, 2), nn.LSTM(8, 4), nn.Concat([[], nn.Pool("max")]), nn.LSTM(8, 3)]), 2
+        lambda: wl.Sequential(
+            [nn.Conv1d(2, 8, 2), nn.LSTM(8, 4), nn.Concat([[], nn.CumulativePool("max")]), nn.LSTM(8, 3)]
+        ),
+        2,
     ),
     "tanh": Case(activation("tanh"), 7),
     "sigmoid": Case(activation("sigmoid"), 100),
