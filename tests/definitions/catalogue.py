@@ -34,7 +34,7 @@ def random_tensor(rng, name, shape):
     kind = name.rsplit(".", 1)[-1]
     if kind == "running_var":
         values = rng.uniform(0.5, 2.0, shape)
-    elif kind in ("bias", "running_mean"):
+    elif kind.startswith("bias") or kind == "running_mean":
         values = 0.1 * rng.standard_normal(shape)
     elif len(shape) == 1:  # the weight of a BatchNorm or a PReLU
         values = rng.uniform(0.3, 1.3, shape)
@@ -229,6 +229,54 @@ LAYERS = {
             [nn.Conv1d(3, 21, 2), nn.Activation("layer_norm"), nn.BatchNorm(21), nn.Conv1d(21, 2, 3)]
         ),
         3,
+    ),
+    "layer norm of its own": Case(lambda: nn.LayerNorm(21, eps=1e-3), 21),
+    "layer norm without weights": Case(lambda: nn.LayerNorm(None), 5),
+    "layer norm between convolutions": Case(
+        lambda: wl.Sequential([nn.Conv1d(3, 40, 2), nn.LayerNorm(40), nn.Activation("relu"), nn.Conv1d(40, 2, 3)]), 3
+    ),
+    "group norm": Case(lambda: nn.GroupNorm(3, 12), 12),
+    "group norm of one channel": Case(lambda: nn.GroupNorm(7, 7, eps=0.1), 7),
+    "group norm, stride": Case(
+        lambda: wl.Sequential([nn.Conv1d(3, 20, 3, stride=2), nn.GroupNorm(5, 20), nn.Activation("tanh")]), 3
+    ),
+    "gru": Case(lambda: nn.GRU(5, 7), 5),
+    "gru 40 to 64": Case(lambda: nn.GRU(40, 64), 40),
+    "gru of three layers": Case(lambda: nn.GRU(3, 20, num_layers=3), 3),
+    "gru no bias": Case(lambda: nn.GRU(4, 3, bias=False), 4),
+    "gru of one unit": Case(lambda: nn.GRU(1, 1), 1),
+    "gru between convolutions": Case(
+        lambda: wl.Sequential(
+            [
+                nn.Conv1d(3, 8, 3, dilation=4),
+                nn.Activation("relu"),
+                nn.GRU(8, 12),
+                nn.BatchNorm(12),
+                nn.Activation("tanh"),
+                nn.Conv1d(12, 2, 3, dilation=2),
+            ]
+        ),
+        3,
+    ),
+    "gru, stride": Case(
+        lambda: wl.Sequential([nn.Conv1d(3, 8, 3, stride=2, padding="valid"), nn.GRU(8, 9), nn.Linear(9, 2)]), 3
+    ),
+    "gru, same": Case(
+        lambda: wl.Sequential([nn.Conv1d(3, 8, 5, padding="same"), nn.GRU(8, 16), nn.Conv1d(16, 3, 5, padding="same")]),
+        3,
+    ),
+    "gru residual": Case(lambda: nn.Residual([nn.GRU(6, 6), nn.Conv1d(6, 6, 2)]), 6),
+    "gru upsampled": Case(
+        lambda: wl.Sequential([nn.ConvTranspose1d(3, 4, 4, stride=2), nn.GRU(4, 5), nn.Conv1d(5, 2, 3)]), 3
+    ),
+    "lstm": Case(lambda: nn.LSTM(5, 7), 5),
+    "lstm of two layers": Case(lambda: nn.LSTM(3, 33, num_layers=2), 3),
+    "lstm no bias": Case(lambda: nn.LSTM(40, 16, bias=False), 40),
+    "lstm between convolutions": Case(
+        lambda: wl.Sequential(
+            [nn.Conv1d(2, 8, 2), nn.LSTM(8, 4), nn.Concat([[], nn.CumulativePool("max")]), nn.LSTM(8, 3)]
+        ),
+        2,
     ),
     "tanh": Case(activation("tanh"), 7),
     "sigmoid": Case(activation("sigmoid"), 100),

@@ -303,6 +303,55 @@ def run_batch_norm(layer, weights, x, c):
     return x.map(lambda v: batch_norm(v, *parameters, layer.eps))
 
 
+def group_norm(x, groups, eps):
+    split = x.reshape(len(x), groups, -1)
+    return layer_norm(split, eps).reshape(x.shape)
+
+
+def run_group_norm(layer, weights, x, c):
+    return x.map(lambda v: group_norm(v, layer.groups, layer.eps) * weights["weight"] + weights["bias"])
+
+
+def run_layer_norm(layer, weights, x, c):
+    if layer.channels is None:
+        return x.map(lambda v: layer_norm(v, layer.eps))
+    return x.map(lambda v: layer_norm(v, layer.eps) * weights["weight"] + weights["bias"])
+
+
+def gru_step(x, p, h, c):
+    """The new h and c from the projections of the input and of the last h: gates r, z, n."""
+    (xr, xz, xn), (pr, pz, pn) = np.split(x, 3), np.split(p, 3)
+    z = sigmoid(xz + pz)
+    return (1 - z) * np.tanh(xn + sigmoid(xr + pr) * pn) + z * h, c
+
+
+def lstm_step(x, p, h, c):
+    """Gates i, f, g, o."""
+    i, f, g, o = np.split(x + p, 4)
+    c = sigmoid(f) * c + sigmoid(i) * np.tanh(g)
+    return sigmoid(o) * np.tanh(c), c
+
+
+def recurrent(values, weights, layer, step):
+    """One layer of recurrent units."""
+    w, u = weights[f"weight_ih_l{layer}"], weights[f"weight_hh_l{layer}"]
+    biases = [weights.get(f"bias_{of}_l{layer}") for of in ("ih", "hh")]
+    b, d = (0 if bias is None else bias for bias in biases)
+    h = c = np.zeros(u.shape[1])
+    out = np.empty((len(values), u.shape[1]))
+    for t, x in enumerate(values):
+        h, c = step(w @ x + b, u @ h + d, h, c)
+        out[t] = h
+    return out
+
+
+def run_recurrent(layer, weights, x, c):
+    step = gru_step if type(layer).__name__ == "GRU" else lstm_step
+    for number in range(layer.num_layers):
+        x = x.map(lambda v, n=number: recurrent(v, weights, n, step))
+    return x
+
+
 def run_activation(layer, weights, x, c):
     options = {"weight": weights["weight"]} if layer.name == "prelu" else options_of(layer)
     return x.map(lambda v: ACTIVATIONS[layer.name](v, **options))
@@ -514,6 +563,10 @@ DEFINITIONS = {
     "Linear": run_linear,
     "BatchNorm": run_batch_norm,
     "Activation": run_activation,
+    "GroupNorm": run_group_norm,
+    "LayerNorm": run_layer_norm,
+    "GRU": run_recurrent,
+    "LSTM": run_recurrent,
     "Conv2d": run_conv2d,
     "ConvTranspose1d": run_conv_transpose1d,
     "ConvTranspose2d": run_conv_transpose2d,
