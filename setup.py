@@ -69,12 +69,8 @@ INSTRUCTION_SETS = {
         ],
     ),
 }
-FAMILIES = {
-    "x86_64": ["sse2", "avx2", "avx512"],
-    "amd64": ["sse2", "avx2", "avx512"],
-    "aarch64": ["neon"],
-    "arm64": ["neon"],
-}
+X86, ARM = ["sse2", "avx2", "avx512"], ["neon"]
+FAMILIES = {"x86_64": X86, "amd64": X86, "aarch64": ARM, "arm64": ARM}
 OPTIMISE = [
     "-O3",
     "-ffp-contract=off",
@@ -98,15 +94,27 @@ CHECK = [
 ]
 
 
+FIRST = ["registry.pxi", "vectors.pxi"]  # what the other texts need
+
+
 def render(isa: str) -> None:
-    """Write the kernel text for one instruction set; a file that would not change keeps its date."""
+    """Write the kernel text for one instruction set: all *.pxi and *.pxi.in of the folder, as one module."""
     _, widths, panels = INSTRUCTION_SETS[isa]
     (KERNELS / isa).mkdir(exist_ok=True)
-    for template in sorted(KERNELS.glob("*.pxi.in")):
-        text = Tempita.Template(template.read_text(), name=str(template)).substitute(widths=widths, panels=panels)
-        target = KERNELS / isa / template.name.removesuffix(".in")
-        if not target.exists() or target.read_text() != text:
-            target.write_text(text)
+    templates = {path.name.removesuffix(".in"): path for path in KERNELS.glob("*.pxi.in")}
+    plain = {path.name for path in KERNELS.glob("*.pxi")}
+    for name, template in templates.items():
+        substitute(template, KERNELS / isa / name, widths=widths, panels=panels)
+    names = sorted({*plain, *templates}, key=lambda name: (name not in FIRST, name))
+    texts = [name if name in plain else f"{isa}/{name}" for name in names]
+    substitute(KERNELS / "_isa.pyx.in", KERNELS / f"_{isa}.pyx", isa=isa, texts=texts)
+
+
+def substitute(template: Path, target: Path, **values: object) -> None:
+    """Render a template; a file that would not change keeps its date."""
+    text = Tempita.Template(template.read_text(), name=str(template)).substitute(**values)
+    if not target.exists() or target.read_text() != text:
+        target.write_text(text)
 
 
 def extension(name: str, *flags: str) -> Extension:
@@ -144,13 +152,17 @@ def extensions() -> list[Extension]:
     return [*kernels, *(extension(name) for name in others)]
 
 
-setup(
-    ext_modules=cythonize(
-        extensions(),
-        compiler_directives={
-            "language_level": 3,
-            "cdivision": True,
-            "freethreading_compatible": True,
-        },
+if __name__ == "__main__":  # on some systems the processes that translate start by importing this file
+    cores = os.cpu_count() or 1
+    setup(
+        ext_modules=cythonize(
+            extensions(),
+            nthreads=cores,
+            compiler_directives={
+                "language_level": 3,
+                "cdivision": True,
+                "freethreading_compatible": True,
+            },
+        ),
+        options={"build_ext": {"parallel": cores}},
     )
-)

@@ -120,16 +120,13 @@ def said_then(time_s: float, truth: list[dict[str, Any]] | None) -> str:
 
 def draw(out: Path, training: Path, clf: wl.AudioClassifier, matrix: np.ndarray, heard: dict[str, Any] | None) -> None:
     """The figures; without matplotlib a line that says how to get them."""
-    from wavenetlite.figures import speech
-    from wavenetlite.figures.style import FigureError
-
     history = [json.loads(line) for line in (training / "network" / "history.jsonl").read_text().splitlines()]
     try:
-        speech.training_curve(history, out / "training.png")
-        speech.confusion_matrix(matrix, clf.labels, out / "confusion.png")
+        wl.figures.training_curve(history, out / "training.png")
+        wl.figures.confusion_matrix(matrix, clf.labels, out / "confusion.png")
         if heard is not None:
-            speech.detections(out / "detections.png", **heard)
-    except FigureError as error:
+            wl.figures.detections(out / "detections.png", **heard)
+    except wl.figures.FigureError as error:
         print(f"no figures: {error}")
 
 

@@ -9,19 +9,10 @@ from typing import Any
 
 import numpy as np
 
-from wavenetlite.commands.convert import options
-from wavenetlite.commands.shared import (
-    Subparsers,
-    UsageError,
-    add_json,
-    add_reading,
-    note,
-    positive,
-    progress,
-    say,
-    say_json,
-    subcommand,
-)
+from wavenetlite import audio
+from wavenetlite.commands.options import UsageError, add_json, add_reading, describe, named_values, positive
+from wavenetlite.commands.output import note, progress, say, say_json
+from wavenetlite.formats import load
 from wavenetlite.nn import Module
 from wavenetlite.support.arrays import Floats
 from wavenetlite.support.errors import ModelFileError, ParameterError
@@ -45,8 +36,8 @@ EXAMPLES = """\
   wavenetlite render dry.wav small.wav --model amp.nam --load slim=0.3 --json"""
 
 
-def add(subparsers: Subparsers) -> None:
-    parser = subcommand(subparsers, "render", "put audio through a network that makes audio", ABOUT, EXAMPLES)
+def add(parser: argparse.ArgumentParser) -> None:
+    describe(parser, ABOUT, EXAMPLES)
     parser.add_argument("source", metavar="IN", help="audio: WAV, FLAC, OGG, MP3 or what else libsndfile reads")
     parser.add_argument("target", metavar="OUT", help="the file to write; its ending says the format")
     parser.add_argument("--model", required=True, metavar="FILE", help="a model of any format that can be read")
@@ -67,15 +58,12 @@ def add(subparsers: Subparsers) -> None:
 
 
 def run(args: argparse.Namespace) -> int:
-    from wavenetlite import audio
-    from wavenetlite.formats import load
-
     about = audio.info(args.source)
-    model = checked(args.model, load(args.model, **options("--load", args.load)))
+    model = checked(args.model, load(args.model, **named_values("--load", args.load)))
     sr = rate_of(model, args, about.sr)
     channels = 1 if args.mono is not None else about.channels
-    if model.in_channels not in (1, channels):
-        raise ParameterError(f"{args.source}: it has {channels} channels; the model takes {model.in_channels}")
+    if model.in_width not in (1, channels):
+        raise ParameterError(f"{args.source}: it has {channels} channels; the model takes {model.in_width}")
     renderer = Renderer(model, channels)
     subtype = args.subtype or LOSSLESS.get(Path(args.target).suffix.lower())
     check_size(args.target, about.duration_s * sr * renderer.channels, subtype)
@@ -128,7 +116,7 @@ def checked(path: str, model: Any) -> Module:
     """A network that gives a frame of samples for every frame, and needs nothing but them."""
     if not isinstance(model, Module):
         raise ModelFileError(f"{path}: a {type(model).__name__}; it must be a network that makes audio")
-    if model.in_channels is None or model.condition_channels_needed:
+    if model.in_width is None or model.condition_channels_needed:
         raise ModelFileError(f"{path}: it needs conditioning, or says no number of channels; it cannot be rendered")
     clock = model.graph().clock
     if clock.rate != 1 or clock.start:
@@ -158,7 +146,7 @@ class Renderer:
     """The streams that audio of so many channels goes through: one that takes them all, or one for each."""
 
     def __init__(self, model: Module, channels: int) -> None:
-        together = model.in_channels == channels
+        together = model.in_width == channels
         self.streams = [model.stream() for _ in range(1 if together else channels)]
         self.width = channels // len(self.streams)
         self.channels = len(self.streams) * model.plan().out_channels

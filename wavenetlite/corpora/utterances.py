@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import os
 import re
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
@@ -17,8 +17,7 @@ from wavenetlite import audio
 from wavenetlite.support.arrays import Floats
 from wavenetlite.support.checks import number
 from wavenetlite.support.errors import ArrayTypeError, ParameterError, WavenetliteError
-
-Progress = Callable[[int, int], object]
+from wavenetlite.support.progress import Progress
 
 MANIFEST = "manifest.jsonl"
 THREADS = 2
@@ -128,8 +127,8 @@ def read_utterances(folder: str | os.PathLike[str], *, progress: Progress | None
     Parameters
     ----------
     folder
-        With ``manifest.jsonl``: a JSON object a line with `path` (of the file, relative to the folder), `keyword` (a
-        word or null), `start_s` and `end_s` (of the word, or null), and, if known, `speaker`, `split` and
+        With ``manifest.jsonl``: one JSON object per line with `path` (of the file, relative to the folder), `keyword`
+        (a word or null), `start_s` and `end_s` (of the word, or null), and, if known, `speaker`, `split` and
         `transcription`.
     progress
         Called with (files read, files in all) as reading goes on.
@@ -203,7 +202,7 @@ def checked_line(row: str, where: str) -> dict[str, Any]:
     try:
         line = json.loads(row)
     except ValueError:
-        raise ParameterError(f"{where}: is no JSON") from None
+        raise ParameterError(f"{where}: is not valid JSON") from None
     if not isinstance(line, dict):
         raise ParameterError(f"{where}: is a {type(line).__name__}; it must be an object")
     for name in ("path", "keyword", "start_s", "end_s"):

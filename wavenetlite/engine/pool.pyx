@@ -25,7 +25,7 @@ import numpy as np
 
 from wavenetlite.support.checks import count, integer, one_of, positive_int
 from wavenetlite.kernels.packed cimport Blocks
-from wavenetlite.engine.plan cimport Memory, Plan, Workspace
+from wavenetlite.engine.plan cimport MUCH_WORK, Memory, Plan, Workspace
 from wavenetlite.support.errors import ArrayTypeError, ParameterError, StreamStateError
 from wavenetlite.engine.stream cimport (Saved, checked, finite, flush_subnormals, output_array, refuse_condition_frames, refuse_overlap, release, restore_subnormals, saved, try_acquire)
 
@@ -41,8 +41,7 @@ MOST_STREAMS = 2**24
 MOST_FRAMES = 2**48
 
 cdef enum:
-    MUCH_WORK = 100_000         # multiply-adds of a call from which on the interpreter's lock is given up
-    WORK_TO_SHARE = 16_000_000  # from which on other threads help: to wake one takes some 50 us
+    WORK_TO_SHARE = 16_000_000  # multiply-adds of a call from which on other threads help: to wake one takes some 50 us
     FEW_FRAMES = 8              # blocks of fewer frames do not fill the kernels' tiles
 
 cdef enum Duty:

@@ -10,17 +10,13 @@ import numpy as np
 
 from wavenetlite.support.snapshots cimport HEADER, NETWORK, TRAILER, begun, opened, payload, sealed
 from wavenetlite.support.checks import count, one_of
-from wavenetlite.engine.plan cimport Memory, Plan, Workspace
+from wavenetlite.engine.plan cimport MUCH_WORK, Memory, Plan, Workspace
 from wavenetlite.support.errors import ArrayTypeError, ParameterError, SnapshotError, StreamStateError
 
 cnp.import_array()
 
 MOST_FRAMES = 2**48
 cdef int64_t MOST_FED = MOST_FRAMES
-
-cdef enum:
-    # Multiply-adds of a call from which on the interpreter's lock is given up; giving it up costs some 30 ns.
-    MUCH_WORK = 100_000
 
 
 cdef cnp.ndarray checked(object array, str name, int dimensions, Py_ssize_t channels):

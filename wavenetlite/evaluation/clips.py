@@ -10,12 +10,13 @@ from typing import NamedTuple
 import numpy as np
 import numpy.typing as npt
 
-from wavenetlite.classifier.classifier import AudioClassifier, Prediction
-from wavenetlite.corpora.corpus import Clips, Progress
+from wavenetlite.classifier import AudioClassifier, Prediction
+from wavenetlite.corpora.clips import Clips
 from wavenetlite.evaluation.report import confusion
 from wavenetlite.support.arrays import Floats
 from wavenetlite.support.checks import flag, number, positive_int
 from wavenetlite.support.errors import ArrayTypeError, ParameterError, WavenetliteError
+from wavenetlite.support.progress import Progress
 
 Counts = npt.NDArray[np.int64]
 
@@ -114,7 +115,7 @@ def evaluate(
     Examples
     --------
     >>> import numpy as np, wavenetlite as wl
-    >>> from wavenetlite.corpora.corpus import Clips
+    >>> from wavenetlite.corpora.clips import Clips
     >>> from wavenetlite.evaluation.clips import evaluate
     >>> clf = wl.AudioClassifier(wl.LogMel(), wl.TCN(40, 2, channels=4, dilations=[1], seed=0), ["yes", "no"])
     >>> audio = np.random.default_rng(0).standard_normal((6, 8000), dtype=np.float32)
@@ -161,7 +162,9 @@ def numbers_of(clips: Clips, labels: Sequence[str], known: Sequence[str]) -> lis
         raise ParameterError(f"labels has {len(labels)} entries; clips.y has the number {int(clips.y.max())}")
     unknown = [label for label in labels if label not in known]
     if unknown:
-        raise ParameterError(f"labels has {unknown[0]!r}, which the classifier has not: it knows {', '.join(known)}")
+        raise ParameterError(
+            f"labels has {unknown[0]!r}, which is no label of the classifier: it knows {', '.join(known)}"
+        )
     return [known.index(labels[number]) for number in clips.y.tolist()]
 
 

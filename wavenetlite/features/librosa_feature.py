@@ -50,8 +50,6 @@ class Librosa(Features):
     (97, 1)
     """
 
-    options = ("name", "sr")
-
     def __init__(self, name: str, *, sr: int = 16000, **parameters: Any) -> None:
         self.sr = positive_int("sr", sr)
         self.name = name

@@ -49,7 +49,6 @@ class MuLaw(Features):
     (3,)
     """
 
-    options = ("sr", "mu", "output")
     hop_length = 1
     frame_length = 1
 

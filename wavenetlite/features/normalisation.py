@@ -11,7 +11,7 @@ import numpy.typing as npt
 from wavenetlite.features import filter_banks as tabular
 from wavenetlite.features._steps import PeakFollower, RunningMoments, standardise
 from wavenetlite.features.filter_banks import Tables
-from wavenetlite.features.steps import CausalStep, FrameState, Stateless, Step, StepState
+from wavenetlite.features.steps import CausalStep, FrameState, FrameStep, Stateless, StepState
 from wavenetlite.support.arrays import Doubles, Floats
 from wavenetlite.support.checks import flag, number, positive_int
 from wavenetlite.support.errors import ArrayTypeError, ParameterError
@@ -86,7 +86,7 @@ class MeanVariance(CausalStep):
         return {"mean": self.mean} if self.variance is None else {"mean": self.mean, "variance": self.variance}
 
     @classmethod
-    def restore(cls, options: dict[str, Any], tables: Tables | None) -> Step:
+    def restore(cls, options: dict[str, Any], tables: Tables | None) -> FrameStep:
         return cls(**options, tables=tables or {})
 
     def out_channels(self, channels: int) -> int:
@@ -178,7 +178,7 @@ class AutoGain(CausalStep):
         return FrameState(PeakFollower(signals, fall_db=self.fall_db, least_db=self.least_db, range_db=self.range_db))
 
 
-class UtteranceCMVN(Step):
+class UtteranceCMVN(FrameStep):
     """Each channel normalised by the mean and variance of the whole signal; offline only.
 
     Parameters

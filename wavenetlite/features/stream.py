@@ -2,24 +2,19 @@
 
 from __future__ import annotations
 
-import threading
 from struct import Struct
-from typing import TYPE_CHECKING, Literal, Protocol
+from typing import Literal, Protocol
 
 import numpy as np
 
 from wavenetlite.features._steps import UNFIT
-from wavenetlite.features.steps import StepState
+from wavenetlite.features.steps import StepState, run_out
 from wavenetlite.support.arrays import Floats
-from wavenetlite.support.errors import SnapshotError, StreamStateError
+from wavenetlite.support.errors import SnapshotError
+from wavenetlite.support.one_thread import OneThread
 from wavenetlite.support.snapshots import pack, seal, unpack, unseal
 
-if TYPE_CHECKING:
-    from wavenetlite.features.spec import Features
-
-
 STATE = Struct("<qq")
-IN_USE = "stream is in use by another thread; give each thread its own stream"
 
 
 class Front(Protocol):
@@ -35,6 +30,16 @@ class Front(Protocol):
 
     def save(self) -> bytes: ...
     def load(self, state: bytes) -> None: ...
+
+
+class Spec(Protocol):
+    """What a stream needs of the features that it was made by."""
+
+    @property
+    def fingerprint(self) -> bytes: ...
+    @property
+    def latency(self) -> int: ...
+    def stream(self, *, streams: int | None, on_nonfinite: Literal["raise", "zero"]) -> FeatureStream: ...
 
 
 class FeatureStream:
@@ -57,7 +62,7 @@ class FeatureStream:
 
     def __init__(
         self,
-        spec: Features,
+        spec: Spec,
         front: Front,
         steps: list[StepState],
         streams: int,
@@ -69,7 +74,7 @@ class FeatureStream:
         self.frames_out = 0
         self._front = front
         self._steps = steps
-        self._lock = threading.Lock()
+        self._alone = OneThread("stream")
 
     def process(self, samples: Floats) -> Floats:
         """Feed the next samples; returns the frames that they complete.
@@ -90,38 +95,30 @@ class FeatureStream:
         StreamStateError
             Another thread is in this stream, or it was flushed and not reset.
         """
-        if not self._lock.acquire(False):
-            raise StreamStateError(IN_USE)
-        try:
+        with self._alone:
             frames = self._front.process(samples)
             if self._steps:
                 frames = self._after(frames, ended=False)
             self.frames_out += frames.shape[-2]
             return frames
-        finally:
-            self._lock.release()
 
     def flush(self) -> Floats:
         """End the signal; returns the frames still owed: those that padding completes, and those held back by deltas.
 
         After this the stream must be `reset`.
         """
-        self._acquire()
-        try:
+        with self._alone:
             frames = self._after(self._front.flush(), ended=True)
             self.frames_out += frames.shape[-2]
             return frames
-        finally:
-            self._lock.release()
 
     def reset(self) -> None:
         """Forget the signal: the next sample is the first."""
-        self._acquire()
-        self._front.reset()
-        for step in self._steps:
-            step.reset()
-        self.frames_out = 0
-        self._lock.release()
+        with self._alone:
+            self._front.reset()
+            for step in self._steps:
+                step.reset()
+            self.frames_out = 0
 
     def check(self, samples: Floats) -> None:
         """Raise what `process` would raise about the values, shape and dtype of `samples`."""
@@ -141,11 +138,8 @@ class FeatureStream:
         >>> bool((other.process(y[1234:]) == online.process(y[1234:])).all())
         True
         """
-        self._acquire()
-        try:
+        with self._alone:
             return self._saved()
-        finally:
-            self._lock.release()
 
     def restore(self, snapshot: bytes | bytearray | memoryview) -> None:
         """Become the stream that a snapshot was taken of; what this stream was fed is forgotten.
@@ -162,19 +156,13 @@ class FeatureStream:
         StreamStateError
             Another thread is in this stream.
         """
-        self._acquire()
-        try:
+        with self._alone:
             self._become(self._twin(snapshot))
-        finally:
-            self._lock.release()
 
     def fork(self) -> FeatureStream:
         """A new stream that has heard the same; from now on each goes its own way."""
-        self._acquire()
-        try:
+        with self._alone:
             return self._twin(self._saved())
-        finally:
-            self._lock.release()
 
     def _saved(self) -> bytes:
         parts = [self._front.save(), *(step.save() for step in self._steps)]
@@ -208,20 +196,9 @@ class FeatureStream:
         """Frames after frame n that must have come before frame n is returned."""
         return self.spec.latency
 
-    def _acquire(self) -> None:
-        if not self._lock.acquire(blocking=False):
-            raise StreamStateError(IN_USE)
-
     def _after(self, frames: Floats, *, ended: bool) -> Floats:
         """What the steps make of the front end's frames."""
         x = frames if self.streams else frames[np.newaxis]
         for step in self._steps:
             x = run_out(step, x) if ended else step.process(x)
         return x if self.streams else x[0]
-
-
-def run_out(step: StepState, x: Floats) -> Floats:
-    """The last frames through a step, and what it still owes after them."""
-    frames = step.process(x)
-    owed = step.flush(x[:, :0])
-    return np.concatenate([frames, owed], axis=1) if owed.shape[1] else frames

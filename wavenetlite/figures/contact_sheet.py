@@ -4,15 +4,13 @@ from __future__ import annotations
 
 import os
 from collections.abc import Sequence
-from typing import TYPE_CHECKING
 
 import numpy as np
 
+from wavenetlite.figures.style import FAINT, INK, heading, new_figure, save, text_inches
+from wavenetlite.pipeline.items import Item, Items
 from wavenetlite.support.checks import positive_int
 from wavenetlite.support.errors import ParameterError
-
-if TYPE_CHECKING:
-    from wavenetlite.pipeline.items import Item, Items
 
 MOST_LABELS = 40
 MOST_FRAMES = 400
@@ -44,19 +42,16 @@ def contact_sheet(items: Items, path: str | os.PathLike[str], *, per_label: int 
     --------
     >>> import numpy as np, tempfile, wavenetlite as wl
     >>> from pathlib import Path
-    >>> from wavenetlite.figures.contact_sheet import contact_sheet
     >>> with tempfile.TemporaryDirectory() as folder:
     ...     Path(folder, "data", "tone").mkdir(parents=True)
     ...     wl.audio.write(Path(folder, "data", "tone", "a.wav"), np.sin(np.arange(16000, dtype=np.float32)), 16000)
     ...     done = wl.pipeline.extract(Path(folder, "data"), Path(folder, "features"))
-    ...     contact_sheet(wl.pipeline.open(Path(folder, "features")), Path(folder, "sheet.png"))
+    ...     wl.figures.contact_sheet(wl.pipeline.open(Path(folder, "features")), Path(folder, "sheet.png"))
     ...     Path(folder, "sheet.png").stat().st_size > 1000
     True
     """
-    from wavenetlite.figures.style import FAINT, INK, heading, new_figure, save, text_inches
-
     if not len(items):
-        raise ParameterError("items are none; there must be at least one")
+        raise ParameterError("items is empty; there must be at least one")
     rows = chosen(items, positive_int("per_label", per_label), seed)
     shown = list(rows)[:MOST_LABELS]
     left, above = 0.5 + max(text_inches(name_of(label)) for label in shown), 0.65

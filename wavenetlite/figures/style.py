@@ -13,6 +13,8 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from wavenetlite.support.arrays import Floats
+from wavenetlite.support.atomic_files import replacing_path
 from wavenetlite.support.errors import ArrayTypeError, ParameterError, WavenetliteError
 
 PathLike = str | os.PathLike[str]
@@ -58,17 +60,15 @@ def save(figure: Any, path: PathLike, kind: str = "png") -> None:
 
     if not isinstance(path, str | os.PathLike):
         raise ArrayTypeError(f"path is a {type(path).__name__}; it must be a string or a path")
-    target = Path(path)
-    beside = target.with_name(f".{target.name}.{os.getpid()}.tmp")
     metadata = {"Date": None} if kind == "svg" else None
     try:
-        with mpl.rc_context({"svg.hashsalt": "wavenetlite", "svg.fonttype": "none"}):
-            figure.savefig(beside, format=kind, dpi=DPI, metadata=metadata)
-        beside.replace(target)
+        with (
+            replacing_path(path) as new,
+            mpl.rc_context({"svg.hashsalt": "wavenetlite", "svg.fonttype": "none"}),
+        ):
+            figure.savefig(new, format=kind, dpi=DPI, metadata=metadata)
     except OSError as error:
         raise FigureError(f"{path}: cannot be written: {error.strerror or error}") from None
-    finally:
-        beside.unlink(missing_ok=True)
 
 
 def text_inches(text: str) -> float:
@@ -78,3 +78,17 @@ def text_inches(text: str) -> float:
 
 def rgb(colour: str) -> npt.NDArray[np.float64]:
     return np.array([int(colour[i : i + 2], 16) / 255 for i in (1, 3, 5)])
+
+
+def finite_array(name: str, values: npt.ArrayLike, dimensions: int) -> Floats:
+    """An array of finite numbers."""
+    array = np.asarray(values)
+    if array.dtype.kind not in "fiu":
+        raise ArrayTypeError(f"{name} has dtype {array.dtype}; it must be of numbers")
+    if array.ndim != dimensions:
+        raise ParameterError(
+            f"{name} has shape {array.shape}; it must have {dimensions} dimension{'s' * (dimensions > 1)}"
+        )
+    if not np.isfinite(array).all():
+        raise ParameterError(f"{name} must be finite everywhere")
+    return array.astype(np.float32)

@@ -40,7 +40,7 @@ MOST_PALE = 130
 
 
 @dataclass(frozen=True)
-class Row:
+class FrameRow:
     """The frames of one sequence: which of them the output depends on, and how many inputs apart they lie."""
 
     frames: Positions
@@ -52,14 +52,14 @@ class Row:
         return np.asarray(self.frames * float(self.rate), np.float64)
 
 
-def rows_of(layers: Sequence[Layer]) -> list[Row]:
+def rows_of(layers: Sequence[Layer]) -> list[FrameRow]:
     """From the input to the output."""
     rate = Fraction(math.prod(layer.stride[0] for layer in layers))
-    rows = [Row(np.zeros(1, np.int64), rate)]
+    rows = [FrameRow(np.zeros(1, np.int64), rate)]
     for layer in reversed(layers):
         rate /= layer.stride[0]
         starts = starts_of(layer, rows[-1].frames)
-        rows.append(Row(seen_from(starts, layer), rate))
+        rows.append(FrameRow(seen_from(starts, layer), rate))
     return rows[::-1]
 
 
@@ -128,7 +128,7 @@ def draw_tree(figure: Any, size: tuple[float, float], analysis: Analysis) -> Non
     draw_bars(bars, analysis, (first, last))
 
 
-def draw_lines(axes: Any, rows: Sequence[Row], layers: Sequence[Layer], inches: float) -> None:
+def draw_lines(axes: Any, rows: Sequence[FrameRow], layers: Sequence[Layer], inches: float) -> None:
     """The taps between all rows."""
     for level, (layer, above, below) in enumerate(zip(layers, rows[1:], rows[:-1], strict=True)):
         offsets, frames = offsets_of(layer), above.frames
@@ -153,7 +153,7 @@ def offsets_of(layer: Layer) -> Positions:
     return np.arange(layer.kernel_size[0]) * layer.dilation[0] + layer.shift[0]
 
 
-def draw_bands(axes: Any, level: int, above: Row, below: Row, ends: Positions) -> None:
+def draw_bands(axes: Any, level: int, above: FrameRow, below: FrameRow, ends: Positions) -> None:
     """All lines of a tap as one area; `ends` are what the first and the last frame read."""
     from matplotlib.collections import PolyCollection
 
@@ -183,7 +183,7 @@ def add_lines(axes: Any, segments: Sequence[Any], colour: str, width: float, alp
 
 
 def draw_unseen(
-    axes: Any, rows: Sequence[Row], layers: Sequence[Layer], limits: tuple[int, int], inches: float
+    axes: Any, rows: Sequence[FrameRow], layers: Sequence[Layer], limits: tuple[int, int], inches: float
 ) -> None:
     """Pale: what the network computes beside, for its other outputs."""
     first, last = limits
@@ -200,7 +200,7 @@ def draw_unseen(
     add_lines(axes, segments, PALE_LINE, 0.8, 1.0, 0)
 
 
-def draw_nodes(axes: Any, row: Row, level: int, inches: float, *, top: bool) -> None:
+def draw_nodes(axes: Any, row: FrameRow, level: int, inches: float, *, top: bool) -> None:
     """The frames of a row that the output depends on; of very many, a line."""
     apart = inches * (np.diff(row.frames).min() if len(row.frames) > 1 else 8)
     if apart < 1 / LINES_AN_INCH:

@@ -99,7 +99,7 @@ def cast(node: OnnxNode, inputs: list[Any]) -> Any:
 
 
 def axes_of(node: OnnxNode, inputs: list[Any], at: int = 1) -> tuple[int, ...]:
-    given = inputs[at] if len(inputs) > at and inputs[at] is not None else node.attributes.get("axes")
+    given = node.given(inputs, at, "axes")
     return tuple(range(inputs[0].ndim)) if given is None else tuple(integers(given))
 
 

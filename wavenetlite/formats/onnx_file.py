@@ -69,6 +69,11 @@ class OnnxNode:
     outputs: tuple[str, ...]
     attributes: dict[str, Any]
 
+    def given(self, values: list[Any], at: int, attribute: str = "") -> Any:
+        """The value of an input that may be left out, or of the attribute that it was in older versions; else None."""
+        value = values[at] if at < len(values) else None
+        return self.attributes.get(attribute) if value is None else value
+
 
 @dataclass(frozen=True)
 class OnnxGraph:

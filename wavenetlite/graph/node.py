@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 from fractions import Fraction
-from typing import Any
+from typing import Any, ClassVar
 
 from wavenetlite.graph.batch import BatchContext, BatchStep
+from wavenetlite.graph.bins import Counts
+from wavenetlite.graph.builders import OnnxBuilder, ScriptBuilder
 from wavenetlite.graph.clock import Clock, tidy
+from wavenetlite.graph.edge_weights import EdgeWeights, OverBins
+from wavenetlite.graph.kernel_call import KernelCall
 from wavenetlite.support.errors import ParameterError
 
 MOST_CHANNELS = 65_536
@@ -56,11 +60,21 @@ class Edge:
 
 @dataclass(frozen=True, eq=False)
 class Node:
-    """One operation; its output is a sequence of frames of `channels` channels."""
+    """One operation; its output is a sequence of frames of `channels` channels.
+
+    A kind of operation is one class in wavenetlite.nodes, which says here all that it means. What is defined here is
+    true of a function of single elements.
+    """
+
+    operation: ClassVar[str]
+    """Its name, also in the fingerprints of snapshots."""
 
     edges: tuple[Edge, ...]
     channels: int
     clock: Clock
+
+    endless: ClassVar[bool] = False
+    """Whether a frame depends on all frames before its own."""
 
     @property
     def signal(self) -> str:
@@ -71,6 +85,81 @@ class Node:
     def phases(self) -> int:
         """Frames that are made at a time, from one reading of the edges."""
         return 1
+
+    @property
+    def unsettled(self) -> str:
+        """What a prewarmed network must be, as it cannot hold this; "": endless zeros leave it as it is."""
+        if self.clock.newest or self.clock.start:
+            return "must be causal: without 'same' and 'valid' padding"
+        if self.phases > 1:  # endless zeros may make each of the frames between another
+            return "must be without transposed convolutions and upsampling"
+        return ""
+
+    # How it is lowered: a kernel call of its own, or a part of that of a neighbour.
+
+    def call(self) -> KernelCall:
+        """What makes its frames of those of its edges."""
+        raise NotImplementedError(f"{self.operation} is of training only")
+
+    def fuse(self, call: KernelCall) -> bool:
+        """Let the call that makes what this alone reads do this too, if it can; returns whether it does."""
+        return False
+
+    def addend(self, to: Node) -> Edge | None:
+        """What it adds to the frames of `to`, if it does no more than that."""
+        return None
+
+    @property
+    def parts(self) -> tuple[Node, ...]:
+        """The sequences whose channels it lays side by side, if it does no more than that."""
+        return ()
+
+    @property
+    def reads_parts(self) -> bool:
+        """Whether its call can read such sequences one by one."""
+        return False
+
+    # What it reads over bins and time
+
+    @property
+    def bins_made(self) -> int | None:
+        """Into how many bins its frames are divided, 1: not; None: as those that it reads."""
+        return None
+
+    @property
+    def over_bins(self) -> OverBins:
+        return OverBins()
+
+    def bins_read(self, index: int, counts: Counts) -> Counts:
+        """Counts over the bins that edge number `index` reads, from those of the operation's own bins."""
+        return counts
+
+    def taps_read(self, phase: int, counts: Counts) -> Iterable[tuple[int, Counts]] | None:
+        """Every tap that a phase reads, with counts over the bins that are read there; None: all taps are alike."""
+        return None
+
+    # What it costs
+
+    def edge_weights(self) -> Sequence[EdgeWeights]:
+        """The weights of convolutions."""
+        return ()
+
+    @property
+    def multiply_adds(self) -> float:
+        """Of one output frame."""
+        return sum(read.multiply_adds for read in self.edge_weights())
+
+    # In other notations
+
+    def onnx(self, write: OnnxBuilder[Edge]) -> str:
+        """The tensor of its frames, made by operators of ONNX."""
+        raise ParameterError(f"{type(self).__name__} cannot be written as ONNX")
+
+    def script(self, write: ScriptBuilder[Edge]) -> str:
+        """An expression of NumPy for its frames."""
+        raise ParameterError(f"the script has no line for the operation {type(self).__name__}")
+
+    # Over batches, in training
 
     @property
     def is_relu(self) -> bool:

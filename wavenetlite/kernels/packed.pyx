@@ -4,6 +4,7 @@ from libc.stdlib cimport free
 from libc.string cimport memset
 
 from wavenetlite.kernels import padded, panel_widths
+from wavenetlite.kernels.dispatch cimport activation_kernel
 from wavenetlite.kernels.types cimport Panel
 
 cdef extern from "stdlib.h" nogil:
@@ -38,8 +39,8 @@ cdef class Blocks:
 
 
 cdef int set_conv(
-    Conv* conv, object packed, Py_ssize_t channels, const float* arena, const Kernels* kernels, Blocks blocks) except -1:
-    """Fill `conv` with what a `PackedConv` of `channels` output channels says; its weights lie in `arena`."""
+    Conv* conv, object packed, const float* arena, const Kernels* kernels, Blocks blocks) except -1:
+    """Fill `conv` with what a `PackedConv` says; its weights lie in `arena`."""
     cdef Py_ssize_t* length
     cdef Py_ssize_t* windowed
     cdef Panel* panel
@@ -67,8 +68,17 @@ cdef int set_conv(
         panel[i].wide = arena + <Py_ssize_t>cut.wide
     conv.panel = panel
     conv.grouped = any(packed.windowed)
-    conv.channels = channels
-    conv.padded = padded(channels)
+    conv.channels = packed.channels
+    conv.padded = padded(packed.channels)
+    return 0
+
+
+cdef int set_activation(Conv* conv, str name, const float* parameters) except -1:
+    """Let `conv` end with an activation; "": none."""
+    if name:
+        conv.activation = activation_kernel(name).run
+    conv.tanh = name == "tanh"
+    conv.parameters = parameters
     return 0
 
 
@@ -84,7 +94,7 @@ cdef Strip* new_strips(list packed, const float* arena, const Kernels* kernels, 
         if isinstance(source.packed, tuple):
             strip.weights, strip.bias = arena + <Py_ssize_t>source.packed[0], arena + <Py_ssize_t>source.packed[1]
         else:
-            set_conv(&strip.conv, source.packed, source.out_channels, arena, kernels, blocks)
+            set_conv(&strip.conv, source.packed, arena, kernels, blocks)
         strip.taps, strip.channels = len(source.taps), source.out_channels
         strip.count, strip.out, strip.out_step, strip.in_step = source.count, source.out, source.out_step, source.in_step
         tap = <Py_ssize_t*>blocks.allocate(strip.taps * sizeof(Py_ssize_t))
@@ -94,41 +104,3 @@ cdef Strip* new_strips(list packed, const float* arena, const Kernels* kernels, 
             channel[i] = source.channels[i]
         strip.tap, strip.channel = tap, channel
     return strips
-
-
-cdef void convolve_strips(
-    const Kernels* kernels, const Strip* strip, Py_ssize_t strips, const float* const* x, const Py_ssize_t* ldx,
-    Py_ssize_t rows, const float* residual, float* out, Py_ssize_t ld_out, const float** at, Py_ssize_t* apart) noexcept nogil:
-    """A convolution over time and bins: rows of out from the rows of the taps x. `at`, `apart`: room for a strip's taps.
-
-    The kernel's rows are the bins of a frame, which share their weights, or where there are fewer of them the frames.
-    """
-    cdef const Strip* end = strip + strips
-    cdef Py_ssize_t k, i
-    cdef const float* also
-    cdef float* to
-    while strip < end:
-        if strip.count >= rows or strip.weights != NULL:
-            for i in range(rows):
-                for k in range(strip.taps):
-                    at[k] = x[strip.tap[k]] + i * ldx[strip.tap[k]] + strip.channel[k]
-                    apart[k] = strip.in_step
-                to = out + i * ld_out + strip.out
-                also = residual + i * ld_out + strip.out if residual != NULL else NULL
-                if strip.weights != NULL:
-                    kernels.convolve_depthwise(
-                        strip.weights, strip.bias, strip.taps, at, apart, strip.count, to, strip.channels)
-                elif strip.count == 1:
-                    kernels.convolve_row(&strip.conv, at, also, to, NULL)
-                else:
-                    kernels.convolve(&strip.conv, at, apart, strip.count, also, to, strip.out_step)
-        else:
-            for i in range(strip.count):
-                for k in range(strip.taps):
-                    at[k] = x[strip.tap[k]] + strip.channel[k] + i * strip.in_step
-                    apart[k] = ldx[strip.tap[k]]
-                to = out + strip.out + i * strip.out_step
-                kernels.convolve(
-                    &strip.conv, at, apart, rows, residual + strip.out + i * strip.out_step if residual != NULL else NULL,
-                    to, ld_out)
-        strip += 1

@@ -13,9 +13,9 @@ from libc.string cimport memcpy
 import numpy as np
 
 from wavenetlite.kernels.pack import Arena
-from wavenetlite.kernels.packed cimport Blocks, Strip, convolve_strips, new_strips, set_conv
+from wavenetlite.kernels.packed cimport Blocks, new_strips, set_conv
 from wavenetlite.kernels.dispatch cimport kernels as chosen_kernels
-from wavenetlite.kernels.types cimport Conv, Kernels
+from wavenetlite.kernels.types cimport Conv, Kernels, Strip
 
 cdef extern from "simd.h" nogil:
     uint64_t flush_subnormals()
@@ -116,7 +116,7 @@ cdef class Convolution:
             self.at = <const float**>self.blocks.allocate(most * sizeof(float*))
             self.apart = <Py_ssize_t*>self.blocks.allocate(most * sizeof(Py_ssize_t))
         elif not self.depthwise:
-            set_conv(&self.conv, packed, channels, self.arena, kernels, self.blocks)
+            set_conv(&self.conv, packed, self.arena, kernels, self.blocks)
         self.x = <const float**>self.blocks.allocate(self.taps * sizeof(float*))
         self.ldx = <Py_ssize_t*>self.blocks.allocate(self.taps * sizeof(Py_ssize_t))
         self.clip = <Py_ssize_t*>self.blocks.allocate(self.taps * sizeof(Py_ssize_t))
@@ -149,9 +149,9 @@ cdef class Convolution:
                         self.arena + self.depthwise_weights, self.arena + self.depthwise_bias, self.taps, self.x, self.ldx,
                         y.rows, first, y.row)
                 elif self.strips:
-                    convolve_strips(
-                        kernels, self.strip, self.strips, self.x, self.ldx, y.rows, first if accumulate else NULL, first,
-                        y.row, self.at, self.apart)
+                    kernels.convolve_strips(
+                        self.strip, self.strips, self.x, self.ldx, y.rows, first if accumulate else NULL, first, y.row,
+                        self.at, self.apart)
                 else:
                     kernels.convolve(
                         &self.conv, self.x, self.ldx, y.rows, first if accumulate else NULL, first, y.row)
@@ -319,7 +319,7 @@ def activate(int code, cnp.ndarray x, Py_ssize_t channels, const float[::1] para
     with nogil:
         for i in range(clips):
             memcpy(y.first + i * y.clip, a.first + i * a.clip, a.rows * a.row * sizeof(float))
-            kernels.activate(code, y.first + i * y.clip, y.rows, y.row, channels, &parameters[0])
+            kernels.activation[code].run(y.first + i * y.clip, y.rows, y.row, channels, &parameters[0])
 
 
 def activate_gradient(int code, cnp.ndarray x, cnp.ndarray g, const float[::1] parameters, bint accumulate, cnp.ndarray out):
@@ -332,8 +332,8 @@ def activate_gradient(int code, cnp.ndarray x, cnp.ndarray g, const float[::1] p
     same(a, y)
     with nogil:
         for i in range(clips):
-            kernels.activate_gradient(
-                code, a.first + i * a.clip, b.first + i * b.clip, n, scratch if accumulate else y.first + i * y.clip,
+            kernels.activation[code].gradient(
+                a.first + i * a.clip, b.first + i * b.clip, n, scratch if accumulate else y.first + i * y.clip,
                 &parameters[0])
             if accumulate:
                 kernels.add_rows(scratch, n, 1, n, y.first + i * y.clip, n)

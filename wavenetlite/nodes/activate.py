@@ -4,12 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import ClassVar
 
 import numpy as np
 
-from wavenetlite.graph import Edge, Node
+from wavenetlite.graph import Counts, Edge, KernelCall, Node, OnnxBuilder, ScriptBuilder, rebinned
 from wavenetlite.graph.batch import BatchContext, BatchStep, Positions, add_at
 from wavenetlite.kernels import ACTIVATIONS, padded, training
+from wavenetlite.nodes.functions import FUNCTIONS, Function
 from wavenetlite.support.arrays import Floats
 
 
@@ -17,9 +19,54 @@ from wavenetlite.support.arrays import Floats
 class Activate(Node):
     """An element-wise function (softmax: a function of one frame), named as in wavenetlite.kernels.ACTIVATIONS."""
 
+    operation: ClassVar[str] = "activation"
+
     name: str
     parameters: tuple[float, ...] = ()
     slopes: Floats | None = None
+
+    def call(self) -> KernelCall:
+        call = KernelCall(self.channels, "sum")
+        self.fuse(call)
+        return call
+
+    def fuse(self, call: KernelCall) -> bool:
+        if call.activation:
+            return False
+        if self.name == "relu" and call.takes_residual:
+            call.relu_after, call.relu_before = call.residual, call.relu_before or not call.residual
+        else:
+            call.activation, call.parameters = self.name, self.kernel_parameters
+        return True
+
+    @property
+    def kernel_parameters(self) -> Floats:
+        """The parameters as the kernel reads them: slopes are one a channel."""
+        if self.slopes is None:
+            return np.array(self.parameters, np.float32)
+        slopes: Floats = np.zeros(padded(self.channels), np.float32)
+        slopes[: self.channels] = self.slopes
+        return slopes
+
+    @property
+    def function(self) -> Function:
+        return FUNCTIONS[self.name]
+
+    @property
+    def bins_made(self) -> int | None:
+        return 1 if self.function.over_channels else None
+
+    def bins_read(self, index: int, counts: Counts) -> Counts:
+        return rebinned(counts, 1) if self.function.over_channels else counts
+
+    def onnx(self, write: OnnxBuilder[Edge]) -> str:
+        given = () if self.slopes is None else (self.slopes,)
+        channels = (self.channels,) if self.function.over_channels else ()
+        return self.function.onnx(write, write.row(self.edges[0]), *given, *channels, *self.parameters)
+
+    def script(self, write: ScriptBuilder[Edge]) -> str:
+        slopes = [] if self.slopes is None else [write.array(self.slopes)]
+        return write.call(self.function.text(self.name), write.row(self.edges[0]), *slopes, *map(repr, self.parameters))
 
     @property
     def is_relu(self) -> bool:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import ClassVar
 
 import numpy as np
 
@@ -13,6 +14,8 @@ from wavenetlite.graph.batch import BatchContext, BatchStep
 @dataclass(frozen=True, eq=False)
 class Dropout(Node):
     """Elements, or whole channels, set to zero at random; only in a graph for training."""
+
+    operation: ClassVar[str] = "dropout"
 
     p: float
     whole_channels: bool

@@ -3,13 +3,20 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import ClassVar
 
 import numpy as np
 
-from wavenetlite.graph import Node
+from wavenetlite.graph import Depthwise, Edge, KernelCall, Node, OnnxBuilder, ScriptBuilder
 from wavenetlite.graph.batch import BatchContext, BatchSequence, BatchStep, add_at
 from wavenetlite.kernels import training
 from wavenetlite.support.arrays import Doubles, Floats
+
+NORM = """\
+def norm(x, weight, bias, mean, variance, eps, bins=1):
+    weight, bias, mean, variance = (np.tile(one, bins) for one in (weight, bias, mean, variance))
+    return (x - mean) / np.sqrt(variance + eps) * weight + bias
+"""
 
 
 @dataclass(frozen=True, eq=False)
@@ -18,6 +25,8 @@ class Norm(Node):
 
     A frame holds `bins` times as many channels as there are parameters: the maps of a bin side by side.
     """
+
+    operation: ClassVar[str] = "batch_norm"
 
     weight: Floats
     bias: Floats
@@ -34,6 +43,28 @@ class Norm(Node):
     @property
     def offset(self) -> Doubles:
         return self.bias - self.mean * self.scale
+
+    def call(self) -> Depthwise:
+        scale, offset = np.tile(self.scale, self.bins), np.tile(self.offset, self.bins)
+        return Depthwise(self.channels, weights=[scale.reshape(-1, 1, 1)], groups=[self.channels], bias=offset)
+
+    def fuse(self, call: KernelCall) -> bool:
+        return call.scale(self.scale, self.offset, self.bins)
+
+    @property
+    def parameters(self) -> tuple[Floats, Floats, Floats, Floats]:
+        return self.weight, self.bias, self.mean, self.variance
+
+    def onnx(self, write: OnnxBuilder[Edge]) -> str:
+        x = write.row(self.edges[0])
+        names = [write.parameter(value) for value in self.parameters]
+        if self.bins > 1:
+            names = [write.constant(np.tile(value, self.bins)) for value in self.parameters]
+        return write.op("BatchNormalization", [x, *names], epsilon=self.eps)
+
+    def script(self, write: ScriptBuilder[Edge]) -> str:
+        arrays = map(write.array, self.parameters)
+        return write.call(NORM, write.row(self.edges[0]), *arrays, repr(self.eps), str(self.bins))
 
     def batch_step(self, context: BatchContext) -> BatchStep[Norm]:
         return NormBatchStep(self, context)

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import ClassVar
 
 import numpy as np
 
-from wavenetlite.graph import Edge, Node, aligned, clock_after
+from wavenetlite.graph import Edge, KernelCall, Node, OnnxBuilder, ScriptBuilder, aligned, clock_after
 from wavenetlite.graph.batch import BatchContext, BatchStep
 from wavenetlite.nodes.aligned_batch import AlignedBatchStep
 from wavenetlite.support.arrays import Floats
@@ -16,6 +17,17 @@ from wavenetlite.support.errors import ParameterError
 @dataclass(frozen=True, eq=False)
 class Product(Node):
     """The frames of two edges multiplied, element by element."""
+
+    operation: ClassVar[str] = "product"
+
+    def call(self) -> KernelCall:
+        return KernelCall(self.channels, "product")
+
+    def onnx(self, write: OnnxBuilder[Edge]) -> str:
+        return write.op("Mul", [write.row(edge) for edge in self.edges])
+
+    def script(self, write: ScriptBuilder[Edge]) -> str:
+        return f"math.prod({write.shortest([write.row(edge) for edge in self.edges])})"
 
     def batch_step(self, context: BatchContext) -> BatchStep[Product]:
         return ProductBatchStep(self, context)

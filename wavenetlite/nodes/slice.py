@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import ClassVar
 
-from wavenetlite.graph import Edge, Node
+import numpy as np
+
+from wavenetlite.graph import Counts, Edge, KernelCall, Node, OnnxBuilder, ScriptBuilder, rebinned
 from wavenetlite.graph.batch import BatchContext, BatchStep
 from wavenetlite.support.errors import ParameterError
 
@@ -13,7 +16,32 @@ from wavenetlite.support.errors import ParameterError
 class Slice(Node):
     """`channels` channels of a sequence, from channel `first` on."""
 
+    operation: ClassVar[str] = "slice"
+
     first: int
+
+    def call(self) -> KernelCall:
+        return KernelCall(self.channels, "concat", sizes=(1, self.first, self.channels))
+
+    @property
+    def bins_made(self) -> int:
+        return 1
+
+    def bins_read(self, index: int, counts: Counts) -> Counts:
+        """Its own bins in their place, where they are bins of the whole sequence too."""
+        size, rest = divmod(self.channels, counts.shape[1])
+        whole = self.edges[0].node.channels
+        if rest or self.first % size or whole % size:
+            return rebinned(counts, 1)
+        read = np.zeros((len(counts), whole // size), counts.dtype)
+        read[:, self.first // size : (self.first + self.channels) // size] = counts
+        return read
+
+    def onnx(self, write: OnnxBuilder[Edge]) -> str:
+        return write.part(write.row(self.edges[0]), self.first, self.first + self.channels, 1)
+
+    def script(self, write: ScriptBuilder[Edge]) -> str:
+        return f"{write.row(self.edges[0])}[:, {self.first} : {self.first + self.channels}]"
 
     def batch_step(self, context: BatchContext) -> BatchStep[Slice]:
         return SliceBatchStep(self, context)

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import ClassVar
 
-from wavenetlite.graph import Edge, Node, aligned, clock_after
+from wavenetlite.graph import Edge, KernelCall, Node, OnnxBuilder, ScriptBuilder, aligned, clock_after
 from wavenetlite.graph.batch import BatchContext, BatchStep
 from wavenetlite.kernels import training
 from wavenetlite.nodes.aligned_batch import AlignedBatchStep
@@ -15,6 +16,23 @@ from wavenetlite.support.errors import ParameterError
 @dataclass(frozen=True, eq=False)
 class Sum(Node):
     """The frames of all edges added, first to last."""
+
+    operation: ClassVar[str] = "sum"
+
+    def call(self) -> KernelCall:
+        return KernelCall(self.channels, "sum")
+
+    def addend(self, to: Node) -> Edge | None:
+        if len(self.edges) != 2:
+            return None
+        own, other = self.edges if self.edges[0].node is to else reversed(self.edges)
+        return other if own.shift == 0 else None
+
+    def onnx(self, write: OnnxBuilder[Edge]) -> str:
+        return write.op("Add" if len(self.edges) == 2 else "Sum", [write.row(edge) for edge in self.edges])
+
+    def script(self, write: ScriptBuilder[Edge]) -> str:
+        return f"sum({write.shortest([write.row(edge) for edge in self.edges])})"
 
     def batch_step(self, context: BatchContext) -> BatchStep[Sum]:
         return SumBatchStep(self, context)

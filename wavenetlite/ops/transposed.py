@@ -68,11 +68,6 @@ def conv1d_transpose(
     -------
     `output_shape`, float32.
 
-    Raises
-    ------
-    ParameterError, ArrayTypeError
-        For a wrong rank, shape, depth, dtype, stride, rate, padding or output shape.
-
     Examples
     --------
     >>> import numpy as np, wavenetlite as wl
@@ -100,10 +95,8 @@ def conv2d_transpose(
 
     Parameters
     ----------
-    value
-        (batch, height, width, in channels), float32, C-contiguous.
-    filters
-        (height, width, out channels / groups, in channels), float32, C-contiguous.
+    value, filters
+        (batch, height, width, in channels), (height, width, out channels / groups, in channels).
     output_shape
         (batch, output height, output width, out channels), or the two sizes alone; see :func:`conv1d_transpose`.
     strides, dilations
@@ -111,19 +104,12 @@ def conv2d_transpose(
     padding
         "SAME", "VALID" or ``[[top, bottom], [left, right]]`` of the convolution whose input this is the gradient of;
         "CAUSAL": causal in height, "SAME" in width.
-    groups
-        Groups of channels that are taken by themselves.
-    bias
-        (out channels,), added to every output.
+    groups, bias
+        As in :func:`conv1d_transpose`.
 
     Returns
     -------
     `output_shape`, float32.
-
-    Raises
-    ------
-    ParameterError, ArrayTypeError
-        As :func:`conv1d_transpose`.
 
     Examples
     --------
@@ -148,18 +134,7 @@ def conv1d_transpose_gradient(
     dilations: int = 1,
     groups: int = 1,
 ) -> ConvolutionGradient:
-    """Gradients of :func:`conv1d_transpose`; the output's shape is that of `upstream`.
-
-    Parameters
-    ----------
-    upstream
-        The gradient of the output, of its shape.
-    value, filters, strides, padding, dilations, groups
-        As they were given to :func:`conv1d_transpose`.
-
-    Returns
-    -------
-    A named tuple: ``value``, ``filters`` and ``bias``, float32.
+    """Gradients of :func:`conv1d_transpose`, as :mod:`wavenetlite.ops` describes them.
 
     Examples
     --------
@@ -183,18 +158,7 @@ def conv2d_transpose_gradient(
     dilations: PerAxis = 1,
     groups: int = 1,
 ) -> ConvolutionGradient:
-    """Gradients of :func:`conv2d_transpose`; the output's shape is that of `upstream`.
-
-    Parameters
-    ----------
-    upstream
-        The gradient of the output, of its shape.
-    value, filters, strides, padding, dilations, groups
-        As they were given to :func:`conv2d_transpose`.
-
-    Returns
-    -------
-    A named tuple: ``value``, ``filters`` and ``bias``, float32.
+    """Gradients of :func:`conv2d_transpose`, as :mod:`wavenetlite.ops` describes them.
 
     Examples
     --------

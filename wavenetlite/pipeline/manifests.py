@@ -77,7 +77,7 @@ def parsed(line: str) -> Any:
     try:
         return json.loads(line)
     except ValueError as error:
-        return RowError(f"is no JSON: {error}")
+        return RowError(f"is not valid JSON: {error}")
 
 
 def entry(row: Any, name_of: Mapping[str, str], base: str, stats: dict[str, tuple[int, int]]) -> Entry:

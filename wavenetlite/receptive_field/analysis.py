@@ -10,15 +10,15 @@ from fractions import Fraction
 import numpy as np
 
 from wavenetlite import graph, nodes
-from wavenetlite.graph import Edge, Node
+from wavenetlite.graph import Edge, Node, exact
 from wavenetlite.nn.module import ANY_CHANNELS, Module, recorded
-from wavenetlite.receptive_field.bins import exact
 from wavenetlite.receptive_field.cost import Cost, costs_of_list, costs_of_model
 from wavenetlite.receptive_field.coverage import MOST_CELLS, Coverage, count_paths, nothing_seen
 from wavenetlite.receptive_field.gridding import Gridding, gridding
 from wavenetlite.receptive_field.hybrid import HybridRule, rule_of
 from wavenetlite.receptive_field.layers import Layer, Rates, along_widest_path, listed
 from wavenetlite.support.errors import ParameterError
+from wavenetlite.support.tables import table_lines
 
 
 @dataclass(frozen=True, eq=False)
@@ -145,7 +145,7 @@ def analyse(model_or_layers: Module | Sequence[Sequence[int | Sequence[int]]]) -
 
 
 def of_model(model: Module) -> Analysis:
-    output, trace = recorded(model, model.in_channels or ANY_CHANNELS)
+    output, trace = recorded(model, model.in_width or ANY_CHANNELS)
     found = count_paths(output)
     coverage = found.get("x") or nothing_seen()
     axes = ("frames", "bins")[: coverage.counts.ndim]
@@ -213,21 +213,16 @@ def by(numbers: Sequence[int | Fraction]) -> str:
 def layer_table(layers: Sequence[Layer]) -> str:
     parts = ("kernel_size", "dilation", "stride", "step", "receptive_field")
     body = [[layer.name, *(by(getattr(layer, part)) for part in parts)] for layer in layers]
-    return aligned(["layer", "kernel", "dilation", "stride", "step", "receptive field"], body)
+    head = ["layer", "kernel", "dilation", "stride", "step", "receptive field"]
+    return "\n".join(table_lines([head, *body]))
 
 
 def cost_table(costs: Sequence[Cost]) -> str:
     state = [] if costs[0].state_bytes is None else ["state, bytes"]
-    return aligned(["cost", "layers", "parameters", "MACs a frame" if state else "MACs a pixel", *state], [
+    head = ["cost", "layers", "parameters", "MACs a frame" if state else "MACs a pixel", *state]
+    body = [
         [cost.name, f"{cost.layers:,}", f"{cost.parameters:,}", f"{cost.macs_per_frame:,.10g}",
          *([f"{cost.state_bytes:,}"] if state else [])]
         for cost in costs
-    ])  # fmt: skip
-
-
-def aligned(head: list[str], body: list[list[str]]) -> str:
-    """Lines of a table: names to the left, numbers to the right."""
-    widths = [max(map(len, column)) for column in zip(head, *body, strict=True)]
-    return "\n".join(
-        "  ".join([line[0].ljust(widths[0]), *map(str.rjust, line[1:], widths[1:])]) for line in [head, *body]
-    )
+    ]  # fmt: skip
+    return "\n".join(table_lines([head, *body]))

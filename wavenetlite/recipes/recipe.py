@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 
 from wavenetlite.classifier.classifier import AudioClassifier
-from wavenetlite.corpora.corpus import Clips, Corpus
+from wavenetlite.corpora.clips import Clips, Corpus
 from wavenetlite.features import Features, LogMel, MeanVariance
 from wavenetlite.features.steps import step_from_config
 from wavenetlite.nn import FrequencyTCN, Module
@@ -203,7 +203,7 @@ def train_classifier(
     threads
         How many at once; None: as many as there are CPUs, two at most. It changes no result.
     resume
-        Whether to go on from what is in `folder`.
+        Whether to resume from what is in `folder`.
     progress
         Whether to show progress bars.
 

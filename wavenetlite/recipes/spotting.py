@@ -14,23 +14,13 @@ import numpy as np
 from wavenetlite.classifier.classifier import AudioClassifier
 from wavenetlite.corpora.utterances import Utterances
 from wavenetlite.detection.detector import Detector
-from wavenetlite.evaluation.detections import (
-    RATES,
-    Report,
-    Strip,
-    Track,
-    by_recording,
-    curves,
-    joined,
-    listen_to_all,
-    outcomes,
-    pooled,
-    with_thresholds,
-)
+from wavenetlite.evaluation.det import curves, merge_curves, outcomes, pooled, with_thresholds
+from wavenetlite.evaluation.detections import RATES, Report
+from wavenetlite.evaluation.scores import ConcatenatedScores, ScoredRecording, by_recording, listen_to_all
 from wavenetlite.features import LogMel, MeanVariance
+from wavenetlite.formats import load
 from wavenetlite.nn import FrequencyTCN
 from wavenetlite.recipes.recipe import jsonable
-from wavenetlite.storage.files import load
 from wavenetlite.support.checks import count, number, one_of, positive_int
 from wavenetlite.support.errors import ArrayTypeError, ParameterError
 from wavenetlite.support.progress import Bar
@@ -38,7 +28,7 @@ from wavenetlite.support.version import __version__
 from wavenetlite.train import augment
 from wavenetlite.train.loop import cpus, fit
 from wavenetlite.train.losses import CrossEntropy
-from wavenetlite.train.segments import Marks, Passages, Spoken
+from wavenetlite.train.segments import Marks, Segments, Spoken
 
 BACKGROUND = "_background_"
 CLASSIFIER = "classifier.safetensors"
@@ -47,7 +37,7 @@ CLASSIFIER = "classifier.safetensors"
 
 @dataclass(frozen=True)
 class SpottingRecipe:
-    """How a classifier that finds words in running speech is trained: frame by frame, on passages of speech.
+    """How a classifier that finds words in running speech is trained: frame by frame, on segments of speech.
 
     Attributes
     ----------
@@ -57,17 +47,17 @@ class SpottingRecipe:
         Options of :class:`wavenetlite.nn.FrequencyTCN`.
     epochs, batch_size, lr, weight_decay, ema, shards
         Of :func:`wavenetlite.train.fit`, with a cosine schedule.
-    passage_frames, broken, marks
-        Length of a passage, share of broken words, and which frames say a word, as options of `Marks`; see `Passages`.
+    segment_frames, broken, marks
+        Length of a segment, share of broken words, and which frames say a word, as options of `Marks`; see `Segments`.
     waveforms, frames
         Transforms of :mod:`wavenetlite.train.augment`, as their `config`.
     speed, variants
         Range of the tempo, and how many variants of each utterance there are.
     detector
         Options of :class:`wavenetlite.detection.detector.Detector`; the thresholds are then chosen.
-    alarms_an_hour
-        False alarms an hour of each word that its threshold is chosen for, wherever in its recording the word is found:
-        a threshold that is also too high for words whose marks are wrong would be too high for most of the others.
+    false_alarms_per_hour
+        False alarms per hour of each word that its threshold is chosen for, wherever in its recording the word is
+        found: a threshold that is also too high for words whose marks are wrong would be too high for most others.
     """
 
     name: str
@@ -79,7 +69,7 @@ class SpottingRecipe:
     weight_decay: float = 0.02
     ema: float = 0.997
     shards: int = 2
-    passage_frames: int = 256
+    segment_frames: int = 256
     broken: float = 0.35
     marks: Mapping[str, float] = field(default_factory=dict)
     waveforms: Sequence[Mapping[str, Any]] = ()
@@ -87,7 +77,7 @@ class SpottingRecipe:
     speed: tuple[float, float] = (0.85, 1.18)
     variants: int = 10
     detector: Mapping[str, Any] = field(default_factory=dict)
-    alarms_an_hour: float = 2.0
+    false_alarms_per_hour: float = 2.0
 
 
 SPOTTING = {
@@ -129,7 +119,7 @@ def train_spotter(
     recipe: str | SpottingRecipe = "wake-words",
     *,
     thresholds_on: Sequence[int] | None = None,
-    tracks: Sequence[Track] | None = None,
+    recordings: Sequence[ScoredRecording] | None = None,
     folder: str | os.PathLike[str] | None = None,
     seed: int = 0,
     epochs: int | None = None,
@@ -148,7 +138,7 @@ def train_spotter(
     thresholds_on
         Numbers of the utterances that are not learned from: the thresholds are chosen on them. None: those of the split
         "dev".
-    tracks
+    recordings
         What other networks of the same recipe said of recordings that they had not learned from, as
         :func:`cross_validate` returns it: the thresholds are chosen on these, and all utterances are learned from.
     folder
@@ -160,7 +150,7 @@ def train_spotter(
     threads
         How many at once; None: as many as there are CPUs, two at most. It changes no result.
     resume
-        Whether to go on from what is in `folder`.
+        Whether to resume from what is in `folder`.
     progress
         Whether to show progress bars.
 
@@ -190,13 +180,13 @@ def train_spotter(
     (['go', '_background_'], ['go'], 6)
     """
     training = Spotting(utterances, spotting_recipe(recipe), seed, epochs, threads, resume, progress)
-    held_out = [] if tracks is not None else list(utterances.of("dev") if thresholds_on is None else thresholds_on)
-    if tracks is None and not held_out:
+    held_out = [] if recordings is not None else list(utterances.of("dev") if thresholds_on is None else thresholds_on)
+    if recordings is None and not held_out:
         raise ParameterError("utterances has none of the split 'dev'; thresholds_on must name some")
     clf = training.network(training.all_but(held_out), None if folder is None else Path(folder))
-    if tracks is None:
-        tracks = training.heard(clf, held_out)
-    return training.with_detector(clf, tracks)
+    if recordings is None:
+        recordings = training.heard(clf, held_out)
+    return training.with_detector(clf, recordings)
 
 
 def cross_validate(
@@ -236,7 +226,7 @@ def cross_validate(
         clf = training.network(training.all_but(held_out), place, name=f"fold {at}")
         heard.append(training.heard(clf, held_out))
     detector = Detector(**training.recipe.detector)
-    return CrossValidation(heard, training.labels, clf.frame_rate, detector, training.recipe.alarms_an_hour)
+    return CrossValidation(heard, training.labels, clf.frame_rate, detector, training.recipe.false_alarms_per_hour)
 
 
 @dataclass(frozen=True, eq=False)
@@ -246,25 +236,25 @@ class CrossValidation:
     Attributes
     ----------
     folds
-        The tracks of each fold, of a network that never heard its speakers.
+        The recordings of each fold, of a network that never heard its speakers.
     labels, frame_rate
-        Of the tracks.
+        Of the recordings.
     detector
         The recipe's.
-    alarms_an_hour
+    false_alarms_per_hour
         What thresholds are chosen for.
     """
 
-    folds: list[list[Track]]
+    folds: list[list[ScoredRecording]]
     labels: list[str]
     frame_rate: float
     detector: Detector
-    alarms_an_hour: float
+    false_alarms_per_hour: float
 
     @property
-    def tracks(self) -> list[Track]:
+    def recordings(self) -> list[ScoredRecording]:
         """Of all folds."""
-        return [track for fold in self.folds for track in fold]
+        return [recording for fold in self.folds for recording in fold]
 
     def report(self, *, timed: bool = True) -> Report:
         """The curves over all folds; and what happens with thresholds that are set in advance.
@@ -277,24 +267,26 @@ class CrossValidation:
             Whether a word must be found where it is marked; False: wherever in its recording, see `by_recording`.
         """
         words = [label for label in self.labels if label != BACKGROUND]
-        free = [Strip(by_recording(fold), self.labels, self.frame_rate) for fold in self.folds]
-        strips = [Strip(fold, self.labels, self.frame_rate) for fold in self.folds] if timed else free
-        each = [curves(strip, self.detector, words, [BACKGROUND]) for strip in strips]
+        free = [ConcatenatedScores(by_recording(fold), self.labels, self.frame_rate) for fold in self.folds]
+        all_scores = [ConcatenatedScores(fold, self.labels, self.frame_rate) for fold in self.folds] if timed else free
+        each = [curves(scores, self.detector, words, [BACKGROUND]) for scores in all_scores]
         chosen = (
-            [curves(strip, self.detector, words, [BACKGROUND], together=False) for strip in free] if timed else each
+            [curves(scores, self.detector, words, [BACKGROUND], together=False) for scores in free] if timed else each
         )
         as_set = []
-        for at, strip in enumerate(strips):
+        for at, scores in enumerate(all_scores):
             others = [some for number_of, some in enumerate(chosen) if number_of != at]
-            found = {word: joined([some[word] for some in others]).at(self.alarms_an_hour)[0] for word in words}
-            as_set.append(outcomes(strip, with_thresholds(self.detector, found), words, [BACKGROUND]))
+            found = {
+                word: merge_curves([some[word] for some in others]).at(self.false_alarms_per_hour)[0] for word in words
+            }
+            as_set.append(outcomes(scores, with_thresholds(self.detector, found), words, [BACKGROUND]))
         return Report(
-            {label: joined([some[label] for some in each]) for label in each[0]},
+            {label: merge_curves([some[label] for some in each]) for label in each[0]},
             {label: pooled([some[label] for some in as_set]) for label in as_set[0]},
             RATES,
-            len(self.tracks),
-            sum(track.duration_s for track in self.tracks) / 3600,
-            sum(bool(track.untimed) for track in self.tracks),
+            len(self.recordings),
+            sum(recording.duration_s for recording in self.recordings) / 3600,
+            sum(bool(recording.untimed) for recording in self.recordings),
             timed,
         )
 
@@ -352,19 +344,19 @@ class Spotting:
         model = FrequencyTCN(
             features.out_channels, len(self.labels), **{"pool_frames": 1, **self.recipe.network}, seed=self.seed
         )
-        self.fit(model, self.passages(model, chosen, moments), folder, name)
+        self.fit(model, self.segments(model, chosen, moments), folder, name)
         clf = AudioClassifier(features, model, self.labels, background=[BACKGROUND],
                               detector=Detector(**self.recipe.detector), info=notes)  # fmt: skip
         if done is not None:
             clf.save(done)
         return clf
 
-    def passages(self, model: FrequencyTCN, chosen: Sequence[int], moments: MeanVariance) -> Passages:
+    def segments(self, model: FrequencyTCN, chosen: Sequence[int], moments: MeanVariance) -> Segments:
         recipe = self.recipe
-        frames = recipe.passage_frames
+        frames = recipe.segment_frames
         assert moments.variance is not None
         made = [augment.transform_from(dict(config), None) for config in recipe.frames]
-        return Passages(
+        return Segments(
             self.spoken,
             chosen,
             self.labels,
@@ -378,14 +370,14 @@ class Spotting:
             augment=augment.Augment(made) if made else None,
         )
 
-    def fit(self, model: FrequencyTCN, passages: Passages, folder: Path | None, name: str) -> None:
+    def fit(self, model: FrequencyTCN, segments: Segments, folder: Path | None, name: str) -> None:
         recipe = self.recipe
         fit(
             model,
-            passages,
+            segments,
             loss=CrossEntropy(at="frames"),
             epochs=self.epochs,
-            batch_size=min(recipe.batch_size, len(passages) // recipe.shards * recipe.shards),
+            batch_size=min(recipe.batch_size, len(segments) // recipe.shards * recipe.shards),
             lr=recipe.lr,
             weight_decay=recipe.weight_decay,
             ema=recipe.ema,
@@ -397,16 +389,16 @@ class Spotting:
             progress=name if self.progress else False,
         )
 
-    def heard(self, clf: AudioClassifier, chosen: Sequence[int]) -> list[Track]:
+    def heard(self, clf: AudioClassifier, chosen: Sequence[int]) -> list[ScoredRecording]:
         with Bar(self.progress, "listening") as bar:
             return listen_to_all(
                 clf, [self.utterances.items[i] for i in chosen], progress=lambda done, all_: bar.share(done / all_)
             )
 
-    def with_detector(self, clf: AudioClassifier, tracks: Sequence[Track]) -> AudioClassifier:
-        """The classifier with thresholds chosen on some tracks."""
-        strip = Strip(by_recording(tracks), self.labels, clf.frame_rate)
-        found = chosen_thresholds(strip, clf.detector, self.utterances.words, self.recipe.alarms_an_hour)
+    def with_detector(self, clf: AudioClassifier, recordings: Sequence[ScoredRecording]) -> AudioClassifier:
+        """The classifier with thresholds chosen on some recordings."""
+        scores = ConcatenatedScores(by_recording(recordings), self.labels, clf.frame_rate)
+        found = chosen_thresholds(scores, clf.detector, self.utterances.words, self.recipe.false_alarms_per_hour)
         return AudioClassifier(clf.features, clf.model, clf.labels, background=[BACKGROUND],
                                detector=with_thresholds(clf.detector, found), info=clf.info)  # fmt: skip
 
@@ -429,13 +421,13 @@ def learned_as(info: Mapping[str, Any]) -> dict[str, Any]:
     """What of the notes decides what is learned: not the detector, which comes after it, nor the names of the parts."""
     recipe = info.get("recipe")
     recipe = dict(recipe) if isinstance(recipe, Mapping) else {}
-    return {**info, "data": None, "recipe": {**recipe, "detector": None, "alarms_an_hour": None}}
+    return {**info, "data": None, "recipe": {**recipe, "detector": None, "false_alarms_per_hour": None}}
 
 
 def chosen_thresholds(
-    strip: Strip, detector: Detector, words: Sequence[str], alarms_an_hour: float = 2.0
+    scores: ConcatenatedScores, detector: Detector, words: Sequence[str], false_alarms_per_hour: float = 2.0
 ) -> dict[str, float]:
-    """For each word the threshold with the fewest false rejects at so many false alarms an hour at most."""
-    number("alarms_an_hour", alarms_an_hour, 0.0)
-    found = curves(strip, detector, words, [BACKGROUND], together=False)
-    return {word: round(found[word].at(alarms_an_hour)[0], 4) for word in words}
+    """For each word the threshold with the fewest false rejects at so many false alarms per hour at most."""
+    number("false_alarms_per_hour", false_alarms_per_hour, 0.0)
+    found = curves(scores, detector, words, [BACKGROUND], together=False)
+    return {word: round(found[word].at(false_alarms_per_hour)[0], 4) for word in words}

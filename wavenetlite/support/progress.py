@@ -3,7 +3,11 @@
 from __future__ import annotations
 
 import sys
+from collections.abc import Callable
 from typing import Any
+
+Progress = Callable[[int, int], object]
+"""Called with what is done, and all there is to do."""
 
 
 class Bar:

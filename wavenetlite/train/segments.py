@@ -1,4 +1,4 @@
-"""Passages of running speech to train a detector of words on, and what is to be said at each of their frames."""
+"""Segments of running speech to train a detector of words on, and what is to be said at each of their frames."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ from wavenetlite.train.batches import Batch, Change, Integers
 IGNORED = -1
 """Target of a frame that does not count."""
 LATER = 0.7
-"""Share of the passages whose first whole utterance comes after the end of another: the rest begin as a stream does."""
+"""Share of the segments whose first whole utterance comes after the end of another: the rest begin as a stream does."""
 LEAST_BROKEN = 0.25
 """Least share of a word that is left where it is broken off."""
 
@@ -123,11 +123,11 @@ class Spoken:
         return Piece(self.features(y).astype(np.float16), item.start_s / factor, item.end_s / factor)
 
 
-class Passages:
-    """Passages of running speech, one utterance after the other, with a target for each frame the network puts out.
+class Segments:
+    """Segments of running speech, one utterance after the other, with a target for each frame the network puts out.
 
-    An epoch has as many passages as cover the audio once. A passage begins with an utterance, or with the end of
-    another before it, and goes on with others until it is full; of an utterance that is longer than a passage it has a
+    An epoch has as many segments as cover the audio once. A segment begins with an utterance, or with the end of
+    another before it, and goes on with others until it is full; of an utterance that is longer than a segment it has a
     random part. Some words are broken off: only their beginning or their end is heard, and that is no word.
 
     Parameters
@@ -143,13 +143,13 @@ class Passages:
     marks
         Which frames are to say the word.
     frames
-        Length of a passage.
+        Length of a segment.
     stride
         Frames from one output of the network to the next.
     mean, deviation
         Of the features' channels, (channels,): frames are normalised by them.
     broken
-        Share of the passages that begin with a word broken off.
+        Share of the segments that begin with a word broken off.
     augment
         Changes a batch of frames: ``augment(batch, rng)``.
     """
@@ -197,7 +197,7 @@ class Passages:
         return x, targets[:, :: self.stride]
 
     def fill(self, x: Floats, targets: Integers, first: int, rng: np.random.Generator) -> None:
-        """One passage: perhaps the end of some utterance, then `first`, then others."""
+        """One segment: perhaps the end of some utterance, then `first`, then others."""
         piece = self.piece(first, rng)
         at, begin, end = 0, 0, len(piece.frames)
         if self.spoken.items[first].word and rng.random() < self.broken:
