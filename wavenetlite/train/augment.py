@@ -77,14 +77,14 @@ class Transform:
         """The transform on all clips of a batch that has some; `x` may be written into."""
         raise NotImplementedError
 
+    def options(self) -> dict[str, Any]:
+        """The arguments that make it again, but for recordings."""
+        return {name: getattr(self, name) for name in option_names(type(self)) if name != "recordings"}
+
     def config(self) -> dict[str, Any]:
         """The transform as JSON-able data; `from_config` makes the same one of it."""
-        values = {k: list(v) if isinstance(v, tuple) else v for k, v in self.options().items()}
-        return {"type": type(self).__name__, **values}
-
-    def options(self) -> dict[str, Any]:
-        """The arguments of the constructor that make the transform again."""
-        return {name: getattr(self, name) for name in option_names(type(self)) if name != "recordings"}
+        plain = {name: list(v) if isinstance(v, tuple) else v for name, v in self.options().items()}
+        return {"type": type(self).__name__, **plain}
 
     @classmethod
     def restore(cls, options: dict[str, Any], recordings: Recordings | None) -> Transform:
