@@ -15,7 +15,7 @@ import numpy as np
 
 from wavenetlite.formats.format import UnsupportedError
 from wavenetlite.formats.onnx_activations import Unfinished, finish
-from wavenetlite.formats.onnx_builder import OnnxBuilder
+from wavenetlite.formats.onnx_builder import OnnxGraphBuilder
 from wavenetlite.formats.onnx_constants import FOLDED, fold
 from wavenetlite.formats.onnx_file import OnnxGraph, OnnxNode
 from wavenetlite.formats.onnx_joins import Stack, add_stack
@@ -86,7 +86,7 @@ class Importer:
 
     def __init__(self, file: OnnxGraph, name: str, axes: Axes, sizes: Sequence[int | str]) -> None:
         self.file = file
-        self.net = OnnxBuilder(file, name, axes, sizes)
+        self.net = OnnxGraphBuilder(file, name, axes, sizes)
         self.output = ""
         self.done = 0
         self.problem = ""
@@ -122,7 +122,7 @@ class Importer:
         return self.net.network(self.output)
 
 
-def outputs_of(net: OnnxBuilder, node: OnnxNode) -> Sequence[Any]:
+def outputs_of(net: OnnxGraphBuilder, node: OnnxNode) -> Sequence[Any]:
     """What a node makes of its inputs: signals, or constants."""
     inputs = [net.value(name) for name in node.inputs]
     if any(isinstance(value, Unfinished) for value in inputs):

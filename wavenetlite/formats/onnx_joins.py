@@ -8,7 +8,7 @@ from typing import Any, Literal
 import numpy as np
 
 from wavenetlite.formats.format import UnsupportedError
-from wavenetlite.formats.onnx_builder import OnnxBuilder, name_for, signal_in
+from wavenetlite.formats.onnx_builder import OnnxGraphBuilder, name_for, signal_in
 from wavenetlite.formats.onnx_constants import integers
 from wavenetlite.formats.onnx_file import OnnxNode
 from wavenetlite.formats.onnx_signal import CHANNELS, ONE, TIME, Signal, floats
@@ -23,7 +23,7 @@ class Stack:
     axis: int
 
 
-def concat(net: OnnxBuilder, node: OnnxNode, inputs: list[Any]) -> Signal | Stack:
+def concat(net: OnnxGraphBuilder, node: OnnxNode, inputs: list[Any]) -> Signal | Stack:
     signals = [value for value in inputs if isinstance(value, Signal)]
     axis = signals[0].axis(node.attributes.get("axis", 0))
     if axis == CHANNELS and len(signals) == len(inputs):
@@ -41,7 +41,7 @@ def concat(net: OnnxBuilder, node: OnnxNode, inputs: list[Any]) -> Signal | Stac
     return net.padded(signals[0], sum(sizes[:at]), sum(sizes[at:]))
 
 
-def add_stack(net: OnnxBuilder, node: OnnxNode, inputs: list[Any]) -> Signal:
+def add_stack(net: OnnxGraphBuilder, node: OnnxNode, inputs: list[Any]) -> Signal:
     """Sum or mean over the axis of a stack."""
     signals, axis = inputs[0].signals, inputs[0].axis
     given = node.given(inputs, 1, "axes")
@@ -55,7 +55,7 @@ def add_stack(net: OnnxBuilder, node: OnnxNode, inputs: list[Any]) -> Signal:
     return total if kept else replace(total, axes=total.axes[:axis] + total.axes[axis + 1 :])
 
 
-def pool(net: OnnxBuilder, node: OnnxNode, inputs: list[Any]) -> Signal:
+def pool(net: OnnxGraphBuilder, node: OnnxNode, inputs: list[Any]) -> Signal:
     """A mean or maximum over time, which here is that of the signal so far."""
     signal, options = net.settled(signal_in(inputs)), node.attributes
     kind: Literal["max", "mean"] = "max" if "Max" in node.kind else "mean"

@@ -6,13 +6,13 @@ from typing import Any
 
 from wavenetlite.formats import layers
 from wavenetlite.formats.format import UnsupportedError
-from wavenetlite.formats.onnx_builder import OnnxBuilder, check_channels, name_for, signal_in
+from wavenetlite.formats.onnx_builder import OnnxGraphBuilder, check_channels, name_for, signal_in
 from wavenetlite.formats.onnx_file import OnnxNode
 from wavenetlite.formats.onnx_signal import Signal, floats, optional_floats
 from wavenetlite.nn.pointwise import Activation
 
 
-def batch_norm(net: OnnxBuilder, node: OnnxNode, inputs: list[Any]) -> Signal:
+def batch_norm(net: OnnxGraphBuilder, node: OnnxNode, inputs: list[Any]) -> Signal:
     signal = signal_in(inputs)
     if node.attributes.get("training_mode", 0):
         raise UnsupportedError("is in training mode")
@@ -22,7 +22,7 @@ def batch_norm(net: OnnxBuilder, node: OnnxNode, inputs: list[Any]) -> Signal:
     return net.frame_by_frame(name_for(node, 1), norm, signal)
 
 
-def layer_norm(net: OnnxBuilder, node: OnnxNode, inputs: list[Any]) -> Signal:
+def layer_norm(net: OnnxGraphBuilder, node: OnnxNode, inputs: list[Any]) -> Signal:
     signal, axis = net.settled(signal_in(inputs)), node.attributes.get("axis", -1)
     check_channels(signal, axis)
     if axis not in (-1, len(signal.axes) - 1):

@@ -8,13 +8,13 @@ from typing import Any
 from wavenetlite.formats.onnx_activations import activation, begin, clip, hard_sigmoid, prelu, selu
 from wavenetlite.formats.onnx_arithmetic import arithmetic, linear, negate, power
 from wavenetlite.formats.onnx_axes import gather, keep, pad, reshape, slice_, split, squeeze, transpose, unsqueeze
-from wavenetlite.formats.onnx_builder import OnnxBuilder
+from wavenetlite.formats.onnx_builder import OnnxGraphBuilder
 from wavenetlite.formats.onnx_convolutions import average_pool, conv, conv_transpose
 from wavenetlite.formats.onnx_file import OnnxNode
 from wavenetlite.formats.onnx_joins import concat, pool
 from wavenetlite.formats.onnx_norms import batch_norm, layer_norm
 
-OPERATORS: dict[str, Callable[[OnnxBuilder, OnnxNode, list[Any]], Any]] = {
+OPERATORS: dict[str, Callable[[OnnxGraphBuilder, OnnxNode, list[Any]], Any]] = {
     **dict.fromkeys(("Relu", "Tanh", "Sigmoid", "LeakyRelu", "Elu", "Gelu", "Softsign", "HardSwish", "Softmax"),
                     activation),
     **dict.fromkeys(("Identity", "Dropout", "Cast", "Contiguous"), keep),
