@@ -152,13 +152,17 @@ def extensions() -> list[Extension]:
     return [*kernels, *(extension(name) for name in others)]
 
 
-setup(
-    ext_modules=cythonize(
-        extensions(),
-        compiler_directives={
-            "language_level": 3,
-            "cdivision": True,
-            "freethreading_compatible": True,
-        },
+if __name__ == "__main__":  # on some systems the processes that translate start by importing this file
+    cores = os.cpu_count() or 1
+    setup(
+        ext_modules=cythonize(
+            extensions(),
+            nthreads=cores,
+            compiler_directives={
+                "language_level": 3,
+                "cdivision": True,
+                "freethreading_compatible": True,
+            },
+        ),
+        options={"build_ext": {"parallel": cores}},
     )
-)

@@ -1,11 +1,21 @@
-"""Hypothesis profiles: "default" looks for new examples on every run, "ci" repeats the same ones.
+"""Hypothesis profiles, and what the end of a run says about the tests that were skipped.
 
-``HYPOTHESIS_PROFILE`` chooses; without it, "ci" where ``CI`` is set.
+The profile "default" looks for new examples on every run, "ci" repeats the same ones. ``HYPOTHESIS_PROFILE`` chooses;
+without it, "ci" where ``CI`` is set.
 """
 
 import os
+import re
 import signal
+import tomllib
+from collections import Counter
+from pathlib import Path
 
+if "PYTEST_XDIST_WORKER" in os.environ:  # every core has a process of its own; NumPy's threads would be in their way
+    os.environ.setdefault("OMP_NUM_THREADS", "1")
+    os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
+
+import pytest
 from hypothesis import HealthCheck, settings
 
 COMMON = {"deadline": None, "suppress_health_check": [HealthCheck.too_slow, HealthCheck.data_too_large]}
@@ -17,3 +27,69 @@ settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE") or ("ci" if os.enviro
 
 # A shell starts what runs in the background deaf to Ctrl-C, and the programs that the tests start would inherit that.
 signal.signal(signal.SIGINT, signal.default_int_handler)
+
+PROJECT = Path(__file__).parent.parent / "pyproject.toml"
+# What a reason to skip speaks of, and the package that is lacking; the first that fits counts.
+PACKAGES = {
+    "pytorch[-_]tcn": "pytorch-tcn",
+    "tensorflow": "tensorflow",
+    "lhotse": "lhotse",
+    "neural-amp-modeler": "neural-amp-modeler",
+    "onnxscript": "onnxscript",
+    "onnxruntime": "onnxruntime",
+    "onnx": "onnx",
+    "h5py": "h5py",
+    "distributed": "distributed",
+    "matplotlib": "matplotlib",
+    "safetensors": "safetensors",
+    "sklearn": "scikit-learn",
+    "torch": "torch",
+}
+
+
+def extras():
+    """The extra of the project that brings a package, by the package's name."""
+    if not PROJECT.is_file():
+        return {}
+    optional = tomllib.loads(PROJECT.read_text(encoding="utf-8"))["project"]["optional-dependencies"]
+    return {re.match(r"[\w.-]+", package)[0]: extra for extra, packages in optional.items() for package in packages}
+
+
+def remedy(reason, extra_of):
+    """What would run a test that was skipped for this reason."""
+    if "WAVENETLITE_DATA" in reason:
+        return "recordings that WAVENETLITE_DATA does not hold (the folder of the real ones)"
+    if "espeak-ng" in reason:
+        return "the program espeak-ng (Debian's package of that name)"
+    for mentioned, package in PACKAGES.items():
+        if re.search(mentioned, reason, re.IGNORECASE):
+            wanted = f"-e '.[{extra_of[package]}]'" if package in extra_of else package
+            return f"{package}: .venv/bin/pip install {wanted}"
+    return f"other circumstances: {reason}"
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_collection_modifyitems(items):
+    """Mark the core, `pytest -m core`: of every test that is not slow the first case and every 50th after it."""
+    cases = Counter()
+    for item in items:
+        test = item.nodeid.partition("[")[0]
+        if cases[test] % 50 == 0 and item.get_closest_marker("slow") is None:
+            item.add_marker("core")
+        cases[test] += 1
+
+
+@pytest.hookimpl(trylast=True)
+def pytest_terminal_summary(terminalreporter):
+    """Say what was skipped and what would run it, a line for each thing that was lacking."""
+    extra_of, tests, files = extras(), Counter(), Counter()
+    for report in terminalreporter.stats.get("skipped", []):
+        reason = report.longrepr[2] if isinstance(report.longrepr, tuple) else str(report.longrepr)
+        counts = tests if isinstance(report, pytest.TestReport) else files
+        counts[remedy(reason.removeprefix("Skipped: "), extra_of)] += 1
+    if tests or files:
+        terminalreporter.section("skipped", "=")
+    for need in sorted({*tests, *files}, key=lambda need: (need.startswith("other"), need)):
+        parts = [(tests[need], "test"), (files[need], "whole file")]
+        number = " and ".join(f"{count} {what}{'s' * (count > 1)}" for count, what in parts if count)
+        terminalreporter.write_line(f"{number} would need {need}")

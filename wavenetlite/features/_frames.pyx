@@ -2,7 +2,7 @@
 """Waveform to frames of power, mel energies or decibels, fed in blocks of any length.
 
 Design: the bits of a frame must not depend on the block it comes in. So every frame is worked on by itself: windowed,
-transformed by NumPy (which transforms row by row; `tests/test_features_stream.py` holds it to that), and reduced by the
+transformed by NumPy (which transforms row by row; `tests/features/test_features_stream.py` holds it to that), and reduced by the
 loops below, each a fixed chain of float64 operations without fused multiply-adds. Only the last operation rounds to
 float32. The transform is the one librosa calls, in the float64 that librosa calls it in: with a float32 transform, mel
 bands 60 dB below the loudest would be off by more than 1e-5.

@@ -3,18 +3,28 @@
 They know nothing of models.
 """
 
+import sys
 import time
+from pathlib import Path
 
-from wavenetlite.kernels.dispatch import (
-    FAST_TANH,
-    ISA,
-    LANES,
-    WIDE,
-    activations,
-    available,
-    multiply_adds,
-    panel_widths,
-)
+try:
+    from wavenetlite.kernels.dispatch import (
+        FAST_TANH,
+        ISA,
+        LANES,
+        WIDE,
+        activations,
+        available,
+        multiply_adds,
+        panel_widths,
+    )
+except ModuleNotFoundError as error:
+    if error.name != "wavenetlite.kernels.dispatch":
+        raise
+    raise ImportError(
+        f"wavenetlite is not built for Python {sys.version_info[0]}.{sys.version_info[1]} in "
+        f"{Path(__file__).parents[2]}, from where it is imported: run `make demo` there, or `pip install -e .`"
+    ) from None
 
 __all__ = [
     "ACTIVATIONS", "FAST_TANH", "ISA", "LANES", "WIDE", "available", "fma_peak", "isa", "padded", "panel_widths",

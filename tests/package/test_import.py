@@ -1,0 +1,60 @@
+"""What `import wavenetlite` loads, and what it offers."""
+
+import importlib.util
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+PACKAGE = Path(importlib.util.find_spec("wavenetlite").origin).parent
+HEAVY = {"librosa", "scipy", "torch", "numba", "sklearn", "soundfile", "matplotlib", "pandas", "onnx", "onnxruntime",
+         "h5py", "keras", "tensorflow"}  # fmt: skip
+
+
+def run_python(code):
+    done = subprocess.run([sys.executable, "-c", f"import sys; sys.path[:] = {sys.path!r}\n{code}"],
+                          capture_output=True, text=True, check=False)  # fmt: skip
+    assert done.returncode == 0, done.stderr
+    return done.stdout
+
+
+def test_importing_is_light():
+    loaded = run_python("import wavenetlite; print(*{name.split('.')[0] for name in sys.modules})").split()
+    assert "wavenetlite" in loaded
+    assert not HEAVY & set(loaded)
+
+
+def test_running_a_model_is_light():
+    code = """
+import numpy as np, wavenetlite as wl
+wl.TCN(3, 2, channels=4, dilations=[1, 2])(np.zeros((9, 3), np.float32))
+print(*{name.split('.')[0] for name in sys.modules})"""
+    assert not HEAVY & set(run_python(code).split())
+
+
+def test_public_names():
+    code = """
+import wavenetlite as wl
+for name in ("WaveNet TCN Sequential nn load verify_stream isa WavenetliteError ParameterError ArrayTypeError "
+             "StreamStateError ModelFileError StreamMismatchError TrainingError AudioClassifier detection "
+             "__version__").split():
+    getattr(wl, name)
+assert set(wl.__all__) <= set(dir(wl)), set(wl.__all__) - set(dir(wl))
+"""
+    run_python(code)
+
+
+def test_typing_information_is_shipped():
+    assert (PACKAGE / "py.typed").exists()
+    compiled = [path for path in PACKAGE.rglob("*.pyx") if not path.name.startswith("_")]
+    assert all(path.with_suffix(".pyi").exists() for path in compiled)
+
+
+def test_a_folder_that_is_not_built_names_the_remedy(tmp_path):
+    shutil.copytree(PACKAGE, tmp_path / "wavenetlite", ignore=shutil.ignore_patterns("*.so", "*.pyd", "__pycache__"))
+    command = [sys.executable, "-c", "import wavenetlite"]
+    done = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, check=False)
+    last = done.stderr.strip().split("\n")[-1]
+    assert done.returncode == 1
+    assert last.startswith(f"ImportError: wavenetlite is not built for Python 3.{sys.version_info[1]} in {tmp_path}")
+    assert "`make demo`" in last and "`pip install -e .`" in last
