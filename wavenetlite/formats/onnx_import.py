@@ -18,7 +18,7 @@ from wavenetlite.formats.onnx_activations import Unfinished, finish
 from wavenetlite.formats.onnx_builder import OnnxGraphBuilder
 from wavenetlite.formats.onnx_constants import FOLDED, fold
 from wavenetlite.formats.onnx_file import OnnxGraph, OnnxNode
-from wavenetlite.formats.onnx_joins import Stack, add_stack
+from wavenetlite.formats.onnx_joins import Stack, leave_stack
 from wavenetlite.formats.onnx_operators import OPERATORS
 from wavenetlite.formats.onnx_signal import BATCH, CHANNELS, ONE, TIME, Axes, Signal
 from wavenetlite.nn.graph import Graph
@@ -27,7 +27,7 @@ from wavenetlite.support.errors import ModelFileError, ParameterError
 
 LAYOUTS: dict[int, list[Axes]] = {
     2: [(TIME, CHANNELS), (CHANNELS, TIME)],
-    3: [(BATCH, CHANNELS, TIME), (BATCH, TIME, CHANNELS)],
+    3: [(BATCH, CHANNELS, TIME), (BATCH, TIME, CHANNELS), (TIME, BATCH, CHANNELS)],
     4: [(BATCH, CHANNELS, ONE, TIME), (BATCH, ONE, CHANNELS, TIME), (BATCH, ONE, TIME, CHANNELS),
         (BATCH, CHANNELS, TIME, ONE)],
 }  # fmt: skip
@@ -128,7 +128,7 @@ def outputs_of(net: OnnxGraphBuilder, node: OnnxNode) -> Sequence[Any]:
     if any(isinstance(value, Unfinished) for value in inputs):
         return [finish(net, node, inputs)]
     if inputs and isinstance(inputs[0], Stack):
-        return [add_stack(net, node, inputs)]
+        return [leave_stack(net, node, inputs)]
     signals = [value for value in inputs if isinstance(value, Signal)]
     if signals and node.kind == "Shape":
         inputs, signals = [net.shape(signals[0])], []
