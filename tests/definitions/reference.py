@@ -156,21 +156,6 @@ def conv1d(x, weight, bias=None, *, stride=1, padding="causal", dilation=1, grou
     return out if bias is None else out + bias
 
 
-def frequency_conv(x, weight, bias=None, *, bins, stride=(1, 1), dilation=1):
-    """x (T, bins * maps), weight (out, maps, K bins, K frames) -> (frames, bins out * out), as the formula has it."""
-    out_maps, in_maps, wide, taps = weight.shape
-    image = x.reshape(len(x), bins, in_maps)
-    padded = np.zeros((len(x) + (taps - 1) * dilation, bins + wide - 1, in_maps))
-    padded[(taps - 1) * dilation :, wide // 2 : wide // 2 + bins] = image
-    times, places = range(0, len(x), stride[1]), range(0, bins, stride[0])
-    out = np.zeros((len(times), len(places), out_maps))
-    for n, t in enumerate(times):
-        for m, f in enumerate(places):
-            window = padded[t : t + (taps - 1) * dilation + 1 : dilation, f : f + wide]  # (taps, wide, maps)
-            out[n, m] = np.einsum("tkm,omkt->o", window, weight)
-    return (out if bias is None else out + bias).reshape(len(times), len(places) * out_maps)
-
-
 def conv2d(x, weight, bias=None, *, bins, stride, dilation, before, groups):
     """x (T, bins * maps), weight (out, maps / groups, K frames, K bins) -> every frame and bin there is.
 
@@ -437,12 +422,6 @@ def run_amp_wavenet(model, weights, x, c):
     return heads[0] if model.head is None else run(model.head, weights.child("head"), heads[0])
 
 
-def run_frequency_conv(layer, weights, x, c):
-    values = frequency_conv(x.values, weights["weight"], weights.get("bias"), bins=layer.bins, stride=layer.stride,
-                            dilation=layer.dilation)  # fmt: skip
-    return Frames(values, x.start, x.step * layer.stride[1])
-
-
 def run_conv2d(layer, weights, x, c):
     total = [(k - 1) * d for k, d in zip(layer.kernel_size, layer.dilation, strict=True)]
     times = padding_of(layer.kernel_size[0], layer.dilation[0], layer.padding)
@@ -498,7 +477,7 @@ def run_residual(block, weights, x, c):
     return activate(block.activation, weights, "activation", add(shortcut, run_sequential(block, weights, x, c)))
 
 
-def run_part(layer, weights, x, c):
+def run_slice(layer, weights, x, c):
     return x.map(lambda v: v[:, layer.first : layer.first + layer.channels])
 
 
@@ -591,18 +570,17 @@ DEFINITIONS = {
     "Conv2d": run_conv2d,
     "ConvTranspose1d": run_conv_transpose1d,
     "ConvTranspose2d": run_conv_transpose2d,
-    "FrequencyConv": run_frequency_conv,
     "Upsample": run_upsample,
     "Dropout": run_dropout,
     "GatedUnit": run_gated_unit,
     "FiLM": run_film,
-    "Part": run_part,
+    "Slice": run_slice,
     "Graph": run_graph,
     "Prewarmed": run_sequential,
     "AmpLayer": run_amp_layer,
     "AmpArray": run_amp_array,
     "AmpWaveNet": run_amp_wavenet,
-    "Pool": run_pool,
+    "CumulativePool": run_pool,
     "Sequential": run_sequential,
     "Residual": run_residual,
     "Add": run_add,

@@ -24,7 +24,7 @@ from wavenetlite.formats.keras_builder import (
 from wavenetlite.formats.keras_convolutions import conv1d, depthwise, separable, zero_padding
 from wavenetlite.formats.keras_norms import NORMS, norm
 from wavenetlite.formats.keras_tcn import tcn
-from wavenetlite.nn.pointwise import Dropout, Pool, Upsample
+from wavenetlite.nn.pointwise import CumulativePool, Dropout, Upsample
 
 JOINING = "Add", "Multiply", "Concatenate"
 """Layers of several signals."""
@@ -63,7 +63,7 @@ def pool(net: KerasBuilder, layer: Layer, name: str, x: Signal) -> Signal:
     channels_last(layer.config)
     must_be_false(layer.config, "keepdims")
     kind: Any = "mean" if layer.kind == "GlobalAveragePooling1D" else "max"
-    return net.layer(name, Pool(kind), x)._replace(frame="last")
+    return net.layer(name, CumulativePool(kind), x)._replace(frame="last")
 
 
 def last_frame(net: KerasBuilder, layer: Layer, name: str, x: Signal) -> Signal:

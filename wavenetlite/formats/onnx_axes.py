@@ -22,7 +22,7 @@ from wavenetlite.formats.onnx_signal import (
     reaches_end,
     scalar,
 )
-from wavenetlite.nn.graph import Part
+from wavenetlite.nn.graph import Slice
 
 
 def keep(net: OnnxBuilder, node: OnnxNode, inputs: list[Any]) -> Signal:
@@ -75,7 +75,7 @@ def sliced(net: OnnxBuilder, node: OnnxNode, signal: Signal, number: int, start:
     if axis == CHANNELS:
         if step != 1:
             raise UnsupportedError(f"takes every {step}th channel")
-        part = Part(start, signal.channels - left_out - start)
+        part = Slice(start, signal.channels - left_out - start)
         return net.frame_by_frame(name_for(node), part, signal) if start or left_out else signal
     if axis == TIME:
         signal = net.padded(signal, -start, -left_out)
@@ -95,7 +95,7 @@ def split(net: OnnxBuilder, node: OnnxNode, inputs: list[Any]) -> list[Signal]:
     if sum(sizes) != signal.channels or len(sizes) != count or min(sizes) < 1:
         raise UnsupportedError(f"splits {signal.channels} channels into {sizes}")
     firsts = [sum(sizes[:index]) for index in range(count)]
-    parts = [Part(first, size) for first, size in zip(firsts, sizes, strict=True)]
+    parts = [Slice(first, size) for first, size in zip(firsts, sizes, strict=True)]
     return [
         net.frame_by_frame(name or name_for(node), part, signal) for name, part in zip(node.outputs, parts, strict=True)
     ]

@@ -94,7 +94,7 @@ class OnnxBuilder(GraphBuilder):
         layer = self.entries[-1][1]
         if not isinstance(layer, Conv1d | Linear) or layer.bias or signal.lead > 0 or signal.tail > 0:
             return None
-        options = {option: getattr(layer, option) for option in layer.options} | {"bias": True}
+        options = layer.options() | {"bias": True}
         again = layers.with_weights(type(layer)(**options), weight=layer.parameter("weight"), bias=bias)
         name, _, sources = self.remove_last()
         name = self.add(next((one[: -len(".bias")] for one in node.inputs if one.endswith(".bias")), name),

@@ -49,7 +49,7 @@ class Writer(OnnxBuilder[Edge]):
     form: str
 
     def __init__(self, model: Module, channels: int | None) -> None:
-        self.channels = model.in_channels or channels
+        self.channels = model.in_width or channels
         if self.channels is None:
             raise ParameterError(f"{type(model).__name__} takes any number of channels; ONNX needs to know how many")
         self.network = model

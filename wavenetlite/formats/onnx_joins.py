@@ -12,7 +12,7 @@ from wavenetlite.formats.onnx_builder import OnnxBuilder, name_for, signal_in
 from wavenetlite.formats.onnx_constants import integers
 from wavenetlite.formats.onnx_file import OnnxNode
 from wavenetlite.formats.onnx_signal import CHANNELS, ONE, TIME, Signal, floats
-from wavenetlite.nn.pointwise import Pool
+from wavenetlite.nn.pointwise import CumulativePool
 
 
 @dataclass(frozen=True)
@@ -68,7 +68,7 @@ def pool(net: OnnxBuilder, node: OnnxNode, inputs: list[Any]) -> Signal:
     over = {signal.axis(number) for number in numbers}
     if over - {TIME, ONE}:
         raise UnsupportedError(f"goes over the axes {', '.join(sorted(over))}; it must go over time")
-    made = net.layer(name_for(node), Pool(kind), signal) if TIME in over else signal
+    made = net.layer(name_for(node), CumulativePool(kind), signal) if TIME in over else signal
     gone = {number % len(signal.axes) for number in numbers}
     axes = [ONE if i in gone else axis for i, axis in enumerate(signal.axes) if keep or i not in gone]
     return replace(made, axes=tuple(axes))

@@ -159,10 +159,10 @@ def written_conv2d(layer: Conv2d, channels: int) -> Written:
         raise ParameterError(
             f"bins={layer.bins}, stride={layer.stride}: Keras pads them otherwise; they cannot be held"
         )
-    arrays = [layer.parameter("weight").transpose(2, 3, 1, 0).tolist(), bias_of(layer, layer.out_maps)]
+    arrays = [layer.parameter("weight").transpose(2, 3, 1, 0).tolist(), bias_of(layer, layer.out_channels)]
     return {"type": "conv2d", "kernel_size_time": frames, "kernel_size_feature": wide,
-            "dilation": layer.dilation[0], "strides": stride, "num_filters_in": layer.in_maps,
-            "num_features_in": layer.bins, "num_filters_out": layer.out_maps, "padding": layer.bin_padding,
+            "dilation": layer.dilation[0], "strides": stride, "num_filters_in": layer.in_channels,
+            "num_features_in": layer.bins, "num_filters_out": layer.out_channels, "padding": layer.bin_padding,
             "weights": arrays}  # fmt: skip
 
 

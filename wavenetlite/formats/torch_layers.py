@@ -67,7 +67,7 @@ class TorchReader:
         self.layers.append(layer)
         if isinstance(layer, GatedUnit):
             self.channels = None if self.channels is None else self.channels // 2
-        self.channels = layer.out_channels or self.channels
+        self.channels = layer.out_width or self.channels
 
     def last_axis(self, axis: str) -> None:
         if self.axis not in (None, axis):

@@ -11,8 +11,8 @@ from wavenetlite.formats.format import UnsupportedError
 from wavenetlite.formats.tensors import Weights
 from wavenetlite.formats.torch_layers import TorchReader, activation, float32, kind
 from wavenetlite.nn.combine import Sequential
+from wavenetlite.nn.files import check_runs
 from wavenetlite.nn.module import Module
-from wavenetlite.storage.files import check_runs
 from wavenetlite.support.errors import ArrayTypeError, ModelFileError, ParameterError
 
 NUMBERED = re.compile(r"(?:.*\.)?(?:network|res_blocks)\.([0-9]{1,2})\.(?:conv[12](?:\.conv)?|cnn\.0)")

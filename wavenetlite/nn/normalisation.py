@@ -35,8 +35,6 @@ class GroupNorm(Module):
     [[-1.0, 1.0, -1.0, 1.0]]
     """
 
-    options = ("groups", "channels", "eps")
-
     def __init__(self, groups: int, channels: int, *, eps: float = 1e-5) -> None:
         self.groups = positive_int("groups", groups)
         self.channels = self.in_channels = self.out_channels = positive_int("channels", channels, MOST_CHANNELS)
@@ -75,8 +73,6 @@ class LayerNorm(Module):
     >>> wl.nn.LayerNorm(2, eps=0.0)(np.array([[1, 3]], np.float32)).tolist()
     [[-1.0, 1.0]]
     """
-
-    options = ("channels", "eps")
 
     def __init__(self, channels: int | None, *, eps: float = 1e-5) -> None:
         self.channels = None if channels is None else positive_int("channels", channels, MOST_CHANNELS)

@@ -19,7 +19,6 @@ MOST_LAYERS = 1024
 class Recurrent(Module, abstract=True):
     """Base of `GRU` and `LSTM`."""
 
-    options = ("in_channels", "hidden_channels", "num_layers", "bias")
     in_channels: int
     out_channels: int
     unit: ClassVar[type[nodes.Recurrent]]
