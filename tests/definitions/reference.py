@@ -304,7 +304,7 @@ def run_batch_norm(layer, weights, x, c):
 
 
 def group_norm(x, groups, eps):
-    split = x.reshape(len(x), groups, -1)
+    split = x.reshape(len(x), groups, x.shape[1] // groups)
     return layer_norm(split, eps).reshape(x.shape)
 
 

@@ -57,9 +57,8 @@ class Recurrent(Module, abstract=True):
         )  # fmt: skip
         projected = nodes.Conv((Edge(x),), len(weight), x.clock, (weight[:, :, np.newaxis],), (1,), (bias,))
         clock = replace(x.clock, oldest=-math.inf)
-        return self.unit(
-            (Edge(projected),), self.hidden_channels, clock, self.parameter(f"weight_hh_l{layer}"), hidden_bias
-        )
+        last = self.parameter(f"weight_hh_l{layer}")
+        return self.unit((Edge(projected),), self.hidden_channels, clock, last, hidden_bias, weight, bias)
 
 
 class GRU(Recurrent):
