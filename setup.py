@@ -69,12 +69,8 @@ INSTRUCTION_SETS = {
         ],
     ),
 }
-FAMILIES = {
-    "x86_64": ["sse2", "avx2", "avx512"],
-    "amd64": ["sse2", "avx2", "avx512"],
-    "aarch64": ["neon"],
-    "arm64": ["neon"],
-}
+X86, ARM = ["sse2", "avx2", "avx512"], ["neon"]
+FAMILIES = {"x86_64": X86, "amd64": X86, "aarch64": ARM, "arm64": ARM}
 OPTIMISE = [
     "-O3",
     "-ffp-contract=off",
@@ -98,15 +94,27 @@ CHECK = [
 ]
 
 
+FIRST = ["registry.pxi", "vectors.pxi"]  # what the other texts need
+
+
 def render(isa: str) -> None:
-    """Write the kernel text for one instruction set; a file that would not change keeps its date."""
+    """Write the kernel text for one instruction set: all *.pxi and *.pxi.in of the folder, as one module."""
     _, widths, panels = INSTRUCTION_SETS[isa]
     (KERNELS / isa).mkdir(exist_ok=True)
-    for template in sorted(KERNELS.glob("*.pxi.in")):
-        text = Tempita.Template(template.read_text(), name=str(template)).substitute(widths=widths, panels=panels)
-        target = KERNELS / isa / template.name.removesuffix(".in")
-        if not target.exists() or target.read_text() != text:
-            target.write_text(text)
+    templates = {path.name.removesuffix(".in"): path for path in KERNELS.glob("*.pxi.in")}
+    plain = {path.name for path in KERNELS.glob("*.pxi")}
+    for name, template in templates.items():
+        substitute(template, KERNELS / isa / name, widths=widths, panels=panels)
+    names = sorted({*plain, *templates}, key=lambda name: (name not in FIRST, name))
+    texts = [name if name in plain else f"{isa}/{name}" for name in names]
+    substitute(KERNELS / "_isa.pyx.in", KERNELS / f"_{isa}.pyx", isa=isa, texts=texts)
+
+
+def substitute(template: Path, target: Path, **values: object) -> None:
+    """Render a template; a file that would not change keeps its date."""
+    text = Tempita.Template(template.read_text(), name=str(template)).substitute(**values)
+    if not target.exists() or target.read_text() != text:
+        target.write_text(text)
 
 
 def extension(name: str, *flags: str) -> Extension:
@@ -128,15 +136,19 @@ def extensions() -> list[Extension]:
         render(isa)
     kernels = [extension(f"wavenetlite.kernels._{isa}", *INSTRUCTION_SETS[isa][0]) for isa in sets]
     others = [
+        "wavenetlite.support.snapshots",
         "wavenetlite.kernels.dispatch",
-        "wavenetlite.engine.packed",
+        "wavenetlite.kernels.packed",
+        "wavenetlite.kernels.training",
+        "wavenetlite.features._frames",
+        "wavenetlite.features._steps",
+        "wavenetlite.detection.scanner",
+        "wavenetlite.ops._images",
+        "wavenetlite.ops._pools",
         "wavenetlite.engine.plan",
-        "wavenetlite._snapshot",
-        "wavenetlite.stream",
-        "wavenetlite.pool",
+        "wavenetlite.engine.stream",
+        "wavenetlite.engine.pool",
     ]
-    others += ["wavenetlite.features._frames", "wavenetlite.features._steps"]
-    others += ["wavenetlite._detect", "wavenetlite.train._kernels", "wavenetlite.ops._images", "wavenetlite.ops._pools"]
     return [*kernels, *(extension(name) for name in others)]
 
 

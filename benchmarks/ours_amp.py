@@ -4,7 +4,7 @@ from functools import reduce
 
 import wavenetlite as wl
 from benchmarks.models import AMP_ARRAYS, AMP_DILATIONS, AMP_KERNEL_SIZE
-from wavenetlite.engine import graph
+from wavenetlite import nodes
 
 
 class AmpArray(wl.nn.Module):
@@ -31,7 +31,7 @@ class AmpArray(wl.nn.Module):
         for block in self.blocks:
             x, z = block.outputs(x, sample)
             heads = [*heads, z]
-        return x, self.head.connect(reduce(graph.add, heads))
+        return x, self.head.connect(reduce(nodes.add, heads))
 
 
 class AmpModeler(wl.nn.Module):

@@ -53,10 +53,10 @@ class Ours:
         y = self.tape.forward(X)
         gradient = self.tape.backward(self.loss(y, Y, CLIPS).gradient)
         self.optimiser.step(self.parameters.values[1 : 1 + self.parameters.trained], gradient, LR)
-        for norm in self.tape.norms:
-            for name, moment in norm.moments.items():
+        for statistics in self.tape.statistics:
+            for name, found in statistics.items():
                 running = self.parameters.statistics[name]
-                running += (MOMENTUM * (moment - running)).astype(np.float32)
+                running += (MOMENTUM * (found - running)).astype(np.float32)
 
 
 def torch_network() -> Any:

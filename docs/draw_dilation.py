@@ -2,7 +2,7 @@
 
 from pathlib import Path
 
-from wavenetlite.receptive_field import plot_coverage, plot_tree
+from wavenetlite.figures import plot_coverage, plot_tree
 
 IMAGES = Path(__file__).parent / "images"
 

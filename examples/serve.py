@@ -24,8 +24,8 @@ from pathlib import Path
 import numpy as np
 
 import wavenetlite as wl
-from wavenetlite.classifier_pool import ClassifierPool
-from wavenetlite.classify import Event
+from wavenetlite.classifier.classifier import Event
+from wavenetlite.classifier.pool import ClassifierPool
 
 TICK_S = 0.02
 PIECE_BYTES = 1 << 14

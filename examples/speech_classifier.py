@@ -16,13 +16,13 @@ from typing import Any
 import numpy as np
 
 import wavenetlite as wl
-from wavenetlite.train.report import confusion, confusion_text, match_events
+from wavenetlite.evaluation.report import confusion, confusion_text, match_events
 
 DATA = Path(__file__).parent / "data"
 SR = 16000
 CHECKPOINT = "network/checkpoint.npz"
 BACKGROUND = ["_silence_", "_unknown_"]
-RECIPE = wl.train.Recipe(
+RECIPE = wl.recipes.Recipe(
     "example",
     features={"n_fft": 512, "hop_length": 160, "n_mels": 40, "amin": 1e-8},
     network={"stem": [[12, [5, 5], [2, 2]], [16, [3, 3], [2, 1]]], "channels": 48},
@@ -37,7 +37,7 @@ RECIPE = wl.train.Recipe(
     ],
     mixup=(0.0, 0.0),
 )
-"""A small network, trained for a short time; ``wl.train.train_classifier(corpus)`` alone takes the time it needs."""
+"""A small network, trained for a short time; ``wl.recipes.train_classifier(corpus)`` alone takes the time it needs."""
 
 
 def load_corpus(folder: Path, words: list[str]) -> wl.train.Corpus:
@@ -120,16 +120,13 @@ def said_then(time_s: float, truth: list[dict[str, Any]] | None) -> str:
 
 def draw(out: Path, training: Path, clf: wl.AudioClassifier, matrix: np.ndarray, heard: dict[str, Any] | None) -> None:
     """The figures; without matplotlib a line that says how to get them."""
-    from wavenetlite.canvas import FigureError
-    from wavenetlite.train import figures
-
     history = [json.loads(line) for line in (training / "network" / "history.jsonl").read_text().splitlines()]
     try:
-        figures.training_curve(history, out / "training.png")
-        figures.confusion_matrix(matrix, clf.labels, out / "confusion.png")
+        wl.figures.training_curve(history, out / "training.png")
+        wl.figures.confusion_matrix(matrix, clf.labels, out / "confusion.png")
         if heard is not None:
-            figures.detections(out / "detections.png", **heard)
-    except FigureError as error:
+            wl.figures.detections(out / "detections.png", **heard)
+    except wl.figures.FigureError as error:
         print(f"no figures: {error}")
 
 
@@ -139,7 +136,7 @@ def run(options: argparse.Namespace) -> None:
     if not options.resume:
         (training / CHECKPOINT).unlink(missing_ok=True)
     print("\nTraining")
-    clf = wl.train.train_classifier(
+    clf = wl.recipes.train_classifier(
         corpus, RECIPE, folder=training, epochs=options.epochs, seed=options.seed, resume=options.resume, progress=True
     )
     matrix = evaluate(clf, corpus.test if len(corpus.test) else corpus.valid)

@@ -17,12 +17,11 @@ from pathlib import Path
 import numpy as np
 
 import wavenetlite as wl
-from wavenetlite.canvas import FigureError
-from wavenetlite.classify import Event
-from wavenetlite.train import figures
-from wavenetlite.train.detections import Report, Strip, Track, alarms_elsewhere, listen_to_all, report
-from wavenetlite.train.spotting import BACKGROUND, CrossValidation, cross_validate, train_spotter
-from wavenetlite.train.utterances import Utterance, Utterances, read_utterances
+from wavenetlite.classifier.classifier import Event
+from wavenetlite.corpora.utterances import Utterance, Utterances, read_utterances
+from wavenetlite.evaluation.detections import Report, report
+from wavenetlite.evaluation.scores import ConcatenatedScores, ScoredRecording, alarms_elsewhere, listen_to_all
+from wavenetlite.recipes.spotting import BACKGROUND, CrossValidation, cross_validate, train_spotter
 
 SHOWN = 8
 """Recordings whose events are printed."""
@@ -68,8 +67,8 @@ def tell(found: Report, out: Path, which: str = "") -> None:
     print(f"\n{found}\n")
     (out / f"detections{which}.json").write_text(json.dumps(found.json(), indent=1))
     try:
-        figures.det_curve(list(found.curves.values()), out / f"det{which}.png")
-    except FigureError as error:
+        wl.figures.det_curve(list(found.curves.values()), out / f"det{which}.png")
+    except wl.figures.FigureError as error:
         print(f"no figure: {error}")
 
 
@@ -79,7 +78,7 @@ def tell_elsewhere(clf: wl.AudioClassifier, folder: Path | None) -> None:
         return
     counts, hours = alarms_elsewhere(clf, sorted(folder.rglob("*.flac")))
     each = ", ".join(f"{label} {count}" for label, count in counts.items())
-    print(f"{folder}, {hours:.2f} h as one stream: {sum(counts.values()) / hours:.1f} alarms an hour ({each})")
+    print(f"{folder}, {hours:.2f} h as one stream: {sum(counts.values()) / hours:.1f} alarms per hour ({each})")
 
 
 def run(options: argparse.Namespace) -> None:
@@ -93,14 +92,14 @@ def run(options: argparse.Namespace) -> None:
         tell(validated.report(timed=False), options.out, "-by-recording")
         if not options.everything:
             return
-    tracks: list[Track] | None = validated.tracks if validated else None
+    recordings: list[ScoredRecording] | None = validated.recordings if validated else None
     learned = "everything" if validated else "training"
-    clf = train_spotter(utterances, tracks=tracks, folder=options.out / learned, **rest)
+    clf = train_spotter(utterances, recordings=recordings, folder=options.out / learned, **rest)
     if validated is None:
         dev = [utterances.items[i] for i in utterances.of("dev")]
-        strip = Strip(listen_to_all(clf, dev), clf.labels, clf.frame_rate)
+        scores = ConcatenatedScores(listen_to_all(clf, dev), clf.labels, clf.frame_rate)
         print('\nThe split "dev", on which the thresholds were chosen:')
-        tell(report(strip, clf.detector, utterances.words, [BACKGROUND]), options.out)
+        tell(report(scores, clf.detector, utterances.words, [BACKGROUND]), options.out)
         show(clf, [dev[i] for i in np.linspace(0, len(dev) - 1, SHOWN).round().astype(int)])
     tell_elsewhere(clf, place_of("speech_commands12", options.other))
     clf.save(options.out / "wake-words.safetensors")

@@ -1,11 +1,16 @@
 """Stacks of causal, dilated convolutions that stream: the same bits whole, frame by frame or in any blocks."""
 
 from importlib import import_module
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from wavenetlite import formats, nn
-from wavenetlite._version import __version__
-from wavenetlite.errors import (
+from wavenetlite.engine.pool import StreamPool
+from wavenetlite.engine.stream import Stream
+from wavenetlite.evaluation.self_check import StreamReport, verify_stream
+from wavenetlite.formats import load
+from wavenetlite.kernels import isa
+from wavenetlite.nn import TCN, Sequential, WaveNet
+from wavenetlite.support.errors import (
     ArrayTypeError,
     ModelFileError,
     ParameterError,
@@ -15,40 +20,32 @@ from wavenetlite.errors import (
     TrainingError,
     WavenetliteError,
 )
-from wavenetlite.formats import load
-from wavenetlite.kernels import isa
-from wavenetlite.nn import TCN, Sequential, WaveNet
-from wavenetlite.pool import StreamPool
-from wavenetlite.stream import Stream
-from wavenetlite.verify import StreamReport, verify_stream
+from wavenetlite.support.version import __version__
 
-if TYPE_CHECKING:
-    from wavenetlite import audio, detect, features, ops, pipeline, receptive_field, train
-    from wavenetlite.classify import AudioClassifier
-    from wavenetlite.features import MFCC, PCEN, Librosa, LogMel, MelSpectrogram, MuLaw, Spectrogram
-    from wavenetlite.formats.torch_modules import from_torch
-
-_FEATURES = ("LogMel", "MelSpectrogram", "Spectrogram", "MFCC", "PCEN", "MuLaw", "Librosa")
+_ROOMS = ("audio", "detection", "evaluation", "features", "figures", "ops", "pipeline", "receptive_field", "recipes",
+          "train")  # fmt: skip
+_HOMES = {
+    "AudioClassifier": "classifier",
+    "from_torch": "formats.torch_modules",
+    **dict.fromkeys(("LogMel", "MelSpectrogram", "Spectrogram", "MFCC", "PCEN", "MuLaw", "Librosa"), "features"),
+}
+"""Where the names lie that are imported when first used."""
 
 __all__ = [
     "MFCC", "PCEN", "TCN", "ArrayTypeError", "AudioClassifier", "Librosa", "LogMel", "MelSpectrogram", "ModelFileError",
     "MuLaw", "ParameterError", "Sequential", "SnapshotError", "Spectrogram", "Stream", "StreamMismatchError",
     "StreamPool", "StreamReport", "StreamStateError", "TrainingError", "WaveNet", "WavenetliteError", "__version__",
-    "audio", "detect", "features", "formats", "from_torch", "isa", "load", "nn", "ops", "pipeline", "receptive_field",
-    "train", "verify_stream",
+    "audio", "detection", "evaluation", "features", "figures", "formats", "from_torch", "isa", "load", "nn", "ops",
+    "pipeline", "receptive_field", "recipes", "train", "verify_stream",
 ]  # fmt: skip
 
 
 def __getattr__(name: str) -> Any:
     """Features, audio and what needs them are imported when first named: who streams a network alone does not wait."""
-    if name in ("audio", "detect", "features", "ops", "pipeline", "receptive_field", "train"):
+    if name in _ROOMS:
         return import_module(f"wavenetlite.{name}")
-    if name == "from_torch":
-        return import_module("wavenetlite.formats.torch_modules").from_torch
-    if name in _FEATURES:
-        return getattr(import_module("wavenetlite.features"), name)
-    if name == "AudioClassifier":
-        return import_module("wavenetlite.classify").AudioClassifier
+    if name in _HOMES:
+        return getattr(import_module(f"wavenetlite.{_HOMES[name]}"), name)
     raise AttributeError(f"module 'wavenetlite' has no attribute {name!r}")
 
 

@@ -1,7 +1,7 @@
 """The command ``wavenetlite``: what can be done with audio and models without writing a program.
 
 Results go to standard output, all else to standard error. Exit status: 0 fine, 1 something failed, 2 wrong usage,
-130 interrupted, 141 nobody reads the output any more. A mistake of the user's is told in one line;
+130 interrupted, 141 nobody reads the output any more. A mistake of the user's is reported in one line;
 ``WAVENETLITE_TRACEBACK=1`` shows where it was found.
 """
 
@@ -11,14 +11,28 @@ import argparse
 import os
 import sys
 from collections.abc import Sequence
+from importlib import import_module
 from io import TextIOWrapper
 
-from wavenetlite._version import __version__
-from wavenetlite.commands import bench, classify, convert, evaluate, features, info, listen, render, train, verify
-from wavenetlite.commands.shared import HelpFormatter, UsageError, one_line
-from wavenetlite.errors import WavenetliteError
+from wavenetlite.commands.options import HelpFormatter, UsageError
+from wavenetlite.commands.output import one_line
+from wavenetlite.support.errors import WavenetliteError
+from wavenetlite.support.version import __version__
 
-COMMANDS = (train, evaluate, classify, listen, features, info, verify, bench, convert, render)
+COMMANDS = {
+    "train": "train a classifier on a folder of recordings",
+    "evaluate": "measure a classifier on a folder of recordings",
+    "detections": "measure how well a classifier finds words in running speech",
+    "classify": "say what is in audio files",
+    "listen": "print what a microphone hears",
+    "features": "turn recordings into features for training",
+    "info": "say what a model is",
+    "verify": "check that a model streams bit for bit",
+    "bench": "measure how fast a model streams",
+    "convert": "turn a model of one format into another",
+    "render": "put audio through a network that makes audio",
+}
+"""Each lies in a module of `wavenetlite.commands`, which is imported when the command line names it."""
 FAILED, WRONG_USAGE, INTERRUPTED, NO_READER = 1, 2, 130, 141
 
 ABOUT = """\
@@ -32,7 +46,7 @@ examples:
   wavenetlite train recordings --out trained     a model of your own, from LABEL/*.wav
   wavenetlite evaluate trained/classifier.safetensors recordings
 
-`wavenetlite COMMAND --help` tells the options of a command.
+`wavenetlite COMMAND --help` shows the options of a command.
 
 exit status:
   0 fine, 1 something failed, 2 wrong usage, 130 interrupted
@@ -42,15 +56,18 @@ environment:
   WAVENETLITE_ISA=sse2|avx2|avx512  force an instruction set"""
 
 
-def parser() -> argparse.ArgumentParser:
-    """The parser of the whole command line."""
+def parser(argv: Sequence[str]) -> argparse.ArgumentParser:
+    """The parser of a command line: it knows the options of the command that is named there."""
+    named = next((word for word in argv if not word.startswith("-")), None)
     made = argparse.ArgumentParser(
         prog="wavenetlite", description=ABOUT, epilog=EPILOG, formatter_class=HelpFormatter, allow_abbrev=False
     )
     made.add_argument("--version", action="version", version=f"wavenetlite {__version__}")
     subparsers = made.add_subparsers(title="commands", dest="command", metavar="COMMAND", required=True)
-    for command in COMMANDS:
-        command.add(subparsers)
+    for command, summary in COMMANDS.items():
+        one = subparsers.add_parser(command, help=summary, formatter_class=HelpFormatter, allow_abbrev=False)
+        if command == named:
+            import_module(f"wavenetlite.commands.{command}").add(one)
     return made
 
 
@@ -63,10 +80,10 @@ def main(argv: Sequence[str] | None = None) -> int:
     >>> main(["info", "no-such-file.safetensors"])
     1
     """
-    args = argparse.Namespace(command=None)
+    args, argv = argparse.Namespace(command=None), sys.argv[1:] if argv is None else argv
     try:
         try:
-            parser().parse_args(argv, args)
+            parser(argv).parse_args(argv, args)
         except SystemExit as end:  # argparse has said why, or printed the help
             sys.stdout.flush()
             return end.code if isinstance(end.code, int) else FAILED
@@ -76,12 +93,12 @@ def main(argv: Sequence[str] | None = None) -> int:
     except BrokenPipeError:
         return NO_READER
     except KeyboardInterrupt:
-        tell(args, getattr(args, "interrupted", "interrupted"), error=False)
+        report(args, getattr(args, "interrupted", "interrupted"), error=False)
         return INTERRUPTED
     except (UsageError, WavenetliteError, OSError, ModuleNotFoundError, MemoryError) as error:
         if os.environ.get("WAVENETLITE_TRACEBACK") == "1":
             raise
-        tell(args, reason(error), error=True)
+        report(args, reason(error), error=True)
         return WRONG_USAGE if isinstance(error, UsageError) else FAILED
 
 
@@ -96,7 +113,7 @@ def reason(error: BaseException) -> str:
     return str(error)
 
 
-def tell(args: argparse.Namespace, message: str, *, error: bool) -> None:
+def report(args: argparse.Namespace, message: str, *, error: bool) -> None:
     name = f"wavenetlite {args.command}" if args.command else "wavenetlite"
     print(f"{name}: {'error: ' if error else ''}{one_line(message)}", file=sys.stderr)
 

@@ -8,7 +8,7 @@ import pytest
 from catalogue import same_bits, signal
 
 import wavenetlite as wl
-from wavenetlite.classify import ClassifierStream
+from wavenetlite.classifier.classifier import ClassifierStream
 
 feats = wl.features
 CAPACITY = 7
@@ -18,7 +18,7 @@ OPERATIONS = ["open", "close", "process", "process", "process", "flush", "reset"
 def classifier(decision="last", features=None, model=None, **options):
     features = features or wl.LogMel(n_mels=10).then(feats.Deltas(width=3))
     model = model or wl.TCN(features.out_channels, 3, channels=8, dilations=[1, 2], seed=5)
-    detector = wl.detect.Detector(0.38, 0.3, smoothing_ms=30, min_duration_ms=20, refractory_ms=20)
+    detector = wl.detection.Detector(0.38, 0.3, smoothing_ms=30, min_duration_ms=20, refractory_ms=20)
     return wl.AudioClassifier(
         features, model, ["yes", "no", "_unknown_"], decision=decision, detector=detector, **options
     )

@@ -19,7 +19,7 @@ nn = wl.nn
 f32 = np.float32
 SR = 16000
 LABELS = ["yes", "no", "_silence_"]
-ALERT = wl.detect.Detector(0.4, 0.35, smoothing_ms=40, min_duration_ms=20, refractory_ms=60)
+ALERT = wl.detection.Detector(0.4, 0.35, smoothing_ms=40, min_duration_ms=20, refractory_ms=60)
 
 
 def tcn(channels=40, **options):
@@ -271,7 +271,7 @@ def test_times_end_with_the_signal():
 
 def test_no_event_begins_before_the_signal():
     """The first centred frame reaches back into the padding."""
-    at_once = wl.detect.Detector(0.01, smoothing_ms=0, min_duration_ms=0)
+    at_once = wl.detection.Detector(0.01, smoothing_ms=0, min_duration_ms=0)
     events = fed(classifier("centred", detector=at_once).stream(), GOOD)[0]
     assert (events[0].start_s, events[0].time_s) == (0.0, 256 / SR)
 
@@ -321,7 +321,7 @@ def test_background_and_detector():
     assert labels == ["high", "_silence_"]
     assert pitch_classifier(background=["low"]).background == ("low",)
     assert pitch_classifier().background == ("_silence_",)
-    never = wl.detect.Detector(thresholds={"low": 1.0}, smoothing_ms=2000)
+    never = wl.detection.Detector(thresholds={"low": 1.0}, smoothing_ms=2000)
     assert [e.label for e in fed(pitch_classifier(detector=never).stream(), y)[0]] == []
 
 
@@ -343,7 +343,7 @@ def test_a_batch_has_the_bits_of_each_alone(threads):
 def test_long_signals_are_worked_on_in_slices(monkeypatch):
     y = lively(20_000)
     whole = classifier().predict(y)
-    monkeypatch.setattr("wavenetlite.classify.SLICE_SAMPLES", 777)
+    monkeypatch.setattr("wavenetlite.classifier.classifier.SLICE_SAMPLES", 777)
     assert same_prediction(classifier().predict(y), whole)
 
 
@@ -557,7 +557,7 @@ BAD_PARTS = {
     "background is a str": lambda: classifier(background="yes"),
     "background has 3, a int": lambda: classifier(background=[3]),
     "detector is a dict": lambda: classifier(detector={}),
-    "thresholds has 'go'": lambda: classifier(detector=wl.detect.Detector(thresholds={"go": 0.5})),
+    "thresholds has 'go'": lambda: classifier(detector=wl.detection.Detector(thresholds={"go": 0.5})),
     "info is a list": lambda: classifier(info=[1]),
     "condition_channels=2": lambda: wl.AudioClassifier(
         F.LogMel(), wl.WaveNet(40, 3, residual_channels=4, skip_channels=4, condition_channels=2), LABELS),

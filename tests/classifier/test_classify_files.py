@@ -17,10 +17,11 @@ from test_classify import CLASSIFIERS, GOOD, LABELS, classifier, fed, lively, sa
 
 import wavenetlite as wl
 from wavenetlite import features as F  # noqa: N812
-from wavenetlite import files, models
+from wavenetlite import models
+from wavenetlite.storage import files
 
 pytest.importorskip("librosa")
-SOME = wl.detect.Detector(0.45, 0.4, smoothing_ms=30, min_duration_ms=20, refractory_ms=300, thresholds={"no": 0.5})
+SOME = wl.detection.Detector(0.45, 0.4, smoothing_ms=30, min_duration_ms=20, refractory_ms=300, thresholds={"no": 0.5})
 INFO = {"recipe": "none", "accuracy": {"test": 0.5}, "by": ["a", "ö"], "n": None}
 
 
@@ -132,7 +133,7 @@ SAVE_SOME = """
 import sys, numpy as np, wavenetlite as wl
 net = wl.TCN(40, 2, channels=4, dilations=[1, 2], seed=3)
 clf = wl.AudioClassifier(wl.LogMel(), net, ["a", "b"], info={"z": 1, "a": {"y": 2, "b": 3}},
-                         detector=wl.detect.Detector(thresholds={"b": 0.9, "a": 0.8}), background={"a", "b"})
+                         detector=wl.detection.Detector(thresholds={"b": 0.9, "a": 0.8}), background={"a", "b"})
 clf.save(sys.argv[1])
 """
 

@@ -10,9 +10,9 @@ import pytest
 
 import wavenetlite as wl
 from wavenetlite import audio
-from wavenetlite.layouts import TWELVE
+from wavenetlite.corpora.corpus import fit
+from wavenetlite.corpora.layouts import TWELVE
 from wavenetlite.train import Clips, read_corpus
-from wavenetlite.train.data import fit
 
 pytest.importorskip("soundfile")
 DATA = os.environ.get("WAVENETLITE_DATA")

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 import wavenetlite as wl
 from wavenetlite import audio
-from wavenetlite.train.utterances import Utterance, Utterances, read_utterances
+from wavenetlite.corpora.utterances import Utterance, Utterances, read_utterances
 
 LINE = {"path": "a.flac", "keyword": "go", "start_s": 0.2, "end_s": 0.6}
 
@@ -109,7 +109,7 @@ def test_wrong_lines_are_named(folder, change, text):
 @pytest.mark.parametrize(
     ("content", "text"),
     [
-        (b"{", "line 1: is no JSON"),
+        (b"{", "line 1: is not valid JSON"),
         (b"[]", "line 1: is a list; it must be an object"),
         (b"{}", "line 1: has no path"),
         (b"\xff", "cannot be read"),

@@ -11,7 +11,7 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 
 import wavenetlite as wl
-from wavenetlite.detect import Detection, Detector
+from wavenetlite.detection.detector import Detection, Detector
 
 LABELS = ["yes", "no", "up", "_silence_"]
 RATE = 100.0

@@ -8,47 +8,47 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 import wavenetlite as wl
-from wavenetlite import audio
-from wavenetlite.detect import Detector
-from wavenetlite.train import figures
-from wavenetlite.train.detections import (
+from wavenetlite import audio, figures
+from wavenetlite.corpora.utterances import Utterance
+from wavenetlite.detection.detector import Detector
+from wavenetlite.evaluation.det import (
     ALL,
-    EACH,
     Curve,
     Outcome,
-    Said,
-    Strip,
-    Track,
-    alarms_elsewhere,
     at_threshold,
-    by_recording,
     curves,
-    joined,
-    listen,
+    merge_curves,
     outcomes,
     pooled,
-    report,
     with_thresholds,
 )
-from wavenetlite.train.utterances import Utterance
+from wavenetlite.evaluation.detections import EACH, report
+from wavenetlite.evaluation.scores import (
+    ConcatenatedScores,
+    ReferenceEvent,
+    ScoredRecording,
+    alarms_elsewhere,
+    by_recording,
+    listen,
+)
 
 RATE = 50.0
 LABELS = ["go", "stop", "_"]
 PLAIN = Detector(0.5, smoothing_ms=0, min_duration_ms=0, refractory_ms=200)
 
 
-def track(said=(), heard=(), *, seconds=4.0, untimed=(), name="a"):
-    """A track of 20 ms frames; `heard`: (label, from_s, to_s, score)."""
+def recording(said=(), heard=(), *, seconds=4.0, untimed=(), name="a"):
+    """A recording of 20 ms frames; `heard`: (label, from_s, to_s, score)."""
     p = np.zeros((round(seconds * RATE), 3), np.float32)
     p[:, 2] = 1.0
     for label, from_s, to_s, score in heard:
         p[round(from_s * RATE) : round(to_s * RATE), LABELS.index(label)] = score
     times = np.arange(1, len(p) + 1) / RATE
-    return Track(name, p, times, seconds, tuple(Said(*one) for one in said), frozenset(untimed))
+    return ScoredRecording(name, p, times, seconds, tuple(ReferenceEvent(*one) for one in said), frozenset(untimed))
 
 
-def counted(tracks, detector=PLAIN, words=("go", "stop")):
-    return outcomes(Strip(tracks, LABELS, RATE), detector, list(words), ["_"])
+def counted(recordings, detector=PLAIN, words=("go", "stop")):
+    return outcomes(ConcatenatedScores(recordings, LABELS, RATE), detector, list(words), ["_"])
 
 
 # --------------------------------------------------------------------------------------------------------- by hand
@@ -56,7 +56,7 @@ def counted(tracks, detector=PLAIN, words=("go", "stop")):
     ("at_s", "found"), [(0.9, False), (0.98, True), (1.4, True), (1.88, True), (2.0, False), (3.0, False)]
 )
 def test_a_word_is_found_from_its_start_to_half_a_second_after_its_end(at_s, found):
-    made = counted([track([("go", 1.0, 1.4)], [("go", at_s, at_s + 0.2, 0.9)])])["go"]
+    made = counted([recording([("go", 1.0, 1.4)], [("go", at_s, at_s + 0.2, 0.9)])])["go"]
     assert (made.words, made.found, made.alarms) == (1, int(found), int(not found))
     assert made.false_rejects == 1 - found
     if found:
@@ -64,72 +64,79 @@ def test_a_word_is_found_from_its_start_to_half_a_second_after_its_end(at_s, fou
 
 
 def test_one_event_finds_one_word_and_a_second_one_is_false():
-    made = counted([track([("go", 1.0, 1.4)], [("go", 1.1, 1.2, 0.9), ("go", 1.5, 1.6, 0.9)])])
+    made = counted([recording([("go", 1.0, 1.4)], [("go", 1.1, 1.2, 0.9), ("go", 1.5, 1.6, 0.9)])])
     assert (made["go"].found, made["go"].alarms) == (1, 1)
-    twice = counted([track([("go", 1.0, 1.4), ("go", 1.6, 2.0)], [("go", 1.2, 1.3, 0.9), ("go", 1.8, 1.9, 0.9)])])
+    twice = counted([recording([("go", 1.0, 1.4), ("go", 1.6, 2.0)], [("go", 1.2, 1.3, 0.9), ("go", 1.8, 1.9, 0.9)])])
     assert (twice["go"].words, twice["go"].found, twice["go"].alarms) == (2, 2, 0)
 
 
 def test_another_word_is_a_false_alarm_and_a_miss():
-    made = counted([track([("go", 1.0, 1.4)], [("stop", 1.2, 1.5, 0.9)])])
+    made = counted([recording([("go", 1.0, 1.4)], [("stop", 1.2, 1.5, 0.9)])])
     assert (made["go"].found, made["go"].alarms, made["stop"].words, made["stop"].alarms) == (0, 0, 0, 1)
     assert (made[ALL].words, made[ALL].found, made[ALL].alarms) == (1, 0, 1)
 
 
 def test_hours_are_all_audio_without_the_word():
-    tracks = [track([("go", 1.0, 1.5)], seconds=4.0), track([("stop", 1.0, 3.0)], seconds=8.0), track(seconds=2.0)]
-    made = counted(tracks)
+    recordings = [
+        recording([("go", 1.0, 1.5)], seconds=4.0),
+        recording([("stop", 1.0, 3.0)], seconds=8.0),
+        recording(seconds=2.0),
+    ]
+    made = counted(recordings)
     assert made["go"].hours * 3600 == pytest.approx(13.5)
     assert made["stop"].hours * 3600 == pytest.approx(12.0)
     assert made[ALL].hours * 3600 == pytest.approx(11.5)
 
 
 def test_words_at_unknown_times_do_not_count_there():
-    tracks = [track([("stop", 1.0, 1.5)], [("go", 3.0, 3.2, 0.9), ("stop", 3.5, 3.6, 0.9)], untimed=["go"]), track()]
-    made = counted(tracks)
+    recordings = [
+        recording([("stop", 1.0, 1.5)], [("go", 3.0, 3.2, 0.9), ("stop", 3.5, 3.6, 0.9)], untimed=["go"]),
+        recording(),
+    ]
+    made = counted(recordings)
     assert (made["go"].alarms, made["go"].excused, made["stop"].alarms, made["stop"].excused) == (0, 1, 1, 0)
     assert made["go"].hours * 3600 == pytest.approx(4.0) and made["stop"].hours * 3600 == pytest.approx(7.5)
     assert (made[ALL].alarms, made[ALL].excused) == (1, 1)
 
 
 def test_tracks_do_not_hear_each_other():
-    """A run at the end of a track, the smoothing and the refractory time end with it."""
+    """A run at the end of a recording, the smoothing and the refractory time end with it."""
     detector = Detector(0.5, smoothing_ms=100, min_duration_ms=60, refractory_ms=1000)
-    end = track(heard=[("go", 3.7, 4.0, 0.9)])
-    begin = track(heard=[("go", 0.0, 0.4, 0.9)])
-    apart = [len(list(Strip([one], LABELS, RATE).events(detector, ["_"]))) for one in (end, begin)]
-    together = list(Strip([end, begin, end], LABELS, RATE).events(detector, ["_"]))
+    end = recording(heard=[("go", 3.7, 4.0, 0.9)])
+    begin = recording(heard=[("go", 0.0, 0.4, 0.9)])
+    apart = [len(list(ConcatenatedScores([one], LABELS, RATE).events(detector, ["_"]))) for one in (end, begin)]
+    together = list(ConcatenatedScores([end, begin, end], LABELS, RATE).events(detector, ["_"]))
     assert apart == [1, 1] and [number for number, _ in together] == [0, 1, 2]
     assert together[0][1] == together[2][1]
 
 
 def test_a_detector_that_never_lets_go_is_refused():
     with pytest.raises(wl.ParameterError, match="threshold or release of 0"):
-        counted([track()], Detector(0.5, 0.0))
-    with pytest.raises(wl.ParameterError, match="tracks has no track"):
-        Strip([], LABELS, RATE)
+        counted([recording()], Detector(0.5, 0.0))
+    with pytest.raises(wl.ParameterError, match="recordings has no recording"):
+        ConcatenatedScores([], LABELS, RATE)
 
 
 def test_delays_and_rates():
     one = Outcome(10, 4, 3, 0, 1.5, (0.1, 0.2, 0.3, -0.1))
-    assert one.false_rejects == pytest.approx(0.6) and one.alarms_an_hour == 2.0
+    assert one.false_rejects == pytest.approx(0.6) and one.false_alarms_per_hour == 2.0
     assert one.delay_s(0.5) == pytest.approx(0.15)
     none = Outcome(0, 0, 0, 0, 0.0)
-    assert np.isnan([none.false_rejects, none.alarms_an_hour, none.delay_s(0.5)]).all()
+    assert np.isnan([none.false_rejects, none.false_alarms_per_hour, none.delay_s(0.5)]).all()
 
 
 # ----------------------------------------------------------------------------------------------------------- curves
 def test_a_curve_by_hand():
-    tracks = [
-        track([("go", 1.0, 1.4)], [("go", 1.3, 1.5, 0.9)]),
-        track([("go", 1.0, 1.4)], [("go", 1.3, 1.5, 0.7), ("stop", 2.0, 2.2, 0.8)]),
-        track([], [("go", 2.0, 2.2, 0.8)], seconds=3600 - 8 + 0.8),
+    recordings = [
+        recording([("go", 1.0, 1.4)], [("go", 1.3, 1.5, 0.9)]),
+        recording([("go", 1.0, 1.4)], [("go", 1.3, 1.5, 0.7), ("stop", 2.0, 2.2, 0.8)]),
+        recording([], [("go", 2.0, 2.2, 0.8)], seconds=3600 - 8 + 0.8),
     ]
     thresholds = np.array([0.2, 0.75, 0.85, 0.95])
-    made = curves(Strip(tracks, LABELS, RATE), PLAIN, ["go", "stop"], ["_"], thresholds=thresholds)
+    made = curves(ConcatenatedScores(recordings, LABELS, RATE), PLAIN, ["go", "stop"], ["_"], thresholds=thresholds)
     assert [one.found for one in made["go"].outcomes] == [2, 1, 1, 0]
     assert [one.alarms for one in made["go"].outcomes] == [1, 1, 0, 0]
-    assert made["go"].alarms_an_hour.tolist() == pytest.approx([1, 1, 0, 0])
+    assert made["go"].false_alarms_per_hour.tolist() == pytest.approx([1, 1, 0, 0])
     assert made["go"].false_rejects.tolist() == [0, 0.5, 0.5, 1]
     assert [one.alarms for one in made[ALL].outcomes] == [2, 2, 0, 0]
     assert made["go"].at(1.0)[0] == 0.2 and made["go"].at(0.9)[0] == 0.85  # of 0.75 and 0.85, too, the higher
@@ -138,9 +145,11 @@ def test_a_curve_by_hand():
 
 def test_a_word_is_listened_for_alone():
     """The refractory time after another word, which only a joint detector knows, costs no word of its own curve."""
-    tracks = [track([("go", 1.0, 1.4)], [("stop", 1.1, 1.2, 0.9), ("go", 1.22, 1.26, 0.9)])]
+    recordings = [recording([("go", 1.0, 1.4)], [("stop", 1.1, 1.2, 0.9), ("go", 1.22, 1.26, 0.9)])]
     detector = Detector(0.5, smoothing_ms=0, min_duration_ms=0, refractory_ms=1000)
-    made = curves(Strip(tracks, LABELS, RATE), detector, ["go", "stop"], ["_"], thresholds=np.array([0.5]))
+    made = curves(
+        ConcatenatedScores(recordings, LABELS, RATE), detector, ["go", "stop"], ["_"], thresholds=np.array([0.5])
+    )
     assert made["go"].outcomes[0].found == 1 and made[ALL].outcomes[0].found == 0
 
 
@@ -148,7 +157,7 @@ def test_no_threshold_is_low_enough():
     curve = Curve("go", np.array([0.5]), (Outcome(3, 3, 5, 0, 1.0),))
     threshold, one = curve.at(1.0)
     assert threshold == 1.0 and (one.words, one.found, one.alarms) == (3, 0, 0)
-    with pytest.raises(wl.ParameterError, match="alarms_an_hour=-1"):
+    with pytest.raises(wl.ParameterError, match="false_alarms_per_hour=-1"):
         curve.at(-1)
 
 
@@ -171,9 +180,9 @@ runs = st.lists(
 some_tracks = st.lists(st.tuples(words_in, runs, st.sets(st.sampled_from(["go", "stop"]))), min_size=1, max_size=4)
 
 
-def made_tracks(drawn):
+def made_recordings(drawn):
     return [
-        track(
+        recording(
             [(label, at / 10, (at + length) / 10) for label, at, length in said],
             [(label, at / RATE, (at + length) / RATE, score) for label, at, length, score in heard],
             untimed=untimed,
@@ -183,10 +192,10 @@ def made_tracks(drawn):
     ]
 
 
-def by_definition(tracks, detector, word, words):
-    """Found, alarms, excused and delays of a word, each track with a stream of its own and every event in turn."""
+def by_definition(recordings, detector, word, words):
+    """Found, alarms, excused and delays of a word, each recording with a stream of its own and every event in turn."""
     found, alarms, excused, delays = 0, 0, 0, []
-    for one in tracks:
+    for one in recordings:
         open_words = sorted((said for said in one.said), key=lambda said: said.start_s)
         for event in detector.stream(LABELS, RATE, background=["_"]).process(one.probabilities):
             time_s = one.times_s[event.frame]
@@ -208,17 +217,17 @@ def by_definition(tracks, detector, word, words):
 @settings(deadline=None, max_examples=60)
 @given(some_tracks, st.sampled_from([0, 40, 100]), st.sampled_from([0, 60]), st.sampled_from([0, 300]))
 def test_outcomes_are_what_the_definitions_say(drawn, smoothing_ms, duration_ms, refractory_ms):
-    tracks = made_tracks(drawn)
+    recordings = made_recordings(drawn)
     detector = Detector(0.5, smoothing_ms=smoothing_ms, min_duration_ms=duration_ms, refractory_ms=refractory_ms)
-    made = counted(tracks, detector)
+    made = counted(recordings, detector)
     for word in ("go", "stop"):
         one = made[word]
-        expected = by_definition(tracks, detector, word, ["go", "stop"])
+        expected = by_definition(recordings, detector, word, ["go", "stop"])
         assert (one.found, one.alarms, one.excused, sorted(one.delays_s)) == expected
-        assert one.words == sum(said.label == word for track in tracks for said in track.said)
-        audible = [track for track in tracks if word not in track.untimed]
-        seconds = sum(track.duration_s - sum(w.end_s - w.start_s for w in track.said if w.label == word)
-                      for track in audible)  # fmt: skip
+        assert one.words == sum(said.label == word for recording in recordings for said in recording.said)
+        audible = [recording for recording in recordings if word not in recording.untimed]
+        seconds = sum(recording.duration_s - sum(w.end_s - w.start_s for w in recording.said if w.label == word)
+                      for recording in audible)  # fmt: skip
         assert one.hours * 3600 == pytest.approx(seconds)
     assert made[ALL].found == made["go"].found + made["stop"].found
     assert made[ALL].alarms == made["go"].alarms + made["stop"].alarms
@@ -228,11 +237,16 @@ def test_outcomes_are_what_the_definitions_say(drawn, smoothing_ms, duration_ms,
 @given(some_tracks, some_tracks, st.sampled_from([0.0, 100.0, 1000.0, 1e5]))
 def test_curves_of_parts_join_to_the_curve_of_the_whole(first, second, rate):
     thresholds = np.array([0.2, 0.5, 0.8, 0.95])
-    parts = [made_tracks(first), made_tracks(second)]
-    each = [curves(Strip(part, LABELS, RATE), PLAIN, ["go", "stop"], ["_"], thresholds=thresholds) for part in parts]
-    whole = curves(Strip(parts[0] + parts[1], LABELS, RATE), PLAIN, ["go", "stop"], ["_"], thresholds=thresholds)
+    parts = [made_recordings(first), made_recordings(second)]
+    each = [
+        curves(ConcatenatedScores(part, LABELS, RATE), PLAIN, ["go", "stop"], ["_"], thresholds=thresholds)
+        for part in parts
+    ]
+    whole = curves(
+        ConcatenatedScores(parts[0] + parts[1], LABELS, RATE), PLAIN, ["go", "stop"], ["_"], thresholds=thresholds
+    )
     for label in ("go", "stop", ALL):
-        both = joined([some[label] for some in each])
+        both = merge_curves([some[label] for some in each])
         for one, other in zip(both.outcomes, whole[label].outcomes, strict=True):
             assert (one.words, one.found, one.alarms, one.excused) == (
                 other.words, other.found, other.alarms, other.excused,
@@ -246,13 +260,13 @@ def test_curves_of_parts_join_to_the_curve_of_the_whole(first, second, rate):
 
 # ----------------------------------------------------------------------------------------------------------- report
 def example_report():
-    tracks = [
-        track([("go", 1.0, 1.4)], [("go", 1.44, 1.6, 0.9)]),
-        track([("stop", 1.0, 1.4)], [("stop", 1.5, 1.6, 0.9)], untimed=["go"]),
-        track([("go", 1.0, 1.4)], []),
-        track(seconds=7200.0, heard=[("go", 9.0, 9.1, 0.4), ("stop", 9.5, 9.6, 0.6)]),
+    recordings = [
+        recording([("go", 1.0, 1.4)], [("go", 1.44, 1.6, 0.9)]),
+        recording([("stop", 1.0, 1.4)], [("stop", 1.5, 1.6, 0.9)], untimed=["go"]),
+        recording([("go", 1.0, 1.4)], []),
+        recording(seconds=7200.0, heard=[("go", 9.0, 9.1, 0.4), ("stop", 9.5, 9.6, 0.6)]),
     ]
-    return report(Strip(tracks, LABELS, RATE), PLAIN, ["go", "stop"], ["_"])
+    return report(ConcatenatedScores(recordings, LABELS, RATE), PLAIN, ["go", "stop"], ["_"])
 
 
 @pytest.mark.slow
@@ -264,25 +278,27 @@ def test_a_report_as_a_table_and_as_json():
     assert cells["go"][0] == "2" and cells["go"][1:7:2] == ["50.0"] * 3 and cells["go"][7:] == ["60", "ms", "60", "ms"]
     assert cells["stop"][:2] == ["1", "0.0"]
     assert cells[EACH][:2] == ["3", "33.3"] and cells[ALL][:2] == ["3", "33.3"]
-    assert "As it is set: 33.3 % false rejects, 1 false alarms of all words together, 0.50 an hour" in str(found)
+    assert "As it is set: 33.3 % false rejects, 1 false alarms of all words together, 0.50 per hour" in str(found)
     assert "In 1 recordings a word is said at a time that nobody has written down" in str(found)
     made = found.json()
-    assert made["words"]["go"][1]["at_most_alarms_an_hour"] == 1.0
+    assert made["words"]["go"][1]["at_most_false_alarms_per_hour"] == 1.0
     assert made["words"]["go"][1]["false_rejects"] == 0.5
     assert made["words"][EACH][0]["threshold"] is None and made["as_set"][ALL]["false_alarms"] == 1
 
 
 def test_words_may_be_found_wherever_in_their_recording():
-    tracks = [
-        track([("go", 1.0, 1.4)], [("go", 3.0, 3.2, 0.9), ("stop", 3.5, 3.7, 0.9)]),
-        track([("go", 1.0, 1.4)], [("go", 1.2, 1.4, 0.9), ("go", 3.0, 3.2, 0.9)]),
-        track([], [("go", 1.0, 1.2, 0.9)]),
+    recordings = [
+        recording([("go", 1.0, 1.4)], [("go", 3.0, 3.2, 0.9), ("stop", 3.5, 3.7, 0.9)]),
+        recording([("go", 1.0, 1.4)], [("go", 1.2, 1.4, 0.9), ("go", 3.0, 3.2, 0.9)]),
+        recording([], [("go", 1.0, 1.2, 0.9)]),
     ]
-    there = counted(by_recording(tracks))
+    there = counted(by_recording(recordings))
     assert (there["go"].words, there["go"].found, there["go"].alarms, there["stop"].alarms) == (2, 2, 2, 1)
-    assert there["go"].hours == counted(tracks)["go"].hours
-    assert (counted(tracks)["go"].found, counted(tracks)["go"].alarms) == (1, 3)
-    found = report(Strip(by_recording(tracks), LABELS, RATE), PLAIN, ["go", "stop"], ["_"], timed=False)
+    assert there["go"].hours == counted(recordings)["go"].hours
+    assert (counted(recordings)["go"].found, counted(recordings)["go"].alarms) == (1, 3)
+    found = report(
+        ConcatenatedScores(by_recording(recordings), LABELS, RATE), PLAIN, ["go", "stop"], ["_"], timed=False
+    )
     assert "wherever in its recording a word is found" in str(found) and " ms" not in str(found)
     assert found.json()["as_set"]["go"]["delay_median_s"] is None and found.json()["by_recording"]
 
@@ -303,7 +319,7 @@ def test_the_curve_is_drawn(tmp_path):
     with pytest.raises(wl.ParameterError, match="curves has no curve"):
         figures.det_curve([], tmp_path / "none.png")
     with pytest.raises(wl.ParameterError, match="false_rejects must be finite"):
-        bad = types.SimpleNamespace(label="go", false_rejects=[np.nan], alarms_an_hour=[1.0])
+        bad = types.SimpleNamespace(label="go", false_rejects=[np.nan], false_alarms_per_hour=[1.0])
         figures.det_curve([bad], tmp_path / "none.png")
 
 
@@ -334,10 +350,12 @@ def test_a_track_is_what_a_stream_gives_whatever_the_blocks(block):
     made, whole = listen(clf, one, block=block), listen(clf, one)
     assert (made.probabilities == whole.probabilities).all() and (made.times_s == whole.times_s).all()
     assert len(made.times_s) == len(made.probabilities) == clf.features.frames(len(one.audio))
-    assert made.duration_s == len(one.audio) / 8000 and made.said == (Said("loud", 0.5, 0.7),)
+    assert made.duration_s == len(one.audio) / 8000 and made.said == (ReferenceEvent("loud", 0.5, 0.7),)
     stream = clf.stream()
     events = stream.process(one.audio) + stream.flush()
-    found = [event for _, event in Strip([whole], clf.labels, clf.frame_rate).events(clf.detector, ["quiet"])]
+    found = [
+        event for _, event in ConcatenatedScores([whole], clf.labels, clf.frame_rate).events(clf.detector, ["quiet"])
+    ]
     assert len(events) == (block != 1)  # the short signal ends before the burst
     assert [(event.label, event.time_s) for event in events] == [(event.label, event.time_s) for event in found]
 

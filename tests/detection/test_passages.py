@@ -1,4 +1,4 @@
-"""Passages: which frames should say a word, and that nothing else does."""
+"""Segments: which frames should say a word, and that nothing else does."""
 
 import numpy as np
 import pytest
@@ -6,9 +6,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 import wavenetlite as wl
+from wavenetlite.corpora.utterances import Utterance
 from wavenetlite.train.augment import Augment, Gain
-from wavenetlite.train.passages import IGNORED, Marks, Passages, Spoken
-from wavenetlite.train.utterances import Utterance
+from wavenetlite.train.segments import IGNORED, Marks, Segments, Spoken
 
 pytest.importorskip("librosa")
 SPEC = wl.LogMel(sr=8000, n_fft=256, hop_length=80, n_mels=8)
@@ -23,17 +23,17 @@ def item(word="rise", seconds=2.4, untimed=(), level=0.1, seed=0):
     return Utterance("a", y.astype(np.float32), "s", "train", word, *times, frozenset(untimed))
 
 
-def passages(items, frames=64, *, spoken=None, chosen=None, **options):
+def segments(items, frames=64, *, spoken=None, chosen=None, **options):
     spoken = spoken or Spoken(items, SPEC, None, 0)
     chosen = range(len(items)) if chosen is None else chosen
     zero, one = np.zeros(8, np.float32), np.ones(8, np.float32)
     options = {"background": "_", "marks": MARKS, "stride": 1, "mean": zero, "deviation": one, **options}
-    return Passages(spoken, chosen, LABELS, frames=frames, **options)
+    return Segments(spoken, chosen, LABELS, frames=frames, **options)
 
 
 def wanted(word="rise", begin=0, end=None, **options):
     """The targets of frames and the milliseconds since the word's end at which each frame ends."""
-    made = passages([item(word, **options)])
+    made = segments([item(word, **options)])
     piece = made.spoken.pieces[0][0]
     end = len(piece.frames) if end is None else end
     targets = made.wanted(0, piece, begin, end)
@@ -91,7 +91,7 @@ def test_variants_differ_and_the_recording_itself_is_there():
 def test_passages_are_full_and_of_their_utterances(seed, frames, broken):
     # Each utterance has a level of its own, so that every frame tells where it is from.
     items = [item("rise", 2.4, level=1.0, seed=1), item("fall", 1.6, level=1e-2, seed=2), item(None, 0.5, level=1e-4)]
-    made = passages(items, frames, broken=broken)
+    made = segments(items, frames, broken=broken)
     x, targets = made.batch(np.arange(len(made)) % len(made), np.random.default_rng(seed))
     assert x.shape == (len(made), frames, 8) and x.dtype == np.float32 and targets.shape == (len(made), frames)
     assert np.isfinite(x).all()
@@ -103,7 +103,7 @@ def test_passages_are_full_and_of_their_utterances(seed, frames, broken):
 
 def test_only_chosen_utterances_are_heard_and_long_ones_more_often():
     items = [item("rise", 6.0, level=1.0), item("fall", 1.6, level=1e-2), item(None, 2.0, level=1e-4)]
-    made = passages(items, 100, chosen=[0, 2])
+    made = segments(items, 100, chosen=[0, 2])
     assert made.starts == [0] * 6 + [2] * 2 and len(made) == 8
     x, targets = made.batch(np.arange(8), np.random.default_rng(0))
     assert not (targets == 0).any()
@@ -111,7 +111,7 @@ def test_only_chosen_utterances_are_heard_and_long_ones_more_often():
 
 
 def test_a_broken_word_is_no_word():
-    made = passages([item("rise"), item(None)], 150, broken=1.0)
+    made = segments([item("rise"), item(None)], 150, broken=1.0)
     seen = 0
     for seed in range(20):
         targets = np.empty(150, np.int64)
@@ -122,10 +122,10 @@ def test_a_broken_word_is_no_word():
 
 
 def test_targets_follow_the_stride():
-    made = passages([item("rise")], 64, stride=4)
+    made = segments([item("rise")], 64, stride=4)
     assert made.batch(np.array([0, 1]), np.random.default_rng(0))[1].shape == (2, 16)
     with pytest.raises(wl.ParameterError, match="frames=64 must be a multiple of the network's stride 3"):
-        passages([item("rise")], 64, stride=3)
+        segments([item("rise")], 64, stride=3)
 
 
 def test_frames_are_normalised_then_augmented():
@@ -136,8 +136,8 @@ def test_frames_are_normalised_then_augmented():
         return x + 1
 
     mean, deviation = np.full(8, 3.0, np.float32), np.full(8, 2.0, np.float32)
-    made = passages([item("rise")], 64, mean=mean, deviation=deviation, augment=augment)
-    plain = passages([item("rise")], 64)
+    made = segments([item("rise")], 64, mean=mean, deviation=deviation, augment=augment)
+    plain = segments([item("rise")], 64)
     x, _ = made.batch(np.array([0]), np.random.default_rng(0))
     y, _ = plain.batch(np.array([0]), np.random.default_rng(0))
     assert np.allclose(calls[0], (y - 3) / 2, atol=1e-6) and (x == calls[0] + 1).all()
@@ -145,4 +145,4 @@ def test_frames_are_normalised_then_augmented():
 
 def test_nothing_to_choose_from():
     with pytest.raises(wl.ParameterError, match="no utterance that is long enough for a frame"):
-        passages([item(None, 0.01)])
+        segments([item(None, 0.01)])

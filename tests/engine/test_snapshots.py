@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 from instruction_sets import cpu_has
 
 import wavenetlite as wl
-from wavenetlite._snapshot import checksum
+from wavenetlite.support.snapshots import checksum
 
 feats = wl.features
 HEADER = 32
@@ -383,7 +383,7 @@ def test_states_of_features_hold_finite_samples(value):
 def classifier(decision="last", **options):
     arguments = {"features": wl.LogMel(n_mels=10).then(feats.Deltas(width=3)), "labels": ["yes", "no", "_unknown_"],
                  "model": wl.TCN(20, 3, channels=8, dilations=[1, 2], seed=5), "clip_s": 0.3,
-                 "detector": wl.detect.Detector(0.4, 0.3, smoothing_ms=50, refractory_ms=20)}  # fmt: skip
+                 "detector": wl.detection.Detector(0.4, 0.3, smoothing_ms=50, refractory_ms=20)}  # fmt: skip
     return wl.AudioClassifier(**arguments | {"decision": decision} | options)
 
 
@@ -420,7 +420,7 @@ def test_other_classifiers_refuse_it():
     y, blob = loud(4000), classifier().stream().snapshot()
     others = [
         classifier("mean"), classifier(labels=["yes", "no", "go"]), classifier(clip_s=0.4),
-        classifier(detector=wl.detect.Detector(0.5)), classifier(features=wl.LogMel(n_mels=20)),
+        classifier(detector=wl.detection.Detector(0.5)), classifier(features=wl.LogMel(n_mels=20)),
         classifier(model=wl.TCN(20, 3, channels=8, dilations=[1, 2], seed=6)),
     ]  # fmt: skip
     for clf in others:

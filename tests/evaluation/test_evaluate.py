@@ -5,8 +5,8 @@ import pytest
 from level_classifier import LABELS, judge, sound
 
 import wavenetlite as wl
-from wavenetlite.train.data import Clips
-from wavenetlite.train.evaluate import evaluate
+from wavenetlite.corpora.corpus import Clips
+from wavenetlite.evaluation.clips import evaluate
 
 pytest.importorskip("librosa")
 f32 = np.float32
@@ -47,7 +47,9 @@ def test_labels_are_matched_by_name():
     clips = clips_of(corpus_labels, [0, 1, 1])
     found = evaluate(judge(), clips, corpus_labels)
     assert found.matrix.tolist() == [[2, 0, 0], [0, 1, 0], [0, 0, 0]]
-    with pytest.raises(wl.ParameterError, match="labels has 'dog', which the classifier has not: it knows low, high"):
+    with pytest.raises(
+        wl.ParameterError, match="labels has 'dog', which is no label of the classifier: it knows low, high"
+    ):
         evaluate(judge(), clips, ["high", "low", "dog"])
     with pytest.raises(wl.ParameterError, match=r"labels has 1 entries; clips\.y has the number 1"):
         evaluate(judge(), clips, ["high"])
@@ -85,9 +87,9 @@ def test_threads_change_nothing(streamed):
 
 def test_streams_are_really_fed_in_blocks(monkeypatch):
     sizes = []
-    process = wl.classify.ClassifierStream.process
+    process = wl.classifier.ClassifierStream.process
     monkeypatch.setattr(
-        wl.classify.ClassifierStream, "process", lambda self, y: sizes.append(len(y)) or process(self, y)
+        wl.classifier.ClassifierStream, "process", lambda self, y: sizes.append(len(y)) or process(self, y)
     )
     evaluate(judge(), clips_of(LABELS, [0], 1000), streamed=True, block_ms=50.0)
     assert sizes == [400, 400, 200]

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 import wavenetlite as wl
-from wavenetlite.train.report import confusion, confusion_text, match_events
+from wavenetlite.evaluation.report import confusion, confusion_text, match_events
 
 
 def said(label, start, end):

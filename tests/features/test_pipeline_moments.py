@@ -4,7 +4,7 @@ import numpy as np
 from hypothesis import given
 from hypothesis import strategies as st
 
-from wavenetlite.pipeline.moments import Moments, merged
+from wavenetlite.pipeline.statistics import Moments, merged
 
 
 @given(st.integers(0, 2**32 - 1), st.lists(st.integers(0, 40), min_size=1, max_size=12),

@@ -9,8 +9,8 @@ import numpy as np
 import pytest
 
 import wavenetlite as wl
-from wavenetlite import canvas
-from wavenetlite.train import figures
+from wavenetlite import figures
+from wavenetlite.figures import style
 
 LABELS = ["yes", "no", "_silence_", "_unknown_"]
 RNG = np.random.default_rng(0)
@@ -75,7 +75,7 @@ def pixels(path):
 
 def inked(image, colour):
     """Pixels of about a colour, "#rrggbb"."""
-    return int((np.abs(image - canvas.rgb(colour)).max(axis=2) < 0.02).sum())
+    return int((np.abs(image - style.rgb(colour)).max(axis=2) < 0.02).sum())
 
 
 @pytest.mark.parametrize("draw", DRAWN.values(), ids=DRAWN)
@@ -84,24 +84,24 @@ def test_draws_an_image(tmp_path, draw):
     image = pixels(tmp_path / "a.png")
     assert 300 < image.shape[0] < 2000 and 500 < image.shape[1] < 3000
     assert (image == 1).all(axis=2).mean() > 0.3  # a white page
-    assert inked(image, canvas.INK) > 200  # words
-    assert inked(image, canvas.BLUE) > 200
+    assert inked(image, style.INK) > 200  # words
+    assert inked(image, style.BLUE) > 200
     edges = [image[0], image[-1], image[:, 0], image[:, -1]]
     assert all((edge == 1).all() for edge in edges)  # nothing is cut off at the border
 
 
 def test_what_was_confused_is_orange(tmp_path):
     confusion_matrix(tmp_path / "good.png", np.diag([5, 5, 5, 5]))
-    assert inked(pixels(tmp_path / "good.png"), canvas.ORANGE) == 0
+    assert inked(pixels(tmp_path / "good.png"), style.ORANGE) == 0
     confusion_matrix(tmp_path / "bad.png", [[0, 9], [9, 0]], ["yes", "no"])
-    assert inked(pixels(tmp_path / "bad.png"), canvas.ORANGE) > 1000
+    assert inked(pixels(tmp_path / "bad.png"), style.ORANGE) > 1000
 
 
 def test_false_alarms_and_missed_words_are_orange(tmp_path):
     detections(tmp_path / "unknown.png", truth=None)
-    assert inked(pixels(tmp_path / "unknown.png"), canvas.ORANGE) == 0
+    assert inked(pixels(tmp_path / "unknown.png"), style.ORANGE) == 0
     detections(tmp_path / "known.png")
-    assert inked(pixels(tmp_path / "known.png"), canvas.ORANGE) > 50
+    assert inked(pixels(tmp_path / "known.png"), style.ORANGE) > 50
 
 
 def test_features_and_probabilities_share_an_axis_of_time(tmp_path):
@@ -113,7 +113,7 @@ def test_features_and_probabilities_share_an_axis_of_time(tmp_path):
     detections(tmp_path / "a.png", audio=np.zeros(24 * 16000), events=[], truth=None, **arrays)
     image = pixels(tmp_path / "a.png")
     bright = (image[:, :, 0] > 0.97) & (image[:, :, 2] < 0.8) & (image[:, :, 2] > 0.6)  # the top of the colour map
-    blue = np.abs(image - canvas.rgb(canvas.BLUE)).max(axis=2) < 0.3
+    blue = np.abs(image - style.rgb(style.BLUE)).max(axis=2) < 0.3
     tall = blue.sum(axis=0) > 15
     assert bright.any() and tall.any()
     assert abs(np.flatnonzero(bright.any(axis=0)).mean() - np.flatnonzero(tall).mean()) < 12
@@ -139,7 +139,7 @@ def test_the_older_file_stays_when_drawing_fails(tmp_path, draw, monkeypatch):
     monkeypatch.setattr(Figure, "savefig", fail)
     path = tmp_path / "a.png"
     path.write_text("old")
-    with pytest.raises(canvas.FigureError, match=r"a\.png: cannot be written: No space left on device"):
+    with pytest.raises(style.FigureError, match=r"a\.png: cannot be written: No space left on device"):
         draw(path)
     assert path.read_text() == "old"
     assert list(tmp_path.iterdir()) == [path]
@@ -147,7 +147,7 @@ def test_the_older_file_stays_when_drawing_fails(tmp_path, draw, monkeypatch):
 
 @pytest.mark.parametrize("draw", DRAWN.values(), ids=DRAWN)
 def test_a_missing_folder_is_one_line(tmp_path, draw):
-    with pytest.raises(canvas.FigureError, match="cannot be written") as caught:
+    with pytest.raises(style.FigureError, match="cannot be written") as caught:
         draw(tmp_path / "none" / "a.png")
     assert "\n" not in str(caught.value)
 
@@ -162,7 +162,7 @@ def test_missing_matplotlib_is_one_line(tmp_path, draw, monkeypatch):
         return real(name, *rest, **options)
 
     monkeypatch.setattr(builtins, "__import__", without)
-    with pytest.raises(canvas.FigureError, match=r"matplotlib .*figures") as caught:
+    with pytest.raises(style.FigureError, match=r"matplotlib .*figures") as caught:
         draw(tmp_path / "a.png")
     assert "\n" not in str(caught.value)
     assert not list(tmp_path.iterdir())
@@ -172,7 +172,8 @@ def test_missing_matplotlib_is_one_line(tmp_path, draw, monkeypatch):
 def test_matplotlib_is_imported_when_a_figure_is_drawn_and_pyplot_never(tmp_path):
     code = f"""
 import sys; sys.path[:] = {sys.path!r}
-from wavenetlite.train import figures, report
+from wavenetlite import figures
+from wavenetlite.evaluation import report
 assert "matplotlib" not in sys.modules
 figures.confusion_matrix([[1]], ["a"], {str(tmp_path / "a.png")!r})
 assert "matplotlib" in sys.modules and "matplotlib.pyplot" not in sys.modules

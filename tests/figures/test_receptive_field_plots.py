@@ -9,10 +9,11 @@ import numpy as np
 import pytest
 
 import wavenetlite as wl
-from wavenetlite import canvas, cli
-from wavenetlite.receptive_field import analyse, plot_coverage, plot_tree
-from wavenetlite.receptive_field.bars import number_axis, outline
-from wavenetlite.receptive_field.tree import draw_tree, rows_of, tree_size
+from wavenetlite import cli
+from wavenetlite.figures import plot_coverage, plot_tree, style
+from wavenetlite.figures.bars import number_axis, outline
+from wavenetlite.figures.tree import draw_tree, rows_of, tree_size
+from wavenetlite.receptive_field import analyse
 
 nn = wl.nn
 WAVENET = [(2, 1, 1), (2, 2, 1), (2, 4, 1), (2, 8, 1)]
@@ -101,11 +102,11 @@ def test_the_tree_ends_at_what_is_seen(layers):
 
 def test_discs_stand_where_frames_are():
     found = analyse(WAVENET)
-    figure, size = canvas.new_figure(*tree_size(found))
+    figure, size = style.new_figure(*tree_size(found))
     draw_tree(figure, size, found)
     discs = {}
     for line in figure.axes[0].lines:
-        if line.get_marker() == "o" and line.get_color() in (canvas.BLUE, canvas.ORANGE):
+        if line.get_marker() == "o" and line.get_color() in (style.BLUE, style.ORANGE):
             discs[int(line.get_ydata()[0])] = line.get_xdata().tolist()
     assert discs == {0: list(range(-15, 1)), 1: list(range(-14, 1, 2)), 2: [-12, -8, -4, 0], 3: [-8, 0], 4: [0]}
 
@@ -117,7 +118,7 @@ def test_large_networks_stay_legible(tmp_path):
     plot_tree(found, tmp_path / "tree.svg")
     width, height = size_of(tmp_path / "tree.png")
     assert width < 1700
-    assert height / canvas.DPI / 31 > 0.3  # inches a row
+    assert height / style.DPI / 31 > 0.3  # inches a row
     text = (tmp_path / "tree.svg").read_text()
     assert len(text) < 400_000
     assert text.count("kernel 2, dilation 512") == 3
@@ -166,7 +167,7 @@ def test_paths_and_networks_that_cannot_be_drawn(plot, tmp_path):
         plot(WAVENET, 3)
     with pytest.raises(wl.ArrayTypeError, match="model_or_layers is a int"):
         plot(3, tmp_path / "a.png")
-    with pytest.raises(canvas.FigureError, match=r"a\.png: cannot be written: No such file"):
+    with pytest.raises(style.FigureError, match=r"a\.png: cannot be written: No such file"):
         plot(WAVENET, tmp_path / "nowhere" / "a.png")
     assert list(tmp_path.iterdir()) == []
 
@@ -180,7 +181,7 @@ def test_missing_matplotlib_is_told(tmp_path, monkeypatch):
         return real(name, *args, **kwargs)
 
     monkeypatch.setattr(builtins, "__import__", without)
-    with pytest.raises(canvas.FigureError, match=r"matplotlib .*figures"):
+    with pytest.raises(style.FigureError, match=r"matplotlib .*figures"):
         plot_tree(WAVENET, tmp_path / "a.png")
 
 

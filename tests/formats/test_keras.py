@@ -485,7 +485,7 @@ def test_a_layer_that_is_called_very_often_takes_no_more_than_the_file_holds(tmp
     calls = [{"args": [["x" if index == 0 else "d0", max(index - 1, 0), 0]], "kwargs": {}} for index in range(4000)]
     config = graph(layer("Dense", "d0", units=700, use_bias=False) | {"inbound_nodes": calls}, output="d0")
     config["config"]["layers"][0]["config"]["batch_shape"] = [None, None, 700]
-    with pytest.raises(wl.ModelFileError, match="asks for many times the weights that the file holds"):
+    with pytest.raises(wl.ModelFileError, match="asks for many times the values that the file holds"):
         loaded(tmp_path, keras_bytes(config, big))
 
 

@@ -68,8 +68,7 @@ def test_the_standard_model_has_the_plan_of_one_built_by_hand(monkeypatch):
     def plan(model):
         program = model.plan().program
         steps = [
-            (step.kind, step.out, step.total is not None, step.residual is not None,
-             step.activation and step.activation.name,
+            (step.call.kernel, step.out, step.total is not None, step.residual is not None, step.call.activation,
              [(edge.shift, edge.spacing, edge.taps, program.buffer_of[edge.node]) for edge in step.all_edges])
             for step in program.steps
         ]  # fmt: skip

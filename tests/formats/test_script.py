@@ -9,6 +9,8 @@ from catalogue import CATALOGUE, condition, signal
 
 import wavenetlite as wl
 from wavenetlite import formats
+from wavenetlite.kernels import ACTIVATIONS
+from wavenetlite.nodes.functions import FUNCTIONS
 
 
 def run(path):
@@ -32,6 +34,16 @@ def test_every_layer_block_and_network(name, tmp_path):
     assert {key: value for key, value in script["w"].items() if not key.startswith("constant")}.keys() <= set(
         model.state_dict()
     )
+
+
+def test_it_has_the_functions_that_it_calls_only(tmp_path):
+    formats.save(wl.Sequential([wl.nn.Linear(2, 4), wl.nn.GatedUnit()]), tmp_path / "model.py")
+    assert {"conv", "gate"} <= run(tmp_path / "model.py").keys()
+    assert not {"conv2d", "norm", "relu"} & run(tmp_path / "model.py").keys()
+
+
+def test_every_activation_is_known_to_other_notations():
+    assert set(FUNCTIONS) == set(ACTIVATIONS) - {"identity"}
 
 
 def test_it_runs_as_a_program_without_wavenetlite(tmp_path):

@@ -298,6 +298,11 @@ def test_stride_divides_the_work():
     assert stack.receptive_field == 3 + 2 * 2
 
 
+def test_a_layer_that_only_passes_on_does_no_work():
+    conv = nn.Conv2d(1, 2, 3, bins=4)
+    assert wl.Sequential([conv, nn.Dropout(0.5), nn.Activation("identity")]).macs_per_frame == conv.macs_per_frame
+
+
 def test_groups_divide_the_work():
     assert nn.Conv1d(12, 18, 3, groups=3).macs_per_frame == 4 * 18 * 3
     assert nn.Conv1d(12, 18, 3, groups=3).parameter_count == 4 * 18 * 3 + 18

@@ -30,7 +30,7 @@ def test_the_main_examples_are_really_found():
     finder = doctest.DocTestFinder(exclude_empty=True)
     found = [test.name for name in MODULES for test in finder.find(importlib.import_module(name)) if test.examples]
     assert {
-        "wavenetlite.stream.Stream",
+        "wavenetlite.engine.stream.Stream",
         "wavenetlite.nn.convolution.Conv1d",
-        "wavenetlite.verify.verify_stream",
+        "wavenetlite.evaluation.self_check.verify_stream",
     } <= set(found)

@@ -13,7 +13,8 @@ import pytest
 from pipeline_data import corpus, errors, spec, tone, tree
 
 import wavenetlite as wl
-from wavenetlite import audio, layouts
+from wavenetlite import audio
+from wavenetlite.corpora import layouts
 from wavenetlite.pipeline import PipelineError, extract, listed
 from wavenetlite.pipeline import open as open_set
 from wavenetlite.pipeline.rates import common_rate

@@ -7,9 +7,10 @@ import numpy as np
 import pytest
 
 import wavenetlite as wl
-from wavenetlite.train import Clips, Corpus, Recipe, recipes, train_classifier
-from wavenetlite.train.recipe import RECIPES, Training, recipe_of, word_of
-from wavenetlite.train.unknown import more_unknown
+from wavenetlite.recipes import Recipe, recipes, train_classifier
+from wavenetlite.recipes.recipe import RECIPES, Training, recipe_of, word_of
+from wavenetlite.recipes.unknown import more_unknown
+from wavenetlite.train import Clips, Corpus
 
 SR, SAMPLES = 8000, 4000
 LABELS = ["_silence_", "_unknown_", "high", "low"]

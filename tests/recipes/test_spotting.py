@@ -14,8 +14,11 @@ from places import EXAMPLES
 
 import wavenetlite as wl
 from wavenetlite import cli, models
-from wavenetlite.train.detections import ALL, Strip, by_recording, listen_to_all, outcomes, report
-from wavenetlite.train.spotting import (
+from wavenetlite.corpora.utterances import read_utterances
+from wavenetlite.evaluation.det import ALL, outcomes
+from wavenetlite.evaluation.detections import report
+from wavenetlite.evaluation.scores import ConcatenatedScores, by_recording, listen_to_all
+from wavenetlite.recipes.spotting import (
     BACKGROUND,
     SPOTTING,
     SpottingRecipe,
@@ -24,7 +27,6 @@ from wavenetlite.train.spotting import (
     spotting_recipe,
     train_spotter,
 )
-from wavenetlite.train.utterances import read_utterances
 
 pytest.importorskip("librosa")
 TINY = SpottingRecipe(
@@ -35,7 +37,7 @@ TINY = SpottingRecipe(
     batch_size=8,
     lr=1e-2,
     ema=0.9,
-    passage_frames=128,
+    segment_frames=128,
     waveforms=[{"type": "Gain", "low_db": -6.0, "high_db": 6.0}],
     frames=[
         {"type": "SpecAugment", "time_masks": 1, "most_frames": 4, "frequency_masks": 1, "most_bins": 2, "fill": 0.0}
@@ -65,8 +67,8 @@ def clf(utterances):
 
 def test_words_are_learned(utterances, clf):
     dev = [utterances.items[i] for i in utterances.of("dev")]
-    strip = Strip(listen_to_all(clf, dev), clf.labels, clf.frame_rate)
-    made = outcomes(strip, clf.detector, utterances.words, [BACKGROUND])[ALL]
+    scores = ConcatenatedScores(listen_to_all(clf, dev), clf.labels, clf.frame_rate)
+    made = outcomes(scores, clf.detector, utterances.words, [BACKGROUND])[ALL]
     assert made.words == 8 and made.found >= 7 and made.alarms <= 1
     assert -0.15 < made.delay_s(0.5) < 0.3
 
@@ -83,9 +85,9 @@ def test_a_classifier_says_what_it_is(utterances, clf, tmp_path):
 
 def test_thresholds_come_from_what_was_held_out(utterances, clf):
     dev = [utterances.items[i] for i in utterances.of("dev")]
-    strip = Strip(by_recording(listen_to_all(clf, dev)), clf.labels, clf.frame_rate)
-    assert clf.detector.thresholds == chosen_thresholds(strip, clf.detector, utterances.words)
-    found = report(strip, clf.detector, utterances.words, [BACKGROUND])
+    scores = ConcatenatedScores(by_recording(listen_to_all(clf, dev)), clf.labels, clf.frame_rate)
+    assert clf.detector.thresholds == chosen_thresholds(scores, clf.detector, utterances.words)
+    found = report(scores, clf.detector, utterances.words, [BACKGROUND])
     for word in utterances.words:
         assert clf.detector.thresholds[word] == pytest.approx(found.curves[word].at(2.0)[0], abs=1e-4)
 
@@ -93,16 +95,16 @@ def test_thresholds_come_from_what_was_held_out(utterances, clf):
 def test_folds_are_learned_and_not_learned_again(utterances, tmp_path, monkeypatch):
     short = dataclasses.replace(TINY, epochs=1)
     made = cross_validate(utterances, short, folds=2, folder=tmp_path, threads=1)
-    assert sorted(track.name for track in made.tracks) == sorted(item.name for item in utterances.items)
+    assert sorted(recording.name for recording in made.recordings) == sorted(item.name for item in utterances.items)
     assert {file.relative_to(tmp_path).as_posix() for file in tmp_path.rglob("classifier.safetensors")} == {
         "fold-1-of-2/classifier.safetensors", "fold-2-of-2/classifier.safetensors",
     }  # fmt: skip
     by_name = {item.name: item.speaker for item in utterances.items}
-    speakers = [{by_name[track.name] for track in fold} for fold in made.folds]
+    speakers = [{by_name[recording.name] for recording in fold} for fold in made.folds]
     assert not speakers[0] & speakers[1]
-    monkeypatch.setattr("wavenetlite.train.spotting.fit", None)  # whoever trains again fails
+    monkeypatch.setattr("wavenetlite.recipes.spotting.fit", None)  # whoever trains again fails
     again = cross_validate(utterances, short, folds=2, folder=tmp_path, threads=1)
-    for one, other in zip(made.tracks, again.tracks, strict=True):
+    for one, other in zip(made.recordings, again.recordings, strict=True):
         assert (one.probabilities == other.probabilities).all()
     other = dataclasses.replace(short, detector={"smoothing_ms": 90.0})  # which is no matter of learning
     assert cross_validate(utterances, other, folds=2, folder=tmp_path, threads=1).detector.smoothing_ms == 90
@@ -117,23 +119,25 @@ def test_thresholds_of_a_fold_are_chosen_on_the_others(utterances, clf):
     assert found.recordings == 48 and found.as_set[ALL].words == sum(item.word is not None for item in utterances.items)
     expected = 0
     for at, fold in enumerate(made.folds):
-        others = [track for number, some in enumerate(made.folds) if number != at for track in some]
+        others = [recording for number, some in enumerate(made.folds) if number != at for recording in some]
         thresholds = chosen_thresholds(
-            Strip(by_recording(others), made.labels, made.frame_rate), made.detector, ["fall", "rise"]
+            ConcatenatedScores(by_recording(others), made.labels, made.frame_rate), made.detector, ["fall", "rise"]
         )
-        detector = wl.detect.Detector(**{**TINY.detector, "thresholds": thresholds})
-        expected += outcomes(Strip(fold, made.labels, made.frame_rate), detector, ["fall", "rise"], [BACKGROUND])[
-            ALL
-        ].found
+        detector = wl.detection.Detector(**{**TINY.detector, "thresholds": thresholds})
+        expected += outcomes(
+            ConcatenatedScores(fold, made.labels, made.frame_rate), detector, ["fall", "rise"], [BACKGROUND]
+        )[ALL].found
     assert found.as_set[ALL].found == expected
-    whole = report(Strip(made.tracks, made.labels, made.frame_rate), made.detector, ["fall", "rise"], [BACKGROUND])
+    whole = report(
+        ConcatenatedScores(made.recordings, made.labels, made.frame_rate), made.detector, ["fall", "rise"], [BACKGROUND]
+    )
     assert [one.found for one in found.curves[ALL].outcomes] == [one.found for one in whole.curves[ALL].outcomes]
 
 
 def test_everything_is_learned_with_the_thresholds_of_the_folds(utterances, clf):
     dev = [utterances.items[i] for i in utterances.of("dev")]
-    tracks = listen_to_all(clf, dev)
-    whole = train_spotter(utterances, dataclasses.replace(TINY, epochs=1), tracks=tracks, threads=1)
+    recordings = listen_to_all(clf, dev)
+    whole = train_spotter(utterances, dataclasses.replace(TINY, epochs=1), recordings=recordings, threads=1)
     assert whole.info["utterances"] == 48 and whole.detector.thresholds == clf.detector.thresholds
 
 
@@ -177,18 +181,18 @@ def run(capsys, *arguments):
     return status, caught.out, caught.err
 
 
-def test_evaluate_detect(capsys, file, folder, tmp_path):
+def test_detections(capsys, file, folder, tmp_path):
     pytest.importorskip("matplotlib")
-    status, out, _ = run(capsys, "evaluate", file, folder, "--detect", "--figure", tmp_path / "det.png", "--wrong",
+    status, out, _ = run(capsys, "detections", file, folder, "--figure", tmp_path / "det.png", "--wrong",
                          "--other", folder)  # fmt: skip
     assert status == 0 and "all together" in out and "alarms in 0.02 h of other speech" in out
     assert (tmp_path / "det.png").exists()
-    status, out, err = run(capsys, "evaluate", file, folder, "--detect", "--split", "all", "--json")
+    status, out, err = run(capsys, "detections", file, folder, "--split", "all", "--json")
     made = json.loads(out)
     assert status == 0 and err == "wavenetlite: by its notes, the classifier was trained on train recordings too\n"
     assert made["recordings"] == 48 and made["other"] is None
     assert set(made["words"]) == {"fall", "rise", "each at that rate", "all together"}
-    status, streamed, _ = run(capsys, "evaluate", file, folder, "--detect", "--split", "all", "--json", "--stream",
+    status, streamed, _ = run(capsys, "detections", file, folder, "--split", "all", "--json", "--stream",
                               "--block-ms", 7)  # fmt: skip
     assert {**json.loads(streamed), "streamed": False} == made
 
@@ -196,23 +200,26 @@ def test_evaluate_detect(capsys, file, folder, tmp_path):
 @pytest.mark.parametrize(
     ("options", "status", "text"),
     [
-        (["--detect", "--words", "all"], 2, "--words is for clips"),
-        (["--detect", "--clip-s", "1"], 2, "--clip-s is for clips"),
-        (["--detect", "--split", "test"], 1, "has no test recordings; --split all takes every one"),
-        (["--detect", "--other", "nowhere"], 2, "--other nowhere: there is no such folder"),
-        (["--other", "nowhere"], 2, "give --detect too"),
-        (["--split", "dev"], 2, "give --detect too, or valid"),
+        (["--block-ms", "7"], 2, "give --stream too"),
+        (["--split", "test"], 1, "has no test recordings; --split all takes every one"),
+        (["--other", "nowhere"], 2, "--other nowhere: there is no such folder"),
     ],
 )
 def test_wrong_options(capsys, file, folder, options, status, text):
-    made, out, err = run(capsys, "evaluate", file, folder, *options)
+    made, out, err = run(capsys, "detections", file, folder, *options)
     assert (made, out) == (status, "") and text in err and "Traceback" not in err and err.count("\n") == 1
 
 
+def test_options_of_clips_are_those_of_another_command(capsys, file, folder):
+    assert run(capsys, "detections", file, folder, "--words", "all")[0] == 2
+    assert run(capsys, "evaluate", file, folder, "--by-recording")[0] == 2
+    assert run(capsys, "evaluate", file, folder, "--split", "dev")[0] == 2
+
+
 def test_words_that_a_classifier_does_not_know(capsys, folder):
-    status, _, err = run(capsys, "evaluate", "spoken-digits", folder, "--detect")
+    status, _, err = run(capsys, "detections", "spoken-digits", folder)
     assert status == 1 and "has the word 'fall'; the classifier listens for 0, 1" in err
-    status, _, err = run(capsys, "evaluate", "speech-commands-12", folder, "--detect")
+    status, _, err = run(capsys, "detections", "speech-commands-12", folder)
     assert status == 1 and "its sample rate is 8000; it must be the classifier's 16000" in err
 
 

@@ -21,8 +21,8 @@ from model_files import JUNK, MB, head_for, join, peak_of_refusal, refused, spli
 from strategies import condition_channels_of, networks
 
 import wavenetlite as wl
-from wavenetlite import files
-from wavenetlite.files import info, load, save
+from wavenetlite.storage import files
+from wavenetlite.storage.files import info, load, save
 
 nn = wl.nn
 f32 = np.float32

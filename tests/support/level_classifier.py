@@ -25,7 +25,7 @@ def judge(labels=("low", "high", "_silence_"), **options):
     return wl.AudioClassifier(spec, model, list(labels), **{"detector": QUICK, **options})
 
 
-QUICK = wl.detect.Detector(0.5, smoothing_ms=30, min_duration_ms=20, refractory_ms=200)
+QUICK = wl.detection.Detector(0.5, smoothing_ms=30, min_duration_ms=20, refractory_ms=200)
 
 
 def sound(label, samples=2000, seed=0):

@@ -6,7 +6,7 @@ import tracemalloc
 import pytest
 
 import wavenetlite as wl
-from wavenetlite.files import load
+from wavenetlite.storage.files import load
 
 MB = 1_000_000
 JUNK = [None, True, -1, 0, 3, 1.5, 1e308, 2**70, 10**400, "", "x", "tanh", "a\nb", [], {}, [[]], [None], [1, 2], [0.5],

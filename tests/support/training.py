@@ -14,8 +14,8 @@ import reference
 from catalogue import CATALOGUE, Case
 
 import wavenetlite as wl
+from wavenetlite.nodes.dropout import DropoutBatchStep
 from wavenetlite.train import Parameters, Tape
-from wavenetlite.train.steps import DropoutStep
 
 
 class WaitingError(Exception):
@@ -38,7 +38,7 @@ class SameMask:
 
 def fix_dropout(tape):
     for step in tape.steps:
-        if isinstance(step, DropoutStep):
+        if isinstance(step, DropoutBatchStep):
             step.rng = SameMask()
 
 

@@ -354,8 +354,8 @@ def by_hand(batches, ema, decay=0.0):
         optimiser.step(parameters.values[1:], gradient, 0.01)
         share = min(ema, (2 + step) / (11 + step)) if ema else 0.0
         average += (1 - share) * (parameters.values - average)
-        for name, moment in tape.norms[0].moments.items():
-            statistics[name] += 0.1 * (moment - statistics[name])
+        for name, found in tape.statistics[0].items():
+            statistics[name] += 0.1 * (found - statistics[name])
             mean_statistics[name] += (1 - share) * (statistics[name] - mean_statistics[name])
     return parameters.state_dict(average.astype(np.float32), mean_statistics)
 

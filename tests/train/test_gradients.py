@@ -11,6 +11,7 @@ from strategies import condition_channels_of, networks
 from training import Check, evaluate, norms_of, seed_of, state_at, trainable
 
 import wavenetlite as wl
+from wavenetlite import graph
 from wavenetlite.train import Parameters, Tape
 
 nn = wl.nn
@@ -296,14 +297,14 @@ def test_dropout_is_new_each_time_and_repeats_with_its_seed():
 
 # ------------------------------------------------------------------------------------------------- batch normalisation
 @pytest.mark.parametrize("bins", [1, 4])
-def test_moments_of_batch_norm(bins):
+def test_statistics_of_batch_norm(bins):
     """Of values far from zero, where sums of squares would lose them all."""
     model = wl.Sequential([nn.Conv1d(2, 12, 1), nn.BatchNorm(12 // bins, bins=bins)])
     randomised(model)
     model.load_state_dict(model.state_dict() | {"0.bias": np.full(12, 300, np.float32)})
     check = Check(model, 3, 40)
     _, [(mean, _, unbiased)] = evaluate(model, state_at(check.parameters, check.trained), check.x)
-    found = check.tape.norms[0].moments
+    found = check.tape.statistics[0]
     assert np.abs(found["1.running_mean"] - mean).max() < 1e-4
     assert np.abs(found["1.running_var"] - unbiased).max() <= 1e-3 * unbiased.max()
     check.output(tolerance=1e-3)
@@ -335,11 +336,11 @@ def compare_with_torch(ours, theirs, x, run, names=lambda name: name, c=None, to
     gradient, flat = tape.backward(weight), torch_gradients(theirs, names, parameters)
     assert np.abs(gradient - flat).max() <= tolerance * np.abs(flat).max()
     buffers = dict(theirs.named_buffers())
-    for norm in tape.norms:
-        for name, moment in norm.moments.items():
+    for statistics in tape.statistics:
+        for name, found in statistics.items():
             before = parameters.statistics[name]
             after = buffers[names(name)].numpy()  # momentum 0.1
-            assert np.abs(before + 0.1 * (moment - before) - after).max() <= 1e-5 * max(1.0, np.abs(after).max())
+            assert np.abs(before + 0.1 * (found - before) - after).max() <= 1e-5 * max(1.0, np.abs(after).max())
 
 
 def load_into(theirs, ours, names=lambda name: name):
@@ -481,6 +482,36 @@ def test_parameters_that_were_replaced():
         Tape(parameters, 1, 10)
     one_line(excinfo, "were replaced", "new Parameters")
     Tape(Parameters(model), 1, 10)
+
+
+def test_a_node_without_a_batch_step_is_refused_by_name():
+    class Odd(graph.Node):
+        pass
+
+    class Layer(nn.Module):
+        in_channels = out_channels = 2
+
+        def build(self, x, c):
+            return Odd((graph.Edge(x),), x.channels, x.clock)
+
+    with pytest.raises(wl.ParameterError) as excinfo:
+        Tape(Parameters(Layer()), 1, 10)
+    one_line(excinfo, "Odd cannot be trained")
+
+
+def test_only_a_relu_that_alone_reads_a_norm_is_taken_along():
+    for more, steps in (([], 2), ([nn.Activation("tanh")], 3)):
+        layers = [nn.Conv1d(2, 4, 1), nn.BatchNorm(4), nn.Residual([nn.Activation("relu"), *more])]
+        assert len(Tape(Parameters(wl.Sequential(layers)), 1, 10).steps) == steps + 2  # the sum, and the ReLU by itself
+        taken = [nn.Conv1d(2, 4, 1), nn.BatchNorm(4), nn.Activation("relu"), *more]
+        assert len(Tape(Parameters(wl.Sequential(taken)), 1, 10).steps) == steps
+
+
+def test_there_are_no_statistics_before_a_forward():
+    tape = Tape(Parameters(wl.Sequential([nn.Conv1d(2, 4, 1), nn.BatchNorm(4)])), 1, 10)
+    assert tape.statistics == []
+    tape.forward(batch(1, 10, 2))
+    assert [list(statistics) for statistics in tape.statistics] == [["1.running_mean", "1.running_var"]]
 
 
 def test_a_layer_of_any_width_must_be_told_it():

@@ -4,16 +4,19 @@ from __future__ import annotations
 
 import argparse
 import gc
+from collections.abc import Callable
 from time import perf_counter_ns
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
-from wavenetlite.commands.shared import Subparsers, add_json, positive, say, say_json, subcommand, table
+import numpy as np
 
-if TYPE_CHECKING:
-    from collections.abc import Callable
-
-    from wavenetlite.classify import AudioClassifier
-    from wavenetlite.nn import Module
+from wavenetlite.classifier.classifier import AudioClassifier
+from wavenetlite.commands.options import add_json, describe, positive
+from wavenetlite.commands.output import say, say_json, table
+from wavenetlite.formats import load
+from wavenetlite.kernels import isa
+from wavenetlite.nn import TCN, Module
+from wavenetlite.support.errors import ParameterError
 
 BLOCK_S = 0.01
 """A call's audio; also the frame period that a network is taken to have that is measured without features."""
@@ -44,8 +47,8 @@ EXAMPLES = """\
   taskset -c 0 wavenetlite bench trained/classifier.safetensors --json"""
 
 
-def add(subparsers: Subparsers) -> None:
-    parser = subcommand(subparsers, "bench", "measure how fast a model streams", ABOUT, EXAMPLES)
+def add(parser: argparse.ArgumentParser) -> None:
+    describe(parser, ABOUT, EXAMPLES)
     parser.add_argument(
         "model",
         metavar="MODEL",
@@ -60,8 +63,6 @@ def add(subparsers: Subparsers) -> None:
 
 
 def run(args: argparse.Namespace) -> int:
-    from wavenetlite import isa
-
     both = not (args.latency or args.streams)
     what = subjects(args.model)
     found: dict[str, Any] = {"model": args.model or KEYWORD_TCN, "isa": isa(), "audio_s": args.seconds}
@@ -78,11 +79,6 @@ def run(args: argparse.Namespace) -> int:
 
 def subjects(path: str | None) -> dict[str, Module | AudioClassifier]:
     """What is measured: the network, and the classifier around it where there is one."""
-    from wavenetlite import TCN
-    from wavenetlite.errors import ParameterError
-    from wavenetlite.formats import load
-    from wavenetlite.nn import Module
-
     if path is None:
         return {"network": TCN(40, 12, channels=64, kernel_size=5, dilations=[1, 2, 4, 8] * 2)}
     loaded = load(path)
@@ -96,8 +92,6 @@ def subjects(path: str | None) -> dict[str, Module | AudioClassifier]:
 
 def latency(subject: Module | AudioClassifier, seconds: int) -> dict[str, Any]:
     """How long the calls of a stream take that is fed block by block, in microseconds."""
-    import numpy as np
-
     call, calls = blocks_of(subject, seconds)
     for number in range(min(calls, 100)):
         call(number)
@@ -118,10 +112,6 @@ def latency(subject: Module | AudioClassifier, seconds: int) -> dict[str, Any]:
 
 def blocks_of(subject: Module | AudioClassifier, seconds: int) -> tuple[Callable[[int], object], int]:
     """What feeds block number n of a signal to a stream, and how many blocks there are."""
-    import numpy as np
-
-    from wavenetlite.nn import Module
-
     rng = np.random.default_rng(0)
     if isinstance(subject, Module):
         stream, frames = subject.stream(), round(seconds / BLOCK_S)
@@ -149,8 +139,6 @@ def carried(subject: Module | AudioClassifier, seconds: int) -> dict[str, Any]:
 
 def cost(subject: Module | AudioClassifier, streams: int, seconds: int) -> dict[str, Any]:
     """The median call of a pool of so many streams; some seconds' calls at most."""
-    import numpy as np
-
     call, period_s = pooled(subject, streams)
     most = max(10, min(round(seconds / period_s), 200_000 // streams))
     times = []
@@ -165,10 +153,6 @@ def cost(subject: Module | AudioClassifier, streams: int, seconds: int) -> dict[
 
 def pooled(subject: Module | AudioClassifier, streams: int) -> tuple[Callable[[int], object], float]:
     """What feeds a pool of streams for the n-th time, and seconds of signal that they get of it."""
-    import numpy as np
-
-    from wavenetlite.nn import Module
-
     rng = np.random.default_rng(0)
     if isinstance(subject, Module):
         pool = subject.pool(streams)
@@ -193,8 +177,8 @@ def text(found: dict[str, Any]) -> str:
         rows.append((f"latency, {name}", feeding))
         for label, key in (("p50", "p50_us"), ("p99", "p99_us"), ("p99.9", "p999_us"), ("worst", "worst_us")):
             rows.append((f"  {label}", f"{times[key]:.1f} us"))
-    for name, load in found.get("streams", {}).items():
-        few, most = load["pooled"], load["all"]
+    for name, carried_by in found.get("streams", {}).items():
+        few, most = carried_by["pooled"], carried_by["all"]
         rows.append((f"streams, {name}", f"{most['in_real_time']:,} in real time on one core"))
         for one in (few, most):
             rows.append((f"  {one['streams']:,} in a pool", f"{one['us']:.2f} us for {one['call_ms']:.0f} ms of each"))

@@ -3,31 +3,14 @@
 from __future__ import annotations
 
 import argparse
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
-from wavenetlite.commands.shared import (
-    BLOCK_MS,
-    DEFAULT_MODEL,
-    Subparsers,
-    UsageError,
-    add_json,
-    add_reading,
-    event_json,
-    event_text,
-    load_classifier,
-    note,
-    one_line,
-    positive,
-    say,
-    say_json,
-    share,
-    subcommand,
-    with_threshold,
-)
-from wavenetlite.errors import WavenetliteError
-
-if TYPE_CHECKING:
-    from wavenetlite.classify import AudioClassifier, Event, Prediction
+from wavenetlite import audio
+from wavenetlite.classifier.classifier import AudioClassifier, Event, Prediction
+from wavenetlite.commands.options import BLOCK_MS, UsageError, add_json, add_reading, describe, positive, share
+from wavenetlite.commands.output import note, one_line, say, say_json
+from wavenetlite.commands.shared import DEFAULT_MODEL, event_json, event_text, load_classifier, with_threshold
+from wavenetlite.support.errors import WavenetliteError
 
 ABOUT = f"""\
 Say what is in audio files: a line for each with its name, the label and the
@@ -35,7 +18,7 @@ label's probability.
 
 A file is streamed in blocks of {BLOCK_MS:g} ms, as from a microphone, so one of any
 length fits into memory; the result has the bits of the whole file fed at once.
-A file that cannot be used is told, and the others go on; the exit status is
+A file that cannot be used is reported, and the others go on; the exit status is
 then 1."""
 EXAMPLES = """\
   wavenetlite classify yes.wav
@@ -44,8 +27,8 @@ EXAMPLES = """\
   wavenetlite classify --json *.wav | jq -r 'select(.label == "yes").path'"""
 
 
-def add(subparsers: Subparsers) -> None:
-    parser = subcommand(subparsers, "classify", "say what is in audio files", ABOUT, EXAMPLES)
+def add(parser: argparse.ArgumentParser) -> None:
+    describe(parser, ABOUT, EXAMPLES)
     parser.add_argument(
         "files", nargs="+", metavar="FILE", help="audio: WAV, FLAC, OGG, MP3 or what else libsndfile reads"
     )
@@ -68,7 +51,7 @@ def add(subparsers: Subparsers) -> None:
     parser.add_argument(
         "--top", type=positive, metavar="N", help="show the N likeliest labels of each file, best first"
     )
-    add_json(parser, "an object a file, with label, score, probabilities and events, or with error")
+    add_json(parser, "one object per file, with label, score, probabilities and events, or with error")
     parser.set_defaults(run=run)
 
 
@@ -101,8 +84,6 @@ def run(args: argparse.Namespace) -> int:
 
 def heard(clf: AudioClassifier, path: str, args: argparse.Namespace) -> tuple[Prediction, list[Event], float]:
     """What a file is as a whole, the events in it, and its length in seconds."""
-    from wavenetlite import audio
-
     about = audio.info(path)
     if about.channels > 1 and args.mono is None:
         raise audio.AudioFileError(

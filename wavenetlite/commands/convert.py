@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import argparse
-import json
-from collections.abc import Iterable
-from typing import Any
 
-from wavenetlite.commands.shared import Subparsers, UsageError, add_json, note, say_json, subcommand
+from wavenetlite import formats
+from wavenetlite.commands.options import UsageError, add_json, describe, named_values
+from wavenetlite.commands.output import note, say, say_json, table
+from wavenetlite.formats import FORMATS
 
 ABOUT = """\
 Read a model of any known format and write it in another. IN is recognised by
@@ -20,8 +20,8 @@ EXAMPLES = """\
   wavenetlite convert --formats                        what can be read and written"""
 
 
-def add(subparsers: Subparsers) -> None:
-    parser = subcommand(subparsers, "convert", "turn a model of one format into another", ABOUT, EXAMPLES)
+def add(parser: argparse.ArgumentParser) -> None:
+    describe(parser, ABOUT, EXAMPLES)
     parser.add_argument("source", metavar="IN", nargs="?", help="a model file, or a bundled model's name")
     parser.add_argument("target", metavar="OUT", nargs="?", help="the file to write")
     parser.add_argument("--formats", action="store_true", help="list the formats and do nothing")
@@ -40,13 +40,11 @@ def add(subparsers: Subparsers) -> None:
 
 
 def run(args: argparse.Namespace) -> int:
-    from wavenetlite import formats
-
     if args.formats:
         return list_formats(args.json)
     if args.source is None or args.target is None:
         raise UsageError("IN and OUT are needed (or --formats)")
-    for_load, for_save = options("--load", args.load), options("--save", args.save)
+    for_load, for_save = named_values("--load", args.load), named_values("--save", args.save)
     model = formats.load(args.source, format=args.read_as, **for_load)
     formats.save(model, args.target, format=args.write_as, **for_save)
     if args.json:
@@ -57,9 +55,6 @@ def run(args: argparse.Namespace) -> int:
 
 
 def list_formats(as_json: bool) -> int:
-    from wavenetlite.commands.shared import say, table
-    from wavenetlite.formats import FORMATS
-
     if as_json:
         say_json([
             {"name": known.name, "title": known.title, "suffixes": list(known.suffixes),
@@ -73,19 +68,3 @@ def list_formats(as_json: bool) -> int:
         for known in FORMATS.values()
     ]))  # fmt: skip
     return 0
-
-
-def options(flag: str, given: Iterable[str]) -> dict[str, Any]:
-    """``NAME=VALUE``, the value as JSON where it is JSON, else as the text that it is."""
-    found: dict[str, Any] = {}
-    for text in given:
-        name, equals, value = text.partition("=")
-        if not equals or not name.isidentifier():
-            raise UsageError(f"{flag} {text}: must be NAME=VALUE")
-        if name in found:
-            raise UsageError(f"{flag} {text}: {name} is given twice")
-        try:
-            found[name] = json.loads(value)
-        except (ValueError, RecursionError):
-            found[name] = value
-    return found

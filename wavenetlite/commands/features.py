@@ -6,33 +6,35 @@ import argparse
 import sys
 from contextlib import nullcontext
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
-from wavenetlite.commands.shared import (
-    Subparsers,
+from wavenetlite import pipeline
+from wavenetlite.commands.options import (
     UsageError,
     above_zero,
     add_json,
     add_reading,
-    cpus,
+    describe,
     finite,
-    load_classifier,
-    note,
     positive,
-    say,
-    say_json,
-    subcommand,
     whole,
 )
-
-if TYPE_CHECKING:
-    from wavenetlite.features import Features
-    from wavenetlite.pipeline.entries import Listing
+from wavenetlite.commands.output import note, say, say_json
+from wavenetlite.commands.shared import cpus, load_classifier
+from wavenetlite.features import Features
+from wavenetlite.figures import contact_sheet
+from wavenetlite.pipeline import sidecars, specs
+from wavenetlite.pipeline.assembly import ERRORS
+from wavenetlite.pipeline.entries import Listing
+from wavenetlite.pipeline.rates import common_rate
+from wavenetlite.pipeline.sources import listed
+from wavenetlite.pipeline.summary import summary
+from wavenetlite.support.progress import Bar
 
 KINDS = {"logmel": "LogMel", "mel": "MelSpectrogram", "spectrogram": "Spectrogram", "mfcc": "MFCC", "pcen": "PCEN",
          "mulaw": "MuLaw"}  # fmt: skip
 SHOWN_ERRORS = 10
-GO_ON = "interrupted; run the same command again to go on"
+GO_ON = "interrupted; run the same command again to resume"
 
 ABOUT = """\
 Turn recordings into features for training, and write them to the folder OUT:
@@ -47,8 +49,7 @@ or recordings at any depth), a manifest (.jsonl or .csv with a column path, and
 label, speaker, split, start_s, end_s as far as they are known), an archive
 (.tar, .tar.gz, .zip), or a pattern such as 'data/**/*.flac'.
 
-Interrupted, it goes on where it was when the same command is run again; run
-again later, it does only what has changed."""
+Interrupted, it resumes when the same command is run again; run again later, it does only what has changed."""
 EXAMPLES = """\
   wavenetlite features speech_commands features
   wavenetlite features recordings.tar.gz features --features mfcc --n-mfcc 20 --resample --sr 16000
@@ -56,8 +57,8 @@ EXAMPLES = """\
   wavenetlite features --inspect features"""
 
 
-def add(subparsers: Subparsers) -> None:
-    parser = subcommand(subparsers, "features", "turn recordings into features for training", ABOUT, EXAMPLES)
+def add(parser: argparse.ArgumentParser) -> None:
+    describe(parser, ABOUT, EXAMPLES)
     parser.usage = "wavenetlite features DATA [DATA ...] OUT [options]\n       wavenetlite features --inspect OUT"
     parser.add_argument("paths", nargs="+", metavar="DATA ... OUT", help="recordings, and the folder to write to")
     parser.add_argument("--inspect", action="store_true", help="tell what is in the feature set OUT, and check it")
@@ -67,7 +68,7 @@ def add(subparsers: Subparsers) -> None:
                        "folders, or tree (any depth, labelled by the folder of a recording)")  # fmt: skip
     group.add_argument("--column", action="append", default=[], type=column, metavar="NAME=COLUMN", help="a manifest "
                        "has NAME (path, key, label, speaker, split, start_s or end_s) in COLUMN")  # fmt: skip
-    add_reading(group)  # type: ignore[arg-type]
+    add_reading(group)
     group.add_argument("--max-s", type=above_zero, default=86_400.0, metavar="S", help="longest recording, seconds")
     group.add_argument("--leave-out", type=reasons, default=[], metavar="silent,duplicate",
                        help="leave these out; else they are listed and kept")  # fmt: skip
@@ -80,7 +81,7 @@ def add(subparsers: Subparsers) -> None:
     group.add_argument("--plot", metavar="FILE.png", help="draw some items of every label (needs matplotlib)")
     group.add_argument("--npz", metavar="FILE.npz", help="write everything to one file as well")
     group.add_argument("--lhotse", metavar="FOLDER", help="write manifests for Lhotse as well")
-    add_json(group, "what is in dataset.json, and how much was computed")  # type: ignore[arg-type]
+    add_json(group, "what is in dataset.json, and how much was computed")
     group.add_argument("--quiet", action="store_true", help="no progress and no summary: only JSON if wanted")
     parser.set_defaults(run=run, interrupted=GO_ON)
 
@@ -130,14 +131,11 @@ def run(args: argparse.Namespace) -> int:
     if len(args.paths) < 2:
         raise UsageError("DATA and OUT must both be given")
     *sources, out = args.paths
-    from wavenetlite.pipeline import extract
-    from wavenetlite.pipeline.sources import listed
-
     listing = listed(sources[0] if len(sources) == 1 else sources, layout=args.layout, columns=dict(args.column),
                      seed=args.seed)  # fmt: skip
     spec = features(args, listing, Path(out))
-    with backend(args), Progress(shown=not args.quiet and sys.stderr.isatty()) as progress:
-        done = extract(
+    with backend(args), FileBar(shown=not args.quiet and sys.stderr.isatty()) as progress:
+        done = pipeline.extract(
             listing,
             out,
             features=spec,
@@ -166,9 +164,6 @@ def run(args: argparse.Namespace) -> int:
 
 def features(args: argparse.Namespace, listing: Listing, out: Path) -> Features:
     """The spec that is wanted; nothing is computed anew that an earlier run has left."""
-    from wavenetlite.pipeline import parts, specs
-    from wavenetlite.pipeline.rates import common_rate
-
     options = {name: getattr(args, name) for name in OPTIONS if hasattr(args, name)}
     if args.model is not None:
         if options or args.sr:
@@ -179,7 +174,7 @@ def features(args: argparse.Namespace, listing: Listing, out: Path) -> Features:
     if wrong:
         raise UsageError(f"--{wrong[0].replace('_', '-')} is no option of --features {args.features}")
     options["sr"] = args.sr or common_rate(listing.entries)
-    return specs.made(kind, options, out / parts.FOLDER / specs.TABLES)
+    return specs.made(kind, options, out / sidecars.FOLDER / specs.TABLES)
 
 
 def backend(args: argparse.Namespace) -> Any:
@@ -191,13 +186,13 @@ def backend(args: argparse.Namespace) -> Any:
     return joblib.parallel_config(backend="loky", n_jobs=args.jobs or cpus())
 
 
-class Progress:
+class FileBar:
     """A bar with files a second and the time that is left; it begins with what is done already."""
 
     def __init__(self, *, shown: bool) -> None:
         self.shown, self.bar = shown, None  # type: tuple[bool, Any]
 
-    def __enter__(self) -> Progress:
+    def __enter__(self) -> FileBar:
         return self
 
     def __exit__(self, *error: object) -> None:
@@ -205,8 +200,6 @@ class Progress:
             self.bar.__exit__()
 
     def __call__(self, done: int, total: int) -> None:
-        from wavenetlite.bar import Bar
-
         if self.bar is None:
             self.bar = Bar(self.shown, "features", total=total, done=done, unit="file")
         self.bar.upto(done)
@@ -216,17 +209,13 @@ def exported(args: argparse.Namespace, out: Path) -> list[str]:
     """What else was asked for; the names of the files that were written."""
     if not (args.plot or args.npz or args.lhotse):
         return []
-    import wavenetlite as wl
-
-    items = wl.pipeline.open(out)
+    items = pipeline.open(out)
     if args.plot:
-        from wavenetlite.pipeline.sheet import contact_sheet
-
         contact_sheet(items, args.plot)
     if args.npz:
-        items.to_npz(args.npz)
+        pipeline.to_npz(items, args.npz)
     if args.lhotse:
-        items.to_lhotse(args.lhotse)
+        pipeline.to_lhotse(items, args.lhotse)
     return [path for path in (args.plot, args.npz, args.lhotse) if path]
 
 
@@ -234,10 +223,8 @@ def inspect(args: argparse.Namespace) -> int:
     """Tell what is in a feature set, and whether it is as it was written."""
     if len(args.paths) != 1:
         raise UsageError("--inspect takes one folder, OUT")
-    from wavenetlite.pipeline import open
-
     out = Path(args.paths[0])
-    items = open(out)
+    items = pipeline.open(out)
     changed = items.verify()
     written = exported(args, out)
     if args.json:
@@ -259,9 +246,6 @@ def inspect(args: argparse.Namespace) -> int:
 
 def report(about: dict[str, Any], out: Path) -> None:
     """The summary, and the first errors."""
-    from wavenetlite.pipeline.assembly import ERRORS
-    from wavenetlite.pipeline.summary import summary
-
     say(summary(about))
     total = sum(about["errors"].values())
     if total:

@@ -7,9 +7,16 @@ import json
 import math
 from typing import Any
 
-from wavenetlite.commands.shared import Subparsers, add_json, say, say_json, subcommand, table
-from wavenetlite.errors import ParameterError
+from wavenetlite import formats
+from wavenetlite.commands.options import add_json, describe
+from wavenetlite.commands.output import say, say_json, table
+from wavenetlite.figures import plot_tree
+from wavenetlite.figures.style import image_format
 from wavenetlite.nn import Module
+from wavenetlite.nn.module import ANY_CHANNELS
+from wavenetlite.receptive_field import analyse
+from wavenetlite.storage import files
+from wavenetlite.support.errors import ParameterError
 
 NOTHING: tuple[Any, ...] = (None, {}, [])
 LONG_NOTE = 200
@@ -26,8 +33,8 @@ EXAMPLES = """\
   wavenetlite info speech-commands-12 --json | jq .labels"""
 
 
-def add(subparsers: Subparsers) -> None:
-    parser = subcommand(subparsers, "info", "say what a model is", ABOUT, EXAMPLES)
+def add(parser: argparse.ArgumentParser) -> None:
+    describe(parser, ABOUT, EXAMPLES)
     parser.add_argument("model", metavar="MODEL", help="a bundled model's name, or the file of a classifier or network")
     parser.add_argument("--layers", action="store_true", help="list the layers of the network too")
     parser.add_argument("--plot", type=picture, metavar="FILE", help="draw the tree of taps: a .png or .svg file")
@@ -37,8 +44,6 @@ def add(subparsers: Subparsers) -> None:
 
 def picture(path: str) -> str:
     """The name of a file for a figure."""
-    from wavenetlite.canvas import image_format
-
     try:
         image_format(path)
     except ParameterError:
@@ -47,8 +52,6 @@ def picture(path: str) -> str:
 
 
 def run(args: argparse.Namespace) -> int:
-    from wavenetlite import files, formats
-
     loaded, format = formats.load(args.model), formats.recognise(args.model)
     network = loaded if isinstance(loaded, Module) else loaded.model
     about = {"model": args.model, **(network_facts(network) if loaded is network else classifier_facts(loaded))}
@@ -59,8 +62,6 @@ def run(args: argparse.Namespace) -> int:
     if args.layers:
         about["layers"] = network.summary()
     if args.plot:
-        from wavenetlite.receptive_field import plot_tree
-
         plot_tree(network, args.plot)
         about["plot"] = args.plot
     if args.json:
@@ -93,8 +94,6 @@ def classifier_facts(clf: Any) -> dict[str, Any]:
 
 
 def network_facts(network: Module) -> dict[str, Any]:
-    from wavenetlite.nn.module import ANY_CHANNELS
-
     sample_rate: int | None = getattr(network, "sr", None)
     return {
         "type": type(network).__name__,
@@ -112,8 +111,6 @@ def network_facts(network: Module) -> dict[str, Any]:
 
 def sight(network: Module) -> dict[str, Any]:
     """What an output sees inside its receptive field; None where that is too large to be counted."""
-    from wavenetlite.receptive_field import analyse
-
     try:
         analysis = analyse(network)
     except ParameterError:

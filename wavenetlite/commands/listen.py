@@ -6,30 +6,14 @@ import argparse
 from collections import Counter
 from collections.abc import Iterator
 from contextlib import suppress
-from typing import TYPE_CHECKING
 
-from wavenetlite.commands.shared import (
-    BLOCK_MS,
-    DEFAULT_MODEL,
-    Subparsers,
-    above_zero,
-    add_json,
-    device,
-    event_json,
-    event_text,
-    load_classifier,
-    note,
-    say,
-    say_json,
-    share,
-    subcommand,
-    with_threshold,
-)
-from wavenetlite.errors import StreamStateError, WavenetliteError
-
-if TYPE_CHECKING:
-    from wavenetlite.audio import Floats, Microphone
-    from wavenetlite.classify import ClassifierStream, Event
+from wavenetlite import audio
+from wavenetlite.classifier.classifier import ClassifierStream, Event
+from wavenetlite.commands.options import BLOCK_MS, above_zero, add_json, describe, device, share
+from wavenetlite.commands.output import note, say, say_json
+from wavenetlite.commands.shared import DEFAULT_MODEL, event_json, event_text, load_classifier, with_threshold
+from wavenetlite.support.arrays import Floats
+from wavenetlite.support.errors import StreamStateError, WavenetliteError
 
 ABOUT = f"""\
 Listen to a microphone in blocks of {BLOCK_MS:g} ms and print what is heard, when it is
@@ -43,8 +27,8 @@ EXAMPLES = """\
   wavenetlite listen --device 3 --seconds 60 --json"""
 
 
-def add(subparsers: Subparsers) -> None:
-    parser = subcommand(subparsers, "listen", "print what a microphone hears", ABOUT, EXAMPLES)
+def add(parser: argparse.ArgumentParser) -> None:
+    describe(parser, ABOUT, EXAMPLES)
     parser.add_argument(
         "--model", default=DEFAULT_MODEL, metavar="NAME|FILE", help="a bundled classifier, or the file of one"
     )
@@ -62,8 +46,6 @@ def add(subparsers: Subparsers) -> None:
 
 
 def run(args: argparse.Namespace) -> int:
-    from wavenetlite.audio import Microphone
-
     clf = with_threshold(load_classifier(args.model), args.threshold)
     stream = clf.stream()
     counts: Counter[str] = Counter()
@@ -78,10 +60,10 @@ def run(args: argparse.Namespace) -> int:
 
     size = max(1, round(clf.sr * BLOCK_MS / 1000))
     wanted = ", ".join(label for label in clf.labels if label not in clf.background)
-    with Microphone(sr=clf.sr, block_samples=size, device=args.device, on_overflow="count") as microphone:
+    with audio.Microphone(sr=clf.sr, block_samples=size, device=args.device, on_overflow="count") as microphone:
         try:
             note(f"listening for {wanted}; Ctrl-C ends it")
-            for block in taken(microphone):
+            for block in blocks_of(microphone):
                 tell(stream.process(block))
                 if args.seconds is not None and stream.samples_in >= args.seconds * clf.sr:
                     break
@@ -93,10 +75,8 @@ def run(args: argparse.Namespace) -> int:
     return 0
 
 
-def taken(microphone: Microphone) -> Iterator[Floats]:
+def blocks_of(microphone: audio.Microphone) -> Iterator[Floats]:
     """The microphone's blocks; whatever goes wrong in the sound system, such as a pulled plug, becomes one line."""
-    from wavenetlite.audio import AudioDeviceError
-
     blocks = iter(microphone)
     while True:
         try:
@@ -104,7 +84,7 @@ def taken(microphone: Microphone) -> Iterator[Floats]:
         except WavenetliteError:
             raise
         except Exception as error:  # sounddevice's errors, which cannot be named where it is not installed
-            raise AudioDeviceError(f"device={microphone.device!r} failed: {error}") from None
+            raise audio.AudioDeviceError(f"device={microphone.device!r} failed: {error}") from None
         yield block
 
 

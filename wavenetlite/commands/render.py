@@ -9,22 +9,13 @@ from typing import Any
 
 import numpy as np
 
-from wavenetlite.commands.convert import options
-from wavenetlite.commands.shared import (
-    Subparsers,
-    UsageError,
-    add_json,
-    add_reading,
-    note,
-    positive,
-    progress,
-    say,
-    say_json,
-    subcommand,
-)
-from wavenetlite.engine.graph import Floats
-from wavenetlite.errors import ModelFileError, ParameterError
+from wavenetlite import audio
+from wavenetlite.commands.options import UsageError, add_json, add_reading, describe, named_values, positive
+from wavenetlite.commands.output import note, progress, say, say_json
+from wavenetlite.formats import load
 from wavenetlite.nn import Module
+from wavenetlite.support.arrays import Floats
+from wavenetlite.support.errors import ModelFileError, ParameterError
 
 LARGEST_WAV = 2**32 - 2**16
 """Bytes of samples: the header of a WAV file counts up to 4 GiB."""
@@ -45,8 +36,8 @@ EXAMPLES = """\
   wavenetlite render dry.wav small.wav --model amp.nam --load slim=0.3 --json"""
 
 
-def add(subparsers: Subparsers) -> None:
-    parser = subcommand(subparsers, "render", "put audio through a network that makes audio", ABOUT, EXAMPLES)
+def add(parser: argparse.ArgumentParser) -> None:
+    describe(parser, ABOUT, EXAMPLES)
     parser.add_argument("source", metavar="IN", help="audio: WAV, FLAC, OGG, MP3 or what else libsndfile reads")
     parser.add_argument("target", metavar="OUT", help="the file to write; its ending says the format")
     parser.add_argument("--model", required=True, metavar="FILE", help="a model of any format that can be read")
@@ -67,11 +58,8 @@ def add(subparsers: Subparsers) -> None:
 
 
 def run(args: argparse.Namespace) -> int:
-    from wavenetlite import audio
-    from wavenetlite.formats import load
-
     about = audio.info(args.source)
-    model = checked(args.model, load(args.model, **options("--load", args.load)))
+    model = checked(args.model, load(args.model, **named_values("--load", args.load)))
     sr = rate_of(model, args, about.sr)
     channels = 1 if args.mono is not None else about.channels
     if model.in_channels not in (1, channels):

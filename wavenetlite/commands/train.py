@@ -6,39 +6,37 @@ import argparse
 import json
 import time
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
-from wavenetlite.commands.shared import (
-    Subparsers,
+from wavenetlite import recipes
+from wavenetlite.classifier.classifier import AudioClassifier
+from wavenetlite.commands.options import (
     UsageError,
     above_zero,
+    add_division,
     add_json,
     add_reading,
-    checked_folder,
-    cpus,
-    evaluation_json,
-    note,
+    add_words,
+    describe,
     positive,
-    progress,
-    say,
-    say_json,
-    subcommand,
-    tell_problems,
     whole,
-    words,
 )
-
-if TYPE_CHECKING:
-    from wavenetlite.classify import AudioClassifier
-    from wavenetlite.train.data import Corpus
-    from wavenetlite.train.evaluate import Evaluation
+from wavenetlite.commands.output import note, progress, say, say_json
+from wavenetlite.commands.shared import checked_folder, cpus, evaluation_json, report_problems
+from wavenetlite.corpora.corpus import Corpus, read_corpus
+from wavenetlite.evaluation.clips import Evaluation, evaluate
+from wavenetlite.evaluation.report import confusion_text
+from wavenetlite.figures import FigureError, confusion_matrix, training_curve
+from wavenetlite.storage.files import replacing
+from wavenetlite.support.version import __version__
+from wavenetlite.train.loop import HISTORY
 
 CLASSIFIER, METRICS = "classifier.safetensors", "metrics.json"
 NETWORK = "network"
 """Folder in which a recipe trains the network that is kept."""
 MEASURED = ("valid", "test")
-GO_ON = "interrupted; run the same command again to go on"
-BEGIN_ANEW = "interrupted; run the same command again, without --no-resume, to go on"
+GO_ON = "interrupted; run the same command again to resume"
+BEGIN_ANEW = "interrupted; run the same command again, without --no-resume, to resume"
 
 ABOUT = f"""\
 Train a classifier on a folder of labelled recordings, measure it, and write to
@@ -55,10 +53,9 @@ DATA is a folder of LABEL/*.wav, with validation_list.txt and testing_list.txt
 beside the labels (Speech Commands) or without (a tenth of the clips is drawn
 for each); or train/, valid/ and test/ with such folders; or
 recordings/DIGIT_SPEAKER_N.wav (Free Spoken Digit Dataset). Files that cannot
-be used are told and passed over.
+be used are reported and passed over.
 
-A training that was interrupted goes on where it was when the same command is
-run again."""
+A training that was interrupted resumes when the same command is run again."""
 EXAMPLES = """\
   wavenetlite train speech_commands --words 12 --out trained
   wavenetlite train recordings --epochs 30 --resample --sr 16000
@@ -66,8 +63,8 @@ EXAMPLES = """\
   wavenetlite train fsdd --recipe digits --more digits --epochs 30"""
 
 
-def add(subparsers: Subparsers) -> None:
-    parser = subcommand(subparsers, "train", "train a classifier on a folder of recordings", ABOUT, EXAMPLES)
+def add(parser: argparse.ArgumentParser) -> None:
+    describe(parser, ABOUT, EXAMPLES)
     parser.add_argument("data", metavar="DATA", help="folder of labelled recordings")
     parser.add_argument(
         "--out", default="trained", metavar="FOLDER", help="where everything is written; made if missing"
@@ -101,26 +98,12 @@ def add(subparsers: Subparsers) -> None:
     parser.set_defaults(run=run)
 
 
-def add_words(parser: argparse.ArgumentParser, about: str, default: str | None) -> None:
-    parser.add_argument("--words", type=words, default=default, metavar="12|all|A,B,...", help=about)
-
-
-def add_division(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument(
-        "--hold-out-speaker",
-        metavar="NAME",
-        help="test on all clips of this speaker and no others (where DATA has no lists)",
-    )
-
-
 def run(args: argparse.Namespace) -> int:
-    import wavenetlite as wl
-
     out = checked_folder(args.out)
-    if args.recipe not in wl.train.recipes():
-        raise UsageError(f"--recipe {args.recipe} must be one of {', '.join(wl.train.recipes())}")
+    if args.recipe not in recipes.recipes():
+        raise UsageError(f"--recipe {args.recipe} must be one of {', '.join(recipes.recipes())}")
     with progress("reading", quiet=args.quiet) as bar:
-        corpus = wl.train.read_corpus(
+        corpus = read_corpus(
             args.data,
             sr=args.sr,
             clip_s=args.clip_s,
@@ -132,7 +115,7 @@ def run(args: argparse.Namespace) -> int:
         )
     if args.more is not None:
         with progress("reading more", quiet=args.quiet) as bar:
-            more = wl.train.read_corpus(
+            more = read_corpus(
                 args.more,
                 sr=corpus.sr,
                 clip_s=args.clip_s,
@@ -143,13 +126,13 @@ def run(args: argparse.Namespace) -> int:
                 progress=bar,
             )
         corpus = corpus.with_training(more)
-    tell_problems(corpus)
+    report_problems(corpus)
     if not args.quiet:
         note(str(corpus))
     out.mkdir(parents=True, exist_ok=True)
     args.interrupted = BEGIN_ANEW if args.no_resume else GO_ON
     began = time.monotonic()
-    clf: AudioClassifier = wl.train.train_classifier(
+    clf = recipes.train_classifier(
         corpus,
         recipe=args.recipe,
         folder=out,
@@ -185,8 +168,6 @@ def run(args: argparse.Namespace) -> int:
 
 def measured(clf: AudioClassifier, corpus: Corpus, args: argparse.Namespace) -> dict[str, Evaluation]:
     """Evaluations of the parts that have clips and were not trained on."""
-    from wavenetlite.train.evaluate import evaluate
-
     made = {}
     for part in MEASURED:
         clips = getattr(corpus, part)
@@ -212,8 +193,6 @@ def corpus_notes(corpus: Corpus, args: argparse.Namespace) -> dict[str, Any]:
 
 
 def about_run(args: argparse.Namespace, corpus: Corpus) -> dict[str, Any]:
-    from wavenetlite._version import __version__
-
     return {
         "wavenetlite": __version__,
         "data": args.data,
@@ -228,17 +207,12 @@ def about_run(args: argparse.Namespace, corpus: Corpus) -> dict[str, Any]:
 
 
 def write_json(path: Path, value: Any) -> None:
-    from wavenetlite.files import replacing
-
     with replacing(path) as file:
         file.write((json.dumps(value, indent=1, allow_nan=False) + "\n").encode())
 
 
 def draw(out: Path, evaluations: dict[str, Evaluation]) -> list[str]:
     """The figures, if matplotlib is there; the names of those that were drawn."""
-    from wavenetlite.canvas import FigureError
-    from wavenetlite.train.figures import confusion_matrix, training_curve
-
     drawn = []
     try:
         if rows := history(out):
@@ -253,9 +227,7 @@ def draw(out: Path, evaluations: dict[str, Evaluation]) -> list[str]:
 
 
 def history(out: Path) -> list[dict[str, Any]]:
-    """The rows that the training wrote, one an epoch."""
-    from wavenetlite.train.loop import HISTORY
-
+    """The rows that the training wrote, one per epoch."""
     path = out / NETWORK / HISTORY
     return [json.loads(line) for line in path.read_text().splitlines()] if path.exists() else []
 
@@ -266,8 +238,6 @@ def shown(evaluations: dict[str, Evaluation]) -> str | None:
 
 
 def report(out: Path, evaluations: dict[str, Evaluation]) -> None:
-    from wavenetlite.train.report import confusion_text
-
     if part := shown(evaluations):
         say(confusion_text(evaluations[part].matrix, evaluations[part].labels))
         say("")

@@ -4,17 +4,19 @@ from __future__ import annotations
 
 import argparse
 from dataclasses import asdict
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
-from wavenetlite.commands.shared import Subparsers, add_json, positive, say, say_json, subcommand, whole
-from wavenetlite.errors import StreamMismatchError
+import numpy as np
+
+from wavenetlite.classifier.classifier import AudioClassifier, ClassifierStream
+from wavenetlite.commands.options import add_json, describe, positive, whole
+from wavenetlite.commands.output import say, say_json
+from wavenetlite.evaluation.self_check import even, random_blocks, verify_stream
+from wavenetlite.formats import load
+from wavenetlite.kernels import isa
 from wavenetlite.nn import Module
-
-if TYPE_CHECKING:
-    import numpy as np
-
-    from wavenetlite.audio import Floats
-    from wavenetlite.classify import AudioClassifier, ClassifierStream
+from wavenetlite.support.arrays import Floats
+from wavenetlite.support.errors import StreamMismatchError
 
 SIGNAL_S = 1.5
 SIGNALS = 3
@@ -31,8 +33,8 @@ EXAMPLES = """\
   WAVENETLITE_ISA=avx2 wavenetlite verify trained/classifier.safetensors --partitions 50 --json"""
 
 
-def add(subparsers: Subparsers) -> None:
-    parser = subcommand(subparsers, "verify", "check that a model streams bit for bit", ABOUT, EXAMPLES)
+def add(parser: argparse.ArgumentParser) -> None:
+    describe(parser, ABOUT, EXAMPLES)
     parser.add_argument("model", metavar="MODEL", help="a bundled model's name, or the file of a classifier or network")
     parser.add_argument(
         "--partitions", type=positive, default=12, metavar="N", help="random ways to cut the signal into blocks"
@@ -43,10 +45,6 @@ def add(subparsers: Subparsers) -> None:
 
 
 def run(args: argparse.Namespace) -> int:
-    from wavenetlite import isa
-    from wavenetlite.formats import load
-    from wavenetlite.verify import verify_stream
-
     loaded = load(args.model)
     network = loaded if isinstance(loaded, Module) else loaded.model
     found: dict[str, Any] = {"model": args.model, "isa": isa(), "same": False, "network": None, "audio": None}
@@ -73,16 +71,12 @@ def run(args: argparse.Namespace) -> int:
 
 def verify_classifier(clf: AudioClassifier, partitions: int, seed: int) -> dict[str, int]:
     """Compare streams of a classifier, fed with random audio, with the whole signal fed at once."""
-    import numpy as np
-
-    from wavenetlite.verify import even, random_blocks
-
     rng = np.random.default_rng(seed)
     long = max(round(SIGNAL_S * clf.sr), 2 * clf.least_samples, clf.clip_samples + clf.sr // 2)
     found = {"partitions": 0, "samples": 0, "frames": 0, "events": 0, "moves": 0, "pooled": 0}
     for samples in (long, clf.least_samples + 3):  # the short one is followed by silence, where a clip is longer
         y = lively(samples, rng)
-        whole = Heard()
+        whole = SignalOutput()
         alone = clf.stream()
         whole.take(alone.process(y), alone)
         whole.take(alone.flush(), alone)
@@ -108,7 +102,7 @@ def verify_classifier(clf: AudioClassifier, partitions: int, seed: int) -> dict[
     return found
 
 
-class Heard:
+class SignalOutput:
     """All that one signal gave: bits of the probabilities and their times, events, bits of the prediction."""
 
     def __init__(self) -> None:
@@ -126,15 +120,15 @@ class Heard:
         self.probabilities += probabilities.tobytes()
         self.times += times.tobytes()
 
-    def compare(self, got: Heard, how: str) -> None:
+    def compare(self, got: SignalOutput, how: str) -> None:
         for what in ("probabilities", "times", "events", "prediction"):
             if getattr(got, what) != getattr(self, what):
                 raise StreamMismatchError(f"{how}: {what} differ from offline")
 
 
-def fed(clf: AudioClassifier, y: Floats, blocks: list[int], moves: set[int]) -> Heard:
+def fed(clf: AudioClassifier, y: Floats, blocks: list[int], moves: set[int]) -> SignalOutput:
     """What a stream gives; after the blocks of numbers `moves` it goes on as a fork or from a snapshot."""
-    stream, heard, at = clf.stream(), Heard(), 0
+    stream, heard, at = clf.stream(), SignalOutput(), 0
     for number, size in enumerate(blocks):
         heard.take(stream.process(y[at : at + size]), stream)
         at += size
@@ -149,14 +143,12 @@ def fed(clf: AudioClassifier, y: Floats, blocks: list[int], moves: set[int]) -> 
     return heard
 
 
-def pooled(clf: AudioClassifier, y: Floats, rng: np.random.Generator) -> list[Heard]:
+def pooled(clf: AudioClassifier, y: Floats, rng: np.random.Generator) -> list[SignalOutput]:
     """What signals of a pool give that come in blocks of their own, some of them moved, beside another's noise."""
-    from wavenetlite.verify import random_blocks
-
     pool = clf.pool(SIGNALS + 2)
     other = pool.open()
     waiting = {pool.open(): (number, random_blocks(len(y), rng)) for number in range(SIGNALS)}
-    heard, at = [Heard() for _ in waiting], [0] * SIGNALS
+    heard, at = [SignalOutput() for _ in waiting], [0] * SIGNALS
     while waiting:
         blocks = {other: lively(int(rng.integers(0, 2000)), rng)}
         for sid, (number, sizes) in waiting.items():
@@ -180,7 +172,5 @@ def pooled(clf: AudioClassifier, y: Floats, rng: np.random.Generator) -> list[He
 
 def lively(samples: int, rng: np.random.Generator) -> Floats:
     """Noise whose loudness changes, so that a classifier changes its mind."""
-    import numpy as np
-
     levels = 10.0 ** np.repeat(rng.uniform(-3, 0, samples // 800 + 1), 800)[:samples]
     return np.clip(rng.standard_normal(samples) * levels, -1, 1).astype(np.float32)

@@ -1,29 +1,17 @@
-"""From a graph to a program: fused steps over buffers, packed weights, and where everything lies in memory.
-
-A step is one call of a kernel. What follows a convolution and fits into its kernel is fused into the step: batch
-normalisation (folded into the weights), ReLU, the addition of a residual, an activation in place. Concatenations that
-feed a convolution become more taps of it.
-"""
+"""From a graph to a program: steps over buffers, packed weights, and where everything lies in memory."""
 
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from fractions import Fraction
 
-import numpy as np
-
-from wavenetlite.engine import graph
-from wavenetlite.engine.graph import Edge, Floats, Node
-from wavenetlite.engine.pack import Arena, PackedConv, PackedStrip, pack_conv, pack_depthwise, pack_strips
-from wavenetlite.errors import ParameterError
-from wavenetlite.kernels import ACTIVATIONS, padded
-
-SIMPLE: dict[type[Node], str] = {
-    graph.Sum: "sum", graph.Product: "product", graph.Part: "part", graph.Join: "join", graph.Gate: "gate",
-}  # fmt: skip
-"""Operations that are a step each, by the step's kind."""
+from wavenetlite import graph
+from wavenetlite.engine.fusion import Step, fuse
+from wavenetlite.graph import Node, topological_order
+from wavenetlite.kernels import padded
+from wavenetlite.kernels.pack import Arena
+from wavenetlite.support.errors import ParameterError
 
 MAX_CHUNK = 120
 """Frames that all layers run at a time, at most: their rows stay in the first-level cache."""
@@ -31,7 +19,6 @@ MAX_CHUNK = 120
 MOST_WIDE_FLOATS = 2**17
 """Of a chunk of frames with many bins: they stay in the second-level cache, and need no more of them to be fast."""
 
-MOST_FLOAT = float(np.finfo(np.float32).max)
 MOST_STATE_BYTES = 2**32
 MOST_WORKSPACE_BYTES = 2**30
 """Memory of a stream beyond which a network is refused: a small file may ask for any amount."""
@@ -57,50 +44,6 @@ class Buffer:
         return -(-((self.prefix + self.rows) * self.ld) // 16) * 16 + 16
 
 
-@dataclass(eq=False)
-class Step:
-    """One kernel call: `kind` over `edges`, then what was fused."""
-
-    kind: str  # conv, strips, depthwise, sum, product, part, join, gate, mean, max
-    node: Node  # the sequence it makes, fused operations included
-    edges: list[Edge]
-    weights: list[np.ndarray] = field(default_factory=list)
-    groups: list[int] = field(default_factory=list)
-    bias: np.ndarray | None = None
-    over_bins: graph.Conv2d | None = None  # its weights are then (maps out, maps in / groups, kernel frames, bins)
-    phases: int = 1  # frames that are made at a time, from one reading of the edges
-    part: int = 0  # first channel that a part takes
-    bins: int = 1  # in each of which channels are joined
-    relu_before: bool = False
-    residual: Edge | None = None
-    relu_after: bool = False
-    activation: graph.Activate | None = None
-    total: tuple[Node, Node] | None = None  # a sum so far, and that sum with this step's output added in its place
-    out: int = -1
-    ends: list[int] = field(default_factory=list)  # buffers that no later step reads
-    packed: PackedConv | None = None
-    strips: list[PackedStrip] = field(default_factory=list)
-    depthwise: tuple[int, int] | None = None  # arena offsets of weights and bias
-    slopes: int = -1
-    pool: int = -1  # doubles from the start of the stream's pools
-
-    @property
-    def takes_along(self) -> bool:
-        """Whether its kernel can add a residual and rectify."""
-        return self.kind == "conv" or (self.over_bins is not None and not self.over_bins.depthwise)
-
-    @property
-    def all_edges(self) -> list[Edge]:
-        return self.edges + ([self.residual] if self.residual else [])
-
-    @property
-    def multiply_adds(self) -> float:
-        """Of one output frame."""
-        if self.over_bins is not None:
-            return self.over_bins.multiply_adds
-        return sum(weight.size for weight in self.weights) / self.phases
-
-
 @dataclass
 class Program:
     """Everything that the compiled plan needs, in the order it needs it."""
@@ -114,7 +57,7 @@ class Program:
     arena: Arena
     workspace_floats: int
     state_floats: int
-    pool_doubles: int
+    states_bytes: int
     clock: graph.Clock
     graph: Node  # the network's output, and through it all that was lowered
     prewarmed: bool  # what stands before the signals of a stream is what endless zeros make of them, not zeros
@@ -132,9 +75,8 @@ def lower(output: Node, *, prewarmed: bool = False) -> Program:
     refuse_excess(buffers, steps)
     arena = Arena()
     for step in steps:
-        pack(step, arena)
+        step.call.pack(arena)
     find_last_uses(steps, buffers, buffer_of, buffer_of[output])
-    pools = place_pools(steps)
     return Program(
         buffers=buffers,
         steps=steps,
@@ -145,7 +87,7 @@ def lower(output: Node, *, prewarmed: bool = False) -> Program:
         arena=arena,
         workspace_floats=place_rows(buffers, steps, buffer_of, buffer_of[output]),
         state_floats=place_rings(buffers),
-        pool_doubles=pools,
+        states_bytes=place_states(steps),
         clock=output.clock,
         graph=output,
         prewarmed=prewarmed,
@@ -155,163 +97,8 @@ def lower(output: Node, *, prewarmed: bool = False) -> Program:
 def refuse_unsettled(order: list[Node]) -> None:
     """An error where endless zeros do not make every signal one that stays as it is."""
     for node in order:
-        if isinstance(node, graph.Pool):
-            raise ParameterError("a prewarmed network must have no pool over all frames")
-        if isinstance(node, graph.Input) and node.name == "c":
-            raise ParameterError("a prewarmed network must be without conditioning from outside")
-        if node.clock.newest or node.clock.start:
-            raise ParameterError("a prewarmed network must be causal: without 'same' and 'valid' padding")
-        if node.phases > 1:  # endless zeros may make each of the frames between another
-            raise ParameterError("a prewarmed network must be without transposed convolutions and upsampling")
-
-
-def topological_order(output: Node) -> list[Node]:
-    """Nodes that `output` depends on, each after those it reads; the inputs come first, x before c."""
-    order: list[Node] = []
-    seen: set[Node] = set()
-    stack: list[tuple[Node, Iterator[Edge]]] = [(output, iter(output.edges))]
-    while stack:
-        node, edges = stack[-1]
-        unvisited = next((edge.node for edge in edges if edge.node not in seen), None)
-        if unvisited is not None:
-            stack.append((unvisited, iter(unvisited.edges)))
-            continue
-        stack.pop()
-        if node not in seen:
-            seen.add(node)
-            order.append(node)
-    return sorted(order, key=lambda node: (not isinstance(node, graph.Input), getattr(node, "name", "") == "c"))
-
-
-def fuse(order: list[Node], output: Node) -> list[Step]:
-    """Steps in order, each having absorbed what follows it alone."""
-    users: dict[Node, list[Node]] = {node: [] for node in order}
-    for node in order:
-        for edge in node.edges:
-            users[edge.node].append(node)
-    steps: list[Step] = []
-    done: set[Node] = {node for node in order if isinstance(node, graph.Input)}
-    for node in order:
-        if node in done or is_taps_of_convs(node, users, output):
-            continue
-        step = first_step(node, users, output)
-        while step.node is not output and len(users[step.node]) == 1 and absorb(step, users[step.node][0], done):
-            done.add(step.node)
-        done.update((node, step.node))
-        step.total = next((pair for user in users[step.node] if (pair := running_total(step, user, users, done))), None)
-        if step.total is not None:
-            done.add(step.total[1])
-        steps.append(step)
-    return steps
-
-
-def running_total(step: Step, user: Node, users: dict[Node, list[Node]], done: set[Node]) -> tuple[Node, Node] | None:
-    """The sum that `user` adds the step's output to, if it can be done in place: nobody else reads that sum."""
-    if not isinstance(user, graph.Sum) or len(user.edges) != 2 or user in done:
-        return None
-    so_far = next((edge.node for edge in user.edges if edge.node is not step.node), step.node)
-    readers = [edge for reader in users[user] for edge in reader.edges if edge.node is user]
-    fits = (
-        so_far is not step.node
-        and so_far in done
-        and not isinstance(so_far, graph.Input)
-        and users[so_far] == [user]
-        and all(edge.taps == 1 and edge.shift == 0 for edge in [*user.edges, *readers])
-        and all(node.clock.same_pace(user.clock) for node in [so_far, step.node, *users[user]])
-    )
-    return (so_far, user) if fits else None
-
-
-def is_taps_of_convs(node: Node, users: dict[Node, list[Node]], output: Node) -> bool:
-    """Whether a concatenation needs no step of its own, because convolutions read its parts."""
-    return (
-        isinstance(node, graph.Join)
-        and node.bins == 1
-        and node is not output
-        and all(edge.shift == 0 and edge.node.clock == node.clock for edge in node.edges)
-        and all(isinstance(user, graph.Conv) and set(user.groups) == {1} for user in users[node])
-    )
-
-
-def first_step(node: Node, users: dict[Node, list[Node]], output: Node) -> Step:
-    """The step that computes `node` itself."""
-    edges = list(node.edges)
-    if isinstance(node, graph.Conv):
-        return conv_step(node, users, output)
-    if isinstance(node, graph.Conv2d):
-        weight = node.arranged(node.weight)
-        return Step("strips", node, edges, [weight], [node.groups], node.bias, over_bins=node, phases=node.phases)
-    if isinstance(node, graph.Upsample):
-        weight = np.repeat(np.array(node.weights, np.float32), node.channels, axis=0)[:, np.newaxis]
-        return Step("depthwise", node, edges, [weight], [node.channels], phases=node.phases)
-    if isinstance(node, graph.Norm):
-        scale = np.tile(node.scale, node.bins).reshape(-1, 1, 1)
-        return Step("depthwise", node, edges, [scale], [node.channels], np.tile(node.offset, node.bins))
-    if isinstance(node, graph.Activate):
-        return Step("sum", node, edges, activation=node)
-    if isinstance(node, graph.Pool):
-        return Step(node.kind, node, edges)
-    step = Step(SIMPLE[type(node)], node, edges)
-    if isinstance(node, graph.Part):
-        step.part = node.first
-    elif isinstance(node, graph.Join):
-        step.bins = node.bins
-    return step
-
-
-def conv_step(node: graph.Conv, users: dict[Node, list[Node]], output: Node) -> Step:
-    step = Step("conv", node, [], bias=node.bias)
-    for edge, weight, groups in zip(node.edges, node.weights, node.groups, strict=True):
-        parts = [edge.node]
-        if is_taps_of_convs(edge.node, users, output):
-            parts = [part.node for part in edge.node.edges]
-        first = 0
-        for part in parts:
-            step.edges.append(Edge(part, edge.stride, edge.shift, edge.spacing, edge.taps, edge.end_reach))
-            step.weights.append(weight if len(parts) == 1 else weight[:, first : first + part.channels])
-            step.groups.append(groups)
-            first += part.channels
-    if len(step.edges) == 1 and step.groups[0] == step.edges[0].node.channels == node.channels > 1:
-        step.kind = "depthwise"
-    return step
-
-
-def absorb(step: Step, user: Node, done: set[Node]) -> bool:
-    """Fuse `user`, the only reader of what `step` makes, into it if its kernel can do that."""
-    if isinstance(user, graph.Norm):
-        fits = step.kind in ("conv", "strips", "depthwise")
-        fits = fits and not (step.relu_before or step.residual or step.activation)
-        fits = fits and (step.phases == 1 if step.over_bins is None else user.bins == step.over_bins.bins)
-        if fits:
-            fold_norm(step, user)
-    elif isinstance(user, graph.Activate):
-        fits = step.activation is None
-        if fits and user.name == "relu" and step.takes_along:
-            step.relu_after, step.relu_before = step.residual is not None, step.relu_before or step.residual is None
-        elif fits:
-            step.activation = user
-    elif isinstance(user, graph.Sum) and len(user.edges) == 2:
-        other = user.edges[1] if user.edges[0].node is step.node else user.edges[0]
-        own = user.edges[0] if user.edges[0].node is step.node else user.edges[1]
-        fits = step.takes_along and not (step.activation or step.residual)
-        fits = fits and own.shift == 0 and other.node in done
-        fits = fits and step.phases == 1  # else a residual may have no whole number of phases when it ends
-        if fits:
-            step.residual = other
-    else:
-        return False
-    if fits:
-        step.node = user
-    return fits
-
-
-def fold_norm(step: Step, norm: graph.Norm) -> None:
-    """``scale * (W x + b) + offset`` as one convolution, computed in float64; packing rounds."""
-    repeats = 1 if step.over_bins is not None else norm.bins
-    scale, offset = np.tile(norm.scale, repeats), np.tile(norm.offset, repeats)
-    step.weights = [weight.astype(np.float64) * scale.reshape(-1, *[1] * (weight.ndim - 1)) for weight in step.weights]
-    bias = 0.0 if step.bias is None else step.bias.astype(np.float64)
-    step.bias = offset + scale * bias
+        if node.unsettled:
+            raise ParameterError(f"a prewarmed network {node.unsettled}")
 
 
 def make_buffers(order: list[Node], steps: list[Step]) -> tuple[list[Buffer], dict[str, int], dict[Node, int]]:
@@ -319,15 +106,14 @@ def make_buffers(order: list[Node], steps: list[Step]) -> tuple[list[Buffer], di
     buffer_of: dict[Node, int] = {}
     inputs: dict[str, int] = {}
     for node in order:
-        if isinstance(node, graph.Input):
+        if node.signal:
             readers = [step for step in steps if any(edge.node is node for edge in step.all_edges)]
-            only_conv = all(
-                step.kind in ("conv", "strips") and (not step.residual or step.residual.node is not node)
-                for step in readers
+            unpadded = all(
+                step.call.reads_unpadded and (not step.residual or step.residual.node is not node) for step in readers
             )
-            inputs[node.name] = buffer_of[node] = len(buffers)
-            buffers.append(Buffer(node.channels, node.channels if only_conv else padded(node.channels), node.clock))
-            buffers[-1].external = only_conv
+            inputs[node.signal] = buffer_of[node] = len(buffers)
+            buffers.append(Buffer(node.channels, node.channels if unpadded else padded(node.channels), node.clock))
+            buffers[-1].external = unpadded
     for step in steps:
         step.out = buffer_of[step.node] = len(buffers)
         buffers.append(Buffer(step.node.channels, padded(step.node.channels), step.node.clock))
@@ -339,13 +125,13 @@ def make_buffers(order: list[Node], steps: list[Step]) -> tuple[list[Buffer], di
 def place_chunks(buffers: list[Buffer], inputs: dict[str, int], steps: list[Step], buffer_of: dict[Node, int]) -> int:
     """How many input frames go through all steps at a time, so that no chunk gets too long. Sets all buffers' rows."""
     fastest = min(buffer.clock.rate for buffer in buffers)
-    widest = max((buffers[step.out].ld for step in steps if step.kind == "strips"), default=1)
+    widest = max((buffers[step.out].ld for step in steps if step.call.reads_bins), default=1)
     chunk = max(1, int(min(MAX_CHUNK, MOST_WIDE_FLOATS // widest) * min(1, fastest)))
     for number in inputs.values():
         buffers[number].rows = math.ceil(Fraction(chunk) / buffers[number].clock.rate)
     for step in steps:
         rows = max(-(-buffers[buffer_of[edge.node]].rows // edge.stride) for edge in step.all_edges)
-        buffers[step.out].rows = rows * step.phases
+        buffers[step.out].rows = rows * step.call.phases
     return chunk
 
 
@@ -374,22 +160,6 @@ def refuse_excess(buffers: list[Buffer], steps: list[Step]) -> None:
             raise ParameterError(f"a stream would need {needed:,} bytes of {name}; it must be at most {most:,}")
 
 
-def pack(step: Step, arena: Arena) -> None:
-    values = [*step.weights, *([] if step.bias is None else [step.bias])]
-    if any((np.abs(value) > MOST_FLOAT).any() for value in values):
-        raise ParameterError("weights exceed float32 once batch normalisation is folded into them")
-    if step.over_bins is not None:
-        step.strips = pack_strips(arena, step.over_bins.links, step.weights[0], step.groups[0], step.bias)
-    elif step.kind == "conv":
-        step.packed = pack_conv(arena, step.weights, step.groups, step.bias, step.node.channels)
-    elif step.kind == "depthwise":
-        step.depthwise = pack_depthwise(arena, step.weights[0], step.bias, step.phases)
-    if step.activation is not None and step.activation.slopes is not None:
-        slopes: Floats = np.zeros(padded(step.node.channels), np.float32)
-        slopes[: step.node.channels] = step.activation.slopes
-        step.slopes = arena.add(slopes)
-
-
 def find_last_uses(steps: list[Step], buffers: list[Buffer], buffer_of: dict[Node, int], output: int) -> None:
     """Which buffers end with which step.
 
@@ -407,13 +177,15 @@ def find_last_uses(steps: list[Step], buffers: list[Buffer], buffer_of: dict[Nod
             steps[index].ends.append(buffer)
 
 
-def place_pools(steps: list[Step]) -> int:
-    doubles = 0
+def place_states(steps: list[Step]) -> int:
+    """Where what the steps remember lies, vector after vector, each padded. Returns the bytes needed."""
+    end = 0
     for step in steps:
-        if step.kind in ("mean", "max"):
-            step.pool = doubles
-            doubles += padded(step.node.channels)
-    return doubles
+        if step.call.state:
+            step.state = end
+            size = step.call.state_bytes * sum(padded(length) for length in step.call.state)
+            end += -(-size // 64) * 64
+    return end
 
 
 def place_rows(buffers: list[Buffer], steps: list[Step], buffer_of: dict[Node, int], output: int) -> int:
@@ -460,8 +232,3 @@ def place_rings(buffers: list[Buffer]) -> int:
             buffer.ring = floats
             floats += -(-(buffer.history * buffer.ld) // 16) * 16
     return floats
-
-
-def activation_code(step: Step) -> int:
-    """The kernel's number of the activation in place, 0 (identity) when there is none."""
-    return ACTIVATIONS.index(step.activation.name) if step.activation else 0

@@ -1,10 +1,11 @@
 from libc.stdint cimport int64_t
 
-from wavenetlite.engine.packed cimport Blocks, Strip
-from wavenetlite.kernels.types cimport Conv, Kernels
+from wavenetlite.kernels.packed cimport Blocks
+from wavenetlite.kernels.types cimport ActivationKernel, KernelCall, Kernels, RowKernel, Rows
 
-cdef enum StepKind:
-    CONV, STRIPS, DEPTHWISE, SUM, PRODUCT, PART, JOIN, GATE, MEAN, MAX
+cdef enum:
+    # Multiply-adds of a call from which on the interpreter's lock is given up; giving it up costs some 30 ns.
+    MUCH_WORK = 100_000
 
 # A sequence of frames: `ld` floats a row. Its last `history` frames are kept in a ring in the stream's memory.
 cdef struct Buffer:
@@ -31,36 +32,34 @@ cdef struct Need:
     Py_ssize_t stride, reach, end_reach
 
 cdef struct Step:
-    StepKind kind
+    KernelCall call
     int out
     Py_ssize_t phases           # rows of the output that are made at a time
     Py_ssize_t taps
     Py_ssize_t reads            # taps, and the residual where there is one
     const Tap* tap
     const Tap* residual         # NULL: none
-    Conv conv
-    Py_ssize_t bins             # of which channels are joined one by one
-    Py_ssize_t strips
-    const Strip* strip
-    bint one_panel              # and no activation but those that a row takes along
-    const float* weights        # depthwise
-    const float* bias
-    int activation
+    bint dense                  # a convolution that can compute a row that comes alone,
+    RowKernel row               # by this alone: it has one panel, and no activation but those that a row takes along
+    ActivationKernel activation # what the kernel leaves to be done after it; NULL: none
     const float* parameters     # of the activation
     int total                   # buffer that the output is added to; -1: none
-    Py_ssize_t pool             # doubles from the start of the stream's pools
-    Py_ssize_t part             # first channel that a part takes
+    Py_ssize_t state            # bytes from the start of the stream's states; -1: none
     Py_ssize_t needs
     const Need* need
     Py_ssize_t ends
     const int* end              # buffers with history that no later step reads
+
+# A piece of what the steps remember, in bytes from the start of the stream's states.
+cdef struct Piece:
+    Py_ssize_t start, size
 
 # All that a stream remembers. `count` frames of each buffer exist; `head` is where in the ring the next row goes.
 cdef struct Memory:
     int64_t frames_in, frames_out
     int64_t* count
     Py_ssize_t* head            # in floats
-    double* pools
+    char* states                # what the steps remember beside the frames that they read
     float* rings
 
 # Where a chunk is computed; holds nothing between two calls.
@@ -70,10 +69,7 @@ cdef struct Workspace:
     Py_ssize_t* rows            # per buffer: rows of this chunk
     Py_ssize_t* laid            # per buffer: rows of history laid before the first row
     int64_t* end                # per buffer, frames: in a flush those it really has; else scratch
-    const float** x             # of the step at hand, per tap
-    Py_ssize_t* ldx
-    const float** at            # of a strip, per tap
-    Py_ssize_t* apart
+    Rows now                    # of the step at hand
     float* staged               # rows gathered for taps that do not lie in one piece
     Py_ssize_t staged_floats
 
@@ -83,22 +79,25 @@ cdef class Plan:
     cdef readonly bint regular
     cdef readonly object program
     cdef readonly Py_ssize_t together       # streams whose frames go through all steps at once
-    cdef readonly Py_ssize_t saved_bytes    # of a stream's rings and pools in a snapshot
+    cdef readonly Py_ssize_t saved_bytes    # of a stream's rings and states in a snapshot
     cdef bytes hash
     cdef const Kernels* kernels
     cdef Py_ssize_t chunk               # input frames that go through all steps at a time, at most,
     cdef Py_ssize_t even_chunk          # and as long as there are more to come
     cdef readonly Py_ssize_t condition_period   # input frames for a frame of the conditioning
-    cdef Py_ssize_t buffers, steps, most_taps, staged_floats, most_gathered_floats, rings_floats, workspace_floats, pool_doubles
+    cdef Py_ssize_t buffers, steps, most_taps, staged_floats, most_gathered_floats, rings_floats, workspace_floats, states_bytes, pieces
     cdef int x, c, output
     cdef Buffer* buffer
     cdef Step* step
+    cdef Piece* piece           # all that the steps remember
     cdef Blocks blocks          # memory that the pointers above point into
 
     cdef set_buffers(self, object program)
     cdef set_steps(self, object program)
     cdef set_step(self, Step* step, object source, dict buffer_of, float* arena)
-    cdef set_strips(self, Step* step, object source, const float* arena)
+    cdef set_taps(self, Step* step, object source, dict buffer_of)
+    cdef set_kernel(self, Step* step, object call, const float* arena)
+    cdef set_pieces(self, object program)
     cdef void set_tap(self, Tap* tap, int buffer, Py_ssize_t stride, Py_ssize_t shift) noexcept
     cdef Py_ssize_t most_staged_floats(self, object source, dict buffer_of) except -1
 
@@ -109,7 +108,7 @@ cdef class Plan:
     cdef void clear_memory(self, Memory* memory) noexcept nogil
     cdef Workspace* new_workspace(self, bint many=?) except NULL
     cdef size_t memory_bytes(self) noexcept nogil
-    cdef size_t pools_start(self) noexcept nogil
+    cdef size_t states_start(self) noexcept nogil
     cdef size_t rings_start(self) noexcept nogil
     cdef Memory* lay_out_memory(self, char* block) noexcept nogil
     cdef void copy_memory(self, Memory* to, const Memory* source) noexcept nogil
@@ -137,14 +136,10 @@ cdef class Plan:
     cdef void gather(self, const Step* step, Memory** memory, Py_ssize_t rows, Workspace* work) noexcept nogil
     cdef const float* past_row(self, const Tap* tap, const Memory* memory) noexcept nogil
     cdef void keep_rows(self, int number, Memory** memory, Py_ssize_t rows, Workspace* work) noexcept nogil
-    cdef void pool_rows(self, const Step* step, Memory** memory, Py_ssize_t rows, Workspace* work) noexcept nogil
     cdef void locate_taps(self, const Step* step, Memory* memory, Workspace* work, Py_ssize_t rows) noexcept nogil
-    cdef int64_t pooled(self, const Step* step, Memory* memory) noexcept nogil
     cdef void keep_ended(self, const Step* step, Memory* memory, Workspace* work) noexcept nogil
-    cdef void compute(self, const Step* step, Memory* memory, Workspace* work, Py_ssize_t rows) noexcept nogil
-    cdef void upsample(self, const Step* step, Workspace* work, Py_ssize_t rows) noexcept nogil
-    cdef void finish(self, const Step* step, Workspace* work, Py_ssize_t rows) noexcept nogil
-    cdef void join(self, const Step* step, Workspace* work, Py_ssize_t rows, float* out, Py_ssize_t ld) noexcept nogil
+    cdef void compute(
+        self, const Step* step, Memory** memory, Py_ssize_t streams, Workspace* work, Py_ssize_t rows) noexcept nogil
     cdef const float* locate(
         self, const Tap* tap, int64_t done, Memory* memory, Workspace* work, Py_ssize_t rows, Py_ssize_t* ld,
         Py_ssize_t* staged) noexcept nogil

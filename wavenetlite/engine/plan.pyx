@@ -8,6 +8,10 @@ resolved once a chunk to one pointer and one distance between rows: into the new
 one and ends in the other, into the workspace after the missing frames of history have been laid before the new rows. Only a
 tap that meets the end of its ring is gathered row by row. So the kernels see plain matrices, whatever the block length, and
 a stream's memory is no larger than its receptive field.
+
+What a step computes is a function that a kernel's text offers by name and that its node has asked for; the plan knows of no
+kind of step but one: a single row of a convolution is called here directly. Calling the others by a pointer costs no more than
+a switch over their kinds did (measured: a layer, and networks of one frame a call, 0.97 to 1.0 of the time).
 """
 
 cimport cython
@@ -20,11 +24,13 @@ import math
 import numpy as np
 
 from wavenetlite.engine.fingerprint import fingerprint
-from wavenetlite.engine.lower import MAX_CHUNK, Program, activation_code
-from wavenetlite.engine.packed cimport Blocks, Strip, convolve_strips, new_strips, set_conv
-from wavenetlite.errors import StreamStateError
+from wavenetlite.engine.lower import Program
+from wavenetlite.kernels import padded
+from wavenetlite.kernels.packed cimport Blocks, new_strips, set_activation, set_conv
+from wavenetlite.support.errors import StreamStateError
+from wavenetlite.kernels.dispatch cimport activation_kernel, step_kernel
 from wavenetlite.kernels.dispatch cimport kernels as chosen_kernels
-from wavenetlite.kernels.types cimport IDENTITY, TANH
+from wavenetlite.kernels.types cimport Strip
 
 cdef extern from "simd.h" nogil:
     void expect(bint)
@@ -40,8 +46,6 @@ cdef enum:
     TILE = 12
     AHEAD = 8                   # rows that are fetched while one is gathered: the memories of many streams fill no cache
     MOST_GATHERED = 262_144     # floats that are gathered for a step of many streams: they stay in the second-level cache
-
-STEP_KINDS = ("conv", "strips", "depthwise", "sum", "product", "part", "join", "gate", "mean", "max")
 
 
 cdef inline void copy_row(float* to, const float* source, Py_ssize_t floats) noexcept nogil:
@@ -78,21 +82,22 @@ cdef class Plan:
         self.condition_period = 1 if self.c < 0 else program.buffers[self.c].clock.rate
         self.chunk = program.chunk
         self.even_chunk = min(<Py_ssize_t>EVEN_CHUNK, self.chunk)
-        self.multiply_adds = math.ceil(sum(step.multiply_adds / step.node.clock.rate for step in program.steps))
+        self.multiply_adds = math.ceil(sum(step.call.multiply_adds / step.node.clock.rate for step in program.steps))
         self.rings_floats = program.state_floats
-        self.pool_doubles = program.pool_doubles
+        self.states_bytes = program.states_bytes
         self.workspace_floats = program.workspace_floats
         self.set_buffers(program)
         self.set_steps(program)
+        self.set_pieces(program)
         self.set_saved()
         self.together = min(
             self.even_chunk, max(<Py_ssize_t>TILE, MOST_GATHERED // self.most_gathered_floats // TILE * TILE))
         self.regular = all(
-            step.phases == edge.stride == 1 and edge.reach <= 0 for step in program.steps for edge in step.all_edges
+            step.call.phases == edge.stride == 1 and edge.reach <= 0 for step in program.steps for edge in step.all_edges
         ) and program.clock.newest == 0
         if program.prewarmed:
             self.prewarm()
-        self.state_bytes = 4 * self.rings_floats + 8 * self.pool_doubles + 16 * self.buffers + sizeof(Memory)
+        self.state_bytes = 4 * self.rings_floats + self.states_bytes + 16 * self.buffers + sizeof(Memory)
         self.workspace_bytes = 4 * (self.workspace_floats + self.staged_floats)
 
     def __reduce__(self):
@@ -128,35 +133,15 @@ cdef class Plan:
             self.set_step(self.step + number, program.steps[number], program.buffer_of, arena)
 
     cdef set_step(self, Step* step, object source, dict buffer_of, float* arena):
-        cdef Tap* tap
         cdef Need* need
         cdef int* end
-        cdef float* parameters
         cdef Py_ssize_t i
-        step.kind = <StepKind><int>STEP_KINDS.index(source.kind)
         step.out = source.out
-        order = [(e, k) for e, edge in enumerate(source.edges) for k in range(edge.taps)]
-        if source.packed is not None:
-            order = source.packed.order
-            set_conv(&step.conv, source.packed, source.node.channels, arena, self.kernels, self.blocks)
-            step.conv.relu_before = source.relu_before
-            step.conv.relu_after = source.relu_after
-        if source.strips:
-            order = [(0, k) for k in range(source.edges[0].taps)]
-            self.set_strips(step, source, arena)
-        step.phases = source.phases
-        step.bins = source.bins
-        step.taps = len(order)
-        self.most_taps = max(self.most_taps, step.taps + 1)
-        tap = <Tap*>self.blocks.allocate((step.taps + 1) * sizeof(Tap))
-        for i, (e, k) in enumerate(order):
-            edge = source.edges[e]
-            self.set_tap(tap + i, buffer_of[edge.node], edge.stride, edge.shift + k * edge.spacing)
-        step.tap = tap
-        if source.residual is not None:
-            self.set_tap(tap + step.taps, buffer_of[source.residual.node], 1, source.residual.shift)
-            step.residual = tap + step.taps
-        step.reads = step.taps + (step.residual != NULL)
+        step.phases = source.call.phases
+        step.state = source.state
+        step.total = -1 if source.total is None else buffer_of[source.total[1]]
+        self.set_taps(step, source, buffer_of)
+        self.set_kernel(step, source.call, arena)
         step.needs = len(source.all_edges)
         need = <Need*>self.blocks.allocate(step.needs * sizeof(Need))
         for i, edge in enumerate(source.all_edges):
@@ -171,36 +156,73 @@ cdef class Plan:
         for i in range(step.ends):
             end[i] = ending[i]
         step.end = end
-        if source.depthwise is not None:
-            step.weights = arena + <Py_ssize_t>source.depthwise[0]
-            step.bias = arena + <Py_ssize_t>source.depthwise[1]
-        step.pool = source.pool
-        step.part = source.part
-        step.total = -1 if source.total is None else buffer_of[source.total[1]]
-        step.activation = activation_code(source)
-        if source.slopes >= 0:
-            step.parameters = arena + <Py_ssize_t>source.slopes
-        elif source.activation is not None:
-            parameters = <float*>self.blocks.allocate(4 * len(source.activation.parameters))
-            for i, value in enumerate(source.activation.parameters):
-                parameters[i] = value
-            step.parameters = parameters
-        step.conv.activation = step.activation
-        step.one_panel = step.conv.panels == 1 and step.activation in (IDENTITY, TANH)
-        step.conv.parameters = step.parameters
         self.staged_floats = max(self.staged_floats, self.most_staged_floats(source, buffer_of))
         self.most_gathered_floats = max(
             self.most_gathered_floats, sum(edge.taps * self.buffer[<Py_ssize_t>buffer_of[edge.node]].ld for edge in source.all_edges))
 
-    cdef set_strips(self, Step* step, object source, const float* arena):
-        cdef Strip* strip = new_strips(source.strips, arena, self.kernels, self.blocks)
-        cdef Py_ssize_t number
-        step.strips = len(source.strips)
-        step.strip = strip
-        for number in range(step.strips):
-            strip[number].conv.relu_before = source.relu_before
-            strip[number].conv.relu_after = source.relu_after
-            self.most_taps = max(self.most_taps, strip[number].taps)
+    cdef set_taps(self, Step* step, object source, dict buffer_of):
+        """Where each tap reads, in the order in which the kernel takes them; the residual comes last."""
+        cdef Py_ssize_t i
+        order = [(e, k) for e, edge in enumerate(source.edges) for k in range(edge.taps)]
+        if source.call.conv is not None:
+            order = source.call.conv.order
+        step.taps = len(order)
+        self.most_taps = max(self.most_taps, step.taps + 1)
+        tap = <Tap*>self.blocks.allocate((step.taps + 1) * sizeof(Tap))
+        for i, (e, k) in enumerate(order):
+            edge = source.edges[e]
+            self.set_tap(tap + i, buffer_of[edge.node], edge.stride, edge.shift + k * edge.spacing)
+        step.tap = tap
+        if source.residual is not None:
+            self.set_tap(tap + step.taps, buffer_of[source.residual.node], 1, source.residual.shift)
+            step.residual = tap + step.taps
+        step.reads = step.taps + (step.residual != NULL)
+
+    cdef set_kernel(self, Step* step, object source, const float* arena):
+        """What a step computes: a `KernelCall`, whose weights lie in `arena`."""
+        cdef KernelCall* call = &step.call
+        cdef Strip* strip
+        cdef const float** arrays = <const float**>self.blocks.allocate(len(source.offsets) * sizeof(float*))
+        cdef Py_ssize_t* sizes = <Py_ssize_t*>self.blocks.allocate(len(source.sizes) * sizeof(Py_ssize_t))
+        cdef Py_ssize_t i
+        for i, offset in enumerate(source.offsets):
+            arrays[i] = arena + <Py_ssize_t>offset
+        for i, size in enumerate(source.sizes):
+            sizes[i] = size
+        call.run = step_kernel(source.kernel)
+        call.channels, call.phases, call.taps = source.channels, source.phases, step.taps
+        call.arrays, call.sizes = arrays, sizes
+        if source.parameters_offset >= 0:
+            step.parameters = arena + <Py_ssize_t>source.parameters_offset
+        if source.conv is not None:
+            set_conv(&call.conv, source.conv, source.channels, arena, self.kernels, self.blocks)
+            set_activation(&call.conv, source.activation, step.parameters)
+            call.conv.relu_before, call.conv.relu_after = source.relu_before, source.relu_after
+            step.dense = True
+            if call.conv.panels == 1 and (call.conv.activation == NULL or call.conv.tanh):
+                step.row = call.conv.panel.row
+        elif source.activation:
+            step.activation = activation_kernel(source.activation).run
+        if source.strips:
+            strip = new_strips(source.strips, arena, self.kernels, self.blocks)
+            call.strips, call.strip = len(source.strips), strip
+            for i in range(call.strips):
+                strip[i].conv.relu_before, strip[i].conv.relu_after = source.relu_before, source.relu_after
+                self.most_taps = max(self.most_taps, strip[i].taps)
+
+    cdef set_pieces(self, object program):
+        """What the steps remember, without the padding of its rows."""
+        cdef Py_ssize_t i, start
+        pieces = []
+        for step in program.steps:
+            start = step.state
+            for length in step.call.state:
+                pieces.append((start, step.call.state_bytes * length))
+                start += step.call.state_bytes * padded(length)
+        self.pieces = len(pieces)
+        self.piece = <Piece*>self.blocks.allocate(self.pieces * sizeof(Piece))
+        for i, (begin, size) in enumerate(pieces):
+            self.piece[i].start, self.piece[i].size = begin, size
 
     cdef void set_tap(self, Tap* tap, int buffer, Py_ssize_t stride, Py_ssize_t shift) noexcept:
         tap.buffer = buffer
@@ -213,7 +235,7 @@ cdef class Plan:
     cdef Py_ssize_t most_staged_floats(self, object source, dict buffer_of) except -1:
         """Floats that the taps of a step can need at once when they meet the ends of their rings."""
         floats = 0
-        rows = self.program.buffers[source.out].rows // source.phases
+        rows = self.program.buffers[source.out].rows // source.call.phases
         for edge in source.all_edges:
             buffer = self.program.buffers[buffer_of[edge.node]]
             meeting = min(edge.taps, (rows * edge.stride) // edge.spacing + 2)
@@ -234,18 +256,18 @@ cdef class Plan:
         cdef size_t lines = (self.rings_start() + 4 * self.rings_floats + 128 + 63) // 64
         return 64 * (lines | 1)
 
-    cdef size_t pools_start(self) noexcept nogil:
+    cdef size_t states_start(self) noexcept nogil:
         return (sizeof(Memory) + self.buffers * (sizeof(int64_t) + sizeof(Py_ssize_t)) + 63) // 64 * 64
 
     cdef size_t rings_start(self) noexcept nogil:
-        return (self.pools_start() + 8 * self.pool_doubles + 63) // 64 * 64
+        return (self.states_start() + self.states_bytes + 63) // 64 * 64
 
     cdef Memory* lay_out_memory(self, char* block) noexcept nogil:
         """Memory of a stream at its start, in `memory_bytes` bytes on a 64-byte boundary."""
         memory = <Memory*>block
         memory.count = <int64_t*>(block + sizeof(Memory))
         memory.head = <Py_ssize_t*>(memory.count + self.buffers)
-        memory.pools = <double*>(block + self.pools_start())
+        memory.states = block + self.states_start()
         memory.rings = <float*>(block + self.rings_start())
         self.clear_memory(memory)
         return memory
@@ -256,7 +278,7 @@ cdef class Plan:
         to.frames_out = source.frames_out
         memcpy(to.count, source.count, self.buffers * sizeof(int64_t))
         memcpy(to.head, source.head, self.buffers * sizeof(Py_ssize_t))
-        memcpy(to.pools, source.pools, self.pool_doubles * sizeof(double))
+        memcpy(to.states, source.states, self.states_bytes)
         memcpy(to.rings, source.rings, self.rings_floats * sizeof(float))
 
     cdef void clear_memory(self, Memory* memory) noexcept nogil:
@@ -264,7 +286,7 @@ cdef class Plan:
         memory.frames_out = 0
         memset(memory.count, 0, self.buffers * sizeof(int64_t))
         memset(memory.head, 0, self.buffers * sizeof(Py_ssize_t))
-        memset(memory.pools, 0, self.pool_doubles * sizeof(double))
+        memset(memory.states, 0, self.states_bytes)
         memset(memory.rings, 0, (self.rings_floats + 16) * sizeof(float))
         cdef const Buffer* buffer
         cdef Py_ssize_t number, row
@@ -296,9 +318,9 @@ cdef class Plan:
         cdef Py_ssize_t k
         cdef const Buffer* buffer
         for k in range(step.reads):
-            work.x[k] = work.first[step.tap[k].buffer]
-            work.ldx[k] = self.buffer[step.tap[k].buffer].ld
-        self.compute(step, NULL, work, 1)
+            work.now.x[k] = work.first[step.tap[k].buffer]
+            work.now.ldx[k] = self.buffer[step.tap[k].buffer].ld
+        self.compute(step, NULL, 1, work, 1)
         for k in range(step.ends):
             buffer = self.buffer + step.end[k]
             if buffer.before != NULL:
@@ -307,7 +329,8 @@ cdef class Plan:
     cdef Workspace* new_workspace(self, bint many = False) except NULL:
         """Room for one chunk; `many`: also for what `run_many` gathers. To be freed in one piece."""
         cdef Py_ssize_t staged_floats = max(self.staged_floats, self.together * self.most_gathered_floats if many else 0)
-        cdef size_t header = sizeof(Workspace) + 4 * self.buffers * sizeof(void*) + 4 * self.most_taps * sizeof(void*)
+        cdef Py_ssize_t streams = self.together if many else 1
+        cdef size_t header = sizeof(Workspace) + (4 * self.buffers + 4 * self.most_taps + streams) * sizeof(void*)
         header = (header + 63) // 64 * 64
         cdef size_t size = header + 4 * (self.workspace_floats + staged_floats + 32)
         cdef char* block = <char*>aligned_alloc(64, (size + 63) // 64 * 64)
@@ -319,10 +342,11 @@ cdef class Plan:
         work.rows = <Py_ssize_t*>(work.first + self.buffers)
         work.laid = work.rows + self.buffers
         work.end = <int64_t*>(work.laid + self.buffers)
-        work.x = <const float**>(work.end + self.buffers)
-        work.ldx = <Py_ssize_t*>(work.x + self.most_taps)
-        work.at = <const float**>(work.ldx + self.most_taps)
-        work.apart = <Py_ssize_t*>(work.at + self.most_taps)
+        work.now.x = <const float**>(work.end + self.buffers)
+        work.now.ldx = <Py_ssize_t*>(work.now.x + self.most_taps)
+        work.now.at = <const float**>(work.now.ldx + self.most_taps)
+        work.now.apart = <Py_ssize_t*>(work.now.at + self.most_taps)
+        work.now.state = <char**>(work.now.apart + self.most_taps)
         work.floats = <float*>(block + header)
         work.staged = work.floats + self.workspace_floats + 16
         work.staged_floats = staged_floats
@@ -337,27 +361,26 @@ cdef class Plan:
     def fingerprint(self) -> bytes:
         """A hash of the network, its weights, and of what its streams remember."""
         if self.hash is None:
-            self.hash = fingerprint(self.program)
+            histories = tuple((buffer.channels, buffer.history) for buffer in self.program.buffers)
+            states = tuple((step.call.state, step.call.state_bytes) for step in self.program.steps)
+            self.hash = fingerprint(self.program.graph, (histories, states, self.program.prewarmed))
         return self.hash
 
     cdef set_saved(self):
         cdef Py_ssize_t number
         for number in range(self.buffers):
             self.saved_bytes += 4 * self.buffer[number].history * self.buffer[number].channels
-        for number in range(self.steps):
-            if self.step[number].kind in (MEAN, MAX):
-                self.saved_bytes += 8 * self.buffer[self.step[number].out].channels
+        for number in range(self.pieces):
+            self.saved_bytes += self.piece[number].size
 
     cdef void save_memory(self, const Memory* memory, char* to) noexcept nogil:
         """Write `saved_bytes` bytes."""
         cdef const Buffer* buffer
         cdef const float* ring
         cdef Py_ssize_t number, row, slot, size
-        for number in range(self.steps):
-            if self.step[number].kind == MEAN or self.step[number].kind == MAX:
-                size = 8 * self.buffer[self.step[number].out].channels
-                memcpy(to, memory.pools + self.step[number].pool, size)
-                to += size
+        for number in range(self.pieces):
+            memcpy(to, memory.states + self.piece[number].start, self.piece[number].size)
+            to += self.piece[number].size
         for number in range(self.buffers):
             buffer = self.buffer + number
             ring = memory.rings + buffer.ring
@@ -378,15 +401,13 @@ cdef class Plan:
     cdef void restore_memory(self, Memory* memory, const char* source, int64_t frames_in) noexcept nogil:
         """Take over what `save_memory` wrote when the stream had been fed `frames_in` frames and not been flushed."""
         cdef const Buffer* buffer
-        cdef Py_ssize_t number, row, size
+        cdef Py_ssize_t number, row
         self.clear_memory(memory)
         memory.frames_in = frames_in
         memory.frames_out = self.frames_after(frames_in, False, memory.count)
-        for number in range(self.steps):
-            if self.step[number].kind == MEAN or self.step[number].kind == MAX:
-                size = 8 * self.buffer[self.step[number].out].channels
-                memcpy(memory.pools + self.step[number].pool, source, size)
-                source += size
+        for number in range(self.pieces):
+            memcpy(memory.states + self.piece[number].start, source, self.piece[number].size)
+            source += self.piece[number].size
         for number in range(self.buffers):
             buffer = self.buffer + number
             for row in range(buffer.history if buffer.ld != buffer.channels else 0):
@@ -511,7 +532,7 @@ cdef class Plan:
             work.laid[step.out] = 0
             if rows > 0:
                 self.locate_taps(step, memory, work, rows)
-                self.compute(step, memory, work, rows)
+                self.compute(step, &memory, 1, work, rows)
             memory.count[step.out] += rows
             if end != NULL and memory.count[step.out] > end[step.out]:
                 past = min(<int64_t>rows, memory.count[step.out] - end[step.out])
@@ -527,7 +548,7 @@ cdef class Plan:
 
     cdef void run_frame(self, Memory* memory, Workspace* work) noexcept nogil:
         """`run_chunk` for one frame of a regular network: no counting, and every tap is one row, here or in its ring."""
-        cdef const float** x = work.x
+        cdef const float** x = work.now.x
         cdef float** first = work.first
         cdef const Py_ssize_t* head = memory.head
         cdef const float* rings = memory.rings
@@ -548,15 +569,15 @@ cdef class Plan:
                     slot = head[tap.buffer] + tap.back
                     x[k] = rings + tap.ring + slot + (tap.around & (slot >> 63))
                 tap += 1
-            if step.kind == CONV:
+            if step.dense:
                 residual = x[step.taps] if step.residual != NULL else NULL
                 total = first[step.total] if step.total >= 0 else NULL
-                if step.one_panel:      # what convolve_row would call
-                    step.conv.panel.row(&step.conv, step.conv.panel, x, residual, first[step.out], total)
+                if step.row != NULL:    # what convolve_row would call
+                    step.row(&step.call.conv, step.call.conv.panel, x, residual, first[step.out], total)
                 else:
-                    self.kernels.convolve_row(&step.conv, x, residual, first[step.out], total)
+                    self.kernels.convolve_row(&step.call.conv, x, residual, first[step.out], total)
             else:
-                self.compute(step, memory, work, 1)
+                self.compute(step, &memory, 1, work, 1)
             for k in range(step.ends):
                 self.keep_row(step.end[k], memory, work)
             step += 1
@@ -592,11 +613,7 @@ cdef class Plan:
         while step < end:
             work.rows[step.out] = rows
             self.gather(step, memory, rows, work)
-            if step.kind == MEAN or step.kind == MAX:
-                self.pool_rows(step, memory, rows, work)
-                self.finish(step, work, rows)
-            else:
-                self.compute(step, NULL, work, rows)
+            self.compute(step, memory, rows, work, rows)
             for i in range(step.ends):
                 self.keep_rows(step.end[i], memory, rows, work)
             step += 1
@@ -608,11 +625,11 @@ cdef class Plan:
         cdef Py_ssize_t k, row, ld
         for k in range(step.reads):
             ld = self.buffer[tap.buffer].ld
-            work.ldx[k] = ld
+            work.now.ldx[k] = ld
             if tap.back == 0:
-                work.x[k] = work.first[tap.buffer]
+                work.now.x[k] = work.first[tap.buffer]
             else:
-                work.x[k] = staged
+                work.now.x[k] = staged
                 expect(staged + rows * ld <= work.staged + work.staged_floats)
                 for row in range(rows):
                     if row + AHEAD < rows:
@@ -625,14 +642,6 @@ cdef class Plan:
         """The row of a ring that a tap reads, as in `run_frame`."""
         cdef Py_ssize_t slot = memory.head[tap.buffer] + tap.back
         return memory.rings + tap.ring + slot + (tap.around & (slot >> 63))
-
-    cdef void pool_rows(self, const Step* step, Memory** memory, Py_ssize_t rows, Workspace* work) noexcept nogil:
-        cdef Py_ssize_t ld = self.buffer[step.out].ld, row
-        cdef float* out = work.first[step.out]
-        for row in range(rows):
-            (self.kernels.running_mean if step.kind == MEAN else self.kernels.running_max)(
-                work.x[0] + row * work.ldx[0], 1, memory[row].pools + step.pool, <double>memory[row].frames_in,
-                out + row * ld, ld)
 
     cdef void keep_rows(self, int number, Memory** memory, Py_ssize_t rows, Workspace* work) noexcept nogil:
         """Take one row into the ring of each stream."""
@@ -650,80 +659,27 @@ cdef class Plan:
         """Where the rows lie that a step reads: one pointer a tap, the residual's last."""
         cdef Py_ssize_t k, staged = 0
         for k in range(step.reads):
-            work.x[k] = self.locate(
-                step.tap + k, memory.count[step.out] // step.phases, memory, work, rows // step.phases, work.ldx + k, &staged)
+            work.now.x[k] = self.locate(
+                step.tap + k, memory.count[step.out] // step.phases, memory, work, rows // step.phases, work.now.ldx + k, &staged)
 
-    cdef void compute(self, const Step* step, Memory* memory, Workspace* work, Py_ssize_t rows) noexcept nogil:
-        """New rows of one step, from the rows that its taps point to."""
-        cdef const Kernels* kernels = self.kernels
-        cdef const Buffer* buffer = self.buffer + step.out
-        cdef float* out = work.first[step.out]
-        cdef Py_ssize_t k
-        if step.kind == CONV:
-            kernels.convolve(
-                &step.conv, work.x, work.ldx, rows, work.x[step.taps] if step.residual != NULL else NULL, out, buffer.ld)
-        elif step.kind == STRIPS:
-            convolve_strips(
-                kernels, step.strip, step.strips, work.x, work.ldx, rows // step.phases,
-                work.x[step.taps] if step.residual != NULL else NULL, out, step.phases * buffer.ld, work.at, work.apart)
-        elif step.kind == DEPTHWISE and step.phases > 1:
-            self.upsample(step, work, rows)
-        elif step.kind == DEPTHWISE:
-            kernels.convolve_depthwise(step.weights, step.bias, step.taps, work.x, work.ldx, rows, out, buffer.ld)
-        elif step.kind == SUM:
-            if step.taps == 1:
-                memcpy(out, work.x[0], rows * buffer.ld * sizeof(float))
-            for k in range(1, step.taps):
-                kernels.add(work.x[0] if k == 1 else out, work.x[k], rows, out, buffer.ld)
-        elif step.kind == PRODUCT:
-            kernels.multiply(work.x[0], work.x[1], rows, out, buffer.ld)
-        elif step.kind == PART or step.kind == JOIN:
-            self.join(step, work, rows, out, buffer.ld)
-        elif step.kind == GATE:
-            kernels.gate(work.x[0], work.ldx[0], rows, buffer.channels, out, buffer.ld)
-        elif step.kind == MEAN:
-            kernels.running_mean(
-                work.x[0], rows, memory.pools + step.pool, <double>self.pooled(step, memory), out, buffer.ld)
-        else:
-            kernels.running_max(
-                work.x[0], rows, memory.pools + step.pool, <double>self.pooled(step, memory), out, buffer.ld)
-        self.finish(step, work, rows)
-
-    cdef void upsample(self, const Step* step, Workspace* work, Py_ssize_t rows) noexcept nogil:
-        """Each row of the taps gives one row for every phase, which has its own weights."""
-        cdef Py_ssize_t ld = self.buffer[step.out].ld, row, phase, k
-        for row in range(rows):
-            phase = row % step.phases
-            for k in range(step.taps):
-                work.at[k] = work.x[k] + row // step.phases * work.ldx[k]
-            self.kernels.convolve_depthwise(
-                step.weights + phase * step.taps * ld, step.bias, step.taps, work.at, work.ldx, 1,
-                work.first[step.out] + row * ld, ld)
-
-    cdef void finish(self, const Step* step, Workspace* work, Py_ssize_t rows) noexcept nogil:
-        """What comes after a step's kernel: an activation that the kernel has not, and the addition to a sum so far."""
-        cdef const Buffer* buffer = self.buffer + step.out
-        cdef float* out = work.first[step.out]
-        if step.activation != IDENTITY and step.kind != CONV:
-            self.kernels.activate(step.activation, out, rows, buffer.ld, buffer.channels, step.parameters)
+    cdef void compute(
+        self, const Step* step, Memory** memory, Py_ssize_t streams, Workspace* work, Py_ssize_t rows) noexcept nogil:
+        """New rows of one step, from the rows that its taps point to: those of one stream, or one of each of many."""
+        cdef Rows* now = &work.now
+        cdef Py_ssize_t i
+        now.rows = rows
+        now.residual = now.x[step.taps] if step.residual != NULL else NULL
+        now.out = work.first[step.out]
+        now.ld = self.buffer[step.out].ld
+        if step.state >= 0:
+            now.state_step = streams > 1
+            for i in range(streams):
+                now.state[i] = memory[i].states + step.state
+        step.call.run(&step.call, now)
+        if step.activation != NULL:
+            step.activation(now.out, rows, now.ld, step.call.channels, step.parameters)
         if step.total >= 0:
-            self.kernels.add(work.first[step.total], out, rows, work.first[step.total], buffer.ld)
-
-    cdef int64_t pooled(self, const Step* step, Memory* memory) noexcept nogil:
-        """Frames that a pool has seen before this chunk."""
-        return memory.frames_in if self.regular else memory.count[step.out]
-
-    cdef void join(self, const Step* step, Workspace* work, Py_ssize_t rows, float* out, Py_ssize_t ld) noexcept nogil:
-        """The channels of the taps side by side, or those of each bin; of a part, those from its first on."""
-        cdef Py_ssize_t k, row, i, channels, first = 0, all_channels = self.buffer[step.out].channels
-        for k in range(step.taps):
-            channels = min(self.buffer[step.tap[k].buffer].channels, all_channels) // step.bins
-            for row in range(rows):
-                for i in range(step.bins):
-                    memcpy(
-                        out + row * ld + i * (all_channels // step.bins) + first,
-                        work.x[k] + row * work.ldx[k] + i * channels + step.part, channels * sizeof(float))
-            first += channels
+            self.kernels.add(work.first[step.total], now.out, rows, work.first[step.total], now.ld)
 
     cdef const float* locate(
         self, const Tap* tap, int64_t done, Memory* memory, Workspace* work, Py_ssize_t rows, Py_ssize_t* ld,

@@ -9,10 +9,24 @@ from wavenetlite.features.normalisation import AutoGain, MeanVariance, RunningCM
 from wavenetlite.features.pcen import PCEN
 from wavenetlite.features.spec import Features, from_config
 from wavenetlite.features.spectrogram import Spectrogram
-from wavenetlite.features.steps import Step
+from wavenetlite.features.steps import FrameStep
 from wavenetlite.features.stream import FeatureStream
 
 __all__ = [
-    "MFCC", "PCEN", "AutoGain", "Deltas", "FeatureStream", "Features", "Librosa", "LogMel", "MeanVariance",
-    "MelSpectrogram", "MuLaw", "RunningCMVN", "Spectrogram", "Step", "UtteranceCMVN", "from_config",
+    "MFCC",
+    "PCEN",
+    "AutoGain",
+    "Deltas",
+    "FeatureStream",
+    "Features",
+    "FrameStep",
+    "Librosa",
+    "LogMel",
+    "MeanVariance",
+    "MelSpectrogram",
+    "MuLaw",
+    "RunningCMVN",
+    "Spectrogram",
+    "UtteranceCMVN",
+    "from_config",
 ]  # fmt: skip

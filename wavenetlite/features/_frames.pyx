@@ -18,7 +18,7 @@ from struct import Struct
 
 import numpy as np
 
-from wavenetlite.errors import ArrayTypeError, ParameterError, SnapshotError, StreamStateError
+from wavenetlite.support.errors import ArrayTypeError, ParameterError, SnapshotError, StreamStateError
 
 cnp.import_array()
 

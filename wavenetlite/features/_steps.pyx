@@ -12,7 +12,7 @@ from struct import Struct
 
 import numpy as np
 
-from wavenetlite.errors import SnapshotError
+from wavenetlite.support.errors import SnapshotError
 
 STATE = Struct("<q")
 UNFIT = "snapshot is damaged: its state is none of these features"

@@ -6,11 +6,11 @@ from math import factorial, fsum
 
 import numpy as np
 
-from wavenetlite.checks import count, one_of, positive_int
-from wavenetlite.errors import ParameterError, SnapshotError
 from wavenetlite.features._steps import UNFIT, filter_frames
 from wavenetlite.features.steps import CausalStep, StepState
-from wavenetlite.features.tables import Doubles, Floats
+from wavenetlite.support.arrays import Doubles, Floats
+from wavenetlite.support.checks import count, one_of, positive_int
+from wavenetlite.support.errors import ParameterError, SnapshotError
 
 
 class Deltas(CausalStep):

@@ -10,13 +10,13 @@ from typing import Any, Literal
 
 import numpy as np
 
-from wavenetlite.checks import positive_int
-from wavenetlite.errors import ArrayTypeError, ParameterError
-from wavenetlite.features import tables as tabular
+from wavenetlite.features import filter_banks as tabular
 from wavenetlite.features._frames import checked_samples
 from wavenetlite.features.spec import Features
 from wavenetlite.features.stream import FeatureStream
-from wavenetlite.features.tables import Floats
+from wavenetlite.support.arrays import Floats
+from wavenetlite.support.checks import positive_int
+from wavenetlite.support.errors import ArrayTypeError, ParameterError
 
 REPLACEMENTS = {
     "melspectrogram": "MelSpectrogram or LogMel",
@@ -49,8 +49,6 @@ class Librosa(Features):
     >>> spec(np.zeros(16000, np.float32)).shape
     (97, 1)
     """
-
-    options = ("name", "sr")
 
     def __init__(self, name: str, *, sr: int = 16000, **parameters: Any) -> None:
         self.sr = positive_int("sr", sr)

@@ -2,61 +2,21 @@
 
 from __future__ import annotations
 
-from typing import Any, ClassVar
+from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 
-from wavenetlite.checks import flag, number, positive_int
-from wavenetlite.errors import ParameterError
-from wavenetlite.features import tables as tabular
-from wavenetlite.features.spectrogram import Window, _Spectral
-from wavenetlite.features.steps import Step
-from wavenetlite.features.tables import Floats, Tables
+from wavenetlite.features import filter_banks as tabular
+from wavenetlite.features.spectrogram import Spectrogram
+from wavenetlite.features.steps import FrameStep
+from wavenetlite.support.arrays import Floats
+from wavenetlite.support.checks import flag, number, positive_int
+from wavenetlite.support.errors import ParameterError
 
 
-class _Mel(_Spectral):
-    """What all features on the mel scale share."""
-
-    mel_options: ClassVar[tuple[str, ...]] = ("n_mels", "fmin", "fmax", "htk", "norm")
-
-    def set_mel(self, n_mels: int, fmin: float, fmax: float | None, htk: bool, norm: str | float | None) -> None:
-        """Check and keep the parameters of the mel scale."""
-        self.n_mels = positive_int("n_mels", n_mels, 65_536)
-        self.fmin = number("fmin", fmin, least=0.0)
-        self.fmax = None if fmax is None else number("fmax", fmax, least=0.0)
-        highest = self.sr / 2 if self.fmax is None else self.fmax
-        if highest > self.sr / 2:
-            raise ParameterError(f"fmax={fmax} must be at most half of sr={self.sr}")
-        if self.fmin >= highest:
-            raise ParameterError(f"fmin={fmin} must be below fmax={highest}")
-        self.htk = flag("htk", htk)
-        if isinstance(norm, str) and norm != "slaney":
-            raise ParameterError(f"norm={norm!r} must be 'slaney', None or a number")
-        self.norm = norm if norm is None or isinstance(norm, str) else number("norm", norm)
-
-    def compute_tables(self) -> dict[str, Floats]:
-        return {**super().compute_tables(), "mel": tabular.by_librosa(type(self).__name__, self.mel_basis)}
-
-    def mel_basis(self, librosa: Any) -> Floats:
-        basis = librosa.filters.mel(
-            sr=self.sr,
-            n_fft=self.n_fft,
-            n_mels=self.n_mels,
-            fmin=self.fmin,
-            fmax=self.fmax,
-            htk=self.htk,
-            norm=self.norm,
-        )
-        return np.ascontiguousarray(basis, np.float32)
-
-    def table_shapes(self) -> dict[str, tuple[int, ...]]:
-        return {**super().table_shapes(), "mel": (self.n_mels, self.n_fft // 2 + 1)}
-
-    def reduction(self) -> dict[str, Any]:
-        return {"basis": self._tables["mel"]}
-
-
-class MelSpectrogram(_Mel):
+@dataclass(kw_only=True, eq=False, repr=False)
+class MelSpectrogram(Spectrogram):
     """Energies of mel bands.
 
     Parameters
@@ -85,56 +45,51 @@ class MelSpectrogram(_Mel):
     (97, 64)
     """
 
-    options = (*_Spectral.spectral_options, *_Mel.mel_options)
+    n_mels: int = 40
+    fmin: float = 0.0
+    fmax: float | None = None
+    htk: bool = False
+    norm: str | float | None = "slaney"
 
-    def __init__(
-        self,
-        *,
-        sr: int = 16000,
-        n_fft: int = 512,
-        hop_length: int = 160,
-        n_mels: int = 40,
-        win_length: int | None = None,
-        window: Window = "hann",
-        center: bool = False,
-        power: float = 2.0,
-        fmin: float = 0.0,
-        fmax: float | None = None,
-        htk: bool = False,
-        norm: str | float | None = "slaney",
-        tables: Tables | None = None,
-    ) -> None:
-        self.set_spectral(sr, n_fft, hop_length, win_length, window, center, power)
-        self.set_mel(n_mels, fmin, fmax, htk, norm)
-        self.set_tables(tables)
+    def check_parameters(self) -> None:
+        super().check_parameters()
+        self.n_mels = positive_int("n_mels", self.n_mels, 65_536)
+        self.fmin = number("fmin", self.fmin, least=0.0)
+        self.fmax = None if self.fmax is None else number("fmax", self.fmax, least=0.0)
+        highest = self.sr / 2 if self.fmax is None else self.fmax
+        if highest > self.sr / 2:
+            raise ParameterError(f"fmax={self.fmax} must be at most half of sr={self.sr}")
+        if self.fmin >= highest:
+            raise ParameterError(f"fmin={self.fmin} must be below fmax={highest}")
+        self.htk = flag("htk", self.htk)
+        if isinstance(self.norm, str) and self.norm != "slaney":
+            raise ParameterError(f"norm={self.norm!r} must be 'slaney', None or a number")
+        self.norm = self.norm if self.norm is None or isinstance(self.norm, str) else number("norm", self.norm)
 
+    def compute_tables(self) -> dict[str, Floats]:
+        return {**super().compute_tables(), "mel": tabular.by_librosa(type(self).__name__, self.mel_basis)}
 
-class _Decibels(_Mel):
-    """What features of mel bands in decibels share."""
+    def mel_basis(self, librosa: Any) -> Floats:
+        basis = librosa.filters.mel(
+            sr=self.sr,
+            n_fft=self.n_fft,
+            n_mels=self.n_mels,
+            fmin=self.fmin,
+            fmax=self.fmax,
+            htk=self.htk,
+            norm=self.norm,
+        )
+        return np.ascontiguousarray(basis, np.float32)
 
-    decibel_options: ClassVar[tuple[str, ...]] = ("amin", "ref", "top_db")
-
-    def set_decibels(self, amin: float, ref: Any, top_db: float | None) -> None:
-        """Check and keep the parameters of the logarithm."""
-        self.amin = number("amin", amin)
-        if self.amin <= 0:
-            raise ParameterError(f"amin={amin} must be positive")
-        if isinstance(ref, str) and ref != "max":
-            raise ParameterError(f"ref={ref!r} must be a number or 'max'")
-        self.ref: str | float = "max" if ref is np.max or ref == "max" else number("ref", ref, least=0.0)
-        self.top_db = None if top_db is None else number("top_db", top_db, least=0.0)
+    def table_shapes(self) -> dict[str, tuple[int, ...]]:
+        return {**super().table_shapes(), "mel": (self.n_mels, self.n_fft // 2 + 1)}
 
     def reduction(self) -> dict[str, Any]:
-        reference = 0.0 if isinstance(self.ref, str) else 10.0 * float(np.log10(max(self.amin, self.ref)))
-        return {**super().reduction(), "decibels": True, "amin": self.amin, "reference_db": reference}
-
-    def own_steps(self) -> tuple[Step, ...]:
-        if self.ref == "max" or self.top_db is not None:
-            return (DynamicRange(ref=self.ref, top_db=self.top_db),)
-        return ()
+        return {"basis": self._tables["mel"]}
 
 
-class LogMel(_Decibels):
+@dataclass(kw_only=True, eq=False, repr=False)
+class LogMel(MelSpectrogram):
     """Mel bands in decibels: ``10 log10(max(S, amin)) - 10 log10(max(ref, amin))``.
 
     Parameters
@@ -164,35 +119,31 @@ class LogMel(_Decibels):
     ((97, 40), -100.0)
     """
 
-    options = (*_Spectral.spectral_options, *_Mel.mel_options, *_Decibels.decibel_options)
+    amin: float = 1e-10
+    ref: Any = 1.0
+    top_db: float | None = None
 
-    def __init__(
-        self,
-        *,
-        sr: int = 16000,
-        n_fft: int = 512,
-        hop_length: int = 160,
-        n_mels: int = 40,
-        win_length: int | None = None,
-        window: Window = "hann",
-        center: bool = False,
-        power: float = 2.0,
-        fmin: float = 0.0,
-        fmax: float | None = None,
-        htk: bool = False,
-        norm: str | float | None = "slaney",
-        amin: float = 1e-10,
-        ref: Any = 1.0,
-        top_db: float | None = None,
-        tables: Tables | None = None,
-    ) -> None:
-        self.set_spectral(sr, n_fft, hop_length, win_length, window, center, power)
-        self.set_mel(n_mels, fmin, fmax, htk, norm)
-        self.set_decibels(amin, ref, top_db)
-        self.set_tables(tables)
+    def check_parameters(self) -> None:
+        super().check_parameters()
+        amin, self.amin = self.amin, number("amin", self.amin)
+        if self.amin <= 0:
+            raise ParameterError(f"amin={amin} must be positive")
+        if isinstance(self.ref, str) and self.ref != "max":
+            raise ParameterError(f"ref={self.ref!r} must be a number or 'max'")
+        self.ref = "max" if self.ref is np.max or self.ref == "max" else number("ref", self.ref, least=0.0)
+        self.top_db = None if self.top_db is None else number("top_db", self.top_db, least=0.0)
+
+    def reduction(self) -> dict[str, Any]:
+        reference = 0.0 if isinstance(self.ref, str) else 10.0 * float(np.log10(max(self.amin, self.ref)))
+        return {**super().reduction(), "decibels": True, "amin": self.amin, "reference_db": reference}
+
+    def own_steps(self) -> tuple[FrameStep, ...]:
+        if self.ref == "max" or self.top_db is not None:
+            return (DynamicRange(ref=self.ref, top_db=self.top_db),)
+        return ()
 
 
-class DynamicRange(Step, internal=True):
+class DynamicRange(FrameStep, internal=True):
     """Decibels relative to the loudest of the whole signal, and no further below it than `top_db`."""
 
     options = ("ref", "top_db")

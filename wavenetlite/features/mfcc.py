@@ -2,21 +2,22 @@
 
 from __future__ import annotations
 
-from typing import Any
+from dataclasses import dataclass
+from functools import cached_property
 
 import numpy as np
 
-from wavenetlite.checks import number, positive_int
-from wavenetlite.errors import ParameterError
-from wavenetlite.features import tables as tabular
+from wavenetlite.features import filter_banks as tabular
 from wavenetlite.features._steps import project
-from wavenetlite.features.mel import _Decibels, _Mel
-from wavenetlite.features.spectrogram import Window, _Spectral
-from wavenetlite.features.steps import CausalStep, FrameState, Stateless, Step, StepState
-from wavenetlite.features.tables import Doubles, Floats, Tables
+from wavenetlite.features.mel import LogMel
+from wavenetlite.features.steps import CausalStep, FrameState, FrameStep, Stateless, StepState
+from wavenetlite.support.arrays import Doubles, Floats
+from wavenetlite.support.checks import number, positive_int
+from wavenetlite.support.errors import ParameterError
 
 
-class MFCC(_Decibels):
+@dataclass(kw_only=True, eq=False, repr=False)
+class MFCC(LogMel):
     """Mel-frequency cepstral coefficients.
 
     Parameters
@@ -45,45 +46,19 @@ class MFCC(_Decibels):
     (97, 13)
     """
 
-    options = (
-        *_Spectral.spectral_options, *_Mel.mel_options, *_Decibels.decibel_options, "n_mfcc", "dct_type", "lifter",
-    )  # fmt: skip
+    n_mfcc: int = 20
+    dct_type: int = 2
+    lifter: float = 0.0
 
-    def __init__(
-        self,
-        *,
-        sr: int = 16000,
-        n_mfcc: int = 20,
-        n_fft: int = 512,
-        hop_length: int = 160,
-        n_mels: int = 40,
-        win_length: int | None = None,
-        window: Window = "hann",
-        center: bool = False,
-        power: float = 2.0,
-        fmin: float = 0.0,
-        fmax: float | None = None,
-        htk: bool = False,
-        norm: str | float | None = "slaney",
-        amin: float = 1e-10,
-        ref: Any = 1.0,
-        top_db: float | None = None,
-        dct_type: int = 2,
-        lifter: float = 0.0,
-        tables: Tables | None = None,
-    ) -> None:
-        self.set_spectral(sr, n_fft, hop_length, win_length, window, center, power)
-        self.set_mel(n_mels, fmin, fmax, htk, norm)
-        self.set_decibels(amin, ref, top_db)
-        self.n_mfcc = positive_int("n_mfcc", n_mfcc)
-        if n_mfcc > n_mels:
-            raise ParameterError(f"n_mfcc={n_mfcc} must be at most n_mels={n_mels}")
-        self.dct_type = positive_int("dct_type", dct_type)
-        if dct_type not in (2, 3):
-            raise ParameterError(f"dct_type={dct_type} must be 2 or 3")
-        self.lifter = number("lifter", lifter, least=0.0)
-        self.set_tables(tables)
-        self._transform = Cepstrum(tabular.joined(self._tables["dct"]))
+    def check_parameters(self) -> None:
+        super().check_parameters()
+        self.n_mfcc = positive_int("n_mfcc", self.n_mfcc)
+        if self.n_mfcc > self.n_mels:
+            raise ParameterError(f"n_mfcc={self.n_mfcc} must be at most n_mels={self.n_mels}")
+        self.dct_type = positive_int("dct_type", self.dct_type)
+        if self.dct_type not in (2, 3):
+            raise ParameterError(f"dct_type={self.dct_type} must be 2 or 3")
+        self.lifter = number("lifter", self.lifter, least=0.0)
 
     def compute_tables(self) -> dict[str, Floats]:
         return {**super().compute_tables(), "dct": tabular.split(self.transform())}
@@ -101,8 +76,13 @@ class MFCC(_Decibels):
     def table_shapes(self) -> dict[str, tuple[int, ...]]:
         return {**super().table_shapes(), "dct": (2, self.n_mels, self.n_mfcc)}
 
-    def own_steps(self) -> tuple[Step, ...]:
-        return (*super().own_steps(), self._transform)
+    @cached_property
+    def cepstrum(self) -> Cepstrum:
+        """The step that transforms the bands."""
+        return Cepstrum(tabular.joined(self._tables["dct"]))
+
+    def own_steps(self) -> tuple[FrameStep, ...]:
+        return (*super().own_steps(), self.cepstrum)
 
 
 class Cepstrum(CausalStep, internal=True):

@@ -8,13 +8,13 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from wavenetlite.checks import one_of, positive_int
-from wavenetlite.errors import ArrayTypeError, ParameterError, SnapshotError, StreamStateError
-from wavenetlite.features import tables as tabular
+from wavenetlite.features import filter_banks as tabular
 from wavenetlite.features._frames import checked_samples
 from wavenetlite.features._steps import UNFIT
 from wavenetlite.features.spec import Features
-from wavenetlite.features.tables import Floats
+from wavenetlite.support.arrays import Floats
+from wavenetlite.support.checks import one_of, positive_int
+from wavenetlite.support.errors import ArrayTypeError, ParameterError, SnapshotError, StreamStateError
 
 STATE = Struct("<qq")
 OUTPUTS = ("value", "code", "one_hot")
@@ -49,7 +49,6 @@ class MuLaw(Features):
     (3,)
     """
 
-    options = ("sr", "mu", "output")
     hop_length = 1
     frame_length = 1
 

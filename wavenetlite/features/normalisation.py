@@ -8,12 +8,13 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from wavenetlite.checks import flag, number, positive_int
-from wavenetlite.errors import ArrayTypeError, ParameterError
-from wavenetlite.features import tables as tabular
+from wavenetlite.features import filter_banks as tabular
 from wavenetlite.features._steps import PeakFollower, RunningMoments, standardise
-from wavenetlite.features.steps import CausalStep, FrameState, Stateless, Step, StepState
-from wavenetlite.features.tables import Doubles, Floats, Tables
+from wavenetlite.features.filter_banks import Tables
+from wavenetlite.features.steps import CausalStep, FrameState, FrameStep, Stateless, StepState
+from wavenetlite.support.arrays import Doubles, Floats
+from wavenetlite.support.checks import flag, number, positive_int
+from wavenetlite.support.errors import ArrayTypeError, ParameterError
 
 
 class MeanVariance(CausalStep):
@@ -85,7 +86,7 @@ class MeanVariance(CausalStep):
         return {"mean": self.mean} if self.variance is None else {"mean": self.mean, "variance": self.variance}
 
     @classmethod
-    def restore(cls, options: dict[str, Any], tables: Tables | None) -> Step:
+    def restore(cls, options: dict[str, Any], tables: Tables | None) -> FrameStep:
         return cls(**options, tables=tables or {})
 
     def out_channels(self, channels: int) -> int:
@@ -177,7 +178,7 @@ class AutoGain(CausalStep):
         return FrameState(PeakFollower(signals, fall_db=self.fall_db, least_db=self.least_db, range_db=self.range_db))
 
 
-class UtteranceCMVN(Step):
+class UtteranceCMVN(FrameStep):
     """Each channel normalised by the mean and variance of the whole signal; offline only.
 
     Parameters

@@ -3,18 +3,18 @@
 from __future__ import annotations
 
 import math
+from dataclasses import dataclass
 from functools import cached_property
 
-from wavenetlite.checks import number
-from wavenetlite.errors import ParameterError
 from wavenetlite.features._steps import Smoother
-from wavenetlite.features.mel import _Mel
-from wavenetlite.features.spectrogram import Window, _Spectral
-from wavenetlite.features.steps import CausalStep, FrameState, Step, StepState
-from wavenetlite.features.tables import Tables
+from wavenetlite.features.mel import MelSpectrogram
+from wavenetlite.features.steps import CausalStep, FrameState, FrameStep, StepState
+from wavenetlite.support.checks import number
+from wavenetlite.support.errors import ParameterError
 
 
-class PCEN(_Mel):
+@dataclass(kw_only=True, eq=False, repr=False)
+class PCEN(MelSpectrogram):
     """Per-channel energy normalisation of mel bands.
 
     ``(E / (eps + M) ** gain + bias) ** compression - bias ** compression`` of the energy E, where M follows E with a
@@ -49,45 +49,26 @@ class PCEN(_Mel):
     (97, 40)
     """
 
-    pcen_options = ("gain", "bias", "compression", "time_constant_s", "eps", "b", "scale")
-    options = (*_Spectral.spectral_options, *_Mel.mel_options, *pcen_options)
+    power: float = 1.0
+    gain: float = 0.98
+    bias: float = 2.0
+    compression: float = 0.5
+    time_constant_s: float = 0.4
+    eps: float = 1e-6
+    b: float | None = None
+    scale: float = 2.0**31
 
-    def __init__(
-        self,
-        *,
-        sr: int = 16000,
-        n_fft: int = 512,
-        hop_length: int = 160,
-        n_mels: int = 40,
-        win_length: int | None = None,
-        window: Window = "hann",
-        center: bool = False,
-        power: float = 1.0,
-        fmin: float = 0.0,
-        fmax: float | None = None,
-        htk: bool = False,
-        norm: str | float | None = "slaney",
-        gain: float = 0.98,
-        bias: float = 2.0,
-        compression: float = 0.5,
-        time_constant_s: float = 0.4,
-        eps: float = 1e-6,
-        b: float | None = None,
-        scale: float = 2.0**31,
-        tables: Tables | None = None,
-    ) -> None:
-        self.set_spectral(sr, n_fft, hop_length, win_length, window, center, power)
-        self.set_mel(n_mels, fmin, fmax, htk, norm)
-        self.gain = number("gain", gain, least=0.0)
-        self.bias = number("bias", bias, least=0.0)
-        self.compression = number("compression", compression, least=0.0)
-        self.time_constant_s = positive("time_constant_s", time_constant_s)
-        self.eps = positive("eps", eps)
-        self.scale = positive("scale", scale)
-        self.b = None if b is None else number("b", b, least=0.0)
+    def check_parameters(self) -> None:
+        super().check_parameters()
+        self.gain = number("gain", self.gain, least=0.0)
+        self.bias = number("bias", self.bias, least=0.0)
+        self.compression = number("compression", self.compression, least=0.0)
+        self.time_constant_s = positive("time_constant_s", self.time_constant_s)
+        self.eps = positive("eps", self.eps)
+        self.scale = positive("scale", self.scale)
+        self.b = None if self.b is None else number("b", self.b, least=0.0)
         if self.b is not None and self.b > 1:
-            raise ParameterError(f"b={b} must be between 0 and 1")
-        self.set_tables(tables)
+            raise ParameterError(f"b={self.b} must be between 0 and 1")
 
     @cached_property
     def smoothing(self) -> float:
@@ -97,7 +78,7 @@ class PCEN(_Mel):
         frames = self.time_constant_s * self.frame_rate
         return (math.sqrt(1 + 4 * frames**2) - 1) / (2 * frames**2)
 
-    def own_steps(self) -> tuple[Step, ...]:
+    def own_steps(self) -> tuple[FrameStep, ...]:
         return (*super().own_steps(), Normaliser(self))
 
 

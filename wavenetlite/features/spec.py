@@ -6,16 +6,18 @@ import copy
 import json
 from collections.abc import Mapping
 from hashlib import blake2b
+from inspect import signature
 from typing import Any, ClassVar, Literal
 
 import numpy as np
 
-from wavenetlite.checks import count, one_of, positive_int
-from wavenetlite.errors import ArrayTypeError, ParameterError
-from wavenetlite.features import tables as tabular
-from wavenetlite.features.steps import Step, step_from_config
+from wavenetlite.features import filter_banks as tabular
+from wavenetlite.features.filter_banks import Tables
+from wavenetlite.features.steps import FrameStep, step_from_config
 from wavenetlite.features.stream import FeatureStream, Front
-from wavenetlite.features.tables import Floats, Tables
+from wavenetlite.support.arrays import Floats
+from wavenetlite.support.checks import count, one_of, positive_int
+from wavenetlite.support.errors import ArrayTypeError, ParameterError
 
 
 class Features:
@@ -39,14 +41,13 @@ class Features:
         Of the packages that computed the tables.
     """
 
-    options: ClassVar[tuple[str, ...]] = ()
     registry: ClassVar[dict[str, type[Features]]] = {}
 
     sr: int
     hop_length: int
     frame_length: int
     left_pad: int = 0
-    steps: tuple[Step, ...] = ()
+    steps: tuple[FrameStep, ...] = ()
     versions: Mapping[str, str]
 
     def __init_subclass__(cls, **arguments: Any) -> None:
@@ -65,7 +66,7 @@ class Features:
         """Channels of a frame of the first stage."""
         raise NotImplementedError
 
-    def own_steps(self) -> tuple[Step, ...]:
+    def own_steps(self) -> tuple[FrameStep, ...]:
         """Steps that belong to the definition of the feature."""
         return ()
 
@@ -132,7 +133,7 @@ class Features:
         front = self.front(streams or 0, on_nonfinite, "samples")
         return FeatureStream(self, front, states, streams or 0, on_nonfinite)
 
-    def then(self, *steps: Step) -> Features:
+    def then(self, *steps: FrameStep) -> Features:
         """A copy of the spec with further steps: normalisation, deltas.
 
         Examples
@@ -143,8 +144,8 @@ class Features:
         (80, 2)
         """
         for step in steps:
-            if not isinstance(step, Step):
-                raise ArrayTypeError(f"step is a {type(step).__name__}; it must be a Step of wavenetlite.features")
+            if not isinstance(step, FrameStep):
+                raise ArrayTypeError(f"step is a {type(step).__name__}; it must be a FrameStep of wavenetlite.features")
         twin = copy.copy(self)
         twin.steps = (*self.steps, *steps)
         twin.check_steps()
@@ -153,7 +154,7 @@ class Features:
     # What the spec is like
 
     @property
-    def all_steps(self) -> tuple[Step, ...]:
+    def all_steps(self) -> tuple[FrameStep, ...]:
         return (*self.own_steps(), *self.steps)
 
     @property
@@ -198,16 +199,22 @@ class Features:
         return self.frame_span(frame)[1] + self.latency * self.hop_length
 
     def __repr__(self) -> str:
-        own = f"{type(self).__name__}({', '.join(f'{name}={getattr(self, name)!r}' for name in self.options)})"
+        own = f"{type(self).__name__}({', '.join(f'{name}={value!r}' for name, value in self.arguments().items())})"
         return own + (f".then({', '.join(map(repr, self.steps))})" if self.steps else "")
 
     # Writing down
+
+    def arguments(self) -> dict[str, Any]:
+        """What the constructor would take to make the spec again, but for the tables."""
+        parameters = signature(type(self)).parameters.values()
+        names = [one.name for one in parameters if one.name != "tables" and one.kind is not one.VAR_KEYWORD]
+        return {name: getattr(self, name) for name in names}
 
     def config(self) -> dict[str, Any]:
         """The spec as JSON-able data, without its tables; `versions` says who computed them."""
         return {
             "type": type(self).__name__,
-            **{name: jsonable(getattr(self, name)) for name in self.options},
+            **{name: jsonable(value) for name, value in self.arguments().items()},
             "steps": [step.config() for step in self.steps],
             "versions": dict(self.versions),
         }

@@ -1,50 +1,70 @@
-"""Spectrogram: powers of the short-time Fourier transform; and what all spectral features share."""
+"""Spectrogram: powers of the short-time Fourier transform, and the beginning of all features that are made of it."""
 
 from __future__ import annotations
 
-from typing import Any, ClassVar
+from dataclasses import InitVar, dataclass
+from typing import Any
 
 import numpy as np
 
-from wavenetlite.checks import flag, number, positive_int
-from wavenetlite.errors import ArrayTypeError, ParameterError
-from wavenetlite.features import tables as tabular
+from wavenetlite.features import filter_banks as tabular
 from wavenetlite.features._frames import FrameStream, FrontEnd
+from wavenetlite.features.filter_banks import Tables
 from wavenetlite.features.spec import Features
-from wavenetlite.features.tables import Floats, Tables
+from wavenetlite.support.arrays import Floats
+from wavenetlite.support.checks import flag, number, positive_int
+from wavenetlite.support.errors import ArrayTypeError, ParameterError
 
 Window = str | float | tuple[Any, ...] | list[Any]
 
 
-class _Spectral(Features):
-    """What all features that begin with a short-time Fourier transform share: its parameters, tables and front end."""
+@dataclass(kw_only=True, eq=False, repr=False)
+class Spectrogram(Features):
+    """Magnitudes of the short-time Fourier transform to some power.
 
-    spectral_options: ClassVar[tuple[str, ...]] = (
-        "sr", "n_fft", "hop_length", "win_length", "window", "center", "power",
-    )  # fmt: skip
+    Parameters
+    ----------
+    sr
+        Sample rate, Hz.
+    n_fft
+        Samples of a frame.
+    hop_length
+        Samples between two frames.
+    win_length
+        Samples of the window, which lies in the middle of the frame; None: n_fft.
+    window
+        Name of a window, or a tuple of name and parameters, as `scipy.signal.get_window` takes it.
+    center
+        False: frame t covers samples ``[t * hop_length, t * hop_length + n_fft)``. True: n_fft // 2 zeros go before the
+        first sample and follow the last.
+    power
+        Exponent of the magnitude: 1 amplitude, 2 power.
+    tables
+        What `state_dict` returned for these parameters; then librosa is not imported.
 
-    def set_spectral(
-        self, sr: int, n_fft: int, hop_length: int, win_length: int | None, window: Window, center: bool, power: float
-    ) -> None:
-        """Check and keep the parameters of the transform."""
-        self.sr = positive_int("sr", sr)
-        self.n_fft = positive_int("n_fft", n_fft, 2**24)
-        if n_fft < 2:
-            raise ParameterError(f"n_fft={n_fft} must be at least 2")
-        self.hop_length = positive_int("hop_length", hop_length)
-        self.win_length = None if win_length is None else positive_int("win_length", win_length)
-        if win_length is not None and win_length > n_fft:
-            raise ParameterError(f"win_length={win_length} must be at most n_fft={n_fft}")
-        self.window = checked_window(window)
-        self.center = flag("center", center)
-        self.power = number("power", power)
-        if power <= 0:
-            raise ParameterError(f"power={power} must be positive")
-        self.frame_length = self.n_fft
-        self.left_pad = self.n_fft // 2 if self.center else 0
+    Notes
+    -----
+    ``abs(librosa.stft(y, ...)) ** power``, transposed: (frames, n_fft // 2 + 1), within 1e-5 relative.
 
-    def set_tables(self, tables: Tables | None) -> None:
+    Examples
+    --------
+    >>> import numpy as np, wavenetlite as wl
+    >>> wl.Spectrogram(sr=16000, n_fft=512, hop_length=160)(np.zeros(16000, np.float32)).shape
+    (97, 257)
+    """
+
+    sr: int = 16000
+    n_fft: int = 512
+    hop_length: int = 160
+    win_length: int | None = None
+    window: Window = "hann"
+    center: bool = False
+    power: float = 2.0
+    tables: InitVar[Tables | None] = None
+
+    def __post_init__(self, tables: Tables | None) -> None:
         """Keep the tables that are given, or let librosa compute them; then make the front end."""
+        self.check_parameters()
         if tables is None:
             self._tables = self.compute_tables()
             self.versions = tabular.versions("librosa", "scipy")
@@ -52,6 +72,24 @@ class _Spectral(Features):
             self._tables = tabular.checked(tables, self.table_shapes())
             self.versions = {}
         self._front = self.make_front()
+
+    def check_parameters(self) -> None:
+        """Check the parameters, and keep them in the types that are written down."""
+        self.sr = positive_int("sr", self.sr)
+        self.n_fft = positive_int("n_fft", self.n_fft, 2**24)
+        if self.n_fft < 2:
+            raise ParameterError(f"n_fft={self.n_fft} must be at least 2")
+        self.hop_length = positive_int("hop_length", self.hop_length)
+        self.win_length = None if self.win_length is None else positive_int("win_length", self.win_length)
+        if self.win_length is not None and self.win_length > self.n_fft:
+            raise ParameterError(f"win_length={self.win_length} must be at most n_fft={self.n_fft}")
+        self.window = checked_window(self.window)
+        self.center = flag("center", self.center)
+        power, self.power = self.power, number("power", self.power)
+        if power <= 0:
+            raise ParameterError(f"power={power} must be positive")
+        self.frame_length = self.n_fft
+        self.left_pad = self.n_fft // 2 if self.center else 0
 
     def compute_tables(self) -> dict[str, Floats]:
         return {"window": tabular.split(tabular.by_librosa(type(self).__name__, self.padded_window))}
@@ -88,58 +126,6 @@ class _Spectral(Features):
 
     def front(self, streams: int, on_nonfinite: str, name: str) -> FrameStream:
         return FrameStream(self._front, streams=streams, on_nonfinite=on_nonfinite, name=name)
-
-
-class Spectrogram(_Spectral):
-    """Magnitudes of the short-time Fourier transform to some power.
-
-    Parameters
-    ----------
-    sr
-        Sample rate, Hz.
-    n_fft
-        Samples of a frame.
-    hop_length
-        Samples between two frames.
-    win_length
-        Samples of the window, which lies in the middle of the frame; None: n_fft.
-    window
-        Name of a window, or a tuple of name and parameters, as `scipy.signal.get_window` takes it.
-    center
-        False: frame t covers samples ``[t * hop_length, t * hop_length + n_fft)``. True: n_fft // 2 zeros go before the
-        first sample and follow the last.
-    power
-        Exponent of the magnitude: 1 amplitude, 2 power.
-    tables
-        What `state_dict` returned for these parameters; then librosa is not imported.
-
-    Notes
-    -----
-    ``abs(librosa.stft(y, ...)) ** power``, transposed: (frames, n_fft // 2 + 1), within 1e-5 relative.
-
-    Examples
-    --------
-    >>> import numpy as np, wavenetlite as wl
-    >>> wl.Spectrogram(sr=16000, n_fft=512, hop_length=160)(np.zeros(16000, np.float32)).shape
-    (97, 257)
-    """
-
-    options = _Spectral.spectral_options
-
-    def __init__(
-        self,
-        *,
-        sr: int = 16000,
-        n_fft: int = 512,
-        hop_length: int = 160,
-        win_length: int | None = None,
-        window: Window = "hann",
-        center: bool = False,
-        power: float = 2.0,
-        tables: Tables | None = None,
-    ) -> None:
-        self.set_spectral(sr, n_fft, hop_length, win_length, window, center, power)
-        self.set_tables(tables)
 
 
 def checked_window(window: Any) -> Any:

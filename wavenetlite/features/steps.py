@@ -1,13 +1,16 @@
-"""Step: what is done to frames after the front end: normalisation, deltas, transforms of the bands."""
+"""FrameStep: what is done to frames after the front end: normalisation, deltas, transforms of the bands."""
 
 from __future__ import annotations
 
 from typing import Any, ClassVar, Protocol
 
-from wavenetlite.checks import one_of
-from wavenetlite.errors import ParameterError, SnapshotError
+import numpy as np
+
 from wavenetlite.features._steps import UNFIT
-from wavenetlite.features.tables import Floats, Tables, checked
+from wavenetlite.features.filter_banks import Tables, checked
+from wavenetlite.support.arrays import Floats
+from wavenetlite.support.checks import one_of
+from wavenetlite.support.errors import ParameterError, SnapshotError
 
 
 class StepState(Protocol):
@@ -25,7 +28,7 @@ class StepState(Protocol):
         """Become what `save` wrote down; only of new state. Raises SnapshotError where it does not fit."""
 
 
-class Step:
+class FrameStep:
     """Base of all steps. Immutable: state belongs to what `open` returns.
 
     Attributes
@@ -37,13 +40,13 @@ class Step:
     """
 
     options: ClassVar[tuple[str, ...]] = ()
-    registry: ClassVar[dict[str, type[Step]]] = {}
+    registry: ClassVar[dict[str, type[FrameStep]]] = {}
     latency: int = 0
 
     def __init_subclass__(cls, internal: bool = False, **arguments: Any) -> None:
         super().__init_subclass__(**arguments)
         if not internal:
-            Step.registry[cls.__name__] = cls
+            FrameStep.registry[cls.__name__] = cls
 
     def out_channels(self, channels: int) -> int:
         """Channels of a frame that comes out; raises where `channels` going in do not fit."""
@@ -71,7 +74,7 @@ class Step:
         return {"type": type(self).__name__, **{name: getattr(self, name) for name in self.options}}
 
     @classmethod
-    def restore(cls, options: dict[str, Any], tables: Tables | None) -> Step:
+    def restore(cls, options: dict[str, Any], tables: Tables | None) -> FrameStep:
         """The step of `config` and, where there are any, `tables`."""
         checked(tables or {}, {})
         return cls(**options)
@@ -80,14 +83,18 @@ class Step:
         return f"{type(self).__name__}({', '.join(f'{name}={getattr(self, name)!r}' for name in self.options)})"
 
 
-class CausalStep(Step, internal=True):
+class CausalStep(FrameStep, internal=True):
     """A step that streams: whole signals are fed to fresh state, so the bits are those of the stream."""
 
     def apply(self, x: Floats) -> Floats:
-        from wavenetlite.features.stream import run_out
+        return run_out(self.open(len(x), x.shape[2]), x)
 
-        state = self.open(len(x), x.shape[2])
-        return run_out(state, x)
+
+def run_out(step: StepState, x: Floats) -> Floats:
+    """The last frames through a step, and what it still owes after them."""
+    frames = step.process(x)
+    owed = step.flush(x[:, :0])
+    return np.concatenate([frames, owed], axis=1) if owed.shape[1] else frames
 
 
 class FrameState:
@@ -120,13 +127,13 @@ class Stateless:
             raise SnapshotError(UNFIT)
 
 
-def step_from_config(config: dict[str, Any], tables: Tables | None) -> Step:
+def step_from_config(config: dict[str, Any], tables: Tables | None) -> FrameStep:
     if not isinstance(config, dict):
         raise ParameterError(f"a step of the config is a {type(config).__name__}; it must be an object")
     options = dict(config)
-    kind = one_of("type of a step", options.pop("type", None), tuple(Step.registry))
+    kind = one_of("type of a step", options.pop("type", None), tuple(FrameStep.registry))
     try:
-        return Step.registry[kind].restore(options, tables)
+        return FrameStep.registry[kind].restore(options, tables)
     except TypeError as error:
         if isinstance(error, ParameterError):
             raise

@@ -4,19 +4,15 @@ from __future__ import annotations
 
 import threading
 from struct import Struct
-from typing import TYPE_CHECKING, Literal, Protocol
+from typing import Literal, Protocol
 
 import numpy as np
 
-from wavenetlite._snapshot import pack, seal, unpack, unseal
-from wavenetlite.errors import SnapshotError, StreamStateError
 from wavenetlite.features._steps import UNFIT
-from wavenetlite.features.steps import StepState
-from wavenetlite.features.tables import Floats
-
-if TYPE_CHECKING:
-    from wavenetlite.features.spec import Features
-
+from wavenetlite.features.steps import StepState, run_out
+from wavenetlite.support.arrays import Floats
+from wavenetlite.support.errors import SnapshotError, StreamStateError
+from wavenetlite.support.snapshots import pack, seal, unpack, unseal
 
 STATE = Struct("<qq")
 IN_USE = "stream is in use by another thread; give each thread its own stream"
@@ -35,6 +31,16 @@ class Front(Protocol):
 
     def save(self) -> bytes: ...
     def load(self, state: bytes) -> None: ...
+
+
+class Spec(Protocol):
+    """What a stream needs of the features that it was made by."""
+
+    @property
+    def fingerprint(self) -> bytes: ...
+    @property
+    def latency(self) -> int: ...
+    def stream(self, *, streams: int | None, on_nonfinite: Literal["raise", "zero"]) -> FeatureStream: ...
 
 
 class FeatureStream:
@@ -57,7 +63,7 @@ class FeatureStream:
 
     def __init__(
         self,
-        spec: Features,
+        spec: Spec,
         front: Front,
         steps: list[StepState],
         streams: int,
@@ -218,10 +224,3 @@ class FeatureStream:
         for step in self._steps:
             x = run_out(step, x) if ended else step.process(x)
         return x if self.streams else x[0]
-
-
-def run_out(step: StepState, x: Floats) -> Floats:
-    """The last frames through a step, and what it still owes after them."""
-    frames = step.process(x)
-    owed = step.flush(x[:, :0])
-    return np.concatenate([frames, owed], axis=1) if owed.shape[1] else frames

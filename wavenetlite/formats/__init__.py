@@ -12,11 +12,11 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any, BinaryIO
 
-from wavenetlite import files
-from wavenetlite.checks import one_of
-from wavenetlite.errors import ArrayTypeError, ModelFileError, ParameterError
 from wavenetlite.formats import keras, locuslab, nam, onnx, own, pytorch_tcn, rtneural, script, wekws
 from wavenetlite.formats.format import Format, Model
+from wavenetlite.storage import files
+from wavenetlite.support.checks import one_of
+from wavenetlite.support.errors import ArrayTypeError, ModelFileError, ParameterError
 
 FORMATS: dict[str, Format] = {
     module.FORMAT.name: module.FORMAT

@@ -9,9 +9,13 @@ from typing import TYPE_CHECKING, Any, TypeAlias
 from wavenetlite.nn.module import Module
 
 if TYPE_CHECKING:
-    from wavenetlite.classify import AudioClassifier
+    from wavenetlite.classifier.classifier import AudioClassifier
 
 Model: TypeAlias = "Module | AudioClassifier"
+
+
+class UnsupportedError(Exception):
+    """Why a layer, module or node of a file has no counterpart here; caught by the importer, which says its name."""
 
 
 @dataclass(frozen=True)

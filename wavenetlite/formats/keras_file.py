@@ -15,11 +15,12 @@ from typing import Any, BinaryIO
 
 import numpy as np
 
-from wavenetlite.engine.graph import Floats
-from wavenetlite.errors import ModelFileError
-from wavenetlite.files import parse_json
+from wavenetlite.formats.layers import as_float32
 from wavenetlite.formats.reading import MOST_JSON_BYTES, MOST_NUMBERS
-from wavenetlite.formats.tensors import MOST_TENSORS, as_float32
+from wavenetlite.formats.tensors import MOST_TENSORS
+from wavenetlite.storage.files import parse_json
+from wavenetlite.support.arrays import Floats
+from wavenetlite.support.errors import ModelFileError
 
 HDF5 = b"\x89HDF\r\n\x1a\n"
 ZIP = b"PK\x03\x04"

@@ -2,29 +2,23 @@
 
 from __future__ import annotations
 
-import math
 import re
 from collections.abc import Sequence
-from dataclasses import dataclass
-from fractions import Fraction
-from typing import Any, NamedTuple
+from typing import Any
 
-from wavenetlite.engine import graph
-from wavenetlite.engine.graph import Floats, Node
-from wavenetlite.errors import ArrayTypeError, ModelFileError, ParameterError
-from wavenetlite.formats import keras_layers, keras_tcn
+from wavenetlite.formats import keras_layers
+from wavenetlite.formats.format import UnsupportedError
+from wavenetlite.formats.keras_builder import KerasBuilder, Layer, Signal
 from wavenetlite.formats.keras_file import KerasFile, Path
-from wavenetlite.formats.keras_layers import RefusedError
+from wavenetlite.formats.layers import file_errors
 from wavenetlite.formats.reading import Fields, shown
+from wavenetlite.graph import MOST_CHANNELS
 from wavenetlite.nn.combine import Sequential
-from wavenetlite.nn.dag import INPUT, JOINS, Graph
+from wavenetlite.nn.graph import INPUT
 from wavenetlite.nn.module import Module
+from wavenetlite.support.errors import ArrayTypeError, ModelFileError, ParameterError
 
 MOST_LAYERS = 4096
-SPARE_VALUES = 2**21
-"""Weights that may be made besides a few times those that the file holds: a layer may be called many times."""
-
-LAYERS = keras_layers.LAYERS | {"TCN": keras_tcn.tcn}
 
 KNOWN_MODULES = "keras", "tf_keras", "tensorflow", "tcn"
 """Packages whose classes are known by their names."""
@@ -36,130 +30,56 @@ LAST_FRAME = [WHOLE, -1], [WHOLE, -1, WHOLE]
 MODELS = "Sequential", "Functional", "Model"
 
 
-class Signal(NamedTuple):
-    """A tensor of Keras: a sequence of ours.
-
-    `frame` says which frame of ours is Keras's, where it has one for the whole signal: "last", "middle"; "all": the
-    tensor is a sequence. `pads` are zeros around it, which wait for the convolution that reads them.
-    """
-
-    name: str
-    node: Node
-    frame: str = "all"
-    pads: tuple[int, int] = (0, 0)
-
-
-@dataclass(frozen=True)
-class Layer:
-    """A layer of a configuration, and its place among the variables."""
-
-    kind: str
-    name: str
-    config: Fields
-    entry: dict[str, Any]
-    path: Path
-
-
 def network(file: KerasFile, config: dict[str, Any], frames: int | None) -> Module:
     """The network of a configuration, with the variables of a file."""
-    builder = Builder(file, frames)
-    try:
-        return builder.network(Fields(config, "model"))
-    except (ParameterError, ArrayTypeError) as error:  # of our layers: what was asked of them came from the file
-        raise ModelFileError(str(error)) from None
-
-
-class Builder:
-    """Goes through the layers of a model and notes ours."""
-
-    def __init__(self, file: KerasFile, frames: int | None) -> None:
-        self.variables, self.by_name = file.variables, file.by_name
-        self.inside: dict[Path, list[Path]] = {}
-        for path in self.variables:
-            for length in range(len(path)):
-                self.inside.setdefault(path[:length], []).append(path)
-        self.frames = frames
-        self.nodes: list[list[Any]] = []
-        self.names: dict[str, int] = {INPUT: 1}
-        self.layers = 0
-        self.room = SPARE_VALUES + 8 * sum(one.size for many in self.variables.values() for one in many)
-
-    # What layers are made with
-
-    def add(self, name: str, layer: Module | str, *inputs: Signal) -> Signal:
-        """Note a layer, or a sum, product or concatenation."""
-        first = inputs[0]
-        if any(one.pads != (0, 0) for one in inputs):
-            raise RefusedError("it reads zeros that were put around the signal; only a Conv1D can")
-        if isinstance(layer, Module):
-            self.room -= sum(math.prod(shape) for shape in layer.all_parameter_shapes().values())
-            node = layer.connect(first.node)
-        else:
-            node = JOINS[layer](*(one.node for one in inputs))
-        if self.room < 0 or len(self.nodes) > 4 * MOST_LAYERS:
-            raise RefusedError("the model asks for many times the weights that the file holds")
-        name = self.unused(name)
-        self.nodes.append([name, layer, [one.name for one in inputs]])
-        return Signal(name, node, first.frame)
-
-    def unused(self, name: str) -> str:
-        """A name of a node: letters, digits, "_" and "-", and dots between parts."""
-        base = ".".join(re.sub(r"[^\w-]", "_", part, flags=re.ASCII) or "_" for part in name.split("."))[:200]
-        while base in self.names:
-            self.names[base] += 1
-            base = f"{base}_{self.names[base]}"
-        self.names[base] = 0
-        return base
-
-    def arrays(self, path: Path) -> list[Floats]:
-        return self.variables.get(path, [])
-
-    def below(self, path: Path) -> list[Path]:
-        """Paths inside that of a layer which have variables."""
-        return self.inside.get(path, [])
-
-    def length(self, signal: Signal) -> int | None:
-        """Frames of a signal, where the input's are known."""
-        if self.frames is None:
-            return None
-        clock = signal.node.clock
-        return math.ceil(Fraction(self.frames - clock.start) / Fraction(clock.rate))
-
-    # Models
-
-    def network(self, model: Fields) -> Module:
-        kind, config = model.text("class_name"), model.fields("config")
+    with file_errors():
+        model = Fields(config, "model")
+        kind, config_fields = model.text("class_name"), model.fields("config")
         if kind not in MODELS:
             raise ModelFileError(f"the model is a {shown(kind)}; it must be a Sequential or a functional model")
-        shape = self.input_shape(kind, config, model)
-        if len(shape) != 3 or type(shape[2]) is not int:
-            raise ModelFileError(f"the input has the shape {shown(shape)}; it must be (batch, time, channels), with a "
-                                 "number of channels")  # fmt: skip
-        if self.frames is None and type(shape[1]) is int and shape[1] > 0:
-            self.frames = shape[1]
-        if not 1 <= shape[2] <= graph.MOST_CHANNELS:
-            raise ModelFileError(f"the input has {shape[2]} channels; it must have 1 to {graph.MOST_CHANNELS}")
-        x = Signal(INPUT, graph.Input((), shape[2], graph.Clock(), INPUT))
-        out = self.model(kind, config, (), x, "")
+        length, channels = input_size(kind, config_fields, model)
+        net = KerasBuilder(file, channels, length if frames is None else frames)
+        x = Signal(INPUT, net.nodes[INPUT])
+        out = KerasReader(net, file.by_name).model(kind, config_fields, (), x, "")
         if out.pads != (0, 0):
             raise ModelFileError("the model ends in zeros that are put around the signal; only a Conv1D can read them")
-        return finished(shape[2], self.nodes, out.name)
+        return finished(net, out.name)
 
-    def input_shape(self, kind: str, config: Fields, model: Fields) -> list[Any]:
-        """Of the model's input: of its InputLayer, or of what a Sequential was built with."""
-        layers = config.list("layers", most=MOST_LAYERS)
-        for entry in layers if kind != "Sequential" else layers[:1]:
-            fields = Fields(entry, "model.layers")
-            if fields.text("class_name", "") == "InputLayer" or kind == "Sequential":
-                inner = fields.fields("config")
-                for key in ("batch_shape", "batch_input_shape"):
-                    if inner.has(key):
-                        return list(inner.list(key, most=8))
-        if config.has("build_input_shape"):
-            return list(config.list("build_input_shape", most=8))
-        if model.has("build_config") and model.fields("build_config").has("input_shape"):
-            return list(model.fields("build_config").list("input_shape", most=8))
-        raise ModelFileError("the model does not say the shape of its input")
+
+def input_size(kind: str, config: Fields, model: Fields) -> tuple[int | None, int]:
+    """Frames, where they are known, and channels of a model's input."""
+    shape = input_shape(kind, config, model)
+    if len(shape) != 3 or type(shape[2]) is not int:
+        raise ModelFileError(f"the input has the shape {shown(shape)}; it must be (batch, time, channels), with a "
+                             "number of channels")  # fmt: skip
+    if not 1 <= shape[2] <= MOST_CHANNELS:
+        raise ModelFileError(f"the input has {shape[2]} channels; it must have 1 to {MOST_CHANNELS}")
+    return (shape[1] if type(shape[1]) is int and shape[1] > 0 else None), shape[2]
+
+
+def input_shape(kind: str, config: Fields, model: Fields) -> list[Any]:
+    """Of the model's input: of its InputLayer, or of what a Sequential was built with."""
+    layers = config.list("layers", most=MOST_LAYERS)
+    for entry in layers if kind != "Sequential" else layers[:1]:
+        fields = Fields(entry, "model.layers")
+        if fields.text("class_name", "") == "InputLayer" or kind == "Sequential":
+            inner = fields.fields("config")
+            for key in ("batch_shape", "batch_input_shape"):
+                if inner.has(key):
+                    return list(inner.list(key, most=8))
+    if config.has("build_input_shape"):
+        return list(config.list("build_input_shape", most=8))
+    if model.has("build_config") and model.fields("build_config").has("input_shape"):
+        return list(model.fields("build_config").list("input_shape", most=8))
+    raise ModelFileError("the model does not say the shape of its input")
+
+
+class KerasReader:
+    """Goes through the layers of a model and notes ours."""
+
+    def __init__(self, net: KerasBuilder, by_name: bool) -> None:
+        self.net, self.by_name = net, by_name
+        self.layers = 0
 
     def model(self, kind: str, config: Fields, path: Path, x: Signal, prefix: str) -> Signal:
         layers = list(self.layers_of(config, path))
@@ -253,17 +173,19 @@ class Builder:
         try:
             module = layer.entry.get("module")
             if isinstance(module, str) and module.partition(".")[0] not in KNOWN_MODULES:
-                raise RefusedError(f"it is of the module {shown(module)}, and what it computes cannot be seen")
+                raise UnsupportedError(f"it is of the module {shown(module)}, and what it computes cannot be seen")
             if isinstance(module, str) and ".ops" in module and layer.kind not in (*keras_layers.JOINING, "GetItem"):
-                raise RefusedError("it is a function of keras.ops; known are Add, Multiply, Concatenate and GetItem")
-            make = LAYERS.get(layer.kind)
+                raise UnsupportedError(
+                    "it is a function of keras.ops; known are only Add, Multiply, Concatenate and GetItem"
+                )
+            make = keras_layers.LAYERS.get(layer.kind)
             if make is None:
-                raise RefusedError(keras_layers.REASONS.get(layer.kind, "there is no such layer here"))
+                raise UnsupportedError(keras_layers.REASONS.get(layer.kind, "there is no such layer here"))
             if layer.kind not in keras_layers.JOINING and len(inputs) != 1:
-                raise RefusedError(f"it reads {len(inputs)} signals; it must be one")
-            made: Signal = make(self, layer, name, inputs if layer.kind in keras_layers.JOINING else inputs[0])
+                raise UnsupportedError(f"it reads {len(inputs)} signals; it must be one")
+            made: Signal = make(self.net, layer, name, inputs if layer.kind in keras_layers.JOINING else inputs[0])
             return made
-        except (RefusedError, ParameterError, ArrayTypeError) as reason:
+        except (UnsupportedError, ParameterError, ArrayTypeError) as reason:
             raise ModelFileError(f"{place}: {reason}") from None
 
 
@@ -299,16 +221,13 @@ def others_in(value: Any) -> list[Any]:
     return [one for part in value for one in others_in(part)] if isinstance(value, list) else [value]
 
 
-def finished(channels: int, nodes: list[list[Any]], output: str) -> Module:
-    """The nodes that the output depends on: in a row, or as a graph."""
-    needed = {output}
-    for name, _, inputs in reversed(nodes):
-        needed.update(inputs if name in needed else [])
-    nodes = [node for node in nodes if node[0] in needed]
-    if not nodes:
+def finished(net: KerasBuilder, output: str) -> Module:
+    """The layers that the output depends on: in a row, or as a graph."""
+    entries = net.needed(output)
+    if not entries:
         raise ModelFileError("the model has no layer that does something")
-    if all(isinstance(layer, Module) for _, layer, _ in nodes):  # each reads one, so they stand in a row
-        row = Sequential([layer for _, layer, _ in nodes])
-        if row.in_channels == channels:  # layers that take any number would not say it
+    if all(isinstance(layer, Module) for _, layer, _ in entries):  # each reads one, so they stand in a row
+        row = Sequential([layer for _, layer, _ in entries])
+        if row.in_channels == net.channels:  # layers that take any number would not say it
             return row
-    return Graph(channels, nodes)
+    return net.network(output)

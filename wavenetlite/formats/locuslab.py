@@ -7,21 +7,21 @@ from __future__ import annotations
 
 from typing import BinaryIO
 
-from wavenetlite.files import check_runs
 from wavenetlite.formats import tensors
 from wavenetlite.formats.format import Format
-from wavenetlite.formats.tensors import Weights, file_errors
+from wavenetlite.formats.layers import file_errors
+from wavenetlite.formats.tensors import Weights
 from wavenetlite.nn.blocks import TemporalBlock
 from wavenetlite.nn.combine import Sequential
 from wavenetlite.nn.module import Module
+from wavenetlite.storage.files import check_runs
 
 TWICE = ".net.0", ".net.4"
 """A block names its convolutions twice, the second time by their places in a Sequential."""
 
 
 def sniff(ends: bytes) -> bool:
-    holder = tensors.is_torch(ends) or tensors.is_safetensors(ends)
-    return holder and b"network.0.net.0." in ends and b"network.0.conv2." in ends
+    return tensors.may_hold(ends) and b"network.0.net.0." in ends and b"network.0.conv2." in ends
 
 
 def load(file: BinaryIO, size: int) -> Sequential:

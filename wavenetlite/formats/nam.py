@@ -15,18 +15,20 @@ from typing import Any, BinaryIO, Literal
 
 import numpy as np
 
-from wavenetlite.checks import flag, number, one_of
-from wavenetlite.engine.graph import MOST_CHANNELS, Floats
-from wavenetlite.errors import ArrayTypeError, ModelFileError, ParameterError
-from wavenetlite.files import check_runs
 from wavenetlite.formats.format import Format
+from wavenetlite.formats.layers import file_errors, prelu
 from wavenetlite.formats.reading import Fields, array, read_json, shown
+from wavenetlite.graph import MOST_CHANNELS
 from wavenetlite.nn.amp import FILMS, AmpArray, AmpLayer, AmpWaveNet
 from wavenetlite.nn.combine import Sequential
 from wavenetlite.nn.convolution import Conv1d
 from wavenetlite.nn.film import FiLM
 from wavenetlite.nn.module import Module
 from wavenetlite.nn.pointwise import Activation
+from wavenetlite.storage.files import check_runs
+from wavenetlite.support.arrays import Floats
+from wavenetlite.support.checks import flag, number, one_of
+from wavenetlite.support.errors import ModelFileError, ParameterError
 
 VERSIONS = re.compile(r"0\.[567]\.[0-9]{1,4}")
 MOST_LAYERS = 1024
@@ -86,10 +88,8 @@ def load(file: BinaryIO, size: int, *, slim: float = 1.0, rules: Rules = "core",
     options = Options(slim, one_of("rules", rules, ("core", "trainer")))  # type: ignore[arg-type]
     flag("prewarm", prewarm)
     fields = Fields(read_json(file, size))
-    try:
+    with file_errors():
         model = network(fields, options, prewarm)
-    except (ParameterError, ArrayTypeError) as error:  # of our layers: what was asked of them came from the file
-        raise ModelFileError(str(error)) from None
     check_runs(model)
     return model
 
@@ -370,10 +370,7 @@ def activation(given: Fields, channels: int, rules: Rules) -> Activation:
     if kind == "PReLU":
         slopes = fields.list("negative_slopes", [fields.number("negative_slope", 0.01)])
         values = array(fields.name("negative_slopes"), slopes, (len(slopes),))
-        values = values[:channels]  # a slimmed model takes the first
-        made = Activation("prelu", channels=len(values))
-        made.load_state_dict({"weight": values})
-        return made
+        return prelu(values[:channels])  # a slimmed model takes the first
     raise ModelFileError(f"{fields.place} is {shown(kind)}, which is no activation of Neural Amp Modeler's player")
 
 

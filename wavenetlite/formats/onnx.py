@@ -8,10 +8,10 @@ from __future__ import annotations
 from typing import BinaryIO
 
 from wavenetlite import nn
-from wavenetlite.checks import flag
-from wavenetlite.files import network_of
 from wavenetlite.formats import onnx_export, onnx_file, onnx_import
 from wavenetlite.formats.format import Format, Model
+from wavenetlite.storage.files import network_of
+from wavenetlite.support.checks import flag
 
 
 def load(file: BinaryIO, size: int, *, layout: str | None = None) -> nn.Graph:

@@ -9,8 +9,8 @@ from typing import Any
 
 import numpy as np
 
-from wavenetlite.errors import ModelFileError
 from wavenetlite.formats.onnx_file import DTYPES, OnnxNode
+from wavenetlite.support.errors import ModelFileError
 
 FEW_VALUES = 2**20
 """That may be computed of anything; of many values, four times as many: a few numbers of a file may ask for any
@@ -99,7 +99,7 @@ def cast(node: OnnxNode, inputs: list[Any]) -> Any:
 
 
 def axes_of(node: OnnxNode, inputs: list[Any], at: int = 1) -> tuple[int, ...]:
-    given = inputs[at] if len(inputs) > at and inputs[at] is not None else node.attributes.get("axes")
+    given = node.given(inputs, at, "axes")
     return tuple(range(inputs[0].ndim)) if given is None else tuple(integers(given))
 
 

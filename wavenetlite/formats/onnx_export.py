@@ -11,29 +11,26 @@ from __future__ import annotations
 import base64
 import json
 import math
-from collections.abc import Callable
 from dataclasses import dataclass
 from fractions import Fraction
 from typing import Any
 
 import numpy as np
 
-from wavenetlite._version import __version__
-from wavenetlite.engine import graph
-from wavenetlite.engine.graph import Edge, Floats, Node
-from wavenetlite.engine.lower import lower, topological_order
+from wavenetlite.engine.lower import lower
+from wavenetlite.engine.offline import run_offline
 from wavenetlite.engine.plan import Plan
-from wavenetlite.errors import ParameterError
 from wavenetlite.formats import onnx_file
 from wavenetlite.formats.protobuf import encode
+from wavenetlite.graph import Edge, Node, OnnxBuilder, topological_order
 from wavenetlite.nn.module import Module
+from wavenetlite.support.arrays import Floats
+from wavenetlite.support.errors import ParameterError
+from wavenetlite.support.version import __version__
 
 OPSET = 17
 IR_VERSION = 8
-MOST_DENSE = 2**26
-"""Weights of a convolution over bins that is written out over channels."""
 
-LOWEST = float(np.finfo(np.float32).min)
 TIME = 2
 """The axis; tensors are (batch, channels, frames)."""
 
@@ -46,7 +43,7 @@ def network_bytes(model: Module, channels: int | None, *, streaming: bool, metad
     return (Streaming if streaming else Offline)(model, channels).model(metadata)
 
 
-class Writer:
+class Writer(OnnxBuilder[Edge]):
     """Writes nodes for the operations of a graph; how a sequence is read is for the two forms to say."""
 
     form: str
@@ -72,11 +69,11 @@ class Writer:
     def model(self, metadata: dict[str, Any]) -> bytes:
         self.begin()
         for node in self.order:
-            if isinstance(node, graph.Input):
-                self.tensors[node] = node.name
-                self.inputs.append(value_info(node.name, ["batch", node.channels, f"frames of {node.name}"]))
+            if node.signal:
+                self.tensors[node] = node.signal
+                self.inputs.append(value_info(node.signal, ["batch", node.channels, f"frames of {node.signal}"]))
             else:
-                self.tensors[node] = self.operation(node)
+                self.tensors[node] = node.onnx(self)
         self.outputs.insert(0, value_info("y", ["batch", self.output.channels, "frames of y"]))
         self.op("Identity", [self.result()], "y")
         self.finish()
@@ -115,11 +112,9 @@ class Writer:
 
     def op(self, kind: str, inputs: list[str], output: str | None = None, **attributes: Any) -> str:
         """A node of one output, whose name is returned."""
-        return self.many(kind, inputs, [output or f"t{len(self.nodes)}"], **attributes)[0]
-
-    def many(self, kind: str, inputs: list[str], outputs: list[str], **attributes: Any) -> list[str]:
-        self.nodes.append(node_bytes(kind, inputs, outputs, **attributes))
-        return outputs
+        name = output or f"t{len(self.nodes)}"
+        self.nodes.append(node_bytes(kind, inputs, [name], **attributes))
+        return name
 
     def constant(self, value: Any, name: str | None = None) -> str:
         """A constant; floats become float32 and integers int64. Equal integers are one."""
@@ -169,104 +164,12 @@ class Writer:
             raise ParameterError("an operation reads rows before the signal; ONNX export has no node for that")
         return x
 
-    def ones(self, node: Node, x: str) -> str:
-        """(batch, 1, frames): 1 where the frames of a sequence are those of the signal."""
-        raise NotImplementedError
-
-    def kept(self, node: Node, name: str, channels: int, initial: float = 0.0) -> str | None:
-        """(batch, channels) that a pool has kept; None: nothing is kept."""
-        raise NotImplementedError
-
-    def keep(self, name: str, x: str) -> None:
-        """Keep (batch, channels) for a pool."""
-        raise NotImplementedError
-
-    # Operations
-
-    def operation(self, node: Node) -> str:
-        if isinstance(node, graph.Conv):
-            return self.convolution(node)
-        if isinstance(node, graph.Conv2d):
-            return self.over_bins(node)
-        if isinstance(node, graph.Upsample):
-            return self.upsampled(node)
-        if isinstance(node, graph.Pool):
-            return self.pooled(node)
-        rows = [self.row(edge) for edge in node.edges]
-        if isinstance(node, graph.Norm):
-            values = [np.tile(value, node.bins) for value in (node.weight, node.bias, node.mean, node.variance)]
-            names = [self.parameter(value) for value in (node.weight, node.bias, node.mean, node.variance)]
-            names = names if node.bins == 1 else [self.constant(value) for value in values]
-            return self.op("BatchNormalization", [rows[0], *names], epsilon=node.eps)
-        if isinstance(node, graph.Activate):
-            return self.activation(node, rows[0])
-        if isinstance(node, graph.Gate):
-            size = node.channels
-            return self.op("Mul", [self.op("Tanh", [self.part(rows[0], 0, size, 1)]),
-                                   self.op("Sigmoid", [self.part(rows[0], size, 2 * size, 1)])])  # fmt: skip
-        if isinstance(node, graph.Sum):
-            return self.op("Add" if len(rows) == 2 else "Sum", rows)
-        if isinstance(node, graph.Product):
-            return self.op("Mul", rows)
-        if isinstance(node, graph.Part):
-            return self.part(rows[0], node.first, node.first + node.channels, 1)
-        if isinstance(node, graph.Join):
-            return self.joined(node, rows)
-        raise ParameterError(f"{type(node).__name__} cannot be written as ONNX")
-
-    def joined(self, node: graph.Join, rows: list[str]) -> str:
-        if node.bins == 1:
-            return self.op("Concat", rows, axis=1)
-        sizes = [edge.node.channels // node.bins for edge in node.edges]
-        split = [self.op("Reshape", [row, self.constant([0, node.bins, size, -1])])
-                 for row, size in zip(rows, sizes, strict=True)]  # fmt: skip
-        return self.reshape(self.op("Concat", split, axis=2), 0, node.channels, -1)
-
-    def convolution(self, node: graph.Conv) -> str:
-        """The sum of the edges' convolutions; the biases are in the first."""
-        parts = []
-        for index, (edge, weight, groups) in enumerate(zip(node.edges, node.weights, node.groups, strict=True)):
-            bias = node.bias if index == 0 else None
-            single = len(node.edges) == 1 and node.biases[0] is not None
-            names = [self.parameter(weight)]
-            if bias is not None:
-                names.append(self.parameter(node.biases[0]) if single else self.constant(bias))  # type: ignore[arg-type]
-            parts.append(self.conv(edge, names, groups))
-        return parts[0] if len(parts) == 1 else self.op("Sum", parts)
+    # What operations ask for
 
     def conv(self, edge: Edge, names: list[str], groups: int) -> str:
         x, pads = self.taps(edge)
         return self.op("Conv", [x, *names], kernel_shape=[edge.taps], dilations=[edge.spacing], strides=[edge.stride],
                        pads=list(pads), group=groups)  # fmt: skip
-
-    def over_bins(self, node: graph.Conv2d) -> str:
-        """A convolution over bins as one over channels: each bin's weights where its maps are."""
-        edge = node.edges[0]
-        rows, columns = node.phases * node.channels, edge.node.channels
-        if rows * columns * edge.taps > MOST_DENSE:
-            raise ParameterError(f"a convolution over bins has {rows * columns * edge.taps} weights when it is written "
-                                 f"out over channels; ONNX export takes at most {MOST_DENSE}")  # fmt: skip
-        given = node.arranged(node.weight)
-        maps_out, per_group = given.shape[:2]
-        maps_in = per_group * node.groups
-        dense = np.zeros((node.phases, node.bins, maps_out, columns // maps_in, maps_in, edge.taps), np.float32)
-        for group in range(node.groups):
-            outs = slice(group * maps_out // node.groups, (group + 1) * maps_out // node.groups)
-            ins = slice(group * per_group, (group + 1) * per_group)
-            for phase, table in enumerate(node.links):
-                for out, links in enumerate(table):
-                    for link in links:
-                        dense[phase, out, outs, link.bin, ins, link.tap] += given[outs, :, link.frames, link.bins]
-        names = [self.constant(dense.reshape(rows, columns, edge.taps))]
-        if node.bias is not None:
-            names.append(self.constant(np.tile(node.bias, node.phases * node.bins)))
-        y = self.conv(edge, names, 1)
-        return self.side_by_side(y, node.phases, node.channels, phases_first=True)
-
-    def upsampled(self, node: graph.Upsample) -> str:
-        weight = np.tile(np.array(node.weights, np.float32), (node.channels, 1))[:, np.newaxis]
-        y = self.conv(node.edges[0], [self.constant(weight)], node.channels)
-        return self.side_by_side(y, node.phases, node.channels, phases_first=False)
 
     def side_by_side(self, y: str, phases: int, channels: int, *, phases_first: bool) -> str:
         """The frames of all phases, which are channels of `y`, one after the other."""
@@ -276,115 +179,29 @@ class Writer:
         sizes = (phases, channels) if phases_first else (channels, phases)
         return self.reshape(self.op("Transpose", [self.reshape(y, 0, *sizes, -1)], perm=order), 0, channels, -1)
 
-    def layer_norm(self, x: str, channels: int, eps: float) -> str:
-        """Over the channels, which must be the last axis for it."""
-        last, ones = self.op("Transpose", [x], perm=[0, 2, 1]), self.constant(np.ones(channels, np.float32))
-        y = self.op("LayerNormalization", [last, ones], axis=-1, epsilon=float(eps))
-        return self.op("Transpose", [y], perm=[0, 2, 1])
-
-    def activation(self, node: graph.Activate, x: str) -> str:
-        name, given = node.name, node.parameters
-        plain = {"relu": "Relu", "sigmoid": "Sigmoid", "tanh": "Tanh", "softsign": "Softsign", "hardswish": "HardSwish"}
-        if name in plain:
-            return self.op(plain[name], [x])
-        if name == "leaky_relu":
-            return self.op("LeakyRelu", [x], alpha=float(given[0]))
-        if name == "elu":
-            return self.op("Elu", [x], alpha=float(given[0]))
-        if name == "prelu" and node.slopes is not None:
-            return self.op("PRelu", [x, self.constant(np.reshape(node.slopes, (-1, 1)))])
-        if name == "hardtanh":
-            return self.op("Clip", [x, self.number(given[0]), self.number(given[1])])
-        if name == "softmax":
-            return self.op("Softmax", [x], axis=1)
-        if name == "layer_norm":
-            return self.layer_norm(x, node.channels, given[0])
-        if name == "silu":
-            return self.op("Mul", [x, self.op("Sigmoid", [x])])
-        composed: dict[str, Callable[..., str]] = {
-            "gelu": self.gelu,
-            "gelu_tanh": self.gelu_tanh,
-            "leaky_hardtanh": self.leaky_hardtanh,
-            "fast_tanh": self.fast_tanh,
-        }
-        if name not in composed:
-            raise ParameterError(f"activation {name} cannot be written as ONNX")
-        return composed[name](x, *given)
-
     def scaled(self, x: str, factor: float) -> str:
         return self.op("Mul", [x, self.number(factor)])
 
     def plus(self, x: str, offset: float) -> str:
         return self.op("Add", [x, self.number(offset)])
 
-    def gelu(self, x: str) -> str:
-        erf = self.op("Erf", [self.op("Div", [x, self.number(math.sqrt(2))])])
-        return self.scaled(self.op("Mul", [x, self.plus(erf, 1)]), 0.5)
+    def ones_like(self, x: str) -> str:
+        """(batch, 1, frames)."""
+        return self.plus(self.scaled(self.part(x, 0, 1, 1), 0), 1)
 
-    def gelu_tanh(self, x: str) -> str:
-        cube = self.op("Mul", [self.op("Mul", [x, x]), x])
-        inner = self.scaled(self.op("Add", [x, self.scaled(cube, 0.044715)]), math.sqrt(2 / math.pi))
-        return self.scaled(self.op("Mul", [x, self.plus(self.op("Tanh", [inner]), 1)]), 0.5)
+    def new_name(self, kind: str) -> str:
+        return f"{kind} {len(self.nodes)}"
 
-    def leaky_hardtanh(self, x: str, low: float, high: float, low_slope: float, high_slope: float) -> str:
-        below = self.op("Clip", [self.plus(x, -low), "", self.number(0)])
-        above = self.op("Clip", [self.plus(x, -high), self.number(0)])
-        inside = self.op("Clip", [x, self.number(low), self.number(high)])
-        return self.op("Sum", [inside, self.scaled(below, low_slope), self.scaled(above, high_slope)])
-
-    def fast_tanh(self, x: str) -> str:
-        """As `wavenetlite.nn.Activation` has it: a quotient of polynomials of \\|x\\|."""
-        a = self.op("Abs", [x])
-        square = self.op("Mul", [a, a])
-        slope = self.plus(self.scaled(a, 0.821226666969744), 0.893229853513558)
-        above = self.op("Add", [self.scaled(self.plus(a, 1), 2.45550750702956), self.op("Mul", [slope, square])])
-        rest = self.op("Add", [a, self.scaled(square, 0.814642734961073)])
-        below = self.plus(self.op("Mul", [self.plus(square, 2.44506634652299), rest]), 2.44506634652299)
-        return self.op("Div", [self.op("Mul", [x, above]), below])
-
-    def pooled(self, node: graph.Pool) -> str:
-        """Mean or maximum of all frames so far."""
-        x = self.row(node.edges[0])
-        name = f"pool {len(self.nodes)}"
-        return self.mean(node, x, name) if node.kind == "mean" else self.maximum(node, x, name)
-
-    def mean(self, node: graph.Pool, x: str, name: str) -> str:
-        """Sum and count in double precision; each is kept as two floats."""
-        totals = []
-        ones = self.ones(node.edges[0].node, x)
-        values = self.op("Mul", [x, ones]) if self.form == "streaming" else x
-        for what, value, channels in (("sum", values, node.channels), ("count", ones, 1)):
-            total = self.op("CumSum", [self.op("Cast", [value], to=11), self.constant(TIME)])
-            high = self.kept(node, f"{name} {what}", channels)
-            low = self.kept(node, f"{name} {what} rest", channels)
-            if high is not None and low is not None:
-                before = self.op("Add", [self.op("Cast", [one], to=11) for one in (high, low)])
-                total = self.op("Add", [total, self.op("Unsqueeze", [before, self.constant([TIME])])])
-                last = self.op("Squeeze", [self.part(total, -1, 2**62, TIME), self.constant([TIME])])
-                high = self.op("Cast", [last], to=1)
-                rest = self.op("Sub", [last, self.op("Cast", [high], to=11)])
-                self.keep(f"{name} {what}", high)
-                self.keep(f"{name} {what} rest", self.op("Cast", [rest], to=1))
-            totals.append(total)
-        counted = self.op("Max", [totals[1], self.constant(np.float64(1))])
-        return self.op("Cast", [self.op("Div", [totals[0], counted])], to=1)
-
-    def maximum(self, node: graph.Pool, x: str, name: str) -> str:
-        before = self.kept(node, name, node.channels, LOWEST)
-        if before is None:
-            before = self.op("Squeeze", [self.part(x, 0, 1, TIME), self.constant([TIME])])
-        else:
-            there = self.op("Greater", [self.ones(node.edges[0].node, x), self.number(0)])
-            x = self.op("Where", [there, x, self.number(LOWEST)])
-        infos = [value_info(one, ["batch", node.channels]) for one in ("so far", "now", "then", "out")]
-        body = encode(onnx_file.GRAPH, node=[node_bytes("Max", ["so far", "now"], ["then"]),
+    def scan(self, name: str, operator: str, before: str, x: str, channels: int) -> tuple[str, str]:
+        """Frames joined one after the other by an operator of two inputs, from `before` on: the last, and all."""
+        infos = [value_info(one, ["batch", channels]) for one in ("so far", "now", "then", "out")]
+        body = encode(onnx_file.GRAPH, node=[node_bytes(operator, ["so far", "now"], ["then"]),
                                              node_bytes("Identity", ["then"], ["out"])],
-                      name="maximum", input=infos[:2], output=infos[2:])  # fmt: skip
-        outputs = [f"t{len(self.nodes)}.last", f"t{len(self.nodes)}"]
-        last, y = self.many("Scan", [before, x], outputs, body=body, num_scan_inputs=1, scan_input_axes=[TIME],
-                            scan_output_axes=[TIME])  # fmt: skip
-        self.keep(name, last)
-        return y
+                      name=name, input=infos[:2], output=infos[2:])  # fmt: skip
+        y = f"t{len(self.nodes)}"
+        self.nodes.append(node_bytes("Scan", [before, x], [f"{y}.last", y], body=body, num_scan_inputs=1,
+                                     scan_input_axes=[TIME], scan_output_axes=[TIME]))  # fmt: skip
+        return f"{y}.last", y
 
 
 class Offline(Writer):
@@ -400,7 +217,7 @@ class Offline(Writer):
 
     def taps(self, edge: Edge) -> tuple[str, tuple[int, int]]:
         x = self.tensors[edge.node]
-        if self.network.prewarmed and isinstance(edge.node, graph.Input) and self.lead:
+        if self.network.prewarmed and edge.node.signal and self.lead:
             x = self.op("Pad", [x, self.constant([0, 0, self.lead, 0, 0, 0])])
         return self.frames(x, max(0, edge.shift), 0), (max(0, -edge.shift), edge.reach - edge.end_reach)
 
@@ -408,10 +225,13 @@ class Offline(Writer):
         x = self.tensors[self.output]
         return self.frames(x, self.dropped, 0) if self.network.prewarmed else x
 
-    def ones(self, node: Node, x: str) -> str:
-        return self.plus(self.scaled(self.part(x, 0, 1, 1), 0), 1)
+    def ones(self, edge: Edge, x: str) -> str:
+        return self.ones_like(x)
 
-    def kept(self, node: Node, name: str, channels: int, initial: float = 0.0) -> str | None:
+    def masked(self, x: str, ones: str) -> str:
+        return x
+
+    def kept(self, name: str, channels: int, initial: float = 0.0) -> str | None:
         return None
 
     def keep(self, name: str, x: str) -> None:
@@ -500,10 +320,8 @@ class Streaming(Writer):
 
     def settled_row(self, node: Node) -> Floats:
         """What stands before the first row: zeros, or in a prewarmed network what endless zeros make of them."""
-        if not self.network.prewarmed or isinstance(node, graph.Input):
+        if not self.network.prewarmed or node.signal:
             return np.zeros(node.channels, np.float32)
-        from wavenetlite.nn.module import run_offline
-
         frames = int(node.clock.newest - node.clock.oldest) + int(node.clock.rate)
         zeros = np.zeros((frames, int(self.channels or 0)), np.float32)
         row: Floats = run_offline(Plan(lower(node)), zeros, None, "raise", "x")[-1]
@@ -512,14 +330,20 @@ class Streaming(Writer):
     def in_signal(self, node: Node) -> str:
         """The rows of a sequence, those outside of the signal set to zero."""
         x = self.tensors[node]
-        if not self.delay[node] and not (self.late and not isinstance(node, graph.Input)):
+        if not self.delay[node] and (node.signal or not self.late):
             return x
-        return self.op("Mul", [x, self.ones(node, x)])
+        return self.masked(x, self.ones_of(node, x))
 
-    def ones(self, node: Node, x: str) -> str:
+    def masked(self, x: str, ones: str) -> str:
+        return self.op("Mul", [x, ones])
+
+    def ones(self, edge: Edge, x: str) -> str:
+        return self.ones_of(edge.node, x)
+
+    def ones_of(self, node: Node, x: str) -> str:
         """From the ones of the input: at the frame's own place, for those before the signal, and at its causal time."""
         if not self.late:
-            return self.plus(self.scaled(self.part(x, 0, 1, 1), 0), 1)
+            return self.ones_like(x)
         key = (self.delay[node], node.clock.rate, node.clock.start)
         if key not in self.masks:
             places = [Fraction(0)] if not node.clock.start else [Fraction(0), Fraction(node.clock.start)]
@@ -550,7 +374,7 @@ class Streaming(Writer):
         if "ones" not in self.masks:
             self.inputs.append(value_info("valid", [1, 1, "valid"]))
             self.constants["valid"] = tensor_bytes("valid", np.ones((1, 1, 1), np.float32))
-            x = next(node for node in self.order if isinstance(node, graph.Input) and node.name == "x")
+            x = next(node for node in self.order if node.signal == "x")
             shape = self.op("Shape", [self.part(self.tensors[x], 0, 1, 1)])
             full = self.op("Expand", ["valid", shape])
             most = self.reach_of_ones
@@ -561,7 +385,7 @@ class Streaming(Writer):
             self.masks["ones"] = full
         return self.masks["ones"]
 
-    def kept(self, node: Node, name: str, channels: int, initial: float = 0.0) -> str | None:
+    def kept(self, name: str, channels: int, initial: float = 0.0) -> str | None:
         return self.piece(name, channels, 0, np.full(channels, initial, np.float32)).before
 
     def keep(self, name: str, x: str) -> None:

@@ -12,8 +12,8 @@ from typing import Any, BinaryIO
 
 import numpy as np
 
-from wavenetlite.errors import ModelFileError
 from wavenetlite.formats.protobuf import Field, Message, Reader
+from wavenetlite.support.errors import ModelFileError
 
 # Messages of onnx.proto (https://github.com/onnx/onnx/blob/main/onnx/onnx.proto): what of them is of use here.
 ENTRY: Message = {1: Field("key", "text"), 2: Field("value", "text")}
@@ -68,6 +68,11 @@ class OnnxNode:
     inputs: tuple[str, ...]
     outputs: tuple[str, ...]
     attributes: dict[str, Any]
+
+    def given(self, values: list[Any], at: int, attribute: str = "") -> Any:
+        """The value of an input that may be left out, or of the attribute that it was in older versions; else None."""
+        value = values[at] if at < len(values) else None
+        return self.attributes.get(attribute) if value is None else value
 
 
 @dataclass(frozen=True)

@@ -2,26 +2,22 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from fractions import Fraction
 from typing import Any
 
 import numpy as np
 
-from wavenetlite import nn
-from wavenetlite.engine.graph import Floats, Node
+from wavenetlite.formats.format import UnsupportedError
 from wavenetlite.formats.onnx_constants import Symbol
-from wavenetlite.nn.convolution import Pads
+from wavenetlite.graph import Node
+from wavenetlite.support.arrays import Floats
 
 Axes = tuple[str, ...]
 
 BATCH, CHANNELS, TIME, ONE = "batch", "channels", "time", "1"
 
 TO_THE_END = 2**31 - 1
-
-
-class UnsupportedError(Exception):
-    """Why a node cannot be a layer of ours."""
 
 
 @dataclass(frozen=True)
@@ -66,60 +62,15 @@ class Signal:
         """Causal time of the tensor's frame 0."""
         return Fraction(self.node.clock.start) - self.lead * Fraction(self.node.clock.rate)
 
+    def pending_as(self, other: Signal) -> Signal:
+        """The same sequence with what is pending of another."""
+        return replace(self, lead=other.lead, tail=other.tail, excess=other.excess)
+
     def axis(self, axis: int) -> str:
         """What the axis of that number is."""
         if not -len(self.axes) <= axis < len(self.axes):
             raise UnsupportedError(f"axis={axis} of a tensor with {len(self.axes)} axes")
         return self.axes[axis]
-
-
-@dataclass(frozen=True)
-class Unfinished:
-    """A step on the way to an activation that exporters write as several nodes: ``kind`` of `signal`, as in CHAINS."""
-
-    kind: str
-    signal: Signal
-
-
-@dataclass(frozen=True)
-class Stack:
-    """Tensors side by side on the new axis of number `axis`, to be added up (torch.stack and a sum)."""
-
-    signals: list[Signal]
-    axis: int
-
-
-CHAINS = {
-    ("Abs + c", 1.0): "1 + |x|", ("Erf + c", 1.0): "1 + erf(x / sqrt 2)", ("x (1 + erf(x / sqrt 2)) * c", 0.5): "gelu",
-}  # fmt: skip
-"""What a constant makes of an unfinished activation: softsign is ``x / (1 + |x|)``, GELU ``x (1 + erf(x / sqrt 2)) /
-2``."""
-
-
-def beginnings(name: str) -> list[str]:
-    """What stands before each dot of a name."""
-    parts = name.split(".")
-    return [".".join(parts[:count]) for count in range(1, len(parts))]
-
-
-def zero_stays(name: str) -> bool:
-    """Whether an activation makes zero of zero, so that it may come before padding as well as after."""
-    return name not in ("sigmoid", "softmax")
-
-
-def pads_named(before: int, after: int, reach: int, stride: int) -> Pads:
-    """Padding under its usual name, if it has one."""
-    if (before, after) == (reach, 0):
-        return "causal"
-    if (before, after) == (reach // 2, reach - reach // 2) and stride == 1:
-        return "same"
-    return "valid" if (before, after) == (0, 0) else (before, after)
-
-
-def scales_by(conv: nn.Conv1d, factor: float) -> bool:
-    """Whether a convolution only multiplies every channel by a factor."""
-    alone = (conv.kernel_size, conv.groups, conv.bias) == (1, conv.in_channels, False)
-    return alone and bool(np.allclose(conv.parameter("weight"), factor, rtol=1e-5))
 
 
 def check_over_time(signals: list[Signal]) -> None:
@@ -167,6 +118,10 @@ def floats(value: Any) -> Floats:
     if not np.isfinite(made).all():
         raise UnsupportedError("has a constant with infinities or NaN, or beyond float32")
     return made
+
+
+def optional_floats(value: Any) -> Floats | None:
+    return None if value is None else floats(value)
 
 
 def scalar(value: Any) -> float:

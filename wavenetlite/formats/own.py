@@ -1,9 +1,9 @@
-"""Our own files, and the tensors of any of our models as safetensors: see :mod:`wavenetlite.files`."""
+"""Our own files, and the tensors of any of our models as safetensors: see :mod:`wavenetlite.storage.files`."""
 
 from __future__ import annotations
 
-from wavenetlite import files
 from wavenetlite.formats.format import Format
+from wavenetlite.storage import files
 
 
 def sniff(ends: bytes) -> bool:

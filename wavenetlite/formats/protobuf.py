@@ -15,7 +15,7 @@ from typing import Any
 
 import numpy as np
 
-from wavenetlite.errors import ModelFileError
+from wavenetlite.support.errors import ModelFileError
 
 MOST_VALUES = 200_000
 """Of a file: fields, integers of lists, and for each message five more. Some 150 bytes are taken for each."""

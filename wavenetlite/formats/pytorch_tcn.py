@@ -8,18 +8,17 @@ from typing import Any, BinaryIO
 
 import numpy as np
 
-from wavenetlite.checks import flag, one_of, positive_int
-from wavenetlite.errors import ModelFileError, ParameterError
-from wavenetlite.files import check_runs
 from wavenetlite.formats import tensors
 from wavenetlite.formats.format import Format
-from wavenetlite.formats.tensors import Weights, affine, as_float32, file_errors, selu, with_weights
-from wavenetlite.nn.combine import Sequential
-from wavenetlite.nn.convolution import Conv1d
-from wavenetlite.nn.dag import INPUT, Graph
+from wavenetlite.formats.layers import as_float32, conv1d, file_errors, layer_norm, selu
+from wavenetlite.formats.tensors import Weights
 from wavenetlite.nn.film import FiLM
+from wavenetlite.nn.graph import INPUT, Graph
 from wavenetlite.nn.module import Module
 from wavenetlite.nn.pointwise import Activation, GatedUnit
+from wavenetlite.storage.files import check_runs
+from wavenetlite.support.checks import flag, one_of, positive_int
+from wavenetlite.support.errors import ModelFileError, ParameterError
 
 ACTIVATIONS = ("relu", "tanh", "leaky_relu", "sigmoid", "elu", "gelu", "selu")
 """By pytorch-tcn's names. Its softmax and log_softmax run over the batch: they are made without a dimension."""
@@ -44,8 +43,8 @@ class Options:
 
 
 def sniff(ends: bytes) -> bool:
-    holder = tensors.is_torch(ends) or tensors.is_safetensors(ends)
-    return holder and b"network.0.conv1." in ends and b"network.0.conv2." in ends and b"network.0.net." not in ends
+    known = b"network.0.conv1." in ends and b"network.0.conv2." in ends and b"network.0.net." not in ends
+    return tensors.may_hold(ends) and known
 
 
 def load(
@@ -188,7 +187,7 @@ def norm(weights: Weights, name: str, add: Callable[..., str], x: str) -> str:
         return x
     if not weights.has(f"{name}.running_mean"):
         scale, shift = (weights.take(f"{name}.{part}", 1) for part in ("weight", "bias"))
-        return add(name, Sequential([Activation("layer_norm"), affine(scale, shift)]), x)
+        return add(name, layer_norm(len(scale), scale, shift, eps=1e-5), x)
     return add(name, weights.batch_norm(name), x)
 
 
@@ -201,8 +200,7 @@ def embed(weights: Weights, mode: str | None, prefix: str, add: Callable[..., st
     if mode == "concat":  # the two projections of the conditioning become one
         own, other = both[:, :channels], both[:, channels:].astype(np.float64)
         weight, bias = as_float32(other @ weight), as_float32(other @ bias + both_bias)
-        mix = with_weights(Conv1d(channels, channels, 1, bias=False), weight=np.ascontiguousarray(own)[:, :, None])
-        x = add(second, mix, x)
+        x = add(second, conv1d(own[:, :, None]), x)
     film = FiLM(channels, weight.shape[1], scale=False)
     film.load_state_dict({"conv.weight": weight[:, :, None], "conv.bias": bias})
     return add(first, film, x)

@@ -9,9 +9,9 @@ from typing import Any, BinaryIO
 import numpy as np
 import numpy.typing as npt
 
-from wavenetlite.engine.graph import Floats
-from wavenetlite.errors import ModelFileError
-from wavenetlite.files import parse_json
+from wavenetlite.storage.files import parse_json
+from wavenetlite.support.arrays import Floats
+from wavenetlite.support.errors import ModelFileError
 
 MOST_JSON_BYTES = 64 * 2**20
 MOST_NUMBERS = 4_000_000
@@ -56,7 +56,7 @@ class Fields:
     (3, 1)
     >>> fields.integer("channels")
     Traceback (most recent call last):
-    wavenetlite.errors.ModelFileError: layers[0] has no channels
+    wavenetlite.support.errors.ModelFileError: layers[0] has no channels
     """
 
     def __init__(self, value: Any, place: str = "") -> None:

@@ -5,18 +5,17 @@ from __future__ import annotations
 import base64
 import textwrap
 import zlib
-from collections.abc import Iterator
-from typing import Any, BinaryIO
+from collections.abc import Iterator, Sequence
+from typing import BinaryIO
 
 import numpy as np
 
-from wavenetlite._version import __version__
-from wavenetlite.engine import graph
-from wavenetlite.engine.graph import Edge, Floats, Node
-from wavenetlite.engine.lower import topological_order
-from wavenetlite.errors import ParameterError
 from wavenetlite.formats.format import Format
+from wavenetlite.graph import Edge, Node, topological_order
 from wavenetlite.nn.module import Module
+from wavenetlite.support.arrays import Floats
+from wavenetlite.support.errors import ParameterError
+from wavenetlite.support.version import __version__
 
 HEAD = '''\
 """{title}
@@ -46,86 +45,7 @@ def cut(*signals):
     return [x[: min(map(len, signals))] for x in signals]
 
 
-def conv(x, weight, bias=None, groups=1):
-    """x as `read` gives it, weight (out, in / groups, taps)."""
-    ins, outs = x.shape[2] // groups, len(weight) // groups
-    parts = [
-        np.einsum("nki,oik->no", x[:, :, g * ins : (g + 1) * ins], weight[g * outs : (g + 1) * outs])
-        for g in range(groups)
-    ]
-    return np.concatenate(parts, axis=1) + (0 if bias is None else bias)
-
-
-def norm(x, weight, bias, mean, variance, eps, bins=1):
-    weight, bias, mean, variance = (np.tile(one, bins) for one in (weight, bias, mean, variance))
-    return (x - mean) / np.sqrt(variance + eps) * weight + bias
-
-
 '''
-CONV2D = '''\
-def conv2d(x, weight, bias, groups, table):
-    """A convolution over time and bins; x as `read` gives it, weight (maps out, maps in / groups, frames, bins).
-
-    table[phase][bin] is a list of what a bin of the output reads: (tap, bin) of x by the weights at (frame, bin), -1:
-    no more. A transposed convolution makes as many frames of one reading as there are phases.
-    """
-    table, ins, outs = table.astype(int), weight.shape[1], len(weight) // groups
-    bins = x.shape[2] // (ins * groups)
-    x = x.reshape(*x.shape[:2], bins, groups, ins)
-    weight = weight.reshape(groups, outs, *weight.shape[1:])
-    y = np.zeros((len(x), *table.shape[:2], groups, outs)) + (0 if bias is None else bias.reshape(groups, outs))
-    for phase, places in enumerate(table):
-        for f, links in enumerate(places):
-            for tap, at, frame, place in links[links[:, 0] >= 0]:
-                y[:, phase, f] += np.einsum("ngi,goi->ngo", x[:, tap, at], weight[:, :, :, frame, place])
-    return y.reshape(len(x) * len(table), -1)
-
-
-'''
-UPSAMPLE = '''\
-def upsample(x, weights):
-    """Frames between: each is a sum of the taps, x as `read` gives it, with weights[phase]."""
-    return np.einsum("nkc,pk->npc", x, np.array(weights)).reshape(len(x) * len(weights), -1)
-
-
-'''
-JOIN = '''\
-def join(signals, bins):
-    """The channels of signals side by side, bin by bin."""
-    parts = [x.reshape(len(x), bins, x.shape[1] // bins) for x in signals]
-    return np.concatenate(parts, axis=2).reshape(len(parts[0]), -1)
-
-
-'''
-FUNCTIONS = {
-    "relu": "def relu(x):\n    return np.maximum(x, 0)\n",
-    "leaky_relu": "def leaky_relu(x, slope):\n    return np.where(x > 0, x, x * slope)\n",
-    "prelu": "def prelu(x, slopes):\n    return np.where(x > 0, x, x * slopes)\n",
-    "elu": "def elu(x, alpha):\n    return np.where(x > 0, x, alpha * np.expm1(np.minimum(x, 0)))\n",
-    "sigmoid": "def sigmoid(x):\n    return 0.5 + 0.5 * np.tanh(0.5 * x)\n",
-    "silu": "def silu(x):\n    return x * (0.5 + 0.5 * np.tanh(0.5 * x))\n",
-    "gelu": "def gelu(x):\n    return x * 0.5 * np.vectorize(math.erfc, otypes=[float])(-x / math.sqrt(2))\n",
-    "gelu_tanh": "def gelu_tanh(x):\n"
-    "    return 0.5 * x * (1 + np.tanh(math.sqrt(2 / math.pi) * (x + 0.044715 * x**3)))\n",
-    "hardtanh": "def hardtanh(x, low, high):\n    return np.clip(x, low, high)\n",
-    "hardswish": "def hardswish(x):\n    return x * np.clip(x + 3, 0, 6) / 6\n",
-    "softsign": "def softsign(x):\n    return x / (1 + np.abs(x))\n",
-    "softmax": "def softmax(x):\n    e = np.exp(x - x.max(axis=1, keepdims=True))\n"
-    "    return e / e.sum(axis=1, keepdims=True)\n",
-    "tanh": "def tanh(x):\n    return np.tanh(x)\n",
-    "leaky_hardtanh": "def leaky_hardtanh(x, low, high, low_slope, high_slope):\n"
-    "    below, above = np.minimum(x - low, 0), np.maximum(x - high, 0)\n"
-    "    return np.clip(x, low, high) + below * low_slope + above * high_slope\n",
-    "fast_tanh": "def fast_tanh(x):\n    a = np.abs(x)\n"
-    "    p = 2.45550750702956 * (1 + a) + (0.893229853513558 + 0.821226666969744 * a) * a**2\n"
-    "    return x * p / (2.44506634652299 + (2.44506634652299 + a**2) * (a + 0.814642734961073 * a**2))\n",
-    "layer_norm": "def layer_norm(x, eps):\n    centred = x - x.mean(axis=1, keepdims=True)\n"
-    "    return centred / np.sqrt((centred**2).mean(axis=1, keepdims=True) + eps)\n",
-    "gate": "def gate(x):\n    half = x.shape[1] // 2\n"
-    "    return np.tanh(x[:, :half]) * (0.5 + 0.5 * np.tanh(0.5 * x[:, half:]))\n",
-    "mean": "def mean(x):\n    return np.cumsum(x, axis=0) / np.arange(1, len(x) + 1)[:, None]\n",
-    "max": "def max_so_far(x):\n    return np.maximum.accumulate(x, axis=0)\n",
-}
 TAIL = '''
 
 def unpack(text, shapes):
@@ -165,9 +85,7 @@ def save(model: Module, file: BinaryIO) -> None:
         raise ParameterError(f"a {type(model).__name__} is no network with a number of channels in")
     writer = Writer(model)
     lines = [line for node in writer.order for line in writer.lines(node)]
-    made = [writer.head()]
-    made += [text for name, text in (("conv2d", CONV2D), ("upsample", UPSAMPLE), ("join", JOIN)) if name in writer.used]
-    made += [FUNCTIONS[name] + "\n\n" for name in FUNCTIONS if name in writer.used]
+    made = [writer.head(), *(f"{text}\n\n" for text in writer.functions)]
     made += [writer.start(), *(f"    {line}\n" for line in lines), writer.end(), writer.tail()]
     file.write("".join(made).encode())
 
@@ -181,8 +99,7 @@ class Writer:
         self.order = topological_order(self.output)
         self.names: dict[Node, str] = {}
         self.arrays: dict[str, Floats] = {}
-        self.tables: list[Floats] = []
-        self.used: set[str] = set()
+        self.functions: dict[str, None] = {}  # their texts, in the order in which they are needed
         self.known = {  # a graph names a parameter by the array itself
             id(value): path + name for path, module in model.modules() for name, value in module._own().items()
         }
@@ -228,7 +145,7 @@ class Writer:
             return "None"
         owner = array if array.base is None else array.base
         name = self.known.setdefault(id(owner), f"constant.{len(self.known)}")
-        self.arrays[name] = owner
+        self.arrays[name] = owner  # and so its id is not used again
         same = owner.shape == array.shape
         return f"w[{name!r}]" if same else f"w[{name!r}].reshape{array.shape}"
 
@@ -243,77 +160,22 @@ class Writer:
         plain = edge.shift == edge.end_reach == 0 and edge.stride == 1
         return self.names[edge.node] if plain else f"{self.read(edge)}[:, 0]"
 
-    def use(self, function: str, *arguments: str) -> str:
-        self.used.add(function)
-        return f"{'max_so_far' if function == 'max' else function}({', '.join(arguments)})"
+    def call(self, function: str, *arguments: str) -> str:
+        """A call of the function whose text this is; the text goes into the script."""
+        self.functions.setdefault(function)
+        name = function[len("def ") : function.index("(")]
+        return f"{name}({', '.join(arguments)})"
+
+    def shortest(self, signals: Sequence[str]) -> str:
+        return f"cut({', '.join(signals)})"
 
     def lines(self, node: Node) -> Iterator[str]:
-        if isinstance(node, graph.Input):
-            self.names[node] = node.name
+        if node.signal:
+            self.names[node] = node.signal
             return
-        text = self.expression(node)
+        text = node.script(self)
         self.names[node] = f"h{len(self.names)}"
         yield f"{self.names[node]} = {text}  # {node.channels} channels"
-
-    def expression(self, node: Node) -> str:
-        first = self.row(node.edges[0]) if node.edges else ""
-        if isinstance(node, graph.Conv):
-            return self.convolutions(node)
-        if isinstance(node, graph.Conv2d):
-            return self.use("conv2d", self.read(node.edges[0]), self.weights_over_bins(node), self.array(node.bias),
-                            str(node.groups), self.table(node))  # fmt: skip
-        if isinstance(node, graph.Upsample):
-            weights = [list(row) for row in node.weights]
-            return self.use("upsample", self.read(node.edges[0]), repr(weights))
-        if isinstance(node, graph.Norm):
-            arrays = map(self.array, (node.weight, node.bias, node.mean, node.variance))
-            return f"norm({', '.join([first, *arrays, repr(node.eps), str(node.bins)])})"
-        if isinstance(node, graph.Activate):
-            slopes = [] if node.slopes is None else [self.array(node.slopes)]
-            return self.use(node.name, first, *slopes, *map(repr, node.parameters))
-        if isinstance(node, graph.Gate):
-            return self.use("gate", first)
-        if isinstance(node, graph.Pool):
-            return self.use(node.kind, first)
-        if isinstance(node, graph.Part):
-            return f"{first}[:, {node.first} : {node.first + node.channels}]"
-        rows = ", ".join(self.row(edge) for edge in node.edges)
-        if isinstance(node, graph.Sum):
-            return f"sum(cut({rows}))"
-        if isinstance(node, graph.Product):
-            return f"math.prod(cut({rows}))"
-        if isinstance(node, graph.Join):
-            return self.use("join", f"cut({rows})", str(node.bins))
-        raise ParameterError(f"the script has no line for the operation {type(node).__name__}")
-
-    def convolutions(self, node: graph.Conv) -> str:
-        parts: list[Any] = []
-        for edge, weight, groups, bias in zip(node.edges, node.weights, node.groups, node.biases, strict=True):
-            given = [self.read(edge), self.array(weight), self.array(bias), str(groups)]
-            given = given[: 4 if groups > 1 else 3 if bias is not None else 2]
-            parts.append(f"conv({', '.join(given)})")
-        return parts[0] if len(parts) == 1 else f"sum(cut({', '.join(parts)}))"
-
-    def weights_over_bins(self, node: graph.Conv2d) -> str:
-        """The weights, arranged as (maps out, maps in / groups, frames, bins)."""
-        name = self.array(node.weight)
-        if node.layout == "out, in, bins, frames":
-            return f"{name}.swapaxes(2, 3)"
-        if node.layout == "in, out, frames, bins":
-            wanted = node.arranged(node.weight).shape
-            split = f"{name}.reshape({node.groups}, -1, *{node.weight.shape[1:]}).swapaxes(1, 2)"
-            return f"{split}.reshape{wanted}"
-        return name
-
-    def table(self, node: graph.Conv2d) -> str:
-        """What each bin reads, as a constant array (phases, bins, links, 4)."""
-        longest = max(len(row) for rows in node.links for row in rows)
-        table = np.full((node.phases, node.bins, longest, 4), -1, np.float32)
-        for phase, rows in enumerate(node.links):
-            for f, row in enumerate(rows):
-                table[phase, f, : len(row)] = np.array(row, np.float32).reshape(-1, 4)
-        self.tables.append(table)  # kept, so that its id is not used again
-        return self.array(table)
 
 
 def sniff(ends: bytes) -> bool:

@@ -4,21 +4,18 @@ from __future__ import annotations
 
 import math
 import zipfile
-from collections.abc import Iterable, Iterator, Mapping
-from contextlib import contextmanager
-from typing import Any, BinaryIO, TypeVar
+from collections.abc import Iterable, Mapping
+from typing import Any, BinaryIO
 
 import numpy as np
 
-from wavenetlite.engine.graph import Floats
-from wavenetlite.errors import ArrayTypeError, ModelFileError, ParameterError
-from wavenetlite.files import MOST_HEADER_BYTES, integers, parse_json
-from wavenetlite.nn.combine import Sequential
+from wavenetlite.formats import layers
+from wavenetlite.formats.layers import as_float32
 from wavenetlite.nn.convolution import Conv1d, Linear
-from wavenetlite.nn.module import Module
-from wavenetlite.nn.pointwise import Activation, BatchNorm
-
-Layer = TypeVar("Layer", bound=Module)
+from wavenetlite.nn.pointwise import BatchNorm
+from wavenetlite.storage.files import MOST_HEADER_BYTES, integers, parse_json
+from wavenetlite.support.arrays import Floats
+from wavenetlite.support.errors import ModelFileError
 
 NUMPY_TYPES = {"F64": "<f8", "F32": "<f4", "F16": "<f2", "BF16": "<u2", "I64": "<i8", "I32": "<i4"}
 """Of safetensors; the upper half of a float32 is a BF16."""
@@ -39,6 +36,11 @@ def is_torch(ends: bytes) -> bool:
 
 def is_safetensors(ends: bytes) -> bool:
     return ends[8:9] == b"{" and b'"data_offsets"' in ends and b'"format":"wavenetlite"' not in ends
+
+
+def may_hold(ends: bytes) -> bool:
+    """Whether a file may have tensors, by its first and last bytes."""
+    return is_torch(ends) or is_safetensors(ends)
 
 
 def read(file: BinaryIO, size: int) -> dict[str, Floats]:
@@ -86,12 +88,6 @@ def safetensor(name: str, entry: Any, data: memoryview) -> Floats:
     if entry["dtype"] == "BF16":
         values = (values.astype(np.uint32) << 16).view(np.float32)
     return as_float32(values)
-
-
-def as_float32(values: np.ndarray) -> Floats:
-    with np.errstate(over="ignore"):  # becomes infinite, which is refused
-        result: Floats = values.astype(np.float32)
-    return result
 
 
 # torch.save
@@ -205,59 +201,24 @@ class Weights:
                 return as_float32(g * v / norm)
         return self.take(f"{prefix}.weight", dimensions)
 
-    def bias(self, prefix: str) -> dict[str, Floats]:
+    def bias(self, prefix: str) -> Floats | None:
         """The bias, if there is one."""
-        return {"bias": self.take(f"{prefix}.bias", 1)} if self.has(f"{prefix}.bias") else {}
+        return self.take(f"{prefix}.bias", 1) if self.has(f"{prefix}.bias") else None
 
     def conv(self, prefix: str, *, depthwise: bool = False, **options: Any) -> Conv1d:
         """A convolution; `options` are those of `Conv1d`."""
-        weight, bias = self.weight(prefix), self.bias(prefix)
-        out, channels, kernel_size = weight.shape
-        groups = out if depthwise else 1
-        layer = Conv1d(channels * groups, out, kernel_size, groups=groups, bias=bool(bias), **options)
-        return with_weights(layer, weight=weight, **bias)
+        weight = self.weight(prefix)
+        return layers.conv1d(weight, self.bias(prefix), groups=len(weight) if depthwise else 1, **options)
 
     def linear(self, prefix: str) -> Linear:
-        weight, bias = self.weight(prefix, 2), self.bias(prefix)
-        return with_weights(Linear(weight.shape[1], weight.shape[0], bias=bool(bias)), weight=weight, **bias)
+        return layers.linear(self.weight(prefix, 2), self.bias(prefix))
 
     def batch_norm(self, prefix: str, eps: float = 1e-5) -> BatchNorm:
         names = ("weight", "bias", "running_mean", "running_var")
-        values = {name: self.take(f"{prefix}.{name}", 1) for name in names}
-        return with_weights(BatchNorm(values["weight"].size, eps=eps), **values)
+        return layers.batch_norm(*(self.take(f"{prefix}.{name}", 1) for name in names), eps=eps)
 
     def all_taken(self, ignored: Iterable[str] = ()) -> None:
         """Raise where a tensor is left over, but for names that end as those `ignored`: it may matter."""
         for name in self.tensors:
             if name not in self.taken and not name.endswith(tuple(ignored)):
                 raise ModelFileError(f"it has a tensor {name!r}, which is of no part that is known here")
-
-
-def with_weights(layer: Layer, **values: Floats) -> Layer:
-    layer.load_state_dict(values)
-    return layer
-
-
-SELU = 1.0507009873554805, 1.6732632423543772
-"""Scale and alpha: Klambauer et al., "Self-Normalizing Neural Networks", 2017."""
-
-
-def selu(channels: int) -> Sequential:
-    """``scale * elu(x, alpha)``."""
-    return Sequential([Activation("elu", alpha=SELU[1]), affine(np.full(channels, SELU[0]), np.zeros(channels))])
-
-
-def affine(scale: np.ndarray, shift: np.ndarray) -> BatchNorm:
-    """``scale * x + shift``, channel by channel."""
-    ones, zeros = np.ones(len(scale), np.float32), np.zeros(len(scale), np.float32)
-    return with_weights(BatchNorm(len(scale), eps=0.0), weight=as_float32(scale), bias=as_float32(shift),
-                        running_mean=zeros, running_var=ones)  # fmt: skip
-
-
-@contextmanager
-def file_errors() -> Iterator[None]:
-    """What our layers find wrong has come from the file."""
-    try:
-        yield
-    except (ParameterError, ArrayTypeError) as error:
-        raise ModelFileError(str(error)) from None

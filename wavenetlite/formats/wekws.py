@@ -11,16 +11,17 @@ from typing import Any, BinaryIO
 
 import numpy as np
 
-from wavenetlite.checks import flag, one_of
-from wavenetlite.errors import ModelFileError, ParameterError
-from wavenetlite.files import check_runs
 from wavenetlite.formats import tensors
 from wavenetlite.formats.format import Format
-from wavenetlite.formats.tensors import Weights, affine, as_float32, file_errors
+from wavenetlite.formats.layers import affine, as_float32, conv1d, file_errors
+from wavenetlite.formats.tensors import Weights
 from wavenetlite.nn.combine import Residual, Sequential
 from wavenetlite.nn.convolution import Conv1d
 from wavenetlite.nn.module import Module
 from wavenetlite.nn.pointwise import Activation, BatchNorm, Pool
+from wavenetlite.storage.files import check_runs
+from wavenetlite.support.checks import flag, one_of
+from wavenetlite.support.errors import ModelFileError, ParameterError
 
 TCN, MDTC = "network.0.cnn.0.weight", "preprocessor.conv1.conv.weight"
 POOLS = {"GlobalClassifier": "global", "LastClassifier": "last", "ElementClassifier": "element"}
@@ -28,8 +29,7 @@ POOLS = {"GlobalClassifier": "global", "LastClassifier": "last", "ElementClassif
 
 
 def sniff(ends: bytes) -> bool:
-    holder = tensors.is_torch(ends) or tensors.is_safetensors(ends)
-    return holder and (TCN.encode() in ends or MDTC.encode() in ends)
+    return tensors.may_hold(ends) and (TCN.encode() in ends or MDTC.encode() in ends)
 
 
 def is_known(names: Iterable[str]) -> bool:
@@ -193,9 +193,8 @@ class Block:
         if rest.any():
             weight = self.depthwise.parameter("weight")
             bias = self.depthwise.parameter("bias") if self.depthwise.bias else np.zeros(self.channels)
-            shifted = Conv1d(self.channels, self.channels, self.depthwise.kernel_size, groups=self.channels,
+            shifted = conv1d(weight, as_float32(bias + weight[:, 0].sum(axis=1) * rest), groups=self.channels,
                              dilation=self.depthwise.dilation)  # fmt: skip
-            tensors.with_weights(shifted, weight=weight, bias=as_float32(bias + weight[:, 0].sum(axis=1) * rest))
             layers = [affine(np.ones(self.channels), -rest), shifted, *self.frame]
         return Residual(layers, activation="relu") if self.residual else Sequential([*layers, Activation("relu")])
 

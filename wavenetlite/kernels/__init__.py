@@ -8,7 +8,16 @@ import time
 from pathlib import Path
 
 try:
-    from wavenetlite.kernels.dispatch import ISA, available, multiply_adds, panel_widths
+    from wavenetlite.kernels.dispatch import (
+        FAST_TANH,
+        ISA,
+        LANES,
+        WIDE,
+        activations,
+        available,
+        multiply_adds,
+        panel_widths,
+    )
 except ModuleNotFoundError as error:
     if error.name != "wavenetlite.kernels.dispatch":
         raise
@@ -17,20 +26,16 @@ except ModuleNotFoundError as error:
         f"{Path(__file__).parents[2]}, from where it is imported: run `make demo` there, or `pip install -e .`"
     ) from None
 
-__all__ = ["ACTIVATIONS", "ISA", "LANES", "available", "fma_peak", "isa", "padded", "panel_widths"]
+__all__ = [
+    "ACTIVATIONS", "FAST_TANH", "ISA", "LANES", "WIDE", "available", "fma_peak", "isa", "padded", "panel_widths",
+]  # fmt: skip
 
-LANES = 16
-"""Floats of the widest vector; rows of more than 8 channels are padded to a multiple of it."""
-
-ACTIVATIONS = (
-    "identity", "relu", "leaky_relu", "prelu", "elu", "silu", "gelu", "gelu_tanh", "hardtanh", "hardswish", "softsign",
-    "softmax", "tanh", "sigmoid", "leaky_hardtanh", "fast_tanh", "layer_norm",
-)  # fmt: skip
-"""Names of the activation codes, in the order of the enum in types.pxd."""
+ACTIVATIONS = tuple(activations())
+"""Names of the activations, as the text of the kernels offers them."""
 
 
 def padded(channels: int) -> int:
-    """Floats in a row of `channels` channels as the kernels write it."""
+    """Floats in a row of `channels` channels as the kernels write it: a multiple of LANES, or 4, or 8."""
     return next((width for width in (4, 8) if channels <= width), -(-channels // LANES) * LANES)
 
 

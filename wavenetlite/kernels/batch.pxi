@@ -1,7 +1,5 @@
 # Kernels of training that need no vectors named by hand: the compiler vectorises them over channels. Sums over a clip's rows
 # are taken in float32, sums over clips in float64.
-from libc.string cimport memcpy, memset
-
 cdef enum:
     TILE = 64                   # channels whose sums are held at a time
 
@@ -119,31 +117,10 @@ cdef void add_rows(const float* x, Py_ssize_t ldx, Py_ssize_t rows, Py_ssize_t c
             out[row * ld + c] += x[row * ldx + c]
 
 
-cdef void running_mean_gradient(
-    const float* g, Py_ssize_t ldg, Py_ssize_t rows, Py_ssize_t channels, float* out, Py_ssize_t ld) noexcept nogil:
-    """out += the gradient of the mean of all frames so far: frame s gets sum over t >= s of g[t] / (t + 1)."""
-    cdef Py_ssize_t row, c, tile, first, n
-    cdef float total[TILE]
-    cdef float share
-    for tile in range((channels + TILE - 1) // TILE):
-        first = tile * TILE
-        n = min(<Py_ssize_t>TILE, channels - first)
-        memset(total, 0, sizeof(total))
-        for row in range(rows - 1, -1, -1):
-            share = <float>(1.0 / (row + 1))
-            for c in range(n):
-                total[c] += g[row * ldg + first + c] * share
-                out[row * ld + first + c] += total[c]
-
-
-cdef void running_max_gradient(
-    const float* x, Py_ssize_t ldx, const float* g, Py_ssize_t ldg, Py_ssize_t rows, Py_ssize_t channels, float* out,
-    Py_ssize_t ld) noexcept nogil:
-    """out += the gradient of the maximum of all frames so far: each goes to the first frame that holds the maximum."""
-    cdef Py_ssize_t row, c, top
-    for c in range(channels):
-        top = 0
-        for row in range(rows):
-            if x[row * ldx + c] > x[top * ldx + c]:
-                top = row
-            out[top * ld + c] += g[row * ldg + c]
+KERNELS.sum_rows = sum_rows
+KERNELS.depthwise_gradient = depthwise_gradient
+KERNELS.moments = moments
+KERNELS.normalise = normalise
+KERNELS.normalise_sums = normalise_sums
+KERNELS.normalise_gradient = normalise_gradient
+KERNELS.add_rows = add_rows

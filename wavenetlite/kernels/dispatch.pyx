@@ -7,32 +7,32 @@ from cpython.pycapsule cimport PyCapsule_GetPointer
 cdef extern from *:
     """
     #if defined(__x86_64__)
-    static const char *wnl_best(void) {
+    static const char *wnl_available(void) {
         __builtin_cpu_init();
         if (__builtin_cpu_supports("avx512f") && __builtin_cpu_supports("avx512bw") && __builtin_cpu_supports("avx512cd")
-            && __builtin_cpu_supports("avx512dq") && __builtin_cpu_supports("avx512vl")) return "avx512";
+            && __builtin_cpu_supports("avx512dq") && __builtin_cpu_supports("avx512vl")) return "sse2 avx2 avx512";
         if (__builtin_cpu_supports("avx2") && __builtin_cpu_supports("fma") && __builtin_cpu_supports("bmi")
             && __builtin_cpu_supports("bmi2"))
-            return "avx2";
+            return "sse2 avx2";
         return "sse2";
     }
     #elif defined(__aarch64__)
-    static const char *wnl_best(void) { return "neon"; }
+    static const char *wnl_available(void) { return "neon"; }
     #else
-    static const char *wnl_best(void) { return "sse2"; }
+    static const char *wnl_available(void) { return "sse2"; }
     #endif
     """
-    const char* wnl_best()
+    const char* wnl_available()
 
-# From the plainest to the best; a machine has all of its family up to its best one.
-FAMILIES = (("sse2", "avx2", "avx512"), ("neon",))
+from wavenetlite.kernels cimport types
+
+LANES = types.LANES
+WIDE = types.WIDE
 
 
 def available() -> tuple[str, ...]:
     """Instruction sets that this CPU can run, plainest first."""
-    best = wnl_best().decode()
-    family = next(family for family in FAMILIES if best in family)
-    return family[: family.index(best) + 1]
+    return tuple(wnl_available().decode().split())
 
 
 def choose(wanted: str | None) -> str:
@@ -48,11 +48,34 @@ def choose(wanted: str | None) -> str:
 ISA = choose(os.environ.get("WAVENETLITE_ISA"))
 _module = import_module(f"wavenetlite.kernels._{ISA}")
 cdef const Kernels* selected = <const Kernels*>PyCapsule_GetPointer(_module.kernels, "wavenetlite.kernels")
+FAST_TANH = _module.FAST_TANH
 
 
 cdef const Kernels* kernels() noexcept:
     """The table of the chosen instruction set."""
     return selected
+
+
+cdef StepKernel step_kernel(str name) except NULL:
+    """What a step runs that asks for a kernel by its name."""
+    cdef Py_ssize_t i
+    for i in range(selected.steps):
+        if selected.step[i].name == name.encode():
+            return selected.step[i].run
+    raise LookupError(f"no kernel of the name {name!r}")
+
+
+cdef const OfferedActivation* activation_kernel(str name) except NULL:
+    cdef Py_ssize_t i
+    for i in range(selected.activations):
+        if selected.activation[i].name == name.encode():
+            return selected.activation + i
+    raise LookupError(f"no activation of the name {name!r}")
+
+
+def activations() -> list[str]:
+    """Names of all activations, in the order of the table of kernels."""
+    return [selected.activation[i].name.decode() for i in range(selected.activations)]
 
 
 def panel_widths() -> list[int]:
@@ -68,4 +91,4 @@ def multiply_adds(rounds: int) -> int:
     cdef Py_ssize_t n = rounds
     with nogil:
         selected.multiply_adds(n)
-    return 12 * n * {"sse2": 4, "neon": 4, "avx2": 8, "avx512": 16}[ISA]
+    return 12 * n * selected.lanes

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from wavenetlite.errors import ParameterError
+from wavenetlite.support.errors import ParameterError
 
 FOLDER = Path(__file__).parent
 SUFFIX = ".safetensors"

@@ -5,9 +5,9 @@ from wavenetlite.nn.blocks import DepthwiseSeparable, GatedResidualBlock, Tempor
 from wavenetlite.nn.combine import Add, Concat, Prewarmed, Residual, Sequential
 from wavenetlite.nn.convolution import Conv1d, Linear
 from wavenetlite.nn.convolution2d import Conv2d, ConvTranspose1d, ConvTranspose2d
-from wavenetlite.nn.dag import Graph, Part
 from wavenetlite.nn.film import FiLM
 from wavenetlite.nn.frequency import FrequencyConv
+from wavenetlite.nn.graph import Graph, Part
 from wavenetlite.nn.module import Module, from_config
 from wavenetlite.nn.networks import TCN, FrequencyTCN, WaveNet
 from wavenetlite.nn.pointwise import Activation, BatchNorm, Dropout, GatedUnit, Pool, Upsample

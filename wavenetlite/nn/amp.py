@@ -9,14 +9,14 @@ from collections.abc import Sequence
 from functools import reduce
 from typing import Any, Literal
 
-from wavenetlite.checks import flag, one_of, positive_int
-from wavenetlite.engine import graph
-from wavenetlite.engine.graph import MOST_CHANNELS, Node
-from wavenetlite.errors import ArrayTypeError, ParameterError
+from wavenetlite import nodes
+from wavenetlite.graph import MOST_CHANNELS, Node
 from wavenetlite.nn.convolution import Conv1d, convolve
 from wavenetlite.nn.film import FiLM
 from wavenetlite.nn.module import Module
 from wavenetlite.nn.pointwise import Activation, GatedUnit, as_activation
+from wavenetlite.support.checks import flag, one_of, positive_int
+from wavenetlite.support.errors import ArrayTypeError, ParameterError
 
 FILMS = (
     "conv_pre_film", "conv_post_film", "input_mixin_pre_film", "input_mixin_post_film", "activation_pre_film",
@@ -142,7 +142,7 @@ class AmpLayer(Module):
         signal, mixed = self.at("conv_pre_film", x, c), self.at("input_mixin_pre_film", c, c)
         if "conv_post_film" in self.parts or "input_mixin_post_film" in self.parts:
             both = [conv.connect(signal), mixin.connect(mixed)]
-            pre = graph.add(self.at("conv_post_film", both[0], c), self.at("input_mixin_post_film", both[1], c))
+            pre = nodes.add(self.at("conv_post_film", both[0], c), self.at("input_mixin_post_film", both[1], c))
         else:
             pre = convolve([(conv, signal), (mixin, mixed)])
         z = self.unit.connect(self.at("activation_pre_film", pre, c))
@@ -150,7 +150,7 @@ class AmpLayer(Module):
         head = self.at("head1x1_post_film", self.at("head1x1", z, c), c)
         if self.residual == "none":
             return x, head
-        return graph.add(x, self.at("layer1x1_post_film", self.at("layer1x1", z, c), c)), head
+        return nodes.add(x, self.at("layer1x1_post_film", self.at("layer1x1", z, c), c)), head
 
     def build(self, x: Node, c: Node | None) -> Node:
         return self.outputs(x, c)[0]
@@ -230,7 +230,7 @@ class AmpArray(Module):
         for layer in self.layers:
             x, head = layer.outputs(x, c)
             summands.append(head)
-        return x, self.head.connect(reduce(graph.add, summands))
+        return x, self.head.connect(reduce(nodes.add, summands))
 
     def build(self, x: Node, c: Node | None) -> Node:
         return self.outputs(x, c, [])[1]

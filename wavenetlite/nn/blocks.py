@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from typing import Any
 
-from wavenetlite.checks import count, flag, one_of, positive_int
-from wavenetlite.engine import graph
-from wavenetlite.engine.graph import MOST_CHANNELS, Edge, Node
-from wavenetlite.errors import ParameterError
+from wavenetlite import nodes
+from wavenetlite.graph import MOST_CHANNELS, Edge, Node
 from wavenetlite.nn.convolution import Conv1d, Padding, convolve
 from wavenetlite.nn.module import Module
 from wavenetlite.nn.pointwise import Activation, BatchNorm
+from wavenetlite.support.checks import count, flag, one_of, positive_int
+from wavenetlite.support.errors import ParameterError
 
 
 class GatedResidualBlock(Module):
@@ -94,9 +94,9 @@ class GatedResidualBlock(Module):
                 )
             sources.append((self.condition, c))
         pre = convolve(sources)
-        z = graph.Gate((Edge(pre),), self.channels, pre.clock) if self.gated else self._activation.connect(pre)
+        z = nodes.Gate((Edge(pre),), self.channels, pre.clock) if self.gated else self._activation.connect(pre)
         skip = self.skip.connect(z) if self.skip is not None else z
-        return graph.add(x, self.residual.connect(z)), skip
+        return nodes.add(x, self.residual.connect(z)), skip
 
     def build(self, x: Node, c: Node | None) -> Node:
         return self.outputs(x, c)[0]
@@ -168,7 +168,7 @@ class TemporalBlock(Module):
             out = conv.connect(out)
             out = norm.connect(out) if norm is not None else out
             out = self._activation.connect(out)
-        return self._activation.connect(graph.add(short, out))
+        return self._activation.connect(nodes.add(short, out))
 
 
 class DepthwiseSeparable(Module):

@@ -5,12 +5,12 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any, ClassVar
 
-from wavenetlite.checks import count, divides, positive_int
-from wavenetlite.engine import graph
-from wavenetlite.engine.graph import MOST_CHANNELS, Node
-from wavenetlite.errors import ArrayTypeError, ParameterError
+from wavenetlite import nodes
+from wavenetlite.graph import MOST_CHANNELS, Node
 from wavenetlite.nn.module import Module
 from wavenetlite.nn.pointwise import Activation
+from wavenetlite.support.checks import count, divides, positive_int
+from wavenetlite.support.errors import ArrayTypeError, ParameterError
 
 Branch = Module | Sequence[Module]
 
@@ -129,7 +129,7 @@ class Residual(Chain):
 
     def build(self, x: Node, c: Node | None) -> Node:
         short = self.shortcut.connect(x, c) if self.shortcut else x
-        out = graph.add(short, super().build(x, c))
+        out = nodes.add(short, super().build(x, c))
         return self._activation.connect(out) if self._activation else out
 
 
@@ -175,7 +175,7 @@ class Add(Branches):
         self.out_channels = joint("out_channels", [ends(branch, self.in_channels)[1] for branch in self.branches])
 
     def build(self, x: Node, c: Node | None) -> Node:
-        return graph.add(*self.outputs(x, c))
+        return nodes.add(*self.outputs(x, c))
 
 
 class Concat(Branches):
@@ -209,7 +209,7 @@ class Concat(Branches):
             divides("bins", self.bins, "out_channels", number)
 
     def build(self, x: Node, c: Node | None) -> Node:
-        return graph.concat(*self.outputs(x, c), bins=self.bins)
+        return nodes.concat(*self.outputs(x, c), bins=self.bins)
 
 
 def connect_all(layers: Sequence[Module], x: Node, c: Node | None) -> Node:

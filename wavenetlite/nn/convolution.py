@@ -7,11 +7,11 @@ from typing import Literal
 
 import numpy as np
 
-from wavenetlite.checks import divides, flag, integer, one_of, positive_int
-from wavenetlite.engine import graph
-from wavenetlite.engine.graph import MOST_CHANNELS, Edge, Node
-from wavenetlite.errors import ParameterError
+from wavenetlite import graph, nodes
+from wavenetlite.graph import MOST_CHANNELS, Edge, Node
 from wavenetlite.nn.module import Module
+from wavenetlite.support.checks import divides, flag, integer, one_of, positive_int
+from wavenetlite.support.errors import ParameterError
 
 MOST_DILATION = 65_536
 MOST_KERNEL = 65_536
@@ -159,7 +159,7 @@ class Linear(Module):
     def build(self, x: Node, c: Node | None) -> Node:
         bias = self.parameter("bias") if self.bias else None
         weight = self.parameter("weight")[:, :, None]
-        return graph.Conv((Edge(x),), self.out_channels, x.clock, (weight,), (1,), (bias,))
+        return nodes.Conv((Edge(x),), self.out_channels, x.clock, (weight,), (1,), (bias,))
 
 
 def checked_pads(padding: Pads, reach: int) -> tuple[int, int]:
@@ -177,7 +177,7 @@ def checked_pads(padding: Pads, reach: int) -> tuple[int, int]:
 def convolve(sources: list[tuple[Conv1d, Node]]) -> Node:
     """The sum of convolutions of several sequences, as one operation; the biases are added."""
     edges = graph.aligned([conv.edge(x) for conv, x in sources])
-    out = graph.Conv(
+    out = nodes.Conv(
         edges,
         sources[0][0].out_channels,
         graph.clock_after(edges),

@@ -8,12 +8,14 @@ from typing import Literal
 
 import numpy as np
 
-from wavenetlite.checks import divides, flag, one_of, positive_int
-from wavenetlite.engine import graph
-from wavenetlite.engine.graph import MOST_CHANNELS, Edge, Floats, Link, Node
-from wavenetlite.errors import ParameterError
+from wavenetlite import graph, nodes
+from wavenetlite.graph import MOST_CHANNELS, Edge, Node
+from wavenetlite.kernels.pack import Link
 from wavenetlite.nn.convolution import MOST_DILATION, MOST_KERNEL, Padding
 from wavenetlite.nn.module import Module
+from wavenetlite.support.arrays import Floats
+from wavenetlite.support.checks import divides, flag, one_of, positive_int
+from wavenetlite.support.errors import ParameterError
 
 MOST_LINKS = 2**18
 """Bins of the output times places in the kernel: there is a table of them."""
@@ -149,7 +151,7 @@ class Conv2d(Module):
             end_reach=self.reach if self.padding == "valid" else 0,
         )
         clock = graph.clock_after([edge])
-        return graph.Conv2d((edge,), self.out_channels, clock, weight, bias, self.groups, layout, (self.links(),))
+        return nodes.Conv2d((edge,), self.out_channels, clock, weight, bias, self.groups, layout, (self.links(),))
 
     def build(self, x: Node, c: Node | None) -> Node:
         bias = self.parameter("bias") if self.bias else None
@@ -364,7 +366,7 @@ def fold(
     edge = Edge(x, shift=oldest, taps=newest - oldest + 1)
     clock = graph.clock_after([edge], [min((frame for frame, _ in row), default=newest) - oldest for row in rows])
     channels = len(columns) * weight.shape[1] * groups
-    return graph.Conv2d((edge,), channels, clock, weight, bias, groups, "in, out, frames, bins", links)
+    return nodes.Conv2d((edge,), channels, clock, weight, bias, groups, "in, out, frames, bins", links)
 
 
 def pair(name: str, value: Pair, most: int) -> tuple[int, int]:

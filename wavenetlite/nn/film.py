@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from wavenetlite.checks import flag, positive_int
-from wavenetlite.engine import graph
-from wavenetlite.engine.graph import MOST_CHANNELS, Node
-from wavenetlite.errors import ParameterError
+from wavenetlite import nodes
+from wavenetlite.graph import MOST_CHANNELS, Node
 from wavenetlite.nn.convolution import Conv1d
 from wavenetlite.nn.module import Module
+from wavenetlite.support.checks import flag, positive_int
+from wavenetlite.support.errors import ParameterError
 
 
 class FiLM(Module):
@@ -60,8 +60,8 @@ class FiLM(Module):
             raise ParameterError(f"condition_channels={self.condition_channels} but the conditioning given has {given}")
         both = self.conv.connect(c)
         if not self.shift:
-            return graph.multiply(x, both)
+            return nodes.multiply(x, both)
         if not self.scale:
-            return graph.add(x, both)
-        scale, shift = graph.part(both, 0, self.channels), graph.part(both, self.channels, self.channels)
-        return graph.add(graph.multiply(x, scale), shift)
+            return nodes.add(x, both)
+        scale, shift = nodes.take(both, 0, self.channels), nodes.take(both, self.channels, self.channels)
+        return nodes.add(nodes.multiply(x, scale), shift)

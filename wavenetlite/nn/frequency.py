@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import numpy as np
 
-from wavenetlite.checks import positive_int
-from wavenetlite.engine.graph import Node
-from wavenetlite.errors import ParameterError
+from wavenetlite.graph import Node
 from wavenetlite.nn.convolution import MOST_DILATION
 from wavenetlite.nn.convolution2d import Conv2d
 from wavenetlite.nn.module import Module
+from wavenetlite.support.checks import positive_int
+from wavenetlite.support.errors import ParameterError
 
 MOST_KERNEL = 64
 

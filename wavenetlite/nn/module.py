@@ -11,20 +11,20 @@ from typing import Any, ClassVar, Literal
 
 import numpy as np
 
-from wavenetlite.checks import positive_int
-from wavenetlite.engine import graph
-from wavenetlite.engine.graph import MOST_CHANNELS, Floats, Node
+from wavenetlite import graph, nodes
 from wavenetlite.engine.lower import lower
+from wavenetlite.engine.offline import run_offline
 from wavenetlite.engine.plan import Plan
-from wavenetlite.errors import ArrayTypeError, ParameterError
-from wavenetlite.pool import StreamPool
-from wavenetlite.stream import Stream
+from wavenetlite.engine.pool import StreamPool
+from wavenetlite.engine.stream import Stream
+from wavenetlite.graph import MOST_CHANNELS, Node
+from wavenetlite.nn.summary import Row, summary_rows, summary_text
+from wavenetlite.support.arrays import Floats
+from wavenetlite.support.checks import positive_int
+from wavenetlite.support.errors import ArrayTypeError, ParameterError
 
 ANY_CHANNELS = 64
 """Channels with which a module is looked at that takes any number of them."""
-
-SLICE_MULTIPLY_ADDS = 2_000_000_000
-"""Work of an offline call between two chances to interrupt it (some 20 ms)."""
 
 # While a graph is built for a summary: (path of the module, module, node in, node out).
 Trace = list[tuple["Module", Node, Node]]
@@ -212,7 +212,7 @@ class Module:
 
     def save(self, path: str | Path) -> None:
         """Write the module, configuration and weights, to one safetensors file; see :func:`wavenetlite.load`."""
-        from wavenetlite.files import save
+        from wavenetlite.storage.files import save
 
         save(self, path)
 
@@ -239,11 +239,11 @@ class Module:
         if channels is None:
             raise ParameterError(f"{type(self).__name__} takes any number of channels; say which: channels=...")
         self.initialise_missing()
-        x = graph.Input((), channels, graph.Clock(), "x")
+        x = nodes.Input((), channels, graph.Clock(), "x")
         wanted, clock = self.condition_channels_needed, graph.Clock(rate=self.condition_period)
         token = is_training.set(training)
         try:
-            return self.connect(x, graph.Input((), wanted, clock, "c") if wanted else None)
+            return self.connect(x, nodes.Input((), wanted, clock, "c") if wanted else None)
         finally:
             is_training.reset(token)
 
@@ -358,47 +358,28 @@ class Module:
     @property
     def macs_per_frame(self) -> float:
         """Multiply-adds of the convolutions for one input frame."""
-        from wavenetlite.nn.summary import rows
-
-        return sum(row.multiply_adds for row in rows(self))
+        return sum(row.multiply_adds for row in self._rows())
 
     def summary(self) -> str:
         """A table of the layers: shapes, parameters, multiply-adds a frame, receptive field, latency, state."""
-        from wavenetlite.nn.summary import text
+        plan = self.plan(self.in_channels or ANY_CHANNELS)
+        title = f"{type(self).__name__}: {self.in_channels or 'any'} -> {plan.out_channels} channels"
+        rows = self._rows()
+        return summary_text(title, rows, {
+            "parameters": f"{self.parameter_count:,}",
+            "MACs a frame": f"{sum(row.multiply_adds for row in rows):,.10g}",
+            "receptive field": f"{self.receptive_field:,} frames",
+            "latency": f"{self.latency:,} frames",
+            "state": f"{plan.state_bytes:,} bytes a stream, and {plan.workspace_bytes:,} bytes to work in",
+        })  # fmt: skip
 
-        return text(self)
+    def _rows(self) -> list[Row]:
+        _, trace = recorded(self, self.in_channels or ANY_CHANNELS)
+        return summary_rows(self.modules(), trace)
 
     def __repr__(self) -> str:
         arguments = ", ".join(f"{name}={getattr(self, name)!r}" for name in self.options)
         return f"{type(self).__name__}({arguments})"
-
-
-def run_offline(
-    plan: Plan, x: Floats, c: Floats | None, on_nonfinite: str, name: str, out: Floats | None = None
-) -> Floats:
-    """A fresh stream fed with all of `x`, in slices so that a long call can be interrupted."""
-    constant = c if isinstance(c, np.ndarray) and c.ndim == 1 else None
-    stream = Stream(plan, constant, on_nonfinite=on_nonfinite, name=name)
-    local = c if constant is None else None
-    if local is not None:
-        stream.check_condition(local, len(x))
-    frames = max(1, SLICE_MULTIPLY_ADDS // max(plan.multiply_adds, 1))
-    if out is None and len(x) <= frames and plan.regular:
-        return stream.process(x, local)
-    stream.check(x)
-    y = np.empty((plan.output_frames(len(x), ended=True), plan.out_channels), np.float32) if out is None else out
-    done = 0
-    for first in range(0, len(x), frames):
-        given = stream.output_frames(len(x[first : first + frames]))
-        begin, end = (-(-at // plan.condition_period) for at in (first, first + frames))
-        stream.process(
-            x[first : first + frames],
-            None if local is None else local[begin:end],
-            out=y[done : done + given],
-        )
-        done += given
-    y[done:] = stream.flush()
-    return y
 
 
 def frozen(array: Floats) -> Floats:

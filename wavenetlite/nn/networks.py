@@ -7,16 +7,16 @@ from fractions import Fraction
 from functools import reduce
 from typing import Any
 
-from wavenetlite.checks import count, flag, positive_int
-from wavenetlite.engine import graph
-from wavenetlite.engine.graph import Node
-from wavenetlite.errors import ArrayTypeError, ParameterError
+from wavenetlite import nodes
+from wavenetlite.graph import Node
 from wavenetlite.nn.blocks import GatedResidualBlock
 from wavenetlite.nn.combine import Residual, Sequential, connect_all
 from wavenetlite.nn.convolution import Conv1d, Linear
 from wavenetlite.nn.frequency import FrequencyConv
 from wavenetlite.nn.module import Module
 from wavenetlite.nn.pointwise import Activation, BatchNorm, Dropout, Pool
+from wavenetlite.support.checks import count, flag, positive_int
+from wavenetlite.support.errors import ArrayTypeError, ParameterError
 
 MOST_LAYERS = 4096
 
@@ -163,9 +163,9 @@ class WaveNet(Module):
         for block in self.blocks:
             x, skip = block.outputs(x, c)
             skips.append(skip)
-        total = reduce(graph.add, skips)
-        hidden = self.head1.connect(graph.activate(total, "relu"))
-        return self.head2.connect(graph.activate(hidden, "relu"))
+        total = reduce(nodes.add, skips)
+        hidden = self.head1.connect(nodes.activate(total, "relu"))
+        return self.head2.connect(nodes.activate(hidden, "relu"))
 
 
 class TCN(Module):

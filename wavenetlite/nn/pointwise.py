@@ -8,11 +8,11 @@ from typing import Any, Literal
 
 import numpy as np
 
-from wavenetlite.checks import flag, number, one_of, positive_int
-from wavenetlite.engine import graph
-from wavenetlite.engine.graph import MOST_CHANNELS, Edge, Node
-from wavenetlite.errors import ParameterError
+from wavenetlite import graph, nodes
+from wavenetlite.graph import MOST_CHANNELS, Edge, Node
 from wavenetlite.nn.module import Module, is_training
+from wavenetlite.support.checks import flag, number, one_of, positive_int
+from wavenetlite.support.errors import ParameterError
 
 MOST_WINDOW = 65_536
 MOST_FACTOR = 65_536
@@ -86,7 +86,7 @@ class BatchNorm(Module):
         weight, bias, mean, variance = (
             self.parameter(name) for name in ("weight", "bias", "running_mean", "running_var")
         )
-        return graph.Norm((Edge(x),), x.channels, x.clock, weight, bias, mean, variance, self.eps, self.bins)
+        return nodes.Norm((Edge(x),), x.channels, x.clock, weight, bias, mean, variance, self.eps, self.bins)
 
 
 class Activation(Module):
@@ -146,10 +146,10 @@ class Activation(Module):
 
     def build(self, x: Node, c: Node | None) -> Node:
         if self.name == "prelu":
-            return graph.activate(x, "prelu", slopes=self.parameter("weight"))
+            return nodes.activate(x, "prelu", slopes=self.parameter("weight"))
         if self.name == "gelu":
-            return graph.activate(x, "gelu_tanh" if self.parameters["approximate"] == "tanh" else "gelu")
-        return graph.activate(x, self.name, list(self.parameters.values()))
+            return nodes.activate(x, "gelu_tanh" if self.parameters["approximate"] == "tanh" else "gelu")
+        return nodes.activate(x, self.name, list(self.parameters.values()))
 
 
 def checked_option(key: str, value: Any) -> Any:
@@ -208,19 +208,19 @@ class GatedUnit(Module):
             raise ParameterError(f"GatedUnit is given {x.channels} channels; it must be an even number")
         half = x.channels // 2
         if (self._activation.name, self._gate.name, self.blend) == ("tanh", "sigmoid", False):
-            return graph.Gate((Edge(x),), half, x.clock)
-        plain = graph.part(x, 0, half)
-        value, gate = self._activation.connect(plain), self._gate.connect(graph.part(x, half, half))
+            return nodes.Gate((Edge(x),), half, x.clock)
+        plain = nodes.take(x, 0, half)
+        value, gate = self._activation.connect(plain), self._gate.connect(nodes.take(x, half, half))
         if not self.blend:
-            return graph.multiply(value, gate)
-        return graph.add(graph.multiply(gate, value), graph.multiply(self.complement(gate), plain))
+            return nodes.multiply(value, gate)
+        return nodes.add(nodes.multiply(gate, value), nodes.multiply(self.complement(gate), plain))
 
     def complement(self, x: Node) -> Node:
         """``1 - x``, as a convolution of each channel by itself."""
         minus, one = self.__dict__.setdefault("_constants", {}).setdefault(
             x.channels, (np.full((x.channels, 1, 1), -1, np.float32), np.ones(x.channels, np.float32))
         )
-        return graph.Conv((Edge(x),), x.channels, x.clock, (minus,), (x.channels,), (one,))
+        return nodes.Conv((Edge(x),), x.channels, x.clock, (minus,), (x.channels,), (one,))
 
 
 def as_activation(activation: str | Activation) -> Activation:
@@ -263,7 +263,7 @@ class Pool(Module):
             x.channels, np.full((x.channels, 1, frames), 1 / frames, np.float32)
         )
         edge = Edge(x, shift=1 - frames, taps=frames)
-        return graph.Conv((edge,), x.channels, graph.clock_after([edge]), (weight,), (x.channels,), (None,))
+        return nodes.Conv((edge,), x.channels, graph.clock_after([edge]), (weight,), (x.channels,), (None,))
 
     def build(self, x: Node, c: Node | None) -> Node:
         if self.window_frames is not None:
@@ -271,7 +271,7 @@ class Pool(Module):
         if self.kind == "last":
             return x
         clock = replace(x.clock, oldest=-math.inf)
-        return graph.Pool((Edge(x),), x.channels, clock, self.kind)
+        return nodes.CumulativePool((Edge(x),), x.channels, clock, self.kind)
 
 
 class Upsample(Module):
@@ -306,7 +306,7 @@ class Upsample(Module):
         else:
             weights = [(1 - phase / self.factor, phase / self.factor) for phase in phases]
         edge = Edge(x, taps=len(weights[0]))
-        return graph.Upsample((edge,), x.channels, graph.clock_after([edge], [0] * self.factor), tuple(weights))
+        return nodes.Upsample((edge,), x.channels, graph.clock_after([edge], [0] * self.factor), tuple(weights))
 
 
 class Dropout(Module):
@@ -341,4 +341,4 @@ class Dropout(Module):
     def build(self, x: Node, c: Node | None) -> Node:
         if not is_training.get() or self.p == 0:
             return x
-        return graph.Dropout((Edge(x),), x.channels, x.clock, self.p, self.whole_channels)
+        return nodes.Dropout((Edge(x),), x.channels, x.clock, self.p, self.whole_channels)

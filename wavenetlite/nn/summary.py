@@ -2,14 +2,23 @@
 
 from __future__ import annotations
 
-import math
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from typing import Any, Protocol
 
-import numpy as np
+from wavenetlite.graph import Node
+from wavenetlite.support.tables import table_lines
 
-from wavenetlite.engine.graph import Conv2d, Node
-from wavenetlite.nn.convolution import Conv1d, Linear
-from wavenetlite.nn.module import ANY_CHANNELS, Module, recorded
+
+class Layer(Protocol):
+    """What is read of a module."""
+
+    def children(self) -> Mapping[str, Any]: ...
+
+    def parameter_shapes(self) -> Mapping[str, tuple[int, ...]]: ...
+
+    @property
+    def parameter_count(self) -> int: ...
 
 
 @dataclass(frozen=True)
@@ -23,28 +32,24 @@ class Row:
     latency: int
 
 
-def rows(model: Module) -> list[Row]:
+def summary_rows(modules: Iterable[tuple[str, Layer]], trace: Sequence[tuple[Layer, Node, Node]]) -> list[Row]:
     """One row for each layer that holds no other, in the order of the names; an unused one is left out."""
-    _, trace = recorded(model, model.in_channels or ANY_CHANNELS)
     used: dict[int, list[tuple[Node, Node]]] = {}  # a shared layer is used more than once
     for module, x, out in trace:
         used.setdefault(id(module), []).append((x, out))
     table = []
-    for path, module in model.modules():
+    for path, module in modules:
         if module.children() or id(module) not in used:
             continue
         uses = used[id(module)]
         x, out = uses.pop(0) if len(uses) > 1 else uses[0]
-        own = module.parameter_count
-        weights: float = math.prod(module.parameter_shapes()["weight"]) if isinstance(module, Conv1d | Linear) else 0
-        weights = out.multiply_adds if isinstance(out, Conv2d) else weights
         table.append(
             Row(
                 path=path.rstrip("."),
                 kind=type(module).__name__,
                 channels=f"{x.channels} -> {out.channels}",
-                parameters=own,
-                multiply_adds=weights / float(out.clock.rate),
+                parameters=module.parameter_count,
+                multiply_adds=multiply_adds(module, x, out) / float(out.clock.rate),
                 receptive_field=out.clock.receptive_field,
                 latency=out.clock.latency,
             )
@@ -52,35 +57,20 @@ def rows(model: Module) -> list[Row]:
     return table
 
 
-def text(model: Module) -> str:
-    table = rows(model)
-    plan = model.plan(model.in_channels or ANY_CHANNELS)
+def multiply_adds(module: Layer, x: Node, out: Node) -> float:
+    """Of one output frame, by the weights of a layer; those that are no parameters, as of a window, do not count."""
+    if not module.parameter_shapes():
+        return 0
+    return sum(read.multiply_adds for read in out.edge_weights() if out.edges[read.edge].node is x)
+
+
+def summary_text(title: str, rows: Sequence[Row], facts: Mapping[str, str]) -> str:
     head = ["layer", "type", "channels", "parameters", "MACs a frame", "receptive field", "latency"]
     body = [
         [row.path, row.kind, row.channels, f"{row.parameters:,}", f"{row.multiply_adds:,.10g}",
          f"{row.receptive_field:,}", f"{row.latency:,}"]
-        for row in table
+        for row in rows
     ]  # fmt: skip
-    widths = np.array([[len(cell) for cell in line] for line in [head, *body]]).max(axis=0)
-    lines = [
-        "  ".join(
-            cell.ljust(width) if index < 3 else cell.rjust(width)
-            for index, (cell, width) in enumerate(zip(line, widths, strict=True))
-        )
-        for line in [head, *body]
-    ]
-    return "\n".join(
-        [
-            f"{type(model).__name__}: {model.in_channels or 'any'} -> {plan.out_channels} channels",
-            "",
-            lines[0],
-            "-" * len(lines[0]),
-            *(line.rstrip() for line in lines[1:]),
-            "",
-            f"parameters       {model.parameter_count:,}",
-            f"MACs a frame     {sum(row.multiply_adds for row in table):,.10g}",
-            f"receptive field  {model.receptive_field:,} frames",
-            f"latency          {model.latency:,} frames",
-            f"state            {plan.state_bytes:,} bytes a stream, and {plan.workspace_bytes:,} bytes to work in",
-        ]
-    )
+    lines = table_lines([head, *body], left=3)
+    tail = (f"{name:15}  {value}" for name, value in facts.items())
+    return "\n".join([title, "", lines[0], "-" * len(lines[0]), *lines[1:], "", *tail])

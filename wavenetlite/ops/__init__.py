@@ -1,9 +1,12 @@
 """Convolution and its kin as plain functions of arrays: TensorFlow's operators on this package's kernels.
 
 Arrays are float32 and C-contiguous, channels last: sequences (batch, width, channels), images (batch, height, width,
-channels), filters (width, in, out) or (height, width, in, out). Every operator ``f(value, ...)`` has its
-``f_gradient(upstream, value, ...)``, which takes the gradient of the output and the operator's own arguments, and gives
-the gradients of its inputs.
+channels), filters (width, in, out) or (height, width, in, out). What is of a wrong rank, shape, dtype, stride, rate or
+padding, or would leave less than no output, raises `ParameterError` or `ArrayTypeError`.
+
+Every operator ``f(value, ...)`` has its ``f_gradient(upstream, value, ...)``: it takes the gradient of the output, of
+the output's shape, and the operator's own arguments, and returns the gradient of its value, or a named tuple of the
+gradients of all its inputs (`ConvolutionGradient`, `SequenceGradient`, `BatchNormGradient`), each of its input's shape.
 
 Every element of a convolution is one fixed chain of operations, whatever the batch, the size of the image and the
 instruction set around it (fused multiply-adds given): see the design's numeric contract.

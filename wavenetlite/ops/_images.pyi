@@ -1,7 +1,8 @@
 import numpy as np
 import numpy.typing as npt
 
-Floats = npt.NDArray[np.float32]
+from wavenetlite.support.arrays import Floats
+
 Pair = tuple[int, int]
 
 def convolve(

@@ -17,11 +17,11 @@ from libc.string cimport memcpy, memset
 
 from functools import lru_cache
 
-from wavenetlite.engine.pack import panel_cuts
-from wavenetlite.engine.packed cimport Blocks
+from wavenetlite.kernels.pack import panel_cuts
+from wavenetlite.kernels.packed cimport Blocks
 from wavenetlite.kernels import padded, panel_widths
 from wavenetlite.kernels.dispatch cimport kernels as chosen_kernels
-from wavenetlite.kernels.types cimport LANES, Conv, Kernels, Panel
+from wavenetlite.kernels.types cimport LANES, WIDE, Conv, Kernels, Panel
 
 cdef extern from "simd.h" nogil:
     uint64_t flush_subnormals()
@@ -33,7 +33,6 @@ cnp.import_array()
 cdef const Kernels* kernels = chosen_kernels()
 
 cdef enum:
-    WIDE = 8                    # a tap with a multiple of this many channels is split over the kernel's two chains
     RUN = 240                   # pixels of a row at a time, at most
     TALLEST = 12                # rows of the tallest tile
     NEAR = 10000                # floats of a panel's filters that stay in the nearest cache, beside what they meet

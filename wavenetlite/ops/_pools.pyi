@@ -1,7 +1,5 @@
-import numpy as np
-import numpy.typing as npt
+from wavenetlite.support.arrays import Floats
 
-Floats = npt.NDArray[np.float32]
 Pair = tuple[int, int]
 
 def max_pool(value: Floats, size: Pair, strides: Pair, before: Pair, out: Floats) -> None: ...

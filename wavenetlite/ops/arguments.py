@@ -6,13 +6,12 @@ from collections.abc import Sequence
 from typing import Any, Literal
 
 import numpy as np
-import numpy.typing as npt
 
-from wavenetlite.checks import count, positive_int
-from wavenetlite.errors import ArrayTypeError, ParameterError
 from wavenetlite.ops.geometry import AxisPadding
+from wavenetlite.support.arrays import Floats
+from wavenetlite.support.checks import count, positive_int
+from wavenetlite.support.errors import ArrayTypeError, ParameterError
 
-Floats = npt.NDArray[np.float32]
 PerAxis = int | Sequence[int]
 Padding = Literal["SAME", "VALID", "CAUSAL"] | Sequence[Sequence[int]]
 

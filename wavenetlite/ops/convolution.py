@@ -4,21 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from wavenetlite.checks import divides, positive_int
-from wavenetlite.errors import ParameterError
-from wavenetlite.ops.arguments import (
-    AXES,
-    LAYOUTS,
-    Floats,
-    Padding,
-    PerAxis,
-    each_axis,
-    floats,
-    images,
-    like,
-    per_axis,
-    vector,
-)
+from wavenetlite.ops.arguments import AXES, LAYOUTS, Padding, PerAxis, each_axis, floats, images, like, per_axis, vector
 from wavenetlite.ops.geometry import axis
 from wavenetlite.ops.lowering import (
     Axes,
@@ -28,6 +14,9 @@ from wavenetlite.ops.lowering import (
     gradient_of_filters,
     sum_over_pixels,
 )
+from wavenetlite.support.arrays import Floats
+from wavenetlite.support.checks import divides, positive_int
+from wavenetlite.support.errors import ParameterError
 
 
 def conv1d(
@@ -69,11 +58,6 @@ def conv1d(
     (batch, output width, out channels), float32. With "VALID", output width = ceil((width - (filter width - 1) *
     dilations) / stride); no output is an empty array.
 
-    Raises
-    ------
-    ParameterError, ArrayTypeError
-        For a wrong rank, shape, depth, dtype, stride, rate or padding, and where less than no output would be left.
-
     Examples
     --------
     >>> import numpy as np, wavenetlite as wl
@@ -100,28 +84,19 @@ def conv2d(
 
     Parameters
     ----------
-    value
-        (batch, height, width, channels), float32, C-contiguous.
-    filters
-        (height, width, in channels / groups, out channels), float32, C-contiguous.
+    value, filters
+        (batch, height, width, channels), (height, width, in channels / groups, out channels).
     strides, dilations
         Inputs from one output, and from one tap, to the next: an integer, or one for height and width.
     padding
         "SAME", "VALID" or ``[[top, bottom], [left, right]]``, as in :func:`conv1d` on each axis. "CAUSAL": causal in
         height, which is time in a spectrogram, and "SAME" in width.
-    groups
-        Groups of channels that are convolved by themselves; as many as channels in and out: depthwise.
-    bias
-        (out channels,), added to every output.
+    groups, bias
+        As in :func:`conv1d`; as many groups as channels in and out: depthwise.
 
     Returns
     -------
     (batch, output height, output width, out channels), float32.
-
-    Raises
-    ------
-    ParameterError, ArrayTypeError
-        As :func:`conv1d`.
 
     Examples
     --------
@@ -146,18 +121,7 @@ def conv1d_gradient(
     dilations: int = 1,
     groups: int = 1,
 ) -> ConvolutionGradient:
-    """Gradients of :func:`conv1d`.
-
-    Parameters
-    ----------
-    upstream
-        The gradient of the output, of its shape.
-    value, filters, stride, padding, dilations, groups
-        As they were given to :func:`conv1d`.
-
-    Returns
-    -------
-    A named tuple: ``value``, ``filters`` and ``bias``, float32.
+    """Gradients of :func:`conv1d`, as :mod:`wavenetlite.ops` describes them.
 
     Examples
     --------
@@ -181,18 +145,7 @@ def conv2d_gradient(
     dilations: PerAxis = 1,
     groups: int = 1,
 ) -> ConvolutionGradient:
-    """Gradients of :func:`conv2d`.
-
-    Parameters
-    ----------
-    upstream
-        The gradient of the output, of its shape.
-    value, filters, strides, padding, dilations, groups
-        As they were given to :func:`conv2d`.
-
-    Returns
-    -------
-    A named tuple: ``value``, ``filters`` and ``bias``, float32.
+    """Gradients of :func:`conv2d`, as :mod:`wavenetlite.ops` describes them.
 
     Examples
     --------
@@ -213,27 +166,17 @@ def atrous_conv2d(value: Floats, filters: Floats, rate: int, padding: Padding, *
 
     Parameters
     ----------
-    value
-        (batch, height, width, channels), float32, C-contiguous.
-    filters
-        (height, width, in channels, out channels), float32, C-contiguous.
+    value, filters, bias
+        As in :func:`conv2d`.
     rate
         Inputs from one tap to the next on both axes, at least 1; it may be larger than the input.
     padding
         "SAME" or "VALID".
-    bias
-        (out channels,), added to every output.
 
     Returns
     -------
     With "SAME" (batch, height, width, out channels), with "VALID" (batch, height - rate * (filter height - 1), width -
     rate * (filter width - 1), out channels), float32.
-
-    Raises
-    ------
-    ParameterError, ArrayTypeError
-        If the depth of the value is not that of the filters, the padding is another, the rate less than 1, or "VALID"
-        leaves less than no output.
 
     Examples
     --------
@@ -243,7 +186,7 @@ def atrous_conv2d(value: Floats, filters: Floats, rate: int, padding: Padding, *
     [108.0]
     >>> wl.ops.atrous_conv2d(value, np.ones((3, 3, 1, 1), np.float32), 0, "SAME")
     Traceback (most recent call last):
-    wavenetlite.errors.ParameterError: rate=0 must be a positive integer
+    wavenetlite.support.errors.ParameterError: rate=0 must be a positive integer
     """
     axes = checked_atrous(value, filters, rate, padding)
     return convolve(value, filters, checked_bias(bias, filters), axes, 1)
@@ -252,18 +195,7 @@ def atrous_conv2d(value: Floats, filters: Floats, rate: int, padding: Padding, *
 def atrous_conv2d_gradient(
     upstream: Floats, value: Floats, filters: Floats, rate: int, padding: Padding
 ) -> ConvolutionGradient:
-    """Gradients of :func:`atrous_conv2d`.
-
-    Parameters
-    ----------
-    upstream
-        The gradient of the output, of its shape.
-    value, filters, rate, padding
-        As they were given to :func:`atrous_conv2d`.
-
-    Returns
-    -------
-    A named tuple: ``value``, ``filters`` and ``bias``, float32.
+    """Gradients of :func:`atrous_conv2d`, as :mod:`wavenetlite.ops` describes them.
 
     Examples
     --------

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from functools import cached_property, lru_cache
 from itertools import pairwise
 
-from wavenetlite.errors import ParameterError
+from wavenetlite.support.errors import ParameterError
 
 STEP = 12
 """Outputs that kernels take at a time: a whole number of every tile."""

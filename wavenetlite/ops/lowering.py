@@ -11,8 +11,8 @@ from typing import NamedTuple
 import numpy as np
 
 from wavenetlite.ops import _images
-from wavenetlite.ops.arguments import Floats
 from wavenetlite.ops.geometry import ALONE, Axis, Reads
+from wavenetlite.support.arrays import Floats
 
 Axes = tuple[Axis, ...]
 

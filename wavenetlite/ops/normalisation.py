@@ -5,14 +5,13 @@ from __future__ import annotations
 from typing import Any, NamedTuple
 
 import numpy as np
-import numpy.typing as npt
 
-from wavenetlite.checks import number
-from wavenetlite.errors import ParameterError
-from wavenetlite.ops.arguments import Floats, floats, vector
+from wavenetlite.ops.arguments import floats, vector
+from wavenetlite.support.arrays import Doubles, Floats
+from wavenetlite.support.checks import number
+from wavenetlite.support.errors import ParameterError
 
 ANY = "(..., channels)"
-Doubles = npt.NDArray[np.float64]
 
 
 class BatchNormGradient(NamedTuple):

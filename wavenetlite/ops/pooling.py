@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any, NamedTuple
 
 import numpy as np
 
-from wavenetlite.errors import ParameterError
 from wavenetlite.ops import _pools
-from wavenetlite.ops.arguments import AXES, Floats, Padding, PerAxis, each_axis, images, like, per_axis
+from wavenetlite.ops.arguments import AXES, Padding, PerAxis, each_axis, images, like, per_axis
 from wavenetlite.ops.geometry import Axis, axis
 from wavenetlite.ops.lowering import as_image, down_and_across
+from wavenetlite.support.arrays import Floats
+from wavenetlite.support.errors import ParameterError
 
 
 def max_pool1d(value: Floats, ksize: int, strides: int, padding: Padding) -> Floats:
@@ -23,7 +25,7 @@ def max_pool1d(value: Floats, ksize: int, strides: int, padding: Padding) -> Flo
     >>> wl.ops.max_pool1d(value, 2, 2, "SAME").ravel().tolist()
     [3.0, 5.0, 4.0]
     """
-    return max_pool(value, checked(value, ksize, strides, padding, 1))
+    return pool(_pools.max_pool, value, checked(value, ksize, strides, padding, 1))
 
 
 def max_pool2d(value: Floats, ksize: PerAxis, strides: PerAxis, padding: Padding) -> Floats:
@@ -37,17 +39,12 @@ def max_pool2d(value: Floats, ksize: PerAxis, strides: PerAxis, padding: Padding
         Size of a window, and pixels from one to the next: an integer, or one for height and width.
     padding
         "SAME", "VALID", "CAUSAL" (in height; "SAME" in width) or ``[[top, bottom], [left, right]]``: windows lie as the
-        filters do in :func:`conv2d`. What lies outside the image has no part in the result.
+        filters do in :func:`conv2d`, and less than a window is padded. What lies outside the image has no part in the
+        result.
 
     Returns
     -------
     (batch, output height, output width, channels), float32. A window that holds NaN gives NaN.
-
-    Raises
-    ------
-    ParameterError, ArrayTypeError
-        For a wrong rank, dtype, size, stride or padding, also one that is not less than the window, and where less than
-        no output would be left.
 
     Examples
     --------
@@ -55,7 +52,7 @@ def max_pool2d(value: Floats, ksize: PerAxis, strides: PerAxis, padding: Padding
     >>> wl.ops.max_pool2d(np.arange(16, dtype=np.float32).reshape(1, 4, 4, 1), 2, 2, "VALID").ravel().tolist()
     [5.0, 7.0, 13.0, 15.0]
     """
-    return max_pool(value, checked(value, ksize, strides, padding, 2))
+    return pool(_pools.max_pool, value, checked(value, ksize, strides, padding, 2))
 
 
 def avg_pool1d(value: Floats, ksize: int, strides: int, padding: Padding) -> Floats:
@@ -68,13 +65,13 @@ def avg_pool1d(value: Floats, ksize: int, strides: int, padding: Padding) -> Flo
     >>> wl.ops.avg_pool1d(value, 2, 2, "SAME").ravel().tolist()
     [2.0, 3.5, 4.0]
     """
-    return avg_pool(value, checked(value, ksize, strides, padding, 1))
+    return pool(_pools.average_pool, value, checked(value, ksize, strides, padding, 1))
 
 
 def avg_pool2d(value: Floats, ksize: PerAxis, strides: PerAxis, padding: Padding) -> Floats:
     """The mean of each window of images, as ``tf.nn.avg_pool2d``: of what it has in the image, padding left out.
 
-    Parameters and errors are those of :func:`max_pool2d`.
+    Parameters are those of :func:`max_pool2d`.
 
     Examples
     --------
@@ -82,7 +79,7 @@ def avg_pool2d(value: Floats, ksize: PerAxis, strides: PerAxis, padding: Padding
     >>> wl.ops.avg_pool2d(np.arange(9, dtype=np.float32).reshape(1, 3, 3, 1), 2, 2, "SAME").ravel().tolist()
     [2.0, 3.5, 6.5, 8.0]
     """
-    return avg_pool(value, checked(value, ksize, strides, padding, 2))
+    return pool(_pools.average_pool, value, checked(value, ksize, strides, padding, 2))
 
 
 def max_pool1d_gradient(upstream: Floats, value: Floats, ksize: int, strides: int, padding: Padding) -> Floats:
@@ -100,17 +97,6 @@ def max_pool1d_gradient(upstream: Floats, value: Floats, ksize: int, strides: in
 
 def max_pool2d_gradient(upstream: Floats, value: Floats, ksize: PerAxis, strides: PerAxis, padding: Padding) -> Floats:
     """Gradient of :func:`max_pool2d` by its value: where a window has its largest value, the first of equal ones.
-
-    Parameters
-    ----------
-    upstream
-        The gradient of the output, of its shape.
-    value, ksize, strides, padding
-        As they were given to :func:`max_pool2d`.
-
-    Returns
-    -------
-    Of the shape of `value`, float32.
 
     Examples
     --------
@@ -137,17 +123,6 @@ def avg_pool1d_gradient(upstream: Floats, value: Floats, ksize: int, strides: in
 
 def avg_pool2d_gradient(upstream: Floats, value: Floats, ksize: PerAxis, strides: PerAxis, padding: Padding) -> Floats:
     """Gradient of :func:`avg_pool2d` by its value: shared equally by what a window has in the image.
-
-    Parameters
-    ----------
-    upstream
-        The gradient of the output, of its shape.
-    value, ksize, strides, padding
-        As they were given to :func:`avg_pool2d`; of the value only its shape counts.
-
-    Returns
-    -------
-    Of the shape of `value`, float32.
 
     Examples
     --------
@@ -192,17 +167,10 @@ def windows(value: Floats, axes: tuple[Axis, ...]) -> Windows:
     )
 
 
-def max_pool(value: Floats, at: Windows) -> Floats:
+def pool(kernel: Callable[..., None], value: Floats, at: Windows) -> Floats:
     out = np.empty(at.shape, np.float32)
     if out.size:
-        _pools.max_pool(as_image(value), at.size, at.strides, at.before, as_image(out))
-    return out
-
-
-def avg_pool(value: Floats, at: Windows) -> Floats:
-    out = np.empty(at.shape, np.float32)
-    if out.size:
-        _pools.average_pool(as_image(value), at.size, at.strides, at.before, as_image(out))
+        kernel(as_image(value), at.size, at.strides, at.before, as_image(out))
     return out
 
 

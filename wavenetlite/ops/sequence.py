@@ -9,12 +9,13 @@ from typing import Any, Literal, NamedTuple
 
 import numpy as np
 
-from wavenetlite.checks import one_of
-from wavenetlite.errors import ArrayTypeError, ParameterError
-from wavenetlite.ops.arguments import AXES, Floats, PerAxis, each_axis, images, like, pairs, per_axis
+from wavenetlite.ops.arguments import AXES, PerAxis, each_axis, images, like, pairs, per_axis
 from wavenetlite.ops.convolution import checked_bias, checked_filters
 from wavenetlite.ops.geometry import Axis, AxisPadding, axis
 from wavenetlite.ops.lowering import convolve, convolve_back, gradient_of_filters, sum_over_pixels
+from wavenetlite.support.arrays import Floats
+from wavenetlite.support.checks import one_of
+from wavenetlite.support.errors import ArrayTypeError, ParameterError
 
 Pairs = Sequence[Sequence[int]]
 
@@ -35,11 +36,6 @@ def space_to_batch(value: Floats, block_shape: PerAxis, paddings: Pairs) -> Floa
     -------
     (blocks * batch, padded sizes / block_shape, channels): image ``phase * batch + b`` holds every block_shape-th pixel
     of image b from `phase` on; phases are counted in rows.
-
-    Raises
-    ------
-    ParameterError, ArrayTypeError
-        For a wrong rank, dtype, block or padding, and sizes that are no multiple of the blocks.
 
     Examples
     --------
@@ -78,11 +74,6 @@ def batch_to_space(value: Floats, block_shape: PerAxis, crops: Pairs) -> Floats:
     Returns
     -------
     (batch, sizes * block_shape - crops, channels), float32.
-
-    Raises
-    ------
-    ParameterError, ArrayTypeError
-        For a wrong rank, dtype or block, a batch that is no multiple of the blocks, and crops of more than there is.
 
     Examples
     --------
@@ -178,11 +169,6 @@ def atrous_sequence(
     -------
     What the last convolution gives.
 
-    Raises
-    ------
-    ParameterError, ArrayTypeError
-        As :func:`conv2d`, and for a padding that has no name.
-
     Examples
     --------
     >>> import numpy as np, wavenetlite as wl
@@ -206,18 +192,7 @@ def atrous_sequence_gradient(
     biases: Sequence[Floats] | None = None,
     activation: Literal["relu"] | None = None,
 ) -> SequenceGradient:
-    """Gradients of :func:`atrous_sequence`.
-
-    Parameters
-    ----------
-    upstream
-        The gradient of the output, of its shape.
-    value, filters, rate, padding, biases, activation
-        As they were given to :func:`atrous_sequence`.
-
-    Returns
-    -------
-    A named tuple: ``value``, and the tuples ``filters`` and ``biases``, float32.
+    """Gradients of :func:`atrous_sequence`, as :mod:`wavenetlite.ops` describes them.
 
     Examples
     --------

@@ -7,20 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from wavenetlite.checks import count, divides, positive_int
-from wavenetlite.errors import ArrayTypeError, ParameterError
-from wavenetlite.ops.arguments import (
-    AXES,
-    Floats,
-    Padding,
-    PerAxis,
-    each_axis,
-    floats,
-    images,
-    like,
-    per_axis,
-    vector,
-)
+from wavenetlite.ops.arguments import AXES, Padding, PerAxis, each_axis, floats, images, like, per_axis, vector
 from wavenetlite.ops.geometry import AxisPadding, axis
 from wavenetlite.ops.lowering import (
     Axes,
@@ -30,6 +17,9 @@ from wavenetlite.ops.lowering import (
     gradient_of_filters,
     sum_over_pixels,
 )
+from wavenetlite.support.arrays import Floats
+from wavenetlite.support.checks import count, divides, positive_int
+from wavenetlite.support.errors import ArrayTypeError, ParameterError
 
 LAYOUTS = {
     1: "(width, out channels / groups, in channels)",
@@ -78,11 +68,6 @@ def conv1d_transpose(
     -------
     `output_shape`, float32.
 
-    Raises
-    ------
-    ParameterError, ArrayTypeError
-        For a wrong rank, shape, depth, dtype, stride, rate, padding or output shape.
-
     Examples
     --------
     >>> import numpy as np, wavenetlite as wl
@@ -110,10 +95,8 @@ def conv2d_transpose(
 
     Parameters
     ----------
-    value
-        (batch, height, width, in channels), float32, C-contiguous.
-    filters
-        (height, width, out channels / groups, in channels), float32, C-contiguous.
+    value, filters
+        (batch, height, width, in channels), (height, width, out channels / groups, in channels).
     output_shape
         (batch, output height, output width, out channels), or the two sizes alone; see :func:`conv1d_transpose`.
     strides, dilations
@@ -121,19 +104,12 @@ def conv2d_transpose(
     padding
         "SAME", "VALID" or ``[[top, bottom], [left, right]]`` of the convolution whose input this is the gradient of;
         "CAUSAL": causal in height, "SAME" in width.
-    groups
-        Groups of channels that are taken by themselves.
-    bias
-        (out channels,), added to every output.
+    groups, bias
+        As in :func:`conv1d_transpose`.
 
     Returns
     -------
     `output_shape`, float32.
-
-    Raises
-    ------
-    ParameterError, ArrayTypeError
-        As :func:`conv1d_transpose`.
 
     Examples
     --------
@@ -158,18 +134,7 @@ def conv1d_transpose_gradient(
     dilations: int = 1,
     groups: int = 1,
 ) -> ConvolutionGradient:
-    """Gradients of :func:`conv1d_transpose`; the output's shape is that of `upstream`.
-
-    Parameters
-    ----------
-    upstream
-        The gradient of the output, of its shape.
-    value, filters, strides, padding, dilations, groups
-        As they were given to :func:`conv1d_transpose`.
-
-    Returns
-    -------
-    A named tuple: ``value``, ``filters`` and ``bias``, float32.
+    """Gradients of :func:`conv1d_transpose`, as :mod:`wavenetlite.ops` describes them.
 
     Examples
     --------
@@ -193,18 +158,7 @@ def conv2d_transpose_gradient(
     dilations: PerAxis = 1,
     groups: int = 1,
 ) -> ConvolutionGradient:
-    """Gradients of :func:`conv2d_transpose`; the output's shape is that of `upstream`.
-
-    Parameters
-    ----------
-    upstream
-        The gradient of the output, of its shape.
-    value, filters, strides, padding, dilations, groups
-        As they were given to :func:`conv2d_transpose`.
-
-    Returns
-    -------
-    A named tuple: ``value``, ``filters`` and ``bias``, float32.
+    """Gradients of :func:`conv2d_transpose`, as :mod:`wavenetlite.ops` describes them.
 
     Examples
     --------

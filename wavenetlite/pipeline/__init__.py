@@ -2,7 +2,7 @@
 
 from wavenetlite.pipeline.batches import Batch, Batches
 from wavenetlite.pipeline.entries import PipelineError
-from wavenetlite.pipeline.exports import MapDataset
+from wavenetlite.pipeline.exports import MapDataset, to_lhotse, to_npz
 from wavenetlite.pipeline.extract import Extraction, extract
 from wavenetlite.pipeline.items import Item, Items, open
 from wavenetlite.pipeline.sources import listed
@@ -18,4 +18,6 @@ __all__ = [
     "extract",
     "listed",
     "open",
+    "to_lhotse",
+    "to_npz",
 ]

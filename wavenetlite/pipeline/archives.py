@@ -11,10 +11,10 @@ from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path, PurePosixPath
 from typing import Any
 
-from wavenetlite import layouts
-from wavenetlite.errors import ParameterError
-from wavenetlite.layouts import readable
+from wavenetlite.corpora import layouts
+from wavenetlite.corpora.layouts import readable
 from wavenetlite.pipeline.entries import Entry, Listing, Member
+from wavenetlite.support.errors import ParameterError
 
 ENDINGS = (".tar", ".tar.gz", ".tgz", ".tar.bz2", ".tar.xz", ".zip")
 LOCAL_HEADER = struct.Struct("<4s5H3I2H")

@@ -1,4 +1,4 @@
-"""The parts put together: the index, the errors, and dataset.json, which makes a feature set complete."""
+"""The sidecars put together: the index, the errors, and dataset.json, which makes a feature set complete."""
 
 from __future__ import annotations
 
@@ -10,15 +10,15 @@ from hashlib import blake2b
 from pathlib import Path
 from typing import Any, BinaryIO
 
-from wavenetlite.files import replacing
-from wavenetlite.layouts import readable
-from wavenetlite.pipeline import parts, shards, specs
+from wavenetlite.corpora.layouts import readable
+from wavenetlite.pipeline import shards, sidecars, specs
 from wavenetlite.pipeline.entries import Entry, PipelineError, Problem
-from wavenetlite.pipeline.moments import Moments, merged
-from wavenetlite.pipeline.parts import Part
 from wavenetlite.pipeline.reading import SILENT
+from wavenetlite.pipeline.sidecars import Sidecar
 from wavenetlite.pipeline.specs import Recipe
+from wavenetlite.pipeline.statistics import Moments, merged
 from wavenetlite.pipeline.work import refusal
+from wavenetlite.storage.files import replacing
 
 INDEX, ERRORS, DATASET = "index.jsonl", "errors.jsonl", "dataset.json"
 FORMAT, VERSION = "wavenetlite features", 1
@@ -54,7 +54,7 @@ class Totals:
 
 
 class Assembly:
-    """Writes what the parts, in the order of their chunks, add up to."""
+    """Writes what the sidecars, in the order of their chunks, add up to."""
 
     def __init__(
         self, recipe: Recipe, leave_out: Sequence[str], strict: bool, index: BinaryIO, errors: BinaryIO
@@ -66,18 +66,18 @@ class Assembly:
         self.shards: list[dict[str, Any]] = []
         self.first_of: dict[Any, str] = {}
 
-    def add(self, entries: Sequence[Entry], part: Part) -> None:
+    def add(self, entries: Sequence[Entry], sidecar: Sidecar) -> None:
         """A chunk: its items, its problems, its moments."""
         kept = []
-        for entry, row, moments in zip(entries, part.rows, part.moments, strict=True):
+        for entry, row, moments in zip(entries, sidecar.rows, sidecar.moments, strict=True):
             if "refused" in row:
                 self.problem(refusal(row))
             elif not self.left_out(entry, row):
-                self.item(entry, row, part.shard)
+                self.item(entry, row, sidecar.shard)
                 kept.append(moments)
         self.moments = self.moments + merged(kept, self.recipe.spec.out_channels)
-        if part.shard:
-            self.shards.append({"file": f"{shards.FOLDER}/{part.shard}", "frames": part.frames})
+        if sidecar.shard:
+            self.shards.append({"file": f"{shards.FOLDER}/{sidecar.shard}", "frames": sidecar.frames})
 
     def left_out(self, entry: Entry, row: dict[str, Any]) -> bool:
         """Tell what is odd in an item; whether it was asked to be left out for that."""
@@ -190,17 +190,17 @@ def assemble(
     Raises
     ------
     PipelineError
-        A part is missing; or, with `strict`, something cannot be used.
+        A sidecar is missing; or, with `strict`, something cannot be used.
     """
     with replacing(out / INDEX) as index, replacing(out / ERRORS) as errors:
         assembly = Assembly(recipe, leave_out, strict, index, errors)
         for problem in problems:
             assembly.problem(problem)
         for digest, entries in chunks:
-            part = parts.read(parts.path_of(out, digest))
-            if part is None or len(part.rows) != len(entries):
+            sidecar = sidecars.read(sidecars.path_of(out, digest))
+            if sidecar is None or len(sidecar.rows) != len(entries):
                 raise PipelineError(f"{out}: a part of the extraction is gone; run the same command again")
-            assembly.add(entries, part)
+            assembly.add(entries, sidecar)
     specs.write(recipe.spec, out / specs.TABLES)
     made = assembly.dataset(source, layout)
     with replacing(out / DATASET) as file:
@@ -214,6 +214,6 @@ def stale(out: Path, shard_names: set[str], digests: set[str]) -> Iterator[Path]
     for path in (out / shards.FOLDER).iterdir():
         if path.suffix in (".npy", shards.TEMPORARY) and path.name not in shard_names:
             yield path
-    for path in (out / parts.FOLDER).iterdir():
+    for path in (out / sidecars.FOLDER).iterdir():
         if path.suffix in (".npz", ".tar", shards.TEMPORARY) and path.stem not in digests and path.name != specs.TABLES:
             yield path

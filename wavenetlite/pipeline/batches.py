@@ -3,19 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import TYPE_CHECKING, Any, Literal, NamedTuple
+from typing import Any, Literal, NamedTuple
 
 import numpy as np
 import numpy.typing as npt
 
-from wavenetlite.checks import count, flag, number, one_of, positive_int
-from wavenetlite.errors import ParameterError
 from wavenetlite.features.normalisation import MeanVariance
+from wavenetlite.pipeline.items import Items
+from wavenetlite.support.arrays import Floats
+from wavenetlite.support.checks import count, flag, number, one_of, positive_int
+from wavenetlite.support.errors import ParameterError
 
-if TYPE_CHECKING:
-    from wavenetlite.pipeline.items import Items
-
-Floats = npt.NDArray[np.float32]
 Ints = npt.NDArray[np.int64]
 
 POOL = 50
@@ -82,7 +80,7 @@ class Batches:
     ...         wl.audio.write(Path(folder.name, "data", label, f"{i}.wav"), y, 16000)
     >>> done = wl.pipeline.extract(Path(folder.name, "data"), Path(folder.name, "features"))
     >>> items = wl.pipeline.open(Path(folder.name, "features"))
-    >>> batches = items.batches(batch_size=4, normalise=True)
+    >>> batches = wl.pipeline.Batches(items, batch_size=4, normalise=True)
     >>> [batch.x.shape for batch in batches.epoch(0)]
     [(4, 52, 40), (4, 62, 40), (2, 67, 40)]
     >>> model = wl.Sequential([wl.nn.Conv1d(40, 8, 3), wl.nn.Pool("mean"), wl.nn.Linear(8, 2)])
@@ -113,7 +111,7 @@ class Batches:
         self.bucket, self.shuffle, self.last = flag("bucket", bucket), flag("shuffle", shuffle), flag("last", last)
         self.seed = count("seed", seed)
         if not len(items):
-            raise ParameterError("items are none; there must be at least one")
+            raise ParameterError("items is empty; there must be at least one")
         channels = items.channels
         if isinstance(normalise, MeanVariance):
             normalise.out_channels(channels)

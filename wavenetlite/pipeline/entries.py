@@ -8,7 +8,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass, field
 from typing import Any
 
-from wavenetlite.errors import WavenetliteError
+from wavenetlite.support.errors import WavenetliteError
 
 
 class PipelineError(WavenetliteError, RuntimeError):

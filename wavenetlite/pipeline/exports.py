@@ -8,17 +8,16 @@ import sys
 import zipfile
 from collections.abc import Iterable, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
-from wavenetlite.files import replacing
 from wavenetlite.pipeline import manifests, shards
-from wavenetlite.pipeline.batches import Floats, normalised
-
-if TYPE_CHECKING:
-    from wavenetlite.pipeline.items import Item, Items
+from wavenetlite.pipeline.batches import normalised
+from wavenetlite.pipeline.items import Item, Items
+from wavenetlite.storage.files import replacing
+from wavenetlite.support.arrays import Floats
 
 DATE = (1980, 1, 1, 0, 0, 0)
 """Of the members of a zip, as NumPy has it: the same set makes the same bytes."""
@@ -42,7 +41,7 @@ class MapDataset:
     ...     Path(folder, "data", "tone").mkdir(parents=True)
     ...     wl.audio.write(Path(folder, "data", "tone", "a.wav"), np.ones(16000, np.float32), 16000)
     ...     done = wl.pipeline.extract(Path(folder, "data"), Path(folder, "features"))
-    ...     dataset = wl.pipeline.open(Path(folder, "features")).dataset()
+    ...     dataset = wl.pipeline.MapDataset(wl.pipeline.open(Path(folder, "features")))
     ...     x, y = dataset[0]
     >>> len(dataset), x.shape, y
     (1, (97, 40), 0)

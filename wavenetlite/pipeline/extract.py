@@ -14,20 +14,21 @@ from pathlib import Path
 from typing import Any
 
 from wavenetlite import audio
-from wavenetlite.checks import flag, integer, one_of
-from wavenetlite.errors import ArrayTypeError, ParameterError
 from wavenetlite.features import Features, LogMel
-from wavenetlite.files import replacing
-from wavenetlite.pipeline import archives, assembly, parts, shards, specs, work
+from wavenetlite.pipeline import archives, assembly, shards, sidecars, specs, work
 from wavenetlite.pipeline.chunks import chunks, digest
 from wavenetlite.pipeline.entries import Entry, Listing, PipelineError
-from wavenetlite.pipeline.parallel import Progress, Ticks, in_parallel
+from wavenetlite.pipeline.parallel import Ticks, in_parallel
 from wavenetlite.pipeline.sources import Source, listed
 from wavenetlite.pipeline.specs import Reading, Recipe
 from wavenetlite.pipeline.work import Done, Old, Task
+from wavenetlite.storage.files import replacing
+from wavenetlite.support.checks import flag, integer, one_of
+from wavenetlite.support.errors import ArrayTypeError, ParameterError
+from wavenetlite.support.progress import Progress
 
 ASSEMBLED, LOCK = "assembled", "lock"
-"""Beside the parts: what the feature set was put together from; and who is at work."""
+"""Beside the sidecars: what the feature set was put together from; and who is at work."""
 
 
 @dataclass(frozen=True)
@@ -81,7 +82,7 @@ def extract(
     """Turn recordings into a feature set, or bring an older one up to date.
 
     The same recordings and features make the same bytes, whatever does the work. An extraction that was killed, at any
-    moment, goes on where it stopped when it is called again; one that was complete does again only what has changed:
+    moment, resumes when it is called again; one that was complete does again only what has changed:
     recordings, by size and date and then by their bytes; the features; the libraries that they depend on.
 
     Parameters
@@ -174,9 +175,9 @@ def extract(
 def writing(out: Path) -> Iterator[None]:
     """The folder, to be written to by nobody else; what the disk has against it becomes one line."""
     try:
-        for folder in (out, out / shards.FOLDER, out / parts.FOLDER):
+        for folder in (out, out / shards.FOLDER, out / sidecars.FOLDER):
             folder.mkdir(parents=True, exist_ok=True)
-        with (out / parts.FOLDER / LOCK).open("w") as lock:
+        with (out / sidecars.FOLDER / LOCK).open("w") as lock:
             try:
                 fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
             except BlockingIOError:
@@ -187,7 +188,7 @@ def writing(out: Path) -> Iterator[None]:
     except OSError as error:
         reason = error.strerror or str(error)
         raise PipelineError(
-            f"{out}: cannot be written: {reason}; what was finished is kept, and the same command goes on from it"
+            f"{out}: cannot be written: {reason}; what was finished is kept, and the same command resumes from it"
         ) from error
 
 
@@ -206,8 +207,8 @@ class Run:
         state = self.state(source)
         if (about := self.known(state)) is not None:
             return about, 0, 0
-        (self.out / parts.FOLDER / ASSEMBLED).unlink(missing_ok=True)
-        specs.write(self.recipe.spec, self.out / parts.FOLDER / specs.TABLES)
+        (self.out / sidecars.FOLDER / ASSEMBLED).unlink(missing_ok=True)
+        specs.write(self.recipe.spec, self.out / sidecars.FOLDER / specs.TABLES)
         work.RECIPES[self.features] = self.recipe
         waiting = [number for number in range(len(self.runs)) if not self.finished(number)]
         computed, copied = self.work(waiting, n_jobs, progress) if waiting else (0, 0)
@@ -225,7 +226,7 @@ class Run:
         if not about["items"]:
             raise PipelineError(f"{source}: none of its {len(self.listing.entries)} recordings can be used: "
                                 f"{first_line(self.out / assembly.ERRORS)}")  # fmt: skip
-        with replacing(self.out / parts.FOLDER / ASSEMBLED) as file:
+        with replacing(self.out / sidecars.FOLDER / ASSEMBLED) as file:
             file.write(state.encode())
         return about, computed, copied
 
@@ -245,11 +246,11 @@ class Run:
     def known(self, state: str) -> dict[str, Any] | None:
         """What dataset.json says, where the set is complete and nothing has changed."""
         try:
-            if (self.out / parts.FOLDER / ASSEMBLED).read_text() != state:
+            if (self.out / sidecars.FOLDER / ASSEMBLED).read_text() != state:
                 return None
             about: dict[str, Any] = json.loads((self.out / assembly.DATASET).read_bytes())
             if "unreadable" in about["errors"] or (self.strict and about["refused"]):
-                return None  # what forbade it may have gone; or it is to be told again
+                return None  # what forbade it may have gone; or it is to be reported again
             whole = all(
                 complete(self.out / shard["file"], shard["frames"], about["channels"]) for shard in about["shards"]
             )
@@ -259,26 +260,26 @@ class Run:
 
     def finished(self, number: int) -> bool:
         """Whether a chunk needs no work."""
-        part = parts.read(parts.path_of(self.out, self.digests[number]))
-        if part is None or part.again or len(part.rows) != len(self.runs[number]):
+        sidecar = sidecars.read(sidecars.path_of(self.out, self.digests[number]))
+        if sidecar is None or sidecar.again or len(sidecar.rows) != len(self.runs[number]):
             return False
-        path = self.out / shards.FOLDER / part.shard
-        return not part.shard or complete(path, part.frames, self.recipe.spec.out_channels)
+        path = self.out / shards.FOLDER / sidecar.shard
+        return not sidecar.shard or complete(path, sidecar.frames, self.recipe.spec.out_channels)
 
     def earlier(self, waiting: Sequence[int]) -> dict[str, Old]:
         """By key, what is known from earlier extractions, by the same recipe, of the recordings of these chunks."""
         keys = {entry.key for number in waiting for entry in self.runs[number]}
         found: dict[str, Old] = {}
-        for path in sorted((self.out / parts.FOLDER).glob("*.npz")):
-            part = parts.read(path) if path.name != specs.TABLES else None
-            if part is None or part.features != self.features:
+        for path in sorted((self.out / sidecars.FOLDER).glob("*.npz")):
+            sidecar = sidecars.read(path) if path.name != specs.TABLES else None
+            if sidecar is None or sidecar.features != self.features:
                 continue
-            shard = self.out / shards.FOLDER / part.shard
-            if part.shard and not complete(shard, part.frames, self.recipe.spec.out_channels):
+            shard = self.out / shards.FOLDER / sidecar.shard
+            if sidecar.shard and not complete(shard, sidecar.frames, self.recipe.spec.out_channels):
                 continue
-            for row, moments in zip(part.rows, part.moments, strict=True):
+            for row, moments in zip(sidecar.rows, sidecar.moments, strict=True):
                 if row["key"] in keys:
-                    found[row["key"]] = Old(part.shard, row, moments)
+                    found[row["key"]] = Old(sidecar.shard, row, moments)
         return found
 
     # Work
@@ -294,7 +295,7 @@ class Run:
         try:
             tasks = (self.task(number, old, unpacked) for number in waiting)
             for done in in_parallel(tasks, len(waiting), n_jobs):
-                ticks.more(done.entries - done.told)
+                ticks.more(done.entries - done.reported)
                 computed, copied = computed + done.entries - done.copied, copied + done.copied
                 self.judge(done)
         finally:
@@ -312,7 +313,7 @@ class Run:
         """Archives compressed as a whole, as plain ones for the time of the work."""
         found = {}
         for path in archives.packed([entry for number in waiting for entry in self.runs[number]]):
-            target = self.out / parts.FOLDER / f"{blake2b(path.encode(), digest_size=8).hexdigest()}.tar"
+            target = self.out / sidecars.FOLDER / f"{blake2b(path.encode(), digest_size=8).hexdigest()}.tar"
             archives.unpack(path, target)
             found[path] = str(target)
         return found

@@ -15,14 +15,13 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from wavenetlite.errors import ArrayTypeError, ParameterError
 from wavenetlite.features import Features, MeanVariance
-from wavenetlite.pipeline import exports, shards, specs
+from wavenetlite.pipeline import shards, specs
 from wavenetlite.pipeline.assembly import COLUMNS, DATASET, FORMAT, INDEX, VERSION
-from wavenetlite.pipeline.batches import Batches
 from wavenetlite.pipeline.entries import PipelineError
+from wavenetlite.support.arrays import Floats
+from wavenetlite.support.errors import ArrayTypeError, ParameterError
 
-Floats = npt.NDArray[np.float32]
 Ints = npt.NDArray[np.int64]
 
 
@@ -182,7 +181,7 @@ def described(folder: Path) -> dict[str, Any]:
         return about
     except FileNotFoundError:
         begun = (folder / shards.FOLDER).is_dir()
-        reason = "the extraction is not finished; run it again to go on" if begun else f"there is no {DATASET}"
+        reason = "the extraction is not finished; run it again to resume" if begun else f"there is no {DATASET}"
         raise PipelineError(f"{folder}: {reason}") from None
     except (OSError, ValueError, KeyError, TypeError) as error:
         raise damaged(folder, error) from None
@@ -364,24 +363,6 @@ class Items(Sequence[Item]):
         if where is not None:
             chosen &= [bool(where(item)) for item in self]
         return Items(self.table, self.numbers[chosen])
-
-    # Uses
-
-    def batches(self, **options: Any) -> Batches:
-        """Batches to train on; see :class:`wavenetlite.pipeline.Batches`."""
-        return Batches(self, **options)
-
-    def dataset(self, *, normalise: bool = False) -> exports.MapDataset:
-        """What a PyTorch `DataLoader` takes; see :class:`wavenetlite.pipeline.exports.MapDataset`."""
-        return exports.MapDataset(self, normalise=normalise)
-
-    def to_npz(self, path: str | os.PathLike[str]) -> None:
-        """One .npz file with everything; see :func:`wavenetlite.pipeline.exports.to_npz`."""
-        exports.to_npz(self, path)
-
-    def to_lhotse(self, folder: str | os.PathLike[str], *, audio: str | os.PathLike[str] | None = None) -> None:
-        """Manifests that Lhotse reads; see :func:`wavenetlite.pipeline.exports.to_lhotse`."""
-        exports.to_lhotse(self, folder, audio=audio)
 
     def verify(self) -> list[str]:
         """Keys of the items whose frames are not those that were written: the disk has changed them."""

@@ -10,9 +10,9 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path, PurePath
 from typing import Any
 
-from wavenetlite.errors import ParameterError
-from wavenetlite.layouts import readable
+from wavenetlite.corpora.layouts import readable
 from wavenetlite.pipeline.entries import Entry, Listing, Problem
+from wavenetlite.support.errors import ParameterError
 
 ENDINGS = (".jsonl", ".ndjson", ".csv", ".tsv")
 COLUMNS = ("path", "key", "label", "speaker", "split", "start_s", "end_s")
@@ -77,7 +77,7 @@ def parsed(line: str) -> Any:
     try:
         return json.loads(line)
     except ValueError as error:
-        return RowError(f"is no JSON: {error}")
+        return RowError(f"is not valid JSON: {error}")
 
 
 def entry(row: Any, name_of: Mapping[str, str], base: str, stats: dict[str, tuple[int, int]]) -> Entry:

@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 
 from wavenetlite.pipeline import work
 from wavenetlite.pipeline.entries import PipelineError
 from wavenetlite.pipeline.work import Done, Task
-
-Progress = Callable[[int, int], object]
+from wavenetlite.support.progress import Progress
 
 MOST_THREADS = 4
 TASKS_A_PROCESS = 8

@@ -6,9 +6,9 @@ from collections import Counter
 from collections.abc import Iterator, Sequence
 
 from wavenetlite import audio
-from wavenetlite.errors import WavenetliteError
 from wavenetlite.pipeline import archives
 from wavenetlite.pipeline.entries import Entry
+from wavenetlite.support.errors import WavenetliteError
 
 LOOKED_AT = 50
 

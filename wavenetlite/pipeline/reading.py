@@ -9,17 +9,15 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
-import numpy.typing as npt
 
 from wavenetlite import audio
-from wavenetlite.errors import WavenetliteError
-from wavenetlite.layouts import readable
+from wavenetlite.corpora.layouts import readable
 from wavenetlite.pipeline import archives
 from wavenetlite.pipeline.entries import Entry
 from wavenetlite.pipeline.shards import frames_hash
 from wavenetlite.pipeline.specs import Recipe
-
-Floats = npt.NDArray[np.float32]
+from wavenetlite.support.arrays import Floats
+from wavenetlite.support.errors import WavenetliteError
 
 BLOCK = 1 << 18
 """Samples that are turned into features at once; the blocks of longer recordings give the bits of the whole."""
@@ -34,7 +32,7 @@ SLACK_S = 0.01
 """How far `end_s` may lie behind the end: times in manifests are rounded."""
 
 
-class RefusedError(Exception):
+class UnusableRecordingError(Exception):
     """A recording cannot be used; `reason` is one of `REASONS`.
 
     `again` is true where that may pass without a trace in the file's size and date.
@@ -46,7 +44,7 @@ class RefusedError(Exception):
 
 
 @dataclass
-class Heard:
+class RecordingFacts:
     """What is known of a recording when all its frames have been made."""
 
     duration_s: float = 0.0
@@ -65,7 +63,7 @@ class Recordings:
         self.last: tuple[Any, audio.Encoded | str, str] = (None, "", "")
 
     def of(self, entry: Entry) -> tuple[audio.Encoded | str, str]:
-        """What can be decoded, and the hash of its bytes; raises RefusedError."""
+        """What can be decoded, and the hash of its bytes; raises UnusableRecordingError."""
         file = (entry.path, entry.member)
         if self.last[0] != file:
             with refusals(entry):
@@ -81,14 +79,14 @@ class Recordings:
         path = entry.path
         if not os.path.isfile(path):  # noqa: PTH113  (asked first: opening a pipe would wait for its other end)
             exists = os.path.lexists(path)
-            raise RefusedError("unreadable", "not a file" if exists else "there is no such file", again=True)
+            raise UnusableRecordingError("unreadable", "not a file" if exists else "there is no such file", again=True)
         with open(path, "rb", buffering=0) as file:  # noqa: PTH123
             while block := file.read(min(HASH_BLOCK, max(entry.size, 0) + 4096)):
                 digest.update(block)
         return path, digest.hexdigest()
 
 
-class Reader:
+class FrameReader:
     """Frames of recordings, one recording after the other; what that needs to work with is made once."""
 
     def __init__(self, recipe: Recipe) -> None:
@@ -96,28 +94,28 @@ class Reader:
         self.online = recipe.spec.stream() if recipe.spec.causal else None
         self.buffer: Floats = np.empty(0, np.float32)
 
-    def frames(self, entry: Entry, source: audio.Encoded | str, heard: Heard) -> Generator[Floats]:
-        """The frames of an entry, in blocks of any length; raises RefusedError, also when some have come out already.
+    def frames(self, entry: Entry, source: audio.Encoded | str, facts: RecordingFacts) -> Generator[Floats]:
+        """The frames of an entry, in blocks; raises UnusableRecordingError, also when some have come out already.
 
         Memory does not grow with the length of a recording, unless the features need all of it at once.
         """
         with refusals(entry), audio.opened(source) as file:
-            heard.about = about = audio.header(source, file)
-            options = wanted(entry, source, about, self.recipe, heard)
+            facts.about = about = audio.header(source, file)
+            options = wanted(entry, source, about, self.recipe, facts)
             if about.channels > 1 and options.mono is None:
-                raise RefusedError("channels", f"has {about.channels} channels (pass mono='mean')")
+                raise UnusableRecordingError("channels", f"has {about.channels} channels (pass mono='mean')")
             samples = options.end(about) - options.start
             if samples <= 0:
-                raise RefusedError("empty", "has no samples")
+                raise UnusableRecordingError("empty", "has no samples")
             if self.online is None:
                 y = options.channel(options.part(file, about))
                 y = y if about.sr == self.recipe.spec.sr else audio.resample(y, about.sr, self.recipe.spec.sr)
-                yield self.recipe.spec(listened(y, heard))
+                yield self.recipe.spec(listened(y, facts))
                 return
             options.buffer = self.room(min(samples, BLOCK) * about.channels)
             self.online.reset()
             for block in options.stream(file, about, BLOCK):
-                yield self.online.process(listened(block, heard))
+                yield self.online.process(listened(block, facts))
             yield self.online.flush()
 
     def room(self, samples: int) -> Floats:
@@ -127,22 +125,23 @@ class Reader:
 
 
 def wanted(
-    entry: Entry, source: audio.Encoded | str, about: audio.AudioInfo, recipe: Recipe, heard: Heard
+    entry: Entry, source: audio.Encoded | str, about: audio.AudioInfo, recipe: Recipe, facts: RecordingFacts
 ) -> audio.ReadOptions:
     """What is to be read of a file."""
     start_s, end_s, spec = entry.start_s or 0.0, entry.end_s, recipe.spec
     if start_s >= about.duration_s and entry.start_s is not None:
-        raise RefusedError("segment", f"start_s={start_s:g} is not before its end, {about.duration_s:g} s")
+        raise UnusableRecordingError("segment", f"start_s={start_s:g} is not before its end, {about.duration_s:g} s")
     if end_s is not None and end_s > about.duration_s + SLACK_S:
-        raise RefusedError("segment", f"end_s={end_s:g} is after its end, {about.duration_s:g} s")
+        raise UnusableRecordingError("segment", f"end_s={end_s:g} is after its end, {about.duration_s:g} s")
     start = round(start_s * about.sr)
     samples = None if end_s is None else round(end_s * about.sr) - start
-    heard.duration_s = (about.samples - start if samples is None else min(samples, about.samples - start)) / about.sr
-    if heard.duration_s > recipe.reading.max_s:
-        raise RefusedError("oversized", f"lasts {heard.duration_s:.0f} s, longer than max_s={recipe.reading.max_s:g}")
-    if heard.duration_s > MOST_WHOLE_S and not spec.causal:
-        raise RefusedError(
-            "oversized", f"lasts {heard.duration_s:.0f} s; {spec!r} need it whole, {MOST_WHOLE_S:g} s at most"
+    facts.duration_s = (about.samples - start if samples is None else min(samples, about.samples - start)) / about.sr
+    if facts.duration_s > recipe.reading.max_s:
+        limit = f"longer than max_s={recipe.reading.max_s:g}"
+        raise UnusableRecordingError("oversized", f"lasts {facts.duration_s:.0f} s, {limit}")
+    if facts.duration_s > MOST_WHOLE_S and not spec.causal:
+        raise UnusableRecordingError(
+            "oversized", f"lasts {facts.duration_s:.0f} s; {spec!r} need it whole, {MOST_WHOLE_S:g} s at most"
         )
     reading = recipe.reading
     options = audio.ReadOptions(source, spec.sr, reading.resample, reading.mono, start, samples, "raise")
@@ -150,13 +149,13 @@ def wanted(
     return options
 
 
-def listened(y: Floats, heard: Heard) -> Floats:
+def listened(y: Floats, facts: RecordingFacts) -> Floats:
     """Samples as they are, once it is known that they are samples."""
     if y.size:
         peak = max(float(y.max()), -float(y.min()))
         if peak > LOUDEST:
-            raise RefusedError("range", f"reaches {peak:g}; samples must be in -1..1")
-        heard.peak = max(heard.peak, peak)
+            raise UnusableRecordingError("range", f"reaches {peak:g}; samples must be in -1..1")
+        facts.peak = max(facts.peak, peak)
     return y
 
 
@@ -167,10 +166,10 @@ def refusals(entry: Entry) -> Iterator[None]:
         yield
     except audio.AudioFileError as error:
         message = readable(str(error).removeprefix(f"{entry.path}: ").removeprefix(f"{entry.name}: "))
-        raise RefusedError(error.kind, message, again=not os.access(entry.path, os.R_OK)) from None
+        raise UnusableRecordingError(error.kind, message, again=not os.access(entry.path, os.R_OK)) from None
     except WavenetliteError as error:
-        raise RefusedError("unreadable", readable(str(error))) from None
+        raise UnusableRecordingError("unreadable", readable(str(error))) from None
     except OSError as error:
-        raise RefusedError("unreadable", error.strerror or str(error), again=True) from None
+        raise UnusableRecordingError("unreadable", error.strerror or str(error), again=True) from None
     except (ValueError, MemoryError) as error:
-        raise RefusedError("unreadable", " ".join(str(error).split()) or "out of memory") from None
+        raise UnusableRecordingError("unreadable", " ".join(str(error).split()) or "out of memory") from None

@@ -10,9 +10,8 @@ from pathlib import Path
 from typing import Any, BinaryIO
 
 import numpy as np
-import numpy.typing as npt
 
-Floats = npt.NDArray[np.float32]
+from wavenetlite.support.arrays import Floats
 
 FOLDER = "shards"
 DTYPE = np.dtype("<f4")

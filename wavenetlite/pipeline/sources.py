@@ -7,12 +7,12 @@ import os
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path, PurePosixPath
 
-from wavenetlite import layouts
-from wavenetlite.checks import count, one_of
-from wavenetlite.errors import ArrayTypeError, ParameterError
-from wavenetlite.layouts import Division, readable
+from wavenetlite.corpora import layouts
+from wavenetlite.corpora.layouts import Division, readable
 from wavenetlite.pipeline import archives, manifests
 from wavenetlite.pipeline.entries import Entry, Listing, Problem, joined
+from wavenetlite.support.checks import count, one_of
+from wavenetlite.support.errors import ArrayTypeError, ParameterError
 
 Source = str | os.PathLike[str] | Sequence[str | os.PathLike[str]]
 
@@ -84,7 +84,7 @@ def file(path: Path, columns: Mapping[str, str]) -> Listing:
 
 
 def folder(path: Path, layout: str, seed: int) -> Listing:
-    """A corpus in a layout that `wavenetlite.layouts` knows; else every recording at any depth."""
+    """A corpus in a layout that `wavenetlite.corpora.layouts` knows; else every recording at any depth."""
     if layout == "tree":
         return tree(path)
     found = layouts.find(path, layout, Division(VALID_PART, TEST_PART, seed))

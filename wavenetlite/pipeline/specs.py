@@ -18,11 +18,11 @@ from typing import Any
 import numpy as np
 
 from wavenetlite import audio
-from wavenetlite._version import __version__
-from wavenetlite.checks import flag, number
-from wavenetlite.errors import ParameterError, WavenetliteError
 from wavenetlite.features import Features, from_config
-from wavenetlite.files import replacing
+from wavenetlite.storage.files import replacing
+from wavenetlite.support.checks import flag, number
+from wavenetlite.support.errors import ParameterError, WavenetliteError
+from wavenetlite.support.version import __version__
 
 TABLES = "features.npz"
 """The spec and its tables, in the folder of a feature set."""

@@ -1,6 +1,6 @@
-"""The work on one chunk, wherever it is done: recordings to a shard and its part. A pure function of its task.
+"""The work on one chunk, wherever it is done: recordings to a shard and its sidecar. A pure function of its task.
 
-Rows of a part: ``key``, ``identity`` (of the entry), ``audio`` (hash of the file), ``offset`` and ``frames`` in the
+Rows of a sidecar: ``key``, ``identity`` (of the entry), ``audio`` (hash of the file), ``offset`` and ``frames`` in the
 shard, ``duration_s``, ``hash`` (of the frames), ``peak``, and of the file ``sr``, ``samples``, ``channels``. Of a
 recording that was refused: ``key``, ``identity``, ``audio``, ``refused`` (reason and message) and ``again``.
 """
@@ -17,14 +17,15 @@ from typing import Any
 
 import numpy as np
 
-from wavenetlite.pipeline import parts, shards, specs
+from wavenetlite.pipeline import shards, sidecars, specs
 from wavenetlite.pipeline.entries import Entry, PipelineError, Problem
-from wavenetlite.pipeline.moments import Moments
-from wavenetlite.pipeline.parts import Part
-from wavenetlite.pipeline.reading import Floats, Heard, Reader, Recordings, RefusedError
+from wavenetlite.pipeline.reading import FrameReader, RecordingFacts, Recordings, UnusableRecordingError
+from wavenetlite.pipeline.sidecars import Sidecar
 from wavenetlite.pipeline.specs import Reading, Recipe
+from wavenetlite.pipeline.statistics import Moments
+from wavenetlite.support.arrays import Floats
 
-Row = dict[str, Any]
+SidecarRow = dict[str, Any]
 COPIED_FRAMES = 1 << 14
 
 
@@ -33,7 +34,7 @@ class Old:
     """What an earlier extraction, by the same recipe, has of a recording."""
 
     shard: str
-    row: Row
+    row: SidecarRow
     moments: Moments
 
 
@@ -46,7 +47,7 @@ class Task:
     out
         Folder of the feature set, which all workers must reach.
     digest
-        Of the chunk: the name of its part.
+        Of the chunk: the name of its sidecar.
     features
         Digest of the recipe.
     entries, old
@@ -69,15 +70,15 @@ class Done:
     ----------
     entries, copied
         How many there were, and of how many the frames were taken from before.
-    told
-        How many were told to a listener one by one.
+    reported
+        How many were reported to a listener one by one.
     refused
         What cannot be used.
     """
 
     entries: int
     copied: int
-    told: int
+    reported: int
     refused: list[Problem]
 
 
@@ -89,7 +90,7 @@ LISTENERS: dict[str, Callable[[], object]] = {}
 def recipe_of(task: Task) -> Recipe:
     """The recipe of a task: known in this process, or read from the feature set."""
     if task.features not in RECIPES:
-        spec = specs.read(Path(task.out, parts.FOLDER, specs.TABLES))
+        spec = specs.read(Path(task.out, sidecars.FOLDER, specs.TABLES))
         recipe = None if spec is None else Recipe(spec, task.reading)
         if recipe is None or recipe.digest != task.features:
             raise PipelineError(
@@ -100,7 +101,7 @@ def recipe_of(task: Task) -> Recipe:
 
 
 def work(task: Task) -> Done:
-    """Do a task: when this returns, shard and part are on the disk."""
+    """Do a task: when this returns, shard and sidecar are on the disk."""
     chunk = Chunk(task, recipe_of(task))
     listener = LISTENERS.get(task.out)
     with shards.ShardWriter(Path(task.out, shards.FOLDER), chunk.recipe.spec.out_channels) as writer:
@@ -111,13 +112,13 @@ def work(task: Task) -> Done:
         name = chunk.name() if writer.frames else ""
         if name:
             writer.finish(name)
-    part = Part(task.features, name, writer.frames, chunk.rows, chunk.moments)
-    parts.write(Path(task.out), task.digest, part)
-    told = len(task.entries) if listener is not None else 0
-    return Done(len(task.entries), chunk.copied, told, refused_rows(chunk.rows))
+    sidecar = Sidecar(task.features, name, writer.frames, chunk.rows, chunk.moments)
+    sidecars.write(Path(task.out), task.digest, sidecar)
+    reported = len(task.entries) if listener is not None else 0
+    return Done(len(task.entries), chunk.copied, reported, refused_rows(chunk.rows))
 
 
-def refusal(row: Row) -> Problem:
+def refusal(row: SidecarRow) -> Problem:
     reason, message = row["refused"]
     return Problem(row["key"], reason, message)
 
@@ -127,8 +128,8 @@ class Chunk:
 
     def __init__(self, task: Task, recipe: Recipe) -> None:
         self.task, self.recipe = task, recipe
-        self.recordings, self.reader = Recordings(), Reader(recipe)
-        self.rows: list[Row] = []
+        self.recordings, self.reader = Recordings(), FrameReader(recipe)
+        self.rows: list[SidecarRow] = []
         self.moments: list[Moments] = []
         self.copied = 0
         self.shards: dict[str, Floats] = {}
@@ -136,14 +137,14 @@ class Chunk:
     def add(self, entry: Entry, writer: shards.ShardWriter) -> None:
         """Append the frames of an entry to the shard, and its row; or only a row, which says why not."""
         before = writer.frames
-        row: Row = {"key": entry.key, "identity": entry.identity, "audio": ""}
+        row: SidecarRow = {"key": entry.key, "identity": entry.identity, "audio": ""}
         old = self.task.old.get(entry.key)
         try:
             if old is None or not self.unchanged(entry, row, old):
                 moments = self.made(entry, row, writer)
             else:
                 moments = self.copy(row, old, writer)
-        except RefusedError as error:
+        except UnusableRecordingError as error:
             writer.cut(before)
             moments = Moments.none(self.recipe.spec.out_channels)
             row["refused"] = [error.reason, str(error)]
@@ -152,14 +153,14 @@ class Chunk:
         self.rows.append(row)
         self.moments.append(moments)
 
-    def unchanged(self, entry: Entry, row: Row, old: Old) -> bool:
+    def unchanged(self, entry: Entry, row: SidecarRow, old: Old) -> bool:
         """Whether a recording is as it was: by size and date, else by its bytes."""
         if old.row["identity"] == row["identity"]:
             return not old.row.get("again")
         _, _, _, *part = old.row["identity"]
         return part == [entry.start_s, entry.end_s] and bool(old.row["audio"] == self.recordings.of(entry)[1])
 
-    def copy(self, row: Row, old: Old, writer: shards.ShardWriter) -> Moments:
+    def copy(self, row: SidecarRow, old: Old, writer: shards.ShardWriter) -> Moments:
         """Frames, or the refusal, from before."""
         self.copied += 1
         row.update({name: value for name, value in old.row.items() if name not in ("key", "identity", "offset")})
@@ -173,24 +174,24 @@ class Chunk:
             writer.append(self.shards[old.shard][at : min(at + COPIED_FRAMES, first + count)])
         return old.moments
 
-    def made(self, entry: Entry, row: Row, writer: shards.ShardWriter) -> Moments:
+    def made(self, entry: Entry, row: SidecarRow, writer: shards.ShardWriter) -> Moments:
         """Frames from the recording."""
         source, row["audio"] = self.recordings.of(entry)
-        heard, digest, before = Heard(), shards.frames_hash(), writer.frames
+        facts, digest, before = RecordingFacts(), shards.frames_hash(), writer.frames
         moments = Moments.none(self.recipe.spec.out_channels)
-        with closing(self.reader.frames(entry, source, heard)) as blocks:
+        with closing(self.reader.frames(entry, source, facts)) as blocks:
             for block in filter(len, blocks):
                 moments += Moments.of(block)
                 digest.update(np.ascontiguousarray(block, shards.DTYPE))
                 writer.append(block)
         if not moments.count:
-            raise RefusedError("short", f"lasts {heard.duration_s:g} s, less than a frame")
+            raise UnusableRecordingError("short", f"lasts {facts.duration_s:g} s, less than a frame")
         if not np.isfinite(moments.deviations).all():
-            raise RefusedError("nonfinite", "its features have NaN or infinities")
-        assert heard.about is not None
-        about = heard.about
-        row.update(offset=before, frames=moments.count, duration_s=heard.duration_s, hash=digest.hexdigest(),
-                   peak=heard.peak, sr=about.sr, samples=about.samples, channels=about.channels)  # fmt: skip
+            raise UnusableRecordingError("nonfinite", "its features have NaN or infinities")
+        assert facts.about is not None
+        about = facts.about
+        row.update(offset=before, frames=moments.count, duration_s=facts.duration_s, hash=digest.hexdigest(),
+                   peak=facts.peak, sr=about.sr, samples=about.samples, channels=about.channels)  # fmt: skip
         return moments
 
     def name(self) -> str:
@@ -200,6 +201,6 @@ class Chunk:
         return blake2b(text, digest_size=8).hexdigest() + ".npy"
 
 
-def refused_rows(rows: Iterable[Row]) -> list[Problem]:
-    """What a part's rows say cannot be used."""
+def refused_rows(rows: Iterable[SidecarRow]) -> list[Problem]:
+    """What a sidecar's rows say cannot be used."""
     return [refusal(row) for row in rows if "refused" in row]

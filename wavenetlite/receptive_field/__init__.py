@@ -1,7 +1,7 @@
 """What an output sees of the input: receptive field, coverage, gridding, and what dilation saves.
 
 `analyse` takes any network of ``wl.nn`` or a list of (kernel_size, dilation, stride); `suggest_dilations` finds
-dilations without holes; `plot_tree` and `plot_coverage` draw. ``docs/dilation.md`` explains the words.
+dilations without holes; `wavenetlite.figures` draws. ``docs/dilation.md`` explains the words.
 """
 
 from wavenetlite.receptive_field.analysis import Analysis, analyse
@@ -10,10 +10,9 @@ from wavenetlite.receptive_field.coverage import Coverage
 from wavenetlite.receptive_field.gridding import Gridding
 from wavenetlite.receptive_field.hybrid import HybridRule, RuleGroup, hybrid_rule
 from wavenetlite.receptive_field.layers import Layer
-from wavenetlite.receptive_field.plots import plot_coverage, plot_tree
 from wavenetlite.receptive_field.suggest import suggest_dilations
 
 __all__ = [
     "Analysis", "Cost", "Coverage", "Gridding", "HybridRule", "Layer", "RuleGroup", "analyse", "hybrid_rule",
-    "plot_coverage", "plot_tree", "suggest_dilations",
+    "suggest_dilations",
 ]  # fmt: skip

@@ -9,16 +9,16 @@ from fractions import Fraction
 
 import numpy as np
 
-from wavenetlite.engine import graph
-from wavenetlite.engine.graph import Edge, Node
-from wavenetlite.errors import ParameterError
+from wavenetlite import graph, nodes
+from wavenetlite.graph import Edge, Node, exact
 from wavenetlite.nn.module import ANY_CHANNELS, Module, recorded
-from wavenetlite.receptive_field.bins import exact
 from wavenetlite.receptive_field.cost import Cost, costs_of_list, costs_of_model
 from wavenetlite.receptive_field.coverage import MOST_CELLS, Coverage, count_paths, nothing_seen
 from wavenetlite.receptive_field.gridding import Gridding, gridding
 from wavenetlite.receptive_field.hybrid import HybridRule, rule_of
 from wavenetlite.receptive_field.layers import Layer, Rates, along_widest_path, listed
+from wavenetlite.support.errors import ParameterError
+from wavenetlite.support.tables import table_lines
 
 
 @dataclass(frozen=True, eq=False)
@@ -196,10 +196,10 @@ def plain_coverage(layers: tuple[Layer, ...], axes: int) -> Coverage:
 
 def stack(layers: tuple[Layer, ...], axis: int) -> Node:
     """The graph of the layers along one axis."""
-    x: Node = graph.Input((), 1, graph.Clock(), "x")
+    x: Node = nodes.Input((), 1, graph.Clock(), "x")
     for layer in layers:
         edge = Edge(x, int(layer.stride[axis]), layer.shift[axis], layer.dilation[axis], layer.kernel_size[axis])
-        x = graph.Conv((edge,), 1, graph.clock_after([edge]), (), (1,), ())
+        x = nodes.Conv((edge,), 1, graph.clock_after([edge]), (), (1,), ())
     return x
 
 
@@ -213,21 +213,16 @@ def by(numbers: Sequence[int | Fraction]) -> str:
 def layer_table(layers: Sequence[Layer]) -> str:
     parts = ("kernel_size", "dilation", "stride", "step", "receptive_field")
     body = [[layer.name, *(by(getattr(layer, part)) for part in parts)] for layer in layers]
-    return aligned(["layer", "kernel", "dilation", "stride", "step", "receptive field"], body)
+    head = ["layer", "kernel", "dilation", "stride", "step", "receptive field"]
+    return "\n".join(table_lines([head, *body]))
 
 
 def cost_table(costs: Sequence[Cost]) -> str:
     state = [] if costs[0].state_bytes is None else ["state, bytes"]
-    return aligned(["cost", "layers", "parameters", "MACs a frame" if state else "MACs a pixel", *state], [
+    head = ["cost", "layers", "parameters", "MACs a frame" if state else "MACs a pixel", *state]
+    body = [
         [cost.name, f"{cost.layers:,}", f"{cost.parameters:,}", f"{cost.macs_per_frame:,.10g}",
          *([f"{cost.state_bytes:,}"] if state else [])]
         for cost in costs
-    ])  # fmt: skip
-
-
-def aligned(head: list[str], body: list[list[str]]) -> str:
-    """Lines of a table: names to the left, numbers to the right."""
-    widths = [max(map(len, column)) for column in zip(head, *body, strict=True)]
-    return "\n".join(
-        "  ".join([line[0].ljust(widths[0]), *map(str.rjust, line[1:], widths[1:])]) for line in [head, *body]
-    )
+    ]  # fmt: skip
+    return "\n".join(table_lines([head, *body]))

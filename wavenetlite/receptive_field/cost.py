@@ -6,12 +6,9 @@ import math
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
-from wavenetlite.engine import graph
-from wavenetlite.engine.graph import Node
-from wavenetlite.engine.lower import topological_order
+from wavenetlite.graph import Node, topological_order
 from wavenetlite.nn.module import Module
-from wavenetlite.receptive_field.bins import bins_in
-from wavenetlite.receptive_field.layers import Layer, Numbers, axis_of_bins, axis_sizes, is_transposed
+from wavenetlite.receptive_field.layers import Layer, Numbers
 
 FLOAT = 4
 """Bytes."""
@@ -127,44 +124,17 @@ def costs_of_model(model: Module, output: Node) -> tuple[Cost, Cost, Cost]:
 def uses(output: Node) -> Iterator[Work]:
     """The convolutions of a graph; the window of a pool is one that learns nothing."""
     for node in topological_order(output):
-        if isinstance(node, graph.Conv):
-            yield from uses_of_conv(node)
-        elif isinstance(node, graph.Conv2d) and node.edges[0].taps * axis_of_bins(node)[0] > 1:
-            yield use_over_bins(node)
-
-
-def uses_of_conv(node: graph.Conv) -> Iterator[Work]:
-    for edge, weight, groups, bias in zip(node.edges, node.weights, node.groups, node.biases, strict=True):
-        if edge.taps > 1:
-            channels = edge.node.channels
-            inner = channels * (channels // groups) * edge.taps
-            yield Work(
-                source=edge.node,
-                weight=weight,
-                kernel_size=(edge.taps,),
-                dilation=(edge.spacing,),
-                parameters=weight.size,
-                macs=weight.size / float(node.clock.rate),
-                inner_parameters=inner + (channels if bias is not None else 0),
-                inner_macs=inner / float(edge.node.clock.rate),
-                frame_bytes=FLOAT * channels,
-            )
-
-
-def use_over_bins(node: graph.Conv2d) -> Work:
-    """A transposed convolution is counted as it is: the places of its kernel have no holes to be filled."""
-    edge, weight = node.edges[0], node.arranged(node.weight)
-    kernel_size, dilation, *_ = axis_sizes(node, edge, 2)
-    maps = weight.shape[1] * node.groups
-    inner = maps * weight[0].size
-    return Work(
-        source=edge.node,
-        weight=node.weight,
-        kernel_size=kernel_size,
-        dilation=(1, 1) if is_transposed(node) else dilation,
-        parameters=node.weight.size,
-        macs=node.multiply_adds / float(node.clock.rate),
-        inner_parameters=inner + (maps if node.bias is not None else 0),
-        inner_macs=bins_in(node) * inner / float(edge.node.clock.rate),  # taps beyond the ends counted too
-        frame_bytes=FLOAT * edge.node.channels,
-    )
+        for read in node.edge_weights():
+            if math.prod(read.kernel_size) > 1:
+                source = node.edges[read.edge].node
+                yield Work(
+                    source=source,
+                    weight=read.weight,
+                    kernel_size=read.kernel_size,
+                    dilation=read.dilation,
+                    parameters=read.weight.size,
+                    macs=read.multiply_adds / float(node.clock.rate),
+                    inner_parameters=read.inner_parameters,
+                    inner_macs=read.inner_multiply_adds / float(source.clock.rate),
+                    frame_bytes=FLOAT * source.channels,
+                )

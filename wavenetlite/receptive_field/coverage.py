@@ -13,11 +13,8 @@ from fractions import Fraction
 
 import numpy as np
 
-from wavenetlite.engine import graph
-from wavenetlite.engine.graph import Edge, Node
-from wavenetlite.engine.lower import topological_order
-from wavenetlite.errors import ParameterError
-from wavenetlite.receptive_field.bins import Counts, bins_read, exact, one_bin, taps_read
+from wavenetlite.graph import Counts, Edge, Node, exact, topological_order
+from wavenetlite.support.errors import ParameterError
 
 MOST_CELLS = 2**22
 """Inputs that are counted one by one."""
@@ -88,7 +85,7 @@ def count_paths(output: Node) -> dict[str, Coverage]:
     Where the network upsamples, its frames see different inputs: the one is taken that sees most.
     """
     order = topological_order(output)
-    endless = any(isinstance(node, graph.Pool) for node in order)
+    endless = any(node.endless for node in order)
     phases = Fraction(output.clock.rate).denominator
     if phases > MOST_PHASES:
         raise ParameterError(f"network gives {phases} frames for each; at most {MOST_PHASES} can be looked at")
@@ -122,6 +119,27 @@ def nothing_seen() -> Coverage:
     return Coverage(np.zeros(0, np.int64), (0,))
 
 
+def bins_of(output: Node) -> int:
+    """Into how many bins the frames of a sequence are divided; 1: not."""
+    bins, seen, stack = 1, {output}, [output]
+    while stack:
+        node = stack.pop()
+        if node.bins_made is not None:
+            bins = max(bins, node.bins_made)
+            continue
+        new = {edge.node for edge in node.edges} - seen
+        seen |= new
+        stack += new
+    return bins
+
+
+def one_bin(output: Node) -> Counts:
+    bins = bins_of(output)
+    counts = np.zeros((1, bins), np.int64)
+    counts[0, bins // 2] = 1
+    return counts
+
+
 Paths = tuple[int, Counts]
 """From the output to the frames of a sequence: the first frame, and counts (frames, bins); one bin: all alike."""
 
@@ -137,33 +155,36 @@ def walk(order: list[Node], output: Node, frame: int, oldest: int | None) -> dic
         if node not in paths:  # a condition that the output does not depend on
             continue
         first, counts = paths.pop(node)
-        if isinstance(node, graph.Input):
+        if node.signal:
             cut = 0 if oldest is None else max(0, oldest - first)
-            found[node.name] = (first + cut, counts[cut:])
+            found[node.signal] = (first + cut, counts[cut:])
         for index, edge in enumerate(node.edges):
-            if isinstance(node, graph.Pool) and oldest is not None:
+            if node.endless and oldest is not None:
                 read = all_so_far(first, counts, edge, oldest)
-            elif isinstance(node, graph.Conv2d | graph.Upsample):
-                read = tap_by_tap(node, first, counts)
             else:
-                own = bins_read(node, index, counts)
-                read = (first * edge.stride + edge.shift, spread(own, edge.stride, edge.spacing, edge.taps))
+                read = paths_read(node, index, first, counts)
             paths[edge.node] = together(paths[edge.node], read) if edge.node in paths else read
     return found
 
 
-def tap_by_tap(node: graph.Conv2d | graph.Upsample, first: int, counts: Counts) -> Paths:
-    """What is read by an operation whose taps read different bins, or that makes several frames of a reading."""
-    edge = node.edges[0]
+def paths_read(node: Node, index: int, first: int, counts: Counts) -> Paths:
+    """Paths to what edge number `index` reads, from those to the frames of an operation."""
+    edge = node.edges[index]
     total: Paths | None = None
     for phase in range(node.phases):
         skip = (phase - first) % node.phases
         mine = counts[skip :: node.phases]
-        if len(mine):
-            block = (first + skip) // node.phases
-            for tap, own in taps_read(node, phase, mine):
-                part = (block * edge.stride + edge.shift + tap * edge.spacing, spread(own, edge.stride, 1, 1))
-                total = part if total is None else together(total, part)
+        if not len(mine):
+            continue
+        start = (first + skip) // node.phases * edge.stride + edge.shift
+        taps = node.taps_read(phase, mine)
+        if taps is None:
+            own = mine if mine.shape[1] == 1 else node.bins_read(index, mine)
+            parts = [(start, spread(own, edge.stride, edge.spacing, edge.taps))]
+        else:
+            parts = [(start + tap * edge.spacing, spread(own, edge.stride, 1, 1)) for tap, own in taps]
+        for part in parts:
+            total = part if total is None else together(total, part)
     return total or (first // node.phases * edge.stride, np.zeros((1, 1), np.int64))
 
 

@@ -14,8 +14,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from fractions import Fraction
 
-from wavenetlite.checks import positive_int
 from wavenetlite.receptive_field.layers import Layer, chain, dilations_of
+from wavenetlite.support.checks import positive_int
 
 
 @dataclass(frozen=True)

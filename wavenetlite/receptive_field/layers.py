@@ -5,17 +5,13 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from fractions import Fraction
-from itertools import pairwise
 from math import floor
 from typing import Any
 
-from wavenetlite.checks import positive_int
-from wavenetlite.engine import graph
-from wavenetlite.engine.graph import Edge, Node
-from wavenetlite.engine.lower import topological_order
-from wavenetlite.errors import ArrayTypeError, ParameterError
+from wavenetlite.graph import Edge, Node, topological_order
 from wavenetlite.nn.module import Module, Trace
-from wavenetlite.receptive_field.bins import bins_in
+from wavenetlite.support.checks import positive_int
+from wavenetlite.support.errors import ArrayTypeError, ParameterError
 
 MOST_LAYERS = 4096
 Numbers = tuple[int, ...]
@@ -142,38 +138,19 @@ def widest_path(output: Node) -> list[tuple[Node, int]]:
 
 
 def widens(node: Node, edge: Edge) -> bool:
-    over_bins = isinstance(node, graph.Conv2d) and axis_of_bins(node)[0] > 1
-    return edge.taps > 1 or edge.stride > 1 or node.phases > 1 or over_bins
+    return edge.taps > 1 or edge.stride > 1 or node.phases > 1 or node.over_bins.taps > 1
 
 
 def axis_sizes(node: Node, edge: Edge, axes: int) -> Sizes:
     """Of one operation; of a transposed convolution those of what it reads for a block of frames."""
     stride = edge.stride if node.phases == 1 else Fraction(edge.stride, node.phases)
-    taps, dilation, bin_stride, shift = axis_of_bins(node) if isinstance(node, graph.Conv2d) else (1, 1, 1, 0)
+    bins = node.over_bins
     return (
-        (edge.taps, taps)[:axes],
-        (edge.spacing, dilation)[:axes],
-        (stride, bin_stride)[:axes],
-        (edge.shift, shift)[:axes],
+        (edge.taps, bins.taps)[:axes],
+        (edge.spacing, bins.spacing)[:axes],
+        (stride, bins.stride)[:axes],
+        (edge.shift, bins.shift)[:axes],
     )
-
-
-def axis_of_bins(node: graph.Conv2d) -> tuple[int, int, int | Fraction, int]:
-    """Kernel size, dilation, stride and shift over bins, as the links say; of a transposed one, of what it reads."""
-    ratio = Fraction(bins_in(node), node.bins)
-    stride = ratio if ratio < 1 else round(ratio)
-    rows = [sorted({(link.bins, link.bin) for link in row}) for row in node.links[0]]
-    if is_transposed(node):
-        taps = max(len({at for _, at in row}) for row in rows)
-        return taps, 1, stride, -(taps // 2)
-    taps = int(node.arranged(node.weight).shape[3])
-    pairs = ((a, b) for row in rows for a, b in pairwise(row))
-    dilation = next(((b - a) // (after - before) for (before, a), (after, b) in pairs), 1)
-    return taps, dilation, stride, -(taps // 2) * dilation
-
-
-def is_transposed(node: graph.Conv2d) -> bool:
-    return node.layout.startswith("in")
 
 
 def names_of(trace: Trace, model: Module) -> dict[Node, dict[int, str]]:

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from bisect import bisect_left
 
-from wavenetlite.checks import positive_int
-from wavenetlite.errors import ParameterError
 from wavenetlite.receptive_field.coverage import MOST_CELLS
 from wavenetlite.receptive_field.layers import MOST_LAYERS
+from wavenetlite.support.checks import positive_int
+from wavenetlite.support.errors import ParameterError
 
 MOST_KERNEL = 65_536
 

@@ -1,20 +1,17 @@
-"""Training: gradients of every layer on the Cython kernels, losses, AdamW, the loop; data and augmentation."""
+"""Training: losses, AdamW, the loop, augmentation, checkpoints; the corpora it reads."""
 
+from wavenetlite.corpora.corpus import Clips, Corpus, read_corpus
+from wavenetlite.corpora.utterances import Utterances, read_utterances
+from wavenetlite.engine.tape import Tape
 from wavenetlite.train.augment import Augment
 from wavenetlite.train.batches import Arrays, ClipBatches, Source
-from wavenetlite.train.data import Clips, Corpus, read_corpus
 from wavenetlite.train.loop import History, fit
 from wavenetlite.train.losses import CTC, CrossEntropy, MeanSquaredError
 from wavenetlite.train.optimiser import AdamW, clip_norm, schedule
 from wavenetlite.train.parameters import Parameters
-from wavenetlite.train.recipe import Recipe, recipes, train_classifier
-from wavenetlite.train.spotting import SpottingRecipe, cross_validate, train_spotter
-from wavenetlite.train.tape import Tape
-from wavenetlite.train.utterances import Utterances, read_utterances
 
 __all__ = [
     "CTC", "AdamW", "Arrays", "Augment", "ClipBatches", "Clips", "Corpus", "CrossEntropy", "History",
-    "MeanSquaredError", "Parameters", "Recipe", "Source", "SpottingRecipe", "Tape", "Utterances", "clip_norm",
-    "cross_validate", "fit", "read_corpus", "read_utterances", "recipes", "schedule", "train_classifier",
-    "train_spotter",
+    "MeanSquaredError", "Parameters", "Source", "Tape", "Utterances", "clip_norm", "fit", "read_corpus",
+    "read_utterances", "schedule",
 ]  # fmt: skip

@@ -15,10 +15,10 @@ import numpy as np
 import numpy.typing as npt
 import scipy.fft
 
-from wavenetlite.checks import count, number, one_of, positive_int
-from wavenetlite.errors import ArrayTypeError, ParameterError
+from wavenetlite.support.arrays import Floats
+from wavenetlite.support.checks import count, number, one_of, positive_int
+from wavenetlite.support.errors import ArrayTypeError, ParameterError
 
-Floats = npt.NDArray[np.float32]
 Spectra = npt.NDArray[np.complex64]
 Ints = npt.NDArray[np.int64]
 Generator = np.random.Generator

@@ -9,9 +9,9 @@ from typing import Any, Protocol
 import numpy as np
 import numpy.typing as npt
 
-from wavenetlite.engine.graph import Floats
-from wavenetlite.errors import ArrayTypeError, ParameterError
 from wavenetlite.features.spec import Features
+from wavenetlite.support.arrays import Floats
+from wavenetlite.support.errors import ArrayTypeError, ParameterError
 
 AHEAD = 3
 """Batches that are made while others are trained on."""

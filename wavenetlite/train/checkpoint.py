@@ -1,4 +1,4 @@
-"""Checkpoints: all that a training needs to go on as if it had never stopped."""
+"""Checkpoints: all that a training needs to resume as if it had never stopped."""
 
 from __future__ import annotations
 
@@ -9,9 +9,9 @@ from typing import Any
 
 import numpy as np
 
-from wavenetlite.engine.graph import Floats
-from wavenetlite.errors import ModelFileError, ParameterError
-from wavenetlite.files import replacing
+from wavenetlite.storage.files import replacing
+from wavenetlite.support.arrays import Floats
+from wavenetlite.support.errors import ModelFileError, ParameterError
 
 CHECKPOINT = "checkpoint.npz"
 
@@ -57,13 +57,13 @@ def read(folder: Path, settings: dict[str, Any]) -> State | None:
     for name in sorted({*wanted, *given}):
         was, now = given.get(name), wanted.get(name)
         if was != now:
-            raise ParameterError(f"{name}={short(now)} must be {short(was)} to go on with {path}; or pass resume=False")
+            raise ParameterError(f"{name}={short(now)} must be {short(was)} to resume {path}; or pass resume=False")
     return State(epoch, arrays, notes)
 
 
 def damaged(path: Path, error: Exception) -> ModelFileError:
     reason = " ".join(f"{type(error).__name__} {error}".split())
-    return ModelFileError(f"{path}: damaged ({short(reason)}); delete it to begin anew")
+    return ModelFileError(f"{path}: damaged ({short(reason)}); delete it to start over")
 
 
 def short(value: Any) -> str:

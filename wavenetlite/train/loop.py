@@ -16,17 +16,17 @@ from typing import Any, Literal
 import numpy as np
 import numpy.typing as npt
 
-from wavenetlite.bar import Bar
-from wavenetlite.checks import count, number, one_of, positive_int
-from wavenetlite.engine.graph import Floats
-from wavenetlite.errors import ParameterError, TrainingError
+from wavenetlite.engine.tape import Tape
 from wavenetlite.nn.module import Module
+from wavenetlite.support.arrays import Floats
+from wavenetlite.support.checks import count, number, one_of, positive_int
+from wavenetlite.support.errors import ParameterError, TrainingError
+from wavenetlite.support.progress import Bar
 from wavenetlite.train import checkpoint
 from wavenetlite.train.batches import Arrays, Batch, Source, shuffled
 from wavenetlite.train.losses import CrossEntropy, Loss, Outcome
 from wavenetlite.train.optimiser import AdamW, clip_norm, schedule
 from wavenetlite.train.parameters import Parameters
-from wavenetlite.train.tape import Tape
 
 HISTORY = "history.jsonl"
 MOMENTUM = 0.1  # of the running statistics of batch normalisation, PyTorch's
@@ -36,7 +36,7 @@ Data = Source | tuple[Floats, npt.NDArray[Any]]
 
 @dataclass
 class History:
-    """What a training did: one row an epoch, as in ``history.jsonl``.
+    """What a training did: one row per epoch, as in ``history.jsonl``.
 
     Attributes
     ----------
@@ -124,7 +124,7 @@ def fit(
     loss
         None: `CrossEntropy`, one class for each item, read at the last frame.
     epochs, batch_size
-        Passes over the data, and items a step.
+        Passes over the data, and items per step.
     lr, schedule, warmup
         Highest learning rate of AdamW, and how it changes; see :func:`wavenetlite.train.schedule`.
     weight_decay
@@ -132,7 +132,7 @@ def fit(
     clip
         Largest Euclidean norm of the gradient; 0: any.
     ema
-        Decay of the exponential moving average of the weights, a step; the average is what is validated and kept. 0:
+        Decay of the exponential moving average of the weights, per step; the average is what is validated and kept. 0:
         none. In the first steps it is less, ``(1 + step) / (10 + step)``.
     shards
         Parts of a batch that go through the network apart and in parallel: batch normalisation sees one part ("ghost
@@ -146,7 +146,7 @@ def fit(
     folder
         Where ``checkpoint.npz`` (after each epoch) and ``history.jsonl`` go; made if missing. None: nowhere.
     resume
-        Whether to go on from a checkpoint in `folder`.
+        Whether to resume from a checkpoint in `folder`.
     seed
         Of the order of the items, augmentation and dropout.
     progress
@@ -195,7 +195,7 @@ class Run:
         folder: Path | None,
     ) -> None:
         self.model, self.train, self.valid, self.loss, self.settings = model, train, valid, loss, settings
-        self.threads, self.folder = threads, folder
+        self.folder = folder
         if len(train) < settings.batch_size:
             raise ParameterError(f"batch_size={settings.batch_size} must be at most {len(train)}, the items there are")
         if valid is None and settings.keep == "best":
@@ -205,8 +205,8 @@ class Run:
         if valid is not None and len(valid) == 0:
             raise ParameterError("valid has 0 items; it must have some")
         self.parameters = Parameters(model)
-        self.steps_an_epoch = len(train) // settings.batch_size
-        self.factor = schedule(settings.schedule, settings.epochs * self.steps_an_epoch, warmup=settings.warmup)
+        self.steps_per_epoch = len(train) // settings.batch_size
+        self.factor = schedule(settings.schedule, settings.epochs * self.steps_per_epoch, warmup=settings.warmup)
         self.optimiser = AdamW(
             self.parameters.trained, decayed=self.parameters.mask("weight"), weight_decay=settings.weight_decay
         )
@@ -217,6 +217,7 @@ class Run:
         self.best: dict[str, Floats] | None = None
         self.tapes: dict[tuple[int, int], list[Tape]] = {}
         self.valid_batches: list[Batch] = []
+        self.pool = ThreadPoolExecutor(threads, thread_name_prefix="shards")
 
     def all(self, resume: bool, progress: bool | str) -> History:
         """Train to the end, from the beginning or from a checkpoint, and give the model its weights."""
@@ -227,7 +228,7 @@ class Run:
         try:
             self.epochs(progress)
         finally:
-            self.pool().shutdown(cancel_futures=True)
+            self.pool.shutdown(cancel_futures=True)
         self.model.load_state_dict(self.best if self.settings.keep == "best" and self.best else self.state_dict())
         return self.history
 
@@ -257,7 +258,7 @@ class Run:
                     f"loss is {outcome.total} in epoch {number_of}; a smaller lr than {settings.lr} may help"
                 )
             total, correct, items = total + outcome.total, correct + outcome.correct, items + outcome.count
-            bar.step((self.step - 1) % self.steps_an_epoch + 1, self.steps_an_epoch, total / items, correct / items)
+            bar.step((self.step - 1) % self.steps_per_epoch + 1, self.steps_per_epoch, total / items, correct / items)
         if not np.isfinite(self.parameters.values).all():
             raise TrainingError(
                 f"weights are no longer finite in epoch {number_of}; a smaller lr than {settings.lr} may help"
@@ -292,7 +293,7 @@ class Run:
                 outcome = self.loss(tape.forward(own_x), own_targets, items)
                 return outcome, tape.backward(outcome.gradient)
 
-        results = list(self.pool().map(run, parts, range(settings.shards)))
+        results = list(self.pool.map(run, parts, range(settings.shards)))
         gradient = results[0][1].copy()
         for _, more in results[1:]:
             gradient += more
@@ -309,12 +310,6 @@ class Run:
             sum(one.count for one in outcomes),
         )  # fmt: skip
 
-    def pool(self) -> ThreadPoolExecutor:
-        pool: ThreadPoolExecutor | None = self.__dict__.get("_pool")
-        if pool is None:
-            pool = self.__dict__["_pool"] = ThreadPoolExecutor(self.threads, thread_name_prefix="shards")
-        return pool
-
     def tapes_for(self, x: Floats) -> list[Tape]:
         key = (len(x) // self.settings.shards, x.shape[1])
         if key not in self.tapes:
@@ -324,9 +319,10 @@ class Run:
 
     def keep_statistics(self, tapes: Sequence[Tape]) -> None:
         """Move the running statistics of batch normalisation towards those of this step, the mean over the shards."""
-        for norms in zip(*(tape.norms for tape in tapes), strict=True):
-            for name, running in ((name, self.parameters.statistics[name]) for name in norms[0].names):
-                mean = np.mean([norm.moments[name] for norm in norms], axis=0)
+        for shards in zip(*(tape.statistics for tape in tapes), strict=True):
+            for name in shards[0]:
+                running = self.parameters.statistics[name]
+                mean = np.mean([statistics[name] for statistics in shards], axis=0)
                 running += (MOMENTUM * (mean - running)).astype(np.float32)
 
     def keep_average(self) -> None:
@@ -360,7 +356,7 @@ class Run:
         def measure(batch: Batch) -> Outcome:
             return self.loss(twin(batch[0]), batch[1], self.loss.items(batch[1]))
 
-        outcomes = list(self.pool().map(measure, self.valid_batches))
+        outcomes = list(self.pool.map(measure, self.valid_batches))
         items = max(sum(one.count for one in outcomes), 1)
         return sum(one.total for one in outcomes) / items, sum(one.correct for one in outcomes) / items
 
@@ -375,7 +371,7 @@ class Run:
         if self.settings.patience is not None:
             self.history.stopped_early = row["epoch"] - self.history.best_epoch >= self.settings.patience
 
-    # Stopping and going on
+    # Stopping and resuming
 
     def write(self) -> None:
         """The checkpoint, and the history as a file to read."""
@@ -392,13 +388,13 @@ class Run:
         notes = {"rows": self.history.rows, "best_epoch": self.history.best_epoch, "step": self.step,
                  "stopped_early": self.history.stopped_early}  # fmt: skip
         checkpoint.write(self.folder, checkpoint.State(len(self.history.rows), arrays, notes), self.bound_to())
-        from wavenetlite.files import replacing
+        from wavenetlite.storage.files import replacing
 
         with replacing(self.folder / HISTORY) as file:
             file.write("".join(json.dumps(row) + "\n" for row in self.history.rows).encode())
 
     def restore(self, state: checkpoint.State) -> None:
-        """Go on from a checkpoint."""
+        """Resume from a checkpoint."""
         try:
             self.take(state)
         except (KeyError, TypeError, ValueError) as error:

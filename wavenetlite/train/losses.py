@@ -8,9 +8,9 @@ from typing import Any, Literal, Protocol
 import numpy as np
 import numpy.typing as npt
 
-from wavenetlite.checks import count, number, one_of
-from wavenetlite.engine.graph import Floats
-from wavenetlite.errors import ArrayTypeError, ParameterError
+from wavenetlite.support.arrays import Floats
+from wavenetlite.support.checks import count, number, one_of
+from wavenetlite.support.errors import ArrayTypeError, ParameterError
 
 Targets = npt.NDArray[Any]
 
@@ -43,7 +43,7 @@ class CrossEntropy:
         Logits are divided by it and the loss is multiplied by its square, as for soft targets of a teacher whose
         logits were divided too.
     at
-        "last": one target a clip, for the last frame; "frames": one a frame, -1 where a frame does not count.
+        "last": one target per clip, for the last frame; "frames": one per frame, -1 where a frame does not count.
 
     Notes
     -----

@@ -8,9 +8,9 @@ from collections.abc import Callable
 import numpy as np
 import numpy.typing as npt
 
-from wavenetlite.checks import number, one_of
-from wavenetlite.engine.graph import Floats
-from wavenetlite.errors import ParameterError
+from wavenetlite.support.arrays import Floats
+from wavenetlite.support.checks import number, one_of
+from wavenetlite.support.errors import ParameterError
 
 SCHEDULES = ("constant", "cosine", "one_cycle")
 

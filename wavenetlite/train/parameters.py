@@ -7,14 +7,14 @@ import math
 import numpy as np
 import numpy.typing as npt
 
-from wavenetlite.engine.graph import Floats
-from wavenetlite.errors import ParameterError
+from wavenetlite.graph import Node
+from wavenetlite.graph.batch import Positions
 from wavenetlite.nn.module import Module
-
-Positions = npt.NDArray[np.float64]
-"""Positions in the vector of values. They go through float32 where weights are packed, which holds MOST of them."""
+from wavenetlite.support.arrays import Floats
+from wavenetlite.support.errors import ParameterError
 
 MOST = 2**24
+"""Positions that there can be: they go through float32 where weights are packed."""
 
 
 class Parameters:
@@ -77,14 +77,20 @@ class Parameters:
             self.values = np.concatenate([self.values, np.asarray(owner, np.float32).ravel()])
         return (start + np.arange(math.prod(array.shape), dtype=np.float64)).reshape(array.shape)
 
-    def check_current(self) -> None:
-        """Raise if the network's parameters have been replaced since: its graph would not be that of these values."""
+    @property
+    def prewarmed(self) -> bool:
+        return self.module.prewarmed
+
+    def graph(self) -> Node:
+        """The network's graph for training; an error if its parameters have been replaced since."""
         current = [part.parameter(name) for _, part in self.module.modules() for name in part.parameter_shapes()]
         kept = self._arrays[: len(current)]
         if len(current) != len(kept) or any(a is not b for a, b in zip(current, kept, strict=True)):
             raise ParameterError("network's parameters were replaced after Parameters(network); make new Parameters")
+        return self.module.graph(training=True)
 
     def is_trained(self, positions: Positions) -> bool:
+        """Whether training learns the values there."""
         return bool(positions.flat[0] <= self.trained)
 
     def statistic(self, array: Floats) -> str:

@@ -1,0 +1,114 @@
+"""Signals at other sample rates, by soxr."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from wavenetlite.audio.channels import checked_signal
+from wavenetlite.support.arrays import Floats
+from wavenetlite.support.checks import one_of, positive_int
+from wavenetlite.support.errors import ParameterError, StreamStateError
+
+QUALITIES = ("QQ", "LQ", "MQ", "HQ", "VHQ")
+
+
+def resample(y: Floats, sr_in: int, sr_out: int, *, quality: str = "HQ") -> Floats:
+    """A signal at another sample rate.
+
+    Parameters
+    ----------
+    y
+        float32, (samples,) or (samples, channels).
+    sr_in, sr_out
+        Its rate and the rate wanted, Hz.
+    quality
+        Of soxr, from "QQ" (quick) over "LQ", "MQ", "HQ" to "VHQ".
+
+    Returns
+    -------
+    float32, about ``samples * sr_out / sr_in`` samples; the bits that a :class:`Resampler` gives, fed in any blocks.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from wavenetlite import audio
+    >>> audio.resample(np.zeros(48000, np.float32), 48000, 16000).shape
+    (16000,)
+    """
+    y = checked_signal("y", y)
+    resampler = Resampler(sr_in, sr_out, channels=1 if y.ndim == 1 else y.shape[1], quality=quality)
+    y = y.reshape(len(y)) if resampler.channels == 1 and y.ndim == 2 else y
+    return np.concatenate([resampler.process(y), resampler.flush()])
+
+
+def at_rate(y: Floats, sr_in: int, sr_out: int) -> Floats:
+    """`resample`, for functions that have an option of that name."""
+    return resample(y, sr_in, sr_out)
+
+
+class Resampler:
+    """Resampling of a signal that comes in blocks of any length.
+
+    Parameters
+    ----------
+    sr_in, sr_out
+        Rates, Hz.
+    channels
+        Of the signal: 1 for blocks (samples,), else (samples, channels).
+    quality
+        As in :func:`resample`.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from wavenetlite import audio
+    >>> resampler = audio.Resampler(48000, 16000)
+    >>> parts = [resampler.process(np.zeros(4800, np.float32)) for _ in range(10)] + [resampler.flush()]
+    >>> sum(map(len, parts))
+    16000
+    """
+
+    def __init__(self, sr_in: int, sr_out: int, *, channels: int = 1, quality: str = "HQ") -> None:
+        import soxr
+
+        self.sr_in = positive_int("sr_in", sr_in)
+        self.sr_out = positive_int("sr_out", sr_out)
+        self.channels = positive_int("channels", channels)
+        self.quality = one_of("quality", quality, QUALITIES)
+        self._flushed = False
+        self._soxr = (
+            None if sr_in == sr_out else soxr.ResampleStream(sr_in, sr_out, channels, dtype="float32", quality=quality)
+        )
+
+    def process(self, block: Floats) -> Floats:
+        """Feed the next samples; returns those that are ready at the new rate."""
+        return self._run(block, last=False)
+
+    def flush(self) -> Floats:
+        """End the signal; returns the rest. After this the resampler must be `reset`."""
+        rest = self._run(np.zeros(0 if self.channels == 1 else (0, self.channels), np.float32), last=True)
+        self._flushed = True
+        return rest
+
+    def reset(self) -> None:
+        """Forget the signal."""
+        self._flushed = False
+        if self._soxr is not None:
+            self._soxr.clear()
+
+    @property
+    def delay(self) -> float:
+        """Samples, at the new rate, that were fed and have not come out."""
+        return 0.0 if self._soxr is None else float(self._soxr.delay())
+
+    def _run(self, block: Floats, *, last: bool) -> Floats:
+        if self._flushed:
+            raise StreamStateError("resampler was flushed; call reset() before feeding it again")
+        block = checked_signal("block", block)
+        if (block.shape[1] if block.ndim == 2 else 1) != self.channels or (block.ndim == 2) != (self.channels > 1):
+            shape = "(samples,)" if self.channels == 1 else f"(samples, {self.channels})"
+            raise ParameterError(f"block has shape {block.shape}; it must be {shape}")
+        if self._soxr is None:
+            return block.copy()
+        made: Floats = self._soxr.resample_chunk(block, last=last)
+        return made

@@ -1,0 +1,119 @@
+"""Audio files that appear when they are complete."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any
+
+import numpy as np
+
+from wavenetlite.audio.channels import checked_signal
+from wavenetlite.audio.source import AudioFileError, PathLike, checked_path, shown
+from wavenetlite.support.arrays import Floats
+from wavenetlite.support.checks import flag, positive_int
+from wavenetlite.support.errors import ParameterError
+
+
+def write(path: PathLike, y: Floats, sr: int, *, subtype: str | None = None, clip: bool = False) -> None:
+    """Write an audio file; the format is the name's ending: .wav, .flac, .ogg, .mp3, ...
+
+    Parameters
+    ----------
+    path
+        Of the file; an older one is replaced when the new one is complete.
+    y
+        float32, (samples,) or (samples, channels), in -1..1.
+    sr
+        Sample rate, Hz.
+    subtype
+        Encoding, a name of soundfile's such as "PCM_16" or "FLOAT"; None: the format's usual one.
+    clip
+        Whether to limit samples to -1..1; False: samples outside raise, unless the encoding is floating-point.
+
+    Examples
+    --------
+    >>> import numpy as np, os, tempfile
+    >>> from wavenetlite import audio
+    >>> with tempfile.TemporaryDirectory() as folder:
+    ...     path = os.path.join(folder, "a.wav")
+    ...     audio.write(path, np.array([0, 0.5, -1], np.float32), 16000)
+    ...     audio.read(path)[0].tolist()
+    [0.0, 0.5, -1.0]
+    """
+    y = checked_signal("y", y)
+    with writing(path, sr, 1 if y.ndim == 1 else y.shape[1], subtype=subtype, clip=clip) as file:
+        file.write(y)
+
+
+@contextmanager
+def writing(
+    path: PathLike, sr: int, channels: int = 1, *, subtype: str | None = None, clip: bool = False
+) -> Iterator[AudioWriter]:
+    """A new audio file, to be written block by block; the format is the name's ending.
+
+    It is written under another name in the same folder, and takes its own, and the place of an older file, when all has
+    been written; if anything fails before, nothing is left of it.
+
+    Parameters
+    ----------
+    path, sr, subtype, clip
+        As in :func:`write`.
+    channels
+        Of the file.
+
+    Examples
+    --------
+    >>> import numpy as np, os, tempfile
+    >>> from wavenetlite import audio
+    >>> with tempfile.TemporaryDirectory() as folder:
+    ...     path = os.path.join(folder, "a.wav")
+    ...     with audio.writing(path, 16000, subtype="FLOAT") as file:
+    ...         for block in np.zeros((10, 800), np.float32):
+    ...             file.write(block)
+    ...     audio.info(path).samples
+    8000
+    """
+    import soundfile
+
+    rate, count_of_channels = positive_int("sr", sr), positive_int("channels", channels)
+    target = checked_path(path)
+    format = target.suffix.removeprefix(".").upper()
+    if format not in soundfile.available_formats():
+        raise ParameterError(f"path={shown(path)!r} must end in a format's name, such as .wav, .flac, .ogg or .mp3")
+    subtype = subtype or soundfile.default_subtype(format)
+    if not soundfile.check_format(format, subtype):
+        raise ParameterError(f"subtype={subtype!r} must be one of {', '.join(soundfile.available_subtypes(format))}")
+    beside = target.with_name(f".{target.name}.{os.getpid()}.tmp")
+    try:
+        with soundfile.SoundFile(beside, "w", rate, count_of_channels, subtype, format=format) as file:
+            writer = AudioWriter(file, subtype, flag("clip", clip))
+            yield writer
+        if beside.stat().st_size == 0:  # FLAC
+            raise ParameterError(f"y has no samples; {format} cannot hold a signal without samples")
+        beside.replace(target)
+    except soundfile.LibsndfileError as error:
+        reason = f"there is no folder {target.parent}" if not target.parent.is_dir() else str(error.error_string)
+        raise AudioFileError(f"{shown(path)}: cannot be written: {reason}") from None
+    finally:
+        beside.unlink(missing_ok=True)
+
+
+class AudioWriter:
+    """An audio file that is being written: see :func:`writing`."""
+
+    def __init__(self, file: Any, subtype: str, clip: bool) -> None:
+        self._file, self._subtype, self._clip = file, subtype, clip
+
+    def write(self, y: Floats) -> None:
+        """The next samples, float32, (samples,) or (samples, channels); outside -1..1 only if the encoding holds it."""
+        y = checked_signal("y", y)
+        if (1 if y.ndim == 1 else y.shape[1]) != self._file.channels:
+            raise ParameterError(f"y has shape {y.shape}; it must have {self._file.channels} channels")
+        if self._clip:
+            y = np.clip(y, -1.0, 1.0)
+        elif self._subtype not in ("FLOAT", "DOUBLE") and y.size and np.abs(y).max() > 1:
+            peak = float(np.abs(y).max())
+            raise ParameterError(f"y reaches {peak:g}; {self._subtype} holds -1..1 (or pass clip=True)")
+        self._file.write(y)

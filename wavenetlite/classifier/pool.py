@@ -1,0 +1,312 @@
+"""ClassifierPool: many signals at once through one classifier, audio in and events out."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import numpy.typing as npt
+
+from wavenetlite.classifier.classifier import FAILED, AudioClassifier, ClassifierStream, Event, NonFinite, Prediction
+from wavenetlite.engine.pool import StreamPool
+from wavenetlite.engine.stream import Stream
+from wavenetlite.support.arrays import Floats
+from wavenetlite.support.errors import ArrayTypeError, StreamStateError, WavenetliteError
+
+if TYPE_CHECKING:
+    from wavenetlite.engine.plan import Plan
+
+
+IN_USE = "pool is in use by another thread; give each thread its own pool"
+
+
+class PooledNetwork:
+    """The network of one signal: a stream of a pool, with the methods of a lone one."""
+
+    def __init__(self, pool: StreamPool, sid: int) -> None:
+        self.pool = pool
+        self.sid = sid
+
+    @property
+    def plan(self) -> Plan:
+        return self.pool.plan
+
+    def process(self, frames: Floats) -> Floats:
+        return self.pool.process({self.sid: frames})[self.sid]
+
+    def flush(self) -> Floats:
+        return self.pool.flush(self.sid)
+
+    def reset(self) -> None:
+        self.pool.reset(self.sid)
+
+    def snapshot(self) -> bytes:
+        return self.pool.snapshot(self.sid)
+
+    def restore(self, snapshot: bytes) -> None:
+        self.pool.restore(self.sid, snapshot)
+
+    def fork(self) -> Stream:
+        """A lone stream that has heard the same."""
+        twin = Stream(self.plan)
+        twin.restore(self.snapshot())
+        return twin
+
+
+class ClassifierPool:
+    """Many signals on their way through one classifier, in one call; made by ``clf.pool(capacity)``.
+
+    Every signal is named by the id that `open` returns. Its events, predictions and probabilities are, bit for bit,
+    those of its own :class:`ClassifierStream`, whatever its neighbours do. The features of each signal are computed by
+    themselves; then the frames of all signals go through the network together. A call checks everything first: when it
+    raises because of what it is given, nothing has changed. An id is never given twice. A pool serves one thread at a
+    time; another gets a `StreamStateError`.
+
+    If features or network overflow float32 on samples that are finite but absurdly large, that shows when the samples
+    have been taken: the call raises and names the signal, which then raises until it is `reset` or closed. The others
+    have been fed; their events are not lost but come with their next call.
+
+    Examples
+    --------
+    >>> import numpy as np, wavenetlite as wl
+    >>> clf = wl.AudioClassifier(wl.LogMel(), wl.TCN(40, 2, channels=4, dilations=[1]), ["yes", "no"])
+    >>> y = np.random.default_rng(0).standard_normal((2, 16000), dtype=np.float32)
+    >>> pool = clf.pool(8)
+    >>> a, b = pool.open(), pool.open()
+    >>> events = pool.process({a: y[0, :8000], b: y[1]})
+    >>> sorted(events) == [a, b]
+    True
+    >>> events = pool.process({a: y[0, 8000:]})
+    >>> bool((pool.prediction(a).probabilities == clf.predict(y[0]).probabilities).all())
+    True
+    """
+
+    def __init__(
+        self, classifier: AudioClassifier, capacity: int, *, threads: int = 1, on_nonfinite: NonFinite = "raise"
+    ) -> None:
+        self.classifier = classifier
+        plan = classifier.model.plan(classifier.features.out_channels)
+        self._network = StreamPool(plan, capacity, threads=threads, on_nonfinite=on_nonfinite, name="features")
+        self._on_nonfinite: NonFinite = on_nonfinite
+        self._members: dict[int, ClassifierStream] = {}
+        self._held: dict[int, list[Event]] = {}  # events of calls that raised because of another signal
+        self._lock = threading.Lock()
+
+    # Signals
+
+    def open(self, *, snapshot: bytes | bytearray | memoryview | None = None) -> int:
+        """A new signal; returns its id.
+
+        Parameters
+        ----------
+        snapshot
+            What `snapshot` of a stream or a pool of the same classifier returned: the signal goes on from there.
+
+        Raises
+        ------
+        StreamStateError
+            As many signals as the pool holds are open.
+        SnapshotError
+            It is no snapshot, damaged, or of another classifier; nothing has been opened.
+        """
+        with self._alone():
+            stream = self._new_stream()
+            if snapshot is not None:
+                stream.restore(snapshot)
+            sid = self._network.open(snapshot=stream._network.snapshot())
+            stream._network = PooledNetwork(self._network, sid)  # type: ignore[assignment]
+            self._members[sid] = stream
+            return sid
+
+    def _new_stream(self) -> ClassifierStream:
+        """A lone stream, on the plan of this pool: the model's weights may have been replaced meanwhile."""
+        return self.classifier.stream_of(self._network.plan, self._on_nonfinite)
+
+    def close(self, sid: int) -> None:
+        """End a signal without its flush: its place is free for another, its id is worth nothing any more."""
+        with self._alone():
+            self._network.close(sid)
+            del self._members[sid]
+            self._held.pop(sid, None)
+
+    def reset(self, sid: int) -> None:
+        """Let a signal be forgotten: the next sample is the first."""
+        with self._alone():
+            self._member(sid).reset()
+            self._held.pop(sid, None)
+
+    def snapshot(self, sid: int) -> bytes:
+        """All that is remembered of a signal, as bytes: what `ClassifierStream.snapshot` returns for it.
+
+        Events that a call which raised still owes are not in them.
+        """
+        with self._alone():
+            return self._member(sid).snapshot()
+
+    def restore(self, sid: int, snapshot: bytes | bytearray | memoryview) -> None:
+        """Let a signal become the one that a snapshot was taken of; see `ClassifierStream.restore`."""
+        with self._alone():
+            member = self._member(sid)
+            twin = self._new_stream()
+            twin.restore(snapshot)
+            self._network.restore(sid, twin._network.snapshot())
+            twin._network = member._network
+            member._become(twin)
+            self._held.pop(sid, None)
+
+    def fork(self, sid: int) -> int:
+        """A new signal that has heard what this one has; returns its id.
+
+        Raises
+        ------
+        StreamStateError
+            As many signals as the pool holds are open.
+        """
+        return self.open(snapshot=self.snapshot(sid))
+
+    # Audio
+
+    def process(self, samples: Mapping[int, Floats]) -> dict[int, list[Event]]:
+        """Feed the next samples of any number of signals; returns the events that they make certain.
+
+        Parameters
+        ----------
+        samples
+            The next samples of each signal by its id: float32, (n,), any n from 0 on.
+
+        Returns
+        -------
+        Lists of events by id: what `ClassifierStream.process` returns.
+
+        Raises
+        ------
+        ParameterError, ArrayTypeError
+            An id is not that of an open signal, or samples have a wrong shape, dtype or value; all are as before.
+        StreamStateError
+            A signal was flushed and not reset, or another thread is in this pool.
+        """
+        with self._alone():
+            if not isinstance(samples, Mapping):
+                raise ArrayTypeError(f"samples is a {type(samples).__name__}; it must be a dict of ids to arrays")
+            given = list(samples.items())
+            for sid, block in given:
+                member = self._member(sid)
+                with naming(sid):
+                    if member._failed:
+                        raise StreamStateError(FAILED)
+                    member._features.check(block)
+            frames: dict[int, Floats] = {}
+            for sid, block in given:
+                member = self._members[sid]
+                member._failed = True  # until all parts have gone the same way
+                frames[sid] = member._features.process(block)
+                member._heard = member._features.samples_in
+            return self._decide(frames)
+
+    def _decide(self, frames: dict[int, Floats]) -> dict[int, list[Event]]:
+        """Frames of features to events."""
+        errors: list[WavenetliteError] = []
+        try:
+            logits = self._network.process(frames)
+        except WavenetliteError:  # of an overflow; nobody has been fed, so see whose it is
+            logits = {}
+            for sid, some in frames.items():
+                try:
+                    logits |= self._network.process({sid: some})
+                except WavenetliteError as error:
+                    errors.append(error)
+        events: dict[int, list[Event]] = {}
+        for sid, scores in logits.items():
+            try:
+                with naming(sid):
+                    events[sid] = self._held.pop(sid, []) + self._members[sid]._decide(scores)
+            except WavenetliteError as error:
+                errors.append(error)
+        if errors:
+            self._held |= {sid: some for sid, some in events.items() if some}
+            raise errors[0]
+        return events
+
+    def flush(self, sid: int) -> list[Event]:
+        """End a signal; returns the events that it still owes, as `ClassifierStream.flush`. Then reset or close it."""
+        with self._alone():
+            member = self._member(sid)
+            with naming(sid):
+                events = member.flush()
+            return self._held.pop(sid, []) + events
+
+    # What has been heard
+
+    def prediction(self, sid: int) -> Prediction:
+        """What a signal so far is, as a whole; see `ClassifierStream.prediction`."""
+        with self._alone():
+            member = self._member(sid)
+            with naming(sid):
+                return member.prediction()
+
+    def probabilities(self, sid: int) -> Floats:
+        """Of the frames that the last call with this signal completed, (frames, labels) float32; read-only."""
+        with self._alone():
+            return self._member(sid).probabilities
+
+    def frame_times_s(self, sid: int) -> npt.NDArray[np.float64]:
+        """The end of the audio that each frame of `probabilities` covers, seconds from the first sample."""
+        with self._alone():
+            return self._member(sid).frame_times_s
+
+    def frames_out(self, sid: int) -> int:
+        """Frames of probabilities of a signal since it was opened or last reset."""
+        with self._alone():
+            return self._member(sid).frames_out
+
+    def samples_in(self, sid: int) -> int:
+        """Samples that were fed of a signal since it was opened or last reset."""
+        with self._alone():
+            return self._member(sid).samples_in
+
+    @property
+    def capacity(self) -> int:
+        """Signals that can be open at the same time."""
+        return self._network.capacity
+
+    @property
+    def ids(self) -> list[int]:
+        """Of the open signals."""
+        return self._network.ids
+
+    def __len__(self) -> int:
+        return len(self._network)
+
+    def __contains__(self, sid: object) -> bool:
+        return sid in self._network
+
+    def __repr__(self) -> str:
+        return f"ClassifierPool({len(self)} of {self.capacity} signals open, {self.classifier!r})"
+
+    def __reduce__(self) -> Any:
+        raise StreamStateError("a pool cannot be copied or pickled; make another with clf.pool()")
+
+    def _member(self, sid: Any) -> ClassifierStream:
+        self._network.frames_in(sid)  # raises for what is no id of an open signal
+        return self._members[sid]
+
+    @contextmanager
+    def _alone(self) -> Iterator[None]:
+        if not self._lock.acquire(False):
+            raise StreamStateError(IN_USE)
+        try:
+            yield
+        finally:
+            self._lock.release()
+
+
+@contextmanager
+def naming(sid: int) -> Iterator[None]:
+    """Errors inside say which signal they are about."""
+    try:
+        yield
+    except WavenetliteError as error:
+        raise type(error)(f"stream {sid}: {error}") from None

@@ -1,0 +1,144 @@
+"""wavenetlite detections: how well a classifier finds words in running speech."""
+
+from __future__ import annotations
+
+import argparse
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+from wavenetlite.classifier.classifier import AudioClassifier
+from wavenetlite.commands.options import UsageError, add_json, add_streaming, describe, streamed_block_ms
+from wavenetlite.commands.output import note, progress, say, say_json
+from wavenetlite.commands.shared import load_classifier, trained_on
+from wavenetlite.corpora.utterances import Utterance, Utterances, read_utterances
+from wavenetlite.evaluation.clips import block_samples
+from wavenetlite.evaluation.detections import report
+from wavenetlite.evaluation.report import match_events
+from wavenetlite.evaluation.scores import (
+    ConcatenatedScores,
+    DetectedEvent,
+    ScoredRecording,
+    alarms_elsewhere,
+    by_recording,
+    listen,
+)
+from wavenetlite.figures import det_curve
+from wavenetlite.support.errors import ParameterError
+
+AUDIO = (".flac", ".wav", ".ogg", ".mp3")
+ABOUT = """\
+Find the words in a folder of longer recordings: DATA has a manifest.jsonl that
+says which word falls when. Printed are, for each word and together, the false
+rejects at so many false alarms per hour, and how long after the word's end it
+was detected."""
+EXAMPLES = """\
+  wavenetlite detections wake-words-telephone wake_words
+  wavenetlite detections wake-words-telephone wake_words --split all --by-recording --wrong
+  wavenetlite detections trained/classifier.safetensors wake_words --figure det.png --other other_speech --json"""
+
+
+def add(parser: argparse.ArgumentParser) -> None:
+    describe(parser, ABOUT, EXAMPLES)
+    parser.add_argument("model", metavar="MODEL", help="a bundled classifier's name, or the file of one")
+    parser.add_argument("data", metavar="DATA", help="folder of recordings with a manifest.jsonl")
+    parser.add_argument("--split", default="dev", metavar="NAME", help="which of its recordings; all: every one")
+    add_streaming(parser, "recording")
+    parser.add_argument("--by-recording", action="store_true", help="a word may be found wherever in its recording")
+    parser.add_argument(
+        "--other", metavar="FOLDER", help="count the alarms in the audio files of a folder too, as one stream"
+    )
+    parser.add_argument("--figure", metavar="FILE.png", help="draw the curve (needs matplotlib)")
+    parser.add_argument("--wrong", action="store_true", help="list the words that were missed, and the false alarms")
+    add_json(parser, "an object with words and as_set")
+    parser.set_defaults(run=run)
+
+
+def run(args: argparse.Namespace) -> int:
+    block_ms = streamed_block_ms(args)
+    clf = load_classifier(args.model)
+    others = [] if args.other is None else files(args.other)
+    with progress("reading") as bar:
+        utterances = read_utterances(args.data, progress=bar)
+    for problem in utterances.problems:
+        note(problem)
+    items = chosen(clf, utterances, args)
+    heard_before = sorted({item.split for item in items} & set(trained_on(clf)))
+    if heard_before and args.split != "train":
+        note(f"by its notes, the classifier was trained on {' and '.join(heard_before)} recordings too")
+    recordings = heard(clf, items, block_ms)
+    scores = ConcatenatedScores(
+        by_recording(recordings) if args.by_recording else recordings, clf.labels, clf.frame_rate
+    )
+    with progress("detecting") as bar:
+        found = report(scores, clf.detector, utterances.words, list(clf.background), timed=not args.by_recording,
+                       progress=bar)  # fmt: skip
+    with progress("other speech") as bar:
+        elsewhere = alarms_elsewhere(clf, others, progress=bar) if others else None
+    if args.figure is not None:
+        det_curve(list(found.curves.values()), args.figure)
+    if args.json:
+        other = None if elsewhere is None else {"alarms": elsewhere[0], "hours": elsewhere[1]}
+        say_json({"model": args.model, "data": args.data, "split": args.split, "streamed": args.stream,
+                  **found.json(), "other": other, "problems": utterances.problems})  # fmt: skip
+        return 0
+    say(str(found))
+    if elsewhere is not None:
+        counts, hours = elsewhere
+        say(f"\n{args.other}: {sum(counts.values())} alarms in {hours:.2f} h of other speech, as it is set: "
+            + ", ".join(f"{label} {count}" for label, count in counts.items()))  # fmt: skip
+    if args.wrong:
+        report_wrong(clf, scores)
+    return 0
+
+
+def chosen(clf: AudioClassifier, utterances: Utterances, args: argparse.Namespace) -> Sequence[Utterance]:
+    """The recordings of the split, which must fit the classifier."""
+    if utterances.sr != clf.sr:
+        raise ParameterError(f"{args.data}: its sample rate is {utterances.sr}; it must be the classifier's {clf.sr}")
+    unknown = [word for word in utterances.words if word not in clf.labels or word in clf.background]
+    if unknown:
+        raise ParameterError(f"{args.data}: has the word {unknown[0]!r}; the classifier listens for "
+                             f"{', '.join(label for label in clf.labels if label not in clf.background)}")  # fmt: skip
+    if args.split == "all":
+        return utterances.items
+    items = [utterances.items[i] for i in utterances.of(args.split)]
+    if not items:
+        raise ParameterError(f"{args.data}: it has no {args.split} recordings; --split all takes every one")
+    return items
+
+
+def heard(clf: AudioClassifier, items: Sequence[Utterance], block_ms: float | None) -> list[ScoredRecording]:
+    block = None if block_ms is None else block_samples(block_ms, clf.sr)
+    recordings = []
+    with progress("listening") as bar:
+        for done, item in enumerate(items, 1):
+            recordings.append(listen(clf, item, block=block))
+            bar(done, len(items))
+    return recordings
+
+
+def files(folder: str) -> list[Path]:
+    """The audio files in a folder and below it, in the order of their names."""
+    if not Path(folder).is_dir():
+        raise UsageError(f"--other {folder}: there is no such folder")
+    found = sorted(path for path in Path(folder).rglob("*") if path.suffix.lower() in AUDIO)
+    if not found:
+        raise UsageError(f"--other {folder}: has no audio files ({', '.join(AUDIO)})")
+    return found
+
+
+def report_wrong(clf: AudioClassifier, scores: ConcatenatedScores) -> None:
+    """The words that were missed, and the false alarms, with the classifier's own thresholds."""
+    events: dict[int, list[Any]] = {}
+    for number_of, event in scores.events(clf.detector, clf.background):
+        events.setdefault(number_of, []).append(event)
+    for number_of, recording in enumerate(scores.recordings):
+        known: list[DetectedEvent] = events.get(number_of, [])
+        matches = match_events(recording.sought, known)
+        for missed in matches.missed:
+            word = recording.said[missed]
+            say(f"{recording.name}: {word.label} missed, {word.start_s:.2f} to {word.end_s:.2f} s")
+        for false in matches.false:
+            why = " (said at an unknown time)" if known[false].label in recording.untimed else ""
+            say(f"{recording.name}: {known[false].label} at {known[false].time_s:.2f} s, a false alarm{why}")

@@ -1,0 +1,62 @@
+"""What goes to which stream: results to standard output, all else to standard error."""
+
+from __future__ import annotations
+
+import json
+import re
+import sys
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from typing import Any
+
+from wavenetlite.support.progress import Bar
+
+PHRASES = [
+    (re.compile(r"\bpass (\w+)=True\b"), lambda match: f"give {option(match[1])}"),
+    (re.compile(r"\bpass (\w+)=False\b"), lambda match: f"give {option('no_' + match[1])}"),
+    (re.compile(r"\bpass (\w+)='(\w+)'"), lambda match: f"give {option(match[1])} {match[2]}"),
+]
+
+
+def say(text: str) -> None:
+    """A line of results."""
+    print(printable(text), flush=True)
+
+
+def say_json(value: Any) -> None:
+    """Results as one line of JSON."""
+    print(json.dumps(value, allow_nan=False), flush=True)
+
+
+def note(text: str) -> None:
+    """A line that is no result."""
+    print(f"wavenetlite: {one_line(text)}", file=sys.stderr, flush=True)
+
+
+def printable(text: str) -> str:
+    """A text that any terminal can show: file names may hold anything."""
+    return "".join(character if character.isprintable() or character == "\n" else "\ufffd" for character in text)
+
+
+def one_line(text: str) -> str:
+    """A message of the library as the command line would say it: options and not arguments, on one line."""
+    for pattern, replacement in PHRASES:
+        text = pattern.sub(replacement, text)
+    return printable(" ".join(text.split()))
+
+
+def option(name: str) -> str:
+    return "--" + name.replace("_", "-")
+
+
+@contextmanager
+def progress(what: str, *, quiet: bool = False) -> Iterator[Callable[[int, int], None]]:
+    """A bar on standard error, where a person can see it; what it yields is called with what is done, and all."""
+    with Bar(not quiet and sys.stderr.isatty(), what) as bar:
+        yield lambda done, total: bar.share(done / max(total, 1))
+
+
+def table(rows: Sequence[tuple[str, str]]) -> str:
+    """Names and values, aligned."""
+    width = max(len(name) for name, _ in rows)
+    return "\n".join(f"{name:{width}}  {value}".rstrip() for name, value in rows)

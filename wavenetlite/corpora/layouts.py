@@ -1,0 +1,391 @@
+"""How corpora lie on disk: which file is which label, spoken by whom, in which part. No audio is read here."""
+
+from __future__ import annotations
+
+import os
+import re
+import unicodedata
+from collections import Counter
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+
+import numpy as np
+
+from wavenetlite.support.errors import ParameterError
+
+ENDINGS = frozenset({".wav", ".flac", ".ogg", ".oga", ".mp3", ".aif", ".aiff", ".au", ".w64", ".opus"})
+NOISE_FOLDER = "_background_noise_"
+SILENCE, UNKNOWN = "_silence_", "_unknown_"
+TWELVE = (SILENCE, UNKNOWN, "down", "go", "left", "no", "off", "on", "right", "stop", "up", "yes")
+"""The twelve classes of Warden, "Speech Commands: A Dataset for Limited-Vocabulary Speech Recognition", 2018."""
+LISTS = {"valid": "validation_list.txt", "test": "testing_list.txt"}
+PARTS = {"train": "train", "training": "train", "valid": "valid", "validation": "valid", "val": "valid",
+         "dev": "valid", "test": "test", "testing": "test"}  # fmt: skip
+FEW_SPEAKERS = 10
+"""With fewer speakers than this a part of its own would hold one or two: then labels are divided, not speakers."""
+NOHASH = re.compile(r"(?:^|_)([^_]+)_nohash_\d+$")
+RECORDING = re.compile(r"([^_]+)_(.+)_(\d+)$")
+
+
+@dataclass(frozen=True, slots=True)
+class Item:
+    """A file that may become a clip: `name` is its path under the corpus folder, with "/"."""
+
+    path: str
+    name: str
+    label: str
+    speaker: str = ""
+    part: str = "train"
+
+
+@dataclass
+class Listing:
+    """What was found in a folder."""
+
+    layout: str
+    items: list[Item] = field(default_factory=list)
+    noises: list[Item] = field(default_factory=list)
+    problems: list[str] = field(default_factory=list)
+
+
+@dataclass(frozen=True)
+class Division:
+    """How clips are divided where the folder does not say: parts of the whole, a seed, a speaker to test on."""
+
+    valid_part: float
+    test_part: float
+    seed: int
+    hold_out_speaker: str | None = None
+
+
+# Folders
+
+
+def readable(text: str) -> str:
+    """A file name for a message: one line, and no bytes that cannot be printed."""
+    text = os.fsencode(text).decode("utf-8", "replace")
+    return "".join(char if char.isprintable() else "\ufffd" for char in text)
+
+
+def composed(text: str) -> str:
+    """The same letters in one spelling: file systems and lists differ in how they write accents."""
+    return unicodedata.normalize("NFC", text)
+
+
+def stem(name: str) -> str:
+    """A name without its ending."""
+    return os.path.splitext(name)[0]  # noqa: PTH122  (Path would take 10 times as long, for every file)
+
+
+def entries(folder: str) -> list[os.DirEntry[str]]:
+    """What lies in a folder, in an order that is the same on every file system."""
+    try:
+        with os.scandir(folder) as found:
+            return sorted(found, key=lambda entry: entry.name)
+    except OSError as error:
+        raise ParameterError(f"{readable(folder)}: cannot be read: {error.strerror}") from None
+
+
+def is_audio(name: str) -> bool:
+    return not name.startswith(".") and os.path.splitext(name)[1].lower() in ENDINGS  # noqa: PTH122
+
+
+def is_file(entry: os.DirEntry[str]) -> bool:
+    try:
+        return entry.is_file()
+    except OSError:  # a link to itself
+        return False
+
+
+def is_folder(entry: os.DirEntry[str]) -> bool:
+    try:
+        return entry.is_dir()
+    except OSError:
+        return False
+
+
+def subfolders(folder: str) -> list[os.DirEntry[str]]:
+    return [entry for entry in entries(folder) if is_folder(entry) and not entry.name.startswith(".")]
+
+
+def audio_files(folder: str, prefix: str, problems: list[str], *, strict: bool = True) -> list[tuple[str, str]]:
+    """(path, name) of the audio files of a folder; whatever else lies there is a problem, if `strict`."""
+    try:
+        found = entries(folder)
+    except ParameterError as error:
+        problems.append(str(error))
+        return []
+    files = []
+    for entry in found:
+        name = prefix + entry.name
+        if is_file(entry) and is_audio(entry.name):
+            files.append((entry.path, name))
+        elif strict:
+            problems.append(f"{readable(name)}: {what_is_wrong(entry)}; passed over")
+    return files
+
+
+def what_is_wrong(entry: os.DirEntry[str]) -> str:
+    if is_folder(entry):
+        return "a folder inside the folder of a label"
+    if not is_file(entry):
+        return "a link to nothing" if entry.is_symlink() else "not a file"
+    return "a hidden file" if entry.name.startswith(".") else "no audio by its ending"
+
+
+def loose_files(folder: str, problems: list[str]) -> None:
+    """Audio beside the folders of the labels has no label; a README there is where it belongs."""
+    for entry in entries(folder):
+        if entry.is_symlink() and not Path(entry.path).exists():
+            problems.append(f"{readable(entry.name)}: a link to nothing; passed over")
+        elif not is_folder(entry) and is_audio(entry.name):
+            problems.append(f"{readable(entry.name)}: lies in no folder of a label; passed over")
+
+
+def label_folders(folder: str, prefix: str, problems: list[str], part: str = "train") -> list[Item]:
+    """Items of LABEL/ folders."""
+    items = []
+    for entry in subfolders(folder):
+        if entry.name == NOISE_FOLDER:
+            continue
+        label = composed(entry.name)
+        files = audio_files(entry.path, f"{prefix}{entry.name}/", problems)
+        if not files:
+            problems.append(f"{readable(prefix + entry.name)}/: no audio files; it is no label")
+        items += [Item(path, name, label, speaker_of(name, label), part) for path, name in files]
+    return items
+
+
+def speaker_of(name: str, label: str) -> str:
+    """Who speaks, where the name of the file says it: SPEAKER_nohash_N or LABEL_SPEAKER_N; else ""."""
+    base = stem(name.rpartition("/")[2])
+    if match := NOHASH.search(base):
+        return match[1]
+    match = RECORDING.match(composed(base))
+    return match[2] if match and match[1] == label else ""
+
+
+# Layouts
+
+
+def find(folder: Path, layout: str, division: Division) -> Listing:
+    """The items of a corpus folder, each in its part."""
+    root = str(folder)
+    layout = recognised(root) if layout == "auto" else layout
+    listing = FINDERS[layout](root, division)
+    listing.items.sort(key=lambda item: (item.label, item.name))
+    return listing
+
+
+def recognised(root: str) -> str:
+    if any(Path(root, name).is_file() for name in LISTS.values()):
+        return "speech_commands"
+    folders = subfolders(root)
+    names = {entry.name.lower() for entry in folders}
+    if "train" in {PARTS.get(name) for name in names} and names <= PARTS.keys():
+        return "parts"
+    if "recordings" in names or not names:
+        matches = [match for entry in entries(recordings(root)) if (match := RECORDING.match(stem(entry.name)))]
+        if any(match[1].isdecimal() for match in matches):
+            return "fsdd"
+    return "folders"
+
+
+def recordings(root: str) -> str:
+    inner = Path(root, "recordings")
+    return str(inner) if inner.is_dir() else root
+
+
+def speech_commands(root: str, division: Division) -> Listing:
+    """LABEL/ folders and lists of the files that are for validation and for the test."""
+    not_held_out("speech_commands", division)
+    listing = Listing("speech_commands")
+    loose_files(root, listing.problems)
+    items = label_folders(root, "", listing.problems)
+    noise = Path(root, NOISE_FOLDER)
+    if noise.is_dir():
+        found = audio_files(str(noise), f"{NOISE_FOLDER}/", listing.problems, strict=False)
+        listing.noises = [Item(path, name, SILENCE) for path, name in found]
+    part_of = parts_of_lists(root, items, listing.problems)
+    listing.items = [replace(item, part=part_of.get(stem(composed(item.name)), "train")) for item in items]
+    if not any(part == "valid" for part in part_of.values()):
+        listing.items = split_off("valid", division.valid_part, listing.items, division.seed)
+    return listing
+
+
+def parts_of_lists(root: str, items: Sequence[Item], problems: list[str]) -> dict[str, str]:
+    """Name without ending -> "valid" or "test". The ending does not count: a converted corpus keeps its lists."""
+    known = {stem(composed(item.name)) for item in items}
+    labels = {composed(entry.name) for entry in subfolders(root)}
+    part_of: dict[str, str] = {}
+    for part, list_name in LISTS.items():
+        lines = list_lines(Path(root, list_name), problems)
+        twice = [line for line, times in Counter(lines).items() if times > 1]
+        problems += [f"{list_name}: {readable(line)} stands there more than once; it counts once" for line in twice]
+        problems += missing_lines(list_name, [line for line in dict.fromkeys(lines) if stem(line) not in known], labels)
+        for line in lines:
+            if part_of.setdefault(stem(line), part) != part:
+                raise ParameterError(
+                    f"{readable(line)}: stands in {LISTS['valid']} and in {LISTS['test']}; it must be in one of them"
+                )
+    return part_of
+
+
+def list_lines(path: Path, problems: list[str]) -> list[str]:
+    """The names in a list, spelt as the names of items are."""
+    if not path.is_file():
+        problems.append(f"{path.name}: there is no such list")
+        return []
+    try:
+        text = path.read_text(encoding="utf-8-sig")
+    except (OSError, UnicodeDecodeError) as error:
+        raise ParameterError(f"{readable(str(path))}: cannot be read: {' '.join(str(error).split())}") from None
+    names = (line.strip().replace("\\", "/").removeprefix("./") for line in text.splitlines())
+    return [composed(name) for name in names if name]
+
+
+def missing_lines(list_name: str, missing: Iterable[str], labels: set[str]) -> list[str]:
+    """A line for each listed file that is not there; one for all those of a folder that is not there."""
+    lines, folders = [], Counter[str]()
+    for name in missing:
+        label, slash, _ = name.partition("/")
+        if slash and label not in labels:
+            folders[label] += 1
+        else:
+            lines.append(f"{readable(name)}: listed in {list_name}, but missing")
+    more = (f"{readable(k)}/: missing, with {n} files listed in {list_name}" for k, n in folders.items())
+    return [*lines, *more]
+
+
+def fsdd(root: str, division: Division) -> Listing:
+    """recordings/{digit}_{speaker}_{index}.wav; recordings 0 to 4 of every speaker and digit are the test."""
+    listing, folder = Listing("fsdd"), recordings(root)
+    prefix = "" if folder == root else "recordings/"
+    for path, name in audio_files(folder, prefix, listing.problems, strict=folder != root):
+        match = RECORDING.match(composed(stem(name.rpartition("/")[2])))
+        if match is None:
+            listing.problems.append(f"{readable(name)}: its name is not DIGIT_SPEAKER_INDEX; passed over")
+            continue
+        part = "test" if int(match[3]) < 5 else "train"
+        listing.items.append(Item(path, name, match[1], match[2], part))
+    if division.hold_out_speaker is not None:
+        listing.items = held_out(listing.items, division.hold_out_speaker)
+    listing.items = split_off("valid", division.valid_part, listing.items, division.seed, by_label=True)
+    return listing
+
+
+def plain_folders(root: str, division: Division) -> Listing:
+    """LABEL/ folders and nothing else: divided here."""
+    listing = Listing("folders")
+    loose_files(root, listing.problems)
+    listing.items = label_folders(root, "", listing.problems)
+    if division.hold_out_speaker is not None:
+        listing.items = held_out(listing.items, division.hold_out_speaker)
+    else:
+        listing.items = split_off("test", division.test_part, listing.items, division.seed)
+    listing.items = split_off("valid", division.valid_part, listing.items, division.seed)
+    return listing
+
+
+def part_folders(root: str, division: Division) -> Listing:
+    """train/LABEL/, valid/LABEL/ and test/LABEL/."""
+    not_held_out("parts", division)
+    listing = Listing("parts")
+    loose_files(root, listing.problems)
+    for entry in subfolders(root):
+        part = PARTS.get(entry.name.lower())
+        if part is None:
+            listing.problems.append(f"{readable(entry.name)}/: is not train, valid or test; passed over")
+        else:
+            loose = f"{entry.name}/"
+            inner: list[str] = []
+            loose_files(entry.path, inner)
+            listing.problems += [loose + line for line in inner]
+            listing.items += label_folders(entry.path, loose, listing.problems, part)
+    if not any(item.part == "valid" for item in listing.items):
+        listing.items = split_off("valid", division.valid_part, listing.items, division.seed)
+    return listing
+
+
+FINDERS: dict[str, Callable[[str, Division], Listing]] = {
+    "speech_commands": speech_commands,
+    "fsdd": fsdd,
+    "folders": plain_folders,
+    "parts": part_folders,
+}
+
+
+# Dividing
+
+
+def not_held_out(layout: str, division: Division) -> None:
+    if division.hold_out_speaker is not None:
+        raise ParameterError(
+            f"hold_out_speaker={division.hold_out_speaker!r} is for the layouts fsdd and folders; "
+            f"{layout} has a test of its own"
+        )
+
+
+def held_out(items: Sequence[Item], speaker: str) -> list[Item]:
+    """All clips of one speaker are the test, all others are not."""
+    speakers = sorted({item.speaker for item in items} - {""})
+    if speaker not in speakers:
+        few = ", ".join(map(readable, speakers[:10])) or "none that the file names tell"
+        raise ParameterError(f"hold_out_speaker={speaker!r} must be one of the speakers: {few}")
+    return [replace(item, part="test" if item.speaker == speaker else "train") for item in items]
+
+
+def split_off(part: str, size: float, items: Sequence[Item], seed: int, *, by_label: bool = False) -> list[Item]:
+    """Move about `size` of the training items to another part.
+
+    Whole speakers are moved where the names tell enough of them; else, or with `by_label`, the same share of every
+    label, and of every speaker's clips of it. Which ones depends on the seed and the names alone.
+    """
+    items = sorted(items, key=lambda item: (item.label, item.name))
+    here = [i for i, item in enumerate(items) if item.part == "train"]
+    speakers = {items[i].speaker for i in here} - {""}
+    rng = np.random.default_rng([seed, sorted(LISTS).index(part)])
+    if by_label or len(speakers) < FEW_SPEAKERS:
+        moved = of_labels(items, here, size, rng)
+    else:
+        moved = of_speakers(items, here, size, rng)
+    return [replace(item, part=part) if i in moved else item for i, item in enumerate(items)]
+
+
+def of_labels(items: Sequence[Item], here: Sequence[int], size: float, rng: np.random.Generator) -> set[int]:
+    """The same share of each label; at least one clip of a label that has three or more."""
+    moved: set[int] = set()
+    for label in sorted({items[i].label for i in here}):
+        of_label = [i for i in here if items[i].label == label]
+        # Shuffled, then taken by turns from each speaker: every speaker gives the same share.
+        turns: Counter[str] = Counter()
+        order = []
+        for place in rng.permutation(len(of_label)):
+            i = of_label[place]
+            order.append((turns[items[i].speaker], int(place), i))
+            turns[items[i].speaker] += 1
+        least = 1 if size > 0 and len(of_label) > 2 else 0
+        wanted = min(max(round(size * len(of_label)), least), len(of_label) - 1)
+        moved.update(i for *_, i in sorted(order)[:wanted])
+    return moved
+
+
+def of_speakers(items: Sequence[Item], here: Sequence[int], size: float, rng: np.random.Generator) -> set[int]:
+    """All clips of some speakers; a file that does not tell its speaker is one of its own."""
+    clips_of: dict[str, list[int]] = {}
+    for i in here:
+        clips_of.setdefault(items[i].speaker or f"/{items[i].name}", []).append(i)
+    left = Counter(items[i].label for i in here)
+    least = {label: (total + 1) // 2 for label, total in left.items()}  # no label loses most of its clips
+    moved: set[int] = set()
+    names = sorted(clips_of)
+    for place in rng.permutation(len(names)):
+        clips = clips_of[names[place]]
+        taken = Counter(items[i].label for i in clips)
+        if len(moved) + len(clips) / 2 > size * len(here):
+            continue
+        if all(left[label] - taken[label] >= least[label] for label in taken):
+            left -= taken
+            moved.update(clips)
+    return moved

@@ -1,0 +1,268 @@
+"""Recordings with words in them: a manifest says of each who speaks, which word falls, and when."""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from wavenetlite import audio
+from wavenetlite.support.arrays import Floats
+from wavenetlite.support.checks import number
+from wavenetlite.support.errors import ArrayTypeError, ParameterError, WavenetliteError
+from wavenetlite.support.progress import Progress
+
+MANIFEST = "manifest.jsonl"
+THREADS = 2
+FILES_AT_ONCE = 32
+NOTES = re.compile(r"\[[^\[\]]*\]|\{[^{}]*\}|<[^<>]*>")
+"""What a transcription tells of noises, laughter and breath."""
+NO_LETTERS = re.compile(r"[\W\d_]+")
+
+
+@dataclass(frozen=True, eq=False)
+class Utterance:
+    """One recording, and the word that is said in it.
+
+    Attributes
+    ----------
+    name
+        Of the file, relative to the folder.
+    audio
+        float32, (samples,).
+    speaker, split
+        Who speaks, and which part of the corpus it belongs to; "" where it is not known.
+    word
+        The word that falls and whose times are known; None: no such word.
+    start_s, end_s
+        When, seconds from the first sample; 0 without a word.
+    untimed
+        Words that fall at times nobody has written down: by the transcription, or by a keyword without times.
+    """
+
+    name: str
+    audio: Floats
+    speaker: str
+    split: str
+    word: str | None
+    start_s: float
+    end_s: float
+    untimed: frozenset[str]
+
+
+@dataclass(frozen=True, eq=False)
+class Utterances:
+    """What `read_utterances` returns.
+
+    Attributes
+    ----------
+    words
+        The words that are marked somewhere, sorted.
+    items
+        The recordings, in the order of the manifest.
+    sr
+        Sample rate, Hz.
+    problems
+        One line for everything that was passed over or is odd, with the name of the file.
+    folder
+        Where they were read from; None: they were not read.
+    """
+
+    words: list[str]
+    items: list[Utterance]
+    sr: int
+    problems: list[str]
+    folder: Path | None
+
+    def __len__(self) -> int:
+        return len(self.items)
+
+    def __repr__(self) -> str:
+        return f"Utterances({len(self)} of {len(self.speakers)} speakers, {self.hours:.2f} h, {len(self.words)} words)"
+
+    @property
+    def hours(self) -> float:
+        """How long all recordings are together."""
+        return sum(len(item.audio) for item in self.items) / self.sr / 3600
+
+    @property
+    def speakers(self) -> list[str]:
+        """Names of the speakers, sorted."""
+        return sorted({item.speaker for item in self.items})
+
+    def of(self, split: str) -> list[int]:
+        """Numbers of the items of a split."""
+        return [number_of for number_of, item in enumerate(self.items) if item.split == split]
+
+    def folds(self, count: int, seed: int = 0) -> list[list[int]]:
+        """All items in so many parts of about the same length, no speaker in two of them.
+
+        The speakers, in a seeded order and those with the most audio first, each go to the part that is the shortest.
+        """
+        lengths: dict[str, int] = {}
+        for item in self.items:
+            lengths[item.speaker] = lengths.get(item.speaker, 0) + len(item.audio)
+        if not 2 <= count <= len(lengths):
+            raise ParameterError(f"folds={count} must be from 2 to {len(lengths)}, the speakers there are")
+        drawn = [self.speakers[at] for at in np.random.default_rng(seed).permutation(len(lengths))]
+        parts: list[set[str]] = [set() for _ in range(count)]
+        totals = [0] * count
+        for speaker in sorted(drawn, key=lambda name: -lengths[name]):
+            shortest = totals.index(min(totals))
+            parts[shortest].add(speaker)
+            totals[shortest] += lengths[speaker]
+        return [[number_of for number_of, item in enumerate(self.items) if item.speaker in part] for part in parts]
+
+
+def read_utterances(folder: str | os.PathLike[str], *, progress: Progress | None = None) -> Utterances:
+    """Read recordings and what their manifest says of them.
+
+    Parameters
+    ----------
+    folder
+        With ``manifest.jsonl``: one JSON object per line with `path` (of the file, relative to the folder), `keyword`
+        (a word or null), `start_s` and `end_s` (of the word, or null), and, if known, `speaker`, `split` and
+        `transcription`.
+    progress
+        Called with (files read, files in all) as reading goes on.
+
+    Raises
+    ------
+    ParameterError
+        There is no such folder or manifest, a line of it breaks these rules, no file can be read, or no word is marked.
+        Files that cannot be read, or have another sample rate than the first, are lines in `Utterances.problems`.
+
+    Notes
+    -----
+    A word may fall more often than it is marked: `Utterance.untimed` names the words that a transcription has once more
+    than the marks tell. Notes in brackets are no speech, and a word may be written in two: "wild fire" is "wildfire".
+
+    Examples
+    --------
+    >>> import json, numpy as np, tempfile
+    >>> from pathlib import Path
+    >>> from wavenetlite import audio
+    >>> from wavenetlite.corpora.utterances import read_utterances
+    >>> with tempfile.TemporaryDirectory() as folder:
+    ...     audio.write(Path(folder, "a.flac"), np.zeros(8000, np.float32), 8000)
+    ...     line = {"path": "a.flac", "speaker": "ann", "keyword": "go", "start_s": 0.2, "end_s": 0.5}
+    ...     _ = Path(folder, "manifest.jsonl").write_text(json.dumps(line))
+    ...     read_utterances(folder)
+    Utterances(1 of 1 speakers, 0.00 h, 1 words)
+    """
+    if not isinstance(folder, str | os.PathLike):
+        raise ArrayTypeError(f"folder is a {type(folder).__name__}; it must be a string or a path")
+    lines = manifest(Path(folder))
+    words = sorted({line["keyword"] for line in lines if line["keyword"] is not None})
+    if not words:
+        raise ParameterError(f"{Path(folder) / MANIFEST}: no line has a keyword; there must be at least one")
+    items: list[Utterance] = []
+    problems: list[str] = []
+    rate = 0
+    for done, (line, y, sr, problem) in enumerate(signals(Path(folder), lines), 1):
+        if y is not None and rate not in (0, sr):
+            problem = f"{line['path']}: its sample rate is {sr}, not {rate}; passed over"
+        if problem:
+            problems.append(problem)
+        else:
+            assert y is not None
+            rate = sr
+            items.append(utterance(line, y, sr, words, problems))
+        if progress is not None:
+            progress(done, len(lines))
+    if not items:
+        raise ParameterError(f"{folder}: no file of its {MANIFEST} can be read ({problems[0]})")
+    if not any(item.word for item in items):
+        raise ParameterError(f"{folder}: no word has times; start_s and end_s must be numbers somewhere")
+    return Utterances(words, items, rate, problems, Path(folder))
+
+
+def manifest(folder: Path) -> list[dict[str, Any]]:
+    """The lines of a manifest, each an object with the fields that are needed."""
+    path = folder / MANIFEST
+    if not folder.is_dir():
+        raise ParameterError(f"folder={str(folder)!r}: there is no such folder")
+    try:
+        text = path.read_text(encoding="utf-8")
+    except FileNotFoundError:
+        raise ParameterError(f"{folder}: has no {MANIFEST}") from None
+    except (OSError, UnicodeDecodeError) as error:
+        raise ParameterError(f"{path}: cannot be read: {error}") from None
+    return [checked_line(row, f"{path}, line {at}") for at, row in enumerate(text.splitlines(), 1) if row.strip()]
+
+
+def checked_line(row: str, where: str) -> dict[str, Any]:
+    try:
+        line = json.loads(row)
+    except ValueError:
+        raise ParameterError(f"{where}: is not valid JSON") from None
+    if not isinstance(line, dict):
+        raise ParameterError(f"{where}: is a {type(line).__name__}; it must be an object")
+    for name in ("path", "keyword", "start_s", "end_s"):
+        if name not in line:
+            raise ParameterError(f"{where}: has no {name}")
+    made = {name: text_of(line.get(name), name, where) for name in ("speaker", "split", "transcription")}
+    if not text_of(line["path"], "path", where):
+        raise ParameterError(f"{where}: path={line['path']!r} must be the name of a file")
+    if line["keyword"] is not None and not text_of(line["keyword"], "keyword", where):
+        raise ParameterError(f"{where}: keyword={line['keyword']!r} must be a word or null")
+    if (line["start_s"] is None) != (line["end_s"] is None):
+        raise ParameterError(f"{where}: start_s and end_s must both be numbers, or both be null")
+    if line["start_s"] is not None:
+        start_s, end_s = (number(f"{where}: {name}", line[name], 0.0) for name in ("start_s", "end_s"))
+        if start_s >= end_s:
+            raise ParameterError(f"{where}: start_s={start_s} must be before end_s={end_s}")
+    return {**line, **made}
+
+
+def text_of(value: Any, name: str, where: str) -> str:
+    if value is not None and not isinstance(value, str):
+        raise ParameterError(f"{where}: {name}={value!r} must be a string")
+    return value or ""
+
+
+def signals(folder: Path, lines: Sequence[dict[str, Any]]) -> list[tuple[dict[str, Any], Floats | None, int, str]]:
+    """The signal of each line, its rate, and what is wrong with it."""
+
+    def one(line: dict[str, Any]) -> tuple[dict[str, Any], Floats | None, int, str]:
+        try:
+            y, sr = audio.read(folder / line["path"])
+        except WavenetliteError as error:
+            reason = str(error).removeprefix(f"{folder / line['path']}: ")
+            return line, None, 0, f"{line['path']}: {reason}; passed over"
+        if y.ndim == 2:
+            return line, None, sr, f"{line['path']}: has {y.shape[1]} channels; passed over"
+        return line, y, sr, "" if len(y) else f"{line['path']}: has no samples; passed over"
+
+    with ThreadPoolExecutor(THREADS) as pool:
+        return list(pool.map(one, lines, chunksize=FILES_AT_ONCE))
+
+
+def utterance(line: dict[str, Any], y: Floats, sr: int, words: Sequence[str], problems: list[str]) -> Utterance:
+    """One recording and its line; times beyond its end are none."""
+    word, start_s, end_s = line["keyword"], line["start_s"], line["end_s"]
+    timed = word is not None and start_s is not None
+    if timed and end_s > len(y) / sr + 0.05:
+        problems.append(
+            f"{line['path']}: {word} ends at {end_s:g} s, after its end at {len(y) / sr:g} s; times ignored"
+        )
+        timed = False
+    said = mentions(line["transcription"], words)
+    untimed = {other for other in words if said[other] > (timed and other == word)}
+    if word is not None and not timed:
+        untimed.add(word)
+    return Utterance(line["path"], y, line["speaker"], line["split"], word if timed else None,
+                     start_s if timed else 0.0, end_s if timed else 0.0, frozenset(untimed))  # fmt: skip
+
+
+def mentions(transcription: str, words: Sequence[str]) -> dict[str, int]:
+    """How often each word is in a transcription: in what is said, and in what notes tell of voices behind it."""
+    texts = [NO_LETTERS.sub("", text).casefold() for text in (transcription, NOTES.sub("", transcription))]
+    return {word: max(text.count(word.casefold()) for text in texts) for word in words}

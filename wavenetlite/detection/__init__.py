@@ -1,0 +1,5 @@
+"""Scores to timed events."""
+
+from wavenetlite.detection.detector import Detection, Detector
+
+__all__ = ["Detection", "Detector"]

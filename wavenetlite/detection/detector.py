@@ -1,0 +1,269 @@
+"""Scores to timed events: smoothing, thresholds with hysteresis, a least duration, one event at a time."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from wavenetlite.detection.scanner import Scanner
+from wavenetlite.support.arrays import Floats
+from wavenetlite.support.checks import number
+from wavenetlite.support.errors import ArrayTypeError, ParameterError
+
+MOST_SMOOTHED = 2**24
+"""Scores that a moving average may hold: 64 MB."""
+MOST_FRAMES = 2**20
+"""Frames of a moving average: sums of so many are exact."""
+MOST_MS = 1e9
+NEVER = 2.0
+"""A threshold that no probability reaches."""
+
+
+@dataclass(frozen=True)
+class Detection:
+    """An event in a stream of scores.
+
+    Attributes
+    ----------
+    label
+        What was detected.
+    score
+        Highest smoothed score of the run of frames that made the event, up to the frame that made it certain.
+    frame, start_frame
+        The frame that made it certain, and the first of its run; counted from the start of the stream.
+    time_s, start_s
+        The end of `frame` and the beginning of `start_frame`, seconds from the start, at the frame rate of the stream.
+    """
+
+    label: str
+    score: float
+    frame: int
+    start_frame: int
+    time_s: float
+    start_s: float
+
+
+class Detector:
+    """How scores become events. Immutable: state belongs to what `stream` returns.
+
+    The score of a label is first averaged over the last `smoothing_ms`. When it reaches the label's threshold, a run
+    begins; it lasts until the score falls below `release`. A run that has lasted `min_duration_ms` makes one event, at
+    once, and no second one however long it goes on.
+
+    Parameters
+    ----------
+    threshold
+        Smoothed score that a run begins with, in 0..1.
+    release
+        Smoothed score below which a run ends, at most the threshold; None: the threshold of the label (no hysteresis).
+    smoothing_ms
+        Length of the moving average; rounded to frames, at least one. Before the first frame lie zeros, so that
+        a stream that has just begun needs as much evidence as any other.
+    min_duration_ms
+        How long a run must last, its first frame included; rounded up to frames, at least one.
+    refractory_ms
+        For how long after an event there is no other, of any label: the classes exclude each other, and as one word
+        passes through the window of a network its score may wander from label to label. A run that is still going on
+        afterwards makes its event then, so two words in quick succession are two events. Rounded up to frames; one
+        frame has one event at most, that of the highest score.
+    thresholds
+        Thresholds of single labels, instead of `threshold`.
+
+    Examples
+    --------
+    >>> import numpy as np, wavenetlite as wl
+    >>> detector = wl.detection.Detector(threshold=0.6, smoothing_ms=20, min_duration_ms=20)
+    >>> stream = detector.stream(["yes", "no"], frame_rate=100.0)
+    >>> scores = np.array([[0, 1], [0, 1], [1, 0], [1, 0], [1, 0]], np.float32)
+    >>> [(event.label, event.time_s, event.start_s) for event in stream.process(scores)]
+    [('yes', 0.05, 0.03)]
+    """
+
+    def __init__(
+        self,
+        threshold: float = 0.6,
+        release: float | None = None,
+        *,
+        smoothing_ms: float = 100.0,
+        min_duration_ms: float = 50.0,
+        refractory_ms: float = 500.0,
+        thresholds: Mapping[str, float] | None = None,
+    ) -> None:
+        self.threshold = share("threshold", threshold)
+        self.release = None if release is None else share("release", release)
+        self.smoothing_ms = milliseconds("smoothing_ms", smoothing_ms)
+        self.min_duration_ms = milliseconds("min_duration_ms", min_duration_ms)
+        self.refractory_ms = milliseconds("refractory_ms", refractory_ms)
+        if thresholds is not None and not isinstance(thresholds, Mapping):
+            raise ArrayTypeError(f"thresholds is a {type(thresholds).__name__}; it must be a dict of labels to numbers")
+        given = {} if thresholds is None else thresholds
+        for label in given:
+            if not isinstance(label, str):
+                raise ArrayTypeError(f"thresholds has the key {label!r}; it must be a label, a string")
+        self._thresholds = {label: share(f"thresholds[{label!r}]", value) for label, value in given.items()}
+        for name, value in [
+            ("threshold", self.threshold),
+            *((f"thresholds[{label!r}]", value) for label, value in self._thresholds.items()),
+        ]:
+            if self.release is not None and self.release > value:
+                raise ParameterError(f"release={self.release} must be at most {name}={value}")
+
+    @property
+    def thresholds(self) -> dict[str, float]:
+        """Thresholds of single labels."""
+        return dict(self._thresholds)
+
+    def stream(
+        self, labels: Iterable[str], frame_rate: float, *, background: Iterable[str] = (), name: str = "scores"
+    ) -> DetectorStream:
+        """New state, for scores of these labels.
+
+        Parameters
+        ----------
+        labels
+            Of the scores' columns.
+        frame_rate
+            Frames a second.
+        background
+            Labels that never make events.
+        name
+            Of the scores, in messages.
+
+        Raises
+        ------
+        ParameterError
+            A label of `background` or `thresholds` is none of `labels`, or the moving average would be very long.
+        """
+        labels = list(labels)
+        return DetectorStream(labels, frame_rate, Scanner(**self.limits(labels, frame_rate, background), name=name))
+
+    def limits(self, labels: Sequence[str], frame_rate: float, background: Iterable[str]) -> dict[str, Any]:
+        """What a `Scanner` is made of: the thresholds label by label, the durations in frames."""
+        known, silent = frozenset(labels), frozenset(background)
+        for what, some in (("background", silent), ("thresholds", self._thresholds)):
+            for label in some:
+                if label not in known:
+                    raise ParameterError(f"{what} has {label!r}; it must be one of the labels {', '.join(labels)}")
+        rate = number("frame_rate", frame_rate)
+        if rate <= 0:
+            raise ParameterError(f"frame_rate={frame_rate} must be positive")
+        starts = [self._thresholds.get(label, self.threshold) for label in labels]
+        smoothing = max(1, round(self.smoothing_ms * rate / 1000))
+        most = min(MOST_FRAMES, MOST_SMOOTHED // max(1, len(labels)))
+        if smoothing > most:
+            raise ParameterError(
+                f"smoothing_ms={self.smoothing_ms} is {smoothing} frames of {len(labels)} labels;"
+                f" it must be at most {most} frames"
+            )
+        return {
+            "thresholds": np.array(
+                [NEVER if label in silent else start for label, start in zip(labels, starts, strict=True)], np.float64
+            ),
+            "releases": np.array([start if self.release is None else self.release for start in starts], np.float64),
+            "smoothing": smoothing,
+            "duration": max(1, frames_of(self.min_duration_ms, rate)),
+            "refractory": frames_of(self.refractory_ms, rate),
+        }
+
+    def config(self) -> dict[str, Any]:
+        """The detector as JSON-able data; `from_config` makes it again."""
+        return {
+            "threshold": self.threshold,
+            "release": self.release,
+            "smoothing_ms": self.smoothing_ms,
+            "min_duration_ms": self.min_duration_ms,
+            "refractory_ms": self.refractory_ms,
+            "thresholds": self.thresholds,
+        }
+
+    @classmethod
+    def from_config(cls, config: Mapping[str, Any]) -> Detector:
+        """The detector that `config` describes.
+
+        Examples
+        --------
+        >>> import wavenetlite as wl
+        >>> wl.detection.Detector.from_config(wl.detection.Detector(0.7, thresholds={"go": 0.9}).config()).thresholds
+        {'go': 0.9}
+        """
+        if not isinstance(config, Mapping):
+            raise ArrayTypeError(f"config of a detector is a {type(config).__name__}; it must be a dict")
+        try:
+            return cls(**config)
+        except TypeError as error:
+            if isinstance(error, ArrayTypeError):
+                raise
+            raise ParameterError(f"config of a detector is wrong: {error}") from None
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, Detector) and self.config() == other.config()
+
+    __hash__ = None  # type: ignore[assignment]
+
+    def __repr__(self) -> str:
+        return f"Detector({', '.join(f'{name}={value!r}' for name, value in self.config().items())})"
+
+
+class DetectorStream:
+    """One stream of scores on its way to events, fed in blocks of any length; made by ``detector.stream(...)``.
+
+    Whatever the blocks, the events are the same. An event comes with the block that has the frame which makes it
+    certain. A call that raises leaves the stream as it was; a stream serves one thread at a time, another gets a
+    `StreamStateError`.
+    """
+
+    def __init__(self, labels: list[str], frame_rate: float, scanner: Scanner) -> None:
+        self.labels = labels
+        self.frame_rate = frame_rate
+        self.scanner = scanner
+
+    def process(self, scores: Floats) -> list[Detection]:
+        """Feed the next scores; returns the events that they make certain.
+
+        Parameters
+        ----------
+        scores
+            float32, C-contiguous, (n, labels), in 0..1; any n from 0 on.
+
+        Raises
+        ------
+        ParameterError, ArrayTypeError
+            Wrong shape, dtype or values; the stream is as before.
+        StreamStateError
+            Another thread is in this stream.
+        """
+        return [
+            Detection(self.labels[label], peak, frame, start, (frame + 1) / self.frame_rate, start / self.frame_rate)
+            for label, peak, start, frame in self.scanner.process(scores)
+        ]
+
+    def reset(self) -> None:
+        """Forget the signal: the next frame is the first."""
+        self.scanner.reset()
+
+    @property
+    def frames_in(self) -> int:
+        """Frames fed since the start or the last reset."""
+        return self.scanner.frames
+
+
+def share(name: str, value: Any) -> float:
+    """A number in 0..1."""
+    if number(name, value, least=0.0) > 1:
+        raise ParameterError(f"{name}={value} must be between 0 and 1")
+    return float(value)
+
+
+def milliseconds(name: str, value: Any) -> float:
+    if number(name, value, least=0.0) > MOST_MS:
+        raise ParameterError(f"{name}={value} must be at most {MOST_MS:g}")
+    return float(value)
+
+
+def frames_of(duration_ms: float, frame_rate: float) -> int:
+    """Whole frames that last at least as long; what rounding adds to the product is no frame."""
+    return math.ceil(duration_ms * frame_rate / 1000 - 1e-6)

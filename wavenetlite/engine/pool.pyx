@@ -1,0 +1,776 @@
+# cython: boundscheck=False, initializedcheck=False, wraparound=False
+"""StreamPool: many signals at once over one immutable plan.
+
+Design: the memories of all streams lie side by side in one piece. A frame of each of N streams is N rows of the same
+matrices that N frames of one stream would be (`Plan.run_many`): per step the rows that its taps look back to are gathered
+from the rings of the streams, one kernel call computes all of them, and each ring takes its row. Longer blocks fill the
+kernels' tiles by themselves and go through the plan one after the other. Which way a block takes does not show in its bits.
+
+A call checks all that it is given before the first stream advances; from then on nothing can fail.
+"""
+
+cimport cython
+cimport numpy as cnp
+from cpython.dict cimport PyDict_Check
+from libc.stdint cimport int64_t, uint64_t
+from libc.stdlib cimport calloc, free
+from libc.string cimport memcpy
+from posix.unistd cimport getpid
+
+from collections.abc import Mapping
+from queue import SimpleQueue
+from threading import Thread
+
+import numpy as np
+
+from wavenetlite.support.checks import count, integer, one_of, positive_int
+from wavenetlite.kernels.packed cimport Blocks
+from wavenetlite.engine.plan cimport MUCH_WORK, Memory, Plan, Workspace
+from wavenetlite.support.errors import ArrayTypeError, ParameterError, StreamStateError
+from wavenetlite.engine.stream cimport (Saved, checked, finite, flush_subnormals, output_array, refuse_condition_frames, refuse_overlap, release, restore_subnormals, saved, try_acquire)
+
+cdef extern from "stdlib.h" nogil:
+    void* aligned_alloc(size_t alignment, size_t size)
+
+cdef extern from "simd.h" nogil:
+    int64_t take_number(int64_t*)
+
+cnp.import_array()
+
+MOST_STREAMS = 2**24
+MOST_FRAMES = 2**48
+
+cdef enum:
+    WORK_TO_SHARE = 16_000_000  # multiply-adds of a call from which on other threads help: to wake one takes some 50 us
+    FEW_FRAMES = 8              # blocks of fewer frames do not fill the kernels' tiles
+
+cdef enum Duty:
+    STEP, PROCESS
+
+# One block of one stream.
+cdef struct Job:
+    Memory* memory
+    const float* x
+    const float* c
+    Py_ssize_t c_step, frames
+    float* y
+    bint together               # with those of other streams, frame by frame
+
+# What a thread works with; the frames that it runs together.
+cdef struct Part:
+    Workspace* work
+    Memory** memory
+    Job** job
+    float* x
+    float* c
+    float* y
+
+
+@cython.final
+cdef class StreamPool:
+    """Many signals on their way through one network, in one call and one piece of memory.
+
+    Made by ``model.pool(capacity)``. Every stream is named by the id that `open` returns, and what it gives is, bit for bit,
+    what its own :class:`Stream` would give, whatever its neighbours do. A call checks everything first: when it raises,
+    no stream has changed. An id is never given twice, so a closed stream's id raises for ever. A pool serves one thread
+    at a time (another gets a `StreamStateError`); the work is done without the interpreter's lock.
+
+    Examples
+    --------
+    >>> import numpy as np, wavenetlite as wl
+    >>> model = wl.TCN(40, 12, channels=16, dilations=[1, 2, 4])
+    >>> x = np.random.default_rng(0).standard_normal((2, 100, 40), dtype=np.float32)
+    >>> pool = model.pool(64)
+    >>> a, b = pool.open(), pool.open()
+    >>> y = pool.process({a: x[0, :60], b: x[1, :7]})                   # blocks of any lengths
+    >>> bool((y[b] == model(x[1, :7])).all())
+    True
+    >>> Y = pool.step(np.stack([x[0, 60], x[1, 7]]), [a, b])            # one frame for each of them
+    >>> bool((Y[0] == model(x[0])[60]).all() and (Y[1] == model(x[1])[7]).all())
+    True
+    >>> pool.close(a)
+    >>> len(pool), pool.capacity
+    (1, 64)
+    """
+
+    cdef readonly Plan plan
+    cdef readonly Py_ssize_t capacity, threads
+    cdef str name                       # of what is fed, in messages
+    cdef bint zero_nonfinite
+    cdef int busy
+    cdef Blocks blocks                  # memory that the pointers below point into
+    cdef char* slab                     # the streams' memories
+    cdef size_t memory_bytes            # of each
+    cdef int64_t* current               # by slot: id of the open stream, or -1; id % capacity is the slot
+    cdef int64_t* next_id
+    cdef char* flushed
+    cdef char* conditioned              # whether it has constant conditioning, and
+    cdef float* condition               # that, (capacity, condition_channels)
+    cdef Py_ssize_t* vacant             # slots
+    cdef Py_ssize_t vacancies
+    # Of the call at hand
+    cdef Duty duty
+    cdef Py_ssize_t parts               # threads that work on it
+    cdef Part* part
+    cdef Memory** chosen                # step: the streams, and their frames
+    cdef Py_ssize_t rows
+    cdef const float* x
+    cdef const float* c
+    cdef float* y
+    cdef float* conditions              # constant ones of the chosen, side by side
+    cdef int64_t* mark                  # by slot: the last step that it was chosen for
+    cdef int64_t marks
+    cdef Job* job                       # process: the blocks
+    cdef Py_ssize_t jobs
+    cdef int64_t next_job               # that no thread has taken
+    cdef Job** few                      # those of few frames
+    cdef Py_ssize_t few_jobs
+    cdef object workers
+    cdef int workers_process
+
+    def __cinit__(
+        self, Plan plan not None, capacity: object, *, threads: object = 1, on_nonfinite: object = "raise", name: str = "block"
+    ):
+        cdef Py_ssize_t slot
+        one_of("on_nonfinite", on_nonfinite, ("raise", "zero"))
+        self.plan = plan
+        self.capacity = positive_int("capacity", capacity, MOST_STREAMS)
+        self.threads = positive_int("threads", threads, 256)
+        self.zero_nonfinite = on_nonfinite == "zero"
+        self.name = name
+        self.memory_bytes = plan.memory_bytes()
+        self.slab = <char*>aligned_alloc(64, self.memory_bytes * self.capacity)
+        if self.slab == NULL:
+            raise MemoryError(f"no memory for {self.capacity} streams of {self.memory_bytes} bytes")
+        self.blocks = Blocks()
+        self.current = <int64_t*>self.blocks.allocate(8 * self.capacity)
+        self.next_id = <int64_t*>self.blocks.allocate(8 * self.capacity)
+        self.mark = <int64_t*>self.blocks.allocate(8 * self.capacity)
+        self.vacant = <Py_ssize_t*>self.blocks.allocate(sizeof(Py_ssize_t) * self.capacity)
+        self.flushed = self.blocks.allocate(self.capacity)
+        self.conditioned = self.blocks.allocate(self.capacity)
+        self.condition = <float*>self.blocks.allocate(4 * self.capacity * plan.condition_channels)
+        self.conditions = <float*>self.blocks.allocate(4 * self.capacity * plan.condition_channels)
+        self.chosen = <Memory**>self.blocks.allocate(sizeof(Memory*) * self.capacity)
+        self.job = <Job*>self.blocks.allocate(sizeof(Job) * self.capacity)
+        self.few = <Job**>self.blocks.allocate(sizeof(Job*) * self.capacity)
+        for slot in range(self.capacity):
+            self.current[slot] = -1
+            self.next_id[slot] = slot
+            self.vacant[slot] = self.capacity - 1 - slot
+        self.vacancies = self.capacity
+        self.part = <Part*>calloc(self.threads, sizeof(Part))     # not in `blocks`: garbage collection may clear those first
+        if self.part == NULL:
+            raise MemoryError
+        for slot in range(self.threads):
+            self.set_part(self.part + slot)
+
+    cdef set_part(self, Part* part):
+        cdef Plan plan = self.plan
+        part.memory = <Memory**>self.blocks.allocate(sizeof(Memory*) * plan.together)
+        part.job = <Job**>self.blocks.allocate(sizeof(Job*) * plan.together)
+        part.x = <float*>self.blocks.allocate(4 * plan.together * plan.in_channels)
+        part.c = <float*>self.blocks.allocate(4 * plan.together * plan.condition_channels)
+        part.y = <float*>self.blocks.allocate(4 * plan.together * plan.out_channels)
+        part.work = plan.new_workspace(plan.regular)
+
+    def __reduce__(self):
+        raise StreamStateError("a pool cannot be copied or pickled; make another with model.pool()")
+
+    def __dealloc__(self):
+        cdef Py_ssize_t i
+        free(self.slab)
+        if self.part != NULL:
+            for i in range(self.threads):
+                free(self.part[i].work)
+        free(self.part)
+
+    cdef acquire(self):
+        if not try_acquire(&self.busy):
+            raise StreamStateError("pool is in use by another thread; give each thread its own pool")
+
+    # Streams
+
+    def open(self, c: object = None, *, snapshot: object = None) -> int:
+        """A new stream; returns its id.
+
+        Parameters
+        ----------
+        c
+            Constant conditioning, float32, (condition_channels,); None: the network has none, or it comes with each block.
+        snapshot
+            What `snapshot` of a stream or a pool of the same network returned: the new stream goes on from there, with the
+            conditioning that is in it.
+
+        Raises
+        ------
+        StreamStateError
+            As many streams as the pool holds are open.
+        ParameterError, ArrayTypeError, SnapshotError
+            `c` or `snapshot` does not fit; nothing has been opened.
+        """
+        cdef cnp.ndarray given = None
+        cdef Saved past = None
+        cdef Py_ssize_t slot
+        self.acquire()
+        try:
+            if self.vacancies == 0:
+                raise StreamStateError(f"pool is full: all {self.capacity} streams are open; close one first (capacity={self.capacity})")
+            if snapshot is not None:
+                if c is not None:
+                    raise ParameterError("c given with a snapshot; it must be None, the snapshot has its own")
+                past = Saved(self.plan, snapshot)
+            elif c is not None:
+                self.refuse_condition("c")
+                given = finite(self.plan, checked(c, "c", 1, self.plan.condition_channels), "c", self.zero_nonfinite)
+            self.vacancies -= 1
+            slot = self.vacant[self.vacancies]
+            self.plan.lay_out_memory(self.slab + slot * self.memory_bytes)
+            self.flushed[slot] = False
+            self.set_condition(slot, given)
+            if past is not None:
+                self.take_over(slot, past)
+            self.current[slot] = self.next_id[slot]
+            self.next_id[slot] += self.capacity
+            return self.current[slot]
+        finally:
+            release(&self.busy)
+
+    def close(self, sid: object) -> None:
+        """End a stream: its place is free for another, its id is worth nothing any more."""
+        cdef Py_ssize_t slot
+        self.acquire()
+        try:
+            slot = self.slot_of(sid)
+            self.current[slot] = -1
+            self.vacant[self.vacancies] = slot
+            self.vacancies += 1
+        finally:
+            release(&self.busy)
+
+    def reset(self, sid: object) -> None:
+        """Let a stream forget its signal: the next frame is the first. Constant conditioning stays."""
+        cdef Py_ssize_t slot
+        self.acquire()
+        try:
+            slot = self.slot_of(sid)
+            self.plan.clear_memory(self.memory_of(slot))
+            self.flushed[slot] = False
+        finally:
+            release(&self.busy)
+
+    def snapshot(self, sid: object) -> bytes:
+        """All that a stream remembers, as bytes: what `Stream.snapshot` of the same signal returns."""
+        cdef Py_ssize_t slot
+        self.acquire()
+        try:
+            slot = self.slot_of(sid)
+            return saved(self.plan, self.memory_of(slot), self.flushed[slot], self.condition_of(slot))
+        finally:
+            release(&self.busy)
+
+    def restore(self, sid: object, snapshot: object) -> None:
+        """Let a stream become the one that a snapshot was taken of; see `Stream.restore`."""
+        cdef Py_ssize_t slot
+        self.acquire()
+        try:
+            slot = self.slot_of(sid)
+            self.take_over(slot, Saved(self.plan, snapshot))
+        finally:
+            release(&self.busy)
+
+    def fork(self, sid: object) -> int:
+        """A new stream that has heard what this one has; returns its id.
+
+        Raises
+        ------
+        StreamStateError
+            As many streams as the pool holds are open.
+        """
+        return self.open(snapshot=self.snapshot(sid))
+
+    cdef void take_over(self, Py_ssize_t slot, Saved past) noexcept:
+        past.restore(self.memory_of(slot))
+        self.flushed[slot] = past.flushed
+        self.set_condition(slot, past.condition)
+
+    cdef void set_condition(self, Py_ssize_t slot, cnp.ndarray c) noexcept:
+        self.conditioned[slot] = c is not None
+        if c is not None:
+            memcpy(self.condition + slot * self.plan.condition_channels, cnp.PyArray_DATA(c), 4 * self.plan.condition_channels)
+
+    cdef cnp.ndarray condition_of(self, Py_ssize_t slot):
+        cdef cnp.npy_intp shape[1]
+        cdef cnp.ndarray c
+        if not self.conditioned[slot]:
+            return None
+        shape[0] = self.plan.condition_channels
+        c = cnp.PyArray_EMPTY(1, shape, cnp.NPY_FLOAT32, 0)
+        memcpy(cnp.PyArray_DATA(c), self.condition + slot * self.plan.condition_channels, 4 * self.plan.condition_channels)
+        return c
+
+    cdef refuse_condition(self, str name):
+        if self.plan.condition_channels == 0:
+            raise ParameterError(f"{name} given; it must be None, this network has no conditioning")
+
+    cdef Memory* memory_of(self, Py_ssize_t slot) noexcept nogil:
+        return <Memory*>(self.slab + slot * self.memory_bytes)
+
+    cdef Py_ssize_t slot_of(self, object sid) except -1:
+        """Where an open stream lies; an error for any other id."""
+        cdef int64_t number
+        if type(sid) is not int:
+            sid = integer("sid", sid)
+        if not 0 <= sid < MOST_FRAMES:
+            raise ParameterError(f"sid={sid} is no stream of this pool; it must be an id that open() returned")
+        number = sid
+        if self.current[number % self.capacity] != number:
+            if number < self.next_id[number % self.capacity]:
+                raise ParameterError(f"sid={sid} was closed; it must be the id of an open stream")
+            raise ParameterError(f"sid={sid} is no stream of this pool; it must be an id that open() returned")
+        return number % self.capacity
+
+    cdef refuse_flushed(self, Py_ssize_t slot):
+        if self.flushed[slot]:
+            raise StreamStateError(f"stream {self.current[slot]} was flushed; call reset({self.current[slot]}) before feeding it again")
+
+    # Blocks
+
+    def process(self, blocks: object, c: object = None) -> dict:
+        """Feed the next frames of any number of streams; returns the frames that they complete.
+
+        Parameters
+        ----------
+        blocks
+            The next frames of each stream by its id: float32, (n, in_channels), any n from 0 on.
+        c
+            Their conditioning by id, where they were not opened with one: float32, (n, condition_channels) or
+            (condition_channels,).
+
+        Returns
+        -------
+        By id, (m, out_channels) float32: what `Stream.process` returns.
+
+        Raises
+        ------
+        ParameterError, ArrayTypeError
+            An id is not that of an open stream, or a block has a wrong shape, dtype or value; all streams are as before.
+        StreamStateError
+            A stream was flushed and not reset, or another thread is in this pool.
+        """
+        cdef dict outputs
+        self.acquire()
+        try:
+            if not PyDict_Check(blocks) and not isinstance(blocks, Mapping):
+                raise ArrayTypeError(f"blocks is a {type(blocks).__name__}; it must be a dict of ids to arrays")
+            if c is not None:
+                self.refuse_condition("c")
+                self.check_conditions_by_id(c, blocks)
+            held = []           # what is read must outlive the work, whatever other threads do to `blocks`
+            outputs = {}
+            self.jobs = 0
+            for sid, block in blocks.items():
+                self.add_job(sid, block, c, outputs, held)
+            self.run_jobs()
+            return outputs
+        finally:
+            release(&self.busy)
+
+    cdef check_conditions_by_id(self, object c, object blocks):
+        if not isinstance(c, Mapping):
+            raise ArrayTypeError(f"c is a {type(c).__name__}; it must be a dict of ids to arrays")
+        for sid in c:
+            if sid not in blocks:
+                raise ParameterError(f"c has stream {sid}, which has no block; it must have only streams that are fed")
+
+    cdef add_job(self, object sid, object block, object c, dict outputs, list held):
+        """Check a block and note it; the output is there, its frames are not."""
+        cdef Plan plan = self.plan
+        cdef Py_ssize_t slot = self.slot_of(sid), rows
+        cdef Job* job = self.job + self.jobs
+        cdef cnp.ndarray x, y
+        self.refuse_flushed(slot)
+        x = self.good(block)
+        if x is None:           # the name is made when it is needed
+            name = f"{self.name} of stream {self.current[slot]}"
+            x = finite(plan, checked(block, name, 2, plan.in_channels), name, self.zero_nonfinite)
+        held.append(x)
+        job.memory = self.memory_of(slot)
+        job.frames = cnp.PyArray_DIM(x, 0)
+        job.x = <const float*>cnp.PyArray_DATA(x)
+        if plan.condition_channels:
+            self.set_job_condition(job, slot, None if c is None else c.get(sid), held)
+        rows = job.frames if plan.regular else (
+            plan.frames_after(job.memory.frames_in + job.frames, False, self.part.work.end) - job.memory.frames_out)
+        y = output_array(None, rows, plan.out_channels, "")
+        job.y = <float*>cnp.PyArray_DATA(y)
+        outputs[sid] = y
+        if len(outputs) == self.jobs:
+            raise ParameterError(f"blocks has stream {sid} twice; it must have it once")
+        self.jobs += 1
+
+    cdef cnp.ndarray good(self, object block):
+        """`block` when it can be read as it is, else None: it must be copied, or is wrong."""
+        cdef cnp.ndarray x
+        if cnp.PyArray_CheckExact(block):
+            x = block
+            if (cnp.PyArray_TYPE(x) == cnp.NPY_FLOAT32 and cnp.PyArray_ISCARRAY_RO(x) and cnp.PyArray_NDIM(x) == 2
+                    and cnp.PyArray_DIM(x, 1) == self.plan.in_channels
+                    and self.plan.kernels.all_finite(<const float*>cnp.PyArray_DATA(x), cnp.PyArray_SIZE(x))):
+                return x
+        return None
+
+    cdef set_job_condition(self, Job* job, Py_ssize_t slot, object c, list held):
+        cdef Plan plan = self.plan
+        cdef cnp.ndarray given
+        cdef Py_ssize_t dimensions = 2
+        sid = self.current[slot]
+        job.c_step = 0
+        self.check_conditioned(slot, c is not None)
+        if c is None:
+            job.c = self.condition + slot * plan.condition_channels
+            return
+        if isinstance(c, np.ndarray) and c.ndim == 1:
+            dimensions = 1
+        given = finite(
+            plan, checked(c, f"c of stream {sid}", dimensions, plan.condition_channels), f"c of stream {sid}", self.zero_nonfinite)
+        if dimensions == 2:
+            refuse_condition_frames(plan, f"c of stream {sid}", cnp.PyArray_DIM(given, 0), job.memory.frames_in, job.frames)
+        held.append(given)
+        job.c = <const float*>cnp.PyArray_DATA(given)
+        job.c_step = plan.condition_channels if dimensions == 2 else 0
+
+    cdef check_conditioned(self, Py_ssize_t slot, bint given):
+        if not given and not self.conditioned[slot]:
+            raise ParameterError(f"c lacks stream {self.current[slot]}; this network needs conditioning,"
+                                 f" (frames, {self.plan.condition_channels}) or ({self.plan.condition_channels},)")
+        if given and self.conditioned[slot]:
+            raise ParameterError(f"c has stream {self.current[slot]}, which was opened with constant conditioning; it must not")
+
+    cdef run_jobs(self):
+        """Run the jobs: what is short together, what is long alone; in as many threads as are wanted and worth it."""
+        cdef Py_ssize_t i, few = 0
+        cdef int64_t frames = 0
+        for i in range(self.jobs):
+            frames += self.job[i].frames
+            few += self.job[i].frames < FEW_FRAMES
+        few = min(few, <Py_ssize_t>FEW_FRAMES) if self.plan.regular else 0
+        self.few_jobs = 0
+        for i in range(self.jobs):
+            self.job[i].together = self.job[i].frames < few     # else a block is more rows than there are streams
+            if self.job[i].together:
+                self.few[self.few_jobs] = self.job + i
+                self.few_jobs += 1
+        self.next_job = 0
+        self.duty = PROCESS
+        self.run(frames)
+
+    cdef run(self, int64_t frames):
+        cdef int64_t work = frames * self.plan.multiply_adds
+        self.parts = self.threads if work >= WORK_TO_SHARE else 1
+        if self.parts > 1:
+            self.run_in_threads()
+        elif work > MUCH_WORK:
+            with nogil:
+                self.run_part(0)
+        else:
+            self.run_part(0)
+
+    cdef void run_part(self, Py_ssize_t number) noexcept nogil:
+        """A thread's part of the work; which one does what cannot be seen in the results."""
+        cdef uint64_t mode = flush_subnormals()
+        if self.duty == STEP:
+            self.run_rows(number)
+        else:
+            self.run_blocks(number)
+        restore_subnormals(mode)
+
+    cdef void run_rows(self, Py_ssize_t number) noexcept nogil:
+        cdef Py_ssize_t first = self.first_of(number, self.rows), rows = self.first_of(number + 1, self.rows) - first
+        self.plan.run_many(
+            self.chosen + first, rows, self.part[number].work, self.x + first * self.plan.in_channels,
+            self.c + first * self.plan.condition_channels, self.y + first * self.plan.out_channels)
+
+    cdef Py_ssize_t first_of(self, Py_ssize_t number, Py_ssize_t rows) noexcept nogil:
+        """First row of a part: whole tiles of 4 rows, if there are as many."""
+        return min(rows, (rows * number // self.parts + 3) // 4 * 4) if number < self.parts else rows
+
+    cdef void run_blocks(self, Py_ssize_t number) noexcept nogil:
+        cdef Job* job
+        cdef int64_t i
+        cdef Py_ssize_t first, end, frame
+        while True:
+            i = take_number(&self.next_job)
+            if i >= self.jobs:
+                break
+            job = self.job + i
+            if not job.together:
+                self.plan.run(job.memory, self.part[number].work, job.x, job.c, job.c_step, job.frames, job.y)
+        first = self.first_of(number, self.few_jobs)
+        end = self.first_of(number + 1, self.few_jobs)
+        for frame in range(FEW_FRAMES - 1):
+            self.run_frame_of(frame, first, end, self.part + number)
+
+    cdef void run_frame_of(self, Py_ssize_t frame, Py_ssize_t i, Py_ssize_t end, Part* part) noexcept nogil:
+        """Frame number `frame` of the short blocks from `i` on that have it."""
+        cdef Py_ssize_t rows, row
+        cdef Job* job
+        while i < end:
+            rows = 0
+            while i < end and rows < self.plan.together:
+                job = self.few[i]
+                i += 1
+                if job.frames > frame:
+                    memcpy(part.x + rows * self.plan.in_channels, job.x + frame * self.plan.in_channels, 4 * self.plan.in_channels)
+                    if self.plan.condition_channels:
+                        memcpy(part.c + rows * self.plan.condition_channels, job.c + frame * job.c_step, 4 * self.plan.condition_channels)
+                    part.memory[rows] = job.memory
+                    part.job[rows] = job
+                    rows += 1
+            if rows:
+                self.plan.run_many(part.memory, rows, part.work, part.x, part.c, part.y)
+            for row in range(rows):
+                memcpy(part.job[row].y + frame * self.plan.out_channels, part.y + row * self.plan.out_channels, 4 * self.plan.out_channels)
+
+    # One frame for each
+
+    def step(self, X: object, ids: object, c: object = None, *, out: object = None) -> np.ndarray:
+        """Feed one frame to each of some streams; returns the frame that each of them gives.
+
+        It is the fastest way to run many streams in step: all frames go through the network together.
+
+        Parameters
+        ----------
+        X
+            The frames, float32, (N, in_channels).
+        ids
+            Of the N streams, which must differ: a list, or faster an int64 array.
+        c
+            Their conditioning, float32, (N, condition_channels), where they were not opened with one.
+        out
+            Where to write the result, float32, C-contiguous, exactly (N, out_channels); then, with an int64 array of ids
+            and one thread, nothing is allocated. It must not overlap `X` or `c`.
+
+        Returns
+        -------
+        (N, out_channels) float32.
+
+        Raises
+        ------
+        ParameterError, ArrayTypeError
+            The network does not give one frame for each (strides, latency): `process` is for those. An id is not that of
+            an open stream or is there twice, or a shape, dtype or value is wrong; all streams are as before.
+        StreamStateError
+            A stream was flushed and not reset, or another thread is in this pool.
+        """
+        self.acquire()
+        try:
+            return self.step_alone(X, ids, c, out)
+        finally:
+            release(&self.busy)
+
+    cdef cnp.ndarray step_alone(self, object X, object ids, object c, object out):
+        cdef Plan plan = self.plan
+        cdef cnp.ndarray chosen, x, conditions = None, y
+        cdef const int64_t* wanted
+        if not plan.regular:
+            raise ParameterError("step() needs a network that gives one frame for each, at once; this one has strides or"
+                                 " latency: use process()")
+        chosen = self.checked_ids(ids)
+        wanted = <const int64_t*>cnp.PyArray_DATA(chosen)
+        self.rows = cnp.PyArray_DIM(chosen, 0)
+        self.choose(wanted)
+        x = self.finite_rows(checked(X, "X", 2, plan.in_channels), "X", wanted)
+        self.c = self.conditions
+        if c is not None:
+            self.refuse_condition("c")
+            conditions = self.finite_rows(checked(c, "c", 2, plan.condition_channels), "c", wanted)
+            self.c = <const float*>cnp.PyArray_DATA(conditions)
+        if plan.condition_channels:
+            self.gather_conditions(wanted, c is not None)
+        y = output_array(out, self.rows, plan.out_channels, "these ids")
+        if out is not None:
+            refuse_overlap(y, x, "X")
+            if conditions is not None:
+                refuse_overlap(y, conditions, "c")
+        self.x = <const float*>cnp.PyArray_DATA(x)
+        self.y = <float*>cnp.PyArray_DATA(y)
+        self.duty = STEP
+        self.run(self.rows)
+        return y
+
+    cdef cnp.ndarray checked_ids(self, object ids):
+        """The ids as one piece of int64."""
+        cdef cnp.ndarray a
+        if cnp.PyArray_Check(ids):
+            a = ids
+            if a.dtype.kind not in "iu":
+                raise ArrayTypeError(f"ids has dtype {a.dtype}; it must be int64")
+            if cnp.PyArray_NDIM(a) != 1:
+                raise ParameterError(f"ids has shape {ids.shape}; it must have one dimension, an id for each row of X")
+            if cnp.PyArray_TYPE(a) == cnp.NPY_INT64 and cnp.PyArray_ISCARRAY_RO(a):
+                return a
+            ids = a.tolist()
+        elif not isinstance(ids, (list, tuple, range)):
+            raise ArrayTypeError(f"ids is a {type(ids).__name__}; it must be a list of ids or an int64 array")
+        for sid in ids:
+            self.slot_of(sid)
+        return np.array(ids, np.int64)
+
+    cdef choose(self, const int64_t* wanted):
+        """Find the streams of a step."""
+        cdef Py_ssize_t i, slot
+        self.marks += 1
+        for i in range(self.rows):
+            slot = wanted[i] % self.capacity if wanted[i] >= 0 else 0
+            if self.current[slot] != wanted[i] or wanted[i] < 0:
+                self.slot_of(wanted[i])
+            if self.mark[slot] == self.marks:
+                raise ParameterError(f"ids has stream {wanted[i]} twice; the streams of a step must differ")
+            self.mark[slot] = self.marks
+            if self.flushed[slot]:
+                self.refuse_flushed(slot)
+            self.chosen[i] = self.memory_of(slot)
+
+    cdef cnp.ndarray finite_rows(self, cnp.ndarray a, str name, const int64_t* wanted):
+        if cnp.PyArray_DIM(a, 0) != self.rows:
+            raise ParameterError(f"{name} has {cnp.PyArray_DIM(a, 0)} rows; it must have {self.rows}, one for each id")
+        if self.plan.kernels.all_finite(<const float*>cnp.PyArray_DATA(a), cnp.PyArray_SIZE(a)):
+            return a
+        if self.zero_nonfinite:
+            return finite(self.plan, a, name, True)
+        row = int(np.flatnonzero(~np.isfinite(a).all(axis=1))[0])
+        raise ParameterError(f"{name} is not finite in row {row}, stream {wanted[<Py_ssize_t>row]};"
+                             " it must be finite (or pass on_nonfinite='zero')")
+
+    cdef gather_conditions(self, const int64_t* wanted, bint given):
+        cdef Py_ssize_t i, slot, channels = self.plan.condition_channels
+        for i in range(self.rows):
+            slot = wanted[i] % self.capacity
+            self.check_conditioned(slot, given)
+            if not given:
+                memcpy(self.conditions + i * channels, self.condition + slot * channels, 4 * channels)
+
+    # Threads
+
+    cdef run_in_threads(self):
+        """`run_part` in as many threads as there are parts; this one is the first."""
+        cdef Py_ssize_t number, waiting = self.parts - 1
+        if self.workers is None or self.workers_process != getpid():    # threads do not survive a fork
+            self.workers = Workers(self.threads - 1)
+            self.workers_process = getpid()
+        stopped = None
+        calls, done = self.workers.calls, self.workers.done
+        for number in range(1, self.parts):
+            calls[number - 1].put((self, number))
+        with nogil:
+            self.run_part(0)
+        while waiting:
+            try:
+                done.get()
+                waiting -= 1
+            except BaseException as error:      # an interrupt: the others still write into our memory
+                stopped = error
+        if stopped is not None:
+            raise stopped
+
+    # The rest
+
+    def flush(self, sid: object) -> np.ndarray:
+        """End a stream's signal; returns what it still owes, as `Stream.flush`. Then it must be `reset` or closed."""
+        cdef Plan plan = self.plan
+        cdef Py_ssize_t slot
+        cdef Memory* memory
+        cdef uint64_t mode
+        cdef cnp.ndarray y
+        self.acquire()
+        try:
+            slot = self.slot_of(sid)
+            self.refuse_flushed(slot)
+            memory = self.memory_of(slot)
+            y = output_array(
+                None, plan.frames_after(memory.frames_in, True, self.part.work.end) - memory.frames_out, plan.out_channels, "")
+            with nogil:
+                mode = flush_subnormals()
+                plan.run_out(memory, self.part.work, <float*>cnp.PyArray_DATA(y))
+                restore_subnormals(mode)
+            self.flushed[slot] = True
+            return y
+        finally:
+            release(&self.busy)
+
+    def output_frames(self, sid: object, frames: object) -> int:
+        """Frames that the next `process` will return for a stream when it is given `frames` frames."""
+        more = min(count("frames", frames), MOST_FRAMES)
+        self.acquire()
+        try:
+            memory = self.memory_of(self.slot_of(sid))
+            return self.plan.output_frames(memory.frames_in + more) - memory.frames_out
+        finally:
+            release(&self.busy)
+
+    def frames_in(self, sid: object) -> int:
+        """Frames that a stream was fed since it was opened or last reset."""
+        return self.memory_of(self.slot_of(sid)).frames_in
+
+    def frames_out(self, sid: object) -> int:
+        """Frames that a stream returned since it was opened or last reset."""
+        return self.memory_of(self.slot_of(sid)).frames_out
+
+    @property
+    def ids(self) -> list:
+        """Of the open streams, in the order of their places in memory."""
+        cdef Py_ssize_t slot
+        return [self.current[slot] for slot in range(self.capacity) if self.current[slot] >= 0]
+
+    def __len__(self) -> int:
+        return self.capacity - self.vacancies
+
+    def __contains__(self, sid: object) -> bool:
+        try:
+            self.slot_of(sid)
+        except (ParameterError, ArrayTypeError):
+            return False
+        return True
+
+    @property
+    def latency(self) -> int:
+        """Input frames after frame n that must have come before output frame n is returned."""
+        return self.plan.program.clock.latency
+
+    @property
+    def state_bytes(self) -> int:
+        """Memory of all streams, in bytes; what was never opened takes up addresses only."""
+        return self.memory_bytes * self.capacity
+
+    def __repr__(self) -> str:
+        return f"StreamPool({len(self)} of {self.capacity} streams open, threads={self.threads})"
+
+
+class Workers:
+    """Threads that wait for pools' parts, and end with this object."""
+
+    def __init__(self, count):
+        self.done = SimpleQueue()
+        self.calls = [SimpleQueue() for _ in range(count)]
+        for calls in self.calls:
+            Thread(target=serve, args=(calls, self.done), name="wavenetlite pool", daemon=True).start()
+
+    def __del__(self):
+        for calls in self.calls:
+            calls.put(None)
+
+
+def serve(calls, done):
+    """Do what comes in; a thread holds no pool while it waits."""
+    cdef StreamPool pool
+    cdef Py_ssize_t number
+    while True:
+        call = calls.get()
+        if call is None:
+            return
+        pool, number = call
+        with nogil:
+            pool.run_part(number)
+        pool = call = None
+        done.put(None)

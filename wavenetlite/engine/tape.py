@@ -1,0 +1,185 @@
+"""Tape: a network laid out for batches of one shape, run forward and backward."""
+
+from __future__ import annotations
+
+import math
+from fractions import Fraction
+from typing import Any, Protocol
+
+import numpy as np
+
+from wavenetlite.engine.lower import refuse_unsettled
+from wavenetlite.graph import Node, topological_order
+from wavenetlite.graph.batch import BatchContext, BatchSequence, BatchStep, ParameterPositions
+from wavenetlite.kernels.training import NoSubnormals
+from wavenetlite.support.arrays import Doubles, Floats
+from wavenetlite.support.checks import positive_int
+from wavenetlite.support.errors import ArrayTypeError, ParameterError, StreamStateError
+
+
+class TrainedNetwork(ParameterPositions, Protocol):
+    """What a tape runs: the graph of a network, and its values in one vector; :class:`wavenetlite.train.Parameters`."""
+
+    values: Floats
+    trained: int
+
+    @property
+    def prewarmed(self) -> bool:
+        """Whether a signal begins as if zeros had come for ever."""
+
+    def graph(self) -> Node:
+        """The network's graph for training, of these values."""
+
+
+class Tape:
+    """The steps of a network over batches of `clips` signals of `frames` frames, with all that must be kept in between.
+
+    One thread runs a tape at a time; tapes of the same `Parameters` run side by side.
+
+    Parameters
+    ----------
+    parameters
+        Of the network.
+    clips, frames
+        Shape of a batch.
+
+    Examples
+    --------
+    >>> import numpy as np, wavenetlite as wl
+    >>> from wavenetlite.train import Parameters, Tape
+    >>> tape = Tape(Parameters(wl.nn.Linear(3, 2)), clips=4, frames=10)
+    >>> y = tape.forward(np.ones((4, 10, 3), np.float32))
+    >>> gradient = tape.backward(np.ones_like(y))           # of the sum of y
+    >>> gradient.tolist()                                   # six weights and two biases
+    [40.0, 40.0, 40.0, 40.0, 40.0, 40.0, 40.0, 40.0]
+    """
+
+    def __init__(self, parameters: TrainedNetwork, clips: int, frames: int) -> None:
+        self.parameters = parameters
+        self.clips, self.frames = positive_int("clips", clips), positive_int("frames", frames)
+        self.has_run = False
+        output = parameters.graph()
+        order = topological_order(output)
+        self.lead = lead_of(output, order) if parameters.prewarmed else 0
+        self.sequences: dict[Node, BatchSequence] = {}
+        for node in order:
+            self.sequences[node] = BatchSequence(node.channels, self.frames_of(node))
+        self.steps = make_steps(order, output, self.sequences, parameters)
+        if parameters.prewarmed and any(step.takes_statistics for step in self.steps):
+            raise ParameterError("a prewarmed network with batch normalisation cannot be trained: it would count zeros")
+        self.inputs = {node.signal: self.sequences[node] for node in order if node.signal}
+        self.output = self.sequences[output]
+        self.dropped = self.lead // output.clock.rate
+        if self.output.frames - self.dropped < 1:
+            raise ParameterError(f"frames={self.frames} must be more: the network gives no frame for so few")
+        for step in self.steps:
+            step.out.wanted = True
+            step.reach()
+        for sequence in {*self.inputs.values(), *(step.out for step in self.steps)}:
+            sequence.allocate(clips)
+        for step in self.steps:
+            step.prepare()
+        self.gradient: Floats = np.zeros(len(parameters.values), np.float32)
+
+    def frames_of(self, node: Node) -> int:
+        """Frames of a sequence when its inputs have ended."""
+        if node.signal:
+            return math.ceil(Fraction(self.frames + self.lead) / node.clock.rate)
+        left = [self.sequences[edge.node].frames - edge.end_reach for edge in node.edges]
+        return min(max(0, -(-one // edge.stride)) for one, edge in zip(left, node.edges, strict=True)) * node.phases
+
+    @property
+    def statistics(self) -> list[dict[str, Doubles]]:
+        """Means and variances of the last batch, of each batch normalisation, by the names of the running ones."""
+        return [step.statistics for step in self.steps if step.statistics]
+
+    def seed(self, *key: int) -> None:
+        """Begin the random choices of dropout anew."""
+        for index, step in enumerate(self.steps):
+            step.seed(*key, index)
+
+    def forward(self, x: Floats, c: Floats | None = None) -> Floats:
+        """The network's output for a batch, (clips, output frames, out_channels), with the present values.
+
+        Parameters
+        ----------
+        x
+            float32, (clips, frames, in_channels).
+        c
+            Conditioning, for a network that has it: (clips, frames, condition_channels), with as many frames as
+            `forward` of the network takes.
+        """
+        if c is not None and "c" not in self.inputs:
+            raise ParameterError("c must be None: the network takes no conditioning")
+        for name, value in (("x", x), ("c", c)):
+            if name in self.inputs:
+                self.feed(name, value)
+        self.has_run = True
+        with NoSubnormals():
+            for step in self.steps:
+                step.pack(self.parameters.values)
+                step.forward()
+        return self.output.values[:, self.dropped :, : self.output.channels].copy()
+
+    def feed(self, name: str, value: Floats | None) -> None:
+        into = self.inputs[name]
+        shape = (self.clips, into.frames - self.lead, into.channels)
+        into.values[:, self.lead :, : into.channels] = checked(name, value, shape)
+
+    def backward(self, gradient: Floats) -> Floats:
+        """The gradient of the trained values, flat, where that of the last `forward`'s output is `gradient`.
+
+        The array is the tape's own: the next `backward` writes it again.
+        """
+        if not self.has_run:
+            raise StreamStateError("backward called before forward")
+        frames = self.output.frames - self.dropped
+        gradient = checked("gradient", gradient, (self.clips, frames, self.output.channels))
+        for sequence in self.sequences.values():
+            sequence.has_gradient = False
+        self.gradient[:] = 0.0
+        self.output.first_gradient()
+        self.output.gradient[:, : self.dropped] = 0.0
+        self.output.gradient[:, self.dropped :, : self.output.channels] = gradient
+        with NoSubnormals():
+            for step in reversed(self.steps):
+                if step.out.has_gradient:
+                    step.backward(self.gradient)
+        return self.gradient[1 : 1 + self.parameters.trained]
+
+
+def lead_of(output: Node, order: list[Node]) -> int:
+    """Frames of zeros that come before the signal of a prewarmed network, so that it has seen nothing else for as long
+    as it can remember; what it makes of them is dropped."""
+    refuse_unsettled(order)
+    rate = int(output.clock.rate)  # a whole number without upsampling
+    return -(int(output.clock.oldest) // rate) * rate
+
+
+def checked(name: str, value: object, shape: tuple[int, ...]) -> Floats:
+    """A float32 array of that shape."""
+    if not isinstance(value, np.ndarray) or value.dtype != np.float32:
+        raise ArrayTypeError(f"{name} is a {getattr(value, 'dtype', type(value).__name__)}; it must be float32")
+    if value.shape != shape:
+        raise ParameterError(f"{name} has shape {value.shape}; it must be {shape}")
+    return value
+
+
+def make_steps(order: list[Node], output: Node, sequences: dict[Node, BatchSequence],
+               parameters: ParameterPositions) -> list[BatchStep[Any]]:  # fmt: skip
+    """The steps in order. A ReLU is taken along by the step before it, if that can and nothing else reads that."""
+    readers: dict[Node, list[Node]] = {node: [] for node in order}
+    for node in order:
+        for edge in node.edges:
+            readers[edge.node].append(node)
+    steps, taken = [], set()
+    for node in order:
+        if node.signal or node in taken:
+            continue
+        inputs = [sequences[edge.node] for edge in node.edges]
+        step = node.batch_step(BatchContext(sequences[node], inputs, parameters))
+        after = readers[node][0] if len(readers[node]) == 1 and node is not output else None
+        if after is not None and after.is_relu and step.take_relu(sequences[after]):
+            taken.add(after)
+        steps.append(step)
+    return steps

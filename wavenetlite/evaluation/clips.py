@@ -1,0 +1,205 @@
+"""evaluate: how often a classifier is right on labelled clips, and what it takes for what."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from typing import NamedTuple
+
+import numpy as np
+import numpy.typing as npt
+
+from wavenetlite.classifier.classifier import AudioClassifier, Prediction
+from wavenetlite.corpora.corpus import Clips
+from wavenetlite.evaluation.report import confusion
+from wavenetlite.support.arrays import Floats
+from wavenetlite.support.checks import flag, number, positive_int
+from wavenetlite.support.errors import ArrayTypeError, ParameterError, WavenetliteError
+from wavenetlite.support.progress import Progress
+
+Counts = npt.NDArray[np.int64]
+
+
+class Wrong(NamedTuple):
+    """A clip that was taken for something else: its name, its label, what it was taken for and with which score."""
+
+    name: str
+    truth: str
+    predicted: str
+    score: float
+
+
+@dataclass(frozen=True, eq=False)
+class Evaluation:
+    """What :func:`evaluate` returns.
+
+    Attributes
+    ----------
+    labels
+        The classifier's, in its order.
+    matrix
+        int64, (labels, labels): clips of the row's label that were taken for the column's.
+    predicted
+        The label that each clip was taken for.
+    probabilities
+        float32, (clips, labels).
+    wrong
+        The clips that were taken for something else, in the order of the clips.
+    """
+
+    labels: list[str]
+    matrix: Counts
+    predicted: list[str]
+    probabilities: Floats
+    wrong: list[Wrong]
+
+    @property
+    def count(self) -> int:
+        """Clips in all."""
+        return len(self.predicted)
+
+    @property
+    def accuracy(self) -> float:
+        """Share of the clips that were recognised, 0..1."""
+        return 1 - len(self.wrong) / self.count
+
+    @property
+    def per_label(self) -> dict[str, float | None]:
+        """Share of each label's clips that were recognised (recall); None where there is no clip of a label."""
+        said = self.matrix.sum(axis=1).tolist()
+        right = self.matrix.diagonal().tolist()
+        return {label: r / n if n else None for label, r, n in zip(self.labels, right, said, strict=True)}
+
+    def __str__(self) -> str:
+        return f"{100 * self.accuracy:.2f} % of {self.count:,} clips recognised"
+
+
+def evaluate(
+    classifier: AudioClassifier,
+    clips: Clips,
+    labels: Sequence[str] | None = None,
+    *,
+    streamed: bool = False,
+    block_ms: float = 10.0,
+    threads: int = 1,
+    progress: Progress | None = None,
+) -> Evaluation:
+    """Classify labelled clips and compare.
+
+    Parameters
+    ----------
+    classifier
+        What is judged.
+    clips
+        At least one, at the classifier's sample rate; padded clips are taken as they are.
+    labels
+        Names of the clips' numbers ``clips.y``, such as ``corpus.labels``, in any order: the classifier must know each.
+        None: the classifier's own.
+    streamed
+        Whether to feed each clip through ``classifier.stream()`` in blocks, as it would come from a microphone; the
+        results are the same, bit for bit.
+    block_ms
+        Length of a block, milliseconds, rounded to samples.
+    threads
+        How many clips to work on at once.
+    progress
+        Called with (clips done, clips in all) as it goes on.
+
+    Raises
+    ------
+    ParameterError, ArrayTypeError
+        There are no clips, the classifier has not one of their labels, or a clip cannot be classified: too short, or
+        not finite; the message names it.
+
+    Examples
+    --------
+    >>> import numpy as np, wavenetlite as wl
+    >>> from wavenetlite.corpora.corpus import Clips
+    >>> from wavenetlite.evaluation.clips import evaluate
+    >>> clf = wl.AudioClassifier(wl.LogMel(), wl.TCN(40, 2, channels=4, dilations=[1], seed=0), ["yes", "no"])
+    >>> audio = np.random.default_rng(0).standard_normal((6, 8000), dtype=np.float32)
+    >>> offline = evaluate(clf, Clips(audio, np.arange(6) % 2), ["no", "yes"])
+    >>> offline.matrix.sum(axis=1).tolist(), offline.count
+    ([3, 3], 6)
+    >>> streamed = evaluate(clf, Clips(audio, np.arange(6) % 2), ["no", "yes"], streamed=True)
+    >>> bool((streamed.probabilities == offline.probabilities).all())
+    True
+    """
+    if not isinstance(classifier, AudioClassifier):
+        raise ArrayTypeError(f"classifier is a {type(classifier).__name__}; it must be an AudioClassifier")
+    if not isinstance(clips, Clips):
+        raise ArrayTypeError(f"clips is a {type(clips).__name__}; it must be Clips, such as corpus.test")
+    if not len(clips):
+        raise ParameterError("clips has no clip; it must have at least one")
+    known = classifier.labels
+    truth = numbers_of(clips, known if labels is None else labels, known)
+    block = block_samples(block_ms, classifier.sr) if flag("streamed", streamed) else None
+    predictions = []
+    for one in predicted_in_turn(classifier, clips, block, positive_int("threads", threads, 1024)):
+        predictions.append(one)
+        if progress is not None:
+            progress(len(predictions), len(clips))
+    heard = [known.index(one.label) for one in predictions]
+    return Evaluation(
+        labels=known,
+        matrix=confusion(truth, heard, len(known)),
+        predicted=[one.label for one in predictions],
+        probabilities=np.stack([one.probabilities for one in predictions]),
+        wrong=[
+            Wrong(name, known[said], one.label, one.score)
+            for name, said, one in zip(clips.names, truth, predictions, strict=True)
+            if known[said] != one.label
+        ],
+    )
+
+
+def numbers_of(clips: Clips, labels: Sequence[str], known: Sequence[str]) -> list[int]:
+    """Of each clip, the number that the classifier gives its label; found by name, whatever the order."""
+    if isinstance(labels, str) or not all(isinstance(label, str) for label in labels):
+        raise ArrayTypeError(f"labels={labels!r} must be a sequence of strings")
+    if int(clips.y.max()) >= len(labels):
+        raise ParameterError(f"labels has {len(labels)} entries; clips.y has the number {int(clips.y.max())}")
+    unknown = [label for label in labels if label not in known]
+    if unknown:
+        raise ParameterError(
+            f"labels has {unknown[0]!r}, which is no label of the classifier: it knows {', '.join(known)}"
+        )
+    return [known.index(labels[number]) for number in clips.y.tolist()]
+
+
+def block_samples(block_ms: float, sr: int) -> int:
+    """Samples of a block of so many milliseconds."""
+    samples = round(number("block_ms", block_ms) * sr / 1000)
+    if samples < 1:
+        raise ParameterError(f"block_ms={block_ms} is {samples} samples at {sr} Hz; it must be at least one")
+    return samples
+
+
+def predicted_in_turn(clf: AudioClassifier, clips: Clips, block: int | None, threads: int) -> Iterator[Prediction]:
+    """The prediction of each clip, in their order."""
+    predict: Callable[[Floats], Prediction] = clf.predict if block is None else lambda y: streamed_whole(clf, y, block)
+
+    def one(number: int) -> Prediction:
+        try:
+            made = predict(clips.audio[number])
+        except WavenetliteError as error:
+            raise ParameterError(f"clip {number} ({clips.names[number] or 'without a name'}): {error}") from None
+        if not np.isfinite(made.probabilities).all():
+            raise ParameterError(f"clip {number} ({clips.names[number]}): its probabilities are not finite")
+        return made
+
+    if threads == 1:
+        yield from map(one, range(len(clips)))
+        return
+    with ThreadPoolExecutor(threads, thread_name_prefix="evaluate") as pool:
+        yield from pool.map(one, range(len(clips)))  # interrupted, it gives up those that have not begun
+
+
+def streamed_whole(clf: AudioClassifier, y: Floats, block: int) -> Prediction:
+    """What a stream fed in blocks says of a whole signal."""
+    stream = clf.stream()
+    for first in range(0, len(y), block):
+        stream.process(y[first : first + block])
+    stream.flush()
+    return stream.prediction()

@@ -1,0 +1,79 @@
+"""Tables that specs and steps are made of: computed once by librosa and SciPy, then kept as float32 arrays.
+
+Model files hold float32. A table that must be more exact than that is kept as two float32 arrays, its rounded values
+and what they lack, which together carry 48 bits; and because that sum is used in every case, a spec that was loaded
+gives the bits of the one that was saved.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from importlib import import_module
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from wavenetlite.support.arrays import Doubles, Floats
+from wavenetlite.support.errors import ArrayTypeError, ParameterError
+
+Tables = Mapping[str, Floats]
+
+
+def split(table: npt.ArrayLike) -> Floats:
+    """A float64 table as float32, shape (2, ...): values and remainders."""
+    exact = np.asarray(table, np.float64)
+    rounded = exact.astype(np.float32)
+    return np.stack([rounded, (exact - rounded).astype(np.float32)])
+
+
+def joined(table: Floats) -> Doubles:
+    """The float64 table that :func:`split` was given, to 48 bits.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> float(joined(split(np.array(0.1))) - 0.1) < 1e-16
+    True
+    """
+    exact: Doubles = table[0].astype(np.float64) + table[1]
+    return exact
+
+
+def checked(tables: Tables, shapes: Mapping[str, tuple[int, ...]]) -> dict[str, Floats]:
+    """Copies of the tables named in `shapes`; an error where one is missing, unknown or of another dtype or shape."""
+    for name in [*shapes, *tables]:
+        if name not in tables:
+            raise ParameterError(f"tables lack {name!r}, shape {shapes[name]}")
+        if name not in shapes:
+            raise ParameterError(f"tables have {name!r}, which these features have not")
+        check_table(name, np.asarray(tables[name]), shapes[name])
+    return {name: np.array(tables[name], np.float32, order="C") for name in shapes}
+
+
+def check_table(name: str, value: npt.NDArray[Any], shape: tuple[int, ...]) -> None:
+    if value.dtype != np.float32:
+        raise ArrayTypeError(f"tables[{name!r}] has dtype {value.dtype}; it must be float32")
+    if value.shape != shape:
+        raise ParameterError(f"tables[{name!r}] has shape {value.shape}; it must be {shape}")
+    if not np.isfinite(value).all():
+        raise ParameterError(f"tables[{name!r}] has infinities or NaN; it must be finite")
+
+
+def versions(*packages: str) -> dict[str, str]:
+    """Versions of the packages that computed the tables."""
+    return {name: str(import_module(name).__version__) for name in (*packages, "numpy")}
+
+
+def by_librosa(name: str, compute: Callable[[Any], Any]) -> Any:
+    """What `compute` makes of the librosa module; what librosa has against the parameters becomes our error."""
+    try:
+        import librosa
+    except ImportError:
+        raise ParameterError(
+            f"{name} needs librosa to compute its tables; install librosa, or load the features from a model file"
+        ) from None
+    try:
+        return compute(librosa)
+    except Exception as error:  # librosa, SciPy and NumPy each have their own; all of them mean a wrong parameter
+        raise ParameterError(f"{name}: librosa says: {' '.join(str(error).split())}") from error

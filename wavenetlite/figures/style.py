@@ -1,0 +1,95 @@
+"""What all figures share: colours, a white sheet, its heading, and files that are written whole or not at all.
+
+The colours are Okabe and Ito's, which people tell apart whatever their sight. matplotlib (the extra ``figures``) is
+imported when a figure is drawn, and pyplot's global state stays as it is.
+"""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from wavenetlite.support.arrays import Floats
+from wavenetlite.support.errors import ArrayTypeError, ParameterError, WavenetliteError
+
+PathLike = str | os.PathLike[str]
+
+DPI = 130
+INK, FAINT, RULE = "#222222", "#767676", "#d9d9d9"
+BLUE, ORANGE = "#0072b2", "#d55e00"
+
+
+class FigureError(WavenetliteError, RuntimeError):
+    """matplotlib is missing, or the file cannot be written."""
+
+
+def new_figure(width: float, height: float) -> tuple[Any, tuple[float, float]]:
+    """A white figure of this size, inches, that pyplot knows nothing of."""
+    try:
+        from matplotlib.backends.backend_agg import FigureCanvasAgg
+        from matplotlib.figure import Figure
+    except ImportError as error:
+        raise FigureError(f"figures need the package matplotlib (pip install wavenetlite[figures]): {error}") from None
+    figure = Figure(figsize=(width, height), dpi=DPI, facecolor="white")
+    FigureCanvasAgg(figure)
+    return figure, (width, height)
+
+
+def heading(figure: Any, text: str, size: tuple[float, float]) -> None:
+    figure.text(0.3 / size[0], 1 - 0.3 / size[1], text, fontsize=13, weight="bold", color=INK, va="center")
+
+
+def image_format(path: PathLike) -> str:
+    """The format that the file's name ends in: png or svg."""
+    if not isinstance(path, str | os.PathLike):
+        raise ArrayTypeError(f"path is a {type(path).__name__}; it must be a string or a path")
+    suffix = Path(path).suffix.lower()
+    if suffix not in (".png", ".svg"):
+        raise ParameterError(f"path={os.fspath(path)!r} must end in .png or .svg")
+    return suffix[1:]
+
+
+def save(figure: Any, path: PathLike, kind: str = "png") -> None:
+    """Write beside, then give the file its name: no half figure is ever left. The same figure gives the same bytes."""
+    import matplotlib as mpl
+
+    if not isinstance(path, str | os.PathLike):
+        raise ArrayTypeError(f"path is a {type(path).__name__}; it must be a string or a path")
+    target = Path(path)
+    beside = target.with_name(f".{target.name}.{os.getpid()}.tmp")
+    metadata = {"Date": None} if kind == "svg" else None
+    try:
+        with mpl.rc_context({"svg.hashsalt": "wavenetlite", "svg.fonttype": "none"}):
+            figure.savefig(beside, format=kind, dpi=DPI, metadata=metadata)
+        beside.replace(target)
+    except OSError as error:
+        raise FigureError(f"{path}: cannot be written: {error.strerror or error}") from None
+    finally:
+        beside.unlink(missing_ok=True)
+
+
+def text_inches(text: str) -> float:
+    """About how wide a text of 10 points is."""
+    return 0.083 * len(text)
+
+
+def rgb(colour: str) -> npt.NDArray[np.float64]:
+    return np.array([int(colour[i : i + 2], 16) / 255 for i in (1, 3, 5)])
+
+
+def finite_array(name: str, values: npt.ArrayLike, dimensions: int) -> Floats:
+    """An array of finite numbers."""
+    array = np.asarray(values)
+    if array.dtype.kind not in "fiu":
+        raise ArrayTypeError(f"{name} has dtype {array.dtype}; it must be of numbers")
+    if array.ndim != dimensions:
+        raise ParameterError(
+            f"{name} has shape {array.shape}; it must have {dimensions} dimension{'s' * (dimensions > 1)}"
+        )
+    if not np.isfinite(array).all():
+        raise ParameterError(f"{name} must be finite everywhere")
+    return array.astype(np.float32)

@@ -1,0 +1,142 @@
+"""Loss, accuracy and learning rate by epoch, as a PNG file."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import numpy as np
+
+from wavenetlite.figures.style import BLUE, FAINT, INK, RULE, PathLike, heading, new_figure, save
+from wavenetlite.support.errors import ParameterError
+
+
+def training_curve(history: Sequence[Mapping[str, Any]], path: PathLike, *, title: str | None = None) -> None:
+    """Draw loss, accuracy and learning rate by epoch.
+
+    Parameters
+    ----------
+    history
+        One mapping per epoch, with `epoch` and any of `train_loss`, `valid_loss`, `train_accuracy`, `valid_accuracy`
+        (0..1) and `lr`; values may be missing or None.
+    path
+        Of the PNG file; an older one is replaced when the new one is complete.
+    title
+        Above the figure; None: the best epoch.
+
+    Raises
+    ------
+    FigureError
+        matplotlib is not installed, or the file cannot be written.
+
+    Examples
+    --------
+    >>> import os, tempfile
+    >>> from wavenetlite.figures import training_curve
+    >>> with tempfile.TemporaryDirectory() as folder:
+    ...     path = os.path.join(folder, "training.png")
+    ...     training_curve([{"epoch": 1, "train_loss": 2.0}, {"epoch": 2, "train_loss": 1.0}], path)
+    ...     os.path.getsize(path) > 1000
+    True
+    """
+    rows = list(history)
+    if not rows or not all(isinstance(row, Mapping) and "epoch" in row for row in rows):
+        raise ParameterError(f"history={rows!r:.60} must be one mapping per epoch, with 'epoch'")
+    panels = [
+        ("loss", {"training": series(rows, "train_loss"), "validation": series(rows, "valid_loss")}),
+        (
+            "accuracy, %",
+            {"training": series(rows, "train_accuracy", 100), "validation": series(rows, "valid_accuracy", 100)},
+        ),
+        ("learning rate", {"": series(rows, "lr")}),
+    ]
+    panels = [(name, curves) for name, curves in panels if any(len(x) for x, _ in curves.values())]
+    if not panels:
+        raise ParameterError("history has neither losses nor accuracies nor learning rates")
+    best = best_epoch(rows)
+    heights = [0.9 if name == "learning rate" else 2.1 for name, _ in panels]
+    figure, size = new_figure(8.2, sum(heights) + 0.25 * len(panels) + 1.2)
+    top = size[1] - 0.65
+    for (name, curves), height in zip(panels, heights, strict=True):
+        top -= height
+        axes = figure.add_axes((0.95 / size[0], top / size[1], 1 - 2.15 / size[0], height / size[1]))
+        top -= 0.25
+        draw_curves(axes, name, curves, best)
+        epochs = [float(row["epoch"]) for row in rows]
+        finish_curves(axes, epochs, last=name == panels[-1][0])
+    heading(figure, title or ("Training" if best is None else best_words(rows, best)), size)
+    save(figure, path)
+
+
+def series(rows: Sequence[Mapping[str, Any]], name: str, scale: float = 1.0) -> tuple[list[float], list[float]]:
+    """Epochs and values of a column, where there are finite ones."""
+    there = [row for row in rows if row.get(name) is not None and math.isfinite(row[name])]
+    return [float(row["epoch"]) for row in there], [scale * float(row[name]) for row in there]
+
+
+def best_epoch(rows: Sequence[Mapping[str, Any]]) -> float | None:
+    """The first epoch of the highest validation accuracy."""
+    epochs, values = series(rows, "valid_accuracy")
+    return epochs[int(np.argmax(values))] if values else None
+
+
+def best_words(rows: Sequence[Mapping[str, Any]], best: float) -> str:
+    accuracy = max(series(rows, "valid_accuracy", 100)[1])
+    return f"Best on the validation clips: {accuracy:.1f} % after epoch {best:g}"
+
+
+def draw_curves(
+    axes: Any, name: str, curves: Mapping[str, tuple[list[float], list[float]]], best: float | None
+) -> None:
+    """Lines with their names at their ends."""
+    colours = {"training": FAINT, "validation": BLUE, "": INK}
+    drawn = {label: curve for label, curve in curves.items() if curve[0]}
+    if best is not None:
+        axes.axvline(best, color=BLUE, linewidth=0.8, linestyle=(0, (2, 2)), zorder=1)
+    for label, (x, values) in drawn.items():
+        axes.plot(
+            x, values, color=colours[label], linewidth=1.8, marker="o" if len(x) < 3 else None, markersize=5, zorder=3
+        )
+        if label == "validation" and best in x and "accuracy" in name:
+            axes.plot(best, values[x.index(best)], "o", color=BLUE, markersize=7, markeredgecolor="white", zorder=4)
+    axes.set_ylabel(name, fontsize=10, color=INK)
+    if name == "loss":
+        axes.set_ylim(0, 1.08 * max(max(values) for _, values in drawn.values()) or 1)
+    if name == "accuracy, %":
+        axes.set_ylim(max(0, min(min(values) for _, values in drawn.values()) - 5), 101.5)
+    if name == "learning rate":
+        axes.set_ylim(0, 1.15 * max(drawn[""][1]) or 1)
+    for label, height in spread(axes, drawn).items():
+        axes.annotate(label, (1.0, height), (8, 0), xycoords="axes fraction", textcoords="offset points", va="center",
+                      fontsize=10, color=colours[label])  # fmt: skip
+
+
+def spread(axes: Any, drawn: Mapping[str, tuple[list[float], list[float]]]) -> dict[str, float]:
+    """Heights of the lines' names, as parts of the axes: at the lines' ends, but not on each other."""
+    low, high = axes.get_ylim()
+    ends = {label: (values[-1] - low) / (high - low) for label, (_, values) in drawn.items() if label}
+    if len(ends) == 2:
+        first, second = ends
+        gap, middle = ends[first] - ends[second], (ends[first] + ends[second]) / 2
+        if abs(gap) < 0.1:
+            ends = {first: middle + math.copysign(0.05, gap), second: middle - math.copysign(0.05, gap)}
+    return ends
+
+
+def finish_curves(axes: Any, epochs: Sequence[float], *, last: bool) -> None:
+    from matplotlib.ticker import FixedLocator, MaxNLocator
+
+    first, final = min(epochs), max(epochs)
+    axes.yaxis.set_label_coords(-0.085, 0.5)
+    axes.set_xlim(first - 0.5 * (first == final), final + 0.5 * (first == final))
+    axes.xaxis.set_major_locator(MaxNLocator(integer=True, nbins=12) if first < final else FixedLocator([first]))
+    axes.yaxis.set_major_locator(MaxNLocator(nbins=5 if not last else 2, steps=[1, 2, 5, 10]))
+    axes.grid(axis="y", color=RULE, linewidth=0.7)
+    axes.set_axisbelow(True)
+    axes.tick_params(length=0, labelsize=9, colors=INK, labelbottom=last)
+    for side in ("top", "right", "left"):
+        axes.spines[side].set_visible(False)
+    axes.spines["bottom"].set_color(RULE)
+    if last:
+        axes.set_xlabel("epoch", fontsize=10, color=INK)

@@ -1,0 +1,199 @@
+"""What the nodes of an ONNX graph are made into layers with: the network so far, and what is pending of each signal."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Sequence
+from dataclasses import replace
+from fractions import Fraction
+from typing import Any
+
+import numpy as np
+
+from wavenetlite.formats import layers
+from wavenetlite.formats.format import UnsupportedError
+from wavenetlite.formats.graph_builder import GraphBuilder
+from wavenetlite.formats.onnx_constants import Symbol
+from wavenetlite.formats.onnx_file import OnnxGraph, OnnxNode
+from wavenetlite.formats.onnx_signal import BATCH, CHANNELS, ONE, TIME, Axes, Signal, check_over_time, floats
+from wavenetlite.nn.convolution import Conv1d, Linear
+from wavenetlite.nn.graph import INPUT
+from wavenetlite.nn.module import Module
+from wavenetlite.support.arrays import Floats
+
+
+class OnnxBuilder(GraphBuilder):
+    """The network that a graph becomes, and the values of the graph's tensors: signals and constants, by name."""
+
+    def __init__(self, file: OnnxGraph, name: str, axes: Axes, sizes: Sequence[int | str]) -> None:
+        size_of = dict(zip(axes, sizes, strict=True))
+        frames = size_of[TIME]
+        held = sum(value.size for value in file.constants.values())
+        super().__init__(int(size_of[CHANNELS]), held, frames if isinstance(frames, int) else None)
+        self.opset = file.opset
+        self.batch = size_of.get(BATCH, 1)
+        self.values: dict[str, Any] = {**file.constants, "": None, name: Signal(INPUT, self.nodes[INPUT], axes)}
+        self.tensors: dict[str, list[str]] = {INPUT: [name]}  # those that a layer's output is, under any name
+        self.readers = Counter(one for node in file.nodes for one in node.inputs) + Counter(file.outputs)
+
+    # Values
+
+    def value(self, name: str) -> Any:
+        if name not in self.values:
+            raise UnsupportedError(f"reads {name!r}, which no node before it gives")
+        return self.values[name]
+
+    def set_value(self, name: str, value: Any) -> None:
+        self.values[name] = value
+        if isinstance(value, Signal):
+            self.tensors.setdefault(value.name, []).append(name)
+
+    def shape(self, signal: Signal) -> np.ndarray:
+        """Sizes of a tensor, where they are dynamic as symbols."""
+        sizes = {BATCH: self.batch if isinstance(self.batch, int) else Symbol("batch"), CHANNELS: signal.channels,
+                 TIME: self.length(signal), ONE: 1}  # fmt: skip
+        return np.array([sizes[axis] for axis in signal.axes], object)
+
+    def length(self, signal: Signal) -> int | Symbol | None:
+        """Frames of a tensor."""
+        clock, more = signal.node.clock, signal.lead + signal.tail + signal.excess
+        frames = self.frames_of(signal.node)
+        if frames is not None:
+            return frames + more
+        return Symbol("time", more - int(clock.start)) if clock.rate == 1 else None
+
+    def readers_of(self, signal: Signal) -> int:
+        """How many nodes read a layer's output, under any of its tensors' names."""
+        return sum(self.readers[name] for name in self.tensors.get(signal.name, []))
+
+    # Layers
+
+    def layer(self, name: str, layer: Module | str, *inputs: Signal) -> Signal:
+        """Note a layer; the signal that it gives is settled, and has the axes of its first input."""
+        name = self.add(name, layer, *(one.name for one in inputs))
+        return Signal(name, self.nodes[name], inputs[0].axes)
+
+    def frame_by_frame(self, name: str, layer: Module, signal: Signal) -> Signal:
+        """A layer that takes each frame by itself: what is to be cut off can be so after it."""
+        if signal.lead > 0 or signal.tail > 0:
+            signal = self.settled(signal)
+        return self.layer(name, layer, signal).pending_as(signal)
+
+    def affine(self, node: OnnxNode, signal: Signal, scale: Floats | None, offset: Floats | None) -> Signal:
+        """``scale * x + offset``, channel by channel."""
+        if scale is None and offset is not None and (folded := self.with_bias(node, signal, offset)) is not None:
+            return folded
+        weight = np.ones(signal.channels, np.float32) if scale is None else scale
+        conv = layers.conv1d(weight.reshape(-1, 1, 1), offset, groups=signal.channels)
+        return self.frame_by_frame(name_for(node), conv, signal)
+
+    def with_bias(self, node: OnnxNode, signal: Signal, bias: Floats) -> Signal | None:
+        """The layer before with that bias, if it has none and nobody else reads it; it is called as its bias is."""
+        if not self.entries or self.entries[-1][0] != signal.name or self.readers_of(signal) != 1:
+            return None
+        layer = self.entries[-1][1]
+        if not isinstance(layer, Conv1d | Linear) or layer.bias or signal.lead > 0 or signal.tail > 0:
+            return None
+        options = {option: getattr(layer, option) for option in layer.options} | {"bias": True}
+        again = layers.with_weights(type(layer)(**options), weight=layer.parameter("weight"), bias=bias)
+        name, _, sources = self.remove_last()
+        name = self.add(next((one[: -len(".bias")] for one in node.inputs if one.endswith(".bias")), name),
+                        again, *sources)  # fmt: skip
+        return replace(signal, name=name, node=self.nodes[name])
+
+    # Pending frames
+
+    def settled(self, signal: Signal) -> Signal:
+        """The same tensor with nothing pending: frames that are left out or moved are so by a convolution."""
+        if signal.settled:
+            return signal
+        if signal.excess:
+            raise UnsupportedError(f"reads {signal.excess} frames beyond the end of the signal, which padding made")
+        cut = max(0, -signal.tail)
+        if signal.tail > 0 or signal.lead > cut:
+            raise UnsupportedError("reads zeros that were put around the signal; only a convolution can")
+        return self.one_hot(signal, cut, (signal.lead, 0))
+
+    def one_hot(self, signal: Signal, cut: int, pads: tuple[int, int], stride: int = 1) -> Signal:
+        """A convolution that takes frames as they are."""
+        self.spend(signal.channels * cut)
+        weight = np.zeros((signal.channels, 1, cut + 1), np.float32)
+        weight[:, :, 0] = 1
+        conv = layers.conv1d(weight, groups=signal.channels, stride=stride, padding=pads)
+        return self.layer(f"{signal.name}_frames", conv, signal)
+
+    def padded(self, signal: Signal, before: int, after: int) -> Signal:
+        """Zeros around a signal; negative: frames are cut off."""
+        if (after > 0 and signal.excess) or (before > 0 > signal.lead) or (after > 0 > signal.tail):
+            signal = self.settled(signal)
+        cut = min(signal.excess, max(0, -after))
+        return replace(signal, lead=signal.lead + before, excess=signal.excess - cut, tail=signal.tail + after + cut)
+
+    # Several signals
+
+    def joined(self, node: OnnxNode, kind: str, signals: list[Signal]) -> Signal:
+        """A sum, product or concatenation."""
+        longest = max(signals, key=lambda one: len(one.axes))
+        signals, tail, excess = self.aligned(signals)
+        zeros = min(max(one.lead, 0) for one in signals)
+        if tail > 0 or zeros > 0:
+            signals = [self.settled(one) for one in signals]
+        made = self.layer(name_for(node), kind, *signals)
+        clock = made.node.clock
+        lead = Fraction(clock.start - signals[0].time) / Fraction(clock.rate)
+        return replace(made, axes=longest.axes, lead=int(lead), tail=tail, excess=excess)
+
+    def aligned(self, signals: list[Signal]) -> tuple[list[Signal], int, int]:
+        """Signals whose frames stand side by side in the tensors, and what is pending of their sum: tail and excess."""
+        check_over_time(signals)
+        if len({(one.time, one.tail, one.excess, one.node.clock.rate) for one in signals}) > 1:
+            signals = [self.settled(one) for one in signals]
+        if len({one.time for one in signals}) > 1:
+            begins = ", ".join(str(one.time) for one in signals)
+            raise UnsupportedError(f"its inputs begin at frames {begins} of the signal, which do not fit together")
+        return signals, signals[0].tail, signals[0].excess
+
+    def alike(self, signals: list[Signal]) -> list[Signal]:
+        """Signals of equal channels; a single channel is for all."""
+        check_over_time(signals)
+        most = max(one.channels for one in signals)
+        kept = {tuple(axis for axis in one.axes if axis not in (ONE, BATCH)) for one in signals}
+        if len(kept) > 1:
+            raise UnsupportedError(f"its inputs have axes {' and '.join(map(str, sorted(kept)))}")
+        return [one if one.channels == most or one.channels != 1 else self.layer(
+            f"{one.name}_wide", layers.linear(np.ones((most, 1), np.float32)), self.settled(one))
+            for one in signals]  # fmt: skip
+
+
+def signal_in(inputs: list[Any]) -> Signal:
+    """The first input, which must be a signal."""
+    if not isinstance(inputs[0], Signal):
+        raise UnsupportedError("its data is no signal")
+    return inputs[0]
+
+
+def check_channels(signal: Signal, axis: int) -> None:
+    if signal.axis(axis) != CHANNELS:
+        raise UnsupportedError(f"goes over the axis {signal.axis(axis)}; it must go over the channels")
+
+
+def per_channel(signal: Signal, value: Any) -> Floats:
+    """A constant that is added or multiplied to a signal, as one value a channel."""
+    array = floats(value)
+    if array.ndim > len(signal.axes):
+        raise UnsupportedError(f"has a constant of shape {array.shape} for a tensor of {len(signal.axes)} axes")
+    array = array.reshape((1,) * (len(signal.axes) - array.ndim) + array.shape)
+    if any(size != 1 and axis != CHANNELS for size, axis in zip(array.shape, signal.axes, strict=True)):
+        raise UnsupportedError(f"has a constant of shape {array.shape}, which is not the same for all frames")
+    if array.size not in (1, signal.channels):
+        raise UnsupportedError(f"has a constant of {array.size} values for {signal.channels} channels")
+    return np.ascontiguousarray(np.broadcast_to(array.reshape(-1), (signal.channels,)))
+
+
+def name_for(node: OnnxNode, weight: int | None = None) -> str:
+    """What to call the layer of a node: as its weight is called, else as the node, else by its kind."""
+    if weight is not None and weight < len(node.inputs):
+        name = node.inputs[weight]
+        if name.rpartition(".")[2] in ("weight", "bias"):
+            return name.rpartition(".")[0]
+    return node.outputs[0] if node.outputs and node.outputs[0] else node.kind

@@ -1,0 +1,101 @@
+"""Convolutions of ONNX, and means over a few frames, which are convolutions too."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from dataclasses import replace
+from typing import Any
+
+import numpy as np
+
+from wavenetlite.formats import layers
+from wavenetlite.formats.format import UnsupportedError
+from wavenetlite.formats.onnx_builder import OnnxBuilder, name_for, signal_in
+from wavenetlite.formats.onnx_file import OnnxNode
+from wavenetlite.formats.onnx_signal import CHANNELS, TIME, Signal, floats, optional_floats
+from wavenetlite.support.arrays import Floats
+
+
+def conv(net: OnnxBuilder, node: OnnxNode, inputs: list[Any]) -> Signal:
+    signal, bias = signal_in(inputs), optional_floats(node.given(inputs, 2))
+    weight, (stride, dilation, (left, right)) = over_time(node, signal, floats(inputs[1]))
+    reach = (weight.shape[2] - 1) * dilation
+    if signal.excess or (signal.tail < 0):
+        signal = net.settled(signal)
+    before, after = left + signal.lead, right + signal.tail
+    if before > reach:
+        raise UnsupportedError(f"has {before} frames of padding before the signal; its kernel reaches over {reach}")
+    excess = max(0, before + after - reach)
+    if excess and stride > 1:
+        raise UnsupportedError(f"has {excess} frames of padding more than its kernel reaches over, and stride={stride}")
+    layer = layers.conv1d(weight, bias, groups=node.attributes.get("group", 1), stride=stride, dilation=dilation,
+                          padding=(before, after - excess))  # fmt: skip
+    return replace(net.layer(name_for(node, 1), layer, signal), excess=excess)
+
+
+def over_time(node: OnnxNode, signal: Signal, weight: Floats) -> tuple[Floats, tuple[int, int, tuple[int, int]]]:
+    """Weight (out, in, kernel), stride, dilation and padding of a convolution over time; other axes are ones."""
+    axes = signal.axes[2:]
+    if len(signal.axes) < 3 or signal.axes[1] != CHANNELS or axes.count(TIME) != 1 or weight.ndim != 2 + len(axes):
+        raise UnsupportedError(f"its input has the axes ({', '.join(signal.axes)}); it must be (batch, channels, time)")
+    along = axes.index(TIME)
+    count = len(axes)
+    strides = list(node.attributes.get("strides") or [1] * count)
+    dilations = list(node.attributes.get("dilations") or [1] * count)
+    pads = padding(node, weight.shape[2:], strides, dilations)
+    if min(len(strides), len(dilations)) < count or min(strides + dilations) < 1:
+        raise UnsupportedError(f"has strides {strides} and dilations {dilations}")
+    for axis in range(count):
+        if axis != along and (weight.shape[2 + axis] != 1 or pads[axis] or pads[axis + count]):
+            raise UnsupportedError(f"has a kernel of shape {weight.shape[2:]}: over an axis that is not time")
+    flat = weight.reshape(weight.shape[0], weight.shape[1], -1)
+    return flat, (strides[along], dilations[along], (pads[along], pads[along + count]))
+
+
+def padding(node: OnnxNode, kernel: Sequence[int], strides: list[int], dilations: list[int]) -> list[int]:
+    """Zeros before each axis, then after each."""
+    kind = node.attributes.get("auto_pad", "NOTSET")
+    count = len(kernel)
+    pads = list(node.attributes.get("pads") or [0] * 2 * count)
+    if kind in ("SAME_UPPER", "SAME_LOWER"):
+        if max(strides) > 1:
+            raise UnsupportedError(f"has auto_pad={kind} with strides {strides}: its padding depends on the length")
+        total = [(k - 1) * d for k, d in zip(kernel, dilations, strict=False)]
+        less, more = [n // 2 for n in total], [n - n // 2 for n in total]
+        return less + more if kind == "SAME_UPPER" else more + less
+    if kind not in ("NOTSET", "VALID", "") or len(pads) != 2 * count or min(pads) < 0:
+        raise UnsupportedError(f"has auto_pad={kind!r}, pads={pads}")
+    return [0] * 2 * count if kind == "VALID" else pads
+
+
+def conv_transpose(net: OnnxBuilder, node: OnnxNode, inputs: list[Any]) -> Signal:
+    signal, bias = net.settled(signal_in(inputs)), optional_floats(node.given(inputs, 2))
+    if node.attributes.get("output_shape"):
+        raise UnsupportedError("has an output_shape: its padding depends on the length")
+    weight, (stride, dilation, (left, right)) = over_time(node, signal, floats(inputs[1]))
+    more = sum(node.attributes.get("output_padding") or [0])
+    overhang = (weight.shape[2] - 1) * dilation + 1 - stride
+    cut = max(0, (overhang + 1) // 2)
+    beyond = overhang + more - left - right  # frames more than stride for each
+    same = left == cut and left > 0
+    if not same and beyond + left < 0:
+        raise UnsupportedError(f"has a kernel and padding that leave {-beyond} frames less than {stride} for each")
+    up = layers.conv_transpose1d(weight, bias, groups=node.attributes.get("group", 1), stride=stride,
+                                 dilation=dilation, padding="same" if same else "causal")  # fmt: skip
+    lead = 0 if same else -left
+    rest = beyond - lead
+    return replace(net.layer(name_for(node, 1), up, signal), lead=lead, tail=min(rest, 0), excess=max(rest, 0))
+
+
+def average_pool(net: OnnxBuilder, node: OnnxNode, inputs: list[Any]) -> Signal:
+    """A convolution with equal weights."""
+    signal = signal_in(inputs)
+    kernel = node.attributes.get("kernel_shape") or []
+    padded = any(node.attributes.get("pads") or []) or node.attributes.get("ceil_mode", 0)
+    if padded and not node.attributes.get("count_include_pad", 0):
+        raise UnsupportedError("leaves padding out of its means")
+    net.spend(signal.channels * math.prod(kernel))
+    weight = np.full((signal.channels, 1, *kernel), 1 / max(1, math.prod(kernel)), np.float32)
+    attributes = {**node.attributes, "group": signal.channels}
+    return conv(net, replace(node, attributes=attributes), [signal, weight])

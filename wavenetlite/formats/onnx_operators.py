@@ -1,0 +1,49 @@
+"""ONNX's operators and what makes layers of them. A new operator is one row."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+from wavenetlite.formats.onnx_activations import activation, begin, clip, hard_sigmoid, prelu, selu
+from wavenetlite.formats.onnx_arithmetic import arithmetic, linear, negate, power
+from wavenetlite.formats.onnx_axes import gather, keep, pad, reshape, slice_, split, squeeze, transpose, unsqueeze
+from wavenetlite.formats.onnx_builder import OnnxBuilder
+from wavenetlite.formats.onnx_convolutions import average_pool, conv, conv_transpose
+from wavenetlite.formats.onnx_file import OnnxNode
+from wavenetlite.formats.onnx_joins import concat, pool
+from wavenetlite.formats.onnx_norms import batch_norm, layer_norm
+
+OPERATORS: dict[str, Callable[[OnnxBuilder, OnnxNode, list[Any]], Any]] = {
+    **dict.fromkeys(("Relu", "Tanh", "Sigmoid", "LeakyRelu", "Elu", "Gelu", "Softsign", "HardSwish", "Softmax"),
+                    activation),
+    **dict.fromkeys(("Identity", "Dropout", "Cast", "Contiguous"), keep),
+    **dict.fromkeys(("Add", "Sub", "Mul", "Div", "Sum"), arithmetic),
+    **dict.fromkeys(("GlobalAveragePool", "GlobalMaxPool", "ReduceMean", "ReduceMax"), pool),
+    "Abs": begin,
+    "AveragePool": average_pool,
+    "BatchNormalization": batch_norm,
+    "Clip": clip,
+    "Concat": concat,
+    "Conv": conv,
+    "ConvTranspose": conv_transpose,
+    "Erf": begin,
+    "Flatten": reshape,
+    "Gather": gather,
+    "Gemm": linear,
+    "HardSigmoid": hard_sigmoid,
+    "LayerNormalization": layer_norm,
+    "MatMul": linear,
+    "Neg": negate,
+    "PRelu": prelu,
+    "Pad": pad,
+    "Pow": power,
+    "Reshape": reshape,
+    "Selu": selu,
+    "Slice": slice_,
+    "Split": split,
+    "Squeeze": squeeze,
+    "Transpose": transpose,
+    "Unsqueeze": unsqueeze,
+}  # fmt: skip
+"""By operator: ``function(builder, node, inputs)`` gives the signal, or the signals in a list, that a node makes."""

@@ -1,0 +1,32 @@
+"""A network as a graph of operations on sequences of frames, with the clock of every sequence."""
+
+from wavenetlite.graph.bins import Counts, exact, rebinned
+from wavenetlite.graph.builders import OnnxBuilder, ScriptBuilder
+from wavenetlite.graph.clock import Clock, tidy
+from wavenetlite.graph.edge_weights import EdgeWeights, OverBins
+from wavenetlite.graph.kernel_call import Convolution, Dense, Depthwise, KernelCall
+from wavenetlite.graph.node import MOST_CHANNELS, MOST_FRAMES, Edge, Node, aligned, clock_after
+from wavenetlite.graph.order import topological_order
+
+__all__ = [
+    "MOST_CHANNELS",
+    "MOST_FRAMES",
+    "Clock",
+    "Convolution",
+    "Counts",
+    "Dense",
+    "Depthwise",
+    "Edge",
+    "EdgeWeights",
+    "KernelCall",
+    "Node",
+    "OnnxBuilder",
+    "OverBins",
+    "ScriptBuilder",
+    "aligned",
+    "clock_after",
+    "exact",
+    "rebinned",
+    "tidy",
+    "topological_order",
+]

@@ -1,0 +1,124 @@
+"""What a node asks of the compiled kernels, as plain data."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+
+import numpy as np
+
+from wavenetlite.kernels.pack import Arena, PackedConv, PackedStrip, pack_conv, pack_depthwise
+from wavenetlite.support.errors import ParameterError
+
+MOST_FLOAT = float(np.finfo(np.float32).max)
+
+
+@dataclass(eq=False)
+class KernelCall:
+    """The kernel of this name makes frames of `channels` channels of what the node's edges read; then what was fused.
+
+    `sizes` and `arrays` mean what that kernel says. `state` is what it remembers beside the frames that it reads:
+    vectors of so many values of `state_bytes` bytes each, zero before the first frame.
+    """
+
+    channels: int
+    kernel: str = ""
+    sizes: tuple[int, ...] = ()
+    arrays: list[np.ndarray] = field(default_factory=list)
+    state: tuple[int, ...] = ()
+    state_bytes: int = 4
+    phases: int = 1  # frames that are made at a time, from one reading of the edges
+    multiply_adds: float = 0.0  # of one output frame
+    takes_residual: bool = False  # whether the kernel can add a residual and rectify
+    reads_unpadded: bool = False  # whether it reads no more than a row's channels: then an input is read where it is
+    reads_bins: bool = False  # whether frames hold many bins, so that fewer of them stay near
+    residual: bool = False  # whether one is added
+    relu_before: bool = False
+    relu_after: bool = False
+    activation: str = ""  # last of all
+    parameters: np.ndarray = field(default_factory=lambda: np.zeros(0, np.float32))  # of the activation
+    offsets: list[int] = field(default_factory=list)  # of `arrays` in the arena
+    parameters_offset: int = -1
+    conv: PackedConv | None = None
+    strips: list[PackedStrip] = field(default_factory=list)
+
+    def scale(self, scale: np.ndarray, offset: np.ndarray, bins: int) -> bool:
+        """Multiply what is made by `scale` and add `offset`, float64, those of each of `bins` bins alike.
+
+        Returns whether the kernel can do that; if not, nothing has changed.
+        """
+        return False
+
+    def split(self, parts: Sequence[Sequence[int]]) -> None:
+        """Read the channels of every sequence as those of several, `parts[i]` channels each."""
+        raise NotImplementedError
+
+    def pack(self, arena: Arena) -> None:
+        """Lay everything that the kernel reads in the arena."""
+        self.offsets += [arena.add(array) for array in self.arrays]
+        if self.parameters.size:
+            self.parameters_offset = arena.add(self.parameters)
+
+
+@dataclass(eq=False)
+class Convolution(KernelCall):
+    """Base of those that sum convolutions: `weights[i]` is that of edge i, (channels, in / groups[i], taps)."""
+
+    weights: list[np.ndarray] = field(default_factory=list)
+    groups: list[int] = field(default_factory=list)
+    bias: np.ndarray | None = None
+
+    def __post_init__(self) -> None:
+        self.multiply_adds = self.multiply_adds or sum(weight.size for weight in self.weights) / self.phases
+
+    def scale(self, scale: np.ndarray, offset: np.ndarray, bins: int) -> bool:
+        """``scale * (W x + b) + offset`` as one convolution, computed in float64; packing rounds."""
+        rows = self.weights[0].shape[0]  # more than channels where each phase has weights of its own
+        if self.relu_before or self.residual or self.activation or rows > self.channels:
+            return False
+        scale, offset = np.tile(scale, rows // scale.size), np.tile(offset, rows // offset.size)
+        self.weights = [
+            weight.astype(np.float64) * scale.reshape(-1, *[1] * (weight.ndim - 1)) for weight in self.weights
+        ]
+        bias = 0.0 if self.bias is None else self.bias.astype(np.float64)
+        self.bias = offset + scale * bias
+        return True
+
+    def pack(self, arena: Arena) -> None:
+        values = [*self.weights, *([] if self.bias is None else [self.bias])]
+        if any((np.abs(value) > MOST_FLOAT).any() for value in values):
+            raise ParameterError("weights exceed float32 once batch normalisation is folded into them")
+        self.pack_weights(arena)
+        super().pack(arena)
+
+    def pack_weights(self, arena: Arena) -> None:
+        raise NotImplementedError
+
+
+@dataclass(eq=False)
+class Dense(Convolution):
+    """The sum of convolutions over all channels, or over groups of them."""
+
+    kernel: str = "conv"
+    takes_residual: bool = True
+    reads_unpadded: bool = True
+
+    def split(self, parts: Sequence[Sequence[int]]) -> None:
+        cuts = [np.cumsum(channels)[:-1] for channels in parts]
+        self.weights = [
+            part for weight, cut in zip(self.weights, cuts, strict=True) for part in np.split(weight, cut, axis=1)
+        ]
+        self.groups = [group for group, channels in zip(self.groups, parts, strict=True) for _ in channels]
+
+    def pack_weights(self, arena: Arena) -> None:
+        self.conv = pack_conv(arena, self.weights, self.groups, self.bias, self.channels)
+
+
+@dataclass(eq=False)
+class Depthwise(Convolution):
+    """A convolution of every channel by itself; of each phase by weights of its own, (phases * channels, 1, taps)."""
+
+    kernel: str = "depthwise"
+
+    def pack_weights(self, arena: Arena) -> None:
+        self.offsets = list(pack_depthwise(arena, self.weights[0], self.bias, self.phases))

@@ -1,0 +1,106 @@
+"""Packed weights as the kernels are handed them, and the aligned memory that they and their like lie in."""
+
+from libc.stdlib cimport free
+from libc.string cimport memset
+
+from wavenetlite.kernels import padded, panel_widths
+from wavenetlite.kernels.dispatch cimport activation_kernel
+from wavenetlite.kernels.types cimport Panel
+
+cdef extern from "stdlib.h" nogil:
+    void* aligned_alloc(size_t alignment, size_t size)
+
+
+cdef class Block:
+    """Zeroed memory on a 64-byte boundary, freed with the object."""
+    cdef char* bytes
+
+    def __cinit__(self, size_t size):
+        cdef size_t room = (size + 63) // 64 * 64 + 64
+        self.bytes = <char*>aligned_alloc(64, room)
+        if self.bytes == NULL:
+            raise MemoryError(f"no memory for {size} bytes")
+        memset(self.bytes, 0, room)
+
+    def __dealloc__(self):
+        free(self.bytes)
+
+
+cdef class Blocks:
+    """Blocks of memory that live as long as this object."""
+
+    def __cinit__(self):
+        self.kept = []
+
+    cdef char* allocate(self, size_t size) except NULL:
+        cdef Block block = Block(size)
+        self.kept.append(block)
+        return block.bytes
+
+
+cdef int set_conv(
+    Conv* conv, object packed, Py_ssize_t channels, const float* arena, const Kernels* kernels, Blocks blocks) except -1:
+    """Fill `conv` with what a `PackedConv` of `channels` output channels says; its weights lie in `arena`."""
+    cdef Py_ssize_t* length
+    cdef Py_ssize_t* windowed
+    cdef Panel* panel
+    cdef Py_ssize_t i, kind
+    conv.taps = len(packed.order)
+    conv.narrow_taps = packed.narrow_taps
+    conv.chain_length = sum(packed.lengths[packed.narrow_taps:])
+    length = <Py_ssize_t*>blocks.allocate(conv.taps * sizeof(Py_ssize_t))
+    windowed = <Py_ssize_t*>blocks.allocate(conv.taps * sizeof(Py_ssize_t))
+    for i in range(conv.taps):
+        length[i] = packed.lengths[i]
+        windowed[i] = packed.windowed[i]
+    conv.length = length
+    conv.windowed = windowed
+    conv.panels = len(packed.panels)
+    panel = <Panel*>blocks.allocate(conv.panels * sizeof(Panel))
+    for i, cut in enumerate(packed.panels):
+        kind = panel_widths().index(cut.width)
+        panel[i].rows = kernels.panel_kernels[kind]
+        panel[i].row = kernels.row_kernels[kind]
+        panel[i].out = cut.out
+        panel[i].window = cut.window
+        panel[i].bias = arena + <Py_ssize_t>cut.bias
+        panel[i].narrow = arena + <Py_ssize_t>cut.narrow
+        panel[i].wide = arena + <Py_ssize_t>cut.wide
+    conv.panel = panel
+    conv.grouped = any(packed.windowed)
+    conv.channels = channels
+    conv.padded = padded(channels)
+    return 0
+
+
+cdef int set_activation(Conv* conv, str name, const float* parameters) except -1:
+    """Let `conv` end with an activation; "": none."""
+    if name:
+        conv.activation = activation_kernel(name).run
+    conv.tanh = name == "tanh"
+    conv.parameters = parameters
+    return 0
+
+
+cdef Strip* new_strips(list packed, const float* arena, const Kernels* kernels, Blocks blocks) except NULL:
+    """What a list of `PackedStrip` says; their weights lie in `arena`."""
+    cdef Strip* strips = <Strip*>blocks.allocate(len(packed) * sizeof(Strip))
+    cdef Strip* strip
+    cdef Py_ssize_t* tap
+    cdef Py_ssize_t* channel
+    cdef Py_ssize_t number, i
+    for number, source in enumerate(packed):
+        strip = strips + number
+        if isinstance(source.packed, tuple):
+            strip.weights, strip.bias = arena + <Py_ssize_t>source.packed[0], arena + <Py_ssize_t>source.packed[1]
+        else:
+            set_conv(&strip.conv, source.packed, source.out_channels, arena, kernels, blocks)
+        strip.taps, strip.channels = len(source.taps), source.out_channels
+        strip.count, strip.out, strip.out_step, strip.in_step = source.count, source.out, source.out_step, source.in_step
+        tap = <Py_ssize_t*>blocks.allocate(strip.taps * sizeof(Py_ssize_t))
+        channel = <Py_ssize_t*>blocks.allocate(strip.taps * sizeof(Py_ssize_t))
+        for i in range(strip.taps):
+            tap[i] = source.taps[i]
+            channel[i] = source.channels[i]
+        strip.tap, strip.channel = tap, channel
+    return strips

@@ -1,0 +1,394 @@
+"""The kernels of training as functions of arrays: batches (clips, rows, channels), views of the rows of larger arrays.
+
+A view may skip rows (a stride) and begin anywhere, but its channels lie side by side, padded as the kernels pad them. Every
+function gives up the interpreter's lock for its work.
+"""
+
+cimport cython
+cimport numpy as cnp
+from libc.stdint cimport int32_t, uint64_t
+from libc.stdlib cimport free, malloc
+from libc.string cimport memcpy
+
+import numpy as np
+
+from wavenetlite.kernels.pack import Arena
+from wavenetlite.kernels.packed cimport Blocks, new_strips, set_conv
+from wavenetlite.kernels.dispatch cimport kernels as chosen_kernels
+from wavenetlite.kernels.types cimport Conv, Kernels, Strip
+
+cdef extern from "simd.h" nogil:
+    uint64_t flush_subnormals()
+    void restore_subnormals(uint64_t)
+    void expect(bint)
+
+cnp.import_array()
+
+cdef const Kernels* kernels = chosen_kernels()
+
+
+# A batch in memory: where its first row is, and how far apart rows and clips are, in floats.
+cdef struct View:
+    float* first
+    Py_ssize_t clips, rows, channels, clip, row
+
+
+cdef View view(cnp.ndarray a) except *:
+    cdef View v
+    if cnp.PyArray_TYPE(a) != cnp.NPY_FLOAT32 or cnp.PyArray_NDIM(a) != 3 or cnp.PyArray_STRIDE(a, 2) != sizeof(float):
+        raise TypeError(f"array of {a.dtype}, strides {(<object>a).strides}, is no batch of float32 rows")
+    v.first = <float*>cnp.PyArray_DATA(a)
+    v.clips, v.rows, v.channels = cnp.PyArray_DIM(a, 0), cnp.PyArray_DIM(a, 1), cnp.PyArray_DIM(a, 2)
+    v.clip = cnp.PyArray_STRIDE(a, 0) // <Py_ssize_t>sizeof(float)
+    v.row = cnp.PyArray_STRIDE(a, 1) // <Py_ssize_t>sizeof(float)
+    return v
+
+
+cdef Py_ssize_t same(View a, View b) except -1:
+    """Clips of two batches with the same numbers of clips and rows."""
+    if a.clips != b.clips or a.rows != b.rows:
+        raise ValueError(f"batches of {a.clips} x {a.rows} and {b.clips} x {b.rows} rows do not go together")
+    return a.clips
+
+
+class NoSubnormals:
+    """While it is entered, this thread takes subnormal numbers for zero: gradients that vanish would crawl."""
+
+    def __enter__(self):
+        self.before = flush_subnormals()
+
+    def __exit__(self, *error):
+        restore_subnormals(self.before)
+
+
+@cython.final
+cdef class Convolution:
+    """A convolution whose weights are packed anew whenever the parameters have changed.
+
+    Parameters
+    ----------
+    taps, channels
+        Of the kernel and of the output.
+    pack
+        Packs the weights' positions in the vector of values (position 0 holds 0) into an arena, as `pack_conv`,
+        `pack_depthwise` or `pack_strips` do with weights.
+    """
+    cdef Conv conv
+    cdef Blocks blocks
+    cdef float* arena
+    cdef int32_t* source
+    cdef Py_ssize_t floats, taps, padded
+    cdef const float** x
+    cdef Py_ssize_t* ldx
+    cdef Py_ssize_t* clip
+    cdef Py_ssize_t* place
+    cdef Py_ssize_t depthwise_weights, depthwise_bias
+    cdef bint depthwise
+    cdef Strip* strip
+    cdef Py_ssize_t strips
+    cdef const float** at
+    cdef Py_ssize_t* apart
+
+    def __cinit__(self, taps: int, channels: int, pack: object):
+        cdef Py_ssize_t i
+        arena = Arena()
+        packed = pack(arena)
+        self.blocks = Blocks()
+        self.depthwise = isinstance(packed, tuple)
+        self.taps = taps
+        if self.depthwise:
+            self.depthwise_weights, self.depthwise_bias = packed
+            order = [(0, k) for k in range(taps)]
+        elif isinstance(packed, list):
+            order = [(0, k) for k in range(taps)]
+        else:
+            order = packed.order
+        self.floats = arena.floats
+        self.arena = <float*>self.blocks.allocate(4 * (self.floats + 64))
+        self.source = <int32_t*>self.blocks.allocate(4 * self.floats)
+        for offset, array in arena.arrays:
+            for i, position in enumerate(array.astype(np.int32)):
+                self.source[<Py_ssize_t>offset + i] = position
+        if isinstance(packed, list):
+            self.strips = len(packed)
+            self.strip = new_strips(packed, self.arena, kernels, self.blocks)
+            most = max(len(strip.taps) for strip in packed)
+            self.at = <const float**>self.blocks.allocate(most * sizeof(float*))
+            self.apart = <Py_ssize_t*>self.blocks.allocate(most * sizeof(Py_ssize_t))
+        elif not self.depthwise:
+            set_conv(&self.conv, packed, channels, self.arena, kernels, self.blocks)
+        self.x = <const float**>self.blocks.allocate(self.taps * sizeof(float*))
+        self.ldx = <Py_ssize_t*>self.blocks.allocate(self.taps * sizeof(Py_ssize_t))
+        self.clip = <Py_ssize_t*>self.blocks.allocate(self.taps * sizeof(Py_ssize_t))
+        self.place = <Py_ssize_t*>self.blocks.allocate(self.taps * sizeof(Py_ssize_t))
+        for i, (_, tap) in enumerate(order):
+            self.place[i] = tap
+
+    def pack(self, const float[::1] values):
+        """Take the weights from the vector of values."""
+        cdef Py_ssize_t i
+        cdef const float* v = &values[0]
+        with nogil:
+            for i in range(self.floats):
+                self.arena[i] = v[self.source[i]]
+
+    def run(self, list taps, cnp.ndarray out, bint accumulate):
+        """out (+)= the convolution of the rows `taps`, a batch for each tap: the rows that it reads."""
+        cdef View y = view(out), v
+        cdef Py_ssize_t i, b, clips = y.clips
+        cdef float* first = y.first
+        for i in range(self.taps):
+            v = view(taps[self.place[i]])
+            same(v, y)
+            self.x[i], self.ldx[i], self.clip[i] = v.first, v.row, v.clip
+        with nogil:
+            for b in range(clips):
+                if self.depthwise:
+                    expect(not accumulate)
+                    kernels.convolve_depthwise(
+                        self.arena + self.depthwise_weights, self.arena + self.depthwise_bias, self.taps, self.x, self.ldx,
+                        y.rows, first, y.row)
+                elif self.strips:
+                    kernels.convolve_strips(
+                        self.strip, self.strips, self.x, self.ldx, y.rows, first if accumulate else NULL, first, y.row,
+                        self.at, self.apart)
+                else:
+                    kernels.convolve(
+                        &self.conv, self.x, self.ldx, y.rows, first if accumulate else NULL, first, y.row)
+                first += y.clip
+                for i in range(self.taps):
+                    self.x[i] += self.clip[i]
+
+
+def weight_gradients(list taps, cnp.ndarray g, float[:, :, :] out):
+    """out[k] (in, out, a multiple of 4) += x^T g: the gradient of tap k, which reads the rows x where its output's gradient is g.
+
+    Clip by clip, so that a clip's rows stay near.
+    """
+    cdef View b = view(g)
+    cdef View[64] a
+    cdef Py_ssize_t i, k, count = min(<Py_ssize_t>64, <Py_ssize_t>len(taps))
+    for k in range(count):
+        a[k] = view(taps[k])
+        same(a[k], b)
+    with nogil:
+        for i in range(b.clips):
+            for k in range(count):
+                kernels.weight_gradient(
+                    a[k].first + i * a[k].clip, a[k].row, b.first + i * b.clip, b.row, b.rows, out.shape[1], out.shape[2],
+                    &out[k, 0, 0])
+    if count < len(taps):
+        weight_gradients(taps[count:], g, out[count:])
+
+
+def weight_gradients_of_bins(
+    list taps, cnp.ndarray g, const Py_ssize_t[:, ::1] meetings, bint depthwise, float[:, :, ::1] out):
+    """out[place] (in, out, a multiple of 4) += x^T g for every meeting: (tap, channel of its rows, channel of g, place).
+
+    Depthwise: out[place] (1, channels) += the sum of the rows of x g.
+    """
+    cdef View b = view(g), a
+    cdef View* views = <View*>malloc(len(taps) * sizeof(View))
+    cdef const float* x
+    cdef const float* to
+    cdef Py_ssize_t i, k
+    if views == NULL:
+        raise MemoryError(f"no memory for {len(taps)} taps")
+    try:
+        for k in range(len(taps)):
+            views[k] = view(taps[k])
+            same(views[k], b)
+        with nogil:
+            for i in range(b.clips):
+                for k in range(meetings.shape[0]):
+                    a = views[meetings[k, 0]]
+                    x, to = a.first + i * a.clip + meetings[k, 1], b.first + i * b.clip + meetings[k, 2]
+                    if depthwise:
+                        kernels.depthwise_gradient(
+                            x, a.row, to, b.row, b.rows, out.shape[2], &out[meetings[k, 3], 0, 0])
+                    else:
+                        kernels.weight_gradient(
+                            x, a.row, to, b.row, b.rows, out.shape[1], out.shape[2], &out[meetings[k, 3], 0, 0])
+    finally:
+        free(views)
+
+
+def depthwise_gradient(cnp.ndarray x, cnp.ndarray g, float[::1] out):
+    """out (channels,) += the gradient of one tap of a depthwise convolution."""
+    cdef View a = view(x), b = view(g)
+    cdef Py_ssize_t i, clips = same(a, b)
+    with nogil:
+        for i in range(clips):
+            kernels.depthwise_gradient(
+                a.first + i * a.clip, a.row, b.first + i * b.clip, b.row, a.rows, out.shape[0], &out[0])
+
+
+def sum_rows(cnp.ndarray x, float[::1] out):
+    """out (channels,) += the sum of all rows."""
+    cdef View a = view(x)
+    cdef Py_ssize_t i
+    with nogil:
+        for i in range(a.clips):
+            kernels.sum_rows(a.first + i * a.clip, a.row, a.rows, out.shape[0], &out[0])
+
+
+def copy(cnp.ndarray x, cnp.ndarray out):
+    """out = x, rows back to back."""
+    cdef View a = view(x), y = view(out)
+    cdef Py_ssize_t i, clips = same(a, y)
+    with nogil:
+        for i in range(clips):
+            memcpy(y.first + i * y.clip, a.first + i * a.clip, a.rows * a.row * sizeof(float))
+
+
+def add_two(cnp.ndarray x, cnp.ndarray more, cnp.ndarray out):
+    """out = x + more, rows back to back."""
+    cdef View a = view(x), b = view(more), y = view(out)
+    cdef Py_ssize_t i, clips = same(a, y)
+    same(b, y)
+    with nogil:
+        for i in range(clips):
+            kernels.add(a.first + i * a.clip, b.first + i * b.clip, a.rows, y.first + i * y.clip, y.row)
+
+
+def add(cnp.ndarray x, cnp.ndarray out):
+    """out += x."""
+    cdef View a = view(x), y = view(out)
+    cdef Py_ssize_t i, clips = same(a, y)
+    with nogil:
+        for i in range(clips):
+            kernels.add_rows(a.first + i * a.clip, a.row, a.rows, a.channels, y.first + i * y.clip, y.row)
+
+
+def channel_statistics(cnp.ndarray x, Py_ssize_t channels):
+    """Mean and (biased) variance of every channel over all rows of all clips, float64."""
+    cdef View a = view(x)
+    cdef Py_ssize_t i
+    cdef double[::1] total = np.zeros(channels), squares = np.zeros(channels)
+    cdef float[::1] shift = np.array(x[0, 0, :channels])
+    with nogil:
+        for i in range(a.clips):
+            kernels.moments(a.first + i * a.clip, a.row, a.rows, channels, &shift[0], &total[0], &squares[0])
+    count = a.clips * a.rows
+    mean = np.asarray(total) / count
+    return mean + shift, np.maximum(np.asarray(squares) / count - mean * mean, 0.0)
+
+
+def normalise(cnp.ndarray x, const float[::1] scale, const float[::1] offset, bint relu, cnp.ndarray out):
+    """out = x * scale + offset, with a ReLU if asked."""
+    cdef View a = view(x), y = view(out)
+    cdef Py_ssize_t i, clips = same(a, y)
+    with nogil:
+        for i in range(clips):
+            kernels.normalise(
+                a.first + i * a.clip, a.row, a.rows, scale.shape[0], &scale[0], &offset[0], relu, y.first + i * y.clip, y.row)
+
+
+def normalise_sums(
+    cnp.ndarray x, cnp.ndarray g, const float[::1] scale, const float[::1] offset, const float[::1] mean, bint relu):
+    """Sums over all rows of the gradient behind the ReLU, and of it times x - mean; float64."""
+    cdef View a = view(x), b = view(g)
+    cdef Py_ssize_t i, clips = same(a, b)
+    cdef double[::1] total = np.zeros(scale.shape[0]), products = np.zeros(scale.shape[0])
+    with nogil:
+        for i in range(clips):
+            kernels.normalise_sums(
+                a.first + i * a.clip, a.row, b.first + i * b.clip, b.row, a.rows, scale.shape[0], &scale[0], &offset[0],
+                &mean[0], relu, &total[0], &products[0])
+    return np.asarray(total), np.asarray(products)
+
+
+def normalise_gradient(
+    cnp.ndarray x, cnp.ndarray g, const float[::1] scale, const float[::1] offset, const float[::1] mean, bint relu,
+    const float[::1] constant, const float[::1] slope, bint accumulate, cnp.ndarray out):
+    """out (+)= scale * gradient behind the ReLU - constant - slope * (x - mean)."""
+    cdef View a = view(x), b = view(g), y = view(out)
+    cdef Py_ssize_t i, clips = same(a, b)
+    same(a, y)
+    with nogil:
+        for i in range(clips):
+            kernels.normalise_gradient(
+                a.first + i * a.clip, a.row, b.first + i * b.clip, b.row, a.rows, scale.shape[0], &scale[0], &offset[0],
+                &mean[0], relu, &constant[0], &slope[0], accumulate, y.first + i * y.clip, y.row)
+
+
+def activate(int code, cnp.ndarray x, Py_ssize_t channels, const float[::1] parameters, cnp.ndarray out):
+    """out = the activation of x; both have their rows back to back."""
+    cdef View a = view(x), y = view(out)
+    cdef Py_ssize_t i, clips = same(a, y)
+    with nogil:
+        for i in range(clips):
+            memcpy(y.first + i * y.clip, a.first + i * a.clip, a.rows * a.row * sizeof(float))
+            kernels.activation[code].run(y.first + i * y.clip, y.rows, y.row, channels, &parameters[0])
+
+
+def activate_gradient(int code, cnp.ndarray x, cnp.ndarray g, const float[::1] parameters, bint accumulate, cnp.ndarray out):
+    """out (+)= g * the slope of an element-wise activation at x."""
+    cdef View a = view(x), b = view(g), y = view(out)
+    cdef Py_ssize_t i, clips = same(a, b), n = a.rows * a.row
+    cdef float* scratch = <float*>malloc((n + 16) * sizeof(float))
+    if scratch == NULL:
+        raise MemoryError(f"no memory for {n} floats")
+    same(a, y)
+    with nogil:
+        for i in range(clips):
+            kernels.activation[code].gradient(
+                a.first + i * a.clip, b.first + i * b.clip, n, scratch if accumulate else y.first + i * y.clip,
+                &parameters[0])
+            if accumulate:
+                kernels.add_rows(scratch, n, 1, n, y.first + i * y.clip, n)
+    free(scratch)
+
+
+def gate(cnp.ndarray x, Py_ssize_t channels, cnp.ndarray out):
+    """out = tanh(first half of the channels) * sigmoid(second half)."""
+    cdef View a = view(x), y = view(out)
+    cdef Py_ssize_t i, clips = same(a, y)
+    with nogil:
+        for i in range(clips):
+            kernels.gate(a.first + i * a.clip, a.row, a.rows, channels, y.first + i * y.clip, y.row)
+
+
+def gate_gradient(cnp.ndarray x, cnp.ndarray g, Py_ssize_t channels, bint accumulate, cnp.ndarray out):
+    """out (+)= the gradients of both halves."""
+    cdef View a = view(x), b = view(g), y = view(out)
+    cdef Py_ssize_t i, clips = same(a, b)
+    cdef float* scratch = <float*>malloc((a.rows * a.row + 16) * sizeof(float))
+    if scratch == NULL:
+        raise MemoryError(f"no memory for {a.rows * a.row} floats")
+    same(a, y)
+    with nogil:
+        for i in range(clips):
+            kernels.gate_gradient(
+                a.first + i * a.clip, a.row, b.first + i * b.clip, b.row, a.rows, channels,
+                scratch if accumulate else y.first + i * y.clip, a.row)
+            if accumulate:
+                kernels.add_rows(scratch, a.row, a.rows, 2 * channels, y.first + i * y.clip, y.row)
+    free(scratch)
+
+
+def running(cnp.ndarray x, bint mean, cnp.ndarray out):
+    """out = the mean, or the maximum, of all rows of a clip so far."""
+    cdef View a = view(x), y = view(out)
+    cdef Py_ssize_t i, clips = same(a, y)
+    cdef double[::1] state = np.empty(a.row)
+    for i in range(clips):
+        state[:] = 0.0
+        if mean:
+            kernels.running_mean(a.first + i * a.clip, a.rows, &state[0], 0.0, y.first + i * y.clip, y.row)
+        else:
+            kernels.running_max(a.first + i * a.clip, a.rows, &state[0], 0.0, y.first + i * y.clip, y.row)
+
+
+def running_gradient(cnp.ndarray x, cnp.ndarray g, bint mean, Py_ssize_t channels, cnp.ndarray out):
+    """out += the gradient of `running`."""
+    cdef View a = view(x), b = view(g), y = view(out)
+    cdef Py_ssize_t i, clips = same(a, b)
+    same(a, y)
+    with nogil:
+        for i in range(clips):
+            if mean:
+                kernels.running_mean_gradient(b.first + i * b.clip, b.row, a.rows, channels, y.first + i * y.clip, y.row)
+            else:
+                kernels.running_max_gradient(
+                    a.first + i * a.clip, a.row, b.first + i * b.clip, b.row, a.rows, channels, y.first + i * y.clip, y.row)

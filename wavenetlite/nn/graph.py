@@ -1,0 +1,150 @@
+"""A network of any shape: named nodes that read each other; and a part of the channels."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Sequence
+from itertools import pairwise
+from typing import Any
+
+from wavenetlite import nodes
+from wavenetlite.graph import MOST_CHANNELS, Node
+from wavenetlite.nn.module import Module
+from wavenetlite.support.checks import count, integer, one_of, positive_int
+from wavenetlite.support.errors import ArrayTypeError, ParameterError
+
+INPUT = "x"
+JOINS: dict[str, Callable[..., Node]] = {"add": nodes.add, "multiply": nodes.multiply, "concat": nodes.concat}
+"""What makes one sequence of several."""
+
+MOST_NODES = 10_000
+
+
+class Graph(Module):
+    """A network of named nodes: layers that read a node before them, sums, products and concatenations of several.
+
+    Parameters
+    ----------
+    in_channels
+        Of the network's input, whose name is "x".
+    nodes
+        In order, ``[name, layer, inputs]`` each: a module that reads one node, or "add", "multiply" (two nodes) or
+        "concat" of several; `inputs` are the names of nodes before it. The last node is the output. Names are of
+        letters, digits, ".", "_" and "-", and begin the names of the layers' parameters, as PyTorch's do.
+    seed
+        Of the initial weights.
+
+    Notes
+    -----
+    Different latencies of what a node reads are aligned, as by `Add`.
+
+    Examples
+    --------
+    >>> import numpy as np, wavenetlite as wl
+    >>> model = wl.nn.Graph(1, [
+    ...     ["conv", wl.nn.Conv1d(1, 2, 3), ["x"]],
+    ...     ["gate", wl.nn.Activation("sigmoid"), ["conv"]],
+    ...     ["gated", "multiply", ["conv", "gate"]],
+    ...     ["all", "concat", ["gated", "x"]],
+    ... ])
+    >>> model(np.zeros((5, 1), np.float32)).shape, list(model.state_dict())
+    ((5, 3), ['conv.weight', 'conv.bias'])
+    """
+
+    options = ("in_channels", "nodes", "seed")
+    in_channels: int
+    out_channels: int
+
+    def __init__(self, in_channels: int, nodes: Sequence[Sequence[Any]], *, seed: int = 0) -> None:
+        self.in_channels = positive_int("in_channels", in_channels, MOST_CHANNELS)
+        self.seed = count("seed", seed)
+        if not isinstance(nodes, list | tuple) or not 1 <= len(nodes) <= MOST_NODES:
+            raise ParameterError(f"nodes must be a list of 1 to {MOST_NODES} entries [name, layer, inputs]")
+        self.nodes: list[list[Any]] = []
+        channels = {INPUT: self.in_channels}
+        for index, node in enumerate(nodes):
+            name, layer, inputs = checked_node(index, node, channels)
+            channels[name] = channels_after(name, layer, [channels[one] for one in inputs])
+            self.nodes.append([name, layer, inputs])
+        self.out_channels = channels[self.nodes[-1][0]]
+        holders = sorted(f"{name}." for name in self.children())
+        for name, after in pairwise(holders):
+            if after.startswith(name):
+                raise ParameterError(f"nodes {name[:-1]!r}, {after[:-1]!r}: a name must not begin another up to a dot")
+
+    def children(self) -> dict[str, Module]:
+        return {name: layer for name, layer, _ in self.nodes if isinstance(layer, Module)}
+
+    def build(self, x: Node, c: Node | None) -> Node:
+        made = {INPUT: x}
+        for name, layer, inputs in self.nodes:
+            read = [made[one] for one in inputs]
+            try:
+                made[name] = layer.connect(read[0], c) if isinstance(layer, Module) else JOINS[layer](*read)
+            except ParameterError as error:
+                raise ParameterError(f"node {name!r}: {error}") from None
+        return made[self.nodes[-1][0]]
+
+
+def checked_node(index: int, node: Any, known: dict[str, int]) -> tuple[str, Module | str, list[str]]:
+    """Name, layer and inputs of an entry."""
+    if not isinstance(node, list | tuple) or len(node) != 3:
+        raise ArrayTypeError(f"nodes[{index}] is a {type(node).__name__}; it must be [name, layer, inputs]")
+    name, layer, inputs = node
+    if not isinstance(name, str) or not re.fullmatch(r"[\w-]+(\.[\w-]+)*", name, re.ASCII):
+        raise ParameterError(f"nodes[{index}] has the name {name!r}; it must be of letters, digits, '.', '_' and '-'")
+    if name in known:
+        raise ParameterError(f"nodes[{index}] has the name {name!r}, which another node has")
+    if not isinstance(layer, Module):
+        one_of(f"layer of node {name!r}", layer, tuple(JOINS))
+    if not isinstance(inputs, list | tuple) or not all(isinstance(one, str) and one in known for one in inputs):
+        raise ParameterError(f"node {name!r} reads {inputs!r}; it must be a list of names of nodes before it")
+    most = 1 if isinstance(layer, Module) else 2 if layer == "multiply" else MOST_NODES
+    least = 2 if layer == "multiply" else 1
+    if not least <= len(inputs) <= most:
+        wanted = least if least == most else "1 or more"
+        raise ParameterError(f"node {name!r} reads {len(inputs)} nodes; it must be {wanted}")
+    return name, layer, list(inputs)
+
+
+def channels_after(name: str, layer: Module | str, given: list[int]) -> int:
+    """Channels that a node gives, by those of what it reads."""
+    if layer == "concat":
+        return sum(given)
+    if not isinstance(layer, Module):
+        if len(set(given)) > 1:
+            raise ParameterError(f"node {name!r} reads {given} channels; they must be equal")
+        return given[0]
+    if layer.in_channels not in (None, given[0]):
+        raise ParameterError(f"node {name!r} has in_channels={layer.in_channels} but is given {given[0]} channels")
+    return layer.out_channels if layer.out_channels is not None else layer.graph(given[0]).channels
+
+
+class Part(Module):
+    """Some of the channels.
+
+    Parameters
+    ----------
+    first
+        The first of them, from 0 on.
+    channels
+        How many.
+
+    Examples
+    --------
+    >>> import numpy as np, wavenetlite as wl
+    >>> wl.nn.Part(1, 2)(np.array([[1, 2, 3, 4]], np.float32)).tolist()
+    [[2.0, 3.0]]
+    """
+
+    options = ("first", "channels")
+    out_channels: int
+
+    def __init__(self, first: int, channels: int) -> None:
+        if not 0 <= integer("first", first) < MOST_CHANNELS:
+            raise ParameterError(f"first={first} must be from 0 to {MOST_CHANNELS - 1}")
+        self.first = int(first)
+        self.out_channels = self.channels = positive_int("channels", channels, MOST_CHANNELS)
+
+    def build(self, x: Node, c: Node | None) -> Node:
+        return nodes.take(x, self.first, self.channels)

@@ -1,0 +1,20 @@
+"""The operations of networks, one file each."""
+
+from wavenetlite.nodes.activate import Activate, activate
+from wavenetlite.nodes.concat import Concat, concat
+from wavenetlite.nodes.conv import Conv
+from wavenetlite.nodes.conv2d import Conv2d
+from wavenetlite.nodes.cumulative_pool import CumulativePool
+from wavenetlite.nodes.dropout import Dropout
+from wavenetlite.nodes.gate import Gate
+from wavenetlite.nodes.input import Input
+from wavenetlite.nodes.norm import Norm
+from wavenetlite.nodes.product import Product, multiply
+from wavenetlite.nodes.slice import Slice, take
+from wavenetlite.nodes.sum import Sum, add
+from wavenetlite.nodes.upsample import Upsample
+
+__all__ = [
+    "Activate", "Concat", "Conv", "Conv2d", "CumulativePool", "Dropout", "Gate", "Input", "Norm", "Product", "Slice",
+    "Sum", "Upsample", "activate", "add", "concat", "multiply", "take",
+]  # fmt: skip

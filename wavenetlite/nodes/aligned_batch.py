@@ -1,0 +1,28 @@
+"""Base of the batch steps of nodes whose edges are aligned branches."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import TypeVar
+
+from wavenetlite.graph import Node
+from wavenetlite.graph.batch import BatchSequence, BatchStep
+from wavenetlite.support.arrays import Floats
+
+AnyNode = TypeVar("AnyNode", bound=Node)
+
+
+class AlignedBatchStep(BatchStep[AnyNode]):
+    """For a row it reads one row of each sequence, perhaps a later one."""
+
+    def reach(self) -> None:
+        for x, shift in self.parts():
+            x.after = max(x.after, shift + self.out.frames - x.frames)
+
+    def parts(self) -> Iterator[tuple[BatchSequence, int]]:
+        """Each sequence with the row that is read for row 0."""
+        return ((x, edge.shift) for x, edge in zip(self.inputs, self.node.edges, strict=True))
+
+    def rows(self) -> list[Floats]:
+        """The rows that are read of each sequence."""
+        return [x.rows(shift, self.out.frames) for x, shift in self.parts()]

@@ -1,0 +1,138 @@
+"""The functions of `Activate` in other notations: as operators of ONNX, and in NumPy."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import numpy as np
+
+from wavenetlite.graph import Edge, OnnxBuilder
+from wavenetlite.support.arrays import Floats
+
+Onnx = OnnxBuilder[Edge]
+
+
+@dataclass(frozen=True)
+class Function:
+    """One function.
+
+    Attributes
+    ----------
+    arguments, numpy
+        x, (frames, channels), and the parameters; and an expression of them, after lines that it needs.
+    onnx
+        Called with a builder, the tensor x and the parameters.
+    over_channels
+        Whether it takes all channels of a frame for each; `onnx` is given their number before the parameters.
+    """
+
+    arguments: str
+    numpy: str
+    onnx: Callable[..., str]
+    over_channels: bool = False
+
+    def text(self, name: str) -> str:
+        """A function of Python."""
+        *before, value = self.numpy.splitlines()
+        return "".join(f"{line}\n" for line in [f"def {name}({self.arguments}):", *before, f"    return {value}"])
+
+
+def operator(kind: str, *names: str) -> Callable[..., str]:
+    """One operator of ONNX; `names` are those of its attributes that are the function's parameters."""
+
+    def append(write: Onnx, x: str, *parameters: float) -> str:
+        return write.op(kind, [x], **dict(zip(names, map(float, parameters), strict=True)))
+
+    return append
+
+
+# Composed of several operators of ONNX
+
+
+def prelu(write: Onnx, x: str, slopes: Floats) -> str:
+    return write.op("PRelu", [x, write.constant(np.reshape(slopes, (-1, 1)))])
+
+
+def hardtanh(write: Onnx, x: str, low: float, high: float) -> str:
+    return write.op("Clip", [x, write.number(low), write.number(high)])
+
+
+def silu(write: Onnx, x: str) -> str:
+    return write.op("Mul", [x, write.op("Sigmoid", [x])])
+
+
+def gelu(write: Onnx, x: str) -> str:
+    erf = write.op("Erf", [write.op("Div", [x, write.number(math.sqrt(2))])])
+    return write.scaled(write.op("Mul", [x, write.plus(erf, 1)]), 0.5)
+
+
+def gelu_tanh(write: Onnx, x: str) -> str:
+    cube = write.op("Mul", [write.op("Mul", [x, x]), x])
+    inner = write.scaled(write.op("Add", [x, write.scaled(cube, 0.044715)]), math.sqrt(2 / math.pi))
+    return write.scaled(write.op("Mul", [x, write.plus(write.op("Tanh", [inner]), 1)]), 0.5)
+
+
+def leaky_hardtanh(write: Onnx, x: str, low: float, high: float, low_slope: float, high_slope: float) -> str:
+    below = write.op("Clip", [write.plus(x, -low), "", write.number(0)])
+    above = write.op("Clip", [write.plus(x, -high), write.number(0)])
+    inside = write.op("Clip", [x, write.number(low), write.number(high)])
+    return write.op("Sum", [inside, write.scaled(below, low_slope), write.scaled(above, high_slope)])
+
+
+P0, P1, P2, Q0, Q1 = 2.45550750702956, 0.893229853513558, 0.821226666969744, 2.44506634652299, 0.814642734961073
+"""Of fast_tanh, a quotient of polynomials of |x|."""
+
+
+def fast_tanh(write: Onnx, x: str) -> str:
+    a = write.op("Abs", [x])
+    square = write.op("Mul", [a, a])
+    slope = write.plus(write.scaled(a, P2), P1)
+    above = write.op("Add", [write.scaled(write.plus(a, 1), P0), write.op("Mul", [slope, square])])
+    rest = write.op("Add", [a, write.scaled(square, Q1)])
+    below = write.plus(write.op("Mul", [write.plus(square, Q0), rest]), Q0)
+    return write.op("Div", [write.op("Mul", [x, above]), below])
+
+
+def softmax(write: Onnx, x: str, channels: int) -> str:
+    return write.op("Softmax", [x], axis=1)
+
+
+def layer_norm(write: Onnx, x: str, channels: int, eps: float) -> str:
+    """Over the channels, which must be the last axis for it."""
+    last, ones = write.op("Transpose", [x], perm=[0, 2, 1]), write.constant(np.ones(channels, np.float32))
+    y = write.op("LayerNormalization", [last, ones], axis=-1, epsilon=float(eps))
+    return write.op("Transpose", [y], perm=[0, 2, 1])
+
+
+FUNCTIONS = {
+    "relu": Function("x", "np.maximum(x, 0)", operator("Relu")),
+    "leaky_relu": Function("x, slope", "np.where(x > 0, x, x * slope)", operator("LeakyRelu", "alpha")),
+    "prelu": Function("x, slopes", "np.where(x > 0, x, x * slopes)", prelu),
+    "elu": Function("x, alpha", "np.where(x > 0, x, alpha * np.expm1(np.minimum(x, 0)))", operator("Elu", "alpha")),
+    "sigmoid": Function("x", "0.5 + 0.5 * np.tanh(0.5 * x)", operator("Sigmoid")),
+    "silu": Function("x", "x * (0.5 + 0.5 * np.tanh(0.5 * x))", silu),
+    "gelu": Function("x", "x * 0.5 * np.vectorize(math.erfc, otypes=[float])(-x / math.sqrt(2))", gelu),
+    "gelu_tanh": Function(
+        "x", "0.5 * x * (1 + np.tanh(math.sqrt(2 / math.pi) * (x + 0.044715 * x**3)))", gelu_tanh
+    ),
+    "hardtanh": Function("x, low, high", "np.clip(x, low, high)", hardtanh),
+    "hardswish": Function("x", "x * np.clip(x + 3, 0, 6) / 6", operator("HardSwish")),
+    "softsign": Function("x", "x / (1 + np.abs(x))", operator("Softsign")),
+    "softmax": Function("x", """\
+    e = np.exp(x - x.max(axis=1, keepdims=True))
+e / e.sum(axis=1, keepdims=True)""", softmax, over_channels=True),
+    "tanh": Function("x", "np.tanh(x)", operator("Tanh")),
+    "leaky_hardtanh": Function("x, low, high, low_slope, high_slope", """\
+    below, above = np.minimum(x - low, 0), np.maximum(x - high, 0)
+np.clip(x, low, high) + below * low_slope + above * high_slope""", leaky_hardtanh),
+    "fast_tanh": Function("x", f"""\
+    a = np.abs(x)
+    p = {P0} * (1 + a) + ({P1} + {P2} * a) * a**2
+x * p / ({Q0} + ({Q0} + a**2) * (a + {Q1} * a**2))""", fast_tanh),
+    "layer_norm": Function("x, eps", """\
+    centred = x - x.mean(axis=1, keepdims=True)
+centred / np.sqrt((centred**2).mean(axis=1, keepdims=True) + eps)""", layer_norm, over_channels=True),
+}  # fmt: skip
+"""By name: those of `wavenetlite.kernels.ACTIVATIONS` but the identity, which is no operation."""

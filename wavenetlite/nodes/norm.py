@@ -1,0 +1,128 @@
+"""Batch normalisation."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import ClassVar
+
+import numpy as np
+
+from wavenetlite.graph import Depthwise, Edge, KernelCall, Node, OnnxBuilder, ScriptBuilder
+from wavenetlite.graph.batch import BatchContext, BatchSequence, BatchStep, add_at
+from wavenetlite.kernels import training
+from wavenetlite.support.arrays import Doubles, Floats
+
+NORM = """\
+def norm(x, weight, bias, mean, variance, eps, bins=1):
+    weight, bias, mean, variance = (np.tile(one, bins) for one in (weight, bias, mean, variance))
+    return (x - mean) / np.sqrt(variance + eps) * weight + bias
+"""
+
+
+@dataclass(frozen=True, eq=False)
+class Norm(Node):
+    """Batch normalisation: ``(x - mean) / sqrt(variance + eps) * weight + bias``, channel by channel.
+
+    A frame holds `bins` times as many channels as there are parameters: the maps of a bin side by side.
+    """
+
+    operation: ClassVar[str] = "batch_norm"
+
+    weight: Floats
+    bias: Floats
+    mean: Floats
+    variance: Floats
+    eps: float
+    bins: int
+
+    @property
+    def scale(self) -> Doubles:
+        """It is ``x * scale + offset``, in float64 until it meets a weight; of one bin."""
+        return self.weight / np.sqrt(self.variance.astype(np.float64) + self.eps)
+
+    @property
+    def offset(self) -> Doubles:
+        return self.bias - self.mean * self.scale
+
+    def call(self) -> Depthwise:
+        scale, offset = np.tile(self.scale, self.bins), np.tile(self.offset, self.bins)
+        return Depthwise(self.channels, weights=[scale.reshape(-1, 1, 1)], groups=[self.channels], bias=offset)
+
+    def fuse(self, call: KernelCall) -> bool:
+        return call.scale(self.scale, self.offset, self.bins)
+
+    @property
+    def parameters(self) -> tuple[Floats, Floats, Floats, Floats]:
+        return self.weight, self.bias, self.mean, self.variance
+
+    def onnx(self, write: OnnxBuilder[Edge]) -> str:
+        x = write.row(self.edges[0])
+        names = [write.parameter(value) for value in self.parameters]
+        if self.bins > 1:
+            names = [write.constant(np.tile(value, self.bins)) for value in self.parameters]
+        return write.op("BatchNormalization", [x, *names], epsilon=self.eps)
+
+    def script(self, write: ScriptBuilder[Edge]) -> str:
+        arrays = map(write.array, self.parameters)
+        return write.call(NORM, write.row(self.edges[0]), *arrays, repr(self.eps), str(self.bins))
+
+    def batch_step(self, context: BatchContext) -> BatchStep[Norm]:
+        return NormBatchStep(self, context)
+
+
+class NormBatchStep(BatchStep[Norm]):
+    """Batch normalisation by the statistics of this batch, and a ReLU right behind it, if there is one."""
+
+    takes_statistics = True
+
+    def __init__(self, node: Norm, context: BatchContext) -> None:
+        super().__init__(node, context)
+        self.relu = False
+        parameters = context.parameters
+        self.weight, self.bias = parameters.positions(node.weight), parameters.positions(node.bias)
+        self.names = parameters.statistic(node.mean), parameters.statistic(node.variance)
+
+    def take_relu(self, out: BatchSequence) -> bool:
+        self.out, self.relu = out, True
+        return True
+
+    def pack(self, values: Floats) -> None:
+        first, second = int(self.weight[0]), int(self.bias[0])
+        self.scale_by = values[first : first + self.weight.size].astype(np.float64)
+        self.shift_by = values[second : second + self.bias.size].astype(np.float64)
+
+    def forward(self) -> None:
+        x = self.x.values
+        mean, variance = self.over_bins(*training.channel_statistics(x, self.x.channels))
+        count = x.shape[0] * x.shape[1] * self.node.bins
+        self.statistics = dict(zip(self.names, (mean, variance * (count / max(count - 1, 1))), strict=True))
+        self.deviation = np.sqrt(variance + self.node.eps)
+        scale = self.scale_by / self.deviation
+        self.mean, self.scale, self.offset = map(self.for_bins, (mean, scale, self.shift_by - mean * scale))
+        training.normalise(x, self.scale, self.offset, self.relu, self.out.values)
+
+    def backward(self, gradient: Floats) -> None:
+        x, g = self.x.values, self.out.gradient
+        sums = training.normalise_sums(x, g, self.scale, self.offset, self.mean, self.relu)
+        total, products = (one.reshape(self.node.bins, -1).sum(axis=0) for one in sums)
+        add_at(gradient, self.weight, (products / self.deviation).astype(np.float32))
+        add_at(gradient, self.bias, total.astype(np.float32))
+        if self.x.wanted:
+            count = x.shape[0] * x.shape[1] * self.node.bins
+            scale = self.scale_by / self.deviation
+            constant = self.for_bins(scale * total / count)
+            slope = self.for_bins(scale * products / (count * self.deviation**2))
+            first = self.x.first_gradient()
+            training.normalise_gradient(
+                x, g, self.scale, self.offset, self.mean, self.relu, constant, slope, not first, self.x.gradient
+            )
+
+    def over_bins(self, mean: Doubles, variance: Doubles) -> tuple[Doubles, Doubles]:
+        """Statistics over all bins from those of each channel."""
+        means, variances = mean.reshape(self.node.bins, -1), variance.reshape(self.node.bins, -1)
+        overall = means.mean(axis=0)
+        return overall, (variances + (means - overall) ** 2).mean(axis=0)
+
+    def for_bins(self, value: Doubles) -> Floats:
+        """One value a map as one a channel."""
+        return np.tile(value, self.node.bins).astype(np.float32)

@@ -1,0 +1,69 @@
+"""Some of the channels of a sequence."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import ClassVar
+
+import numpy as np
+
+from wavenetlite.graph import Counts, Edge, KernelCall, Node, OnnxBuilder, ScriptBuilder, rebinned
+from wavenetlite.graph.batch import BatchContext, BatchStep
+from wavenetlite.support.errors import ParameterError
+
+
+@dataclass(frozen=True, eq=False)
+class Slice(Node):
+    """`channels` channels of a sequence, from channel `first` on."""
+
+    operation: ClassVar[str] = "slice"
+
+    first: int
+
+    def call(self) -> KernelCall:
+        return KernelCall(self.channels, "concat", sizes=(1, self.first, self.channels))
+
+    @property
+    def bins_made(self) -> int:
+        return 1
+
+    def bins_read(self, index: int, counts: Counts) -> Counts:
+        """Its own bins in their place, where they are bins of the whole sequence too."""
+        size, rest = divmod(self.channels, counts.shape[1])
+        whole = self.edges[0].node.channels
+        if rest or self.first % size or whole % size:
+            return rebinned(counts, 1)
+        read = np.zeros((len(counts), whole // size), counts.dtype)
+        read[:, self.first // size : (self.first + self.channels) // size] = counts
+        return read
+
+    def onnx(self, write: OnnxBuilder[Edge]) -> str:
+        return write.part(write.row(self.edges[0]), self.first, self.first + self.channels, 1)
+
+    def script(self, write: ScriptBuilder[Edge]) -> str:
+        return f"{write.row(self.edges[0])}[:, {self.first} : {self.first + self.channels}]"
+
+    def batch_step(self, context: BatchContext) -> BatchStep[Slice]:
+        return SliceBatchStep(self, context)
+
+
+def take(node: Node, first: int, channels: int) -> Node:
+    """Channels [first, first + channels) of a sequence."""
+    if not 0 <= first < first + channels <= node.channels:
+        raise ParameterError(f"channels {first} to {first + channels} must lie within the {node.channels} there are")
+    return Slice((Edge(node),), channels, node.clock, first) if channels < node.channels else node
+
+
+class SliceBatchStep(BatchStep[Slice]):
+    """Some channels of a sequence, over batches."""
+
+    @property
+    def window(self) -> slice:
+        return slice(self.node.first, self.node.first + self.node.channels)
+
+    def forward(self) -> None:
+        self.out.values[:, :, : self.out.channels] = self.x.values[:, :, self.window]
+
+    def input_backward(self) -> None:
+        self.x.first_gradient(everything=False)
+        self.x.gradient[:, :, self.window] += self.out.gradient[:, :, : self.out.channels]

@@ -1,0 +1,6 @@
+"""From a corpus to a model by one call."""
+
+from wavenetlite.recipes.recipe import Recipe, recipes, train_classifier
+from wavenetlite.recipes.spotting import SpottingRecipe, cross_validate, train_spotter
+
+__all__ = ["Recipe", "SpottingRecipe", "cross_validate", "recipes", "train_classifier", "train_spotter"]

@@ -1,0 +1,476 @@
+"""Recipes: from a corpus of labelled clips to an `AudioClassifier`; all that is decided on the way is written down."""
+
+from __future__ import annotations
+
+import dataclasses
+import os
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from wavenetlite.classifier.classifier import AudioClassifier
+from wavenetlite.corpora.corpus import Clips, Corpus
+from wavenetlite.features import Features, LogMel, MeanVariance
+from wavenetlite.features.steps import step_from_config
+from wavenetlite.nn import FrequencyTCN, Module
+from wavenetlite.recipes.unknown import more_unknown
+from wavenetlite.support.arrays import Floats
+from wavenetlite.support.checks import count, one_of, positive_int
+from wavenetlite.support.errors import ArrayTypeError, ParameterError
+from wavenetlite.support.progress import Bar
+from wavenetlite.support.version import __version__
+from wavenetlite.train import augment
+from wavenetlite.train.batches import Anew, ClipBatches, Variants
+from wavenetlite.train.loop import History, cpus, fit
+from wavenetlite.train.losses import CrossEntropy
+
+UNKNOWN, SILENCE = "_unknown_", "_silence_"
+
+
+@dataclass(frozen=True)
+class Recipe:
+    """How a classifier of clips is trained.
+
+    First `teachers` networks learn the labels; then the network that is kept learns what the teachers, together, say
+    of the same augmented and mixed frames (self-distillation). Without teachers it learns the labels itself.
+
+    Attributes
+    ----------
+    features
+        Options of :class:`wavenetlite.LogMel`, without `sr`; the frames are then normalised by the corpus' moments.
+    steps
+        Steps that come between the two, as their `config`.
+    network
+        Options of :class:`wavenetlite.nn.FrequencyTCN`; `pool_frames` is as long as a clip if it is not given.
+    epochs, batch_size, lr, weight_decay, ema, shards
+        Of :func:`wavenetlite.train.fit`, with a cosine schedule.
+    label_smoothing
+        Of the cross-entropy of what learns from labels.
+    waveforms, frames
+        Transforms of :mod:`wavenetlite.train.augment`, as their `config`; kinds of noise "recording" and "babble"
+        take the corpus' silences and its words.
+    variants
+        How many times the waveforms are changed, once for the whole training; 0: anew each time they are taken.
+    mixup, distilled_mixup
+        `alpha` of the shares in which frames are mixed, and with what probability a clip is: for what learns from
+        labels and for what learns from teachers.
+    unknown_repeats, unknown_spliced
+        How often clips of ``_unknown_`` are there, and how many new ones are made; see `more_unknown`. So they are
+        learned well, but also expected more often than there are any; at the end that is taken back.
+    teachers, teacher_epochs, temperature
+        Of the distillation.
+    words_apart
+        Whether teachers learn the words of ``_unknown_`` as classes of their own, where file names tell them.
+
+    Notes
+    -----
+    Furlanello et al., "Born-Again Neural Networks", 2018, and Beyer et al., "Knowledge distillation: a good teacher is
+    patient and consistent", 2022, for the distillation.
+    """
+
+    name: str
+    features: Mapping[str, Any] = field(default_factory=dict)
+    steps: Sequence[Mapping[str, Any]] = ()
+    network: Mapping[str, Any] = field(default_factory=dict)
+    epochs: int = 100
+    batch_size: int = 64
+    lr: float = 4e-3
+    weight_decay: float = 0.02
+    ema: float = 0.998
+    shards: int = 2
+    label_smoothing: float = 0.1
+    waveforms: Sequence[Mapping[str, Any]] = ()
+    frames: Sequence[Mapping[str, Any]] = ()
+    variants: int = 32
+    mixup: tuple[float, float] = (0.5, 0.5)
+    distilled_mixup: tuple[float, float] = (0.5, 0.9)
+    unknown_repeats: int = 1
+    unknown_spliced: int = 0
+    teachers: int = 0
+    teacher_epochs: int = 100
+    temperature: float = 2.0
+    words_apart: bool = False
+
+
+FRAMES = (
+    {"type": "FrequencyWarp", "low": 0.9, "high": 1.1, "probability": 0.5},
+    {"type": "Colouring", "deviation": 0.25},
+    {"type": "SpecAugment", "time_masks": 2, "most_frames": 20, "frequency_masks": 2, "most_bins": 7, "fill": 0.0},
+)
+
+
+def waveforms(sr: int) -> list[dict[str, Any]]:
+    """The usual changes of a waveform: pitch and tempo, place, room, noise, colour, level."""
+    return [
+        {"type": "Speed", "low": 0.82, "high": 1.22, "probability": 0.85},
+        {"type": "TimeShift", "most_ms": 100.0, "sr": sr, "fill": "zero", "probability": 0.9},
+        {"type": "Reverb", "sr": sr, "rt60_ms": [80.0, 400.0], "direct_db": [6.0, 20.0], "probability": 0.25},
+        {"type": "BackgroundNoise", "kinds": ["recording"], "snr_db": [0.0, 30.0], "probability": 0.45},
+        {"type": "BackgroundNoise", "kinds": ["white", "pink", "brown"], "snr_db": [0.0, 35.0], "probability": 0.2},
+        {"type": "Gain", "low_db": -12.0, "high_db": 8.0},
+    ]
+
+
+RECIPES = {
+    "commands": Recipe(
+        "commands",
+        features={"n_fft": 512, "hop_length": 160, "n_mels": 40, "fmin": 20.0, "fmax": 7600.0, "amin": 1e-8},
+        waveforms=waveforms(16000),
+        frames=FRAMES,
+        epochs=140,
+        unknown_repeats=2,
+        unknown_spliced=60,
+        teachers=3,
+        teacher_epochs=80,
+        words_apart=True,
+    ),
+    "digits": Recipe(
+        "digits",
+        features={"n_fft": 256, "hop_length": 80, "n_mels": 40, "fmin": 20.0, "fmax": 4000.0},
+        # Recordings of digits differ by speaker in level, by up to 25 dB: a network takes it for a part of the word.
+        steps=[{"type": "AutoGain", "range_db": 64.0, "fall_db": 0.1, "least_db": -15.0}],
+        waveforms=[
+            {"type": "Speed", "low": 0.75, "high": 1.35, "probability": 0.9},
+            {"type": "TimeShift", "most_ms": 300.0, "sr": 8000, "fill": "zero", "probability": 0.9},
+            {"type": "Reverb", "sr": 8000, "rt60_ms": [80.0, 400.0], "direct_db": [6.0, 20.0], "probability": 0.25},
+            {
+                "type": "BackgroundNoise",
+                "kinds": ["white", "pink", "brown"],
+                "snr_db": [5.0, 40.0],
+                "probability": 0.5,
+            },
+            {"type": "Gain", "low_db": -12.0, "high_db": 8.0},
+        ],
+        frames=FRAMES,
+        variants=16,
+        epochs=45,
+    ),
+}
+
+
+def recipes() -> tuple[str, ...]:
+    """Names of the recipes.
+
+    Examples
+    --------
+    >>> import wavenetlite as wl
+    >>> "commands" in wl.recipes.recipes()
+    True
+    """
+    return tuple(RECIPES)
+
+
+def recipe_of(recipe: str | Recipe) -> Recipe:
+    if isinstance(recipe, Recipe):
+        return recipe
+    if not isinstance(recipe, str):
+        raise ArrayTypeError(f"recipe is a {type(recipe).__name__}; it must be a name or a Recipe")
+    return RECIPES[one_of("recipe", recipe, recipes())]
+
+
+def train_classifier(
+    corpus: Corpus,
+    recipe: str | Recipe = "commands",
+    *,
+    folder: str | os.PathLike[str] | None = None,
+    seed: int = 0,
+    epochs: int | None = None,
+    everything: bool = False,
+    threads: int | None = None,
+    resume: bool = True,
+    progress: bool = False,
+) -> AudioClassifier:
+    """Train a classifier on a corpus.
+
+    Parameters
+    ----------
+    corpus
+        What :func:`wavenetlite.train.read_corpus` returned. Only its training part is learned from; the validation
+        part is measured after every epoch and decides nothing.
+    recipe
+        A name of `recipes`, or a `Recipe`.
+    folder
+        Where each network's training keeps its checkpoint and history, in sub-folders; None: nowhere.
+    seed
+        Of weights, order and augmentation.
+    epochs
+        Of the network that is kept, instead of the recipe's; teachers train for the same share of theirs.
+    everything
+        Whether to learn from all parts of the corpus, to ship what a recipe gives once its figures are known.
+    threads
+        How many at once; None: as many as there are CPUs, two at most. It changes no result.
+    resume
+        Whether to resume from what is in `folder`.
+    progress
+        Whether to show progress bars.
+
+    Returns
+    -------
+    The classifier; ``info`` holds the recipe, the corpus' size, the seed and the version. Its history is ``history``
+    of the folder ``network``.
+
+    Raises
+    ------
+    ParameterError
+        The corpus has no clips to train on, or the recipe does not fit it.
+    """
+    chosen = recipe_of(recipe)
+    if not isinstance(corpus, Corpus):
+        raise ArrayTypeError(f"corpus is a {type(corpus).__name__}; it must come from read_corpus")
+    clips = Clips.concatenate([corpus.train, corpus.valid, corpus.test]) if everything else corpus.train
+    if not len(clips):
+        raise ParameterError("corpus has no clips in its training part; it must have some")
+    valid = None if everything or not len(corpus.valid) else corpus.valid
+    count("seed", seed)
+    scale = 1.0 if epochs is None else positive_int("epochs", epochs) / chosen.epochs
+    run = Training(
+        chosen, corpus, clips, valid, None if folder is None else Path(folder), seed, threads, resume, progress
+    )
+    return run.classifier(scale)
+
+
+class Training:
+    """The steps of one recipe on one corpus."""
+
+    def __init__(
+        self,
+        recipe: Recipe,
+        corpus: Corpus,
+        clips: Clips,
+        valid: Clips | None,
+        folder: Path | None,
+        seed: int,
+        threads: int | None,
+        resume: bool,
+        progress: bool,
+    ) -> None:
+        self.recipe, self.corpus, self.valid, self.folder = recipe, corpus, valid, folder
+        self.seed, self.threads, self.resume, self.progress = seed, threads, resume, progress
+        plain = LogMel(sr=corpus.sr, **recipe.features).then(*(step_from_config(dict(s), None) for s in recipe.steps))
+        self.learned_from = np.bincount(clips.y, minlength=len(corpus.labels))
+        self.clips = self.with_more_unknown(clips)
+        self.features: Features = plain.then(MeanVariance.fit(plain(clip) for clip in clips.audio))
+        self.frames: Anew | Variants
+
+    def classifier(self, scale: float) -> AudioClassifier:
+        """Teachers, then the network that is kept."""
+        self.frames = self.augmented()
+        recipe, classes = self.recipe, len(self.corpus.labels)
+        teachers = [self.teacher(number, scale) for number in range(recipe.teachers)]
+        model = self.network(classes, self.seed)
+        loss = (
+            CrossEntropy(temperature=recipe.temperature)
+            if teachers
+            else CrossEntropy(label_smoothing=recipe.label_smoothing)
+        )
+        source = self.source(self.clips.y, classes, together(teachers, recipe.temperature) if teachers else None)
+        self.fit("network", model, source, self.validation(), loss, recipe.epochs, scale, self.seed)
+        self.restore_shares(model)
+        return AudioClassifier(
+            self.features,
+            model,
+            self.corpus.labels,
+            decision="peak",
+            clip_s=self.clips.audio.shape[1] / self.corpus.sr,
+            info=self.info(),
+        )
+
+    def with_more_unknown(self, clips: Clips) -> Clips:
+        labels, recipe = self.corpus.labels, self.recipe
+        if UNKNOWN not in labels or (recipe.unknown_repeats, recipe.unknown_spliced) == (1, 0):
+            return clips
+        silent = labels.index(SILENCE) if SILENCE in labels else -1
+        unknown = labels.index(UNKNOWN)
+        words = [
+            "" if y == silent else word_of(name) if y == unknown else labels[y]
+            for name, y in zip(clips.names, clips.y, strict=True)
+        ]
+        return more_unknown(
+            clips, unknown, words, repeats=recipe.unknown_repeats, spliced=recipe.unknown_spliced, sr=self.corpus.sr,
+            seed=self.seed,
+        )  # fmt: skip
+
+    def restore_shares(self, model: Module) -> None:
+        """Make labels as probable again as the corpus' own clips make them, whatever was added to these.
+
+        A label that was there k times as often has k times the odds; log(k) is taken off its logit (Saerens et al.,
+        "Adjusting the Outputs of a Classifier to New a Priori Probabilities", 2002).
+        """
+        taken = np.bincount(self.clips.y, minlength=len(self.learned_from))
+        state = model.state_dict()
+        state["output.bias"] -= np.log(np.maximum(taken, 1) / np.maximum(self.learned_from, 1)).astype(np.float32)
+        model.load_state_dict(state)
+
+    def network(self, classes: int, seed: int) -> FrequencyTCN:
+        """A network whose last frame of a clip pools all frames of the clip."""
+        model = FrequencyTCN(self.features.out_channels, classes, seed=seed, **self.recipe.network)
+        frames = self.features.frames(self.clips.audio.shape[1])
+        pool_frames = model.plan().output_frames(frames, ended=True)
+        return FrequencyTCN(
+            self.features.out_channels, classes, seed=seed, **{"pool_frames": pool_frames, **self.recipe.network}
+        )
+
+    def teacher(self, number: int, scale: float) -> Callable[[Floats, float], Floats]:
+        """A trained teacher: softmax probabilities of the labels for frames, at a temperature."""
+        y, label_of = (
+            self.fine_classes() if self.recipe.words_apart else (self.clips.y, np.arange(len(self.corpus.labels)))
+        )
+        classes, seed = len(label_of), 1000 * (number + 1) + self.seed
+        model = self.network(classes, seed)
+        loss = CrossEntropy(label_smoothing=self.recipe.label_smoothing)
+        self.fit(
+            f"teacher-{number + 1}",
+            model,
+            self.source(y, classes, None),
+            None,
+            loss,
+            self.recipe.teacher_epochs,
+            scale,
+            seed,
+        )
+        to_labels = np.eye(len(self.corpus.labels))[label_of]
+
+        def probabilities(x: Floats, temperature: float) -> Floats:
+            logits = last_frames(model, x)
+            # The words' shares of a label are added up before the temperature softens the labels.
+            p = softmax(logits) @ to_labels
+            return softmax(np.log(np.maximum(p, 1e-30)) / temperature).astype(np.float32)
+
+        return probabilities
+
+    def fine_classes(self) -> tuple[np.ndarray, np.ndarray]:
+        """Classes in which each word of `UNKNOWN` stands by itself, and the label that each belongs to."""
+        labels = self.corpus.labels
+        if UNKNOWN not in labels:
+            return self.clips.y, np.arange(len(labels))
+        unknown = labels.index(UNKNOWN)
+        words = [word_of(name) if y == unknown else "" for name, y in zip(self.clips.names, self.clips.y, strict=True)]
+        fine = {word: len(labels) + index for index, word in enumerate(sorted({*words} - {""}))}
+        y = np.array([fine.get(word, own) for word, own in zip(words, self.clips.y, strict=True)], np.int64)
+        return y, np.concatenate([np.arange(len(labels)), np.full(len(fine), unknown)])
+
+    def source(self, y: np.ndarray, classes: int, teacher: Callable[[Floats, Floats], Floats] | None) -> ClipBatches:
+        recipe = self.recipe
+        alpha, probability = recipe.mixup if teacher is None else recipe.distilled_mixup
+
+        def mix(x: Floats, targets: Floats, rng: np.random.Generator) -> tuple[Floats, Floats]:
+            return augment.mixup(x, targets, rng, alpha, probability)
+
+        return ClipBatches(
+            self.frames,
+            y,
+            classes=classes,
+            augment=self.transforms(recipe.frames),
+            mix=mix if alpha and probability else None,
+            teacher=teacher,
+        )
+
+    def augmented(self) -> Anew | Variants:
+        """The training clips with their waveforms changed."""
+        recipe, change = self.recipe, self.transforms(self.recipe.waveforms)
+        if not recipe.variants:
+            return Anew(self.clips.audio, self.features, change)
+        with Bar(self.progress, "augmentation") as bar:
+            return Variants(
+                self.clips.audio,
+                self.features,
+                change,
+                recipe.variants,
+                seed=self.seed,
+                threads=self.threads or min(2, cpus()),
+                progress=bar.share,
+            )
+
+    def transforms(self, configs: Sequence[Mapping[str, Any]]) -> augment.Augment | None:
+        """The transforms of a recipe, those that need recordings with the corpus' own."""
+        made = []
+        labels = self.corpus.labels
+        silent = labels.index(SILENCE) if SILENCE in labels else -1
+        for config in configs:
+            kinds = set(config.get("kinds", ()))
+            recordings = None
+            if "recording" in kinds:
+                recordings = [clip for clip in self.clips.audio[self.clips.y == silent] if clip.any()]
+                if not recordings:
+                    continue
+            elif "babble" in kinds:
+                recordings = list(self.clips.audio[self.clips.y != silent])
+            made.append(augment.transform_from(dict(config), recordings))
+        return augment.Augment(made) if made else None
+
+    def validation(self) -> ClipBatches | None:
+        return None if self.valid is None else ClipBatches(Anew(self.valid.audio, self.features), self.valid.y)
+
+    def fit(
+        self, name: str, model: Module, source: ClipBatches, valid: ClipBatches | None, loss: CrossEntropy, epochs: int,
+        scale: float, seed: int,
+    ) -> History:  # fmt: skip
+        recipe = self.recipe
+        batch_size = min(recipe.batch_size, len(source) // recipe.shards * recipe.shards)
+        return fit(
+            model,
+            source,
+            valid,
+            loss=loss,
+            epochs=max(1, round(epochs * scale)),
+            batch_size=batch_size,
+            lr=recipe.lr,
+            weight_decay=recipe.weight_decay,
+            ema=recipe.ema,
+            shards=recipe.shards,
+            threads=self.threads or min(recipe.shards, cpus()),
+            folder=None if self.folder is None else self.folder / name,
+            resume=self.resume,
+            seed=seed,
+            progress=name if self.progress else False,
+        )
+
+    def info(self) -> dict[str, Any]:
+        """What is saved with the classifier."""
+        return {
+            "recipe": jsonable(dataclasses.asdict(self.recipe)),
+            "seed": self.seed,
+            "clips": int(self.learned_from.sum()),
+            "corpus": self.corpus.layout,
+            "wavenetlite": __version__,
+        }
+
+
+def together(
+    teachers: list[Callable[[Floats, float], Floats]], temperature: float
+) -> Callable[[Floats, Floats], Floats]:
+    """The mean of what the teachers say."""
+
+    def targets(x: Floats, labels: Floats) -> Floats:
+        mean: Floats = np.mean([teacher(x, temperature) for teacher in teachers], axis=0, dtype=np.float32)
+        return mean
+
+    return targets
+
+
+def last_frames(model: Module, x: Floats) -> np.ndarray:
+    """Logits of the last frame of each clip."""
+    logits: np.ndarray = model(x)[:, -1].astype(np.float64)
+    return logits
+
+
+def softmax(logits: np.ndarray) -> np.ndarray:
+    e = np.exp(logits - logits.max(axis=-1, keepdims=True))
+    return e / e.sum(axis=-1, keepdims=True)  # type: ignore[no-any-return]
+
+
+def word_of(name: str) -> str:
+    """The word in the name of a clip: "backward" of "_unknown_/backward_0c540988_nohash_0.flac"."""
+    parts = Path(name).stem.split("_")
+    return parts[0] if len(parts) > 2 and "nohash" in parts else ""
+
+
+def jsonable(value: Any) -> Any:
+    if isinstance(value, Mapping):
+        return {str(name): jsonable(item) for name, item in value.items()}
+    if isinstance(value, list | tuple):
+        return [jsonable(item) for item in value]
+    return value

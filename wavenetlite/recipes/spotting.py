@@ -1,0 +1,433 @@
+"""From recordings with marked words to an `AudioClassifier` that finds these words in running speech."""
+
+from __future__ import annotations
+
+import dataclasses
+import os
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from wavenetlite.classifier.classifier import AudioClassifier
+from wavenetlite.corpora.utterances import Utterances
+from wavenetlite.detection.detector import Detector
+from wavenetlite.evaluation.det import curves, merge_curves, outcomes, pooled, with_thresholds
+from wavenetlite.evaluation.detections import RATES, Report
+from wavenetlite.evaluation.scores import ConcatenatedScores, ScoredRecording, by_recording, listen_to_all
+from wavenetlite.features import LogMel, MeanVariance
+from wavenetlite.nn import FrequencyTCN
+from wavenetlite.recipes.recipe import jsonable
+from wavenetlite.storage.files import load
+from wavenetlite.support.checks import count, number, one_of, positive_int
+from wavenetlite.support.errors import ArrayTypeError, ParameterError
+from wavenetlite.support.progress import Bar
+from wavenetlite.support.version import __version__
+from wavenetlite.train import augment
+from wavenetlite.train.loop import cpus, fit
+from wavenetlite.train.losses import CrossEntropy
+from wavenetlite.train.segments import Marks, Segments, Spoken
+
+BACKGROUND = "_background_"
+CLASSIFIER = "classifier.safetensors"
+"""What is written into the folder of each fold."""
+
+
+@dataclass(frozen=True)
+class SpottingRecipe:
+    """How a classifier that finds words in running speech is trained: frame by frame, on segments of speech.
+
+    Attributes
+    ----------
+    features
+        Options of :class:`wavenetlite.LogMel`, without `sr`; the frames are then normalised by the corpus' moments.
+    network
+        Options of :class:`wavenetlite.nn.FrequencyTCN`.
+    epochs, batch_size, lr, weight_decay, ema, shards
+        Of :func:`wavenetlite.train.fit`, with a cosine schedule.
+    segment_frames, broken, marks
+        Length of a segment, share of broken words, and which frames say a word, as options of `Marks`; see `Segments`.
+    waveforms, frames
+        Transforms of :mod:`wavenetlite.train.augment`, as their `config`.
+    speed, variants
+        Range of the tempo, and how many variants of each utterance there are.
+    detector
+        Options of :class:`wavenetlite.detection.detector.Detector`; the thresholds are then chosen.
+    false_alarms_per_hour
+        False alarms per hour of each word that its threshold is chosen for, wherever in its recording the word is
+        found: a threshold that is also too high for words whose marks are wrong would be too high for most others.
+    """
+
+    name: str
+    features: Mapping[str, Any] = field(default_factory=dict)
+    network: Mapping[str, Any] = field(default_factory=dict)
+    epochs: int = 32
+    batch_size: int = 64
+    lr: float = 4e-3
+    weight_decay: float = 0.02
+    ema: float = 0.997
+    shards: int = 2
+    segment_frames: int = 256
+    broken: float = 0.35
+    marks: Mapping[str, float] = field(default_factory=dict)
+    waveforms: Sequence[Mapping[str, Any]] = ()
+    frames: Sequence[Mapping[str, Any]] = ()
+    speed: tuple[float, float] = (0.85, 1.18)
+    variants: int = 10
+    detector: Mapping[str, Any] = field(default_factory=dict)
+    false_alarms_per_hour: float = 2.0
+
+
+SPOTTING = {
+    "wake-words": SpottingRecipe(
+        "wake-words",
+        features={"n_fft": 256, "hop_length": 80, "n_mels": 32, "fmin": 100.0, "fmax": 3800.0, "amin": 1e-8},
+        network={
+            "stem": [[16, [5, 5], [2, 2]], [24, [3, 3], [2, 2]], [32, [3, 3], [2, 1]]],
+            "dilations": [1, 2, 4, 8, 1, 2, 4],
+            "pool_frames": 1,
+        },
+        waveforms=[
+            {"type": "Reverb", "sr": 8000, "rt60_ms": [80.0, 400.0], "direct_db": [6.0, 20.0], "probability": 0.2},
+            {"type": "Equalise", "most_db": 5.0, "probability": 0.5},
+            {"type": "BackgroundNoise", "kinds": ["white", "pink", "brown"], "snr_db": [5.0, 40.0], "probability": 0.5},
+            {"type": "Gain", "low_db": -15.0, "high_db": 8.0},
+        ],
+        frames=[
+            {"type": "FrequencyWarp", "low": 0.9, "high": 1.1, "probability": 0.5},
+            {"type": "Colouring", "deviation": 0.25},
+            {"type": "SpecAugment", "time_masks": 2, "most_frames": 20, "frequency_masks": 2, "most_bins": 6,
+             "fill": 0.0},
+        ],
+        detector={"smoothing_ms": 120.0, "min_duration_ms": 0.0, "refractory_ms": 800.0},
+    )
+}  # fmt: skip
+
+
+def spotting_recipe(recipe: str | SpottingRecipe) -> SpottingRecipe:
+    if isinstance(recipe, SpottingRecipe):
+        return recipe
+    if not isinstance(recipe, str):
+        raise ArrayTypeError(f"recipe is a {type(recipe).__name__}; it must be a name or a SpottingRecipe")
+    return SPOTTING[one_of("recipe", recipe, tuple(SPOTTING))]
+
+
+def train_spotter(
+    utterances: Utterances,
+    recipe: str | SpottingRecipe = "wake-words",
+    *,
+    thresholds_on: Sequence[int] | None = None,
+    recordings: Sequence[ScoredRecording] | None = None,
+    folder: str | os.PathLike[str] | None = None,
+    seed: int = 0,
+    epochs: int | None = None,
+    threads: int | None = None,
+    resume: bool = True,
+    progress: bool = False,
+) -> AudioClassifier:
+    """Train a classifier that finds words in running speech, and choose its thresholds.
+
+    Parameters
+    ----------
+    utterances
+        What :func:`read_utterances` returned.
+    recipe
+        A name, or a `SpottingRecipe`.
+    thresholds_on
+        Numbers of the utterances that are not learned from: the thresholds are chosen on them. None: those of the split
+        "dev".
+    recordings
+        What other networks of the same recipe said of recordings that they had not learned from, as
+        :func:`cross_validate` returns it: the thresholds are chosen on these, and all utterances are learned from.
+    folder
+        Where the training keeps its checkpoint and history; None: nowhere.
+    seed
+        Of weights, order and augmentation.
+    epochs
+        Instead of the recipe's.
+    threads
+        How many at once; None: as many as there are CPUs, two at most. It changes no result.
+    resume
+        Whether to resume from what is in `folder`.
+    progress
+        Whether to show progress bars.
+
+    Returns
+    -------
+    The classifier: the words and `BACKGROUND`, a detector with a threshold for each word, and in ``info`` the recipe,
+    the corpus' size, the seed and the version.
+
+    Raises
+    ------
+    ParameterError
+        There is nothing to learn from, or nothing to choose thresholds on.
+
+    Examples
+    --------
+    >>> import dataclasses, numpy as np, wavenetlite as wl
+    >>> from wavenetlite.recipes.spotting import spotting_recipe
+    >>> from wavenetlite.corpora.utterances import Utterance, Utterances
+    >>> noise = np.random.default_rng(0).standard_normal((8, 24000), dtype=np.float32)
+    >>> def said(number):
+    ...     split = "train" if number < 6 else "dev"
+    ...     return Utterance(f"{number}", 0.1 * noise[number], f"s{number}", split, "go", 1.0, 1.5, frozenset())
+    >>> corpus = Utterances(["go"], [said(number) for number in range(8)], 8000, [], None)
+    >>> quick = dataclasses.replace(spotting_recipe("wake-words"), variants=0, batch_size=4)
+    >>> clf = wl.recipes.train_spotter(corpus, quick, epochs=1)
+    >>> clf.labels, list(clf.detector.thresholds), clf.info["speakers"]
+    (['go', '_background_'], ['go'], 6)
+    """
+    training = Spotting(utterances, spotting_recipe(recipe), seed, epochs, threads, resume, progress)
+    held_out = [] if recordings is not None else list(utterances.of("dev") if thresholds_on is None else thresholds_on)
+    if recordings is None and not held_out:
+        raise ParameterError("utterances has none of the split 'dev'; thresholds_on must name some")
+    clf = training.network(training.all_but(held_out), None if folder is None else Path(folder))
+    if recordings is None:
+        recordings = training.heard(clf, held_out)
+    return training.with_detector(clf, recordings)
+
+
+def cross_validate(
+    utterances: Utterances,
+    recipe: str | SpottingRecipe = "wake-words",
+    *,
+    folds: int = 5,
+    folder: str | os.PathLike[str] | None = None,
+    seed: int = 0,
+    epochs: int | None = None,
+    threads: int | None = None,
+    resume: bool = True,
+    progress: bool = False,
+) -> CrossValidation:
+    """Train as many networks as there are folds, each without the speakers of one, and let it hear these.
+
+    Parameters
+    ----------
+    folds
+        Parts of about equal length that the speakers are divided into.
+    folder
+        Where each fold keeps its checkpoint and, when it is done, its classifier: one that is there already is not
+        trained again (with `resume`). None: nowhere.
+    utterances, recipe, seed, epochs, threads, resume, progress
+        As in `train_spotter`.
+
+    Examples
+    --------
+    >>> import wavenetlite as wl
+    >>> corpus = wl.train.read_utterances("wake_words")                        # doctest: +SKIP
+    >>> print(wl.recipes.cross_validate(corpus, folder="trained").report())      # doctest: +SKIP
+    """
+    training = Spotting(utterances, spotting_recipe(recipe), seed, epochs, threads, resume, progress)
+    heard = []
+    for at, held_out in enumerate(utterances.folds(folds), 1):
+        place = None if folder is None else Path(folder) / f"fold-{at}-of-{folds}"
+        clf = training.network(training.all_but(held_out), place, name=f"fold {at}")
+        heard.append(training.heard(clf, held_out))
+    detector = Detector(**training.recipe.detector)
+    return CrossValidation(heard, training.labels, clf.frame_rate, detector, training.recipe.false_alarms_per_hour)
+
+
+@dataclass(frozen=True, eq=False)
+class CrossValidation:
+    """What `cross_validate` returns.
+
+    Attributes
+    ----------
+    folds
+        The recordings of each fold, of a network that never heard its speakers.
+    labels, frame_rate
+        Of the recordings.
+    detector
+        The recipe's.
+    false_alarms_per_hour
+        What thresholds are chosen for.
+    """
+
+    folds: list[list[ScoredRecording]]
+    labels: list[str]
+    frame_rate: float
+    detector: Detector
+    false_alarms_per_hour: float
+
+    @property
+    def recordings(self) -> list[ScoredRecording]:
+        """Of all folds."""
+        return [recording for fold in self.folds for recording in fold]
+
+    def report(self, *, timed: bool = True) -> Report:
+        """The curves over all folds; and what happens with thresholds that are set in advance.
+
+        For these, the threshold of a word in a fold is the one that was best in all the other folds.
+
+        Parameters
+        ----------
+        timed
+            Whether a word must be found where it is marked; False: wherever in its recording, see `by_recording`.
+        """
+        words = [label for label in self.labels if label != BACKGROUND]
+        free = [ConcatenatedScores(by_recording(fold), self.labels, self.frame_rate) for fold in self.folds]
+        all_scores = [ConcatenatedScores(fold, self.labels, self.frame_rate) for fold in self.folds] if timed else free
+        each = [curves(scores, self.detector, words, [BACKGROUND]) for scores in all_scores]
+        chosen = (
+            [curves(scores, self.detector, words, [BACKGROUND], together=False) for scores in free] if timed else each
+        )
+        as_set = []
+        for at, scores in enumerate(all_scores):
+            others = [some for number_of, some in enumerate(chosen) if number_of != at]
+            found = {
+                word: merge_curves([some[word] for some in others]).at(self.false_alarms_per_hour)[0] for word in words
+            }
+            as_set.append(outcomes(scores, with_thresholds(self.detector, found), words, [BACKGROUND]))
+        return Report(
+            {label: merge_curves([some[label] for some in each]) for label in each[0]},
+            {label: pooled([some[label] for some in as_set]) for label in as_set[0]},
+            RATES,
+            len(self.recordings),
+            sum(recording.duration_s for recording in self.recordings) / 3600,
+            sum(bool(recording.untimed) for recording in self.recordings),
+            timed,
+        )
+
+
+class Spotting:
+    """The steps of one recipe on one corpus; the augmented utterances are made once, when they are first needed."""
+
+    def __init__(
+        self, utterances: Utterances, recipe: SpottingRecipe, seed: int, epochs: int | None, threads: int | None,
+        resume: bool, progress: bool,
+    ) -> None:  # fmt: skip
+        if not isinstance(utterances, Utterances):
+            raise ArrayTypeError(f"utterances is a {type(utterances).__name__}; it must come from read_utterances")
+        self.utterances, self.recipe, self.seed = utterances, recipe, count("seed", seed)
+        self.epochs = recipe.epochs if epochs is None else positive_int("epochs", epochs)
+        self.threads = min(2, cpus()) if threads is None else positive_int("threads", threads)
+        self.resume, self.progress = resume, progress
+        self.labels = [*utterances.words, BACKGROUND]
+        self.features = LogMel(sr=utterances.sr, **recipe.features)
+        self._spoken: Spoken | None = None
+
+    def all_but(self, held_out: Sequence[int]) -> list[int]:
+        left = set(range(len(self.utterances))) - set(held_out)
+        if not any(self.utterances.items[i].word for i in left):
+            raise ParameterError("utterances has no word left to learn from")
+        return sorted(left)
+
+    @property
+    def spoken(self) -> Spoken:
+        if self._spoken is None:
+            made = [augment.transform_from(dict(config), None) for config in self.recipe.waveforms]
+            with Bar(self.progress, "augmentation") as bar:
+                self._spoken = Spoken(
+                    self.utterances.items,
+                    self.features,
+                    augment.Augment(made) if made else None,
+                    self.recipe.variants,
+                    speed=self.recipe.speed,
+                    seed=self.seed,
+                    threads=self.threads,
+                    progress=bar.share,
+                )
+        return self._spoken
+
+    def network(self, chosen: Sequence[int], folder: Path | None, name: str = "network") -> AudioClassifier:
+        """A classifier that has learned from some utterances, with the recipe's detector."""
+        done = None if folder is None else folder / CLASSIFIER
+        notes = self.info(chosen)
+        if done is not None and self.resume and done.exists():
+            clf = load(done)
+            if isinstance(clf, AudioClassifier) and learned_as(clf.info) == learned_as(notes):
+                return clf
+        moments = MeanVariance.fit(self.spoken.pieces[0][i].frames.astype(np.float32) for i in chosen)
+        features = self.features.then(moments)
+        model = FrequencyTCN(
+            features.out_channels, len(self.labels), **{"pool_frames": 1, **self.recipe.network}, seed=self.seed
+        )
+        self.fit(model, self.segments(model, chosen, moments), folder, name)
+        clf = AudioClassifier(features, model, self.labels, background=[BACKGROUND],
+                              detector=Detector(**self.recipe.detector), info=notes)  # fmt: skip
+        if done is not None:
+            clf.save(done)
+        return clf
+
+    def segments(self, model: FrequencyTCN, chosen: Sequence[int], moments: MeanVariance) -> Segments:
+        recipe = self.recipe
+        frames = recipe.segment_frames
+        assert moments.variance is not None
+        made = [augment.transform_from(dict(config), None) for config in recipe.frames]
+        return Segments(
+            self.spoken,
+            chosen,
+            self.labels,
+            background=BACKGROUND,
+            marks=Marks(**recipe.marks),
+            frames=frames,
+            stride=frames // model.plan().output_frames(frames, ended=True),
+            mean=moments.mean,
+            deviation=np.sqrt(moments.variance + np.float32(moments.eps)),
+            broken=recipe.broken,
+            augment=augment.Augment(made) if made else None,
+        )
+
+    def fit(self, model: FrequencyTCN, segments: Segments, folder: Path | None, name: str) -> None:
+        recipe = self.recipe
+        fit(
+            model,
+            segments,
+            loss=CrossEntropy(at="frames"),
+            epochs=self.epochs,
+            batch_size=min(recipe.batch_size, len(segments) // recipe.shards * recipe.shards),
+            lr=recipe.lr,
+            weight_decay=recipe.weight_decay,
+            ema=recipe.ema,
+            shards=recipe.shards,
+            threads=self.threads,
+            folder=folder,
+            resume=self.resume,
+            seed=self.seed,
+            progress=name if self.progress else False,
+        )
+
+    def heard(self, clf: AudioClassifier, chosen: Sequence[int]) -> list[ScoredRecording]:
+        with Bar(self.progress, "listening") as bar:
+            return listen_to_all(
+                clf, [self.utterances.items[i] for i in chosen], progress=lambda done, all_: bar.share(done / all_)
+            )
+
+    def with_detector(self, clf: AudioClassifier, recordings: Sequence[ScoredRecording]) -> AudioClassifier:
+        """The classifier with thresholds chosen on some recordings."""
+        scores = ConcatenatedScores(by_recording(recordings), self.labels, clf.frame_rate)
+        found = chosen_thresholds(scores, clf.detector, self.utterances.words, self.recipe.false_alarms_per_hour)
+        return AudioClassifier(clf.features, clf.model, clf.labels, background=[BACKGROUND],
+                               detector=with_thresholds(clf.detector, found), info=clf.info)  # fmt: skip
+
+    def info(self, chosen: Sequence[int]) -> dict[str, Any]:
+        """What is saved with a classifier."""
+        items = [self.utterances.items[i] for i in chosen]
+        return {
+            "recipe": jsonable(dataclasses.asdict(self.recipe)),
+            "epochs": self.epochs,
+            "seed": self.seed,
+            "data": {"trained_on": sorted({item.split for item in items} - {""})},
+            "utterances": len(items),
+            "speakers": len({item.speaker for item in items}),
+            "hours": round(sum(len(item.audio) for item in items) / self.utterances.sr / 3600, 4),
+            "wavenetlite": __version__,
+        }
+
+
+def learned_as(info: Mapping[str, Any]) -> dict[str, Any]:
+    """What of the notes decides what is learned: not the detector, which comes after it, nor the names of the parts."""
+    recipe = info.get("recipe")
+    recipe = dict(recipe) if isinstance(recipe, Mapping) else {}
+    return {**info, "data": None, "recipe": {**recipe, "detector": None, "false_alarms_per_hour": None}}
+
+
+def chosen_thresholds(
+    scores: ConcatenatedScores, detector: Detector, words: Sequence[str], false_alarms_per_hour: float = 2.0
+) -> dict[str, float]:
+    """For each word the threshold with the fewest false rejects at so many false alarms per hour at most."""
+    number("false_alarms_per_hour", false_alarms_per_hour, 0.0)
+    found = curves(scores, detector, words, [BACKGROUND], together=False)
+    return {word: round(found[word].at(false_alarms_per_hour)[0], 4) for word in words}

@@ -1,0 +1,69 @@
+"""More of what is no word of the vocabulary: its clips again, and new ones spliced from halves of different words."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from wavenetlite.corpora.corpus import Clips
+from wavenetlite.support.arrays import Floats
+from wavenetlite.support.checks import count
+from wavenetlite.support.errors import ParameterError
+
+FADE_S = 0.02
+REVERSED = 0.35
+"""Share of the new clips that are words played backwards."""
+
+
+def more_unknown(
+    clips: Clips, unknown: int, words: list[str], *, repeats: int, spliced: int, sr: int, seed: int = 0
+) -> Clips:
+    """The clips, with those of the label `unknown` `repeats` times in all, and `spliced` new ones of it.
+
+    Parameters
+    ----------
+    clips
+        Of a corpus.
+    unknown
+        Number of the label.
+    words
+        What is said in each clip, "" where nothing is.
+    repeats
+        How often each clip of the label is there, 1: as it was.
+    spliced
+        How many new clips: the first half of one word and the second of another, or a word played backwards.
+    sr
+        Sample rate, Hz.
+    seed
+        Of what is drawn.
+    """
+    count("spliced", spliced)
+    if repeats < 1:
+        raise ParameterError(f"repeats={repeats} must be at least 1")
+    again = clips.select(np.flatnonzero(clips.y == unknown).repeat(repeats - 1))
+    spoken = [index for index, word in enumerate(words) if word]
+    if not spliced or len({words[index] for index in spoken}) < 2:
+        return clips + again
+    rng = np.random.default_rng([seed, spliced])
+    made = np.stack([new_word(clips.audio, spoken, words, rng, round(FADE_S * sr)) for _ in range(spliced)])
+    return clips + again + Clips(made, np.full(spliced, unknown, np.int64), ["spliced"] * spliced)
+
+
+def new_word(audio: Floats, spoken: list[int], words: list[str], rng: np.random.Generator, fade: int) -> Floats:
+    """One clip of a word that there is not."""
+    first = int(rng.choice(spoken))
+    if rng.random() < REVERSED:
+        return np.ascontiguousarray(audio[first, ::-1])
+    second = int(rng.choice([index for index in spoken if words[index] != words[first]]))
+    a, b = audio[first], audio[second]
+    level = float(np.sqrt(np.square(a).mean() / max(np.square(b).mean(), 1e-12)))
+    at = middle(a)
+    b = np.roll(b, at - middle(b)) * np.float32(level)
+    share = np.clip((np.arange(len(a)) - at) / fade + 0.5, 0, 1).astype(np.float32)
+    spliced: Floats = a * (1 - share) + b * share
+    return spliced
+
+
+def middle(y: Floats) -> int:
+    """Where half of a clip's energy has passed."""
+    energy = np.cumsum(np.square(y, dtype=np.float64))
+    return int(np.searchsorted(energy, energy[-1] / 2))

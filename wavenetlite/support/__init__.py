@@ -1,0 +1,1 @@
+"""What every room needs: errors, checks, arrays, progress, files that appear whole, bounded JSON, snapshots."""

@@ -1,0 +1,73 @@
+"""Progress bars on standard error: of a training, of files that are worked on, of any whole."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Callable
+from typing import Any
+
+Progress = Callable[[int, int], object]
+"""Called with what is done, and all there is to do."""
+
+
+class Bar:
+    """A progress bar on standard error; nothing where it is not wanted.
+
+    Parameters
+    ----------
+    shown
+        Whether there is one.
+    name
+        What it says before the bar.
+    total, done
+        Epochs, and how many of them are done already; None: a share of a whole.
+    unit
+        What is counted, where it is no epoch.
+    """
+
+    def __init__(
+        self, shown: bool, name: str = "", *, total: int | None = None, done: int = 0, unit: str = "epoch"
+    ) -> None:
+        self.name = name
+        self.bar: Any = None
+        if shown:
+            from tqdm import tqdm
+
+            options: dict[str, Any] = {"file": sys.stderr, "dynamic_ncols": True, "desc": name or None}
+            if total is None:
+                self.bar = tqdm(total=100, unit="%", bar_format="{desc}: {percentage:3.0f}% {bar} {elapsed}", **options)
+            else:
+                self.bar = tqdm(total=total, initial=done, unit=unit, **options)
+
+    def __enter__(self) -> Bar:
+        return self
+
+    def __exit__(self, *error: object) -> None:
+        if self.bar is not None:
+            self.bar.close()
+
+    def share(self, done: float) -> None:
+        """How much of the whole is done, 0 to 1."""
+        if self.bar is not None:
+            self.bar.update(round(100 * done) - self.bar.n)
+
+    def upto(self, done: int) -> None:
+        """How much of the total is done."""
+        if self.bar is not None:
+            self.bar.update(done - self.bar.n)
+
+    def step(self, step: int, an_epoch: int, loss: float, accuracy: float) -> None:
+        """Where in an epoch the training is, and how it goes."""
+        if self.bar is not None:
+            before = f"{self.name} " if self.name else ""
+            text = f"{before}step {step}/{an_epoch} loss {loss:.3f} accuracy {accuracy:.1%}"
+            self.bar.set_description_str(text, refresh=False)
+            self.bar.update(0)
+
+    def epoch(self, row: dict[str, Any]) -> None:
+        """An epoch is done."""
+        if self.bar is not None:
+            if row["valid_accuracy"] is not None:
+                text = f"valid loss {row['valid_loss']:.3f} accuracy {row['valid_accuracy']:.1%}"
+                self.bar.set_postfix_str(text, refresh=False)
+            self.bar.update()
