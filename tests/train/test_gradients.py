@@ -4,7 +4,7 @@ import threading
 
 import numpy as np
 import pytest
-from catalogue import CATALOGUE, condition, randomised, same_bits, signal
+from catalogue import CATALOGUE, condition, over_bins, randomised, same_bits, signal
 from hypothesis import assume, given, note, settings
 from hypothesis import strategies as st
 from strategies import condition_channels_of, networks
@@ -67,9 +67,9 @@ SMALL_NETWORKS = {
     "norm read twice": lambda: wl.Sequential(
         [nn.Linear(2, 3), nn.BatchNorm(3), nn.Residual([nn.Activation("relu"), nn.Linear(3, 3)])]),
     "frequency": lambda: wl.Sequential(
-        [nn.Linear(2, 4), nn.FrequencyConv(4, 1, 3, (3, 2), stride=(2, 1)), nn.BatchNorm(3, bins=2),
-         nn.Activation("relu"), nn.FrequencyConv(2, 3, 1, (1, 1))]),
-    "frequency wide": lambda: wl.Sequential([nn.Linear(1, 4), nn.FrequencyConv(2, 2, 1, (5, 2), stride=(1, 2))]),
+        [nn.Linear(2, 4), over_bins(4, 1, 3, (3, 2), stride=(2, 1)), nn.BatchNorm(3, bins=2),
+         nn.Activation("relu"), over_bins(2, 3, 1, (1, 1))]),
+    "frequency wide": lambda: wl.Sequential([nn.Linear(1, 4), over_bins(2, 2, 1, (5, 2), stride=(1, 2))]),
     "gate": lambda: wl.Sequential([nn.Linear(2, 6), nn.GatedUnit(), nn.Linear(3, 1)]),
     "gate of others": lambda: wl.Sequential(
         [nn.Linear(2, 4), nn.GatedUnit(activation="elu", gate="softsign"), nn.Linear(2, 1)]),
@@ -83,9 +83,10 @@ SMALL_NETWORKS = {
                                               head_channels=1)]),
     "block": lambda: nn.GatedResidualBlock(2, kernel_size=2, dilation=2, skip_channels=2),
     "prelu": lambda: wl.Sequential([nn.Linear(2, 3), nn.Activation("prelu", channels=3), nn.Activation("prelu")]),
-    "pool": lambda: wl.Sequential([nn.Linear(2, 3), nn.Concat([nn.Pool("mean"), nn.Pool("max"), []]), nn.Linear(9, 1)]),
+    "pool": lambda: wl.Sequential(
+        [nn.Linear(2, 3), nn.Concat([nn.CumulativePool("mean"), nn.CumulativePool("max"), []]), nn.Linear(9, 1)]),
     "pool window": lambda: wl.Sequential(
-        [nn.Linear(2, 3), nn.Activation("tanh"), nn.Pool("mean", window_frames=4), nn.Linear(3, 2)]),
+        [nn.Linear(2, 3), nn.Activation("tanh"), nn.CumulativePool("mean", window_frames=4), nn.Linear(3, 2)]),
     "dropout": lambda: wl.Sequential(
         [nn.Linear(2, 4), nn.Dropout(0.4), nn.Linear(4, 3), nn.Dropout(0.5, whole_channels=True), nn.Linear(3, 2)]),
     "dropout read twice": lambda: wl.Sequential(
@@ -110,7 +111,7 @@ def test_every_parameter_by_itself(name):
 
 @pytest.mark.parametrize("layer", [
     lambda: nn.Linear(3, 3), lambda: nn.Conv1d(3, 3, 3, groups=3), lambda: nn.BatchNorm(3),
-    lambda: nn.Activation("prelu", channels=3), lambda: nn.FrequencyConv(3, 1, 1, (3, 2))])  # fmt: skip
+    lambda: nn.Activation("prelu", channels=3), lambda: over_bins(3, 1, 1, (3, 2))])  # fmt: skip
 def test_a_layer_used_twice_gets_both_shares(layer):
     shared = layer()
     model = wl.Sequential([nn.Linear(2, 3), shared, nn.Activation("silu"), shared, nn.Linear(3, 1)])
@@ -190,7 +191,7 @@ def test_tapes_repeat_themselves(name):
 
 def test_tapes_of_one_network_run_side_by_side():
     """Two threads, each with its tape, give the bits that each gives alone."""
-    parameters = Parameters(wl.Sequential([tcn(), nn.FrequencyConv(2, 2, 3, (3, 3)), nn.Dropout(0.3)]))
+    parameters = Parameters(wl.Sequential([tcn(), over_bins(2, 2, 3, (3, 3)), nn.Dropout(0.3)]))
     tapes = [Tape(parameters, 3, 50) for _ in range(2)]
     xs = [batch(3, 50, 5, seed) for seed in (0, 50)]
     weights = [batch(3, 50, 6, seed) for seed in (20, 70)]
@@ -244,7 +245,7 @@ def test_only_what_lies_behind_the_output_gets_a_gradient():
 
 
 def test_the_weights_of_a_windowed_pool_are_not_learned():
-    model = wl.Sequential([nn.Linear(2, 3), nn.Pool("mean", window_frames=4)])
+    model = wl.Sequential([nn.Linear(2, 3), nn.CumulativePool("mean", window_frames=4)])
     parameters = Parameters(model)
     tape = Tape(parameters, 1, 10)
     assert len(tape.backward(np.ones_like(tape.forward(batch(1, 10, 2))))) == parameters.trained == 9
@@ -522,7 +523,7 @@ def test_a_layer_of_any_width_must_be_told_it():
 
 def test_more_values_than_positions_can_name(monkeypatch):
     """Positions are packed as float32: beyond 2**24 they would be wrong, and silently so."""
-    model = wl.Sequential([nn.Linear(2, 3), nn.Pool("mean", window_frames=4)])
+    model = wl.Sequential([nn.Linear(2, 3), nn.CumulativePool("mean", window_frames=4)])
     monkeypatch.setattr("wavenetlite.train.parameters.MOST", 9)
     with pytest.raises(wl.ParameterError) as excinfo:
         Parameters(model)

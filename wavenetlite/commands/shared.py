@@ -7,7 +7,8 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from wavenetlite.classifier.classifier import AudioClassifier, Event, restored
+from wavenetlite.classifier import AudioClassifier, Event
+from wavenetlite.classifier.files import restored
 from wavenetlite.commands.options import UsageError
 from wavenetlite.commands.output import note
 from wavenetlite.corpora.clips import Corpus

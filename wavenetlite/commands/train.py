@@ -28,7 +28,7 @@ from wavenetlite.corpora.corpus import read_corpus
 from wavenetlite.evaluation.clips import Evaluation, evaluate
 from wavenetlite.evaluation.report import confusion_text
 from wavenetlite.figures import FigureError, confusion_matrix, training_curve
-from wavenetlite.storage.files import replacing
+from wavenetlite.support.atomic_files import replacing
 from wavenetlite.support.version import __version__
 from wavenetlite.train.loop import HISTORY
 

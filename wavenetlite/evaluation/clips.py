@@ -10,7 +10,7 @@ from typing import NamedTuple
 import numpy as np
 import numpy.typing as npt
 
-from wavenetlite.classifier.classifier import AudioClassifier, Prediction
+from wavenetlite.classifier import AudioClassifier, Prediction
 from wavenetlite.corpora.clips import Clips
 from wavenetlite.evaluation.report import confusion
 from wavenetlite.support.arrays import Floats

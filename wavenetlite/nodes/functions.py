@@ -9,6 +9,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from wavenetlite.graph import Edge, OnnxBuilder
+from wavenetlite.kernels import FAST_TANH
 from wavenetlite.support.arrays import Floats
 
 Onnx = OnnxBuilder[Edge]
@@ -81,7 +82,7 @@ def leaky_hardtanh(write: Onnx, x: str, low: float, high: float, low_slope: floa
     return write.op("Sum", [inside, write.scaled(below, low_slope), write.scaled(above, high_slope)])
 
 
-P0, P1, P2, Q0, Q1 = 2.45550750702956, 0.893229853513558, 0.821226666969744, 2.44506634652299, 0.814642734961073
+P0, P1, P2, Q0, Q1 = FAST_TANH
 """Of fast_tanh, a quotient of polynomials of |x|."""
 
 
