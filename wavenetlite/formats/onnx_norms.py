@@ -9,7 +9,6 @@ from wavenetlite.formats.format import UnsupportedError
 from wavenetlite.formats.onnx_builder import OnnxBuilder, check_channels, name_for, signal_in
 from wavenetlite.formats.onnx_file import OnnxNode
 from wavenetlite.formats.onnx_signal import Signal, floats, optional_floats
-from wavenetlite.nn.pointwise import Activation
 
 
 def batch_norm(net: OnnxBuilder, node: OnnxNode, inputs: list[Any]) -> Signal:
@@ -27,9 +26,8 @@ def layer_norm(net: OnnxBuilder, node: OnnxNode, inputs: list[Any]) -> Signal:
     check_channels(signal, axis)
     if axis not in (-1, len(signal.axes) - 1):
         raise UnsupportedError(f"goes over the axes from {axis} on; it must go over the last one")
-    norm = Activation("layer_norm", eps=node.attributes.get("epsilon", 1e-5))
     weight, bias = floats(inputs[1]), optional_floats(node.given(inputs, 2))
-    made = net.layer(name_for(node, 1), norm, signal)
-    if (weight == 1).all() and (bias is None or not bias.any()):
-        return made
-    return net.affine(node, made, weight, floats(weight * 0) if bias is None else bias)
+    plain = (weight == 1).all() and (bias is None or not bias.any())
+    weights = (None, None) if plain else (weight, bias)
+    norm = layers.layer_norm(signal.channels, *weights, eps=node.attributes.get("epsilon", 1e-5))
+    return net.layer(name_for(node, 1), norm, signal)
