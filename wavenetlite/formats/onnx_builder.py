@@ -22,7 +22,7 @@ from wavenetlite.nn.module import Module
 from wavenetlite.support.arrays import Floats
 
 
-class OnnxBuilder(GraphBuilder):
+class OnnxGraphBuilder(GraphBuilder):
     """The network that a graph becomes, and the values of the graph's tensors: signals and constants, by name."""
 
     def __init__(self, file: OnnxGraph, name: str, axes: Axes, sizes: Sequence[int | str]) -> None:

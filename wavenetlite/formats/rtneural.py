@@ -53,7 +53,7 @@ def load(file: BinaryIO, size: int, *, prefix: str = "", dilation: int = 1, stri
     Raises
     ------
     ModelFileError
-        The file is damaged, or it holds what cannot run here: recurrent layers (GRU, LSTM) are refused.
+        The file is damaged, or it holds what cannot run here.
     """
     given = {"dilation": dilation, "stride": stride, "groups": groups}
     for name, value in given.items():
@@ -120,8 +120,8 @@ def state_dict_layer(fields: Fields, prefix: str, given: dict[str, int]) -> Modu
 
 
 def save(model: Module, file: BinaryIO) -> None:
-    """Write a sequential model: causal `Conv1d` and `Conv2d` without stride over time, `Linear`, `BatchNorm`, and the
-    activations that RTNeural's loader knows (tanh, relu, sigmoid, softmax, elu, prelu).
+    """Write a sequential model: causal `Conv1d` and `Conv2d` without stride over time, `Linear`, `BatchNorm`, `GRU`,
+    `LSTM`, and the activations that RTNeural's loader knows (tanh, relu, sigmoid, softmax, elu, prelu).
 
     Raises
     ------
@@ -134,11 +134,10 @@ def save(model: Module, file: BinaryIO) -> None:
     channels, objects = model.in_width, []
     for path, layer in flat("", model):
         try:
-            objects.append(written(layer, channels))
+            objects += written(layer, channels)
         except ParameterError as error:
             raise ParameterError(f"layer {path or '0'}: {error}") from None
         channels = layer.out_width or channels
-        objects[-1]["shape"] = [None, None, channels]
     file.write(json.dumps({"in_shape": [None, None, model.in_width], "layers": objects}).encode())
 
 

@@ -26,8 +26,9 @@ def from_torch(module: Any) -> Module:
     ----------
     module
         A ``torch.nn.Sequential``, or one such layer, of Conv1d, ConvTranspose1d, Linear, BatchNorm1d, LayerNorm,
-        Upsample, zero padding, activations and dropout, which may hold more Sequentials and weight normalisation; or a
-        TCN of pytorch-tcn (1.x), locuslab's TemporalConvNet, or a model of wekws with a TCN, DS-TCN or MDTC.
+        GroupNorm, Upsample, zero padding, activations and dropout, at the end a GRU or an LSTM (of which the frames are
+        taken, whatever its ``batch_first``), which may hold more Sequentials and weight normalisation; or a TCN of
+        pytorch-tcn (1.x), locuslab's TemporalConvNet, or a model of wekws with a TCN, DS-TCN or MDTC.
 
         Padding before the signal makes a convolution causal, padding after it is latency. A signal is (batch, channels,
         time) in PyTorch where there are convolutions, and (batch, time, features) where there is Linear, which is why
