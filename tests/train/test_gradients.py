@@ -93,7 +93,7 @@ SMALL_NETWORKS = {
         [nn.Linear(2, 3), nn.Residual([nn.Dropout(0.4), nn.Linear(3, 3)]), nn.Linear(3, 1)]),
     "softmax": lambda: wl.Sequential([nn.Linear(2, 3), nn.Activation("softmax"), nn.Linear(3, 2)]),
     "layer norm": lambda: wl.Sequential(
-        [nn.Linear(2, 3), nn.Activation("layer_norm", eps=0.1), nn.BatchNorm(3), nn.Linear(3, 2)]),
+        [nn.Linear(2, 3), nn.LayerNorm(None, eps=0.1), nn.BatchNorm(3), nn.Linear(3, 2)]),
     "latencies": lambda: nn.Add([nn.Conv1d(2, 2, 5, padding="same"), nn.Conv1d(2, 2, 3, padding="valid"), []]),
     "same input twice": lambda: wl.Sequential([nn.Linear(2, 2), nn.Add([[], []]), nn.Linear(2, 2)]),
     "product of two": lambda: wl.Sequential([nn.Linear(2, 2), nn.Concat([[], []]), nn.GatedUnit()]),
