@@ -109,7 +109,7 @@ def test_strict_and_other_failures_are_one_line(data, tmp_path, capsys):
     said = capsys.readouterr()
     assert said.out == ""
     assert said.err == (
-        "wavenetlite features: error: no/z.wav: has 2 channels (give --mono mean) (channels; strict stops there)\n"
+        "wavenetlite features: error: no/z.wav: has 2 channels (give --mono mean) (channels; strict stops here)\n"
     )
     assert main(["features", str(tmp_path / "none"), str(tmp_path / "out")]) == 1
     assert capsys.readouterr().err.count("\n") == 1
