@@ -4,7 +4,7 @@
 
 speech     three 3x3 convolutions of dilation 1, 2, 3 over a log-mel spectrogram, then dense and softmax: spoken words
 residual   residual blocks, dilation in place of stride (Yu, Koltun and Funkhouser, 2017): the same words
-context    parallel dilations concatenated (ASPP: Chen et al., 2017): which digit does every pixel of a picture belong to?
+context    parallel dilations concatenated (ASPP: Chen et al., 2017): which digit is every pixel part of?
 hybrid     dilations 1, 2, 5 against 1, 1, 1 and 2, 2, 2 (Wang et al., 2018): handwritten digits, several seeds
 generator  a small image and noise, dilations 1, 2, 4, a transposed convolution: digits of twice the size
 
@@ -50,7 +50,7 @@ def residual_block(bins: int, maps: int, dilation: int, padding: Any = "causal")
 
 
 def residual_network(bins: int, classes: int, *, maps: int = 8, dilations: Sequence[int] = (1, 2, 4)) -> wl.Sequential:
-    """Where a residual network would halve time and frequency, this doubles the dilation: one output frame per input frame."""
+    """Dilation doubles where a residual network would halve time and frequency: one frame out per frame in."""
     return wl.Sequential([*activated(nn.Conv2d(1, maps, 3, bins=bins, bias=False)),
                           *[residual_block(bins, maps, dilation) for dilation in dilations],
                           nn.Linear(bins * maps, classes), nn.CumulativePool("mean")])  # fmt: skip

@@ -67,9 +67,7 @@ def main() -> int:
         return 1
     if seconds:
         median, worst = 1e6 * float(np.median(seconds)), 1e6 * max(seconds)
-        print(
-            f"{len(seconds)} blocks of {1e3 * BLOCK_S:g} ms: {median:.0f} us per call in the median, {worst:.0f} at worst"
-        )
+        print(f"{len(seconds)} blocks of {1e3 * BLOCK_S:g} ms: median {median:.0f} us per call, worst {worst:.0f}")
     return 0
 
 
