@@ -379,7 +379,7 @@ def image_shapes():
 
 
 @pytest.mark.parametrize("shape", image_shapes(), ids=str)
-def test_frequency_conv_and_batch_norm_2d_against_torch(shape):
+def test_conv2d_and_batch_norm_2d_against_torch(shape):
     torch = pytest.importorskip("torch")
     from test_pytorch import as_image, our_image, torch_image
 
@@ -389,8 +389,8 @@ def test_frequency_conv_and_batch_norm_2d_against_torch(shape):
     image = torch.tensor(np.stack([as_image(row, shape[0]) for row in x]))
 
     def run(net):
-        y = net(image)  # (clips, maps, bins, frames)
-        return y.permute(0, 3, 2, 1).reshape(len(x), y.shape[3], -1)
+        y = net(image)  # (clips, channels, frames, bins)
+        return y.permute(0, 2, 3, 1).reshape(len(x), y.shape[2], -1)
 
     compare_with_torch(ours, theirs, x, run)
 
