@@ -40,6 +40,8 @@ def random_tensor(rng, name, shape):
         values = rng.uniform(0.3, 1.3, shape)
     else:
         values = rng.standard_normal(shape) / np.sqrt(np.prod(shape[1:]))
+        if kind.startswith("weight_"):  # of recurrent units: they add up how frames were rounded
+            values *= 0.5
     return values.astype(np.float32)
 
 

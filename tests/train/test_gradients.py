@@ -416,6 +416,28 @@ def test_a_conditioned_wavenet_against_torch():
     assert np.abs(tape.backward(weight) - flat).max() <= 1e-5 * np.abs(flat).max()
 
 
+@pytest.mark.parametrize("kind", ["GRU", "LSTM"])
+@pytest.mark.parametrize("options", [{}, {"num_layers": 3}, {"bias": False, "num_layers": 2}], ids=str)
+def test_recurrent_layers_against_torch(kind, options):
+    torch = pytest.importorskip("torch")
+    ours = randomised(getattr(nn, kind)(5, 7, **options), 3)
+    theirs = getattr(torch.nn, kind)(5, 7, batch_first=True, **options)
+    load_into(theirs, ours)
+    x = batch(4, 33, 5)
+    compare_with_torch(ours, theirs, x, lambda net: net(torch.tensor(x))[0])
+
+
+def test_norms_over_channels_against_torch():
+    torch = pytest.importorskip("torch")
+    norms = nn.LayerNorm(12, eps=1e-3), nn.GroupNorm(3, 12)
+    ours = randomised(wl.Sequential([nn.Linear(5, 12), *norms, nn.Linear(12, 2)]))
+    theirs = torch.nn.Sequential(torch.nn.Linear(5, 12), torch.nn.LayerNorm(12, eps=1e-3), torch.nn.GroupNorm(3, 12),
+                                 torch.nn.Linear(12, 2))  # fmt: skip
+    load_into(theirs, ours)
+    x = batch(4, 33, 5)
+    compare_with_torch(ours, theirs, x, lambda net: net(torch.tensor(x).reshape(-1, 5)).reshape(4, 33, 2))
+
+
 # -------------------------------------------------------------------------------------------------------------- errors
 def one_line(excinfo, *parts):
     text = str(excinfo.value)
