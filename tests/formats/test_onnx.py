@@ -229,7 +229,7 @@ I = np.int64  # noqa: E741
 @pytest.mark.parametrize(
     ("nodes", "constants", "said"),
     [
-        (one("LSTM", ("x", "w", "w")), {"w": W}, r"node 'the LSTM' \(LSTM\): LSTM has no counterpart here"),
+        (one("RNN", ("x", "w", "w")), {"w": W}, r"node 'the RNN' \(RNN\): RNN has no counterpart here"),
         (one("LogSoftmax", axis=1), {}, "LogSoftmax has no counterpart here"),
         (one("Softmax", axis=2), {}, "goes over the axis time; it must go over the channels"),
         (one("Pad", ("x", "p"), mode="reflect"), {"p": np.zeros(6, I)}, "has mode='reflect'; it must be 'constant'"),

@@ -29,8 +29,8 @@ def recurrent(net: OnnxGraphBuilder, node: OnnxNode, inputs: list[Any]) -> list[
     signal = net.settled(signal_in(inputs))
     kind, activations = KINDS[node.kind]
     batch_first = bool(node.attributes.get("layout", 0))
-    check_axes(signal, batch_first)
     check_plain(node, inputs, activations)
+    check_axes(signal, batch_first)
     if len(node.outputs) > 2 and net.readers[node.outputs[2]]:
         raise UnsupportedError("gives its cell state to another node; only its hidden states are known here")
     made = net.layer(name_for(node), layer_of(kind, cell(node, inputs, kind)), signal)
@@ -53,7 +53,7 @@ def check_plain(node: OnnxNode, inputs: list[Any], activations: list[str]) -> No
     options = node.attributes
     if options.get("direction", "forward") not in ("forward", ""):
         raise UnsupportedError(f"has direction={options['direction']!r}; it must be 'forward': a stream has no end")
-    given = [one.decode() if isinstance(one, bytes) else str(one) for one in options.get("activations") or activations]
+    given = options.get("activations") or activations
     if given != activations:
         raise UnsupportedError(f"has activations {given}; they must be {activations}")
     if node.kind == "GRU" and not options.get("linear_before_reset", 0):
