@@ -39,6 +39,7 @@ PACKAGES = {
     "onnxruntime": "onnxruntime",
     "onnx": "onnx",
     "h5py": "h5py",
+    "package keras": "keras",
     "distributed": "distributed",
     "matplotlib": "matplotlib",
     "safetensors": "safetensors",
@@ -56,16 +57,16 @@ def extras():
 
 
 def remedy(reason, extra_of):
-    """What would run a test that was skipped for this reason."""
+    """What would run a test that was skipped for this reason, as the end of a line; or the reason itself."""
     if "WAVENETLITE_DATA" in reason:
-        return "recordings that WAVENETLITE_DATA does not hold (the folder of the real ones)"
+        return " without real recordings: set WAVENETLITE_DATA to their folder"
     if "espeak-ng" in reason:
-        return "the program espeak-ng (Debian's package of that name)"
+        return " without espeak-ng: sudo apt install espeak-ng"
     for mentioned, package in PACKAGES.items():
         if re.search(mentioned, reason, re.IGNORECASE):
             wanted = f"-e '.[{extra_of[package]}]'" if package in extra_of else package
-            return f"{package}: .venv/bin/pip install {wanted}"
-    return f"other circumstances: {reason}"
+            return f" without {package}: .venv/bin/pip install {wanted}"
+    return f": {reason}"
 
 
 @pytest.hookimpl(tryfirst=True)
@@ -89,7 +90,7 @@ def pytest_terminal_summary(terminalreporter):
         counts[remedy(reason.removeprefix("Skipped: "), extra_of)] += 1
     if tests or files:
         terminalreporter.section("skipped", "=")
-    for need in sorted({*tests, *files}, key=lambda need: (need.startswith("other"), need)):
+    for need in sorted({*tests, *files}):
         parts = [(tests[need], "test"), (files[need], "whole file")]
         number = " and ".join(f"{count} {what}{'s' * (count > 1)}" for count, what in parts if count)
-        terminalreporter.write_line(f"{number} would need {need}")
+        terminalreporter.write_line(f"skipped {number}{need}")

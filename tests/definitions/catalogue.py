@@ -223,10 +223,10 @@ LAYERS = {
     "hardswish": Case(activation("hardswish"), 1),
     "softsign": Case(activation("softsign"), 3),
     "softmax": Case(activation("softmax"), 12),
-    "layer norm": Case(activation("layer_norm", eps=1e-3), 12),
+    "layer norm": Case(lambda: nn.LayerNorm(None, eps=1e-3), 12),
     "layer norm after convolution": Case(
         lambda: wl.Sequential(
-            [nn.Conv1d(3, 21, 2), nn.Activation("layer_norm"), nn.BatchNorm(21), nn.Conv1d(21, 2, 3)]
+            [nn.Conv1d(3, 21, 2), nn.LayerNorm(None), nn.BatchNorm(21), nn.Conv1d(21, 2, 3)]
         ),
         3,
     ),

@@ -114,7 +114,6 @@ ACTIVATIONS = {
     "sigmoid": sigmoid,
     "leaky_hardtanh": leaky_hardtanh,
     "fast_tanh": fast_tanh,
-    "layer_norm": layer_norm,
 }
 
 

@@ -368,6 +368,15 @@ def test_damaged_states_of_features_with_a_right_checksum_do_no_harm(data):
 CHAIN = SPECS["chain"]()
 
 
+@pytest.mark.parametrize("value", [np.nan, np.inf, -np.inf])
+def test_states_of_features_hold_finite_samples(value):
+    online = CHAIN.stream()
+    online.process(loud(1500))
+    state = online._front.save()
+    with pytest.raises(wl.SnapshotError, match="none of these features"):
+        CHAIN.stream()._front.load(state[:-4] + np.float32(value).tobytes())
+
+
 # Classifiers
 
 

@@ -18,7 +18,7 @@ def same(found, name):
     return np.allclose(found, OUTPUTS[name], atol=1e-6) if wl.isa() == "sse2" else same_bits(found, OUTPUTS[name])
 
 
-@pytest.mark.parametrize(("name", "channels"), [("network", 12), ("speech", 8)])
+@pytest.mark.parametrize(("name", "channels"), [("network", 12), ("speech", 8), ("norms", 3)])
 def test_networks(name, channels, tmp_path):
     old = FOLDER / f"{name}.safetensors"
     assert info(old).format_version == 1
@@ -32,6 +32,8 @@ def test_networks(name, channels, tmp_path):
 def test_old_names_are_those_of_now():
     kinds = {type(module).__name__ for _, module in wl.load(FOLDER / "network.safetensors").modules()}
     assert {"Conv2d", "ConvTranspose2d", "Slice", "CumulativePool"} < kinds
+    layers = wl.load(FOLDER / "norms.safetensors").layers
+    assert [type(layer).__name__ for layer in layers] == ["Conv1d", "LayerNorm", "BatchNorm", "Conv1d", "LayerNorm"]
 
 
 def test_a_classifier():

@@ -93,7 +93,7 @@ SMALL_NETWORKS = {
         [nn.Linear(2, 3), nn.Residual([nn.Dropout(0.4), nn.Linear(3, 3)]), nn.Linear(3, 1)]),
     "softmax": lambda: wl.Sequential([nn.Linear(2, 3), nn.Activation("softmax"), nn.Linear(3, 2)]),
     "layer norm": lambda: wl.Sequential(
-        [nn.Linear(2, 3), nn.Activation("layer_norm", eps=0.1), nn.BatchNorm(3), nn.Linear(3, 2)]),
+        [nn.Linear(2, 3), nn.LayerNorm(None, eps=0.1), nn.BatchNorm(3), nn.Linear(3, 2)]),
     "latencies": lambda: nn.Add([nn.Conv1d(2, 2, 5, padding="same"), nn.Conv1d(2, 2, 3, padding="valid"), []]),
     "same input twice": lambda: wl.Sequential([nn.Linear(2, 2), nn.Add([[], []]), nn.Linear(2, 2)]),
     "product of two": lambda: wl.Sequential([nn.Linear(2, 2), nn.Concat([[], []]), nn.GatedUnit()]),
@@ -353,7 +353,7 @@ def load_into(theirs, ours, names=lambda name: name):
 
 def test_a_network_with_batch_norm_against_torch():
     torch = pytest.importorskip("torch")
-    from test_pytorch import CausalConv1d
+    from torch_peers import CausalConv1d
 
     def block(dilation):
         return [nn.Conv1d(9, 9, 3, dilation=dilation), nn.BatchNorm(9), nn.Activation("relu")]
@@ -373,15 +373,15 @@ def image_shapes():
 
     if not find_spec("torch"):
         return []
-    from test_pytorch import IMAGES
+    from torch_peers import IMAGES
 
     return IMAGES
 
 
 @pytest.mark.parametrize("shape", image_shapes(), ids=str)
-def test_frequency_conv_and_batch_norm_2d_against_torch(shape):
+def test_conv2d_and_batch_norm_2d_against_torch(shape):
     torch = pytest.importorskip("torch")
-    from test_pytorch import as_image, our_image, torch_image
+    from torch_peers import as_image, our_image, torch_image
 
     ours, theirs = randomised(our_image(*shape), 4), torch_image(*shape)
     load_into(theirs, ours)
@@ -389,15 +389,15 @@ def test_frequency_conv_and_batch_norm_2d_against_torch(shape):
     image = torch.tensor(np.stack([as_image(row, shape[0]) for row in x]))
 
     def run(net):
-        y = net(image)  # (clips, maps, bins, frames)
-        return y.permute(0, 3, 2, 1).reshape(len(x), y.shape[3], -1)
+        y = net(image)  # (clips, maps, frames, bins)
+        return y.permute(0, 2, 3, 1).reshape(len(x), y.shape[2], -1)
 
     compare_with_torch(ours, theirs, x, run)
 
 
 def test_a_conditioned_wavenet_against_torch():
     torch = pytest.importorskip("torch")
-    from test_pytorch import TorchWaveNet
+    from torch_peers import TorchWaveNet
 
     theirs = TorchWaveNet(3, 5, 8, 9, 3, [1, 2, 4, 8], condition=4)
     ours = randomised(wl.WaveNet(3, 5, residual_channels=8, skip_channels=9, kernel_size=3, dilations=[1, 2, 4, 8],

@@ -243,6 +243,8 @@ cdef class FrameStream:
         size = self.carried * sizeof(float)
         if len(state) != STATE.size + self.signals * size or not (flushed or out == frames):
             raise SnapshotError(UNFIT)
+        if not np.isfinite(np.frombuffer(state, np.float32, offset=STATE.size)).all():  # a stream takes no such samples
+            raise SnapshotError(UNFIT)
         self.samples_in, self.frames_out, self.flushed = samples, out, flushed
         source = <const char*>whole + <Py_ssize_t>STATE.size
         for signal in range(self.signals):

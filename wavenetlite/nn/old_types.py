@@ -9,7 +9,8 @@ from wavenetlite.nn.convolution2d import Conv2d, ConvTranspose2d
 from wavenetlite.nn.graph import Slice
 from wavenetlite.nn.module import Module
 from wavenetlite.nn.networks import FrequencyTCN
-from wavenetlite.nn.pointwise import CumulativePool
+from wavenetlite.nn.normalisation import LayerNorm
+from wavenetlite.nn.pointwise import Activation, CumulativePool
 
 
 def old_types(turned: list[Module]) -> dict[str, Callable[..., Module]]:
@@ -24,7 +25,11 @@ def old_types(turned: list[Module]) -> dict[str, Callable[..., Module]]:
         turned.extend(module for _, module in network.modules() if isinstance(module, Conv2d))
         return network
 
+    def activation(name: str, **options: Any) -> Module:
+        return LayerNorm(None, **options) if name == "layer_norm" else Activation(name, **options)
+
     return {
+        "Activation": activation,
         "Pool": CumulativePool,
         "Part": Slice,
         "Conv2d": lambda in_maps, out_maps, **options: Conv2d(in_maps, out_maps, **options),

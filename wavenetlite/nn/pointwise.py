@@ -34,7 +34,6 @@ ACTIVATION_OPTIONS: dict[str, dict[str, Any]] = {
     "sigmoid": {},
     "leaky_hardtanh": {"min_val": -1.0, "max_val": 1.0, "min_slope": 0.01, "max_slope": 0.01},
     "fast_tanh": {},
-    "layer_norm": {"eps": 1e-5},
 }
 
 
@@ -97,9 +96,7 @@ class Activation(Module):
         (alpha=1), silu, gelu (approximate="none" or "tanh"), hardtanh (min_val=-1, max_val=1), hardswish, softsign,
         softmax (over the channels of a frame), tanh, sigmoid, leaky_hardtanh (min_val=-1, max_val=1, min_slope=0.01,
         max_slope=0.01: hardtanh that goes on with these slopes), fast_tanh (Neural Amp Modeler's rational function:
-        4.4e-4 off at most within +-6, and 0.008 far out; for models that were made with it), layer_norm (eps=1e-5: the
-        channels of a frame brought to mean 0 and variance 1; Ba et al., "Layer Normalization", 2016; scale and
-        shift of each channel are a `BatchNorm` after it).
+        4.4e-4 off at most within +-6, and 0.008 far out; for models that were made with it).
     **parameters
         Of that function, as listed.
 

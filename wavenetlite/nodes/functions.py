@@ -100,13 +100,6 @@ def softmax(write: Onnx, x: str, channels: int) -> str:
     return write.op("Softmax", [x], axis=1)
 
 
-def layer_norm(write: Onnx, x: str, channels: int, eps: float) -> str:
-    """Over the channels, which must be the last axis for it."""
-    last, ones = write.op("Transpose", [x], perm=[0, 2, 1]), write.constant(np.ones(channels, np.float32))
-    y = write.op("LayerNormalization", [last, ones], axis=-1, epsilon=float(eps))
-    return write.op("Transpose", [y], perm=[0, 2, 1])
-
-
 FUNCTIONS = {
     "relu": Function("x", "np.maximum(x, 0)", operator("Relu")),
     "leaky_relu": Function("x, slope", "np.where(x > 0, x, x * slope)", operator("LeakyRelu", "alpha")),
@@ -132,8 +125,5 @@ np.clip(x, low, high) + below * low_slope + above * high_slope""", leaky_hardtan
     a = np.abs(x)
     p = {P0} * (1 + a) + ({P1} + {P2} * a) * a**2
 x * p / ({Q0} + ({Q0} + a**2) * (a + {Q1} * a**2))""", fast_tanh),
-    "layer_norm": Function("x, eps", """\
-    centred = x - x.mean(axis=1, keepdims=True)
-centred / np.sqrt((centred**2).mean(axis=1, keepdims=True) + eps)""", layer_norm, over_channels=True),
 }  # fmt: skip
 """By name: those of `wavenetlite.kernels.ACTIVATIONS` but the identity, which is no operation."""
