@@ -225,9 +225,7 @@ LAYERS = {
     "softmax": Case(activation("softmax"), 12),
     "layer norm": Case(lambda: nn.LayerNorm(None, eps=1e-3), 12),
     "layer norm after convolution": Case(
-        lambda: wl.Sequential(
-            [nn.Conv1d(3, 21, 2), nn.LayerNorm(None), nn.BatchNorm(21), nn.Conv1d(21, 2, 3)]
-        ),
+        lambda: wl.Sequential([nn.Conv1d(3, 21, 2), nn.LayerNorm(None), nn.BatchNorm(21), nn.Conv1d(21, 2, 3)]),
         3,
     ),
     "layer norm of its own": Case(lambda: nn.LayerNorm(21, eps=1e-3), 21),

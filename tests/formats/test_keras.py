@@ -204,7 +204,8 @@ def test_one_frame_for_a_signal(keras, tmp_path, end):
     y = layers.Conv1D(4, 3, padding="causal", activation="tanh")(x)
     mean, most, last = layers.GlobalAveragePooling1D()(y), layers.GlobalMaxPooling1D()(y), y[:, -1, :]
     z = {"mean": mean, "max": most, "last": last, "both": layers.Concatenate()([mean, last, most]),
-         "gru": layers.GRU(5)(y), "lstm": layers.LSTM(5)(y), "normed": layers.GroupNormalization(2)(last)}[end]  # fmt: skip
+         "gru": layers.GRU(5)(y), "lstm": layers.LSTM(5)(y),
+         "normed": layers.GroupNormalization(2)(last)}[end]  # fmt: skip
     compare(keras.Model(x, layers.Dense(2)(z)), tmp_path, frame=-1)
 
 
