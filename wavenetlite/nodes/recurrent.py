@@ -110,22 +110,29 @@ class Recurrent(Node):
         given = [write.constant(array[np.newaxis]) for array in (weight, self.in_order(self.weight))]
         given.append(write.constant(np.concatenate(list(map(self.in_order, biases)))[np.newaxis]) if biases else "")
         names = [write.new_name(f"{self.operation} state {number}") for number in range(self.states)]
-        first = self.onnx_states(write, x, names)
+        kept = [write.kept(name, self.channels, values) for name, values in zip(names, self.before, strict=True)]
+        first = self.onnx_states(write, x, kept)
         frames = write.op("Transpose", [x], perm=[2, 0, 1])
         attributes = {"linear_before_reset": 1} if self.operation == "gru" else {}
         y, *last = write.ops(self.onnx_kind, [frames, *given, "", *first], 1 + self.states, hidden_size=self.channels,
                              **attributes)  # fmt: skip
-        for name, one in zip(names, last, strict=True):
+        for name, one in zip(names, last if kept[0] is not None else [], strict=False):
             write.keep(name, write.op("Squeeze", [one, write.constant([0])]))
         return write.op("Transpose", [write.op("Squeeze", [y, write.constant([1])])], perm=[1, 2, 0])
 
-    def onnx_states(self, write: OnnxBuilder[Edge], x: str, names: list[str]) -> list[str]:
+    @property
+    def before(self) -> Floats:
+        """What the units remember before the first frame, (states, units)."""
+        return np.zeros((self.states, self.channels), np.float32) if self.first_state is None else self.first_state
+
+    def onnx_states(self, write: OnnxBuilder[Edge], x: str, kept: list[str | None]) -> list[str]:
         """What is remembered before the block, (1, batch, units) each; none: zeros."""
-        first = np.zeros((self.states, self.channels), np.float32) if self.first_state is None else self.first_state
-        kept = [write.kept(name, self.channels, values) for name, values in zip(names, first, strict=True)]
-        if kept[0] is None and first.any():  # the same for every signal of the batch
-            none = write.scaled(write.op("Transpose", [write.part(write.part(x, 0, 1, 1), 0, 1, 2)], perm=[1, 0, 2]), 0)
-            return [write.op("Add", [none, write.constant(values[np.newaxis, np.newaxis])]) for values in first]
+        if kept[0] is None and self.first_state is not None:  # the same for every signal of the batch
+            batch = write.part(write.op("Shape", [x]), 0, 1, 0)
+            shape = write.op("Concat", [write.constant([1]), batch, write.constant([self.channels])], axis=0)
+            return [
+                write.op("Expand", [write.constant(one[np.newaxis, np.newaxis]), shape]) for one in self.first_state
+            ]
         return [write.op("Unsqueeze", [one, write.constant([0])]) for one in kept if one is not None]
 
     def in_order(self, array: Floats) -> Floats:
@@ -235,7 +242,7 @@ class RecurrentBatchStep(BatchStep[Recurrent]):
         self.bias = np.zeros(len(self.weight), np.float32)
         if self.bias_at is not None:
             self.bias = values[int(self.bias_at[0]) :][: self.bias_at.size]
-        self.first: Floats = np.zeros((self.node.states, self.out.channels), np.float32)
+        self.first = self.node.before
         if self.first_at is not None:
             self.first = values[int(self.first_at.flat[0]) :][: self.first_at.size].reshape(self.first_at.shape)
 
