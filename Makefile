@@ -28,6 +28,7 @@ test: .venv/ready
 	@echo "== Making the environment .venv"
 	.venv/bin/python -m pip --version 2> /dev/null || $(PYTHON) -m venv --clear .venv
 	@echo "== Installing what it needs, and building it in place (about two minutes)"
+	@find wavenetlite -name '*.so' -delete
 	.venv/bin/python -m pip install -e ".[figures,test]"
 	@touch $@
 
