@@ -30,7 +30,7 @@ Array = np.ndarray
 # ----------------------------------------------------------------------------------------------------------- networks
 def activated(conv: nn.Conv2d) -> list[nn.Module]:
     """A convolution, batch normalisation that all bins share, ReLU."""
-    return [conv, nn.BatchNorm(conv.out_maps, bins=conv.bins_out), nn.Activation("relu")]
+    return [conv, nn.BatchNorm(conv.out_channels, bins=conv.bins_out), nn.Activation("relu")]
 
 
 def speech_network(bins: int, classes: int, *, maps: int = 16, dilations: Sequence[int] = (1, 2, 3)) -> wl.Sequential:
@@ -39,7 +39,7 @@ def speech_network(bins: int, classes: int, *, maps: int = 16, dilations: Sequen
     for inputs, dilation in zip([1, *[maps] * len(dilations)], dilations, strict=False):
         layers += [nn.Conv2d(inputs, maps, 3, bins=bins, dilation=dilation), nn.Activation("relu")]
     return wl.Sequential([*layers, nn.Linear(bins * maps, 64), nn.Activation("relu"), nn.Linear(64, classes),
-                          nn.Pool("mean")])  # fmt: skip
+                          nn.CumulativePool("mean")])  # fmt: skip
 
 
 def residual_block(bins: int, maps: int, dilation: int, padding: Any = "causal") -> nn.Residual:
@@ -53,7 +53,7 @@ def residual_network(bins: int, classes: int, *, maps: int = 8, dilations: Seque
     """Where a residual network would halve time and frequency, this doubles the dilation: a frame out for each in."""
     return wl.Sequential([*activated(nn.Conv2d(1, maps, 3, bins=bins, bias=False)),
                           *[residual_block(bins, maps, dilation) for dilation in dilations],
-                          nn.Linear(bins * maps, classes), nn.Pool("mean")])  # fmt: skip
+                          nn.Linear(bins * maps, classes), nn.CumulativePool("mean")])  # fmt: skip
 
 
 def context_network(bins: int, classes: int, *, maps: int = 12, dilations: Sequence[int] = (2, 4, 6)) -> wl.Sequential:
@@ -74,7 +74,7 @@ def image_classifier(bins: int, classes: int, rates: Sequence[int], *, maps: int
     layers: list[nn.Module] = []
     for inputs, rate in zip([1, maps, maps], rates, strict=True):
         layers += activated(nn.Conv2d(inputs, maps, 3, bins=bins, dilation=rate, padding="same"))
-    return wl.Sequential([*layers, nn.Pool("mean"), nn.Linear(bins * maps, classes)], seed=seed)
+    return wl.Sequential([*layers, nn.CumulativePool("mean"), nn.Linear(bins * maps, classes)], seed=seed)
 
 
 def generator(bins: int, *, maps: int = 16, dilations: Sequence[int] = (1, 2, 4)) -> wl.Sequential:

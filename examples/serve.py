@@ -24,8 +24,7 @@ from pathlib import Path
 import numpy as np
 
 import wavenetlite as wl
-from wavenetlite.classifier.classifier import Event
-from wavenetlite.classifier.pool import ClassifierPool
+from wavenetlite.classifier import ClassifierPool, Event
 
 TICK_S = 0.02
 PIECE_BYTES = 1 << 14

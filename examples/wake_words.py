@@ -17,7 +17,7 @@ from pathlib import Path
 import numpy as np
 
 import wavenetlite as wl
-from wavenetlite.classifier.classifier import Event
+from wavenetlite.classifier import Event
 from wavenetlite.corpora.utterances import Utterance, Utterances, read_utterances
 from wavenetlite.evaluation.detections import Report, report
 from wavenetlite.evaluation.scores import ConcatenatedScores, ScoredRecording, alarms_elsewhere, listen_to_all

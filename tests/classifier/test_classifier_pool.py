@@ -8,7 +8,7 @@ import pytest
 from catalogue import same_bits, signal
 
 import wavenetlite as wl
-from wavenetlite.classifier.classifier import ClassifierStream
+from wavenetlite.classifier import ClassifierStream
 
 feats = wl.features
 CAPACITY = 7

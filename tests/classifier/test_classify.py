@@ -54,7 +54,8 @@ def wavenet():
 
 
 def pooled():
-    return randomised(wl.Sequential([nn.Conv1d(40, 8, 3), nn.Activation("elu"), nn.Pool("mean"), nn.Linear(8, 3)]))
+    layers = [nn.Conv1d(40, 8, 3), nn.Activation("elu"), nn.CumulativePool("mean"), nn.Linear(8, 3)]
+    return randomised(wl.Sequential(layers))
 
 
 def whitened(**options):

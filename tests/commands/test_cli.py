@@ -16,7 +16,7 @@ from level_classifier import LABELS, PITCHES, SR, judge, sound
 
 import wavenetlite as wl
 from wavenetlite import audio, cli, models
-from wavenetlite.classifier.pool import ClassifierPool
+from wavenetlite.classifier import ClassifierPool
 from wavenetlite.corpora.corpus import read_corpus
 from wavenetlite.evaluation.clips import evaluate
 
@@ -389,7 +389,7 @@ def test_info_json(run, model, network):
 
 def test_info_of_what_has_no_bounds(run):
     nn = wl.nn
-    wl.Sequential([nn.Conv1d(3, 4, 3), nn.Pool("mean"), nn.Linear(4, 2)]).save("pooled.safetensors")
+    wl.Sequential([nn.Conv1d(3, 4, 3), nn.CumulativePool("mean"), nn.Linear(4, 2)]).save("pooled.safetensors")
     nn.Activation("relu").save("any.safetensors")
     assert "everything so far" in run("info", "pooled.safetensors")[1]
     assert json.loads(run("info", "pooled.safetensors", "--json")[1])["receptive_field_frames"] is None

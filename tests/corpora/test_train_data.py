@@ -10,7 +10,7 @@ import pytest
 
 import wavenetlite as wl
 from wavenetlite import audio
-from wavenetlite.corpora.corpus import fit
+from wavenetlite.corpora.clip_reader import fit
 from wavenetlite.corpora.layouts import TWELVE
 from wavenetlite.train import Clips, read_corpus
 

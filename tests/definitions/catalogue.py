@@ -34,7 +34,7 @@ def random_tensor(rng, name, shape):
     kind = name.rsplit(".", 1)[-1]
     if kind == "running_var":
         values = rng.uniform(0.5, 2.0, shape)
-    elif kind in ("bias", "running_mean"):
+    elif kind.startswith("bias") or kind == "running_mean":
         values = 0.1 * rng.standard_normal(shape)
     elif len(shape) == 1:  # the weight of a BatchNorm or a PReLU
         values = rng.uniform(0.3, 1.3, shape)
@@ -67,8 +67,14 @@ def conv(*args, **options):
     return lambda: nn.Conv1d(*args, **options)
 
 
+def over_bins(bins, in_channels, out_channels, kernel_size, *, stride=(1, 1), dilation=1, bias=True):
+    """A causal Conv2d; pairs are (bins, frames)."""
+    return nn.Conv2d(in_channels, out_channels, kernel_size[::-1], bins=bins, stride=stride[::-1],
+                     dilation=(dilation, 1), bias=bias)  # fmt: skip
+
+
 def freq(*args, **options):
-    return lambda: nn.FrequencyConv(*args, **options)
+    return lambda: over_bins(*args, **options)
 
 
 def conv2d(*args, **options):
@@ -195,12 +201,12 @@ LAYERS = {
     "film no shift": Case(lambda: nn.FiLM(40, 1, shift=False), 40, 1),
     "film no scale": Case(lambda: nn.FiLM(5, 3, scale=False), 5, 3),
     "film groups": Case(lambda: nn.FiLM(6, 4, groups=2), 6, 4),
-    "pool mean": Case(lambda: nn.Pool("mean"), 3),
-    "pool max": Case(lambda: nn.Pool("max"), 7),
-    "pool last": Case(lambda: nn.Pool("last"), 3),
-    "pool window": Case(lambda: nn.Pool("mean", window_frames=9), 3),
-    "pool window of one": Case(lambda: nn.Pool("mean", window_frames=1), 7),
-    "pool long window": Case(lambda: nn.Pool("mean", window_frames=100), 40),
+    "pool mean": Case(lambda: nn.CumulativePool("mean"), 3),
+    "pool max": Case(lambda: nn.CumulativePool("max"), 7),
+    "pool last": Case(lambda: nn.CumulativePool("last"), 3),
+    "pool window": Case(lambda: nn.CumulativePool("mean", window_frames=9), 3),
+    "pool window of one": Case(lambda: nn.CumulativePool("mean", window_frames=1), 7),
+    "pool long window": Case(lambda: nn.CumulativePool("mean", window_frames=100), 40),
     "identity": Case(activation("identity"), 3),
     "relu": Case(activation("relu"), 7),
     "leaky relu": Case(activation("leaky_relu"), 3),
@@ -217,12 +223,60 @@ LAYERS = {
     "hardswish": Case(activation("hardswish"), 1),
     "softsign": Case(activation("softsign"), 3),
     "softmax": Case(activation("softmax"), 12),
-    "layer norm": Case(activation("layer_norm", eps=1e-3), 12),
+    "layer norm": Case(lambda: nn.LayerNorm(None, eps=1e-3), 12),
     "layer norm after convolution": Case(
         lambda: wl.Sequential(
-            [nn.Conv1d(3, 21, 2), nn.Activation("layer_norm"), nn.BatchNorm(21), nn.Conv1d(21, 2, 3)]
+            [nn.Conv1d(3, 21, 2), nn.LayerNorm(None), nn.BatchNorm(21), nn.Conv1d(21, 2, 3)]
         ),
         3,
+    ),
+    "layer norm of its own": Case(lambda: nn.LayerNorm(21, eps=1e-3), 21),
+    "layer norm without weights": Case(lambda: nn.LayerNorm(None), 5),
+    "layer norm between convolutions": Case(
+        lambda: wl.Sequential([nn.Conv1d(3, 40, 2), nn.LayerNorm(40), nn.Activation("relu"), nn.Conv1d(40, 2, 3)]), 3
+    ),
+    "group norm": Case(lambda: nn.GroupNorm(3, 12), 12),
+    "group norm of one channel": Case(lambda: nn.GroupNorm(7, 7, eps=0.1), 7),
+    "group norm, stride": Case(
+        lambda: wl.Sequential([nn.Conv1d(3, 20, 3, stride=2), nn.GroupNorm(5, 20), nn.Activation("tanh")]), 3
+    ),
+    "gru": Case(lambda: nn.GRU(5, 7), 5),
+    "gru 40 to 64": Case(lambda: nn.GRU(40, 64), 40),
+    "gru of three layers": Case(lambda: nn.GRU(3, 20, num_layers=3), 3),
+    "gru no bias": Case(lambda: nn.GRU(4, 3, bias=False), 4),
+    "gru of one unit": Case(lambda: nn.GRU(1, 1), 1),
+    "gru between convolutions": Case(
+        lambda: wl.Sequential(
+            [
+                nn.Conv1d(3, 8, 3, dilation=4),
+                nn.Activation("relu"),
+                nn.GRU(8, 12),
+                nn.BatchNorm(12),
+                nn.Activation("tanh"),
+                nn.Conv1d(12, 2, 3, dilation=2),
+            ]
+        ),
+        3,
+    ),
+    "gru, stride": Case(
+        lambda: wl.Sequential([nn.Conv1d(3, 8, 3, stride=2, padding="valid"), nn.GRU(8, 9), nn.Linear(9, 2)]), 3
+    ),
+    "gru, same": Case(
+        lambda: wl.Sequential([nn.Conv1d(3, 8, 5, padding="same"), nn.GRU(8, 16), nn.Conv1d(16, 3, 5, padding="same")]),
+        3,
+    ),
+    "gru residual": Case(lambda: nn.Residual([nn.GRU(6, 6), nn.Conv1d(6, 6, 2)]), 6),
+    "gru upsampled": Case(
+        lambda: wl.Sequential([nn.ConvTranspose1d(3, 4, 4, stride=2), nn.GRU(4, 5), nn.Conv1d(5, 2, 3)]), 3
+    ),
+    "lstm": Case(lambda: nn.LSTM(5, 7), 5),
+    "lstm of two layers": Case(lambda: nn.LSTM(3, 33, num_layers=2), 3),
+    "lstm no bias": Case(lambda: nn.LSTM(40, 16, bias=False), 40),
+    "lstm between convolutions": Case(
+        lambda: wl.Sequential(
+            [nn.Conv1d(2, 8, 2), nn.LSTM(8, 4), nn.Concat([[], nn.CumulativePool("max")]), nn.LSTM(8, 3)]
+        ),
+        2,
     ),
     "tanh": Case(activation("tanh"), 7),
     "sigmoid": Case(activation("sigmoid"), 100),
@@ -268,7 +322,7 @@ BLOCKS = {
                               nn.Conv1d(3, 3, 2, dilation=5)]), 2),
     "prewarmed inside": Case(
         lambda: wl.Sequential([nn.Conv1d(3, 4, 5), nn.Prewarmed([nn.Activation("sigmoid")]), nn.Conv1d(4, 2, 3)]), 3),
-    "prewarmed freq": Case(lambda: nn.Prewarmed([nn.FrequencyConv(7, 1, 3, (3, 3)), nn.Conv1d(21, 2, 40)]), 7),
+    "prewarmed freq": Case(lambda: nn.Prewarmed([over_bins(7, 1, 3, (3, 3)), nn.Conv1d(21, 2, 40)]), 7),
     "prewarmed sum": Case(
         lambda: nn.Prewarmed([nn.Conv1d(5, 5, 1), nn.Residual([nn.Conv1d(5, 5, 3, dilation=9), nn.Activation("elu")]),
                               nn.Concat([[], nn.Conv1d(5, 2, 2)]), nn.Conv1d(7, 3, 4)]), 5),
@@ -288,10 +342,10 @@ BLOCKS = {
     "amp array": Case(
         lambda: nn.AmpArray(3, [nn.AmpLayer(5, 2, kernel_size=3, dilation=d) for d in (1, 2, 4)], head_channels=2,
                             head_kernel_size=3, head_dilation=2, head_bias=True), 3, 2),
-    "part": Case(lambda: nn.Part(1, 5), 8),
+    "part": Case(lambda: nn.Slice(1, 5), 8),
     "graph": Case(
         lambda: nn.Graph(3, [
-            ["in", nn.Conv1d(3, 8, 3), ["x"]], ["a", nn.Part(0, 4), ["in"]], ["b", nn.Part(4, 4), ["in"]],
+            ["in", nn.Conv1d(3, 8, 3), ["x"]], ["a", nn.Slice(0, 4), ["in"]], ["b", nn.Slice(4, 4), ["in"]],
             ["on.a", nn.Activation("tanh"), ["a"]], ["on.b", nn.Activation("sigmoid"), ["b"]],
             ["z", "multiply", ["on.a", "on.b"]], ["ahead", nn.Conv1d(4, 4, 3, dilation=2, padding=(3, 1)), ["z"]],
             ["sum", "add", ["ahead", "z", "a"]], ["late", nn.Conv1d(4, 2, 2, padding=(-3, 0)), ["z"]],
@@ -312,32 +366,35 @@ BLOCKS = {
     "concat bins then activation": Case(
         lambda: wl.Sequential([nn.Concat([[], nn.Linear(4, 6)], bins=2), nn.Activation("tanh"), nn.Linear(10, 2)]), 4),
     "concat latencies": Case(lambda: nn.Concat([nn.Conv1d(3, 5, 9, padding="same"), [], nn.Conv1d(3, 1, 3)]), 3),
-    "concat pool": Case(lambda: nn.Concat([nn.Pool("mean"), nn.Pool("max"), nn.Pool("last")]), 3),
+    "concat pool": Case(lambda: nn.Concat([nn.CumulativePool(kind) for kind in ("mean", "max", "last")]), 3),
     "sequential": Case(sequential(conv(3, 8, 1), activation("relu"), conv(8, 8, 3, dilation=2), conv(8, 1, 1)), 3),
     "stride after same": Case(sequential(conv(3, 4, 5, padding="same"), conv(4, 3, 3, stride=2)), 3),
     "same after stride": Case(sequential(conv(3, 4, 3, stride=2), conv(4, 3, 5, padding="same"), conv(3, 2, 2)), 3),
     "strides": Case(sequential(conv(2, 4, 4, stride=2), conv(4, 4, 3, stride=3), conv(4, 2, 2, dilation=5)), 2),
     "same same": Case(sequential(conv(3, 4, 3, padding="same"), activation("tanh"), conv(4, 3, 4, padding="same")), 3),
     "valid valid": Case(sequential(conv(3, 4, 3, padding="valid"), conv(4, 3, 4, padding="valid", dilation=3)), 3),
-    "pool of same": Case(sequential(conv(3, 4, 3, padding="same"), lambda: nn.Pool("mean"), conv(4, 2, 1)), 3),
-    "pool of stride": Case(sequential(conv(3, 4, 3, stride=2), lambda: nn.Pool("max")), 3),
-    "pool then conv": Case(sequential(lambda: nn.Pool("mean"), conv(3, 4, 3, dilation=2)), 3),
+    "pool of same": Case(
+        sequential(conv(3, 4, 3, padding="same"), lambda: nn.CumulativePool("mean"), conv(4, 2, 1)), 3),
+    "pool of stride": Case(sequential(conv(3, 4, 3, stride=2), lambda: nn.CumulativePool("max")), 3),
+    "pool then conv": Case(sequential(lambda: nn.CumulativePool("mean"), conv(3, 4, 3, dilation=2)), 3),
     "pool window of stride": Case(
-        sequential(conv(3, 4, 3, stride=2), lambda: nn.Pool("mean", window_frames=5), conv(4, 2, 2)), 3),
+        sequential(conv(3, 4, 3, stride=2), lambda: nn.CumulativePool("mean", window_frames=5), conv(4, 2, 2)), 3),
     "pool window of same": Case(
-        sequential(conv(3, 4, 5, padding="same"), activation("relu"), lambda: nn.Pool("mean", window_frames=4)), 3),
-    "concat pool window": Case(lambda: nn.Concat([nn.Pool("mean", window_frames=3), nn.Pool("max"), []]), 3),
+        sequential(conv(3, 4, 5, padding="same"), activation("relu"),
+                   lambda: nn.CumulativePool("mean", window_frames=4)), 3),
+    "concat pool window": Case(
+        lambda: nn.Concat([nn.CumulativePool("mean", window_frames=3), nn.CumulativePool("max"), []]), 3),
     "dropout chain": Case(
         sequential(conv(3, 8, 2), lambda: nn.Dropout(0.5), activation("tanh"),
                    lambda: nn.Dropout(0.2, whole_channels=True), conv(8, 2, 1)), 3),
     "freq residual": Case(
-        lambda: nn.Residual([nn.FrequencyConv(5, 6, 6, (3, 3)), nn.BatchNorm(6, bins=5), nn.Activation("relu")]), 30),
+        lambda: nn.Residual([over_bins(5, 6, 6, (3, 3)), nn.BatchNorm(6, bins=5), nn.Activation("relu")]), 30),
     "freq residual activation": Case(
-        lambda: nn.Residual([nn.FrequencyConv(4, 3, 3, (3, 2), dilation=4), nn.BatchNorm(3, bins=4)],
+        lambda: nn.Residual([over_bins(4, 3, 3, (3, 2), dilation=4), nn.BatchNorm(3, bins=4)],
                             activation="relu"), 12),
     "freq residual shortcut": Case(
-        lambda: nn.Residual([nn.FrequencyConv(6, 3, 5, (3, 3), stride=(2, 2)), nn.BatchNorm(5, bins=3)],
-                            shortcut=nn.FrequencyConv(6, 3, 5, (1, 1), stride=(2, 2)), activation="relu"), 18),
+        lambda: nn.Residual([over_bins(6, 3, 5, (3, 3), stride=(2, 2)), nn.BatchNorm(5, bins=3)],
+                            shortcut=over_bins(6, 3, 5, (1, 1), stride=(2, 2)), activation="relu"), 18),
     "freq then unshared norm": Case(
         sequential(freq(5, 1, 3, (3, 2)), lambda: nn.BatchNorm(15), activation("relu"), conv(15, 2, 1)), 5),
     "norm then freq": Case(sequential(lambda: nn.BatchNorm(2, bins=6), freq(6, 2, 5, (3, 3))), 12),
@@ -345,14 +402,14 @@ BLOCKS = {
     "freq then conv": Case(sequential(freq(7, 1, 3, (5, 3), stride=(2, 1)), conv(12, 5, 3, dilation=2)), 7),
     "freq after same": Case(sequential(conv(3, 8, 3, padding="same"), activation("relu"), freq(8, 1, 2, (3, 2))), 3),
     "freq add": Case(
-        lambda: nn.Add([nn.FrequencyConv(5, 3, 3, (3, 2)), nn.Conv1d(15, 15, 3, padding="same"), []]), 15),
+        lambda: nn.Add([over_bins(5, 3, 3, (3, 2)), nn.Conv1d(15, 15, 3, padding="same"), []]), 15),
     "freq stack": Case(
         lambda: wl.Sequential([
             nn.BatchNorm(1, bins=20),
-            nn.FrequencyConv(20, 1, 6, (5, 3), stride=(2, 1)), nn.BatchNorm(6, bins=10), nn.Activation("relu"),
-            nn.Residual([nn.FrequencyConv(10, 6, 6, (3, 3)), nn.BatchNorm(6, bins=10), nn.Activation("relu")]),
-            nn.FrequencyConv(10, 6, 16, (3, 2), stride=(2, 2)), nn.Activation("prelu"), nn.Dropout(0.1),
-            nn.Pool("mean", window_frames=6), nn.Conv1d(80, 12, 1),
+            over_bins(20, 1, 6, (5, 3), stride=(2, 1)), nn.BatchNorm(6, bins=10), nn.Activation("relu"),
+            nn.Residual([over_bins(10, 6, 6, (3, 3)), nn.BatchNorm(6, bins=10), nn.Activation("relu")]),
+            over_bins(10, 6, 16, (3, 2), stride=(2, 2)), nn.Activation("prelu"), nn.Dropout(0.1),
+            nn.CumulativePool("mean", window_frames=6), nn.Conv1d(80, 12, 1),
         ]), 20),
     "conv2d residual": Case(
         lambda: nn.Residual([nn.Conv2d(6, 6, 3, bins=5, dilation=2, padding="same"), nn.BatchNorm(6, bins=5),
@@ -381,7 +438,7 @@ BLOCKS = {
     "up then valid": Case(sequential(up1d(2, 4, 4, stride=4), conv(4, 3, 3, padding="valid")), 2),
     "up then down": Case(sequential(up1d(2, 4, 4, stride=3), conv(4, 3, 4, stride=3)), 2),
     "up then slower": Case(sequential(up1d(2, 4, 4, stride=2), conv(4, 3, 3, stride=3)), 2),
-    "up then mean": Case(sequential(up1d(2, 4, 4, stride=2), lambda: nn.Pool("mean")), 2),
+    "up then mean": Case(sequential(up1d(2, 4, 4, stride=2), lambda: nn.CumulativePool("mean")), 2),
     "up then residual": Case(
         lambda: wl.Sequential([nn.ConvTranspose1d(2, 3, 4, stride=2),
                                nn.Residual([nn.Conv1d(3, 3, 3, padding="same"), nn.Activation("silu")])]), 2),

@@ -114,7 +114,6 @@ ACTIVATIONS = {
     "sigmoid": sigmoid,
     "leaky_hardtanh": leaky_hardtanh,
     "fast_tanh": fast_tanh,
-    "layer_norm": layer_norm,
 }
 
 
@@ -154,21 +153,6 @@ def conv1d(x, weight, bias=None, *, stride=1, padding="causal", dilation=1, grou
             tap = padded[k * dilation :, ins][::stride][:count]
             out[:, outs] += tap @ weight[outs, :, k].T
     return out if bias is None else out + bias
-
-
-def frequency_conv(x, weight, bias=None, *, bins, stride=(1, 1), dilation=1):
-    """x (T, bins * maps), weight (out, maps, K bins, K frames) -> (frames, bins out * out), as the formula has it."""
-    out_maps, in_maps, wide, taps = weight.shape
-    image = x.reshape(len(x), bins, in_maps)
-    padded = np.zeros((len(x) + (taps - 1) * dilation, bins + wide - 1, in_maps))
-    padded[(taps - 1) * dilation :, wide // 2 : wide // 2 + bins] = image
-    times, places = range(0, len(x), stride[1]), range(0, bins, stride[0])
-    out = np.zeros((len(times), len(places), out_maps))
-    for n, t in enumerate(times):
-        for m, f in enumerate(places):
-            window = padded[t : t + (taps - 1) * dilation + 1 : dilation, f : f + wide]  # (taps, wide, maps)
-            out[n, m] = np.einsum("tkm,omkt->o", window, weight)
-    return (out if bias is None else out + bias).reshape(len(times), len(places) * out_maps)
 
 
 def conv2d(x, weight, bias=None, *, bins, stride, dilation, before, groups):
@@ -318,6 +302,55 @@ def run_batch_norm(layer, weights, x, c):
     return x.map(lambda v: batch_norm(v, *parameters, layer.eps))
 
 
+def group_norm(x, groups, eps):
+    split = x.reshape(len(x), groups, x.shape[1] // groups)
+    return layer_norm(split, eps).reshape(x.shape)
+
+
+def run_group_norm(layer, weights, x, c):
+    return x.map(lambda v: group_norm(v, layer.groups, layer.eps) * weights["weight"] + weights["bias"])
+
+
+def run_layer_norm(layer, weights, x, c):
+    if layer.channels is None:
+        return x.map(lambda v: layer_norm(v, layer.eps))
+    return x.map(lambda v: layer_norm(v, layer.eps) * weights["weight"] + weights["bias"])
+
+
+def gru_step(x, p, h, c):
+    """The new h and c from the projections of the input and of the last h: gates r, z, n."""
+    (xr, xz, xn), (pr, pz, pn) = np.split(x, 3), np.split(p, 3)
+    z = sigmoid(xz + pz)
+    return (1 - z) * np.tanh(xn + sigmoid(xr + pr) * pn) + z * h, c
+
+
+def lstm_step(x, p, h, c):
+    """Gates i, f, g, o."""
+    i, f, g, o = np.split(x + p, 4)
+    c = sigmoid(f) * c + sigmoid(i) * np.tanh(g)
+    return sigmoid(o) * np.tanh(c), c
+
+
+def recurrent(values, weights, layer, step):
+    """One layer of recurrent units."""
+    w, u = weights[f"weight_ih_l{layer}"], weights[f"weight_hh_l{layer}"]
+    biases = [weights.get(f"bias_{of}_l{layer}") for of in ("ih", "hh")]
+    b, d = (0 if bias is None else bias for bias in biases)
+    h = c = np.zeros(u.shape[1])
+    out = np.empty((len(values), u.shape[1]))
+    for t, x in enumerate(values):
+        h, c = step(w @ x + b, u @ h + d, h, c)
+        out[t] = h
+    return out
+
+
+def run_recurrent(layer, weights, x, c):
+    step = gru_step if type(layer).__name__ == "GRU" else lstm_step
+    for number in range(layer.num_layers):
+        x = x.map(lambda v, n=number: recurrent(v, weights, n, step))
+    return x
+
+
 def run_activation(layer, weights, x, c):
     options = {"weight": weights["weight"]} if layer.name == "prelu" else options_of(layer)
     return x.map(lambda v: ACTIVATIONS[layer.name](v, **options))
@@ -388,12 +421,6 @@ def run_amp_wavenet(model, weights, x, c):
     return heads[0] if model.head is None else run(model.head, weights.child("head"), heads[0])
 
 
-def run_frequency_conv(layer, weights, x, c):
-    values = frequency_conv(x.values, weights["weight"], weights.get("bias"), bins=layer.bins, stride=layer.stride,
-                            dilation=layer.dilation)  # fmt: skip
-    return Frames(values, x.start, x.step * layer.stride[1])
-
-
 def run_conv2d(layer, weights, x, c):
     total = [(k - 1) * d for k, d in zip(layer.kernel_size, layer.dilation, strict=True)]
     times = padding_of(layer.kernel_size[0], layer.dilation[0], layer.padding)
@@ -449,7 +476,7 @@ def run_residual(block, weights, x, c):
     return activate(block.activation, weights, "activation", add(shortcut, run_sequential(block, weights, x, c)))
 
 
-def run_part(layer, weights, x, c):
+def run_slice(layer, weights, x, c):
     return x.map(lambda v: v[:, layer.first : layer.first + layer.channels])
 
 
@@ -535,21 +562,24 @@ DEFINITIONS = {
     "Linear": run_linear,
     "BatchNorm": run_batch_norm,
     "Activation": run_activation,
+    "GroupNorm": run_group_norm,
+    "LayerNorm": run_layer_norm,
+    "GRU": run_recurrent,
+    "LSTM": run_recurrent,
     "Conv2d": run_conv2d,
     "ConvTranspose1d": run_conv_transpose1d,
     "ConvTranspose2d": run_conv_transpose2d,
-    "FrequencyConv": run_frequency_conv,
     "Upsample": run_upsample,
     "Dropout": run_dropout,
     "GatedUnit": run_gated_unit,
     "FiLM": run_film,
-    "Part": run_part,
+    "Slice": run_slice,
     "Graph": run_graph,
     "Prewarmed": run_sequential,
     "AmpLayer": run_amp_layer,
     "AmpArray": run_amp_array,
     "AmpWaveNet": run_amp_wavenet,
-    "Pool": run_pool,
+    "CumulativePool": run_pool,
     "Sequential": run_sequential,
     "Residual": run_residual,
     "Add": run_add,

@@ -196,7 +196,7 @@ def test_alignment_of_branches_costs_only_what_it_delays():
 
 def test_pools_over_all_time_need_little():
     for kind in ("mean", "max", "last"):
-        model = wl.Sequential([nn.Linear(8, 8), nn.Pool(kind)])
+        model = wl.Sequential([nn.Linear(8, 8), nn.CumulativePool(kind)])
         assert model.stream().state_bytes <= 64 * 1024
 
 

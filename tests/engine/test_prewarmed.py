@@ -110,7 +110,7 @@ def test_it_is_kept_in_a_file(tmp_path):
 @pytest.mark.parametrize(
     ("layers", "reason"),
     [
-        ([nn.Pool("mean")], "no pool over all frames"),
+        ([nn.CumulativePool("mean")], "no pool over all frames"),
         ([nn.Conv1d(2, 2, 3, padding="same")], "must be causal"),
         ([nn.Conv1d(2, 2, 3, padding="valid"), nn.Conv1d(2, 2, 2)], "must be causal"),
         ([nn.FiLM(2, 3)], "without conditioning"),

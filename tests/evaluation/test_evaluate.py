@@ -5,7 +5,7 @@ import pytest
 from level_classifier import LABELS, judge, sound
 
 import wavenetlite as wl
-from wavenetlite.corpora.corpus import Clips
+from wavenetlite.corpora.clips import Clips
 from wavenetlite.evaluation.clips import evaluate
 
 pytest.importorskip("librosa")

@@ -63,7 +63,7 @@ def test_the_speech_network_is_that_of_the_literature(example):
     model = example.speech_network(40, 12, maps=32)
     convs = [layer for layer in model.layers if isinstance(layer, nn.Conv2d)]
     assert [(conv.kernel_size, conv.dilation) for conv in convs] == [((3, 3), (d, d)) for d in (1, 2, 3)]
-    assert [conv.in_maps for conv in convs] == [1, 32, 32]
+    assert [conv.in_channels for conv in convs] == [1, 32, 32]
     assert wl.Sequential(model.layers[:-1]).receptive_field == 1 + 2 * (1 + 2 + 3)
     assert model.parameter_count == 10 * 32 + 2 * (32 * 32 * 9 + 32) + (40 * 32 + 1) * 64 + 65 * 12
 

@@ -7,6 +7,7 @@ import struct
 
 import numpy as np
 import pytest
+from catalogue import over_bins
 
 import wavenetlite as wl
 from wavenetlite import cli
@@ -24,8 +25,8 @@ SHAPES = {
     "latency": lambda: wl.Sequential([nn.Conv1d(1, 1, 5, padding="same"), nn.Conv1d(1, 1, 3, padding="same")]),
     "valid": lambda: wl.Sequential([nn.Conv1d(1, 1, 5, padding="valid"), nn.Conv1d(1, 1, 3, padding="valid")]),
     "branches": lambda: nn.Add([nn.Conv1d(1, 1, 3), nn.Conv1d(1, 1, 3, padding="same", dilation=9), []]),
-    "endless": lambda: wl.Sequential([nn.Conv1d(1, 1, 3), nn.Pool("mean")]),
-    "bins": lambda: wl.Sequential([nn.FrequencyConv(9, 1, 1, (3, 2)), nn.FrequencyConv(9, 1, 1, (5, 3), dilation=2)]),
+    "endless": lambda: wl.Sequential([nn.Conv1d(1, 1, 3), nn.CumulativePool("mean")]),
+    "bins": lambda: wl.Sequential([over_bins(9, 1, 1, (3, 2)), over_bins(9, 1, 1, (5, 3), dilation=2)]),
     "conditioned": lambda: wl.WaveNet(1, 1, dilations=[1, 2], condition_channels=2),
     "images": lambda: [((3, 3), (1, 2)), ((1, 5), 1)],
     "large image": lambda: [((3, 3), rate) for rate in (1, 3, 9, 27, 81, 100)],

@@ -503,5 +503,5 @@ def test_headers_of_safetensors_that_lie(entry, tmp_path):
 
     header = json.dumps({"network.0.net.0.bias": entry, "network.0.conv2.bias": entry, "note": "data_offsets"}).encode()
     (tmp_path / "lie").write_bytes(len(header).to_bytes(8, "little") + header + bytes(8))
-    with pytest.raises(wl.ModelFileError, match=r"tensor 'network.0.net.0.bias'"):
+    with pytest.raises(wl.ModelFileError, match=r"tensor '(network.0.net.0.bias|note)'"):
         wl.load(tmp_path / "lie", format="locuslab")

@@ -465,7 +465,7 @@ def test_hostile_archives_and_weights(tmp_path):
     cases = {
         "its archive has parts that are compressed": keras_bytes(sequential(CONV), compression=zipfile.ZIP_DEFLATED),
         "array 'layers/conv1d/vars/1' has numbers that are not finite": keras_bytes(sequential(CONV), many),
-        "its configuration is not JSON": keras_bytes("{"),
+        "its configuration is not valid JSON": keras_bytes("{"),
         "its configuration is nested more than": keras_bytes('{"a":' * 5000),
         "its configuration is a list": keras_bytes("[]"),
         "its HDF5 data are damaged": keras_bytes(sequential(CONV), b"nothing"),

@@ -84,7 +84,7 @@ def test_parameters_keep_their_names():
 
 def test_a_classifier_is_written_with_its_labels(tmp_path):
     spec = wl.LogMel(sr=8000, n_fft=256, hop_length=80, n_mels=10)
-    model = wl.Sequential([nn.Conv1d(10, 4, 3), nn.Pool("mean"), nn.Linear(4, 2)])
+    model = wl.Sequential([nn.Conv1d(10, 4, 3), nn.CumulativePool("mean"), nn.Linear(4, 2)])
     formats.save(wl.AudioClassifier(spec, model, ["yes", "no"]), tmp_path / "clf.onnx")
     about = session(str(tmp_path / "clf.onnx")).get_modelmeta().custom_metadata_map
     assert json.loads(about["labels"]) == ["yes", "no"] and json.loads(about["features"])["n_mels"] == 10

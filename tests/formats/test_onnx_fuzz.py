@@ -34,7 +34,7 @@ def written(model):
 def models():
     tcn = wl.TCN(3, 2, channels=4, dilations=[1, 2], activation="gelu")
     up = wl.Sequential([nn.Conv1d(2, 4, 3, padding="valid"), nn.Activation("hardtanh"), nn.Linear(4, 4), nn.GatedUnit(),
-                        nn.Concat([[], nn.Activation("softsign")]), nn.Part(1, 2)])  # fmt: skip
+                        nn.Concat([[], nn.Activation("softsign")]), nn.Slice(1, 2)])  # fmt: skip
     return {"tcn": randomised(tcn), "others": randomised(up)}
 
 

@@ -5,7 +5,7 @@ import json
 
 import numpy as np
 import pytest
-from catalogue import CATALOGUE, condition, randomised, same_bits, signal
+from catalogue import CATALOGUE, condition, over_bins, randomised, same_bits, signal
 from hypothesis import given
 from strategies import condition_channels_of, networks
 
@@ -282,11 +282,11 @@ def test_figures_of_the_vocoder():
     (nn.TemporalBlock(4, 8, 3), 3 * 4 * 8 + 3 * 8 * 8 + 4 * 8),
     (nn.DepthwiseSeparable(8, 5, 3), 3 * 8 + 8 * 5),
     (nn.Residual([nn.Conv1d(8, 8, 3), nn.BatchNorm(8)]), 3 * 8 * 8),
-    (nn.FrequencyConv(5, 2, 3, (3, 4)), (5 * 3 - 2) * 2 * 3 * 4),
-    (nn.FrequencyConv(5, 2, 3, (3, 4), stride=(2, 2)), (3 * 3 - 2) * 2 * 3 * 4 / 2),
-    (nn.FrequencyConv(2, 1, 1, (5, 1)), 2 * 2),
-    (nn.FrequencyConv(9, 1, 2, (1, 1), stride=(4, 1)), 3 * 2),
-    (wl.Sequential([nn.Linear(3, 3), nn.Dropout(0.5), nn.Pool("mean", window_frames=50)]), 3 * 3),
+    (over_bins(5, 2, 3, (3, 4)), (5 * 3 - 2) * 2 * 3 * 4),
+    (over_bins(5, 2, 3, (3, 4), stride=(2, 2)), (3 * 3 - 2) * 2 * 3 * 4 / 2),
+    (over_bins(2, 1, 1, (5, 1)), 2 * 2),
+    (over_bins(9, 1, 2, (1, 1), stride=(4, 1)), 3 * 2),
+    (wl.Sequential([nn.Linear(3, 3), nn.Dropout(0.5), nn.CumulativePool("mean", window_frames=50)]), 3 * 3),
     (nn.Concat([nn.Linear(8, 3), [], nn.Conv1d(8, 2, 5)]), 8 * 3 + 5 * 8 * 2)])  # fmt: skip
 def test_work_of_blocks(block, macs):
     assert block.macs_per_frame == macs
@@ -317,7 +317,7 @@ def test_parameter_count_is_that_of_what_training_learns(name):
 
 def test_layers_of_any_width_say_so():
     assert nn.Activation("relu").in_channels is None
-    assert nn.Pool("mean").in_channels is None
+    assert nn.CumulativePool("mean").in_channels is None
     assert nn.Conv1d(3, 4, 1).in_channels == 3
 
 

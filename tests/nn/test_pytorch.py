@@ -8,6 +8,8 @@ from catalogue import randomised, signal
 import wavenetlite as wl
 
 torch = pytest.importorskip("torch")
+from torch_peers import IMAGES, CausalConv1d, TorchWaveNet, as_image, from_image, our_image, torch_image  # noqa: E402
+
 functional = torch.nn.functional
 nn = wl.nn
 pytestmark = pytest.mark.filterwarnings("ignore:Using padding='same'")
@@ -39,13 +41,6 @@ TORCH_ACTIVATIONS = {
     "tanh": (torch.nn.Tanh, {}),
     "sigmoid": (torch.nn.Sigmoid, {}),
 }
-
-
-class CausalConv1d(torch.nn.Conv1d):
-    """Zeros on the left, as many as the kernel looks back."""
-
-    def forward(self, x):
-        return super().forward(functional.pad(x, ((self.kernel_size[0] - 1) * self.dilation[0], 0)))
 
 
 def torch_convolution(in_channels, out_channels, padding, options):
@@ -139,51 +134,8 @@ def test_batch_norm_takes_the_state_of_torch():
     assert close(ours(x), run_torch(theirs, x))
 
 
-IMAGES = [  # bins, maps in, maps out, kernel, stride, dilation
-    (40, 1, 16, (5, 5), (2, 2), 1), (20, 16, 24, (3, 3), (2, 1), 2), (10, 24, 32, (3, 3), (2, 1), 1),
-    (7, 3, 5, (3, 2), (1, 1), 3), (9, 2, 6, (5, 1), (3, 1), 1), (3, 1, 1, (3, 3), (1, 2), 3),
-    (2, 4, 8, (5, 3), (1, 1), 1), (1, 6, 3, (3, 4), (1, 1), 1), (11, 3, 4, (1, 2), (4, 3), 2),
-    (40, 6, 1, (9, 2), (1, 1), 1),
-]  # fmt: skip
-
-
-def torch_image(bins, in_maps, out_maps, kernel, stride, dilation):
-    """Conv2d over (batch, maps, bins, frames): "same" over the bins, causal over time; normalised on both sides."""
-    return torch.nn.Sequential(
-        torch.nn.BatchNorm2d(in_maps), torch.nn.ZeroPad2d(((kernel[1] - 1) * dilation, 0, 0, 0)),
-        torch.nn.Conv2d(in_maps, out_maps, kernel, stride=stride, padding=(kernel[0] // 2, 0), dilation=(1, dilation)),
-        torch.nn.BatchNorm2d(out_maps), torch.nn.ReLU(),
-    )  # fmt: skip
-
-
-def our_image(bins, in_maps, out_maps, kernel, stride, dilation):
-    conv = nn.FrequencyConv(bins, in_maps, out_maps, kernel, stride=stride, dilation=dilation)
-    return wl.Sequential([nn.BatchNorm(in_maps, bins=bins), nn.Activation("identity"), conv,
-                          nn.BatchNorm(out_maps, bins=conv.bins_out), nn.Activation("relu")])  # fmt: skip
-
-
-def as_image(x, bins):
-    """(..., frames, bins * maps) -> (..., maps, bins, frames)."""
-    return np.moveaxis(x.reshape(*x.shape[:-1], bins, -1), (-3, -1), (-1, -3)).copy()
-
-
-def from_image(y):
-    return np.moveaxis(y, (-1, -3), (-3, -1)).reshape(*y.shape[:-3], y.shape[-1], -1)
-
-
 @pytest.mark.parametrize("shape", IMAGES, ids=str)
-def test_reference_frequency_conv(shape):
-    theirs = torch_image(*shape).double().eval()
-    bins, in_maps, _, _, stride, dilation = shape
-    x = signal(50, bins * in_maps).astype(float)
-    y = reference.frequency_conv(x, *arrays(theirs[2]).values(), bins=bins, stride=stride, dilation=dilation)
-    with torch.no_grad():
-        expected = theirs[2](theirs[1](torch.tensor(as_image(x, bins))[None]))[0].numpy()
-    assert close(y, from_image(expected), 1e-13)
-
-
-@pytest.mark.parametrize("shape", IMAGES, ids=str)
-def test_frequency_conv_and_batch_norm_2d_take_the_state_of_torch(shape):
+def test_conv2d_and_batch_norm_2d_take_the_state_of_torch(shape):
     theirs, ours = torch_image(*shape), our_image(*shape)
     for norm in (theirs[0], theirs[3]):
         for name, tensor in norm.state_dict().items():
@@ -214,39 +166,6 @@ def test_sequential_takes_the_state_of_torch():
     ours.load_state_dict(arrays(theirs))
     x = signal(200, 3)
     assert close(ours(x), run_torch(theirs, x))
-
-
-class TorchWaveNet(torch.nn.Module):
-    """van den Oord et al. 2016, with the names of wl.WaveNet."""
-
-    def __init__(self, in_channels, out_channels, residual, skip, kernel_size, dilations, condition):
-        super().__init__()
-        self.input = torch.nn.Conv1d(in_channels, residual, 1)
-        self.blocks = torch.nn.ModuleList(TorchBlock(residual, skip, kernel_size, d, condition) for d in dilations)
-        self.head1 = torch.nn.Conv1d(skip, skip, 1)
-        self.head2 = torch.nn.Conv1d(skip, out_channels, 1)
-
-    def forward(self, x, c):
-        x = self.input(x)
-        total = 0
-        for block in self.blocks:
-            x, skip = block(x, c)
-            total = total + skip
-        return self.head2(functional.relu(self.head1(functional.relu(total))))
-
-
-class TorchBlock(torch.nn.Module):
-    def __init__(self, residual, skip, kernel_size, dilation, condition):
-        super().__init__()
-        self.conv = CausalConv1d(residual, 2 * residual, kernel_size, dilation=dilation)
-        self.condition = torch.nn.Conv1d(condition, 2 * residual, 1, bias=False)
-        self.residual = torch.nn.Conv1d(residual, residual, 1)
-        self.skip = torch.nn.Conv1d(residual, skip, 1)
-
-    def forward(self, x, c):
-        a, b = torch.chunk(self.conv(x) + self.condition(c), 2, dim=1)
-        z = torch.tanh(a) * torch.sigmoid(b)
-        return x + self.residual(z), self.skip(z)
 
 
 def test_wavenet_takes_the_state_of_a_torch_wavenet():

@@ -69,7 +69,7 @@ def test_kernel_sizes_of_whole_filters():
 
 
 def test_long_signals_do_not_drift():
-    model = randomised(nn.Residual([nn.Conv1d(3, 3, 3, dilation=700), nn.Pool("mean")]))
+    model = randomised(nn.Residual([nn.Conv1d(3, 3, 3, dilation=700), nn.CumulativePool("mean")]))
     check_values(model, signal(60_000, 3))
 
 

@@ -24,6 +24,17 @@ def test_importing_is_light():
     assert not HEAVY & set(loaded)
 
 
+def test_a_classifier_is_imported_when_a_file_holds_one():
+    code = """
+import sys, wavenetlite as wl
+rooms = {"wavenetlite.classifier", "wavenetlite.features", "wavenetlite.detection"}
+assert not rooms & set(sys.modules)
+wl.load("speech-commands-12")
+assert rooms <= set(sys.modules)
+"""
+    run_python(code)
+
+
 def test_running_a_model_is_light():
     code = """
 import numpy as np, wavenetlite as wl

@@ -131,3 +131,10 @@ def test_kernels_need_only_numpy():
         if room_of(path) == "kernels":
             foreign = {module.split(".")[0] for module in imported_modules(path)} - {"wavenetlite"}
             assert foreign <= {"__future__", "libc", "cython", "cpython", "numpy"} | sys.stdlib_module_names, path
+
+
+def test_the_page_shows_these_floors():
+    page = Path(__file__).parents[2] / "docs" / "architecture.md"
+    picture = re.search(r"```\n(.*?)```", page.read_text(encoding="utf-8"), re.DOTALL)[1]
+    names = [line.split("  ")[0] for line in picture.splitlines() if not line.startswith(" ")]
+    assert [set(line.split(", ")) for line in names] == FLOORS

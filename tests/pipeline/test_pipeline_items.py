@@ -145,7 +145,8 @@ def test_moments_of_the_training_part_alone(items):
 
 
 def test_training_takes_them(items):
-    model = wl.Sequential([wl.nn.Conv1d(8, 8, 3), wl.nn.Activation("relu"), wl.nn.Pool("mean"), wl.nn.Linear(8, 2)])
+    layers = [wl.nn.Conv1d(8, 8, 3), wl.nn.Activation("relu"), wl.nn.CumulativePool("mean"), wl.nn.Linear(8, 2)]
+    model = wl.Sequential(layers)
     train, valid = items.select(split="train"), items.select(split="valid")
     options = {"normalise": True, "pad": "start"}
     history = wl.train.fit(model, Batches(train, **options), Batches(valid, **options), epochs=3, batch_size=8)

@@ -7,7 +7,7 @@ import sys
 
 import numpy as np
 import pytest
-from catalogue import CATALOGUE
+from catalogue import CATALOGUE, over_bins
 from hypothesis import assume, example, given, settings
 from hypothesis import strategies as st
 from strategies import networks
@@ -130,7 +130,7 @@ def one_channel(draw, depth=2, strides=True):
         return [nn.BatchNorm(1, eps=0.0), nn.Activation("relu"), nn.Dropout(0.5)], 1
     if kind == "window":
         frames = draw(st.sampled_from([1, 2, 4]))
-        return [nn.Pool("mean", window_frames=frames)], frames
+        return [nn.CumulativePool("mean", window_frames=frames)], frames
     branches = [draw(chain(depth - 1)) for _ in range(draw(st.integers(1, 3)))]
     branches = [layers for layers, scale in branches if scale == 1]  # of one gain
     if kind == "residual" and branches:
@@ -160,13 +160,13 @@ def test_counts_of_random_networks(parts):
 
 
 @st.composite
-def over_bins(draw):
+def stacks_over_bins(draw):
     """Frequency convolutions of one map; some end in a layer that reads all bins."""
     bins, layers = draw(st.integers(1, 7)), []
     for _ in range(draw(st.integers(1, 3))):
         wide = draw(st.sampled_from([k for k in (1, 3, 5) if k // 2 <= bins]))
         stride = (draw(st.sampled_from([1, 1, 2])), draw(st.sampled_from([1, 1, 2])))
-        conv = nn.FrequencyConv(bins, 1, 1, (wide, draw(st.integers(1, 3))), stride=stride,
+        conv = over_bins(bins, 1, 1, (wide, draw(st.integers(1, 3))), stride=stride,
                                 dilation=draw(st.integers(1, 3)))  # fmt: skip
         same = stride == (1, 1) and draw(st.booleans())
         layers.append(nn.Residual([conv, nn.BatchNorm(1, bins=bins, eps=0.0)]) if same else conv)
@@ -175,12 +175,12 @@ def over_bins(draw):
     if end == "all":
         return wl.Sequential([*layers, nn.Conv1d(bins, 1, 2)]), 0, 1
     if end == "window":
-        return wl.Sequential([*layers, nn.Pool("mean", window_frames=2)]), bins // 2, 2
+        return wl.Sequential([*layers, nn.CumulativePool("mean", window_frames=2)]), bins // 2, 2
     return wl.Sequential(layers), bins // 2, 1
 
 
 @settings(max_examples=60, deadline=None)
-@given(over_bins())
+@given(stacks_over_bins())
 def test_counts_over_bins(case):
     model, bin_out, scale = case
     assume(model.receptive_field <= 40)
@@ -257,14 +257,14 @@ def test_counts_of_scales_side_by_side():
 
 
 def test_maps_count_once():
-    one = wl.Sequential([nn.FrequencyConv(6, 1, 1, (3, 2)), nn.FrequencyConv(6, 1, 1, (3, 2)), nn.Conv1d(6, 1, 1)])
-    many = wl.Sequential([nn.FrequencyConv(6, 1, 8, (3, 2)), nn.BatchNorm(8, bins=6), nn.Activation("relu"),
-                          nn.FrequencyConv(6, 8, 5, (3, 2)), nn.Conv1d(30, 7, 1)])  # fmt: skip
+    one = wl.Sequential([over_bins(6, 1, 1, (3, 2)), over_bins(6, 1, 1, (3, 2)), nn.Conv1d(6, 1, 1)])
+    many = wl.Sequential([over_bins(6, 1, 8, (3, 2)), nn.BatchNorm(8, bins=6), nn.Activation("relu"),
+                          over_bins(6, 8, 5, (3, 2)), nn.Conv1d(30, 7, 1)])  # fmt: skip
     np.testing.assert_array_equal(analyse(one).coverage.counts, analyse(many).coverage.counts)
 
 
 def test_softmax_and_a_gate_mix_bins():
-    conv = nn.FrequencyConv(4, 1, 1, (1, 1))
+    conv = over_bins(4, 1, 1, (1, 1))
     assert (analyse(conv).coverage.counts.tolist(), analyse(conv).coverage.first) == ([[1]], (0, 2))
     assert analyse(wl.Sequential([conv, nn.Activation("softmax")])).coverage.seen == 4
     assert analyse(wl.Sequential([conv, nn.GatedUnit()])).coverage.seen == 4
@@ -307,12 +307,13 @@ def test_every_layer_and_block(name):
 
 
 def test_pools_over_everything():
-    found = analyse(wl.Sequential([nn.Conv1d(1, 1, 3), nn.Pool("mean"), nn.Linear(1, 1)]))
+    found = analyse(wl.Sequential([nn.Conv1d(1, 1, 3), nn.CumulativePool("mean"), nn.Linear(1, 1)]))
     assert found.receptive_field == math.inf
     assert found.coverage.endless
     assert found.coverage.counts.tolist() == [3, 2, 1]  # and 3 for all before
     assert "endless past" in str(found)
-    twice = analyse(wl.Sequential([nn.Pool("mean"), nn.Conv1d(1, 1, 2, dilation=3), nn.Pool("max")]))
+    pools = nn.CumulativePool("mean"), nn.CumulativePool("max")
+    twice = analyse(wl.Sequential([pools[0], nn.Conv1d(1, 1, 2, dilation=3), pools[1]]))
     frames = twice.coverage.shape[0]
     x = np.eye(40, dtype=int)[:, :, None]
     total = x.cumsum(axis=1)
@@ -588,7 +589,8 @@ def test_suggestions_of_the_literature():
         ([((2, 2), 2**12)], wl.ParameterError, "receptive field of 4,097 x 4,097 inputs must be at most 4194304"),
         ([(2**31 - 1, 2**31 - 1)] * 3, wl.ParameterError, "network reaches over more than"),
         (nn.Conv1d(1, 1, 65536, dilation=65536), wl.ParameterError, "can be counted"),
-        (nn.Sequential([nn.Conv1d(1, 1, 65536, dilation=65536), nn.Pool("mean")]), wl.ParameterError, "can be counted"),
+        (wl.Sequential([nn.Conv1d(1, 1, 65536, dilation=65536), nn.CumulativePool("mean")]),
+         wl.ParameterError, "can be counted"),
     ],
     ids=str,
 )  # fmt: skip

@@ -17,12 +17,11 @@ import pytest
 from catalogue import CATALOGUE, condition, randomised, same_bits, signal
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from model_files import JUNK, MB, head_for, join, peak_of_refusal, refused, split
+from model_files import JUNK, MB, head_for, join, load, peak_of_refusal, refused, split
 from strategies import condition_channels_of, networks
 
 import wavenetlite as wl
-from wavenetlite.storage import files
-from wavenetlite.storage.files import info, load, save
+from wavenetlite.storage.files import info, save
 
 nn = wl.nn
 f32 = np.float32
@@ -60,7 +59,7 @@ def check_round_trip(model, path, in_channels, condition_channels):
     described = info(path)
     assert described.config == model.config()
     assert described.shapes == model.all_parameter_shapes()
-    assert (described.format_version, described.wavenetlite_version) == (1, wl.__version__)
+    assert (described.format_version, described.wavenetlite_version) == (2, wl.__version__)
     first = path.read_bytes()
     save(again, path)
     assert path.read_bytes() == first
@@ -123,7 +122,7 @@ def test_paths_are_strings_or_paths(tmp_path, monkeypatch):
         with pytest.raises(TypeError):
             call(3)
     with pytest.raises(wl.ArrayTypeError, match="must be a Module"):
-        save({"weight": 1}, "m")
+        wl.formats.save({"weight": 1}, "m", format="wavenetlite")
 
 
 # ------------------------------------------------------------------------------------------------------ same bytes
@@ -151,7 +150,7 @@ def test_the_layout_of_a_file(content):
     config = header["__metadata__"].pop("config")
     assert header.pop("__metadata__") == {
         "format": "wavenetlite",
-        "format_version": "1",
+        "format_version": "2",
         "wavenetlite_version": wl.__version__,
     }
     assert json.loads(config) == small().config()
@@ -170,7 +169,7 @@ def test_the_safetensors_package_reads_what_we_write(content):
 def test_we_read_what_the_safetensors_package_writes(path):
     package = pytest.importorskip("safetensors.numpy")
     model = wl.WaveNet(2, 3, residual_channels=4, skip_channels=5, dilations=[1, 2])
-    metadata = {"format": "wavenetlite", "format_version": "1", "config": json.dumps(model.config()), "more": "text"}
+    metadata = {"format": "wavenetlite", "format_version": "2", "config": json.dumps(model.config()), "more": "text"}
     package.save_file(model.state_dict(), path, metadata=metadata)
     assert same_bits(load(path)(signal(9, 2)), model(signal(9, 2)))
     assert info(path).wavenetlite_version == ""
@@ -185,8 +184,8 @@ def fail_with(error):
 
 
 FAILURES = {
-    "disk full": (files.os, "fsync", OSError(errno.ENOSPC, "No space left on device")),
-    "interrupted": (files.os, "fsync", KeyboardInterrupt()),
+    "disk full": (os, "fsync", OSError(errno.ENOSPC, "No space left on device")),
+    "interrupted": (os, "fsync", KeyboardInterrupt()),
     "not renamed": (Path, "replace", PermissionError(errno.EACCES, "Permission denied")),
     "a bug": (Path, "replace", RuntimeError("a bug")),
 }
@@ -215,7 +214,7 @@ def test_the_old_file_stays_until_the_new_one_is_complete(path, monkeypatch):
     def look(descriptor):
         seen.append((path.read_bytes() == before, os.fstat(descriptor).st_size, len(list(path.parent.iterdir()))))
 
-    monkeypatch.setattr(files.os, "fsync", look)
+    monkeypatch.setattr(os, "fsync", look)
     small().save(path)
     assert seen == [(True, path.stat().st_size, 2)]
     assert [file.name for file in path.parent.iterdir()] == [path.name]
@@ -261,14 +260,12 @@ def registry(monkeypatch):
 
 def test_a_layer_of_ones_own(registry, path):
     class Twice(nn.Activation):
-        options = ("slope",)
-
         def __init__(self, slope):
             super().__init__("leaky_relu", negative_slope=slope)
             self.slope = slope
 
-        def config(self):
-            return nn.Module.config(self)
+        def options(self):
+            return nn.Module.options(self)
 
     model = wl.Sequential([nn.Linear(2, 3), Twice(0.25)])
     model.save(path)
@@ -281,10 +278,12 @@ def test_a_layer_of_ones_own(registry, path):
 
 def test_a_layer_that_its_config_does_not_describe_is_not_saved(registry, path):
     class NoOptions(nn.Linear):
-        options = ()
+        def options(self):
+            return {}
 
     class LessOptions(nn.Linear):
-        options = ("in_features", "out_features")
+        def options(self):
+            return {"in_features": 2, "out_features": 3}
 
     class Conv1d(nn.Conv1d):
         """A file that names it would get the layer of that name in wavenetlite."""
@@ -299,14 +298,12 @@ def test_a_layer_that_its_config_does_not_describe_is_not_saved(registry, path):
 
 
 def test_options_that_are_not_json_are_not_saved(registry, path):
-    class Odd(nn.Pool):
-        options = ("what",)
-
+    class Odd(nn.CumulativePool):
         def __init__(self, what=None):
             self.what = what
 
     for what in (1j, {1, 2}, float("nan"), float("inf")):
-        with pytest.raises(wl.ParameterError, match="Odd cannot be saved: its config is not JSON"):
+        with pytest.raises(wl.ParameterError, match="Odd cannot be saved: its config is not valid JSON"):
             Odd(what).save(path)
 
 
@@ -322,9 +319,9 @@ def test_a_network_too_large_to_load_is_not_saved(path):
     with pytest.raises(wl.ParameterError, match="Residual cannot be saved: its config is nested more than 100 deep"):
         deep.save(path)
     with pytest.raises(wl.ParameterError, match="cannot be saved: its config has 10001 layers"):
-        wl.Sequential([nn.Pool("max")] * 10_000).save(path)
+        wl.Sequential([nn.CumulativePool("max")] * 10_000).save(path)
     assert not list(path.parent.iterdir())
-    wl.Sequential([nn.Pool("max")] * 9_999).save(path)
+    wl.Sequential([nn.CumulativePool("max")] * 9_999).save(path)
     assert len(load(path).layers) == 9_999
 
 
@@ -374,7 +371,7 @@ def test_truncated_while_it_is_read(path, content, monkeypatch):
     config["layers"][2] = {"type": "Activation", "name": "prelu"}
     header["__metadata__"]["config"] = json.dumps(config)
     short = join(header, data)
-    monkeypatch.setattr(files.os, "fstat", lambda _: os.stat_result([0] * 6 + [len(short) + 4] + [0] * 3))
+    monkeypatch.setattr(os, "fstat", lambda _: os.stat_result([0] * 6 + [len(short) + 4] + [0] * 3))
     refused(path, short, "truncated in tensor '2.weight' while it was read")
 
 
@@ -412,10 +409,10 @@ FOREIGN = {
     "ones": (b"\xff" * 1000, "its header would have 18446744073709551615 bytes"),
     "spaces": (join(b"   {}"), "no JSON header"),
     "array": (join(b"[]"), "no JSON header"),
-    "not json": (join(b"{'a': 1}"), "its header is not JSON"),
+    "not json": (join(b"{'a': 1}"), "its header is not valid JSON"),
     "not utf-8": (join(b'{"\xff": 1}'), "not UTF-8"),
-    "nan": (join(b'{"a": NaN}'), "its header is not JSON: NaN is no number"),
-    "twice": (join(b'{"a": 1, "a": 1}'), "its header is not JSON: a name stands in it twice"),
+    "nan": (join(b'{"a": NaN}'), "its header is not valid JSON: NaN is no number"),
+    "twice": (join(b'{"a": 1, "a": 1}'), "its header is not valid JSON: a name stands in it twice"),
     "no metadata": (join({"weight": {"dtype": "F32", "shape": [1], "data_offsets": [0, 4]}}, bytes(4)), "no metadata"),
     "torch's metadata": (
         join({"__metadata__": {"format": "pt"}}),
@@ -451,10 +448,10 @@ def test_random_bytes(content, prefix, tmp_path_factory):
 # ------------------------------------------------------------------------------------------------- version, metadata
 def test_a_newer_version(path, content):
     header, data = split(content)
-    for version in ("2", "17", "999999999"):
+    for version in ("3", "17", "999999999"):
         header["__metadata__"]["format_version"] = version
         refused(path, join(header, data),
-                f"it was written by a newer wavenetlite: format {version}, this version reads 1")  # fmt: skip
+                f"it was written by a newer wavenetlite: format {version}, this version reads 2")  # fmt: skip
     header = {"__metadata__": header["__metadata__"], "anything": {"a newer version": "may have"}}
     refused(path, join(header, b"?"), "newer")
 
@@ -619,22 +616,22 @@ def test_a_variance_below_zero(path, content):
 BAD_CONFIGS = {
     "null": (None, "its config is a NoneType; it must be an object"),
     "list": ([], "its config is a list"),
-    "not json": ("{type: 1}", "its config is not JSON"),
-    "nan": ('{"type": "BatchNorm", "channels": 1, "eps": NaN}', "its config is not JSON: NaN is no number"),
+    "not json": ("{type: 1}", "its config is not valid JSON"),
+    "nan": ('{"type": "BatchNorm", "channels": 1, "eps": NaN}', "its config is not valid JSON: NaN is no number"),
     "infinity": ('{"type": "BatchNorm", "channels": 1, "eps": -Infinity}', "-Infinity is no number"),
     "overflow": ('{"type": "BatchNorm", "channels": 1, "eps": 1e999}', "eps=inf must be finite"),
-    "twice": ('{"type": "Pool", "kind": "max", "kind": "mean"}', "a name stands in it twice"),
-    "many digits": ('{"type": "Pool", "kind": ' + "1" * 10_000 + "}", "its config is not JSON"),
+    "twice": ('{"type": "CumulativePool", "kind": "max", "kind": "mean"}', "a name stands in it twice"),
+    "many digits": ('{"type": "CumulativePool", "kind": ' + "1" * 10_000 + "}", "its config is not valid JSON"),
     "empty": ({}, "type=None is not a known layer"),
     "unknown": ({"type": "LSTM"}, "type='LSTM' is not a known layer"),
     "a class": ({"type": "__class__"}, "type='__class__' is not a known layer"),
     "a module": ({"type": "os.system", "command": "true"}, "type='os.system' is not a known layer"),
     "unknown inside": ({"type": "Sequential", "layers": [{"type": "LSTM"}]}, "type='LSTM' is not a known layer"),
     "option missing": ({"type": "Conv1d", "in_channels": 1}, "missing 2 required positional arguments"),
-    "option unknown": ({"type": "Pool", "kind": "max", "of": 1}, "unexpected keyword argument 'of'"),
-    "option of two lines": ({"type": "Pool", "a\nb\x1b[31m": 1}, "a?b?[31m"),
-    "option self": ({"type": "Pool", "self": 1}, "self"),
-    "option long": ({"type": "Pool", "kind": "x" * 500_000}, "xxx ... xxx", "must be one of mean, max, last"),
+    "option unknown": ({"type": "CumulativePool", "kind": "max", "of": 1}, "unexpected keyword argument 'of'"),
+    "option of two lines": ({"type": "CumulativePool", "a\nb\x1b[31m": 1}, "a?b?[31m"),
+    "option self": ({"type": "CumulativePool", "self": 1}, "self"),
+    "option long": ({"type": "CumulativePool", "kind": "x" * 500_000}, "xxx ... xxx", "must be one of mean, max, last"),
     "broken rule": ({"type": "Conv1d", "in_channels": 1, "out_channels": 1, "kernel_size": 0}, "kernel_size=0 must be"),
     "layers do not fit": (
         {"type": "Sequential", "layers": [{"type": "BatchNorm", "channels": n} for n in (1, 2)]}, "in_channels=2"),
@@ -738,7 +735,7 @@ DEEP = {
     "config": head_for(NESTED * 100 + "]}" * 100),
     "config, never closed": head_for(NESTED * 10_000),
     "config, lists": head_for("[" * 500_000),
-    "config, in an option": head_for('{"type": "Pool", "kind": ' + "[" * 100_000 + "]" * 100_000 + "}"),
+    "config, in an option": head_for('{"type": "CumulativePool", "kind": ' + "[" * 100_000 + "]" * 100_000 + "}"),
     "header": b'{"a": ' + b"[" * 100_000 + b"]" * 100_000 + b"}",
     "header, objects": b'{"a": ' * 100_000 + b"1" + b"}" * 100_000,
     "header, and brackets in text": b'{"\\"": "]}]}\\\\", "a": ' + b'["]",' * 1000 + b"1" + b"]" * 1000 + b"}",

@@ -19,6 +19,5 @@ def data(items, seed=0, frames=20):
 def network(seed=0):
     nn = wl.nn
     return wl.Sequential(
-        [nn.Conv1d(3, 8, 5), nn.BatchNorm(8), nn.Activation("relu"), nn.Dropout(0.1), nn.Pool("mean"), nn.Linear(8, 3)],
-        seed=seed,
-    )
+        [nn.Conv1d(3, 8, 5), nn.BatchNorm(8), nn.Activation("relu"), nn.Dropout(0.1), nn.CumulativePool("mean"),
+         nn.Linear(8, 3)], seed=seed)  # fmt: skip

@@ -2,15 +2,18 @@
 
 import json
 import tracemalloc
+from functools import partial
 
 import pytest
 
 import wavenetlite as wl
-from wavenetlite.storage.files import load
+
+load = partial(wl.load, format="wavenetlite")
 
 MB = 1_000_000
+POOL = {"type": "CumulativePool", "kind": "max"}
 JUNK = [None, True, -1, 0, 3, 1.5, 1e308, 2**70, 10**400, "", "x", "tanh", "a\nb", [], {}, [[]], [None], [1, 2], [0.5],
-        ["x"], [{}], {"type": "Pool"}, {"type": "Pool", "kind": "max"}, [{"type": "Pool", "kind": "max"}],
+        ["x"], [{}], {"type": "CumulativePool"}, POOL, [POOL],
         {"type": None}, {"type": ["Conv1d"]}, {"a": {"b": {}}}]  # fmt: skip
 
 
@@ -29,7 +32,7 @@ def join(header, data=b""):
 def head_for(config, **metadata):
     """A header without tensors; the config is data, or the text that stands for it."""
     text = config if isinstance(config, str) else json.dumps(config)
-    return {"__metadata__": {"format": "wavenetlite", "format_version": "1", "config": text, **metadata}}
+    return {"__metadata__": {"format": "wavenetlite", "format_version": "2", "config": text, **metadata}}
 
 
 def refused(path, content, *parts):

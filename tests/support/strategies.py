@@ -58,29 +58,17 @@ def convolutions(draw, in_channels, out_channels, stride=1, paddings=PADDINGS):
 
 
 @st.composite
-def frequency_convolutions(draw, in_maps, bins, stride=1):
-    """A FrequencyConv; some kernels are wider than the bins, some strides wider than the kernel."""
-    wide = draw(st.sampled_from([1, 3, 3, 5, 7]))
-    while wide // 2 > bins:
-        wide -= 2
-    out_maps = draw(st.sampled_from([1, 2, 3, 5, 6, 8, 16, 24]))
-    return nn.FrequencyConv(bins, in_maps, out_maps, (wide, draw(st.integers(1, 4))),
-                            stride=(draw(st.sampled_from([1, 1, 2, 3])), stride), dilation=draw(st.integers(1, 6)),
-                            bias=draw(st.booleans()))  # fmt: skip
-
-
-@st.composite
-def convolutions2d(draw, in_maps, bins, stride=1):
+def convolutions2d(draw, in_channels, bins, stride=1):
     """A Conv2d; some kernels reach beyond the bins, some strides are wider than the kernel. All bins read some."""
     wide = draw(st.integers(1, 4))
     spread = draw(st.sampled_from([1, 1, 2, 3])) if wide % 2 else 1
     fits = (wide - 1) * spread < bins
-    out_maps = draw(st.sampled_from([1, 2, 3, 6, 8, 16]))
-    return nn.Conv2d(in_maps, out_maps, (draw(st.integers(1, 4)), wide), bins=bins,
+    out_channels = draw(st.sampled_from([1, 2, 3, 6, 8, 16]))
+    return nn.Conv2d(in_channels, out_channels, (draw(st.integers(1, 4)), wide), bins=bins,
                      stride=(stride, draw(st.sampled_from([1, 1, 2, 3]))), dilation=(draw(st.integers(1, 6)), spread),
                      padding="causal" if stride > 1 else draw(PADDINGS),
                      bin_padding=draw(st.sampled_from(["same", "valid"])) if fits else "same",
-                     groups=draw(group_counts(in_maps, out_maps)), bias=draw(st.booleans()))  # fmt: skip
+                     groups=draw(group_counts(in_channels, out_channels)), bias=draw(st.booleans()))  # fmt: skip
 
 
 @st.composite
@@ -103,18 +91,18 @@ def ups_and_downs(draw, channels):
 def frequency_stacks(draw, channels, stride=1):
     """One or two frequency convolutions, normalised and rectified or not, between the channels and back to them."""
     maps = draw(st.sampled_from([m for m in range(1, channels + 1) if channels % m == 0]))
-    kind = draw(st.sampled_from([frequency_convolutions, convolutions2d]))
-    first = draw(kind(maps, channels // maps, stride=stride))
+    first = draw(convolutions2d(maps, channels // maps, stride=stride))
     layers, last = [first], first
     if draw(st.booleans()):
         shared = draw(st.booleans())
-        layers.append(nn.BatchNorm(last.out_maps, bins=last.bins_out) if shared else nn.BatchNorm(last.out_channels))
+        layers.append(nn.BatchNorm(last.out_channels, bins=last.bins_out) if shared else nn.BatchNorm(last.out_width))
     layers += draw(st.sampled_from([[], [nn.Activation("relu")], [nn.Activation("tanh")]]))
     if draw(st.booleans()):
-        body = [nn.FrequencyConv(last.bins_out, last.out_maps, last.out_maps, (draw(st.sampled_from([1, 3])), 2))]
-        body += [nn.BatchNorm(last.out_maps, bins=last.bins_out), nn.Activation("relu")]
+        kernel_size = (2, draw(st.sampled_from([1, 3])))
+        body = [nn.Conv2d(last.out_channels, last.out_channels, kernel_size, bins=last.bins_out)]
+        body += [nn.BatchNorm(last.out_channels, bins=last.bins_out), nn.Activation("relu")]
         layers.append(nn.Residual(body, activation=draw(st.sampled_from([None, "relu"]))))
-    return wl.Sequential([*layers, nn.Conv1d(last.out_channels, channels, 1)])
+    return wl.Sequential([*layers, nn.Conv1d(last.out_width, channels, 1)])
 
 
 @st.composite
@@ -212,8 +200,8 @@ def blocks(draw, channels, depth=1, may_stride=False):
         return draw(frequency_stacks(channels, stride=stride))
     if kind == "pool":
         if draw(st.booleans()):
-            return nn.Pool("mean", window_frames=draw(st.sampled_from([1, 2, 5, 33])))
-        return nn.Pool(draw(st.sampled_from(["mean", "max", "last"])))
+            return nn.CumulativePool("mean", window_frames=draw(st.sampled_from([1, 2, 5, 33])))
+        return nn.CumulativePool(draw(st.sampled_from(["mean", "max", "last"])))
     if kind == "pointwise":
         return draw(pointwise(channels))
     if kind == "conv":

@@ -4,7 +4,7 @@ import threading
 
 import numpy as np
 import pytest
-from catalogue import CATALOGUE, condition, randomised, same_bits, signal
+from catalogue import CATALOGUE, condition, over_bins, randomised, same_bits, signal
 from hypothesis import assume, given, note, settings
 from hypothesis import strategies as st
 from strategies import condition_channels_of, networks
@@ -67,9 +67,9 @@ SMALL_NETWORKS = {
     "norm read twice": lambda: wl.Sequential(
         [nn.Linear(2, 3), nn.BatchNorm(3), nn.Residual([nn.Activation("relu"), nn.Linear(3, 3)])]),
     "frequency": lambda: wl.Sequential(
-        [nn.Linear(2, 4), nn.FrequencyConv(4, 1, 3, (3, 2), stride=(2, 1)), nn.BatchNorm(3, bins=2),
-         nn.Activation("relu"), nn.FrequencyConv(2, 3, 1, (1, 1))]),
-    "frequency wide": lambda: wl.Sequential([nn.Linear(1, 4), nn.FrequencyConv(2, 2, 1, (5, 2), stride=(1, 2))]),
+        [nn.Linear(2, 4), over_bins(4, 1, 3, (3, 2), stride=(2, 1)), nn.BatchNorm(3, bins=2),
+         nn.Activation("relu"), over_bins(2, 3, 1, (1, 1))]),
+    "frequency wide": lambda: wl.Sequential([nn.Linear(1, 4), over_bins(2, 2, 1, (5, 2), stride=(1, 2))]),
     "gate": lambda: wl.Sequential([nn.Linear(2, 6), nn.GatedUnit(), nn.Linear(3, 1)]),
     "gate of others": lambda: wl.Sequential(
         [nn.Linear(2, 4), nn.GatedUnit(activation="elu", gate="softsign"), nn.Linear(2, 1)]),
@@ -83,16 +83,17 @@ SMALL_NETWORKS = {
                                               head_channels=1)]),
     "block": lambda: nn.GatedResidualBlock(2, kernel_size=2, dilation=2, skip_channels=2),
     "prelu": lambda: wl.Sequential([nn.Linear(2, 3), nn.Activation("prelu", channels=3), nn.Activation("prelu")]),
-    "pool": lambda: wl.Sequential([nn.Linear(2, 3), nn.Concat([nn.Pool("mean"), nn.Pool("max"), []]), nn.Linear(9, 1)]),
+    "pool": lambda: wl.Sequential(
+        [nn.Linear(2, 3), nn.Concat([nn.CumulativePool("mean"), nn.CumulativePool("max"), []]), nn.Linear(9, 1)]),
     "pool window": lambda: wl.Sequential(
-        [nn.Linear(2, 3), nn.Activation("tanh"), nn.Pool("mean", window_frames=4), nn.Linear(3, 2)]),
+        [nn.Linear(2, 3), nn.Activation("tanh"), nn.CumulativePool("mean", window_frames=4), nn.Linear(3, 2)]),
     "dropout": lambda: wl.Sequential(
         [nn.Linear(2, 4), nn.Dropout(0.4), nn.Linear(4, 3), nn.Dropout(0.5, whole_channels=True), nn.Linear(3, 2)]),
     "dropout read twice": lambda: wl.Sequential(
         [nn.Linear(2, 3), nn.Residual([nn.Dropout(0.4), nn.Linear(3, 3)]), nn.Linear(3, 1)]),
     "softmax": lambda: wl.Sequential([nn.Linear(2, 3), nn.Activation("softmax"), nn.Linear(3, 2)]),
     "layer norm": lambda: wl.Sequential(
-        [nn.Linear(2, 3), nn.Activation("layer_norm", eps=0.1), nn.BatchNorm(3), nn.Linear(3, 2)]),
+        [nn.Linear(2, 3), nn.LayerNorm(None, eps=0.1), nn.BatchNorm(3), nn.Linear(3, 2)]),
     "latencies": lambda: nn.Add([nn.Conv1d(2, 2, 5, padding="same"), nn.Conv1d(2, 2, 3, padding="valid"), []]),
     "same input twice": lambda: wl.Sequential([nn.Linear(2, 2), nn.Add([[], []]), nn.Linear(2, 2)]),
     "product of two": lambda: wl.Sequential([nn.Linear(2, 2), nn.Concat([[], []]), nn.GatedUnit()]),
@@ -110,7 +111,7 @@ def test_every_parameter_by_itself(name):
 
 @pytest.mark.parametrize("layer", [
     lambda: nn.Linear(3, 3), lambda: nn.Conv1d(3, 3, 3, groups=3), lambda: nn.BatchNorm(3),
-    lambda: nn.Activation("prelu", channels=3), lambda: nn.FrequencyConv(3, 1, 1, (3, 2))])  # fmt: skip
+    lambda: nn.Activation("prelu", channels=3), lambda: over_bins(3, 1, 1, (3, 2))])  # fmt: skip
 def test_a_layer_used_twice_gets_both_shares(layer):
     shared = layer()
     model = wl.Sequential([nn.Linear(2, 3), shared, nn.Activation("silu"), shared, nn.Linear(3, 1)])
@@ -190,7 +191,7 @@ def test_tapes_repeat_themselves(name):
 
 def test_tapes_of_one_network_run_side_by_side():
     """Two threads, each with its tape, give the bits that each gives alone."""
-    parameters = Parameters(wl.Sequential([tcn(), nn.FrequencyConv(2, 2, 3, (3, 3)), nn.Dropout(0.3)]))
+    parameters = Parameters(wl.Sequential([tcn(), over_bins(2, 2, 3, (3, 3)), nn.Dropout(0.3)]))
     tapes = [Tape(parameters, 3, 50) for _ in range(2)]
     xs = [batch(3, 50, 5, seed) for seed in (0, 50)]
     weights = [batch(3, 50, 6, seed) for seed in (20, 70)]
@@ -244,7 +245,7 @@ def test_only_what_lies_behind_the_output_gets_a_gradient():
 
 
 def test_the_weights_of_a_windowed_pool_are_not_learned():
-    model = wl.Sequential([nn.Linear(2, 3), nn.Pool("mean", window_frames=4)])
+    model = wl.Sequential([nn.Linear(2, 3), nn.CumulativePool("mean", window_frames=4)])
     parameters = Parameters(model)
     tape = Tape(parameters, 1, 10)
     assert len(tape.backward(np.ones_like(tape.forward(batch(1, 10, 2))))) == parameters.trained == 9
@@ -352,7 +353,7 @@ def load_into(theirs, ours, names=lambda name: name):
 
 def test_a_network_with_batch_norm_against_torch():
     torch = pytest.importorskip("torch")
-    from test_pytorch import CausalConv1d
+    from torch_peers import CausalConv1d
 
     def block(dilation):
         return [nn.Conv1d(9, 9, 3, dilation=dilation), nn.BatchNorm(9), nn.Activation("relu")]
@@ -372,15 +373,15 @@ def image_shapes():
 
     if not find_spec("torch"):
         return []
-    from test_pytorch import IMAGES
+    from torch_peers import IMAGES
 
     return IMAGES
 
 
 @pytest.mark.parametrize("shape", image_shapes(), ids=str)
-def test_frequency_conv_and_batch_norm_2d_against_torch(shape):
+def test_conv2d_and_batch_norm_2d_against_torch(shape):
     torch = pytest.importorskip("torch")
-    from test_pytorch import as_image, our_image, torch_image
+    from torch_peers import as_image, our_image, torch_image
 
     ours, theirs = randomised(our_image(*shape), 4), torch_image(*shape)
     load_into(theirs, ours)
@@ -388,15 +389,15 @@ def test_frequency_conv_and_batch_norm_2d_against_torch(shape):
     image = torch.tensor(np.stack([as_image(row, shape[0]) for row in x]))
 
     def run(net):
-        y = net(image)  # (clips, maps, bins, frames)
-        return y.permute(0, 3, 2, 1).reshape(len(x), y.shape[3], -1)
+        y = net(image)  # (clips, maps, frames, bins)
+        return y.permute(0, 2, 3, 1).reshape(len(x), y.shape[2], -1)
 
     compare_with_torch(ours, theirs, x, run)
 
 
 def test_a_conditioned_wavenet_against_torch():
     torch = pytest.importorskip("torch")
-    from test_pytorch import TorchWaveNet
+    from torch_peers import TorchWaveNet
 
     theirs = TorchWaveNet(3, 5, 8, 9, 3, [1, 2, 4, 8], condition=4)
     ours = randomised(wl.WaveNet(3, 5, residual_channels=8, skip_channels=9, kernel_size=3, dilations=[1, 2, 4, 8],
@@ -522,7 +523,7 @@ def test_a_layer_of_any_width_must_be_told_it():
 
 def test_more_values_than_positions_can_name(monkeypatch):
     """Positions are packed as float32: beyond 2**24 they would be wrong, and silently so."""
-    model = wl.Sequential([nn.Linear(2, 3), nn.Pool("mean", window_frames=4)])
+    model = wl.Sequential([nn.Linear(2, 3), nn.CumulativePool("mean", window_frames=4)])
     monkeypatch.setattr("wavenetlite.train.parameters.MOST", 9)
     with pytest.raises(wl.ParameterError) as excinfo:
         Parameters(model)

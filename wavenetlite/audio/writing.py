@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
@@ -12,6 +11,7 @@ import numpy as np
 from wavenetlite.audio.channels import checked_signal
 from wavenetlite.audio.source import AudioFileError, PathLike, checked_path, shown
 from wavenetlite.support.arrays import Floats
+from wavenetlite.support.atomic_files import replacing_path
 from wavenetlite.support.checks import flag, positive_int
 from wavenetlite.support.errors import ParameterError
 
@@ -85,19 +85,15 @@ def writing(
     subtype = subtype or soundfile.default_subtype(format)
     if not soundfile.check_format(format, subtype):
         raise ParameterError(f"subtype={subtype!r} must be one of {', '.join(soundfile.available_subtypes(format))}")
-    beside = target.with_name(f".{target.name}.{os.getpid()}.tmp")
     try:
-        with soundfile.SoundFile(beside, "w", rate, count_of_channels, subtype, format=format) as file:
-            writer = AudioWriter(file, subtype, flag("clip", clip))
-            yield writer
-        if beside.stat().st_size == 0:  # FLAC
-            raise ParameterError(f"y has no samples; {format} cannot hold a signal without samples")
-        beside.replace(target)
+        with replacing_path(target) as new:
+            with soundfile.SoundFile(new, "w", rate, count_of_channels, subtype, format=format) as file:
+                yield AudioWriter(file, subtype, flag("clip", clip))
+            if new.stat().st_size == 0:  # FLAC
+                raise ParameterError(f"y has no samples; {format} cannot hold a signal without samples")
     except soundfile.LibsndfileError as error:
         reason = f"there is no folder {target.parent}" if not target.parent.is_dir() else str(error.error_string)
         raise AudioFileError(f"{shown(path)}: cannot be written: {reason}") from None
-    finally:
-        beside.unlink(missing_ok=True)
 
 
 class AudioWriter:

@@ -1,6 +1,9 @@
 """Features, a network and labels as one thing: from audio to a label, or to events while it is still coming."""
 
-from wavenetlite.classifier.classifier import AudioClassifier, ClassifierStream, Event, Prediction
+from wavenetlite.classifier.classifier import AudioClassifier
+from wavenetlite.classifier.decision import Prediction
 from wavenetlite.classifier.pool import ClassifierPool
+from wavenetlite.classifier.stream import ClassifierStream, Event
+from wavenetlite.classifier.timing import Timing
 
-__all__ = ["AudioClassifier", "ClassifierPool", "ClassifierStream", "Event", "Prediction"]
+__all__ = ["AudioClassifier", "ClassifierPool", "ClassifierStream", "Event", "Prediction", "Timing"]

@@ -2,25 +2,21 @@
 
 from __future__ import annotations
 
-import threading
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
-from wavenetlite.classifier.classifier import FAILED, AudioClassifier, ClassifierStream, Event, NonFinite, Prediction
+from wavenetlite.classifier.decision import Prediction
+from wavenetlite.classifier.design import Design
+from wavenetlite.classifier.stream import ClassifierStream, Event, NonFinite
+from wavenetlite.classifier.timing import Timing
 from wavenetlite.engine.pool import StreamPool
-from wavenetlite.engine.stream import Stream
 from wavenetlite.support.arrays import Floats
 from wavenetlite.support.errors import ArrayTypeError, StreamStateError, WavenetliteError
-
-if TYPE_CHECKING:
-    from wavenetlite.engine.plan import Plan
-
-
-IN_USE = "pool is in use by another thread; give each thread its own pool"
+from wavenetlite.support.one_thread import OneThread
 
 
 class PooledNetwork:
@@ -29,10 +25,6 @@ class PooledNetwork:
     def __init__(self, pool: StreamPool, sid: int) -> None:
         self.pool = pool
         self.sid = sid
-
-    @property
-    def plan(self) -> Plan:
-        return self.pool.plan
 
     def process(self, frames: Floats) -> Floats:
         return self.pool.process({self.sid: frames})[self.sid]
@@ -48,12 +40,6 @@ class PooledNetwork:
 
     def restore(self, snapshot: bytes) -> None:
         self.pool.restore(self.sid, snapshot)
-
-    def fork(self) -> Stream:
-        """A lone stream that has heard the same."""
-        twin = Stream(self.plan)
-        twin.restore(self.snapshot())
-        return twin
 
 
 class ClassifierPool:
@@ -84,16 +70,20 @@ class ClassifierPool:
     True
     """
 
-    def __init__(
-        self, classifier: AudioClassifier, capacity: int, *, threads: int = 1, on_nonfinite: NonFinite = "raise"
-    ) -> None:
-        self.classifier = classifier
-        plan = classifier.model.plan(classifier.features.out_channels)
-        self._network = StreamPool(plan, capacity, threads=threads, on_nonfinite=on_nonfinite, name="features")
+    def __init__(self, design: Design, capacity: int, *, threads: int = 1, on_nonfinite: NonFinite = "raise") -> None:
+        self._design = design
+        self._network = StreamPool(
+            design.network, capacity, threads=threads, on_nonfinite=on_nonfinite, name="features"
+        )
         self._on_nonfinite: NonFinite = on_nonfinite
         self._members: dict[int, ClassifierStream] = {}
         self._held: dict[int, list[Event]] = {}  # events of calls that raised because of another signal
-        self._lock = threading.Lock()
+        self._alone = OneThread("pool")
+
+    @property
+    def timing(self) -> Timing:
+        """Labels of the probabilities, and where their frames lie in a signal."""
+        return self._design.timing
 
     # Signals
 
@@ -112,29 +102,29 @@ class ClassifierPool:
         SnapshotError
             It is no snapshot, damaged, or of another classifier; nothing has been opened.
         """
-        with self._alone():
-            stream = self._new_stream()
-            if snapshot is not None:
-                stream.restore(snapshot)
-            sid = self._network.open(snapshot=stream._network.snapshot())
-            stream._network = PooledNetwork(self._network, sid)  # type: ignore[assignment]
+        with self._alone:
+            sid = self._network.open()
+            try:
+                network = PooledNetwork(self._network, sid)
+                stream = ClassifierStream(self._design, on_nonfinite=self._on_nonfinite, network=network)
+                if snapshot is not None:
+                    stream.restore(snapshot)
+            except BaseException:
+                self._network.close(sid)
+                raise
             self._members[sid] = stream
             return sid
 
-    def _new_stream(self) -> ClassifierStream:
-        """A lone stream, on the plan of this pool: the model's weights may have been replaced meanwhile."""
-        return self.classifier.stream_of(self._network.plan, self._on_nonfinite)
-
     def close(self, sid: int) -> None:
         """End a signal without its flush: its place is free for another, its id is worth nothing any more."""
-        with self._alone():
+        with self._alone:
             self._network.close(sid)
             del self._members[sid]
             self._held.pop(sid, None)
 
     def reset(self, sid: int) -> None:
         """Let a signal be forgotten: the next sample is the first."""
-        with self._alone():
+        with self._alone:
             self._member(sid).reset()
             self._held.pop(sid, None)
 
@@ -143,18 +133,13 @@ class ClassifierPool:
 
         Events that a call which raised still owes are not in them.
         """
-        with self._alone():
+        with self._alone:
             return self._member(sid).snapshot()
 
     def restore(self, sid: int, snapshot: bytes | bytearray | memoryview) -> None:
         """Let a signal become the one that a snapshot was taken of; see `ClassifierStream.restore`."""
-        with self._alone():
-            member = self._member(sid)
-            twin = self._new_stream()
-            twin.restore(snapshot)
-            self._network.restore(sid, twin._network.snapshot())
-            twin._network = member._network
-            member._become(twin)
+        with self._alone:
+            self._member(sid).restore(snapshot)
             self._held.pop(sid, None)
 
     def fork(self, sid: int) -> int:
@@ -188,23 +173,15 @@ class ClassifierPool:
         StreamStateError
             A signal was flushed and not reset, or another thread is in this pool.
         """
-        with self._alone():
+        with self._alone:
             if not isinstance(samples, Mapping):
                 raise ArrayTypeError(f"samples is a {type(samples).__name__}; it must be a dict of ids to arrays")
             given = list(samples.items())
             for sid, block in given:
                 member = self._member(sid)
                 with naming(sid):
-                    if member._failed:
-                        raise StreamStateError(FAILED)
-                    member._features.check(block)
-            frames: dict[int, Floats] = {}
-            for sid, block in given:
-                member = self._members[sid]
-                member._failed = True  # until all parts have gone the same way
-                frames[sid] = member._features.process(block)
-                member._heard = member._features.samples_in
-            return self._decide(frames)
+                    member.check(block)
+            return self._decide({sid: self._members[sid].hear(block) for sid, block in given})
 
     def _decide(self, frames: dict[int, Floats]) -> dict[int, list[Event]]:
         """Frames of features to events."""
@@ -222,7 +199,7 @@ class ClassifierPool:
         for sid, scores in logits.items():
             try:
                 with naming(sid):
-                    events[sid] = self._held.pop(sid, []) + self._members[sid]._decide(scores)
+                    events[sid] = self._held.pop(sid, []) + self._members[sid].decide(scores)
             except WavenetliteError as error:
                 errors.append(error)
         if errors:
@@ -232,7 +209,7 @@ class ClassifierPool:
 
     def flush(self, sid: int) -> list[Event]:
         """End a signal; returns the events that it still owes, as `ClassifierStream.flush`. Then reset or close it."""
-        with self._alone():
+        with self._alone:
             member = self._member(sid)
             with naming(sid):
                 events = member.flush()
@@ -242,29 +219,29 @@ class ClassifierPool:
 
     def prediction(self, sid: int) -> Prediction:
         """What a signal so far is, as a whole; see `ClassifierStream.prediction`."""
-        with self._alone():
+        with self._alone:
             member = self._member(sid)
             with naming(sid):
                 return member.prediction()
 
     def probabilities(self, sid: int) -> Floats:
         """Of the frames that the last call with this signal completed, (frames, labels) float32; read-only."""
-        with self._alone():
+        with self._alone:
             return self._member(sid).probabilities
 
     def frame_times_s(self, sid: int) -> npt.NDArray[np.float64]:
         """The end of the audio that each frame of `probabilities` covers, seconds from the first sample."""
-        with self._alone():
+        with self._alone:
             return self._member(sid).frame_times_s
 
     def frames_out(self, sid: int) -> int:
         """Frames of probabilities of a signal since it was opened or last reset."""
-        with self._alone():
+        with self._alone:
             return self._member(sid).frames_out
 
     def samples_in(self, sid: int) -> int:
         """Samples that were fed of a signal since it was opened or last reset."""
-        with self._alone():
+        with self._alone:
             return self._member(sid).samples_in
 
     @property
@@ -284,7 +261,7 @@ class ClassifierPool:
         return sid in self._network
 
     def __repr__(self) -> str:
-        return f"ClassifierPool({len(self)} of {self.capacity} signals open, {self.classifier!r})"
+        return f"ClassifierPool({len(self)} of {self.capacity} signals open, {len(self.timing.labels)} labels)"
 
     def __reduce__(self) -> Any:
         raise StreamStateError("a pool cannot be copied or pickled; make another with clf.pool()")
@@ -292,15 +269,6 @@ class ClassifierPool:
     def _member(self, sid: Any) -> ClassifierStream:
         self._network.frames_in(sid)  # raises for what is no id of an open signal
         return self._members[sid]
-
-    @contextmanager
-    def _alone(self) -> Iterator[None]:
-        if not self._lock.acquire(False):
-            raise StreamStateError(IN_USE)
-        try:
-            yield
-        finally:
-            self._lock.release()
 
 
 @contextmanager

@@ -85,7 +85,7 @@ def subjects(path: str | None) -> dict[str, Module | AudioClassifier]:
     network = loaded if isinstance(loaded, Module) else loaded.model
     if network.condition_channels_needed:
         raise ParameterError(f"{path}: the network needs conditioning; it must have none to be measured")
-    if not network.in_channels:
+    if not network.in_width:
         raise ParameterError(f"{path}: the network takes any number of channels; it must have a number to be measured")
     return {"network": network} | ({} if loaded is network else {"classifier": loaded})
 
@@ -115,7 +115,7 @@ def blocks_of(subject: Module | AudioClassifier, seconds: int) -> tuple[Callable
     rng = np.random.default_rng(0)
     if isinstance(subject, Module):
         stream, frames = subject.stream(), round(seconds / BLOCK_S)
-        x = rng.standard_normal((frames, 1, subject.in_channels or 1), dtype=np.float32)
+        x = rng.standard_normal((frames, 1, subject.in_width or 1), dtype=np.float32)
         outs = [np.empty((rows, subject.plan().out_channels), np.float32) for rows in range(2)]
         blocks = list(x)
         if stream.plan.regular:
@@ -157,7 +157,7 @@ def pooled(subject: Module | AudioClassifier, streams: int) -> tuple[Callable[[i
     if isinstance(subject, Module):
         pool = subject.pool(streams)
         ids = np.array([pool.open() for _ in range(streams)], np.int64)
-        frames = rng.standard_normal((SIGNALS, streams, subject.in_channels or 1), dtype=np.float32)
+        frames = rng.standard_normal((SIGNALS, streams, subject.in_width or 1), dtype=np.float32)
         out = np.empty((streams, pool.plan.out_channels), np.float32)
         if pool.plan.regular:
             return (lambda n: pool.step(frames[n % SIGNALS], ids, out=out)), BLOCK_S

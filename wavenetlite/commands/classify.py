@@ -6,7 +6,7 @@ import argparse
 from typing import Any
 
 from wavenetlite import audio
-from wavenetlite.classifier.classifier import AudioClassifier, Event, Prediction
+from wavenetlite.classifier import AudioClassifier, Event, Prediction
 from wavenetlite.commands.options import BLOCK_MS, UsageError, add_json, add_reading, describe, positive, share
 from wavenetlite.commands.output import note, one_line, say, say_json
 from wavenetlite.commands.shared import DEFAULT_MODEL, event_json, event_text, load_classifier, with_threshold

@@ -21,7 +21,8 @@ from wavenetlite.commands.options import (
 )
 from wavenetlite.commands.output import note, progress, say, say_json
 from wavenetlite.commands.shared import cpus, evaluation_json, load_classifier, report_problems, trained_on
-from wavenetlite.corpora.corpus import Clips, Corpus, read_corpus
+from wavenetlite.corpora.clips import Clips, Corpus
+from wavenetlite.corpora.corpus import read_corpus
 from wavenetlite.evaluation.clips import Evaluation, evaluate
 from wavenetlite.evaluation.report import confusion_text
 from wavenetlite.figures import confusion_matrix

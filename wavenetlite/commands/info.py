@@ -97,8 +97,8 @@ def network_facts(network: Module) -> dict[str, Any]:
     sample_rate: int | None = getattr(network, "sr", None)
     return {
         "type": type(network).__name__,
-        "in_channels": network.in_channels,
-        "out_channels": network.plan(network.in_channels or ANY_CHANNELS).out_channels if network.in_channels else None,
+        "in_channels": network.in_width,
+        "out_channels": network.plan(network.in_width or ANY_CHANNELS).out_channels if network.in_width else None,
         "condition_channels": network.condition_channels_needed,
         **({} if sample_rate is None else {"sr": sample_rate}),
         "parameters": network.parameter_count,

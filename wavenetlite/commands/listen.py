@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from contextlib import suppress
 
 from wavenetlite import audio
-from wavenetlite.classifier.classifier import ClassifierStream, Event
+from wavenetlite.classifier import ClassifierStream, Event
 from wavenetlite.commands.options import BLOCK_MS, above_zero, add_json, describe, device, share
 from wavenetlite.commands.output import note, say, say_json
 from wavenetlite.commands.shared import DEFAULT_MODEL, event_json, event_text, load_classifier, with_threshold
@@ -91,4 +91,4 @@ def blocks_of(microphone: audio.Microphone) -> Iterator[Floats]:
 def summary(stream: ClassifierStream, counts: Counter[str], overflows: int) -> str:
     found = ", ".join(f"{label} {number}" for label, number in counts.most_common()) or "nothing"
     lost = f"; samples were lost {overflows} times: the machine was too slow" if overflows else ""
-    return f"{stream.samples_in / stream.classifier.sr:.1f} s heard: {found}{lost}"
+    return f"{stream.samples_in / stream.timing.sr:.1f} s heard: {found}{lost}"

@@ -10,6 +10,7 @@ from contextlib import contextmanager
 from typing import Any
 
 from wavenetlite.support.progress import Bar
+from wavenetlite.support.tables import table_lines
 
 PHRASES = [
     (re.compile(r"\bpass (\w+)=True\b"), lambda match: f"give {option(match[1])}"),
@@ -58,5 +59,4 @@ def progress(what: str, *, quiet: bool = False) -> Iterator[Callable[[int, int],
 
 def table(rows: Sequence[tuple[str, str]]) -> str:
     """Names and values, aligned."""
-    width = max(len(name) for name, _ in rows)
-    return "\n".join(f"{name:{width}}  {value}".rstrip() for name, value in rows)
+    return "\n".join(table_lines(rows, left=2))

@@ -62,8 +62,8 @@ def run(args: argparse.Namespace) -> int:
     model = checked(args.model, load(args.model, **named_values("--load", args.load)))
     sr = rate_of(model, args, about.sr)
     channels = 1 if args.mono is not None else about.channels
-    if model.in_channels not in (1, channels):
-        raise ParameterError(f"{args.source}: it has {channels} channels; the model takes {model.in_channels}")
+    if model.in_width not in (1, channels):
+        raise ParameterError(f"{args.source}: it has {channels} channels; the model takes {model.in_width}")
     renderer = Renderer(model, channels)
     subtype = args.subtype or LOSSLESS.get(Path(args.target).suffix.lower())
     check_size(args.target, about.duration_s * sr * renderer.channels, subtype)
@@ -116,7 +116,7 @@ def checked(path: str, model: Any) -> Module:
     """A network that gives a frame of samples for every frame, and needs nothing but them."""
     if not isinstance(model, Module):
         raise ModelFileError(f"{path}: a {type(model).__name__}; it must be a network that makes audio")
-    if model.in_channels is None or model.condition_channels_needed:
+    if model.in_width is None or model.condition_channels_needed:
         raise ModelFileError(f"{path}: it needs conditioning, or says no number of channels; it cannot be rendered")
     clock = model.graph().clock
     if clock.rate != 1 or clock.start:
@@ -146,7 +146,7 @@ class Renderer:
     """The streams that audio of so many channels goes through: one that takes them all, or one for each."""
 
     def __init__(self, model: Module, channels: int) -> None:
-        together = model.in_channels == channels
+        together = model.in_width == channels
         self.streams = [model.stream() for _ in range(1 if together else channels)]
         self.width = channels // len(self.streams)
         self.channels = len(self.streams) * model.plan().out_channels

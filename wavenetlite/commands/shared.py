@@ -7,10 +7,11 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from wavenetlite.classifier.classifier import AudioClassifier, Event, restored
+from wavenetlite.classifier import AudioClassifier, Event
+from wavenetlite.classifier.files import restored
 from wavenetlite.commands.options import UsageError
 from wavenetlite.commands.output import note
-from wavenetlite.corpora.corpus import Corpus
+from wavenetlite.corpora.clips import Corpus
 from wavenetlite.detection.detector import Detector
 from wavenetlite.evaluation.clips import Evaluation
 from wavenetlite.formats import load

@@ -23,11 +23,12 @@ from wavenetlite.commands.options import (
 )
 from wavenetlite.commands.output import note, progress, say, say_json
 from wavenetlite.commands.shared import checked_folder, cpus, evaluation_json, report_problems
-from wavenetlite.corpora.corpus import Corpus, read_corpus
+from wavenetlite.corpora.clips import Corpus
+from wavenetlite.corpora.corpus import read_corpus
 from wavenetlite.evaluation.clips import Evaluation, evaluate
 from wavenetlite.evaluation.report import confusion_text
 from wavenetlite.figures import FigureError, confusion_matrix, training_curve
-from wavenetlite.storage.files import replacing
+from wavenetlite.support.atomic_files import replacing
 from wavenetlite.support.version import __version__
 from wavenetlite.train.loop import HISTORY
 

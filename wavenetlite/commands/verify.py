@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from wavenetlite.classifier.classifier import AudioClassifier, ClassifierStream
+from wavenetlite.classifier import AudioClassifier, ClassifierStream
 from wavenetlite.commands.options import add_json, describe, positive, whole
 from wavenetlite.commands.output import say, say_json
 from wavenetlite.evaluation.self_check import even, random_blocks, verify_stream
@@ -72,7 +72,7 @@ def run(args: argparse.Namespace) -> int:
 def verify_classifier(clf: AudioClassifier, partitions: int, seed: int) -> dict[str, int]:
     """Compare streams of a classifier, fed with random audio, with the whole signal fed at once."""
     rng = np.random.default_rng(seed)
-    long = max(round(SIGNAL_S * clf.sr), 2 * clf.least_samples, clf.clip_samples + clf.sr // 2)
+    long = max(round(SIGNAL_S * clf.sr), 2 * clf.least_samples, clf.timing.clip + clf.sr // 2)
     found = {"partitions": 0, "samples": 0, "frames": 0, "events": 0, "moves": 0, "pooled": 0}
     for samples in (long, clf.least_samples + 3):  # the short one is followed by silence, where a clip is longer
         y = lively(samples, rng)

@@ -164,8 +164,8 @@ cdef class Plan:
         """Where each tap reads, in the order in which the kernel takes them; the residual comes last."""
         cdef Py_ssize_t i
         order = [(e, k) for e, edge in enumerate(source.edges) for k in range(edge.taps)]
-        if source.call.conv is not None:
-            order = source.call.conv.order
+        if source.call.order is not None:
+            order = source.call.order
         step.taps = len(order)
         self.most_taps = max(self.most_taps, step.taps + 1)
         tap = <Tap*>self.blocks.allocate((step.taps + 1) * sizeof(Tap))
@@ -192,12 +192,14 @@ cdef class Plan:
         call.run = step_kernel(source.kernel)
         call.channels, call.phases, call.taps = source.channels, source.phases, step.taps
         call.arrays, call.sizes = arrays, sizes
+        self.scratch_floats = max(self.scratch_floats, <Py_ssize_t>source.scratch)
         if source.parameters_offset >= 0:
             step.parameters = arena + <Py_ssize_t>source.parameters_offset
         if source.conv is not None:
-            set_conv(&call.conv, source.conv, source.channels, arena, self.kernels, self.blocks)
-            set_activation(&call.conv, source.activation, step.parameters)
+            set_conv(&call.conv, source.conv, arena, self.kernels, self.blocks)
             call.conv.relu_before, call.conv.relu_after = source.relu_before, source.relu_after
+        if source.row_alone:
+            set_activation(&call.conv, source.activation, step.parameters)
             step.dense = True
             if call.conv.panels == 1 and (call.conv.activation == NULL or call.conv.tanh):
                 step.row = call.conv.panel.row
@@ -332,7 +334,7 @@ cdef class Plan:
         cdef Py_ssize_t streams = self.together if many else 1
         cdef size_t header = sizeof(Workspace) + (4 * self.buffers + 4 * self.most_taps + streams) * sizeof(void*)
         header = (header + 63) // 64 * 64
-        cdef size_t size = header + 4 * (self.workspace_floats + staged_floats + 32)
+        cdef size_t size = header + 4 * (self.workspace_floats + staged_floats + self.scratch_floats * streams + 48)
         cdef char* block = <char*>aligned_alloc(64, (size + 63) // 64 * 64)
         if block == NULL:
             raise MemoryError(f"no memory for a workspace of {size} bytes")
@@ -350,6 +352,7 @@ cdef class Plan:
         work.floats = <float*>(block + header)
         work.staged = work.floats + self.workspace_floats + 16
         work.staged_floats = staged_floats
+        work.now.scratch = work.staged + staged_floats
         cdef Py_ssize_t number
         for number in range(self.buffers):
             work.first[number] = work.floats + self.buffer[number].offset

@@ -10,8 +10,8 @@ from typing import NamedTuple
 import numpy as np
 import numpy.typing as npt
 
-from wavenetlite.classifier.classifier import AudioClassifier, Prediction
-from wavenetlite.corpora.corpus import Clips
+from wavenetlite.classifier import AudioClassifier, Prediction
+from wavenetlite.corpora.clips import Clips
 from wavenetlite.evaluation.report import confusion
 from wavenetlite.support.arrays import Floats
 from wavenetlite.support.checks import flag, number, positive_int
@@ -115,7 +115,7 @@ def evaluate(
     Examples
     --------
     >>> import numpy as np, wavenetlite as wl
-    >>> from wavenetlite.corpora.corpus import Clips
+    >>> from wavenetlite.corpora.clips import Clips
     >>> from wavenetlite.evaluation.clips import evaluate
     >>> clf = wl.AudioClassifier(wl.LogMel(), wl.TCN(40, 2, channels=4, dilations=[1], seed=0), ["yes", "no"])
     >>> audio = np.random.default_rng(0).standard_normal((6, 8000), dtype=np.float32)

@@ -99,11 +99,11 @@ def verify_stream(
     >>> report.partitions
     9
     """
-    if model.in_channels is not None and channels not in (None, model.in_channels):
-        raise ParameterError(f"channels={channels} must be {model.in_channels}, which the model takes")
+    if model.in_width is not None and channels not in (None, model.in_width):
+        raise ParameterError(f"channels={channels} must be {model.in_width}, which the model takes")
     rng = np.random.default_rng(count("seed", seed))
-    width = model.in_channels or positive_int("channels", channels or ANY_CHANNELS)
-    reach = model.receptive_field if model.in_channels else model.graph(width).clock.receptive_field
+    width = model.in_width or positive_int("channels", channels or ANY_CHANNELS)
+    reach = model.receptive_field if model.in_width else model.graph(width).clock.receptive_field
     by_default = int(min(MOST_FRAMES, 300 + (0 if reach == math.inf else 1.2 * reach)))
     length = by_default if frames is None else positive_int("frames", frames)
     x = rng.standard_normal((length, width), dtype=np.float32)
@@ -113,7 +113,7 @@ def verify_stream(
         period = model.condition_period
         c = Conditioning(rng.standard_normal((-(-length // period), needed), dtype=np.float32), period)
     whole = model(x, values_of(c, 0, length))
-    open_stream: Callable[[], Stream] = lambda: model.stream(channels=None if model.in_channels else width)  # noqa: E731
+    open_stream: Callable[[], Stream] = lambda: model.stream(channels=None if model.in_width else width)  # noqa: E731
     tried = 0
     for name, blocks in ways(length, count("partitions", partitions), rng):
         given = fed(open_stream(), x, c, blocks, whole.shape[1], use_out=tried % 2 == 1)
@@ -198,7 +198,7 @@ def verify_pool(model: Module, x: Floats, c: Conditioning | None, rng: np.random
     """A stream must give the same alone and beside others in a pool, however they are fed."""
     streams, length = 4, min(len(x), 1000)
     some = [size for size in BLOCKS if size <= max(1, length // 4)]  # so that every stream comes by several times
-    pool = model.pool(streams + 1, channels=None if model.in_channels else x.shape[1])
+    pool = model.pool(streams + 1, channels=None if model.in_width else x.shape[1])
     signals = [np.ascontiguousarray(np.roll(x, 17 * i, axis=0)[:length]) for i in range(streams)]
     ids = {pool.open(): i for i in range(streams)}
     done = [0] * streams

@@ -45,8 +45,6 @@ class Deltas(CausalStep):
     (39, 4)
     """
 
-    options = ("width", "order", "lookahead_frames", "mode")
-
     def __init__(
         self, *, width: int = 9, order: int = 1, lookahead_frames: int | None = None, mode: str = "nearest"
     ) -> None:

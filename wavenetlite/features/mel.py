@@ -146,8 +146,6 @@ class LogMel(MelSpectrogram):
 class DynamicRange(FrameStep, internal=True):
     """Decibels relative to the loudest of the whole signal, and no further below it than `top_db`."""
 
-    options = ("ref", "top_db")
-
     def __init__(self, *, ref: str | float = 1.0, top_db: float | None = None) -> None:
         self.ref = ref
         self.top_db = top_db

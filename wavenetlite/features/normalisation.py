@@ -38,8 +38,6 @@ class MeanVariance(CausalStep):
     ((97, 40), True)
     """
 
-    options = ("eps",)
-
     def __init__(
         self,
         mean: npt.ArrayLike | None = None,
@@ -85,6 +83,9 @@ class MeanVariance(CausalStep):
     def tables(self) -> dict[str, Floats]:
         return {"mean": self.mean} if self.variance is None else {"mean": self.mean, "variance": self.variance}
 
+    def options(self) -> dict[str, Any]:
+        return {"eps": self.eps}
+
     @classmethod
     def restore(cls, options: dict[str, Any], tables: Tables | None) -> FrameStep:
         return cls(**options, tables=tables or {})
@@ -129,8 +130,6 @@ class RunningCMVN(CausalStep):
     0.0
     """
 
-    options = ("window_frames", "scale", "eps")
-
     def __init__(self, *, window_frames: int = 300, scale: bool = True, eps: float = 1e-5) -> None:
         self.window_frames = positive_int("window_frames", window_frames, 1_000_000)
         self.scale = flag("scale", scale)
@@ -167,8 +166,6 @@ class AutoGain(CausalStep):
     True
     """
 
-    options = ("range_db", "fall_db", "least_db")
-
     def __init__(self, *, range_db: float = 60.0, fall_db: float = 0.1, least_db: float = -60.0) -> None:
         self.range_db = number("range_db", range_db, least=0.0)
         self.fall_db = number("fall_db", fall_db, least=0.0)
@@ -188,8 +185,6 @@ class UtteranceCMVN(FrameStep):
     eps
         Added to the variance.
     """
-
-    options = ("scale", "eps")
 
     def __init__(self, *, scale: bool = True, eps: float = 1e-5) -> None:
         self.scale = flag("scale", scale)

@@ -6,7 +6,6 @@ import copy
 import json
 from collections.abc import Mapping
 from hashlib import blake2b
-from inspect import signature
 from typing import Any, ClassVar, Literal
 
 import numpy as np
@@ -18,6 +17,7 @@ from wavenetlite.features.stream import FeatureStream, Front
 from wavenetlite.support.arrays import Floats
 from wavenetlite.support.checks import count, one_of, positive_int
 from wavenetlite.support.errors import ArrayTypeError, ParameterError
+from wavenetlite.support.options import option_names
 
 
 class Features:
@@ -206,9 +206,7 @@ class Features:
 
     def arguments(self) -> dict[str, Any]:
         """What the constructor would take to make the spec again, but for the tables."""
-        parameters = signature(type(self)).parameters.values()
-        names = [one.name for one in parameters if one.name != "tables" and one.kind is not one.VAR_KEYWORD]
-        return {name: getattr(self, name) for name in names}
+        return {name: getattr(self, name) for name in option_names(type(self)) if name != "tables"}
 
     def config(self) -> dict[str, Any]:
         """The spec as JSON-able data, without its tables; `versions` says who computed them."""

@@ -11,6 +11,7 @@ from wavenetlite.features.filter_banks import Tables, checked
 from wavenetlite.support.arrays import Floats
 from wavenetlite.support.checks import one_of
 from wavenetlite.support.errors import ParameterError, SnapshotError
+from wavenetlite.support.options import option_names
 
 
 class StepState(Protocol):
@@ -33,13 +34,12 @@ class FrameStep:
 
     Attributes
     ----------
-    options
-        Names of attributes that are arguments of the constructor, JSON-able.
     latency
         Frames after frame n that must have come before frame n is returned.
+
+    The arguments of a constructor are attributes of the same names, JSON-able.
     """
 
-    options: ClassVar[tuple[str, ...]] = ()
     registry: ClassVar[dict[str, type[FrameStep]]] = {}
     latency: int = 0
 
@@ -71,7 +71,11 @@ class FrameStep:
 
     def config(self) -> dict[str, Any]:
         """The step as JSON-able data, without its tables."""
-        return {"type": type(self).__name__, **{name: getattr(self, name) for name in self.options}}
+        return {"type": type(self).__name__, **self.options()}
+
+    def options(self) -> dict[str, Any]:
+        """The arguments of the constructor that make the step again, but for tables."""
+        return {name: getattr(self, name) for name in option_names(type(self))}
 
     @classmethod
     def restore(cls, options: dict[str, Any], tables: Tables | None) -> FrameStep:
@@ -80,7 +84,7 @@ class FrameStep:
         return cls(**options)
 
     def __repr__(self) -> str:
-        return f"{type(self).__name__}({', '.join(f'{name}={getattr(self, name)!r}' for name in self.options)})"
+        return f"{type(self).__name__}({', '.join(f'{name}={value!r}' for name, value in self.options().items())})"
 
 
 class CausalStep(FrameStep, internal=True):

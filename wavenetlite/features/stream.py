@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import threading
 from struct import Struct
 from typing import Literal, Protocol
 
@@ -11,11 +10,11 @@ import numpy as np
 from wavenetlite.features._steps import UNFIT
 from wavenetlite.features.steps import StepState, run_out
 from wavenetlite.support.arrays import Floats
-from wavenetlite.support.errors import SnapshotError, StreamStateError
+from wavenetlite.support.errors import SnapshotError
+from wavenetlite.support.one_thread import OneThread
 from wavenetlite.support.snapshots import pack, seal, unpack, unseal
 
 STATE = Struct("<qq")
-IN_USE = "stream is in use by another thread; give each thread its own stream"
 
 
 class Front(Protocol):
@@ -75,7 +74,7 @@ class FeatureStream:
         self.frames_out = 0
         self._front = front
         self._steps = steps
-        self._lock = threading.Lock()
+        self._alone = OneThread("stream")
 
     def process(self, samples: Floats) -> Floats:
         """Feed the next samples; returns the frames that they complete.
@@ -96,38 +95,30 @@ class FeatureStream:
         StreamStateError
             Another thread is in this stream, or it was flushed and not reset.
         """
-        if not self._lock.acquire(False):
-            raise StreamStateError(IN_USE)
-        try:
+        with self._alone:
             frames = self._front.process(samples)
             if self._steps:
                 frames = self._after(frames, ended=False)
             self.frames_out += frames.shape[-2]
             return frames
-        finally:
-            self._lock.release()
 
     def flush(self) -> Floats:
         """End the signal; returns the frames still owed: those that padding completes, and those held back by deltas.
 
         After this the stream must be `reset`.
         """
-        self._acquire()
-        try:
+        with self._alone:
             frames = self._after(self._front.flush(), ended=True)
             self.frames_out += frames.shape[-2]
             return frames
-        finally:
-            self._lock.release()
 
     def reset(self) -> None:
         """Forget the signal: the next sample is the first."""
-        self._acquire()
-        self._front.reset()
-        for step in self._steps:
-            step.reset()
-        self.frames_out = 0
-        self._lock.release()
+        with self._alone:
+            self._front.reset()
+            for step in self._steps:
+                step.reset()
+            self.frames_out = 0
 
     def check(self, samples: Floats) -> None:
         """Raise what `process` would raise about the values, shape and dtype of `samples`."""
@@ -147,11 +138,8 @@ class FeatureStream:
         >>> bool((other.process(y[1234:]) == online.process(y[1234:])).all())
         True
         """
-        self._acquire()
-        try:
+        with self._alone:
             return self._saved()
-        finally:
-            self._lock.release()
 
     def restore(self, snapshot: bytes | bytearray | memoryview) -> None:
         """Become the stream that a snapshot was taken of; what this stream was fed is forgotten.
@@ -168,19 +156,13 @@ class FeatureStream:
         StreamStateError
             Another thread is in this stream.
         """
-        self._acquire()
-        try:
+        with self._alone:
             self._become(self._twin(snapshot))
-        finally:
-            self._lock.release()
 
     def fork(self) -> FeatureStream:
         """A new stream that has heard the same; from now on each goes its own way."""
-        self._acquire()
-        try:
+        with self._alone:
             return self._twin(self._saved())
-        finally:
-            self._lock.release()
 
     def _saved(self) -> bytes:
         parts = [self._front.save(), *(step.save() for step in self._steps)]
@@ -213,10 +195,6 @@ class FeatureStream:
     def latency(self) -> int:
         """Frames after frame n that must have come before frame n is returned."""
         return self.spec.latency
-
-    def _acquire(self) -> None:
-        if not self._lock.acquire(blocking=False):
-            raise StreamStateError(IN_USE)
 
     def _after(self, frames: Floats, *, ended: bool) -> Floats:
         """What the steps make of the front end's frames."""

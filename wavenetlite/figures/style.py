@@ -14,6 +14,7 @@ import numpy as np
 import numpy.typing as npt
 
 from wavenetlite.support.arrays import Floats
+from wavenetlite.support.atomic_files import replacing_path
 from wavenetlite.support.errors import ArrayTypeError, ParameterError, WavenetliteError
 
 PathLike = str | os.PathLike[str]
@@ -59,17 +60,15 @@ def save(figure: Any, path: PathLike, kind: str = "png") -> None:
 
     if not isinstance(path, str | os.PathLike):
         raise ArrayTypeError(f"path is a {type(path).__name__}; it must be a string or a path")
-    target = Path(path)
-    beside = target.with_name(f".{target.name}.{os.getpid()}.tmp")
     metadata = {"Date": None} if kind == "svg" else None
     try:
-        with mpl.rc_context({"svg.hashsalt": "wavenetlite", "svg.fonttype": "none"}):
-            figure.savefig(beside, format=kind, dpi=DPI, metadata=metadata)
-        beside.replace(target)
+        with (
+            replacing_path(path) as new,
+            mpl.rc_context({"svg.hashsalt": "wavenetlite", "svg.fonttype": "none"}),
+        ):
+            figure.savefig(new, format=kind, dpi=DPI, metadata=metadata)
     except OSError as error:
         raise FigureError(f"{path}: cannot be written: {error.strerror or error}") from None
-    finally:
-        beside.unlink(missing_ok=True)
 
 
 def text_inches(text: str) -> float:

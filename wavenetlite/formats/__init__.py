@@ -13,8 +13,9 @@ from pathlib import Path
 from typing import Any, BinaryIO
 
 from wavenetlite.formats import keras, locuslab, nam, onnx, own, pytorch_tcn, rtneural, script, wekws
-from wavenetlite.formats.format import Format, Model
-from wavenetlite.storage import files
+from wavenetlite.formats.format import Format, Model, network_of
+from wavenetlite.storage.opening import opened
+from wavenetlite.support.atomic_files import replacing
 from wavenetlite.support.checks import one_of
 from wavenetlite.support.errors import ArrayTypeError, ModelFileError, ParameterError
 
@@ -63,7 +64,7 @@ def load(path: str | os.PathLike[str], *, format: str | None = None, **options: 
     True
     """
     named = None if format is None else FORMATS[one_of("format", format, tuple(FORMATS))]
-    with files.opened(files.found(path)) as (file, size):
+    with opened(path) as (file, size):
         found = named or recognised(file, size)
         if found.load is None:
             raise ModelFileError(f"files of the format {found.name} can be written, but not read")
@@ -107,8 +108,8 @@ def save(model: Model, path: str | os.PathLike[str], *, format: str | None = Non
     if chosen.save is None:
         raise ParameterError(f"files of the format {chosen.name} can be read, but not written")
     options = checked_options(chosen, chosen.save, options)
-    files.network_of(model)
-    with files.replacing(path) as file:
+    network_of(model)
+    with replacing(path) as file:
         chosen.save(model, file, **options)
 
 
@@ -126,7 +127,7 @@ def recognise(path: str | os.PathLike[str]) -> str:
     >>> wl.formats.recognise("speech-commands-12")
     'wavenetlite'
     """
-    with files.opened(files.found(path)) as (file, size):
+    with opened(path) as (file, size):
         return recognised(file, size).name
 
 

@@ -4,14 +4,21 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, TypeAlias
+from typing import Any, TypeAlias
 
 from wavenetlite.nn.module import Module
+from wavenetlite.support.errors import ArrayTypeError
 
-if TYPE_CHECKING:
-    from wavenetlite.classifier.classifier import AudioClassifier
+Model: TypeAlias = Any
+"""A `Module`, or an `AudioClassifier`: the room of the latter is imported only when a file holds one."""
 
-Model: TypeAlias = "Module | AudioClassifier"
+
+def network_of(model: Model) -> Module:
+    """A model itself, or the network of a classifier."""
+    network = model if isinstance(model, Module) else getattr(model, "model", None)
+    if not isinstance(network, Module):
+        raise ArrayTypeError(f"model is a {type(model).__name__}; it must be a Module or an AudioClassifier")
+    return network
 
 
 class UnsupportedError(Exception):

@@ -12,8 +12,8 @@ from typing import BinaryIO
 from wavenetlite.formats import keras_file, keras_import
 from wavenetlite.formats.format import Format
 from wavenetlite.formats.reading import read_json
+from wavenetlite.nn.files import check_runs
 from wavenetlite.nn.module import Module
-from wavenetlite.storage.files import check_runs
 from wavenetlite.support.checks import positive_int
 from wavenetlite.support.errors import ArrayTypeError, ParameterError
 

@@ -71,6 +71,10 @@ class KerasBuilder(GraphBuilder):
             )
         return arrays
 
+    def cell_path(self, path: Path) -> Path:
+        """Where the variables of a recurrent layer are: they belong to its cell."""
+        return next((one for one in self.below(path)), path)
+
     def below(self, path: Path) -> list[Path]:
         """Paths inside that of a layer which have variables."""
         return self.inside.get(path, [])

@@ -18,8 +18,8 @@ import numpy as np
 from wavenetlite.formats.layers import as_float32
 from wavenetlite.formats.reading import MOST_JSON_BYTES, MOST_NUMBERS
 from wavenetlite.formats.tensors import MOST_TENSORS
-from wavenetlite.storage.files import parse_json
 from wavenetlite.support.arrays import Floats
+from wavenetlite.support.bounded_json import parse_json
 from wavenetlite.support.errors import ModelFileError
 
 HDF5 = b"\x89HDF\r\n\x1a\n"

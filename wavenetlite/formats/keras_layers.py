@@ -22,9 +22,10 @@ from wavenetlite.formats.keras_builder import (
     sequence,
 )
 from wavenetlite.formats.keras_convolutions import conv1d, depthwise, separable, zero_padding
-from wavenetlite.formats.keras_norms import NORMS, norm
+from wavenetlite.formats.keras_norms import NORMS, group_norm, norm
+from wavenetlite.formats.keras_recurrent import recurrent_layer
 from wavenetlite.formats.keras_tcn import tcn
-from wavenetlite.nn.pointwise import Dropout, Pool, Upsample
+from wavenetlite.nn.pointwise import CumulativePool, Dropout, Upsample
 
 JOINING = "Add", "Multiply", "Concatenate"
 """Layers of several signals."""
@@ -36,7 +37,7 @@ REASONS = {
     "Masking": "masks are not known here",
     "Embedding": "its input is numbers of tokens, not a signal",
     "Bidirectional": "its second half reads the signal from its end",
-} | dict.fromkeys(("LSTM", "GRU", "SimpleRNN", "RNN"), "recurrent layers cannot run here")
+} | dict.fromkeys(("SimpleRNN", "RNN"), "of recurrent layers, GRU and LSTM are known here")
 """Why others are refused."""
 
 
@@ -63,7 +64,7 @@ def pool(net: KerasBuilder, layer: Layer, name: str, x: Signal) -> Signal:
     channels_last(layer.config)
     must_be_false(layer.config, "keepdims")
     kind: Any = "mean" if layer.kind == "GlobalAveragePooling1D" else "max"
-    return net.layer(name, Pool(kind), x)._replace(frame="last")
+    return net.layer(name, CumulativePool(kind), x)._replace(frame="last")
 
 
 def last_frame(net: KerasBuilder, layer: Layer, name: str, x: Signal) -> Signal:
@@ -105,6 +106,9 @@ LAYERS: dict[str, Callable[..., Signal]] = {
     "PReLU": prelu,
     "UpSampling1D": upsample,
     "GetItem": last_frame,
+    "GroupNormalization": group_norm,
+    "GRU": recurrent_layer,
+    "LSTM": recurrent_layer,
     "TCN": tcn,
     **dict.fromkeys(NORMS, norm),
     **dict.fromkeys(("GlobalAveragePooling1D", "GlobalMaxPooling1D"), pool),

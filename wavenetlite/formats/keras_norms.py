@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from wavenetlite.formats import layers
+from wavenetlite.formats.format import UnsupportedError
 from wavenetlite.formats.keras_builder import KerasBuilder, Layer, Signal, must_be_false, over_channels
 from wavenetlite.formats.keras_file import Path
 from wavenetlite.formats.reading import Fields
@@ -29,6 +30,18 @@ def batch_norm(net: KerasBuilder, path: Path, channels: int, config: Fields) -> 
 def layer_norm(net: KerasBuilder, path: Path, channels: int, config: Fields) -> Module:
     scale, shift, _ = parameters(net, path, channels, config, more=0)
     return layers.layer_norm(channels, scale, shift, eps=config.number("epsilon", EPSILON))
+
+
+def group_norm(net: KerasBuilder, layer: Layer, name: str, x: Signal) -> Signal:
+    """Keras's averages over the channels of a group and all frames: ours, where there is one frame."""
+    over_channels(layer.config)
+    if x.frame == "all" and net.frames_of(x.node) != 1:
+        raise UnsupportedError("it averages over all frames of a signal, which a stream has not; it can be read only "
+                               "where the signal is one frame")  # fmt: skip
+    groups = layer.config.integer("groups", 32)
+    scale, shift, _ = parameters(net, layer.path, x.channels, layer.config, more=0)
+    norm = layers.group_norm(groups, x.channels, scale, shift, eps=layer.config.number("epsilon", EPSILON))
+    return net.layer(name, norm, x)
 
 
 def parameters(

@@ -12,6 +12,7 @@ from wavenetlite.nn.combine import Sequential
 from wavenetlite.nn.convolution import Conv1d, Linear, Pads
 from wavenetlite.nn.convolution2d import ConvTranspose1d
 from wavenetlite.nn.module import Module
+from wavenetlite.nn.normalisation import GroupNorm, LayerNorm
 from wavenetlite.nn.pointwise import Activation, BatchNorm
 from wavenetlite.support.arrays import Floats
 from wavenetlite.support.errors import ArrayTypeError, ModelFileError, ParameterError
@@ -89,9 +90,18 @@ def batch_norm(
     return with_weights(layer, weight=weight, bias=bias, running_mean=mean, running_var=variance)
 
 
-def layer_norm(channels: int, weight: np.ndarray | None, bias: np.ndarray | None, *, eps: float) -> Sequential:
+def layer_norm(channels: int, weight: np.ndarray | None, bias: np.ndarray | None, *, eps: float) -> LayerNorm:
     """Layer normalisation over the channels; without weight or bias it does not scale or shift."""
-    return Sequential([Activation("layer_norm", eps=eps), affine(*scale_and_shift(weight, bias, channels))])
+    weight, bias = scale_and_shift(weight, bias, channels)
+    return with_weights(LayerNorm(channels, eps=eps), weight=weight, bias=bias)
+
+
+def group_norm(
+    groups: int, channels: int, weight: np.ndarray | None, bias: np.ndarray | None, *, eps: float
+) -> GroupNorm:
+    """Normalisation over each group of the channels of a frame."""
+    weight, bias = scale_and_shift(weight, bias, channels)
+    return with_weights(GroupNorm(groups, channels, eps=eps), weight=weight, bias=bias)
 
 
 def affine(scale: np.ndarray, shift: np.ndarray) -> BatchNorm:

@@ -13,8 +13,8 @@ from wavenetlite.formats.layers import file_errors
 from wavenetlite.formats.tensors import Weights
 from wavenetlite.nn.blocks import TemporalBlock
 from wavenetlite.nn.combine import Sequential
+from wavenetlite.nn.files import check_runs
 from wavenetlite.nn.module import Module
-from wavenetlite.storage.files import check_runs
 
 TWICE = ".net.0", ".net.4"
 """A block names its convolutions twice, the second time by their places in a Sequential."""

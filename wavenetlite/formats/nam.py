@@ -22,10 +22,10 @@ from wavenetlite.graph import MOST_CHANNELS
 from wavenetlite.nn.amp import FILMS, AmpArray, AmpLayer, AmpWaveNet
 from wavenetlite.nn.combine import Sequential
 from wavenetlite.nn.convolution import Conv1d
+from wavenetlite.nn.files import check_runs
 from wavenetlite.nn.film import FiLM
 from wavenetlite.nn.module import Module
 from wavenetlite.nn.pointwise import Activation
-from wavenetlite.storage.files import check_runs
 from wavenetlite.support.arrays import Floats
 from wavenetlite.support.checks import flag, number, one_of
 from wavenetlite.support.errors import ModelFileError, ParameterError
@@ -198,8 +198,8 @@ def wavenet(
         sr=sr,
         prewarm=prewarm,
     )
-    if model.in_channels != config.integer("in_channels", 1):
-        raise ModelFileError(f"{arrays[0].name('input_size')} is {model.in_channels}; it must be in_channels")
+    if model.in_width != config.integer("in_channels", 1):
+        raise ModelFileError(f"{arrays[0].name('input_size')} is {model.in_width}; it must be in_channels")
     return model
 
 

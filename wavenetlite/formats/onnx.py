@@ -9,8 +9,7 @@ from typing import BinaryIO
 
 from wavenetlite import nn
 from wavenetlite.formats import onnx_export, onnx_file, onnx_import
-from wavenetlite.formats.format import Format, Model
-from wavenetlite.storage.files import network_of
+from wavenetlite.formats.format import Format, Model, network_of
 from wavenetlite.support.checks import flag
 
 

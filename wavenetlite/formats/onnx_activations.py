@@ -10,7 +10,7 @@ import numpy as np
 
 from wavenetlite.formats import layers
 from wavenetlite.formats.format import UnsupportedError
-from wavenetlite.formats.onnx_builder import OnnxBuilder, check_channels, name_for, per_channel, signal_in
+from wavenetlite.formats.onnx_builder import OnnxGraphBuilder, check_channels, name_for, per_channel, signal_in
 from wavenetlite.formats.onnx_file import OnnxNode
 from wavenetlite.formats.onnx_signal import Signal, scalar
 from wavenetlite.nn.convolution import Conv1d
@@ -19,7 +19,7 @@ from wavenetlite.nn.pointwise import Activation
 MOST = float(np.finfo(np.float32).max)
 
 
-def activation(net: OnnxBuilder, node: OnnxNode, inputs: list[Any]) -> Signal:
+def activation(net: OnnxGraphBuilder, node: OnnxNode, inputs: list[Any]) -> Signal:
     signal, options = signal_in(inputs), node.attributes
     name = node.kind.lower()
     parameters: dict[str, Any] = {}
@@ -42,14 +42,14 @@ def zero_stays(name: str) -> bool:
     return name not in ("sigmoid", "softmax")
 
 
-def prelu(net: OnnxBuilder, node: OnnxNode, inputs: list[Any]) -> Signal:
+def prelu(net: OnnxGraphBuilder, node: OnnxNode, inputs: list[Any]) -> Signal:
     signal = signal_in(inputs)
     slopes = per_channel(signal, inputs[1])
     shared = bool((slopes == slopes[0]).all())
     return net.frame_by_frame(name_for(node, 1), layers.prelu(slopes[:1] if shared else slopes), signal)
 
 
-def clip(net: OnnxBuilder, node: OnnxNode, inputs: list[Any]) -> Signal:
+def clip(net: OnnxGraphBuilder, node: OnnxNode, inputs: list[Any]) -> Signal:
     signal = signal_in(inputs)
     low, high = (node.given(inputs, 1, "min"), node.given(inputs, 2, "max"))
     low, high = (-MOST if low is None else max(scalar(low), -MOST)), (MOST if high is None else min(scalar(high), MOST))
@@ -58,7 +58,7 @@ def clip(net: OnnxBuilder, node: OnnxNode, inputs: list[Any]) -> Signal:
     return net.frame_by_frame(name_for(node), Activation("hardtanh", min_val=low, max_val=high), signal)
 
 
-def hard_sigmoid(net: OnnxBuilder, node: OnnxNode, inputs: list[Any]) -> Signal:
+def hard_sigmoid(net: OnnxGraphBuilder, node: OnnxNode, inputs: list[Any]) -> Signal:
     alpha, beta = node.attributes.get("alpha", 0.2), node.attributes.get("beta", 0.5)
     signal = signal_in(inputs)
     scale, offset = (np.full(signal.channels, value, np.float32) for value in (alpha, beta))
@@ -66,7 +66,7 @@ def hard_sigmoid(net: OnnxBuilder, node: OnnxNode, inputs: list[Any]) -> Signal:
     return net.frame_by_frame(name_for(node), Activation("hardtanh", min_val=0.0, max_val=1.0), moved)
 
 
-def selu(net: OnnxBuilder, node: OnnxNode, inputs: list[Any]) -> Signal:
+def selu(net: OnnxGraphBuilder, node: OnnxNode, inputs: list[Any]) -> Signal:
     alpha = node.attributes.get("alpha", 1.67326319217681884765625)
     gamma = node.attributes.get("gamma", 1.05070102214813232421875)
     made = net.layer(name_for(node), Activation("elu", alpha=alpha), net.settled(signal_in(inputs)))
@@ -91,7 +91,7 @@ CHAINS = {
 2``."""
 
 
-def begin(net: OnnxBuilder, node: OnnxNode, inputs: list[Any]) -> Unfinished:
+def begin(net: OnnxGraphBuilder, node: OnnxNode, inputs: list[Any]) -> Unfinished:
     """Abs, of softsign, or Erf, of a GELU."""
     signal = net.settled(signal_in(inputs))
     if node.kind == "Abs":
@@ -108,7 +108,7 @@ def scales_by(conv: Conv1d, factor: float) -> bool:
     return alone and bool(np.allclose(conv.parameter("weight"), factor, rtol=1e-5))
 
 
-def finish(net: OnnxBuilder, node: OnnxNode, inputs: list[Any]) -> Signal | Unfinished:
+def finish(net: OnnxGraphBuilder, node: OnnxNode, inputs: list[Any]) -> Signal | Unfinished:
     """The next step of an activation that is written as several nodes."""
     unfinished = next(value for value in inputs if isinstance(value, Unfinished))
     others = [value for value in inputs if value is not unfinished]

@@ -9,24 +9,24 @@ import numpy as np
 
 from wavenetlite.formats import layers
 from wavenetlite.formats.format import UnsupportedError
-from wavenetlite.formats.onnx_builder import OnnxBuilder, check_channels, name_for, per_channel, signal_in
+from wavenetlite.formats.onnx_builder import OnnxGraphBuilder, check_channels, name_for, per_channel, signal_in
 from wavenetlite.formats.onnx_file import OnnxNode
 from wavenetlite.formats.onnx_signal import Signal, floats, scalar
 
 
-def negate(net: OnnxBuilder, node: OnnxNode, inputs: list[Any]) -> Signal:
+def negate(net: OnnxGraphBuilder, node: OnnxNode, inputs: list[Any]) -> Signal:
     signal = signal_in(inputs)
     return net.affine(node, signal, np.full(signal.channels, -1, np.float32), None)
 
 
-def power(net: OnnxBuilder, node: OnnxNode, inputs: list[Any]) -> Signal:
+def power(net: OnnxGraphBuilder, node: OnnxNode, inputs: list[Any]) -> Signal:
     signal = net.settled(signal_in(inputs))
     if scalar(inputs[1]) != 2:
         raise UnsupportedError("raises to a power that is not 2")
     return net.joined(node, "multiply", [signal, signal])
 
 
-def arithmetic(net: OnnxBuilder, node: OnnxNode, inputs: list[Any]) -> Signal:
+def arithmetic(net: OnnxGraphBuilder, node: OnnxNode, inputs: list[Any]) -> Signal:
     """Add, Sub, Mul, Div and Sum."""
     signals = [value for value in inputs if isinstance(value, Signal)]
     constants = [value for value in inputs if not isinstance(value, Signal)]
@@ -52,7 +52,7 @@ def arithmetic(net: OnnxBuilder, node: OnnxNode, inputs: list[Any]) -> Signal:
     return net.affine(node, signal, np.reciprocal(value) if node.kind == "Div" else value, None)
 
 
-def linear(net: OnnxBuilder, node: OnnxNode, inputs: list[Any]) -> Signal:
+def linear(net: OnnxGraphBuilder, node: OnnxNode, inputs: list[Any]) -> Signal:
     """MatMul and Gemm, with the weights on either side."""
     options = node.attributes
     if isinstance(inputs[0], Signal) and isinstance(inputs[1], Signal):

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 
 from wavenetlite.formats.format import UnsupportedError
-from wavenetlite.formats.onnx_builder import OnnxBuilder, check_channels, name_for, signal_in
+from wavenetlite.formats.onnx_builder import OnnxGraphBuilder, check_channels, name_for, signal_in
 from wavenetlite.formats.onnx_constants import Symbol, integers
 from wavenetlite.formats.onnx_file import OnnxNode
 from wavenetlite.formats.onnx_signal import (
@@ -22,15 +22,15 @@ from wavenetlite.formats.onnx_signal import (
     reaches_end,
     scalar,
 )
-from wavenetlite.nn.graph import Part
+from wavenetlite.nn.graph import Slice
 
 
-def keep(net: OnnxBuilder, node: OnnxNode, inputs: list[Any]) -> Signal:
+def keep(net: OnnxGraphBuilder, node: OnnxNode, inputs: list[Any]) -> Signal:
     """The signal as it is."""
     return signal_in(inputs)
 
 
-def pad(net: OnnxBuilder, node: OnnxNode, inputs: list[Any]) -> Signal:
+def pad(net: OnnxGraphBuilder, node: OnnxNode, inputs: list[Any]) -> Signal:
     signal, options = signal_in(inputs), node.attributes
     if options.get("mode", "constant") not in ("constant", ""):
         raise UnsupportedError(f"has mode={options['mode']!r}; it must be 'constant' with zeros")
@@ -49,7 +49,7 @@ def pad(net: OnnxBuilder, node: OnnxNode, inputs: list[Any]) -> Signal:
     return signal
 
 
-def slice_(net: OnnxBuilder, node: OnnxNode, inputs: list[Any]) -> Signal:
+def slice_(net: OnnxGraphBuilder, node: OnnxNode, inputs: list[Any]) -> Signal:
     signal, options = signal_in(inputs), node.attributes
     given = inputs[1:]
     starts, ends = (given if len(given) > 1 else [options.get("starts"), options.get("ends")])[:2]
@@ -63,7 +63,9 @@ def slice_(net: OnnxBuilder, node: OnnxNode, inputs: list[Any]) -> Signal:
     return signal
 
 
-def sliced(net: OnnxBuilder, node: OnnxNode, signal: Signal, number: int, start: Any, end: Any, step: int) -> Signal:
+def sliced(
+    net: OnnxGraphBuilder, node: OnnxNode, signal: Signal, number: int, start: Any, end: Any, step: int
+) -> Signal:
     axis = signal.axis(number)
     size = {CHANNELS: signal.channels, ONE: 1, TIME: net.length(signal) if axis == TIME else None,
             BATCH: Symbol("batch")}[axis]  # fmt: skip
@@ -75,7 +77,7 @@ def sliced(net: OnnxBuilder, node: OnnxNode, signal: Signal, number: int, start:
     if axis == CHANNELS:
         if step != 1:
             raise UnsupportedError(f"takes every {step}th channel")
-        part = Part(start, signal.channels - left_out - start)
+        part = Slice(start, signal.channels - left_out - start)
         return net.frame_by_frame(name_for(node), part, signal) if start or left_out else signal
     if axis == TIME:
         signal = net.padded(signal, -start, -left_out)
@@ -85,7 +87,7 @@ def sliced(net: OnnxBuilder, node: OnnxNode, signal: Signal, number: int, start:
     return signal
 
 
-def split(net: OnnxBuilder, node: OnnxNode, inputs: list[Any]) -> list[Signal]:
+def split(net: OnnxGraphBuilder, node: OnnxNode, inputs: list[Any]) -> list[Signal]:
     signal = signal_in(inputs)
     check_channels(signal, node.attributes.get("axis", 0))
     given = node.given(inputs, 1, "split")
@@ -95,13 +97,13 @@ def split(net: OnnxBuilder, node: OnnxNode, inputs: list[Any]) -> list[Signal]:
     if sum(sizes) != signal.channels or len(sizes) != count or min(sizes) < 1:
         raise UnsupportedError(f"splits {signal.channels} channels into {sizes}")
     firsts = [sum(sizes[:index]) for index in range(count)]
-    parts = [Part(first, size) for first, size in zip(firsts, sizes, strict=True)]
+    parts = [Slice(first, size) for first, size in zip(firsts, sizes, strict=True)]
     return [
         net.frame_by_frame(name or name_for(node), part, signal) for name, part in zip(node.outputs, parts, strict=True)
     ]
 
 
-def gather(net: OnnxBuilder, node: OnnxNode, inputs: list[Any]) -> Signal:
+def gather(net: OnnxGraphBuilder, node: OnnxNode, inputs: list[Any]) -> Signal:
     signal, number = signal_in(inputs), node.attributes.get("axis", 0)
     axis, index = signal.axis(number), np.asarray(inputs[1])
     length = net.length(signal)
@@ -114,7 +116,7 @@ def gather(net: OnnxBuilder, node: OnnxNode, inputs: list[Any]) -> Signal:
     return replace(net.settled(signal), axes=tuple(axes))
 
 
-def transpose(net: OnnxBuilder, node: OnnxNode, inputs: list[Any]) -> Signal:
+def transpose(net: OnnxGraphBuilder, node: OnnxNode, inputs: list[Any]) -> Signal:
     signal = signal_in(inputs)
     order = node.attributes.get("perm") or list(range(len(signal.axes)))[::-1]
     if sorted(order) != list(range(len(signal.axes))):
@@ -122,7 +124,7 @@ def transpose(net: OnnxBuilder, node: OnnxNode, inputs: list[Any]) -> Signal:
     return replace(signal, axes=tuple(signal.axes[number] for number in order))
 
 
-def squeeze(net: OnnxBuilder, node: OnnxNode, inputs: list[Any]) -> Signal:
+def squeeze(net: OnnxGraphBuilder, node: OnnxNode, inputs: list[Any]) -> Signal:
     signal = signal_in(inputs)
     given = node.given(inputs, 1, "axes")
     if given is None:
@@ -136,7 +138,7 @@ def squeeze(net: OnnxBuilder, node: OnnxNode, inputs: list[Any]) -> Signal:
     return replace(signal, axes=tuple(axis for i, axis in enumerate(signal.axes) if i not in numbers))
 
 
-def unsqueeze(net: OnnxBuilder, node: OnnxNode, inputs: list[Any]) -> Signal:
+def unsqueeze(net: OnnxGraphBuilder, node: OnnxNode, inputs: list[Any]) -> Signal:
     signal = signal_in(inputs)
     given = integers(node.given(inputs, 1, "axes"))
     axes, rank = list(signal.axes), len(signal.axes) + len(given)
@@ -145,7 +147,7 @@ def unsqueeze(net: OnnxBuilder, node: OnnxNode, inputs: list[Any]) -> Signal:
     return replace(signal, axes=tuple(axes))
 
 
-def reshape(net: OnnxBuilder, node: OnnxNode, inputs: list[Any]) -> Signal:
+def reshape(net: OnnxGraphBuilder, node: OnnxNode, inputs: list[Any]) -> Signal:
     """Only ones may come and go."""
     signal = signal_in(inputs)
     if node.kind == "Flatten":

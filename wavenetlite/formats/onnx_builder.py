@@ -22,7 +22,7 @@ from wavenetlite.nn.module import Module
 from wavenetlite.support.arrays import Floats
 
 
-class OnnxBuilder(GraphBuilder):
+class OnnxGraphBuilder(GraphBuilder):
     """The network that a graph becomes, and the values of the graph's tensors: signals and constants, by name."""
 
     def __init__(self, file: OnnxGraph, name: str, axes: Axes, sizes: Sequence[int | str]) -> None:
@@ -94,7 +94,7 @@ class OnnxBuilder(GraphBuilder):
         layer = self.entries[-1][1]
         if not isinstance(layer, Conv1d | Linear) or layer.bias or signal.lead > 0 or signal.tail > 0:
             return None
-        options = {option: getattr(layer, option) for option in layer.options} | {"bias": True}
+        options = layer.options() | {"bias": True}
         again = layers.with_weights(type(layer)(**options), weight=layer.parameter("weight"), bias=bias)
         name, _, sources = self.remove_last()
         name = self.add(next((one[: -len(".bias")] for one in node.inputs if one.endswith(".bias")), name),

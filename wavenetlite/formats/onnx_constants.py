@@ -43,6 +43,11 @@ def integers(value: Any) -> list[int]:
     return [int(one) for one in flat]
 
 
+def sizes(value: Any) -> list[int]:
+    """A shape of constants: they are the same for all signals of a batch, and stand here once."""
+    return integers([1 if one == Symbol("batch") else one for one in np.asarray(value, object).reshape(-1)])
+
+
 def fold(node: OnnxNode, inputs: list[Any]) -> Sequence[Any]:
     """Outputs of a node whose inputs are constants."""
     try:
@@ -141,12 +146,12 @@ def concat(node: OnnxNode, inputs: list[Any]) -> Any:
 
 def fill(node: OnnxNode, inputs: list[Any]) -> Any:
     value = node.attributes.get("value")
-    return np.full(bounded(integers(inputs[0])), 0.0 if value is None else value.reshape(-1)[0],
+    return np.full(bounded(sizes(inputs[0])), 0.0 if value is None else value.reshape(-1)[0],
                    np.float32 if value is None else value.dtype)  # fmt: skip
 
 
 def expand(node: OnnxNode, inputs: list[Any]) -> Any:
-    shape = np.broadcast_shapes(inputs[0].shape, tuple(integers(inputs[1])))
+    shape = np.broadcast_shapes(inputs[0].shape, tuple(sizes(inputs[1])))
     return np.broadcast_to(inputs[0], bounded(shape, inputs))
 
 

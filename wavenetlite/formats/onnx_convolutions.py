@@ -11,13 +11,13 @@ import numpy as np
 
 from wavenetlite.formats import layers
 from wavenetlite.formats.format import UnsupportedError
-from wavenetlite.formats.onnx_builder import OnnxBuilder, name_for, signal_in
+from wavenetlite.formats.onnx_builder import OnnxGraphBuilder, name_for, signal_in
 from wavenetlite.formats.onnx_file import OnnxNode
 from wavenetlite.formats.onnx_signal import CHANNELS, TIME, Signal, floats, optional_floats
 from wavenetlite.support.arrays import Floats
 
 
-def conv(net: OnnxBuilder, node: OnnxNode, inputs: list[Any]) -> Signal:
+def conv(net: OnnxGraphBuilder, node: OnnxNode, inputs: list[Any]) -> Signal:
     signal, bias = signal_in(inputs), optional_floats(node.given(inputs, 2))
     weight, (stride, dilation, (left, right)) = over_time(node, signal, floats(inputs[1]))
     reach = (weight.shape[2] - 1) * dilation
@@ -69,7 +69,7 @@ def padding(node: OnnxNode, kernel: Sequence[int], strides: list[int], dilations
     return [0] * 2 * count if kind == "VALID" else pads
 
 
-def conv_transpose(net: OnnxBuilder, node: OnnxNode, inputs: list[Any]) -> Signal:
+def conv_transpose(net: OnnxGraphBuilder, node: OnnxNode, inputs: list[Any]) -> Signal:
     signal, bias = net.settled(signal_in(inputs)), optional_floats(node.given(inputs, 2))
     if node.attributes.get("output_shape"):
         raise UnsupportedError("has an output_shape: its padding depends on the length")
@@ -88,7 +88,7 @@ def conv_transpose(net: OnnxBuilder, node: OnnxNode, inputs: list[Any]) -> Signa
     return replace(net.layer(name_for(node, 1), up, signal), lead=lead, tail=min(rest, 0), excess=max(rest, 0))
 
 
-def average_pool(net: OnnxBuilder, node: OnnxNode, inputs: list[Any]) -> Signal:
+def average_pool(net: OnnxGraphBuilder, node: OnnxNode, inputs: list[Any]) -> Signal:
     """A convolution with equal weights."""
     signal = signal_in(inputs)
     kernel = node.attributes.get("kernel_shape") or []

@@ -49,7 +49,7 @@ class Writer(OnnxBuilder[Edge]):
     form: str
 
     def __init__(self, model: Module, channels: int | None) -> None:
-        self.channels = model.in_channels or channels
+        self.channels = model.in_width or channels
         if self.channels is None:
             raise ParameterError(f"{type(model).__name__} takes any number of channels; ONNX needs to know how many")
         self.network = model
@@ -68,11 +68,12 @@ class Writer(OnnxBuilder[Edge]):
 
     def model(self, metadata: dict[str, Any]) -> bytes:
         self.begin()
+        read = self.nodes_read()
         for node in self.order:
             if node.signal:
                 self.tensors[node] = node.signal
                 self.inputs.append(value_info(node.signal, ["batch", node.channels, f"frames of {node.signal}"]))
-            else:
+            elif node in read:
                 self.tensors[node] = node.onnx(self)
         self.outputs.insert(0, value_info("y", ["batch", self.output.channels, "frames of y"]))
         self.op("Identity", [self.result()], "y")
@@ -88,6 +89,14 @@ class Writer(OnnxBuilder[Edge]):
             metadata_props=[encode(onnx_file.ENTRY, key=key, value=value if isinstance(value, str)
                             else json.dumps(value)) for key, value in about.items()],
         )  # fmt: skip
+
+    def nodes_read(self) -> set[Node]:
+        """What the operators need: those of a node may stand for nodes before it, too."""
+        read = {self.output}
+        for node in reversed(self.order):
+            if node in read:
+                read.update(edge.node for edge in node.onnx_edges)
+        return read
 
     def about(self) -> dict[str, Any]:
         clock = self.output.clock
@@ -115,6 +124,12 @@ class Writer(OnnxBuilder[Edge]):
         name = output or f"t{len(self.nodes)}"
         self.nodes.append(node_bytes(kind, inputs, [name], **attributes))
         return name
+
+    def ops(self, kind: str, inputs: list[str], outputs: int, **attributes: Any) -> list[str]:
+        """A node of several outputs."""
+        names = [f"t{len(self.nodes)}.{number}" for number in range(outputs)]
+        self.nodes.append(node_bytes(kind, inputs, names, **attributes))
+        return names
 
     def constant(self, value: Any, name: str | None = None) -> str:
         """A constant; floats become float32 and integers int64. Equal integers are one."""
@@ -228,6 +243,9 @@ class Offline(Writer):
     def ones(self, edge: Edge, x: str) -> str:
         return self.ones_like(x)
 
+    def absent(self, edge: Edge, x: str) -> None:
+        return None
+
     def masked(self, x: str, ones: str) -> str:
         return x
 
@@ -339,6 +357,9 @@ class Streaming(Writer):
 
     def ones(self, edge: Edge, x: str) -> str:
         return self.ones_of(edge.node, x)
+
+    def absent(self, edge: Edge, x: str) -> str | None:
+        return self.plus(self.scaled(self.ones_of(edge.node, x), -1), 1) if self.late else None
 
     def ones_of(self, node: Node, x: str) -> str:
         """From the ones of the input: at the frame's own place, for those before the signal, and at its causal time."""

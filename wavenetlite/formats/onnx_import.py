@@ -15,10 +15,10 @@ import numpy as np
 
 from wavenetlite.formats.format import UnsupportedError
 from wavenetlite.formats.onnx_activations import Unfinished, finish
-from wavenetlite.formats.onnx_builder import OnnxBuilder
+from wavenetlite.formats.onnx_builder import OnnxGraphBuilder
 from wavenetlite.formats.onnx_constants import FOLDED, fold
 from wavenetlite.formats.onnx_file import OnnxGraph, OnnxNode
-from wavenetlite.formats.onnx_joins import Stack, add_stack
+from wavenetlite.formats.onnx_joins import Stack, leave_stack
 from wavenetlite.formats.onnx_operators import OPERATORS
 from wavenetlite.formats.onnx_signal import BATCH, CHANNELS, ONE, TIME, Axes, Signal
 from wavenetlite.nn.graph import Graph
@@ -27,7 +27,7 @@ from wavenetlite.support.errors import ModelFileError, ParameterError
 
 LAYOUTS: dict[int, list[Axes]] = {
     2: [(TIME, CHANNELS), (CHANNELS, TIME)],
-    3: [(BATCH, CHANNELS, TIME), (BATCH, TIME, CHANNELS)],
+    3: [(BATCH, CHANNELS, TIME), (BATCH, TIME, CHANNELS), (TIME, BATCH, CHANNELS)],
     4: [(BATCH, CHANNELS, ONE, TIME), (BATCH, ONE, CHANNELS, TIME), (BATCH, ONE, TIME, CHANNELS),
         (BATCH, CHANNELS, TIME, ONE)],
 }  # fmt: skip
@@ -86,7 +86,7 @@ class Importer:
 
     def __init__(self, file: OnnxGraph, name: str, axes: Axes, sizes: Sequence[int | str]) -> None:
         self.file = file
-        self.net = OnnxBuilder(file, name, axes, sizes)
+        self.net = OnnxGraphBuilder(file, name, axes, sizes)
         self.output = ""
         self.done = 0
         self.problem = ""
@@ -122,13 +122,13 @@ class Importer:
         return self.net.network(self.output)
 
 
-def outputs_of(net: OnnxBuilder, node: OnnxNode) -> Sequence[Any]:
+def outputs_of(net: OnnxGraphBuilder, node: OnnxNode) -> Sequence[Any]:
     """What a node makes of its inputs: signals, or constants."""
     inputs = [net.value(name) for name in node.inputs]
     if any(isinstance(value, Unfinished) for value in inputs):
         return [finish(net, node, inputs)]
     if inputs and isinstance(inputs[0], Stack):
-        return [add_stack(net, node, inputs)]
+        return [leave_stack(net, node, inputs)]
     signals = [value for value in inputs if isinstance(value, Signal)]
     if signals and node.kind == "Shape":
         inputs, signals = [net.shape(signals[0])], []

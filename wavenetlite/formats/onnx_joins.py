@@ -8,22 +8,22 @@ from typing import Any, Literal
 import numpy as np
 
 from wavenetlite.formats.format import UnsupportedError
-from wavenetlite.formats.onnx_builder import OnnxBuilder, name_for, signal_in
+from wavenetlite.formats.onnx_builder import OnnxGraphBuilder, name_for, signal_in
 from wavenetlite.formats.onnx_constants import integers
 from wavenetlite.formats.onnx_file import OnnxNode
 from wavenetlite.formats.onnx_signal import CHANNELS, ONE, TIME, Signal, floats
-from wavenetlite.nn.pointwise import Pool
+from wavenetlite.nn.pointwise import CumulativePool
 
 
 @dataclass(frozen=True)
 class Stack:
-    """Tensors side by side on the new axis of number `axis`, to be added up (torch.stack and a sum)."""
+    """Tensors side by side on the new axis of number `axis`, to be added up, or for one to be taken."""
 
     signals: list[Signal]
     axis: int
 
 
-def concat(net: OnnxBuilder, node: OnnxNode, inputs: list[Any]) -> Signal | Stack:
+def concat(net: OnnxGraphBuilder, node: OnnxNode, inputs: list[Any]) -> Signal | Stack:
     signals = [value for value in inputs if isinstance(value, Signal)]
     axis = signals[0].axis(node.attributes.get("axis", 0))
     if axis == CHANNELS and len(signals) == len(inputs):
@@ -41,21 +41,36 @@ def concat(net: OnnxBuilder, node: OnnxNode, inputs: list[Any]) -> Signal | Stac
     return net.padded(signals[0], sum(sizes[:at]), sum(sizes[at:]))
 
 
-def add_stack(net: OnnxBuilder, node: OnnxNode, inputs: list[Any]) -> Signal:
-    """Sum or mean over the axis of a stack."""
-    signals, axis = inputs[0].signals, inputs[0].axis
+def leave_stack(net: OnnxGraphBuilder, node: OnnxNode, inputs: list[Any]) -> Signal:
+    """Sum or mean over the axis of a stack, or one of its tensors."""
+    stack = inputs[0]
+    if node.kind == "Gather":
+        return one_of_stack(stack, np.asarray(inputs[1]), node.attributes.get("axis", 0))
+    signals, axis = stack.signals, stack.axis
     given = node.given(inputs, 1, "axes")
     numbers = [] if given is None else [number % len(signals[0].axes) for number in integers(given)]
     if node.kind not in ("ReduceSum", "ReduceMean") or numbers != [axis]:
-        raise UnsupportedError("reads tensors on a new axis; they can only be added up over it")
+        raise UnsupportedError("reads tensors on a new axis; they can only be added up over it, or one be taken")
     total = net.joined(node, "add", net.alike(signals))
     if node.kind == "ReduceMean":
         total = net.affine(node, total, np.full(total.channels, 1 / len(signals), np.float32), None)
-    kept = node.attributes.get("keepdims", 1)
-    return total if kept else replace(total, axes=total.axes[:axis] + total.axes[axis + 1 :])
+    return total if node.attributes.get("keepdims", 1) else without_axis(total, axis)
 
 
-def pool(net: OnnxBuilder, node: OnnxNode, inputs: list[Any]) -> Signal:
+def one_of_stack(stack: Stack, index: np.ndarray, number: int) -> Signal:
+    """The tensor of a stack at a place, such as the last layer's state."""
+    count = len(stack.signals)
+    if number % len(stack.signals[0].axes) != stack.axis or index.size != 1 or not -count <= index < count:
+        raise UnsupportedError(f"takes places {index.tolist()!s:.60} of {count} tensors; it must be one of them")
+    signal = stack.signals[int(index.item())]
+    return signal if index.ndim else without_axis(signal, stack.axis)
+
+
+def without_axis(signal: Signal, axis: int) -> Signal:
+    return replace(signal, axes=signal.axes[:axis] + signal.axes[axis + 1 :])
+
+
+def pool(net: OnnxGraphBuilder, node: OnnxNode, inputs: list[Any]) -> Signal:
     """A mean or maximum over time, which here is that of the signal so far."""
     signal, options = net.settled(signal_in(inputs)), node.attributes
     kind: Literal["max", "mean"] = "max" if "Max" in node.kind else "mean"
@@ -68,7 +83,7 @@ def pool(net: OnnxBuilder, node: OnnxNode, inputs: list[Any]) -> Signal:
     over = {signal.axis(number) for number in numbers}
     if over - {TIME, ONE}:
         raise UnsupportedError(f"goes over the axes {', '.join(sorted(over))}; it must go over time")
-    made = net.layer(name_for(node), Pool(kind), signal) if TIME in over else signal
+    made = net.layer(name_for(node), CumulativePool(kind), signal) if TIME in over else signal
     gone = {number % len(signal.axes) for number in numbers}
     axes = [ONE if i in gone else axis for i, axis in enumerate(signal.axes) if keep or i not in gone]
     return replace(made, axes=tuple(axes))

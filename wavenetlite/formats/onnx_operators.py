@@ -8,13 +8,14 @@ from typing import Any
 from wavenetlite.formats.onnx_activations import activation, begin, clip, hard_sigmoid, prelu, selu
 from wavenetlite.formats.onnx_arithmetic import arithmetic, linear, negate, power
 from wavenetlite.formats.onnx_axes import gather, keep, pad, reshape, slice_, split, squeeze, transpose, unsqueeze
-from wavenetlite.formats.onnx_builder import OnnxBuilder
+from wavenetlite.formats.onnx_builder import OnnxGraphBuilder
 from wavenetlite.formats.onnx_convolutions import average_pool, conv, conv_transpose
 from wavenetlite.formats.onnx_file import OnnxNode
 from wavenetlite.formats.onnx_joins import concat, pool
-from wavenetlite.formats.onnx_norms import batch_norm, layer_norm
+from wavenetlite.formats.onnx_norms import batch_norm, group_norm, layer_norm
+from wavenetlite.formats.onnx_recurrent import recurrent
 
-OPERATORS: dict[str, Callable[[OnnxBuilder, OnnxNode, list[Any]], Any]] = {
+OPERATORS: dict[str, Callable[[OnnxGraphBuilder, OnnxNode, list[Any]], Any]] = {
     **dict.fromkeys(("Relu", "Tanh", "Sigmoid", "LeakyRelu", "Elu", "Gelu", "Softsign", "HardSwish", "Softmax"),
                     activation),
     **dict.fromkeys(("Identity", "Dropout", "Cast", "Contiguous"), keep),
@@ -29,9 +30,13 @@ OPERATORS: dict[str, Callable[[OnnxBuilder, OnnxNode, list[Any]], Any]] = {
     "ConvTranspose": conv_transpose,
     "Erf": begin,
     "Flatten": reshape,
+    "GRU": recurrent,
     "Gather": gather,
     "Gemm": linear,
+    "GroupNormalization": group_norm,
     "HardSigmoid": hard_sigmoid,
+    "InstanceNormalization": group_norm,
+    "LSTM": recurrent,
     "LayerNormalization": layer_norm,
     "MatMul": linear,
     "Neg": negate,

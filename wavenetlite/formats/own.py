@@ -3,7 +3,11 @@
 from __future__ import annotations
 
 from wavenetlite.formats.format import Format
-from wavenetlite.storage import files
+from wavenetlite.nn.files import blueprint
+from wavenetlite.storage import files, registry
+
+registry.register(None, blueprint)
+registry.register_module("AudioClassifier", "wavenetlite.classifier.files")
 
 
 def sniff(ends: bytes) -> bool:

@@ -12,11 +12,11 @@ from wavenetlite.formats import tensors
 from wavenetlite.formats.format import Format
 from wavenetlite.formats.layers import as_float32, conv1d, file_errors, layer_norm, selu
 from wavenetlite.formats.tensors import Weights
+from wavenetlite.nn.files import check_runs
 from wavenetlite.nn.film import FiLM
 from wavenetlite.nn.graph import INPUT, Graph
 from wavenetlite.nn.module import Module
 from wavenetlite.nn.pointwise import Activation, GatedUnit
-from wavenetlite.storage.files import check_runs
 from wavenetlite.support.checks import flag, one_of, positive_int
 from wavenetlite.support.errors import ModelFileError, ParameterError
 

@@ -9,8 +9,8 @@ from typing import Any, BinaryIO
 import numpy as np
 import numpy.typing as npt
 
-from wavenetlite.storage.files import parse_json
 from wavenetlite.support.arrays import Floats
+from wavenetlite.support.bounded_json import parse_json
 from wavenetlite.support.errors import ModelFileError
 
 MOST_JSON_BYTES = 64 * 2**20

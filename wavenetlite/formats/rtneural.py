@@ -18,9 +18,9 @@ from wavenetlite.formats.layers import file_errors
 from wavenetlite.formats.reading import Fields, array, read_json, shown, size_of
 from wavenetlite.formats.rtneural_layers import NORM, last_dimensions, layers_of, written
 from wavenetlite.nn.combine import Sequential
+from wavenetlite.nn.files import check_runs
 from wavenetlite.nn.module import Module
 from wavenetlite.nn.pointwise import Activation, Dropout
-from wavenetlite.storage.files import check_runs
 from wavenetlite.support.checks import positive_int
 from wavenetlite.support.errors import ArrayTypeError, ModelFileError, ParameterError
 
@@ -53,7 +53,7 @@ def load(file: BinaryIO, size: int, *, prefix: str = "", dilation: int = 1, stri
     Raises
     ------
     ModelFileError
-        The file is damaged, or it holds what cannot run here: recurrent layers (GRU, LSTM) are refused.
+        The file is damaged, or it holds what cannot run here.
     """
     given = {"dilation": dilation, "stride": stride, "groups": groups}
     for name, value in given.items():
@@ -79,7 +79,7 @@ def sequential(fields: Fields) -> Sequential:
     for one in fields.each("layers", MOST_LAYERS):
         made = list(layers_of(one, channels))
         found += made
-        channels = next((layer.out_channels for layer in reversed(made) if layer.out_channels), channels)
+        channels = next((layer.out_width for layer in reversed(made) if layer.out_width), channels)
         if channels != last_dimensions(one, "shape"):
             raise ModelFileError(f"{one.name('shape')} ends in {last_dimensions(one, 'shape')}; it must in {channels}")
     if not found:
@@ -120,26 +120,25 @@ def state_dict_layer(fields: Fields, prefix: str, given: dict[str, int]) -> Modu
 
 
 def save(model: Module, file: BinaryIO) -> None:
-    """Write a sequential model: causal `Conv1d` and `Conv2d` without stride over time, `Linear`, `BatchNorm`, and the
-    activations that RTNeural's loader knows (tanh, relu, sigmoid, softmax, elu, prelu).
+    """Write a sequential model: causal `Conv1d` and `Conv2d` without stride over time, `Linear`, `BatchNorm`, `GRU`,
+    `LSTM`, and the activations that RTNeural's loader knows (tanh, relu, sigmoid, softmax, elu, prelu).
 
     Raises
     ------
     ParameterError
         The model has a layer that such a file cannot hold; the message names it.
     """
-    if not isinstance(model, Module) or model.in_channels is None:
+    if not isinstance(model, Module) or model.in_width is None:
         raise ParameterError(f"a {type(model).__name__} is no sequential network with a number of channels in")
     model.initialise_missing()
-    channels, objects = model.in_channels, []
+    channels, objects = model.in_width, []
     for path, layer in flat("", model):
         try:
-            objects.append(written(layer, channels))
+            objects += written(layer, channels)
         except ParameterError as error:
             raise ParameterError(f"layer {path or '0'}: {error}") from None
-        channels = layer.out_channels or channels
-        objects[-1]["shape"] = [None, None, channels]
-    file.write(json.dumps({"in_shape": [None, None, model.in_channels], "layers": objects}).encode())
+        channels = layer.out_width or channels
+    file.write(json.dumps({"in_shape": [None, None, model.in_width], "layers": objects}).encode())
 
 
 def flat(path: str, model: Module) -> Iterator[tuple[str, Module]]:

@@ -7,19 +7,20 @@ from typing import Any
 
 import numpy as np
 
-from wavenetlite.formats import layers
+from wavenetlite.formats import layers, recurrent
 from wavenetlite.formats.reading import Fields, array, shown, size_of
 from wavenetlite.nn.convolution import Conv1d, Linear
 from wavenetlite.nn.convolution2d import Conv2d
 from wavenetlite.nn.module import Module
 from wavenetlite.nn.pointwise import Activation, BatchNorm
+from wavenetlite.nn.recurrent import GRU, LSTM
 from wavenetlite.support.arrays import Floats
 from wavenetlite.support.errors import ModelFileError, ParameterError
 
 MOST_DENSE = 2**22
 """Weights of a 2-D convolution that is written out."""
 ACTIVATIONS = ("tanh", "relu", "sigmoid", "softmax", "elu")
-WITHOUT_ACTIVATION = ("batchnorm", "batchnorm2d", "prelu")
+WITHOUT_ACTIVATION = ("batchnorm", "batchnorm2d", "prelu", "gru", "lstm")
 """Layers whose activation RTNeural's loader passes over."""
 NORM = ("weight", "bias", "running_mean", "running_var")
 
@@ -29,8 +30,6 @@ Written = dict[str, Any]
 def layers_of(fields: Fields, channels: int) -> Iterator[Module]:
     """A layer of a file, which gets `channels` channels, and the activation that goes with it."""
     kind = fields.text("type")
-    if kind in ("gru", "lstm"):
-        raise ModelFileError(f"{fields.name('type')} is {kind!r}: recurrent layers cannot run here")
     if kind in READERS:
         yield READERS[kind](fields, channels, last_dimensions(fields, "shape"))
     elif kind != "activation":
@@ -42,12 +41,14 @@ def layers_of(fields: Fields, channels: int) -> Iterator[Module]:
         yield Activation(name)
 
 
-def written(layer: Module, channels: int) -> Written:
-    """A layer, which gets `channels` channels, as the object that stands for it in a file."""
+def written(layer: Module, channels: int) -> list[Written]:
+    """A layer, which gets `channels` channels, as the objects that stand for it in a file."""
     write = WRITERS.get(type(layer))
     if write is None:
         raise ParameterError(f"a {type(layer).__name__} cannot be held by RTNeural's JSON")
-    return {"activation": "", **write(layer, channels)}
+    made = write(layer, channels)
+    shape = [None, None, layer.out_width or channels]
+    return [{"activation": "", **one, "shape": shape} for one in (made if isinstance(made, list) else [made])]
 
 
 # What files say
@@ -159,10 +160,10 @@ def written_conv2d(layer: Conv2d, channels: int) -> Written:
         raise ParameterError(
             f"bins={layer.bins}, stride={layer.stride}: Keras pads them otherwise; they cannot be held"
         )
-    arrays = [layer.parameter("weight").transpose(2, 3, 1, 0).tolist(), bias_of(layer, layer.out_maps)]
+    arrays = [layer.parameter("weight").transpose(2, 3, 1, 0).tolist(), bias_of(layer, layer.out_channels)]
     return {"type": "conv2d", "kernel_size_time": frames, "kernel_size_feature": wide,
-            "dilation": layer.dilation[0], "strides": stride, "num_filters_in": layer.in_maps,
-            "num_features_in": layer.bins, "num_filters_out": layer.out_maps, "padding": layer.bin_padding,
+            "dilation": layer.dilation[0], "strides": stride, "num_filters_in": layer.in_channels,
+            "num_features_in": layer.bins, "num_filters_out": layer.out_channels, "padding": layer.bin_padding,
             "weights": arrays}  # fmt: skip
 
 
@@ -200,6 +201,22 @@ def written_activation(layer: Activation, channels: int) -> Written:
     raise ParameterError(f"{layer!r} cannot be held by RTNeural's JSON")
 
 
+def gru(fields: Fields, channels: int, out: int) -> Module:
+    """With Keras's weights: kernels (in, 3 out), (out, 3 out) and biases (2, 3 out); gates z, r, h."""
+    return recurrent.from_keras(GRU, *weights(fields, (channels, 3 * out), (out, 3 * out), (2, 3 * out)))
+
+
+def lstm(fields: Fields, channels: int, out: int) -> Module:
+    """With Keras's weights: kernels (in, 4 out), (out, 4 out) and biases (4 out); gates i, f, c, o."""
+    return recurrent.from_keras(LSTM, *weights(fields, (channels, 4 * out), (out, 4 * out), (4 * out,)))
+
+
+def written_recurrent(layer: GRU | LSTM, channels: int) -> list[Written]:
+    """One object for each of its layers."""
+    cells = [recurrent.to_keras(type(layer), cell) for cell in recurrent.cells_of(layer)]
+    return [{"type": type(layer).__name__.lower(), "weights": [one.tolist() for one in cell]} for cell in cells]
+
+
 READERS: dict[str, Callable[[Fields, int, int], Module]] = {
     "dense": dense,
     "time-distributed-dense": dense,
@@ -208,13 +225,17 @@ READERS: dict[str, Callable[[Fields, int, int], Module]] = {
     "batchnorm": batch_norm,
     "batchnorm2d": batch_norm,
     "prelu": prelu,
+    "gru": gru,
+    "lstm": lstm,
 }
 """By type: ``function(fields, channels, out)``, with the channels that the layer gets and gives."""
 
-WRITERS: dict[type[Module], Callable[[Any, int], Written]] = {
+WRITERS: dict[type[Module], Callable[[Any, int], Written | list[Written]]] = {
     Linear: written_dense,
     Conv1d: written_conv1d,
     Conv2d: written_conv2d,
     BatchNorm: written_batch_norm,
     Activation: written_activation,
+    GRU: written_recurrent,
+    LSTM: written_recurrent,
 }

@@ -81,7 +81,7 @@ def save(model: Module, file: BinaryIO) -> None:
     ParameterError
         It is no network with a number of channels, or it has an operation that the script has no line for.
     """
-    if not isinstance(model, Module) or model.in_channels is None:
+    if not isinstance(model, Module) or model.in_width is None:
         raise ParameterError(f"a {type(model).__name__} is no network with a number of channels in")
     writer = Writer(model)
     lines = [line for node in writer.order for line in writer.lines(node)]
@@ -109,8 +109,8 @@ class Writer:
     def head(self) -> str:
         needed = self.model.condition_channels_needed
         conditioning = f" and conditioning c (frames, {needed})," if needed else ""
-        title = f"{type(self.model).__name__}: {self.model.in_channels} -> {self.output.channels} channels"
-        return HEAD.format(title=title, version=__version__, channels=self.model.in_channels, conditioning=conditioning,
+        title = f"{type(self.model).__name__}: {self.model.in_width} -> {self.output.channels} channels"
+        return HEAD.format(title=title, version=__version__, channels=self.model.in_width, conditioning=conditioning,
                            out_channels=self.output.channels)  # fmt: skip
 
     def start(self) -> str:

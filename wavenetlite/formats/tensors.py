@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 import zipfile
 from collections.abc import Iterable, Mapping
 from typing import Any, BinaryIO
@@ -13,12 +12,9 @@ from wavenetlite.formats import layers
 from wavenetlite.formats.layers import as_float32
 from wavenetlite.nn.convolution import Conv1d, Linear
 from wavenetlite.nn.pointwise import BatchNorm
-from wavenetlite.storage.files import MOST_HEADER_BYTES, integers, parse_json
+from wavenetlite.storage.safetensors import checked_tensors, read_header, read_tensors
 from wavenetlite.support.arrays import Floats
 from wavenetlite.support.errors import ModelFileError
-
-NUMPY_TYPES = {"F64": "<f8", "F32": "<f4", "F16": "<f2", "BF16": "<u2", "I64": "<i8", "I32": "<i4"}
-"""Of safetensors; the upper half of a float32 is a BF16."""
 
 NESTED = ("state_dict", "model_state_dict", "model")
 """Names under which training programs save a state_dict beside other things."""
@@ -62,32 +58,9 @@ def read(file: BinaryIO, size: int) -> dict[str, Floats]:
 
 
 def read_safetensors(file: BinaryIO, size: int) -> dict[str, Floats]:
-    length = int.from_bytes(file.read(8), "little")
-    if size < 8 or length > min(size - 8, MOST_HEADER_BYTES):
-        raise ModelFileError(f"truncated, or not a safetensors file: it has {size} bytes")
-    try:
-        header = parse_json("its header", file.read(length).decode())
-    except UnicodeDecodeError:
-        raise ModelFileError("its header is not UTF-8") from None
-    header.pop("__metadata__", None)
-    data = memoryview(file.read(size - 8 - length))
-    return {name: safetensor(name, entry, data) for name, entry in header.items()}
-
-
-def safetensor(name: str, entry: Any, data: memoryview) -> Floats:
-    """One tensor, whose bytes lie inside `data`."""
-    if not isinstance(entry, dict) or set(entry) != {"dtype", "shape", "data_offsets"}:
-        raise ModelFileError(f"tensor {name!r} must have a dtype, a shape and data_offsets")
-    if not isinstance(entry["dtype"], str) or entry["dtype"] not in NUMPY_TYPES:
-        raise ModelFileError(f"tensor {name!r} has a dtype that is none of {', '.join(NUMPY_TYPES)}")
-    kind = np.dtype(NUMPY_TYPES[entry["dtype"]])
-    shape, offsets = integers(name, "shape", entry["shape"]), integers(name, "data_offsets", entry["data_offsets"])
-    if len(offsets) != 2 or offsets[1] - offsets[0] != math.prod(shape) * kind.itemsize or offsets[1] > len(data):
-        raise ModelFileError(f"tensor {name!r} has data_offsets {offsets}, which do not fit its shape or the file")
-    values = np.frombuffer(data[offsets[0] : offsets[1]], kind).reshape(shape)
-    if entry["dtype"] == "BF16":
-        values = (values.astype(np.uint32) << 16).view(np.float32)
-    return as_float32(values)
+    entries, data_bytes = read_header(file, size)
+    entries.pop("__metadata__", None)
+    return read_tensors(file, checked_tensors(entries, data_bytes))
 
 
 # torch.save

@@ -9,11 +9,13 @@ import numpy as np
 
 from wavenetlite.formats import layers
 from wavenetlite.formats.format import UnsupportedError
+from wavenetlite.formats.recurrent import Cell, layer_of
 from wavenetlite.formats.tensors import tensor
 from wavenetlite.nn.convolution import Conv1d
 from wavenetlite.nn.convolution2d import ConvTranspose1d
 from wavenetlite.nn.module import Module
 from wavenetlite.nn.pointwise import Activation, GatedUnit, Upsample
+from wavenetlite.nn.recurrent import GRU, LSTM
 from wavenetlite.support.arrays import Floats
 
 NOTHING = "Identity", "Dropout", "Dropout1d", "AlphaDropout", "FeatureAlphaDropout"
@@ -42,6 +44,8 @@ class TorchReader:
         Of the signal, where a layer has said it.
     axis
         Which axis the layers so far take for the last one: "time" or "channels".
+    last
+        What was read last, if no layer can come after it.
     """
 
     def __init__(self) -> None:
@@ -49,6 +53,7 @@ class TorchReader:
         self.pads = (0, 0)
         self.channels: int | None = None
         self.axis: str | None = None
+        self.last = ""
 
     def read(self, module: Any) -> None:
         name = kind(module)
@@ -56,6 +61,8 @@ class TorchReader:
             raise UnsupportedError("it is no module of torch.nn, and what it computes cannot be seen")
         if module._forward_hooks:
             raise UnsupportedError("it has forward hooks, which may change what it computes")
+        if self.last:
+            raise UnsupportedError(f"it comes after {self.last}: PyTorch itself cannot run that")
         if name in NOTHING:
             return
         if name in ("ConstantPad1d", "ZeroPad1d"):
@@ -67,7 +74,7 @@ class TorchReader:
         self.layers.append(layer)
         if isinstance(layer, GatedUnit):
             self.channels = None if self.channels is None else self.channels // 2
-        self.channels = layer.out_channels or self.channels
+        self.channels = layer.out_width or self.channels
 
     def last_axis(self, axis: str) -> None:
         if self.axis not in (None, axis):
@@ -165,6 +172,30 @@ def layer_norm(reader: TorchReader, module: Any) -> Module:
     return layers.layer_norm(channels, optional(module, "weight"), bias_of(module), eps=module.eps)
 
 
+def group_norm(reader: TorchReader, module: Any) -> Module:
+    """PyTorch's averages over the channels of a group and all frames: ours, where there is one frame."""
+    if reader.axis != "channels":
+        raise UnsupportedError("it averages over all frames of a signal, which a stream has not; it can be read only "
+                               "after layers that make it work on single frames, such as Linear")  # fmt: skip
+    weight, bias = optional(module, "weight"), bias_of(module)
+    return layers.group_norm(module.num_groups, module.num_channels, weight, bias, eps=module.eps)
+
+
+def recurrent(reader: TorchReader, module: Any) -> Module:
+    """A GRU or an LSTM; of what it returns, the frames. Its dropout does nothing in ``eval()``."""
+    reader.channels_last()
+    for option, plain in (("bidirectional", False), ("proj_size", 0)):
+        if getattr(module, option) != plain:
+            raise UnsupportedError(f"{option}={getattr(module, option)} must be {plain}")
+    if hasattr(module, "parametrizations") or module._forward_pre_hooks:
+        raise UnsupportedError("it is parametrized or has hooks, which may change its weights")
+    names = Cell._fields if module.bias else Cell._fields[:2]
+    cells = [Cell(*(float32(name, getattr(module, f"{name}_l{n}")) for name in names))
+             for n in range(module.num_layers)]  # fmt: skip
+    reader.last = f"a {kind(module)}, which gives its frames and its state"
+    return layer_of(GRU if kind(module) == "GRU" else LSTM, *cells)
+
+
 def upsample(reader: TorchReader, module: Any) -> Module:
     reader.last_axis("time")
     factor = module.scale_factor[0] if isinstance(module.scale_factor, tuple) else module.scale_factor
@@ -191,6 +222,9 @@ LAYERS: dict[str, Callable[[TorchReader, Any], Module]] = {
     "Linear": linear,
     "BatchNorm1d": batch_norm,
     "LayerNorm": layer_norm,
+    "GroupNorm": group_norm,
+    "GRU": recurrent,
+    "LSTM": recurrent,
     "Upsample": upsample,
     "UpsamplingNearest1d": upsample,
     "Softmax": softmax,

@@ -11,8 +11,8 @@ from wavenetlite.formats.format import UnsupportedError
 from wavenetlite.formats.tensors import Weights
 from wavenetlite.formats.torch_layers import TorchReader, activation, float32, kind
 from wavenetlite.nn.combine import Sequential
+from wavenetlite.nn.files import check_runs
 from wavenetlite.nn.module import Module
-from wavenetlite.storage.files import check_runs
 from wavenetlite.support.errors import ArrayTypeError, ModelFileError, ParameterError
 
 NUMBERED = re.compile(r"(?:.*\.)?(?:network|res_blocks)\.([0-9]{1,2})\.(?:conv[12](?:\.conv)?|cnn\.0)")
@@ -26,8 +26,9 @@ def from_torch(module: Any) -> Module:
     ----------
     module
         A ``torch.nn.Sequential``, or one such layer, of Conv1d, ConvTranspose1d, Linear, BatchNorm1d, LayerNorm,
-        Upsample, zero padding, activations and dropout, which may hold more Sequentials and weight normalisation; or a
-        TCN of pytorch-tcn (1.x), locuslab's TemporalConvNet, or a model of wekws with a TCN, DS-TCN or MDTC.
+        GroupNorm, Upsample, zero padding, activations and dropout, at the end a GRU or an LSTM (of which the frames are
+        taken, whatever its ``batch_first``), which may hold more Sequentials and weight normalisation; or a TCN of
+        pytorch-tcn (1.x), locuslab's TemporalConvNet, or a model of wekws with a TCN, DS-TCN or MDTC.
 
         Padding before the signal makes a convolution causal, padding after it is latency. A signal is (batch, channels,
         time) in PyTorch where there are convolutions, and (batch, time, features) where there is Linear, which is why

@@ -17,9 +17,9 @@ from wavenetlite.formats.layers import affine, as_float32, conv1d, file_errors
 from wavenetlite.formats.tensors import Weights
 from wavenetlite.nn.combine import Residual, Sequential
 from wavenetlite.nn.convolution import Conv1d
+from wavenetlite.nn.files import check_runs
 from wavenetlite.nn.module import Module
-from wavenetlite.nn.pointwise import Activation, BatchNorm, Pool
-from wavenetlite.storage.files import check_runs
+from wavenetlite.nn.pointwise import Activation, BatchNorm, CumulativePool
 from wavenetlite.support.checks import flag, one_of
 from wavenetlite.support.errors import ModelFileError, ParameterError
 
@@ -126,7 +126,7 @@ def network(
     if weights.any("classifier.linear."):
         layers.append(weights.linear("classifier.linear"))
     elif weights.any("classifier."):
-        layers += [Pool("mean")] if classifier == "global" else []
+        layers += [CumulativePool("mean")] if classifier == "global" else []
         layers += [weights.linear("classifier.classifier.0"), Activation("relu"),
                    weights.linear("classifier.classifier.3")]  # fmt: skip
     if activation == "sigmoid" or (activation is None and weights.any("classifier.linear.")):

@@ -18,6 +18,9 @@ class OnnxBuilder(Protocol[EdgeT]):
     def op(self, kind: str, inputs: list[str], **attributes: Any) -> str:
         """An operator of one output, whose name is returned."""
 
+    def ops(self, kind: str, inputs: list[str], outputs: int, **attributes: Any) -> list[str]:
+        """An operator of several outputs."""
+
     def constant(self, value: Any, name: str | None = None) -> str:
         """A constant; floats become float32 and integers int64."""
 
@@ -49,6 +52,9 @@ class OnnxBuilder(Protocol[EdgeT]):
 
     def ones(self, edge: EdgeT, x: str) -> str:
         """(batch, 1, frames): 1 where the frames `x` of an edge are those of the signal."""
+
+    def absent(self, edge: EdgeT, x: str) -> str | None:
+        """(batch, 1, frames): 1 where the frames of an edge are not those of the signal; None: all are."""
 
     def masked(self, x: str, ones: str) -> str:
         """Frames that are not those of the signal set to zero."""

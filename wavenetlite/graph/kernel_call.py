@@ -18,7 +18,8 @@ class KernelCall:
     """The kernel of this name makes frames of `channels` channels of what the node's edges read; then what was fused.
 
     `sizes` and `arrays` mean what that kernel says. `state` is what it remembers beside the frames that it reads:
-    vectors of so many values of `state_bytes` bytes each, zero before the first frame.
+    vectors of so many values of `state_bytes` bytes each, zero before the first frame. `scratch` is room for so many
+    floats for each frame.
     """
 
     channels: int
@@ -27,6 +28,7 @@ class KernelCall:
     arrays: list[np.ndarray] = field(default_factory=list)
     state: tuple[int, ...] = ()
     state_bytes: int = 4
+    scratch: int = 0
     phases: int = 1  # frames that are made at a time, from one reading of the edges
     multiply_adds: float = 0.0  # of one output frame
     takes_residual: bool = False  # whether the kernel can add a residual and rectify
@@ -40,6 +42,8 @@ class KernelCall:
     offsets: list[int] = field(default_factory=list)  # of `arrays` in the arena
     parameters_offset: int = -1
     conv: PackedConv | None = None
+    order: tuple[tuple[int, int], ...] | None = None  # of the taps, (edge, tap), where it is not theirs
+    row_alone: bool = False  # whether all it does with a row that comes alone is `conv`
     strips: list[PackedStrip] = field(default_factory=list)
 
     def scale(self, scale: np.ndarray, offset: np.ndarray, bins: int) -> bool:
@@ -102,6 +106,7 @@ class Dense(Convolution):
     kernel: str = "conv"
     takes_residual: bool = True
     reads_unpadded: bool = True
+    row_alone: bool = True
 
     def split(self, parts: Sequence[Sequence[int]]) -> None:
         cuts = [np.cumsum(channels)[:-1] for channels in parts]
@@ -112,6 +117,7 @@ class Dense(Convolution):
 
     def pack_weights(self, arena: Arena) -> None:
         self.conv = pack_conv(arena, self.weights, self.groups, self.bias, self.channels)
+        self.order = self.conv.order
 
 
 @dataclass(eq=False)

@@ -151,6 +151,11 @@ class Node:
 
     # In other notations
 
+    @property
+    def onnx_edges(self) -> tuple[Edge, ...]:
+        """What its ONNX operators read."""
+        return self.edges
+
     def onnx(self, write: OnnxBuilder[Edge]) -> str:
         """The tensor of its frames, made by operators of ONNX."""
         raise ParameterError(f"{type(self).__name__} cannot be written as ONNX")

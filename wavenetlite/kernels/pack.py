@@ -60,6 +60,7 @@ class PackedPanel:
 class PackedConv:
     """`order[i]` is the (edge, tap) that stands at place i."""
 
+    channels: int
     order: tuple[tuple[int, int], ...]
     narrow_taps: int
     lengths: tuple[int, ...]
@@ -145,6 +146,7 @@ def pack_conv(
             )
         )
     return PackedConv(
+        channels=channels,
         order=order,
         narrow_taps=sum(not is_wide[s] for s, _ in order),
         lengths=tuple(lengths[s] // 2 if is_wide[s] else lengths[s] for s, _ in order),

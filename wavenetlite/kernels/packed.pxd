@@ -5,7 +5,7 @@ cdef class Blocks:
     cdef char* allocate(self, size_t size) except NULL
 
 cdef int set_conv(
-    Conv* conv, object packed, Py_ssize_t channels, const float* arena, const Kernels* kernels, Blocks blocks) except -1
+    Conv* conv, object packed, const float* arena, const Kernels* kernels, Blocks blocks) except -1
 
 cdef int set_activation(Conv* conv, str name, const float* parameters) except -1
 

@@ -39,8 +39,8 @@ cdef class Blocks:
 
 
 cdef int set_conv(
-    Conv* conv, object packed, Py_ssize_t channels, const float* arena, const Kernels* kernels, Blocks blocks) except -1:
-    """Fill `conv` with what a `PackedConv` of `channels` output channels says; its weights lie in `arena`."""
+    Conv* conv, object packed, const float* arena, const Kernels* kernels, Blocks blocks) except -1:
+    """Fill `conv` with what a `PackedConv` says; its weights lie in `arena`."""
     cdef Py_ssize_t* length
     cdef Py_ssize_t* windowed
     cdef Panel* panel
@@ -68,8 +68,8 @@ cdef int set_conv(
         panel[i].wide = arena + <Py_ssize_t>cut.wide
     conv.panel = panel
     conv.grouped = any(packed.windowed)
-    conv.channels = channels
-    conv.padded = padded(channels)
+    conv.channels = packed.channels
+    conv.padded = padded(packed.channels)
     return 0
 
 
@@ -94,7 +94,7 @@ cdef Strip* new_strips(list packed, const float* arena, const Kernels* kernels, 
         if isinstance(source.packed, tuple):
             strip.weights, strip.bias = arena + <Py_ssize_t>source.packed[0], arena + <Py_ssize_t>source.packed[1]
         else:
-            set_conv(&strip.conv, source.packed, source.out_channels, arena, kernels, blocks)
+            set_conv(&strip.conv, source.packed, arena, kernels, blocks)
         strip.taps, strip.channels = len(source.taps), source.out_channels
         strip.count, strip.out, strip.out_step, strip.in_step = source.count, source.out, source.out_step, source.in_step
         tap = <Py_ssize_t*>blocks.allocate(strip.taps * sizeof(Py_ssize_t))

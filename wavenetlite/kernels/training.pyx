@@ -116,7 +116,7 @@ cdef class Convolution:
             self.at = <const float**>self.blocks.allocate(most * sizeof(float*))
             self.apart = <Py_ssize_t*>self.blocks.allocate(most * sizeof(Py_ssize_t))
         elif not self.depthwise:
-            set_conv(&self.conv, packed, channels, self.arena, kernels, self.blocks)
+            set_conv(&self.conv, packed, self.arena, kernels, self.blocks)
         self.x = <const float**>self.blocks.allocate(self.taps * sizeof(float*))
         self.ldx = <Py_ssize_t*>self.blocks.allocate(self.taps * sizeof(Py_ssize_t))
         self.clip = <Py_ssize_t*>self.blocks.allocate(self.taps * sizeof(Py_ssize_t))

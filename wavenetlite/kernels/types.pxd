@@ -92,6 +92,7 @@ cdef struct Rows:
     # one row each of as many streams (state_step 1).
     char** state
     Py_ssize_t state_step
+    float* scratch              # room for as many floats a row as the call asks for
     const float** at            # room for a pointer and a distance for each tap
     Py_ssize_t* apart
 

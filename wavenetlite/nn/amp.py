@@ -63,11 +63,6 @@ class AmpLayer(Module):
     ((3, 8), 9)
     """
 
-    options = (
-        "channels", "condition_channels", "kernel_size", "dilation", "bottleneck", "activation", "gating", "gate",
-        "groups", "input_mixin_groups", "residual", "layer1x1_groups", "head1x1_channels", "head1x1_groups", *FILMS,
-    )  # fmt: skip
-
     def __init__(
         self,
         channels: int,
@@ -123,6 +118,9 @@ class AmpLayer(Module):
             if place in self.parts and part not in self.parts:
                 raise ParameterError(f"{place} must be None in a layer without {part}")
         self.head_channels = self.head1x1_channels or middle
+
+    def options(self) -> dict[str, Any]:
+        return super().options() | {place: getattr(self, place) for place in FILMS}
 
     def children(self) -> dict[str, Module]:
         units = {"activation": self.unit}
@@ -188,8 +186,6 @@ class AmpArray(Module):
     >>> array(np.zeros((3, 1), np.float32), c=np.zeros(1, np.float32)).shape
     (3, 2)
     """
-
-    options = ("in_channels", "layers", "head_channels", "head_kernel_size", "head_dilation", "head_bias")
 
     def __init__(
         self,
@@ -265,7 +261,6 @@ class AmpWaveNet(Module):
     ((20, 1), 15)
     """
 
-    options = ("arrays", "head", "condition", "sr", "prewarm")
     condition_channels_needed = 0  # the conditioning is made of the signal: callers give none
     in_channels: int
     out_channels: int
@@ -292,16 +287,16 @@ class AmpWaveNet(Module):
         self.prewarm = flag("prewarm", prewarm)
         self.in_channels = self.arrays[0].in_channels
         self.out_channels = self.arrays[-1].head_channels
-        if self.head is not None and self.head.out_channels is not None:
-            self.out_channels = self.head.out_channels
+        if self.head is not None and self.head.out_width is not None:
+            self.out_channels = self.head.out_width
 
     @staticmethod
     def checked(name: str, module: Any, channels: int) -> Module | None:
         """A module that takes so many channels, or None."""
         if module is not None and not isinstance(module, Module):
             raise ArrayTypeError(f"{name} is a {type(module).__name__}; it must be a Module or None")
-        if module is not None and module.in_channels not in (channels, None):
-            raise ParameterError(f"{name} has in_channels={module.in_channels}; it must be {channels}")
+        if module is not None and module.in_width not in (channels, None):
+            raise ParameterError(f"{name} has in_channels={module.in_width}; it must be {channels}")
         return module
 
     @property

@@ -46,10 +46,6 @@ class GatedResidualBlock(Module):
     ((3, 8), 5)
     """
 
-    options = (
-        "channels", "kernel_size", "dilation", "skip_channels", "condition_channels", "gated", "activation", "padding",
-    )  # fmt: skip
-
     def __init__(
         self,
         channels: int,
@@ -132,7 +128,6 @@ class TemporalBlock(Module):
     9
     """
 
-    options = ("in_channels", "out_channels", "kernel_size", "dilation", "activation", "batch_norm")
     in_channels: int
     out_channels: int
 
@@ -194,7 +189,6 @@ class DepthwiseSeparable(Module):
     2864
     """
 
-    options = ("in_channels", "out_channels", "kernel_size", "stride", "dilation", "padding", "bias")
     in_channels: int
     out_channels: int
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any, ClassVar
+from typing import Any
 
 from wavenetlite import nodes
 from wavenetlite.graph import MOST_CHANNELS, Node
@@ -47,8 +47,6 @@ class Sequential(Chain):
     ((10, 1), 9)
     """
 
-    options = ("layers", "seed")
-
     def __init__(self, layers: Branch, *, seed: int = 0) -> None:
         super().__init__(layers)
         self.seed = count("seed", seed)
@@ -79,8 +77,6 @@ class Prewarmed(Chain):
     True
     """
 
-    options = ("layers",)
-
     @property
     def prewarmed(self) -> bool:
         return True
@@ -109,8 +105,6 @@ class Residual(Chain):
     [[-1.0, 2.0]]
     """
 
-    options = ("layers", "shortcut", "activation")
-
     def __init__(self, layers: Branch, *, shortcut: Module | None = None, activation: str | None = None) -> None:
         super().__init__(layers)
         if shortcut is not None and not isinstance(shortcut, Module):
@@ -135,8 +129,6 @@ class Residual(Chain):
 
 class Branches(Module, abstract=True):
     """Modules side by side on one input."""
-
-    options: ClassVar[tuple[str, ...]] = ("branches",)
 
     def __init__(self, branches: Sequence[Branch]) -> None:
         if not isinstance(branches, list | tuple) or not branches:
@@ -197,8 +189,6 @@ class Concat(Branches):
     [[-1.0, 0.0, 1.0, 1.0]]
     """
 
-    options = ("branches", "bins")
-
     def __init__(self, branches: Sequence[Branch], *, bins: int = 1) -> None:
         super().__init__(branches)
         self.bins = positive_int("bins", bins, MOST_CHANNELS)
@@ -235,20 +225,20 @@ def ends(layers: Sequence[Module], given: int | None = None) -> tuple[int | None
     first = channels = given
     kept = True  # whether the channels are still those that came in
     for layer in layers:
-        if None not in (channels, layer.in_channels) and channels != layer.in_channels:
-            raise ParameterError(f"{type(layer).__name__} has in_channels={layer.in_channels}; it must be {channels}, "
+        if None not in (channels, layer.in_width) and channels != layer.in_width:
+            raise ParameterError(f"{type(layer).__name__} has in_channels={layer.in_width}; it must be {channels}, "
                                  "which the layer before it gives")  # fmt: skip
         if first is None and kept:
-            first = layer.in_channels
+            first = layer.in_width
         kept = kept and keeps_channels(layer)
-        channels = layer.out_channels if layer.out_channels is not None else after_any(layer, channels)
+        channels = layer.out_width if layer.out_width is not None else after_any(layer, channels)
     return first, channels
 
 
 def keeps_channels(layer: Module) -> bool:
     """Whether a layer gives as many channels as it gets, whatever their number."""
     try:
-        return layer.out_channels is None and layer.graph(MOST_CHANNELS).channels == MOST_CHANNELS
+        return layer.out_width is None and layer.graph(MOST_CHANNELS).channels == MOST_CHANNELS
     except ParameterError:  # it cannot take so many, so it does not simply keep them
         return False
 

@@ -57,7 +57,6 @@ class Conv1d(Module):
     [1.0, 2.0, 13.0, 24.0]
     """
 
-    options = ("in_channels", "out_channels", "kernel_size", "stride", "padding", "dilation", "groups", "bias")
     in_channels: int
     out_channels: int
 
@@ -139,7 +138,6 @@ class Linear(Module):
     (5, 2)
     """
 
-    options = ("in_features", "out_features", "bias")
     in_channels: int
     out_channels: int
 

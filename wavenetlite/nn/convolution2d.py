@@ -23,16 +23,33 @@ MOST_LINKS = 2**18
 Pair = int | tuple[int, int] | list[int]
 
 
-class Conv2d(Module):
+class OverBins(Module, abstract=True):
+    """A layer over time and the bins of a frame: its channels are those of a bin, as PyTorch counts them."""
+
+    bins: int
+    bins_out: int
+    in_channels: int
+    out_channels: int
+
+    @property
+    def in_width(self) -> int:
+        return self.bins * self.in_channels
+
+    @property
+    def out_width(self) -> int:
+        return self.bins_out * self.out_channels
+
+
+class Conv2d(OverBins):
     """Dilated convolution over time and bins that streams: "causal" or with a declared latency over time.
 
-    A frame holds ``bins * in_maps`` channels, the maps of a bin side by side: a log-mel frame is ``bins`` bins of one
-    map, a row of an image ``columns`` bins of its colours.
+    A frame holds ``bins * in_channels`` values, the channels of a bin side by side: a log-mel frame is ``bins`` bins of
+    one channel, a row of an image ``columns`` bins of its colours.
 
     Parameters
     ----------
-    in_maps, out_maps
-        Feature maps of a bin: PyTorch's ``in_channels`` and ``out_channels``.
+    in_channels, out_channels
+        Of a bin, as in PyTorch; the whole frame has ``in_width = bins * in_channels`` and ``out_width``.
     kernel_size
         Frames and bins of the kernel; one integer is both.
     bins
@@ -47,14 +64,14 @@ class Conv2d(Module):
     bin_padding
         Over the bins: "same", zeros on both sides, which gives ``(bins - 1) // stride + 1`` bins; or "valid".
     groups
-        Divides the maps into groups that are convolved by themselves.
+        Divides the channels into groups that are convolved by themselves.
     bias
         Whether a bias is added.
 
     Notes
     -----
-    Parameters: ``weight`` (out_maps, in_maps / groups, kernel frames, kernel bins), ``bias`` (out_maps,): those of
-    ``torch.nn.Conv2d`` over (batch, maps, frames, bins).
+    Parameters: ``weight`` (out_channels, in_channels / groups, kernel frames, kernel bins), ``bias`` (out_channels,):
+    those of ``torch.nn.Conv2d`` over (batch, channels, frames, bins).
 
     Examples
     --------
@@ -64,16 +81,10 @@ class Conv2d(Module):
     ((10, 640), 5, 0)
     """
 
-    options = (
-        "in_maps", "out_maps", "kernel_size", "bins", "stride", "dilation", "padding", "bin_padding", "groups", "bias",
-    )  # fmt: skip
-    in_channels: int
-    out_channels: int
-
     def __init__(
         self,
-        in_maps: int,
-        out_maps: int,
+        in_channels: int,
+        out_channels: int,
         kernel_size: Pair,
         *,
         bins: int,
@@ -85,14 +96,14 @@ class Conv2d(Module):
         bias: bool = True,
     ) -> None:
         self.bins = positive_int("bins", bins, MOST_CHANNELS)
-        self.in_maps = positive_int("in_maps", in_maps, MOST_CHANNELS // self.bins)
-        self.out_maps = positive_int("out_maps", out_maps, MOST_CHANNELS)
+        self.in_channels = positive_int("in_channels", in_channels, MOST_CHANNELS // self.bins)
+        self.out_channels = positive_int("out_channels", out_channels, MOST_CHANNELS)
         self.kernel_size = pair("kernel_size", kernel_size, MOST_KERNEL)
         self.stride = pair("stride", stride, MOST_DILATION)
         self.dilation = pair("dilation", dilation, MOST_DILATION)
         self.padding = one_of("padding", padding, ("causal", "same", "valid"))
         self.bin_padding = one_of("bin_padding", bin_padding, ("same", "valid"))
-        self.groups = checked_groups(groups, self.in_maps, self.out_maps)
+        self.groups = checked_groups(groups, self.in_channels, self.out_channels)
         self.bias = flag("bias", bias)
         before, after = self.bin_pads
         left = self.bins + before + after - (self.kernel_size[1] - 1) * self.dilation[1]
@@ -102,8 +113,7 @@ class Conv2d(Module):
                 f"bins={bins} with bin_padding='valid'"
             )
         self.bins_out = (left - 1) // self.stride[1] + 1
-        self.in_channels = self.bins * self.in_maps
-        self.out_channels = checked_channels(self.bins_out, self.out_maps)
+        check_width(self.bins_out, self.out_channels)
         refuse_excess(self.kernel_size, self.bins_out)
 
     @property
@@ -118,11 +128,11 @@ class Conv2d(Module):
         return (self.kernel_size[0] - 1) * self.dilation[0]
 
     def parameter_shapes(self) -> dict[str, tuple[int, ...]]:
-        shapes: dict[str, tuple[int, ...]] = {"weight": (self.out_maps, self.in_maps // self.groups, *self.kernel_size)}
-        return shapes | ({"bias": (self.out_maps,)} if self.bias else {})
+        weight = self.out_channels, self.in_channels // self.groups, *self.kernel_size
+        return {"weight": weight, "bias": (self.out_channels,)} if self.bias else {"weight": weight}
 
     def draw(self, name: str, shape: tuple[int, ...], rng: np.random.Generator) -> np.ndarray:
-        bound = 1 / math.sqrt(self.in_maps // self.groups * math.prod(self.kernel_size))
+        bound = 1 / math.sqrt(self.in_channels // self.groups * math.prod(self.kernel_size))
         return rng.uniform(-bound, bound, shape)
 
     def links(self) -> tuple[tuple[Link, ...], ...]:
@@ -139,8 +149,8 @@ class Conv2d(Module):
             for out in range(self.bins_out)
         )
 
-    def node(self, x: Node, weight: Floats, bias: Floats | None, layout: str) -> Node:
-        """The convolution with those parameters, in the order that `layout` names."""
+    def build(self, x: Node, c: Node | None) -> Node:
+        bias = self.parameter("bias") if self.bias else None
         before = {"causal": self.reach, "same": self.reach // 2, "valid": 0}[self.padding]
         edge = Edge(
             x,
@@ -151,22 +161,19 @@ class Conv2d(Module):
             end_reach=self.reach if self.padding == "valid" else 0,
         )
         clock = graph.clock_after([edge])
-        return nodes.Conv2d((edge,), self.out_channels, clock, weight, bias, self.groups, layout, (self.links(),))
-
-    def build(self, x: Node, c: Node | None) -> Node:
-        bias = self.parameter("bias") if self.bias else None
-        return self.node(x, self.parameter("weight"), bias, "out, in, frames, bins")
+        return nodes.Conv2d((edge,), self.out_width, clock, self.parameter("weight"), bias, self.groups,
+                            "out, in, frames, bins", (self.links(),))  # fmt: skip
 
 
-class ConvTranspose2d(Module):
+class ConvTranspose2d(OverBins):
     """Transposed convolution over time and bins that streams: every frame gives ``stride`` frames, bins likewise.
 
     Frame and bin i of the input, times the kernel, is added to the output from ``i * stride`` on, every ``dilation``.
 
     Parameters
     ----------
-    in_maps, out_maps
-        Feature maps of a bin: PyTorch's ``in_channels`` and ``out_channels``.
+    in_channels, out_channels
+        Of a bin, as in PyTorch; the whole frame has ``in_width = bins * in_channels`` and ``out_width``.
     kernel_size
         Frames and bins of the kernel; one integer is both.
     bins
@@ -180,14 +187,14 @@ class ConvTranspose2d(Module):
         are there as soon as input frame t is. "same": half of the overhang, ``(kernel_size - 1) * dilation + 1 -
         stride`` rounded up, is cut off, as it is over the bins; this has latency. The rest of it ends with the signal.
     groups
-        Divides the maps into groups by themselves.
+        Divides the channels into groups by themselves.
     bias
         Whether a bias is added.
 
     Notes
     -----
-    Parameters: ``weight`` (in_maps, out_maps / groups, kernel frames, kernel bins), ``bias`` (out_maps,): those of
-    ``torch.nn.ConvTranspose2d``, whose output this is from frame and bin ``padding`` on, ``stride`` for each.
+    Parameters: ``weight`` (in_channels, out_channels / groups, kernel frames, kernel bins), ``bias`` (out_channels,):
+    those of ``torch.nn.ConvTranspose2d``, whose output this is from frame and bin ``padding`` on, ``stride`` for each.
 
     Examples
     --------
@@ -197,16 +204,10 @@ class ConvTranspose2d(Module):
     ((14, 14), 1)
     """
 
-    options = (
-        "in_maps", "out_maps", "kernel_size", "bins", "stride", "dilation", "padding", "groups", "bias",
-    )  # fmt: skip
-    in_channels: int
-    out_channels: int
-
     def __init__(
         self,
-        in_maps: int,
-        out_maps: int,
+        in_channels: int,
+        out_channels: int,
         kernel_size: Pair,
         *,
         bins: int,
@@ -217,25 +218,24 @@ class ConvTranspose2d(Module):
         bias: bool = True,
     ) -> None:
         self.bins = positive_int("bins", bins, MOST_CHANNELS)
-        self.in_maps = positive_int("in_maps", in_maps, MOST_CHANNELS // self.bins)
-        self.out_maps = positive_int("out_maps", out_maps, MOST_CHANNELS)
+        self.in_channels = positive_int("in_channels", in_channels, MOST_CHANNELS // self.bins)
+        self.out_channels = positive_int("out_channels", out_channels, MOST_CHANNELS)
         self.kernel_size = pair("kernel_size", kernel_size, MOST_KERNEL)
         self.stride = pair("stride", stride, MOST_DILATION)
         self.dilation = pair("dilation", dilation, MOST_DILATION)
         self.padding = one_of("padding", padding, ("causal", "same"))
-        self.groups = checked_groups(groups, self.in_maps, self.out_maps)
+        self.groups = checked_groups(groups, self.in_channels, self.out_channels)
         self.bias = flag("bias", bias)
         self.bins_out = self.bins * self.stride[1]
-        self.in_channels = self.bins * self.in_maps
-        self.out_channels = checked_channels(self.bins_out, self.out_maps)
+        check_width(self.bins_out, self.out_channels)
         refuse_excess(self.kernel_size, self.bins_out)
 
     def parameter_shapes(self) -> dict[str, tuple[int, ...]]:
-        shapes: dict[str, tuple[int, ...]] = {"weight": (self.in_maps, self.out_maps // self.groups, *self.kernel_size)}
-        return shapes | ({"bias": (self.out_maps,)} if self.bias else {})
+        weight = self.in_channels, self.out_channels // self.groups, *self.kernel_size
+        return {"weight": weight, "bias": (self.out_channels,)} if self.bias else {"weight": weight}
 
     def draw(self, name: str, shape: tuple[int, ...], rng: np.random.Generator) -> np.ndarray:
-        bound = 1 / math.sqrt(self.out_maps // self.groups * math.prod(self.kernel_size))
+        bound = 1 / math.sqrt(self.out_channels // self.groups * math.prod(self.kernel_size))
         return rng.uniform(-bound, bound, shape)
 
     def build(self, x: Node, c: Node | None) -> Node:
@@ -282,7 +282,6 @@ class ConvTranspose1d(Module):
     [1.0, 10.0, 102.0, 20.0, 203.0, 30.0]
     """
 
-    options = ("in_channels", "out_channels", "kernel_size", "stride", "padding", "dilation", "groups", "bias")
     in_channels: int
     out_channels: int
 
@@ -379,17 +378,16 @@ def pair(name: str, value: Pair, most: int) -> tuple[int, int]:
     return both, both
 
 
-def checked_groups(groups: int, in_maps: int, out_maps: int) -> int:
+def checked_groups(groups: int, in_channels: int, out_channels: int) -> int:
     given = positive_int("groups", groups)
-    divides("groups", given, "in_maps", in_maps)
-    divides("groups", given, "out_maps", out_maps)
+    divides("groups", given, "in_channels", in_channels)
+    divides("groups", given, "out_channels", out_channels)
     return given
 
 
-def checked_channels(bins: int, maps: int) -> int:
+def check_width(bins: int, maps: int) -> None:
     if bins * maps > MOST_CHANNELS:
-        raise ParameterError(f"out_maps={maps} must be at most {MOST_CHANNELS // bins} with {bins} bins")
-    return bins * maps
+        raise ParameterError(f"out_channels={maps} must be at most {MOST_CHANNELS // bins} with {bins} bins")
 
 
 def refuse_excess(kernel_size: tuple[int, int], bins: int) -> None:

@@ -38,8 +38,6 @@ class FiLM(Module):
     [30.0, 80.0]
     """
 
-    options = ("channels", "condition_channels", "scale", "shift", "groups")
-
     def __init__(
         self, channels: int, condition_channels: int, *, scale: bool = True, shift: bool = True, groups: int = 1
     ) -> None:

@@ -51,7 +51,6 @@ class Graph(Module):
     ((5, 3), ['conv.weight', 'conv.bias'])
     """
 
-    options = ("in_channels", "nodes", "seed")
     in_channels: int
     out_channels: int
 
@@ -115,12 +114,12 @@ def channels_after(name: str, layer: Module | str, given: list[int]) -> int:
         if len(set(given)) > 1:
             raise ParameterError(f"node {name!r} reads {given} channels; they must be equal")
         return given[0]
-    if layer.in_channels not in (None, given[0]):
-        raise ParameterError(f"node {name!r} has in_channels={layer.in_channels} but is given {given[0]} channels")
-    return layer.out_channels if layer.out_channels is not None else layer.graph(given[0]).channels
+    if layer.in_width not in (None, given[0]):
+        raise ParameterError(f"node {name!r} has in_channels={layer.in_width} but is given {given[0]} channels")
+    return layer.out_width if layer.out_width is not None else layer.graph(given[0]).channels
 
 
-class Part(Module):
+class Slice(Module):
     """Some of the channels.
 
     Parameters
@@ -133,11 +132,10 @@ class Part(Module):
     Examples
     --------
     >>> import numpy as np, wavenetlite as wl
-    >>> wl.nn.Part(1, 2)(np.array([[1, 2, 3, 4]], np.float32)).tolist()
+    >>> wl.nn.Slice(1, 2)(np.array([[1, 2, 3, 4]], np.float32)).tolist()
     [[2.0, 3.0]]
     """
 
-    options = ("first", "channels")
     out_channels: int
 
     def __init__(self, first: int, channels: int) -> None:

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import math
 import threading
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextvars import ContextVar
 from pathlib import Path
-from typing import Any, ClassVar, Literal
+from typing import Any, ClassVar, Literal, TypeAlias
 
 import numpy as np
 
@@ -19,9 +19,11 @@ from wavenetlite.engine.pool import StreamPool
 from wavenetlite.engine.stream import Stream
 from wavenetlite.graph import MOST_CHANNELS, Node
 from wavenetlite.nn.summary import Row, summary_rows, summary_text
+from wavenetlite.storage.files import save
 from wavenetlite.support.arrays import Floats
 from wavenetlite.support.checks import positive_int
 from wavenetlite.support.errors import ArrayTypeError, ParameterError
+from wavenetlite.support.options import option_names
 
 ANY_CHANNELS = 64
 """Channels with which a module is looked at that takes any number of them."""
@@ -32,6 +34,10 @@ _trace: ContextVar[Trace | None] = ContextVar("trace", default=None)
 
 is_training: ContextVar[bool] = ContextVar("is_training", default=False)
 """Whether the graph that is being built is for training: some layers do something then only."""
+
+
+Types: TypeAlias = Mapping[str, Callable[..., "Module"]]
+"""Names of types in configurations, and what makes them."""
 
 
 class _Changes:
@@ -48,18 +54,17 @@ class Module:
 
     A module is immutable in use and may be shared between threads: calling it is a fresh stream fed at once, so what
     it returns is, bit for bit, what its streams return. Subclasses name their parameters (`parameter_shapes`), their
-    children (`children`), their options (`options`, attributes equal to the arguments of the constructor) and build
-    their graph (`build`).
+    children (`children`) and build their graph (`build`); the arguments of their constructor are attributes of the
+    same names, by which they are written down (`options`).
 
     Attributes
     ----------
     in_channels, out_channels
-        Channels of a frame; None: any number, kept.
+        Channels of a frame (of `Conv2d`: of a bin, as PyTorch's; `in_width` is of the frame); None: any number, kept.
     seed
         Of the initial weights, drawn when they are first needed.
     """
 
-    options: ClassVar[tuple[str, ...]] = ()
     registry: ClassVar[dict[str, type[Module]]] = {}
 
     in_channels: int | None = None
@@ -73,6 +78,16 @@ class Module:
         # again, as in a notebook, takes its own place.
         if taken is not None and (taken.__module__, taken.__qualname__) == (cls.__module__, cls.__qualname__):
             Module.registry[cls.__name__] = cls
+
+    @property
+    def in_width(self) -> int | None:
+        """Channels of a whole frame that comes in: of all its bins, where the layer has bins."""
+        return self.in_channels
+
+    @property
+    def out_width(self) -> int | None:
+        """Channels of a whole frame that comes out."""
+        return self.out_channels
 
     # What a subclass defines
 
@@ -119,6 +134,10 @@ class Module:
         yield prefix, self
         for name, child in self.children().items():
             yield from child.modules(f"{prefix}{name}.")
+
+    def layer_types(self) -> list[tuple[str, type]]:
+        """This module's type and those of all inside it, with their paths."""
+        return [(path, type(module)) for path, module in self.modules()]
 
     def all_parameter_shapes(self) -> dict[str, tuple[int, ...]]:
         """Shapes of all parameters, in the order of `state_dict`; allocates none of them."""
@@ -208,21 +227,23 @@ class Module:
 
     def config(self) -> dict[str, Any]:
         """The module as JSON-able data, without weights; `from_config` makes it again."""
-        return {"type": type(self).__name__, **{name: encoded(getattr(self, name)) for name in self.options}}
+        return {"type": type(self).__name__, **{name: encoded(value) for name, value in self.options().items()}}
+
+    def options(self) -> dict[str, Any]:
+        """The arguments of the constructor that make the module again."""
+        return {name: getattr(self, name) for name in option_names(type(self))}
 
     def save(self, path: str | Path) -> None:
         """Write the module, configuration and weights, to one safetensors file; see :func:`wavenetlite.load`."""
-        from wavenetlite.storage.files import save
-
         save(self, path)
 
     # Running
 
     def connect(self, x: Node, c: Node | None = None) -> Node:
         """`build`, with the channels of `x` checked."""
-        if self.in_channels is not None and x.channels != self.in_channels:
+        if self.in_width is not None and x.channels != self.in_width:
             raise ParameterError(
-                f"{type(self).__name__} has in_channels={self.in_channels} but is given {x.channels} channels"
+                f"{type(self).__name__} has in_channels={self.in_width} but is given {x.channels} channels"
             )
         return self.traced(x, self.build(x, c))
 
@@ -235,7 +256,7 @@ class Module:
 
     def graph(self, channels: int | None = None, *, training: bool = False) -> Node:
         """The network's graph; `channels` of the input are needed only where the module takes any."""
-        channels = self.in_channels if channels is None else positive_int("channels", channels, MOST_CHANNELS)
+        channels = self.in_width if channels is None else positive_int("channels", channels, MOST_CHANNELS)
         if channels is None:
             raise ParameterError(f"{type(self).__name__} takes any number of channels; say which: channels=...")
         self.initialise_missing()
@@ -249,7 +270,7 @@ class Module:
 
     def plan(self, channels: int | None = None) -> Plan:
         """The compiled network; compiled once for given weights."""
-        key = self.in_channels if channels is None else positive_int("channels", channels, MOST_CHANNELS)
+        key = self.in_width if channels is None else positive_int("channels", channels, MOST_CHANNELS)
         with self.__dict__.setdefault("_lock", threading.Lock()):
             self.initialise_missing()
             token = _changes.token  # read before the weights, and these before the graph: a change meanwhile shows
@@ -290,7 +311,7 @@ class Module:
             raise ArrayTypeError(f"x is a {type(x).__name__}; it must be a NumPy array")
         if x.ndim not in (2, 3):
             raise ParameterError(f"x has shape {x.shape}; it must have 2 or 3 dimensions ([batch,] frames, channels)")
-        plan = self.plan(x.shape[-1] if self.in_channels is None else None)
+        plan = self.plan(x.shape[-1] if self.in_width is None else None)
         if x.ndim == 2:
             return run_offline(plan, x, c, on_nonfinite, "x")
         if c is not None and (not isinstance(c, np.ndarray) or c.ndim not in (2, 3) or len(c) != len(x)):
@@ -348,12 +369,12 @@ class Module:
     @property
     def receptive_field(self) -> float:
         """Input frames that one output frame depends on; `math.inf` with a pool over all frames so far."""
-        return self.graph(self.in_channels or ANY_CHANNELS).clock.receptive_field
+        return self.graph(self.in_width or ANY_CHANNELS).clock.receptive_field
 
     @property
     def latency(self) -> int:
         """Input frames after frame n that must have come before output frame n is returned; 0: causal."""
-        return self.graph(self.in_channels or ANY_CHANNELS).clock.latency
+        return self.graph(self.in_width or ANY_CHANNELS).clock.latency
 
     @property
     def macs_per_frame(self) -> float:
@@ -362,8 +383,8 @@ class Module:
 
     def summary(self) -> str:
         """A table of the layers: shapes, parameters, multiply-adds a frame, receptive field, latency, state."""
-        plan = self.plan(self.in_channels or ANY_CHANNELS)
-        title = f"{type(self).__name__}: {self.in_channels or 'any'} -> {plan.out_channels} channels"
+        plan = self.plan(self.in_width or ANY_CHANNELS)
+        title = f"{type(self).__name__}: {self.in_width or 'any'} -> {plan.out_channels} channels"
         rows = self._rows()
         return summary_text(title, rows, {
             "parameters": f"{self.parameter_count:,}",
@@ -374,11 +395,11 @@ class Module:
         })  # fmt: skip
 
     def _rows(self) -> list[Row]:
-        _, trace = recorded(self, self.in_channels or ANY_CHANNELS)
+        _, trace = recorded(self, self.in_width or ANY_CHANNELS)
         return summary_rows(self.modules(), trace)
 
     def __repr__(self) -> str:
-        arguments = ", ".join(f"{name}={getattr(self, name)!r}" for name in self.options)
+        arguments = ", ".join(f"{name}={value!r}" for name, value in self.options().items())
         return f"{type(self).__name__}({arguments})"
 
 
@@ -411,16 +432,23 @@ def encoded(value: Any) -> Any:
     return value
 
 
-def decoded(value: Any) -> Any:
+def decoded(value: Any, types: Types) -> Any:
     if isinstance(value, dict):
-        return from_config(value)
+        return from_config(value, types)
     if isinstance(value, list):
-        return [decoded(item) for item in value]
+        return [decoded(item, types) for item in value]
     return value
 
 
-def from_config(config: Mapping[str, Any]) -> Module:
+def from_config(config: Mapping[str, Any], types: Types | None = None) -> Module:
     """The module that `config()` described, with initial weights.
+
+    Parameters
+    ----------
+    config
+        What `config()` returned.
+    types
+        What makes modules of types that are not, or not so, in ``Module.registry``.
 
     Raises
     ------
@@ -428,10 +456,11 @@ def from_config(config: Mapping[str, Any]) -> Module:
         The type is unknown, or an option is missing, unknown or breaks its rule.
     """
     name = config.get("type") if isinstance(config, Mapping) else None
-    kind = Module.registry.get(name) if isinstance(name, str) else None
-    if kind is None or kind.build is Module.build:  # one that builds nothing is a helper inside a network
+    types = types or {}
+    kind = types.get(name, Module.registry.get(name)) if isinstance(name, str) else None
+    if kind is None or getattr(kind, "build", None) is Module.build:  # a helper inside a network
         raise ParameterError(f"type={name!r} is not a known layer")
-    given = {option: decoded(value) for option, value in config.items() if option != "type"}
+    given = {option: decoded(value, types) for option, value in config.items() if option != "type"}
     try:
         return kind(**given)
     except TypeError as error:

@@ -12,9 +12,9 @@ from wavenetlite.graph import Node
 from wavenetlite.nn.blocks import GatedResidualBlock
 from wavenetlite.nn.combine import Residual, Sequential, connect_all
 from wavenetlite.nn.convolution import Conv1d, Linear
-from wavenetlite.nn.frequency import FrequencyConv
+from wavenetlite.nn.convolution2d import Conv2d
 from wavenetlite.nn.module import Module
-from wavenetlite.nn.pointwise import Activation, BatchNorm, Dropout, Pool
+from wavenetlite.nn.pointwise import Activation, BatchNorm, CumulativePool, Dropout
 from wavenetlite.support.checks import count, flag, positive_int
 from wavenetlite.support.errors import ArrayTypeError, ParameterError
 
@@ -44,9 +44,9 @@ def checked_condition(condition: object, channels: int) -> Module | None:
         return None
     if not isinstance(condition, Module):
         raise ArrayTypeError(f"condition is a {type(condition).__name__}; it must be a Module or None")
-    if not channels or condition.in_channels not in (None, channels):
+    if not channels or condition.in_width not in (None, channels):
         raise ParameterError(
-            f"condition_channels={channels} must be {condition.in_channels or '1 or more'}, which condition takes"
+            f"condition_channels={channels} must be {condition.in_width or '1 or more'}, which condition takes"
         )
     return condition
 
@@ -87,10 +87,6 @@ class WaveNet(Module):
     ((20, 256), 16)
     """
 
-    options = (
-        "in_channels", "out_channels", "residual_channels", "skip_channels", "kernel_size", "dilations",
-        "condition_channels", "condition", "head_channels", "gated", "activation", "seed",
-    )  # fmt: skip
     in_channels: int
     out_channels: int
 
@@ -128,7 +124,7 @@ class WaveNet(Module):
                 kernel_size=kernel_size,
                 dilation=dilation,
                 skip_channels=skip_channels,
-                condition_channels=(condition and condition.out_channels) or condition_channels,
+                condition_channels=(condition and condition.out_width) or condition_channels,
                 gated=gated,
                 activation=activation,
             )
@@ -195,16 +191,6 @@ class TCN(Module):
     (121, 167168.0)
     """
 
-    options = (
-        "in_channels",
-        "out_channels",
-        "channels",
-        "kernel_size",
-        "dilations",
-        "activation",
-        "batch_norm",
-        "seed",
-    )
     in_channels: int
     out_channels: int
 
@@ -249,7 +235,7 @@ class TCN(Module):
 class FrequencyTCN(Module):
     """A network for speech: 2-D convolutions over frequency and time, then a TCN, then a mean over the newest frames.
 
-    ``stem``: for each of its entries ``FrequencyConv``, batch norm, activation. Then ``input``: a 1x1 convolution of
+    ``stem``: for each of its entries `Conv2d`, batch norm, activation. Then ``input``: a 1x1 convolution of
     all bins and maps to `channels`, batch norm, activation. Then for each dilation ``activation(x + norm(conv(x)))``,
     then the mean of the newest `pool_frames` frames, and ``output`` (linear), whose channels are logits.
 
@@ -286,10 +272,6 @@ class FrequencyTCN(Module):
     ((49, 12), 96556)
     """
 
-    options = (
-        "bins", "out_channels", "stem", "channels", "kernel_size", "dilations", "pool_frames", "dropout",
-        "activation", "seed",
-    )  # fmt: skip
     in_channels: int
     out_channels: int
 
@@ -320,19 +302,17 @@ class FrequencyTCN(Module):
         if not isinstance(stem, list | tuple):
             raise ParameterError(f"stem={stem!r} must be a list of (maps, kernel_size, stride)")
         for entry in stem:
-            if not isinstance(entry, list | tuple) or len(entry) != 3:
-                raise ParameterError(f"stem has {entry!r}; its entries must be (maps, kernel_size, stride)")
-            conv = FrequencyConv(bins, maps, entry[0], entry[1], stride=entry[2], bias=False)
-            bins, maps = conv.bins_out, conv.out_maps
+            conv = stem_convolution(bins, maps, entry)
+            bins, maps = conv.bins_out, conv.out_channels
             stages += [conv, BatchNorm(maps, bins=bins), act]
-            self.stem.append((maps, conv.kernel_size, conv.stride))
+            self.stem.append((maps, conv.kernel_size[::-1], conv.stride[::-1]))
         entrance = [Conv1d(bins * maps, channels, 1, bias=False), BatchNorm(channels), act]
         blocks = [
             Residual([Conv1d(channels, channels, kernel_size, dilation=d, bias=False), BatchNorm(channels)],
                      activation=activation)
             for d in self.dilations
         ]  # fmt: skip
-        pool = Pool("mean", window_frames=pool_frames)
+        pool = CumulativePool("mean", window_frames=pool_frames)
         self.parts = {
             "stem": Sequential(stages) if stages else None,
             "input": Sequential(entrance),
@@ -347,3 +327,13 @@ class FrequencyTCN(Module):
 
     def build(self, x: Node, c: Node | None) -> Node:
         return connect_all(list(self.children().values()), x, c)
+
+
+def stem_convolution(bins: int, channels: int, entry: Any) -> Conv2d:
+    """The convolution of an entry ``(maps, kernel_size, stride)``, whose pairs are (bins, frames)."""
+    if not isinstance(entry, list | tuple) or len(entry) != 3:
+        raise ParameterError(f"stem has {entry!r}; its entries must be (maps, kernel_size, stride)")
+    for name, pair in (("kernel_size", entry[1]), ("stride", entry[2])):
+        if not isinstance(pair, list | tuple) or len(pair) != 2:
+            raise ParameterError(f"{name}={pair!r} of the stem must be two integers: bins and frames")
+    return Conv2d(channels, entry[0], entry[1][::-1], bins=bins, stride=entry[2][::-1], bias=False)

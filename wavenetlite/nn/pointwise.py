@@ -34,7 +34,6 @@ ACTIVATION_OPTIONS: dict[str, dict[str, Any]] = {
     "sigmoid": {},
     "leaky_hardtanh": {"min_val": -1.0, "max_val": 1.0, "min_slope": 0.01, "max_slope": 0.01},
     "fast_tanh": {},
-    "layer_norm": {"eps": 1e-5},
 }
 
 
@@ -64,8 +63,6 @@ class BatchNorm(Module):
     >>> wl.nn.BatchNorm(2, eps=0.0)(np.ones((1, 2), np.float32)).tolist()
     [[1.0, 1.0]]
     """
-
-    options = ("channels", "eps", "bins")
 
     def __init__(self, channels: int, *, eps: float = 1e-5, bins: int = 1) -> None:
         self.channels = positive_int("channels", channels, MOST_CHANNELS)
@@ -99,9 +96,7 @@ class Activation(Module):
         (alpha=1), silu, gelu (approximate="none" or "tanh"), hardtanh (min_val=-1, max_val=1), hardswish, softsign,
         softmax (over the channels of a frame), tanh, sigmoid, leaky_hardtanh (min_val=-1, max_val=1, min_slope=0.01,
         max_slope=0.01: hardtanh that goes on with these slopes), fast_tanh (Neural Amp Modeler's rational function:
-        4.4e-4 off at most within +-6, and 0.008 far out; for models that were made with it), layer_norm (eps=1e-5: the
-        channels of a frame brought to mean 0 and variance 1; Ba et al., "Layer Normalization", 2016; scale and
-        shift of each channel are a `BatchNorm` after it).
+        4.4e-4 off at most within +-6, and 0.008 far out; for models that were made with it).
     **parameters
         Of that function, as listed.
 
@@ -132,8 +127,8 @@ class Activation(Module):
         if name == "prelu" and self.parameters["channels"] > 1:
             self.in_channels = self.out_channels = self.parameters["channels"]
 
-    def config(self) -> dict[str, Any]:
-        return {"type": "Activation", "name": self.name, **self.parameters}
+    def options(self) -> dict[str, Any]:
+        return {"name": self.name, **self.parameters}
 
     def __repr__(self) -> str:
         return f"Activation({', '.join([repr(self.name), *(f'{k}={v!r}' for k, v in self.parameters.items())])})"
@@ -185,8 +180,6 @@ class GatedUnit(Module):
     [[-1.5]]
     """
 
-    options = ("activation", "gate", "blend")
-
     def __init__(
         self, *, activation: str | Activation = "tanh", gate: str | Activation = "sigmoid", blend: bool = False
     ) -> None:
@@ -228,7 +221,7 @@ def as_activation(activation: str | Activation) -> Activation:
     return activation if isinstance(activation, Activation) else Activation(activation)
 
 
-class Pool(Module):
+class CumulativePool(Module):
     """A pool over time that streams: frame t pools frames 0 to t.
 
     Parameters
@@ -243,11 +236,9 @@ class Pool(Module):
     Examples
     --------
     >>> import numpy as np, wavenetlite as wl
-    >>> wl.nn.Pool("mean")(np.array([[1], [2], [6]], np.float32)).ravel().tolist()
+    >>> wl.nn.CumulativePool("mean")(np.array([[1], [2], [6]], np.float32)).ravel().tolist()
     [1.0, 1.5, 3.0]
     """
-
-    options = ("kind", "window_frames")
 
     def __init__(self, kind: Literal["mean", "max", "last"], *, window_frames: int | None = None) -> None:
         self.kind = one_of("kind", kind, ("mean", "max", "last"))
@@ -293,8 +284,6 @@ class Upsample(Module):
     ([0.0, 0.0, 4.0, 4.0, 8.0, 8.0], [0.0, 2.0, 4.0, 6.0, 8.0, 4.0])
     """
 
-    options = ("factor", "mode")
-
     def __init__(self, factor: int, mode: Literal["nearest", "linear"] = "nearest") -> None:
         self.factor = positive_int("factor", factor, MOST_FACTOR)
         self.mode = one_of("mode", mode, ("nearest", "linear"))
@@ -329,8 +318,6 @@ class Dropout(Module):
     >>> wl.nn.Dropout(0.5)(np.ones((1, 3), np.float32)).tolist()
     [[1.0, 1.0, 1.0]]
     """
-
-    options = ("p", "whole_channels")
 
     def __init__(self, p: float = 0.5, *, whole_channels: bool = False) -> None:
         self.p = number("p", p, least=0.0)

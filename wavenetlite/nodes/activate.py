@@ -106,7 +106,7 @@ class ActivateBatchStep(BatchStep[Activate]):
         super().backward(gradient)
 
     def input_backward(self) -> None:
-        shares = {"prelu": self.prelu_share, "softmax": self.softmax_share, "layer_norm": self.layer_norm_share}
+        shares = {"prelu": self.prelu_share, "softmax": self.softmax_share}
         if self.node.name in shares:
             self.x.add_gradient(shares[self.node.name]())
         else:
@@ -127,13 +127,4 @@ class ActivateBatchStep(BatchStep[Activate]):
         y, g = (array[:, :, : self.x.channels] for array in (self.out.values, self.out.gradient))
         share = np.zeros_like(self.x.values)
         share[:, :, : self.x.channels] = y * (g - (y * g).sum(axis=2, keepdims=True))
-        return share
-
-    def layer_norm_share(self) -> Floats:
-        """``(g - mean(g) - y mean(g y)) / deviation``, the means over the channels of a frame."""
-        x, y, g = (array[:, :, : self.x.channels] for array in (self.x.values, self.out.values, self.out.gradient))
-        deviation = np.sqrt(x.var(axis=2, keepdims=True, dtype=np.float64) + self.parameters[0])
-        means = g.mean(axis=2, keepdims=True, dtype=np.float64), (g * y).mean(axis=2, keepdims=True, dtype=np.float64)
-        share = np.zeros_like(self.x.values)
-        share[:, :, : self.x.channels] = (g - means[0] - y * means[1]) / deviation
         return share

@@ -110,8 +110,6 @@ class Conv2d(Node):
 
     def arranged(self, weight: np.ndarray) -> np.ndarray:
         """The weights, or what stands in their places, as (maps out, maps in / groups, kernel frames, kernel bins)."""
-        if self.layout == "out, in, bins, frames":
-            return weight.swapaxes(2, 3)
         if self.layout == "in, out, frames, bins":
             split = weight.reshape(self.groups, -1, *weight.shape[1:]).swapaxes(1, 2)
             return split.reshape(-1, *split.shape[2:])

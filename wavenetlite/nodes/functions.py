@@ -9,6 +9,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from wavenetlite.graph import Edge, OnnxBuilder
+from wavenetlite.kernels import FAST_TANH
 from wavenetlite.support.arrays import Floats
 
 Onnx = OnnxBuilder[Edge]
@@ -81,7 +82,7 @@ def leaky_hardtanh(write: Onnx, x: str, low: float, high: float, low_slope: floa
     return write.op("Sum", [inside, write.scaled(below, low_slope), write.scaled(above, high_slope)])
 
 
-P0, P1, P2, Q0, Q1 = 2.45550750702956, 0.893229853513558, 0.821226666969744, 2.44506634652299, 0.814642734961073
+P0, P1, P2, Q0, Q1 = FAST_TANH
 """Of fast_tanh, a quotient of polynomials of |x|."""
 
 
@@ -97,13 +98,6 @@ def fast_tanh(write: Onnx, x: str) -> str:
 
 def softmax(write: Onnx, x: str, channels: int) -> str:
     return write.op("Softmax", [x], axis=1)
-
-
-def layer_norm(write: Onnx, x: str, channels: int, eps: float) -> str:
-    """Over the channels, which must be the last axis for it."""
-    last, ones = write.op("Transpose", [x], perm=[0, 2, 1]), write.constant(np.ones(channels, np.float32))
-    y = write.op("LayerNormalization", [last, ones], axis=-1, epsilon=float(eps))
-    return write.op("Transpose", [y], perm=[0, 2, 1])
 
 
 FUNCTIONS = {
@@ -131,8 +125,5 @@ np.clip(x, low, high) + below * low_slope + above * high_slope""", leaky_hardtan
     a = np.abs(x)
     p = {P0} * (1 + a) + ({P1} + {P2} * a) * a**2
 x * p / ({Q0} + ({Q0} + a**2) * (a + {Q1} * a**2))""", fast_tanh),
-    "layer_norm": Function("x, eps", """\
-    centred = x - x.mean(axis=1, keepdims=True)
-centred / np.sqrt((centred**2).mean(axis=1, keepdims=True) + eps)""", layer_norm, over_channels=True),
 }  # fmt: skip
 """By name: those of `wavenetlite.kernels.ACTIVATIONS` but the identity, which is no operation."""

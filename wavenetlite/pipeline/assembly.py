@@ -18,7 +18,7 @@ from wavenetlite.pipeline.sidecars import Sidecar
 from wavenetlite.pipeline.specs import Recipe
 from wavenetlite.pipeline.statistics import Moments, merged
 from wavenetlite.pipeline.work import refusal
-from wavenetlite.storage.files import replacing
+from wavenetlite.support.atomic_files import replacing
 
 INDEX, ERRORS, DATASET = "index.jsonl", "errors.jsonl", "dataset.json"
 FORMAT, VERSION = "wavenetlite features", 1

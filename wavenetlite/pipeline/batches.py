@@ -83,7 +83,7 @@ class Batches:
     >>> batches = wl.pipeline.Batches(items, batch_size=4, normalise=True)
     >>> [batch.x.shape for batch in batches.epoch(0)]
     [(4, 52, 40), (4, 62, 40), (2, 67, 40)]
-    >>> model = wl.Sequential([wl.nn.Conv1d(40, 8, 3), wl.nn.Pool("mean"), wl.nn.Linear(8, 2)])
+    >>> model = wl.Sequential([wl.nn.Conv1d(40, 8, 3), wl.nn.CumulativePool("mean"), wl.nn.Linear(8, 2)])
     >>> history = wl.train.fit(model, batches, epochs=20, batch_size=4, lr=0.02)
     >>> history.rows[-1]["train_accuracy"]
     1.0

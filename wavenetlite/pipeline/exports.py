@@ -16,8 +16,8 @@ import numpy.typing as npt
 from wavenetlite.pipeline import manifests, shards
 from wavenetlite.pipeline.batches import normalised
 from wavenetlite.pipeline.items import Item, Items
-from wavenetlite.storage.files import replacing
 from wavenetlite.support.arrays import Floats
+from wavenetlite.support.atomic_files import replacing
 
 DATE = (1980, 1, 1, 0, 0, 0)
 """Of the members of a zip, as NumPy has it: the same set makes the same bytes."""

@@ -22,7 +22,7 @@ from wavenetlite.pipeline.parallel import Ticks, in_parallel
 from wavenetlite.pipeline.sources import Source, listed
 from wavenetlite.pipeline.specs import Reading, Recipe
 from wavenetlite.pipeline.work import Done, Old, Task
-from wavenetlite.storage.files import replacing
+from wavenetlite.support.atomic_files import replacing
 from wavenetlite.support.checks import flag, integer, one_of
 from wavenetlite.support.errors import ArrayTypeError, ParameterError
 from wavenetlite.support.progress import Progress

@@ -15,7 +15,7 @@ from typing import Any
 import numpy as np
 
 from wavenetlite.pipeline.statistics import Moments
-from wavenetlite.storage.files import replacing
+from wavenetlite.support.atomic_files import replacing
 
 FOLDER = ".parts"
 

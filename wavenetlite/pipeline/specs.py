@@ -19,7 +19,7 @@ import numpy as np
 
 from wavenetlite import audio
 from wavenetlite.features import Features, from_config
-from wavenetlite.storage.files import replacing
+from wavenetlite.support.atomic_files import replacing
 from wavenetlite.support.checks import flag, number
 from wavenetlite.support.errors import ParameterError, WavenetliteError
 from wavenetlite.support.version import __version__

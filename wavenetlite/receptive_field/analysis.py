@@ -145,7 +145,7 @@ def analyse(model_or_layers: Module | Sequence[Sequence[int | Sequence[int]]]) -
 
 
 def of_model(model: Module) -> Analysis:
-    output, trace = recorded(model, model.in_channels or ANY_CHANNELS)
+    output, trace = recorded(model, model.in_width or ANY_CHANNELS)
     found = count_paths(output)
     coverage = found.get("x") or nothing_seen()
     axes = ("frames", "bins")[: coverage.counts.ndim]

@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 
 from wavenetlite.classifier.classifier import AudioClassifier
-from wavenetlite.corpora.corpus import Clips, Corpus
+from wavenetlite.corpora.clips import Clips, Corpus
 from wavenetlite.features import Features, LogMel, MeanVariance
 from wavenetlite.features.steps import step_from_config
 from wavenetlite.nn import FrequencyTCN, Module

@@ -18,9 +18,9 @@ from wavenetlite.evaluation.det import curves, merge_curves, outcomes, pooled, w
 from wavenetlite.evaluation.detections import RATES, Report
 from wavenetlite.evaluation.scores import ConcatenatedScores, ScoredRecording, by_recording, listen_to_all
 from wavenetlite.features import LogMel, MeanVariance
+from wavenetlite.formats import load
 from wavenetlite.nn import FrequencyTCN
 from wavenetlite.recipes.recipe import jsonable
-from wavenetlite.storage.files import load
 from wavenetlite.support.checks import count, number, one_of, positive_int
 from wavenetlite.support.errors import ArrayTypeError, ParameterError
 from wavenetlite.support.progress import Bar

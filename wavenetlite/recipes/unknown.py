@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from wavenetlite.corpora.corpus import Clips
+from wavenetlite.corpora.clips import Clips
 from wavenetlite.support.arrays import Floats
 from wavenetlite.support.checks import count
 from wavenetlite.support.errors import ParameterError

@@ -1,6 +1,7 @@
 """Training: losses, AdamW, the loop, augmentation, checkpoints; the corpora it reads."""
 
-from wavenetlite.corpora.corpus import Clips, Corpus, read_corpus
+from wavenetlite.corpora.clips import Clips, Corpus
+from wavenetlite.corpora.corpus import read_corpus
 from wavenetlite.corpora.utterances import Utterances, read_utterances
 from wavenetlite.engine.tape import Tape
 from wavenetlite.train.augment import Augment

@@ -18,6 +18,7 @@ import scipy.fft
 from wavenetlite.support.arrays import Floats
 from wavenetlite.support.checks import count, number, one_of, positive_int
 from wavenetlite.support.errors import ArrayTypeError, ParameterError
+from wavenetlite.support.options import option_names
 
 Spectra = npt.NDArray[np.complex64]
 Ints = npt.NDArray[np.int64]
@@ -45,11 +46,10 @@ class Transform:
         2 for transforms of waveforms (clips, samples), 3 for those of frames (clips, frames, bins).
     probability
         Of each clip to be changed, by itself.
-    options
-        Names of attributes that are arguments of the constructor, JSON-able.
+
+    The arguments of a constructor are attributes of the same names, JSON-able.
     """
 
-    options: ClassVar[tuple[str, ...]] = ()
     registry: ClassVar[dict[str, type[Transform]]] = {}
     dimensions: ClassVar[int] = WAVEFORM
     probability: float
@@ -77,17 +77,21 @@ class Transform:
         """The transform on all clips of a batch that has some; `x` may be written into."""
         raise NotImplementedError
 
+    def options(self) -> dict[str, Any]:
+        """The arguments that make it again, but for recordings."""
+        return {name: getattr(self, name) for name in option_names(type(self)) if name != "recordings"}
+
     def config(self) -> dict[str, Any]:
         """The transform as JSON-able data; `from_config` makes the same one of it."""
-        values = {name: getattr(self, name) for name in (*self.options, "probability")}
-        return {"type": type(self).__name__, **{k: list(v) if isinstance(v, tuple) else v for k, v in values.items()}}
+        plain = {name: list(v) if isinstance(v, tuple) else v for name, v in self.options().items()}
+        return {"type": type(self).__name__, **plain}
 
     @classmethod
     def restore(cls, options: dict[str, Any], recordings: Recordings | None) -> Transform:
         return cls(**options)
 
     def __repr__(self) -> str:
-        values = (f"{name}={getattr(self, name)!r}" for name in (*self.options, "probability"))
+        values = (f"{name}={value!r}" for name, value in self.options().items())
         return f"{type(self).__name__}({', '.join(values)})"
 
 
@@ -238,8 +242,6 @@ class TimeShift(Transform):
     [[1.0, 1.0, 1.0]]
     """
 
-    options = ("most_ms", "sr", "fill")
-
     def __init__(
         self,
         most_ms: float,
@@ -287,8 +289,6 @@ class Gain(Transform):
     [[2.0]]
     """
 
-    options = ("low_db", "high_db")
-
     def __init__(self, low_db: float, high_db: float, *, probability: float = 1.0) -> None:
         self.low_db, self.high_db = checked_range("low_db, high_db", (low_db, high_db), -MOST_DB, MOST_DB)
         self.probability = share("probability", probability)
@@ -314,8 +314,6 @@ class Clipping(Transform):
     >>> Clipping(6.0206, 6.0206)(np.ones((1, 1), np.float32), np.random.default_rng(0)).round(4).tolist()
     [[0.5]]
     """
-
-    options = ("low_db", "high_db")
 
     def __init__(self, low_db: float, high_db: float, *, probability: float = 1.0) -> None:
         self.low_db, self.high_db = checked_range("low_db, high_db", (low_db, high_db), 0.0, MOST_DB)
@@ -366,8 +364,6 @@ class BackgroundNoise(Transform):
     >>> (10 * np.log10((speech**2).sum(axis=1) / ((noisy - speech) ** 2).sum(axis=1))).round(1).tolist()
     [10.0, 10.0, 10.0, 10.0]
     """
-
-    options = ("kinds", "snr_db")
 
     def __init__(
         self,
@@ -457,8 +453,6 @@ class Speed(Transform):
     125
     """
 
-    options = ("low", "high")
-
     def __init__(self, low: float, high: float, *, probability: float = 1.0) -> None:
         self.low, self.high = checked_range("low, high", (low, high), 0.25, 4.0)
         self.probability = share("probability", probability)
@@ -526,8 +520,6 @@ class BandLimit(_Filter):
     True
     """
 
-    options = ("kinds", "sr", "lowpass_hz", "highpass_hz")
-
     def __init__(
         self,
         kinds: Sequence[str] = ("lowpass", "highpass", "telephone"),
@@ -579,8 +571,6 @@ class Equalise(_Filter):
     (2, 100)
     """
 
-    options = ("most_db", "points")
-
     def __init__(self, most_db: float, *, points: int = 6, probability: float = 1.0) -> None:
         self.most_db = number("most_db", most_db, least=0.0)
         if most_db > MOST_DB:
@@ -621,8 +611,6 @@ class Reverb(Transform):
     >>> bool(np.square(y[0, 32:1600]).sum() > 100 * np.square(y[0, 1600:]).sum() > 0)
     True
     """
-
-    options = ("rt60_ms", "sr", "direct_db")
 
     def __init__(
         self,
@@ -687,7 +675,6 @@ class SpecAugment(Transform):
     True
     """
 
-    options = ("time_masks", "most_frames", "frequency_masks", "most_bins", "fill")
     dimensions = FRAMES
 
     def __init__(
@@ -739,7 +726,6 @@ class FrequencyWarp(Transform):
     [[[0.0, 0.5, 1.0, 1.5, 2.0]]]
     """
 
-    options = ("low", "high")
     dimensions = FRAMES
 
     def __init__(self, low: float, high: float, *, probability: float = 1.0) -> None:
@@ -776,7 +762,6 @@ class Colouring(Transform):
     (True, True)
     """
 
-    options = ("deviation", "points")
     dimensions = FRAMES
 
     def __init__(self, deviation: float, *, points: int = 5, probability: float = 1.0) -> None:

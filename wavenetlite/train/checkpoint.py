@@ -9,8 +9,8 @@ from typing import Any
 
 import numpy as np
 
-from wavenetlite.storage.files import replacing
 from wavenetlite.support.arrays import Floats
+from wavenetlite.support.atomic_files import replacing
 from wavenetlite.support.errors import ModelFileError, ParameterError
 
 CHECKPOINT = "checkpoint.npz"

@@ -19,6 +19,7 @@ import numpy.typing as npt
 from wavenetlite.engine.tape import Tape
 from wavenetlite.nn.module import Module
 from wavenetlite.support.arrays import Floats
+from wavenetlite.support.atomic_files import replacing
 from wavenetlite.support.checks import count, number, one_of, positive_int
 from wavenetlite.support.errors import ParameterError, TrainingError
 from wavenetlite.support.progress import Bar
@@ -167,7 +168,8 @@ def fit(
     >>> rng = np.random.default_rng(0)
     >>> y = np.arange(64) % 2
     >>> x = (rng.standard_normal((64, 20, 3)) + y[:, None, None]).astype(np.float32)
-    >>> model = wl.Sequential([wl.nn.Conv1d(3, 8, 3), wl.nn.Activation("relu"), wl.nn.Pool("mean"), wl.nn.Linear(8, 2)])
+    >>> layers = wl.nn.Conv1d(3, 8, 3), wl.nn.Activation("relu"), wl.nn.CumulativePool("mean"), wl.nn.Linear(8, 2)
+    >>> model = wl.Sequential(layers)
     >>> history = wl.train.fit(model, (x, y), epochs=30, batch_size=32, lr=0.02)
     >>> history.rows[-1]["train_accuracy"]
     1.0
@@ -388,8 +390,6 @@ class Run:
         notes = {"rows": self.history.rows, "best_epoch": self.history.best_epoch, "step": self.step,
                  "stopped_early": self.history.stopped_early}  # fmt: skip
         checkpoint.write(self.folder, checkpoint.State(len(self.history.rows), arrays, notes), self.bound_to())
-        from wavenetlite.storage.files import replacing
-
         with replacing(self.folder / HISTORY) as file:
             file.write("".join(json.dumps(row) + "\n" for row in self.history.rows).encode())
 

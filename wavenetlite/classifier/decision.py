@@ -1,0 +1,95 @@
+"""What a signal is, as a whole: one prediction of all its frames."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Literal, TypeAlias
+
+import numpy as np
+import numpy.typing as npt
+
+from wavenetlite.detection.scanner import UNFIT, LogSoftmaxSums, Peak
+from wavenetlite.support.arrays import Floats
+from wavenetlite.support.errors import SnapshotError
+
+DecisionName: TypeAlias = Literal["last", "mean", "peak"]
+DECISIONS = ("last", "mean", "peak")
+
+
+@dataclass(frozen=True, eq=False)
+class Prediction:
+    """What a signal is, as a whole.
+
+    Attributes
+    ----------
+    label
+        The label of the highest probability.
+    score
+        That probability.
+    probabilities
+        float32, (labels,); their sum is 1.
+    labels
+        Of the probabilities.
+    """
+
+    label: str
+    score: float
+    probabilities: Floats
+    labels: list[str]
+
+
+class Decision:
+    """What a stream keeps of its frames to predict by: the newest, and what "mean" or "peak" make of all so far.
+
+    Parameters
+    ----------
+    kind
+        "last", "mean" or "peak"; see :class:`wavenetlite.AudioClassifier`.
+    foreground
+        Of each label, whether "peak" looks for it.
+    first
+        The first frame that "peak" takes.
+    """
+
+    def __init__(self, kind: str, foreground: npt.NDArray[np.bool_], first: int) -> None:
+        self.newest: Floats | None = None
+        self._labels = len(foreground)
+        self._sums = LogSoftmaxSums(self._labels) if kind == "mean" else None
+        self._peak = Peak(foreground, first) if kind == "peak" else None
+
+    def add(self, logits: Floats, probabilities: Floats) -> None:
+        """The next frames."""
+        if not len(probabilities):
+            return
+        if self._sums is not None:
+            self._sums.add(logits)
+        if self._peak is not None:
+            self._peak.add(probabilities)
+        self.newest = probabilities[-1]
+
+    def prediction(self, labels: tuple[str, ...]) -> Prediction | None:
+        """By all frames so far; None where there are none."""
+        if self.newest is None:
+            return None
+        kept = self._sums or self._peak
+        p = self.newest.copy() if kept is None else kept.probabilities()
+        best = int(p.argmax())
+        return Prediction(labels[best], float(p[best]), p, list(labels))
+
+    def reset(self) -> None:
+        self.newest = None
+        if kept := self._sums or self._peak:
+            kept.reset()
+
+    def save(self) -> tuple[bytes, bytes]:
+        """The newest frame, and what is kept of all."""
+        kept = self._sums or self._peak
+        return b"" if self.newest is None else self.newest.tobytes(), kept.save() if kept else b""
+
+    def load(self, newest: bytes, kept: bytes) -> None:
+        """Become what `save` wrote down; this one must be new."""
+        if state := self._sums or self._peak:
+            state.load(kept)
+        if len(newest) not in (0, 4 * self._labels):
+            raise SnapshotError(UNFIT)
+        self.newest = np.frombuffer(newest, np.float32).copy() if newest else None

@@ -1,0 +1,71 @@
+"""What all streams of a classifier share; nothing in it changes."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass
+from functools import cached_property
+from hashlib import blake2b
+from typing import Any
+
+import numpy as np
+
+from wavenetlite.classifier.decision import Decision
+from wavenetlite.classifier.timing import Timing
+from wavenetlite.detection.detector import Detector
+from wavenetlite.detection.scanner import Scanner
+from wavenetlite.engine.plan import Plan
+from wavenetlite.features import Features
+
+
+@dataclass(frozen=True, eq=False)
+class Design:
+    """Features, the compiled network and its softmax, the decision and the detector of a classifier.
+
+    Attributes
+    ----------
+    features
+        The spec.
+    network
+        The plan, with the weights that the model had when this was made.
+    softmax
+        The plan that makes probabilities of logits.
+    timing
+        Of the frames of probabilities.
+    decision
+        Name of what makes the prediction.
+    background
+        Labels that make no events.
+    detector
+        How probabilities become events.
+    """
+
+    features: Features
+    network: Plan
+    softmax: Plan
+    timing: Timing
+    decision: str
+    background: tuple[str, ...]
+    detector: Detector
+
+    def open_scanner(self) -> Scanner:
+        """State of the detector."""
+        timing = self.timing
+        limits = self.detector.limits(timing.labels, timing.frame_rate, self.background)
+        return Scanner(**limits, name="probabilities")
+
+    def open_decision(self) -> Decision:
+        """State of the decision."""
+        foreground = np.array([label not in self.background for label in self.timing.labels])
+        frames = self.features.frames(self.timing.clip)
+        first = max(0, self.network.output_frames(frames, ended=True) - 1) if frames else 0
+        return Decision(self.decision, foreground, first)
+
+    @cached_property
+    def fingerprint(self) -> bytes:
+        """Equal for classifiers of the same features, weights, labels, clips, decision and detector."""
+        timing = self.timing
+        said: list[Any] = [timing.labels, self.decision, timing.clip, self.background, self.detector.config()]
+        digest = blake2b(json.dumps(said, sort_keys=True).encode(), digest_size=16, person=b"wavenetlite clf")
+        digest.update(self.features.fingerprint + self.network.fingerprint)
+        return digest.digest()

@@ -1,0 +1,55 @@
+"""Classifiers in files: what a configuration makes, before and after weights and tables have been read."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from wavenetlite import features as feature_specs
+from wavenetlite.classifier.classifier import TABLES, WEIGHTS, AudioClassifier
+from wavenetlite.detection.detector import Detector
+from wavenetlite.nn import Module
+from wavenetlite.nn import files as networks
+from wavenetlite.storage.registry import ARRAYS, Blueprint, config_errors, register
+from wavenetlite.support.arrays import Floats
+from wavenetlite.support.errors import ParameterError
+
+
+def blueprint(config: dict[str, Any], version: int) -> Blueprint:
+    """The classifier that a configuration describes."""
+    network = networks.blueprint(config["model"], version)
+
+    def finish(arrays: ARRAYS) -> AudioClassifier:
+        model = network.finish(named(WEIGHTS, arrays))
+        with config_errors():
+            return restored(config, model, named(TABLES, arrays))
+
+    return Blueprint({WEIGHTS + name: shape for name, shape in network.shapes.items()}, finish, free=TABLES)
+
+
+def named(prefix: str, arrays: ARRAYS) -> dict[str, Floats]:
+    """The arrays whose names begin so, by the rest of the name."""
+    return {name.removeprefix(prefix): value for name, value in arrays.items() if name.startswith(prefix)}
+
+
+def restored(config: Mapping[str, Any], model: Module, tables: Mapping[str, Floats]) -> AudioClassifier:
+    """The classifier of a file: what `AudioClassifier.config` returned, the network, and the tables of the features."""
+    wanted = {"type", "labels", "decision", "clip_s", "background", "detector", "features", "model", "info"}
+    if set(config) != wanted:
+        raise ParameterError(f"config of a classifier has {', '.join(sorted(config))}; it must have {sorted(wanted)}")
+    spec = config["features"]
+    if isinstance(spec, Mapping) and spec.get("type") == "Librosa":  # asked first: it would import librosa to say so
+        raise ParameterError("features are of type Librosa, which cannot stream")
+    return AudioClassifier(
+        feature_specs.from_config(spec, tables),
+        model,
+        config["labels"],
+        decision=config["decision"],
+        clip_s=config["clip_s"],
+        background=config["background"],
+        detector=Detector.from_config(config["detector"]),
+        info=config["info"],
+    )
+
+
+register("AudioClassifier", blueprint)

@@ -1,0 +1,180 @@
+"""Recordings to clips of one length and rate, read by some threads."""
+
+from __future__ import annotations
+
+import math
+import os
+from collections import Counter
+from collections.abc import Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from wavenetlite import audio
+from wavenetlite.corpora import layouts
+from wavenetlite.corpora.clips import Clips
+from wavenetlite.corpora.layouts import Item, readable
+from wavenetlite.support.arrays import Floats
+from wavenetlite.support.checks import flag, number, positive_int
+from wavenetlite.support.errors import ArrayTypeError, ParameterError, WavenetliteError
+from wavenetlite.support.progress import Progress
+
+THREADS = 2
+FILES_AT_ONCE = 32
+HEADERS_LOOKED_AT = 50
+LOUDEST = 8.0
+"""A sample above this is no overshoot of -1..1: the file was written as floats on the scale of integers."""
+
+
+class Options:
+    """What is wanted of every file."""
+
+    def __init__(self, folder: Any, sr: Any, clip_s: Any, resample: Any, mono: Any) -> None:
+        if not isinstance(folder, str | os.PathLike):
+            raise ArrayTypeError(f"folder is a {type(folder).__name__}; it must be a string or a path")
+        self.folder = Path(folder)
+        if not self.folder.is_dir():
+            reason = "not a folder" if self.folder.exists() else "there is no such folder"
+            raise ParameterError(f"folder={readable(str(folder))!r}: {reason}")
+        self.sr = None if sr is None else positive_int("sr", sr)
+        self.clip_s = None if clip_s is None else number("clip_s", clip_s)
+        if self.clip_s is not None and self.clip_s <= 0:
+            raise ParameterError(f"clip_s={clip_s} must be positive")
+        self.resample = flag("resample", resample)
+        self.mono = audio.checked_mono(mono)
+
+
+class ClipReader:
+    """Reads items to clips of one length and rate, and keeps a line for each that it cannot use."""
+
+    def __init__(self, options: Options, items: Sequence[Item], problems: list[str], progress: Progress | None) -> None:
+        self.options = options
+        self.problems = problems
+        self.progress = progress
+        self.total, self.done = len(items), 0
+        self.other_rates: list[str] = []
+        self.label_of: dict[str, str] = {}  # of the clips that were read, by name
+        self.sr = options.sr or most_common_rate(items)
+        longest = longest_s(items) if options.clip_s is None else options.clip_s
+        self.samples = max(1, math.ceil(longest * self.sr - 1e-6))
+
+    def clips(self, items: Sequence[Item], first: Clips) -> Clips:
+        """Those of `first`, and the clips of those items that can be read; `y` is still 0."""
+        room = len(first) + len(items)
+        try:
+            rows = np.zeros((room, self.samples), np.float32)
+        except (MemoryError, ValueError):
+            raise ParameterError(
+                f"clip_s={self.options.clip_s}: {room} clips of {self.samples} samples do not fit into memory"
+            ) from None
+        lengths = np.full(room, self.samples, np.int64)
+        rows[: len(first)] = first.audio
+        n, good = len(first), list[Item]()
+        for item, y in zip(items, self.signals(items), strict=True):
+            if y is not None:  # rows close up behind an item that could not be read
+                lengths[n] = fit(y, rows[n])
+                good.append(item)
+                n += 1
+        self.label_of.update((item.name, item.label) for item in good)
+        return Clips(
+            rows[:n],
+            np.zeros(n, np.int64),
+            [*first.names, *(item.name for item in good)],
+            [*first.speakers, *(item.speaker for item in good)],
+            lengths[:n],
+        )
+
+    def noises(self, items: Sequence[Item]) -> dict[str, Floats]:
+        signals = zip(items, self.signals(items), strict=True)
+        return {item.name: y for item, y in signals if y is not None}
+
+    def signals(self, items: Sequence[Item]) -> Iterator[Floats | None]:
+        """The signal of each item in turn, read by some threads; None where there is none, and a problem more."""
+        batches = [items[at : at + FILES_AT_ONCE] for at in range(0, len(items), FILES_AT_ONCE)]
+        ahead = 4 * THREADS
+        with ThreadPoolExecutor(THREADS) as pool:
+            waiting = [pool.submit(self.read_all, batch) for batch in batches[:ahead]]
+            for number_of_batch in range(len(batches)):
+                for y, problem in waiting.pop(0).result():
+                    if problem:
+                        self.problems.append(problem)
+                    yield y
+                if number_of_batch + ahead < len(batches):
+                    waiting.append(pool.submit(self.read_all, batches[number_of_batch + ahead]))
+                self.done += len(batches[number_of_batch])
+                if self.progress is not None:
+                    self.progress(self.done, self.total)
+
+    def read_all(self, items: Sequence[Item]) -> list[tuple[Floats | None, str]]:
+        return [self.read(item) for item in items]
+
+    def read(self, item: Item) -> tuple[Floats | None, str]:
+        name = readable(item.name)
+        try:
+            y, rate = audio.read(item.path, mono=self.options.mono)
+            if y.ndim == 2:
+                return None, f"{name}: has {y.shape[1]} channels; passed over (or pass mono='mean')"
+            if not y.size:
+                return None, f"{name}: has no samples; passed over"
+            if np.abs(y).max() > LOUDEST:
+                return None, f"{name}: reaches {np.abs(y).max():g}; samples must be in -1..1; passed over"
+            if rate != self.sr and not self.options.resample:
+                self.other_rates.append(name)
+                return None, f"{name}: its sample rate is {rate}, not {self.sr}; passed over (or pass resample=True)"
+            return audio.resample(y, rate, self.sr) if rate != self.sr else y, ""
+        except WavenetliteError as error:
+            return None, f"{name}: {readable(str(error).removeprefix(f'{item.path}: '))}; passed over"
+
+    def check_rates(self) -> None:
+        """Files of another rate are odd ones out; where they are the most, the rate asked for is the odd one."""
+        if 2 * len(self.other_rates) > self.total:
+            raise ParameterError(
+                f"sr={self.sr}: {len(self.other_rates)} of {self.total} files have another sample rate, such as "
+                f"{min(self.other_rates)}; pass resample=True, or their rate"
+            )
+
+
+def most_common_rate(items: Sequence[Item]) -> int:
+    """The rate of most of some files, taken at even distances; of all, where only few can be read."""
+    step = max(1, len(items) // HEADERS_LOOKED_AT)
+    rates = Counter(about.sr for about in headers(items[::step])) or Counter(about.sr for about in headers(items))
+    return min(rates, key=lambda rate: (-rates[rate], rate), default=1)
+
+
+def longest_s(items: Sequence[Item]) -> float:
+    """Length of the longest clip; recordings of noise are longer, and are no clips."""
+    noises = f"{layouts.NOISE_FOLDER}/"
+    clips = [item for item in items if not item.name.startswith(noises)]
+    return max((about.duration_s for about in headers(clips)), default=0.0)
+
+
+def headers(items: Sequence[Item]) -> Iterator[audio.AudioInfo]:
+    for item in items:
+        try:
+            yield audio.info(item.path)
+        except WavenetliteError:
+            continue  # it is named when it is read
+
+
+def fit(y: Floats, row: Floats) -> int:
+    """Put a signal into the middle of a row of zeros, or the loudest piece of it; returns how many samples are real."""
+    if len(y) > len(row):
+        at = loudest_at(y, len(row))
+        y = y[at : at + len(row)]
+    start = (len(row) - len(y)) // 2
+    row[start : start + len(y)] = y
+    return len(y)
+
+
+def loudest_at(y: Floats, samples: int) -> int:
+    """Where the piece with the most energy begins: the middle of the places around it that are within 1/1000 of it."""
+    sums = np.concatenate([[0.0], np.cumsum(np.square(y, dtype=np.float64))])
+    energy = sums[samples:] - sums[:-samples]
+    best = int(energy.argmax())
+    bad = np.flatnonzero(energy < 0.999 * energy[best])
+    before, after = bad[bad < best], bad[bad > best]
+    first = int(before[-1]) + 1 if before.size else 0
+    last = int(after[0]) - 1 if after.size else len(energy) - 1
+    return (first + last) // 2

@@ -1,0 +1,81 @@
+"""GRU and LSTM of ONNX."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import Any
+
+import numpy as np
+
+from wavenetlite.formats.format import UnsupportedError
+from wavenetlite.formats.onnx_builder import OnnxGraphBuilder, name_for, signal_in
+from wavenetlite.formats.onnx_file import OnnxNode
+from wavenetlite.formats.onnx_signal import BATCH, CHANNELS, ONE, TIME, Signal, floats
+from wavenetlite.formats.recurrent import ONNX_GATES, Cell, Kind, layer_of
+from wavenetlite.nn.recurrent import GRU, LSTM
+
+KINDS: dict[str, tuple[Kind, list[str]]] = {
+    "GRU": (GRU, ["Sigmoid", "Tanh"]), "LSTM": (LSTM, ["Sigmoid", "Tanh", "Tanh"]),
+}  # fmt: skip
+"""Ours, and the activations that it has."""
+
+FIRST_STATE = 5
+"""The number of the input that is the state before the signal; that of an LSTM's cell comes after it."""
+PEEPHOLES = 7
+
+
+def recurrent(net: OnnxGraphBuilder, node: OnnxNode, inputs: list[Any]) -> list[Signal | None]:
+    """All hidden states and the last one; an LSTM's last cell state may not be read."""
+    signal = net.settled(signal_in(inputs))
+    kind, activations = KINDS[node.kind]
+    batch_first = bool(node.attributes.get("layout", 0))
+    check_axes(signal, batch_first)
+    check_plain(node, inputs, activations)
+    if len(node.outputs) > 2 and net.readers[node.outputs[2]]:
+        raise UnsupportedError("gives its cell state to another node; only its hidden states are known here")
+    made = net.layer(name_for(node), layer_of(kind, cell(node, inputs, kind)), signal)
+    batch = signal.axes[0 if batch_first else 1]
+    every, last = (batch, TIME, ONE, CHANNELS), (batch, ONE, CHANNELS)
+    if not batch_first:
+        every, last = (TIME, ONE, batch, CHANNELS), (ONE, batch, CHANNELS)
+    return [replace(made, axes=every), replace(made, axes=last), None]
+
+
+def check_axes(signal: Signal, batch_first: bool) -> None:
+    axes = tuple(BATCH if axis == ONE else axis for axis in signal.axes)
+    wanted = (BATCH, TIME, CHANNELS) if batch_first else (TIME, BATCH, CHANNELS)
+    if axes != wanted:
+        raise UnsupportedError(f"its input has the axes ({', '.join(signal.axes)}); it must be ({', '.join(wanted)})")
+
+
+def check_plain(node: OnnxNode, inputs: list[Any], activations: list[str]) -> None:
+    """Refuse all options that change what is computed."""
+    options = node.attributes
+    if options.get("direction", "forward") not in ("forward", ""):
+        raise UnsupportedError(f"has direction={options['direction']!r}; it must be 'forward': a stream has no end")
+    given = [one.decode() if isinstance(one, bytes) else str(one) for one in options.get("activations") or activations]
+    if given != activations:
+        raise UnsupportedError(f"has activations {given}; they must be {activations}")
+    if node.kind == "GRU" and not options.get("linear_before_reset", 0):
+        raise UnsupportedError("has linear_before_reset=0; it must be 1, the reset gate after the product with the "
+                               "state")  # fmt: skip
+    for option in ("clip", "input_forget"):
+        if options.get(option, 0):
+            raise UnsupportedError(f"has {option}={options[option]}; it must not")
+    if node.given(inputs, 4) is not None:
+        raise UnsupportedError("has lengths of its sequences; a stream has none")
+    for number in (FIRST_STATE, FIRST_STATE + 1):
+        if node.given(inputs, number) is not None and floats(inputs[number]).any():
+            raise UnsupportedError("has a state before the signal that is not zeros")
+    if node.given(inputs, PEEPHOLES) is not None and floats(inputs[PEEPHOLES]).any():
+        raise UnsupportedError("has peepholes, weights from the cell state to the gates")
+
+
+def cell(node: OnnxNode, inputs: list[Any], kind: Kind) -> Cell:
+    """The weights (1, gates * hidden, ...) and both biases, which lie one after the other."""
+    weight_ih, weight_hh = (floats(value) for value in inputs[1:3])
+    if weight_ih.shape[0] != 1 or weight_hh.shape[0] != 1:
+        raise UnsupportedError(f"has weights of {len(weight_ih)} directions; it must be one")
+    bias = node.given(inputs, 3)
+    biases = () if bias is None else np.split(floats(bias)[0], 2)
+    return Cell(weight_ih[0], weight_hh[0], *biases).reordered(ONNX_GATES[kind])

@@ -1,0 +1,50 @@
+"""Networks in files: what a configuration makes, before and after its weights have been read."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from wavenetlite.nn.module import Module, from_config
+from wavenetlite.nn.old_types import old_types
+from wavenetlite.storage.registry import ARRAYS, Blueprint
+from wavenetlite.support.bounded_json import size_of
+from wavenetlite.support.errors import ModelFileError, ParameterError
+
+MOST_LAYERS = 10_000
+"""Far above any network of use; dilations make a block each."""
+
+
+def blueprint(config: dict[str, Any], version: int) -> Blueprint:
+    """The network that a configuration describes."""
+    layers = size_of(config)
+    if layers > MOST_LAYERS:
+        raise ModelFileError(f"its config has {layers} layers and list entries; it must have at most {MOST_LAYERS}")
+    turned: list[Module] = []
+    model = from_config(config, old_types(turned) if version == 1 else {})
+    found = [path + "weight" for path, module in model.modules() if any(module is one for one in turned)]
+
+    def turn(arrays: ARRAYS) -> ARRAYS:
+        return {**arrays, **{name: arrays[name].swapaxes(2, 3) for name in found}}
+
+    def finish(arrays: ARRAYS) -> Module:
+        try:
+            model.load_state_dict(turn(arrays))
+        except ParameterError as error:
+            raise ModelFileError(str(error)) from None
+        check_runs(model)
+        return model
+
+    shapes = model.all_parameter_shapes()
+    for name in found:
+        *channels, frames, bins = shapes[name]
+        shapes[name] = (*channels, bins, frames)
+    return Blueprint(shapes, finish)
+
+
+def check_runs(model: Module) -> None:
+    """Layers may fit one by one and not together: clocks of branches, conditioning, a variance below zero."""
+    try:
+        if model.in_width is not None:
+            model.graph()
+    except Exception as error:  # what options of any kind do in any layer
+        raise ModelFileError(f"its network cannot run: {error}") from error

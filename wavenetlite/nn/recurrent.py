@@ -1,0 +1,127 @@
+"""Recurrent layers, streamed: a stream remembers what the last frame left."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import replace
+from typing import ClassVar
+
+import numpy as np
+
+from wavenetlite import nodes
+from wavenetlite.graph import MOST_CHANNELS, Edge, Node
+from wavenetlite.nn.module import Module
+from wavenetlite.support.checks import flag, positive_int
+
+MOST_LAYERS = 1024
+
+
+class Recurrent(Module, abstract=True):
+    """Base of `GRU` and `LSTM`."""
+
+    in_channels: int
+    out_channels: int
+    unit: ClassVar[type[nodes.Recurrent]]
+
+    def __init__(self, in_channels: int, hidden_channels: int, *, num_layers: int = 1, bias: bool = True) -> None:
+        self.in_channels = positive_int("in_channels", in_channels, MOST_CHANNELS)
+        most = MOST_CHANNELS // self.unit.gates
+        self.hidden_channels = self.out_channels = positive_int("hidden_channels", hidden_channels, most)
+        self.num_layers = positive_int("num_layers", num_layers, MOST_LAYERS)
+        self.bias = flag("bias", bias)
+
+    def parameter_shapes(self) -> dict[str, tuple[int, ...]]:
+        shapes: dict[str, tuple[int, ...]] = {}
+        rows = self.unit.gates * self.hidden_channels
+        for layer in range(self.num_layers):
+            shapes[f"weight_ih_l{layer}"] = (rows, self.hidden_channels if layer else self.in_channels)
+            shapes[f"weight_hh_l{layer}"] = (rows, self.hidden_channels)
+            if self.bias:
+                shapes[f"bias_ih_l{layer}"] = shapes[f"bias_hh_l{layer}"] = (rows,)
+        return shapes
+
+    def draw(self, name: str, shape: tuple[int, ...], rng: np.random.Generator) -> np.ndarray:
+        bound = 1 / math.sqrt(self.hidden_channels)
+        return rng.uniform(-bound, bound, shape)
+
+    def build(self, x: Node, c: Node | None) -> Node:
+        for layer in range(self.num_layers):
+            x = self.build_layer(x, layer)
+        return x
+
+    def build_layer(self, x: Node, layer: int) -> Node:
+        """The projection of the input as a convolution, and the units that read it."""
+        weight = self.parameter(f"weight_ih_l{layer}")
+        bias, hidden_bias = (
+            self.parameter(f"bias_{of}_l{layer}") if self.bias else None for of in ("ih", "hh")
+        )  # fmt: skip
+        projected = nodes.Conv((Edge(x),), len(weight), x.clock, (weight[:, :, np.newaxis],), (1,), (bias,))
+        clock = replace(x.clock, oldest=-math.inf)
+        last = self.parameter(f"weight_hh_l{layer}")
+        return self.unit((Edge(projected),), self.hidden_channels, clock, last, hidden_bias, weight, bias)
+
+
+class GRU(Recurrent):
+    """Gated recurrent units.
+
+    Every frame, of the input x and the last output h: ``r = sigmoid(W_ir x + b_ir + W_hr h + b_hr)``, z alike,
+    ``n = tanh(W_in x + b_in + r (W_hn h + b_hn))``, ``h = (1 - z) n + z h``. Before the signal h is 0.
+
+    Parameters
+    ----------
+    in_channels, hidden_channels
+        Channels in, and units, which are the channels out: PyTorch's ``input_size`` and ``hidden_size``.
+    num_layers
+        Layers, each of which reads the one before.
+    bias
+        Whether there are biases.
+
+    Notes
+    -----
+    Parameters of layer k, as in ``torch.nn.GRU``, the gates r, z, n one below the other: ``weight_ih_lk``
+    (3 * hidden_channels, in_channels or hidden_channels), ``weight_hh_lk`` (3 * hidden_channels, hidden_channels),
+    ``bias_ih_lk``, ``bias_hh_lk`` (3 * hidden_channels,). The receptive field is without end. Cho et al., "Learning
+    Phrase Representations using RNN Encoder-Decoder", 2014.
+
+    Examples
+    --------
+    >>> import numpy as np, wavenetlite as wl
+    >>> gru, x = wl.nn.GRU(40, 64, num_layers=2), np.ones((10, 40), np.float32)
+    >>> stream = gru.stream()
+    >>> bool((np.concatenate([stream.process(x[:3]), stream.process(x[3:])]) == gru(x)).all())
+    True
+    """
+
+    unit = nodes.GRU
+
+
+class LSTM(Recurrent):
+    """Long short-term memory.
+
+    Every frame, of the input x and the last output h: ``i = sigmoid(W_ii x + b_ii + W_hi h + b_hi)``, f and o alike,
+    ``g = tanh(W_ig x + b_ig + W_hg h + b_hg)``, ``c = f c + i g``, ``h = o tanh(c)``. Before the signal h and c are 0.
+
+    Parameters
+    ----------
+    in_channels, hidden_channels
+        Channels in, and units, which are the channels out: PyTorch's ``input_size`` and ``hidden_size``.
+    num_layers
+        Layers, each of which reads the one before.
+    bias
+        Whether there are biases.
+
+    Notes
+    -----
+    Parameters of layer k, as in ``torch.nn.LSTM``, the gates i, f, g, o one below the other: ``weight_ih_lk``
+    (4 * hidden_channels, in_channels or hidden_channels), ``weight_hh_lk`` (4 * hidden_channels, hidden_channels),
+    ``bias_ih_lk``, ``bias_hh_lk`` (4 * hidden_channels,). The receptive field is without end. Hochreiter and
+    Schmidhuber, "Long Short-Term Memory", 1997; Gers et al., "Learning to Forget", 2000.
+
+    Examples
+    --------
+    >>> import numpy as np, wavenetlite as wl
+    >>> wl.nn.LSTM(40, 64)(np.zeros((10, 40), np.float32)).shape
+    (10, 64)
+    """
+
+    unit = nodes.LSTM
