@@ -16,7 +16,7 @@ demo: .venv/ready
 
 test: .venv/ready
 	@echo "== Running the tests on all cores (up to ten minutes on two)"
-	.venv/bin/python -m pytest -n auto
+	.venv/bin/python -m pytest -n logical
 
 .venv/ready: $(BUILT_FROM)
 	@echo "== Looking for Python, its venv and headers, and a compiler"

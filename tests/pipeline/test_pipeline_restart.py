@@ -184,7 +184,6 @@ def test_a_target_that_is_a_file_is_one_line(tmp_path):
         extract(data, tmp_path / "out", features=spec())
 
 
-@pytest.mark.filterwarnings("ignore:Failed to kill subprocesses")  # joblib's, where pgrep and psutil are lacking
 def test_a_worker_that_dies_is_one_line_and_the_next_run_goes_on(tmp_path, monkeypatch):
     """With processes: the worker of the second chunk is killed."""
     import joblib
