@@ -190,7 +190,8 @@ def concatenations(draw, in_channels, out_channels, depth, stride=1):
 @st.composite
 def blocks(draw, channels, depth=1, may_stride=False):
     """A block that keeps the channels."""
-    kinds = ["pointwise", "conv", "gated", "gated", "temporal", "separable", "gated_unit", "pool", "freq", "freq", "up", "recurrent"]
+    kinds = ["pointwise", "conv", "gated", "gated", "temporal", "separable", "gated_unit", "pool", "freq", "freq"]
+    kinds += ["up", "recurrent"]
     if depth > 0:
         kinds += ["residual", "add", "concat", "sequential"] * 2
     kind = draw(st.sampled_from(kinds))

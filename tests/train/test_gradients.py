@@ -4,7 +4,7 @@ import threading
 
 import numpy as np
 import pytest
-from catalogue import CATALOGUE, condition, over_bins, randomised, same_bits, signal
+from catalogue import CATALOGUE, IMAGES, condition, over_bins, randomised, same_bits, signal
 from hypothesis import assume, given, note, settings
 from hypothesis import strategies as st
 from strategies import condition_channels_of, networks
@@ -368,17 +368,7 @@ def test_a_network_with_batch_norm_against_torch():
     compare_with_torch(ours, theirs, x, lambda net: net(torch.tensor(x).mT).mT)
 
 
-def image_shapes():
-    from importlib.util import find_spec
-
-    if not find_spec("torch"):
-        return []
-    from torch_peers import IMAGES
-
-    return IMAGES
-
-
-@pytest.mark.parametrize("shape", image_shapes(), ids=str)
+@pytest.mark.parametrize("shape", IMAGES, ids=str)
 def test_conv2d_and_batch_norm_2d_against_torch(shape):
     torch = pytest.importorskip("torch")
     from torch_peers import as_image, our_image, torch_image

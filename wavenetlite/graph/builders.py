@@ -64,7 +64,7 @@ class OnnxBuilder(Protocol[EdgeT]):
     def new_name(self, kind: str) -> str:
         """A name for what is kept."""
 
-    def kept(self, name: str, channels: int, initial: float = 0.0) -> str | None:
+    def kept(self, name: str, channels: int, initial: float | Floats = 0.0) -> str | None:
         """(batch, channels) that was kept after the block before; None: nothing is kept."""
 
     def keep(self, name: str, x: str) -> None:

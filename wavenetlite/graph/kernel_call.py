@@ -18,8 +18,8 @@ class KernelCall:
     """The kernel of this name makes frames of `channels` channels of what the node's edges read; then what was fused.
 
     `sizes` and `arrays` mean what that kernel says. `state` is what it remembers beside the frames that it reads:
-    vectors of so many values of `state_bytes` bytes each, zero before the first frame. `scratch` is room for so many
-    floats for each frame.
+    vectors of so many values of `state_bytes` bytes each; before the first frame they are `first_state`, or zeros.
+    `scratch` is room for so many floats for each frame.
     """
 
     channels: int
@@ -28,6 +28,7 @@ class KernelCall:
     arrays: list[np.ndarray] = field(default_factory=list)
     state: tuple[int, ...] = ()
     state_bytes: int = 4
+    first_state: Sequence[np.ndarray] = ()
     scratch: int = 0
     phases: int = 1  # frames that are made at a time, from one reading of the edges
     multiply_adds: float = 0.0  # of one output frame
