@@ -40,6 +40,8 @@ def random_tensor(rng, name, shape):
         values = rng.uniform(0.3, 1.3, shape)
     else:
         values = rng.standard_normal(shape) / np.sqrt(np.prod(shape[1:]))
+        if kind.startswith("weight_"):  # of recurrent units: they add up how frames were rounded
+            values *= 0.5
     return values.astype(np.float32)
 
 
@@ -498,3 +500,11 @@ MODELS = {
 }  # fmt: skip
 
 CATALOGUE = LAYERS | BLOCKS | MODELS
+
+IMAGES = [  # bins, maps in, maps out, kernel, stride, dilation
+    (40, 1, 16, (5, 5), (2, 2), 1), (20, 16, 24, (3, 3), (2, 1), 2), (10, 24, 32, (3, 3), (2, 1), 1),
+    (7, 3, 5, (3, 2), (1, 1), 3), (9, 2, 6, (5, 1), (3, 1), 1), (3, 1, 1, (3, 3), (1, 2), 3),
+    (2, 4, 8, (5, 3), (1, 1), 1), (1, 6, 3, (3, 4), (1, 1), 1), (11, 3, 4, (1, 2), (4, 3), 2),
+    (40, 6, 1, (9, 2), (1, 1), 1),
+]  # fmt: skip
+"""Convolutions over bins and time that are held against PyTorch's."""
