@@ -14,7 +14,7 @@ from itertools import pairwise
 from typing import Any, BinaryIO, Literal
 
 from wavenetlite.formats.format import Format
-from wavenetlite.formats.layers import file_errors, prelu
+from wavenetlite.formats.layers import checked_network, prelu
 from wavenetlite.formats.nam_lstm import lstm
 from wavenetlite.formats.nam_weights import sample_rate, weights
 from wavenetlite.formats.reading import Fields, array, read_json, shown
@@ -22,7 +22,6 @@ from wavenetlite.graph import MOST_CHANNELS
 from wavenetlite.nn.amp import FILMS, AmpArray, AmpLayer, AmpLSTM, AmpWaveNet
 from wavenetlite.nn.combine import Sequential
 from wavenetlite.nn.convolution import Conv1d
-from wavenetlite.nn.files import check_runs
 from wavenetlite.nn.film import FiLM
 from wavenetlite.nn.module import Module
 from wavenetlite.nn.pointwise import Activation
@@ -92,10 +91,7 @@ def load(
     options = Options(slim, one_of("rules", rules, ("core", "trainer")))  # type: ignore[arg-type]
     flag("prewarm", prewarm)
     fields = Fields(read_json(file, size))
-    with file_errors():
-        model = network(fields, options, prewarm)
-    check_runs(model)
-    return model
+    return checked_network(network, fields, options, prewarm)
 
 
 def network(fields: Fields, options: Options, prewarm: bool = False) -> Network:
@@ -351,8 +347,8 @@ def gate(fields: Fields, index: int, count: int, channels: int, rules: Rules) ->
 
 def activation(given: Fields, channels: int, rules: Rules) -> Activation:
     """An activation, which a file gives by its name or as an object with parameters."""
-    described = {"type": given.value["entry"]} if isinstance(given.any("entry"), str) else given.value["entry"]
-    fields = Fields(described, given.place)
+    checked_network = {"type": given.value["entry"]} if isinstance(given.any("entry"), str) else given.value["entry"]
+    fields = Fields(checked_network, given.place)
     kind = fields.text("type", None) or fields.text("name")  # "name": the trainer, in the head
     if kind in PLAIN:
         return Activation(PLAIN[kind])
@@ -379,12 +375,12 @@ def post_head(fields: Fields, in_channels: int, rules: Rules) -> Sequential:
     kernels = fields.list("kernel_sizes", most=MOST_LAYERS)
     if not kernels:
         raise fields.wrong("kernel_sizes", "a list of one or more")
-    described = Fields({"entry": fields.any("activation")}, fields.name("activation"))  # one for all
+    checked_network = Fields({"entry": fields.any("activation")}, fields.name("activation"))  # one for all
     layers: list[Module] = []
     for index in range(len(kernels)):
         last = index + 1 == len(kernels)
         out = fields.integer("out_channels" if last else "channels")
-        layers.append(activation(described, in_channels, rules))
+        layers.append(activation(checked_network, in_channels, rules))
         layers.append(Conv1d(in_channels, out, entry(fields, "kernel_sizes", index, len(kernels)).integer("entry")))
         in_channels = out
     return Sequential(layers)
