@@ -236,7 +236,7 @@ LAYERS = {
         lambda: wl.Sequential([nn.Conv1d(3, 40, 2), nn.LayerNorm(40), nn.Activation("relu"), nn.Conv1d(40, 2, 3)]), 3
     ),
     "group norm": Case(lambda: nn.GroupNorm(3, 12), 12),
-    "group norm of one channel": Case(lambda: nn.GroupNorm(7, 7, eps=0.1), 7),
+    "group norm of pairs": Case(lambda: nn.GroupNorm(7, 14, eps=0.1), 14),
     "group norm, stride": Case(
         lambda: wl.Sequential([nn.Conv1d(3, 20, 3, stride=2), nn.GroupNorm(5, 20), nn.Activation("tanh")]), 3
     ),
