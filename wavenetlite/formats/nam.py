@@ -347,8 +347,8 @@ def gate(fields: Fields, index: int, count: int, channels: int, rules: Rules) ->
 
 def activation(given: Fields, channels: int, rules: Rules) -> Activation:
     """An activation, which a file gives by its name or as an object with parameters."""
-    checked_network = {"type": given.value["entry"]} if isinstance(given.any("entry"), str) else given.value["entry"]
-    fields = Fields(checked_network, given.place)
+    described = {"type": given.value["entry"]} if isinstance(given.any("entry"), str) else given.value["entry"]
+    fields = Fields(described, given.place)
     kind = fields.text("type", None) or fields.text("name")  # "name": the trainer, in the head
     if kind in PLAIN:
         return Activation(PLAIN[kind])
@@ -375,12 +375,12 @@ def post_head(fields: Fields, in_channels: int, rules: Rules) -> Sequential:
     kernels = fields.list("kernel_sizes", most=MOST_LAYERS)
     if not kernels:
         raise fields.wrong("kernel_sizes", "a list of one or more")
-    checked_network = Fields({"entry": fields.any("activation")}, fields.name("activation"))  # one for all
+    described = Fields({"entry": fields.any("activation")}, fields.name("activation"))  # one for all
     layers: list[Module] = []
     for index in range(len(kernels)):
         last = index + 1 == len(kernels)
         out = fields.integer("out_channels" if last else "channels")
-        layers.append(activation(checked_network, in_channels, rules))
+        layers.append(activation(described, in_channels, rules))
         layers.append(Conv1d(in_channels, out, entry(fields, "kernel_sizes", index, len(kernels)).integer("entry")))
         in_channels = out
     return Sequential(layers)
