@@ -305,6 +305,7 @@ def test_a_layer_that_only_passes_on_does_no_work():
 
 def test_groups_divide_the_work():
     assert nn.Conv1d(12, 18, 3, groups=3).macs_per_frame == 4 * 18 * 3
+    assert nn.GRU(5, 7, num_layers=2).macs_per_frame == 21 * 5 + 3 * 21 * 7
     assert nn.Conv1d(12, 18, 3, groups=3).parameter_count == 4 * 18 * 3 + 18
 
 

@@ -14,7 +14,7 @@ from itertools import pairwise
 from typing import Any, BinaryIO, Literal
 
 from wavenetlite.formats.format import Format
-from wavenetlite.formats.layers import file_errors, prelu
+from wavenetlite.formats.layers import checked_network, prelu
 from wavenetlite.formats.nam_lstm import lstm
 from wavenetlite.formats.nam_weights import sample_rate, weights
 from wavenetlite.formats.reading import Fields, array, read_json, shown
@@ -22,7 +22,6 @@ from wavenetlite.graph import MOST_CHANNELS
 from wavenetlite.nn.amp import FILMS, AmpArray, AmpLayer, AmpLSTM, AmpWaveNet
 from wavenetlite.nn.combine import Sequential
 from wavenetlite.nn.convolution import Conv1d
-from wavenetlite.nn.files import check_runs
 from wavenetlite.nn.film import FiLM
 from wavenetlite.nn.module import Module
 from wavenetlite.nn.pointwise import Activation
@@ -92,10 +91,7 @@ def load(
     options = Options(slim, one_of("rules", rules, ("core", "trainer")))  # type: ignore[arg-type]
     flag("prewarm", prewarm)
     fields = Fields(read_json(file, size))
-    with file_errors():
-        model = network(fields, options, prewarm)
-    check_runs(model)
-    return model
+    return checked_network(network, fields, options, prewarm)
 
 
 def network(fields: Fields, options: Options, prewarm: bool = False) -> Network:
