@@ -1,4 +1,4 @@
-"""Normalisation over the channels of a frame; it streams, as it needs no other frame."""
+"""Normalisation over the channels of a frame, which needs no other frames and so can stream."""
 
 from __future__ import annotations
 
@@ -29,16 +29,16 @@ class ChannelNorm(Module, abstract=True):
 
 
 class GroupNorm(ChannelNorm):
-    """The channels of a frame, group by group, to mean 0 and variance 1; then each times ``weight`` plus ``bias``.
+    """Normalises the channels of a frame to mean 0 and variance 1 by groups; then scales by ``weight``, adds ``bias``.
 
-    PyTorch's ``GroupNorm`` also averages over time, which cannot be streamed; of a signal of one frame they are equal.
+    PyTorch's ``GroupNorm`` also averages over time, which cannot stream; for a signal of one frame they are equal.
 
     Parameters
     ----------
     groups
-        Groups of channels side by side, each normalised by itself.
+        Number of groups of adjacent channels, which are normalised independently.
     channels
-        Channels in and out, a multiple of `groups`.
+        Input and output channels, a multiple of `groups`.
     eps
         Added to the variance.
 
@@ -61,12 +61,12 @@ class GroupNorm(ChannelNorm):
 
 
 class LayerNorm(ChannelNorm):
-    """All channels of a frame to mean 0 and variance 1; then each times ``weight`` plus ``bias``.
+    """Normalises the channels of a frame to mean 0 and variance 1; then scales by ``weight`` and adds ``bias``.
 
     Parameters
     ----------
     channels
-        Channels in and out; None: any number, and there are no ``weight`` and ``bias`` (PyTorch's
+        Input and output channels; None: any number, without ``weight`` and ``bias`` (PyTorch's
         ``elementwise_affine=False``).
     eps
         Added to the variance.
