@@ -13,7 +13,6 @@ from typing import Any, TypeVar
 import numpy as np
 
 from wavenetlite import audio
-from wavenetlite.audio.source import shown
 from wavenetlite.corpora import layouts
 from wavenetlite.corpora.clips import Clips
 from wavenetlite.corpora.layouts import Item, readable
@@ -140,7 +139,7 @@ def read_signal(
     try:
         y, rate = audio.read(path, mono=mono)
     except WavenetliteError as error:
-        return None, 0, f"{name}: {readable(str(error).removeprefix(f'{shown(path)}: '))}; skipped"
+        return None, 0, f"{name}: {readable(str(error).removeprefix(f'{audio.shown(path)}: '))}; skipped"
     if y.ndim == 2:
         return None, rate, f"{name}: has {y.shape[1]} channels; skipped{hint}"
     return (y, rate, "") if y.size else (None, rate, f"{name}: has no samples; skipped")

@@ -11,7 +11,6 @@ from typing import Any
 import numpy as np
 
 from wavenetlite import audio
-from wavenetlite.audio.source import shown
 from wavenetlite.corpora.layouts import readable
 from wavenetlite.pipeline import archives
 from wavenetlite.pipeline.entries import Entry
@@ -166,7 +165,9 @@ def refusals(entry: Entry) -> Iterator[None]:
     try:
         yield
     except audio.AudioFileError as error:
-        message = readable(str(error).removeprefix(f"{shown(entry.path)}: ").removeprefix(f"{shown(entry.name)}: "))
+        message = readable(
+            str(error).removeprefix(f"{audio.shown(entry.path)}: ").removeprefix(f"{audio.shown(entry.name)}: ")
+        )
         raise UnusableRecordingError(error.kind, message, again=not os.access(entry.path, os.R_OK)) from None
     except WavenetliteError as error:
         raise UnusableRecordingError("unreadable", readable(str(error))) from None
