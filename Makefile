@@ -16,7 +16,7 @@ demo: .venv/ready
 
 test: .venv/ready
 	@echo "== Running the tests on all cores (up to ten minutes on two)"
-	.venv/bin/python -m pytest -n auto
+	.venv/bin/python -m pytest -n logical
 
 .venv/ready: $(BUILT_FROM)
 	@echo "== Looking for Python, its venv and headers, and a compiler"
@@ -28,6 +28,7 @@ test: .venv/ready
 	@echo "== Making the environment .venv"
 	.venv/bin/python -m pip --version 2> /dev/null || $(PYTHON) -m venv --clear .venv
 	@echo "== Installing what it needs, and building it in place (about two minutes)"
+	@find wavenetlite -name '*.so' -delete
 	.venv/bin/python -m pip install -e ".[figures,test]"
 	@touch $@
 

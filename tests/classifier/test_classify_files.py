@@ -269,7 +269,7 @@ BAD_CONFIGS = {
     "features that do not stream": (setting("features", "ref", value="max"), "cannot stream"),
     "a step": (setting("features", "steps", value=[{"type": "Reverb"}]), "type of a step='Reverb' must be one of"),
     "steps": (setting("features", "steps", value=3), "must have a list of steps"),
-    "the network": (setting("model", "type", value="LSTM"), "type='LSTM' is not a known layer"),
+    "the network": (setting("model", "type", value="Mystery"), "type='Mystery' is not a known layer"),
     "the network's shape": (setting("model", "channels", value=5), "tensor 'model."),
     "no network": (lambda config: config.pop("model"), "its config is invalid"),
     "a classifier inside": (lambda config: config.update(model=dict(config)), "type='AudioClassifier' is not a known"),

@@ -40,6 +40,8 @@ def random_tensor(rng, name, shape):
         values = rng.uniform(0.3, 1.3, shape)
     else:
         values = rng.standard_normal(shape) / np.sqrt(np.prod(shape[1:]))
+        if kind.startswith("weight_"):  # of recurrent units: they add up how frames were rounded
+            values *= 0.5
     return values.astype(np.float32)
 
 
@@ -225,9 +227,7 @@ LAYERS = {
     "softmax": Case(activation("softmax"), 12),
     "layer norm": Case(lambda: nn.LayerNorm(None, eps=1e-3), 12),
     "layer norm after convolution": Case(
-        lambda: wl.Sequential(
-            [nn.Conv1d(3, 21, 2), nn.LayerNorm(None), nn.BatchNorm(21), nn.Conv1d(21, 2, 3)]
-        ),
+        lambda: wl.Sequential([nn.Conv1d(3, 21, 2), nn.LayerNorm(None), nn.BatchNorm(21), nn.Conv1d(21, 2, 3)]),
         3,
     ),
     "layer norm of its own": Case(lambda: nn.LayerNorm(21, eps=1e-3), 21),
@@ -236,7 +236,7 @@ LAYERS = {
         lambda: wl.Sequential([nn.Conv1d(3, 40, 2), nn.LayerNorm(40), nn.Activation("relu"), nn.Conv1d(40, 2, 3)]), 3
     ),
     "group norm": Case(lambda: nn.GroupNorm(3, 12), 12),
-    "group norm of one channel": Case(lambda: nn.GroupNorm(7, 7, eps=0.1), 7),
+    "group norm of pairs": Case(lambda: nn.GroupNorm(7, 14, eps=0.1), 14),
     "group norm, stride": Case(
         lambda: wl.Sequential([nn.Conv1d(3, 20, 3, stride=2), nn.GroupNorm(5, 20), nn.Activation("tanh")]), 3
     ),
@@ -272,6 +272,9 @@ LAYERS = {
     "lstm": Case(lambda: nn.LSTM(5, 7), 5),
     "lstm of two layers": Case(lambda: nn.LSTM(3, 33, num_layers=2), 3),
     "lstm no bias": Case(lambda: nn.LSTM(40, 16, bias=False), 40),
+    "gru, first state": Case(lambda: nn.GRU(3, 5, num_layers=2, first_state=True), 3),
+    "lstm, first state": Case(lambda: nn.LSTM(3, 18, first_state=True), 3),
+    "amp of recurrent units": Case(lambda: nn.AmpLSTM(2, 5, num_layers=2), 2),
     "lstm between convolutions": Case(
         lambda: wl.Sequential(
             [nn.Conv1d(2, 8, 2), nn.LSTM(8, 4), nn.Concat([[], nn.CumulativePool("max")]), nn.LSTM(8, 3)]
@@ -497,3 +500,11 @@ MODELS = {
 }  # fmt: skip
 
 CATALOGUE = LAYERS | BLOCKS | MODELS
+
+IMAGES = [  # bins, maps in, maps out, kernel, stride, dilation
+    (40, 1, 16, (5, 5), (2, 2), 1), (20, 16, 24, (3, 3), (2, 1), 2), (10, 24, 32, (3, 3), (2, 1), 1),
+    (7, 3, 5, (3, 2), (1, 1), 3), (9, 2, 6, (5, 1), (3, 1), 1), (3, 1, 1, (3, 3), (1, 2), 3),
+    (2, 4, 8, (5, 3), (1, 1), 1), (1, 6, 3, (3, 4), (1, 1), 1), (11, 3, 4, (1, 2), (4, 3), 2),
+    (40, 6, 1, (9, 2), (1, 1), 1),
+]  # fmt: skip
+"""Convolutions over bins and time that are held against PyTorch's."""

@@ -4,6 +4,8 @@ Frames are columns here, (channels, time), and every layer is a function of whol
 code under test. The signal is preceded by zeros for as long as the network can remember.
 """
 
+import math
+
 import numpy as np
 
 FILMS = ("conv_pre_film", "conv_post_film", "input_mixin_pre_film", "input_mixin_post_film", "activation_pre_film",
@@ -195,3 +197,30 @@ def evaluate(model, x, *, core=True, prewarm=True):
     before = memory(model["config"]) if prewarm else 0
     x = np.concatenate([np.zeros((before, x.shape[1])), x]).astype(np.float64)
     return network(model, core)(x.T).T[before:]
+
+
+def lstm(model, x):
+    """An LSTM model of a signal (frames, channels), frame by frame, from the states that the file holds."""
+    config, weights = model["config"], np.array(model["weights"], np.float64)
+    units, size, at = config["hidden_size"], config["input_size"], 0
+
+    def take(*shape):
+        nonlocal at
+        at += math.prod(shape)
+        return weights[at - math.prod(shape) : at].reshape(shape)
+
+    cells = []
+    for number in range(config["num_layers"]):
+        width = (units if number else size) + units
+        cells.append([take(4 * units, width), take(4 * units), take(units), take(units)])
+    out = config.get("out_channels", 1)
+    head, bias = take(out, units), take(out)
+    y = []
+    for frame in x.astype(np.float64):
+        for cell in cells:
+            w, b, h, c = cell
+            i, f, g, o = np.split(w @ np.concatenate([frame, h]) + b, 4)
+            c = c / (1 + np.exp(-f)) + np.tanh(g) / (1 + np.exp(-i))
+            cell[2:] = frame, _ = np.tanh(c) / (1 + np.exp(-o)), c
+        y.append(head @ frame + bias)
+    return np.array(y)

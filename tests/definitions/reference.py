@@ -336,7 +336,8 @@ def recurrent(values, weights, layer, step):
     w, u = weights[f"weight_ih_l{layer}"], weights[f"weight_hh_l{layer}"]
     biases = [weights.get(f"bias_{of}_l{layer}") for of in ("ih", "hh")]
     b, d = (0 if bias is None else bias for bias in biases)
-    h = c = np.zeros(u.shape[1])
+    first = weights.get(f"first_state_l{layer}")
+    h, c = np.zeros((2, u.shape[1])) if first is None else (first[0], first[-1])
     out = np.empty((len(values), u.shape[1]))
     for t, x in enumerate(values):
         h, c = step(w @ x + b, u @ h + d, h, c)
@@ -349,6 +350,10 @@ def run_recurrent(layer, weights, x, c):
     for number in range(layer.num_layers):
         x = x.map(lambda v, n=number: recurrent(v, weights, n, step))
     return x
+
+
+def run_amp_lstm(model, weights, x, c):
+    return run(model.head, weights.child("head"), run(model.lstm, weights.child("lstm"), x))
 
 
 def run_activation(layer, weights, x, c):
@@ -566,6 +571,7 @@ DEFINITIONS = {
     "LayerNorm": run_layer_norm,
     "GRU": run_recurrent,
     "LSTM": run_recurrent,
+    "AmpLSTM": run_amp_lstm,
     "Conv2d": run_conv2d,
     "ConvTranspose1d": run_conv_transpose1d,
     "ConvTranspose2d": run_conv_transpose2d,

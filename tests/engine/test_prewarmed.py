@@ -55,7 +55,7 @@ def test_random_networks_start_with_the_bits_that_zeros_leave(network, seed):
     try:
         warm.plan()
     except wl.ParameterError as error:
-        assert "a prewarmed network must be" in str(error) or "must have no pool" in str(error)
+        assert "a prewarmed network must" in str(error)
         return
     step = warm.graph().clock.rate
     zeros = np.zeros((step * -(-(int(warm.receptive_field) - 1) // step), network.in_channels), np.float32)
@@ -111,6 +111,7 @@ def test_it_is_kept_in_a_file(tmp_path):
     ("layers", "reason"),
     [
         ([nn.CumulativePool("mean")], "no pool over all frames"),
+        ([nn.GRU(2, 3)], "no recurrent layer"),
         ([nn.Conv1d(2, 2, 3, padding="same")], "must be causal"),
         ([nn.Conv1d(2, 2, 3, padding="valid"), nn.Conv1d(2, 2, 2)], "must be causal"),
         ([nn.FiLM(2, 3)], "without conditioning"),

@@ -144,7 +144,7 @@ def hooked():
 
 REFUSED = [
     ([nn.Conv1d(2, 2, 1), Own()], r"1 \(Own\): it is no module of torch.nn"),
-    ([nn.Sequential(nn.Conv1d(2, 2, 1), nn.LSTM(2, 2))], r"0\.1 \(LSTM\): there is no such layer here"),
+    ([nn.Sequential(nn.Conv1d(2, 2, 1), nn.RNN(2, 2))], r"0\.1 \(RNN\): there is no such layer here"),
     ([nn.LayerNorm((2, 3)), nn.Flatten()], r"0 \(LayerNorm\): .*; 1 \(Flatten\): "),
     ([nn.Conv1d(2, 2, 3, padding=1, padding_mode="reflect")], r"padding_mode='reflect' must be 'zeros'"),
     ([nn.ConstantPad1d((1, 0), 1.0), nn.Conv1d(2, 2, 2)], r"0 \(ConstantPad1d\): padding must be zeros"),

@@ -124,12 +124,15 @@ def layer_cases(layers):
         "nothing": [layers.Dropout(0.5), layers.SpatialDropout1D(0.3), layers.GaussianNoise(0.1), conv(2, 2)],
         "upsampled": [layers.UpSampling1D(3), conv(2, 2, padding="causal")],
         "activation layers": [conv(2, 2, activation=layers.LeakyReLU(negative_slope=0.2))],
+        "gru": [layers.GRU(5, return_sequences=True), layers.GRU(4, return_sequences=True, use_bias=False)],
+        "lstm": [layers.LSTM(5, return_sequences=True), layers.LSTM(4, return_sequences=True, use_bias=False)],
         "names": [conv(4, 2), conv(4, 2, name="b c"), layers.Dense(4), conv(3, 1), layers.Dense(2)],
     }  # fmt: skip
 
 
 CASES = ["causal", "same", "valid", "groups", "strides", "same strides", "zeros before", "depthwise", "separable",
-         "dense", "norms", "activations", "nothing", "upsampled", "activation layers", "names"]  # fmt: skip
+         "dense", "norms", "activations", "nothing", "upsampled", "activation layers", "gru", "lstm",
+         "names"]  # fmt: skip
 
 
 @pytest.mark.parametrize("name", CASES)
@@ -194,13 +197,15 @@ def test_graphs(keras, tmp_path):
     assert isinstance(model, nn.Graph) and model.latency == 2
 
 
-@pytest.mark.parametrize("end", ["mean", "max", "last", "both"])
+@pytest.mark.parametrize("end", ["mean", "max", "last", "both", "gru", "lstm", "normed"])
 def test_one_frame_for_a_signal(keras, tmp_path, end):
     layers = keras.layers
     x = keras.Input((None, 3))
     y = layers.Conv1D(4, 3, padding="causal", activation="tanh")(x)
     mean, most, last = layers.GlobalAveragePooling1D()(y), layers.GlobalMaxPooling1D()(y), y[:, -1, :]
-    z = {"mean": mean, "max": most, "last": last, "both": layers.Concatenate()([mean, last, most])}[end]
+    z = {"mean": mean, "max": most, "last": last, "both": layers.Concatenate()([mean, last, most]),
+         "gru": layers.GRU(5)(y), "lstm": layers.LSTM(5)(y),
+         "normed": layers.GroupNormalization(2)(last)}[end]  # fmt: skip
     compare(keras.Model(x, layers.Dense(2)(z)), tmp_path, frame=-1)
 
 
@@ -347,7 +352,12 @@ def test_a_graph_as_keras_2_has_it(tmp_path):
 REFUSED = {
     "lambda": (sequential(CONV, layer("Lambda", "l")), r"layer 'l' \(Lambda\): it is code in the file, which is never"),
     "custom": (sequential(CONV | {"module": "my.layers"}), "it is of the module 'my.layers', and what it computes"),
-    "recurrent": (sequential(layer("GRU", "g")), r"layer 'g' \(GRU\): recurrent layers cannot run here"),
+    "recurrent": (sequential(layer("SimpleRNN", "g")), r"layer 'g' \(SimpleRNN\): of recurrent layers, GRU and LSTM"),
+    "backwards": (sequential(layer("GRU", "g", units=4, go_backwards=True)), "go_backwards=True must be False"),
+    "relu units": (sequential(layer("LSTM", "g", units=4, activation="relu")), "activation='relu' must be 'tanh'"),
+    "reset before": (sequential(layer("GRU", "g", units=4, reset_after=False)), "reset_after=False must be True"),
+    "units": (sequential(layer("LSTM", "g", units=4)), r"of the shapes none; they must be \(3,16\) and \(4,16\) and"),
+    "over time": (sequential(layer("GroupNormalization", "g", groups=1)), "it averages over all frames of a signal"),
     "unknown": (sequential(layer("Attention", "a")), r"layer 'a' \(Attention\): there is no such layer here"),
     "padding": (sequential(conv(padding="reflect")), "padding is 'reflect'; it must be 'causal', 'same' or 'valid'"),
     "channels first": (sequential(conv(data_format="channels_first")), "data_format='channels_first' must be"),

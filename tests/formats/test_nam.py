@@ -79,10 +79,49 @@ def test_the_standard_model_has_the_plan_of_one_built_by_hand(monkeypatch):
     wl.verify_stream(model, partitions=3)
 
 
+def random_lstm(seed, inputs=1, units=5, layers=2, out=1):
+    rng, numbers = np.random.default_rng(seed), 0
+    for number in range(layers):
+        numbers += 4 * units * ((units if number else inputs) + units + 1) + 2 * units
+    numbers += out * (units + 1)
+    config = {"input_size": inputs, "hidden_size": units, "num_layers": layers, "out_channels": out}
+    return {"version": "0.5.4", "architecture": "LSTM", "config": config, "sample_rate": 44100,
+            "weights": (rng.uniform(-2, 2, numbers) / np.sqrt(units + 4)).tolist()}  # fmt: skip
+
+
 @real
-def test_a_recurrent_model_is_refused():
-    with pytest.raises(wl.ModelFileError, match=r"lstm\.nam: architecture is 'LSTM'; it must be 'WaveNet'"):
-        wl.load(FOLDER / "lstm.nam")
+def test_a_real_lstm():
+    model, x = wl.load(FOLDER / "lstm.nam"), guitar(3000)
+    assert type(model) is wl.nn.AmpLSTM and model.sr == 48000
+    wanted = nam_reference.lstm(json.loads((FOLDER / "lstm.nam").read_text()), x)
+    assert agree(model(x), wanted)
+    wl.verify_stream(model, partitions=3)
+
+
+@pytest.mark.parametrize("shape", [(1, 5, 2, 1), (1, 16, 1, 1), (2, 3, 3, 2), (1, 40, 1, 1)], ids=str)
+def test_random_lstms_agree_with_the_definition(load, shape):
+    """Their states before the signal are far from what silence would leave."""
+    described = random_lstm(sum(shape), *shape)
+    model, x = load(described), guitar(200, shape[0])
+    assert agree(model(x), nam_reference.lstm(described, x))
+    stream = model.stream()
+    assert np.array_equal(np.concatenate([stream.process(x[:1]), stream.process(x[1:])]), model(x))
+    stream.reset()
+    assert np.array_equal(stream.process(x), model(x))
+
+
+def test_an_lstm_is_saved_and_loaded_as_ours(load, tmp_path):
+    model, x = load(random_lstm(1)), guitar(60)
+    model.save(tmp_path / "amp.safetensors")
+    again = wl.load(tmp_path / "amp.safetensors")
+    assert again.sr == 44100 and np.array_equal(again(x), model(x))
+
+
+def test_an_lstm_with_weights_that_do_not_fit(load):
+    described = random_lstm(1)
+    described["weights"].pop()
+    with pytest.raises(wl.ModelFileError, match=r"weights has .* numbers; its configuration asks for"):
+        load(described)
 
 
 # ---------------------------------------------------------------------------------------------------- random models
@@ -133,11 +172,11 @@ def container(*entries, sample_rate=48000):
 
 def test_a_container_gives_the_model_of_the_size_that_is_asked_for(load):
     models, x = [random_model(seed) for seed in (1, 2, 3)], guitar(40)
-    models[0]["architecture"] = "LSTM"  # what is not asked for need not run here
+    models[0]["architecture"] = "ConvNet"  # what is not asked for need not run here
     whole = container(*zip((0.33, 0.66, 1.0), models, strict=True))
     for slim, chosen in ((1.0, 2), (0.66, 2), (0.5, 1), (0.33, 1)):
         assert agree(load(whole, slim=slim)(x), nam_reference.evaluate(models[chosen], x))
-    with pytest.raises(wl.ModelFileError, match=r"submodels\[0\]\.model\.architecture is 'LSTM'"):
+    with pytest.raises(wl.ModelFileError, match=r"submodels\[0\]\.model\.architecture is 'ConvNet'"):
         load(whole, slim=0.1)
 
 
@@ -263,7 +302,7 @@ BROKEN = {
     "old version": (("version",), "0.4.9", "version is '0.4.9'; it must be 0.5.x to 0.7.x"),
     "new version": (("version",), "0.8.0", "version is '0.8.0'"),
     "odd version": (("version",), 7, "version is 7; it must be a string"),
-    "architecture": (("architecture",), "ConvNet", "architecture is 'ConvNet'; it must be 'WaveNet'"),
+    "architecture": (("architecture",), "ConvNet", "architecture is 'ConvNet'; it must be WaveNet or LSTM"),
     "no config": (("config",), [], "config is a list of 0; it must be an object"),
     "unknown in config": (("config", "resonance"), 1, "config.'resonance' is not known to this version"),
     "unknown in layer": ((*LAYER, "norm"), 1, "config.layers[0].'norm' is not known"),

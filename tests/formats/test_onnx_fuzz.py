@@ -103,7 +103,7 @@ def test_graphs_that_say_odd_things(data):
         if kind == "attribute":
             node = replace(node, attributes=node.attributes | {data.draw(st.sampled_from(NAMES)): data.draw(ODD)})
         elif kind == "kind":
-            known = sorted({*OPERATORS, *onnx_import.FOLDED, "LSTM"})
+            known = sorted({*OPERATORS, *onnx_import.FOLDED, "RNN"})
             node = replace(node, kind=data.draw(st.sampled_from(known)))
         elif kind == "inputs":
             names = [*constants, "x", *node.inputs, *nodes[at - 1].outputs, "nothing", ""]

@@ -174,13 +174,16 @@ def onnx_arrays(kind, inputs, hidden, bias, seed=0):
 
 @pytest.mark.parametrize("layout", [0, 1])
 @pytest.mark.parametrize("kind", KINDS)
-@pytest.mark.parametrize("bias", [True, False])
-def test_nodes_as_onnx_runtime_runs_them(kind, bias, layout):
+@pytest.mark.parametrize("more", ["bias", "no bias", "first state"])
+def test_nodes_as_onnx_runtime_runs_them(kind, more, layout):
     runtime = pytest.importorskip("onnxruntime", reason="needs the package onnxruntime")
-    more = {"linear_before_reset": 1} if kind == "GRU" else {}
-    arrays = onnx_arrays(kind, 3, 5, bias)
-    data, x = onnx_node(kind, arrays, layout, hidden_size=5, **more), signal(20, 3)
-    reference = onnx_node(kind, arrays, 0, hidden_size=5, **more)  # ONNX Runtime has layout 0 only
+    options = {"hidden_size": 5} | ({"linear_before_reset": 1} if kind == "GRU" else {})
+    arrays = onnx_arrays(kind, 3, 5, more != "no bias")
+    if more == "first state":
+        states = signal(2, 5)[:, None, None]
+        arrays |= {"lengths": None, "h": states[0]} | ({"c": states[1]} if kind == "LSTM" else {})
+    data, x = onnx_node(kind, arrays, layout, **options), signal(20, 3)
+    reference = onnx_node(kind, arrays, 0, **options)  # ONNX Runtime has layout 0 only
     y = runtime.InferenceSession(reference, providers=["CPUExecutionProvider"]).run(None, {"x": x[:, None]})[0][:, 0]
     agrees(from_onnx(data), x, y)
 
@@ -191,7 +194,7 @@ ODD_NODES = {
     "activations": ({}, {"activations": ["Sigmoid", "Relu"]}, r"has activations \['Sigmoid', 'Relu'\]"),
     "clip": ({}, {"clip": 3.0}, "has clip=3.0"),
     "lengths": ({"lengths": np.array([3], np.int32)}, {}, "has lengths of its sequences"),
-    "state": ({"lengths": None, "h": np.ones((1, 1, 5), np.float32)}, {}, "has a state before the signal"),
+    "states": ({"lengths": None, "h": np.eye(2, 5, dtype=np.float32)[None]}, {}, "has states before the signals"),
 }
 
 

@@ -180,8 +180,8 @@ def one_layer(**changes):
 
 
 BROKEN = {
-    "gru": (one_layer(type="gru"), "layers[0].type is 'gru': recurrent layers cannot run here"),
-    "lstm": (one_layer(type="lstm"), "layers[0].type is 'lstm': recurrent"),
+    "gru": (one_layer(type="gru"), "layers[0].weights has 2 arrays; it must have 3"),
+    "lstm": (one_layer(type="lstm", weights=[[[1.0]], [[1.0]], [1.0]]), "has the shape [1, 1]; it must be [1, 8]"),
     "unknown": (one_layer(type="unknown"), "layers[0].type is 'unknown', which is no layer that can run here"),
     "no type": (one_layer(type=...), "layers[0] has no type"),
     "no weights": (one_layer(weights=...), "layers[0] has no weights"),

@@ -73,8 +73,8 @@ STATE_KEYS = {
     "linear": {"weight": (3, 7), "bias": (3,)},
     "batch norm": {"weight": (7,), "bias": (7,), "running_mean": (7,), "running_var": (7,)},
     "prelu channels": {"weight": (7,)},
-    "freq": {"weight": (16, 1, 5, 3), "bias": (16,)},
-    "freq 9 bins stride 3": {"weight": (6, 2, 5, 1)},
+    "freq": {"weight": (16, 1, 3, 5), "bias": (16,)},
+    "freq 9 bins stride 3": {"weight": (6, 2, 1, 5)},
     "batch norm bins": {"weight": (3,), "bias": (3,), "running_mean": (3,), "running_var": (3,)},
     "dropout": {},
     "pool window": {},
@@ -305,6 +305,7 @@ def test_a_layer_that_only_passes_on_does_no_work():
 
 def test_groups_divide_the_work():
     assert nn.Conv1d(12, 18, 3, groups=3).macs_per_frame == 4 * 18 * 3
+    assert nn.GRU(5, 7, num_layers=2).macs_per_frame == 21 * 5 + 3 * 21 * 7
     assert nn.Conv1d(12, 18, 3, groups=3).parameter_count == 4 * 18 * 3 + 18
 
 

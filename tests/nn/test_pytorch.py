@@ -3,12 +3,12 @@
 import numpy as np
 import pytest
 import reference
-from catalogue import randomised, signal
+from catalogue import IMAGES, randomised, signal
 
 import wavenetlite as wl
 
 torch = pytest.importorskip("torch")
-from torch_peers import IMAGES, CausalConv1d, TorchWaveNet, as_image, from_image, our_image, torch_image  # noqa: E402
+from torch_peers import CausalConv1d, TorchWaveNet, as_image, from_image, our_image, torch_image  # noqa: E402
 
 functional = torch.nn.functional
 nn = wl.nn

@@ -24,6 +24,14 @@ def test_importing_is_light():
     assert not HEAVY & set(loaded)
 
 
+def test_other_formats_are_imported_when_a_file_is_not_ours():
+    code = """
+import sys, wavenetlite as wl
+wl.load("spoken-digits")
+print(*(name for name in sys.modules if name.startswith("wavenetlite.formats.")))"""
+    assert {name.rpartition(".")[2] for name in run_python(code).split()} <= {"format", "own"}
+
+
 def test_a_classifier_is_imported_when_a_file_holds_one():
     code = """
 import sys, wavenetlite as wl

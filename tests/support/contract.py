@@ -101,7 +101,7 @@ def newest_inputs(model, x, c):
 
 def clock_of(model):
     """The clock of the model's output; `slack` says that its frames come several at a time."""
-    return model.graph(model.in_channels or 64).clock
+    return model.graph(model.in_width or 64).clock
 
 
 def check_clock(model, in_channels, condition_channels=0, most_frames=4000, random=False):

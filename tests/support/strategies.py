@@ -118,7 +118,10 @@ def activations(draw, channels):
 @st.composite
 def pointwise(draw, channels):
     """A layer that keeps channels and frames."""
-    kind = draw(st.sampled_from(["activation", "activation", "batch_norm", "linear", "dropout"]))
+    kind = draw(st.sampled_from(["activation", "activation", "batch_norm", "linear", "dropout", "norm"]))
+    if kind == "norm":  # a large eps: what hardly varies must not be blown up, and its rounding with it
+        groups = draw(st.sampled_from([n for n in range(1, channels + 1) if channels % n == 0]))
+        return nn.LayerNorm(channels, eps=0.3) if groups == 1 else nn.GroupNorm(groups, channels, eps=0.3)
     if kind == "dropout":
         return nn.Dropout(draw(st.sampled_from([0.0, 0.3])), whole_channels=draw(st.booleans()))
     if kind == "activation":
@@ -187,7 +190,8 @@ def concatenations(draw, in_channels, out_channels, depth, stride=1):
 @st.composite
 def blocks(draw, channels, depth=1, may_stride=False):
     """A block that keeps the channels."""
-    kinds = ["pointwise", "conv", "gated", "gated", "temporal", "separable", "gated_unit", "pool", "freq", "freq", "up"]
+    kinds = ["pointwise", "conv", "gated", "gated", "temporal", "separable", "gated_unit", "pool", "freq", "freq"]
+    kinds += ["up", "recurrent"]
     if depth > 0:
         kinds += ["residual", "add", "concat", "sequential"] * 2
     kind = draw(st.sampled_from(kinds))
@@ -202,6 +206,9 @@ def blocks(draw, channels, depth=1, may_stride=False):
         if draw(st.booleans()):
             return nn.CumulativePool("mean", window_frames=draw(st.sampled_from([1, 2, 5, 33])))
         return nn.CumulativePool(draw(st.sampled_from(["mean", "max", "last"])))
+    if kind == "recurrent":
+        units = draw(st.sampled_from([nn.GRU, nn.LSTM]))
+        return units(channels, channels, num_layers=draw(st.integers(1, 2)), bias=draw(st.booleans()))
     if kind == "pointwise":
         return draw(pointwise(channels))
     if kind == "conv":

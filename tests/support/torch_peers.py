@@ -17,14 +17,6 @@ class CausalConv1d(torch.nn.Conv1d):
         return super().forward(functional.pad(x, ((self.kernel_size[0] - 1) * self.dilation[0], 0)))
 
 
-IMAGES = [  # bins, maps in, maps out, kernel, stride, dilation
-    (40, 1, 16, (5, 5), (2, 2), 1), (20, 16, 24, (3, 3), (2, 1), 2), (10, 24, 32, (3, 3), (2, 1), 1),
-    (7, 3, 5, (3, 2), (1, 1), 3), (9, 2, 6, (5, 1), (3, 1), 1), (3, 1, 1, (3, 3), (1, 2), 3),
-    (2, 4, 8, (5, 3), (1, 1), 1), (1, 6, 3, (3, 4), (1, 1), 1), (11, 3, 4, (1, 2), (4, 3), 2),
-    (40, 6, 1, (9, 2), (1, 1), 1),
-]  # fmt: skip
-
-
 def torch_image(bins, in_channels, out_channels, kernel, stride, dilation):
     """Conv2d over (batch, channels, frames, bins): causal over time, "same" over the bins; normalised on both sides."""
     return torch.nn.Sequential(

@@ -4,7 +4,7 @@ import threading
 
 import numpy as np
 import pytest
-from catalogue import CATALOGUE, condition, over_bins, randomised, same_bits, signal
+from catalogue import CATALOGUE, IMAGES, condition, over_bins, randomised, same_bits, signal
 from hypothesis import assume, given, note, settings
 from hypothesis import strategies as st
 from strategies import condition_channels_of, networks
@@ -368,17 +368,7 @@ def test_a_network_with_batch_norm_against_torch():
     compare_with_torch(ours, theirs, x, lambda net: net(torch.tensor(x).mT).mT)
 
 
-def image_shapes():
-    from importlib.util import find_spec
-
-    if not find_spec("torch"):
-        return []
-    from torch_peers import IMAGES
-
-    return IMAGES
-
-
-@pytest.mark.parametrize("shape", image_shapes(), ids=str)
+@pytest.mark.parametrize("shape", IMAGES, ids=str)
 def test_conv2d_and_batch_norm_2d_against_torch(shape):
     torch = pytest.importorskip("torch")
     from torch_peers import as_image, our_image, torch_image
@@ -414,6 +404,28 @@ def test_a_conditioned_wavenet_against_torch():
     flat = torch_gradients(theirs, lambda name: name, parameters)
     assert np.abs(y - expected.detach().numpy()).max() <= 1e-5
     assert np.abs(tape.backward(weight) - flat).max() <= 1e-5 * np.abs(flat).max()
+
+
+@pytest.mark.parametrize("kind", ["GRU", "LSTM"])
+@pytest.mark.parametrize("options", [{}, {"num_layers": 3}, {"bias": False, "num_layers": 2}], ids=str)
+def test_recurrent_layers_against_torch(kind, options):
+    torch = pytest.importorskip("torch")
+    ours = randomised(getattr(nn, kind)(5, 7, **options), 3)
+    theirs = getattr(torch.nn, kind)(5, 7, batch_first=True, **options)
+    load_into(theirs, ours)
+    x = batch(4, 33, 5)
+    compare_with_torch(ours, theirs, x, lambda net: net(torch.tensor(x))[0])
+
+
+def test_norms_over_channels_against_torch():
+    torch = pytest.importorskip("torch")
+    norms = nn.LayerNorm(12, eps=1e-3), nn.GroupNorm(3, 12)
+    ours = randomised(wl.Sequential([nn.Linear(5, 12), *norms, nn.Linear(12, 2)]))
+    theirs = torch.nn.Sequential(torch.nn.Linear(5, 12), torch.nn.LayerNorm(12, eps=1e-3), torch.nn.GroupNorm(3, 12),
+                                 torch.nn.Linear(12, 2))  # fmt: skip
+    load_into(theirs, ours)
+    x = batch(4, 33, 5)
+    compare_with_torch(ours, theirs, x, lambda net: net(torch.tensor(x).reshape(-1, 5)).reshape(4, 33, 2))
 
 
 # -------------------------------------------------------------------------------------------------------------- errors

@@ -125,7 +125,7 @@ class ClipReader:
                 return None, f"{name}: its sample rate is {rate}, not {self.sr}; passed over (or pass resample=True)"
             return audio.resample(y, rate, self.sr) if rate != self.sr else y, ""
         except WavenetliteError as error:
-            return None, f"{name}: {readable(str(error).removeprefix(f'{item.path}: '))}; passed over"
+            return None, f"{name}: {readable(str(error).removeprefix(f'{audio.shown(item.path)}: '))}; passed over"
 
     def check_rates(self) -> None:
         """Files of another rate are odd ones out; where they are the most, the rate asked for is the odd one."""

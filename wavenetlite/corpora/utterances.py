@@ -235,7 +235,7 @@ def signals(folder: Path, lines: Sequence[dict[str, Any]]) -> list[tuple[dict[st
         try:
             y, sr = audio.read(folder / line["path"])
         except WavenetliteError as error:
-            reason = str(error).removeprefix(f"{folder / line['path']}: ")
+            reason = str(error).removeprefix(f"{audio.shown(folder / line['path'])}: ")
             return line, None, 0, f"{line['path']}: {reason}; passed over"
         if y.ndim == 2:
             return line, None, sr, f"{line['path']}: has {y.shape[1]} channels; passed over"

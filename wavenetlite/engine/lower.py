@@ -9,7 +9,7 @@ from fractions import Fraction
 from wavenetlite import graph
 from wavenetlite.engine.fusion import Step, fuse
 from wavenetlite.graph import Node, topological_order
-from wavenetlite.kernels import padded
+from wavenetlite.kernels import LANES, padded
 from wavenetlite.kernels.pack import Arena
 from wavenetlite.support.errors import ParameterError
 
@@ -22,6 +22,11 @@ MOST_WIDE_FLOATS = 2**17
 MOST_STATE_BYTES = 2**32
 MOST_WORKSPACE_BYTES = 2**30
 """Memory limits of a stream: a small file may request any amount."""
+
+
+def whole_vectors(floats: int) -> int:
+    """Floats rounded up to whole vectors of any width."""
+    return -(-floats // LANES) * LANES
 
 
 @dataclass
@@ -41,7 +46,7 @@ class Buffer:
     @property
     def floats(self) -> int:
         """Size in the workspace; a whole vector may be read or written past the last row."""
-        return -(-((self.prefix + self.rows) * self.ld) // 16) * 16 + 16
+        return whole_vectors((self.prefix + self.rows) * self.ld) + LANES
 
 
 @dataclass
@@ -231,5 +236,5 @@ def place_rings(buffers: list[Buffer]) -> int:
     for buffer in buffers:
         if buffer.history:
             buffer.ring = floats
-            floats += -(-(buffer.history * buffer.ld) // 16) * 16
+            floats += whole_vectors(buffer.history * buffer.ld)
     return floats

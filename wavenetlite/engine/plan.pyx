@@ -212,14 +212,23 @@ cdef class Plan:
                 self.most_taps = max(self.most_taps, strip[i].taps)
 
     cdef set_pieces(self, object program):
-        """Locate the steps' states, without the padding of their rows."""
+        """Locate the steps' states, without the padding of their rows, and set their initial values."""
         cdef Py_ssize_t i, start
-        pieces = []
+        cdef const unsigned char[::1] first
+        pieces, begins = [], {}
         for step in program.steps:
             start = step.state
-            for length in step.call.state:
+            for i, length in enumerate(step.call.state):
+                if step.call.first_state:
+                    begins[start] = step.call.first_state[i].tobytes()
                 pieces.append((start, step.call.state_bytes * length))
                 start += step.call.state_bytes * padded(length)
+        if begins:
+            self.first_states = <char*>self.blocks.allocate(self.states_bytes)
+            memset(self.first_states, 0, self.states_bytes)
+        for start, value in begins.items():
+            first = value
+            memcpy(self.first_states + start, &first[0], first.shape[0])
         self.pieces = len(pieces)
         self.piece = <Piece*>self.blocks.allocate(self.pieces * sizeof(Piece))
         for i, (begin, size) in enumerate(pieces):
@@ -287,7 +296,10 @@ cdef class Plan:
         memory.frames_out = 0
         memset(memory.count, 0, self.buffers * sizeof(int64_t))
         memset(memory.head, 0, self.buffers * sizeof(Py_ssize_t))
-        memset(memory.states, 0, self.states_bytes)
+        if self.first_states == NULL:
+            memset(memory.states, 0, self.states_bytes)
+        else:
+            memcpy(memory.states, self.first_states, self.states_bytes)
         memset(memory.rings, 0, (self.rings_floats + 16) * sizeof(float))
         cdef const Buffer* buffer
         cdef Py_ssize_t number, row

@@ -8,24 +8,40 @@ from __future__ import annotations
 
 import inspect
 import os
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
+from importlib import import_module
 from pathlib import Path
 from typing import Any, BinaryIO
 
-from wavenetlite.formats import keras, locuslab, nam, onnx, own, pytorch_tcn, rtneural, script, wekws
+from wavenetlite.formats import own
 from wavenetlite.formats.format import Format, Model, network_of
 from wavenetlite.storage.opening import opened
 from wavenetlite.support.atomic_files import replacing
 from wavenetlite.support.checks import one_of
 from wavenetlite.support.errors import ArrayTypeError, ModelFileError, ParameterError
 
-FORMATS: dict[str, Format] = {
-    module.FORMAT.name: module.FORMAT
-    for module in (
-        own, nam, rtneural, script, onnx, locuslab, wekws, pytorch_tcn, keras,
-    )
+MODULES = {
+    "wavenetlite": "own", "nam": "nam", "rtneural": "rtneural", "script": "script", "onnx": "onnx",
+    "locuslab": "locuslab", "wekws": "wekws", "pytorch-tcn": "pytorch_tcn", "keras": "keras",
 }  # fmt: skip
-"""By name, in the order in which they are asked whether a file is theirs."""
+"""Where the formats are defined, in the order in which they are asked whether a file is theirs."""
+
+
+class Formats(Mapping[str, Format]):
+    """By name; a format's module is imported when it is first asked for: who loads our own files waits for no other."""
+
+    def __getitem__(self, name: str) -> Format:
+        found: Format = import_module(f"{__name__}.{MODULES[name]}").FORMAT
+        return found
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(MODULES)
+
+    def __len__(self) -> int:
+        return len(MODULES)
+
+
+FORMATS = Formats()
 
 END_BYTES = 2**16
 

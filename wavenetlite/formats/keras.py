@@ -11,8 +11,8 @@ from typing import BinaryIO
 
 from wavenetlite.formats import keras_file, keras_import
 from wavenetlite.formats.format import Format
+from wavenetlite.formats.layers import checked_network
 from wavenetlite.formats.reading import read_json
-from wavenetlite.nn.files import check_runs
 from wavenetlite.nn.module import Module
 from wavenetlite.support.checks import positive_int
 from wavenetlite.support.errors import ArrayTypeError, ParameterError
@@ -55,9 +55,7 @@ def load(
     if held.config is None and config is None:
         raise ParameterError("config must be given, the path of a file of model.to_json(): weights do not say what "
                              "their layers are")  # fmt: skip
-    model = keras_import.network(held, given(config) if held.config is None else held.config, frames)
-    check_runs(model)
-    return model
+    return checked_network(keras_import.network, held, given(config) if held.config is None else held.config, frames)
 
 
 def given(config: str | os.PathLike[str] | None) -> dict[str, object]:

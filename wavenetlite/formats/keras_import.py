@@ -10,7 +10,6 @@ from wavenetlite.formats import keras_layers
 from wavenetlite.formats.format import UnsupportedError
 from wavenetlite.formats.keras_builder import KerasBuilder, Layer, Signal
 from wavenetlite.formats.keras_file import KerasFile, Path
-from wavenetlite.formats.layers import file_errors
 from wavenetlite.formats.reading import Fields, shown
 from wavenetlite.graph import MOST_CHANNELS
 from wavenetlite.nn.combine import Sequential
@@ -32,18 +31,17 @@ MODELS = "Sequential", "Functional", "Model"
 
 def network(file: KerasFile, config: dict[str, Any], frames: int | None) -> Module:
     """The network of a configuration, with the variables of a file."""
-    with file_errors():
-        model = Fields(config, "model")
-        kind, config_fields = model.text("class_name"), model.fields("config")
-        if kind not in MODELS:
-            raise ModelFileError(f"the model is a {shown(kind)}; it must be a Sequential or a functional model")
-        length, channels = input_size(kind, config_fields, model)
-        net = KerasBuilder(file, channels, length if frames is None else frames)
-        x = Signal(INPUT, net.nodes[INPUT])
-        out = KerasReader(net, file.by_name).model(kind, config_fields, (), x, "")
-        if out.pads != (0, 0):
-            raise ModelFileError("the model ends in zeros that are put around the signal; only a Conv1D can read them")
-        return finished(net, out.name)
+    model = Fields(config, "model")
+    kind, config_fields = model.text("class_name"), model.fields("config")
+    if kind not in MODELS:
+        raise ModelFileError(f"the model is a {shown(kind)}; it must be a Sequential or a functional model")
+    length, channels = input_size(kind, config_fields, model)
+    net = KerasBuilder(file, channels, length if frames is None else frames)
+    x = Signal(INPUT, net.nodes[INPUT])
+    out = KerasReader(net, file.by_name).model(kind, config_fields, (), x, "")
+    if out.pads != (0, 0):
+        raise ModelFileError("the model ends in zeros that are put around the signal; only a Conv1D can read them")
+    return finished(net, out.name)
 
 
 def input_size(kind: str, config: Fields, model: Fields) -> tuple[int | None, int]:

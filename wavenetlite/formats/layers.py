@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
 from typing import Any, TypeVar
 
 import numpy as np
@@ -11,6 +10,7 @@ import numpy as np
 from wavenetlite.nn.combine import Sequential
 from wavenetlite.nn.convolution import Conv1d, Linear, Pads
 from wavenetlite.nn.convolution2d import ConvTranspose1d
+from wavenetlite.nn.files import check_runs
 from wavenetlite.nn.module import Module
 from wavenetlite.nn.normalisation import GroupNorm, LayerNorm
 from wavenetlite.nn.pointwise import Activation, BatchNorm
@@ -18,6 +18,7 @@ from wavenetlite.support.arrays import Floats
 from wavenetlite.support.errors import ArrayTypeError, ModelFileError, ParameterError
 
 Layer = TypeVar("Layer", bound=Module)
+Network = TypeVar("Network", bound=Module)
 
 SELU = 1.0507009873554805, 1.6732632423543772
 """Scale and alpha: Klambauer et al., "Self-Normalizing Neural Networks", 2017."""
@@ -123,10 +124,11 @@ def selu(channels: int) -> Sequential:
     return Sequential([Activation("elu", alpha=SELU[1]), affine(np.full(channels, SELU[0]), np.zeros(channels))])
 
 
-@contextmanager
-def file_errors() -> Iterator[None]:
-    """What our layers find wrong has come from the file."""
+def checked_network(make: Callable[..., Network], *arguments: Any, **options: Any) -> Network:
+    """What `make` returns for a file's contents: what our layers find wrong is wrong with the file; and it must run."""
     try:
-        yield
+        model = make(*arguments, **options)
     except (ParameterError, ArrayTypeError) as error:
         raise ModelFileError(str(error)) from None
+    check_runs(model)
+    return model

@@ -9,11 +9,10 @@ from typing import BinaryIO
 
 from wavenetlite.formats import tensors
 from wavenetlite.formats.format import Format
-from wavenetlite.formats.layers import file_errors
+from wavenetlite.formats.layers import checked_network
 from wavenetlite.formats.tensors import Weights
 from wavenetlite.nn.blocks import TemporalBlock
 from wavenetlite.nn.combine import Sequential
-from wavenetlite.nn.files import check_runs
 from wavenetlite.nn.module import Module
 
 TWICE = ".net.0", ".net.4"
@@ -35,10 +34,7 @@ def load(file: BinaryIO, size: int) -> Sequential:
     ModelFileError
         The file is damaged, or it has tensors of other parts.
     """
-    with file_errors():
-        model = network(Weights(tensors.read(file, size)))
-    check_runs(model)
-    return model
+    return checked_network(network, Weights(tensors.read(file, size)))
 
 
 def network(weights: Weights) -> Sequential:

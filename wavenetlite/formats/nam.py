@@ -1,4 +1,4 @@
-"""Neural Amp Modeler's ``.nam`` files, versions 0.5 to 0.7: WaveNet models, and containers of them.
+"""Neural Amp Modeler's ``.nam`` files, versions 0.5 to 0.7: WaveNet and LSTM models, and containers of them.
 
 Written from the public sources of the trainer (github.com/sdatkinson/neural-amp-modeler 0.13) and of the player
 (NeuralAmpModelerCore 0.5.5), both MIT. A file is JSON: the configuration of the layers, and all weights in one list, in
@@ -13,16 +13,15 @@ from functools import partial
 from itertools import pairwise
 from typing import Any, BinaryIO, Literal
 
-import numpy as np
-
 from wavenetlite.formats.format import Format
-from wavenetlite.formats.layers import file_errors, prelu
+from wavenetlite.formats.layers import checked_network, prelu
+from wavenetlite.formats.nam_lstm import lstm
+from wavenetlite.formats.nam_weights import sample_rate, weights
 from wavenetlite.formats.reading import Fields, array, read_json, shown
 from wavenetlite.graph import MOST_CHANNELS
-from wavenetlite.nn.amp import FILMS, AmpArray, AmpLayer, AmpWaveNet
+from wavenetlite.nn.amp import FILMS, AmpArray, AmpLayer, AmpLSTM, AmpWaveNet
 from wavenetlite.nn.combine import Sequential
 from wavenetlite.nn.convolution import Conv1d
-from wavenetlite.nn.files import check_runs
 from wavenetlite.nn.film import FiLM
 from wavenetlite.nn.module import Module
 from wavenetlite.nn.pointwise import Activation
@@ -38,6 +37,7 @@ MOST_CONDITIONS = 8
 SLICED = "slice_channels_uniform"
 
 Rules = Literal["core", "trainer"]
+Network = AmpWaveNet | AmpLSTM
 
 PLAIN = {
     "Tanh": "tanh", "Fasttanh": "fast_tanh", "ReLU": "relu", "Sigmoid": "sigmoid", "SiLU": "silu",
@@ -59,7 +59,9 @@ def sniff(ends: bytes) -> bool:
     return ends.lstrip(b"\xef\xbb\xbf \t\r\n")[:1] == b"{" and b'"architecture"' in ends and b'"config"' in ends
 
 
-def load(file: BinaryIO, size: int, *, slim: float = 1.0, rules: Rules = "core", prewarm: bool = True) -> AmpWaveNet:
+def load(
+    file: BinaryIO, size: int, *, slim: float = 1.0, rules: Rules = "core", prewarm: bool = True
+) -> AmpWaveNet | AmpLSTM:
     """The network in a ``.nam`` file; its sample rate is the attribute ``sr``, Hz (None: the file does not say).
 
     Parameters
@@ -75,7 +77,8 @@ def load(file: BinaryIO, size: int, *, slim: float = 1.0, rules: Rules = "core",
         + z``), for ``layer1x1_post_film`` where the layer is not blended (core passes over it), and for a Hardtanh that
         is not that of -1 to 1 (core takes it for that).
     prewarm
-        Whether a signal begins as after endless zeros, as in the player.
+        Whether a signal begins as after endless zeros, as in the player. An LSTM begins in any case with the state that
+        its file holds, which is what the trainer's second of silence has left.
 
     Raises
     ------
@@ -88,21 +91,25 @@ def load(file: BinaryIO, size: int, *, slim: float = 1.0, rules: Rules = "core",
     options = Options(slim, one_of("rules", rules, ("core", "trainer")))  # type: ignore[arg-type]
     flag("prewarm", prewarm)
     fields = Fields(read_json(file, size))
-    with file_errors():
-        model = network(fields, options, prewarm)
-    check_runs(model)
-    return model
+    return checked_network(network, fields, options, prewarm)
 
 
-def network(fields: Fields, options: Options, prewarm: bool = False) -> AmpWaveNet:
+def network(fields: Fields, options: Options, prewarm: bool = False) -> Network:
     """The network that an object with version, architecture, config and weights describes."""
     version, architecture = fields.text("version"), fields.text("architecture")
     if not VERSIONS.fullmatch(version):
         raise ModelFileError(f"{fields.name('version')} is {shown(version)}; it must be 0.5.x to 0.7.x")
     if architecture == "SlimmableContainer":
         return network(submodel(fields, options.slim), options, prewarm)
+    if architecture == "LSTM":
+        return lstm(fields)
     if architecture != "WaveNet":
-        raise ModelFileError(f"{fields.name('architecture')} is {shown(architecture)}; it must be 'WaveNet'")
+        raise ModelFileError(f"{fields.name('architecture')} is {shown(architecture)}; it must be WaveNet or LSTM")
+    return wavenet_network(fields, options, prewarm)
+
+
+def wavenet_network(fields: Fields, options: Options, prewarm: bool) -> AmpWaveNet:
+    """The network of an object with architecture "WaveNet", which may hold another that makes its conditioning."""
     config = fields.fields("config")
     sr = sample_rate(fields)
     condition = None
@@ -114,7 +121,7 @@ def network(fields: Fields, options: Options, prewarm: bool = False) -> AmpWaveN
             raise ModelFileError(f"{inner.place} is one of more than {MOST_CONDITIONS} inside each other")
         condition = network(inner, Options(1.0, options.rules, options.conditions - 1))  # never slimmed
     make = partial(wavenet, config, condition=condition, sr=sr, prewarm=prewarm)
-    state = weights(fields, make(rules="trainer"), condition)
+    state = named_weights(fields, make(rules="trainer"), condition)
     model = make(rules=options.rules, slim=options.slim)
     for path, module in model.modules():  # slopes stand in the configuration
         if isinstance(module, Activation) and module.name == "prelu":
@@ -122,13 +129,6 @@ def network(fields: Fields, options: Options, prewarm: bool = False) -> AmpWaveN
     slices = {name: tuple(map(slice, shape)) for name, shape in model.all_parameter_shapes().items()}
     model.load_state_dict({name: state[name][slices[name]] for name in slices})
     return model
-
-
-def sample_rate(fields: Fields) -> int | None:
-    value = fields.number("sample_rate", None)
-    if value is not None and (value != int(value) or not 1 <= value <= 10_000_000):
-        raise fields.wrong("sample_rate", "a whole number of Hz")
-    return None if value is None else int(value)
 
 
 def submodel(fields: Fields, slim: float) -> Fields:
@@ -145,7 +145,7 @@ def submodel(fields: Fields, slim: float) -> Fields:
     return next((model for model, limit in zip(models, limits, strict=True) if slim < limit), models[-1])
 
 
-def weights(fields: Fields, model: AmpWaveNet, condition: Module | None) -> dict[str, Floats]:
+def named_weights(fields: Fields, model: AmpWaveNet, condition: Module | None) -> dict[str, Floats]:
     """All weights by the names that `model` gives them: the list in the file has them in the model's order.
 
     The last number is head_scale, by which the last array's head is multiplied.
@@ -156,19 +156,12 @@ def weights(fields: Fields, model: AmpWaveNet, condition: Module | None) -> dict
         for name, shape in module.parameter_shapes().items()
         if not isinstance(module, Activation) and not path.startswith("condition.")
     }
-    counts = [int(np.prod(shape)) for shape in shapes.values()]
-    given = fields.list("weights")
-    if len(given) != sum(counts) + 1:
-        raise ModelFileError(
-            f"{fields.name('weights')} has {len(given)} numbers; its configuration asks for {sum(counts) + 1}"
-        )
-    flat = array(fields.name("weights"), given, (len(given),))
-    parts = np.split(flat[:-1], np.cumsum(counts)[:-1])
-    state = {name: part.reshape(shape) for (name, shape), part in zip(shapes.items(), parts, strict=True)}
+    state = weights(fields, shapes | {"head_scale": (1,)})
+    scale = state.pop("head_scale")
     last = f"arrays.{len(model.arrays) - 1}.head."
     for name in state:
         if name.startswith(last):
-            state[name] = state[name] * flat[-1]
+            state[name] = state[name] * scale
     return state | ({f"condition.{name}": value for name, value in condition.state_dict().items()} if condition else {})
 
 
@@ -393,4 +386,4 @@ def post_head(fields: Fields, in_channels: int, rules: Rules) -> Sequential:
     return Sequential(layers)
 
 
-FORMAT = Format("nam", "Neural Amp Modeler: WaveNet models and containers of them", (".nam",), sniff, load)
+FORMAT = Format("nam", "Neural Amp Modeler: WaveNet and LSTM models and containers of them", (".nam",), sniff, load)

@@ -249,7 +249,7 @@ class Offline(Writer):
     def masked(self, x: str, ones: str) -> str:
         return x
 
-    def kept(self, name: str, channels: int, initial: float = 0.0) -> str | None:
+    def kept(self, name: str, channels: int, initial: float | Floats = 0.0) -> str | None:
         return None
 
     def keep(self, name: str, x: str) -> None:
@@ -406,7 +406,7 @@ class Streaming(Writer):
             self.masks["ones"] = full
         return self.masks["ones"]
 
-    def kept(self, name: str, channels: int, initial: float = 0.0) -> str | None:
+    def kept(self, name: str, channels: int, initial: float | Floats = 0.0) -> str | None:
         return self.piece(name, channels, 0, np.full(channels, initial, np.float32)).before
 
     def keep(self, name: str, x: str) -> None:

@@ -134,6 +134,8 @@ def node(one: SimpleNamespace, number: int, beside: Beside) -> OnnxNode:
             value = array(value, f"{place}: its tensor", beside) if value is not None else None
         elif holder == "s":
             value = bytes(attribute.s).decode("utf-8", "replace")
+        elif holder == "strings":
+            value = [bytes(one).decode("utf-8", "replace") for one in value]
         attributes[attribute.name] = value
     return OnnxNode(kind, place, tuple(one.input), tuple(one.output), attributes)
 

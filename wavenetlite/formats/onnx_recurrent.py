@@ -10,9 +10,10 @@ import numpy as np
 from wavenetlite.formats.format import UnsupportedError
 from wavenetlite.formats.onnx_builder import OnnxGraphBuilder, name_for, signal_in
 from wavenetlite.formats.onnx_file import OnnxNode
-from wavenetlite.formats.onnx_signal import BATCH, CHANNELS, ONE, TIME, Signal, floats
+from wavenetlite.formats.onnx_signal import BATCH, CHANNELS, ONE, TIME, Signal, floats, optional_floats
 from wavenetlite.formats.recurrent import ONNX_GATES, Cell, Kind, layer_of
 from wavenetlite.nn.recurrent import GRU, LSTM
+from wavenetlite.support.arrays import Floats
 
 KINDS: dict[str, tuple[Kind, list[str]]] = {
     "GRU": (GRU, ["Sigmoid", "Tanh"]), "LSTM": (LSTM, ["Sigmoid", "Tanh", "Tanh"]),
@@ -29,11 +30,12 @@ def recurrent(net: OnnxGraphBuilder, node: OnnxNode, inputs: list[Any]) -> list[
     signal = net.settled(signal_in(inputs))
     kind, activations = KINDS[node.kind]
     batch_first = bool(node.attributes.get("layout", 0))
-    check_axes(signal, batch_first)
     check_plain(node, inputs, activations)
+    layer = layer_of(kind, cell(node, inputs, kind))
+    check_axes(signal, batch_first)
     if len(node.outputs) > 2 and net.readers[node.outputs[2]]:
         raise UnsupportedError("gives its cell state to another node; only its hidden states are known here")
-    made = net.layer(name_for(node), layer_of(kind, cell(node, inputs, kind)), signal)
+    made = net.layer(name_for(node), layer, signal)
     batch = signal.axes[0 if batch_first else 1]
     every, last = (batch, TIME, ONE, CHANNELS), (batch, ONE, CHANNELS)
     if not batch_first:
@@ -53,7 +55,7 @@ def check_plain(node: OnnxNode, inputs: list[Any], activations: list[str]) -> No
     options = node.attributes
     if options.get("direction", "forward") not in ("forward", ""):
         raise UnsupportedError(f"has direction={options['direction']!r}; it must be 'forward': a stream has no end")
-    given = [one.decode() if isinstance(one, bytes) else str(one) for one in options.get("activations") or activations]
+    given = options.get("activations") or activations
     if given != activations:
         raise UnsupportedError(f"has activations {given}; they must be {activations}")
     if node.kind == "GRU" and not options.get("linear_before_reset", 0):
@@ -64,9 +66,6 @@ def check_plain(node: OnnxNode, inputs: list[Any], activations: list[str]) -> No
             raise UnsupportedError(f"has {option}={options[option]}; it must not")
     if node.given(inputs, 4) is not None:
         raise UnsupportedError("has lengths of its sequences; a stream has none")
-    for number in (FIRST_STATE, FIRST_STATE + 1):
-        if node.given(inputs, number) is not None and floats(inputs[number]).any():
-            raise UnsupportedError("has a state before the signal that is not zeros")
     if node.given(inputs, PEEPHOLES) is not None and floats(inputs[PEEPHOLES]).any():
         raise UnsupportedError("has peepholes, weights from the cell state to the gates")
 
@@ -77,5 +76,17 @@ def cell(node: OnnxNode, inputs: list[Any], kind: Kind) -> Cell:
     if weight_ih.shape[0] != 1 or weight_hh.shape[0] != 1:
         raise UnsupportedError(f"has weights of {len(weight_ih)} directions; it must be one")
     bias = node.given(inputs, 3)
-    biases = () if bias is None else np.split(floats(bias)[0], 2)
-    return Cell(weight_ih[0], weight_hh[0], *biases).reordered(ONNX_GATES[kind])
+    bias_ih, bias_hh = (None, None) if bias is None else np.split(floats(bias)[0], 2)
+    first = first_state(node, inputs, weight_hh.shape[2])
+    return Cell(weight_ih[0], weight_hh[0], bias_ih, bias_hh, first).reordered(ONNX_GATES[kind])
+
+
+def first_state(node: OnnxNode, inputs: list[Any], units: int) -> Floats | None:
+    """What is remembered before the signal, (states, units), which must be the same for all signals; None: zeros."""
+    numbers = range(FIRST_STATE, FIRST_STATE + (2 if node.kind == "LSTM" else 1))
+    given = [optional_floats(node.given(inputs, number)) for number in numbers]
+    rows = [np.zeros((1, units), np.float32) if one is None else one.reshape(-1, units) for one in given]
+    if any((one != one[0]).any() for one in rows):
+        raise UnsupportedError("has states before the signals of a batch that differ")
+    first = np.stack([one[0] for one in rows])
+    return first if first.any() else None

@@ -10,9 +10,8 @@ import numpy as np
 
 from wavenetlite.formats import tensors
 from wavenetlite.formats.format import Format
-from wavenetlite.formats.layers import as_float32, conv1d, file_errors, layer_norm, selu
+from wavenetlite.formats.layers import as_float32, checked_network, conv1d, layer_norm, selu
 from wavenetlite.formats.tensors import Weights
-from wavenetlite.nn.files import check_runs
 from wavenetlite.nn.film import FiLM
 from wavenetlite.nn.graph import INPUT, Graph
 from wavenetlite.nn.module import Module
@@ -106,10 +105,7 @@ def load(
         output=output_activation is not None,
         dilations=all_dilations(weights, dilations),
     )
-    with file_errors():
-        model = network(weights, options)
-    check_runs(model)
-    return model
+    return checked_network(network, weights, options)
 
 
 def from_module(module: Any, weights: Weights, convert: Callable[[str, Any, int], Module]) -> Graph:

@@ -19,17 +19,25 @@ ONNX_GATES: dict[Kind, tuple[int, ...]] = {GRU: (1, 0, 2), LSTM: (0, 2, 3, 1)}
 
 
 class Cell(NamedTuple):
-    """Weights of one layer, as PyTorch has them: (gates * hidden, in), (gates * hidden, hidden), (gates * hidden,)."""
+    """One layer, as PyTorch has it: (gates * hidden, in), (gates * hidden, hidden), (gates * hidden,) twice.
+
+    `first_state` are the states before the signal, (states, hidden); None: zeros.
+    """
 
     weight_ih: np.ndarray
     weight_hh: np.ndarray
     bias_ih: np.ndarray | None = None
     bias_hh: np.ndarray | None = None
+    first_state: np.ndarray | None = None
 
     def reordered(self, order: Sequence[int]) -> Cell:
         """With the gates in another order: number n is that which was at place ``order[n]``."""
-        return Cell(*(None if one is None else np.concatenate([np.split(one, len(order))[n] for n in order])
-                      for one in self))  # type: ignore[arg-type]  # fmt: skip
+
+        def moved(one: np.ndarray) -> np.ndarray:
+            return np.concatenate([np.split(one, len(order))[n] for n in order])
+
+        biases = [None if one is None else moved(one) for one in (self.bias_ih, self.bias_hh)]
+        return Cell(moved(self.weight_ih), moved(self.weight_hh), biases[0], biases[1], self.first_state)
 
     @property
     def biases(self) -> np.ndarray:
@@ -38,18 +46,22 @@ class Cell(NamedTuple):
         return np.stack([zeros if one is None else one for one in (self.bias_ih, self.bias_hh)])
 
 
+PARAMETERS = Cell._fields[:4]
+"""PyTorch's, of which the last two are biases."""
+
+
 def layer_of(kind: Kind, *cells: Cell) -> GRU | LSTM:
-    """A GRU or an LSTM of one or more layers; all of them have biases, or none."""
+    """A GRU or an LSTM of one or more layers; all of them have biases, or none, and so it is with first states."""
     first = cells[0]
     layer = kind(first.weight_ih.shape[1], first.weight_hh.shape[1], num_layers=len(cells),
-                 bias=first.bias_ih is not None)  # fmt: skip
+                 bias=first.bias_ih is not None, first_state=first.first_state is not None)  # fmt: skip
     return with_weights(layer, **{f"{name}_l{n}": value for n, cell in enumerate(cells)
                                   for name, value in cell._asdict().items()})  # fmt: skip
 
 
 def cells_of(layer: GRU | LSTM) -> list[Cell]:
     """The weights of each of its layers."""
-    names = Cell._fields if layer.bias else Cell._fields[:2]
+    names = PARAMETERS if layer.bias else PARAMETERS[:2]
     return [Cell(*(layer.parameter(f"{name}_l{n}") for name in names)) for n in range(layer.num_layers)]
 
 

@@ -14,11 +14,10 @@ from typing import BinaryIO
 
 from wavenetlite.formats import layers
 from wavenetlite.formats.format import Format
-from wavenetlite.formats.layers import file_errors
+from wavenetlite.formats.layers import checked_network
 from wavenetlite.formats.reading import Fields, array, read_json, shown, size_of
 from wavenetlite.formats.rtneural_layers import NORM, last_dimensions, layers_of, written
 from wavenetlite.nn.combine import Sequential
-from wavenetlite.nn.files import check_runs
 from wavenetlite.nn.module import Module
 from wavenetlite.nn.pointwise import Activation, Dropout
 from wavenetlite.support.checks import positive_int
@@ -64,10 +63,7 @@ def load(file: BinaryIO, size: int, *, prefix: str = "", dilation: int = 1, stri
     whole = fields.has("layers")
     if whole and (prefix or set(given.values()) != {1}):
         raise ParameterError("prefix, dilation, stride and groups are for a state_dict; this is a sequential model")
-    with file_errors():
-        model = sequential(fields) if whole else state_dict_layer(fields, prefix, given)
-    check_runs(model)
-    return model
+    return checked_network(sequential, fields) if whole else checked_network(state_dict_layer, fields, prefix, given)
 
 
 # Sequential models

@@ -213,6 +213,8 @@ def lstm(fields: Fields, channels: int, out: int) -> Module:
 
 def written_recurrent(layer: GRU | LSTM, channels: int) -> list[Written]:
     """One object for each of its layers."""
+    if layer.first_state:
+        raise ParameterError("a recurrent layer must begin with zeros here")
     cells = [recurrent.to_keras(type(layer), cell) for cell in recurrent.cells_of(layer)]
     return [{"type": type(layer).__name__.lower(), "weights": [one.tolist() for one in cell]} for cell in cells]
 

@@ -9,7 +9,7 @@ import numpy as np
 
 from wavenetlite.formats import layers
 from wavenetlite.formats.format import UnsupportedError
-from wavenetlite.formats.recurrent import Cell, layer_of
+from wavenetlite.formats.recurrent import PARAMETERS, Cell, layer_of
 from wavenetlite.formats.tensors import tensor
 from wavenetlite.nn.convolution import Conv1d
 from wavenetlite.nn.convolution2d import ConvTranspose1d
@@ -189,7 +189,7 @@ def recurrent(reader: TorchReader, module: Any) -> Module:
             raise UnsupportedError(f"{option}={getattr(module, option)} must be {plain}")
     if hasattr(module, "parametrizations") or module._forward_pre_hooks:
         raise UnsupportedError("it is parametrized or has hooks, which may change its weights")
-    names = Cell._fields if module.bias else Cell._fields[:2]
+    names = PARAMETERS if module.bias else PARAMETERS[:2]
     cells = [Cell(*(float32(name, getattr(module, f"{name}_l{n}")) for name in names))
              for n in range(module.num_layers)]  # fmt: skip
     reader.last = f"a {kind(module)}, which gives its frames and its state"

@@ -13,11 +13,10 @@ import numpy as np
 
 from wavenetlite.formats import tensors
 from wavenetlite.formats.format import Format
-from wavenetlite.formats.layers import affine, as_float32, conv1d, file_errors
+from wavenetlite.formats.layers import affine, as_float32, checked_network, conv1d
 from wavenetlite.formats.tensors import Weights
 from wavenetlite.nn.combine import Residual, Sequential
 from wavenetlite.nn.convolution import Conv1d
-from wavenetlite.nn.files import check_runs
 from wavenetlite.nn.module import Module
 from wavenetlite.nn.pointwise import Activation, BatchNorm, CumulativePool
 from wavenetlite.support.checks import flag, one_of
@@ -81,10 +80,7 @@ def load(
     one_of("classifier", needed["classifier"], tuple(POOLS.values()))
     if activation is not None:
         one_of("activation", activation, ("sigmoid", "identity"))
-    with file_errors():
-        model = network(weights, activation=activation, **needed)
-    check_runs(model)
-    return model
+    return checked_network(network, weights, activation=activation, **needed)
 
 
 def from_module(module: Any, weights: Weights) -> Sequential:

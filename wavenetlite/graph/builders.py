@@ -64,7 +64,7 @@ class OnnxBuilder(Protocol[EdgeT]):
     def new_name(self, kind: str) -> str:
         """A new name for a state."""
 
-    def kept(self, name: str, channels: int, initial: float = 0.0) -> str | None:
+    def kept(self, name: str, channels: int, initial: float | Floats = 0.0) -> str | None:
         """(batch, channels) kept from the previous block; None: not streaming."""
 
     def keep(self, name: str, x: str) -> None:

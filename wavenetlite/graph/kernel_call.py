@@ -18,7 +18,7 @@ class KernelCall:
     """A call of a kernel, which computes frames of `channels` channels from the node's edges, and the fused operations.
 
     The kernel defines the meaning of `sizes` and `arrays`. `state` lists the lengths of its state vectors, of values of
-    `state_bytes` bytes each, zero before the first frame. `scratch` is the number of scratch floats per frame.
+    `state_bytes` bytes each, initially `first_state` or zeros. `scratch` is the number of scratch floats per frame.
     """
 
     channels: int
@@ -27,6 +27,7 @@ class KernelCall:
     arrays: list[np.ndarray] = field(default_factory=list)
     state: tuple[int, ...] = ()
     state_bytes: int = 4
+    first_state: Sequence[np.ndarray] = ()
     scratch: int = 0
     phases: int = 1  # output frames per reading of the edges
     multiply_adds: float = 0.0  # per output frame

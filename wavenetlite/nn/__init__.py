@@ -1,6 +1,6 @@
 """Layers, blocks and networks. Names and weight layouts are PyTorch's."""
 
-from wavenetlite.nn.amp import AmpArray, AmpLayer, AmpWaveNet
+from wavenetlite.nn.amp import AmpArray, AmpLayer, AmpLSTM, AmpWaveNet
 from wavenetlite.nn.blocks import DepthwiseSeparable, GatedResidualBlock, TemporalBlock
 from wavenetlite.nn.combine import Add, Concat, Prewarmed, Residual, Sequential
 from wavenetlite.nn.convolution import Conv1d, Linear
@@ -14,8 +14,8 @@ from wavenetlite.nn.pointwise import Activation, BatchNorm, CumulativePool, Drop
 from wavenetlite.nn.recurrent import GRU, LSTM
 
 __all__ = [
-    "GRU", "LSTM", "TCN", "Activation", "Add", "AmpArray", "AmpLayer", "AmpWaveNet", "BatchNorm", "Concat", "Conv1d",
-    "Conv2d", "ConvTranspose1d", "ConvTranspose2d", "CumulativePool", "DepthwiseSeparable", "Dropout", "FiLM",
+    "GRU", "LSTM", "TCN", "Activation", "Add", "AmpArray", "AmpLSTM", "AmpLayer", "AmpWaveNet", "BatchNorm", "Concat",
+    "Conv1d", "Conv2d", "ConvTranspose1d", "ConvTranspose2d", "CumulativePool", "DepthwiseSeparable", "Dropout", "FiLM",
     "FrequencyTCN", "GatedResidualBlock", "GatedUnit", "Graph", "GroupNorm", "LayerNorm", "Linear", "Module",
     "Prewarmed", "Residual", "Sequential", "Slice", "TemporalBlock", "Upsample", "WaveNet", "from_config",
 ]  # fmt: skip

@@ -1,4 +1,4 @@
-"""The WaveNet of Neural Amp Modeler: arrays of layers conditioned on the signal itself.
+"""The networks of Neural Amp Modeler: WaveNet, arrays of layers conditioned on the signal itself, and LSTM.
 
 Implemented from the definition published with its trainer (github.com/sdatkinson/neural-amp-modeler, MIT).
 """
@@ -11,10 +11,11 @@ from typing import Any, Literal
 
 from wavenetlite import nodes
 from wavenetlite.graph import MOST_CHANNELS, Node
-from wavenetlite.nn.convolution import Conv1d, convolve
+from wavenetlite.nn.convolution import Conv1d, Linear, convolve
 from wavenetlite.nn.film import FiLM
 from wavenetlite.nn.module import Module
 from wavenetlite.nn.pointwise import Activation, GatedUnit, as_activation
+from wavenetlite.nn.recurrent import LSTM
 from wavenetlite.support.checks import flag, one_of, positive_int
 from wavenetlite.support.errors import ArrayTypeError, ParameterError
 
@@ -315,6 +316,47 @@ class AmpWaveNet(Module):
             hidden, head = array.outputs(hidden, condition, heads)
             heads = [head]
         return heads[0] if self.head is None else self.head.connect(heads[0])
+
+
+class AmpLSTM(Module):
+    """Neural Amp Modeler's LSTM with a trained initial state, and a linear layer.
+
+    Parameters
+    ----------
+    in_channels, hidden_channels, num_layers
+        As in `LSTM`.
+    out_channels
+        Output channels of the linear layer.
+    sr
+        Sample rate of the training audio, Hz; None: unknown.
+
+    Examples
+    --------
+    >>> import numpy as np, wavenetlite as wl
+    >>> wl.nn.AmpLSTM(1, 3, sr=48000)(np.zeros((20, 1), np.float32)).shape
+    (20, 1)
+    """
+
+    def __init__(
+        self,
+        in_channels: int,
+        hidden_channels: int,
+        *,
+        num_layers: int = 1,
+        out_channels: int = 1,
+        sr: int | None = None,
+    ) -> None:
+        self.lstm = LSTM(in_channels, hidden_channels, num_layers=num_layers, first_state=True)
+        self.head = Linear(hidden_channels, out_channels)
+        self.in_channels, self.hidden_channels, self.num_layers = in_channels, hidden_channels, num_layers
+        self.out_channels = self.head.out_features
+        self.sr = None if sr is None else positive_int("sr", sr)
+
+    def children(self) -> dict[str, Module]:
+        return {"lstm": self.lstm, "head": self.head}
+
+    def build(self, x: Node, c: Node | None) -> Node:
+        return self.head.connect(self.lstm.connect(x))
 
 
 def members(name: str, given: Any, kind: type[Any]) -> list[Any]:

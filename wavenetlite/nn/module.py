@@ -380,7 +380,7 @@ class Module:
     @property
     def macs_per_frame(self) -> float:
         """Multiply-adds of the convolutions per input frame."""
-        return sum(row.multiply_adds for row in self._rows())
+        return math.fsum(row.multiply_adds for row in self._rows())
 
     def summary(self) -> str:
         """A table of the layers: shapes, parameters, multiply-adds per frame, receptive field, latency, state."""

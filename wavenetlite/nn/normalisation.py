@@ -10,7 +10,25 @@ from wavenetlite.nn.module import Module
 from wavenetlite.support.checks import divides, number, positive_int
 
 
-class GroupNorm(Module):
+class ChannelNorm(Module, abstract=True):
+    """Base of both norms."""
+
+    channels: int | None
+    groups = 1
+    eps: float
+
+    def parameter_shapes(self) -> dict[str, tuple[int, ...]]:
+        return {} if self.channels is None else dict.fromkeys(("weight", "bias"), (self.channels,))
+
+    def draw(self, name: str, shape: tuple[int, ...], rng: np.random.Generator) -> np.ndarray:
+        return np.ones(shape) if name == "weight" else np.zeros(shape)
+
+    def build(self, x: Node, c: Node | None) -> Node:
+        weight, bias = (None if self.channels is None else self.parameter(name) for name in ("weight", "bias"))
+        return nodes.GroupNorm((Edge(x),), x.channels, x.clock, self.groups, weight, bias, self.eps)
+
+
+class GroupNorm(ChannelNorm):
     """Normalises the channels of a frame to mean 0 and variance 1 by groups; then scales by ``weight``, adds ``bias``.
 
     PyTorch's ``GroupNorm`` also averages over time, which cannot stream; for a signal of one frame they are equal.
@@ -41,18 +59,8 @@ class GroupNorm(Module):
         self.eps = number("eps", eps, least=0.0)
         divides("groups", self.groups, "channels", self.channels)
 
-    def parameter_shapes(self) -> dict[str, tuple[int, ...]]:
-        return dict.fromkeys(("weight", "bias"), (self.channels,))
 
-    def draw(self, name: str, shape: tuple[int, ...], rng: np.random.Generator) -> np.ndarray:
-        return np.ones(shape) if name == "weight" else np.zeros(shape)
-
-    def build(self, x: Node, c: Node | None) -> Node:
-        weight, bias = self.parameter("weight"), self.parameter("bias")
-        return nodes.GroupNorm((Edge(x),), x.channels, x.clock, self.groups, weight, bias, self.eps)
-
-
-class LayerNorm(Module):
+class LayerNorm(ChannelNorm):
     """Normalises the channels of a frame to mean 0 and variance 1; then scales by ``weight`` and adds ``bias``.
 
     Parameters
@@ -78,13 +86,3 @@ class LayerNorm(Module):
         self.channels = None if channels is None else positive_int("channels", channels, MOST_CHANNELS)
         self.in_channels = self.out_channels = self.channels
         self.eps = number("eps", eps, least=0.0)
-
-    def parameter_shapes(self) -> dict[str, tuple[int, ...]]:
-        return {} if self.channels is None else dict.fromkeys(("weight", "bias"), (self.channels,))
-
-    def draw(self, name: str, shape: tuple[int, ...], rng: np.random.Generator) -> np.ndarray:
-        return np.ones(shape) if name == "weight" else np.zeros(shape)
-
-    def build(self, x: Node, c: Node | None) -> Node:
-        weight, bias = (None if self.channels is None else self.parameter(name) for name in ("weight", "bias"))
-        return nodes.GroupNorm((Edge(x),), x.channels, x.clock, 1, weight, bias, self.eps)

@@ -23,12 +23,21 @@ class Recurrent(Module, abstract=True):
     out_channels: int
     unit: ClassVar[type[nodes.Recurrent]]
 
-    def __init__(self, in_channels: int, hidden_channels: int, *, num_layers: int = 1, bias: bool = True) -> None:
+    def __init__(
+        self,
+        in_channels: int,
+        hidden_channels: int,
+        *,
+        num_layers: int = 1,
+        bias: bool = True,
+        first_state: bool = False,
+    ) -> None:
         self.in_channels = positive_int("in_channels", in_channels, MOST_CHANNELS)
         most = MOST_CHANNELS // self.unit.gates
         self.hidden_channels = self.out_channels = positive_int("hidden_channels", hidden_channels, most)
         self.num_layers = positive_int("num_layers", num_layers, MOST_LAYERS)
         self.bias = flag("bias", bias)
+        self.first_state = flag("first_state", first_state)
 
     def parameter_shapes(self) -> dict[str, tuple[int, ...]]:
         shapes: dict[str, tuple[int, ...]] = {}
@@ -38,6 +47,8 @@ class Recurrent(Module, abstract=True):
             shapes[f"weight_hh_l{layer}"] = (rows, self.hidden_channels)
             if self.bias:
                 shapes[f"bias_ih_l{layer}"] = shapes[f"bias_hh_l{layer}"] = (rows,)
+            if self.first_state:
+                shapes[f"first_state_l{layer}"] = (self.unit.states, self.hidden_channels)
         return shapes
 
     def draw(self, name: str, shape: tuple[int, ...], rng: np.random.Generator) -> np.ndarray:
@@ -58,7 +69,8 @@ class Recurrent(Module, abstract=True):
         projected = nodes.Conv((Edge(x),), len(weight), x.clock, (weight[:, :, np.newaxis],), (1,), (bias,))
         clock = replace(x.clock, oldest=-math.inf)
         last = self.parameter(f"weight_hh_l{layer}")
-        return self.unit((Edge(projected),), self.hidden_channels, clock, last, hidden_bias, weight, bias)
+        first = self.parameter(f"first_state_l{layer}") if self.first_state else None
+        return self.unit((Edge(projected),), self.hidden_channels, clock, last, hidden_bias, weight, bias, first)
 
 
 class GRU(Recurrent):
@@ -75,13 +87,15 @@ class GRU(Recurrent):
         Number of stacked layers.
     bias
         Whether to add biases.
+    first_state
+        Whether the initial state is a parameter instead of zero.
 
     Notes
     -----
     Parameters of layer k, as in ``torch.nn.GRU``, with the gates r, z, n stacked: ``weight_ih_lk``
     (3 * hidden_channels, in_channels or hidden_channels), ``weight_hh_lk`` (3 * hidden_channels, hidden_channels),
-    ``bias_ih_lk``, ``bias_hh_lk`` (3 * hidden_channels,). The receptive field is infinite. Cho et al., "Learning
-    Phrase Representations using RNN Encoder-Decoder", 2014.
+    ``bias_ih_lk``, ``bias_hh_lk`` (3 * hidden_channels,); also ``first_state_lk`` (1, hidden_channels), h.
+    The receptive field is infinite. Cho et al., "Learning Phrase Representations using RNN Encoder-Decoder", 2014.
 
     Examples
     --------
@@ -109,13 +123,16 @@ class LSTM(Recurrent):
         Number of stacked layers.
     bias
         Whether to add biases.
+    first_state
+        Whether the initial state is a parameter instead of zero.
 
     Notes
     -----
     Parameters of layer k, as in ``torch.nn.LSTM``, with the gates i, f, g, o stacked: ``weight_ih_lk``
     (4 * hidden_channels, in_channels or hidden_channels), ``weight_hh_lk`` (4 * hidden_channels, hidden_channels),
-    ``bias_ih_lk``, ``bias_hh_lk`` (4 * hidden_channels,). The receptive field is infinite. Hochreiter and
-    Schmidhuber, "Long Short-Term Memory", 1997; Gers et al., "Learning to Forget", 2000.
+    ``bias_ih_lk``, ``bias_hh_lk`` (4 * hidden_channels,); also ``first_state_lk`` (2, hidden_channels), h
+    and c. The receptive field is infinite. Hochreiter and Schmidhuber, "Long Short-Term Memory", 1997; Gers et al.,
+    "Learning to Forget", 2000.
 
     Examples
     --------

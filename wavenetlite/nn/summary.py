@@ -61,7 +61,11 @@ def multiply_adds(module: Layer, x: Node, out: Node) -> float:
     """Per output frame, of a layer's weights; those that are not parameters, such as a window's, do not count."""
     if not module.parameter_shapes():
         return 0
-    return sum(read.multiply_adds for read in out.edge_weights() if out.edges[read.edge].node is x)
+    total = 0.0
+    while out.edges and all(edge.node is not x for edge in out.edges):  # a layer of several operations in a row
+        total += out.multiply_adds
+        out = out.edges[0].node
+    return total + sum(read.multiply_adds for read in out.edge_weights() if out.edges[read.edge].node is x)
 
 
 def summary_text(title: str, rows: Sequence[Row], facts: Mapping[str, str]) -> str:

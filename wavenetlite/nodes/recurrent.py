@@ -13,13 +13,14 @@ from wavenetlite.graph.batch import BatchContext, BatchStep, add_at
 from wavenetlite.kernels import padded
 from wavenetlite.kernels.pack import Arena, pack_conv
 from wavenetlite.support.arrays import Floats
+from wavenetlite.support.errors import ParameterError
 
 HELD = 1e4
 """Added to a gate it leaves the gate open, or shut."""
 
 SCRIPT = """\
-def {name}(x, weight, bias=None):
-    y, h, c = [], *np.zeros((2, weight.shape[1]))
+def {name}(x, weight, bias=None, first=None):
+    y, h, c = [], *(np.resize(first, (2, weight.shape[1])) if first is not None else np.zeros((2, weight.shape[1])))
     for now in x:
         last = weight @ h + (0 if bias is None else bias)
 {unit}
@@ -64,6 +65,8 @@ class Recurrent(Node):
     bias: Floats | None
     input_weight: Floats  # weight_ih, bias_ih
     input_bias: Floats | None
+    first_state: Floats | None = None
+    """What the units remember before the first frame, (states, units); None: zeros."""
 
     @property
     def unsettled(self) -> str:
@@ -73,7 +76,7 @@ class Recurrent(Node):
         return RecurrentCall(
             self.channels, self.operation, sizes=(self.channels,), state=(self.channels,) * self.states,
             scratch=padded(self.channels) + padded(self.gates * self.channels), multiply_adds=self.multiply_adds,
-            weight=self.weight, bias=self.bias,
+            weight=self.weight, bias=self.bias, first_state=() if self.first_state is None else tuple(self.first_state),
         )  # fmt: skip
 
     @property
@@ -95,6 +98,10 @@ class Recurrent(Node):
     def onnx(self, write: OnnxBuilder[Edge]) -> str:
         x = write.row(self.onnx_edges[0])
         weight, absent = self.in_order(self.input_weight), write.absent(self.onnx_edges[0], x)
+        if absent is not None and self.first_state is not None:
+            raise ParameterError(
+                "ONNX export has no node for a recurrent layer that starts late from a state of its own"
+            )
         if absent is not None:  # one more channel: where there is no signal yet the units stay at zero
             x = write.op("Concat", [x, absent], axis=1)
             held = self.in_order(np.repeat(np.array(self.held, np.float32), self.channels)[:, np.newaxis])
@@ -103,15 +110,30 @@ class Recurrent(Node):
         given = [write.constant(array[np.newaxis]) for array in (weight, self.in_order(self.weight))]
         given.append(write.constant(np.concatenate(list(map(self.in_order, biases)))[np.newaxis]) if biases else "")
         names = [write.new_name(f"{self.operation} state {number}") for number in range(self.states)]
-        kept = [write.kept(name, self.channels) for name in names]
-        first = [write.op("Unsqueeze", [one, write.constant([0])]) for one in kept if one is not None]
+        kept = [write.kept(name, self.channels, values) for name, values in zip(names, self.before, strict=True)]
+        first = self.onnx_states(write, x, kept)
         frames = write.op("Transpose", [x], perm=[2, 0, 1])
         attributes = {"linear_before_reset": 1} if self.operation == "gru" else {}
         y, *last = write.ops(self.onnx_kind, [frames, *given, "", *first], 1 + self.states, hidden_size=self.channels,
                              **attributes)  # fmt: skip
-        for name, one in zip(names, last, strict=True):
+        for name, one in zip(names, last if kept[0] is not None else [], strict=False):
             write.keep(name, write.op("Squeeze", [one, write.constant([0])]))
         return write.op("Transpose", [write.op("Squeeze", [y, write.constant([1])])], perm=[1, 2, 0])
+
+    @property
+    def before(self) -> Floats:
+        """What the units remember before the first frame, (states, units)."""
+        return np.zeros((self.states, self.channels), np.float32) if self.first_state is None else self.first_state
+
+    def onnx_states(self, write: OnnxBuilder[Edge], x: str, kept: list[str | None]) -> list[str]:
+        """What is remembered before the block, (1, batch, units) each; none: zeros."""
+        if kept[0] is None and self.first_state is not None:  # the same for every signal of the batch
+            batch = write.part(write.op("Shape", [x]), 0, 1, 0)
+            shape = write.op("Concat", [write.constant([1]), batch, write.constant([self.channels])], axis=0)
+            return [
+                write.op("Expand", [write.constant(one[np.newaxis, np.newaxis]), shape]) for one in self.first_state
+            ]
+        return [write.op("Unsqueeze", [one, write.constant([0])]) for one in kept if one is not None]
 
     def in_order(self, array: Floats) -> Floats:
         """The gates of a parameter in ONNX's order."""
@@ -119,7 +141,8 @@ class Recurrent(Node):
 
     def script(self, write: ScriptBuilder[Edge]) -> str:
         text = SCRIPT.format(name=self.operation, unit=self.line)
-        return write.call(text, write.row(self.edges[0]), write.array(self.weight), write.array(self.bias))
+        return write.call(text, write.row(self.edges[0]), write.array(self.weight), write.array(self.bias),
+                          write.array(self.first_state))  # fmt: skip
 
     def batch_step(self, context: BatchContext) -> BatchStep[Recurrent]:
         return RecurrentBatchStep(self, context)
@@ -211,6 +234,7 @@ class RecurrentBatchStep(BatchStep[Recurrent]):
         super().__init__(node, context)
         self.weight_at = context.parameters.positions(node.weight)
         self.bias_at = None if node.bias is None else context.parameters.positions(node.bias)
+        self.first_at = None if node.first_state is None else context.parameters.positions(node.first_state)
 
     def pack(self, values: Floats) -> None:
         start = int(self.weight_at.flat[0])
@@ -218,10 +242,13 @@ class RecurrentBatchStep(BatchStep[Recurrent]):
         self.bias = np.zeros(len(self.weight), np.float32)
         if self.bias_at is not None:
             self.bias = values[int(self.bias_at[0]) :][: self.bias_at.size]
+        self.first = self.node.before
+        if self.first_at is not None:
+            self.first = values[int(self.first_at.flat[0]) :][: self.first_at.size].reshape(self.first_at.shape)
 
     def forward(self) -> None:
         x = np.ascontiguousarray(self.x.values[:, :, : self.x.channels].swapaxes(0, 1))
-        states: list[Floats] = [np.zeros((x.shape[1], self.out.channels), np.float32)] * self.node.states
+        states: list[Floats] = [np.repeat(one[np.newaxis], x.shape[1], axis=0) for one in self.first]
         self.before: list[list[Floats]] = []  # of each frame: the states before it,
         self.kept: list[list[Floats]] = []  # and what its gradient needs
         for frame, now in enumerate(x):
@@ -240,6 +267,8 @@ class RecurrentBatchStep(BatchStep[Recurrent]):
             x, p, of_states = self.node.units_back(self.kept[frame], self.before[frame], of_states)
             of_x[frame], of_p[frame] = np.concatenate(x, axis=1), np.concatenate(p, axis=1)
             of_states[0] = of_states[0] + of_p[frame] @ self.weight
+        if self.first_at is not None:
+            add_at(gradient, self.first_at, np.array([one.sum(axis=0) for one in of_states]))
         h = np.array([states[0] for states in self.before]).reshape(frames * clips, units)
         flat = of_p.reshape(frames * clips, -1)
         add_at(gradient, self.weight_at, flat.T @ h)

@@ -165,8 +165,10 @@ def refusals(entry: Entry) -> Iterator[None]:
     try:
         yield
     except audio.AudioFileError as error:
-        message = readable(str(error).removeprefix(f"{entry.path}: ").removeprefix(f"{entry.name}: "))
-        raise UnusableRecordingError(error.kind, message, again=not os.access(entry.path, os.R_OK)) from None
+        message = readable(
+            str(error).removeprefix(f"{audio.shown(entry.path)}: ").removeprefix(f"{audio.shown(entry.name)}: ")
+        )
+        raise UnusableRecordingError(error.kind, readable(message), again=not os.access(entry.path, os.R_OK)) from None
     except WavenetliteError as error:
         raise UnusableRecordingError("unreadable", readable(str(error))) from None
     except OSError as error:

@@ -77,14 +77,14 @@ def costs(work: Sequence[Work], parameters: int, macs: float, *, streams: bool) 
             NAMES[1],
             len(work),
             parameters + sum(round((use.wide - 1) * use.parameters) for use in own),
-            macs + sum((use.wide - 1) * use.macs for use in work),
+            math.fsum([macs, *((use.wide - 1) * use.macs for use in work)]),
             state,
         ),
         Cost(
             NAMES[2],
             sum(use.deep for use in work),
             parameters + sum((use.deep - 1) * use.inner_parameters for use in own),
-            macs + sum((use.deep - 1) * use.inner_macs for use in work),
+            math.fsum([macs, *((use.deep - 1) * use.inner_macs for use in work)]),
             remembered(work, deep=True) if streams else None,
         ),
     )
@@ -105,16 +105,18 @@ def remembered(work: Sequence[Work], *, deep: bool) -> int:
 def costs_of_list(layers: Sequence[Layer]) -> tuple[Cost, Cost, Cost]:
     """Costs for one channel."""
     work: list[Work] = []
-    rate, weights, macs = 1, 0, 0.0
+    macs: list[float] = []
+    rate, weights = 1, 0
     for layer in layers:
         taps, before = math.prod(layer.kernel_size), rate
         rate *= math.prod(map(int, layer.stride))
-        weights, macs = weights + taps, macs + taps / rate
+        weights += taps
+        macs.append(taps / rate)
         if taps > 1:
             work.append(
                 Work(layer, layer, layer.kernel_size, layer.dilation, taps, taps / rate, taps, taps / before, FLOAT)
             )
-    return costs(work, weights, macs, streams=len(layers[0].kernel_size) == 1)
+    return costs(work, weights, math.fsum(macs), streams=len(layers[0].kernel_size) == 1)
 
 
 def costs_of_model(model: Module, output: Node) -> tuple[Cost, Cost, Cost]:
