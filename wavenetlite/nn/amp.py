@@ -133,9 +133,7 @@ class AmpLayer(Module):
 
     def outputs(self, x: Node, c: Node | None) -> tuple[Node, Node]:
         """The nodes of both outputs: for the next layer and for the head."""
-        if c is None or c.channels != self.condition_channels:
-            given = "none" if c is None else f"{c.channels} channels"
-            raise ParameterError(f"condition_channels={self.condition_channels} but the conditioning given has {given}")
+        c = self.checked_condition(c, self.condition_channels)
         conv, mixin = self.parts["conv"], self.parts["input_mixin"]
         assert isinstance(conv, Conv1d) and isinstance(mixin, Conv1d)
         signal, mixed = self.at("conv_pre_film", x, c), self.at("input_mixin_pre_film", c, c)
