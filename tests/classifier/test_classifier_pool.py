@@ -147,7 +147,7 @@ BAD = {
     "dtype": ({1: np.zeros(9)}, "stream 1: samples has dtype float64"),
     "shape": ({1: np.zeros((1, 9), np.float32)}, "stream 1: samples has shape"),
     "list": ({1: [0.0]}, "stream 1: samples is a list"),
-    "unknown": ({7: np.zeros(9, np.float32)}, "sid=7 is no stream of this pool"),
+    "unknown": ({7: np.zeros(9, np.float32)}, "sid=7 is not a stream of this pool"),
     "no id": ({"a": np.zeros(9, np.float32)}, "sid='a'"),
 }
 

@@ -256,12 +256,12 @@ BAD_CONFIGS = {
     "labels no text": (setting("labels", value=[1, 2, 3]), "labels[0]=1 is a int"),
     "decision": (setting("decision", value="max"), "decision='max' must be one of last, mean, peak"),
     "background": (setting("background", value=["what"]), "background has 'what'"),
-    "detector's option": (setting("detector", "speed", value=1), "config of a detector is wrong"),
+    "detector's option": (setting("detector", "speed", value=1), "config of a detector is invalid"),
     "detector's value": (setting("detector", "threshold", value=7), "threshold=7 must be between 0 and 1"),
     "detector's memory": (setting("detector", "smoothing_ms", value=1e9), "smoothing_ms=1000000000.0 is"),
     "features' type": (setting("features", "type", value="Mel"), "type='Mel' must be one of"),
     "features of librosa": (setting("features", value={"type": "Librosa", "name": "rms"}), "cannot stream"),
-    "features' option": (setting("features", "speed", value=1), "config of LogMel is wrong"),
+    "features' option": (setting("features", "speed", value=1), "config of LogMel is invalid"),
     "features' table": (
         setting("features", "n_mels", value=9), "tables['mel'] has shape (8, 33); it must be (9, 33)"),
     "features' channels": (
@@ -271,7 +271,7 @@ BAD_CONFIGS = {
     "steps": (setting("features", "steps", value=3), "must have a list of steps"),
     "the network": (setting("model", "type", value="Mystery"), "type='Mystery' is not a known layer"),
     "the network's shape": (setting("model", "channels", value=5), "tensor 'model."),
-    "no network": (lambda config: config.pop("model"), "its config is wrong"),
+    "no network": (lambda config: config.pop("model"), "its config is invalid"),
     "a classifier inside": (lambda config: config.update(model=dict(config)), "type='AudioClassifier' is not a known"),
     "no labels": (lambda config: config.pop("labels"), "it must have"),
     "more than there is": (setting("more", value=1), "more"),

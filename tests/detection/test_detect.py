@@ -281,7 +281,7 @@ def test_config():
     assert again.config() == detector.config()
     assert again != Detector()
     assert repr(again) == repr(detector)
-    with pytest.raises(wl.ParameterError, match="config of a detector is wrong"):
+    with pytest.raises(wl.ParameterError, match="config of a detector is invalid"):
         Detector.from_config({"threshold": 0.5, "speed": 3})
     with pytest.raises(wl.ArrayTypeError, match="must be a dict"):
         Detector.from_config([0.5])

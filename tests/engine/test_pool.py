@@ -337,7 +337,7 @@ def test_a_bad_block_is_named_and_nobody_advances(pool, name, order):
 BAD_STEPS = {
     "nan": (lambda x: x.__setitem__((1, 3), np.nan), [0, 2, 1], "X is not finite in row 1, stream 2"),
     "twice": (None, [0, 2, 0], "ids has stream 0 twice"),
-    "unknown": (None, [0, 1, 7], "sid=7 is no stream of this pool"),
+    "unknown": (None, [0, 1, 7], "sid=7 is not a stream of this pool"),
     "too few ids": (None, [0, 1], "X has 3 rows; it must have 2"),
     "float ids": (None, np.zeros(3), "ids has dtype float64"),
     "two dimensions": (None, np.zeros((3, 1), np.int64), "ids has shape"),
@@ -475,7 +475,7 @@ def test_mistakes_of_conditioning():
     x, c = signal(3, 1), condition(3, 5)
     constant, local = pool.open(c[0]), pool.open()
     calls = {
-        "c lacks stream 1": lambda: pool.process({local: x}),
+        "c must contain stream 1": lambda: pool.process({local: x}),
         "c has stream 0": lambda: pool.process({constant: x}, {constant: c}),
         "c has stream 7": lambda: pool.process({local: x}, {local: c, 7: c}),
         "c of stream 1 has 2 frames": lambda: pool.process({local: x}, {local: c[:2]}),
@@ -489,7 +489,7 @@ def test_mistakes_of_conditioning():
         with pytest.raises(wl.ParameterError if "list" not in message else wl.ArrayTypeError, match=message):
             call()
     for ids in ([local], [constant, local]):
-        with pytest.raises(wl.ParameterError, match="c lacks stream 1"):
+        with pytest.raises(wl.ParameterError, match="c must contain stream 1"):
             pool.step(x[: len(ids)], ids)
     with pytest.raises(wl.ParameterError, match="c has stream 0"):
         pool.step(x[:2], [local, constant], c[:2])

@@ -373,7 +373,7 @@ def test_states_of_features_hold_finite_samples(value):
     online = CHAIN.stream()
     online.process(loud(1500))
     state = online._front.save()
-    with pytest.raises(wl.SnapshotError, match="none of these features"):
+    with pytest.raises(wl.SnapshotError, match="does not fit these features"):
         CHAIN.stream()._front.load(state[:-4] + np.float32(value).tobytes())
 
 

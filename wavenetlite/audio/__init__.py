@@ -14,6 +14,6 @@ from wavenetlite.audio.writing import AudioWriter, write, writing
 
 __all__ = [
     "AudioDeviceError", "AudioFileError", "AudioInfo", "AudioWriter", "Encoded", "Microphone", "Mono", "PathLike",
-    "ReadOptions", "Readable", "Resampler", "blocks", "checked_mono", "header", "info", "opened", "read", "resample", "shown",
-    "to_mono", "write", "writing",
+    "ReadOptions", "Readable", "Resampler", "blocks", "checked_mono", "header", "info", "opened", "read", "resample",
+    "shown", "to_mono", "write", "writing",
 ]  # fmt: skip

@@ -1,4 +1,4 @@
-"""Signals in memory: checked, and their channels."""
+"""Checks of signals in memory, and mixing of their channels."""
 
 from __future__ import annotations
 
@@ -13,14 +13,14 @@ Mono = Literal["mean"] | int | None
 
 
 def to_mono(y: Floats, how: Literal["mean"] | int) -> Floats:
-    """One channel of several.
+    """Mix several channels down to one, or select one.
 
     Parameters
     ----------
     y
-        float32, (samples, channels), or (samples,), which is returned as it is.
+        float32, (samples, channels), or (samples,), which is returned unchanged.
     how
-        Number of the channel from 0, or "mean" of all.
+        Index of the channel, or "mean" of all channels.
 
     Examples
     --------
@@ -30,7 +30,7 @@ def to_mono(y: Floats, how: Literal["mean"] | int) -> Floats:
     [0.5, 0.5]
     """
     if checked_mono(how) is None:
-        raise ParameterError("how=None must be 'mean' or the number of a channel")
+        raise ParameterError("how=None must be 'mean' or the index of a channel")
     y = checked_signal("y", y)
     if y.ndim == 1:
         return y
@@ -59,5 +59,5 @@ def checked_mono(mono: Any) -> Mono:
     if mono is None or mono == "mean":
         return None if mono is None else "mean"
     if isinstance(mono, bool) or not isinstance(mono, int) or mono < 0:
-        raise ParameterError(f"mono={mono!r} must be None, 'mean' or the number of a channel")
+        raise ParameterError(f"mono={mono!r} must be None, 'mean' or the index of a channel")
     return mono

@@ -1,4 +1,4 @@
-"""Open audio files, and how much is in them: all of it, whatever their headers say, or an error."""
+"""Open audio files and determine their true length, whatever their headers say."""
 
 from __future__ import annotations
 
@@ -29,9 +29,9 @@ from wavenetlite.audio.source import (
 from wavenetlite.support.arrays import Floats
 
 LENGTHS = re.compile(r"^\s*(?:data|SSND|BODY|Data Size|riff|Data length)\s*:? (\d+) \(?should be (\d+)", re.MULTILINE)
-"""How libsndfile notes that a file ends early: bytes declared, bytes there."""
+"""How libsndfile logs that a file ends early: bytes declared, bytes present."""
 FRAMES = re.compile(r"(?:^\s*Frames\s*: (\d+)$|Cols : (\d+)$|from 'ds64' chunk of (\d+))", re.MULTILINE)
-"""How it notes the frames that the header of an AVR, MPC2000, MAT5 or RF64 file promises."""
+"""How it logs the frame count declared by the header of an AVR, MPC2000, MAT5 or RF64 file."""
 CUT = re.compile(r"seems to be (?:a )?truncated|short read \(", re.IGNORECASE)
 NIST_FRAMES = re.compile(rb"sample_count -i (\d+)")
 UNREADABLE = (
@@ -45,17 +45,17 @@ UNREADABLE = (
     (0, b"MAC ", "Monkey's Audio"),
     (0, b"TTA1", "True Audio"),
     (0, b"DSD ", "DSD"),
-    (0, b"MThd", "MIDI, which holds no sound,"),
+    (0, b"MThd", "MIDI, which contains no audio,"),
 )
-"""(place, mark, name) of what libsndfile does not read."""
+"""(offset, magic bytes, name) of formats that libsndfile does not read."""
 CONTAINERS = (b"RIFF", b"RIFX", b"RF64", b"fLaC", b"OggS", b"FORM", b".snd", b"caff")
-"""What may stand behind an ID3 tag besides MPEG audio."""
+"""What may follow an ID3 tag besides MPEG audio."""
 DECODED_AT_ONCE = 1 << 16
 
 
 @dataclass(frozen=True)
 class AudioInfo:
-    """What the header of an audio file says."""
+    """Metadata from the header of an audio file."""
 
     path: Path
     sr: int
@@ -71,17 +71,17 @@ class AudioInfo:
 
 
 def info(path: Readable) -> AudioInfo:
-    """What an audio file says of itself.
+    """Read the metadata of an audio file.
 
     Parameters
     ----------
     path
-        Of the file.
+        Path of the file.
 
     Raises
     ------
     AudioFileError
-        There is no such file, it is no audio, or it ends before its header says.
+        The file does not exist, is not audio, or is shorter than its header declares.
 
     Examples
     --------
@@ -99,7 +99,7 @@ def info(path: Readable) -> AudioInfo:
 
 @contextmanager
 def opened(path: Readable) -> Iterator[Any]:
-    """The open file; whatever libsndfile has against it, then or later, becomes one line that names it."""
+    """The open file; any libsndfile error, now or later, becomes one line that names the file."""
     import soundfile
 
     name = name_of(path)
@@ -107,19 +107,19 @@ def opened(path: Readable) -> Iterator[Any]:
     if size == 0:
         raise AudioFileError(f"{shown(path)}: it is empty", "empty")
     try:
-        with bytes_of(name) as raw, sound_of(name, raw, size) as file:
+        with bytes_of(name) as raw, open_sound(name, raw, size) as file:
             yield file
     except soundfile.LibsndfileError as error:
-        raise AudioFileError(f"{shown(path)}: no audio, or damaged: {error.error_string.rstrip('.')}") from None
+        raise AudioFileError(f"{shown(path)}: not audio, or damaged: {error.error_string.rstrip('.')}") from None
     except (soundfile.SoundFileError, OSError, TypeError) as error:  # TypeError: a raw format, which needs parameters
         raise AudioFileError(f"{shown(path)}: cannot be read: {' '.join(str(error).split())}") from None
 
 
 @cache
 def sequential() -> Any:
-    """soundfile's file, for reading from the beginning on.
+    """A `soundfile.SoundFile` for sequential reading.
 
-    After every read soundfile seeks to the place where it already is; in an MP3 that changes what is decoded next: by
+    After every read soundfile seeks to its current position; in an MP3 that changes what is decoded next: by
     0.1 of full scale for blocks of 777 samples, measured with soundfile 0.14 and libsndfile 1.2.2.
     """
     import soundfile
@@ -131,8 +131,8 @@ def sequential() -> Any:
     return SequentialFile
 
 
-def sound_of(name: str | Encoded, raw: BinaryIO, size: int) -> Any:
-    """The file as libsndfile reads it right: itself, its bytes behind a header that is true, or a chain of streams."""
+def open_sound(name: str | Encoded, raw: BinaryIO, size: int) -> Any:
+    """The file in a form that libsndfile reads correctly: itself, behind a correct header, or as an Ogg chain."""
     head = raw.read(512)
     skip = mpeg.id3_bytes(head)
     if skip:
@@ -143,25 +143,25 @@ def sound_of(name: str | Encoded, raw: BinaryIO, size: int) -> Any:
             refuse_kind(name, kind)
     tagged_or_padded = (skip or head.startswith(bytes(4))) and not head.startswith(CONTAINERS)
     if mpeg.frame_at(head, 0) is not None or tagged_or_padded:
-        return sequential()(right_mpeg(name, raw))
+        return sequential()(open_mpeg(name, raw))
     if head.startswith(b"OggS") and not skip:
-        return right_ogg(name, raw, size)
+        return open_ogg(name, raw, size)
     source: Any = Spliced(raw, b"", skip, size) if skip else raw
     if head.startswith((b"RIFF", b"RIFX")):
-        source = right_riff(name, source, size - skip)
+        source = open_riff(name, source, size - skip)
     elif head.startswith(b"fLaC"):
-        source = right_flac(name, source, size - skip)
+        source = open_flac(name, source, size - skip)
     source.seek(0)
-    file = sequential()(as_it_is(name) if source is raw else source)
+    file = sequential()(source_for(name) if source is raw else source)
     return Decoded(file) if file.format == "SDS" else file
 
 
-def cut_short(path: Readable, found: object, of: object, what: str) -> AudioFileError:
+def truncated(path: Readable, found: object, of: object, what: str) -> AudioFileError:
     return AudioFileError(f"{shown(path)}: truncated: it has {found} of {of} {what}", "truncated")
 
 
-def as_it_is(name: str | Encoded) -> Any:
-    """What soundfile opens; a path as bytes, for names that are not UTF-8."""
+def source_for(name: str | Encoded) -> Any:
+    """The argument for soundfile; a path as bytes, for names that are not UTF-8."""
     return BytesIO(name.data) if isinstance(name, Encoded) else os.fsencode(name)
 
 
@@ -170,62 +170,62 @@ def refuse_kind(name: str | Encoded, kind: str) -> None:
     raise AudioFileError(f"{shown(name)}: it is {kind}, which libsndfile does not read; {remedy}")
 
 
-def right_riff(name: str | Encoded, file: BinaryIO, size: int) -> Any:
+def open_riff(name: str | Encoded, file: BinaryIO, size: int) -> Any:
     if riff.codec(file, size) in (riff.MP3_TAG, riff.MPEG_TAG):
         refuse_kind(name, "MPEG audio in WAV")
     head = riff.repaired(file, size)
     return file if head is None else Spliced(file, head[0], head[1], size)
 
 
-def right_flac(name: str | Encoded, file: BinaryIO, size: int) -> Any:
-    """Where the header's number of samples is not what a frame near the end says, it is counted by decoding."""
+def open_flac(name: str | Encoded, file: BinaryIO, size: int) -> Any:
+    """If the header's sample count disagrees with the frames near the end, count by decoding."""
     file.seek(0)
     head = file.read(flac.STREAMINFO)
     ends = flac.last_sample(file, size, head)
-    said = flac.declared(head)
-    if (said and said in ends) or len(head) < flac.STREAMINFO or said > max(ends, default=0) > 0:
+    declared = flac.declared(head)
+    if (declared and declared in ends) or len(head) < flac.STREAMINFO or declared > max(ends, default=0) > 0:
         return file
     with sequential()(Spliced(file, flac.with_total(head, flac.MOST_TOTAL), flac.STREAMINFO, size)) as counted:
-        samples = decoded_samples(counted)
+        samples = count_samples(counted)
     if ends and samples < ends[0]:
-        raise cut_short(name, samples, ends[0], "samples")
+        raise truncated(name, samples, ends[0], "samples")
     return Spliced(file, flac.with_total(head, samples), flac.STREAMINFO, size)
 
 
-def right_ogg(name: str | Encoded, file: BinaryIO, size: int) -> Any:
+def open_ogg(name: str | Encoded, file: BinaryIO, size: int) -> Any:
     links = ogg.links(file, size)
     for kind in dict.fromkeys(codec for link in links for codec in link.codecs):
         if kind not in ("Vorbis", "Opus", "unknown"):
             refuse_kind(name, f"{kind} in Ogg")
-    return Chain(name, file, links) if len(links) > 1 else sequential()(as_it_is(name))
+    return Chain(name, file, links) if len(links) > 1 else sequential()(source_for(name))
 
 
-def decoded_samples(file: Any) -> int:
-    """How many samples come out of a file."""
+def count_samples(file: Any) -> int:
+    """Count the samples of a file by decoding it."""
     block, samples = np.empty((DECODED_AT_ONCE, file.channels), np.float32), 0
     while got := len(file.read(DECODED_AT_ONCE, dtype="float32", always_2d=True, out=block)):
         samples += got
     return samples
 
 
-def right_mpeg(name: str | Encoded, file: BinaryIO) -> Any:
+def open_mpeg(name: str | Encoded, file: BinaryIO) -> Any:
     data = name.data if isinstance(name, Encoded) else mmap(file.fileno(), 0, access=ACCESS_READ)
     found = mpeg.layout(data)
     if not found.sound:
-        return as_it_is(name)
+        return source_for(name)
     there = len(found.sound) - bool(found.missing)
     if found.mixed:
-        raise AudioFileError(f"{shown(name)}: its parts differ in sample rate or layer; convert it first")
+        raise AudioFileError(f"{shown(name)}: its sample rate or MPEG layer changes; convert it first")
     if found.missing or (found.declared or 0) > there + 1:
         of = max(found.declared or 0, len(found.sound))
-        raise cut_short(name, there, of, "frames of MPEG audio")
+        raise truncated(name, there, of, "frames of MPEG audio")
     if found.declared == there and found.tags == 1:
-        return as_it_is(name)
+        return source_for(name)
     return BytesIO(mpeg.with_header(data, found))
 
 
 def header(path: Readable, file: Any) -> AudioInfo:
-    """What there is in an open file, once it is known that it does not end before its header says."""
+    """The metadata of an open file, after checking that it is as long as its header declares."""
     about = AudioInfo(Path(str(path)), file.samplerate, file.channels, file.frames, file.format, file.subtype)
     name, log = name_of(path), file.extra_info
     for declared, found in () if about.format == "FLAC" else LENGTHS.findall(log):
@@ -234,12 +234,12 @@ def header(path: Readable, file: Any) -> AudioInfo:
             raise AudioFileError(
                 f"{shown(path)}: truncated: it has {found} of {declared} bytes of samples", "truncated"
             )
-    promised = max((int(number) for match in FRAMES.findall(log) for number in match if number), default=0)
+    expected = max((int(number) for match in FRAMES.findall(log) for number in match if number), default=0)
     if about.format == "NIST":
         with bytes_of(name) as raw:
-            promised = max((int(number) for number in NIST_FRAMES.findall(raw.read(1024))), default=0)
-    if promised > about.samples:
-        raise cut_short(path, about.samples, promised, "samples")
+            expected = max((int(number) for number in NIST_FRAMES.findall(raw.read(1024))), default=0)
+    if expected > about.samples:
+        raise truncated(path, about.samples, expected, "samples")
     if CUT.search(log):
         raise AudioFileError(f"{shown(path)}: truncated: it ends within its samples", "truncated")
     if about.format == "OGG":
@@ -250,7 +250,7 @@ def header(path: Readable, file: Any) -> AudioInfo:
 
 
 class Chain:
-    """The streams of a chained Ogg file as one; what the rest of the room uses of a file of soundfile's."""
+    """The streams of a chained Ogg file as one, with the part of soundfile's interface that is used here."""
 
     def __init__(self, name: str | Encoded, file: BinaryIO, links: list[ogg.Link]) -> None:
         self._parts: list[bytes] = []
@@ -278,7 +278,7 @@ class Chain:
             self._file.close()
 
     def seek(self, start: int) -> None:
-        """To a sample of the whole, from the beginning."""
+        """Skip to a sample of the whole; only from the beginning."""
         while start > 0:
             start -= len(self.read(min(start, DECODED_AT_ONCE)))
 
@@ -302,7 +302,7 @@ class Chain:
 
 
 class Decoded:
-    """All samples of a file, read at once: of an SDS file libsndfile loses the last ones when a read begins at them."""
+    """All samples of a file, read at once: libsndfile loses the last ones of an SDS file when a read begins there."""
 
     def __init__(self, file: Any) -> None:
         with file:

@@ -1,4 +1,4 @@
-"""How many samples a FLAC file holds, by its last frame: the header may not know, or be wrong (RFC 9639)."""
+"""The number of samples in a FLAC file from its last frame: the header may lack it or be wrong (RFC 9639)."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ def crc8(data: bytes) -> int:
 
 
 def declared(head: bytes) -> int:
-    """Samples that the header says; 0: it does not know."""
+    """The sample count declared in the header; 0: unknown."""
     return int.from_bytes(head[TOTAL], "big") & MOST_TOTAL
 
 
@@ -34,7 +34,7 @@ def with_total(head: bytes, samples: int) -> bytes:
 
 
 def coded_number(data: bytes) -> tuple[int, int]:
-    """A number in the manner of UTF-8, and its bytes; (-1, 0) where there is none."""
+    """A number coded like UTF-8, and its length in bytes; (-1, 0) if invalid."""
     first = data[0]
     if first < 0x80:
         return first, 1
@@ -48,7 +48,7 @@ def coded_number(data: bytes) -> tuple[int, int]:
 
 
 def end_of_frame(data: bytes, most_block: int) -> int:
-    """The sample after the frame whose header begins `data`; -1 where none does (section 9.1)."""
+    """The sample after the frame whose header begins `data`; -1 if none does (section 9.1)."""
     if len(data) < 6 or data[2] >> 4 == 0 or data[2] & 15 == 15 or data[3] & 1 or data[3] >> 4 > 10:
         return -1
     number, length = coded_number(data[4:11])
@@ -66,10 +66,10 @@ def fixed_block(code: int) -> int:
 
 
 def last_sample(file: BinaryIO, size: int, head: bytes) -> list[int]:
-    """What the headers of frames near the end of a file say of its samples, the last one's first.
+    """Total sample counts according to the frame headers near the end of a file, the last one first.
 
-    Chance makes one in some hundred thousand places of the samples look like a header: who must be sure asks whether
-    the one that the file's header names is among them, and else decodes.
+    By chance, about one in several hundred thousand positions looks like a header: to be sure, check whether
+    the count in the file's header is among them, and otherwise decode.
     """
     most_block = int.from_bytes(head[10:12], "big")
     file.seek(max(0, size - TAIL))

@@ -1,4 +1,4 @@
-"""Sound as it is spoken."""
+"""Live audio input."""
 
 from __future__ import annotations
 
@@ -13,24 +13,24 @@ from wavenetlite.support.errors import WavenetliteError
 
 
 class AudioDeviceError(WavenetliteError, RuntimeError):
-    """There is no microphone, none that can be used, or it lost samples."""
+    """There is no usable microphone, or it lost samples."""
 
 
 class Microphone:
-    """Blocks of sound as they are spoken: a context, and an iterator without end.
+    """Blocks of live audio: a context manager and an endless iterator.
 
     Parameters
     ----------
     sr
-        Sample rate, Hz; the sound system converts if the device has another.
+        Sample rate, Hz; the sound system converts from the device's own rate.
     block_samples
-        Samples of a block.
+        Samples per block.
     channels
         1 gives blocks (samples,), more (samples, channels).
     device
-        Number or name of the device, as ``python -m sounddevice`` lists them; None: the usual one.
+        Number or name of the device, as ``python -m sounddevice`` lists them; None: the default device.
     on_overflow
-        "raise" when samples were lost because the program was too slow; or "count" it in `overflows`.
+        "raise" when samples are lost because the program was too slow; or "count" the losses in `overflows`.
 
     Raises
     ------
@@ -67,7 +67,7 @@ class Microphone:
     def __enter__(self) -> Microphone:
         try:
             import sounddevice
-        except (ImportError, OSError) as error:  # OSError: the package is there, PortAudio is not
+        except (ImportError, OSError) as error:  # OSError: the package is installed, PortAudio is not
             raise AudioDeviceError(f"the microphone needs the package sounddevice and PortAudio: {error}") from None
         try:
             self._input = sounddevice.InputStream(
@@ -78,7 +78,7 @@ class Microphone:
                 dtype="float32",
             )
             self._input.start()
-        except Exception as error:  # PortAudioError, or ValueError for a device that is not there
+        except Exception as error:  # PortAudioError, or ValueError for an unknown device
             raise AudioDeviceError(f"device={self.device!r} cannot be opened: {' '.join(str(error).split())}") from None
         return self
 
@@ -99,5 +99,5 @@ class Microphone:
         if overflowed:
             self.overflows += 1
             if self.on_overflow == "raise":
-                raise AudioDeviceError("samples were lost: blocks were not taken in time (or pass on_overflow='count')")
+                raise AudioDeviceError("samples were lost: blocks were not read in time (or pass on_overflow='count')")
         return np.ascontiguousarray(block[:, 0] if self.channels == 1 else block, np.float32)

@@ -1,8 +1,8 @@
-"""MPEG audio (MP3, MP2) by its frames: how many samples there are, and a header that says so.
+"""The frames of MPEG audio (MP3, MP2): counting samples, and writing a header with the correct count.
 
 libsndfile takes the number of samples from a "Xing" or "Info" frame; without one it guesses from the first frame's bit
-rate, which loses half of a file of variable rate, and in joined files it believes the first. So the frames are walked
-(ISO 11172-3, section 2.4.2.3), and where the header does not agree a right one is put in front of them.
+rate, which loses half of a variable-rate file, and in concatenated files it trusts the first. So all frames are scanned
+(ISO 11172-3, section 2.4.2.3), and if the header disagrees, a correct one is put in front of them.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ from typing import NamedTuple
 
 Bytes = bytes | mmap
 
-V1, V2 = 3, 2  # versions as the header codes them; 0: MPEG 2.5
+V1, V2 = 3, 2  # versions as coded in the header; 0: MPEG 2.5
 RATES = {V1: (44100, 48000, 32000), V2: (22050, 24000, 16000), 0: (11025, 12000, 8000)}
 LAYER_1, LAYER_2, LAYER_3 = 3, 2, 1
 BIT_RATES = {
@@ -25,14 +25,14 @@ BIT_RATES = {
     (False, LAYER_2): (8, 16, 24, 32, 40, 48, 56, 64, 80, 96, 112, 128, 144, 160),
     (False, LAYER_3): (8, 16, 24, 32, 40, 48, 56, 64, 80, 96, 112, 128, 144, 160),
 }
-"""kbit/s by (MPEG 1, layer) and the header's code less one."""
+"""kbit/s by (MPEG 1, layer) and the header's code minus one."""
 MONO = 3
 MARKS = re.compile(rb"\xff[\xe0-\xff]|ID3|TAG|APETAGEX")
-"""What a frame or a tag begins with."""
+"""The first bytes of a frame or a tag."""
 
 
 class Frame(NamedTuple):
-    """A frame: where it begins, its bytes, and what it is."""
+    """A frame: its offset, length in bytes, and header."""
 
     at: int
     length: int
@@ -40,7 +40,7 @@ class Frame(NamedTuple):
 
     @property
     def kind(self) -> int:
-        """What all frames of a stream have in common: version, layer, sample rate."""
+        """The header bits that all frames of a stream share: version, layer, sample rate."""
         return self.header & 0xFFFE_0C00
 
     @property
@@ -50,17 +50,17 @@ class Frame(NamedTuple):
 
     @property
     def tag_at(self) -> int:
-        """Where a Xing or Info tag would stand in it: behind the side information of layer 3."""
+        """Offset of a Xing or Info tag in the frame: after the side information of layer 3."""
         version, mono = self.header >> 19 & 3, self.header >> 6 & 3 == MONO
         return 4 + ((17 if mono else 32) if version == V1 else (9 if mono else 17))
 
 
-MOST_PASSED_OVER = 100_000
-"""Tags, or places that look like the beginning of a frame, one after the other, behind which no sound is expected."""
+MOST_SKIPPED = 100_000
+"""Consecutive tags or false frame starts after which no audio is expected."""
 
 
 def frame_at(data: Bytes, at: int) -> Frame | None:
-    """The frame whose header stands there, whether its bytes are all there or not."""
+    """The frame whose header is at this offset, complete or not."""
     header = int.from_bytes(data[at : at + 4], "big")
     version, layer = header >> 19 & 3, header >> 17 & 3
     bit_rate, rate, padding = header >> 12 & 15, header >> 10 & 3, header >> 9 & 1
@@ -74,26 +74,26 @@ def frame_at(data: Bytes, at: int) -> Frame | None:
 
 
 def id3_bytes(data: Bytes) -> int:
-    """Length of an ID3v2 tag at the beginning, 0 where there is none."""
+    """Length of an ID3v2 tag at the beginning; 0 if there is none."""
     if len(data) < 10 or data[:3] != b"ID3" or any(byte & 0x80 for byte in data[6:10]):
         return 0
     return 10 + sum(byte << 7 * (3 - i) for i, byte in enumerate(data[6:10])) + (10 if data[5] & 0x10 else 0)
 
 
 def frames(data: Bytes) -> Iterator[Frame]:
-    """All frames; tags and junk between them are passed over."""
-    at, passed_over = 0, 0
-    while at + 4 <= len(data) and passed_over < MOST_PASSED_OVER:
+    """All frames; tags and junk between them are skipped."""
+    at, skipped = 0, 0
+    while at + 4 <= len(data) and skipped < MOST_SKIPPED:
         frame = frame_at(data, at)
         if frame is not None and followed(data, frame):
             yield frame
-            at, passed_over = at + frame.length, 0
+            at, skipped = at + frame.length, 0
         else:
-            at, passed_over = after_tag(data, at), passed_over + 1
+            at, skipped = after_tag(data, at), skipped + 1
 
 
 def followed(data: Bytes, frame: Frame) -> bool:
-    """Whether a frame, a tag, zeros or the end stand behind a frame: any four bytes may look like a header."""
+    """Whether a frame, a tag, zeros or the end follow a frame: any four bytes may look like a header."""
     end = frame.at + frame.length
     marks = data[end : end + 8]
     known = not any(marks) or marks.startswith((b"ID3", b"TAG", b"APETAGEX"))
@@ -101,7 +101,7 @@ def followed(data: Bytes, frame: Frame) -> bool:
 
 
 def after_tag(data: Bytes, at: int) -> int:
-    """Where the next frame or tag may begin: behind the tag that stands here, or at the next mark of one."""
+    """Where the next frame or tag may begin: after the tag at this offset, or at the next mark of one."""
     if tag := id3_bytes(data[at : at + 10]):
         nearly = range(
             max(at + 10, at + tag - 10), at + tag
@@ -116,16 +116,16 @@ def after_tag(data: Bytes, at: int) -> int:
 
 
 class Layout(NamedTuple):
-    """What a file of MPEG audio holds."""
+    """The contents of a file of MPEG audio."""
 
     sound: list[Frame]  # without those that hold tags
-    declared: int | None  # frames of sound that a Xing or Info tag says; None: it does not, or there is none
+    declared: int | None  # frames of sound according to a Xing or Info tag; None: not declared
     tags: int  # frames that hold such a tag
-    missing: int  # bytes of the last frame that are not there
+    missing: int  # bytes missing from the last frame
 
     @property
     def mixed(self) -> bool:
-        """Whether sample rate, version or layer change on the way."""
+        """Whether sample rate, version or layer change within the file."""
         return len({frame.kind for frame in self.sound}) > 1
 
 
@@ -149,17 +149,17 @@ def layout(data: Bytes) -> Layout:
 
 
 def with_header(data: Bytes, found: Layout) -> bytes:
-    """The frames of sound behind a frame that says how many they are."""
+    """The frames of sound after a tag frame that declares their number."""
     header, length = tag_frame(found.sound[0])
     sound = b"".join(data[frame.at : frame.at + frame.length] for frame in found.sound)
-    numbers = (3, len(found.sound), len(sound) + length)  # flags: frames and bytes are given
+    numbers = (3, len(found.sound), len(sound) + length)  # flags: frame and byte counts are present
     tag = b"Xing" + b"".join(number.to_bytes(4, "big") for number in numbers)
     head = header.to_bytes(4, "big").ljust(Frame(0, 0, header).tag_at, b"\0") + tag
     return head.ljust(length, b"\0") + sound
 
 
 def tag_frame(like: Frame) -> tuple[int, int]:
-    """The header and the length of the shortest frame of that kind which holds a tag."""
+    """The header and the length of the shortest frame of the same kind that can hold a tag."""
     for bit_rate in range(1, 15):
         header = like.header & 0xFFFF_0DFF | bit_rate << 12 | 0x1_0000  # no padding, no checksum
         frame = frame_at(header.to_bytes(4, "big"), 0)

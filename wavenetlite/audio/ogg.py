@@ -1,4 +1,4 @@
-"""Ogg files as a chain of streams, one after the other, of which libsndfile reads the first alone (RFC 3533)."""
+"""Ogg files as chains of consecutive streams, of which libsndfile reads only the first (RFC 3533)."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ CODECS = {b"\x01vorbis": "Vorbis", b"OpusHead": "Opus", b"\x7fFLAC": "FLAC", b"S
 
 
 class Link(NamedTuple):
-    """One stream of a chain, or several that run beside each other: its bytes, and the codecs in it."""
+    """One stream of a chain, or several multiplexed ones: its byte range and codecs."""
 
     start: int
     end: int
@@ -19,7 +19,7 @@ class Link(NamedTuple):
 
 
 def page_at(file: BinaryIO, at: int) -> tuple[int, int, bytes] | None:
-    """(length, flags, first bytes of the body) of the page there."""
+    """(length, flags, first bytes of the body) of the page at this offset."""
     file.seek(at)
     head = file.read(27 + 255 + 64)
     if head[:4] != b"OggS" or len(head) < 27:
@@ -34,7 +34,7 @@ def serial_at(file: BinaryIO, at: int) -> bytes:
 
 
 def last_page(file: BinaryIO, size: int) -> int:
-    """Where the last page begins; -1 where none does."""
+    """Offset of the last page; -1 if there is none."""
     start = max(0, size - 2 * MOST_PAGE)
     file.seek(start)
     at = file.read().rfind(b"OggS")
@@ -42,14 +42,14 @@ def last_page(file: BinaryIO, size: int) -> int:
 
 
 def ends(file: BinaryIO, size: int) -> bool:
-    """Whether a file holds the page marked as its last, whole; libsndfile does not look (section 6)."""
+    """Whether a file contains its complete last page, marked as such; libsndfile does not check (section 6)."""
     at = last_page(file, size)
     page = page_at(file, at) if at >= 0 else None
     return page is not None and bool(page[1] & LAST) and at + page[0] <= size
 
 
 def links(file: BinaryIO, size: int) -> list[Link]:
-    """The streams of a chain. A file whose last page is of its first stream is taken to be one."""
+    """The streams of a chain. A file whose last page belongs to its first stream is assumed to be one stream."""
     first, at = page_at(file, 0), last_page(file, size)
     if first is None or at < 0:
         return []
@@ -57,11 +57,11 @@ def links(file: BinaryIO, size: int) -> list[Link]:
     alone = following is None or not following[1] & FIRST
     if alone and serial_at(file, 0) == serial_at(file, at):
         return [Link(0, size, (codec(first[2]),))]
-    return walked(file, size)
+    return scan_links(file, size)
 
 
-def walked(file: BinaryIO, size: int) -> list[Link]:
-    """The streams of a chain, page by page: each begins with a page marked so behind one that is not."""
+def scan_links(file: BinaryIO, size: int) -> list[Link]:
+    """The streams of a chain, found page by page: each begins with a page so marked that follows an unmarked one."""
     found: list[tuple[int, list[str]]] = []
     at, opening = 0, False
     while at < size and (page := page_at(file, at)) is not None:

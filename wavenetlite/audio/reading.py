@@ -1,4 +1,4 @@
-"""Samples from files, whole or in blocks."""
+"""Reading samples from files, whole or in blocks."""
 
 from __future__ import annotations
 
@@ -17,8 +17,8 @@ from wavenetlite.support.errors import ParameterError
 
 READ_SAMPLES = 1 << 16
 EXACT = ("PCM", "FLOAT", "DOUBLE", "ULAW", "ALAW")
-"""Encodings, by what their names begin with, that can be entered in the middle: of others, what comes out depends on
-what was decoded before, or libsndfile finds the place only nearly."""
+"""Prefixes of encodings that allow exact seeking: with others, the output depends on what was decoded before, or
+libsndfile seeks only approximately."""
 FROM_THE_START = ("PAF",)
 """Formats in which libsndfile loses samples after a seek."""
 
@@ -38,27 +38,27 @@ def read(
     Parameters
     ----------
     path
-        Of the file: WAV, FLAC, OGG, MP3 or what else libsndfile reads.
+        Path of the file: WAV, FLAC, OGG, MP3 or any other format that libsndfile reads.
     sr
-        Sample rate that is wanted, Hz; None: the file's.
+        Target sample rate, Hz; None: the file's.
     resample
-        Whether to resample to `sr`; False: a file of another rate is an error.
+        Whether to resample to `sr`; False: a file with another rate is an error.
     mono
-        Which channel to return: its number from 0, or "mean" of all; None: all as they are.
+        Index of the channel to return, or "mean" of all; None: all channels.
     start_samples, samples
         Part of the file to read, in samples of the file; `samples` None: to the end.
     on_nonfinite
-        "raise", or take infinities and NaN for "zero".
+        "raise", or "zero" to replace infinities and NaN with zeros.
 
     Returns
     -------
     y, sr
-        float32, (samples,) of a file with one channel or with `mono`, else (samples, channels); and the rate.
+        float32, (samples,) if the file has one channel or `mono` is given, else (samples, channels); and the rate.
 
     Raises
     ------
     AudioFileError
-        The file is missing, no audio, truncated, of another rate, or not finite; the message names it.
+        The file is missing, not audio, truncated, of another rate, or not finite; the message names it.
 
     Examples
     --------
@@ -92,14 +92,14 @@ def blocks(
     samples: int | None = None,
     on_nonfinite: Literal["raise", "zero"] = "raise",
 ) -> Iterator[Floats]:
-    """The blocks of an audio file, one after the other; the file is never in memory as a whole.
+    """Iterate over the blocks of an audio file, which is never held in memory as a whole.
 
     Parameters
     ----------
     path, sr, resample, mono, start_samples, samples, on_nonfinite
-        As in :func:`read`, to the samples of which the blocks add up.
+        As in :func:`read`; the blocks concatenated are its samples.
     block_samples
-        Samples of a block; the last may be shorter, and resampled blocks are as long as the resampler makes them.
+        Samples per block; the last may be shorter, and resampled blocks vary in length.
 
     Examples
     --------
@@ -116,7 +116,7 @@ def blocks(
 
 
 class ReadOptions:
-    """What is wanted of a file, and how it is told that the file has it not."""
+    """The options of :func:`read`, checked; errors name the file that does not satisfy them."""
 
     def __init__(
         self,
@@ -138,7 +138,7 @@ class ReadOptions:
         self.samples = None if samples is None else count("samples", samples)
         self.zero = one_of("on_nonfinite", on_nonfinite, ("raise", "zero")) == "zero"
         self.buffer: Floats | None = None
-        """Where blocks are read to, if they are used up one by one: new memory costs as much as a third of decoding."""
+        """Reused for blocks that are consumed one by one: allocating costs as much as a third of decoding."""
 
     def checked(self, about: AudioInfo) -> AudioInfo:
         if self.sr is not None and about.sr != self.sr and not self.resample:
@@ -157,22 +157,22 @@ class ReadOptions:
         return about
 
     def part(self, file: Any, about: AudioInfo) -> Floats:
-        """The samples that are wanted, (samples, channels)."""
+        """The requested samples, (samples, channels)."""
         parts, at, end = list[Floats](), self.start, self.end(about)
         self.skip(file, about)
-        while at < end or not parts:  # in pieces: a false header shall not take memory that the file does not fill
+        while at < end or not parts:  # in pieces: a false header must not allocate more than the file holds
             parts.append(self.next_block(file, at, min(max(end - at, 0), READ_SAMPLES), about))
             at += len(parts[-1])
         return parts[0] if len(parts) == 1 else np.concatenate(parts)
 
     def end(self, about: AudioInfo) -> int:
-        """The first sample that is no longer wanted."""
+        """One past the last requested sample."""
         return about.samples if self.samples is None else min(self.start + self.samples, about.samples)
 
     def skip(self, file: Any, about: AudioInfo) -> None:
-        """Go to the first sample that is wanted."""
+        """Go to the first requested sample."""
         if not self.start:
-            return  # a seek in a FLAC file to where it is takes as long as decoding half a second
+            return  # seeking in a FLAC file, even to the current position, costs as much as decoding half a second
         if about.subtype.startswith(EXACT) and about.format not in FROM_THE_START:
             file.seek(self.start)
             return
@@ -210,7 +210,7 @@ class ReadOptions:
             yield from self.stream(file, header(self.path, file), block_samples)
 
     def stream(self, file: Any, about: AudioInfo, block_samples: int) -> Iterator[Floats]:
-        """The blocks of an open file that stands at its beginning."""
+        """The blocks of a freshly opened file."""
         self.checked(about)
         channels = 1 if self.mono is not None else about.channels
         resampler = None if self.sr in (None, about.sr) else Resampler(about.sr, self.sr or 0, channels=channels)

@@ -1,4 +1,4 @@
-"""Signals at other sample rates, by soxr."""
+"""Resampling with soxr."""
 
 from __future__ import annotations
 
@@ -13,20 +13,20 @@ QUALITIES = ("QQ", "LQ", "MQ", "HQ", "VHQ")
 
 
 def resample(y: Floats, sr_in: int, sr_out: int, *, quality: str = "HQ") -> Floats:
-    """A signal at another sample rate.
+    """Resample a signal.
 
     Parameters
     ----------
     y
         float32, (samples,) or (samples, channels).
     sr_in, sr_out
-        Its rate and the rate wanted, Hz.
+        Current and target sample rate, Hz.
     quality
-        Of soxr, from "QQ" (quick) over "LQ", "MQ", "HQ" to "VHQ".
+        soxr's quality: "QQ" (quick), "LQ", "MQ", "HQ" or "VHQ".
 
     Returns
     -------
-    float32, about ``samples * sr_out / sr_in`` samples; the bits that a :class:`Resampler` gives, fed in any blocks.
+    float32, about ``samples * sr_out / sr_in`` samples; bit-identical to a :class:`Resampler` fed in any blocks.
 
     Examples
     --------
@@ -47,14 +47,14 @@ def at_rate(y: Floats, sr_in: int, sr_out: int) -> Floats:
 
 
 class Resampler:
-    """Resampling of a signal that comes in blocks of any length.
+    """Streaming resampler for blocks of any length.
 
     Parameters
     ----------
     sr_in, sr_out
         Rates, Hz.
     channels
-        Of the signal: 1 for blocks (samples,), else (samples, channels).
+        Number of channels: 1 for blocks (samples,), else (samples, channels).
     quality
         As in :func:`resample`.
 
@@ -81,7 +81,7 @@ class Resampler:
         )
 
     def process(self, block: Floats) -> Floats:
-        """Feed the next samples; returns those that are ready at the new rate."""
+        """Feed the next samples; returns the output samples that are ready."""
         return self._run(block, last=False)
 
     def flush(self) -> Floats:
@@ -98,7 +98,7 @@ class Resampler:
 
     @property
     def delay(self) -> float:
-        """Samples, at the new rate, that were fed and have not come out."""
+        """Output samples still held back."""
         return 0.0 if self._soxr is None else float(self._soxr.delay())
 
     def _run(self, block: Floats, *, last: bool) -> Floats:

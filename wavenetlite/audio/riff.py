@@ -1,8 +1,7 @@
-"""WAV files whose lengths are wrong: written into a pipe, off by a header, or beyond what 32 bits count.
+"""WAV files with wrong lengths: written to a pipe, off by a header, or beyond 32 bits.
 
-"RIFF", its size, "WAVE", then chunks: a name, a size, so many bytes and one more where that is odd. What libsndfile
-does with a size beyond the end of the file is right as it is (it reads to the end); what it does not see is a size
-that is too small.
+"RIFF", its size, "WAVE", then chunks: a name, a size, that many bytes, and a padding byte if the size is odd. A size
+beyond the end of the file is handled by libsndfile (it reads to the end); one that is too small is not.
 """
 
 from __future__ import annotations
@@ -11,9 +10,9 @@ from collections.abc import Iterator
 from typing import BinaryIO
 
 HEADER_SIZES = frozenset({8, 12, 20, 24, 28, 36, 44, 46, 58, 68, 72, 80})
-"""What a length is off by when a program counts a part of the header, or leaves it out."""
+"""Errors in a length when a program wrongly counts, or omits, a part of the header."""
 LEAST_UNKNOWN = 0x7FFF_0000
-"""From here on up to 2**31, and around 2**32, stands no length but what programs write that do not know it:
+"""From here to 2**31, and around 2**32, a size is a placeholder of programs that do not know the length:
 0x7ffff000 (SoX), 0x7fffffff, 0x80000000 (arecord), 0xffffffff (FFmpeg), and less by their headers."""
 NEAR = 0x1_0000
 MOST_CHUNKS = 10_000
@@ -21,12 +20,12 @@ MP3_TAG, MPEG_TAG = 0x55, 0x50
 
 
 def unknown(size: int) -> bool:
-    """Whether a length is one that programs leave which write into a pipe."""
+    """Whether a length is a placeholder left by a program that writes to a pipe."""
     return LEAST_UNKNOWN <= size <= 0x8000_0000 + NEAR or size >= 0xFFFF_FFFF - NEAR
 
 
 def chunks(file: BinaryIO, size: int, order: str) -> Iterator[tuple[bytes, int, int]]:
-    """(name, where its bytes begin, how many there are said to be) of each chunk of a file of `size` bytes."""
+    """(name, offset of its bytes, declared length) of each chunk of a file of `size` bytes."""
     at = 12
     for _ in range(MOST_CHUNKS):
         if at + 8 > size:
@@ -39,9 +38,9 @@ def chunks(file: BinaryIO, size: int, order: str) -> Iterator[tuple[bytes, int, 
 
 
 def repaired(file: BinaryIO, size: int) -> tuple[bytes, int] | None:
-    """A header with a length of samples that reaches to the end, and where they begin; None: the file's own will do.
+    """A header whose data chunk reaches to the end of the file, and its offset; None: the file's own is correct.
 
-    That is where the length is 0 or has wrapped at 4 GiB, or is short by a header, and no chunk follows.
+    A repair is needed if the length is 0, wrapped at 4 GiB, or short by a header, and no chunk follows.
     """
     file.seek(0)
     order = file.read(4).decode("latin-1")
@@ -58,7 +57,7 @@ def repaired(file: BinaryIO, size: int) -> tuple[bytes, int] | None:
 
 
 def endless(file: BinaryIO, start: int, size: int) -> bytes:
-    """The header of a file whose samples begin at `start` and reach to its end; beyond 32 bits that of an RF64 file."""
+    """The header of a file whose samples begin at `start` and reach to its end; beyond 32 bits, an RF64 header."""
     file.seek(0)
     head = file.read(start - 4)
     if size < 2**31:
@@ -69,13 +68,13 @@ def endless(file: BinaryIO, start: int, size: int) -> bytes:
 
 
 def is_chunk(head: bytes, left: int) -> bool:
-    """Whether what follows the samples is one: a name of letters, and no more bytes than there are."""
+    """Whether a chunk follows the samples: a printable name, and a size that fits."""
     sizes = (int.from_bytes(head[4:8], "little"), int.from_bytes(head[4:8], "big"))
     return len(head) == 8 and head[:4].isascii() and head[:4].decode().isprintable() and min(sizes) <= left
 
 
 def codec(file: BinaryIO, size: int) -> int:
-    """The number of the encoding, 0 where there is none."""
+    """The format tag of the encoding; 0 if there is none."""
     file.seek(0)
     order = file.read(4).decode("latin-1")
     for name, start, length in chunks(file, size, order):

@@ -1,4 +1,4 @@
-"""The bytes that libsndfile is given: a file's own, or the same with a header that tells the truth."""
+"""The bytes that libsndfile reads: a file's own, or the same behind a corrected header."""
 
 from __future__ import annotations
 
@@ -18,12 +18,12 @@ Readable = Union[str, os.PathLike[str], "Encoded"]
 
 
 class AudioFileError(WavenetliteError, ValueError):
-    """A file is missing, no audio, truncated, or not what was asked for; the message names it.
+    """A file is missing, not audio, truncated, or not as requested; the message names it.
 
     Attributes
     ----------
     kind
-        What is wrong in one word, for programs: "unreadable", "empty", "truncated", "rate", "channels", "nonfinite".
+        The reason as one word, for programs: "unreadable", "empty", "truncated", "rate", "channels", "nonfinite".
     """
 
     def __init__(self, message: str, kind: str = "unreadable") -> None:
@@ -36,14 +36,14 @@ class AudioFileError(WavenetliteError, ValueError):
 
 @dataclass(frozen=True)
 class Encoded:
-    """The bytes of an audio file that are in memory already; functions that read files take it in a path's place.
+    """An audio file in memory, accepted wherever a path is.
 
     Attributes
     ----------
     name
-        What messages call it.
+        Its name in messages.
     data
-        All bytes of the file.
+        The bytes of the file.
 
     Examples
     --------
@@ -98,7 +98,7 @@ class Spliced(RawIOBase):
 
 
 def shown(path: Any) -> str:
-    """A path for messages, on one line; the bytes of a name that is not UTF-8 as ``\\xe9``."""
+    """A path for messages, on one line; bytes that are not UTF-8 appear as ``\\xe9``."""
     text = os.fsencode(str(path)).decode("utf-8", "backslashreplace")
     return text if text.isprintable() else "".join(c if c.isprintable() else repr(c)[1:-1] for c in text)
 
@@ -114,7 +114,7 @@ def name_of(path: Readable) -> str | Encoded:
 
 
 def bytes_in(path: str | Encoded) -> int:
-    """How long a file is; raises AudioFileError where it is none."""
+    """Size of a file; raises AudioFileError if it is not a regular file."""
     if isinstance(path, Encoded):
         return len(path.data)
     try:
@@ -130,6 +130,6 @@ def bytes_in(path: str | Encoded) -> int:
 
 @contextmanager
 def bytes_of(path: str | Encoded) -> Iterator[BinaryIO]:
-    """A file as bytes, wherever it lies."""
+    """A binary file object, on disk or in memory."""
     with BytesIO(path.data) if isinstance(path, Encoded) else open(os.fsencode(path), "rb") as file:  # noqa: PTH123
         yield file

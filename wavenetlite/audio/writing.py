@@ -1,4 +1,4 @@
-"""Audio files that appear when they are complete."""
+"""Writing audio files atomically."""
 
 from __future__ import annotations
 
@@ -17,20 +17,20 @@ from wavenetlite.support.errors import ParameterError
 
 
 def write(path: PathLike, y: Floats, sr: int, *, subtype: str | None = None, clip: bool = False) -> None:
-    """Write an audio file; the format is the name's ending: .wav, .flac, .ogg, .mp3, ...
+    """Write an audio file in the format of its suffix: .wav, .flac, .ogg, .mp3, ...
 
     Parameters
     ----------
     path
-        Of the file; an older one is replaced when the new one is complete.
+        Path of the file; an existing file is replaced once the new one is complete.
     y
         float32, (samples,) or (samples, channels), in -1..1.
     sr
         Sample rate, Hz.
     subtype
-        Encoding, a name of soundfile's such as "PCM_16" or "FLOAT"; None: the format's usual one.
+        soundfile's name of the encoding, such as "PCM_16" or "FLOAT"; None: the format's default.
     clip
-        Whether to limit samples to -1..1; False: samples outside raise, unless the encoding is floating-point.
+        Whether to clip samples to -1..1; False: samples outside raise, unless the encoding is floating-point.
 
     Examples
     --------
@@ -51,17 +51,17 @@ def write(path: PathLike, y: Floats, sr: int, *, subtype: str | None = None, cli
 def writing(
     path: PathLike, sr: int, channels: int = 1, *, subtype: str | None = None, clip: bool = False
 ) -> Iterator[AudioWriter]:
-    """A new audio file, to be written block by block; the format is the name's ending.
+    """Open an audio file for writing block by block; the suffix determines the format.
 
-    It is written under another name in the same folder, and takes its own, and the place of an older file, when all has
-    been written; if anything fails before, nothing is left of it.
+    It is written under a temporary name in the same folder and replaces an existing file once complete; on failure
+    nothing is left behind.
 
     Parameters
     ----------
     path, sr, subtype, clip
         As in :func:`write`.
     channels
-        Of the file.
+        Number of channels.
 
     Examples
     --------
@@ -81,7 +81,7 @@ def writing(
     target = checked_path(path)
     format = target.suffix.removeprefix(".").upper()
     if format not in soundfile.available_formats():
-        raise ParameterError(f"path={shown(path)!r} must end in a format's name, such as .wav, .flac, .ogg or .mp3")
+        raise ParameterError(f"path={shown(path)!r} must have the suffix of a format, such as .wav, .flac or .mp3")
     subtype = subtype or soundfile.default_subtype(format)
     if not soundfile.check_format(format, subtype):
         raise ParameterError(f"subtype={subtype!r} must be one of {', '.join(soundfile.available_subtypes(format))}")
@@ -97,13 +97,13 @@ def writing(
 
 
 class AudioWriter:
-    """An audio file that is being written: see :func:`writing`."""
+    """An audio file open for writing: see :func:`writing`."""
 
     def __init__(self, file: Any, subtype: str, clip: bool) -> None:
         self._file, self._subtype, self._clip = file, subtype, clip
 
     def write(self, y: Floats) -> None:
-        """The next samples, float32, (samples,) or (samples, channels); outside -1..1 only if the encoding holds it."""
+        """Append float32 samples, (samples,) or (samples, channels); outside -1..1 only if the encoding allows it."""
         y = checked_signal("y", y)
         if (1 if y.ndim == 1 else y.shape[1]) != self._file.channels:
             raise ParameterError(f"y has shape {y.shape}; it must have {self._file.channels} channels")

@@ -1,4 +1,4 @@
-"""Whether the parts of a classifier fit together: each check returns the part, or raises one line that says why not."""
+"""Checks that the parts of a classifier fit together: each returns its argument or raises a one-line error."""
 
 from __future__ import annotations
 
@@ -11,14 +11,14 @@ from wavenetlite.nn import Module
 from wavenetlite.support.errors import ArrayTypeError, ParameterError
 
 BACKGROUND = ("_silence_", "_unknown_")
-"""What Speech Commands calls the two classes that are no words."""
+"""Speech Commands' names of the two classes that are not words."""
 
 
 def checked_features(features: Any) -> Features:
     if not isinstance(features, Features):
         raise ArrayTypeError(f"features is a {type(features).__name__}; it must be a spec such as wl.LogMel()")
     if not features.causal:
-        features.stream()  # raises, and names what streams instead
+        features.stream()  # raises, and names a streaming alternative
         raise ParameterError(f"features={features!r} must stream")
     return features
 
@@ -32,7 +32,7 @@ def checked_model(model: Any, features: Features) -> Module:
         )
     if model.condition_channels_needed:
         raise ParameterError(
-            f"model has condition_channels={model.condition_channels_needed}; it must have none: nothing conditions it"
+            f"model has condition_channels={model.condition_channels_needed}; it must be 0 in a classifier"
         )
     return model
 
@@ -47,7 +47,7 @@ def checked_labels(labels: Any) -> tuple[str, ...]:
             raise ParameterError(f"labels[{index}]='' must not be empty")
     if len(set(labels)) < len(labels):
         twice = Counter(labels).most_common(1)[0][0]
-        raise ParameterError(f"labels has {twice!r} twice; labels must differ")
+        raise ParameterError(f"labels contains {twice!r} twice; labels must be unique")
     if len(labels) < 2:
         raise ParameterError(
             f"labels has {len(labels)} entries; it must have at least 2: the softmax of one is always 1"
@@ -56,14 +56,14 @@ def checked_labels(labels: Any) -> tuple[str, ...]:
 
 
 def checked_background(background: Any, labels: tuple[str, ...]) -> tuple[str, ...]:
-    """The background labels that there are, in the order of the labels."""
+    """The background labels among `labels`, in their order."""
     if isinstance(background, str) or not isinstance(background, Iterable):
         raise ArrayTypeError(f"background is a {type(background).__name__}; it must be a list of labels")
     named, known = list(background), frozenset((*labels, *BACKGROUND))
     for label in named:
         if not isinstance(label, str):
-            raise ArrayTypeError(f"background has {label!r}, a {type(label).__name__}; it must be a list of labels")
+            raise ArrayTypeError(f"background contains {label!r}, a {type(label).__name__}; it must list labels")
         if label not in known:
-            raise ParameterError(f"background has {label!r}; it must be one of the labels {', '.join(labels)}")
+            raise ParameterError(f"background contains {label!r}; it must be one of the labels {', '.join(labels)}")
     chosen = frozenset(named)
     return tuple(label for label in labels if label in chosen)

@@ -1,4 +1,4 @@
-"""AudioClassifier: features, a network and labels as one thing; a whole signal to a label, a running one to events."""
+"""AudioClassifier: features, network and labels combined, for whole signals and for streams."""
 
 from __future__ import annotations
 
@@ -30,56 +30,56 @@ from wavenetlite.support.checks import count, number, one_of, positive_int
 from wavenetlite.support.errors import ArrayTypeError, ParameterError
 
 SLICE_SAMPLES = 2**20
-"""Samples of a long signal that are worked on at a time: between two slices a call can be interrupted."""
+"""Samples of a long signal processed at a time: a call can be interrupted between two slices."""
 
 TABLES, WEIGHTS = "features.", "model."
-"""What the names of the arrays begin with: those of the features and those of the network."""
+"""Prefixes of the array names of features and network."""
 
 
 class AudioClassifier:
-    """Features, a network and labels: what turns audio into a label, or into events while it is still coming.
+    """Features, a network and labels: classifies whole signals, or detects events in a running one.
 
-    Immutable in use and safe to share between threads; every stream has its own state. There is one way through it:
-    `predict` is a fresh stream fed with the whole signal and flushed, so probabilities, decisions and events are the
-    same, bit for bit, whatever blocks a signal comes in.
+    Immutable in use and safe to share between threads; every stream has its own state. There is one execution path:
+    `predict` feeds the whole signal to a fresh stream and flushes it, so probabilities, decisions and events are
+    bit-identical for any partition of a signal into blocks.
 
     Parameters
     ----------
     features
         A spec that streams, such as ``wl.LogMel(...)``.
     model
-        A network without conditioning from the spec's channels to one logit a label and frame. It may have strides and
-        latency.
+        A network without conditioning that maps the spec's channels to one logit per label and frame. It may have
+        strides and latency.
     labels
-        Of the network's channels: different, non-empty strings.
+        Labels of the network's output channels: unique, non-empty strings.
     decision
-        What the prediction is made of: "last", the softmax of the newest frame; "mean", the mean of the log-softmax
-        of all frames so far, made to sum to 1; or "peak", the softmax of the frame in which any label but the
-        background is most probable, of all frames from the last one of a clip of `clip_s` on: it finds a word in a
-        longer signal.
+        How a prediction is computed: "last", the softmax of the newest frame; "mean", the mean log-softmax of all
+        frames so far, normalised to sum to 1; or "peak", the softmax of the frame in which any non-background label
+        is most probable, among all frames from the last one of a clip of `clip_s` on: it finds a word in a longer
+        signal.
     clip_s
-        Length of the clips that the network learned from, seconds: when a signal ends that is shorter, silence
-        follows it up to that length, offline and in a stream. None: nothing follows.
+        Length of the training clips, seconds: a signal that ends earlier is padded with silence to that length,
+        offline and in a stream. None: no padding.
     background
-        Labels that never make events, though they can be predicted. `BACKGROUND`'s two need not be among the labels.
+        Labels that never trigger events, though they can be predicted. The two in `BACKGROUND` need not be in `labels`.
     detector
         How probabilities become events; None: ``Detector()``.
     info
-        Notes that are saved with the classifier, JSON-able: recipe, data, measured accuracy, attribution.
+        JSON-serialisable notes saved with the classifier: recipe, data, measured accuracy, attribution.
 
     Attributes
     ----------
     features, model, decision, background, detector
         As given.
     timing
-        Where the frames of probabilities lie in a signal.
+        Positions of the frames of probabilities in a signal.
     info
-        The notes; yours to change.
+        The notes; may be modified.
 
     Raises
     ------
     ParameterError, ArrayTypeError
-        The parts do not fit together, or the features cannot stream.
+        The parts are incompatible, or the features cannot stream.
 
     Examples
     --------
@@ -132,9 +132,9 @@ class AudioClassifier:
             raise ArrayTypeError(f"detector is a {type(detector).__name__}; it must be a Detector or None")
         self.clip_s = None if clip_s is None else number("clip_s", clip_s, least=0.0)
         self.timing = Timing.of(features, output, self._labels, self.clip_s or 0.0)
-        self.detector.limits(self._labels, self.frame_rate, self.background)  # raises where it does not fit
+        self.detector.limits(self._labels, self.frame_rate, self.background)  # raises if it does not fit
 
-    # What it is like
+    # Properties
 
     @property
     def labels(self) -> list[str]:
@@ -148,24 +148,24 @@ class AudioClassifier:
 
     @property
     def frame_rate(self) -> float:
-        """Frames of probabilities a second."""
+        """Frames of probabilities per second."""
         return self.timing.frame_rate
 
     @property
     def latency_s(self) -> float:
-        """Seconds of audio after the end of a frame that must have come before its probabilities do; 0: causal."""
+        """Seconds of audio needed after the end of a frame before its probabilities are available; 0: causal."""
         return self.timing.ahead / self.sr
 
     @property
     def least_samples(self) -> int:
-        """Samples of the shortest signal that can be predicted."""
+        """Length of the shortest signal that can be predicted, samples."""
         return self.timing.least
 
     def frame_time_s(self, frame: int) -> float:
         """The end of the audio that a frame of probabilities covers, seconds from the first sample.
 
-        That is the end of the frame of features which stands at the same place in time: strides are counted in, and
-        what features and network look ahead is taken off. (With centred features, the last frames of a signal reach
+        That is the end of the feature frame at the same point in time: strides are accounted for, and the lookahead
+        of features and network is subtracted. (With centred features, the last frames of a signal reach
         into the padding: a stream gives the signal's end for them.)
 
         Examples
@@ -197,22 +197,22 @@ class AudioClassifier:
     ) -> Any: ...
 
     def predict(self, y: Any, *, sr: int | None = None, on_nonfinite: NonFinite = "raise", threads: int = 1) -> Any:
-        """What a signal is, as a whole; or each of several signals.
+        """Classify a whole signal, or each of several signals.
 
         Parameters
         ----------
         y
             float32, (samples,); a list of such; or (signals, samples).
         sr
-            Sample rate of `y`, Hz; given, it must be the classifier's: nothing is resampled silently.
+            Sample rate of `y`, Hz; if given, it must be the classifier's: nothing is resampled silently.
         on_nonfinite
-            What to do with infinities and NaN in `y`: "raise", or take them for "zero".
+            What to do with infinities and NaN in `y`: "raise", or "zero" to replace them.
         threads
-            How many signals to work on at once.
+            Number of signals processed in parallel.
 
         Returns
         -------
-        A `Prediction`; of a list or of (signals, samples) a list of them, each with the bits it has alone.
+        A `Prediction`; for several signals a list, each bit-identical to its single prediction.
 
         Raises
         ------
@@ -230,7 +230,7 @@ class AudioClassifier:
         return self.predict_checked(self.checked(y, "y", on_nonfinite))
 
     def checked(self, y: Any, name: str, on_nonfinite: str) -> Floats:
-        """A signal that can be predicted, or an error that says why not."""
+        """The signal if it can be predicted; otherwise raises."""
         zero = one_of("on_nonfinite", on_nonfinite, ("raise", "zero")) == "zero"
         signal = checked_samples(y, 0, zero, name)
         if len(signal) < self.least_samples:
@@ -254,16 +254,16 @@ class AudioClassifier:
         Parameters
         ----------
         sr
-            Sample rate of what it will be fed, Hz; given, it must be the classifier's.
+            Sample rate of the input, Hz; if given, it must be the classifier's.
         on_nonfinite
-            What to do with infinities and NaN in the samples: "raise", or take them for "zero".
+            What to do with infinities and NaN in the samples: "raise", or "zero" to replace them.
         """
         self.features.check_rate(sr)
         one_of("on_nonfinite", on_nonfinite, ("raise", "zero"))
         return ClassifierStream(self.design(), on_nonfinite=on_nonfinite)
 
     def design(self) -> Design:
-        """What streams and pools are made of, with the weights that the model has now."""
+        """What streams and pools share, with the current weights of the model."""
         return Design(
             self.features,
             self.model.plan(self.features.out_channels),
@@ -284,27 +284,27 @@ class AudioClassifier:
         capacity
             Signals that can be open at the same time.
         sr
-            Sample rate of what it will be fed, Hz; given, it must be the classifier's.
+            Sample rate of the input, Hz; if given, it must be the classifier's.
         threads
-            How many threads share the network's work of a call; the results do not depend on it.
+            Threads that share the network's work in a call; results do not depend on it.
         on_nonfinite
-            What to do with infinities and NaN in the samples: "raise", or take them for "zero".
+            What to do with infinities and NaN in the samples: "raise", or "zero" to replace them.
         """
         self.features.check_rate(sr)
         return ClassifierPool(self.design(), capacity, threads=threads, on_nonfinite=on_nonfinite)
 
-    # Writing down
+    # Serialisation
 
     def save(self, path: str | os.PathLike[str]) -> None:
         """Write everything to one safetensors file; see :func:`wavenetlite.load`.
 
-        What is read from it needs no librosa: the tables of the features, and the versions of what computed them, are
-        in the file.
+        Loading it does not need librosa: the feature tables, and the versions of the packages that computed them,
+        are in the file.
 
         Raises
         ------
         ParameterError
-            A part cannot be made again from its configuration, or `info` is not JSON-able.
+            A part cannot be reconstructed from its configuration, or `info` is not JSON-serialisable.
         OSError
             The file cannot be written.
 
@@ -323,7 +323,7 @@ class AudioClassifier:
         save(self, path)
 
     def config(self) -> dict[str, Any]:
-        """The classifier as JSON-able data, without weights and tables."""
+        """The configuration as JSON-serialisable data, without weights and tables."""
         return {
             "type": "AudioClassifier",
             "labels": self.labels,
@@ -337,13 +337,12 @@ class AudioClassifier:
         }
 
     def state_dict(self) -> dict[str, Floats]:
-        """Copies of all tables and weights by name: those of the features begin with ``features.``, the network's with
-        ``model.``."""
+        """Copies of all tables (``features.*``) and weights (``model.*``) by name."""
         return {
             **{TABLES + name: table for name, table in self.features.state_dict().items()},
             **{WEIGHTS + name: weight for name, weight in self.model.state_dict().items()},
         }
 
     def layer_types(self) -> list[tuple[str, type]]:
-        """Those of the network; see :meth:`wavenetlite.nn.Module.layer_types`."""
+        """The network's layer types; see :meth:`wavenetlite.nn.Module.layer_types`."""
         return self.model.layer_types()

@@ -1,4 +1,4 @@
-"""What a signal is, as a whole: one prediction of all its frames."""
+"""The prediction for a whole signal from all its frames."""
 
 from __future__ import annotations
 
@@ -18,18 +18,18 @@ DECISIONS = ("last", "mean", "peak")
 
 @dataclass(frozen=True, eq=False)
 class Prediction:
-    """What a signal is, as a whole.
+    """The classification of a whole signal.
 
     Attributes
     ----------
     label
-        The label of the highest probability.
+        The most probable label.
     score
         That probability.
     probabilities
         float32, (labels,); their sum is 1.
     labels
-        Of the probabilities.
+        Labels of the probabilities.
     """
 
     label: str
@@ -39,16 +39,16 @@ class Prediction:
 
 
 class Decision:
-    """What a stream keeps of its frames to predict by: the newest, and what "mean" or "peak" make of all so far.
+    """The state a prediction needs: the newest frame, and the running result of "mean" or "peak".
 
     Parameters
     ----------
     kind
         "last", "mean" or "peak"; see :class:`wavenetlite.AudioClassifier`.
     foreground
-        Of each label, whether "peak" looks for it.
+        For each label, whether "peak" considers it.
     first
-        The first frame that "peak" takes.
+        The first frame that "peak" considers.
     """
 
     def __init__(self, kind: str, foreground: npt.NDArray[np.bool_], first: int) -> None:
@@ -68,7 +68,7 @@ class Decision:
         self.newest = probabilities[-1]
 
     def prediction(self, labels: tuple[str, ...]) -> Prediction | None:
-        """By all frames so far; None where there are none."""
+        """From all frames so far; None if there are none."""
         if self.newest is None:
             return None
         kept = self._sums or self._peak
@@ -82,12 +82,12 @@ class Decision:
             kept.reset()
 
     def save(self) -> tuple[bytes, bytes]:
-        """The newest frame, and what is kept of all."""
+        """The newest frame, and the running result."""
         kept = self._sums or self._peak
         return b"" if self.newest is None else self.newest.tobytes(), kept.save() if kept else b""
 
     def load(self, newest: bytes, kept: bytes) -> None:
-        """Become what `save` wrote down; this one must be new."""
+        """Restore what `save` returned; only on new state."""
         if state := self._sums or self._peak:
             state.load(kept)
         if len(newest) not in (0, 4 * self._labels):

@@ -1,4 +1,4 @@
-"""What all streams of a classifier share; nothing in it changes."""
+"""The immutable part that all streams of a classifier share."""
 
 from __future__ import annotations
 
@@ -27,15 +27,15 @@ class Design:
     features
         The spec.
     network
-        The plan, with the weights that the model had when this was made.
+        The plan, with the model's weights at construction.
     softmax
-        The plan that makes probabilities of logits.
+        The plan that turns logits into probabilities.
     timing
-        Of the frames of probabilities.
+        Timing of the frames of probabilities.
     decision
-        Name of what makes the prediction.
+        Name of the decision.
     background
-        Labels that make no events.
+        Labels that trigger no events.
     detector
         How probabilities become events.
     """
@@ -49,13 +49,13 @@ class Design:
     detector: Detector
 
     def open_scanner(self) -> Scanner:
-        """State of the detector."""
+        """New state of the detector."""
         timing = self.timing
         limits = self.detector.limits(timing.labels, timing.frame_rate, self.background)
         return Scanner(**limits, name="probabilities")
 
     def open_decision(self) -> Decision:
-        """State of the decision."""
+        """New state of the decision."""
         foreground = np.array([label not in self.background for label in self.timing.labels])
         frames = self.features.frames(self.timing.clip)
         first = max(0, self.network.output_frames(frames, ended=True) - 1) if frames else 0
@@ -63,9 +63,9 @@ class Design:
 
     @cached_property
     def fingerprint(self) -> bytes:
-        """Equal for classifiers of the same features, weights, labels, clips, decision and detector."""
+        """Equal for classifiers with the same features, weights, labels, clip length, decision and detector."""
         timing = self.timing
-        said: list[Any] = [timing.labels, self.decision, timing.clip, self.background, self.detector.config()]
-        digest = blake2b(json.dumps(said, sort_keys=True).encode(), digest_size=16, person=b"wavenetlite clf")
+        config: list[Any] = [timing.labels, self.decision, timing.clip, self.background, self.detector.config()]
+        digest = blake2b(json.dumps(config, sort_keys=True).encode(), digest_size=16, person=b"wavenetlite clf")
         digest.update(self.features.fingerprint + self.network.fingerprint)
         return digest.digest()

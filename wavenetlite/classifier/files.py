@@ -1,4 +1,4 @@
-"""Classifiers in files: what a configuration makes, before and after weights and tables have been read."""
+"""Restoring classifiers from files: the blueprint of a configuration, then its weights and tables."""
 
 from __future__ import annotations
 
@@ -20,25 +20,25 @@ def blueprint(config: dict[str, Any], version: int) -> Blueprint:
     network = networks.blueprint(config["model"], version)
 
     def finish(arrays: ARRAYS) -> AudioClassifier:
-        model = network.finish(named(WEIGHTS, arrays))
+        model = network.finish(with_prefix(WEIGHTS, arrays))
         with config_errors():
-            return restored(config, model, named(TABLES, arrays))
+            return restored(config, model, with_prefix(TABLES, arrays))
 
     return Blueprint({WEIGHTS + name: shape for name, shape in network.shapes.items()}, finish, free=TABLES)
 
 
-def named(prefix: str, arrays: ARRAYS) -> dict[str, Floats]:
-    """The arrays whose names begin so, by the rest of the name."""
+def with_prefix(prefix: str, arrays: ARRAYS) -> dict[str, Floats]:
+    """The arrays with this prefix, by the rest of their names."""
     return {name.removeprefix(prefix): value for name, value in arrays.items() if name.startswith(prefix)}
 
 
 def restored(config: Mapping[str, Any], model: Module, tables: Mapping[str, Floats]) -> AudioClassifier:
-    """The classifier of a file: what `AudioClassifier.config` returned, the network, and the tables of the features."""
+    """The classifier from its `AudioClassifier.config`, its network, and the tables of its features."""
     wanted = {"type", "labels", "decision", "clip_s", "background", "detector", "features", "model", "info"}
     if set(config) != wanted:
         raise ParameterError(f"config of a classifier has {', '.join(sorted(config))}; it must have {sorted(wanted)}")
     spec = config["features"]
-    if isinstance(spec, Mapping) and spec.get("type") == "Librosa":  # asked first: it would import librosa to say so
+    if isinstance(spec, Mapping) and spec.get("type") == "Librosa":  # first: this would import librosa
         raise ParameterError("features are of type Librosa, which cannot stream")
     return AudioClassifier(
         feature_specs.from_config(spec, tables),

@@ -1,4 +1,4 @@
-"""ClassifierPool: many signals at once through one classifier, audio in and events out."""
+"""ClassifierPool: many signals at once through one classifier."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ from wavenetlite.support.one_thread import OneThread
 
 
 class PooledNetwork:
-    """The network of one signal: a stream of a pool, with the methods of a lone one."""
+    """One stream of a network pool, with the interface of a `Stream`."""
 
     def __init__(self, pool: StreamPool, sid: int) -> None:
         self.pool = pool
@@ -43,17 +43,16 @@ class PooledNetwork:
 
 
 class ClassifierPool:
-    """Many signals on their way through one classifier, in one call; made by ``clf.pool(capacity)``.
+    """Many signals processed by one classifier; made by ``clf.pool(capacity)``.
 
-    Every signal is named by the id that `open` returns. Its events, predictions and probabilities are, bit for bit,
-    those of its own :class:`ClassifierStream`, whatever its neighbours do. The features of each signal are computed by
-    themselves; then the frames of all signals go through the network together. A call checks everything first: when it
-    raises because of what it is given, nothing has changed. An id is never given twice. A pool serves one thread at a
-    time; another gets a `StreamStateError`.
+    Every signal is identified by the id that `open` returns. Its events, predictions and probabilities are
+    bit-identical to those of a :class:`ClassifierStream` of its own. Features are computed signal by signal; then the
+    frames of all signals go through the network together. A call validates its arguments first: if they are invalid,
+    nothing has changed. An id is never reused. A pool serves one thread at a time; another gets a `StreamStateError`.
 
-    If features or network overflow float32 on samples that are finite but absurdly large, that shows when the samples
-    have been taken: the call raises and names the signal, which then raises until it is `reset` or closed. The others
-    have been fed; their events are not lost but come with their next call.
+    If features or network overflow float32 on finite but absurdly large samples, that is detected after the samples
+    have been consumed: the call raises and names the signal, which then raises until it is `reset` or closed. The
+    other signals have been fed; their events are returned by their next call.
 
     Examples
     --------
@@ -77,7 +76,7 @@ class ClassifierPool:
         )
         self._on_nonfinite: NonFinite = on_nonfinite
         self._members: dict[int, ClassifierStream] = {}
-        self._held: dict[int, list[Event]] = {}  # events of calls that raised because of another signal
+        self._pending: dict[int, list[Event]] = {}  # events of calls that raised because of another signal
         self._alone = OneThread("pool")
 
     @property
@@ -93,14 +92,14 @@ class ClassifierPool:
         Parameters
         ----------
         snapshot
-            What `snapshot` of a stream or a pool of the same classifier returned: the signal goes on from there.
+            A snapshot of a stream or pool of the same classifier: the signal resumes from there.
 
         Raises
         ------
         StreamStateError
-            As many signals as the pool holds are open.
+            The pool is full.
         SnapshotError
-            It is no snapshot, damaged, or of another classifier; nothing has been opened.
+            The snapshot is invalid, damaged, or of another classifier; nothing has been opened.
         """
         with self._alone:
             sid = self._network.open()
@@ -116,51 +115,51 @@ class ClassifierPool:
             return sid
 
     def close(self, sid: int) -> None:
-        """End a signal without its flush: its place is free for another, its id is worth nothing any more."""
+        """Close a signal without flushing: its slot is freed and its id becomes invalid."""
         with self._alone:
             self._network.close(sid)
             del self._members[sid]
-            self._held.pop(sid, None)
+            self._pending.pop(sid, None)
 
     def reset(self, sid: int) -> None:
-        """Let a signal be forgotten: the next sample is the first."""
+        """Start a signal over: the next sample is the first."""
         with self._alone:
             self._member(sid).reset()
-            self._held.pop(sid, None)
+            self._pending.pop(sid, None)
 
     def snapshot(self, sid: int) -> bytes:
-        """All that is remembered of a signal, as bytes: what `ClassifierStream.snapshot` returns for it.
+        """The state of a signal as bytes, the same as of `ClassifierStream.snapshot`.
 
-        Events that a call which raised still owes are not in them.
+        Events still pending from a call that raised are not included.
         """
         with self._alone:
             return self._member(sid).snapshot()
 
     def restore(self, sid: int, snapshot: bytes | bytearray | memoryview) -> None:
-        """Let a signal become the one that a snapshot was taken of; see `ClassifierStream.restore`."""
+        """Restore a signal from a snapshot; see `ClassifierStream.restore`."""
         with self._alone:
             self._member(sid).restore(snapshot)
-            self._held.pop(sid, None)
+            self._pending.pop(sid, None)
 
     def fork(self, sid: int) -> int:
-        """A new signal that has heard what this one has; returns its id.
+        """Open a copy of a signal; returns its id.
 
         Raises
         ------
         StreamStateError
-            As many signals as the pool holds are open.
+            The pool is full.
         """
         return self.open(snapshot=self.snapshot(sid))
 
     # Audio
 
     def process(self, samples: Mapping[int, Floats]) -> dict[int, list[Event]]:
-        """Feed the next samples of any number of signals; returns the events that they make certain.
+        """Feed the next samples of any number of signals; returns the events detected.
 
         Parameters
         ----------
         samples
-            The next samples of each signal by its id: float32, (n,), any n from 0 on.
+            The next samples of each signal by id: float32, (n,), n >= 0.
 
         Returns
         -------
@@ -169,9 +168,9 @@ class ClassifierPool:
         Raises
         ------
         ParameterError, ArrayTypeError
-            An id is not that of an open signal, or samples have a wrong shape, dtype or value; all are as before.
+            An id is not that of an open signal, or samples have a wrong shape, dtype or value; nothing has changed.
         StreamStateError
-            A signal was flushed and not reset, or another thread is in this pool.
+            A signal was flushed and not reset, or another thread is using the pool.
         """
         with self._alone:
             if not isinstance(samples, Mapping):
@@ -181,14 +180,14 @@ class ClassifierPool:
                 member = self._member(sid)
                 with naming(sid):
                     member.check(block)
-            return self._decide({sid: self._members[sid].hear(block) for sid, block in given})
+            return self._decide({sid: self._members[sid].extract(block) for sid, block in given})
 
     def _decide(self, frames: dict[int, Floats]) -> dict[int, list[Event]]:
         """Frames of features to events."""
         errors: list[WavenetliteError] = []
         try:
             logits = self._network.process(frames)
-        except WavenetliteError:  # of an overflow; nobody has been fed, so see whose it is
+        except WavenetliteError:  # an overflow; no stream has been fed, so find out whose it is
             logits = {}
             for sid, some in frames.items():
                 try:
@@ -199,33 +198,33 @@ class ClassifierPool:
         for sid, scores in logits.items():
             try:
                 with naming(sid):
-                    events[sid] = self._held.pop(sid, []) + self._members[sid].decide(scores)
+                    events[sid] = self._pending.pop(sid, []) + self._members[sid].decide(scores)
             except WavenetliteError as error:
                 errors.append(error)
         if errors:
-            self._held |= {sid: some for sid, some in events.items() if some}
+            self._pending |= {sid: some for sid, some in events.items() if some}
             raise errors[0]
         return events
 
     def flush(self, sid: int) -> list[Event]:
-        """End a signal; returns the events that it still owes, as `ClassifierStream.flush`. Then reset or close it."""
+        """End a signal; returns its pending events, as `ClassifierStream.flush`. Then reset or close it."""
         with self._alone:
             member = self._member(sid)
             with naming(sid):
                 events = member.flush()
-            return self._held.pop(sid, []) + events
+            return self._pending.pop(sid, []) + events
 
-    # What has been heard
+    # Results
 
     def prediction(self, sid: int) -> Prediction:
-        """What a signal so far is, as a whole; see `ClassifierStream.prediction`."""
+        """The prediction for a signal so far; see `ClassifierStream.prediction`."""
         with self._alone:
             member = self._member(sid)
             with naming(sid):
                 return member.prediction()
 
     def probabilities(self, sid: int) -> Floats:
-        """Of the frames that the last call with this signal completed, (frames, labels) float32; read-only."""
+        """Probabilities of the frames completed by the signal's last call, (frames, labels) float32; read-only."""
         with self._alone:
             return self._member(sid).probabilities
 
@@ -240,7 +239,7 @@ class ClassifierPool:
             return self._member(sid).frames_out
 
     def samples_in(self, sid: int) -> int:
-        """Samples that were fed of a signal since it was opened or last reset."""
+        """Samples fed to a signal since it was opened or last reset."""
         with self._alone:
             return self._member(sid).samples_in
 
@@ -251,7 +250,7 @@ class ClassifierPool:
 
     @property
     def ids(self) -> list[int]:
-        """Of the open signals."""
+        """Ids of the open signals."""
         return self._network.ids
 
     def __len__(self) -> int:
@@ -267,13 +266,13 @@ class ClassifierPool:
         raise StreamStateError("a pool cannot be copied or pickled; make another with clf.pool()")
 
     def _member(self, sid: Any) -> ClassifierStream:
-        self._network.frames_in(sid)  # raises for what is no id of an open signal
+        self._network.frames_in(sid)  # raises unless it is the id of an open signal
         return self._members[sid]
 
 
 @contextmanager
 def naming(sid: int) -> Iterator[None]:
-    """Errors inside say which signal they are about."""
+    """Name the signal in errors raised inside."""
     try:
         yield
     except WavenetliteError as error:

@@ -1,4 +1,4 @@
-"""ClassifierStream: one signal on its way through a classifier."""
+"""ClassifierStream: streaming classification of one signal."""
 
 from __future__ import annotations
 
@@ -23,11 +23,11 @@ from wavenetlite.support.snapshots import pack, seal, unpack, unseal
 NonFinite: TypeAlias = Literal["raise", "zero"]
 
 STATE = Struct("<qq")
-FAILED = "stream failed in an earlier call after it had taken the samples; call reset() before feeding it again"
+FAILED = "stream failed in an earlier call after consuming its samples; call reset() before feeding it again"
 
 
 class Network(Protocol):
-    """The network of one signal: a stream of its own, or one of a pool."""
+    """The network of one signal: a `Stream`, or one stream of a pool."""
 
     def process(self, block: Floats, /) -> Floats: ...
     def flush(self) -> Floats: ...
@@ -38,20 +38,20 @@ class Network(Protocol):
 
 @dataclass(frozen=True)
 class Event:
-    """Something heard in a running signal. All times are seconds from the first sample that the stream was fed.
+    """A detected event. All times are in seconds from the first sample fed to the stream.
 
     Attributes
     ----------
     label
-        What was heard.
+        The detected label.
     score
-        Highest smoothed probability of the label since it reached its threshold.
+        Highest smoothed probability of the label since it crossed its threshold.
     time_s
-        When it became certain: the end of the audio that the frame covers with which the event came. What features and
-        network look ahead is taken off: the stream could tell `clf.latency_s` later.
+        Detection time: the end of the audio covered by the frame that triggered the event. The lookahead of features
+        and network is subtracted: the event was available `clf.latency_s` later.
     start_s, end_s
-        The audio in which the label was at or above its threshold so far: from the first sample of its first frame to
-        the end of its last. An event is told when it is certain and not when it is over, so `end_s` is `time_s`.
+        The audio in which the label was at or above its threshold: from the first sample of its first frame to the
+        end of its last so far. An event is reported on detection, not at its end, so `end_s` equals `time_s`.
     """
 
     label: str
@@ -62,12 +62,12 @@ class Event:
 
 
 class ClassifierStream:
-    """One signal on its way through a classifier, fed in blocks of any length; made by ``clf.stream()``.
+    """Streaming classification of one signal in blocks of any length; made by ``clf.stream()``.
 
-    Whatever the blocks, events and predictions are the same, bit for bit. A call that raises because of what it is
-    given leaves the stream as it was. (If features or network overflow float32 on samples that are finite but absurdly
-    large, the samples have been taken when that shows: the stream then raises until it is `reset`.) A stream serves one
-    thread at a time; another gets a `StreamStateError`.
+    Events and predictions are bit-identical for any partition into blocks. A call with invalid arguments leaves the
+    stream unchanged. (If features or network overflow float32 on finite but absurdly large samples, the samples have
+    been consumed when that is detected: the stream then raises until it is `reset`.) A stream serves one thread at a
+    time; another gets a `StreamStateError`.
 
     Examples
     --------
@@ -94,86 +94,86 @@ class ClassifierStream:
     def _start(self) -> None:
         self._probabilities = self._none  # of the last call
         self._first = self._frames = 0  # frames before the last call, and all
-        self._heard = 0  # samples that were fed when it came
+        self._samples = 0  # fed up to that call
         self._failed = False
 
     @property
     def timing(self) -> Timing:
-        """Labels of the probabilities, and where their frames lie in the signal."""
+        """Labels of the probabilities, and the positions of their frames in the signal."""
         return self._design.timing
 
     def process(self, samples: Floats) -> list[Event]:
-        """Feed the next samples; returns the events that they make certain.
+        """Feed the next samples; returns the events detected.
 
         Parameters
         ----------
         samples
-            float32, (n,); any n from 0 on.
+            float32, (n,); n >= 0.
 
         Raises
         ------
         ParameterError, ArrayTypeError
-            Wrong shape, dtype or values; the stream is as before.
+            Wrong shape, dtype or values; the stream is unchanged.
         StreamStateError
-            Another thread is in this stream, or it was flushed and not reset.
+            Another thread is using the stream, or it was flushed and not reset.
         """
         with self._alone:
-            self._check_sound()
+            self._check_usable()
             frames = self._features.process(samples)
-            self._heard = self._features.samples_in
-            return self._hear(frames, self._network.process)
+            self._samples = self._features.samples_in
+            return self._advance(frames, self._network.process)
 
     def flush(self) -> list[Event]:
-        """End the signal; returns the events of the frames that features and network with latency still owe.
+        """End the signal; returns the events of the frames held back by the latency of features and network.
 
-        A signal shorter than the classifier's `clip_s` is followed by silence first. After this the stream must be
-        `reset` before it is fed again.
+        A signal shorter than the classifier's `clip_s` is first padded with silence. Afterwards the stream must be
+        `reset` before it can be fed again.
         """
         with self._alone:
-            self._check_sound()
-            self._heard = self._features.samples_in
+            self._check_usable()
+            self._samples = self._features.samples_in
             missing = self._silence()
             frames = self._features.flush()
-            return self._hear(frames if missing is None else np.concatenate([missing, frames]), self._last)
+            return self._advance(frames if missing is None else np.concatenate([missing, frames]), self._last)
 
-    def _check_sound(self) -> None:
+    def _check_usable(self) -> None:
         if self._failed:
             raise StreamStateError(FAILED)
 
     def _silence(self) -> Floats | None:
-        """Frames of the silence that makes a signal as long as a clip; None: it is, or too short to be predicted."""
-        if not self.timing.least <= self._heard < self.timing.clip:
+        """Frames of the silence that pads a signal to a clip; None: it is long enough, or too short to be predicted."""
+        if not self.timing.least <= self._samples < self.timing.clip:
             return None
-        return self._features.process(np.zeros(self.timing.clip - self._heard, np.float32))
+        return self._features.process(np.zeros(self.timing.clip - self._samples, np.float32))
 
     def _last(self, frames: Floats) -> Floats:
-        """The network on its last frames, and what it still owes after them."""
+        """The network on the last frames, and its flush."""
         return np.concatenate([self._network.process(frames), self._network.flush()])
 
-    def _hear(self, frames: Floats, network: Callable[[Floats], Floats]) -> list[Event]:
-        """Frames of features to events."""
-        self._failed = True  # until all parts of the stream have gone the same way
+    def _advance(self, frames: Floats, network: Callable[[Floats], Floats]) -> list[Event]:
+        """Turn frames of features into events."""
+        self._failed = True  # until all parts of the stream have advanced
         return self.decide(network(frames))
 
     # The two halves of `process`, between which a pool runs the network for all its signals
 
     def check(self, samples: Floats) -> None:
-        """Raise what `hear` would raise about `samples`."""
-        self._check_sound()
+        """Raise what `extract` would raise about `samples`."""
+        self._check_usable()
         self._features.check(samples)
 
-    def hear(self, samples: Floats) -> Floats:
-        """The frames of features that the next samples complete; until `decide` is given their logits, calls fail."""
+    def extract(self, samples: Floats) -> Floats:
+        """The frames of features that the next samples complete; calls fail until `decide` has got their logits."""
         self._failed = True
         frames = self._features.process(samples)
-        self._heard = self._features.samples_in
+        self._samples = self._features.samples_in
         return frames
 
     def decide(self, logits: Floats) -> list[Event]:
-        """The events that the next frames of logits make certain."""
+        """The events detected in the next frames of logits."""
         try:
             probabilities = self._softmax.process(logits)
-        except ParameterError:  # a softmax of its own, since it says of infinities what any number would give
+        except ParameterError:  # the network's output overflowed
             frame = self._frames + int(np.argmin(np.isfinite(logits).all(axis=1)))
             raise ParameterError(
                 f"the network gives logits that are not finite at frame {frame}; weights or samples are too large"
@@ -188,7 +188,7 @@ class ClassifierStream:
 
     def _event(self, label: int, score: float, start: int, frame: int) -> Event:
         timing = self.timing
-        end_s = min(timing.end_s(frame), self._heard / timing.sr)
+        end_s = min(timing.end_s(frame), self._samples / timing.sr)
         return Event(timing.labels[label], score, end_s, timing.start_s(start), end_s)
 
     def reset(self) -> None:
@@ -199,15 +199,15 @@ class ClassifierStream:
             self._start()
 
     def snapshot(self) -> bytes:
-        """All that the stream remembers, as bytes; the same bytes for the same signal, however it was fed.
+        """The state of the stream as bytes, the same for any partition of the signal into blocks.
 
-        Features, network, detector and prediction go on from them in another stream of the same classifier, here or in
-        another process; `probabilities` of the last call are not in them.
+        Another stream of the same classifier, here or in another process, can resume from it; the `probabilities` of
+        the last call are not included.
 
         Raises
         ------
         StreamStateError
-            Another thread is in this stream, or it failed.
+            Another thread is using the stream, or it failed.
 
         Examples
         --------
@@ -221,41 +221,41 @@ class ClassifierStream:
         True
         """
         with self._alone:
-            self._check_sound()
+            self._check_usable()
             return self._saved()
 
     def restore(self, snapshot: bytes | bytearray | memoryview) -> None:
-        """Become the stream that a snapshot was taken of; what this stream was fed is forgotten.
+        """Restore the state of a snapshot; the present state is discarded.
 
         Parameters
         ----------
         snapshot
-            What `snapshot` of a stream, or of a pool, of the same classifier returned: the same features, weights,
-            labels, decision and detector; `info` may differ.
+            A snapshot of a stream or pool of the same classifier: the same features, weights, labels, decision and
+            detector; `info` may differ.
 
         Raises
         ------
         SnapshotError
-            It is no snapshot, truncated, damaged, of another format, or of another classifier; the stream is as before.
+            It is not a snapshot, truncated, damaged, of another format or classifier; the stream is unchanged.
         StreamStateError
-            Another thread is in this stream.
+            Another thread is using the stream.
         """
         with self._alone:
             self._become(self._twin(snapshot))
 
     def fork(self) -> ClassifierStream:
-        """A new stream that has heard the same; from now on each goes its own way."""
+        """An independent copy of the stream."""
         with self._alone:
-            self._check_sound()
+            self._check_usable()
             return self._twin(self._saved())
 
     def _saved(self) -> bytes:
         newest, kept = self._decision.save()
-        parts = [STATE.pack(self._frames, self._heard), newest, self._features.snapshot(), self._network.snapshot()]
+        parts = [STATE.pack(self._frames, self._samples), newest, self._features.snapshot(), self._network.snapshot()]
         return seal("classifier", self._design.fingerprint, pack(*parts, self._scanner.save(), kept))
 
     def _twin(self, snapshot: object) -> ClassifierStream:
-        """The stream that a snapshot was taken of; its network is its own, even if this one's is in a pool."""
+        """A new stream restored from a snapshot; it has its own network, even if this one's is in a pool."""
         head, newest, features, network, scanner, kept = unpack(
             unseal("classifier", self._design.fingerprint, snapshot), 6, UNFIT
         )
@@ -266,37 +266,37 @@ class ClassifierStream:
         twin._decision.load(newest, kept)
         if len(head) != STATE.size:
             raise SnapshotError(UNFIT)
-        twin._frames, twin._heard = STATE.unpack(head)
+        twin._frames, twin._samples = STATE.unpack(head)
         twin._first = twin._frames
         return twin
 
     def _become(self, twin: ClassifierStream) -> None:
         self._network.restore(twin._network.snapshot())
         self._features, self._scanner, self._decision = twin._features, twin._scanner, twin._decision
-        self._first, self._frames, self._heard = twin._first, twin._frames, twin._heard
+        self._first, self._frames, self._samples = twin._first, twin._frames, twin._samples
         self._probabilities, self._failed = self._none, False
 
     def prediction(self) -> Prediction:
-        """What the signal so far is, as a whole; after a flush, with the bits of ``clf.predict`` on all of it.
+        """The prediction for the signal so far; after a flush, bit-identical to ``clf.predict`` on all of it.
 
         Raises
         ------
         StreamStateError
-            No frame of probabilities has come yet, or another thread is in this stream.
+            There is no frame of probabilities yet, or another thread is using the stream.
         """
         with self._alone:
-            self._check_sound()
+            self._check_usable()
             found = self._decision.prediction(self.timing.labels)
             if found is None:
                 raise StreamStateError(
-                    f"stream has no frame yet: it was fed {self._heard} samples;"
+                    f"stream has no frame yet: it was fed {self._samples} samples;"
                     f" at least {self.timing.least} are needed"
                 )
             return found
 
     @property
     def probabilities(self) -> Floats:
-        """Of the frames that the last `process` or `flush` completed, (frames, labels) float32; read-only."""
+        """Probabilities of the frames of the last `process` or `flush`, (frames, labels) float32; read-only."""
         view = self._probabilities.view()
         view.flags.writeable = False
         return view
@@ -304,7 +304,7 @@ class ClassifierStream:
     @property
     def frame_times_s(self) -> npt.NDArray[np.float64]:
         """The end of the audio that each frame of `probabilities` covers, seconds from the first sample."""
-        return self.timing.ends_s(self._first, len(self._probabilities), self._heard)
+        return self.timing.ends_s(self._first, len(self._probabilities), self._samples)
 
     @property
     def frames_out(self) -> int:
@@ -314,4 +314,4 @@ class ClassifierStream:
     @property
     def samples_in(self) -> int:
         """Samples fed since the start or the last reset."""
-        return self._heard
+        return self._samples

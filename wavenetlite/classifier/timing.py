@@ -1,4 +1,4 @@
-"""Where the frames of probabilities lie in a signal."""
+"""Positions of the frames of probabilities in a signal."""
 
 from __future__ import annotations
 
@@ -14,26 +14,26 @@ from wavenetlite.support.errors import ParameterError
 
 @dataclass(frozen=True)
 class Timing:
-    """Labels and times of a classifier's frames, which its streams and pools share; all counts are of samples.
+    """Labels and times of a classifier's frames, shared by its streams and pools; all counts are in samples.
 
     Attributes
     ----------
     labels
-        Of the probabilities of a frame.
+        Labels of the probabilities.
     sr
         Sample rate, Hz.
     period
-        From one frame to the next.
+        Distance of two frames.
     first_start, first_end
-        The audio that the first frame covers; before 0 lies padding.
+        The audio covered by the first frame; before 0 is padding.
     first_frames
         Frames of features that the first frame of probabilities needs.
     least
-        Of the shortest signal that has a frame.
+        Length of the shortest signal that has a frame.
     ahead
-        After the end of a frame, that must have come before its probabilities do.
+        Samples needed after the end of a frame before its probabilities are available.
     clip
-        Of the clips that the network learned from: silence follows a shorter signal up to that length.
+        Length of the training clips: a shorter signal is padded with silence to that length.
     """
 
     labels: tuple[str, ...]
@@ -48,11 +48,11 @@ class Timing:
 
     @staticmethod
     def of(features: Features, output: Node, labels: tuple[str, ...], clip_s: float) -> Timing:
-        """Those of features and the network whose graph ends with `output`."""
+        """The timing of features and a network whose graph ends with `output`."""
         clock, hop = output.clock, features.hop_length
         period, start = int(clock.rate), int(clock.start)
         if (period, start) != (clock.rate, clock.start):
-            raise ParameterError(f"model gives a frame every {clock.rate}; a classifier's must be a whole number apart")
+            raise ParameterError(f"model gives a frame every {clock.rate} feature frames; it must be an integer")
         first_start, first_end = features.frame_span(start)
         return Timing(
             labels,
@@ -68,7 +68,7 @@ class Timing:
 
     @property
     def frame_rate(self) -> float:
-        """Frames a second."""
+        """Frames per second."""
         return self.sr / self.period
 
     def start_s(self, frame: int) -> float:
@@ -76,10 +76,10 @@ class Timing:
         return max(self.first_start + frame * self.period, 0) / self.sr
 
     def end_s(self, frame: int) -> float:
-        """Where it ends, whether or not the signal has come so far."""
+        """Where it ends, even beyond the end of the signal."""
         return (self.first_end + frame * self.period) / self.sr
 
-    def ends_s(self, first: int, frames: int, heard: int) -> npt.NDArray[np.float64]:
-        """Where the audio of each of `frames` frames ends, in a signal of `heard` samples."""
+    def ends_s(self, first: int, frames: int, samples: int) -> npt.NDArray[np.float64]:
+        """Where the audio of each of `frames` frames ends, in a signal of `samples` samples."""
         ends = self.first_end + np.arange(first, first + frames) * self.period
-        return np.minimum(ends, heard) / self.sr
+        return np.minimum(ends, samples) / self.sr

@@ -1,4 +1,4 @@
-"""Scores to timed events: smoothing, thresholds with hysteresis, a least duration, one event at a time."""
+"""Turning scores into timed events: smoothing, thresholds with hysteresis, a minimum duration, a refractory time."""
 
 from __future__ import annotations
 
@@ -15,9 +15,9 @@ from wavenetlite.support.checks import number
 from wavenetlite.support.errors import ArrayTypeError, ParameterError
 
 MOST_SMOOTHED = 2**24
-"""Scores that a moving average may hold: 64 MB."""
+"""Most scores in a moving average: 64 MB."""
 MOST_FRAMES = 2**20
-"""Frames of a moving average: sums of so many are exact."""
+"""Most frames in a moving average: sums of up to this many are exact."""
 MOST_MS = 1e9
 NEVER = 2.0
 """A threshold that no probability reaches."""
@@ -30,11 +30,11 @@ class Detection:
     Attributes
     ----------
     label
-        What was detected.
+        The detected label.
     score
-        Highest smoothed score of the run of frames that made the event, up to the frame that made it certain.
+        Highest smoothed score of the run of frames, up to the frame that triggered the event.
     frame, start_frame
-        The frame that made it certain, and the first of its run; counted from the start of the stream.
+        The frame that triggered the event, and the first of its run; counted from the start of the stream.
     time_s, start_s
         The end of `frame` and the beginning of `start_frame`, seconds from the start, at the frame rate of the stream.
     """
@@ -48,30 +48,30 @@ class Detection:
 
 
 class Detector:
-    """How scores become events. Immutable: state belongs to what `stream` returns.
+    """Turns scores into events. Immutable: the state is in the object that `stream` returns.
 
     The score of a label is first averaged over the last `smoothing_ms`. When it reaches the label's threshold, a run
-    begins; it lasts until the score falls below `release`. A run that has lasted `min_duration_ms` makes one event, at
-    once, and no second one however long it goes on.
+    begins; it lasts until the score falls below `release`. A run triggers exactly one event, as soon as it has lasted
+    `min_duration_ms`.
 
     Parameters
     ----------
     threshold
-        Smoothed score that a run begins with, in 0..1.
+        Smoothed score at which a run begins, in 0..1.
     release
         Smoothed score below which a run ends, at most the threshold; None: the threshold of the label (no hysteresis).
     smoothing_ms
-        Length of the moving average; rounded to frames, at least one. Before the first frame lie zeros, so that
-        a stream that has just begun needs as much evidence as any other.
+        Length of the moving average; rounded to frames, at least one. Zeros precede the first frame, so that a new
+        stream needs as much evidence as any other.
     min_duration_ms
         How long a run must last, its first frame included; rounded up to frames, at least one.
     refractory_ms
-        For how long after an event there is no other, of any label: the classes exclude each other, and as one word
-        passes through the window of a network its score may wander from label to label. A run that is still going on
-        afterwards makes its event then, so two words in quick succession are two events. Rounded up to frames; one
-        frame has one event at most, that of the highest score.
+        Minimum time between two events of any labels: the classes are mutually exclusive, and while a word passes
+        through the window of a network its score may wander from label to label. A run that is still active afterwards
+        triggers its event then, so two words in quick succession are two events. Rounded up to frames; one frame has
+        at most one event, that of the highest score.
     thresholds
-        Thresholds of single labels, instead of `threshold`.
+        Thresholds of individual labels, instead of `threshold`.
 
     Examples
     --------
@@ -103,7 +103,7 @@ class Detector:
         given = {} if thresholds is None else thresholds
         for label in given:
             if not isinstance(label, str):
-                raise ArrayTypeError(f"thresholds has the key {label!r}; it must be a label, a string")
+                raise ArrayTypeError(f"thresholds has the key {label!r}; keys must be labels, which are strings")
         self._thresholds = {label: share(f"thresholds[{label!r}]", value) for label, value in given.items()}
         for name, value in [
             ("threshold", self.threshold),
@@ -114,7 +114,7 @@ class Detector:
 
     @property
     def thresholds(self) -> dict[str, float]:
-        """Thresholds of single labels."""
+        """Thresholds of individual labels."""
         return dict(self._thresholds)
 
     def stream(
@@ -125,29 +125,29 @@ class Detector:
         Parameters
         ----------
         labels
-            Of the scores' columns.
+            Labels of the scores' columns.
         frame_rate
-            Frames a second.
+            Frames per second.
         background
-            Labels that never make events.
+            Labels that never trigger events.
         name
-            Of the scores, in messages.
+            Name of the scores in messages.
 
         Raises
         ------
         ParameterError
-            A label of `background` or `thresholds` is none of `labels`, or the moving average would be very long.
+            A label of `background` or `thresholds` is not in `labels`, or the moving average is too long.
         """
         labels = list(labels)
         return DetectorStream(labels, frame_rate, Scanner(**self.limits(labels, frame_rate, background), name=name))
 
     def limits(self, labels: Sequence[str], frame_rate: float, background: Iterable[str]) -> dict[str, Any]:
-        """What a `Scanner` is made of: the thresholds label by label, the durations in frames."""
+        """Arguments of `Scanner`: thresholds by label, durations in frames."""
         known, silent = frozenset(labels), frozenset(background)
         for what, some in (("background", silent), ("thresholds", self._thresholds)):
             for label in some:
                 if label not in known:
-                    raise ParameterError(f"{what} has {label!r}; it must be one of the labels {', '.join(labels)}")
+                    raise ParameterError(f"{what} contains {label!r}; it must be one of the labels {', '.join(labels)}")
         rate = number("frame_rate", frame_rate)
         if rate <= 0:
             raise ParameterError(f"frame_rate={frame_rate} must be positive")
@@ -170,7 +170,7 @@ class Detector:
         }
 
     def config(self) -> dict[str, Any]:
-        """The detector as JSON-able data; `from_config` makes it again."""
+        """The detector as JSON-serialisable data; `from_config` restores it."""
         return {
             "threshold": self.threshold,
             "release": self.release,
@@ -197,7 +197,7 @@ class Detector:
         except TypeError as error:
             if isinstance(error, ArrayTypeError):
                 raise
-            raise ParameterError(f"config of a detector is wrong: {error}") from None
+            raise ParameterError(f"config of a detector is invalid: {error}") from None
 
     def __eq__(self, other: object) -> bool:
         return isinstance(other, Detector) and self.config() == other.config()
@@ -209,10 +209,10 @@ class Detector:
 
 
 class DetectorStream:
-    """One stream of scores on its way to events, fed in blocks of any length; made by ``detector.stream(...)``.
+    """Detection in one stream of scores, fed in blocks of any length; made by ``detector.stream(...)``.
 
-    Whatever the blocks, the events are the same. An event comes with the block that has the frame which makes it
-    certain. A call that raises leaves the stream as it was; a stream serves one thread at a time, another gets a
+    The events do not depend on the partition into blocks; each is returned with the block that contains the frame that
+    triggered it. A call that raises leaves the stream unchanged; a stream serves one thread at a time, another gets a
     `StreamStateError`.
     """
 
@@ -222,19 +222,19 @@ class DetectorStream:
         self.scanner = scanner
 
     def process(self, scores: Floats) -> list[Detection]:
-        """Feed the next scores; returns the events that they make certain.
+        """Feed the next scores; returns the events detected.
 
         Parameters
         ----------
         scores
-            float32, C-contiguous, (n, labels), in 0..1; any n from 0 on.
+            float32, C-contiguous, (n, labels), in 0..1; n >= 0.
 
         Raises
         ------
         ParameterError, ArrayTypeError
-            Wrong shape, dtype or values; the stream is as before.
+            Wrong shape, dtype or values; the stream is unchanged.
         StreamStateError
-            Another thread is in this stream.
+            Another thread is using the stream.
         """
         return [
             Detection(self.labels[label], peak, frame, start, (frame + 1) / self.frame_rate, start / self.frame_rate)
@@ -265,5 +265,5 @@ def milliseconds(name: str, value: Any) -> float:
 
 
 def frames_of(duration_ms: float, frame_rate: float) -> int:
-    """Whole frames that last at least as long; what rounding adds to the product is no frame."""
+    """Duration rounded up to whole frames; the tolerance absorbs the rounding error of the product."""
     return math.ceil(duration_ms * frame_rate / 1000 - 1e-6)

@@ -1,5 +1,5 @@
 # cython: boundscheck=False, initializedcheck=False, wraparound=False
-"""Scores to events, and scores to the decision on a whole signal: what is done to every frame of probabilities.
+"""The work done for every frame of probabilities: detecting events, and the prediction for the whole signal.
 
 Design: the events must not depend on the blocks that the frames come in, nor on how long the stream has run. So a frame
 is a fixed chain of operations on what came before it, and the moving sums are integers: a probability is counted in units
@@ -25,14 +25,14 @@ cdef extern from "simd.h" nogil:
 cnp.import_array()
 
 cdef enum:
-    MUCH_WORK = 20_000      # scores of a call from which on the interpreter's lock is given up
+    MUCH_WORK = 20_000      # scores per call above which the GIL is released
 
 STATE = Struct("<qq")
 COUNT = Struct("<q")
 PEAK = Struct("<qd")
-UNFIT = "snapshot is damaged: its state is none of this classifier"
+UNFIT = "snapshot is damaged: its state does not fit this classifier"
 
-cdef double UNITS = 1099511627776.0         # 2**40: units of a probability of 1
+cdef double UNITS = 1099511627776.0         # 2**40: units in a probability of 1
 cdef double MOST = 1.0001                   # a softmax may round to a little above 1
 
 
@@ -47,7 +47,7 @@ cdef const float* checked_scores(object scores, Py_ssize_t labels, str name, Py_
     if cnp.PyArray_TYPE(a) != cnp.NPY_FLOAT32:
         raise ArrayTypeError(f"{name} has dtype {a.dtype}; it must be float32")
     if cnp.PyArray_NDIM(a) != 2 or cnp.PyArray_DIM(a, 1) != labels:
-        raise ParameterError(f"{name} has shape {scores.shape}; it must be (frames, {labels}), one score a label")
+        raise ParameterError(f"{name} has shape {scores.shape}; it must be (frames, {labels}), one score per label")
     if not cnp.PyArray_ISCARRAY_RO(a):
         raise ParameterError(f"{name} must be C-contiguous, aligned and in the machine's byte order")
     size = cnp.PyArray_SIZE(a)
@@ -65,26 +65,25 @@ cdef const float* checked_scores(object scores, Py_ssize_t labels, str name, Py_
 
 @cython.final
 cdef class Scanner:
-    """The state of one stream of scores on their way to events; what it looks for is explained in `detect.Detector`.
+    """The state of one stream of scores; see `wavenetlite.detection.Detector` for the rules.
 
     Parameters
     ----------
     thresholds, releases
-        Of each label; a threshold above 1 is never reached.
+        One per label; a threshold above 1 is never reached.
     smoothing, duration, refractory
-        Frames: of the moving average (from 1 on), that a run must last (from 1 on), and that one event keeps the next one
-        off (from 0 on).
+        Frames: of the moving average (>= 1), that a run must last (>= 1), and between two events (>= 0).
     name
-        Of the scores, in messages.
+        Name of the scores in messages.
     """
     cdef Py_ssize_t labels
     cdef int64_t smoothing, duration, refractory
-    cdef double[::1] threshold, let_go
+    cdef double[::1] threshold, release_below
     cdef float[:, ::1] ring             # (smoothing, labels): the last scores
     cdef int64_t[::1] total             # their sums, in units
-    cdef int64_t[::1] began             # frame that the label's run began with; -1: none
+    cdef int64_t[::1] began             # first frame of the label's run; -1: none
     cdef double[::1] peak               # highest smoothed score of the run
-    cdef uint8_t[::1] told              # whether the run has had its event
+    cdef uint8_t[::1] reported          # whether the run has had its event
     cdef int64_t frame                  # frames seen
     cdef int64_t silent_until           # first frame that may have the next event
     cdef Py_ssize_t slot                # of the ring that is written next
@@ -97,23 +96,23 @@ cdef class Scanner:
     ) -> None:
         self.labels = len(thresholds)
         self.threshold = np.array(thresholds, np.float64)
-        self.let_go = np.array(releases, np.float64)
+        self.release_below = np.array(releases, np.float64)
         self.smoothing, self.duration, self.refractory, self.name = smoothing, duration, refractory, name
         self.ring = np.zeros((smoothing, self.labels), np.float32)
         self.total = np.zeros(self.labels, np.int64)
         self.began = np.zeros(self.labels, np.int64)
         self.peak = np.zeros(self.labels)
-        self.told = np.zeros(self.labels, np.uint8)
+        self.reported = np.zeros(self.labels, np.uint8)
         self.reset()
 
     def reset(self) -> None:
-        """Forget all frames: the next is the first."""
+        """Start over: the next frame is the first."""
         self.acquire()
         self.ring[:] = 0.0
         self.total[:] = 0
         self.began[:] = -1
         self.peak[:] = 0.0
-        self.told[:] = 0
+        self.reported[:] = 0
         self.frame = self.silent_until = 0
         self.slot = 0
         release(&self.busy)
@@ -124,16 +123,16 @@ cdef class Scanner:
         return self.frame
 
     def save(self) -> bytes:
-        """All that is remembered; the sums follow from the scores."""
+        """The state as bytes; the sums follow from the scores."""
         self.acquire()
         try:
             return b"".join((STATE.pack(self.frame, self.silent_until), np.asarray(self.ring).tobytes(),
-                             np.asarray(self.began).tobytes(), np.asarray(self.peak).tobytes(), np.asarray(self.told).tobytes()))
+                             np.asarray(self.began).tobytes(), np.asarray(self.peak).tobytes(), np.asarray(self.reported).tobytes()))
         finally:
             release(&self.busy)
 
     def load(self, state: bytes) -> None:
-        """Become what `save` wrote down; this one must be new."""
+        """Restore what `save` returned; only on new state."""
         cdef Py_ssize_t labels = self.labels, scores = self.labels * self.smoothing, row, label
         if len(state) != STATE.size + 4 * scores + 17 * labels:
             raise SnapshotError(UNFIT)
@@ -146,7 +145,7 @@ cdef class Scanner:
         np.asarray(self.ring)[:] = ring.reshape(self.smoothing, labels)
         np.asarray(self.began)[:] = began
         np.asarray(self.peak)[:] = np.frombuffer(state, np.float64, labels, STATE.size + 4 * scores + 8 * labels)
-        np.asarray(self.told)[:] = np.frombuffer(state, np.uint8, labels, STATE.size + 4 * scores + 16 * labels)
+        np.asarray(self.reported)[:] = np.frombuffer(state, np.uint8, labels, STATE.size + 4 * scores + 16 * labels)
         self.frame, self.silent_until, self.slot = frame, silent_until, frame % self.smoothing
         self.total[:] = 0
         for row in range(self.smoothing):
@@ -178,7 +177,7 @@ cdef class Scanner:
             release(&self.busy)
 
     cdef Py_ssize_t scan(self, const float* scores, Py_ssize_t frames, Py_ssize_t* at) noexcept nogil:
-        """Frames from `at` on, to the first that has an event, included; its label, or -1."""
+        """Process frames from `at` on, up to and including the first with an event; returns its label, or -1."""
         cdef Py_ssize_t label = -1
         while at[0] < frames and label < 0:
             label = self.step(scores + at[0] * self.labels)
@@ -186,7 +185,7 @@ cdef class Scanner:
         return label
 
     cdef Py_ssize_t step(self, const float* scores) noexcept nogil:
-        """One frame; the label that has an event, or -1."""
+        """Process one frame; returns the label that has an event, or -1."""
         cdef float* old = &self.ring[self.slot, 0]
         cdef double score, best_score = -1.0
         cdef Py_ssize_t label, best = -1
@@ -199,17 +198,17 @@ cdef class Scanner:
                     continue
                 self.began[label] = self.frame
                 self.peak[label] = score
-                self.told[label] = False
-            elif score < self.let_go[label]:
+                self.reported[label] = False
+            elif score < self.release_below[label]:
                 self.began[label] = -1
                 continue
             elif score > self.peak[label]:
                 self.peak[label] = score
-            if (score > best_score and not self.told[label] and self.frame >= self.silent_until
+            if (score > best_score and not self.reported[label] and self.frame >= self.silent_until
                     and self.frame - self.began[label] + 1 >= self.duration):
                 best, best_score = label, score
         if best >= 0:
-            self.told[best] = True
+            self.reported[best] = True
             self.silent_until = self.frame + self.refractory
         self.slot = self.slot + 1 if self.slot + 1 < self.smoothing else 0
         self.frame += 1
@@ -222,7 +221,7 @@ cdef int64_t units(float probability) noexcept nogil:
 
 @cython.final
 cdef class LogSoftmaxSums:
-    """The sums of the log-softmax of all frames, one after the other and in float64: what the decision "mean" keeps."""
+    """Sums of the log-softmax of all frames, in order and in float64: the state of the decision "mean"."""
     cdef double[::1] total
     cdef readonly Py_ssize_t frames
 
@@ -260,7 +259,7 @@ cdef class LogSoftmaxSums:
         self.frames += logits.shape[0]
 
     def probabilities(self) -> np.ndarray:
-        """The exponential of the mean, made to sum to 1; float32."""
+        """The exponential of the mean, normalised to sum to 1; float32."""
         mean = np.asarray(self.total) / self.frames
         share = np.exp(mean - mean.max())
         return (share / share.sum()).astype(np.float32)
@@ -268,7 +267,7 @@ cdef class LogSoftmaxSums:
 
 @cython.final
 cdef class Peak:
-    """The frame in which a label of the foreground is most probable, from frame `first` on: what "peak" keeps."""
+    """The frame with the most probable foreground label, from frame `first` on: the state of the decision "peak"."""
     cdef uint8_t[::1] foreground
     cdef float[::1] kept
     cdef Py_ssize_t first, seen
@@ -303,12 +302,12 @@ cdef class Peak:
             for label in range(probabilities.shape[1]):
                 if self.foreground[label]:
                     most = max(most, <double>probabilities[frame, label])
-            if self.seen < self.first or most > self.best:      # until a whole clip was heard, the newest frame
+            if self.seen < self.first or most > self.best:      # until a whole clip has been seen, the newest frame
                 if self.seen >= self.first:
                     self.best = most
                 self.kept[:] = probabilities[frame]
             self.seen += 1
 
     def probabilities(self) -> np.ndarray:
-        """Of that frame; before `first`, of the newest; float32."""
+        """Probabilities of that frame; before `first`, of the newest; float32."""
         return np.array(self.kept)

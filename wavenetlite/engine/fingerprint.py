@@ -1,4 +1,4 @@
-"""A hash of a network: what a snapshot of its streams is tied to."""
+"""A hash of a network, which ties snapshots of its streams to it."""
 
 from __future__ import annotations
 
@@ -14,9 +14,9 @@ BYTES = 16
 
 
 def fingerprint(output: Node, remembered: object) -> bytes:
-    """16 bytes that differ where the operations of two networks do, their weights, or what their streams remember.
+    """16 bytes that differ if the operations, the weights or the stream state of two networks differ.
 
-    Neither the instruction set nor the places of anything in memory have a part in it.
+    They depend neither on the instruction set nor on the layout in memory.
     """
     digest = blake2b(digest_size=BYTES, person=b"wavenetlite net")
     order = topological_order(output)
@@ -32,7 +32,7 @@ def fingerprint(output: Node, remembered: object) -> bytes:
 
 
 def add(digest: Any, value: Any) -> None:
-    """Take a value into a digest: unlike values give unlike bytes, whatever the versions of Python and NumPy."""
+    """Add a value to a digest: different values add different bytes, independently of Python's and NumPy's versions."""
     if isinstance(value, tuple):
         digest.update(b"(%d" % len(value))
         for item in value:

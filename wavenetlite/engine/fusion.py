@@ -1,8 +1,8 @@
-"""From a graph to steps: kernel calls in order, each with what follows it and fits into its kernel.
+"""Operator fusion: from a graph to an ordered list of steps, each a kernel call with the operations fused into it.
 
-Batch normalisation is folded into the weights before it; ReLU, the addition of a residual and an activation in place
-are done by the kernel. Concatenations that feed a convolution become more taps of it, and a sum that grows from layer
-to layer is added to in its place.
+Batch normalisation is folded into the preceding weights; the kernel performs ReLU, residual additions and in-place
+activations. Concatenations that feed a convolution become additional taps, and sums that grow from layer to layer are
+accumulated in place.
 """
 
 from __future__ import annotations
@@ -12,18 +12,18 @@ from dataclasses import dataclass, field, replace
 from wavenetlite.graph import Edge, KernelCall, Node
 
 Readers = dict[Node, list[Node]]
-"""The nodes that read each node, once for every edge."""
+"""The nodes that read each node, once per edge."""
 
 
 @dataclass(eq=False)
 class Step:
-    """One kernel call among others: what it reads and makes."""
+    """One kernel call, with its inputs and output."""
 
-    node: Node  # the sequence it makes, fused operations included
+    node: Node  # the sequence it computes, including fused operations
     call: KernelCall
     edges: list[Edge]
     residual: Edge | None = None
-    total: tuple[Node, Node] | None = None  # a sum so far, and that sum with this step's output added in its place
+    total: tuple[Node, Node] | None = None  # a running sum before and after this step's output is added in place
     out: int = -1
     ends: list[int] = field(default_factory=list)  # buffers that no later step reads
     state: int = -1  # bytes from the start of the stream's states
@@ -34,7 +34,7 @@ class Step:
 
 
 def fuse(order: list[Node], output: Node) -> list[Step]:
-    """Steps in order, each having absorbed what follows it alone."""
+    """Steps in order, each with all the operations that can be fused into it."""
     readers: Readers = {node: [] for node in order}
     for node in order:
         for edge in node.edges:
@@ -58,7 +58,7 @@ def fuse(order: list[Node], output: Node) -> list[Step]:
 
 
 def is_read_in_parts(node: Node, readers: Readers) -> bool:
-    """Whether a node lays sequences side by side and needs no step for that, because its readers can read them."""
+    """Whether a node is a concatenation that needs no step, because all its readers can read its parts."""
     return bool(node.parts) and all(user.reads_parts for user in readers[node])
 
 
@@ -73,7 +73,7 @@ def first_step(node: Node, laid_out: set[Node]) -> Step:
 
 
 def absorb(step: Step, user: Node, done: set[Node]) -> bool:
-    """Fuse `user`, the only reader of what `step` makes, into it if its kernel can do that."""
+    """Fuse `user`, the only reader of the step's output, into the step if its kernel supports it."""
     addend = user.addend(step.node)
     fits = adds_residual(step, addend, done) if addend else user.fuse(step.call)
     if fits:
@@ -82,17 +82,17 @@ def absorb(step: Step, user: Node, done: set[Node]) -> bool:
 
 
 def adds_residual(step: Step, addend: Edge, done: set[Node]) -> bool:
-    """Let the step add what is there already, if its kernel can do that."""
+    """Let the step add a residual that is already computed, if its kernel supports it."""
     call = step.call
     fits = call.takes_residual and not (call.activation or call.residual) and addend.node in done
-    if not fits or call.phases > 1:  # of phases a residual may have no whole number when it ends
+    if not fits or call.phases > 1:  # a residual may end within a block of phases
         return False
     step.residual, call.residual = addend, True
     return True
 
 
 def running_total(step: Step, user: Node, readers: Readers, done: set[Node]) -> tuple[Node, Node] | None:
-    """The sum that `user` adds the step's output to, if it can be done in place: nobody else reads that sum."""
+    """The sum to which `user` adds the step's output, if that can be done in place: it has no other reader."""
     addend = user.addend(step.node)
     if addend is None or addend.node is step.node or user in done:
         return None

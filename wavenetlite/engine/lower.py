@@ -1,4 +1,4 @@
-"""From a graph to a program: steps over buffers, packed weights, and where everything lies in memory."""
+"""Lowering: from a graph to a program of steps over buffers, with packed weights and a memory layout."""
 
 from __future__ import annotations
 
@@ -14,14 +14,14 @@ from wavenetlite.kernels.pack import Arena
 from wavenetlite.support.errors import ParameterError
 
 MAX_CHUNK = 120
-"""Frames that all layers run at a time, at most: their rows stay in the first-level cache."""
+"""Most frames per chunk, which all layers process before the next: their rows stay in the first-level cache."""
 
 MOST_WIDE_FLOATS = 2**17
-"""Of a chunk of frames with many bins: they stay in the second-level cache, and need no more of them to be fast."""
+"""Floats in a chunk of frames with many bins: they stay in the second-level cache; longer chunks are not faster."""
 
 MOST_STATE_BYTES = 2**32
 MOST_WORKSPACE_BYTES = 2**30
-"""Memory of a stream beyond which a network is refused: a small file may ask for any amount."""
+"""Memory limits of a stream: a small file may request any amount."""
 
 
 def whole_vectors(floats: int) -> int:
@@ -31,41 +31,41 @@ def whole_vectors(floats: int) -> int:
 
 @dataclass
 class Buffer:
-    """A sequence in memory: the frames of this chunk, and the last `history` frames, kept from call to call."""
+    """A sequence in memory: the frames of the current chunk, and the last `history` frames, kept between calls."""
 
     channels: int
     ld: int
     clock: graph.Clock
-    rows: int = MAX_CHUNK  # frames of a chunk, at most
+    rows: int = MAX_CHUNK  # most frames in a chunk
     history: int = 0
-    prefix: int = 0  # history frames that can be laid before the chunk's frames
+    prefix: int = 0  # history frames that can be placed before the chunk's frames
     offset: int = -1  # floats from the start of the workspace to the chunk's first frame
     ring: int = -1  # floats from the start of the stream's memory
-    external: bool = False  # read where the caller has it
+    external: bool = False  # read in place from the caller's array
 
     @property
     def floats(self) -> int:
-        """Room in the workspace; a whole vector may be read or written past the last row."""
+        """Size in the workspace; a whole vector may be read or written past the last row."""
         return whole_vectors((self.prefix + self.rows) * self.ld) + LANES
 
 
 @dataclass
 class Program:
-    """Everything that the compiled plan needs, in the order it needs it."""
+    """The input of the compiled plan."""
 
     buffers: list[Buffer]
     steps: list[Step]
     inputs: dict[str, int]  # "x", "c" -> buffer
     output: int
     buffer_of: dict[Node, int]
-    chunk: int  # input frames that go through all steps at a time, at most
+    chunk: int  # most input frames per chunk
     arena: Arena
     workspace_floats: int
     state_floats: int
     states_bytes: int
     clock: graph.Clock
-    graph: Node  # the network's output, and through it all that was lowered
-    prewarmed: bool  # what stands before the signals of a stream is what endless zeros make of them, not zeros
+    graph: Node  # the network's output node, which leads to all others
+    prewarmed: bool  # streams start in the steady state of endless zeros, not from zeros
 
 
 def lower(output: Node, *, prewarmed: bool = False) -> Program:
@@ -100,7 +100,7 @@ def lower(output: Node, *, prewarmed: bool = False) -> Program:
 
 
 def refuse_unsettled(order: list[Node]) -> None:
-    """An error where endless zeros do not make every signal one that stays as it is."""
+    """Raise if endless zeros at the input do not bring every sequence to a constant."""
     for node in order:
         if node.unsettled:
             raise ParameterError(f"a prewarmed network {node.unsettled}")
@@ -128,7 +128,7 @@ def make_buffers(order: list[Node], steps: list[Step]) -> tuple[list[Buffer], di
 
 
 def place_chunks(buffers: list[Buffer], inputs: dict[str, int], steps: list[Step], buffer_of: dict[Node, int]) -> int:
-    """How many input frames go through all steps at a time, so that no chunk gets too long. Sets all buffers' rows."""
+    """The number of input frames per chunk, such that no buffer's rows get too many. Sets all buffers' rows."""
     fastest = min(buffer.clock.rate for buffer in buffers)
     widest = max((buffers[step.out].ld for step in steps if step.call.reads_bins), default=1)
     chunk = max(1, int(min(MAX_CHUNK, MOST_WIDE_FLOATS // widest) * min(1, fastest)))
@@ -141,7 +141,7 @@ def place_chunks(buffers: list[Buffer], inputs: dict[str, int], steps: list[Step
 
 
 def place_history(buffers: list[Buffer], steps: list[Step], buffer_of: dict[Node, int]) -> None:
-    """Frames that must be kept: from the oldest one a reader still needs when it makes its next frame."""
+    """Set the history: the frames from the oldest one that a reader needs for its next frame."""
     for step in steps:
         for edge in step.all_edges:
             buffer = buffers[buffer_of[edge.node]]
@@ -153,7 +153,7 @@ def place_history(buffers: list[Buffer], steps: list[Step], buffer_of: dict[Node
 
 
 def refuse_excess(buffers: list[Buffer], steps: list[Step]) -> None:
-    """An error instead of a stream that would take all memory there is."""
+    """Raise instead of allocating a stream that exceeds the memory limits."""
     state = 4 * sum(buffer.history * buffer.ld for buffer in buffers)
     staged = max(
         (edge.taps * buffers[step.out].rows * edge.node.channels for step in steps for edge in step.all_edges),
@@ -162,13 +162,13 @@ def refuse_excess(buffers: list[Buffer], steps: list[Step]) -> None:
     work = 4 * (staged + sum(buffer.floats for buffer in buffers))
     for name, needed, most in (("state", state, MOST_STATE_BYTES), ("workspace", work, MOST_WORKSPACE_BYTES)):
         if needed > most:
-            raise ParameterError(f"a stream would need {needed:,} bytes of {name}; it must be at most {most:,}")
+            raise ParameterError(f"a stream needs {needed:,} bytes of {name}; it must be at most {most:,}")
 
 
 def find_last_uses(steps: list[Step], buffers: list[Buffer], buffer_of: dict[Node, int], output: int) -> None:
-    """Which buffers end with which step.
+    """Set the buffers whose last use is in each step.
 
-    The output lives to the end of the chunk, unread buffers end where they begin.
+    The output lives to the end of the chunk; unread buffers end where they begin.
     """
     last: dict[int, int] = {}
     for index, step in enumerate(steps):
@@ -183,7 +183,7 @@ def find_last_uses(steps: list[Step], buffers: list[Buffer], buffer_of: dict[Nod
 
 
 def place_states(steps: list[Step]) -> int:
-    """Where what the steps remember lies, vector after vector, each padded. Returns the bytes needed."""
+    """Lay out the steps' states, vector after vector, each padded. Returns the bytes needed."""
     end = 0
     for step in steps:
         if step.call.state:
@@ -194,7 +194,8 @@ def place_states(steps: list[Step]) -> int:
 
 
 def place_rows(buffers: list[Buffer], steps: list[Step], buffer_of: dict[Node, int], output: int) -> int:
-    """First fit: a buffer takes the first gap that is free for as long as it lives. Returns the floats needed."""
+    """Lay out the workspace by first fit: each buffer gets the first gap that is free for its lifetime. Returns the
+    floats needed."""
     born = {step.out: index for index, step in enumerate(steps)}
     dies = {buffer: index for index, step in enumerate(steps) for buffer in step.ends}
     placed: list[tuple[int, int, int]] = []  # (first float, end, step of death)
@@ -219,7 +220,7 @@ def place_rows(buffers: list[Buffer], steps: list[Step], buffer_of: dict[Node, i
 def take_over_residual(
     step: Step, buffers: list[Buffer], buffer_of: dict[Node, int], dies: dict[int, int]
 ) -> int | None:
-    """Where the residual lies, if the step can add onto it in place: nothing else reads it, now or later."""
+    """The offset of the residual, if the step can add to it in place: nothing else reads it, now or later."""
     if step.residual is None or buffers[step.out].prefix:
         return None
     number = buffer_of[step.residual.node]

@@ -1,4 +1,4 @@
-"""Whole signals through a plan."""
+"""Running a plan on whole signals."""
 
 from __future__ import annotations
 
@@ -9,13 +9,13 @@ from wavenetlite.engine.stream import Stream
 from wavenetlite.support.arrays import Floats
 
 SLICE_MULTIPLY_ADDS = 2_000_000_000
-"""Work of an offline call between two chances to interrupt it (some 20 ms)."""
+"""Work between two opportunities to interrupt an offline call (about 20 ms)."""
 
 
 def run_offline(
     plan: Plan, x: Floats, c: Floats | None, on_nonfinite: str, name: str, out: Floats | None = None
 ) -> Floats:
-    """A fresh stream fed with all of `x`, in slices so that a long call can be interrupted."""
+    """Feed all of `x` to a fresh stream, in slices so that a long call can be interrupted."""
     constant = c if isinstance(c, np.ndarray) and c.ndim == 1 else None
     stream = Stream(plan, constant, on_nonfinite=on_nonfinite, name=name)
     local = c if constant is None else None

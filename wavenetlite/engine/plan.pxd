@@ -4,21 +4,21 @@ from wavenetlite.kernels.packed cimport Blocks
 from wavenetlite.kernels.types cimport ActivationKernel, KernelCall, Kernels, RowKernel, Rows
 
 cdef enum:
-    # Multiply-adds of a call from which on the interpreter's lock is given up; giving it up costs some 30 ns.
+    # Multiply-adds per call above which the GIL is released, which costs about 30 ns.
     MUCH_WORK = 100_000
 
-# A sequence of frames: `ld` floats a row. Its last `history` frames are kept in a ring in the stream's memory.
+# A sequence of frames: `ld` floats per row. Its last `history` frames are kept in a ring in the stream's memory.
 cdef struct Buffer:
     Py_ssize_t channels, ld
     Py_ssize_t history
-    Py_ssize_t prefix           # rows before the chunk's first row into which history can be laid
+    Py_ssize_t prefix           # rows before the chunk's first row into which history can be copied
     Py_ssize_t offset           # floats from the start of the workspace to the chunk's first row
     Py_ssize_t ring             # floats from the start of the stream's rings
-    bint external               # an input that is read where the caller has it
-    float* before               # the row that stands before the signal; NULL: zeros
+    bint external               # an input that is read in place from the caller's array
+    float* before               # the row that precedes the signal; NULL: zeros
 
-# Output row n of a step reads row n * stride + shift of a buffer; where it makes several rows at a time, its phases, they
-# count as one row here and in Need. The rest is for single frames, in floats.
+# Output row n of a step reads row n * stride + shift of a buffer; the rows (phases) that a step makes at a time count as
+# one row here and in Need. The other fields are for single frames, in floats.
 cdef struct Tap:
     int buffer
     Py_ssize_t stride, shift
@@ -26,7 +26,7 @@ cdef struct Tap:
     Py_ssize_t around           # the ring's length
     Py_ssize_t ring             # its place in the stream's memory
 
-# Output frame n of a step exists when frame n * stride + reach of a buffer does (end_reach: once that has ended).
+# Output frame n of a step exists once frame n * stride + reach of a buffer does (end_reach: after its end).
 cdef struct Need:
     int buffer
     Py_ssize_t stride, reach, end_reach
@@ -34,43 +34,43 @@ cdef struct Need:
 cdef struct Step:
     KernelCall call
     int out
-    Py_ssize_t phases           # rows of the output that are made at a time
+    Py_ssize_t phases           # output rows made at a time
     Py_ssize_t taps
-    Py_ssize_t reads            # taps, and the residual where there is one
+    Py_ssize_t reads            # taps, and the residual if any
     const Tap* tap
     const Tap* residual         # NULL: none
-    bint dense                  # a convolution that can compute a row that comes alone,
-    RowKernel row               # by this alone: it has one panel, and no activation but those that a row takes along
-    ActivationKernel activation # what the kernel leaves to be done after it; NULL: none
+    bint dense                  # a convolution with a kernel for single rows,
+    RowKernel row               # this one, if it has one panel and no activation that the row kernel lacks
+    ActivationKernel activation # to be applied after the kernel; NULL: none
     const float* parameters     # of the activation
-    int total                   # buffer that the output is added to; -1: none
+    int total                   # buffer to which the output is added; -1: none
     Py_ssize_t state            # bytes from the start of the stream's states; -1: none
     Py_ssize_t needs
     const Need* need
     Py_ssize_t ends
     const int* end              # buffers with history that no later step reads
 
-# A piece of what the steps remember, in bytes from the start of the stream's states.
+# A piece of the steps' states, in bytes from the start of the stream's states.
 cdef struct Piece:
     Py_ssize_t start, size
 
-# All that a stream remembers. `count` frames of each buffer exist; `head` is where in the ring the next row goes.
+# The state of a stream. `count` frames of each buffer exist; `head` is the position of the next row in the ring.
 cdef struct Memory:
     int64_t frames_in, frames_out
     int64_t* count
     Py_ssize_t* head            # in floats
-    char* states                # what the steps remember beside the frames that they read
+    char* states                # of the steps, besides the frames that they read
     float* rings
 
-# Where a chunk is computed; holds nothing between two calls.
+# Scratch memory for computing a chunk; holds nothing between calls.
 cdef struct Workspace:
     float* floats
     float** first               # per buffer: the chunk's first row
     Py_ssize_t* rows            # per buffer: rows of this chunk
-    Py_ssize_t* laid            # per buffer: rows of history laid before the first row
-    int64_t* end                # per buffer, frames: in a flush those it really has; else scratch
-    Rows now                    # of the step at hand
-    float* staged               # rows gathered for taps that do not lie in one piece
+    Py_ssize_t* laid            # per buffer: rows of history copied before the first row
+    int64_t* end                # per buffer: true number of frames in a flush; else scratch
+    Rows now                    # of the current step
+    float* staged               # rows gathered for taps that are not contiguous
     Py_ssize_t staged_floats
 
 cdef class Plan:
@@ -78,20 +78,20 @@ cdef class Plan:
     cdef readonly Py_ssize_t state_bytes, workspace_bytes, multiply_adds
     cdef readonly bint regular
     cdef readonly object program
-    cdef readonly Py_ssize_t together       # streams whose frames go through all steps at once
+    cdef readonly Py_ssize_t together       # streams whose frames are processed at once
     cdef readonly Py_ssize_t saved_bytes    # of a stream's rings and states in a snapshot
     cdef bytes hash
     cdef const Kernels* kernels
-    cdef Py_ssize_t chunk               # input frames that go through all steps at a time, at most,
-    cdef Py_ssize_t even_chunk          # and as long as there are more to come
-    cdef readonly Py_ssize_t condition_period   # input frames for a frame of the conditioning
+    cdef Py_ssize_t chunk               # most input frames per chunk,
+    cdef Py_ssize_t even_chunk          # and while more are to come
+    cdef readonly Py_ssize_t condition_period   # input frames per frame of the conditioning
     cdef Py_ssize_t buffers, steps, most_taps, staged_floats, most_gathered_floats, rings_floats, workspace_floats, states_bytes, pieces
-    cdef char* first_states             # what the steps remember before the first frame; NULL: zeros
-    cdef Py_ssize_t scratch_floats      # of a row, at most
+    cdef char* first_states             # the steps' states before the first frame; NULL: zeros
+    cdef Py_ssize_t scratch_floats      # most per row
     cdef int x, c, output
     cdef Buffer* buffer
     cdef Step* step
-    cdef Piece* piece           # all that the steps remember
+    cdef Piece* piece           # the steps' states
     cdef Blocks blocks          # memory that the pointers above point into
 
     cdef set_buffers(self, object program)

@@ -1,17 +1,16 @@
 """A compiled network: steps over buffers, run chunk by chunk without the interpreter.
 
 Design: a chunk is up to MAX_CHUNK frames that go through all steps before the next chunk begins, so that rows are still in
-the first-level cache when they are read. Within a chunk every buffer's new rows lie one after the other, in the workspace
-or, for an input, where the caller has them. What a convolution needs from before the chunk lies in a ring of exactly
-`history` frames in the stream's memory. A tap is
-resolved once a chunk to one pointer and one distance between rows: into the new rows, into the ring, or, where it begins in
-one and ends in the other, into the workspace after the missing frames of history have been laid before the new rows. Only a
-tap that meets the end of its ring is gathered row by row. So the kernels see plain matrices, whatever the block length, and
-a stream's memory is no larger than its receptive field.
+the first-level cache when they are read. Within a chunk every buffer's new rows are contiguous, in the workspace or, for an
+input, in the caller's array. What a convolution needs from before the chunk is in a ring of exactly `history` frames in the
+stream's memory. A tap is resolved once per chunk to one pointer and one row distance: into the new rows, into the ring, or,
+if it spans both, into the workspace after the missing history has been copied before the new rows. Only a tap that wraps
+around the end of its ring is gathered row by row. So the kernels see plain matrices for any block length, and a stream's
+memory is no larger than its receptive field.
 
-What a step computes is a function that a kernel's text offers by name and that its node has asked for; the plan knows of no
-kind of step but one: a single row of a convolution is called here directly. Calling the others by a pointer costs no more than
-a switch over their kinds did (measured: a layer, and networks of one frame a call, 0.97 to 1.0 of the time).
+What a step computes is a function that a kernel file registers by name and that its node requests; the plan knows only one
+kind of step: the row kernel of a convolution is called directly. Calling the others through a pointer costs no more than a
+switch over their kinds did (measured: a layer, and networks with one frame per call, 0.97 to 1.0 of the time).
 """
 
 cimport cython
@@ -42,14 +41,14 @@ cdef extern from "stdlib.h" nogil:
     void* aligned_alloc(size_t alignment, size_t size)
 
 cdef enum:
-    EVEN_CHUNK = 96             # frames of a chunk when there are more to come: a whole number of tiles of 12, 8, 6 and 4 rows
+    EVEN_CHUNK = 96             # frames per chunk while more are to come: whole tiles of 12, 8, 6 and 4 rows
     TILE = 12
-    AHEAD = 8                   # rows that are fetched while one is gathered: the memories of many streams fill no cache
-    MOST_GATHERED = 262_144     # floats that are gathered for a step of many streams: they stay in the second-level cache
+    AHEAD = 8                   # rows prefetched while one is gathered: the memories of many streams exceed the caches
+    MOST_GATHERED = 262_144     # floats gathered for a step of many streams: they stay in the second-level cache
 
 
 cdef inline void copy_row(float* to, const float* source, Py_ssize_t floats) noexcept nogil:
-    """By the vector where the length allows: a call of memcpy would cost as much as the copying."""
+    """Copy by vectors if the length allows: calling memcpy would cost as much as the copying."""
     cdef Py_ssize_t i
     if floats % 16 == 0:
         for i in range(0, floats, 16):
@@ -67,7 +66,7 @@ cdef inline void prefetch_row(const float* row, Py_ssize_t floats) noexcept nogi
 
 @cython.final
 cdef class Plan:
-    """A network ready to run. Immutable: any number of streams in any number of threads may run it at once."""
+    """A compiled network. Immutable: any number of streams in any number of threads may run it at once."""
 
     def __cinit__(self, program: Program):
         self.program = program
@@ -125,7 +124,7 @@ cdef class Plan:
             if array.size:
                 source = array
                 memcpy(arena + <Py_ssize_t>offset, &source[0], 4 * source.shape[0])
-        program.arena.arrays.clear()        # they have been copied
+        program.arena.arrays.clear()        # copied above
         self.steps = len(program.steps)
         self.step = <Step*>self.blocks.allocate(self.steps * sizeof(Step))
         self.most_taps = self.most_gathered_floats = 1
@@ -161,7 +160,7 @@ cdef class Plan:
             self.most_gathered_floats, sum(edge.taps * self.buffer[<Py_ssize_t>buffer_of[edge.node]].ld for edge in source.all_edges))
 
     cdef set_taps(self, Step* step, object source, dict buffer_of):
-        """Where each tap reads, in the order in which the kernel takes them; the residual comes last."""
+        """Set where each tap reads, in the kernel's order; the residual comes last."""
         cdef Py_ssize_t i
         order = [(e, k) for e, edge in enumerate(source.edges) for k in range(edge.taps)]
         if source.call.order is not None:
@@ -179,7 +178,7 @@ cdef class Plan:
         step.reads = step.taps + (step.residual != NULL)
 
     cdef set_kernel(self, Step* step, object source, const float* arena):
-        """What a step computes: a `KernelCall`, whose weights lie in `arena`."""
+        """Set what a step computes: a `KernelCall`, whose weights are in `arena`."""
         cdef KernelCall* call = &step.call
         cdef Strip* strip
         cdef const float** arrays = <const float**>self.blocks.allocate(len(source.offsets) * sizeof(float*))
@@ -213,7 +212,7 @@ cdef class Plan:
                 self.most_taps = max(self.most_taps, strip[i].taps)
 
     cdef set_pieces(self, object program):
-        """What the steps remember, without the padding of its rows, and what that is before the first frame."""
+        """Locate the steps' states, without the padding of their rows, and their values before the first frame."""
         cdef Py_ssize_t i, start
         cdef const unsigned char[::1] first
         pieces, begins = [], {}
@@ -244,7 +243,7 @@ cdef class Plan:
         tap.ring = self.buffer[buffer].ring
 
     cdef Py_ssize_t most_staged_floats(self, object source, dict buffer_of) except -1:
-        """Floats that the taps of a step can need at once when they meet the ends of their rings."""
+        """Most floats that the taps of a step can need at once where they wrap around the ends of their rings."""
         floats = 0
         rows = self.program.buffers[source.out].rows // source.call.phases
         for edge in source.all_edges:
@@ -256,14 +255,14 @@ cdef class Plan:
     # Memory
 
     cdef Memory* new_memory(self) except NULL:
-        """Memory of a stream at its start; to be freed in one piece."""
+        """Allocate the memory of a new stream; to be freed in one piece."""
         cdef char* block = <char*>aligned_alloc(64, self.memory_bytes())
         if block == NULL:
             raise MemoryError(f"no memory for a stream of {self.memory_bytes()} bytes")
         return self.lay_out_memory(block)
 
     cdef size_t memory_bytes(self) noexcept nogil:
-        """Of a stream: an odd number of cache lines, so that streams side by side do not compete for the same sets."""
+        """Size of a stream: an odd number of cache lines, so that adjacent streams do not compete for the same sets."""
         cdef size_t lines = (self.rings_start() + 4 * self.rings_floats + 128 + 63) // 64
         return 64 * (lines | 1)
 
@@ -274,7 +273,7 @@ cdef class Plan:
         return (self.states_start() + self.states_bytes + 63) // 64 * 64
 
     cdef Memory* lay_out_memory(self, char* block) noexcept nogil:
-        """Memory of a stream at its start, in `memory_bytes` bytes on a 64-byte boundary."""
+        """Initialise the memory of a new stream in `memory_bytes` bytes on a 64-byte boundary."""
         memory = <Memory*>block
         memory.count = <int64_t*>(block + sizeof(Memory))
         memory.head = <Py_ssize_t*>(memory.count + self.buffers)
@@ -284,7 +283,7 @@ cdef class Plan:
         return memory
 
     cdef void copy_memory(self, Memory* to, const Memory* source) noexcept nogil:
-        """All that a stream remembers, but not where."""
+        """Copy the state of a stream, but not its pointers."""
         to.frames_in = source.frames_in
         to.frames_out = source.frames_out
         memcpy(to.count, source.count, self.buffers * sizeof(int64_t))
@@ -311,8 +310,8 @@ cdef class Plan:
                     memcpy(memory.rings + buffer.ring + row * buffer.ld, buffer.before, buffer.ld * sizeof(float))
 
     cdef prewarm(self):
-        """Find the rows that stand before the signals of a prewarmed network: one frame of zeros goes through all steps,
-        and every tap of a step reads the same row, as after endless zeros."""
+        """Compute the rows that precede the signals of a prewarmed network: one frame of zeros goes through all steps, and
+        every tap of a step reads the same row, as after endless zeros."""
         cdef Workspace* work = self.new_workspace()
         cdef Buffer* buffer
         cdef Py_ssize_t number
@@ -341,7 +340,7 @@ cdef class Plan:
                 memcpy(buffer.before, work.first[step.end[k]], buffer.ld * sizeof(float))
 
     cdef Workspace* new_workspace(self, bint many = False) except NULL:
-        """Room for one chunk; `many`: also for what `run_many` gathers. To be freed in one piece."""
+        """Allocate scratch memory for one chunk; `many`: also for `run_many`. To be freed in one piece."""
         cdef Py_ssize_t staged_floats = max(self.staged_floats, self.together * self.most_gathered_floats if many else 0)
         cdef Py_ssize_t streams = self.together if many else 1
         cdef size_t header = sizeof(Workspace) + (4 * self.buffers + 4 * self.most_taps + streams) * sizeof(void*)
@@ -370,11 +369,11 @@ cdef class Plan:
             work.first[number] = work.floats + self.buffer[number].offset
         return work
 
-    # Snapshots: what a stream remembers, and nothing of how it lies in memory: no padding, rings from their oldest row on.
+    # Snapshots hold the state of a stream independently of its layout in memory: no padding, rings from their oldest row.
 
     @property
     def fingerprint(self) -> bytes:
-        """A hash of the network, its weights, and of what its streams remember."""
+        """A hash of the network, its weights, and the layout of its streams' state."""
         if self.hash is None:
             histories = tuple((buffer.channels, buffer.history) for buffer in self.program.buffers)
             states = tuple((step.call.state, step.call.state_bytes) for step in self.program.steps)
@@ -414,7 +413,7 @@ cdef class Plan:
                     slot = 0
 
     cdef void restore_memory(self, Memory* memory, const char* source, int64_t frames_in) noexcept nogil:
-        """Take over what `save_memory` wrote when the stream had been fed `frames_in` frames and not been flushed."""
+        """Restore what `save_memory` wrote after `frames_in` frames without a flush."""
         cdef const Buffer* buffer
         cdef Py_ssize_t number, row
         self.clear_memory(memory)
@@ -434,7 +433,7 @@ cdef class Plan:
     # Counting frames
 
     cdef int64_t ready(self, const Step* step, const int64_t* count, bint ended) noexcept nogil:
-        """Frames of a step's output that `count` frames of its inputs allow."""
+        """Output frames of a step that are computable from `count` frames of its inputs."""
         cdef int64_t frames = INT64_MAX, left
         cdef const Need* need
         cdef Py_ssize_t i
@@ -445,11 +444,11 @@ cdef class Plan:
         return frames * step.phases
 
     cdef int64_t condition_frames(self, int64_t frames_in) noexcept nogil:
-        """Frames of the conditioning that come with the first `frames_in` input frames: each with the first that it is for."""
+        """Conditioning frames that come with the first `frames_in` input frames: each with the first one it applies to."""
         return (frames_in + self.condition_period - 1) // self.condition_period
 
     cdef int64_t frames_after(self, int64_t frames_in, bint ended, int64_t* count) noexcept nogil:
-        """Frames of every buffer, and of the output, after `frames_in` frames (ended: and the flush)."""
+        """Frames of every buffer, and of the output, after `frames_in` frames (ended: after the flush)."""
         cdef Py_ssize_t s
         count[self.x] = frames_in
         if self.c >= 0:
@@ -459,7 +458,7 @@ cdef class Plan:
         return count[self.output]
 
     def output_frames(self, frames_in: int, ended: bool = False) -> int:
-        """Frames that `frames_in` frames from the start give, with or without a flush at the end."""
+        """Output frames for `frames_in` frames from the start, with or without a flush at the end."""
         cdef Blocks scratch = Blocks()
         return self.frames_after(frames_in, ended, <int64_t*>scratch.allocate(self.buffers * sizeof(int64_t)))
 
@@ -488,7 +487,7 @@ cdef class Plan:
         return written
 
     cdef Py_ssize_t run_out(self, Memory* memory, Workspace* work, float* out) noexcept nogil:
-        """Flush: zeros go in until the network has given all that it owes. What lies past a sequence's end is zeros."""
+        """Flush: feed zeros until all pending frames are out. Frames past a sequence's end are zeros."""
         cdef int64_t* end = work.end
         cdef Py_ssize_t rows, written = 0
         cdef int64_t fed = memory.frames_in
@@ -506,7 +505,7 @@ cdef class Plan:
         return written
 
     cdef void feed(self, Workspace* work, int number, const float* x, Py_ssize_t step, Py_ssize_t rows) noexcept nogil:
-        """Make (rows, channels) floats, `step` apart, the new rows of an input; x NULL: zeros."""
+        """Set the new rows of an input: (rows, channels) floats, `step` apart; x NULL: zeros."""
         cdef const Buffer* buffer = self.buffer + number
         cdef float* first = work.floats + buffer.offset
         cdef Py_ssize_t row
@@ -516,13 +515,13 @@ cdef class Plan:
         if x == NULL:
             memset(first, 0, rows * buffer.ld * sizeof(float))
         elif buffer.external and step == buffer.channels:
-            work.first[number] = <float*>x      # only ever read, and by convolutions only, never past a row's end
+            work.first[number] = <float*>x      # read only, by convolutions only, and never past a row's end
         else:
             for row in range(rows):
                 memcpy(first + row * buffer.ld, x + row * step, buffer.channels * sizeof(float))
 
     cdef Py_ssize_t collect(self, Workspace* work, Py_ssize_t rows, float* out) noexcept nogil:
-        """Copy the network's new rows to where the caller wants them."""
+        """Copy the network's new output rows to the caller's array."""
         cdef const Buffer* buffer = self.buffer + self.output
         cdef const float* first = work.first[self.output]
         cdef Py_ssize_t row
@@ -534,7 +533,7 @@ cdef class Plan:
         return rows
 
     cdef void run_chunk(self, Memory* memory, Workspace* work, const int64_t* end) noexcept nogil:
-        """All steps over the rows that `feed` has laid out; `end`, in a flush: the frames that each buffer really has."""
+        """Run all steps on the rows set by `feed`; `end`, in a flush: the true number of frames of each buffer."""
         cdef Py_ssize_t s, rows, past
         cdef const Step* step
         memory.count[self.x] += work.rows[self.x]
@@ -562,7 +561,7 @@ cdef class Plan:
         memset(work.first[number] + (rows - past) * ld, 0, past * ld * sizeof(float))
 
     cdef void run_frame(self, Memory* memory, Workspace* work) noexcept nogil:
-        """`run_chunk` for one frame of a regular network: no counting, and every tap is one row, here or in its ring."""
+        """`run_chunk` for one frame of a regular network: no counting; every tap is one row, in the chunk or its ring."""
         cdef const float** x = work.now.x
         cdef float** first = work.first
         cdef const Py_ssize_t* head = memory.head
@@ -580,14 +579,14 @@ cdef class Plan:
                 if tap.back == 0:
                     x[k] = first[tap.buffer]
                 else:
-                    # slot + around where slot is negative, without a jump that the CPU would have to guess
+                    # slot + around if slot is negative, without a branch
                     slot = head[tap.buffer] + tap.back
                     x[k] = rings + tap.ring + slot + (tap.around & (slot >> 63))
                 tap += 1
             if step.dense:
                 residual = x[step.taps] if step.residual != NULL else NULL
                 total = first[step.total] if step.total >= 0 else NULL
-                if step.row != NULL:    # what convolve_row would call
+                if step.row != NULL:    # the kernel that convolve_row would call
                     step.row(&step.call.conv, step.call.conv.panel, x, residual, first[step.out], total)
                 else:
                     self.kernels.convolve_row(&step.call.conv, x, residual, first[step.out], total)
@@ -599,10 +598,10 @@ cdef class Plan:
 
     cdef void run_many(
         self, Memory** memory, Py_ssize_t streams, Workspace* work, const float* x, const float* c, float* out) noexcept nogil:
-        """Feed one frame to each of many different streams of a regular network: x (streams, in_channels), and so c and out.
+        """Feed one frame to each of many streams of a regular network: x is (streams, in_channels), likewise c and out.
 
-        The frames of different streams are rows of the same matrices, as the frames of a chunk are; what differs is where
-        the rows before them lie.
+        The frames of different streams are rows of one matrix, like the frames of a chunk; only the locations of the
+        preceding rows differ.
         """
         cdef Py_ssize_t done = 0, rows, row
         while done < streams:
@@ -621,7 +620,7 @@ cdef class Plan:
             done += rows
 
     cdef void run_together(self, Memory** memory, Py_ssize_t rows, Workspace* work) noexcept nogil:
-        """`run_frame` for the frames of several streams, which `feed` has laid out."""
+        """`run_frame` for the frames of several streams, set by `feed`."""
         cdef const Step* step = self.step
         cdef const Step* end = step + self.steps
         cdef Py_ssize_t i
@@ -634,7 +633,7 @@ cdef class Plan:
             step += 1
 
     cdef void gather(self, const Step* step, Memory** memory, Py_ssize_t rows, Workspace* work) noexcept nogil:
-        """Point to the rows that a step reads, one a stream; those of its past are brought together from the rings."""
+        """Set the pointers to the rows that a step reads, one per stream; past rows are gathered from the rings."""
         cdef const Tap* tap = step.tap
         cdef float* staged = work.staged
         cdef Py_ssize_t k, row, ld
@@ -654,12 +653,12 @@ cdef class Plan:
             tap += 1
 
     cdef inline const float* past_row(self, const Tap* tap, const Memory* memory) noexcept nogil:
-        """The row of a ring that a tap reads, as in `run_frame`."""
+        """The row of the ring that a tap reads, as in `run_frame`."""
         cdef Py_ssize_t slot = memory.head[tap.buffer] + tap.back
         return memory.rings + tap.ring + slot + (tap.around & (slot >> 63))
 
     cdef void keep_rows(self, int number, Memory** memory, Py_ssize_t rows, Workspace* work) noexcept nogil:
-        """Take one row into the ring of each stream."""
+        """Append one row to the ring of each stream."""
         cdef const Buffer* buffer = self.buffer + number
         cdef const float* source = work.first[number]
         cdef Py_ssize_t around = buffer.history * buffer.ld, row, slot
@@ -671,7 +670,7 @@ cdef class Plan:
             source += buffer.ld
 
     cdef void locate_taps(self, const Step* step, Memory* memory, Workspace* work, Py_ssize_t rows) noexcept nogil:
-        """Where the rows lie that a step reads: one pointer a tap, the residual's last."""
+        """Set the pointers to the rows that a step reads: one per tap, the residual's last."""
         cdef Py_ssize_t k, staged = 0
         for k in range(step.reads):
             work.now.x[k] = self.locate(
@@ -679,7 +678,7 @@ cdef class Plan:
 
     cdef void compute(
         self, const Step* step, Memory** memory, Py_ssize_t streams, Workspace* work, Py_ssize_t rows) noexcept nogil:
-        """New rows of one step, from the rows that its taps point to: those of one stream, or one of each of many."""
+        """Compute new rows of one step: several of one stream, or one of each of many."""
         cdef Rows* now = &work.now
         cdef Py_ssize_t i
         now.rows = rows
@@ -699,7 +698,7 @@ cdef class Plan:
     cdef const float* locate(
         self, const Tap* tap, int64_t done, Memory* memory, Workspace* work, Py_ssize_t rows, Py_ssize_t* ld,
         Py_ssize_t* staged) noexcept nogil:
-        """Where the `rows` rows after the first `done` of a tap lie, `ld` apart: in the chunk, in the ring, laid before the chunk, or gathered."""
+        """Locate the `rows` rows of a tap after the first `done`, `ld` apart: in the chunk, in the ring, before the chunk, or gathered."""
         cdef const Buffer* buffer = self.buffer + tap.buffer
         cdef float* chunk = work.first[tap.buffer]
         cdef float* ring = memory.rings + buffer.ring
@@ -738,7 +737,7 @@ cdef class Plan:
         return gathered
 
     cdef void lay(self, int number, Py_ssize_t rows, Memory* memory, Workspace* work) noexcept nogil:
-        """Lay the last `rows` rows of history before the chunk's rows, unless they are there."""
+        """Copy the last `rows` rows of history before the chunk's rows, unless they are there already."""
         cdef const Buffer* buffer = self.buffer + number
         cdef Py_ssize_t missing = rows - work.laid[number], slot, piece
         cdef float* to = work.first[number] - rows * buffer.ld
@@ -753,13 +752,13 @@ cdef class Plan:
         memcpy(to + piece * buffer.ld, memory.rings + buffer.ring, (missing - piece) * buffer.ld * sizeof(float))
 
     cdef void keep_ended(self, const Step* step, Memory* memory, Workspace* work) noexcept nogil:
-        """Take into the rings what no later step reads in the workspace."""
+        """Save to the rings the buffers that no later step reads."""
         cdef Py_ssize_t i
         for i in range(step.ends):
             self.keep(step.end[i], memory, work)
 
     cdef void keep_row(self, int number, Memory* memory, Workspace* work) noexcept nogil:
-        """`keep` for one row, by fours where its length allows."""
+        """`keep` for one row, in fours if the length allows."""
         cdef const Buffer* buffer = self.buffer + number
         cdef const float* source = work.first[number]
         cdef Py_ssize_t slot = memory.head[number], i = 0
@@ -780,7 +779,7 @@ cdef class Plan:
         cdef Py_ssize_t rows = min(work.rows[number], buffer.history), slot = memory.head[number], piece
         cdef const float* source = work.first[number] + (work.rows[number] - rows) * buffer.ld
         cdef float* ring = memory.rings + buffer.ring
-        slot = slot // buffer.ld if rows < buffer.history else 0        # else the whole ring is written anew
+        slot = slot // buffer.ld if rows < buffer.history else 0        # else the whole ring is overwritten
         piece = min(rows, buffer.history - slot)
         memcpy(ring + slot * buffer.ld, source, piece * buffer.ld * sizeof(float))
         memcpy(ring, source + piece * buffer.ld, (rows - piece) * buffer.ld * sizeof(float))

@@ -1,12 +1,12 @@
 # cython: boundscheck=False, initializedcheck=False, wraparound=False
-"""StreamPool: many signals at once over one immutable plan.
+"""StreamPool: many signals at once on one immutable plan.
 
-Design: the memories of all streams lie side by side in one piece. A frame of each of N streams is N rows of the same
-matrices that N frames of one stream would be (`Plan.run_many`): per step the rows that its taps look back to are gathered
-from the rings of the streams, one kernel call computes all of them, and each ring takes its row. Longer blocks fill the
-kernels' tiles by themselves and go through the plan one after the other. Which way a block takes does not show in its bits.
+Design: the memories of all streams are adjacent in one allocation. One frame of each of N streams is processed like N frames
+of one stream, as N rows of the same matrices (`Plan.run_many`): for each step, the past rows of its taps are gathered from
+the rings of the streams, one kernel call computes all rows, and each is appended to its ring. Longer blocks fill the
+kernels' tiles on their own and go through the plan one by one. The results do not depend on which way a block takes.
 
-A call checks all that it is given before the first stream advances; from then on nothing can fail.
+A call validates all its arguments before the first stream advances; from then on nothing can fail.
 """
 
 cimport cython
@@ -41,7 +41,7 @@ MOST_STREAMS = 2**24
 MOST_FRAMES = 2**48
 
 cdef enum:
-    WORK_TO_SHARE = 16_000_000  # multiply-adds of a call from which on other threads help: to wake one takes some 50 us
+    WORK_TO_SHARE = 16_000_000  # multiply-adds per call above which more threads are used: waking one takes about 50 us
     FEW_FRAMES = 8              # blocks of fewer frames do not fill the kernels' tiles
 
 cdef enum Duty:
@@ -54,9 +54,9 @@ cdef struct Job:
     const float* c
     Py_ssize_t c_step, frames
     float* y
-    bint together               # with those of other streams, frame by frame
+    bint together               # processed with other streams, frame by frame
 
-# What a thread works with; the frames that it runs together.
+# The work memory of a thread, and the frames that it processes together.
 cdef struct Part:
     Workspace* work
     Memory** memory
@@ -68,12 +68,12 @@ cdef struct Part:
 
 @cython.final
 cdef class StreamPool:
-    """Many signals on their way through one network, in one call and one piece of memory.
+    """Streaming inference on many signals, in one call and one block of memory.
 
-    Made by ``model.pool(capacity)``. Every stream is named by the id that `open` returns, and what it gives is, bit for bit,
-    what its own :class:`Stream` would give, whatever its neighbours do. A call checks everything first: when it raises,
-    no stream has changed. An id is never given twice, so a closed stream's id raises for ever. A pool serves one thread
-    at a time (another gets a `StreamStateError`); the work is done without the interpreter's lock.
+    Made by ``model.pool(capacity)``. Every stream is identified by the id that `open` returns; its output is bit-identical to
+    that of a separate :class:`Stream`. A call validates everything first: if it raises, no stream has changed. Ids are never
+    reused, so the id of a closed stream always raises. A pool serves one thread at a time (another gets a
+    `StreamStateError`); the work is done without the GIL.
 
     Examples
     --------
@@ -95,13 +95,13 @@ cdef class StreamPool:
 
     cdef readonly Plan plan
     cdef readonly Py_ssize_t capacity, threads
-    cdef str name                       # of what is fed, in messages
+    cdef str name                       # of the blocks, in messages
     cdef bint zero_nonfinite
     cdef int busy
     cdef Blocks blocks                  # memory that the pointers below point into
     cdef char* slab                     # the streams' memories
     cdef size_t memory_bytes            # of each
-    cdef int64_t* current               # by slot: id of the open stream, or -1; id % capacity is the slot
+    cdef int64_t* current               # by slot: id of the open stream, or -1; the slot is id % capacity
     cdef int64_t* next_id
     cdef char* flushed
     cdef char* conditioned              # whether it has constant conditioning, and
@@ -118,11 +118,11 @@ cdef class StreamPool:
     cdef const float* c
     cdef float* y
     cdef float* conditions              # constant ones of the chosen, side by side
-    cdef int64_t* mark                  # by slot: the last step that it was chosen for
+    cdef int64_t* mark                  # by slot: the last step in which it was used
     cdef int64_t marks
     cdef Job* job                       # process: the blocks
     cdef Py_ssize_t jobs
-    cdef int64_t next_job               # that no thread has taken
+    cdef int64_t next_job               # first that no thread has taken
     cdef Job** few                      # those of few frames
     cdef Py_ssize_t few_jobs
     cdef object workers
@@ -197,15 +197,15 @@ cdef class StreamPool:
         Parameters
         ----------
         c
-            Constant conditioning, float32, (condition_channels,); None: the network has none, or it comes with each block.
+            Constant conditioning, float32, (condition_channels,); None: none, or passed with each block.
         snapshot
-            What `snapshot` of a stream or a pool of the same network returned: the new stream goes on from there, with the
-            conditioning that is in it.
+            A snapshot of a stream or pool of the same network: the new stream resumes from there, with the snapshot's
+            conditioning.
 
         Raises
         ------
         StreamStateError
-            As many streams as the pool holds are open.
+            The pool is full.
         ParameterError, ArrayTypeError, SnapshotError
             `c` or `snapshot` does not fit; nothing has been opened.
         """
@@ -218,7 +218,7 @@ cdef class StreamPool:
                 raise StreamStateError(f"pool is full: all {self.capacity} streams are open; close one first (capacity={self.capacity})")
             if snapshot is not None:
                 if c is not None:
-                    raise ParameterError("c given with a snapshot; it must be None, the snapshot has its own")
+                    raise ParameterError("c given with a snapshot; it must be None, as the snapshot contains it")
                 past = Saved(self.plan, snapshot)
             elif c is not None:
                 self.refuse_condition("c")
@@ -237,7 +237,7 @@ cdef class StreamPool:
             release(&self.busy)
 
     def close(self, sid: object) -> None:
-        """End a stream: its place is free for another, its id is worth nothing any more."""
+        """Close a stream: its slot is freed and its id becomes invalid."""
         cdef Py_ssize_t slot
         self.acquire()
         try:
@@ -249,7 +249,7 @@ cdef class StreamPool:
             release(&self.busy)
 
     def reset(self, sid: object) -> None:
-        """Let a stream forget its signal: the next frame is the first. Constant conditioning stays."""
+        """Start a stream over: the next frame is the first. Constant conditioning is kept."""
         cdef Py_ssize_t slot
         self.acquire()
         try:
@@ -260,7 +260,7 @@ cdef class StreamPool:
             release(&self.busy)
 
     def snapshot(self, sid: object) -> bytes:
-        """All that a stream remembers, as bytes: what `Stream.snapshot` of the same signal returns."""
+        """The state of a stream as bytes, the same as of `Stream.snapshot`."""
         cdef Py_ssize_t slot
         self.acquire()
         try:
@@ -270,7 +270,7 @@ cdef class StreamPool:
             release(&self.busy)
 
     def restore(self, sid: object, snapshot: object) -> None:
-        """Let a stream become the one that a snapshot was taken of; see `Stream.restore`."""
+        """Restore a stream from a snapshot; see `Stream.restore`."""
         cdef Py_ssize_t slot
         self.acquire()
         try:
@@ -280,12 +280,12 @@ cdef class StreamPool:
             release(&self.busy)
 
     def fork(self, sid: object) -> int:
-        """A new stream that has heard what this one has; returns its id.
+        """Open a copy of a stream; returns its id.
 
         Raises
         ------
         StreamStateError
-            As many streams as the pool holds are open.
+            The pool is full.
         """
         return self.open(snapshot=self.snapshot(sid))
 
@@ -317,17 +317,17 @@ cdef class StreamPool:
         return <Memory*>(self.slab + slot * self.memory_bytes)
 
     cdef Py_ssize_t slot_of(self, object sid) except -1:
-        """Where an open stream lies; an error for any other id."""
+        """The slot of an open stream; raises for any other id."""
         cdef int64_t number
         if type(sid) is not int:
             sid = integer("sid", sid)
         if not 0 <= sid < MOST_FRAMES:
-            raise ParameterError(f"sid={sid} is no stream of this pool; it must be an id that open() returned")
+            raise ParameterError(f"sid={sid} is not a stream of this pool; it must be an id that open() returned")
         number = sid
         if self.current[number % self.capacity] != number:
             if number < self.next_id[number % self.capacity]:
                 raise ParameterError(f"sid={sid} was closed; it must be the id of an open stream")
-            raise ParameterError(f"sid={sid} is no stream of this pool; it must be an id that open() returned")
+            raise ParameterError(f"sid={sid} is not a stream of this pool; it must be an id that open() returned")
         return number % self.capacity
 
     cdef refuse_flushed(self, Py_ssize_t slot):
@@ -337,26 +337,26 @@ cdef class StreamPool:
     # Blocks
 
     def process(self, blocks: object, c: object = None) -> dict:
-        """Feed the next frames of any number of streams; returns the frames that they complete.
+        """Feed the next frames of any number of streams; returns the completed output frames.
 
         Parameters
         ----------
         blocks
-            The next frames of each stream by its id: float32, (n, in_channels), any n from 0 on.
+            The next frames of each stream by id: float32, (n, in_channels), n >= 0.
         c
-            Their conditioning by id, where they were not opened with one: float32, (n, condition_channels) or
+            Their conditioning by id, unless they were opened with one: float32, (n, condition_channels) or
             (condition_channels,).
 
         Returns
         -------
-        By id, (m, out_channels) float32: what `Stream.process` returns.
+        By id, (m, out_channels) float32, as of `Stream.process`.
 
         Raises
         ------
         ParameterError, ArrayTypeError
-            An id is not that of an open stream, or a block has a wrong shape, dtype or value; all streams are as before.
+            An id is not that of an open stream, or a block has a wrong shape, dtype or value; no stream has changed.
         StreamStateError
-            A stream was flushed and not reset, or another thread is in this pool.
+            A stream was flushed and not reset, or another thread is using the pool.
         """
         cdef dict outputs
         self.acquire()
@@ -381,10 +381,10 @@ cdef class StreamPool:
             raise ArrayTypeError(f"c is a {type(c).__name__}; it must be a dict of ids to arrays")
         for sid in c:
             if sid not in blocks:
-                raise ParameterError(f"c has stream {sid}, which has no block; it must have only streams that are fed")
+                raise ParameterError(f"c contains stream {sid}, which has no block; it must contain only streams that are fed")
 
     cdef add_job(self, object sid, object block, object c, dict outputs, list held):
-        """Check a block and note it; the output is there, its frames are not."""
+        """Check a block, allocate its output and queue it."""
         cdef Plan plan = self.plan
         cdef Py_ssize_t slot = self.slot_of(sid), rows
         cdef Job* job = self.job + self.jobs
@@ -406,11 +406,11 @@ cdef class StreamPool:
         job.y = <float*>cnp.PyArray_DATA(y)
         outputs[sid] = y
         if len(outputs) == self.jobs:
-            raise ParameterError(f"blocks has stream {sid} twice; it must have it once")
+            raise ParameterError(f"blocks contains stream {sid} twice")
         self.jobs += 1
 
     cdef cnp.ndarray good(self, object block):
-        """`block` when it can be read as it is, else None: it must be copied, or is wrong."""
+        """`block` if it can be read in place, else None: it must be copied, or is invalid."""
         cdef cnp.ndarray x
         if cnp.PyArray_CheckExact(block):
             x = block
@@ -442,13 +442,13 @@ cdef class StreamPool:
 
     cdef check_conditioned(self, Py_ssize_t slot, bint given):
         if not given and not self.conditioned[slot]:
-            raise ParameterError(f"c lacks stream {self.current[slot]}; this network needs conditioning,"
+            raise ParameterError(f"c must contain stream {self.current[slot]}; this network needs conditioning,"
                                  f" (frames, {self.plan.condition_channels}) or ({self.plan.condition_channels},)")
         if given and self.conditioned[slot]:
-            raise ParameterError(f"c has stream {self.current[slot]}, which was opened with constant conditioning; it must not")
+            raise ParameterError(f"c contains stream {self.current[slot]}, which was opened with constant conditioning; it must not")
 
     cdef run_jobs(self):
-        """Run the jobs: what is short together, what is long alone; in as many threads as are wanted and worth it."""
+        """Run the jobs: short blocks together, long ones alone; in several threads if it pays."""
         cdef Py_ssize_t i, few = 0
         cdef int64_t frames = 0
         for i in range(self.jobs):
@@ -477,7 +477,7 @@ cdef class StreamPool:
             self.run_part(0)
 
     cdef void run_part(self, Py_ssize_t number) noexcept nogil:
-        """A thread's part of the work; which one does what cannot be seen in the results."""
+        """One thread's part of the work; the results do not depend on the division."""
         cdef uint64_t mode = flush_subnormals()
         if self.duty == STEP:
             self.run_rows(number)
@@ -492,7 +492,7 @@ cdef class StreamPool:
             self.c + first * self.plan.condition_channels, self.y + first * self.plan.out_channels)
 
     cdef Py_ssize_t first_of(self, Py_ssize_t number, Py_ssize_t rows) noexcept nogil:
-        """First row of a part: whole tiles of 4 rows, if there are as many."""
+        """First row of a part: whole tiles of 4 rows, if possible."""
         return min(rows, (rows * number // self.parts + 3) // 4 * 4) if number < self.parts else rows
 
     cdef void run_blocks(self, Py_ssize_t number) noexcept nogil:
@@ -512,7 +512,7 @@ cdef class StreamPool:
             self.run_frame_of(frame, first, end, self.part + number)
 
     cdef void run_frame_of(self, Py_ssize_t frame, Py_ssize_t i, Py_ssize_t end, Part* part) noexcept nogil:
-        """Frame number `frame` of the short blocks from `i` on that have it."""
+        """Run frame `frame` of the short blocks from `i` on that have it."""
         cdef Py_ssize_t rows, row
         cdef Job* job
         while i < end:
@@ -535,21 +535,21 @@ cdef class StreamPool:
     # One frame for each
 
     def step(self, X: object, ids: object, c: object = None, *, out: object = None) -> np.ndarray:
-        """Feed one frame to each of some streams; returns the frame that each of them gives.
+        """Feed one frame to each of several streams; returns one output frame per stream.
 
-        It is the fastest way to run many streams in step: all frames go through the network together.
+        This is the fastest way to run many streams in lockstep: all frames go through the network together.
 
         Parameters
         ----------
         X
             The frames, float32, (N, in_channels).
         ids
-            Of the N streams, which must differ: a list, or faster an int64 array.
+            Ids of the N streams, all different: a list or, faster, an int64 array.
         c
-            Their conditioning, float32, (N, condition_channels), where they were not opened with one.
+            Their conditioning, float32, (N, condition_channels), unless they were opened with one.
         out
-            Where to write the result, float32, C-contiguous, exactly (N, out_channels); then, with an int64 array of ids
-            and one thread, nothing is allocated. It must not overlap `X` or `c`.
+            Output array, float32, C-contiguous, exactly (N, out_channels); then, with an int64 array of ids and one
+            thread, nothing is allocated. It must not overlap `X` or `c`.
 
         Returns
         -------
@@ -558,10 +558,10 @@ cdef class StreamPool:
         Raises
         ------
         ParameterError, ArrayTypeError
-            The network does not give one frame for each (strides, latency): `process` is for those. An id is not that of
-            an open stream or is there twice, or a shape, dtype or value is wrong; all streams are as before.
+            The network does not give one frame per frame (strides, latency): use `process`. Or an id is not that of an
+            open stream or occurs twice, or a shape, dtype or value is wrong. No stream has changed.
         StreamStateError
-            A stream was flushed and not reset, or another thread is in this pool.
+            A stream was flushed and not reset, or another thread is using the pool.
         """
         self.acquire()
         try:
@@ -574,7 +574,7 @@ cdef class StreamPool:
         cdef cnp.ndarray chosen, x, conditions = None, y
         cdef const int64_t* wanted
         if not plan.regular:
-            raise ParameterError("step() needs a network that gives one frame for each, at once; this one has strides or"
+            raise ParameterError("step() needs a network that gives one frame per frame; this one has strides or"
                                  " latency: use process()")
         chosen = self.checked_ids(ids)
         wanted = <const int64_t*>cnp.PyArray_DATA(chosen)
@@ -600,14 +600,14 @@ cdef class StreamPool:
         return y
 
     cdef cnp.ndarray checked_ids(self, object ids):
-        """The ids as one piece of int64."""
+        """The ids as a contiguous int64 array."""
         cdef cnp.ndarray a
         if cnp.PyArray_Check(ids):
             a = ids
             if a.dtype.kind not in "iu":
                 raise ArrayTypeError(f"ids has dtype {a.dtype}; it must be int64")
             if cnp.PyArray_NDIM(a) != 1:
-                raise ParameterError(f"ids has shape {ids.shape}; it must have one dimension, an id for each row of X")
+                raise ParameterError(f"ids has shape {ids.shape}; it must have one dimension, one id per row of X")
             if cnp.PyArray_TYPE(a) == cnp.NPY_INT64 and cnp.PyArray_ISCARRAY_RO(a):
                 return a
             ids = a.tolist()
@@ -618,7 +618,7 @@ cdef class StreamPool:
         return np.array(ids, np.int64)
 
     cdef choose(self, const int64_t* wanted):
-        """Find the streams of a step."""
+        """Look up the streams of a step."""
         cdef Py_ssize_t i, slot
         self.marks += 1
         for i in range(self.rows):
@@ -626,7 +626,7 @@ cdef class StreamPool:
             if self.current[slot] != wanted[i] or wanted[i] < 0:
                 self.slot_of(wanted[i])
             if self.mark[slot] == self.marks:
-                raise ParameterError(f"ids has stream {wanted[i]} twice; the streams of a step must differ")
+                raise ParameterError(f"ids contains stream {wanted[i]} twice; the streams of a step must differ")
             self.mark[slot] = self.marks
             if self.flushed[slot]:
                 self.refuse_flushed(slot)
@@ -634,7 +634,7 @@ cdef class StreamPool:
 
     cdef cnp.ndarray finite_rows(self, cnp.ndarray a, str name, const int64_t* wanted):
         if cnp.PyArray_DIM(a, 0) != self.rows:
-            raise ParameterError(f"{name} has {cnp.PyArray_DIM(a, 0)} rows; it must have {self.rows}, one for each id")
+            raise ParameterError(f"{name} has {cnp.PyArray_DIM(a, 0)} rows; it must have {self.rows}, one per id")
         if self.plan.kernels.all_finite(<const float*>cnp.PyArray_DATA(a), cnp.PyArray_SIZE(a)):
             return a
         if self.zero_nonfinite:
@@ -654,7 +654,7 @@ cdef class StreamPool:
     # Threads
 
     cdef run_in_threads(self):
-        """`run_part` in as many threads as there are parts; this one is the first."""
+        """`run_part` in one thread per part, of which this is the first."""
         cdef Py_ssize_t number, waiting = self.parts - 1
         if self.workers is None or self.workers_process != getpid():    # threads do not survive a fork
             self.workers = Workers(self.threads - 1)
@@ -669,15 +669,15 @@ cdef class StreamPool:
             try:
                 done.get()
                 waiting -= 1
-            except BaseException as error:      # an interrupt: the others still write into our memory
+            except BaseException as error:      # an interrupt: the other threads still write into our memory
                 stopped = error
         if stopped is not None:
             raise stopped
 
-    # The rest
+    # Other methods
 
     def flush(self, sid: object) -> np.ndarray:
-        """End a stream's signal; returns what it still owes, as `Stream.flush`. Then it must be `reset` or closed."""
+        """End a stream's signal; returns the frames held back, as `Stream.flush`. Then it must be `reset` or closed."""
         cdef Plan plan = self.plan
         cdef Py_ssize_t slot
         cdef Memory* memory
@@ -700,7 +700,7 @@ cdef class StreamPool:
             release(&self.busy)
 
     def output_frames(self, sid: object, frames: object) -> int:
-        """Frames that the next `process` will return for a stream when it is given `frames` frames."""
+        """Frames that the next `process` returns for a stream that is fed `frames` frames."""
         more = min(count("frames", frames), MOST_FRAMES)
         self.acquire()
         try:
@@ -710,16 +710,16 @@ cdef class StreamPool:
             release(&self.busy)
 
     def frames_in(self, sid: object) -> int:
-        """Frames that a stream was fed since it was opened or last reset."""
+        """Frames fed to a stream since it was opened or last reset."""
         return self.memory_of(self.slot_of(sid)).frames_in
 
     def frames_out(self, sid: object) -> int:
-        """Frames that a stream returned since it was opened or last reset."""
+        """Frames returned by a stream since it was opened or last reset."""
         return self.memory_of(self.slot_of(sid)).frames_out
 
     @property
     def ids(self) -> list:
-        """Of the open streams, in the order of their places in memory."""
+        """Ids of the open streams, in memory order."""
         cdef Py_ssize_t slot
         return [self.current[slot] for slot in range(self.capacity) if self.current[slot] >= 0]
 
@@ -735,12 +735,12 @@ cdef class StreamPool:
 
     @property
     def latency(self) -> int:
-        """Input frames after frame n that must have come before output frame n is returned."""
+        """Input frames of lookahead before output frame n is returned."""
         return self.plan.program.clock.latency
 
     @property
     def state_bytes(self) -> int:
-        """Memory of all streams, in bytes; what was never opened takes up addresses only."""
+        """Memory of all streams, bytes; slots never opened use address space only."""
         return self.memory_bytes * self.capacity
 
     def __repr__(self) -> str:
@@ -748,7 +748,7 @@ cdef class StreamPool:
 
 
 class Workers:
-    """Threads that wait for pools' parts, and end with this object."""
+    """Worker threads that wait for parts of a pool's work; they end with this object."""
 
     def __init__(self, count):
         self.done = SimpleQueue()
@@ -762,7 +762,7 @@ class Workers:
 
 
 def serve(calls, done):
-    """Do what comes in; a thread holds no pool while it waits."""
+    """Run incoming parts; a waiting thread holds no reference to a pool."""
     cdef StreamPool pool
     cdef Py_ssize_t number
     while True:

@@ -1,4 +1,4 @@
-"""Stream: the mutable state of one signal over an immutable plan."""
+"""Stream: the mutable state of one signal for an immutable plan."""
 
 cimport cython
 cimport numpy as cnp
@@ -8,7 +8,7 @@ from libc.string cimport memcpy
 
 import numpy as np
 
-from wavenetlite.support.snapshots cimport HEADER, NETWORK, TRAILER, begun, opened, payload, sealed
+from wavenetlite.support.snapshots cimport HEADER, NETWORK, TRAILER, begin, finish, payload, validate
 from wavenetlite.support.checks import count, one_of
 from wavenetlite.engine.plan cimport MUCH_WORK, Memory, Plan, Workspace
 from wavenetlite.support.errors import ArrayTypeError, ParameterError, SnapshotError, StreamStateError
@@ -20,7 +20,7 @@ cdef int64_t MOST_FED = MOST_FRAMES
 
 
 cdef cnp.ndarray checked(object array, str name, int dimensions, Py_ssize_t channels):
-    """`array` itself when it is float32, C-contiguous and of the right shape; else a copy, or an error that says why not."""
+    """`array`, checked to be float32 and of the right shape; a copy if it was not C-contiguous and aligned."""
     if not cnp.PyArray_CheckExact(array) and (
             not cnp.PyArray_Check(array) or isinstance(array, np.ma.MaskedArray)):      # a mask would be dropped silently
         raise ArrayTypeError(f"{name} is a {type(array).__name__}; it must be a NumPy array")
@@ -38,7 +38,7 @@ cdef cnp.ndarray checked(object array, str name, int dimensions, Py_ssize_t chan
 
 
 cdef cnp.ndarray finite(Plan plan, cnp.ndarray a, str name, bint zero):
-    """`a`, without infinities and NaN: they raise, or are zeroed in a copy."""
+    """`a` if it is finite; otherwise raises, or returns a copy with infinities and NaN set to zero."""
     if plan.kernels.all_finite(<const float*>cnp.PyArray_DATA(a), cnp.PyArray_SIZE(a)):
         return a
     if zero:
@@ -48,7 +48,7 @@ cdef cnp.ndarray finite(Plan plan, cnp.ndarray a, str name, bint zero):
 
 
 cdef cnp.ndarray output_array(object out, Py_ssize_t rows, Py_ssize_t channels, str what):
-    """`out`, checked, or a new array (rows, channels)."""
+    """`out`, checked, or a new array (rows, channels) if it is None."""
     cdef cnp.npy_intp shape[2]
     shape[0] = rows
     shape[1] = channels
@@ -66,11 +66,11 @@ cdef cnp.ndarray output_array(object out, Py_ssize_t rows, Py_ssize_t channels, 
 
 @cython.final
 cdef class Stream:
-    """One signal on its way through a network, fed in blocks of any length.
+    """Streaming inference on one signal, fed in blocks of any length.
 
-    Made by ``model.stream()``. Whatever the blocks, the frames that come out are, bit for bit, those of ``model(x)``. A call
-    that raises leaves the stream as it was. A stream serves one thread at a time (another gets a `StreamStateError`);
-    different streams of one model run in parallel; a call with much work gives up the interpreter's lock.
+    Made by ``model.stream()``. The output is bit-identical to ``model(x)`` for any partition into blocks. A call that raises
+    leaves the stream unchanged. A stream serves one thread at a time (another gets a `StreamStateError`); different streams of
+    one model run in parallel; a call with much work releases the GIL.
 
     Examples
     --------
@@ -113,38 +113,38 @@ cdef class Stream:
         return finite(self.plan, a, name, self.zero_nonfinite)
 
     def check(self, block: object) -> None:
-        """Raise what `process` would raise about the values, shape and dtype of `block`."""
+        """Raise what `process` would raise for the values, shape and dtype of `block`."""
         self.finite(checked(block, self.name, 2, self.plan.in_channels), self.name)
 
     def check_condition(self, c: object, frames: int) -> None:
-        """Raise what `process` would raise about the conditioning of `frames` frames."""
+        """Raise what `process` would raise for the conditioning of `frames` frames."""
         self.conditions(c, frames)
 
     def process(self, block: object, c: object = None, *, out: object = None) -> np.ndarray:
-        """Feed the next frames; returns the frames that they complete.
+        """Feed the next frames; returns the completed output frames.
 
         Parameters
         ----------
         block
-            Next frames, float32, shape (n, in_channels); any n from 0 on.
+            Next frames, float32, shape (n, in_channels); n >= 0.
         c
             Their local conditioning, float32, shape (n, condition_channels), or constant conditioning,
-            (condition_channels,); None if the stream was made with a constant or the network has none. Where the network
-            brings conditioning to a higher rate, frame m of it comes with input frame ``m * model.condition_period``.
+            (condition_channels,); None if the stream was made with a constant or the network has none. If the network
+            upsamples its conditioning, frame m of it comes with input frame ``m * model.condition_period``.
         out
-            Where to write the result, float32, C-contiguous, exactly (m, out_channels); then nothing is allocated. It must
-            not overlap `block` or `c`.
+            Output array, float32, C-contiguous, exactly (m, out_channels); avoids any allocation. It must not overlap
+            `block` or `c`.
 
         Returns
         -------
-        (m, out_channels) float32; m is n for a causal network without strides, and `output_frames(n)` for any.
+        (m, out_channels) float32; m is n for a causal network without strides, and `output_frames(n)` in general.
 
         Raises
         ------
         ParameterError, ArrayTypeError
-            Wrong shape, dtype or values; the stream is as before.
+            Wrong shape, dtype or values; the stream is unchanged.
         StreamStateError
-            Another thread is in this stream, or it was flushed and not reset.
+            Another thread is using the stream, or it was flushed and not reset.
         """
         self.acquire()
         try:
@@ -185,7 +185,7 @@ cdef class Stream:
         restore_subnormals(mode)
 
     cdef cnp.ndarray conditions(self, object c, Py_ssize_t frames):
-        """The conditioning of the next `frames` frames: (frames, channels), or (channels,) for all of them."""
+        """The conditioning of the next `frames` frames: (frames, channels), or (channels,) if constant."""
         cdef cnp.ndarray a
         if c is None:
             if self.condition is None:
@@ -202,9 +202,9 @@ cdef class Stream:
         return a
 
     def flush(self) -> np.ndarray:
-        """End the signal; returns the frames that a network with latency still owes, (k, out_channels) float32.
+        """End the signal; returns the frames held back by the network's latency, (k, out_channels) float32.
 
-        What "same" padding looks ahead for is taken to be zeros, as offline. After this the stream must be `reset`.
+        The lookahead of "same" padding is filled with zeros, as offline. Afterwards the stream must be `reset`.
         """
         cdef cnp.ndarray y
         cdef uint64_t mode
@@ -225,18 +225,18 @@ cdef class Stream:
             release(&self.busy)
 
     def reset(self) -> None:
-        """Forget the signal: the next frame is the first."""
+        """Start over: the next frame is the first."""
         self.acquire()
         self.plan.clear_memory(self.memory)
         self.flushed = False
         release(&self.busy)
 
     def snapshot(self) -> bytes:
-        """All that the stream remembers, as bytes; the same bytes for the same signal, however it was fed.
+        """The state of the stream as bytes, the same for any partition of the signal into blocks.
 
-        They hold the signal's past that the network still needs, how many frames came, the constant conditioning if there
-        is one, and a hash of the network and its weights. A stream of the same network, here, in another process or on
-        another machine, goes on from them, bit for bit where both machines have fused multiply-adds.
+        It contains the past frames that the network still needs, the number of frames fed, the constant conditioning if
+        any, and a hash of the network and its weights. A stream of the same network, in this or another process or on
+        another machine, can resume from it, bit-identically if both machines have fused multiply-adds.
 
         Examples
         --------
@@ -256,20 +256,20 @@ cdef class Stream:
             release(&self.busy)
 
     def restore(self, snapshot: object) -> None:
-        """Become the stream that a snapshot was taken of; what this stream was fed is forgotten.
+        """Restore the state of a snapshot; the present state is discarded.
 
         Parameters
         ----------
         snapshot
-            What `snapshot` of a stream, or of a pool, returned; bytes.
+            A snapshot of a stream or pool of the same network; bytes.
 
         Raises
         ------
         SnapshotError
-            It is no snapshot, truncated, damaged, of another format, or of another network or other weights; the stream
-            is as before.
+            It is not a snapshot, truncated, damaged, of another format, or of another network or other weights; the
+            stream is unchanged.
         StreamStateError
-            Another thread is in this stream.
+            Another thread is using the stream.
         """
         cdef Saved given
         self.acquire()
@@ -282,7 +282,7 @@ cdef class Stream:
             release(&self.busy)
 
     def fork(self) -> Stream:
-        """A new stream that has heard the same; from now on each goes its own way."""
+        """An independent copy of the stream."""
         cdef Stream twin
         self.acquire()
         try:
@@ -295,7 +295,7 @@ cdef class Stream:
             release(&self.busy)
 
     def output_frames(self, frames: object) -> int:
-        """Frames that the next `process` will return when it is given `frames` frames."""
+        """Frames that the next `process` returns for `frames` frames."""
         more = min(count("frames", frames), MOST_FRAMES)
         return self.plan.output_frames(self.memory.frames_in + more) - self.memory.frames_out
 
@@ -311,26 +311,26 @@ cdef class Stream:
 
     @property
     def latency(self) -> int:
-        """Input frames after frame n that must have come before output frame n is returned."""
+        """Input frames of lookahead before output frame n is returned."""
         return self.plan.program.clock.latency
 
     @property
     def state_bytes(self) -> int:
-        """Memory that the stream needs to remember its signal, in bytes: receptive field x padded channels."""
+        """Size of the state, bytes: receptive field x padded channels."""
         return self.plan.state_bytes
 
     @property
     def workspace_bytes(self) -> int:
-        """Further memory of the stream in which blocks are computed; it holds nothing between calls."""
+        """Size of the scratch memory, bytes; it holds nothing between calls."""
         return self.plan.workspace_bytes
 
 
 cdef refuse_condition_frames(Plan plan, str name, Py_ssize_t given, int64_t frames_in, Py_ssize_t frames):
-    """An error unless as many frames of conditioning are `given` as come with the next `frames` input frames."""
+    """Raise unless the number of conditioning frames `given` matches the next `frames` input frames."""
     cdef Py_ssize_t needed = plan.condition_frames(frames_in + frames) - plan.condition_frames(frames_in)
     if given != needed:
-        why = "like the block" if plan.condition_period == 1 else (
-            f"one with every {plan.condition_period}th of the {frames} frames from frame {frames_in} on")
+        why = "as in the block" if plan.condition_period == 1 else (
+            f"one for every {plan.condition_period}th of the {frames} frames from frame {frames_in} on")
         raise ParameterError(f"{name} has {given} frames; it must have {needed}, {why}")
 
 
@@ -338,13 +338,13 @@ cdef refuse_overlap(cnp.ndarray y, cnp.ndarray x, str name):
     cdef char* a = <char*>cnp.PyArray_DATA(y)
     cdef char* b = <char*>cnp.PyArray_DATA(x)
     if a < b + cnp.PyArray_NBYTES(x) and b < a + cnp.PyArray_NBYTES(y):
-        raise ParameterError(f"out overlaps {name}; it must have memory of its own")
+        raise ParameterError(f"out overlaps {name} in memory; it must not")
 
 
-# Snapshots. The state is: frames fed (8 bytes); flags (8 bytes: 1 flushed, 2 with constant conditioning); the conditioning;
-# and unless it was flushed, what the plan writes.
+# Snapshots. The state consists of: frames fed (8 bytes); flags (8 bytes: 1 flushed, 2 constant conditioning); the
+# conditioning; and, unless flushed, the state written by the plan.
 
-UNFIT = "snapshot is damaged: its state is none of this network"
+UNFIT = "snapshot is damaged: its state does not fit this network"
 
 cdef enum:
     FLUSHED = 1, CONDITIONED = 2
@@ -353,7 +353,7 @@ cdef enum:
 cdef bytes saved(Plan plan, const Memory* memory, bint flushed, cnp.ndarray condition):
     cdef int64_t flags = (FLUSHED if flushed else 0) | (CONDITIONED if condition is not None else 0)
     cdef Py_ssize_t condition_bytes = 0 if condition is None else 4 * plan.condition_channels
-    cdef bytes blob = begun(NETWORK, plan.fingerprint, 16 + condition_bytes + (0 if flushed else plan.saved_bytes))
+    cdef bytes blob = begin(NETWORK, plan.fingerprint, 16 + condition_bytes + (0 if flushed else plan.saved_bytes))
     cdef char* to = payload(blob)
     memcpy(to, &memory.frames_in, 8)
     memcpy(to + 8, &flags, 8)
@@ -361,19 +361,19 @@ cdef bytes saved(Plan plan, const Memory* memory, bint flushed, cnp.ndarray cond
         memcpy(to + 16, cnp.PyArray_DATA(condition), condition_bytes)
     if not flushed:
         plan.save_memory(memory, to + 16 + condition_bytes)
-    return sealed(blob)
+    return finish(blob)
 
 
 @cython.final
 cdef class Saved:
-    """A snapshot that has been checked: restoring cannot fail any more."""
+    """A validated snapshot: restoring it cannot fail."""
 
     def __cinit__(self, Plan plan not None, object blob):
         cdef Py_ssize_t size, condition_bytes
         cdef int64_t flags
         cdef cnp.npy_intp shape[1]
         self.plan = plan
-        self.blob = opened(blob, NETWORK, plan.fingerprint)
+        self.blob = validate(blob, NETWORK, plan.fingerprint)
         size = len(self.blob) - HEADER - TRAILER
         if size < 16:
             raise SnapshotError(UNFIT)

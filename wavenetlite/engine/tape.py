@@ -1,4 +1,4 @@
-"""Tape: a network laid out for batches of one shape, run forward and backward."""
+"""Tape: a network prepared for batches of one shape, run forward and backward."""
 
 from __future__ import annotations
 
@@ -18,28 +18,28 @@ from wavenetlite.support.errors import ArrayTypeError, ParameterError, StreamSta
 
 
 class TrainedNetwork(ParameterPositions, Protocol):
-    """What a tape runs: the graph of a network, and its values in one vector; :class:`wavenetlite.train.Parameters`."""
+    """A network's graph and its values in one vector; implemented by :class:`wavenetlite.train.Parameters`."""
 
     values: Floats
     trained: int
 
     @property
     def prewarmed(self) -> bool:
-        """Whether a signal begins as if zeros had come for ever."""
+        """Whether signals start in the steady state of endless zeros."""
 
     def graph(self) -> Node:
-        """The network's graph for training, of these values."""
+        """The network's training graph."""
 
 
 class Tape:
-    """The steps of a network over batches of `clips` signals of `frames` frames, with all that must be kept in between.
+    """The steps of a network for batches of `clips` signals of `frames` frames, with the saved activations.
 
-    One thread runs a tape at a time; tapes of the same `Parameters` run side by side.
+    A tape serves one thread at a time; tapes of the same `Parameters` can run in parallel.
 
     Parameters
     ----------
     parameters
-        Of the network.
+        Parameters of the network.
     clips, frames
         Shape of a batch.
 
@@ -66,12 +66,12 @@ class Tape:
             self.sequences[node] = BatchSequence(node.channels, self.frames_of(node))
         self.steps = make_steps(order, output, self.sequences, parameters)
         if parameters.prewarmed and any(step.takes_statistics for step in self.steps):
-            raise ParameterError("a prewarmed network with batch normalisation cannot be trained: it would count zeros")
+            raise ParameterError("a prewarmed network with batch normalisation cannot be trained: it averages zeros")
         self.inputs = {node.signal: self.sequences[node] for node in order if node.signal}
         self.output = self.sequences[output]
         self.dropped = self.lead // output.clock.rate
         if self.output.frames - self.dropped < 1:
-            raise ParameterError(f"frames={self.frames} must be more: the network gives no frame for so few")
+            raise ParameterError(f"frames={self.frames} must be larger: the network gives no output for so few")
         for step in self.steps:
             step.out.wanted = True
             step.reach()
@@ -82,7 +82,7 @@ class Tape:
         self.gradient: Floats = np.zeros(len(parameters.values), np.float32)
 
     def frames_of(self, node: Node) -> int:
-        """Frames of a sequence when its inputs have ended."""
+        """Frames of a sequence after the end of its inputs."""
         if node.signal:
             return math.ceil(Fraction(self.frames + self.lead) / node.clock.rate)
         left = [self.sequences[edge.node].frames - edge.end_reach for edge in node.edges]
@@ -90,27 +90,27 @@ class Tape:
 
     @property
     def statistics(self) -> list[dict[str, Doubles]]:
-        """Means and variances of the last batch, of each batch normalisation, by the names of the running ones."""
+        """Means and variances of the last batch by batch normalisation, under the names of the running statistics."""
         return [step.statistics for step in self.steps if step.statistics]
 
     def seed(self, *key: int) -> None:
-        """Begin the random choices of dropout anew."""
+        """Reseed dropout."""
         for index, step in enumerate(self.steps):
             step.seed(*key, index)
 
     def forward(self, x: Floats, c: Floats | None = None) -> Floats:
-        """The network's output for a batch, (clips, output frames, out_channels), with the present values.
+        """The network's output for a batch, (clips, output frames, out_channels), with the current values.
 
         Parameters
         ----------
         x
             float32, (clips, frames, in_channels).
         c
-            Conditioning, for a network that has it: (clips, frames, condition_channels), with as many frames as
-            `forward` of the network takes.
+            Conditioning, if the network has it: (clips, frames, condition_channels), with as many frames as the
+            network takes for `x`.
         """
         if c is not None and "c" not in self.inputs:
-            raise ParameterError("c must be None: the network takes no conditioning")
+            raise ParameterError("c must be None: the network has no conditioning")
         for name, value in (("x", x), ("c", c)):
             if name in self.inputs:
                 self.feed(name, value)
@@ -127,9 +127,9 @@ class Tape:
         into.values[:, self.lead :, : into.channels] = checked(name, value, shape)
 
     def backward(self, gradient: Floats) -> Floats:
-        """The gradient of the trained values, flat, where that of the last `forward`'s output is `gradient`.
+        """The gradient of the trained values, flat, given the gradient of the last `forward`'s output.
 
-        The array is the tape's own: the next `backward` writes it again.
+        The array belongs to the tape: the next `backward` overwrites it.
         """
         if not self.has_run:
             raise StreamStateError("backward called before forward")
@@ -149,15 +149,15 @@ class Tape:
 
 
 def lead_of(output: Node, order: list[Node]) -> int:
-    """Frames of zeros that come before the signal of a prewarmed network, so that it has seen nothing else for as long
-    as it can remember; what it makes of them is dropped."""
+    """Frames of zeros that precede the signal of a prewarmed network, enough to fill its receptive field; their output
+    is dropped."""
     refuse_unsettled(order)
     rate = int(output.clock.rate)  # a whole number without upsampling
     return -(int(output.clock.oldest) // rate) * rate
 
 
 def checked(name: str, value: object, shape: tuple[int, ...]) -> Floats:
-    """A float32 array of that shape."""
+    """A float32 array of this shape."""
     if not isinstance(value, np.ndarray) or value.dtype != np.float32:
         raise ArrayTypeError(f"{name} is a {getattr(value, 'dtype', type(value).__name__)}; it must be float32")
     if value.shape != shape:
@@ -167,19 +167,19 @@ def checked(name: str, value: object, shape: tuple[int, ...]) -> Floats:
 
 def make_steps(order: list[Node], output: Node, sequences: dict[Node, BatchSequence],
                parameters: ParameterPositions) -> list[BatchStep[Any]]:  # fmt: skip
-    """The steps in order. A ReLU is taken along by the step before it, if that can and nothing else reads that."""
+    """The steps in order. A ReLU is fused into the step before it, if that supports it and has no other reader."""
     readers: dict[Node, list[Node]] = {node: [] for node in order}
     for node in order:
         for edge in node.edges:
             readers[edge.node].append(node)
-    steps, taken = [], set()
+    steps, fused = [], set()
     for node in order:
-        if node.signal or node in taken:
+        if node.signal or node in fused:
             continue
         inputs = [sequences[edge.node] for edge in node.edges]
         step = node.batch_step(BatchContext(sequences[node], inputs, parameters))
         after = readers[node][0] if len(readers[node]) == 1 and node is not output else None
         if after is not None and after.is_relu and step.take_relu(sequences[after]):
-            taken.add(after)
+            fused.add(after)
         steps.append(step)
     return steps

@@ -1,9 +1,9 @@
 # cython: boundscheck=False, initializedcheck=False
-"""Waveform to frames of power, mel energies or decibels, fed in blocks of any length.
+"""Frames of power, mel energies or decibels from a waveform fed in blocks of any length.
 
-Design: the bits of a frame must not depend on the block it comes in. So every frame is worked on by itself: windowed,
+Design: the bits of a frame must not depend on the block it comes in. So every frame is processed on its own: windowed,
 transformed by NumPy (which transforms row by row; `tests/features/test_features_stream.py` holds it to that), and reduced by the
-loops below, each a fixed chain of float64 operations without fused multiply-adds. Only the last operation rounds to
+loops below, a fixed chain of float64 operations each, without fused multiply-adds. Only the last operation rounds to
 float32. The transform is the one librosa calls, in the float64 that librosa calls it in: with a float32 transform, mel
 bands 60 dB below the loudest would be off by more than 1e-5.
 """
@@ -23,40 +23,40 @@ from wavenetlite.support.errors import ArrayTypeError, ParameterError, SnapshotE
 cnp.import_array()
 
 cdef enum:
-    ROWS = 32       # frames that are transformed together: the call's overhead is shared, and they stay in the L2 cache
-    LANES = 4       # partial sums of a band: they break the chain of additions, and are what the compiler vectorises
+    ROWS = 32       # frames transformed together: they share the call's overhead and stay in the L2 cache
+    LANES = 4       # partial sums of a band: they break the dependency chain and let the compiler vectorise
 
 _rfft = np.fft.rfft
 
 STATE = Struct("<qqq")
 MOST_SAMPLES = 2**60
-UNFIT = "snapshot is damaged: its state is none of these features"
+UNFIT = "snapshot is damaged: its state does not fit these features"
 
 
 @cython.final
 cdef class FrontEnd:
-    """What is done to every frame: tables and constants; immutable, shared by its streams.
+    """The computation of a frame: tables and constants; immutable, shared by its streams.
 
     Parameters
     ----------
     window
-        float64, (n_fft,): the window, padded to the length of a frame.
+        float64, (n_fft,): the window, padded to the frame length.
     hop_length, left_pad
         Samples between two frames; zeros before the first sample (and after the last one, at the flush).
     power
         Exponent of the magnitude.
     basis
-        float32, (bands, n_fft // 2 + 1), mostly zeros, or None: every frequency is a channel of its own.
+        float32, (bands, n_fft // 2 + 1), mostly zeros, or None: every frequency is a channel.
     decibels
         Whether to return ``10 log10(max(S, amin)) - reference_db``.
     """
     cdef readonly Py_ssize_t n_fft, hop_length, left_pad, bins, channels
     cdef readonly double power, amin, reference_db
     cdef readonly bint decibels, banded
-    cdef Py_ssize_t ld                          # of a row of powers: bins, and zeros that a padded band may reach
+    cdef Py_ssize_t ld                          # of a row of powers: the bins, and zeros for padded bands
     cdef const double[::1] window
-    cdef Py_ssize_t[::1] first                  # frequency that a band begins with
-    cdef Py_ssize_t[::1] steps                  # LANES of weights that the band has, one band after the other in `weights`
+    cdef Py_ssize_t[::1] first                  # first frequency of each band
+    cdef Py_ssize_t[::1] steps                  # groups of LANES weights per band, band after band in `weights`
     cdef double[::1] weights
 
     def __init__(
@@ -74,7 +74,7 @@ cdef class FrontEnd:
             self.pack(basis)
 
     cdef pack(self, basis):
-        """Keep of every band the weights from its first to its last that is not zero."""
+        """Keep the weights of each band from its first to its last non-zero one."""
         first, steps, weights = [], [], []
         for row in basis:
             nonzero = np.flatnonzero(row)
@@ -90,7 +90,7 @@ cdef class FrontEnd:
         self.weights = np.concatenate([*weights, np.zeros(1)])
 
     cdef void finish(self, const double* spectrum, double* powers, float* out) noexcept nogil:
-        """One frame from its complex spectrum to its features."""
+        """The features of one frame from its complex spectrum."""
         cdef Py_ssize_t i
         cdef double* kept = powers
         for i in range(self.bins):
@@ -133,23 +133,23 @@ cdef class FrontEnd:
 
 @cython.final
 cdef class FrameStream:
-    """The state of one signal, or of several in step, on their way through a front end.
+    """The state of one signal, or of several in lockstep, in a front end.
 
     Parameters
     ----------
     front
-        What is done to every frame.
+        The computation of a frame.
     streams
         Number of signals; 0: one, whose blocks are (samples,) and whose frames are (frames, channels).
     on_nonfinite
-        "raise", or take infinities and NaN for "zero".
+        "raise", or "zero" to replace infinities and NaN with zeros.
     name
-        Of a block, in messages.
+        Name of a block in messages.
     """
     cdef readonly FrontEnd front
     cdef readonly Py_ssize_t streams, samples_in, frames_out
     cdef Py_ssize_t signals                 # streams, or 1
-    cdef Py_ssize_t carried                 # samples of each signal that wait for their frame to be complete
+    cdef Py_ssize_t carried                 # samples of each signal whose frame is not yet complete
     cdef Py_ssize_t skip                    # samples still to come that no frame covers (a hop longer than a frame)
     cdef float* carry                       # (signals, n_fft)
     cdef double* powers                     # one row of powers, one of bands
@@ -176,7 +176,7 @@ cdef class FrameStream:
         free(self.powers)
 
     cdef make_room(self, Py_ssize_t rows):
-        """Work memory for `rows` frames at a time. Views are made once: slicing costs as much as a window."""
+        """Allocate work memory for `rows` frames. Views are made once: slicing costs as much as a window."""
         windowed = np.zeros((rows, self.front.n_fft))
         spectra = np.zeros((rows, self.front.bins), np.complex128)
         self.windowed = [windowed[:n] for n in range(rows + 1)]
@@ -191,12 +191,12 @@ cdef class FrameStream:
         memset(self.carry, 0, self.signals * self.front.n_fft * sizeof(float))
 
     def process(self, samples: np.ndarray) -> np.ndarray:
-        """Feed the next samples; returns the frames that they complete, (frames, channels) or (streams, frames, channels)."""
+        """Feed the next samples; returns the completed frames, ([streams,] frames, channels)."""
         self.refuse_if_flushed()
         return self.feed(checked_samples(samples, self.streams, self.zero_nonfinite, self.name))
 
     def flush(self) -> np.ndarray:
-        """End the signal: with padding, as many zeros follow as went before."""
+        """End the signal; with padding, it is padded with as many zeros as at the start."""
         self.refuse_if_flushed()
         before = self.samples_in
         shape = (self.front.left_pad if before else 0,)
@@ -206,7 +206,7 @@ cdef class FrameStream:
         return frames
 
     def reset(self) -> None:
-        """Forget the signal: the next sample is the first."""
+        """Start over: the next sample is the first."""
         self.clear()
 
     def check(self, samples: np.ndarray) -> None:
@@ -215,7 +215,7 @@ cdef class FrameStream:
         checked_samples(samples, self.streams, self.zero_nonfinite, self.name)
 
     def save(self) -> bytes:
-        """All that is remembered: how many samples came, whether the end did, and the samples carried, signal by signal."""
+        """The state as bytes: samples fed, whether flushed, and the samples carried over, signal by signal."""
         kept = 0 if self.flushed else self.carried
         carry = np.empty((self.signals, kept), np.float32)
         cdef char* to = <char*>cnp.PyArray_DATA(<cnp.ndarray>carry)
@@ -225,7 +225,7 @@ cdef class FrameStream:
         return STATE.pack(self.samples_in, self.frames_out, self.flushed) + carry.tobytes()
 
     def load(self, state: bytes) -> None:
-        """Become the stream that `save` wrote down; this one must be new."""
+        """Restore what `save` returned; only on new state."""
         cdef bytes whole = state
         cdef const char* source
         cdef Py_ssize_t signal, size, total, samples, frames
@@ -243,7 +243,7 @@ cdef class FrameStream:
         size = self.carried * sizeof(float)
         if len(state) != STATE.size + self.signals * size or not (flushed or out == frames):
             raise SnapshotError(UNFIT)
-        if not np.isfinite(np.frombuffer(state, np.float32, offset=STATE.size)).all():  # a stream takes no such samples
+        if not np.isfinite(np.frombuffer(state, np.float32, offset=STATE.size)).all():  # streams accept finite samples only
             raise SnapshotError(UNFIT)
         self.samples_in, self.frames_out, self.flushed = samples, out, flushed
         source = <const char*>whole + <Py_ssize_t>STATE.size
@@ -294,7 +294,7 @@ cdef class FrameStream:
 
     cdef void window(
         self, const float* block, Py_ssize_t step, Py_ssize_t signal, Py_ssize_t frame, double* out) noexcept nogil:
-        """A windowed frame; it may begin in the carried samples and end in the block."""
+        """Window a frame, which may begin in the carried samples and end in the block."""
         cdef const float* old = self.carry + signal * self.front.n_fft
         cdef const float* new = block + signal * step
         cdef const double* w = &self.front.window[0]
@@ -307,7 +307,7 @@ cdef class FrameStream:
             out[i] = w[i] * <double>new[i]
 
     cdef void keep(self, const float* block, Py_ssize_t step, Py_ssize_t fresh, Py_ssize_t start) noexcept nogil:
-        """Carry all samples from `start` (counted from the carried ones) on to the next call."""
+        """Keep all samples from `start` on (counted from the first carried one) for the next call."""
         cdef Py_ssize_t old = max(self.carried - start, 0), from_block = max(start - self.carried, 0), signal
         cdef Py_ssize_t new = max(fresh - from_block, 0)
         cdef float* carry
@@ -320,18 +320,18 @@ cdef class FrameStream:
         self.carried = old + new
 
     def frames_after(self, samples: int) -> int:
-        """Frames that the next `process` returns when it is given `samples` samples."""
+        """Frames that the next `process` returns for `samples` samples."""
         total = self.carried + max(samples - self.skip, 0)
         return 0 if total < self.front.n_fft else 1 + (total - self.front.n_fft) // self.front.hop_length
 
     @property
     def state_bytes(self) -> int:
-        """Memory that the stream needs to remember its signals, in bytes."""
+        """Size of the state, bytes."""
         return self.signals * self.front.n_fft * sizeof(float)
 
 
 cpdef cnp.ndarray checked_samples(object samples, Py_ssize_t streams, bint zero_nonfinite, str name):
-    """`samples` when they are float32, finite, C-contiguous and (samples,) or (streams, samples); else a copy or an error."""
+    """`samples`, checked to be float32, finite and ([streams,] samples); a copy if they were not C-contiguous or finite."""
     if not cnp.PyArray_Check(samples):
         raise ArrayTypeError(f"{name} is a {type(samples).__name__}; it must be a NumPy array")
     cdef cnp.ndarray a = samples

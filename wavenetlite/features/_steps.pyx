@@ -1,5 +1,5 @@
 # cython: boundscheck=False, initializedcheck=False
-"""What is done to frames after the front end: arrays (signals, frames, channels), float32 in and out, float64 between.
+"""Processing of frames after the front end: arrays (signals, frames, channels), float32 in and out, float64 between.
 
 Design: as in `_frames.pyx`: a frame is a fixed chain of float64 operations on frames that came before it, so its bits do
 not depend on the blocks. Matrices are small, and BLAS would give other bits for other numbers of rows.
@@ -15,7 +15,7 @@ import numpy as np
 from wavenetlite.support.errors import SnapshotError
 
 STATE = Struct("<q")
-UNFIT = "snapshot is damaged: its state is none of these features"
+UNFIT = "snapshot is damaged: its state does not fit these features"
 
 
 def project(const float[:, :, ::1] x, const double[:, ::1] matrix) -> np.ndarray:
@@ -53,7 +53,7 @@ def standardise(const float[:, :, ::1] x, const double[::1] mean, const double[:
 
 
 def filter_frames(const float[:, :, ::1] x, const double[:, ::1] taps, Py_ssize_t left) -> np.ndarray:
-    """Every frame that has `left` frames before it and enough after it, and beside it what each row of `taps` makes of them."""
+    """Each frame with `left` frames before it and enough after it, followed by the output of each row of `taps`."""
     cdef Py_ssize_t channels = x.shape[2], width = taps.shape[1], frames = max(x.shape[1] - width + 1, 0)
     out = np.empty((x.shape[0], frames, channels * (1 + taps.shape[0])), np.float32)
     cdef float[:, :, ::1] y = out
@@ -74,7 +74,7 @@ def filter_frames(const float[:, :, ::1] x, const double[:, ::1] taps, Py_ssize_
 
 @cython.final
 cdef class Smoother:
-    """PCEN's state: the smoothed energy of every channel. The recursion and its start are librosa's."""
+    """PCEN's state: the smoothed energy of every channel. The recursion and its initial value are librosa's."""
     cdef double[:, ::1] delayed             # (signals, channels): (1 - b) x smoothed energy
     cdef double b, scale, gain, bias, power, eps
 
@@ -113,7 +113,7 @@ cdef class Smoother:
         return out
 
     cdef double compress(self, double energy) noexcept nogil:
-        """``(energy + bias) ** power - bias ** power``, and its limits for power and bias 0."""
+        """``(energy + bias) ** power - bias ** power``, with its limits for power 0 and bias 0."""
         if self.power == 0.0:
             return log1p(energy)
         if self.bias == 0.0:
@@ -122,8 +122,8 @@ cdef class Smoother:
 
 
 @cython.final
-cdef class RunningMoments:
-    """Mean and variance of the last `window` frames, this one included, and the frames normalised by them."""
+cdef class RunningStatistics:
+    """Normalises frames by the mean and variance of the last `window` frames, including the current one."""
     cdef double[:, ::1] total, squares      # (signals, channels)
     cdef float[:, :, ::1] last              # (signals, window, channels): a ring
     cdef Py_ssize_t window, seen
@@ -143,7 +143,7 @@ cdef class RunningMoments:
         self.seen = 0
 
     def save(self) -> bytes:
-        """The sums as they are: they were rounded on the way, and are what the next frames are normalised by."""
+        """The state, with the sums as they were rounded: the next frames are normalised by them."""
         last = np.ascontiguousarray(np.asarray(self.last)[:, : min(self.seen, self.window)])
         return b"".join((STATE.pack(self.seen), np.asarray(self.total).tobytes(), np.asarray(self.squares).tobytes(), last.tobytes()))
 
@@ -172,7 +172,7 @@ cdef class RunningMoments:
         return out
 
     cdef void add_up(self) noexcept nogil:
-        """The sums anew, once a window: else what rounding leaves of loud frames would stay in them for ever."""
+        """Recompute the sums once per window: otherwise rounding errors of loud frames would persist."""
         cdef Py_ssize_t signal, slot, c
         self.total[:] = 0.0
         self.squares[:] = 0.0
@@ -201,7 +201,7 @@ cdef class RunningMoments:
 
 @cython.final
 cdef class PeakFollower:
-    """The loudest band of late, in decibels, and the frames measured from it downwards."""
+    """Follows the loudest recent band, in decibels, and expresses frames relative to it."""
     cdef double[::1] level                  # (signals,)
     cdef double fall, least, range
 

@@ -1,4 +1,4 @@
-"""Deltas: derivatives of the frames over time, beside the frames."""
+"""Deltas: derivatives of the frames over time."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from wavenetlite.support.errors import ParameterError, SnapshotError
 
 
 class Deltas(CausalStep):
-    """Each frame, and beside it its derivatives over time: channels, first derivatives, second ones, ...
+    """Append to each frame its derivatives over time: channels, first derivatives, second derivatives, ...
 
     The derivative of order k is that of the polynomial of degree k that fits `width` frames best (Savitzky and Golay,
     1964).
@@ -22,15 +22,15 @@ class Deltas(CausalStep):
     Parameters
     ----------
     width
-        Frames that are fitted; odd, at least 3.
+        Number of fitted frames; odd, at least 3.
     order
         Highest derivative.
     lookahead_frames
-        How many of the frames fitted lie after the frame: the latency of the stream. None: width // 2, the centred
-        deltas of ``librosa.feature.delta``; 0: no latency, the slope of the frames up to this one.
+        Number of fitted frames after the current one: the latency of the stream. None: width // 2, the centred deltas
+        of ``librosa.feature.delta``; 0: no latency, the slope of the frames up to the current one.
     mode
-        What lies beyond the ends. "nearest": the first and the last frame, again and again. "interp": the polynomials
-        of the outermost `width` frames, librosa's default, which cannot stream.
+        Treatment of the ends. "nearest": repeat the first and the last frame. "interp": evaluate the polynomials of
+        the outermost `width` frames, librosa's default, which cannot stream.
 
     Notes
     -----
@@ -92,7 +92,7 @@ class Deltas(CausalStep):
 
 
 class DeltaState:
-    """The last frames of some signals; before the first and after the last, those are repeated."""
+    """The most recent frames of the signals; the first and the last frame are repeated beyond the ends."""
 
     def __init__(self, step: Deltas, signals: int, channels: int) -> None:
         self.step = step
@@ -133,11 +133,11 @@ class DeltaState:
 
 
 def derivative(width: int, order: int) -> Doubles:
-    """Weights of `width` frames whose sum is the derivative of the polynomial of degree `order` that fits them best.
+    """Weights of `width` frames that give the derivative of the best-fitting polynomial of degree `order`.
 
-    It is the same at every frame, so the same weights serve centred windows, past ones and the ends. The polynomial's
+    It is the same at every frame, so the same weights serve centred and causal windows and the ends. The polynomial's
     leading coefficient is the projection on the monic orthogonal (Gram) polynomial of that degree, which the three-term
-    recurrence gives without a solver, and so with the same bits everywhere.
+    recurrence gives without a solver, hence with the same bits everywhere.
     """
     places = np.arange(width) - float(width // 2)
     before, gram = np.zeros(width), np.ones(width)

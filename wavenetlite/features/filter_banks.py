@@ -1,8 +1,8 @@
-"""Tables that specs and steps are made of: computed once by librosa and SciPy, then kept as float32 arrays.
+"""The tables of specs and steps: computed once by librosa and SciPy, then kept as float32 arrays.
 
-Model files hold float32. A table that must be more exact than that is kept as two float32 arrays, its rounded values
-and what they lack, which together carry 48 bits; and because that sum is used in every case, a spec that was loaded
-gives the bits of the one that was saved.
+Model files hold float32. A table that needs more precision is kept as two float32 arrays, its rounded values and the
+remainders, which together carry 48 bits; since their sum is always used, a loaded spec gives the same bits as the saved
+one.
 """
 
 from __future__ import annotations
@@ -27,13 +27,13 @@ def split(table: npt.ArrayLike) -> Floats:
     return np.stack([rounded, (exact - rounded).astype(np.float32)])
 
 
-def joined(table: Floats) -> Doubles:
-    """The float64 table that :func:`split` was given, to 48 bits.
+def join(table: Floats) -> Doubles:
+    """Undo :func:`split`: the float64 table, to 48 bits.
 
     Examples
     --------
     >>> import numpy as np
-    >>> float(joined(split(np.array(0.1))) - 0.1) < 1e-16
+    >>> float(join(split(np.array(0.1))) - 0.1) < 1e-16
     True
     """
     exact: Doubles = table[0].astype(np.float64) + table[1]
@@ -41,12 +41,12 @@ def joined(table: Floats) -> Doubles:
 
 
 def checked(tables: Tables, shapes: Mapping[str, tuple[int, ...]]) -> dict[str, Floats]:
-    """Copies of the tables named in `shapes`; an error where one is missing, unknown or of another dtype or shape."""
+    """Copies of the tables named in `shapes`; raises if one is missing, unexpected or of another dtype or shape."""
     for name in [*shapes, *tables]:
         if name not in tables:
-            raise ParameterError(f"tables lack {name!r}, shape {shapes[name]}")
+            raise ParameterError(f"missing key {name!r} in tables, shape {shapes[name]}")
         if name not in shapes:
-            raise ParameterError(f"tables have {name!r}, which these features have not")
+            raise ParameterError(f"unexpected key {name!r} in tables")
         check_table(name, np.asarray(tables[name]), shapes[name])
     return {name: np.array(tables[name], np.float32, order="C") for name in shapes}
 
@@ -66,7 +66,7 @@ def versions(*packages: str) -> dict[str, str]:
 
 
 def by_librosa(name: str, compute: Callable[[Any], Any]) -> Any:
-    """What `compute` makes of the librosa module; what librosa has against the parameters becomes our error."""
+    """`compute(librosa)`; errors of librosa about the parameters become a ParameterError."""
     try:
         import librosa
     except ImportError:
@@ -75,5 +75,5 @@ def by_librosa(name: str, compute: Callable[[Any], Any]) -> Any:
         ) from None
     try:
         return compute(librosa)
-    except Exception as error:  # librosa, SciPy and NumPy each have their own; all of them mean a wrong parameter
+    except Exception as error:  # librosa, SciPy and NumPy raise their own errors; all mean a wrong parameter
         raise ParameterError(f"{name}: librosa says: {' '.join(str(error).split())}") from error

@@ -31,16 +31,16 @@ class Librosa(Features):
     Parameters
     ----------
     name
-        Of the function: "chroma_stft", "spectral_contrast", "zero_crossing_rate", ...
+        Name of the function: "chroma_stft", "spectral_contrast", "zero_crossing_rate", ...
     sr
         Sample rate, Hz.
     **parameters
-        Of that function, JSON-able; `y` and `sr` are passed to it.
+        Its JSON-serialisable parameters; `y` and `sr` are passed to it.
 
     Notes
     -----
     librosa's (bins, frames) is transposed to (frames, bins) and rounded to float32. librosa is imported when the spec
-    is made. Padding is librosa's own: most of its functions have ``center=True``.
+    is constructed. Padding is librosa's: most of its functions have ``center=True``.
 
     Examples
     --------
@@ -57,7 +57,7 @@ class Librosa(Features):
         try:
             json.dumps(parameters, allow_nan=False)
         except (TypeError, ValueError) as error:
-            raise ParameterError(f"parameters of {name} must be JSON-able: {error}") from None
+            raise ParameterError(f"parameters of {name} must be JSON-serialisable: {error}") from None
         self.function = function_named(name)
         self.check_parameters()
         self.hop_length = positive_int("hop_length", self.value_of("hop_length", 512))
@@ -72,10 +72,10 @@ class Librosa(Features):
             return
         for key, value in self.parameters.items():
             if key not in accepted or key == "y":
-                raise ParameterError(f"{key}={value!r} is no parameter of librosa.feature.{self.name}")
+                raise ParameterError(f"{key}={value!r} is not a parameter of librosa.feature.{self.name}")
 
     def value_of(self, name: str, otherwise: Any) -> Any:
-        """A parameter that is given, or the function's default, or `otherwise`."""
+        """The given parameter, the function's default, or `otherwise`."""
         accepted = inspect.signature(self.function).parameters
         default = accepted[name].default if name in accepted else None
         value = self.parameters.get(name, default)
@@ -113,12 +113,12 @@ class Librosa(Features):
 
     @cached_property
     def front_channels(self) -> int:
-        """Found by a trial: librosa does not say."""
+        """Found by a trial run: librosa does not report it."""
         noise = np.random.default_rng(0).standard_normal(4 * self.frame_length, dtype=np.float32)
         return int(self.compute(noise).shape[1])
 
     def frames(self, samples: int) -> int:
-        """Not known before the call: librosa's functions differ."""
+        """Not known in advance: librosa's functions differ."""
         raise ParameterError(f"name={self.name!r}: the number of frames is librosa's; call the spec")
 
     def config(self) -> dict[str, Any]:

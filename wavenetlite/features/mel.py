@@ -1,4 +1,4 @@
-"""Mel bands: energies, and their logarithm."""
+"""Mel bands: energies and their logarithms."""
 
 from __future__ import annotations
 
@@ -22,17 +22,18 @@ class MelSpectrogram(Spectrogram):
     Parameters
     ----------
     sr, n_fft, hop_length, win_length, window, center, power
-        Of the :class:`Spectrogram`.
+        As in :class:`Spectrogram`.
     n_mels
         Number of bands.
     fmin, fmax
         Lowest and highest frequency, Hz; fmax None: sr / 2.
     htk
-        HTK's formula of the mel scale, not Slaney's.
+        Whether to use HTK's formula of the mel scale instead of Slaney's.
     norm
-        Of the bands: "slaney" divides each by its width; a number is the order of a norm; None leaves peaks of 1.
+        Normalisation of the bands: "slaney" divides each by its width; a number is the order of a norm; None leaves
+        peaks of 1.
     tables
-        What `state_dict` returned for these parameters; then librosa is not imported.
+        The result of `state_dict` for these parameters; avoids importing librosa.
 
     Notes
     -----
@@ -95,15 +96,15 @@ class LogMel(MelSpectrogram):
     Parameters
     ----------
     sr, n_fft, hop_length, win_length, window, center, power, n_mels, fmin, fmax, htk, norm
-        Of the :class:`MelSpectrogram`.
+        As in :class:`MelSpectrogram`.
     amin
-        Least energy.
+        Lower limit of the energy.
     ref
-        Energy of 0 dB; or "max", the largest of the signal, which cannot stream.
+        Energy of 0 dB; or "max", the maximum of the signal, which cannot stream.
     top_db
-        Limit what lies this far below the largest value of the signal, which cannot stream; None: no limit.
+        Clip values this far below the maximum of the signal, which cannot stream; None: no clipping.
     tables
-        What `state_dict` returned for these parameters; then librosa is not imported.
+        The result of `state_dict` for these parameters; avoids importing librosa.
 
     Notes
     -----
@@ -144,7 +145,7 @@ class LogMel(MelSpectrogram):
 
 
 class DynamicRange(FrameStep, internal=True):
-    """Decibels relative to the loudest of the whole signal, and no further below it than `top_db`."""
+    """Decibels relative to the maximum of the whole signal, clipped to `top_db` below it."""
 
     def __init__(self, *, ref: str | float = 1.0, top_db: float | None = None) -> None:
         self.ref = ref

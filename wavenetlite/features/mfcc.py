@@ -23,21 +23,21 @@ class MFCC(LogMel):
     Parameters
     ----------
     n_mfcc
-        Number of coefficients, the zeroth included.
+        Number of coefficients, including the zeroth.
     dct_type
         2 or 3.
     lifter
-        Sine lifter of that length; 0: none.
+        Length of the sine lifter; 0: none.
     sr, n_fft, hop_length, n_mels, win_length, window, center, power, fmin, fmax, htk, norm, amin, ref, top_db
-        Of the :class:`LogMel` beneath. librosa.feature.mfcc limits the range to top_db=80, which cannot stream; here
-        the default is no limit.
+        As in :class:`LogMel`. librosa.feature.mfcc clips to top_db=80, which cannot stream; here the default is no
+        clipping.
     tables
-        What `state_dict` returned for these parameters; then librosa is not imported.
+        The result of `state_dict` for these parameters; avoids importing librosa.
 
     Notes
     -----
     ``librosa.feature.mfcc(S=librosa.power_to_db(S, top_db=None), ...)``, transposed: (frames, n_mfcc); orthonormal DCT.
-    Coefficients are differences of decibels: the error is within 1e-5 of the largest of a frame.
+    Coefficients are differences of decibels: the error is within 1e-5 of the largest coefficient of a frame.
 
     Examples
     --------
@@ -64,7 +64,7 @@ class MFCC(LogMel):
         return {**super().compute_tables(), "dct": tabular.split(self.transform())}
 
     def transform(self) -> Doubles:
-        """(n_mels, n_mfcc): the cosine transform of each band alone, with the lifter."""
+        """The DCT matrix with the lifter, (n_mels, n_mfcc)."""
         import scipy.fft
 
         matrix: Doubles = scipy.fft.dct(np.eye(self.n_mels), axis=1, type=self.dct_type, norm="ortho")
@@ -78,15 +78,15 @@ class MFCC(LogMel):
 
     @cached_property
     def cepstrum(self) -> Cepstrum:
-        """The step that transforms the bands."""
-        return Cepstrum(tabular.joined(self._tables["dct"]))
+        """The step that applies the DCT."""
+        return Cepstrum(tabular.join(self._tables["dct"]))
 
     def own_steps(self) -> tuple[FrameStep, ...]:
         return (*super().own_steps(), self.cepstrum)
 
 
 class Cepstrum(CausalStep, internal=True):
-    """A matrix applied to every frame."""
+    """Multiplies every frame by a matrix."""
 
     def __init__(self, matrix: Doubles) -> None:
         self.matrix = np.ascontiguousarray(matrix)

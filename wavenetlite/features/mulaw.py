@@ -1,4 +1,4 @@
-"""MuLaw: companded samples, what a WaveNet reads and says."""
+"""MuLaw: companded samples, the input and output of a WaveNet."""
 
 from __future__ import annotations
 
@@ -21,17 +21,17 @@ OUTPUTS = ("value", "code", "one_hot")
 
 
 class MuLaw(Features):
-    """Mu-law companding (ITU-T G.711's curve): a frame a sample.
+    """Mu-law companding (ITU-T G.711's curve): one frame per sample.
 
     Parameters
     ----------
     sr
         Sample rate, Hz.
     mu
-        Of the curve ``sign(y) log(1 + mu |y|) / log(1 + mu)``; mu + 1 is the number of codes.
+        Parameter of the curve ``sign(y) log(1 + mu |y|) / log(1 + mu)``; mu + 1 is the number of codes.
     output
         "value": the curve's value in -1..1, one channel. "code": librosa's code, an integer from -(mu + 1) // 2 on, as
-        float32, one channel. "one_hot": mu + 1 channels, a 1 for the code, counted from 0.
+        float32, one channel. "one_hot": mu + 1 channels with a 1 at the code, counted from 0.
 
     Notes
     -----
@@ -67,9 +67,9 @@ class MuLaw(Features):
         return SampleStream(self, streams, on_nonfinite, name)
 
     def compress(self, y: Floats) -> npt.NDArray[np.float64]:
-        """The curve, in librosa's own operations, so that codes are librosa's at every edge but one.
+        """The curve, by librosa's operations, so that codes equal librosa's at every edge but one.
 
-        In float32 a sample of 1 comes out above 1, and librosa gives it one code too many; here it has the last.
+        In float32 a sample of 1 comes out above 1, and librosa gives it a code out of range; here it gets the last one.
         """
         curve: npt.NDArray[np.float64] = np.sign(y) * np.log1p(self.mu * np.abs(y)) / np.log1p(self.mu)
         return np.clip(curve, -1.0, 1.0)
@@ -80,7 +80,7 @@ class MuLaw(Features):
         return codes
 
     def encode(self, y: Floats) -> Floats:
-        """Frames of samples: one more axis, the channels."""
+        """Frames from samples: adds the channel axis."""
         if self.output == "value":
             frames: npt.NDArray[Any] = self.compress(y)[..., np.newaxis]
         elif self.output == "code":
@@ -90,16 +90,16 @@ class MuLaw(Features):
         return np.asarray(frames, np.float32)
 
     def expand(self, frames: npt.NDArray[np.floating]) -> Floats:
-        """Samples of frames, as ``librosa.mu_expand``; of "one_hot" also scores or probabilities, the largest counts.
+        """Samples from frames, as ``librosa.mu_expand``; "one_hot" also accepts scores, of which the largest counts.
 
         Parameters
         ----------
         frames
-            (..., channels), in the form that the spec puts out.
+            (..., channels), in the format of `output`.
 
         Returns
         -------
-        (...) float32, -1..1.
+        (...) float32, in -1..1.
         """
         if not isinstance(frames, np.ndarray):
             raise ArrayTypeError(f"frames is a {type(frames).__name__}; it must be a NumPy array")
@@ -117,7 +117,7 @@ class MuLaw(Features):
 
 
 class SampleStream:
-    """The front of :class:`MuLaw`: every sample is a frame; there is no state but the count."""
+    """The front end of :class:`MuLaw`: every sample is a frame; its only state is the count."""
 
     def __init__(self, spec: MuLaw, streams: int, on_nonfinite: str, name: str) -> None:
         self.spec = spec
@@ -127,7 +127,7 @@ class SampleStream:
         self.reset()
 
     def check(self, samples: Floats) -> Floats:
-        """The samples, if they can be fed; else what `process` would raise."""
+        """The samples, checked; raises what `process` would raise."""
         if self.flushed:
             raise StreamStateError("stream was flushed; call reset() before feeding it again")
         y = checked_samples(samples, self.streams, self.zero, self.name)

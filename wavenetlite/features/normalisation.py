@@ -1,4 +1,4 @@
-"""Normalisation of frames by mean and variance: stored ones, those of the last frames, those of the whole signal."""
+"""Normalisation of frames by mean and variance: stored, of the recent frames, or of the whole signal."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ import numpy as np
 import numpy.typing as npt
 
 from wavenetlite.features import filter_banks as tabular
-from wavenetlite.features._steps import PeakFollower, RunningMoments, standardise
+from wavenetlite.features._steps import PeakFollower, RunningStatistics, standardise
 from wavenetlite.features.filter_banks import Tables
 from wavenetlite.features.steps import CausalStep, FrameState, FrameStep, Stateless, StepState
 from wavenetlite.support.arrays import Doubles, Floats
@@ -18,12 +18,12 @@ from wavenetlite.support.errors import ArrayTypeError, ParameterError
 
 
 class MeanVariance(CausalStep):
-    """``(x - mean) / sqrt(variance + eps)`` with fixed moments, stored in the spec.
+    """``(x - mean) / sqrt(variance + eps)`` with fixed statistics, stored in the spec.
 
     Parameters
     ----------
     mean, variance
-        Of each channel, (channels,); kept as float32. `variance` None: only the mean is taken off.
+        Statistics of each channel, (channels,); kept as float32. `variance` None: only the mean is subtracted.
     eps
         Added to the variance.
 
@@ -50,9 +50,9 @@ class MeanVariance(CausalStep):
         if tables is not None:
             mean, variance = tables.get("mean"), tables.get("variance")
         if mean is None:
-            raise ParameterError("mean=None must be an array, one value a channel")
-        self.mean = moments("mean", mean)
-        self.variance = None if variance is None else moments("variance", variance)
+            raise ParameterError("mean=None must be an array, one value per channel")
+        self.mean = statistic("mean", mean)
+        self.variance = None if variance is None else statistic("variance", variance)
         if self.variance is not None and self.variance.shape != self.mean.shape:
             raise ParameterError(f"variance has shape {self.variance.shape}; it must be {self.mean.shape}, like mean")
         if self.variance is not None and (self.variance.astype(np.float64) + self.eps <= 0).any():
@@ -62,7 +62,7 @@ class MeanVariance(CausalStep):
 
     @classmethod
     def fit(cls, frames: Iterable[Floats], *, scale: bool = True, eps: float = 1e-5) -> MeanVariance:
-        """The moments of all given frames, (frames, channels) each; `scale` False: only the mean."""
+        """From the statistics of all frames, in arrays (frames, channels); `scale` False: only the mean."""
         number_of, total, squares = 0, 0.0, 0.0
         origin: Any = None
         for x in frames:
@@ -76,7 +76,7 @@ class MeanVariance(CausalStep):
             total = total + (exact - origin).sum(axis=0)
             squares = squares + ((exact - origin) ** 2).sum(axis=0)
         if number_of == 0:
-            raise ParameterError("frames holds no frame; it must hold at least one")
+            raise ParameterError("frames is empty; it must contain at least one frame")
         shift = total / number_of
         return cls(origin + shift, np.maximum(squares / number_of - shift**2, 0.0) if scale else None, eps=eps)
 
@@ -92,7 +92,7 @@ class MeanVariance(CausalStep):
 
     def out_channels(self, channels: int) -> int:
         if channels != len(self.mean):
-            raise ParameterError(f"mean has {len(self.mean)} values; it must have {channels}, one a channel")
+            raise ParameterError(f"mean has {len(self.mean)} values; it must have {channels}, one per channel")
         return channels
 
     def open(self, signals: int, channels: int) -> StepState:
@@ -107,14 +107,14 @@ class MeanVariance(CausalStep):
 
 
 class RunningCMVN(CausalStep):
-    """Each channel normalised by the mean and variance of the last frames, the present one included.
+    """Normalises each channel by the mean and variance of the recent frames, including the current one.
 
     Parameters
     ----------
     window_frames
-        How many frames; fewer have come at the beginning.
+        Number of frames; fewer at the beginning.
     scale
-        Whether to divide by the deviation; False: only the mean is taken off.
+        Whether to divide by the standard deviation; False: only subtract the mean.
     eps
         Added to the variance.
 
@@ -138,24 +138,24 @@ class RunningCMVN(CausalStep):
             raise ParameterError("eps=0 must be positive: the variance of the first frame is 0")
 
     def open(self, signals: int, channels: int) -> StepState:
-        state = RunningMoments(signals, channels, window=self.window_frames, scale=self.scale, eps=self.eps)
+        state = RunningStatistics(signals, channels, window=self.window_frames, scale=self.scale, eps=self.eps)
         return FrameState(state)
 
 
 class AutoGain(CausalStep):
-    """Frames in decibels, measured from the loudest band heard of late downwards: a causal automatic gain control.
+    """Expresses frames in decibels relative to the loudest recent band: a causal automatic gain control.
 
-    ``max(x - level, -range_db)``, where the level follows the loudest band of a frame up at once and down slowly. So
-    what comes out depends neither on how loud a recording is nor, below the range, on how quiet its background is.
+    ``max(x - level, -range_db)``, where the level follows the loudest band of a frame upwards at once and downwards
+    slowly. So the output depends neither on the loudness of a recording nor, below the range, on its background level.
 
     Parameters
     ----------
     range_db
-        How far below the level a band may lie; what is softer counts as if it lay there.
+        Dynamic range below the level, dB; softer bands are clipped.
     fall_db
-        How much the level falls from a frame to the next, dB; 0: it never does.
+        Decay of the level per frame, dB; 0: none.
     least_db
-        The lowest level, which is also that at the beginning: background softer than this is not turned up.
+        Lowest and initial level, dB: background softer than this is not amplified.
 
     Examples
     --------
@@ -176,12 +176,12 @@ class AutoGain(CausalStep):
 
 
 class UtteranceCMVN(FrameStep):
-    """Each channel normalised by the mean and variance of the whole signal; offline only.
+    """Normalises each channel by the mean and variance of the whole signal; offline only.
 
     Parameters
     ----------
     scale
-        Whether to divide by the deviation; False: only the mean is taken off.
+        Whether to divide by the standard deviation; False: only subtract the mean.
     eps
         Added to the variance.
     """
@@ -193,7 +193,7 @@ class UtteranceCMVN(FrameStep):
     @property
     def cannot_stream(self) -> str:
         return (
-            "UtteranceCMVN needs the whole signal and cannot stream; use RunningCMVN, or MeanVariance (stored moments)"
+            "UtteranceCMVN needs the whole signal and cannot stream; use RunningCMVN or MeanVariance (fixed statistics)"
         )
 
     def apply(self, x: Floats) -> Floats:
@@ -206,8 +206,8 @@ class UtteranceCMVN(FrameStep):
         return exact.astype(np.float32)
 
 
-def moments(name: str, value: npt.ArrayLike) -> Floats:
-    """One finite value a channel, as float32."""
+def statistic(name: str, value: npt.ArrayLike) -> Floats:
+    """One finite value per channel, as float32."""
     try:
         exact = np.asarray(value, np.float64)
     except (TypeError, ValueError):

@@ -1,4 +1,4 @@
-"""PCEN: per-channel energy normalisation, a logarithm's causal and adaptive replacement."""
+"""PCEN: per-channel energy normalisation, a causal and adaptive replacement of the logarithm."""
 
 from __future__ import annotations
 
@@ -18,24 +18,24 @@ class PCEN(MelSpectrogram):
     """Per-channel energy normalisation of mel bands.
 
     ``(E / (eps + M) ** gain + bias) ** compression - bias ** compression`` of the energy E, where M follows E with a
-    first-order low pass: causal automatic gain control and root compression.
+    first-order low-pass filter: causal automatic gain control and root compression.
 
     Parameters
     ----------
     sr, n_fft, hop_length, win_length, window, center, power, n_mels, fmin, fmax, htk, norm
-        Of the :class:`MelSpectrogram` beneath; power is 1 here by default, as librosa advises.
+        As in :class:`MelSpectrogram`; power defaults to 1 here, as librosa advises.
     gain, bias, eps
         As in the formula.
     compression
         Exponent; librosa calls it power.
     time_constant_s
-        Of the low pass, seconds.
+        Time constant of the low-pass filter, seconds.
     b
-        Coefficient of the low pass, 0 to 1; None: from `time_constant_s`.
+        Coefficient of the low-pass filter, 0 to 1; None: from `time_constant_s`.
     scale
-        What E is multiplied with first: 2**31 takes samples in -1..1 to the range that the defaults are made for.
+        Factor applied to E first: 2**31 maps samples in -1..1 to the range the defaults are designed for.
     tables
-        What `state_dict` returned for these parameters; then librosa is not imported.
+        The result of `state_dict` for these parameters; avoids importing librosa.
 
     Notes
     -----
@@ -72,7 +72,7 @@ class PCEN(MelSpectrogram):
 
     @cached_property
     def smoothing(self) -> float:
-        """Coefficient of the low pass, by librosa's approximation of its width."""
+        """Coefficient of the low-pass filter, by librosa's approximation."""
         if self.b is not None:
             return self.b
         frames = self.time_constant_s * self.frame_rate

@@ -1,4 +1,4 @@
-"""Features: what every feature spec is. Configuration and tables; it holds no state of a signal."""
+"""Features: base of all feature specs. Configuration and tables, without the state of a signal."""
 
 from __future__ import annotations
 
@@ -23,9 +23,10 @@ from wavenetlite.support.options import option_names
 class Features:
     """Base of all feature specs.
 
-    A spec is immutable and may be shared between threads: calling it is a fresh stream fed at once, so what it returns
-    is, bit for bit, what its streams return. It can be written down: `config` is JSON-able, `state_dict` holds its
-    tables, and :func:`wavenetlite.features.from_config` makes the same spec of both without importing librosa.
+    A spec is immutable and may be shared between threads: calling it feeds the whole signal to a fresh stream, so the
+    result is bit-identical to that of its streams. It can be serialised: `config` is JSON-serialisable, `state_dict`
+    holds its tables, and :func:`wavenetlite.features.from_config` restores the spec from both without importing
+    librosa.
 
     Attributes
     ----------
@@ -34,11 +35,11 @@ class Features:
     hop_length
         Samples between two frames.
     frame_length
-        Samples that a frame covers.
+        Samples covered by a frame.
     steps
-        What is done to the frames after the front end; see `then`.
+        Steps applied to the frames after the front end; see `then`.
     versions
-        Of the packages that computed the tables.
+        Versions of the packages that computed the tables.
     """
 
     registry: ClassVar[dict[str, type[Features]]] = {}
@@ -58,12 +59,12 @@ class Features:
     # What a subclass defines
 
     def front(self, streams: int, on_nonfinite: str, name: str) -> Front:
-        """A new first stage: samples to frames."""
+        """A new front end, which turns samples into frames."""
         raise NotImplementedError
 
     @property
     def front_channels(self) -> int:
-        """Channels of a frame of the first stage."""
+        """Channels of the front end's frames."""
         raise NotImplementedError
 
     def own_steps(self) -> tuple[FrameStep, ...]:
@@ -84,9 +85,9 @@ class Features:
         y
             float32, (samples,), or (streams, samples) for several signals.
         sr
-            Sample rate of `y`, Hz; given, it must be the spec's: nothing is resampled silently.
+            Sample rate of `y`, Hz; if given, it must be the spec's: nothing is resampled silently.
         on_nonfinite
-            What to do with infinities and NaN in `y`: "raise", or take them for "zero".
+            What to do with infinities and NaN in `y`: "raise", or "zero" to replace them.
 
         Returns
         -------
@@ -113,14 +114,14 @@ class Features:
         Parameters
         ----------
         streams
-            None for one signal, fed as (samples,); or how many are fed in step, as (streams, samples).
+            None for one signal, fed as (samples,); or the number of signals fed in lockstep, as (streams, samples).
         on_nonfinite
-            "raise", or take infinities and NaN for "zero".
+            "raise", or "zero" to replace infinities and NaN with zeros.
 
         Raises
         ------
         ParameterError
-            Something in the spec needs the whole signal; the message names what streams instead.
+            A step needs the whole signal; the message names a streaming alternative.
         """
         signals = 1 if streams is None else positive_int("streams", streams)
         for step in self.all_steps:
@@ -134,7 +135,7 @@ class Features:
         return FeatureStream(self, front, states, streams or 0, on_nonfinite)
 
     def then(self, *steps: FrameStep) -> Features:
-        """A copy of the spec with further steps: normalisation, deltas.
+        """A copy of the spec with further steps, such as normalisation or deltas.
 
         Examples
         --------
@@ -151,7 +152,7 @@ class Features:
         twin.check_steps()
         return twin
 
-    # What the spec is like
+    # Properties
 
     @property
     def all_steps(self) -> tuple[FrameStep, ...]:
@@ -164,17 +165,17 @@ class Features:
 
     @property
     def causal(self) -> bool:
-        """Whether the spec streams."""
+        """Whether the spec can stream."""
         return not any(step.cannot_stream for step in self.all_steps)
 
     @property
     def latency(self) -> int:
-        """Frames after frame n that must have come before frame n is returned; 0 without centred deltas."""
+        """Frames of lookahead before frame n is returned; 0 without centred deltas."""
         return sum(step.latency for step in self.all_steps)
 
     @property
     def frame_rate(self) -> float:
-        """Frames a second."""
+        """Frames per second."""
         return self.sr / self.hop_length
 
     def frames(self, samples: int) -> int:
@@ -190,26 +191,26 @@ class Features:
         return 0 if length < self.frame_length else 1 + (length - self.frame_length) // self.hop_length
 
     def frame_span(self, frame: int) -> tuple[int, int]:
-        """First sample that frame `frame` covers, and the first after it; before 0 lies padding."""
+        """The half-open range of samples that frame `frame` covers; before 0 is padding."""
         start = count("frame", frame) * self.hop_length - self.left_pad
         return start, start + self.frame_length
 
     def available_at(self, frame: int) -> int:
-        """How many samples a stream must have been fed to return frame `frame`: its span's end, and the latency."""
+        """Number of samples a stream must be fed to return frame `frame`: its span's end plus the latency."""
         return self.frame_span(frame)[1] + self.latency * self.hop_length
 
     def __repr__(self) -> str:
         own = f"{type(self).__name__}({', '.join(f'{name}={value!r}' for name, value in self.arguments().items())})"
         return own + (f".then({', '.join(map(repr, self.steps))})" if self.steps else "")
 
-    # Writing down
+    # Serialisation
 
     def arguments(self) -> dict[str, Any]:
-        """What the constructor would take to make the spec again, but for the tables."""
+        """The constructor's arguments, except the tables."""
         return {name: getattr(self, name) for name in option_names(type(self)) if name != "tables"}
 
     def config(self) -> dict[str, Any]:
-        """The spec as JSON-able data, without its tables; `versions` says who computed them."""
+        """The spec as JSON-serialisable data, without its tables."""
         return {
             "type": type(self).__name__,
             **{name: jsonable(value) for name, value in self.arguments().items()},
@@ -218,7 +219,7 @@ class Features:
         }
 
     def state_dict(self) -> dict[str, Floats]:
-        """Copies of all tables by name, float32; those of step i begin with ``steps.i.``."""
+        """Copies of all tables by name, float32; the names of step i begin with ``steps.i.``."""
         named = self.own_tables()
         for index, step in enumerate(self.steps):
             named.update({f"steps.{index}.{name}": value for name, value in step.tables().items()})
@@ -226,7 +227,7 @@ class Features:
 
     @property
     def fingerprint(self) -> bytes:
-        """16 bytes that differ where configuration or tables do: what snapshots of the spec's streams are tied to."""
+        """A 16-byte hash of configuration and tables, which ties snapshots to the spec."""
         known: bytes
         steps, known = self.__dict__.get("_fingerprint", (None, b""))
         if steps is not self.steps:
@@ -251,32 +252,31 @@ class Features:
             raise ParameterError(f"sr={sr} must be {self.sr}, the features' rate; see wavenetlite.audio.resample")
 
     def signals_in(self, y: Any) -> int:
-        """Signals in `y`: 0 for (samples,), else the rows of (streams, samples)."""
+        """Number of signals in `y`: 0 for (samples,), else the rows of (streams, samples)."""
         if not isinstance(y, np.ndarray) or y.ndim != 2:
-            return 0  # what else is wrong with it, the first stage tells
+            return 0  # the front end reports other errors
         if len(y) == 0 or (y.shape[1] < len(y) and y.shape[1] < self.frame_length and y.shape[1]):
             raise ParameterError(
-                f"y has shape {y.shape}; it must be (samples,) or (streams, samples)"
-                " (channels of one recording: take one, or their mean, with wavenetlite.audio.to_mono)"
+                f"y has shape {y.shape}; it must be (samples,) or (streams, samples); see wavenetlite.audio.to_mono"
             )
         return len(y)
 
 
 def from_config(config: Mapping[str, Any], tables: Tables | None = None) -> Features:
-    """The spec that `config` and `tables` were taken from.
+    """Restore a spec from its `config` and tables.
 
     Parameters
     ----------
     config
-        What `Features.config` returned, also after JSON.
+        The result of `Features.config`, also via JSON.
     tables
-        What `Features.state_dict` returned; librosa is not imported then, and the features are the same to the bit
-        whatever versions of anything are installed. None: they are computed anew by librosa.
+        The result of `Features.state_dict`; then librosa is not imported, and the features are bit-identical whatever
+        versions of any package are installed. None: recompute them with librosa.
 
     Raises
     ------
     ParameterError, ArrayTypeError
-        The configuration is none, or the tables do not belong to it.
+        The configuration is invalid, or the tables do not match it.
 
     Examples
     --------
@@ -292,15 +292,15 @@ def from_config(config: Mapping[str, Any], tables: Tables | None = None) -> Feat
         raise ParameterError("config must have a list of steps and an object of versions")
     options = {name: value for name, value in config.items() if name not in ("type", "steps", "versions")}
     kind = one_of("type", config.get("type"), tuple(Features.registry))
-    own, of_steps = sorted_tables(tables, len(config.get("steps", ())))
-    spec = made(kind, options, own)
+    own, of_steps = split_tables(tables, len(config.get("steps", ())))
+    spec = construct(kind, options, own)
     if tables is not None:
         spec.versions = {str(name): str(version) for name, version in config.get("versions", {}).items()}
     steps = [step_from_config(step, given) for step, given in zip(config.get("steps", ()), of_steps, strict=True)]
     return spec.then(*steps) if steps else spec
 
 
-def made(kind: str, options: dict[str, Any], own: dict[str, Floats] | None) -> Features:
+def construct(kind: str, options: dict[str, Any], own: dict[str, Floats] | None) -> Features:
     arguments = options if own is None or kind in ("MuLaw", "Librosa") else {**options, "tables": own}
     if own and kind in ("MuLaw", "Librosa"):
         tabular.checked(own, {})
@@ -309,11 +309,11 @@ def made(kind: str, options: dict[str, Any], own: dict[str, Floats] | None) -> F
     except TypeError as error:
         if isinstance(error, ArrayTypeError):
             raise
-        raise ParameterError(f"config of {kind} is wrong: {error}") from error
+        raise ParameterError(f"config of {kind} is invalid: {error}") from error
 
 
-def sorted_tables(tables: Tables | None, steps: int) -> tuple[dict[str, Floats] | None, list[dict[str, Floats]]]:
-    """The tables of the feature itself, and those of each of its steps."""
+def split_tables(tables: Tables | None, steps: int) -> tuple[dict[str, Floats] | None, list[dict[str, Floats]]]:
+    """The tables of the feature itself, and those of each step."""
     of_steps: list[dict[str, Floats]] = [{} for _ in range(steps)]
     if tables is None:
         return None, of_steps

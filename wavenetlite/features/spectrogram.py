@@ -1,4 +1,4 @@
-"""Spectrogram: powers of the short-time Fourier transform, and the beginning of all features that are made of it."""
+"""Spectrogram: powers of the short-time Fourier transform, the base of all spectral features."""
 
 from __future__ import annotations
 
@@ -20,27 +20,27 @@ Window = str | float | tuple[Any, ...] | list[Any]
 
 @dataclass(kw_only=True, eq=False, repr=False)
 class Spectrogram(Features):
-    """Magnitudes of the short-time Fourier transform to some power.
+    """Magnitude of the short-time Fourier transform, raised to a power.
 
     Parameters
     ----------
     sr
         Sample rate, Hz.
     n_fft
-        Samples of a frame.
+        Samples per frame.
     hop_length
         Samples between two frames.
     win_length
-        Samples of the window, which lies in the middle of the frame; None: n_fft.
+        Length of the window, which is centred in the frame, samples; None: n_fft.
     window
         Name of a window, or a tuple of name and parameters, as `scipy.signal.get_window` takes it.
     center
-        False: frame t covers samples ``[t * hop_length, t * hop_length + n_fft)``. True: n_fft // 2 zeros go before the
-        first sample and follow the last.
+        False: frame t covers samples ``[t * hop_length, t * hop_length + n_fft)``. True: the signal is padded with
+        n_fft // 2 zeros on both sides.
     power
         Exponent of the magnitude: 1 amplitude, 2 power.
     tables
-        What `state_dict` returned for these parameters; then librosa is not imported.
+        The result of `state_dict` for these parameters; avoids importing librosa.
 
     Notes
     -----
@@ -63,7 +63,7 @@ class Spectrogram(Features):
     tables: InitVar[Tables | None] = None
 
     def __post_init__(self, tables: Tables | None) -> None:
-        """Keep the tables that are given, or let librosa compute them; then make the front end."""
+        """Use the given tables, or compute them with librosa; then make the front end."""
         self.check_parameters()
         if tables is None:
             self._tables = self.compute_tables()
@@ -74,7 +74,7 @@ class Spectrogram(Features):
         self._front = self.make_front()
 
     def check_parameters(self) -> None:
-        """Check the parameters, and keep them in the types that are written down."""
+        """Check the parameters, and convert them to the types that are serialised."""
         self.sr = positive_int("sr", self.sr)
         self.n_fft = positive_int("n_fft", self.n_fft, 2**24)
         if self.n_fft < 2:
@@ -95,7 +95,7 @@ class Spectrogram(Features):
         return {"window": tabular.split(tabular.by_librosa(type(self).__name__, self.padded_window))}
 
     def padded_window(self, librosa: Any) -> np.ndarray:
-        """The window in the middle of a frame: `librosa.util.pad_center`, whose import compiles for 0.3 s, by hand."""
+        """The window centred in a frame; not by `librosa.util.pad_center`, whose import compiles for 0.3 s."""
         length = self.win_length or self.n_fft
         window = librosa.filters.get_window(self.window, length, fftbins=True)
         before = (self.n_fft - length) // 2
@@ -109,7 +109,7 @@ class Spectrogram(Features):
 
     def make_front(self) -> FrontEnd:
         return FrontEnd(
-            tabular.joined(self._tables["window"]),
+            tabular.join(self._tables["window"]),
             hop_length=self.hop_length,
             left_pad=self.left_pad,
             power=self.power,
@@ -117,7 +117,7 @@ class Spectrogram(Features):
         )
 
     def reduction(self) -> dict[str, Any]:
-        """What the front end does to a frame's powers: arguments of `FrontEnd`."""
+        """Arguments of `FrontEnd` that say how it reduces a frame's powers."""
         return {}
 
     @property

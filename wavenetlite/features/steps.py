@@ -1,4 +1,4 @@
-"""FrameStep: what is done to frames after the front end: normalisation, deltas, transforms of the bands."""
+"""FrameStep: processing of frames after the front end: normalisation, deltas, transforms of the bands."""
 
 from __future__ import annotations
 
@@ -15,29 +15,29 @@ from wavenetlite.support.options import option_names
 
 
 class StepState(Protocol):
-    """The state of a step for some signals in step; frames are (signals, frames, channels)."""
+    """The state of a step for several signals in lockstep; frames are (signals, frames, channels)."""
 
     def process(self, x: Floats) -> Floats: ...
     def flush(self, x: Floats) -> Floats:
-        """What is still owed at the end; `x` are no frames, in the shape that they have."""
+        """The frames still pending at the end; `x` is (signals, 0, channels)."""
 
     def reset(self) -> None: ...
     def save(self) -> bytes:
-        """All that is remembered."""
+        """The state as bytes."""
 
     def load(self, state: bytes) -> None:
-        """Become what `save` wrote down; only of new state. Raises SnapshotError where it does not fit."""
+        """Restore what `save` returned; only on new state. Raises SnapshotError if it does not fit."""
 
 
 class FrameStep:
-    """Base of all steps. Immutable: state belongs to what `open` returns.
+    """Base of all steps. Immutable: the state is in the object that `open` returns.
 
     Attributes
     ----------
     latency
-        Frames after frame n that must have come before frame n is returned.
+        Frames of lookahead before frame n is returned.
 
-    The arguments of a constructor are attributes of the same names, JSON-able.
+    The arguments of a constructor are attributes of the same names, JSON-serialisable.
     """
 
     registry: ClassVar[dict[str, type[FrameStep]]] = {}
@@ -49,12 +49,12 @@ class FrameStep:
             FrameStep.registry[cls.__name__] = cls
 
     def out_channels(self, channels: int) -> int:
-        """Channels of a frame that comes out; raises where `channels` going in do not fit."""
+        """Output channels for `channels` input channels; raises if these do not fit."""
         return channels
 
     @property
     def cannot_stream(self) -> str | None:
-        """Why this step needs the whole signal, and what to use instead; None: it streams."""
+        """Why this step needs the whole signal, and a streaming alternative; None: it can stream."""
         return None
 
     def open(self, signals: int, channels: int) -> StepState:
@@ -62,24 +62,24 @@ class FrameStep:
         raise NotImplementedError
 
     def apply(self, x: Floats) -> Floats:
-        """The step on whole signals, (signals, frames, channels)."""
+        """Apply the step to whole signals, (signals, frames, channels)."""
         raise NotImplementedError
 
     def tables(self) -> dict[str, Floats]:
-        """Arrays that belong to the step beside its options."""
+        """Arrays of the step besides its options."""
         return {}
 
     def config(self) -> dict[str, Any]:
-        """The step as JSON-able data, without its tables."""
+        """The step as JSON-serialisable data, without its tables."""
         return {"type": type(self).__name__, **self.options()}
 
     def options(self) -> dict[str, Any]:
-        """The arguments of the constructor that make the step again, but for tables."""
+        """The constructor's arguments, except tables."""
         return {name: getattr(self, name) for name in option_names(type(self))}
 
     @classmethod
     def restore(cls, options: dict[str, Any], tables: Tables | None) -> FrameStep:
-        """The step of `config` and, where there are any, `tables`."""
+        """The step from its options and, if it has any, its tables."""
         checked(tables or {}, {})
         return cls(**options)
 
@@ -88,21 +88,21 @@ class FrameStep:
 
 
 class CausalStep(FrameStep, internal=True):
-    """A step that streams: whole signals are fed to fresh state, so the bits are those of the stream."""
+    """A step that streams: whole signals are fed to fresh state, so they are bit-identical to a stream."""
 
     def apply(self, x: Floats) -> Floats:
         return run_out(self.open(len(x), x.shape[2]), x)
 
 
 def run_out(step: StepState, x: Floats) -> Floats:
-    """The last frames through a step, and what it still owes after them."""
+    """Feed the last frames to a step and flush it."""
     frames = step.process(x)
     owed = step.flush(x[:, :0])
     return np.concatenate([frames, owed], axis=1) if owed.shape[1] else frames
 
 
 class FrameState:
-    """State of a step that owes nothing at the end: around an object with `process` and `reset`."""
+    """State of a step without pending frames, around an object with `process`, `reset`, `save` and `load`."""
 
     def __init__(self, inner: Any) -> None:
         self.process = inner.process
@@ -115,7 +115,7 @@ class FrameState:
 
 
 class Stateless:
-    """State of a step that treats every frame by itself: none."""
+    """The empty state of a step that processes every frame independently."""
 
     def __init__(self, function: Any) -> None:
         self.process = function
@@ -141,4 +141,4 @@ def step_from_config(config: dict[str, Any], tables: Tables | None) -> FrameStep
     except TypeError as error:
         if isinstance(error, ParameterError):
             raise
-        raise ParameterError(f"config of {kind} is wrong: {error}") from error
+        raise ParameterError(f"config of {kind} is invalid: {error}") from error

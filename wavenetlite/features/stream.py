@@ -1,4 +1,4 @@
-"""FeatureStream: the mutable state of one signal, or of several in step, on their way through a feature spec."""
+"""FeatureStream: streaming features of one signal, or of several in lockstep."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ STATE = Struct("<qq")
 
 
 class Front(Protocol):
-    """The first stage: samples to frames, (frames, channels), or (streams, frames, channels) when streams > 0."""
+    """A front end: turns samples into frames, (frames, channels), or (streams, frames, channels) if streams > 0."""
 
     @property
     def samples_in(self) -> int: ...
@@ -33,7 +33,7 @@ class Front(Protocol):
 
 
 class Spec(Protocol):
-    """What a stream needs of the features that it was made by."""
+    """What a stream needs of its features."""
 
     @property
     def fingerprint(self) -> bytes: ...
@@ -43,11 +43,10 @@ class Spec(Protocol):
 
 
 class FeatureStream:
-    """One signal, or several in step, fed in blocks of any length.
+    """Streaming features of one signal, or of several in lockstep, fed in blocks of any length.
 
-    Made by ``spec.stream()``. Whatever the blocks, the frames that come out are, bit for bit, those of ``spec(y)``. A
-    call that raises leaves the stream as it was. A stream serves one thread at a time; another gets a
-    `StreamStateError`.
+    Made by ``spec.stream()``. The frames are bit-identical to ``spec(y)`` for any partition into blocks. A call that
+    raises leaves the stream unchanged. A stream serves one thread at a time; another gets a `StreamStateError`.
 
     Examples
     --------
@@ -77,12 +76,12 @@ class FeatureStream:
         self._alone = OneThread("stream")
 
     def process(self, samples: Floats) -> Floats:
-        """Feed the next samples; returns the frames that they complete.
+        """Feed the next samples; returns the completed frames.
 
         Parameters
         ----------
         samples
-            float32, (n,), or (streams, n) when the stream was made for several signals; any n from 0 on.
+            float32, (n,), or (streams, n) if the stream was made for several signals; n >= 0.
 
         Returns
         -------
@@ -91,9 +90,9 @@ class FeatureStream:
         Raises
         ------
         ParameterError, ArrayTypeError
-            Wrong shape, dtype or values; the stream is as before.
+            Wrong shape, dtype or values; the stream is unchanged.
         StreamStateError
-            Another thread is in this stream, or it was flushed and not reset.
+            Another thread is using the stream, or it was flushed and not reset.
         """
         with self._alone:
             frames = self._front.process(samples)
@@ -103,17 +102,14 @@ class FeatureStream:
             return frames
 
     def flush(self) -> Floats:
-        """End the signal; returns the frames still owed: those that padding completes, and those held back by deltas.
-
-        After this the stream must be `reset`.
-        """
+        """End the signal; returns the frames held back by padding or deltas. Afterwards the stream must be `reset`."""
         with self._alone:
             frames = self._after(self._front.flush(), ended=True)
             self.frames_out += frames.shape[-2]
             return frames
 
     def reset(self) -> None:
-        """Forget the signal: the next sample is the first."""
+        """Start over: the next sample is the first."""
         with self._alone:
             self._front.reset()
             for step in self._steps:
@@ -125,7 +121,7 @@ class FeatureStream:
         self._front.check(samples)
 
     def snapshot(self) -> bytes:
-        """All that the stream remembers, as bytes; the same bytes for the same signal, however it was fed.
+        """The state of the stream as bytes, the same for any partition of the signal into blocks.
 
         Examples
         --------
@@ -142,25 +138,25 @@ class FeatureStream:
             return self._saved()
 
     def restore(self, snapshot: bytes | bytearray | memoryview) -> None:
-        """Become the stream that a snapshot was taken of; what this stream was fed is forgotten.
+        """Restore the state of a snapshot; the present state is discarded.
 
         Parameters
         ----------
         snapshot
-            What `snapshot` of a stream of the same spec, made for as many signals, returned.
+            A snapshot of a stream of the same spec for the same number of signals.
 
         Raises
         ------
         SnapshotError
-            It is no snapshot, truncated, damaged, of another format, or of other features; the stream is as before.
+            It is not a snapshot, truncated, damaged, of another format or of other features; the stream is unchanged.
         StreamStateError
-            Another thread is in this stream.
+            Another thread is using the stream.
         """
         with self._alone:
             self._become(self._twin(snapshot))
 
     def fork(self) -> FeatureStream:
-        """A new stream that has heard the same; from now on each goes its own way."""
+        """An independent copy of the stream."""
         with self._alone:
             return self._twin(self._saved())
 
@@ -169,7 +165,7 @@ class FeatureStream:
         return seal("features", self.spec.fingerprint, pack(STATE.pack(self.streams, self.frames_out), *parts))
 
     def _twin(self, snapshot: object) -> FeatureStream:
-        """The stream that a snapshot was taken of."""
+        """A new stream restored from a snapshot."""
         twin = self.spec.stream(streams=self.streams or None, on_nonfinite=self.on_nonfinite)
         head, front, *steps = unpack(unseal("features", self.spec.fingerprint, snapshot), 2 + len(self._steps), UNFIT)
         streams, frames_out = STATE.unpack(head) if len(head) == STATE.size else (-1, -1)
@@ -193,11 +189,11 @@ class FeatureStream:
 
     @property
     def latency(self) -> int:
-        """Frames after frame n that must have come before frame n is returned."""
+        """Frames of lookahead before frame n is returned."""
         return self.spec.latency
 
     def _after(self, frames: Floats, *, ended: bool) -> Floats:
-        """What the steps make of the front end's frames."""
+        """Apply the steps to the front end's frames."""
         x = frames if self.streams else frames[np.newaxis]
         for step in self._steps:
             x = run_out(step, x) if ended else step.process(x)

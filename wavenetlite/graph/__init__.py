@@ -4,12 +4,13 @@ from wavenetlite.graph.bins import Counts, exact, rebinned
 from wavenetlite.graph.builders import OnnxBuilder, ScriptBuilder
 from wavenetlite.graph.clock import Clock, tidy
 from wavenetlite.graph.edge_weights import EdgeWeights, OverBins
-from wavenetlite.graph.kernel_call import Convolution, Dense, Depthwise, KernelCall
+from wavenetlite.graph.kernel_call import MOST_FLOAT, Convolution, Dense, Depthwise, KernelCall
 from wavenetlite.graph.node import MOST_CHANNELS, MOST_FRAMES, Edge, Node, aligned, clock_after
 from wavenetlite.graph.order import topological_order
 
 __all__ = [
     "MOST_CHANNELS",
+    "MOST_FLOAT",
     "MOST_FRAMES",
     "Clock",
     "Convolution",

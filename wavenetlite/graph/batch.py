@@ -1,8 +1,8 @@
-"""A node over batches, in training: the sequences of a batch, and the base of the steps that compute them.
+"""Nodes in training: the sequences of a batch, and the base of the steps that compute them.
 
-A step reads sequences and writes one. Forward, it fills `out.values`; backward, it finds the gradient of what it wrote
-in `out.gradient` and adds its share to the gradients of what it read and of its parameters. Whoever comes first at a
-gradient overwrites it (`BatchSequence.first_gradient`), so nothing is set to zero in between.
+A step reads sequences and writes one. Forward, it fills `out.values`; backward, it reads the gradient of its output
+from `out.gradient` and accumulates the gradients of its inputs and of its parameters. The first contribution to a
+gradient overwrites it (`BatchSequence.first_gradient`), so that none has to be zeroed.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ from wavenetlite.kernels import padded
 from wavenetlite.support.arrays import Doubles, Floats
 
 Positions = npt.NDArray[np.float64]
-"""Positions in the vector of values. They go through float32 where weights are packed."""
+"""Positions in the vector of values. They pass through float32 when weights are packed."""
 
 AnyNode = TypeVar("AnyNode")
 
@@ -25,7 +25,7 @@ ALIGNMENT = 64  # bytes: the widest vector
 
 
 class ParameterPositions(Protocol):
-    """Where the parameters of a network lie in the vector of its values: :class:`wavenetlite.train.Parameters`."""
+    """Positions of a network's parameters in its vector of values: :class:`wavenetlite.train.Parameters`."""
 
     def positions(self, array: Floats) -> Positions: ...
     def is_trained(self, positions: Positions) -> bool: ...
@@ -33,15 +33,15 @@ class ParameterPositions(Protocol):
 
 
 class BatchSequence:
-    """A sequence of the graph for a batch: its frames, and their gradient, with zeros before and after them.
+    """A sequence of the graph for a batch: its frames and their gradient, zero-padded on both sides.
 
-    Convolutions read beyond both ends; `before` and `after` are how far.
+    `before` and `after` are how far convolutions read beyond the ends.
     """
 
     def __init__(self, channels: int, frames: int) -> None:
         self.channels, self.frames = channels, frames
         self.before = self.after = self.gradient_before = self.gradient_after = 0
-        self.wanted = False  # whether a parameter lies behind it, so that it needs a gradient
+        self.wanted = False  # whether it depends on a parameter, so that it needs a gradient
         self.has_gradient = False
         self._values: Floats
         self._gradients: Floats
@@ -62,7 +62,7 @@ class BatchSequence:
         return self.gradient_rows(0, self.frames)
 
     def rows(self, first: int, count: int, stride: int = 1) -> Floats:
-        """Every `stride`-th row from `first` on, `count` of them; they may lie before frame 0 or after the last."""
+        """`count` rows from `first` on, `stride` apart; they may extend beyond the ends."""
         start = self.before + first
         return self._values[:, start : start + (count - 1) * stride + 1 : stride]
 
@@ -71,7 +71,7 @@ class BatchSequence:
         return self._gradients[:, start : start + (count - 1) * stride + 1 : stride]
 
     def first_gradient(self, everything: bool = True) -> bool:
-        """Whether nobody has written the gradient yet; `everything`: the caller writes all of it."""
+        """Whether the gradient has not been written yet; `everything`: the caller writes all of it."""
         first = not self.has_gradient
         self.has_gradient = True
         if first and not everything:
@@ -88,7 +88,7 @@ class BatchSequence:
 
 
 class BatchContext(NamedTuple):
-    """Where a step stands: the sequence it writes, those it reads (one for each edge), and the parameters."""
+    """The context of a step: the sequence it writes, those it reads (one per edge), and the parameters."""
 
     out: BatchSequence
     inputs: Sequence[BatchSequence]
@@ -96,45 +96,45 @@ class BatchContext(NamedTuple):
 
 
 class BatchStep(Generic[AnyNode]):
-    """Base of all steps: it computes `node` from `inputs` (`x` is the first of them) to `out`."""
+    """Base of all steps: computes `node` from `inputs` (the first of which is `x`) to `out`."""
 
-    takes_statistics = False  # of the batch, instead of the running ones
+    takes_statistics = False  # whether it uses the batch's statistics instead of the running ones
 
     def __init__(self, node: AnyNode, context: BatchContext) -> None:
         self.node, self.out, self.inputs, self.x = node, context.out, context.inputs, context.inputs[0]
-        self.statistics: dict[str, Doubles] = {}  # of the last batch, by the names of the running ones
+        self.statistics: dict[str, Doubles] = {}  # of the last batch, under the names of the running ones
 
     def take_relu(self, out: BatchSequence) -> bool:
-        """Compute the ReLU right behind it too, which writes `out`; False: it cannot."""
+        """Fuse the following ReLU, which writes `out`; returns whether this is supported."""
         return False
 
     def seed(self, *key: int) -> None:
-        """Begin its random choices anew, if it makes any."""
+        """Reseed the random generator, if there is one."""
 
     def reach(self) -> None:
-        """Widen the margins of the sequences that are read."""
+        """Widen the padding of the sequences that are read."""
 
     def prepare(self) -> None:
-        """Take views of the sequences, which have been allocated."""
+        """Take views of the allocated sequences."""
 
     def pack(self, values: Floats) -> None:
-        """Take the values of the parameters."""
+        """Update the parameters from the vector of values."""
 
     def forward(self) -> None:
         raise NotImplementedError
 
     def backward(self, gradient: Floats) -> None:
-        """`gradient` is that of the vector of values: the step adds its parameters' share."""
+        """Add the gradients of its parameters to `gradient`, that of the vector of values, and those of its inputs."""
         if self.x.wanted:
             self.input_backward()
 
     def input_backward(self) -> None:
-        """Add to the gradient of `x`, where that is all."""
+        """Add to the gradient of `x`, if there are no other gradients."""
         raise NotImplementedError
 
 
 def aligned_zeros(shape: tuple[int, ...]) -> Floats:
-    """Zeros that begin on a vector boundary, with room for one more vector behind them."""
+    """Zeros that begin on a vector boundary, with room for one more vector after them."""
     floats = int(np.prod(shape))
     block = np.zeros(floats + 2 * ALIGNMENT // 4, np.float32)
     start = -block.ctypes.data % ALIGNMENT // 4
@@ -142,6 +142,6 @@ def aligned_zeros(shape: tuple[int, ...]) -> Floats:
 
 
 def add_at(gradient: Floats, positions: Positions, share: Floats) -> None:
-    """Add to the gradient of parameters that lie one after the other."""
+    """Add to the gradient of parameters at consecutive positions."""
     start = int(positions.flat[0])
     gradient[start : start + positions.size].reshape(positions.shape)[...] += share

@@ -1,4 +1,4 @@
-"""Paths counted over the bins of frames: exactly, however many they are."""
+"""Exact counts of paths over the bins of frames."""
 
 from __future__ import annotations
 
@@ -8,11 +8,11 @@ import numpy as np
 import numpy.typing as npt
 
 Counts = npt.NDArray[Any]
-"""(frames, bins), int64, or Python's integers (dtype object) where those would overflow; one bin: all are alike."""
+"""(frames, bins), int64, or Python integers (dtype object) if that would overflow; one bin: the same for all."""
 
 
 def rebinned(counts: Counts, bins: int) -> Counts:
-    """Counts over other bins of the same channels: what has a part in a bin is read with it."""
+    """Counts over a different number of bins of the same channels: overlapping bins are summed."""
     given = counts.shape[1]
     if bins == given:
         return counts
@@ -22,7 +22,7 @@ def rebinned(counts: Counts, bins: int) -> Counts:
 
 
 def exact(counts: Counts, times: int) -> Counts:
-    """Python's integers if int64 might not hold `times` the counts."""
+    """Python integers if `times` the counts might overflow int64."""
     if counts.dtype == object or int(counts.max(initial=0)) * times < 2**62:
         return counts
     return counts.astype(object)

@@ -1,4 +1,4 @@
-"""What an operation is handed to say itself in another notation: ONNX operators, or a line of NumPy."""
+"""Interfaces through which operations export themselves: as ONNX operators, or as NumPy code."""
 
 from __future__ import annotations
 
@@ -11,15 +11,15 @@ EdgeT = TypeVar("EdgeT", contravariant=True)
 
 
 class OnnxBuilder(Protocol[EdgeT]):
-    """Appends ONNX operators to a graph; tensors are (batch, channels, frames), and go by their names."""
+    """Appends ONNX operators to a graph; tensors are (batch, channels, frames), identified by name."""
 
     # Operators and constants
 
     def op(self, kind: str, inputs: list[str], **attributes: Any) -> str:
-        """An operator of one output, whose name is returned."""
+        """An operator with one output, whose name is returned."""
 
     def ops(self, kind: str, inputs: list[str], outputs: int, **attributes: Any) -> list[str]:
-        """An operator of several outputs."""
+        """An operator with several outputs."""
 
     def constant(self, value: Any, name: str | None = None) -> str:
         """A constant; floats become float32 and integers int64."""
@@ -27,7 +27,7 @@ class OnnxBuilder(Protocol[EdgeT]):
     def number(self, value: float) -> str: ...
 
     def parameter(self, array: Floats) -> str:
-        """A parameter of the network under its own name, if it goes into the file as it is."""
+        """A parameter of the network under its own name, if it is exported unchanged."""
 
     def scaled(self, x: str, factor: float) -> str: ...
 
@@ -37,57 +37,57 @@ class OnnxBuilder(Protocol[EdgeT]):
         """A slice."""
 
     def reshape(self, x: str, *sizes: int) -> str:
-        """0: as it is; -1: the rest."""
+        """Size 0: unchanged; -1: inferred."""
 
     # Reading
 
     def row(self, edge: EdgeT) -> str:
-        """The one frame that is read for each frame."""
+        """The one frame read per output frame."""
 
     def conv(self, edge: EdgeT, names: list[str], groups: int) -> str:
-        """A convolution by the weights and the bias of these names."""
+        """A convolution with the weights and the bias of these names."""
 
     def side_by_side(self, y: str, phases: int, channels: int, *, phases_first: bool) -> str:
-        """The frames of all phases, which are channels of `y`, one after the other."""
+        """Interleave the frames of all phases, which are channels of `y`."""
 
     def ones(self, edge: EdgeT, x: str) -> str:
-        """(batch, 1, frames): 1 where the frames `x` of an edge are those of the signal."""
+        """(batch, 1, frames): 1 where the frames `x` of an edge belong to the signal."""
 
     def absent(self, edge: EdgeT, x: str) -> str | None:
-        """(batch, 1, frames): 1 where the frames of an edge are not those of the signal; None: all are."""
+        """(batch, 1, frames): 1 where the frames of an edge do not belong to the signal; None: all do."""
 
     def masked(self, x: str, ones: str) -> str:
-        """Frames that are not those of the signal set to zero."""
+        """Set frames that do not belong to the signal to zero."""
 
-    # Memory
+    # State
 
     def new_name(self, kind: str) -> str:
-        """A name for what is kept."""
+        """A new name for a state."""
 
     def kept(self, name: str, channels: int, initial: float | Floats = 0.0) -> str | None:
-        """(batch, channels) that was kept after the block before; None: nothing is kept."""
+        """(batch, channels) kept from the previous block; None: not streaming."""
 
     def keep(self, name: str, x: str) -> None:
         """Keep (batch, channels) for the next block."""
 
     def scan(self, name: str, operator: str, before: str, x: str, channels: int) -> tuple[str, str]:
-        """Frames joined one after the other by an operator of two inputs, from `before` on: the last, and all."""
+        """Scan frames with a binary operator, starting from `before`: returns the last result and all results."""
 
 
 class ScriptBuilder(Protocol[EdgeT]):
-    """Names what a line of NumPy is made of; signals are (frames, channels)."""
+    """Builds expressions of NumPy; signals are (frames, channels)."""
 
     def read(self, edge: EdgeT) -> str:
-        """(frames out, taps, channels): what an edge reads."""
+        """What an edge reads, (frames out, taps, channels)."""
 
     def row(self, edge: EdgeT) -> str:
-        """The one frame that is read for each frame."""
+        """The one frame read per output frame."""
 
     def array(self, array: Floats | None) -> str:
-        """A parameter, or a constant."""
+        """A parameter or constant."""
 
     def call(self, function: str, *arguments: str) -> str:
-        """A call of the function whose text this is; the text goes into the script."""
+        """A call of the function with this source text, which is added to the script."""
 
     def shortest(self, signals: Sequence[str]) -> str:
-        """A list of signals as long as the shortest."""
+        """A list of signals, cut to the length of the shortest."""

@@ -2,12 +2,12 @@
 
 Clocks are what streaming with padding, strides and branches comes down to. Frame ``n`` of a sequence depends on the
 input frames from ``n * rate + oldest`` to ``n * rate + newest``, so it exists as soon as ``n * rate + newest + 1``
-input frames have come. In causal time it stands at input frame ``n * rate + start``: branches are aligned on that, so
-that a branch which starts later ("valid" padding) makes its neighbours drop their first frames. What lies before
-frame 0 is zeros; in a prewarmed network it is what endless zeros at the input make of every sequence.
+input frames have arrived. Its causal time is input frame ``n * rate + start``: branches are aligned on that, so that a
+branch which starts later ("valid" padding) makes the others drop their first frames. Zeros precede frame 0; in a
+prewarmed network, the steady state of endless zeros at the input does.
 
-A rate below 1 is that of a sequence which has been upsampled: its frames come several at a time, and stand between
-those of the input. So rates and times are fractions there, and ``n * rate + newest`` is rounded down.
+A rate below 1 belongs to an upsampled sequence: its frames come several at a time and lie between those of the input.
+So rates and times are fractions there, and ``n * rate + newest`` is rounded down.
 """
 
 from __future__ import annotations
@@ -20,9 +20,9 @@ from typing import Any
 
 @dataclass(frozen=True)
 class Clock:
-    """When the frames of a sequence exist, counted in frames of the network's input.
+    """When the frames of a sequence exist, in frames of the network's input.
 
-    Where frames come several at a time, some come earlier than ``n * rate + newest`` says, by `slack` at most.
+    If frames come several at a time, some come earlier than ``n * rate + newest``, by at most `slack`.
     """
 
     rate: int | Fraction = 1
@@ -33,20 +33,20 @@ class Clock:
 
     @property
     def receptive_field(self) -> float:
-        """Input frames that a frame depends on, from the oldest to the newest; where there are phases, at most."""
+        """Input frames that a frame depends on, from the oldest to the newest; with phases, the maximum."""
         return math.inf if self.oldest == -math.inf else math.floor(self.newest - self.oldest) + 1
 
     @property
     def latency(self) -> int:
-        """Input frames after its own that a frame waits for, at most."""
+        """Most input frames after its own that a frame waits for."""
         return math.ceil(self.newest)
 
     def same_pace(self, other: Clock) -> bool:
-        """Whether every frame of the two comes at the same time; less slack than a frame leaves no choice of it."""
+        """Whether the frames of both exist at the same times, which is certain only with less than a frame of slack."""
         known = max(self.slack, other.slack) < 1
         return known and (self.rate, self.start, self.newest) == (other.rate, other.start, other.newest)
 
 
 def tidy(time: float | Fraction) -> Any:
-    """A fraction as an integer where it is one."""
+    """Convert an integral fraction to an integer."""
     return int(time) if isinstance(time, Fraction) and time.denominator == 1 else time

@@ -1,4 +1,4 @@
-"""What an operation's weights are: how they lie over bins, and what they cost."""
+"""The weights of an operation: their geometry over bins, and their cost."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from wavenetlite.support.arrays import Floats
 
 
 class OverBins(NamedTuple):
-    """How an operation reads bins, as an edge says it of frames: the default is each bin by itself."""
+    """How an operation reads bins, as an edge does for frames; the default reads each bin independently."""
 
     taps: int = 1
     spacing: int = 1
@@ -25,15 +25,15 @@ class EdgeWeights:
     Attributes
     ----------
     edge
-        Number of the edge.
+        Index of the edge.
     weight
         The parameter.
     kernel_size, dilation
-        One number an axis: (frames,) or (frames, bins).
+        One number per axis: (frames,) or (frames, bins).
     multiply_adds
-        Of one output frame, by these weights.
+        Per output frame, of these weights.
     inner_parameters, inner_multiply_adds
-        Of the same kernel if its output were like its input: all parameters, and the work for one frame read.
+        Of the same kernel if it kept the number of channels: all parameters, and the multiply-adds per input frame.
     """
 
     edge: int

@@ -1,4 +1,4 @@
-"""What a node asks of the compiled kernels, as plain data."""
+"""Kernel calls of nodes, as plain data."""
 
 from __future__ import annotations
 
@@ -15,11 +15,11 @@ MOST_FLOAT = float(np.finfo(np.float32).max)
 
 @dataclass(eq=False)
 class KernelCall:
-    """The kernel of this name makes frames of `channels` channels of what the node's edges read; then what was fused.
+    """A call of a kernel, which computes frames of `channels` channels from the node's edges, and the fused operations.
 
-    `sizes` and `arrays` mean what that kernel says. `state` is what it remembers beside the frames that it reads:
-    vectors of so many values of `state_bytes` bytes each; before the first frame they are `first_state`, or zeros.
-    `scratch` is room for so many floats for each frame.
+    The kernel defines the meaning of `sizes` and `arrays`. `state` lists the lengths of its state vectors, of values of
+    `state_bytes` bytes each; before the first frame they are `first_state`, or zeros. `scratch` is the number of scratch
+    floats per frame.
     """
 
     channels: int
@@ -30,36 +30,36 @@ class KernelCall:
     state_bytes: int = 4
     first_state: Sequence[np.ndarray] = ()
     scratch: int = 0
-    phases: int = 1  # frames that are made at a time, from one reading of the edges
-    multiply_adds: float = 0.0  # of one output frame
+    phases: int = 1  # output frames per reading of the edges
+    multiply_adds: float = 0.0  # per output frame
     takes_residual: bool = False  # whether the kernel can add a residual and rectify
-    reads_unpadded: bool = False  # whether it reads no more than a row's channels: then an input is read where it is
-    reads_bins: bool = False  # whether frames hold many bins, so that fewer of them stay near
-    residual: bool = False  # whether one is added
+    reads_unpadded: bool = False  # whether it reads only a row's channels: then an input is read in place
+    reads_bins: bool = False  # whether frames hold many bins, so that fewer of them fit into the cache
+    residual: bool = False  # whether it adds one
     relu_before: bool = False
     relu_after: bool = False
-    activation: str = ""  # last of all
+    activation: str = ""  # applied last
     parameters: np.ndarray = field(default_factory=lambda: np.zeros(0, np.float32))  # of the activation
     offsets: list[int] = field(default_factory=list)  # of `arrays` in the arena
     parameters_offset: int = -1
     conv: PackedConv | None = None
-    order: tuple[tuple[int, int], ...] | None = None  # of the taps, (edge, tap), where it is not theirs
-    row_alone: bool = False  # whether all it does with a row that comes alone is `conv`
+    order: tuple[tuple[int, int], ...] | None = None  # of the taps, (edge, tap), if not the natural one
+    row_alone: bool = False  # whether `conv` is all it does for a single row
     strips: list[PackedStrip] = field(default_factory=list)
 
     def scale(self, scale: np.ndarray, offset: np.ndarray, bins: int) -> bool:
-        """Multiply what is made by `scale` and add `offset`, float64, those of each of `bins` bins alike.
+        """Multiply the output by `scale` and add `offset`, float64, the same for each of `bins` bins.
 
-        Returns whether the kernel can do that; if not, nothing has changed.
+        Returns whether the kernel supports this; if not, nothing has changed.
         """
         return False
 
     def split(self, parts: Sequence[Sequence[int]]) -> None:
-        """Read the channels of every sequence as those of several, `parts[i]` channels each."""
+        """Read every sequence as several ones, of `parts[i]` channels each."""
         raise NotImplementedError
 
     def pack(self, arena: Arena) -> None:
-        """Lay everything that the kernel reads in the arena."""
+        """Add everything that the kernel reads to the arena."""
         self.offsets += [arena.add(array) for array in self.arrays]
         if self.parameters.size:
             self.parameters_offset = arena.add(self.parameters)
@@ -67,7 +67,7 @@ class KernelCall:
 
 @dataclass(eq=False)
 class Convolution(KernelCall):
-    """Base of those that sum convolutions: `weights[i]` is that of edge i, (channels, in / groups[i], taps)."""
+    """Base of sums of convolutions: `weights[i]` belongs to edge i, (channels, in / groups[i], taps)."""
 
     weights: list[np.ndarray] = field(default_factory=list)
     groups: list[int] = field(default_factory=list)
@@ -77,8 +77,8 @@ class Convolution(KernelCall):
         self.multiply_adds = self.multiply_adds or sum(weight.size for weight in self.weights) / self.phases
 
     def scale(self, scale: np.ndarray, offset: np.ndarray, bins: int) -> bool:
-        """``scale * (W x + b) + offset`` as one convolution, computed in float64; packing rounds."""
-        rows = self.weights[0].shape[0]  # more than channels where each phase has weights of its own
+        """Fold ``scale * (W x + b) + offset`` into one convolution, in float64; packing rounds."""
+        rows = self.weights[0].shape[0]  # more than channels if each phase has its own weights
         if self.relu_before or self.residual or self.activation or rows > self.channels:
             return False
         scale, offset = np.tile(scale, rows // scale.size), np.tile(offset, rows // offset.size)
@@ -102,7 +102,7 @@ class Convolution(KernelCall):
 
 @dataclass(eq=False)
 class Dense(Convolution):
-    """The sum of convolutions over all channels, or over groups of them."""
+    """A sum of convolutions over all channels or groups of them."""
 
     kernel: str = "conv"
     takes_residual: bool = True
@@ -123,7 +123,7 @@ class Dense(Convolution):
 
 @dataclass(eq=False)
 class Depthwise(Convolution):
-    """A convolution of every channel by itself; of each phase by weights of its own, (phases * channels, 1, taps)."""
+    """A depthwise convolution, with separate weights per phase, (phases * channels, 1, taps)."""
 
     kernel: str = "depthwise"
 

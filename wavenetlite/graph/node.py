@@ -1,4 +1,4 @@
-"""Nodes, the operations of a network, and the edges by which they read sequences."""
+"""Nodes, the operations of a network, and edges, by which they read sequences."""
 
 from __future__ import annotations
 
@@ -17,15 +17,15 @@ from wavenetlite.support.errors import ParameterError
 
 MOST_CHANNELS = 65_536
 MOST_FRAMES = 2**40
-"""Frames that a network may look back or ahead: far above use, and safe to multiply."""
+"""Most frames that a network may look back or ahead: far more than useful, and safe to multiply."""
 
 
 @dataclass(frozen=True, eq=False)
 class Edge:
     """How an operation reads a sequence: output frame n reads frames ``n * stride + shift + k * spacing``, k < taps.
 
-    `end_reach` is the newest frame that output frame 0 needs to exist once the sequence has ended; zeros stand in for
-    the frames between it and `reach` ("same" padding).
+    `end_reach` is the newest frame that output frame 0 needs after the end of the sequence; zeros replace the frames
+    between it and `reach` ("same" padding).
     """
 
     node: Node
@@ -50,7 +50,7 @@ class Edge:
         return self.node.clock.start + self.end_reach * self.node.clock.rate
 
     def starting_at(self, start: int | Fraction) -> Edge:
-        """The same edge read later, so that output frame 0 stands at causal time `start`."""
+        """The edge shifted so that output frame 0 is at causal time `start`."""
         frames, rest = divmod(start - self.start, self.node.clock.rate)
         if rest:
             raise ParameterError(f"branches start {start - self.start} input frames apart; that must be a multiple of "
@@ -62,68 +62,68 @@ class Edge:
 class Node:
     """One operation; its output is a sequence of frames of `channels` channels.
 
-    A kind of operation is one class in wavenetlite.nodes, which says here all that it means. What is defined here is
-    true of a function of single elements.
+    Each kind of operation is a class in wavenetlite.nodes that defines everything about it. The defaults here are those
+    of an element-wise function.
     """
 
     operation: ClassVar[str]
-    """Its name, also in the fingerprints of snapshots."""
+    """Name of the operation, also in the fingerprints of snapshots."""
 
     edges: tuple[Edge, ...]
     channels: int
     clock: Clock
 
     endless: ClassVar[bool] = False
-    """Whether a frame depends on all frames before its own."""
+    """Whether a frame depends on all previous frames."""
 
     @property
     def signal(self) -> str:
-        """Which signal from outside it is ("x", "c"); "": none, it is computed."""
+        """The external signal it stands for ("x" or "c"); "": none, it is computed."""
         return ""
 
     @property
     def phases(self) -> int:
-        """Frames that are made at a time, from one reading of the edges."""
+        """Output frames per reading of the edges."""
         return 1
 
     @property
     def unsettled(self) -> str:
-        """What a prewarmed network must be, as it cannot hold this; "": endless zeros leave it as it is."""
+        """The rule it violates in a prewarmed network; "": endless zeros bring it to a steady state."""
         if self.clock.newest or self.clock.start:
             return "must be causal: without 'same' and 'valid' padding"
-        if self.phases > 1:  # endless zeros may make each of the frames between another
+        if self.phases > 1:  # after endless zeros the phases may still differ
             return "must be without transposed convolutions and upsampling"
         return ""
 
-    # How it is lowered: a kernel call of its own, or a part of that of a neighbour.
+    # Lowering: a kernel call of its own, or fused into that of a neighbour
 
     def call(self) -> KernelCall:
-        """What makes its frames of those of its edges."""
-        raise NotImplementedError(f"{self.operation} is of training only")
+        """The kernel call that computes it."""
+        raise NotImplementedError(f"{self.operation} exists in training only")
 
     def fuse(self, call: KernelCall) -> bool:
-        """Let the call that makes what this alone reads do this too, if it can; returns whether it does."""
+        """Fuse it into the call that computes its only input, if that is possible; returns whether it was."""
         return False
 
     def addend(self, to: Node) -> Edge | None:
-        """What it adds to the frames of `to`, if it does no more than that."""
+        """What it adds to the frames of `to`, if it is such a sum."""
         return None
 
     @property
     def parts(self) -> tuple[Node, ...]:
-        """The sequences whose channels it lays side by side, if it does no more than that."""
+        """The sequences that it concatenates, if it is a plain concatenation."""
         return ()
 
     @property
     def reads_parts(self) -> bool:
-        """Whether its call can read such sequences one by one."""
+        """Whether its call can read the parts of a concatenation separately."""
         return False
 
-    # What it reads over bins and time
+    # Receptive field over bins and time
 
     @property
     def bins_made(self) -> int | None:
-        """Into how many bins its frames are divided, 1: not; None: as those that it reads."""
+        """Number of bins of its frames; 1: no bins; None: as of its inputs."""
         return None
 
     @property
@@ -131,53 +131,53 @@ class Node:
         return OverBins()
 
     def bins_read(self, index: int, counts: Counts) -> Counts:
-        """Counts over the bins that edge number `index` reads, from those of the operation's own bins."""
+        """Counts over the bins that edge `index` reads, from those over the operation's own bins."""
         return counts
 
     def taps_read(self, phase: int, counts: Counts) -> Iterable[tuple[int, Counts]] | None:
-        """Every tap that a phase reads, with counts over the bins that are read there; None: all taps are alike."""
+        """The taps that a phase reads, each with counts over the bins read there; None: all taps are alike."""
         return None
 
-    # What it costs
+    # Cost
 
     def edge_weights(self) -> Sequence[EdgeWeights]:
-        """The weights of convolutions."""
+        """Its weights, if it is a convolution."""
         return ()
 
     @property
     def multiply_adds(self) -> float:
-        """Of one output frame."""
+        """Per output frame."""
         return sum(read.multiply_adds for read in self.edge_weights())
 
-    # In other notations
+    # Export
 
     @property
     def onnx_edges(self) -> tuple[Edge, ...]:
-        """What its ONNX operators read."""
+        """The edges that its ONNX operators read."""
         return self.edges
 
     def onnx(self, write: OnnxBuilder[Edge]) -> str:
-        """The tensor of its frames, made by operators of ONNX."""
-        raise ParameterError(f"{type(self).__name__} cannot be written as ONNX")
+        """Append its ONNX operators; returns the tensor of its frames."""
+        raise ParameterError(f"{type(self).__name__} cannot be exported to ONNX")
 
     def script(self, write: ScriptBuilder[Edge]) -> str:
-        """An expression of NumPy for its frames."""
-        raise ParameterError(f"the script has no line for the operation {type(self).__name__}")
+        """A NumPy expression for its frames."""
+        raise ParameterError(f"{type(self).__name__} cannot be exported as a script")
 
-    # Over batches, in training
+    # Training
 
     @property
     def is_relu(self) -> bool:
-        """Whether it is a ReLU, which the step before it may take along."""
+        """Whether it is a ReLU, which may be fused into the step before it."""
         return False
 
     def batch_step(self, context: BatchContext) -> BatchStep[Any]:
-        """What computes it over batches, forward and backward, in training."""
+        """The step that computes it on batches, forward and backward."""
         raise ParameterError(f"{type(self).__name__} cannot be trained")
 
 
 def aligned(edges: Sequence[Edge]) -> tuple[Edge, ...]:
-    """The edges shifted to one common start."""
+    """Shift edges to a common start."""
     if len(rates := {edge.rate for edge in edges}) > 1:
         raise ParameterError(f"branches have frame periods [{', '.join(map(str, sorted(rates)))}]; they must be equal")
     start = max(edge.start for edge in edges)
@@ -185,12 +185,12 @@ def aligned(edges: Sequence[Edge]) -> tuple[Edge, ...]:
 
 
 def clock_after(edges: Sequence[Edge], first_taps: Sequence[int] = (0,)) -> Clock:
-    """The clock of an operation that reads `edges`, which are aligned.
+    """The clock of an operation that reads these aligned edges.
 
-    An operation that makes several frames at a time has one of `first_taps` for each: the first tap that it reads.
+    For an operation with phases, `first_taps` are the first taps that each phase reads.
     """
     if max(edge.rate * (abs(edge.shift) + edge.taps * edge.spacing) for edge in edges) > MOST_FRAMES:
-        raise ParameterError(f"network reaches over more than {MOST_FRAMES} input frames")
+        raise ParameterError(f"receptive field exceeds {MOST_FRAMES} input frames")
     phases = len(first_taps)
     rate = tidy(Fraction(edges[0].rate) / phases)
     newest = [edge.reach * edge.node.clock.rate + edge.node.clock.newest for edge in edges]

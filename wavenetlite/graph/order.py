@@ -1,4 +1,4 @@
-"""In which order the nodes of a network run."""
+"""Topological order of a network's nodes."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from wavenetlite.graph.node import Edge, Node
 
 
 def topological_order(output: Node) -> list[Node]:
-    """Nodes that `output` depends on, each after those it reads; the inputs come first, x before c."""
+    """The nodes that `output` depends on, each after its inputs; the network's inputs come first, x before c."""
     order: list[Node] = []
     seen: set[Node] = set()
     stack: list[tuple[Node, Iterator[Edge]]] = [(output, iter(output.edges))]

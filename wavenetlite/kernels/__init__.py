@@ -1,4 +1,4 @@
-"""Typed Cython kernels: arrays in, arrays out, one extension module per instruction set.
+"""Typed Cython kernels on arrays, one extension module per instruction set.
 
 They know nothing of models.
 """
@@ -31,7 +31,7 @@ __all__ = [
 ]  # fmt: skip
 
 ACTIVATIONS = tuple(activations())
-"""Names of the activations, as the text of the kernels offers them."""
+"""Names of the activations that the kernels register."""
 
 
 def padded(channels: int) -> int:

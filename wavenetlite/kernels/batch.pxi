@@ -1,7 +1,7 @@
-# Kernels of training that need no vectors named by hand: the compiler vectorises them over channels. Sums over a clip's rows
-# are taken in float32, sums over clips in float64.
+# Training kernels without explicit vectors: the compiler vectorises them over channels. Sums over a clip's rows are in
+# float32, sums over clips in float64.
 cdef enum:
-    TILE = 64                   # channels whose sums are held at a time
+    TILE = 64                   # channels summed at a time
 
 
 cdef void sum_rows(const float* x, Py_ssize_t ldx, Py_ssize_t rows, Py_ssize_t channels, float* out) noexcept nogil:
@@ -36,7 +36,7 @@ cdef void depthwise_gradient(
             out[first + c] += total[c]
 
 
-cdef void moments(
+cdef void channel_sums(
     const float* x, Py_ssize_t ldx, Py_ssize_t rows, Py_ssize_t channels, const float* shift, double* total, double* squares,
 ) noexcept nogil:
     """Sums of x - shift and of its square, over the rows of a clip."""
@@ -62,7 +62,7 @@ cdef void moments(
 cdef void normalise(
     const float* x, Py_ssize_t ldx, Py_ssize_t rows, Py_ssize_t channels, const float* scale, const float* offset, bint relu,
     float* out, Py_ssize_t ld) noexcept nogil:
-    """out = x * scale + offset, with a ReLU if asked."""
+    """out = x * scale + offset, optionally with a ReLU."""
     cdef Py_ssize_t row, c
     cdef float least = 0.0 if relu else -3.4e38, v
     for row in range(rows):
@@ -74,7 +74,7 @@ cdef void normalise(
 cdef void normalise_sums(
     const float* x, Py_ssize_t ldx, const float* g, Py_ssize_t ldg, Py_ssize_t rows, Py_ssize_t channels, const float* scale,
     const float* offset, const float* mean, bint relu, double* total, double* products) noexcept nogil:
-    """Sums over a clip of the gradient behind the ReLU, and of it times x - mean."""
+    """Sums over a clip of the gradient before the ReLU, and of its product with x - mean."""
     cdef Py_ssize_t row, c, tile, first, n
     cdef float one[TILE]
     cdef float two[TILE]
@@ -98,7 +98,7 @@ cdef void normalise_gradient(
     const float* x, Py_ssize_t ldx, const float* g, Py_ssize_t ldg, Py_ssize_t rows, Py_ssize_t channels, const float* scale,
     const float* offset, const float* mean, bint relu, const float* constant, const float* slope, bint accumulate, float* out,
     Py_ssize_t ld) noexcept nogil:
-    """out (+)= scale * gradient behind the ReLU - constant - slope * (x - mean)."""
+    """out (+)= scale * gradient before the ReLU - constant - slope * (x - mean)."""
     cdef Py_ssize_t row, c
     cdef float v, w, open_at = 0.0 if relu else -3.4e38
     for row in range(rows):
@@ -119,7 +119,7 @@ cdef void add_rows(const float* x, Py_ssize_t ldx, Py_ssize_t rows, Py_ssize_t c
 
 KERNELS.sum_rows = sum_rows
 KERNELS.depthwise_gradient = depthwise_gradient
-KERNELS.moments = moments
+KERNELS.channel_sums = channel_sums
 KERNELS.normalise = normalise
 KERNELS.normalise_sums = normalise_sums
 KERNELS.normalise_gradient = normalise_gradient

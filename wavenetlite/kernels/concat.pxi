@@ -1,9 +1,9 @@
-# Channels side by side.
+# Concatenation of channels.
 
 
 cdef void run_concat(const KernelCall* call, const Rows* rows) noexcept nogil:
-    """The channels of the taps one after the other, or those of each of `bins` bins; sizes: bins, first channel that is read
-    of a tap's, and for each tap how many of a bin."""
+    """Concatenate the channels of the taps, bin by bin; sizes: bins, first channel read of each tap, and for each tap the
+    channels per bin."""
     cdef Py_ssize_t bins = call.sizes[0], skipped = call.sizes[1], row, k, i, n, first = 0
     for k in range(call.taps):
         n = call.sizes[2 + k]

@@ -1,4 +1,4 @@
-"""Chooses one instruction set's kernels when the package is imported."""
+"""Selects the kernels of one instruction set when the package is imported."""
 
 import os
 from importlib import import_module
@@ -31,12 +31,12 @@ WIDE = types.WIDE
 
 
 def available() -> tuple[str, ...]:
-    """Instruction sets that this CPU can run, plainest first."""
+    """Instruction sets that this CPU supports, simplest first."""
     return tuple(wnl_available().decode().split())
 
 
 def choose(wanted: str | None) -> str:
-    """The instruction set to use: the best one, or the one that WAVENETLITE_ISA names."""
+    """The instruction set to use: the best one, or the one named by WAVENETLITE_ISA."""
     here = available()
     if not wanted:
         return here[-1]
@@ -52,17 +52,17 @@ FAST_TANH = _module.FAST_TANH
 
 
 cdef const Kernels* kernels() noexcept:
-    """The table of the chosen instruction set."""
+    """The kernel table of the selected instruction set."""
     return selected
 
 
 cdef StepKernel step_kernel(str name) except NULL:
-    """What a step runs that asks for a kernel by its name."""
+    """The step kernel of this name."""
     cdef Py_ssize_t i
     for i in range(selected.steps):
         if selected.step[i].name == name.encode():
             return selected.step[i].run
-    raise LookupError(f"no kernel of the name {name!r}")
+    raise LookupError(f"no kernel named {name!r}")
 
 
 cdef const OfferedActivation* activation_kernel(str name) except NULL:
@@ -70,16 +70,16 @@ cdef const OfferedActivation* activation_kernel(str name) except NULL:
     for i in range(selected.activations):
         if selected.activation[i].name == name.encode():
             return selected.activation + i
-    raise LookupError(f"no activation of the name {name!r}")
+    raise LookupError(f"no activation named {name!r}")
 
 
 def activations() -> list[str]:
-    """Names of all activations, in the order of the table of kernels."""
+    """Names of all activations, in table order."""
     return [selected.activation[i].name.decode() for i in range(selected.activations)]
 
 
 def panel_widths() -> list[int]:
-    """How the chosen kernels cut output channels into panels, widest first."""
+    """Widths of the panels of output channels, widest first."""
     widths = []
     while selected.panel_widths[len(widths)]:
         widths.append(selected.panel_widths[len(widths)])
@@ -87,7 +87,7 @@ def panel_widths() -> list[int]:
 
 
 def multiply_adds(rounds: int) -> int:
-    """Run `rounds` rounds of independent FMAs; returns how many single multiply-adds that was."""
+    """Run `rounds` rounds of independent FMAs; returns the number of multiply-adds."""
     cdef Py_ssize_t n = rounds
     with nogil:
         selected.multiply_adds(n)

@@ -1,7 +1,7 @@
-"""Weights as the kernels read them: panels of output channels, taps inside, all in one aligned arena.
+"""Packing of weights into the kernels' layout: panels of output channels, taps inside, all in one aligned arena.
 
 The order of additions that this layout implies is part of the numeric contract (see kernels/convolution.pxi.in), so
-nothing here may depend on the instruction set except how many channels stand side by side in a panel.
+nothing here may depend on the instruction set except the width of the panels.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ from wavenetlite.kernels import LANES, WIDE, padded, panel_widths
 
 
 class Link(NamedTuple):
-    """What a bin of the output reads: a bin of a tap's frame, by the weights at a place of the kernel."""
+    """One input of an output bin: a bin of a tap's frame, with the weights at a position of the kernel."""
 
     tap: int
     bin: int
@@ -27,11 +27,11 @@ class Link(NamedTuple):
 
 
 Block = tuple[tuple[Link, ...], ...]
-"""Bins of the output side by side that fill whole vectors together: for each, what it reads."""
+"""Adjacent output bins that together fill whole vectors: for each, its links."""
 
 
 class Arena:
-    """Float arrays one after the other, each beginning on a vector boundary."""
+    """Consecutive float arrays, each beginning on a vector boundary."""
 
     def __init__(self) -> None:
         self.arrays: list[tuple[int, npt.NDArray[np.float32]]] = []  # with their offsets
@@ -58,7 +58,7 @@ class PackedPanel:
 
 @dataclass(frozen=True)
 class PackedConv:
-    """`order[i]` is the (edge, tap) that stands at place i."""
+    """`order[i]` is the (edge, tap) at position i."""
 
     channels: int
     order: tuple[tuple[int, int], ...]
@@ -70,10 +70,10 @@ class PackedConv:
 
 @dataclass(frozen=True)
 class PackedStrip:
-    """`count` blocks of the output that are alike: each reads and writes so many channels further than the last.
+    """`count` output blocks with equal weights: each reads `in_step` and writes `out_step` channels after the previous.
 
-    Its convolution is packed as by `pack_conv`, or as by `pack_depthwise` where every map is convolved by itself. At
-    place i it reads tap ``taps[i]`` of the step, from channel ``channels[i]`` on.
+    Its convolution is packed by `pack_conv`, or by `pack_depthwise` if it is depthwise. Position i reads tap
+    ``taps[i]`` of the step, from channel ``channels[i]`` on.
     """
 
     packed: PackedConv | tuple[int, int]
@@ -87,9 +87,9 @@ class PackedStrip:
 
 
 def panel_cuts(channels: int, grouped: bool, floats: int | None = None) -> list[tuple[int, int]]:
-    """(first output channel, width) of each panel; together they write `floats`, None: the channels padded.
+    """(first output channel, width) of each panel; together they write `floats` per row, None: the padded channels.
 
-    Windows of grouped convolutions must not depend on the CPU: 16 at most.
+    Windows of grouped convolutions must not depend on the CPU: at most 16.
     """
     return cut(
         padded(channels) if floats is None else floats,
@@ -98,7 +98,7 @@ def panel_cuts(channels: int, grouped: bool, floats: int | None = None) -> list[
 
 
 def cut(end: int, widths: list[int]) -> list[tuple[int, int]]:
-    """(first, width) of panels that fill `end` channels, a multiple of 4, exactly; the widest come first."""
+    """(first, width) of panels that exactly fill `end` channels, a multiple of 4; widest first."""
     cuts, first = [], 0
     while first < end:
         width = next(width for width in widths if width <= end - first)
@@ -111,7 +111,7 @@ def pack_conv(
     arena: Arena, weights: Sequence[np.ndarray], groups: Sequence[int], bias: np.ndarray | None, channels: int,
     floats: int | None = None,
 ) -> PackedConv:  # fmt: skip
-    """Pack the sources of a convolution; weights[i] is (channels, in / groups[i], taps). It writes `floats` a row."""
+    """Pack the sources of a convolution, weights[i] (channels, in / groups[i], taps), which writes `floats` per row."""
     floats = padded(channels) if floats is None else floats
     cuts = panel_cuts(channels, any(group > 1 for group in groups), floats)
     windows = [
@@ -158,11 +158,10 @@ def pack_conv(
 def pack_strips(
     arena: Arena, links: Sequence[Sequence[tuple[Link, ...]]], weight: np.ndarray, groups: int, bias: np.ndarray | None
 ) -> list[PackedStrip]:
-    """Pack a convolution over time and bins, whose output reads ``links[phase][bin]``.
+    """Pack a convolution over time and bins, whose output bins read ``links[phase][bin]``.
 
-    `weight` is (maps out, maps in / groups, kernel frames, kernel bins). Bins are taken together until their maps fill
-    whole vectors of 4; blocks that look alike share their weights. Where a strip writes is counted in a row of all
-    phases side by side, each padded.
+    `weight` is (maps out, maps in / groups, kernel frames, kernel bins). Bins are combined until their maps fill whole
+    vectors of 4; equal blocks share their weights. Output positions are counted in a row of all phases, each padded.
     """
     together = 4 // math.gcd(4, weight.shape[0])
     if together > 1:
@@ -207,9 +206,9 @@ def pack_strips(
 
 
 def block_sources(block: Block, weight: np.ndarray, groups: int) -> tuple[list[tuple[int, int]], list[np.ndarray]]:
-    """(tap, first bin) of every piece that a block of bins reads, oldest first, and the weights of each.
+    """(tap, first bin) of every piece that a block of bins reads, oldest first, and its weights.
 
-    A piece is a run of bins, whose maps lie side by side; with groups it is a single bin, so that they stay apart.
+    A piece is a run of bins with contiguous maps; with groups it is a single bin, to keep the groups apart.
     """
     maps_out, maps_in = weight.shape[:2]
     runs: list[tuple[int, int, int]] = []  # tap, first bin, bins
@@ -231,7 +230,7 @@ def block_sources(block: Block, weight: np.ndarray, groups: int) -> tuple[list[t
 
 
 def ungrouped(weight: np.ndarray, groups: int) -> np.ndarray:
-    """The weights of a convolution without groups that does the same."""
+    """Equivalent weights without groups."""
     maps_out, per_group = weight.shape[:2]
     whole = np.zeros((maps_out, groups * per_group, *weight.shape[2:]), weight.dtype)
     for out in range(maps_out):
@@ -241,7 +240,7 @@ def ungrouped(weight: np.ndarray, groups: int) -> np.ndarray:
 
 
 def progressions(places: Sequence[tuple[int, int]]) -> list[tuple[tuple[int, int], int, tuple[int, int]]]:
-    """(first place, count, step) of the runs of places that are one step apart."""
+    """(first position, count, step) of the runs of equidistant positions."""
     runs: list[tuple[tuple[int, int], int, tuple[int, int]]] = []
     for place in places:
         if runs:
@@ -262,14 +261,14 @@ def input_window(weight: np.ndarray, groups: int, channels: int, first: int, wid
 
 
 def window_start(weight: np.ndarray, groups: int, window: tuple[int, int], length: int) -> int:
-    """First channel of a window of `length` that covers `window` and ends within the input."""
+    """First channel of a window of `length` channels that covers `window` and lies within the input."""
     return min(window[0], int(weight.shape[1]) * groups - length)
 
 
 def dense_block(
     weight: np.ndarray, groups: int, channels: int, first: int, width: int, start: int, length: int
 ) -> np.ndarray:
-    """(taps, length, width) weights of one panel over one window of inputs; zero between different groups."""
+    """Weights of one panel for one window of inputs, (taps, length, width); zero between different groups."""
     per_group_out, per_group_in, taps = channels // groups, weight.shape[1], weight.shape[2]
     block = np.zeros((taps, length, width), np.float32)
     for out in range(first, min(first + width, channels)):

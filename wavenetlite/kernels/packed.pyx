@@ -1,4 +1,4 @@
-"""Packed weights as the kernels are handed them, and the aligned memory that they and their like lie in."""
+"""Packed weights as C structs for the kernels, and aligned memory."""
 
 from libc.stdlib cimport free
 from libc.string cimport memset
@@ -40,7 +40,7 @@ cdef class Blocks:
 
 cdef int set_conv(
     Conv* conv, object packed, const float* arena, const Kernels* kernels, Blocks blocks) except -1:
-    """Fill `conv` with what a `PackedConv` says; its weights lie in `arena`."""
+    """Fill `conv` from a `PackedConv`, whose weights are in `arena`."""
     cdef Py_ssize_t* length
     cdef Py_ssize_t* windowed
     cdef Panel* panel
@@ -74,7 +74,7 @@ cdef int set_conv(
 
 
 cdef int set_activation(Conv* conv, str name, const float* parameters) except -1:
-    """Let `conv` end with an activation; "": none."""
+    """Set the activation of `conv`; "": none."""
     if name:
         conv.activation = activation_kernel(name).run
     conv.tanh = name == "tanh"
@@ -83,7 +83,7 @@ cdef int set_activation(Conv* conv, str name, const float* parameters) except -1
 
 
 cdef Strip* new_strips(list packed, const float* arena, const Kernels* kernels, Blocks blocks) except NULL:
-    """What a list of `PackedStrip` says; their weights lie in `arena`."""
+    """Convert a list of `PackedStrip`, whose weights are in `arena`."""
     cdef Strip* strips = <Strip*>blocks.allocate(len(packed) * sizeof(Strip))
     cdef Strip* strip
     cdef Py_ssize_t* tap

@@ -1,5 +1,5 @@
-# The table by which the engine and training call the kernels of this instruction set. Every text fills in its own: what a
-# step of a network runs, and activations, it offers by name.
+# The table through which engine and training call the kernels of this instruction set. Every file adds its own; step kernels
+# and activations are registered by name.
 from cpython.pycapsule cimport PyCapsule_New
 from libc.string cimport memcpy, memset
 

@@ -1,8 +1,8 @@
-# The mean and the maximum of all frames so far. A step's state is one double a channel, and then how many frames there were.
+# The mean and the maximum of all frames so far. A step's state is one double per channel, and the number of frames.
 
 cdef void running_mean(
     const float* x, Py_ssize_t rows, double* total, double frames, float* out, Py_ssize_t ld) noexcept nogil:
-    """Mean of all frames so far; `frames` have been seen before. Summed in double, frame by frame."""
+    """Mean of all frames so far; `frames` is the number of previous frames. Summed in double, frame by frame."""
     cdef Py_ssize_t row, c
     for row in range(rows):
         frames += 1.0
@@ -13,7 +13,7 @@ cdef void running_mean(
 
 cdef void running_max(
     const float* x, Py_ssize_t rows, double* top, double frames, float* out, Py_ssize_t ld) noexcept nogil:
-    """Maximum of all frames so far; `frames` have been seen before."""
+    """Maximum of all frames so far; `frames` is the number of previous frames."""
     cdef Py_ssize_t row, c
     for row in range(rows):
         for c in range(ld):
@@ -35,7 +35,7 @@ ctypedef void (*Running)(
 
 
 cdef void run_running(Running running, const Rows* rows) noexcept nogil:
-    """All rows of one stream at once, or one row of each of many."""
+    """Consecutive rows of one stream, or one row of each of many."""
     cdef Py_ssize_t together = 1 if rows.state_step else rows.rows, row = 0
     cdef double* state
     while row < rows.rows:
@@ -65,7 +65,7 @@ cdef void running_mean_gradient(
 cdef void running_max_gradient(
     const float* x, Py_ssize_t ldx, const float* g, Py_ssize_t ldg, Py_ssize_t rows, Py_ssize_t channels, float* out,
     Py_ssize_t ld) noexcept nogil:
-    """out += the gradient of the maximum of all frames so far: each goes to the first frame that holds the maximum."""
+    """out += the gradient of the maximum of all frames so far: each goes to the first frame with the maximum."""
     cdef Py_ssize_t row, c, top
     for c in range(channels):
         top = 0

@@ -1,8 +1,8 @@
-/* The only C of the project: vector types and the few operations that the GCC/Clang vector extension lacks.
+/* The project's only C: vector types and the few operations that the GCC/Clang vector extension lacks.
  *
  * Every f16, f8 and f4 function exists under each instruction set that has registers of that width. A fused multiply-add
- * is always asked for by name (fma16, fma8, fma4) and the compiler is told -ffp-contract=off, so that what is fused is
- * decided here and nowhere else: that is what makes the outputs the same bits under AVX2, AVX-512 and NEON.
+ * is always explicit (fma16, fma8, fma4) and the compiler gets -ffp-contract=off, so that fusion is decided here only: that
+ * makes the outputs bit-identical under AVX2, AVX-512 and NEON.
  */
 #ifndef WAVENETLITE_SIMD_H
 #define WAVENETLITE_SIMD_H
@@ -19,7 +19,7 @@
 
 #define WNL_INLINE static inline __attribute__((always_inline))
 
-/* N lanes of float. `*_any` is the same vector at any address: what a load or store of unaligned memory goes through. */
+/* N lanes of float. `*_any` is the same vector without alignment, for loads and stores. */
 #define WNL_DEFINE(N)                                                                                          \
     typedef float f##N __attribute__((vector_size(4 * N)));                                                    \
     typedef int32_t i##N __attribute__((vector_size(4 * N)));                                                  \
@@ -73,7 +73,7 @@ WNL_INLINE f4 max4(f4 a, f4 b) { i4 m = a > b; return (f4)(((i4)a & m) | ((i4)b 
 WNL_INLINE f4 fma4(f4 a, f4 b, f4 c) { return a * b + c; }
 #endif
 
-/* Subnormal numbers are taken for zero while a plan runs: they would slow some CPUs down a hundredfold. */
+/* Subnormal numbers are flushed to zero while a plan runs: they would slow some CPUs down a hundredfold. */
 #if defined(__x86_64__)
 WNL_INLINE uint64_t flush_subnormals(void) {
     uint32_t before = _mm_getcsr();
@@ -94,17 +94,17 @@ WNL_INLINE uint64_t flush_subnormals(void) { return 0; }
 WNL_INLINE void restore_subnormals(uint64_t before) { (void)before; }
 #endif
 
-/* Take and give back an object for one thread; the interpreter's lock is not enough once it is released, or gone. */
+/* Lock and unlock an object for one thread; the GIL does not suffice once it is released, or in builds without it. */
 WNL_INLINE int try_acquire(int *flag) { return !__atomic_exchange_n(flag, 1, __ATOMIC_ACQUIRE); }
 WNL_INLINE void release(int *flag) { __atomic_store_n(flag, 0, __ATOMIC_RELEASE); }
 
-/* The next number of a count that several threads take from. */
+/* Atomic counter shared by several threads. */
 WNL_INLINE int64_t take_number(int64_t *next) { return __atomic_fetch_add(next, 1, __ATOMIC_RELAXED); }
 
 /* Memory that will be read soon. */
 WNL_INLINE void prefetch(const void *p) { __builtin_prefetch(p); }
 
-/* An assumption about memory, checked in the debug build only. */
+/* An assertion about memory, checked in the debug build only. */
 #ifdef WAVENETLITE_DEBUG
 #include <assert.h>
 #define expect(condition) assert(condition)

@@ -1,7 +1,7 @@
-"""The kernels of training as functions of arrays: batches (clips, rows, channels), views of the rows of larger arrays.
+"""Training kernels as functions of arrays: batches (clips, rows, channels), which are views of the rows of larger arrays.
 
-A view may skip rows (a stride) and begin anywhere, but its channels lie side by side, padded as the kernels pad them. Every
-function gives up the interpreter's lock for its work.
+A view may skip rows (a stride) and begin anywhere, but its channels are contiguous and padded as the kernels require. Every
+function releases the GIL.
 """
 
 cimport cython
@@ -27,7 +27,7 @@ cnp.import_array()
 cdef const Kernels* kernels = chosen_kernels()
 
 
-# A batch in memory: where its first row is, and how far apart rows and clips are, in floats.
+# A batch in memory: its first row, and the distances of rows and clips in floats.
 cdef struct View:
     float* first
     Py_ssize_t clips, rows, channels, clip, row
@@ -36,7 +36,7 @@ cdef struct View:
 cdef View view(cnp.ndarray a) except *:
     cdef View v
     if cnp.PyArray_TYPE(a) != cnp.NPY_FLOAT32 or cnp.PyArray_NDIM(a) != 3 or cnp.PyArray_STRIDE(a, 2) != sizeof(float):
-        raise TypeError(f"array of {a.dtype}, strides {(<object>a).strides}, is no batch of float32 rows")
+        raise TypeError(f"array of {a.dtype}, strides {(<object>a).strides}, is not a batch of float32 rows")
     v.first = <float*>cnp.PyArray_DATA(a)
     v.clips, v.rows, v.channels = cnp.PyArray_DIM(a, 0), cnp.PyArray_DIM(a, 1), cnp.PyArray_DIM(a, 2)
     v.clip = cnp.PyArray_STRIDE(a, 0) // <Py_ssize_t>sizeof(float)
@@ -45,14 +45,14 @@ cdef View view(cnp.ndarray a) except *:
 
 
 cdef Py_ssize_t same(View a, View b) except -1:
-    """Clips of two batches with the same numbers of clips and rows."""
+    """The number of clips of two batches, checked to have equal numbers of clips and rows."""
     if a.clips != b.clips or a.rows != b.rows:
-        raise ValueError(f"batches of {a.clips} x {a.rows} and {b.clips} x {b.rows} rows do not go together")
+        raise ValueError(f"batches of {a.clips} x {a.rows} and {b.clips} x {b.rows} rows do not match")
     return a.clips
 
 
 class NoSubnormals:
-    """While it is entered, this thread takes subnormal numbers for zero: gradients that vanish would crawl."""
+    """Context manager that flushes subnormal numbers to zero in this thread: vanishing gradients would be slow."""
 
     def __enter__(self):
         self.before = flush_subnormals()
@@ -63,12 +63,12 @@ class NoSubnormals:
 
 @cython.final
 cdef class Convolution:
-    """A convolution whose weights are packed anew whenever the parameters have changed.
+    """A convolution whose weights are repacked whenever the parameters have changed.
 
     Parameters
     ----------
     taps, channels
-        Of the kernel and of the output.
+        Taps of the kernel and channels of the output.
     pack
         Packs the weights' positions in the vector of values (position 0 holds 0) into an arena, as `pack_conv`,
         `pack_depthwise` or `pack_strips` do with weights.
@@ -125,7 +125,7 @@ cdef class Convolution:
             self.place[i] = tap
 
     def pack(self, const float[::1] values):
-        """Take the weights from the vector of values."""
+        """Update the weights from the vector of values."""
         cdef Py_ssize_t i
         cdef const float* v = &values[0]
         with nogil:
@@ -133,7 +133,7 @@ cdef class Convolution:
                 self.arena[i] = v[self.source[i]]
 
     def run(self, list taps, cnp.ndarray out, bint accumulate):
-        """out (+)= the convolution of the rows `taps`, a batch for each tap: the rows that it reads."""
+        """out (+)= the convolution of `taps`, one batch of rows per tap."""
         cdef View y = view(out), v
         cdef Py_ssize_t i, b, clips = y.clips
         cdef float* first = y.first
@@ -161,9 +161,9 @@ cdef class Convolution:
 
 
 def weight_gradients(list taps, cnp.ndarray g, float[:, :, :] out):
-    """out[k] (in, out, a multiple of 4) += x^T g: the gradient of tap k, which reads the rows x where its output's gradient is g.
+    """out[k] (in, out, a multiple of 4) += x^T g: the gradient of tap k, which reads the rows x, for output gradients g.
 
-    Clip by clip, so that a clip's rows stay near.
+    Clip by clip, so that a clip's rows stay in the cache.
     """
     cdef View b = view(g)
     cdef View[64] a
@@ -183,9 +183,9 @@ def weight_gradients(list taps, cnp.ndarray g, float[:, :, :] out):
 
 def weight_gradients_of_bins(
     list taps, cnp.ndarray g, const Py_ssize_t[:, ::1] meetings, bint depthwise, float[:, :, ::1] out):
-    """out[place] (in, out, a multiple of 4) += x^T g for every meeting: (tap, channel of its rows, channel of g, place).
+    """out[position] (in, out, a multiple of 4) += x^T g for all `meetings`: (tap, channel of x, channel of g, position).
 
-    Depthwise: out[place] (1, channels) += the sum of the rows of x g.
+    Depthwise: out[position] (1, channels) += the sum of the rows of x g.
     """
     cdef View b = view(g), a
     cdef View* views = <View*>malloc(len(taps) * sizeof(View))
@@ -233,7 +233,7 @@ def sum_rows(cnp.ndarray x, float[::1] out):
 
 
 def copy(cnp.ndarray x, cnp.ndarray out):
-    """out = x, rows back to back."""
+    """out = x, both contiguous."""
     cdef View a = view(x), y = view(out)
     cdef Py_ssize_t i, clips = same(a, y)
     with nogil:
@@ -242,7 +242,7 @@ def copy(cnp.ndarray x, cnp.ndarray out):
 
 
 def add_two(cnp.ndarray x, cnp.ndarray more, cnp.ndarray out):
-    """out = x + more, rows back to back."""
+    """out = x + more, all contiguous."""
     cdef View a = view(x), b = view(more), y = view(out)
     cdef Py_ssize_t i, clips = same(a, y)
     same(b, y)
@@ -268,14 +268,14 @@ def channel_statistics(cnp.ndarray x, Py_ssize_t channels):
     cdef float[::1] shift = np.array(x[0, 0, :channels])
     with nogil:
         for i in range(a.clips):
-            kernels.moments(a.first + i * a.clip, a.row, a.rows, channels, &shift[0], &total[0], &squares[0])
+            kernels.channel_sums(a.first + i * a.clip, a.row, a.rows, channels, &shift[0], &total[0], &squares[0])
     count = a.clips * a.rows
     mean = np.asarray(total) / count
     return mean + shift, np.maximum(np.asarray(squares) / count - mean * mean, 0.0)
 
 
 def normalise(cnp.ndarray x, const float[::1] scale, const float[::1] offset, bint relu, cnp.ndarray out):
-    """out = x * scale + offset, with a ReLU if asked."""
+    """out = x * scale + offset, optionally with a ReLU."""
     cdef View a = view(x), y = view(out)
     cdef Py_ssize_t i, clips = same(a, y)
     with nogil:
@@ -286,7 +286,7 @@ def normalise(cnp.ndarray x, const float[::1] scale, const float[::1] offset, bi
 
 def normalise_sums(
     cnp.ndarray x, cnp.ndarray g, const float[::1] scale, const float[::1] offset, const float[::1] mean, bint relu):
-    """Sums over all rows of the gradient behind the ReLU, and of it times x - mean; float64."""
+    """Sums over all rows of the gradient before the ReLU, and of its product with x - mean; float64."""
     cdef View a = view(x), b = view(g)
     cdef Py_ssize_t i, clips = same(a, b)
     cdef double[::1] total = np.zeros(scale.shape[0]), products = np.zeros(scale.shape[0])
@@ -301,7 +301,7 @@ def normalise_sums(
 def normalise_gradient(
     cnp.ndarray x, cnp.ndarray g, const float[::1] scale, const float[::1] offset, const float[::1] mean, bint relu,
     const float[::1] constant, const float[::1] slope, bint accumulate, cnp.ndarray out):
-    """out (+)= scale * gradient behind the ReLU - constant - slope * (x - mean)."""
+    """out (+)= scale * gradient before the ReLU - constant - slope * (x - mean)."""
     cdef View a = view(x), b = view(g), y = view(out)
     cdef Py_ssize_t i, clips = same(a, b)
     same(a, y)
@@ -313,7 +313,7 @@ def normalise_gradient(
 
 
 def activate(int code, cnp.ndarray x, Py_ssize_t channels, const float[::1] parameters, cnp.ndarray out):
-    """out = the activation of x; both have their rows back to back."""
+    """out = the activation of x; both contiguous."""
     cdef View a = view(x), y = view(out)
     cdef Py_ssize_t i, clips = same(a, y)
     with nogil:

@@ -1,21 +1,21 @@
-"""What the engine hands to a kernel, and the table of kernels that one instruction set offers.
+"""The arguments of kernels, and the table of kernels of an instruction set.
 
-Plain memory: a kernel knows nothing of models, streams or Python. Rows are frames; `ld` ("leading dimension") is the
-distance between two rows in floats. Every row that a kernel writes is padded to LANES floats, or to 4 or 8 when it holds
-no more than that; the lanes of the padding hold rubbish.
+Plain memory: kernels know nothing of models, streams or Python. Rows are frames; `ld` ("leading dimension") is the distance
+between two rows in floats. Every row that a kernel writes is padded to LANES floats, or to 4 or 8 if it is no longer than
+that; the padding is undefined.
 """
 
 cdef enum:
-    LANES = 16                  # floats in the widest vector: rows and weights are laid out for it under every instruction set
-    WIDE = 8                    # a tap with a multiple of this many channels is split over the two chains of a convolution
-    MOST_OFFERED = 64           # step kernels, and activations, of an instruction set
+    LANES = 16                  # floats in the widest vector; determines the layout of rows and weights under every instruction set
+    WIDE = 8                    # taps with a multiple of this many channels are split between the two chains of a convolution
+    MOST_OFFERED = 64           # step kernels, or activations, of an instruction set
 
 cdef struct Panel
 cdef struct Conv
 cdef struct KernelCall
 cdef struct Rows
 
-# One panel for all rows; and for a row that comes alone, with a running total that it is added to (NULL: none). Chosen by
+# Kernels of one panel for many rows, and for a single row, which can be added to a running total (NULL: none). Chosen by
 # width when a network is compiled.
 ctypedef void (*PanelKernel)(
     const Conv* conv, const Panel* panel, const float* const* x, const Py_ssize_t* ldx, Py_ssize_t rows,
@@ -24,12 +24,12 @@ ctypedef void (*RowKernel)(
     const Conv* conv, const Panel* panel, const float* const* x, const float* residual, float* out,
     float* total) noexcept nogil
 
-# An activation in place, over rows that lie back to back.
+# An in-place activation of contiguous rows.
 ctypedef void (*ActivationKernel)(
     float* y, Py_ssize_t rows, Py_ssize_t ld, Py_ssize_t channels, const float* parameters) noexcept nogil
 ctypedef void (*ActivationGradient)(
     const float* x, const float* g, Py_ssize_t n, float* out, const float* parameters) noexcept nogil
-# What a node of the graph has asked for by the kernel's name: new rows of its output.
+# Computes new output rows of a node, which selects it by name.
 ctypedef void (*StepKernel)(const KernelCall* call, const Rows* rows) noexcept nogil
 
 cdef struct Panel:
@@ -45,42 +45,42 @@ cdef struct Conv:
     Py_ssize_t taps
     Py_ssize_t narrow_taps      # the first of them: not split over the two chains
     Py_ssize_t chain_length     # sum of the wide taps' lengths
-    const Py_ssize_t* length    # (taps,) channels a tap gives to a chain
-    const Py_ssize_t* windowed  # (taps,) 1 where a panel reads only its window of channels
+    const Py_ssize_t* length    # (taps,) channels of a tap in each chain
+    const Py_ssize_t* windowed  # (taps,) 1 if a panel reads only its window of channels
     Py_ssize_t panels
     const Panel* panel
     bint grouped                # whether any tap is windowed
     Py_ssize_t channels         # of the output
-    Py_ssize_t padded           # and with padding
+    Py_ssize_t padded           # the same with padding
     bint relu_before            # before the residual is added
     bint relu_after
     ActivationKernel activation # after that; NULL: none
-    bint tanh                   # it is tanh, which `row` of a panel takes along
+    bint tanh                   # it is tanh, which is fused into the row kernels
     const float* parameters     # of the activation
 
-# Blocks of a row of the output that are alike: `count` of them, each written and read a step further than the one before.
+# `count` blocks of an output row with equal weights, each written and read one step after the previous one.
 cdef struct Strip:
     Conv conv
     const float* weights        # depthwise: (taps, channels), else NULL
     const float* bias
     Py_ssize_t taps, channels
-    const Py_ssize_t* tap       # (taps,) which of the step's taps a tap of the convolution reads,
-    const Py_ssize_t* channel   # (taps,) and from which channel on
+    const Py_ssize_t* tap       # (taps,) index of the step's tap,
+    const Py_ssize_t* channel   # (taps,) and first channel of it
     Py_ssize_t count, out, out_step, in_step
 
-# A step as its kernel sees it: what a `graph.KernelCall` says.
+# A step as its kernel sees it: the compiled `graph.KernelCall`.
 cdef struct KernelCall:
     StepKernel run
     Py_ssize_t channels         # of the output
-    Py_ssize_t phases           # rows of the output that are made at a time, from one row of each tap
+    Py_ssize_t phases           # output rows per row of each tap
     Py_ssize_t taps
-    const Py_ssize_t* sizes     # whole numbers, whatever they mean to the kernel,
-    const float** arrays        # and weights
+    const Py_ssize_t* sizes     # integers and
+    const float** arrays        # weights, with a meaning defined by the kernel
     Conv conv
     Py_ssize_t strips
     const Strip* strip
 
-# What a step's kernel computes at a time, and from what: row r of tap k lies at x[k] + r * ldx[k].
+# The rows that a step's kernel reads and writes: row r of tap k is at x[k] + r * ldx[k].
 cdef struct Rows:
     const float** x             # (taps,)
     Py_ssize_t* ldx
@@ -88,12 +88,12 @@ cdef struct Rows:
     const float* residual       # NULL: none
     float* out
     Py_ssize_t ld
-    # What the step remembers: the rows are those of one stream in their order, whose state is state[0] (state_step 0), or
-    # one row each of as many streams (state_step 1).
+    # State of the step: the rows are consecutive ones of one stream with state[0] (state_step 0), or one row of each of as
+    # many streams (state_step 1).
     char** state
     Py_ssize_t state_step
-    float* scratch              # room for as many floats a row as the call asks for
-    const float** at            # room for a pointer and a distance for each tap
+    float* scratch              # as many floats per row as the call requests
+    const float** at            # scratch: a pointer and a distance per tap
     Py_ssize_t* apart
 
 cdef extern from "<math.h>" nogil:
@@ -106,7 +106,7 @@ cdef struct OfferedStep:
 cdef struct OfferedActivation:
     const char* name
     ActivationKernel run
-    ActivationGradient gradient # NULL: the batch executor has its own
+    ActivationGradient gradient # NULL: implemented by the batch step
 
 cdef struct Kernels:
     void (*convolve)(
@@ -128,7 +128,7 @@ cdef struct Kernels:
     void (*running_max)(
         const float* x, Py_ssize_t rows, double* top, double frames, float* out, Py_ssize_t ld) noexcept nogil
     bint (*all_finite)(const float* x, Py_ssize_t n) noexcept nogil
-    # Of training: see gradient.pxi.in and batch.pxi.
+    # Training: see gradient.pxi.in and batch.pxi.
     void (*weight_gradient)(
         const float* x, Py_ssize_t ldx, const float* g, Py_ssize_t ldg, Py_ssize_t rows, Py_ssize_t in_channels,
         Py_ssize_t out_channels, float* out) noexcept nogil
@@ -141,7 +141,7 @@ cdef struct Kernels:
     void (*sum_rows)(const float* x, Py_ssize_t ldx, Py_ssize_t rows, Py_ssize_t channels, float* out) noexcept nogil
     void (*add_rows)(
         const float* x, Py_ssize_t ldx, Py_ssize_t rows, Py_ssize_t channels, float* out, Py_ssize_t ld) noexcept nogil
-    void (*moments)(
+    void (*channel_sums)(
         const float* x, Py_ssize_t ldx, Py_ssize_t rows, Py_ssize_t channels, const float* shift, double* total,
         double* squares) noexcept nogil
     void (*normalise)(
@@ -161,11 +161,11 @@ cdef struct Kernels:
         Py_ssize_t ld) noexcept nogil
     double (*multiply_adds)(Py_ssize_t rounds) noexcept nogil
     Py_ssize_t lanes            # floats of its widest vector
-    # What the texts of the kernels offer by name.
+    # Kernels registered by name
     Py_ssize_t steps, activations
     OfferedStep[MOST_OFFERED] step
     OfferedActivation[MOST_OFFERED] activation
-    # How output channels are cut into panels: widths, widest first, 0 at the end; and the kernels for each.
+    # Panels of output channels: widths, widest first, terminated by 0; and the kernels for each.
     const int* panel_widths
     const PanelKernel* panel_kernels
     const RowKernel* row_kernels

@@ -1,4 +1,4 @@
-"""What a network is: layers, blocks, networks. Names and weight layouts are PyTorch's."""
+"""Layers, blocks and networks. Names and weight layouts are PyTorch's."""
 
 from wavenetlite.nn.amp import AmpArray, AmpLayer, AmpLSTM, AmpWaveNet
 from wavenetlite.nn.blocks import DepthwiseSeparable, GatedResidualBlock, TemporalBlock

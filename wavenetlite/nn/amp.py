@@ -1,6 +1,6 @@
-"""The networks of Neural Amp Modeler: WaveNet, arrays of layers that are conditioned on the signal itself, and LSTM.
+"""The networks of Neural Amp Modeler: WaveNet, arrays of layers conditioned on the signal itself, and LSTM.
 
-It was written from the definition that its trainer publishes (github.com/sdatkinson/neural-amp-modeler, MIT).
+Implemented from the definition published with its trainer (github.com/sdatkinson/neural-amp-modeler, MIT).
 """
 
 from __future__ import annotations
@@ -23,35 +23,35 @@ FILMS = (
     "conv_pre_film", "conv_post_film", "input_mixin_pre_film", "input_mixin_post_film", "activation_pre_film",
     "activation_post_film", "layer1x1_post_film", "head1x1_post_film",
 )  # fmt: skip
-"""Places of a layer where the conditioning can modulate, in the order in which a ``.nam`` file holds their weights."""
+"""Places in a layer where the conditioning can modulate, in the order of their weights in a ``.nam`` file."""
 
 
 class AmpLayer(Module):
     """A layer of `AmpArray`: a dilated convolution, an activation or a gate, a 1x1 convolution back onto the input.
 
     ``z = activation(conv(x) + input_mixin(c))``; the output is ``x + layer1x1(z)``, the head output ``z`` or
-    ``head1x1(z)``. At eight places a `FiLM` can stand. As a module by itself it gives the output.
+    ``head1x1(z)``. A `FiLM` can be inserted at eight places. Used as a standalone module it returns the output.
 
     Parameters
     ----------
     channels, condition_channels
         Channels of ``x``, in and out, and of the conditioning.
     kernel_size, dilation, groups
-        Of the dilated convolution.
+        Options of the dilated convolution.
     bottleneck
         Channels of ``z``; None: `channels`.
     activation, gate
-        Activations, by name or as modules; `gate` is that of the second half where the layer is gated.
+        Activations, by name or as modules; `gate` is applied to the second half of a gated layer.
     gating
-        "none"; "gated" or "blended": the convolution has twice the channels, and a `GatedUnit` takes them to ``z``.
+        "none"; "gated" or "blended": the convolution has twice the channels, which a `GatedUnit` reduces to ``z``.
     input_mixin_groups
-        Of the conditioning's convolution.
+        Groups of the conditioning's convolution.
     residual
         "layer1x1"; "activation": the output is ``x + z``; "none": the output is ``x``.
     layer1x1_groups
-        Of the convolution back onto the input.
+        Groups of the convolution back onto the input.
     head1x1_channels, head1x1_groups
-        Of the convolution to the head output; None: it is ``z`` itself.
+        Options of the convolution to the head output; None: ``z`` itself.
     **films
         `FiLM` modules by place: conv_pre_film, conv_post_film, input_mixin_pre_film, input_mixin_post_film,
         activation_pre_film, activation_post_film, layer1x1_post_film, head1x1_post_film.
@@ -98,7 +98,7 @@ class AmpLayer(Module):
         if gating != "none":
             self.unit = GatedUnit(activation=activation, gate=gate, blend=gating == "blended")
         elif as_activation(gate).name != "sigmoid":
-            raise ParameterError(f"gate={gate!r} must be 'sigmoid', its default, where the layer is not gated")
+            raise ParameterError(f"gate={gate!r} must be 'sigmoid', its default, if the layer is not gated")
         if residual == "activation" and middle != channels:
             raise ParameterError(f"bottleneck={bottleneck} must be channels={channels} with residual='activation'")
         self.parts: dict[str, Module] = {
@@ -128,11 +128,11 @@ class AmpLayer(Module):
         return self.parts | (units if self.unit.all_parameter_shapes() else {})
 
     def at(self, place: str, x: Node, c: Node | None) -> Node:
-        """`x` as the part of that name makes it, if there is one."""
+        """Apply the part of this name to `x`, if there is one."""
         return self.parts[place].connect(x, c) if place in self.parts else x
 
     def outputs(self, x: Node, c: Node | None) -> tuple[Node, Node]:
-        """The graph of both outputs: that for the next layer, and that for the head."""
+        """The nodes of both outputs: for the next layer and for the head."""
         if c is None or c.channels != self.condition_channels:
             given = "none" if c is None else f"{c.channels} channels"
             raise ParameterError(f"condition_channels={self.condition_channels} but the conditioning given has {given}")
@@ -166,19 +166,19 @@ def checked_film(place: str, film: Any, condition_channels: int) -> FiLM | None:
 
 
 class AmpArray(Module):
-    """Layers one after the other whose head outputs are added up: a part of `AmpWaveNet`.
+    """A sequence of layers whose head outputs are summed: a part of `AmpWaveNet`.
 
-    ``input`` (1x1, no bias), the layers, and a convolution ``head`` of the sum of their head outputs. As a module by
-    itself it gives that.
+    ``input`` (1x1, no bias), the layers, and a convolution ``head`` of the sum of their head outputs, which is the
+    output of the standalone module.
 
     Parameters
     ----------
     in_channels
-        Channels that come in.
+        Input channels.
     layers
-        `AmpLayer` modules of equal channels.
+        `AmpLayer` modules with equal channels.
     head_channels, head_kernel_size, head_dilation, head_bias
-        Of the convolution.
+        Options of the head convolution.
 
     Examples
     --------
@@ -213,7 +213,7 @@ class AmpArray(Module):
 
     @property
     def channels(self) -> int:
-        """Of every layer."""
+        """Channels of every layer."""
         return int(self.layers[0].channels)
 
     def children(self) -> dict[str, Module]:
@@ -221,7 +221,7 @@ class AmpArray(Module):
         return {"input": self.input, **layers, "head": self.head}
 
     def outputs(self, x: Node, c: Node | None, heads: Sequence[Node]) -> tuple[Node, Node]:
-        """The graph of both outputs, of the layers and of the head; `heads` are added to the layers' head outputs."""
+        """The nodes of both outputs, of the layers and of the head; `heads` are added to the layers' head outputs."""
         x = self.input.connect(x)
         summands = list(heads)
         for layer in self.layers:
@@ -234,10 +234,10 @@ class AmpArray(Module):
 
 
 class AmpWaveNet(Module):
-    """Neural Amp Modeler's WaveNet: arrays of layers, each conditioned on the signal that comes in.
+    """Neural Amp Modeler's WaveNet: arrays of layers, each conditioned on the input signal.
 
-    An array takes what the layers of the one before it made, and adds what its head made to its own head outputs. The
-    output is that of the last array's head, or what `head` makes of it.
+    An array gets the output of the previous array's layers, and adds the output of the previous head to its own head
+    outputs. The output is that of the last array's head, optionally processed by `head`.
 
     Parameters
     ----------
@@ -246,12 +246,12 @@ class AmpWaveNet(Module):
     head
         A module after the last array; None: none.
     condition
-        A network that makes the conditioning of the signal; None: it is the signal itself.
+        A network that computes the conditioning from the signal; None: the signal itself.
     sr
-        Sample rate of the audio that it was trained for, Hz; None: unknown.
+        Sample rate of the training audio, Hz; None: unknown.
     prewarm
-        Whether the signal begins as if zeros had come for ever, as in NAM's player, instead of with zeros before each
-        layer: see `Prewarmed`.
+        Whether streams start in the steady state of endless zeros, as in NAM's player, instead of with zeros before
+        each layer: see `Prewarmed`.
 
     Examples
     --------
@@ -262,7 +262,7 @@ class AmpWaveNet(Module):
     ((20, 1), 15)
     """
 
-    condition_channels_needed = 0  # the conditioning is made of the signal: callers give none
+    condition_channels_needed = 0  # the conditioning is computed from the signal
     in_channels: int
     out_channels: int
 
@@ -279,8 +279,8 @@ class AmpWaveNet(Module):
         for before, array in zip(self.arrays, self.arrays[1:], strict=False):
             if (array.in_channels, array.layers[0].head_channels) != (before.channels, before.head_channels):
                 raise ParameterError(
-                    f"an array takes {array.in_channels} channels and {array.layers[0].head_channels} of the head; the "
-                    f"one before it gives {before.channels} and {before.head_channels}"
+                    f"an array has {array.in_channels} input and {array.layers[0].head_channels} head channels; it "
+                    f"must have {before.channels} and {before.head_channels}, as given by the previous array"
                 )
         self.head = self.checked("head", head, self.arrays[-1].head_channels)
         self.condition = self.checked("condition", condition, self.arrays[0].in_channels)
@@ -293,7 +293,7 @@ class AmpWaveNet(Module):
 
     @staticmethod
     def checked(name: str, module: Any, channels: int) -> Module | None:
-        """A module that takes so many channels, or None."""
+        """A module with this number of input channels, or None."""
         if module is not None and not isinstance(module, Module):
             raise ArrayTypeError(f"{name} is a {type(module).__name__}; it must be a Module or None")
         if module is not None and module.in_width not in (channels, None):
@@ -360,7 +360,7 @@ class AmpLSTM(Module):
 
 
 def members(name: str, given: Any, kind: type[Any]) -> list[Any]:
-    """One or more modules of a kind."""
+    """A list of one or more modules of a type."""
     if not isinstance(given, list | tuple) or not given or not all(isinstance(one, kind) for one in given):
         raise ArrayTypeError(f"{name} must be a list of one or more {kind.__name__}")
     return list(given)

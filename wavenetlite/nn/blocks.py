@@ -1,4 +1,4 @@
-"""The blocks that dilated networks are made of."""
+"""Building blocks of dilated networks."""
 
 from __future__ import annotations
 
@@ -17,22 +17,22 @@ class GatedResidualBlock(Module):
     """WaveNet's block: a dilated convolution, a gate, a 1x1 convolution back onto the input and one to the skip output.
 
     ``z = tanh(a) * sigmoid(b)`` with ``(a, b) = conv(x) + condition(c)``; the output is ``x + residual(z)``, the skip
-    output ``skip(z)``. As a module by itself it gives the output; a network that collects skips calls `outputs`.
+    output ``skip(z)``. Used as a standalone module it returns the output; networks that collect skips call `outputs`.
 
     Parameters
     ----------
     channels
         Residual channels, in and out.
     kernel_size, dilation, padding
-        Of the dilated convolution.
+        Options of the dilated convolution.
     skip_channels
-        Of the skip output; None: ``z`` itself is the skip output.
+        Channels of the skip output; None: ``z`` itself.
     condition_channels
         Channels of the conditioning, which enters through a 1x1 convolution without bias; 0: none.
     gated
-        Whether ``z`` is gated as above; else ``z = activation(conv(x) + condition(c))``.
+        Whether ``z`` is gated as above; otherwise ``z = activation(conv(x) + condition(c))``.
     activation
-        Name of the activation of an ungated block; a gated one has tanh.
+        Name of the activation of an ungated block; gated blocks use tanh.
 
     Notes
     -----
@@ -80,7 +80,7 @@ class GatedResidualBlock(Module):
         return {name: child for name, child in named.items() if child is not None}
 
     def outputs(self, x: Node, c: Node | None) -> tuple[Node, Node]:
-        """The graph of both outputs: residual and skip."""
+        """The nodes of both outputs: residual and skip."""
         sources = [(self.conv, x)]
         if self.condition is not None:
             if c is None or c.channels != self.condition_channels:
@@ -102,24 +102,24 @@ class TemporalBlock(Module):
     """The block of Bai et al.'s TCN: two dilated convolutions, each with an activation, and a residual.
 
     ``activation(downsample(x) + activation(conv2(activation(conv1(x)))))``; batch normalisation after the
-    convolutions is optional; ``downsample`` is a 1x1 convolution where the channels change, else nothing.
+    convolutions is optional; ``downsample`` is a 1x1 convolution if the channels change, else the identity.
 
     Parameters
     ----------
     in_channels, out_channels, kernel_size
         As in ``torch.nn.Conv1d``.
     dilation
-        Of both convolutions.
+        Dilation of both convolutions.
     activation
         Name of all three activations.
     batch_norm
-        Whether ``norm1`` and ``norm2`` follow the convolutions.
+        Whether to add ``norm1`` and ``norm2`` after the convolutions.
 
     Notes
     -----
     Children: ``conv1``, ``norm1``, ``conv2``, ``norm2``, ``downsample``. Bai, Kolter and Koltun, "An Empirical
-    Evaluation of Generic Convolutional and Recurrent Networks for Sequence Modeling", 2018; its weight normalisation is
-    a matter of training and folds into the weights.
+    Evaluation of Generic Convolutional and Recurrent Networks for Sequence Modeling", 2018; its weight normalisation
+    concerns training only and is folded into the weights.
 
     Examples
     --------
@@ -167,14 +167,14 @@ class TemporalBlock(Module):
 
 
 class DepthwiseSeparable(Module):
-    """A convolution of each channel by itself, then a 1x1 convolution across them.
+    """A depthwise convolution followed by a 1x1 convolution.
 
     Parameters
     ----------
     in_channels, out_channels, kernel_size
         As in ``torch.nn.Conv1d``.
     stride, dilation, padding
-        Of the depthwise convolution.
+        Options of the depthwise convolution.
     bias
         Whether both convolutions have a bias.
 

@@ -1,4 +1,4 @@
-"""Modules made of modules: one after the other, and side by side."""
+"""Containers: modules in sequence and in parallel."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ Branch = Module | Sequence[Module]
 
 
 class Chain(Module, abstract=True):
-    """Modules one after the other; base of what holds a list of them under their numbers, as PyTorch does."""
+    """Base of sequences of modules, which are named by their indices, as in PyTorch."""
 
     def __init__(self, layers: Branch) -> None:
         self.layers = as_list("layers", layers)
@@ -30,14 +30,14 @@ class Chain(Module, abstract=True):
 
 
 class Sequential(Chain):
-    """A network of layers one after the other.
+    """A sequence of layers.
 
     Parameters
     ----------
     layers
-        Modules; each must take the channels that the one before it gives.
+        Modules; each must accept the output channels of the previous one.
     seed
-        Of the initial weights.
+        Seed of the initial weights.
 
     Examples
     --------
@@ -53,18 +53,18 @@ class Sequential(Chain):
 
 
 class Prewarmed(Chain):
-    """Layers one after the other whose signal begins as if zeros had come for ever.
+    """A sequence of layers that starts in the steady state of endless zeros at the input.
 
-    Otherwise zeros stand before the signal of every layer, which is not what zeros at the input make of it where there
-    are biases: the first frames, as many as the receptive field, tell of that. Here what stands before a layer's signal
-    is what endless zeros have made of it, so a stream starts as if it had been fed zeros until nothing changed any
-    more, with the same bits. It holds for the whole of a network that has such a module inside, which must be causal,
-    without conditioning and without pools over all frames.
+    By default the input of every layer is padded with zeros, which with biases differs from what zeros at the network's
+    input would give; this affects as many frames as the receptive field. Here every layer's input is padded with its
+    steady state instead, so a stream starts as if it had been fed zeros until nothing changed, bit for bit. This
+    applies to the whole network that contains such a module; it must be causal, without conditioning and without pools
+    over all frames.
 
     Parameters
     ----------
     layers
-        Modules; each must take the channels that the one before it gives.
+        Modules; each must accept the output channels of the previous one.
 
     Examples
     --------
@@ -88,11 +88,11 @@ class Residual(Chain):
     Parameters
     ----------
     layers
-        Modules one after the other.
+        Modules in sequence.
     shortcut
-        A module, for instance a 1x1 convolution where the channels change; None: `x` itself.
+        A module, for instance a 1x1 convolution if the channels change; None: the identity.
     activation
-        Name of an activation after the sum; None: none.
+        Name of the activation after the sum; None: none.
 
     Notes
     -----
@@ -128,7 +128,7 @@ class Residual(Chain):
 
 
 class Branches(Module, abstract=True):
-    """Modules side by side on one input."""
+    """Base of modules in parallel on one input."""
 
     def __init__(self, branches: Sequence[Branch]) -> None:
         if not isinstance(branches, list | tuple) or not branches:
@@ -153,7 +153,7 @@ class Add(Branches):
     Parameters
     ----------
     branches
-        Each a module, a list of modules, or ``[]``: the input itself.
+        Each a module, a list of modules, or ``[]`` for the identity.
 
     Examples
     --------
@@ -171,14 +171,14 @@ class Add(Branches):
 
 
 class Concat(Branches):
-    """The channels of branches one after the other; different latencies are aligned.
+    """The concatenated channels of branches; different latencies are aligned.
 
     Parameters
     ----------
     branches
-        Each a module, a list of modules, or ``[]``: the input itself.
+        Each a module, a list of modules, or ``[]`` for the identity.
     bins
-        Of every branch: the maps of a bin stay together, those of the first branch first, as `Conv2d` takes them.
+        Bins of every branch: the maps of a bin stay adjacent, those of the first branch first, as `Conv2d` expects.
 
     Examples
     --------
@@ -203,7 +203,7 @@ class Concat(Branches):
 
 
 def connect_all(layers: Sequence[Module], x: Node, c: Node | None) -> Node:
-    """The graph of layers one after the other."""
+    """Connect layers in sequence."""
     for layer in layers:
         x = layer.connect(x, c)
     return x
@@ -221,13 +221,13 @@ def as_list(name: str, layers: Any) -> list[Module]:
 
 
 def ends(layers: Sequence[Module], given: int | None = None) -> tuple[int | None, int | None]:
-    """Channels in and out of a chain, as far as its layers and those `given` say; raises where two do not fit."""
+    """Input and output channels of a chain, as far as known from its layers and `given`; raises if two do not match."""
     first = channels = given
-    kept = True  # whether the channels are still those that came in
+    kept = True  # whether the channels are still those of the input
     for layer in layers:
         if None not in (channels, layer.in_width) and channels != layer.in_width:
             raise ParameterError(f"{type(layer).__name__} has in_channels={layer.in_width}; it must be {channels}, "
-                                 "which the layer before it gives")  # fmt: skip
+                                 "as given by the previous layer")  # fmt: skip
         if first is None and kept:
             first = layer.in_width
         kept = kept and keeps_channels(layer)
@@ -236,20 +236,20 @@ def ends(layers: Sequence[Module], given: int | None = None) -> tuple[int | None
 
 
 def keeps_channels(layer: Module) -> bool:
-    """Whether a layer gives as many channels as it gets, whatever their number."""
+    """Whether a layer keeps the number of channels, whatever it is."""
     try:
         return layer.out_width is None and layer.graph(MOST_CHANNELS).channels == MOST_CHANNELS
-    except ParameterError:  # it cannot take so many, so it does not simply keep them
+    except ParameterError:  # it does not accept any number, so it does not simply keep it
         return False
 
 
 def after_any(layer: Module, channels: int | None) -> int | None:
-    """Channels after a layer that does not fix them."""
+    """Output channels of a layer that does not fix them."""
     return None if channels is None else layer.graph(channels).channels
 
 
 def joint(name: str, values: Sequence[int | None]) -> int | None:
-    """The one value of all that are known."""
+    """The common value of those that are known."""
     known = {value for value in values if value is not None}
     if len(known) > 1:
         raise ParameterError(f"{name} of the branches are {sorted(known)}; they must be equal")

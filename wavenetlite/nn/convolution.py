@@ -30,23 +30,23 @@ class Conv1d(Module):
     in_channels, out_channels, kernel_size
         As in ``torch.nn.Conv1d``.
     stride
-        Input frames from one output frame to the next. Output frame n ends at input frame ``n * stride``.
+        Input frames between output frames. Output frame n ends at input frame ``n * stride``.
     padding
-        "causal": zeros before the signal, no latency. "same" (stride 1): zeros on both sides as PyTorch's
-        ``padding="same"``, latency ``ceil((kernel_size - 1) * dilation / 2)``. "valid": none; the first frame comes
-        when the kernel is full. A pair: zeros before and after the signal, which the kernel must cover; a negative
-        number before it leaves out so many first frames.
+        "causal": zeros before the signal, no latency. "same" (stride 1): zeros on both sides as with PyTorch's
+        ``padding="same"``, latency ``ceil((kernel_size - 1) * dilation / 2)``. "valid": none; the first output needs a
+        full kernel. A pair: zeros before and after the signal, at most what the kernel covers; a negative first number
+        skips that many frames.
     dilation
-        Frames between two taps, 1 to 65,536.
+        Distance between taps, frames, 1 to 65,536.
     groups
-        Divides the channels into groups that are convolved by themselves; equal to both: depthwise.
+        Number of groups of channels that are convolved independently; equal to both channel counts: depthwise.
     bias
-        Whether a bias is added.
+        Whether to add a bias.
 
     Notes
     -----
     Parameters: ``weight`` (out_channels, in_channels / groups, kernel_size), ``bias`` (out_channels,); initial values
-    are uniform within ``1 / sqrt(fan in)``, as PyTorch's.
+    are uniform within ``1 / sqrt(fan in)``, as in PyTorch.
 
     Examples
     --------
@@ -88,7 +88,7 @@ class Conv1d(Module):
 
     @property
     def reach(self) -> int:
-        """Frames from the kernel's first tap to its last."""
+        """Distance of the kernel's first and last tap, frames."""
         return (self.kernel_size - 1) * self.dilation
 
     def parameter_shapes(self) -> dict[str, tuple[int, ...]]:
@@ -118,14 +118,14 @@ class Conv1d(Module):
 
 
 class Linear(Module):
-    """A matrix product for each frame: PyTorch's ``Linear`` over the channels.
+    """A matrix product per frame: PyTorch's ``Linear`` over the channels.
 
     Parameters
     ----------
     in_features, out_features
-        Channels in and out.
+        Input and output channels.
     bias
-        Whether a bias is added.
+        Whether to add a bias.
 
     Notes
     -----
@@ -161,19 +161,19 @@ class Linear(Module):
 
 
 def checked_pads(padding: Pads, reach: int) -> tuple[int, int]:
-    """Zeros before and after the signal, with a kernel that reaches over `reach` frames."""
+    """Zeros before and after the signal, for a kernel that spans `reach` frames besides the current one."""
     if isinstance(padding, list | tuple) and len(padding) == 2:
         before, after = (integer(f"padding[{side}]", value) for side, value in enumerate(padding))
         if before < -MOST_SKIP or after < 0 or before + after > reach:
-            raise ParameterError(f"padding={padding!r} must have at most {reach} frames together, which the kernel "
-                                 "reaches over, none below 0 after the signal")  # fmt: skip
+            raise ParameterError(f"padding={padding!r} must add up to at most {reach} frames, which the kernel spans; "
+                                 "the second must not be negative")  # fmt: skip
         return before, after
     one_of("padding", padding, ("causal", "same", "valid"))
     return {"causal": (reach, 0), "same": (reach // 2, reach - reach // 2), "valid": (0, 0)}[str(padding)]
 
 
 def convolve(sources: list[tuple[Conv1d, Node]]) -> Node:
-    """The sum of convolutions of several sequences, as one operation; the biases are added."""
+    """The sum of convolutions of several sequences and their biases, as one operation."""
     edges = graph.aligned([conv.edge(x) for conv, x in sources])
     out = nodes.Conv(
         edges,

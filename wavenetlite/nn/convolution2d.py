@@ -1,4 +1,4 @@
-"""Convolution over time and the bins of a frame, and its transpose."""
+"""Convolution over time and bins, and transposed convolution."""
 
 from __future__ import annotations
 
@@ -18,13 +18,13 @@ from wavenetlite.support.checks import divides, flag, one_of, positive_int
 from wavenetlite.support.errors import ParameterError
 
 MOST_LINKS = 2**18
-"""Bins of the output times places in the kernel: there is a table of them."""
+"""Output bins times kernel positions, which are tabulated."""
 
 Pair = int | tuple[int, int] | list[int]
 
 
 class OverBins(Module, abstract=True):
-    """A layer over time and the bins of a frame: its channels are those of a bin, as PyTorch counts them."""
+    """Base of layers over time and bins: `in_channels` and `out_channels` are those of a bin, as in PyTorch."""
 
     bins: int
     bins_out: int
@@ -43,30 +43,30 @@ class OverBins(Module, abstract=True):
 class Conv2d(OverBins):
     """Dilated convolution over time and bins that streams: "causal" or with a declared latency over time.
 
-    A frame holds ``bins * in_channels`` values, the channels of a bin side by side: a log-mel frame is ``bins`` bins of
-    one channel, a row of an image ``columns`` bins of its colours.
+    A frame has ``bins * in_channels`` values, the channels of a bin adjacent: a log-mel frame has ``bins`` bins of one
+    channel, a row of an image has ``columns`` bins of its colours.
 
     Parameters
     ----------
     in_channels, out_channels
-        Of a bin, as in PyTorch; the whole frame has ``in_width = bins * in_channels`` and ``out_width``.
+        Channels of a bin, as in PyTorch; the whole frame has ``in_width = bins * in_channels`` and ``out_width``.
     kernel_size
-        Frames and bins of the kernel; one integer is both.
+        Frames and bins of the kernel; one integer for both.
     bins
-        Of a frame that comes in.
+        Bins of the input frames.
     stride
-        Frames and bins from one output to the next.
+        Frames and bins between outputs.
     dilation
-        Frames and bins between two taps.
+        Frames and bins between taps.
     padding
-        Over time, as of `Conv1d`: "causal"; "same": zeros on both sides, ``total // 2`` of them before, latency
+        Over time, as in `Conv1d`: "causal"; "same": zeros on both sides, ``total // 2`` of them before, latency
         ``ceil(total / 2)`` with ``total = (kernel_size - 1) * dilation``; "valid".
     bin_padding
-        Over the bins: "same", zeros on both sides, which gives ``(bins - 1) // stride + 1`` bins; or "valid".
+        Over the bins: "same", zeros on both sides, giving ``(bins - 1) // stride + 1`` bins; or "valid".
     groups
-        Divides the channels into groups that are convolved by themselves.
+        Number of groups of channels that are convolved independently.
     bias
-        Whether a bias is added.
+        Whether to add a bias.
 
     Notes
     -----
@@ -109,7 +109,7 @@ class Conv2d(OverBins):
         left = self.bins + before + after - (self.kernel_size[1] - 1) * self.dilation[1]
         if left < 1:
             raise ParameterError(
-                f"kernel_size={self.kernel_size} reaches over {self.bins - left + 1} bins; it must be at most "
+                f"kernel_size={self.kernel_size} spans {self.bins - left + 1} bins; it must span at most "
                 f"bins={bins} with bin_padding='valid'"
             )
         self.bins_out = (left - 1) // self.stride[1] + 1
@@ -124,7 +124,7 @@ class Conv2d(OverBins):
 
     @property
     def reach(self) -> int:
-        """Frames from the kernel's first tap to its last."""
+        """Distance of the kernel's first and last tap, frames."""
         return (self.kernel_size[0] - 1) * self.dilation[0]
 
     def parameter_shapes(self) -> dict[str, tuple[int, ...]]:
@@ -136,7 +136,7 @@ class Conv2d(OverBins):
         return rng.uniform(-bound, bound, shape)
 
     def links(self) -> tuple[tuple[Link, ...], ...]:
-        """What each bin of the output reads; beyond the ends lies nothing."""
+        """The links of each output bin; there are none beyond the ends."""
         frames, bins = self.kernel_size
         before = self.bin_pads[0]
         return tuple(
@@ -166,30 +166,30 @@ class Conv2d(OverBins):
 
 
 class ConvTranspose2d(OverBins):
-    """Transposed convolution over time and bins that streams: every frame gives ``stride`` frames, bins likewise.
+    """Streaming transposed convolution over time and bins: every frame gives ``stride`` frames, and likewise bins.
 
     Frame and bin i of the input, times the kernel, is added to the output from ``i * stride`` on, every ``dilation``.
 
     Parameters
     ----------
     in_channels, out_channels
-        Of a bin, as in PyTorch; the whole frame has ``in_width = bins * in_channels`` and ``out_width``.
+        Channels of a bin, as in PyTorch; the whole frame has ``in_width = bins * in_channels`` and ``out_width``.
     kernel_size
-        Frames and bins of the kernel; one integer is both.
+        Frames and bins of the kernel; one integer for both.
     bins
-        Of a frame that comes in; ``bins * stride`` come out.
+        Bins of the input frames; the output has ``bins * stride``.
     stride
-        Frames and bins that one gives.
+        Output frames and bins per input frame and bin.
     dilation
-        Frames and bins between two places of the kernel.
+        Frames and bins between kernel positions.
     padding
-        Over time: "causal": nothing is cut off before the output, frames ``t * stride`` to ``(t + 1) * stride - 1``
-        are there as soon as input frame t is. "same": half of the overhang, ``(kernel_size - 1) * dilation + 1 -
-        stride`` rounded up, is cut off, as it is over the bins; this has latency. The rest of it ends with the signal.
+        Over time: "causal": nothing is cut off at the start; frames ``t * stride`` to ``(t + 1) * stride - 1`` are
+        available with input frame t. "same": half of the overhang ``(kernel_size - 1) * dilation + 1 - stride``,
+        rounded up, is cut off at the start, as over the bins; this has latency. The rest is cut off at the end.
     groups
-        Divides the channels into groups by themselves.
+        Number of independent groups of channels.
     bias
-        Whether a bias is added.
+        Whether to add a bias.
 
     Notes
     -----
@@ -246,27 +246,27 @@ class ConvTranspose2d(OverBins):
 
 
 class ConvTranspose1d(Module):
-    """Transposed convolution over time that streams: every frame gives ``stride`` frames.
+    """Streaming transposed convolution over time: every frame gives ``stride`` frames.
 
     Frame i of the input, times the kernel, is added to the output from ``i * stride`` on, every ``dilation`` frames.
-    What overlaps is remembered as input, never as a sum, so that any block gives the same bits.
+    The state consists of past input, not of partial sums, so that any partition into blocks gives the same bits.
 
     Parameters
     ----------
     in_channels, out_channels, kernel_size
         As in ``torch.nn.ConvTranspose1d``.
     stride
-        Frames that one gives.
+        Output frames per input frame.
     padding
-        "causal": frames ``t * stride`` to ``(t + 1) * stride - 1`` of PyTorch's output, as soon as input frame t is
-        there. "same": PyTorch's output from frame ``padding`` on, half of the overhang ``(kernel_size - 1) * dilation +
-        1 - stride``, rounded up; this has latency.
+        "causal": frames ``t * stride`` to ``(t + 1) * stride - 1`` of PyTorch's output are available with input frame
+        t. "same": PyTorch's output from frame ``padding`` on, half of the overhang ``(kernel_size - 1) * dilation + 1 -
+        stride``, rounded up; this has latency.
     dilation
-        Output frames between two places of the kernel.
+        Output frames between kernel positions.
     groups
-        Divides the channels into groups by themselves.
+        Number of independent groups of channels.
     bias
-        Whether a bias is added.
+        Whether to add a bias.
 
     Notes
     -----
@@ -335,11 +335,11 @@ class Fold:
 
     @property
     def cut(self) -> int:
-        """Half of what the output of one input is longer than its share."""
+        """Half of the overhang of one input's output, rounded up."""
         return max(0, ((self.kernel - 1) * self.dilation + 2 - self.stride) // 2)
 
     def reads(self, at: int) -> list[tuple[int, int]]:
-        """(input, place in the kernel) of all that is added up at one place of the output."""
+        """(input, kernel position) of all terms of one output."""
         return [
             ((at - place * self.dilation) // self.stride, place)
             for place in range(self.kernel)
@@ -350,7 +350,7 @@ class Fold:
 def fold(
     x: Node, weight: Floats, bias: Floats | None, groups: int, time: Fold, over: Fold, cut: tuple[int, int], bins: int
 ) -> Node:
-    """A transposed convolution as what each output frame of a block of ``time.stride`` and each of its bins reads."""
+    """A transposed convolution as the links of each bin of each of the ``time.stride`` output frames of a block."""
     rows = [time.reads(phase + cut[0]) for phase in range(time.stride)]
     columns = [over.reads(out + cut[1]) for out in range(bins * over.stride)]
     oldest = min(frame for row in rows for frame, _ in row)
@@ -391,8 +391,8 @@ def check_width(bins: int, maps: int) -> None:
 
 
 def refuse_excess(kernel_size: tuple[int, int], bins: int) -> None:
-    """An error instead of a table of links that would take minutes."""
+    """Raise instead of building a table of links for minutes."""
     if math.prod(kernel_size) * bins > MOST_LINKS:
         raise ParameterError(
-            f"kernel_size={kernel_size} must have at most {MOST_LINKS // bins} places with {bins} bins out"
+            f"kernel_size={kernel_size} must have at most {MOST_LINKS // bins} positions with {bins} output bins"
         )

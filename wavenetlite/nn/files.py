@@ -1,4 +1,4 @@
-"""Networks in files: what a configuration makes, before and after its weights have been read."""
+"""Restoring networks from files: the blueprint of a configuration, then its weights."""
 
 from __future__ import annotations
 
@@ -11,24 +11,24 @@ from wavenetlite.support.bounded_json import size_of
 from wavenetlite.support.errors import ModelFileError, ParameterError
 
 MOST_LAYERS = 10_000
-"""Far above any network of use; dilations make a block each."""
+"""Far more than any useful network has; each dilation gives a block."""
 
 
 def blueprint(config: dict[str, Any], version: int) -> Blueprint:
-    """The network that a configuration describes."""
+    """The blueprint of a network."""
     layers = size_of(config)
     if layers > MOST_LAYERS:
         raise ModelFileError(f"its config has {layers} layers and list entries; it must have at most {MOST_LAYERS}")
-    turned: list[Module] = []
-    model = from_config(config, old_types(turned) if version == 1 else {})
-    found = [path + "weight" for path, module in model.modules() if any(module is one for one in turned)]
+    swapped: list[Module] = []
+    model = from_config(config, old_types(swapped) if version == 1 else {})
+    found = [path + "weight" for path, module in model.modules() if any(module is one for one in swapped)]
 
-    def turn(arrays: ARRAYS) -> ARRAYS:
+    def swap(arrays: ARRAYS) -> ARRAYS:
         return {**arrays, **{name: arrays[name].swapaxes(2, 3) for name in found}}
 
     def finish(arrays: ARRAYS) -> Module:
         try:
-            model.load_state_dict(turn(arrays))
+            model.load_state_dict(swap(arrays))
         except ParameterError as error:
             raise ModelFileError(str(error)) from None
         check_runs(model)
@@ -42,9 +42,9 @@ def blueprint(config: dict[str, Any], version: int) -> Blueprint:
 
 
 def check_runs(model: Module) -> None:
-    """Layers may fit one by one and not together: clocks of branches, conditioning, a variance below zero."""
+    """Raise for layers that are valid one by one but not together: branches, conditioning, negative variance."""
     try:
         if model.in_width is not None:
             model.graph()
-    except Exception as error:  # what options of any kind do in any layer
+    except Exception as error:  # any error that options can cause in any layer
         raise ModelFileError(f"its network cannot run: {error}") from error

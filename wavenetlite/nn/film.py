@@ -11,18 +11,18 @@ from wavenetlite.support.errors import ParameterError
 
 
 class FiLM(Module):
-    """``scale * x + shift``, channel by channel; a 1x1 convolution of the conditioning gives both for each frame.
+    """``scale * x + shift``, channel by channel, with both from a 1x1 convolution of the conditioning.
 
     Parameters
     ----------
     channels
-        Channels in and out.
+        Input and output channels.
     condition_channels
         Channels of the conditioning.
     scale, shift
-        Whether there is a scale, and a shift; at least one.
+        Whether to scale and to shift; at least one.
     groups
-        Of the convolution.
+        Groups of the convolution.
 
     Notes
     -----

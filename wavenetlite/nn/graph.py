@@ -1,4 +1,4 @@
-"""A network of any shape: named nodes that read each other; and a part of the channels."""
+"""Networks of arbitrary topology, and slices of channels."""
 
 from __future__ import annotations
 
@@ -15,28 +15,28 @@ from wavenetlite.support.errors import ArrayTypeError, ParameterError
 
 INPUT = "x"
 JOINS: dict[str, Callable[..., Node]] = {"add": nodes.add, "multiply": nodes.multiply, "concat": nodes.concat}
-"""What makes one sequence of several."""
+"""Operations that combine several sequences."""
 
 MOST_NODES = 10_000
 
 
 class Graph(Module):
-    """A network of named nodes: layers that read a node before them, sums, products and concatenations of several.
+    """A network of named nodes: layers that read an earlier node, and sums, products and concatenations of several.
 
     Parameters
     ----------
     in_channels
-        Of the network's input, whose name is "x".
+        Channels of the network's input, which is named "x".
     nodes
-        In order, ``[name, layer, inputs]`` each: a module that reads one node, or "add", "multiply" (two nodes) or
-        "concat" of several; `inputs` are the names of nodes before it. The last node is the output. Names are of
-        letters, digits, ".", "_" and "-", and begin the names of the layers' parameters, as PyTorch's do.
+        A list of ``[name, layer, inputs]``: `layer` is a module, which reads one node, or "add", "multiply" (two nodes)
+        or "concat" of several; `inputs` are the names of earlier nodes. The last node is the output. Names consist of
+        letters, digits, ".", "_" and "-", and prefix the names of the layers' parameters, as in PyTorch.
     seed
-        Of the initial weights.
+        Seed of the initial weights.
 
     Notes
     -----
-    Different latencies of what a node reads are aligned, as by `Add`.
+    Different latencies of a node's inputs are aligned, as in `Add`.
 
     Examples
     --------
@@ -69,7 +69,7 @@ class Graph(Module):
         holders = sorted(f"{name}." for name in self.children())
         for name, after in pairwise(holders):
             if after.startswith(name):
-                raise ParameterError(f"nodes {name[:-1]!r}, {after[:-1]!r}: a name must not begin another up to a dot")
+                raise ParameterError(f"nodes {name[:-1]!r}, {after[:-1]!r}: a name must not be a prefix of another")
 
     def children(self) -> dict[str, Module]:
         return {name: layer for name, layer, _ in self.nodes if isinstance(layer, Module)}
@@ -91,13 +91,13 @@ def checked_node(index: int, node: Any, known: dict[str, int]) -> tuple[str, Mod
         raise ArrayTypeError(f"nodes[{index}] is a {type(node).__name__}; it must be [name, layer, inputs]")
     name, layer, inputs = node
     if not isinstance(name, str) or not re.fullmatch(r"[\w-]+(\.[\w-]+)*", name, re.ASCII):
-        raise ParameterError(f"nodes[{index}] has the name {name!r}; it must be of letters, digits, '.', '_' and '-'")
+        raise ParameterError(f"nodes[{index}] has the name {name!r}; it must consist of letters, digits, '.', '_', '-'")
     if name in known:
-        raise ParameterError(f"nodes[{index}] has the name {name!r}, which another node has")
+        raise ParameterError(f"nodes[{index}] has the name {name!r} of another node")
     if not isinstance(layer, Module):
         one_of(f"layer of node {name!r}", layer, tuple(JOINS))
     if not isinstance(inputs, list | tuple) or not all(isinstance(one, str) and one in known for one in inputs):
-        raise ParameterError(f"node {name!r} reads {inputs!r}; it must be a list of names of nodes before it")
+        raise ParameterError(f"node {name!r} reads {inputs!r}; it must be a list of names of earlier nodes")
     most = 1 if isinstance(layer, Module) else 2 if layer == "multiply" else MOST_NODES
     least = 2 if layer == "multiply" else 1
     if not least <= len(inputs) <= most:
@@ -107,7 +107,7 @@ def checked_node(index: int, node: Any, known: dict[str, int]) -> tuple[str, Mod
 
 
 def channels_after(name: str, layer: Module | str, given: list[int]) -> int:
-    """Channels that a node gives, by those of what it reads."""
+    """Output channels of a node, from those of its inputs."""
     if layer == "concat":
         return sum(given)
     if not isinstance(layer, Module):
@@ -120,14 +120,14 @@ def channels_after(name: str, layer: Module | str, given: list[int]) -> int:
 
 
 class Slice(Module):
-    """Some of the channels.
+    """A slice of the channels.
 
     Parameters
     ----------
     first
-        The first of them, from 0 on.
+        Index of the first channel.
     channels
-        How many.
+        Number of channels.
 
     Examples
     --------

@@ -1,4 +1,4 @@
-"""Module: what every layer, block and network is. Configuration and weights; it holds no state of a signal."""
+"""Module: base of all layers, blocks and networks. Configuration and weights, without the state of a signal."""
 
 from __future__ import annotations
 
@@ -26,22 +26,22 @@ from wavenetlite.support.errors import ArrayTypeError, ParameterError
 from wavenetlite.support.options import option_names
 
 ANY_CHANNELS = 64
-"""Channels with which a module is looked at that takes any number of them."""
+"""Channels used to inspect a module that accepts any number of them."""
 
 # While a graph is built for a summary: (path of the module, module, node in, node out).
 Trace = list[tuple["Module", Node, Node]]
 _trace: ContextVar[Trace | None] = ContextVar("trace", default=None)
 
 is_training: ContextVar[bool] = ContextVar("is_training", default=False)
-"""Whether the graph that is being built is for training: some layers do something then only."""
+"""Whether the graph under construction is for training, which changes some layers."""
 
 
 Types: TypeAlias = Mapping[str, Callable[..., "Module"]]
-"""Names of types in configurations, and what makes them."""
+"""Constructors by type name in configurations."""
 
 
 class _Changes:
-    """A new token whenever parameters of any module are replaced: while it is the same, no plan can be out of date."""
+    """A token that changes whenever parameters of any module are replaced: until then, cached plans are valid."""
 
     token = object()
 
@@ -52,17 +52,18 @@ _changes = _Changes()
 class Module:
     """Base of all layers, blocks and networks.
 
-    A module is immutable in use and may be shared between threads: calling it is a fresh stream fed at once, so what
-    it returns is, bit for bit, what its streams return. Subclasses name their parameters (`parameter_shapes`), their
-    children (`children`) and build their graph (`build`); the arguments of their constructor are attributes of the
-    same names, by which they are written down (`options`).
+    A module is immutable in use and may be shared between threads: calling it feeds a fresh stream, so the result is
+    bit-identical to that of its streams. Subclasses define their parameters (`parameter_shapes`), children (`children`)
+    and graph (`build`); the arguments of their constructor are attributes of the same names, from which they are
+    serialised (`options`).
 
     Attributes
     ----------
     in_channels, out_channels
-        Channels of a frame (of `Conv2d`: of a bin, as PyTorch's; `in_width` is of the frame); None: any number, kept.
+        Channels of a frame (for `Conv2d`: of a bin, as in PyTorch; `in_width` is that of the frame); None: any number,
+        which is kept.
     seed
-        Of the initial weights, drawn when they are first needed.
+        Seed of the initial weights, which are drawn when first needed.
     """
 
     registry: ClassVar[dict[str, type[Module]]] = {}
@@ -74,53 +75,53 @@ class Module:
     def __init_subclass__(cls, *, abstract: bool = False, **arguments: Any) -> None:
         super().__init_subclass__(**arguments)
         taken = Module.registry.setdefault(cls.__name__, cls) if not abstract else None
-        # A layer of the user's may bear a name of ours, but a file that names ours must get ours. A class defined
-        # again, as in a notebook, takes its own place.
+        # A user's layer may have the name of one of ours, but files must get ours. A class that is redefined, as in a
+        # notebook, replaces itself.
         if taken is not None and (taken.__module__, taken.__qualname__) == (cls.__module__, cls.__qualname__):
             Module.registry[cls.__name__] = cls
 
     @property
     def in_width(self) -> int | None:
-        """Channels of a whole frame that comes in: of all its bins, where the layer has bins."""
+        """Channels of a whole input frame, including all its bins."""
         return self.in_channels
 
     @property
     def out_width(self) -> int | None:
-        """Channels of a whole frame that comes out."""
+        """Channels of a whole output frame."""
         return self.out_channels
 
     # What a subclass defines
 
     def build(self, x: Node, c: Node | None) -> Node:
-        """The module's part of the graph after `x`; `c` is the conditioning, if there is any."""
-        raise ParameterError(f"{type(self).__name__} defines no build(); it must, to be run")
+        """Extend the graph after `x`; `c` is the conditioning, if any."""
+        raise ParameterError(f"{type(self).__name__} defines no build(); it must, to run")
 
     def children(self) -> dict[str, Module]:
-        """The modules inside, by the name that their parameters' names begin with."""
+        """Submodules by the prefix of their parameters' names."""
         return {}
 
     def parameter_shapes(self) -> dict[str, tuple[int, ...]]:
-        """The module's own parameters."""
+        """Shapes of the module's own parameters."""
         return {}
 
     def draw(self, name: str, shape: tuple[int, ...], rng: np.random.Generator) -> np.ndarray:
-        """Initial value of the module's own parameter `name`."""
+        """Draw the initial value of the module's own parameter `name`."""
         raise ParameterError(f"{type(self).__name__} defines no draw(); it must, to have the parameter {name!r}")
 
     @property
     def condition_channels_needed(self) -> int:
-        """Channels of the conditioning that the module or one inside it reads; 0: none."""
+        """Channels of the conditioning that the module or a submodule reads; 0: none."""
         own = getattr(self, "condition_channels", 0)
         return max([own, *(child.condition_channels_needed for child in self.children().values())])
 
     @property
     def prewarmed(self) -> bool:
-        """Whether a signal begins as if zeros had come for ever: see :class:`wavenetlite.nn.Prewarmed`."""
+        """Whether streams start in the steady state of endless zeros: see :class:`wavenetlite.nn.Prewarmed`."""
         return any(child.prewarmed for child in self.children().values())
 
     @property
     def condition_period(self) -> int:
-        """Input frames for each frame of local conditioning, which comes with the first of them."""
+        """Input frames per frame of local conditioning, which comes with the first of them."""
         return max([1, *(child.condition_period for child in self.children().values())])
 
     # Weights
@@ -130,23 +131,23 @@ class Module:
         return own
 
     def modules(self, prefix: str = "") -> Iterator[tuple[str, Module]]:
-        """This module and all inside it, with the path that their parameters' names begin with."""
+        """This module and all submodules, with the prefixes of their parameters' names."""
         yield prefix, self
         for name, child in self.children().items():
             yield from child.modules(f"{prefix}{name}.")
 
     def layer_types(self) -> list[tuple[str, type]]:
-        """This module's type and those of all inside it, with their paths."""
+        """The types of this module and all submodules, with their prefixes."""
         return [(path, type(module)) for path, module in self.modules()]
 
     def all_parameter_shapes(self) -> dict[str, tuple[int, ...]]:
-        """Shapes of all parameters, in the order of `state_dict`; allocates none of them."""
+        """Shapes of all parameters, in the order of `state_dict`, without allocating them."""
         return {
             path + name: shape for path, module in self.modules() for name, shape in module.parameter_shapes().items()
         }
 
     def initialise(self) -> None:
-        """Draw what has no value yet, in order, from one generator seeded with `seed`."""
+        """Draw all missing parameters, in order, from one generator seeded with `seed`."""
         rng = np.random.default_rng(self.seed)
         for _, module in self.modules():
             own = module._own()
@@ -161,7 +162,7 @@ class Module:
         return self._own()[name]
 
     def state_dict(self) -> dict[str, Floats]:
-        """Copies of all parameters by name, named and laid out as PyTorch does: (out, in / groups, kernel)."""
+        """Copies of all parameters by name, with PyTorch's names and layouts: (out, in / groups, kernel)."""
         self.initialise_missing()
         return {
             path + name: module._own()[name].copy()
@@ -174,18 +175,18 @@ class Module:
             self.initialise()
 
     def load_state_dict(self, state: Mapping[str, Any]) -> None:
-        """Replace all parameters. Streams that are open go on with the old ones.
+        """Replace all parameters. Open streams keep the old ones.
 
         Parameters
         ----------
         state
-            Every name of `state_dict()`, float32 arrays (or what NumPy takes for one, such as a CPU tensor) of the same
-            shapes. PyTorch's ``num_batches_tracked`` is passed over.
+            All names of `state_dict()` with float32 arrays (or anything NumPy converts to one, such as a CPU tensor) of
+            the same shapes. PyTorch's ``num_batches_tracked`` is ignored.
 
         Raises
         ------
         ParameterError
-            A name is missing, unknown, or its shape differs, or a value is not finite; nothing has been replaced.
+            A name is missing or unexpected, a shape differs, or a value is not finite; nothing has been replaced.
         """
         if not isinstance(state, Mapping):
             raise ArrayTypeError(f"state_dict is a {type(state).__name__}; it must be a mapping of names to arrays")
@@ -193,9 +194,9 @@ class Module:
         given = {str(name): value for name, value in state.items() if not str(name).endswith("num_batches_tracked")}
         for name in [*shapes, *given]:
             if name not in given:
-                raise ParameterError(f"state_dict lacks {name!r}, shape {shapes[name]}")
+                raise ParameterError(f"missing key {name!r} in state_dict, shape {shapes[name]}")
             if name not in shapes:
-                raise ParameterError(f"state_dict has {name!r}, which the model has not")
+                raise ParameterError(f"unexpected key {name!r} in state_dict")
         new: dict[tuple[int, str], Floats] = {}
         for path, module in self.modules():
             for name, shape in module.parameter_shapes().items():
@@ -209,13 +210,13 @@ class Module:
 
     @property
     def parameter_count(self) -> int:
-        """Number of values that training learns; running statistics are none."""
+        """Number of trainable values, without running statistics."""
         once = {id(module): module for _, module in self.modules()}.values()
         shapes = [item for module in once for item in module.parameter_shapes().items()]
         return sum(math.prod(shape) for name, shape in shapes if "running_" not in name)
 
     def __getstate__(self) -> dict[str, Any]:
-        """For copies: configuration and weights; what was compiled is compiled again."""
+        """Copy configuration and weights, but not compiled plans."""
         return {name: value for name, value in self.__dict__.items() if name not in ("_lock", "_plans")}
 
     def __setstate__(self, state: dict[str, Any]) -> None:
@@ -226,21 +227,21 @@ class Module:
     # Configuration
 
     def config(self) -> dict[str, Any]:
-        """The module as JSON-able data, without weights; `from_config` makes it again."""
+        """The module as JSON-serialisable data, without weights; `from_config` restores it."""
         return {"type": type(self).__name__, **{name: encoded(value) for name, value in self.options().items()}}
 
     def options(self) -> dict[str, Any]:
-        """The arguments of the constructor that make the module again."""
+        """The constructor's arguments."""
         return {name: getattr(self, name) for name in option_names(type(self))}
 
     def save(self, path: str | Path) -> None:
-        """Write the module, configuration and weights, to one safetensors file; see :func:`wavenetlite.load`."""
+        """Save configuration and weights to a safetensors file; see :func:`wavenetlite.load`."""
         save(self, path)
 
     # Running
 
     def connect(self, x: Node, c: Node | None = None) -> Node:
-        """`build`, with the channels of `x` checked."""
+        """`build`, after checking the channels of `x`."""
         if self.in_width is not None and x.channels != self.in_width:
             raise ParameterError(
                 f"{type(self).__name__} has in_channels={self.in_width} but is given {x.channels} channels"
@@ -248,17 +249,17 @@ class Module:
         return self.traced(x, self.build(x, c))
 
     def traced(self, x: Node, out: Node) -> Node:
-        """`out`, noted as what this module makes of `x` while a summary is being made."""
+        """`out`, recorded as this module's output for `x` while a summary is made."""
         trace = _trace.get()
         if trace is not None:
             trace.append((self, x, out))
         return out
 
     def graph(self, channels: int | None = None, *, training: bool = False) -> Node:
-        """The network's graph; `channels` of the input are needed only where the module takes any."""
+        """The network's graph; `channels` of the input are needed only if the module accepts any number."""
         channels = self.in_width if channels is None else positive_int("channels", channels, MOST_CHANNELS)
         if channels is None:
-            raise ParameterError(f"{type(self).__name__} takes any number of channels; say which: channels=...")
+            raise ParameterError(f"{type(self).__name__} accepts any number of channels; pass channels=...")
         self.initialise_missing()
         x = nodes.Input((), channels, graph.Clock(), "x")
         wanted, clock = self.condition_channels_needed, graph.Clock(rate=self.condition_period)
@@ -269,11 +270,11 @@ class Module:
             is_training.reset(token)
 
     def plan(self, channels: int | None = None) -> Plan:
-        """The compiled network; compiled once for given weights."""
+        """The compiled network, cached until the weights change."""
         key = self.in_width if channels is None else positive_int("channels", channels, MOST_CHANNELS)
         with self.__dict__.setdefault("_lock", threading.Lock()):
             self.initialise_missing()
-            token = _changes.token  # read before the weights, and these before the graph: a change meanwhile shows
+            token = _changes.token  # before the weights, and these before the graph: detects a concurrent change
             as_of: object
             weights: list[Floats]
             plans: dict[int | None, Plan]
@@ -297,15 +298,15 @@ class Module:
         x
             float32, (frames, in_channels) or (batch, frames, in_channels).
         c
-            Conditioning, for a network that has it: float32, (frames, condition_channels), or (condition_channels,) for
-            all frames; with a batch, (batch, ...) of either. One frame for every `condition_period` frames of `x`.
+            Conditioning, if the network has it: float32, (frames, condition_channels), or (condition_channels,) for all
+            frames; with a batch, (batch, ...) of either. One frame per `condition_period` frames of `x`.
         on_nonfinite
-            What to do with infinities and NaN in `x` or `c`: "raise", or take them for "zero".
+            What to do with infinities and NaN in `x` or `c`: "raise", or "zero" to replace them.
 
         Returns
         -------
-        (frames out, out_channels) or (batch, frames out, out_channels), float32. A causal network without strides
-        gives as many frames as it got.
+        (frames out, out_channels) or (batch, frames out, out_channels), float32. A causal network without strides keeps
+        the number of frames.
         """
         if not isinstance(x, np.ndarray):
             raise ArrayTypeError(f"x is a {type(x).__name__}; it must be a NumPy array")
@@ -316,7 +317,7 @@ class Module:
             return run_offline(plan, x, c, on_nonfinite, "x")
         if c is not None and (not isinstance(c, np.ndarray) or c.ndim not in (2, 3) or len(c) != len(x)):
             raise ParameterError(
-                f"c has shape {np.shape(c)}; it must be ({len(x)}, [frames,] channels), one for each of the batch"
+                f"c has shape {np.shape(c)}; it must be ({len(x)}, [frames,] channels), one per item of the batch"
             )
         if len(x) == 0:
             Stream(plan, on_nonfinite=on_nonfinite, name="x").check(np.empty((0, x.shape[2]), x.dtype))
@@ -333,11 +334,11 @@ class Module:
         Parameters
         ----------
         c
-            Constant conditioning, float32, (condition_channels,); local conditioning goes to ``process``.
+            Constant conditioning, float32, (condition_channels,); local conditioning is passed to ``process``.
         channels
-            Of the input, where the module takes any number.
+            Channels of the input, if the module accepts any number.
         on_nonfinite
-            "raise", or take infinities and NaN for "zero".
+            "raise", or "zero" to replace infinities and NaN with zeros.
         """
         return Stream(self.plan(channels), c, on_nonfinite=on_nonfinite)
 
@@ -354,17 +355,17 @@ class Module:
         Parameters
         ----------
         capacity
-            Streams that can be open at the same time.
+            Maximum number of open streams.
         threads
-            How many threads share the work of a call, the caller's included; the results do not depend on it.
+            Threads that share the work of a call, including the caller's; results do not depend on it.
         channels
-            Of the input, where the module takes any number.
+            Channels of the input, if the module accepts any number.
         on_nonfinite
-            "raise", or take infinities and NaN for "zero".
+            "raise", or "zero" to replace infinities and NaN with zeros.
         """
         return StreamPool(self.plan(channels), capacity, threads=threads, on_nonfinite=on_nonfinite)
 
-    # What the network is like
+    # Properties
 
     @property
     def receptive_field(self) -> float:
@@ -373,25 +374,25 @@ class Module:
 
     @property
     def latency(self) -> int:
-        """Input frames after frame n that must have come before output frame n is returned; 0: causal."""
+        """Input frames of lookahead before output frame n is returned; 0: causal."""
         return self.graph(self.in_width or ANY_CHANNELS).clock.latency
 
     @property
     def macs_per_frame(self) -> float:
-        """Multiply-adds of the convolutions for one input frame."""
+        """Multiply-adds of the convolutions per input frame."""
         return math.fsum(row.multiply_adds for row in self._rows())
 
     def summary(self) -> str:
-        """A table of the layers: shapes, parameters, multiply-adds a frame, receptive field, latency, state."""
+        """A table of the layers: shapes, parameters, multiply-adds per frame, receptive field, latency, state."""
         plan = self.plan(self.in_width or ANY_CHANNELS)
         title = f"{type(self).__name__}: {self.in_width or 'any'} -> {plan.out_channels} channels"
         rows = self._rows()
         return summary_text(title, rows, {
             "parameters": f"{self.parameter_count:,}",
-            "MACs a frame": f"{sum(row.multiply_adds for row in rows):,.10g}",
+            "MACs per frame": f"{sum(row.multiply_adds for row in rows):,.10g}",
             "receptive field": f"{self.receptive_field:,} frames",
             "latency": f"{self.latency:,} frames",
-            "state": f"{plan.state_bytes:,} bytes a stream, and {plan.workspace_bytes:,} bytes to work in",
+            "state": f"{plan.state_bytes:,} bytes per stream, and {plan.workspace_bytes:,} bytes of scratch memory",
         })  # fmt: skip
 
     def _rows(self) -> list[Row]:
@@ -409,11 +410,11 @@ def frozen(array: Floats) -> Floats:
 
 
 def checked_parameter(name: str, value: Any, shape: tuple[int, ...]) -> Floats:
-    """A frozen copy of a parameter's new value."""
+    """A read-only copy of a parameter's new value, checked."""
     try:
         array = np.asarray(value)
     except ValueError:
-        raise ArrayTypeError(f"state_dict[{name!r}] is no array; it must be a float32 array") from None
+        raise ArrayTypeError(f"state_dict[{name!r}] is not an array; it must be a float32 array") from None
     if array.dtype != np.float32:
         raise ArrayTypeError(f"state_dict[{name!r}] has dtype {array.dtype}; it must be float32")
     if array.shape != shape:
@@ -424,7 +425,7 @@ def checked_parameter(name: str, value: Any, shape: tuple[int, ...]) -> Floats:
 
 
 def encoded(value: Any) -> Any:
-    """An option as JSON-able data."""
+    """An option as JSON-serialisable data."""
     if isinstance(value, Module):
         return value.config()
     if isinstance(value, list | tuple):
@@ -441,19 +442,19 @@ def decoded(value: Any, types: Types) -> Any:
 
 
 def from_config(config: Mapping[str, Any], types: Types | None = None) -> Module:
-    """The module that `config()` described, with initial weights.
+    """Restore a module from its `config()`, with initial weights.
 
     Parameters
     ----------
     config
-        What `config()` returned.
+        The result of `config()`.
     types
-        What makes modules of types that are not, or not so, in ``Module.registry``.
+        Constructors of further types, which override ``Module.registry``.
 
     Raises
     ------
     ParameterError
-        The type is unknown, or an option is missing, unknown or breaks its rule.
+        The type is unknown, or an option is missing, unknown or invalid.
     """
     name = config.get("type") if isinstance(config, Mapping) else None
     types = types or {}
@@ -470,7 +471,7 @@ def from_config(config: Mapping[str, Any], types: Types | None = None) -> Module
 
 
 def recorded(module: Module, channels: int) -> tuple[Node, Trace]:
-    """The graph, and what each module inside made of what."""
+    """The graph, and the input and output node of each module in it."""
     token = _trace.set([])
     try:
         output = module.graph(channels)

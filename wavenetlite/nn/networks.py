@@ -1,4 +1,4 @@
-"""The whole networks: WaveNet, TCN, and FrequencyTCN for speech."""
+"""Complete networks: WaveNet, TCN, and FrequencyTCN for speech."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ def dilation_list(dilations: Sequence[int]) -> list[int]:
 
 
 class Stack(Module, abstract=True):
-    """Modules inside a network under a common name: "blocks.0.", "blocks.1." ..."""
+    """Submodules of a network under a common prefix: "blocks.0.", "blocks.1." ..."""
 
     def __init__(self, modules: Sequence[Module]) -> None:
         self.items = list(modules)
@@ -46,38 +46,37 @@ def checked_condition(condition: object, channels: int) -> Module | None:
         raise ArrayTypeError(f"condition is a {type(condition).__name__}; it must be a Module or None")
     if not channels or condition.in_width not in (None, channels):
         raise ParameterError(
-            f"condition_channels={channels} must be {condition.in_width or '1 or more'}, which condition takes"
+            f"condition_channels={channels} must be {condition.in_width or 'positive'}, as condition requires"
         )
     return condition
 
 
 class WaveNet(Module):
-    """A stack of gated residual blocks whose skip outputs are added up: van den Oord et al., "WaveNet", 2016.
+    """A stack of gated residual blocks with summed skip outputs: van den Oord et al., "WaveNet", 2016.
 
-    ``input`` (1x1) -> one `GatedResidualBlock` for each dilation -> sum of skips -> ReLU -> ``head1`` (1x1) -> ReLU
-    -> ``head2`` (1x1). The output is what a loss or a softmax takes: logits, parameters of a distribution, or a
-    signal.
+    ``input`` (1x1) -> one `GatedResidualBlock` per dilation -> sum of skips -> ReLU -> ``head1`` (1x1) -> ReLU
+    -> ``head2`` (1x1). The output has no activation: logits, parameters of a distribution, or a signal.
 
     Parameters
     ----------
     in_channels, out_channels
         Channels of a frame.
     residual_channels, skip_channels
-        Of the blocks.
+        Channels of the blocks.
     kernel_size, dilations
-        Of the dilated convolutions; a dilation for each block.
+        Options of the dilated convolutions; one dilation per block.
     condition_channels
-        Channels of the conditioning, 0: none. It is given as ``c``: (frames, condition_channels) is local, frame by
+        Channels of the conditioning, 0: none. It is passed as ``c``: (frames, condition_channels) is local, frame by
         frame; (condition_channels,) is global, the same for all frames.
     condition
-        Layers that local conditioning goes through first, such as `Upsample` or `ConvTranspose1d`: with them it comes
-        at a lower rate, one frame for every `condition_period` samples. None: none.
+        Layers applied to local conditioning first, such as `Upsample` or `ConvTranspose1d`, so that it comes at a lower
+        rate, one frame per `condition_period` samples. None: none.
     head_channels
         Channels between the two head convolutions; None: `skip_channels`.
     gated, activation
         As in `GatedResidualBlock`.
     seed
-        Of the initial weights.
+        Seed of the initial weights.
 
     Examples
     --------
@@ -149,7 +148,7 @@ class WaveNet(Module):
         self.initialise_missing()
         rate = self.condition.graph(self.condition_channels).clock.rate
         if rate > 1 or Fraction(rate).numerator > 1:
-            raise ParameterError(f"condition gives {1 / rate} frames for each; it must give a whole number")
+            raise ParameterError(f"condition gives {1 / rate} frames per frame; it must be an integer")
         return Fraction(rate).denominator
 
     def build(self, x: Node, c: Node | None) -> Node:
@@ -165,23 +164,23 @@ class WaveNet(Module):
 
 
 class TCN(Module):
-    """A temporal convolutional network with one convolution a residual block.
+    """A temporal convolutional network with one convolution per residual block.
 
-    ``input`` (1x1) and an activation, then for each dilation ``x + activation(norm(conv(x)))``, then ``output`` (1x1).
-    For the block with two convolutions see `TemporalBlock`.
+    ``input`` (1x1) and an activation, then ``x + activation(norm(conv(x)))`` per dilation, then ``output`` (1x1). For
+    the block with two convolutions see `TemporalBlock`.
 
     Parameters
     ----------
     in_channels, out_channels
-        Channels of a frame; the output is logits.
+        Input and output channels; the output is logits.
     channels, kernel_size, dilations
-        Of the blocks' convolutions; a dilation for each block.
+        Options of the blocks' convolutions; one dilation per block.
     activation
         Name of the activation.
     batch_norm
-        Whether batch normalisation follows the blocks' convolutions.
+        Whether to add batch normalisation after the blocks' convolutions.
     seed
-        Of the initial weights.
+        Seed of the initial weights.
 
     Examples
     --------
@@ -233,31 +232,31 @@ class TCN(Module):
 
 
 class FrequencyTCN(Module):
-    """A network for speech: 2-D convolutions over frequency and time, then a TCN, then a mean over the newest frames.
+    """A network for speech: 2-D convolutions over frequency and time, then a TCN, then a mean over recent frames.
 
-    ``stem``: for each of its entries `Conv2d`, batch norm, activation. Then ``input``: a 1x1 convolution of
-    all bins and maps to `channels`, batch norm, activation. Then for each dilation ``activation(x + norm(conv(x)))``,
-    then the mean of the newest `pool_frames` frames, and ``output`` (linear), whose channels are logits.
+    ``stem``: per entry `Conv2d`, batch norm, activation. Then ``input``: a 1x1 convolution of all bins and maps to
+    `channels`, batch norm, activation. Then ``activation(x + norm(conv(x)))`` per dilation, then the mean of the last
+    `pool_frames` frames, and ``output`` (linear), whose channels are logits.
 
-    Sharing weights between neighbouring frequencies is what lets it learn from little data.
+    Sharing weights between neighbouring frequencies makes it learn from little data.
 
     Parameters
     ----------
     bins, out_channels
-        Channels of a frame in (one map of so many frequency bins) and out.
+        Input bins (of one map) and output channels.
     stem
-        (maps, kernel_size, stride) of each 2-D convolution, the last two (bins, frames); strides over frames slow the
-        network's pace.
+        (maps, kernel_size, stride) of each 2-D convolution, the last two (bins, frames); strides over frames reduce the
+        frame rate.
     channels, kernel_size, dilations
-        Of the blocks' convolutions; a dilation for each block, in frames after the stem's strides.
+        Options of the blocks' convolutions; one dilation per block, in frames after the stem's strides.
     pool_frames
-        Frames of the mean, after the stem's strides; None: all so far.
+        Frames in the mean, after the stem's strides; None: all so far.
     dropout
-        Probability with which a channel of the pooled frame is set to zero in training.
+        Dropout probability of the pooled channels in training.
     activation
         Name of all activations.
     seed
-        Of the initial weights.
+        Seed of the initial weights.
 
     Notes
     -----

@@ -1,4 +1,4 @@
-"""Normalisation over the channels of a frame; it streams, as it needs no other frame."""
+"""Normalisation over the channels of a frame, which needs no other frames and so can stream."""
 
 from __future__ import annotations
 
@@ -10,17 +10,35 @@ from wavenetlite.nn.module import Module
 from wavenetlite.support.checks import divides, number, positive_int
 
 
-class GroupNorm(Module):
-    """The channels of a frame, group by group, to mean 0 and variance 1; then each times ``weight`` plus ``bias``.
+class ChannelNorm(Module, abstract=True):
+    """Base of both norms."""
 
-    PyTorch's ``GroupNorm`` also averages over time, which cannot be streamed; of a signal of one frame they are equal.
+    channels: int | None
+    groups = 1
+    eps: float
+
+    def parameter_shapes(self) -> dict[str, tuple[int, ...]]:
+        return {} if self.channels is None else dict.fromkeys(("weight", "bias"), (self.channels,))
+
+    def draw(self, name: str, shape: tuple[int, ...], rng: np.random.Generator) -> np.ndarray:
+        return np.ones(shape) if name == "weight" else np.zeros(shape)
+
+    def build(self, x: Node, c: Node | None) -> Node:
+        weight, bias = (None if self.channels is None else self.parameter(name) for name in ("weight", "bias"))
+        return nodes.GroupNorm((Edge(x),), x.channels, x.clock, self.groups, weight, bias, self.eps)
+
+
+class GroupNorm(ChannelNorm):
+    """Normalises the channels of a frame to mean 0 and variance 1 by groups; then scales by ``weight``, adds ``bias``.
+
+    PyTorch's ``GroupNorm`` also averages over time, which cannot stream; for a signal of one frame they are equal.
 
     Parameters
     ----------
     groups
-        Groups of channels side by side, each normalised by itself.
+        Number of groups of adjacent channels, which are normalised independently.
     channels
-        Channels in and out, a multiple of `groups`.
+        Input and output channels, a multiple of `groups`.
     eps
         Added to the variance.
 
@@ -41,24 +59,14 @@ class GroupNorm(Module):
         self.eps = number("eps", eps, least=0.0)
         divides("groups", self.groups, "channels", self.channels)
 
-    def parameter_shapes(self) -> dict[str, tuple[int, ...]]:
-        return dict.fromkeys(("weight", "bias"), (self.channels,))
 
-    def draw(self, name: str, shape: tuple[int, ...], rng: np.random.Generator) -> np.ndarray:
-        return np.ones(shape) if name == "weight" else np.zeros(shape)
-
-    def build(self, x: Node, c: Node | None) -> Node:
-        weight, bias = self.parameter("weight"), self.parameter("bias")
-        return nodes.GroupNorm((Edge(x),), x.channels, x.clock, self.groups, weight, bias, self.eps)
-
-
-class LayerNorm(Module):
-    """All channels of a frame to mean 0 and variance 1; then each times ``weight`` plus ``bias``.
+class LayerNorm(ChannelNorm):
+    """Normalises the channels of a frame to mean 0 and variance 1; then scales by ``weight`` and adds ``bias``.
 
     Parameters
     ----------
     channels
-        Channels in and out; None: any number, and there are no ``weight`` and ``bias`` (PyTorch's
+        Input and output channels; None: any number, without ``weight`` and ``bias`` (PyTorch's
         ``elementwise_affine=False``).
     eps
         Added to the variance.
@@ -78,13 +86,3 @@ class LayerNorm(Module):
         self.channels = None if channels is None else positive_int("channels", channels, MOST_CHANNELS)
         self.in_channels = self.out_channels = self.channels
         self.eps = number("eps", eps, least=0.0)
-
-    def parameter_shapes(self) -> dict[str, tuple[int, ...]]:
-        return {} if self.channels is None else dict.fromkeys(("weight", "bias"), (self.channels,))
-
-    def draw(self, name: str, shape: tuple[int, ...], rng: np.random.Generator) -> np.ndarray:
-        return np.ones(shape) if name == "weight" else np.zeros(shape)
-
-    def build(self, x: Node, c: Node | None) -> Node:
-        weight, bias = (None if self.channels is None else self.parameter(name) for name in ("weight", "bias"))
-        return nodes.GroupNorm((Edge(x),), x.channels, x.clock, 1, weight, bias, self.eps)

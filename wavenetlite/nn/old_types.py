@@ -1,4 +1,4 @@
-"""Files of format 1: layers that had other names, options or layouts of their weights."""
+"""Compatibility with files of format 1: layers with other names, options or weight layouts."""
 
 from __future__ import annotations
 
@@ -13,16 +13,16 @@ from wavenetlite.nn.normalisation import LayerNorm
 from wavenetlite.nn.pointwise import Activation, CumulativePool
 
 
-def old_types(turned: list[Module]) -> dict[str, Callable[..., Module]]:
-    """What makes a layer of those types; the ones whose weights end with (bins, frames) in the file join `turned`."""
+def old_types(swapped: list[Module]) -> dict[str, Callable[..., Module]]:
+    """Constructors of these types; layers whose weights end with (bins, frames) in the file are added to `swapped`."""
 
     def frequency_conv(**options: Any) -> Module:
-        turned.append(frequency_convolution(**options))
-        return turned[-1]
+        swapped.append(frequency_convolution(**options))
+        return swapped[-1]
 
     def frequency_tcn(**options: Any) -> Module:
         network = FrequencyTCN(**options)
-        turned.extend(module for _, module in network.modules() if isinstance(module, Conv2d))
+        swapped.extend(module for _, module in network.modules() if isinstance(module, Conv2d))
         return network
 
     def activation(name: str, **options: Any) -> Module:

@@ -1,4 +1,4 @@
-"""Layers that treat every frame by itself: normalisation, activations, the gated unit; and pools over time."""
+"""Pointwise layers: normalisation, activations, gated unit, dropout; and pooling and upsampling over time."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from wavenetlite.support.errors import ParameterError
 MOST_WINDOW = 65_536
 MOST_FACTOR = 65_536
 
-# Options of the activations that have any, with their defaults (PyTorch's).
+# Options of the activations, with their defaults (PyTorch's).
 ACTIVATION_OPTIONS: dict[str, dict[str, Any]] = {
     "identity": {},
     "relu": {},
@@ -40,16 +40,16 @@ ACTIVATION_OPTIONS: dict[str, dict[str, Any]] = {
 class BatchNorm(Module):
     """``weight * (x - running_mean) / sqrt(running_var + eps) + bias``, channel by channel.
 
-    After a convolution it is folded into the weights when the network is compiled and costs nothing.
+    After a convolution it is folded into the weights when the network is compiled, so it costs nothing.
 
     Parameters
     ----------
     channels
-        Channels in and out.
+        Input and output channels.
     eps
         Added to the variance.
     bins
-        How many bins of `channels` maps a frame holds, which share the parameters: PyTorch's ``BatchNorm2d`` after a
+        Number of bins of `channels` maps per frame, which share the parameters: PyTorch's ``BatchNorm2d`` after a
         `Conv2d`.
 
     Notes
@@ -95,10 +95,10 @@ class Activation(Module):
         identity, relu, leaky_relu (negative_slope=0.01), prelu (channels=1; slopes are the parameter ``weight``), elu
         (alpha=1), silu, gelu (approximate="none" or "tanh"), hardtanh (min_val=-1, max_val=1), hardswish, softsign,
         softmax (over the channels of a frame), tanh, sigmoid, leaky_hardtanh (min_val=-1, max_val=1, min_slope=0.01,
-        max_slope=0.01: hardtanh that goes on with these slopes), fast_tanh (Neural Amp Modeler's rational function:
-        4.4e-4 off at most within +-6, and 0.008 far out; for models that were made with it).
+        max_slope=0.01: hardtanh continued with these slopes), fast_tanh (Neural Amp Modeler's rational function, for
+        models trained with it: error at most 4.4e-4 within +-6, and 0.008 far out).
     **parameters
-        Of that function, as listed.
+        Parameters of the function, as listed.
 
     Notes
     -----
@@ -116,7 +116,7 @@ class Activation(Module):
         self.name = one_of("name", name, tuple(ACTIVATION_OPTIONS))
         unknown = sorted(set(parameters) - set(ACTIVATION_OPTIONS[name]))
         if unknown:
-            raise ParameterError(f"{unknown[0]}={parameters[unknown[0]]!r} is no parameter of {name}")
+            raise ParameterError(f"{unknown[0]}={parameters[unknown[0]]!r} is not a parameter of {name}")
         self.parameters: dict[str, Any] = {
             key: checked_option(key, value) for key, value in {**ACTIVATION_OPTIONS[name], **parameters}.items()
         }
@@ -163,13 +163,14 @@ class GatedUnit(Module):
     Parameters
     ----------
     activation, gate
-        Activations of the halves: names, or `Activation` modules with parameters of their own.
+        Activations of the halves: names or `Activation` modules.
     blend
-        ``g * activation(a) + (1 - g) * a`` with ``g = gate(b)``, instead of the product: Neural Amp Modeler's blending.
+        Whether to compute ``g * activation(a) + (1 - g) * a`` with ``g = gate(b)`` instead of the product: Neural Amp
+        Modeler's blending.
 
     Notes
     -----
-    Children, where they have parameters (PReLU): ``activation``, ``gate``. van den Oord et al., "WaveNet", 2016, eq. 2.
+    Children, if they have parameters (PReLU): ``activation``, ``gate``. van den Oord et al., "WaveNet", 2016, eq. 2.
 
     Examples
     --------
@@ -188,7 +189,7 @@ class GatedUnit(Module):
         known = {half.in_channels for half in (self._activation, self._gate)} - {None}
         if len(known) > 1:
             raise ParameterError(f"activation and gate have {sorted(map(str, known))} channels; they must be equal")
-        if known:  # PReLU with a slope for each channel
+        if known:  # PReLU with one slope per channel
             self.out_channels = known.pop()
             self.in_channels = None if self.out_channels is None else 2 * self.out_channels
 
@@ -209,7 +210,7 @@ class GatedUnit(Module):
         return nodes.add(nodes.multiply(gate, value), nodes.multiply(self.complement(gate), plain))
 
     def complement(self, x: Node) -> Node:
-        """``1 - x``, as a convolution of each channel by itself."""
+        """``1 - x``, as a depthwise convolution."""
         minus, one = self.__dict__.setdefault("_constants", {}).setdefault(
             x.channels, (np.full((x.channels, 1, 1), -1, np.float32), np.ones(x.channels, np.float32))
         )
@@ -217,21 +218,21 @@ class GatedUnit(Module):
 
 
 def as_activation(activation: str | Activation) -> Activation:
-    """An activation given by name, or as it is."""
+    """An activation given by name or as a module."""
     return activation if isinstance(activation, Activation) else Activation(activation)
 
 
 class CumulativePool(Module):
-    """A pool over time that streams: frame t pools frames 0 to t.
+    """Streaming pooling over time: frame t pools frames 0 to t.
 
     Parameters
     ----------
     kind
-        "mean" or "max" of all frames so far, or "last": the frame itself. The last frame of each is the pool over the
-        whole signal, so a classifier reads ``model(x)[-1]`` offline and the newest frame online.
+        "mean" or "max" of all frames so far, or "last": the frame itself. The last output frame is the pool over the
+        whole signal, so a classifier uses ``model(x)[-1]`` offline and the newest frame online.
     window_frames
-        Of a "mean": only the newest frames, as many, each with the weight ``1 / window_frames``; before the signal lie
-        zeros. A classifier of an endless signal forgets with it what is long past.
+        For "mean": pool only this many recent frames, each with the weight ``1 / window_frames``; zeros precede the
+        signal. With it a classifier of an endless signal forgets the distant past.
 
     Examples
     --------
@@ -249,7 +250,7 @@ class CumulativePool(Module):
             raise ParameterError(f"window_frames={window_frames} must be None with kind={kind!r}")
 
     def window(self, x: Node, frames: int) -> Node:
-        """The mean of the newest frames as a depthwise convolution."""
+        """The mean of recent frames, as a depthwise convolution."""
         weight = self.__dict__.setdefault("_window", {}).setdefault(
             x.channels, np.full((x.channels, 1, frames), 1 / frames, np.float32)
         )
@@ -266,15 +267,15 @@ class CumulativePool(Module):
 
 
 class Upsample(Module):
-    """Brings conditioning, or any sequence, to a higher rate: every frame gives ``factor`` frames.
+    """Upsamples conditioning, or any sequence: every frame gives ``factor`` frames.
 
     Parameters
     ----------
     factor
-        Frames that one gives.
+        Output frames per input frame.
     mode
-        "nearest": a frame is repeated, without latency. "linear": frames on the straight line from a frame to the next,
-        which must have come: latency of one input frame. After the signal lie zeros, towards which the last line goes.
+        "nearest": repeat each frame, without latency. "linear": interpolate between consecutive frames, with a latency
+        of one input frame. The last frame is interpolated towards zero.
 
     Examples
     --------
@@ -299,14 +300,14 @@ class Upsample(Module):
 
 
 class Dropout(Module):
-    """Sets elements to zero at random while the network is trained, and scales up the others; else it does nothing.
+    """Sets elements to zero at random in training, and scales up the others; does nothing in inference.
 
     Parameters
     ----------
     p
-        Probability of each, 0 <= p < 1.
+        Dropout probability, 0 <= p < 1.
     whole_channels
-        Whether a channel of a signal is dropped as a whole (PyTorch's ``Dropout1d``) or every element by itself.
+        Whether to drop whole channels of a signal (PyTorch's ``Dropout1d``) instead of single elements.
 
     Notes
     -----

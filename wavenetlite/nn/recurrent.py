@@ -1,4 +1,4 @@
-"""Recurrent layers, streamed: a stream remembers what the last frame left."""
+"""Recurrent layers; streams keep their hidden state."""
 
 from __future__ import annotations
 
@@ -61,7 +61,7 @@ class Recurrent(Module, abstract=True):
         return x
 
     def build_layer(self, x: Node, layer: int) -> Node:
-        """The projection of the input as a convolution, and the units that read it."""
+        """The input projection as a convolution, and the recurrent units."""
         weight = self.parameter(f"weight_ih_l{layer}")
         bias, hidden_bias = (
             self.parameter(f"bias_{of}_l{layer}") if self.bias else None for of in ("ih", "hh")
@@ -76,26 +76,26 @@ class Recurrent(Module, abstract=True):
 class GRU(Recurrent):
     """Gated recurrent units.
 
-    Every frame, of the input x and the last output h: ``r = sigmoid(W_ir x + b_ir + W_hr h + b_hr)``, z alike,
-    ``n = tanh(W_in x + b_in + r (W_hn h + b_hn))``, ``h = (1 - z) n + z h``. Before the signal h is 0.
+    For each frame, with input x and previous output h: ``r = sigmoid(W_ir x + b_ir + W_hr h + b_hr)``, likewise z,
+    ``n = tanh(W_in x + b_in + r (W_hn h + b_hn))``, ``h = (1 - z) n + z h``. Initially h is 0.
 
     Parameters
     ----------
     in_channels, hidden_channels
-        Channels in, and units, which are the channels out: PyTorch's ``input_size`` and ``hidden_size``.
+        Input channels, and units, which are the output channels: PyTorch's ``input_size`` and ``hidden_size``.
     num_layers
-        Layers, each of which reads the one before.
+        Number of stacked layers.
     bias
-        Whether there are biases.
+        Whether to add biases.
     first_state
-        Whether what stands before the signal is a parameter, instead of zeros.
+        Whether the state before the signal is a parameter instead of zeros.
 
     Notes
     -----
-    Parameters of layer k, as in ``torch.nn.GRU``, the gates r, z, n one below the other: ``weight_ih_lk``
+    Parameters of layer k, as in ``torch.nn.GRU``, with the gates r, z, n stacked: ``weight_ih_lk``
     (3 * hidden_channels, in_channels or hidden_channels), ``weight_hh_lk`` (3 * hidden_channels, hidden_channels),
     ``bias_ih_lk``, ``bias_hh_lk`` (3 * hidden_channels,); beside PyTorch's ``first_state_lk`` (1, hidden_channels), h.
-    The receptive field is without end. Cho et al., "Learning Phrase Representations using RNN Encoder-Decoder", 2014.
+    The receptive field is infinite. Cho et al., "Learning Phrase Representations using RNN Encoder-Decoder", 2014.
 
     Examples
     --------
@@ -112,26 +112,26 @@ class GRU(Recurrent):
 class LSTM(Recurrent):
     """Long short-term memory.
 
-    Every frame, of the input x and the last output h: ``i = sigmoid(W_ii x + b_ii + W_hi h + b_hi)``, f and o alike,
-    ``g = tanh(W_ig x + b_ig + W_hg h + b_hg)``, ``c = f c + i g``, ``h = o tanh(c)``. Before the signal h and c are 0.
+    For each frame, with input x and previous output h: ``i = sigmoid(W_ii x + b_ii + W_hi h + b_hi)``, likewise f and
+    o, ``g = tanh(W_ig x + b_ig + W_hg h + b_hg)``, ``c = f c + i g``, ``h = o tanh(c)``. Initially h and c are 0.
 
     Parameters
     ----------
     in_channels, hidden_channels
-        Channels in, and units, which are the channels out: PyTorch's ``input_size`` and ``hidden_size``.
+        Input channels, and units, which are the output channels: PyTorch's ``input_size`` and ``hidden_size``.
     num_layers
-        Layers, each of which reads the one before.
+        Number of stacked layers.
     bias
-        Whether there are biases.
+        Whether to add biases.
     first_state
-        Whether what stands before the signal is a parameter, instead of zeros.
+        Whether the state before the signal is a parameter instead of zeros.
 
     Notes
     -----
-    Parameters of layer k, as in ``torch.nn.LSTM``, the gates i, f, g, o one below the other: ``weight_ih_lk``
+    Parameters of layer k, as in ``torch.nn.LSTM``, with the gates i, f, g, o stacked: ``weight_ih_lk``
     (4 * hidden_channels, in_channels or hidden_channels), ``weight_hh_lk`` (4 * hidden_channels, hidden_channels),
     ``bias_ih_lk``, ``bias_hh_lk`` (4 * hidden_channels,); beside PyTorch's ``first_state_lk`` (2, hidden_channels), h
-    and c. The receptive field is without end. Hochreiter and Schmidhuber, "Long Short-Term Memory", 1997; Gers et al.,
+    and c. The receptive field is infinite. Hochreiter and Schmidhuber, "Long Short-Term Memory", 1997; Gers et al.,
     "Learning to Forget", 2000.
 
     Examples

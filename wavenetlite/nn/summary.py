@@ -1,4 +1,4 @@
-"""The table that ``model.summary()`` prints."""
+"""The table of ``model.summary()``."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from wavenetlite.support.tables import table_lines
 
 
 class Layer(Protocol):
-    """What is read of a module."""
+    """The part of a module that a summary needs."""
 
     def children(self) -> Mapping[str, Any]: ...
 
@@ -27,13 +27,13 @@ class Row:
     kind: str
     channels: str
     parameters: int
-    multiply_adds: float  # for one input frame
+    multiply_adds: float  # per input frame
     receptive_field: float
     latency: int
 
 
 def summary_rows(modules: Iterable[tuple[str, Layer]], trace: Sequence[tuple[Layer, Node, Node]]) -> list[Row]:
-    """One row for each layer that holds no other, in the order of the names; an unused one is left out."""
+    """One row per layer without submodules, in the order of the names; unused layers are omitted."""
     used: dict[int, list[tuple[Node, Node]]] = {}  # a shared layer is used more than once
     for module, x, out in trace:
         used.setdefault(id(module), []).append((x, out))
@@ -58,7 +58,7 @@ def summary_rows(modules: Iterable[tuple[str, Layer]], trace: Sequence[tuple[Lay
 
 
 def multiply_adds(module: Layer, x: Node, out: Node) -> float:
-    """Of one output frame, by the weights of a layer; those that are no parameters, as of a window, do not count."""
+    """Per output frame, of a layer's weights; those that are not parameters, such as a window's, do not count."""
     if not module.parameter_shapes():
         return 0
     total = 0.0
@@ -69,7 +69,7 @@ def multiply_adds(module: Layer, x: Node, out: Node) -> float:
 
 
 def summary_text(title: str, rows: Sequence[Row], facts: Mapping[str, str]) -> str:
-    head = ["layer", "type", "channels", "parameters", "MACs a frame", "receptive field", "latency"]
+    head = ["layer", "type", "channels", "parameters", "MACs per frame", "receptive field", "latency"]
     body = [
         [row.path, row.kind, row.channels, f"{row.parameters:,}", f"{row.multiply_adds:,.10g}",
          f"{row.receptive_field:,}", f"{row.latency:,}"]

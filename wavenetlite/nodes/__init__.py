@@ -1,4 +1,4 @@
-"""The operations of networks, one file each."""
+"""The operations of networks, one file per operation."""
 
 from wavenetlite.nodes.activate import Activate, activate
 from wavenetlite.nodes.concat import Concat, concat

@@ -1,4 +1,4 @@
-"""Functions of single elements, or of single frames."""
+"""Element-wise functions, and functions of single frames."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from wavenetlite.support.arrays import Floats
 
 @dataclass(frozen=True, eq=False)
 class Activate(Node):
-    """An element-wise function (softmax: a function of one frame), named as in wavenetlite.kernels.ACTIVATIONS."""
+    """An element-wise function (softmax: of one frame), named as in wavenetlite.kernels.ACTIVATIONS."""
 
     operation: ClassVar[str] = "activation"
 
@@ -41,7 +41,7 @@ class Activate(Node):
 
     @property
     def kernel_parameters(self) -> Floats:
-        """The parameters as the kernel reads them: slopes are one a channel."""
+        """The parameters as the kernel reads them; slopes are one per channel."""
         if self.slopes is None:
             return np.array(self.parameters, np.float32)
         slopes: Floats = np.zeros(padded(self.channels), np.float32)

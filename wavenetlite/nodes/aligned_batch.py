@@ -1,4 +1,4 @@
-"""Base of the batch steps of nodes whose edges are aligned branches."""
+"""Base of the batch steps of nodes with aligned branches."""
 
 from __future__ import annotations
 
@@ -13,16 +13,16 @@ AnyNode = TypeVar("AnyNode", bound=Node)
 
 
 class AlignedBatchStep(BatchStep[AnyNode]):
-    """For a row it reads one row of each sequence, perhaps a later one."""
+    """Each output row reads one row, possibly shifted, of each sequence."""
 
     def reach(self) -> None:
         for x, shift in self.parts():
             x.after = max(x.after, shift + self.out.frames - x.frames)
 
     def parts(self) -> Iterator[tuple[BatchSequence, int]]:
-        """Each sequence with the row that is read for row 0."""
+        """Each sequence with the row read for output row 0."""
         return ((x, edge.shift) for x, edge in zip(self.inputs, self.node.edges, strict=True))
 
     def rows(self) -> list[Floats]:
-        """The rows that are read of each sequence."""
+        """The rows read of each sequence."""
         return [x.rows(shift, self.out.frames) for x, shift in self.parts()]

@@ -1,4 +1,4 @@
-"""The channels of several sequences side by side."""
+"""Concatenation of channels."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ def join(signals, bins):
 
 @dataclass(frozen=True, eq=False)
 class Concat(Node):
-    """The channels of all edges one after the other, or those of each of `bins` bins."""
+    """The concatenated channels of all edges, bin by bin."""
 
     operation: ClassVar[str] = "concat"
 
@@ -52,7 +52,7 @@ class Concat(Node):
         return self.bins
 
     def bins_read(self, index: int, counts: Counts) -> Counts:
-        """A branch's part of every bin, or those bins that its channels make."""
+        """A branch's share of every bin, or the bins of its channels."""
         if self.bins > 1:
             return rebinned(counts, self.bins)
         start, bins = sum(edge.node.channels for edge in self.edges[:index]), counts.shape[1]
@@ -86,7 +86,7 @@ def concat(*nodes: Node, bins: int = 1) -> Node:
 
 
 class ConcatBatchStep(AlignedBatchStep[Concat]):
-    """Channels side by side, over batches."""
+    """Concatenation of channels, over batches."""
 
     def maps(self, rows: Floats, channels: int) -> Floats:
         """The maps of each bin, as a view."""

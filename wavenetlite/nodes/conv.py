@@ -1,4 +1,4 @@
-"""Convolution over time, of one sequence or of several at once."""
+"""Convolution over time, of one sequence or of several."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ from wavenetlite.graph import (
 from wavenetlite.graph.batch import BatchContext, BatchStep, add_at, aligned_zeros
 from wavenetlite.kernels import training
 from wavenetlite.kernels.pack import Arena, pack_conv, pack_depthwise
-from wavenetlite.nodes.convolution_batch import ConvolutionBatchStep, ConvolutionSource, Packed, fours, transposed
+from wavenetlite.nodes.convolution_batch import ConvolutionBatchStep, ConvolutionSource, Packed, fours, transpose
 from wavenetlite.support.arrays import Floats
 
 CONV = '''\
@@ -39,9 +39,9 @@ def conv(x, weight, bias=None, groups=1):
 
 @dataclass(frozen=True, eq=False)
 class Conv(Node):
-    """Sum over the edges of a convolution with `weights[i]`, (channels, in / groups[i], taps), plus the biases.
+    """The sum of the edges' convolutions with `weights[i]`, (channels, in / groups[i], taps), plus the biases.
 
-    Parameters of modules are in a graph as they are or as views, never as copies: that is how training finds them.
+    A graph contains the modules' parameter arrays or views of them, never copies: training identifies them by that.
     """
 
     operation: ClassVar[str] = "conv"
@@ -52,13 +52,13 @@ class Conv(Node):
 
     @property
     def bias(self) -> Floats | None:
-        """All biases together."""
+        """The sum of the biases."""
         given = [bias for bias in self.biases if bias is not None]
         return np.sum(given, axis=0, dtype=np.float32) if given else None
 
     def call(self) -> Convolution:
-        by_itself = len(self.edges) == 1 and self.groups[0] == self.edges[0].node.channels == self.channels > 1
-        kind = Depthwise if by_itself else Dense
+        depthwise = len(self.edges) == 1 and self.groups[0] == self.edges[0].node.channels == self.channels > 1
+        kind = Depthwise if depthwise else Dense
         return kind(self.channels, weights=list(self.weights), groups=list(self.groups), bias=self.bias)
 
     @property
@@ -67,7 +67,7 @@ class Conv(Node):
 
     @property
     def depthwise(self) -> bool:
-        """Whether it keeps the channels apart."""
+        """Whether it processes the channels independently."""
         return self.groups == (self.channels,) == (self.edges[0].node.channels,)
 
     @property
@@ -122,13 +122,13 @@ class Conv(Node):
 
 
 class DenseSource(ConvolutionSource):
-    """A convolution across channels, perhaps in groups."""
+    """A convolution across channels, possibly in groups."""
 
     def packed(self, arena: Arena) -> Packed:
         return pack_conv(arena, [self.weight], [self.groups], self.bias, self.out.channels)
 
     def packed_back(self, arena: Arena) -> Packed:
-        return pack_conv(arena, [transposed(self.weight, self.groups)], [self.groups], None, self.x.channels)
+        return pack_conv(arena, [transpose(self.weight, self.groups)], [self.groups], None, self.x.channels)
 
     def prepare_gradient(self) -> None:
         per_in, per_out = self.x.channels // self.groups, self.out.channels // self.groups
@@ -145,7 +145,7 @@ class DenseSource(ConvolutionSource):
 
 
 class DepthwiseSource(ConvolutionSource):
-    """A convolution of every channel by itself."""
+    """A depthwise convolution."""
 
     def packed(self, arena: Arena) -> Packed:
         return pack_depthwise(arena, self.weight, self.bias)

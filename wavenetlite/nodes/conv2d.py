@@ -31,13 +31,13 @@ from wavenetlite.nodes.convolution_batch import (
     Packed,
     blocks,
     fours,
-    transposed,
+    transpose,
 )
 from wavenetlite.support.arrays import Floats
 from wavenetlite.support.errors import ParameterError
 
 MOST_DENSE = 2**26
-"""Weights of a convolution over bins that is written out over channels."""
+"""Weights of a convolution over bins that is expanded to one over channels."""
 
 CONV2D = '''\
 def conv2d(x, weight, bias, groups, table):
@@ -59,12 +59,12 @@ def conv2d(x, weight, bias, groups, table):
 '''
 
 Links = tuple[tuple[tuple[Link, ...], ...], ...]
-"""What every bin of each phase reads."""
+"""For every phase and bin, its links."""
 
 
 @dataclass(eq=False)
 class Strips(Convolution):
-    """A convolution over time and bins, of weights (maps out, maps in / groups, kernel frames, kernel bins)."""
+    """A convolution over time and bins with weights (maps out, maps in / groups, kernel frames, kernel bins)."""
 
     kernel: str = "strips"
     reads_unpadded: bool = True
@@ -82,8 +82,8 @@ class Strips(Convolution):
 class Conv2d(Node):
     """A convolution over time and bins, transposed or not. A frame holds bins x maps channels, a bin's maps together.
 
-    ``links[phase][bin]`` is all that a bin reads. `weight` is a parameter as its module keeps it, in the order that
-    `layout` names.
+    ``links[phase][bin]`` lists all inputs of a bin. `weight` is the module's parameter, with the axes named in
+    `layout`.
     """
 
     operation: ClassVar[str] = "conv2d"
@@ -100,16 +100,16 @@ class Conv2d(Node):
 
     @property
     def bins(self) -> int:
-        """Of the output."""
+        """Bins of the output."""
         return len(self.links[0])
 
     @property
     def depthwise(self) -> bool:
-        """Whether every map is convolved by itself."""
+        """Whether it is a depthwise convolution."""
         return self.groups > 1 and self.arranged(self.weight).shape[:2] == (self.groups, 1)
 
     def arranged(self, weight: np.ndarray) -> np.ndarray:
-        """The weights, or what stands in their places, as (maps out, maps in / groups, kernel frames, kernel bins)."""
+        """The weights, or an array of their shape, as (maps out, maps in / groups, kernel frames, kernel bins)."""
         if self.layout == "in, out, frames, bins":
             split = weight.reshape(self.groups, -1, *weight.shape[1:]).swapaxes(1, 2)
             return split.reshape(-1, *split.shape[2:])
@@ -117,7 +117,7 @@ class Conv2d(Node):
 
     @property
     def multiply_adds(self) -> float:
-        """Of one output frame."""
+        """Per output frame."""
         maps_out, maps_in = self.arranged(self.weight).shape[:2]
         return float(sum(len(links) for row in self.links for links in row) * maps_out * maps_in / self.phases)
 
@@ -129,7 +129,7 @@ class Conv2d(Node):
 
     @property
     def bins_in(self) -> int:
-        """Of the frames that are read."""
+        """Bins of the input."""
         return self.edges[0].node.channels // (int(self.arranged(self.weight).shape[1]) * self.groups)
 
     @property
@@ -142,7 +142,7 @@ class Conv2d(Node):
 
     @property
     def over_bins(self) -> OverBins:
-        """As the links say; of a transposed one, of what it reads."""
+        """From the links; for a transposed convolution, in terms of what it reads."""
         ratio = Fraction(self.bins_in, self.bins)
         stride = ratio if ratio < 1 else round(ratio)
         rows = [sorted({(link.bins, link.bin) for link in row}) for row in self.links[0]]
@@ -165,7 +165,7 @@ class Conv2d(Node):
             yield tap, read
 
     def edge_weights(self) -> list[EdgeWeights]:
-        """Of a transposed one as it is: the places of its kernel have no holes to be filled."""
+        """A transposed convolution counts as undilated: its kernel has no holes to fill."""
         edge, weight, bins = self.edges[0], self.arranged(self.weight), self.over_bins
         maps = weight.shape[1] * self.groups
         inner = maps * weight[0].size
@@ -181,7 +181,7 @@ class Conv2d(Node):
         return [only]
 
     def onnx(self, write: OnnxBuilder[Edge]) -> str:
-        """As a convolution over channels."""
+        """Export as a convolution over channels."""
         names = [write.constant(self.dense())]
         if self.bias is not None:
             names.append(write.constant(np.tile(self.bias, self.phases * self.bins)))
@@ -189,12 +189,12 @@ class Conv2d(Node):
         return write.side_by_side(y, self.phases, self.channels, phases_first=True)
 
     def dense(self) -> Floats:
-        """The weights (phases x channels, channels read, taps): each bin's where its maps are."""
+        """The weights expanded to (phases x channels, channels read, taps)."""
         edge = self.edges[0]
         rows, columns = self.phases * self.channels, edge.node.channels
         if rows * columns * edge.taps > MOST_DENSE:
-            raise ParameterError(f"a convolution over bins has {rows * columns * edge.taps} weights when it is written "
-                                 f"out over channels; ONNX export takes at most {MOST_DENSE}")  # fmt: skip
+            raise ParameterError(f"a convolution over bins has {rows * columns * edge.taps} weights when expanded to "
+                                 f"channels; it must have at most {MOST_DENSE} for ONNX export")  # fmt: skip
         given = ungrouped(self.arranged(self.weight), self.groups)
         maps_out, maps_in = given.shape[:2]
         dense = np.zeros((self.phases, self.bins, maps_out, columns // maps_in, maps_in, edge.taps), np.float32)
@@ -209,7 +209,7 @@ class Conv2d(Node):
         return write.call(CONV2D, write.read(self.edges[0]), *arrays, str(self.groups), write.array(self.table()))
 
     def arranged_script(self, name: str) -> str:
-        """What `arranged` does, in the script."""
+        """The expression of `arranged` for the script."""
         if self.layout == "out, in, bins, frames":
             return f"{name}.swapaxes(2, 3)"
         if self.layout == "in, out, frames, bins":
@@ -242,14 +242,14 @@ class BinsSource(ConvolutionSource):
         return pack_strips(arena, self.node.links, self.weight, self.groups, self.bias)
 
     def packed_back(self, arena: Arena) -> Packed:
-        """A bin gets its gradient from the bins that read it; every phase of the output is a tap by itself."""
+        """A bin gets its gradient from the bins that read it; every phase of the output is a separate tap."""
         bins = self.x.channels // (self.weight.shape[1] * self.groups)
         links: list[list[Link]] = [[] for _ in range(bins)]
         for phase, row in enumerate(self.node.links):
             for out, read in enumerate(row):
                 for link in read:
                     links[link.bin].append(link._replace(tap=link.tap * self.phases + phase, bin=out))
-        weight = transposed(self.weight, self.groups)
+        weight = transpose(self.weight, self.groups)
         return pack_strips(arena, [[tuple(read) for read in links]], weight, self.groups, None)
 
     def prepare(self) -> None:
@@ -260,13 +260,13 @@ class BinsSource(ConvolutionSource):
     def prepare_gradient(self) -> None:
         maps_out, per_in, frames, bins = self.weight.shape
         maps_in = per_in * self.groups
-        groups = 1 if self.node.depthwise else self.groups  # that are taken apart
+        groups = 1 if self.node.depthwise else self.groups  # processed separately
         per_in, per_out = maps_in // groups, maps_out // groups
         rows = 1 if self.node.depthwise else per_in
         self.weight_gradient = aligned_zeros((frames * bins * groups, rows, fours(per_out)))
         self.index = self.weight.astype(np.int64)
         ld = padded(self.out.channels)
-        # For each link and group: the tap, the first channel there, that of the gradient, the place in the kernel.
+        # For each link and group: the tap, its first channel, that of the gradient, the position in the kernel.
         self.meetings = np.array([
             (link.tap, link.bin * maps_in + group * per_in, phase * ld + out * maps_out + group * per_out,
              (link.frames * bins + link.bins) * groups + group)

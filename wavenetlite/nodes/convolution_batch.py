@@ -1,4 +1,4 @@
-"""Convolutions over batches: what `Conv` and `Conv2d` have in common."""
+"""Convolutions over batches: the common part of `Conv` and `Conv2d`."""
 
 from __future__ import annotations
 
@@ -44,9 +44,9 @@ class ConvolutionBatchStep(BatchStep[Node]):
 
 
 class ConvolutionSource:
-    """The convolution of one sequence: what is common to all kinds."""
+    """The convolution of one sequence; base of all kinds."""
 
-    scratch: Floats | None = None  # where the input's gradient is computed if it cannot be added on the way
+    scratch: Floats | None = None  # for the input's gradient if it cannot be accumulated directly
 
     def __init__(
         self, node: Node, index: int, context: BatchContext, weight: Floats, bias: Floats | None, groups: int
@@ -64,11 +64,11 @@ class ConvolutionSource:
         raise NotImplementedError
 
     def packed_back(self, arena: Arena) -> Packed:
-        """Pack them for the convolution that takes the output's gradient to the input's."""
+        """Pack them for the convolution that computes the input's gradient from the output's."""
         raise NotImplementedError
 
     def prepare_gradient(self) -> None:
-        """Memory for the gradient of the weights."""
+        """Allocate the gradient of the weights."""
         raise NotImplementedError
 
     def weights_backward(self, gradient: Floats, g: Floats) -> None:
@@ -85,7 +85,7 @@ class ConvolutionSource:
 
     @property
     def count(self) -> int:
-        """How often the taps are read: once for every frame of the output, or for every block of `phases`."""
+        """Number of readings of the taps: one per output frame, or per block of `phases`."""
         return self.out.frames // self.phases
 
     def reach(self) -> None:
@@ -149,7 +149,7 @@ class ConvolutionSource:
 
 
 class Spread:
-    """The gradient of the output of a convolution with stride, at the pace of its input: zeros in between."""
+    """The output gradient of a strided convolution at the rate of its input, with zeros in between."""
 
     def __init__(self, source: ConvolutionSource) -> None:
         self.out, self.stride = source.out, source.stride
@@ -168,17 +168,17 @@ class Spread:
 
 
 def blocks(rows: Floats, phases: int) -> Floats:
-    """Every `phases` rows as one, without copying them."""
+    """Merge every `phases` rows into one, as a view."""
     return rows if phases == 1 else rows.reshape(rows.shape[0], -1, phases * rows.shape[2])
 
 
 def fours(channels: int) -> int:
-    """Channels, filled up to whole vectors of four."""
+    """Channels, rounded up to a multiple of four."""
     return -(-channels // 4) * 4
 
 
-def transposed(weight: Positions, groups: int) -> Positions:
-    """Weights (in, out / groups, ...) of the convolution that takes a gradient back."""
+def transpose(weight: Positions, groups: int) -> Positions:
+    """Weights (in, out / groups, ...) of the convolution that propagates gradients back."""
     out, per_in, *kernel = weight.shape
     split = weight.reshape(groups, out // groups, per_in, *kernel).swapaxes(1, 2)
     return np.ascontiguousarray(split).reshape(groups * per_in, out // groups, *kernel)

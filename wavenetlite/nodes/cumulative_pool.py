@@ -13,7 +13,7 @@ from wavenetlite.kernels import training
 
 LOWEST = float(np.finfo(np.float32).min)
 FLOAT, DOUBLE = 1, 11
-"""ONNX's numbers of these types."""
+"""ONNX's codes of these types."""
 
 TIME = 2
 """The axis of frames in ONNX."""
@@ -34,7 +34,7 @@ class CumulativePool(Node):
 
     @property
     def unsettled(self) -> str:
-        return "must have no pool over all frames"
+        return "must not contain a pool over all frames"
 
     def call(self) -> KernelCall:
         return KernelCall(self.channels, self.kind, state=(self.channels, 1), state_bytes=8)
@@ -72,7 +72,7 @@ class CumulativePool(Node):
 
 
 def running_sum(write: OnnxBuilder[Edge], x: str, name: str, channels: int) -> str:
-    """In double precision; what is kept of it are two floats."""
+    """A running sum in double precision; its state is two floats."""
     total = write.op("CumSum", [write.op("Cast", [x], to=DOUBLE), write.constant(TIME)])
     high, low = write.kept(name, channels), write.kept(f"{name} rest", channels)
     if high is None or low is None:

@@ -1,4 +1,4 @@
-"""Dropout, in training."""
+"""Dropout."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from wavenetlite.graph.batch import BatchContext, BatchStep
 
 @dataclass(frozen=True, eq=False)
 class Dropout(Node):
-    """Elements, or whole channels, set to zero at random; only in a graph for training."""
+    """Elements, or whole channels, set to zero at random; only in training graphs."""
 
     operation: ClassVar[str] = "dropout"
 
@@ -25,7 +25,7 @@ class Dropout(Node):
 
 
 class DropoutBatchStep(BatchStep[Dropout]):
-    """Elements, or whole channels of a clip, set to zero at random and the rest scaled up to make good for them."""
+    """Elements, or whole channels of a clip, set to zero at random, and the rest scaled up to compensate."""
 
     def __init__(self, node: Dropout, context: BatchContext) -> None:
         super().__init__(node, context)

@@ -1,4 +1,4 @@
-"""The functions of `Activate` in other notations: as operators of ONNX, and in NumPy."""
+"""Export of the functions of `Activate`: as ONNX operators, and in NumPy."""
 
 from __future__ import annotations
 
@@ -17,16 +17,16 @@ Onnx = OnnxBuilder[Edge]
 
 @dataclass(frozen=True)
 class Function:
-    """One function.
+    """The exports of one function.
 
     Attributes
     ----------
     arguments, numpy
-        x, (frames, channels), and the parameters; and an expression of them, after lines that it needs.
+        The arguments, x (frames, channels) and the parameters; and an expression of them, after any preceding lines.
     onnx
         Called with a builder, the tensor x and the parameters.
     over_channels
-        Whether it takes all channels of a frame for each; `onnx` is given their number before the parameters.
+        Whether it is a function of all channels of a frame; `onnx` gets their number before the parameters.
     """
 
     arguments: str
@@ -35,13 +35,13 @@ class Function:
     over_channels: bool = False
 
     def text(self, name: str) -> str:
-        """A function of Python."""
+        """Source text of the Python function."""
         *before, value = self.numpy.splitlines()
         return "".join(f"{line}\n" for line in [f"def {name}({self.arguments}):", *before, f"    return {value}"])
 
 
 def operator(kind: str, *names: str) -> Callable[..., str]:
-    """One operator of ONNX; `names` are those of its attributes that are the function's parameters."""
+    """A single ONNX operator; `names` are the attributes for the function's parameters."""
 
     def append(write: Onnx, x: str, *parameters: float) -> str:
         return write.op(kind, [x], **dict(zip(names, map(float, parameters), strict=True)))
@@ -49,7 +49,7 @@ def operator(kind: str, *names: str) -> Callable[..., str]:
     return append
 
 
-# Composed of several operators of ONNX
+# Functions composed of several ONNX operators
 
 
 def prelu(write: Onnx, x: str, slopes: Floats) -> str:
@@ -83,7 +83,7 @@ def leaky_hardtanh(write: Onnx, x: str, low: float, high: float, low_slope: floa
 
 
 P0, P1, P2, Q0, Q1 = FAST_TANH
-"""Of fast_tanh, a quotient of polynomials of |x|."""
+"""Coefficients of fast_tanh, a quotient of polynomials in |x|."""
 
 
 def fast_tanh(write: Onnx, x: str) -> str:
@@ -126,4 +126,4 @@ np.clip(x, low, high) + below * low_slope + above * high_slope""", leaky_hardtan
     p = {P0} * (1 + a) + ({P1} + {P2} * a) * a**2
 x * p / ({Q0} + ({Q0} + a**2) * (a + {Q1} * a**2))""", fast_tanh),
 }  # fmt: skip
-"""By name: those of `wavenetlite.kernels.ACTIVATIONS` but the identity, which is no operation."""
+"""By name: all of `wavenetlite.kernels.ACTIVATIONS`."""

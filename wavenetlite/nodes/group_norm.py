@@ -7,7 +7,7 @@ from typing import ClassVar
 
 import numpy as np
 
-from wavenetlite.graph import Counts, Edge, KernelCall, Node, OnnxBuilder, ScriptBuilder, rebinned
+from wavenetlite.graph import MOST_FLOAT, Counts, Edge, KernelCall, Node, OnnxBuilder, ScriptBuilder, rebinned
 from wavenetlite.graph.batch import BatchContext, BatchStep, add_at
 from wavenetlite.kernels import padded
 from wavenetlite.support.arrays import Floats
@@ -36,7 +36,7 @@ class GroupNorm(Node):
         if self.weight is not None and self.bias is not None:
             scaling = [np.zeros(padded(self.channels), np.float32) for _ in range(2)]
             scaling[0][: self.channels], scaling[1][: self.channels] = self.weight, self.bias
-        eps = np.array([self.eps], np.float32)
+        eps = np.array([min(self.eps, MOST_FLOAT)], np.float32)
         return KernelCall(self.channels, "group_norm", sizes=(self.groups, len(scaling)), arrays=[eps, *scaling])
 
     @property

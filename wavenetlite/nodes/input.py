@@ -1,4 +1,4 @@
-"""What a network is fed."""
+"""Inputs of a network."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from wavenetlite.graph import Node
 
 @dataclass(frozen=True, eq=False)
 class Input(Node):
-    """What the network is fed: the signal (name "x") or the conditioning (name "c")."""
+    """An input of the network: the signal (name "x") or the conditioning (name "c")."""
 
     operation: ClassVar[str] = "input"
 
@@ -22,4 +22,4 @@ class Input(Node):
 
     @property
     def unsettled(self) -> str:
-        return "must be without conditioning from outside" if self.name == "c" else ""
+        return "must not have external conditioning" if self.name == "c" else ""

@@ -23,7 +23,7 @@ def norm(x, weight, bias, mean, variance, eps, bins=1):
 class Norm(Node):
     """Batch normalisation: ``(x - mean) / sqrt(variance + eps) * weight + bias``, channel by channel.
 
-    A frame holds `bins` times as many channels as there are parameters: the maps of a bin side by side.
+    A frame has `bins` bins with one channel per parameter each.
     """
 
     operation: ClassVar[str] = "batch_norm"
@@ -37,7 +37,7 @@ class Norm(Node):
 
     @property
     def scale(self) -> Doubles:
-        """It is ``x * scale + offset``, in float64 until it meets a weight; of one bin."""
+        """Factor in ``x * scale + offset``, for one bin; float64 until it is folded into weights."""
         return self.weight / np.sqrt(self.variance.astype(np.float64) + self.eps)
 
     @property
@@ -71,7 +71,7 @@ class Norm(Node):
 
 
 class NormBatchStep(BatchStep[Norm]):
-    """Batch normalisation by the statistics of this batch, and a ReLU right behind it, if there is one."""
+    """Batch normalisation by the statistics of the batch, optionally with a fused ReLU."""
 
     takes_statistics = True
 
@@ -124,5 +124,5 @@ class NormBatchStep(BatchStep[Norm]):
         return overall, (variances + (means - overall) ** 2).mean(axis=0)
 
     def for_bins(self, value: Doubles) -> Floats:
-        """One value a map as one a channel."""
+        """Repeat one value per map to one per channel."""
         return np.tile(value, self.node.bins).astype(np.float32)

@@ -1,4 +1,4 @@
-"""Some of the channels of a sequence."""
+"""Slices of channels."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ class Slice(Node):
         return 1
 
     def bins_read(self, index: int, counts: Counts) -> Counts:
-        """Its own bins in their place, where they are bins of the whole sequence too."""
+        """Its bins at their position in the input, if they are bins of the input too."""
         size, rest = divmod(self.channels, counts.shape[1])
         whole = self.edges[0].node.channels
         if rest or self.first % size or whole % size:
@@ -50,12 +50,12 @@ class Slice(Node):
 def take(node: Node, first: int, channels: int) -> Node:
     """Channels [first, first + channels) of a sequence."""
     if not 0 <= first < first + channels <= node.channels:
-        raise ParameterError(f"channels {first} to {first + channels} must lie within the {node.channels} there are")
+        raise ParameterError(f"channels {first} to {first + channels} must be within its {node.channels} channels")
     return Slice((Edge(node),), channels, node.clock, first) if channels < node.channels else node
 
 
 class SliceBatchStep(BatchStep[Slice]):
-    """Some channels of a sequence, over batches."""
+    """A slice of channels, over batches."""
 
     @property
     def window(self) -> slice:

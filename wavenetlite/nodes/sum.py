@@ -15,7 +15,7 @@ from wavenetlite.support.errors import ParameterError
 
 @dataclass(frozen=True, eq=False)
 class Sum(Node):
-    """The frames of all edges added, first to last."""
+    """The sum of all edges, first to last."""
 
     operation: ClassVar[str] = "sum"
 

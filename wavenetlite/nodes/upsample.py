@@ -1,4 +1,4 @@
-"""Several frames for each, by fixed weights."""
+"""Upsampling by fixed weights."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ def upsample(x, weights):
 
 @dataclass(frozen=True, eq=False)
 class Upsample(Node):
-    """Phase p of the frames that it makes of one is the sum of the taps times ``weights[p]``, for every channel."""
+    """Each frame gives several: phase p is the sum of the taps times ``weights[p]``, for every channel."""
 
     operation: ClassVar[str] = "upsample"
 
@@ -50,7 +50,7 @@ class Upsample(Node):
 
 
 class UpsampleBatchStep(BatchStep[Upsample]):
-    """Several frames for each, over batches."""
+    """Upsampling over batches."""
 
     def reach(self) -> None:
         self.x.after = max(self.x.after, len(self.node.weights[0]) - 1)
@@ -67,6 +67,6 @@ class UpsampleBatchStep(BatchStep[Upsample]):
         for phase, weights in enumerate(self.node.weights):
             g = self.out.gradient_rows(phase, x.frames, self.node.phases)
             for k, weight in enumerate(weights):
-                count = x.frames - k  # what lies past the end needs no gradient
+                count = x.frames - k  # beyond the end no gradient is needed
                 if count > 0:
                     x.gradient_rows(k, count)[...] += np.float32(weight) * g[:, :count]

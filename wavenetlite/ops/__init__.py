@@ -1,8 +1,8 @@
-"""Convolution and its kin as plain functions of arrays: TensorFlow's operators on this package's kernels.
+"""TensorFlow's convolution, pooling and normalisation operators as plain functions, on this package's kernels.
 
 Arrays are float32 and C-contiguous, channels last: sequences (batch, width, channels), images (batch, height, width,
-channels), filters (width, in, out) or (height, width, in, out). What is of a wrong rank, shape, dtype, stride, rate or
-padding, or would leave less than no output, raises `ParameterError` or `ArrayTypeError`.
+channels), filters (width, in, out) or (height, width, in, out). A wrong rank, shape, dtype, stride, rate or padding, or
+a negative output size, raises `ParameterError` or `ArrayTypeError`.
 
 Every operator ``f(value, ...)`` has its ``f_gradient(upstream, value, ...)``: it takes the gradient of the output, of
 the output's shape, and the operator's own arguments, and returns the gradient of its value, or a named tuple of the

@@ -1,14 +1,14 @@
 # cython: boundscheck=False, initializedcheck=False, wraparound=False
-"""Convolution of images (count, height, width, channels): the loops over rows that feed the kernels of kernels/.
+"""Convolution of images (count, height, width, channels): loops over rows around the kernels of kernels/.
 
-Arrays are float32 views that may skip images, rows and pixels, but a pixel's channels lie side by side. Every function
-gives up the interpreter's lock for its work.
+Arrays are float32 views that may skip images, rows and pixels, but a pixel's channels are contiguous. Every function
+releases the GIL.
 
 Design: an output row is a run of pixels and each tap of the filters a run of input pixels, which is what the convolution
-kernel computes, pixel by pixel in the same order of additions. Where a run would leave the image, its rows are first
-copied to a window with zeros around them, which stays in the cache: so the kernel has no edges, and a value does not
-depend on where its pixel lies or how the image is cut into runs. Rows above and below the image are not computed with at
-all: an FMA with zero changes nothing.
+kernel computes, pixel by pixel in the same order of additions. If a run exceeds the image, its rows are first copied to
+a zero-padded window, which stays in the cache: so the kernel needs no edge cases, and a value does not depend on the
+position of its pixel or the division into runs. Rows above and below the image are skipped: an FMA with zero changes
+nothing.
 """
 
 cimport numpy as cnp
@@ -35,11 +35,11 @@ cdef const Kernels* kernels = chosen_kernels()
 cdef enum:
     RUN = 240                   # pixels of a row at a time, at most
     TALLEST = 12                # rows of the tallest tile
-    NEAR = 10000                # floats of a panel's filters that stay in the nearest cache, beside what they meet
-    TOGETHER = 1024             # pixels whose share in a gradient is summed in float32
+    NEAR = 10000                # floats of a panel's filters that stay in the first-level cache, besides the input
+    TOGETHER = 1024             # pixels whose gradients are summed in float32
 
 
-# Images in memory: where the first is, and how far apart images, rows and pixels are, in floats.
+# Images in memory: the first one, and the distances of images, rows and pixels in floats.
 cdef struct Images:
     float* first
     Py_ssize_t count, height, width, channels
@@ -50,7 +50,7 @@ cdef Images images(cnp.ndarray a) except *:
     cdef Images v
     cdef bint beside = cnp.PyArray_STRIDE(a, 3) == sizeof(float) or cnp.PyArray_DIM(a, 3) == 1
     if cnp.PyArray_TYPE(a) != cnp.NPY_FLOAT32 or cnp.PyArray_NDIM(a) != 4 or not beside:
-        raise TypeError(f"array of {a.dtype}, strides {(<object>a).strides}, holds no images of float32")
+        raise TypeError(f"array of {a.dtype}, strides {(<object>a).strides}, does not contain float32 images")
     v.first = <float*>cnp.PyArray_DATA(a)
     v.count, v.height = cnp.PyArray_DIM(a, 0), cnp.PyArray_DIM(a, 1)
     v.width, v.channels = cnp.PyArray_DIM(a, 2), cnp.PyArray_DIM(a, 3)
@@ -60,7 +60,7 @@ cdef Images images(cnp.ndarray a) except *:
     return v
 
 
-# What a convolution reads: output pixel (r, c) reads, for tap (i, j), input pixel
+# Geometry of a convolution: output pixel (r, c) reads, for tap (i, j), input pixel
 # (r * stride_down + origin_down + i * spacing_down, the same across).
 cdef struct Reach:
     Py_ssize_t origin_down, origin_across, spacing_down, spacing_across, stride_down, stride_across
@@ -75,11 +75,11 @@ cdef Reach reach(tuple origin, tuple spacing, tuple strides) except *:
 
 
 cdef struct Work:
-    Conv conv                   # both chains at once, as the kernel has them
-    Conv[2] chain               # each as a convolution by itself, for where they are computed in turn: see `pack`
+    Conv conv                   # both chains, as in the kernel
+    Conv[2] chain               # each as a separate convolution, for computing them in turn: see `pack`
     Py_ssize_t chains
-    Py_ssize_t share            # channels of a pixel that a chain takes
-    bint in_turn                # always, because the filters are large
+    Py_ssize_t share            # channels of a pixel per chain
+    bint in_turn                # always in turn, because the filters are large
     const Py_ssize_t* width     # of each panel
     const float* weights        # depthwise: (taps, line_pixel)
     const float* bias           # depthwise
@@ -87,14 +87,14 @@ cdef struct Work:
     Images x, y
     Reach reach
     Py_ssize_t taps_down
-    Py_ssize_t taps_across      # as the kernel counts them: neighbours that lie side by side may be one
-    Py_ssize_t across           # pixels from the first tap of a row to its last
+    Py_ssize_t taps_across      # as seen by the kernel: contiguous neighbours may be merged
+    Py_ssize_t across           # pixels between the first and last tap of a row
     Py_ssize_t pixel            # floats of a pixel in the window
     Py_ssize_t ring             # rows in the window
     Py_ssize_t line_pixel       # floats of an output pixel as the kernel writes it
-    float* window               # (ring, pixels, pixel); NULL where no run leaves the image
-    float* line                 # (RUN, line_pixel), where the kernel cannot write to the output; else NULL
-    const float** at            # (taps,) what the kernel is handed
+    float* window               # (ring, pixels, pixel); NULL if no run exceeds the image
+    float* line                 # (RUN, line_pixel), if the kernel cannot write to the output; else NULL
+    const float** at            # (taps,) arguments of the kernel
     Py_ssize_t* step
 
 
@@ -106,13 +106,13 @@ def panels_of(channels: int) -> list[tuple[int, int, int]]:
 
 
 cdef int pack(Work* w, const float[:, :, :, ::1] filters, const float[::1] bias, Blocks blocks) except -1:
-    """Lay the filters (height, width, in, out) out in panels of output channels, as engine.pack does.
+    """Pack the filters (height, width, in, out) into panels of output channels, as kernels.pack does.
 
-    The chains stand also as convolutions by themselves, the second without a bias; the sum of their outputs is what the
-    kernel computes from both, bit for bit. So they can be run one after the other, which pays where
+    The chains are also packed as separate convolutions, the second without a bias; the sum of their outputs is
+    bit-identical to what the kernel computes from both. So they can be run in turn, which pays if
 
-    - the panels of both do not fit into the nearest cache, so that every tile would read them from further away;
-    - taps at the edge of the image are left out, whose weights the kernel cannot pass over in both chains at once.
+    - the panels of both do not fit into the first-level cache, so that every tile would reload them;
+    - taps at the edge of the image are skipped, whose weights the kernel cannot skip in both chains at once.
     """
     cdef Py_ssize_t taps = filters.shape[0] * filters.shape[1], depth = filters.shape[2], channels = filters.shape[3]
     cdef bint wide = depth % WIDE == 0
@@ -164,7 +164,7 @@ cdef int pack(Work* w, const float[:, :, :, ::1] filters, const float[::1] bias,
 
 
 cdef int pack_depthwise(Work* w, const float[:, :, :, ::1] filters, const float[::1] bias, Blocks blocks) except -1:
-    """The filters (height, width, 1, channels) with their rows padded, and the bias behind them."""
+    """Pack the filters (height, width, 1, channels) with padded rows, followed by the bias."""
     cdef Py_ssize_t tap, taps = filters.shape[0] * filters.shape[1], channels = filters.shape[3]
     cdef float* arena = <float*>blocks.allocate((taps + 1) * w.line_pixel * sizeof(float))
     for tap in range(taps):
@@ -176,7 +176,7 @@ cdef int pack_depthwise(Work* w, const float[:, :, :, ::1] filters, const float[
 
 
 cdef void copy_row(Work* w, const float* image, Py_ssize_t row, Py_ssize_t first, Py_ssize_t pixels) noexcept nogil:
-    """Copy a row's pixels from `first` on to the window; where the row has none, zeros are there already."""
+    """Copy a row's pixels from `first` on to the window, which is already zero outside the image."""
     cdef float* to = w.window + (row % w.ring) * pixels * w.pixel
     cdef const float* x = image + row * w.x.row
     cdef Py_ssize_t begin = min(max(-first, 0), pixels), end = max(min(w.x.width - first, pixels), begin), i
@@ -189,9 +189,9 @@ cdef void copy_row(Work* w, const float* image, Py_ssize_t row, Py_ssize_t first
 
 cdef Py_ssize_t bring_rows(
     Work* w, const float* image, Py_ssize_t ready, Py_ssize_t top, Py_ssize_t first, Py_ssize_t pixels) noexcept nogil:
-    """Copy what the filters reach from row `top` on to the window, which holds the rows before `ready`; returns the next.
+    """Copy the rows that the filters need at row `top` to the window, which has those before `ready`; returns the next.
 
-    That one will be needed soon, and is fetched while the kernel computes.
+    The next row is prefetched while the kernel computes.
     """
     cdef Py_ssize_t i, end = min(top + (w.taps_down - 1) * w.reach.spacing_down + 1, w.x.height)
     ready = max(ready, top)
@@ -207,7 +207,7 @@ cdef Py_ssize_t bring_rows(
 
 cdef void chains_in_turn(
     Work* w, Py_ssize_t skipped, Py_ssize_t taps, Py_ssize_t pixels, float* out, Py_ssize_t ld) noexcept nogil:
-    """The convolution by the `taps` behind the first `skipped` alone."""
+    """The convolution with only the `taps` after the first `skipped` ones."""
     cdef Py_ssize_t chain, i, k
     cdef Conv conv
     cdef Panel panel
@@ -269,7 +269,7 @@ cdef void convolve_run(
 def convolve(
     cnp.ndarray value, const float[:, :, :, ::1] filters, const float[::1] bias, bint depthwise, tuple origin,
     tuple spacing, tuple strides, cnp.ndarray out):
-    """out = bias + the convolution of `value` with `filters` (height, width, in, out); zeros lie around an image.
+    """out = bias + the convolution of `value`, zero-padded, with `filters` (height, width, in, out).
 
     Output pixel r reads for tap i input pixel ``r * stride + origin + i * spacing``, on each axis.
     """
@@ -286,7 +286,7 @@ def convolve(
     w.taps_down, w.taps_across = filters.shape[0], filters.shape[1]
     w.across = (w.taps_across - 1) * w.reach.spacing_across
     if w.reach.spacing_across == 1 and w.x.channels % WIDE and w.x.pixel == w.pixel and not depthwise:
-        w.taps_across = 1                       # narrow taps, one after the other in memory as in the chain
+        w.taps_across = 1                       # narrow taps, contiguous in memory as in the chain
     if depthwise:
         pack_depthwise(&w, filters, bias, blocks)
     else:
@@ -294,7 +294,7 @@ def convolve(
     w.at = <const float**>blocks.allocate(w.taps_down * w.taps_across * sizeof(float*))
     w.step = <Py_ssize_t*>blocks.allocate(w.taps_down * w.taps_across * sizeof(Py_ssize_t))
     runs = (w.y.width + RUN - 1) // RUN
-    run = min((w.y.width + runs * TALLEST - 1) // (runs * TALLEST) * TALLEST, w.y.width)    # of one length, or nearly
+    run = min((w.y.width + runs * TALLEST - 1) // (runs * TALLEST) * TALLEST, w.y.width)    # of about equal length
     most = (w.y.width - 1) * w.reach.stride_across + w.reach.origin_across + w.across + 1
     if w.reach.origin_across < 0 or most > w.x.width or w.x.pixel != w.pixel:
         w.ring = min((w.taps_down - 1) * w.reach.spacing_down + 1, w.x.height)
@@ -325,7 +325,7 @@ cdef void add_rows_of_gradient(
     const Images* x, const Images* g, const Reach* p, Py_ssize_t b, Py_ssize_t r, Py_ssize_t begin, Py_ssize_t end,
     bint depthwise, Py_ssize_t taps_down, Py_ssize_t taps_across, Py_ssize_t depth, Py_ssize_t channels, float* total,
 ) noexcept nogil:
-    """total += what the output pixels `begin` to `end` of a row of image `b` give to each tap."""
+    """total += the contribution of the output pixels `begin` to `end` of a row of image `b` to each tap."""
     cdef Py_ssize_t i, j, row, shift, first, last
     cdef const float* from_x
     cdef const float* from_g
@@ -356,10 +356,10 @@ cdef void add_rows_of_gradient(
 def filters_gradient(
     cnp.ndarray value, cnp.ndarray upstream, bint depthwise, tuple origin, tuple spacing, tuple strides,
     double[:, :, :, ::1] out):
-    """out (height, width, in, out) += the gradient of the filters where the output's is `upstream`.
+    """out (height, width, in, out) += the gradient of the filters, given the gradient `upstream` of the output.
 
-    Channels out are a multiple of 4 unless the convolution is depthwise. Summed in float32 over a thousand pixels or so at a
-    time, and in float64 over these sums.
+    Output channels are a multiple of 4 unless the convolution is depthwise. Sums are in float32 over about a thousand
+    pixels at a time, and in float64 over these.
     """
     cdef Images x = images(value), g = images(upstream)
     cdef Reach p = reach(origin, spacing, strides)

@@ -1,4 +1,4 @@
-"""What the operators check in their arguments: arrays, and options that stand for one axis or for each."""
+"""Checks of the operators' arguments: arrays, and options for one axis or for each."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ LAYOUTS = {
 
 
 def floats(name: str, array: Any, layout: str) -> Floats:
-    """A C-contiguous float32 array with as many dimensions as `layout` names; "..." stands for one or more."""
+    """A C-contiguous float32 array with the dimensions of `layout`; "..." stands for one or more."""
     if not isinstance(array, np.ndarray):
         raise ArrayTypeError(f"{name} is a {type(array).__name__}; it must be a NumPy array")
     if array.dtype != np.float32:
@@ -41,26 +41,26 @@ def floats(name: str, array: Any, layout: str) -> Floats:
 
 
 def images(name: str, array: Any, axes: int) -> Floats:
-    """Sequences (1 axis) or images (2 axes) with their channels last."""
+    """Sequences (1 axis) or images (2 axes), channels last."""
     return floats(name, array, LAYOUTS["value", axes])
 
 
 def like(name: str, array: Any, shape: tuple[int, ...], axes: int) -> Floats:
-    """Images of this very shape: the gradient of an output has the output's."""
+    """Images of exactly this shape, as the gradient of an output."""
     if images(name, array, axes).shape != shape:
         raise ParameterError(f"{name} has shape {array.shape}; it must be the output's, {shape}")
     return array  # type: ignore[no-any-return]
 
 
 def vector(name: str, array: Any, length: int, of: str) -> Floats:
-    """One value for each of `length` channels."""
+    """One value per channel."""
     if floats(name, array, "(channels,)").shape != (length,):
-        raise ParameterError(f"{name} has shape {array.shape}; it must be ({length},), one for each of {of}")
+        raise ParameterError(f"{name} has shape {array.shape}; it must be ({length},), one per channel of {of}")
     return array  # type: ignore[no-any-return]
 
 
 def per_axis(name: str, value: Any, axes: int) -> tuple[int, ...]:
-    """Positive integers, one for each axis; TensorFlow's form with a 1 for batch and channels is taken as well."""
+    """Positive integers, one per axis; TensorFlow's form with a 1 for batch and channels is accepted too."""
     if isinstance(value, (int, np.integer)):
         return (positive_int(name, value),) * axes
     if not isinstance(value, Sequence | np.ndarray) or isinstance(value, str):
@@ -74,7 +74,7 @@ def per_axis(name: str, value: Any, axes: int) -> tuple[int, ...]:
 
 
 def pairs(name: str, value: Any, axes: int, rule: str) -> tuple[tuple[int, int], ...]:
-    """Two numbers for each axis, before and after it; TensorFlow's form with [0, 0] for batch and channels as well."""
+    """Two numbers per axis, before and after; TensorFlow's form with [0, 0] for batch and channels is accepted too."""
     try:
         found = [tuple(pair) for pair in value]
     except TypeError:
@@ -90,7 +90,7 @@ def each_axis(padding: Any, axes: int, choices: Sequence[str] = ("SAME", "VALID"
     """The padding of each axis: a rule or a pair."""
     if isinstance(padding, str) and padding in choices:
         return ("CAUSAL", "SAME")[:axes] if padding == "CAUSAL" else (padding,) * axes
-    rule = f"one of {', '.join(choices)}, or a pair of zeros before and after for each of: {', '.join(AXES[axes])}"
+    rule = f"one of {', '.join(choices)}, or a pair (zeros before, after) for each of: {', '.join(AXES[axes])}"
     if isinstance(padding, str):
         raise ParameterError(f"padding={padding!r} must be {rule}")
     return pairs("padding", padding, axes, rule)

@@ -32,7 +32,7 @@ def conv1d(
     """Convolution of sequences, as ``tf.nn.conv1d``.
 
     ``out[b, r, o] = bias[o] + sum_k,i value[b, r * stride + k * dilations - before, i] filters[k, i, o]``, where
-    `value` is zero outside and `before` is what `padding` puts in front.
+    `value` is zero outside and `before` is the padding in front.
 
     Parameters
     ----------
@@ -41,22 +41,22 @@ def conv1d(
     filters
         (width, in channels / groups, out channels), float32, C-contiguous.
     stride
-        Inputs from one output to the next.
+        Distance of outputs, in inputs.
     padding
-        "SAME": ceil(width / stride) outputs, the zeros that they need shared between both ends, the odd one behind.
-        "VALID": none. "CAUSAL": (filter width - 1) * dilations in front, so that an output reads no later input.
-        ``[[before, after]]``: as many as given.
+        "SAME": ceil(width / stride) outputs, with the necessary zeros split between both ends, the odd one at the end.
+        "VALID": none. "CAUSAL": (filter width - 1) * dilations zeros in front, so that outputs read no later inputs.
+        ``[[before, after]]``: explicit numbers.
     dilations
-        Inputs from one tap of the filters to the next.
+        Distance of filter taps, in inputs.
     groups
-        Groups of channels that are convolved by themselves.
+        Number of groups of channels that are convolved independently.
     bias
         (out channels,), added to every output.
 
     Returns
     -------
     (batch, output width, out channels), float32. With "VALID", output width = ceil((width - (filter width - 1) *
-    dilations) / stride); no output is an empty array.
+    dilations) / stride); the array may be empty.
 
     Examples
     --------
@@ -87,7 +87,7 @@ def conv2d(
     value, filters
         (batch, height, width, channels), (height, width, in channels / groups, out channels).
     strides, dilations
-        Inputs from one output, and from one tap, to the next: an integer, or one for height and width.
+        Distance of outputs, and of taps, in inputs: an integer, or one for height and width.
     padding
         "SAME", "VALID" or ``[[top, bottom], [left, right]]``, as in :func:`conv1d` on each axis. "CAUSAL": causal in
         height, which is time in a spectrogram, and "SAME" in width.
@@ -160,7 +160,7 @@ def conv2d_gradient(
 
 
 def atrous_conv2d(value: Floats, filters: Floats, rate: int, padding: Padding, *, bias: Floats | None = None) -> Floats:
-    """Convolution of images with holes in the filters, as ``tf.nn.atrous_conv2d``.
+    """Dilated convolution of images, as ``tf.nn.atrous_conv2d``.
 
     ``out[b, r, c, o] = sum_i,j,k filters[i, j, k, o] value[b, r + rate * i - top, c + rate * j - left, k]``
 
@@ -169,7 +169,7 @@ def atrous_conv2d(value: Floats, filters: Floats, rate: int, padding: Padding, *
     value, filters, bias
         As in :func:`conv2d`.
     rate
-        Inputs from one tap to the next on both axes, at least 1; it may be larger than the input.
+        Distance of taps on both axes, in inputs, at least 1; it may be larger than the input.
     padding
         "SAME" or "VALID".
 
@@ -211,7 +211,7 @@ def atrous_conv2d_gradient(
 def checked(
     axes: int, value: Any, filters: Any, strides: dict[str, Any], padding: Any, dilations: Any, groups: Any
 ) -> Axes:
-    """Check all that a convolution is given; returns its geometry."""
+    """Check the arguments of a convolution; returns its geometry."""
     images("value", value, axes)
     checked_filters("filters", filters, axes, value.shape[-1], groups)
     [(name, given)] = strides.items()
@@ -228,11 +228,11 @@ def checked_filters(name: str, filters: Any, axes: int, depth: int, groups: Any)
     divides("groups", positive_int("groups", groups), "out channels", filters.shape[-1])
     if depth != filters.shape[-2] * groups:
         of = f" * groups={groups}" if groups > 1 else ""
-        raise ParameterError(f"{name} has input depth {filters.shape[-2]}{of}; it must be that of its input, {depth}")
+        raise ParameterError(f"{name} has input depth {filters.shape[-2]}{of}; it must be its input's, {depth}")
 
 
 def checked_bias(bias: Floats | None, filters: Floats, name: str = "bias") -> Floats | None:
-    return None if bias is None else vector(name, bias, filters.shape[-1], "the filters' out channels")
+    return None if bias is None else vector(name, bias, filters.shape[-1], "the filters' output")
 
 
 def checked_atrous(value: Any, filters: Any, rate: Any, padding: Any) -> Axes:
@@ -243,7 +243,7 @@ def checked_atrous(value: Any, filters: Any, rate: Any, padding: Any) -> Axes:
 
 
 def gradients(upstream: Floats, value: Floats, filters: Floats, axes: Axes, groups: int) -> ConvolutionGradient:
-    """Gradients of a convolution whose arguments have been checked."""
+    """Gradients of a convolution with checked arguments."""
     like("upstream", upstream, (len(value), *(axis.out for axis in axes), filters.shape[-1]), len(axes))
     return ConvolutionGradient(
         convolve_back(upstream, filters, None, axes, groups),

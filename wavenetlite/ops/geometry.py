@@ -1,4 +1,4 @@
-"""Where the taps of a convolution lie: TensorFlow's rules for output sizes and padding, one axis at a time."""
+"""Geometry of convolutions: TensorFlow's rules for output sizes and padding, one axis at a time."""
 
 from __future__ import annotations
 
@@ -10,14 +10,14 @@ from itertools import pairwise
 from wavenetlite.support.errors import ParameterError
 
 STEP = 12
-"""Outputs that kernels take at a time: a whole number of every tile."""
+"""Outputs that kernels process at a time: a multiple of all tile heights."""
 
 
 @dataclass(frozen=True)
 class Reads:
     """Output r reads, through the n-th of `taps`, input ``r * stride + origin + n * spacing``.
 
-    Taps that would meet nothing but zeros for every output are left out.
+    Taps that read only zeros for every output are omitted.
     """
 
     taps: slice
@@ -39,14 +39,14 @@ class Axis:
 
     @cached_property
     def forward(self) -> Reads:
-        """What the outputs read."""
+        """The inputs of the outputs."""
         return self.reads(0, self.out)
 
     @cached_property
     def pieces(self) -> list[tuple[int, int, Reads]]:
-        """The outputs cut where taps begin or cease to meet the input, and what each piece reads.
+        """The outputs split where taps enter or leave the input, and the inputs of each piece.
 
-        One piece unless this leaves out a tenth of the work; a piece begins at a multiple of STEP.
+        One piece unless splitting saves a tenth of the work; pieces begin at multiples of STEP.
         """
         spans = [self.outputs_of(k) for k in range(self.kernel)]
         some = [(begin, end) for begin, end in spans if begin < end]
@@ -57,7 +57,7 @@ class Axis:
         return [(begin, end, self.reads(begin, end)) for begin, end in pairwise(sorted({0, self.out} | begins | ends))]
 
     def reads(self, begin: int, end: int) -> Reads:
-        """What the outputs from `begin` to `end` read."""
+        """The inputs of the outputs from `begin` to `end`."""
         spans = [self.outputs_of(k) for k in range(self.kernel)]
         useful = [k for k, span in enumerate(spans) if max(span[0], begin) < min(span[1], end)]
         if not useful:
@@ -66,15 +66,15 @@ class Axis:
         return Reads(slice(useful[0], useful[-1] + 1), origin, self.dilation, self.stride)
 
     def outputs_of(self, tap: int) -> tuple[int, int]:
-        """From where to where the outputs meet the input through a tap."""
+        """The range of outputs that read the input through a tap."""
         shift = tap * self.dilation - self.before
         return max(0, -(shift // self.stride)), min(self.out, -((shift - self.size) // self.stride))
 
     @cached_property
     def backward(self) -> list[tuple[int, Reads]]:
-        """By which outputs the inputs are read: those of each phase, ``phase, phase + stride, ...``, by themselves.
+        """The outputs that read the inputs, for each phase ``phase, phase + stride, ...`` of the inputs.
 
-        Taps come last to first, so that the outputs that they meet come in order.
+        Taps are in reverse order, so that their outputs are in order.
         """
         common = math.gcd(self.stride, self.dilation)
         return [(phase, self.phase(phase, common)) for phase in range(min(self.stride, self.size))]
@@ -92,15 +92,15 @@ class Axis:
 
 
 AxisPadding = str | tuple[int, int]
-"""A rule, or the zeros before and after an axis."""
+"""A rule, or the numbers of zeros before and after an axis."""
 
 
-@lru_cache(1024)  # networks ask for few geometries, and often
+@lru_cache(1024)  # networks use few geometries, often
 def axis(size: int, kernel: int, stride: int, dilation: int, padding: AxisPadding, name: str) -> Axis:
-    """An axis as TensorFlow lays it out.
+    """An axis by TensorFlow's rules.
 
-    "SAME": ceil(size / stride) outputs, the zeros they need shared out, the odd one after. "VALID": no zeros. "CAUSAL":
-    (kernel - 1) * dilation zeros before.
+    "SAME": ceil(size / stride) outputs, the necessary zeros split evenly, the odd one after. "VALID": no zeros.
+    "CAUSAL": (kernel - 1) * dilation zeros before.
     """
     reach = (kernel - 1) * dilation + 1
     if padding == "SAME":
@@ -119,4 +119,4 @@ def axis(size: int, kernel: int, stride: int, dilation: int, padding: AxisPaddin
 
 
 ALONE = Axis(size=1, kernel=1, stride=1, dilation=1, before=0, out=1)
-"""The height of a sequence, taken for an image."""
+"""The height of a sequence as an image."""

@@ -1,7 +1,7 @@
-"""Convolutions, transposed ones and their gradients, all as one primitive: `_images.convolve`.
+"""Convolutions, transposed convolutions and their gradients, reduced to one primitive: `_images.convolve`.
 
-Sequences are images of height 1. The gradient of a convolution's input, which is also what a transposed convolution
-computes, is a convolution again; with a stride one for each phase of the inputs.
+Sequences are images of height 1. The gradient of a convolution's input, which equals a transposed convolution, is
+itself a convolution; with a stride, one per phase of the inputs.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ Axes = tuple[Axis, ...]
 
 
 class ConvolutionGradient(NamedTuple):
-    """Gradients of the three inputs of a convolution, each of its input's shape, float32."""
+    """Gradients of the inputs of a convolution, each of the input's shape, float32."""
 
     value: Floats
     filters: Floats
@@ -26,12 +26,12 @@ class ConvolutionGradient(NamedTuple):
 
 
 def as_image(array: Floats) -> Floats:
-    """(batch, [height,] width, channels) with a height."""
+    """(batch, height, width, channels), adding a missing height."""
     return array[:, np.newaxis] if array.ndim == 3 else array
 
 
 def as_filters(filters: Floats) -> Floats:
-    """([height,] width, in, out) with a height."""
+    """(height, width, in, out), adding a missing height."""
     return filters[np.newaxis] if filters.ndim == 3 else filters
 
 
@@ -50,8 +50,8 @@ def convolve(value: Floats, filters: Floats, bias: Floats | None, axes: Axes, gr
 
 
 def convolve_back(upstream: Floats, filters: Floats, bias: Floats | None, axes: Axes, groups: int) -> Floats:
-    """The gradient of `value` in the convolution whose output has the gradient `upstream`, plus `bias`."""
-    back = turned(as_filters(filters), groups)
+    """The gradient of a convolution's input, given the gradient `upstream` of its output, plus `bias`."""
+    back = swap_channels(as_filters(filters), groups)
     out = np.empty((len(upstream), *(axis.size for axis in axes), back.shape[-1]), np.float32)
     down, across = down_and_across(axes)
     for row, reads_down in down.backward:
@@ -61,8 +61,8 @@ def convolve_back(upstream: Floats, filters: Floats, bias: Floats | None, axes: 
     return out
 
 
-def turned(filters: Floats, groups: int) -> Floats:
-    """Filters with the channels in and out of each group in each other's place."""
+def swap_channels(filters: Floats, groups: int) -> Floats:
+    """Swap the input and output channels of each group of filters."""
     height, width, depth, channels = filters.shape
     parts = filters.reshape(height, width, depth, groups, channels // groups)
     back: Floats = parts.transpose(0, 1, 4, 3, 2).reshape(height, width, channels // groups, groups * depth)
@@ -72,7 +72,7 @@ def turned(filters: Floats, groups: int) -> Floats:
 def run(
     value: Floats, filters: Floats, bias: Floats | None, reads: tuple[Reads, Reads], groups: int, out: Floats
 ) -> None:
-    """Fill `out`, a view of images, with what it reads on both axes."""
+    """Compute `out`, a view of images, from its inputs on both axes."""
     down, across = reads
     filters = np.ascontiguousarray(filters[down.taps, across.taps])
     if out.size == 0 or value.size == 0 or filters.size == 0:
@@ -87,12 +87,12 @@ def run(
 
 
 def places(down: Reads, across: Reads) -> tuple[_images.Pair, _images.Pair, _images.Pair]:
-    """Origins, spacings and strides of both axes."""
+    """Origins, spacings and strides on both axes."""
     return (down.origin, across.origin), (down.spacing, across.spacing), (down.stride, across.stride)
 
 
 def parts(groups: int, depth: int, channels: int) -> list[tuple[slice, slice, bool]]:
-    """Channels in and out of what is convolved at a time, and whether it is depthwise."""
+    """Input and output channels of each separate convolution, and whether it is depthwise."""
     if groups == 1 or groups == depth == channels:
         return [(slice(None), slice(None), groups > 1)]
     i, o = depth // groups, channels // groups
@@ -100,7 +100,7 @@ def parts(groups: int, depth: int, channels: int) -> list[tuple[slice, slice, bo
 
 
 def gradient_of_filters(value: Floats, upstream: Floats, shape: tuple[int, ...], axes: Axes, groups: int) -> Floats:
-    """The gradient of filters of this shape, where that of the convolution's output is `upstream`."""
+    """The gradient of filters of this shape, given the gradient `upstream` of the output."""
     out = np.zeros(shape, np.float32)
     down, across = (axis.forward for axis in down_and_across(axes))
     used = as_filters(out)[down.taps, across.taps]
@@ -109,7 +109,7 @@ def gradient_of_filters(value: Floats, upstream: Floats, shape: tuple[int, ...],
     for ins, outs, depthwise in parts(groups, value.shape[-1], shape[-1]):
         g = as_image(upstream)[..., outs]
         channels = g.shape[-1]
-        if channels % 4 and not depthwise:  # the kernel takes four at a time
+        if channels % 4 and not depthwise:  # the kernel processes four at a time
             g = np.pad(g, [(0, 0)] * 3 + [(0, -channels % 4)])
         total = np.zeros((*used.shape[:3], g.shape[-1]))
         _images.filters_gradient(as_image(value)[..., ins], g, depthwise, *places(down, across), total)
@@ -118,6 +118,6 @@ def gradient_of_filters(value: Floats, upstream: Floats, shape: tuple[int, ...],
 
 
 def sum_over_pixels(upstream: Floats) -> Floats:
-    """The gradient of a bias: one sum for each channel."""
+    """The gradient of a bias: one sum per channel."""
     total: Floats = upstream.sum(axis=tuple(range(upstream.ndim - 1)), dtype=np.float64).astype(np.float32)
     return total

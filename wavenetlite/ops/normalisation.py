@@ -1,4 +1,4 @@
-"""Batch normalisation, with the batch's own moments or given ones."""
+"""Batch normalisation, by the moments of the batch or by given ones."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ ANY = "(..., channels)"
 
 
 class BatchNormGradient(NamedTuple):
-    """Gradients of the inputs of a batch normalisation, float32; None of moments that were the batch's own."""
+    """Gradients of the inputs of a batch normalisation, float32; None for moments computed from the batch."""
 
     value: Floats
     scale: Floats
@@ -30,7 +30,7 @@ def moments(value: Floats) -> tuple[Floats, Floats]:
     Parameters
     ----------
     value
-        (..., channels), float32, C-contiguous, with one pixel or more. Sums are taken in float64.
+        (..., channels), float32, C-contiguous, with at least one pixel. Sums are in float64.
 
     Returns
     -------
@@ -40,7 +40,7 @@ def moments(value: Floats) -> tuple[Floats, Floats]:
     Raises
     ------
     ParameterError, ArrayTypeError
-        For a wrong rank or dtype, and no pixels.
+        Wrong rank or dtype, or no pixels.
 
     Examples
     --------
@@ -71,20 +71,20 @@ def batch_norm(
     scale, offset
         (channels,), float32.
     mean, variance
-        (channels,), float32: the moments to normalise by, both or neither. Without them the value's own, as in
-        training: see :func:`moments`.
+        (channels,), float32: the moments to normalise by, both or neither. Default: those of the value, as in training;
+        see :func:`moments`.
     epsilon
-        Added to the variance, from 0 on; the default is that of TensorFlow's fused operator.
+        Added to the variance, at least 0; the default is that of TensorFlow's fused operator.
 
     Returns
     -------
-    Of the shape of `value`, float32.
+    Array of the shape of `value`, float32.
 
     Raises
     ------
     ParameterError, ArrayTypeError
-        For a wrong rank, shape or dtype, one moment without the other, a variance that with `epsilon` is not positive,
-        and no pixels to take moments of.
+        Wrong rank, shape or dtype, one moment without the other, a variance that is not positive with `epsilon`, or no
+        pixels to compute moments from.
 
     Notes
     -----
@@ -123,12 +123,12 @@ def batch_norm_gradient(
     upstream
         The gradient of the output, of its shape.
     value, scale, offset, mean, variance, epsilon
-        As they were given to :func:`batch_norm`.
+        As passed to :func:`batch_norm`.
 
     Returns
     -------
-    A named tuple: ``value``, ``scale``, ``offset``, ``mean`` and ``variance``, float32. With the value's own moments
-    the last two are None, and the gradient of the value is also that by way of the moments.
+    A named tuple: ``value``, ``scale``, ``offset``, ``mean`` and ``variance``, float32. If the moments are those of the
+    value, the last two are None, and the gradient of the value includes that through the moments.
 
     Examples
     --------
@@ -161,19 +161,19 @@ def batch_norm_gradient(
 
 def own_moments(value: Floats) -> tuple[Doubles, Doubles]:
     if value.size == 0:
-        raise ParameterError(f"value has shape {value.shape}; its moments need one pixel or more")
+        raise ParameterError(f"value has shape {value.shape}; it must have at least one pixel for its moments")
     axes = tuple(range(value.ndim - 1))
     return value.mean(axis=axes, dtype=np.float64), value.var(axis=axes, dtype=np.float64)
 
 
 def checked(value: Any, scale: Any, offset: Any, mean: Any, variance: Any, epsilon: Any) -> tuple[Doubles, Doubles]:
-    """Check all that a batch normalisation is given; returns mean and 1 / sqrt(variance + epsilon) in float64."""
+    """Check the arguments of a batch normalisation; returns mean and 1 / sqrt(variance + epsilon) in float64."""
     channels = floats("value", value, ANY).shape[-1]
     for name, array in {"scale": scale, "offset": offset, "mean": mean, "variance": variance}.items():
         if array is not None or name in ("scale", "offset"):
-            vector(name, array, channels, "value's channels")
+            vector(name, array, channels, "value")
     if (mean is None) != (variance is None):
-        raise ParameterError("mean and variance must be given both, or neither")
+        raise ParameterError("mean and variance must be given together")
     more = number("epsilon", epsilon, 0.0)
     moments = own_moments(value) if mean is None else (mean.astype(np.float64), variance.astype(np.float64))
     if not (moments[1] + more > 0.0).all():

@@ -1,4 +1,4 @@
-"""Pooling of sequences and images: the largest value, or the mean, of windows that move over each channel."""
+"""Max and average pooling of sequences and images."""
 
 from __future__ import annotations
 
@@ -36,11 +36,10 @@ def max_pool2d(value: Floats, ksize: PerAxis, strides: PerAxis, padding: Padding
     value
         (batch, height, width, channels), float32, C-contiguous.
     ksize, strides
-        Size of a window, and pixels from one to the next: an integer, or one for height and width.
+        Size and distance of windows, in pixels: an integer, or one for height and width.
     padding
-        "SAME", "VALID", "CAUSAL" (in height; "SAME" in width) or ``[[top, bottom], [left, right]]``: windows lie as the
-        filters do in :func:`conv2d`, and less than a window is padded. What lies outside the image has no part in the
-        result.
+        "SAME", "VALID", "CAUSAL" (in height; "SAME" in width) or ``[[top, bottom], [left, right]]``: windows are placed
+        like filters in :func:`conv2d`, with less padding than a window. Pixels outside the image are ignored.
 
     Returns
     -------
@@ -69,9 +68,9 @@ def avg_pool1d(value: Floats, ksize: int, strides: int, padding: Padding) -> Flo
 
 
 def avg_pool2d(value: Floats, ksize: PerAxis, strides: PerAxis, padding: Padding) -> Floats:
-    """The mean of each window of images, as ``tf.nn.avg_pool2d``: of what it has in the image, padding left out.
+    """The mean of each window of images, excluding padding, as ``tf.nn.avg_pool2d``.
 
-    Parameters are those of :func:`max_pool2d`.
+    Parameters as in :func:`max_pool2d`.
 
     Examples
     --------
@@ -83,7 +82,7 @@ def avg_pool2d(value: Floats, ksize: PerAxis, strides: PerAxis, padding: Padding
 
 
 def max_pool1d_gradient(upstream: Floats, value: Floats, ksize: int, strides: int, padding: Padding) -> Floats:
-    """Gradient of :func:`max_pool1d` by its value; see :func:`max_pool2d_gradient`.
+    """Gradient of :func:`max_pool1d`; see :func:`max_pool2d_gradient`.
 
     Examples
     --------
@@ -96,7 +95,7 @@ def max_pool1d_gradient(upstream: Floats, value: Floats, ksize: int, strides: in
 
 
 def max_pool2d_gradient(upstream: Floats, value: Floats, ksize: PerAxis, strides: PerAxis, padding: Padding) -> Floats:
-    """Gradient of :func:`max_pool2d` by its value: where a window has its largest value, the first of equal ones.
+    """Gradient of :func:`max_pool2d`, which goes to the first maximum of each window.
 
     Examples
     --------
@@ -109,7 +108,7 @@ def max_pool2d_gradient(upstream: Floats, value: Floats, ksize: PerAxis, strides
 
 
 def avg_pool1d_gradient(upstream: Floats, value: Floats, ksize: int, strides: int, padding: Padding) -> Floats:
-    """Gradient of :func:`avg_pool1d` by its value; see :func:`avg_pool2d_gradient`.
+    """Gradient of :func:`avg_pool1d`; see :func:`avg_pool2d_gradient`.
 
     Examples
     --------
@@ -122,7 +121,7 @@ def avg_pool1d_gradient(upstream: Floats, value: Floats, ksize: int, strides: in
 
 
 def avg_pool2d_gradient(upstream: Floats, value: Floats, ksize: PerAxis, strides: PerAxis, padding: Padding) -> Floats:
-    """Gradient of :func:`avg_pool2d` by its value: shared equally by what a window has in the image.
+    """Gradient of :func:`avg_pool2d`, which is shared equally by the pixels of a window in the image.
 
     Examples
     --------
@@ -135,7 +134,7 @@ def avg_pool2d_gradient(upstream: Floats, value: Floats, ksize: PerAxis, strides
 
 
 class Windows(NamedTuple):
-    """Where the windows of a pooling lie: sizes, strides and zeros before, of height and width; shape of the output."""
+    """Windows of a pooling: sizes, strides and zeros before, on both axes; and the shape of the output."""
 
     size: tuple[int, int]
     strides: tuple[int, int]
@@ -144,12 +143,12 @@ class Windows(NamedTuple):
 
 
 def checked(value: Any, ksize: Any, strides: Any, padding: Any, axes: int) -> Windows:
-    """Check all that a pooling is given."""
+    """Check the arguments of a pooling; returns its windows."""
     images("value", value, axes)
     sizes, steps, zeros = per_axis("ksize", ksize, axes), per_axis("strides", strides, axes), each_axis(padding, axes)
     for kernel, pair in zip(sizes, zeros, strict=True):
         if not isinstance(pair, str) and max(pair) >= kernel:
-            raise ParameterError(f"padding={padding!r} must be less than ksize={kernel}: a window must meet the image")
+            raise ParameterError(f"padding={padding!r} must be less than ksize={kernel}: windows overlap the image")
     found = tuple(map(axis, value.shape[1:-1], sizes, steps, (1,) * axes, zeros, AXES[axes]))
     for name, one in zip(AXES[axes], found, strict=True):
         if one.out and not one.size:

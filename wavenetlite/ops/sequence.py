@@ -1,4 +1,4 @@
-"""Space to batch and back, and chains of convolutions of one rate that run in between as convolutions without holes."""
+"""Space to batch and back, and chains of dilated convolutions that run undilated in between."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ Pairs = Sequence[Sequence[int]]
 
 
 def space_to_batch(value: Floats, block_shape: PerAxis, paddings: Pairs) -> Floats:
-    """Move each phase of a grid to an image of its own, as ``tf.space_to_batch``.
+    """Move each phase of a grid to a separate image, as ``tf.space_to_batch``.
 
     Parameters
     ----------
@@ -30,12 +30,12 @@ def space_to_batch(value: Floats, block_shape: PerAxis, paddings: Pairs) -> Floa
     block_shape
         Phases of each axis: an integer, or one for each axis.
     paddings
-        ``[[before, after], ...]`` zeros for each axis, put on first; the padded sizes are multiples of the blocks.
+        ``[[before, after], ...]`` zeros per axis, added first; the padded sizes must be multiples of the blocks.
 
     Returns
     -------
-    (blocks * batch, padded sizes / block_shape, channels): image ``phase * batch + b`` holds every block_shape-th pixel
-    of image b from `phase` on; phases are counted in rows.
+    (blocks * batch, padded sizes / block_shape, channels): image ``phase * batch + b`` has every block_shape-th pixel
+    of image b from `phase` on; phases are in row-major order.
 
     Examples
     --------
@@ -60,7 +60,7 @@ def space_to_batch(value: Floats, block_shape: PerAxis, paddings: Pairs) -> Floa
 
 
 def batch_to_space(value: Floats, block_shape: PerAxis, crops: Pairs) -> Floats:
-    """Put the phases of a grid together again, as ``tf.batch_to_space``: undoes :func:`space_to_batch`.
+    """Interleave the phases of a grid, as ``tf.batch_to_space``: the inverse of :func:`space_to_batch`.
 
     Parameters
     ----------
@@ -69,7 +69,7 @@ def batch_to_space(value: Floats, block_shape: PerAxis, crops: Pairs) -> Floats:
     block_shape
         Phases of each axis: an integer, or one for each axis.
     crops
-        ``[[before, after], ...]`` pixels of each axis that are cut off last.
+        ``[[before, after], ...]`` pixels per axis, cut off last.
 
     Returns
     -------
@@ -87,11 +87,11 @@ def batch_to_space(value: Floats, block_shape: PerAxis, crops: Pairs) -> Floats:
     cut = pairs("crops", crops, axes, f"a pair of pixels before and after for each of: {', '.join(AXES[axes])}")
     images_each = math.prod(blocks)
     if len(value) % images_each:
-        raise ParameterError(f"value has batch {len(value)}; it must be a multiple of the blocks, {images_each}")
+        raise ParameterError(f"value has batch {len(value)}; it must be a multiple of {images_each}, the blocks")
     sizes = [size * block for size, block in zip(value.shape[1:-1], blocks, strict=True)]
     for name, size, (before, after) in zip(AXES[axes], sizes, cut, strict=True):
         if before + after > size:
-            raise ParameterError(f"crops={crops!r} take {before + after} of {name}={size}; they must take no more")
+            raise ParameterError(f"crops={crops!r} cut {before + after} of {name}={size}; they must not exceed it")
     phases = value.reshape(*blocks, len(value) // images_each, *value.shape[1:])
     order = [axes, *(i for a in range(axes) for i in (axes + 1 + a, a)), 2 * axes + 1]
     whole = phases.transpose(order).reshape(len(value) // images_each, *sizes, value.shape[-1])
@@ -100,7 +100,7 @@ def batch_to_space(value: Floats, block_shape: PerAxis, crops: Pairs) -> Floats:
 
 
 def space_to_batch_gradient(upstream: Floats, block_shape: PerAxis, paddings: Pairs) -> Floats:
-    """Gradient of :func:`space_to_batch`: :func:`batch_to_space` that cuts the padding off.
+    """Gradient of :func:`space_to_batch`: :func:`batch_to_space`, cropping the padding.
 
     Examples
     --------
@@ -112,7 +112,7 @@ def space_to_batch_gradient(upstream: Floats, block_shape: PerAxis, paddings: Pa
 
 
 def batch_to_space_gradient(upstream: Floats, block_shape: PerAxis, crops: Pairs) -> Floats:
-    """Gradient of :func:`batch_to_space`: :func:`space_to_batch`, with zeros for what was cut off.
+    """Gradient of :func:`batch_to_space`: :func:`space_to_batch`, padding the crops with zeros.
 
     Examples
     --------
@@ -124,7 +124,7 @@ def batch_to_space_gradient(upstream: Floats, block_shape: PerAxis, crops: Pairs
 
 
 class SequenceGradient(NamedTuple):
-    """Gradients of a chain of convolutions: of its value, and of every convolution's filters and bias."""
+    """Gradients of a chain of convolutions: of its value, and of the filters and bias of each convolution."""
 
     value: Floats
     filters: tuple[Floats, ...]
@@ -140,34 +140,34 @@ def atrous_sequence(
     biases: Sequence[Floats] | None = None,
     activation: Literal["relu"] | None = None,
 ) -> Floats:
-    """A chain of convolutions of one rate, run without holes between one space to batch and one batch to space.
+    """A chain of convolutions of one rate, run undilated between one space to batch and one batch to space.
 
-    It equals, bit for bit, the plain chain ``for f in filters: value = atrous_conv2d(value, f, rate, padding)``. Where
-    TensorFlow's documentation shows this for `atrous_conv2d`, phases of unequal size and filters of even size come out
-    different; here every size, rate and filter does, because
+    It is bit-identical to the plain chain ``for f in filters: value = atrous_conv2d(value, f, rate, padding)``. The
+    version in TensorFlow's documentation of `atrous_conv2d` is wrong for phases of unequal size and filters of even
+    size; here every size, rate and filter is correct, because
 
-    - pixels of the batch that lie outside the image are set to zero again after every convolution but the last;
-    - "SAME" padding that is no multiple of the rate moves the image between the phases: where it begins is kept track
-      of, and what `batch_to_space` cuts off follows from it.
+    - pixels of the batch outside the image are reset to zero after every convolution but the last;
+    - "SAME" padding that is not a multiple of the rate shifts the image between the phases: its origin is tracked, and
+      determines the crops of `batch_to_space`.
 
     Parameters
     ----------
     value
         (batch, width, channels) or (batch, height, width, channels), float32, C-contiguous.
     filters
-        One array for each convolution, as in :func:`conv1d` or :func:`conv2d`.
+        One array per convolution, as in :func:`conv1d` or :func:`conv2d`.
     rate
-        Inputs from one tap to the next, in all convolutions: an integer, or one for each axis.
+        Distance of taps in all convolutions, in inputs: an integer, or one per axis.
     padding
-        "SAME", "VALID" or "CAUSAL", of every convolution.
+        "SAME", "VALID" or "CAUSAL", for every convolution.
     biases
-        One (out channels,) for each convolution.
+        One (out channels,) array per convolution.
     activation
         "relu" after every convolution but the last, or None.
 
     Returns
     -------
-    What the last convolution gives.
+    The output of the last convolution.
 
     Examples
     --------
@@ -208,7 +208,7 @@ def atrous_sequence_gradient(
 
 @dataclass(frozen=True)
 class Cells:
-    """One axis in cells of `rate` pixels: the image begins at `offset` in the first, and is `size` pixels long."""
+    """One axis in cells of `rate` pixels: the image has `size` pixels from `offset` in the first cell on."""
 
     rate: int
     size: int
@@ -224,10 +224,10 @@ class Cells:
         return (self.offset, self.count * self.rate - self.offset - self.size) if self.size else (0, 0)
 
     def after(self, kernel: int, padding: AxisPadding, name: str) -> tuple[Axis, Cells]:
-        """A convolution of this rate as one of cells without holes, and the axis behind it.
+        """A convolution of this rate as an undilated one over cells, and the axis after it.
 
-        It is given whole cells of zeros in front, `before`, where the plain one is given pixels; so its first cell
-        begins some pixels before the image, less than a cell, and that is the next offset.
+        It is padded with whole cells in front (`before`) instead of pixels; so its first cell begins less than a cell
+        before the image, which gives the next offset.
         """
         plain = axis(self.size, kernel, 1, self.rate, padding, name)
         before = -((self.offset - plain.before) // self.rate)
@@ -240,7 +240,7 @@ Grid = tuple[Cells, ...]
 
 @dataclass(frozen=True)
 class Chain:
-    """The convolutions of a chain, and the grids between them: one more."""
+    """The convolutions of a chain, and the grids before, between and after them."""
 
     convolutions: tuple[tuple[Axis, ...], ...]
     grids: tuple[Grid, ...]
@@ -251,12 +251,12 @@ class Chain:
 
 
 def checked_chain(value: Any, filters: Any, rate: Any, padding: Any, biases: Any, activation: Any) -> Chain:
-    """Check all that a chain is given; returns its geometry."""
+    """Check the arguments of a chain; returns its geometry."""
     axes = axes_of("value", value)
     if not isinstance(filters, Sequence) or not filters:
-        raise ArrayTypeError(f"filters is a {type(filters).__name__}; it must be a list of one array or more")
+        raise ArrayTypeError(f"filters is a {type(filters).__name__}; it must be a list of at least one array")
     if biases is not None and (not isinstance(biases, Sequence) or len(biases) != len(filters)):
-        raise ParameterError(f"biases must be a list of {len(filters)} arrays, one for each of the filters")
+        raise ParameterError(f"biases must be a list of {len(filters)} arrays, one per convolution")
     rules = each_axis(one_of("padding", padding, ("SAME", "VALID", "CAUSAL")), axes)
     if activation is not None:
         one_of("activation", activation, ("relu",))
@@ -279,7 +279,7 @@ def checked_chain(value: Any, filters: Any, rate: Any, padding: Any, biases: Any
 def forward(
     value: Floats, filters: Sequence[Floats], chain: Chain, biases: Sequence[Floats] | None, relu: bool
 ) -> list[Floats]:
-    """What every convolution of the chain reads, in the batch, and last the output, in space."""
+    """The batched inputs of all convolutions of the chain, and finally the output, in space."""
     x = space_to_batch(value, chain.rates, [cells.outside for cells in chain.grids[0]])
     seen = []
     for i, (axes, grid) in enumerate(zip(chain.convolutions, chain.grids[1:], strict=True)):
@@ -300,7 +300,7 @@ def backward(
     biases: Sequence[Floats] | None,
     relu: bool,
 ) -> SequenceGradient:
-    """Back through the chain, from its last convolution to its first."""
+    """Backpropagate through the chain."""
     *seen, y = forward(value, filters, chain, biases, relu)
     like("upstream", upstream, y.shape, len(chain.rates))
     g = space_to_batch(upstream, chain.rates, [cells.outside for cells in chain.grids[-1]])
@@ -318,7 +318,7 @@ def backward(
 
 
 def clear_outside(x: Floats, grid: Grid) -> None:
-    """Set the pixels of a batch of phases to zero that lie outside the image: in its first and last cells."""
+    """Zero the pixels of a batch of phases outside the image, in its first and last cells."""
     axes = len(grid)
     rates = [cells.rate for cells in grid]
     phases = x.reshape(*rates, len(x) // math.prod(rates), *x.shape[1:])
@@ -330,7 +330,7 @@ def clear_outside(x: Floats, grid: Grid) -> None:
 
 
 def axes_of(name: str, array: Any) -> int:
-    """Axes of sequences or images: 1 or 2."""
+    """Number of axes: 1 for sequences, 2 for images."""
     axes = 1 if isinstance(array, np.ndarray) and array.ndim == 3 else 2
     images(name, array, axes)
     return axes

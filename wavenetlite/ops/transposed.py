@@ -1,4 +1,4 @@
-"""Transposed convolutions: the gradient of a convolution's input taken for an operator, as TensorFlow defines them."""
+"""Transposed convolutions as in TensorFlow: the gradient of a convolution's input as an operator."""
 
 from __future__ import annotations
 
@@ -49,24 +49,24 @@ def conv1d_transpose(
     filters
         (width, out channels / groups, in channels), float32, C-contiguous.
     output_shape
-        (batch, output width, out channels), or the output width alone: one that the convolution with the same options
-        takes to that of `value`. Without it: width * strides with "SAME" and "CAUSAL", else the least, (width - 1) *
-        strides + (filter width - 1) * dilations + 1 - what is cut.
+        (batch, output width, out channels), or only the output width: one that the convolution with the same options
+        maps to that of `value`. Default: width * strides with "SAME" and "CAUSAL", else the smallest, (width - 1) *
+        strides + (filter width - 1) * dilations + 1 - padding.
     strides
-        Outputs from one input to the next.
+        Distance of inputs, in outputs.
     padding
-        Of that convolution, which is what is cut here: "SAME", "VALID" (nothing) or ``[[before, after]]``. "CAUSAL":
-        only behind, so that an output hears of no later input.
+        Padding of that convolution, which is cut off here: "SAME", "VALID" (none) or ``[[before, after]]``. "CAUSAL":
+        only at the end, so that outputs do not depend on later inputs.
     dilations
-        Outputs from one tap of the filters to the next.
+        Distance of filter taps, in outputs.
     groups
-        Groups of channels that are taken by themselves.
+        Number of independent groups of channels.
     bias
         (out channels,), added to every output.
 
     Returns
     -------
-    `output_shape`, float32.
+    Array of `output_shape`, float32.
 
     Examples
     --------
@@ -98,11 +98,11 @@ def conv2d_transpose(
     value, filters
         (batch, height, width, in channels), (height, width, out channels / groups, in channels).
     output_shape
-        (batch, output height, output width, out channels), or the two sizes alone; see :func:`conv1d_transpose`.
+        (batch, output height, output width, out channels), or only the two sizes; see :func:`conv1d_transpose`.
     strides, dilations
-        Outputs from one input, and from one tap, to the next: an integer, or one for height and width.
+        Distance of inputs, and of taps, in outputs: an integer, or one for height and width.
     padding
-        "SAME", "VALID" or ``[[top, bottom], [left, right]]`` of the convolution whose input this is the gradient of;
+        "SAME", "VALID" or ``[[top, bottom], [left, right]]``, as in :func:`conv1d_transpose`;
         "CAUSAL": causal in height, "SAME" in width.
     groups, bias
         As in :func:`conv1d_transpose`.
@@ -174,14 +174,14 @@ def conv2d_transpose_gradient(
 def checked(
     value: Any, filters: Any, output_shape: Any, strides: Any, padding: Any, dilations: Any, groups: Any, axes: int
 ) -> Axes:
-    """Check all that a transposed convolution is given; returns the geometry of the convolution that it transposes."""
+    """Check the arguments of a transposed convolution; returns the geometry of the convolution that it transposes."""
     images("value", value, axes)
     floats("filters", filters, LAYOUTS[axes])
     if 0 in filters.shape:
         raise ParameterError(f"filters has shape {filters.shape}; every dimension must be positive")
     divides("groups", positive_int("groups", groups), "in channels", filters.shape[-1])
     if value.shape[-1] != filters.shape[-1]:
-        raise ParameterError(f"value has depth {value.shape[-1]}; it must be that of the filters, {filters.shape[-1]}")
+        raise ParameterError(f"value has depth {value.shape[-1]}; it must be the filters', {filters.shape[-1]}")
     sizes, kernels = value.shape[1:-1], filters.shape[:-2]
     steps, rates = per_axis("strides", strides, axes), per_axis("dilations", dilations, axes)
     reaches = tuple((kernel - 1) * rate + 1 for kernel, rate in zip(kernels, rates, strict=True))
@@ -194,25 +194,25 @@ def checked(
     found = tuple(map(axis, outs, kernels, steps, rates, cut, AXES[axes]))
     if tuple(axis.out for axis in found) != sizes:
         raise ParameterError(
-            f"output_shape has sizes {outs}, which the convolution takes to {tuple(axis.out for axis in found)}; they "
-            f"must be such as it takes to value's, {sizes}"
+            f"output_shape has sizes {outs}, which the convolution maps to {tuple(axis.out for axis in found)}; it "
+            f"must map them to those of value, {sizes}"
         )
     return found
 
 
 def natural_size(size: int, reach: int, stride: int, padding: AxisPadding) -> int:
-    """The size of an axis of the output where none is given."""
+    """The default size of an axis of the output."""
     if padding in ("SAME", "CAUSAL") or size == 0:
         return size * stride
     cut = 0 if isinstance(padding, str) else sum(padding)
     out = (size - 1) * stride + reach - cut
     if out < 0:
-        raise ParameterError(f"padding={padding!r} cuts more than the {out + cut} outputs of an axis")
+        raise ParameterError(f"padding={padding!r} must cut at most the {out + cut} outputs of an axis")
     return out
 
 
 def cut_of(out: int, size: int, reach: int, stride: int, padding: AxisPadding) -> AxisPadding:
-    """The padding of the convolution that is transposed; "CAUSAL" cuts at the end, and only there."""
+    """The padding of the convolution that is transposed; "CAUSAL" cuts only at the end."""
     return (0, max((size - 1) * stride + reach - out, 0)) if padding == "CAUSAL" and size else padding
 
 
@@ -227,18 +227,18 @@ def given_sizes(shape: Any, batch: int, channels: int, axes: int) -> tuple[int, 
         return sizes[1:-1]
     if len(sizes) != axes:
         names = ", ".join(AXES[axes])
-        raise ParameterError(f"output_shape={shape!r} must be ({batch}, {names}, {channels}), or ({names}) alone")
+        raise ParameterError(f"output_shape={shape!r} must be ({batch}, {names}, {channels}), or only ({names})")
     return sizes
 
 
 def checked_bias(bias: Any, filters: Floats, groups: int) -> Floats | None:
-    return None if bias is None else vector("bias", bias, filters.shape[-2] * groups, "the filters' out channels")
+    return None if bias is None else vector("bias", bias, filters.shape[-2] * groups, "the filters' output")
 
 
 def gradients(
     upstream: Any, value: Any, filters: Any, strides: Any, padding: Any, dilations: Any, groups: Any, axes: int
 ) -> ConvolutionGradient:
-    """Gradients of a transposed convolution: value and upstream change places in those of the convolution."""
+    """Gradients of a transposed convolution: those of the convolution with value and upstream swapped."""
     images("upstream", upstream, axes)
     found = checked(value, filters, upstream.shape[1:-1], strides, padding, dilations, groups, axes)
     shape = (len(value), *(axis.size for axis in found), filters.shape[-2] * groups)

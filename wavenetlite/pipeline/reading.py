@@ -168,7 +168,7 @@ def refusals(entry: Entry) -> Iterator[None]:
         message = readable(
             str(error).removeprefix(f"{audio.shown(entry.path)}: ").removeprefix(f"{audio.shown(entry.name)}: ")
         )
-        raise UnusableRecordingError(error.kind, message, again=not os.access(entry.path, os.R_OK)) from None
+        raise UnusableRecordingError(error.kind, readable(message), again=not os.access(entry.path, os.R_OK)) from None
     except WavenetliteError as error:
         raise UnusableRecordingError("unreadable", readable(str(error))) from None
     except OSError as error:

@@ -1,4 +1,4 @@
-"""What an output sees of the input: receptive field, coverage, gridding, and what dilation saves.
+"""Analysis of receptive fields: size, coverage, gridding, and the cost saved by dilation.
 
 `analyse` takes any network of ``wl.nn`` or a list of (kernel_size, dilation, stride); `suggest_dilations` finds
 dilations without holes; `wavenetlite.figures` draws. ``docs/dilation.md`` explains the words.

@@ -1,4 +1,4 @@
-"""`analyse`: everything about what an output sees, of a network or of a list of layers."""
+"""`analyse`: the receptive field of a network or of a list of layers."""
 
 from __future__ import annotations
 
@@ -23,29 +23,29 @@ from wavenetlite.support.tables import table_lines
 
 @dataclass(frozen=True, eq=False)
 class Analysis:
-    """What one output of a network sees of its input; printed, a table.
+    """The receptive field of one output of a network; prints as a table.
 
     Attributes
     ----------
     receptive_field
-        Of a network or a list of one axis: frames, `math.inf` with a pool over all frames so far. Of a list of two
-        axes: (rows, columns).
+        For a network or a list with one axis: frames, `math.inf` with a pool over all frames so far. For a list with
+        two axes: (rows, columns).
     coverage
-        How often each input of the receptive field is read: :class:`Coverage`.
+        Number of paths from each input of the receptive field: :class:`Coverage`.
     condition_coverage
         The same for the conditioning; None: the network has none.
     gridding
         Holes and patterns in the coverage: :class:`Gridding`, true if there is gridding.
     hybrid_rule
-        The rule of hybrid dilated convolution for `layers`: :class:`HybridRule`, true if it is kept.
+        The rule of hybrid dilated convolution for `layers`: :class:`HybridRule`, true if it is satisfied.
     stride
-        Inputs from one output to the next, one number an axis; below 1 where the network upsamples.
+        Distance of outputs, in inputs, one number per axis; below 1 if the network upsamples.
     latency
-        Frames after frame n that must have come before output n is returned; None: an image.
+        Frames of lookahead before output n is returned; None: an image.
     layers
-        The layers on the widest path through the network, from the input on: those with more than one tap or a stride.
+        The layers on the widest path through the network that have more than one tap or a stride, from the input on.
     costs
-        :class:`Cost` of the network, and of two undilated ones of the same reach.
+        :class:`Cost` of the network, and of two undilated ones with the same receptive field.
     axes
         ("frames",), ("frames", "bins") or ("rows", "columns"): the axes of the coverage.
     """
@@ -63,7 +63,7 @@ class Analysis:
 
     @property
     def size(self) -> float:
-        """Inputs in the receptive field: the box that holds all that are seen."""
+        """Number of inputs in the bounding box of the receptive field."""
         return math.inf if self.coverage.endless else self.coverage.size
 
     def __str__(self) -> str:
@@ -81,32 +81,31 @@ class Analysis:
 
     @property
     def reach(self) -> str:
-        """The receptive field in words."""
+        """The receptive field as text."""
         if isinstance(self.receptive_field, tuple):
             return f"{by(self.receptive_field)} {' x '.join(self.axes)}"
         return "everything so far" if math.isinf(self.receptive_field) else f"{self.receptive_field:,} {self.axes[0]}"
 
 
 def analyse(model_or_layers: Module | Sequence[Sequence[int | Sequence[int]]]) -> Analysis:
-    """What one output of a network sees of its input: receptive field, coverage, gridding, cost.
+    """Analyse the receptive field of one output of a network: size, coverage, gridding, cost.
 
     Parameters
     ----------
     model_or_layers
         Any network, block or layer of ``wl.nn``; or a list of (kernel_size, dilation, stride), from the input on, the
-        stride optional. With pairs in place of integers, (rows, columns), the list is of layers over images.
+        stride optional. With pairs (rows, columns) instead of integers, the layers are over images.
 
     Returns
     -------
-    :class:`Analysis`. The layers of a list are causal over one axis (the output stands at the newest input) and centred
-    over two. Of a network with bins in its output the middle one is looked at; of the frames of a network that
-    upsamples, which see different inputs, the one that sees most.
+    :class:`Analysis`. The layers of a list are causal over one axis (the output is at the newest input) and centred
+    over two. If the output has bins, the middle one is analysed; if the network upsamples, its output frames read
+    different inputs, and the one that reads most is analysed.
 
     Raises
     ------
     ArrayTypeError, ParameterError
-        `model_or_layers` is neither; a number of a layer breaks its rule; or the coverage would have more than
-        4,194,304 inputs.
+        `model_or_layers` is neither; a number of a layer is invalid; or the coverage has more than 4,194,304 inputs.
 
     Examples
     --------
@@ -128,7 +127,7 @@ def analyse(model_or_layers: Module | Sequence[Sequence[int | Sequence[int]]]) -
     layer 3       2         4       1     4                8
     layer 4       2         8       1     8               16
     <BLANKLINE>
-    cost          layers  parameters  MACs a frame  state, bytes
+    cost          layers  parameters  MACs per frame  state, bytes
     this network       4           8             8            60
     holes filled       4          19            19            60
     more layers       15          30            30            60
@@ -182,7 +181,7 @@ def of_list(layers: tuple[Layer, ...]) -> Analysis:
 
 
 def plain_coverage(layers: tuple[Layer, ...], axes: int) -> Coverage:
-    """Of layers one after the other: along each axis by itself, as a kernel has every row of every column."""
+    """The coverage of a sequence of layers, computed per axis, since kernels are separable in their positions."""
     parts = [count_paths(stack(layers, axis))["x"] for axis in range(axes)]
     if axes == 1:
         return parts[0]
@@ -219,7 +218,7 @@ def layer_table(layers: Sequence[Layer]) -> str:
 
 def cost_table(costs: Sequence[Cost]) -> str:
     state = [] if costs[0].state_bytes is None else ["state, bytes"]
-    head = ["cost", "layers", "parameters", "MACs a frame" if state else "MACs a pixel", *state]
+    head = ["cost", "layers", "parameters", "MACs per frame" if state else "MACs per pixel", *state]
     body = [
         [cost.name, f"{cost.layers:,}", f"{cost.parameters:,}", f"{cost.macs_per_frame:,.10g}",
          *([f"{cost.state_bytes:,}"] if state else [])]

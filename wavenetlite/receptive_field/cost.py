@@ -1,4 +1,4 @@
-"""What dilation saves: parameters, work and state beside networks of the same reach without dilation."""
+"""The cost saved by dilation: comparison with undilated networks of the same receptive field."""
 
 from __future__ import annotations
 
@@ -17,22 +17,22 @@ NAMES = ("this network", "holes filled", "more layers")
 
 @dataclass(frozen=True)
 class Cost:
-    """What a network costs.
+    """The cost of a network.
 
     Attributes
     ----------
     name
         "this network"; "holes filled": each dilated kernel as one of (kernel_size - 1) * dilation + 1 taps; "more
-        layers": each layer of dilation d, the larger of two axes, as d layers of dilation 1. They reach as far.
+        layers": each layer of dilation d (the larger of two axes) as d layers of dilation 1. All have the same reach.
     layers
         Convolutions with more than one tap.
     parameters
-        That training learns; for a list of layers, the weights of one channel.
+        Trainable parameters; for a list of layers, the weights of one channel.
     macs_per_frame
-        Multiply-adds of the convolutions for one input frame (or pixel, of one channel). Undilated over bins, as if
-        every tap met a bin.
+        Multiply-adds of the convolutions per input frame (or pixel, for one channel). Undilated over bins, as if every
+        tap read a bin.
     state_bytes
-        float32 frames that the convolutions of a stream must remember (a compiled plan rounds them up); None: an image.
+        Bytes of past float32 frames that a stream must keep (a compiled plan rounds them up); None: an image.
     """
 
     name: str
@@ -46,29 +46,29 @@ class Cost:
 class Work:
     """One use of a convolution with more than one tap."""
 
-    source: object  # what it reads: readers of one sequence share its history
-    weight: object  # whose parameters count once
+    source: object  # its input: readers of one sequence share its history
+    weight: object  # shared parameters count once
     kernel_size: Numbers
     dilation: Numbers
     parameters: int
-    macs: float  # an input frame of the network
-    inner_parameters: int  # of a layer that keeps the channels
+    macs: float  # per input frame of the network
+    inner_parameters: int  # of a layer that keeps the number of channels
     inner_macs: float
     frame_bytes: int
 
     @property
     def deep(self) -> int:
-        """Undilated layers that reach as far."""
+        """Number of undilated layers with the same reach."""
         return max(d for k, d in zip(self.kernel_size, self.dilation, strict=True) if k > 1)
 
     @property
     def wide(self) -> float:
-        """Times as many taps without holes."""
+        """Ratio of the number of taps with holes filled."""
         return math.prod(((k - 1) * d + 1) / k for k, d in zip(self.kernel_size, self.dilation, strict=True))
 
 
 def costs(work: Sequence[Work], parameters: int, macs: float, *, streams: bool) -> tuple[Cost, Cost, Cost]:
-    """Of a network with these convolutions, and of its two undilated relatives."""
+    """Costs of a network with these convolutions, and of its two undilated counterparts."""
     own = {id(use.weight): use for use in work}.values()
     state = remembered(work, deep=False) if streams else None
     return (
@@ -91,7 +91,7 @@ def costs(work: Sequence[Work], parameters: int, macs: float, *, streams: bool) 
 
 
 def remembered(work: Sequence[Work], *, deep: bool) -> int:
-    """Bytes of history: of a sequence as much as its longest kernel reaches back."""
+    """Bytes of history: for each sequence, as far as its longest kernel reaches back."""
     longest: dict[int, int] = {}
     inner = 0
     for use in work:
@@ -103,7 +103,7 @@ def remembered(work: Sequence[Work], *, deep: bool) -> int:
 
 
 def costs_of_list(layers: Sequence[Layer]) -> tuple[Cost, Cost, Cost]:
-    """Of one channel."""
+    """Costs for one channel."""
     work: list[Work] = []
     macs: list[float] = []
     rate, weights = 1, 0
@@ -124,7 +124,7 @@ def costs_of_model(model: Module, output: Node) -> tuple[Cost, Cost, Cost]:
 
 
 def uses(output: Node) -> Iterator[Work]:
-    """The convolutions of a graph; the window of a pool is one that learns nothing."""
+    """The convolutions of a graph, including the untrained window of a pool."""
     for node in topological_order(output):
         for read in node.edge_weights():
             if math.prod(read.kernel_size) > 1:

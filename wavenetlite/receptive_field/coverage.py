@@ -1,8 +1,8 @@
-"""How often each input is read for one output: the paths through a graph, counted exactly.
+"""Coverage: the exact number of paths through a graph from each input to one output.
 
-A path goes from an output frame through one tap of every convolution, one branch of every sum or join, to an input.
-Channels and feature maps are not counted apart: a convolution of 64 channels is one path for each tap. So the counts
-are what the network gives for an impulse when it has one channel, weights of one and no activations.
+A path leads from an output frame through one tap of every convolution and one branch of every sum or concatenation to
+an input. Channels are not distinguished: a convolution of 64 channels is one path per tap. So the counts are the
+network's impulse response with one channel, unit weights and no activations.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ from wavenetlite.graph import Counts, Edge, Node, exact, topological_order
 from wavenetlite.support.errors import ParameterError
 
 MOST_CELLS = 2**22
-"""Inputs that are counted one by one."""
+"""Maximum number of inputs to count."""
 MOST_PHASES = 4096
 
 
@@ -28,13 +28,13 @@ class Coverage:
     Attributes
     ----------
     counts
-        (frames,), (frames, bins) or (rows, columns); int64, or Python's integers (dtype object) from 2**62 on;
-        read-only. 0: a hole, an input inside the receptive field that the output does not depend on.
+        (frames,), (frames, bins) or (rows, columns); int64, or Python integers (dtype object) from 2**62 on; read-only.
+        0: a hole, an input inside the receptive field that the output does not depend on.
     first
-        Position of ``counts[0]`` or ``counts[0, 0]``. Frames, rows and columns are counted from where the output
-        stands (output frame n of a network that strides by s: input frame n * s), bins from the lowest.
+        Position of ``counts[0]`` or ``counts[0, 0]``. Frames, rows and columns are relative to the output (for a stride
+        s, output frame n is at input frame n * s), bins to the lowest.
     endless
-        Whether a pool over all frames so far reads what lies before `counts` too.
+        Whether a pool over all frames so far also reads the inputs before `counts`.
     """
 
     counts: Counts
@@ -47,12 +47,12 @@ class Coverage:
 
     @property
     def size(self) -> int:
-        """Inputs in the box that holds all that are seen."""
+        """Number of inputs in the bounding box."""
         return self.counts.size
 
     @property
     def seen(self) -> int:
-        """Inputs with a path to the output."""
+        """Number of inputs with a path to the output."""
         return int(np.count_nonzero(self.counts))
 
     @property
@@ -61,7 +61,7 @@ class Coverage:
 
     @property
     def paths(self) -> int:
-        """All paths together."""
+        """Total number of paths."""
         return int(self.counts.sum(dtype=object))
 
     def __str__(self) -> str:
@@ -75,20 +75,20 @@ class Coverage:
 
 
 def big(number: int) -> str:
-    """An integer for a reader: rounded where nobody reads its digits."""
+    """Format an integer, rounding large ones."""
     return f"{number:,}" if number < 10**9 else f"{float(number):.1e}" if number < 10**300 else "over 1e300"
 
 
 def count_paths(output: Node) -> dict[str, Coverage]:
-    """Coverage of each input ("x", "c") of a graph, for its output frame 0, in the middle one of its bins.
+    """Coverage of each input ("x", "c") of a graph, for output frame 0 and the middle bin.
 
-    Where the network upsamples, its frames see different inputs: the one is taken that sees most.
+    If the network upsamples, its output frames read different inputs: the one that reads most is used.
     """
     order = topological_order(output)
     endless = any(node.endless for node in order)
     phases = Fraction(output.clock.rate).denominator
     if phases > MOST_PHASES:
-        raise ParameterError(f"network gives {phases} frames for each; at most {MOST_PHASES} can be looked at")
+        raise ParameterError(f"network gives {phases} frames per frame; it must give at most {MOST_PHASES}")
     found = max((walk(order, output, frame, None) for frame in range(phases)), key=width)
     if endless:
         oldest = min(first for first, _ in found.values())
@@ -97,12 +97,12 @@ def count_paths(output: Node) -> dict[str, Coverage]:
 
 
 def width(found: dict[str, Paths]) -> int:
-    """Frames of the signal that are read; of equals the first frame is taken."""
+    """Number of frames read from the signal."""
     return max((len(counts) for name, (_, counts) in found.items() if name == "x"), default=0)
 
 
 def coverage(first: int, counts: Counts, endless: bool) -> Coverage:
-    """The box around all that is read."""
+    """The coverage of a bounding box."""
     frames, bins = (np.flatnonzero((counts != 0).any(axis=axis)) for axis in (1, 0))
     if not frames.size:
         return nothing_seen()
@@ -115,12 +115,12 @@ def coverage(first: int, counts: Counts, endless: bool) -> Coverage:
 
 
 def nothing_seen() -> Coverage:
-    """Of an input that the output does not depend on."""
+    """The coverage of an input that the output does not depend on."""
     return Coverage(np.zeros(0, np.int64), (0,))
 
 
 def bins_of(output: Node) -> int:
-    """Into how many bins the frames of a sequence are divided; 1: not."""
+    """Number of bins of a sequence; 1: none."""
     bins, seen, stack = 1, {output}, [output]
     while stack:
         node = stack.pop()
@@ -141,18 +141,18 @@ def one_bin(output: Node) -> Counts:
 
 
 Paths = tuple[int, Counts]
-"""From the output to the frames of a sequence: the first frame, and counts (frames, bins); one bin: all alike."""
+"""Paths from the output to a sequence: the first frame, and counts (frames, bins); one bin: the same for all."""
 
 
 def walk(order: list[Node], output: Node, frame: int, oldest: int | None) -> dict[str, Paths]:
-    """Paths from an output frame to the inputs; back to input frame `oldest` in what pools over all frames read.
+    """Paths from an output frame to the inputs; pools over all frames are followed back to input frame `oldest`.
 
-    With `oldest` None, pools over all frames read one.
+    With `oldest` None, they are assumed to read one frame.
     """
     paths: dict[Node, Paths] = {output: (frame, one_bin(output))}
     found = {}
     for node in reversed(order):
-        if node not in paths:  # a condition that the output does not depend on
+        if node not in paths:  # conditioning that the output does not depend on
             continue
         first, counts = paths.pop(node)
         if node.signal:
@@ -168,7 +168,7 @@ def walk(order: list[Node], output: Node, frame: int, oldest: int | None) -> dic
 
 
 def paths_read(node: Node, index: int, first: int, counts: Counts) -> Paths:
-    """Paths to what edge number `index` reads, from those to the frames of an operation."""
+    """Paths to the input of edge `index`, from those to the frames of the operation."""
     edge = node.edges[index]
     total: Paths | None = None
     for phase in range(node.phases):
@@ -192,17 +192,17 @@ def paths_read(node: Node, index: int, first: int, counts: Counts) -> Paths:
 
 
 def spread(counts: Counts, stride: int, spacing: int, taps: int) -> Counts:
-    """Counts of the frames read, from those of the frames that read them."""
+    """Counts of input frames, from those of the frames that read them."""
     if stride == taps == 1:
         return counts
     frames = (len(counts) - 1) * stride + (taps - 1) * spacing + 1
     if frames * counts.shape[1] > MOST_CELLS:
-        raise ParameterError(f"network reads {frames * counts.shape[1]} inputs; at most {MOST_CELLS} can be counted")
+        raise ParameterError(f"network reads {frames * counts.shape[1]} inputs; it must read at most {MOST_CELLS}")
     rows = -(-frames // spacing)
     counts = exact(counts, frames)
     placed = np.zeros((rows * spacing, counts.shape[1]), counts.dtype)
     placed[: (len(counts) - 1) * stride + 1 : stride] = counts
-    # Sums of the newest `taps` frames, each `spacing` from the next, as differences of running sums.
+    # Sums of `taps` frames that are `spacing` apart, as differences of running sums
     running = np.cumsum(placed.reshape(rows, spacing, -1), axis=0)
     sums = running.copy()
     sums[taps:] -= running[:-taps]
@@ -210,7 +210,7 @@ def spread(counts: Counts, stride: int, spacing: int, taps: int) -> Counts:
 
 
 def all_so_far(first: int, counts: Counts, edge: Edge, oldest: int) -> Paths:
-    """Every frame reads all up to its own; back to those that input frame `oldest` comes into."""
+    """Each frame reads all previous ones, back to those that depend on input frame `oldest`."""
     clock = edge.node.clock
     start = min(first, (oldest - clock.newest) // clock.rate)
     counts = exact(counts, len(counts))
@@ -219,7 +219,7 @@ def all_so_far(first: int, counts: Counts, edge: Edge, oldest: int) -> Paths:
 
 
 def together(a: Paths, b: Paths) -> Paths:
-    """Paths to one sequence from two of its readers."""
+    """Add the paths to one sequence from two of its readers."""
     bins = math.lcm(a[1].shape[1], b[1].shape[1])
     first = min(a[0], b[0])
     frames = max(a[0] + len(a[1]), b[0] + len(b[1])) - first

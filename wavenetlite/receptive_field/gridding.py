@@ -1,4 +1,4 @@
-"""Gridding: whether an output sees its receptive field through a grid."""
+"""Gridding: holes and periodic patterns in the coverage of a receptive field."""
 
 from __future__ import annotations
 
@@ -14,30 +14,30 @@ from wavenetlite.receptive_field.coverage import Coverage
 from wavenetlite.receptive_field.layers import Layer
 
 MOST_CONTRAST = 0.5
-"""At a period of two: one half of the inputs has three times the paths of the other."""
+"""With period 2: one half of the inputs has three times as many paths as the other."""
 
 EVEN = 1e-9
-"""A contrast below is rounding."""
+"""Tolerance for rounding."""
 
 
 @dataclass(frozen=True)
 class Gridding:
-    """Holes in a coverage, and the strongest pattern that repeats in it; true if there is gridding.
+    """Holes in a coverage, and its strongest periodic pattern; true if there is gridding.
 
-    There is gridding where the receptive field has holes (Wang et al., "Understanding Convolution for Semantic
-    Segmentation", 2018, section 3.2), or where all inputs are seen but some periodically more than others, with a
-    `contrast` above 1/2 (uneven overlap: Odena et al., "Deconvolution and Checkerboard Artifacts", 2016).
+    There is gridding if the receptive field has holes (Wang et al., "Understanding Convolution for Semantic
+    Segmentation", 2018, section 3.2), or if all inputs are covered but periodically unevenly, with a `contrast` above
+    1/2 (uneven overlap: Odena et al., "Deconvolution and Checkerboard Artifacts", 2016).
 
     Attributes
     ----------
     holes
         Inputs of the receptive field with no path to the output.
     contrast
-        ``|sum_t c[t] exp(2 pi i t / period)| / sum_t c[t]`` of the coverage c, the largest at any period of the
+        ``|sum_t c[t] exp(2 pi i t / period)| / sum_t c[t]`` of the coverage c, the maximum over all periods of the
         layers' steps, in 0..1. 0: every phase of every period has the same number of paths; 1: one phase has them all.
-        At a period of 2 it is the contrast between even and odd inputs: 1/3 is two to one.
+        With period 2 it is the contrast between even and odd inputs: 1/3 is two to one.
     period
-        Of that pattern, one number an axis (1: no pattern along it); None: the contrast is 0.
+        Period of that pattern, one number per axis (1: no pattern along it); None: the contrast is 0.
     """
 
     holes: int
@@ -56,7 +56,7 @@ class Gridding:
 
 
 def gridding(coverage: Coverage, layers: Iterable[Layer]) -> Gridding:
-    """Gridding of a coverage; what repeats in it repeats with the steps of the layers, or parts of these."""
+    """Gridding of a coverage, whose periods are the steps of the layers, or divisors of these."""
     contrast, period = 0.0, None
     if not coverage.size:
         return Gridding(0, contrast, period)
@@ -70,18 +70,18 @@ def gridding(coverage: Coverage, layers: Iterable[Layer]) -> Gridding:
 
 
 def step_of(layer: Layer) -> tuple[int, ...]:
-    """Inputs from tap to tap, or until taps fall on inputs again; 1 along an axis with one tap."""
+    """Distance of taps in inputs, or the period until taps coincide with inputs; 1 for a single tap."""
     return tuple(step.numerator if taps > 1 else 1 for step, taps in zip(layer.step, layer.kernel_size, strict=True))
 
 
 def shares(counts: npt.NDArray[Any]) -> npt.NDArray[np.float64]:
-    """Of all paths; exact integers may be beyond floats, their quotients are not."""
+    """Shares of all paths; exact integers may exceed floats, their quotients do not."""
     total = int(counts.sum(dtype=object))
     return np.array([int(count) / total for count in counts.flat]).reshape(counts.shape)
 
 
 def phases(shares: npt.NDArray[np.float64], step: tuple[int, ...]) -> npt.NDArray[np.float64]:
-    """The share of all paths in each phase: inputs that lie a multiple of `step` apart."""
+    """The share of paths in each phase: inputs a multiple of `step` apart."""
     for axis, period in enumerate(step):
         widths = [(0, -size % period if axis == other else 0) for other, size in enumerate(shares.shape)]
         shape = (*shares.shape[:axis], -1, period, *shares.shape[axis + 1 :])
@@ -93,6 +93,6 @@ def strongest(shares: npt.NDArray[np.float64]) -> tuple[float, tuple[float, ...]
     """The largest harmonic of a pattern, and its period on each axis."""
     size = np.abs(np.fft.fftn(shares))
     size.flat[0] = 0
-    place = np.unravel_index(np.flatnonzero(size > size.max() - EVEN)[-1], size.shape)  # of equals the longest period
+    place = np.unravel_index(np.flatnonzero(size > size.max() - EVEN)[-1], size.shape)  # the longest period if equal
     waves = [min(int(k), n - int(k)) for k, n in zip(place, size.shape, strict=True)]
     return float(size.max()), tuple(n / k if k else 1.0 for k, n in zip(waves, size.shape, strict=True))

@@ -1,10 +1,9 @@
 """The rule of hybrid dilated convolution: Wang et al., "Understanding Convolution for Semantic Segmentation", 2018.
 
-Layers of growing rates r_1, ..., r_n and kernel K leave between two inputs seen at most M_2, with
-``M_i = max(M_{i+1} - 2 r_i, M_{i+1} - 2 (M_{i+1} - r_i), r_i)`` and ``M_n = r_n``. The rule is M_2 <= K, and no factor
-common to all rates. The paper groups layers of one resolution so, each group a rising edge of a sawtooth of rates: a
-new group begins where the rate falls, and after a stride. The rule is a guide, written for K = 3; what is really seen,
-the coverage says.
+Layers of growing rates r_1, ..., r_n and kernel size K leave a distance of at most M_2 between two covered inputs, with
+``M_i = max(M_{i+1} - 2 r_i, M_{i+1} - 2 (M_{i+1} - r_i), r_i)`` and ``M_n = r_n``. The rule is M_2 <= K, and no common
+factor of all rates. As in the paper, layers of one resolution are grouped by rising edges of a sawtooth of rates: a
+group begins when the rate falls, and after a stride. The rule is a guideline designed for K = 3; the coverage is exact.
 """
 
 from __future__ import annotations
@@ -27,17 +26,17 @@ class RuleGroup:
     layers, rates
         Names of the layers, from the input on, and their dilations.
     kernel_size
-        K, of the group's first layer.
+        K, that of the group's first layer.
     distances
         M_2 to M_n.
     common_factor
-        Of all rates.
+        Greatest common divisor of all rates.
     axis
         0: frames or rows; 1: bins or columns.
     offender
-        Name of the layer that breaks the rule; None: it is kept.
+        Name of the layer that violates the rule; None: satisfied.
     reason
-        What that layer does, and what would be allowed; "" where the rule is kept.
+        The violation, and what would be allowed; "" if the rule is satisfied.
     """
 
     layers: tuple[str, ...]
@@ -52,19 +51,19 @@ class RuleGroup:
 
 @dataclass(frozen=True)
 class HybridRule:
-    """The rule for all groups of layers; true if every one keeps it.
+    """The rule for all groups of layers; true if all satisfy it.
 
     Attributes
     ----------
     groups
-        One :class:`RuleGroup` for each rising edge of rates, of each axis.
+        One :class:`RuleGroup` per rising edge of rates and axis.
     """
 
     groups: tuple[RuleGroup, ...]
 
     @property
     def offenders(self) -> tuple[str, ...]:
-        """Names of the layers that break the rule."""
+        """Names of the layers that violate the rule."""
         return tuple(group.offender for group in self.groups if group.offender is not None)
 
     def __bool__(self) -> bool:
@@ -81,9 +80,9 @@ def hybrid_rule(dilations: Sequence[int], kernel_size: int) -> HybridRule:
     Parameters
     ----------
     dilations
-        One a layer, from the input on.
+        One per layer, from the input on.
     kernel_size
-        Of all layers, from 2 on.
+        Kernel size of all layers, at least 2.
 
     Examples
     --------
@@ -102,7 +101,7 @@ def hybrid_rule(dilations: Sequence[int], kernel_size: int) -> HybridRule:
 
 
 def rule_of(layers: Sequence[Layer]) -> HybridRule:
-    """The rule along every axis, for the layers that have more than one tap there."""
+    """The rule along every axis, for the layers with more than one tap along it."""
     axes = len(layers[0].kernel_size) if layers else 0
     return HybridRule(tuple(
         checked([layers[index] for index in group], axis)
@@ -112,7 +111,7 @@ def rule_of(layers: Sequence[Layer]) -> HybridRule:
 
 
 def rising_edges(layers: Sequence[Layer], axis: int) -> list[list[int]]:
-    """Numbers of the layers of each group."""
+    """Indices of the layers of each group."""
     groups: list[list[int]] = []
     rate = 0
     pace: int | Fraction = 0
@@ -136,7 +135,7 @@ def checked(group: Sequence[Layer], axis: int) -> RuleGroup:
         offender = names[index]
         reason = f"rate {rates[index]} must be at most {most}, for M_2 = {distances[0]} > {kernel_size}"
     elif factor > 1:
-        rates_text = f"rates {', '.join(map(str, rates))} have" if len(rates) > 1 else f"rate {factor} has by itself"
+        rates_text = f"rates {', '.join(map(str, rates))} have" if len(rates) > 1 else f"rate {factor} alone has"
         offender, reason = names[0], f"{rates_text} the common factor {factor}"
     return RuleGroup(names, rates, kernel_size, distances, factor, axis, offender, reason)
 
@@ -150,9 +149,9 @@ def largest_gaps(rates: Sequence[int]) -> tuple[int, ...]:
 
 
 def first_too_large(rates: Sequence[int], kernel_size: int) -> tuple[int, int]:
-    """The lowest layer whose rate alone breaks M_2 <= K, and the largest rate that would not.
+    """The first layer whose rate violates M_2 <= K, and the largest rate that would not.
 
-    With rising rates M_i is max(M_{i+1} - 2 r_i, r_i), so M_2 <= K says r_i <= K + 2 (r_2 + ... + r_{i-1}) for all i.
+    With rising rates M_i is max(M_{i+1} - 2 r_i, r_i), so M_2 <= K means r_i <= K + 2 (r_2 + ... + r_{i-1}) for all i.
     """
     most = kernel_size
     for index in range(1, len(rates)):

@@ -1,4 +1,4 @@
-"""The layers that make a receptive field: of a list, or along the widest path through a network."""
+"""The layers that determine a receptive field: from a list, or along the widest path through a network."""
 
 from __future__ import annotations
 
@@ -16,25 +16,25 @@ from wavenetlite.support.errors import ArrayTypeError, ParameterError
 MOST_LAYERS = 4096
 Numbers = tuple[int, ...]
 Rates = tuple[int | Fraction, ...]
-"""Where a network upsamples, frames lie fractions of an input frame apart."""
+"""Rates are fractions if a network upsamples."""
 
 
 @dataclass(frozen=True)
 class Layer:
-    """A layer that widens or strides; its numbers are one an axis: (frames,), (frames, bins) or (rows, columns).
+    """A layer with more than one tap or a stride; numbers are per axis: (frames,), (frames, bins) or (rows, columns).
 
     Attributes
     ----------
     name
         "layer 1", or the layer's path in the model.
     kernel_size, dilation, stride
-        Taps, positions of its own input from tap to tap, and from output to output; a stride below 1 upsamples.
+        Taps, and the distances of taps and of outputs in positions of its input; a stride below 1 upsamples.
     shift
-        Position of the first tap, from where the output stands.
+        Position of the first tap relative to the output.
     step
-        Positions of the network's input from tap to tap: the dilation times the strides below.
+        Distance of taps in positions of the network's input: the dilation times the preceding strides.
     receptive_field
-        Of this layer's output, along the path.
+        Receptive field of this layer's output along the path.
     """
 
     name: str
@@ -47,11 +47,11 @@ class Layer:
 
 
 Sizes = tuple[Numbers, Numbers, Rates, Numbers]
-"""Kernel size, dilation, stride and shift, one number an axis each."""
+"""Kernel size, dilation, stride and shift, one number per axis each."""
 
 
 def chain(names: Sequence[str], sizes: Sequence[Sizes]) -> tuple[Layer, ...]:
-    """Layers one after the other."""
+    """A sequence of layers."""
     layers: list[Layer] = []
     rate: Rates = (1,) * len(sizes[0][0]) if sizes else ()
     reach = rate
@@ -67,7 +67,7 @@ def chain(names: Sequence[str], sizes: Sequence[Sizes]) -> tuple[Layer, ...]:
 
 
 def listed(layers: Any) -> tuple[Layer, ...]:
-    """Layers from a list of (kernel_size, dilation, stride), each an integer, or all with pairs for two axes."""
+    """Layers from a list of (kernel_size, dilation, stride), in integers, or in pairs for two axes."""
     if not isinstance(layers, list | tuple):
         raise ArrayTypeError(
             f"model_or_layers is a {type(layers).__name__}; it must be a Module of wl.nn or a list of (kernel_size, "
@@ -78,12 +78,12 @@ def listed(layers: Any) -> tuple[Layer, ...]:
     sizes = [sizes_of(f"layers[{index}]", layer) for index, layer in enumerate(layers)]
     axes = {len(kernel_size) for kernel_size, *_ in sizes}
     if len(axes) > 1:
-        raise ParameterError("layers has entries of one and of two axes; they must be of as many")
+        raise ParameterError("layers has entries of one and of two axes; they must have equally many")
     return chain([f"layer {number}" for number in range(1, len(sizes) + 1)], sizes)
 
 
 def sizes_of(name: str, layer: Any) -> Sizes:
-    """Of one layer of a list: causal over one axis, centred over two."""
+    """Sizes of one layer of a list: causal over one axis, centred over two."""
     if not isinstance(layer, list | tuple) or len(layer) not in (2, 3):
         raise ParameterError(f"{name}={layer!r:.80} must be (kernel_size, dilation, stride) or (kernel_size, dilation)")
     parts = ("kernel_size", "dilation", "stride")
@@ -95,11 +95,11 @@ def sizes_of(name: str, layer: Any) -> Sizes:
 
 
 def numbers_of(name: str, value: Any, axes: int) -> Numbers:
-    """One positive integer an axis; a single one is for all axes."""
+    """One positive integer per axis; a single one applies to all axes."""
     if not isinstance(value, list | tuple):
         return (positive_int(name, value),) * axes
     if len(value) != axes:
-        raise ParameterError(f"{name}={value!r:.80} must be an integer, or one for each of {axes} axes")
+        raise ParameterError(f"{name}={value!r:.80} must be an integer, or {axes} integers, one per axis")
     return tuple(positive_int(f"{name}[{axis}]", number) for axis, number in enumerate(value))
 
 
@@ -107,7 +107,7 @@ def numbers_of(name: str, value: Any, axes: int) -> Numbers:
 
 
 def along_widest_path(output: Node, trace: Trace, model: Module, axes: int) -> tuple[Layer, ...]:
-    """Layers of the path with the greatest reach over time."""
+    """The layers on the path with the largest receptive field over time."""
     names = names_of(trace, model)
     used = [(node, index) for node, index in widest_path(output) if widens(node, node.edges[index])]
     return chain(
@@ -117,7 +117,7 @@ def along_widest_path(output: Node, trace: Trace, model: Module, axes: int) -> t
 
 
 def widest_path(output: Node) -> list[tuple[Node, int]]:
-    """(operation, number of its edge), from the input on; of equally wide paths the one with more layers."""
+    """(operation, index of its edge), from the input on; of equally wide paths the one with more layers."""
     reach: dict[Node, tuple[int | Fraction, int]] = {}
     taken: dict[Node, int] = {}
     for node in topological_order(output):
@@ -142,7 +142,7 @@ def widens(node: Node, edge: Edge) -> bool:
 
 
 def axis_sizes(node: Node, edge: Edge, axes: int) -> Sizes:
-    """Of one operation; of a transposed convolution those of what it reads for a block of frames."""
+    """Sizes of one operation; for a transposed convolution, in terms of what a block of frames reads."""
     stride = edge.stride if node.phases == 1 else Fraction(edge.stride, node.phases)
     bins = node.over_bins
     return (
@@ -154,7 +154,7 @@ def axis_sizes(node: Node, edge: Edge, axes: int) -> Sizes:
 
 
 def names_of(trace: Trace, model: Module) -> dict[Node, dict[int, str]]:
-    """Paths of the layers that made a node's edges. A layer that is used twice has its first name."""
+    """Names of the layers that made a node's edges. A shared layer has its first name."""
     paths: dict[int, str] = {}
     for path, module in model.modules():
         paths.setdefault(id(module), path.rstrip(".") or type(module).__name__)
@@ -163,13 +163,13 @@ def names_of(trace: Trace, model: Module) -> dict[Node, dict[int, str]]:
         if not module.children():
             mine = names.setdefault(out, {})
             name = paths.get(id(module), type(module).__name__)
-            if name not in mine.values():  # `convolve` notes a layer, and `connect` notes it again
+            if name not in mine.values():  # `convolve` and `connect` both record a layer
                 mine[len(mine)] = name
     return names
 
 
 def dilations_of(dilations: Any) -> list[int]:
-    """A list of dilations, checked."""
+    """A checked list of dilations."""
     if not isinstance(dilations, list | tuple):
         raise ArrayTypeError(f"dilations is a {type(dilations).__name__}; it must be a list of integers")
     if not 1 <= len(dilations) <= MOST_LAYERS:

@@ -1,4 +1,4 @@
-"""Dilations for a receptive field that is wanted."""
+"""Dilations for a desired receptive field."""
 
 from __future__ import annotations
 
@@ -13,32 +13,32 @@ MOST_KERNEL = 65_536
 
 
 def suggest_dilations(*, receptive_field: int, kernel_size: int, layers: int | None = None) -> list[int]:
-    """Dilations for a stack of convolutions that sees every input of a receptive field, and reaches little further.
+    """Dilations for a stack of convolutions that covers a receptive field without holes and little more.
 
     Parameters
     ----------
     receptive_field
-        Inputs that the stack must see at least.
+        Minimum number of inputs to cover.
     kernel_size
-        Of all layers.
+        Kernel size of all layers.
     layers
-        Their number; None: as few as can do it with the rule of hybrid dilated convolution.
+        Number of layers; None: as few as possible under the rule of hybrid dilated convolution.
 
     Returns
     -------
-    One dilation a layer, rising from 1, each about as many times the one before. The stack has no holes, no stack of
-    as many layers reaches the field with less excess, and the rule (see `hybrid_rule`) is kept wherever some stack of
-    that reach keeps it. For two axes, use the same dilations on both.
+    One dilation per layer, rising from 1 by about equal factors. The stack has no holes, no stack of as many layers
+    covers the field with less excess, and the rule (see `hybrid_rule`) is satisfied whenever some stack of that size
+    can satisfy it. For two axes, use the same dilations on both.
 
     Raises
     ------
     ParameterError
-        So many layers cannot reach so far without holes.
+        This number of layers cannot cover the field without holes.
 
     Notes
     -----
-    Rising dilations d_1, ..., d_n of a kernel k leave no hole exactly if d_1 = 1 and every d_i is at most
-    1 + (k - 1) (d_1 + ... + d_{i-1}), the field of the layers below: the field of n layers is k^n at most.
+    Rising dilations d_1, ..., d_n of kernel size k leave no holes exactly if d_1 = 1 and every d_i is at most
+    1 + (k - 1) (d_1 + ... + d_{i-1}), the field of the preceding layers: n layers cover at most k^n inputs.
 
     Examples
     --------
@@ -54,30 +54,30 @@ def suggest_dilations(*, receptive_field: int, kernel_size: int, layers: int | N
     size = positive_int("kernel_size", kernel_size, MOST_KERNEL)
     if size == 1 and wanted > 1:
         raise ParameterError(f"kernel_size=1 must be at least 2 for a receptive_field of {wanted}")
-    total = max(-(-(wanted - 1) // max(size - 1, 1)), 1)  # what the dilations must add up to
+    total = max(-(-(wanted - 1) // max(size - 1, 1)), 1)  # required sum of the dilations
     if layers is None:
         count = fewest(total, size, hybrid=True)
     else:
         count = positive_int("layers", layers, MOST_LAYERS)
         if count < fewest(total, size, hybrid=False):
             raise ParameterError(
-                f"layers={layers} of kernel_size={size} see at most {size**count} inputs without holes; "
+                f"layers={layers} of kernel_size={size} cover at most {size**count} inputs without holes; "
                 f"receptive_field={wanted} needs {fewest(total, size, hybrid=False)}"
             )
     return rising(max(total, count), count, size, hybrid=count >= fewest(total, size, hybrid=True))
 
 
 def bound(below: int, kernel_size: int, *, hybrid: bool) -> int:
-    """The largest dilation that may follow dilations that add up to `below`, of which the first is 1.
+    """The largest dilation that may follow dilations with the sum `below`, of which the first is 1.
 
-    Without holes it is the field so far; the hybrid rule's bound is derived in `first_too_large`.
+    To leave no holes it is the field so far; the hybrid rule's bound is derived in `first_too_large`.
     """
     without_holes = 1 + (kernel_size - 1) * below
     return min(without_holes, kernel_size + 2 * (below - 1)) if hybrid and below else without_holes
 
 
 def fewest(total: int, kernel_size: int, *, hybrid: bool) -> int:
-    """Layers whose dilations can add up to `total`."""
+    """The fewest layers whose dilations can add up to `total`."""
     layers, reached = 0, 0
     while reached < total:
         reached += bound(reached, kernel_size, hybrid=hybrid)
@@ -86,7 +86,7 @@ def fewest(total: int, kernel_size: int, *, hybrid: bool) -> int:
 
 
 def rising(total: int, layers: int, kernel_size: int, *, hybrid: bool) -> list[int]:
-    """Dilations within their bounds that add up to `total` and grow as evenly as these allow."""
+    """Dilations within their bounds that add up to `total` and grow as evenly as possible."""
     growth = even_growth(total, layers)
     chosen: list[int] = []
     below, wanted = 0, 0.0
@@ -104,7 +104,7 @@ def rising(total: int, layers: int, kernel_size: int, *, hybrid: bool) -> list[i
 
 
 def can_reach(below: int, layers: int, total: int, kernel_size: int, *, hybrid: bool) -> bool:
-    """Whether so many more layers can bring the sum from `below` to `total`."""
+    """Whether `layers` more layers can increase the sum from `below` to `total`."""
     for _ in range(layers):
         if below >= total:
             break

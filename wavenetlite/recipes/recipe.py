@@ -23,7 +23,7 @@ from wavenetlite.support.errors import ArrayTypeError, ParameterError
 from wavenetlite.support.progress import Bar
 from wavenetlite.support.version import __version__
 from wavenetlite.train import augment
-from wavenetlite.train.batches import Anew, ClipBatches, Variants
+from wavenetlite.train.batches import ClipBatches, OnTheFly, Variants
 from wavenetlite.train.loop import History, cpus, fit
 from wavenetlite.train.losses import CrossEntropy
 
@@ -253,7 +253,7 @@ class Training:
         self.learned_from = np.bincount(clips.y, minlength=len(corpus.labels))
         self.clips = self.with_more_unknown(clips)
         self.features: Features = plain.then(MeanVariance.fit(plain(clip) for clip in clips.audio))
-        self.frames: Anew | Variants
+        self.frames: OnTheFly | Variants
 
     def classifier(self, scale: float) -> AudioClassifier:
         """Teachers, then the network that is kept."""
@@ -368,11 +368,11 @@ class Training:
             teacher=teacher,
         )
 
-    def augmented(self) -> Anew | Variants:
+    def augmented(self) -> OnTheFly | Variants:
         """The training clips with their waveforms changed."""
         recipe, change = self.recipe, self.transforms(self.recipe.waveforms)
         if not recipe.variants:
-            return Anew(self.clips.audio, self.features, change)
+            return OnTheFly(self.clips.audio, self.features, change)
         with Bar(self.progress, "augmentation") as bar:
             return Variants(
                 self.clips.audio,
@@ -402,7 +402,7 @@ class Training:
         return augment.Augment(made) if made else None
 
     def validation(self) -> ClipBatches | None:
-        return None if self.valid is None else ClipBatches(Anew(self.valid.audio, self.features), self.valid.y)
+        return None if self.valid is None else ClipBatches(OnTheFly(self.valid.audio, self.features), self.valid.y)
 
     def fit(
         self, name: str, model: Module, source: ClipBatches, valid: ClipBatches | None, loss: CrossEntropy, epochs: int,

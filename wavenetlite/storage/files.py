@@ -1,7 +1,7 @@
-"""A model or a classifier in one file: safetensors, with the configuration as JSON in its metadata.
+"""Models and classifiers in safetensors files, with the configuration as JSON in the metadata.
 
-Nothing in such a file is trusted; its tensors must be those that the configuration asks for. What a configuration
-means, `registry` knows.
+Nothing in such a file is trusted; its tensors must be exactly those that the configuration requires. `registry` maps a
+configuration to the code that restores it.
 """
 
 from __future__ import annotations
@@ -27,26 +27,27 @@ from wavenetlite.support.version import __version__
 
 FORMAT = "wavenetlite"
 VERSION = 2
-"""1 had other names of layers: see `wavenetlite.nn.old_types`."""
+"""Version 1 had other layer names: see `wavenetlite.nn.old_types`."""
 
 MOST_CONFIG_CHARACTERS = 2**20
-"""Far above any model of use."""
+"""Far more than any useful model needs."""
 
 
 @dataclass(frozen=True)
 class FileInfo:
-    """What a model file says of itself.
+    """The metadata of a model file.
 
     Attributes
     ----------
     format_version
-        Of the file.
+        Version of the file format.
     wavenetlite_version
-        That wrote it.
+        Version of wavenetlite that wrote the file.
     config
-        Of the model, as :meth:`wavenetlite.nn.Module.config` gives it; or of the classifier, with labels and notes.
+        Configuration of the model, as :meth:`wavenetlite.nn.Module.config` returns it; or of the classifier, with
+        labels and notes.
     shapes
-        Of the tensors, by name.
+        Shapes of the tensors, by name.
     """
 
     format_version: int
@@ -56,23 +57,23 @@ class FileInfo:
 
 
 def save(model: Storable, path: str | os.PathLike[str]) -> None:
-    """Write a model or a classifier, configuration and weights, to one safetensors file.
+    """Save the configuration and weights of a model or classifier to a safetensors file.
 
-    The same model makes the same bytes. The file appears under its name when it is complete; until then, and if
-    anything fails, an older file of that name stays as it was.
+    The same model gives the same bytes. The file is written atomically: until it is complete, and on failure, an
+    existing file is left unchanged.
 
     Parameters
     ----------
     model
-        Any module, or an :class:`wavenetlite.AudioClassifier`. Layers of your own can be saved if
-        `wavenetlite.nn.from_config` makes them again.
+        Any module, or an :class:`wavenetlite.AudioClassifier`. Custom layers can be saved if
+        `wavenetlite.nn.from_config` can restore them.
     path
-        Of the file; its folder must exist.
+        Path of the file; its folder must exist.
 
     Raises
     ------
     ParameterError
-        The model cannot be made again from its configuration, or cannot run.
+        The model cannot be restored from its configuration, or cannot run.
     OSError
         The file cannot be written.
 
@@ -90,15 +91,15 @@ def save(model: Storable, path: str | os.PathLike[str]) -> None:
 
 
 def write(model: Storable, file: BinaryIO) -> None:
-    """What :func:`save` writes, to an open file; a model that cannot be saved raises before the first byte."""
+    """:func:`save` to an open file; a model that cannot be saved raises before the first byte is written."""
     arrays = {name: np.ascontiguousarray(value, "<f4") for name, value in model.state_dict().items()}
     head = header_bytes(metadata_of(model), arrays)
-    try:  # what is written must load: the head goes through all that `read` does with it
+    try:  # what is written must load: the header passes all checks of `read`
         twin = Header.read(BytesIO(head), len(head) + sum(value.nbytes for value in arrays.values())).finished(arrays)
     except ModelFileError as error:
         raise ParameterError(f"{type(model).__name__} cannot be saved: {error}") from error.__cause__
     if twin.layer_types() != model.layer_types():
-        raise ParameterError(f"{type(model).__name__} cannot be saved: its config makes layers of other types")
+        raise ParameterError(f"{type(model).__name__} cannot be saved: its config restores layers of other types")
     file.write(head)
     for value in arrays.values():
         file.write(value.data)
@@ -113,30 +114,30 @@ def metadata_of(model: Storable) -> dict[str, str]:
 
 
 def read(file: BinaryIO, size: int) -> Any:
-    """The model or the classifier in an open file of `size` bytes that :func:`save` wrote.
+    """Load the model or classifier from an open file of `size` bytes that :func:`save` wrote.
 
     Raises
     ------
     ModelFileError
-        It is truncated, foreign, written by a newer version or tampered with. No memory is taken for weights that the
-        file does not hold; nothing is unpickled, and no code comes from the file.
+        It is truncated, foreign, written by a newer version or tampered with. No memory is allocated for weights that
+        are not in the file; nothing is unpickled, and no code is loaded from the file.
     """
     header = Header.read(file, size)
     return header.blueprint().finish(read_tensors(file, header.tensors))
 
 
 def info(path: str | os.PathLike[str]) -> FileInfo:
-    """What a model file says of itself, checked as `read` does; the values of weights and tables are not read.
+    """Read the metadata of a model file with all checks of `read`, but without the values of weights and tables.
 
     Parameters
     ----------
     path
-        Of the file, or the name of a bundled model.
+        Path of the file, or the name of a bundled model.
 
     Raises
     ------
     ModelFileError
-        There is no such file, or as `read`.
+        The file does not exist, or as in `read`.
 
     Examples
     --------
@@ -156,7 +157,7 @@ def info(path: str | os.PathLike[str]) -> FileInfo:
 
 @dataclass(frozen=True)
 class Header:
-    """A header whose JSON is sound, whose metadata is ours and whose tensors fill the file."""
+    """A validated header: its metadata is ours and its tensors fill the file."""
 
     metadata: dict[str, str]
     config: dict[str, Any]
@@ -164,7 +165,7 @@ class Header:
 
     @staticmethod
     def read(file: BinaryIO, size: int) -> Header:
-        """The header of a file of `size` bytes; the file is left where the tensors begin."""
+        """Read the header of a file of `size` bytes, up to where the tensors begin."""
         entries, data_bytes = read_header(file, size)
         metadata = checked_metadata(entries.pop("__metadata__", None))
         config = parse_json("its config", metadata["config"])
@@ -179,13 +180,13 @@ class Header:
         return {name: tensor.shape for name, tensor in self.tensors.items()}
 
     def blueprint(self) -> Blueprint:
-        """What the configuration describes; its tensors are those of the file."""
+        """The blueprint of the configuration, checked against the tensors of the file."""
         found = blueprint(self.config, self.version)
         found.check(self.shapes)
         return found
 
     def finished(self, arrays: Mapping[str, Floats]) -> Any:
-        """What the file holds, with those arrays."""
+        """The object in the file, with these arrays."""
         return self.blueprint().finish(arrays)
 
 

@@ -1,4 +1,5 @@
-"""Who makes what a file describes: the rooms above fill this table, so that a file can be read without knowing them."""
+"""Registry of restorers: higher rooms register how to restore their types, so that files can be read without importing
+these rooms."""
 
 from __future__ import annotations
 
@@ -15,30 +16,30 @@ ARRAYS: TypeAlias = Mapping[str, Floats]
 
 
 class Storable(Protocol):
-    """What can be written to a file: a network, or a classifier."""
+    """An object that can be saved: a network or a classifier."""
 
     def config(self) -> dict[str, Any]:
-        """All but the arrays, JSON-able; its "type" finds the restorer."""
+        """Everything except the arrays, JSON-serialisable; its "type" selects the restorer."""
 
     def state_dict(self) -> dict[str, Floats]:
         """The arrays by name."""
 
     def layer_types(self) -> list[tuple[str, type]]:
-        """What its layers are, to see whether what a file makes is the same."""
+        """The types of its layers, to verify that a file restores the same."""
 
 
 @dataclass(frozen=True)
 class Blueprint:
-    """What a configuration describes, before any array has been read.
+    """The object described by a configuration, before any array has been read.
 
     Attributes
     ----------
     shapes
-        Of the arrays that it asks for, by name.
+        Shapes of the required arrays, by name.
     finish
-        ``finish(arrays)``: the thing itself. What is wrong with the arrays raises a `ModelFileError`.
+        ``finish(arrays)`` returns the object; invalid arrays raise a `ModelFileError`.
     free
-        Arrays whose names begin so may be there too, of any shape; "": none.
+        Prefix of further arrays of any shape that may be present; "": none.
     """
 
     shapes: dict[str, tuple[int, ...]]
@@ -46,36 +47,36 @@ class Blueprint:
     free: str = ""
 
     def check(self, shapes: Mapping[str, tuple[int, ...]]) -> None:
-        """Raise where those of a file are not the ones that are asked for."""
+        """Raise unless the shapes of a file are the required ones."""
         for name, shape in self.shapes.items():
             if name not in shapes:
-                raise ModelFileError(f"it lacks the tensor {name!r}, shape {shape}")
+                raise ModelFileError(f"missing tensor {name!r}, shape {shape}")
             if shapes[name] != shape:
                 raise ModelFileError(f"tensor {name!r} has shape {shapes[name]}; its config says {shape}")
         for name in shapes:
             if name not in self.shapes and not (self.free and name.startswith(self.free)):
-                raise ModelFileError(f"it has a tensor {name!r}, which the model of its config has not")
+                raise ModelFileError(f"unexpected tensor {name!r}")
 
 
 Restorer: TypeAlias = Callable[[dict[str, Any], int], Blueprint]
-"""``restorer(config, version)``: what a configuration in a file of that format version describes."""
+"""``restorer(config, version)``: the blueprint of a configuration in a file of that format version."""
 
 _restorers: dict[str | None, Restorer] = {}
 _homes: dict[str, str] = {}
 
 
 def register(kind: str | None, restorer: Restorer) -> None:
-    """Let `restorer` make what is of that type; None: whatever nobody else makes."""
+    """Register the restorer of a type; None: of all types without one."""
     _restorers[kind] = restorer
 
 
 def register_module(kind: str, module: str) -> None:
-    """Let `module`, which registers the restorer of that type, be imported when a file holds one."""
+    """Import `module`, which registers the restorer of this type, when it is needed."""
     _homes[kind] = module
 
 
 def blueprint(config: dict[str, Any], version: int) -> Blueprint:
-    """What a configuration describes."""
+    """The blueprint of a configuration."""
     kind = config.get("type")
     with config_errors():
         if isinstance(kind, str) and kind in _homes and kind not in _restorers:
@@ -85,10 +86,10 @@ def blueprint(config: dict[str, Any], version: int) -> Blueprint:
 
 @contextmanager
 def config_errors() -> Iterator[None]:
-    """Whatever options of any kind do in the constructors of any layer is the file's fault."""
+    """Report any error raised by a constructor as an error of the file's configuration."""
     try:
         yield
     except ModelFileError:
         raise
     except Exception as error:
-        raise ModelFileError(f"its config is wrong: {error}") from error
+        raise ModelFileError(f"its config is invalid: {error}") from error

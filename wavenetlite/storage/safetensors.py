@@ -1,11 +1,10 @@
-"""The safetensors container: a header, JSON that names every tensor, and the tensors' bytes one after the other.
+"""The safetensors container: a JSON header that names every tensor, then the bytes of the tensors.
 
-Such a file is 8 bytes that hold the length of the header, the header, and the tensors. Nothing in it is trusted: each
-step is taken only when the ones before it have bounded what it may cost, and memory for a tensor is taken only when the
-file is known to hold it.
+A file consists of the length of the header (8 bytes), the header, and the tensors. Nothing in it is trusted: the steps
+before each step bound its cost, and memory for a tensor is allocated only once the file is known to hold it.
 
-Written here and not with the safetensors package, which puts the metadata in a new order every time: here the same
-tensors make the same bytes. Tests hold the two against each other.
+This does not use the safetensors package, which writes the metadata in a different order every time: here the same
+tensors give the same bytes. Tests compare the two.
 """
 
 from __future__ import annotations
@@ -23,7 +22,7 @@ from wavenetlite.support.bounded_json import parse_json
 from wavenetlite.support.errors import ModelFileError
 
 MOST_HEADER_BYTES = 8 * 2**20
-"""Far above any model of use."""
+"""Far more than any useful model needs."""
 
 NUMPY_TYPES = {"F64": "<f8", "F32": "<f4", "F16": "<f2", "BF16": "<u2", "I64": "<i8", "I32": "<i4"}
 """The upper half of a float32 is a BF16."""
@@ -31,25 +30,25 @@ NUMPY_TYPES = {"F64": "<f8", "F32": "<f4", "F16": "<f2", "BF16": "<u2", "I64": "
 
 @dataclass(frozen=True)
 class Tensor:
-    """What a header says of a tensor."""
+    """A tensor's entry in the header."""
 
     dtype: str
     shape: tuple[int, ...]
 
     @property
     def size(self) -> int:
-        """Bytes."""
+        """Size in bytes."""
         return math.prod(self.shape) * np.dtype(NUMPY_TYPES[self.dtype]).itemsize
 
 
 def read_header(file: BinaryIO, size: int) -> tuple[dict[str, Any], int]:
-    """The header of a file of `size` bytes, and how many follow it; the file is left there."""
+    """Read the header of a file of `size` bytes; returns it and the number of bytes that follow."""
     if size < 8:
         raise ModelFileError(f"truncated or not a safetensors file: it has {size} bytes")
     length = int.from_bytes(file.read(8), "little")
     if length > MOST_HEADER_BYTES:
         raise ModelFileError(
-            f"not a safetensors file: its header would have {length} bytes; {MOST_HEADER_BYTES} at most are read"
+            f"not a safetensors file: its header has {length} bytes; it must have at most {MOST_HEADER_BYTES}"
         )
     if length > size - 8:
         raise ModelFileError(f"truncated: its header has {length} bytes, the whole file {size}")
@@ -66,13 +65,13 @@ def read_header(file: BinaryIO, size: int) -> tuple[dict[str, Any], int]:
 def checked_tensors(
     entries: Mapping[str, Any], data_bytes: int, dtypes: Sequence[str] = tuple(NUMPY_TYPES)
 ) -> dict[str, Tensor]:
-    """The tensors of a header in the order of the file, which they fill from the first to the last byte."""
+    """The tensors of a header in file order; they must fill the file exactly."""
     spans = sorted(((*checked_entry(name, entry, dtypes), name) for name, entry in entries.items()), key=span)
     end = 0
     for first, tensor, name in spans:
         if first != end:
             raise ModelFileError(
-                f"tensor {name!r} begins at byte {first} of the data; it must at {end}, where the one before ends"
+                f"tensor {name!r} begins at byte {first} of the data; it must at {end}, where the previous one ends"
             )
         end = first + tensor.size
     if end > data_bytes:
@@ -88,7 +87,7 @@ def span(found: tuple[int, Tensor, str]) -> tuple[int, int, str]:
 
 
 def checked_entry(name: str, entry: Any, dtypes: Sequence[str]) -> tuple[int, Tensor]:
-    """The first byte of a tensor, and the tensor."""
+    """The offset of a tensor, and the tensor."""
     if not isinstance(entry, dict) or set(entry) != {"dtype", "shape", "data_offsets"}:
         raise ModelFileError(f"tensor {name!r} must have a dtype, a shape and data_offsets")
     if entry["dtype"] not in dtypes:
@@ -97,39 +96,37 @@ def checked_entry(name: str, entry: Any, dtypes: Sequence[str]) -> tuple[int, Te
     offsets = integers(name, "data_offsets", entry["data_offsets"])
     tensor = Tensor(entry["dtype"], integers(name, "shape", entry["shape"]))
     if len(offsets) != 2 or offsets[1] - offsets[0] != tensor.size:
-        raise ModelFileError(
-            f"tensor {name!r} has data_offsets {offsets}, which its shape {tensor.shape} does not fill"
-        )
+        raise ModelFileError(f"tensor {name!r} has data_offsets {offsets}, which do not match its shape {tensor.shape}")
     return offsets[0], tensor
 
 
 def integers(name: str, key: str, value: Any) -> tuple[int, ...]:
-    """A list of integers from 0 on; of few, so that their product is one too that can be computed."""
+    """A list of non-negative integers; few, so that their product can be computed."""
     if not isinstance(value, list) or len(value) > 8 or any(type(item) is not int or item < 0 for item in value):
-        raise ModelFileError(f"tensor {name!r} has {key}={value!r}; it must be a list of a few integers")
+        raise ModelFileError(f"tensor {name!r} has {key}={value!r}; it must be a list of at most 8 integers >= 0")
     return tuple(value)
 
 
 def read_tensors(file: BinaryIO, tensors: Mapping[str, Tensor]) -> dict[str, Floats]:
-    """The values of all tensors, as float32; the file is where `read_header` left it."""
+    """The values of all tensors as float32; to be called after `read_header`."""
     return {name: read_tensor(file, name, tensor) for name, tensor in tensors.items()}
 
 
 def read_tensor(file: BinaryIO, name: str, tensor: Tensor) -> Floats:
-    """The tensor that comes next."""
+    """Read the next tensor."""
     data = file.read(tensor.size)
     if len(data) < tensor.size:
-        raise ModelFileError(f"truncated in tensor {name!r} while it was read")
+        raise ModelFileError(f"truncated while tensor {name!r} was read")
     values = np.frombuffer(data, NUMPY_TYPES[tensor.dtype]).reshape(tensor.shape)
     if tensor.dtype == "BF16":
         values = (values.astype(np.uint32) << 16).view(np.float32)
-    with np.errstate(over="ignore"):  # becomes infinite, which is refused
+    with np.errstate(over="ignore"):  # becomes infinite, which is rejected later
         result: Floats = values.astype(np.float32, copy=False)
     return result
 
 
 def header_bytes(metadata: Mapping[str, str], arrays: Mapping[str, Floats]) -> bytes:
-    """What stands in a file before `arrays`, float32, which follow in that order."""
+    """The beginning of a file, up to the float32 `arrays`, which follow in this order."""
     entries: dict[str, Any] = {"__metadata__": metadata}
     at = 0
     for name, value in arrays.items():

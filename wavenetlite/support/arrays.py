@@ -1,4 +1,4 @@
-"""The types of arrays that pass from hand to hand."""
+"""Common array types."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Files that are there whole or not at all."""
+"""Atomic writing of files."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from typing import BinaryIO
 
 @contextmanager
 def replacing(path: str | os.PathLike[str]) -> Iterator[BinaryIO]:
-    """A new file that takes its name, and the place of an older file, when all has been written to the disk."""
+    """Open a file that replaces `path` once everything has been written to disk."""
     with replacing_path(path) as temporary, temporary.open("xb") as file:
         yield file
         file.flush()
@@ -21,12 +21,12 @@ def replacing(path: str | os.PathLike[str]) -> Iterator[BinaryIO]:
 
 @contextmanager
 def replacing_path(path: str | os.PathLike[str]) -> Iterator[Path]:
-    """The path of a file to be made, which takes the name `path` in the end.
+    """The path of a temporary file that finally replaces `path`.
 
-    Until then, and if anything fails, an older file of that name stays as it was.
+    Until then, and on failure, an existing file is left unchanged.
     """
-    target = Path(path).resolve()  # a link goes on to lead to the file
-    temporary = target.parent / f".{secrets.token_hex(8)}.tmp"  # in that folder: a rename stays within one disk
+    target = Path(path).resolve()  # a symbolic link is kept
+    temporary = target.parent / f".{secrets.token_hex(8)}.tmp"  # in this folder: renaming stays on one disk
     try:
         yield temporary
         temporary.replace(target)

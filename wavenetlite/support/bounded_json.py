@@ -1,4 +1,4 @@
-"""JSON that nobody has checked: its cost is bounded before it is parsed."""
+"""Untrusted JSON: its cost is bounded before it is parsed."""
 
 from __future__ import annotations
 
@@ -9,16 +9,16 @@ from typing import Any
 
 from wavenetlite.support.errors import ModelFileError
 
-MOST_MARKS = 1_000_000  # brackets and commas: they bound how many values it makes
+MOST_MARKS = 1_000_000  # brackets and commas: they bound the number of values
 MOST_DEPTH = 100
 
 
 def parse_json(what: str, text: str, most_marks: int = MOST_MARKS) -> dict[str, Any]:
-    """A JSON object, refused before it is parsed if it would nest deeply or make very many values."""
+    """Parse a JSON object; deep nesting or too many values are rejected before parsing."""
     outline = re.sub(r'"[^"]*"', "", text.replace(r"\\", "").replace(r"\"", ""))
     if sum(map(outline.count, ",[]{}")) > most_marks:
         raise ModelFileError(f"{what} has more than {most_marks} brackets and commas")
-    # A depth of our own: the parser's limit is the interpreter's, which may have been set higher than the stack bears.
+    # The parser's own limit is the interpreter's, which may have been set higher than the stack allows.
     if max(accumulate(1 if mark in "[{" else -1 for mark in re.findall(r"[][{}]", outline)), default=0) > MOST_DEPTH:
         raise ModelFileError(f"{what} is nested more than {MOST_DEPTH} deep")
     try:
@@ -33,16 +33,16 @@ def parse_json(what: str, text: str, most_marks: int = MOST_MARKS) -> dict[str, 
 def unique(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
     made = dict(pairs)
     if len(made) < len(pairs):
-        raise ValueError("a name stands in it twice")
+        raise ValueError("duplicate key")
     return made
 
 
 def refuse(constant: str) -> None:
-    raise ValueError(f"{constant} is no number")
+    raise ValueError(f"{constant} is not allowed")
 
 
 def size_of(value: Any) -> int:
-    """Objects and list entries in parsed JSON: a bound for what may be made of them."""
+    """Number of objects and list entries in parsed JSON."""
     if isinstance(value, dict):
         return 1 + sum(map(size_of, value.values()))
     if isinstance(value, list):

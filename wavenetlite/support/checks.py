@@ -12,7 +12,7 @@ from wavenetlite.support.errors import ArrayTypeError, ParameterError
 
 
 def integer(name: str, value: Any) -> int:
-    """An integer; booleans and floats are none."""
+    """An integer, not a boolean or a float."""
     if isinstance(value, bool) or not isinstance(value, int | np.integer):
         raise ArrayTypeError(f"{name}={value!r} is a {type(value).__name__}; it must be an integer")
     return int(value)
@@ -28,7 +28,7 @@ def positive_int(name: str, value: Any, most: int = 2**31 - 1) -> int:
 
 
 def count(name: str, value: Any) -> int:
-    """An integer from 0 on."""
+    """A non-negative integer."""
     if integer(name, value) < 0:
         raise ParameterError(f"{name}={value} must not be negative")
     return int(value)

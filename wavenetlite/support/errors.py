@@ -1,4 +1,4 @@
-"""The errors that wavenetlite raises: one base class, each also a builtin error of the fitting kind."""
+"""The errors that wavenetlite raises: one base class; each is also a subclass of the fitting builtin error."""
 
 
 class WavenetliteError(Exception):
@@ -6,15 +6,15 @@ class WavenetliteError(Exception):
 
 
 class ParameterError(WavenetliteError, ValueError):
-    """A value breaks its rule; the message names the parameter, the value and the rule."""
+    """A value violates its rule; the message names the parameter, the value and the rule."""
 
 
 class ArrayTypeError(WavenetliteError, TypeError):
-    """An argument is of the wrong type or dtype; nothing is cast silently."""
+    """An argument has the wrong type or dtype; nothing is cast silently."""
 
 
 class StreamStateError(WavenetliteError, RuntimeError):
-    """A stream cannot do this now: it is in use by another thread, or it was flushed."""
+    """The operation is not possible in the stream's present state: in use by another thread, or flushed."""
 
 
 class ModelFileError(WavenetliteError, ValueError):
@@ -26,8 +26,8 @@ class SnapshotError(WavenetliteError, ValueError):
 
 
 class TrainingError(WavenetliteError, RuntimeError):
-    """A training cannot go on: its loss or its weights are no longer finite."""
+    """Training cannot continue: the loss or the weights are not finite."""
 
 
 class StreamMismatchError(WavenetliteError, RuntimeError):
-    """A streamed output differs from the offline output: found by :func:`wavenetlite.verify_stream`."""
+    """A streamed output differs from the offline output; raised by :func:`wavenetlite.verify_stream`."""

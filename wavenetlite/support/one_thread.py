@@ -1,4 +1,4 @@
-"""One thread at a time: a second one gets an error, and does not wait."""
+"""A non-blocking lock: a second thread gets an error instead of waiting."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from wavenetlite.support.errors import StreamStateError
 
 
 class OneThread:
-    """``with guard:`` around what changes a stream or a pool; `what` it is, for the error."""
+    """Context manager that guards a stream or a pool; `what` names it in the error."""
 
     __slots__ = ("_lock", "_what")
 

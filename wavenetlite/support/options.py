@@ -1,4 +1,4 @@
-"""The arguments of a constructor."""
+"""Introspection of constructors."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ _names: dict[type, tuple[str, ...]] = {}
 
 
 def option_names(kind: type) -> tuple[str, ...]:
-    """Names of the arguments that make an object of this type, but for ``**those`` that have none."""
+    """Names of the constructor's arguments, except ``*args`` and ``**kwargs``."""
     if kind not in _names:
         named = (inspect.Parameter.POSITIONAL_OR_KEYWORD, inspect.Parameter.KEYWORD_ONLY)
         parameters = inspect.signature(kind).parameters.values()

@@ -1,4 +1,4 @@
-"""Progress bars on standard error: of a training, of files that are worked on, of any whole."""
+"""Progress bars on standard error."""
 
 from __future__ import annotations
 
@@ -7,22 +7,22 @@ from collections.abc import Callable
 from typing import Any
 
 Progress = Callable[[int, int], object]
-"""Called with what is done, and all there is to do."""
+"""Called with the number done and the total."""
 
 
 class Bar:
-    """A progress bar on standard error; nothing where it is not wanted.
+    """A progress bar on standard error.
 
     Parameters
     ----------
     shown
-        Whether there is one.
+        Whether to show it; if not, all methods do nothing.
     name
-        What it says before the bar.
+        Text before the bar.
     total, done
-        Epochs, and how many of them are done already; None: a share of a whole.
+        Number of units, and how many are done already; None: a percentage.
     unit
-        What is counted, where it is no epoch.
+        What is counted.
     """
 
     def __init__(
@@ -47,25 +47,25 @@ class Bar:
             self.bar.close()
 
     def share(self, done: float) -> None:
-        """How much of the whole is done, 0 to 1."""
+        """Set the fraction done, 0 to 1."""
         if self.bar is not None:
             self.bar.update(round(100 * done) - self.bar.n)
 
     def upto(self, done: int) -> None:
-        """How much of the total is done."""
+        """Set the number done."""
         if self.bar is not None:
             self.bar.update(done - self.bar.n)
 
-    def step(self, step: int, an_epoch: int, loss: float, accuracy: float) -> None:
-        """Where in an epoch the training is, and how it goes."""
+    def step(self, step: int, steps_per_epoch: int, loss: float, accuracy: float) -> None:
+        """Show the position within an epoch, and loss and accuracy so far."""
         if self.bar is not None:
             before = f"{self.name} " if self.name else ""
-            text = f"{before}step {step}/{an_epoch} loss {loss:.3f} accuracy {accuracy:.1%}"
+            text = f"{before}step {step}/{steps_per_epoch} loss {loss:.3f} accuracy {accuracy:.1%}"
             self.bar.set_description_str(text, refresh=False)
             self.bar.update(0)
 
     def epoch(self, row: dict[str, Any]) -> None:
-        """An epoch is done."""
+        """Count an epoch and show its validation results."""
         if self.bar is not None:
             if row["valid_accuracy"] is not None:
                 text = f"valid loss {row['valid_loss']:.3f} accuracy {row['valid_accuracy']:.1%}"

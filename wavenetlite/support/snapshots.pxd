@@ -7,8 +7,8 @@ cdef enum:
 cdef enum Kind:
     NETWORK = 1, FEATURES, CLASSIFIER
 
-cdef bytes begun(Kind kind, bytes fingerprint, Py_ssize_t size)
+cdef bytes begin(Kind kind, bytes fingerprint, Py_ssize_t size)
 cdef char* payload(bytes blob) noexcept
-cdef bytes sealed(bytes blob)
-cdef bytes opened(object blob, Kind kind, bytes fingerprint)
+cdef bytes finish(bytes blob)
+cdef bytes validate(object blob, Kind kind, bytes fingerprint)
 cdef uint64_t xxh64(const unsigned char* p, size_t size) noexcept nogil

@@ -1,15 +1,15 @@
-"""What snapshots of all kinds have in common: a header, the state, a checksum; and why one is refused.
+"""The container of all snapshots: a header, the state and a checksum, with validation.
 
 ===========  ============================================================================================
-bytes        what they hold, all numbers little-endian
+bytes        contents, all numbers little-endian
 ===========  ============================================================================================
 4            ``WNLS``
-2            format: 1; a reader refuses any other
+2            format: 1; any other is rejected
 2            kind: 1 a network's stream (also of a pool), 2 a feature stream, 3 a classifier's stream
 16           fingerprint of the network, the features or the classifier
 8            length of the state
-...          the state: numbers as they are in memory, nothing that is not state
-8            XXH64 (Collet, https://xxhash.com) of all before, with seed 0
+...          the state: numbers as in memory, without padding or derived values
+8            XXH64 (Collet, https://xxhash.com) of everything before, with seed 0
 ===========  ============================================================================================
 
 Design: a stream of the keyword network has 30 kB of state. zlib's CRC-32 takes 45 microseconds for that, BLAKE2b 25, and
@@ -32,12 +32,12 @@ cdef uint64_t P1 = 0x9E3779B185EBCA87, P2 = 0xC2B2AE3D27D4EB4F, P3 = 0x165667B19
 cdef uint64_t P4 = 0x85EBCA77C2B2AE63, P5 = 0x27D4EB2F165667C5
 
 
-cdef inline uint64_t rotated(uint64_t a, int bits) noexcept nogil:
+cdef inline uint64_t rotate_left(uint64_t a, int bits) noexcept nogil:
     return (a << bits) | (a >> (64 - bits))
 
 
 cdef inline uint64_t lane(uint64_t a, uint64_t word) noexcept nogil:
-    return rotated(a + word * P2, 31) * P1
+    return rotate_left(a + word * P2, 31) * P1
 
 
 cdef inline uint64_t word_at(const unsigned char* p) noexcept nogil:
@@ -58,29 +58,29 @@ cdef uint64_t xxh64(const unsigned char* p, size_t size) noexcept nogil:
             c = lane(c, word_at(p + 16))
             d = lane(d, word_at(p + 24))
             p += 32
-        h = rotated(a, 1) + rotated(b, 7) + rotated(c, 12) + rotated(d, 18)
+        h = rotate_left(a, 1) + rotate_left(b, 7) + rotate_left(c, 12) + rotate_left(d, 18)
         h = (h ^ lane(0, a)) * P1 + P4
         h = (h ^ lane(0, b)) * P1 + P4
         h = (h ^ lane(0, c)) * P1 + P4
         h = (h ^ lane(0, d)) * P1 + P4
     h += size
     while p + 8 <= end:
-        h = rotated(h ^ lane(0, word_at(p)), 27) * P1 + P4
+        h = rotate_left(h ^ lane(0, word_at(p)), 27) * P1 + P4
         p += 8
     if p + 4 <= end:
         memcpy(&half, p, 4)
-        h = rotated(h ^ (half * P1), 23) * P2 + P3
+        h = rotate_left(h ^ (half * P1), 23) * P2 + P3
         p += 4
     while p < end:
-        h = rotated(h ^ (p[0] * P5), 11) * P1
+        h = rotate_left(h ^ (p[0] * P5), 11) * P1
         p += 1
     h = (h ^ (h >> 33)) * P2
     h = (h ^ (h >> 29)) * P3
     return h ^ (h >> 32)
 
 
-cdef bytes begun(Kind kind, bytes fingerprint, Py_ssize_t size):
-    """A snapshot with its header, and room for `size` bytes of state that must all be written before it is `sealed`."""
+cdef bytes begin(Kind kind, bytes fingerprint, Py_ssize_t size):
+    """A new snapshot: the header, and room for `size` bytes of state, which must be filled before it is `finish`ed."""
     cdef bytes blob = PyBytes_FromStringAndSize(NULL, HEADER + size + TRAILER)
     cdef char* p = PyBytes_AS_STRING(blob)
     cdef uint16_t format_number = FORMAT, kind_number = kind
@@ -98,8 +98,8 @@ cdef char* payload(bytes blob) noexcept:
     return PyBytes_AS_STRING(blob) + HEADER
 
 
-cdef bytes sealed(bytes blob):
-    """The snapshot, with its checksum."""
+cdef bytes finish(bytes blob):
+    """Write the checksum of a snapshot."""
     cdef char* p = PyBytes_AS_STRING(blob)
     cdef Py_ssize_t size = len(blob) - TRAILER
     cdef uint64_t checksum = xxh64(<const unsigned char*>p, size)
@@ -107,8 +107,8 @@ cdef bytes sealed(bytes blob):
     return blob
 
 
-cdef bytes opened(object blob, Kind kind, bytes fingerprint):
-    """`blob` as bytes, when it is a snapshot of this kind and of this network; else an error."""
+cdef bytes validate(object blob, Kind kind, bytes fingerprint):
+    """`blob` as bytes, checked to be a snapshot of this kind and fingerprint."""
     cdef uint16_t format_number, kind_number
     cdef uint64_t length, checksum
     cdef Py_ssize_t size
@@ -119,7 +119,7 @@ cdef bytes opened(object blob, Kind kind, bytes fingerprint):
     p = PyBytes_AS_STRING(whole)
     size = len(whole)
     if memcmp(p, b"WNLS", min(size, 4)) != 0 or size == 0:
-        raise SnapshotError(f"snapshot of {size} bytes is none of wavenetlite: it must begin with 'WNLS'")
+        raise SnapshotError(f"not a wavenetlite snapshot: {size} bytes that do not begin with 'WNLS'")
     if size < HEADER + TRAILER:
         raise SnapshotError(f"snapshot is truncated: it has {size} bytes; it must have at least {HEADER + TRAILER}")
     memcpy(&format_number, p + 4, 2)
@@ -127,7 +127,7 @@ cdef bytes opened(object blob, Kind kind, bytes fingerprint):
     memcpy(&length, p + 24, 8)
     memcpy(&checksum, p + size - TRAILER, TRAILER)
     if format_number != FORMAT:
-        raise SnapshotError(f"snapshot has format {format_number}; it must be {FORMAT}, which this version of wavenetlite reads")
+        raise SnapshotError(f"snapshot has format {format_number}; this version of wavenetlite reads format {FORMAT}")
     if length != <uint64_t>(size - HEADER - TRAILER):
         raise SnapshotError(
             f"snapshot is truncated or damaged: it holds {size - HEADER - TRAILER} bytes of state; it must hold {length}")
@@ -141,19 +141,19 @@ cdef bytes opened(object blob, Kind kind, bytes fingerprint):
     return whole
 
 
-# For what is written in Python.
+# For use from Python
 
 def seal(kind: str, fingerprint: bytes, state: bytes) -> bytes:
     """A snapshot of the kind "features" or "classifier"."""
     cdef bytes given = state
-    cdef bytes blob = begun(named(kind), fingerprint, len(given))
+    cdef bytes blob = begin(kind_of(kind), fingerprint, len(given))
     memcpy(payload(blob), PyBytes_AS_STRING(given), len(given))
-    return sealed(blob)
+    return finish(blob)
 
 
 def unseal(kind: str, fingerprint: bytes, blob: object) -> bytes:
-    """The state in a snapshot, or a `SnapshotError` that says why it is refused."""
-    return opened(blob, named(kind), fingerprint)[HEADER:-TRAILER]
+    """The state in a snapshot; raises `SnapshotError` if it is invalid."""
+    return validate(blob, kind_of(kind), fingerprint)[HEADER:-TRAILER]
 
 
 def checksum(data: bytes) -> int:
@@ -170,12 +170,12 @@ def checksum(data: bytes) -> int:
 
 
 def pack(*parts: bytes) -> bytes:
-    """Parts of a state as one, each after its length."""
+    """Concatenate the parts of a state, each after its length."""
     return b"".join(piece for part in parts for piece in (len(part).to_bytes(8, "little"), part))
 
 
 def unpack(state: bytes, count: int, unfit: str) -> list:
-    """The parts of a state; a SnapshotError(unfit) where they are not as many, or do not end with it."""
+    """The `count` parts of a state; raises SnapshotError(unfit) if they do not match it exactly."""
     parts, at = [], 0
     for _ in range(count):
         end = at + 8 + int.from_bytes(state[at : at + 8], "little")
@@ -188,5 +188,5 @@ def unpack(state: bytes, count: int, unfit: str) -> list:
     return parts
 
 
-cdef Kind named(str kind):
+cdef Kind kind_of(str kind):
     return {"features": FEATURES, "classifier": CLASSIFIER}[kind]

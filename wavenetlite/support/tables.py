@@ -1,4 +1,4 @@
-"""Tables in plain text."""
+"""Plain-text tables."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 
 def table_lines(lines: Sequence[Sequence[str]], *, left: int = 1) -> list[str]:
-    """Lines of cells as wide as their columns: the first `left` columns to the left, the others to the right."""
+    """Align cells in columns: the first `left` columns to the left, the others to the right."""
     widths = [max(map(len, column)) for column in zip(*lines, strict=True)]
     return [
         "  ".join([*map(str.ljust, line[:left], widths), *map(str.rjust, line[left:], widths[left:])]).rstrip()

@@ -1,3 +1,3 @@
-"""The version, where packaging can read it without importing the package."""
+"""The version, which packaging reads without importing the package."""
 
 __version__ = "0.1.0"

@@ -1,4 +1,4 @@
-"""Training: losses, AdamW, the loop, augmentation, checkpoints; the corpora it reads."""
+"""Training: losses, AdamW, the training loop, augmentation, checkpoints; and the corpora it reads."""
 
 from wavenetlite.corpora.clips import Clips, Corpus
 from wavenetlite.corpora.corpus import read_corpus

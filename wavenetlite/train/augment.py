@@ -1,7 +1,7 @@
 """Augmentation of batches: waveforms (clips, samples) and feature frames (clips, frames, bins), float32.
 
-A transform is configuration and holds no state: what it does to a batch depends on the generator that is passed, and on
-nothing else. It never writes into the batch that it is given.
+A transform is configuration without state: its effect on a batch depends only on the generator passed. It never
+modifies its input.
 """
 
 from __future__ import annotations
@@ -29,25 +29,25 @@ Recordings = Floats | Sequence[Floats]
 WAVEFORM, FRAMES = 2, 3
 SHAPES = {WAVEFORM: "(clips, samples)", FRAMES: "(clips, frames, bins)"}
 LARGEST = 1e9
-"""Values above this are taken for a mistake; so what any one transform makes of a batch is finite."""
+"""Values above this are rejected as a mistake, so that the result of any one transform is finite."""
 MOST_DB = 120.0
 SILENT_DB = -40.0
-"""Level that a clip without any sound is taken to have when noise is added to it."""
+"""Assumed level of a silent clip when noise is added to it."""
 CLIPS_AT_ONCE = 64
-"""A batch is worked through in pieces of this size, so that what it needs beside it stays small."""
+"""A batch is processed in pieces of this size to limit the memory needed."""
 
 
 class Transform:
-    """Base of all transforms: ``transform(batch, rng)`` is a new batch of the same shape.
+    """Base of all transforms: ``transform(batch, rng)`` returns a new batch of the same shape.
 
     Attributes
     ----------
     dimensions
         2 for transforms of waveforms (clips, samples), 3 for those of frames (clips, frames, bins).
     probability
-        Of each clip to be changed, by itself.
+        Probability with which each clip is changed, independently.
 
-    The arguments of a constructor are attributes of the same names, JSON-able.
+    The arguments of a constructor are attributes of the same names, JSON-serialisable.
     """
 
     registry: ClassVar[dict[str, type[Transform]]] = {}
@@ -60,11 +60,11 @@ class Transform:
             Transform.registry[cls.__name__] = cls
 
     def __call__(self, batch: Floats, rng: Generator) -> Floats:
-        """The batch, changed; float32, of the same shape. Raises where it is not finite, or of wrong shape or dtype."""
+        """Transform a batch; float32, of the same shape. Raises if it is not finite, or of wrong shape or dtype."""
         return Augment([self])(batch, rng)
 
     def on_some(self, x: Floats, rng: Generator) -> Floats:
-        """The transform on the clips whose turn it is; `x` may be written into."""
+        """Transform randomly chosen clips; may modify `x`."""
         chosen = np.flatnonzero(rng.random(len(x)) < self.probability)
         if not chosen.size or not x.size:
             return x
@@ -74,15 +74,15 @@ class Transform:
         return x
 
     def change(self, x: Floats, rng: Generator) -> Floats:
-        """The transform on all clips of a batch that has some; `x` may be written into."""
+        """Transform all clips of a non-empty batch; may modify `x`."""
         raise NotImplementedError
 
     def options(self) -> dict[str, Any]:
-        """The arguments that make it again, but for recordings."""
+        """The constructor's arguments, except recordings."""
         return {name: getattr(self, name) for name in option_names(type(self)) if name != "recordings"}
 
     def config(self) -> dict[str, Any]:
-        """The transform as JSON-able data; `from_config` makes the same one of it."""
+        """The transform as JSON-serialisable data; `from_config` restores it."""
         plain = {name: list(v) if isinstance(v, tuple) else v for name, v in self.options().items()}
         return {"type": type(self).__name__, **plain}
 
@@ -96,12 +96,12 @@ class Transform:
 
 
 class Augment:
-    """Transforms one after the other.
+    """A sequence of transforms.
 
     Parameters
     ----------
     transforms
-        All of waveforms, or all of frames.
+        Transforms, all of waveforms or all of frames.
 
     Raises
     ------
@@ -129,22 +129,22 @@ probability=0.5)])
         self.transforms = tuple(transforms)
         dimensions = {transform.dimensions for transform in transforms}
         if len(dimensions) > 1:
-            raise ParameterError("transforms of waveforms and of frames are mixed; they must be all of one kind")
+            raise ParameterError("transforms of waveforms and of frames are mixed; they must be of one kind")
         self.dimensions = next(iter(dimensions), None)
 
     def __call__(self, batch: Floats, rng: Generator) -> Floats:
-        """The batch, changed.
+        """Transform a batch.
 
         Parameters
         ----------
         batch
-            float32, (clips, samples) or (clips, frames, bins), finite; any of them may be 0.
+            float32, (clips, samples) or (clips, frames, bins), finite; may be empty.
         rng
-            What it draws from.
+            Random generator.
 
         Returns
         -------
-        float32, of the same shape, in memory of its own.
+        A new float32 array of the same shape.
         """
         check_batch("batch", batch, self.dimensions)
         check_generator(rng)
@@ -159,12 +159,12 @@ probability=0.5)])
         return made
 
     def config(self) -> dict[str, Any]:
-        """The recipe as JSON-able data."""
+        """The transforms as JSON-serialisable data."""
         return {"type": "Augment", "transforms": [transform.config() for transform in self.transforms]}
 
     @classmethod
     def from_config(cls, config: Mapping[str, Any], *, recordings: Recordings | None = None) -> Augment:
-        """The recipe whose `config` this is; see :func:`from_config`."""
+        """Restore from `config()`; see :func:`from_config`."""
         made = from_config(config, recordings=recordings)
         return made if isinstance(made, Augment) else Augment([made])
 
@@ -173,19 +173,19 @@ probability=0.5)])
 
 
 def from_config(config: Mapping[str, Any], *, recordings: Recordings | None = None) -> Augment | Transform:
-    """The recipe, or the transform, whose `config` this is.
+    """Restore an `Augment` or a transform from its `config()`.
 
     Parameters
     ----------
     config
-        As `config()` returned it, also by way of JSON.
+        The result of `config()`, also via JSON.
     recordings
-        For `BackgroundNoise`: they are not part of a config.
+        Recordings for `BackgroundNoise`, which are not part of a config.
 
     Raises
     ------
     ParameterError
-        An unknown type, or options that it has not.
+        An unknown type or unknown options.
 
     Examples
     --------
@@ -200,7 +200,7 @@ def from_config(config: Mapping[str, Any], *, recordings: Recordings | None = No
     if kind == "Augment":
         inner = options.pop("transforms", None)
         if options or not isinstance(inner, list):
-            raise ParameterError("config of Augment must hold a list of transforms, and nothing else")
+            raise ParameterError("config of Augment must contain a list of transforms and nothing else")
         return Augment([transform_from(one, recordings) for one in inner])
     return transform_from(config, recordings)
 
@@ -215,24 +215,24 @@ def transform_from(config: Any, recordings: Recordings | None) -> Transform:
     except TypeError as error:
         if isinstance(error, ArrayTypeError):
             raise
-        raise ParameterError(f"config of {kind} is wrong: {error}") from None
+        raise ParameterError(f"config of {kind} is invalid: {error}") from None
 
 
 # Waveforms: place and level
 
 
 class TimeShift(Transform):
-    """Move each clip by a random time, to either side.
+    """Shift each clip in time by a random amount, in either direction.
 
     Parameters
     ----------
     most_ms
-        Farthest, ms; whole samples are drawn evenly from -most_ms to most_ms.
+        Largest shift, ms; whole samples are drawn uniformly from -most_ms to most_ms.
     sr
         Sample rate, Hz.
     fill
-        What comes in at the end that becomes free: "noise" as loud as the quietest tenth of the clip, "zero", or
-        "wrap", what went out at the other end.
+        What fills the vacated end: "noise" as loud as the quietest tenth of the clip, "zero", or "wrap", the samples
+        shifted out at the other end.
 
     Examples
     --------
@@ -260,10 +260,10 @@ class TimeShift(Transform):
         most = int(min(n, self.most_ms * self.sr / 1000))
         shifts = rng.integers(-most, most + 1, len(x)).tolist()
         if self.fill == "wrap":
-            return np.stack([turned(row, -shift, n) for row, shift in zip(x, shifts, strict=True)])
+            return np.stack([take_periodic(row, -shift, n) for row, shift in zip(x, shifts, strict=True)])
         gap = np.zeros((len(x), most), np.float32)
         if self.fill == "noise":
-            gap = white(gap.shape, rng) * quiet_level(x)
+            gap = white_noise(gap.shape, rng) * quiet_level(x)
         y = np.empty_like(x)
         for i, shift in enumerate(shifts):
             if shift >= 0:
@@ -279,7 +279,7 @@ class Gain(Transform):
     Parameters
     ----------
     low_db, high_db
-        Range of the gain, dB; drawn evenly. Samples may leave -1..1: nothing is limited.
+        Range of the gain, dB; drawn uniformly. Samples may exceed -1..1: nothing is clipped.
 
     Examples
     --------
@@ -300,12 +300,12 @@ class Gain(Transform):
 
 
 class Clipping(Transform):
-    """Cut off the peaks of each clip, as an overdriven microphone does.
+    """Clip the peaks of each clip, as an overdriven microphone does.
 
     Parameters
     ----------
     low_db, high_db
-        How far below its own peak a clip is cut off, dB, at least 0; drawn evenly.
+        Range of the clipping level below the clip's peak, dB, at least 0; drawn uniformly.
 
     Examples
     --------
@@ -329,31 +329,31 @@ class Clipping(Transform):
 # Waveforms: noise
 
 COLOURS = {"white": 0.0, "pink": 0.5, "brown": 1.0}
-"""Name -> how the amplitude falls with frequency, f ** -exponent."""
+"""Name -> exponent of the amplitude's decay with frequency, f ** -exponent."""
 FLAT_BELOW = 1 / 400
-"""Of the sample rate: below this frequency coloured noise falls no further, else brown noise is all infrasound."""
+"""Fraction of the sample rate below which coloured noise is flat: otherwise brown noise would be all infrasound."""
 TALKERS = (3, 6)
 CLIPS_A_NOISE = 8
-"""So many clips share the recording of a synthetic noise, each from a place of its own."""
+"""This many clips share one synthetic noise, each from a different position."""
 
 
 class BackgroundNoise(Transform):
-    """Add noise at a random ratio of signal to noise.
+    """Add noise at a random signal-to-noise ratio.
 
     Parameters
     ----------
     kinds
-        One is drawn for each clip. Synthetic: "white", "pink" (power ~ 1 / f), "brown" (1 / f ** 2). Of `recordings`:
-        "recording", a piece of one; "babble", pieces of 3 to 6 at once, equally loud: of speech, a room of talkers.
+        One is drawn per clip. Synthetic: "white", "pink" (power ~ 1 / f), "brown" (1 / f ** 2). From `recordings`:
+        "recording", a piece of one; "babble", the sum of 3 to 6 equally loud pieces: with speech, a room of talkers.
     snr_db
-        Range of the power of the clip over that of the noise, both over the whole clip, dB; drawn evenly. A clip
-        without any sound is taken to have -40 dB (of full scale).
+        Range of the signal-to-noise ratio over the whole clip, dB; drawn uniformly. A silent clip is assumed to have
+        -40 dB (of full scale).
     recordings
-        float32, (n, samples), or a list of (samples,) of any lengths; shorter ones than a clip are repeated.
+        float32, (n, samples), or a list of (samples,) of any lengths; those shorter than a clip are repeated.
 
     Notes
     -----
-    `config` names the kinds, not the recordings: pass those to `from_config` again.
+    `config` contains the kinds but not the recordings: pass those to `from_config` again.
 
     Examples
     --------
@@ -401,9 +401,9 @@ class BackgroundNoise(Transform):
 
     def noise(self, kind: str, shape: tuple[int, int], rng: Generator) -> Floats:
         if kind == "white":
-            return white(shape, rng)
+            return white_noise(shape, rng)
         if kind in COLOURS:
-            return coloured(COLOURS[kind], shape, rng)
+            return coloured_noise(COLOURS[kind], shape, rng)
         noise = np.zeros(shape, np.float32)
         for row in noise:
             if kind == "recording":
@@ -417,13 +417,13 @@ class BackgroundNoise(Transform):
         return noise
 
     def piece(self, n: int, rng: Generator) -> Floats:
-        """A piece of n samples of a recording, from a random place; a recording that is too short goes round."""
+        """n samples of a recording from a random position; a recording that is too short is repeated."""
         recording = self.recordings[int(rng.integers(len(self.recordings)))]
         room = len(recording) - n
         if room > 0:
             at = int(rng.integers(room + 1))
             return recording[at : at + n]
-        return turned(recording, int(rng.integers(len(recording))), n)
+        return take_periodic(recording, int(rng.integers(len(recording))), n)
 
 
 # Waveforms: speed, filters, rooms
@@ -435,13 +435,13 @@ class Speed(Transform):
     Parameters
     ----------
     low, high
-        Range of the factor; above 1 is faster and higher. Drawn evenly, then rounded to the nearest one for which the
-        transform is fast, within the range (for clips of 16000 samples: about every hundredth).
+        Range of the factor; above 1 is faster and higher. Drawn uniformly, then rounded to the nearest value within the
+        range with a fast Fourier transform (for clips of 16000 samples: about every hundredth).
 
     Notes
     -----
-    Band-limited: the spectrum of the clip, taken as periodic, is cut or extended (as ``scipy.signal.resample`` does).
-    So what a faster clip needs beyond its ends is its other end, and not silence.
+    Band-limited: the spectrum of the clip, assumed periodic, is truncated or extended, as in
+    ``scipy.signal.resample``. So a faster clip is extended with its other end, not with silence.
 
     Examples
     --------
@@ -460,7 +460,7 @@ class Speed(Transform):
     def change(self, x: Floats, rng: Generator) -> Floats:
         n = x.shape[1]
         lengths = self.lengths(n, rng.uniform(self.low, self.high, len(x)))
-        spectra = scipy.fft.rfft(x, axis=1, norm="forward")  # divided by n here, and not by the new length below
+        spectra = scipy.fft.rfft(x, axis=1, norm="forward")  # normalised by n here instead of by the new length below
         for length in np.unique(lengths).tolist():
             if length == n:
                 continue
@@ -469,7 +469,7 @@ class Speed(Transform):
         return x
 
     def lengths(self, n: int, factors: npt.NDArray[np.float64]) -> Ints:
-        """How long each clip lasts at its factor, samples."""
+        """Length of each clip at its factor, samples."""
         exact = np.maximum(1, np.rint(n / factors).astype(np.int64))
         fast = fast_lengths(math.ceil(n / self.high), math.floor(n / self.low))
         if not fast:
@@ -480,36 +480,36 @@ class Speed(Transform):
 
 
 class _Filter(Transform):
-    """Transforms that multiply the spectrum of a clip, without changing its phase."""
+    """Base of transforms that multiply the spectrum of a clip without changing its phase."""
 
     def change(self, x: Floats, rng: Generator) -> Floats:
         n = x.shape[1]
-        n_fft = scipy.fft.next_fast_len(n + n // 40, real=True)  # room for what rings over the ends
+        n_fft = scipy.fft.next_fast_len(n + n // 40, real=True)  # room for ringing beyond the ends
         spectra = scipy.fft.rfft(x, n_fft, axis=1)
         spectra *= self.response(len(x), n_fft, rng)
         filtered: Floats = scipy.fft.irfft(spectra, n_fft, axis=1, overwrite_x=True)[:, :n]
         return filtered
 
     def response(self, clips: int, n_fft: int, rng: Generator) -> Floats:
-        """Gain of each bin, float32 (clips, n_fft // 2 + 1)."""
+        """Gain of each frequency, float32 (clips, n_fft // 2 + 1)."""
         raise NotImplementedError
 
 
 class BandLimit(_Filter):
-    """Take away high or low frequencies, as cheap microphones and telephones do.
+    """Remove high or low frequencies, as cheap microphones and telephones do.
 
     Parameters
     ----------
     kinds
-        One is drawn for each clip: "lowpass", "highpass", or "telephone": 300 to 3400 Hz.
+        One is drawn per clip: "lowpass", "highpass", or "telephone": 300 to 3400 Hz.
     sr
         Sample rate, Hz.
     lowpass_hz, highpass_hz
-        Ranges of the cut-off frequencies, Hz; logarithms are drawn evenly. lowpass_hz None: sr / 8 to 0.45 sr.
+        Ranges of the cut-off frequencies, Hz; drawn log-uniformly. lowpass_hz None: sr / 8 to 0.45 sr.
 
     Notes
     -----
-    Gains of Butterworth filters of order 6: -3 dB at the cut-off frequency, 36 dB an octave beyond.
+    Gains of Butterworth filters of order 6: -3 dB at the cut-off frequency, 36 dB per octave beyond.
 
     Examples
     --------
@@ -553,15 +553,15 @@ class BandLimit(_Filter):
 
 
 class Equalise(_Filter):
-    """Another microphone, another room: a gain that goes up and down smoothly over the frequencies.
+    """Apply a random smooth gain over frequency: another microphone or room.
 
     Parameters
     ----------
     most_db
         Largest gain or loss, dB.
     points
-        At how many frequencies, evenly spaced on a mel-like scale from 0 to sr / 2, a gain is drawn; evenly, dB.
-        Between them it is interpolated.
+        Number of frequencies, evenly spaced on a mel-like scale from 0 to sr / 2, for which a gain is drawn, uniformly
+        in dB; it is interpolated in between.
 
     Examples
     --------
@@ -580,26 +580,26 @@ class Equalise(_Filter):
 
     def response(self, clips: int, n_fft: int, rng: Generator) -> Floats:
         gains_db = rng.uniform(-self.most_db, self.most_db, (clips, self.points)).astype(np.float32)
-        nepers = gains_db * np.float32(np.log(10) / 20) @ hats(self.points, n_fft // 2 + 1)
+        nepers = gains_db * np.float32(np.log(10) / 20) @ interpolation_matrix(self.points, n_fft // 2 + 1)
         return np.exp(nepers, out=nepers)
 
 
 class Reverb(Transform):
-    """Put each clip into a room: convolve it with noise that decays exponentially.
+    """Add reverberation: convolve each clip with exponentially decaying noise.
 
     Parameters
     ----------
     rt60_ms
-        Range of the time in which the room's sound falls by 60 dB, ms; drawn evenly.
+        Range of the reverberation time (decay by 60 dB), ms; drawn uniformly.
     sr
         Sample rate, Hz.
     direct_db
-        Range of the energy of the direct sound over that of the room, dB; drawn evenly.
+        Range of the direct-to-reverberant energy ratio, dB; drawn uniformly.
 
     Notes
     -----
-    The room's sound begins 2 ms after the direct one; the response has the energy 1, so that loudness stays about the
-    same. What sounds on after the end of the clip is lost. (Polack's model: Kuttruff, "Room Acoustics".)
+    The reverberation begins 2 ms after the direct sound; the response has energy 1, so that loudness stays about the
+    same. The tail beyond the end of the clip is cut off. (Polack's model: Kuttruff, "Room Acoustics".)
 
     Examples
     --------
@@ -634,7 +634,7 @@ class Reverb(Transform):
         if samples < 1:
             return x
         fall = (-math.log(1000.0) * 1000 / self.sr / rt60_ms).astype(np.float32)
-        room = white((len(x), samples), rng)
+        room = white_noise((len(x), samples), rng)
         room *= np.exp(fall * np.arange(samples, dtype=np.float32))
         room_energy = 1 / (1 + 10.0 ** (direct_db / 10))
         response = np.zeros((len(x), first + samples), np.float32)
@@ -651,20 +651,21 @@ class Reverb(Transform):
 
 
 class SpecAugment(Transform):
-    """Blank out some times and some bands of the frames.
+    """Mask random time segments and frequency bands of the frames.
 
     Parameters
     ----------
     time_masks, most_frames
-        How many stretches of time, and how long at most each is, frames.
+        Number of time masks, and their maximum length, frames.
     frequency_masks, most_bins
-        How many bands, and how wide at most each is, bins.
+        Number of frequency masks, and their maximum width, bins.
     fill
-        "mean" of all values of the clip, or a number.
+        "mean" of the clip, or a number.
 
     Notes
     -----
-    Widths are drawn evenly from 0 to the most, then places. Park et al., "SpecAugment", 2019, without time warping.
+    Widths are drawn uniformly from 0 to the maximum, then positions. Park et al., "SpecAugment", 2019, without time
+    warping.
 
     Examples
     --------
@@ -699,8 +700,8 @@ class SpecAugment(Transform):
 
     def change(self, x: Floats, rng: Generator) -> Floats:
         fill = x.mean(axis=(1, 2), keepdims=True) if self.fill == "mean" else np.float32(self.fill)
-        times = stretches(len(x), x.shape[1], self.time_masks, self.most_frames, rng)
-        bands = stretches(len(x), x.shape[2], self.frequency_masks, self.most_bins, rng)
+        times = random_intervals(len(x), x.shape[1], self.time_masks, self.most_frames, rng)
+        bands = random_intervals(len(x), x.shape[2], self.frequency_masks, self.most_bins, rng)
         return np.where(times[:, :, np.newaxis] | bands[:, np.newaxis, :], fill, x)
 
 
@@ -710,12 +711,12 @@ class FrequencyWarp(Transform):
     Parameters
     ----------
     low, high
-        Range of the factor; above 1 moves everything up. Drawn evenly.
+        Range of the factor; above 1 moves everything up. Drawn uniformly.
 
     Notes
     -----
-    Bin b takes what was, by linear interpolation, at b / factor; beyond the last bin, the last one. On mel bands the
-    factor is one of the mel scale. After Jaitly and Hinton, "Vocal Tract Length Perturbation", 2013.
+    Bin b gets the linearly interpolated value at b / factor, clipped to the last bin. On mel bands the factor applies
+    to the mel scale. After Jaitly and Hinton, "Vocal Tract Length Perturbation", 2013.
 
     Examples
     --------
@@ -736,7 +737,7 @@ class FrequencyWarp(Transform):
         bins = x.shape[2]
         factors = rng.uniform(self.low, self.high, (len(x), 1))
         places = np.minimum(np.arange(bins) / factors, bins - 1)
-        # matrix[i, a, b]: how much of bin a goes into bin b of clip i; a product is faster than picking values.
+        # matrix[i, a, b]: weight of bin a in bin b of clip i; a product is faster than indexing.
         distance = np.abs(np.arange(bins)[:, np.newaxis] - places[:, np.newaxis, :])
         matrix = np.maximum(0.0, 1.0 - distance).astype(np.float32)
         warped: Floats = np.matmul(x, matrix)
@@ -751,7 +752,7 @@ class Colouring(Transform):
     deviation
         Standard deviation of the curve, in units of the frames.
     points
-        It is drawn at so many bins, evenly spaced, and linear in between.
+        Number of evenly spaced bins at which the curve is drawn; linear in between.
 
     Examples
     --------
@@ -789,7 +790,7 @@ def mixup(
     alpha: float = 0.2,
     probability: float = 1.0,
 ) -> tuple[Floats, Floats]:
-    """Blend each clip, and its target, with another of the batch.
+    """Blend each clip and its target with another one of the batch.
 
     Parameters
     ----------
@@ -798,11 +799,11 @@ def mixup(
     Y
         float32, (clips, labels): targets, such as one-hot rows.
     rng
-        What it draws from.
+        Random generator.
     alpha
-        Of the Beta distribution that shares are drawn from; 0: nothing is blended. A clip keeps at least half.
+        Parameter of the Beta distribution of the shares; 0: no blending. A clip keeps at least half.
     probability
-        Of each clip to be blended.
+        Probability with which each clip is blended.
 
     Returns
     -------
@@ -846,7 +847,7 @@ def blended(x: Floats, shares: Floats, others: Ints) -> Floats:
 
 
 def check_batch(name: str, batch: Any, dimensions: int | None) -> None:
-    """float32, finite, with that many dimensions; None: two or three."""
+    """Check a finite float32 array with this number of dimensions; None: two or three."""
     if not isinstance(batch, np.ndarray):
         raise ArrayTypeError(f"{name} is a {type(batch).__name__}; it must be a NumPy array")
     if batch.dtype != np.float32:
@@ -875,12 +876,12 @@ def checked_range(name: str, value: Any, least: float, most: float) -> Range:
         raise ParameterError(f"{name}={value!r} must be two numbers, lowest and highest")
     low, high = (number(name, one) for one in value)
     if not least <= low <= high <= most:
-        raise ParameterError(f"{name}={low:g}, {high:g} must rise, from {least:g} to {most:g} at most")
+        raise ParameterError(f"{name}={low:g}, {high:g} must be ascending, within {least:g} to {most:g}")
     return low, high
 
 
 def several(name: str, value: Any, choices: Sequence[str]) -> tuple[str, ...]:
-    """One or more different ones of some choices."""
+    """One or more different choices."""
     if isinstance(value, str) or not isinstance(value, Sequence) or not value or len(set(value)) < len(value):
         raise ParameterError(f"{name}={value!r} must be one or more of {', '.join(choices)}")
     return tuple(one_of(name, one, choices) for one in value)
@@ -893,7 +894,7 @@ def checked_recordings(recordings: Any) -> list[Floats]:
         raise ArrayTypeError(f"recordings is a {type(recordings).__name__}; it must be an array or a list of arrays")
     for i, one in enumerate(recordings):
         if not isinstance(one, np.ndarray) or one.dtype != np.float32 or one.ndim != 1 or not one.size:
-            raise ArrayTypeError(f"recordings[{i}] must be float32 samples, in one dimension, and not empty")
+            raise ArrayTypeError(f"recordings[{i}] must be a non-empty float32 array (samples,)")
         if not (one.min() >= -LARGEST and one.max() <= LARGEST):
             raise ParameterError(f"recordings[{i}] must be finite")
     return list(recordings)
@@ -902,8 +903,8 @@ def checked_recordings(recordings: Any) -> list[Floats]:
 # Signals
 
 
-def white(shape: tuple[int, ...], rng: Generator) -> Floats:
-    """White noise of variance 1. Evenly distributed: 15 times as fast as normal, and to a spectrum it is the same."""
+def white_noise(shape: tuple[int, ...], rng: Generator) -> Floats:
+    """White noise of variance 1; uniform: 15 times as fast as normal, with the same spectrum."""
     samples = math.prod(shape)
     noise = np.frombuffer(rng.bytes(2 * samples), "<i2").astype(np.float32).reshape(shape)
     noise += np.float32(0.5)
@@ -911,15 +912,15 @@ def white(shape: tuple[int, ...], rng: Generator) -> Floats:
     return noise
 
 
-def coloured(exponent: float, shape: tuple[int, int], rng: Generator) -> Floats:
-    """Noise whose amplitude falls as f ** -exponent; its level is any."""
+def coloured_noise(exponent: float, shape: tuple[int, int], rng: Generator) -> Floats:
+    """Noise with an amplitude proportional to f ** -exponent, of any level."""
     clips, n = shape
     n_fft = scipy.fft.next_fast_len(n, real=True)
-    spectra = scipy.fft.rfft(white((-(-clips // CLIPS_A_NOISE), n_fft), rng), axis=1)
+    spectra = scipy.fft.rfft(white_noise((-(-clips // CLIPS_A_NOISE), n_fft), rng), axis=1)
     spectra *= colour(exponent, n_fft)
     noise = scipy.fft.irfft(spectra, n_fft, axis=1)
     sources, places = rng.integers(len(noise), size=clips).tolist(), rng.integers(n_fft, size=clips).tolist()
-    return np.stack([turned(noise[i], at, n) for i, at in zip(sources, places, strict=True)])
+    return np.stack([take_periodic(noise[i], at, n) for i, at in zip(sources, places, strict=True)])
 
 
 @lru_cache(32)
@@ -931,7 +932,7 @@ def colour(exponent: float, n_fft: int) -> Floats:
 
 
 @lru_cache(32)
-def hats(points: int, bins: int) -> Floats:
+def interpolation_matrix(points: int, bins: int) -> Floats:
     """Linear interpolation between points on a mel-like scale, as a matrix (points, bins)."""
     scale = np.log1p(25 * np.arange(bins) / max(1, bins - 1)) / np.log1p(25) * (points - 1)
     return frozen(np.maximum(0, 1 - np.abs(scale - np.arange(points)[:, np.newaxis])))
@@ -945,7 +946,7 @@ def frozen(values: npt.NDArray[np.float64]) -> Floats:
 
 @lru_cache(64)
 def fast_lengths(least: int, most: int) -> tuple[int, ...]:
-    """Numbers in a range without prime factors above 7, for which a Fourier transform is fast."""
+    """Numbers in a range without prime factors above 7, for which the Fourier transform is fast."""
     found = []
     for length in range(max(1, least), most + 1):
         rest = length
@@ -965,7 +966,7 @@ def drawn_cutoffs(range_hz: Range, clips: int, rng: Generator) -> list[float]:
 
 def butterworth(f: Floats, cutoff: float, *, high: bool) -> Floats:
     """Gain of a Butterworth filter of order 6."""
-    ratio = np.minimum(f * np.float32(1 / cutoff), np.float32(100.0))  # the twelfth power of more is no float32
+    ratio = np.minimum(f * np.float32(1 / cutoff), np.float32(100.0))  # larger twelfth powers overflow float32
     ratio *= ratio
     twelfth = ratio * ratio * ratio
     twelfth *= twelfth
@@ -980,7 +981,7 @@ def power(x: Floats) -> npt.NDArray[np.float64]:
 
 
 def ratio_of_levels(wanted: npt.NDArray[np.float64], powers: npt.NDArray[np.float64]) -> Floats:
-    """Factor that takes each power to the one wanted; 0 where there is none to start from."""
+    """Amplitude factor from each power to the desired one; 0 if the power is 0."""
     good = powers > 0
     factor: Floats = np.sqrt(np.where(good, wanted / np.where(good, powers, 1.0), 0.0)).astype(np.float32)
     return factor
@@ -996,8 +997,8 @@ def quiet_level(x: Floats) -> Floats:
     return np.sqrt(np.partition(powers, tenth, axis=1)[:, tenth : tenth + 1])
 
 
-def turned(y: Floats, at: int, n: int) -> Floats:
-    """n samples of a signal that goes round, from a place on."""
+def take_periodic(y: Floats, at: int, n: int) -> Floats:
+    """n samples of a periodic signal from a position on."""
     at %= len(y)
     made = np.empty(n, np.float32)
     to = 0
@@ -1009,17 +1010,17 @@ def turned(y: Floats, at: int, n: int) -> Floats:
 
 
 def middle(y: Floats, n: int) -> Floats:
-    """n samples about the middle of each row; rows that are too short go round."""
+    """The middle n samples of each row; rows that are too short are repeated."""
     at = (y.shape[1] - n) // 2
     if at >= 0:
         return y[:, at : at + n]
     if n > 3 * y.shape[1]:
-        return np.stack([turned(row, at, n) for row in y])
+        return np.stack([take_periodic(row, at, n) for row in y])
     return np.concatenate([y[:, at:], y, y[:, : n + at - y.shape[1]]], axis=1)
 
 
-def stretches(clips: int, length: int, masks: int, most: int, rng: Generator) -> npt.NDArray[np.bool_]:
-    """Where at least one of some random stretches lies, (clips, length)."""
+def random_intervals(clips: int, length: int, masks: int, most: int, rng: Generator) -> npt.NDArray[np.bool_]:
+    """A mask that covers random intervals, (clips, length)."""
     covered = np.zeros((clips, length), np.bool_)
     places = np.arange(length)
     for _ in range(masks):

@@ -1,4 +1,4 @@
-"""Where batches come from: arrays as they are, or clips of audio, augmented anew each time and turned into features."""
+"""Sources of batches: arrays, or audio clips that are augmented and turned into features."""
 
 from __future__ import annotations
 
@@ -14,10 +14,10 @@ from wavenetlite.support.arrays import Floats
 from wavenetlite.support.errors import ArrayTypeError, ParameterError
 
 AHEAD = 3
-"""Batches that are made while others are trained on."""
+"""Batches prepared in advance."""
 
 PIECE = 64
-"""Clips that are augmented together."""
+"""Clips augmented together."""
 
 Integers = npt.NDArray[np.int64]
 Batch = tuple[Floats, npt.NDArray[Any]]
@@ -25,22 +25,22 @@ Change = Callable[[Floats, np.random.Generator], Floats]
 
 
 class Source(Protocol):
-    """What `fit` trains on: `len(source)` items, taken in any order."""
+    """Training data for `fit`: `len(source)` items, accessed in any order."""
 
     def __len__(self) -> int: ...
     def batch(self, indices: Integers, rng: np.random.Generator) -> Batch:
-        """x (items, frames, channels) and targets of some items; all that is random comes from `rng`."""
+        """x (items, frames, channels) and targets of some items; all randomness comes from `rng`."""
 
 
 class Arrays:
-    """Frames and targets as they are.
+    """Frames and targets in arrays.
 
     Parameters
     ----------
     x
         float32, (items, frames, channels).
     targets
-        (items, ...), as the loss takes them.
+        (items, ...), as required by the loss.
     """
 
     def __init__(self, x: Floats, targets: npt.ArrayLike) -> None:
@@ -53,9 +53,9 @@ class Arrays:
         try:
             self.x, self.targets = x, np.asarray(targets)
         except ValueError:
-            raise ArrayTypeError("targets are of different lengths; they must be one array") from None
+            raise ArrayTypeError("targets have different lengths; they must be an array") from None
         if len(self.targets) != len(x):
-            raise ParameterError(f"targets are {len(self.targets)}; they must be {len(x)}, one for each item of x")
+            raise ParameterError(f"targets has {len(self.targets)} items; it must have {len(x)}, as x")
 
     def __len__(self) -> int:
         return len(self.x)
@@ -65,24 +65,24 @@ class Arrays:
 
 
 class Variants:
-    """Clips of audio as features, each augmented in several ways beforehand: waveforms cost more than a network's step.
+    """Features of audio clips, with several augmented variants precomputed: waveforms cost more than a training step.
 
     Parameters
     ----------
     audio
         float32, (clips, samples).
     features
-        What turns audio into frames.
+        Features of the audio.
     augment
         Changes a batch of waveforms: ``augment(batch, rng)``.
     count
-        How many variants of each clip.
+        Number of variants per clip.
     seed
-        Of all that is random.
+        Seed of all randomness.
     threads
-        How many at once; it changes nothing.
+        Number of threads; does not change the result.
     progress
-        Called with the share that is done.
+        Called with the fraction done.
 
     Attributes
     ----------
@@ -117,12 +117,12 @@ class Variants:
                     progress(done / len(pieces))
 
     def take(self, indices: Integers, rng: np.random.Generator) -> Floats:
-        """A variant of each of some clips, drawn at random."""
+        """A random variant of each of some clips."""
         return self.frames[rng.integers(len(self.frames), size=len(indices)), indices].astype(np.float32)
 
 
-class Anew:
-    """Clips of audio as features, augmented anew whenever they are taken; parameters as `Variants`."""
+class OnTheFly:
+    """Features of audio clips, augmented on every access; parameters as in `Variants`."""
 
     def __init__(self, audio: Floats, features: Features, augment: Change | None = None) -> None:
         self.audio, self.features, self.augment = audio, features, augment
@@ -133,27 +133,27 @@ class Anew:
 
 
 class ClipBatches:
-    """Batches of clips: their frames, changed and mixed, and what they are.
+    """Batches of clips: augmented and mixed frames, and their classes.
 
     Parameters
     ----------
     clips
-        Where frames come from: `Anew`, or `Variants`.
+        Source of the frames.
     y
         (clips,) classes.
     classes
-        How many there are; given, targets are soft, (clips, classes), as mixtures and a teacher need them.
+        Number of classes; if given, targets are soft, (clips, classes), as mixing and a teacher require.
     augment
         Changes a batch of frames: ``augment(batch, rng)``.
     mix
         Mixes frames and soft targets: ``mix(x, targets, rng)``.
     teacher
-        Says for a batch of frames, as the network will see it, what the targets are: ``teacher(x, targets)``.
+        Computes targets for a batch of frames, as the network will see it: ``teacher(x, targets)``.
     """
 
     def __init__(
         self,
-        clips: Anew | Variants,
+        clips: OnTheFly | Variants,
         y: npt.ArrayLike,
         *,
         classes: int | None = None,
@@ -164,7 +164,7 @@ class ClipBatches:
         self.clips, self.y, self.classes = clips, np.asarray(y), classes
         self.augment, self.mix, self.teacher = augment, mix, teacher
         if classes is None and (mix or teacher):
-            raise ParameterError("classes=None must be a number where targets are mixed or come from a teacher")
+            raise ParameterError("classes=None must be a number with mix or teacher")
 
     def __len__(self) -> int:
         return len(self.y)
@@ -182,9 +182,9 @@ class ClipBatches:
 
 
 def shuffled(source: Source, batch_size: int, seed: int, epoch: int) -> Iterator[Batch]:
-    """The batches of one epoch, whole ones only, made ahead in a thread; the same ones for the same seed and epoch.
+    """The complete batches of one epoch, prepared in a thread; reproducible for the same seed and epoch.
 
-    A source may have an order of its own, ``source.order(batch_size, rng)``: items of about the same length together.
+    A source may define its own order, ``source.order(batch_size, rng)``, such as by length.
     """
     rng = np.random.default_rng([seed, epoch])
     ordered = getattr(source, "order", None)

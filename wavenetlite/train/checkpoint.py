@@ -1,4 +1,4 @@
-"""Checkpoints: all that a training needs to resume as if it had never stopped."""
+"""Checkpoints: everything needed to resume training exactly."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ CHECKPOINT = "checkpoint.npz"
 
 @dataclass
 class State:
-    """Of a training after some epochs: the live values, their average, the optimiser, the best so far."""
+    """The state of a training run: the current values, their average, the optimiser, the best values so far."""
 
     epoch: int
     arrays: dict[str, Floats]
@@ -26,14 +26,14 @@ class State:
 
 
 def write(folder: Path, state: State, settings: dict[str, Any]) -> None:
-    """Replace the checkpoint in a folder; a kill at any moment leaves the old one or the new one."""
+    """Replace the checkpoint in a folder, atomically."""
     head = json.dumps({"epoch": state.epoch, "notes": state.notes, "settings": settings}, sort_keys=True)
     with replacing(folder / CHECKPOINT) as file:
         np.savez(file, **state.arrays, head=np.frombuffer(head.encode(), np.uint8))  # type: ignore[arg-type]
 
 
 def read(folder: Path, settings: dict[str, Any]) -> State | None:
-    """The checkpoint in a folder, None where there is none.
+    """The checkpoint in a folder; None if there is none.
 
     Raises
     ------

@@ -1,4 +1,4 @@
-"""fit: trains a network, epoch by epoch, and can be stopped and resumed."""
+"""fit: trains a network epoch by epoch; can be interrupted and resumed."""
 
 from __future__ import annotations
 
@@ -30,23 +30,23 @@ from wavenetlite.train.optimiser import AdamW, clip_norm, schedule
 from wavenetlite.train.parameters import Parameters
 
 HISTORY = "history.jsonl"
-MOMENTUM = 0.1  # of the running statistics of batch normalisation, PyTorch's
+MOMENTUM = 0.1  # of the running statistics of batch normalisation, as in PyTorch
 
 Data = Source | tuple[Floats, npt.NDArray[Any]]
 
 
 @dataclass
 class History:
-    """What a training did: one row per epoch, as in ``history.jsonl``.
+    """The history of a training run: one row per epoch, as in ``history.jsonl``.
 
     Attributes
     ----------
     rows
-        ``epoch, lr, train_loss, train_accuracy, valid_loss, valid_accuracy, seconds``; what was not measured is None.
+        ``epoch, lr, train_loss, train_accuracy, valid_loss, valid_accuracy, seconds``; None if not measured.
     best_epoch
-        With the highest validation accuracy (the lowest loss where nothing is classified), 0: none.
+        The epoch with the highest validation accuracy (for equal ones, the lowest loss), 0: none.
     stopped_early
-        Whether `patience` ran out.
+        Whether `patience` was exceeded.
     """
 
     rows: list[dict[str, Any]] = field(default_factory=list)
@@ -56,7 +56,7 @@ class History:
 
 @dataclass(frozen=True)
 class Settings:
-    """The options of `fit` that decide what is learned: a checkpoint is bound to them."""
+    """The options of `fit` that determine the result: a checkpoint is bound to them."""
 
     epochs: int
     batch_size: int
@@ -72,7 +72,7 @@ class Settings:
     seed: int
 
     def __post_init__(self) -> None:
-        for name in ("epochs", "batch_size", "shards"):  # plain numbers, whatever came: they go into the checkpoint
+        for name in ("epochs", "batch_size", "shards"):  # converted to plain numbers for the checkpoint
             object.__setattr__(self, name, positive_int(name, getattr(self, name)))
         for name in ("lr", "weight_decay", "clip", "ema", "warmup"):
             object.__setattr__(self, name, number(name, getattr(self, name), least=0.0))
@@ -110,57 +110,57 @@ def fit(
     seed: int = 0,
     progress: bool | str = False,
 ) -> History:
-    """Train a network; at the end it has the weights learned.
+    """Train a network in place.
 
-    The same data, settings and seed give the same weights on one machine, however many threads there are and however
-    often the training was interrupted.
+    The same data, settings and seed give the same weights on one machine, for any number of threads and
+    interruptions.
 
     Parameters
     ----------
     model
-        The network; training begins with the weights it has.
+        The network; training starts from its current weights.
     train, valid
         ``(x, targets)``, x float32 (items, frames, channels), or a `Source` such as `ClipBatches`. Items of a batch
-        have the same length; an incomplete last batch of an epoch is left out.
+        have the same length; an incomplete last batch of an epoch is dropped.
     loss
-        None: `CrossEntropy`, one class for each item, read at the last frame.
+        None: `CrossEntropy`, one class per item, at the last frame.
     epochs, batch_size
         Passes over the data, and items per step.
     lr, schedule, warmup
-        Highest learning rate of AdamW, and how it changes; see :func:`wavenetlite.train.schedule`.
+        Peak learning rate of AdamW, and its schedule; see :func:`wavenetlite.train.schedule`.
     weight_decay
-        Of weights of two or more dimensions; biases and normalisation do not decay.
+        Weight decay of weights with at least two dimensions; biases and normalisation do not decay.
     clip
-        Largest Euclidean norm of the gradient; 0: any.
+        Maximum Euclidean norm of the gradient; 0: no clipping.
     ema
-        Decay of the exponential moving average of the weights, per step; the average is what is validated and kept. 0:
-        none. In the first steps it is less, ``(1 + step) / (10 + step)``.
+        Decay per step of the exponential moving average of the weights, which is validated and kept; 0: none. In the
+        first steps it is smaller, ``(1 + step) / (10 + step)``.
     shards
-        Parts of a batch that go through the network apart and in parallel: batch normalisation sees one part ("ghost
-        batch normalisation", Hoffer et al., 2017).
+        Parts of a batch that go through the network separately and in parallel: batch normalisation sees one part
+        ("ghost batch normalisation", Hoffer et al., 2017).
     threads
-        How many at once; None: as many as there are shards and CPUs. It changes no result.
+        Number of threads; None: as many as there are shards and CPUs. Does not change the result.
     patience
-        Epochs without a better validation after which training stops; None: never.
+        Epochs without improvement in validation after which training stops; None: never.
     keep
         Which weights the model gets: the "last", or those of the "best" validation.
     folder
-        Where ``checkpoint.npz`` (after each epoch) and ``history.jsonl`` go; made if missing. None: nowhere.
+        Folder for ``checkpoint.npz`` (after each epoch) and ``history.jsonl``; created if missing. None: not saved.
     resume
         Whether to resume from a checkpoint in `folder`.
     seed
-        Of the order of the items, augmentation and dropout.
+        Seed of the order of the items, augmentation and dropout.
     progress
         Whether to show a progress bar on standard error; a name is shown before it.
 
     Raises
     ------
     ParameterError, ArrayTypeError
-        An option or the data break their rules.
+        An option or the data is invalid.
     TrainingError
-        The loss is no longer finite; the message says in which epoch.
+        The loss is not finite; the message names the epoch.
     KeyboardInterrupt
-        As usual; the checkpoint of the last epoch is there.
+        As usual; the checkpoint of the last epoch is kept.
 
     Examples
     --------
@@ -184,7 +184,7 @@ def fit(
 
 
 class Run:
-    """One training under way."""
+    """A training run."""
 
     def __init__(
         self,
@@ -199,13 +199,13 @@ class Run:
         self.model, self.train, self.valid, self.loss, self.settings = model, train, valid, loss, settings
         self.folder = folder
         if len(train) < settings.batch_size:
-            raise ParameterError(f"batch_size={settings.batch_size} must be at most {len(train)}, the items there are")
+            raise ParameterError(f"batch_size={settings.batch_size} must be at most {len(train)}, the number of items")
         if valid is None and settings.keep == "best":
             raise ParameterError("keep='best' needs validation: pass valid")
         if valid is None and settings.patience is not None:
             raise ParameterError(f"patience={settings.patience} needs validation: pass valid")
         if valid is not None and len(valid) == 0:
-            raise ParameterError("valid has 0 items; it must have some")
+            raise ParameterError("valid is empty; it must contain items")
         self.parameters = Parameters(model)
         self.steps_per_epoch = len(train) // settings.batch_size
         self.factor = schedule(settings.schedule, settings.epochs * self.steps_per_epoch, warmup=settings.warmup)
@@ -222,7 +222,7 @@ class Run:
         self.pool = ThreadPoolExecutor(threads, thread_name_prefix="shards")
 
     def all(self, resume: bool, progress: bool | str) -> History:
-        """Train to the end, from the beginning or from a checkpoint, and give the model its weights."""
+        """Train to the end, from the start or from a checkpoint, and update the model's weights."""
         if self.folder is not None:
             self.folder.mkdir(parents=True, exist_ok=True)
             if resume and (state := checkpoint.read(self.folder, self.bound_to())) is not None:
@@ -235,7 +235,7 @@ class Run:
         return self.history
 
     def epochs(self, progress: bool | str) -> None:
-        """All epochs that are left."""
+        """Run the remaining epochs."""
         name = progress if isinstance(progress, str) else ""
         with Bar(bool(progress), name, total=self.settings.epochs, done=len(self.history.rows)) as bar:
             while len(self.history.rows) < self.settings.epochs and not self.history.stopped_early:
@@ -244,7 +244,7 @@ class Run:
                     self.write()
 
     def bound_to(self) -> dict[str, Any]:
-        """What a checkpoint must agree with."""
+        """Settings that a checkpoint must match."""
         valid_items = None if self.valid is None else len(self.valid)
         return {**vars(self.settings), "network": self.model.config(), "items": len(self.train),
                 "valid_items": valid_items, "loss": described(self.loss)}  # fmt: skip
@@ -263,7 +263,7 @@ class Run:
             bar.step((self.step - 1) % self.steps_per_epoch + 1, self.steps_per_epoch, total / items, correct / items)
         if not np.isfinite(self.parameters.values).all():
             raise TrainingError(
-                f"weights are no longer finite in epoch {number_of}; a smaller lr than {settings.lr} may help"
+                f"weights are not finite in epoch {number_of}; a smaller lr than {settings.lr} may help"
             )
         row = {
             "epoch": number_of,
@@ -320,7 +320,7 @@ class Run:
         return self.tapes[key]
 
     def keep_statistics(self, tapes: Sequence[Tape]) -> None:
-        """Move the running statistics of batch normalisation towards those of this step, the mean over the shards."""
+        """Update the running statistics of batch normalisation with those of this step, averaged over the shards."""
         for shards in zip(*(tape.statistics for tape in tapes), strict=True):
             for name in shards[0]:
                 running = self.parameters.statistics[name]
@@ -328,7 +328,7 @@ class Run:
                 running += (MOMENTUM * (mean - running)).astype(np.float32)
 
     def keep_average(self) -> None:
-        """Move the average of the weights, and that of the statistics, towards the present ones."""
+        """Update the moving averages of weights and statistics."""
         decay = min(self.settings.ema, (1 + self.step) / (10 + self.step))
         pairs = [(self.average, self.parameters.values[: len(self.average)])]
         pairs += [(self.average_statistics[name], value) for name, value in self.parameters.statistics.items()]
@@ -339,13 +339,13 @@ class Run:
                 average[:] = now
 
     def state_dict(self) -> dict[str, Floats]:
-        """The weights as they would be kept now."""
+        """The weights to keep."""
         return self.parameters.state_dict(self.average, self.average_statistics)
 
     # Validation
 
     def validate(self, valid: Source) -> tuple[float, float]:
-        """Loss and accuracy of the weights that would be kept, by the inference engine."""
+        """Loss and accuracy of the weights to keep, by the inference engine."""
         if not self.valid_batches:
             rng = np.random.default_rng(0)
             self.valid_batches = [
@@ -363,7 +363,7 @@ class Run:
         return sum(one.total for one in outcomes) / items, sum(one.correct for one in outcomes) / items
 
     def judge(self, row: dict[str, Any]) -> None:
-        """Note the best epoch, and stop when there has been none for long."""
+        """Update the best epoch, and stop after too many epochs without improvement."""
         if self.valid is None:
             return
         best = next((old for old in self.history.rows if old["epoch"] == self.history.best_epoch), None)
@@ -373,10 +373,10 @@ class Run:
         if self.settings.patience is not None:
             self.history.stopped_early = row["epoch"] - self.history.best_epoch >= self.settings.patience
 
-    # Stopping and resuming
+    # Checkpoints
 
     def write(self) -> None:
-        """The checkpoint, and the history as a file to read."""
+        """Write the checkpoint and the history."""
         assert self.folder is not None
         arrays = {
             "values": self.parameters.values[: 1 + self.parameters.trained],
@@ -416,17 +416,17 @@ class Run:
 
 
 def quiet() -> np.errstate:
-    """What overflows gives no warning of NumPy's: it is found when the loss or the weights are looked at."""
+    """Suppress NumPy's warnings about overflow, which is detected from the loss and the weights."""
     return np.errstate(over="ignore", invalid="ignore", divide="ignore")
 
 
 def merit(row: dict[str, Any]) -> tuple[float, float]:
-    """What makes one epoch better than another."""
+    """The key by which epochs are compared."""
     return row["valid_accuracy"], -row["valid_loss"]
 
 
 def described(loss: Loss) -> dict[str, Any]:
-    """A loss by its type and its plain options."""
+    """The type and plain options of a loss."""
     options = {
         name: value
         for name, value in getattr(loss, "__dict__", {}).items()
@@ -440,5 +440,5 @@ def source(data: Data) -> Source:
 
 
 def cpus() -> int:
-    """CPUs that this process may use."""
+    """Number of CPUs available to this process."""
     return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1

@@ -1,4 +1,4 @@
-"""Losses: outputs of a batch and what they should have been, to a value and its gradient."""
+"""Losses: value and gradient from the outputs and targets of a batch."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ Targets = npt.NDArray[Any]
 
 @dataclass(frozen=True)
 class Outcome:
-    """Of one batch: the loss summed over its `count` items, its gradient, and how many items were right."""
+    """The loss summed over the `count` items of a batch, its gradient, and the number of correct items."""
 
     total: float
     gradient: Floats
@@ -26,7 +26,7 @@ class Outcome:
 
 
 class Loss(Protocol):
-    """A loss; `items` are what it averages over in the whole batch, of which `y` may be a part."""
+    """A loss; `items` is the number of items in the whole batch, of which `y` may be a part."""
 
     def items(self, targets: Targets) -> int: ...
     def __call__(self, y: Floats, targets: Targets, items: int) -> Outcome: ...
@@ -38,16 +38,16 @@ class CrossEntropy:
     Parameters
     ----------
     label_smoothing
-        Share of the target that is spread evenly over all classes, 0 to 1. Soft targets are smoothed too.
+        Share of the target spread uniformly over all classes, 0 to 1. Soft targets are smoothed too.
     temperature
-        Logits are divided by it and the loss is multiplied by its square, as for soft targets of a teacher whose
-        logits were divided too.
+        Logits are divided by it and the loss is multiplied by its square, as for soft targets from a teacher with the
+        same temperature.
     at
-        "last": one target per clip, for the last frame; "frames": one per frame, -1 where a frame does not count.
+        "last": one target per clip, for the last frame; "frames": one per frame, -1 for ignored frames.
 
     Notes
     -----
-    Targets: classes, (clips,) or (clips, frames) integers, or soft ones, (clips, classes) float32 that add up to 1.
+    Targets: classes, (clips,) or (clips, frames) integers, or soft ones, (clips, classes) float32 that sum to 1.
     Szegedy et al., "Rethinking the Inception Architecture", 2016 (label smoothing); Hinton et al., "Distilling the
     Knowledge in a Neural Network", 2015 (temperature).
 
@@ -88,7 +88,7 @@ class CrossEntropy:
         return Outcome(float(loss.sum()), gradient, float(right.sum()), int(counted.sum()))
 
     def soft(self, targets: Targets, shape: tuple[int, ...]) -> tuple[npt.NDArray[np.float64], npt.NDArray[np.bool_]]:
-        """Target probabilities (clips, frames, classes), and which frames count."""
+        """Target probabilities (clips, frames, classes), and a mask of the frames that count."""
         clips, frames, classes = shape
         if targets.dtype.kind == "f":
             if targets.shape != (clips, classes) or self.at != "last":
@@ -97,7 +97,7 @@ class CrossEntropy:
                 )
             return targets[:, np.newaxis].astype(np.float64), np.ones((clips, 1), bool)
         if targets.dtype.kind not in "iu":
-            raise ArrayTypeError(f"targets are {targets.dtype}; they must be integers, or float32 where they are soft")
+            raise ArrayTypeError(f"targets are {targets.dtype}; they must be integers, or float32 if soft")
         given = targets.reshape(clips, 1) if self.at == "last" and targets.size == clips else targets
         if given.shape != (clips, frames):
             raise ParameterError(
@@ -111,7 +111,7 @@ class CrossEntropy:
 
 
 class MeanSquaredError:
-    """Mean of the squared differences from targets of the outputs' shape: for signals, such as an amplifier's.
+    """Mean squared error for targets of the outputs' shape: for signals, such as an amplifier's.
 
     Examples
     --------
@@ -133,17 +133,17 @@ class MeanSquaredError:
 
 
 class CTC:
-    """Connectionist temporal classification: the label sequence of a clip, wherever in time its labels are.
+    """Connectionist temporal classification: the label sequence of a clip, without alignment in time.
 
     Parameters
     ----------
     blank
-        The class that stands for "nothing here".
+        Class of the blank symbol.
 
     Notes
     -----
-    Targets: (clips, labels) integers, -1 after the last label of a clip. The loss of a clip is ``-log p(labels)``; one
-    that cannot be had in the frames there are counts as 0, as with PyTorch's ``zero_infinity``. Graves et al.,
+    Targets: (clips, labels) integers, -1 after the last label of a clip. The loss of a clip is ``-log p(labels)``, or 0
+    if the clip has too few frames for its labels, as with PyTorch's ``zero_infinity``. Graves et al.,
     "Connectionist Temporal Classification", 2006, equations 6 to 16, in logarithms.
 
     Examples
@@ -171,7 +171,7 @@ class CTC:
             label = labels[labels >= 0]
             with np.errstate(invalid="ignore"):
                 loss, occupied = self.one(log_p[clip], label)
-            if loss != np.inf:  # NaN is passed on
+            if loss != np.inf:  # NaN is propagated
                 gradient[clip] = np.exp(log_p[clip]) - occupied
                 total += loss
             right += list(label) == collapse(logits[clip].argmax(axis=1), self.blank)
@@ -202,7 +202,7 @@ class CTC:
         may_skip[3::2] = labels[1:] != labels[:-1]
         scores = log_p[:, path]
         alpha = self.forwards(scores, may_skip)
-        # Backwards in time and along the path is forwards again; a label that may be skipped over is two places on.
+        # The backward pass is the forward pass on the reversed path, where skips are shifted by two positions.
         skip_back = np.zeros(len(path), bool)
         skip_back[2:] = may_skip[2:][::-1][: len(path) - 2] if len(path) > 2 else may_skip[2:]
         beta = self.forwards(scores[::-1, ::-1], skip_back)[::-1, ::-1] - scores
@@ -215,7 +215,7 @@ class CTC:
 
     @staticmethod
     def forwards(scores: npt.NDArray[np.float64], may_skip: npt.NDArray[np.bool_]) -> npt.NDArray[np.float64]:
-        """Log-probability of all beginnings of the path that stand at place s in frame t."""
+        """Log-probability of all prefixes of the path that are at position s in frame t."""
         alpha = np.full(scores.shape, -np.inf)
         alpha[0, :2] = scores[0, :2]
         for t in range(1, len(scores)):
@@ -228,6 +228,6 @@ class CTC:
 
 
 def collapse(classes: Targets, blank: int) -> list[int]:
-    """The labels of a path: repetitions once, blanks never."""
+    """The labels of a path, without repetitions and blanks."""
     new = np.concatenate([[True], classes[1:] != classes[:-1]])
     return [int(c) for c in classes[new] if c != blank]

@@ -21,11 +21,11 @@ class AdamW:
     Parameters
     ----------
     count
-        How many values.
+        Number of values.
     decayed
-        Which of them decay, (count,) booleans.
+        Mask of the values that decay, (count,) booleans.
     weight_decay
-        Share of a value that is taken off in a step, times the learning rate.
+        Decay per step, relative to the learning rate.
     betas, eps
         As in ``torch.optim.AdamW``.
 
@@ -79,7 +79,7 @@ class AdamW:
 
 
 def clip_norm(gradient: Floats, most: float) -> float:
-    """Scale a gradient down, in place, to at most that Euclidean norm; returns the norm it had.
+    """Scale a gradient in place to at most this Euclidean norm; returns its original norm.
 
     Examples
     --------
@@ -95,17 +95,17 @@ def clip_norm(gradient: Floats, most: float) -> float:
 
 
 def schedule(kind: str, steps: int, *, warmup: float = 0.05) -> Callable[[int], float]:
-    """The factor on the learning rate at each of `steps` steps.
+    """A learning-rate schedule: the factor for each of `steps` steps.
 
     Parameters
     ----------
     kind
-        "constant"; "cosine": down to 0 along half a cosine; "one_cycle": up along half a cosine in the first 30 %, then
-        down to 0 (Smith, "A disciplined approach to neural network hyper-parameters", 2018).
+        "constant"; "cosine": half-cosine decay to 0; "one_cycle": half-cosine rise in the first 30 %, then decay to 0
+        (Smith, "A disciplined approach to neural network hyper-parameters", 2018).
     steps
-        Of the whole training.
+        Total number of steps.
     warmup
-        Share of the steps in which "constant" and "cosine" first rise along a line.
+        Share of the steps in which "constant" and "cosine" first rise linearly.
 
     Examples
     --------

@@ -1,4 +1,4 @@
-"""The values of a network while it is trained: one flat vector, in which every parameter has its place."""
+"""The values of a network in training, in one flat vector."""
 
 from __future__ import annotations
 
@@ -14,21 +14,21 @@ from wavenetlite.support.arrays import Floats
 from wavenetlite.support.errors import ParameterError
 
 MOST = 2**24
-"""Positions that there can be: they go through float32 where weights are packed."""
+"""Maximum number of positions: they pass through float32 when weights are packed."""
 
 
 class Parameters:
-    """All values of a network in one vector: position 0 holds 0, then the parameters, then constants.
+    """All values of a network in one vector: a zero at position 0, then the parameters, then constants.
 
-    A graph names a parameter by the array itself, as the module keeps it (or a view of it), so that is how its place is
-    found here; an array that is no parameter is a constant, such as the weights of a pool over a window.
+    A graph refers to a parameter by the module's array itself (or a view of it), which identifies its position; other
+    arrays are constants, such as the weights of a pool over a window.
 
     Attributes
     ----------
     values
         float32, (1 + trained + constants,).
     trained
-        How many values training learns; running statistics of batch normalisation are none.
+        Number of trained values, without running statistics of batch normalisation.
     statistics
         Running means and variances by name.
     """
@@ -40,7 +40,7 @@ class Parameters:
         self.statistics: dict[str, Floats] = {}
         self._starts: dict[int, int] = {}  # id of an array: its first position
         self._statistic_names: dict[int, str] = {}
-        self._arrays: list[Floats] = []  # kept, so that no id is used again
+        self._arrays: list[Floats] = []  # kept alive, so that ids stay unique
         parts = [np.zeros(1, np.float32)]
         end = 1
         for path, part in module.modules():
@@ -49,7 +49,7 @@ class Parameters:
                 if name.startswith("running_"):
                     self.statistics[path + name] = value.copy()
                     self._statistic_names[id(value)] = path + name
-                elif id(value) in self._starts:  # a layer that is used twice
+                elif id(value) in self._starts:  # a shared layer
                     self.places[path + name] = (self._starts[id(value)], value.shape)
                 else:
                     self.places[path + name] = (end, value.shape)
@@ -63,7 +63,7 @@ class Parameters:
         self.values: Floats = np.concatenate(parts)
 
     def positions(self, array: Floats) -> Positions:
-        """Positions of the elements of an array of the graph, in its shape; a constant gets its place now."""
+        """Positions of the elements of an array of the graph, in its shape; new constants are appended."""
         owner = array if array.base is None else array.base
         start = self._starts.get(id(owner))
         if start is None:
@@ -82,32 +82,32 @@ class Parameters:
         return self.module.prewarmed
 
     def graph(self) -> Node:
-        """The network's graph for training; an error if its parameters have been replaced since."""
+        """The network's training graph; raises if its parameters have been replaced."""
         current = [part.parameter(name) for _, part in self.module.modules() for name in part.parameter_shapes()]
         kept = self._arrays[: len(current)]
         if len(current) != len(kept) or any(a is not b for a, b in zip(current, kept, strict=True)):
-            raise ParameterError("network's parameters were replaced after Parameters(network); make new Parameters")
+            raise ParameterError("network's parameters were replaced after Parameters(network); create new Parameters")
         return self.module.graph(training=True)
 
     def is_trained(self, positions: Positions) -> bool:
-        """Whether training learns the values there."""
+        """Whether the values at these positions are trained."""
         return bool(positions.flat[0] <= self.trained)
 
     def statistic(self, array: Floats) -> str:
-        """Name of the running statistic that an array of the graph is."""
+        """Name of the running statistic in an array of the graph."""
         return self._statistic_names[id(array)]
 
     def state_dict(
         self, values: Floats | None = None, statistics: dict[str, Floats] | None = None
     ) -> dict[str, Floats]:
-        """What `load_state_dict` of the network takes: from these values, or others of the same layout."""
+        """The network's state_dict, from these values or others of the same layout."""
         values = self.values if values is None else values
         state = {name: values[start : start + math.prod(shape)].reshape(shape).copy()
                  for name, (start, shape) in self.places.items()}  # fmt: skip
         return state | {name: value.copy() for name, value in (statistics or self.statistics).items()}
 
     def mask(self, kind: str) -> npt.NDArray[np.bool_]:
-        """Which trained values belong to parameters whose name ends in `kind` and that have two or more dimensions."""
+        """Mask of the trained values in parameters named `kind` with at least two dimensions."""
         chosen = np.zeros(self.trained, bool)
         for name, (start, shape) in self.places.items():
             if name.rsplit(".", 1)[-1] == kind and len(shape) > 1:

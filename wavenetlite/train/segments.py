@@ -1,4 +1,4 @@
-"""Segments of running speech to train a detector of words on, and what is to be said at each of their frames."""
+"""Training data for word detectors: segments of running speech with a target per frame."""
 
 from __future__ import annotations
 
@@ -18,26 +18,26 @@ from wavenetlite.support.errors import ParameterError
 from wavenetlite.train.batches import Batch, Change, Integers
 
 IGNORED = -1
-"""Target of a frame that does not count."""
+"""Target of ignored frames."""
 LATER = 0.7
-"""Share of the segments whose first whole utterance comes after the end of another: the rest begin as a stream does."""
+"""Share of the segments that begin with the end of another utterance; the others begin like a stream."""
 LEAST_BROKEN = 0.25
-"""Least share of a word that is left where it is broken off."""
+"""Minimum remaining share of a truncated word."""
 
 
 @dataclass(frozen=True)
 class Marks:
-    """Which frames of a word are to say so, milliseconds from the word's end; negative: before it.
+    """The frames at which a word should be detected, in milliseconds from its end; negative: before it.
 
     Attributes
     ----------
     from_ms, to_ms
-        The frames that should say the word.
+        The frames that have the word as their target.
     before_ms, after_ms
-        How long before and after these a frame does not count: whoever says the word there is not wrong.
+        Margins before and after in which frames are ignored: detecting the word there is not an error.
     least_heard, most_broken
-        Share of a word, up to its end, that is the word; and share up to which it is none. Between these, its frames do
-        not count.
+        Minimum share of a word, up to its end, that counts as the word; and maximum share that counts as background. In
+        between, its frames are ignored.
     """
 
     from_ms: float = -40.0
@@ -49,7 +49,7 @@ class Marks:
 
 
 class Piece(NamedTuple):
-    """Frames of an utterance, as augmentation left them, and when its word falls in them, seconds."""
+    """Augmented frames of an utterance, and the start and end of its word in them, seconds."""
 
     frames: npt.NDArray[np.float16]
     start_s: float
@@ -57,31 +57,31 @@ class Piece(NamedTuple):
 
 
 class Spoken:
-    """Utterances as features, each also augmented in several ways.
+    """Features of utterances, with several augmented variants each.
 
     Parameters
     ----------
     items
         The utterances.
     features
-        What turns audio into frames; they are kept as float16.
+        Features of the audio, kept as float16.
     augment
-        Changes waveforms: ``augment(batch, rng)``; None: nothing.
+        Changes waveforms: ``augment(batch, rng)``; None: no change.
     variants
-        How many augmented variants of each utterance there are beside the recording itself.
+        Number of augmented variants per utterance, besides the original.
     speed
-        Range of the factor that each variant is played faster by; it moves the times of the word too.
+        Range of the playback speed of the variants; the times of the word are scaled too.
     seed
-        Of all that is random.
+        Seed of all randomness.
     threads
-        How many at once; it changes nothing.
+        Number of threads; does not change the result.
     progress
-        Called with the share that is done.
+        Called with the fraction done.
 
     Attributes
     ----------
     pieces
-        pieces[k][i]: variant k of utterance i; variant 0 is the recording itself.
+        pieces[k][i]: variant k of utterance i; variant 0 is the original.
     """
 
     def __init__(
@@ -124,32 +124,32 @@ class Spoken:
 
 
 class Segments:
-    """Segments of running speech, one utterance after the other, with a target for each frame the network puts out.
+    """Segments of running speech, made of consecutive utterances, with a target per output frame of the network.
 
-    An epoch has as many segments as cover the audio once. A segment begins with an utterance, or with the end of
-    another before it, and goes on with others until it is full; of an utterance that is longer than a segment it has a
-    random part. Some words are broken off: only their beginning or their end is heard, and that is no word.
+    An epoch has as many segments as cover the audio once. A segment begins with an utterance, possibly preceded by the
+    end of another one, and is filled with others; of an utterance longer than a segment it contains a random part. Some
+    words are truncated: only their beginning or end is included, which counts as background.
 
     Parameters
     ----------
     spoken
         The utterances.
     chosen
-        Numbers of those to take.
+        Indices of the utterances to use.
     labels
         The classes: words, and `background`.
     background
-        The class of all that is none of the words.
+        The class of everything else.
     marks
-        Which frames are to say the word.
+        The frames at which a word should be detected.
     frames
-        Length of a segment.
+        Length of a segment, frames.
     stride
-        Frames from one output of the network to the next.
+        Stride of the network, frames.
     mean, deviation
-        Of the features' channels, (channels,): frames are normalised by them.
+        Statistics of the features' channels, (channels,), for normalisation.
     broken
-        Share of the segments that begin with a word broken off.
+        Share of the segments that begin with a truncated word.
     augment
         Changes a batch of frames: ``augment(batch, rng)``.
     """
@@ -179,7 +179,7 @@ class Segments:
         self.hop_s, self.width_s = features.hop_length / features.sr, features.frame_length / features.sr
         self.chosen = [i for i in chosen if len(spoken.pieces[0][i].frames)]
         if not self.chosen:
-            raise ParameterError("chosen has no utterance that is long enough for a frame")
+            raise ParameterError("chosen contains no utterance that is long enough for a frame")
         self.starts = [i for i in self.chosen for _ in range(max(1, round(len(spoken.pieces[0][i].frames) / frames)))]
 
     def __len__(self) -> int:
@@ -197,7 +197,7 @@ class Segments:
         return x, targets[:, :: self.stride]
 
     def fill(self, x: Floats, targets: Integers, first: int, rng: np.random.Generator) -> None:
-        """One segment: perhaps the end of some utterance, then `first`, then others."""
+        """Fill a segment: possibly the end of another utterance, then `first`, then others."""
         piece = self.piece(first, rng)
         at, begin, end = 0, 0, len(piece.frames)
         if self.spoken.items[first].word and rng.random() < self.broken:
@@ -217,7 +217,7 @@ class Segments:
             begin, end = 0, len(piece.frames)
 
     def put_end(self, x: Floats, targets: Integers, most: int, rng: np.random.Generator) -> int:
-        """Put the end of some utterance, at most so many frames, at the beginning; returns how many."""
+        """Put the end of a random utterance, at most `most` frames, at the beginning; returns the number of frames."""
         number_of = self.other(rng)
         piece = self.piece(number_of, rng)
         end = len(piece.frames)
@@ -227,7 +227,7 @@ class Segments:
         return end - begin
 
     def break_off(self, piece: Piece, rng: np.random.Generator) -> tuple[int, int]:
-        """The frames to the middle of a word, or those from there on."""
+        """The range of frames up to the middle of a word, or from there on."""
         share = rng.uniform(LEAST_BROKEN, self.marks.most_broken)
         if rng.random() < 0.5:
             cut = piece.start_s + share * (piece.end_s - piece.start_s)
@@ -236,7 +236,7 @@ class Segments:
         return min(len(piece.frames) - 1, round(cut / self.hop_s)), len(piece.frames)
 
     def wanted(self, number_of: int, piece: Piece, begin: int, end: int) -> Integers:
-        """The targets of some frames of an utterance, of which nothing before `begin` is heard."""
+        """The targets of frames of an utterance that is truncated before `begin`."""
         item, marks = self.spoken.items[number_of], self.marks
         targets = np.full(end - begin, IGNORED if item.untimed else self.background, np.int64)
         if item.word is None:
