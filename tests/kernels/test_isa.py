@@ -45,8 +45,7 @@ def test_sse2_is_close(outputs):
     assert sse2.keys() == avx2.keys()
     for name in sse2.keys() - {"isa"}:
         scale = np.abs(avx2[name]).max()
-        recurrent = name.startswith(("gru", "lstm"))  # which feed their rounding back
-        assert np.abs(sse2[name] - avx2[name]).max() <= (4e-6 if recurrent else 1e-6) * scale, name
+        assert np.abs(sse2[name] - avx2[name]).max() <= 1e-6 * scale, name
 
 
 @pytest.mark.parametrize("isa", NEEDED)
