@@ -144,7 +144,7 @@ def test_a_file_can_be_rendered_onto_itself(folder):
     [
         (["no.wav", "out.wav"], "no.wav: there is no such file"),
         (["amp.safetensors", "out.wav"], "amp.safetensors: not audio, or damaged"),
-        (["mono.wav", "out.xyz"], "must end in a format's name"),
+        (["mono.wav", "out.xyz"], "must have the suffix of a format"),
         (["mono.wav", "no/out.wav"], "no/out.wav: cannot be written: there is no folder no"),
         (["mono.wav", "out.wav", "--subtype", "VORBIS"], "subtype='VORBIS' must be one of"),
     ],
