@@ -219,7 +219,7 @@ def test_same_padding_with_strides_depends_on_the_length(keras, tmp_path, frames
     model = keras.Sequential([keras.Input((None, 3)), *layers])
     randomise(model)
     path = saved(model, tmp_path / "any.keras")
-    with pytest.raises(wl.ModelFileError, match=r"layer 'conv1d_\d+' \(Conv1D\): strides=3 with padding='same' begins"):
+    with pytest.raises(wl.ModelFileError, match=r"layer 'conv1d\w*' \(Conv1D\): strides=3 with padding='same' begins"):
         wl.load(path)
     x = np.random.default_rng(0).standard_normal((frames, 3)).astype(np.float32)
     close(wl.load(path, frames=frames)(x), theirs(model, x))

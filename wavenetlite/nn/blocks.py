@@ -83,12 +83,7 @@ class GatedResidualBlock(Module):
         """The nodes of both outputs: residual and skip."""
         sources = [(self.conv, x)]
         if self.condition is not None:
-            if c is None or c.channels != self.condition_channels:
-                given = "none" if c is None else f"{c.channels} channels"
-                raise ParameterError(
-                    f"condition_channels={self.condition_channels} but the conditioning given has {given}"
-                )
-            sources.append((self.condition, c))
+            sources.append((self.condition, self.checked_condition(c, self.condition_channels)))
         pre = convolve(sources)
         z = nodes.Gate((Edge(pre),), self.channels, pre.clock) if self.gated else self._activation.connect(pre)
         skip = self.skip.connect(z) if self.skip is not None else z
