@@ -97,7 +97,7 @@ class AmpLayer(Module):
         self.unit: Module = as_activation(activation)
         if gating != "none":
             self.unit = GatedUnit(activation=activation, gate=gate, blend=gating == "blended")
-        elif as_activation(gate).name != "sigmoid":
+        elif getattr(as_activation(gate), "name", "") != "sigmoid":
             raise ParameterError(f"gate={gate!r} must be 'sigmoid', its default, if the layer is not gated")
         if residual == "activation" and middle != channels:
             raise ParameterError(f"bottleneck={bottleneck} must be channels={channels} with residual='activation'")
