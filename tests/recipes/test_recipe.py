@@ -217,3 +217,19 @@ def test_an_empty_corpus_is_refused(corpus):
     empty = corpus.train.select([])
     with pytest.raises(wl.ParameterError, match="no clips in its training part"):
         train_classifier(dataclasses.replace(corpus, train=empty), QUICK)
+
+
+@pytest.mark.parametrize("what", ["labels", "names", "audio"])
+def test_a_changed_corpus_is_not_taken_for_the_old_one(corpus, tmp_path, what):
+    train_classifier(corpus, QUICK, folder=tmp_path)
+    clips = corpus.train.select(range(len(corpus.train)))
+    changed = dataclasses.replace(corpus, train=clips)
+    if what == "labels":
+        changed = dataclasses.replace(changed, labels=list(reversed(corpus.labels)))
+    elif what == "names":
+        clips.names[0] += "x"
+    else:
+        clips.audio[0] *= 0.5
+    with pytest.raises(wl.ParameterError, match=rf"train .*{what}.* changed since; pass resume=False"):
+        train_classifier(changed, QUICK, folder=tmp_path)
+    train_classifier(changed, QUICK, folder=tmp_path, resume=False)

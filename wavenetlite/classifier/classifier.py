@@ -245,7 +245,7 @@ class AudioClassifier:
         stream = self.stream()
         for first in range(0, len(y), SLICE_SAMPLES):
             stream.process(y[first : first + SLICE_SAMPLES])
-        stream.flush()
+        stream.end()
         return stream.prediction()
 
     def stream(self, *, sr: int | None = None, on_nonfinite: NonFinite = "raise") -> ClassifierStream:

@@ -126,15 +126,49 @@ class ClassifierStream:
     def flush(self) -> list[Event]:
         """End the signal; returns the events of the frames held back by the latency of features and network.
 
-        A signal shorter than the classifier's `clip_s` is first padded with silence. Afterwards the stream must be
-        `reset` before it can be fed again.
+        A signal shorter than the classifier's `clip_s` is first padded with silence. A word at the very end is heard as
+        if silence followed: the events of that silence are included, with times inside the signal, and so is its part
+        of the decision "peak" where the signal is longer than a clip; no frame of `probabilities` is added or changed.
+        Afterwards the stream must be `reset` before it can be fed again.
         """
         with self._alone:
-            self._check_usable()
-            self._samples = self._features.samples_in
-            missing = self._silence()
-            frames = self._features.flush()
-            return self._advance(frames if missing is None else np.concatenate([missing, frames]), self._last)
+            return self._flush()
+
+    def end(self) -> None:
+        """What `flush` does, without the events of the silence after a signal that is no longer than a clip."""
+        with self._alone:
+            self._flush(self._features.samples_in > self.timing.clip)
+
+    def _flush(self, hear_silence: bool = True) -> list[Event]:
+        self._check_usable()
+        samples = self._samples = self._features.samples_in
+        missing = self._silence()
+        hear_silence &= samples >= self.timing.least
+        silent = self._in_silence(missing, samples + self._design.tail) if hear_silence else None
+        frames = self._features.flush()
+        before = self._frames
+        events = self._advance(frames if missing is None else np.concatenate([missing, frames]), self._last)
+        if silent is None:
+            return events
+        self._failed = True
+        logits = silent()[self._frames - before :]
+        probabilities, late = self._detect(logits)
+        if self._design.decision == "peak" and samples > self.timing.clip:
+            self._decision.add(logits, probabilities)
+        self._failed = False
+        return events + late
+
+    def _in_silence(self, missing: Floats | None, samples: int) -> Callable[[], Floats]:
+        """The logits of a copy of the stream that is fed silence up to so many samples; to be called later."""
+        features = self._features.fork()
+        network = Stream(self._design.network, on_nonfinite=self._on_nonfinite, name="features")
+        network.restore(self._network.snapshot())
+
+        def logits() -> Floats:
+            frames = features.process(np.zeros(max(0, samples - features.samples_in), np.float32))
+            return network.process(frames if missing is None else np.concatenate([missing, frames]))
+
+        return logits
 
     def _check_usable(self) -> None:
         if self._failed:
@@ -171,6 +205,16 @@ class ClassifierStream:
 
     def decide(self, logits: Floats) -> list[Event]:
         """The events detected in the next frames of logits."""
+        probabilities, events = self._detect(logits)
+        self._decision.add(logits, probabilities)
+        self._probabilities = probabilities
+        self._first = self._frames
+        self._frames += len(probabilities)
+        self._failed = False
+        return events
+
+    def _detect(self, logits: Floats) -> tuple[Floats, list[Event]]:
+        """The probabilities of the next frames of logits, and the events detected in them."""
         try:
             probabilities = self._softmax.process(logits)
         except ParameterError:  # the network's output overflowed
@@ -179,17 +223,12 @@ class ClassifierStream:
                 f"the network gives logits that are not finite at frame {frame}; weights or samples are too large"
             ) from None
         found = self._scanner.process(probabilities)
-        self._decision.add(logits, probabilities)
-        self._probabilities = probabilities
-        self._first = self._frames
-        self._frames += len(probabilities)
-        self._failed = False
-        return [self._event(*one) for one in found] if found else []
+        return probabilities, [self._event(*one) for one in found] if found else []
 
     def _event(self, label: int, score: float, start: int, frame: int) -> Event:
         timing = self.timing
         end_s = min(timing.end_s(frame), self._samples / timing.sr)
-        return Event(timing.labels[label], score, end_s, timing.start_s(start), end_s)
+        return Event(timing.labels[label], score, end_s, min(timing.start_s(start), end_s), end_s)
 
     def reset(self) -> None:
         """Forget the signal: the next sample is the first."""

@@ -366,6 +366,8 @@ class Training:
             augment=self.transforms(recipe.frames),
             mix=mix if alpha and probability else None,
             teacher=teacher,
+            names=self.clips.names,
+            labels=self.corpus.labels,
         )
 
     def augmented(self) -> OnTheFly | Variants:
@@ -402,7 +404,11 @@ class Training:
         return augment.Augment(made) if made else None
 
     def validation(self) -> ClipBatches | None:
-        return None if self.valid is None else ClipBatches(OnTheFly(self.valid.audio, self.features), self.valid.y)
+        valid = self.valid
+        if valid is None:
+            return None
+        frames = OnTheFly(valid.audio, self.features)
+        return ClipBatches(frames, valid.y, names=valid.names, labels=self.corpus.labels)
 
     def fit(
         self, name: str, model: Module, source: ClipBatches, valid: ClipBatches | None, loss: CrossEntropy, epochs: int,

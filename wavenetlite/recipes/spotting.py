@@ -28,7 +28,7 @@ from wavenetlite.support.version import __version__
 from wavenetlite.train import augment
 from wavenetlite.train.loop import cpus, fit
 from wavenetlite.train.losses import CrossEntropy
-from wavenetlite.train.segments import Marks, Segments, Spoken
+from wavenetlite.train.segments import Marks, Segments, Spoken, recordings_digest
 
 BACKGROUND = "_background_"
 CLASSIFIER = "classifier.safetensors"
@@ -413,6 +413,7 @@ class Spotting:
             "utterances": len(items),
             "speakers": len({item.speaker for item in items}),
             "hours": round(sum(len(item.audio) for item in items) / self.utterances.sr / 3600, 4),
+            "recordings": recordings_digest(items),
             "wavenetlite": __version__,
         }
 

@@ -14,6 +14,7 @@ from wavenetlite import audio
 from wavenetlite.corpora.utterances import Utterance
 from wavenetlite.features.spec import Features
 from wavenetlite.support.arrays import Floats
+from wavenetlite.support.digests import digest
 from wavenetlite.support.errors import ParameterError
 from wavenetlite.train.batches import Batch, Change, Integers
 
@@ -196,6 +197,10 @@ class Segments:
             x = self.augment(x, rng)
         return x, targets[:, :: self.stride]
 
+    def contents(self) -> dict[str, str]:
+        items = [self.spoken.items[i] for i in self.chosen]
+        return {"recordings": recordings_digest(items), "labels": digest(list(self.number_of))}
+
     def fill(self, x: Floats, targets: Integers, first: int, rng: np.random.Generator) -> None:
         """Fill a segment: possibly the end of another utterance, then `first`, then others."""
         piece = self.piece(first, rng)
@@ -255,3 +260,9 @@ class Segments:
 
     def other(self, rng: np.random.Generator) -> int:
         return self.chosen[int(rng.integers(len(self.chosen)))]
+
+
+def recordings_digest(items: Sequence[Utterance]) -> str:
+    """The digest of recordings: their audio, and all that is known about each."""
+    notes = [[x.name, x.speaker, x.split, x.word, x.start_s, x.end_s, sorted(x.untimed)] for x in items]
+    return digest(notes, *(item.audio for item in items))
