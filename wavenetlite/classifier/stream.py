@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from struct import Struct
 from typing import Literal, Protocol, TypeAlias
 
 import numpy as np
 import numpy.typing as npt
 
+from wavenetlite.audio.scale import scale_problem
 from wavenetlite.classifier.decision import Prediction
 from wavenetlite.classifier.design import Design
 from wavenetlite.classifier.timing import Timing
@@ -108,7 +109,7 @@ class ClassifierStream:
         Parameters
         ----------
         samples
-            float32, (n,); n >= 0.
+            float32, (n,), in -1..1; n >= 0. Integers stored as floats are refused.
 
         Raises
         ------
@@ -119,6 +120,7 @@ class ClassifierStream:
         """
         with self._alone:
             self._check_usable()
+            check_scale(samples)
             frames = self._features.process(samples)
             self._samples = self._features.samples_in
             return self._advance(frames, self._network.process)
@@ -156,7 +158,8 @@ class ClassifierStream:
         if self._design.decision == "peak" and samples > self.timing.clip:
             self._decision.add(logits, probabilities)
         self._failed = False
-        return events + late
+        last_start_s = self.timing.start_s(self._frames - 1)
+        return events + [replace(event, start_s=min(event.start_s, last_start_s)) for event in late]
 
     def _in_silence(self, missing: Floats | None, samples: int) -> Callable[[], Floats]:
         """The logits of a copy of the stream that is fed silence up to so many samples; to be called later."""
@@ -195,6 +198,7 @@ class ClassifierStream:
         """Raise what `extract` would raise about `samples`."""
         self._check_usable()
         self._features.check(samples)
+        check_scale(samples)
 
     def extract(self, samples: Floats) -> Floats:
         """The frames of features that the next samples complete; calls fail until `decide` has got their logits."""
@@ -228,7 +232,7 @@ class ClassifierStream:
     def _event(self, label: int, score: float, start: int, frame: int) -> Event:
         timing = self.timing
         end_s = min(timing.end_s(frame), self._samples / timing.sr)
-        return Event(timing.labels[label], score, end_s, min(timing.start_s(start), end_s), end_s)
+        return Event(timing.labels[label], score, end_s, timing.start_s(start), end_s)
 
     def reset(self) -> None:
         """Forget the signal: the next sample is the first."""
@@ -354,3 +358,9 @@ class ClassifierStream:
     def samples_in(self) -> int:
         """Samples fed since the start or the last reset."""
         return self._samples
+
+
+def check_scale(samples: Floats) -> None:
+    """Refuse integers stored as floats; whatever else is wrong is found by the features."""
+    if isinstance(samples, np.ndarray) and samples.dtype == np.float32 and (problem := scale_problem(samples)):
+        raise ParameterError(f"samples {problem}".replace("samples reaches", "samples reach"))

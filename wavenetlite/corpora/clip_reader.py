@@ -13,6 +13,7 @@ from typing import Any
 import numpy as np
 
 from wavenetlite import audio
+from wavenetlite.audio.scale import scale_problem
 from wavenetlite.corpora import layouts
 from wavenetlite.corpora.clips import Clips
 from wavenetlite.corpora.layouts import Item, readable
@@ -24,8 +25,6 @@ from wavenetlite.support.progress import Progress
 THREADS = 2
 FILES_AT_ONCE = 32
 HEADERS_LOOKED_AT = 50
-LOUDEST = 8.0
-"""A sample above this is no overshoot of -1..1: the file was written as floats on the scale of integers."""
 
 
 class Options:
@@ -118,8 +117,8 @@ class ClipReader:
                 return None, f"{name}: has {y.shape[1]} channels; passed over (or pass mono='mean')"
             if not y.size:
                 return None, f"{name}: has no samples; passed over"
-            if np.abs(y).max() > LOUDEST:
-                return None, f"{name}: reaches {np.abs(y).max():g}; samples must be in -1..1; passed over"
+            if problem := scale_problem(y):
+                return None, f"{name}: {problem}; passed over"
             if rate != self.sr and not self.options.resample:
                 self.other_rates.append(name)
                 return None, f"{name}: its sample rate is {rate}, not {self.sr}; passed over (or pass resample=True)"

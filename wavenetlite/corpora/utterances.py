@@ -14,6 +14,7 @@ from typing import Any
 import numpy as np
 
 from wavenetlite import audio
+from wavenetlite.audio.scale import scale_problem
 from wavenetlite.support.arrays import Floats
 from wavenetlite.support.checks import number
 from wavenetlite.support.errors import ArrayTypeError, ParameterError, WavenetliteError
@@ -239,6 +240,8 @@ def signals(folder: Path, lines: Sequence[dict[str, Any]]) -> list[tuple[dict[st
             return line, None, 0, f"{line['path']}: {reason}; passed over"
         if y.ndim == 2:
             return line, None, sr, f"{line['path']}: has {y.shape[1]} channels; passed over"
+        if problem := scale_problem(y):
+            return line, None, sr, f"{line['path']}: {problem}; passed over"
         return line, y, sr, "" if len(y) else f"{line['path']}: has no samples; passed over"
 
     with ThreadPoolExecutor(THREADS) as pool:

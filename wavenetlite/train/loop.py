@@ -245,7 +245,7 @@ class Run:
         name = progress if isinstance(progress, str) else ""
         with Bar(bool(progress), name, total=self.settings.epochs, done=len(self.history.rows)) as bar:
             if self.complete:
-                bar.say(f"all {len(self.history.rows)} epochs in {self.folder} were complete; nothing was left to train")
+                bar.say(f"all {len(self.history.rows)} epochs in {self.folder} were complete: nothing was trained")
             while not self.complete:
                 self.epoch(bar)
                 if self.folder is not None:
