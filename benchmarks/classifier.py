@@ -29,7 +29,7 @@ def classifiers(names: list[str]) -> dict[str, wl.AudioClassifier]:
     for name in names:
         loaded = wl.load(name)
         if not isinstance(loaded, wl.AudioClassifier):
-            raise SystemExit(f"{name} is no classifier")
+            raise SystemExit(f"{name} is not a classifier")
         found[name] = loaded
     return found
 

@@ -119,7 +119,7 @@ def contenders() -> dict[str, Contender]:
 
 
 def measured(found: dict[str, Contender], rounds: int) -> dict[str, list[float]]:
-    """Microseconds a frame of every contender, one value a round."""
+    """Microseconds per frame of every contender, one value per round."""
     for call, _ in found.values():
         call()  # tables, caches, plans
     times: dict[str, list[float]] = {name: [] for name in found}

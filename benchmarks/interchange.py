@@ -23,7 +23,7 @@ FEATURES, CHANNELS, KERNEL = 80, 64, 5
 
 
 def main():
-    """Measure both networks and print a line for each."""
+    """Measure both networks and print one line for each."""
     parser = argparse.ArgumentParser(prog="python -m benchmarks.interchange", description=__doc__.split(":")[0])
     parser.add_argument("--core", type=int, help="run on this core (Linux)")
     core = parser.parse_args().core

@@ -58,7 +58,7 @@ class Network:
     in_channels, out_channels
         Channels of a frame.
     macs
-        Multiply-accumulates a frame: the count every contender's GFLOP/s is computed from, whatever it really executes.
+        Multiply-accumulates per frame: the count every contender's GFLOP/s is computed from, whatever it executes.
     weights
         As wavenetlite gets them: float32, with batch normalisation as its own layer.
     folded
@@ -141,7 +141,7 @@ class WeightMaker:
 def fold_batch_norm(weights: Weights, eps: float = 1e-5) -> Weights:
     """Float64 copy of `weights` with each ``<block>.norm`` folded into ``<block>.conv``.
 
-    Any deployment does this, so the peers are given it; wavenetlite folds by itself when it compiles.
+    Any deployment does this, so the peers are given it; wavenetlite folds it when it compiles.
     """
     folded = {name: array.astype(np.float64) for name, array in weights.items() if ".norm." not in name}
     for mean_name in [name for name in weights if name.endswith(".norm.running_mean")]:

@@ -95,7 +95,7 @@ class FusedGraph(MergedGraph):
         return self._fused_conv(z, layer, x)
 
     def _fused_conv(self, x, layer, addend, **attributes):
-        """``activation(conv(x) + addend)`` in one node, which ONNX Runtime does not find by itself on the CPU."""
+        """``activation(conv(x) + addend)`` in one node, which ONNX Runtime does not fuse automatically on the CPU."""
         weight, bias = self.weight(layer), self.bias(layer)
         inputs = [x, self.constant(f"{layer}.weight", weight), self.constant(f"{layer}.bias", bias), addend]
         return self.node("FusedConv", inputs, domain="com.microsoft", kernel_shape=[weight.shape[2]], **attributes)

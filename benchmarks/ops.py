@@ -2,7 +2,7 @@
 
 The speech network's convolutions, log-mel (98, 40, 1) through three of 3 x 3 with dilations 1, 2 and 3, 16 or 32
 channels; and a stack of 64 channels on 128 x 128 with dilations 1, 2 and 4. Each stack as a whole, every output the
-next one's input, then each convolution by itself. Outputs are compared with each other first.
+next one's input, then each convolution alone. Outputs are compared with each other first.
 
 PyTorch runs eager in inference mode: on contiguous tensors, on channels-last ones (filters too), and with oneDNN's own
 layout and filters repacked beforehand (`to_mkldnn`); reported is the fastest of them in each case. Ours packs its
@@ -158,7 +158,7 @@ def keep_memory() -> None:
 
 
 def timed(call: Call, calls: int) -> float:
-    """Microseconds of one of so many calls."""
+    """Microseconds per call."""
     start = thread_time_ns()
     for _ in range(calls):
         call()
@@ -194,7 +194,7 @@ def row(stack: Stack, seconds: float, peak: float) -> dict[str, Any]:
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--seconds", type=float, default=3.0, help="how long a line is measured (default 3)")
+    parser.add_argument("--seconds", type=float, default=3.0, help="seconds per line (default 3)")
     parser.add_argument("--json", metavar="FILE", help="write the results to a file as well")
     arguments = parser.parse_args()
     keep_memory()

@@ -71,7 +71,7 @@ def clean() -> dict[str, str]:
     return {**os.environ, "PYTHONPATH": os.pathsep.join(filter(None, sys.path))}
 
 
-# Clips a second
+# Clips per second
 
 
 def running(data: Path, folder: Path, rounds: int) -> Result:
@@ -94,7 +94,7 @@ def running(data: Path, folder: Path, rounds: int) -> Result:
             call()
             rates[name].append(clips / (perf_counter() - start))
             work[name].append(1000 * (sum(os.times()[:4]) - sum(before[:4])) / clips)
-    result = {f"{name}, clips a second": median(values) for name, values in rates.items()}
+    result = {f"{name}, clips per second": median(values) for name, values in rates.items()}
     result |= {f"{name}, ms of CPU a clip": median(values) for name, values in work.items()}
     for name in list(contenders)[1:]:
         ratios = [mine / theirs for mine, theirs in zip(rates["wavenetlite"], rates[name], strict=True)]

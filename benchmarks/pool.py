@@ -1,4 +1,4 @@
-"""``python -m benchmarks.pool``: one frame for each of many streams: in a pool, and each stream by itself.
+"""``python -m benchmarks.pool``: one frame for each of many streams: in a pool, and each stream alone.
 
 The keyword network (C), one thread, one instruction set (WAVENETLITE_ISA). A round times every way once; reported are
 medians over the rounds, microseconds a stream and frame, and what snapshots of one stream cost.
@@ -20,7 +20,7 @@ STREAMS = (1, 4, 16, 64, 256, 1024)
 
 
 def ways(model: wl.TCN, streams: int) -> dict[str, Callable[[], object]]:
-    """Calls that feed one frame to each of so many streams."""
+    """Calls that feed one frame to each stream."""
     x = np.random.default_rng(0).standard_normal((streams, model.in_channels), dtype=np.float32)
     y = np.empty((streams, model.out_channels), np.float32)
     pool, dicts, lone = model.pool(streams), model.pool(streams), [model.stream() for _ in range(streams)]

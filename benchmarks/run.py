@@ -141,7 +141,7 @@ def _machine() -> dict:
 
 
 def _cpu_name() -> str:
-    """Return the CPU's name where Linux tells it."""
+    """The CPU's name, where Linux gives it."""
     info = Path("/proc/cpuinfo")
     lines = info.read_text().splitlines() if info.exists() else []
     names = (line.split(":", 1)[1].strip() for line in lines if line.startswith("model name"))

@@ -1,10 +1,10 @@
-"""Networks of dilated convolutions from the literature, each a few lines of wl.nn, trained in seconds and shown.
+"""Networks of dilated convolutions from the literature, each a few lines of wl.nn, trained in seconds.
 
     python examples/dilated_networks.py [speech residual context hybrid generator] [--seeds N] [--out DIR]
 
 speech     three 3x3 convolutions of dilation 1, 2, 3 over a log-mel spectrogram, then dense and softmax: spoken words
 residual   residual blocks, dilation in place of stride (Yu, Koltun and Funkhouser, 2017): the same words
-context    parallel dilations joined (ASPP: Chen et al., 2017): which digit does every pixel of a picture belong to?
+context    parallel dilations concatenated (ASPP: Chen et al., 2017): which digit is every pixel part of?
 hybrid     dilations 1, 2, 5 against 1, 1, 1 and 2, 2, 2 (Wang et al., 2018): handwritten digits, several seeds
 generator  a small image and noise, dilations 1, 2, 4, a transposed convolution: digits of twice the size
 
@@ -29,12 +29,12 @@ Array = np.ndarray
 
 # ----------------------------------------------------------------------------------------------------------- networks
 def activated(conv: nn.Conv2d) -> list[nn.Module]:
-    """A convolution, batch normalisation that all bins share, ReLU."""
+    """A convolution, batch normalisation shared by all bins, ReLU."""
     return [conv, nn.BatchNorm(conv.out_channels, bins=conv.bins_out), nn.Activation("relu")]
 
 
 def speech_network(bins: int, classes: int, *, maps: int = 16, dilations: Sequence[int] = (1, 2, 3)) -> wl.Sequential:
-    """Log-mel frames (time, bins, 1) to a logit a class, the mean of all frames so far. Causal: it streams."""
+    """Log-mel frames (time, bins, 1) to one logit per class, the mean over all frames so far. Causal: it streams."""
     layers: list[nn.Module] = []
     for inputs, dilation in zip([1, *[maps] * len(dilations)], dilations, strict=False):
         layers += [nn.Conv2d(inputs, maps, 3, bins=bins, dilation=dilation), nn.Activation("relu")]
@@ -50,14 +50,14 @@ def residual_block(bins: int, maps: int, dilation: int, padding: Any = "causal")
 
 
 def residual_network(bins: int, classes: int, *, maps: int = 8, dilations: Sequence[int] = (1, 2, 4)) -> wl.Sequential:
-    """Where a residual network would halve time and frequency, this doubles the dilation: a frame out for each in."""
+    """Dilation doubles where a residual network would halve time and frequency: one frame out per frame in."""
     return wl.Sequential([*activated(nn.Conv2d(1, maps, 3, bins=bins, bias=False)),
                           *[residual_block(bins, maps, dilation) for dilation in dilations],
                           nn.Linear(bins * maps, classes), nn.CumulativePool("mean")])  # fmt: skip
 
 
 def context_network(bins: int, classes: int, *, maps: int = 12, dilations: Sequence[int] = (2, 4, 6)) -> wl.Sequential:
-    """Every pixel's class: the same features seen at several dilations side by side, joined pixel by pixel."""
+    """Every pixel's class: the same features at several dilations in parallel, concatenated."""
     scales = [activated(nn.Conv2d(maps, maps, 1, bins=bins))]
     scales += [activated(nn.Conv2d(maps, maps, 3, bins=bins, dilation=d, padding="same")) for d in dilations]
     return wl.Sequential([
@@ -78,7 +78,7 @@ def image_classifier(bins: int, classes: int, rates: Sequence[int], *, maps: int
 
 
 def generator(bins: int, *, maps: int = 16, dilations: Sequence[int] = (1, 2, 4)) -> wl.Sequential:
-    """An image and as much noise, two maps of a bin, to an image of twice the rows and columns."""
+    """An image and noise, two channels per bin, to an image of twice the rows and columns."""
     layers: list[nn.Module] = []
     for inputs, dilation in zip([2, *[maps] * len(dilations)], dilations, strict=False):
         layers += activated(nn.Conv2d(inputs, maps, 3, bins=bins, dilation=dilation, padding="same"))
@@ -102,7 +102,7 @@ class PerPixel:
 
 # --------------------------------------------------------------------------------------------------------------- data
 def words(chosen: Sequence[str] = ("yes", "no", "stop", "go")) -> tuple[list[str], dict[str, tuple[Array, Array]]]:
-    """Labels, and log-mel frames (clips, frames, 40) with their classes, to train and test with: other voices."""
+    """Labels, and log-mel frames (clips, frames, 40) with their classes, for training and, with other voices, test."""
     corpus = wl.train.read_corpus(DATA, words=list(chosen))
     spec = wl.LogMel(sr=corpus.sr, n_fft=512, hop_length=160, n_mels=40)
     kept = [corpus.labels.index(word) for word in chosen]  # a corpus has silence and unknown words too
@@ -151,9 +151,9 @@ def learn_words(name: str, build: Callable[[int, int], wl.Sequential]) -> None:
     x, y = sets["test"]
     right = float((model(x)[:, -1].argmax(axis=1) == y).mean())
     print(f"{name}: {model.parameter_count:,} parameters, {losses(history)}")
-    print(f"  of {len(y)} words of new voices {right:.0%} are heard right")
+    print(f"  of {len(y)} words of new voices {right:.0%} are classified correctly")
     seen = wl.Sequential(model.layers[:-1]).receptive_field
-    print(f"  sees {seen} frames of 10 ms and takes the mean of what it made of them, latency {model.latency};")
+    print(f"  sees {seen} frames of 10 ms and averages over all frames so far, latency {model.latency};")
     print(f"  {wl.verify_stream(model, partitions=4)}")
     stream = wl.Sequential([model, nn.Activation("softmax")]).stream()
     said = [stream.process(x[0, n : n + 1])[0, y[0]] for n in range(len(x[0]))]
@@ -178,14 +178,14 @@ def context(options: argparse.Namespace) -> None:
     found = model(x_test).reshape(*labels_test.shape, 10).argmax(axis=-1)
     ink = labels_test >= 0
     print(f"context: {model.parameter_count:,} parameters, {losses(history)}")
-    print(f"  of {ink.sum():,} pixels of new digits {(found == labels_test)[ink].mean():.0%} are given the right digit")
+    print(f"  of {ink.sum():,} pixels of new digits {(found == labels_test)[ink].mean():.0%} are classified correctly")
     shown = np.where(ink, found, -1)
     draw(options.out, "context", {"picture": x_test[:4], "digit": labels_test[:4], "found": shown[:4]})
 
 
 def hybrid(options: argparse.Namespace) -> None:
     train, y, held, y_held = digits()
-    print(f"hybrid: {len(y)} digits of 8 x 8 to learn from, {len(y_held)} to test, {options.seeds} seeds each")
+    print(f"hybrid: {len(y)} training digits of 8 x 8, {len(y_held)} test digits, {options.seeds} seeds each")
     print("  rates     sees  of them    errors on new digits, mean and each")
     for rates in ((1, 1, 1), (2, 2, 2), (1, 2, 5)):
         errors = []
@@ -219,7 +219,7 @@ def generator_example(options: argparse.Namespace) -> None:
 
 
 def draw(folder: Path | None, name: str, rows: dict[str, Array]) -> None:
-    """Images side by side in a file, if there is a folder for it."""
+    """Draw images side by side into a file, if a folder is given."""
     if folder is None:
         return
     from matplotlib.figure import Figure

@@ -1,10 +1,10 @@
-"""Listen live: a microphone, or a recording played at the speed it was spoken, through a classifier in blocks of 10 ms.
+"""Listen live: a microphone, or a recording in real time, through a classifier in blocks of 10 ms.
 
-    python examples/live.py                             the microphone; Ctrl-C ends it
+    python examples/live.py                             the microphone; Ctrl-C stops it
     python examples/live.py --file examples/data/recording.flac
 
-Prints every event when it is certain, and at the end how long the calls took: a block that takes longer than it lasts
-is late. The whole loop is in `listen`.
+Prints every event when it is detected, and at the end how long the calls took: a call that takes longer than its block
+lasts is late. The whole loop is in `listen`.
 """
 
 from __future__ import annotations
@@ -22,8 +22,8 @@ BLOCK_S = 0.01
 
 
 def listen(clf: wl.AudioClassifier, blocks: Iterator[np.ndarray]) -> list[float]:
-    """Print what is heard; returns the seconds that each call took."""
-    stream = clf.stream(on_nonfinite="zero")  # a broken driver's NaN shall not end the evening
+    """Print events; return the seconds that each call took."""
+    stream = clf.stream(on_nonfinite="zero")  # tolerate the NaN of a broken driver
     seconds: list[float] = []
     try:
         for block in blocks:
@@ -32,13 +32,13 @@ def listen(clf: wl.AudioClassifier, blocks: Iterator[np.ndarray]) -> list[float]
             seconds.append(time.perf_counter() - start)
             for event in events:
                 print(f"{event.time_s:7.2f} s  {event.label:<12} {event.score:.2f}", flush=True)
-    except KeyboardInterrupt:  # the way to end it
+    except KeyboardInterrupt:  # the way to stop it
         pass
     return seconds
 
 
 def spoken(path: str, sr: int) -> Iterator[np.ndarray]:
-    """The blocks of a file, each when a microphone would have given it."""
+    """The blocks of a file in real time."""
     start = time.perf_counter()
     for n, block in enumerate(wl.audio.blocks(path, round(BLOCK_S * sr), sr=sr)):
         time.sleep(max(0.0, start + (n + 1) * BLOCK_S - time.perf_counter()))
@@ -67,9 +67,7 @@ def main() -> int:
         return 1
     if seconds:
         median, worst = 1e6 * float(np.median(seconds)), 1e6 * max(seconds)
-        print(
-            f"{len(seconds)} blocks of {1e3 * BLOCK_S:g} ms: {median:.0f} us a call in the middle, {worst:.0f} at worst"
-        )
+        print(f"{len(seconds)} blocks of {1e3 * BLOCK_S:g} ms: median {median:.0f} us per call, worst {worst:.0f}")
     return 0
 
 

@@ -1,14 +1,14 @@
-"""Make the corpus of spoken commands in examples/data from nothing but the speech synthesiser espeak-ng.
+"""Make the corpus of spoken commands in examples/data with the speech synthesiser espeak-ng.
 
     python examples/make_commands.py [--out DIR] [--seed N]
 
 It needs the program espeak-ng (https://github.com/espeak-ng/espeak-ng; Debian and Ubuntu: apt install espeak-ng). With
-the same versions of espeak-ng, numpy, soxr and libsndfile the files come out the same byte for byte.
+the same versions of espeak-ng, numpy, soxr and libsndfile the files are the same byte for byte.
 
 The layout is that of Google's Speech Commands: ``WORD/SPEAKER_nohash_N.flac``, one second each, 16 kHz, 16 bit, and two
 lists of the files for validation and for testing; all others are for training. A speaker is a voice of espeak-ng with
-an accent and a size of the vocal tract; no voice of one part is heard in another part. ``recording.flac`` is a longer
-recording by a voice of its own, its words and their times in ``recording.json``.
+an accent and a size of the vocal tract; no voice is in two parts. ``recording.flac`` is a longer
+recording by another voice, with its words and their times in ``recording.json``.
 
 To keep the files small, speech has nine to ten bits of resolution and no noise between the words (training adds noise),
 and noise is stored as coarsely as its level allows: FLAC does not spend bytes on bits that are always zero.
@@ -84,7 +84,7 @@ class Speaker:
 
 
 def espeak(voice: str, rate: int, pitch: int, text: str, span: int, size: float) -> np.ndarray:
-    """What espeak-ng says, at 16 kHz; `rate` in words a minute, `span` in percent of the usual range of pitch."""
+    """What espeak-ng says, at 16 kHz; `rate` in words per minute, `span` in percent of the usual range of pitch."""
     command = ["espeak-ng", "-m", "-z", "--stdout", "-v", voice, "-s", str(rate), "-p", str(pitch)]
     spoken = f'<speak><prosody range="{span}%">{text}</prosody></speak>'
     done = subprocess.run([*command, spoken], capture_output=True, check=False)
@@ -144,7 +144,7 @@ def clip_of(word: np.ndarray, rng: np.random.Generator) -> np.ndarray:
 def noise_of_a_room(seconds: float, rng: np.random.Generator) -> np.ndarray:
     """What a room sounds like when nobody speaks, rms 1: noise of some colour, perhaps a fan, a hum, taps."""
     n = int(seconds * SR)
-    slope = rng.uniform(-7.0, 0.0)  # decibels an octave
+    slope = rng.uniform(-7.0, 0.0)  # decibels per octave
     octaves = np.log2(np.maximum([0, 60, 125, 250, 500, 1000, 2000, 4000, 8000], 30) / 1000)
     bumps = rng.uniform(-4, 4, 9)
     y = coloured(rng.standard_normal(n), slope * octaves + bumps, [0, 60, 125, 250, 500, 1000, 2000, 4000, 8000])
@@ -228,7 +228,7 @@ def make_recording(out: Path, seed: int) -> None:
 
 
 def make_corpus(out: Path, seed: int) -> None:
-    """All of it, into folder `out`; what an earlier run left there goes."""
+    """Write the corpus into folder `out`, replacing that of an earlier run."""
     for label in [*COMMANDS, UNKNOWN, SILENCE]:
         shutil.rmtree(out / label, ignore_errors=True)
         (out / label).mkdir(parents=True)
@@ -242,10 +242,10 @@ def make_corpus(out: Path, seed: int) -> None:
 def main(arguments: list[str] | None = None) -> int:
     parser = argparse.ArgumentParser(description="Make the corpus of spoken commands with espeak-ng.")
     parser.add_argument("--out", type=Path, default=Path(__file__).parent / "data", help="folder (examples/data)")
-    parser.add_argument("--seed", type=int, default=0, help="of all that varies (0)")
+    parser.add_argument("--seed", type=int, default=0, help="random seed (0)")
     options = parser.parse_args(arguments)
     if shutil.which("espeak-ng") is None:
-        print("make_commands: there is no program espeak-ng; Debian and Ubuntu: apt install espeak-ng", file=sys.stderr)
+        print("make_commands: espeak-ng is not installed; Debian and Ubuntu: apt install espeak-ng", file=sys.stderr)
         return 1
     try:
         make_corpus(options.out, options.seed)

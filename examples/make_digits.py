@@ -1,4 +1,4 @@
-"""Make digits said by synthetic voices, to be learned from beside those of a few real speakers.
+"""Make digits spoken by synthetic voices, for training in addition to a few real speakers.
 
     python examples/make_digits.py [--out DIR] [--seed N]
     wavenetlite train fsdd --recipe digits --more digits
@@ -35,7 +35,7 @@ def speakers(seed: int) -> list[Speaker]:
 
 
 def make_digits(out: Path, cast: list[Speaker], seed: int) -> None:
-    """What all speakers say, into folder `out`; what an earlier run left there goes."""
+    """Write the digits of all speakers into folder `out`, replacing those of an earlier run."""
     for digit in range(10):
         shutil.rmtree(out / str(digit), ignore_errors=True)
         (out / str(digit)).mkdir(parents=True)
@@ -55,7 +55,7 @@ def main(arguments: list[str] | None = None) -> int:
     parser.add_argument("--seed", type=int, default=0, help="of all that varies (0)")
     options = parser.parse_args(arguments)
     if shutil.which("espeak-ng") is None:
-        print("make_digits: there is no program espeak-ng; Debian and Ubuntu: apt install espeak-ng", file=sys.stderr)
+        print("make_digits: espeak-ng is not installed; Debian and Ubuntu: apt install espeak-ng", file=sys.stderr)
         return 1
     try:
         make_digits(options.out, speakers(options.seed), options.seed)

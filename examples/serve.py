@@ -1,15 +1,15 @@
-"""Many callers, one process: an asyncio server that runs all its connections through one pool.
+"""An asyncio server that runs all its connections through one pool.
 
     python examples/serve.py                            a demonstration: the server and 20 callers, in one process
-    python examples/serve.py --listen 127.0.0.1:7700    the server alone; Ctrl-C ends it
+    python examples/serve.py --listen 127.0.0.1:7700    the server alone; Ctrl-C stops it
 
-A caller connects, sends mono 16-bit little-endian samples at the classifier's rate, in pieces of any size, and gets a
-line of JSON for every event; when it closes its sending side, it gets what the end of the signal makes certain, and a
+A caller connects, sends mono 16-bit little-endian samples at the classifier's rate, in pieces of any size, and receives
+a line of JSON for every event; when it closes its sending side, it receives the events of the end of the signal, and a
 last line {"end": true}.
 
-How it works: a connection only puts samples aside. Every 20 ms one task takes what all connections have put aside and
-gives it to the pool in one call, in a worker thread, so the loop goes on serving the network. Each caller gets, bit for
-bit, what a stream of its own would say.
+How it works: connections only queue samples. Every 20 ms one task feeds the queued samples of all connections to the
+pool in one call, in a worker thread, so that the loop keeps serving the network. Each caller receives, bit for bit, the
+events of a separate stream.
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ from wavenetlite.classifier import ClassifierPool, Event
 
 TICK_S = 0.02
 PIECE_BYTES = 1 << 14
-MOST_WAITING_S = 2.0  # of one caller; who sends faster than real time is made to wait
+MOST_WAITING_S = 2.0  # per caller; one that sends faster than real time has to wait
 
 RECORDING = Path(__file__).parent / "data" / "recording.flac"
 
@@ -38,7 +38,7 @@ def line(event: Event) -> dict[str, object]:
 
 
 class Caller:
-    """One connection: its id in the pool, and the samples that wait for the next tick."""
+    """One connection: its id in the pool, and the samples queued for the next tick."""
 
     def __init__(self, sid: int, writer: asyncio.StreamWriter) -> None:
         self.sid = sid
@@ -52,7 +52,7 @@ class Caller:
         self.taken.set()
         return samples
 
-    def tell(self, events: list[Event]) -> None:
+    def send(self, events: list[Event]) -> None:
         for event in events:
             self.writer.write(json.dumps(line(event)).encode() + b"\n")
 
@@ -75,13 +75,13 @@ class Server:
             self.callers[caller.sid] = caller
             await self.receive(reader, caller)
             async with self.alone:
-                caller.tell(self.pool.process({caller.sid: caller.take()})[caller.sid])
-                caller.tell(self.pool.flush(caller.sid))
+                caller.send(self.pool.process({caller.sid: caller.take()})[caller.sid])
+                caller.send(self.pool.flush(caller.sid))
             writer.write(b'{"end": true}\n')
             await writer.drain()
         except wl.WavenetliteError as error:  # such as a pool that is full
             await self.refuse(reader, writer, error)
-        except ConnectionError:  # the caller hung up
+        except ConnectionError:  # the caller has disconnected
             pass
         finally:
             if caller is not None:
@@ -91,7 +91,7 @@ class Server:
             writer.close()
 
     async def refuse(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter, error: Exception) -> None:
-        """Say why; what is still on its way is read, or the line might be lost with the connection."""
+        """Send the reason; read what is still in transit, or the line might be lost with the connection."""
         writer.write(json.dumps({"error": str(error)}).encode() + b"\n")
         writer.write_eof()
         with contextlib.suppress(ConnectionError, TimeoutError):
@@ -111,7 +111,7 @@ class Server:
                 await caller.taken.wait()
 
     async def tick(self) -> None:
-        """Every 20 ms: all that waits, in one call."""
+        """Every 20 ms, process all queued samples in one call."""
         while True:
             await asyncio.sleep(TICK_S)
             async with self.alone:
@@ -121,7 +121,7 @@ class Server:
                 events = await asyncio.to_thread(self.pool.process, blocks)
             for sid, found in events.items():
                 if sid in self.callers:
-                    self.callers[sid].tell(found)
+                    self.callers[sid].send(found)
 
     async def serve(self, host: str, port: int) -> asyncio.Server:
         self.ticking = asyncio.create_task(self.tick())
@@ -129,7 +129,7 @@ class Server:
 
 
 async def call(host: str, port: int, y: np.ndarray, piece: int) -> list[dict[str, object]]:
-    """A caller: sends a signal in pieces, returns what it is told."""
+    """A caller: sends a signal in pieces, returns the lines received."""
     reader, writer = await asyncio.open_connection(host, port)
     pcm = np.clip(np.round(y * 32768), -32768, 32767).astype("<i2").tobytes()
     for at in range(0, len(pcm), piece):
@@ -142,7 +142,7 @@ async def call(host: str, port: int, y: np.ndarray, piece: int) -> list[dict[str
 
 
 async def demonstrate(clf: wl.AudioClassifier, callers: int) -> int:
-    """The server and some callers, each with pieces of another size; all must hear the same."""
+    """The server and some callers, with pieces of different sizes; all must receive the same."""
     server = Server(clf, callers)
     listening = await server.serve("127.0.0.1", 0)
     host, port = listening.sockets[0].getsockname()[:2]
@@ -155,14 +155,14 @@ async def demonstrate(clf: wl.AudioClassifier, callers: int) -> int:
         print(f"{event['time_s']:7.2f} s  {event['label']:<12} {event['score']:.2f}")
     same = all(said == [*expected, {"end": True}] for said in heard)
     verdict = (
-        "each was told what a lone stream says" if same else "they were told something else than a lone stream says"
+        "each received the events of a single stream" if same else "they differ from the events of a single stream"
     )
     print(f"{callers} callers, {len(y) / sr:.1f} s of audio each: {verdict}")
     return 0 if same else 1
 
 
 def alone(clf: wl.AudioClassifier, y: np.ndarray) -> list[Event]:
-    """What a stream that serves one caller says."""
+    """The events of a single stream."""
     stream = clf.stream()
     return [*stream.process(y), *stream.flush()]
 

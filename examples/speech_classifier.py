@@ -1,9 +1,9 @@
-"""Spoken commands from nothing: train a classifier, test it on voices it never heard, listen to a recording, draw it.
+"""Spoken commands: train a classifier, test it on unknown voices, run it on a recording, draw the result.
 
     python examples/speech_classifier.py [--words yes,no] [--epochs N] [--data DIR] [--out DIR]
 
 Without arguments it learns the words in examples/data (synthetic voices; no download) in about a minute on two cores
-and writes the classifier and figures to ./speech_classifier_output. Ctrl-C stops it; --resume goes on.
+and writes the classifier and figures to ./speech_classifier_output. Ctrl-C stops it; --resume resumes.
 """
 
 import argparse
@@ -41,9 +41,9 @@ RECIPE = wl.recipes.Recipe(
 
 
 def load_corpus(folder: Path, words: list[str]) -> wl.train.Corpus:
-    """The clips of a folder, all its labels or some words and what is none of them."""
+    """The clips of a folder: all its labels, or some words, silence and unknown words."""
     corpus = wl.train.read_corpus(folder, sr=SR, words=[*words, *BACKGROUND] if words else None)
-    parts = f"{len(corpus.train)} clips to learn from, {len(corpus.valid)} to watch it, {len(corpus.test)} to test it"
+    parts = f"{len(corpus.train)} training, {len(corpus.valid)} validation and {len(corpus.test)} test clips"
     print(f"{folder}: {len(corpus.labels)} labels; {parts}")
     for problem in [problem for problem in corpus.problems if not problem.startswith("recording.flac")][:5]:
         print(f"  note: {problem}")
@@ -51,7 +51,7 @@ def load_corpus(folder: Path, words: list[str]) -> wl.train.Corpus:
 
 
 def evaluate(clf: wl.AudioClassifier, clips: wl.train.Clips) -> np.ndarray:
-    """The confusion matrix of clips that training never saw, (labels, labels); prints it."""
+    """Print and return the confusion matrix of test clips, (labels, labels)."""
     if not len(clips):
         raise wl.ParameterError("data has no clips to test with; more files are needed")
     found = clf.predict(list(clips.audio), sr=clf.sr, threads=2)
@@ -64,7 +64,7 @@ def evaluate(clf: wl.AudioClassifier, clips: wl.train.Clips) -> np.ndarray:
 
 
 def read_truth(path: Path, labels: list[str]) -> list[dict[str, Any]] | None:
-    """What is said in a recording and when, if a file tells; words without a label of their own are "_unknown_"."""
+    """The words of a recording and their times, if there is a file; words that are not labels are "_unknown_"."""
     if not path.is_file():
         return None
     try:
@@ -75,7 +75,7 @@ def read_truth(path: Path, labels: list[str]) -> list[dict[str, Any]] | None:
 
 
 def listen(clf: wl.AudioClassifier, path: Path, truth: list[dict[str, Any]] | None) -> dict[str, Any]:
-    """Hear a recording as a microphone would bring it, 10 ms at a time; prints what is detected when it is."""
+    """Feed a recording in blocks of 10 ms, as from a microphone, and print detections as they come."""
     print(f"\nListening to {path}, 10 ms at a time\n\n  heard at   word        score" + ("   said" if truth else ""))
     stream, events, probabilities, times, heard = clf.stream(), [], [], [], []
     began = time.perf_counter()
@@ -93,13 +93,13 @@ def listen(clf: wl.AudioClassifier, path: Path, truth: list[dict[str, Any]] | No
     for word in [] if truth is None else [truth[n] for n in match_events(truth, events, background=BACKGROUND).missed]:
         print(f"  missed     {word['label']:10}          {word['start_s']:.2f} to {word['end_s']:.2f} s")
     seconds = len(audio) / clf.sr
-    print(f"\n{seconds:.1f} s of audio in {took:.2f} s: {seconds / took:.0f} times as fast as it was spoken.")
+    print(f"\n{seconds:.1f} s of audio in {took:.2f} s: {seconds / took:.0f} x real time.")
     if truth is not None:
         print(f"{match_events(truth, events, background=BACKGROUND)}.")
     return {
         "audio": audio,
         "sr": clf.sr,
-        "log_mel": wl.LogMel(sr=clf.sr, n_fft=512, hop_length=160, n_mels=40)(audio),  # in decibels, as people read it
+        "log_mel": wl.LogMel(sr=clf.sr, n_fft=512, hop_length=160, n_mels=40)(audio),  # decibels
         "frame_times_s": np.concatenate(times),
         "probabilities": np.concatenate(probabilities),
         "labels": clf.labels,
@@ -109,7 +109,7 @@ def listen(clf: wl.AudioClassifier, path: Path, truth: list[dict[str, Any]] | No
 
 
 def said_then(time_s: float, truth: list[dict[str, Any]] | None) -> str:
-    """The word that was said last at a time, and when."""
+    """The latest word at a time, and its times."""
     words = [word for word in truth or [] if word["start_s"] <= time_s <= word["end_s"] + 0.5]
     if truth is None:
         return ""
@@ -119,7 +119,7 @@ def said_then(time_s: float, truth: list[dict[str, Any]] | None) -> str:
 
 
 def draw(out: Path, training: Path, clf: wl.AudioClassifier, matrix: np.ndarray, heard: dict[str, Any] | None) -> None:
-    """The figures; without matplotlib a line that says how to get them."""
+    """Draw the figures; without matplotlib, print how to get them."""
     history = [json.loads(line) for line in (training / "network" / "history.jsonl").read_text().splitlines()]
     try:
         wl.figures.training_curve(history, out / "training.png")
@@ -157,14 +157,14 @@ def parser() -> argparse.ArgumentParser:
     it.add_argument("--data", type=Path, default=DATA, help="WORD/*.flac folders (the bundled corpus)")
     it.add_argument("--words", type=lambda text: text.split(","), default=[], help="such as yes,no (all of the corpus)")
     it.add_argument(
-        "--recording", type=Path, help="to listen to, beside it a .json of what is said (DATA/recording.flac)"
+        "--recording", type=Path, help="recording to run on, with a .json of its words beside it (DATA/recording.flac)"
     )
     it.add_argument(
         "--out", type=Path, default=Path("speech_classifier_output"), help="folder of the results (%(default)s)"
     )
     it.add_argument("--epochs", type=int, default=RECIPE.epochs, help="passes over the clips (%(default)s)")
-    it.add_argument("--seed", type=int, default=0, help="of all that is random (%(default)s)")
-    it.add_argument("--resume", action="store_true", help="go on with a training that was stopped")
+    it.add_argument("--seed", type=int, default=0, help="random seed (%(default)s)")
+    it.add_argument("--resume", action="store_true", help="resume an interrupted training")
     return it
 
 
@@ -178,7 +178,7 @@ def main(arguments: list[str] | None = None) -> int:
         return 1
     except KeyboardInterrupt:
         print(
-            f"\nStopped. What was learned is in {options.out}; the same command with --resume goes on.", file=sys.stderr
+            f"\nStopped. The checkpoint is in {options.out}; the same command with --resume resumes.", file=sys.stderr
         )
         return 130
     print(f"Done in {time.perf_counter() - began:.0f} s.")

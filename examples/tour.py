@@ -8,7 +8,7 @@ import wavenetlite as wl
 
 
 def stream_frame_by_frame(model: wl.TCN, x: np.ndarray) -> tuple[np.ndarray, float]:
-    """Outputs of a stream fed one frame at a time, and the seconds a frame took (median)."""
+    """Outputs of a stream fed one frame at a time, and the median seconds per frame."""
     stream = model.stream()
     y = np.empty((len(x), model.out_channels), np.float32)
     seconds = []
@@ -29,8 +29,10 @@ def main() -> None:
     offline = time.perf_counter() - start
     streamed, frame = stream_frame_by_frame(model, x)
     print(f"instruction set      {wl.isa()}")
-    print(f"offline              {1e6 * offline / len(x):.2f} us a frame")
-    print(f"one frame at a time  {1e6 * frame:.2f} us a frame, {0.01 / frame:,.0f} x real time at 100 frames a second")
+    print(f"offline              {1e6 * offline / len(x):.2f} us per frame")
+    print(
+        f"one frame at a time  {1e6 * frame:.2f} us per frame, {0.01 / frame:,.0f} x real time at 100 frames per second"
+    )
     print(f"same bits            {bool((whole == streamed).all())}")
     print(wl.verify_stream(model))
 

@@ -1,11 +1,11 @@
-"""Wake words in telephone calls: learn them, choose thresholds, find them while people speak.
+"""Wake words in telephone calls: train, choose thresholds, detect them in running speech.
 
-    python examples/wake_words.py --data wake_words                learns from the split "train", thresholds from "dev"
-    python examples/wake_words.py --data wake_words --folds 5      what it is worth: cross-validation over all speakers
+    python examples/wake_words.py --data wake_words                train on the split "train", thresholds from "dev"
+    python examples/wake_words.py --data wake_words --folds 5      evaluate: cross-validation over all speakers
 
-DATA is a folder with a manifest.jsonl that says of each recording which word falls in it and when, such as the one made
-of the WUW Corpus II; without --data it is the folder wake_words in $WAVENETLITE_DATA. Table, curve (det.png) and
-classifier go to ./wake_words_output. Ctrl-C stops it; the same command goes on where it was.
+DATA is a folder with a manifest.jsonl of the words in each recording and their times, such as the one made from the
+WUW Corpus II; without --data it is the folder wake_words in $WAVENETLITE_DATA. Table, curve (det.png) and
+classifier go to ./wake_words_output. Ctrl-C stops it; the same command resumes.
 """
 
 import argparse
@@ -37,9 +37,7 @@ def place_of(name: str, given: Path | None) -> Path | None:
 
 def read(folder: Path | None) -> Utterances:
     if folder is None:
-        raise wl.ParameterError(
-            "there are no recordings: give --data FOLDER, or set WAVENETLITE_DATA to where they are"
-        )
+        raise wl.ParameterError("no recordings: give --data FOLDER, or set WAVENETLITE_DATA to their folder")
     utterances = read_utterances(folder)
     for problem in utterances.problems[:5]:
         print(f"note: {problem}")
@@ -48,22 +46,22 @@ def read(folder: Path | None) -> Utterances:
 
 
 def listen(clf: wl.AudioClassifier, item: Utterance) -> list[Event]:
-    """Hear a recording as a call would bring it, 10 ms at a time."""
+    """The events in a recording, fed in blocks of 10 ms as in a call."""
     stream, block = clf.stream(), clf.sr // 100
     events = [event for at in range(0, len(item.audio), block) for event in stream.process(item.audio[at : at + block])]
     return events + stream.flush()
 
 
 def show(clf: wl.AudioClassifier, items: list[Utterance]) -> None:
-    """Some recordings, what is said in them, and what is heard."""
-    print("\nrecording        said                            heard")
+    """Print the words of some recordings, and the events."""
+    print("\nrecording        said                            detected")
     for item in items:
         said = f"{item.word} {item.start_s:.2f} to {item.end_s:.2f} s" if item.word else "none of the words"
         heard = ", ".join(f"{event.label} at {event.time_s:.2f} s ({event.score:.2f})" for event in listen(clf, item))
         print(f"{item.name:15}  {said:30}  {heard or 'nothing'}")
 
 
-def tell(found: Report, out: Path, which: str = "") -> None:
+def report_on(found: Report, out: Path, which: str = "") -> None:
     print(f"\n{found}\n")
     (out / f"detections{which}.json").write_text(json.dumps(found.json(), indent=1))
     try:
@@ -72,8 +70,8 @@ def tell(found: Report, out: Path, which: str = "") -> None:
         print(f"no figure: {error}")
 
 
-def tell_elsewhere(clf: wl.AudioClassifier, folder: Path | None) -> None:
-    """Alarms in speech that holds none of the words."""
+def report_elsewhere(clf: wl.AudioClassifier, folder: Path | None) -> None:
+    """Print the false alarms in speech without the words."""
     if folder is None:
         return
     counts, hours = alarms_elsewhere(clf, sorted(folder.rglob("*.flac")))
@@ -88,8 +86,8 @@ def run(options: argparse.Namespace) -> None:
     validated: CrossValidation | None = None
     if options.folds:
         validated = cross_validate(utterances, folds=options.folds, folder=options.out / "folds", **rest)
-        tell(validated.report(), options.out)
-        tell(validated.report(timed=False), options.out, "-by-recording")
+        report_on(validated.report(), options.out)
+        report_on(validated.report(timed=False), options.out, "-by-recording")
         if not options.everything:
             return
     recordings: list[ScoredRecording] | None = validated.recordings if validated else None
@@ -99,25 +97,27 @@ def run(options: argparse.Namespace) -> None:
         dev = [utterances.items[i] for i in utterances.of("dev")]
         scores = ConcatenatedScores(listen_to_all(clf, dev), clf.labels, clf.frame_rate)
         print('\nThe split "dev", on which the thresholds were chosen:')
-        tell(report(scores, clf.detector, utterances.words, [BACKGROUND]), options.out)
+        report_on(report(scores, clf.detector, utterances.words, [BACKGROUND]), options.out)
         show(clf, [dev[i] for i in np.linspace(0, len(dev) - 1, SHOWN).round().astype(int)])
-    tell_elsewhere(clf, place_of("speech_commands12", options.other))
+    report_elsewhere(clf, place_of("speech_commands12", options.other))
     clf.save(options.out / "wake-words.safetensors")
-    print(f"{options.out / 'wake-words.safetensors'} is written; `wavenetlite listen` takes it")
+    print(f"{options.out / 'wake-words.safetensors'} written; run it with `wavenetlite listen --model`")
 
 
 def main(arguments: list[str] | None = None) -> int:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--data", type=Path, metavar="DIR", help="folder with manifest.jsonl")
     parser.add_argument("--other", type=Path, metavar="DIR", help="speech without the words, to count alarms in")
-    parser.add_argument("--folds", type=int, default=0, metavar="N", help="cross-validate with so many folds")
+    parser.add_argument("--folds", type=int, default=0, metavar="N", help="number of folds of a cross-validation")
     parser.add_argument(
         "--everything", action="store_true",
-        help="with --folds: then learn from all recordings, with the thresholds that the folds gave",
+        help="with --folds: then train on all recordings, with the thresholds of the folds",
     )  # fmt: skip
-    parser.add_argument("--epochs", type=int, metavar="N", help="passes over the recordings; else the recipe's")
-    parser.add_argument("--seed", type=int, default=0, help="of the weights and all that is random")
-    parser.add_argument("--out", type=Path, default=Path("wake_words_output"), metavar="DIR", help="what is written")
+    parser.add_argument("--epochs", type=int, metavar="N", help="passes over the recordings (default: the recipe's)")
+    parser.add_argument("--seed", type=int, default=0, help="of weights, order and augmentation")
+    parser.add_argument(
+        "--out", type=Path, default=Path("wake_words_output"), metavar="DIR", help="folder of the results"
+    )
     options = parser.parse_args(arguments)
     try:
         run(options)
@@ -125,7 +125,7 @@ def main(arguments: list[str] | None = None) -> int:
         print(f"wake_words: {error}", file=sys.stderr)
         return 1
     except KeyboardInterrupt:
-        print("wake_words: stopped; the same command goes on", file=sys.stderr)
+        print("wake_words: stopped; the same command resumes", file=sys.stderr)
         return 130
     return 0
 

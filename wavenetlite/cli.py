@@ -1,8 +1,8 @@
-"""The command ``wavenetlite``: what can be done with audio and models without writing a program.
+"""The command ``wavenetlite``.
 
-Results go to standard output, all else to standard error. Exit status: 0 fine, 1 something failed, 2 wrong usage,
-130 interrupted, 141 nobody reads the output any more. A mistake of the user's is reported in one line;
-``WAVENETLITE_TRACEBACK=1`` shows where it was found.
+Results go to standard output, everything else to standard error. Exit status: 0 success, 1 failure, 2 wrong usage,
+130 interrupted, 141 output no longer read. A user's mistake is reported in one line; ``WAVENETLITE_TRACEBACK=1`` shows
+where the error comes from.
 """
 
 from __future__ import annotations
@@ -22,34 +22,34 @@ from wavenetlite.support.version import __version__
 COMMANDS = {
     "train": "train a classifier on a folder of recordings",
     "evaluate": "measure a classifier on a folder of recordings",
-    "detections": "measure how well a classifier finds words in running speech",
-    "classify": "say what is in audio files",
-    "listen": "print what a microphone hears",
+    "detections": "measure how well a classifier detects words in running speech",
+    "classify": "classify audio files",
+    "listen": "detect events from a microphone",
     "features": "turn recordings into features for training",
-    "info": "say what a model is",
+    "info": "describe a model",
     "verify": "check that a model streams bit for bit",
     "bench": "measure how fast a model streams",
-    "convert": "turn a model of one format into another",
-    "render": "put audio through a network that makes audio",
+    "convert": "convert a model to another format",
+    "render": "process audio with a network that makes audio",
 }
-"""Each lies in a module of `wavenetlite.commands`, which is imported when the command line names it."""
+"""Each is a module of `wavenetlite.commands`, imported when the command line names it."""
 FAILED, WRONG_USAGE, INTERRUPTED, NO_READER = 1, 2, 130, 141
 
 ABOUT = """\
 Classify speech commands and other short sounds with causal, dilated
 convolutions: train a classifier on a folder of recordings, measure it, run it
-on files or a microphone. Streamed results have the bits of offline ones."""
+on files or a microphone. Streamed results equal offline ones bit for bit."""
 EPILOG = """\
 examples:
   wavenetlite classify yes.wav                   a bundled model on a file
   wavenetlite listen                             the same on the microphone
-  wavenetlite train recordings --out trained     a model of your own, from LABEL/*.wav
+  wavenetlite train recordings --out trained     your own model, from LABEL/*.wav
   wavenetlite evaluate trained/classifier.safetensors recordings
 
 `wavenetlite COMMAND --help` shows the options of a command.
 
 exit status:
-  0 fine, 1 something failed, 2 wrong usage, 130 interrupted
+  0 success, 1 failure, 2 wrong usage, 130 interrupted
 
 environment:
   WAVENETLITE_TRACEBACK=1           show where an error comes from
@@ -57,7 +57,7 @@ environment:
 
 
 def parser(argv: Sequence[str]) -> argparse.ArgumentParser:
-    """The parser of a command line: it knows the options of the command that is named there."""
+    """The parser of a command line, with the options of the command that is named there."""
     named = next((word for word in argv if not word.startswith("-")), None)
     made = argparse.ArgumentParser(
         prog="wavenetlite", description=ABOUT, epilog=EPILOG, formatter_class=HelpFormatter, allow_abbrev=False
@@ -84,7 +84,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     try:
         try:
             parser(argv).parse_args(argv, args)
-        except SystemExit as end:  # argparse has said why, or printed the help
+        except SystemExit as end:  # argparse has printed the reason, or the help
             sys.stdout.flush()
             return end.code if isinstance(end.code, int) else FAILED
         status = int(args.run(args))
@@ -103,7 +103,7 @@ def main(argv: Sequence[str] | None = None) -> int:
 
 
 def reason(error: BaseException) -> str:
-    """What went wrong, in the words of a user."""
+    """The message of an error for a user."""
     if isinstance(error, ModuleNotFoundError):
         return f"this needs the package {error.name}, which is not installed"
     if isinstance(error, MemoryError):
@@ -119,10 +119,10 @@ def report(args: argparse.Namespace, message: str, *, error: bool) -> None:
 
 
 def console() -> None:
-    """The command of the shell: `main` on a process of its own."""
-    if isinstance(sys.stdout, TextIOWrapper):  # file names may hold what the terminal's encoding has not
+    """The entry point of the shell command."""
+    if isinstance(sys.stdout, TextIOWrapper):  # file names may not be encodable
         sys.stdout.reconfigure(errors="backslashreplace")
     status = main()
-    if status == NO_READER:  # nor shall the interpreter complain when it closes
+    if status == NO_READER:  # so that the interpreter does not complain on exit
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
     sys.exit(status)

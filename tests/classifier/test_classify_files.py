@@ -252,10 +252,10 @@ def setting(*keys, value):
 
 BAD_CONFIGS = {
     "labels too few": (setting("labels", value=["a", "b"]), "labels has 2 entries; it must have 3"),
-    "labels not different": (setting("labels", value=["a"] * 3), "labels has 'a' twice"),
+    "labels not different": (setting("labels", value=["a"] * 3), "labels contains 'a' twice"),
     "labels no text": (setting("labels", value=[1, 2, 3]), "labels[0]=1 is a int"),
     "decision": (setting("decision", value="max"), "decision='max' must be one of last, mean, peak"),
-    "background": (setting("background", value=["what"]), "background has 'what'"),
+    "background": (setting("background", value=["what"]), "background contains 'what'"),
     "detector's option": (setting("detector", "speed", value=1), "config of a detector is invalid"),
     "detector's value": (setting("detector", "threshold", value=7), "threshold=7 must be between 0 and 1"),
     "detector's memory": (setting("detector", "smoothing_ms", value=1e9), "smoothing_ms=1000000000.0 is"),
@@ -265,7 +265,7 @@ BAD_CONFIGS = {
     "features' table": (
         setting("features", "n_mels", value=9), "tables['mel'] has shape (8, 33); it must be (9, 33)"),
     "features' channels": (
-        setting("features", value={"type": "MuLaw"}), "tables have"),
+        setting("features", value={"type": "MuLaw"}), "unexpected key"),
     "features that do not stream": (setting("features", "ref", value="max"), "cannot stream"),
     "a step": (setting("features", "steps", value=[{"type": "Reverb"}]), "type of a step='Reverb' must be one of"),
     "steps": (setting("features", "steps", value=3), "must have a list of steps"),
@@ -295,9 +295,9 @@ def test_tables_that_lack_or_are_too_many(path, content):
     for name, entry in cut.items():
         if name != "__metadata__":
             cut[name] = {**entry, "data_offsets": [offset - first for offset in entry["data_offsets"]]}
-    refused(path, join(cut, data[first:]), "tables lack 'window', shape (2, 64)")
+    refused(path, join(cut, data[first:]), "missing key 'window' in tables, shape (2, 64)")
     renamed = {name.replace("features.window", "features.other"): entry for name, entry in header.items()}
-    refused(path, join(renamed, data), "tables lack 'window'")
+    refused(path, join(renamed, data), "missing key 'window' in tables")
     for name in ("features.steps.0.mean", "features.more", "more", "0.weight"):
         more = {**header, name: {"dtype": "F32", "shape": [1], "data_offsets": [len(data), len(data) + 4]}}
         refused(path, join(more, data + bytes(4)), name.removeprefix("features."))

@@ -370,7 +370,7 @@ def test_info(run, model):
     assert rows["labels"] == "3: low, high, _silence_"
     assert rows["parameters"] == "33"
     assert rows["receptive field"] == "1 frames, 0.032 s of audio"
-    assert rows["latency"] == "0.0 ms, and one decision each 10.00 ms"
+    assert rows["latency"] == "0.0 ms, and one decision every 10.00 ms"
     assert rows["recipe"] == "by hand"
     assert rows["attribution"] == "nobody's"
 
@@ -500,8 +500,8 @@ def test_listen_until_interrupted(run, model, microphone):
     assert status == 0
     assert [line.split()[2] for line in out.splitlines()] == ["low", "high", "low", "high"]
     assert err.splitlines() == [
-        "wavenetlite: listening for low, high; Ctrl-C ends it",
-        "wavenetlite: 4.0 s heard: low 2, high 2; samples were lost 2 times: the machine was too slow; "
+        "wavenetlite: listening for low, high; Ctrl-C stops it",
+        "wavenetlite: 4.0 s of audio: low 2, high 2; samples were lost 2 times: the machine was too slow; "
         "0.50 s of silence stand for them, so that times stay true",
     ]
     assert FakeMicrophone.opened == {"sr": SR, "block_samples": 80, "device": 3, "on": "fill"}
@@ -520,7 +520,7 @@ def test_listen_for_some_time(run, model, microphone):
     status, out, err = run("listen", "--model", model, "--seconds", 1.5)
     assert status == 0
     assert [line.split()[2] for line in out.splitlines()] == ["low", "high"]
-    assert "1.5 s heard: low 1, high 1" in err
+    assert "1.5 s of audio: low 1, high 1" in err
 
 
 def test_listen_until_something_breaks(run, model, microphone, monkeypatch):
@@ -567,7 +567,7 @@ def data(tmp_path_factory):
 def test_evaluate(run, model, data):
     status, out, err = run("evaluate", model, data, "--words", "all", "--split", "all", "--clip-s", 0.25)
     assert status == 0
-    assert one_error(err, "wavenetlite: low/notes.txt: no audio by its ending")
+    assert one_error(err, "wavenetlite: low/notes.txt: not audio by its ending")
     assert out.splitlines()[-1] == "100.00 % of 20 clips recognised"
     assert out.startswith("said \\ heard")
     assert "none said" in out
@@ -594,7 +594,7 @@ def test_evaluate_tells_what_is_wrong(run, data):
     options = ["evaluate", "swapped.safetensors", data, "--clip-s", 0.25, "--split", "valid"]
     out = run(*options, "--wrong")[1]
     assert out.splitlines()[-3].startswith("0.00 % of 2 clips")
-    assert " taken for " in out.splitlines()[-1]
+    assert " classified as " in out.splitlines()[-1]
     wrong = json.loads(run(*options, "--json")[1])["wrong"]
     corpus = read_corpus(data, sr=SR, clip_s=0.25, words=["high", "low"])
     found = evaluate(clf, corpus.valid, corpus.labels)
@@ -637,7 +637,7 @@ def test_evaluate_on_data_that_does_not_fit(run, model, data, tmp_path):
     assert "no audio files in folders of labels" in error(model, str(tmp_path))
     assert "no clip to train on for '_silence_'" in error(model, data)
     judge(["low", "other"]).save("other.safetensors")
-    assert "labels has 'high', which is no label of the classifier" in error(
+    assert "labels has 'high'; it must be a label of the classifier" in error(
         "other.safetensors", data, "--words", "all"
     )
     spec = wl.LogMel(sr=16000, n_fft=256, hop_length=80, n_mels=10)
@@ -684,7 +684,7 @@ def test_train(run, data, training):
     assert out.splitlines()[-3:] == [
         "valid  100.00 % of 2 clips recognised",
         "test   100.00 % of 2 clips recognised",
-        f"{Path('trained', 'classifier.safetensors')} is written",
+        f"wrote {Path('trained', 'classifier.safetensors')}",
     ]
     names = {path.name for path in Path("trained").iterdir()}
     assert names == {"classifier.safetensors", "metrics.json", "network", "training.png", "confusion.png"}
@@ -738,13 +738,13 @@ def test_what_was_trained_can_be_used(run, data, training, low):
 def test_train_on_everything(run, data, training):
     status, out, _ = run("train", data, "--clip-s", 0.25, "--everything")
     assert status == 0
-    assert out == f"{Path('trained', 'classifier.safetensors')} is written\n"
+    assert out == f"wrote {Path('trained', 'classifier.safetensors')}\n"
     metrics = json.loads(Path("trained/metrics.json").read_text())
     assert (metrics["valid"], metrics["test"], metrics["everything"]) == (None, None, True)
     assert training.calls[0]["everything"] is True
     assert "confusion.png" not in metrics["files"]
     _, _, err = run("evaluate", "trained/classifier.safetensors", data)
-    assert "trained on test clips too" in err
+    assert "also trained on test clips" in err
 
 
 def test_train_without_one_speaker(run, training):
@@ -793,7 +793,7 @@ def test_train_of_many_problems_tells_some(run, data, training, tmp_path):
         for i in range(20):
             (tmp_path / "many" / label / f"{i}.txt").write_text("")
     _, _, err = run("train", "many", "--clip-s", 0.25, "--quiet")
-    assert err.splitlines()[-1] == "wavenetlite: ... and 20 problems more"
+    assert err.splitlines()[-1] == "wavenetlite: ... and 20 more problems"
     assert len(json.loads(Path("trained/metrics.json").read_text())["problems"]) == 40
 
 
@@ -946,7 +946,7 @@ def test_a_signal_ends_listening(model):
     child.send_signal(signal.SIGINT)
     out, err = child.communicate(timeout=120)
     assert (child.returncode, out) == (0, b"")
-    assert b"s heard: nothing" in err
+    assert b"s of audio: nothing" in err
     assert b"Traceback" not in err
 
 

@@ -39,10 +39,10 @@ def test_a_folder_to_features(data, tmp_path, capsys):
     assert text.startswith("12 items, ")
     assert "labels     no 6, yes 6" in text
     assert "errors     none" in text
-    assert "out is complete: 12 computed, 0 as they were" in text
+    assert "out is complete: 12 computed, 0 unchanged" in text
     check(tmp_path / "out", data, wl.LogMel(**TABLES))  # the rate is that of the files
     assert main(["features", str(data), str(tmp_path / "out"), *SMALL]) == 0
-    assert "0 computed, 12 as they were" in capsys.readouterr().out
+    assert "0 computed, 12 unchanged" in capsys.readouterr().out
 
 
 def test_json_and_nothing_else(data, tmp_path, capsys):
@@ -57,7 +57,7 @@ def test_inspect(data, tmp_path, capsys):
     main(["features", str(data), str(out), *SMALL, "--quiet"])
     assert capsys.readouterr().out == ""
     assert main(["features", "--inspect", str(out)]) == 0
-    assert "all 12 items are as they were written" in capsys.readouterr().out
+    assert "all 12 items are unchanged" in capsys.readouterr().out
     shard = next((out / "shards").iterdir())
     whole = bytearray(shard.read_bytes())
     whole[-3] ^= 4
@@ -109,7 +109,7 @@ def test_strict_and_other_failures_are_one_line(data, tmp_path, capsys):
     said = capsys.readouterr()
     assert said.out == ""
     assert said.err == (
-        "wavenetlite features: error: no/z.wav: has 2 channels (give --mono mean) (channels; strict stops there)\n"
+        "wavenetlite features: error: no/z.wav: has 2 channels (give --mono mean) (channels; strict stops here)\n"
     )
     assert main(["features", str(tmp_path / "none"), str(tmp_path / "out")]) == 1
     assert capsys.readouterr().err.count("\n") == 1

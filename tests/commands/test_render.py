@@ -60,7 +60,7 @@ def test_a_network_of_two_channels_takes_both(folder, capsys):
     assert render("stereo.wav", "out.wav", model="two.safetensors") == 0
     assert np.array_equal(audio.read("out.wav")[0], model(audio.read("stereo.wav")[0]))
     assert render("mono.wav", "no.wav", model="two.safetensors") == 1
-    assert "mono.wav: it has 1 channels; the model takes 2" in capsys.readouterr().err
+    assert "mono.wav: has 1 channels; it must have 2, as the model requires" in capsys.readouterr().err
 
 
 def test_a_network_with_latency_gives_as_many_samples(folder):
@@ -77,13 +77,13 @@ def test_the_sample_rate_is_never_changed_silently(folder, capsys):
     assert render("fast.wav", "out.wav", "--resample") == 0
     assert audio.info("out.wav").sr == 8000 and abs(audio.info("out.wav").samples - 4500) <= 2
     assert render("mono.wav", "out.wav", "--sr", "44100") == 2
-    assert "--sr 44100: amp.safetensors says that its sample rate is 8000" in capsys.readouterr().err
+    assert "--sr 44100: the sample rate of amp.safetensors is 8000" in capsys.readouterr().err
 
 
 def test_a_model_without_a_sample_rate(folder, capsys):
     amp(sr=None).save("any.safetensors")
     assert render("mono.wav", "out.wav", model="any.safetensors") == 0
-    assert "does not say its sample rate; taken to be 8000, that of mono.wav" in capsys.readouterr().err
+    assert "does not give its sample rate; using 8000, that of mono.wav" in capsys.readouterr().err
     assert render("mono.wav", "out.wav", "--sr", "4000", "--resample", model="any.safetensors") == 0
     assert audio.info("out.wav").sr == 4000 and not capsys.readouterr().err
     assert render("mono.wav", "out.wav", "--sr", "4000", model="any.safetensors") == 1
@@ -159,9 +159,9 @@ def test_mistakes_are_told_in_one_line(folder, capsys, arguments, said):
 @pytest.mark.parametrize(
     ("model", "said"),
     [
-        (lambda: nn.Conv1d(1, 1, 3, stride=2), "does not give one frame for each sample"),
-        (lambda: nn.Activation("tanh"), "says no number of channels"),
-        (lambda: nn.FiLM(1, 1), "it needs conditioning"),
+        (lambda: nn.Conv1d(1, 1, 3, stride=2), "does not give one frame per sample"),
+        (lambda: nn.Activation("tanh"), "has no fixed number of channels"),
+        (lambda: nn.FiLM(1, 1), "needs conditioning"),
     ],
 )
 def test_networks_that_make_no_audio_are_refused(folder, capsys, model, said):

@@ -341,7 +341,7 @@ def test_more_must_fit(tmp_path):
     for folder, labels, options, texts in (
         ("b", ("no", "maybe"), {"clip_s": 0.1}, ("more has the label 'maybe'",)),
         ("c", ("no", "yes"), {"clip_s": 0.1, "sr": 16000, "resample": True}, ("sample rate 16000", "8000")),
-        ("d", ("no", "yes"), {"clip_s": 0.2}, ("parts have clips of", "as long")),
+        ("d", ("no", "yes"), {"clip_s": 0.2}, ("parts have clips of", "must all be equal")),
     ):
         more = read_corpus(labels_with(tmp_path / folder, labels=labels), **options)
         with pytest.raises(wl.ParameterError) as error:
@@ -453,7 +453,7 @@ def loop(path):
 
 
 BAD_FILES = {
-    "README.md": (lambda path: path.write_text("what this is"), "no audio by its ending"),
+    "README.md": (lambda path: path.write_text("what this is"), "not audio by its ending"),
     ".DS_Store": (lambda path: path.write_bytes(b"\0\0"), "hidden"),
     "._01.wav": (lambda path: path.write_bytes(b"\0\5\26\7"), "hidden"),
     "empty.wav": (lambda path: path.write_bytes(b""), "empty"),
@@ -481,7 +481,7 @@ def test_a_bad_file_is_one_line_and_harms_nothing(tmp_path, name):
     make(tmp_path / "yes" / name)
     corpus = read_corpus(tmp_path, valid_part=0, test_part=0)
     assert len(corpus.problems) == 1
-    problem_of(corpus, f"yes/{name}".replace("\n", "\ufffd"), text, "passed over")
+    problem_of(corpus, f"yes/{name}".replace("\n", "\ufffd"), text, "skipped")
     assert str(tmp_path) not in corpus.problems[0]
     assert same(good, corpus)
 
@@ -529,7 +529,7 @@ def test_links_are_followed(tmp_path):
 
 def test_audio_beside_the_folders_has_no_label(tmp_path):
     put(labels_with(tmp_path), "lost.flac")
-    problem_of(read_corpus(tmp_path), "lost.flac", "no folder of a label")
+    problem_of(read_corpus(tmp_path), "lost.flac", "not in the folder of a label")
 
 
 def test_an_empty_folder_is_no_label(tmp_path):

@@ -71,7 +71,7 @@ def test_keywords_without_times_are_words_at_unknown_times(folder):
 def test_times_after_the_end_are_none(folder):
     found = read(folder, {**LINE, "end_s": 1.2}, LINE)
     assert (found.items[0].word, found.items[0].untimed) == (None, {"go"})
-    assert found.problems == ["a.flac: go ends at 1.2 s, after its end at 1 s; times ignored"]
+    assert found.problems == ["a.flac: go ends at 1.2 s, after the end at 1 s; times ignored"]
 
 
 def test_files_that_cannot_be_used_are_problems(folder):
@@ -84,7 +84,7 @@ def test_files_that_cannot_be_used_are_problems(folder):
     assert [item.name for item in found.items] == ["a.flac"]
     assert [problem.split(":")[0] for problem in found.problems] == names[1:]
     assert "2 channels" in found.problems[1] and "16000, not 8000" in found.problems[2]
-    assert all(problem.endswith("passed over") and str(folder) not in problem for problem in found.problems)
+    assert all(problem.endswith("skipped") and str(folder) not in problem for problem in found.problems)
 
 
 @pytest.mark.parametrize(

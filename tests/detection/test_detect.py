@@ -265,8 +265,12 @@ def test_options_that_are_refused(options, message):
 
 def test_streams_that_are_refused():
     for detector, arguments, message in [
-        (Detector(), {"background": ["_quiet_"]}, "background has '_quiet_'; it must be one of the labels yes, no"),
-        (Detector(thresholds={"go": 0.5}), {}, "thresholds has 'go'; it must be one of the labels"),
+        (
+            Detector(),
+            {"background": ["_quiet_"]},
+            "background contains '_quiet_'; it must be one of the labels yes, no",
+        ),
+        (Detector(thresholds={"go": 0.5}), {}, "thresholds contains 'go'; it must be one of the labels"),
         (Detector(), {"frame_rate": 0}, "frame_rate=0 must be positive"),
         (Detector(smoothing_ms=1e9), {}, "smoothing_ms=1000000000.0 is 100000000 frames of 4 labels"),
     ]:

@@ -336,7 +336,7 @@ def test_a_bad_block_is_named_and_nobody_advances(pool, name, order):
 
 BAD_STEPS = {
     "nan": (lambda x: x.__setitem__((1, 3), np.nan), [0, 2, 1], "X is not finite in row 1, stream 2"),
-    "twice": (None, [0, 2, 0], "ids has stream 0 twice"),
+    "twice": (None, [0, 2, 0], "ids contains stream 0 twice"),
     "unknown": (None, [0, 1, 7], "sid=7 is not a stream of this pool"),
     "too few ids": (None, [0, 1], "X has 3 rows; it must have 2"),
     "float ids": (None, np.zeros(3), "ids has dtype float64"),
@@ -476,8 +476,8 @@ def test_mistakes_of_conditioning():
     constant, local = pool.open(c[0]), pool.open()
     calls = {
         "c must contain stream 1": lambda: pool.process({local: x}),
-        "c has stream 0": lambda: pool.process({constant: x}, {constant: c}),
-        "c has stream 7": lambda: pool.process({local: x}, {local: c, 7: c}),
+        "c contains stream 0": lambda: pool.process({constant: x}, {constant: c}),
+        "c contains stream 7": lambda: pool.process({local: x}, {local: c, 7: c}),
         "c of stream 1 has 2 frames": lambda: pool.process({local: x}, {local: c[:2]}),
         "c of stream 1 is not finite": lambda: pool.process({local: x}, {local: c * np.float32(np.nan)}),
         "c is a list": lambda: pool.process({local: x}, [c]),
@@ -491,7 +491,7 @@ def test_mistakes_of_conditioning():
     for ids in ([local], [constant, local]):
         with pytest.raises(wl.ParameterError, match="c must contain stream 1"):
             pool.step(x[: len(ids)], ids)
-    with pytest.raises(wl.ParameterError, match="c has stream 0"):
+    with pytest.raises(wl.ParameterError, match="c contains stream 0"):
         pool.step(x[:2], [local, constant], c[:2])
     with pytest.raises(wl.ParameterError, match="no conditioning"):
         CATALOGUE["tcn"].model().pool(1).open(c[0])

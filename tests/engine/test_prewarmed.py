@@ -110,11 +110,11 @@ def test_it_is_kept_in_a_file(tmp_path):
 @pytest.mark.parametrize(
     ("layers", "reason"),
     [
-        ([nn.CumulativePool("mean")], "no pool over all frames"),
+        ([nn.CumulativePool("mean")], "not contain a pool over all frames"),
         ([nn.GRU(2, 3)], "no recurrent layer"),
         ([nn.Conv1d(2, 2, 3, padding="same")], "must be causal"),
         ([nn.Conv1d(2, 2, 3, padding="valid"), nn.Conv1d(2, 2, 2)], "must be causal"),
-        ([nn.FiLM(2, 3)], "without conditioning"),
+        ([nn.FiLM(2, 3)], "not have external conditioning"),
     ],
 )
 def test_what_zeros_do_not_settle_is_refused(layers, reason):

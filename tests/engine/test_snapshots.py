@@ -180,8 +180,8 @@ def corrupt(blob):
     damaged = bytearray(blob)
     damaged[len(blob) // 2] ^= 1
     return {
-        "empty": (b"", "none of wavenetlite"),
-        "foreign": (b"\x89PNG" + blob[4:], "none of wavenetlite"),
+        "empty": (b"", "not a wavenetlite snapshot"),
+        "foreign": (b"\x89PNG" + blob[4:], "not a wavenetlite snapshot"),
         "one byte": (blob[:1], "truncated"),
         "header only": (blob[:HEADER], "truncated"),
         "without its end": (blob[:-1], "truncated"),

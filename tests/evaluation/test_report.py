@@ -31,8 +31,8 @@ def test_confusion_counts_every_clip():
     [
         ([0, 1], [0], wl.ParameterError, "predicted has shape"),
         ([0.0], [0], wl.ArrayTypeError, "truth has dtype float64"),
-        ([0], [3], wl.ParameterError, "predicted reaches from 3 to 3"),
-        ([-1], [0], wl.ParameterError, "truth reaches from -1"),
+        ([0], [3], wl.ParameterError, "predicted ranges from 3 to 3"),
+        ([-1], [0], wl.ParameterError, "truth ranges from -1"),
     ],
 )
 def test_confusion_refuses(truth, predicted, error, text):

@@ -179,4 +179,4 @@ def test_ctrl_c_leaves_a_checkpoint_and_says_how_to_go_on(tmp_path):
     finally:
         process.kill()
     assert process.returncode == 130
-    assert "--resume goes on" in error and "Traceback" not in error
+    assert "--resume resumes" in error and "Traceback" not in error

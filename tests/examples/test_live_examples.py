@@ -54,7 +54,7 @@ def test_live_says_what_is_wrong():
 
 def test_every_caller_is_told_what_a_lone_stream_says(clf, capsys):
     assert asyncio.run(example("serve").demonstrate(clf, 5)) == 0
-    assert "each was told what a lone stream says" in capsys.readouterr().out
+    assert "each received the events of a single stream" in capsys.readouterr().out
 
 
 async def served(clf, capacity, talk):

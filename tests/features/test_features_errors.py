@@ -66,7 +66,7 @@ BAD_PARAMETERS = {
     "mean has infinities": lambda: F.MeanVariance([np.nan]),
     "variance has shape": lambda: F.MeanVariance([0.0, 1.0], [1.0]),
     "variance=-1": lambda: F.MeanVariance([0.0], [-1.0]),
-    "no frame": lambda: F.MeanVariance.fit([]),
+    "frames is empty": lambda: F.MeanVariance.fit([]),
     "mean has 3 values": lambda: F.LogMel().then(F.MeanVariance(np.zeros(3))),
     "step is a str": lambda: F.LogMel().then("cmvn"),
     "samples=-1": lambda: F.LogMel().frames(-1),

@@ -219,7 +219,7 @@ def test_info_tells_what_is_seen(run):
     assert about["gridding"]["found"] is True
     assert about["hybrid_rule"]["kept"] is False
     assert "blocks.2.0: rate 9 must be at most 7" in about["hybrid_rule"]["text"]
-    assert about["frames_an_output"] == 1
+    assert about["frames_per_output"] == 1
 
 
 def test_info_of_what_is_too_large_to_be_counted(run):

@@ -369,7 +369,13 @@ REFUSED = {
     "axis": (sequential(layer("Softmax", "s", axis=1)), "axis=1 must be -1, that of the channels"),
     "zeros": (sequential(layer("ZeroPadding1D", "z", padding=1), layer("ReLU", "r")), "only a Conv1D can"),
     "zeros at the end": (sequential(CONV, layer("ZeroPadding1D", "z", padding=1)), "the model ends in zeros"),
-    "too many zeros": (sequential(layer("ZeroPadding1D", "z", padding=[9, 0]), CONV), "must have at most 3 frames"),
+<<<<<<< HEAD
+    "too many zeros": (
+        sequential(layer("ZeroPadding1D", "z", padding=[9, 0]), CONV), "must add up to at most 3 frames"
+    ),
+=======
+    "too many zeros": (sequential(layer("ZeroPadding1D", "z", padding=[9, 0]), CONV), "must add up to at most 3"),
+>>>>>>> formats
     "pooled": (sequential(layer("GlobalAveragePooling1D", "p"), CONV), "it reads one frame for a whole signal"),
     "no layers": (sequential(), "the model has no layer that does something"),
     "no channels": (sequential(CONV, shape=(None, None, None)), "must be .batch, time, channels., with a number"),

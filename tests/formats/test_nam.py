@@ -325,7 +325,15 @@ BROKEN = {
     "bottleneck": ((*LAYER, "layer1x1"), {"active": False}, "has"),
     "groups": ((*LAYER, "groups_input"), 3, "groups=3 must divide"),
     "slimmable": ((*LAYER, "slimmable"), {"method": "cut"}, "slimmable.method is 'cut'"),
-    "sizes that do not fit": (("config", "layers", 1, "channels"), 2, "an array takes"),
+    "sizes that do not fit": (
+        ("config", "layers", 1, "channels"),
+        2,
+<<<<<<< HEAD
+        "an array has 4 input and 2 head channels; it must have 4 and 3",
+=======
+        "input and 2 head channels; it must have 4 and 3",
+>>>>>>> formats
+    ),
     "condition": ((*LAYER, "condition_size"), 2, "numbers; its configuration asks for"),
     "in_channels": (("config", "in_channels"), 2, "input_size is 1; it must be in_channels"),
     "too few weights": (("weights",), [0.1] * 10, "weights has 10 numbers; its configuration asks for"),

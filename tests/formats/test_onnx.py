@@ -103,7 +103,7 @@ def test_the_command_writes_a_streaming_graph(tmp_path):
 def test_what_cannot_be_written():
     with pytest.raises(wl.ParameterError, match="Activation takes any number of channels"):
         exported(nn.Activation("relu"))
-    with pytest.raises(wl.ParameterError, match=r"has \d+ weights when it is written out over channels"):
+    with pytest.raises(wl.ParameterError, match=r"has \d+ weights when expanded to channels"):
         exported(nn.Conv2d(1, 16, 3, bins=1186))
     with pytest.raises(wl.ArrayTypeError, match="streaming=1 is a int"):
         exported(nn.Linear(1, 1), streaming=1)

@@ -149,6 +149,39 @@ def test_what_pytorch_exports(kind, inputs, hidden, num_layers, bias, batch_firs
         agrees(model, x, y[0] if batch_first else y[:, 0])
 
 
+class Between(torch.nn.Module):
+    """Units and a norm between convolutions, which are padded on both sides, before the signal, or not at all."""
+
+    def __init__(self, kind, padding):
+        super().__init__()
+        self.first, self.units = torch.nn.Conv1d(3, 6, 5, padding=padding), kind(6, 4, batch_first=True)
+        self.norm, self.second = torch.nn.LayerNorm(4), torch.nn.Conv1d(4, 2, 3, padding=padding % 4 // 2)
+        self.cut = 4 if padding == 4 else 0
+
+    def forward(self, x):
+        y = torch.relu(self.first(x))
+        y = y[:, :, : -self.cut] if self.cut else y
+        return self.second(self.norm(self.units(y.transpose(1, 2))[0]).transpose(1, 2))
+
+
+@pytest.mark.parametrize("dynamo", [False, True], ids=["old exporter", "new exporter"])
+@pytest.mark.parametrize("padding", [0, 2, 4])
+@pytest.mark.parametrize("kind", KINDS)
+def test_units_between_convolutions(kind, padding, dynamo, tmp_path):
+    """The state begins with the first frame that the convolution before gives."""
+    pytest.importorskip("onnxscript", reason="needs the package onnxscript")
+    torch.manual_seed(padding)
+    module, x = Between(KINDS[kind], padding).eval(), signal(30, 3)
+    theirs = torch.from_numpy(x.T.copy())[None]
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        torch.onnx.export(module, (theirs,), tmp_path / "model.onnx", dynamo=dynamo, verbose=False)
+    model = wl.load(tmp_path / "model.onnx")
+    with torch.no_grad():
+        y = module(theirs).numpy()[0].T
+    agrees(model, x, y)
+
+
 def onnx_node(kind, arrays, layout, **attributes):
     """The bytes of a graph with one recurrent node, whose input has a batch of one."""
     onnx = pytest.importorskip("onnx", reason="needs the package onnx")

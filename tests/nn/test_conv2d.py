@@ -197,18 +197,16 @@ def test_a_conditioning_frame_comes_with_its_first_sample():
     assert same_bits(np.concatenate(y), model(x, c))
     for wrong in (0, 2):
         with pytest.raises(
-            wl.ParameterError, match=rf"^c has {wrong} frames; it must have 1, one with every 6th of the 6 frames"
+            wl.ParameterError, match=rf"^c has {wrong} frames; it must have 1, one for every 6th of the 6 frames"
         ):
             stream.process(x[:6], c[:wrong])
     pool = model.pool(2)
     sid = pool.open()
     assert same_bits(pool.process({sid: x[:6]}, {sid: c[:1]})[sid], model(x[:6], c[:1]))
-    with pytest.raises(
-        wl.ParameterError, match=rf"^c of stream {sid} has 6 frames; it must have 1, one with every 6th"
-    ):
+    with pytest.raises(wl.ParameterError, match=rf"^c of stream {sid} has 6 frames; it must have 1, one for every 6th"):
         pool.process({sid: x[:6]}, {sid: condition(6, 5)})
     with pytest.raises(
-        wl.ParameterError, match=r"^c has 10 frames; it must have 2, one with every 6th of the 10 frames"
+        wl.ParameterError, match=r"^c has 10 frames; it must have 2, one for every 6th of the 10 frames"
     ):
         model(x[:10], condition(10, 5))
 
@@ -241,11 +239,11 @@ BAD = {
     r"bin_padding='causal' must be": lambda: nn.Conv2d(1, 1, 3, bins=5, bin_padding="causal"),
     r"groups=2 must divide in_channels=3": lambda: nn.Conv2d(3, 4, 3, bins=5, groups=2),
     r"groups=3 must divide out_channels=4": lambda: nn.Conv2d(3, 4, 3, bins=5, groups=3),
-    r"kernel_size=\(3, 3\) reaches over 9 bins; it must be at most bins=8": lambda: nn.Conv2d(
+    r"kernel_size=\(3, 3\) spans 9 bins; it must span at most bins=8": lambda: nn.Conv2d(
         1, 1, 3, bins=8, dilation=4, bin_padding="valid"),
     r"out_channels=60000 must be at most 13107 with 5 bins": lambda: nn.Conv2d(
         1, 60_000, 3, bins=5),
-    r"kernel_size=\(1000, 1000\) must have at most 52428 places with 5 bins out": lambda: nn.Conv2d(1, 1, 1000, bins=5),
+    r"kernel_size=\(1000, 1000\) must have at most 52428 positions": lambda: nn.Conv2d(1, 1, 1000, bins=5),
     r"padding='valid' must be": lambda: nn.ConvTranspose1d(1, 1, 3, padding="valid"),
     r"stride=0 must be": lambda: nn.ConvTranspose1d(1, 1, 3, stride=0),
     r"groups=2 must divide out_channels=3": lambda: nn.ConvTranspose1d(2, 3, 3, groups=2),
@@ -256,13 +254,13 @@ BAD = {
     r"factor=0 must be": lambda: nn.Upsample(0),
     r"mode='cubic' must be": lambda: nn.Upsample(2, "cubic"),
     r"condition is a str": lambda: wl.WaveNet(1, 1, condition_channels=2, condition="linear"),
-    r"condition_channels=0 must be 1 or more": lambda: wl.WaveNet(1, 1, condition=nn.Upsample(2)),
+    r"condition_channels=0 must be positive": lambda: wl.WaveNet(1, 1, condition=nn.Upsample(2)),
     r"condition_channels=2 must be 3": lambda: wl.WaveNet(1, 1, condition_channels=2, condition=nn.Linear(3, 4)),
-    r"condition gives 0.5 frames for each": lambda: wl.WaveNet(
+    r"condition gives 0.5 frames per frame": lambda: wl.WaveNet(
         1, 1, condition_channels=2, condition=nn.Conv1d(2, 2, 2, stride=2)).latency,
     r"branches have frame periods \[1/2, 1\]; they must be equal": lambda: nn.Add(
         [nn.Upsample(2), []]).latency,
-    r"model gives a frame every 1/2; a classifier's must": lambda: wl.AudioClassifier(
+    r"model gives a frame every 1/2 feature frames; it must be an integer": lambda: wl.AudioClassifier(
         features=wl.LogMel(sr=8000, n_fft=256, hop_length=80, n_mels=8),
         model=nn.ConvTranspose1d(8, 2, 2, stride=2), labels=["a", "b"]),
 }  # fmt: skip

@@ -71,8 +71,8 @@ def test_a_set_can_be_pickled(items):
 def test_the_spec_is_stored_and_its_moments(items, data):
     assert items.spec.fingerprint == spec().fingerprint
     exact = np.concatenate([item.features for item in items]).astype(np.float64)
-    assert np.allclose(items.moments.mean, exact.mean(axis=0), rtol=1e-6)
-    assert np.allclose(items.moments.variance, exact.var(axis=0), rtol=1e-6)
+    assert np.allclose(items.mean_variance.mean, exact.mean(axis=0), rtol=1e-6)
+    assert np.allclose(items.mean_variance.variance, exact.var(axis=0), rtol=1e-6)
     y, _ = audio.read(data / items[3].path)
     live = items.normalised.stream()
     streamed = np.concatenate([live.process(y[:100]), live.process(y[100:]), live.flush()])

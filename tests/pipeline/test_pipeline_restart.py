@@ -98,7 +98,7 @@ def test_killed_between_index_and_dataset(tmp_path, monkeypatch):
         killed.setattr("wavenetlite.pipeline.assembly.specs.write", interrupted_at_the_end(out))
         with pytest.raises(KeyboardInterrupt):
             extract(data, out, features=spec())
-    with pytest.raises(PipelineError, match=r"index.jsonl is not that of dataset.json"):
+    with pytest.raises(PipelineError, match=r"index.jsonl does not match dataset.json"):
         wl.pipeline.open(out)
     extract(data, out, features=spec())
     assert len(check(out, data)) == 39
@@ -131,7 +131,7 @@ def test_a_full_disk_is_one_line_and_finished_work_is_kept(tmp_path, monkeypatch
         with pytest.raises(PipelineError) as caught:
             extract(data, out, features=spec(), n_jobs=1)
     message = str(caught.value)
-    assert message.startswith(f"{out}: cannot be written: No space left on device; what was finished is kept")
+    assert message.startswith(f"{out}: cannot be written: No space left on device; finished work is kept")
     assert "\n" not in message
     assert not list(out.rglob("*.tmp"))
     assert len(list((out / "shards").iterdir())) == 3

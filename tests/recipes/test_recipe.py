@@ -169,7 +169,7 @@ def test_what_was_added_does_not_make_a_label_likelier(corpus):
     model = run.network(len(LABELS), seed=0)
     x = run.features(corpus.test.audio[:3])
     before = model(x)
-    run.restore_shares(model)
+    run.restore_priors(model)
     odds = np.exp((model(x) - before).astype(np.float64))
     assert np.allclose(odds, [1, 1 / 3, 1, 1], rtol=1e-5)  # 16 clips of "unknown" have become 48
 
@@ -177,7 +177,7 @@ def test_what_was_added_does_not_make_a_label_likelier(corpus):
 def test_shares_are_restored_in_what_is_kept(corpus, monkeypatch):
     recipe = dataclasses.replace(QUICK, unknown_repeats=4)
     kept = train_classifier(corpus, recipe).state_dict()["model.output.bias"]
-    monkeypatch.setattr(Training, "restore_shares", lambda run, model: None)
+    monkeypatch.setattr(Training, "restore_priors", lambda run, model: None)
     learned = train_classifier(corpus, recipe).state_dict()["model.output.bias"]
     assert np.allclose(learned - kept, [0, np.log(4), 0, 0], atol=1e-6)
 
@@ -192,7 +192,7 @@ def test_without_validation_or_silences(corpus, tmp_path):
 
 def test_every_recipe_fits_its_network():
     for name in recipes():
-        recipe = recipe_of(name)
+        recipe = recipe_of(name, Recipe, RECIPES)
         assert recipe.name == name
         assert recipe is RECIPES[name]
 

@@ -147,7 +147,7 @@ def test_everything_is_learned_with_the_thresholds_of_the_folds(utterances, clf)
         (lambda u: train_spotter(u, "none"), "recipe='none' must be one of wake-words"),
         (lambda u: train_spotter(u, 3), "recipe is a int"),
         (lambda u: train_spotter("calls"), "utterances is a str"),
-        (lambda u: train_spotter(u, TINY, thresholds_on=range(48)), "no word left to learn from"),
+        (lambda u: train_spotter(u, TINY, thresholds_on=range(48)), "no words to train on"),
         (lambda u: train_spotter(u, TINY, thresholds_on=[]), "none of the split 'dev'"),
         (lambda u: cross_validate(u, TINY, folds=1), "folds=1 must be from 2 to 8"),
         (lambda u: train_spotter(u, TINY, epochs=0), "epochs=0 must be a positive integer"),
@@ -189,7 +189,7 @@ def test_detections(capsys, file, folder, tmp_path):
     assert (tmp_path / "det.png").exists()
     status, out, err = run(capsys, "detections", file, folder, "--split", "all", "--json")
     made = json.loads(out)
-    assert status == 0 and err == "wavenetlite: by its notes, the classifier was trained on train recordings too\n"
+    assert status == 0 and err == "wavenetlite: by its notes, the classifier was also trained on train recordings\n"
     assert made["recordings"] == 48 and made["other"] is None
     assert set(made["words"]) == {"fall", "rise", "each at that rate", "all together"}
     status, streamed, _ = run(capsys, "detections", file, folder, "--split", "all", "--json", "--stream",
@@ -200,8 +200,8 @@ def test_detections(capsys, file, folder, tmp_path):
 @pytest.mark.parametrize(
     ("options", "status", "text"),
     [
-        (["--block-ms", "7"], 2, "give --stream too"),
-        (["--split", "test"], 1, "has no test recordings; --split all takes every one"),
+        (["--block-ms", "7"], 2, "--block-ms needs --stream"),
+        (["--split", "test"], 1, "has no test recordings; --split all takes all"),
         (["--other", "nowhere"], 2, "--other nowhere: there is no such folder"),
     ],
 )
@@ -218,7 +218,7 @@ def test_options_of_clips_are_those_of_another_command(capsys, file, folder):
 
 def test_words_that_a_classifier_does_not_know(capsys, folder):
     status, _, err = run(capsys, "detections", "spoken-digits", folder)
-    assert status == 1 and "has the word 'fall'; the classifier listens for 0, 1" in err
+    assert status == 1 and "has the word 'fall'; the classifier detects 0, 1" in err
     status, _, err = run(capsys, "detections", "speech-commands-12", folder)
     assert status == 1 and "its sample rate is 8000; it must be the classifier's 16000" in err
 
@@ -263,7 +263,7 @@ def test_the_example_with_folds(example, folder, tmp_path, capsys):
 @pytest.mark.parametrize(
     ("arguments", "text"),
     [
-        ([], "there are no recordings: give --data FOLDER, or set WAVENETLITE_DATA"),
+        ([], "no recordings: give --data FOLDER, or set WAVENETLITE_DATA"),
         (["--data", "nowhere"], "there is no such folder"),
         (["--epochs", "0"], "epochs=0"),
         (["--folds", "9"], "folds=9 must be from 2 to 8"),

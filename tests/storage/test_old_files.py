@@ -18,7 +18,7 @@ def same(found, name):
     return np.allclose(found, OUTPUTS[name], atol=1e-6) if wl.isa() == "sse2" else same_bits(found, OUTPUTS[name])
 
 
-@pytest.mark.parametrize(("name", "channels"), [("network", 12), ("speech", 8), ("norms", 3)])
+@pytest.mark.parametrize(("name", "channels"), [("network", 12), ("speech", 8), ("norms", 3), ("named_norm", 4)])
 def test_networks(name, channels, tmp_path):
     old = FOLDER / f"{name}.safetensors"
     assert info(old).format_version == 1

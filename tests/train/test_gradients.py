@@ -45,7 +45,7 @@ def test_gradients_of_very_short_clips(name):
         try:
             check = check_of(name, 3, frames)
         except wl.ParameterError as error:
-            assert f"frames={frames} must be more" in str(error)
+            assert f"frames={frames} must be larger" in str(error)
             continue
         check.output()
         check.directions(1)
@@ -140,7 +140,7 @@ def test_random_networks(data):
     try:
         check = Check(model, clips, frames, condition_channels_of(model), seed)
     except wl.ParameterError as error:
-        assert "must be more" in str(error)
+        assert "must be larger" in str(error)
         return
     _, moments = evaluate(model, state_at(check.parameters, check.trained), check.x, check.c)
     assume(all(variance.min() > 1e-2 for _, variance, _ in moments))  # else rounding is all there is
@@ -482,7 +482,7 @@ def test_a_batch_has_clips_and_frames(clips, frames):
 def test_too_few_frames():
     with pytest.raises(wl.ParameterError) as excinfo:
         Tape(Parameters(nn.Conv1d(2, 2, 3, dilation=4, padding="valid")), 1, 8)
-    one_line(excinfo, "frames=8 must be more")
+    one_line(excinfo, "frames=8 must be larger")
     assert Tape(Parameters(nn.Conv1d(2, 2, 3, dilation=4, padding="valid")), 1, 9).output.frames == 1
 
 

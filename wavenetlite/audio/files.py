@@ -294,11 +294,7 @@ class Chain:
             if not len(parts[-1]):
                 self._file.close()
                 self._file = None
-        block: Floats = np.concatenate(parts) if parts else np.empty((0, self.channels), np.float32)
-        if out is not None:
-            out[: len(block)] = block
-            return out[: len(block)]
-        return block
+        return copied_to(out, np.concatenate(parts) if parts else np.empty((0, self.channels), np.float32))
 
 
 class Decoded:
@@ -323,7 +319,12 @@ class Decoded:
         """The next samples, (samples, channels); fewer at the end."""
         block = self._samples[self._at : self._at + samples]
         self._at += len(block)
-        if out is None:
-            return block
-        out[: len(block)] = block
-        return out[: len(block)]
+        return copied_to(out, block)
+
+
+def copied_to(out: Floats | None, block: Floats) -> Floats:
+    """`block`, or its copy in `out`, if given."""
+    if out is None:
+        return block
+    out[: len(block)] = block
+    return out[: len(block)]

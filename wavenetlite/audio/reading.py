@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import dataclass
 from typing import Any, Literal
 
 import numpy as np
@@ -115,30 +116,28 @@ def blocks(
     return options.blocks(positive_int("block_samples", block_samples))
 
 
+@dataclass
 class ReadOptions:
     """The options of :func:`read`, checked; errors name the file that does not satisfy them."""
 
-    def __init__(
-        self,
-        path: Readable,
-        sr: int | None,
-        resample: bool,
-        mono: Mono,
-        start_samples: int,
-        samples: int | None,
-        on_nonfinite: str,
-    ) -> None:
-        self.path = path
-        self.sr = None if sr is None else positive_int("sr", sr)
-        self.resample = flag("resample", resample)
-        if resample and sr is None:
+    path: Readable
+    sr: int | None
+    resample: bool
+    mono: Mono
+    start: int
+    samples: int | None
+    on_nonfinite: str
+    buffer: Floats | None = None
+    """Reused for blocks that are consumed one by one: allocating costs as much as a third of decoding."""
+
+    def __post_init__(self) -> None:
+        self.sr = None if self.sr is None else positive_int("sr", self.sr)
+        if flag("resample", self.resample) and self.sr is None:
             raise ParameterError("resample=True needs sr, the rate to resample to")
-        self.mono = checked_mono(mono)
-        self.start = count("start_samples", start_samples)
-        self.samples = None if samples is None else count("samples", samples)
-        self.zero = one_of("on_nonfinite", on_nonfinite, ("raise", "zero")) == "zero"
-        self.buffer: Floats | None = None
-        """Reused for blocks that are consumed one by one: allocating costs as much as a third of decoding."""
+        self.mono = checked_mono(self.mono)
+        self.start = count("start_samples", self.start)
+        self.samples = None if self.samples is None else count("samples", self.samples)
+        one_of("on_nonfinite", self.on_nonfinite, ("raise", "zero"))
 
     def checked(self, about: AudioInfo) -> AudioInfo:
         if self.sr is not None and about.sr != self.sr and not self.resample:
@@ -193,7 +192,7 @@ class ReadOptions:
         good = np.isfinite(block)
         if good.all():
             return block
-        if not self.zero:
+        if self.on_nonfinite == "raise":
             where = at + int(np.argmin(good.all(axis=1)))
             raise AudioFileError(
                 f"{shown(self.path)}: not finite at sample {where} (or pass on_nonfinite='zero')", "nonfinite"

@@ -1,4 +1,1 @@
-"""The subcommands of ``wavenetlite``, one a module: `add` describes its options, `run` does it and returns the status.
-
-`cli` imports a module when its command is named.
-"""
+"""The subcommands of ``wavenetlite``, one per module: `add` adds its options, `run` runs it and returns the status."""

@@ -19,28 +19,28 @@ from wavenetlite.nn import TCN, Module
 from wavenetlite.support.errors import ParameterError
 
 BLOCK_S = 0.01
-"""A call's audio; also the frame period that a network is taken to have that is measured without features."""
+"""Audio per call; also the assumed frame period of a network without features."""
 POOLED = 64
 MOST_POOLED = 20_000
 SIGNALS = 4
-"""Frames or blocks of each stream that are fed again and again."""
+"""Frames or blocks per stream, which are fed repeatedly."""
 KEYWORD_TCN = "a keyword-spotting TCN: 8 residual blocks of 64 channels, kernel 5, random weights"
 
 ABOUT = f"""\
-Measure on this machine, in one thread, how a model streams. Without MODEL that
-is {KEYWORD_TCN}.
+Measure on this machine, in one thread, how fast a model streams. Without MODEL
+it is {KEYWORD_TCN}.
 
---latency feeds one stream in blocks of 10 ms, into a given array where the
-model is a network, and tells how long the calls took: the median, the 99th
-and 99.9th of hundred, and the worst. A classifier takes 10 ms of audio and
-gives events. A network alone is taken to have 100 frames a second.
+--latency feeds one stream in blocks of 10 ms (a network with out=) and prints
+how long the calls took: median, 99th and 99.9th percentile, and worst. A
+classifier takes 10 ms of audio and gives events. A network alone is assumed to
+run at 100 frames per second.
 
---streams feeds streams in a pool, one frame or 10 ms of audio each: {POOLED} of
-them, and then as many as one core may carry in real time. It tells how many
-those are, from the second figure: so many fit into no cache.
+--streams feeds streams in a pool, one frame or 10 ms of audio each: first
+{POOLED}, then as many as one core may sustain in real time by that figure. The
+result is computed from the second run, whose streams exceed the cache.
 
-Without either, both are measured. Whatever else runs on the machine shows in
-the figures, most of all in the worst call."""
+Without either, both are measured. Other programs on the machine affect the
+figures, most of all the worst call."""
 EXAMPLES = """\
   wavenetlite bench --latency
   wavenetlite bench speech-commands-12 --streams --seconds 10
@@ -53,11 +53,11 @@ def add(parser: argparse.ArgumentParser) -> None:
         "model",
         metavar="MODEL",
         nargs="?",
-        help="a bundled model's name, or the file of a classifier or network; none: the keyword network",
+        help="a bundled model's name, or the file of a classifier or network (default: the keyword network)",
     )
     parser.add_argument("--latency", action="store_true", help="measure how long calls take")
-    parser.add_argument("--streams", action="store_true", help="measure how many streams one core carries")
-    parser.add_argument("--seconds", type=positive, default=60, metavar="S", help="of audio that a stream is fed with")
+    parser.add_argument("--streams", action="store_true", help="measure how many streams one core sustains")
+    parser.add_argument("--seconds", type=positive, default=60, metavar="S", help="seconds of audio fed to a stream")
     add_json(parser, "one object; times in microseconds")
     parser.set_defaults(run=run)
 
@@ -78,26 +78,28 @@ def run(args: argparse.Namespace) -> int:
 
 
 def subjects(path: str | None) -> dict[str, Module | AudioClassifier]:
-    """What is measured: the network, and the classifier around it where there is one."""
+    """The network, and the classifier around it if there is one."""
     if path is None:
         return {"network": TCN(40, 12, channels=64, kernel_size=5, dilations=[1, 2, 4, 8] * 2)}
     loaded = load(path)
     network = loaded if isinstance(loaded, Module) else loaded.model
     if network.condition_channels_needed:
-        raise ParameterError(f"{path}: the network needs conditioning; it must have none to be measured")
+        raise ParameterError(f"{path}: the network needs conditioning; only networks without can be measured")
     if not network.in_width:
-        raise ParameterError(f"{path}: the network takes any number of channels; it must have a number to be measured")
+        raise ParameterError(
+            f"{path}: the network takes any number of channels; only networks with a fixed number can be measured"
+        )
     return {"network": network} | ({} if loaded is network else {"classifier": loaded})
 
 
 def latency(subject: Module | AudioClassifier, seconds: int) -> dict[str, Any]:
-    """How long the calls of a stream take that is fed block by block, in microseconds."""
+    """Durations of the calls of a stream that is fed block by block, microseconds."""
     call, calls = blocks_of(subject, seconds)
     for number in range(min(calls, 100)):
         call(number)
     times = np.empty(calls, np.int64)
     collecting = gc.isenabled()
-    gc.disable()  # a real-time program does the same; what we measure is the call
+    gc.disable()  # as a real-time program does
     try:
         for number in range(calls):
             start = perf_counter_ns()
@@ -111,7 +113,7 @@ def latency(subject: Module | AudioClassifier, seconds: int) -> dict[str, Any]:
 
 
 def blocks_of(subject: Module | AudioClassifier, seconds: int) -> tuple[Callable[[int], object], int]:
-    """What feeds block number n of a signal to a stream, and how many blocks there are."""
+    """A function that feeds the n-th block of a signal to a stream, and the number of blocks."""
     rng = np.random.default_rng(0)
     if isinstance(subject, Module):
         stream, frames = subject.stream(), round(seconds / BLOCK_S)
@@ -128,9 +130,9 @@ def blocks_of(subject: Module | AudioClassifier, seconds: int) -> tuple[Callable
 
 
 def carried(subject: Module | AudioClassifier, seconds: int) -> dict[str, Any]:
-    """How many streams one core carries: estimated with some in a pool, then found with as many as that in one pool.
+    """How many streams one core sustains: estimated with a few in a pool, then measured with that many.
 
-    So many streams fill no cache, so each of them costs more than each of the few.
+    So many streams exceed the cache, so each of them costs more.
     """
     few = cost(subject, POOLED, seconds)
     most = max(POOLED, min(MOST_POOLED, int(few["in_real_time"])))
@@ -138,7 +140,7 @@ def carried(subject: Module | AudioClassifier, seconds: int) -> dict[str, Any]:
 
 
 def cost(subject: Module | AudioClassifier, streams: int, seconds: int) -> dict[str, Any]:
-    """The median call of a pool of so many streams; some seconds' calls at most."""
+    """The median call of a pool, over at most `seconds` of signal."""
     call, period_s = pooled(subject, streams)
     most = max(10, min(round(seconds / period_s), 200_000 // streams))
     times = []
@@ -152,7 +154,7 @@ def cost(subject: Module | AudioClassifier, streams: int, seconds: int) -> dict[
 
 
 def pooled(subject: Module | AudioClassifier, streams: int) -> tuple[Callable[[int], object], float]:
-    """What feeds a pool of streams for the n-th time, and seconds of signal that they get of it."""
+    """A function that feeds a pool for the n-th time, and the seconds of signal per call."""
     rng = np.random.default_rng(0)
     if isinstance(subject, Module):
         pool = subject.pool(streams)
@@ -173,13 +175,14 @@ def pooled(subject: Module | AudioClassifier, streams: int) -> tuple[Callable[[i
 def text(found: dict[str, Any]) -> str:
     rows = [("model", found["model"]), ("instruction set", found["isa"])]
     for name, times in found.get("latency", {}).items():
-        feeding = f"{times['calls']:,} calls of 10 ms"
-        rows.append((f"latency, {name}", feeding))
+        rows.append((f"latency, {name}", f"{times['calls']:,} calls of 10 ms"))
         for label, key in (("p50", "p50_us"), ("p99", "p99_us"), ("p99.9", "p999_us"), ("worst", "worst_us")):
             rows.append((f"  {label}", f"{times[key]:.1f} us"))
     for name, carried_by in found.get("streams", {}).items():
         few, most = carried_by["pooled"], carried_by["all"]
         rows.append((f"streams, {name}", f"{most['in_real_time']:,} in real time on one core"))
         for one in (few, most):
-            rows.append((f"  {one['streams']:,} in a pool", f"{one['us']:.2f} us for {one['call_ms']:.0f} ms of each"))
+            rows.append(
+                (f"  {one['streams']:,} in a pool", f"{one['us']:.2f} us per stream and {one['call_ms']:.0f} ms")
+            )
     return table(rows)

@@ -1,26 +1,26 @@
-"""wavenetlite classify: what is said in audio files."""
+"""wavenetlite classify: the labels of audio files."""
 
 from __future__ import annotations
 
 import argparse
+from dataclasses import asdict
 from typing import Any
 
 from wavenetlite import audio
 from wavenetlite.audio.scale import scale_problem
 from wavenetlite.classifier import AudioClassifier, Event, Prediction
-from wavenetlite.commands.options import BLOCK_MS, UsageError, add_json, add_reading, describe, positive, share
+from wavenetlite.commands.options import BLOCK_MS, UsageError, add_json, add_reading, describe, positive
 from wavenetlite.commands.output import note, one_line, say, say_json
-from wavenetlite.commands.shared import DEFAULT_MODEL, event_json, event_text, load_classifier, with_threshold
+from wavenetlite.commands.shared import add_detector, event_text, load_detector
 from wavenetlite.support.errors import WavenetliteError
 
 ABOUT = f"""\
-Say what is in audio files: a line for each with its name, the label and the
-label's probability.
+Classify audio files: one line per file with its name, label and probability.
 
-A file is streamed in blocks of {BLOCK_MS:g} ms, as from a microphone, so one of any
-length fits into memory; the result has the bits of the whole file fed at once.
-A file that cannot be used is reported, and the others go on; the exit status is
-then 1."""
+Files are streamed in blocks of {BLOCK_MS:g} ms, as from a microphone, so any length fits
+into memory; the result has the bits of the whole file fed at once. A file that
+cannot be used is reported, and the others are still classified; the exit status
+is then 1."""
 EXAMPLES = """\
   wavenetlite classify yes.wav
   wavenetlite classify --model trained/classifier.safetensors --top 3 *.flac
@@ -31,24 +31,17 @@ EXAMPLES = """\
 def add(parser: argparse.ArgumentParser) -> None:
     describe(parser, ABOUT, EXAMPLES)
     parser.add_argument(
-        "files", nargs="+", metavar="FILE", help="audio: WAV, FLAC, OGG, MP3 or what else libsndfile reads"
-    )
-    parser.add_argument(
-        "--model", default=DEFAULT_MODEL, metavar="NAME|FILE", help="a bundled classifier, or the file of one"
+        "files", nargs="+", metavar="FILE", help="audio: WAV, FLAC, OGG, MP3 or another format of libsndfile"
     )
     add_reading(parser)
     parser.add_argument(
         "--on-nonfinite",
         choices=["raise", "zero"],
         default="raise",
-        help="refuse files with NaN, or take them for zeros",
+        help="refuse files with NaN, or replace it by zeros",
     )
-    parser.add_argument(
-        "--events", action="store_true", help="list what was heard in each file, and when it was certain"
-    )
-    parser.add_argument(
-        "--threshold", type=share, metavar="P", help="probability of an event, 0..1, instead of the model's"
-    )
+    parser.add_argument("--events", action="store_true", help="list the events in each file, with their times")
+    add_detector(parser)
     parser.add_argument(
         "--top", type=positive, metavar="N", help="show the N likeliest labels of each file, best first"
     )
@@ -58,13 +51,13 @@ def add(parser: argparse.ArgumentParser) -> None:
 
 def run(args: argparse.Namespace) -> int:
     if args.threshold is not None and not (args.events or args.json):
-        raise UsageError("--threshold is of events; it needs --events or --json")
-    clf = with_threshold(load_classifier(args.model), args.threshold)
+        raise UsageError("--threshold applies to events; it needs --events or --json")
+    clf = load_detector(args)
     width = max(len(path) for path in args.files)
     failed = 0
     for path in args.files:
         try:
-            prediction, events, seconds = heard(clf, path, args)
+            prediction, events, seconds = classify(clf, path, args)
         except (WavenetliteError, OSError) as error:
             failed += 1
             message = one_line(str(error))
@@ -83,8 +76,8 @@ def run(args: argparse.Namespace) -> int:
     return 1 if failed else 0
 
 
-def heard(clf: AudioClassifier, path: str, args: argparse.Namespace) -> tuple[Prediction, list[Event], float]:
-    """What a file is as a whole, the events in it, and its length in seconds."""
+def classify(clf: AudioClassifier, path: str, args: argparse.Namespace) -> tuple[Prediction, list[Event], float]:
+    """The prediction of a file, its events, and its duration in seconds."""
     about = audio.info(path)
     if about.channels > 1 and args.mono is None:
         raise audio.AudioFileError(
@@ -108,7 +101,7 @@ def heard(clf: AudioClassifier, path: str, args: argparse.Namespace) -> tuple[Pr
 
 
 def likeliest(prediction: Prediction, most: int) -> list[tuple[str, float]]:
-    """Labels and their probabilities, the highest first; of equals, the first label, as in the prediction."""
+    """Labels and probabilities, the highest first; equal ones in the order of the labels."""
     order = (-prediction.probabilities).argsort(kind="stable")[:most]
     return [(prediction.labels[i], float(prediction.probabilities[i])) for i in order]
 
@@ -119,7 +112,7 @@ def as_json(path: str, prediction: Prediction, events: list[Event], seconds: flo
         "label": prediction.label,
         "score": prediction.score,
         "probabilities": dict(zip(prediction.labels, prediction.probabilities.tolist(), strict=True)),
-        "events": [event_json(event) for event in events],
+        "events": [asdict(event) for event in events],
         "seconds": seconds,
     }
     if top is not None:

@@ -1,4 +1,4 @@
-"""wavenetlite convert: a model from one format into another."""
+"""wavenetlite convert: convert a model to another format."""
 
 from __future__ import annotations
 
@@ -11,11 +11,11 @@ from wavenetlite.formats import FORMATS
 
 ABOUT = """\
 Read a model of any known format and write it in another. IN is recognised by
-its content, the format of OUT by the ending of its name. OUT appears when it is
-complete; an older file of that name is replaced then."""
+its content, the format of OUT by the ending of its name. OUT is written completely or
+not at all; an older file of that name is replaced."""
 EXAMPLES = """\
   wavenetlite convert amp.nam amp.safetensors
-  wavenetlite convert model.safetensors model.py       a NumPy script, to read
+  wavenetlite convert model.safetensors model.py       a NumPy script, for reading
   wavenetlite convert model.safetensors model.onnx --save streaming=true
   wavenetlite convert --formats                        what can be read and written"""
 
@@ -25,10 +25,8 @@ def add(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("source", metavar="IN", nargs="?", help="a model file, or a bundled model's name")
     parser.add_argument("target", metavar="OUT", nargs="?", help="the file to write")
     parser.add_argument("--formats", action="store_true", help="list the formats and do nothing")
-    parser.add_argument("--from", dest="read_as", metavar="FORMAT", help="the format of IN, where it is not recognised")
-    parser.add_argument(
-        "--to", dest="write_as", metavar="FORMAT", help="the format of OUT, where its name does not say"
-    )
+    parser.add_argument("--from", dest="read_as", metavar="FORMAT", help="the format of IN, if it is not recognised")
+    parser.add_argument("--to", dest="write_as", metavar="FORMAT", help="the format of OUT, if its name does not tell")
     parser.add_argument(
         "--load", action="append", default=[], metavar="NAME=VALUE", help="an option of the format of IN; repeatable"
     )

@@ -1,11 +1,10 @@
-"""wavenetlite detections: how well a classifier finds words in running speech."""
+"""wavenetlite detections: how well a classifier detects words in running speech."""
 
 from __future__ import annotations
 
 import argparse
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
 
 from wavenetlite.classifier.classifier import AudioClassifier
 from wavenetlite.commands.options import UsageError, add_json, add_streaming, describe, streamed_block_ms
@@ -15,23 +14,16 @@ from wavenetlite.corpora.utterances import Utterance, Utterances, read_utterance
 from wavenetlite.evaluation.clips import block_samples
 from wavenetlite.evaluation.detections import report
 from wavenetlite.evaluation.report import match_events
-from wavenetlite.evaluation.scores import (
-    ConcatenatedScores,
-    DetectedEvent,
-    ScoredRecording,
-    alarms_elsewhere,
-    by_recording,
-    listen,
-)
+from wavenetlite.evaluation.scores import ConcatenatedScores, alarms_elsewhere, by_recording, listen_to_all
 from wavenetlite.figures import det_curve
 from wavenetlite.support.errors import ParameterError
 
 AUDIO = (".flac", ".wav", ".ogg", ".mp3")
 ABOUT = """\
-Find the words in a folder of longer recordings: DATA has a manifest.jsonl that
-says which word falls when. Printed are, for each word and together, the false
-rejects at so many false alarms per hour, and how long after the word's end it
-was detected."""
+Detect the words in a folder of longer recordings, whose manifest.jsonl gives
+words and times. Prints, for each word and for all together, the false rejects
+at given rates of false alarms per hour, and the delay of detection after the
+end of the word."""
 EXAMPLES = """\
   wavenetlite detections wake-words-telephone wake_words
   wavenetlite detections wake-words-telephone wake_words --split all --by-recording --wrong
@@ -42,14 +34,14 @@ def add(parser: argparse.ArgumentParser) -> None:
     describe(parser, ABOUT, EXAMPLES)
     parser.add_argument("model", metavar="MODEL", help="a bundled classifier's name, or the file of one")
     parser.add_argument("data", metavar="DATA", help="folder of recordings with a manifest.jsonl")
-    parser.add_argument("--split", default="dev", metavar="NAME", help="which of its recordings; all: every one")
+    parser.add_argument("--split", default="dev", metavar="NAME", help="which of its recordings, or all")
     add_streaming(parser, "recording")
-    parser.add_argument("--by-recording", action="store_true", help="a word may be found wherever in its recording")
+    parser.add_argument("--by-recording", action="store_true", help="a word may be found anywhere in its recording")
     parser.add_argument(
-        "--other", metavar="FOLDER", help="count the alarms in the audio files of a folder too, as one stream"
+        "--other", metavar="FOLDER", help="also count the alarms in the audio files of a folder, as one stream"
     )
     parser.add_argument("--figure", metavar="FILE.png", help="draw the curve (needs matplotlib)")
-    parser.add_argument("--wrong", action="store_true", help="list the words that were missed, and the false alarms")
+    parser.add_argument("--wrong", action="store_true", help="list missed words and false alarms")
     add_json(parser, "an object with words and as_set")
     parser.set_defaults(run=run)
 
@@ -63,10 +55,12 @@ def run(args: argparse.Namespace) -> int:
     for problem in utterances.problems:
         note(problem)
     items = chosen(clf, utterances, args)
-    heard_before = sorted({item.split for item in items} & set(trained_on(clf)))
-    if heard_before and args.split != "train":
-        note(f"by its notes, the classifier was trained on {' and '.join(heard_before)} recordings too")
-    recordings = heard(clf, items, block_ms)
+    seen = sorted({item.split for item in items} & set(trained_on(clf)))
+    if seen and args.split != "train":
+        note(f"by its notes, the classifier was also trained on {' and '.join(seen)} recordings")
+    with progress("listening") as bar:
+        block = None if block_ms is None else block_samples(block_ms, clf.sr)
+        recordings = listen_to_all(clf, items, block=block, progress=bar)
     scores = ConcatenatedScores(
         by_recording(recordings) if args.by_recording else recordings, clf.labels, clf.frame_rate
     )
@@ -85,7 +79,7 @@ def run(args: argparse.Namespace) -> int:
     say(str(found))
     if elsewhere is not None:
         counts, hours = elsewhere
-        say(f"\n{args.other}: {sum(counts.values())} alarms in {hours:.2f} h of other speech, as it is set: "
+        say(f"\n{args.other}: {sum(counts.values())} alarms in {hours:.2f} h of other speech, with its own thresholds: "
             + ", ".join(f"{label} {count}" for label, count in counts.items()))  # fmt: skip
     if args.wrong:
         report_wrong(clf, scores)
@@ -98,24 +92,14 @@ def chosen(clf: AudioClassifier, utterances: Utterances, args: argparse.Namespac
         raise ParameterError(f"{args.data}: its sample rate is {utterances.sr}; it must be the classifier's {clf.sr}")
     unknown = [word for word in utterances.words if word not in clf.labels or word in clf.background]
     if unknown:
-        raise ParameterError(f"{args.data}: has the word {unknown[0]!r}; the classifier listens for "
+        raise ParameterError(f"{args.data}: has the word {unknown[0]!r}; the classifier detects "
                              f"{', '.join(label for label in clf.labels if label not in clf.background)}")  # fmt: skip
     if args.split == "all":
         return utterances.items
     items = [utterances.items[i] for i in utterances.of(args.split)]
     if not items:
-        raise ParameterError(f"{args.data}: it has no {args.split} recordings; --split all takes every one")
+        raise ParameterError(f"{args.data}: has no {args.split} recordings; --split all takes all")
     return items
-
-
-def heard(clf: AudioClassifier, items: Sequence[Utterance], block_ms: float | None) -> list[ScoredRecording]:
-    block = None if block_ms is None else block_samples(block_ms, clf.sr)
-    recordings = []
-    with progress("listening") as bar:
-        for done, item in enumerate(items, 1):
-            recordings.append(listen(clf, item, block=block))
-            bar(done, len(items))
-    return recordings
 
 
 def files(folder: str) -> list[Path]:
@@ -129,12 +113,10 @@ def files(folder: str) -> list[Path]:
 
 
 def report_wrong(clf: AudioClassifier, scores: ConcatenatedScores) -> None:
-    """The words that were missed, and the false alarms, with the classifier's own thresholds."""
-    events: dict[int, list[Any]] = {}
-    for number_of, event in scores.events(clf.detector, clf.background):
-        events.setdefault(number_of, []).append(event)
+    """List missed words and false alarms, with the classifier's own thresholds."""
+    events = scores.events(clf.detector, clf.background)
     for number_of, recording in enumerate(scores.recordings):
-        known: list[DetectedEvent] = events.get(number_of, [])
+        known = events.get(number_of, [])
         matches = match_events(recording.sought, known)
         for missed in matches.missed:
             word = recording.said[missed]

@@ -1,4 +1,4 @@
-"""wavenetlite evaluate: how often a classifier is right on a folder of recordings."""
+"""wavenetlite evaluate: the accuracy of a classifier on a folder of recordings."""
 
 from __future__ import annotations
 
@@ -20,9 +20,8 @@ from wavenetlite.commands.options import (
     streamed_block_ms,
 )
 from wavenetlite.commands.output import note, progress, say, say_json
-from wavenetlite.commands.shared import cpus, evaluation_json, load_classifier, report_problems, trained_on
+from wavenetlite.commands.shared import cpus, evaluation_json, load_classifier, read_data, report_problems, trained_on
 from wavenetlite.corpora.clips import Clips, Corpus
-from wavenetlite.corpora.corpus import read_corpus
 from wavenetlite.evaluation.clips import Evaluation, evaluate
 from wavenetlite.evaluation.report import confusion_text
 from wavenetlite.figures import confusion_matrix
@@ -32,8 +31,8 @@ SPLITS = ("test", "valid", "train", "all")
 
 ABOUT = """\
 Classify the clips of a folder of labelled recordings, as `train` takes it, and
-print accuracy and confusion matrix. The clips are divided as they were for the
-training, so that the test has none that was trained on."""
+print accuracy and confusion matrix. The clips are split as in the training, so
+that no test clip was trained on."""
 EXAMPLES = """\
   wavenetlite evaluate trained/classifier.safetensors speech_commands
   wavenetlite evaluate speech-commands-12 speech_commands --stream --block-ms 20 --wrong
@@ -46,17 +45,15 @@ def add(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("data", metavar="DATA", help="folder of labelled recordings")
     parser.add_argument("--split", choices=SPLITS, default="test", help="which of its clips")
     add_streaming(parser, "clip")
-    add_words(
-        parser, "labels to take: the 12 of Speech Commands, all there are, or a list (default: the model's)", None
-    )
+    add_words(parser, "labels to use: the 12 of Speech Commands, all there are, or a list (default: the model's)", None)
     add_division(parser)
     parser.add_argument(
         "--clip-s", type=above_zero, metavar="S", help="length of a clip, seconds (default: as in the training, else 1)"
     )
     add_reading(parser)
-    parser.add_argument("--threads", type=positive, metavar="N", help="without this option as many as there are CPUs")
+    parser.add_argument("--threads", type=positive, metavar="N", help="number of threads (default: one per CPU)")
     parser.add_argument("--figure", metavar="FILE.png", help="draw the confusion matrix (needs matplotlib)")
-    parser.add_argument("--wrong", action="store_true", help="list the clips taken for something else")
+    parser.add_argument("--wrong", action="store_true", help="list the misclassified clips")
     add_json(parser, "an object with accuracy, per_label, labels, matrix and wrong")
     parser.set_defaults(run=run)
 
@@ -68,7 +65,7 @@ def run(args: argparse.Namespace) -> int:
     report_problems(corpus)
     clips = chosen(corpus, args)
     if args.split != "train" and args.split in trained_on(clf):
-        note(f"by its notes, the classifier was trained on {args.split} clips too")
+        note(f"by its notes, the classifier was also trained on {args.split} clips")
     with progress("classifying") as bar:
         evaluation = evaluate(
             clf,
@@ -99,24 +96,21 @@ def run(args: argparse.Namespace) -> int:
 
 
 def read(clf: AudioClassifier, args: argparse.Namespace) -> Corpus:
-    """The corpus, as it was for the training if the classifier has notes of that and no option says otherwise."""
+    """The corpus, read as for the training by the classifier's notes, unless options say otherwise."""
     notes = clf.info.get("data")
     notes = notes if isinstance(notes, Mapping) else {}
-    with progress("reading") as bar:
-        return read_corpus(
-            args.data,
-            sr=clf.sr,
-            clip_s=args.clip_s or clf.clip_s or noted(notes, "clip_s", float, 1.0),
-            words=clf.labels if args.words is None else args.words,
-            hold_out_speaker=args.hold_out_speaker or noted(notes, "hold_out_speaker", str, None),
-            resample=args.resample,
-            mono=args.mono,
-            progress=bar,
-        )
+    return read_data(
+        args.data,
+        args,
+        sr=clf.sr,
+        clip_s=args.clip_s or clf.clip_s or noted(notes, "clip_s", float, 1.0),
+        words=clf.labels if args.words is None else args.words,
+        hold_out_speaker=args.hold_out_speaker or noted(notes, "hold_out_speaker", str, None),
+    )
 
 
 def noted(notes: Mapping[str, Any], name: str, kind: type, default: Any) -> Any:
-    """A note of the right type: anyone may have written it."""
+    """A note, if it has the right type."""
     value = notes.get(name)
     return value if isinstance(value, kind) else default
 
@@ -126,7 +120,7 @@ def chosen(corpus: Corpus, args: argparse.Namespace) -> Clips:
         return Clips.concatenate([corpus.train, corpus.valid, corpus.test])
     clips: Clips = getattr(corpus, args.split)
     if not len(clips):
-        raise ParameterError(f"{args.data}: it has no {args.split} clips; --split all takes every clip")
+        raise ParameterError(f"{args.data}: has no {args.split} clips; --split all takes all")
     return clips
 
 
@@ -136,4 +130,4 @@ def report(evaluation: Evaluation, args: argparse.Namespace) -> None:
     say(str(evaluation))
     if args.wrong:
         for name, truth, predicted, score in evaluation.wrong:
-            say(f"{name}: {truth} taken for {predicted} ({score:.3f})")
+            say(f"{name}: {truth} classified as {predicted} ({score:.3f})")

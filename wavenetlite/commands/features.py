@@ -20,7 +20,7 @@ from wavenetlite.commands.options import (
     whole,
 )
 from wavenetlite.commands.output import note, say, say_json
-from wavenetlite.commands.shared import cpus, load_classifier
+from wavenetlite.commands.shared import INTERRUPTED, cpus, load_classifier
 from wavenetlite.features import Features
 from wavenetlite.figures import contact_sheet
 from wavenetlite.pipeline import sidecars, specs
@@ -34,22 +34,22 @@ from wavenetlite.support.progress import Bar
 KINDS = {"logmel": "LogMel", "mel": "MelSpectrogram", "spectrogram": "Spectrogram", "mfcc": "MFCC", "pcen": "PCEN",
          "mulaw": "MuLaw"}  # fmt: skip
 SHOWN_ERRORS = 10
-GO_ON = "interrupted; run the same command again to resume"
 
 ABOUT = """\
 Turn recordings into features for training, and write them to the folder OUT:
 
   shards/*.npy   frames of many recordings, for numpy.load(mmap_mode="r")
-  index.jsonl    a line for each: key, shard, offset, frames, label, ...
+  index.jsonl    one line per item: key, shard, offset, frames, label, ...
   dataset.json   features, versions, counts, mean and variance
-  errors.jsonl   what cannot be used, and why
+  errors.jsonl   recordings that cannot be used, and why
 
 DATA is a folder (LABEL/*.wav, Speech Commands, the Free Spoken Digit Dataset,
 or recordings at any depth), a manifest (.jsonl or .csv with a column path, and
-label, speaker, split, start_s, end_s as far as they are known), an archive
+label, speaker, split, start_s, end_s if known), an archive
 (.tar, .tar.gz, .zip), or a pattern such as 'data/**/*.flac'.
 
-Interrupted, it resumes when the same command is run again; run again later, it does only what has changed."""
+Interrupted, it resumes when the same command is run again. A complete set is
+updated where something has changed."""
 EXAMPLES = """\
   wavenetlite features speech_commands features
   wavenetlite features recordings.tar.gz features --features mfcc --n-mfcc 20 --resample --sr 16000
@@ -61,7 +61,7 @@ def add(parser: argparse.ArgumentParser) -> None:
     describe(parser, ABOUT, EXAMPLES)
     parser.usage = "wavenetlite features DATA [DATA ...] OUT [options]\n       wavenetlite features --inspect OUT"
     parser.add_argument("paths", nargs="+", metavar="DATA ... OUT", help="recordings, and the folder to write to")
-    parser.add_argument("--inspect", action="store_true", help="tell what is in the feature set OUT, and check it")
+    parser.add_argument("--inspect", action="store_true", help="describe the feature set OUT, and check it")
     add_features(parser)
     group = parser.add_argument_group("recordings")
     group.add_argument("--layout", default="auto", metavar="NAME", help="of a folder: speech_commands, fsdd, parts, "
@@ -71,41 +71,41 @@ def add(parser: argparse.ArgumentParser) -> None:
     add_reading(group)
     group.add_argument("--max-s", type=above_zero, default=86_400.0, metavar="S", help="longest recording, seconds")
     group.add_argument("--leave-out", type=reasons, default=[], metavar="silent,duplicate",
-                       help="leave these out; else they are listed and kept")  # fmt: skip
+                       help="leave these out; by default they are listed and kept")  # fmt: skip
     group.add_argument("--strict", action="store_true", help="stop at the first recording that cannot be used")
-    group.add_argument("--seed", type=whole, default=0, metavar="N", help="of the draw of validation and test clips, "
-                       "where DATA does not say which they are")  # fmt: skip
+    group.add_argument("--seed", type=whole, default=0, metavar="N", help="of the random split, where DATA does not "
+                       "define validation and test")  # fmt: skip
     group = parser.add_argument_group("work and results")
-    group.add_argument("--jobs", type=positive, metavar="N", help="workers (default: as many as there are CPUs)")
-    group.add_argument("--processes", action="store_true", help="workers are processes, and not threads")
+    group.add_argument("--jobs", type=positive, metavar="N", help="workers (default: one per CPU)")
+    group.add_argument("--processes", action="store_true", help="use processes instead of threads")
     group.add_argument("--plot", metavar="FILE.png", help="draw some items of every label (needs matplotlib)")
-    group.add_argument("--npz", metavar="FILE.npz", help="write everything to one file as well")
-    group.add_argument("--lhotse", metavar="FOLDER", help="write manifests for Lhotse as well")
-    add_json(group, "what is in dataset.json, and how much was computed")
-    group.add_argument("--quiet", action="store_true", help="no progress and no summary: only JSON if wanted")
-    parser.set_defaults(run=run, interrupted=GO_ON)
+    group.add_argument("--npz", metavar="FILE.npz", help="also write everything to one file")
+    group.add_argument("--lhotse", metavar="FOLDER", help="also write manifests for Lhotse")
+    add_json(group, "the content of dataset.json, and how much was computed")
+    group.add_argument("--quiet", action="store_true", help="no progress and no summary; JSON with --json")
+    parser.set_defaults(run=run, interrupted=INTERRUPTED)
 
 
 def add_features(parser: argparse.ArgumentParser) -> None:
-    """Which features; options that are not given are as the class has them."""
+    """The features; options that are not given have the class' defaults."""
     group = parser.add_argument_group("features")
     which = group.add_mutually_exclusive_group()
-    which.add_argument("--features", choices=KINDS, default="logmel", help="what frames are")
+    which.add_argument("--features", choices=KINDS, default="logmel", help="kind of features")
     which.add_argument("--model", metavar="MODEL", help="features of a classifier: a bundled one's name, or its file")
     given: dict[str, Any] = {"default": argparse.SUPPRESS}
     group.add_argument("--sr", type=positive, metavar="HZ", help="sample rate (default: that of most recordings)")
-    group.add_argument("--n-fft", type=positive, metavar="N", help="samples of a frame (default: 512)", **given)
+    group.add_argument("--n-fft", type=positive, metavar="N", help="samples per frame (default: 512)", **given)
     group.add_argument(
         "--hop-length", type=positive, metavar="N", help="samples between two frames (default: 160)", **given
     )
-    group.add_argument("--win-length", type=positive, metavar="N", help="samples of the window (default: all)", **given)
+    group.add_argument(
+        "--win-length", type=positive, metavar="N", help="samples of the window (default: --n-fft)", **given
+    )
     group.add_argument("--n-mels", type=positive, metavar="N", help="mel bands (default: 40)", **given)
     group.add_argument("--n-mfcc", type=positive, metavar="N", help="cepstral coefficients", **given)
     group.add_argument("--fmin", type=finite, metavar="HZ", help="lowest frequency (default: 0)", **given)
     group.add_argument("--fmax", type=finite, metavar="HZ", help="highest frequency (default: half of --sr)", **given)
-    group.add_argument(
-        "--center", action="store_true", help="frames lie around their time; zeros go before and after", **given
-    )
+    group.add_argument("--center", action="store_true", help="centre frames on their time, padding with zeros", **given)
 
 
 OPTIONS = ("n_fft", "hop_length", "win_length", "n_mels", "n_mfcc", "fmin", "fmax", "center")
@@ -156,29 +156,29 @@ def run(args: argparse.Namespace) -> int:
     elif not args.quiet:
         report(done.about, Path(out))
         for path in written:
-            say(f"{path} is written")
-        say(f"{out} is complete: {done.computed:,} computed, {done.items - done.computed:,} as they were; "
+            say(f"wrote {path}")
+        say(f"{out} is complete: {done.computed:,} computed, {done.items - done.computed:,} unchanged; "
             f"{done.seconds:.1f} s")  # fmt: skip
     return 0
 
 
 def features(args: argparse.Namespace, listing: Listing, out: Path) -> Features:
-    """The spec that is wanted; nothing is computed anew that an earlier run has left."""
+    """The spec wanted, with the tables of an earlier run if there are any."""
     options = {name: getattr(args, name) for name in OPTIONS if hasattr(args, name)}
     if args.model is not None:
         if options or args.sr:
-            raise UsageError(f"--model has features of its own; {', '.join(options) or 'sr'} cannot be given with it")
+            raise UsageError(f"--model has its own features; {', '.join(options) or 'sr'} cannot be given with it")
         return load_classifier(args.model).features
     kind = KINDS[args.features]
     wrong = [name for name in options if name not in specs.defaults(kind)]
     if wrong:
-        raise UsageError(f"--{wrong[0].replace('_', '-')} is no option of --features {args.features}")
+        raise UsageError(f"--{wrong[0].replace('_', '-')} is not an option of --features {args.features}")
     options["sr"] = args.sr or common_rate(listing.entries)
     return specs.made(kind, options, out / sidecars.FOLDER / specs.TABLES)
 
 
 def backend(args: argparse.Namespace) -> Any:
-    """Where the work is done."""
+    """The joblib configuration."""
     if not args.processes:
         return nullcontext()
     import joblib
@@ -187,7 +187,7 @@ def backend(args: argparse.Namespace) -> Any:
 
 
 class FileBar:
-    """A bar with files a second and the time that is left; it begins with what is done already."""
+    """A bar with files per second and remaining time; it starts with what is already done."""
 
     def __init__(self, *, shown: bool) -> None:
         self.shown, self.bar = shown, None  # type: tuple[bool, Any]
@@ -206,7 +206,7 @@ class FileBar:
 
 
 def exported(args: argparse.Namespace, out: Path) -> list[str]:
-    """What else was asked for; the names of the files that were written."""
+    """Write the other files requested; return their names."""
     if not (args.plot or args.npz or args.lhotse):
         return []
     items = pipeline.open(out)
@@ -220,7 +220,7 @@ def exported(args: argparse.Namespace, out: Path) -> list[str]:
 
 
 def inspect(args: argparse.Namespace) -> int:
-    """Tell what is in a feature set, and whether it is as it was written."""
+    """Describe a feature set, and check that it is unchanged."""
     if len(args.paths) != 1:
         raise UsageError("--inspect takes one folder, OUT")
     out = Path(args.paths[0])
@@ -236,16 +236,16 @@ def inspect(args: argparse.Namespace) -> int:
         say(f"{'mean':10} {min(mean):.2f} to {max(mean):.2f}, deviation {deviations}, by channel")
         say(f"{'versions':10} {', '.join(f'{name} {version}' for name, version in items.about['versions'].items())}")
     for key in changed[:SHOWN_ERRORS]:
-        note(f"{key}: its features are not those that were written")
+        note(f"{key}: its features have changed")
     if changed:
-        note(f"{out}: damaged: {len(changed):,} items have changed; remove it, and extract anew")
+        note(f"{out}: damaged: {len(changed):,} items have changed; remove it, and extract again")
     elif not args.json:
-        say(f"{'check':10} all {len(items):,} items are as they were written")
+        say(f"{'check':10} all {len(items):,} items are unchanged")
     return 1 if changed else 0
 
 
 def report(about: dict[str, Any], out: Path) -> None:
-    """The summary, and the first errors."""
+    """The summary, and where the errors are."""
     say(summary(about))
     total = sum(about["errors"].values())
     if total:

@@ -1,4 +1,4 @@
-"""wavenetlite info: what a model is."""
+"""wavenetlite info: describe a model."""
 
 from __future__ import annotations
 
@@ -20,12 +20,12 @@ from wavenetlite.support.errors import ParameterError
 
 NOTHING: tuple[Any, ...] = (None, {}, [])
 LONG_NOTE = 200
-"""Characters of a note that are shown."""
+"""Longest note that is shown, characters."""
 
 ABOUT = """\
-Say what a model is: labels, features, network, receptive field, latency, and
-what its makers noted: recipe, data, measured accuracy, attribution. With --plot
-draw what an output sees of the input: the tree of its taps."""
+Describe a model: labels, features, network, receptive field, latency, and the
+notes of its makers: recipe, data, measured accuracy, attribution. --plot draws
+the inputs that an output depends on: the tree of its taps."""
 EXAMPLES = """\
   wavenetlite info speech-commands-12
   wavenetlite info trained/classifier.safetensors --layers
@@ -36,7 +36,7 @@ EXAMPLES = """\
 def add(parser: argparse.ArgumentParser) -> None:
     describe(parser, ABOUT, EXAMPLES)
     parser.add_argument("model", metavar="MODEL", help="a bundled model's name, or the file of a classifier or network")
-    parser.add_argument("--layers", action="store_true", help="list the layers of the network too")
+    parser.add_argument("--layers", action="store_true", help="also list the layers of the network")
     parser.add_argument("--plot", type=picture, metavar="FILE", help="draw the tree of taps: a .png or .svg file")
     add_json(parser, "one object")
     parser.set_defaults(run=run)
@@ -110,14 +110,14 @@ def network_facts(network: Module) -> dict[str, Any]:
 
 
 def sight(network: Module) -> dict[str, Any]:
-    """What an output sees inside its receptive field; None where that is too large to be counted."""
+    """Coverage of the receptive field; None if it is too large to be counted."""
     try:
         analysis = analyse(network)
     except ParameterError:
         return {"coverage": None}
     coverage = analysis.coverage
     return {
-        "frames_an_output": float(analysis.stride[0]),
+        "frames_per_output": float(analysis.stride[0]),
         "coverage": {
             "text": str(coverage),
             "inputs": coverage.size,
@@ -131,12 +131,12 @@ def sight(network: Module) -> dict[str, Any]:
 
 
 def bounded(value: float) -> float | None:
-    """None for what has no bound, which JSON cannot say: a pool over all frames so far."""
+    """None for infinity, which JSON cannot represent: a pool over all frames so far."""
     return None if math.isinf(value) else value
 
 
 def text(about: dict[str, Any]) -> str:
-    """The same for a reader."""
+    """The description as text."""
     of_classifier = about["type"] == "AudioClassifier"
     network = about["network"] if of_classifier else about
     rows = [
@@ -156,14 +156,14 @@ def text(about: dict[str, Any]) -> str:
         ),
         *([("sample rate", f"{network['sr']:,} Hz")] if "sr" in network else []),
         ("parameters", f"{network['parameters']:,}"),
-        ("multiply-adds", f"{network['multiply_adds_per_frame']:,.10g} a frame"),
+        ("multiply-adds", f"{network['multiply_adds_per_frame']:,.10g} per frame"),
     ]
     reach, latency = network["receptive_field_frames"], f"{network['latency_frames']:,} frames"
     reach = "everything so far" if reach is None else f"{reach:,} frames"
     if of_classifier:
         seconds = about["receptive_field_s"]
         reach += "" if seconds is None else f", {seconds:.3f} s of audio"
-        latency = f"{1000 * about['latency_s']:.1f} ms, and one decision each {1000 / about['frame_rate']:.2f} ms"
+        latency = f"{1000 * about['latency_s']:.1f} ms, and one decision every {1000 / about['frame_rate']:.2f} ms"
     rows.append(("receptive field", reach))
     if network["coverage"] is not None:
         rows += [("coverage", network["coverage"]["text"]), ("gridding", network["gridding"]["text"])]
@@ -176,7 +176,7 @@ def text(about: dict[str, Any]) -> str:
 
 
 def note_text(value: Any) -> str:
-    """A note on one line; of a long one with a name, such as a recipe, the name: --json has it all."""
+    """A note on one line; of a long one, such as a recipe, only its name."""
     whole = compact(value)
     if len(whole) > LONG_NOTE and isinstance(value, dict) and isinstance(value.get("name"), str):
         return f"{value['name']} (--json shows all of it)"
@@ -184,7 +184,7 @@ def note_text(value: Any) -> str:
 
 
 def compact(value: Any, inner: bool = False) -> str:
-    """JSON-able data as words: ``valid (accuracy 0.95, clips 480), test (accuracy 0.97, clips 480)``."""
+    """JSON data as text: ``valid (accuracy 0.95, clips 480), test (accuracy 0.97, clips 480)``."""
     if isinstance(value, dict):
         text = ", ".join(f"{name} {compact(item, True)}" for name, item in value.items() if item not in NOTHING)
     elif isinstance(value, list):

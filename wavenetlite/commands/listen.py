@@ -6,18 +6,19 @@ import argparse
 from collections import Counter
 from collections.abc import Iterator
 from contextlib import suppress
+from dataclasses import asdict
 
 from wavenetlite import audio
 from wavenetlite.classifier import ClassifierStream, Event
-from wavenetlite.commands.options import BLOCK_MS, above_zero, add_json, describe, device, share
+from wavenetlite.commands.options import BLOCK_MS, above_zero, add_json, describe, device
 from wavenetlite.commands.output import note, say, say_json
-from wavenetlite.commands.shared import DEFAULT_MODEL, event_json, event_text, load_classifier, with_threshold
+from wavenetlite.commands.shared import add_detector, event_text, load_detector
 from wavenetlite.support.arrays import Floats
 from wavenetlite.support.errors import StreamStateError, WavenetliteError
 
 ABOUT = f"""\
-Listen to a microphone in blocks of {BLOCK_MS:g} ms and print what is heard, when it is
-heard: the time since the start, the label, its probability. Ctrl-C ends it.
+Listen to a microphone in blocks of {BLOCK_MS:g} ms and print events as they are detected:
+time since the start, label, probability. Ctrl-C stops it.
 
 Needs PortAudio and the package sounddevice:
 pip install 'wavenetlite[microphone]'; `python -m sounddevice` lists the devices."""
@@ -29,32 +30,23 @@ EXAMPLES = """\
 
 def add(parser: argparse.ArgumentParser) -> None:
     describe(parser, ABOUT, EXAMPLES)
-    parser.add_argument(
-        "--model", default=DEFAULT_MODEL, metavar="NAME|FILE", help="a bundled classifier, or the file of one"
-    )
-    parser.add_argument(
-        "--device", type=device, metavar="N|NAME", help="microphone; without this option the system's usual one"
-    )
-    parser.add_argument(
-        "--seconds", type=above_zero, metavar="S", help="stop after so long; without this option at Ctrl-C"
-    )
-    parser.add_argument(
-        "--threshold", type=share, metavar="P", help="probability of an event, 0..1, instead of the model's"
-    )
-    add_json(parser, "an object an event")
+    add_detector(parser)
+    parser.add_argument("--device", type=device, metavar="N|NAME", help="microphone (default: that of the system)")
+    parser.add_argument("--seconds", type=above_zero, metavar="S", help="stop after this time (default: at Ctrl-C)")
+    add_json(parser, "one object per event")
     parser.set_defaults(run=run)
 
 
 def run(args: argparse.Namespace) -> int:
-    clf = with_threshold(load_classifier(args.model), args.threshold)
+    clf = load_detector(args)
     stream = clf.stream()
     counts: Counter[str] = Counter()
 
-    def tell(events: list[Event]) -> None:
+    def report(events: list[Event]) -> None:
         for event in events:
             counts[event.label] += 1
             if args.json:
-                say_json(event_json(event))
+                say_json(asdict(event))
             else:
                 say(event_text(event))
 
@@ -62,21 +54,21 @@ def run(args: argparse.Namespace) -> int:
     wanted = ", ".join(label for label in clf.labels if label not in clf.background)
     with audio.Microphone(sr=clf.sr, block_samples=size, device=args.device, on_overflow="fill") as microphone:
         try:
-            note(f"listening for {wanted}; Ctrl-C ends it")
+            note(f"listening for {wanted}; Ctrl-C stops it")
             for block in blocks_of(microphone):
-                tell(stream.process(block))
+                report(stream.process(block))
                 if args.seconds is not None and stream.samples_in >= args.seconds * clf.sr:
                     break
-        except KeyboardInterrupt:  # the way to end it
+        except KeyboardInterrupt:  # the way to stop it
             pass
         with suppress(StreamStateError):  # it was interrupted in the middle of a block
-            tell(stream.flush())
+            report(stream.flush())
         note(summary(stream, counts, microphone.overflows, microphone.lost_samples))
     return 0
 
 
 def blocks_of(microphone: audio.Microphone) -> Iterator[Floats]:
-    """The microphone's blocks; whatever goes wrong in the sound system, such as a pulled plug, becomes one line."""
+    """The microphone's blocks; any failure of the sound system, such as an unplugged device, becomes one line."""
     blocks = iter(microphone)
     while True:
         try:
@@ -90,7 +82,7 @@ def blocks_of(microphone: audio.Microphone) -> Iterator[Floats]:
 
 def summary(stream: ClassifierStream, counts: Counter[str], overflows: int, lost_samples: int) -> str:
     found = ", ".join(f"{label} {number}" for label, number in counts.most_common()) or "nothing"
-    heard = f"{stream.samples_in / stream.timing.sr:.1f} s heard: {found}"
+    heard = f"{stream.samples_in / stream.timing.sr:.1f} s of audio: {found}"
     if not overflows:
         return heard
     lost = f"{heard}; samples were lost {overflows} times: the machine was too slow"

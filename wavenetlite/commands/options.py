@@ -1,4 +1,4 @@
-"""Options of the commands: their types, those that several commands have, and how help texts look."""
+"""Options of the commands: their types, those that commands share, and the format of help texts."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from typing import Any, Literal, TypeAlias
 Options: TypeAlias = argparse.ArgumentParser | argparse._ArgumentGroup
 
 BLOCK_MS = 10.0
-"""Of audio that is streamed."""
+"""Milliseconds of audio per block."""
 
 
 class UsageError(Exception):
@@ -20,7 +20,7 @@ class UsageError(Exception):
 
 
 class HelpFormatter(argparse.RawDescriptionHelpFormatter):
-    """Descriptions and examples as they are written, and the default of every option that has one."""
+    """Keeps descriptions and examples unwrapped, and shows the default of every option that has one."""
 
     def _get_help_string(self, action: argparse.Action) -> str | None:
         text = action.help
@@ -28,14 +28,14 @@ class HelpFormatter(argparse.RawDescriptionHelpFormatter):
         return f"{text} (default: %(default)s)" if text and shown and "%(default)" not in text else text
 
     def add_argument(self, action: argparse.Action) -> None:
-        """Room for the names of commands, which argparse indents further than it reckons."""
+        """Make room for the names of commands, whose indentation argparse does not count."""
         super().add_argument(action)
         if isinstance(action, argparse._SubParsersAction):
             self._action_max_length += self._indent_increment
 
 
 def describe(parser: argparse.ArgumentParser, about: str, examples: str) -> None:
-    """What the help of a command says before and after its options."""
+    """Set the help text before and after the options."""
     parser.description, parser.epilog = about, f"examples:\n{examples}"
 
 
@@ -82,7 +82,7 @@ def mono(text: str) -> Literal["mean"] | int:
 
 
 def words(text: str) -> str | list[str]:
-    """What `read_corpus` takes: "12", "all", or a list of labels."""
+    """As `read_corpus` takes them: "12", "all", or a list of labels."""
     return text if text in ("12", "all") else [word.strip() for word in text.split(",") if word.strip()]
 
 
@@ -91,7 +91,7 @@ def device(text: str) -> int | str:
 
 
 def named_values(flag: str, given: Iterable[str]) -> dict[str, Any]:
-    """``NAME=VALUE``, the value as JSON where it is JSON, else as the text that it is."""
+    """``NAME=VALUE``, the value parsed as JSON if possible, else as text."""
     found: dict[str, Any] = {}
     for text in given:
         name, equals, value = text.partition("=")
@@ -107,19 +107,19 @@ def named_values(flag: str, given: Iterable[str]) -> dict[str, Any]:
 
 
 def add_json(parser: Options, what: str) -> None:
-    parser.add_argument("--json", action="store_true", help=f"standard output is JSON and nothing else: {what}")
+    parser.add_argument("--json", action="store_true", help=f"print only JSON: {what}")
 
 
 def add_reading(parser: Options) -> None:
-    """How audio that does not fit may be made to fit."""
+    """Options to convert audio that does not fit."""
     parser.add_argument(
-        "--resample", action="store_true", help="convert audio of another sample rate; else it is refused"
+        "--resample", action="store_true", help="convert audio of another sample rate; by default it is refused"
     )
     parser.add_argument(
         "--mono",
         type=mono,
         metavar="mean|N",
-        help="of several channels take the mean, or channel N from 0; else refused",
+        help="of several channels use the mean, or channel N from 0; by default they are refused",
     )
 
 
@@ -133,7 +133,7 @@ def add_streaming(parser: Options, what: str) -> None:
 def streamed_block_ms(args: argparse.Namespace) -> float | None:
     """Length of a block, milliseconds; None without --stream."""
     if args.block_ms is not None and not args.stream:
-        raise UsageError("--block-ms is the length of a block of --stream; give --stream too")
+        raise UsageError("--block-ms needs --stream")
     return (args.block_ms or BLOCK_MS) if args.stream else None
 
 
@@ -145,5 +145,5 @@ def add_division(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--hold-out-speaker",
         metavar="NAME",
-        help="test on all clips of this speaker and no others (where DATA has no lists)",
+        help="test on all clips of this speaker and no others (if DATA has no lists)",
     )

@@ -1,4 +1,4 @@
-"""What goes to which stream: results to standard output, all else to standard error."""
+"""Output: results to standard output, everything else to standard error."""
 
 from __future__ import annotations
 
@@ -30,17 +30,17 @@ def say_json(value: Any) -> None:
 
 
 def note(text: str) -> None:
-    """A line that is no result."""
+    """A message on standard error."""
     print(f"wavenetlite: {one_line(text)}", file=sys.stderr, flush=True)
 
 
 def printable(text: str) -> str:
-    """A text that any terminal can show: file names may hold anything."""
+    """Text without unprintable characters, which file names may have."""
     return "".join(character if character.isprintable() or character == "\n" else "\ufffd" for character in text)
 
 
 def one_line(text: str) -> str:
-    """A message of the library as the command line would say it: options and not arguments, on one line."""
+    """A message of the library on one line, with options in place of arguments."""
     for pattern, replacement in PHRASES:
         text = pattern.sub(replacement, text)
     return printable(" ".join(text.split()))
@@ -52,7 +52,7 @@ def option(name: str) -> str:
 
 @contextmanager
 def progress(what: str, *, quiet: bool = False) -> Iterator[Callable[[int, int], None]]:
-    """A bar on standard error, where a person can see it; what it yields is called with what is done, and all."""
+    """A progress bar on standard error, if it is a terminal; yields a function of (done, total)."""
     with Bar(not quiet and sys.stderr.isatty(), what) as bar:
         yield lambda done, total: bar.share(done / max(total, 1))
 

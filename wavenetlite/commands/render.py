@@ -1,4 +1,4 @@
-"""wavenetlite render: audio through a network that makes audio, such as a model of a guitar amplifier."""
+"""wavenetlite render: process audio with a network that makes audio, such as a model of a guitar amplifier."""
 
 from __future__ import annotations
 
@@ -18,17 +18,17 @@ from wavenetlite.support.arrays import Floats
 from wavenetlite.support.errors import ModelFileError, ParameterError
 
 LARGEST_WAV = 2**32 - 2**16
-"""Bytes of samples: the header of a WAV file counts up to 4 GiB."""
+"""Most bytes of samples: the header of a WAV file counts up to 4 GiB."""
 LOSSLESS = {".wav": "FLOAT", ".w64": "FLOAT", ".rf64": "FLOAT", ".aiff": "FLOAT", ".flac": "PCM_24"}
-"""The encoding of an output whose --subtype is not given, by the name's ending."""
+"""Default --subtype by the ending of the file."""
 
 ABOUT = """\
-Put audio through a network that makes audio: a Neural Amp Modeler file, or any
+Process audio with a network that makes audio: a Neural Amp Modeler file, or any
 other model of one channel in and out.
 
-The file is streamed, so that one of any length fits into memory; the result has
-the bits of the whole file fed at once, whatever --block. OUT appears when it is
-complete. A network of one channel renders each channel of a file by itself:
+The file is streamed, so any length fits into memory; the result has the bits of
+the whole file fed at once, whatever --block. OUT is written completely or not
+at all. A network of one channel renders each channel of a file separately:
 stereo stays stereo, unless --mono is given."""
 EXAMPLES = """\
   wavenetlite render dry.wav amped.wav --model amp.nam
@@ -38,18 +38,23 @@ EXAMPLES = """\
 
 def add(parser: argparse.ArgumentParser) -> None:
     describe(parser, ABOUT, EXAMPLES)
-    parser.add_argument("source", metavar="IN", help="audio: WAV, FLAC, OGG, MP3 or what else libsndfile reads")
-    parser.add_argument("target", metavar="OUT", help="the file to write; its ending says the format")
+    parser.add_argument("source", metavar="IN", help="audio: WAV, FLAC, OGG, MP3 or another format of libsndfile")
+    parser.add_argument("target", metavar="OUT", help="the file to write; its ending is the format")
     parser.add_argument("--model", required=True, metavar="FILE", help="a model of any format that can be read")
     parser.add_argument(
-        "--sr", type=positive, metavar="HZ", help="the model's sample rate, where its file does not say (else IN's)"
+        "--sr",
+        type=positive,
+        metavar="HZ",
+        help="the model's sample rate, if its file does not tell (default: that of IN)",
     )
     add_reading(parser)
-    parser.add_argument("--block", type=positive, default=4096, metavar="N", help="samples of a block")
+    parser.add_argument("--block", type=positive, default=4096, metavar="N", help="samples per block")
     parser.add_argument(
         "--subtype", metavar="NAME", help="encoding of OUT, such as PCM_24 (default: FLOAT in WAV, PCM_24 in FLAC)"
     )
-    parser.add_argument("--clip", action="store_true", help="limit OUT to -1..1 where its encoding ends; else refused")
+    parser.add_argument(
+        "--clip", action="store_true", help="clip OUT to -1..1 if its encoding requires it; by default refused"
+    )
     parser.add_argument(
         "--load", action="append", default=[], metavar="NAME=VALUE", help="an option of the model's format; repeatable"
     )
@@ -63,7 +68,9 @@ def run(args: argparse.Namespace) -> int:
     sr = rate_of(model, args, about.sr)
     channels = 1 if args.mono is not None else about.channels
     if model.in_width not in (1, channels):
-        raise ParameterError(f"{args.source}: it has {channels} channels; the model takes {model.in_width}")
+        raise ParameterError(
+            f"{args.source}: has {channels} channels; it must have {model.in_width}, as the model requires"
+        )
     renderer = Renderer(model, channels)
     subtype = args.subtype or LOSSLESS.get(Path(args.target).suffix.lower())
     check_size(args.target, about.duration_s * sr * renderer.channels, subtype)
@@ -71,7 +78,7 @@ def run(args: argparse.Namespace) -> int:
     samples, peak = 0, 0.0
     with (
         audio.writing(args.target, sr, renderer.channels, subtype=subtype, clip=args.clip) as file,
-        progress(Path(args.target).name) as tell,
+        progress(Path(args.target).name) as bar,
     ):
         started = time.perf_counter()
         for block in audio.blocks(args.source, args.block, sr=sr, resample=args.resample, mono=mono):
@@ -79,7 +86,7 @@ def run(args: argparse.Namespace) -> int:
             file.write(made)
             samples += len(block)
             peak = max(peak, float(np.abs(made).max(initial=0.0)))
-            tell(samples, round(about.duration_s * sr))
+            bar(samples, round(about.duration_s * sr))
         made = renderer.flush()
         file.write(made)
         peak = max(peak, float(np.abs(made).max(initial=0.0)))
@@ -113,37 +120,37 @@ def text(summary: dict[str, Any]) -> str:
 
 
 def checked(path: str, model: Any) -> Module:
-    """A network that gives a frame of samples for every frame, and needs nothing but them."""
+    """The model, if it is a network with one output frame per input frame and without conditioning."""
     if not isinstance(model, Module):
         raise ModelFileError(f"{path}: a {type(model).__name__}; it must be a network that makes audio")
     if model.in_width is None or model.condition_channels_needed:
-        raise ModelFileError(f"{path}: it needs conditioning, or says no number of channels; it cannot be rendered")
+        raise ModelFileError(f"{path}: needs conditioning, or has no fixed number of channels; it cannot be rendered")
     clock = model.graph().clock
     if clock.rate != 1 or clock.start:
-        raise ModelFileError(f"{path}: it does not give one frame for each sample; it cannot be rendered")
+        raise ModelFileError(f"{path}: does not give one frame per sample; it cannot be rendered")
     return model
 
 
 def rate_of(model: Module, args: argparse.Namespace, rate_of_file: int) -> int:
-    """The sample rate to render at: the model's, the one that is said to be, or the file's."""
+    """The sample rate to render at: the model's, that of --sr, or the file's."""
     own: int | None = getattr(model, "sr", None)
     if own is not None and args.sr not in (None, own):
-        raise UsageError(f"--sr {args.sr}: {args.model} says that its sample rate is {own}")
+        raise UsageError(f"--sr {args.sr}: the sample rate of {args.model} is {own}")
     if own is None and args.sr is None:
         if args.resample:
-            raise UsageError(f"--resample needs --sr: {args.model} does not say its sample rate")
-        note(f"{args.model} does not say its sample rate; taken to be {rate_of_file}, that of {args.source}")
+            raise UsageError(f"--resample needs --sr: {args.model} does not give its sample rate")
+        note(f"{args.model} does not give its sample rate; using {rate_of_file}, that of {args.source}")
     return own or args.sr or rate_of_file
 
 
 def check_size(path: str, samples: float, subtype: str | None) -> None:
-    bytes_a_sample = {"FLOAT": 4, "DOUBLE": 8, "PCM_16": 2, "PCM_24": 3, "PCM_32": 4}.get(subtype or "", 1)
-    if Path(path).suffix.lower() == ".wav" and samples * bytes_a_sample > LARGEST_WAV:
-        raise ParameterError(f"{path}: it would exceed what a WAV file can hold; it must end in .w64, .rf64 or .flac")
+    bytes_per_sample = {"FLOAT": 4, "DOUBLE": 8, "PCM_16": 2, "PCM_24": 3, "PCM_32": 4}.get(subtype or "", 1)
+    if Path(path).suffix.lower() == ".wav" and samples * bytes_per_sample > LARGEST_WAV:
+        raise ParameterError(f"{path}: too long for a WAV file; it must end in .w64, .rf64 or .flac")
 
 
 class Renderer:
-    """The streams that audio of so many channels goes through: one that takes them all, or one for each."""
+    """The streams of the channels: one for all, or one for each."""
 
     def __init__(self, model: Module, channels: int) -> None:
         together = model.in_width == channels
@@ -152,7 +159,7 @@ class Renderer:
         self.channels = len(self.streams) * model.plan().out_channels
         if not together and model.plan().out_channels != 1:
             made = model.plan().out_channels
-            raise ParameterError(f"the model makes {made} channels of one; IN must have one channel (--mono)")
+            raise ParameterError(f"the model gives {made} channels for one; IN must have one channel (--mono)")
 
     def process(self, block: Floats) -> Floats:
         """(samples,) or (samples, channels) -> (samples, channels out)."""
@@ -161,5 +168,5 @@ class Renderer:
         return np.concatenate([stream.process(x) for stream, x in zip(self.streams, parts, strict=True)], axis=1)
 
     def flush(self) -> Floats:
-        """What a network with latency still owes."""
+        """The remaining output of a network with latency."""
         return np.concatenate([stream.flush() for stream in self.streams], axis=1)

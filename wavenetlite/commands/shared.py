@@ -1,7 +1,8 @@
-"""What several commands do: load a classifier, write down events and evaluations."""
+"""What several commands do: load a classifier, read a corpus, print events and evaluations."""
 
 from __future__ import annotations
 
+import argparse
 import os
 from collections.abc import Mapping
 from pathlib import Path
@@ -9,15 +10,17 @@ from typing import Any
 
 from wavenetlite.classifier import AudioClassifier, Event
 from wavenetlite.classifier.files import restored
-from wavenetlite.commands.options import UsageError
-from wavenetlite.commands.output import note
+from wavenetlite.commands.options import UsageError, share
+from wavenetlite.commands.output import note, progress
 from wavenetlite.corpora.clips import Corpus
+from wavenetlite.corpora.corpus import read_corpus
 from wavenetlite.detection.detector import Detector
 from wavenetlite.evaluation.clips import Evaluation
 from wavenetlite.formats import load
 from wavenetlite.support.errors import ModelFileError
 
 DEFAULT_MODEL = "speech-commands-12"
+INTERRUPTED = "interrupted; run the same command again to resume"
 MOST_PROBLEMS = 20
 """Problems of a corpus that are reported one by one."""
 
@@ -30,38 +33,38 @@ def load_classifier(path: str) -> AudioClassifier:
     return loaded
 
 
-def with_threshold(clf: AudioClassifier, threshold: float | None) -> AudioClassifier:
-    """The same classifier with another threshold for the events of all labels."""
+def add_detector(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument(
+        "--model", default=DEFAULT_MODEL, metavar="NAME|FILE", help="a bundled classifier, or the file of one"
+    )
+    parser.add_argument(
+        "--threshold", type=share, metavar="P", help="probability of an event, 0..1, instead of the model's"
+    )
+
+
+def load_detector(args: argparse.Namespace) -> AudioClassifier:
+    """The classifier of `add_detector`'s options: --threshold replaces the thresholds of all labels."""
+    clf, threshold = load_classifier(args.model), args.threshold
     if threshold is None:
         return clf
     config = clf.config()
     release = config["detector"]["release"]
-    detector = Detector(
-        **{
-            **config["detector"],
-            "threshold": threshold,
-            "release": None if release is None else min(release, threshold),
-            "thresholds": {},
-        }
-    )
+    release = None if release is None else min(release, threshold)
+    detector = Detector(**{**config["detector"], "threshold": threshold, "release": release, "thresholds": {}})
     return restored({**config, "detector": detector.config()}, clf.model, clf.features.state_dict())
 
 
+def read_data(folder: str, args: argparse.Namespace, what: str = "reading", **options: Any) -> Corpus:
+    """The corpus in a folder, by the options of `add_reading` and others of `read_corpus`."""
+    with progress(what, quiet=getattr(args, "quiet", False)) as bar:
+        return read_corpus(folder, resample=args.resample, mono=args.mono, progress=bar, **options)
+
+
 def trained_on(clf: AudioClassifier) -> list[Any]:
-    """The parts of its corpus that a classifier learned from, as far as it says."""
+    """The parts of its corpus that a classifier was trained on, by its notes."""
     notes = clf.info.get("data")
     parts = notes.get("trained_on") if isinstance(notes, Mapping) else None
     return parts if isinstance(parts, list) else []
-
-
-def event_json(event: Event) -> dict[str, Any]:
-    return {
-        "label": event.label,
-        "score": event.score,
-        "time_s": event.time_s,
-        "start_s": event.start_s,
-        "end_s": event.end_s,
-    }
 
 
 def event_text(event: Event) -> str:
@@ -80,21 +83,21 @@ def evaluation_json(evaluation: Evaluation) -> dict[str, Any]:
 
 
 def report_problems(corpus: Corpus) -> None:
-    """What was odd in a corpus; of very many problems the first ones."""
+    """Report the problems of a corpus, at most `MOST_PROBLEMS`."""
     for problem in corpus.problems[:MOST_PROBLEMS]:
         note(problem)
     left = len(corpus.problems) - MOST_PROBLEMS
     if left > 0:
-        note(f"... and {left:,} problems more")
+        note(f"... and {left:,} more problems")
 
 
 def cpus() -> int:
-    """CPUs that this process may use."""
+    """Number of CPUs that this process may use."""
     return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 
 def checked_folder(path: str) -> Path:
-    """A folder to write into: there or not yet, but nothing else."""
+    """A folder to write to, which may not exist yet."""
     folder = Path(path)
     if folder.exists() and not folder.is_dir():
         raise UsageError(f"--out {path}: not a folder")

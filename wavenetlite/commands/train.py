@@ -1,4 +1,4 @@
-"""wavenetlite train: a folder of recordings to a classifier, its accuracy and figures."""
+"""wavenetlite train: train a classifier on a folder of recordings, and evaluate it."""
 
 from __future__ import annotations
 
@@ -22,9 +22,8 @@ from wavenetlite.commands.options import (
     whole,
 )
 from wavenetlite.commands.output import note, progress, say, say_json
-from wavenetlite.commands.shared import checked_folder, cpus, evaluation_json, report_problems
+from wavenetlite.commands.shared import INTERRUPTED, checked_folder, cpus, evaluation_json, read_data, report_problems
 from wavenetlite.corpora.clips import Corpus
-from wavenetlite.corpora.corpus import read_corpus
 from wavenetlite.evaluation.clips import Evaluation, evaluate
 from wavenetlite.evaluation.report import confusion_text
 from wavenetlite.figures import FigureError, confusion_matrix, training_curve
@@ -34,29 +33,28 @@ from wavenetlite.train.loop import HISTORY
 
 CLASSIFIER, METRICS = "classifier.safetensors", "metrics.json"
 NETWORK = "network"
-"""Folder in which a recipe trains the network that is kept."""
+"""Folder of the final network's training."""
 MEASURED = ("valid", "test")
-GO_ON = "interrupted; run the same command again to resume"
-BEGIN_ANEW = "interrupted; run the same command again, without --no-resume, to resume"
+INTERRUPTED_ANEW = "interrupted; run the same command again, without --no-resume, to resume"
 
 ABOUT = f"""\
-Train a classifier on a folder of labelled recordings, measure it, and write to
+Train a classifier on a folder of labelled recordings, evaluate it, and write to
 the folder OUT:
 
   {CLASSIFIER}  for `classify`, `listen` and wavenetlite.load
   {METRICS}            accuracy, recall and confusion matrix of the
                           validation and test clips
-  network/history.jsonl   loss and accuracy, epoch by epoch; and checkpoints
+  network/history.jsonl   loss and accuracy by epoch; and checkpoints
   training.png            the same as curves (if matplotlib is installed)
   confusion.png           the confusion matrix (if matplotlib is installed)
 
 DATA is a folder of LABEL/*.wav, with validation_list.txt and testing_list.txt
-beside the labels (Speech Commands) or without (a tenth of the clips is drawn
-for each); or train/, valid/ and test/ with such folders; or
+beside the labels (Speech Commands) or without (a random tenth of the clips for
+each); or train/, valid/ and test/ with such folders; or
 recordings/DIGIT_SPEAKER_N.wav (Free Spoken Digit Dataset). Files that cannot
-be used are reported and passed over.
+be used are reported and skipped.
 
-A training that was interrupted resumes when the same command is run again."""
+An interrupted training resumes when the same command is run again."""
 EXAMPLES = """\
   wavenetlite train speech_commands --words 12 --out trained
   wavenetlite train recordings --epochs 30 --resample --sr 16000
@@ -67,34 +65,30 @@ EXAMPLES = """\
 def add(parser: argparse.ArgumentParser) -> None:
     describe(parser, ABOUT, EXAMPLES)
     parser.add_argument("data", metavar="DATA", help="folder of labelled recordings")
-    parser.add_argument(
-        "--out", default="trained", metavar="FOLDER", help="where everything is written; made if missing"
-    )
-    parser.add_argument(
-        "--recipe", default="commands", metavar="NAME", help="features, network and how they are trained"
-    )
+    parser.add_argument("--out", default="trained", metavar="FOLDER", help="where to write; created if missing")
+    parser.add_argument("--recipe", default="commands", metavar="NAME", help="features, network and training")
     parser.add_argument(
         "--more",
         metavar="FOLDER",
-        help="a second folder of recordings, with labels of DATA: all of them are trained on, none is measured",
+        help="a second folder of recordings, with labels of DATA, for training only",
     )
-    add_words(parser, "labels to train: the 12 of the Speech Commands task, all there are, or a list", "all")
+    add_words(parser, "labels: the 12 of the Speech Commands task, all there are, or a list", "all")
     add_division(parser)
-    parser.add_argument("--sr", type=positive, metavar="HZ", help="sample rate; without this option that of most files")
+    parser.add_argument("--sr", type=positive, metavar="HZ", help="sample rate (default: that of most files)")
     parser.add_argument("--clip-s", type=above_zero, default=1.0, metavar="S", help="length of a clip, seconds")
     add_reading(parser)
+    parser.add_argument("--epochs", type=positive, metavar="N", help="passes over the data (default: the recipe's)")
+    parser.add_argument("--seed", type=whole, default=0, metavar="N", help="of weights, order and augmentation")
     parser.add_argument(
-        "--epochs", type=positive, metavar="N", help="passes over the data; without this option the recipe's"
+        "--everything",
+        action="store_true",
+        help="train on validation and test clips too; then nothing can be evaluated",
     )
-    parser.add_argument("--seed", type=whole, default=0, metavar="N", help="of the weights and all that is random")
+    parser.add_argument("--no-resume", action="store_true", help="start again instead of resuming from OUT")
+    parser.add_argument("--threads", type=positive, metavar="N", help="number of threads (default: one per CPU)")
+    add_json(parser, f"the content of {METRICS}")
     parser.add_argument(
-        "--everything", action="store_true", help="train on validation and test clips too; then nothing can be measured"
-    )
-    parser.add_argument("--no-resume", action="store_true", help="begin anew, whatever an earlier run has left in OUT")
-    parser.add_argument("--threads", type=positive, metavar="N", help="without this option as many as there are CPUs")
-    add_json(parser, f"what is in {METRICS}")
-    parser.add_argument(
-        "--quiet", action="store_true", help="no progress and no report: only problems, and JSON if wanted"
+        "--quiet", action="store_true", help="no progress and no report, only problems; JSON with --json"
     )
     parser.set_defaults(run=run)
 
@@ -103,35 +97,17 @@ def run(args: argparse.Namespace) -> int:
     out = checked_folder(args.out)
     if args.recipe not in recipes.recipes():
         raise UsageError(f"--recipe {args.recipe} must be one of {', '.join(recipes.recipes())}")
-    with progress("reading", quiet=args.quiet) as bar:
-        corpus = read_corpus(
-            args.data,
-            sr=args.sr,
-            clip_s=args.clip_s,
-            words=args.words,
-            hold_out_speaker=args.hold_out_speaker,
-            resample=args.resample,
-            mono=args.mono,
-            progress=bar,
-        )
+    choice = {"words": args.words, "hold_out_speaker": args.hold_out_speaker}
+    corpus = read_data(args.data, args, sr=args.sr, clip_s=args.clip_s, **choice)
     if args.more is not None:
-        with progress("reading more", quiet=args.quiet) as bar:
-            more = read_corpus(
-                args.more,
-                sr=corpus.sr,
-                clip_s=args.clip_s,
-                resample=args.resample,
-                mono=args.mono,
-                valid_part=0,
-                test_part=0,
-                progress=bar,
-            )
+        everything = {"valid_part": 0, "test_part": 0}
+        more = read_data(args.more, args, "reading more", sr=corpus.sr, clip_s=args.clip_s, **everything)
         corpus = corpus.with_training(more)
     report_problems(corpus)
     if not args.quiet:
         note(str(corpus))
     out.mkdir(parents=True, exist_ok=True)
-    args.interrupted = BEGIN_ANEW if args.no_resume else GO_ON
+    args.interrupted = INTERRUPTED_ANEW if args.no_resume else INTERRUPTED
     began = time.monotonic()
     clf = recipes.train_classifier(
         corpus,
@@ -145,7 +121,7 @@ def run(args: argparse.Namespace) -> int:
         progress=not args.quiet,
     )
     seconds = time.monotonic() - began
-    evaluations = {} if args.everything else measured(clf, corpus, args)
+    evaluations = {} if args.everything else evaluate_parts(clf, corpus, args)
     clf.info["data"] = corpus_notes(corpus, args)
     clf.info["accuracy"] = {
         part: {"accuracy": one.accuracy, "clips": one.count} for part, one in evaluations.items()
@@ -167,21 +143,21 @@ def run(args: argparse.Namespace) -> int:
     return 0
 
 
-def measured(clf: AudioClassifier, corpus: Corpus, args: argparse.Namespace) -> dict[str, Evaluation]:
+def evaluate_parts(clf: AudioClassifier, corpus: Corpus, args: argparse.Namespace) -> dict[str, Evaluation]:
     """Evaluations of the parts that have clips and were not trained on."""
     made = {}
     for part in MEASURED:
         clips = getattr(corpus, part)
         if not len(clips):
-            note(f"there are no {part} clips to measure with")
+            note(f"there are no {part} clips to evaluate on")
             continue
-        with progress(f"measuring on {part} clips", quiet=args.quiet) as bar:
+        with progress(f"evaluating on {part} clips", quiet=args.quiet) as bar:
             made[part] = evaluate(clf, clips, corpus.labels, threads=args.threads or cpus(), progress=bar)
     return made
 
 
 def corpus_notes(corpus: Corpus, args: argparse.Namespace) -> dict[str, Any]:
-    """What `evaluate` must know to find the same test clips again, and a reader of the file what it was trained on."""
+    """Notes on the corpus, by which `evaluate` finds the same test clips again."""
     return {
         "layout": corpus.layout,
         "words": args.words,
@@ -213,7 +189,7 @@ def write_json(path: Path, value: Any) -> None:
 
 
 def draw(out: Path, evaluations: dict[str, Evaluation]) -> list[str]:
-    """The figures, if matplotlib is there; the names of those that were drawn."""
+    """Draw the figures, if matplotlib is installed; return their names."""
     drawn = []
     try:
         if rows := history(out):
@@ -228,13 +204,13 @@ def draw(out: Path, evaluations: dict[str, Evaluation]) -> list[str]:
 
 
 def history(out: Path) -> list[dict[str, Any]]:
-    """The rows that the training wrote, one per epoch."""
+    """The history of the training, one row per epoch."""
     path = out / NETWORK / HISTORY
     return [json.loads(line) for line in path.read_text().splitlines()] if path.exists() else []
 
 
 def shown(evaluations: dict[str, Evaluation]) -> str | None:
-    """The part whose confusion matrix is shown: the test if there is one."""
+    """The part whose confusion matrix is shown: the test, if there is one."""
     return next((part for part in reversed(MEASURED) if part in evaluations), None)
 
 
@@ -244,4 +220,4 @@ def report(out: Path, evaluations: dict[str, Evaluation]) -> None:
         say("")
     for part, evaluation in evaluations.items():
         say(f"{part:5}  {evaluation}")
-    say(f"{out / CLASSIFIER} is written")
+    say(f"wrote {out / CLASSIFIER}")

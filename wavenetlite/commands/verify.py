@@ -1,4 +1,4 @@
-"""wavenetlite verify: that a model streams with the bits of the offline call, on this machine."""
+"""wavenetlite verify: check that a model streams bit for bit, on this machine."""
 
 from __future__ import annotations
 
@@ -23,12 +23,12 @@ SIGNAL_S = 1.5
 SIGNALS = 3
 
 ABOUT = """\
-Check on this machine that a model keeps the promise: streams give the bits of
-the offline call, however they are fed. The network is fed with random frames
-(whole, one by one, in even and random blocks, after resets, from snapshots, in
-batches and pools). A classifier is also fed with random audio, in blocks, moved
-by snapshots and forks, and beside others in a pool; its probabilities, times,
-events and predictions are compared. Exit status 1 if anything differs."""
+Check on this machine that streams give the bits of the offline call, however
+they are fed. The network is fed with random frames (whole, one by one, in even
+and random blocks, after resets, from snapshots, in batches and pools). A
+classifier is also fed with random audio, in blocks, moved by snapshots and
+forks, and in a pool; its probabilities, times, events and predictions are
+compared. Exit status 1 if anything differs."""
 EXAMPLES = """\
   wavenetlite verify speech-commands-12
   WAVENETLITE_ISA=avx2 wavenetlite verify trained/classifier.safetensors --partitions 50 --json"""
@@ -82,11 +82,11 @@ def eager(clf: AudioClassifier, seed: int) -> AudioClassifier:
 
 
 def verify_classifier(clf: AudioClassifier, partitions: int, seed: int) -> dict[str, int]:
-    """Compare streams of a classifier, fed with random audio, with the whole signal fed at once."""
+    """Compare streams of a classifier with the whole signal fed at once, on random audio."""
     rng = np.random.default_rng(seed)
     long = max(round(SIGNAL_S * clf.sr), 2 * clf.least_samples, clf.timing.clip + clf.sr // 2)
     found = {"partitions": 0, "samples": 0, "frames": 0, "events": 0, "moves": 0, "pooled": 0}
-    for samples in (long, clf.least_samples + 3):  # the short one is followed by silence, where a clip is longer
+    for samples in (long, clf.least_samples + 3):  # the short one is padded to a clip, if that is longer
         y = lively(samples, rng)
         whole = SignalOutput()
         alone = clf.stream()
@@ -115,14 +115,14 @@ def verify_classifier(clf: AudioClassifier, partitions: int, seed: int) -> dict[
 
 
 class SignalOutput:
-    """All that one signal gave: bits of the probabilities and their times, events, bits of the prediction."""
+    """The output for one signal: bytes of probabilities, times and prediction, and events."""
 
     def __init__(self) -> None:
         self.probabilities = self.times = self.prediction = b""
         self.events: list[Any] = []
 
     def take(self, events: list[Any], stream: ClassifierStream) -> None:
-        """What a call gave."""
+        """Add the output of a call."""
         self.add(events, stream.probabilities, stream.frame_times_s)
         if stream.frames_out:
             self.prediction = stream.prediction().probabilities.tobytes()
@@ -139,28 +139,28 @@ class SignalOutput:
 
 
 def fed(clf: AudioClassifier, y: Floats, blocks: list[int], moves: set[int]) -> SignalOutput:
-    """What a stream gives; after the blocks of numbers `moves` it goes on as a fork or from a snapshot."""
-    stream, heard, at = clf.stream(), SignalOutput(), 0
+    """The output of a stream that continues as a fork or from a snapshot after the blocks of numbers `moves`."""
+    stream, outputs, at = clf.stream(), SignalOutput(), 0
     for number, size in enumerate(blocks):
-        heard.take(stream.process(y[at : at + size]), stream)
+        outputs.take(stream.process(y[at : at + size]), stream)
         at += size
         if number in moves:
             moved = stream.fork()
             if number % 2:
                 moved = clf.stream()
-                moved.process(y[::-1].copy())  # what is to be forgotten
+                moved.process(y[::-1].copy())  # to be overwritten
                 moved.restore(stream.snapshot())
             stream = moved
-    heard.take(stream.flush(), stream)
-    return heard
+    outputs.take(stream.flush(), stream)
+    return outputs
 
 
 def pooled(clf: AudioClassifier, y: Floats, rng: np.random.Generator) -> list[SignalOutput]:
-    """What signals of a pool give that come in blocks of their own, some of them moved, beside another's noise."""
+    """The output for signals in a pool, in different blocks and some of them forked, beside noise."""
     pool = clf.pool(SIGNALS + 2)
     other = pool.open()
     waiting = {pool.open(): (number, random_blocks(len(y), rng)) for number in range(SIGNALS)}
-    heard, at = [SignalOutput() for _ in waiting], [0] * SIGNALS
+    outputs, at = [SignalOutput() for _ in waiting], [0] * SIGNALS
     while waiting:
         blocks = {other: lively(int(rng.integers(0, 2000)), rng)}
         for sid, (number, sizes) in waiting.items():
@@ -169,20 +169,20 @@ def pooled(clf: AudioClassifier, y: Floats, rng: np.random.Generator) -> list[Si
             at[number] += size
         for sid, events in pool.process(blocks).items():
             if sid != other:
-                heard[waiting[sid][0]].add(events, pool.probabilities(sid), pool.frame_times_s(sid))
+                outputs[waiting[sid][0]].add(events, pool.probabilities(sid), pool.frame_times_s(sid))
         for sid, (number, sizes) in list(waiting.items()):
             if not sizes:
-                heard[number].add(pool.flush(sid), pool.probabilities(sid), pool.frame_times_s(sid))
-                heard[number].prediction = pool.prediction(sid).probabilities.tobytes()
+                outputs[number].add(pool.flush(sid), pool.probabilities(sid), pool.frame_times_s(sid))
+                outputs[number].prediction = pool.prediction(sid).probabilities.tobytes()
                 pool.close(sid)
                 del waiting[sid]
             elif rng.random() < 0.1:
                 waiting[pool.fork(sid)] = waiting.pop(sid)
                 pool.close(sid)
-    return heard
+    return outputs
 
 
 def lively(samples: int, rng: np.random.Generator) -> Floats:
-    """Noise whose loudness changes, so that a classifier changes its mind."""
+    """Noise of changing loudness, so that predictions vary."""
     levels = 10.0 ** np.repeat(rng.uniform(-3, 0, samples // 800 + 1), 800)[:samples]
     return np.clip(rng.standard_normal(samples) * levels, -1, 1).astype(np.float32)

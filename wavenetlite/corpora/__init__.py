@@ -1,1 +1,1 @@
-"""Where recordings and their labels lie."""
+"""Corpora: recordings and their labels."""

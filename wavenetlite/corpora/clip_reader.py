@@ -1,14 +1,14 @@
-"""Recordings to clips of one length and rate, read by some threads."""
+"""Read recordings into clips of one length and rate, in threads."""
 
 from __future__ import annotations
 
 import math
 import os
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 import numpy as np
 
@@ -22,13 +22,14 @@ from wavenetlite.support.checks import flag, number, positive_int
 from wavenetlite.support.errors import ArrayTypeError, ParameterError, WavenetliteError
 from wavenetlite.support.progress import Progress
 
+T = TypeVar("T")
 THREADS = 2
 FILES_AT_ONCE = 32
 HEADERS_LOOKED_AT = 50
 
 
 class Options:
-    """What is wanted of every file."""
+    """How to read the files."""
 
     def __init__(self, folder: Any, sr: Any, clip_s: Any, resample: Any, mono: Any) -> None:
         if not isinstance(folder, str | os.PathLike):
@@ -46,7 +47,7 @@ class Options:
 
 
 class ClipReader:
-    """Reads items to clips of one length and rate, and keeps a line for each that it cannot use."""
+    """Reads items into clips of one length and rate, and keeps one line for each that cannot be used."""
 
     def __init__(self, options: Options, items: Sequence[Item], problems: list[str], progress: Progress | None) -> None:
         self.options = options
@@ -55,12 +56,12 @@ class ClipReader:
         self.total, self.done = len(items), 0
         self.other_rates: list[str] = []
         self.label_of: dict[str, str] = {}  # of the clips that were read, by name
-        self.sr = options.sr or most_common_rate(items)
+        self.sr = options.sr or most_common_rate(items, lambda some: (about.sr for about in headers(some)), default=1)
         longest = longest_s(items) if options.clip_s is None else options.clip_s
         self.samples = max(1, math.ceil(longest * self.sr - 1e-6))
 
     def clips(self, items: Sequence[Item], first: Clips) -> Clips:
-        """Those of `first`, and the clips of those items that can be read; `y` is still 0."""
+        """Those of `first`, then the clips of the items that can be read; `y` is still 0."""
         room = len(first) + len(items)
         try:
             rows = np.zeros((room, self.samples), np.float32)
@@ -72,7 +73,7 @@ class ClipReader:
         rows[: len(first)] = first.audio
         n, good = len(first), list[Item]()
         for item, y in zip(items, self.signals(items), strict=True):
-            if y is not None:  # rows close up behind an item that could not be read
+            if y is not None:  # no gap for an item that could not be read
                 lengths[n] = fit(y, rows[n])
                 good.append(item)
                 n += 1
@@ -90,7 +91,7 @@ class ClipReader:
         return {item.name: y for item, y in signals if y is not None}
 
     def signals(self, items: Sequence[Item]) -> Iterator[Floats | None]:
-        """The signal of each item in turn, read by some threads; None where there is none, and a problem more."""
+        """The signal of each item in turn, read in threads; None, and a new problem, if it cannot be used."""
         batches = [items[at : at + FILES_AT_ONCE] for at in range(0, len(items), FILES_AT_ONCE)]
         ahead = 4 * THREADS
         with ThreadPoolExecutor(THREADS) as pool:
@@ -111,23 +112,16 @@ class ClipReader:
 
     def read(self, item: Item) -> tuple[Floats | None, str]:
         name = readable(item.name)
-        try:
-            y, rate = audio.read(item.path, mono=self.options.mono)
-            if y.ndim == 2:
-                return None, f"{name}: has {y.shape[1]} channels; passed over (or pass mono='mean')"
-            if not y.size:
-                return None, f"{name}: has no samples; passed over"
-            if problem := scale_problem(y):
-                return None, f"{name}: {problem}; passed over"
-            if rate != self.sr and not self.options.resample:
-                self.other_rates.append(name)
-                return None, f"{name}: its sample rate is {rate}, not {self.sr}; passed over (or pass resample=True)"
-            return audio.resample(y, rate, self.sr) if rate != self.sr else y, ""
-        except WavenetliteError as error:
-            return None, f"{name}: {readable(str(error).removeprefix(f'{audio.shown(item.path)}: '))}; passed over"
+        y, rate, problem = read_signal(item.path, name, self.options.mono, " (or pass mono='mean')")
+        if y is None:
+            return None, problem
+        if rate != self.sr and not self.options.resample:
+            self.other_rates.append(name)
+            return None, f"{name}: its sample rate is {rate}, not {self.sr}; skipped (or pass resample=True)"
+        return audio.resample(y, rate, self.sr) if rate != self.sr else y, ""
 
     def check_rates(self) -> None:
-        """Files of another rate are odd ones out; where they are the most, the rate asked for is the odd one."""
+        """A few files of another rate are problems; if most files have one, `sr` is the problem."""
         if 2 * len(self.other_rates) > self.total:
             raise ParameterError(
                 f"sr={self.sr}: {len(self.other_rates)} of {self.total} files have another sample rate, such as "
@@ -135,15 +129,30 @@ class ClipReader:
             )
 
 
-def most_common_rate(items: Sequence[Item]) -> int:
-    """The rate of most of some files, taken at even distances; of all, where only few can be read."""
+def read_signal(
+    path: str | os.PathLike[str], name: str, mono: audio.Mono = None, hint: str = ""
+) -> tuple[Floats | None, int, str]:
+    """The signal of a file and its rate; None and one line on why, if it cannot be used."""
+    try:
+        y, rate = audio.read(path, mono=mono)
+    except WavenetliteError as error:
+        return None, 0, f"{name}: {readable(str(error).removeprefix(f'{audio.shown(path)}: '))}; skipped"
+    if y.ndim == 2:
+        return None, rate, f"{name}: has {y.shape[1]} channels; skipped{hint}"
+    if problem := "has no samples" if not y.size else scale_problem(y):
+        return None, rate, f"{name}: {problem}; skipped"
+    return y, rate, ""
+
+
+def most_common_rate(items: Sequence[T], rates_of: Callable[[Sequence[T]], Iterator[int]], *, default: int) -> int:
+    """The most common rate in a sample of the files; of all files, if none of the sample can be read."""
     step = max(1, len(items) // HEADERS_LOOKED_AT)
-    rates = Counter(about.sr for about in headers(items[::step])) or Counter(about.sr for about in headers(items))
-    return min(rates, key=lambda rate: (-rates[rate], rate), default=1)
+    rates = Counter(rates_of(items[::step])) or Counter(rates_of(items))
+    return min(rates, key=lambda rate: (-rates[rate], rate), default=default)
 
 
 def longest_s(items: Sequence[Item]) -> float:
-    """Length of the longest clip; recordings of noise are longer, and are no clips."""
+    """Length of the longest clip, seconds; recordings of noise do not count."""
     noises = f"{layouts.NOISE_FOLDER}/"
     clips = [item for item in items if not item.name.startswith(noises)]
     return max((about.duration_s for about in headers(clips)), default=0.0)
@@ -154,11 +163,11 @@ def headers(items: Sequence[Item]) -> Iterator[audio.AudioInfo]:
         try:
             yield audio.info(item.path)
         except WavenetliteError:
-            continue  # it is named when it is read
+            continue  # reported when it is read
 
 
 def fit(y: Floats, row: Floats) -> int:
-    """Put a signal into the middle of a row of zeros, or the loudest piece of it; returns how many samples are real."""
+    """Centre a signal, or its loudest part, in a row of zeros; return the number of its samples."""
     if len(y) > len(row):
         at = loudest_at(y, len(row))
         y = y[at : at + len(row)]
@@ -168,7 +177,7 @@ def fit(y: Floats, row: Floats) -> int:
 
 
 def loudest_at(y: Floats, samples: int) -> int:
-    """Where the piece with the most energy begins: the middle of the places around it that are within 1/1000 of it."""
+    """Start of the part with the most energy: the middle of the neighbouring starts within 1/1000 of it."""
     sums = np.concatenate([[0.0], np.cumsum(np.square(y, dtype=np.float64))])
     energy = sums[samples:] - sums[:-samples]
     best = int(energy.argmax())

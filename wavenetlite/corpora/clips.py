@@ -1,4 +1,4 @@
-"""Labelled clips of equal length, and the three parts of a corpus of them."""
+"""Labelled clips of equal length, and corpora of them in three parts."""
 
 from __future__ import annotations
 
@@ -30,19 +30,19 @@ class Clips:
     names
         n names: of the files, relative to the corpus folder. None: empty ones.
     speakers
-        n names; "" where it is not known. None: all unknown.
+        n names; "" if unknown. None: all unknown.
     lengths
-        int64, (n,): samples of real audio in each clip, the rest are zeros around it. None: all samples.
+        int64, (n,): samples of audio in each clip, centred in zeros. None: all samples.
 
     Attributes
     ----------
     starts
-        int64, (n,): first sample of the real audio.
+        int64, (n,): first sample of the audio.
 
     Raises
     ------
     ParameterError, ArrayTypeError
-        Wrong dtypes, or shapes that do not fit each other.
+        Wrong dtypes, or inconsistent shapes.
 
     Examples
     --------
@@ -89,7 +89,7 @@ class Clips:
         return f"Clips({len(self)} of {self.audio.shape[1]} samples)"
 
     def select(self, indices: Sequence[int] | npt.NDArray[Any]) -> Clips:
-        """The clips of these numbers, in this order, or those where a mask of n booleans is true; copies."""
+        """Copies of the clips with these indices, in this order, or of those where a mask of n booleans is true."""
         chosen = np.asarray(indices)
         if chosen.size == 0 and chosen.dtype != np.bool_:
             chosen = chosen.astype(np.int64)
@@ -114,12 +114,12 @@ class Clips:
 
     @staticmethod
     def concatenate(parts: Sequence[Clips]) -> Clips:
-        """All clips of some, one after the other; they must be of the same length."""
+        """Concatenate clips of the same length."""
         if not parts or not all(isinstance(part, Clips) for part in parts):
             raise ArrayTypeError("parts must be one or more Clips")
         if len({part.audio.shape[1] for part in parts}) > 1:
             lengths = ", ".join(str(part.audio.shape[1]) for part in parts)
-            raise ParameterError(f"parts have clips of {lengths} samples; they must all be as long")
+            raise ParameterError(f"parts have clips of {lengths} samples; they must all be equal")
         return Clips(
             np.concatenate([part.audio for part in parts]),
             np.concatenate([part.y for part in parts]),
@@ -136,17 +136,17 @@ class Corpus:
     Attributes
     ----------
     labels
-        Their names; `y` of the clips are places in this list.
+        Their names; `y` of the clips are indices into this list.
     train, valid, test
         The clips of each part; a part may be empty.
     sr
         Sample rate, Hz.
     layout
-        Which layout the folder has: "speech_commands", "fsdd", "folders" or "parts".
+        Layout of the folder: "speech_commands", "fsdd", "folders" or "parts".
     problems
-        One line for everything that was passed over or is odd, with the name of the file.
+        One line for everything that was skipped or is suspicious, with the name of the file.
     folder
-        Where it was read from.
+        The folder it was read from.
     noises
         Recordings without speech, float32 (samples,) each: those of ``_background_noise_``, for augmentation.
     """
@@ -169,26 +169,26 @@ class Corpus:
         )
 
     def counts(self) -> dict[str, tuple[int, int, int]]:
-        """How many clips there are of each label, in training, validation and test."""
+        """Numbers of training, validation and test clips of each label."""
         n = len(self.labels)
         columns = [np.bincount(getattr(self, part).y, minlength=n).tolist() for part in PARTS]
         return {label: (a, b, c) for label, a, b, c in zip(self.labels, *columns, strict=True)}
 
     def with_training(self, more: Corpus) -> Corpus:
-        """The corpus with all clips of another one in its training part: what is measured stays the same.
+        """The corpus with all clips of another one added to its training part; validation and test stay the same.
 
         Raises
         ------
         ParameterError
-            The other one has a label that this one has not, another sample rate, or clips of another length.
+            `more` has a label that is missing here, another sample rate, or clips of another length.
         """
         if not isinstance(more, Corpus):
             raise ArrayTypeError(f"more is a {type(more).__name__}; it must be a Corpus")
         if more.sr != self.sr:
-            raise ParameterError(f"more has the sample rate {more.sr}; it must be {self.sr}, the corpus'")
+            raise ParameterError(f"more has the sample rate {more.sr}; it must be {self.sr}, as the corpus")
         for label in more.labels:
             if label not in self.labels:
-                raise ParameterError(f"more has the label {readable(label)!r}; the corpus has none of that name")
+                raise ParameterError(f"more has the label {readable(label)!r}; it must be a label of the corpus")
         clips = Clips.concatenate([more.train, more.valid, more.test])
         clips.y[:] = np.array([self.labels.index(label) for label in more.labels], np.int64)[clips.y]
         problems = [*self.problems, *more.problems]

@@ -1,4 +1,4 @@
-"""Corpora of labelled clips: folders of recordings to arrays of equal length, and what was wrong with them."""
+"""Read folders of recordings into corpora of labelled clips of equal length."""
 
 from __future__ import annotations
 
@@ -42,57 +42,57 @@ def read_corpus(
     folder
         In one of the layouts below.
     sr
-        Sample rate wanted, Hz; None: the one that most files have.
+        Sample rate, Hz; None: that of most files.
     clip_s
-        Length of a clip, seconds; None: of the longest recording. Shorter recordings stand in the middle of their clip,
-        between zeros; of longer ones the `clip_s` with the most energy are cut.
+        Length of a clip, seconds; None: that of the longest recording. Shorter recordings are centred in zeros; longer
+        ones are cut to the `clip_s` with the most energy.
     layout
-        "auto" recognises it; `Corpus.layout` says what it took.
+        "auto" recognises it; `Corpus.layout` is the result.
 
-        "speech_commands": LABEL/ folders and ``validation_list.txt``, ``testing_list.txt`` beside them, names as
-        LABEL/FILE in each line; what stands in neither is for training. Google's download and extracts of it.
+        "speech_commands": LABEL/ folders and ``validation_list.txt``, ``testing_list.txt`` beside them, one
+        LABEL/FILE per line; files in neither are for training. Google's download, and extracts of it.
 
         "fsdd": ``recordings/DIGIT_SPEAKER_INDEX.wav``; indices 0 to 4 are the test (the Free Spoken Digit Dataset).
 
         "parts": train/LABEL/, valid/LABEL/ and test/LABEL/ folders, or some of them.
 
-        "folders": LABEL/ folders alone; a seeded draw divides them.
+        "folders": LABEL/ folders alone, split at random.
     words
-        None or "all": every LABEL/ folder is a label. A list of labels: those, in that order; "_unknown_" among them
-        takes the clips of all other words, as many as there are of a word on average, and "_silence_" takes as many
-        pieces of the recordings in ``_background_noise_``, each part from a stretch of its own; folders of these names
-        are taken as they are. "12": the twelve classes of the Speech Commands task, sorted.
+        None or "all": every LABEL/ folder is a label. A list of labels: those, in that order. "_unknown_" takes clips
+        of all other words, as many as a word has on average, and "_silence_" as many pieces of the recordings in
+        ``_background_noise_``, with separate sections for training, validation and test; existing folders of these
+        names are used instead. "12": the twelve classes of the Speech Commands task, sorted.
     hold_out_speaker
-        The test are all clips of this speaker and no others (layouts "fsdd" and "folders").
+        Test on all clips of this speaker and no others (layouts "fsdd" and "folders").
     resample
-        Whether to convert files of another sample rate; False: they are problems, and an error if most files are such.
+        Whether to convert files of another sample rate; False: they are problems, and an error if most files are.
     mono
-        What to take of files with several channels: "mean", or the number of one; None: they are problems.
+        Which channel of several to use: "mean", or its number; None: they are problems.
     valid_part, test_part
-        Share of clips for validation and test, 0 to 0.5, where the folder does not say. Whole speakers are drawn where
-        file names tell at least 10 (SPEAKER_nohash_N or LABEL_SPEAKER_N); else the same share of each label, and in
-        "fsdd" of each speaker.
+        Share of clips for validation and test, 0 to 0.5, where the folder does not define them. Whole speakers are
+        drawn if file names give at least 10 (SPEAKER_nohash_N or LABEL_SPEAKER_N); else the same share of each label,
+        and in "fsdd" of each speaker.
     seed
-        Of the draws.
+        Of the random split.
     progress
-        Called with (files read, files in all) as reading goes on.
+        Called with (files read, files in total).
 
     Returns
     -------
     Corpus
-        With clips ordered by label and name, whatever the order on disk; pieces of noise come first.
+        With clips in the order of labels and names; pieces of noise come first.
 
     Raises
     ------
     ParameterError
         There is no such folder; a file is in both lists; one of `words` has no clip to train on; fewer than two labels
-        have; most files have another sample rate. All else that is wrong is a line in `Corpus.problems`: files that are
-        no audio, damaged, empty, not finite, with several channels; missing or listed twice; folders without audio.
+        have one; most files have another sample rate. All other problems are lines in `Corpus.problems`: files that are
+        not audio, damaged, empty, not finite, with several channels; missing or listed twice; folders without audio.
 
     Notes
     -----
-    Warden, "Speech Commands", 2018 (the layout and the twelve classes). Endings do not count in lists, so a corpus that
-    was converted to FLAC keeps its lists. Hidden files are problems only in folders of labels.
+    Warden, "Speech Commands", 2018 (the layout and the twelve classes). Lists are matched without file endings, so that
+    they fit a corpus that was converted to FLAC. Hidden files are problems only in folders of labels.
 
     Examples
     --------
@@ -154,7 +154,7 @@ def assembled(
     reader: ClipReader,
     folder: Path,
 ) -> Corpus:
-    """Labels are those that can be learnt; clips of others are passed over, or an error if they were asked for."""
+    """The corpus of the labels with training clips; other labels are skipped, or an error if they were requested."""
     problems = listing.problems
     label_of = reader.label_of
     of_part = {part: [label_of.get(name, SILENCE) for name in clips.names] for part, clips in parts.items()}
@@ -168,7 +168,7 @@ def assembled(
         raise ParameterError(f"{folder}: {len(labels)} labels have clips to train on; there must be at least 2{reason}")
     number_of = {label: i for i, label in enumerate(labels)}
     for label in sorted({label for names in of_part.values() for label in names} - number_of.keys()):
-        problems.append(f"{readable(label)}: has no clip to train on; it is no label")
+        problems.append(f"{readable(label)}: has no clip to train on; skipped")
     for part, clips in parts.items():
         kept = [i for i, label in enumerate(of_part[part]) if label in number_of]
         if len(kept) < len(clips):

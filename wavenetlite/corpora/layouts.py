@@ -1,4 +1,4 @@
-"""How corpora lie on disk: which file is which label, spoken by whom, in which part. No audio is read here."""
+"""Layouts of corpora on disk: label, speaker and part of every file. No audio is read here."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ LISTS = {"valid": "validation_list.txt", "test": "testing_list.txt"}
 PARTS = {"train": "train", "training": "train", "valid": "valid", "validation": "valid", "val": "valid",
          "dev": "valid", "test": "test", "testing": "test"}  # fmt: skip
 FEW_SPEAKERS = 10
-"""With fewer speakers than this a part of its own would hold one or two: then labels are divided, not speakers."""
+"""With fewer speakers than this, a part would have one or two: then labels are split, not speakers."""
 NOHASH = re.compile(r"(?:^|_)([^_]+)_nohash_\d+$")
 RECORDING = re.compile(r"([^_]+)_(.+)_(\d+)$")
 
@@ -41,7 +41,7 @@ class Item:
 
 @dataclass
 class Listing:
-    """What was found in a folder."""
+    """The files of a folder."""
 
     layout: str
     items: list[Item] = field(default_factory=list)
@@ -51,7 +51,7 @@ class Listing:
 
 @dataclass(frozen=True)
 class Division:
-    """How clips are divided where the folder does not say: parts of the whole, a seed, a speaker to test on."""
+    """How clips are split where the folder does not define it: shares, seed, speaker to test on."""
 
     valid_part: float
     test_part: float
@@ -63,23 +63,23 @@ class Division:
 
 
 def readable(text: str) -> str:
-    """A file name for a message: one line, and no bytes that cannot be printed."""
+    """A file name for a message: one printable line."""
     text = os.fsencode(text).decode("utf-8", "replace")
     return "".join(char if char.isprintable() else "\ufffd" for char in text)
 
 
 def composed(text: str) -> str:
-    """The same letters in one spelling: file systems and lists differ in how they write accents."""
+    """In Unicode normal form C: file systems and lists differ in how they encode accents."""
     return unicodedata.normalize("NFC", text)
 
 
 def stem(name: str) -> str:
     """A name without its ending."""
-    return os.path.splitext(name)[0]  # noqa: PTH122  (Path would take 10 times as long, for every file)
+    return os.path.splitext(name)[0]  # noqa: PTH122  (Path is 10 times slower, for every file)
 
 
 def entries(folder: str) -> list[os.DirEntry[str]]:
-    """What lies in a folder, in an order that is the same on every file system."""
+    """The content of a folder, in the same order on every file system."""
     try:
         with os.scandir(folder) as found:
             return sorted(found, key=lambda entry: entry.name)
@@ -110,7 +110,7 @@ def subfolders(folder: str) -> list[os.DirEntry[str]]:
 
 
 def audio_files(folder: str, prefix: str, problems: list[str], *, strict: bool = True) -> list[tuple[str, str]]:
-    """(path, name) of the audio files of a folder; whatever else lies there is a problem, if `strict`."""
+    """(path, name) of the audio files of a folder; with `strict`, other files are problems."""
     try:
         found = entries(folder)
     except ParameterError as error:
@@ -122,7 +122,7 @@ def audio_files(folder: str, prefix: str, problems: list[str], *, strict: bool =
         if is_file(entry) and is_audio(entry.name):
             files.append((entry.path, name))
         elif strict:
-            problems.append(f"{readable(name)}: {what_is_wrong(entry)}; passed over")
+            problems.append(f"{readable(name)}: {what_is_wrong(entry)}; skipped")
     return files
 
 
@@ -131,16 +131,16 @@ def what_is_wrong(entry: os.DirEntry[str]) -> str:
         return "a folder inside the folder of a label"
     if not is_file(entry):
         return "a link to nothing" if entry.is_symlink() else "not a file"
-    return "a hidden file" if entry.name.startswith(".") else "no audio by its ending"
+    return "a hidden file" if entry.name.startswith(".") else "not audio by its ending"
 
 
 def loose_files(folder: str, problems: list[str]) -> None:
-    """Audio beside the folders of the labels has no label; a README there is where it belongs."""
+    """Report audio beside the label folders, which has no label; other files may be there."""
     for entry in entries(folder):
         if entry.is_symlink() and not Path(entry.path).exists():
-            problems.append(f"{readable(entry.name)}: a link to nothing; passed over")
+            problems.append(f"{readable(entry.name)}: a link to nothing; skipped")
         elif not is_folder(entry) and is_audio(entry.name):
-            problems.append(f"{readable(entry.name)}: lies in no folder of a label; passed over")
+            problems.append(f"{readable(entry.name)}: is not in the folder of a label; skipped")
 
 
 def label_folders(folder: str, prefix: str, problems: list[str], part: str = "train") -> list[Item]:
@@ -152,13 +152,13 @@ def label_folders(folder: str, prefix: str, problems: list[str], part: str = "tr
         label = composed(entry.name)
         files = audio_files(entry.path, f"{prefix}{entry.name}/", problems)
         if not files:
-            problems.append(f"{readable(prefix + entry.name)}/: no audio files; it is no label")
+            problems.append(f"{readable(prefix + entry.name)}/: has no audio files; skipped")
         items += [Item(path, name, label, speaker_of(name, label), part) for path, name in files]
     return items
 
 
 def speaker_of(name: str, label: str) -> str:
-    """Who speaks, where the name of the file says it: SPEAKER_nohash_N or LABEL_SPEAKER_N; else ""."""
+    """The speaker in a file name SPEAKER_nohash_N or LABEL_SPEAKER_N; else ""."""
     base = stem(name.rpartition("/")[2])
     if match := NOHASH.search(base):
         return match[1]
@@ -203,7 +203,7 @@ def recordings(root: str) -> str:
 
 
 def speech_commands(root: str, division: Division) -> Listing:
-    """LABEL/ folders and lists of the files that are for validation and for the test."""
+    """LABEL/ folders, and lists of the files for validation and test."""
     not_held_out("speech_commands", division)
     listing = Listing("speech_commands")
     loose_files(root, listing.problems)
@@ -220,25 +220,25 @@ def speech_commands(root: str, division: Division) -> Listing:
 
 
 def parts_of_lists(root: str, items: Sequence[Item], problems: list[str]) -> dict[str, str]:
-    """Name without ending -> "valid" or "test". The ending does not count: a converted corpus keeps its lists."""
+    """Name without ending -> "valid" or "test"; so lists fit a corpus that was converted to another format."""
     known = {stem(composed(item.name)) for item in items}
     labels = {composed(entry.name) for entry in subfolders(root)}
     part_of: dict[str, str] = {}
     for part, list_name in LISTS.items():
         lines = list_lines(Path(root, list_name), problems)
         twice = [line for line, times in Counter(lines).items() if times > 1]
-        problems += [f"{list_name}: {readable(line)} stands there more than once; it counts once" for line in twice]
+        problems += [f"{list_name}: {readable(line)} is listed more than once" for line in twice]
         problems += missing_lines(list_name, [line for line in dict.fromkeys(lines) if stem(line) not in known], labels)
         for line in lines:
             if part_of.setdefault(stem(line), part) != part:
                 raise ParameterError(
-                    f"{readable(line)}: stands in {LISTS['valid']} and in {LISTS['test']}; it must be in one of them"
+                    f"{readable(line)}: is listed in {LISTS['valid']} and in {LISTS['test']}; it must be in one of them"
                 )
     return part_of
 
 
 def list_lines(path: Path, problems: list[str]) -> list[str]:
-    """The names in a list, spelt as the names of items are."""
+    """The names in a list, normalised as those of items."""
     if not path.is_file():
         problems.append(f"{path.name}: there is no such list")
         return []
@@ -251,7 +251,7 @@ def list_lines(path: Path, problems: list[str]) -> list[str]:
 
 
 def missing_lines(list_name: str, missing: Iterable[str], labels: set[str]) -> list[str]:
-    """A line for each listed file that is not there; one for all those of a folder that is not there."""
+    """One line per missing file that is listed; one for all those of a missing folder."""
     lines, folders = [], Counter[str]()
     for name in missing:
         label, slash, _ = name.partition("/")
@@ -270,7 +270,7 @@ def fsdd(root: str, division: Division) -> Listing:
     for path, name in audio_files(folder, prefix, listing.problems, strict=folder != root):
         match = RECORDING.match(composed(stem(name.rpartition("/")[2])))
         if match is None:
-            listing.problems.append(f"{readable(name)}: its name is not DIGIT_SPEAKER_INDEX; passed over")
+            listing.problems.append(f"{readable(name)}: its name is not DIGIT_SPEAKER_INDEX; skipped")
             continue
         part = "test" if int(match[3]) < 5 else "train"
         listing.items.append(Item(path, name, match[1], match[2], part))
@@ -281,7 +281,7 @@ def fsdd(root: str, division: Division) -> Listing:
 
 
 def plain_folders(root: str, division: Division) -> Listing:
-    """LABEL/ folders and nothing else: divided here."""
+    """LABEL/ folders alone, split here."""
     listing = Listing("folders")
     loose_files(root, listing.problems)
     listing.items = label_folders(root, "", listing.problems)
@@ -301,7 +301,7 @@ def part_folders(root: str, division: Division) -> Listing:
     for entry in subfolders(root):
         part = PARTS.get(entry.name.lower())
         if part is None:
-            listing.problems.append(f"{readable(entry.name)}/: is not train, valid or test; passed over")
+            listing.problems.append(f"{readable(entry.name)}/: is not train, valid or test; skipped")
         else:
             loose = f"{entry.name}/"
             inner: list[str] = []
@@ -321,22 +321,22 @@ FINDERS: dict[str, Callable[[str, Division], Listing]] = {
 }
 
 
-# Dividing
+# Splits
 
 
 def not_held_out(layout: str, division: Division) -> None:
     if division.hold_out_speaker is not None:
         raise ParameterError(
             f"hold_out_speaker={division.hold_out_speaker!r} is for the layouts fsdd and folders; "
-            f"{layout} has a test of its own"
+            f"{layout} defines its own test"
         )
 
 
 def held_out(items: Sequence[Item], speaker: str) -> list[Item]:
-    """All clips of one speaker are the test, all others are not."""
+    """Test on all clips of one speaker and no others."""
     speakers = sorted({item.speaker for item in items} - {""})
     if speaker not in speakers:
-        few = ", ".join(map(readable, speakers[:10])) or "none that the file names tell"
+        few = ", ".join(map(readable, speakers[:10])) or "none in the file names"
         raise ParameterError(f"hold_out_speaker={speaker!r} must be one of the speakers: {few}")
     return [replace(item, part="test" if item.speaker == speaker else "train") for item in items]
 
@@ -344,8 +344,8 @@ def held_out(items: Sequence[Item], speaker: str) -> list[Item]:
 def split_off(part: str, size: float, items: Sequence[Item], seed: int, *, by_label: bool = False) -> list[Item]:
     """Move about `size` of the training items to another part.
 
-    Whole speakers are moved where the names tell enough of them; else, or with `by_label`, the same share of every
-    label, and of every speaker's clips of it. Which ones depends on the seed and the names alone.
+    Whole speakers are moved if the names give enough of them; else, or with `by_label`, the same share of every label,
+    and of every speaker's clips of it. The choice depends on the seed and the names alone.
     """
     items = sorted(items, key=lambda item: (item.label, item.name))
     here = [i for i, item in enumerate(items) if item.part == "train"]
@@ -377,7 +377,7 @@ def of_labels(items: Sequence[Item], here: Sequence[int], size: float, rng: np.r
 
 
 def of_speakers(items: Sequence[Item], here: Sequence[int], size: float, rng: np.random.Generator) -> set[int]:
-    """All clips of some speakers; a file that does not tell its speaker is one of its own."""
+    """All clips of some speakers; a file of unknown speaker counts as a separate speaker."""
     clips_of: dict[str, list[int]] = {}
     for i in here:
         clips_of.setdefault(items[i].speaker or f"/{items[i].name}", []).append(i)
@@ -387,10 +387,10 @@ def of_speakers(items: Sequence[Item], here: Sequence[int], size: float, rng: np
     names = sorted(clips_of)
     for place in rng.permutation(len(names)):
         clips = clips_of[names[place]]
-        taken = Counter(items[i].label for i in clips)
+        moving = Counter(items[i].label for i in clips)
         if len(moved) + len(clips) / 2 > size * len(here):
             continue
-        if all(left[label] - taken[label] >= least[label] for label in taken):
-            left -= taken
+        if all(left[label] - moving[label] >= least[label] for label in moving):
+            left -= moving
             moved.update(clips)
     return moved

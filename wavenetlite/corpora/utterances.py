@@ -1,4 +1,4 @@
-"""Recordings with words in them: a manifest says of each who speaks, which word falls, and when."""
+"""Recordings of running speech, with a manifest of speakers, words and their times."""
 
 from __future__ import annotations
 
@@ -13,24 +13,21 @@ from typing import Any
 
 import numpy as np
 
-from wavenetlite import audio
-from wavenetlite.audio.scale import scale_problem
+from wavenetlite.corpora.clip_reader import FILES_AT_ONCE, THREADS, read_signal
 from wavenetlite.support.arrays import Floats
 from wavenetlite.support.checks import number
-from wavenetlite.support.errors import ArrayTypeError, ParameterError, WavenetliteError
+from wavenetlite.support.errors import ArrayTypeError, ParameterError
 from wavenetlite.support.progress import Progress
 
 MANIFEST = "manifest.jsonl"
-THREADS = 2
-FILES_AT_ONCE = 32
 NOTES = re.compile(r"\[[^\[\]]*\]|\{[^{}]*\}|<[^<>]*>")
-"""What a transcription tells of noises, laughter and breath."""
+"""Notes in a transcription, on noises, laughter and breath."""
 NO_LETTERS = re.compile(r"[\W\d_]+")
 
 
 @dataclass(frozen=True, eq=False)
 class Utterance:
-    """One recording, and the word that is said in it.
+    """A recording, and the word that is said in it.
 
     Attributes
     ----------
@@ -39,13 +36,13 @@ class Utterance:
     audio
         float32, (samples,).
     speaker, split
-        Who speaks, and which part of the corpus it belongs to; "" where it is not known.
+        Speaker, and part of the corpus; "" if unknown.
     word
-        The word that falls and whose times are known; None: no such word.
+        The word whose times are known; None: no such word.
     start_s, end_s
-        When, seconds from the first sample; 0 without a word.
+        Its times, seconds from the first sample; 0 without a word.
     untimed
-        Words that fall at times nobody has written down: by the transcription, or by a keyword without times.
+        Words at unknown times: in the transcription, or a keyword without times.
     """
 
     name: str
@@ -65,15 +62,15 @@ class Utterances:
     Attributes
     ----------
     words
-        The words that are marked somewhere, sorted.
+        The annotated words, sorted.
     items
         The recordings, in the order of the manifest.
     sr
         Sample rate, Hz.
     problems
-        One line for everything that was passed over or is odd, with the name of the file.
+        One line for everything that was skipped or is suspicious, with the name of the file.
     folder
-        Where they were read from; None: they were not read.
+        The folder they were read from; None: they were not read.
     """
 
     words: list[str]
@@ -90,7 +87,7 @@ class Utterances:
 
     @property
     def hours(self) -> float:
-        """How long all recordings are together."""
+        """Total duration of the recordings."""
         return sum(len(item.audio) for item in self.items) / self.sr / 3600
 
     @property
@@ -99,19 +96,19 @@ class Utterances:
         return sorted({item.speaker for item in self.items})
 
     def of(self, split: str) -> list[int]:
-        """Numbers of the items of a split."""
+        """Indices of the items of a split."""
         return [number_of for number_of, item in enumerate(self.items) if item.split == split]
 
     def folds(self, count: int, seed: int = 0) -> list[list[int]]:
-        """All items in so many parts of about the same length, no speaker in two of them.
+        """Indices of the items in `count` folds of about the same duration, no speaker in two of them.
 
-        The speakers, in a seeded order and those with the most audio first, each go to the part that is the shortest.
+        The speakers, those with the most audio first and otherwise in a seeded order, each go to the shortest fold.
         """
         lengths: dict[str, int] = {}
         for item in self.items:
             lengths[item.speaker] = lengths.get(item.speaker, 0) + len(item.audio)
         if not 2 <= count <= len(lengths):
-            raise ParameterError(f"folds={count} must be from 2 to {len(lengths)}, the speakers there are")
+            raise ParameterError(f"folds={count} must be from 2 to {len(lengths)}, the number of speakers")
         drawn = [self.speakers[at] for at in np.random.default_rng(seed).permutation(len(lengths))]
         parts: list[set[str]] = [set() for _ in range(count)]
         totals = [0] * count
@@ -123,7 +120,7 @@ class Utterances:
 
 
 def read_utterances(folder: str | os.PathLike[str], *, progress: Progress | None = None) -> Utterances:
-    """Read recordings and what their manifest says of them.
+    """Read recordings and their manifest.
 
     Parameters
     ----------
@@ -132,18 +129,18 @@ def read_utterances(folder: str | os.PathLike[str], *, progress: Progress | None
         (a word or null), `start_s` and `end_s` (of the word, or null), and, if known, `speaker`, `split` and
         `transcription`.
     progress
-        Called with (files read, files in all) as reading goes on.
+        Called with (files read, files in total).
 
     Raises
     ------
     ParameterError
-        There is no such folder or manifest, a line of it breaks these rules, no file can be read, or no word is marked.
-        Files that cannot be read, or have another sample rate than the first, are lines in `Utterances.problems`.
+        There is no such folder or manifest, a line of it is invalid, no file can be read, or no word has times. Files
+        that cannot be read, or have another sample rate than the first, are lines in `Utterances.problems`.
 
     Notes
     -----
-    A word may fall more often than it is marked: `Utterance.untimed` names the words that a transcription has once more
-    than the marks tell. Notes in brackets are no speech, and a word may be written in two: "wild fire" is "wildfire".
+    A word may occur more often than it is annotated: `Utterance.untimed` are the words that the transcription has more
+    often than the annotation. Notes in brackets are not speech, and "wild fire" counts as "wildfire".
 
     Examples
     --------
@@ -169,7 +166,7 @@ def read_utterances(folder: str | os.PathLike[str], *, progress: Progress | None
     rate = 0
     for done, (line, y, sr, problem) in enumerate(signals(Path(folder), lines), 1):
         if y is not None and rate not in (0, sr):
-            problem = f"{line['path']}: its sample rate is {sr}, not {rate}; passed over"
+            problem = f"{line['path']}: its sample rate is {sr}, not {rate}; skipped"
         if problem:
             problems.append(problem)
         else:
@@ -186,7 +183,7 @@ def read_utterances(folder: str | os.PathLike[str], *, progress: Progress | None
 
 
 def manifest(folder: Path) -> list[dict[str, Any]]:
-    """The lines of a manifest, each an object with the fields that are needed."""
+    """The lines of a manifest, each an object with the required fields."""
     path = folder / MANIFEST
     if not folder.is_dir():
         raise ParameterError(f"folder={str(folder)!r}: there is no such folder")
@@ -230,31 +227,22 @@ def text_of(value: Any, name: str, where: str) -> str:
 
 
 def signals(folder: Path, lines: Sequence[dict[str, Any]]) -> list[tuple[dict[str, Any], Floats | None, int, str]]:
-    """The signal of each line, its rate, and what is wrong with it."""
+    """The signal of each line, its rate, and why it cannot be used, if so."""
 
     def one(line: dict[str, Any]) -> tuple[dict[str, Any], Floats | None, int, str]:
-        try:
-            y, sr = audio.read(folder / line["path"])
-        except WavenetliteError as error:
-            reason = str(error).removeprefix(f"{audio.shown(folder / line['path'])}: ")
-            return line, None, 0, f"{line['path']}: {reason}; passed over"
-        if y.ndim == 2:
-            return line, None, sr, f"{line['path']}: has {y.shape[1]} channels; passed over"
-        if problem := scale_problem(y):
-            return line, None, sr, f"{line['path']}: {problem}; passed over"
-        return line, y, sr, "" if len(y) else f"{line['path']}: has no samples; passed over"
+        return line, *read_signal(folder / line["path"], line["path"])
 
     with ThreadPoolExecutor(THREADS) as pool:
         return list(pool.map(one, lines, chunksize=FILES_AT_ONCE))
 
 
 def utterance(line: dict[str, Any], y: Floats, sr: int, words: Sequence[str], problems: list[str]) -> Utterance:
-    """One recording and its line; times beyond its end are none."""
+    """A recording and its line; times beyond its end are ignored."""
     word, start_s, end_s = line["keyword"], line["start_s"], line["end_s"]
     timed = word is not None and start_s is not None
     if timed and end_s > len(y) / sr + 0.05:
         problems.append(
-            f"{line['path']}: {word} ends at {end_s:g} s, after its end at {len(y) / sr:g} s; times ignored"
+            f"{line['path']}: {word} ends at {end_s:g} s, after the end at {len(y) / sr:g} s; times ignored"
         )
         timed = False
     said = mentions(line["transcription"], words)
@@ -266,6 +254,6 @@ def utterance(line: dict[str, Any], y: Floats, sr: int, words: Sequence[str], pr
 
 
 def mentions(transcription: str, words: Sequence[str]) -> dict[str, int]:
-    """How often each word is in a transcription: in what is said, and in what notes tell of voices behind it."""
+    """How often each word is in a transcription, including notes on voices in the background."""
     texts = [NO_LETTERS.sub("", text).casefold() for text in (transcription, NOTES.sub("", transcription))]
     return {word: max(text.count(word.casefold()) for text in texts) for word in words}

@@ -1,4 +1,4 @@
-"""Which words are labels: the choice of clips of other words, and of pieces of silence."""
+"""The choice of labels, of clips of unknown words, and of pieces of silence."""
 
 from __future__ import annotations
 
@@ -15,11 +15,11 @@ from wavenetlite.support.arrays import Floats
 from wavenetlite.support.errors import ArrayTypeError, ParameterError
 
 NOISE_PARTS = {"train": (0.0, 0.8), "valid": (0.8, 0.9), "test": (0.9, 1.0)}
-"""From which stretch of a noise recording the silence of each part is cut: no part hears another's."""
+"""Section of a noise recording that the silence of each part is cut from; they do not overlap."""
 
 
 def checked_words(words: Any) -> list[str] | None:
-    """The labels wanted, in order; None: whatever there is."""
+    """The labels wanted, in order; None: all."""
     if words is None or (isinstance(words, str) and words == "all"):
         return None
     if isinstance(words, str) and words == "12":
@@ -39,7 +39,7 @@ def text(name: str, value: Any) -> str:
 
 
 def chosen_words(items: Sequence[Item], wanted: Sequence[str] | None, seed: int) -> list[Item]:
-    """The items of the labels that are wanted; of all other words a fair choice, as "_unknown_" if that is wanted."""
+    """The items of the labels wanted; if "_unknown_" is one of them, a balanced choice of all other words."""
     if wanted is None:
         return list(items)
     chosen = [item for item in items if item.label in wanted]
@@ -53,13 +53,13 @@ def chosen_words(items: Sequence[Item], wanted: Sequence[str] | None, seed: int)
 
 
 def per_word(items: Sequence[Item], wanted: Sequence[str]) -> int:
-    """How many clips a word has, on average over those that were asked for."""
+    """Average number of clips of the words wanted."""
     words = [word for word in wanted if word not in (SILENCE, UNKNOWN)]
     return round(sum(item.label in words for item in items) / max(1, len(words)))
 
 
 def by_turns(items: Sequence[Item], most: int, rng: np.random.Generator) -> list[Item]:
-    """At most so many clips, the same number of each word, now labelled "_unknown_"."""
+    """At most `most` clips, the same number of each word, labelled "_unknown_"."""
     turns: Counter[str] = Counter()
     order = []
     for place in rng.permutation(len(items)):
@@ -69,7 +69,7 @@ def by_turns(items: Sequence[Item], most: int, rng: np.random.Generator) -> list
 
 
 def cut_silence(noises: dict[str, Floats], part: str, wanted: int, samples: int, seed: int) -> Clips:
-    """Pieces of the noise recordings, from the stretch that belongs to a part; longer recordings give more."""
+    """Pieces of the noise recordings, from the section of a part; longer recordings give more."""
     begin, end = NOISE_PARTS[part]
     spans = {name: (int(begin * len(y)), int(end * len(y)) - samples) for name, y in noises.items()}
     spans = {name: span for name, span in spans.items() if span[1] >= span[0]}

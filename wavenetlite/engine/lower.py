@@ -25,7 +25,7 @@ MOST_WORKSPACE_BYTES = 2**30
 
 
 def whole_vectors(floats: int) -> int:
-    """As many floats, or more, as fill vectors of any width."""
+    """Floats rounded up to whole vectors of any width."""
     return -(-floats // LANES) * LANES
 
 

@@ -86,7 +86,7 @@ cdef class Plan:
     cdef Py_ssize_t even_chunk          # and while more are to come
     cdef readonly Py_ssize_t condition_period   # input frames per frame of the conditioning
     cdef Py_ssize_t buffers, steps, most_taps, staged_floats, most_gathered_floats, rings_floats, workspace_floats, states_bytes, pieces
-    cdef char* first_states             # the steps' states before the first frame; NULL: zeros
+    cdef char* first_states             # the steps' initial states; NULL: zeros
     cdef Py_ssize_t scratch_floats      # most per row
     cdef int x, c, output
     cdef Buffer* buffer

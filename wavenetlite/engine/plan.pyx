@@ -212,7 +212,7 @@ cdef class Plan:
                 self.most_taps = max(self.most_taps, strip[i].taps)
 
     cdef set_pieces(self, object program):
-        """Locate the steps' states, without the padding of their rows, and their values before the first frame."""
+        """Locate the steps' states, without the padding of their rows, and set their initial values."""
         cdef Py_ssize_t i, start
         cdef const unsigned char[::1] first
         pieces, begins = [], {}

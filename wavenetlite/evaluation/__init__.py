@@ -1,1 +1,1 @@
-"""How good a model is: measures, detections, the self-check of streams."""
+"""Evaluation of models: accuracy, detections, the self-check of streams."""

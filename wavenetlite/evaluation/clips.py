@@ -1,4 +1,4 @@
-"""evaluate: how often a classifier is right on labelled clips, and what it takes for what."""
+"""Evaluate a classifier on labelled clips: accuracy and confusion matrix."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ Counts = npt.NDArray[np.int64]
 
 
 class Wrong(NamedTuple):
-    """A clip that was taken for something else: its name, its label, what it was taken for and with which score."""
+    """A misclassified clip: name, label, predicted label and its score."""
 
     name: str
     truth: str
@@ -37,15 +37,15 @@ class Evaluation:
     Attributes
     ----------
     labels
-        The classifier's, in its order.
+        The classifier's, in order.
     matrix
-        int64, (labels, labels): clips of the row's label that were taken for the column's.
+        int64, (labels, labels): number of clips of the row's label that were classified as the column's.
     predicted
-        The label that each clip was taken for.
+        The predicted label of each clip.
     probabilities
         float32, (clips, labels).
     wrong
-        The clips that were taken for something else, in the order of the clips.
+        The misclassified clips, in order.
     """
 
     labels: list[str]
@@ -56,17 +56,17 @@ class Evaluation:
 
     @property
     def count(self) -> int:
-        """Clips in all."""
+        """Number of clips."""
         return len(self.predicted)
 
     @property
     def accuracy(self) -> float:
-        """Share of the clips that were recognised, 0..1."""
+        """Fraction of clips classified correctly, 0..1."""
         return 1 - len(self.wrong) / self.count
 
     @property
     def per_label(self) -> dict[str, float | None]:
-        """Share of each label's clips that were recognised (recall); None where there is no clip of a label."""
+        """Recall of each label, 0..1; None for a label without clips."""
         said = self.matrix.sum(axis=1).tolist()
         right = self.matrix.diagonal().tolist()
         return {label: r / n if n else None for label, r, n in zip(self.labels, right, said, strict=True)}
@@ -85,32 +85,32 @@ def evaluate(
     threads: int = 1,
     progress: Progress | None = None,
 ) -> Evaluation:
-    """Classify labelled clips and compare.
+    """Classify labelled clips and compare with their labels.
 
     Parameters
     ----------
     classifier
-        What is judged.
+        The classifier to evaluate.
     clips
-        At least one, at the classifier's sample rate; padded clips are taken as they are.
+        At least one, at the classifier's sample rate; padded clips are used with their padding.
     labels
-        Names of the clips' numbers ``clips.y``, such as ``corpus.labels``, in any order: the classifier must know each.
-        None: the classifier's own.
+        Labels that ``clips.y`` indexes, such as ``corpus.labels``; each must be a label of the classifier. None: the
+        classifier's own.
     streamed
-        Whether to feed each clip through ``classifier.stream()`` in blocks, as it would come from a microphone; the
-        results are the same, bit for bit.
+        Whether to feed each clip through ``classifier.stream()`` in blocks, as from a microphone; the results are
+        the same, bit for bit.
     block_ms
         Length of a block, milliseconds, rounded to samples.
     threads
-        How many clips to work on at once.
+        Number of clips to classify in parallel.
     progress
-        Called with (clips done, clips in all) as it goes on.
+        Called with (clips done, clips in total).
 
     Raises
     ------
     ParameterError, ArrayTypeError
-        There are no clips, the classifier has not one of their labels, or a clip cannot be classified: too short, or
-        not finite; the message names it.
+        There are no clips, a label is unknown to the classifier, or a clip cannot be classified: too short, or not
+        finite; the message names it.
 
     Examples
     --------
@@ -131,7 +131,7 @@ def evaluate(
     if not isinstance(clips, Clips):
         raise ArrayTypeError(f"clips is a {type(clips).__name__}; it must be Clips, such as corpus.test")
     if not len(clips):
-        raise ParameterError("clips has no clip; it must have at least one")
+        raise ParameterError("clips is empty; it must have at least one clip")
     known = classifier.labels
     truth = numbers_of(clips, known if labels is None else labels, known)
     block = block_samples(block_ms, classifier.sr) if flag("streamed", streamed) else None
@@ -155,21 +155,19 @@ def evaluate(
 
 
 def numbers_of(clips: Clips, labels: Sequence[str], known: Sequence[str]) -> list[int]:
-    """Of each clip, the number that the classifier gives its label; found by name, whatever the order."""
+    """The classifier's number of each clip's label, matched by name."""
     if isinstance(labels, str) or not all(isinstance(label, str) for label in labels):
         raise ArrayTypeError(f"labels={labels!r} must be a sequence of strings")
     if int(clips.y.max()) >= len(labels):
         raise ParameterError(f"labels has {len(labels)} entries; clips.y has the number {int(clips.y.max())}")
     unknown = [label for label in labels if label not in known]
     if unknown:
-        raise ParameterError(
-            f"labels has {unknown[0]!r}, which is no label of the classifier: it knows {', '.join(known)}"
-        )
+        raise ParameterError(f"labels has {unknown[0]!r}; it must be a label of the classifier: {', '.join(known)}")
     return [known.index(labels[number]) for number in clips.y.tolist()]
 
 
 def block_samples(block_ms: float, sr: int) -> int:
-    """Samples of a block of so many milliseconds."""
+    """Samples in a block of `block_ms` milliseconds."""
     samples = round(number("block_ms", block_ms) * sr / 1000)
     if samples < 1:
         raise ParameterError(f"block_ms={block_ms} is {samples} samples at {sr} Hz; it must be at least one")
@@ -177,7 +175,7 @@ def block_samples(block_ms: float, sr: int) -> int:
 
 
 def predicted_in_turn(clf: AudioClassifier, clips: Clips, block: int | None, threads: int) -> Iterator[Prediction]:
-    """The prediction of each clip, in their order."""
+    """The prediction of each clip, in order."""
     predict: Callable[[Floats], Prediction] = clf.predict if block is None else lambda y: streamed_whole(clf, y, block)
 
     def one(number: int) -> Prediction:
@@ -193,11 +191,11 @@ def predicted_in_turn(clf: AudioClassifier, clips: Clips, block: int | None, thr
         yield from map(one, range(len(clips)))
         return
     with ThreadPoolExecutor(threads, thread_name_prefix="evaluate") as pool:
-        yield from pool.map(one, range(len(clips)))  # interrupted, it gives up those that have not begun
+        yield from pool.map(one, range(len(clips)))  # interrupted, it cancels what has not begun
 
 
 def streamed_whole(clf: AudioClassifier, y: Floats, block: int) -> Prediction:
-    """What a stream fed in blocks says of a whole signal."""
+    """The prediction of a stream that is fed a signal in blocks."""
     stream = clf.stream()
     for first in range(0, len(y), block):
         stream.process(y[first : first + block])

@@ -1,4 +1,4 @@
-"""The report of a detector on recordings of running speech, as a table and as JSON."""
+"""The report of a detector on recordings of running speech, as a table or JSON."""
 
 from __future__ import annotations
 
@@ -14,13 +14,13 @@ from wavenetlite.evaluation.scores import ConcatenatedScores
 from wavenetlite.support.progress import Progress
 
 RATES = (0.5, 1.0, 2.0)
-"""False alarms per hour that the tables are made for."""
+"""False alarms per hour in the tables."""
 EACH = "each at that rate"
 
 
 @dataclass(frozen=True, eq=False)
 class Report:
-    """What a detector does on some recordings; `str` makes a table of it.
+    """The results of a detector on some recordings; `str` gives a table.
 
     Attributes
     ----------
@@ -29,13 +29,13 @@ class Report:
     as_set
         With the detector's own thresholds, each word and `ALL`.
     rates
-        False alarms per hour that the table is made for.
+        False alarms per hour in the table.
     recordings, hours
-        How many, and how long together.
+        Number of recordings, and their total duration.
     untimed
-        Recordings in which a word is said at an unknown time.
+        Number of recordings in which a word is said at an unknown time.
     timed
-        Whether words were sought where they are marked, so that delays mean something; see `by_recording`.
+        Whether words count where they are annotated, so that delays are meaningful; see `by_recording`.
     """
 
     curves: dict[str, Curve]
@@ -47,7 +47,7 @@ class Report:
     timed: bool = True
 
     def points(self, label: str) -> list[tuple[float, Outcome]]:
-        """The threshold and what it gives, at each of the rates; for `EACH` all words, each at its own threshold."""
+        """Threshold and outcome at each of the rates; for `EACH` all words, each at its own threshold."""
         if label != EACH:
             return [self.curves[label].at(rate) for rate in self.rates]
         words = [curve for word, curve in self.curves.items() if word != ALL]
@@ -58,7 +58,7 @@ class Report:
         return [*(word for word in self.curves if word != ALL), EACH, ALL]
 
     def json(self) -> dict[str, Any]:
-        """All of it as JSON-able data."""
+        """The report as JSON-serialisable data."""
         return {
             "recordings": self.recordings,
             "hours": self.hours,
@@ -82,11 +82,11 @@ class Report:
         width = max(len(label) for label in self.labels)
         head = [f"{rate:g}/h" for rate in self.rates]
         lines = [
-            f"{self.recordings:,} recordings, {self.hours:.2f} h; false rejects at so many false alarms per hour, "
+            f"{self.recordings:,} recordings, {self.hours:.2f} h; false rejects by false alarms per hour, "
             + (
                 f"and the delay at {self.rates[len(self.rates) // 2]:g}/h"
                 if self.timed
-                else "wherever in its recording a word is found"
+                else "words found anywhere in their recording"
             ),
             "",
             f"{'':{width}}  {'said':>5}  " + "  ".join(f"{one:>7}" for one in head) + "   median     95 %",
@@ -99,14 +99,16 @@ class Report:
         one = self.as_set[ALL]
         lines += [
             "",
-            f"As it is set: {percent(one)} false rejects, {one.alarms} false alarms of all words together, "
+            f"With its own thresholds: {percent(one)} false rejects, {one.alarms} false alarms of all words together, "
             f"{one.false_alarms_per_hour:.2f} per hour",
         ]
         if self.timed:
             lines[-1] += f"; delay {self.delay(one, 0.5).strip()}, 95 % within {self.delay(one, 0.95).strip()}"
         if self.untimed:
-            lines += ["", f"In {self.untimed} recordings a word is said at a time that nobody has written down: there "
-                          "they do not count for that word."]  # fmt: skip
+            lines += [
+                "",
+                f"In {self.untimed} recordings a word is said at an unknown time; they do not count for that word.",
+            ]
         return "\n".join(lines)
 
     def delay(self, one: Outcome, quantile: float) -> str:
@@ -132,7 +134,7 @@ def report(
     >>> from wavenetlite.evaluation.detections import report
     >>> from wavenetlite.evaluation.scores import ConcatenatedScores, ReferenceEvent, ScoredRecording
     >>> p = np.zeros((100, 2), np.float32)
-    >>> p[50:60, 0] = 0.9                                              # heard from 1.0 s on
+    >>> p[50:60, 0] = 0.9                                              # from 1.0 s on
     >>> times = np.arange(1, 101) / 50
     >>> word = ReferenceEvent("go", 0.7, 1.0)
     >>> recordings = [ScoredRecording("a", p, times, 2.0, (word,)), ScoredRecording("b", 0.5 * p, times, 2.0)]

@@ -1,4 +1,4 @@
-"""What a training run and a detector did, as text for a terminal."""
+"""Confusion matrices and matched events, as text for a terminal."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ Counts = npt.NDArray[np.int64]
 
 
 def confusion(truth: npt.ArrayLike, predicted: npt.ArrayLike, classes: int) -> Counts:
-    """How often each class was taken for each.
+    """Confusion matrix.
 
     Parameters
     ----------
@@ -30,7 +30,7 @@ def confusion(truth: npt.ArrayLike, predicted: npt.ArrayLike, classes: int) -> C
     Returns
     -------
     int64, (classes, classes)
-        Clips of the class of the row that were taken for the class of the column.
+        Number of clips of the row's class that were classified as the column's.
 
     Examples
     --------
@@ -40,14 +40,14 @@ def confusion(truth: npt.ArrayLike, predicted: npt.ArrayLike, classes: int) -> C
     """
     rows, columns = np.asarray(truth), np.asarray(predicted)
     if rows.ndim != 1 or rows.shape != columns.shape:
-        raise ParameterError(f"predicted has shape {columns.shape}; it must be (clips,), as truth's {rows.shape}")
+        raise ParameterError(f"predicted has shape {columns.shape}; it must be (clips,), as truth, {rows.shape}")
     matrix = np.zeros((classes, classes), np.int64)
     for name, numbers in (("truth", rows), ("predicted", columns)):
         if numbers.size and not np.issubdtype(numbers.dtype, np.integer):
             raise ArrayTypeError(f"{name} has dtype {numbers.dtype}; it must be of integers")
         if numbers.size and not 0 <= numbers.min() <= numbers.max() < classes:
             raise ParameterError(
-                f"{name} reaches from {numbers.min()} to {numbers.max()}; it must stay in 0..{classes - 1}"
+                f"{name} ranges from {numbers.min()} to {numbers.max()}; it must be in 0..{classes - 1}"
             )
     if rows.size:
         np.add.at(matrix, (rows, columns), 1)
@@ -55,33 +55,33 @@ def confusion(truth: npt.ArrayLike, predicted: npt.ArrayLike, classes: int) -> C
 
 
 def checked_matrix(matrix: npt.ArrayLike, labels: Sequence[str]) -> Counts:
-    """A confusion matrix that fits its labels."""
+    """The confusion matrix, if it fits its labels."""
     counts = np.asarray(matrix)
     if not np.issubdtype(counts.dtype, np.integer):
-        raise ArrayTypeError(f"matrix has dtype {counts.dtype}; it must be of integers, numbers of clips")
+        raise ArrayTypeError(f"matrix has dtype {counts.dtype}; it must be of integers, the numbers of clips")
     if isinstance(labels, str) or not all(isinstance(label, str) for label in labels):
         raise ArrayTypeError(f"labels={labels!r} must be a sequence of strings")
     if counts.shape != (len(labels), len(labels)) or not counts.size:
         raise ParameterError(f"matrix has shape {counts.shape}; it must be ({len(labels)}, {len(labels)}), as labels")
     if counts.min() < 0:
-        raise ParameterError(f"matrix={counts.min()} must not be negative anywhere")
+        raise ParameterError(f"matrix has {counts.min()}; it must not be negative")
     return counts.astype(np.int64)
 
 
 def confusion_text(matrix: npt.ArrayLike, labels: Sequence[str]) -> str:
-    """A confusion matrix for the terminal, with the share of each class that was recognised.
+    """A confusion matrix for the terminal, with the recall of each class.
 
     Parameters
     ----------
     matrix
-        Integers, (labels, labels): clips of the row's label that were taken for the column's.
+        Integers, (labels, labels): number of clips of the row's label that were classified as the column's.
     labels
         Names of the classes.
 
     Returns
     -------
     str
-        Lines without a newline at the end.
+        Lines, without a final newline.
 
     Examples
     --------
@@ -104,10 +104,10 @@ def confusion_text(matrix: npt.ArrayLike, labels: Sequence[str]) -> str:
 
 @dataclass(frozen=True)
 class Matches:
-    """Which detections are words that were said: see :func:`match_events`."""
+    """The result of :func:`match_events`."""
 
     found: tuple[tuple[int, int], ...]
-    """(index into truth, index into events) of every word that was found, in order of time."""
+    """(index into truth, index into events) of every word found, in order of time."""
     missed: tuple[int, ...]
     """Indices into truth of the words without a detection."""
     false: tuple[int, ...]
@@ -122,10 +122,10 @@ class Matches:
 def match_events(
     truth: Sequence[Any], events: Sequence[Any], *, background: Sequence[str] = (), tolerance_s: float = 0.5
 ) -> Matches:
-    """Hold the events of a detector against what was said.
+    """Match the events of a detector to the words that were said.
 
-    In order of time, an event takes the first word of its label that no other event has and whose time, made longer by
-    `tolerance_s` at its end, holds the event's `time_s`.
+    In order of time, an event takes the first unmatched word of its label whose time, extended by `tolerance_s` at the
+    end, contains the event's `time_s`.
 
     Parameters
     ----------
@@ -134,7 +134,7 @@ def match_events(
     events
         What was detected: objects or mappings with `label` and `time_s`.
     background
-        Labels whose words need no detection, such as ``"_unknown_"``.
+        Labels that are not to be detected, such as ``"_unknown_"``.
     tolerance_s
         How long after its end a word may be detected, seconds.
 

@@ -1,9 +1,9 @@
-"""What a network says of recordings with words in them, and the events that a detector makes of it."""
+"""The scores of a network on recordings of running speech, and the events that a detector finds in them."""
 
 from __future__ import annotations
 
 import os
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 from typing import NamedTuple
 
@@ -31,7 +31,7 @@ class ReferenceEvent(NamedTuple):
 
 @dataclass(frozen=True, eq=False)
 class ScoredRecording:
-    """What a network said of a recording, and what was said in it.
+    """The output of a network for a recording, and the words in the recording.
 
     Attributes
     ----------
@@ -46,9 +46,9 @@ class ScoredRecording:
     said
         The words whose times are known.
     untimed
-        Words that are said at unknown times.
+        Words at unknown times.
     anywhere
-        Whether a word may be found wherever in the recording, and not only where it is marked.
+        Whether a word may be found anywhere in the recording, and not only where it is annotated.
     """
 
     name: str
@@ -61,21 +61,21 @@ class ScoredRecording:
 
     @property
     def sought(self) -> tuple[ReferenceEvent, ...]:
-        """The words that are said, and where events find them."""
+        """The words, with the times in which an event finds them."""
         return (
             tuple(ReferenceEvent(one.label, 0.0, self.duration_s) for one in self.said) if self.anywhere else self.said
         )
 
 
 class DetectedEvent(NamedTuple):
-    """An event: what, and when it became certain."""
+    """An event: label and time of detection."""
 
     label: str
     time_s: float
 
 
 def listen(classifier: AudioClassifier, item: Utterance, *, block: int | None = None) -> ScoredRecording:
-    """The recording of an utterance: a fresh stream is fed all of it, at once or in blocks of so many samples."""
+    """Feed an utterance to a new stream, at once or in blocks of `block` samples."""
     stream = classifier.stream()
     probabilities, times = [], []
     step = len(item.audio) if block is None else block
@@ -96,30 +96,34 @@ def listen(classifier: AudioClassifier, item: Utterance, *, block: int | None = 
 
 
 def listen_to_all(
-    classifier: AudioClassifier, items: Sequence[Utterance], *, progress: Progress | None = None
+    classifier: AudioClassifier,
+    items: Sequence[Utterance],
+    *,
+    block: int | None = None,
+    progress: Progress | None = None,
 ) -> list[ScoredRecording]:
-    """The recordings of some utterances."""
+    """`listen` to each of some utterances."""
     recordings = []
     for done, item in enumerate(items, 1):
-        recordings.append(listen(classifier, item))
+        recordings.append(listen(classifier, item, block=block))
         if progress is not None:
             progress(done, len(items))
     return recordings
 
 
 def by_recording(recordings: Sequence[ScoredRecording]) -> list[ScoredRecording]:
-    """The same recordings, in which an event finds a word wherever in its recording it comes.
+    """The same recordings, but an event finds a word anywhere in its recording.
 
-    That is what is left to count where marks cannot be trusted. Delays then mean nothing.
+    Use it where annotated times are unreliable. Delays are then meaningless.
     """
     return [replace(recording, anywhere=True) for recording in recordings]
 
 
 class ConcatenatedScores:
-    """Scored recordings one after the other, so that a detector goes over all of them in one call.
+    """Concatenated recordings, which a detector processes in one call.
 
-    Between two recordings stand frames without any probability, as many as make the detector forget: its events are
-    those of a fresh stream for each recording.
+    Recordings are separated by enough frames of probability 0 to clear the detector's state: its events are those of a
+    new stream for each recording.
 
     Parameters
     ----------
@@ -128,28 +132,30 @@ class ConcatenatedScores:
     labels
         Of the probabilities.
     frame_rate
-        Frames a second.
+        Frames per second.
     """
 
     def __init__(self, recordings: Sequence[ScoredRecording], labels: Sequence[str], frame_rate: float) -> None:
         if not recordings:
-            raise ParameterError("recordings has no recording; it must have at least one")
+            raise ParameterError("recordings is empty; it must have at least one")
         self.recordings, self.labels, self.frame_rate = list(recordings), list(labels), frame_rate
         self.cached: tuple[int, Floats, Counts] = (-1, np.zeros((0, 0), np.float32), np.zeros(0, np.int64))
 
-    def events(self, detector: Detector, background: Iterable[str]) -> Iterator[tuple[int, DetectedEvent]]:
-        """(number of the recording, event) of each event in turn."""
+    def events(self, detector: Detector, background: Iterable[str]) -> dict[int, list[DetectedEvent]]:
+        """The events of each recording that has any, by its number."""
         limits = detector.limits(self.labels, self.frame_rate, background)
         if min(limits["releases"].min(), limits["thresholds"].min()) <= 0:
-            raise ParameterError("detector has a threshold or release of 0; it must be above 0, else no run ever ends")
+            raise ParameterError("detector has a threshold or release of 0; it must be above 0")
         scores, starts = self.with_gaps(limits["smoothing"] + limits["refractory"] + 1)
         stream = detector.stream(self.labels, self.frame_rate, background=background)
+        found: dict[int, list[DetectedEvent]] = {}
         for event in stream.process(scores):
             number_of = int(np.searchsorted(starts, event.frame, "right")) - 1
             times = self.recordings[number_of].times_s
             frame = event.frame - starts[number_of]
             if frame < len(times):
-                yield number_of, DetectedEvent(event.label, float(times[frame]))
+                found.setdefault(number_of, []).append(DetectedEvent(event.label, float(times[frame])))
+        return found
 
     def with_gaps(self, gap: int) -> tuple[Floats, Counts]:
         if self.cached[0] != gap:
@@ -165,29 +171,29 @@ class ConcatenatedScores:
 def alarms_elsewhere(
     classifier: AudioClassifier, paths: Sequence[str | os.PathLike[str]], *, progress: Progress | None = None
 ) -> tuple[dict[str, int], float]:
-    """What a classifier believes to hear in recordings without its words, played one after the other as one stream.
+    """Count the false alarms of a classifier in recordings without its words, concatenated to one stream.
 
     Parameters
     ----------
     classifier
-        Its detector decides.
+        With its own detector.
     paths
-        Audio files; those of another sample rate are resampled, each by a resampler that goes on from file to file.
+        Audio files; those of another sample rate are resampled, with one continuous resampler per rate.
     progress
-        Called with (files played, files in all).
+        Called with (files done, files in total).
 
     Returns
     -------
-    Events of each label but the background, and how many hours were played.
+    Number of events of each label but the background, and hours of audio.
     """
     stream = classifier.stream()
     counts = {label: 0 for label in classifier.labels if label not in classifier.background}
     resamplers: dict[int, audio.Resampler] = {}
-    heard = 0
+    samples = 0
 
     def play(y: Floats) -> None:
-        nonlocal heard
-        heard += len(y)
+        nonlocal samples
+        samples += len(y)
         for event in stream.process(y):
             counts[event.label] += 1
 
@@ -203,4 +209,4 @@ def alarms_elsewhere(
         play(resampler.flush())
     for event in stream.flush():
         counts[event.label] += 1
-    return counts, heard / classifier.sr / 3600
+    return counts, samples / classifier.sr / 3600

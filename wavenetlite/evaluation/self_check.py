@@ -1,4 +1,4 @@
-"""The self-check of the promise: a stream gives the bits of the offline call, however it is fed."""
+"""Check that a stream gives the bits of the offline call, however it is fed."""
 
 from __future__ import annotations
 
@@ -18,12 +18,12 @@ from wavenetlite.support.errors import ParameterError, StreamMismatchError
 
 MOST_FRAMES = 20_000
 BLOCKS = (0, 1, 2, 7, 16, 31, 64, 73, 97, 121, 500)
-"""Block lengths that partitions are drawn from: none, one, primes, powers of two, one more than a chunk."""
+"""Block lengths of random partitions: zero, one, primes, powers of two, one more than a chunk."""
 
 
 @dataclass(frozen=True)
 class StreamReport:
-    """What :func:`verify_stream` has compared, without a difference."""
+    """What :func:`verify_stream` has compared and found equal."""
 
     isa: str
     frames: int
@@ -50,7 +50,7 @@ class Conditioning:
     start: int = 0
 
     def between(self, first: int, end: int) -> Conditioning:
-        """What comes with the input frames from ``start + first`` on, to ``start + end``."""
+        """The conditioning of input frames ``start + first`` to ``start + end``."""
         begun, low, high = (-(-(self.start + at) // self.period) for at in (0, first, end))
         return Conditioning(self.values[low - begun : high - begun], self.period, self.start + first)
 
@@ -64,33 +64,33 @@ def verify_stream(
 ) -> StreamReport:
     """Compare streams of `model` with its offline output on random signals, bit for bit.
 
-    The signal goes in whole, frame by frame, in blocks of one size and of random sizes (none, one, primes, huge);
-    into given arrays (``out=``) and new ones; after resets in the middle of a signal; from snapshots and in forks; in a
-    batch; and in a pool, where streams are opened, closed, moved by snapshots and fed by turns with blocks and, where
-    the network allows it, with single frames together.
+    The signal is fed whole, frame by frame, in blocks of one size and of random sizes (zero, one, primes, large); with
+    and without ``out=``; after resets in the middle of a signal; from snapshots and in forks; in a batch; and in a
+    pool, where streams are opened, closed, moved by snapshots, and fed alternately with blocks and, if the network
+    allows it, with one frame each.
 
     Parameters
     ----------
     model
-        The network; conditioning is drawn at random too, where it has one.
+        The network; its conditioning, if any, is random too.
     frames
-        Length of the signal; by default somewhat more than the receptive field, 20,000 at most.
+        Length of the signal; by default somewhat more than the receptive field, at most 20,000.
     partitions
         Number of random partitions.
     channels
-        Of the input, where the model takes any number.
+        Of the input, if the model takes any number.
     seed
         Of signals and partitions.
 
     Returns
     -------
     StreamReport
-        What was compared; printed, one line.
+        What was compared; prints as one line.
 
     Raises
     ------
     StreamMismatchError
-        An output differs; the message names the way of feeding and the first differing frame.
+        An output differs; the message says how the stream was fed, and the first differing frame.
 
     Examples
     --------
@@ -100,7 +100,7 @@ def verify_stream(
     9
     """
     if model.in_width is not None and channels not in (None, model.in_width):
-        raise ParameterError(f"channels={channels} must be {model.in_width}, which the model takes")
+        raise ParameterError(f"channels={channels} must be {model.in_width}, as the model requires")
     rng = np.random.default_rng(count("seed", seed))
     width = model.in_width or positive_int("channels", channels or ANY_CHANNELS)
     reach = model.receptive_field if model.in_width else model.graph(width).clock.receptive_field
@@ -149,7 +149,7 @@ def random_blocks(length: int, rng: np.random.Generator) -> list[int]:
 def fed(
     stream: Stream, x: Floats, c: Conditioning | None, blocks: list[int], out_channels: int, *, use_out: bool
 ) -> Floats:
-    """What a stream gives for `x` in blocks, and its flush."""
+    """The output of a stream for `x` in blocks, and its flush."""
     outputs: list[Any] = []
     first = 0
     for size in blocks:
@@ -161,7 +161,7 @@ def fed(
 
 
 def verify_resets(stream: Stream, x: Floats, c: Conditioning | None, whole: Floats, rng: np.random.Generator) -> int:
-    """A stream that is reset in the middle of one signal must know nothing of it in the next."""
+    """After a reset in the middle of a signal, a stream must give the same as a new one."""
     resets = 3
     for _ in range(resets):
         cut = int(rng.integers(0, len(x) + 1))
@@ -178,7 +178,7 @@ def verify_resets(stream: Stream, x: Floats, c: Conditioning | None, whole: Floa
 def verify_snapshots(
     open_stream: Callable[[], Stream], x: Floats, c: Conditioning | None, whole: Floats, rng: np.random.Generator
 ) -> int:
-    """A stream that takes over a snapshot, and one that is forked, must go on as the one that they came from."""
+    """A restored and a forked stream must continue as the original does."""
     cuts = 3
     for _ in range(cuts):
         cut = int(rng.integers(0, len(x) + 1))
@@ -195,9 +195,9 @@ def verify_snapshots(
 
 
 def verify_pool(model: Module, x: Floats, c: Conditioning | None, rng: np.random.Generator) -> int:
-    """A stream must give the same alone and beside others in a pool, however they are fed."""
+    """A stream must give the same alone and in a pool, however the streams are fed."""
     streams, length = 4, min(len(x), 1000)
-    some = [size for size in BLOCKS if size <= max(1, length // 4)]  # so that every stream comes by several times
+    some = [size for size in BLOCKS if size <= max(1, length // 4)]  # so that every stream is fed several times
     pool = model.pool(streams + 1, channels=None if model.in_width else x.shape[1])
     signals = [np.ascontiguousarray(np.roll(x, 17 * i, axis=0)[:length]) for i in range(streams)]
     ids = {pool.open(): i for i in range(streams)}
@@ -237,7 +237,7 @@ def verify_pool(model: Module, x: Floats, c: Conditioning | None, rng: np.random
 
 
 def verify_batch(model: Module, x: Floats, c: Conditioning | None, rng: np.random.Generator) -> int:
-    """A sequence must give the same alone and beside others."""
+    """A sequence must give the same alone and in a batch."""
     size = 3
     length = min(len(x), 500)
     batch = rng.standard_normal((size, length, x.shape[1]), dtype=np.float32)

@@ -21,7 +21,7 @@ class MelSpectrogram(Spectrogram):
 
     Parameters
     ----------
-    sr, n_fft, hop_length, win_length, window, center, power
+    sr, n_fft, hop_length, win_length, window, center, power, tables
         As in :class:`Spectrogram`.
     n_mels
         Number of bands.
@@ -32,8 +32,6 @@ class MelSpectrogram(Spectrogram):
     norm
         Normalisation of the bands: "slaney" divides each by its width; a number is the order of a norm; None leaves
         peaks of 1.
-    tables
-        The result of `state_dict` for these parameters; avoids importing librosa.
 
     Notes
     -----
@@ -95,7 +93,7 @@ class LogMel(MelSpectrogram):
 
     Parameters
     ----------
-    sr, n_fft, hop_length, win_length, window, center, power, n_mels, fmin, fmax, htk, norm
+    sr, n_fft, hop_length, win_length, window, center, power, n_mels, fmin, fmax, htk, norm, tables
         As in :class:`MelSpectrogram`.
     amin
         Lower limit of the energy.
@@ -103,8 +101,6 @@ class LogMel(MelSpectrogram):
         Energy of 0 dB; or "max", the maximum of the signal, which cannot stream.
     top_db
         Clip values this far below the maximum of the signal, which cannot stream; None: no clipping.
-    tables
-        The result of `state_dict` for these parameters; avoids importing librosa.
 
     Notes
     -----

@@ -28,11 +28,9 @@ class MFCC(LogMel):
         2 or 3.
     lifter
         Length of the sine lifter; 0: none.
-    sr, n_fft, hop_length, n_mels, win_length, window, center, power, fmin, fmax, htk, norm, amin, ref, top_db
+    sr, n_fft, hop_length, n_mels, win_length, window, center, power, fmin, fmax, htk, norm, amin, ref, top_db, tables
         As in :class:`LogMel`. librosa.feature.mfcc clips to top_db=80, which cannot stream; here the default is no
         clipping.
-    tables
-        The result of `state_dict` for these parameters; avoids importing librosa.
 
     Notes
     -----

@@ -22,7 +22,7 @@ class PCEN(MelSpectrogram):
 
     Parameters
     ----------
-    sr, n_fft, hop_length, win_length, window, center, power, n_mels, fmin, fmax, htk, norm
+    sr, n_fft, hop_length, win_length, window, center, power, n_mels, fmin, fmax, htk, norm, tables
         As in :class:`MelSpectrogram`; power defaults to 1 here, as librosa advises.
     gain, bias, eps
         As in the formula.
@@ -34,8 +34,6 @@ class PCEN(MelSpectrogram):
         Coefficient of the low-pass filter, 0 to 1; None: from `time_constant_s`.
     scale
         Factor applied to E first: 2**31 maps samples in -1..1 to the range the defaults are designed for.
-    tables
-        The result of `state_dict` for these parameters; avoids importing librosa.
 
     Notes
     -----

@@ -257,7 +257,8 @@ class Features:
             return 0  # the front end reports other errors
         if len(y) == 0 or (y.shape[1] < len(y) and y.shape[1] < self.frame_length and y.shape[1]):
             raise ParameterError(
-                f"y has shape {y.shape}; it must be (samples,) or (streams, samples); see wavenetlite.audio.to_mono"
+                f"y has shape {y.shape}; it must be (samples,) or (streams, samples)"
+                "; select a channel or their mean with wavenetlite.audio.to_mono"
             )
         return len(y)
 

@@ -1,4 +1,4 @@
-"""Everything that draws; needs matplotlib, the extra "figures"."""
+"""Figures; they need matplotlib, the extra "figures"."""
 
 from wavenetlite.figures.confusion import confusion_matrix
 from wavenetlite.figures.contact_sheet import contact_sheet

@@ -17,7 +17,7 @@ MOST_BARS = 800
 
 
 def draw_bars(axes: Any, analysis: Analysis, limits: tuple[int, int]) -> None:
-    """The share of each input, the largest 1; holes are ticks below the line."""
+    """Paths to each input, relative to the maximum; holes are ticks below the line."""
     coverage, counts = analysis.coverage, along_first_axis(analysis)
     x, heights = outline(coverage.first[0], shares(counts))
     axes.fill_between(x, heights, color=BLUE, alpha=0.75, linewidth=0, zorder=2)
@@ -33,11 +33,10 @@ def draw_bars(axes: Any, analysis: Analysis, limits: tuple[int, int]) -> None:
     axes.annotate("paths", (0, 0.5), (-12, 0), ha="right", color=FAINT, **say)
     axes.annotate(range_words(analysis), (1, 0.5), (12, 0), color=ORANGE if len(holes) else INK, **say)
     axes.axhline(0, color=RULE, linewidth=0.8, zorder=1)
-    axes.set_xlabel(f"{analysis.axes[0]}, counted from the output's", fontsize=9.5, color=INK)
+    axes.set_xlabel(f"{analysis.axes[0]}, relative to the output", fontsize=9.5, color=INK)
     axes.tick_params(length=3, labelsize=9, colors=INK, color=RULE)
     number_axis(axes.xaxis, *limits)
-    for side in axes.spines.values():
-        side.set_visible(False)
+    axes.spines[:].set_visible(False)
 
 
 def along_first_axis(analysis: Analysis) -> npt.NDArray[Any]:
@@ -53,7 +52,7 @@ def range_words(analysis: Analysis) -> str:
 
 
 def number_axis(axis: Any, first: int, last: int) -> None:
-    """Round numbers, at most nine, with a true minus."""
+    """At most nine ticks at round numbers, with a proper minus sign."""
     step = next(step for step in steps() if (last - first) / step <= 8)
     axis.set_ticks(range(-(-first // step) * step, last + 1, step))
     axis.set_major_formatter(lambda x, _: f"{x:,.0f}".replace("-", "\N{MINUS SIGN}"))
@@ -64,13 +63,13 @@ def steps() -> Iterator[int]:
 
 
 def shares(counts: npt.NDArray[Any]) -> npt.NDArray[np.float64]:
-    """Of the largest count; exact integers may be beyond floats, their quotients are not."""
+    """Counts relative to the largest; the integers may exceed the range of floats, their quotients do not."""
     most = int(counts.max())
     return np.array([int(count) / most for count in counts.flat]).reshape(counts.shape)
 
 
 def outline(first: int, heights: npt.NDArray[np.float64]) -> tuple[npt.NDArray[np.float64], npt.NDArray[np.float64]]:
-    """A bar an input; of very many inputs, the highest of each stretch."""
+    """One bar per input; with too many inputs, the maximum of each range."""
     starts = np.unique(np.linspace(0, len(heights), min(len(heights), MOST_BARS), endpoint=False).astype(int))
     tops = np.maximum.reduceat(heights, starts)
     ends = np.append(starts[1:], len(heights))

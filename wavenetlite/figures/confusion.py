@@ -24,22 +24,22 @@ from wavenetlite.figures.style import (
 )
 
 MAX_CELL = 0.85
-"""Inches; wider labels are written aslant."""
+"""Inches; wider labels are slanted."""
 
 
 def confusion_matrix(matrix: npt.ArrayLike, labels: Sequence[str], path: PathLike, *, title: str | None = None) -> None:
-    """Draw a confusion matrix: what was right in blue, what was confused in orange, the number of clips in each cell.
+    """Draw a confusion matrix: correct in blue, confused in orange, the number of clips in each cell.
 
     Parameters
     ----------
     matrix
-        Integers, (labels, labels): clips of the row's label that were taken for the column's.
+        Integers, (labels, labels): number of clips of the row's label that were classified as the column's.
     labels
         Names of the classes.
     path
         Of the PNG file; an older one is replaced when the new one is complete.
     title
-        Above the figure; None: how many clips were right.
+        Above the figure; None: the accuracy.
 
     Raises
     ------
@@ -113,5 +113,4 @@ def grid_lines(axes: Any, n: int) -> None:
     for at in np.arange(-0.5, n):
         axes.axhline(at, color=RULE, linewidth=0.8)
         axes.axvline(at, color=RULE, linewidth=0.8)
-    for side in axes.spines.values():
-        side.set_visible(False)
+    axes.spines[:].set_visible(False)

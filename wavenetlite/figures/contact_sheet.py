@@ -1,4 +1,4 @@
-"""A contact sheet: some items of every label, drawn as PNG; it needs matplotlib (the extra ``figures``)."""
+"""A contact sheet: some items of every label, as a PNG file."""
 
 from __future__ import annotations
 
@@ -14,13 +14,13 @@ from wavenetlite.support.errors import ParameterError
 
 MOST_LABELS = 40
 MOST_FRAMES = 400
-"""Columns that an item is drawn with at most."""
+"""Most columns of an item's image."""
 WIDTH, HEIGHT = 1.7, 0.85
 """Of an item, inches."""
 
 
 def contact_sheet(items: Items, path: str | os.PathLike[str], *, per_label: int = 6, seed: int = 0) -> None:
-    """Draw some items of every label, a row each: what a person should see before training on them.
+    """Draw some items of every label, one row per label, for a look before training.
 
     Parameters
     ----------
@@ -31,7 +31,7 @@ def contact_sheet(items: Items, path: str | os.PathLike[str], *, per_label: int 
     per_label
         Items in a row.
     seed
-        Of their choice.
+        Of the random choice.
 
     Raises
     ------
@@ -68,7 +68,7 @@ def contact_sheet(items: Items, path: str | os.PathLike[str], *, per_label: int 
             axes.imshow(thinned(item).T, aspect="auto", origin="lower", cmap="magma", vmin=low, vmax=high)
             axes.set_axis_off()
             axes.set_title(f"{item.duration_s:.2f} s", fontsize=7, color=FAINT, pad=2, loc="left")
-    more = f", {len(rows) - len(shown)} labels more" if len(rows) > len(shown) else ""
+    more = f", {len(rows) - len(shown)} more labels" if len(rows) > len(shown) else ""
     heading(figure, f"{len(items):,} items, {len(rows):,} labels{more}", size)
     save(figure, path)
 
@@ -78,7 +78,7 @@ def name_of(label: str) -> str:
 
 
 def chosen(items: Items, per_label: int, seed: int) -> dict[str, list[Item]]:
-    """By label, some items drawn at random."""
+    """By label, randomly chosen items."""
     rows = {}
     y = items.y
     for number, label in enumerate(items.labels):
@@ -91,12 +91,12 @@ def chosen(items: Items, per_label: int, seed: int) -> dict[str, list[Item]]:
 
 
 def limits(items: Sequence[Item]) -> tuple[float, float]:
-    """From where to where the colours go: nearly all values, so that one outlier does not make all else dark."""
+    """Range of the colours: nearly all values, without outliers."""
     values = np.concatenate([thinned(item).ravel() for item in items])
     low, high = np.percentile(values, [1, 99.8])
     return float(low), float(max(high, low + 1e-6))
 
 
 def thinned(item: Item) -> np.ndarray:
-    """The frames of an item, of a long one at even distances."""
+    """The frames of an item; of a long one, every n-th."""
     return item.features[:: max(1, len(item.features) // MOST_FRAMES)]

@@ -17,17 +17,17 @@ LEAST_ALARMS, MOST_ALARMS, LEAST_REJECTS = 0.2, 100.0, 0.5
 
 
 def det_curve(curves: Sequence[Any], path: PathLike, *, title: str | None = None) -> None:
-    """Draw false rejects against false alarms per hour, a line for each word.
+    """Draw false rejects against false alarms per hour, one line per word.
 
     Parameters
     ----------
     curves
-        With `label`, `false_rejects` (0..1) and `false_alarms_per_hour`, both (points,): such as the values of what
+        With `label`, `false_rejects` (0..1) and `false_alarms_per_hour`, both (points,), such as the values that
         :func:`wavenetlite.evaluation.det.curves` returns; the last one is drawn in black.
     path
         Of the PNG file; an older one is replaced when the new one is complete.
     title
-        Above the figure; None: what the last curve has at one false alarm per hour.
+        Above the figure; None: the false rejects of the last curve at one false alarm per hour.
 
     Raises
     ------
@@ -54,7 +54,7 @@ def det_curve(curves: Sequence[Any], path: PathLike, *, title: str | None = None
          finite_array("false_alarms_per_hour", field(curve, "false_alarms_per_hour"), 1)) for curve in curves
     ]  # fmt: skip
     if not lines:
-        raise ParameterError("curves has no curve; it must have at least one")
+        raise ParameterError("curves is empty; it must have at least one")
     figure, size = new_figure(8.2, 5.6)
     axes = figure.add_axes((0.95 / size[0], 0.7 / size[1], 1 - 2.65 / size[0], 1 - 1.45 / size[1]))
     for at, (label, rejects, alarms) in enumerate(lines):
@@ -89,6 +89,5 @@ def finish_det(axes: Any) -> None:
     axes.grid(color=RULE, linewidth=0.7)
     axes.set_axisbelow(True)
     axes.tick_params(length=0, labelsize=9, colors=INK)
-    for side in axes.spines.values():
-        side.set_color(RULE)
+    axes.spines[:].set_color(RULE)
     axes.legend(loc="upper left", bbox_to_anchor=(1.02, 1.0), frameon=False, fontsize=10, labelcolor=INK)

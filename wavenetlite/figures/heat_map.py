@@ -15,11 +15,11 @@ from wavenetlite.receptive_field.coverage import big
 
 CELL, MOST_INCHES = 0.34, 7.0
 NUMBERED = 24
-"""Inputs along an axis up to which each has its number."""
+"""Most inputs along an axis for which each cell shows its number."""
 LEFT, RIGHT, ABOVE, BELOW = 0.85, 1.75, 0.7, 0.68
 HOLE = "#fbe3d3"
 WIDE_RANGE = 100.0
-"""Between most and fewest paths, from which colours go by the logarithm."""
+"""Ratio of most to fewest paths from which the colours are logarithmic."""
 
 
 def map_size(analysis: Analysis) -> tuple[float, float]:
@@ -30,7 +30,7 @@ def map_size(analysis: Analysis) -> tuple[float, float]:
 
 
 def cells(analysis: Analysis) -> tuple[float, float]:
-    """Inches of the map; cells of images are square, those of spectrograms as the space allows."""
+    """Size of the map, inches; cells of images are square, those of spectrograms fill the space."""
     high, wide = oriented(analysis, analysis.coverage.counts).shape
     if analysis.axes[0] == "rows":
         cell = min(CELL, MOST_INCHES / max(high, wide))
@@ -39,7 +39,7 @@ def cells(analysis: Analysis) -> tuple[float, float]:
 
 
 def oriented(analysis: Analysis, counts: npt.NDArray[Any]) -> npt.NDArray[Any]:
-    """(vertical, horizontal): images as they are, spectrograms with time from left to right."""
+    """(vertical, horizontal): images unchanged, spectrograms with time from left to right."""
     return counts if analysis.axes[0] == "rows" else counts.T
 
 
@@ -96,25 +96,24 @@ def draw_numbers(
 
 
 def finish(axes: Any, names: tuple[str, ...]) -> None:
-    """Names of the axes, and white lines between cells where these are large."""
+    """Names of the axes, and white lines between large cells."""
     (left, right), (low, high) = axes.get_xlim(), sorted(axes.get_ylim())
     for axis, name, first, last in ((axes.yaxis, names[0], low, high), (axes.xaxis, names[1], left, right)):
         number_axis(axis, math.ceil(first), math.floor(last))
-        axis.set_label_text(name if name == "bins" else f"{name}, from the output's", fontsize=9.5, color=INK)
+        axis.set_label_text(name if name == "bins" else f"{name}, relative to the output", fontsize=9.5, color=INK)
     if right - left <= NUMBERED + 1 and high - low <= NUMBERED + 1:
         for x in np.arange(left + 1, right):
             axes.axvline(x, color="white", linewidth=1.0)
         for y in np.arange(low + 1, high):
             axes.axhline(y, color="white", linewidth=1.0)
     axes.tick_params(length=0, labelsize=9, colors=INK)
-    for side in axes.spines.values():
-        side.set_visible(False)
+    axes.spines[:].set_visible(False)
 
 
 def draw_key(
     figure: Any, size: tuple[float, float], place: tuple[float, float], height: float, counts: npt.NDArray[Any]
 ) -> None:
-    """What the colours mean."""
+    """The key of the colours."""
     seen = counts[counts > 0]
     least, most = int(seen.min()), int(seen.max())
     tall = max(min(height - 0.35, 1.6), 0.3) if least < most else 0.16
@@ -131,6 +130,5 @@ def draw_key(
         box.set_facecolor(HOLE)
         box.set_xticks([])
         box.set_yticks([])
-        for side in box.spines.values():
-            side.set_visible(False)
+        box.spines[:].set_visible(False)
         box.annotate("holes", (1, 0.5), (6, 0), **{**say, "color": ORANGE, "va": "center"})

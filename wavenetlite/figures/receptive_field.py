@@ -15,10 +15,10 @@ What = Analysis | Module | Sequence[Sequence[int | Sequence[int]]]
 
 
 def plot_tree(what: What, path: PathLike, *, title: str | None = None) -> None:
-    """Draw the tree of taps that one output grows from: a row of frames for each layer, and the coverage below.
+    """Draw the tree of taps below one output: a row of frames for each layer, and the coverage below.
 
     The tree is that of the widest path (see :class:`Analysis`), along its first axis; the coverage below is that of the
-    whole network. Of a deep or wide network lines that would lie on each other are drawn as one.
+    whole network. In a deep or wide network, overlapping lines are drawn as one.
 
     Parameters
     ----------
@@ -34,7 +34,7 @@ def plot_tree(what: What, path: PathLike, *, title: str | None = None) -> None:
     FigureError
         matplotlib is not installed, or the file cannot be written.
     ParameterError, ArrayTypeError
-        The path ends otherwise, or `what` cannot be analysed.
+        The path has another ending, or `what` cannot be analysed.
 
     Examples
     --------

@@ -1,7 +1,7 @@
-"""What all figures share: colours, a white sheet, its heading, and files that are written whole or not at all.
+"""The common style of all figures: colours, blank figure, heading, and saving to a complete file or none.
 
-The colours are Okabe and Ito's, which people tell apart whatever their sight. matplotlib (the extra ``figures``) is
-imported when a figure is drawn, and pyplot's global state stays as it is.
+The colours are Okabe and Ito's, which are safe for colour-blind readers. matplotlib (the extra ``figures``) is imported
+when a figure is drawn, and pyplot's global state is not touched.
 """
 
 from __future__ import annotations
@@ -29,7 +29,7 @@ class FigureError(WavenetliteError, RuntimeError):
 
 
 def new_figure(width: float, height: float) -> tuple[Any, tuple[float, float]]:
-    """A white figure of this size, inches, that pyplot knows nothing of."""
+    """A white figure of this size, inches, without pyplot."""
     try:
         from matplotlib.backends.backend_agg import FigureCanvasAgg
         from matplotlib.figure import Figure
@@ -45,7 +45,7 @@ def heading(figure: Any, text: str, size: tuple[float, float]) -> None:
 
 
 def image_format(path: PathLike) -> str:
-    """The format that the file's name ends in: png or svg."""
+    """The format by the file's ending: png or svg."""
     if not isinstance(path, str | os.PathLike):
         raise ArrayTypeError(f"path is a {type(path).__name__}; it must be a string or a path")
     suffix = Path(path).suffix.lower()
@@ -55,7 +55,7 @@ def image_format(path: PathLike) -> str:
 
 
 def save(figure: Any, path: PathLike, kind: str = "png") -> None:
-    """Write beside, then give the file its name: no half figure is ever left. The same figure gives the same bytes."""
+    """Write a temporary file, then rename it. The same figure gives the same bytes."""
     import matplotlib as mpl
 
     if not isinstance(path, str | os.PathLike):
@@ -72,7 +72,7 @@ def save(figure: Any, path: PathLike, kind: str = "png") -> None:
 
 
 def text_inches(text: str) -> float:
-    """About how wide a text of 10 points is."""
+    """Approximate width of a text of 10 points."""
     return 0.083 * len(text)
 
 
@@ -81,7 +81,7 @@ def rgb(colour: str) -> npt.NDArray[np.float64]:
 
 
 def finite_array(name: str, values: npt.ArrayLike, dimensions: int) -> Floats:
-    """An array of finite numbers."""
+    """The values as float32, if they are finite numbers."""
     array = np.asarray(values)
     if array.dtype.kind not in "fiu":
         raise ArrayTypeError(f"{name} has dtype {array.dtype}; it must be of numbers")
@@ -90,5 +90,5 @@ def finite_array(name: str, values: npt.ArrayLike, dimensions: int) -> Floats:
             f"{name} has shape {array.shape}; it must have {dimensions} dimension{'s' * (dimensions > 1)}"
         )
     if not np.isfinite(array).all():
-        raise ParameterError(f"{name} must be finite everywhere")
+        raise ParameterError(f"{name} must be finite")
     return array.astype(np.float32)

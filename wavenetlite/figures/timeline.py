@@ -1,4 +1,4 @@
-"""What a classifier made of a recording, on one axis of time, as a PNG file."""
+"""The detections of a classifier in a recording, as a PNG file."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ SHADE, GREY_SHADE = "#e3eef7", "#f1f1f1"
 RISE = 0.85
 """Height of probability 1, in rows."""
 COLUMNS = 1800
-"""Most columns that a waveform is drawn with: about one a pixel."""
+"""Most columns of a waveform: about one per pixel."""
 
 
 def detections(
@@ -48,10 +48,10 @@ def detections(
     background: Sequence[str] = ("_silence_", "_unknown_"),
     title: str | None = None,
 ) -> None:
-    """Draw what a classifier made of a recording: waveform, features and probabilities on one axis of time.
+    """Draw the output of a classifier for a recording: waveform, features and probabilities on one time axis.
 
-    Every label has a row, which its curve fills where its probability is 1. A detection is a disc on its row:
-    blue, or orange where `truth` has no such word; a ring is a word that was missed.
+    Every label has a row, which its curve fills at probability 1. A detection is a disc on its row: blue, or orange if
+    `truth` has no such word; a ring is a missed word.
 
     Parameters
     ----------
@@ -62,7 +62,7 @@ def detections(
     sr
         Its sample rate, Hz.
     log_mel
-        Features, (frames, bins); spread over the recording where they are not as many as `probabilities`.
+        Features, (frames, bins); stretched over the recording if their number is not that of `probabilities`.
     frame_times_s
         Times of the rows of `probabilities`, seconds, ascending, (n,).
     probabilities
@@ -72,11 +72,11 @@ def detections(
     events
         Detections: objects or mappings with `label`, `time_s` and `score`.
     truth
-        What was said: objects or mappings with `label`, `start_s` and `end_s`, and perhaps `word`; None: unknown.
+        What was said: objects or mappings with `label`, `start_s`, `end_s` and optionally `word`; None: unknown.
     background
-        Labels that are no detections; their curves are grey.
+        Labels that are not detected; their curves are grey.
     title
-        Above the figure; None: how many words were found.
+        Above the figure; None: the number of words found.
 
     Raises
     ------
@@ -107,7 +107,7 @@ def detections(
     named = [(str(field(event, "label")), float(field(event, "time_s")), event) for event in events]
     unknown = sorted({label for label, _, _ in named} - set(labels))
     if unknown:
-        raise ParameterError(f"events have the label {unknown[0]!r}; it must be one of labels")
+        raise ParameterError(f"events has the label {unknown[0]!r}; it must be one of labels")
     rows = [label for label in labels if label not in background] + [label for label in labels if label in background]
     matches = None if truth is None else match_events(truth, events, background=background)
     duration = max(len(y) / rate, 1e-3)
@@ -136,7 +136,7 @@ def detections(
 
 
 def draw_waveform(axes: Any, y: Floats, rate: int) -> None:
-    """Highest and lowest sample of every column, so that no peak is lost."""
+    """Draw the highest and lowest sample of every column, so that no peak is lost."""
     low, high, edges = envelope(y)
     axes.fill_between(edges / rate, low, high, color=FAINT, linewidth=0.4, step="post")
     peak = max(float(np.abs(y).max(initial=0.0)), 1e-4)
@@ -149,7 +149,7 @@ def draw_log_mel(axes: Any, mel: Floats, times: Floats, duration: float) -> None
     if not mel.size:
         return
     start, end = (float(times[0]), float(times[-1])) if len(mel) == len(times) > 1 else (0.0, duration)
-    floor = max(float(mel.min()), float(mel.max()) - 80.0)  # decibels: what lies deeper is the floor of the logarithm
+    floor = max(float(mel.min()), float(mel.max()) - 80.0)  # decibels; below is the floor of the logarithm
     axes.imshow(mel.T, origin="lower", aspect="auto", extent=(start, end, 0, mel.shape[1]), cmap="magma", vmin=floor)
     axes.set_yticks([0, mel.shape[1]])
     axes.set_ylabel("mel band", fontsize=9, color=INK)
@@ -179,7 +179,7 @@ def draw_events(
     truth: Sequence[Any] | None,
     matches: Matches | None,
 ) -> None:
-    """Discs for detections, with their score; rings for the words that were missed."""
+    """Discs for detections, with their scores; rings for missed words."""
     base = {label: len(rows) - 1 - row for row, label in enumerate(rows)}
     false = set() if matches is None else set(matches.false)
     for n, (label, at, event) in enumerate(named):
@@ -200,25 +200,27 @@ def draw_events(
 
 
 def note(axes: Any, text: str, x: float, y: float, colour: str) -> None:
-    """Words beside a mark, with a white edge so that curves do not run through them."""
+    """Text beside a mark, with a white outline against the curves."""
     from matplotlib.patheffects import withStroke
 
     axes.annotate(text, (x, y), (7, -3), textcoords="offset points", fontsize=8.5, color=colour, zorder=6,
                   path_effects=[withStroke(linewidth=2.5, foreground="white")])  # fmt: skip
 
 
-def draw_truth(panels: Sequence[Any], truth: Sequence[Any], background: Sequence[str], inches_a_second: float) -> None:
-    """Shades where a word is said, its name on top; a name that has no room beside the one before stands higher."""
-    taken = [-math.inf, -math.inf]
+def draw_truth(
+    panels: Sequence[Any], truth: Sequence[Any], background: Sequence[str], inches_per_second: float
+) -> None:
+    """Shade each word and write it on top, higher if there is no room beside the previous one."""
+    ends = [-math.inf, -math.inf]
     for word in sorted(truth, key=lambda word: float(field(word, "start_s"))):
         start, end, label = field(word, "start_s"), field(word, "end_s"), str(field(word, "label"))
         known = label not in background
         for panel in (panels[0], panels[-1]):
             panel.axvspan(start, end, color=SHADE if known else GREY_SHADE, linewidth=0, zorder=0)
         name = str(word["word"]) if isinstance(word, Mapping) and "word" in word else label
-        middle, half = (start + end) / 2, 0.55 * text_inches(name) / inches_a_second
-        level = 0 if taken[0] <= middle - half or taken[0] <= taken[1] else 1
-        taken[level] = middle + half
+        middle, half = (start + end) / 2, 0.55 * text_inches(name) / inches_per_second
+        level = 0 if ends[0] <= middle - half or ends[0] <= ends[1] else 1
+        ends[level] = middle + half
         look: dict[str, Any] = {"color": INK, "weight": "bold"} if known else {"color": FAINT}
         place = panels[0].get_xaxis_transform()
         panels[0].text(middle, 1.04 + 0.19 * level, name, transform=place, ha="center", fontsize=9.5, **look)
@@ -229,12 +231,11 @@ def finish_panel(axes: Any, duration: float, *, last: bool) -> None:
     axes.tick_params(length=3 if last else 0, labelsize=9, colors=INK, labelbottom=last, color=RULE)
     if last:
         axes.tick_params(axis="y", length=0, labelsize=10)
-    for side in axes.spines.values():
-        side.set_visible(False)
+    axes.spines[:].set_visible(False)
 
 
 def envelope(y: Floats) -> tuple[Floats, Floats, Floats]:
-    """Lowest and highest sample of up to COLUMNS stretches, and where these begin."""
+    """Lowest and highest sample of up to COLUMNS ranges, and where these begin."""
     starts = np.unique(np.linspace(0, len(y), min(len(y), COLUMNS), endpoint=False).astype(int))
     if not starts.size:
         return np.zeros(0, np.float32), np.zeros(0, np.float32), np.zeros(0, np.float32)
@@ -243,6 +244,6 @@ def envelope(y: Floats) -> tuple[Floats, Floats, Floats]:
 
 
 def nice(peak: float) -> float:
-    """The largest 1, 2 or 5 times a power of ten that is not above."""
+    """The largest 1, 2 or 5 times a power of ten that is at most `peak`."""
     power = 10.0 ** math.floor(math.log10(peak))
     return float(max(factor * power for factor in (1, 2, 5) if factor * power <= peak * (1 + 1e-9)))

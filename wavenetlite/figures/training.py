@@ -70,7 +70,7 @@ def training_curve(history: Sequence[Mapping[str, Any]], path: PathLike, *, titl
 
 
 def series(rows: Sequence[Mapping[str, Any]], name: str, scale: float = 1.0) -> tuple[list[float], list[float]]:
-    """Epochs and values of a column, where there are finite ones."""
+    """Epochs and values of a column, without missing and non-finite ones."""
     there = [row for row in rows if row.get(name) is not None and math.isfinite(row[name])]
     return [float(row["epoch"]) for row in there], [scale * float(row[name]) for row in there]
 
@@ -89,7 +89,7 @@ def best_words(rows: Sequence[Mapping[str, Any]], best: float) -> str:
 def draw_curves(
     axes: Any, name: str, curves: Mapping[str, tuple[list[float], list[float]]], best: float | None
 ) -> None:
-    """Lines with their names at their ends."""
+    """Lines, labelled at their ends."""
     colours = {"training": FAINT, "validation": BLUE, "": INK}
     drawn = {label: curve for label, curve in curves.items() if curve[0]}
     if best is not None:
@@ -113,7 +113,7 @@ def draw_curves(
 
 
 def spread(axes: Any, drawn: Mapping[str, tuple[list[float], list[float]]]) -> dict[str, float]:
-    """Heights of the lines' names, as parts of the axes: at the lines' ends, but not on each other."""
+    """Heights of the lines' labels, as fractions of the axes: at the lines' ends, without overlap."""
     low, high = axes.get_ylim()
     ends = {label: (values[-1] - low) / (high - low) for label, (_, values) in drawn.items() if label}
     if len(ends) == 2:
@@ -135,8 +135,7 @@ def finish_curves(axes: Any, epochs: Sequence[float], *, last: bool) -> None:
     axes.grid(axis="y", color=RULE, linewidth=0.7)
     axes.set_axisbelow(True)
     axes.tick_params(length=0, labelsize=9, colors=INK, labelbottom=last)
-    for side in ("top", "right", "left"):
-        axes.spines[side].set_visible(False)
+    axes.spines[["top", "right", "left"]].set_visible(False)
     axes.spines["bottom"].set_color(RULE)
     if last:
         axes.set_xlabel("epoch", fontsize=10, color=INK)

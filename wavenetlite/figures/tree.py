@@ -1,4 +1,4 @@
-"""The tree of taps, as in the figures of WaveNet: from one output down to all the inputs that it sees."""
+"""The tree of taps, as in the figures of the WaveNet paper: from one output to all inputs that it depends on."""
 
 from __future__ import annotations
 
@@ -23,32 +23,32 @@ Places = npt.NDArray[np.float64]
 WIDTH, MOST_HEIGHT = 8.4, 13.0
 """Inches of the tree."""
 PITCH = 0.32
-"""Inches from frame to frame, where there is room."""
+"""Inches between frames, if there is room."""
 ROW = 0.66
-"""Inches from layer to layer, where there is room."""
+"""Inches between layers, if there is room."""
 BARS = 0.5
 """Inches of the coverage."""
 ABOVE, BELOW, GAP = 0.85, 0.62, 0.3
 PALE, PALE_LINE = "#d4d4d4", "#ececec"
 ALL_FRAMES = 64
-"""Of at most so many frames those are drawn too that the output does not see."""
-LINES_AN_INCH = 60
-"""That can be told apart; of more, a band is drawn for each tap, and some lines to show its slope."""
+"""With at most this many frames, those that the output does not depend on are drawn too."""
+LINES_PER_INCH = 60
+"""Most lines that are drawn; beyond, a band is drawn for each tap, with some lines to show its slope."""
 SAMPLED_LINES, MOST_BANDS = 5, 8
 MOST_PALE = 130
-"""Lines between two rows for what the output does not see."""
+"""Most lines between two rows for what the output does not depend on."""
 
 
 @dataclass(frozen=True)
 class FrameRow:
-    """The frames of one sequence: which of them the output depends on, and how many inputs apart they lie."""
+    """The frames of one sequence that the output depends on, and their distance in inputs."""
 
     frames: Positions
     rate: int | Fraction
 
     @property
     def x(self) -> Places:
-        """Where they stand on the axis of the input."""
+        """Their positions on the axis of the input."""
         return np.asarray(self.frames * float(self.rate), np.float64)
 
 
@@ -64,7 +64,7 @@ def rows_of(layers: Sequence[Layer]) -> list[FrameRow]:
 
 
 def starts_of(layer: Layer, frames: Positions) -> Positions:
-    """Where frames stand in what a layer reads; of an upsampled one, where its block does."""
+    """Positions of frames in a layer's input; of an upsampled frame, that of its block."""
     stride = Fraction(layer.stride[0])
     return np.asarray(frames * stride.numerator // stride.denominator)
 
@@ -79,7 +79,7 @@ def seen_from(starts: Positions, layer: Layer) -> Positions:
 
 
 def label(layer: Layer) -> str:
-    """What a row says of its layer."""
+    """The description of a layer."""
     size, dilation, stride = layer.kernel_size[0], layer.dilation[0], layer.stride[0]
     words = f"kernel {size:,}" + (f", dilation {dilation:,}" if size > 1 else "")
     if stride < 1:
@@ -88,7 +88,7 @@ def label(layer: Layer) -> str:
 
 
 def margins(analysis: Analysis) -> tuple[float, float]:
-    """Inches for words on the left and on the right."""
+    """Inches for text on the left and on the right."""
     left = max(text_inches(name) for name in ["output", "paths", *(layer.name for layer in analysis.layers)])
     right = max(text_inches(words) for words in [range_words(analysis), *(label(layer) for layer in analysis.layers)])
     return 0.9 * left + 0.55, 0.9 * right + 0.5
@@ -133,7 +133,7 @@ def draw_lines(axes: Any, rows: Sequence[FrameRow], layers: Sequence[Layer], inc
     for level, (layer, above, below) in enumerate(zip(layers, rows[1:], rows[:-1], strict=True)):
         offsets, frames = offsets_of(layer), above.frames
         wide = inches * (below.x[-1] - below.x[0] + 1)
-        dense = len(frames) * len(offsets) > LINES_AN_INCH * wide
+        dense = len(frames) * len(offsets) > LINES_PER_INCH * wide
         if dense:
             offsets = evenly(offsets, MOST_BANDS)
             ends = starts_of(layer, above.frames[[0, -1]])[:, None] + offsets
@@ -149,12 +149,12 @@ def draw_lines(axes: Any, rows: Sequence[FrameRow], layers: Sequence[Layer], inc
 
 
 def offsets_of(layer: Layer) -> Positions:
-    """Of the frames that a frame reads, from its own."""
+    """Offsets of the frames that a frame reads, relative to its own."""
     return np.arange(layer.kernel_size[0]) * layer.dilation[0] + layer.shift[0]
 
 
 def draw_bands(axes: Any, level: int, above: FrameRow, below: FrameRow, ends: Positions) -> None:
-    """All lines of a tap as one area; `ends` are what the first and the last frame read."""
+    """Draw all lines of a tap as one area; `ends` are the inputs of the first and the last frame."""
     from matplotlib.collections import PolyCollection
 
     bands = [
@@ -170,12 +170,12 @@ def draw_bands(axes: Any, level: int, above: FrameRow, below: FrameRow, ends: Po
 
 
 def evenly(values: Positions, most: int) -> Positions:
-    """At most so many of them, the first and the last among them."""
+    """At most `most` values, including the first and the last."""
     return np.asarray(values[np.unique(np.linspace(0, len(values) - 1, min(most, len(values))).astype(int))])
 
 
 def add_lines(axes: Any, segments: Sequence[Any], colour: str, width: float, alpha: float, order: int) -> None:
-    """All lines as one path with gaps: a small file, and no darker where they cross."""
+    """Draw all lines as one path with gaps: a small file, and crossings are no darker."""
     if segments:
         gaps = np.full((len(segments), 1, 2), np.nan)
         x, y = np.concatenate([np.array(segments, np.float64), gaps], axis=1).reshape(-1, 2).T
@@ -185,7 +185,7 @@ def add_lines(axes: Any, segments: Sequence[Any], colour: str, width: float, alp
 def draw_unseen(
     axes: Any, rows: Sequence[FrameRow], layers: Sequence[Layer], limits: tuple[int, int], inches: float
 ) -> None:
-    """Pale: what the network computes beside, for its other outputs."""
+    """Draw, pale, what the network computes for its other outputs."""
     first, last = limits
     segments = []
     for level, row in enumerate(rows):
@@ -201,9 +201,9 @@ def draw_unseen(
 
 
 def draw_nodes(axes: Any, row: FrameRow, level: int, inches: float, *, top: bool) -> None:
-    """The frames of a row that the output depends on; of very many, a line."""
+    """Draw the frames of a row that the output depends on; if there are too many, a line."""
     apart = inches * (np.diff(row.frames).min() if len(row.frames) > 1 else 8)
-    if apart < 1 / LINES_AN_INCH:
+    if apart < 1 / LINES_PER_INCH:
         axes.plot(row.x[[0, -1]], [level, level], color=BLUE, linewidth=1.0, zorder=3, solid_capstyle="butt")
         return
     dots(axes, row.x, level, ORANGE if top else BLUE, 8.0 if top else marker(apart), 5 if top else 3)
@@ -215,12 +215,12 @@ def dots(axes: Any, x: Places, level: int, colour: str, size: float, order: int)
 
 
 def marker(inches: float, *, small: bool = False) -> float:
-    """Diameter, points, of discs that stand so far apart."""
+    """Diameter, points, of discs at this distance."""
     return min(max(28.0 * inches, 0.7), 5.5 if small else 7.5)
 
 
 def draw_words(axes: Any, layers: Sequence[Layer], *, dense: bool) -> None:
-    """Names on the left; on the right what a layer reads, beside its taps."""
+    """Write the layers' names on the left and their descriptions on the right."""
     size = 8.0 if dense else 9.5
     place = axes.get_yaxis_transform()
     pad = {"xycoords": place, "textcoords": "offset points", "va": "center"}

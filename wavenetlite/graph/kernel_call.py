@@ -18,8 +18,7 @@ class KernelCall:
     """A call of a kernel, which computes frames of `channels` channels from the node's edges, and the fused operations.
 
     The kernel defines the meaning of `sizes` and `arrays`. `state` lists the lengths of its state vectors, of values of
-    `state_bytes` bytes each; before the first frame they are `first_state`, or zeros. `scratch` is the number of
-    scratch floats per frame.
+    `state_bytes` bytes each, initially `first_state` or zeros. `scratch` is the number of scratch floats per frame.
     """
 
     channels: int

@@ -97,7 +97,7 @@ class AmpLayer(Module):
         self.unit: Module = as_activation(activation)
         if gating != "none":
             self.unit = GatedUnit(activation=activation, gate=gate, blend=gating == "blended")
-        elif as_activation(gate).name != "sigmoid":
+        elif getattr(as_activation(gate), "name", "") != "sigmoid":
             raise ParameterError(f"gate={gate!r} must be 'sigmoid', its default, if the layer is not gated")
         if residual == "activation" and middle != channels:
             raise ParameterError(f"bottleneck={bottleneck} must be channels={channels} with residual='activation'")
@@ -133,9 +133,7 @@ class AmpLayer(Module):
 
     def outputs(self, x: Node, c: Node | None) -> tuple[Node, Node]:
         """The nodes of both outputs: for the next layer and for the head."""
-        if c is None or c.channels != self.condition_channels:
-            given = "none" if c is None else f"{c.channels} channels"
-            raise ParameterError(f"condition_channels={self.condition_channels} but the conditioning given has {given}")
+        c = self.checked_condition(c, self.condition_channels)
         conv, mixin = self.parts["conv"], self.parts["input_mixin"]
         assert isinstance(conv, Conv1d) and isinstance(mixin, Conv1d)
         signal, mixed = self.at("conv_pre_film", x, c), self.at("input_mixin_pre_film", c, c)
@@ -319,16 +317,16 @@ class AmpWaveNet(Module):
 
 
 class AmpLSTM(Module):
-    """Neural Amp Modeler's LSTM: units that begin with a state of their own, and a linear layer.
+    """Neural Amp Modeler's LSTM with a trained initial state, and a linear layer.
 
     Parameters
     ----------
     in_channels, hidden_channels, num_layers
-        As of `LSTM`.
+        As in `LSTM`.
     out_channels
-        Of the linear layer.
+        Output channels of the linear layer.
     sr
-        Sample rate of the audio that it was trained for, Hz; None: unknown.
+        Sample rate of the training audio, Hz; None: unknown.
 
     Examples
     --------

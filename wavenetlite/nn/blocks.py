@@ -8,7 +8,7 @@ from wavenetlite import nodes
 from wavenetlite.graph import MOST_CHANNELS, Edge, Node
 from wavenetlite.nn.convolution import Conv1d, Padding, convolve
 from wavenetlite.nn.module import Module
-from wavenetlite.nn.pointwise import Activation, BatchNorm
+from wavenetlite.nn.pointwise import BatchNorm, as_activation
 from wavenetlite.support.checks import count, flag, one_of, positive_int
 from wavenetlite.support.errors import ParameterError
 
@@ -73,7 +73,7 @@ class GatedResidualBlock(Module):
         self.condition = Conv1d(self.condition_channels, width, 1, bias=False) if self.condition_channels else None
         self.residual = Conv1d(channels, channels, 1)
         self.skip = Conv1d(channels, self.skip_channels, 1) if self.skip_channels else None
-        self._activation = Activation(activation)
+        self._activation = as_activation(activation)
 
     def children(self) -> dict[str, Module]:
         named = {"conv": self.conv, "condition": self.condition, "residual": self.residual, "skip": self.skip}
@@ -83,12 +83,7 @@ class GatedResidualBlock(Module):
         """The nodes of both outputs: residual and skip."""
         sources = [(self.conv, x)]
         if self.condition is not None:
-            if c is None or c.channels != self.condition_channels:
-                given = "none" if c is None else f"{c.channels} channels"
-                raise ParameterError(
-                    f"condition_channels={self.condition_channels} but the conditioning given has {given}"
-                )
-            sources.append((self.condition, c))
+            sources.append((self.condition, self.checked_condition(c, self.condition_channels)))
         pre = convolve(sources)
         z = nodes.Gate((Edge(pre),), self.channels, pre.clock) if self.gated else self._activation.connect(pre)
         skip = self.skip.connect(z) if self.skip is not None else z
@@ -150,7 +145,7 @@ class TemporalBlock(Module):
         self.norm1 = BatchNorm(out_channels) if batch_norm else None
         self.norm2 = BatchNorm(out_channels) if batch_norm else None
         self.downsample = Conv1d(in_channels, out_channels, 1) if in_channels != out_channels else None
-        self._activation = Activation(activation)
+        self._activation = as_activation(activation)
 
     def children(self) -> dict[str, Module]:
         names = ("conv1", "norm1", "conv2", "norm2", "downsample")

@@ -8,7 +8,7 @@ from typing import Any
 from wavenetlite import nodes
 from wavenetlite.graph import MOST_CHANNELS, Node
 from wavenetlite.nn.module import Module
-from wavenetlite.nn.pointwise import Activation
+from wavenetlite.nn.pointwise import as_activation
 from wavenetlite.support.checks import count, divides, positive_int
 from wavenetlite.support.errors import ArrayTypeError, ParameterError
 
@@ -111,7 +111,7 @@ class Residual(Chain):
             raise ArrayTypeError(f"shortcut is a {type(shortcut).__name__}; it must be a Module or None")
         self.shortcut = shortcut
         self.activation = activation
-        self._activation = Activation(activation) if activation is not None else None
+        self._activation = as_activation(activation) if activation is not None else None
         shortcut_ends = ends([shortcut] if shortcut else [])
         self.in_channels = joint("in_channels", [self.in_channels, shortcut_ends[0]])
         self.out_channels = joint(

@@ -10,6 +10,7 @@ import numpy as np
 from wavenetlite import graph, nodes
 from wavenetlite.graph import MOST_CHANNELS, Edge, Node
 from wavenetlite.nn.module import Module
+from wavenetlite.support.arrays import Floats
 from wavenetlite.support.checks import divides, flag, integer, one_of, positive_int
 from wavenetlite.support.errors import ParameterError
 
@@ -21,7 +22,27 @@ Padding = Literal["causal", "same", "valid"]
 Pads = Padding | tuple[int, int] | list[int]
 
 
-class Conv1d(Module):
+class Weighted(Module, abstract=True):
+    """Base of layers with a weight and optionally a bias; initial values are PyTorch's: uniform in 1 / sqrt(fan in)."""
+
+    in_channels: int
+    out_channels: int
+    bias: bool
+    weight_shape: tuple[int, ...]
+
+    def parameter_shapes(self) -> dict[str, tuple[int, ...]]:
+        bias = {"bias": (self.out_channels,)} if self.bias else {}
+        return {"weight": self.weight_shape, **bias}
+
+    def draw(self, name: str, shape: tuple[int, ...], rng: np.random.Generator) -> np.ndarray:
+        bound = 1 / math.sqrt(math.prod(self.weight_shape[1:]))
+        return rng.uniform(-bound, bound, shape)
+
+    def bias_or_none(self) -> Floats | None:
+        return self.parameter("bias") if self.bias else None
+
+
+class Conv1d(Weighted):
     """Dilated convolution over time, ``y[n] = bias + sum_k weight[:, :, k] x[n * stride - (kernel_size - 1 - k) *
     dilation]``.
 
@@ -57,9 +78,6 @@ class Conv1d(Module):
     [1.0, 2.0, 13.0, 24.0]
     """
 
-    in_channels: int
-    out_channels: int
-
     def __init__(
         self,
         in_channels: int,
@@ -78,10 +96,9 @@ class Conv1d(Module):
         self.stride = positive_int("stride", stride, MOST_DILATION)
         self.padding: Pads = (padding[0], padding[1]) if isinstance(padding, list) and len(padding) == 2 else padding
         self.dilation = positive_int("dilation", dilation, MOST_DILATION)
-        self.groups = positive_int("groups", groups)
+        self.groups = checked_groups(groups, self.in_channels, self.out_channels)
         self.bias = flag("bias", bias)
-        divides("groups", self.groups, "in_channels", self.in_channels)
-        divides("groups", self.groups, "out_channels", self.out_channels)
+        self.weight_shape = (self.out_channels, self.in_channels // self.groups, self.kernel_size)
         if self.padding == "same" and self.stride > 1:
             raise ParameterError(f"stride={stride} must be 1 with padding='same'")
         self.pads = checked_pads(self.padding, self.reach)
@@ -90,16 +107,6 @@ class Conv1d(Module):
     def reach(self) -> int:
         """Distance of the kernel's first and last tap, frames."""
         return (self.kernel_size - 1) * self.dilation
-
-    def parameter_shapes(self) -> dict[str, tuple[int, ...]]:
-        shapes: dict[str, tuple[int, ...]] = {
-            "weight": (self.out_channels, self.in_channels // self.groups, self.kernel_size)
-        }
-        return shapes | ({"bias": (self.out_channels,)} if self.bias else {})
-
-    def draw(self, name: str, shape: tuple[int, ...], rng: np.random.Generator) -> np.ndarray:
-        bound = 1 / math.sqrt(self.in_channels // self.groups * self.kernel_size)
-        return rng.uniform(-bound, bound, shape)
 
     def edge(self, x: Node) -> Edge:
         """How the convolution reads `x`."""
@@ -117,7 +124,7 @@ class Conv1d(Module):
         return convolve([(self, x)])
 
 
-class Linear(Module):
+class Linear(Weighted):
     """A matrix product per frame: PyTorch's ``Linear`` over the channels.
 
     Parameters
@@ -138,26 +145,22 @@ class Linear(Module):
     (5, 2)
     """
 
-    in_channels: int
-    out_channels: int
-
     def __init__(self, in_features: int, out_features: int, *, bias: bool = True) -> None:
         self.in_channels = self.in_features = positive_int("in_features", in_features, MOST_CHANNELS)
         self.out_channels = self.out_features = positive_int("out_features", out_features, MOST_CHANNELS)
         self.bias = flag("bias", bias)
-
-    def parameter_shapes(self) -> dict[str, tuple[int, ...]]:
-        shapes: dict[str, tuple[int, ...]] = {"weight": (self.out_features, self.in_features)}
-        return shapes | ({"bias": (self.out_features,)} if self.bias else {})
-
-    def draw(self, name: str, shape: tuple[int, ...], rng: np.random.Generator) -> np.ndarray:
-        bound = 1 / math.sqrt(self.in_features)
-        return rng.uniform(-bound, bound, shape)
+        self.weight_shape = (self.out_features, self.in_features)
 
     def build(self, x: Node, c: Node | None) -> Node:
-        bias = self.parameter("bias") if self.bias else None
         weight = self.parameter("weight")[:, :, None]
-        return nodes.Conv((Edge(x),), self.out_channels, x.clock, (weight,), (1,), (bias,))
+        return nodes.Conv((Edge(x),), self.out_channels, x.clock, (weight,), (1,), (self.bias_or_none(),))
+
+
+def checked_groups(groups: int, in_channels: int, out_channels: int) -> int:
+    given = positive_int("groups", groups)
+    divides("groups", given, "in_channels", in_channels)
+    divides("groups", given, "out_channels", out_channels)
+    return given
 
 
 def checked_pads(padding: Pads, reach: int) -> tuple[int, int]:
@@ -181,7 +184,7 @@ def convolve(sources: list[tuple[Conv1d, Node]]) -> Node:
         graph.clock_after(edges),
         tuple(conv.parameter("weight") for conv, _ in sources),
         tuple(conv.groups for conv, _ in sources),
-        tuple(conv.parameter("bias") if conv.bias else None for conv, _ in sources),
+        tuple(conv.bias_or_none() for conv, _ in sources),
     )
     for conv, x in sources:
         conv.traced(x, out)

@@ -6,15 +6,12 @@ import math
 from dataclasses import dataclass
 from typing import Literal
 
-import numpy as np
-
 from wavenetlite import graph, nodes
 from wavenetlite.graph import MOST_CHANNELS, Edge, Node
 from wavenetlite.kernels.pack import Link
-from wavenetlite.nn.convolution import MOST_DILATION, MOST_KERNEL, Padding
-from wavenetlite.nn.module import Module
+from wavenetlite.nn.convolution import MOST_DILATION, MOST_KERNEL, Padding, Weighted, checked_groups
 from wavenetlite.support.arrays import Floats
-from wavenetlite.support.checks import divides, flag, one_of, positive_int
+from wavenetlite.support.checks import flag, one_of, positive_int
 from wavenetlite.support.errors import ParameterError
 
 MOST_LINKS = 2**18
@@ -23,13 +20,42 @@ MOST_LINKS = 2**18
 Pair = int | tuple[int, int] | list[int]
 
 
-class OverBins(Module, abstract=True):
+class OverBins(Weighted, abstract=True):
     """Base of layers over time and bins: `in_channels` and `out_channels` are those of a bin, as in PyTorch."""
 
-    bins: int
     bins_out: int
-    in_channels: int
-    out_channels: int
+
+    def __init__(
+        self,
+        in_channels: int,
+        out_channels: int,
+        kernel_size: Pair,
+        bins: int,
+        stride: Pair,
+        dilation: Pair,
+        groups: int,
+        bias: bool,
+    ) -> None:
+        self.bins = positive_int("bins", bins, MOST_CHANNELS)
+        self.in_channels = positive_int("in_channels", in_channels, MOST_CHANNELS // self.bins)
+        self.out_channels = positive_int("out_channels", out_channels, MOST_CHANNELS)
+        self.kernel_size = pair("kernel_size", kernel_size, MOST_KERNEL)
+        self.stride = pair("stride", stride, MOST_DILATION)
+        self.dilation = pair("dilation", dilation, MOST_DILATION)
+        self.groups = checked_groups(groups, self.in_channels, self.out_channels)
+        self.bias = flag("bias", bias)
+
+    def check_size(self) -> None:
+        """Raise if the output frames or the table of links are too large."""
+        bins = self.bins_out
+        if bins * self.out_channels > MOST_CHANNELS:
+            most = MOST_CHANNELS // bins
+            raise ParameterError(f"out_channels={self.out_channels} must be at most {most} with {bins} bins")
+        if math.prod(self.kernel_size) * bins > MOST_LINKS:
+            most = MOST_LINKS // bins
+            raise ParameterError(
+                f"kernel_size={self.kernel_size} must have at most {most} positions with {bins} output bins"
+            )
 
     @property
     def in_width(self) -> int:
@@ -95,16 +121,9 @@ class Conv2d(OverBins):
         groups: int = 1,
         bias: bool = True,
     ) -> None:
-        self.bins = positive_int("bins", bins, MOST_CHANNELS)
-        self.in_channels = positive_int("in_channels", in_channels, MOST_CHANNELS // self.bins)
-        self.out_channels = positive_int("out_channels", out_channels, MOST_CHANNELS)
-        self.kernel_size = pair("kernel_size", kernel_size, MOST_KERNEL)
-        self.stride = pair("stride", stride, MOST_DILATION)
-        self.dilation = pair("dilation", dilation, MOST_DILATION)
+        super().__init__(in_channels, out_channels, kernel_size, bins, stride, dilation, groups, bias)
         self.padding = one_of("padding", padding, ("causal", "same", "valid"))
         self.bin_padding = one_of("bin_padding", bin_padding, ("same", "valid"))
-        self.groups = checked_groups(groups, self.in_channels, self.out_channels)
-        self.bias = flag("bias", bias)
         before, after = self.bin_pads
         left = self.bins + before + after - (self.kernel_size[1] - 1) * self.dilation[1]
         if left < 1:
@@ -113,8 +132,8 @@ class Conv2d(OverBins):
                 f"bins={bins} with bin_padding='valid'"
             )
         self.bins_out = (left - 1) // self.stride[1] + 1
-        check_width(self.bins_out, self.out_channels)
-        refuse_excess(self.kernel_size, self.bins_out)
+        self.weight_shape = (self.out_channels, self.in_channels // self.groups, *self.kernel_size)
+        self.check_size()
 
     @property
     def bin_pads(self) -> tuple[int, int]:
@@ -126,14 +145,6 @@ class Conv2d(OverBins):
     def reach(self) -> int:
         """Distance of the kernel's first and last tap, frames."""
         return (self.kernel_size[0] - 1) * self.dilation[0]
-
-    def parameter_shapes(self) -> dict[str, tuple[int, ...]]:
-        weight = self.out_channels, self.in_channels // self.groups, *self.kernel_size
-        return {"weight": weight, "bias": (self.out_channels,)} if self.bias else {"weight": weight}
-
-    def draw(self, name: str, shape: tuple[int, ...], rng: np.random.Generator) -> np.ndarray:
-        bound = 1 / math.sqrt(self.in_channels // self.groups * math.prod(self.kernel_size))
-        return rng.uniform(-bound, bound, shape)
 
     def links(self) -> tuple[tuple[Link, ...], ...]:
         """The links of each output bin; there are none beyond the ends."""
@@ -150,7 +161,6 @@ class Conv2d(OverBins):
         )
 
     def build(self, x: Node, c: Node | None) -> Node:
-        bias = self.parameter("bias") if self.bias else None
         before = {"causal": self.reach, "same": self.reach // 2, "valid": 0}[self.padding]
         edge = Edge(
             x,
@@ -161,7 +171,7 @@ class Conv2d(OverBins):
             end_reach=self.reach if self.padding == "valid" else 0,
         )
         clock = graph.clock_after([edge])
-        return nodes.Conv2d((edge,), self.out_width, clock, self.parameter("weight"), bias, self.groups,
+        return nodes.Conv2d((edge,), self.out_width, clock, self.parameter("weight"), self.bias_or_none(), self.groups,
                             "out, in, frames, bins", (self.links(),))  # fmt: skip
 
 
@@ -217,35 +227,19 @@ class ConvTranspose2d(OverBins):
         groups: int = 1,
         bias: bool = True,
     ) -> None:
-        self.bins = positive_int("bins", bins, MOST_CHANNELS)
-        self.in_channels = positive_int("in_channels", in_channels, MOST_CHANNELS // self.bins)
-        self.out_channels = positive_int("out_channels", out_channels, MOST_CHANNELS)
-        self.kernel_size = pair("kernel_size", kernel_size, MOST_KERNEL)
-        self.stride = pair("stride", stride, MOST_DILATION)
-        self.dilation = pair("dilation", dilation, MOST_DILATION)
+        super().__init__(in_channels, out_channels, kernel_size, bins, stride, dilation, groups, bias)
         self.padding = one_of("padding", padding, ("causal", "same"))
-        self.groups = checked_groups(groups, self.in_channels, self.out_channels)
-        self.bias = flag("bias", bias)
         self.bins_out = self.bins * self.stride[1]
-        check_width(self.bins_out, self.out_channels)
-        refuse_excess(self.kernel_size, self.bins_out)
-
-    def parameter_shapes(self) -> dict[str, tuple[int, ...]]:
-        weight = self.in_channels, self.out_channels // self.groups, *self.kernel_size
-        return {"weight": weight, "bias": (self.out_channels,)} if self.bias else {"weight": weight}
-
-    def draw(self, name: str, shape: tuple[int, ...], rng: np.random.Generator) -> np.ndarray:
-        bound = 1 / math.sqrt(self.out_channels // self.groups * math.prod(self.kernel_size))
-        return rng.uniform(-bound, bound, shape)
+        self.weight_shape = (self.in_channels, self.out_channels // self.groups, *self.kernel_size)
+        self.check_size()
 
     def build(self, x: Node, c: Node | None) -> Node:
         time, bins = (Fold(*axis) for axis in zip(self.kernel_size, self.stride, self.dilation, strict=True))
-        bias = self.parameter("bias") if self.bias else None
         cut = (time.cut if self.padding == "same" else 0), bins.cut
-        return fold(x, self.parameter("weight"), bias, self.groups, time, bins, cut, self.bins)
+        return fold(x, self.parameter("weight"), self.bias_or_none(), self.groups, time, bins, cut, self.bins)
 
 
-class ConvTranspose1d(Module):
+class ConvTranspose1d(Weighted):
     """Streaming transposed convolution over time: every frame gives ``stride`` frames.
 
     Frame i of the input, times the kernel, is added to the output from ``i * stride`` on, every ``dilation`` frames.
@@ -282,9 +276,6 @@ class ConvTranspose1d(Module):
     [1.0, 10.0, 102.0, 20.0, 203.0, 30.0]
     """
 
-    in_channels: int
-    out_channels: int
-
     def __init__(
         self,
         in_channels: int,
@@ -303,26 +294,15 @@ class ConvTranspose1d(Module):
         self.stride = positive_int("stride", stride, MOST_DILATION)
         self.padding = one_of("padding", padding, ("causal", "same"))
         self.dilation = positive_int("dilation", dilation, MOST_DILATION)
-        self.groups = positive_int("groups", groups)
+        self.groups = checked_groups(groups, self.in_channels, self.out_channels)
         self.bias = flag("bias", bias)
-        divides("groups", self.groups, "in_channels", self.in_channels)
-        divides("groups", self.groups, "out_channels", self.out_channels)
-
-    def parameter_shapes(self) -> dict[str, tuple[int, ...]]:
-        shapes: dict[str, tuple[int, ...]] = {
-            "weight": (self.in_channels, self.out_channels // self.groups, self.kernel_size)
-        }
-        return shapes | ({"bias": (self.out_channels,)} if self.bias else {})
-
-    def draw(self, name: str, shape: tuple[int, ...], rng: np.random.Generator) -> np.ndarray:
-        bound = 1 / math.sqrt(self.out_channels // self.groups * self.kernel_size)
-        return rng.uniform(-bound, bound, shape)
+        self.weight_shape = (self.in_channels, self.out_channels // self.groups, self.kernel_size)
 
     def build(self, x: Node, c: Node | None) -> Node:
         time = Fold(self.kernel_size, self.stride, self.dilation)
-        bias = self.parameter("bias") if self.bias else None
+        weight, bias = self.parameter("weight")[..., None], self.bias_or_none()
         cut = (time.cut if self.padding == "same" else 0), 0
-        return fold(x, self.parameter("weight")[..., None], bias, self.groups, time, Fold(1, 1, 1), cut, 1)
+        return fold(x, weight, bias, self.groups, time, Fold(1, 1, 1), cut, 1)
 
 
 @dataclass(frozen=True)
@@ -376,23 +356,3 @@ def pair(name: str, value: Pair, most: int) -> tuple[int, int]:
         return positive_int(f"{name}[0]", value[0], most), positive_int(f"{name}[1]", value[1], most)
     both = positive_int(name, value, most)
     return both, both
-
-
-def checked_groups(groups: int, in_channels: int, out_channels: int) -> int:
-    given = positive_int("groups", groups)
-    divides("groups", given, "in_channels", in_channels)
-    divides("groups", given, "out_channels", out_channels)
-    return given
-
-
-def check_width(bins: int, maps: int) -> None:
-    if bins * maps > MOST_CHANNELS:
-        raise ParameterError(f"out_channels={maps} must be at most {MOST_CHANNELS // bins} with {bins} bins")
-
-
-def refuse_excess(kernel_size: tuple[int, int], bins: int) -> None:
-    """Raise instead of building a table of links for minutes."""
-    if math.prod(kernel_size) * bins > MOST_LINKS:
-        raise ParameterError(
-            f"kernel_size={kernel_size} must have at most {MOST_LINKS // bins} positions with {bins} output bins"
-        )

@@ -53,10 +53,7 @@ class FiLM(Module):
         return {"conv": self.conv}
 
     def build(self, x: Node, c: Node | None) -> Node:
-        if c is None or c.channels != self.condition_channels:
-            given = "none" if c is None else f"{c.channels} channels"
-            raise ParameterError(f"condition_channels={self.condition_channels} but the conditioning given has {given}")
-        both = self.conv.connect(c)
+        both = self.conv.connect(self.checked_condition(c, self.condition_channels))
         if not self.shift:
             return nodes.multiply(x, both)
         if not self.scale:

@@ -248,6 +248,13 @@ class Module:
             )
         return self.traced(x, self.build(x, c))
 
+    def checked_condition(self, c: Node | None, channels: int) -> Node:
+        """The conditioning, which must have this number of channels."""
+        if c is None or c.channels != channels:
+            given = "none" if c is None else f"{c.channels} channels"
+            raise ParameterError(f"condition_channels={channels} but the conditioning given has {given}")
+        return c
+
     def traced(self, x: Node, out: Node) -> Node:
         """`out`, recorded as this module's output for `x` while a summary is made."""
         trace = _trace.get()

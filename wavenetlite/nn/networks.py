@@ -14,7 +14,7 @@ from wavenetlite.nn.combine import Residual, Sequential, connect_all
 from wavenetlite.nn.convolution import Conv1d, Linear
 from wavenetlite.nn.convolution2d import Conv2d
 from wavenetlite.nn.module import Module
-from wavenetlite.nn.pointwise import Activation, BatchNorm, CumulativePool, Dropout
+from wavenetlite.nn.pointwise import BatchNorm, CumulativePool, Dropout, as_activation
 from wavenetlite.support.checks import count, flag, positive_int
 from wavenetlite.support.errors import ArrayTypeError, ParameterError
 
@@ -219,13 +219,13 @@ class TCN(Module):
     def block(self, dilation: int) -> Residual:
         conv = Conv1d(self.channels, self.channels, self.kernel_size, dilation=dilation)
         norm = [BatchNorm(self.channels)] if self.batch_norm else []
-        return Residual([conv, *norm, Activation(self.activation)])
+        return Residual([conv, *norm, as_activation(self.activation)])
 
     def children(self) -> dict[str, Module]:
         return {"input": self.input, "blocks": Stack(self.blocks), "output": self.output}
 
     def build(self, x: Node, c: Node | None) -> Node:
-        x = Activation(self.activation).connect(self.input.connect(x))
+        x = as_activation(self.activation).connect(self.input.connect(x))
         for block in self.blocks:
             x = block.connect(x)
         return self.output.connect(x)
@@ -294,7 +294,7 @@ class FrequencyTCN(Module):
         self.dilations = dilation_list(dilations)
         self.pool_frames, self.dropout, self.activation = pool_frames, dropout, activation
         self.seed = count("seed", seed)
-        act = Activation(activation)
+        act = as_activation(activation)
         stages: list[Module] = []
         maps = 1
         self.stem = []

@@ -11,6 +11,7 @@ import numpy as np
 from wavenetlite import graph, nodes
 from wavenetlite.graph import MOST_CHANNELS, Edge, Node
 from wavenetlite.nn.module import Module, is_training
+from wavenetlite.nn.normalisation import LayerNorm
 from wavenetlite.support.checks import flag, number, one_of, positive_int
 from wavenetlite.support.errors import ParameterError
 
@@ -201,7 +202,8 @@ class GatedUnit(Module):
         if x.channels % 2:
             raise ParameterError(f"GatedUnit is given {x.channels} channels; it must be an even number")
         half = x.channels // 2
-        if (self._activation.name, self._gate.name, self.blend) == ("tanh", "sigmoid", False):
+        names = [getattr(function, "name", "") for function in (self._activation, self._gate)]
+        if names == ["tanh", "sigmoid"] and not self.blend:
             return nodes.Gate((Edge(x),), half, x.clock)
         plain = nodes.take(x, 0, half)
         value, gate = self._activation.connect(plain), self._gate.connect(nodes.take(x, half, half))
@@ -217,9 +219,11 @@ class GatedUnit(Module):
         return nodes.Conv((Edge(x),), x.channels, x.clock, (minus,), (x.channels,), (one,))
 
 
-def as_activation(activation: str | Activation) -> Activation:
-    """An activation given by name or as a module."""
-    return activation if isinstance(activation, Activation) else Activation(activation)
+def as_activation(activation: str | Module) -> Module:
+    """An activation given by name or as a module; "layer_norm" names a `LayerNorm` without weights."""
+    if not isinstance(activation, str):
+        return activation
+    return LayerNorm(None) if activation == "layer_norm" else Activation(activation)
 
 
 class CumulativePool(Module):

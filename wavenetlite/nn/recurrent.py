@@ -88,13 +88,13 @@ class GRU(Recurrent):
     bias
         Whether to add biases.
     first_state
-        Whether the state before the signal is a parameter instead of zeros.
+        Whether the initial state is a parameter instead of zero.
 
     Notes
     -----
     Parameters of layer k, as in ``torch.nn.GRU``, with the gates r, z, n stacked: ``weight_ih_lk``
     (3 * hidden_channels, in_channels or hidden_channels), ``weight_hh_lk`` (3 * hidden_channels, hidden_channels),
-    ``bias_ih_lk``, ``bias_hh_lk`` (3 * hidden_channels,); beside PyTorch's ``first_state_lk`` (1, hidden_channels), h.
+    ``bias_ih_lk``, ``bias_hh_lk`` (3 * hidden_channels,); also ``first_state_lk`` (1, hidden_channels), h.
     The receptive field is infinite. Cho et al., "Learning Phrase Representations using RNN Encoder-Decoder", 2014.
 
     Examples
@@ -124,13 +124,13 @@ class LSTM(Recurrent):
     bias
         Whether to add biases.
     first_state
-        Whether the state before the signal is a parameter instead of zeros.
+        Whether the initial state is a parameter instead of zero.
 
     Notes
     -----
     Parameters of layer k, as in ``torch.nn.LSTM``, with the gates i, f, g, o stacked: ``weight_ih_lk``
     (4 * hidden_channels, in_channels or hidden_channels), ``weight_hh_lk`` (4 * hidden_channels, hidden_channels),
-    ``bias_ih_lk``, ``bias_hh_lk`` (4 * hidden_channels,); beside PyTorch's ``first_state_lk`` (2, hidden_channels), h
+    ``bias_ih_lk``, ``bias_hh_lk`` (4 * hidden_channels,); also ``first_state_lk`` (2, hidden_channels), h
     and c. The receptive field is infinite. Hochreiter and Schmidhuber, "Long Short-Term Memory", 1997; Gers et al.,
     "Learning to Forget", 2000.
 

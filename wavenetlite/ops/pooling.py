@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import partial
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -117,7 +118,7 @@ def avg_pool1d_gradient(upstream: Floats, value: Floats, ksize: int, strides: in
     >>> wl.ops.avg_pool1d_gradient(upstream, value, 2, 2, "SAME").ravel().tolist()
     [5.0, 5.0, 1.0]
     """
-    return avg_pool_gradient(upstream, value, checked(value, ksize, strides, padding, 1))
+    return pool_gradient(_pools.average_pool_gradient, upstream, value, checked(value, ksize, strides, padding, 1))
 
 
 def avg_pool2d_gradient(upstream: Floats, value: Floats, ksize: PerAxis, strides: PerAxis, padding: Padding) -> Floats:
@@ -130,7 +131,7 @@ def avg_pool2d_gradient(upstream: Floats, value: Floats, ksize: PerAxis, strides
     >>> wl.ops.avg_pool2d_gradient(np.ones((1, 1, 1, 1), np.float32), value, 2, 2, "VALID").ravel().tolist()
     [0.25, 0.25, 0.25, 0.25]
     """
-    return avg_pool_gradient(upstream, value, checked(value, ksize, strides, padding, 2))
+    return pool_gradient(_pools.average_pool_gradient, upstream, value, checked(value, ksize, strides, padding, 2))
 
 
 class Windows(NamedTuple):
@@ -174,16 +175,12 @@ def pool(kernel: Callable[..., None], value: Floats, at: Windows) -> Floats:
 
 
 def max_pool_gradient(upstream: Floats, value: Floats, at: Windows) -> Floats:
+    return pool_gradient(partial(_pools.max_pool_gradient, as_image(value)), upstream, value, at)
+
+
+def pool_gradient(kernel: Callable[..., None], upstream: Floats, value: Floats, at: Windows) -> Floats:
     like("upstream", upstream, at.shape, value.ndim - 2)
     out = np.zeros(value.shape, np.float32)
     if upstream.size:
-        _pools.max_pool_gradient(as_image(value), as_image(upstream), at.size, at.strides, at.before, as_image(out))
-    return out
-
-
-def avg_pool_gradient(upstream: Floats, value: Floats, at: Windows) -> Floats:
-    like("upstream", upstream, at.shape, value.ndim - 2)
-    out = np.zeros(value.shape, np.float32)
-    if upstream.size:
-        _pools.average_pool_gradient(as_image(upstream), at.size, at.strides, at.before, as_image(out))
+        kernel(as_image(upstream), at.size, at.strides, at.before, as_image(out))
     return out

@@ -1,4 +1,4 @@
-"""Feature extraction: folders, corpora, manifests and archives of recordings to feature sets; and these, opened."""
+"""Extract features from folders, manifests and archives of recordings into feature sets, and open these."""
 
 from wavenetlite.pipeline.batches import Batch, Batches
 from wavenetlite.pipeline.entries import PipelineError

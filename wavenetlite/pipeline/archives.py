@@ -1,4 +1,4 @@
-"""Recordings in tar and zip archives: where each lies, and its bytes, without unpacking the archive."""
+"""Recordings in tar and zip archives: the location and the bytes of each, without unpacking the archive."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from wavenetlite.support.errors import ParameterError
 
 ENDINGS = (".tar", ".tar.gz", ".tgz", ".tar.bz2", ".tar.xz", ".zip")
 LOCAL_HEADER = struct.Struct("<4s5H3I2H")
-"""Of a file in a zip archive (APPNOTE 4.3.7): signature, ..., lengths of name and extra field."""
+"""The local file header of a zip archive (APPNOTE 4.3.7): signature, ..., lengths of name and extra field."""
 SIGNATURE = b"PK\3\4"
 
 
@@ -27,7 +27,7 @@ def is_archive(path: Path) -> bool:
 
 
 def read(path: Path) -> Listing:
-    """The entries of an archive; label, speaker and split are told as in folders, by the names and the two lists."""
+    """The entries of an archive; label, speaker and split come from the names and the two lists, as in folders."""
     try:
         if path.name.lower().endswith(".zip"):
             found, lists = zip_members(path)
@@ -35,13 +35,13 @@ def read(path: Path) -> Listing:
             found, lists = tar_members(path)
     except (OSError, EOFError, tarfile.TarError, zipfile.BadZipFile, zlib.error, ValueError) as error:
         reason = " ".join(str(error).split())
-        raise ParameterError(f"{readable(str(path))}: no archive, or damaged: {reason}") from None
+        raise ParameterError(f"{readable(str(path))}: not an archive, or damaged: {reason}") from None
     part_of = parts(lists)
     return Listing("archive", [entry(path, member, size, mark, part_of) for member, size, mark in found])
 
 
 Found = list[tuple[Member, int, int]]
-"""Members, their sizes when unpacked, and a number that changes with what they hold."""
+"""Members, their unpacked sizes, and a number that changes with their content."""
 
 
 def zip_members(path: Path) -> tuple[Found, dict[str, str]]:
@@ -72,7 +72,7 @@ def tar_members(path: Path) -> tuple[Found, dict[str, str]]:
             elif info.isreg() and layouts.is_audio(base):
                 name = info.name.removeprefix("./")
                 found.append((Member(kind, name, info.offset_data, info.size), info.size, int(info.mtime)))
-            archive.members = []  # type: ignore[attr-defined]  # tarfile keeps all that it has seen
+            archive.members = []  # type: ignore[attr-defined]  # tarfile would keep every member
         return found, lists
 
 
@@ -92,7 +92,7 @@ def entry(path: Path, member: Member, size: int, mark: int, part_of: Mapping[str
 
 
 def parts(lists: Mapping[str, str]) -> dict[str, str]:
-    """LABEL/NAME without ending -> "valid" or "test", as the two lists of Speech Commands say."""
+    """LABEL/NAME without ending -> "valid" or "test", by the two lists of Speech Commands."""
     return {
         layouts.stem(layouts.composed(line.strip())): part
         for part, name in layouts.LISTS.items()
@@ -110,7 +110,7 @@ def data(path: str, member: Member) -> bytes:
     Raises
     ------
     OSError, ValueError
-        The archive is damaged, or not as it was.
+        The archive is damaged, or has changed.
     """
     with open(path, "rb") as file:  # noqa: PTH123
         file.seek(member.offset)
@@ -125,10 +125,10 @@ def data(path: str, member: Member) -> bytes:
         found = file.read(member.size)
     if len(found) < member.size:
         raise ValueError("the archive is truncated")
-    return unzipped(found, member) if member.kind == "zip" else found
+    return decompress(found, member) if member.kind == "zip" else found
 
 
-def unzipped(found: bytes, member: Member) -> bytes:
+def decompress(found: bytes, member: Member) -> bytes:
     if member.method not in (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED):
         raise ValueError(f"its compression, method {member.method}, is not stored or deflated")
     try:
@@ -136,12 +136,12 @@ def unzipped(found: bytes, member: Member) -> bytes:
     except zlib.error as error:
         raise ValueError(f"the archive is damaged: {error}") from None
     if zlib.crc32(whole) != member.crc:
-        raise ValueError("the archive is damaged: its checksum is another")
+        raise ValueError("the archive is damaged: wrong checksum")
     return whole
 
 
 def first(path: str, most: int) -> Iterator[bytes]:
-    """The bytes of the first recordings in a tar."""
+    """The bytes of the first `most` recordings in a tar."""
     with tarfile.open(path) as archive:
         for info in archive:
             if most and info.isreg() and layouts.is_audio(PurePosixPath(info.name).name):
@@ -153,14 +153,13 @@ def first(path: str, most: int) -> Iterator[bytes]:
                 return
 
 
-def packed(entries: Sequence[Entry]) -> Iterator[str]:
-    """The archives that are compressed as a whole."""
-    seen = dict.fromkeys(entry.path for entry in entries if entry.member is not None and entry.member.kind == "packed")
-    yield from seen
+def packed(entries: Sequence[Entry]) -> dict[str, None]:
+    """The paths of the archives that are compressed as a whole, in order."""
+    return dict.fromkeys(entry.path for entry in entries if entry.member is not None and entry.member.kind == "packed")
 
 
 def unpack(path: str, target: Path) -> None:
-    """A compressed tar as a plain one, in which every member can be found at once."""
+    """Decompress a tar, so that every member can be read directly."""
     with tarfile.open(path) as archive, target.open("wb") as file:
         plain: Any = archive.fileobj
         plain.seek(0)

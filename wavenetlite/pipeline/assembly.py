@@ -1,4 +1,4 @@
-"""The sidecars put together: the index, the errors, and dataset.json, which makes a feature set complete."""
+"""Assemble the sidecars into the index, the errors, and dataset.json, which makes a feature set complete."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from wavenetlite.pipeline.entries import Entry, PipelineError, Problem
 from wavenetlite.pipeline.reading import SILENT
 from wavenetlite.pipeline.sidecars import Sidecar
 from wavenetlite.pipeline.specs import Recipe
-from wavenetlite.pipeline.statistics import Moments, merged
+from wavenetlite.pipeline.statistics import Statistics, merge
 from wavenetlite.pipeline.work import refusal
 from wavenetlite.support.atomic_files import replacing
 
@@ -24,16 +24,16 @@ INDEX, ERRORS, DATASET = "index.jsonl", "errors.jsonl", "dataset.json"
 FORMAT, VERSION = "wavenetlite features", 1
 COLUMNS = ("key", "shard", "offset", "frames", "label", "speaker", "split", "duration_s", "path", "sr", "samples",
            "channels", "start_s", "end_s", "audio_hash", "feature_hash")  # fmt: skip
-"""Of the index; a manifest's further columns follow, with "_" behind a name that is one of these."""
+"""Of the index; further columns of a manifest follow, with "_" appended to a name that is one of these."""
 HISTOGRAM_S = (0.5, 1, 2, 5, 10, 30, 60, 600, 3600)
-"""Where one bin of the histogram of durations ends and the next begins, seconds."""
+"""Bin edges of the histogram of durations, seconds."""
 FOR_KEPT = ("silent", "duplicate")
-"""What is listed and yet kept, unless it is asked to be left out: it can be what somebody wants to learn."""
+"""Reasons for which a recording is listed but kept, unless `leave_out` names them: it may be wanted."""
 
 
 @dataclass
 class Totals:
-    """What is counted over all items."""
+    """Counts over all items."""
 
     items: int = 0
     frames: int = 0
@@ -54,7 +54,7 @@ class Totals:
 
 
 class Assembly:
-    """Writes what the sidecars, in the order of their chunks, add up to."""
+    """Collects the sidecars, in the order of their chunks."""
 
     def __init__(
         self, recipe: Recipe, leave_out: Sequence[str], strict: bool, index: BinaryIO, errors: BinaryIO
@@ -62,27 +62,27 @@ class Assembly:
         self.recipe, self.leave_out, self.strict = recipe, leave_out, strict
         self.index, self.errors, self.digest = index, errors, blake2b(digest_size=16)
         self.totals = Totals()
-        self.moments = Moments.none(recipe.spec.out_channels)
+        self.statistics = Statistics.none(recipe.spec.out_channels)
         self.shards: list[dict[str, Any]] = []
         self.first_of: dict[Any, str] = {}
 
     def add(self, entries: Sequence[Entry], sidecar: Sidecar) -> None:
-        """A chunk: its items, its problems, its moments."""
+        """Add a chunk: its items, problems and statistics."""
         kept = []
-        for entry, row, moments in zip(entries, sidecar.rows, sidecar.moments, strict=True):
+        for entry, row, statistics in zip(entries, sidecar.rows, sidecar.statistics, strict=True):
             if "refused" in row:
                 self.problem(refusal(row))
             elif not self.left_out(entry, row):
                 self.item(entry, row, sidecar.shard)
-                kept.append(moments)
-        self.moments = self.moments + merged(kept, self.recipe.spec.out_channels)
+                kept.append(statistics)
+        self.statistics = self.statistics + merge(kept, self.recipe.spec.out_channels)
         if sidecar.shard:
             self.shards.append({"file": f"{shards.FOLDER}/{sidecar.shard}", "frames": sidecar.frames})
 
     def left_out(self, entry: Entry, row: dict[str, Any]) -> bool:
-        """Tell what is odd in an item; whether it was asked to be left out for that."""
+        """Report silence and duplicates; True: the item is to be left out."""
         part = (entry.start_s, entry.end_s)
-        heard = int(row["audio"], 16)  # smaller than its digits: there is one for every item
+        heard = int(row["audio"], 16)  # smaller than the string: there is one for every item
         first = self.first_of.setdefault(heard if part == (None, None) else (heard, *part), entry.key)
         out = False
         if row["peak"] <= SILENT:
@@ -132,8 +132,8 @@ class Assembly:
         self.index.write(data)
 
     def dataset(self, source: str, layout: str) -> dict[str, Any]:
-        """What dataset.json says."""
-        totals, moments = self.totals, self.moments
+        """The content of dataset.json."""
+        totals, statistics = self.totals, self.statistics
         return {
             "format": FORMAT,
             "format_version": VERSION,
@@ -154,9 +154,9 @@ class Assembly:
             "errors": dict(sorted(totals.problems.items())),
             "refused": totals.refused,
             "statistics": {
-                "frames": moments.count,
-                "mean": moments.mean.tolist(),
-                "variance": moments.variance.tolist(),
+                "frames": statistics.count,
+                "mean": statistics.mean.tolist(),
+                "variance": statistics.variance.tolist(),
             },
             "shards": self.shards,
             "index": {"file": INDEX, "blake2b": self.digest.hexdigest()},
@@ -164,13 +164,13 @@ class Assembly:
 
 
 def refusal_error(problem: Problem) -> PipelineError:
-    """What `strict` raises."""
+    """The error that `strict` raises."""
     name = f"{readable(problem.key)}: " if problem.key else ""
-    return PipelineError(f"{name}{problem.message} ({problem.reason}; strict stops there)")
+    return PipelineError(f"{name}{problem.message} ({problem.reason}; strict stops here)")
 
 
 def line(value: dict[str, Any]) -> bytes:
-    """A line of JSON; characters that are no text, as file names may have, stay what they are."""
+    """A line of JSON; undecodable bytes of file names survive as escapes."""
     return (json.dumps(value, ensure_ascii=True, allow_nan=True) + "\n").encode()
 
 
@@ -185,12 +185,12 @@ def assemble(
     leave_out: Sequence[str],
     strict: bool,
 ) -> dict[str, Any]:
-    """Write index, errors and dataset.json, the last one last; returns what it says.
+    """Write index, errors and, last, dataset.json; return its content.
 
     Raises
     ------
     PipelineError
-        A sidecar is missing; or, with `strict`, something cannot be used.
+        A sidecar is missing; or, with `strict`, a recording cannot be used.
     """
     with replacing(out / INDEX) as index, replacing(out / ERRORS) as errors:
         assembly = Assembly(recipe, leave_out, strict, index, errors)
@@ -199,7 +199,7 @@ def assemble(
         for digest, entries in chunks:
             sidecar = sidecars.read(sidecars.path_of(out, digest))
             if sidecar is None or len(sidecar.rows) != len(entries):
-                raise PipelineError(f"{out}: a part of the extraction is gone; run the same command again")
+                raise PipelineError(f"{out}: a part of the extraction is missing; run the same command again")
             assembly.add(entries, sidecar)
     specs.write(recipe.spec, out / specs.TABLES)
     made = assembly.dataset(source, layout)
@@ -209,7 +209,7 @@ def assemble(
 
 
 def stale(out: Path, shard_names: set[str], digests: set[str]) -> Iterator[Path]:
-    """Files that do not, or no longer, belong to the feature set: also what a killed process was writing."""
+    """Files that do not belong to the feature set, including temporary files of a killed process."""
     yield from out.glob(f".*{shards.TEMPORARY}")
     for path in (out / shards.FOLDER).iterdir():
         if path.suffix in (".npy", shards.TEMPORARY) and path.name not in shard_names:

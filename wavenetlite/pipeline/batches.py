@@ -1,4 +1,4 @@
-"""Batches: items of different lengths, padded to one, near ones together, in an order that a seed decides."""
+"""Batches of items padded to one length, bucketed by length, in a seeded order."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from wavenetlite.support.errors import ParameterError
 Ints = npt.NDArray[np.int64]
 
 POOL = 50
-"""Batches whose items are sorted by length among themselves: more would tie an item to the same neighbours."""
+"""Batches that are sorted by length together; with more, an item would always have the same neighbours."""
 
 
 class Batch(NamedTuple):
@@ -32,7 +32,7 @@ class Batch(NamedTuple):
     lengths
         int64, (items,): frames of `x` that belong to each item; the rest is padding.
     numbers
-        int64, (items,): places of the items in what the batches were made of.
+        int64, (items,): indices into the items that the batches were made of.
     """
 
     x: Floats
@@ -42,29 +42,29 @@ class Batch(NamedTuple):
 
 
 class Batches:
-    """Batches of a feature set, for :func:`wavenetlite.train.fit` (it is a `Source`) or for a loop of one's own.
+    """Batches of a feature set, for :func:`wavenetlite.train.fit` (it is a `Source`) or for your own loop.
 
     Parameters
     ----------
     items
-        What `open` returned, or a choice of it.
+        What `open` returned, or a selection of it.
     batch_size
-        Of the loop; `fit` has its own.
+        Of your own loop; `fit` has its own.
     frames
         Length of every item; longer ones are cut, shorter ones padded. None: that of the longest in the batch.
     pad
-        Where: "end", "start" (then the last frame is the item's own), or "both", the item in the middle.
+        Where to pad: "end", "start" (the last frame is then the item's own), or "both", the item in the middle.
     pad_value
-        With what: None, the frame that the spec makes of silence; or a number.
+        Value to pad with; None: the frame that the spec gives for silence.
     normalise
-        Whether to take off the mean of the whole set and divide by its deviation: the bits of ``items.normalised``. Or
-        other moments, such as ``MeanVariance.fit(item.features for item in train)``.
+        Whether to subtract the mean of the whole set and divide by its standard deviation, with the bits of
+        ``items.normalised``. Or other statistics, such as ``MeanVariance.fit(item.features for item in train)``.
     bucket
-        Whether batches hold items of about the same length.
+        Whether a batch has items of about the same length.
     shuffle
-        Whether the order changes; False: that of the items.
+        Whether to shuffle; False: the order of the items.
     last
-        Whether the loop ends with a batch that may be smaller.
+        Whether to keep the last batch if it is smaller.
     seed
         Of the order.
 
@@ -117,7 +117,7 @@ class Batches:
             normalise.out_channels(channels)
             self.step: MeanVariance | None = normalise
         else:
-            self.step = items.moments if flag("normalise", normalise) else None
+            self.step = items.mean_variance if flag("normalise", normalise) else None
         self.padding: Floats = (
             silence(items) if pad_value is None else np.full(channels, number("pad_value", pad_value), np.float32)
         )
@@ -125,7 +125,7 @@ class Batches:
             self.padding = normalised(self.step, self.padding[np.newaxis])[0]
 
     def __len__(self) -> int:
-        """Items, as `fit` wants to know it."""
+        """Number of items."""
         return len(self.items)
 
     def __iter__(self) -> Iterator[Batch]:
@@ -133,7 +133,7 @@ class Batches:
         return self.epoch(0)
 
     def epoch(self, epoch: int) -> Iterator[Batch]:
-        """The batches of an epoch, the same ones whenever it is asked for; every item is in one of them."""
+        """The batches of an epoch, always the same for the same number; every item is in one of them."""
         rng = np.random.default_rng([self.seed, count("epoch", epoch)])
         order = self.order(self.batch_size, rng)
         for at in range(0, len(order), self.batch_size):
@@ -142,7 +142,7 @@ class Batches:
                 yield self.take(numbers)
 
     def order(self, batch_size: int, rng: np.random.Generator) -> Ints:
-        """The order of the items in an epoch; `fit` asks for it, and cuts it into batches."""
+        """The order of the items in an epoch, which `fit` cuts into batches."""
         n = len(self.items)
         order: Ints = rng.permutation(n) if self.shuffle else np.arange(n)
         if not self.bucket or not self.shuffle:
@@ -158,7 +158,7 @@ class Batches:
         return np.concatenate([*(batches[number] for number in rng.permutation(whole)), *rest])
 
     def batch(self, indices: Ints, rng: np.random.Generator) -> tuple[Floats, Ints]:
-        """What `fit` asks for: frames and numbers of labels."""
+        """Frames and numbers of labels, for `fit`."""
         made = self.take(indices)
         return made.x, made.y
 
@@ -178,7 +178,7 @@ class Batches:
 
 
 def silence(items: Items) -> Floats:
-    """The frame that a set's spec makes of silence."""
+    """The frame that a set's spec gives for silence."""
     spec = items.spec
     samples = spec.frame_length + spec.latency * spec.hop_length
     frame: Floats = spec(np.zeros(max(samples, 1), np.float32))[-1]
@@ -186,7 +186,7 @@ def silence(items: Items) -> Floats:
 
 
 def normalised(step: MeanVariance, frames: Floats) -> Floats:
-    """Frames without their mean and with unit variance, by the code that streams run."""
+    """Frames with zero mean and unit variance, by the code that streams run."""
     state: Any = step.open(1, frames.shape[1])
     made: Floats = state.process(np.ascontiguousarray(frames)[np.newaxis])[0]
     return made

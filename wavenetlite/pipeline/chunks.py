@@ -1,8 +1,8 @@
-"""How work is divided: chunks of entries that follow each other, each of which becomes one shard.
+"""How work is divided: runs of consecutive entries, each of which becomes one shard.
 
-Design: the division depends on the entries alone, and not on who does the work, so results are the same for any number
-of workers. Where a chunk ends is told by the key of its last entry ("content-defined chunking", as rsync and backup
-programs cut files): a recording that comes in between, or goes, changes the chunk it lies in and not those behind it.
+Design: the division depends on the entries alone, so results are the same for any number of workers. The hash of a key
+decides whether a chunk ends there ("content-defined chunking", as rsync and backup programs cut files): an added or
+removed recording changes its own chunk and not those after it.
 """
 
 from __future__ import annotations
@@ -15,15 +15,15 @@ from zlib import crc32
 from wavenetlite.pipeline.entries import Entry
 
 BYTES = 256 << 10
-"""A file weighs 1, and 1 more for each of so many bytes: chunks of long recordings have few of them."""
+"""A file weighs 1, plus 1 for this many bytes: a chunk has few long recordings."""
 LEAST, MOST = 96, 320
 """Weight of a chunk."""
 ONE_IN = 64
-"""Share of the keys that may end a chunk."""
+"""One in this many keys may end a chunk."""
 
 
 def chunks(entries: Sequence[Entry]) -> Iterator[list[Entry]]:
-    """The entries, in runs.
+    """The entries in chunks.
 
     Examples
     --------
@@ -31,7 +31,7 @@ def chunks(entries: Sequence[Entry]) -> Iterator[list[Entry]]:
     >>> from wavenetlite.pipeline.entries import Entry
     >>> entries = [Entry(f"{i:04}.wav", "", "", size=1000) for i in range(1000)]
     >>> runs = list(chunks(entries))
-    >>> again = list(chunks(entries[:10] + entries[11:]))     # one is gone: only its chunk is another
+    >>> again = list(chunks(entries[:10] + entries[11:]))     # one is removed: only its chunk changes
     >>> len(runs), sum(run in runs for run in again)
     (8, 7)
     """
@@ -48,6 +48,6 @@ def chunks(entries: Sequence[Entry]) -> Iterator[list[Entry]]:
 
 
 def digest(chunk: Sequence[Entry], features: str) -> str:
-    """A name for what a chunk's shard is made of: its entries, as they are now, and how features are made of them."""
+    """A hash of what a chunk's shard is made of: the state of its entries, and how features are computed."""
     text = json.dumps([features, [[entry.key, *entry.identity] for entry in chunk]])
     return blake2b(text.encode("utf-8", "surrogateescape"), digest_size=16).hexdigest()

@@ -1,4 +1,4 @@
-"""What is to be extracted: an entry for each recording or part of one, and what could not become one."""
+"""What is to be extracted: an entry for each recording or part of one, and the problems of a source."""
 
 from __future__ import annotations
 
@@ -12,24 +12,23 @@ from wavenetlite.support.errors import WavenetliteError
 
 
 class PipelineError(WavenetliteError, RuntimeError):
-    """An extraction cannot go on, or there is no complete one in a folder; what was finished is kept."""
+    """An extraction cannot continue, or a folder has no complete one; finished work is kept."""
 
 
 @dataclass(frozen=True, slots=True)
 class Member:
-    """Where a file lies in an archive.
+    """The location of a file in an archive.
 
     Attributes
     ----------
     kind
-        "tar", "zip", or "packed": a tar that is compressed as a whole, in which nothing can be found without reading
-        all before it.
+        "tar", "zip", or "packed": a tar that is compressed as a whole and can only be read from the start.
     name
         In the archive.
     offset, size
         Of its bytes in a tar (uncompressed), or of its local header and its compressed bytes in a zip.
     method, crc
-        Of a zip: how it is compressed, and the checksum of what it holds.
+        Of a zip: compression method, and checksum of the content.
     """
 
     kind: str
@@ -47,20 +46,20 @@ class Entry:
     Attributes
     ----------
     key
-        Its name in the feature set; no other has it.
+        Its unique name in the feature set.
     base
-        Folder that its name is relative to, or the archive that it lies in.
+        Folder that its name is relative to, or the archive that contains it.
     name
-        Its path as the source tells it, with "/".
+        Its path as the source gives it, with "/".
     label, speaker, split
         "" where it is not known.
     start_s, end_s
         Part of the recording, seconds; None: from its beginning, to its end.
     size, mtime_ns
-        Of the file; of an archive's member what its directory says. They tell, without reading, that a file is as it
-        was. -1: it cannot be looked at.
+        Of the file, or of an archive's member by its directory. They show, without reading, that a file is unchanged.
+        -1: not accessible.
     member
-        Where it lies in an archive; None: it is a file of its own.
+        Its location in an archive; None: it is a separate file.
     extra
         Further columns of a manifest.
     """
@@ -83,7 +82,7 @@ class Entry:
 
     @property
     def path(self) -> str:
-        """Of the file, or of the archive that it lies in."""
+        """Of the file, or of the archive that contains it."""
         return os.path.join(self.base, self.name) if self.member is None else self.base  # noqa: PTH118
 
     @property
@@ -94,7 +93,7 @@ class Entry:
 
 @dataclass(frozen=True, slots=True)
 class Problem:
-    """A file that cannot be used, or is odd: a line of ``errors.jsonl``.
+    """A file that cannot be used or is suspicious: a line of ``errors.jsonl``.
 
     Attributes
     ----------
@@ -105,7 +104,7 @@ class Problem:
     message
         One line.
     kept
-        Whether its features are in the set all the same.
+        Whether its features are in the set anyway.
     """
 
     key: str
@@ -115,33 +114,33 @@ class Problem:
 
 
 REASONS = {
-    "unreadable": "missing, not allowed, no audio, or damaged",
+    "unreadable": "missing, not readable, not audio, or damaged",
     "empty": "without bytes or without samples",
-    "truncated": "ends before its header says",
-    "rate": "of another sample rate",
-    "channels": "of several channels",
+    "truncated": "shorter than its header says",
+    "rate": "another sample rate",
+    "channels": "several channels",
     "nonfinite": "has NaN or infinities",
     "range": "samples far outside -1..1",
     "short": "shorter than one frame",
-    "oversized": "longer than is allowed",
-    "segment": "start_s and end_s do not lie in the recording",
+    "oversized": "longer than allowed",
+    "segment": "start_s or end_s is outside the recording",
     "silent": "no sample above one step of 16 bits",
     "duplicate": "the same bytes as another",
-    "manifest": "a line of the manifest that is wrong",
-    "layout": "lies where no recording is expected",
+    "manifest": "an invalid line of the manifest",
+    "layout": "found where no recording is expected",
 }
 
 
 @dataclass
 class Listing:
-    """All entries of a source, sorted by key, and what was wrong with it.
+    """All entries of a source, sorted by key, and its problems.
 
     Attributes
     ----------
     layout
         How the source is laid out.
     source
-        What it is called.
+        Its name.
     """
 
     layout: str
@@ -149,15 +148,15 @@ class Listing:
     problems: list[Problem] = field(default_factory=list)
     source: str = ""
 
-    def finished(self, source: str) -> Listing:
-        """Sorted, and no key twice."""
+    def finish(self, source: str) -> Listing:
+        """Sort the entries and report duplicate keys."""
         self.source = source
         self.entries.sort(key=lambda entry: entry.key)
         before: Entry | None = None
         kept = []
         for entry in self.entries:
             if before is not None and before.key == entry.key:
-                self.problems.append(Problem(entry.key, "manifest", f"{entry.key}: there is another of this key"))
+                self.problems.append(Problem(entry.key, "manifest", f"{entry.key}: duplicate key"))
             else:
                 kept.append(entry)
             before = entry
@@ -165,7 +164,7 @@ class Listing:
         return self
 
 
-def joined(layout: str, listings: Iterable[Listing]) -> Listing:
+def concatenate(layout: str, listings: Iterable[Listing]) -> Listing:
     """Several listings as one."""
     whole = Listing(layout)
     for listing in listings:

@@ -1,4 +1,4 @@
-"""Feature sets for other programs: one .npz, Lhotse's manifests, what a PyTorch DataLoader takes."""
+"""Feature sets for other programs: one .npz, Lhotse's manifests, a dataset for a PyTorch DataLoader."""
 
 from __future__ import annotations
 
@@ -20,18 +20,18 @@ from wavenetlite.support.arrays import Floats
 from wavenetlite.support.atomic_files import replacing
 
 DATE = (1980, 1, 1, 0, 0, 0)
-"""Of the members of a zip, as NumPy has it: the same set makes the same bytes."""
+"""Of the members of a zip, as in NumPy, so that the same set gives the same bytes."""
 
 
 class MapDataset:
-    """Items as (frames, number of the label): a map-style dataset of PyTorch's, made without PyTorch.
+    """Items as (frames, number of the label): a map-style dataset for PyTorch that does not need PyTorch.
 
     Parameters
     ----------
     items
         Of a feature set.
     normalise
-        Whether to take off the mean of the whole set and divide by its deviation.
+        Whether to subtract the mean of the whole set and divide by its standard deviation.
 
     Examples
     --------
@@ -51,19 +51,19 @@ class MapDataset:
 
     def __init__(self, items: Items, *, normalise: bool = False) -> None:
         self.items = items
-        self.step = items.moments if normalise else None
+        self.step = items.mean_variance if normalise else None
 
     def __len__(self) -> int:
         return len(self.items)
 
     def __getitem__(self, index: int) -> tuple[Floats, int]:
-        """Frames, which may be written to, and the number of the label."""
+        """Writable frames, and the number of the label."""
         item = self.items[int(index)]
         return item.features.copy() if self.step is None else normalised(self.step, item.features), item.y
 
     @staticmethod
     def collate(samples: Sequence[tuple[Floats, int]]) -> tuple[Any, Any, Any]:
-        """A batch: frames padded with zeros at the end, numbers of the labels, lengths; tensors, where PyTorch runs."""
+        """A batch: zero-padded frames, numbers of the labels, lengths; tensors if PyTorch is imported."""
         lengths = np.array([len(frames) for frames, _ in samples], np.int64)
         x = np.zeros((len(samples), int(lengths.max()), samples[0][0].shape[1]), np.float32)
         for row, (frames, _) in zip(x, samples, strict=True):
@@ -74,7 +74,7 @@ class MapDataset:
 
 
 def to_npz(items: Items, path: str | os.PathLike[str]) -> None:
-    """Write items to one .npz file; memory stays flat, however many there are.
+    """Write items to one .npz file, in constant memory.
 
     Parameters
     ----------
@@ -82,7 +82,7 @@ def to_npz(items: Items, path: str | os.PathLike[str]) -> None:
         Of a feature set.
     path
         Of the file. ``features`` is (frames of all items, channels), ``offsets`` (items + 1) says where each begins;
-        ``keys``, ``labels``, ``y``, ``speakers`` and ``splits`` have an entry an item, ``label_names`` one a label.
+        ``keys``, ``labels``, ``y``, ``speakers`` and ``splits`` have one entry per item, ``label_names`` one per label.
 
     Raises
     ------
@@ -114,21 +114,21 @@ def to_lhotse(items: Items, folder: str | os.PathLike[str], *, audio: str | os.P
     items
         Of a feature set.
     folder
-        Where they go, with the frames beside them, a .npy file an item (Lhotse's "numpy_files").
+        Where to write them, and the frames, one .npy file per item (Lhotse's "numpy_files").
     audio
         Folder that the paths of the recordings are relative to; None: that of the set's source. Recordings in archives
-        have no file of their own: then there is no ``recordings.jsonl``.
+        are not separate files: then there is no ``recordings.jsonl``.
 
     Raises
     ------
     OSError
-        Something cannot be written.
+        A file cannot be written.
 
     Notes
     -----
-    ``lhotse.CutSet.from_manifests(recordings, supervisions, features)`` puts them together. The label is the text of a
-    supervision; split, label and a manifest's further columns are its ``custom`` fields. Features and supervisions last
-    as long as their frames do, one shift each: by Lhotse's rules, whatever padding frames were made with.
+    ``lhotse.CutSet.from_manifests(recordings, supervisions, features)`` combines them. The label is the text of a
+    supervision; split, label and further columns of a manifest are its ``custom`` fields. The duration of features and
+    supervisions is one shift per frame, as Lhotse requires, whatever the padding.
     """
     folder = Path(folder)
     storage = folder / "features"
@@ -153,7 +153,7 @@ def write_lines(path: Path, rows: Iterable[dict[str, Any]]) -> None:
 
 
 def recordings(items: Items, root: Path) -> Iterable[dict[str, Any]]:
-    """One for each file, however many parts of it are items."""
+    """One for each file, even if several parts of it are items."""
     seen = set()
     for item in items:
         if item.path in seen:
@@ -165,7 +165,7 @@ def recordings(items: Items, root: Path) -> Iterable[dict[str, Any]]:
 
 
 def covered_s(items: Items, item: Item) -> float:
-    """How long Lhotse takes the frames of an item to last."""
+    """The duration of an item's frames by Lhotse's rules."""
     return round(item.frames * items.spec.hop_length / items.spec.sr, 9)
 
 
@@ -183,7 +183,7 @@ def supervision(items: Items, item: Item) -> dict[str, Any]:
 
 
 def stored(items: Items, item: Item, number: int, storage: Path) -> dict[str, Any]:
-    """The frames of an item in a file of their own, and what Lhotse is to know of them."""
+    """Write the frames of an item to a file; return its row for Lhotse."""
     name = f"{number:08}.npy"
     with replacing(storage / name) as file:
         np.save(file, item.features)

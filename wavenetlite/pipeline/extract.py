@@ -1,4 +1,4 @@
-"""extract: a source of recordings to a feature set, by as many workers as there are."""
+"""Extract features from a source of recordings into a feature set, in parallel."""
 
 from __future__ import annotations
 
@@ -21,14 +21,14 @@ from wavenetlite.pipeline.entries import Entry, Listing, PipelineError
 from wavenetlite.pipeline.parallel import Ticks, in_parallel
 from wavenetlite.pipeline.sources import Source, listed
 from wavenetlite.pipeline.specs import Reading, Recipe
-from wavenetlite.pipeline.work import Done, Old, Task
+from wavenetlite.pipeline.work import Old, Task
 from wavenetlite.support.atomic_files import replacing
 from wavenetlite.support.checks import flag, integer, one_of
 from wavenetlite.support.errors import ArrayTypeError, ParameterError
 from wavenetlite.support.progress import Progress
 
 ASSEMBLED, LOCK = "assembled", "lock"
-"""Beside the sidecars: what the feature set was put together from; and who is at work."""
+"""Beside the sidecars: what the feature set was assembled from; the lock of the running extraction."""
 
 
 @dataclass(frozen=True)
@@ -40,16 +40,16 @@ class Extraction:
     out
         Folder of the feature set; `wavenetlite.pipeline.open` opens it.
     items, frames, hours
-        In the set, all told.
+        In the whole set.
     computed, copied
-        Recordings whose features were computed now; and those whose chunk was redone, but whose features had been
-        computed before. All others were left as they were.
+        Recordings whose features were computed now, and those whose features were copied from an earlier run because
+        their chunk changed. All others are unchanged.
     errors
-        By reason, how many lines ``errors.jsonl`` has.
+        Number of lines of ``errors.jsonl`` by reason.
     seconds
-        That it took.
+        Duration of the call.
     about
-        What ``dataset.json`` says.
+        The content of ``dataset.json``.
     """
 
     out: Path
@@ -81,42 +81,42 @@ def extract(
 ) -> Extraction:
     """Turn recordings into a feature set, or bring an older one up to date.
 
-    The same recordings and features make the same bytes, whatever does the work. An extraction that was killed, at any
-    moment, resumes when it is called again; one that was complete does again only what has changed:
-    recordings, by size and date and then by their bytes; the features; the libraries that they depend on.
+    The same recordings and features give the same bytes, whatever the workers. An extraction that was killed at any
+    moment resumes when it is called again; a complete one is updated where something has changed: recordings, by size
+    and date and then by their bytes; the features; the libraries that they depend on.
 
     Parameters
     ----------
     source
         A folder; a manifest (.jsonl, .ndjson, .csv, .tsv); an archive (.tar, .tar.gz, .zip, ...); an audio file; a glob
-        such as "data/**/*.flac"; or a list of these. Or what `wavenetlite.pipeline.listed` made of one.
+        such as "data/**/*.flac"; or a list of these. Or what `wavenetlite.pipeline.listed` returned.
     out
-        Folder of the feature set; made if missing. Workers on other machines must reach it by the same path.
+        Folder of the feature set; created if missing. Workers on other machines must reach it by the same path.
     features
-        What frames are made by; None: ``LogMel()``.
+        Spec of the features; None: ``LogMel()``.
     layout
         Of a folder: "auto", those of :func:`wavenetlite.train.read_corpus`, or "tree": every recording at any depth,
-        labelled by the folder it lies in, which "auto" takes where it finds none of the others.
+        labelled by its folder, which "auto" uses if it finds none of the others.
     columns
-        Of a manifest, whose columns "path", "key", "label", "speaker", "split", "start_s" and "end_s" mean something:
-        what they are called there, as ``{"label": "keyword"}``. "path" is relative to the manifest.
+        Names of a manifest's columns where they are not "path" (relative to the manifest), "key", "label", "speaker",
+        "split", "start_s" and "end_s", such as ``{"label": "keyword"}``.
     resample
         Whether to resample recordings of another rate than the features'; False: they are errors.
     mono
-        What to take of recordings with several channels: "mean", or the number of one; None: they are errors.
+        Which channel of several to use: "mean", or its number; None: they are errors.
     max_s
         Longest recording, seconds; longer ones are errors.
     leave_out
-        Which of "silent" and "duplicate" recordings, which are listed in any case, shall not be in the set.
+        "silent", "duplicate" or both: leave these recordings out of the set; they are listed in any case.
     strict
         Whether to stop at the first recording that cannot be used; False: all are listed in ``errors.jsonl``.
     seed
-        Of the draw that divides folders which do not say what is for validation and test.
+        Of the random split, where a folder does not define validation and test.
     n_jobs
-        How many workers, -1: one for each CPU; None: as `joblib.parallel_config` says, else one for each CPU.
-        Threads, where nothing else is said; processes where there are more than four, and work for them.
+        Number of workers; -1: one per CPU; None: as set by `joblib.parallel_config`, else one per CPU. By default they
+        are threads, or processes for more than four workers with enough work.
     progress
-        Called with (files done, files in all) as work goes on.
+        Called with (files done, files in total).
 
     Returns
     -------
@@ -125,16 +125,16 @@ def extract(
     Raises
     ------
     ParameterError, ArrayTypeError
-        A parameter breaks its rule; there is no such source.
+        A parameter is invalid, or there is no such source.
     PipelineError
         No recording can be used, or with `strict` one cannot; a worker died; the disk is full or read-only; another
-        extraction is writing to `out`. What was finished is kept.
+        extraction is writing to `out`. Finished work is kept.
 
     Notes
     -----
-    `out` holds ``index.jsonl`` (an item a line), ``shards/*.npy``, ``errors.jsonl``, ``features.npz`` (the spec) and
-    ``dataset.json``, whose appearance makes the set complete; ``.parts`` holds what is needed to go on. Work goes
-    through joblib: within ``joblib.parallel_config(backend="dask")`` a cluster does it.
+    `out` holds ``index.jsonl`` (one item per line), ``shards/*.npy``, ``errors.jsonl``, ``features.npz`` (the spec) and
+    ``dataset.json``, which is written last and makes the set complete; ``.parts`` holds what is needed to resume. Work
+    goes through joblib: within ``joblib.parallel_config(backend="dask")`` a cluster does it.
 
     Examples
     --------
@@ -156,7 +156,7 @@ def extract(
     if not isinstance(spec, Features):
         raise ArrayTypeError(f"features is a {type(spec).__name__}; it must be a spec of wavenetlite.features")
     if n_jobs is not None and integer("n_jobs", n_jobs) == 0:
-        raise ParameterError("n_jobs=0 must be a number of workers, or -1: as many as there are CPUs")
+        raise ParameterError("n_jobs=0 must be a number of workers, or -1: one per CPU")
     for reason in leave_out:
         one_of("leave_out", reason, assembly.FOR_KEPT)
     recipe = Recipe(spec, Reading(resample, audio.checked_mono(mono), float(max_s)))
@@ -173,7 +173,7 @@ def extract(
 
 @contextmanager
 def writing(out: Path) -> Iterator[None]:
-    """The folder, to be written to by nobody else; what the disk has against it becomes one line."""
+    """Lock the folder against other extractions; errors of the disk become one line."""
     try:
         for folder in (out, out / shards.FOLDER, out / sidecars.FOLDER):
             folder.mkdir(parents=True, exist_ok=True)
@@ -184,11 +184,11 @@ def writing(out: Path) -> Iterator[None]:
                 raise PipelineError(f"{out}: another extraction is writing there") from None
             yield
     except BrokenPipeError:
-        raise  # nobody reads the progress: that is not the disk
+        raise  # of the progress, not of the disk
     except OSError as error:
         reason = error.strerror or str(error)
         raise PipelineError(
-            f"{out}: cannot be written: {reason}; what was finished is kept, and the same command resumes from it"
+            f"{out}: cannot be written: {reason}; finished work is kept, and the same command resumes it"
         ) from error
 
 
@@ -203,7 +203,7 @@ class Run:
         self.digests = [digest(run, self.features) for run in self.runs]
 
     def all(self, n_jobs: int | None, progress: Progress | None, source: str) -> tuple[dict[str, Any], int, int]:
-        """What dataset.json says in the end, and how many recordings were computed and copied."""
+        """The content of dataset.json, and how many recordings were computed and copied."""
         state = self.state(source)
         if (about := self.known(state)) is not None:
             return about, 0, 0
@@ -230,10 +230,10 @@ class Run:
             file.write(state.encode())
         return about, computed, copied
 
-    # What is done already
+    # What is already done
 
     def state(self, source: str) -> str:
-        """A digest of all that the feature set is put together from."""
+        """A digest of everything that the feature set is assembled from."""
         whole = blake2b(digest_size=16)
         for value in (source, self.listing.layout, self.leave_out, *self.digests):
             whole.update(json.dumps(value).encode())
@@ -244,13 +244,13 @@ class Run:
         return whole.hexdigest()
 
     def known(self, state: str) -> dict[str, Any] | None:
-        """What dataset.json says, where the set is complete and nothing has changed."""
+        """The content of dataset.json, if the set is complete and nothing has changed."""
         try:
             if (self.out / sidecars.FOLDER / ASSEMBLED).read_text() != state:
                 return None
             about: dict[str, Any] = json.loads((self.out / assembly.DATASET).read_bytes())
             if "unreadable" in about["errors"] or (self.strict and about["refused"]):
-                return None  # what forbade it may have gone; or it is to be reported again
+                return None  # the file may be readable now; or the error must be raised again
             whole = all(
                 complete(self.out / shard["file"], shard["frames"], about["channels"]) for shard in about["shards"]
             )
@@ -267,7 +267,7 @@ class Run:
         return not sidecar.shard or complete(path, sidecar.frames, self.recipe.spec.out_channels)
 
     def earlier(self, waiting: Sequence[int]) -> dict[str, Old]:
-        """By key, what is known from earlier extractions, by the same recipe, of the recordings of these chunks."""
+        """By key, what earlier extractions with the same recipe know of the recordings of these chunks."""
         keys = {entry.key for number in waiting for entry in self.runs[number]}
         found: dict[str, Old] = {}
         for path in sorted((self.out / sidecars.FOLDER).glob("*.npz")):
@@ -277,27 +277,28 @@ class Run:
             shard = self.out / shards.FOLDER / sidecar.shard
             if sidecar.shard and not complete(shard, sidecar.frames, self.recipe.spec.out_channels):
                 continue
-            for row, moments in zip(sidecar.rows, sidecar.moments, strict=True):
+            for row, statistics in zip(sidecar.rows, sidecar.statistics, strict=True):
                 if row["key"] in keys:
-                    found[row["key"]] = Old(sidecar.shard, row, moments)
+                    found[row["key"]] = Old(sidecar.shard, row, statistics)
         return found
 
     # Work
 
     def work(self, waiting: Sequence[int], n_jobs: int | None, progress: Progress | None) -> tuple[int, int]:
-        """Do these chunks; returns how many recordings were computed, and how many copied."""
+        """Process these chunks; return how many recordings were computed, and how many copied."""
         old = self.earlier(waiting)
         unpacked = self.unpacked(waiting)
         total = sum(map(len, self.runs))
         ticks = Ticks(progress, total - sum(len(self.runs[number]) for number in waiting), total)
         computed = copied = 0
-        work.LISTENERS[self.place] = ticks.one
+        work.LISTENERS[self.place] = ticks.add
         try:
             tasks = (self.task(number, old, unpacked) for number in waiting)
             for done in in_parallel(tasks, len(waiting), n_jobs):
-                ticks.more(done.entries - done.reported)
+                ticks.add(done.entries - done.reported)
                 computed, copied = computed + done.entries - done.copied, copied + done.copied
-                self.judge(done)
+                if self.strict and done.refused:
+                    raise assembly.refusal_error(done.refused[0])
         finally:
             del work.LISTENERS[self.place]
         return computed, copied
@@ -310,7 +311,7 @@ class Run:
         return Task(self.place, self.digests[number], self.features, self.recipe.reading, entries, known)
 
     def unpacked(self, waiting: Sequence[int]) -> dict[str, str]:
-        """Archives compressed as a whole, as plain ones for the time of the work."""
+        """Decompress, for this extraction, archives that are compressed as a whole."""
         found = {}
         for path in archives.packed([entry for number in waiting for entry in self.runs[number]]):
             target = self.out / sidecars.FOLDER / f"{blake2b(path.encode(), digest_size=8).hexdigest()}.tar"
@@ -318,24 +319,20 @@ class Run:
             found[path] = str(target)
         return found
 
-    def judge(self, done: Done) -> None:
-        if self.strict and done.refused:
-            raise assembly.refusal_error(done.refused[0])
-
     def tidy(self, about: Mapping[str, Any]) -> None:
-        """Remove what older extractions, and killed ones, have left."""
+        """Remove the files of older and of killed extractions."""
         names = {Path(shard["file"]).name for shard in about["shards"]}
         for path in list(assembly.stale(self.out, names, set(self.digests))):
             path.unlink(missing_ok=True)
 
 
 def moved(entry: Entry, unpacked: Mapping[str, str]) -> Entry:
-    """An entry, to be read from an archive that was unpacked."""
+    """The entry in the decompressed archive."""
     return replace(entry, base=unpacked[entry.path]) if entry.path in unpacked else entry
 
 
 def complete(path: Path, frames: int, channels: int) -> bool:
-    """Whether a shard is there as a whole."""
+    """Whether a shard is complete."""
     try:
         size = path.stat().st_size
     except OSError:

@@ -1,4 +1,4 @@
-"""Feature sets, opened: items whose frames are mapped into memory, and choices of them."""
+"""Open feature sets: items whose frames are mapped into memory, and selections of them."""
 
 from __future__ import annotations
 
@@ -32,19 +32,19 @@ class Item:
     Attributes
     ----------
     key
-        Its name; no other item has it.
+        Its unique name.
     features
-        float32, (frames, channels), read-only: they lie in the file.
+        float32, (frames, channels), read-only: mapped from the file.
     label, speaker, split
         "" where it is not known.
     y
-        Place of the label in `Items.labels`.
+        Index of the label in `Items.labels`.
     duration_s
         Length of the recording, or the part, seconds.
     path
-        Of the recording, as its source told it.
+        Of the recording, as given by its source.
     sr, samples, channels
-        Of the recording, as its file says.
+        Of the recording, by its file.
     start_s, end_s
         Part of the recording; None: from its beginning, to its end.
     audio_hash, feature_hash
@@ -81,12 +81,12 @@ def open(out: str | os.PathLike[str]) -> Items:
     Parameters
     ----------
     out
-        Where :func:`extract` has put it.
+        The `out` of :func:`extract`.
 
     Raises
     ------
     PipelineError
-        There is none, it is not complete, or it is damaged.
+        It is missing, incomplete or damaged.
 
     Examples
     --------
@@ -109,18 +109,15 @@ def open(out: str | os.PathLike[str]) -> Items:
 
 
 class Table:
-    """The index of a feature set: some columns as arrays; the rest of a row is read when it is asked for.
-
-    So a set takes some tens of bytes for each item.
-    """
+    """The index of a feature set: some columns as arrays, the rest of a row read on demand: tens of bytes per item."""
 
     def __init__(self, folder: Path) -> None:
         self.folder = folder
-        self.about = described(folder)
-        self.index = mapped(folder / INDEX)
+        self.about = read_about(folder)
+        self.index = map_file(folder / INDEX)
         if blake2b(self.index, digest_size=16).hexdigest() != self.about["index"]["blake2b"]:
             raise PipelineError(
-                f"{folder}: {INDEX} is not that of {DATASET}: an extraction was interrupted; run it again"
+                f"{folder}: {INDEX} does not match {DATASET}: an extraction was interrupted; run it again"
             )
         self.labels = list(self.about["labels"])
         self.shards = [shard["file"] for shard in self.about["shards"]]
@@ -147,23 +144,23 @@ class Table:
         self.splits = list(splits)
 
     def __getstate__(self) -> dict[str, Any]:
-        """What another process needs; it maps the files anew."""
+        """What another process needs, which maps the files itself."""
         return {name: value for name, value in self.__dict__.items() if name not in ("index", "open_shards")}
 
     def __setstate__(self, state: dict[str, Any]) -> None:
         self.__dict__.update(state)
-        self.index, self.open_shards = mapped(self.folder / INDEX), {}
+        self.index, self.open_shards = map_file(self.folder / INDEX), {}
 
     def row(self, number: int) -> dict[str, Any]:
         row: dict[str, Any] = json.loads(self.index[self.lines[number] : self.lines[number + 1]])
         return row
 
     def frames_of(self, number: int) -> Floats:
-        """The frames of an item, as they lie in the file."""
+        """The frames of an item, mapped from the file."""
         shard, first = int(self.shard[number]), int(self.offsets[number])
         if shard not in self.open_shards:
             try:
-                self.open_shards[shard] = shards.opened(self.folder / self.shards[shard])
+                self.open_shards[shard] = shards.open_shard(self.folder / self.shards[shard])
             except (OSError, ValueError) as error:
                 raise damaged(self.folder, error) from None
         frames = self.open_shards[shard][first : first + int(self.frames[number])]
@@ -172,12 +169,12 @@ class Table:
         return frames
 
 
-def described(folder: Path) -> dict[str, Any]:
-    """What dataset.json says."""
+def read_about(folder: Path) -> dict[str, Any]:
+    """The content of dataset.json."""
     try:
         about: dict[str, Any] = json.loads((folder / DATASET).read_bytes())
         if about["format"] != FORMAT or about["format_version"] > VERSION:
-            raise PipelineError(f"{folder}: {DATASET} is of another program, or of a newer version")
+            raise PipelineError(f"{folder}: {DATASET} was written by another program, or by a newer version")
         return about
     except FileNotFoundError:
         begun = (folder / shards.FOLDER).is_dir()
@@ -191,8 +188,8 @@ def damaged(folder: Path, error: Exception) -> PipelineError:
     return PipelineError(f"{folder}: damaged: {' '.join(str(error).split())}; run the extraction again")
 
 
-def mapped(path: Path) -> Any:
-    """The bytes of a file, without reading them all."""
+def map_file(path: Path) -> Any:
+    """A file, mapped into memory."""
     try:
         with path.open("rb") as file:
             size = os.fstat(file.fileno()).st_size
@@ -202,9 +199,9 @@ def mapped(path: Path) -> Any:
 
 
 class Items(Sequence[Item]):
-    """Items of a feature set, in the order of their keys: all, or a choice of them.
+    """Items of a feature set, in the order of their keys: all, or a selection.
 
-    A sequence: ``items[3]``, ``items["yes/a.wav"]``, ``items[10:20]`` (a choice), ``for item in items``. It can be
+    A sequence: ``items[3]``, ``items["yes/a.wav"]``, ``items[10:20]`` (a selection), ``for item in items``. It can be
     pickled; the frames stay in their files.
 
     Attributes
@@ -230,7 +227,7 @@ class Items(Sequence[Item]):
         )
 
     def __getitem__(self, which: Any) -> Any:
-        """An item by its place or its key; a choice of items by a slice, places, or a mask."""
+        """An item by its index or key; a selection of items by a slice, indices, or a mask."""
         if isinstance(which, str):
             return self.item(self.number_of(which))
         if isinstance(which, int | np.integer):
@@ -244,27 +241,12 @@ class Items(Sequence[Item]):
 
     def item(self, number: int) -> Item:
         row = self.table.row(number)
-        return Item(
-            row["key"],
-            self.table.frames_of(number),
-            row["label"],
-            row["speaker"],
-            row["split"],
-            int(self.table.y[number]),
-            row["duration_s"],
-            row["path"],
-            row["sr"],
-            row["samples"],
-            row["channels"],
-            row.get("start_s"),
-            row.get("end_s"),
-            row["audio_hash"],
-            row["feature_hash"],
-            {name: value for name, value in row.items() if name not in COLUMNS},
-        )
+        extra = {name: value for name, value in row.items() if name not in COLUMNS}
+        stored: dict[str, Any] = {name: row.get(name) for name in COLUMNS if name not in ("shard", "offset", "frames")}
+        return Item(features=self.table.frames_of(number), y=int(self.table.y[number]), extra=extra, **stored)
 
     def number_of(self, key: str) -> int:
-        """The place of a key in the whole set, which is sorted by keys."""
+        """The index of a key in the whole set, which is sorted by keys."""
         low, high = 0, len(self.table.y)
         while low < high:
             middle = (low + high) // 2
@@ -276,21 +258,21 @@ class Items(Sequence[Item]):
             return low
         raise KeyError(key)
 
-    # What they are
+    # Properties
 
     @property
     def about(self) -> dict[str, Any]:
-        """What ``dataset.json`` says of the whole set."""
+        """The content of ``dataset.json``, which describes the whole set."""
         return self.table.about
 
     @property
     def labels(self) -> list[str]:
-        """The labels of the whole set, sorted: `y` are places in this list."""
+        """The labels of the whole set, sorted; `y` are indices into this list."""
         return self.table.labels
 
     @property
     def channels(self) -> int:
-        """Of a frame."""
+        """Values per frame."""
         return int(self.about["channels"])
 
     @property
@@ -310,7 +292,7 @@ class Items(Sequence[Item]):
 
     @cached_property
     def spec(self) -> Features:
-        """What made the frames; librosa is not needed for it."""
+        """The spec that the frames were computed with; it does not need librosa."""
         path = self.table.folder / specs.TABLES
         spec = specs.read(path)
         if spec is None or spec.fingerprint.hex() != self.about["feature_spec_hash"]:
@@ -318,17 +300,17 @@ class Items(Sequence[Item]):
         return spec
 
     @cached_property
-    def moments(self) -> MeanVariance:
+    def mean_variance(self) -> MeanVariance:
         """Mean and variance of every channel over all frames of the whole set, as a step for a spec."""
         statistics = self.about["statistics"]
         return MeanVariance(np.array(statistics["mean"]), np.array(statistics["variance"]))
 
     @cached_property
     def normalised(self) -> Features:
-        """`spec` followed by `moments`: what a network that was trained on normalised batches listens by, live."""
-        return self.spec.then(self.moments)
+        """`spec` followed by `mean_variance`: live features for a network trained on normalised batches."""
+        return self.spec.then(self.mean_variance)
 
-    # Choices
+    # Selections
 
     def select(
         self,
@@ -337,16 +319,16 @@ class Items(Sequence[Item]):
         label: str | Sequence[str] | None = None,
         where: Callable[[Item], bool] | None = None,
     ) -> Items:
-        """The items that fulfil all that is given.
+        """The items that meet all conditions.
 
         Parameters
         ----------
         split
             Such as "train".
         label
-            One, or several.
+            One or several labels.
         where
-            Says it of an item.
+            A condition: a function of an item.
         """
         chosen = np.ones(len(self), bool)
         if split is not None:
@@ -365,7 +347,7 @@ class Items(Sequence[Item]):
         return Items(self.table, self.numbers[chosen])
 
     def verify(self) -> list[str]:
-        """Keys of the items whose frames are not those that were written: the disk has changed them."""
+        """Keys of the items whose frames have changed on disk since they were written."""
         return [item.key for item in self if hash_of(item.features) != item.feature_hash]
 
 

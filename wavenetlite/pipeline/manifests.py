@@ -1,4 +1,4 @@
-"""Manifests: JSON lines or CSV with a row for each recording, or for each part of one."""
+"""Manifests: JSON lines or CSV with one row per recording, or per part of one."""
 
 from __future__ import annotations
 
@@ -16,11 +16,11 @@ from wavenetlite.support.errors import ParameterError
 
 ENDINGS = (".jsonl", ".ndjson", ".csv", ".tsv")
 COLUMNS = ("path", "key", "label", "speaker", "split", "start_s", "end_s")
-"""Columns that mean something; all others are kept as they are."""
+"""Columns with a meaning; all others are kept unchanged."""
 
 
 class RowError(Exception):
-    """A row is wrong; the message says how."""
+    """A row is invalid."""
 
 
 def is_manifest(path: Path) -> bool:
@@ -35,12 +35,12 @@ def read(path: Path, columns: Mapping[str, str]) -> Listing:
     path
         Of the manifest; paths in it are relative to its folder.
     columns
-        What its columns are called, where they are not called as in `COLUMNS`.
+        Names of its columns where they are not those of `COLUMNS`.
 
     Raises
     ------
     ParameterError
-        It cannot be read, or has no column of paths. Wrong rows are problems of the listing.
+        It cannot be read. Invalid rows are problems of the listing.
     """
     for name in columns:
         if name not in COLUMNS:
@@ -58,7 +58,7 @@ def read(path: Path, columns: Mapping[str, str]) -> Listing:
 
 
 def rows(path: Path) -> Iterator[tuple[int, Any]]:
-    """Numbers of lines, and what stands in them; an exception where that is nothing."""
+    """Line numbers and rows; a `RowError` in place of a row that cannot be parsed."""
     try:
         with path.open(encoding="utf-8-sig", newline="") as file:
             if path.suffix.lower() in (".csv", ".tsv"):
@@ -68,12 +68,12 @@ def rows(path: Path) -> Iterator[tuple[int, Any]]:
             else:
                 for number, line in enumerate(file, 1):
                     if line.strip():
-                        yield number, parsed(line)
+                        yield number, parse(line)
     except (OSError, UnicodeDecodeError, csv.Error) as error:
         raise ParameterError(f"{readable(str(path))}: cannot be read: {' '.join(str(error).split())}") from None
 
 
-def parsed(line: str) -> Any:
+def parse(line: str) -> Any:
     try:
         return json.loads(line)
     except ValueError as error:
@@ -86,7 +86,7 @@ def entry(row: Any, name_of: Mapping[str, str], base: str, stats: dict[str, tupl
         raise row
     if not isinstance(row, dict):
         raise RowError("must be an object")
-    row.pop(None, None)  # where a line of a table has more fields than its head
+    row.pop(None, None)  # fields beyond the header of a table
     name = row.get(name_of["path"])
     if not isinstance(name, str) or not name or "\0" in name:
         raise RowError(f"{name_of['path']}={name!r} must be the path of a recording")
@@ -98,18 +98,8 @@ def entry(row: Any, name_of: Mapping[str, str], base: str, stats: dict[str, tupl
         stats[name] = size_and_time(os.path.join(base, name))  # noqa: PTH118
     key = text(row, name_of["key"]) or name + part_of_key(start_s, end_s)
     extra = {column: value for column, value in row.items() if column not in name_of.values()}
-    return Entry(
-        key,
-        base,
-        name,
-        text(row, name_of["label"]),
-        text(row, name_of["speaker"]),
-        text(row, name_of["split"]),
-        start_s,
-        end_s,
-        *stats[name],
-        extra=extra or None,
-    )
+    label, speaker, split = (text(row, name_of[column]) for column in ("label", "speaker", "split"))
+    return Entry(key, base, name, label, speaker, split, start_s, end_s, *stats[name], extra=extra or None)
 
 
 def text(row: Mapping[str, Any], column: str) -> str:
@@ -129,12 +119,12 @@ def seconds(row: Mapping[str, Any], column: str) -> float | None:
     except (TypeError, ValueError):
         number = math.nan
     if isinstance(value, bool) or not 0 <= number < math.inf:
-        raise RowError(f"{column}={value!r} must be a number of seconds from 0 on")
+        raise RowError(f"{column}={value!r} must be a number of seconds, at least 0")
     return number
 
 
 def part_of_key(start_s: float | None, end_s: float | None) -> str:
-    """How the key of a part of a recording ends."""
+    """The suffix of the key of a part of a recording."""
     if start_s is None and end_s is None:
         return ""
     return f"#{start_s or 0:g}-{'' if end_s is None else f'{end_s:g}'}"

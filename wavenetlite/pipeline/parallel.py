@@ -1,4 +1,4 @@
-"""Who does the work: threads, processes, or whatever the user has told joblib; and how far they are."""
+"""Run tasks in threads, processes, or as configured in joblib, and report progress."""
 
 from __future__ import annotations
 
@@ -11,12 +11,12 @@ from wavenetlite.pipeline.work import Done, Task
 from wavenetlite.support.progress import Progress
 
 MOST_THREADS = 4
-TASKS_A_PROCESS = 8
-"""So much work each, and a process is worth its start."""
+TASKS_PER_PROCESS = 8
+"""With this much work each, processes are worth their start."""
 
 
 def in_parallel(tasks: Iterator[Task], count: int, n_jobs: int | None) -> Iterator[Done]:
-    """Do tasks through joblib, on whatever the user has configured; else in threads, or in processes."""
+    """Run tasks through joblib: as the user has configured it, else in threads or processes."""
     import joblib
     from joblib.externals.loky.process_executor import BrokenProcessPool
     from joblib.parallel import get_active_backend
@@ -37,30 +37,27 @@ def in_parallel(tasks: Iterator[Task], count: int, n_jobs: int | None) -> Iterat
         yield from parallel(joblib.delayed(work.work)(task) for task in tasks)
     except BrokenProcessPool as error:
         reason = " ".join(str(error).split())[:200]
-        raise PipelineError(f"a worker died: {reason}; what was finished is kept") from None
+        raise PipelineError(f"a worker died: {reason}; finished work is kept") from None
 
 
 def preferred(n_jobs: int, tasks: int) -> str:
-    """What workers are where nothing else was said.
+    """Threads or processes, by default.
 
-    Decoding and features run without the interpreter's lock for the most part, so some threads use as many CPUs, and
-    start at once, where a process would first import what it needs. Many would wait for the lock.
+    Decoding and features mostly run without the interpreter's lock, so a few threads use as many CPUs and start at
+    once, where a process first has to import the package. Many threads would wait for the lock.
     """
-    return "processes" if n_jobs > MOST_THREADS and tasks >= TASKS_A_PROCESS * n_jobs else "threads"
+    return "processes" if n_jobs > MOST_THREADS and tasks >= TASKS_PER_PROCESS * n_jobs else "threads"
 
 
 class Ticks:
-    """Tells how far the work is, whoever does it."""
+    """Reports progress from any thread."""
 
     def __init__(self, progress: Progress | None, done: int, total: int) -> None:
         self.progress, self.done, self.total = progress, done, total
         self.lock = threading.Lock()
-        self.more(0)
+        self.add(0)
 
-    def one(self) -> None:
-        self.more(1)
-
-    def more(self, entries: int) -> None:
+    def add(self, entries: int = 1) -> None:
         with self.lock:
             self.done += entries
             if self.progress is not None:

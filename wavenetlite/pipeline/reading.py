@@ -1,4 +1,4 @@
-"""A recording to frames: its bytes, its samples, its features, and what can be wrong with each."""
+"""Compute the frames of a recording, and find out what is wrong with its bytes, samples or features."""
 
 from __future__ import annotations
 
@@ -21,20 +21,20 @@ from wavenetlite.support.arrays import Floats
 from wavenetlite.support.errors import WavenetliteError
 
 BLOCK = 1 << 18
-"""Samples that are turned into features at once; the blocks of longer recordings give the bits of the whole."""
+"""Samples that are processed at once; a longer recording in blocks gives the same bits."""
 HASH_BLOCK = 1 << 20
 SILENT = 2.0**-15
-"""One step of 16 bits: a recording that never goes further has nothing in it."""
+"""One step of 16 bits: a recording that never exceeds it is silent."""
 MOST_WHOLE_S = 3600.0
-"""Longest recording, seconds, for features that need all of it at once."""
+"""Longest recording, seconds, for features that need the whole signal at once."""
 SLACK_S = 0.01
-"""How far `end_s` may lie behind the end: times in manifests are rounded."""
+"""How far `end_s` may exceed the duration: times in manifests are rounded."""
 
 
 class UnusableRecordingError(Exception):
     """A recording cannot be used; `reason` is one of `REASONS`.
 
-    `again` is true where that may pass without a trace in the file's size and date.
+    `again` is true if the cause may disappear without changing the file's size and date.
     """
 
     def __init__(self, reason: str, message: str, *, again: bool = False) -> None:
@@ -44,7 +44,7 @@ class UnusableRecordingError(Exception):
 
 @dataclass
 class RecordingFacts:
-    """What is known of a recording when all its frames have been made."""
+    """What is known of a recording once all its frames are computed."""
 
     duration_s: float = 0.0
     peak: float = 0.0
@@ -52,10 +52,10 @@ class RecordingFacts:
 
 
 class Recordings:
-    """Files, and the hashes of their bytes; the last one is kept, for it may have several parts.
+    """Files and the hashes of their bytes; the last one is kept because it may have several parts.
 
-    A file is decoded from its path and not from the bytes that were hashed: libsndfile would come back for them some 20
-    times a clip, and wait each time for the interpreter's lock, which another thread may hold.
+    A file is decoded from its path and not from the bytes that were hashed: libsndfile would call back for them some 20
+    times per clip, each time waiting for the interpreter's lock.
     """
 
     def __init__(self) -> None:
@@ -76,7 +76,7 @@ class Recordings:
             digest.update(data)
             return audio.Encoded(entry.name, data), digest.hexdigest()
         path = entry.path
-        if not os.path.isfile(path):  # noqa: PTH113  (asked first: opening a pipe would wait for its other end)
+        if not os.path.isfile(path):  # noqa: PTH113  (checked first: opening a pipe would block)
             exists = os.path.lexists(path)
             raise UnusableRecordingError("unreadable", "not a file" if exists else "there is no such file", again=True)
         with open(path, "rb", buffering=0) as file:  # noqa: PTH123
@@ -86,7 +86,7 @@ class Recordings:
 
 
 class FrameReader:
-    """Frames of recordings, one recording after the other; what that needs to work with is made once."""
+    """Computes the frames of one recording after the other, reusing stream and buffer."""
 
     def __init__(self, recipe: Recipe) -> None:
         self.recipe = recipe
@@ -94,9 +94,9 @@ class FrameReader:
         self.buffer: Floats = np.empty(0, np.float32)
 
     def frames(self, entry: Entry, source: audio.Encoded | str, facts: RecordingFacts) -> Generator[Floats]:
-        """The frames of an entry, in blocks; raises UnusableRecordingError, also when some have come out already.
+        """The frames of an entry, in blocks; may raise UnusableRecordingError after some of them.
 
-        Memory does not grow with the length of a recording, unless the features need all of it at once.
+        Memory does not grow with the length of a recording, unless the features need the whole signal at once.
         """
         with refusals(entry), audio.opened(source) as file:
             facts.about = about = audio.header(source, file)
@@ -109,12 +109,12 @@ class FrameReader:
             if self.online is None:
                 y = options.channel(options.part(file, about))
                 y = y if about.sr == self.recipe.spec.sr else audio.resample(y, about.sr, self.recipe.spec.sr)
-                yield self.recipe.spec(listened(y, facts))
+                yield self.recipe.spec(checked_samples(y, facts))
                 return
             options.buffer = self.room(min(samples, BLOCK) * about.channels)
             self.online.reset()
             for block in options.stream(file, about, BLOCK):
-                yield self.online.process(listened(block, facts))
+                yield self.online.process(checked_samples(block, facts))
             yield self.online.flush()
 
     def room(self, samples: int) -> Floats:
@@ -126,12 +126,12 @@ class FrameReader:
 def wanted(
     entry: Entry, source: audio.Encoded | str, about: audio.AudioInfo, recipe: Recipe, facts: RecordingFacts
 ) -> audio.ReadOptions:
-    """What is to be read of a file."""
+    """Which samples to read of a file."""
     start_s, end_s, spec = entry.start_s or 0.0, entry.end_s, recipe.spec
     if start_s >= about.duration_s and entry.start_s is not None:
-        raise UnusableRecordingError("segment", f"start_s={start_s:g} is not before its end, {about.duration_s:g} s")
+        raise UnusableRecordingError("segment", f"start_s={start_s:g} is not before the end, {about.duration_s:g} s")
     if end_s is not None and end_s > about.duration_s + SLACK_S:
-        raise UnusableRecordingError("segment", f"end_s={end_s:g} is after its end, {about.duration_s:g} s")
+        raise UnusableRecordingError("segment", f"end_s={end_s:g} is after the end, {about.duration_s:g} s")
     start = round(start_s * about.sr)
     samples = None if end_s is None else round(end_s * about.sr) - start
     facts.duration_s = (about.samples - start if samples is None else min(samples, about.samples - start)) / about.sr
@@ -140,7 +140,7 @@ def wanted(
         raise UnusableRecordingError("oversized", f"lasts {facts.duration_s:.0f} s, {limit}")
     if facts.duration_s > MOST_WHOLE_S and not spec.causal:
         raise UnusableRecordingError(
-            "oversized", f"lasts {facts.duration_s:.0f} s; {spec!r} need it whole, {MOST_WHOLE_S:g} s at most"
+            "oversized", f"lasts {facts.duration_s:.0f} s; {spec!r} needs the whole signal, at most {MOST_WHOLE_S:g} s"
         )
     reading = recipe.reading
     options = audio.ReadOptions(source, spec.sr, reading.resample, reading.mono, start, samples, "raise")
@@ -148,8 +148,8 @@ def wanted(
     return options
 
 
-def listened(y: Floats, facts: RecordingFacts) -> Floats:
-    """Samples as they are, once it is known that they are samples."""
+def checked_samples(y: Floats, facts: RecordingFacts) -> Floats:
+    """The same samples; raises if they are out of range, and records their peak."""
     if y.size:
         peak = max(float(y.max()), -float(y.min()))
         if problem := scale_problem(y):
@@ -160,14 +160,14 @@ def listened(y: Floats, facts: RecordingFacts) -> Floats:
 
 @contextmanager
 def refusals(entry: Entry) -> Iterator[None]:
-    """Whatever a file or a decoder has against being read, as a reason."""
+    """Turn the errors of files and decoders into reasons."""
     try:
         yield
     except audio.AudioFileError as error:
         message = readable(
             str(error).removeprefix(f"{audio.shown(entry.path)}: ").removeprefix(f"{audio.shown(entry.name)}: ")
         )
-        raise UnusableRecordingError(error.kind, readable(message), again=not os.access(entry.path, os.R_OK)) from None
+        raise UnusableRecordingError(error.kind, message, again=not os.access(entry.path, os.R_OK)) from None
     except WavenetliteError as error:
         raise UnusableRecordingError("unreadable", readable(str(error))) from None
     except OSError as error:

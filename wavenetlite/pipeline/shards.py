@@ -1,4 +1,4 @@
-"""Shards: frames of many recordings, one after the other, in one .npy file that can be mapped into memory."""
+"""Shards: the frames of many recordings, concatenated in one .npy file that can be memory-mapped."""
 
 from __future__ import annotations
 
@@ -19,10 +19,10 @@ TEMPORARY = ".tmp"
 
 
 class ShardWriter:
-    """Writes a shard frame by frame; it appears under its name when it is complete.
+    """Writes a shard incrementally; it gets its name when it is complete.
 
-    NumPy's header leaves room for its first dimension to grow (numpy.lib.format), so it is written once without frames,
-    and again when they have been counted.
+    NumPy's header leaves room for the first dimension to grow (numpy.lib.format), so it is written first for 0 frames,
+    and again when the number of frames is known.
 
     Attributes
     ----------
@@ -48,7 +48,7 @@ class ShardWriter:
         self.frames += len(frames)
 
     def cut(self, frames: int) -> None:
-        """Forget all but the first so many frames."""
+        """Keep only the first `frames` frames."""
         if frames == self.frames:
             return
         self.file.seek(self.header_bytes + frames * self.channels * DTYPE.itemsize)
@@ -56,7 +56,7 @@ class ShardWriter:
         self.frames = frames
 
     def finish(self, name: str) -> None:
-        """Give the file its name, once it is on the disk."""
+        """Flush the file to disk, then give it its name."""
         self.file.seek(0)
         self.file.write(header(self.frames, self.channels))
         self.file.flush()
@@ -66,14 +66,14 @@ class ShardWriter:
 
 
 def header(frames: int, channels: int) -> bytes:
-    """What a .npy file of so many frames begins with."""
+    """The header of a .npy file of this many frames."""
     file = BytesIO()
     description: dict[str, Any] = {"descr": DTYPE.str, "fortran_order": False, "shape": (frames, channels)}
     np.lib.format.write_array_header_1_0(file, description)
     return file.getvalue()
 
 
-def opened(path: Path) -> Floats:
+def open_shard(path: Path) -> Floats:
     """The frames of a shard, mapped into memory: (frames, channels), read-only."""
     mapped: Floats = np.load(path, mmap_mode="r")
     return mapped.view(np.ndarray)

@@ -1,7 +1,7 @@
-"""Sidecars: what an extraction notes beside each shard, so that it can go on, and redo only what has changed.
+"""Sidecars: a file for each shard, by which an extraction resumes, and recomputes only what has changed.
 
-A sidecar's name tells what its shard is made of (`wavenetlite.pipeline.chunks.digest`), and it appears when the shard
-is complete: a chunk whose sidecar is there is done.
+A sidecar's name is the digest of what its shard is made of (`wavenetlite.pipeline.chunks.digest`). It is written after
+the shard: a chunk with a sidecar is done.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ from typing import Any
 
 import numpy as np
 
-from wavenetlite.pipeline.statistics import Moments
+from wavenetlite.pipeline.statistics import Statistics
 from wavenetlite.support.atomic_files import replacing
 
 FOLDER = ".parts"
@@ -22,31 +22,31 @@ FOLDER = ".parts"
 
 @dataclass
 class Sidecar:
-    """Of a chunk.
+    """The sidecar of a chunk.
 
     Attributes
     ----------
     features
-        How its features were made: see `wavenetlite.pipeline.specs.Recipe`.
+        How its features were computed: see `wavenetlite.pipeline.specs.Recipe`.
     shard
         Name of the file, in the folder of the shards.
     frames
         In the shard.
     rows
-        JSON-able, one an entry: see `wavenetlite.pipeline.work`.
-    moments
-        One an entry.
+        JSON-serialisable, one per entry: see `wavenetlite.pipeline.work`.
+    statistics
+        One per entry.
     """
 
     features: str
     shard: str
     frames: int
     rows: list[dict[str, Any]]
-    moments: list[Moments]
+    statistics: list[Statistics]
 
     @property
     def again(self) -> bool:
-        """Whether a recording could not be read for a reason that may pass without a trace in its size and date."""
+        """Whether a recording was unreadable for a cause that may disappear without changing its size and date."""
         return any(row.get("again") for row in self.rows)
 
 
@@ -59,22 +59,22 @@ def write(out: Path, digest: str, sidecar: Sidecar) -> None:
     text = json.dumps(head, separators=(",", ":"))
     arrays = {
         "head": np.frombuffer(text.encode("utf-8", "surrogateescape"), np.uint8),
-        "count": np.array([one.count for one in sidecar.moments], np.int64),
-        "mean": np.array([one.mean for one in sidecar.moments]),
-        "deviations": np.array([one.deviations for one in sidecar.moments]),
+        "count": np.array([one.count for one in sidecar.statistics], np.int64),
+        "mean": np.array([one.mean for one in sidecar.statistics]),
+        "deviations": np.array([one.deviations for one in sidecar.statistics]),
     }
     with replacing(path_of(out, digest)) as file:
         np.savez(file, **arrays)  # type: ignore[arg-type]
 
 
 def read(path: Path) -> Sidecar | None:
-    """The sidecar in a file; None where there is none, or none that can be used."""
+    """The sidecar in a file; None if it is missing or unusable."""
     try:
         with path.open("rb") as file, np.load(file) as arrays:
             head = json.loads(arrays["head"].tobytes().decode("utf-8", "surrogateescape"))
             columns = zip(arrays["count"].tolist(), arrays["mean"], arrays["deviations"], strict=True)
-            moments = [Moments(*column) for column in columns]
-        sidecar = Sidecar(head["features"], head["shard"], head["frames"], head["rows"], moments)
+            statistics = [Statistics(*column) for column in columns]
+        sidecar = Sidecar(head["features"], head["shard"], head["frames"], head["rows"], statistics)
     except (OSError, ValueError, KeyError, TypeError, EOFError, zipfile.BadZipFile):
         return None
-    return sidecar if len(sidecar.rows) == len(sidecar.moments) else None
+    return sidecar if len(sidecar.rows) == len(sidecar.statistics) else None

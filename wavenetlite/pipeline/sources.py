@@ -1,4 +1,4 @@
-"""Where recordings come from: folders, corpora, manifests, archives, globs. No audio is read here."""
+"""Sources of recordings: folders, corpora, manifests, archives, globs. No audio is read here."""
 
 from __future__ import annotations
 
@@ -10,14 +10,14 @@ from pathlib import Path, PurePosixPath
 from wavenetlite.corpora import layouts
 from wavenetlite.corpora.layouts import Division, readable
 from wavenetlite.pipeline import archives, manifests
-from wavenetlite.pipeline.entries import Entry, Listing, Problem, joined
+from wavenetlite.pipeline.entries import Entry, Listing, Problem, concatenate
 from wavenetlite.support.checks import count, one_of
 from wavenetlite.support.errors import ArrayTypeError, ParameterError
 
 Source = str | os.PathLike[str] | Sequence[str | os.PathLike[str]]
 
 VALID_PART = TEST_PART = 0.1
-"""Shares that are drawn where a folder does not say which clips are for validation and test: those of `train`."""
+"""Shares of validation and test clips where a folder does not define them: those of `train`."""
 LAYOUTS = ("auto", *layouts.FINDERS, "tree")
 
 
@@ -31,19 +31,19 @@ def listed(source: Source, *, layout: str = "auto", columns: Mapping[str, str] |
     layout
         Of a folder: one of `LAYOUTS`.
     columns
-        Which column of a manifest has the "path", "label", ... where it is called otherwise.
+        Names of a manifest's columns "path", "label", ... where they differ.
     seed
-        Of the draw that divides folders of labels.
+        Of the random split of label folders.
 
     Raises
     ------
     ParameterError, ArrayTypeError
-        There is no such source, or it is none of these.
+        The source does not exist, or is none of these.
     """
     one_of("layout", layout, LAYOUTS)
     count("seed", seed)
     if isinstance(source, str | os.PathLike):
-        return one(os.fspath(source), layout, columns or {}, seed).finished(readable(os.fspath(source)))
+        return one(os.fspath(source), layout, columns or {}, seed).finish(readable(os.fspath(source)))
     if not isinstance(source, Sequence) or not all(isinstance(part, str | os.PathLike) for part in source):
         raise ArrayTypeError(f"source is a {type(source).__name__}; it must be a path, or a list of paths")
     if not source:
@@ -53,7 +53,7 @@ def listed(source: Source, *, layout: str = "auto", columns: Mapping[str, str] |
         found = one(os.fspath(part), layout, columns or {}, seed)
         below(found, Path(part).name if len(source) > 1 else "")
         listings.append(found)
-    return joined(listings[0].layout if len(listings) == 1 else "several", listings).finished(
+    return concatenate(listings[0].layout if len(listings) == 1 else "several", listings).finish(
         ", ".join(readable(os.fspath(part)) for part in source)
     )
 
@@ -70,7 +70,7 @@ def one(source: str, layout: str, columns: Mapping[str, str], seed: int) -> List
 
 
 def file(path: Path, columns: Mapping[str, str]) -> Listing:
-    """A manifest, an archive or a recording, as its ending says."""
+    """A manifest, an archive or a recording, by its ending."""
     if manifests.is_manifest(path):
         return manifests.read(path, columns)
     if archives.is_archive(path):
@@ -92,14 +92,14 @@ def folder(path: Path, layout: str, seed: int) -> Listing:
         return tree(path)
     found.items.reverse()
     entries, base = [], str(path)
-    while found.items:  # taken off one by one: of very many files there are not two lists
+    while found.items:  # popped, so that two lists of very many files never exist
         item = found.items.pop()
         entries.append(with_stat(Entry(item.name, base, item.name, item.label, item.speaker, item.part)))
     return Listing(found.layout, entries, [Problem("", "layout", line) for line in found.problems])
 
 
 def tree(root: Path) -> Listing:
-    """Every recording below a folder; its label is the folder that it lies in, "" at the top."""
+    """Every recording below a folder, labelled by its folder; "" at the top."""
     entries, base = [], str(root)
     for where, folders, names in os.walk(root):
         folders.sort()
@@ -130,7 +130,7 @@ def matches(pattern: str, columns: Mapping[str, str]) -> Listing:
             )  # fmt: skip
     if not entries and not listings:
         raise ParameterError(f"source={readable(pattern)!r} matches no recording, manifest or archive")
-    return joined("glob", [Listing("glob", entries), *listings])
+    return concatenate("glob", [Listing("glob", entries), *listings])
 
 
 def fixed_part(pattern: str) -> Iterator[str]:
@@ -142,17 +142,17 @@ def fixed_part(pattern: str) -> Iterator[str]:
 
 
 def below(listing: Listing, prefix: str) -> Listing:
-    """Keys of one source among several begin with its name."""
+    """Prefix keys with the name of their source."""
     for entry in listing.entries if prefix else ():
         entry.key = f"{prefix}/{entry.key}"
     return listing
 
 
 def with_stat(entry: Entry) -> Entry:
-    """The entry with what the file system says of its file."""
+    """The entry with the size and date of its file."""
     try:
-        found = os.stat(entry.path)  # noqa: PTH116  (Path would take several times as long, for every file)
+        found = os.stat(entry.path)  # noqa: PTH116  (Path is several times slower, for every file)
     except OSError:
-        return entry  # it is named when it is read
+        return entry  # reported when it is read
     entry.size, entry.mtime_ns = found.st_size, found.st_mtime_ns
     return entry

@@ -1,4 +1,4 @@
-"""How features are made: the spec, its tables and the libraries, written down beside them."""
+"""How features are computed: the spec, its tables and the libraries, stored beside them."""
 
 from __future__ import annotations
 
@@ -48,21 +48,21 @@ class Reading:
 
 @dataclass(frozen=True)
 class Recipe:
-    """All that decides which features a recording gives.
+    """Everything that determines the features of a recording.
 
     Attributes
     ----------
     spec
-        What makes frames of samples.
+        From samples to frames.
     reading
-        What makes samples of files.
+        From files to samples.
     """
 
     spec: Features
     reading: Reading
 
     def versions(self) -> dict[str, str]:
-        """Of what the features depend on; those of the spec's tables stand in its config."""
+        """Versions of the libraries that the features depend on; those of the spec's tables are in its config."""
         import soundfile
 
         found = {"wavenetlite": __version__, "numpy": np.__version__, "soundfile": soundfile.__version__,
@@ -71,7 +71,7 @@ class Recipe:
 
     @property
     def digest(self) -> str:
-        """Differs where features would."""
+        """Differs if features would differ."""
         text = json.dumps([self.spec.fingerprint.hex(), self.reading.config(), self.versions()], sort_keys=True)
         return blake2b(text.encode(), digest_size=16).hexdigest()
 
@@ -101,22 +101,22 @@ def unpacked(data: bytes) -> Features:
 
 
 def write(spec: Features, path: Path) -> None:
-    """Raises ParameterError where the spec cannot be made again from what is written."""
+    """Write the spec; raises ParameterError if it cannot be restored from its file."""
     data = packed(spec)
     if path.exists() and path.read_bytes() == data:
         return
     try:
         same = unpacked(data).fingerprint == spec.fingerprint
     except WavenetliteError as error:
-        raise ParameterError(f"features={spec!r} cannot be written down: {error}") from None
+        raise ParameterError(f"features={spec!r} cannot be stored: {error}") from None
     if not same:
-        raise ParameterError(f"features={spec!r} cannot be written down: its config makes other features")
+        raise ParameterError(f"features={spec!r} cannot be stored: its config gives other features")
     with replacing(path) as file:
         file.write(data)
 
 
 def read(path: Path) -> Features | None:
-    """The spec in a file; None where there is none, or none that can be used."""
+    """The spec in a file; None if it is missing or unusable."""
     try:
         return unpacked(path.read_bytes())
     except (OSError, ValueError, KeyError, EOFError, zipfile.BadZipFile, WavenetliteError):
@@ -129,13 +129,13 @@ def read(path: Path) -> Features | None:
 def made(kind: str, options: Mapping[str, Any], known: Path) -> Features:
     """The spec ``kind(**options)``; librosa is not imported into this process.
 
-    Its tables are taken from the file `known`, if that holds the same spec and was made with the libraries that are
-    installed; else another process computes them. librosa would take 130 MB here, and a second at every start.
+    Its tables come from the file `known`, if that holds the same spec and was made with the installed libraries; else
+    another process computes them. librosa would take 130 MB here, and a second at every start.
 
     Raises
     ------
     ParameterError, ArrayTypeError
-        An option breaks its rule.
+        An option is invalid.
     """
     wanted = {"type": kind, **defaults(kind), **options}
     spec = read(known)
@@ -147,22 +147,22 @@ def made(kind: str, options: Mapping[str, Any], known: Path) -> Features:
     )
     if done.returncode == 0:
         return unpacked(done.stdout)
-    return Features.registry[kind](**options)  # what is wrong is said here, in one line
+    return Features.registry[kind](**options)  # raises the error, in one line
 
 
 def computed(kind: str, options: dict[str, Any]) -> None:
-    """What the other process does."""
+    """The code of the other process."""
     sys.stdout.buffer.write(packed(Features.registry[kind](**options)))
 
 
 def defaults(kind: str) -> dict[str, Any]:
-    """The options of a kind of features, as they are where nothing is said."""
+    """The default options of a kind of features."""
     arguments = inspect.signature(Features.registry[kind]).parameters.values()
     return {argument.name: argument.default for argument in arguments if argument.name != "tables"}
 
 
 def same(config: Mapping[str, Any], wanted: Mapping[str, Any]) -> bool:
-    """Whether a spec is the one wanted, with tables of the libraries that are installed."""
+    """Whether a spec is the one wanted, with tables of the installed libraries."""
     versions = config["versions"]
     options = {name: value for name, value in config.items() if name not in ("steps", "versions")}
     return options == wanted and all(installed(name) == value for name, value in versions.items())

@@ -1,4 +1,4 @@
-"""Mean and variance in one pass, in an order of additions that does not depend on who does the work."""
+"""Mean and variance in one pass, in an order of additions that does not depend on the workers."""
 
 from __future__ import annotations
 
@@ -10,19 +10,19 @@ import numpy.typing as npt
 from wavenetlite.support.arrays import Doubles
 
 
-class Moments:
-    """Number, mean and sum of squared deviations of some frames, for each channel.
+class Statistics:
+    """Number of frames, and for each channel their mean and sum of squared deviations.
 
-    Two sets of frames are merged by the formula of Chan, Golub and LeVeque, "Updating formulae and a pairwise algorithm
-    for computing sample variances", 1979: no large sums are subtracted from each other, so a mean far from zero costs
-    no digits.
+    Two sets of frames are merge by the formula of Chan, Golub and LeVeque, "Updating formulae and a pairwise algorithm
+    for computing sample variances", 1979: no large sums are subtracted from each other, so a mean far from zero
+    costs no precision.
 
     Examples
     --------
     >>> import numpy as np
-    >>> from wavenetlite.pipeline.statistics import Moments
+    >>> from wavenetlite.pipeline.statistics import Statistics
     >>> x = 1e6 + np.random.default_rng(0).standard_normal((1000, 2))
-    >>> whole = Moments.of(x[:10]) + Moments.of(x[10:])
+    >>> whole = Statistics.of(x[:10]) + Statistics.of(x[10:])
     >>> bool(np.allclose(whole.variance, x.var(axis=0), rtol=1e-10))
     True
     """
@@ -33,12 +33,12 @@ class Moments:
         self.count, self.mean, self.deviations = count, mean, deviations
 
     @classmethod
-    def none(cls, channels: int) -> Moments:
+    def none(cls, channels: int) -> Statistics:
         return cls(0, np.zeros(channels), np.zeros(channels))
 
     @classmethod
-    def of(cls, frames: npt.NDArray[np.floating]) -> Moments:
-        """Those of frames, (frames, channels): in two passes, as they are at hand."""
+    def of(cls, frames: npt.NDArray[np.floating]) -> Statistics:
+        """Those of frames, (frames, channels), in two passes."""
         exact = frames.astype(np.float64)
         if not len(exact):
             return cls.none(exact.shape[1])
@@ -47,24 +47,24 @@ class Moments:
         np.square(exact, out=exact)
         return cls(len(exact), mean, exact.sum(axis=0))
 
-    def __add__(self, other: Moments) -> Moments:
+    def __add__(self, other: Statistics) -> Statistics:
         if not self.count or not other.count:
             return other if not self.count else self
         count, difference = self.count + other.count, other.mean - self.mean
         mean = self.mean + difference * (other.count / count)
         between = np.square(difference) * (self.count * (other.count / count))
-        return Moments(count, mean, self.deviations + other.deviations + between)
+        return Statistics(count, mean, self.deviations + other.deviations + between)
 
     @property
     def variance(self) -> Doubles:
-        """Of the frames as a whole population."""
+        """Population variance."""
         variance: Doubles = self.deviations / max(self.count, 1)
         return variance
 
 
-def merged(parts: Sequence[Moments], channels: int) -> Moments:
-    """Those of all parts: neighbours are merged, then what they made, and so on. The order is fixed by the parts'."""
-    level = list(parts) or [Moments.none(channels)]
+def merge(parts: Sequence[Statistics], channels: int) -> Statistics:
+    """Merge neighbours pairwise, then the results, and so on, in an order fixed by that of the parts."""
+    level = list(parts) or [Statistics.none(channels)]
     while len(level) > 1:
         pairs = [left + right for left, right in zip(level[::2], level[1::2], strict=False)]
         level = pairs + level[len(pairs) * 2 :]

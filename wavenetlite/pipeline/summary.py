@@ -1,4 +1,4 @@
-"""A feature set in some lines of text."""
+"""A feature set in a few lines of text."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ BAR = 30
 
 
 def summary(about: Mapping[str, Any]) -> str:
-    """What ``dataset.json`` says, for people: hours, items of each label, durations, errors.
+    """The content of ``dataset.json`` as text: hours, items of each label, durations, errors.
 
     Examples
     --------
@@ -46,7 +46,7 @@ def hours(value: float) -> str:
 
 
 def labels(counts: Mapping[str, int]) -> list[str]:
-    """The labels and their items; of very many labels the most frequent ones."""
+    """The labels and their numbers of items; if there are too many, the most frequent ones."""
     shown = list(counts.items())
     if len(shown) > MOST_LABELS:
         shown = sorted(shown, key=lambda pair: (-pair[1], pair[0]))[:MOST_LABELS]
@@ -55,7 +55,7 @@ def labels(counts: Mapping[str, int]) -> list[str]:
 
 
 def field(name: str, values: Sequence[str], width: int = 100) -> list[str]:
-    """Values after a name, broken into lines."""
+    """A name and its values, wrapped into lines."""
     lines, line = [], f"{name:10}"
     for number, value in enumerate(values):
         text = value + ("," if number < len(values) - 1 else "")

@@ -1,4 +1,4 @@
-"""The work on one chunk, wherever it is done: recordings to a shard and its sidecar. A pure function of its task.
+"""The work on one chunk: from recordings to a shard and its sidecar. A pure function of its task.
 
 Rows of a sidecar: ``key``, ``identity`` (of the entry), ``audio`` (hash of the file), ``offset`` and ``frames`` in the
 shard, ``duration_s``, ``hash`` (of the frames), ``peak``, and of the file ``sr``, ``samples``, ``channels``. Of a
@@ -8,7 +8,7 @@ recording that was refused: ``key``, ``identity``, ``audio``, ``refused`` (reaso
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Iterable
+from collections.abc import Callable
 from contextlib import closing
 from dataclasses import dataclass, field
 from hashlib import blake2b
@@ -22,7 +22,7 @@ from wavenetlite.pipeline.entries import Entry, PipelineError, Problem
 from wavenetlite.pipeline.reading import FrameReader, RecordingFacts, Recordings, UnusableRecordingError
 from wavenetlite.pipeline.sidecars import Sidecar
 from wavenetlite.pipeline.specs import Reading, Recipe
-from wavenetlite.pipeline.statistics import Moments
+from wavenetlite.pipeline.statistics import Statistics
 from wavenetlite.support.arrays import Floats
 
 SidecarRow = dict[str, Any]
@@ -31,16 +31,16 @@ COPIED_FRAMES = 1 << 14
 
 @dataclass
 class Old:
-    """What an earlier extraction, by the same recipe, has of a recording."""
+    """What an earlier extraction with the same recipe has of a recording."""
 
     shard: str
     row: SidecarRow
-    moments: Moments
+    statistics: Statistics
 
 
 @dataclass
 class Task:
-    """A chunk to be worked on; small, and of plain data: it may go to another machine.
+    """A chunk to be processed; small plain data that can be sent to another machine.
 
     Attributes
     ----------
@@ -51,7 +51,7 @@ class Task:
     features
         Digest of the recipe.
     entries, old
-        Of the chunk, and what is known of them from before.
+        Of the chunk, and what is known of them from an earlier extraction.
     """
 
     out: str
@@ -64,16 +64,16 @@ class Task:
 
 @dataclass
 class Done:
-    """What a worker says when a chunk is done.
+    """The result of a chunk.
 
     Attributes
     ----------
     entries, copied
-        How many there were, and of how many the frames were taken from before.
+        Number of entries, and of those whose frames were copied.
     reported
-        How many were reported to a listener one by one.
+        Number of entries that were reported to a listener.
     refused
-        What cannot be used.
+        The recordings that cannot be used.
     """
 
     entries: int
@@ -84,7 +84,7 @@ class Done:
 
 RECIPES: dict[str, Recipe] = {}
 LISTENERS: dict[str, Callable[[], object]] = {}
-"""By folder of the feature set: what hears of every recording, where workers are threads of the process that asked."""
+"""By folder of the feature set: called for every recording, if workers are threads of the calling process."""
 
 
 def recipe_of(task: Task) -> Recipe:
@@ -101,7 +101,7 @@ def recipe_of(task: Task) -> Recipe:
 
 
 def work(task: Task) -> Done:
-    """Do a task: when this returns, shard and sidecar are on the disk."""
+    """Process a task: when this returns, shard and sidecar are on disk."""
     chunk = Chunk(task, recipe_of(task))
     listener = LISTENERS.get(task.out)
     with shards.ShardWriter(Path(task.out, shards.FOLDER), chunk.recipe.spec.out_channels) as writer:
@@ -112,10 +112,11 @@ def work(task: Task) -> Done:
         name = chunk.name() if writer.frames else ""
         if name:
             writer.finish(name)
-    sidecar = Sidecar(task.features, name, writer.frames, chunk.rows, chunk.moments)
+    sidecar = Sidecar(task.features, name, writer.frames, chunk.rows, chunk.statistics)
     sidecars.write(Path(task.out), task.digest, sidecar)
     reported = len(task.entries) if listener is not None else 0
-    return Done(len(task.entries), chunk.copied, reported, refused_rows(chunk.rows))
+    refused = [refusal(row) for row in chunk.rows if "refused" in row]
+    return Done(len(task.entries), chunk.copied, reported, refused)
 
 
 def refusal(row: SidecarRow) -> Problem:
@@ -124,83 +125,78 @@ def refusal(row: SidecarRow) -> Problem:
 
 
 class Chunk:
-    """A chunk under way."""
+    """A chunk in progress."""
 
     def __init__(self, task: Task, recipe: Recipe) -> None:
         self.task, self.recipe = task, recipe
         self.recordings, self.reader = Recordings(), FrameReader(recipe)
         self.rows: list[SidecarRow] = []
-        self.moments: list[Moments] = []
+        self.statistics: list[Statistics] = []
         self.copied = 0
         self.shards: dict[str, Floats] = {}
 
     def add(self, entry: Entry, writer: shards.ShardWriter) -> None:
-        """Append the frames of an entry to the shard, and its row; or only a row, which says why not."""
+        """Append the frames of an entry to the shard, and its row; or only a row with the reason why not."""
         before = writer.frames
         row: SidecarRow = {"key": entry.key, "identity": entry.identity, "audio": ""}
         old = self.task.old.get(entry.key)
         try:
             if old is None or not self.unchanged(entry, row, old):
-                moments = self.made(entry, row, writer)
+                statistics = self.compute(entry, row, writer)
             else:
-                moments = self.copy(row, old, writer)
+                statistics = self.copy(row, old, writer)
         except UnusableRecordingError as error:
             writer.cut(before)
-            moments = Moments.none(self.recipe.spec.out_channels)
+            statistics = Statistics.none(self.recipe.spec.out_channels)
             row["refused"] = [error.reason, str(error)]
             if error.again:
                 row["again"] = True
         self.rows.append(row)
-        self.moments.append(moments)
+        self.statistics.append(statistics)
 
     def unchanged(self, entry: Entry, row: SidecarRow, old: Old) -> bool:
-        """Whether a recording is as it was: by size and date, else by its bytes."""
+        """Whether a recording is unchanged: by size and date, else by its bytes."""
         if old.row["identity"] == row["identity"]:
             return not old.row.get("again")
         _, _, _, *part = old.row["identity"]
         return part == [entry.start_s, entry.end_s] and bool(old.row["audio"] == self.recordings.of(entry)[1])
 
-    def copy(self, row: SidecarRow, old: Old, writer: shards.ShardWriter) -> Moments:
-        """Frames, or the refusal, from before."""
+    def copy(self, row: SidecarRow, old: Old, writer: shards.ShardWriter) -> Statistics:
+        """Copy the frames, or the refusal, of an earlier extraction."""
         self.copied += 1
         row.update({name: value for name, value in old.row.items() if name not in ("key", "identity", "offset")})
         if "refused" in row:
-            return old.moments
+            return old.statistics
         if old.shard not in self.shards:
-            self.shards = {old.shard: shards.opened(Path(self.task.out, shards.FOLDER, old.shard))}
+            self.shards = {old.shard: shards.open_shard(Path(self.task.out, shards.FOLDER, old.shard))}
         first, count = old.row["offset"], old.row["frames"]
         row["offset"] = writer.frames
         for at in range(first, first + count, COPIED_FRAMES):
             writer.append(self.shards[old.shard][at : min(at + COPIED_FRAMES, first + count)])
-        return old.moments
+        return old.statistics
 
-    def made(self, entry: Entry, row: SidecarRow, writer: shards.ShardWriter) -> Moments:
-        """Frames from the recording."""
+    def compute(self, entry: Entry, row: SidecarRow, writer: shards.ShardWriter) -> Statistics:
+        """Compute the frames of the recording."""
         source, row["audio"] = self.recordings.of(entry)
         facts, digest, before = RecordingFacts(), shards.frames_hash(), writer.frames
-        moments = Moments.none(self.recipe.spec.out_channels)
+        statistics = Statistics.none(self.recipe.spec.out_channels)
         with closing(self.reader.frames(entry, source, facts)) as blocks:
             for block in filter(len, blocks):
-                moments += Moments.of(block)
+                statistics += Statistics.of(block)
                 digest.update(np.ascontiguousarray(block, shards.DTYPE))
                 writer.append(block)
-        if not moments.count:
-            raise UnusableRecordingError("short", f"lasts {facts.duration_s:g} s, less than a frame")
-        if not np.isfinite(moments.deviations).all():
+        if not statistics.count:
+            raise UnusableRecordingError("short", f"lasts {facts.duration_s:g} s, less than one frame")
+        if not np.isfinite(statistics.deviations).all():
             raise UnusableRecordingError("nonfinite", "its features have NaN or infinities")
         assert facts.about is not None
         about = facts.about
-        row.update(offset=before, frames=moments.count, duration_s=facts.duration_s, hash=digest.hexdigest(),
+        row.update(offset=before, frames=statistics.count, duration_s=facts.duration_s, hash=digest.hexdigest(),
                    peak=facts.peak, sr=about.sr, samples=about.samples, channels=about.channels)  # fmt: skip
-        return moments
+        return statistics
 
     def name(self) -> str:
-        """The shard's name: from what is in it, so the same recordings make the same feature set wherever they are."""
+        """The shard's name, a hash of its content: the same recordings give the same feature set anywhere."""
         made = [[row["key"], row["hash"]] for row in self.rows if "refused" not in row]
         text = json.dumps([self.task.features, made]).encode("utf-8", "surrogateescape")
         return blake2b(text, digest_size=8).hexdigest() + ".npy"
-
-
-def refused_rows(rows: Iterable[SidecarRow]) -> list[Problem]:
-    """What a sidecar's rows say cannot be used."""
-    return [refusal(row) for row in rows if "refused" in row]

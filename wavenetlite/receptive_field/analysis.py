@@ -128,9 +128,9 @@ def analyse(model_or_layers: Module | Sequence[Sequence[int | Sequence[int]]]) -
     layer 4       2         8       1     8               16
     <BLANKLINE>
     cost          layers  parameters  MACs per frame  state, bytes
-    this network       4           8             8            60
-    holes filled       4          19            19            60
-    more layers       15          30            30            60
+    this network       4           8               8            60
+    holes filled       4          19              19            60
+    more layers       15          30              30            60
     >>> images = wl.receptive_field.analyse([((3, 3), (2, 2), (1, 1))] * 3)
     >>> images.receptive_field, images.coverage.seen, bool(images.gridding)
     ((13, 13), 49, True)

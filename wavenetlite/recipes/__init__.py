@@ -1,4 +1,4 @@
-"""From a corpus to a model by one call."""
+"""Recipes: from a corpus to a model in one call."""
 
 from wavenetlite.recipes.recipe import Recipe, recipes, train_classifier
 from wavenetlite.recipes.spotting import SpottingRecipe, cross_validate, train_spotter

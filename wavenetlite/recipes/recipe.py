@@ -1,18 +1,19 @@
-"""Recipes: from a corpus of labelled clips to an `AudioClassifier`; all that is decided on the way is written down."""
+"""Train an `AudioClassifier` on a corpus of labelled clips, by a recipe that holds every setting."""
 
 from __future__ import annotations
 
 import dataclasses
 import os
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence, Sized
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 import numpy as np
 
 from wavenetlite.classifier.classifier import AudioClassifier
 from wavenetlite.corpora.clips import Clips, Corpus
+from wavenetlite.corpora.layouts import SILENCE, UNKNOWN
 from wavenetlite.features import Features, LogMel, MeanVariance
 from wavenetlite.features.steps import step_from_config
 from wavenetlite.nn import FrequencyTCN, Module
@@ -27,43 +28,42 @@ from wavenetlite.train.batches import ClipBatches, OnTheFly, Variants
 from wavenetlite.train.loop import History, cpus, fit
 from wavenetlite.train.losses import CrossEntropy
 
-UNKNOWN, SILENCE = "_unknown_", "_silence_"
+R = TypeVar("R")
 
 
 @dataclass(frozen=True)
 class Recipe:
     """How a classifier of clips is trained.
 
-    First `teachers` networks learn the labels; then the network that is kept learns what the teachers, together, say
-    of the same augmented and mixed frames (self-distillation). Without teachers it learns the labels itself.
+    First, `teachers` networks are trained on the labels; then the final network is trained on their mean output for the
+    same augmented and mixed frames (self-distillation). Without teachers it is trained on the labels.
 
     Attributes
     ----------
     features
-        Options of :class:`wavenetlite.LogMel`, without `sr`; the frames are then normalised by the corpus' moments.
+        Options of :class:`wavenetlite.LogMel`, without `sr`; frames are then normalised by the corpus' statistics.
     steps
-        Steps that come between the two, as their `config`.
+        Steps between the two, as their `config`.
     network
-        Options of :class:`wavenetlite.nn.FrequencyTCN`; `pool_frames` is as long as a clip if it is not given.
+        Options of :class:`wavenetlite.nn.FrequencyTCN`; `pool_frames` is by default the length of a clip.
     epochs, batch_size, lr, weight_decay, ema, shards
         Of :func:`wavenetlite.train.fit`, with a cosine schedule.
     label_smoothing
-        Of the cross-entropy of what learns from labels.
+        Of the cross-entropy on labels.
     waveforms, frames
         Transforms of :mod:`wavenetlite.train.augment`, as their `config`; kinds of noise "recording" and "babble"
-        take the corpus' silences and its words.
+        use the silences and the words of the corpus.
     variants
-        How many times the waveforms are changed, once for the whole training; 0: anew each time they are taken.
+        Number of augmented variants of the waveforms, computed once; 0: a new one each time.
     mixup, distilled_mixup
-        `alpha` of the shares in which frames are mixed, and with what probability a clip is: for what learns from
-        labels and for what learns from teachers.
+        `alpha` of the mixing ratio, and the probability that a clip is mixed: for training on labels and on teachers.
     unknown_repeats, unknown_spliced
-        How often clips of ``_unknown_`` are there, and how many new ones are made; see `more_unknown`. So they are
-        learned well, but also expected more often than there are any; at the end that is taken back.
+        How often clips of ``_unknown_`` are repeated, and how many new ones are made; see `more_unknown`. That changes
+        the prior of ``_unknown_``, which is corrected at the end.
     teachers, teacher_epochs, temperature
         Of the distillation.
     words_apart
-        Whether teachers learn the words of ``_unknown_`` as classes of their own, where file names tell them.
+        Whether teachers learn the words of ``_unknown_``, by file name, as separate classes.
 
     Notes
     -----
@@ -103,7 +103,7 @@ FRAMES = (
 
 
 def waveforms(sr: int) -> list[dict[str, Any]]:
-    """The usual changes of a waveform: pitch and tempo, place, room, noise, colour, level."""
+    """The usual augmentation of a waveform: pitch and tempo, position, room, noise, level."""
     return [
         {"type": "Speed", "low": 0.82, "high": 1.22, "probability": 0.85},
         {"type": "TimeShift", "most_ms": 100.0, "sr": sr, "fill": "zero", "probability": 0.9},
@@ -130,7 +130,7 @@ RECIPES = {
     "digits": Recipe(
         "digits",
         features={"n_fft": 256, "hop_length": 80, "n_mels": 40, "fmin": 20.0, "fmax": 4000.0},
-        # Recordings of digits differ by speaker in level, by up to 25 dB: a network takes it for a part of the word.
+        # Levels differ by up to 25 dB between speakers; a network would take the level for part of the word.
         steps=[{"type": "AutoGain", "range_db": 64.0, "fall_db": 0.1, "least_db": -15.0}],
         waveforms=[
             {"type": "Speed", "low": 0.75, "high": 1.35, "probability": 0.9},
@@ -163,12 +163,22 @@ def recipes() -> tuple[str, ...]:
     return tuple(RECIPES)
 
 
-def recipe_of(recipe: str | Recipe) -> Recipe:
-    if isinstance(recipe, Recipe):
+def recipe_of(recipe: str | R, kind: type[R], known: Mapping[str, R]) -> R:
+    """The recipe itself, or the one of that name."""
+    if isinstance(recipe, kind):
         return recipe
     if not isinstance(recipe, str):
-        raise ArrayTypeError(f"recipe is a {type(recipe).__name__}; it must be a name or a Recipe")
-    return RECIPES[one_of("recipe", recipe, recipes())]
+        raise ArrayTypeError(f"recipe is a {type(recipe).__name__}; it must be a name or a {kind.__name__}")
+    return known[one_of("recipe", recipe, tuple(known))]
+
+
+def fit_options(recipe: Any, source: Sized) -> dict[str, Any]:
+    """The options of `fit` that every recipe has; a batch is at most the source, in whole shards."""
+    batch_size = min(recipe.batch_size, len(source) // recipe.shards * recipe.shards)
+    return {
+        "batch_size": batch_size,
+        **{name: getattr(recipe, name) for name in ("lr", "weight_decay", "ema", "shards")},
+    }
 
 
 def train_classifier(
@@ -188,20 +198,20 @@ def train_classifier(
     Parameters
     ----------
     corpus
-        What :func:`wavenetlite.train.read_corpus` returned. Only its training part is learned from; the validation
-        part is measured after every epoch and decides nothing.
+        What :func:`wavenetlite.train.read_corpus` returned. Only its training part is trained on; the validation
+        part is evaluated after every epoch and decides nothing.
     recipe
         A name of `recipes`, or a `Recipe`.
     folder
-        Where each network's training keeps its checkpoint and history, in sub-folders; None: nowhere.
+        Folder of checkpoints and history, a sub-folder per network; None: nowhere.
     seed
         Of weights, order and augmentation.
     epochs
-        Of the network that is kept, instead of the recipe's; teachers train for the same share of theirs.
+        Of the final network, instead of the recipe's; those of teachers are scaled by the same factor.
     everything
-        Whether to learn from all parts of the corpus, to ship what a recipe gives once its figures are known.
+        Whether to train on all parts of the corpus, for a model to ship once the recipe is evaluated.
     threads
-        How many at once; None: as many as there are CPUs, two at most. It changes no result.
+        Number of threads; None: one per CPU, at most two. Results do not depend on it.
     resume
         Whether to resume from what is in `folder`.
     progress
@@ -209,15 +219,15 @@ def train_classifier(
 
     Returns
     -------
-    The classifier; ``info`` holds the recipe, the corpus' size, the seed and the version. Its history is ``history``
-    of the folder ``network``.
+    The classifier; ``info`` holds the recipe, the size of the corpus, the seed and the version. The history is
+    ``network/history.jsonl`` in `folder`.
 
     Raises
     ------
     ParameterError
-        The corpus has no clips to train on, or the recipe does not fit it.
+        The corpus has no clips to train on, or does not fit the recipe.
     """
-    chosen = recipe_of(recipe)
+    chosen = recipe_of(recipe, Recipe, RECIPES)
     if not isinstance(corpus, Corpus):
         raise ArrayTypeError(f"corpus is a {type(corpus).__name__}; it must come from read_corpus")
     clips = Clips.concatenate([corpus.train, corpus.valid, corpus.test]) if everything else corpus.train
@@ -256,7 +266,7 @@ class Training:
         self.frames: OnTheFly | Variants
 
     def classifier(self, scale: float) -> AudioClassifier:
-        """Teachers, then the network that is kept."""
+        """Train the teachers, then the final network."""
         self.frames = self.augmented()
         recipe, classes = self.recipe, len(self.corpus.labels)
         teachers = [self.teacher(number, scale) for number in range(recipe.teachers)]
@@ -266,9 +276,9 @@ class Training:
             if teachers
             else CrossEntropy(label_smoothing=recipe.label_smoothing)
         )
-        source = self.source(self.clips.y, classes, together(teachers, recipe.temperature) if teachers else None)
+        source = self.source(self.clips.y, classes, mean_of(teachers, recipe.temperature) if teachers else None)
         self.fit("network", model, source, self.validation(), loss, recipe.epochs, scale, self.seed)
-        self.restore_shares(model)
+        self.restore_priors(model)
         return AudioClassifier(
             self.features,
             model,
@@ -293,15 +303,15 @@ class Training:
             seed=self.seed,
         )  # fmt: skip
 
-    def restore_shares(self, model: Module) -> None:
-        """Make labels as probable again as the corpus' own clips make them, whatever was added to these.
+    def restore_priors(self, model: Module) -> None:
+        """Restore the priors of the corpus, which added clips have changed.
 
-        A label that was there k times as often has k times the odds; log(k) is taken off its logit (Saerens et al.,
+        A label that is k times as frequent has k times the odds; log(k) is subtracted from its logit (Saerens et al.,
         "Adjusting the Outputs of a Classifier to New a Priori Probabilities", 2002).
         """
-        taken = np.bincount(self.clips.y, minlength=len(self.learned_from))
+        used = np.bincount(self.clips.y, minlength=len(self.learned_from))
         state = model.state_dict()
-        state["output.bias"] -= np.log(np.maximum(taken, 1) / np.maximum(self.learned_from, 1)).astype(np.float32)
+        state["output.bias"] -= np.log(np.maximum(used, 1) / np.maximum(self.learned_from, 1)).astype(np.float32)
         model.load_state_dict(state)
 
     def network(self, classes: int, seed: int) -> FrequencyTCN:
@@ -335,14 +345,14 @@ class Training:
 
         def probabilities(x: Floats, temperature: float) -> Floats:
             logits = last_frames(model, x)
-            # The words' shares of a label are added up before the temperature softens the labels.
+            # The probabilities of a label's words are added before the temperature is applied.
             p = softmax(logits) @ to_labels
             return softmax(np.log(np.maximum(p, 1e-30)) / temperature).astype(np.float32)
 
         return probabilities
 
     def fine_classes(self) -> tuple[np.ndarray, np.ndarray]:
-        """Classes in which each word of `UNKNOWN` stands by itself, and the label that each belongs to."""
+        """Classes with each word of `UNKNOWN` as a separate class, and the label of each class."""
         labels = self.corpus.labels
         if UNKNOWN not in labels:
             return self.clips.y, np.arange(len(labels))
@@ -371,7 +381,7 @@ class Training:
         )
 
     def augmented(self) -> OnTheFly | Variants:
-        """The training clips with their waveforms changed."""
+        """The augmented training clips."""
         recipe, change = self.recipe, self.transforms(self.recipe.waveforms)
         if not recipe.variants:
             return OnTheFly(self.clips.audio, self.features, change)
@@ -387,7 +397,7 @@ class Training:
             )
 
     def transforms(self, configs: Sequence[Mapping[str, Any]]) -> augment.Augment | None:
-        """The transforms of a recipe, those that need recordings with the corpus' own."""
+        """The transforms of a recipe; those that need recordings use the corpus'."""
         made = []
         labels = self.corpus.labels
         silent = labels.index(SILENCE) if SILENCE in labels else -1
@@ -415,18 +425,13 @@ class Training:
         scale: float, seed: int,
     ) -> History:  # fmt: skip
         recipe = self.recipe
-        batch_size = min(recipe.batch_size, len(source) // recipe.shards * recipe.shards)
         return fit(
             model,
             source,
             valid,
             loss=loss,
             epochs=max(1, round(epochs * scale)),
-            batch_size=batch_size,
-            lr=recipe.lr,
-            weight_decay=recipe.weight_decay,
-            ema=recipe.ema,
-            shards=recipe.shards,
+            **fit_options(recipe, source),
             threads=self.threads or min(recipe.shards, cpus()),
             folder=None if self.folder is None else self.folder / name,
             resume=self.resume,
@@ -435,7 +440,7 @@ class Training:
         )
 
     def info(self) -> dict[str, Any]:
-        """What is saved with the classifier."""
+        """The notes that are saved with the classifier."""
         return {
             "recipe": jsonable(dataclasses.asdict(self.recipe)),
             "seed": self.seed,
@@ -445,10 +450,10 @@ class Training:
         }
 
 
-def together(
+def mean_of(
     teachers: list[Callable[[Floats, float], Floats]], temperature: float
 ) -> Callable[[Floats, Floats], Floats]:
-    """The mean of what the teachers say."""
+    """The mean output of the teachers."""
 
     def targets(x: Floats, labels: Floats) -> Floats:
         mean: Floats = np.mean([teacher(x, temperature) for teacher in teachers], axis=0, dtype=np.float32)

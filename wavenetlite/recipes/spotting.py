@@ -1,4 +1,4 @@
-"""From recordings with marked words to an `AudioClassifier` that finds these words in running speech."""
+"""Train an `AudioClassifier` that detects words in running speech."""
 
 from __future__ import annotations
 
@@ -20,8 +20,8 @@ from wavenetlite.evaluation.scores import ConcatenatedScores, ScoredRecording, b
 from wavenetlite.features import LogMel, MeanVariance
 from wavenetlite.formats import load
 from wavenetlite.nn import FrequencyTCN
-from wavenetlite.recipes.recipe import jsonable
-from wavenetlite.support.checks import count, number, one_of, positive_int
+from wavenetlite.recipes.recipe import fit_options, jsonable, recipe_of
+from wavenetlite.support.checks import count, number, positive_int
 from wavenetlite.support.errors import ArrayTypeError, ParameterError
 from wavenetlite.support.progress import Bar
 from wavenetlite.support.version import __version__
@@ -32,32 +32,32 @@ from wavenetlite.train.segments import Marks, Segments, Spoken, recordings_diges
 
 BACKGROUND = "_background_"
 CLASSIFIER = "classifier.safetensors"
-"""What is written into the folder of each fold."""
+"""The file in the folder of each fold."""
 
 
 @dataclass(frozen=True)
 class SpottingRecipe:
-    """How a classifier that finds words in running speech is trained: frame by frame, on segments of speech.
+    """How a classifier of words in running speech is trained: frame by frame, on segments of speech.
 
     Attributes
     ----------
     features
-        Options of :class:`wavenetlite.LogMel`, without `sr`; the frames are then normalised by the corpus' moments.
+        Options of :class:`wavenetlite.LogMel`, without `sr`; frames are then normalised by the corpus' statistics.
     network
         Options of :class:`wavenetlite.nn.FrequencyTCN`.
     epochs, batch_size, lr, weight_decay, ema, shards
         Of :func:`wavenetlite.train.fit`, with a cosine schedule.
     segment_frames, broken, marks
-        Length of a segment, share of broken words, and which frames say a word, as options of `Marks`; see `Segments`.
+        Length of a segment, share of broken words, and the frames of a word, as options of `Marks`; see `Segments`.
     waveforms, frames
         Transforms of :mod:`wavenetlite.train.augment`, as their `config`.
     speed, variants
-        Range of the tempo, and how many variants of each utterance there are.
+        Range of the tempo, and number of variants of each utterance.
     detector
-        Options of :class:`wavenetlite.detection.detector.Detector`; the thresholds are then chosen.
+        Options of :class:`wavenetlite.detection.detector.Detector`; the thresholds are chosen after training.
     false_alarms_per_hour
-        False alarms per hour of each word that its threshold is chosen for, wherever in its recording the word is
-        found: a threshold that is also too high for words whose marks are wrong would be too high for most others.
+        False alarms per hour and word that thresholds are chosen for, with words found anywhere in their recording:
+        wrong annotations would otherwise raise the thresholds.
     """
 
     name: str
@@ -107,11 +107,7 @@ SPOTTING = {
 
 
 def spotting_recipe(recipe: str | SpottingRecipe) -> SpottingRecipe:
-    if isinstance(recipe, SpottingRecipe):
-        return recipe
-    if not isinstance(recipe, str):
-        raise ArrayTypeError(f"recipe is a {type(recipe).__name__}; it must be a name or a SpottingRecipe")
-    return SPOTTING[one_of("recipe", recipe, tuple(SPOTTING))]
+    return recipe_of(recipe, SpottingRecipe, SPOTTING)
 
 
 def train_spotter(
@@ -127,7 +123,7 @@ def train_spotter(
     resume: bool = True,
     progress: bool = False,
 ) -> AudioClassifier:
-    """Train a classifier that finds words in running speech, and choose its thresholds.
+    """Train a classifier of words in running speech, and choose its thresholds.
 
     Parameters
     ----------
@@ -136,19 +132,18 @@ def train_spotter(
     recipe
         A name, or a `SpottingRecipe`.
     thresholds_on
-        Numbers of the utterances that are not learned from: the thresholds are chosen on them. None: those of the split
-        "dev".
+        Indices of the utterances to choose thresholds on instead of training on them. None: those of the split "dev".
     recordings
-        What other networks of the same recipe said of recordings that they had not learned from, as
-        :func:`cross_validate` returns it: the thresholds are chosen on these, and all utterances are learned from.
+        The output of other networks of the same recipe for recordings that they were not trained on, as
+        :func:`cross_validate` returns it, to choose thresholds on; then all utterances are trained on.
     folder
-        Where the training keeps its checkpoint and history; None: nowhere.
+        Folder of checkpoint and history; None: nowhere.
     seed
         Of weights, order and augmentation.
     epochs
         Instead of the recipe's.
     threads
-        How many at once; None: as many as there are CPUs, two at most. It changes no result.
+        Number of threads; None: one per CPU, at most two. Results do not depend on it.
     resume
         Whether to resume from what is in `folder`.
     progress
@@ -157,12 +152,12 @@ def train_spotter(
     Returns
     -------
     The classifier: the words and `BACKGROUND`, a detector with a threshold for each word, and in ``info`` the recipe,
-    the corpus' size, the seed and the version.
+    the size of the corpus, the seed and the version.
 
     Raises
     ------
     ParameterError
-        There is nothing to learn from, or nothing to choose thresholds on.
+        There is nothing to train on, or nothing to choose thresholds on.
 
     Examples
     --------
@@ -201,15 +196,15 @@ def cross_validate(
     resume: bool = True,
     progress: bool = False,
 ) -> CrossValidation:
-    """Train as many networks as there are folds, each without the speakers of one, and let it hear these.
+    """Train one network per fold on the speakers of the other folds, and run it on those of the fold.
 
     Parameters
     ----------
     folds
-        Parts of about equal length that the speakers are divided into.
+        Number of parts of about equal duration that the speakers are split into.
     folder
-        Where each fold keeps its checkpoint and, when it is done, its classifier: one that is there already is not
-        trained again (with `resume`). None: nowhere.
+        Folder of each fold's checkpoint and classifier; with `resume`, a finished classifier is not trained again.
+        None: nowhere.
     utterances, recipe, seed, epochs, threads, resume, progress
         As in `train_spotter`.
 
@@ -236,13 +231,13 @@ class CrossValidation:
     Attributes
     ----------
     folds
-        The recordings of each fold, of a network that never heard its speakers.
+        The recordings of each fold, scored by a network that was not trained on its speakers.
     labels, frame_rate
         Of the recordings.
     detector
         The recipe's.
     false_alarms_per_hour
-        What thresholds are chosen for.
+        The rate that thresholds are chosen for.
     """
 
     folds: list[list[ScoredRecording]]
@@ -257,14 +252,14 @@ class CrossValidation:
         return [recording for fold in self.folds for recording in fold]
 
     def report(self, *, timed: bool = True) -> Report:
-        """The curves over all folds; and what happens with thresholds that are set in advance.
+        """The curves over all folds, and the outcome with thresholds that are set in advance.
 
-        For these, the threshold of a word in a fold is the one that was best in all the other folds.
+        These are, for each word and fold, the best ones of the other folds.
 
         Parameters
         ----------
         timed
-            Whether a word must be found where it is marked; False: wherever in its recording, see `by_recording`.
+            Whether a word must be found where it is annotated; False: anywhere in its recording, see `by_recording`.
         """
         words = [label for label in self.labels if label != BACKGROUND]
         free = [ConcatenatedScores(by_recording(fold), self.labels, self.frame_rate) for fold in self.folds]
@@ -292,7 +287,7 @@ class CrossValidation:
 
 
 class Spotting:
-    """The steps of one recipe on one corpus; the augmented utterances are made once, when they are first needed."""
+    """The steps of one recipe on one corpus; the augmented utterances are computed once, on first use."""
 
     def __init__(
         self, utterances: Utterances, recipe: SpottingRecipe, seed: int, epochs: int | None, threads: int | None,
@@ -311,7 +306,7 @@ class Spotting:
     def all_but(self, held_out: Sequence[int]) -> list[int]:
         left = set(range(len(self.utterances))) - set(held_out)
         if not any(self.utterances.items[i].word for i in left):
-            raise ParameterError("utterances has no word left to learn from")
+            raise ParameterError("utterances has no words to train on")
         return sorted(left)
 
     @property
@@ -332,12 +327,12 @@ class Spotting:
         return self._spoken
 
     def network(self, chosen: Sequence[int], folder: Path | None, name: str = "network") -> AudioClassifier:
-        """A classifier that has learned from some utterances, with the recipe's detector."""
+        """A classifier that is trained on some utterances, with the recipe's detector."""
         done = None if folder is None else folder / CLASSIFIER
         notes = self.info(chosen)
         if done is not None and self.resume and done.exists():
             clf = load(done)
-            if isinstance(clf, AudioClassifier) and learned_as(clf.info) == learned_as(notes):
+            if isinstance(clf, AudioClassifier) and training_notes(clf.info) == training_notes(notes):
                 return clf
         moments = MeanVariance.fit(self.spoken.pieces[0][i].frames.astype(np.float32) for i in chosen)
         features = self.features.then(moments)
@@ -371,17 +366,12 @@ class Spotting:
         )
 
     def fit(self, model: FrequencyTCN, segments: Segments, folder: Path | None, name: str) -> None:
-        recipe = self.recipe
         fit(
             model,
             segments,
             loss=CrossEntropy(at="frames"),
             epochs=self.epochs,
-            batch_size=min(recipe.batch_size, len(segments) // recipe.shards * recipe.shards),
-            lr=recipe.lr,
-            weight_decay=recipe.weight_decay,
-            ema=recipe.ema,
-            shards=recipe.shards,
+            **fit_options(self.recipe, segments),
             threads=self.threads,
             folder=folder,
             resume=self.resume,
@@ -403,7 +393,7 @@ class Spotting:
                                detector=with_thresholds(clf.detector, found), info=clf.info)  # fmt: skip
 
     def info(self, chosen: Sequence[int]) -> dict[str, Any]:
-        """What is saved with a classifier."""
+        """The notes that are saved with a classifier."""
         items = [self.utterances.items[i] for i in chosen]
         return {
             "recipe": jsonable(dataclasses.asdict(self.recipe)),
@@ -418,8 +408,8 @@ class Spotting:
         }
 
 
-def learned_as(info: Mapping[str, Any]) -> dict[str, Any]:
-    """What of the notes decides what is learned: not the detector, which comes after it, nor the names of the parts."""
+def training_notes(info: Mapping[str, Any]) -> dict[str, Any]:
+    """The notes that determine the training: not the detector, which comes after it, nor the names of the splits."""
     recipe = info.get("recipe")
     recipe = dict(recipe) if isinstance(recipe, Mapping) else {}
     return {**info, "data": None, "recipe": {**recipe, "detector": None, "false_alarms_per_hour": None}}
@@ -428,7 +418,7 @@ def learned_as(info: Mapping[str, Any]) -> dict[str, Any]:
 def chosen_thresholds(
     scores: ConcatenatedScores, detector: Detector, words: Sequence[str], false_alarms_per_hour: float = 2.0
 ) -> dict[str, float]:
-    """For each word the threshold with the fewest false rejects at so many false alarms per hour at most."""
+    """For each word, the threshold with the fewest false rejects at the false alarm rate."""
     number("false_alarms_per_hour", false_alarms_per_hour, 0.0)
     found = curves(scores, detector, words, [BACKGROUND], together=False)
     return {word: round(found[word].at(false_alarms_per_hour)[0], 4) for word in words}

@@ -1,4 +1,4 @@
-"""More of what is no word of the vocabulary: its clips again, and new ones spliced from halves of different words."""
+"""More clips of unknown words: repeated ones, and new ones spliced from halves of different words."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from wavenetlite.support.errors import ParameterError
 
 FADE_S = 0.02
 REVERSED = 0.35
-"""Share of the new clips that are words played backwards."""
+"""Share of the new clips that are reversed words."""
 
 
 def more_unknown(
@@ -26,15 +26,15 @@ def more_unknown(
     unknown
         Number of the label.
     words
-        What is said in each clip, "" where nothing is.
+        The word in each clip, or "".
     repeats
-        How often each clip of the label is there, 1: as it was.
+        How often each clip of the label occurs; 1: unchanged.
     spliced
-        How many new clips: the first half of one word and the second of another, or a word played backwards.
+        Number of new clips: the first half of one word and the second of another, or a reversed word.
     sr
         Sample rate, Hz.
     seed
-        Of what is drawn.
+        Of the random choices.
     """
     count("spliced", spliced)
     if repeats < 1:
@@ -49,7 +49,7 @@ def more_unknown(
 
 
 def new_word(audio: Floats, spoken: list[int], words: list[str], rng: np.random.Generator, fade: int) -> Floats:
-    """One clip of a word that there is not."""
+    """One clip of a made-up word."""
     first = int(rng.choice(spoken))
     if rng.random() < REVERSED:
         return np.ascontiguousarray(audio[first, ::-1])
@@ -64,6 +64,6 @@ def new_word(audio: Floats, spoken: list[int], words: list[str], rng: np.random.
 
 
 def middle(y: Floats) -> int:
-    """Where half of a clip's energy has passed."""
+    """The sample at which half of a clip's energy has passed."""
     energy = np.cumsum(np.square(y, dtype=np.float64))
     return int(np.searchsorted(energy, energy[-1] / 2))

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
-from typing import Any, Protocol
+from typing import Any, Protocol, TypeVar
 
 import numpy as np
 import numpy.typing as npt
@@ -22,6 +22,8 @@ PIECE = 64
 
 Integers = npt.NDArray[np.int64]
 Batch = tuple[Floats, npt.NDArray[Any]]
+Key = TypeVar("Key")
+Made = TypeVar("Made")
 Change = Callable[[Floats, np.random.Generator], Floats]
 
 
@@ -71,6 +73,19 @@ class Arrays:
         return {"x": digest(self.x), "targets": digest(self.targets)}
 
 
+def in_threads(
+    make: Callable[[Key], Made], keys: Sequence[Key], threads: int, progress: Callable[[float], None] | None
+) -> list[Made]:
+    """``make(key)`` for each key, computed in threads; `progress` is called with the fraction done."""
+    made = []
+    with ThreadPoolExecutor(threads, thread_name_prefix="variants") as pool:
+        for one in pool.map(make, keys):
+            made.append(one)
+            if progress is not None:
+                progress(len(made) / len(keys))
+    return made
+
+
 class Variants:
     """Features of audio clips, with several augmented variants precomputed: waveforms cost more than a training step.
 
@@ -112,16 +127,13 @@ class Variants:
         self.frames: npt.NDArray[np.float16] = np.empty(shape, np.float16)
         pieces = [(k, first) for k in range(count) for first in range(0, len(audio), PIECE)]
 
-        def make(piece: tuple[int, int]) -> None:
+        def fill(piece: tuple[int, int]) -> None:
             k, first = piece
             batch = audio[first : first + PIECE]
             rng = np.random.default_rng([seed, k, first])
             self.frames[k, first : first + PIECE] = features(batch if augment is None else augment(batch, rng))
 
-        with ThreadPoolExecutor(threads, thread_name_prefix="variants") as pool:
-            for done, _ in enumerate(pool.map(make, pieces), 1):
-                if progress is not None:
-                    progress(done / len(pieces))
+        in_threads(fill, pieces, threads, progress)
 
     def take(self, indices: Integers, rng: np.random.Generator) -> Floats:
         """A random variant of each of some clips."""

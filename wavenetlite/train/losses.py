@@ -8,7 +8,7 @@ from typing import Any, Literal, Protocol
 import numpy as np
 import numpy.typing as npt
 
-from wavenetlite.support.arrays import Floats
+from wavenetlite.support.arrays import Doubles, Floats
 from wavenetlite.support.checks import count, number, one_of
 from wavenetlite.support.errors import ArrayTypeError, ParameterError
 
@@ -75,8 +75,7 @@ class CrossEntropy:
     def __call__(self, y: Floats, targets: Targets, items: int) -> Outcome:
         logits = (y[:, -1:] if self.at == "last" else y).astype(np.float64) / self.temperature
         wanted, counted = self.soft(targets, logits.shape)
-        shifted = logits - logits.max(axis=2, keepdims=True)
-        log_p = shifted - np.log(np.exp(shifted).sum(axis=2, keepdims=True))
+        log_p = log_softmax(logits)
         right = (logits.argmax(axis=2) == wanted.argmax(axis=2)) & counted
         smooth = (1 - self.label_smoothing) * wanted + self.label_smoothing / logits.shape[2]
         share = (np.exp(log_p) - smooth) * counted[..., np.newaxis] * (self.temperature / max(items, 1))
@@ -87,7 +86,7 @@ class CrossEntropy:
         loss = -(smooth * log_p).sum(axis=2) * counted * self.temperature**2
         return Outcome(float(loss.sum()), gradient, float(right.sum()), int(counted.sum()))
 
-    def soft(self, targets: Targets, shape: tuple[int, ...]) -> tuple[npt.NDArray[np.float64], npt.NDArray[np.bool_]]:
+    def soft(self, targets: Targets, shape: tuple[int, ...]) -> tuple[Doubles, npt.NDArray[np.bool_]]:
         """Target probabilities (clips, frames, classes), and a mask of the frames that count."""
         clips, frames, classes = shape
         if targets.dtype.kind == "f":
@@ -164,8 +163,7 @@ class CTC:
     def __call__(self, y: Floats, targets: Targets, items: int) -> Outcome:
         self.check(targets, y.shape)
         logits = y.astype(np.float64)
-        shifted = logits - logits.max(axis=2, keepdims=True)
-        log_p = shifted - np.log(np.exp(shifted).sum(axis=2, keepdims=True))
+        log_p = log_softmax(logits)
         gradient, total, right = np.zeros(y.shape), 0.0, 0
         for clip, labels in enumerate(targets):
             label = labels[labels >= 0]
@@ -193,7 +191,7 @@ class CTC:
         if targets.shape[1] and ((targets[:, :-1] < 0) & (targets[:, 1:] >= 0)).any():
             raise ParameterError("targets have -1 before a label; it must come after the last")
 
-    def one(self, log_p: npt.NDArray[np.float64], labels: Targets) -> tuple[float, npt.NDArray[np.float64]]:
+    def one(self, log_p: Doubles, labels: Targets) -> tuple[float, Doubles]:
         """Loss of one clip, and the probability of each class at each frame given the labels."""
         frames, classes = log_p.shape
         path = np.full(2 * len(labels) + 1, self.blank)
@@ -214,7 +212,7 @@ class CTC:
         return -float(log_likelihood), occupied
 
     @staticmethod
-    def forwards(scores: npt.NDArray[np.float64], may_skip: npt.NDArray[np.bool_]) -> npt.NDArray[np.float64]:
+    def forwards(scores: Doubles, may_skip: npt.NDArray[np.bool_]) -> Doubles:
         """Log-probability of all prefixes of the path that are at position s in frame t."""
         alpha = np.full(scores.shape, -np.inf)
         alpha[0, :2] = scores[0, :2]
@@ -225,6 +223,13 @@ class CTC:
             reached[2:] = np.where(may_skip[2:], np.logaddexp(reached[2:], before[:-2]), reached[2:])
             alpha[t] = reached + scores[t]
         return alpha
+
+
+def log_softmax(logits: Doubles) -> Doubles:
+    """Over the classes, the last axis."""
+    shifted = logits - logits.max(axis=2, keepdims=True)
+    log_p: Doubles = shifted - np.log(np.exp(shifted).sum(axis=2, keepdims=True))
+    return log_p
 
 
 def collapse(classes: Targets, blank: int) -> list[int]:
