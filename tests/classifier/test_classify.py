@@ -276,8 +276,8 @@ def test_a_signal_of_any_type_is_classified(tmp_path):
     wanted = clf.predict(y)
     path = tmp_path / "y.wav"
     wl.audio.write(path, y, SR)
-    for given in ((y * 32768).astype(np.int16), y.astype(np.float64), y.tolist(), str(path), path):
-        assert same_prediction(clf.predict(given), wanted)
+    for other in ((y * 32768).astype(np.int16), y.astype(np.float64), y.tolist(), str(path), path):
+        assert same_prediction(clf.predict(other), wanted)
     several = clf.predict([y, y.tolist(), path], threads=2)
     assert all(same_prediction(one, wanted) for one in several)
 
@@ -298,7 +298,7 @@ def test_integers_stored_as_floats_are_refused_by_streams():
     clf = classifier()
     stream, pool = clf.stream(), clf.pool(1)
     sid, before = pool.open(), stream.snapshot()
-    with pytest.raises(wl.ParameterError, match="samples reach .* divide integers by 32768"):
+    with pytest.raises(wl.ParameterError, match=r"samples reach .* divide integers by 32768"):
         stream.process(GOOD * 32768)
     with pytest.raises(wl.ParameterError, match="samples reach"):
         pool.process({sid: GOOD * 32768})

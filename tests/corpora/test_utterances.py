@@ -159,3 +159,22 @@ def test_folds_part_the_speakers(lengths, count, seed):
     seconds = [sum(len(corpus.items[number].audio) for number in fold) for fold in folds]
     of_one = {speaker: sum(length for s, length in lengths if f"s{s}" == speaker) for speaker in corpus.speakers}
     assert max(seconds) - min(seconds) <= max(of_one.values())
+
+
+def test_a_row_for_each_word_is_one_recording(tmp_path):
+    """And a mark at the beginning of the file is no fault, nor is a line separator inside a text."""
+    wl.audio.write(tmp_path / "a.wav", np.zeros(24000, np.float32), 8000)
+    rows = [
+        {"path": "a.wav", "keyword": "stop", "start_s": 1.5, "end_s": 1.8, "transcription": "go\u2028stop stop"},
+        {"path": "./a.wav", "keyword": "go", "start_s": 0.2, "end_s": 0.5, "speaker": "ann"},
+        {"path": "a.wav", "keyword": "go", "start_s": 0.2, "end_s": 0.5},
+        {"path": "a.wav", "keyword": "left", "start_s": None, "end_s": None},
+    ]
+    text = "\n".join(json.dumps(row, ensure_ascii=False) for row in rows)
+    (tmp_path / "manifest.jsonl").write_text(text, encoding="utf-8-sig")
+    corpus = wl.train.read_utterances(tmp_path)
+    (item,) = corpus.items
+    assert item.said == (("go", 0.2, 0.5), ("stop", 1.5, 1.8))
+    assert item.untimed == {"left", "stop"}
+    assert corpus.words == ["go", "left", "stop"]
+    assert len([line for line in corpus.problems if "speaker=" in line]) == 1

@@ -642,3 +642,18 @@ def test_a_checkpoint_of_another_version(tmp_path, change):
     with pytest.raises(wl.ParameterError) as excinfo:
         trained(folder=tmp_path)
     one_line(excinfo, str(tmp_path / CHECKPOINT), str(*change.values()), "resume=False")
+
+
+def test_losses_by_name():
+    x = np.random.default_rng(0).standard_normal((8, 20, 1)).astype(np.float32)
+    by_name, by_object = nn.Conv1d(1, 1, 3), nn.Conv1d(1, 1, 3)
+    for model, loss in ((by_name, "mse"), (by_object, MeanSquaredError())):
+        fit(model, (x, x), loss=loss, epochs=2, batch_size=4)
+    assert same_weights(by_name.state_dict(), by_object.state_dict())
+
+
+@pytest.mark.parametrize("loss", ["l1", MeanSquaredError, 3, np.mean])
+def test_losses_that_are_none(loss):
+    with pytest.raises(wl.WavenetliteError) as excinfo:
+        trained(loss=loss)
+    one_line(excinfo, "loss", "cross_entropy, mse, ctc")

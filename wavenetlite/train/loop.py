@@ -25,7 +25,7 @@ from wavenetlite.support.errors import ParameterError, TrainingError
 from wavenetlite.support.progress import Bar
 from wavenetlite.train import checkpoint
 from wavenetlite.train.batches import Arrays, Batch, Source, contents_of, shuffled
-from wavenetlite.train.losses import CrossEntropy, Loss, Outcome
+from wavenetlite.train.losses import Loss, Outcome, loss_from
 from wavenetlite.train.optimiser import AdamW, clip_norm, schedule
 from wavenetlite.train.parameters import Parameters
 
@@ -95,7 +95,7 @@ def fit(
     train: Data,
     valid: Data | None = None,
     *,
-    loss: Loss | None = None,
+    loss: Loss | Literal["cross_entropy", "mse", "ctc"] | None = None,
     epochs: int = 50,
     batch_size: int = 64,
     lr: float = 2e-3,
@@ -126,7 +126,7 @@ def fit(
         ``(x, targets)``, x float32 (items, frames, channels), or a `Source` such as `ClipBatches`. Items of a batch
         have the same length; an incomplete last batch of an epoch is dropped.
     loss
-        None: `CrossEntropy`, one class per item, at the last frame.
+        None: `CrossEntropy`, one class per item, at the last frame; or the name of a loss with its default options.
     epochs, batch_size
         Passes over the data, and items per step.
     lr, schedule, warmup
@@ -182,7 +182,7 @@ def fit(
         epochs, batch_size, lr, schedule, warmup, weight_decay, clip, ema, shards, patience, keep, seed
     )  # fmt: skip
     at_once = min(settings.shards, cpus()) if threads is None else positive_int("threads", threads)
-    run = Run(model, source(train), None if valid is None else source(valid), loss or CrossEntropy(), settings,
+    run = Run(model, source(train), None if valid is None else source(valid), loss_from(loss), settings,
               at_once, None if folder is None else Path(folder))  # fmt: skip
     return run.all(resume, progress)
 
