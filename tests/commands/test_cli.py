@@ -282,7 +282,7 @@ def broken_files():
     return {
         "missing.wav": "there is no such file",
         "folder.wav": "not a file",
-        "text.wav": "no audio, or damaged",
+        "text.wav": "not audio, or damaged",
         "empty.wav": "it is empty",
         "truncated.wav": "truncated",
         "truncated.flac": "",

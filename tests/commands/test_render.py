@@ -143,8 +143,8 @@ def test_a_file_can_be_rendered_onto_itself(folder):
     ("arguments", "said"),
     [
         (["no.wav", "out.wav"], "no.wav: there is no such file"),
-        (["amp.safetensors", "out.wav"], "amp.safetensors: no audio, or damaged"),
-        (["mono.wav", "out.xyz"], "must end in a format's name"),
+        (["amp.safetensors", "out.wav"], "amp.safetensors: not audio, or damaged"),
+        (["mono.wav", "out.xyz"], "must have the suffix of a format"),
         (["mono.wav", "no/out.wav"], "no/out.wav: cannot be written: there is no folder no"),
         (["mono.wav", "out.wav", "--subtype", "VORBIS"], "subtype='VORBIS' must be one of"),
     ],

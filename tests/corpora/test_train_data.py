@@ -457,7 +457,7 @@ BAD_FILES = {
     ".DS_Store": (lambda path: path.write_bytes(b"\0\0"), "hidden"),
     "._01.wav": (lambda path: path.write_bytes(b"\0\5\26\7"), "hidden"),
     "empty.wav": (lambda path: path.write_bytes(b""), "empty"),
-    "text.wav": (lambda path: path.write_text("no audio " * 100), "no audio"),
+    "text.wav": (lambda path: path.write_text("no audio " * 100), "not audio"),
     "truncated.wav": (truncated, "truncated"),
     "truncated.flac": (half_a_flac, ""),
     "nan.wav": (nan, "not finite"),

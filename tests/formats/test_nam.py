@@ -328,11 +328,7 @@ BROKEN = {
     "sizes that do not fit": (
         ("config", "layers", 1, "channels"),
         2,
-<<<<<<< HEAD
         "an array has 4 input and 2 head channels; it must have 4 and 3",
-=======
-        "input and 2 head channels; it must have 4 and 3",
->>>>>>> formats
     ),
     "condition": ((*LAYER, "condition_size"), 2, "numbers; its configuration asks for"),
     "in_channels": (("config", "in_channels"), 2, "input_size is 1; it must be in_channels"),
