@@ -17,7 +17,8 @@ LINE = {"path": "a.flac", "keyword": "go", "start_s": 0.2, "end_s": 0.6}
 
 @pytest.fixture
 def folder(tmp_path):
-    audio.write(tmp_path / "a.flac", np.zeros(8000, np.float32), 8000)
+    for name in ("a.flac", "b.flac", "c.flac"):
+        audio.write(tmp_path / name, np.zeros(8000, np.float32), 8000)
     return tmp_path
 
 
@@ -57,19 +58,20 @@ def test_a_corpus_is_read_as_it_was_written(tmp_path):
     ],
 )
 def test_words_that_fall_once_more_than_marked(folder, text, untimed):
-    other = {**LINE, "keyword": "stop", "transcription": "stop"}
+    other = {**LINE, "path": "b.flac", "keyword": "stop", "transcription": "stop"}
     assert read(folder, {**LINE, "transcription": text}, other).items[0].untimed == untimed
 
 
 def test_keywords_without_times_are_words_at_unknown_times(folder):
-    found = read(folder, {**LINE, "start_s": None, "end_s": None}, LINE, {**LINE, "keyword": None})
+    untimed = {**LINE, "start_s": None, "end_s": None}
+    found = read(folder, untimed, {**LINE, "path": "b.flac"}, {**LINE, "path": "c.flac", "keyword": None})
     assert [(item.word, item.untimed) for item in found.items] == [
         (None, {"go"}), ("go", set()), (None, set()),
     ]  # fmt: skip
 
 
 def test_times_after_the_end_are_none(folder):
-    found = read(folder, {**LINE, "end_s": 1.2}, LINE)
+    found = read(folder, {**LINE, "end_s": 1.2}, {**LINE, "path": "b.flac"})
     assert (found.items[0].word, found.items[0].untimed) == (None, {"go"})
     assert found.problems == ["a.flac: go ends at 1.2 s, after the end at 1 s; times ignored"]
 
