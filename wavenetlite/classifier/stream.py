@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from struct import Struct
-from typing import Literal, Protocol, TypeAlias
+from typing import Any, Literal, Protocol, TypeAlias
 
 import numpy as np
 import numpy.typing as npt
@@ -291,6 +291,11 @@ class ClassifierStream:
         with self._alone:
             self._check_usable()
             return self._twin(self._saved())
+
+    def __reduce__(self) -> Any:
+        raise StreamStateError(
+            "a stream cannot be copied or pickled; use fork() or snapshot(), or make another with clf.stream()"
+        )
 
     def _saved(self) -> bytes:
         newest, kept = self._decision.save()

@@ -157,7 +157,7 @@ def converted(path: str | os.PathLike[str], mono: audio.Mono, sr: int | None) ->
     about = audio.info(path)
     one_channel = about.channels == 1 or mono is not None
     if not one_channel or (about.channels == 1 and sr in (None, about.sr)) or about.samples <= BLOCK:
-        return audio.read(path, mono=mono, sr=sr, resample=True)
+        return audio.read(path, mono=mono, sr=sr, resample=sr is not None)
     rate = sr or about.sr
     blocks = audio.blocks(path, BLOCK, mono=mono, sr=rate, resample=True)
     y = np.empty(math.ceil(about.samples * rate / about.sr) + BLOCK, np.float32)

@@ -10,7 +10,7 @@ import numpy as np
 import numpy.typing as npt
 
 from wavenetlite.features.spec import Features
-from wavenetlite.support.arrays import Floats
+from wavenetlite.support.arrays import Floats, is_array
 from wavenetlite.support.digests import digest
 from wavenetlite.support.errors import ArrayTypeError, ParameterError
 
@@ -50,13 +50,15 @@ class Arrays:
     """
 
     def __init__(self, x: Floats, targets: npt.ArrayLike) -> None:
-        if not isinstance(x, np.ndarray) or x.dtype != np.float32:
+        if not is_array(x) or x.dtype != np.float32:
             raise ArrayTypeError(f"x is a {getattr(x, 'dtype', type(x).__name__)}; it must be a float32 array")
         if x.ndim != 3:
             raise ParameterError(f"x has shape {x.shape}; it must be (items, frames, channels)")
         if not np.isfinite(x).all():
             raise ParameterError("x has infinities or NaN; it must be finite")
         try:
+            if isinstance(targets, np.ma.MaskedArray):
+                raise ArrayTypeError("targets is a masked array; mark what is to be ignored in another way")
             self.x, self.targets = x, np.asarray(targets)
         except ValueError:
             raise ArrayTypeError("targets have different lengths; they must be an array") from None
