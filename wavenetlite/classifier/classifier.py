@@ -96,7 +96,7 @@ class AudioClassifier:
     >>> p = clf.predict(y, sr=16000)
     >>> p.probabilities.shape, p.label in clf.labels
     ((3,), True)
-    >>> stream = clf.stream()
+    >>> stream = clf.stream(sr=16000)
     >>> for block in np.array_split(y, 100):
     ...     events = stream.process(block)
     >>> events = stream.flush()

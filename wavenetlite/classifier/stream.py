@@ -74,7 +74,7 @@ class ClassifierStream:
     --------
     >>> import numpy as np, wavenetlite as wl
     >>> clf = wl.AudioClassifier(wl.LogMel(), wl.TCN(40, 2, channels=4, dilations=[1]), ["yes", "no"])
-    >>> stream = clf.stream()
+    >>> stream = clf.stream(sr=16000)
     >>> events = stream.process(np.zeros(672, np.float32))
     >>> stream.probabilities.shape, stream.frame_times_s.tolist()
     ((2, 2), [0.032, 0.042])

@@ -51,7 +51,8 @@ class Arrays:
 
     def __init__(self, x: Floats, targets: npt.ArrayLike) -> None:
         if not is_array(x) or x.dtype != np.float32:
-            raise ArrayTypeError(f"x is a {getattr(x, 'dtype', type(x).__name__)}; it must be a float32 array")
+            given = f"{x.dtype} array" if is_array(x) else type(x).__name__
+            raise ArrayTypeError(f"x is a {given}; it must be a float32 array")
         if x.ndim != 3:
             raise ParameterError(f"x has shape {x.shape}; it must be (items, frames, channels)")
         if not np.isfinite(x).all():
