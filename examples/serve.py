@@ -163,7 +163,7 @@ async def demonstrate(clf: wl.AudioClassifier, callers: int) -> int:
 
 def alone(clf: wl.AudioClassifier, y: np.ndarray) -> list[Event]:
     """The events of a single stream."""
-    stream = clf.stream()
+    stream = clf.stream(sr=clf.sr)
     return [*stream.process(y), *stream.flush()]
 
 

@@ -77,7 +77,7 @@ def read_truth(path: Path, labels: list[str]) -> list[dict[str, Any]] | None:
 def listen(clf: wl.AudioClassifier, path: Path, truth: list[dict[str, Any]] | None) -> dict[str, Any]:
     """Feed a recording in blocks of 10 ms, as from a microphone, and print detections as they come."""
     print(f"\nListening to {path}, 10 ms at a time\n\n  heard at   word        score" + ("   said" if truth else ""))
-    stream, events, probabilities, times, heard = clf.stream(), [], [], [], []
+    stream, events, probabilities, times, heard = clf.stream(sr=clf.sr), [], [], [], []
     began = time.perf_counter()
     for block in [*wl.audio.blocks(path, clf.sr // 100, sr=clf.sr, resample=True, mono="mean"), None]:
         found = stream.flush() if block is None else stream.process(block)

@@ -47,7 +47,7 @@ def read(folder: Path | None) -> Utterances:
 
 def listen(clf: wl.AudioClassifier, item: Utterance) -> list[Event]:
     """The events in a recording, fed in blocks of 10 ms as in a call."""
-    stream, block = clf.stream(), clf.sr // 100
+    stream, block = clf.stream(sr=clf.sr), clf.sr // 100
     events = [event for at in range(0, len(item.audio), block) for event in stream.process(item.audio[at : at + block])]
     return events + stream.flush()
 

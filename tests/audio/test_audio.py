@@ -323,6 +323,29 @@ def test_lost_samples_are_told(sounddevice):
             microphone.read()
 
 
+class LosingInput(FakeInput):
+    """Loses 1,000 samples before every fourth block; its clock is exact."""
+
+    time = 5.0
+
+    def read(self, samples):
+        self.reads += 1
+        lost = self.reads % 4 == 0
+        self.time += (samples + 1000 * lost) / 16000
+        return np.full(self.shape, self.reads / 100, np.float32), lost
+
+
+def test_lost_samples_are_filled_in(monkeypatch):
+    monkeypatch.setitem(sys.modules, "sounddevice", types.SimpleNamespace(InputStream=LosingInput))
+    with audio.Microphone(on_overflow="fill") as microphone:
+        y = np.concatenate([block for block, _ in zip(microphone, range(20), strict=False)])
+    assert microphone.overflows == 2
+    assert microphone.lost_samples == 2000
+    assert (y[:480] > 0).all()
+    assert (y[480:1480] == 0).all()
+    assert (y[1480:1640] == np.float32(0.04)).all()
+
+
 def test_devices_that_are_not_there(sounddevice, monkeypatch):
     with pytest.raises(audio.AudioDeviceError) as excinfo, audio.Microphone(device="nobody"):
         pass

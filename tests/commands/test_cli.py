@@ -474,7 +474,7 @@ class FakeMicrophone:
 
     def __init__(self, *, sr, block_samples, device, on_overflow):
         FakeMicrophone.opened = {"sr": sr, "block_samples": block_samples, "device": device, "on": on_overflow}
-        self.device, self.block, self.overflows = device, block_samples, 2
+        self.device, self.block, self.overflows, self.lost_samples = device, block_samples, 2, SR // 2
 
     def __enter__(self):
         return self
@@ -501,9 +501,10 @@ def test_listen_until_interrupted(run, model, microphone):
     assert [line.split()[2] for line in out.splitlines()] == ["low", "high", "low", "high"]
     assert err.splitlines() == [
         "wavenetlite: listening for low, high; Ctrl-C stops it",
-        "wavenetlite: 4.0 s of audio: low 2, high 2; samples were lost 2 times: the machine was too slow",
+        "wavenetlite: 4.0 s of audio: low 2, high 2; samples were lost 2 times: the machine was too slow; "
+        "0.50 s of silence stand for them, so that times stay true",
     ]
-    assert FakeMicrophone.opened == {"sr": SR, "block_samples": 80, "device": 3, "on": "count"}
+    assert FakeMicrophone.opened == {"sr": SR, "block_samples": 80, "device": 3, "on": "fill"}
 
 
 def test_listen_json_says_what_classify_says(run, model, microphone):
@@ -923,7 +924,7 @@ import numpy as np
 from wavenetlite import audio, cli
 
 class Quiet:
-    overflows, device = 0, None
+    overflows, lost_samples, device = 0, 0, None
     def __init__(self, **options): pass
     def __enter__(self): return self
     def __exit__(self, *error): pass

@@ -17,7 +17,8 @@ LINE = {"path": "a.flac", "keyword": "go", "start_s": 0.2, "end_s": 0.6}
 
 @pytest.fixture
 def folder(tmp_path):
-    audio.write(tmp_path / "a.flac", np.zeros(8000, np.float32), 8000)
+    for name in ("a.flac", "b.flac", "c.flac"):
+        audio.write(tmp_path / name, np.zeros(8000, np.float32), 8000)
     return tmp_path
 
 
@@ -57,19 +58,20 @@ def test_a_corpus_is_read_as_it_was_written(tmp_path):
     ],
 )
 def test_words_that_fall_once_more_than_marked(folder, text, untimed):
-    other = {**LINE, "keyword": "stop", "transcription": "stop"}
+    other = {**LINE, "path": "b.flac", "keyword": "stop", "transcription": "stop"}
     assert read(folder, {**LINE, "transcription": text}, other).items[0].untimed == untimed
 
 
 def test_keywords_without_times_are_words_at_unknown_times(folder):
-    found = read(folder, {**LINE, "start_s": None, "end_s": None}, LINE, {**LINE, "keyword": None})
+    untimed = {**LINE, "start_s": None, "end_s": None}
+    found = read(folder, untimed, {**LINE, "path": "b.flac"}, {**LINE, "path": "c.flac", "keyword": None})
     assert [(item.word, item.untimed) for item in found.items] == [
         (None, {"go"}), ("go", set()), (None, set()),
     ]  # fmt: skip
 
 
 def test_times_after_the_end_are_none(folder):
-    found = read(folder, {**LINE, "end_s": 1.2}, LINE)
+    found = read(folder, {**LINE, "end_s": 1.2}, {**LINE, "path": "b.flac"})
     assert (found.items[0].word, found.items[0].untimed) == (None, {"go"})
     assert found.problems == ["a.flac: go ends at 1.2 s, after the end at 1 s; times ignored"]
 
@@ -159,3 +161,22 @@ def test_folds_part_the_speakers(lengths, count, seed):
     seconds = [sum(len(corpus.items[number].audio) for number in fold) for fold in folds]
     of_one = {speaker: sum(length for s, length in lengths if f"s{s}" == speaker) for speaker in corpus.speakers}
     assert max(seconds) - min(seconds) <= max(of_one.values())
+
+
+def test_a_row_for_each_word_is_one_recording(tmp_path):
+    """And a mark at the beginning of the file is no fault, nor is a line separator inside a text."""
+    wl.audio.write(tmp_path / "a.wav", np.zeros(24000, np.float32), 8000)
+    rows = [
+        {"path": "a.wav", "keyword": "stop", "start_s": 1.5, "end_s": 1.8, "transcription": "go\u2028stop stop"},
+        {"path": "./a.wav", "keyword": "go", "start_s": 0.2, "end_s": 0.5, "speaker": "ann"},
+        {"path": "a.wav", "keyword": "go", "start_s": 0.2, "end_s": 0.5},
+        {"path": "a.wav", "keyword": "left", "start_s": None, "end_s": None},
+    ]
+    text = "\n".join(json.dumps(row, ensure_ascii=False) for row in rows)
+    (tmp_path / "manifest.jsonl").write_text(text, encoding="utf-8-sig")
+    corpus = wl.train.read_utterances(tmp_path)
+    (item,) = corpus.items
+    assert item.said == (("go", 0.2, 0.5), ("stop", 1.5, 1.8))
+    assert item.untimed == {"left", "stop"}
+    assert corpus.words == ["go", "left", "stop"]
+    assert len([line for line in corpus.problems if "speaker=" in line]) == 1

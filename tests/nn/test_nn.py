@@ -2,6 +2,7 @@
 
 import copy
 import json
+import threading
 
 import numpy as np
 import pytest
@@ -397,3 +398,28 @@ def test_what_does_not_fit_float32_is_refused():
 def test_a_network_that_would_take_all_memory_is_refused():
     with pytest.raises(wl.ParameterError, match="bytes of state"):
         nn.Conv1d(1, 1, 65_536, dilation=65_536)(np.ones((1, 1), np.float32))
+
+
+def test_parameters_are_replaced_at_once():
+    """Whoever opens a stream meanwhile has all the old parameters, or all the new ones."""
+    model = wl.Sequential([nn.Linear(1, 1, bias=False) for _ in range(40)])
+    names = list(model.state_dict())
+    states = [{name: np.full((1, 1), value, np.float32) for name in names} for value in (1, -1)]
+    stop, x = threading.Event(), np.ones((1, 1), np.float32)
+    model.load_state_dict(states[0])
+
+    def swap():
+        while not stop.is_set():
+            for state in states:
+                model.load_state_dict(state)
+
+    thread = threading.Thread(target=swap)
+    thread.start()
+    try:
+        for _ in range(100):
+            state = model.state_dict()
+            assert len({float(value[0, 0]) for value in state.values()}) == 1
+            assert model(x)[0, 0] == 1  # an even number of layers
+    finally:
+        stop.set()
+        thread.join()

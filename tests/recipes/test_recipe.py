@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 
 import wavenetlite as wl
+from wavenetlite.commands.output import one_line
 from wavenetlite.recipes import Recipe, recipes, train_classifier
 from wavenetlite.recipes.recipe import RECIPES, Training, recipe_of, word_of
 from wavenetlite.recipes.unknown import more_unknown
@@ -217,3 +218,44 @@ def test_an_empty_corpus_is_refused(corpus):
     empty = corpus.train.select([])
     with pytest.raises(wl.ParameterError, match="no clips in its training part"):
         train_classifier(dataclasses.replace(corpus, train=empty), QUICK)
+
+
+@pytest.mark.parametrize("what", ["labels", "names", "audio"])
+def test_a_changed_corpus_is_not_taken_for_the_old_one(corpus, tmp_path, what):
+    train_classifier(corpus, QUICK, folder=tmp_path)
+    clips = corpus.train.select(range(len(corpus.train)))
+    changed = dataclasses.replace(corpus, train=clips)
+    if what == "labels":
+        changed = dataclasses.replace(changed, labels=list(reversed(corpus.labels)))
+    elif what == "names":
+        clips.names[0] += "x"
+    else:
+        clips.audio[0] *= 0.5
+    with pytest.raises(wl.ParameterError, match=rf"train .*{what}.* changed since; pass resume=False"):
+        train_classifier(changed, QUICK, folder=tmp_path)
+    train_classifier(changed, QUICK, folder=tmp_path, resume=False)
+
+
+@pytest.mark.parametrize("name", ["commands", "digits"])
+@pytest.mark.parametrize("sr", [16000, 44100])
+def test_windows_of_recipes_are_in_milliseconds(name, sr):
+    recipe = wl.recipes.recipe.RECIPES[name]
+    spec = wl.recipes.recipe.features_at(recipe.features, sr)
+    assert spec.frame_length / sr == pytest.approx(0.032, rel=1e-3)
+    assert spec.hop_length / sr == pytest.approx(0.010, rel=1e-3)
+
+
+def test_transforms_have_the_rate_of_the_corpus(corpus):
+    recipe = dataclasses.replace(QUICK, waveforms=[{"type": "TimeShift", "most_ms": 10.0, "sr": 1, "fill": "zero"}])
+    run = Training(recipe, corpus, corpus.train, corpus.valid, None, 0, None, True, False)
+    assert run.transforms(recipe.waveforms).transforms[0].sr == corpus.sr
+
+
+def test_a_recipe_that_needs_a_higher_rate_names_the_remedies(corpus):
+    slow = dataclasses.replace(corpus, sr=8000)
+    with pytest.raises(wl.ParameterError) as excinfo:
+        train_classifier(slow, "commands")
+    text = str(excinfo.value)
+    assert "sr=8000" in text
+    assert "pass recipe='digits', or resample=True and sr=16000 when reading" in text
+    assert one_line(text).endswith("give --recipe digits, or give --resample --sr 16000")

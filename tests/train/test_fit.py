@@ -582,3 +582,78 @@ def test_no_threads_are_left_behind():
     with pytest.raises(wl.ParameterError):
         trained(train=(X, Y + 1))
     assert threading.active_count() <= before + 1
+
+
+def changed_targets():
+    x, targets = data(48)
+    return x, (targets + 1) % (targets.max() + 1)
+
+
+def changed_frames():
+    x, targets = data(48)
+    x = x.copy()
+    x[7, 3, 1] += 1e-3
+    return x, targets
+
+
+class Lazy:
+    """A source of somebody else: it says nothing of its contents."""
+
+    def __init__(self, arrays):
+        self.arrays = arrays
+
+    def __len__(self):
+        return len(self.arrays[0])
+
+    def batch(self, indices, rng):
+        return tuple(array[indices] for array in self.arrays)
+
+
+@pytest.mark.parametrize("wrapped", [lambda arrays: arrays, Lazy])
+@pytest.mark.parametrize(
+    ("name", "changed", "part"),
+    [("train", changed_targets, "train targets"), ("train", changed_frames, "train x"),
+     ("valid", lambda: data(16, 2), "valid x")],
+)  # fmt: skip
+def test_a_run_is_resumed_only_on_its_own_data(tmp_path, wrapped, name, changed, part):
+    given = {"train": wrapped(data(48)), "valid": wrapped(data(16, 1))}
+    trained(folder=tmp_path, **given)
+    before = (tmp_path / CHECKPOINT).read_bytes()
+    with pytest.raises(wl.ParameterError) as excinfo:
+        trained(folder=tmp_path, **given | {name: wrapped(changed())})
+    one_line(excinfo, str(tmp_path / CHECKPOINT), f"{part} changed", "resume=False")
+    assert (tmp_path / CHECKPOINT).read_bytes() == before
+    assert trained(folder=tmp_path, **given)[1].rows
+
+
+def test_a_complete_run_says_so(tmp_path, capsys):
+    first, again = (trained(folder=tmp_path, progress="tones")[1] for _ in range(2))
+    assert (first.resumed_epochs, again.resumed_epochs) == (0, len(first.rows))
+    assert f"tones: all {len(first.rows)} epochs in {tmp_path} were complete" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("change", [{"format": 1}, {"wavenetlite": "0.0.1"}, {"format": 99}])
+def test_a_checkpoint_of_another_version(tmp_path, change):
+    trained(folder=tmp_path)
+    with np.load(tmp_path / CHECKPOINT) as file:
+        arrays = {name: file[name] for name in file.files}
+    head = json.loads(arrays["head"].tobytes()) | change
+    np.savez(tmp_path / CHECKPOINT, **arrays | {"head": np.frombuffer(json.dumps(head).encode(), np.uint8)})
+    with pytest.raises(wl.ParameterError) as excinfo:
+        trained(folder=tmp_path)
+    one_line(excinfo, str(tmp_path / CHECKPOINT), str(*change.values()), "resume=False")
+
+
+def test_losses_by_name():
+    x = np.random.default_rng(0).standard_normal((8, 20, 1)).astype(np.float32)
+    by_name, by_object = nn.Conv1d(1, 1, 3), nn.Conv1d(1, 1, 3)
+    for model, loss in ((by_name, "mse"), (by_object, MeanSquaredError())):
+        fit(model, (x, x), loss=loss, epochs=2, batch_size=4)
+    assert same_weights(by_name.state_dict(), by_object.state_dict())
+
+
+@pytest.mark.parametrize("loss", ["l1", MeanSquaredError, 3, np.mean])
+def test_losses_that_are_none(loss):
+    with pytest.raises(wl.WavenetliteError) as excinfo:
+        trained(loss=loss)
+    one_line(excinfo, "loss", "cross_entropy, mse, ctc")

@@ -6,7 +6,7 @@ from typing import Any, Literal
 
 import numpy as np
 
-from wavenetlite.support.arrays import Floats
+from wavenetlite.support.arrays import Floats, is_array
 from wavenetlite.support.errors import ArrayTypeError, ParameterError
 
 Mono = Literal["mean"] | int | None
@@ -44,7 +44,7 @@ def to_mono(y: Floats, how: Literal["mean"] | int) -> Floats:
 
 def checked_signal(name: str, y: Any) -> Floats:
     """A finite float32 signal, (samples,) or (samples, channels), C-contiguous."""
-    if not isinstance(y, np.ndarray):
+    if not is_array(y):
         raise ArrayTypeError(f"{name} is a {type(y).__name__}; it must be a NumPy array")
     if y.dtype != np.float32:
         raise ArrayTypeError(f"{name} has dtype {y.dtype}; it must be float32, in -1..1")

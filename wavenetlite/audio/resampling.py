@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 
 from wavenetlite.audio.channels import checked_signal
@@ -95,6 +97,9 @@ class Resampler:
         self._flushed = False
         if self._soxr is not None:
             self._soxr.clear()
+
+    def __reduce__(self) -> Any:
+        raise StreamStateError("a resampler cannot be copied or pickled; make another")
 
     @property
     def delay(self) -> float:

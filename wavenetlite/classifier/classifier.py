@@ -6,8 +6,10 @@ import copy
 import os
 from collections.abc import Iterable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from typing import Any, overload
+from typing import Any
 
+from wavenetlite import audio
+from wavenetlite.audio.scale import scale_problem
 from wavenetlite.classifier.checks import (
     BACKGROUND,
     checked_background,
@@ -18,6 +20,7 @@ from wavenetlite.classifier.checks import (
 from wavenetlite.classifier.decision import DECISIONS, DecisionName, Prediction
 from wavenetlite.classifier.design import Design
 from wavenetlite.classifier.pool import ClassifierPool
+from wavenetlite.classifier.signals import holds_signals, is_file, signal_from, signal_of_file
 from wavenetlite.classifier.stream import ClassifierStream, NonFinite
 from wavenetlite.classifier.timing import Timing
 from wavenetlite.detection.detector import Detector
@@ -26,7 +29,7 @@ from wavenetlite.features._frames import checked_samples
 from wavenetlite.nn import Activation, Module
 from wavenetlite.storage.files import save
 from wavenetlite.support.arrays import Floats
-from wavenetlite.support.checks import count, number, one_of, positive_int
+from wavenetlite.support.checks import count, flag, number, one_of, positive_int
 from wavenetlite.support.errors import ArrayTypeError, ParameterError
 
 SLICE_SAMPLES = 2**20
@@ -93,7 +96,7 @@ class AudioClassifier:
     >>> p = clf.predict(y, sr=16000)
     >>> p.probabilities.shape, p.label in clf.labels
     ((3,), True)
-    >>> stream = clf.stream()
+    >>> stream = clf.stream(sr=16000)
     >>> for block in np.array_split(y, 100):
     ...     events = stream.process(block)
     >>> events = stream.flush()
@@ -186,25 +189,26 @@ class AudioClassifier:
 
     # Use
 
-    @overload
     def predict(
-        self, y: Sequence[Floats], *, sr: int | None = None, on_nonfinite: NonFinite = "raise", threads: int = 1
-    ) -> list[Prediction]: ...
-
-    @overload
-    def predict(
-        self, y: Floats, *, sr: int | None = None, on_nonfinite: NonFinite = "raise", threads: int = 1
-    ) -> Any: ...
-
-    def predict(self, y: Any, *, sr: int | None = None, on_nonfinite: NonFinite = "raise", threads: int = 1) -> Any:
+        self,
+        y: Any,
+        *,
+        sr: int | None = None,
+        resample: bool = False,
+        on_nonfinite: NonFinite = "raise",
+        threads: int = 1,
+    ) -> Any:
         """Classify a whole signal, or each of several signals.
 
         Parameters
         ----------
         y
-            float32, (samples,); a list of such; or (signals, samples).
+            A signal: (samples,) float32 or float64 in -1..1, or int16, which is divided by 32768; a list of numbers; or
+            the path of an audio file. Several: a list of signals, or (signals, samples).
         sr
-            Sample rate of `y`, Hz; if given, it must be the classifier's: nothing is resampled silently.
+            Sample rate of `y`, Hz; if given, it must be the classifier's unless `resample`. Files have their own.
+        resample
+            Whether to convert signals of another rate; False: they are refused, nothing is resampled silently.
         on_nonfinite
             What to do with infinities and NaN in `y`: "raise", or "zero" to replace them.
         threads
@@ -216,23 +220,51 @@ class AudioClassifier:
 
         Raises
         ------
-        ParameterError, ArrayTypeError
+        ParameterError, ArrayTypeError, AudioFileError
             Wrong shape, dtype, values or sample rate, or fewer samples than one frame of probabilities needs.
+
+        Examples
+        --------
+        >>> import numpy as np, wavenetlite as wl
+        >>> clf = wl.load("speech-commands-12")
+        >>> clf.predict(np.zeros(8000, np.int16), sr=8000, resample=True).label
+        '_silence_'
         """
-        self.features.check_rate(sr)
+        if not flag("resample", resample):
+            self.check_rate(sr)
+        elif sr is not None:
+            positive_int("sr", sr)
         positive_int("threads", threads, 1024)
-        if isinstance(y, list | tuple) or self.features.signals_in(y):
-            signals = [self.checked(signal, f"y[{index}]", on_nonfinite) for index, signal in enumerate(y)]
+
+        def checked(signal: Any, name: str) -> Floats:
+            return self.checked(signal, name, on_nonfinite, sr, resample)
+
+        if holds_signals(y) or self.features.signals_in(y):
+            signals = [checked(signal, f"y[{index}]") for index, signal in enumerate(y)]
             if threads == 1 or len(signals) < 2:
                 return [self.predict_checked(signal) for signal in signals]
             with ThreadPoolExecutor(min(threads, len(signals))) as pool:
                 return list(pool.map(self.predict_checked, signals))
-        return self.predict_checked(self.checked(y, "y", on_nonfinite))
+        return self.predict_checked(checked(y, "y"))
 
-    def checked(self, y: Any, name: str, on_nonfinite: str) -> Floats:
-        """The signal if it can be predicted; otherwise raises."""
+    def check_rate(self, sr: int | None) -> None:
+        if sr is not None and sr != self.sr:
+            raise ParameterError(
+                f"sr={sr} must be {self.sr}, the classifier's rate; or pass resample=True to predict,"
+                " or use wavenetlite.audio.Resampler before a stream"
+            )
+
+    def checked(self, y: Any, name: str, on_nonfinite: str, sr: int | None = None, resample: bool = False) -> Floats:
+        """The signal at the classifier's rate if it can be predicted; otherwise raises."""
         zero = one_of("on_nonfinite", on_nonfinite, ("raise", "zero")) == "zero"
-        signal = checked_samples(y, 0, zero, name)
+        if is_file(y):
+            name, signal = audio.shown(y), signal_of_file(y, self.sr, sr, resample, on_nonfinite)
+        else:
+            signal = checked_samples(signal_from(y, name), 0, zero, name)
+        if problem := scale_problem(signal):
+            raise ParameterError(f"{name} {problem}")
+        if not is_file(y) and sr not in (None, self.sr):
+            signal = audio.resample(signal, sr, self.sr)
         if len(signal) < self.least_samples:
             needed = self.timing.first_frames
             frames = "one frame" if needed == 1 else f"{needed} frames"
@@ -245,7 +277,7 @@ class AudioClassifier:
         stream = self.stream()
         for first in range(0, len(y), SLICE_SAMPLES):
             stream.process(y[first : first + SLICE_SAMPLES])
-        stream.flush()
+        stream.end()
         return stream.prediction()
 
     def stream(self, *, sr: int | None = None, on_nonfinite: NonFinite = "raise") -> ClassifierStream:
@@ -258,7 +290,7 @@ class AudioClassifier:
         on_nonfinite
             What to do with infinities and NaN in the samples: "raise", or "zero" to replace them.
         """
-        self.features.check_rate(sr)
+        self.check_rate(sr)
         one_of("on_nonfinite", on_nonfinite, ("raise", "zero"))
         return ClassifierStream(self.design(), on_nonfinite=on_nonfinite)
 
@@ -290,7 +322,7 @@ class AudioClassifier:
         on_nonfinite
             What to do with infinities and NaN in the samples: "raise", or "zero" to replace them.
         """
-        self.features.check_rate(sr)
+        self.check_rate(sr)
         return ClassifierPool(self.design(), capacity, threads=threads, on_nonfinite=on_nonfinite)
 
     # Serialisation

@@ -54,6 +54,18 @@ class Design:
         limits = self.detector.limits(timing.labels, timing.frame_rate, self.background)
         return Scanner(**limits, name="probabilities")
 
+    @property
+    def tail(self) -> int:
+        """Samples of silence after a signal in which a word at its very end is heard.
+
+        That is the latency, half a clip, as words stand in the middle of the clips that the network learned from, and
+        the frames that the detector averages and waits for.
+        """
+        timing = self.timing
+        limits = self.detector.limits(timing.labels, timing.frame_rate, self.background)
+        frames = limits["smoothing"] + limits["duration"]
+        return int(timing.ahead + timing.clip // 2 + frames * timing.period)
+
     def open_decision(self) -> Decision:
         """New state of the decision."""
         foreground = np.array([label not in self.background for label in self.timing.labels])

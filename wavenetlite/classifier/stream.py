@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from struct import Struct
-from typing import Literal, Protocol, TypeAlias
+from typing import Any, Literal, Protocol, TypeAlias
 
 import numpy as np
 import numpy.typing as npt
 
+from wavenetlite.audio.scale import scale_problem
 from wavenetlite.classifier.decision import Prediction
 from wavenetlite.classifier.design import Design
 from wavenetlite.classifier.timing import Timing
@@ -73,7 +74,7 @@ class ClassifierStream:
     --------
     >>> import numpy as np, wavenetlite as wl
     >>> clf = wl.AudioClassifier(wl.LogMel(), wl.TCN(40, 2, channels=4, dilations=[1]), ["yes", "no"])
-    >>> stream = clf.stream()
+    >>> stream = clf.stream(sr=16000)
     >>> events = stream.process(np.zeros(672, np.float32))
     >>> stream.probabilities.shape, stream.frame_times_s.tolist()
     ((2, 2), [0.032, 0.042])
@@ -108,7 +109,7 @@ class ClassifierStream:
         Parameters
         ----------
         samples
-            float32, (n,); n >= 0.
+            float32, (n,), in -1..1; n >= 0. Integers stored as floats are refused.
 
         Raises
         ------
@@ -119,6 +120,7 @@ class ClassifierStream:
         """
         with self._alone:
             self._check_usable()
+            check_scale(samples)
             frames = self._features.process(samples)
             self._samples = self._features.samples_in
             return self._advance(frames, self._network.process)
@@ -126,15 +128,50 @@ class ClassifierStream:
     def flush(self) -> list[Event]:
         """End the signal; returns the events of the frames held back by the latency of features and network.
 
-        A signal shorter than the classifier's `clip_s` is first padded with silence. Afterwards the stream must be
-        `reset` before it can be fed again.
+        A signal shorter than the classifier's `clip_s` is first padded with silence. A word at the very end is heard as
+        if silence followed: the events of that silence are included, with times inside the signal, and so is its part
+        of the decision "peak" where the signal is longer than a clip; no frame of `probabilities` is added or changed.
+        Afterwards the stream must be `reset` before it can be fed again.
         """
         with self._alone:
-            self._check_usable()
-            self._samples = self._features.samples_in
-            missing = self._silence()
-            frames = self._features.flush()
-            return self._advance(frames if missing is None else np.concatenate([missing, frames]), self._last)
+            return self._flush()
+
+    def end(self) -> None:
+        """What `flush` does, without the events of the silence after a signal that is no longer than a clip."""
+        with self._alone:
+            self._flush(self._features.samples_in > self.timing.clip)
+
+    def _flush(self, hear_silence: bool = True) -> list[Event]:
+        self._check_usable()
+        samples = self._samples = self._features.samples_in
+        missing = self._silence()
+        hear_silence &= samples >= self.timing.least
+        silent = self._in_silence(missing, samples + self._design.tail) if hear_silence else None
+        frames = self._features.flush()
+        before = self._frames
+        events = self._advance(frames if missing is None else np.concatenate([missing, frames]), self._last)
+        if silent is None:
+            return events
+        self._failed = True
+        logits = silent()[self._frames - before :]
+        probabilities, late = self._detect(logits)
+        if self._design.decision == "peak" and samples > self.timing.clip:
+            self._decision.add(logits, probabilities)
+        self._failed = False
+        last_start_s = self.timing.start_s(self._frames - 1)
+        return events + [replace(event, start_s=min(event.start_s, last_start_s)) for event in late]
+
+    def _in_silence(self, missing: Floats | None, samples: int) -> Callable[[], Floats]:
+        """The logits of a copy of the stream that is fed silence up to so many samples; to be called later."""
+        features = self._features.fork()
+        network = Stream(self._design.network, on_nonfinite=self._on_nonfinite, name="features")
+        network.restore(self._network.snapshot())
+
+        def logits() -> Floats:
+            frames = features.process(np.zeros(max(0, samples - features.samples_in), np.float32))
+            return network.process(frames if missing is None else np.concatenate([missing, frames]))
+
+        return logits
 
     def _check_usable(self) -> None:
         if self._failed:
@@ -161,6 +198,7 @@ class ClassifierStream:
         """Raise what `extract` would raise about `samples`."""
         self._check_usable()
         self._features.check(samples)
+        check_scale(samples)
 
     def extract(self, samples: Floats) -> Floats:
         """The frames of features that the next samples complete; calls fail until `decide` has got their logits."""
@@ -171,6 +209,16 @@ class ClassifierStream:
 
     def decide(self, logits: Floats) -> list[Event]:
         """The events detected in the next frames of logits."""
+        probabilities, events = self._detect(logits)
+        self._decision.add(logits, probabilities)
+        self._probabilities = probabilities
+        self._first = self._frames
+        self._frames += len(probabilities)
+        self._failed = False
+        return events
+
+    def _detect(self, logits: Floats) -> tuple[Floats, list[Event]]:
+        """The probabilities of the next frames of logits, and the events detected in them."""
         try:
             probabilities = self._softmax.process(logits)
         except ParameterError:  # the network's output overflowed
@@ -179,12 +227,7 @@ class ClassifierStream:
                 f"the network gives logits that are not finite at frame {frame}; weights or samples are too large"
             ) from None
         found = self._scanner.process(probabilities)
-        self._decision.add(logits, probabilities)
-        self._probabilities = probabilities
-        self._first = self._frames
-        self._frames += len(probabilities)
-        self._failed = False
-        return [self._event(*one) for one in found] if found else []
+        return probabilities, [self._event(*one) for one in found] if found else []
 
     def _event(self, label: int, score: float, start: int, frame: int) -> Event:
         timing = self.timing
@@ -248,6 +291,11 @@ class ClassifierStream:
         with self._alone:
             self._check_usable()
             return self._twin(self._saved())
+
+    def __reduce__(self) -> Any:
+        raise StreamStateError(
+            "a stream cannot be copied or pickled; use fork() or snapshot(), or make another with clf.stream()"
+        )
 
     def _saved(self) -> bytes:
         newest, kept = self._decision.save()
@@ -315,3 +363,9 @@ class ClassifierStream:
     def samples_in(self) -> int:
         """Samples fed since the start or the last reset."""
         return self._samples
+
+
+def check_scale(samples: Floats) -> None:
+    """Refuse integers stored as floats; whatever else is wrong is found by the features."""
+    if isinstance(samples, np.ndarray) and samples.dtype == np.float32 and (problem := scale_problem(samples)):
+        raise ParameterError(f"samples {problem}".replace("samples reaches", "samples reach"))

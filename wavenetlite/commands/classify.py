@@ -7,6 +7,7 @@ from dataclasses import asdict
 from typing import Any
 
 from wavenetlite import audio
+from wavenetlite.audio.scale import scale_problem
 from wavenetlite.classifier import AudioClassifier, Event, Prediction
 from wavenetlite.commands.options import BLOCK_MS, UsageError, add_json, add_reading, describe, positive
 from wavenetlite.commands.output import note, one_line, say, say_json
@@ -87,6 +88,8 @@ def classify(clf: AudioClassifier, path: str, args: argparse.Namespace) -> tuple
     size = max(1, round(about.sr * BLOCK_MS / 1000))
     mono = args.mono if about.channels > 1 else None
     for block in audio.blocks(path, size, sr=clf.sr, resample=args.resample, mono=mono, on_nonfinite=args.on_nonfinite):
+        if problem := scale_problem(block):
+            raise audio.AudioFileError(f"{path}: {problem}")
         events += stream.process(block)
     events += stream.flush()
     if not stream.frames_out:

@@ -52,7 +52,7 @@ def run(args: argparse.Namespace) -> int:
 
     size = max(1, round(clf.sr * BLOCK_MS / 1000))
     wanted = ", ".join(label for label in clf.labels if label not in clf.background)
-    with audio.Microphone(sr=clf.sr, block_samples=size, device=args.device, on_overflow="count") as microphone:
+    with audio.Microphone(sr=clf.sr, block_samples=size, device=args.device, on_overflow="fill") as microphone:
         try:
             note(f"listening for {wanted}; Ctrl-C stops it")
             for block in blocks_of(microphone):
@@ -63,7 +63,7 @@ def run(args: argparse.Namespace) -> int:
             pass
         with suppress(StreamStateError):  # it was interrupted in the middle of a block
             report(stream.flush())
-        note(summary(stream, counts, microphone.overflows))
+        note(summary(stream, counts, microphone.overflows, microphone.lost_samples))
     return 0
 
 
@@ -80,7 +80,12 @@ def blocks_of(microphone: audio.Microphone) -> Iterator[Floats]:
         yield block
 
 
-def summary(stream: ClassifierStream, counts: Counter[str], overflows: int) -> str:
+def summary(stream: ClassifierStream, counts: Counter[str], overflows: int, lost_samples: int) -> str:
     found = ", ".join(f"{label} {number}" for label, number in counts.most_common()) or "nothing"
-    lost = f"; samples were lost {overflows} times: the machine was too slow" if overflows else ""
-    return f"{stream.samples_in / stream.timing.sr:.1f} s of audio: {found}{lost}"
+    heard = f"{stream.samples_in / stream.timing.sr:.1f} s of audio: {found}"
+    if not overflows:
+        return heard
+    lost = f"{heard}; samples were lost {overflows} times: the machine was too slow"
+    if lost_samples:
+        return f"{lost}; {lost_samples / stream.timing.sr:.2f} s of silence stand for them, so that times stay true"
+    return f"{lost}; the driver does not say how many, so later times may be too early"

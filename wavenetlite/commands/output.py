@@ -13,6 +13,7 @@ from wavenetlite.support.progress import Bar
 from wavenetlite.support.tables import table_lines
 
 PHRASES = [
+    (re.compile(r"\bresample=True and sr=(\d+) when reading"), lambda match: f"give --resample --sr {match[1]}"),
     (re.compile(r"\bpass (\w+)=True\b"), lambda match: f"give {option(match[1])}"),
     (re.compile(r"\bpass (\w+)=False\b"), lambda match: f"give {option('no_' + match[1])}"),
     (re.compile(r"\bpass (\w+)='(\w+)'"), lambda match: f"give {option(match[1])} {match[2]}"),

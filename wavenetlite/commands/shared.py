@@ -44,9 +44,12 @@ def add_detector(parser: argparse.ArgumentParser) -> None:
 
 def load_detector(args: argparse.Namespace) -> AudioClassifier:
     """The classifier of `add_detector`'s options: --threshold replaces the thresholds of all labels."""
-    clf, threshold = load_classifier(args.model), args.threshold
-    if threshold is None:
-        return clf
+    clf = load_classifier(args.model)
+    return clf if args.threshold is None else with_threshold(clf, args.threshold)
+
+
+def with_threshold(clf: AudioClassifier, threshold: float) -> AudioClassifier:
+    """The classifier with one threshold for all labels."""
     config = clf.config()
     release = config["detector"]["release"]
     release = None if release is None else min(release, threshold)

@@ -193,7 +193,7 @@ def draw(out: Path, evaluations: dict[str, Evaluation]) -> list[str]:
     drawn = []
     try:
         if rows := history(out):
-            training_curve(rows, out / "training.png")
+            training_curve(rows, out / "training.png", kept=rows[-1]["epoch"])  # a recipe keeps the last weights
             drawn.append("training.png")
         if best := shown(evaluations):
             confusion_matrix(evaluations[best].matrix, evaluations[best].labels, out / "confusion.png")

@@ -13,6 +13,7 @@ from typing import Any, TypeVar
 import numpy as np
 
 from wavenetlite import audio
+from wavenetlite.audio.scale import scale_problem
 from wavenetlite.corpora import layouts
 from wavenetlite.corpora.clips import Clips
 from wavenetlite.corpora.layouts import Item, readable
@@ -25,8 +26,9 @@ T = TypeVar("T")
 THREADS = 2
 FILES_AT_ONCE = 32
 HEADERS_LOOKED_AT = 50
-LOUDEST = 8.0
-"""A sample above this is not an overshoot of -1..1: the floats in the file are on an integer scale."""
+SAMPLES_AT_ONCE = 1 << 20
+"""Most samples of clips that a thread reads before it hands them over."""
+BLOCK = 1 << 16
 
 
 class Options:
@@ -73,7 +75,7 @@ class ClipReader:
         lengths = np.full(room, self.samples, np.int64)
         rows[: len(first)] = first.audio
         n, good = len(first), list[Item]()
-        for item, y in zip(items, self.signals(items), strict=True):
+        for item, y in zip(items, self.signals(items, self.samples), strict=True):
             if y is not None:  # no gap for an item that could not be read
                 lengths[n] = fit(y, rows[n])
                 good.append(item)
@@ -91,37 +93,40 @@ class ClipReader:
         signals = zip(items, self.signals(items), strict=True)
         return {item.name: y for item, y in signals if y is not None}
 
-    def signals(self, items: Sequence[Item]) -> Iterator[Floats | None]:
-        """The signal of each item in turn, read in threads; None, and a new problem, if it cannot be used."""
-        batches = [items[at : at + FILES_AT_ONCE] for at in range(0, len(items), FILES_AT_ONCE)]
+    def signals(self, items: Sequence[Item], most: int | None = None) -> Iterator[Floats | None]:
+        """The signal of each item in turn, read in threads; None, and a new problem, if it cannot be used.
+
+        With `most`, the loudest so many samples of a longer one: little is held in memory besides the clips.
+        """
+        at_once = FILES_AT_ONCE if most is None else max(1, min(FILES_AT_ONCE, SAMPLES_AT_ONCE // most))
+        batches = [items[at : at + at_once] for at in range(0, len(items), at_once)]
         ahead = 4 * THREADS
         with ThreadPoolExecutor(THREADS) as pool:
-            waiting = [pool.submit(self.read_all, batch) for batch in batches[:ahead]]
+            waiting = [pool.submit(self.read_all, batch, most) for batch in batches[:ahead]]
             for number_of_batch in range(len(batches)):
                 for y, problem in waiting.pop(0).result():
                     if problem:
                         self.problems.append(problem)
                     yield y
                 if number_of_batch + ahead < len(batches):
-                    waiting.append(pool.submit(self.read_all, batches[number_of_batch + ahead]))
+                    waiting.append(pool.submit(self.read_all, batches[number_of_batch + ahead], most))
                 self.done += len(batches[number_of_batch])
                 if self.progress is not None:
                     self.progress(self.done, self.total)
 
-    def read_all(self, items: Sequence[Item]) -> list[tuple[Floats | None, str]]:
-        return [self.read(item) for item in items]
+    def read_all(self, items: Sequence[Item], most: int | None) -> list[tuple[Floats | None, str]]:
+        return [self.read(item, most) for item in items]
 
-    def read(self, item: Item) -> tuple[Floats | None, str]:
+    def read(self, item: Item, most: int | None) -> tuple[Floats | None, str]:
         name = readable(item.name)
-        y, rate, problem = read_signal(item.path, name, self.options.mono, " (or pass mono='mean')")
+        target = self.sr if self.options.resample else None
+        y, rate, problem = read_signal(item.path, name, self.options.mono, " (or pass mono='mean')", target)
         if y is None:
             return None, problem
-        if np.abs(y).max() > LOUDEST:
-            return None, f"{name}: reaches {np.abs(y).max():g}; samples must be in -1..1; skipped"
-        if rate != self.sr and not self.options.resample:
+        if rate != self.sr:
             self.other_rates.append(name)
             return None, f"{name}: its sample rate is {rate}, not {self.sr}; skipped (or pass resample=True)"
-        return audio.resample(y, rate, self.sr) if rate != self.sr else y, ""
+        return y if most is None or len(y) <= most else loudest(y, most).copy(), ""
 
     def check_rates(self) -> None:
         """A few files of another rate are problems; if most files have one, `sr` is the problem."""
@@ -133,16 +138,36 @@ class ClipReader:
 
 
 def read_signal(
-    path: str | os.PathLike[str], name: str, mono: audio.Mono = None, hint: str = ""
+    path: str | os.PathLike[str], name: str, mono: audio.Mono = None, hint: str = "", sr: int | None = None
 ) -> tuple[Floats | None, int, str]:
-    """The signal of a file and its rate; None and one line on why, if it cannot be used."""
+    """The signal of a file, at the rate `sr` if given, and its rate; None and why in one line, if it cannot be used."""
     try:
-        y, rate = audio.read(path, mono=mono)
+        y, rate = converted(path, mono, sr)
     except WavenetliteError as error:
         return None, 0, f"{name}: {readable(str(error).removeprefix(f'{audio.shown(path)}: '))}; skipped"
     if y.ndim == 2:
         return None, rate, f"{name}: has {y.shape[1]} channels; skipped{hint}"
-    return (y, rate, "") if y.size else (None, rate, f"{name}: has no samples; skipped")
+    if problem := "has no samples" if not y.size else scale_problem(y):
+        return None, rate, f"{name}: {problem}; skipped"
+    return y, rate, ""
+
+
+def converted(path: str | os.PathLike[str], mono: audio.Mono, sr: int | None) -> tuple[Floats, int]:
+    """The signal of a file; mixed and resampled block by block, so that only the result is held in memory."""
+    about = audio.info(path)
+    one_channel = about.channels == 1 or mono is not None
+    if not one_channel or (about.channels == 1 and sr in (None, about.sr)) or about.samples <= BLOCK:
+        return audio.read(path, mono=mono, sr=sr, resample=sr is not None)
+    rate = sr or about.sr
+    blocks = audio.blocks(path, BLOCK, mono=mono, sr=rate, resample=True)
+    y = np.empty(math.ceil(about.samples * rate / about.sr) + BLOCK, np.float32)
+    filled = 0
+    for block in blocks:
+        if filled + len(block) > len(y):  # the header said too little
+            y = np.concatenate([y[:filled], np.empty(filled + len(block), np.float32)])
+        y[filled : filled + len(block)] = block
+        filled += len(block)
+    return y[:filled], rate
 
 
 def most_common_rate(items: Sequence[T], rates_of: Callable[[Sequence[T]], Iterator[int]], *, default: int) -> int:
@@ -170,11 +195,15 @@ def headers(items: Sequence[Item]) -> Iterator[audio.AudioInfo]:
 def fit(y: Floats, row: Floats) -> int:
     """Centre a signal, or its loudest part, in a row of zeros; return the number of its samples."""
     if len(y) > len(row):
-        at = loudest_at(y, len(row))
-        y = y[at : at + len(row)]
+        y = loudest(y, len(row))
     start = (len(row) - len(y)) // 2
     row[start : start + len(y)] = y
     return len(y)
+
+
+def loudest(y: Floats, samples: int) -> Floats:
+    at = loudest_at(y, samples)
+    return y[at : at + samples]
 
 
 def loudest_at(y: Floats, samples: int) -> int:

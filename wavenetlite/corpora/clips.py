@@ -11,7 +11,7 @@ import numpy as np
 import numpy.typing as npt
 
 from wavenetlite.corpora.layouts import readable
-from wavenetlite.support.arrays import Floats
+from wavenetlite.support.arrays import Floats, is_array
 from wavenetlite.support.errors import ArrayTypeError, ParameterError
 
 Ints = npt.NDArray[np.int64]
@@ -196,7 +196,7 @@ class Corpus:
 
 
 def checked_array(name: str, value: Any, dtype: type[np.generic], ndim: int) -> npt.NDArray[Any]:
-    if not isinstance(value, np.ndarray):
+    if not is_array(value):
         raise ArrayTypeError(f"{name} is a {type(value).__name__}; it must be a NumPy array")
     if value.dtype != dtype or value.ndim != ndim:
         raise ArrayTypeError(

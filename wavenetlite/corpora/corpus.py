@@ -54,7 +54,7 @@ def read_corpus(
 
         "fsdd": ``recordings/DIGIT_SPEAKER_INDEX.wav``; indices 0 to 4 are the test (the Free Spoken Digit Dataset).
 
-        "parts": train/LABEL/, valid/LABEL/ and test/LABEL/ folders.
+        "parts": train/LABEL/, valid/LABEL/ and test/LABEL/ folders, or some of them.
 
         "folders": LABEL/ folders alone, split at random.
     words
@@ -158,7 +158,7 @@ def assembled(
     problems = listing.problems
     label_of = reader.label_of
     of_part = {part: [label_of.get(name, SILENCE) for name in clips.names] for part, clips in parts.items()}
-    learnt = set(of_part["train"])
+    learnt = set(of_part["train"]) or {label for names in of_part.values() for label in names}  # nothing to train on
     labels = wanted if wanted is not None else sorted(learnt)
     without = [label for label in labels if label not in learnt]
     if without:

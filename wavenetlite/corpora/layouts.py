@@ -183,13 +183,18 @@ def recognised(root: str) -> str:
         return "speech_commands"
     folders = subfolders(root)
     names = {entry.name.lower() for entry in folders}
-    if "train" in {PARTS.get(name) for name in names} and names <= PARTS.keys():
+    if names and names <= PARTS.keys() and ("train" in {PARTS[name] for name in names} or all_hold_folders(folders)):
         return "parts"
     if "recordings" in names or not names:
         matches = [match for entry in entries(recordings(root)) if (match := RECORDING.match(stem(entry.name)))]
         if any(match[1].isdecimal() for match in matches):
             return "fsdd"
     return "folders"
+
+
+def all_hold_folders(folders: Sequence[os.DirEntry[str]]) -> bool:
+    """Whether each holds folders of labels, and so is a part and not a label of that name."""
+    return all(subfolders(folder.path) for folder in folders)
 
 
 def recordings(root: str) -> str:

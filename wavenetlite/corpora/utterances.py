@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import re
+from collections import Counter
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
@@ -27,7 +28,7 @@ NO_LETTERS = re.compile(r"[\W\d_]+")
 
 @dataclass(frozen=True, eq=False)
 class Utterance:
-    """A recording, and the word that is said in it.
+    """A recording, and the words that are said in it.
 
     Attributes
     ----------
@@ -38,11 +39,13 @@ class Utterance:
     speaker, split
         Speaker, and part of the corpus; "" if unknown.
     word
-        The word whose times are known; None: no such word.
+        The first word whose times are known; None: no such word.
     start_s, end_s
         Its times, seconds from the first sample; 0 without a word.
     untimed
         Words at unknown times: in the transcription, or a keyword without times.
+    more
+        Further words whose times are known: (word, start_s, end_s) of each.
     """
 
     name: str
@@ -53,6 +56,12 @@ class Utterance:
     start_s: float
     end_s: float
     untimed: frozenset[str]
+    more: tuple[tuple[str, float, float], ...] = ()
+
+    @property
+    def said(self) -> tuple[tuple[str, float, float], ...]:
+        """All words whose times are known: (word, start_s, end_s) of each."""
+        return () if self.word is None else ((self.word, self.start_s, self.end_s), *self.more)
 
 
 @dataclass(frozen=True, eq=False)
@@ -127,7 +136,7 @@ def read_utterances(folder: str | os.PathLike[str], *, progress: Progress | None
     folder
         With ``manifest.jsonl``: one JSON object per line with `path` (of the file, relative to the folder), `keyword`
         (a word or null), `start_s` and `end_s` (of the word, or null), and, if known, `speaker`, `split` and
-        `transcription`.
+        `transcription`. A recording with several words has a line for each.
     progress
         Called with (files read, files in total).
 
@@ -157,24 +166,29 @@ def read_utterances(folder: str | os.PathLike[str], *, progress: Progress | None
     """
     if not isinstance(folder, str | os.PathLike):
         raise ArrayTypeError(f"folder is a {type(folder).__name__}; it must be a string or a path")
-    lines = manifest(Path(folder))
-    words = sorted({line["keyword"] for line in lines if line["keyword"] is not None})
+    rows = manifest(Path(folder))
+    words = sorted({line["keyword"] for line in rows if line["keyword"] is not None})
     if not words:
         raise ParameterError(f"{Path(folder) / MANIFEST}: no line has a keyword; there must be at least one")
     items: list[Utterance] = []
     problems: list[str] = []
     rate = 0
-    for done, (line, y, sr, problem) in enumerate(signals(Path(folder), lines), 1):
+    by_path: dict[str, list[dict[str, Any]]] = {}
+    for row in rows:
+        by_path.setdefault(os.path.normpath(row["path"]), []).append(row)
+    for lines in by_path.values():
+        problems += disagreements(lines)
+    for done, (lines, y, sr, problem) in enumerate(signals(Path(folder), list(by_path.values())), 1):
         if y is not None and rate not in (0, sr):
-            problem = f"{line['path']}: its sample rate is {sr}, not {rate}; skipped"
+            problem = f"{lines[0]['path']}: its sample rate is {sr}, not {rate}; skipped"
         if problem:
             problems.append(problem)
         else:
             assert y is not None
             rate = sr
-            items.append(utterance(line, y, sr, words, problems))
+            items.append(utterance(lines, y, sr, words, problems))
         if progress is not None:
-            progress(done, len(lines))
+            progress(done, len(by_path))
     if not items:
         raise ParameterError(f"{folder}: no file of its {MANIFEST} can be read ({problems[0]})")
     if not any(item.word for item in items):
@@ -188,12 +202,12 @@ def manifest(folder: Path) -> list[dict[str, Any]]:
     if not folder.is_dir():
         raise ParameterError(f"folder={str(folder)!r}: there is no such folder")
     try:
-        text = path.read_text(encoding="utf-8")
+        text = path.read_text(encoding="utf-8-sig")
     except FileNotFoundError:
         raise ParameterError(f"{folder}: has no {MANIFEST}") from None
     except (OSError, UnicodeDecodeError) as error:
         raise ParameterError(f"{path}: cannot be read: {error}") from None
-    return [checked_line(row, f"{path}, line {at}") for at, row in enumerate(text.splitlines(), 1) if row.strip()]
+    return [checked_line(row, f"{path}, line {at}") for at, row in enumerate(text.split("\n"), 1) if row.strip()]
 
 
 def checked_line(row: str, where: str) -> dict[str, Any]:
@@ -226,31 +240,57 @@ def text_of(value: Any, name: str, where: str) -> str:
     return value or ""
 
 
-def signals(folder: Path, lines: Sequence[dict[str, Any]]) -> list[tuple[dict[str, Any], Floats | None, int, str]]:
-    """The signal of each line, its rate, and why it cannot be used, if so."""
+def disagreements(lines: Sequence[dict[str, Any]]) -> list[str]:
+    """A line for what the rows of one recording say differently; the first counts."""
+    first = lines[0]
+    return [
+        f"{first['path']}: one row has {name}={first[name]!r} and another {row[name]!r}; the first is taken"
+        for row in lines[1:]
+        for name in ("speaker", "split")
+        if row[name] != first[name]
+    ]
 
-    def one(line: dict[str, Any]) -> tuple[dict[str, Any], Floats | None, int, str]:
-        return line, *read_signal(folder / line["path"], line["path"])
+
+def signals(
+    folder: Path, recordings: Sequence[list[dict[str, Any]]]
+) -> list[tuple[list[dict[str, Any]], Floats | None, int, str]]:
+    """The lines of each recording, its signal, its rate, and why it cannot be used, if so."""
+
+    def one(lines: list[dict[str, Any]]) -> tuple[list[dict[str, Any]], Floats | None, int, str]:
+        path = lines[0]["path"]
+        return lines, *read_signal(folder / path, path)
 
     with ThreadPoolExecutor(THREADS) as pool:
-        return list(pool.map(one, lines, chunksize=FILES_AT_ONCE))
+        return list(pool.map(one, recordings, chunksize=FILES_AT_ONCE))
 
 
-def utterance(line: dict[str, Any], y: Floats, sr: int, words: Sequence[str], problems: list[str]) -> Utterance:
-    """A recording and its line; times beyond its end are ignored."""
-    word, start_s, end_s = line["keyword"], line["start_s"], line["end_s"]
-    timed = word is not None and start_s is not None
-    if timed and end_s > len(y) / sr + 0.05:
-        problems.append(
-            f"{line['path']}: {word} ends at {end_s:g} s, after the end at {len(y) / sr:g} s; times ignored"
-        )
-        timed = False
-    said = mentions(line["transcription"], words)
-    untimed = {other for other in words if said[other] > (timed and other == word)}
-    if word is not None and not timed:
-        untimed.add(word)
-    return Utterance(line["path"], y, line["speaker"], line["split"], word if timed else None,
-                     start_s if timed else 0.0, end_s if timed else 0.0, frozenset(untimed))  # fmt: skip
+def utterance(
+    lines: Sequence[dict[str, Any]], y: Floats, sr: int, words: Sequence[str], problems: list[str]
+) -> Utterance:
+    """A recording and its lines, one per word; times beyond its end are ignored."""
+    first = lines[0]
+    said: dict[tuple[str, float, float], None] = {}  # in the order of time, each once
+    untimed: set[str] = set()
+    for line in sorted(lines, key=lambda line: line["start_s"] or 0.0):
+        word, start_s, end_s = line["keyword"], line["start_s"], line["end_s"]
+        if word is None:
+            continue
+        if start_s is None:
+            untimed.add(word)
+        elif end_s > len(y) / sr + 0.05:
+            problems.append(
+                f"{line['path']}: {word} ends at {end_s:g} s, after the end at {len(y) / sr:g} s; times ignored"
+            )
+            untimed.add(word)
+        else:
+            said[word, start_s, end_s] = None
+    counts = Counter(word for word, _, _ in said)
+    for line in lines:
+        mentioned = mentions(line["transcription"], words)
+        untimed |= {word for word in words if mentioned[word] > counts[word]}
+    (word, start_s, end_s), *more = said or [("", 0.0, 0.0)]
+    return Utterance(first["path"], y, first["speaker"], first["split"], word or None, start_s, end_s,
+                     frozenset(untimed), tuple(more))  # fmt: skip
 
 
 def mentions(transcription: str, words: Sequence[str]) -> dict[str, int]:

@@ -12,7 +12,7 @@ import numpy as np
 from wavenetlite.detection.scanner import Scanner
 from wavenetlite.support.arrays import Floats
 from wavenetlite.support.checks import number
-from wavenetlite.support.errors import ArrayTypeError, ParameterError
+from wavenetlite.support.errors import ArrayTypeError, ParameterError, StreamStateError
 
 MOST_SMOOTHED = 2**24
 """Most scores in a moving average: 64 MB."""
@@ -244,6 +244,9 @@ class DetectorStream:
     def reset(self) -> None:
         """Forget the signal: the next frame is the first."""
         self.scanner.reset()
+
+    def __reduce__(self) -> Any:
+        raise StreamStateError("a stream cannot be copied or pickled; make another with detector.stream()")
 
     @property
     def frames_in(self) -> int:

@@ -79,6 +79,7 @@ cdef class Plan:
     cdef readonly bint regular
     cdef readonly object program
     cdef readonly Py_ssize_t together       # streams whose frames are processed at once
+    cdef readonly int64_t most_fed          # input frames up to which no count of frames overflows
     cdef readonly Py_ssize_t saved_bytes    # of a stream's rings and states in a snapshot
     cdef bytes hash
     cdef const Kernels* kernels
@@ -115,6 +116,7 @@ cdef class Plan:
     cdef Memory* lay_out_memory(self, char* block) noexcept nogil
     cdef void copy_memory(self, Memory* to, const Memory* source) noexcept nogil
 
+    cdef double most_growth(self)
     cdef set_saved(self)
     cdef void save_memory(self, const Memory* memory, char* to) noexcept nogil
     cdef void restore_memory(self, Memory* memory, const char* source, int64_t frames_in) noexcept nogil

@@ -386,6 +386,16 @@ cdef class Plan:
             self.saved_bytes += 4 * self.buffer[number].history * self.buffer[number].channels
         for number in range(self.pieces):
             self.saved_bytes += self.piece[number].size
+        self.most_fed = int(min(2.0**48, 2.0**60 / self.most_growth()))
+
+    cdef double most_growth(self):
+        """Frames of the buffer with the most per input frame; upsampling multiplies them."""
+        cdef Py_ssize_t s, i
+        growth = [1.0] * self.buffers
+        for s in range(self.steps):
+            rates = [growth[self.step[s].need[i].buffer] / self.step[s].need[i].stride for i in range(self.step[s].needs)]
+            growth[self.step[s].out] = self.step[s].phases * max(rates, default=1.0)
+        return max(growth)
 
     cdef void save_memory(self, const Memory* memory, char* to) noexcept nogil:
         """Write `saved_bytes` bytes."""

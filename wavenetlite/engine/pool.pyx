@@ -701,7 +701,7 @@ cdef class StreamPool:
 
     def output_frames(self, sid: object, frames: object) -> int:
         """Frames that the next `process` returns for a stream that is fed `frames` frames."""
-        more = min(count("frames", frames), MOST_FRAMES)
+        more = min(count("frames", frames), self.plan.most_fed)
         self.acquire()
         try:
             memory = self.memory_of(self.slot_of(sid))

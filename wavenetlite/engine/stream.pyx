@@ -15,8 +15,6 @@ from wavenetlite.support.errors import ArrayTypeError, ParameterError, SnapshotE
 
 cnp.import_array()
 
-MOST_FRAMES = 2**48
-cdef int64_t MOST_FED = MOST_FRAMES
 
 
 cdef cnp.ndarray checked(object array, str name, int dimensions, Py_ssize_t channels):
@@ -296,7 +294,7 @@ cdef class Stream:
 
     def output_frames(self, frames: object) -> int:
         """Frames that the next `process` returns for `frames` frames."""
-        more = min(count("frames", frames), MOST_FRAMES)
+        more = min(count("frames", frames), self.plan.most_fed)
         return self.plan.output_frames(self.memory.frames_in + more) - self.memory.frames_out
 
     @property
@@ -382,7 +380,7 @@ cdef class Saved:
         self.flushed = flags & FLUSHED
         condition_bytes = 4 * plan.condition_channels if flags & CONDITIONED else 0
         if (size != 16 + condition_bytes + (0 if self.flushed else plan.saved_bytes) or flags & ~(FLUSHED | CONDITIONED)
-                or not 0 <= self.frames_in <= MOST_FED or (flags & CONDITIONED and not plan.condition_channels)):
+                or not 0 <= self.frames_in <= plan.most_fed or (flags & CONDITIONED and not plan.condition_channels)):
             raise SnapshotError(UNFIT)
         self.state = payload(self.blob) + 16 + condition_bytes
         self.condition = None

@@ -12,7 +12,7 @@ from wavenetlite.engine.lower import refuse_unsettled
 from wavenetlite.graph import Node, topological_order
 from wavenetlite.graph.batch import BatchContext, BatchSequence, BatchStep, ParameterPositions
 from wavenetlite.kernels.training import NoSubnormals
-from wavenetlite.support.arrays import Doubles, Floats
+from wavenetlite.support.arrays import Doubles, Floats, is_array
 from wavenetlite.support.checks import positive_int
 from wavenetlite.support.errors import ArrayTypeError, ParameterError, StreamStateError
 
@@ -158,7 +158,7 @@ def lead_of(output: Node, order: list[Node]) -> int:
 
 def checked(name: str, value: object, shape: tuple[int, ...]) -> Floats:
     """A float32 array of this shape."""
-    if not isinstance(value, np.ndarray) or value.dtype != np.float32:
+    if not is_array(value) or value.dtype != np.float32:
         raise ArrayTypeError(f"{name} is a {getattr(value, 'dtype', type(value).__name__)}; it must be float32")
     if value.shape != shape:
         raise ParameterError(f"{name} has shape {value.shape}; it must be {shape}")

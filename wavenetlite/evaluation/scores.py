@@ -84,13 +84,12 @@ def listen(classifier: AudioClassifier, item: Utterance, *, block: int | None = 
         probabilities.append(stream.probabilities.copy())
         times.append(stream.frame_times_s)
     stream.flush()
-    said = (ReferenceEvent(item.word, item.start_s, item.end_s),) if item.word is not None else ()
     return ScoredRecording(
         item.name,
         np.concatenate([*probabilities, stream.probabilities]),
         np.concatenate([*times, stream.frame_times_s]),
         len(item.audio) / classifier.sr,
-        said,
+        tuple(ReferenceEvent(*one) for one in item.said),
         item.untimed,
     )
 

@@ -27,6 +27,7 @@ cdef enum:
     LANES = 4       # partial sums of a band: they break the dependency chain and let the compiler vectorise
 
 _rfft = np.fft.rfft
+MaskedArray = np.ma.MaskedArray
 
 STATE = Struct("<qqq")
 MOST_SAMPLES = 2**60
@@ -332,7 +333,7 @@ cdef class FrameStream:
 
 cpdef cnp.ndarray checked_samples(object samples, Py_ssize_t streams, bint zero_nonfinite, str name):
     """`samples`, checked to be float32, finite and ([streams,] samples); a copy if they were not C-contiguous or finite."""
-    if not cnp.PyArray_Check(samples):
+    if not cnp.PyArray_Check(samples) or isinstance(samples, MaskedArray):        # whose mask would be ignored
         raise ArrayTypeError(f"{name} is a {type(samples).__name__}; it must be a NumPy array")
     cdef cnp.ndarray a = samples
     if cnp.PyArray_TYPE(a) != cnp.NPY_FLOAT32 or not cnp.PyArray_ISNOTSWAPPED(a):

@@ -14,7 +14,7 @@ from wavenetlite.features import filter_banks as tabular
 from wavenetlite.features._frames import checked_samples
 from wavenetlite.features.spec import Features
 from wavenetlite.features.stream import FeatureStream
-from wavenetlite.support.arrays import Floats
+from wavenetlite.support.arrays import Floats, is_array
 from wavenetlite.support.checks import positive_int
 from wavenetlite.support.errors import ArrayTypeError, ParameterError
 
@@ -97,7 +97,7 @@ class Librosa(Features):
         if "sr" in inspect.signature(self.function).parameters:
             arguments["sr"] = self.sr
         frames = tabular.by_librosa(f"Librosa({self.name!r})", lambda librosa: self.function(y=y, **arguments))
-        if not isinstance(frames, np.ndarray) or frames.ndim != 2:
+        if not is_array(frames) or frames.ndim != 2:
             raise ParameterError(f"name={self.name!r} gives {type(frames).__name__}; it must give (bins, frames)")
         return np.ascontiguousarray(frames.T, np.float32)
 

@@ -12,7 +12,7 @@ from wavenetlite.features import filter_banks as tabular
 from wavenetlite.features._frames import checked_samples
 from wavenetlite.features._steps import UNFIT
 from wavenetlite.features.spec import Features
-from wavenetlite.support.arrays import Floats
+from wavenetlite.support.arrays import Floats, is_array
 from wavenetlite.support.checks import one_of, positive_int
 from wavenetlite.support.errors import ArrayTypeError, ParameterError, SnapshotError, StreamStateError
 
@@ -101,7 +101,7 @@ class MuLaw(Features):
         -------
         (...) float32, in -1..1.
         """
-        if not isinstance(frames, np.ndarray):
+        if not is_array(frames):
             raise ArrayTypeError(f"frames is a {type(frames).__name__}; it must be a NumPy array")
         if frames.ndim < 1 or frames.shape[-1] != self.front_channels:
             raise ParameterError(f"frames has shape {frames.shape}; its last axis must be {self.front_channels}")

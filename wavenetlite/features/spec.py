@@ -247,6 +247,10 @@ class Features:
             channels = step.out_channels(channels)
         return channels
 
+    def __reduce__(self) -> Any:
+        """Copied and pickled as it is saved: the tables come along, librosa is not needed."""
+        return from_config, (self.config(), self.state_dict())
+
     def check_rate(self, sr: int | None) -> None:
         if sr is not None and sr != self.sr:
             raise ParameterError(f"sr={sr} must be {self.sr}, the features' rate; see wavenetlite.audio.resample")

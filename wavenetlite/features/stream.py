@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 from struct import Struct
-from typing import Literal, Protocol
+from typing import Any, Literal, Protocol
 
 import numpy as np
 
 from wavenetlite.features._steps import UNFIT
 from wavenetlite.features.steps import StepState, run_out
 from wavenetlite.support.arrays import Floats
-from wavenetlite.support.errors import SnapshotError
+from wavenetlite.support.errors import SnapshotError, StreamStateError
 from wavenetlite.support.one_thread import OneThread
 from wavenetlite.support.snapshots import pack, seal, unpack, unseal
 
@@ -159,6 +159,11 @@ class FeatureStream:
         """An independent copy of the stream."""
         with self._alone:
             return self._twin(self._saved())
+
+    def __reduce__(self) -> Any:
+        raise StreamStateError(
+            "a stream cannot be copied or pickled; use fork() or snapshot(), or make another with spec.stream()"
+        )
 
     def _saved(self) -> bytes:
         parts = [self._front.save(), *(step.save() for step in self._steps)]

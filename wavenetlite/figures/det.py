@@ -36,7 +36,8 @@ def det_curve(curves: Sequence[Any], path: PathLike, *, title: str | None = None
 
     Notes
     -----
-    Both axes are logarithmic; points without a false alarm, or without a false reject, lie on the edge.
+    A line shows, for each rate of false alarms, the fewest false rejects of all thresholds with no more alarms: it
+    never rises. Both axes are logarithmic; points without a false alarm, or without a false reject, lie on the edge.
 
     Examples
     --------
@@ -53,6 +54,7 @@ def det_curve(curves: Sequence[Any], path: PathLike, *, title: str | None = None
         (field(curve, "label"), 100 * finite_array("false_rejects", field(curve, "false_rejects"), 1),
          finite_array("false_alarms_per_hour", field(curve, "false_alarms_per_hour"), 1)) for curve in curves
     ]  # fmt: skip
+    lines = [(label, *operating_points(rejects, alarms)) for label, rejects, alarms in lines]
     if not lines:
         raise ParameterError("curves is empty; it must have at least one")
     figure, size = new_figure(8.2, 5.6)
@@ -66,6 +68,12 @@ def det_curve(curves: Sequence[Any], path: PathLike, *, title: str | None = None
     finish_det(axes)
     heading(figure, title or det_words(*lines[-1]), size)
     save(figure, path)
+
+
+def operating_points(rejects: Floats, alarms: Floats) -> tuple[Floats, Floats]:
+    """The points by descending alarms, each with the fewest rejects of all that have no more alarms."""
+    order = np.lexsort((rejects, alarms))
+    return np.minimum.accumulate(rejects[order])[::-1], alarms[order][::-1]
 
 
 def det_words(label: str, rejects: Floats, alarms: Floats) -> str:

@@ -12,7 +12,9 @@ from wavenetlite.figures.style import BLUE, FAINT, INK, RULE, PathLike, heading,
 from wavenetlite.support.errors import ParameterError
 
 
-def training_curve(history: Sequence[Mapping[str, Any]], path: PathLike, *, title: str | None = None) -> None:
+def training_curve(
+    history: Sequence[Mapping[str, Any]], path: PathLike, *, kept: int | None = None, title: str | None = None
+) -> None:
     """Draw loss, accuracy and learning rate by epoch.
 
     Parameters
@@ -22,8 +24,10 @@ def training_curve(history: Sequence[Mapping[str, Any]], path: PathLike, *, titl
         (0..1) and `lr`; values may be missing or None.
     path
         Of the PNG file; an older one is replaced when the new one is complete.
+    kept
+        The epoch whose weights are kept, which is marked; None: the best on the validation clips.
     title
-        Above the figure; None: the best epoch.
+        Above the figure; None: the accuracy of that epoch.
 
     Raises
     ------
@@ -54,7 +58,7 @@ def training_curve(history: Sequence[Mapping[str, Any]], path: PathLike, *, titl
     panels = [(name, curves) for name, curves in panels if any(len(x) for x, _ in curves.values())]
     if not panels:
         raise ParameterError("history has neither losses nor accuracies nor learning rates")
-    best = best_epoch(rows)
+    best = best_epoch(rows) if kept is None else float(kept)
     heights = [0.9 if name == "learning rate" else 2.1 for name, _ in panels]
     figure, size = new_figure(8.2, sum(heights) + 0.25 * len(panels) + 1.2)
     top = size[1] - 0.65
@@ -65,7 +69,7 @@ def training_curve(history: Sequence[Mapping[str, Any]], path: PathLike, *, titl
         draw_curves(axes, name, curves, best)
         epochs = [float(row["epoch"]) for row in rows]
         finish_curves(axes, epochs, last=name == panels[-1][0])
-    heading(figure, title or ("Training" if best is None else best_words(rows, best)), size)
+    heading(figure, title or marked_words(rows, best, kept is not None), size)
     save(figure, path)
 
 
@@ -81,9 +85,12 @@ def best_epoch(rows: Sequence[Mapping[str, Any]]) -> float | None:
     return epochs[int(np.argmax(values))] if values else None
 
 
-def best_words(rows: Sequence[Mapping[str, Any]], best: float) -> str:
-    accuracy = max(series(rows, "valid_accuracy", 100)[1])
-    return f"Best on the validation clips: {accuracy:.1f} % after epoch {best:g}"
+def marked_words(rows: Sequence[Mapping[str, Any]], epoch: float | None, kept: bool) -> str:
+    accuracy = dict(zip(*series(rows, "valid_accuracy", 100), strict=True)).get(epoch or 0.0)
+    if accuracy is None:
+        return "Training" if epoch is None else f"Training; the weights after epoch {epoch:g} are kept"
+    which = "The weights that are kept" if kept else "Best"
+    return f"{which} on the validation clips: {accuracy:.1f} % after epoch {epoch:g}"
 
 
 def draw_curves(

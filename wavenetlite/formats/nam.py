@@ -115,8 +115,8 @@ def wavenet_network(fields: Fields, options: Options, prewarm: bool) -> AmpWaveN
     condition = None
     if config.has("condition_dsp"):
         inner = config.fields("condition_dsp")
-        if sample_rate(inner) != sr:
-            raise ModelFileError(f"{inner.name('sample_rate')} is {sample_rate(inner)}; it must be {sr}, the model's")
+        if (other := sample_rate(inner, sr)) != sr:
+            raise ModelFileError(f"{inner.name('sample_rate')} is {other}; it must be {sr}, the model's")
         if not options.conditions:
             raise ModelFileError(f"{inner.place} is one of more than {MOST_CONDITIONS} inside each other")
         condition = network(inner, Options(1.0, options.rules, options.conditions - 1))  # never slimmed
@@ -139,10 +139,12 @@ def submodel(fields: Fields, slim: float) -> Fields:
     if not entries or any(a >= b for a, b in pairwise(limits)) or limits[-1] < 1:
         raise ModelFileError(f"{config.name('submodels')} must have max_values that ascend to 1 or more")
     models = [entry.fields("model") for entry in entries]
-    rates = {sample_rate(one) for one in [fields, *models]} - {None}
+    rates = {sample_rate(one) for one in [fields, *models] if one.has("sample_rate")}
     if len(rates) > 1:
         raise ModelFileError(f"its models have sample rates {sorted(map(str, rates))}; they must be equal")
-    return next((model for model, limit in zip(models, limits, strict=True) if slim < limit), models[-1])
+    chosen = next((model for model, limit in zip(models, limits, strict=True) if slim < limit), models[-1])
+    stated = {} if chosen.has("sample_rate") or not rates else {"sample_rate": rates.pop()}
+    return Fields({**chosen.value, **stated}, chosen.place)
 
 
 def named_weights(fields: Fields, model: AmpWaveNet, condition: Module | None) -> dict[str, Floats]:

@@ -10,12 +10,17 @@ from wavenetlite.formats.reading import Fields, array
 from wavenetlite.support.arrays import Floats
 from wavenetlite.support.errors import ModelFileError
 
+RATE = 48000
+"""The rate of a model whose file states none, as in its player."""
 
-def sample_rate(fields: Fields) -> int | None:
+
+def sample_rate(fields: Fields, default: int = RATE) -> int:
     value = fields.number("sample_rate", None)
-    if value is not None and (value != int(value) or not 1 <= value <= 10_000_000):
+    if value is None:
+        return default
+    if value != int(value) or not 1 <= value <= 10_000_000:
         raise fields.wrong("sample_rate", "a whole number of Hz")
-    return None if value is None else int(value)
+    return int(value)
 
 
 def weights(fields: Fields, shapes: dict[str, tuple[int, ...]]) -> dict[str, Floats]:

@@ -20,7 +20,7 @@ from wavenetlite.engine.stream import Stream
 from wavenetlite.graph import MOST_CHANNELS, Node
 from wavenetlite.nn.summary import Row, summary_rows, summary_text
 from wavenetlite.storage.files import save
-from wavenetlite.support.arrays import Floats
+from wavenetlite.support.arrays import Floats, is_array
 from wavenetlite.support.checks import positive_int
 from wavenetlite.support.errors import ArrayTypeError, ParameterError
 from wavenetlite.support.options import option_names
@@ -41,9 +41,13 @@ Types: TypeAlias = Mapping[str, Callable[..., "Module"]]
 
 
 class _Changes:
-    """A token that changes whenever parameters of any module are replaced: until then, cached plans are valid."""
+    """A token that changes whenever parameters of any module are replaced: until then, cached plans are valid.
+
+    The lock is held while parameters are replaced, and while they are read: nobody sees some old and some new ones.
+    """
 
     token = object()
+    lock = threading.RLock()
 
 
 _changes = _Changes()
@@ -164,18 +168,19 @@ class Module:
     def state_dict(self) -> dict[str, Floats]:
         """Copies of all parameters by name, with PyTorch's names and layouts: (out, in / groups, kernel)."""
         self.initialise_missing()
-        return {
-            path + name: module._own()[name].copy()
-            for path, module in self.modules()
-            for name in module.parameter_shapes()
-        }
+        with _changes.lock:
+            return {
+                path + name: module._own()[name].copy()
+                for path, module in self.modules()
+                for name in module.parameter_shapes()
+            }
 
     def initialise_missing(self) -> None:
         if any(name not in module._own() for _, module in self.modules() for name in module.parameter_shapes()):
             self.initialise()
 
     def load_state_dict(self, state: Mapping[str, Any]) -> None:
-        """Replace all parameters. Open streams keep the old ones.
+        """Replace all parameters at once. Open streams keep the old ones; a new one has all old or all new ones.
 
         Parameters
         ----------
@@ -203,10 +208,11 @@ class Module:
                 value = checked_parameter(path + name, given[path + name], shape)
                 if not np.array_equal(new.setdefault((id(module), name), value), value):
                     raise ParameterError(f"state_dict[{path + name!r}] must equal its other names: the layer is shared")
-        for _, module in self.modules():
-            for name in module.parameter_shapes():
-                module._own()[name] = new[id(module), name]
-        _changes.token = object()
+        with _changes.lock:
+            for _, module in self.modules():
+                for name in module.parameter_shapes():
+                    module._own()[name] = new[id(module), name]
+            _changes.token = object()
 
     @property
     def parameter_count(self) -> int:
@@ -281,19 +287,20 @@ class Module:
         key = self.in_width if channels is None else positive_int("channels", channels, MOST_CHANNELS)
         with self.__dict__.setdefault("_lock", threading.Lock()):
             self.initialise_missing()
-            token = _changes.token  # before the weights, and these before the graph: detects a concurrent change
-            as_of: object
-            weights: list[Floats]
-            plans: dict[int | None, Plan]
-            as_of, weights, plans = self.__dict__.get("_plans", (None, [], {}))
-            if as_of is not token:
-                now = [value for _, module in self.modules() for value in module._own().values()]
-                if len(now) != len(weights) or any(a is not b for a, b in zip(now, weights, strict=True)):
-                    weights, plans = now, {}
-            if key not in plans:
-                plans[key] = Plan(lower(self.graph(channels), prewarmed=self.prewarmed))
-            self.__dict__["_plans"] = (token, weights, plans)
-            return plans[key]
+            with _changes.lock:
+                token = _changes.token  # before the weights, and these before the graph: detects a concurrent change
+                as_of: object
+                weights: list[Floats]
+                plans: dict[int | None, Plan]
+                as_of, weights, plans = self.__dict__.get("_plans", (None, [], {}))
+                if as_of is not token:
+                    now = [value for _, module in self.modules() for value in module._own().values()]
+                    if len(now) != len(weights) or any(a is not b for a, b in zip(now, weights, strict=True)):
+                        weights, plans = now, {}
+                if key not in plans:
+                    plans[key] = Plan(lower(self.graph(channels), prewarmed=self.prewarmed))
+                self.__dict__["_plans"] = (token, weights, plans)
+                return plans[key]
 
     def __call__(
         self, x: Floats, c: Floats | None = None, *, on_nonfinite: Literal["raise", "zero"] = "raise"
@@ -315,7 +322,7 @@ class Module:
         (frames out, out_channels) or (batch, frames out, out_channels), float32. A causal network without strides keeps
         the number of frames.
         """
-        if not isinstance(x, np.ndarray):
+        if not is_array(x):
             raise ArrayTypeError(f"x is a {type(x).__name__}; it must be a NumPy array")
         if x.ndim not in (2, 3):
             raise ParameterError(f"x has shape {x.shape}; it must have 2 or 3 dimensions ([batch,] frames, channels)")
@@ -326,7 +333,7 @@ class Module:
         plan = self.plan(x.shape[-1] if width is None else None)
         if x.ndim == 2:
             return run_offline(plan, x, c, on_nonfinite, "x")
-        if c is not None and (not isinstance(c, np.ndarray) or c.ndim not in (2, 3) or len(c) != len(x)):
+        if c is not None and (not is_array(c) or c.ndim not in (2, 3) or len(c) != len(x)):
             raise ParameterError(
                 f"c has shape {np.shape(c)}; it must be ({len(x)}, [frames,] channels), one per item of the batch"
             )
@@ -422,6 +429,8 @@ def frozen(array: Floats) -> Floats:
 
 def checked_parameter(name: str, value: Any, shape: tuple[int, ...]) -> Floats:
     """A read-only copy of a parameter's new value, checked."""
+    if isinstance(value, np.ma.MaskedArray):
+        raise ArrayTypeError(f"state_dict[{name!r}] is a MaskedArray; it must be a float32 array")
     try:
         array = np.asarray(value)
     except ValueError:

@@ -8,7 +8,7 @@ from typing import Any, Literal
 import numpy as np
 
 from wavenetlite.ops.geometry import AxisPadding
-from wavenetlite.support.arrays import Floats
+from wavenetlite.support.arrays import Floats, is_array
 from wavenetlite.support.checks import count, positive_int
 from wavenetlite.support.errors import ArrayTypeError, ParameterError
 
@@ -28,7 +28,7 @@ LAYOUTS = {
 
 def floats(name: str, array: Any, layout: str) -> Floats:
     """A C-contiguous float32 array with the dimensions of `layout`; "..." stands for one or more."""
-    if not isinstance(array, np.ndarray):
+    if not is_array(array):
         raise ArrayTypeError(f"{name} is a {type(array).__name__}; it must be a NumPy array")
     if array.dtype != np.float32:
         raise ArrayTypeError(f"{name} has dtype {array.dtype}; it must be float32")

@@ -11,6 +11,7 @@ from typing import Any
 import numpy as np
 
 from wavenetlite import audio
+from wavenetlite.audio.scale import scale_problem
 from wavenetlite.corpora.layouts import readable
 from wavenetlite.pipeline import archives
 from wavenetlite.pipeline.entries import Entry
@@ -22,8 +23,6 @@ from wavenetlite.support.errors import WavenetliteError
 BLOCK = 1 << 18
 """Samples that are processed at once; a longer recording in blocks gives the same bits."""
 HASH_BLOCK = 1 << 20
-LOUDEST = 8.0
-"""A sample above this is not an overshoot of -1..1: the floats in the file are on an integer scale."""
 SILENT = 2.0**-15
 """One step of 16 bits: a recording that never exceeds it is silent."""
 MOST_WHOLE_S = 3600.0
@@ -153,8 +152,8 @@ def checked_samples(y: Floats, facts: RecordingFacts) -> Floats:
     """The same samples; raises if they are out of range, and records their peak."""
     if y.size:
         peak = max(float(y.max()), -float(y.min()))
-        if peak > LOUDEST:
-            raise UnusableRecordingError("range", f"reaches {peak:g}; samples must be in -1..1")
+        if problem := scale_problem(y):
+            raise UnusableRecordingError("range", problem)
         facts.peak = max(facts.peak, peak)
     return y
 

@@ -19,7 +19,7 @@ from wavenetlite.features.steps import step_from_config
 from wavenetlite.nn import FrequencyTCN, Module
 from wavenetlite.recipes.unknown import more_unknown
 from wavenetlite.support.arrays import Floats
-from wavenetlite.support.checks import count, one_of, positive_int
+from wavenetlite.support.checks import count, number, one_of, positive_int
 from wavenetlite.support.errors import ArrayTypeError, ParameterError
 from wavenetlite.support.progress import Bar
 from wavenetlite.support.version import __version__
@@ -41,7 +41,8 @@ class Recipe:
     Attributes
     ----------
     features
-        Options of :class:`wavenetlite.LogMel`, without `sr`; frames are then normalised by the corpus' statistics.
+        Options of :class:`wavenetlite.LogMel`, without `sr`, and with `frame_ms` and `hop_ms` for `n_fft` and
+        `hop_length`, so that they mean the same at every rate; frames are then normalised by the corpus' statistics.
     steps
         Steps between the two, as their `config`.
     network
@@ -117,7 +118,7 @@ def waveforms(sr: int) -> list[dict[str, Any]]:
 RECIPES = {
     "commands": Recipe(
         "commands",
-        features={"n_fft": 512, "hop_length": 160, "n_mels": 40, "fmin": 20.0, "fmax": 7600.0, "amin": 1e-8},
+        features={"frame_ms": 32.0, "hop_ms": 10.0, "n_mels": 40, "fmin": 20.0, "fmax": 7600.0, "amin": 1e-8},
         waveforms=waveforms(16000),
         frames=FRAMES,
         epochs=140,
@@ -129,7 +130,7 @@ RECIPES = {
     ),
     "digits": Recipe(
         "digits",
-        features={"n_fft": 256, "hop_length": 80, "n_mels": 40, "fmin": 20.0, "fmax": 4000.0},
+        features={"frame_ms": 32.0, "hop_ms": 10.0, "n_mels": 40, "fmin": 20.0, "fmax": 4000.0},
         # Levels differ by up to 25 dB between speakers; a network would take the level for part of the word.
         steps=[{"type": "AutoGain", "range_db": 64.0, "fall_db": 0.1, "least_db": -15.0}],
         waveforms=[
@@ -161,6 +162,33 @@ def recipes() -> tuple[str, ...]:
     True
     """
     return tuple(RECIPES)
+
+
+def features_at(options: Mapping[str, Any], sr: int) -> LogMel:
+    """The features of a recipe at a sample rate: `frame_ms` and `hop_ms` become n_fft and hop_length."""
+    made = dict(options)
+    for name, ms in (("n_fft", "frame_ms"), ("hop_length", "hop_ms")):
+        if ms in made:
+            made[name] = max(1, round(number(ms, made.pop(ms), 0.0) * sr / 1000))
+    return LogMel(sr=sr, **made)
+
+
+def transform_at(config: Mapping[str, Any], sr: int) -> dict[str, Any]:
+    """The configuration of a transform, for the corpus' sample rate where it has one."""
+    return {**config, "sr": sr} if "sr" in config else dict(config)
+
+
+def check_rate(recipe: str, options: Mapping[str, Any], sr: int, others: Mapping[str, Mapping[str, Any]]) -> None:
+    """Raise if a recipe's features need a higher sample rate than the corpus has; the error names the remedies."""
+    fmax = options.get("fmax")
+    if fmax is None or 2 * fmax <= sr:
+        return
+    fitting = [name for name, some in others.items() if 2 * (some.get("fmax") or 0.0) <= sr]
+    another = f"pass recipe={fitting[0]!r}, or " if fitting else "use "
+    raise ParameterError(
+        f"sr={sr} of the corpus must be at least {2 * fmax:g} for the recipe {recipe!r};"
+        f" {another}resample=True and sr={16000 if 2 * fmax <= 16000 else round(2 * fmax)} when reading"
+    )
 
 
 def recipe_of(recipe: str | R, kind: type[R], known: Mapping[str, R]) -> R:
@@ -259,7 +287,8 @@ class Training:
     ) -> None:
         self.recipe, self.corpus, self.valid, self.folder = recipe, corpus, valid, folder
         self.seed, self.threads, self.resume, self.progress = seed, threads, resume, progress
-        plain = LogMel(sr=corpus.sr, **recipe.features).then(*(step_from_config(dict(s), None) for s in recipe.steps))
+        check_rate(recipe.name, recipe.features, corpus.sr, {name: one.features for name, one in RECIPES.items()})
+        plain = features_at(recipe.features, corpus.sr).then(*(step_from_config(dict(s), None) for s in recipe.steps))
         self.learned_from = np.bincount(clips.y, minlength=len(corpus.labels))
         self.clips = self.with_more_unknown(clips)
         self.features: Features = plain.then(MeanVariance.fit(plain(clip) for clip in clips.audio))
@@ -376,6 +405,8 @@ class Training:
             augment=self.transforms(recipe.frames),
             mix=mix if alpha and probability else None,
             teacher=teacher,
+            names=self.clips.names,
+            labels=self.corpus.labels,
         )
 
     def augmented(self) -> OnTheFly | Variants:
@@ -408,11 +439,15 @@ class Training:
                     continue
             elif "babble" in kinds:
                 recordings = list(self.clips.audio[self.clips.y != silent])
-            made.append(augment.transform_from(dict(config), recordings))
+            made.append(augment.transform_from(transform_at(config, self.corpus.sr), recordings))
         return augment.Augment(made) if made else None
 
     def validation(self) -> ClipBatches | None:
-        return None if self.valid is None else ClipBatches(OnTheFly(self.valid.audio, self.features), self.valid.y)
+        valid = self.valid
+        if valid is None:
+            return None
+        frames = OnTheFly(valid.audio, self.features)
+        return ClipBatches(frames, valid.y, names=valid.names, labels=self.corpus.labels)
 
     def fit(
         self, name: str, model: Module, source: ClipBatches, valid: ClipBatches | None, loss: CrossEntropy, epochs: int,

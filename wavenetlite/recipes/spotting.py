@@ -17,10 +17,10 @@ from wavenetlite.detection.detector import Detector
 from wavenetlite.evaluation.det import curves, merge_curves, outcomes, pooled, with_thresholds
 from wavenetlite.evaluation.detections import RATES, Report
 from wavenetlite.evaluation.scores import ConcatenatedScores, ScoredRecording, by_recording, listen_to_all
-from wavenetlite.features import LogMel, MeanVariance
+from wavenetlite.features import MeanVariance
 from wavenetlite.formats import load
 from wavenetlite.nn import FrequencyTCN
-from wavenetlite.recipes.recipe import fit_options, jsonable, recipe_of
+from wavenetlite.recipes.recipe import check_rate, features_at, fit_options, jsonable, recipe_of, transform_at
 from wavenetlite.support.checks import count, number, positive_int
 from wavenetlite.support.errors import ArrayTypeError, ParameterError
 from wavenetlite.support.progress import Bar
@@ -28,7 +28,7 @@ from wavenetlite.support.version import __version__
 from wavenetlite.train import augment
 from wavenetlite.train.loop import cpus, fit
 from wavenetlite.train.losses import CrossEntropy
-from wavenetlite.train.segments import Marks, Segments, Spoken
+from wavenetlite.train.segments import Marks, Segments, Spoken, recordings_digest
 
 BACKGROUND = "_background_"
 CLASSIFIER = "classifier.safetensors"
@@ -42,7 +42,8 @@ class SpottingRecipe:
     Attributes
     ----------
     features
-        Options of :class:`wavenetlite.LogMel`, without `sr`; frames are then normalised by the corpus' statistics.
+        Options of :class:`wavenetlite.LogMel`, as in :class:`wavenetlite.recipes.Recipe`; frames are then normalised by
+        the corpus' statistics.
     network
         Options of :class:`wavenetlite.nn.FrequencyTCN`.
     epochs, batch_size, lr, weight_decay, ema, shards
@@ -83,7 +84,7 @@ class SpottingRecipe:
 SPOTTING = {
     "wake-words": SpottingRecipe(
         "wake-words",
-        features={"n_fft": 256, "hop_length": 80, "n_mels": 32, "fmin": 100.0, "fmax": 3800.0, "amin": 1e-8},
+        features={"frame_ms": 32.0, "hop_ms": 10.0, "n_mels": 32, "fmin": 100.0, "fmax": 3800.0, "amin": 1e-8},
         network={
             "stem": [[16, [5, 5], [2, 2]], [24, [3, 3], [2, 2]], [32, [3, 3], [2, 1]]],
             "dilations": [1, 2, 4, 8, 1, 2, 4],
@@ -300,7 +301,8 @@ class Spotting:
         self.threads = min(2, cpus()) if threads is None else positive_int("threads", threads)
         self.resume, self.progress = resume, progress
         self.labels = [*utterances.words, BACKGROUND]
-        self.features = LogMel(sr=utterances.sr, **recipe.features)
+        check_rate(recipe.name, recipe.features, utterances.sr, {})
+        self.features = features_at(recipe.features, utterances.sr)
         self._spoken: Spoken | None = None
 
     def all_but(self, held_out: Sequence[int]) -> list[int]:
@@ -312,7 +314,10 @@ class Spotting:
     @property
     def spoken(self) -> Spoken:
         if self._spoken is None:
-            made = [augment.transform_from(dict(config), None) for config in self.recipe.waveforms]
+            made = [
+                augment.transform_from(transform_at(config, self.utterances.sr), None)
+                for config in self.recipe.waveforms
+            ]
             with Bar(self.progress, "augmentation") as bar:
                 self._spoken = Spoken(
                     self.utterances.items,
@@ -403,6 +408,7 @@ class Spotting:
             "utterances": len(items),
             "speakers": len({item.speaker for item in items}),
             "hours": round(sum(len(item.audio) for item in items) / self.utterances.sr / 3600, 4),
+            "recordings": recordings_digest(items),
             "wavenetlite": __version__,
         }
 

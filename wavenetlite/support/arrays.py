@@ -2,8 +2,15 @@
 
 from __future__ import annotations
 
+from typing import Any, TypeGuard
+
 import numpy as np
 import numpy.typing as npt
 
 Floats = npt.NDArray[np.float32]
 Doubles = npt.NDArray[np.float64]
+
+
+def is_array(value: Any) -> TypeGuard[npt.NDArray[Any]]:
+    """Whether it is an array; a masked one is not: its mask would be ignored."""
+    return isinstance(value, np.ndarray) and not isinstance(value, np.ma.MaskedArray)

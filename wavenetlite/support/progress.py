@@ -56,6 +56,12 @@ class Bar:
         if self.bar is not None:
             self.bar.update(done - self.bar.n)
 
+    def say(self, text: str) -> None:
+        """Show a line of text."""
+        if self.bar is not None:
+            before = f"{self.name}: " if self.name else ""
+            self.bar.write(before + text, file=sys.stderr)
+
     def step(self, step: int, steps_per_epoch: int, loss: float, accuracy: float) -> None:
         """Show the position within an epoch, and loss and accuracy so far."""
         if self.bar is not None:

@@ -15,7 +15,7 @@ import numpy as np
 import numpy.typing as npt
 import scipy.fft
 
-from wavenetlite.support.arrays import Floats
+from wavenetlite.support.arrays import Floats, is_array
 from wavenetlite.support.checks import count, number, one_of, positive_int
 from wavenetlite.support.errors import ArrayTypeError, ParameterError
 from wavenetlite.support.options import option_names
@@ -848,7 +848,7 @@ def blended(x: Floats, shares: Floats, others: Ints) -> Floats:
 
 def check_batch(name: str, batch: Any, dimensions: int | None) -> None:
     """Check a finite float32 array with this number of dimensions; None: two or three."""
-    if not isinstance(batch, np.ndarray):
+    if not is_array(batch):
         raise ArrayTypeError(f"{name} is a {type(batch).__name__}; it must be a NumPy array")
     if batch.dtype != np.float32:
         raise ArrayTypeError(f"{name} has dtype {batch.dtype}; it must be float32")
@@ -893,7 +893,7 @@ def checked_recordings(recordings: Any) -> list[Floats]:
     if not isinstance(recordings, np.ndarray | Sequence) or isinstance(recordings, str):
         raise ArrayTypeError(f"recordings is a {type(recordings).__name__}; it must be an array or a list of arrays")
     for i, one in enumerate(recordings):
-        if not isinstance(one, np.ndarray) or one.dtype != np.float32 or one.ndim != 1 or not one.size:
+        if not is_array(one) or one.dtype != np.float32 or one.ndim != 1 or not one.size:
             raise ArrayTypeError(f"recordings[{i}] must be a non-empty float32 array (samples,)")
         if not (one.min() >= -LARGEST and one.max() <= LARGEST):
             raise ParameterError(f"recordings[{i}] must be finite")

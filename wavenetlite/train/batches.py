@@ -10,7 +10,8 @@ import numpy as np
 import numpy.typing as npt
 
 from wavenetlite.features.spec import Features
-from wavenetlite.support.arrays import Floats
+from wavenetlite.support.arrays import Floats, is_array
+from wavenetlite.support.digests import digest
 from wavenetlite.support.errors import ArrayTypeError, ParameterError
 
 AHEAD = 3
@@ -27,7 +28,10 @@ Change = Callable[[Floats, np.random.Generator], Floats]
 
 
 class Source(Protocol):
-    """Training data for `fit`: `len(source)` items, accessed in any order."""
+    """Training data for `fit`: `len(source)` items, accessed in any order.
+
+    A source may define ``contents()``, the digest of each aspect of its data by name; see `contents_of`.
+    """
 
     def __len__(self) -> int: ...
     def batch(self, indices: Integers, rng: np.random.Generator) -> Batch:
@@ -46,13 +50,16 @@ class Arrays:
     """
 
     def __init__(self, x: Floats, targets: npt.ArrayLike) -> None:
-        if not isinstance(x, np.ndarray) or x.dtype != np.float32:
-            raise ArrayTypeError(f"x is a {getattr(x, 'dtype', type(x).__name__)}; it must be a float32 array")
+        if not is_array(x) or x.dtype != np.float32:
+            given = f"{x.dtype} array" if is_array(x) else type(x).__name__
+            raise ArrayTypeError(f"x is a {given}; it must be a float32 array")
         if x.ndim != 3:
             raise ParameterError(f"x has shape {x.shape}; it must be (items, frames, channels)")
         if not np.isfinite(x).all():
             raise ParameterError("x has infinities or NaN; it must be finite")
         try:
+            if isinstance(targets, np.ma.MaskedArray):
+                raise ArrayTypeError("targets is a masked array; mark what is to be ignored in another way")
             self.x, self.targets = x, np.asarray(targets)
         except ValueError:
             raise ArrayTypeError("targets have different lengths; they must be an array") from None
@@ -64,6 +71,9 @@ class Arrays:
 
     def batch(self, indices: Integers, rng: np.random.Generator) -> Batch:
         return self.x[indices], self.targets[indices]
+
+    def contents(self) -> dict[str, str]:
+        return {"x": digest(self.x), "targets": digest(self.targets)}
 
 
 def in_threads(
@@ -132,6 +142,9 @@ class Variants:
         """A random variant of each of some clips."""
         return self.frames[rng.integers(len(self.frames), size=len(indices)), indices].astype(np.float32)
 
+    def digest(self) -> str:
+        return digest(self.frames)
+
 
 class OnTheFly:
     """Features of audio clips, augmented on every access; parameters as in `Variants`."""
@@ -142,6 +155,9 @@ class OnTheFly:
     def take(self, indices: Integers, rng: np.random.Generator) -> Floats:
         audio = self.audio[indices]
         return self.features(audio if self.augment is None else self.augment(audio, rng))
+
+    def digest(self) -> str:
+        return digest(self.audio, self.features.fingerprint.hex())
 
 
 class ClipBatches:
@@ -161,6 +177,8 @@ class ClipBatches:
         Mixes frames and soft targets: ``mix(x, targets, rng)``.
     teacher
         Computes targets for a batch of frames, as the network will see it: ``teacher(x, targets)``.
+    names, labels
+        Of the clips and of the classes; a run is resumed only with the same.
     """
 
     def __init__(
@@ -172,7 +190,10 @@ class ClipBatches:
         augment: Change | None = None,
         mix: Callable[[Floats, Floats, np.random.Generator], tuple[Floats, Floats]] | None = None,
         teacher: Callable[[Floats, Floats], Floats] | None = None,
+        names: Sequence[str] = (),
+        labels: Sequence[str] = (),
     ) -> None:
+        self.names, self.labels = list(names), list(labels)
         self.clips, self.y, self.classes = clips, np.asarray(y), classes
         self.augment, self.mix, self.teacher = augment, mix, teacher
         if classes is None and (mix or teacher):
@@ -191,6 +212,22 @@ class ClipBatches:
         if self.mix is not None:
             x, targets = self.mix(x, targets, rng)
         return np.ascontiguousarray(x), targets if self.teacher is None else self.teacher(x, targets)
+
+    def contents(self) -> dict[str, str]:
+        return {"names": digest(self.names), "labels": digest(self.labels, self.y), "audio": self.clips.digest()}
+
+
+def contents_of(source: Source) -> dict[str, str]:
+    """The digest of each aspect of a source by name: its own ``contents()``, or else of its items one by one."""
+    own = getattr(source, "contents", None)
+    if own is not None:
+        return dict(own())
+    x, targets = [], []
+    for index in range(len(source)):
+        values, wanted = source.batch(np.array([index]), np.random.default_rng([0, index]))
+        x.append(digest(values))
+        targets.append(digest(wanted))
+    return {"x": digest(x), "targets": digest(targets)}
 
 
 def shuffled(source: Source, batch_size: int, seed: int, epoch: int) -> Iterator[Batch]:

@@ -12,8 +12,12 @@ import numpy as np
 from wavenetlite.support.arrays import Floats
 from wavenetlite.support.atomic_files import replacing
 from wavenetlite.support.errors import ModelFileError, ParameterError
+from wavenetlite.support.version import __version__
 
 CHECKPOINT = "checkpoint.npz"
+FORMAT = 2
+"""Number of the layout of checkpoints; format 1 did not say what data it belongs to."""
+ANEW = "pass resume=False to train anew"
 
 
 @dataclass
@@ -25,20 +29,21 @@ class State:
     notes: dict[str, Any]
 
 
-def write(folder: Path, state: State, settings: dict[str, Any]) -> None:
+def write(folder: Path, state: State, settings: dict[str, Any], contents: dict[str, str]) -> None:
     """Replace the checkpoint in a folder, atomically."""
-    head = json.dumps({"epoch": state.epoch, "notes": state.notes, "settings": settings}, sort_keys=True)
+    head = json.dumps({"format": FORMAT, "wavenetlite": __version__, "epoch": state.epoch, "notes": state.notes,
+                       "settings": settings, "contents": contents}, sort_keys=True)  # fmt: skip
     with replacing(folder / CHECKPOINT) as file:
         np.savez(file, **state.arrays, head=np.frombuffer(head.encode(), np.uint8))  # type: ignore[arg-type]
 
 
-def read(folder: Path, settings: dict[str, Any]) -> State | None:
+def read(folder: Path, settings: dict[str, Any], contents: dict[str, str]) -> State | None:
     """The checkpoint in a folder; None if there is none.
 
     Raises
     ------
     ParameterError
-        It was written with other settings.
+        It was written with other settings, for other data, or by another version of the package.
     ModelFileError
         It is damaged.
     """
@@ -50,7 +55,11 @@ def read(folder: Path, settings: dict[str, Any]) -> State | None:
         with path.open("rb") as opened, np.load(opened, allow_pickle=False) as file:
             arrays = {name: file[name] for name in file.files}
         head = json.loads(arrays.pop("head").tobytes())
+        check_version(path, head.get("format", 1), head.get("wavenetlite", "an earlier one"))
         epoch, notes, given = int(head["epoch"]), dict(head["notes"]), dict(head["settings"])
+        known = dict(head["contents"])
+    except ParameterError:
+        raise
     except Exception as error:
         raise damaged(path, error) from None
     wanted = json.loads(json.dumps(settings))
@@ -58,7 +67,19 @@ def read(folder: Path, settings: dict[str, Any]) -> State | None:
         was, now = given.get(name), wanted.get(name)
         if was != now:
             raise ParameterError(f"{name}={short(now)} must be {short(was)} to resume {path}; or pass resume=False")
+    changed = [name for name in sorted({*contents, *known}) if contents.get(name) != known.get(name)]
+    if changed:
+        raise ParameterError(f"{path} belongs to other data: {', '.join(changed)} changed since; {ANEW}")
     return State(epoch, arrays, notes)
+
+
+def check_version(path: Path, format_number: Any, version: Any) -> None:
+    """Raise unless this version of the package wrote it: another one may train to other bits."""
+    if (format_number, version) != (FORMAT, __version__):
+        raise ParameterError(
+            f"{path} was written by wavenetlite {version} (checkpoint format {format_number}), and this is"
+            f" {__version__} (format {FORMAT}); {ANEW}"
+        )
 
 
 def damaged(path: Path, error: Exception) -> ModelFileError:

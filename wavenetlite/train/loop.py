@@ -24,8 +24,8 @@ from wavenetlite.support.checks import count, number, one_of, positive_int
 from wavenetlite.support.errors import ParameterError, TrainingError
 from wavenetlite.support.progress import Bar
 from wavenetlite.train import checkpoint
-from wavenetlite.train.batches import Arrays, Batch, Source, shuffled
-from wavenetlite.train.losses import CrossEntropy, Loss, Outcome
+from wavenetlite.train.batches import Arrays, Batch, Source, contents_of, shuffled
+from wavenetlite.train.losses import Loss, Outcome, loss_from
 from wavenetlite.train.optimiser import AdamW, clip_norm, schedule
 from wavenetlite.train.parameters import Parameters
 
@@ -47,11 +47,14 @@ class History:
         The epoch with the highest validation accuracy (for equal ones, the lowest loss), 0: none.
     stopped_early
         Whether `patience` was exceeded.
+    resumed_epochs
+        How many of the rows a checkpoint already held; all of them: nothing was left to train.
     """
 
     rows: list[dict[str, Any]] = field(default_factory=list)
     best_epoch: int = 0
     stopped_early: bool = False
+    resumed_epochs: int = 0
 
 
 @dataclass(frozen=True)
@@ -92,7 +95,7 @@ def fit(
     train: Data,
     valid: Data | None = None,
     *,
-    loss: Loss | None = None,
+    loss: Loss | Literal["cross_entropy", "mse", "ctc"] | None = None,
     epochs: int = 50,
     batch_size: int = 64,
     lr: float = 2e-3,
@@ -123,7 +126,7 @@ def fit(
         ``(x, targets)``, x float32 (items, frames, channels), or a `Source` such as `ClipBatches`. Items of a batch
         have the same length; an incomplete last batch of an epoch is dropped.
     loss
-        None: `CrossEntropy`, one class per item, at the last frame.
+        None: `CrossEntropy`, one class per item, at the last frame; or the name of a loss with its default options.
     epochs, batch_size
         Passes over the data, and items per step.
     lr, schedule, warmup
@@ -147,7 +150,8 @@ def fit(
     folder
         Folder for ``checkpoint.npz`` (after each epoch) and ``history.jsonl``; created if missing. None: not saved.
     resume
-        Whether to resume from a checkpoint in `folder`.
+        Whether to resume from a checkpoint in `folder`: only with the same network, options and data, and the same
+        version of the package; anything else is an error that names what differs.
     seed
         Seed of the order of the items, augmentation and dropout.
     progress
@@ -178,7 +182,7 @@ def fit(
         epochs, batch_size, lr, schedule, warmup, weight_decay, clip, ema, shards, patience, keep, seed
     )  # fmt: skip
     at_once = min(settings.shards, cpus()) if threads is None else positive_int("threads", threads)
-    run = Run(model, source(train), None if valid is None else source(valid), loss or CrossEntropy(), settings,
+    run = Run(model, source(train), None if valid is None else source(valid), loss_from(loss), settings,
               at_once, None if folder is None else Path(folder))  # fmt: skip
     return run.all(resume, progress)
 
@@ -198,6 +202,7 @@ class Run:
     ) -> None:
         self.model, self.train, self.valid, self.loss, self.settings = model, train, valid, loss, settings
         self.folder = folder
+        self.contents: dict[str, str] = {}  # of the data, if there is a folder
         if len(train) < settings.batch_size:
             raise ParameterError(f"batch_size={settings.batch_size} must be at most {len(train)}, the number of items")
         if valid is None and settings.keep == "best":
@@ -225,7 +230,8 @@ class Run:
         """Train to the end, from the start or from a checkpoint, and update the model's weights."""
         if self.folder is not None:
             self.folder.mkdir(parents=True, exist_ok=True)
-            if resume and (state := checkpoint.read(self.folder, self.bound_to())) is not None:
+            self.contents = self.digests()
+            if resume and (state := checkpoint.read(self.folder, self.bound_to(), self.contents)) is not None:
                 self.restore(state)
         try:
             self.epochs(progress)
@@ -238,10 +244,26 @@ class Run:
         """Run the remaining epochs."""
         name = progress if isinstance(progress, str) else ""
         with Bar(bool(progress), name, total=self.settings.epochs, done=len(self.history.rows)) as bar:
-            while len(self.history.rows) < self.settings.epochs and not self.history.stopped_early:
+            if self.complete:
+                bar.say(f"all {len(self.history.rows)} epochs in {self.folder} were complete: nothing was trained")
+            while not self.complete:
                 self.epoch(bar)
                 if self.folder is not None:
                     self.write()
+
+    @property
+    def complete(self) -> bool:
+        return len(self.history.rows) >= self.settings.epochs or self.history.stopped_early
+
+    def digests(self) -> dict[str, str]:
+        """The digest of each aspect of the data, such as "valid targets"."""
+        parts = {"train": self.train, "valid": self.valid}
+        return {
+            f"{part} {aspect}": value
+            for part, data in parts.items()
+            if data is not None
+            for aspect, value in contents_of(data).items()
+        }
 
     def bound_to(self) -> dict[str, Any]:
         """Settings that a checkpoint must match."""
@@ -389,7 +411,8 @@ class Run:
         arrays |= {f"best.{name}": value for name, value in (self.best or {}).items()}
         notes = {"rows": self.history.rows, "best_epoch": self.history.best_epoch, "step": self.step,
                  "stopped_early": self.history.stopped_early}  # fmt: skip
-        checkpoint.write(self.folder, checkpoint.State(len(self.history.rows), arrays, notes), self.bound_to())
+        checkpoint.write(self.folder, checkpoint.State(len(self.history.rows), arrays, notes), self.bound_to(),
+                         self.contents)  # fmt: skip
         with replacing(self.folder / HISTORY) as file:
             file.write("".join(json.dumps(row) + "\n" for row in self.history.rows).encode())
 
@@ -412,7 +435,8 @@ class Run:
         best = {name.removeprefix("best."): value for name, value in state.arrays.items() if name.startswith("best.")}
         self.best = best or None
         self.step = self.optimiser.steps = state.notes["step"]
-        self.history = History(state.notes["rows"], state.notes["best_epoch"], state.notes["stopped_early"])
+        self.history = History(state.notes["rows"], state.notes["best_epoch"], state.notes["stopped_early"],
+                               len(state.notes["rows"]))  # fmt: skip
 
 
 def quiet() -> np.errstate:

@@ -13,6 +13,7 @@ from wavenetlite import audio
 from wavenetlite.corpora.utterances import Utterance
 from wavenetlite.features.spec import Features
 from wavenetlite.support.arrays import Floats
+from wavenetlite.support.digests import digest
 from wavenetlite.support.errors import ParameterError
 from wavenetlite.train.batches import Batch, Change, Integers, in_threads
 
@@ -53,6 +54,7 @@ class Piece(NamedTuple):
     frames: npt.NDArray[np.float16]
     start_s: float
     end_s: float
+    speed: float = 1.0
 
 
 class Spoken:
@@ -114,7 +116,7 @@ class Spoken:
             y, factor = audio.resample(y, played, sr), played / sr
         if augment is not None and len(y):
             y = augment(y[np.newaxis], rng)[0]
-        return Piece(self.features(y).astype(np.float16), item.start_s / factor, item.end_s / factor)
+        return Piece(self.features(y).astype(np.float16), item.start_s / factor, item.end_s / factor, factor)
 
 
 class Segments:
@@ -190,6 +192,10 @@ class Segments:
             x = self.augment(x, rng)
         return x, targets[:, :: self.stride]
 
+    def contents(self) -> dict[str, str]:
+        items = [self.spoken.items[i] for i in self.chosen]
+        return {"recordings": recordings_digest(items), "labels": digest(list(self.number_of))}
+
     def fill(self, x: Floats, targets: Integers, first: int, rng: np.random.Generator) -> None:
         """Fill a segment: possibly the end of another utterance, then `first`, then others."""
         piece = self.piece(first, rng)
@@ -233,15 +239,19 @@ class Segments:
         """The targets of frames of an utterance that is truncated before `begin`."""
         item, marks = self.spoken.items[number_of], self.marks
         targets = np.full(end - begin, IGNORED if item.untimed else self.background, np.int64)
-        if item.word is None:
-            return targets
-        heard = (piece.end_s - max(piece.start_s, begin * self.hop_s)) / (piece.end_s - piece.start_s)
-        if heard <= marks.most_broken:
-            return targets
-        after = (np.arange(begin, end) * self.hop_s + self.width_s - piece.end_s) * 1000  # ms since the word's end
-        targets[(after >= marks.from_ms - marks.before_ms) & (after <= marks.to_ms + marks.after_ms)] = IGNORED
-        if heard >= marks.least_heard:
-            targets[(after >= marks.from_ms) & (after <= marks.to_ms)] = self.number_of[item.word]
+        ends_s = np.arange(begin, end) * self.hop_s + self.width_s
+        wanted = []
+        for word, start_s, end_s in item.said:
+            start_s, end_s = start_s / piece.speed, end_s / piece.speed
+            heard = (end_s - max(start_s, begin * self.hop_s)) / (end_s - start_s)
+            if heard <= marks.most_broken:
+                continue
+            after = (ends_s - end_s) * 1000  # ms since the word's end
+            targets[(after >= marks.from_ms - marks.before_ms) & (after <= marks.to_ms + marks.after_ms)] = IGNORED
+            if heard >= marks.least_heard:
+                wanted.append(((after >= marks.from_ms) & (after <= marks.to_ms), self.number_of[word]))
+        for frames, label in wanted:  # after all margins: those of one word may reach into another
+            targets[frames] = label
         return targets
 
     def piece(self, number_of: int, rng: np.random.Generator) -> Piece:
@@ -249,3 +259,9 @@ class Segments:
 
     def other(self, rng: np.random.Generator) -> int:
         return self.chosen[int(rng.integers(len(self.chosen)))]
+
+
+def recordings_digest(items: Sequence[Utterance]) -> str:
+    """The digest of recordings: their audio, and all that is known about each."""
+    notes = [[x.name, x.speaker, x.split, x.said, sorted(x.untimed)] for x in items]
+    return digest(notes, *(item.audio for item in items))

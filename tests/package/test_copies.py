@@ -1,0 +1,86 @@
+"""What is immutable can be copied and pickled; streams refuse alike; masked arrays are refused everywhere."""
+
+import copy
+import pickle
+
+import numpy as np
+import pytest
+
+import wavenetlite as wl
+
+pytest.importorskip("librosa")
+COPIES = {"copy": copy.copy, "deepcopy": copy.deepcopy, "pickle": lambda one: pickle.loads(pickle.dumps(one))}
+SIGNAL = np.random.default_rng(0).standard_normal(16000).astype(np.float32) / 10
+SPECS = {
+    "LogMel": wl.LogMel(), "MFCC": wl.MFCC(), "PCEN": wl.PCEN(), "MuLaw": wl.MuLaw(),
+    "with steps": wl.LogMel().then(wl.features.Deltas(width=3)),
+}  # fmt: skip
+
+
+def classifier():
+    return wl.AudioClassifier(wl.LogMel(), wl.TCN(40, 2, channels=4, dilations=[1]), ["yes", "no"])
+
+
+@pytest.mark.parametrize("how", COPIES)
+@pytest.mark.parametrize("name", SPECS)
+def test_specs(name, how):
+    spec = SPECS[name]
+    twin = COPIES[how](spec)
+    assert twin.fingerprint == spec.fingerprint
+    assert twin(SIGNAL).tobytes() == spec(SIGNAL).tobytes()
+
+
+@pytest.mark.parametrize("how", COPIES)
+def test_classifiers(how):
+    clf = classifier()
+    twin = COPIES[how](clf)
+    assert twin.labels == clf.labels
+    assert twin.predict(SIGNAL).probabilities.tobytes() == clf.predict(SIGNAL).probabilities.tobytes()
+    stream = twin.stream()
+    stream.restore(clf.stream().snapshot())
+
+
+STREAMS = {
+    "network": lambda: wl.TCN(40, 2, channels=4, dilations=[1]).stream(),
+    "pool": lambda: wl.TCN(40, 2, channels=4, dilations=[1]).pool(2),
+    "features": lambda: wl.LogMel().stream(),
+    "codes": lambda: wl.MuLaw().stream(),
+    "classifier": lambda: classifier().stream(),
+    "classifier pool": lambda: classifier().pool(2),
+    "detector": lambda: wl.detection.Detector().stream(["a", "b"], 50.0),
+    "resampler": lambda: wl.audio.Resampler(48000, 16000),
+}
+
+
+@pytest.mark.parametrize("how", COPIES)
+@pytest.mark.parametrize("name", STREAMS)
+def test_streams_refuse(name, how):
+    with pytest.raises(wl.StreamStateError, match="cannot be copied or pickled"):
+        COPIES[how](STREAMS[name]())
+
+
+def masked(*shape):
+    return np.ma.masked_array(np.zeros(shape, np.float32), mask=False)
+
+
+MASKED = {
+    "network": lambda: wl.TCN(40, 2, channels=4, dilations=[1])(masked(100, 40)),
+    "features": lambda: wl.LogMel()(masked(4000)),
+    "feature stream": lambda: wl.LogMel().stream().process(masked(4000)),
+    "codes": lambda: wl.MuLaw()(masked(4000)),
+    "classifier": lambda: classifier().stream().process(masked(4000)),
+    "predict": lambda: classifier().predict(masked(4000)),
+    "detector": lambda: wl.detection.Detector().stream(["a", "b"], 50.0).process(masked(3, 2)),
+    "resample": lambda: wl.audio.resample(masked(400), 16000, 8000),
+    "mono": lambda: wl.audio.to_mono(masked(400, 2), "mean"),
+    "operator": lambda: wl.ops.conv1d(masked(1, 20, 4), np.zeros((3, 4, 2), np.float32)),
+    "parameters": lambda: wl.nn.Linear(1, 1, bias=False).load_state_dict({"weight": masked(1, 1)}),
+    "training": lambda: wl.train.Arrays(masked(8, 4, 1), np.zeros(8, int)),
+    "targets": lambda: wl.train.Arrays(np.zeros((8, 4, 1), np.float32), np.ma.masked_array(np.zeros(8, int), False)),
+}
+
+
+@pytest.mark.parametrize("name", MASKED)
+def test_masked_arrays_are_refused(name):
+    with pytest.raises(wl.ArrayTypeError, match=r"(?i)masked ?array"):
+        MASKED[name]()

@@ -1,0 +1,22 @@
+"""Whether samples are on the scale of audio, -1..1."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from wavenetlite.support.arrays import Floats
+
+LOUDEST = 8.0
+"""A sample above this is no overshoot of -1..1: these are integers stored as floats."""
+
+
+def scale_problem(y: Floats) -> str:
+    """What is wrong with the scale of the finite samples, and the remedy; "" if nothing is."""
+    flat = y.reshape(-1)
+    with np.errstate(over="ignore", invalid="ignore"):
+        if np.dot(flat, flat) <= LOUDEST**2:  # so is the square of each
+            return ""
+    peak = float(np.abs(flat[np.isfinite(flat)]).max(initial=0.0))
+    if peak <= LOUDEST:
+        return ""
+    return f"reaches {peak:g}; samples must be in -1..1: divide integers by 32768"
