@@ -192,7 +192,8 @@ def test_interrupted_it_leaves_nothing(folder):
     command = [sys.executable, "-m", "wavenetlite", "render", "long.wav", "out.wav", "--model", "amp.safetensors"]
     running = subprocess.Popen([*command, "--block", "1"], env=environment, stderr=subprocess.PIPE, text=True)
     deadline = time.monotonic() + 30
-    while not list(folder.glob(".out.wav.*")) and time.monotonic() < deadline:
+    while not list(folder.glob(".*.tmp")):
+        assert time.monotonic() < deadline
         time.sleep(0.02)
     running.send_signal(signals.SIGINT)
     _, error = running.communicate(timeout=30)

@@ -660,6 +660,7 @@ def test_the_order_on_disk_does_not_matter(tmp_path):
 
 # ----------------------------------------------------------------------------------------------------- real recordings
 @needs_data
+@pytest.mark.slow
 def test_speech_commands_of_google():
     corpus = read_corpus(Path(DATA, "speech_commands12"), sr=16000)
     assert (corpus.layout, corpus.problems) == ("speech_commands", [])
@@ -673,6 +674,7 @@ def test_speech_commands_of_google():
 
 
 @needs_data
+@pytest.mark.slow
 def test_the_free_spoken_digit_dataset():
     corpus = read_corpus(Path(DATA, "fsdd"))
     assert (corpus.layout, corpus.problems, corpus.sr) == ("fsdd", [], 8000)

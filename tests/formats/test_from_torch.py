@@ -16,6 +16,7 @@ from wavenetlite import formats
 torch = pytest.importorskip("torch", reason="needs PyTorch, of which networks are read")
 import torch_models as others  # noqa: E402
 from torch import nn  # noqa: E402
+from torch.nn import functional  # noqa: E402
 
 pytestmark = pytest.mark.filterwarnings("ignore:Using padding='same'")
 
@@ -127,7 +128,7 @@ def test_nothing_is_shared_and_nothing_changed():
 
 class Own(nn.Module):
     def forward(self, x):
-        return x
+        return x.cumsum(-1)
 
 
 def pruned():
@@ -138,12 +139,12 @@ def pruned():
 
 def hooked():
     layer = nn.Conv1d(2, 2, 1)
-    layer.register_forward_hook(lambda *_: None)
+    layer.register_forward_hook(lambda module, inputs, y: 2 * y)
     return layer
 
 
 REFUSED = [
-    ([nn.Conv1d(2, 2, 1), Own()], r"1 \(Own\): it is no module of torch.nn"),
+    ([nn.Conv1d(2, 2, 1), Own()], r"1 \(Own, line \d+ of test_from_torch.py\): cumsum has no counterpart here"),
     ([nn.Sequential(nn.Conv1d(2, 2, 1), nn.RNN(2, 2))], r"0\.1 \(RNN\): there is no such layer here"),
     ([nn.LayerNorm((2, 3)), nn.Flatten()], r"0 \(LayerNorm\): .*; 1 \(Flatten\): "),
     ([nn.Conv1d(2, 2, 3, padding=1, padding_mode="reflect")], r"padding_mode='reflect' must be 'zeros'"),
@@ -161,9 +162,13 @@ REFUSED = [
     ([nn.Upsample(scale_factor=2, mode="linear")], r"mode='linear'"),
     ([nn.SELU()], r"SELU"),
     ([nn.LogSoftmax(1)], r"LogSoftmax"),
-    ([pruned()], r"parametrized by _Orthogonal"),
-    ([hooked()], r"forward hooks"),
 ]
+
+
+@pytest.mark.parametrize("make", [pruned, hooked])
+def test_parametrizations_and_hooks_are_traced(make):
+    module, x = make(), signal(30, 2)
+    assert agrees(wl.from_torch(module), x, theirs(module, x))
 
 
 @pytest.mark.parametrize(("layers", "message"), REFUSED, ids=lambda value: value if isinstance(value, str) else "")
@@ -330,14 +335,162 @@ def test_locuslab(kind, old, tmp_path):
 
 
 def test_what_only_has_the_names_of_a_published_network():
-    module = others.BaiTCN(3, [4, 4, 4])
-    module.network[2].conv2.dilation = (3,)
-    with pytest.raises(wl.ParameterError, match=r"network\.2\.conv2: dilation=3 must be 4 in this network"):
-        wl.from_torch(module)
-    module = others.KwsTCN(2, 4, 3, separable=True)
-    module.network[1]["cnn"][0].dilation = (1,)
-    with pytest.raises(wl.ParameterError, match=r"network\.1\.cnn\.0: dilation=1 must be 2"):
-        wl.from_torch(module)
+    """It is traced, and taken as it computes."""
+    module = others.randomised(others.BaiTCN(3, [4, 4, 4]))
+    module.network[2].conv2.dilation = (2,)
+    module.network[2].net[5].frames = 4
+    module.network[2].conv2.padding = (4,)
+    x = signal(60, 3)
+    assert agrees(wl.from_torch(module), x, theirs(module, x))
+
+
+class Chomp(nn.Module):
+    def __init__(self, before, after):
+        super().__init__()
+        self.before, self.after = before, after
+
+    def forward(self, x):
+        return x[:, :, self.before : x.shape[2] - self.after]
+
+
+class Block(nn.Module):
+    """Of the names and order of a published TCN, with any padding and chomp."""
+
+    def __init__(self, channels, out, dilation, padding, chomp, mode="zeros"):
+        super().__init__()
+
+        def parts(width):
+            conv = nn.Conv1d(width, out, 3, padding=padding, dilation=dilation, padding_mode=mode)
+            return conv, Chomp(*chomp), nn.ReLU(), nn.Dropout(0.1)
+
+        self.conv1, self.chomp1, self.relu1, self.dropout1 = parts(channels)
+        self.conv2, self.chomp2, self.relu2, self.dropout2 = parts(out)
+        self.net = nn.Sequential(self.conv1, self.chomp1, self.relu1, self.dropout1,
+                                 self.conv2, self.chomp2, self.relu2, self.dropout2)  # fmt: skip
+        self.downsample = nn.Conv1d(channels, out, 1) if channels != out else None
+        self.relu = nn.ReLU()
+
+    def forward(self, x):
+        return self.relu(self.net(x) + (x if self.downsample is None else self.downsample(x)))
+
+
+class Published(nn.Module):
+    def __init__(self, kind="causal", mode="zeros"):
+        super().__init__()
+        padding, chomp = {"causal": (2, (0, 2)), "symmetric": (2, (1, 1)), "same": (1, (0, 0))}[kind]
+        blocks = [Block(3, 4, d, padding * d, [n * d for n in chomp], mode) for d in (1, 2)]
+        blocks[1] = Block(4, 4, 2, padding * 2, [n * 2 for n in chomp], mode)
+        self.network = nn.Sequential(*blocks)
+
+    def forward(self, x):
+        return self.network(x)
+
+
+def with_hook(module):
+    module.network[1].register_forward_hook(lambda module, inputs, y: 2 * y)
+    return module
+
+
+def with_forward(module):
+    inner = module.network[0]
+    inner.forward = lambda x: torch.tanh(type(inner).forward(inner, x))
+    return module
+
+
+class Scaled(Published):
+    """With another `forward` and a child more."""
+
+    def __init__(self):
+        super().__init__()
+        self.more = nn.Conv1d(4, 2, 1)
+
+    def forward(self, x):
+        return functional.softsign(self.more(functional.pad(self.network(x), (3, 0))[..., :-3]))
+
+
+class UNet(nn.Module):
+    """Two halvings and the way back, with skips."""
+
+    def __init__(self):
+        super().__init__()
+        self.down = nn.ModuleList(nn.Conv1d(a, b, 4, 2, 1) for a, b in ((3, 4), (4, 5)))
+        self.up = nn.ModuleList(nn.ConvTranspose1d(a, b, 4, 2, 1) for a, b in ((5, 4), (8, 3)))
+
+    def forward(self, x):
+        first = torch.relu(self.down[0](x))
+        back = self.up[0](torch.relu(self.down[1](first)))
+        return self.up[1](torch.cat([back, first], dim=1))
+
+
+class Recurrent(nn.Module):
+    def __init__(self):
+        super().__init__()
+        self.conv, self.rnn, self.head = (
+            nn.Conv1d(3, 4, 3, padding=1),
+            nn.LSTM(4, 5, 2, batch_first=True),
+            nn.Linear(5, 2),
+        )
+
+    def forward(self, x):
+        return self.head(self.rnn(self.conv(x).transpose(1, 2))[0]).transpose(1, 2)
+
+
+TRACED = {
+    "symmetric chomp": lambda: Published("symmetric"),
+    "no chomp": lambda: Published("same"),
+    "a hook on a block": lambda: with_hook(Published()),
+    "forward of an instance": lambda: with_forward(Published()),
+    "another forward": Scaled,
+    "recurrent": Recurrent,
+    "weight norm": lambda: nn.Sequential(Published(), nn.utils.parametrizations.weight_norm(nn.Conv1d(4, 2, 2))),
+}
+
+
+@pytest.mark.parametrize("name", TRACED)
+def test_modules_with_a_forward_of_their_own(name):
+    torch.manual_seed(1)
+    module, x = others.randomised(TRACED[name]()), signal(60, 3)
+    assert agrees(wl.from_torch(module), x, theirs(module, x))
+
+
+def test_skips_of_a_u_net_are_aligned_or_refused():
+    torch.manual_seed(1)
+    module, x = UNet(), signal(64, 3)
+    try:
+        model = wl.from_torch(module)
+    except wl.ParameterError as error:
+        assert "do not fit together" in str(error)
+    else:
+        assert agrees(model, x, theirs(module, x))
+
+
+@pytest.mark.parametrize(
+    ("module", "message"),
+    [
+        (lambda: Published("same", "circular"), r"network\.0\.net\.0 \(Conv1d.*has mode='circular'; it must be"),
+        (lambda: Published("same", "replicate"), "has mode='replicate'; it must be"),
+        (lambda: Published("same", "reflect"), "has mode='reflect'; it must be"),
+        (lambda: nn.Sequential(nn.InstanceNorm1d(3), Published()), "averages over all frames of a signal"),
+    ],
+)
+def test_modules_that_cannot_stream_are_named(module, message):
+    with pytest.raises(wl.ParameterError, match=message) as caught:
+        wl.from_torch(module())
+    assert "\n" not in str(caught.value)
+
+
+@pytest.mark.parametrize("prefix", ["module.", "_orig_mod.", "module._orig_mod.", "model.", "model._orig_mod."])
+def test_weights_of_wrapped_networks(prefix, tmp_path):
+    module, x = others.randomised(others.BaiTCN(3, [4, 4])), signal(40, 3)
+    state = {prefix + name: value for name, value in module.state_dict().items()}
+    torch.save({"state_dict": state}, tmp_path / "m.pt")
+    assert agrees(wl.load(tmp_path / "m.pt"), x, theirs(module, x))
+
+
+def test_files_of_older_versions_of_pytorch(tmp_path):
+    module, x = others.randomised(others.BaiTCN(3, [4, 4])), signal(40, 3)
+    torch.save(module.state_dict(), tmp_path / "m.pt", _use_new_zipfile_serialization=False)
+    assert agrees(wl.load(tmp_path / "m.pt"), x, theirs(module, x))
 
 
 # ------------------------------------------------------------------------------------------------ wekws

@@ -107,10 +107,17 @@ REFUSED = [
         [torch.nn.LSTM(2, 3), torch.nn.ReLU()],
         r"1 \(ReLU\): it comes after a LSTM, which gives",
     ),
-    ([normed()], r"0 \(GRU\): it is parametrized"),
     ([torch.nn.Conv1d(2, 4, 1), torch.nn.GroupNorm(2, 4)], r"1 \(GroupNorm\): it averages over all frames"),
     ([torch.nn.GroupNorm(2, 4)], r"0 \(GroupNorm\): it averages over all frames"),
 ]
+
+
+def test_a_parametrized_module_is_traced():
+    module = normed()
+    x = np.random.default_rng(0).standard_normal((30, 2)).astype(np.float32)
+    with torch.no_grad():
+        wanted = module(torch.from_numpy(x)[:, None])[0][:, 0].numpy()
+    np.testing.assert_allclose(wl.from_torch(module)(x), wanted, atol=1e-6)
 
 
 @pytest.mark.parametrize(("layers", "message"), REFUSED, ids=range(len(REFUSED)))

@@ -240,3 +240,42 @@ def test_options_of_a_state_dict_are_not_those_of_a_model(tmp_path):
         wl.load(tmp_path / "model.json", stride=3)
     with pytest.raises(wl.ParameterError, match="dilation=0 must be a positive integer"):
         wl.load(tmp_path / "model.json", dilation=0)
+
+
+# ------------------------------------------------------------------------------------------------ what the player adds
+def dense_file(path, **more):
+    layer = {"type": "dense", "activation": "tanh", "shape": [None, None, 1], "weights": [[[0.5]], [0.1]]}
+    path.write_text(json.dumps({"in_shape": [None, None, 1], "layers": [layer], **more}))
+    return path
+
+
+@pytest.mark.parametrize(("skip", "before", "after"), [(0, 0, 0), (1, 0, 0), (0, 6, 0), (0, 0, -3.5), (1, 6, -12)])
+def test_input_and_gains_of_the_player(skip, before, after, tmp_path):
+    path = dense_file(tmp_path / "m.json", in_skip=skip, in_gain=before, out_gain=after, metadata={"name": "amp"})
+    x = np.linspace(-1, 1, 9, dtype=np.float32)[:, None]
+    louder = x * 10 ** (before / 20)
+    wanted = (np.tanh(0.5 * louder + 0.1) + skip * louder) * 10 ** (after / 20)
+    np.testing.assert_allclose(wl.load(path)(x), wanted, atol=1e-6)
+
+
+@pytest.mark.parametrize(
+    ("more", "said"),
+    [
+        ({"in_skip": 2}, "in_skip is 2; it must be an integer from 0 to 1"),
+        ({"in_gain": "6"}, "in_gain is '6'; it must be a number"),
+        ({"out_gain": 500}, "out_gain is 500; it must be decibels from -120 to 120"),
+        ({"oversampling": 2}, "'oversampling' is not known"),
+    ],
+)
+def test_other_fields_of_the_player_are_refused(more, said, tmp_path):
+    with pytest.raises(wl.ModelFileError, match=said):
+        wl.load(dense_file(tmp_path / "m.json", **more))
+
+
+def test_fields_of_layers_that_are_not_known(tmp_path):
+    path = dense_file(tmp_path / "m.json")
+    found = json.loads(path.read_text())
+    found["layers"][0]["use_bias"] = False
+    path.write_text(json.dumps(found))
+    with pytest.raises(wl.ModelFileError, match=r"layers\[0\].'use_bias' is not known"):
+        wl.load(path)

@@ -39,6 +39,7 @@ def pairs(draw, most):
     return draw(st.integers(1, most)), draw(st.integers(1, most))
 
 
+@pytest.mark.slow
 @given(data=st.data())
 def test_conv2d_is_that_of_torch(data):
     groups = data.draw(st.sampled_from([1, 1, 2, 3]))
@@ -61,6 +62,7 @@ def test_conv2d_is_that_of_torch(data):
     assert close(layer(x), from_image(expected))
 
 
+@pytest.mark.slow
 @given(data=st.data())
 def test_conv_transpose2d_is_that_of_torch(data):
     groups = data.draw(st.sampled_from([1, 1, 2]))

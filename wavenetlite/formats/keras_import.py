@@ -115,12 +115,15 @@ class KerasReader:
         if len(waiting) > MOST_LAYERS:
             raise ModelFileError(f"the model calls layers more than {MOST_LAYERS} times")
         read = {(layer.name, index): self.read_by(layer, call) for layer, index, call in waiting}
+        first = self.first_calls(layers, [*read.values(), [self.one_tensor(config, "output_layers")]])
         while waiting:
             later = []
             for layer, index, call in waiting:
                 sources = read[layer.name, index]
                 if all(one in known for one in sources):
-                    known[layer.name, index] = self.call(layer, [known[one] for one in sources], prefix)
+                    known[layer.name, index + first.get(layer.name, 0)] = self.call(
+                        layer, [known[one] for one in sources], prefix
+                    )
                 else:
                     later.append((layer, index, call))
             if len(later) == len(waiting):
@@ -131,6 +134,11 @@ class KerasReader:
         if wanted not in known:
             raise ModelFileError(f"the model's output is of {wanted[0]!r}, which no layer is")
         return known[wanted]
+
+    def first_calls(self, layers: Sequence[Layer], reads: Sequence[list[tuple[str, int]]]) -> dict[str, int]:
+        """The number of the first call of models inside the model: 1, if their own making was counted as number 0."""
+        zero = {name for many in reads for name, index in many if index == 0}
+        return {layer.name: 1 for layer in layers if layer.kind in MODELS and layer.name not in zero}
 
     def one_tensor(self, config: Fields, key: str) -> tuple[str, int]:
         """The only input or output of a model."""

@@ -11,8 +11,8 @@ import numpy as np
 from wavenetlite.formats import layers
 from wavenetlite.formats.format import UnsupportedError
 from wavenetlite.formats.onnx_builder import OnnxGraphBuilder, check_channels, name_for, per_channel, signal_in
-from wavenetlite.formats.onnx_file import OnnxNode
-from wavenetlite.formats.onnx_signal import Signal, scalar
+from wavenetlite.formats.onnx_file import FLOATS, OnnxNode
+from wavenetlite.formats.onnx_signal import CHANNELS, ONE, Signal, scalar
 from wavenetlite.nn.convolution import Conv1d
 from wavenetlite.nn.pointwise import Activation
 
@@ -30,11 +30,19 @@ def activation(net: OnnxGraphBuilder, node: OnnxNode, inputs: list[Any]) -> Sign
     elif node.kind == "Gelu":
         parameters = {"approximate": options.get("approximate", "none")}
     elif node.kind == "Softmax":
-        check_channels(signal, options.get("axis", -1 if net.opset >= 13 else 1))
+        check_softmax(net, signal, options.get("axis", -1 if net.opset >= 13 else 1))
     layer = Activation(name, **parameters)
     if not zero_stays(name):
         return net.frame_by_frame(name_for(node), layer, signal)
     return net.layer(name_for(node), layer, signal).pending_as(signal)
+
+
+def check_softmax(net: OnnxGraphBuilder, signal: Signal, axis: int) -> None:
+    """Refuse what does not run over the channels alone; before opset 13 it ran over all axes from `axis` on."""
+    check_channels(signal, axis)
+    if net.opset < 13 and set(signal.axes[axis % len(signal.axes) :]) - {CHANNELS, ONE}:
+        after = ", ".join(signal.axes[axis % len(signal.axes) :])
+        raise UnsupportedError(f"runs over the axes {after} at once, as before opset 13; it must run over the channels")
 
 
 def zero_stays(name: str) -> bool:
@@ -113,7 +121,7 @@ def finish(net: OnnxGraphBuilder, node: OnnxNode, inputs: list[Any]) -> Signal |
     unfinished = next(value for value in inputs if isinstance(value, Unfinished))
     others = [value for value in inputs if value is not unfinished]
     kind, signal = unfinished.kind, unfinished.signal
-    if node.kind in ("Cast", "Identity") and not others:
+    if not others and (node.kind == "Identity" or (node.kind == "Cast" and node.attributes.get("to") in FLOATS)):
         return unfinished
     if len(others) == 1 and isinstance(others[0], Signal) and others[0].node is signal.node:
         if (node.kind, kind) == ("Div", "1 + |x|") and inputs[1] is unfinished:

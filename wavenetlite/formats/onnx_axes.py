@@ -10,7 +10,7 @@ import numpy as np
 from wavenetlite.formats.format import UnsupportedError
 from wavenetlite.formats.onnx_builder import OnnxGraphBuilder, check_channels, name_for, signal_in
 from wavenetlite.formats.onnx_constants import Symbol, integers
-from wavenetlite.formats.onnx_file import OnnxNode
+from wavenetlite.formats.onnx_file import FLOAT, FLOATS, OnnxNode
 from wavenetlite.formats.onnx_signal import (
     BATCH,
     CHANNELS,
@@ -27,6 +27,14 @@ from wavenetlite.nn.graph import Slice
 
 def keep(net: OnnxGraphBuilder, node: OnnxNode, inputs: list[Any]) -> Signal:
     """The signal as it is."""
+    return signal_in(inputs)
+
+
+def cast(net: OnnxGraphBuilder, node: OnnxNode, inputs: list[Any]) -> Signal:
+    """Between floats."""
+    to = node.attributes.get("to", FLOAT)
+    if to not in FLOATS:
+        raise UnsupportedError(f"makes integers, booleans or strings of the signal (to={to}); it must stay floats")
     return signal_in(inputs)
 
 

@@ -127,7 +127,25 @@ class OnnxGraphBuilder(GraphBuilder):
         if (after > 0 and signal.excess) or (before > 0 > signal.lead) or (after > 0 > signal.tail):
             signal = self.settled(signal)
         cut = min(signal.excess, max(0, -after))
-        return replace(signal, lead=signal.lead + before, excess=signal.excess - cut, tail=signal.tail + after + cut)
+        return self.with_moved_padding(
+            replace(signal, lead=signal.lead + before, excess=signal.excess - cut, tail=signal.tail + after + cut)
+        )
+
+    def with_moved_padding(self, signal: Signal) -> Signal:
+        """Zeros of a convolution that were too many at both ends, of whose frames some are cut off at the start."""
+        layer = next((layer for name, layer, _ in self.entries if name == signal.name), None)
+        moved = min(-signal.lead, signal.excess)
+        if moved <= 0 or not isinstance(layer, Conv1d) or layer.stride != 1:
+            return signal
+        before, after = layer.pads
+        if before < moved:
+            return signal
+        bias = layer.parameter("bias") if layer.bias else None
+        again = layers.conv1d(layer.parameter("weight"), bias, groups=layer.groups, dilation=layer.dilation,
+                              padding=(before - moved, after + moved))  # fmt: skip
+        source = next(inputs for name, _, inputs in self.entries if name == signal.name)
+        name = self.add(signal.name, again, *source)
+        return replace(signal, name=name, node=self.nodes[name], lead=signal.lead + moved, excess=signal.excess - moved)
 
     # Several signals
 
@@ -137,7 +155,7 @@ class OnnxGraphBuilder(GraphBuilder):
         signals, tail, excess = self.aligned(signals)
         zeros = min(max(one.lead, 0) for one in signals)
         if tail > 0 or zeros > 0:
-            signals = [self.settled(one) for one in signals]
+            signals, tail, excess = [self.settled(one) for one in signals], 0, 0
         made = self.layer(name_for(node), kind, *signals)
         clock = made.node.clock
         lead = Fraction(clock.start - signals[0].time) / Fraction(clock.rate)

@@ -21,7 +21,9 @@ def conv(net: OnnxGraphBuilder, node: OnnxNode, inputs: list[Any]) -> Signal:
     signal, bias = signal_in(inputs), optional_floats(node.given(inputs, 2))
     weight, (stride, dilation, (left, right)) = over_time(node, signal, floats(inputs[1]))
     reach = (weight.shape[2] - 1) * dilation
-    if signal.excess or (signal.tail < 0):
+    if (
+        signal.excess or signal.tail < 0 or (left and signal.lead < 0)
+    ):  # zeros stand before what is left, not before all
         signal = net.settled(signal)
     before, after = left + signal.lead, right + signal.tail
     if before > reach:
@@ -92,9 +94,13 @@ def average_pool(net: OnnxGraphBuilder, node: OnnxNode, inputs: list[Any]) -> Si
     """A convolution with equal weights."""
     signal = signal_in(inputs)
     kernel = node.attributes.get("kernel_shape") or []
-    padded = any(node.attributes.get("pads") or []) or node.attributes.get("ceil_mode", 0)
-    if padded and not node.attributes.get("count_include_pad", 0):
-        raise UnsupportedError("leaves padding out of its means")
+    count = len(kernel)
+    strides, dilations = (list(node.attributes.get(name) or [1] * count) for name in ("strides", "dilations"))
+    if node.attributes.get("ceil_mode", 0) and max(strides, default=1) > 1:
+        raise UnsupportedError("has ceil_mode=1 with strides: whether its last mean is of fewer frames depends on the "
+                               "length")  # fmt: skip
+    if not node.attributes.get("count_include_pad", 0) and any(padding(node, kernel, strides, dilations)):
+        raise UnsupportedError("leaves padding out of its means; count_include_pad must be 1")
     net.spend(signal.channels * math.prod(kernel))
     weight = np.full((signal.channels, 1, *kernel), 1 / max(1, math.prod(kernel)), np.float32)
     attributes = {**node.attributes, "group": signal.channels}

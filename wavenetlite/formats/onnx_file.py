@@ -51,6 +51,8 @@ MODEL: Message = {
 FLOAT, INT32, INT64 = 1, 6, 7
 DTYPES = {FLOAT: "<f4", 2: "u1", 3: "i1", INT32: "<i4", INT64: "<i8", 9: "?", 10: "<f2", 11: "<f8"}
 """Of tensors, by the number of their type."""
+FLOATS = FLOAT, 10, 11, 16
+"""Types that a signal may have: single, half and double precision, and bfloat16."""
 ATTRIBUTE_VALUES = {1: "f", 2: "i", 3: "s", 4: "t", 5: "graph", 6: "floats", 7: "ints", 8: "strings", 10: "graphs"}
 """Which field of an attribute holds its value, by the number of its type."""
 

@@ -32,7 +32,7 @@ def concat(net: OnnxGraphBuilder, node: OnnxNode, inputs: list[Any]) -> Signal |
         return Stack(signals, node.attributes.get("axis", 0) % len(signals[0].axes))
     if axis != TIME or len(signals) != 1:
         raise UnsupportedError(f"joins over the axis {axis}; it must join channels, or put zeros around a signal")
-    at = inputs.index(signals[0])
+    at = next(place for place, value in enumerate(inputs) if isinstance(value, Signal))
     number = node.attributes.get("axis", 0)
     zeros = [floats(value) for value in inputs if not isinstance(value, Signal)]
     if any(value.any() or value.ndim != len(signals[0].axes) for value in zeros):

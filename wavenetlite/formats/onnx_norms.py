@@ -15,7 +15,7 @@ from wavenetlite.formats.onnx_signal import Signal, floats, optional_floats
 
 def batch_norm(net: OnnxGraphBuilder, node: OnnxNode, inputs: list[Any]) -> Signal:
     signal = signal_in(inputs)
-    if node.attributes.get("training_mode", 0):
+    if node.attributes.get("training_mode", 0) or any(node.outputs[1:]):
         raise UnsupportedError("is in training mode")
     check_channels(signal, 1 if len(signal.axes) > 1 else 0)
     eps = node.attributes.get("epsilon", 1e-5)

@@ -7,7 +7,7 @@ from typing import Any
 
 from wavenetlite.formats.onnx_activations import activation, begin, clip, hard_sigmoid, prelu, selu
 from wavenetlite.formats.onnx_arithmetic import arithmetic, linear, negate, power
-from wavenetlite.formats.onnx_axes import gather, keep, pad, reshape, slice_, split, squeeze, transpose, unsqueeze
+from wavenetlite.formats.onnx_axes import cast, gather, keep, pad, reshape, slice_, split, squeeze, transpose, unsqueeze
 from wavenetlite.formats.onnx_builder import OnnxGraphBuilder
 from wavenetlite.formats.onnx_convolutions import average_pool, conv, conv_transpose
 from wavenetlite.formats.onnx_file import OnnxNode
@@ -18,12 +18,13 @@ from wavenetlite.formats.onnx_recurrent import recurrent
 OPERATORS: dict[str, Callable[[OnnxGraphBuilder, OnnxNode, list[Any]], Any]] = {
     **dict.fromkeys(("Relu", "Tanh", "Sigmoid", "LeakyRelu", "Elu", "Gelu", "Softsign", "HardSwish", "Softmax"),
                     activation),
-    **dict.fromkeys(("Identity", "Dropout", "Cast", "Contiguous"), keep),
+    **dict.fromkeys(("Identity", "Dropout", "Contiguous"), keep),
     **dict.fromkeys(("Add", "Sub", "Mul", "Div", "Sum"), arithmetic),
     **dict.fromkeys(("GlobalAveragePool", "GlobalMaxPool", "ReduceMean", "ReduceMax"), pool),
     "Abs": begin,
     "AveragePool": average_pool,
     "BatchNormalization": batch_norm,
+    "Cast": cast,
     "Clip": clip,
     "Concat": concat,
     "Conv": conv,

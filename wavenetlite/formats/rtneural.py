@@ -12,18 +12,21 @@ import re
 from collections.abc import Iterator
 from typing import BinaryIO
 
+import numpy as np
+
 from wavenetlite.formats import layers
 from wavenetlite.formats.format import Format
 from wavenetlite.formats.layers import checked_network
 from wavenetlite.formats.reading import Fields, array, read_json, shown, size_of
 from wavenetlite.formats.rtneural_layers import NORM, last_dimensions, layers_of, written
-from wavenetlite.nn.combine import Sequential
+from wavenetlite.nn.combine import Residual, Sequential
 from wavenetlite.nn.module import Module
 from wavenetlite.nn.pointwise import Activation, Dropout
 from wavenetlite.support.checks import positive_int
 from wavenetlite.support.errors import ArrayTypeError, ModelFileError, ParameterError
 
 MOST_LAYERS = 4096
+MOST_DECIBELS = 120
 STATE_DICT = re.compile(rb'\s*\{\s*"[\w.]*(weight|bias|running_mean|running_var)"\s*:\s*\[')
 
 
@@ -43,6 +46,9 @@ def load(file: BinaryIO, size: int, *, prefix: str = "", dilation: int = 1, stri
         Of a state_dict: what the names of the layer's arrays begin with, such as "conv1.".
     dilation, stride, groups
         Of a convolution in a state_dict, which does not say.
+
+    A sequential model may have ``in_skip`` (the input is added to the output), ``in_gain`` and ``out_gain`` (decibels),
+    as AIDA-X plays them.
 
     Returns
     -------
@@ -70,7 +76,8 @@ def load(file: BinaryIO, size: int, *, prefix: str = "", dilation: int = 1, stri
 
 
 def sequential(fields: Fields) -> Sequential:
-    channels = last_dimensions(fields, "in_shape")
+    fields.only("in_shape", "layers", "in_skip", "in_gain", "out_gain", "metadata")
+    first = channels = last_dimensions(fields, "in_shape")
     found: list[Module] = []
     for one in fields.each("layers", MOST_LAYERS):
         made = list(layers_of(one, channels))
@@ -80,7 +87,19 @@ def sequential(fields: Fields) -> Sequential:
             raise ModelFileError(f"{one.name('shape')} ends in {last_dimensions(one, 'shape')}; it must in {channels}")
     if not found:
         raise ModelFileError("layers is empty; it must have one or more")
-    return Sequential(found)
+    if fields.integer("in_skip", 0, least=0, most=1):
+        if channels != first:
+            raise ModelFileError(f"in_skip is 1 with {first} channels in and {channels} out; they must be as many")
+        found = [Residual(found)]
+    return Sequential([*gain(fields, "in_gain", first), *found, *gain(fields, "out_gain", channels)])
+
+
+def gain(fields: Fields, key: str, channels: int) -> list[Module]:
+    """What multiplies all samples by a number of decibels; nothing for 0 dB."""
+    decibels = fields.number(key, 0.0)
+    if abs(decibels) > MOST_DECIBELS:
+        raise fields.wrong(key, f"decibels from -{MOST_DECIBELS} to {MOST_DECIBELS}")
+    return [layers.affine(np.full(channels, 10 ** (decibels / 20)), np.zeros(channels))] if decibels else []
 
 
 # Layers of a state_dict

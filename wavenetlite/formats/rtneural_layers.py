@@ -22,6 +22,11 @@ MOST_DENSE = 2**22
 ACTIVATIONS = ("tanh", "relu", "sigmoid", "softmax", "elu")
 WITHOUT_ACTIVATION = ("batchnorm", "batchnorm2d", "prelu", "gru", "lstm")
 """Layers whose activation RTNeural's loader passes over."""
+FIELDS = (
+    "type", "activation", "shape", "weights", "name", "kernel_size", "dilation", "groups", "strides", "padding",
+    "epsilon", "kernel_size_time", "kernel_size_feature", "num_filters_in", "num_features_in", "num_filters_out",
+)  # fmt: skip
+"""All that layers have; any other may say something that matters."""
 NORM = ("weight", "bias", "running_mean", "running_var")
 
 Written = dict[str, Any]
@@ -29,6 +34,7 @@ Written = dict[str, Any]
 
 def layers_of(fields: Fields, channels: int) -> Iterator[Module]:
     """A layer of a file, which gets `channels` channels, and the activation that goes with it."""
+    fields.only(*FIELDS)
     kind = fields.text("type")
     if kind in READERS:
         yield READERS[kind](fields, channels, last_dimensions(fields, "shape"))
@@ -101,6 +107,8 @@ def conv1d(fields: Fields, channels: int, out: int) -> Module:
     """A convolution with Keras's weights, (kernel, in / groups, out)."""
     kernel, dilation = (last_integer(fields, key) for key in ("kernel_size", "dilation"))
     groups = fields.integer("groups", 1)
+    if fields.any("padding", "causal") != "causal" or (fields.has("strides") and last_integer(fields, "strides") != 1):
+        raise ModelFileError(f"{fields.place} must have padding 'causal' and strides 1, as RTNeural computes it")
     weight, bias = weights(fields, (kernel, channels // groups, out), (out,))
     return layers.conv1d(weight.transpose(2, 1, 0), bias, dilation=dilation, groups=groups)
 

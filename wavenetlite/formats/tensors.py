@@ -19,6 +19,12 @@ from wavenetlite.support.errors import ModelFileError
 NESTED = ("state_dict", "model_state_dict", "model")
 """Names under which training programs save a state_dict beside other things."""
 
+WRAPPERS = "module.", "_orig_mod.", "model."
+"""What DataParallel, torch.compile and Lightning put before all names."""
+
+LEGACY = b"\x80\x02\x8a\x0al\xfc\x9cF\xf9 j\xa8P\x19."
+"""How files of ``torch.save`` began before PyTorch 1.6."""
+
 MOST_TENSORS = 20_000
 MOST_PICKLE_BYTES = 16 * 2**20
 WEIGHT_NORM = (("weight_g", "weight_v"), ("parametrizations.weight.original0", "parametrizations.weight.original1"))
@@ -27,7 +33,7 @@ WEIGHT_NORM = (("weight_g", "weight_v"), ("parametrizations.weight.original0", "
 
 def is_torch(ends: bytes) -> bool:
     """Whether a file may be one that ``torch.save`` wrote."""
-    return ends[:4] == b"PK\x03\x04" and b"/data.pkl" in ends[:1024]
+    return (ends[:4] == b"PK\x03\x04" and b"/data.pkl" in ends[:1024]) or ends.startswith(LEGACY)
 
 
 def is_safetensors(ends: bytes) -> bool:
@@ -46,12 +52,19 @@ def read(file: BinaryIO, size: int) -> dict[str, Floats]:
     tensors = read_torch(file, size) if is_torch(begin) else read_safetensors(file, size)
     if not tensors:
         raise ModelFileError("it has no tensors")
-    if all(name.startswith("module.") for name in tensors):  # of DataParallel
-        tensors = {name.removeprefix("module."): value for name, value in tensors.items()}
+    tensors = without_wrappers(tensors)
     for name, value in tensors.items():
         if not np.isfinite(value).all():
             raise ModelFileError(f"tensor {name!r} has numbers that are not finite in float32")
     return tensors
+
+
+def without_wrappers(tensors: Mapping[str, Floats]) -> dict[str, Floats]:
+    """Tensors without the names that all of them begin with because the network was wrapped."""
+    found = dict(tensors)
+    while prefix := next((one for one in WRAPPERS if all(name.startswith(one) for name in found)), ""):
+        found = {name.removeprefix(prefix): value for name, value in found.items()}
+    return found
 
 
 # safetensors
@@ -68,7 +81,9 @@ def read_safetensors(file: BinaryIO, size: int) -> dict[str, Floats]:
 
 def read_torch(file: BinaryIO, size: int) -> dict[str, Floats]:
     """Tensors of a dictionary that ``torch.save`` wrote, by ``torch.load(weights_only=True)``."""
-    check_archive(file, size)
+    if file.read(len(LEGACY)) != LEGACY:
+        check_archive(file, size)
+    file.seek(0)
     try:
         import torch
     except ImportError:

@@ -9,12 +9,25 @@ from typing import Any
 from wavenetlite.formats import locuslab, pytorch_tcn, wekws
 from wavenetlite.formats.format import UnsupportedError
 from wavenetlite.formats.tensors import Weights
+from wavenetlite.formats.torch_check import (
+    LAYOUTS,
+    STEP,
+    agrees,
+    as_input,
+    channel_counts,
+    evaluating,
+    is_plain,
+    signal,
+    theirs,
+)
 from wavenetlite.formats.torch_layers import TorchReader, activation, float32, kind
+from wavenetlite.formats.torch_trace import traced
 from wavenetlite.nn.combine import Sequential
 from wavenetlite.nn.files import check_runs
 from wavenetlite.nn.module import Module
 from wavenetlite.support.errors import ArrayTypeError, ModelFileError, ParameterError
 
+LOCUSLAB = {"network.0.net.0.bias", "tcn.network.0.net.0.bias"}
 NUMBERED = re.compile(r"(?:.*\.)?(?:network|res_blocks)\.([0-9]{1,2})\.(?:conv[12](?:\.conv)?|cnn\.0)")
 """Where the published networks have their dilated convolutions; dilations are 1, 2, 4, ..."""
 
@@ -55,13 +68,42 @@ def from_torch(module: Any) -> Module:
 
     if not isinstance(module, torch.nn.Module):
         raise ArrayTypeError(f"module is a {type(module).__name__}; it must be a torch.nn.Module")
-    with torch.no_grad():
+    with evaluating(module):
+        plain = is_plain(module)
         try:
             model = known_network(module)
             check_runs(model)
         except ModelFileError as error:  # of readers of files that take a module's weights
-            raise ParameterError(f"module: {error}") from None
-    return model
+            reason: ParameterError | None = ParameterError(f"module: {error}")
+        except ParameterError as error:
+            reason = error if plain or is_published(set(module.state_dict())) else None
+        else:
+            same = agrees(model, module)
+            if same or (same is None and plain):
+                return model
+            reason = None
+        return by_trace(module, reason)
+
+
+def by_trace(module: Any, reason: ParameterError | None) -> Module:
+    """The network of what a module does with a signal; `reason` is raised where there is one, and this fails."""
+    for channels in channel_counts(module):
+        for layout in LAYOUTS:
+            x = signal(STEP, channels)
+            if theirs(module, x, layout) is None:
+                continue
+            try:
+                model = traced(module, as_input(module, x, layout), layout)
+                check_runs(model)
+            except (ParameterError, ModelFileError) as error:
+                reason = reason or ParameterError(str(error))
+                continue
+            if agrees(model, module):
+                return model
+            reason = reason or ParameterError("module: what it computes depends on the length of the signal, or on "
+                                              "more than the signal")  # fmt: skip
+    raise reason or ParameterError("module: it does not run on a signal (1, channels, 64) or (1, 64, channels) of as "
+                                   "many channels as one of its layers has")  # fmt: skip
 
 
 def known_network(module: Any) -> Module:
@@ -69,7 +111,7 @@ def known_network(module: Any) -> Module:
     names = set(module.state_dict())
     if kind(module) == "TCN" and type(module).__module__.startswith("pytorch_tcn."):
         return pytorch_tcn.from_module(module, state(module), placed)
-    if "network.0.net.0.bias" in names or "tcn.network.0.net.0.bias" in names:
+    if not names.isdisjoint(LOCUSLAB):
         check_as_published(module)
         return locuslab.network(state(module))
     if wekws.is_known(names):
@@ -78,12 +120,18 @@ def known_network(module: Any) -> Module:
     return layers_of(module)
 
 
+def is_published(names: set[str]) -> bool:
+    return not names.isdisjoint(LOCUSLAB) or wekws.is_known(names)
+
+
 def check_as_published(module: Any) -> None:
     """Refuse what has the names of a published network, but other dilations or activations."""
     for path, layer in module.named_modules():
         number = NUMBERED.fullmatch(path)
         if number and getattr(layer, "kernel_size", (1,))[0] > 1 and layer.dilation[0] != 2 ** int(number[1]):
             raise ParameterError(f"{path}: dilation={layer.dilation[0]} must be {2 ** int(number[1])} in this network")
+        if getattr(layer, "eps", 1e-5) != 1e-5:
+            raise ParameterError(f"{path}: eps={layer.eps} must be 1e-05 in this network")
         if number is None and path.rpartition(".")[2] in ("relu", "relu1", "relu2") and kind(layer) != "ReLU":
             raise ParameterError(f"{path} ({kind(layer)}): it must be ReLU in this network")
 
