@@ -389,6 +389,10 @@ REFUSED = {
     "outputs": (graph(layer("ReLU", "a") | {"inbound_nodes": [[["x", 0, 1]]]}, output="a"), "gives several outputs"),
     "weight norm": (sequential(layer("TCN", "t", nb_filters=4, dilations=[1], use_weight_norm=True)),
                     "use_weight_norm=True must be False"),
+    "int8": (sequential(layer("Dense", "d", **DENSE_OPTIONS, dtype={
+        "class_name": "QuantizedDTypePolicy", "config": {"name": "int8_from_float32"}})),
+             r"layer 'd' \(Dense\): its variables are of the type 'int8_from_float32'; they must be float16"),
+    "bfloat16": (sequential(layer("Dense", "d", **DENSE_OPTIONS, dtype="bfloat16")), "are of the type 'bfloat16'"),
     "tcn": (sequential(layer("TCN", "t", nb_filters=4, dilations=[1])),
             r"layer 't' \(TCN\): residual_block_0/conv1D_0: it has arrays of the shapes none; they must be \(3,3,4\)"),
 }  # fmt: skip
@@ -564,3 +568,42 @@ def attempt(tmp_path, data):
         return
     if model.receptive_field < 10_000:
         assert model(np.ones((5, model.in_channels), np.float32)).ndim == 2
+
+
+@pytest.mark.parametrize("calls", [1, 2])
+def test_models_inside_models_as_keras_2_counts_their_calls(calls, tmp_path):
+    """The first call in the outer model is number 1: their own making was number 0."""
+
+    def inner(name, conv_name):
+        begin = layer("InputLayer", f"{name}_in", batch_input_shape=[None, None, 3])
+        return {"class_name": "Sequential", "name": name, "config": {
+            "name": name, "layers": [begin, layer("Conv1D", conv_name, **CONV_OPTIONS | {"filters": 3})]},
+            "inbound_nodes": [[["x", 0, 0, {}]], [[f"{name}", 1, 0, {}]]][:calls]}  # fmt: skip
+
+    both = [[name, calls, 0, {}] for name in ("left", "right")]
+    config = {"class_name": "Functional", "config": {"name": "m", "layers": [
+        layer("InputLayer", "x", batch_input_shape=[None, None, 3]) | {"inbound_nodes": []},
+        inner("left", "a"), inner("right", "b"), layer("Add", "sum") | {"inbound_nodes": [both]}],
+        "input_layers": [["x", 0, 0]], "output_layers": [["sum", 0, 0]]}}  # fmt: skip
+    file = io.BytesIO()
+    arrays = {"left": ("a", array(2, 3, 3), array(3)), "right": ("b", array(2, 3, 3, seed=2), array(3, seed=3))}
+    with h5py.File(file, "w") as root:
+        root.attrs["model_config"] = json.dumps(config)
+        held = root.create_group("model_weights")
+        held.attrs["layer_names"] = list(arrays)
+        for name, (conv_name, kernel, bias) in arrays.items():
+            names = [f"{conv_name}/kernel:0", f"{conv_name}/bias:0"]
+            held.create_group(name).attrs["weight_names"] = names
+            held[name][names[0]], held[name][names[1]] = kernel, bias
+
+    def one(x, kernel, bias):
+        before = np.vstack([np.zeros((3, 3), np.float32), x])[: len(x)]
+        return np.maximum(before @ kernel[0] + x @ kernel[1] + bias, 0)
+
+    x, wanted = array(12, 3), 0
+    for _, kernel, bias in arrays.values():
+        y = x
+        for _ in range(calls):
+            y = one(y, kernel, bias)
+        wanted = wanted + y
+    close(loaded(tmp_path, file.getvalue())(x), wanted)

@@ -62,6 +62,13 @@ RIGHT = {
         [("Transpose", ["x"], ["a"], {"perm": [0, 2, 1]}), ("Softmax", ["a"], ["y"], {"axis": 2})], {}, 11),
     "AveragePool SAME_UPPER that counts padding": (
         [("AveragePool", ["x"], ["y"], {"kernel_shape": [3], "pads": [1, 1], "count_include_pad": 1})], {}, 17),
+    "Resize that repeats frames": (
+        [("Resize", ["x", "", "s"], ["y"], {"mode": "nearest", "nearest_mode": "floor",
+                                            "coordinate_transformation_mode": "asymmetric"})],
+        {"s": np.array([1, 1, 3], np.float32)}, 17),
+    "padding that is cut off at both ends": (
+        [("Conv", ["x", "w"], ["a"], {"pads": [2, 2]}), ("Slice", ["a", "s", "e", "d"], ["y"], {})],
+        {"w": W, "s": [I64(1)], "e": [I64(-1)], "d": [I64(2)]}, 17),
     "Cast to double and back": (
         [("Cast", ["x"], ["a"], {"to": TensorProto.DOUBLE}), ("Cast", ["a"], ["y"], {"to": TensorProto.FLOAT})],
         {}, 17),
@@ -93,6 +100,9 @@ REFUSED = {
     "AveragePool ceil_mode": (
         [("AveragePool", ["x"], ["y"], {"kernel_shape": [3], "strides": [3], "ceil_mode": 1, "count_include_pad": 1})],
         {}, 17, "has ceil_mode=1 with strides"),
+    "Resize that interpolates": (
+        [("Resize", ["x", "", "s"], ["y"], {"mode": "linear"})], {"s": np.array([1, 1, 2], np.float32)}, 17,
+        "it must repeat frames"),
     "Cast to int": ([("Cast", ["x"], ["a"], {"to": TensorProto.INT32}), ("Cast", ["a"], ["y"], {"to": 1})], {}, 17,
                     r"integers, booleans or strings of the signal \(to=6\)"),
     "Cast to bool": ([("Cast", ["x"], ["a"], {"to": TensorProto.BOOL}), ("Cast", ["a"], ["y"], {"to": 1})], {}, 17,

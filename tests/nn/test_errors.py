@@ -505,3 +505,9 @@ def test_output_frames_of_numpy_integers(model, kind):
     stream = model.stream()
     stream.process(np.zeros((250, model.in_channels), np.float32))
     assert stream.output_frames(kind(10)) == stream.output_frames(10)
+
+
+@pytest.mark.parametrize("shape", [(3, 20), (2, 3, 20)])
+def test_signals_whose_axes_are_exchanged(shape):
+    with pytest.raises(wl.ParameterError, match=r"x has 20 channels; it must have 3.* looks like .channels, frames."):
+        nn.Conv1d(3, 2, 1)(np.zeros(shape, np.float32))

@@ -274,6 +274,19 @@ def pool(g, x, channels, frames):
     g.add("AveragePool", x, **options)
 
 
+def resize(g, x, channels, frames):
+    scales = g.constant([1, 1, g.of(1.0, 2.0, 3.0, 1.5)])
+    if g.opset < 10:
+        g.add("Upsample", x, scales, mode=g.of("nearest", "nearest", "linear"))
+    elif g.opset >= 11:
+        options = {"mode": g.of("nearest", "nearest", "linear")}
+        if g.rng.random() < 0.7:
+            options["coordinate_transformation_mode"] = g.of("half_pixel", "asymmetric", "align_corners")
+        if g.rng.random() < 0.7:
+            options["nearest_mode"] = g.of("floor", "round_prefer_floor", "round_prefer_ceil", "ceil")
+        g.add("Resize", x, "", scales, **options)
+
+
 def matrix(g, x, channels, frames):
     """A matrix over the channels: from the left, or between two transpositions."""
     out = g.of(1, 2, 3)
@@ -325,7 +338,8 @@ def reshape(g, x, channels, frames):
 
 
 STEPS = [conv, conv, conv, conv, conv_transpose, crop, crop, pad, pad, activation, activation, activation, arithmetic,
-         arithmetic, join, join, join, zeros, norm, pool, matrix, split, reduce, reshape, part]  # fmt: skip
+         arithmetic, join, join, join, zeros, norm, pool, matrix, split, reduce, reshape, part,
+         resize]  # fmt: skip
 
 
 def outcome(seed, folder):
@@ -394,3 +408,4 @@ if __name__ == "__main__":
             elif "-r" in sys.argv and said.startswith("refused"):
                 print(seed, said)
     print(dict(found))
+    sys.exit("WRONG:" in found)

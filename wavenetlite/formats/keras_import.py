@@ -26,6 +26,8 @@ WHOLE = {"class_name": "__slice__", "config": {"start": None, "stop": None, "ste
 LAST_FRAME = [WHOLE, -1], [WHOLE, -1, WHOLE]
 """``x[:, -1]`` and ``x[:, -1, :]``, as Keras 3 writes them."""
 
+QUANTIZED = "int8", "int4", "float8", "gptq"
+
 MODELS = "Sequential", "Functional", "Model"
 
 
@@ -177,6 +179,7 @@ class KerasReader:
                 raise ModelFileError(f"{place}: it reads {len(inputs)} signals; it must be one")
             return self.model(layer.kind, layer.config, layer.path, inputs[0], f"{name}.")
         try:
+            check_precision(layer.config)
             module = layer.entry.get("module")
             if isinstance(module, str) and module.partition(".")[0] not in KNOWN_MODULES:
                 raise UnsupportedError(f"it is of the module {shown(module)}, and what it computes cannot be seen")
@@ -193,6 +196,15 @@ class KerasReader:
             return made
         except (UnsupportedError, ParameterError, ArrayTypeError) as reason:
             raise ModelFileError(f"{place}: {reason}") from None
+
+
+def check_precision(config: Fields) -> None:
+    """Refuse layers whose variables are quantized, or of bfloat16: the file holds no floats that are read here."""
+    policy = config.any("dtype", "float32")
+    inner = policy.get("config") if isinstance(policy, dict) else None
+    name = str(inner.get("name", "")) if isinstance(inner, dict) else str(policy)
+    if name == "bfloat16" or name.startswith(QUANTIZED) or config.any("quantization_config", None):
+        raise UnsupportedError(f"its variables are of the type {shown(name)}; they must be float16, float32 or float64")
 
 
 def snake(kind: str) -> str:

@@ -83,7 +83,7 @@ class Block:
         if not batch and not layer:
             return x
         kind = "batch_normalization" if batch else "layer_normalization"
-        paths = [path for path in self.net.below(self.path) if path[-1].startswith(kind)]
+        paths = [path for path in self.net.below(self.path) if path[-1].startswith((kind, "norm_"))]
         if len(paths) != 2:
             raise UnsupportedError(f"{self.path[-1]} has {len(paths)} norms {kind!r} in the file; it must have 2")
         made = batch_norm if batch else layer_norm

@@ -14,6 +14,7 @@ from wavenetlite.formats.format import UnsupportedError
 from wavenetlite.formats.onnx_builder import OnnxGraphBuilder, name_for, signal_in
 from wavenetlite.formats.onnx_file import OnnxNode
 from wavenetlite.formats.onnx_signal import CHANNELS, TIME, Signal, floats, optional_floats
+from wavenetlite.nn.pointwise import Upsample
 from wavenetlite.support.arrays import Floats
 
 
@@ -105,3 +106,30 @@ def average_pool(net: OnnxGraphBuilder, node: OnnxNode, inputs: list[Any]) -> Si
     weight = np.full((signal.channels, 1, *kernel), 1 / max(1, math.prod(kernel)), np.float32)
     attributes = {**node.attributes, "group": signal.channels}
     return conv(net, replace(node, attributes=attributes), [signal, weight])
+
+
+REPEATED = {("half_pixel", "round_prefer_floor"), ("half_pixel", "round_prefer_ceil"), ("asymmetric", "floor")}
+"""Of Resize, the coordinates and roundings with which a whole factor repeats every frame."""
+
+
+def upsample(net: OnnxGraphBuilder, node: OnnxNode, inputs: list[Any]) -> Signal:
+    """Upsample and Resize: frames are repeated."""
+    signal, options = net.settled(signal_in(inputs)), node.attributes
+    scales = node.given(inputs, 1 if node.kind == "Upsample" else 2, "scales")
+    if scales is None or np.size(scales) != len(signal.axes):
+        raise UnsupportedError("has no scale for each axis; it must have scales, not sizes")
+    found = [float(one) for one in np.asarray(scales).reshape(-1)]
+    factor = found[signal.axes.index(TIME)] if signal.over_time else 1.0
+    if any(one != 1 for one, axis in zip(found, signal.axes, strict=True) if axis != TIME) or factor not in range(
+        1, 65_537
+    ):
+        raise UnsupportedError(f"has scales {found}; over time it must be a whole number, over other axes 1")
+    way = (
+        options.get("coordinate_transformation_mode", "half_pixel"),
+        options.get("nearest_mode", "round_prefer_floor"),
+    )
+    if options.get("mode", "nearest") != "nearest" or (node.kind == "Resize" and way not in REPEATED):
+        raise UnsupportedError(
+            f"has mode={options.get('mode', 'nearest')!r}, {way[0]}, {way[1]}; it must repeat frames"
+        )
+    return net.layer(name_for(node), Upsample(int(factor)), signal) if factor > 1 else signal

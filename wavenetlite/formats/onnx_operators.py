@@ -9,7 +9,7 @@ from wavenetlite.formats.onnx_activations import activation, begin, clip, hard_s
 from wavenetlite.formats.onnx_arithmetic import arithmetic, linear, negate, power
 from wavenetlite.formats.onnx_axes import cast, gather, keep, pad, reshape, slice_, split, squeeze, transpose, unsqueeze
 from wavenetlite.formats.onnx_builder import OnnxGraphBuilder
-from wavenetlite.formats.onnx_convolutions import average_pool, conv, conv_transpose
+from wavenetlite.formats.onnx_convolutions import average_pool, conv, conv_transpose, upsample
 from wavenetlite.formats.onnx_file import OnnxNode
 from wavenetlite.formats.onnx_joins import concat, pool
 from wavenetlite.formats.onnx_norms import batch_norm, group_norm, layer_norm
@@ -45,11 +45,13 @@ OPERATORS: dict[str, Callable[[OnnxGraphBuilder, OnnxNode, list[Any]], Any]] = {
     "Pad": pad,
     "Pow": power,
     "Reshape": reshape,
+    "Resize": upsample,
     "Selu": selu,
     "Slice": slice_,
     "Split": split,
     "Squeeze": squeeze,
     "Transpose": transpose,
     "Unsqueeze": unsqueeze,
+    "Upsample": upsample,
 }  # fmt: skip
 """By operator: ``function(builder, node, inputs)`` gives the signal, or the signals in a list, that a node makes."""

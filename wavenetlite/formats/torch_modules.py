@@ -38,14 +38,15 @@ def from_torch(module: Any) -> Module:
     Parameters
     ----------
     module
-        A ``torch.nn.Sequential``, or one such layer, of Conv1d, ConvTranspose1d, Linear, BatchNorm1d, LayerNorm,
-        GroupNorm, Upsample, zero padding, activations and dropout, at the end a GRU or an LSTM (of which the frames are
-        taken, whatever its ``batch_first``), which may hold more Sequentials and weight normalisation; or a TCN of
-        pytorch-tcn (1.x), locuslab's TemporalConvNet, or a model of wekws with a TCN, DS-TCN or MDTC.
+        Layers of ``torch.nn`` one after the other, with weight normalisation or without; a TCN of pytorch-tcn (1.x),
+        locuslab's TemporalConvNet, or a model of wekws with a TCN, DS-TCN or MDTC; or any module whose `forward` takes
+        one signal and is made of operations that stream: convolutions, slices, zero padding, sums, products,
+        concatenations, matrices over the channels, norms with fixed statistics, activations, GRU and LSTM. Its hooks
+        are heeded. Such a module is traced by `torch.export`; what it is read as is run beside it and must agree.
 
-        Padding before the signal makes a convolution causal, padding after it is latency. A signal is (batch, channels,
-        time) in PyTorch where there are convolutions, and (batch, time, features) where there is Linear, which is why
-        both in one Sequential are refused; here it is always (batch, time, channels).
+        Padding before the signal makes a convolution causal, padding after it is latency. Whether a signal is (batch,
+        channels, time) or (batch, time, channels) for the module is tried; here it is always the latter. Of a GRU or an
+        LSTM at the end of a Sequential the frames are taken, whatever its ``batch_first``.
 
     Returns
     -------
@@ -55,7 +56,7 @@ def from_torch(module: Any) -> Module:
     Raises
     ------
     ParameterError
-        Modules that have no counterpart, or options of theirs: each is named by its path, with the reason.
+        What has no counterpart is named by its path and, in a `forward`, the line, with the reason.
 
     Examples
     --------

@@ -326,7 +326,11 @@ class Module:
             raise ArrayTypeError(f"x is a {type(x).__name__}; it must be a NumPy array")
         if x.ndim not in (2, 3):
             raise ParameterError(f"x has shape {x.shape}; it must have 2 or 3 dimensions ([batch,] frames, channels)")
-        plan = self.plan(x.shape[-1] if self.in_width is None else None)
+        width = self.in_width
+        if width not in (None, x.shape[-1]) and x.shape[-2] == width:
+            raise ParameterError(f"x has {x.shape[-1]} channels; it must have {width}. Its shape {x.shape} looks like "
+                                 "(channels, frames): transpose it, np.ascontiguousarray(x.T)")  # fmt: skip
+        plan = self.plan(x.shape[-1] if width is None else None)
         if x.ndim == 2:
             return run_offline(plan, x, c, on_nonfinite, "x")
         if c is not None and (not is_array(c) or c.ndim not in (2, 3) or len(c) != len(x)):
