@@ -282,3 +282,12 @@ def test_names_in_the_design(data, tmp_path):
         assert isinstance(item.key, str)
     check(tmp_path / "out", data)
     assert tree(tmp_path / "out")
+
+
+def test_what_items_become_by_their_methods(items, tmp_path):
+    items.to_npz(tmp_path / "a.npz")
+    wl.pipeline.to_npz(items, tmp_path / "b.npz")
+    assert (tmp_path / "a.npz").read_bytes() == (tmp_path / "b.npz").read_bytes()
+    assert len(items[:5].dataset()) == 5
+    assert type(items[:5]) is type(items.select(label=items.labels[0])) is type(items)
+    assert sum(len(batch.y) for batch in items.batches(batch_size=7)) == len(items)

@@ -17,7 +17,7 @@ from wavenetlite.audio.scale import scale_problem
 from wavenetlite.corpora import layouts
 from wavenetlite.corpora.clips import Clips
 from wavenetlite.corpora.layouts import Item, readable
-from wavenetlite.support.arrays import Floats
+from wavenetlite.support.arrays import Doubles, Floats
 from wavenetlite.support.checks import flag, number, positive_int
 from wavenetlite.support.errors import ArrayTypeError, ParameterError, WavenetliteError
 from wavenetlite.support.progress import Progress
@@ -208,11 +208,41 @@ def loudest(y: Floats, samples: int) -> Floats:
 
 def loudest_at(y: Floats, samples: int) -> int:
     """Start of the part with the most energy: the middle of the neighbouring starts within 1/1000 of it."""
-    sums = np.concatenate([[0.0], np.cumsum(np.square(y, dtype=np.float64))])
-    energy = sums[samples:] - sums[:-samples]
-    best = int(energy.argmax())
-    bad = np.flatnonzero(energy < 0.999 * energy[best])
-    before, after = bad[bad < best], bad[bad > best]
-    first = int(before[-1]) + 1 if before.size else 0
-    last = int(after[0]) - 1 if after.size else len(energy) - 1
+    best, most = 0, -1.0
+    for at, energy in energies(y, samples):
+        here = int(energy.argmax())
+        if energy[here] > most:
+            best, most = at + here, float(energy[here])
+    first, last = 0, len(y) - samples
+    for at, energy in energies(y, samples):
+        bad = at + np.flatnonzero(energy < 0.999 * most)
+        before, after = bad[bad < best], bad[bad > best]
+        first = int(before[-1]) + 1 if before.size else first
+        if after.size:
+            last = int(after[0]) - 1
+            break
     return (first + last) // 2
+
+
+def energies(y: Floats, samples: int) -> Iterator[tuple[int, Doubles]]:
+    """The energies of all segments of so many samples, in pieces with the first segment's position."""
+    until = sum_after(y[:samples])  # of the squares before the end of a segment
+    before = 0.0  # and before its start
+    for at in range(0, len(y) - samples + 1, BLOCK):
+        count = min(BLOCK, len(y) - samples + 1 - at)
+        ends = running_sums(until, y[at + samples : at + samples + count])
+        starts = running_sums(before, y[at : at + count])
+        yield at, ends[:count] - starts[:count]
+        until, before = float(ends[-1]), float(starts[-1])
+
+
+def running_sums(start: float, y: Floats) -> Doubles:
+    """`start`, and it with the squares added one after the other."""
+    return np.cumsum(np.concatenate([[start], np.square(y, dtype=np.float64)]))
+
+
+def sum_after(y: Floats) -> float:
+    total = 0.0
+    for at in range(0, len(y), BLOCK):
+        total = float(running_sums(total, y[at : at + BLOCK])[-1])
+    return total

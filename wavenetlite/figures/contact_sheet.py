@@ -8,7 +8,7 @@ from collections.abc import Sequence
 import numpy as np
 
 from wavenetlite.figures.style import FAINT, INK, heading, new_figure, save, text_inches
-from wavenetlite.pipeline.items import Item, Items
+from wavenetlite.pipeline import Item, Items
 from wavenetlite.support.checks import positive_int
 from wavenetlite.support.errors import ParameterError
 

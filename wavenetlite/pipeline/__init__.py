@@ -4,7 +4,8 @@ from wavenetlite.pipeline.batches import Batch, Batches
 from wavenetlite.pipeline.entries import PipelineError
 from wavenetlite.pipeline.exports import MapDataset, to_lhotse, to_npz
 from wavenetlite.pipeline.extract import Extraction, extract
-from wavenetlite.pipeline.items import Item, Items, open
+from wavenetlite.pipeline.feature_set import Items, open
+from wavenetlite.pipeline.items import Item
 from wavenetlite.pipeline.sources import listed
 
 __all__ = [

@@ -9,7 +9,7 @@ import numpy as np
 import numpy.typing as npt
 
 from wavenetlite.features.normalisation import MeanVariance
-from wavenetlite.pipeline.items import Items
+from wavenetlite.pipeline.items import ItemSequence
 from wavenetlite.support.arrays import Floats
 from wavenetlite.support.checks import count, flag, number, one_of, positive_int
 from wavenetlite.support.errors import ParameterError
@@ -92,7 +92,7 @@ class Batches:
 
     def __init__(
         self,
-        items: Items,
+        items: ItemSequence,
         *,
         batch_size: int = 32,
         frames: int | None = None,
@@ -177,7 +177,7 @@ class Batches:
         return Batch(x, self.items.table.y[chosen], lengths, numbers)
 
 
-def silence(items: Items) -> Floats:
+def silence(items: ItemSequence) -> Floats:
     """The frame that a set's spec gives for silence."""
     spec = items.spec
     samples = spec.frame_length + spec.latency * spec.hop_length

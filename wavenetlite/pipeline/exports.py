@@ -15,7 +15,7 @@ import numpy.typing as npt
 
 from wavenetlite.pipeline import manifests, shards
 from wavenetlite.pipeline.batches import normalised
-from wavenetlite.pipeline.items import Item, Items
+from wavenetlite.pipeline.items import Item, ItemSequence
 from wavenetlite.support.arrays import Floats
 from wavenetlite.support.atomic_files import replacing
 
@@ -49,7 +49,7 @@ class MapDataset:
     With PyTorch: ``DataLoader(dataset, batch_size=32, shuffle=True, collate_fn=dataset.collate, num_workers=2)``.
     """
 
-    def __init__(self, items: Items, *, normalise: bool = False) -> None:
+    def __init__(self, items: ItemSequence, *, normalise: bool = False) -> None:
         self.items = items
         self.step = items.mean_variance if normalise else None
 
@@ -73,7 +73,7 @@ class MapDataset:
         return arrays if torch is None else tuple(map(torch.from_numpy, arrays))
 
 
-def to_npz(items: Items, path: str | os.PathLike[str]) -> None:
+def to_npz(items: ItemSequence, path: str | os.PathLike[str]) -> None:
     """Write items to one .npz file, in constant memory.
 
     Parameters
@@ -106,7 +106,9 @@ def to_npz(items: Items, path: str | os.PathLike[str]) -> None:
                 np.lib.format.write_array(member, array, allow_pickle=False)
 
 
-def to_lhotse(items: Items, folder: str | os.PathLike[str], *, audio: str | os.PathLike[str] | None = None) -> None:
+def to_lhotse(
+    items: ItemSequence, folder: str | os.PathLike[str], *, audio: str | os.PathLike[str] | None = None
+) -> None:
     """Write manifests for Lhotse: ``recordings.jsonl``, ``supervisions.jsonl``, ``features.jsonl``.
 
     Parameters
@@ -140,7 +142,7 @@ def to_lhotse(items: Items, folder: str | os.PathLike[str], *, audio: str | os.P
     write_lines(folder / "features.jsonl", (stored(items, item, number, storage) for number, item in enumerate(items)))
 
 
-def root_of(items: Items) -> Path:
+def root_of(items: ItemSequence) -> Path:
     """The folder that paths of a set's recordings are relative to."""
     source = Path(items.about["source"])
     return source.parent if source.is_file() or manifests.is_manifest(source) else source
@@ -152,7 +154,7 @@ def write_lines(path: Path, rows: Iterable[dict[str, Any]]) -> None:
             file.write((json.dumps(row) + "\n").encode())
 
 
-def recordings(items: Items, root: Path) -> Iterable[dict[str, Any]]:
+def recordings(items: ItemSequence, root: Path) -> Iterable[dict[str, Any]]:
     """One for each file, even if several parts of it are items."""
     seen = set()
     for item in items:
@@ -164,12 +166,12 @@ def recordings(items: Items, root: Path) -> Iterable[dict[str, Any]]:
                "duration": item.samples / item.sr, "channel_ids": list(range(item.channels))}  # fmt: skip
 
 
-def covered_s(items: Items, item: Item) -> float:
+def covered_s(items: ItemSequence, item: Item) -> float:
     """The duration of an item's frames by Lhotse's rules."""
     return round(item.frames * items.spec.hop_length / items.spec.sr, 9)
 
 
-def supervision(items: Items, item: Item) -> dict[str, Any]:
+def supervision(items: ItemSequence, item: Item) -> dict[str, Any]:
     return {
         "id": item.key,
         "recording_id": item.path,
@@ -182,7 +184,7 @@ def supervision(items: Items, item: Item) -> dict[str, Any]:
     }
 
 
-def stored(items: Items, item: Item, number: int, storage: Path) -> dict[str, Any]:
+def stored(items: ItemSequence, item: Item, number: int, storage: Path) -> dict[str, Any]:
     """Write the frames of an item to a file; return its row for Lhotse."""
     name = f"{number:08}.npy"
     with replacing(storage / name) as file:

@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 from functools import cached_property
 from hashlib import blake2b
 from pathlib import Path
-from typing import Any
+from typing import Any, Self
 
 import numpy as np
 import numpy.typing as npt
@@ -20,7 +20,7 @@ from wavenetlite.pipeline import shards, specs
 from wavenetlite.pipeline.assembly import COLUMNS, DATASET, FORMAT, INDEX, VERSION
 from wavenetlite.pipeline.entries import PipelineError
 from wavenetlite.support.arrays import Floats
-from wavenetlite.support.errors import ArrayTypeError, ParameterError
+from wavenetlite.support.errors import ParameterError
 
 Ints = npt.NDArray[np.int64]
 
@@ -73,39 +73,6 @@ class Item:
     @property
     def frames(self) -> int:
         return len(self.features)
-
-
-def open(out: str | os.PathLike[str]) -> Items:
-    """The feature set in a folder.
-
-    Parameters
-    ----------
-    out
-        The `out` of :func:`extract`.
-
-    Raises
-    ------
-    PipelineError
-        It is missing, incomplete or damaged.
-
-    Examples
-    --------
-    >>> import numpy as np, tempfile, wavenetlite as wl
-    >>> from pathlib import Path
-    >>> with tempfile.TemporaryDirectory() as folder:
-    ...     Path(folder, "data", "tone").mkdir(parents=True)
-    ...     wl.audio.write(Path(folder, "data", "tone", "a.wav"), np.ones(16000, np.float32), 16000)
-    ...     done = wl.pipeline.extract(Path(folder, "data"), Path(folder, "features"))
-    ...     items = wl.pipeline.open(Path(folder, "features"))
-    ...     item = items["tone/a.wav"]
-    >>> items
-    Items(1 item, 97 frames of 40 channels, 1 label)
-    >>> item.label, item.duration_s, item.features.shape
-    ('tone', 1.0, (97, 40))
-    """
-    if not isinstance(out, str | os.PathLike):
-        raise ArrayTypeError(f"out is a {type(out).__name__}; it must be a string or a path")
-    return Items(Table(Path(out)))
 
 
 class Table:
@@ -198,7 +165,7 @@ def map_file(path: Path) -> Any:
         raise damaged(path.parent, error) from None
 
 
-class Items(Sequence[Item]):
+class ItemSequence(Sequence[Item]):
     """Items of a feature set, in the order of their keys: all, or a selection.
 
     A sequence: ``items[3]``, ``items["yes/a.wav"]``, ``items[10:20]`` (a selection), ``for item in items``. It can be
@@ -234,7 +201,7 @@ class Items(Sequence[Item]):
             if not -len(self) <= which < len(self):
                 raise IndexError(f"item {which} of {len(self)}")
             return self.item(int(self.numbers[which]))
-        return Items(self.table, self.numbers[which])
+        return type(self)(self.table, self.numbers[which])
 
     def __iter__(self) -> Iterator[Item]:
         return (self.item(int(number)) for number in self.numbers)
@@ -318,7 +285,7 @@ class Items(Sequence[Item]):
         split: str | None = None,
         label: str | Sequence[str] | None = None,
         where: Callable[[Item], bool] | None = None,
-    ) -> Items:
+    ) -> Self:
         """The items that meet all conditions.
 
         Parameters
@@ -344,7 +311,7 @@ class Items(Sequence[Item]):
             chosen &= np.isin(self.y, [self.labels.index(name) for name in names])
         if where is not None:
             chosen &= [bool(where(item)) for item in self]
-        return Items(self.table, self.numbers[chosen])
+        return type(self)(self.table, self.numbers[chosen])
 
     def verify(self) -> list[str]:
         """Keys of the items whose frames have changed on disk since they were written."""

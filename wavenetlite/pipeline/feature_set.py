@@ -1,0 +1,65 @@
+"""A feature set, opened: its items, and what they become."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+from typing import Any
+
+from wavenetlite.pipeline import exports
+from wavenetlite.pipeline.batches import Batches
+from wavenetlite.pipeline.items import ItemSequence, Table
+from wavenetlite.support.errors import ArrayTypeError
+
+
+class Items(ItemSequence):
+    __doc__ = ItemSequence.__doc__
+
+    def batches(self, **options: Any) -> Batches:
+        """Batches for training; see :class:`wavenetlite.pipeline.Batches`."""
+        return Batches(self, **options)
+
+    def dataset(self, *, normalise: bool = False) -> exports.MapDataset:
+        """A map-style dataset; see :class:`wavenetlite.pipeline.MapDataset`."""
+        return exports.MapDataset(self, normalise=normalise)
+
+    def to_npz(self, path: str | os.PathLike[str]) -> None:
+        """Write one .npz file; see :func:`wavenetlite.pipeline.to_npz`."""
+        exports.to_npz(self, path)
+
+    def to_lhotse(self, folder: str | os.PathLike[str], *, audio: str | os.PathLike[str] | None = None) -> None:
+        """Write Lhotse's manifests; see :func:`wavenetlite.pipeline.to_lhotse`."""
+        exports.to_lhotse(self, folder, audio=audio)
+
+
+def open(out: str | os.PathLike[str]) -> Items:
+    """The feature set in a folder.
+
+    Parameters
+    ----------
+    out
+        The `out` of :func:`extract`.
+
+    Raises
+    ------
+    PipelineError
+        It is missing, incomplete or damaged.
+
+    Examples
+    --------
+    >>> import numpy as np, tempfile, wavenetlite as wl
+    >>> from pathlib import Path
+    >>> with tempfile.TemporaryDirectory() as folder:
+    ...     Path(folder, "data", "tone").mkdir(parents=True)
+    ...     wl.audio.write(Path(folder, "data", "tone", "a.wav"), np.ones(16000, np.float32), 16000)
+    ...     done = wl.pipeline.extract(Path(folder, "data"), Path(folder, "features"))
+    ...     items = wl.pipeline.open(Path(folder, "features"))
+    ...     item = items["tone/a.wav"]
+    >>> items
+    Items(1 item, 97 frames of 40 channels, 1 label)
+    >>> item.label, item.duration_s, item.features.shape
+    ('tone', 1.0, (97, 40))
+    """
+    if not isinstance(out, str | os.PathLike):
+        raise ArrayTypeError(f"out is a {type(out).__name__}; it must be a string or a path")
+    return Items(Table(Path(out)))
