@@ -22,7 +22,7 @@ def group_norm(x, groups, eps):
 
 @dataclass(frozen=True, eq=False)
 class GroupNorm(Node):
-    """The channels of each group of a frame to mean 0 and variance 1, then ``weight`` times that plus ``bias``."""
+    """Normalises channels of each group of a frame to mean 0 and variance 1; scales by ``weight``, adds ``bias``."""
 
     operation: ClassVar[str] = "group_norm"
 
@@ -47,7 +47,7 @@ class GroupNorm(Node):
         return rebinned(counts, self.groups)
 
     def onnx(self, write: OnnxBuilder[Edge]) -> str:
-        """LayerNormalization of the last axis, which are the channels of a group."""
+        """LayerNormalization of the last axis, the channels of a group."""
         per_group = self.channels // self.groups
         x = write.op("Transpose", [write.row(self.edges[0])], perm=[0, 2, 1])
         if self.groups > 1:
@@ -87,7 +87,7 @@ class GroupNormBatchStep(BatchStep[GroupNorm]):
             self.scale, self.offset = (values[int(place[0]) :][: place.size] for place in self.places)
 
     def grouped(self, array: Floats) -> Floats:
-        """(clips, frames, groups, channels of a group)."""
+        """As (clips, frames, groups, channels per group)."""
         return array[:, :, : self.x.channels].reshape(*array.shape[:2], self.node.groups, -1)
 
     def forward(self) -> None:

@@ -1,4 +1,4 @@
-"""Recurrent units: what a frame leaves goes into the next."""
+"""Recurrent units, whose state passes from frame to frame."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from wavenetlite.support.arrays import Floats
 from wavenetlite.support.errors import ParameterError
 
 HELD = 1e4
-"""Added to a gate it leaves the gate open, or shut."""
+"""Added to a gate, this holds it open or shut."""
 
 SCRIPT = """\
 def {name}(x, weight, bias=None, first=None):
@@ -31,7 +31,7 @@ def {name}(x, weight, bias=None, first=None):
 
 @dataclass(eq=False)
 class RecurrentCall(KernelCall):
-    """Of units whose last output goes through `weight` (gates * units, units) and `bias`."""
+    """The call of units whose previous output is multiplied by `weight` (gates * units, units), plus `bias`."""
 
     weight: np.ndarray | None = None
     bias: np.ndarray | None = None
@@ -44,7 +44,7 @@ class RecurrentCall(KernelCall):
 
 @dataclass(frozen=True, eq=False)
 class Recurrent(Node):
-    """Base of recurrent units, which read the projection of their input: the channels of all gates side by side.
+    """Base of recurrent units, which read the projection of their input: the channels of all gates, concatenated.
 
     That projection is a convolution of one tap, by `input_weight` and `input_bias`. Parameters are PyTorch's.
     """
@@ -52,21 +52,21 @@ class Recurrent(Node):
     endless: ClassVar[bool] = True
     gates: ClassVar[int]
     states: ClassVar[int]
-    """How many values a unit remembers."""
+    """Number of state values per unit."""
     onnx_kind: ClassVar[str]
     onnx_gates: ClassVar[tuple[int, ...]]
     """The gates in ONNX's order."""
     held: ClassVar[tuple[float, ...]]
-    """Added to the gates, it leaves units as they are."""
+    """Added to the gates, this leaves the state unchanged."""
     line: ClassVar[str]
-    """The unit in NumPy."""
+    """One step of the unit in NumPy."""
 
     weight: Floats  # weight_hh, bias_hh
     bias: Floats | None
     input_weight: Floats  # weight_ih, bias_ih
     input_bias: Floats | None
     first_state: Floats | None = None
-    """What the units remember before the first frame, (states, units); None: zeros."""
+    """Initial state, (states, units); None: zeros."""
 
     @property
     def unsettled(self) -> str:
@@ -92,7 +92,7 @@ class Recurrent(Node):
 
     @property
     def onnx_edges(self) -> tuple[Edge, ...]:
-        """ONNX's operators hold the projection of the input, too."""
+        """ONNX's operators include the projection of the input."""
         return self.edges[0].node.edges
 
     def onnx(self, write: OnnxBuilder[Edge]) -> str:
@@ -122,11 +122,11 @@ class Recurrent(Node):
 
     @property
     def before(self) -> Floats:
-        """What the units remember before the first frame, (states, units)."""
+        """Initial state, (states, units)."""
         return np.zeros((self.states, self.channels), np.float32) if self.first_state is None else self.first_state
 
     def onnx_states(self, write: OnnxBuilder[Edge], x: str, kept: list[str | None]) -> list[str]:
-        """What is remembered before the block, (1, batch, units) each; none: zeros."""
+        """The states before the block, (1, batch, units) each; none: zeros."""
         if kept[0] is None and self.first_state is not None:  # the same for every signal of the batch
             batch = write.part(write.op("Shape", [x]), 0, 1, 0)
             shape = write.op("Concat", [write.constant([1]), batch, write.constant([self.channels])], axis=0)
@@ -136,7 +136,7 @@ class Recurrent(Node):
         return [write.op("Unsqueeze", [one, write.constant([0])]) for one in kept if one is not None]
 
     def in_order(self, array: Floats) -> Floats:
-        """The gates of a parameter in ONNX's order."""
+        """A parameter with its gates in ONNX's order."""
         return np.concatenate([np.split(array, self.gates)[gate] for gate in self.onnx_gates])
 
     def script(self, write: ScriptBuilder[Edge]) -> str:
@@ -150,13 +150,13 @@ class Recurrent(Node):
     # One frame over a batch: arrays are (clips, units), states and gates the first axis.
 
     def units(self, x: Floats, p: Floats, states: Sequence[Floats]) -> tuple[list[Floats], list[Floats]]:
-        """The new states, h first, from the projections of the input and of the last h; and what `units_back` needs."""
+        """The new states, h first, from the projections of input and previous h; and what `units_back` needs."""
         raise NotImplementedError
 
     def units_back(
         self, kept: Sequence[Floats], before: Sequence[Floats], gradients: Sequence[Floats]
     ) -> tuple[list[Floats], list[Floats], list[Floats]]:
-        """From the gradients of the new states those of x and p, gate by gate, and of the states before, but by p."""
+        """Gradients of x and p, gate by gate, and of the previous states except through p."""
         raise NotImplementedError
 
 
