@@ -164,7 +164,7 @@ def test_folds_part_the_speakers(lengths, count, seed):
 
 
 def test_a_row_for_each_word_is_one_recording(tmp_path):
-    """And a mark at the beginning of the file is no fault, nor is a line separator inside a text."""
+    """A byte order mark and a line separator inside a text are accepted too."""
     wl.audio.write(tmp_path / "a.wav", np.zeros(24000, np.float32), 8000)
     rows = [
         {"path": "a.wav", "keyword": "stop", "start_s": 1.5, "end_s": 1.8, "transcription": "go\u2028stop stop"},

@@ -20,7 +20,6 @@ from wavenetlite.support.checks import count, number, one_of, positive_int
 from wavenetlite.support.errors import ArrayTypeError, ParameterError
 from wavenetlite.support.options import option_names
 
-Spectra = npt.NDArray[np.complex64]
 Ints = npt.NDArray[np.int64]
 Generator = np.random.Generator
 Range = tuple[float, float]
