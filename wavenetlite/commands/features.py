@@ -67,7 +67,8 @@ def add(parser: argparse.ArgumentParser) -> None:
     group.add_argument("--layout", default="auto", metavar="NAME", help="of a folder: speech_commands, fsdd, parts, "
                        "folders, or tree (any depth, labelled by the folder of a recording)")  # fmt: skip
     group.add_argument("--column", action="append", default=[], type=column, metavar="NAME=COLUMN", help="a manifest "
-                       "has NAME (path, key, label, speaker, split, start_s or end_s) in COLUMN")  # fmt: skip
+                       "has NAME (path, key, label, speaker, split, start_s, end_s, duration_s, channel) in COLUMN, or "
+                       "without COLUMN: nowhere")  # fmt: skip
     add_reading(group)
     group.add_argument("--max-s", type=above_zero, default=86_400.0, metavar="S", help="longest recording, seconds")
     group.add_argument("--leave-out", type=reasons, default=[], metavar="silent,duplicate",
@@ -113,7 +114,7 @@ OPTIONS = ("n_fft", "hop_length", "win_length", "n_mels", "n_mfcc", "fmin", "fma
 
 def column(text: str) -> tuple[str, str]:
     name, equals, value = text.partition("=")
-    if not equals or not value:
+    if not equals:
         raise argparse.ArgumentTypeError(f"{text!r} must be NAME=COLUMN")
     return name, value
 
@@ -157,7 +158,7 @@ def run(args: argparse.Namespace) -> int:
         report(done.about, Path(out))
         for path in written:
             say(f"wrote {path}")
-        say(f"{out} is complete: {done.computed:,} computed, {done.items - done.computed:,} unchanged; "
+        say(f"{out} is complete: {done.computed:,} computed, {done.unchanged:,} unchanged; "
             f"{done.seconds:.1f} s")  # fmt: skip
     return 0
 

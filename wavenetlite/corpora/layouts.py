@@ -24,7 +24,7 @@ ENDINGS = frozenset({
 OTHER_ENDINGS = frozenset({
     ".m4a", ".m4b", ".mp4", ".aac", ".ac3", ".eac3", ".dts", ".wma", ".asf", ".amr", ".awb", ".3gp", ".3g2", ".webm",
     ".weba", ".mka", ".mkv", ".mov", ".avi", ".ape", ".wv", ".tta", ".tak", ".shn", ".dsf", ".dff", ".mpc", ".spx",
-    ".ra", ".rm", ".gsm", ".raw", ".pcm", ".vox", ".sd2"})  # fmt: skip
+    ".ra", ".rm", ".gsm", ".raw", ".pcm", ".vox", ".sd2", ".wv1", ".wv2"})  # fmt: skip
 """Of other recordings: they are listed too, so that each that cannot be read is reported with its true reason."""
 NOISE_FOLDER = "_background_noise_"
 SILENCE, UNKNOWN = "_silence_", "_unknown_"

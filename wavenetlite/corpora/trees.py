@@ -104,6 +104,25 @@ class DiskTree:
         return os.path.join(self.root, path) if path else self.root  # noqa: PTH118  (Path is 10 times slower)
 
 
+class Below:
+    """A folder of a tree as a tree of its own."""
+
+    def __init__(self, tree: Tree, folder: str) -> None:
+        self.tree, self.folder = tree, folder
+
+    def nodes(self, folder: str) -> list[Node]:
+        return self.tree.nodes(self.place(folder))
+
+    def real(self, folder: str) -> str:
+        return self.tree.real(self.place(folder))
+
+    def text(self, path: str) -> str | None:
+        return self.tree.text(self.place(path))
+
+    def place(self, path: str) -> str:
+        return f"{self.folder}/{path}" if path else self.folder
+
+
 def kind_of(entry: os.DirEntry[str]) -> str:
     try:
         if entry.is_file():

@@ -21,6 +21,8 @@ from wavenetlite.pipeline.entries import Entry, Listing, PipelineError
 from wavenetlite.pipeline.parallel import Ticks, in_parallel
 from wavenetlite.pipeline.sources import Source, listed
 from wavenetlite.pipeline.specs import Reading, Recipe
+from wavenetlite.pipeline.target import check as check_target
+from wavenetlite.pipeline.target import remember
 from wavenetlite.pipeline.work import Old, Task
 from wavenetlite.support.atomic_files import replacing
 from wavenetlite.support.checks import flag, integer, one_of
@@ -41,9 +43,9 @@ class Extraction:
         Folder of the feature set; `wavenetlite.pipeline.open` opens it.
     items, frames, hours
         In the whole set.
-    computed, copied
-        Recordings whose features were computed now, and those whose features were copied from an earlier run because
-        their chunk changed. All others are unchanged.
+    computed, copied, unchanged
+        Recordings that were read now, whether they can be used or not; those whose features were copied from an earlier
+        run because their chunk changed; and all that did not have to be read.
     errors
         Number of lines of ``errors.jsonl`` by reason.
     seconds
@@ -58,6 +60,7 @@ class Extraction:
     hours: float
     computed: int
     copied: int
+    unchanged: int
     errors: dict[str, int]
     seconds: float
     about: dict[str, Any] = field(repr=False)
@@ -91,7 +94,8 @@ def extract(
         A folder; a manifest (.jsonl, .ndjson, .csv, .tsv); an archive (.tar, .tar.gz, .zip, ...); an audio file; a glob
         such as "data/**/*.flac"; or a list of these. Or what `wavenetlite.pipeline.listed` returned.
     out
-        Folder of the feature set; created if missing. Workers on other machines must reach it by the same path.
+        Folder of the feature set; created if missing. It must not be inside the source, nor hold the features of
+        another one. Workers on other machines must reach it by the same path.
     features
         Spec of the features; None: ``LogMel()``.
     layout
@@ -164,11 +168,13 @@ def extract(
     if not listing.entries:
         seen = f" ({listing.problems[0].message})" if listing.problems else ""
         raise ParameterError(f"source={listing.source!r} has no recordings{seen}")
+    check_target(Path(out), listing)
     run = Run(listing, Path(out), recipe, tuple(sorted(set(leave_out))), flag("strict", strict))
     with writing(run.out):
         about, computed, copied = run.all(n_jobs, progress, listing.source)
-    return Extraction(run.out, about["items"], about["frames"], about["hours"], computed, copied, about["errors"],
-                      time.perf_counter() - began, about)  # fmt: skip
+    return Extraction(run.out, about["items"], about["frames"], about["hours"], computed, copied,
+                      len(listing.entries) - computed, about["errors"], time.perf_counter() - began,
+                      about)  # fmt: skip
 
 
 @contextmanager
@@ -207,6 +213,7 @@ class Run:
         state = self.state(source)
         if (about := self.known(state)) is not None:
             return about, 0, 0
+        remember(self.out, self.listing)
         (self.out / sidecars.FOLDER / ASSEMBLED).unlink(missing_ok=True)
         specs.write(self.recipe.spec, self.out / sidecars.FOLDER / specs.TABLES)
         work.RECIPES[self.features] = self.recipe
@@ -219,6 +226,7 @@ class Run:
             self.listing.problems,
             source=source,
             layout=self.listing.layout,
+            roots=self.listing.roots,
             leave_out=self.leave_out,
             strict=self.strict,
         )
@@ -239,6 +247,8 @@ class Run:
             whole.update(json.dumps(value).encode())
         for entry in self.listing.entries:
             whole.update(json.dumps([entry.label, entry.speaker, entry.split, entry.extra]).encode())
+        for root in self.listing.roots.values():
+            whole.update(json.dumps([root.path, root.archive]).encode())
         for problem in self.listing.problems:
             whole.update(json.dumps([problem.key, problem.reason, problem.message]).encode())
         return whole.hexdigest()

@@ -47,6 +47,10 @@ class Item:
         Of the recording, by its file.
     start_s, end_s
         Part of the recording; None: from its beginning, to its end.
+    channel
+        Which channel of it; None: as the set was extracted.
+    root
+        Index of the folder, or archive, in the ``roots`` of ``dataset.json``, that `path` is relative to.
     audio_hash, feature_hash
         16 hexadecimal digits each: of the file's bytes, and of the frames.
     extra
@@ -66,6 +70,8 @@ class Item:
     channels: int
     start_s: float | None
     end_s: float | None
+    channel: int | None
+    root: int
     audio_hash: str
     feature_hash: str
     extra: dict[str, Any]
@@ -210,6 +216,7 @@ class ItemSequence(Sequence[Item]):
         row = self.table.row(number)
         extra = {name: value for name, value in row.items() if name not in COLUMNS}
         stored: dict[str, Any] = {name: row.get(name) for name in COLUMNS if name not in ("shard", "offset", "frames")}
+        stored["root"] = stored["root"] or 0
         return Item(features=self.table.frames_of(number), y=int(self.table.y[number]), extra=extra, **stored)
 
     def number_of(self, key: str) -> int:

@@ -159,7 +159,7 @@ class Chunk:
         if old.row["identity"] == row["identity"]:
             return not old.row.get("again")
         _, _, _, *part = old.row["identity"]
-        return part == [entry.start_s, entry.end_s] and bool(old.row["audio"] == self.recordings.of(entry)[1])
+        return part == entry.part and bool(old.row["audio"] == self.recordings.of(entry)[1])
 
     def copy(self, row: SidecarRow, old: Old, writer: shards.ShardWriter) -> Statistics:
         """Copy the frames, or the refusal, of an earlier extraction."""
