@@ -16,6 +16,7 @@ from typing import Any
 from wavenetlite import audio
 from wavenetlite.features import Features, LogMel
 from wavenetlite.pipeline import archives, assembly, shards, sidecars, specs, work
+from wavenetlite.pipeline.about import read_about
 from wavenetlite.pipeline.chunks import chunks, digest
 from wavenetlite.pipeline.entries import Entry, Listing, PipelineError
 from wavenetlite.pipeline.parallel import Ticks, in_parallel
@@ -258,14 +259,14 @@ class Run:
         try:
             if (self.out / sidecars.FOLDER / ASSEMBLED).read_text() != state:
                 return None
-            about: dict[str, Any] = json.loads((self.out / assembly.DATASET).read_bytes())
+            about = read_about(self.out)
             if "unreadable" in about["errors"] or (self.strict and about["refused"]):
                 return None  # the file may be readable now; or the error must be raised again
             whole = all(
                 complete(self.out / shard["file"], shard["frames"], about["channels"]) for shard in about["shards"]
             )
             return about if whole and (self.out / assembly.INDEX).exists() else None
-        except (OSError, ValueError, KeyError, TypeError):
+        except (OSError, UnicodeDecodeError, PipelineError):
             return None
 
     def finished(self, number: int) -> bool:

@@ -168,7 +168,8 @@ class Chunk:
         if "refused" in row:
             return old.statistics
         if old.shard not in self.shards:
-            self.shards = {old.shard: shards.open_shard(Path(self.task.out, shards.FOLDER, old.shard))}
+            path = Path(self.task.out, shards.FOLDER, old.shard)
+            self.shards = {old.shard: shards.open_shard(path, self.recipe.spec.out_channels)}
         first, count = old.row["offset"], old.row["frames"]
         row["offset"] = writer.frames
         for at in range(first, first + count, COPIED_FRAMES):
