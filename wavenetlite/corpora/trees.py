@@ -16,6 +16,8 @@ JUNK_FOLDERS = frozenset({"__macosx", "@eadir", "$recycle.bin", "system volume i
 JUNK_FILES = frozenset({".ds_store", "thumbs.db", "desktop.ini"})
 COMPANION = "._"
 """How macOS names the companion of a file, which holds its attributes, on other file systems and in archives."""
+MOST_TEXT = 16 << 20
+"""Bytes of a list of names."""
 MOST_VISITS = 64
 """How often a folder is read that links lead to: if each led to each, there would be factorially many paths."""
 
@@ -59,13 +61,13 @@ class Tree(Protocol):
     def real(self, folder: str) -> str:
         """The same for all paths of a folder, and the beginning of that of each folder inside it."""
 
-    def text(self, path: str) -> str | None:
+    def text(self, path: str, most: int = MOST_TEXT) -> str | None:
         """The content of a text file; None: there is none.
 
         Raises
         ------
         ParameterError
-            It cannot be read, or is not UTF-8.
+            It cannot be read, is not UTF-8, or has more than `most` bytes.
         """
 
     def place(self, path: str) -> str:
@@ -90,10 +92,12 @@ class DiskTree:
     def real(self, folder: str) -> str:
         return os.path.realpath(self.place(folder))
 
-    def text(self, path: str) -> str | None:
+    def text(self, path: str, most: int = MOST_TEXT) -> str | None:
         place = self.place(path)
         if not os.path.isfile(place):  # noqa: PTH113
             return None
+        if (size := os.path.getsize(place)) > most:  # noqa: PTH202
+            raise too_long(place, size, most)
         try:
             with open(place, encoding="utf-8-sig", newline="") as file:  # noqa: PTH123
                 return file.read()
@@ -116,8 +120,8 @@ class Below:
     def real(self, folder: str) -> str:
         return self.tree.real(self.place(folder))
 
-    def text(self, path: str) -> str | None:
-        return self.tree.text(self.place(path))
+    def text(self, path: str, most: int = MOST_TEXT) -> str | None:
+        return self.tree.text(self.place(path), most)
 
     def place(self, path: str) -> str:
         return f"{self.folder}/{path}" if path else self.folder
@@ -150,6 +154,10 @@ def readable(text: str) -> str:
     """A file name for a message: one printable line."""
     text = os.fsencode(text).decode("utf-8", "replace")
     return "".join(char if char.isprintable() else "\ufffd" for char in text)
+
+
+def too_long(name: str, size: int, most: int) -> ParameterError:
+    return ParameterError(f"{readable(name)}: has {size:,} bytes; at most {most:,} of such a text are read")
 
 
 def walk(tree: Tree, problems: list[tuple[str, str]]) -> Iterator[tuple[str, list[Node]]]:

@@ -5,15 +5,23 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from wavenetlite.corpora.trees import FILE, FOLDER, NOTHING, Node, UnreadableFolderError, passed_over, readable
+from wavenetlite.corpora.trees import (
+    FILE,
+    FOLDER,
+    MOST_TEXT,
+    NOTHING,
+    Node,
+    UnreadableFolderError,
+    passed_over,
+    readable,
+    too_long,
+)
 from wavenetlite.pipeline.entries import Member
 from wavenetlite.support.errors import ParameterError
 
 MOST_LINKS = 40
 """Links that one path may lead through, as on Linux."""
 MOST_NAME = 4096
-MOST_TEXT = 16 << 20
-"""Bytes of a list of names, or of what a companion says."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -123,17 +131,16 @@ class ArchiveTree:
     def real(self, folder: str) -> str:
         return "/" + self.find(folder)[0]
 
-    def text(self, path: str) -> str | None:
-        stored = self.stored(path)
+    def text(self, path: str, most: int = MOST_TEXT) -> str | None:
+        stored, where = self.stored(path), f"{self.path}: {path}"
         if stored is None:
             return None
-        where = f"{readable(self.path)}: {readable(path)}"
-        if stored.size > MOST_TEXT:
-            raise ParameterError(f"{where}: would be {stored.size:,} bytes of text; at most {MOST_TEXT:,} are read")
+        if stored.size > most:
+            raise too_long(where, stored.size, most)
         try:
             return self.read(stored.member).decode("utf-8-sig")
         except (OSError, ValueError) as error:
-            raise ParameterError(f"{where}: cannot be read: {' '.join(str(error).split())}") from None
+            raise ParameterError(f"{readable(where)}: cannot be read: {' '.join(str(error).split())}") from None
 
     def place(self, path: str) -> str:
         return path

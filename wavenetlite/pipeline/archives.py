@@ -22,8 +22,8 @@ from pathlib import Path
 from typing import Any
 
 from wavenetlite.corpora import layouts
-from wavenetlite.corpora.trees import OTHER, readable
-from wavenetlite.pipeline.archive_tree import MOST_TEXT, ArchiveTree, Link, Stored
+from wavenetlite.corpora.trees import MOST_TEXT, OTHER, readable
+from wavenetlite.pipeline.archive_tree import ArchiveTree, Link, Stored
 from wavenetlite.pipeline.entries import Entry, Member
 from wavenetlite.support.errors import ParameterError
 

@@ -15,8 +15,8 @@ from wavenetlite.support.errors import ModelFileError, ParameterError
 COLUMNS = ("path", "key", "label", "speaker", "split", "start_s", "end_s", "duration_s", "channel")
 """Columns with a meaning; all others are kept unchanged."""
 ELSEWHERE = {
-    "path": ("audio_filepath", "audio_path", "audio_file", "audio", "wav", "wav_path", "wav_filename", "file",
-             "file_path", "filepath", "filename", "file_name", "fname", "path_from_data_dir"),
+    "path": ("audio_filepath", "audio_path", "audio_file", "audio", "wav", "wav_path", "wav_filename",
+             "path_from_data_dir", "file", "file_path", "filepath", "filename", "file_name", "fname"),
     "label": ("command", "keyword", "class", "class_name", "category", "word", "event_label", "intent", "emotion",
               "text", "sentence", "transcript", "transcription", "words", "trans"),
     "speaker": ("speaker_id", "spk_id", "spk", "client_id"),
@@ -31,6 +31,9 @@ NEMO = "audio_filepath"
 CHANNELS = {"left": 0, "l": 0, "a": 0, "right": 1, "r": 1, "b": 1}
 RATES = (1000.0, 400_000.0)
 """Times that are this many times too long are counted in milliseconds or samples."""
+
+
+MOST_COLUMNS = 10_000
 
 
 class RowError(Exception):

@@ -13,10 +13,11 @@ from typing import Any
 from wavenetlite.corpora.layouts import composed, stem
 from wavenetlite.corpora.trees import Tree, join
 from wavenetlite.pipeline.columns import Columns, RowError, parsed, shown
-from wavenetlite.support.bounded_json import MOST_MARKS
 from wavenetlite.support.errors import ParameterError
 
 LABELS, SPEAKERS, TEXTS, OBJECTS = (".cls", ".label"), (".spk", ".speaker"), (".txt", ".text"), (".json", ".jsn")
+MOST_BYTES = 1 << 16
+"""Of a companion."""
 MOST_CHARACTERS = 1000
 """Of a label or a speaker."""
 
@@ -56,7 +57,7 @@ def read(tree: Tree, folder: str, found: Mapping[str, str], columns: Mapping[str
     told, problems = Told(), []
     for ending, name in found.items():
         try:
-            text = (tree.text(join(folder, name)) or "").strip()
+            text = (tree.text(join(folder, name), MOST_BYTES) or "").strip()
             if ending in OBJECTS:
                 take_object(told, text, columns)
             elif len(text) > MOST_CHARACTERS:
@@ -68,13 +69,13 @@ def read(tree: Tree, folder: str, found: Mapping[str, str], columns: Mapping[str
             else:
                 told.text = composed(text)
         except (RowError, ParameterError) as error:
-            problems.append(f"{name}: {error}" if isinstance(error, RowError) else str(error))
+            problems.append(f"{join(folder, name)}: {error}" if isinstance(error, RowError) else str(error))
     return told, problems
 
 
 def take_object(told: Told, text: str, columns: Mapping[str, str]) -> None:
     """The fields of a JSON object; raises RowError."""
-    row = parsed(text, MOST_MARKS)
+    row = parsed(text, MOST_BYTES)
     if not isinstance(row, dict):
         raise RowError(f"{shown(row)} must be an object")
     known = Columns(row, {"path": "", "key": "", **columns})

@@ -4,12 +4,22 @@ from __future__ import annotations
 
 import csv
 import os
+from collections import Counter
 from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path, PurePath
 from typing import Any, TextIO
 
 from wavenetlite.corpora.trees import readable
-from wavenetlite.pipeline.columns import Columns, RowError, check_columns, parsed, part_of_key, shown, split_in
+from wavenetlite.pipeline.columns import (
+    MOST_COLUMNS,
+    Columns,
+    RowError,
+    check_columns,
+    parsed,
+    part_of_key,
+    shown,
+    split_in,
+)
 from wavenetlite.pipeline.entries import Entry, Listing, Problem
 from wavenetlite.support.errors import ParameterError
 
@@ -154,6 +164,8 @@ def table(file: TextIO, path: Path, columns: Mapping[str, str]) -> Iterator[tupl
     cells = tab_cells if delimiter == "\t" else comma_cells(delimiter)
     records = cells([head], source)
     _, header = next(records, (0, []))
+    if len(header) > MOST_COLUMNS:
+        raise ParameterError(f"{readable(str(path))}: has {len(header):,} columns; at most {MOST_COLUMNS:,} are read")
     names = [name.strip() for name in header]
     known = Columns(names, columns)
     if known.name_of.get("path") not in names:
@@ -161,9 +173,8 @@ def table(file: TextIO, path: Path, columns: Mapping[str, str]) -> Iterator[tupl
         seen = readable(", ".join(map(shown, names[:8])) or "nothing")
         raise ParameterError(f"{readable(str(path))}: has no column {wanted!r} (its first line has {seen}); pass "
                              "columns={'path': NAME} (--column path=NAME)")  # fmt: skip
-    if len(set(names)) < len(names):
-        twice = next(name for name in names if names.count(name) > 1)
-        raise ParameterError(f"{readable(str(path))}: has two columns {twice!r}; names must differ")
+    if twice := [name for name, times in Counter(names).items() if times > 1]:
+        raise ParameterError(f"{readable(str(path))}: has two columns {shown(twice[0])}; names must differ")
     one_line = {known.name_of[meaning] for meaning in ONE_LINE if known.name_of.get(meaning) in names}
     for number, values in records:
         if not any(value.strip() for value in values):
@@ -238,6 +249,8 @@ class RowReader:
             raise row
         if not isinstance(row, dict):
             raise RowError("must be an object")
+        if len(row) > MOST_COLUMNS:
+            raise RowError(f"has {len(row):,} columns; at most {MOST_COLUMNS:,} are read")
         names = tuple(row)
         columns = self.columns.get(names)
         if columns is None:
