@@ -127,6 +127,7 @@ class Header(tarfile.TarInfo):
     """A header that is checked before anything is read by it."""
 
     zeros = 0  # empty blocks since the last header: two are the end of a tar
+    most = 0  # bytes of the whole tar
 
     @classmethod
     def frombuf(cls, buf: bytes | bytearray, encoding: str, errors: str) -> Any:
@@ -144,7 +145,13 @@ class Header(tarfile.TarInfo):
         cls.zeros = 0
         if info.type in HEADER_TYPES and info.size > MOST_HEADER:
             raise ValueError(f"a name or attributes of {info.size:,} bytes; at most {MOST_HEADER:,} are read")
+        cls.check_size(info)
         return info
+
+    @classmethod
+    def check_size(cls, info: tarfile.TarInfo) -> None:
+        if not 0 <= info.size <= cls.most:
+            raise ValueError(f"{readable(info.name)}: would have {info.size:,} bytes, the archive at most {cls.most:,}")
 
 
 HEADER_TYPES = (
@@ -175,35 +182,36 @@ class Unpacking:
 
 
 @contextmanager
-def opened_tar(path: Path) -> Iterator[tuple[str, Any]]:
-    """The kind of a tar, "tar" or "packed", and its unpacked bytes."""
+def opened_tar(path: Path) -> Iterator[tuple[str, Any, int]]:
+    """The kind of a tar, "tar" or "packed", its unpacked bytes, and how many they can be."""
     with path.open("rb") as file:
-        head = file.read(6)
+        head, size = file.read(6), os.fstat(file.fileno()).st_size
         file.seek(0)
         for magic, unpacker in UNPACKERS.items():
             if head.startswith(magic):
                 with unpacker(file) as unpacked:
-                    yield "packed", Unpacking(unpacked, most_bytes(os.fstat(file.fileno()).st_size))
+                    yield "packed", Unpacking(unpacked, most_bytes(size)), most_bytes(size)
                 return
-        yield "tar", file
+        yield "tar", file, size
 
 
 def members(path: Path, problems: list[tuple[str, str]]) -> Iterator[tuple[tarfile.TarFile, tarfile.TarInfo, str]]:
     """Every member of a tar, of several tars one after the other too, and the tar's kind."""
     header: Any = type("Header", (Header,), {})  # one for each archive: it counts
     last = -1
-    with opened_tar(path) as (kind, file):
+    with opened_tar(path) as (kind, file, header.most):
         mode: Any = "r:" if kind == "tar" else "r|"
-        with tarfile.open(fileobj=file, mode=mode, tarinfo=header, ignore_zeros=True) as archive:
-            try:
+        try:
+            with tarfile.open(fileobj=file, mode=mode, tarinfo=header, ignore_zeros=True) as archive:
                 for info in archive:
-                    if info.size < 0 or info.offset <= last:
-                        raise ValueError(f"{readable(info.name)}: its size, {info.size}, makes no sense")
+                    header.check_size(info)  # that of extended attributes is another
+                    if info.offset <= last:
+                        raise ValueError(f"{readable(info.name)}: comes before its predecessor")
                     last = info.offset
                     yield archive, info, kind
                     archive.members = []  # type: ignore[attr-defined]  # tarfile would keep every member
-            except EndOfTarError:
-                pass
+        except EndOfTarError:
+            pass
     if not header.zeros:
         problems.append(("", "has no end mark: it may be cut"))
 
@@ -301,5 +309,5 @@ def packed(entries: Sequence[Entry]) -> dict[str, None]:
 
 def unpack(path: str, target: Path) -> None:
     """Decompress a tar, so that every member can be read directly."""
-    with opened_tar(Path(path)) as (_, plain), target.open("wb") as file:
+    with opened_tar(Path(path)) as (_, plain, _), target.open("wb") as file:
         shutil.copyfileobj(plain, file, 1 << 20)

@@ -94,7 +94,8 @@ class Columns:
                 return
 
     def value(self, row: Mapping[str, Any], meaning: str) -> Any:
-        return row.get(self.name_of.get(meaning, ""))
+        name = self.name_of.get(meaning)
+        return row.get(name) if name else None  # a table may have a column without a name
 
     def text(self, row: Mapping[str, Any], meaning: str) -> str:
         """A value as text: labels and speakers may be numbers."""
