@@ -9,7 +9,7 @@ import time
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
-from hashlib import blake2b
+from hashlib import blake2b, file_digest
 from pathlib import Path
 from typing import Any
 
@@ -92,8 +92,9 @@ def extract(
     Parameters
     ----------
     source
-        A folder; a manifest (.jsonl, .ndjson, .csv, .tsv); an archive (.tar, .tar.gz, .zip, ...); an audio file; a glob
-        such as "data/**/*.flac"; or a list of these. Or what `wavenetlite.pipeline.listed` returned.
+        A folder; a manifest (.jsonl, .ndjson, .json, .csv, .tsv); an archive (.tar, .tar.gz, .zip, ...), WebDataset's
+        too; an audio file; a pattern such as "data/**/*.flac" or "shard-{000..017}.tar"; or a list of these. Or what
+        `wavenetlite.pipeline.listed` returned.
     out
         Folder of the feature set; created if missing. It must not be inside the source, nor hold the features of
         another one. Workers on other machines must reach it by the same path.
@@ -104,7 +105,8 @@ def extract(
         labelled by its folder, which "auto" uses if it finds none of the others.
     columns
         Names of a manifest's columns where they are not "path" (relative to the manifest), "key", "label", "speaker",
-        "split", "start_s" and "end_s", such as ``{"label": "keyword"}``.
+        "split", "start_s", "end_s", "duration_s" and "channel", nor those of well-known programs, such as
+        ``{"label": "said"}``; "": there is no such column.
     resample
         Whether to resample recordings of another rate than the features'; False: they are errors.
     mono
@@ -236,7 +238,7 @@ class Run:
             raise PipelineError(f"{source}: none of its {len(self.listing.entries)} recordings can be used: "
                                 f"{first_line(self.out / assembly.ERRORS)}")  # fmt: skip
         with replacing(self.out / sidecars.FOLDER / ASSEMBLED) as file:
-            file.write(state.encode())
+            file.write((state + self.seal()).encode())
         return about, computed, copied
 
     # What is already done
@@ -257,7 +259,7 @@ class Run:
     def known(self, state: str) -> dict[str, Any] | None:
         """The content of dataset.json, if the set is complete and nothing has changed."""
         try:
-            if (self.out / sidecars.FOLDER / ASSEMBLED).read_text() != state:
+            if (self.out / sidecars.FOLDER / ASSEMBLED).read_text() != state + self.seal():
                 return None
             about = read_about(self.out)
             if "unreadable" in about["errors"] or (self.strict and about["refused"]):
@@ -265,9 +267,17 @@ class Run:
             whole = all(
                 complete(self.out / shard["file"], shard["frames"], about["channels"]) for shard in about["shards"]
             )
-            return about if whole and (self.out / assembly.INDEX).exists() else None
+            return about if whole else None
         except (OSError, UnicodeDecodeError, PipelineError):
             return None
+
+    def seal(self) -> str:
+        """A digest of the files that describe the set, so that one that is damaged is made again."""
+        whole = blake2b(digest_size=16)
+        for name in (assembly.DATASET, assembly.INDEX, specs.TABLES):
+            with (self.out / name).open("rb") as file:
+                whole.update(file_digest(file, blake2b).digest())
+        return whole.hexdigest()
 
     def finished(self, number: int) -> bool:
         """Whether a chunk needs no work."""
@@ -345,10 +355,9 @@ def moved(entry: Entry, unpacked: Mapping[str, str]) -> Entry:
 def complete(path: Path, frames: int, channels: int) -> bool:
     """Whether a shard is complete."""
     try:
-        size = path.stat().st_size
-    except OSError:
+        return len(shards.open_shard(path, channels)) == frames
+    except (OSError, ValueError):
         return False
-    return size == len(shards.header(frames, channels)) + frames * channels * shards.DTYPE.itemsize
 
 
 def first_line(path: Path) -> str:

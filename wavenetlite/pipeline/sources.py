@@ -153,7 +153,7 @@ def corpus(tree: Tree, options: Options) -> Listing:
     found, folder = layouts.find(tree, options.layout, division), ""
     if options.layout == "auto" and not found.items and (folder := wrapper(tree)):
         found = layouts.find(Below(tree, folder), "auto", division)
-    if options.layout == "auto" and (found.problems or not found.items):
+    if options.layout == "auto" and (not found.items or (found.problems and found.layout in ("folders", "fsdd"))):
         whole = everything(tree, options)
         if len(whole.entries) > 2 * len(found.items) + len(found.noises):
             return whole  # what a layout leaves out mostly is not laid out by it
