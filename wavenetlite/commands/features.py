@@ -44,9 +44,10 @@ Turn recordings into features for training, and write them to the folder OUT:
   errors.jsonl   recordings that cannot be used, and why
 
 DATA is a folder (LABEL/*.wav, Speech Commands, the Free Spoken Digit Dataset,
-or recordings at any depth), a manifest (.jsonl or .csv with a column path, and
-label, speaker, split, start_s, end_s if known), an archive
-(.tar, .tar.gz, .zip), or a pattern such as 'data/**/*.flac'.
+or recordings at any depth), a manifest (.csv, .tsv, .jsonl or .json with a
+column path, and label, speaker, split, start_s, end_s, channel if known), an
+archive (.tar, .tar.gz, .zip; WebDataset's too), or a pattern such as
+'data/**/*.flac' or 'shard-{000..017}.tar'. OUT must be outside DATA.
 
 Interrupted, it resumes when the same command is run again. A complete set is
 updated where something has changed."""
