@@ -144,6 +144,14 @@ def test_lists_of_objects(data, value):
     assert described(listed(write(data, "m.json", json.dumps(value, indent=1)))) == TWO
 
 
+def test_one_value_that_is_too_long(data, monkeypatch):
+    monkeypatch.setattr("wavenetlite.pipeline.manifests.MOST_CHARACTERS", 50)
+    with pytest.raises(wl.ParameterError, match=r"has more than 50 characters; write JSON lines"):
+        listed(write(data, "m.json", json.dumps([{"path": "a.wav", "note": "x" * 50}])))
+    rows = [{"path": name, "note": "x" * 50} for name in ("a.wav", "sub/b.wav")]
+    assert len(listed(write(data, "m.json", jsonl(*rows))).entries) == 2
+
+
 def test_objects_of_objects_as_speechbrain_writes_them(data):
     rows = {"ann-1": {"wav": "{data_root}/a.wav", "length": 1.0, "spk_id": "ann", "command": "yes"},
             "bob-1": {"wav": "{data_root}/sub/b.wav", "length": 1.0, "spk_id": "bob", "words": "NO WAY"}}  # fmt: skip

@@ -98,6 +98,14 @@ def test_files_that_are_no_sets_are_not_overwritten(data, tmp_path, name):
     assert (tmp_path / "out/notes.txt").read_text() == "mine"
 
 
+def test_a_corpus_is_no_target(data, tmp_path, capsys):
+    other = corpus(tmp_path / "other", clips=2)
+    before = sorted(other.rglob("*"))
+    assert main(["features", str(data), str(other)]) == 1
+    assert "holds recordings, such as no/s0_nohash_0.wav; choose another folder" in capsys.readouterr().err
+    assert sorted(other.rglob("*")) == before
+
+
 def test_counts_are_never_negative(data, tmp_path, capsys):
     for number in range(5):
         (data / "no" / f"bad{number}.wav").write_bytes(b"RIFFxxxx")
@@ -117,13 +125,15 @@ def test_counts_are_never_negative(data, tmp_path, capsys):
         ("sr", 0), ("hours", None), ("features", {}),
         ("labels", {"no": "x"}), ("labels", []), ("shards", [{"file": "../../x.npy", "frames": 1}]), ("shards", [7]),
         ("statistics", {"mean": [1], "variance": [1]}), ("statistics", {}), ("roots", [{"path": 7}]), ("index", {}),
-        ("durations", {"edges_s": [1], "items": [1]}), ("errors", {"a": None}), ("format_version", "x"),
+        ("durations", {"edges_s": [1], "items": [1]}), ("errors", {"a": None}),
+        ("durations", {"edges_s": [1], "items": [1, 1e999]}), ("durations", {"edges_s": [1e999], "items": [1, 1]}),
+        ("format_version", "x"),
     ],
 )  # fmt: skip
 def test_a_dataset_that_says_nonsense_is_one_line(data, tmp_path, name, value):
     run(data, tmp_path / "out")
     about = json.loads((tmp_path / "out/dataset.json").read_text())
-    (tmp_path / "out/dataset.json").write_text(json.dumps({**about, name: value}))
+    (tmp_path / "out/dataset.json").write_text(json.dumps({**about, name: value}).replace("Infinity", "1e999"))
     with pytest.raises(PipelineError, match=r"damaged: .*; run the extraction again") as error:
         summary(open_set(tmp_path / "out").about)
     assert "\n" not in str(error.value)

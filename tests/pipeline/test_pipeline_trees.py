@@ -152,6 +152,22 @@ def test_a_pattern_of_folders(tmp_path):
     assert keys(listed(str(tmp_path / "spk*"))) == ["spk1/yes/1.wav", "spk2/no/deep/1.wav"]
 
 
+def test_a_folder_of_archives_says_what_to_do(tmp_path):
+    put(tmp_path, "x/1.wav")
+    (tmp_path / "shards").mkdir()
+    (tmp_path / "shards/a.tar").write_bytes(b"x")
+    with pytest.raises(wl.ParameterError, match=r"has no recordings \(a.tar: a manifest or an archive; pass it as the"):
+        extract(tmp_path / "shards", tmp_path / "out", features=spec())
+
+
+def test_what_belongs_to_a_recording_is_no_manifest(tmp_path):
+    put(tmp_path, "1.wav", "2.wav")
+    (tmp_path / "1.json").write_text('{"take": 7}')
+    (tmp_path / "2.csv").write_text("0.1,0.2,yes\n")
+    for pattern in ("*", "**/*"):
+        assert keys(listed(str(tmp_path / pattern))) == ["1.wav", "2.wav"]
+
+
 def test_lhotse_finds_the_recordings_of_every_source(tmp_path, monkeypatch):
     put(tmp_path, "a/clips/yes/1.wav", "a/clips/no/1.wav", "b/clips/yes/1.wav")
     monkeypatch.chdir(tmp_path)

@@ -75,8 +75,10 @@ def check_about(about: dict[str, Any]) -> None:
         if not isinstance(root["path"], str) or not isinstance(root["archive"], bool):
             raise ValueError(f"roots of {DATASET} are not paths")
     edges, counts = about["durations"]["edges_s"], about["durations"]["items"]
-    if len(counts) != len(edges) + 1 or not all(isinstance(n, int | float) for n in [*edges, *counts]):
+    if len(counts) != len(edges) + 1 or not all(isinstance(n, int) for n in counts):
         raise ValueError(f"durations of {DATASET} are no histogram")
+    if not np.isfinite(np.array([*edges, about["hours"]], np.float64)).all():
+        raise ValueError(f"{DATASET} has durations that are not finite")
     if not isinstance(about["index"]["blake2b"], str) or not isinstance(about["features"]["type"], str):
         raise ValueError(f"{DATASET} does not describe its index or features")
 

@@ -27,8 +27,8 @@ ENDINGS = (".jsonl", ".ndjson", ".json", ".csv", ".tsv")
 DELIMITERS = ",\t;|"
 MOST_LINE = 1 << 24
 """Characters of a line: a row is far shorter."""
-MOST_MARKS = 5_000_000
-"""Brackets and commas of a manifest that is one JSON value; as JSON lines it may have any number."""
+MOST_CHARACTERS, MOST_MARKS = 1 << 27, 5_000_000
+"""Of a manifest that is one JSON value, also of brackets and commas; as JSON lines it may have any number."""
 ONE_LINE = ("path", "key", "label", "speaker", "split")
 FOLDERS = ("", "clips", "wavs", "wav", "audio", "recordings")
 """Beside a manifest, where the recordings are that it names; Common Voice has them in clips/."""
@@ -127,17 +127,25 @@ def attempt(text: str, most_marks: int) -> Any:
         return error
 
 
+def has_objects_on_lines(file: TextIO) -> bool:
+    """Whether the first two lines are objects."""
+    found = (line.strip() for line in lines(file) if line.strip())
+    first, second = next(found, ""), next(found, "")
+    file.seek(0)
+    return second.startswith("{") and isinstance(attempt(first, MOST_LINE), dict)
+
+
 def whole(file: TextIO, path: Path, columns: Mapping[str, str]) -> Iterator[tuple[str, Any]]:
     """A list of objects, an object of objects as SpeechBrain writes it, or JSON lines as NeMo names them."""
-    text = file.read()
+    if has_objects_on_lines(file):
+        yield from json_lines(file, path, columns)
+        return
+    text = file.read(MOST_CHARACTERS)
+    if len(text) == MOST_CHARACTERS:
+        raise ParameterError(f"{readable(str(path))}: has more than {MOST_CHARACTERS:,} characters; write JSON lines")
     value = attempt(text, MOST_MARKS)
     if isinstance(value, RowError):
-        if "Extra data" not in str(value):
-            raise ParameterError(f"{readable(str(path))}: {value}")
-        for number, line in enumerate(text.split("\n"), 1):
-            if line.strip():
-                yield f"line {number}", attempt(line, MOST_LINE)
-        return
+        raise ParameterError(f"{readable(str(path))}: {value}")
     lists = [inner for inner in value.values() if isinstance(inner, list)] if isinstance(value, dict) else []
     if isinstance(value, dict) and value and all(isinstance(inner, dict) for inner in value.values()):
         for key, inner in value.items():

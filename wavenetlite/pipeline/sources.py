@@ -116,6 +116,10 @@ def one(source: str, options: Options) -> Listing:
     return found
 
 
+def is_source(name: str) -> bool:
+    return archives.is_archive(Path(name)) or manifests.is_manifest(Path(name))
+
+
 def file(path: Path, options: Options) -> Listing:
     """A manifest, an archive or a recording, by its ending."""
     if manifests.is_manifest(path):
@@ -155,7 +159,7 @@ def corpus(tree: Tree, options: Options) -> Listing:
         found = layouts.find(Below(tree, folder), "auto", division)
     if options.layout == "auto" and (not found.items or (found.problems and found.layout in ("folders", "fsdd"))):
         whole = everything(tree, options)
-        if len(whole.entries) > 2 * len(found.items) + len(found.noises):
+        if not found.items or len(whole.entries) > 2 * len(found.items) + len(found.noises):
             return whole  # what a layout leaves out mostly is not laid out by it
     found.items.reverse()
     entries = []
@@ -184,6 +188,7 @@ def everything(tree: Tree, options: Options, *, texts: bool = False) -> Listing:
     """Every recording at any depth, labelled by its companions, else by its folder; "" at the top."""
     listing = Listing("tree")
     skipped: list[tuple[str, str]] = []
+    others: list[str] = []
     for folder, nodes in walk(tree, skipped):
         names = {node.name for node in nodes if node.is_file}
         for node in nodes:
@@ -192,7 +197,14 @@ def everything(tree: Tree, options: Options, *, texts: bool = False) -> Listing:
                 listing.entries.append(sample(tree, folder, node.name, names, options, texts, listing))
             elif layouts.has_audio_ending(node.name):
                 skipped.append((path, "a hidden file" if node.is_file else node.kind))
+            elif not listing.entries and is_source(node.name):
+                others.append(path)
     listing.problems += problems_of(skipped)
+    if not listing.entries:
+        listing.problems += [
+            Problem("", "layout", f"{readable(path)}: a manifest or an archive; pass it as the source")
+            for path in others
+        ]
     if listing.told:
         listing.layout = "webdataset"
     return listing
@@ -253,11 +265,13 @@ def matches(pattern: str, options: Options) -> Listing:
     fixed = Path(*fixed_part(pattern))
     own, skipped = Listing("glob"), list[tuple[str, str]]()
     listings, base = [own], str(fixed)
-    for name in matching(pattern, fixed, skipped):
+    names = matching(pattern, fixed, skipped)
+    recordings = {layouts.stem(name) for name in names if layouts.is_audio(name.rpartition("/")[2])}
+    for name in names:
         path = fixed / name
         if path.is_dir():
             listings.append(below(everything(DiskTree(path), options), name))
-        elif archives.is_archive(path) or manifests.is_manifest(path):
+        elif is_source(name) and layouts.stem(name) not in recordings:  # else it belongs to a recording
             listings.append(below(file(path, options), name))
         elif layouts.is_audio(path.name):
             label = layouts.composed(PurePosixPath(name).parent.name)

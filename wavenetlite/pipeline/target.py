@@ -8,7 +8,8 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-from wavenetlite.corpora.trees import is_within, readable
+from wavenetlite.corpora import layouts
+from wavenetlite.corpora.trees import DiskTree, is_within, readable
 from wavenetlite.pipeline import assembly, shards, sidecars, specs
 from wavenetlite.pipeline.entries import Listing
 from wavenetlite.support.atomic_files import replacing
@@ -42,9 +43,21 @@ def check(out: Path, listing: Listing) -> None:
         foreign = [name for name in OURS if os.path.lexists(out / name)]
         if foreign:
             raise ParameterError(f"out={readable(str(out))!r} has {foreign[0]}, which is no feature set's; {REMEDY}")
+        if recording := first_recording(out):
+            raise ParameterError(f"out={readable(str(out))!r} holds recordings, such as {readable(recording)}; choose "
+                                 "another folder")  # fmt: skip
     elif not same_corpus(out, listing, set_of):
         source = f", {readable(str(set_of['source']))!r}" if "source" in set_of else ""
         raise ParameterError(f"out={readable(str(out))!r} holds the features of another source{source}; {REMEDY}")
+
+
+def first_recording(out: Path) -> str:
+    """A recording in a folder, or in a folder in it: then it is a corpus, given as the target by mistake."""
+    tree = DiskTree(out)
+    for folder in ("", *layouts.subfolders(tree)):
+        if found := layouts.audio_files(tree, folder, [], strict=False):
+            return found[0]
+    return ""
 
 
 def about(out: Path) -> dict[str, Any]:
