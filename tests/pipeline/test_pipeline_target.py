@@ -104,6 +104,10 @@ def test_a_corpus_is_no_target(data, tmp_path, capsys):
     assert main(["features", str(data), str(other)]) == 1
     assert "holds recordings, such as no/s0_nohash_0.wav; choose another folder" in capsys.readouterr().err
     assert sorted(other.rglob("*")) == before
+    (tmp_path / "deep/a/b").mkdir(parents=True)
+    other.rename(tmp_path / "deep/a/b/c")
+    with pytest.raises(wl.ParameterError, match="holds recordings, such as a/b/c/no/"):
+        run(data, tmp_path / "deep")
 
 
 def test_counts_are_never_negative(data, tmp_path, capsys):

@@ -192,6 +192,8 @@ def writing(out: Path) -> Iterator[None]:
             except BlockingIOError:
                 raise PipelineError(f"{out}: another extraction is writing there") from None
             yield
+    except (FileExistsError, NotADirectoryError):
+        raise PipelineError(f"{out}: cannot be written: it is not a folder; choose another name") from None
     except BrokenPipeError:
         raise  # of the progress, not of the disk
     except OSError as error:

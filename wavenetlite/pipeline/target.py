@@ -5,11 +5,12 @@ from __future__ import annotations
 import json
 import os
 from collections.abc import Iterator
+from itertools import islice
 from pathlib import Path
 from typing import Any
 
-from wavenetlite.corpora import layouts
-from wavenetlite.corpora.trees import DiskTree, is_within, readable
+from wavenetlite.corpora.layouts import is_audio
+from wavenetlite.corpora.trees import DiskTree, is_within, join, readable, walk
 from wavenetlite.pipeline import assembly, shards, sidecars, specs
 from wavenetlite.pipeline.entries import Listing
 from wavenetlite.support.atomic_files import replacing
@@ -18,6 +19,8 @@ from wavenetlite.support.errors import ParameterError
 PLACES = "places"
 """Beside the sidecars: the real paths of the sources."""
 OURS = (assembly.DATASET, assembly.INDEX, assembly.ERRORS, specs.TABLES, shards.FOLDER)
+MOST_FOLDERS = 1000
+"""That are searched for recordings."""
 REMEDY = "choose another folder, or remove this one first"
 
 
@@ -52,12 +55,9 @@ def check(out: Path, listing: Listing) -> None:
 
 
 def first_recording(out: Path) -> str:
-    """A recording in a folder, or in a folder in it: then it is a corpus, given as the target by mistake."""
-    tree = DiskTree(out)
-    for folder in ("", *layouts.subfolders(tree)):
-        if found := layouts.audio_files(tree, folder, [], strict=False):
-            return found[0]
-    return ""
+    """A recording in a folder, at any depth: then it is a corpus, given as the target by mistake."""
+    folders = islice(walk(DiskTree(out), []), MOST_FOLDERS)
+    return next((join(folder, node.name) for folder, nodes in folders for node in nodes if is_audio(node.name)), "")
 
 
 def about(out: Path) -> dict[str, Any]:
