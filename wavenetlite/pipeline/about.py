@@ -8,6 +8,7 @@ from typing import Any
 
 import numpy as np
 
+from wavenetlite.corpora.trees import readable
 from wavenetlite.pipeline import shards
 from wavenetlite.pipeline.assembly import DATASET, FORMAT, INDEX, VERSION
 from wavenetlite.pipeline.entries import PipelineError
@@ -94,5 +95,5 @@ def parsed(line: bytes) -> dict[str, Any]:
 
 
 def damaged(folder: Path, error: Exception) -> PipelineError:
-    reason = " ".join(str(error).split()) or type(error).__name__
+    reason = readable(" ".join(str(error)[:200].split()) or type(error).__name__)  # it may quote what it read
     return PipelineError(f"{folder}: damaged: {reason}; run the extraction again")

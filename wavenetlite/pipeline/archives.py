@@ -64,7 +64,7 @@ def tree(path: Path) -> ArchiveTree:
     try:
         return zip_tree(path) if zipfile_like(path) else tar_tree(path)
     except DAMAGE as error:
-        reason = " ".join(str(error).split()) or type(error).__name__
+        reason = readable(" ".join(str(error)[:200].split()) or type(error).__name__)
         raise ParameterError(f"{readable(str(path))}: not an archive, or damaged: {reason}") from None
 
 
