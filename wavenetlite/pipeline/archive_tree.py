@@ -21,7 +21,7 @@ from wavenetlite.support.errors import ParameterError
 
 MOST_LINKS = 40
 """Links that one path may lead through, as on Linux."""
-MOST_NAME = 4096
+MOST_NAME, MOST_ENDING = 4096, 16
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,12 +59,14 @@ class ArchiveTree:
     def __init__(self, path: str, read: Callable[[Member], bytes]) -> None:
         self.path, self.read = path, read
         self.top: Folder = {}
+        self.endings: set[str] = set()
         self.problems: list[tuple[str, str]] = []  # of the archive itself
 
     def add(self, name: str, inside: Inside) -> None:
         """A member; the last of a name wins, as when the archive is unpacked."""
         if len(name) > MOST_NAME:
             name, inside = name[:100] + "...", f"a name of {len(name):,} characters"
+        self.endings.add(f".{name.rpartition('.')[2]}"[:MOST_ENDING])
         *parts, last = within(name.split("/")) or [""]
         if not last:
             return  # the top itself

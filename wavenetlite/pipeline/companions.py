@@ -16,6 +16,7 @@ from wavenetlite.pipeline.columns import Columns, RowError, parsed, shown
 from wavenetlite.support.errors import ParameterError
 
 LABELS, SPEAKERS, TEXTS, OBJECTS = (".cls", ".label"), (".spk", ".speaker"), (".txt", ".text"), (".json", ".jsn")
+ENDINGS = frozenset({*LABELS, *SPEAKERS, *TEXTS, *OBJECTS})
 MOST_BYTES = 1 << 16
 """Of a companion."""
 MOST_CHARACTERS = 1000

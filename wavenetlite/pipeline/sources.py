@@ -137,8 +137,9 @@ def file(path: Path, options: Options) -> Listing:
 def archive(path: Path, options: Options) -> Listing:
     """The corpus in an archive, or WebDataset's samples."""
     tree = archives.tree(path)
-    is_tar = not archives.zipfile_like(path)
-    found = everything(tree, options, texts=is_tar)
+    found = Listing("")
+    if companions.ENDINGS & tree.endings:
+        found = everything(tree, options, texts=not archives.zipfile_like(path))
     if not found.told:
         found = corpus(tree, options)
         found.layout = "archive"
