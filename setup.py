@@ -136,6 +136,7 @@ def extensions() -> list[Extension]:
         render(isa)
     kernels = [extension(f"wavenetlite.kernels._{isa}", *INSTRUCTION_SETS[isa][0]) for isa in sets]
     others = [
+        "wavenetlite.support.one_thread",
         "wavenetlite.support.snapshots",
         "wavenetlite.kernels.dispatch",
         "wavenetlite.kernels.packed",

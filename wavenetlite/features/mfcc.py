@@ -8,9 +8,9 @@ from functools import cached_property
 import numpy as np
 
 from wavenetlite.features import filter_banks as tabular
-from wavenetlite.features._steps import project
+from wavenetlite.features._steps import Projection
 from wavenetlite.features.mel import LogMel
-from wavenetlite.features.steps import CausalStep, FrameState, FrameStep, Stateless, StepState
+from wavenetlite.features.steps import CausalStep, FrameStep, StepState
 from wavenetlite.support.arrays import Doubles, Floats
 from wavenetlite.support.checks import number, positive_int
 from wavenetlite.support.errors import ParameterError
@@ -93,4 +93,4 @@ class Cepstrum(CausalStep, internal=True):
         return int(self.matrix.shape[1])
 
     def open(self, signals: int, channels: int) -> StepState:
-        return FrameState(Stateless(lambda x: project(x, self.matrix)))
+        return Projection(signals, self.matrix)

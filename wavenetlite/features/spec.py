@@ -4,15 +4,16 @@ from __future__ import annotations
 
 import copy
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from hashlib import blake2b
+from itertools import takewhile
 from typing import Any, ClassVar, Literal
 
 import numpy as np
 
 from wavenetlite.features import filter_banks as tabular
 from wavenetlite.features.filter_banks import Tables
-from wavenetlite.features.steps import FrameStep, step_from_config
+from wavenetlite.features.steps import CausalStep, FrameStep, step_from_config
 from wavenetlite.features.stream import FeatureStream, Front
 from wavenetlite.support.arrays import Floats
 from wavenetlite.support.checks import count, one_of, positive_int
@@ -100,11 +101,12 @@ class Features:
         """
         self.check_rate(sr)
         streams = self.signals_in(y)
-        front = self.front(streams, on_nonfinite, "y")
-        parts = [front.process(y), front.flush()]
+        causal = list(takewhile(lambda step: isinstance(step, CausalStep) and not step.cannot_stream, self.all_steps))
+        whole = self.open(causal, streams, on_nonfinite, "y")
+        parts = [whole.process(y), whole.flush()]
         frames: Floats = np.concatenate(parts, axis=-2) if parts[1].shape[-2] else parts[0]
         x = frames if streams else frames[np.newaxis]
-        for step in self.all_steps:
+        for step in self.all_steps[len(causal) :]:
             x = step.apply(x)
         return x if streams else x[0]
 
@@ -127,12 +129,17 @@ class Features:
         for step in self.all_steps:
             if step.cannot_stream:
                 raise ParameterError(step.cannot_stream)
+        return self.open(self.all_steps, signals if streams else 0, on_nonfinite, "samples")
+
+    def open(
+        self, steps: Sequence[FrameStep], streams: int, on_nonfinite: Literal["raise", "zero"], name: str
+    ) -> FeatureStream:
+        """A new stream through the front end and `steps`; `name` is that of a block in messages."""
         states, channels = [], self.front_channels
-        for step in self.all_steps:
-            states.append(step.open(signals, channels))
+        for step in steps:
+            states.append(step.open(max(streams, 1), channels))
             channels = step.out_channels(channels)
-        front = self.front(streams or 0, on_nonfinite, "samples")
-        return FeatureStream(self, front, states, streams or 0, on_nonfinite)
+        return FeatureStream(self, self.front(streams, on_nonfinite, name), states, streams, on_nonfinite)
 
     def then(self, *steps: FrameStep) -> Features:
         """A copy of the spec with further steps, such as normalisation or deltas.

@@ -22,6 +22,9 @@ class Front(Protocol):
 
     @property
     def samples_in(self) -> int: ...
+    def fuse(self, states: list[StepState]) -> list[StepState]:
+        """Run the first of these steps in the same call as the front end, as far as it can; returns the others."""
+
     def process(self, samples: Floats) -> Floats: ...
     def flush(self) -> Floats: ...
     def reset(self) -> None: ...
@@ -73,6 +76,7 @@ class FeatureStream:
         self.frames_out = 0
         self._front = front
         self._steps = steps
+        self._later = front.fuse(steps)  # the steps that are not run in the front end's call
         self._alone = OneThread("stream")
 
     def process(self, samples: Floats) -> Floats:
@@ -96,7 +100,7 @@ class FeatureStream:
         """
         with self._alone:
             frames = self._front.process(samples)
-            if self._steps:
+            if self._later:
                 frames = self._after(frames, ended=False)
             self.frames_out += frames.shape[-2]
             return frames
@@ -185,7 +189,8 @@ class FeatureStream:
         return twin
 
     def _become(self, twin: FeatureStream) -> None:
-        self._front, self._steps, self.frames_out = twin._front, twin._steps, twin.frames_out
+        self._front, self._steps, self._later = twin._front, twin._steps, twin._later
+        self.frames_out = twin.frames_out
 
     @property
     def samples_in(self) -> int:
@@ -200,6 +205,6 @@ class FeatureStream:
     def _after(self, frames: Floats, *, ended: bool) -> Floats:
         """Apply the steps to the front end's frames."""
         x = frames if self.streams else frames[np.newaxis]
-        for step in self._steps:
+        for step in self._later:
             x = run_out(step, x) if ended else step.process(x)
         return x if self.streams else x[0]
