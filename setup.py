@@ -143,6 +143,8 @@ def extensions() -> list[Extension]:
         "wavenetlite.kernels.training",
         "wavenetlite.features._frames",
         "wavenetlite.features._steps",
+        "wavenetlite.features.stream",
+        "wavenetlite.audio._peak",
         "wavenetlite.detection.scanner",
         "wavenetlite.ops._images",
         "wavenetlite.ops._pools",

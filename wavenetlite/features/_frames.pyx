@@ -55,12 +55,7 @@ cdef class FrontEnd:
     decibels
         Whether to return ``10 log10(max(S, amin)) - reference_db``.
     """
-    cdef readonly Py_ssize_t n_fft, hop_length, left_pad, bins, channels
-    cdef readonly double power, amin, reference_db
-    cdef readonly bint decibels, banded
-    cdef Blocks blocks                      # the memory of the tables
-    cdef const Kernels* kernels
-    cdef Front front
+    # The attributes stand in _frames.pxd.
 
     def __init__(
         self, window: np.ndarray, *, hop_length: int, left_pad: int, power: float, basis: np.ndarray | None = None,
@@ -174,16 +169,7 @@ cdef class FrameStream:
     name
         Name of a block in messages.
     """
-    cdef readonly FrontEnd front
-    cdef readonly Py_ssize_t streams, samples_in, frames_out
-    cdef Py_ssize_t signals                 # streams, or 1
-    cdef Py_ssize_t carried                 # samples of each signal whose frame is not yet complete, fewer than n_fft
-    cdef Py_ssize_t skip                    # samples still to come that no frame covers (a hop longer than a frame)
-    cdef Py_ssize_t ld                      # of the carried samples of a signal: twice n_fft, so that its frames fit behind
-    cdef float* carry                       # (signals, ld)
-    cdef list states                        # FrameStates run in the same call
-    cdef bint flushed, zero_nonfinite
-    cdef str name
+    # The attributes stand in _frames.pxd.
 
     def __cinit__(self, FrontEnd front, *, streams: int = 0, on_nonfinite: str = "raise", name: str = "samples"):
         if on_nonfinite not in ("raise", "zero"):
@@ -218,6 +204,9 @@ cdef class FrameStream:
 
     def process(self, samples: np.ndarray) -> np.ndarray:
         """Feed the next samples; returns the completed frames, ([streams,] frames, channels)."""
+        return self.advance(samples)
+
+    cdef cnp.ndarray advance(self, object samples):
         self.refuse_if_flushed()
         return self.feed(checked_samples(samples, self.streams, self.zero_nonfinite, self.name))
 
@@ -404,19 +393,10 @@ cpdef cnp.ndarray checked_samples(object samples, Py_ssize_t streams, bint zero_
         raise ParameterError(f"{name} has shape {samples.shape}; it must be ({streams}, samples)")
     if not cnp.PyArray_ISCARRAY_RO(a):
         a = np.array(a, order="C")
-    if all_finite(<const unsigned int*>cnp.PyArray_DATA(a), cnp.PyArray_SIZE(a)):
+    if kernels().all_finite(<const float*>cnp.PyArray_DATA(a), cnp.PyArray_SIZE(a)):
         return a
     if zero_nonfinite:
         return np.nan_to_num(a, nan=0.0, posinf=0.0, neginf=0.0)
     where = np.argwhere(~np.isfinite(a))[0]
     raise ParameterError(
         f"{name} is not finite at sample {where[-1]}; it must be finite (or pass on_nonfinite='zero')")
-
-
-cdef bint all_finite(const unsigned int* bits, Py_ssize_t n) noexcept nogil:
-    """No infinity and no NaN: no exponent of all ones."""
-    cdef unsigned int bad = 0
-    cdef Py_ssize_t i
-    for i in range(n):
-        bad |= (bits[i] & 0x7F800000) == 0x7F800000
-    return not bad

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import copy
 import json
+import warnings
 from collections.abc import Mapping, Sequence
 from hashlib import blake2b
 from itertools import takewhile
@@ -13,12 +14,16 @@ import numpy as np
 
 from wavenetlite.features import filter_banks as tabular
 from wavenetlite.features.filter_banks import Tables
+from wavenetlite.features.front import Front
 from wavenetlite.features.steps import CausalStep, FrameStep, step_from_config
-from wavenetlite.features.stream import FeatureStream, Front
+from wavenetlite.features.stream import FeatureStream
 from wavenetlite.support.arrays import Floats
 from wavenetlite.support.checks import count, one_of, positive_int
 from wavenetlite.support.errors import ArrayTypeError, ParameterError
 from wavenetlite.support.options import option_names
+
+
+NOT_OPTIONS = ("type", "definition", "steps", "versions")
 
 
 class Features:
@@ -44,6 +49,8 @@ class Features:
     """
 
     registry: ClassVar[dict[str, type[Features]]] = {}
+    definition: ClassVar[int] = 1
+    """Counts the changes of a feature's arithmetic: equal ones give equal bits."""
 
     sr: int
     hop_length: int
@@ -220,6 +227,7 @@ class Features:
         """The spec as JSON-serialisable data, without its tables."""
         return {
             "type": type(self).__name__,
+            "definition": self.definition,
             **{name: jsonable(value) for name, value in self.arguments().items()},
             "steps": [step.config() for step in self.steps],
             "versions": dict(self.versions),
@@ -302,14 +310,29 @@ def from_config(config: Mapping[str, Any], tables: Tables | None = None) -> Feat
         raise ArrayTypeError(f"config is a {type(config).__name__}; it must be a dict")
     if not isinstance(config.get("steps", []), list) or not isinstance(config.get("versions", {}), Mapping):
         raise ParameterError("config must have a list of steps and an object of versions")
-    options = {name: value for name, value in config.items() if name not in ("type", "steps", "versions")}
+    options = {name: value for name, value in config.items() if name not in NOT_OPTIONS}
     kind = one_of("type", config.get("type"), tuple(Features.registry))
+    check_definition(kind, config.get("definition", 1))
     own, of_steps = split_tables(tables, len(config.get("steps", ())))
     spec = construct(kind, options, own)
     if tables is not None:
         spec.versions = {str(name): str(version) for name, version in config.get("versions", {}).items()}
     steps = [step_from_config(step, given) for step, given in zip(config.get("steps", ()), of_steps, strict=True)]
     return spec.then(*steps) if steps else spec
+
+
+def check_definition(kind: str, saved: Any) -> None:
+    """Say that features were saved with an older definition; refuse a newer one."""
+    known = Features.registry[kind].definition
+    if saved == known:
+        return
+    if count("definition", saved) > known:
+        raise ParameterError(f"definition={saved} of {kind} is newer than this version of wavenetlite; it knows {known}")
+    warnings.warn(
+        f"{kind} was saved with definition {saved} of its arithmetic and is computed with definition {known}: values may"
+        " differ in the last digit of float32; save it again to keep the new one",
+        stacklevel=2,
+    )
 
 
 def construct(kind: str, options: dict[str, Any], own: dict[str, Floats] | None) -> Features:

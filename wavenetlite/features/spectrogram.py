@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import InitVar, dataclass
-from typing import Any
+from typing import Any, ClassVar
 
 import numpy as np
 
@@ -52,6 +52,8 @@ class Spectrogram(Features):
     >>> wl.Spectrogram(sr=16000, n_fft=512, hop_length=160)(np.zeros(16000, np.float32)).shape
     (97, 257)
     """
+
+    definition: ClassVar[int] = 2  # the transform is our own; definition 1: NumPy's
 
     sr: int = 16000
     n_fft: int = 512

@@ -159,6 +159,7 @@ cdef struct Kernels:
     void (*running_max)(
         const float* x, Py_ssize_t rows, double* top, double frames, float* out, Py_ssize_t ld) noexcept nogil
     bint (*all_finite)(const float* x, Py_ssize_t n) noexcept nogil
+    double (*peak)(const float* x, Py_ssize_t n) noexcept nogil
     void (*frame_features)(
         const Front* front, const float* samples, Py_ssize_t hop, Py_ssize_t frames, float* out, double* work) noexcept nogil
     void (*standardise_frames)(

@@ -164,5 +164,5 @@ def defaults(kind: str) -> dict[str, Any]:
 def same(config: Mapping[str, Any], wanted: Mapping[str, Any]) -> bool:
     """Whether a spec is the one wanted, with tables of the installed libraries."""
     versions = config["versions"]
-    options = {name: value for name, value in config.items() if name not in ("steps", "versions")}
+    options = {name: value for name, value in config.items() if name not in ("definition", "steps", "versions")}
     return options == wanted and all(installed(name) == value for name, value in versions.items())
