@@ -146,6 +146,8 @@ def extensions() -> list[Extension]:
         "wavenetlite.features.stream",
         "wavenetlite.audio._peak",
         "wavenetlite.detection.scanner",
+        "wavenetlite.classifier.stream",
+        "wavenetlite.classifier.pool",
         "wavenetlite.ops._images",
         "wavenetlite.ops._pools",
         "wavenetlite.engine.plan",

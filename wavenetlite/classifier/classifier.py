@@ -21,14 +21,14 @@ from wavenetlite.classifier.decision import DECISIONS, DecisionName, Prediction
 from wavenetlite.classifier.design import Design
 from wavenetlite.classifier.pool import ClassifierPool
 from wavenetlite.classifier.signals import holds_signals, is_file, signal_from, signal_of_file
-from wavenetlite.classifier.stream import ClassifierStream, NonFinite
+from wavenetlite.classifier.stream import ClassifierStream
 from wavenetlite.classifier.timing import Timing
 from wavenetlite.detection.detector import Detector
 from wavenetlite.features import Features
 from wavenetlite.features._frames import checked_samples
 from wavenetlite.nn import Activation, Module
 from wavenetlite.storage.files import save
-from wavenetlite.support.arrays import Floats
+from wavenetlite.support.arrays import Floats, NonFinite
 from wavenetlite.support.checks import count, flag, number, one_of, positive_int
 from wavenetlite.support.errors import ArrayTypeError, ParameterError
 

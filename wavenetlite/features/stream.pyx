@@ -106,7 +106,7 @@ cdef class FeatureStream:
         self.acquire()
         try:
             frames = self.after(self.front.flush(), True)
-            self.frames_out += frames.shape[-2]
+            self.frames_out += cnp.PyArray_DIM(frames, cnp.PyArray_NDIM(frames) - 2)
             return frames
         finally:
             release(&self.busy)
