@@ -8,7 +8,7 @@ in the same call, without Python between.
 
 cimport cython
 cimport numpy as cnp
-from libc.math cimport fmax, sqrt
+from libc.math cimport fmax, pow, sqrt
 from libc.string cimport memcpy
 
 from wavenetlite.kernels.dispatch cimport kernels
@@ -121,7 +121,7 @@ cdef class Compressor(FrameState):
         self.ld = (channels + 3) // 4 * 4
         self.kernels = kernels()
         self.compression = Compression(
-            b=b, scale=scale, gain=gain, bias=bias, power=power, eps=eps, bias_to_power=bias**power)
+            b=b, scale=scale, gain=gain, bias=bias, power=power, eps=eps, bias_to_power=pow(bias, power))
         self.reset()
 
     def reset(self) -> None:

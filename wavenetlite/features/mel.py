@@ -123,8 +123,8 @@ class LogMel(MelSpectrogram):
     def check_parameters(self) -> None:
         super().check_parameters()
         amin, self.amin = self.amin, number("amin", self.amin)
-        if self.amin <= 0:
-            raise ParameterError(f"amin={amin} must be positive")
+        if self.amin < 1e-300:
+            raise ParameterError(f"amin={amin} must be positive, at least 1e-300")
         if isinstance(self.ref, str) and self.ref != "max":
             raise ParameterError(f"ref={self.ref!r} must be a number or 'max'")
         self.ref = "max" if self.ref is np.max or self.ref == "max" else number("ref", self.ref, least=0.0)
