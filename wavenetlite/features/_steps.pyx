@@ -261,19 +261,111 @@ cdef class PeakFollower(FrameState):
 
 def filter_frames(const float[:, :, ::1] x, const double[:, ::1] taps, Py_ssize_t left) -> np.ndarray:
     """Each frame with `left` frames before it and enough after it, followed by the output of each row of `taps`."""
-    cdef Py_ssize_t channels = x.shape[2], width = taps.shape[1], frames = max(x.shape[1] - width + 1, 0)
-    out = np.empty((x.shape[0], frames, channels * (1 + taps.shape[0])), np.float32)
+    cdef Py_ssize_t frames = max(x.shape[1] - taps.shape[1] + 1, 0), signal
+    out = np.empty((x.shape[0], frames, x.shape[2] * (1 + taps.shape[0])), np.float32)
     cdef float[:, :, ::1] y = out
-    cdef Py_ssize_t signal, frame, row, k, c
-    cdef double total
-    with nogil:
-        for signal in range(x.shape[0]):
-            for frame in range(frames):
-                y[signal, frame, :channels] = x[signal, frame + left]
-                for row in range(taps.shape[0]):
-                    for c in range(channels):
-                        total = 0.0
-                        for k in range(width):
-                            total += taps[row, k] * x[signal, frame + k, c]
-                        y[signal, frame, (1 + row) * channels + c] = <float>total
+    cdef double[::1] total = np.empty(x.shape[2])
+    if frames and x.shape[2]:
+        with nogil:
+            for signal in range(x.shape[0]):
+                filter_signal(&x[signal, 0, 0], frames, taps, left, total, &y[signal, 0, 0])
     return out
+
+
+cdef void filter_signal(
+    const float* x, Py_ssize_t frames, const double[:, ::1] taps, Py_ssize_t left, double[::1] total,
+    float* y) noexcept nogil:
+    """`frames` frames of one signal: those of x from `left` on, and what the rows of `taps` make of those around them."""
+    cdef Py_ssize_t channels = total.shape[0], width = taps.shape[1], frame, row, k, c
+    cdef double* sums = &total[0]
+    cdef const float* now
+    cdef double tap
+    for frame in range(frames):
+        memcpy(y, x + left * channels, channels * sizeof(float))
+        for row in range(taps.shape[0]):
+            y += channels
+            for c in range(channels):
+                sums[c] = 0.0
+            for k in range(width):
+                now, tap = x + k * channels, taps[row, k]
+                for c in range(channels):
+                    sums[c] += tap * now[c]
+            for c in range(channels):
+                y[c] = <float>sums[c]
+        y += channels
+        x += channels
+
+
+@cython.final
+cdef class DeltaState:
+    """The most recent frames of the signals; the first and the last frame are repeated beyond the ends.
+
+    Parameters
+    ----------
+    taps
+        (orders, width): the weights of each derivative.
+    latency
+        Fitted frames after the current one.
+    """
+    cdef const double[:, ::1] taps
+    cdef double[::1] total
+    cdef float[:, :, ::1] held              # (signals, width - 1, channels)
+    cdef Py_ssize_t signals, channels, width, latency
+    cdef Py_ssize_t count                   # of the frames held; -1: there has been none
+
+    def __init__(self, signals: int, channels: int, taps: np.ndarray, latency: int) -> None:
+        self.signals, self.channels, self.latency, self.width = signals, channels, latency, taps.shape[1]
+        self.taps = np.ascontiguousarray(taps)
+        self.total = np.empty(channels)
+        self.held = np.empty((signals, self.width - 1, channels), np.float32)
+        self.count = -1
+
+    def process(self, const float[:, :, ::1] x) -> np.ndarray:
+        """The next frames, (signals, frames, channels); returns those whose derivatives are known."""
+        cdef Py_ssize_t given = x.shape[1], left = self.width - 1 - self.latency, frames, total, signal, i
+        cdef float[:, :, ::1] window, y
+        if self.count < 0 and given:
+            for signal in range(self.signals):
+                for i in range(left):
+                    self.held[signal, i] = x[signal, 0]
+            self.count = left
+        total = max(self.count, 0) + given
+        frames = max(total - self.width + 1, 0)
+        out = np.empty((self.signals, frames, self.channels * (1 + self.taps.shape[0])), np.float32)
+        if not given:
+            return out
+        y, window = out, np.empty((self.signals, total, self.channels), np.float32)
+        with nogil:
+            for signal in range(self.signals):
+                window[signal, : self.count] = self.held[signal, : self.count]
+                window[signal, self.count :] = x[signal]
+                if frames:
+                    filter_signal(&window[signal, 0, 0], frames, self.taps, left, self.total, &y[signal, 0, 0])
+                self.held[signal, : total - frames] = window[signal, frames:]
+        self.count = total - frames
+        return out
+
+    def flush(self, x: np.ndarray) -> np.ndarray:
+        """The frames held back."""
+        if self.count < 0:
+            return self.process(x)
+        return self.process(np.repeat(np.asarray(self.held)[:, self.count - 1 : self.count], self.latency, axis=1))
+
+    def reset(self) -> None:
+        """Start over: the next frame is the first."""
+        self.count = -1
+
+    def save(self) -> bytes:
+        """The state as bytes."""
+        return b"" if self.count < 0 else b"\1" + np.asarray(self.held)[:, : self.count].tobytes()
+
+    def load(self, state: bytes) -> None:
+        """Restore what `save` returned; only on new state."""
+        if not state:
+            return
+        frames, rest = divmod(len(state) - 1, 4 * self.signals * self.channels)
+        if rest or state[0] != 1 or not self.width - 1 - self.latency <= frames < self.width:
+            raise SnapshotError(UNFIT)
+        held = np.frombuffer(state, np.float32, offset=1).reshape(self.signals, frames, self.channels)
+        np.asarray(self.held)[:, :frames] = held
+        self.count = frames
