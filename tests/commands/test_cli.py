@@ -13,10 +13,10 @@ from pathlib import Path
 import numpy as np
 import pytest
 from level_classifier import LABELS, PITCHES, SR, judge, sound
+from wrapped import Wrapped, wrap
 
 import wavenetlite as wl
 from wavenetlite import audio, cli, models
-from wavenetlite.classifier import ClassifierPool
 from wavenetlite.corpora.corpus import read_corpus
 from wavenetlite.evaluation.clips import evaluate
 
@@ -426,36 +426,33 @@ def test_verify_of_clips_with_silence_after_them(run, decision):
 
 
 def test_verify_finds_what_a_snapshot_forgets(run, model, monkeypatch):
-    become = wl.classifier.ClassifierStream._become
+    class Forgetful(Wrapped):
+        def restore(self, snapshot):  # what a snapshot that has lost its place in the signal would do
+            self.inner.restore(snapshot)
+            self.inner.process(np.zeros(1, np.float32))
 
-    def forgetful(self, twin):  # what a snapshot without the features' tail would do
-        twin._features.reset()
-        become(self, twin)
-
-    monkeypatch.setattr(wl.classifier.ClassifierStream, "_become", forgetful)
+    wrap(monkeypatch, wl.AudioClassifier, "stream", Forgetful)
     assert run("verify", model, "--partitions", 4)[0] == 1
 
 
 def test_verify_finds_a_neighbour_in_a_pool(run, model, monkeypatch):
-    process = ClassifierPool.process
+    class Mixed(Wrapped):
+        def process(self, samples):  # what a pool that confuses two signals would do
+            first, *rest = samples
+            return self.inner.process({first: samples[first], **{sid: samples[sid][::-1].copy() for sid in rest}})
 
-    def mixed(self, samples):  # what a pool that confuses two signals would do
-        first, *rest = samples
-        return process(self, {first: samples[first], **{sid: samples[sid][::-1].copy() for sid in rest}})
-
-    monkeypatch.setattr(ClassifierPool, "process", mixed)
+    wrap(monkeypatch, wl.AudioClassifier, "pool", Mixed)
     status, _, err = run("verify", model, "--partitions", 1)
     assert status == 1
     assert one_error(err, "wavenetlite verify: error: audio in a pool of others")
 
 
 def test_verify_finds_a_difference(run, model, monkeypatch):
-    process = wl.classifier.ClassifierStream.process
+    class Leaky(Wrapped):
+        def process(self, samples):  # what a stream with a lost sample would do
+            return self.inner.process(samples[1:] if len(samples) == 80 else samples)
 
-    def leaky(self, samples):  # what a stream with a lost sample would do
-        return process(self, samples[1:] if len(samples) == 80 else samples)
-
-    monkeypatch.setattr(wl.classifier.ClassifierStream, "process", leaky)
+    wrap(monkeypatch, wl.AudioClassifier, "stream", Leaky)
     status, out, err = run("verify", model, "--partitions", 1, "--json")
     assert status == 1
     assert one_error(err, "wavenetlite verify: error: audio fed in blocks of 10 ms")

@@ -19,4 +19,4 @@ cpdef double peak(object y) except? -1.0:
         a = y
         if cnp.PyArray_TYPE(a) == cnp.NPY_FLOAT32 and cnp.PyArray_ISCARRAY_RO(a):
             return KERNELS.peak(<const float*>cnp.PyArray_DATA(a), cnp.PyArray_SIZE(a))
-    return float(np.abs(y).max(initial=0.0))
+    return float(np.abs(np.asarray(y)).max(initial=0.0))

@@ -22,7 +22,6 @@ from wavenetlite.support.checks import count, one_of, positive_int
 from wavenetlite.support.errors import ArrayTypeError, ParameterError
 from wavenetlite.support.options import option_names
 
-
 NOT_OPTIONS = ("type", "definition", "steps", "versions")
 
 
@@ -327,10 +326,12 @@ def check_definition(kind: str, saved: Any) -> None:
     if saved == known:
         return
     if count("definition", saved) > known:
-        raise ParameterError(f"definition={saved} of {kind} is newer than this version of wavenetlite; it knows {known}")
+        raise ParameterError(
+            f"definition={saved} of {kind} is newer than this version of wavenetlite; it knows {known}"
+        )
     warnings.warn(
-        f"{kind} was saved with definition {saved} of its arithmetic and is computed with definition {known}: values may"
-        " differ in the last digit of float32; save it again to keep the new one",
+        f"{kind} was saved with definition {saved} of its arithmetic and is computed with definition {known}:"
+        " values may differ in the last digit of float32; save it again to keep the new one",
         stacklevel=2,
     )
 
