@@ -124,6 +124,7 @@ class AudioClassifier:
             raise ArrayTypeError(f"info is a {type(info).__name__}; it must be a dict")
         self.info: dict[str, Any] = copy.deepcopy(dict(info or {}))
         self._softmax = Activation("softmax")
+        self._design: Design | None = None
         output = model.graph(features.out_channels)
         if len(self._labels) != output.channels:
             raise ParameterError(
@@ -296,7 +297,7 @@ class AudioClassifier:
 
     def design(self) -> Design:
         """What streams and pools share, with the current weights of the model."""
-        return Design(
+        made = Design(
             self.features,
             self.model.plan(self.features.out_channels),
             self._softmax.plan(len(self._labels)),
@@ -305,6 +306,9 @@ class AudioClassifier:
             self.background,
             self.detector,
         )
+        if self._design is None or not made.same_as(self._design):
+            self._design = made
+        return self._design
 
     def pool(
         self, capacity: int, *, sr: int | None = None, threads: int = 1, on_nonfinite: NonFinite = "raise"

@@ -88,9 +88,12 @@ class Cepstrum(CausalStep, internal=True):
 
     def __init__(self, matrix: Doubles) -> None:
         self.matrix = np.ascontiguousarray(matrix)
+        self.states: dict[int, StepState] = {}
 
     def out_channels(self, channels: int) -> int:
         return int(self.matrix.shape[1])
 
     def open(self, signals: int, channels: int) -> StepState:
-        return Projection(signals, self.matrix)
+        if signals not in self.states:  # it is empty, hence shared by all streams
+            self.states[signals] = Projection(signals, self.matrix)
+        return self.states[signals]

@@ -59,6 +59,10 @@ class MeanVariance(CausalStep):
             raise ParameterError(f"variance={self.variance.min()} must be positive, or eps")
         if tables is not None:
             tabular.checked(tables, {name: value.shape for name, value in self.tables().items()})
+        self._states: dict[int, StepState] = {}
+
+    def __getstate__(self) -> dict[str, Any]:
+        return {**self.__dict__, "_states": {}}
 
     @classmethod
     def fit(cls, frames: Iterable[Floats], *, scale: bool = True, eps: float = 1e-5) -> MeanVariance:
@@ -97,6 +101,12 @@ class MeanVariance(CausalStep):
 
     def open(self, signals: int, channels: int) -> StepState:
         self.out_channels(channels)
+        if signals not in self._states:
+            self._states[signals] = self.new_state(signals)
+        return self._states[signals]
+
+    def new_state(self, signals: int) -> StepState:
+        """The state for `signals` signals, which is empty and hence shared by all streams."""
         mean = self.mean.astype(np.float64)
         variance = np.ones_like(mean) if self.variance is None else self.variance.astype(np.float64) + self.eps
         return Standardisation(signals, mean, np.sqrt(variance))
