@@ -17,6 +17,22 @@ SPECS = {
 }  # fmt: skip
 
 
+STEPS = {
+    "fixed statistics": lambda: wl.features.MeanVariance(np.zeros(40), np.ones(40)),
+    "running statistics": lambda: wl.features.RunningCMVN(window_frames=7),
+    "deltas": lambda: wl.features.Deltas(width=5),
+    "gain": lambda: wl.features.AutoGain(),
+}
+
+
+@pytest.mark.parametrize("how", COPIES)
+@pytest.mark.parametrize("name", STEPS)
+def test_steps_that_were_used(name, how):
+    step = STEPS[name]()
+    expected = wl.LogMel().then(step)(SIGNAL)
+    assert wl.LogMel().then(COPIES[how](step))(SIGNAL).tobytes() == expected.tobytes()
+
+
 def classifier():
     return wl.AudioClassifier(wl.LogMel(), wl.TCN(40, 2, channels=4, dilations=[1]), ["yes", "no"])
 
@@ -33,6 +49,7 @@ def test_specs(name, how):
 @pytest.mark.parametrize("how", COPIES)
 def test_classifiers(how):
     clf = classifier()
+    clf.predict(SIGNAL)
     twin = COPIES[how](clf)
     assert twin.labels == clf.labels
     assert twin.predict(SIGNAL).probabilities.tobytes() == clf.predict(SIGNAL).probabilities.tobytes()

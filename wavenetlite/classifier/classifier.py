@@ -138,6 +138,9 @@ class AudioClassifier:
         self.timing = Timing.of(features, output, self._labels, self.clip_s or 0.0)
         self.detector.limits(self._labels, self.frame_rate, self.background)  # raises if it does not fit
 
+    def __getstate__(self) -> dict[str, Any]:
+        return {**self.__dict__, "_design": None}
+
     # Properties
 
     @property
