@@ -5,10 +5,10 @@ from __future__ import annotations
 from importlib import import_module
 from typing import Any
 
-from wavenetlite.support.errors import MissingPackageError
+from wavenetlite.support.errors import MissingPackageError, WavenetliteError
 
 
-def optional(module: str, extra: str, need: str) -> Any:
+def optional(module: str, extra: str, need: str, error: type[WavenetliteError] = MissingPackageError) -> Any:
     """A module of a package that an extra of wavenetlite installs.
 
     Parameters
@@ -19,18 +19,13 @@ def optional(module: str, extra: str, need: str) -> Any:
         The extra that brings it; see pyproject.toml.
     need
         What needs it, as the subject of a sentence: "a .keras file".
-
-    Raises
-    ------
-    MissingPackageError
-        It is not installed, or cannot be imported.
+    error
+        The error to raise if it is not installed, or cannot be imported.
     """
     try:
         return import_module(module)
-    except ImportError as error:
+    except ImportError as problem:
         package = module.partition(".")[0]
-        missing = isinstance(error, ModuleNotFoundError) and error.name == package
-        why = "is not installed" if missing else f"cannot be imported: {' '.join(str(error).split())}"
-        raise MissingPackageError(
-            f"{need} needs the package {package}, which {why}: pip install 'wavenetlite[{extra}]'", name=package
-        ) from None
+        missing = isinstance(problem, ModuleNotFoundError) and problem.name == package
+        why = "is not installed" if missing else f"cannot be imported: {' '.join(str(problem).split())}"
+        raise error(f"{need} needs the package {package}, which {why}: pip install 'wavenetlite[{extra}]'") from None
