@@ -20,7 +20,6 @@ from wavenetlite.classifier import ClassifierPool
 from wavenetlite.corpora.corpus import read_corpus
 from wavenetlite.evaluation.clips import evaluate
 
-pytest.importorskip("librosa")
 f32 = np.float32
 ENVIRONMENT = {**os.environ, "PYTHONPATH": os.pathsep.join(path for path in sys.path if path)}
 COMMANDS = ("train", "evaluate", "detections", "classify", "listen", "info", "verify")

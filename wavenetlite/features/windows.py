@@ -47,8 +47,11 @@ def window_named(window: str | tuple[Any, ...], length: int) -> Doubles:
     check_count(window, parameters, function)
     if length == 1:
         return np.ones(1)
-    with np.errstate(all="ignore"):  # what is not finite is reported
-        values = function(length + 1, *parameters)[:length]
+    try:
+        with np.errstate(all="ignore"):
+            values = function(length + 1, *parameters)[:length]
+    except (ArithmeticError, ValueError):  # of `math`
+        values = np.array([np.nan])
     if not np.isfinite(values).all():
         raise ParameterError(f"window={window!r} is not finite; give it other parameters")
     return values

@@ -31,8 +31,11 @@ class FigureError(WavenetliteError, RuntimeError):
 
 def new_figure(width: float, height: float) -> tuple[Any, tuple[float, float]]:
     """A white figure of this size, inches, without pyplot."""
-    agg = optional("matplotlib.backends.backend_agg", "figures", "a figure", FigureError)
-    figure = agg.Figure(figsize=(width, height), dpi=DPI, facecolor="white")
+    mpl, agg = (
+        optional(module, "figures", "a figure", FigureError)
+        for module in ("matplotlib.figure", "matplotlib.backends.backend_agg")
+    )
+    figure = mpl.Figure(figsize=(width, height), dpi=DPI, facecolor="white")
     agg.FigureCanvasAgg(figure)
     return figure, (width, height)
 

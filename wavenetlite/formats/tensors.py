@@ -85,7 +85,7 @@ def read_torch(file: BinaryIO, size: int) -> dict[str, Floats]:
     if file.read(len(LEGACY)) != LEGACY:
         check_archive(file, size)
     file.seek(0)
-    torch = optional("torch", "torch", "a file of torch.save (safetensors need nothing)", ModelFileError)
+    torch = optional("torch", "torch", "a file of torch.save", ModelFileError)
     try:
         found = torch.load(file, map_location="cpu", weights_only=True)
     except Exception as error:  # whatever bytes do to it

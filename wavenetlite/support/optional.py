@@ -26,6 +26,6 @@ def optional(module: str, extra: str, need: str, error: type[WavenetliteError] =
         return import_module(module)
     except ImportError as problem:
         package = module.partition(".")[0]
-        missing = isinstance(problem, ModuleNotFoundError) and problem.name == package
+        missing = isinstance(problem, ModuleNotFoundError) and str(problem.name).partition(".")[0] == package
         why = "is not installed" if missing else f"cannot be imported: {' '.join(str(problem).split())}"
         raise error(f"{need} needs the package {package}, which {why}: pip install 'wavenetlite[{extra}]'") from None
