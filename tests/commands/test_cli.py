@@ -623,7 +623,7 @@ def test_evaluate_without_matplotlib(run, model, data, monkeypatch):
     monkeypatch.setitem(sys.modules, "matplotlib.figure", None)
     status, _, err = run("evaluate", model, data, "--words", "all", "--clip-s", 0.25, "--figure", "c.png")
     assert status == 1
-    assert "wavenetlite evaluate: error: figures need the package matplotlib" in err
+    assert "wavenetlite evaluate: error: a figure needs the package matplotlib" in err
 
 
 def test_evaluate_on_data_that_does_not_fit(run, model, data, tmp_path):
@@ -780,7 +780,7 @@ def test_train_without_matplotlib(run, data, training, monkeypatch):
     monkeypatch.setitem(sys.modules, "matplotlib.figure", None)
     status, _, err = run("train", data, "--clip-s", 0.25)
     assert status == 0
-    assert err.count("figures are left out: figures need the package matplotlib") == 1
+    assert err.count("figures are left out: a figure needs the package matplotlib") == 1
     assert json.loads(Path("trained/metrics.json").read_text())["files"] == ["classifier.safetensors", "metrics.json"]
 
 

@@ -104,6 +104,9 @@ COMMANDS = {
     "processes": ["features", "data", "out", "--quiet", "--processes"],
     "listen": ["listen"],
     "plot": ["info", "speech-commands-12", "--plot", "tree.png"],
+    "figure of evaluate": ["evaluate", "none", "none", "--figure", "a.png"],
+    "figure of detections": ["detections", "none", "none", "--figure", "a.png"],
+    "plot of features": ["features", "none", "none", "--plot", "a.png"],
     "convert": ["convert", "x.h5", "x.safetensors"],
 }
 said = {}
@@ -141,6 +144,9 @@ NEEDS = {
     "processes": ("joblib", "pipeline"),
     "listen": ("sounddevice", "microphone"),
     "plot": ("matplotlib", "figures"),
+    "figure of evaluate": ("matplotlib", "figures"),
+    "figure of detections": ("matplotlib", "figures"),
+    "plot of features": ("matplotlib", "figures"),
     "convert": ("h5py", "keras"),
 }
 

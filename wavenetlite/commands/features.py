@@ -20,6 +20,7 @@ from wavenetlite.commands.options import (
     whole,
 )
 from wavenetlite.commands.output import note, say, say_json
+from wavenetlite.commands.pictures import picture
 from wavenetlite.commands.shared import INTERRUPTED, cpus, load_classifier
 from wavenetlite.features import Features
 from wavenetlite.figures import contact_sheet
@@ -79,7 +80,7 @@ def add(parser: argparse.ArgumentParser) -> None:
     group = parser.add_argument_group("work and results")
     group.add_argument("--jobs", type=positive, metavar="N", help="workers (default: one per CPU)")
     group.add_argument("--processes", action="store_true", help="use processes instead of threads")
-    group.add_argument("--plot", metavar="FILE.png", help="draw some items of every label (needs matplotlib)")
+    group.add_argument("--plot", type=picture, metavar="FILE.png", help="draw some items of every label")
     group.add_argument("--npz", metavar="FILE.npz", help="also write everything to one file")
     group.add_argument("--lhotse", metavar="FOLDER", help="also write manifests for Lhotse")
     add_json(group, "the content of dataset.json, and how much was computed")

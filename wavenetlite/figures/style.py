@@ -29,12 +29,14 @@ class FigureError(WavenetliteError, RuntimeError):
     """matplotlib is missing, or the file cannot be written."""
 
 
+def matplotlib(module: str = "matplotlib.figure") -> Any:
+    """A module of matplotlib; raises FigureError if it is missing."""
+    return optional(module, "figures", "a figure", FigureError)
+
+
 def new_figure(width: float, height: float) -> tuple[Any, tuple[float, float]]:
     """A white figure of this size, inches, without pyplot."""
-    mpl, agg = (
-        optional(module, "figures", "a figure", FigureError)
-        for module in ("matplotlib.figure", "matplotlib.backends.backend_agg")
-    )
+    mpl, agg = (matplotlib(module) for module in ("matplotlib.figure", "matplotlib.backends.backend_agg"))
     figure = mpl.Figure(figsize=(width, height), dpi=DPI, facecolor="white")
     agg.FigureCanvasAgg(figure)
     return figure, (width, height)
