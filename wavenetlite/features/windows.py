@@ -40,21 +40,23 @@ def window_named(window: str | tuple[Any, ...], length: int) -> Doubles:
     MissingPackageError
         The window is not one of `WINDOWS`, and SciPy is not installed.
     """
+    values = by_scipy(window, length) if needs_scipy(window) else by_formula(window, length)
+    if not np.isfinite(values).all():
+        raise ParameterError(f"window={window!r} is not finite; give it other parameters")
+    return values
+
+
+def by_formula(window: str | tuple[Any, ...], length: int) -> Doubles:
     name, *parameters = (window,) if isinstance(window, str) else window
-    if needs_scipy(window):
-        return by_scipy(window, length)
     function = WINDOWS[name]
     check_count(window, parameters, function)
     if length == 1:
         return np.ones(1)
     try:
         with np.errstate(all="ignore"):
-            values = function(length + 1, *parameters)[:length]
+            return function(length + 1, *parameters)[:length]
     except (ArithmeticError, ValueError):  # of `math`
-        values = np.array([np.nan])
-    if not np.isfinite(values).all():
-        raise ParameterError(f"window={window!r} is not finite; give it other parameters")
-    return values
+        return np.array([np.nan])
 
 
 def needs_scipy(window: str | tuple[Any, ...]) -> bool:
