@@ -16,7 +16,6 @@ from hypothesis import strategies as st
 import wavenetlite as wl
 from wavenetlite import features as F  # noqa: N812
 
-pytest.importorskip("librosa")
 nn = wl.nn
 f32 = np.float32
 SR = 16000

@@ -9,7 +9,6 @@ import wavenetlite as wl
 from wavenetlite.corpora.clips import Clips
 from wavenetlite.evaluation.clips import evaluate
 
-pytest.importorskip("librosa")
 f32 = np.float32
 
 

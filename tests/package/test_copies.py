@@ -8,7 +8,6 @@ import pytest
 
 import wavenetlite as wl
 
-pytest.importorskip("librosa")
 COPIES = {"copy": copy.copy, "deepcopy": copy.deepcopy, "pickle": lambda one: pickle.loads(pickle.dumps(one))}
 SIGNAL = np.random.default_rng(0).standard_normal(16000).astype(np.float32) / 10
 SPECS = {

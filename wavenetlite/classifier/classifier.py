@@ -337,8 +337,8 @@ class AudioClassifier:
     def save(self, path: str | os.PathLike[str]) -> None:
         """Write everything to one safetensors file; see :func:`wavenetlite.load`.
 
-        Loading it does not need librosa: the feature tables, and the versions of the packages that computed them,
-        are in the file.
+        The feature tables, and the versions of the packages that computed them, are in the file: loaded, it gives the
+        same bits whatever is installed.
 
         Raises
         ------

@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from wavenetlite.features import filter_banks as tabular
+from wavenetlite.features.mel_filters import mel_filters
 from wavenetlite.features.spectrogram import Spectrogram
 from wavenetlite.features.steps import FrameStep
 from wavenetlite.support.arrays import Floats
@@ -63,22 +63,23 @@ class MelSpectrogram(Spectrogram):
         self.htk = flag("htk", self.htk)
         if isinstance(self.norm, str) and self.norm != "slaney":
             raise ParameterError(f"norm={self.norm!r} must be 'slaney', None or a number")
-        self.norm = self.norm if self.norm is None or isinstance(self.norm, str) else number("norm", self.norm)
+        self.norm = (
+            self.norm if self.norm is None or isinstance(self.norm, str) else number("norm", self.norm, least=0.0)
+        )
 
     def compute_tables(self) -> dict[str, Floats]:
-        return {**super().compute_tables(), "mel": tabular.by_librosa(type(self).__name__, self.mel_basis)}
+        return {**super().compute_tables(), "mel": self.mel_basis()}
 
-    def mel_basis(self, librosa: Any) -> Floats:
-        basis = librosa.filters.mel(
+    def mel_basis(self) -> Floats:
+        return mel_filters(
             sr=self.sr,
             n_fft=self.n_fft,
             n_mels=self.n_mels,
             fmin=self.fmin,
-            fmax=self.fmax,
+            fmax=self.sr / 2 if self.fmax is None else self.fmax,
             htk=self.htk,
             norm=self.norm,
         )
-        return np.ascontiguousarray(basis, np.float32)
 
     def table_shapes(self) -> dict[str, tuple[int, ...]]:
         return {**super().table_shapes(), "mel": (self.n_mels, self.n_fft // 2 + 1)}

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 from functools import cached_property
 
@@ -9,6 +10,8 @@ import numpy as np
 
 from wavenetlite.features import filter_banks as tabular
 from wavenetlite.features._steps import Projection
+from wavenetlite.features.cosine_transform import cosine_transform
+from wavenetlite.features.elementwise import elementwise
 from wavenetlite.features.mel import LogMel
 from wavenetlite.features.steps import CausalStep, FrameStep, StepState
 from wavenetlite.support.arrays import Doubles, Floats
@@ -63,12 +66,10 @@ class MFCC(LogMel):
 
     def transform(self) -> Doubles:
         """The DCT matrix with the lifter, (n_mels, n_mfcc)."""
-        import scipy.fft
-
-        matrix: Doubles = scipy.fft.dct(np.eye(self.n_mels), axis=1, type=self.dct_type, norm="ortho")
-        matrix = matrix[:, : self.n_mfcc]
+        matrix = cosine_transform(self.n_mels, self.n_mfcc, self.dct_type)
         if self.lifter > 0:
-            matrix = matrix * (1 + self.lifter / 2 * np.sin(np.pi * np.arange(1, 1 + self.n_mfcc) / self.lifter))
+            angle = np.pi * np.arange(1, 1 + self.n_mfcc) / self.lifter
+            matrix *= 1 + self.lifter / 2 * elementwise(math.sin, angle)
         return matrix
 
     def table_shapes(self) -> dict[str, tuple[int, ...]]:

@@ -30,8 +30,7 @@ class Features:
 
     A spec is immutable and may be shared between threads: calling it feeds the whole signal to a fresh stream, so the
     result is bit-identical to that of its streams. It can be serialised: `config` is JSON-serialisable, `state_dict`
-    holds its tables, and :func:`wavenetlite.features.from_config` restores the spec from both without importing
-    librosa.
+    holds its tables, and :func:`wavenetlite.features.from_config` restores the spec from both.
 
     Attributes
     ----------
@@ -44,7 +43,7 @@ class Features:
     steps
         Steps applied to the frames after the front end; see `then`.
     versions
-        Versions of the packages that computed the tables.
+        Versions of the packages that computed the tables, this one among them.
     """
 
     registry: ClassVar[dict[str, type[Features]]] = {}
@@ -262,7 +261,7 @@ class Features:
         return channels
 
     def __reduce__(self) -> Any:
-        """Copied and pickled as it is saved: the tables come along, librosa is not needed."""
+        """Copied and pickled as it is saved, with the tables."""
         return from_config, (self.config(), self.state_dict())
 
     def check_rate(self, sr: int | None) -> None:
@@ -289,8 +288,8 @@ def from_config(config: Mapping[str, Any], tables: Tables | None = None) -> Feat
     config
         The result of `Features.config`, also via JSON.
     tables
-        The result of `Features.state_dict`; then librosa is not imported, and the features are bit-identical whatever
-        versions of any package are installed. None: recompute them with librosa.
+        The result of `Features.state_dict`; then the features are bit-identical whatever versions of any package are
+        installed. None: recompute them.
 
     Raises
     ------
