@@ -14,8 +14,8 @@ import numpy as np
 import numpy.typing as npt
 
 from wavenetlite.support.arrays import Floats
-from wavenetlite.support.atomic_files import replacing_path
-from wavenetlite.support.errors import ArrayTypeError, ParameterError, WavenetliteError
+from wavenetlite.support.atomic_files import replacing
+from wavenetlite.support.errors import ArrayTypeError, ParameterError, TargetError, WavenetliteError
 
 PathLike = str | os.PathLike[str]
 
@@ -63,10 +63,12 @@ def save(figure: Any, path: PathLike, kind: str = "png") -> None:
     metadata = {"Date": None} if kind == "svg" else None
     try:
         with (
-            replacing_path(path) as new,
+            replacing(path) as new,
             mpl.rc_context({"svg.hashsalt": "wavenetlite", "svg.fonttype": "none"}),
         ):
             figure.savefig(new, format=kind, dpi=DPI, metadata=metadata)
+    except TargetError:
+        raise
     except OSError as error:
         raise FigureError(f"{path}: cannot be written: {error.strerror or error}") from None
 
