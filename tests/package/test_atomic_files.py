@@ -22,7 +22,7 @@ from wavenetlite.support.atomic_files import NewFile, check_target, replacing
 def way(request, monkeypatch):
     """With O_TMPFILE, and as on systems that have none."""
     if request.param == "named":
-        monkeypatch.setattr(NewFile, "_open_unnamed", lambda self: None)
+        monkeypatch.setattr(NewFile, "_open_unnamed", lambda self: False)
     elif not hasattr(os, "O_TMPFILE"):
         pytest.skip("no O_TMPFILE here")
     return request.param
@@ -167,7 +167,7 @@ import sys, time
 from pathlib import Path
 from wavenetlite.support.atomic_files import NewFile, replacing
 if sys.argv[2] == "named":
-    NewFile._open_unnamed = lambda self: None
+    NewFile._open_unnamed = lambda self: False
 with replacing(Path(sys.argv[1], "new")) as file:
     file.write(bytes(100_000))
     print("open", flush=True)
@@ -200,7 +200,7 @@ def test_a_link_left_between_two_system_calls_is_removed(tmp_path, way):
 
 def test_a_locked_name_is_never_taken(tmp_path, way, monkeypatch):
     monkeypatch.setattr(atomic_files, "MOST_AT_ONCE", 2)
-    monkeypatch.setattr(NewFile, "_open_unnamed", lambda self: None)
+    monkeypatch.setattr(NewFile, "_open_unnamed", lambda self: False)
     with NewFile(tmp_path), NewFile(tmp_path):
         with pytest.raises(FileExistsError, match="2 files that are being written"):
             NewFile(tmp_path)
@@ -214,7 +214,7 @@ def test_a_command_that_is_ended_leaves_nothing(tmp_path, monkeypatch, number):
     wl.audio.write("long.wav", np.zeros(8000 * 600, np.float32), 8000)
     wl.Sequential([wl.nn.Conv1d(1, 1, 3)]).save("net.safetensors")
     environment = {**os.environ, "PYTHONPATH": os.pathsep.join(filter(None, sys.path))}
-    code = "from wavenetlite.support.atomic_files import NewFile; NewFile._open_unnamed = lambda self: None\n"
+    code = "from wavenetlite.support.atomic_files import NewFile; NewFile._open_unnamed = lambda self: False\n"
     code += "from wavenetlite.cli import console; console()"
     command = ["render", "long.wav", "out.wav", "--model", "net.safetensors", "--block", "1"]
     running = subprocess.Popen([sys.executable, "-c", code, *command], env=environment, stderr=subprocess.PIPE)

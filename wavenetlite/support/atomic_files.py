@@ -111,58 +111,60 @@ class NewFile:
 
     def __init__(self, folder: Path) -> None:
         self.folder = folder
-        self.temporary: Path | None = None
-        self.file: BinaryIO = os.fdopen(self._open_unnamed() or self._open_named(), "w+b")
+        self.temporary: Path | None = None  # set before there is such a file: a signal may come at any time
+        self._descriptor = -1
+        try:
+            if not self._open_unnamed():
+                self._open_named()
+            self.file: BinaryIO = os.fdopen(self._descriptor, "w+b")
+        except BaseException:
+            with suppress(OSError):
+                os.close(self._descriptor)
+            self._forget()
+            raise
 
     def __enter__(self) -> NewFile:
         return self
 
     def __exit__(self, *_: object) -> None:
-        with suppress(OSError):  # a full disk, which has been reported
-            self.file.close()
-        self._forget()
+        try:
+            with suppress(OSError):  # a full disk, which has been reported
+                self.file.close()
+        finally:
+            self._forget()
 
     def publish(self, target: Path) -> None:
         """Flush the file to disk, then give it its name; its mode is that of the file it replaces."""
         self.file.flush()
         keep_mode(self.file.fileno(), target)
         os.fsync(self.file.fileno())  # the bytes before the name: a power cut leaves the old file or the new one
-        if self.temporary is None:
-            self.temporary = self._link()
-        self.temporary.replace(target)
+        (self.temporary or self._link()).replace(target)
         self.temporary = None
 
-    def _open_unnamed(self) -> int | None:
-        if not hasattr(os, "O_TMPFILE") or not Path("/proc/self/fd").is_dir():
-            return None
-        try:
-            descriptor = os.open(self.folder, os.O_TMPFILE | os.O_RDWR, 0o666)
-        except OSError:  # not on this file system
-            return None
-        with suppress(OSError):  # where there are no locks
-            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        return descriptor
+    def _open_unnamed(self) -> bool:
+        if hasattr(os, "O_TMPFILE") and Path("/proc/self/fd").is_dir():
+            with suppress(OSError):  # not on this file system
+                self._descriptor = os.open(self.folder, os.O_TMPFILE | os.O_RDWR, 0o666)
+        return self._descriptor >= 0
 
     def _link(self) -> Path:
         """Give the unnamed file a temporary name: only a rename can replace a file."""
-        descriptor = self.file.fileno()
-        for path in self._free_names():
+        owns(self._descriptor)
+        for self.temporary in self._free_names():
             with suppress(FileExistsError):
                 # src_dir_fd is not used, as the path is absolute; without it, os.link would link the link in /proc.
-                os.link(f"/proc/self/fd/{descriptor}", path, src_dir_fd=descriptor, follow_symlinks=True)
-                return path
+                source = f"/proc/self/fd/{self._descriptor}"
+                os.link(source, self.temporary, src_dir_fd=self._descriptor, follow_symlinks=True)
+                return self.temporary
         raise FileExistsError(f"{self.folder} has {MOST_AT_ONCE} files that are being written")
 
-    def _open_named(self) -> int:
-        for path in self._free_names():
-            try:
-                descriptor = os.open(path, os.O_CREAT | os.O_EXCL | os.O_RDWR, 0o666)
-            except FileExistsError:
-                continue
-            if owns(descriptor, path):
-                self.temporary = path
-                return descriptor
-            os.close(descriptor)  # another process took it for one left behind
+    def _open_named(self) -> None:
+        for self.temporary in self._free_names():
+            with suppress(FileExistsError):
+                self._descriptor = os.open(self.temporary, os.O_CREAT | os.O_EXCL | os.O_RDWR, 0o666)
+                if owns(self._descriptor, self.temporary):
+                    return
+                os.close(self._descriptor)  # another process took it for one left behind
         raise FileExistsError(f"{self.folder} has {MOST_AT_ONCE} files that are being written")
 
     def _free_names(self) -> Iterator[Path]:
@@ -174,28 +176,30 @@ class NewFile:
 
     def _forget(self) -> None:
         if self.temporary is not None:
-            self.temporary.unlink(missing_ok=True)
+            remove_stale(self.temporary, ours=True)
 
 
-def owns(descriptor: int, path: Path) -> bool:
-    """Lock an open file; False if another process has, or if `path` has become another file."""
+def owns(descriptor: int, path: Path | None = None, unlocked: bool = True) -> bool:
+    """Lock an open file; False if another process has, or if `path` has become another file.
+
+    `unlocked` is the answer where the file system has no locks.
+    """
     try:
         fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
     except BlockingIOError:
         return False
-    except OSError:  # no locks on this file system
-        return True
-    there = status(path)
-    return there is not None and os.path.samestat(there, os.fstat(descriptor))
+    except OSError:
+        return unlocked
+    there = None if path is None else status(path)
+    return path is None or (there is not None and os.path.samestat(there, os.fstat(descriptor)))
 
 
-def remove_stale(path: Path) -> None:
-    """Remove a temporary file whose writer is dead, which is so if it is not locked."""
+def remove_stale(path: Path, ours: bool = False) -> None:
+    """Remove a temporary file if nobody writes it, which is so if it is not locked; `ours`: it was us who did."""
     with suppress(OSError):
         descriptor = os.open(path, os.O_RDWR | os.O_NOFOLLOW)
         try:
-            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
-            if os.path.samestat(path.lstat(), os.fstat(descriptor)):
+            if owns(descriptor, path, unlocked=ours):
                 path.unlink()
         finally:
             os.close(descriptor)
