@@ -150,7 +150,7 @@ class NewFile:
     def _link(self) -> Path:
         """Give the unnamed file a temporary name: only a rename can replace a file."""
         owns(self._descriptor)
-        for self.temporary in self._free_names():
+        for self.temporary in free_names(self.folder):
             with suppress(FileExistsError):
                 # src_dir_fd is not used, as the path is absolute; without it, os.link would link the link in /proc.
                 source = f"/proc/self/fd/{self._descriptor}"
@@ -159,7 +159,7 @@ class NewFile:
         raise FileExistsError(f"{self.folder} has {MOST_AT_ONCE} files that are being written")
 
     def _open_named(self) -> None:
-        for self.temporary in self._free_names():
+        for self.temporary in free_names(self.folder):
             with suppress(FileExistsError):
                 self._descriptor = os.open(self.temporary, os.O_CREAT | os.O_EXCL | os.O_RDWR, 0o666)
                 if owns(self._descriptor, self.temporary):
@@ -167,16 +167,17 @@ class NewFile:
                 os.close(self._descriptor)  # another process took it for one left behind
         raise FileExistsError(f"{self.folder} has {MOST_AT_ONCE} files that are being written")
 
-    def _free_names(self) -> Iterator[Path]:
-        """Temporary names in the folder, without the files that killed processes left there."""
-        for number in range(MOST_AT_ONCE):
-            path = self.folder / f".wavenetlite-{number}.tmp"
-            remove_stale(path)
-            yield path
-
     def _forget(self) -> None:
         if self.temporary is not None:
             remove_stale(self.temporary, ours=True)
+
+
+def free_names(folder: Path) -> Iterator[Path]:
+    """Temporary names in a folder, without the files that killed processes left there."""
+    for number in range(MOST_AT_ONCE):
+        path = folder / f".wavenetlite-{number}.tmp"
+        remove_stale(path)
+        yield path
 
 
 def owns(descriptor: int, path: Path | None = None, unlocked: bool = True) -> bool:
