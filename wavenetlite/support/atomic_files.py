@@ -150,19 +150,21 @@ class NewFile:
     def _link(self) -> Path:
         """Give the unnamed file a temporary name: only a rename can replace a file."""
         owns(self._descriptor)
-        for self.temporary in free_names(self.folder):
+        for path in free_names(self.folder):
+            self.temporary = path
             with suppress(FileExistsError):
                 # src_dir_fd is not used, as the path is absolute; without it, os.link would link the link in /proc.
                 source = f"/proc/self/fd/{self._descriptor}"
-                os.link(source, self.temporary, src_dir_fd=self._descriptor, follow_symlinks=True)
-                return self.temporary
+                os.link(source, path, src_dir_fd=self._descriptor, follow_symlinks=True)
+                return path
         raise FileExistsError(f"{self.folder} has {MOST_AT_ONCE} files that are being written")
 
     def _open_named(self) -> None:
-        for self.temporary in free_names(self.folder):
+        for path in free_names(self.folder):
+            self.temporary = path
             with suppress(FileExistsError):
-                self._descriptor = os.open(self.temporary, os.O_CREAT | os.O_EXCL | os.O_RDWR, 0o666)
-                if owns(self._descriptor, self.temporary):
+                self._descriptor = os.open(path, os.O_CREAT | os.O_EXCL | os.O_RDWR, 0o666)
+                if owns(self._descriptor, path):
                     return
                 os.close(self._descriptor)  # another process took it for one left behind
         raise FileExistsError(f"{self.folder} has {MOST_AT_ONCE} files that are being written")
