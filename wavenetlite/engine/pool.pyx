@@ -612,7 +612,7 @@ cdef class StreamPool:
     cdef cnp.ndarray checked_ids(self, object ids):
         """The ids as a contiguous int64 array."""
         cdef cnp.ndarray a
-        if cnp.PyArray_Check(ids):
+        if cnp.PyArray_Check(ids) and not isinstance(ids, np.ma.MaskedArray):
             a = ids
             if a.dtype.kind not in "iu":
                 raise ArrayTypeError(f"ids has dtype {a.dtype}; it must be int64")

@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from wavenetlite.support.arrays import Floats
+from wavenetlite.support.arrays import Floats, unmasked
 from wavenetlite.support.atomic_files import replacing
 from wavenetlite.support.errors import ArrayTypeError, ParameterError, TargetError, WavenetliteError
 
@@ -84,7 +84,7 @@ def rgb(colour: str) -> npt.NDArray[np.float64]:
 
 def finite_array(name: str, values: npt.ArrayLike, dimensions: int) -> Floats:
     """The values as float32, if they are finite numbers."""
-    array = np.asarray(values)
+    array = np.asarray(unmasked(name, values))
     if array.dtype.kind not in "fiu":
         raise ArrayTypeError(f"{name} has dtype {array.dtype}; it must be of numbers")
     if array.ndim != dimensions:
