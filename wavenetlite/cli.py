@@ -1,8 +1,8 @@
 """The command ``wavenetlite``.
 
 Results go to standard output, everything else to standard error. Exit status: 0 success, 1 failure, 2 wrong usage,
-130 interrupted, 141 output no longer read. A user's mistake is reported in one line; ``WAVENETLITE_TRACEBACK=1`` shows
-where the error comes from.
+130 interrupted, 141 output no longer read, 143 terminated. A user's mistake is reported in one line;
+``WAVENETLITE_TRACEBACK=1`` shows where the error comes from.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""Streams that have run for days, weeks or centuries: counters near 2**31, 2**48 and 2**53 change no bit and no time."""
+"""Streams that have run for days or for centuries: counters near 2**31, 2**48 and 2**53 change no bit and no time."""
 
 import struct
 

@@ -2,8 +2,8 @@
 
     python tests/support/long_signals.py HOURS
 
-One minute of noise is repeated. What a stream gives for a minute then depends only on its state, so two minutes far apart
-must be equal, and equal to the second minute of a stream that was not fed for hours.
+One minute of noise is repeated. What a stream gives for a minute then depends only on its state, so the last one must
+be equal to the second one of a stream that was not fed for hours.
 """
 
 import resource
