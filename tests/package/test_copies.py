@@ -1,6 +1,7 @@
 """What is immutable can be copied and pickled; streams refuse alike; masked arrays are refused everywhere."""
 
 import copy
+import multiprocessing
 import pickle
 
 import numpy as np
@@ -98,3 +99,13 @@ MASKED = {
 def test_masked_arrays_are_refused(name):
     with pytest.raises(wl.ArrayTypeError, match=r"(?i)masked ?array"):
         MASKED[name]()
+
+
+def probabilities_of(clf):
+    return clf.predict(SIGNAL).probabilities.tobytes()
+
+
+def test_classifiers_go_to_processes_that_are_spawned():
+    clf = classifier()
+    with multiprocessing.get_context("spawn").Pool(1) as workers:
+        assert workers.apply(probabilities_of, (clf,)) == probabilities_of(clf)
