@@ -103,7 +103,7 @@ def test_no_lock_of_the_interpreter_is_needed():
 
 
 def test_weights_are_replaced_all_at_once():
-    """Calls, streams and copies of the weights made meanwhile have the old weights or the new ones, never some of each."""
+    """Calls, streams and copies of the weights meanwhile have all of the old or all of the new ones."""
     model = wl.TCN(4, 3, channels=8, kernel_size=3, dilations=[1, 2, 4], seed=0)
     states = [model.state_dict(), wl.TCN(4, 3, channels=8, kernel_size=3, dilations=[1, 2, 4], seed=1).state_dict()]
     x, wanted = signal(40, 4), []
