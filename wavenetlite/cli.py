@@ -12,6 +12,7 @@ import os
 import signal
 import sys
 import threading
+import warnings
 from collections.abc import Sequence
 from importlib import import_module
 from io import TextIOWrapper
@@ -129,6 +130,7 @@ def console() -> None:
     """The entry point of the shell command."""
     if threading.current_thread() is threading.main_thread() and signal.getsignal(signal.SIGTERM) is signal.SIG_DFL:
         signal.signal(signal.SIGTERM, terminate)
+    warnings.formatwarning = lambda message, *_: f"wavenetlite: warning: {one_line(str(message))}\n"
     if isinstance(sys.stdout, TextIOWrapper):  # file names may not be encodable
         sys.stdout.reconfigure(errors="backslashreplace")
     status = main()
