@@ -18,6 +18,7 @@ from wavenetlite.support.errors import (
     SnapshotError,
     StreamMismatchError,
     StreamStateError,
+    TargetError,
     TrainingError,
     WavenetliteError,
 )
@@ -35,8 +36,8 @@ _HOMES = {
 __all__ = [
     "MFCC", "PCEN", "TCN", "ArrayTypeError", "AudioClassifier", "Librosa", "LogMel", "MelSpectrogram",
     "MissingPackageError", "ModelFileError", "MuLaw", "ParameterError", "Sequential", "SnapshotError", "Spectrogram",
-    "Stream", "StreamMismatchError", "StreamPool", "StreamReport", "StreamStateError", "TrainingError", "WaveNet",
-    "WavenetliteError", "__version__", "audio", "detection", "evaluation", "features", "figures", "formats",
+    "Stream", "StreamMismatchError", "StreamPool", "StreamReport", "StreamStateError", "TargetError", "TrainingError",
+    "WaveNet", "WavenetliteError", "__version__", "audio", "detection", "evaluation", "features", "figures", "formats",
     "from_torch", "isa", "load", "nn", "ops", "pipeline", "receptive_field", "recipes", "train", "verify_stream",
 ]  # fmt: skip
 

@@ -1,15 +1,17 @@
 """The command ``wavenetlite``.
 
 Results go to standard output, everything else to standard error. Exit status: 0 success, 1 failure, 2 wrong usage,
-130 interrupted, 141 output no longer read. A user's mistake is reported in one line; ``WAVENETLITE_TRACEBACK=1`` shows
-where the error comes from.
+130 interrupted, 141 output no longer read, 143 terminated. A user's mistake is reported in one line;
+``WAVENETLITE_TRACEBACK=1`` shows where the error comes from.
 """
 
 from __future__ import annotations
 
 import argparse
 import os
+import signal
 import sys
+import threading
 import warnings
 from collections.abc import Sequence
 from importlib import import_module
@@ -119,8 +121,15 @@ def report(args: argparse.Namespace, message: str, *, error: bool) -> None:
     print(f"{name}: {'error: ' if error else ''}{one_line(message)}", file=sys.stderr)
 
 
+def terminate(number: int, _: object) -> None:
+    """End as after an error, so that nothing half-written is left."""
+    raise SystemExit(128 + number)
+
+
 def console() -> None:
     """The entry point of the shell command."""
+    if threading.current_thread() is threading.main_thread() and signal.getsignal(signal.SIGTERM) is signal.SIG_DFL:
+        signal.signal(signal.SIGTERM, terminate)
     warnings.formatwarning = lambda message, *_: f"wavenetlite: warning: {one_line(str(message))}\n"
     if isinstance(sys.stdout, TextIOWrapper):  # file names may not be encodable
         sys.stdout.reconfigure(errors="backslashreplace")

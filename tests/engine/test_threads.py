@@ -100,3 +100,27 @@ def test_no_lock_of_the_interpreter_is_needed():
     if not sysconfig.get_config_var("Py_GIL_DISABLED"):
         pytest.skip("this interpreter is not free-threaded")
     assert not sys._is_gil_enabled()
+
+
+def test_weights_are_replaced_all_at_once():
+    """Calls, streams and copies of the weights meanwhile have all of the old or all of the new ones."""
+    model = wl.TCN(4, 3, channels=8, kernel_size=3, dilations=[1, 2, 4], seed=0)
+    states = [model.state_dict(), wl.TCN(4, 3, channels=8, kernel_size=3, dilations=[1, 2, 4], seed=1).state_dict()]
+    x, wanted = signal(40, 4), []
+    for state in states:
+        model.load_state_dict(state)
+        wanted.append(model(x).tobytes())
+
+    def work(number):
+        for turn in range(40):
+            if number == 0:
+                model.load_state_dict(states[turn % 2])
+            elif number == 1:
+                assert model(x).tobytes() in wanted
+            elif number == 2:
+                assert model.stream().process(x).tobytes() in wanted
+            else:
+                copied = model.state_dict()
+                assert any(all((copied[name] == state[name]).all() for name in state) for state in states)
+
+    in_threads(4, work)

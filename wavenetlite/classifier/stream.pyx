@@ -325,6 +325,9 @@ cdef class ClassifierStream:
         if len(head) != STATE.size:
             raise SnapshotError(UNFIT)
         twin.frames, twin.samples = STATE.unpack(head)
+        ahead = twin.scanner.frames - twin.frames       # in the silence after the signal
+        if twin.frames != twin.network.frames_out or ahead < 0 or not 0 <= twin.samples <= twin.features.samples_in:
+            raise SnapshotError(UNFIT)
         twin.first = twin.frames
         return twin
 

@@ -26,6 +26,8 @@ from wavenetlite.corpora.clips import Clips, Corpus
 from wavenetlite.evaluation.clips import Evaluation, evaluate
 from wavenetlite.evaluation.report import confusion_text
 from wavenetlite.figures import confusion_matrix
+from wavenetlite.storage import opening
+from wavenetlite.support.atomic_files import check_target
 from wavenetlite.support.errors import ParameterError
 
 SPLITS = ("test", "valid", "train", "all")
@@ -61,6 +63,8 @@ def add(parser: argparse.ArgumentParser) -> None:
 
 def run(args: argparse.Namespace) -> int:
     block_ms = streamed_block_ms(args)
+    if args.figure is not None:
+        check_target(args.figure, [opening.found(args.model), args.data], "--figure")
     clf = load_classifier(args.model)
     corpus = read(clf, args)
     report_problems(corpus)

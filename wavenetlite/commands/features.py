@@ -30,6 +30,7 @@ from wavenetlite.pipeline.entries import Listing
 from wavenetlite.pipeline.rates import common_rate
 from wavenetlite.pipeline.sources import listed
 from wavenetlite.pipeline.summary import summary
+from wavenetlite.support.atomic_files import check_target
 from wavenetlite.support.optional import optional
 from wavenetlite.support.progress import Bar
 
@@ -135,6 +136,9 @@ def run(args: argparse.Namespace) -> int:
     if len(args.paths) < 2:
         raise UsageError("DATA and OUT must both be given")
     *sources, out = args.paths
+    for option in ("plot", "npz"):
+        if getattr(args, option):
+            check_target(getattr(args, option), sources, f"--{option}")
     listing = listed(sources[0] if len(sources) == 1 else sources, layout=args.layout, columns=dict(args.column),
                      seed=args.seed)  # fmt: skip
     spec = features(args, listing)
