@@ -17,8 +17,8 @@ from level_classifier import LABELS, PITCHES, SR, judge, sound
 import wavenetlite as wl
 from wavenetlite import audio, cli, models
 from wavenetlite.classifier import ClassifierPool
-from wavenetlite.corpora.corpus import read_corpus
 from wavenetlite.evaluation.clips import evaluate
+from wavenetlite.train.corpus import read_corpus
 
 pytest.importorskip("librosa")
 f32 = np.float32

@@ -13,11 +13,11 @@ from wavenetlite.classifier.files import restored
 from wavenetlite.commands.options import UsageError, share
 from wavenetlite.commands.output import note, progress
 from wavenetlite.corpora.clips import Corpus
-from wavenetlite.corpora.corpus import read_corpus
 from wavenetlite.detection.detector import Detector
 from wavenetlite.evaluation.clips import Evaluation
 from wavenetlite.formats import load
 from wavenetlite.support.errors import ModelFileError
+from wavenetlite.train.corpus import read_corpus
 
 DEFAULT_MODEL = "speech-commands-12"
 INTERRUPTED = "interrupted; run the same command again to resume"

@@ -15,7 +15,7 @@ from wavenetlite.features.spec import Features
 from wavenetlite.support.arrays import Floats
 from wavenetlite.support.digests import digest
 from wavenetlite.support.errors import ParameterError
-from wavenetlite.train.batches import Batch, Change, Integers, in_threads
+from wavenetlite.train.batches import Batch, Change, Integers, all_of
 
 IGNORED = -1
 """Target of ignored frames."""
@@ -104,7 +104,7 @@ class Spoken:
             return self.piece(items[i], augment if k else None, speed if k else (1.0, 1.0), [seed, k, i])
 
         keys = [(k, i) for k in range(1 + variants) for i in range(len(items))]
-        made = in_threads(make, keys, threads, progress)
+        made = all_of(make, keys, threads, progress)
         self.pieces = [made[k * len(items) : (k + 1) * len(items)] for k in range(1 + variants)]
 
     def piece(self, item: Utterance, augment: Change | None, speed: tuple[float, float], seed: list[int]) -> Piece:
