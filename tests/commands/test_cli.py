@@ -634,7 +634,7 @@ def test_evaluate_on_data_that_does_not_fit(run, model, data, tmp_path):
         return err.splitlines()[-1]
 
     assert "there is no such folder" in error(model, "nowhere")
-    assert "no audio files in folders of labels" in error(model, str(tmp_path))
+    assert "no audio files with labels" in error(model, str(tmp_path))
     assert "no clip to train on for '_silence_'" in error(model, data)
     judge(["low", "other"]).save("other.safetensors")
     assert "labels has 'high'; it must be a label of the classifier" in error(
@@ -809,10 +809,10 @@ def test_train_cannot_begin(run, data, training, tmp_path):
     start = "wavenetlite train: error: "
     assert error(data, "--recipe", "soup") == (2, f"{start}--recipe soup must be one of commands, small")
     status, line = error("nowhere")
-    assert (status, line) == (1, f"{start}folder='nowhere': there is no such folder")
+    assert (status, line) == (1, f"{start}source='nowhere': there is no such folder or file")
     status, line = error(str(empty))
     assert status == 1
-    assert "no audio files in folders of labels" in line
+    assert "no audio files with labels" in line
     status, line = error(data, "--sr", 16000)
     assert status == 1
     assert line.endswith("give --resample, or their rate")

@@ -14,6 +14,7 @@ from wavenetlite.commands.options import (
     above_zero,
     add_json,
     add_reading,
+    column,
     describe,
     finite,
     positive,
@@ -109,13 +110,6 @@ def add_features(parser: argparse.ArgumentParser) -> None:
 
 
 OPTIONS = ("n_fft", "hop_length", "win_length", "n_mels", "n_mfcc", "fmin", "fmax", "center")
-
-
-def column(text: str) -> tuple[str, str]:
-    name, equals, value = text.partition("=")
-    if not equals or not value:
-        raise argparse.ArgumentTypeError(f"{text!r} must be NAME=COLUMN")
-    return name, value
 
 
 def reasons(text: str) -> list[str]:
