@@ -15,6 +15,7 @@ import numpy.typing as npt
 from wavenetlite.corpora.lazy_audio import LazyAudio
 from wavenetlite.features.spec import Features
 from wavenetlite.support.arrays import Floats, is_array
+from wavenetlite.support.descriptions import description
 from wavenetlite.support.digests import digest
 from wavenetlite.support.errors import ArrayTypeError, ParameterError
 from wavenetlite.support.threads import in_threads
@@ -149,8 +150,8 @@ class Variants:
         """A random variant of each of some clips."""
         return self.frames[rng.integers(len(self.frames), size=len(indices)), indices].astype(np.float32)
 
-    def digest(self) -> str:
-        return digest(self.frames)
+    def contents(self) -> dict[str, str]:
+        return {"audio": digest(self.frames)}
 
 
 def mapped(shape: tuple[int, ...]) -> npt.NDArray[np.float16]:
@@ -175,8 +176,11 @@ class OnTheFly:
         audio = self.audio[indices]
         return self.features(audio if self.augment is None else self.augment(audio, rng))
 
-    def digest(self) -> str:
-        return digest(self.audio, self.features.fingerprint.hex())
+    def contents(self) -> dict[str, str]:
+        return {
+            "audio": digest(self.audio, self.features.fingerprint.hex()),
+            "augmentation of waveforms": digest(description(self.augment)),
+        }
 
 
 class ClipBatches:
@@ -233,7 +237,13 @@ class ClipBatches:
         return np.ascontiguousarray(x), targets if self.teacher is None else self.teacher(x, targets)
 
     def contents(self) -> dict[str, str]:
-        return {"names": digest(self.names), "labels": digest(self.labels, self.y), "audio": self.clips.digest()}
+        changes = {"augmentation of frames": self.augment, "mixing": self.mix, "teacher": self.teacher}
+        return {
+            "names": digest(self.names),
+            "labels": digest(self.labels, self.y, self.classes),
+            **self.clips.contents(),
+            **{name: digest(description(change)) for name, change in changes.items()},
+        }
 
 
 def contents_of(source: Source) -> dict[str, str]:
