@@ -207,7 +207,8 @@ def test_going_on_with_another_option_is_an_error(tmp_path, uninterrupted, name)
     before = (folder / CHECKPOINT).read_bytes()
     with pytest.raises(wl.ParameterError) as excinfo:
         trained(folder=folder, **{name: OTHER[name]})
-    one_line(excinfo, f"{name}=", "resume=False", str(folder / CHECKPOINT))
+    option = "loss.label_smoothing" if name == "loss" else name
+    one_line(excinfo, f"{option}=", "resume=False", str(folder / CHECKPOINT))
     assert (folder / CHECKPOINT).read_bytes() == before
 
 

@@ -48,13 +48,13 @@ def description(value: Any, depth: int = 0) -> Any:
     if isinstance(value, types.MethodType | types.BuiltinMethodType):
         owner = None if isinstance(value.__self__, types.ModuleType) else inner(value.__self__)
         return [named(value), owner]
-    return [named(type(value)), inner(state_of(value))]
+    return {"type": named(type(value)), **inner(state_of(value))}
 
 
-def state_of(value: Any) -> Any:
+def state_of(value: Any) -> dict[str, Any]:
     """What an object is made of: a network's configuration and weights, or its attributes."""
     if hasattr(value, "state_dict") and hasattr(value, "config"):
-        return [value.config(), value.state_dict()]
+        return {"config": value.config(), "state": value.state_dict()}
     slots = [name for kind in type(value).__mro__ for name in getattr(kind, "__slots__", ())]
     held = {name: getattr(value, name) for name in slots if hasattr(value, name)}
     return {**held, **getattr(value, "__dict__", {})}
