@@ -7,7 +7,7 @@ import os
 import stat
 from collections.abc import Iterator
 from functools import lru_cache
-from hashlib import blake2b, file_digest
+from hashlib import blake2b
 
 import numpy as np
 
@@ -21,6 +21,7 @@ from wavenetlite.support.threads import check_stopped
 
 LONG = 1 << 22
 """Samples; a longer signal is decoded once for each pass over it instead of being held in memory."""
+HASH_BLOCK = 1 << 22
 SLACK_S = 0.01
 """How far `end_s` may exceed the duration: times in manifests are rounded."""
 
@@ -172,8 +173,12 @@ def digest_of_file(path: str) -> str:
 @lru_cache(maxsize=1024)  # many parts of one long recording
 def digest_of_bytes(path: str, size: int, mtime_ns: int) -> str:
     """The digest as long as size and time are the same."""
-    with open(path, "rb") as file:  # noqa: PTH123
-        return file_digest(file, lambda: blake2b(digest_size=16)).hexdigest()
+    made = blake2b(digest_size=16)
+    with open(path, "rb", buffering=0) as file:  # noqa: PTH123
+        while block := file.read(min(HASH_BLOCK, size + 1)):
+            check_stopped()
+            made.update(block)
+    return made.hexdigest()
 
 
 def part_of(item: Item, about: audio.AudioInfo) -> tuple[int, int | None]:

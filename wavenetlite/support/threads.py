@@ -21,6 +21,11 @@ class StoppedError(Exception):
     """Nobody wants the result of this thread any more."""
 
 
+def belong_to(stop: threading.Event) -> None:
+    """Let the work of this thread end when `stop` is set."""
+    here.stop = stop
+
+
 def check_stopped() -> None:
     """Raise in a thread whose owner was interrupted: long work calls this between its pieces."""
     stop = getattr(here, "stop", None)
@@ -38,7 +43,6 @@ def in_threads(
     stop = threading.Event()
 
     def group(some: Sequence[Key]) -> list[Made]:
-        here.stop = stop
         made = []
         for key in some:
             check_stopped()
@@ -47,7 +51,7 @@ def in_threads(
 
     groups = (keys[first : first + together] for first in range(0, len(keys), together))
     waiting = deque[Future[list[Made]]]()
-    pool = ThreadPoolExecutor(threads, thread_name_prefix=name)
+    pool = ThreadPoolExecutor(threads, name, belong_to, (stop,))
     try:
         for some in groups:
             waiting.append(pool.submit(group, some))

@@ -6,7 +6,6 @@ import math
 import shutil
 import tempfile
 from collections.abc import Callable, Iterator, Sequence
-from concurrent.futures import Future, ThreadPoolExecutor
 from typing import Any, Protocol, TypeVar
 
 import numpy as np
@@ -19,9 +18,6 @@ from wavenetlite.support.descriptions import description
 from wavenetlite.support.digests import digest
 from wavenetlite.support.errors import ArrayTypeError, ParameterError
 from wavenetlite.support.threads import in_threads
-
-AHEAD = 3
-"""Batches prepared in advance."""
 
 PIECE = 64
 """Clips augmented together."""
@@ -273,13 +269,4 @@ def shuffled(source: Source, batch_size: int, seed: int, epoch: int) -> Iterator
         indices = order[number * batch_size : (number + 1) * batch_size]
         return source.batch(indices, np.random.default_rng([seed, epoch, number]))
 
-    with ThreadPoolExecutor(1, thread_name_prefix="batches") as pool:
-        waiting: list[Future[Batch]] = []
-        try:
-            for number in range(count):
-                while len(waiting) < AHEAD and number + len(waiting) < count:
-                    waiting.append(pool.submit(make, number + len(waiting)))
-                yield waiting.pop(0).result()
-        finally:
-            for future in waiting:
-                future.cancel()
+    yield from in_threads(make, range(count), 1, name="batches")

@@ -6,6 +6,7 @@ import copy
 import json
 import math
 import os
+import threading
 import time
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
@@ -25,6 +26,7 @@ from wavenetlite.support.descriptions import description
 from wavenetlite.support.digests import digest
 from wavenetlite.support.errors import ParameterError, TrainingError
 from wavenetlite.support.progress import Bar
+from wavenetlite.support.threads import belong_to
 from wavenetlite.train import checkpoint
 from wavenetlite.train.batches import Arrays, Batch, Source, contents_of, shuffled
 from wavenetlite.train.losses import Loss, Outcome, loss_from
@@ -227,7 +229,8 @@ class Run:
         self.best: dict[str, Floats] | None = None
         self.tapes: dict[tuple[int, int], list[Tape]] = {}
         self.valid_batches: list[Batch] = []
-        self.pool = ThreadPoolExecutor(threads, thread_name_prefix="shards")
+        self.stop = threading.Event()
+        self.pool = ThreadPoolExecutor(threads, "shards", belong_to, (self.stop,))
 
     def all(self, resume: bool, progress: bool | str) -> History:
         """Train to the end, from the start or from a checkpoint, and update the model's weights."""
@@ -239,6 +242,7 @@ class Run:
         try:
             self.epochs(progress)
         finally:
+            self.stop.set()
             self.pool.shutdown(cancel_futures=True)
         self.model.load_state_dict(self.result())
         return self.history
