@@ -45,9 +45,10 @@ Turn recordings into features for training, and write them to the folder OUT:
   errors.jsonl   recordings that cannot be used, and why
 
 DATA is a folder (LABEL/*.wav, Speech Commands, the Free Spoken Digit Dataset,
-or recordings at any depth), a manifest (.jsonl or .csv with a column path, and
-label, speaker, split, start_s, end_s if known), an archive
-(.tar, .tar.gz, .zip), or a pattern such as 'data/**/*.flac'.
+or recordings at any depth), a manifest (.csv, .tsv, .jsonl or .json with a
+column path, and label, speaker, split, start_s, end_s, channel if known), an
+archive (.tar, .tar.gz, .zip; WebDataset's too), or a pattern such as
+'data/**/*.flac' or 'shard-{000..017}.tar'. OUT must be outside DATA.
 
 Interrupted, it resumes when the same command is run again. A complete set is
 updated where something has changed."""
@@ -68,7 +69,8 @@ def add(parser: argparse.ArgumentParser) -> None:
     group.add_argument("--layout", default="auto", metavar="NAME", help="of a folder: speech_commands, fsdd, parts, "
                        "folders, or tree (any depth, labelled by the folder of a recording)")  # fmt: skip
     group.add_argument("--column", action="append", default=[], type=column, metavar="NAME=COLUMN", help="a manifest "
-                       "has NAME (path, key, label, speaker, split, start_s or end_s) in COLUMN")  # fmt: skip
+                       "has NAME (path, key, label, speaker, split, start_s, end_s, duration_s, channel) in COLUMN, or "
+                       "without COLUMN: nowhere")  # fmt: skip
     add_reading(group)
     group.add_argument("--max-s", type=above_zero, default=86_400.0, metavar="S", help="longest recording, seconds")
     group.add_argument("--leave-out", type=reasons, default=[], metavar="silent,duplicate",
@@ -151,7 +153,7 @@ def run(args: argparse.Namespace) -> int:
         report(done.about, Path(out))
         for path in written:
             say(f"wrote {path}")
-        say(f"{out} is complete: {done.computed:,} computed, {done.items - done.computed:,} unchanged; "
+        say(f"{out} is complete: {done.computed:,} computed, {done.unchanged:,} unchanged; "
             f"{done.seconds:.1f} s")  # fmt: skip
     return 0
 

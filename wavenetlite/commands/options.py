@@ -89,7 +89,7 @@ def words(text: str) -> str | list[str]:
 def column(text: str) -> tuple[str, str]:
     """``NAME=COLUMN``: the name of a manifest's column."""
     name, equals, value = text.partition("=")
-    if not equals or not value:
+    if not equals:
         raise argparse.ArgumentTypeError(f"{text!r} must be NAME=COLUMN")
     return name, value
 

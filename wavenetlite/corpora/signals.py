@@ -55,7 +55,8 @@ class Recording:
 
     def __init__(self, item: Item, mono: audio.Mono, sr: int | None) -> None:
         self.source, self.digest = opened(item)
-        self.mono, self.about = mono, audio.info(self.source)
+        self.mono = mono if item.channel is None else item.channel
+        self.about = audio.info(self.source)
         self.rate = sr or self.about.sr
         self.start, self.part = part_of(item, self.about)
         own = self.about.samples - self.start if self.part is None else self.part
@@ -151,7 +152,7 @@ def move(row: Floats, samples: int, by: int) -> None:
 
 def opened(item: Item) -> tuple[audio.Readable, str]:
     """What can be decoded, and the digest of its bytes and part."""
-    part = "" if (item.start_s, item.end_s) == (None, None) else f"#{item.start_s}-{item.end_s}"
+    part = "".join(f"#{value}" for value in (item.start_s, item.end_s, item.channel) if value is not None)
     if item.data is None:
         return item.path, digest_of_file(item.path) + part
     try:

@@ -7,6 +7,7 @@ import json
 import subprocess
 import sys
 import zipfile
+import zlib
 from collections.abc import Mapping
 from dataclasses import dataclass
 from hashlib import blake2b
@@ -119,7 +120,7 @@ def read(path: Path) -> Features | None:
     """The spec in a file; None if it is missing or unusable."""
     try:
         return unpacked(path.read_bytes())
-    except (OSError, ValueError, KeyError, EOFError, zipfile.BadZipFile, WavenetliteError):
+    except (OSError, ValueError, LookupError, TypeError, EOFError, RuntimeError, zipfile.BadZipFile, zlib.error):
         return None
 
 

@@ -19,51 +19,28 @@ from wavenetlite.corpora.layouts import NOISE_FOLDER, SILENCE, Division, Item, L
 from wavenetlite.pipeline import archives, sources
 from wavenetlite.pipeline.entries import Entry, Member
 from wavenetlite.pipeline.sources import Source
-from wavenetlite.support.errors import ArrayTypeError, ParameterError
+from wavenetlite.support.errors import ParameterError
 
 
 def find(source: Source, layout: str, columns: Mapping[str, str], division: Division) -> Listing:
     """The recordings of a source, each in its part: as the source tells, else drawn."""
+    own = Division(0.0, 0.0, division.seed)  # of several, one draw for all: no speaker of two is in two parts
     if isinstance(source, str | os.PathLike):
-        found = find_one(os.fspath(source), layout, columns, division)
-        return found if found.layout in layouts.FINDERS else divide(found, division)
-    if not isinstance(source, Sequence) or not all(isinstance(part, str | os.PathLike) for part in source):
-        raise ArrayTypeError(f"source is a {type(source).__name__}; it must be a path, or a list of paths")
-    if not source:
-        raise ParameterError("source is an empty list; it must name at least one path")
-    whole = Listing("several")
-    for part, prefix in zip(source, prefixes(source), strict=True):
-        found = find_one(os.fspath(part), layout, columns, replace(division, valid_part=0.0, test_part=0.0))
-        drawn = found.layout == "folders"  # later, so that no speaker of two folders is in two parts
-        whole.items += [replace(item, name=prefix + item.name, part="" if drawn else item.part) for item in found.items]
-        whole.noises += [replace(item, name=prefix + item.name) for item in found.noises]
-        whole.problems += [prefix + problem for problem in found.problems]
-    return divide(whole, division)
-
-
-def prefixes(sources_: Sequence[str | os.PathLike[str]]) -> list[str]:
-    """The name of each of several sources, and its number where others have the same."""
-    names = [Path(os.path.abspath(source)).name for source in sources_]  # noqa: PTH100
-    return [f"{name}/" if names.count(name) == 1 else f"{name}-{at}/" for at, name in enumerate(names, 1)]
-
-
-def find_one(source: str, layout: str, columns: Mapping[str, str], division: Division) -> Listing:
-    """The recordings of one path or glob; their part is "" where it is not told."""
-    check_exists(source)
-    if Path(source).is_dir() and layout != "tree":
-        found = layouts.find(Path(os.path.abspath(source)), layout, division)  # noqa: PTH100
-        if found.items or layout != "auto":
-            return found
-        layout = "tree"
-    listed = sources.listed(source, layout=layout, columns=columns, seed=division.seed)
+        check_exists(os.fspath(source))
+        own = division
+    listed = sources.listed(source, layout=layout, columns=columns, division=own)
     listing = Listing(listed.layout, problems=[problem.message for problem in listed.problems])
-    unpacked = Unpacked(listed.entries)
+    unpacked = Unpacked([*listed.entries, *listed.noises])
+    listing.noises = [replace(unpacked.item(entry), label=SILENCE) for entry in listed.noises]
     for entry in listed.entries:
         if PurePosixPath(entry.name).parent.name == NOISE_FOLDER:
             listing.noises.append(replace(unpacked.item(entry), label=SILENCE))
         else:
             listing.items.append(unpacked.item(entry))
-    return labelled(listing)
+    if not listed.divided:
+        divide(labelled(listing), division)
+    listing.items.sort(key=lambda item: (item.label, item.name))
+    return listing
 
 
 class Unpacked:
@@ -90,6 +67,7 @@ class Unpacked:
             entry.split,
             entry.start_s,
             entry.end_s,
+            entry.channel,
             None if member is None else partial(self.data, entry.path, member),
         )
 
@@ -121,7 +99,7 @@ def and_more(items: Sequence[Item]) -> str:
     return f", as {len(items) - 1:,} others" if len(items) > 1 else ""
 
 
-def divide(listing: Listing, division: Division) -> Listing:
+def divide(listing: Listing, division: Division) -> None:
     """Every recording in a part: those of the source, if it tells any, and a validation part in any case."""
     untold = [item for item in listing.items if not item.part]
     if len(untold) < len(listing.items):
@@ -139,8 +117,6 @@ def divide(listing: Listing, division: Division) -> Listing:
         tested = {item.speaker for item in items if item.part == "test"} - {""}
         mixed = any(item.speaker in tested for item in items if item.part == "train")  # as in the FSDD
         listing.items = layouts.split_off("valid", division.valid_part, items, division.seed, by_label=mixed)
-    listing.items.sort(key=lambda item: (item.label, item.name))
-    return listing
 
 
 def named(source: Source) -> str:
