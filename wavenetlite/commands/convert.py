@@ -7,6 +7,7 @@ import argparse
 from wavenetlite import formats
 from wavenetlite.commands.options import UsageError, add_json, describe, named_values
 from wavenetlite.commands.output import note, say, say_json, table
+from wavenetlite.commands.places import check_file
 from wavenetlite.formats import FORMATS
 
 ABOUT = """\
@@ -42,6 +43,7 @@ def run(args: argparse.Namespace) -> int:
         return list_formats(args.json)
     if args.source is None or args.target is None:
         raise UsageError("IN and OUT are needed (or --formats)")
+    check_file(args.target)
     for_load, for_save = named_values("--load", args.load), named_values("--save", args.save)
     model = formats.load(args.source, format=args.read_as, **for_load)
     formats.save(model, args.target, format=args.write_as, **for_save)

@@ -9,6 +9,7 @@ from pathlib import Path
 from wavenetlite.classifier.classifier import AudioClassifier
 from wavenetlite.commands.options import UsageError, add_json, add_streaming, describe, streamed_block_ms
 from wavenetlite.commands.output import note, progress, say, say_json
+from wavenetlite.commands.places import check_figure
 from wavenetlite.commands.shared import load_classifier, trained_on
 from wavenetlite.corpora.utterances import Utterance, Utterances, read_utterances
 from wavenetlite.evaluation.clips import block_samples
@@ -48,6 +49,8 @@ def add(parser: argparse.ArgumentParser) -> None:
 
 def run(args: argparse.Namespace) -> int:
     block_ms = streamed_block_ms(args)
+    if args.figure is not None:
+        check_figure(args.figure)
     clf = load_classifier(args.model)
     others = [] if args.other is None else files(args.other)
     with progress("reading") as bar:

@@ -19,6 +19,7 @@ from wavenetlite.commands.options import (
     streamed_block_ms,
 )
 from wavenetlite.commands.output import note, progress, say, say_json
+from wavenetlite.commands.places import check_figure
 from wavenetlite.commands.shared import (
     add_data,
     cpus,
@@ -67,6 +68,8 @@ def add(parser: argparse.ArgumentParser) -> None:
 
 def run(args: argparse.Namespace) -> int:
     block_ms = streamed_block_ms(args)
+    if args.figure is not None:
+        check_figure(args.figure)
     clf = load_classifier(args.model)
     corpus = read(clf, args)
     report_problems(corpus)

@@ -21,6 +21,7 @@ from wavenetlite.commands.options import (
     whole,
 )
 from wavenetlite.commands.output import note, say, say_json
+from wavenetlite.commands.places import check_figure, check_file, check_folder
 from wavenetlite.commands.shared import INTERRUPTED, cpus, load_classifier
 from wavenetlite.features import Features
 from wavenetlite.figures import contact_sheet
@@ -127,6 +128,8 @@ def run(args: argparse.Namespace) -> int:
     if len(args.paths) < 2:
         raise UsageError("DATA and OUT must both be given")
     *sources, out = args.paths
+    check_folder(out, "OUT")
+    check_exports(args)
     listing = listed(sources[0] if len(sources) == 1 else sources, layout=args.layout, columns=dict(args.column),
                      seed=args.seed)  # fmt: skip
     spec = features(args, listing, Path(out))
@@ -215,11 +218,22 @@ def exported(args: argparse.Namespace, out: Path) -> list[str]:
     return [path for path in (args.plot, args.npz, args.lhotse) if path]
 
 
+def check_exports(args: argparse.Namespace) -> None:
+    """Raise if one of the other files requested cannot be written."""
+    if args.plot:
+        check_figure(args.plot)
+    if args.npz:
+        check_file(args.npz)
+    if args.lhotse:
+        check_folder(args.lhotse, "--lhotse")
+
+
 def inspect(args: argparse.Namespace) -> int:
     """Describe a feature set, and check that it is unchanged."""
     if len(args.paths) != 1:
         raise UsageError("--inspect takes one folder, OUT")
     out = Path(args.paths[0])
+    check_exports(args)
     items = pipeline.open(out)
     changed = items.verify()
     written = exported(args, out)

@@ -12,6 +12,7 @@ import numpy as np
 from wavenetlite import audio
 from wavenetlite.commands.options import UsageError, add_json, add_reading, describe, named_values, positive
 from wavenetlite.commands.output import note, progress, say, say_json
+from wavenetlite.commands.places import check_file
 from wavenetlite.formats import load
 from wavenetlite.nn import Module
 from wavenetlite.support.arrays import Floats
@@ -63,6 +64,7 @@ def add(parser: argparse.ArgumentParser) -> None:
 
 
 def run(args: argparse.Namespace) -> int:
+    check_file(args.target)
     about = audio.info(args.source)
     model = checked(args.model, load(args.model, **named_values("--load", args.load)))
     sr = rate_of(model, args, about.sr)

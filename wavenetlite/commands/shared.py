@@ -5,12 +5,11 @@ from __future__ import annotations
 import argparse
 import os
 from collections.abc import Mapping
-from pathlib import Path
 from typing import Any
 
 from wavenetlite.classifier import AudioClassifier, Event
 from wavenetlite.classifier.files import restored
-from wavenetlite.commands.options import UsageError, add_reading, column, share
+from wavenetlite.commands.options import add_reading, column, share
 from wavenetlite.commands.output import note, progress
 from wavenetlite.corpora.clips import Corpus
 from wavenetlite.corpora.duplicates import Duplicates
@@ -115,11 +114,3 @@ def report_problems(corpus: Corpus) -> None:
 def cpus() -> int:
     """Number of CPUs that this process may use."""
     return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
-
-
-def checked_folder(path: str) -> Path:
-    """A folder to write to, which may not exist yet."""
-    folder = Path(path)
-    if folder.exists() and not folder.is_dir():
-        raise UsageError(f"--out {path}: not a folder")
-    return folder

@@ -21,10 +21,10 @@ from wavenetlite.commands.options import (
     whole,
 )
 from wavenetlite.commands.output import note, progress, say, say_json
+from wavenetlite.commands.places import check_folder
 from wavenetlite.commands.shared import (
     INTERRUPTED,
     add_data,
-    checked_folder,
     cpus,
     evaluation_json,
     read_data,
@@ -38,6 +38,7 @@ from wavenetlite.figures import FigureError, confusion_matrix, training_curve
 from wavenetlite.support.atomic_files import replacing
 from wavenetlite.support.version import __version__
 from wavenetlite.train.loop import HISTORY
+from wavenetlite.train.recordings import check_exists
 
 CLASSIFIER, METRICS = "classifier.safetensors", "metrics.json"
 NETWORK = "network"
@@ -104,9 +105,13 @@ def add(parser: argparse.ArgumentParser) -> None:
 
 
 def run(args: argparse.Namespace) -> int:
-    out = checked_folder(args.out)
+    out = check_folder(args.out, "--out")
     if args.recipe not in recipes.recipes():
         raise UsageError(f"--recipe {args.recipe} must be one of {', '.join(recipes.recipes())}")
+    if args.everything and args.hold_out_speaker is not None:
+        raise UsageError("--everything leaves nothing to test on; --hold-out-speaker cannot be given with it")
+    if args.more is not None:
+        check_exists(args.more)
     choice = {"words": args.words, "hold_out_speaker": args.hold_out_speaker}
     corpus = read_data(args.data, args, sr=args.sr, clip_s=args.clip_s, **choice)
     if args.more is not None:
