@@ -17,6 +17,7 @@ from wavenetlite.support.errors import (
     SnapshotError,
     StreamMismatchError,
     StreamStateError,
+    TargetError,
     TrainingError,
     WavenetliteError,
 )
@@ -34,9 +35,9 @@ _HOMES = {
 __all__ = [
     "MFCC", "PCEN", "TCN", "ArrayTypeError", "AudioClassifier", "Librosa", "LogMel", "MelSpectrogram", "ModelFileError",
     "MuLaw", "ParameterError", "Sequential", "SnapshotError", "Spectrogram", "Stream", "StreamMismatchError",
-    "StreamPool", "StreamReport", "StreamStateError", "TrainingError", "WaveNet", "WavenetliteError", "__version__",
-    "audio", "detection", "evaluation", "features", "figures", "formats", "from_torch", "isa", "load", "nn", "ops",
-    "pipeline", "receptive_field", "recipes", "train", "verify_stream",
+    "StreamPool", "StreamReport", "StreamStateError", "TargetError", "TrainingError", "WaveNet", "WavenetliteError",
+    "__version__", "audio", "detection", "evaluation", "features", "figures", "formats", "from_torch", "isa", "load",
+    "nn", "ops", "pipeline", "receptive_field", "recipes", "train", "verify_stream",
 ]  # fmt: skip
 
 

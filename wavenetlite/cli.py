@@ -9,7 +9,9 @@ from __future__ import annotations
 
 import argparse
 import os
+import signal
 import sys
+import threading
 from collections.abc import Sequence
 from importlib import import_module
 from io import TextIOWrapper
@@ -118,8 +120,15 @@ def report(args: argparse.Namespace, message: str, *, error: bool) -> None:
     print(f"{name}: {'error: ' if error else ''}{one_line(message)}", file=sys.stderr)
 
 
+def terminate(number: int, _: object) -> None:
+    """End as after an error, so that nothing half-written is left."""
+    raise SystemExit(128 + number)
+
+
 def console() -> None:
     """The entry point of the shell command."""
+    if threading.current_thread() is threading.main_thread() and signal.getsignal(signal.SIGTERM) is signal.SIG_DFL:
+        signal.signal(signal.SIGTERM, terminate)
     if isinstance(sys.stdout, TextIOWrapper):  # file names may not be encodable
         sys.stdout.reconfigure(errors="backslashreplace")
     status = main()

@@ -1,11 +1,6 @@
 """The command render: a file through a model, block by block, atomically."""
 
 import json
-import os
-import signal as signals
-import subprocess
-import sys
-import time
 
 import numpy as np
 import pytest
@@ -133,12 +128,6 @@ def test_an_older_file_stays_when_something_fails(folder, capsys):
     assert (folder / "out.wav").read_bytes() == b"old" and not list(folder.glob(".*"))
 
 
-def test_a_file_can_be_rendered_onto_itself(folder):
-    y = audio.read("mono.wav")[0]
-    assert render("mono.wav", "mono.wav") == 0
-    assert np.array_equal(audio.read("mono.wav")[0], wl.load("amp.safetensors")(y[:, None])[:, 0])
-
-
 @pytest.mark.parametrize(
     ("arguments", "said"),
     [
@@ -184,18 +173,3 @@ def test_a_file_too_long_for_a_wav_is_refused_at_once():
     with pytest.raises(wl.ParameterError, match=r"it must end in \.w64"):
         check_size("a.wav", 2**30, "FLOAT")
     check_size("a.flac", 2**40, "PCM_24")
-
-
-def test_interrupted_it_leaves_nothing(folder):
-    audio.write("long.wav", np.zeros(8000 * 600, np.float32), 8000)
-    environment = {**os.environ, "PYTHONPATH": os.pathsep.join(filter(None, sys.path))}
-    command = [sys.executable, "-m", "wavenetlite", "render", "long.wav", "out.wav", "--model", "amp.safetensors"]
-    running = subprocess.Popen([*command, "--block", "1"], env=environment, stderr=subprocess.PIPE, text=True)
-    deadline = time.monotonic() + 30
-    while not list(folder.glob(".*.tmp")):
-        assert time.monotonic() < deadline
-        time.sleep(0.02)
-    running.send_signal(signals.SIGINT)
-    _, error = running.communicate(timeout=30)
-    assert running.returncode == 130 and "interrupted; nothing has been written" in error
-    assert not (folder / "out.wav").exists() and not list(folder.glob(".*"))

@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 from instruction_sets import cpu_has
 
 import wavenetlite as wl
-from wavenetlite.support.snapshots import checksum
+from wavenetlite.support.snapshots import checksum, pack, seal, unpack
 
 feats = wl.features
 HEADER = 32
@@ -234,7 +234,7 @@ def test_random_bytes_are_refused(data):
             stream.restore(blob)
 
 
-@pytest.mark.parametrize("frames_in", [-1, 2**48 + 1, 2**63 - 1])
+@pytest.mark.parametrize("frames_in", [-1, 2**60 + 1, 2**63 - 1])
 @pytest.mark.parametrize("name", ["tcn", "strides"])
 def test_impossible_numbers_are_refused(name, frames_in):
     stream = CATALOGUE[name].model().stream()
@@ -440,6 +440,90 @@ def test_other_classifiers_refuse_it():
     for clf in others:
         refuse(clf.stream(), blob, y, "another classifier")
     classifier(info={"note": "new"}).stream().restore(blob)
+
+
+STATE_OF_A_CLASSIFIER = ["counts", "newest frame", "features", "network", "detector", "decision"]
+
+
+def forged(blob, part, at, value):
+    """A snapshot with a right checksum in which bytes of one part are others."""
+    parts = unpack(blob[HEADER:-8], 6, "")
+    number = STATE_OF_A_CLASSIFIER.index(part)
+    at = at % max(len(parts[number]), 1)
+    parts[number] = parts[number][:at] + value + parts[number][at + len(value) :]
+    return seal("classifier", blob[8:24], pack(*parts))
+
+
+def q(value):
+    return struct.pack("<q", value)
+
+
+FORGED = {
+    "frames below zero": ("last", "counts", 0, q(-1)),
+    "more frames than the network gave": ("last", "counts", 0, q(2**40)),
+    "fewer frames than the network gave": ("last", "counts", 0, q(1)),
+    "samples below zero": ("last", "counts", 8, q(-1)),
+    "more samples than the features had": ("last", "counts", 8, q(2**60)),
+    "probability above 1": ("last", "newest frame", 0, struct.pack("<f", 1.5)),
+    "probability that is none": ("last", "newest frame", 4, struct.pack("<f", np.nan)),
+    "detector behind the network": ("last", "detector", 0, q(3)),
+    "silent for ever": ("last", "detector", 8, q(2**60)),
+    "a run that began in the future": ("last", "detector", -17 * 3, q(2**50)),
+    "a peak that is none": ("last", "detector", -9 * 3, struct.pack("<d", np.nan)),
+    "neither reported nor not": ("last", "detector", -1, b"\2"),
+    "no frame in the mean": ("mean", "decision", 0, q(0)),
+    "frames below zero in the mean": ("mean", "decision", 0, q(-5)),
+    "a mean that is infinite": ("mean", "decision", 8, struct.pack("<d", np.inf)),
+    "no frame in the peak": ("peak", "decision", 0, q(0)),
+    "a peak above 1": ("peak", "decision", 8, struct.pack("<d", 2.0)),
+    "a peak's frame that is none": ("peak", "decision", -4, struct.pack("<f", np.nan)),
+}
+
+
+@pytest.mark.parametrize("name", FORGED)
+def test_forged_states_of_classifiers_are_refused(name):
+    decision, part, at, value = FORGED[name]
+    clf = classifier(decision)
+    stream, other, pool = clf.stream(), clf.stream(), clf.pool(1)
+    stream.process(loud(5000))
+    other.process(loud(3000, 1))
+    sid, before, blob = pool.open(), other.snapshot(), forged(stream.snapshot(), part, at, value)
+    for restore in (other.restore, lambda blob: pool.restore(sid, blob)):
+        with pytest.raises(wl.SnapshotError, match="damaged: its state does not fit this classifier"):
+            restore(blob)
+    assert other.snapshot() == before
+    other.restore(forged(stream.snapshot(), part, 0, b""))  # unchanged, it is taken
+
+
+def test_a_decision_without_state_takes_none():
+    clf = classifier("last")
+    blob = clf.stream().snapshot()
+    parts = unpack(blob[HEADER:-8], 6, "")
+    with pytest.raises(wl.SnapshotError, match="does not fit this classifier"):
+        clf.stream().restore(seal("classifier", blob[8:24], pack(*parts[:5], b"more")))
+
+
+@given(data=st.data())
+def test_altered_states_of_networks_do_no_harm(data):
+    """A right checksum on wrong bytes, in networks that upsample, stride, look ahead, recur and are conditioned."""
+    name = data.draw(st.sampled_from(["strides", "same same", "nested", "wavenet condition", "pool of stride"]))
+    case = CATALOGUE[name]
+    model, x, c = case.model(), signal(150, case.in_channels), condition(150, case.condition_channels)
+    stream = open_stream(model, x)
+    stream.process(x, c)
+    blob = bytearray(stream.snapshot())
+    numbers = st.one_of(st.integers(-(2**63), 2**63 - 1), st.sampled_from([2**31, 2**48, 2**53, 2**60, 2**60 + 1]))
+    blob[HEADER : HEADER + 8] = q(data.draw(numbers))
+    blob[data.draw(st.integers(HEADER + 8, len(blob) - 9))] = data.draw(st.integers(0, 255))
+    try:
+        stream.restore(sealed(bytes(blob)))
+    except wl.SnapshotError:
+        return
+    try:
+        stream.process(x[:70], c if c is None else c[:70])
+    except wl.WavenetliteError:  # another number of frames of conditioning, or flushed
+        return
+    assert stream.snapshot() and stream.fork().flush() is not None
 
 
 def test_kinds_do_not_mix():

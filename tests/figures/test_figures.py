@@ -132,8 +132,8 @@ def test_an_older_file_is_replaced_and_nothing_else_left(tmp_path, draw):
 def test_the_older_file_stays_when_drawing_fails(tmp_path, draw, monkeypatch):
     from matplotlib.figure import Figure
 
-    def fail(self, path, **options):
-        path.write_text("half")
+    def fail(self, file, **options):
+        file.write(b"half")
         raise OSError(28, "No space left on device")
 
     monkeypatch.setattr(Figure, "savefig", fail)

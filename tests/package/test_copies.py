@@ -73,6 +73,22 @@ MASKED = {
     "detector": lambda: wl.detection.Detector().stream(["a", "b"], 50.0).process(masked(3, 2)),
     "resample": lambda: wl.audio.resample(masked(400), 16000, 8000),
     "mono": lambda: wl.audio.to_mono(masked(400, 2), "mean"),
+    "output": lambda: (
+        wl.TCN(40, 2, channels=4, dilations=[1]).stream().process(np.zeros((5, 40), np.float32), out=masked(5, 2))
+    ),
+    "ids": lambda: (
+        wl.TCN(40, 2, channels=4, dilations=[1])
+        .pool(1)
+        .step(np.zeros((1, 40), np.float32), np.ma.masked_array(np.zeros(1, int), mask=[True]))
+    ),
+    "constant conditioning": lambda: wl.WaveNet(1, 1, dilations=[1], condition_channels=3).stream(c=masked(3)),
+    "statistics": lambda: wl.features.MeanVariance(masked(3), np.ones(3)),
+    "statistics of frames": lambda: wl.features.MeanVariance.fit([masked(9, 3)]),
+    "samples of codes": lambda: wl.MuLaw().expand(masked(5, 1)),
+    "writing": lambda: wl.audio.write("never.wav", masked(9), 8000),
+    "confusion": lambda: wl.figures.confusion_matrix(
+        np.ma.masked_array(np.eye(2, dtype=int), False), ["a", "b"], "n.png"
+    ),
     "operator": lambda: wl.ops.conv1d(masked(1, 20, 4), np.zeros((3, 4, 2), np.float32)),
     "parameters": lambda: wl.nn.Linear(1, 1, bias=False).load_state_dict({"weight": masked(1, 1)}),
     "training": lambda: wl.train.Arrays(masked(8, 4, 1), np.zeros(8, int)),

@@ -5,7 +5,6 @@ import threading
 import pytest
 
 import wavenetlite as wl
-from wavenetlite.support.atomic_files import replacing_path
 from wavenetlite.support.one_thread import OneThread
 from wavenetlite.support.options import option_names
 
@@ -43,10 +42,3 @@ def test_names_of_options():
 
     assert option_names(Thing) == ("b", "c")
     assert option_names(wl.nn.AmpLayer)[:3] == ("channels", "condition_channels", "kernel_size")
-
-
-def test_a_path_that_is_never_written(tmp_path):
-    with pytest.raises(FileNotFoundError) as caught, replacing_path(tmp_path / "new"):
-        pass
-    assert caught.value.filename == str(tmp_path / "new")
-    assert not list(tmp_path.iterdir())

@@ -5,6 +5,7 @@ import json
 import shutil
 import tarfile
 import zipfile
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -274,7 +275,7 @@ def test_what_does_not_fit_into_memory_names_the_remedy(tmp_path, monkeypatch):
     def no_memory(*_):
         raise MemoryError
 
-    monkeypatch.setattr(clip_reader.np, "zeros", no_memory)
+    monkeypatch.setattr(clip_reader, "np", SimpleNamespace(zeros=no_memory, float32=np.float32))
     with pytest.raises(wl.ParameterError, match=r"do not fit into memory.*lazy=True"):
         read_corpus(tmp_path)
 

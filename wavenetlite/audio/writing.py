@@ -2,18 +2,22 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterator
 from contextlib import contextmanager
-from typing import Any
+from typing import Any, BinaryIO
 
 import numpy as np
 
 from wavenetlite.audio.channels import checked_signal
 from wavenetlite.audio.source import AudioFileError, PathLike, checked_path, shown
 from wavenetlite.support.arrays import Floats
-from wavenetlite.support.atomic_files import replacing_path
+from wavenetlite.support.atomic_files import replacing
 from wavenetlite.support.checks import flag, positive_int
 from wavenetlite.support.errors import ParameterError
+
+SPARE = 2**16
+"""Bytes that must be free beside a new file: more than libsndfile writes when it closes one."""
 
 
 def write(path: PathLike, y: Floats, sr: int, *, subtype: str | None = None, clip: bool = False) -> None:
@@ -80,20 +84,34 @@ def writing(
     rate, count_of_channels = positive_int("sr", sr), positive_int("channels", channels)
     target = checked_path(path)
     format = target.suffix.removeprefix(".").upper()
-    if format not in soundfile.available_formats():
+    if format not in soundfile.available_formats() or format == "SD2":  # it needs a second file, its resource fork
         raise ParameterError(f"path={shown(path)!r} must have the suffix of a format, such as .wav, .flac or .mp3")
     subtype = subtype or soundfile.default_subtype(format)
     if not soundfile.check_format(format, subtype):
         raise ParameterError(f"subtype={subtype!r} must be one of {', '.join(soundfile.available_subtypes(format))}")
     try:
-        with replacing_path(target) as new:
-            with soundfile.SoundFile(new, "w", rate, count_of_channels, subtype, format=format) as file:
+        with replacing(target) as new:
+            options = {"format": format, "closefd": False}
+            with soundfile.SoundFile(new.fileno(), "w", rate, count_of_channels, subtype, **options) as file:
                 yield AudioWriter(file, subtype, flag("clip", clip))
-            if new.stat().st_size == 0:  # FLAC
+            if new.seek(0, os.SEEK_END) == 0:  # FLAC
                 raise ParameterError(f"y has no samples; {format} cannot hold a signal without samples")
+            refuse_full_disk(new)
     except soundfile.LibsndfileError as error:
-        reason = f"there is no folder {target.parent}" if not target.parent.is_dir() else str(error.error_string)
+        raise AudioFileError(f"{shown(path)}: cannot be written: {error.error_string}") from None
+    except OSError as error:
+        if error.filename != str(target):  # of another file, or a `TargetError`
+            raise
+        reason = f"there is no folder {target.parent}" if not target.parent.is_dir() else str(error.strerror)
         raise AudioFileError(f"{shown(path)}: cannot be written: {reason}") from None
+
+
+def refuse_full_disk(file: BinaryIO) -> None:
+    """Raise unless there is room for more: libsndfile does not report errors in its last bytes (FLAC, Vorbis, MP3)."""
+    end = file.seek(0, os.SEEK_END)
+    file.write(bytes(SPARE))
+    file.flush()
+    file.truncate(end)
 
 
 class AudioWriter:

@@ -32,6 +32,7 @@ from wavenetlite.support.arrays import Floats
 from wavenetlite.support.checks import count, flag, number, one_of, positive_int
 from wavenetlite.support.errors import ArrayTypeError, ParameterError
 
+MOST_CLIP_S = 600.0
 SLICE_SAMPLES = 2**20
 """Samples of a long signal processed at a time: a call can be interrupted between two slices."""
 
@@ -134,6 +135,8 @@ class AudioClassifier:
         if not isinstance(self.detector, Detector):
             raise ArrayTypeError(f"detector is a {type(detector).__name__}; it must be a Detector or None")
         self.clip_s = None if clip_s is None else number("clip_s", clip_s, least=0.0)
+        if self.clip_s is not None and self.clip_s > MOST_CLIP_S:
+            raise ParameterError(f"clip_s={clip_s} must be at most {MOST_CLIP_S}")
         self.timing = Timing.of(features, output, self._labels, self.clip_s or 0.0)
         self.detector.limits(self._labels, self.frame_rate, self.background)  # raises if it does not fit
 

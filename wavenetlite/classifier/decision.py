@@ -8,7 +8,7 @@ from typing import Literal, TypeAlias
 import numpy as np
 import numpy.typing as npt
 
-from wavenetlite.detection.scanner import UNFIT, LogSoftmaxSums, Peak
+from wavenetlite.detection.scanner import UNFIT, LogSoftmaxSums, Peak, are_scores
 from wavenetlite.support.arrays import Floats
 from wavenetlite.support.errors import SnapshotError
 
@@ -88,8 +88,13 @@ class Decision:
 
     def load(self, newest: bytes, kept: bytes) -> None:
         """Restore what `save` returned; only on new state."""
-        if state := self._sums or self._peak:
+        state = self._sums or self._peak
+        if state is not None:
             state.load(kept)
-        if len(newest) not in (0, 4 * self._labels):
+        elif kept:
+            raise SnapshotError(UNFIT)
+        if len(newest) not in (0, 4 * self._labels) or (state is not None and bool(state.frames) != bool(newest)):
             raise SnapshotError(UNFIT)
         self.newest = np.frombuffer(newest, np.float32).copy() if newest else None
+        if self.newest is not None and not are_scores(self.newest):
+            raise SnapshotError(UNFIT)

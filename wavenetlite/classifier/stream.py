@@ -307,14 +307,18 @@ class ClassifierStream:
         head, newest, features, network, scanner, kept = unpack(
             unseal("classifier", self._design.fingerprint, snapshot), 6, UNFIT
         )
-        twin = ClassifierStream(self._design, on_nonfinite=self._on_nonfinite)
+        own = Stream(self._design.network, on_nonfinite=self._on_nonfinite, name="features")
+        twin = ClassifierStream(self._design, on_nonfinite=self._on_nonfinite, network=own)
         twin._features.restore(features)
-        twin._network.restore(network)
+        own.restore(network)
         twin._scanner.load(scanner)
         twin._decision.load(newest, kept)
         if len(head) != STATE.size:
             raise SnapshotError(UNFIT)
         twin._frames, twin._samples = STATE.unpack(head)
+        ahead = twin._scanner.frames - twin._frames  # in the silence after the signal
+        if twin._frames != own.frames_out or ahead < 0 or not 0 <= twin._samples <= twin._features.samples_in:
+            raise SnapshotError(UNFIT)
         twin._first = twin._frames
         return twin
 

@@ -17,6 +17,7 @@ from wavenetlite.evaluation.detections import report
 from wavenetlite.evaluation.report import match_events
 from wavenetlite.evaluation.scores import ConcatenatedScores, alarms_elsewhere, by_recording, listen_to_all
 from wavenetlite.figures import det_curve
+from wavenetlite.storage import opening
 from wavenetlite.support.errors import ParameterError
 
 AUDIO = (".flac", ".wav", ".ogg", ".mp3")
@@ -50,7 +51,8 @@ def add(parser: argparse.ArgumentParser) -> None:
 def run(args: argparse.Namespace) -> int:
     block_ms = streamed_block_ms(args)
     if args.figure is not None:
-        check_figure(args.figure)
+        inputs = [opening.found(args.model), args.data] + ([] if args.other is None else [args.other])
+        check_figure(args.figure, inputs, "--figure")
     clf = load_classifier(args.model)
     others = [] if args.other is None else files(args.other)
     with progress("reading") as bar:

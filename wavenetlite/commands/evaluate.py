@@ -34,6 +34,7 @@ from wavenetlite.corpora.duplicates import Duplicates
 from wavenetlite.evaluation.clips import Evaluation, evaluate
 from wavenetlite.evaluation.report import confusion_text
 from wavenetlite.figures import confusion_matrix
+from wavenetlite.storage import opening
 from wavenetlite.support.errors import ParameterError
 
 SPLITS = ("test", "valid", "train", "all")
@@ -69,7 +70,7 @@ def add(parser: argparse.ArgumentParser) -> None:
 def run(args: argparse.Namespace) -> int:
     block_ms = streamed_block_ms(args)
     if args.figure is not None:
-        check_figure(args.figure)
+        check_figure(args.figure, [opening.found(args.model), *args.data], "--figure")
     clf = load_classifier(args.model)
     corpus = read(clf, args)
     report_problems(corpus)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import sys
+from collections.abc import Sequence
 from contextlib import nullcontext
 from pathlib import Path
 from typing import Any
@@ -129,7 +130,7 @@ def run(args: argparse.Namespace) -> int:
         raise UsageError("DATA and OUT must both be given")
     *sources, out = args.paths
     check_folder(out, "OUT")
-    check_exports(args)
+    check_exports(args, sources)
     listing = listed(sources[0] if len(sources) == 1 else sources, layout=args.layout, columns=dict(args.column),
                      seed=args.seed)  # fmt: skip
     spec = features(args, listing, Path(out))
@@ -218,12 +219,12 @@ def exported(args: argparse.Namespace, out: Path) -> list[str]:
     return [path for path in (args.plot, args.npz, args.lhotse) if path]
 
 
-def check_exports(args: argparse.Namespace) -> None:
+def check_exports(args: argparse.Namespace, inputs: Sequence[str]) -> None:
     """Raise if one of the other files requested cannot be written."""
     if args.plot:
-        check_figure(args.plot)
+        check_figure(args.plot, inputs, "--plot")
     if args.npz:
-        check_file(args.npz)
+        check_file(args.npz, inputs, "--npz")
     if args.lhotse:
         check_folder(args.lhotse, "--lhotse")
 
@@ -233,7 +234,7 @@ def inspect(args: argparse.Namespace) -> int:
     if len(args.paths) != 1:
         raise UsageError("--inspect takes one folder, OUT")
     out = Path(args.paths[0])
-    check_exports(args)
+    check_exports(args, args.paths)
     items = pipeline.open(out)
     changed = items.verify()
     written = exported(args, out)

@@ -15,7 +15,8 @@ from wavenetlite.figures.style import image_format
 from wavenetlite.nn import Module
 from wavenetlite.nn.module import ANY_CHANNELS
 from wavenetlite.receptive_field import analyse
-from wavenetlite.storage import files
+from wavenetlite.storage import files, opening
+from wavenetlite.support.atomic_files import check_target
 from wavenetlite.support.errors import ParameterError
 
 NOTHING: tuple[Any, ...] = (None, {}, [])
@@ -52,6 +53,8 @@ def picture(path: str) -> str:
 
 
 def run(args: argparse.Namespace) -> int:
+    if args.plot:
+        check_target(args.plot, [opening.found(args.model)], "--plot")
     loaded, format = formats.load(args.model), formats.recognise(args.model)
     network = loaded if isinstance(loaded, Module) else loaded.model
     about = {"model": args.model, **(network_facts(network) if loaded is network else classifier_facts(loaded))}

@@ -3,18 +3,19 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Iterable
 from pathlib import Path
 
 from wavenetlite.commands.options import UsageError
 from wavenetlite.figures.style import new_figure
+from wavenetlite.support.atomic_files import PathLike, check_target
 from wavenetlite.support.errors import ParameterError
 
 
-def check_file(path: str | Path) -> None:
-    """Raise if a file of that name cannot be made."""
+def check_file(path: str, inputs: Iterable[PathLike], name: str) -> None:
+    """Raise if a file of that name cannot be made, or is one of the inputs."""
+    check_target(path, inputs, name)
     folder = Path(path).parent
-    if Path(path).is_dir():
-        raise ParameterError(f"{path}: cannot be written: it is a folder")
     if not folder.is_dir():
         reason = f"{folder} is not a folder" if folder.exists() else f"there is no folder {folder}"
         raise ParameterError(f"{path}: cannot be written: {reason}")
@@ -33,12 +34,12 @@ def check_folder(path: str, option: str) -> Path:
     return folder
 
 
-def check_figure(path: str | Path) -> None:
+def check_figure(path: str, inputs: Iterable[PathLike], name: str) -> None:
     """`check_file`, and whether figures can be drawn at all."""
-    check_file(path)
+    check_file(path, inputs, name)
     new_figure(1, 1)
 
 
-def check_access(path: str | Path, folder: Path) -> None:
+def check_access(path: str, folder: Path) -> None:
     if not os.access(folder, os.W_OK | os.X_OK):
         raise ParameterError(f"{path}: cannot be written: {folder} may not be written by this user, or is read-only")

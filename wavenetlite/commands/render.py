@@ -15,6 +15,7 @@ from wavenetlite.commands.output import note, progress, say, say_json
 from wavenetlite.commands.places import check_file
 from wavenetlite.formats import load
 from wavenetlite.nn import Module
+from wavenetlite.storage import opening
 from wavenetlite.support.arrays import Floats
 from wavenetlite.support.errors import ModelFileError, ParameterError
 
@@ -64,7 +65,7 @@ def add(parser: argparse.ArgumentParser) -> None:
 
 
 def run(args: argparse.Namespace) -> int:
-    check_file(args.target)
+    check_file(args.target, [args.source, opening.found(args.model)], "OUT")
     about = audio.info(args.source)
     model = checked(args.model, load(args.model, **named_values("--load", args.load)))
     sr = rate_of(model, args, about.sr)

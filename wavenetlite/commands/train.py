@@ -35,12 +35,13 @@ from wavenetlite.corpora.duplicates import Duplicates
 from wavenetlite.evaluation.clips import Evaluation, evaluate
 from wavenetlite.evaluation.report import confusion_text
 from wavenetlite.figures import FigureError, confusion_matrix, training_curve
-from wavenetlite.support.atomic_files import replacing
+from wavenetlite.support.atomic_files import check_target, replacing
 from wavenetlite.support.version import __version__
 from wavenetlite.train.loop import HISTORY
 from wavenetlite.train.recordings import check_exists
 
 CLASSIFIER, METRICS = "classifier.safetensors", "metrics.json"
+FIGURES = TRAINING, CONFUSION = "training.png", "confusion.png"
 NETWORK = "network"
 """Folder of the final network's training."""
 MEASURED = ("valid", "test")
@@ -112,6 +113,8 @@ def run(args: argparse.Namespace) -> int:
         raise UsageError("--everything leaves nothing to test on; --hold-out-speaker cannot be given with it")
     if args.more is not None:
         check_exists(args.more)
+    for name in (CLASSIFIER, METRICS, *FIGURES):
+        check_target(out / name, [*args.data, *([] if args.more is None else [args.more])])
     choice = {"words": args.words, "hold_out_speaker": args.hold_out_speaker}
     corpus = read_data(args.data, args, sr=args.sr, clip_s=args.clip_s, **choice)
     if args.more is not None:
@@ -209,11 +212,11 @@ def draw(out: Path, evaluations: dict[str, Evaluation]) -> list[str]:
     drawn = []
     try:
         if rows := history(out):
-            training_curve(rows, out / "training.png", kept=rows[-1]["epoch"])  # a recipe keeps the last weights
-            drawn.append("training.png")
+            training_curve(rows, out / TRAINING, kept=rows[-1]["epoch"])  # a recipe keeps the last weights
+            drawn.append(TRAINING)
         if best := shown(evaluations):
-            confusion_matrix(evaluations[best].matrix, evaluations[best].labels, out / "confusion.png")
-            drawn.append("confusion.png")
+            confusion_matrix(evaluations[best].matrix, evaluations[best].labels, out / CONFUSION)
+            drawn.append(CONFUSION)
     except FigureError as error:
         note(f"figures are left out: {error}")
     return drawn

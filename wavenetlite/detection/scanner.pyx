@@ -141,13 +141,15 @@ cdef class Scanner:
         frame, silent_until = STATE.unpack(state[:STATE.size])
         ring = np.frombuffer(state, np.float32, scores, STATE.size)
         began = np.frombuffer(state, np.int64, labels, STATE.size + 4 * scores)
-        if not (0 <= frame < 2**60 and 0 <= silent_until < 2**61 and ((ring >= 0) & (ring <= MOST)).all()
-                and ((began >= -1) & (began < max(frame, 1))).all()):
+        peak = np.frombuffer(state, np.float64, labels, STATE.size + 4 * scores + 8 * labels)
+        reported = np.frombuffer(state, np.uint8, labels, STATE.size + 4 * scores + 16 * labels)
+        if not (0 <= frame < 2**60 and 0 <= silent_until < frame + max(self.refractory, 1) and are_scores(ring)
+                and ((began >= -1) & (began < frame)).all() and are_scores(peak) and (reported <= 1).all()):
             raise SnapshotError(UNFIT)
         np.asarray(self.ring)[:] = ring.reshape(self.smoothing, labels)
         np.asarray(self.began)[:] = began
-        np.asarray(self.peak)[:] = np.frombuffer(state, np.float64, labels, STATE.size + 4 * scores + 8 * labels)
-        np.asarray(self.reported)[:] = np.frombuffer(state, np.uint8, labels, STATE.size + 4 * scores + 16 * labels)
+        np.asarray(self.peak)[:] = peak
+        np.asarray(self.reported)[:] = reported
         self.frame, self.silent_until, self.slot = frame, silent_until, frame % self.smoothing
         self.total[:] = 0
         for row in range(self.smoothing):
@@ -217,6 +219,11 @@ cdef class Scanner:
         return best
 
 
+def are_scores(values: np.ndarray) -> bool:
+    """Whether all are probabilities; false for NaN."""
+    return bool(((values >= 0) & (values <= MOST)).all())
+
+
 cdef int64_t units(float probability) noexcept nogil:
     return <int64_t>(<double>probability * UNITS + 0.5)
 
@@ -239,10 +246,11 @@ cdef class LogSoftmaxSums:
 
     def load(self, state: bytes) -> None:
         frames = COUNT.unpack(state[:8])[0] if len(state) == 8 + 8 * self.total.shape[0] else -1
-        if not 0 <= frames < 2**60:
+        total = np.frombuffer(state, np.float64, offset=8) if 0 <= frames < 2**60 else np.array([np.nan])
+        if not np.isfinite(total).all():
             raise SnapshotError(UNFIT)
         self.frames = frames
-        np.asarray(self.total)[:] = np.frombuffer(state, np.float64, offset=8)
+        np.asarray(self.total)[:] = total
 
     def add(self, const float[:, ::1] logits) -> None:
         cdef Py_ssize_t frame, label
@@ -272,7 +280,8 @@ cdef class Peak:
     """The frame with the most probable foreground label, from frame `first` on: the state of the decision "peak"."""
     cdef uint8_t[::1] foreground
     cdef float[::1] kept
-    cdef Py_ssize_t first, seen
+    cdef Py_ssize_t first
+    cdef readonly Py_ssize_t frames
     cdef double best
 
     def __init__(self, foreground: np.ndarray, first: int) -> None:
@@ -282,19 +291,20 @@ cdef class Peak:
         self.reset()
 
     def reset(self) -> None:
-        self.seen = 0
+        self.frames = 0
         self.best = -1.0
         self.kept[:] = 0.0
 
     def save(self) -> bytes:
-        return PEAK.pack(self.seen, self.best) + np.asarray(self.kept).tobytes()
+        return PEAK.pack(self.frames, self.best) + np.asarray(self.kept).tobytes()
 
     def load(self, state: bytes) -> None:
         seen, best = PEAK.unpack(state[:16]) if len(state) == 16 + 4 * self.kept.shape[0] else (-1, 0.0)
-        if not 0 <= seen < 2**60:
+        kept = np.frombuffer(state, np.float32, offset=16) if 0 <= seen < 2**60 else np.array([np.nan])
+        if not (are_scores(kept) and -1.0 <= best <= MOST):
             raise SnapshotError(UNFIT)
-        self.seen, self.best = seen, best
-        np.asarray(self.kept)[:] = np.frombuffer(state, np.float32, offset=16)
+        self.frames, self.best = seen, best
+        np.asarray(self.kept)[:] = kept
 
     def add(self, const float[:, ::1] probabilities) -> None:
         cdef Py_ssize_t frame, label
@@ -304,11 +314,11 @@ cdef class Peak:
             for label in range(probabilities.shape[1]):
                 if self.foreground[label]:
                     most = max(most, <double>probabilities[frame, label])
-            if self.seen < self.first or most > self.best:      # until a whole clip has been seen, the newest frame
-                if self.seen >= self.first:
+            if self.frames < self.first or most > self.best:      # until a whole clip has been seen, the newest frame
+                if self.frames >= self.first:
                     self.best = most
                 self.kept[:] = probabilities[frame]
-            self.seen += 1
+            self.frames += 1
 
     def probabilities(self) -> np.ndarray:
         """Probabilities of that frame; before `first`, of the newest; float32."""

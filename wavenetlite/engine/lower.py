@@ -19,8 +19,7 @@ MAX_CHUNK = 120
 MOST_WIDE_FLOATS = 2**17
 """Floats in a chunk of frames with many bins: they stay in the second-level cache; longer chunks are not faster."""
 
-MOST_STATE_BYTES = 2**32
-MOST_WORKSPACE_BYTES = 2**30
+MOST_STATE_BYTES = MOST_WORKSPACE_BYTES = 2**30
 """Memory limits of a stream: a small file may request any amount."""
 
 
@@ -154,12 +153,14 @@ def place_history(buffers: list[Buffer], steps: list[Step], buffer_of: dict[Node
 
 def refuse_excess(buffers: list[Buffer], steps: list[Step]) -> None:
     """Raise instead of allocating a stream that exceeds the memory limits."""
-    state = 4 * sum(buffer.history * buffer.ld for buffer in buffers)
+    vectors = sum(step.call.state_bytes * sum(map(padded, step.call.state)) for step in steps)
+    state = vectors + 4 * sum(buffer.history * buffer.ld for buffer in buffers)
     staged = max(
         (edge.taps * buffers[step.out].rows * edge.node.channels for step in steps for edge in step.all_edges),
         default=0,
     )
-    work = 4 * (staged + sum(buffer.floats for buffer in buffers))
+    scratch = max((step.call.scratch for step in steps), default=0)
+    work = 4 * (staged + scratch + sum(buffer.floats for buffer in buffers))
     for name, needed, most in (("state", state, MOST_STATE_BYTES), ("workspace", work, MOST_WORKSPACE_BYTES)):
         if needed > most:
             raise ParameterError(f"a stream needs {needed:,} bytes of {name}; it must be at most {most:,}")

@@ -386,7 +386,7 @@ cdef class Plan:
             self.saved_bytes += 4 * self.buffer[number].history * self.buffer[number].channels
         for number in range(self.pieces):
             self.saved_bytes += self.piece[number].size
-        self.most_fed = int(min(2.0**48, 2.0**60 / self.most_growth()))
+        self.most_fed = int(2.0**60 / self.most_growth())
 
     cdef double most_growth(self):
         """Frames of the buffer with the most per input frame; upsampling multiplies them."""

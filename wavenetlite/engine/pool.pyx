@@ -18,6 +18,7 @@ from libc.stdlib cimport calloc, free
 from libc.string cimport memcpy
 from posix.unistd cimport getpid
 
+import os
 from collections.abc import Mapping
 from queue import SimpleQueue
 from threading import Thread
@@ -65,6 +66,14 @@ cdef struct Part:
     float* x
     float* c
     float* y
+
+
+def refuse_excess(capacity: int, stream_bytes: int) -> None:
+    """Raise if the streams cannot fit into this machine's memory: it is taken as they are opened, so they would fail late."""
+    most = os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE")
+    if capacity * stream_bytes > most:
+        raise ParameterError(f"capacity={capacity} needs {capacity * stream_bytes:,} bytes, {stream_bytes:,} for each stream;"
+                             f" it must be at most {most // stream_bytes} with the {most:,} bytes of this machine")
 
 
 @cython.final
@@ -140,6 +149,7 @@ cdef class StreamPool:
         self.zero_nonfinite = on_nonfinite == "zero"
         self.name = name
         self.memory_bytes = plan.memory_bytes()
+        refuse_excess(self.capacity, self.memory_bytes)
         self.slab = <char*>aligned_alloc(64, self.memory_bytes * self.capacity)
         if self.slab == NULL:
             raise MemoryError(f"no memory for {self.capacity} streams of {self.memory_bytes} bytes")
@@ -647,7 +657,7 @@ cdef class StreamPool:
     cdef cnp.ndarray checked_ids(self, object ids):
         """The ids as a contiguous int64 array."""
         cdef cnp.ndarray a
-        if cnp.PyArray_Check(ids):
+        if cnp.PyArray_Check(ids) and not isinstance(ids, np.ma.MaskedArray):
             a = ids
             if a.dtype.kind not in "iu":
                 raise ArrayTypeError(f"ids has dtype {a.dtype}; it must be int64")

@@ -53,8 +53,10 @@ cdef cnp.ndarray output_array(object out, Py_ssize_t rows, Py_ssize_t channels, 
     shape[1] = channels
     if out is None:
         return cnp.PyArray_EMPTY(2, shape, cnp.NPY_FLOAT32, 0)
-    if not cnp.PyArray_Check(out) or cnp.PyArray_TYPE(<cnp.ndarray>out) != cnp.NPY_FLOAT32:
-        raise ArrayTypeError(f"out is {out.dtype if isinstance(out, np.ndarray) else type(out).__name__}; it must be a float32 array")
+    if not cnp.PyArray_Check(out) or isinstance(out, np.ma.MaskedArray):        # whose mask would stay
+        raise ArrayTypeError(f"out is a {type(out).__name__}; it must be a NumPy array")
+    if cnp.PyArray_TYPE(<cnp.ndarray>out) != cnp.NPY_FLOAT32:
+        raise ArrayTypeError(f"out has dtype {out.dtype}; it must be float32")
     cdef cnp.ndarray a = out
     if cnp.PyArray_NDIM(a) != 2 or cnp.PyArray_DIM(a, 0) != shape[0] or cnp.PyArray_DIM(a, 1) != shape[1]:
         raise ParameterError(f"out has shape {out.shape}; it must be {(rows, channels)} for {what}")

@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from wavenetlite.support.arrays import unmasked
 from wavenetlite.support.checks import number
 from wavenetlite.support.errors import ArrayTypeError, ParameterError
 
@@ -38,7 +39,7 @@ def confusion(truth: npt.ArrayLike, predicted: npt.ArrayLike, classes: int) -> C
     >>> confusion([0, 0, 1], [0, 1, 1], 2).tolist()
     [[1, 1], [0, 1]]
     """
-    rows, columns = np.asarray(truth), np.asarray(predicted)
+    rows, columns = np.asarray(unmasked("truth", truth)), np.asarray(unmasked("predicted", predicted))
     if rows.ndim != 1 or rows.shape != columns.shape:
         raise ParameterError(f"predicted has shape {columns.shape}; it must be (clips,), as truth, {rows.shape}")
     matrix = np.zeros((classes, classes), np.int64)
@@ -56,7 +57,7 @@ def confusion(truth: npt.ArrayLike, predicted: npt.ArrayLike, classes: int) -> C
 
 def checked_matrix(matrix: npt.ArrayLike, labels: Sequence[str]) -> Counts:
     """The confusion matrix, if it fits its labels."""
-    counts = np.asarray(matrix)
+    counts = np.asarray(unmasked("matrix", matrix))
     if not np.issubdtype(counts.dtype, np.integer):
         raise ArrayTypeError(f"matrix has dtype {counts.dtype}; it must be of integers, the numbers of clips")
     if isinstance(labels, str) or not all(isinstance(label, str) for label in labels):

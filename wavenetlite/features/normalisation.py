@@ -12,7 +12,7 @@ from wavenetlite.features import filter_banks as tabular
 from wavenetlite.features._steps import PeakFollower, RunningStatistics, standardise
 from wavenetlite.features.filter_banks import Tables
 from wavenetlite.features.steps import CausalStep, FrameState, FrameStep, Stateless, StepState
-from wavenetlite.support.arrays import Doubles, Floats
+from wavenetlite.support.arrays import Doubles, Floats, unmasked
 from wavenetlite.support.checks import flag, number, positive_int
 from wavenetlite.support.errors import ArrayTypeError, ParameterError
 
@@ -66,7 +66,7 @@ class MeanVariance(CausalStep):
         number_of, total, squares = 0, 0.0, 0.0
         origin: Any = None
         for x in frames:
-            exact = np.asarray(x, np.float64)
+            exact = np.asarray(unmasked("frames", x), np.float64)
             if exact.ndim != 2:
                 raise ParameterError(f"frames has shape {exact.shape}; it must be (frames, channels)")
             if len(exact) == 0:
@@ -209,7 +209,7 @@ class UtteranceCMVN(FrameStep):
 def statistic(name: str, value: npt.ArrayLike) -> Floats:
     """One finite value per channel, as float32."""
     try:
-        exact = np.asarray(value, np.float64)
+        exact = np.asarray(unmasked(name, value), np.float64)
     except (TypeError, ValueError):
         raise ArrayTypeError(f"{name} is a {type(value).__name__}; it must be an array of numbers") from None
     if exact.ndim != 1 or not len(exact):

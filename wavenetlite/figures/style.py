@@ -13,9 +13,9 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from wavenetlite.support.arrays import Floats
-from wavenetlite.support.atomic_files import replacing_path
-from wavenetlite.support.errors import ArrayTypeError, ParameterError, WavenetliteError
+from wavenetlite.support.arrays import Floats, unmasked
+from wavenetlite.support.atomic_files import replacing
+from wavenetlite.support.errors import ArrayTypeError, ParameterError, TargetError, WavenetliteError
 
 PathLike = str | os.PathLike[str]
 
@@ -63,10 +63,12 @@ def save(figure: Any, path: PathLike, kind: str = "png") -> None:
     metadata = {"Date": None} if kind == "svg" else None
     try:
         with (
-            replacing_path(path) as new,
+            replacing(path) as new,
             mpl.rc_context({"svg.hashsalt": "wavenetlite", "svg.fonttype": "none"}),
         ):
             figure.savefig(new, format=kind, dpi=DPI, metadata=metadata)
+    except TargetError:
+        raise
     except OSError as error:
         raise FigureError(f"{path}: cannot be written: {error.strerror or error}") from None
 
@@ -82,7 +84,7 @@ def rgb(colour: str) -> npt.NDArray[np.float64]:
 
 def finite_array(name: str, values: npt.ArrayLike, dimensions: int) -> Floats:
     """The values as float32, if they are finite numbers."""
-    array = np.asarray(values)
+    array = np.asarray(unmasked(name, values))
     if array.dtype.kind not in "fiu":
         raise ArrayTypeError(f"{name} has dtype {array.dtype}; it must be of numbers")
     if array.ndim != dimensions:

@@ -1,6 +1,7 @@
 """A network as a graph of operations on sequences of frames, with the clock of every sequence."""
 
 from wavenetlite.graph.bins import Counts, exact, rebinned
+from wavenetlite.graph.budget import bounded, spend
 from wavenetlite.graph.builders import OnnxBuilder, ScriptBuilder
 from wavenetlite.graph.clock import Clock, tidy
 from wavenetlite.graph.edge_weights import EdgeWeights, OverBins
@@ -25,9 +26,11 @@ __all__ = [
     "OverBins",
     "ScriptBuilder",
     "aligned",
+    "bounded",
     "clock_after",
     "exact",
     "rebinned",
+    "spend",
     "tidy",
     "topological_order",
 ]

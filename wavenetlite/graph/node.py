@@ -19,6 +19,9 @@ MOST_CHANNELS = 65_536
 MOST_FRAMES = 2**40
 """Most frames that a network may look back or ahead: far more than useful, and safe to multiply."""
 
+MOST_UPSAMPLED = 2**24
+"""Most frames of any sequence per input frame."""
+
 
 @dataclass(frozen=True, eq=False)
 class Edge:
@@ -192,7 +195,10 @@ def clock_after(edges: Sequence[Edge], first_taps: Sequence[int] = (0,)) -> Cloc
     if max(edge.rate * (abs(edge.shift) + edge.taps * edge.spacing) for edge in edges) > MOST_FRAMES:
         raise ParameterError(f"receptive field exceeds {MOST_FRAMES} input frames")
     phases = len(first_taps)
+    last_phase = {first: phase for phase, first in enumerate(first_taps)}  # it reaches back furthest
     rate = tidy(Fraction(edges[0].rate) / phases)
+    if rate * MOST_UPSAMPLED < 1:
+        raise ParameterError(f"upsampling gives {1 / rate} frames per input frame; it must be at most {MOST_UPSAMPLED}")
     newest = [edge.reach * edge.node.clock.rate + edge.node.clock.newest for edge in edges]
     surely = max(late - edge.node.clock.slack for late, edge in zip(newest, edges, strict=True))
     return Clock(
@@ -201,7 +207,7 @@ def clock_after(edges: Sequence[Edge], first_taps: Sequence[int] = (0,)) -> Cloc
         oldest=tidy(min(
             (edge.shift + first * edge.spacing) * edge.node.clock.rate + edge.node.clock.oldest - phase * rate
             for edge in edges
-            for phase, first in enumerate(first_taps)
+            for first, phase in last_phase.items()
         )),
         newest=tidy(max(newest)),
         slack=tidy(max(newest) - surely + (phases - 1) * rate),

@@ -161,6 +161,7 @@ class Conv2d(OverBins):
         )
 
     def build(self, x: Node, c: Node | None) -> Node:
+        graph.spend(math.prod(self.kernel_size) * self.bins_out)
         before = {"causal": self.reach, "same": self.reach // 2, "valid": 0}[self.padding]
         edge = Edge(
             x,
@@ -331,6 +332,7 @@ def fold(
     x: Node, weight: Floats, bias: Floats | None, groups: int, time: Fold, over: Fold, cut: tuple[int, int], bins: int
 ) -> Node:
     """A transposed convolution as the links of each bin of each of the ``time.stride`` output frames of a block."""
+    graph.spend(time.kernel * (time.stride + over.kernel * bins) + bins * over.stride * (time.stride + over.kernel))
     rows = [time.reads(phase + cut[0]) for phase in range(time.stride)]
     columns = [over.reads(out + cut[1]) for out in range(bins * over.stride)]
     oldest = min(frame for row in rows for frame, _ in row)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+from wavenetlite.graph import bounded
 from wavenetlite.nn.module import Module, from_config
 from wavenetlite.nn.old_types import old_types
 from wavenetlite.storage.registry import ARRAYS, Blueprint
@@ -20,7 +21,8 @@ def blueprint(config: dict[str, Any], version: int) -> Blueprint:
     if layers > MOST_LAYERS:
         raise ModelFileError(f"its config has {layers} layers and list entries; it must have at most {MOST_LAYERS}")
     swapped: list[Module] = []
-    model = from_config(config, old_types(swapped) if version == 1 else {})
+    with bounded():
+        model = from_config(config, old_types(swapped) if version == 1 else {})
     found = [path + "weight" for path, module in model.modules() if any(module is one for one in swapped)]
 
     def swap(arrays: ARRAYS) -> ARRAYS:
@@ -45,6 +47,7 @@ def check_runs(model: Module) -> None:
     """Raise for layers that are valid one by one but not together: branches, conditioning, negative variance."""
     try:
         if model.in_width is not None:
-            model.graph()
+            with bounded():
+                model.graph()
     except Exception as error:  # any error that options can cause in any layer
         raise ModelFileError(f"its network cannot run: {error}") from error

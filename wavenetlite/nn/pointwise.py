@@ -256,7 +256,7 @@ class CumulativePool(Module):
     def window(self, x: Node, frames: int) -> Node:
         """The mean of recent frames, as a depthwise convolution."""
         weight = self.__dict__.setdefault("_window", {}).setdefault(
-            x.channels, np.full((x.channels, 1, frames), 1 / frames, np.float32)
+            x.channels, np.broadcast_to(np.float32(1 / frames), (x.channels, 1, frames))
         )
         edge = Edge(x, shift=1 - frames, taps=frames)
         return nodes.Conv((edge,), x.channels, graph.clock_after([edge]), (weight,), (x.channels,), (None,))
@@ -294,6 +294,7 @@ class Upsample(Module):
         self.mode = one_of("mode", mode, ("nearest", "linear"))
 
     def build(self, x: Node, c: Node | None) -> Node:
+        graph.spend(self.factor)
         phases = range(self.factor)
         if self.mode == "nearest" or self.factor == 1:
             weights: list[tuple[float, ...]] = [(1.0,) for _ in phases]

@@ -2,16 +2,15 @@
 
 from __future__ import annotations
 
-import os
-import secrets
 from hashlib import blake2b
 from io import BytesIO
 from pathlib import Path
-from typing import Any, BinaryIO
+from typing import Any
 
 import numpy as np
 
 from wavenetlite.support.arrays import Floats
+from wavenetlite.support.atomic_files import NewFile
 
 FOLDER = "shards"
 DTYPE = np.dtype("<f4")
@@ -32,16 +31,15 @@ class ShardWriter:
 
     def __init__(self, folder: Path, channels: int) -> None:
         self.folder, self.channels, self.frames = folder, channels, 0
-        self.temporary = folder / f".{secrets.token_hex(8)}{TEMPORARY}"
-        self.file: BinaryIO = self.temporary.open("xb")
+        self.new = NewFile(folder)
+        self.file = self.new.file
         self.header_bytes = self.file.write(header(0, channels))
 
     def __enter__(self) -> ShardWriter:
         return self
 
     def __exit__(self, *error: object) -> None:
-        self.file.close()
-        self.temporary.unlink(missing_ok=True)
+        self.new.__exit__(*error)
 
     def append(self, frames: Floats) -> None:
         self.file.write(np.ascontiguousarray(frames, DTYPE).data)
@@ -56,13 +54,10 @@ class ShardWriter:
         self.frames = frames
 
     def finish(self, name: str) -> None:
-        """Flush the file to disk, then give it its name."""
+        """Give the shard its name."""
         self.file.seek(0)
         self.file.write(header(self.frames, self.channels))
-        self.file.flush()
-        os.fsync(self.file.fileno())
-        self.file.close()
-        self.temporary.replace(self.folder / name)
+        self.new.publish(self.folder / name)
 
 
 def header(frames: int, channels: int) -> bytes:

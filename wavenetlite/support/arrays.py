@@ -7,6 +7,8 @@ from typing import Any, TypeGuard
 import numpy as np
 import numpy.typing as npt
 
+from wavenetlite.support.errors import ArrayTypeError
+
 Floats = npt.NDArray[np.float32]
 Doubles = npt.NDArray[np.float64]
 
@@ -14,3 +16,10 @@ Doubles = npt.NDArray[np.float64]
 def is_array(value: Any) -> TypeGuard[npt.NDArray[Any]]:
     """Whether it is an array; a masked one is not: its mask would be ignored."""
     return isinstance(value, np.ndarray) and not isinstance(value, np.ma.MaskedArray)
+
+
+def unmasked(name: str, value: Any) -> Any:
+    """`value`, which must not be a masked array: converted to a plain one, it would lose its mask."""
+    if isinstance(value, np.ma.MaskedArray):
+        raise ArrayTypeError(f"{name} is a {type(value).__name__}; it must be a plain array")
+    return value

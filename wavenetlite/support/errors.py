@@ -25,6 +25,10 @@ class SnapshotError(WavenetliteError, ValueError):
     """A snapshot is foreign, truncated, damaged, of another format, or of another model."""
 
 
+class TargetError(WavenetliteError, OSError):
+    """A file cannot be written there: it is a folder, a device or a FIFO, or one of the command's own inputs."""
+
+
 class TrainingError(WavenetliteError, RuntimeError):
     """Training cannot continue: the loss or the weights are not finite."""
 
