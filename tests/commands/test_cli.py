@@ -7,6 +7,7 @@ import signal
 import subprocess
 import sys
 import time
+from importlib import import_module
 from importlib.metadata import entry_points
 from pathlib import Path
 
@@ -17,8 +18,8 @@ from wrapped import Wrapped, wrap
 
 import wavenetlite as wl
 from wavenetlite import audio, cli, models
-from wavenetlite.corpora.corpus import read_corpus
 from wavenetlite.evaluation.clips import evaluate
+from wavenetlite.train.corpus import read_corpus
 
 f32 = np.float32
 ENVIRONMENT = {**os.environ, "PYTHONPATH": os.pathsep.join(path for path in sys.path if path)}
@@ -630,8 +631,8 @@ def test_evaluate_on_data_that_does_not_fit(run, model, data, tmp_path):
         return err.splitlines()[-1]
 
     assert "there is no such folder" in error(model, "nowhere")
-    assert "no audio files in folders of labels" in error(model, str(tmp_path))
-    assert "no clip to train on for '_silence_'" in error(model, data)
+    assert "no audio files with labels" in error(model, str(tmp_path))
+    assert "0 labels have clips" in error(model, data, "--words", "_silence_,up")
     judge(["low", "other"]).save("other.safetensors")
     assert "labels has 'high'; it must be a label of the classifier" in error(
         "other.safetensors", data, "--words", "all"
@@ -805,10 +806,10 @@ def test_train_cannot_begin(run, data, training, tmp_path):
     start = "wavenetlite train: error: "
     assert error(data, "--recipe", "soup") == (2, f"{start}--recipe soup must be one of commands, small")
     status, line = error("nowhere")
-    assert (status, line) == (1, f"{start}folder='nowhere': there is no such folder")
+    assert (status, line) == (1, f"{start}source='nowhere': there is no such folder or file")
     status, line = error(str(empty))
     assert status == 1
-    assert "no audio files in folders of labels" in line
+    assert "no audio files with labels" in line
     status, line = error(data, "--sr", 16000)
     assert status == 1
     assert line.endswith("give --resample, or their rate")
@@ -990,3 +991,98 @@ def test_the_command_is_installed():
         pytest.skip("an older wavenetlite is installed, or none")
     (script,) = found
     assert script.load() is cli.console
+
+
+# ------------------------------------------------------------------------------------------ what is said before work
+MODEL = "speech-commands-12"
+
+
+@pytest.fixture
+def no_work(monkeypatch):
+    """Fails if a command begins to read recordings or models."""
+
+    def work(*_, **__):
+        raise AssertionError("the work has begun")
+
+    places = ("shared.read_corpus", "evaluate.load_classifier", "detections.load_classifier", "features.listed",
+              "render.load")  # fmt: skip
+    for place in places:
+        module, name = place.split(".")
+        monkeypatch.setattr(import_module(f"wavenetlite.commands.{module}"), name, work)
+    monkeypatch.setattr(wl.formats, "load", work)
+
+
+@pytest.mark.parametrize("argv", [
+    ["train", "data", "--out", "file/deeper"], ["features", "data", "file/deeper"],
+    ["features", "data", "out", "--plot", "no/a.png"], ["features", "data", "out", "--npz", "no/a.npz"],
+    ["features", "data", "out", "--npz", "folder"], ["features", "data", "out", "--lhotse", "file/deeper"],
+    ["evaluate", MODEL, "data", "--figure", "no/a.png"], ["evaluate", MODEL, "data", "--figure", "file/a.png"],
+    ["detections", MODEL, "data", "--figure", "no/a.png"], ["render", "in.wav", "no/out.wav", "--model", MODEL],
+    ["render", "in.wav", "folder", "--model", MODEL], ["convert", MODEL, "no/m.onnx"],
+    ["train", "data", "--more", "nowhere"]])  # fmt: skip
+def test_what_cannot_be_written_is_said_before_the_work(run, tmp_path, monkeypatch, no_work, argv):
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "file").write_text("")
+    (tmp_path / "folder").mkdir()
+    before = sorted(tmp_path.rglob("*"))
+    status, out, err = run(*argv)
+    assert (status, out) == (1, "")
+    assert len(err.splitlines()) == 1
+    assert "cannot be written" in err or "no such folder or file" in err or "is a directory" in err
+    assert sorted(tmp_path.rglob("*")) == before
+
+
+def test_options_that_contradict_each_other(run, no_work):
+    assert run("train", "data", "--everything", "--hold-out-speaker", "ann")[0] == 2
+
+
+# --------------------------------------------------------------------------------------------- what the corpus is like
+def test_a_folder_that_has_only_a_test(run, model, tmp_path):
+    for label in PITCHES:
+        for i in range(2):
+            (tmp_path / "d" / "test" / label).mkdir(parents=True, exist_ok=True)
+            audio.write(tmp_path / "d" / "test" / label / f"{i}.wav", sound(label), SR)
+    status, out, err = run("evaluate", model, tmp_path / "d", "--clip-s", 0.25, "--json")
+    assert status == 0, err
+    assert "no clips of _silence_" in err
+    found = json.loads(out)
+    assert (found["clips"], found["accuracy"]) == (4, 1.0)
+    assert found["duplicates"]["within"] == {"train": 0, "valid": 0, "test": 2}
+    assert "trained on" not in err
+    assert "2 clips of test repeat others, byte for byte" in err
+
+
+@pytest.mark.parametrize(
+    ("clips", "said"), [(4, "also trained on test clips\n"), (5, "of its own corpus (parts); these")]
+)
+def test_the_notes_on_training_claim_no_more_than_they_know(run, model, tmp_path, clips, said):
+    clf = wl.load(model)
+    clf.info["data"] = {
+        "layout": "parts",
+        "trained_on": ["train", "test"],
+        "clips": {"train": 0, "valid": 0, "test": clips},
+    }
+    clf.save(tmp_path / "m.safetensors")
+    for label in PITCHES:
+        for i in range(2):
+            (tmp_path / "d" / "test" / label).mkdir(parents=True, exist_ok=True)
+            audio.write(tmp_path / "d" / "test" / label / f"{i}.wav", sound(label), SR)
+    status, _, err = run("evaluate", tmp_path / "m.safetensors", tmp_path / "d", "--clip-s", 0.25)
+    assert status == 0
+    assert said in err
+
+
+def test_train_reads_a_manifest_and_reports_duplicates(run, data, training, tmp_path):
+    pytest.importorskip("matplotlib")
+    files = sorted(path for path in Path(data).glob("*/*.wav"))
+    lines = [f"{path},{path.parent.name},s{i % 6}" for i, path in enumerate(files)]
+    copy = tmp_path / "copy.wav"
+    copy.write_bytes(files[0].read_bytes())
+    lines.append(f"{copy},{files[0].parent.name},s0")
+    (tmp_path / "m.csv").write_text("\n".join(["path,word,who", *lines]))
+    status, out, err = run("train", tmp_path / "m.csv", "--column", "label=word", "--column", "speaker=who", "--clip-s",
+                           0.25, "--json", "--lazy", "--out", tmp_path / "out")  # fmt: skip
+    assert status == 0, err
+    assert training.calls[0]["corpus"].layout == "manifest"
+    assert "repeats another, byte for byte" in err
+    assert sum(json.loads(out)["duplicates"]["within"].values()) == 1

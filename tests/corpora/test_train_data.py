@@ -10,8 +10,8 @@ import pytest
 
 import wavenetlite as wl
 from wavenetlite import audio
-from wavenetlite.corpora.clip_reader import fit
 from wavenetlite.corpora.layouts import TWELVE
+from wavenetlite.corpora.loudest import fit
 from wavenetlite.train import Clips, read_corpus
 
 pytest.importorskip("soundfile")
@@ -609,7 +609,7 @@ def test_no_folder(tmp_path):
     (tmp_path / "file").write_text("")
     with pytest.raises(wl.ParameterError) as raised:
         read_corpus(tmp_path / "file")
-    one_line(raised, "file", "not a folder")
+    one_line(raised, "file", "must be a folder, a manifest")
     with pytest.raises(wl.ArrayTypeError):
         read_corpus(7)
 

@@ -5,6 +5,7 @@ import os
 import signal
 import subprocess
 import sys
+from functools import partial
 from itertools import chain
 
 import numpy as np
@@ -14,7 +15,9 @@ from fit_data import SETTINGS, data, network
 from places import SUPPORT
 
 import wavenetlite as wl
-from wavenetlite.train import CTC, Arrays, CrossEntropy, MeanSquaredError, Parameters, Tape, fit
+from wavenetlite.train import CTC, Arrays, ClipBatches, CrossEntropy, MeanSquaredError, Parameters, Tape, fit
+from wavenetlite.train.augment import Gain
+from wavenetlite.train.batches import OnTheFly
 from wavenetlite.train.checkpoint import CHECKPOINT
 
 nn = wl.nn
@@ -204,12 +207,13 @@ def test_going_on_with_another_option_is_an_error(tmp_path, uninterrupted, name)
     before = (folder / CHECKPOINT).read_bytes()
     with pytest.raises(wl.ParameterError) as excinfo:
         trained(folder=folder, **{name: OTHER[name]})
-    one_line(excinfo, f"{name}=", "resume=False", str(folder / CHECKPOINT))
+    option = "loss.label_smoothing" if name == "loss" else name
+    one_line(excinfo, f"{option}=", "resume=False", str(folder / CHECKPOINT))
     assert (folder / CHECKPOINT).read_bytes() == before
 
 
 @pytest.mark.parametrize(("options", "part"), [
-    ({"model": wl.Sequential([nn.Conv1d(3, 3, 1)])}, "network="), ({"train": data(49)}, "items=49"),
+    ({"model": wl.Sequential([nn.Conv1d(3, 3, 1)])}, "network.layers="), ({"train": data(49)}, "items=49"),
     ({"valid": data(17, 1)}, "valid_items=17"), ({"valid": None, "keep": "last"}, "keep=")])  # fmt: skip
 def test_going_on_with_another_network_or_other_data_is_an_error(uninterrupted, options, part):
     with pytest.raises(wl.ParameterError) as excinfo:
@@ -657,3 +661,74 @@ def test_losses_that_are_none(loss):
     with pytest.raises(wl.WavenetliteError) as excinfo:
         trained(loss=loss)
     one_line(excinfo, "loss", "cross_entropy, mse, ctc")
+
+
+def scaled(by):
+    return lambda x, rng: x * np.float32(by)
+
+
+def moved(x, rng, by):
+    return x + np.float32(by)
+
+
+def mixed(by):
+    def mix(x, targets, rng):
+        return x * np.float32(by), targets
+
+    return mix
+
+
+class Shift:
+    """A change of frames of somebody else."""
+
+    def __init__(self, by):
+        self.by = np.full(3, by, np.float32)
+
+    def __call__(self, x, rng):
+        return x + self.by
+
+
+def taught(seed):
+    model = wl.Sequential([nn.Linear(3, 3)], seed=seed)
+    return lambda x, targets: np.abs(model(x)[:, -1])
+
+
+CHANGED = {
+    "augmentation of frames": [{"augment": scaled(2)}, {"augment": scaled(3)}],
+    "augmentation of frames, of an object": [{"augment": Shift(1)}, {"augment": Shift(2)}],
+    "augmentation of frames, partial": [{"augment": partial(moved, by=1)}, {"augment": partial(moved, by=2)}],
+    "mixing": [{"mix": mixed(1)}, {"mix": mixed(2)}],
+    "mixing, none": [{"mix": mixed(1)}, {}],
+    "teacher": [{"teacher": taught(0)}, {"teacher": taught(1)}],
+    "augmentation of waveforms": [{"waveforms": Gain(-6, 6)}, {"waveforms": Gain(-6, 3)}],
+}
+
+
+def clip_batches(waveforms=None, **options):
+    audio, targets = np.random.default_rng(0).standard_normal((48, 800)).astype(np.float32), np.arange(48) % 3
+    spec = wl.LogMel(sr=8000, n_fft=256, hop_length=80, n_mels=3)
+    return ClipBatches(OnTheFly(0.1 * audio, spec, waveforms), targets, classes=3, **options)
+
+
+@pytest.mark.parametrize("name", CHANGED)
+def test_a_run_is_resumed_only_with_the_same_changes_of_its_data(tmp_path, name):
+    one, other = CHANGED[name]
+    trained(folder=tmp_path, train=clip_batches(**one))
+    with pytest.raises(wl.ParameterError) as excinfo:
+        trained(folder=tmp_path, train=clip_batches(**other))
+    one_line(excinfo, str(tmp_path / CHECKPOINT), f"train {name.partition(',')[0]} changed", "resume=False")
+    assert trained(folder=tmp_path, train=clip_batches(**one))[1].resumed_epochs
+
+
+def test_a_run_is_resumed_only_from_its_own_weights(tmp_path):
+    model = network()
+    trained(model, folder=tmp_path)
+    assert trained(model, folder=tmp_path)[1].resumed_epochs, "a finished run knows its own result"
+    other = network()
+    other.load_state_dict({name: 2 * value for name, value in other.state_dict().items()})
+    with pytest.raises(wl.ParameterError) as excinfo:
+        trained(other, folder=tmp_path)
+    one_line(excinfo, str(tmp_path / CHECKPOINT), "other weights", "resume=False")
+    with pytest.raises(wl.ParameterError) as excinfo:
+        trained(network(seed=9), folder=tmp_path)
+    one_line(excinfo, "network.seed=9 must be 0")

@@ -7,9 +7,9 @@ import argparse
 from wavenetlite import formats
 from wavenetlite.commands.options import UsageError, add_json, describe, named_values
 from wavenetlite.commands.output import note, say, say_json, table
+from wavenetlite.commands.places import check_file
 from wavenetlite.formats import FORMATS
 from wavenetlite.storage import opening
-from wavenetlite.support.atomic_files import check_target
 
 ABOUT = """\
 Read a model of any known format and write it in another. IN is recognised by
@@ -44,7 +44,7 @@ def run(args: argparse.Namespace) -> int:
         return list_formats(args.json)
     if args.source is None or args.target is None:
         raise UsageError("IN and OUT are needed (or --formats)")
-    check_target(args.target, [opening.found(args.source)], "OUT")
+    check_file(args.target, [opening.found(args.source)], "OUT")
     for_load, for_save = named_values("--load", args.load), named_values("--save", args.save)
     model = formats.load(args.source, format=args.read_as, **for_load)
     formats.save(model, args.target, format=args.write_as, **for_save)

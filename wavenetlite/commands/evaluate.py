@@ -1,4 +1,4 @@
-"""wavenetlite evaluate: the accuracy of a classifier on a folder of recordings."""
+"""wavenetlite evaluate: the accuracy of a classifier on labelled recordings."""
 
 from __future__ import annotations
 
@@ -12,7 +12,6 @@ from wavenetlite.commands.options import (
     above_zero,
     add_division,
     add_json,
-    add_reading,
     add_streaming,
     add_words,
     describe,
@@ -21,20 +20,29 @@ from wavenetlite.commands.options import (
 )
 from wavenetlite.commands.output import note, progress, say, say_json
 from wavenetlite.commands.pictures import picture
-from wavenetlite.commands.shared import cpus, evaluation_json, load_classifier, read_data, report_problems, trained_on
-from wavenetlite.corpora.clips import Clips, Corpus
+from wavenetlite.commands.places import check_figure
+from wavenetlite.commands.shared import (
+    add_data,
+    cpus,
+    evaluation_json,
+    load_classifier,
+    read_data,
+    report_problems,
+    trained_on,
+)
+from wavenetlite.corpora.clips import PARTS, Clips, Corpus
+from wavenetlite.corpora.duplicates import Duplicates
 from wavenetlite.evaluation.clips import Evaluation, evaluate
 from wavenetlite.evaluation.report import confusion_text
 from wavenetlite.figures import confusion_matrix
 from wavenetlite.storage import opening
-from wavenetlite.support.atomic_files import check_target
 from wavenetlite.support.errors import ParameterError
 
 SPLITS = ("test", "valid", "train", "all")
 
 ABOUT = """\
-Classify the clips of a folder of labelled recordings, as `train` takes it, and
-print accuracy and confusion matrix. The clips are split as in the training, so
+Classify labelled recordings, as `train` takes them, and print accuracy and
+confusion matrix. The clips are split as in the training, so
 that no test clip was trained on."""
 EXAMPLES = """\
   wavenetlite evaluate trained/classifier.safetensors speech_commands
@@ -45,7 +53,7 @@ EXAMPLES = """\
 def add(parser: argparse.ArgumentParser) -> None:
     describe(parser, ABOUT, EXAMPLES)
     parser.add_argument("model", metavar="MODEL", help="a bundled classifier's name, or the file of one")
-    parser.add_argument("data", metavar="DATA", help="folder of labelled recordings")
+    add_data(parser)
     parser.add_argument("--split", choices=SPLITS, default="test", help="which of its clips")
     add_streaming(parser, "clip")
     add_words(parser, "labels to use: the 12 of Speech Commands, all there are, or a list (default: the model's)", None)
@@ -53,7 +61,6 @@ def add(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--clip-s", type=above_zero, metavar="S", help="length of a clip, seconds (default: as in the training, else 1)"
     )
-    add_reading(parser)
     parser.add_argument("--threads", type=positive, metavar="N", help="number of threads (default: one per CPU)")
     parser.add_argument("--figure", type=picture, metavar="FILE.png", help="draw the confusion matrix")
     parser.add_argument("--wrong", action="store_true", help="list the misclassified clips")
@@ -64,13 +71,12 @@ def add(parser: argparse.ArgumentParser) -> None:
 def run(args: argparse.Namespace) -> int:
     block_ms = streamed_block_ms(args)
     if args.figure is not None:
-        check_target(args.figure, [opening.found(args.model), args.data], "--figure")
+        check_figure(args.figure, [opening.found(args.model), *args.data], "--figure")
     clf = load_classifier(args.model)
     corpus = read(clf, args)
     report_problems(corpus)
     clips = chosen(corpus, args)
-    if args.split != "train" and args.split in trained_on(clf):
-        note(f"by its notes, the classifier was also trained on {args.split} clips")
+    note_training(clf, corpus, args.split)
     with progress("classifying") as bar:
         evaluation = evaluate(
             clf,
@@ -87,12 +93,13 @@ def run(args: argparse.Namespace) -> int:
         say_json(
             {
                 "model": args.model,
-                "data": args.data,
+                "data": args.data[0] if len(args.data) == 1 else args.data,
                 "split": args.split,
                 "streamed": args.stream,
                 "block_ms": block_ms,
                 **evaluation_json(evaluation),
                 "problems": corpus.problems,
+                "duplicates": Duplicates(corpus).json(),
             }
         )
     else:
@@ -110,8 +117,22 @@ def read(clf: AudioClassifier, args: argparse.Namespace) -> Corpus:
         sr=clf.sr,
         clip_s=args.clip_s or clf.clip_s or noted(notes, "clip_s", float, 1.0),
         words=clf.labels if args.words is None else args.words,
+        for_training=False,
         hold_out_speaker=args.hold_out_speaker or noted(notes, "hold_out_speaker", str, None),
     )
+
+
+def note_training(clf: AudioClassifier, corpus: Corpus, split: str) -> None:
+    """Say that clips were trained on, as far as the classifier's notes tell."""
+    if split not in trained_on(clf) or split == "train":
+        return
+    notes = clf.info["data"]
+    sizes = {part: len(getattr(corpus, part)) for part in PARTS}
+    if (notes.get("layout"), notes.get("clips")) == (corpus.layout, sizes):
+        note(f"by its notes, the classifier was also trained on {split} clips")
+    else:
+        note(f"by its notes, the classifier was also trained on {split} clips of its own corpus "
+             f"({notes.get('layout')}); these are others, or only some of them")  # fmt: skip
 
 
 def noted(notes: Mapping[str, Any], name: str, kind: type, default: Any) -> Any:
@@ -125,7 +146,7 @@ def chosen(corpus: Corpus, args: argparse.Namespace) -> Clips:
         return Clips.concatenate([corpus.train, corpus.valid, corpus.test])
     clips: Clips = getattr(corpus, args.split)
     if not len(clips):
-        raise ParameterError(f"{args.data}: has no {args.split} clips; --split all takes all")
+        raise ParameterError(f"{', '.join(args.data)}: has no {args.split} clips; --split all takes all")
     return clips
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import sys
+from collections.abc import Sequence
 from contextlib import nullcontext
 from pathlib import Path
 from typing import Any
@@ -14,6 +15,7 @@ from wavenetlite.commands.options import (
     above_zero,
     add_json,
     add_reading,
+    column,
     describe,
     finite,
     positive,
@@ -21,6 +23,7 @@ from wavenetlite.commands.options import (
 )
 from wavenetlite.commands.output import note, say, say_json
 from wavenetlite.commands.pictures import picture
+from wavenetlite.commands.places import check_figure, check_file, check_folder
 from wavenetlite.commands.shared import INTERRUPTED, cpus, load_classifier
 from wavenetlite.features import Features
 from wavenetlite.figures import contact_sheet
@@ -30,7 +33,6 @@ from wavenetlite.pipeline.entries import Listing
 from wavenetlite.pipeline.rates import common_rate
 from wavenetlite.pipeline.sources import listed
 from wavenetlite.pipeline.summary import summary
-from wavenetlite.support.atomic_files import check_target
 from wavenetlite.support.optional import optional
 from wavenetlite.support.progress import Bar
 
@@ -116,13 +118,6 @@ def add_features(parser: argparse.ArgumentParser) -> None:
 OPTIONS = ("n_fft", "hop_length", "win_length", "n_mels", "n_mfcc", "fmin", "fmax", "center")
 
 
-def column(text: str) -> tuple[str, str]:
-    name, equals, value = text.partition("=")
-    if not equals:
-        raise argparse.ArgumentTypeError(f"{text!r} must be NAME=COLUMN")
-    return name, value
-
-
 def reasons(text: str) -> list[str]:
     names = [name.strip() for name in text.split(",") if name.strip()]
     if set(names) - {"silent", "duplicate"}:
@@ -136,9 +131,8 @@ def run(args: argparse.Namespace) -> int:
     if len(args.paths) < 2:
         raise UsageError("DATA and OUT must both be given")
     *sources, out = args.paths
-    for option in ("plot", "npz"):
-        if getattr(args, option):
-            check_target(getattr(args, option), sources, f"--{option}")
+    check_folder(out, "OUT")
+    check_exports(args, sources)
     listing = listed(sources[0] if len(sources) == 1 else sources, layout=args.layout, columns=dict(args.column),
                      seed=args.seed)  # fmt: skip
     spec = features(args, listing)
@@ -225,11 +219,22 @@ def exported(args: argparse.Namespace, out: Path) -> list[str]:
     return [path for path in (args.plot, args.npz, args.lhotse) if path]
 
 
+def check_exports(args: argparse.Namespace, inputs: Sequence[str]) -> None:
+    """Raise if one of the other files requested cannot be written."""
+    if args.plot:
+        check_figure(args.plot, inputs, "--plot")
+    if args.npz:
+        check_file(args.npz, inputs, "--npz")
+    if args.lhotse:
+        check_folder(args.lhotse, "--lhotse")
+
+
 def inspect(args: argparse.Namespace) -> int:
     """Describe a feature set, and check that it is unchanged."""
     if len(args.paths) != 1:
         raise UsageError("--inspect takes one folder, OUT")
     out = Path(args.paths[0])
+    check_exports(args, args.paths)
     items = pipeline.open(out)
     changed = items.verify()
     written = exported(args, out)

@@ -86,6 +86,14 @@ def words(text: str) -> str | list[str]:
     return text if text in ("12", "all") else [word.strip() for word in text.split(",") if word.strip()]
 
 
+def column(text: str) -> tuple[str, str]:
+    """``NAME=COLUMN``: the name of a manifest's column."""
+    name, equals, value = text.partition("=")
+    if not equals:
+        raise argparse.ArgumentTypeError(f"{text!r} must be NAME=COLUMN")
+    return name, value
+
+
 def device(text: str) -> int | str:
     return int(text) if text.isascii() and text.isdigit() else text
 

@@ -12,11 +12,11 @@ import numpy as np
 from wavenetlite import audio
 from wavenetlite.commands.options import UsageError, add_json, add_reading, describe, named_values, positive
 from wavenetlite.commands.output import note, progress, say, say_json
+from wavenetlite.commands.places import check_file
 from wavenetlite.formats import load
 from wavenetlite.nn import Module
 from wavenetlite.storage import opening
 from wavenetlite.support.arrays import Floats
-from wavenetlite.support.atomic_files import check_target
 from wavenetlite.support.errors import ModelFileError, ParameterError
 
 LARGEST_WAV = 2**32 - 2**16
@@ -65,7 +65,7 @@ def add(parser: argparse.ArgumentParser) -> None:
 
 
 def run(args: argparse.Namespace) -> int:
-    check_target(args.target, [args.source, opening.found(args.model)], "OUT")
+    check_file(args.target, [args.source, opening.found(args.model)], "OUT")
     about = audio.info(args.source)
     model = checked(args.model, load(args.model, **named_values("--load", args.load)))
     sr = rate_of(model, args, about.sr)

@@ -5,19 +5,19 @@ from __future__ import annotations
 import argparse
 import os
 from collections.abc import Mapping
-from pathlib import Path
 from typing import Any
 
 from wavenetlite.classifier import AudioClassifier, Event
 from wavenetlite.classifier.files import restored
-from wavenetlite.commands.options import UsageError, share
+from wavenetlite.commands.options import add_reading, column, share
 from wavenetlite.commands.output import note, progress
 from wavenetlite.corpora.clips import Corpus
-from wavenetlite.corpora.corpus import read_corpus
+from wavenetlite.corpora.duplicates import Duplicates
 from wavenetlite.detection.detector import Detector
 from wavenetlite.evaluation.clips import Evaluation
 from wavenetlite.formats import load
 from wavenetlite.support.errors import ModelFileError
+from wavenetlite.train.corpus import read_corpus
 
 DEFAULT_MODEL = "speech-commands-12"
 INTERRUPTED = "interrupted; run the same command again to resume"
@@ -57,10 +57,25 @@ def with_threshold(clf: AudioClassifier, threshold: float) -> AudioClassifier:
     return restored({**config, "detector": detector.config()}, clf.model, clf.features.state_dict())
 
 
-def read_data(folder: str, args: argparse.Namespace, what: str = "reading", **options: Any) -> Corpus:
-    """The corpus in a folder, by the options of `add_reading` and others of `read_corpus`."""
+def add_data(parser: argparse.ArgumentParser) -> None:
+    """DATA, and how it is read."""
+    parser.add_argument("data", nargs="+", metavar="DATA", help="labelled recordings: folders, manifests, archives")
+    group = parser.add_argument_group("recordings")
+    group.add_argument("--layout", default="auto", metavar="NAME", help="of a folder: speech_commands, fsdd, parts, "
+                       "folders, or tree (any depth, labelled by the folder of a recording)")  # fmt: skip
+    group.add_argument("--column", action="append", default=[], type=column, metavar="NAME=COLUMN", help="a manifest "
+                       "has NAME (path, key, label, speaker, split, start_s or end_s) in COLUMN")  # fmt: skip
+    group.add_argument("--lazy", action="store_true", help="read clips when they are needed: for recordings that do "
+                       "not fit into memory; the result is the same")  # fmt: skip
+    add_reading(group)
+
+
+def read_data(source: str | list[str], args: argparse.Namespace, what: str = "reading", **options: Any) -> Corpus:
+    """The corpus of a source, by the options of `add_data` and others of `read_corpus`."""
+    source = source[0] if len(source) == 1 else source
+    given = {"layout": args.layout, "columns": dict(args.column), "lazy": args.lazy, "resample": args.resample}
     with progress(what, quiet=getattr(args, "quiet", False)) as bar:
-        return read_corpus(folder, resample=args.resample, mono=args.mono, progress=bar, **options)
+        return read_corpus(source, mono=args.mono, progress=bar, **given, **options)
 
 
 def trained_on(clf: AudioClassifier) -> list[Any]:
@@ -86,22 +101,16 @@ def evaluation_json(evaluation: Evaluation) -> dict[str, Any]:
 
 
 def report_problems(corpus: Corpus) -> None:
-    """Report the problems of a corpus, at most `MOST_PROBLEMS`."""
+    """Report the problems of a corpus, at most `MOST_PROBLEMS`, and its duplicates."""
     for problem in corpus.problems[:MOST_PROBLEMS]:
         note(problem)
     left = len(corpus.problems) - MOST_PROBLEMS
     if left > 0:
         note(f"... and {left:,} more problems")
+    for line in Duplicates(corpus).lines():
+        note(line)
 
 
 def cpus() -> int:
     """Number of CPUs that this process may use."""
     return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
-
-
-def checked_folder(path: str) -> Path:
-    """A folder to write to, which may not exist yet."""
-    folder = Path(path)
-    if folder.exists() and not folder.is_dir():
-        raise UsageError(f"--out {path}: not a folder")
-    return folder

@@ -1,4 +1,4 @@
-"""wavenetlite train: train a classifier on a folder of recordings, and evaluate it."""
+"""wavenetlite train: train a classifier on labelled recordings, and evaluate it."""
 
 from __future__ import annotations
 
@@ -15,15 +15,23 @@ from wavenetlite.commands.options import (
     above_zero,
     add_division,
     add_json,
-    add_reading,
     add_words,
     describe,
     positive,
     whole,
 )
 from wavenetlite.commands.output import note, progress, say, say_json
-from wavenetlite.commands.shared import INTERRUPTED, checked_folder, cpus, evaluation_json, read_data, report_problems
+from wavenetlite.commands.places import check_folder
+from wavenetlite.commands.shared import (
+    INTERRUPTED,
+    add_data,
+    cpus,
+    evaluation_json,
+    read_data,
+    report_problems,
+)
 from wavenetlite.corpora.clips import Corpus
+from wavenetlite.corpora.duplicates import Duplicates
 from wavenetlite.evaluation.clips import Evaluation, evaluate
 from wavenetlite.evaluation.report import confusion_text
 from wavenetlite.figures import FigureError, confusion_matrix, training_curve
@@ -31,6 +39,7 @@ from wavenetlite.support.atomic_files import check_target, replacing
 from wavenetlite.support.optional import optional
 from wavenetlite.support.version import __version__
 from wavenetlite.train.loop import HISTORY
+from wavenetlite.train.recordings import check_exists
 
 CLASSIFIER, METRICS = "classifier.safetensors", "metrics.json"
 FIGURES = TRAINING, CONFUSION = "training.png", "confusion.png"
@@ -40,8 +49,8 @@ MEASURED = ("valid", "test")
 INTERRUPTED_ANEW = "interrupted; run the same command again, without --no-resume, to resume"
 
 ABOUT = f"""\
-Train a classifier on a folder of labelled recordings, evaluate it, and write to
-the folder OUT:
+Train a classifier on labelled recordings, evaluate it, and write to the folder
+OUT:
 
   {CLASSIFIER}  for `classify`, `listen` and wavenetlite.load
   {METRICS}            accuracy, recall and confusion matrix of the
@@ -52,33 +61,35 @@ the folder OUT:
 
 DATA is a folder of LABEL/*.wav, with validation_list.txt and testing_list.txt
 beside the labels (Speech Commands) or without (a random tenth of the clips for
-each); or train/, valid/ and test/ with such folders; or
-recordings/DIGIT_SPEAKER_N.wav (Free Spoken Digit Dataset). Files that cannot
-be used are reported and skipped.
+each, or of the speakers where they are known); or train/, valid/ and test/ with
+such folders; or recordings/DIGIT_SPEAKER_N.wav (Free Spoken Digit Dataset); or
+whatever else `features` takes: a manifest with the columns path and label, an
+archive, recordings at any depth, several of these. Files that cannot be used
+are reported and skipped.
 
 An interrupted training resumes when the same command is run again."""
 EXAMPLES = """\
   wavenetlite train speech_commands --words 12 --out trained
   wavenetlite train recordings --epochs 30 --resample --sr 16000
   wavenetlite train fsdd --hold-out-speaker theo --out fsdd-theo --json > result.json
-  wavenetlite train fsdd --recipe digits --more digits --epochs 30"""
+  wavenetlite train fsdd --recipe digits --more digits --epochs 30
+  wavenetlite train manifest.csv --column label=keyword --resample --sr 16000"""
 
 
 def add(parser: argparse.ArgumentParser) -> None:
     describe(parser, ABOUT, EXAMPLES)
-    parser.add_argument("data", metavar="DATA", help="folder of labelled recordings")
+    add_data(parser)
     parser.add_argument("--out", default="trained", metavar="FOLDER", help="where to write; created if missing")
     parser.add_argument("--recipe", default="commands", metavar="NAME", help="features, network and training")
     parser.add_argument(
         "--more",
-        metavar="FOLDER",
-        help="a second folder of recordings, with labels of DATA, for training only",
+        metavar="DATA",
+        help="further recordings, with labels of DATA, for training only",
     )
     add_words(parser, "labels: the 12 of the Speech Commands task, all there are, or a list", "all")
     add_division(parser)
     parser.add_argument("--sr", type=positive, metavar="HZ", help="sample rate (default: that of most files)")
     parser.add_argument("--clip-s", type=above_zero, default=1.0, metavar="S", help="length of a clip, seconds")
-    add_reading(parser)
     parser.add_argument("--epochs", type=positive, metavar="N", help="passes over the data (default: the recipe's)")
     parser.add_argument("--seed", type=whole, default=0, metavar="N", help="of weights, order and augmentation")
     parser.add_argument(
@@ -96,17 +107,21 @@ def add(parser: argparse.ArgumentParser) -> None:
 
 
 def run(args: argparse.Namespace) -> int:
-    out = checked_folder(args.out)
+    out = check_folder(args.out, "--out")
     optional("scipy", "train", "wavenetlite train")  # told before the recordings are read
     if args.recipe not in recipes.recipes():
         raise UsageError(f"--recipe {args.recipe} must be one of {', '.join(recipes.recipes())}")
+    if args.everything and args.hold_out_speaker is not None:
+        raise UsageError("--everything leaves nothing to test on; --hold-out-speaker cannot be given with it")
+    if args.more is not None:
+        check_exists(args.more)
     for name in (CLASSIFIER, METRICS, *FIGURES):
-        check_target(out / name, [args.data] + ([] if args.more is None else [args.more]))
+        check_target(out / name, [*args.data, *([] if args.more is None else [args.more])])
     choice = {"words": args.words, "hold_out_speaker": args.hold_out_speaker}
     corpus = read_data(args.data, args, sr=args.sr, clip_s=args.clip_s, **choice)
     if args.more is not None:
         everything = {"valid_part": 0, "test_part": 0}
-        more = read_data(args.more, args, "reading more", sr=corpus.sr, clip_s=args.clip_s, **everything)
+        more = read_data([args.more], args, "reading more", sr=corpus.sr, clip_s=args.clip_s, **everything)
         corpus = corpus.with_training(more)
     report_problems(corpus)
     if not args.quiet:
@@ -139,6 +154,7 @@ def run(args: argparse.Namespace) -> int:
         **{part: evaluation_json(evaluations[part]) if part in evaluations else None for part in MEASURED},
         "files": [CLASSIFIER, METRICS, *drawn],
         "problems": corpus.problems,
+        "duplicates": Duplicates(corpus).json(),
     }
     write_json(out / METRICS, metrics)
     if args.json:
@@ -177,7 +193,7 @@ def corpus_notes(corpus: Corpus, args: argparse.Namespace) -> dict[str, Any]:
 def about_run(args: argparse.Namespace, corpus: Corpus) -> dict[str, Any]:
     return {
         "wavenetlite": __version__,
-        "data": args.data,
+        "data": args.data[0] if len(args.data) == 1 else args.data,
         "sr": corpus.sr,
         "labels": corpus.labels,
         "corpus": {**corpus_notes(corpus, args), "by_label": corpus.counts()},

@@ -11,6 +11,7 @@ import numpy as np
 import numpy.typing as npt
 
 from wavenetlite.corpora.layouts import readable
+from wavenetlite.corpora.lazy_audio import LazyAudio
 from wavenetlite.support.arrays import Floats, is_array
 from wavenetlite.support.errors import ArrayTypeError, ParameterError
 
@@ -24,7 +25,7 @@ class Clips:
     Parameters
     ----------
     audio
-        float32, (n, samples), in -1..1.
+        float32, (n, samples), in -1..1; or `LazyAudio`, which reads them on demand.
     y
         int64, (n,): numbers of labels.
     names
@@ -33,6 +34,8 @@ class Clips:
         n names; "" if unknown. None: all unknown.
     lengths
         int64, (n,): samples of audio in each clip, centred in zeros. None: all samples.
+    digests
+        n digests of the recordings; equal ones are identical byte for byte. "" if unknown. None: all unknown.
 
     Attributes
     ----------
@@ -57,13 +60,16 @@ class Clips:
 
     def __init__(
         self,
-        audio: Floats,
+        audio: Floats | LazyAudio,
         y: Ints,
         names: Sequence[str] | None = None,
         speakers: Sequence[str] | None = None,
         lengths: Ints | None = None,
+        digests: Sequence[str] | None = None,
     ) -> None:
-        self.audio: Floats = checked_array("audio", audio, np.float32, 2)
+        self.audio: Floats | LazyAudio = (
+            audio if isinstance(audio, LazyAudio) else checked_array("audio", audio, np.float32, 2)
+        )
         n, samples = audio.shape
         self.y: Ints = checked_array("y", y, np.int64, 1)
         self.names = [""] * n if names is None else list(names)
@@ -71,7 +77,8 @@ class Clips:
         self.lengths: Ints = (
             np.full(n, samples, np.int64) if lengths is None else checked_array("lengths", lengths, np.int64, 1)
         )
-        for name in ("y", "names", "speakers", "lengths"):
+        self.digests = [""] * n if digests is None else list(digests)
+        for name in ("y", "names", "speakers", "lengths", "digests"):
             if len(getattr(self, name)) != n:
                 raise ParameterError(f"{name} has {len(getattr(self, name))} entries; it must have {n}, as audio")
         if n and (self.y.min() < 0 or self.lengths.min() < 0 or self.lengths.max() > samples):
@@ -102,11 +109,12 @@ class Clips:
         if chosen.size and (chosen.min() < -len(self) or chosen.max() >= len(self)):
             raise ParameterError(f"indices reach {chosen.min()}..{chosen.max()}; there are {len(self)} clips")
         return Clips(
-            self.audio[chosen],
+            self.audio.select(chosen % max(len(self), 1)) if isinstance(self.audio, LazyAudio) else self.audio[chosen],
             self.y[chosen],
             [self.names[i] for i in chosen],
             [self.speakers[i] for i in chosen],
             self.lengths[chosen],
+            [self.digests[i] for i in chosen],
         )
 
     def __add__(self, other: Clips) -> Clips:
@@ -121,11 +129,12 @@ class Clips:
             lengths = ", ".join(str(part.audio.shape[1]) for part in parts)
             raise ParameterError(f"parts have clips of {lengths} samples; they must all be equal")
         return Clips(
-            np.concatenate([part.audio for part in parts]),
+            concatenate([part.audio for part in parts]),
             np.concatenate([part.y for part in parts]),
             [name for part in parts for name in part.names],
             [speaker for part in parts for speaker in part.speakers],
             np.concatenate([part.lengths for part in parts]),
+            [digest for part in parts for digest in part.digests],
         )
 
 
@@ -142,11 +151,12 @@ class Corpus:
     sr
         Sample rate, Hz.
     layout
-        Layout of the folder: "speech_commands", "fsdd", "folders" or "parts".
+        How the source is laid out: "speech_commands", "fsdd", "folders", "parts", "tree", "manifest", "archive", "glob"
+        or "several".
     problems
         One line for everything that was skipped or is suspicious, with the name of the file.
     folder
-        The folder it was read from.
+        What it was read from; the first of several.
     noises
         Recordings without speech, float32 (samples,) each: those of ``_background_noise_``, for augmentation.
     """
@@ -193,6 +203,15 @@ class Corpus:
         clips.y[:] = np.array([self.labels.index(label) for label in more.labels], np.int64)[clips.y]
         problems = [*self.problems, *more.problems]
         return replace(self, train=Clips.concatenate([self.train, clips]), problems=problems)
+
+
+def concatenate(audios: Sequence[Floats | LazyAudio]) -> Floats | LazyAudio:
+    """Rows of the same length, one after the other; they stay unread if some are."""
+    read = [audio for audio in audios if not isinstance(audio, LazyAudio)]
+    if len(read) == len(audios):
+        return np.concatenate(read)
+    rows = [row for audio in audios for row in (audio.rows if isinstance(audio, LazyAudio) else audio)]
+    return LazyAudio(rows, audios[0].shape[1])
 
 
 def checked_array(name: str, value: Any, dtype: type[np.generic], ndim: int) -> npt.NDArray[Any]:

@@ -33,21 +33,39 @@ TWELVE = (SILENCE, UNKNOWN, "down", "go", "left", "no", "off", "on", "right", "s
 LISTS = {"valid": "validation_list.txt", "test": "testing_list.txt"}
 PARTS = {"train": "train", "training": "train", "valid": "valid", "validation": "valid", "val": "valid",
          "dev": "valid", "test": "test", "testing": "test"}  # fmt: skip
-FEW_SPEAKERS = 10
-"""With fewer speakers than this, a part would have one or two: then labels are split, not speakers."""
+FEW_SPEAKERS = 3
+"""With fewer speakers than this, there is none for each part: then labels are split, not speakers."""
 NOHASH = re.compile(r"(?:^|_)([^_]+)_nohash_\d+$")
 RECORDING = re.compile(r"([^_]+)_(.+)_(\d+)$")
 
 
 @dataclass(frozen=True, slots=True)
 class Item:
-    """A file that may become a clip: `name` is its path under the corpus folder, with "/"."""
+    """A recording that may become a clip.
+
+    Attributes
+    ----------
+    path
+        Of its file, or of the archive that contains it.
+    name
+        Its path under the corpus folder, with "/"; unique.
+    start_s, end_s
+        Part of the recording, seconds; None: from its beginning, to its end.
+    channel
+        Which of its channels; None: as the reader of the corpus wants.
+    data
+        Reads its bytes from an archive; None: it is a file.
+    """
 
     path: str
     name: str
     label: str
     speaker: str = ""
     part: str = "train"
+    start_s: float | None = None
+    end_s: float | None = None
+    channel: int | None = None
+    data: Callable[[], bytes] | None = None
 
 
 @dataclass
@@ -68,6 +86,11 @@ class Division:
     test_part: float
     seed: int
     hold_out_speaker: str | None = None
+
+    @property
+    def draws(self) -> bool:
+        """Whether any part is drawn."""
+        return self.valid_part > 0 or self.test_part > 0 or self.hold_out_speaker is not None
 
 
 # Folders
@@ -289,11 +312,7 @@ def plain_folders(tree: Tree, division: Division) -> Listing:
     listing = Listing("folders")
     loose_files(tree, "", listing.problems)
     listing.items = label_folders(tree, "", listing.problems)
-    if division.hold_out_speaker is not None:
-        listing.items = held_out(listing.items, division.hold_out_speaker)
-    else:
-        listing.items = split_off("test", division.test_part, listing.items, division.seed)
-    listing.items = split_off("valid", division.valid_part, listing.items, division.seed)
+    listing.items = draw(listing.items, division, listing.problems)
     return listing
 
 
@@ -333,6 +352,23 @@ def not_held_out(layout: str, division: Division) -> None:
         )
 
 
+def draw(items: Sequence[Item], division: Division, problems: list[str]) -> list[Item]:
+    """Draw test and validation from items that are all for training."""
+    if division.hold_out_speaker is not None:
+        items = held_out(items, division.hold_out_speaker)
+    else:
+        items = split_off("test", division.test_part, items, division.seed)
+    items = split_off("valid", division.valid_part, items, division.seed)
+    parts_of: dict[str, set[str]] = {}
+    for item in items:
+        parts_of.setdefault(item.speaker, set()).add(item.part)
+    shared = sorted(speaker for speaker, parts in parts_of.items() if speaker and len(parts) > 1)
+    if shared:
+        problems.append(f"{readable(shared[0])}: too few speakers to keep them apart; clips of {len(shared)} are in"
+                        " several parts, and the accuracy is of known voices")  # fmt: skip
+    return items
+
+
 def held_out(items: Sequence[Item], speaker: str) -> list[Item]:
     """Test on all clips of one speaker and no others."""
     speakers = sorted({item.speaker for item in items} - {""})
@@ -345,7 +381,7 @@ def held_out(items: Sequence[Item], speaker: str) -> list[Item]:
 def split_off(part: str, size: float, items: Sequence[Item], seed: int, *, by_label: bool = False) -> list[Item]:
     """Move about `size` of the training items to another part.
 
-    Whole speakers are moved if the names give enough of them; else, or with `by_label`, the same share of every label,
+    Whole speakers are moved if enough of them are known; else, or with `by_label`, the same share of every label,
     and of every speaker's clips of it. The choice depends on the seed and the names alone.
     """
     items = sorted(items, key=lambda item: (item.label, item.name))
@@ -386,10 +422,12 @@ def of_speakers(items: Sequence[Item], here: Sequence[int], size: float, rng: np
     least = {label: (total + 1) // 2 for label, total in left.items()}  # no label loses most of its clips
     moved: set[int] = set()
     names = sorted(clips_of)
-    for place in rng.permutation(len(names)):
-        clips = clips_of[names[place]]
+    drawn = [clips_of[names[place]] for place in rng.permutation(len(names))]
+    fewest = min(map(len, drawn), default=0)
+    for clips in drawn:
         moving = Counter(items[i].label for i in clips)
-        if len(moved) + len(clips) / 2 > size * len(here):
+        most = max(size * len(here), fewest / 2 if size > 0 else 0)  # one speaker at least
+        if len(moved) + len(clips) / 2 > most:
             continue
         if all(left[label] - moving[label] >= least[label] for label in moving):
             left -= moving

@@ -6,19 +6,21 @@ import json
 import os
 import re
 from collections import Counter
-from collections.abc import Sequence
-from concurrent.futures import ThreadPoolExecutor
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
-from wavenetlite.corpora.clip_reader import FILES_AT_ONCE, THREADS, read_signal
+from wavenetlite.corpora.clip_reader import FILES_AT_ONCE, THREADS
+from wavenetlite.corpora.layouts import Item
+from wavenetlite.corpora.signals import read_signal
 from wavenetlite.support.arrays import Floats
 from wavenetlite.support.checks import number
 from wavenetlite.support.errors import ArrayTypeError, ParameterError
 from wavenetlite.support.progress import Progress
+from wavenetlite.support.threads import in_threads
 
 MANIFEST = "manifest.jsonl"
 NOTES = re.compile(r"\[[^\[\]]*\]|\{[^{}]*\}|<[^<>]*>")
@@ -253,15 +255,14 @@ def disagreements(lines: Sequence[dict[str, Any]]) -> list[str]:
 
 def signals(
     folder: Path, recordings: Sequence[list[dict[str, Any]]]
-) -> list[tuple[list[dict[str, Any]], Floats | None, int, str]]:
+) -> Iterator[tuple[list[dict[str, Any]], Floats | None, int, str]]:
     """The lines of each recording, its signal, its rate, and why it cannot be used, if so."""
 
     def one(lines: list[dict[str, Any]]) -> tuple[list[dict[str, Any]], Floats | None, int, str]:
         path = lines[0]["path"]
-        return lines, *read_signal(folder / path, path)
+        return lines, *read_signal(Item(str(folder / path), path, ""))
 
-    with ThreadPoolExecutor(THREADS) as pool:
-        return list(pool.map(one, recordings, chunksize=FILES_AT_ONCE))
+    return in_threads(one, recordings, THREADS, together=FILES_AT_ONCE, name="reading")
 
 
 def utterance(

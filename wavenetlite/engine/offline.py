@@ -7,9 +7,10 @@ import numpy as np
 from wavenetlite.engine.plan import Plan
 from wavenetlite.engine.stream import Stream
 from wavenetlite.support.arrays import Floats
+from wavenetlite.support.threads import check_stopped
 
-SLICE_MULTIPLY_ADDS = 2_000_000_000
-"""Work between two opportunities to interrupt an offline call (about 20 ms)."""
+SLICE_MULTIPLY_ADDS = 500_000_000
+"""Work between two opportunities to interrupt an offline call (5 to 50 ms)."""
 
 
 def run_offline(
@@ -28,6 +29,7 @@ def run_offline(
     y = np.empty((plan.output_frames(len(x), ended=True), plan.out_channels), np.float32) if out is None else out
     done = 0
     for first in range(0, len(x), frames):
+        check_stopped()
         given = stream.output_frames(len(x[first : first + frames]))
         begin, end = (-(-at // plan.condition_period) for at in (first, first + frames))
         stream.process(

@@ -6,6 +6,9 @@ from wavenetlite.kernels.types cimport ActivationKernel, KernelCall, Kernels, Ro
 cdef enum:
     # Multiply-adds per call above which the GIL is released, which costs about 30 ns.
     MUCH_WORK = 100_000
+    # Multiply-adds (5 to 50 ms) and frames between two looks for signals such as Ctrl-C.
+    PIECE_WORK = 500_000_000
+    PIECE_FRAMES = 65_536
 
 # A sequence of frames: `ld` floats per row. Its last `history` frames are kept in a ring in the stream's memory.
 cdef struct Buffer:

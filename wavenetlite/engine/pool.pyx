@@ -12,6 +12,7 @@ A call validates all its arguments before the first stream advances; from then o
 cimport cython
 cimport numpy as cnp
 from cpython.dict cimport PyDict_Check
+from cpython.exc cimport PyErr_CheckSignals
 from libc.stdint cimport int64_t, uint64_t
 from libc.stdlib cimport calloc, free
 from libc.string cimport memcpy
@@ -28,7 +29,7 @@ from wavenetlite.support.checks import count, integer, one_of, positive_int
 from wavenetlite.kernels.packed cimport Blocks
 from wavenetlite.engine.plan cimport MUCH_WORK, Memory, Plan, Workspace
 from wavenetlite.support.errors import ArrayTypeError, ParameterError, StreamStateError
-from wavenetlite.engine.stream cimport (Saved, checked, finite, flush_subnormals, output_array, refuse_condition_frames, refuse_overlap, release, restore_subnormals, saved, try_acquire)
+from wavenetlite.engine.stream cimport (Saved, checked, finite, flush_subnormals, frames_of_piece, output_array, refuse_condition_frames, refuse_overlap, release, restore_subnormals, saved, try_acquire)
 
 cdef extern from "stdlib.h" nogil:
     void* aligned_alloc(size_t alignment, size_t size)
@@ -381,7 +382,7 @@ cdef class StreamPool:
             self.jobs = 0
             for sid, block in blocks.items():
                 self.add_job(sid, block, c, outputs, held)
-            self.run_jobs()
+            self.run_in_pieces()
             return outputs
         finally:
             release(&self.busy)
@@ -456,6 +457,50 @@ cdef class StreamPool:
                                  f" (frames, {self.plan.condition_channels}) or ({self.plan.condition_channels},)")
         if given and self.conditioned[slot]:
             raise ParameterError(f"c contains stream {self.current[slot]}, which was opened with constant conditioning; it must not")
+
+    cdef run_in_pieces(self):
+        """Run the jobs, looking for signals between pieces; if one raises, the streams are as they were before."""
+        cdef Py_ssize_t i, most = 0, longest = 0
+        cdef Job* job
+        cdef Saved before
+        if self.jobs:
+            most = frames_of_piece(self.plan, self.jobs)
+        for i in range(self.jobs):
+            longest = max(longest, self.job[i].frames)
+        if longest <= max(most, <Py_ssize_t>FEW_FRAMES):
+            self.run_jobs()
+            return
+        left = [self.job[i].frames for i in range(self.jobs)]
+        saves = [Saved(self.plan, saved(self.plan, self.job[i].memory, False, None)) for i in range(self.jobs)]
+        try:
+            while longest > 0:
+                for i in range(self.jobs):
+                    self.job[i].frames = min(most, <Py_ssize_t>left[i])
+                    left[i] -= self.job[i].frames
+                self.run_piece()
+                PyErr_CheckSignals()
+                longest -= most
+        except BaseException:
+            for i in range(self.jobs):
+                before = saves[i]
+                before.restore(self.job[i].memory)
+            raise
+
+    cdef run_piece(self):
+        """Run the jobs, and make them begin where they ended."""
+        cdef Plan plan = self.plan
+        cdef Py_ssize_t i
+        cdef int64_t first
+        cdef Job* job
+        frames_out = [self.job[i].memory.frames_out for i in range(self.jobs)]
+        self.run_jobs()
+        for i in range(self.jobs):
+            job = self.job + i
+            first = job.memory.frames_in - job.frames
+            job.x += job.frames * plan.in_channels
+            job.y += (job.memory.frames_out - <int64_t>frames_out[i]) * plan.out_channels
+            if job.c_step:
+                job.c += (plan.condition_frames(job.memory.frames_in) - plan.condition_frames(first)) * job.c_step
 
     cdef run_jobs(self):
         """Run the jobs: short blocks together, long ones alone; in several threads if it pays."""
@@ -669,7 +714,6 @@ cdef class StreamPool:
         if self.workers is None or self.workers_process != getpid():    # threads do not survive a fork
             self.workers = Workers(self.threads - 1)
             self.workers_process = getpid()
-        stopped = None
         calls, done = self.workers.calls, self.workers.done
         for number in range(1, self.parts):
             calls[number - 1].put((self, number))

@@ -13,6 +13,7 @@ cdef extern from "simd.h" nogil:
 cdef cnp.ndarray checked(object array, str name, int dimensions, Py_ssize_t channels)
 cdef cnp.ndarray finite(Plan plan, cnp.ndarray a, str name, bint zero)
 cdef cnp.ndarray output_array(object out, Py_ssize_t rows, Py_ssize_t channels, str what)
+cdef Py_ssize_t frames_of_piece(Plan plan, Py_ssize_t streams) noexcept
 cdef refuse_condition_frames(Plan plan, str name, Py_ssize_t given, int64_t frames_in, Py_ssize_t frames)
 cdef refuse_overlap(cnp.ndarray y, cnp.ndarray x, str name)
 
@@ -42,4 +43,5 @@ cdef class Stream:
     cdef cnp.ndarray finite(self, cnp.ndarray a, str name)
     cdef cnp.ndarray process_alone(self, object block, object c, object out)
     cdef void run(self, const float* x, const float* c, Py_ssize_t c_step, Py_ssize_t frames, float* y) noexcept nogil
+    cdef run_in_pieces(self, const float* x, const float* c, Py_ssize_t c_step, Py_ssize_t frames, float* y)
     cdef cnp.ndarray conditions(self, object c, Py_ssize_t frames)

@@ -2,6 +2,7 @@
 
 cimport cython
 cimport numpy as cnp
+from cpython.exc cimport PyErr_CheckSignals
 from libc.stdint cimport int64_t, uint64_t
 from libc.stdlib cimport free
 from libc.string cimport memcpy
@@ -10,7 +11,7 @@ import numpy as np
 
 from wavenetlite.support.snapshots cimport HEADER, NETWORK, TRAILER, begin, finish, payload, validate
 from wavenetlite.support.checks import count, one_of
-from wavenetlite.engine.plan cimport MUCH_WORK, Memory, Plan, Workspace
+from wavenetlite.engine.plan cimport MUCH_WORK, PIECE_FRAMES, PIECE_WORK, Memory, Plan, Workspace
 from wavenetlite.support.errors import ArrayTypeError, ParameterError, SnapshotError, StreamStateError
 
 cnp.import_array()
@@ -172,7 +173,9 @@ cdef class Stream:
             refuse_overlap(y, x, self.name)
             if conditions is not None:
                 refuse_overlap(y, conditions, "c")
-        if frames * plan.multiply_adds > MUCH_WORK:
+        if frames * plan.multiply_adds > PIECE_WORK or frames > PIECE_FRAMES:
+            self.run_in_pieces(<const float*>cnp.PyArray_DATA(x), cp, c_step, frames, <float*>cnp.PyArray_DATA(y))
+        elif frames * plan.multiply_adds > MUCH_WORK:
             with nogil:
                 self.run(<const float*>cnp.PyArray_DATA(x), cp, c_step, frames, <float*>cnp.PyArray_DATA(y))
         else:
@@ -183,6 +186,27 @@ cdef class Stream:
         cdef uint64_t mode = flush_subnormals()
         self.plan.run(self.memory, self.work, x, c, c_step, frames, y)
         restore_subnormals(mode)
+
+    cdef run_in_pieces(self, const float* x, const float* c, Py_ssize_t c_step, Py_ssize_t frames, float* y):
+        """`run`, looking for signals between pieces; if one raises, the stream is as it was before the call."""
+        cdef Plan plan = self.plan
+        cdef Memory* memory = self.memory
+        cdef int64_t first = memory.frames_in, out = memory.frames_out, at
+        cdef Py_ssize_t done = 0, now, c_done = 0, most = frames_of_piece(plan, 1)
+        cdef Saved before = Saved(plan, saved(plan, memory, False, None))
+        try:
+            while done < frames:
+                now = min(most, frames - done)
+                if c_step:
+                    c_done = plan.condition_frames(first + done) - plan.condition_frames(first)
+                at = memory.frames_out - out
+                with nogil:
+                    self.run(x + done * plan.in_channels, c + c_done * c_step, c_step, now, y + at * plan.out_channels)
+                done += now
+                PyErr_CheckSignals()
+        except BaseException:
+            before.restore(memory)
+            raise
 
     cdef cnp.ndarray conditions(self, object c, Py_ssize_t frames):
         """The conditioning of the next `frames` frames: (frames, channels), or (channels,) if constant."""
@@ -323,6 +347,12 @@ cdef class Stream:
     def workspace_bytes(self) -> int:
         """Size of the scratch memory, bytes; it holds nothing between calls."""
         return self.plan.workspace_bytes
+
+
+cdef Py_ssize_t frames_of_piece(Plan plan, Py_ssize_t streams) noexcept:
+    """Frames of each of some streams that are run between two looks for signals."""
+    cdef int64_t work = max(1, plan.multiply_adds * streams)
+    return max(1, min(PIECE_WORK // work, PIECE_FRAMES // streams))
 
 
 cdef refuse_condition_frames(Plan plan, str name, Py_ssize_t given, int64_t frames_in, Py_ssize_t frames):

@@ -15,6 +15,7 @@ from wavenetlite.kernels.training import NoSubnormals
 from wavenetlite.support.arrays import Doubles, Floats, is_array
 from wavenetlite.support.checks import positive_int
 from wavenetlite.support.errors import ArrayTypeError, ParameterError, StreamStateError
+from wavenetlite.support.threads import check_stopped
 
 
 class TrainedNetwork(ParameterPositions, Protocol):
@@ -117,6 +118,7 @@ class Tape:
         self.has_run = True
         with NoSubnormals():
             for step in self.steps:
+                check_stopped()
                 step.pack(self.parameters.values)
                 step.forward()
         return self.output.values[:, self.dropped :, : self.output.channels].copy()
@@ -143,6 +145,7 @@ class Tape:
         self.output.gradient[:, self.dropped :, : self.output.channels] = gradient
         with NoSubnormals():
             for step in reversed(self.steps):
+                check_stopped()
                 if step.out.has_gradient:
                     step.backward(self.gradient)
         return self.gradient[1 : 1 + self.parameters.trained]

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from typing import NamedTuple
 
@@ -17,6 +16,7 @@ from wavenetlite.support.arrays import Floats
 from wavenetlite.support.checks import flag, number, positive_int
 from wavenetlite.support.errors import ArrayTypeError, ParameterError, WavenetliteError
 from wavenetlite.support.progress import Progress
+from wavenetlite.support.threads import in_threads
 
 Counts = npt.NDArray[np.int64]
 
@@ -187,11 +187,7 @@ def predicted_in_turn(clf: AudioClassifier, clips: Clips, block: int | None, thr
             raise ParameterError(f"clip {number} ({clips.names[number]}): its probabilities are not finite")
         return made
 
-    if threads == 1:
-        yield from map(one, range(len(clips)))
-        return
-    with ThreadPoolExecutor(threads, thread_name_prefix="evaluate") as pool:
-        yield from pool.map(one, range(len(clips)))  # interrupted, it cancels what has not begun
+    return map(one, range(len(clips))) if threads == 1 else in_threads(one, range(len(clips)), threads, name="evaluate")
 
 
 def streamed_whole(clf: AudioClassifier, y: Floats, block: int) -> Prediction:

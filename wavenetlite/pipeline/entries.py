@@ -164,6 +164,10 @@ class Listing:
         Real paths of what was listed.
     told
         Whether companions of the recordings tell their labels, as in WebDataset's tars.
+    divided
+        Whether all entries are in their final splits, told or drawn.
+    noises
+        Recordings of background noise, which are no entries.
     """
 
     layout: str
@@ -173,6 +177,8 @@ class Listing:
     roots: dict[str, Root] = field(default_factory=dict)
     places: list[str] = field(default_factory=list)
     told: bool = False
+    divided: bool = False
+    noises: list[Entry] = field(default_factory=list)
 
     def finish(self, source: str) -> Listing:
         """Sort the entries and report duplicate keys."""
@@ -198,4 +204,5 @@ def concatenate(layout: str, listings: Iterable[Listing]) -> Listing:
         whole.problems += listing.problems
         whole.roots |= listing.roots
         whole.places += listing.places
+        whole.noises += listing.noises
     return whole

@@ -27,7 +27,14 @@ MOST_WRAPPERS = 8
 LAYOUTS = ("auto", *layouts.FINDERS, "tree")
 
 
-def listed(source: Source, *, layout: str = "auto", columns: Mapping[str, str] | None = None, seed: int = 0) -> Listing:
+def listed(
+    source: Source,
+    *,
+    layout: str = "auto",
+    columns: Mapping[str, str] | None = None,
+    seed: int = 0,
+    division: Division | None = None,
+) -> Listing:
     """The entries of a source.
 
     Parameters
@@ -40,6 +47,8 @@ def listed(source: Source, *, layout: str = "auto", columns: Mapping[str, str] |
         Names of a manifest's columns "path", "label", ... where they differ.
     seed
         Of the random split of label folders.
+    division
+        That split in full; of no parts: folders without told splits are left without. None: a tenth for each part.
 
     Raises
     ------
@@ -49,7 +58,7 @@ def listed(source: Source, *, layout: str = "auto", columns: Mapping[str, str] |
     one_of("layout", layout, LAYOUTS)
     count("seed", seed)
     check_columns(columns or {})
-    options = Options(layout, columns or {}, seed)
+    options = Options(layout, columns or {}, division or Division(VALID_PART, TEST_PART, seed))
     given = [source] if isinstance(source, str | os.PathLike) else source
     if not isinstance(given, Sequence) or not all(isinstance(part, str | os.PathLike) for part in given):
         raise ArrayTypeError(f"source is a {type(source).__name__}; it must be a path, or a list of paths")
@@ -93,7 +102,7 @@ class Options:
 
     layout: str
     columns: Mapping[str, str]
-    seed: int
+    division: Division
 
 
 def one(source: str, options: Options) -> Listing:
@@ -154,7 +163,7 @@ def corpus(tree: Tree, options: Options) -> Listing:
     """A corpus in a layout that `wavenetlite.corpora.layouts` knows, perhaps inside one folder; else `everything`."""
     if options.layout == "tree":
         return everything(tree, options)
-    division = Division(VALID_PART, TEST_PART, options.seed)
+    division = options.division
     found, folder = layouts.find(tree, options.layout, division), ""
     if options.layout == "auto" and not found.items and (folder := wrapper(tree)):
         found = layouts.find(Below(tree, folder), "auto", division)
@@ -162,13 +171,17 @@ def corpus(tree: Tree, options: Options) -> Listing:
         whole = everything(tree, options)
         if not found.items or len(whole.entries) > 2 * len(found.items) + len(found.noises):
             return whole  # what a layout leaves out mostly is not laid out by it
+    divided = found.layout != "folders" or division.draws
     found.items.reverse()
     entries = []
     while found.items:  # popped, so that two lists of very many files never exist
         item = found.items.pop()
-        entries.append(entry_of(tree, join(folder, item.name), item.label, item.speaker, item.part))
+        split = item.part if divided else ""
+        entries.append(entry_of(tree, join(folder, item.name), item.label, item.speaker, split))
     prefix = f"{readable(folder)}/" if folder else ""
-    return Listing(found.layout, entries, [Problem("", "layout", prefix + line) for line in found.problems])
+    noises = [entry_of(tree, join(folder, item.name), item.label) for item in found.noises]
+    return Listing(found.layout, entries, [Problem("", "layout", prefix + line) for line in found.problems],
+                   divided=divided, noises=noises)  # fmt: skip
 
 
 def wrapper(tree: Tree) -> str:
@@ -286,7 +299,7 @@ def matches(pattern: str, options: Options) -> Listing:
 
 def below(listing: Listing, prefix: str) -> Listing:
     """Prefix keys with the name of their source."""
-    for entry in listing.entries if prefix else ():
+    for entry in [*listing.entries, *listing.noises] if prefix else ():
         entry.key = f"{prefix}/{entry.key}"
     return listing
 

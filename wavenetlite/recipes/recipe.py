@@ -14,6 +14,7 @@ import numpy as np
 from wavenetlite.classifier.classifier import AudioClassifier
 from wavenetlite.corpora.clips import Clips, Corpus
 from wavenetlite.corpora.layouts import SILENCE, UNKNOWN
+from wavenetlite.corpora.lazy_audio import LazyAudio
 from wavenetlite.features import Features, LogMel, MeanVariance
 from wavenetlite.features.steps import step_from_config
 from wavenetlite.nn import FrequencyTCN, Module
@@ -423,6 +424,7 @@ class Training:
                 seed=self.seed,
                 threads=self.threads or min(2, cpus()),
                 progress=bar.share,
+                on_disk=isinstance(self.clips.audio, LazyAudio),
             )
 
     def transforms(self, configs: Sequence[Mapping[str, Any]]) -> augment.Augment | None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from wavenetlite.corpora.clips import Clips
+from wavenetlite.corpora.lazy_audio import LazyAudio
 from wavenetlite.support.arrays import Floats
 from wavenetlite.support.checks import count
 from wavenetlite.support.errors import ParameterError
@@ -48,11 +49,13 @@ def more_unknown(
     return clips + again + Clips(made, np.full(spliced, unknown, np.int64), ["spliced"] * spliced)
 
 
-def new_word(audio: Floats, spoken: list[int], words: list[str], rng: np.random.Generator, fade: int) -> Floats:
+def new_word(
+    audio: Floats | LazyAudio, spoken: list[int], words: list[str], rng: np.random.Generator, fade: int
+) -> Floats:
     """One clip of a made-up word."""
     first = int(rng.choice(spoken))
     if rng.random() < REVERSED:
-        return np.ascontiguousarray(audio[first, ::-1])
+        return np.ascontiguousarray(audio[first][::-1])
     second = int(rng.choice([index for index in spoken if words[index] != words[first]]))
     a, b = audio[first], audio[second]
     level = float(np.sqrt(np.square(a).mean() / max(np.square(b).mean(), 1e-12)))

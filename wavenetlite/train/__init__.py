@@ -1,11 +1,11 @@
 """Training: losses, AdamW, the training loop, augmentation, checkpoints; and the corpora it reads."""
 
 from wavenetlite.corpora.clips import Clips, Corpus
-from wavenetlite.corpora.corpus import read_corpus
 from wavenetlite.corpora.utterances import Utterances, read_utterances
 from wavenetlite.engine.tape import Tape
 from wavenetlite.train.augment import Augment
 from wavenetlite.train.batches import Arrays, ClipBatches, Source
+from wavenetlite.train.corpus import read_corpus
 from wavenetlite.train.loop import History, fit
 from wavenetlite.train.losses import CTC, CrossEntropy, MeanSquaredError
 from wavenetlite.train.optimiser import AdamW, clip_norm, schedule

@@ -2,20 +2,22 @@
 
 from __future__ import annotations
 
+import math
+import shutil
+import tempfile
 from collections.abc import Callable, Iterator, Sequence
-from concurrent.futures import Future, ThreadPoolExecutor
 from typing import Any, Protocol, TypeVar
 
 import numpy as np
 import numpy.typing as npt
 
+from wavenetlite.corpora.lazy_audio import LazyAudio
 from wavenetlite.features.spec import Features
 from wavenetlite.support.arrays import Floats, is_array
+from wavenetlite.support.descriptions import description
 from wavenetlite.support.digests import digest
 from wavenetlite.support.errors import ArrayTypeError, ParameterError
-
-AHEAD = 3
-"""Batches prepared in advance."""
+from wavenetlite.support.threads import in_threads
 
 PIECE = 64
 """Clips augmented together."""
@@ -76,16 +78,15 @@ class Arrays:
         return {"x": digest(self.x), "targets": digest(self.targets)}
 
 
-def in_threads(
+def all_of(
     make: Callable[[Key], Made], keys: Sequence[Key], threads: int, progress: Callable[[float], None] | None
 ) -> list[Made]:
     """``make(key)`` for each key, computed in threads; `progress` is called with the fraction done."""
     made = []
-    with ThreadPoolExecutor(threads, thread_name_prefix="variants") as pool:
-        for one in pool.map(make, keys):
-            made.append(one)
-            if progress is not None:
-                progress(len(made) / len(keys))
+    for one in in_threads(make, keys, threads, name="variants"):
+        made.append(one)
+        if progress is not None:
+            progress(len(made) / len(keys))
     return made
 
 
@@ -108,6 +109,8 @@ class Variants:
         Number of threads; does not change the result.
     progress
         Called with the fraction done.
+    on_disk
+        Whether to keep the variants in a temporary file, mapped into memory, instead of in memory.
 
     Attributes
     ----------
@@ -117,7 +120,7 @@ class Variants:
 
     def __init__(
         self,
-        audio: Floats,
+        audio: Floats | LazyAudio,
         features: Features,
         augment: Change | None,
         count: int,
@@ -125,9 +128,10 @@ class Variants:
         seed: int = 0,
         threads: int = 1,
         progress: Callable[[float], None] | None = None,
+        on_disk: bool = False,
     ) -> None:
         shape = (count, len(audio), features.frames(audio.shape[1]), features.out_channels)
-        self.frames: npt.NDArray[np.float16] = np.empty(shape, np.float16)
+        self.frames: npt.NDArray[np.float16] = mapped(shape) if on_disk else np.empty(shape, np.float16)
         pieces = [(k, first) for k in range(count) for first in range(0, len(audio), PIECE)]
 
         def fill(piece: tuple[int, int]) -> None:
@@ -136,28 +140,43 @@ class Variants:
             rng = np.random.default_rng([seed, k, first])
             self.frames[k, first : first + PIECE] = features(batch if augment is None else augment(batch, rng))
 
-        in_threads(fill, pieces, threads, progress)
+        all_of(fill, pieces, threads, progress)
 
     def take(self, indices: Integers, rng: np.random.Generator) -> Floats:
         """A random variant of each of some clips."""
         return self.frames[rng.integers(len(self.frames), size=len(indices)), indices].astype(np.float32)
 
-    def digest(self) -> str:
-        return digest(self.frames)
+    def contents(self) -> dict[str, str]:
+        return {"audio": digest(self.frames)}
+
+
+def mapped(shape: tuple[int, ...]) -> npt.NDArray[np.float16]:
+    """An array in a temporary file, which is gone as soon as nothing uses it."""
+    size, folder = 2 * math.prod(shape), tempfile.gettempdir()
+    if (free := shutil.disk_usage(folder).free) < size:  # else the process would be killed when the disk is full
+        raise ParameterError(
+            f"variants of shape {shape} take {size / 1e9:.1f} GB, and {folder} has {free / 1e9:.1f} GB left;"
+            " set TMPDIR to another disk, or use a recipe with fewer variants"
+        )
+    with tempfile.TemporaryFile() as file:
+        return np.memmap(file, np.float16, "r+", shape=shape)
 
 
 class OnTheFly:
     """Features of audio clips, augmented on every access; parameters as in `Variants`."""
 
-    def __init__(self, audio: Floats, features: Features, augment: Change | None = None) -> None:
+    def __init__(self, audio: Floats | LazyAudio, features: Features, augment: Change | None = None) -> None:
         self.audio, self.features, self.augment = audio, features, augment
 
     def take(self, indices: Integers, rng: np.random.Generator) -> Floats:
         audio = self.audio[indices]
         return self.features(audio if self.augment is None else self.augment(audio, rng))
 
-    def digest(self) -> str:
-        return digest(self.audio, self.features.fingerprint.hex())
+    def contents(self) -> dict[str, str]:
+        return {
+            "audio": digest(self.audio, self.features.fingerprint.hex()),
+            "augmentation of waveforms": digest(description(self.augment)),
+        }
 
 
 class ClipBatches:
@@ -214,7 +233,13 @@ class ClipBatches:
         return np.ascontiguousarray(x), targets if self.teacher is None else self.teacher(x, targets)
 
     def contents(self) -> dict[str, str]:
-        return {"names": digest(self.names), "labels": digest(self.labels, self.y), "audio": self.clips.digest()}
+        changes = {"augmentation of frames": self.augment, "mixing": self.mix, "teacher": self.teacher}
+        return {
+            "names": digest(self.names),
+            "labels": digest(self.labels, self.y, self.classes),
+            **self.clips.contents(),
+            **{name: digest(description(change)) for name, change in changes.items()},
+        }
 
 
 def contents_of(source: Source) -> dict[str, str]:
@@ -244,13 +269,4 @@ def shuffled(source: Source, batch_size: int, seed: int, epoch: int) -> Iterator
         indices = order[number * batch_size : (number + 1) * batch_size]
         return source.batch(indices, np.random.default_rng([seed, epoch, number]))
 
-    with ThreadPoolExecutor(1, thread_name_prefix="batches") as pool:
-        waiting: list[Future[Batch]] = []
-        try:
-            for number in range(count):
-                while len(waiting) < AHEAD and number + len(waiting) < count:
-                    waiting.append(pool.submit(make, number + len(waiting)))
-                yield waiting.pop(0).result()
-        finally:
-            for future in waiting:
-                future.cancel()
+    yield from in_threads(make, range(count), 1, name="batches")

@@ -15,8 +15,8 @@ from wavenetlite.support.errors import ModelFileError, ParameterError
 from wavenetlite.support.version import __version__
 
 CHECKPOINT = "checkpoint.npz"
-FORMAT = 2
-"""Number of the layout of checkpoints; format 1 did not say what data it belongs to."""
+FORMAT = 3
+"""Number of the layout of checkpoints; those before did not say all that they belong to."""
 ANEW = "pass resume=False to train anew"
 
 
@@ -43,7 +43,7 @@ def read(folder: Path, settings: dict[str, Any], contents: dict[str, str]) -> St
     Raises
     ------
     ParameterError
-        It was written with other settings, for other data, or by another version of the package.
+        It was written with other settings, weights to start from or data, or by another version of the package.
     ModelFileError
         It is damaged.
     """
@@ -63,14 +63,24 @@ def read(folder: Path, settings: dict[str, Any], contents: dict[str, str]) -> St
     except Exception as error:
         raise damaged(path, error) from None
     wanted = json.loads(json.dumps(settings))
-    for name in sorted({*wanted, *given}):
-        was, now = given.get(name), wanted.get(name)
-        if was != now:
-            raise ParameterError(f"{name}={short(now)} must be {short(was)} to resume {path}; or pass resume=False")
+    if wanted != given:
+        name, now, was = difference("", wanted, given)
+        raise ParameterError(f"{name}={short(now)} must be {short(was)} to resume {path}; or pass resume=False")
     changed = [name for name in sorted({*contents, *known}) if contents.get(name) != known.get(name)]
     if changed:
-        raise ParameterError(f"{path} belongs to other data: {', '.join(changed)} changed since; {ANEW}")
+        raise ParameterError(f"{path} belongs to other data or options: {', '.join(changed)} changed since; {ANEW}")
     return State(epoch, arrays, notes)
+
+
+def difference(name: str, now: Any, was: Any) -> tuple[str, Any, Any]:
+    """The first value, inside of two that differ, that differs itself, and its name."""
+    if isinstance(now, dict) and isinstance(was, dict):
+        pairs = [(f"{name}.{key}" if name else key, now.get(key), was.get(key)) for key in sorted({*now, *was})]
+    elif isinstance(now, list) and isinstance(was, list) and len(now) == len(was):
+        pairs = [(f"{name}[{at}]", *pair) for at, pair in enumerate(zip(now, was, strict=True))]
+    else:
+        return name, now, was
+    return next((difference(*pair) for pair in pairs if pair[1] != pair[2]), (name, now, was))
 
 
 def check_version(path: Path, format_number: Any, version: Any) -> None:

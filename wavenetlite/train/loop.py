@@ -6,6 +6,7 @@ import copy
 import json
 import math
 import os
+import threading
 import time
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
@@ -21,8 +22,11 @@ from wavenetlite.nn.module import Module
 from wavenetlite.support.arrays import Floats
 from wavenetlite.support.atomic_files import replacing
 from wavenetlite.support.checks import count, number, one_of, positive_int
+from wavenetlite.support.descriptions import description
+from wavenetlite.support.digests import digest
 from wavenetlite.support.errors import ParameterError, TrainingError
 from wavenetlite.support.progress import Bar
+from wavenetlite.support.threads import belong_to
 from wavenetlite.train import checkpoint
 from wavenetlite.train.batches import Arrays, Batch, Source, contents_of, shuffled
 from wavenetlite.train.losses import Loss, Outcome, loss_from
@@ -211,6 +215,7 @@ class Run:
             raise ParameterError(f"patience={settings.patience} needs validation: pass valid")
         if valid is not None and len(valid) == 0:
             raise ParameterError("valid is empty; it must contain items")
+        self.began_with = digest(description(model.state_dict()))
         self.parameters = Parameters(model)
         self.steps_per_epoch = len(train) // settings.batch_size
         self.factor = schedule(settings.schedule, settings.epochs * self.steps_per_epoch, warmup=settings.warmup)
@@ -224,7 +229,8 @@ class Run:
         self.best: dict[str, Floats] | None = None
         self.tapes: dict[tuple[int, int], list[Tape]] = {}
         self.valid_batches: list[Batch] = []
-        self.pool = ThreadPoolExecutor(threads, thread_name_prefix="shards")
+        self.stop = threading.Event()
+        self.pool = ThreadPoolExecutor(threads, "shards", belong_to, (self.stop,))
 
     def all(self, resume: bool, progress: bool | str) -> History:
         """Train to the end, from the start or from a checkpoint, and update the model's weights."""
@@ -236,9 +242,14 @@ class Run:
         try:
             self.epochs(progress)
         finally:
+            self.stop.set()
             self.pool.shutdown(cancel_futures=True)
-        self.model.load_state_dict(self.best if self.settings.keep == "best" and self.best else self.state_dict())
+        self.model.load_state_dict(self.result())
         return self.history
+
+    def result(self) -> dict[str, Floats]:
+        """The weights that the model gets."""
+        return self.best if self.settings.keep == "best" and self.best else self.state_dict()
 
     def epochs(self, progress: bool | str) -> None:
         """Run the remaining epochs."""
@@ -269,7 +280,7 @@ class Run:
         """Settings that a checkpoint must match."""
         valid_items = None if self.valid is None else len(self.valid)
         return {**vars(self.settings), "network": self.model.config(), "items": len(self.train),
-                "valid_items": valid_items, "loss": described(self.loss)}  # fmt: skip
+                "valid_items": valid_items, "loss": description(self.loss)}  # fmt: skip
 
     def epoch(self, bar: Bar) -> None:
         settings, number_of = self.settings, len(self.history.rows) + 1
@@ -410,7 +421,7 @@ class Run:
         arrays |= {f"average.{name}": value for name, value in self.average_statistics.items()}
         arrays |= {f"best.{name}": value for name, value in (self.best or {}).items()}
         notes = {"rows": self.history.rows, "best_epoch": self.history.best_epoch, "step": self.step,
-                 "stopped_early": self.history.stopped_early}  # fmt: skip
+                 "stopped_early": self.history.stopped_early, "began_with": self.began_with}  # fmt: skip
         checkpoint.write(self.folder, checkpoint.State(len(self.history.rows), arrays, notes), self.bound_to(),
                          self.contents)  # fmt: skip
         with replacing(self.folder / HISTORY) as file:
@@ -418,11 +429,16 @@ class Run:
 
     def restore(self, state: checkpoint.State) -> None:
         """Resume from a checkpoint."""
+        assert self.folder is not None
+        path = self.folder / checkpoint.CHECKPOINT
+        given = self.began_with
         try:
             self.take(state)
         except (KeyError, TypeError, ValueError) as error:
-            assert self.folder is not None
-            raise checkpoint.damaged(self.folder / checkpoint.CHECKPOINT, error) from None
+            raise checkpoint.damaged(path, error) from None
+        finished = self.complete and given == digest(description(self.result()))
+        if given != self.began_with and not finished:
+            raise ParameterError(f"{path} began with other weights than model has now; {checkpoint.ANEW}")
 
     def take(self, state: checkpoint.State) -> None:
         end = 1 + self.parameters.trained
@@ -435,6 +451,7 @@ class Run:
         best = {name.removeprefix("best."): value for name, value in state.arrays.items() if name.startswith("best.")}
         self.best = best or None
         self.step = self.optimiser.steps = state.notes["step"]
+        self.began_with = state.notes["began_with"]
         self.history = History(state.notes["rows"], state.notes["best_epoch"], state.notes["stopped_early"],
                                len(state.notes["rows"]))  # fmt: skip
 
@@ -447,16 +464,6 @@ def quiet() -> np.errstate:
 def merit(row: dict[str, Any]) -> tuple[float, float]:
     """The key by which epochs are compared."""
     return row["valid_accuracy"], -row["valid_loss"]
-
-
-def described(loss: Loss) -> dict[str, Any]:
-    """The type and plain options of a loss."""
-    options = {
-        name: value
-        for name, value in getattr(loss, "__dict__", {}).items()
-        if isinstance(value, bool | int | float | str)
-    }
-    return {"type": type(loss).__name__, **options}
 
 
 def source(data: Data) -> Source:

@@ -13,9 +13,10 @@ from wavenetlite import audio
 from wavenetlite.corpora.utterances import Utterance
 from wavenetlite.features.spec import Features
 from wavenetlite.support.arrays import Floats
+from wavenetlite.support.descriptions import description
 from wavenetlite.support.digests import digest
 from wavenetlite.support.errors import ParameterError
-from wavenetlite.train.batches import Batch, Change, Integers, in_threads
+from wavenetlite.train.batches import Batch, Change, Integers, all_of
 
 IGNORED = -1
 """Target of ignored frames."""
@@ -104,7 +105,7 @@ class Spoken:
             return self.piece(items[i], augment if k else None, speed if k else (1.0, 1.0), [seed, k, i])
 
         keys = [(k, i) for k in range(1 + variants) for i in range(len(items))]
-        made = in_threads(make, keys, threads, progress)
+        made = all_of(make, keys, threads, progress)
         self.pieces = [made[k * len(items) : (k + 1) * len(items)] for k in range(1 + variants)]
 
     def piece(self, item: Utterance, augment: Change | None, speed: tuple[float, float], seed: list[int]) -> Piece:
@@ -194,7 +195,16 @@ class Segments:
 
     def contents(self) -> dict[str, str]:
         items = [self.spoken.items[i] for i in self.chosen]
-        return {"recordings": recordings_digest(items), "labels": digest(list(self.number_of))}
+        spoken = self.spoken
+        variants = [[(piece.start_s, piece.speed) for piece in pieces] for pieces in spoken.pieces]
+        return {
+            "recordings": recordings_digest(items),
+            "labels": digest(list(self.number_of)),
+            "features": digest(spoken.features.fingerprint.hex(), self.mean, self.deviation),
+            "variants": digest(variants, *(piece.frames for pieces in spoken.pieces for piece in pieces)),
+            "segments": digest([self.frames, self.stride, self.broken, description(self.marks)]),
+            "augmentation of frames": digest(description(self.augment)),
+        }
 
     def fill(self, x: Floats, targets: Integers, first: int, rng: np.random.Generator) -> None:
         """Fill a segment: possibly the end of another utterance, then `first`, then others."""
