@@ -972,7 +972,7 @@ def test_a_real_training_that_was_interrupted_ends_as_another(tmp_path):
     assert not (tmp_path / "broken" / "classifier.safetensors").exists()
     assert 1 <= len(history.read_text().splitlines()) < 30
     for out in ("broken", "whole"):
-        assert cli.main([*map(str, options), "--out", out]) == 0
+        assert cli.main([*map(str, options), "--out", out]) == 0, out
     one, other = (tmp_path / out / "classifier.safetensors" for out in ("broken", "whole"))
     assert one.read_bytes() == other.read_bytes()
     assert len(history.read_text().splitlines()) == 30

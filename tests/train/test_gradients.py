@@ -560,3 +560,12 @@ def test_parameters_know_their_places():
     assert all(same_bits(state[name], value) for name, value in model.state_dict().items())
     decayed = parameters.mask("weight")
     assert decayed.sum() == 2 * 3 * 2 + 3 * 2  # neither normalisation nor the slope of a prelu
+
+
+def test_positions_of_repeated_values_and_of_parts():
+    """A constant that NumPy repeats without storing it, and a part of an array, are stored whole."""
+    parameters = Parameters(nn.Linear(2, 2))
+    whole = np.arange(24, dtype=np.float32)
+    for array in (np.broadcast_to(np.float32(0.25), (5, 1, 3)), whole[4:10].reshape(2, 3), whole.reshape(4, 6)):
+        positions = parameters.positions(array)
+        assert np.array_equal(parameters.values[positions.astype(int)], array)

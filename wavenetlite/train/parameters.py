@@ -64,7 +64,8 @@ class Parameters:
 
     def positions(self, array: Floats) -> Positions:
         """Positions of the elements of an array of the graph, in its shape; new constants are appended."""
-        owner = array if array.base is None else array.base
+        base = array.base  # of a view of a whole array; a part, or a value that is repeated, is an array of its own
+        owner = base if isinstance(base, np.ndarray) and base.size == array.size else array
         start = self._starts.get(id(owner))
         if start is None:
             start = self._starts[id(owner)] = len(self.values)
