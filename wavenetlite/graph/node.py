@@ -18,6 +18,8 @@ from wavenetlite.support.errors import ParameterError
 MOST_CHANNELS = 65_536
 MOST_FRAMES = 2**40
 """Most frames that a network may look back or ahead: far more than useful, and safe to multiply."""
+MOST_UPSAMPLING = 65_536
+"""Most frames that a network may make of one frame of its input: a small file may ask for any number."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -193,6 +195,10 @@ def clock_after(edges: Sequence[Edge], first_taps: Sequence[int] = (0,)) -> Cloc
         raise ParameterError(f"receptive field exceeds {MOST_FRAMES} input frames")
     phases = len(first_taps)
     rate = tidy(Fraction(edges[0].rate) / phases)
+    if rate * MOST_UPSAMPLING < 1:
+        raise ParameterError(f"upsampling makes {1 / rate} frames of one input frame; it must be at most "
+                             f"{MOST_UPSAMPLING}")  # fmt: skip
+    last_phases = {first: phase for phase, first in enumerate(first_taps)}  # with equal first taps, the oldest
     newest = [edge.reach * edge.node.clock.rate + edge.node.clock.newest for edge in edges]
     surely = max(late - edge.node.clock.slack for late, edge in zip(newest, edges, strict=True))
     return Clock(
@@ -201,7 +207,7 @@ def clock_after(edges: Sequence[Edge], first_taps: Sequence[int] = (0,)) -> Cloc
         oldest=tidy(min(
             (edge.shift + first * edge.spacing) * edge.node.clock.rate + edge.node.clock.oldest - phase * rate
             for edge in edges
-            for phase, first in enumerate(first_taps)
+            for first, phase in last_phases.items()
         )),
         newest=tidy(max(newest)),
         slack=tidy(max(newest) - surely + (phases - 1) * rate),
