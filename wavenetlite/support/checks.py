@@ -38,8 +38,8 @@ def channels_error(name: str, shape: tuple[int, ...], channels: int) -> Paramete
     """The error of an array whose last axis is not the channels; where another one is, with the remedy."""
     said = f"{name} has {shape[-1]} channels; it must have {channels}"
     if len(shape) > 1 and shape[-2] == channels:
-        turned = (name if name.isidentifier() else "x") + (".T" if len(shape) == 2 else ".swapaxes(1, 2)")
-        said += f". Its shape {tuple(shape)} looks like (channels, frames): transpose it, np.ascontiguousarray({turned})"
+        array = (name if name.isidentifier() else "x") + (".T" if len(shape) == 2 else ".swapaxes(1, 2)")
+        said += f". Its shape {tuple(shape)} looks like (channels, frames): transpose it, np.ascontiguousarray({array})"
     return ParameterError(said)
 
 
