@@ -9,7 +9,7 @@ import numpy as np
 
 from wavenetlite.formats.format import UnsupportedError
 from wavenetlite.formats.onnx_builder import OnnxGraphBuilder, check_channels, name_for, signal_in
-from wavenetlite.formats.onnx_constants import Symbol, integers
+from wavenetlite.formats.onnx_constants import integers
 from wavenetlite.formats.onnx_file import FLOAT, FLOATS, OnnxNode
 from wavenetlite.formats.onnx_signal import (
     BATCH,
@@ -17,8 +17,7 @@ from wavenetlite.formats.onnx_signal import (
     ONE,
     TIME,
     Signal,
-    from_end,
-    from_start,
+    left_out,
     reaches_end,
     scalar,
 )
@@ -75,22 +74,21 @@ def sliced(
     net: OnnxGraphBuilder, node: OnnxNode, signal: Signal, number: int, start: Any, end: Any, step: int
 ) -> Signal:
     axis = signal.axis(number)
-    size = {CHANNELS: signal.channels, ONE: 1, TIME: net.length(signal) if axis == TIME else None,
-            BATCH: Symbol("batch")}[axis]  # fmt: skip
+    size = net.size(signal, axis)
+    if step < 1:
+        raise UnsupportedError(f"goes backward over the axis {axis} (step {step})")
     if axis == TIME and start == -1 and step == 1 and reaches_end(end, size):
         return replace(net.settled(signal), axes=tuple(ONE if one == TIME else one for one in signal.axes))
-    start, left_out = from_start(start, size), from_end(end, size)
-    if start is None or left_out is None or step < 1:
-        raise UnsupportedError(f"takes frames whose place depends on the length of the signal (step {step})")
+    before, after = left_out(start, end, size)
     if axis == CHANNELS:
         if step != 1:
             raise UnsupportedError(f"takes every {step}th channel")
-        part = Slice(start, signal.channels - left_out - start)
-        return net.frame_by_frame(name_for(node), part, signal) if start or left_out else signal
+        part = Slice(before, signal.channels - after - before)
+        return net.frame_by_frame(name_for(node), part, signal) if before or after else signal
     if axis == TIME:
-        signal = net.padded(signal, -start, -left_out)
+        signal = net.padded(signal, -before, -after)
         return signal if step == 1 else net.one_hot(net.settled(signal), 0, (0, 0), step)
-    if start or left_out or step != 1:
+    if before or after or step != 1:
         raise UnsupportedError(f"takes a part of the axis {axis}")
     return signal
 
@@ -114,9 +112,8 @@ def split(net: OnnxGraphBuilder, node: OnnxNode, inputs: list[Any]) -> list[Sign
 def gather(net: OnnxGraphBuilder, node: OnnxNode, inputs: list[Any]) -> Signal:
     signal, number = signal_in(inputs), node.attributes.get("axis", 0)
     axis, index = signal.axis(number), np.asarray(inputs[1])
-    length = net.length(signal)
-    last = [-1, length - 1] if isinstance(length, int) else [-1]
-    if index.size != 1 or index not in {TIME: last, ONE: [0, -1]}.get(axis, []):
+    known = {TIME: [-1, net.length(signal) - 1], ONE: [0, -1]}
+    if index.size != 1 or index.reshape(-1).tolist()[0] not in known.get(axis, []):
         raise UnsupportedError(f"takes places {index.tolist()!s:.60} of the axis {axis}; it must be the last frame")
     axes = list(signal.axes)
     number %= len(axes)
@@ -165,9 +162,9 @@ def reshape(net: OnnxGraphBuilder, node: OnnxNode, inputs: list[Any]) -> Signal:
             if len(part) > 1:
                 raise UnsupportedError(f"makes one axis of {' and '.join(part)}")
         return replace(signal, axes=tuple(part[0] if part else ONE for part in kept))
-    sizes = list(net.shape(signal))
-    wanted = [sizes[i] if isinstance(one, int | np.integer) and one == 0 and i < len(sizes) else one
-              for i, one in enumerate(np.asarray(inputs[1], object).tolist())]  # fmt: skip
+    sizes = net.shape(signal).tolist()
+    wanted = [sizes[i] if one == 0 and i < len(sizes) else one
+              for i, one in enumerate(np.asarray(inputs[1]).tolist())]  # fmt: skip
     left = [(axis, size) for axis, size in zip(signal.axes, sizes, strict=True)
             if axis != ONE and not (axis == CHANNELS and size == 1)]  # fmt: skip
     axes: list[str] = []

@@ -32,9 +32,14 @@ def conv(net: OnnxGraphBuilder, node: OnnxNode, inputs: list[Any]) -> Signal:
     excess = max(0, before + after - reach)
     if excess and stride > 1:
         raise UnsupportedError(f"has {excess} frames of padding more than its kernel reaches over, and stride={stride}")
+    more = net.stretched.get(node.outputs[0], 0)
     layer = layers.conv1d(weight, bias, groups=node.attributes.get("group", 1), stride=stride, dilation=dilation,
-                          padding=(before, after - excess))  # fmt: skip
-    return replace(net.layer(name_for(node, 1), layer, signal), excess=excess)
+                          padding=(before, after - excess + more))  # fmt: skip
+    made = net.layer(name_for(node, 1), layer, signal)
+    net.convolutions[made.name] = node.outputs[0]
+    if more:
+        net.fewer[made.node] = more
+    return replace(made, excess=excess)
 
 
 def over_time(node: OnnxNode, signal: Signal, weight: Floats) -> tuple[Floats, tuple[int, int, tuple[int, int]]]:

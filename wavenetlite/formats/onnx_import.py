@@ -16,11 +16,12 @@ import numpy as np
 from wavenetlite.formats.format import UnsupportedError
 from wavenetlite.formats.onnx_activations import Unfinished, finish
 from wavenetlite.formats.onnx_builder import OnnxGraphBuilder
-from wavenetlite.formats.onnx_constants import FOLDED, fold
+from wavenetlite.formats.onnx_constants import FOLDED, fold, part_of_shape
 from wavenetlite.formats.onnx_file import OnnxGraph, OnnxNode
 from wavenetlite.formats.onnx_joins import Stack, leave_stack
 from wavenetlite.formats.onnx_operators import OPERATORS
 from wavenetlite.formats.onnx_signal import BATCH, CHANNELS, ONE, TIME, Axes, Signal
+from wavenetlite.formats.onnx_skips import MOST_STRETCHES, MisalignedError, check_stretched
 from wavenetlite.nn.graph import Graph
 from wavenetlite.nn.pointwise import Activation
 from wavenetlite.support.errors import ModelFileError, ParameterError
@@ -86,13 +87,25 @@ class Importer:
 
     def __init__(self, file: OnnxGraph, name: str, axes: Axes, sizes: Sequence[int | str]) -> None:
         self.file = file
-        self.net = OnnxGraphBuilder(file, name, axes, sizes)
+        self.about_input = name, axes, sizes
+        self.stretched: dict[str, int] = {}
         self.output = ""
         self.done = 0
         self.problem = ""
 
     def run(self) -> bool:
         """Whether every node could be taken; else `problem` says which could not, and why."""
+        for _ in range(MOST_STRETCHES):
+            wanted = self.go_through()
+            if wanted is None:
+                break
+            self.stretched[wanted.convolution] = self.stretched.get(wanted.convolution, 0) + wanted.frames
+        return not self.problem
+
+    def go_through(self) -> MisalignedError | None:
+        """Take every node; what would help where one could not be taken, if something may."""
+        self.net = OnnxGraphBuilder(self.file, *self.about_input, self.stretched)
+        self.done, self.problem = 0, ""
         place = "its graph"
         try:
             for node in self.file.nodes:
@@ -102,11 +115,14 @@ class Importer:
                 self.done += 1
             place = f"output {self.file.outputs[0]!r}"
             self.output = self.finish()
+        except MisalignedError as wanted:
+            self.problem = f"{place}: {wanted}"
+            return wanted
         except (UnsupportedError, ParameterError, ModelFileError) as error:
             self.problem = f"{place}: {error}"
         except Exception as error:  # a node that is no node of ONNX: it has no second input, its axes are no integers
             self.problem = f"{place}: is not as ONNX has it ({type(error).__name__}: {error})"
-        return not self.problem
+        return None
 
     def finish(self) -> str:
         """The name of the output, which must be the last entry."""
@@ -116,6 +132,7 @@ class Importer:
         output = self.net.settled(output)
         if not self.net.entries or self.net.entries[-1][0] != output.name:
             output = self.net.layer("output", Activation("identity"), output)
+        check_stretched(output.node, self.net.joins, self.net.fewer)
         return output.name
 
     def network(self) -> Graph:
@@ -131,7 +148,7 @@ def outputs_of(net: OnnxGraphBuilder, node: OnnxNode) -> Sequence[Any]:
         return [leave_stack(net, node, inputs)]
     signals = [value for value in inputs if isinstance(value, Signal)]
     if signals and node.kind == "Shape":
-        inputs, signals = [net.shape(signals[0])], []
+        return [part_of_shape(node, net.shape(signals[0]))]
     if not signals:
         if node.kind not in FOLDED:
             raise UnsupportedError("is not known, and computes with constants")
