@@ -52,6 +52,8 @@ def pad(net: OnnxGraphBuilder, node: OnnxNode, inputs: list[Any]) -> Signal:
         if signal.axis(number) != TIME or value:
             raise UnsupportedError(f"puts {value or 'zeros'} around the axis {signal.axis(number)}; it "
                               "must put zeros around time")  # fmt: skip
+        if max(before, after) > 0:
+            net.not_in_blocks("puts zeros around the signal")
         signal = net.padded(signal, before, after)
     return signal
 

@@ -28,7 +28,13 @@ class OnnxGraphBuilder(GraphBuilder):
     """The network that a graph becomes, and the values of the graph's tensors: signals and constants, by name."""
 
     def __init__(
-        self, file: OnnxGraph, name: str, axes: Axes, sizes: Sequence[int | str], stretched: Mapping[str, int]
+        self,
+        file: OnnxGraph,
+        name: str,
+        axes: Axes,
+        sizes: Sequence[int | str],
+        stretched: Mapping[str, int],
+        cache: Any = None,
     ) -> None:
         size_of = dict(zip(axes, sizes, strict=True))
         frames = size_of[TIME]
@@ -38,6 +44,7 @@ class OnnxGraphBuilder(GraphBuilder):
         self.batch = size_of.get(BATCH, 1)
         self.values: dict[str, Any] = {**file.constants, "": None, name: Signal(INPUT, self.nodes[INPUT], axes)}
         self.tensors: dict[str, list[str]] = {INPUT: [name]}  # those that a layer's output is, under any name
+        self.cache = cache  # of a streaming graph: an onnx_cache.Cache
         self.stretched = stretched  # zeros that convolutions have at the end beside those of the file
         self.convolutions: dict[str, str] = {}  # by the names of our layers: the outputs of the nodes of the file
         self.fewer: dict[Node, int] = {}
@@ -76,6 +83,11 @@ class OnnxGraphBuilder(GraphBuilder):
     def frames_of(self, node: Node) -> Any:
         """Frames of a node's sequence in the file, when the input has ended."""
         return frames_made(node, self.lengths, self.signal_length, self.fewer)
+
+    def not_in_blocks(self, what: str) -> None:
+        """Refuse in a streaming graph what makes something else of blocks than of the whole signal."""
+        if self.cache is not None:
+            raise UnsupportedError(f"{what} for every block, not for the whole signal")
 
     def readers_of(self, signal: Signal) -> int:
         """How many nodes read a layer's output, under any of its tensors' names."""

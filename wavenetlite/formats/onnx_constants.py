@@ -148,6 +148,21 @@ def reshape(node: OnnxNode, inputs: list[Any]) -> Any:
     return inputs[0].reshape(sizes)
 
 
+def flatten(node: OnnxNode, inputs: list[Any]) -> Any:
+    shape, axis = inputs[0].shape, node.attributes.get("axis", 1)
+    return inputs[0].reshape(math.prod(shape[:axis]), math.prod(shape[axis:]))
+
+
+def split(node: OnnxNode, inputs: list[Any]) -> list[Any]:
+    axis, given = node.attributes.get("axis", 0), node.given(inputs, 1, "split")
+    count, whole = len(node.outputs), inputs[0].shape[axis]
+    each = -(-whole // count)
+    sizes = [min(each, whole - each * i) for i in range(count)] if given is None else integers(given)
+    if sum(sizes) != whole or len(sizes) != count or min(sizes) < 0:
+        raise ModelFileError(f"splits {whole} into {sizes}")
+    return list(np.split(inputs[0], np.cumsum(sizes)[:-1], axis=axis))
+
+
 def unsqueeze(node: OnnxNode, inputs: list[Any]) -> Any:
     return np.expand_dims(inputs[0], axes_of(node, inputs))
 
@@ -205,6 +220,7 @@ def counting(node: OnnxNode, inputs: list[Any]) -> Any:
 
 FOLDED: dict[str, Row] = {
     "Constant": constant, "Cast": cast, "Shape": shape, "Slice": take_slice, "Reshape": reshape, "Concat": concat,
+    "Flatten": flatten, "Split": split,
     "Unsqueeze": unsqueeze, "Squeeze": squeeze, "Gather": gather, "ConstantOfShape": fill, "Expand": expand,
     "ReduceL2": norm2, "ReduceSum": total, "Range": counting,
     "Add": elementwise(np.add), "Sub": elementwise(np.subtract), "Mul": elementwise(np.multiply),

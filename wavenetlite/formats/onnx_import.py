@@ -16,11 +16,12 @@ import numpy as np
 from wavenetlite.formats.format import UnsupportedError
 from wavenetlite.formats.onnx_activations import Unfinished, finish
 from wavenetlite.formats.onnx_builder import OnnxGraphBuilder
+from wavenetlite.formats.onnx_cache import Cache, caches, check_blocks, last_frames, leave_elements
 from wavenetlite.formats.onnx_constants import FOLDED, fold, part_of_shape
 from wavenetlite.formats.onnx_file import OnnxGraph, OnnxNode
 from wavenetlite.formats.onnx_joins import Stack, leave_stack
 from wavenetlite.formats.onnx_operators import OPERATORS
-from wavenetlite.formats.onnx_signal import BATCH, CHANNELS, ONE, TIME, Axes, Signal
+from wavenetlite.formats.onnx_signal import BATCH, CHANNELS, ONE, TIME, Axes, Elements, Signal
 from wavenetlite.formats.onnx_skips import MOST_STRETCHES, MisalignedError, check_stretched
 from wavenetlite.nn.graph import Graph
 from wavenetlite.nn.pointwise import Activation
@@ -35,6 +36,7 @@ LAYOUTS: dict[int, list[Axes]] = {
 """What the axes of an input may be, by their number; the first that the graph makes sense with is taken."""
 
 MOST_NODES = 5_000
+MOST_CACHES = 256
 
 
 def network(file: OnnxGraph, layout: str | None = None) -> Graph:
@@ -47,31 +49,51 @@ def network(file: OnnxGraph, layout: str | None = None) -> Graph:
     layout
         Axes of the input, such as "batch, channels, time"; None: the first that makes sense.
     """
-    if len(file.inputs) != 1:
-        raise ModelFileError(f"its graph has {len(file.inputs)} inputs ({', '.join(file.inputs)}); it must have one")
-    if len(file.outputs) != 1:
-        raise ModelFileError(f"its graph has {len(file.outputs)} outputs ({', '.join(file.outputs)}); it must have one")
+    if not file.inputs or not file.outputs:
+        raise ModelFileError("its graph has no input or no output")
     if len(file.nodes) > MOST_NODES:
         raise ModelFileError(f"its graph has {len(file.nodes)} nodes; it must have at most {MOST_NODES}")
-    ((name, sizes),) = file.inputs.items()
-    if layout is not None:
-        layouts = [tuple(layout.replace(",", " ").split())]
-        if sorted({*layouts[0]} - {BATCH, ONE}) != sorted((CHANNELS, TIME)) or len(layouts[0]) != len(sizes):
-            raise ParameterError(f"layout={layout!r} must name the {len(sizes)} axes of the input: batch, channels, "
-                                 "time, or 1")  # fmt: skip
-    else:
-        layouts = [axes for axes in LAYOUTS.get(len(sizes), []) if makes_sense(axes, sizes)]
+    inputs, outputs = ", ".join(file.inputs), ", ".join(file.outputs)
+    if len(file.inputs) > MOST_CACHES:
+        raise ModelFileError(f"its graph has {len(file.inputs)} inputs; it must have at most {MOST_CACHES}")
+    if len(file.inputs) != len(file.outputs):
+        raise ModelFileError(f"its graph has {counted('input', file.inputs)} ({inputs}) and "
+                             f"{counted('output', file.outputs)} ({outputs}); it must have one of each, or for every "
+                             "further input, a cache, an output with its next value")  # fmt: skip
     best: Importer | None = None
-    for axes in layouts:
-        importer = Importer(file, name, axes, sizes)
-        if importer.run():
-            return importer.network()
-        if best is None or importer.done > best.done:
-            best = importer
+    for name, sizes in file.inputs.items():
+        for axes in layouts_of(sizes, layout):
+            try:
+                importer = Importer(file, name, axes, sizes)
+            except ModelFileError as error:
+                raise ModelFileError(f"its graph has the inputs {inputs}: {error}") from None
+            if importer.run():
+                return importer.network()
+            if best is None or importer.done > best.done:
+                best = importer
     if best is None:
+        name, sizes = next(iter(file.inputs.items()))
         raise ModelFileError(f"input {name!r} has the shape {list(sizes)}; it must be (batch, channels, time), with "
                              "a number of channels")  # fmt: skip
+    if len(file.inputs) > 1:
+        raise ModelFileError(f"its graph has the inputs {inputs} and the outputs {outputs}, with {best.input!r} as the "
+                             f"signal and the others as caches: {best.problem}")  # fmt: skip
     raise ModelFileError(best.problem)
+
+
+def counted(what: str, names: Sequence[str] | dict[str, Any]) -> str:
+    return f"{len(names)} {what}{'' if len(names) == 1 else 's'}"
+
+
+def layouts_of(sizes: Sequence[int | str], layout: str | None) -> list[Axes]:
+    """What the axes of an input may be."""
+    if layout is None:
+        return [axes for axes in LAYOUTS.get(len(sizes), []) if makes_sense(axes, sizes)]
+    axes = tuple(layout.replace(",", " ").split())
+    if sorted({*axes} - {BATCH, ONE}) != sorted((CHANNELS, TIME)) or len(axes) != len(sizes):
+        raise ParameterError(f"layout={layout!r} must name the {len(sizes)} axes of the input: batch, channels, "
+                             "time, or 1")  # fmt: skip
+    return [axes] if makes_sense(axes, sizes) else []
 
 
 def makes_sense(axes: Axes, sizes: Sequence[int | str]) -> bool:
@@ -87,7 +109,9 @@ class Importer:
 
     def __init__(self, file: OnnxGraph, name: str, axes: Axes, sizes: Sequence[int | str]) -> None:
         self.file = file
+        self.input = name
         self.about_input = name, axes, sizes
+        self.caches = caches(file.inputs, name)
         self.stretched: dict[str, int] = {}
         self.output = ""
         self.done = 0
@@ -104,7 +128,9 @@ class Importer:
 
     def go_through(self) -> MisalignedError | None:
         """Take every node; what would help where one could not be taken, if something may."""
-        self.net = OnnxGraphBuilder(self.file, *self.about_input, self.stretched)
+        cache = Cache(self.caches) if self.caches else None
+        self.net = OnnxGraphBuilder(self.file, *self.about_input, self.stretched, cache)
+        self.net.values.update(self.caches)
         self.done, self.problem = 0, ""
         place = "its graph"
         try:
@@ -113,7 +139,7 @@ class Importer:
                 for name, value in zip(node.outputs, outputs_of(self.net, node), strict=False):
                     self.net.set_value(name, value)
                 self.done += 1
-            place = f"output {self.file.outputs[0]!r}"
+            place = "its outputs" if self.caches else f"output {self.file.outputs[0]!r}"
             self.output = self.finish()
         except MisalignedError as wanted:
             self.problem = f"{place}: {wanted}"
@@ -126,13 +152,19 @@ class Importer:
 
     def finish(self) -> str:
         """The name of the output, which must be the last entry."""
-        output = self.net.values.get(self.file.outputs[0])
+        values = {name: self.net.values.get(name) for name in self.file.outputs}
+        name = self.net.cache.output(values) if self.caches else self.file.outputs[0]
+        output = values[name]
+        if isinstance(output, Elements):
+            output = output.signal
         if not isinstance(output, Signal):
             raise UnsupportedError("does not depend on the input")
         output = self.net.settled(output)
         if not self.net.entries or self.net.entries[-1][0] != output.name:
             output = self.net.layer("output", Activation("identity"), output)
         check_stretched(output.node, self.net.joins, self.net.fewer)
+        if self.caches:
+            check_blocks(self.net, output.node)
         return output.name
 
     def network(self) -> Graph:
@@ -146,6 +178,10 @@ def outputs_of(net: OnnxGraphBuilder, node: OnnxNode) -> Sequence[Any]:
         return [finish(net, node, inputs)]
     if inputs and isinstance(inputs[0], Stack):
         return [leave_stack(net, node, inputs)]
+    if any(isinstance(value, Elements) for value in inputs):
+        left = leave_elements(net, node, inputs)
+        if left is not None:
+            return left
     signals = [value for value in inputs if isinstance(value, Signal)]
     if signals and node.kind == "Shape":
         return [part_of_shape(node, net.shape(signals[0]))]
@@ -157,5 +193,16 @@ def outputs_of(net: OnnxGraphBuilder, node: OnnxNode) -> Sequence[Any]:
         return made
     if node.kind not in OPERATORS:
         raise UnsupportedError(f"{node.kind} has no counterpart here")
+    if node.kind == "Slice" and net.cache is not None and (last := last_frames(net, node, inputs)) is not None:
+        return [Elements(last.numbers, signal_too(net, node, inputs))]
     made = OPERATORS[node.kind](net, node, inputs)
     return made if isinstance(made, list) else [made]
+
+
+def signal_too(net: OnnxGraphBuilder, node: OnnxNode, inputs: list[Any]) -> Signal | None:
+    """A slice as a signal, where it can be one."""
+    try:
+        made: Signal = OPERATORS["Slice"](net, node, inputs)
+    except UnsupportedError:
+        return None
+    return made

@@ -79,6 +79,17 @@ class Signal:
         return self.axes[axis]
 
 
+@dataclass(frozen=True)
+class Elements:
+    """A part of a cache, or of its next value, as the numbers of its elements; see `onnx_cache`.
+
+    `signal` is what else the same tensor may be read as.
+    """
+
+    numbers: np.ndarray
+    signal: Signal | None = None
+
+
 def check_over_time(signals: list[Signal]) -> None:
     if len({one.over_time for one in signals}) > 1:
         raise UnsupportedError("brings the whole signal's mean or last frame back to every frame: it needs all of it")
