@@ -29,23 +29,30 @@ from wavenetlite.support.errors import ModelFileError
 MOVES = "Identity", "Slice", "Split", "Reshape", "Flatten", "Concat", "Transpose", "Gather", "Squeeze", "Unsqueeze"
 """Operators that only move elements."""
 
-MOST_CACHED = 2**24
+Inputs = dict[str, tuple[int | str, ...]]
+
+MOST_CACHED = 2**20
 
 
-def caches(inputs: dict[str, tuple[int | str, ...]], signal: str) -> dict[str, Elements]:
+def unknown_sizes(inputs: Inputs, signal: str) -> str:
+    """Which input beside the signal has sizes, other than the batch's, that are not known; "": none."""
+    for name, shape in inputs.items():
+        if name != signal and sum(not isinstance(one, int) for one in shape) > 1:
+            return f"only the batch may be unknown, but {name!r} has the shape {list(shape)}"
+    return ""
+
+
+def caches(inputs: Inputs, signal: str) -> dict[str, Elements]:
     """The elements of all inputs but the signal, numbered from 0 on; a batch has one of each."""
     made, first = {}, 0
-    for name, shape in inputs.items():
+    for name in inputs:
         if name == signal:
             continue
-        named = [one for one in shape if not isinstance(one, int)]
-        if len(named) > 1:
-            raise ModelFileError(f"input {name!r} has the shape {list(shape)}, of which only the batch may be unknown")
-        count = int(np.prod([one if isinstance(one, int) else 1 for one in shape], dtype=np.float64))
-        if first + count > MOST_CACHED:
+        shape = [one if isinstance(one, int) else 1 for one in inputs[name]]
+        if first + math.prod(shape) > MOST_CACHED:
             raise ModelFileError(f"its caches have more than {MOST_CACHED} elements")
-        numbers = np.arange(first, first + count).reshape([one if isinstance(one, int) else 1 for one in shape])
-        made[name], first = Elements(numbers), first + count
+        made[name] = Elements(np.arange(first, first + math.prod(shape)).reshape(shape))
+        first += math.prod(shape)
     return made
 
 

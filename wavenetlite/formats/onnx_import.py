@@ -16,7 +16,7 @@ import numpy as np
 from wavenetlite.formats.format import UnsupportedError
 from wavenetlite.formats.onnx_activations import Unfinished, finish
 from wavenetlite.formats.onnx_builder import OnnxGraphBuilder
-from wavenetlite.formats.onnx_cache import Cache, caches, check_blocks, last_frames, leave_elements
+from wavenetlite.formats.onnx_cache import Cache, caches, check_blocks, last_frames, leave_elements, unknown_sizes
 from wavenetlite.formats.onnx_constants import FOLDED, fold, part_of_shape
 from wavenetlite.formats.onnx_file import OnnxGraph, OnnxNode
 from wavenetlite.formats.onnx_joins import Stack, leave_stack
@@ -49,6 +49,9 @@ def network(file: OnnxGraph, layout: str | None = None) -> Graph:
     layout
         Axes of the input, such as "batch, channels, time"; None: the first that makes sense.
     """
+    if file.metadata.get("delay", "0") != "0" or file.metadata.get("cache_initial", "zeros") != "zeros":
+        raise ModelFileError("its metadata say that its first frames are to be dropped, or that its cache does not "
+                             "begin with zeros: it can be read only if it is of ours and unchanged")  # fmt: skip
     if not file.inputs or not file.outputs:
         raise ModelFileError("its graph has no input or no output")
     if len(file.nodes) > MOST_NODES:
@@ -61,16 +64,19 @@ def network(file: OnnxGraph, layout: str | None = None) -> Graph:
                              f"{counted('output', file.outputs)} ({outputs}); it must have one of each, or for every "
                              "further input, a cache, an output with its next value")  # fmt: skip
     best: Importer | None = None
+    reasons: list[str] = []
     for name, sizes in file.inputs.items():
+        if reason := unknown_sizes(file.inputs, name):
+            reasons.append(reason)
+            continue
         for axes in layouts_of(sizes, layout):
-            try:
-                importer = Importer(file, name, axes, sizes)
-            except ModelFileError as error:
-                raise ModelFileError(f"its graph has the inputs {inputs}: {error}") from None
+            importer = Importer(file, name, axes, sizes)
             if importer.run():
                 return importer.network()
             if best is None or importer.done > best.done:
                 best = importer
+    if best is None and reasons:
+        raise ModelFileError(f"its graph has the inputs {inputs}; of caches {reasons[0]}")
     if best is None:
         name, sizes = next(iter(file.inputs.items()))
         raise ModelFileError(f"input {name!r} has the shape {list(sizes)}; it must be (batch, channels, time), with "

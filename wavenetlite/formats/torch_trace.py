@@ -6,10 +6,12 @@ is computed by PyTorch.
 
 from __future__ import annotations
 
+import logging
 import operator
 import re
 import warnings
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from typing import Any
 
 import numpy as np
@@ -47,12 +49,10 @@ LINE = re.compile(r'File "(.+)", line (\d+), in (\w+)')
 
 def traced(module: Any, x: Any, layout: str) -> Module:
     """The network that a module's trace with the signal `x` is; `layout` says what its axes are."""
-    import torch
-
     try:
-        with warnings.catch_warnings():
+        with warnings.catch_warnings(), quiet():
             warnings.simplefilter("ignore")
-            program = torch.export.export(module, (x,), strict=False)
+            program = exported(module, x)
     except Exception as error:  # whatever the module's own code raises
         reason = (str(error).strip().splitlines() or [type(error).__name__])[0]
         raise ParameterError(f"module: torch.export cannot trace it: {reason[:200]}") from None
@@ -60,6 +60,37 @@ def traced(module: Any, x: Any, layout: str) -> Module:
         return onnx_import.network(Trace(program).graph(tuple(x.shape)), layout)
     except ModelFileError as error:
         raise ParameterError(f"module: {error}") from None
+
+
+def exported(module: Any, x: Any) -> Any:
+    """The program that a module is; one with scripted parts is traced by TorchScript first."""
+    import torch
+
+    if not is_scripted(module):
+        return torch.export.export(module, (x,), strict=False)
+    from torch._export.converter import TS2EPConverter  # torch.export itself takes no scripted module and names this
+
+    if not isinstance(module, torch.jit.ScriptModule):
+        module = torch.jit.trace(module, x, check_trace=False)
+    return TS2EPConverter(module, (x,), {}).convert()
+
+
+def is_scripted(module: Any) -> bool:
+    """Whether a module, or one inside it, is of ``torch.jit.script`` or ``torch.jit.trace``."""
+    import torch
+
+    return any(isinstance(one, torch.jit.ScriptModule) for one in module.modules())
+
+
+@contextmanager
+def quiet() -> Iterator[None]:
+    """Without what torch.export logs of sizes."""
+    before = logging.root.manager.disable
+    logging.disable(logging.WARNING)
+    try:
+        yield
+    finally:
+        logging.disable(before)
 
 
 class Trace:
@@ -221,6 +252,11 @@ def conv(t: Trace, out: str, a: dict[str, Any], node: Any) -> str:
     t.array(a["weight"])
     return t.note("Conv", out, a["input"], a["weight"], a["bias"], strides=strides, dilations=dilations, pads=both,
                   group=a["groups"])  # fmt: skip
+
+
+def convolution(t: Trace, out: str, a: dict[str, Any], node: Any) -> str:
+    """Of both kinds, as TorchScript traces them."""
+    return (conv_transpose if a["transposed"] else conv)(t, out, a, node)
 
 
 def conv_transpose(t: Trace, out: str, a: dict[str, Any], node: Any) -> str:
@@ -463,6 +499,7 @@ OPERATORS: dict[str, Row] = {
     **dict.fromkeys(PASSED, same),
     **dict.fromkeys(DROPOUT, dropout),
     **dict.fromkeys(("conv1d", "conv2d"), conv),
+    **dict.fromkeys(("convolution", "_convolution"), convolution),
     **dict.fromkeys(("conv_transpose1d", "conv_transpose2d"), conv_transpose),
     **dict.fromkeys(("group_norm", "instance_norm"), over_all_frames),
     **dict.fromkeys(("split", "split_with_sizes", "chunk"), split),
