@@ -14,7 +14,7 @@ from wavenetlite.formats import layers
 from wavenetlite.formats.format import UnsupportedError
 from wavenetlite.formats.graph_builder import GraphBuilder, frames_made
 from wavenetlite.formats.onnx_file import OnnxGraph, OnnxNode
-from wavenetlite.formats.onnx_signal import BATCH, CHANNELS, ONE, TIME, Axes, Signal, check_over_time, floats
+from wavenetlite.formats.onnx_signal import BATCH, CHANNELS, ONE, TIME, Axes, Elements, Signal, check_over_time, floats
 from wavenetlite.formats.onnx_skips import MisalignedError, stretch
 from wavenetlite.formats.sizes import BATCH_SIZE, Size
 from wavenetlite.graph import Node
@@ -60,6 +60,7 @@ class OnnxGraphBuilder(GraphBuilder):
 
     def set_value(self, name: str, value: Any) -> None:
         self.values[name] = value
+        value = value.signal if isinstance(value, Elements) else value
         if isinstance(value, Signal):
             self.tensors.setdefault(value.name, []).append(name)
 

@@ -21,6 +21,7 @@ from wavenetlite.formats.onnx_builder import OnnxGraphBuilder
 from wavenetlite.formats.onnx_constants import fold, integers
 from wavenetlite.formats.onnx_file import OnnxNode
 from wavenetlite.formats.onnx_joins import Stack
+from wavenetlite.formats.onnx_operators import OPERATORS
 from wavenetlite.formats.onnx_signal import CHANNELS, TIME, Elements, Signal, place, reaches_end
 from wavenetlite.formats.sizes import BATCH_SIZE
 from wavenetlite.graph import Node
@@ -135,7 +136,10 @@ def leave_elements(net: OnnxGraphBuilder, node: OnnxNode, inputs: list[Any]) -> 
         numbers = [moved(cache.as_elements(value)) for value in inputs]
         if not any(isinstance(one, Signal) for one in numbers):
             made = fold(node, numbers)
-            return list(made) if node.kind == "Shape" else [Elements(one) for one in made]
+            if node.kind == "Shape":
+                return list(made)
+            too = signals_too(net, node, [one.signal if isinstance(one, Elements) else one for one in inputs])
+            return [Elements(one, signal) for one, signal in zip(made, too or len(made) * (None,), strict=True)]
     for at, value in enumerate(inputs):
         if isinstance(value, Elements) and value.signal is not None:
             inputs[at] = value.signal
@@ -143,6 +147,18 @@ def leave_elements(net: OnnxGraphBuilder, node: OnnxNode, inputs: list[Any]) -> 
         raise UnsupportedError("computes with a cache; it can only be put before a signal, or be the state of a GRU or "
                                "an LSTM")  # fmt: skip
     return None
+
+
+def signals_too(net: OnnxGraphBuilder, node: OnnxNode, inputs: list[Any]) -> list[Signal] | None:
+    """What a node makes of signals, where what it makes may be read as signals as well as elements."""
+    if any(one is None for one in inputs) or not any(isinstance(one, Signal) for one in inputs):
+        return None
+    try:
+        made = OPERATORS[node.kind](net, node, inputs)
+    except UnsupportedError:
+        return None
+    made = made if isinstance(made, list) else [made]
+    return made if all(isinstance(one, Signal) for one in made) else None
 
 
 def moved(value: Any) -> Any:

@@ -16,7 +16,15 @@ import numpy as np
 from wavenetlite.formats.format import UnsupportedError
 from wavenetlite.formats.onnx_activations import Unfinished, finish
 from wavenetlite.formats.onnx_builder import OnnxGraphBuilder
-from wavenetlite.formats.onnx_cache import Cache, caches, check_blocks, last_frames, leave_elements, unknown_sizes
+from wavenetlite.formats.onnx_cache import (
+    Cache,
+    caches,
+    check_blocks,
+    last_frames,
+    leave_elements,
+    signals_too,
+    unknown_sizes,
+)
 from wavenetlite.formats.onnx_constants import FOLDED, fold, part_of_shape
 from wavenetlite.formats.onnx_file import OnnxGraph, OnnxNode
 from wavenetlite.formats.onnx_joins import Stack, leave_stack
@@ -143,7 +151,7 @@ class Importer:
             for node in self.file.nodes:
                 place = node.place
                 for name, value in zip(node.outputs, outputs_of(self.net, node), strict=False):
-                    self.net.set_value(name, value)
+                    self.net.set_value(name, value if cache is None else cache.as_elements(value))
                 self.done += 1
             place = "its outputs" if self.caches else f"output {self.file.outputs[0]!r}"
             self.output = self.finish()
@@ -200,15 +208,7 @@ def outputs_of(net: OnnxGraphBuilder, node: OnnxNode) -> Sequence[Any]:
     if node.kind not in OPERATORS:
         raise UnsupportedError(f"{node.kind} has no counterpart here")
     if node.kind == "Slice" and net.cache is not None and (last := last_frames(net, node, inputs)) is not None:
-        return [Elements(last.numbers, signal_too(net, node, inputs))]
+        too = signals_too(net, node, inputs)
+        return [Elements(last.numbers, too[0] if too else None)]
     made = OPERATORS[node.kind](net, node, inputs)
     return made if isinstance(made, list) else [made]
-
-
-def signal_too(net: OnnxGraphBuilder, node: OnnxNode, inputs: list[Any]) -> Signal | None:
-    """A slice as a signal, where it can be one."""
-    try:
-        made: Signal = OPERATORS["Slice"](net, node, inputs)
-    except UnsupportedError:
-        return None
-    return made

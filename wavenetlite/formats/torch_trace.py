@@ -71,7 +71,7 @@ def exported(module: Any, x: Any) -> Any:
     from torch._export.converter import TS2EPConverter  # torch.export itself takes no scripted module and names this
 
     if not isinstance(module, torch.jit.ScriptModule):
-        module = torch.jit.trace(module, x, check_trace=False)
+        module = torch.jit.trace(module, x, check_trace=False)  # type: ignore[no-untyped-call]
     return TS2EPConverter(module, (x,), {}).convert()
 
 
