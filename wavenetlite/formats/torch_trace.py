@@ -63,23 +63,39 @@ def traced(module: Any, x: Any, layout: str) -> Module:
 
 
 def exported(module: Any, x: Any) -> Any:
-    """The program that a module is; one with scripted parts is traced by TorchScript first."""
+    """The program that a module is."""
     import torch
 
-    if not is_scripted(module):
-        return torch.export.export(module, (x,), strict=False)
-    from torch._export.converter import TS2EPConverter  # torch.export itself takes no scripted module and names this
-
-    if not isinstance(module, torch.jit.ScriptModule):
-        module = torch.jit.trace(module, x, check_trace=False)  # type: ignore[no-untyped-call]
-    return TS2EPConverter(module, (x,), {}).convert()
+    with unscripted(module) as plain:
+        return torch.export.export(plain, (x,), strict=False)
 
 
-def is_scripted(module: Any) -> bool:
-    """Whether a module, or one inside it, is of ``torch.jit.script`` or ``torch.jit.trace``."""
+@contextmanager
+def unscripted(module: Any) -> Iterator[Any]:
+    """The module with other modules in the places of those of ``torch.jit``, which torch.export does not take: they run
+    the same code. Afterwards it is as it was."""
     import torch
 
-    return any(isinstance(one, torch.jit.ScriptModule) for one in module.modules())
+    class Unscripted(torch.nn.Module):
+        def __init__(self, scripted: Any) -> None:
+            super().__init__()
+            self.run = scripted._c._get_method("forward")
+
+        def forward(self, *inputs: Any) -> Any:
+            return self.run(*inputs)
+
+    def is_scripted(one: Any) -> bool:
+        return isinstance(one, torch.jit.ScriptModule)
+
+    holders = [] if is_scripted(module) else [one for one in module.modules() if not is_scripted(one)]
+    places = [(one, name, child) for one in holders for name, child in one._modules.items() if is_scripted(child)]
+    try:
+        for one, name, child in places:
+            one._modules[name] = Unscripted(child)
+        yield Unscripted(module) if is_scripted(module) else module
+    finally:
+        for one, name, child in places:
+            one._modules[name] = child
 
 
 @contextmanager
@@ -129,6 +145,8 @@ class Trace:
 
     def call(self, node: Any) -> None:
         """One operator: computed, where it reads no signal; else noted."""
+        if not node.users:  # sizes that nothing reads
+            return
         sources = node.all_input_nodes
         if node.target is operator.getitem:
             whole, index = node.args
