@@ -300,6 +300,12 @@ def matrix(g, x, channels, frames):
         g.add("MatMul", g.floats(out, channels), x)
         return
     turned = g.hidden("Transpose", x, perm=[0, 2, 1])
+    if g.rng.random() < 0.5:  # all frames on one axis, as tf2onnx writes a Dense
+        rows = g.hidden("Reshape", turned, g.integers(*g.of((-1, channels), (frames, channels))))
+        shape = g.hidden("Concat", g.size(turned, 0), g.size(turned, 1), g.integers(out), axis=0)
+        made = g.hidden("Relu", g.hidden("MatMul", rows, g.floats(channels, out)))
+        g.add("Transpose", g.hidden("Reshape", made, g.of(shape, g.integers(1, -1, out))), perm=[0, 2, 1])
+        return
     g.add("Transpose", g.hidden("MatMul", turned, g.floats(channels, out)), perm=[0, 2, 1])
 
 

@@ -15,6 +15,7 @@ from wavenetlite.formats.onnx_signal import (
     BATCH,
     CHANNELS,
     ONE,
+    ROWS,
     TIME,
     Signal,
     left_out,
@@ -155,15 +156,21 @@ def unsqueeze(net: OnnxGraphBuilder, node: OnnxNode, inputs: list[Any]) -> Signa
 
 
 def reshape(net: OnnxGraphBuilder, node: OnnxNode, inputs: list[Any]) -> Signal:
-    """Only ones may come and go."""
+    """Only ones may come and go, and the axes of batch and time become one, or two again."""
     signal = signal_in(inputs)
     if node.kind == "Flatten":
         number = node.attributes.get("axis", 1) % (len(signal.axes) + 1)
         kept = [[a for a in part if a != ONE] for part in (signal.axes[:number], signal.axes[number:])]
+        kept = [[ROWS] if part == [BATCH, TIME] else part for part in kept]
         for part in kept:
             if len(part) > 1:
                 raise UnsupportedError(f"makes one axis of {' and '.join(part)}")
         return replace(signal, axes=tuple(part[0] if part else ONE for part in kept))
+    if one_axis_of_rows(net, signal, np.asarray(inputs[1]).tolist()):
+        return replace(signal, axes=(ROWS, CHANNELS))
+    if ROWS in signal.axes:
+        parts = [(BATCH, TIME) if axis == ROWS else (axis,) for axis in signal.axes]
+        signal = replace(signal, axes=sum(parts, ()))
     sizes = net.shape(signal).tolist()
     wanted = [sizes[i] if one == 0 and i < len(sizes) else one
               for i, one in enumerate(np.asarray(inputs[1]).tolist())]  # fmt: skip
@@ -182,3 +189,11 @@ def reshape(net: OnnxGraphBuilder, node: OnnxNode, inputs: list[Any]) -> Signal:
     if CHANNELS not in axes and signal.channels == 1 and ONE in axes:
         axes[axes.index(ONE)] = CHANNELS
     return replace(signal, axes=tuple(axes))
+
+
+def one_axis_of_rows(net: OnnxGraphBuilder, signal: Signal, wanted: list[Any]) -> bool:
+    """Whether a shape has the frames of all signals on one axis, and the channels on the other."""
+    if [axis for axis in signal.axes if axis != ONE] not in ([BATCH, TIME, CHANNELS], [ROWS, CHANNELS]):
+        return False
+    rows, channels = net.size(signal, ROWS), signal.channels
+    return len(wanted) == 2 and wanted[0] in (-1, rows) and wanted[1] in (-1, channels)

@@ -14,7 +14,18 @@ from wavenetlite.formats import layers
 from wavenetlite.formats.format import UnsupportedError
 from wavenetlite.formats.graph_builder import GraphBuilder, frames_made
 from wavenetlite.formats.onnx_file import OnnxGraph, OnnxNode
-from wavenetlite.formats.onnx_signal import BATCH, CHANNELS, ONE, TIME, Axes, Elements, Signal, check_over_time, floats
+from wavenetlite.formats.onnx_signal import (
+    BATCH,
+    CHANNELS,
+    ONE,
+    ROWS,
+    TIME,
+    Axes,
+    Elements,
+    Signal,
+    check_over_time,
+    floats,
+)
 from wavenetlite.formats.onnx_skips import MisalignedError, stretch
 from wavenetlite.formats.sizes import BATCH_SIZE, Size
 from wavenetlite.graph import Node
@@ -72,6 +83,8 @@ class OnnxGraphBuilder(GraphBuilder):
 
     def size(self, signal: Signal, axis: str) -> int | Size:
         """That of one of a tensor's axes."""
+        if axis == ROWS:
+            return self.size(signal, BATCH) * self.length(signal)
         if axis == BATCH:
             return self.batch if isinstance(self.batch, int) else BATCH_SIZE
         return self.length(signal) if axis == TIME else signal.channels if axis == CHANNELS else 1

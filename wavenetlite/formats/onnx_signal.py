@@ -17,6 +17,8 @@ from wavenetlite.support.arrays import Floats
 Axes = tuple[str, ...]
 
 BATCH, CHANNELS, TIME, ONE = "batch", "channels", "time", "1"
+ROWS = "batch and time"
+"""One axis of the frames of all signals, as some programs reshape before a matrix."""
 
 TO_THE_END = 2**31 - 1
 
@@ -61,7 +63,7 @@ class Signal:
 
     @property
     def over_time(self) -> bool:
-        return TIME in self.axes
+        return TIME in self.axes or ROWS in self.axes
 
     @property
     def time(self) -> Fraction:
