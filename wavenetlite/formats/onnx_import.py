@@ -45,6 +45,8 @@ LAYOUTS: dict[int, list[Axes]] = {
 
 MOST_NODES = 5_000
 MOST_CACHES = 256
+MOST_VISITS = 4 * MOST_NODES
+"""Of nodes, while it is tried which input is the signal, what its axes are, and where more zeros are wanted."""
 
 
 def network(file: OnnxGraph, layout: str | None = None) -> Graph:
@@ -73,14 +75,18 @@ def network(file: OnnxGraph, layout: str | None = None) -> Graph:
                              "further input, a cache, an output with its next value")  # fmt: skip
     best: Importer | None = None
     reasons: list[str] = []
+    visits = 0
     for name, sizes in file.inputs.items():
         if reason := unknown_sizes(file.inputs, name):
             reasons.append(reason)
             continue
         for axes in layouts_of(sizes, layout):
+            if visits > MOST_VISITS:
+                break
             importer = Importer(file, name, axes, sizes)
             if importer.run():
                 return importer.network()
+            visits += importer.visits
             if best is None or importer.done > best.done:
                 best = importer
     if best is None and reasons:
@@ -128,14 +134,15 @@ class Importer:
         self.caches = caches(file.inputs, name)
         self.stretched: dict[str, int] = {}
         self.output = ""
-        self.done = 0
+        self.done = self.visits = 0
         self.problem = ""
 
     def run(self) -> bool:
         """Whether every node could be taken; else `problem` says which could not, and why."""
         for _ in range(MOST_STRETCHES):
             wanted = self.go_through()
-            if wanted is None:
+            self.visits += self.done + 1
+            if wanted is None or self.visits > MOST_VISITS:
                 break
             self.stretched[wanted.convolution] = self.stretched.get(wanted.convolution, 0) + wanted.frames
         return not self.problem
