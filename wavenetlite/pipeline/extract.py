@@ -18,7 +18,7 @@ from wavenetlite.features import Features, LogMel
 from wavenetlite.pipeline import archives, assembly, shards, sidecars, specs, work
 from wavenetlite.pipeline.chunks import chunks, digest
 from wavenetlite.pipeline.entries import Entry, Listing, PipelineError
-from wavenetlite.pipeline.parallel import Ticks, in_parallel
+from wavenetlite.pipeline.parallel import Ticks, in_parallel, needed
 from wavenetlite.pipeline.sources import Source, listed
 from wavenetlite.pipeline.specs import Reading, Recipe
 from wavenetlite.pipeline.work import Old, Task
@@ -159,6 +159,7 @@ def extract(
         raise ParameterError("n_jobs=0 must be a number of workers, or -1: one per CPU")
     for reason in leave_out:
         one_of("leave_out", reason, assembly.FOR_KEPT)
+    needed()
     recipe = Recipe(spec, Reading(resample, audio.checked_mono(mono), float(max_s)))
     listing = source if isinstance(source, Listing) else listed(source, layout=layout, columns=columns, seed=seed)
     if not listing.entries:

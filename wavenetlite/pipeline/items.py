@@ -259,7 +259,7 @@ class ItemSequence(Sequence[Item]):
 
     @cached_property
     def spec(self) -> Features:
-        """The spec that the frames were computed with; it does not need librosa."""
+        """The spec that the frames were computed with."""
         path = self.table.folder / specs.TABLES
         spec = specs.read(path)
         if spec is None or spec.fingerprint.hex() != self.about["feature_spec_hash"]:
