@@ -56,7 +56,8 @@ exit status:
 
 environment:
   WAVENETLITE_TRACEBACK=1           show where an error comes from
-  WAVENETLITE_ISA=sse2|avx2|avx512  force an instruction set"""
+  WAVENETLITE_ISA=sse2|avx2|avx512  force an instruction set
+  WAVENETLITE_STREAM_BYTES=BYTES    most memory that a stream may take"""
 
 
 def parser(argv: Sequence[str]) -> argparse.ArgumentParser:

@@ -453,15 +453,70 @@ def test_modules_with_a_forward_of_their_own(name):
     assert agrees(wl.from_torch(module), x, theirs(module, x))
 
 
-def test_skips_of_a_u_net_are_aligned_or_refused():
+class CutToTheInput(UNet):
+    def forward(self, x):
+        return super().forward(x)[..., : x.shape[2]] + x
+
+
+class PaddedToTheInput(UNet):
+    def forward(self, x):
+        y = super().forward(x)
+        return functional.pad(y, (0, x.shape[2] - y.shape[2])) + x
+
+
+@pytest.mark.parametrize("kind", [UNet, CutToTheInput])
+def test_skips_of_a_u_net_are_aligned(kind):
     torch.manual_seed(1)
-    module, x = UNet(), signal(64, 3)
-    try:
-        model = wl.from_torch(module)
-    except wl.ParameterError as error:
-        assert "do not fit together" in str(error)
-    else:
-        assert agrees(model, x, theirs(module, x))
+    module, x = kind(), signal(64, 3)
+    model = wl.from_torch(module)
+    assert agrees(model, x, theirs(module, x)) and model.latency > 0
+
+
+def test_a_u_net_that_is_padded_by_the_signals_length_is_refused():
+    """Whether its last frames are zeros depends on the length: for a length that 4 divides they are not."""
+    torch.manual_seed(1)
+    with pytest.raises(wl.ParameterError, match="depends on the length of the signal"):
+        wl.from_torch(PaddedToTheInput())
+
+
+SCRIPTED = {
+    "script": torch.jit.script,
+    "trace": lambda module: torch.jit.trace(module, torch.zeros(1, 3, 40)),
+    "a scripted part": lambda module: nn.Sequential(nn.Conv1d(3, 3, 2), torch.jit.script(module), nn.Tanh()),
+    "a traced part": lambda module: nn.Sequential(torch.jit.trace(module, torch.zeros(1, 3, 40)), nn.Conv1d(4, 2, 3)),
+    "a scripted part with a hook": lambda module: with_doubling(nn.Sequential(torch.jit.script(module))),
+}
+
+
+def with_doubling(module):
+    module.register_forward_hook(lambda module, inputs, y: 2 * y)
+    return module
+
+
+@pytest.mark.filterwarnings("ignore")
+@pytest.mark.parametrize("kind", SCRIPTED)
+def test_scripted_and_traced_modules(kind):
+    torch.manual_seed(1)
+    module, x = SCRIPTED[kind](others.randomised(Published("symmetric")).eval()), signal(60, 3)
+    parts = list(module.modules())
+    assert agrees(wl.from_torch(module), x, theirs(module, x))
+    assert [type(one) for one in module.modules()] == [type(one) for one in parts]
+
+
+@pytest.mark.filterwarnings("ignore")
+def test_files_of_pytorch_that_are_of_no_known_network_say_what_to_do(tmp_path):
+    module = nn.Sequential(nn.Conv1d(2, 2, 3))
+    torch.jit.save(torch.jit.script(module), tmp_path / "script.pt")
+    torch.jit.save(torch.jit.script(others.BaiTCN(3, [4, 4], old=False).network), tmp_path / "known.pt")
+    torch.save(module, tmp_path / "module.pt")
+    torch.save(module.state_dict(), tmp_path / "state.pt")
+    torch.save(module.state_dict(), tmp_path / "old.pt", _use_new_zipfile_serialization=False)
+    for name in ("script", "known"):
+        with pytest.raises(wl.ModelFileError, match=r"it is TorchScript, which is code, .* torch.jit.load"):
+            wl.load(tmp_path / f"{name}.pt")
+    for name in ("module", "state", "old"):
+        with pytest.raises(wl.ModelFileError, match=r"of no network that is known here .* wavenetlite.from_torch"):
+            wl.load(tmp_path / f"{name}.pt")
 
 
 @pytest.mark.parametrize(

@@ -320,6 +320,67 @@ def by_hand(x):
     return np.maximum(before @ kernel[0] + x @ kernel[1] + bias, 0) @ dense
 
 
+# -------------------------------------------------------------------------------------------- keras-tcn, made by hand
+TCN_OPTIONS = {"nb_filters": 4, "kernel_size": 2, "nb_stacks": 1, "dilations": [1, 2], "padding": "causal",
+               "use_skip_connections": True, "dropout_rate": 0.0, "return_sequences": True, "activation": "tanh",
+               "use_batch_norm": False, "use_layer_norm": True}  # fmt: skip
+TCN_PARTS = {"conv1D_0": ("conv1d", [(2, 3, 4), (4,)]), "norm_0": ("layer_normalization", [(4,), (4,)]),
+             "conv1D_1": ("conv1d_1", [(2, 4, 4), (4,)]), "norm_1": ("layer_normalization_1", [(4,), (4,)]),
+             "matching_conv1D": ("shape_match_conv", [(1, 3, 4), (4,)])}  # fmt: skip
+
+
+def tcn_blocks():
+    """The arrays of two residual blocks, by part; the second needs no convolution to match its input."""
+    rng = np.random.default_rng(1)
+    first = {part: [rng.standard_normal(shape).astype(np.float32) for shape in shapes]
+             for part, (_, shapes) in TCN_PARTS.items()}  # fmt: skip
+    wider = {part: [(2, 4, 4) if len(shape) == 3 else shape for shape in shapes]
+             for part, (_, shapes) in TCN_PARTS.items() if part != "matching_conv1D"}  # fmt: skip
+    second = {part: [rng.standard_normal(shape).astype(np.float32) for shape in shapes]
+              for part, shapes in wider.items()}  # fmt: skip
+    return [first, second]
+
+
+def tcn_by_hand(x, blocks, first_version):
+    """keras-tcn's definition, in float64."""
+    inside = (lambda a: np.maximum(a, 0)) if first_version else np.tanh
+    skips = 0
+    for dilation, block in zip((1, 2), blocks, strict=True):
+        y = x
+        for number in (0, 1):
+            kernel, bias = (one.astype(np.float64) for one in block[f"conv1D_{number}"])
+            y = np.vstack([np.zeros((dilation, y.shape[1])), y])[: len(x)] @ kernel[0] + y @ kernel[1] + bias
+            gamma, beta = block[f"norm_{number}"]
+            y = (y - y.mean(1, keepdims=True)) / np.sqrt(y.var(1, keepdims=True) + 1e-3) * gamma + beta
+            y = inside(y)
+        y = y if first_version else np.tanh(y)
+        kernel = block.get("matching_conv1D", [np.eye(4)[None], np.zeros(4)])
+        skips, x = skips + y, np.tanh(x @ kernel[0][0].astype(np.float64) + kernel[1] + y)
+    return skips
+
+
+@pytest.mark.parametrize("kind", ["h5", "keras"])
+@pytest.mark.parametrize(
+    ("more", "first_version"),
+    [({}, True), ({"use_weight_norm": False}, False), ({"go_backwards": False, "return_state": False}, False)],
+    ids=["3.1", "3.2 to 3.5.5", "3.5.6"],
+)
+def test_versions_of_keras_tcn_in_files_of_keras_2(tmp_path, kind, more, first_version):
+    """Before 3.2 all activations but the last of a block were ReLU; the versions differ in their options."""
+    blocks, x = tcn_blocks(), np.random.default_rng(2).standard_normal((20, 3)).astype(np.float32)
+    config = sequential(layer("TCN", "t", **TCN_OPTIONS, **more))
+    if kind == "h5":
+        arrays = {f"t/residual_block_{n}/{part}/{name}:0": value for n, block in enumerate(blocks)
+                  for part, values in block.items() for name, value in zip("ab", values, strict=True)}  # fmt: skip
+        data = legacy_bytes(config, {"t": arrays})
+    else:
+        path = "_layer_checkpoint_dependencies/tcn/residual_blocks/residual_block"
+        data = keras_bytes(config, {f"{path}{f'_{n}' if n else ''}/{'layers/' if 'match' not in part else ''}"
+                                    f"{TCN_PARTS[part][0]}": values for n, block in enumerate(blocks)
+                                    for part, values in block.items()})  # fmt: skip
+    close(loaded(tmp_path, data)(x), tcn_by_hand(x, blocks, first_version))
+
+
 @pytest.mark.parametrize("kind", ["keras", "keras 2", "legacy", "split", "weights", "legacy weights"])
 def test_files_made_by_hand(tmp_path, kind):
     config = sequential(CONV, DENSE)

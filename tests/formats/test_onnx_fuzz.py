@@ -140,7 +140,7 @@ def tensor(name, dims, **more):
         (model_bytes(initializer=[tensor("w", [-1])]), "it must have at most 8 sizes"),
         (model_bytes(initializer=[tensor("w", [1] * 9)]), "it must have at most 8 sizes"),
         (model_bytes(initializer=[tensor("w", [2], raw_data=b"123")]), "has 3 bytes"),
-        (model_bytes(name="empty"), "its graph has 0 inputs"),
+        (model_bytes(name="empty"), "its graph has no input or no output"),
         (encode(onnx_file.MODEL, ir_version=8, producer_name="no graph here"), "it has no graph"),
     ],
 )
@@ -171,8 +171,8 @@ def chain(kind, count, inputs=1):
 
 def test_sizes_do_not_grow_without_end():
     shape = onnx_file.OnnxNode("Shape", "shape", ("x",), ("t0",), {})
-    graph = onnx_file.OnnxGraph([shape, *chain("Mul", 100, 2)], {}, {"x": (1, 8, 999)}, ["t100"], 17)
-    with pytest.raises(wl.ModelFileError, match="sizes that do not fit into 64 bits"):
+    graph = onnx_file.OnnxGraph([shape, *chain("Mul", 100, 2)], {}, {"x": (1, 8, "n")}, ["t100"], 17)
+    with pytest.raises(wl.ModelFileError, match="gives sizes that are no numbers, or do not fit"):
         onnx_import.network(graph)
 
 

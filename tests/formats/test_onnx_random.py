@@ -69,6 +69,17 @@ RIGHT = {
     "padding that is cut off at both ends": (
         [("Conv", ["x", "w"], ["a"], {"pads": [2, 2]}), ("Slice", ["a", "s", "e", "d"], ["y"], {})],
         {"w": W, "s": [I64(1)], "e": [I64(-1)], "d": [I64(2)]}, 17),
+    "Dense as tf2onnx writes it": (
+        [("Transpose", ["x"], ["a"], {"perm": [0, 2, 1]}), ("Shape", ["a"], ["s"], {}),
+         ("Cast", ["s"], ["si"], {"to": TensorProto.INT32}), ("Gather", ["si", "free"], ["f"], {}),
+         ("Concat", ["f", "units"], ["u"], {"axis": 0}), ("Cast", ["u"], ["ul"], {"to": TensorProto.INT64}),
+         ("Reshape", ["a", "rows"], ["r"], {}), ("MatMul", ["r", "m"], ["p"], {}),
+         ("Reshape", ["p", "ul"], ["q"], {}), ("Add", ["q", "b"], ["y"], {})],
+        {"free": np.array([0, 1]), "units": np.array([5], np.int32), "rows": np.array([-1, 3]),
+         "m": W[0].repeat(2, 1)[:, :5], "b": W[0, 0].repeat(2)[:5]}, 13),
+    "a matrix over the frames of all signals on one axis": (
+        [("Transpose", ["x"], ["a"], {"perm": [0, 2, 1]}), ("Flatten", ["a"], ["r"], {"axis": 2}),
+         ("Gemm", ["r", "m"], ["g"], {}), ("Unsqueeze", ["g", "0"], ["y"], {})], {"m": W[0], "0": [I64(0)]}, 13),
     "Cast to double and back": (
         [("Cast", ["x"], ["a"], {"to": TensorProto.DOUBLE}), ("Cast", ["a"], ["y"], {"to": TensorProto.FLOAT})],
         {}, 17),

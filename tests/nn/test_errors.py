@@ -507,7 +507,30 @@ def test_output_frames_of_numpy_integers(model, kind):
     assert stream.output_frames(kind(10)) == stream.output_frames(10)
 
 
-@pytest.mark.parametrize("shape", [(3, 20), (2, 3, 20)])
-def test_signals_whose_axes_are_exchanged(shape):
-    with pytest.raises(wl.ParameterError, match=r"x has 20 channels; it must have 3.* looks like .channels, frames."):
+EXCHANGED = r"{} has 20 channels; it must have 3\. .* looks like \(channels, frames\): transpose it, .*{}\)$"
+
+
+@pytest.mark.parametrize(("shape", "remedy"), [((3, 20), "x.T"), ((2, 3, 20), "x.swapaxes.1, 2.")])
+def test_signals_whose_axes_are_exchanged(shape, remedy):
+    with pytest.raises(wl.ParameterError, match=EXCHANGED.format("x", remedy)):
         nn.Conv1d(3, 2, 1)(np.zeros(shape, np.float32))
+
+
+def test_blocks_whose_axes_are_exchanged():
+    """In streams, pools and conditioning too; nothing of them is taken."""
+    model, x = wl.WaveNet(3, 2, residual_channels=4, skip_channels=4, dilations=[1, 2], condition_channels=3), block(3)
+    stream, pool, c = model.stream(), model.pool(capacity=1), np.zeros((20, 3), np.float32)
+    sid = pool.open()
+    for name, array, call in [
+        ("block", "block", lambda: stream.process(x, c)),
+        ("block of stream 0", "x", lambda: pool.process({sid: x}, {sid: c})),
+        ("c", "c", lambda: stream.process(c, x)),
+        ("c", "c", lambda: model(c, x)),
+    ]:
+        with pytest.raises(wl.ParameterError, match=EXCHANGED.format(name, f"{array}.T")):
+            call()
+    assert len(stream.process(c, c)) == len(pool.process({sid: c}, {sid: c})[sid]) == 20
+
+
+def block(channels):
+    return np.zeros((channels, 20), np.float32)

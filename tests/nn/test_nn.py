@@ -396,8 +396,24 @@ def test_what_does_not_fit_float32_is_refused():
 
 
 def test_a_network_that_would_take_all_memory_is_refused():
-    with pytest.raises(wl.ParameterError, match="bytes of state"):
-        nn.Conv1d(1, 1, 65_536, dilation=65_536)(np.ones((1, 1), np.float32))
+    with pytest.raises(wl.ParameterError, match=r"bytes of state .* set WAVENETLITE_STREAM_BYTES to a higher limit"):
+        nn.Conv1d(1, 1, 65_536, dilation=65_536).stream()
+
+
+def test_the_memory_that_a_stream_may_take_can_be_set(monkeypatch):
+    monkeypatch.setenv("WAVENETLITE_STREAM_BYTES", "100000")
+    nn.Conv1d(1, 1, 65, dilation=64).stream()
+    with pytest.raises(wl.ParameterError, match="together more than 100,000"):
+        nn.Conv1d(1, 1, 65, dilation=640).stream()
+    monkeypatch.setenv("WAVENETLITE_STREAM_BYTES", "1 GB")
+    with pytest.raises(wl.ParameterError, match="WAVENETLITE_STREAM_BYTES='1 GB' must be a number of bytes"):
+        nn.Linear(1, 1).stream()
+
+
+def test_upsampling_over_and_over_is_refused():
+    wl.Sequential([nn.Conv1d(1, 1, 2), nn.Upsample(256), nn.Upsample(256)]).stream()
+    with pytest.raises(wl.ParameterError, match="makes 16777216 frames of one input frame; it must be at most 65536"):
+        wl.Sequential([nn.Conv1d(1, 1, 2), *[nn.Upsample(256)] * 20]).stream()
 
 
 def test_parameters_are_replaced_at_once():

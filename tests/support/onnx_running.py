@@ -7,16 +7,26 @@ import math
 from fractions import Fraction
 
 import numpy as np
+import onnx
 import onnxruntime
 
-from wavenetlite.formats import onnx
+from wavenetlite.formats import onnx as onnx_format
 
 
 def exported(model, **options):
     """The bytes of a model's ONNX file."""
     file = io.BytesIO()
-    onnx.save(model, file, **options)
+    onnx_format.save(model, file, **options)
     return file.getvalue()
+
+
+def bare(data):
+    """A file of ours without the network in its metadata: only its graph is left to be read."""
+    model = onnx.load_model_from_string(data)
+    kept = [one for one in model.metadata_props if not one.key.startswith("network")]
+    del model.metadata_props[:]
+    model.metadata_props.extend(kept)
+    return model.SerializeToString()
 
 
 def session(data):

@@ -16,8 +16,8 @@ from onnx import TensorProto, helper, numpy_helper
 
 import wavenetlite as wl
 
-FRAMES = 23, 31
-"""Of the two signals that a graph is tried with; the first is that for which it is made."""
+FRAMES = 24, 31, 48
+"""Of the signals that a graph is tried with; the first is that for which it is made."""
 
 onnxruntime.set_default_logger_severity(4)
 
@@ -32,7 +32,7 @@ class RandomGraph:
         self.dynamic = bool(self.rng.random() < 0.7)
         self.nodes, self.constants = [], {}
         self.shapes = {"x": (1, self.channels, FRAMES[0])}
-        self.last = "x"
+        self.last, self.seen = "x", 0  # nodes up to the last that was looked at
 
     def of(self, *values):
         return values[int(self.rng.integers(len(values)))]
@@ -59,20 +59,30 @@ class RandomGraph:
 
     def add(self, kind, *inputs, outputs=1, **attributes):
         """Note a node, if ONNX Runtime can run it; its first output is the newest tensor."""
-        name = f"t{len(self.nodes)}"
+        name, count = f"t{len(self.nodes)}", self.seen
         names = [name] + [f"{name}_{n}" for n in range(1, outputs)]
         self.nodes.append((helper.make_node(kind, list(inputs), names, **attributes), name))
         try:
             shape = run(self.bytes(name), self.signal(FRAMES[0])).shape
         except Exception:  # no valid graph
-            self.nodes.pop()
+            del self.nodes[count:]
             return False
         if len(shape) != 3 or shape[0] != 1 or min(shape) < 1:
-            self.nodes.pop()
+            del self.nodes[count:]
             return False
         self.shapes[name] = shape
-        self.last = name
+        self.last, self.seen = name, len(self.nodes)
         return True
+
+    def hidden(self, kind, *inputs, **attributes):
+        """A node that is not looked at, such as one of sizes."""
+        name = f"h{len(self.nodes)}"
+        self.nodes.append((helper.make_node(kind, list(inputs), [name], **attributes), name))
+        return name
+
+    def size(self, x, axis):
+        """One size of a tensor, (1,)."""
+        return self.hidden("Gather", self.hidden("Shape", x), self.integers(axis))
 
     def signal(self, frames):
         return np.random.default_rng(1).standard_normal((1, self.channels, frames)).astype(np.float32)
@@ -81,6 +91,7 @@ class RandomGraph:
         for _ in range(steps):
             source = self.last if self.rng.random() < 0.8 else self.of(*self.shapes)
             STEPS[int(self.rng.integers(len(STEPS)))](self, source, *self.shapes[source][1:])
+            del self.nodes[self.seen :]
 
 
 def run(data, x):
@@ -198,12 +209,7 @@ def activation(g, x, channels, frames):
 
 def cast(g, x, to):
     """To another type and back again, as one step."""
-    name = f"k{len(g.nodes)}"
-    g.nodes.append((helper.make_node("Cast", [x], [name], to=to), name))
-    if not g.add("Cast", name, to=TensorProto.FLOAT):
-        g.nodes.pop()
-        return False
-    return True
+    return g.add("Cast", g.hidden("Cast", x, to=to), to=TensorProto.FLOAT)
 
 
 RandomGraph.add_cast = cast
@@ -293,12 +299,14 @@ def matrix(g, x, channels, frames):
     if g.rng.random() < 0.4:
         g.add("MatMul", g.floats(out, channels), x)
         return
-    name = f"k{len(g.nodes)}"
-    count = len(g.nodes)
-    g.nodes.append((helper.make_node("Transpose", [x], [name], perm=[0, 2, 1]), name))
-    g.nodes.append((helper.make_node("MatMul", [name, g.floats(channels, out)], [name + "m"]), name))
-    if not g.add("Transpose", name + "m", perm=[0, 2, 1]):
-        del g.nodes[count:]
+    turned = g.hidden("Transpose", x, perm=[0, 2, 1])
+    if g.rng.random() < 0.5:  # all frames on one axis, as tf2onnx writes a Dense
+        rows = g.hidden("Reshape", turned, g.integers(*g.of((-1, channels), (frames, channels))))
+        shape = g.hidden("Concat", g.size(turned, 0), g.size(turned, 1), g.integers(out), axis=0)
+        made = g.hidden("Relu", g.hidden("MatMul", rows, g.floats(channels, out)))
+        g.add("Transpose", g.hidden("Reshape", made, g.of(shape, g.integers(1, -1, out))), perm=[0, 2, 1])
+        return
+    g.add("Transpose", g.hidden("MatMul", turned, g.floats(channels, out)), perm=[0, 2, 1])
 
 
 def split(g, x, channels, frames):
@@ -337,9 +345,70 @@ def reshape(g, x, channels, frames):
     )
 
 
-STEPS = [conv, conv, conv, conv, conv_transpose, crop, crop, pad, pad, activation, activation, activation, arithmetic,
-         arithmetic, join, join, join, zeros, norm, pool, matrix, split, reduce, reshape, part,
-         resize]  # fmt: skip
+def around_strides(g, x, channels, frames):
+    """Down and up again, with a skip around."""
+    (size, stride), inner = g.of((2, 2), (4, 2), (3, 2), (4, 2), (8, 4), (6, 3), (5, 2)), g.of(1, 2, 3)
+    pads = [(size - stride) // 2] * 2
+    down = [conv_of(g, x, channels, inner, size, strides=[stride], pads=pads)]
+    if g.rng.random() < 0.4:
+        low = conv_of(g, down[0], inner, 2, 4, strides=[2], pads=[1, 1])
+        low = g.hidden("ConvTranspose", low, g.floats(2, inner, 4), strides=[2], pads=[1, 1])
+        down.append(g.hidden("Add", low, down[0]))
+    if g.rng.random() < 0.4:
+        down.append(conv_of(g, g.hidden("Tanh", down[-1]), inner, inner, 3, pads=[1, 1]))
+    up = g.hidden("ConvTranspose", down[-1], g.floats(inner, channels, size), strides=[stride], pads=pads,
+                  output_padding=[g.of(0, 0, 1)])  # fmt: skip
+    if g.opset >= 11 and g.rng.random() < 0.3:
+        up = g.hidden("Slice", up, g.integers(0), g.size(x, 2), g.integers(2))
+    if g.opset >= 11 and g.rng.random() < 0.2:
+        missing = g.hidden("Sub", g.size(x, 2), g.size(up, 2))
+        up = g.hidden("Pad", up, g.hidden("Concat", g.integers(0, 0, 0, 0, 0), missing, axis=0))
+    kind = g.of("Add", "Concat", "Mul")
+    g.add(kind, up, x, **({"axis": 1} if kind == "Concat" else {}))
+
+
+def conv_of(g, x, channels, out, size, **options):
+    return g.hidden("Conv", x, g.floats(out, channels, size), **options)
+
+
+def by_shape(g, x, channels, frames):
+    """Cut, padded or renamed by sizes that are computed."""
+    if g.opset < 11:
+        return
+    kind = g.of("crop", "half", "channels", "pad", "rename", "other", "round")
+    length, other = g.size(x, 2), g.of(*g.shapes)
+    if kind == "crop":
+        g.add("Slice", x, g.integers(g.of(0, 1)), g.hidden("Sub", length, g.integers(g.of(1, 2))), g.integers(2))
+    elif kind == "half":
+        half = g.hidden("Div", length, g.integers(2))
+        twice = g.hidden("Mul", half, g.integers(2))
+        g.add("Slice", x, g.integers(0), g.hidden("Sub", twice, g.integers(2)) if g.rng.random() < 0.5 else
+              g.hidden("Add", length, g.hidden("Sub", length, twice)), g.integers(2))  # fmt: skip
+    elif kind == "channels" and channels > 1:
+        half = g.hidden("Div", g.hidden("Add", g.size(x, 1), g.integers(1)), g.integers(2))
+        ends = g.of((g.integers(0), half), (half, g.hidden("Mul", half, g.integers(2))))
+        g.add("Slice", x, *ends, g.integers(1))
+    elif kind == "pad":
+        before = g.hidden("Sub", g.hidden("Mul", g.size(x, 1), g.integers(1)), g.integers(channels - g.of(0, 1, 2)))
+        pads = g.hidden("Concat", g.integers(0, 0), before, g.integers(0, 0, 0), axis=0)
+        g.add("Conv", g.hidden("Pad", x, pads), g.floats(2, channels, 3))
+    elif kind == "rename":
+        shape = g.hidden("Concat", g.size(x, 0), g.size(x, 1), g.integers(-1), axis=0)
+        g.add("Reshape", x, shape)
+    elif kind == "other" and g.shapes[other][2] >= frames:
+        end = g.hidden("Sub", g.size(other, 2), length)
+        g.add("Concat", *g.of((x, g.hidden("Slice", other, g.integers(0), length, g.integers(2))),
+                              (g.hidden("Slice", other, end, g.size(other, 2), g.integers(2)), x)), axis=1)  # fmt: skip
+    elif kind == "round":
+        real = g.hidden("Cast", length, to=TensorProto.FLOAT)
+        up = g.hidden("Ceil", g.hidden("Div", real, g.constant([g.of(2.0, 1.0, 3.0)])))
+        end = g.hidden("Sub", length, g.hidden("Sub", g.hidden("Cast", up, to=TensorProto.INT64), g.integers(3)))
+        g.add("Slice", x, g.integers(0), g.of(end, g.hidden("Sub", length, g.integers(3))), g.integers(2))
+
+
+STEPS = [conv, conv, conv, conv, conv_transpose, around_strides, by_shape, by_shape, crop, crop, pad, pad, activation,
+         activation, activation, arithmetic, arithmetic, join, join, join, zeros, norm, pool, matrix, split, reduce,
+         reshape, part, resize]  # fmt: skip
 
 
 def outcome(seed, folder):

@@ -55,6 +55,66 @@ class Functional(nn.Module):
                 "norm": lambda: functional.layer_norm(x.mT, x.shape[1:2]).mT}[self.kind]()  # fmt: skip
 
 
+class Causal(nn.Conv1d):
+    """A layer of PyTorch's with another `forward`."""
+
+    def forward(self, x):
+        reach = (self.kernel_size[0] - 1) * self.dilation[0]
+        return super().forward(functional.pad(x, (reach, 0)))
+
+
+class Scaled(nn.Conv1d):
+    """One whose weights are not those that it computes with."""
+
+    def forward(self, x):
+        return functional.conv1d(x, self.weight * 0.5, self.bias, padding=self.kernel_size[0] - 1)
+
+
+class AroundStrides(nn.Module):
+    """Down and up again, with a skip around; cut to the input's length, padded to it, or neither."""
+
+    def __init__(self, channels, size, stride, how):
+        super().__init__()
+        padding = (size - stride) // 2
+        self.down = nn.Conv1d(channels, 3, size, stride, padding)
+        self.up = nn.ConvTranspose1d(3, channels, size, stride, padding)
+        self.how = how
+
+    def forward(self, x):
+        y = self.up(torch.tanh(self.down(x)))
+        if self.how == "cut":
+            y = y[..., : x.shape[-1]]
+        if self.how == "pad":
+            y = functional.pad(y, (0, x.shape[-1] - y.shape[-1]))
+        return x + y
+
+
+class More(nn.Module):
+    """Functions that are rarer in networks for streams, of which many must be refused."""
+
+    def __init__(self, kind):
+        super().__init__()
+        self.kind = kind
+
+    def forward(self, x):
+        return {"roll": lambda: x.roll(1, -1), "abs": lambda: x.abs(), "cumsum": lambda: x.cumsum(-1),
+                "stack": lambda: torch.stack([x, x.tanh()], 0).sum(0),
+                "einsum": lambda: torch.einsum("bct->bct", x) * 2,
+                "where": lambda: torch.where(x > 0, x, 0.1 * x), "view": lambda: x.view(x.shape[0], -1, x.shape[-1]),
+                "rows": lambda: torch.relu(x.transpose(1, 2).reshape(-1, x.shape[1])).reshape(
+                    x.shape[0], x.shape[2], -1).transpose(1, 2),
+                "interpolate": lambda: functional.interpolate(x, scale_factor=2.0, mode="linear"),
+                "maximum": lambda: functional.max_pool1d(x, 2, 1), "softplus": lambda: functional.softplus(x),
+                "addcmul": lambda: torch.addcmul(x, x, x, value=0.5),
+                "swap": lambda: x[:, torch.arange(x.shape[1] - 1, -1, -1)],
+                "last": lambda: x[..., -1:] + x, "every second": lambda: x[..., ::2], "square": lambda: x**2,
+                "std": lambda: x / (x.std(1, keepdim=True) + 1), "split": lambda: sum(x.split(1, 1)) + x,
+                "drop": lambda: functional.dropout(x, 0.5, self.training),
+                "negative": lambda: x[..., -20:]}[self.kind]()  # fmt: skip
+
+
+MORE = ["roll", "abs", "cumsum", "stack", "einsum", "where", "view", "rows", "interpolate", "maximum", "softplus",
+        "addcmul", "swap", "last", "every second", "square", "std", "split", "drop", "negative"]  # fmt: skip
 FUNCTIONS = ["pad", "gelu", "scale", "flip", "chunk", "mean", "clamp", "softmax", "time", "norm", "glu"]
 MODES = ["zeros"] * 6 + ["circular", "replicate", "reflect"]
 
@@ -62,7 +122,8 @@ MODES = ["zeros"] * 6 + ["circular", "replicate", "reflect"]
 def layer(rng, channels):
     """A layer and its channels."""
     of = lambda *values: values[int(rng.integers(len(values)))]  # noqa: E731
-    kind = of("conv", "conv", "conv", "cut", "act", "norm", "residual", "function", "pool", "up")
+    kind = of("conv", "conv", "conv", "cut", "act", "norm", "residual", "function", "pool", "up", "subclass", "strides",
+              "more")  # fmt: skip
     if kind == "conv":
         out, size, dilation = of(2, 3, 4), of(1, 2, 3, 4), of(1, 2, 3)
         padding = of(0, (size - 1) * dilation, (size - 1) * dilation // 2, "same")
@@ -88,6 +149,12 @@ def layer(rng, channels):
         ), channels
     if kind == "up":
         return of(nn.Upsample(scale_factor=2), nn.ConvTranspose1d(channels, channels, 4, 2, 1), nn.Identity()), channels
+    if kind == "subclass":
+        return of(Causal, Scaled)(channels, 3, of(1, 2, 3)), 3
+    if kind == "strides":
+        return AroundStrides(channels, *of((2, 2), (4, 2), (4, 4)), of("cut", "pad", "")), channels
+    if kind == "more":
+        return More(of(*MORE)), channels
     return Functional(of(*FUNCTIONS)), channels
 
 
@@ -110,7 +177,28 @@ def module(seed):
     if rng.random() < 0.2:
         inner = whole[int(rng.integers(len(whole)))]
         inner.forward = lambda x, first=inner.forward: first(x) + 1
-    return whole.eval()
+    return with_script(rng, whole.eval())
+
+
+def with_script(rng, whole):
+    """Sometimes with a part, or all, scripted or traced; where TorchScript can."""
+    kind = rng.random()
+    if kind > 0.25:
+        return whole
+    at = int(rng.integers(len(whole)))
+    try:
+        if kind < 0.08:
+            return torch.jit.trace(whole, torch.randn(1, 3, 64), check_trace=False)
+        if kind < 0.14:
+            return torch.jit.script(whole)
+        part = torch.jit.script(whole[at]) if kind < 0.2 else None
+        if part is None and isinstance(whole[at], nn.Conv1d):
+            part = torch.jit.trace(whole[at], torch.randn(1, whole[at].in_channels, 64), check_trace=False)
+    except Exception:
+        return whole
+    if part is not None:
+        whole[at] = part
+    return whole
 
 
 def outcome(seed):

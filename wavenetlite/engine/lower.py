@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import os
 from dataclasses import dataclass
 from fractions import Fraction
 
@@ -19,8 +20,10 @@ MAX_CHUNK = 120
 MOST_WIDE_FLOATS = 2**17
 """Floats in a chunk of frames with many bins: they stay in the second-level cache; longer chunks are not faster."""
 
-MOST_STATE_BYTES = MOST_WORKSPACE_BYTES = 2**30
-"""Memory limits of a stream: a small file may request any amount."""
+MOST_STREAM_BYTES = 400 * 2**20
+"""Memory limit of a stream: a small file may request any amount."""
+STREAM_BYTES = "WAVENETLITE_STREAM_BYTES"
+"""The environment variable that sets another limit."""
 
 
 def whole_vectors(floats: int) -> int:
@@ -161,9 +164,20 @@ def refuse_excess(buffers: list[Buffer], steps: list[Step]) -> None:
     )
     scratch = max((step.call.scratch for step in steps), default=0)
     work = 4 * (staged + scratch + sum(buffer.floats for buffer in buffers))
-    for name, needed, most in (("state", state, MOST_STATE_BYTES), ("workspace", work, MOST_WORKSPACE_BYTES)):
-        if needed > most:
-            raise ParameterError(f"a stream needs {needed:,} bytes of {name}; it must be at most {most:,}")
+    most = most_stream_bytes()
+    if state + work > most:
+        raise ParameterError(f"a stream needs {state:,} bytes of state and {work:,} of workspace, together more than "
+                             f"{most:,}; if it is meant to, set {STREAM_BYTES} to a higher limit")  # fmt: skip
+
+
+def most_stream_bytes() -> int:
+    """The memory limit of a stream."""
+    given = os.environ.get(STREAM_BYTES, "")
+    if not given:
+        return MOST_STREAM_BYTES
+    if not given.isascii() or not given.isdigit() or len(given) > 18:
+        raise ParameterError(f"{STREAM_BYTES}={given!r} must be a number of bytes")
+    return int(given)
 
 
 def find_last_uses(steps: list[Step], buffers: list[Buffer], buffer_of: dict[Node, int], output: int) -> None:

@@ -10,7 +10,7 @@ from libc.string cimport memcpy
 import numpy as np
 
 from wavenetlite.support.snapshots cimport HEADER, NETWORK, TRAILER, begin, finish, payload, validate
-from wavenetlite.support.checks import count, one_of
+from wavenetlite.support.checks import channels_error, count, one_of
 from wavenetlite.engine.plan cimport MUCH_WORK, PIECE_FRAMES, PIECE_WORK, Memory, Plan, Workspace
 from wavenetlite.support.errors import ArrayTypeError, ParameterError, SnapshotError, StreamStateError
 
@@ -30,7 +30,7 @@ cdef cnp.ndarray checked(object array, str name, int dimensions, Py_ssize_t chan
         raise ParameterError(f"{name} has shape {array.shape}; it must have {dimensions} dimensions"
                              f" ({'frames, channels' if dimensions == 2 else 'channels'})")
     if cnp.PyArray_DIM(a, dimensions - 1) != channels:
-        raise ParameterError(f"{name} has {cnp.PyArray_DIM(a, dimensions - 1)} channels; it must have {channels}")
+        raise channels_error(name, array.shape, channels)
     if not cnp.PyArray_IS_C_CONTIGUOUS(a) or not cnp.PyArray_ISALIGNED(a):
         return np.require(array, requirements=["C", "A"])
     return a

@@ -157,6 +157,8 @@ def recognised(file: BinaryIO, size: int) -> Format:
     for known in FORMATS.values():
         if known.sniff(ends):
             return known
+    if reason := import_module(f"{__name__}.tensors").why_unknown(ends):
+        raise ModelFileError(reason)
     if size < 8 or ends[8:9] == b"{":  # as our own begin: their reader says what is wrong
         return own.FORMAT
     readable = ", ".join(name for name, known in FORMATS.items() if known.load is not None)

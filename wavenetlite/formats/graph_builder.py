@@ -2,16 +2,20 @@
 
 from __future__ import annotations
 
+import functools
 import math
 from collections import Counter
-from fractions import Fraction
+from collections.abc import Mapping
 from typing import Any
 
 from wavenetlite import graph, nodes
 from wavenetlite.formats.format import UnsupportedError
+from wavenetlite.formats.sizes import SIGNAL_LENGTH, Size, least, most
 from wavenetlite.graph import Node
 from wavenetlite.nn.graph import INPUT, JOINS, MOST_NODES, Graph
 from wavenetlite.nn.module import Module
+
+NOTHING: Mapping[Node, int] = {}
 
 SPARE_VALUES = 2**21
 """Values that may be made besides a few times those that the file holds: a layer may be called many times."""
@@ -37,6 +41,7 @@ class GraphBuilder:
         self.room = SPARE_VALUES + 8 * held
         self.begun: Counter[str] = Counter()
         self.same: Counter[str] = Counter()
+        self.lengths: dict[Node, Any] = {}
 
     def add(self, name: str, layer: Module | str, *inputs: str) -> str:
         """Note a layer, or a way to join several inputs; its name, which may differ from the one that is wished for."""
@@ -80,11 +85,13 @@ class GraphBuilder:
         self.begun.update(beginnings(name))
         return name
 
-    def frames_of(self, node: Node) -> int | None:
-        """Frames of a node's sequence, where those of the input are known."""
-        if self.frames is None:
-            return None
-        return math.ceil((self.frames - Fraction(node.clock.start)) / Fraction(node.clock.rate))
+    def frames_of(self, node: Node) -> Any:
+        """Frames of a node's sequence when the input has ended."""
+        return frames_made(node, self.lengths, self.signal_length)
+
+    @property
+    def signal_length(self) -> int | Size:
+        return SIGNAL_LENGTH if self.frames is None else self.frames
 
     def needed(self, output: str) -> list[list[Any]]:
         """The entries that the output depends on."""
@@ -95,6 +102,26 @@ class GraphBuilder:
 
     def network(self, output: str) -> Graph:
         return Graph(self.channels, self.needed(output))
+
+
+def frames_made(
+    node: Node, known: dict[Node, Any], signal_length: int | Size, fewer: Mapping[Node, int] = NOTHING
+) -> Any:
+    """Frames of a node's sequence when its input has ended; those of all nodes before it are noted in `known`.
+
+    `fewer` are frames at the end of what a node reads with which it does without any output.
+    """
+    waiting = [node]
+    while waiting:
+        now = waiting[-1]
+        missing = [edge.node for edge in now.edges if edge.node not in known]
+        waiting += missing
+        if not missing:
+            waiting.pop()
+            each = [(known[edge.node] - 1 - edge.end_reach - fewer.get(now, 0)) // edge.stride + 1
+                    for edge in now.edges]  # fmt: skip
+            known[now] = most(0, functools.reduce(least, each)) * now.phases if each else signal_length
+    return known[node]
 
 
 def beginnings(name: str) -> list[str]:

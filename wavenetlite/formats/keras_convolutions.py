@@ -56,7 +56,8 @@ def convolved(
     reach = (weight.shape[2] - 1) * dilation
     padding = config.text("padding", "valid").lower()
     if padding == "same":
-        before = zeros_before(reach, stride, net.frames_of(x.node))
+        frames = net.frames_of(x.node)
+        before = zeros_before(reach, stride, frames if isinstance(frames, int) else None)
         pads = before, reach - before
     elif padding in ("causal", "valid"):
         pads = (reach if padding == "causal" else 0), 0

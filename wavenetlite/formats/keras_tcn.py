@@ -1,4 +1,4 @@
-"""keras-tcn's layer TCN (github.com/philipperemy/keras-tcn 3.5, MIT), which is a network."""
+"""keras-tcn's layer TCN (github.com/philipperemy/keras-tcn 3.1 to 3.5, MIT), which is a network."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ def tcn(net: KerasBuilder, layer: Layer, name: str, x: Signal) -> Signal:
     x_of_blocks, skips = x, []
     for index in range(config.integer("nb_stacks", 1, most=1024) * len(dilations)):
         place = index % len(dilations)
-        block = Block(net, layer, f"residual_block_{index}", filters[place], dilations[place], name)
+        block = Block(net, layer, index, filters[place], dilations[place], name)
         x_of_blocks, skip = block.connect(x_of_blocks)
         skips.append(skip)
     out = x_of_blocks
@@ -37,16 +37,27 @@ def tcn(net: KerasBuilder, layer: Layer, name: str, x: Signal) -> Signal:
     return out._replace(frame="last" if config.text("padding", "causal") == "causal" else "middle")
 
 
+TRACKED = {"conv1D_0": "conv1d", "conv1D_1": "conv1d_1", "matching_conv1D": "shape_match_conv"}
+"""What Keras 2 calls the parts of a block in its newer kind of file."""
+
+LATER = "use_weight_norm", "go_backwards", "return_state"
+"""Options, one of which every version since 3.2 has. Before, all activations but a block's last were ReLU."""
+
+
 class Block:
     """A residual block: twice a convolution, a norm and an activation; another activation; then the input added."""
 
-    def __init__(self, net: KerasBuilder, layer: Layer, part: str, filters: Any, dilation: Any, name: str) -> None:
+    def __init__(self, net: KerasBuilder, layer: Layer, index: int, filters: Any, dilation: Any, name: str) -> None:
         self.net, self.config = net, layer.config
-        self.path = (*layer.path, part)
-        self.name = f"{name}.{part}"
+        self.path, self.parts = (*layer.path, f"residual_block_{index}"), dict.fromkeys(TRACKED, "")
+        tracked = (*layer.path, "residual_blocks")
+        if net.below(tracked):
+            self.path, self.parts = (*tracked, f"residual_block_{index}" if index else "residual_block"), TRACKED
+        self.name = f"{name}.residual_block_{index}"
         self.filters, self.dilation = filters, dilation
         self.size = one_integer(layer.config, "kernel_size", 3)
         self.activation = layer.config.any("activation", "relu")
+        self.first_version = not any(option in layer.config.value for option in LATER)
         self.dropout = layer.config.number("dropout_rate", 0.0)
         for value in (filters, dilation):
             if type(value) is not int or not 1 <= value <= 65_536:
@@ -58,18 +69,20 @@ class Block:
         for number in (0, 1):
             inner = self.conv(f"conv1D_{number}", inner, self.size, self.dilation)
             inner = self.norm(number, inner)
-            inner = self.activate(f"Act_Conv1D_{number}", inner)
+            inner = self.activate(f"Act_Conv1D_{number}", inner, "relu" if self.first_version else self.activation)
             if 0 < self.dropout < 1:
                 dropout = Dropout(self.dropout, whole_channels=True)
                 inner = self.net.layer(f"{self.name}.SDropout_{number}", dropout, inner)
-        inner = self.activate("Act_Conv_Blocks", inner)
+        if not self.first_version:
+            inner = self.activate("Act_Conv_Blocks", inner, self.activation)
         short = x if x.channels == self.filters else self.conv("matching_conv1D", x, 1, 1)
-        return self.activate("Act_Res_Block", self.net.layer(f"{self.name}.add", "add", short, inner)), inner
+        out = self.net.layer(f"{self.name}.add", "add", short, inner)
+        return self.activate("Act_Res_Block", out, self.activation), inner
 
     def conv(self, part: str, x: Signal, size: int, dilation: int) -> Signal:
         shapes = (size, x.channels, self.filters), (self.filters,)
         try:
-            kernel, bias = self.net.arrays((*self.path, part), *shapes)
+            kernel, bias = self.net.arrays((*self.path, self.parts[part] or part), *shapes)
         except UnsupportedError as reason:
             raise UnsupportedError(f"{self.path[-1]}/{part}: {reason}") from None
         given = {"padding": self.config.text("padding", "causal"), "dilation_rate": dilation}
@@ -90,5 +103,5 @@ class Block:
         module = made(self.net, paths[number], x.channels, Fields({}, self.config.place))
         return self.net.layer(f"{self.name}.norm_{number}", module, x)
 
-    def activate(self, part: str, x: Signal) -> Signal:
-        return self.net.layer(f"{self.name}.{part}", activation_of(self.activation, x.channels), x)
+    def activate(self, part: str, x: Signal, activation: Any) -> Signal:
+        return self.net.layer(f"{self.name}.{part}", activation_of(activation, x.channels), x)

@@ -8,13 +8,17 @@ from __future__ import annotations
 from typing import BinaryIO
 
 from wavenetlite import nn
-from wavenetlite.formats import onnx_export, onnx_file, onnx_import
+from wavenetlite.formats import onnx_export, onnx_file, onnx_import, onnx_own
 from wavenetlite.formats.format import Format, Model, network_of
 from wavenetlite.support.checks import flag
 
 
-def load(file: BinaryIO, size: int, *, layout: str | None = None) -> nn.Graph:
+def load(file: BinaryIO, size: int, *, layout: str | None = None) -> nn.Module:
     """The network in an ONNX file, made to stream: its padding becomes state, and symmetric padding latency.
+
+    A graph with further inputs is read as one for blocks of a signal: what they hold must be the last frames, or the
+    last states, that the outputs beside the first give; it begins with zeros. Files that we wrote give the network of
+    which they were written, unless they have been changed.
 
     Parameters
     ----------
@@ -26,7 +30,9 @@ def load(file: BinaryIO, size: int, *, layout: str | None = None) -> nn.Graph:
     ModelFileError
         A node has no counterpart, or it cannot stream: it is named, with the reason.
     """
-    return onnx_import.network(onnx_file.read(file, size), layout)
+    graph = onnx_file.read(file, size)
+    ours = onnx_own.network(graph) if layout is None else None
+    return onnx_import.network(graph, layout) if ours is None else ours
 
 
 def save(model: Model, file: BinaryIO, *, streaming: bool = False) -> None:
@@ -34,7 +40,8 @@ def save(model: Model, file: BinaryIO, *, streaming: bool = False) -> None:
 
     Input x and output y are (batch, channels, frames); conditioning is an input c. The metadata has ``form``,
     ``frame_period`` (input frames for one of the output), ``latency``, ``receptive_field`` and of a classifier
-    ``labels``, ``decision`` and ``features``, as JSON. The output is the network's: a classifier's are logits.
+    ``labels``, ``decision`` and ``features``, as JSON. The output is the network's: a classifier's are logits. For
+    :func:`wavenetlite.load` it has the network itself, too.
 
     Parameters
     ----------
@@ -56,7 +63,8 @@ def save(model: Model, file: BinaryIO, *, streaming: bool = False) -> None:
         channels, about = model.features.out_channels, model.config()
         metadata = {name: about[name] for name in ("labels", "decision", "features")}
     flag("streaming", streaming)
-    file.write(onnx_export.network_bytes(network, channels, streaming=streaming, metadata=metadata))
+    data = onnx_export.network_bytes(network, channels, streaming=streaming, metadata=metadata)
+    file.write(data + onnx_own.appendix(network, data))
 
 
 FORMAT = Format("onnx", "ONNX: graphs of convolutions; whole or streaming", (".onnx",), onnx_file.sniff, load, save)

@@ -9,16 +9,16 @@ import numpy as np
 
 from wavenetlite.formats.format import UnsupportedError
 from wavenetlite.formats.onnx_builder import OnnxGraphBuilder, check_channels, name_for, signal_in
-from wavenetlite.formats.onnx_constants import Symbol, integers
+from wavenetlite.formats.onnx_constants import integers
 from wavenetlite.formats.onnx_file import FLOAT, FLOATS, OnnxNode
 from wavenetlite.formats.onnx_signal import (
     BATCH,
     CHANNELS,
     ONE,
+    ROWS,
     TIME,
     Signal,
-    from_end,
-    from_start,
+    left_out,
     reaches_end,
     scalar,
 )
@@ -53,6 +53,8 @@ def pad(net: OnnxGraphBuilder, node: OnnxNode, inputs: list[Any]) -> Signal:
         if signal.axis(number) != TIME or value:
             raise UnsupportedError(f"puts {value or 'zeros'} around the axis {signal.axis(number)}; it "
                               "must put zeros around time")  # fmt: skip
+        if max(before, after) > 0:
+            net.not_in_blocks("puts zeros around the signal")
         signal = net.padded(signal, before, after)
     return signal
 
@@ -75,22 +77,21 @@ def sliced(
     net: OnnxGraphBuilder, node: OnnxNode, signal: Signal, number: int, start: Any, end: Any, step: int
 ) -> Signal:
     axis = signal.axis(number)
-    size = {CHANNELS: signal.channels, ONE: 1, TIME: net.length(signal) if axis == TIME else None,
-            BATCH: Symbol("batch")}[axis]  # fmt: skip
+    size = net.size(signal, axis)
+    if step < 1:
+        raise UnsupportedError(f"goes backward over the axis {axis} (step {step})")
     if axis == TIME and start == -1 and step == 1 and reaches_end(end, size):
         return replace(net.settled(signal), axes=tuple(ONE if one == TIME else one for one in signal.axes))
-    start, left_out = from_start(start, size), from_end(end, size)
-    if start is None or left_out is None or step < 1:
-        raise UnsupportedError(f"takes frames whose place depends on the length of the signal (step {step})")
+    before, after = left_out(start, end, size)
     if axis == CHANNELS:
         if step != 1:
             raise UnsupportedError(f"takes every {step}th channel")
-        part = Slice(start, signal.channels - left_out - start)
-        return net.frame_by_frame(name_for(node), part, signal) if start or left_out else signal
+        part = Slice(before, signal.channels - after - before)
+        return net.frame_by_frame(name_for(node), part, signal) if before or after else signal
     if axis == TIME:
-        signal = net.padded(signal, -start, -left_out)
+        signal = net.padded(signal, -before, -after)
         return signal if step == 1 else net.one_hot(net.settled(signal), 0, (0, 0), step)
-    if start or left_out or step != 1:
+    if before or after or step != 1:
         raise UnsupportedError(f"takes a part of the axis {axis}")
     return signal
 
@@ -114,9 +115,8 @@ def split(net: OnnxGraphBuilder, node: OnnxNode, inputs: list[Any]) -> list[Sign
 def gather(net: OnnxGraphBuilder, node: OnnxNode, inputs: list[Any]) -> Signal:
     signal, number = signal_in(inputs), node.attributes.get("axis", 0)
     axis, index = signal.axis(number), np.asarray(inputs[1])
-    length = net.length(signal)
-    last = [-1, length - 1] if isinstance(length, int) else [-1]
-    if index.size != 1 or index not in {TIME: last, ONE: [0, -1]}.get(axis, []):
+    known = {TIME: [-1, net.length(signal) - 1], ONE: [0, -1]}
+    if index.size != 1 or index.reshape(-1).tolist()[0] not in known.get(axis, []):
         raise UnsupportedError(f"takes places {index.tolist()!s:.60} of the axis {axis}; it must be the last frame")
     axes = list(signal.axes)
     number %= len(axes)
@@ -156,18 +156,24 @@ def unsqueeze(net: OnnxGraphBuilder, node: OnnxNode, inputs: list[Any]) -> Signa
 
 
 def reshape(net: OnnxGraphBuilder, node: OnnxNode, inputs: list[Any]) -> Signal:
-    """Only ones may come and go."""
+    """Only ones may come and go, and the axes of batch and time become one, or two again."""
     signal = signal_in(inputs)
     if node.kind == "Flatten":
         number = node.attributes.get("axis", 1) % (len(signal.axes) + 1)
         kept = [[a for a in part if a != ONE] for part in (signal.axes[:number], signal.axes[number:])]
+        kept = [[ROWS] if part == [BATCH, TIME] else part for part in kept]
         for part in kept:
             if len(part) > 1:
                 raise UnsupportedError(f"makes one axis of {' and '.join(part)}")
         return replace(signal, axes=tuple(part[0] if part else ONE for part in kept))
-    sizes = list(net.shape(signal))
-    wanted = [sizes[i] if isinstance(one, int | np.integer) and one == 0 and i < len(sizes) else one
-              for i, one in enumerate(np.asarray(inputs[1], object).tolist())]  # fmt: skip
+    if one_axis_of_rows(net, signal, np.asarray(inputs[1]).tolist()):
+        return replace(signal, axes=(ROWS, CHANNELS))
+    if ROWS in signal.axes:
+        parts = [(BATCH, TIME) if axis == ROWS else (axis,) for axis in signal.axes]
+        signal = replace(signal, axes=sum(parts, ()))
+    sizes = net.shape(signal).tolist()
+    wanted = [sizes[i] if one == 0 and i < len(sizes) else one
+              for i, one in enumerate(np.asarray(inputs[1]).tolist())]  # fmt: skip
     left = [(axis, size) for axis, size in zip(signal.axes, sizes, strict=True)
             if axis != ONE and not (axis == CHANNELS and size == 1)]  # fmt: skip
     axes: list[str] = []
@@ -183,3 +189,11 @@ def reshape(net: OnnxGraphBuilder, node: OnnxNode, inputs: list[Any]) -> Signal:
     if CHANNELS not in axes and signal.channels == 1 and ONE in axes:
         axes[axes.index(ONE)] = CHANNELS
     return replace(signal, axes=tuple(axes))
+
+
+def one_axis_of_rows(net: OnnxGraphBuilder, signal: Signal, wanted: list[Any]) -> bool:
+    """Whether a shape has the frames of all signals on one axis, and the channels on the other."""
+    if [axis for axis in signal.axes if axis != ONE] not in ([BATCH, TIME, CHANNELS], [ROWS, CHANNELS]):
+        return False
+    rows, channels = net.size(signal, ROWS), signal.channels
+    return len(wanted) == 2 and wanted[0] in (-1, rows) and wanted[1] in (-1, channels)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from fractions import Fraction
 from typing import Any
@@ -12,10 +12,23 @@ import numpy as np
 
 from wavenetlite.formats import layers
 from wavenetlite.formats.format import UnsupportedError
-from wavenetlite.formats.graph_builder import GraphBuilder
-from wavenetlite.formats.onnx_constants import Symbol
+from wavenetlite.formats.graph_builder import GraphBuilder, frames_made
 from wavenetlite.formats.onnx_file import OnnxGraph, OnnxNode
-from wavenetlite.formats.onnx_signal import BATCH, CHANNELS, ONE, TIME, Axes, Signal, check_over_time, floats
+from wavenetlite.formats.onnx_signal import (
+    BATCH,
+    CHANNELS,
+    ONE,
+    ROWS,
+    TIME,
+    Axes,
+    Elements,
+    Signal,
+    check_over_time,
+    floats,
+)
+from wavenetlite.formats.onnx_skips import MisalignedError, stretch
+from wavenetlite.formats.sizes import BATCH_SIZE, Size
+from wavenetlite.graph import Node
 from wavenetlite.nn.convolution import Conv1d, Linear
 from wavenetlite.nn.graph import INPUT
 from wavenetlite.nn.module import Module
@@ -25,7 +38,15 @@ from wavenetlite.support.arrays import Floats
 class OnnxGraphBuilder(GraphBuilder):
     """The network that a graph becomes, and the values of the graph's tensors: signals and constants, by name."""
 
-    def __init__(self, file: OnnxGraph, name: str, axes: Axes, sizes: Sequence[int | str]) -> None:
+    def __init__(
+        self,
+        file: OnnxGraph,
+        name: str,
+        axes: Axes,
+        sizes: Sequence[int | str],
+        stretched: Mapping[str, int],
+        cache: Any = None,
+    ) -> None:
         size_of = dict(zip(axes, sizes, strict=True))
         frames = size_of[TIME]
         held = sum(value.size for value in file.constants.values())
@@ -34,6 +55,11 @@ class OnnxGraphBuilder(GraphBuilder):
         self.batch = size_of.get(BATCH, 1)
         self.values: dict[str, Any] = {**file.constants, "": None, name: Signal(INPUT, self.nodes[INPUT], axes)}
         self.tensors: dict[str, list[str]] = {INPUT: [name]}  # those that a layer's output is, under any name
+        self.cache = cache  # of a streaming graph: an onnx_cache.Cache
+        self.stretched = stretched  # zeros that convolutions have at the end beside those of the file
+        self.convolutions: dict[str, str] = {}  # by the names of our layers: the outputs of the nodes of the file
+        self.fewer: dict[Node, int] = {}
+        self.joins: list[list[tuple[Node, int]]] = []
         self.readers = Counter(one for node in file.nodes for one in node.inputs) + Counter(file.outputs)
 
     # Values
@@ -45,22 +71,37 @@ class OnnxGraphBuilder(GraphBuilder):
 
     def set_value(self, name: str, value: Any) -> None:
         self.values[name] = value
+        value = value.signal if isinstance(value, Elements) else value
         if isinstance(value, Signal):
             self.tensors.setdefault(value.name, []).append(name)
 
     def shape(self, signal: Signal) -> np.ndarray:
-        """Sizes of a tensor, where they are dynamic as symbols."""
-        sizes = {BATCH: self.batch if isinstance(self.batch, int) else Symbol("batch"), CHANNELS: signal.channels,
-                 TIME: self.length(signal), ONE: 1}  # fmt: skip
-        return np.array([sizes[axis] for axis in signal.axes], object)
+        """Sizes of a tensor."""
+        sizes = np.empty(len(signal.axes), object)
+        sizes[:] = [self.size(signal, axis) for axis in signal.axes]
+        return sizes
 
-    def length(self, signal: Signal) -> int | Symbol | None:
+    def size(self, signal: Signal, axis: str) -> int | Size:
+        """That of one of a tensor's axes."""
+        if axis == ROWS:
+            return self.size(signal, BATCH) * self.length(signal)
+        if axis == BATCH:
+            return self.batch if isinstance(self.batch, int) else BATCH_SIZE
+        return self.length(signal) if axis == TIME else signal.channels if axis == CHANNELS else 1
+
+    def length(self, signal: Signal) -> int | Size:
         """Frames of a tensor."""
-        clock, more = signal.node.clock, signal.lead + signal.tail + signal.excess
-        frames = self.frames_of(signal.node)
-        if frames is not None:
-            return frames + more
-        return Symbol("time", more - int(clock.start)) if clock.rate == 1 else None
+        frames: int | Size = self.frames_of(signal.node) + signal.more
+        return frames
+
+    def frames_of(self, node: Node) -> Any:
+        """Frames of a node's sequence in the file, when the input has ended."""
+        return frames_made(node, self.lengths, self.signal_length, self.fewer)
+
+    def not_in_blocks(self, what: str) -> None:
+        """Refuse in a streaming graph what makes something else of blocks than of the whole signal."""
+        if self.cache is not None:
+            raise UnsupportedError(f"{what} for every block, not for the whole signal")
 
     def readers_of(self, signal: Signal) -> int:
         """How many nodes read a layer's output, under any of its tensors' names."""
@@ -99,6 +140,9 @@ class OnnxGraphBuilder(GraphBuilder):
         name, _, sources = self.remove_last()
         name = self.add(next((one[: -len(".bias")] for one in node.inputs if one.endswith(".bias")), name),
                         again, *sources)  # fmt: skip
+        if signal.name in self.convolutions:
+            self.convolutions[name] = self.convolutions.pop(signal.name)
+            self.fewer[self.nodes[name]] = self.fewer.pop(signal.node, 0)
         return replace(signal, name=name, node=self.nodes[name])
 
     # Pending frames
@@ -167,9 +211,21 @@ class OnnxGraphBuilder(GraphBuilder):
         if len({(one.time, one.tail, one.excess, one.node.clock.rate) for one in signals}) > 1:
             signals = [self.settled(one) for one in signals]
         if len({one.time for one in signals}) > 1:
-            begins = ", ".join(str(one.time) for one in signals)
-            raise UnsupportedError(f"its inputs begin at frames {begins} of the signal, which do not fit together")
+            self.refuse_times(signals)
+        self.joins.append([(one.node, one.more) for one in signals])
         return signals, signals[0].tail, signals[0].excess
+
+    def refuse_times(self, signals: list[Signal]) -> None:
+        """Raise, for signals that begin at different times: with a way out, where there may be one."""
+        begins = ", ".join(str(one.time) for one in signals)
+        reason = f"its inputs begin at frames {begins} of the signal, which do not fit together"
+        late = max(signals, key=lambda one: one.time)
+        by = late.time - min(one.time for one in signals)
+        known = {name: self.stretched.get(output, 0) for name, output in self.convolutions.items()}
+        found = stretch(self.entries, self.nodes, late.name, by, known)
+        if found is None:
+            raise UnsupportedError(reason)
+        raise MisalignedError(reason, self.convolutions[found[0]], found[1])
 
     def alike(self, signals: list[Signal]) -> list[Signal]:
         """Signals of equal channels; a single channel is for all."""

@@ -4,48 +4,38 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 
+from wavenetlite.formats import sizes
 from wavenetlite.formats.onnx_file import DTYPES, OnnxNode
+from wavenetlite.formats.sizes import BATCH_SIZE, Size
 from wavenetlite.support.errors import ModelFileError
+
+Row = Callable[[OnnxNode, list[Any]], Any]
 
 FEW_VALUES = 2**20
 """That may be computed of anything; of many values, four times as many: a few numbers of a file may ask for any
 amount."""
 
 
-@dataclass(frozen=True)
-class Symbol:
-    """A size that is not known: that of the batch, or of the signal, `plus` some."""
-
-    name: str
-    plus: int = 0
-
-    def __add__(self, other: Any) -> Symbol:
-        return Symbol(self.name, self.plus + int(other))
-
-    __radd__ = __add__
-
-    def __sub__(self, other: Any) -> Any:
-        if isinstance(other, Symbol):
-            return self.plus - other.plus if other.name == self.name else NotImplemented
-        return Symbol(self.name, self.plus - int(other))
-
-
 def integers(value: Any) -> list[int]:
     """A constant as a list of integers."""
     flat = np.asarray(value).reshape(-1)
+    if any(isinstance(one, Size) for one in flat.tolist()):
+        raise ModelFileError("has a number of frames or places that depends on the size of the batch or the length of "
+                             "the signal")  # fmt: skip
     if flat.dtype.kind not in "iu" and any(not isinstance(one, int | np.integer) for one in flat.tolist()):
         raise ModelFileError(f"has {str(flat.tolist())[:60]} where it must have integers")
     return [int(one) for one in flat]
 
 
-def sizes(value: Any) -> list[int]:
+def shape_of(value: Any) -> list[int]:
     """A shape of constants: they are the same for all signals of a batch, and stand here once."""
-    return integers([1 if one == Symbol("batch") else one for one in np.asarray(value, object).reshape(-1)])
+    return integers(
+        np.array([1 if one == BATCH_SIZE else one for one in np.asarray(value).reshape(-1).tolist()], object)
+    )
 
 
 def fold(node: OnnxNode, inputs: list[Any]) -> Sequence[Any]:
@@ -57,7 +47,15 @@ def fold(node: OnnxNode, inputs: list[Any]) -> Sequence[Any]:
         raise
     except Exception as error:  # NumPy raises what it will: shapes that do not fit, places that are not there
         raise ModelFileError(f"cannot be computed: {error}") from None
-    return made if isinstance(made, list) else [made]
+    return [plain(one) for one in (made if isinstance(made, list) else [made])]
+
+
+def plain(value: Any) -> np.ndarray:
+    """An array of numbers, where none of its sizes depends on the signal."""
+    array = np.asarray(value)
+    if array.dtype != object or any(isinstance(one, Size) for one in array.flat):
+        return array
+    return np.array(array.tolist()).reshape(array.shape)
 
 
 def bounded(shape: Sequence[int], inputs: Sequence[Any] = ()) -> tuple[int, ...]:
@@ -68,25 +66,48 @@ def bounded(shape: Sequence[int], inputs: Sequence[Any] = ()) -> tuple[int, ...]
     return tuple(map(int, shape))
 
 
-def binary(function: Callable[[Any, Any], Any]) -> Callable[[OnnxNode, list[Any]], Any]:
+def elementwise(function: Callable[..., Any], of_sizes: Callable[..., Any] | None = None) -> Row:
+    """A function of arrays that fit together; `of_sizes` is that of single sizes, where it is another."""
+
     def run(node: OnnxNode, inputs: list[Any]) -> Any:
-        bounded(np.broadcast_shapes(np.shape(inputs[0]), np.shape(inputs[1])), inputs)
-        made = function(inputs[0], inputs[1])
-        if made.dtype == object and any(isinstance(one, int) and abs(one) >= 2**63 for one in made.flat):
-            raise ModelFileError("gives sizes that do not fit into 64 bits")  # Python's integers would grow and grow
-        return made
+        bounded(np.broadcast_shapes(*(np.shape(one) for one in inputs)), inputs)
+        if not any(one.dtype == object for one in inputs):
+            return function(*inputs)
+        single = of_sizes or (lambda *values: sizes.combined(function, *values))
+        return np.asarray(np.frompyfunc(single, len(inputs), 1)(*inputs))
 
     return run
 
 
 def divide(a: Any, b: Any) -> Any:
-    return np.trunc(a / b).astype(a.dtype) if a.dtype.kind in "iu" else a / b
+    if a.dtype.kind not in "iu":
+        return a / b
+    if not b.all():
+        raise ModelFileError("divides by zero")
+    return (np.sign(a) * np.sign(b) * (np.abs(a) // np.abs(b))).astype(a.dtype)
 
 
 def power(a: Any, b: Any) -> Any:
-    if object in (a.dtype, b.dtype):
-        raise ModelFileError("raises sizes to a power")
     return np.power(a, b).astype(a.dtype)
+
+
+def repeated(function: Callable[[Any, Any], Any]) -> Row:
+    """Of any number of inputs, one after the other."""
+    run = elementwise(function)
+
+    def all_of(node: OnnxNode, inputs: list[Any]) -> Any:
+        made = inputs[0]
+        for other in inputs[1:]:
+            made = np.asarray(run(node, [made, other]))
+        return made
+
+    return all_of
+
+
+def choose(condition: Any, a: Any, b: Any) -> Any:
+    if isinstance(condition, Size):
+        raise ModelFileError("chooses by the size of the batch or the length of the signal")
+    return a if condition else b
 
 
 def constant(node: OnnxNode, inputs: list[Any]) -> Any:
@@ -99,8 +120,10 @@ def constant(node: OnnxNode, inputs: list[Any]) -> Any:
 
 
 def cast(node: OnnxNode, inputs: list[Any]) -> Any:
-    value = inputs[0]
-    return value if value.dtype == object else value.astype(DTYPES[node.attributes["to"]])
+    dtype = np.dtype(DTYPES[node.attributes["to"]])
+    if inputs[0].dtype != object:
+        return inputs[0].astype(dtype)
+    return elementwise(lambda value: value.astype(np.int64 if dtype.kind in "iu" else np.float64))(node, inputs)
 
 
 def axes_of(node: OnnxNode, inputs: list[Any], at: int = 1) -> tuple[int, ...]:
@@ -125,6 +148,21 @@ def reshape(node: OnnxNode, inputs: list[Any]) -> Any:
     return inputs[0].reshape(sizes)
 
 
+def flatten(node: OnnxNode, inputs: list[Any]) -> Any:
+    shape, axis = inputs[0].shape, node.attributes.get("axis", 1)
+    return inputs[0].reshape(math.prod(shape[:axis]), math.prod(shape[axis:]))
+
+
+def split(node: OnnxNode, inputs: list[Any]) -> list[Any]:
+    axis, given = node.attributes.get("axis", 0), node.given(inputs, 1, "split")
+    count, whole = len(node.outputs), inputs[0].shape[axis]
+    each = -(-whole // count)
+    sizes = [min(each, whole - each * i) for i in range(count)] if given is None else integers(given)
+    if sum(sizes) != whole or len(sizes) != count or min(sizes) < 0:
+        raise ModelFileError(f"splits {whole} into {sizes}")
+    return list(np.split(inputs[0], np.cumsum(sizes)[:-1], axis=axis))
+
+
 def unsqueeze(node: OnnxNode, inputs: list[Any]) -> Any:
     return np.expand_dims(inputs[0], axes_of(node, inputs))
 
@@ -146,12 +184,12 @@ def concat(node: OnnxNode, inputs: list[Any]) -> Any:
 
 def fill(node: OnnxNode, inputs: list[Any]) -> Any:
     value = node.attributes.get("value")
-    return np.full(bounded(sizes(inputs[0])), 0.0 if value is None else value.reshape(-1)[0],
+    return np.full(bounded(shape_of(inputs[0])), 0.0 if value is None else value.reshape(-1)[0],
                    np.float32 if value is None else value.dtype)  # fmt: skip
 
 
 def expand(node: OnnxNode, inputs: list[Any]) -> Any:
-    shape = np.broadcast_shapes(inputs[0].shape, tuple(sizes(inputs[1])))
+    shape = np.broadcast_shapes(inputs[0].shape, tuple(shape_of(inputs[1])))
     return np.broadcast_to(inputs[0], bounded(shape, inputs))
 
 
@@ -166,8 +204,12 @@ def total(node: OnnxNode, inputs: list[Any]) -> Any:
 
 
 def shape(node: OnnxNode, inputs: list[Any]) -> Any:
-    sizes = inputs[0] if inputs[0].dtype == object else np.array(inputs[0].shape)
-    return sizes[node.attributes.get("start", 0) : node.attributes.get("end", len(sizes))]
+    return part_of_shape(node, np.array(inputs[0].shape, np.int64))
+
+
+def part_of_shape(node: OnnxNode, sizes: np.ndarray) -> np.ndarray:
+    """What a Shape gives of all sizes."""
+    return plain(sizes[node.attributes.get("start", 0) : node.attributes.get("end", len(sizes))])
 
 
 def counting(node: OnnxNode, inputs: list[Any]) -> Any:
@@ -176,14 +218,21 @@ def counting(node: OnnxNode, inputs: list[Any]) -> Any:
     return np.arange(first, limit, step)
 
 
-FOLDED: dict[str, Callable[[OnnxNode, list[Any]], Any]] = {
+FOLDED: dict[str, Row] = {
     "Constant": constant, "Cast": cast, "Shape": shape, "Slice": take_slice, "Reshape": reshape, "Concat": concat,
+    "Flatten": flatten, "Split": split,
     "Unsqueeze": unsqueeze, "Squeeze": squeeze, "Gather": gather, "ConstantOfShape": fill, "Expand": expand,
     "ReduceL2": norm2, "ReduceSum": total, "Range": counting,
-    "Add": binary(lambda a, b: a + b), "Sub": binary(lambda a, b: a - b), "Mul": binary(lambda a, b: a * b),
-    "Div": binary(divide), "Pow": binary(power),
-    "Identity": lambda node, inputs: inputs[0], "Neg": lambda node, inputs: -inputs[0],
-    "Sqrt": lambda node, inputs: np.sqrt(inputs[0]), "Reciprocal": lambda node, inputs: 1 / inputs[0],
-    "Exp": lambda node, inputs: np.exp(inputs[0]), "Abs": lambda node, inputs: np.abs(inputs[0]),
+    "Add": elementwise(np.add), "Sub": elementwise(np.subtract), "Mul": elementwise(np.multiply),
+    "Div": elementwise(divide, sizes.quotient), "Mod": elementwise(np.mod), "Pow": elementwise(power),
+    "Min": repeated(np.minimum), "Max": repeated(np.maximum),
+    "Equal": elementwise(np.equal), "Greater": elementwise(np.greater), "Less": elementwise(np.less),
+    "GreaterOrEqual": elementwise(np.greater_equal), "LessOrEqual": elementwise(np.less_equal),
+    "Not": elementwise(np.logical_not), "And": elementwise(np.logical_and), "Or": elementwise(np.logical_or),
+    "Where": elementwise(np.where, choose),
+    "Identity": lambda node, inputs: inputs[0], "Neg": elementwise(np.negative),
+    "Floor": elementwise(np.floor), "Ceil": elementwise(np.ceil),
+    "Sqrt": elementwise(np.sqrt), "Reciprocal": elementwise(np.reciprocal),
+    "Exp": elementwise(np.exp), "Abs": elementwise(np.abs),
     "Transpose": lambda node, inputs: np.transpose(inputs[0], node.attributes.get("perm")),
 }  # fmt: skip

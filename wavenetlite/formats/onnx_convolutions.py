@@ -22,6 +22,8 @@ def conv(net: OnnxGraphBuilder, node: OnnxNode, inputs: list[Any]) -> Signal:
     signal, bias = signal_in(inputs), optional_floats(node.given(inputs, 2))
     weight, (stride, dilation, (left, right)) = over_time(node, signal, floats(inputs[1]))
     reach = (weight.shape[2] - 1) * dilation
+    if left or right:
+        net.not_in_blocks("puts zeros around the signal")
     if (
         signal.excess or signal.tail < 0 or (left and signal.lead < 0)
     ):  # zeros stand before what is left, not before all
@@ -32,9 +34,14 @@ def conv(net: OnnxGraphBuilder, node: OnnxNode, inputs: list[Any]) -> Signal:
     excess = max(0, before + after - reach)
     if excess and stride > 1:
         raise UnsupportedError(f"has {excess} frames of padding more than its kernel reaches over, and stride={stride}")
+    more = net.stretched.get(node.outputs[0], 0)
     layer = layers.conv1d(weight, bias, groups=node.attributes.get("group", 1), stride=stride, dilation=dilation,
-                          padding=(before, after - excess))  # fmt: skip
-    return replace(net.layer(name_for(node, 1), layer, signal), excess=excess)
+                          padding=(before, after - excess + more))  # fmt: skip
+    made = net.layer(name_for(node, 1), layer, signal)
+    net.convolutions[made.name] = node.outputs[0]
+    if more:
+        net.fewer[made.node] = more
+    return replace(made, excess=excess)
 
 
 def over_time(node: OnnxNode, signal: Signal, weight: Floats) -> tuple[Floats, tuple[int, int, tuple[int, int]]]:
@@ -81,6 +88,8 @@ def conv_transpose(net: OnnxGraphBuilder, node: OnnxNode, inputs: list[Any]) -> 
     overhang = (weight.shape[2] - 1) * dilation + 1 - stride
     cut = max(0, (overhang + 1) // 2)
     beyond = overhang + more - left - right  # frames more than stride for each
+    if overhang > 0:
+        net.not_in_blocks("adds what overhangs to the frames")
     same = left == cut and left > 0
     if not same and beyond + left < 0:
         raise UnsupportedError(f"has a kernel and padding that leave {-beyond} frames less than {stride} for each")

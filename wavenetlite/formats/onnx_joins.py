@@ -37,6 +37,7 @@ def concat(net: OnnxGraphBuilder, node: OnnxNode, inputs: list[Any]) -> Signal |
     zeros = [floats(value) for value in inputs if not isinstance(value, Signal)]
     if any(value.any() or value.ndim != len(signals[0].axes) for value in zeros):
         raise UnsupportedError("puts a constant that is not zero around a signal")
+    net.not_in_blocks("puts zeros around the signal")
     sizes = [value.shape[number] for value in zeros]
     return net.padded(signals[0], sum(sizes[:at]), sum(sizes[at:]))
 
@@ -83,6 +84,8 @@ def pool(net: OnnxGraphBuilder, node: OnnxNode, inputs: list[Any]) -> Signal:
     over = {signal.axis(number) for number in numbers}
     if over - {TIME, ONE}:
         raise UnsupportedError(f"goes over the axes {', '.join(sorted(over))}; it must go over time")
+    if TIME in over:
+        net.not_in_blocks("takes the mean or the maximum")
     made = net.layer(name_for(node), CumulativePool(kind), signal) if TIME in over else signal
     gone = {number % len(signal.axes) for number in numbers}
     axes = [ONE if i in gone else axis for i, axis in enumerate(signal.axes) if keep or i not in gone]

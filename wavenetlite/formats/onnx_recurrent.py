@@ -10,7 +10,7 @@ import numpy as np
 from wavenetlite.formats.format import UnsupportedError
 from wavenetlite.formats.onnx_builder import OnnxGraphBuilder, name_for, signal_in
 from wavenetlite.formats.onnx_file import OnnxNode
-from wavenetlite.formats.onnx_signal import BATCH, CHANNELS, ONE, TIME, Signal, floats, optional_floats
+from wavenetlite.formats.onnx_signal import BATCH, CHANNELS, ONE, TIME, Elements, Signal, floats, optional_floats
 from wavenetlite.formats.recurrent import ONNX_GATES, Cell, Kind, layer_of
 from wavenetlite.nn.recurrent import GRU, LSTM
 from wavenetlite.support.arrays import Floats
@@ -25,22 +25,38 @@ FIRST_STATE = 5
 PEEPHOLES = 7
 
 
-def recurrent(net: OnnxGraphBuilder, node: OnnxNode, inputs: list[Any]) -> list[Signal | None]:
-    """All hidden states and the last one; an LSTM's last cell state may not be read."""
+def recurrent(net: OnnxGraphBuilder, node: OnnxNode, inputs: list[Any]) -> list[Signal | Elements | None]:
+    """All hidden states and the last one; an LSTM's last cell state may be read only as the next value of a cache."""
     signal = net.settled(signal_in(inputs))
     kind, activations = KINDS[node.kind]
     batch_first = bool(node.attributes.get("layout", 0))
     check_plain(node, inputs, activations)
     layer = layer_of(kind, cell(node, inputs, kind))
     check_axes(signal, batch_first)
-    if len(node.outputs) > 2 and net.readers[node.outputs[2]]:
+    if len(node.outputs) > 2 and net.readers[node.outputs[2]] and net.cache is None:
         raise UnsupportedError("gives its cell state to another node; only its hidden states are known here")
     made = net.layer(name_for(node), layer, signal)
     batch = signal.axes[0 if batch_first else 1]
     every, last = (batch, TIME, ONE, CHANNELS), (batch, ONE, CHANNELS)
     if not batch_first:
         every, last = (TIME, ONE, batch, CHANNELS), (ONE, batch, CHANNELS)
-    return [replace(made, axes=every), replace(made, axes=last), None]
+    cells = None if net.cache is None else remembered(net, made, states_in(node, inputs), len(last))
+    return [replace(made, axes=every), replace(made, axes=last), cells]
+
+
+def remembered(net: OnnxGraphBuilder, made: Signal, states: list[Any], rank: int) -> Elements:
+    """The cell state, of a layer whose states before a block must be caches and those after it their next values."""
+    cells = net.cache.last(made, 1, (made.name, "cells"))
+    if not all(isinstance(one, Elements) for one in states):
+        net.not_in_blocks("begins anew")
+    for state, then in zip(states, (net.cache.last(made, 1), cells), strict=False):
+        net.cache.remember(state.numbers.reshape(-1), then.reshape(-1))
+    return Elements(cells.reshape((1,) * (rank - 1) + (-1,)))
+
+
+def states_in(node: OnnxNode, inputs: list[Any]) -> list[Any]:
+    """What a node has for the states before the signal."""
+    return [node.given(inputs, number) for number in range(FIRST_STATE, FIRST_STATE + (1 + (node.kind == "LSTM")))]
 
 
 def check_axes(signal: Signal, batch_first: bool) -> None:
@@ -83,8 +99,7 @@ def cell(node: OnnxNode, inputs: list[Any], kind: Kind) -> Cell:
 
 def first_state(node: OnnxNode, inputs: list[Any], units: int) -> Floats | None:
     """What is remembered before the signal, (states, units), which must be the same for all signals; None: zeros."""
-    numbers = range(FIRST_STATE, FIRST_STATE + (2 if node.kind == "LSTM" else 1))
-    given = [optional_floats(node.given(inputs, number)) for number in numbers]
+    given = [None if isinstance(one, Elements) else optional_floats(one) for one in states_in(node, inputs)]
     rows = [np.zeros((1, units), np.float32) if one is None else one.reshape(-1, units) for one in given]
     if any((one != one[0]).any() for one in rows):
         raise UnsupportedError("has states before the signals of a batch that differ")

@@ -8,14 +8,17 @@ from typing import Any
 
 import numpy as np
 
+from wavenetlite.formats import sizes
 from wavenetlite.formats.format import UnsupportedError
-from wavenetlite.formats.onnx_constants import Symbol
+from wavenetlite.formats.sizes import Size
 from wavenetlite.graph import Node
 from wavenetlite.support.arrays import Floats
 
 Axes = tuple[str, ...]
 
 BATCH, CHANNELS, TIME, ONE = "batch", "channels", "time", "1"
+ROWS = "batch and time"
+"""One axis of the frames of all signals, as some programs reshape before a matrix."""
 
 TO_THE_END = 2**31 - 1
 
@@ -54,8 +57,13 @@ class Signal:
         return self.lead == self.tail == self.excess == 0
 
     @property
+    def more(self) -> int:
+        """Frames of the tensor beside those of its node."""
+        return self.lead + self.tail + self.excess
+
+    @property
     def over_time(self) -> bool:
-        return TIME in self.axes
+        return TIME in self.axes or ROWS in self.axes
 
     @property
     def time(self) -> Fraction:
@@ -73,37 +81,40 @@ class Signal:
         return self.axes[axis]
 
 
+@dataclass(frozen=True)
+class Elements:
+    """A part of a cache, or of its next value, as the numbers of its elements; see `onnx_cache`.
+
+    `signal` is what else the same tensor may be read as.
+    """
+
+    numbers: np.ndarray
+    signal: Signal | None = None
+
+
 def check_over_time(signals: list[Signal]) -> None:
     if len({one.over_time for one in signals}) > 1:
         raise UnsupportedError("brings the whole signal's mean or last frame back to every frame: it needs all of it")
 
 
 def reaches_end(end: Any, size: Any) -> bool:
-    return bool(end == size) if isinstance(end, Symbol) else end >= (size if isinstance(size, int) else TO_THE_END)
+    return place(end, size) is size or place(end, size) == size
 
 
-def from_start(start: Any, size: Any) -> int | None:
-    """How many are left out before `start`; None: it depends on the size."""
-    if isinstance(start, Symbol) or (start < 0 and isinstance(size, int)):
-        place = start if isinstance(start, Symbol) else start + size
-        return difference(place, 0) if isinstance(size, int) else None
-    return None if start < 0 else min(int(start), size) if isinstance(size, int) else int(start)
+def place(index: Any, size: Any) -> Any:
+    """Where a slice of an axis of that size begins or ends; negative indices count from the end."""
+    if not isinstance(index, Size) and abs(index) >= TO_THE_END:
+        return size if index > 0 else 0
+    negative = (index.values < 0).all() if isinstance(index, Size) else index < 0
+    return sizes.most(0, sizes.least(index + size if negative else index, size))
 
 
-def from_end(end: Any, size: Any) -> int | None:
-    """How many are left out from `end` on; None: it depends on the size."""
-    if isinstance(end, Symbol):
-        return difference(size, end)
-    if end >= TO_THE_END or (isinstance(size, int) and end >= size):
-        return 0
-    if end < 0:
-        return int(-end)
-    return size - int(end) if isinstance(size, int) else None
-
-
-def difference(a: Any, b: Any) -> int | None:
-    value = a - b
-    return int(value) if isinstance(value, int | np.integer) and value >= 0 else None
+def left_out(start: Any, end: Any, size: Any) -> tuple[int, int]:
+    """How many a slice leaves out before and after."""
+    before, after = place(start, size), size - place(end, size)
+    if isinstance(before, Size) or isinstance(after, Size):
+        raise UnsupportedError("takes frames whose place depends on the length of the signal")
+    return int(before), int(after)
 
 
 def floats(value: Any) -> Floats:

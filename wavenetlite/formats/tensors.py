@@ -26,6 +26,11 @@ WRAPPERS = "module.", "_orig_mod.", "model."
 LEGACY = b"\x80\x02\x8a\x0al\xfc\x9cF\xf9 j\xa8P\x19."
 """How files of ``torch.save`` began before PyTorch 1.6."""
 
+TORCHSCRIPT = (
+    "it is TorchScript, which is code, and no code of files is run here: load it with torch.jit.load and pass the "
+    "module to wavenetlite.from_torch"
+)
+
 MOST_TENSORS = 20_000
 MOST_PICKLE_BYTES = 16 * 2**20
 WEIGHT_NORM = (("weight_g", "weight_v"), ("parametrizations.weight.original0", "parametrizations.weight.original1"))
@@ -44,6 +49,16 @@ def is_safetensors(ends: bytes) -> bool:
 def may_hold(ends: bytes) -> bool:
     """Whether a file may have tensors, by its first and last bytes."""
     return is_torch(ends) or is_safetensors(ends)
+
+
+def why_unknown(ends: bytes) -> str:
+    """Why a file of tensors, or of PyTorch's code, is of no known format; "": it is no such file."""
+    if b"/code/__torch__" in ends and b"/constants.pkl" in ends:
+        return TORCHSCRIPT
+    if may_hold(ends):
+        return ("its tensors have the names of no network that is known here (locuslab's, wekws' and pytorch-tcn's "
+                "are): load it with PyTorch and pass the module to wavenetlite.from_torch")  # fmt: skip
+    return ""
 
 
 def read(file: BinaryIO, size: int) -> dict[str, Floats]:
@@ -110,6 +125,8 @@ def check_archive(file: BinaryIO, size: int) -> None:
         entries = zipfile.ZipFile(file).infolist()
     except Exception as error:  # whatever bytes do to it
         raise ModelFileError(f"its archive is damaged: {error}") from None
+    if any("/code/__torch__" in entry.filename for entry in entries):
+        raise ModelFileError(TORCHSCRIPT)
     if any(entry.compress_type != zipfile.ZIP_STORED for entry in entries) or sum(e.file_size for e in entries) > size:
         raise ModelFileError(
             "its archive has parts that are compressed, or larger than the file: torch.save writes none"

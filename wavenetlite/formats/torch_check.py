@@ -53,6 +53,8 @@ def channel_counts(module: Any) -> list[int]:
         getattr(one, name) for one in module.modules() for name in names if isinstance(getattr(one, name, None), int)
     ]
     found += [one.normalized_shape[-1] for one in module.modules() if hasattr(one, "normalized_shape")]
+    # traced modules have their weights only
+    found += [size for one in module.parameters() if one.ndim in (2, 3) for size in one.shape[1::-1]]
     return list(dict.fromkeys(found))[:8]
 
 

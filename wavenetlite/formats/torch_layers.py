@@ -23,8 +23,9 @@ NOTHING = "Identity", "Dropout", "Dropout1d", "AlphaDropout", "FeatureAlphaDropo
 
 
 def kind(module: Any) -> str:
-    """The name of a module's class, without what parametrizations make of it."""
-    return type(module).__name__.removeprefix("Parametrized")
+    """The name of a module's class, without what parametrizations or ``torch.jit`` make of it."""
+    name: str = getattr(module, "original_name", type(module).__name__)
+    return name.removeprefix("Parametrized")
 
 
 def float32(name: str, value: Any) -> Floats:

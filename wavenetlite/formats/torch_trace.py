@@ -6,10 +6,12 @@ is computed by PyTorch.
 
 from __future__ import annotations
 
+import logging
 import operator
 import re
 import warnings
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from typing import Any
 
 import numpy as np
@@ -47,12 +49,10 @@ LINE = re.compile(r'File "(.+)", line (\d+), in (\w+)')
 
 def traced(module: Any, x: Any, layout: str) -> Module:
     """The network that a module's trace with the signal `x` is; `layout` says what its axes are."""
-    import torch
-
     try:
-        with warnings.catch_warnings():
+        with warnings.catch_warnings(), quiet():
             warnings.simplefilter("ignore")
-            program = torch.export.export(module, (x,), strict=False)
+            program = exported(module, x)
     except Exception as error:  # whatever the module's own code raises
         reason = (str(error).strip().splitlines() or [type(error).__name__])[0]
         raise ParameterError(f"module: torch.export cannot trace it: {reason[:200]}") from None
@@ -60,6 +60,53 @@ def traced(module: Any, x: Any, layout: str) -> Module:
         return onnx_import.network(Trace(program).graph(tuple(x.shape)), layout)
     except ModelFileError as error:
         raise ParameterError(f"module: {error}") from None
+
+
+def exported(module: Any, x: Any) -> Any:
+    """The program that a module is."""
+    import torch
+
+    with unscripted(module) as plain:
+        return torch.export.export(plain, (x,), strict=False)
+
+
+@contextmanager
+def unscripted(module: Any) -> Iterator[Any]:
+    """The module with other modules in the places of those of ``torch.jit``, which torch.export does not take: they run
+    the same code. Afterwards it is as it was."""
+    import torch
+
+    class Unscripted(torch.nn.Module):
+        def __init__(self, scripted: Any) -> None:
+            super().__init__()
+            self.run = scripted._c._get_method("forward")
+
+        def forward(self, *inputs: Any) -> Any:
+            return self.run(*inputs)
+
+    def is_scripted(one: Any) -> bool:
+        return isinstance(one, torch.jit.ScriptModule)
+
+    holders = [] if is_scripted(module) else [one for one in module.modules() if not is_scripted(one)]
+    places = [(one, name, child) for one in holders for name, child in one._modules.items() if is_scripted(child)]
+    try:
+        for one, name, child in places:
+            one._modules[name] = Unscripted(child)
+        yield Unscripted(module) if is_scripted(module) else module
+    finally:
+        for one, name, child in places:
+            one._modules[name] = child
+
+
+@contextmanager
+def quiet() -> Iterator[None]:
+    """Without what torch.export logs of sizes."""
+    before = logging.root.manager.disable
+    logging.disable(logging.WARNING)
+    try:
+        yield
+    finally:
+        logging.disable(before)
 
 
 class Trace:
@@ -98,6 +145,8 @@ class Trace:
 
     def call(self, node: Any) -> None:
         """One operator: computed, where it reads no signal; else noted."""
+        if not node.users:  # sizes that nothing reads
+            return
         sources = node.all_input_nodes
         if node.target is operator.getitem:
             whole, index = node.args
@@ -221,6 +270,11 @@ def conv(t: Trace, out: str, a: dict[str, Any], node: Any) -> str:
     t.array(a["weight"])
     return t.note("Conv", out, a["input"], a["weight"], a["bias"], strides=strides, dilations=dilations, pads=both,
                   group=a["groups"])  # fmt: skip
+
+
+def convolution(t: Trace, out: str, a: dict[str, Any], node: Any) -> str:
+    """Of both kinds, as TorchScript traces them."""
+    return (conv_transpose if a["transposed"] else conv)(t, out, a, node)
 
 
 def conv_transpose(t: Trace, out: str, a: dict[str, Any], node: Any) -> str:
@@ -463,6 +517,7 @@ OPERATORS: dict[str, Row] = {
     **dict.fromkeys(PASSED, same),
     **dict.fromkeys(DROPOUT, dropout),
     **dict.fromkeys(("conv1d", "conv2d"), conv),
+    **dict.fromkeys(("convolution", "_convolution"), convolution),
     **dict.fromkeys(("conv_transpose1d", "conv_transpose2d"), conv_transpose),
     **dict.fromkeys(("group_norm", "instance_norm"), over_all_frames),
     **dict.fromkeys(("split", "split_with_sizes", "chunk"), split),

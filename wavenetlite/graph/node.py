@@ -18,9 +18,8 @@ from wavenetlite.support.errors import ParameterError
 MOST_CHANNELS = 65_536
 MOST_FRAMES = 2**40
 """Most frames that a network may look back or ahead: far more than useful, and safe to multiply."""
-
-MOST_UPSAMPLED = 2**24
-"""Most frames of any sequence per input frame."""
+MOST_UPSAMPLING = 65_536
+"""Most frames that a network may make of one frame of its input: a small file may ask for any number."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -197,8 +196,9 @@ def clock_after(edges: Sequence[Edge], first_taps: Sequence[int] = (0,)) -> Cloc
     phases = len(first_taps)
     last_phase = {first: phase for phase, first in enumerate(first_taps)}  # it reaches back furthest
     rate = tidy(Fraction(edges[0].rate) / phases)
-    if rate * MOST_UPSAMPLED < 1:
-        raise ParameterError(f"upsampling gives {1 / rate} frames per input frame; it must be at most {MOST_UPSAMPLED}")
+    if rate * MOST_UPSAMPLING < 1:
+        raise ParameterError(f"upsampling makes {1 / rate} frames of one input frame; it must be at most "
+                             f"{MOST_UPSAMPLING}")  # fmt: skip
     newest = [edge.reach * edge.node.clock.rate + edge.node.clock.newest for edge in edges]
     surely = max(late - edge.node.clock.slack for late, edge in zip(newest, edges, strict=True))
     return Clock(

@@ -21,7 +21,7 @@ from wavenetlite.graph import MOST_CHANNELS, Node
 from wavenetlite.nn.summary import Row, summary_rows, summary_text
 from wavenetlite.storage.files import save
 from wavenetlite.support.arrays import Floats, is_array
-from wavenetlite.support.checks import positive_int
+from wavenetlite.support.checks import channels_error, positive_int
 from wavenetlite.support.errors import ArrayTypeError, ParameterError
 from wavenetlite.support.options import option_names
 
@@ -330,9 +330,8 @@ class Module:
         if x.ndim not in (2, 3):
             raise ParameterError(f"x has shape {x.shape}; it must have 2 or 3 dimensions ([batch,] frames, channels)")
         width = self.in_width
-        if width not in (None, x.shape[-1]) and x.shape[-2] == width:
-            raise ParameterError(f"x has {x.shape[-1]} channels; it must have {width}. Its shape {x.shape} looks like "
-                                 "(channels, frames): transpose it, np.ascontiguousarray(x.T)")  # fmt: skip
+        if width not in (None, x.shape[-1]):
+            raise channels_error("x", x.shape, width)
         plan = self.plan(x.shape[-1] if width is None else None)
         if x.ndim == 2:
             return run_offline(plan, x, c, on_nonfinite, "x")

@@ -34,6 +34,15 @@ def count(name: str, value: Any) -> int:
     return int(value)
 
 
+def channels_error(name: str, shape: tuple[int, ...], channels: int) -> ParameterError:
+    """The error of an array whose last axis is not the channels; where another one is, with the remedy."""
+    said = f"{name} has {shape[-1]} channels; it must have {channels}"
+    if len(shape) > 1 and shape[-2] == channels:
+        array = (name if name.isidentifier() else "x") + (".T" if len(shape) == 2 else ".swapaxes(1, 2)")
+        said += f". Its shape {tuple(shape)} looks like (channels, frames): transpose it, np.ascontiguousarray({array})"
+    return ParameterError(said)
+
+
 def number(name: str, value: Any, least: float = -math.inf) -> float:
     """A finite real number of at least `least`."""
     if isinstance(value, bool) or not isinstance(value, int | float | np.integer | np.floating):
