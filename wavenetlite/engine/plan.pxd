@@ -4,8 +4,9 @@ from wavenetlite.kernels.packed cimport Blocks
 from wavenetlite.kernels.types cimport ActivationKernel, KernelCall, Kernels, RowKernel, Rows
 
 cdef enum:
-    # Multiply-adds per call above which the GIL is released, which costs about 30 ns.
-    MUCH_WORK = 100_000
+    # Multiply-adds per call above which the GIL is released, which costs about 30 ns: half a microsecond of work.
+    MUCH_WORK = 10_000
+    IDLE = 64                   # most workspaces that a plan keeps for the next calls
 
 # A sequence of frames: `ld` floats per row. Its last `history` frames are kept in a ring in the stream's memory.
 cdef struct Buffer:
@@ -94,6 +95,7 @@ cdef class Plan:
     cdef Step* step
     cdef Piece* piece           # the steps' states
     cdef Blocks blocks          # memory that the pointers above point into
+    cdef void* idle[IDLE]       # workspaces that no call is using
 
     cdef set_buffers(self, object program)
     cdef set_steps(self, object program)
@@ -109,7 +111,9 @@ cdef class Plan:
 
     cdef Memory* new_memory(self) except NULL
     cdef void clear_memory(self, Memory* memory) noexcept nogil
-    cdef Workspace* new_workspace(self, bint many=?) except NULL
+    cdef Workspace* new_workspace(self) except NULL
+    cdef Workspace* borrow(self) except NULL
+    cdef void give_back(self, Workspace* work) noexcept nogil
     cdef size_t memory_bytes(self) noexcept nogil
     cdef size_t states_start(self) noexcept nogil
     cdef size_t rings_start(self) noexcept nogil

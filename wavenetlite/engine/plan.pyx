@@ -34,6 +34,8 @@ from wavenetlite.kernels.types cimport Strip
 cdef extern from "simd.h" nogil:
     void expect(bint)
     void prefetch(const void*)
+    void* take_from(void** place)
+    bint put_into(void** place, void* thing)
     uint64_t flush_subnormals()
     void restore_subnormals(uint64_t)
 
@@ -98,6 +100,11 @@ cdef class Plan:
             self.prewarm()
         self.state_bytes = 4 * self.rings_floats + self.states_bytes + 16 * self.buffers + sizeof(Memory)
         self.workspace_bytes = 4 * (self.workspace_floats + self.staged_floats)
+
+    def __dealloc__(self):
+        cdef Py_ssize_t i
+        for i in range(IDLE):
+            free(self.idle[i])
 
     def __reduce__(self):
         raise StreamStateError("a plan cannot be copied or pickled; copy the model")
@@ -339,10 +346,27 @@ cdef class Plan:
             if buffer.before != NULL:
                 memcpy(buffer.before, work.first[step.end[k]], buffer.ld * sizeof(float))
 
-    cdef Workspace* new_workspace(self, bint many = False) except NULL:
-        """Allocate scratch memory for one chunk; `many`: also for `run_many`. To be freed in one piece."""
-        cdef Py_ssize_t staged_floats = max(self.staged_floats, self.together * self.most_gathered_floats if many else 0)
-        cdef Py_ssize_t streams = self.together if many else 1
+    cdef Workspace* borrow(self) except NULL:
+        """A workspace that no other call is using, to be given back: a plan has as many as calls have run at once."""
+        cdef Workspace* work
+        cdef Py_ssize_t i
+        for i in range(IDLE):
+            work = <Workspace*>take_from(&self.idle[i])
+            if work != NULL:
+                return work
+        return self.new_workspace()
+
+    cdef void give_back(self, Workspace* work) noexcept nogil:
+        cdef Py_ssize_t i
+        for i in range(IDLE):
+            if put_into(&self.idle[i], work):
+                return
+        free(work)
+
+    cdef Workspace* new_workspace(self) except NULL:
+        """Allocate scratch memory for one chunk. To be freed in one piece."""
+        cdef Py_ssize_t staged_floats = max(self.staged_floats, self.together * self.most_gathered_floats)
+        cdef Py_ssize_t streams = self.together
         cdef size_t header = sizeof(Workspace) + (4 * self.buffers + 4 * self.most_taps + streams) * sizeof(void*)
         header = (header + 63) // 64 * 64
         cdef size_t size = header + 4 * (self.workspace_floats + staged_floats + self.scratch_floats * streams + 48)

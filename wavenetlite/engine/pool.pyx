@@ -172,7 +172,7 @@ cdef class StreamPool:
         part.x = <float*>self.blocks.allocate(4 * plan.together * plan.in_channels)
         part.c = <float*>self.blocks.allocate(4 * plan.together * plan.condition_channels)
         part.y = <float*>self.blocks.allocate(4 * plan.together * plan.out_channels)
-        part.work = plan.new_workspace(plan.regular)
+        part.work = plan.borrow()
 
     def __reduce__(self):
         raise StreamStateError("a pool cannot be copied or pickled; make another with model.pool()")
@@ -182,8 +182,14 @@ cdef class StreamPool:
         free(self.slab)
         if self.part != NULL:
             for i in range(self.threads):
-                free(self.part[i].work)
+                self.return_workspace(self.part[i].work)
         free(self.part)
+
+    cdef void return_workspace(self, Workspace* work) noexcept:
+        if self.plan is None:       # garbage collection has cleared it
+            free(work)
+        elif work != NULL:
+            self.plan.give_back(work)
 
     cdef acquire(self):
         if not try_acquire(&self.busy):

@@ -30,7 +30,7 @@ cdef class Saved:
 cdef class Stream:
     cdef readonly Plan plan
     cdef Memory* memory
-    cdef Workspace* work
+    cdef Workspace* work                # of the call at hand; borrowed from the plan
     cdef int busy
     cdef bint flushed
     cdef bint zero_nonfinite
@@ -38,6 +38,8 @@ cdef class Stream:
     cdef cnp.ndarray condition          # constant conditioning, (condition_channels,), or None
 
     cdef acquire(self)
+    cdef begin(self)
+    cdef void end(self) noexcept
     cdef refuse_condition(self)
     cdef cnp.ndarray finite(self, cnp.ndarray a, str name)
     cdef cnp.ndarray process_alone(self, object block, object c, object out)

@@ -90,18 +90,29 @@ cdef class Stream:
             self.refuse_condition()
             self.condition = self.finite(checked(c, "c", 1, plan.condition_channels), "c").copy()
         self.memory = plan.new_memory()
-        self.work = plan.new_workspace()
 
     def __reduce__(self):
         raise StreamStateError("a stream cannot be copied or pickled; make another with model.stream()")
 
     def __dealloc__(self):
         free(self.memory)
-        free(self.work)
 
     cdef acquire(self):
         if not try_acquire(&self.busy):
             raise StreamStateError("stream is in use by another thread; give each thread its own stream")
+
+    cdef begin(self):
+        """`acquire`, for a call that runs the plan and needs a workspace."""
+        self.acquire()
+        try:
+            self.work = self.plan.borrow()
+        except MemoryError:
+            release(&self.busy)
+            raise
+
+    cdef void end(self) noexcept:
+        self.plan.give_back(self.work)
+        release(&self.busy)
 
     cdef refuse_condition(self):
         if self.plan.condition_channels == 0:
@@ -144,11 +155,11 @@ cdef class Stream:
         StreamStateError
             Another thread is using the stream, or it was flushed and not reset.
         """
-        self.acquire()
+        self.begin()
         try:
             return self.process_alone(block, c, out)
         finally:
-            release(&self.busy)
+            self.end()
 
     cdef cnp.ndarray process_alone(self, object block, object c, object out):
         cdef Plan plan = self.plan
@@ -206,7 +217,7 @@ cdef class Stream:
         """
         cdef cnp.ndarray y
         cdef uint64_t mode
-        self.acquire()
+        self.begin()
         try:
             if self.flushed:
                 raise StreamStateError("stream was flushed; call reset() before using it again")
@@ -220,7 +231,7 @@ cdef class Stream:
             self.flushed = True
             return y
         finally:
-            release(&self.busy)
+            self.end()
 
     def reset(self) -> None:
         """Start over: the next frame is the first."""

@@ -98,6 +98,15 @@ WNL_INLINE void restore_subnormals(uint64_t before) { (void)before; }
 WNL_INLINE int try_acquire(int *flag) { return !__atomic_exchange_n(flag, 1, __ATOMIC_ACQUIRE); }
 WNL_INLINE void release(int *flag) { __atomic_store_n(flag, 0, __ATOMIC_RELEASE); }
 
+/* Take what a place holds, and leave NULL; put something into a place that is empty. */
+WNL_INLINE void *take_from(void **place) {
+    return __atomic_load_n(place, __ATOMIC_RELAXED) ? __atomic_exchange_n(place, NULL, __ATOMIC_ACQUIRE) : NULL;
+}
+WNL_INLINE int put_into(void **place, void *thing) {
+    void *empty = NULL;
+    return __atomic_compare_exchange_n(place, &empty, thing, 0, __ATOMIC_RELEASE, __ATOMIC_RELAXED);
+}
+
 /* Atomic counter shared by several threads. */
 WNL_INLINE int64_t take_number(int64_t *next) { return __atomic_fetch_add(next, 1, __ATOMIC_RELAXED); }
 
