@@ -44,9 +44,9 @@ INSTRUCTION_SETS = {
         ["-march=x86-64-v3"],
         [8, 4],
         [
-            (8, 2, tiles((6, IN_TURN), (4, IN_TURN), (2, IN_TURN), (1, ABREAST), narrow=(6, 4, 2, 1))),
-            (8, 1, tiles((6, ABREAST), (4, ABREAST), (2, ABREAST), (1, ABREAST), narrow=(12, 4, 1))),
-            (4, 1, tiles((6, ABREAST), (1, ABREAST), narrow=(4, 1))),
+            (8, 2, tiles((6, IN_TURN), (5, IN_TURN), (4, IN_TURN), (3, ABREAST), (2, ABREAST), (1, ABREAST), narrow=(6, 5, 4, 3, 2, 1))),
+            (8, 1, tiles((6, ABREAST), (5, ABREAST), (4, ABREAST), (3, ABREAST), (2, ABREAST), (1, ABREAST), narrow=(12, 8, 6, 4, 3, 2, 1))),
+            (4, 1, tiles((6, ABREAST), (4, ABREAST), (3, ABREAST), (2, ABREAST), (1, ABREAST), narrow=(8, 4, 3, 2, 1))),
         ],
     ),
     "avx512": (

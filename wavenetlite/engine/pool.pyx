@@ -13,7 +13,7 @@ cimport cython
 cimport numpy as cnp
 from cpython.dict cimport PyDict_Check
 from libc.stdint cimport int64_t, uint64_t
-from libc.stdlib cimport calloc, free
+from libc.stdlib cimport calloc, free, qsort
 from libc.string cimport memcpy
 from posix.unistd cimport getpid
 
@@ -44,6 +44,9 @@ cdef enum:
     WORK_TO_SHARE = 16_000_000  # multiply-adds per call above which more threads are used: waking one takes about 50 us
     FEW_FRAMES = 8              # blocks of fewer frames do not fill the kernels' tiles
 
+cdef enum:
+    ALONE = -1                  # the phase of a long block
+
 cdef enum Duty:
     STEP, PROCESS
 
@@ -54,7 +57,7 @@ cdef struct Job:
     const float* c
     Py_ssize_t c_step, frames
     float* y
-    bint together               # processed with other streams, frame by frame
+    int64_t phase               # blocks of the same phase are processed together, frame by frame
 
 # The work memory of a thread, and the frames that it processes together.
 cdef struct Part:
@@ -64,6 +67,11 @@ cdef struct Part:
     float* x
     float* c
     float* y
+
+
+cdef int by_phase(const void* a, const void* b) noexcept nogil:
+    cdef int64_t one = (<Job**>a)[0].phase, other = (<Job**>b)[0].phase
+    return (one > other) - (one < other)
 
 
 @cython.final
@@ -171,7 +179,7 @@ cdef class StreamPool:
         part.job = <Job**>self.blocks.allocate(sizeof(Job*) * plan.together)
         part.x = <float*>self.blocks.allocate(4 * plan.together * plan.in_channels)
         part.c = <float*>self.blocks.allocate(4 * plan.together * plan.condition_channels)
-        part.y = <float*>self.blocks.allocate(4 * plan.together * plan.out_channels)
+        part.y = <float*>self.blocks.allocate(4 * plan.most_rows_out * plan.out_channels)
         part.work = plan.borrow()
 
     def __reduce__(self):
@@ -460,13 +468,15 @@ cdef class StreamPool:
         for i in range(self.jobs):
             frames += self.job[i].frames
             few += self.job[i].frames < FEW_FRAMES
-        few = min(few, <Py_ssize_t>FEW_FRAMES) if self.plan.regular else 0
+        few = min(few, <Py_ssize_t>FEW_FRAMES)
         self.few_jobs = 0
         for i in range(self.jobs):
-            self.job[i].together = self.job[i].frames < few     # else a block is more rows than there are streams
-            if self.job[i].together:
+            self.job[i].phase = self.plan.phase(self.job[i].memory.frames_in) if self.job[i].frames < few else ALONE
+            if self.job[i].phase != ALONE:      # else the block is more rows than there are streams
                 self.few[self.few_jobs] = self.job + i
                 self.few_jobs += 1
+        if not self.plan.regular:
+            qsort(self.few, self.few_jobs, sizeof(Job*), by_phase)
         self.next_job = 0
         self.duty = PROCESS
         self.run(frames)
@@ -510,7 +520,7 @@ cdef class StreamPool:
             if i >= self.jobs:
                 break
             job = self.job + i
-            if not job.together:
+            if job.phase == ALONE:
                 self.plan.run(job.memory, self.part[number].work, job.x, job.c, job.c_step, job.frames, job.y)
         first = self.first_of(number, self.few_jobs)
         end = self.first_of(number + 1, self.few_jobs)
@@ -518,25 +528,38 @@ cdef class StreamPool:
             self.run_frame_of(frame, first, end, self.part + number)
 
     cdef void run_frame_of(self, Py_ssize_t frame, Py_ssize_t i, Py_ssize_t end, Part* part) noexcept nogil:
-        """Run frame `frame` of the short blocks from `i` on that have it."""
-        cdef Py_ssize_t rows, row
-        cdef Job* job
+        """Run frame `frame` of the short blocks from `i` to `end` that have it: those in the same phase together."""
+        cdef Py_ssize_t rows
         while i < end:
             rows = 0
             while i < end and rows < self.plan.together:
-                job = self.few[i]
-                i += 1
-                if job.frames > frame:
-                    memcpy(part.x + rows * self.plan.in_channels, job.x + frame * self.plan.in_channels, 4 * self.plan.in_channels)
-                    if self.plan.condition_channels:
-                        memcpy(part.c + rows * self.plan.condition_channels, job.c + frame * job.c_step, 4 * self.plan.condition_channels)
-                    part.memory[rows] = job.memory
-                    part.job[rows] = job
+                if rows and self.few[i].phase != part.job[0].phase:
+                    break
+                if self.few[i].frames > frame:
+                    part.job[rows] = self.few[i]
                     rows += 1
+                i += 1
             if rows:
-                self.plan.run_many(part.memory, rows, part.work, part.x, part.c, part.y)
-            for row in range(rows):
-                memcpy(part.job[row].y + frame * self.plan.out_channels, part.y + row * self.plan.out_channels, 4 * self.plan.out_channels)
+                self.run_frames(frame, rows, part)
+
+    cdef void run_frames(self, Py_ssize_t frame, Py_ssize_t rows, Part* part) noexcept nogil:
+        """Run frame `frame` of the jobs of a part, which are in the same phase."""
+        cdef Py_ssize_t row, conditions, written
+        cdef Py_ssize_t inputs = self.plan.in_channels, outputs = self.plan.out_channels, given = self.plan.condition_channels
+        cdef Job* job
+        conditions = self.plan.conditions_next(part.job[0].memory)
+        for row in range(rows):
+            job = part.job[row]
+            part.memory[row] = job.memory
+            memcpy(part.x + row * inputs, job.x + frame * inputs, 4 * inputs)
+            if given and conditions:
+                memcpy(part.c + row * given, job.c, 4 * given)
+                job.c += job.c_step
+        written = self.plan.run_many(part.memory, rows, part.work, part.x, part.c, part.y)
+        for row in range(rows):
+            job = part.job[row]
+            memcpy(job.y, part.y + row * written * outputs, 4 * written * outputs)
+            job.y += written * outputs
 
     # One frame for each
 
