@@ -117,6 +117,9 @@ cdef class Plan:
 
     cdef Memory* new_memory(self) except NULL
     cdef void clear_memory(self, Memory* memory) noexcept nogil
+    cdef void reset_memory(self, Memory* memory) noexcept nogil
+    cdef void clear_counts(self, Memory* memory) noexcept nogil
+    cdef void clear_rows(self, Memory* memory, int number, Py_ssize_t rows) noexcept nogil
     cdef Workspace* new_workspace(self) except NULL
     cdef Workspace* borrow(self) except NULL
     cdef void give_back(self, Workspace* work) noexcept

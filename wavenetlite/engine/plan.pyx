@@ -337,6 +337,34 @@ cdef class Plan:
         memcpy(to.rings, source.rings, self.rings_floats * sizeof(float))
 
     cdef void clear_memory(self, Memory* memory) noexcept nogil:
+        """Set the state of a new stream, whatever was there."""
+        cdef Py_ssize_t number
+        memset(memory.rings, 0, (self.rings_floats + 16) * sizeof(float))
+        for number in range(self.buffers):
+            if self.buffer[number].before != NULL:
+                self.clear_rows(memory, number, self.buffer[number].history)
+        self.clear_counts(memory)
+
+    cdef void reset_memory(self, Memory* memory) noexcept nogil:
+        """Set the state of a new stream after its memory has been used: only rows that were written are cleared."""
+        cdef Py_ssize_t number
+        for number in range(self.buffers):
+            self.clear_rows(memory, number, min(
+                memory.frames_in if self.regular else memory.count[number], self.buffer[number].history))
+        self.clear_counts(memory)
+
+    cdef void clear_rows(self, Memory* memory, int number, Py_ssize_t rows) noexcept nogil:
+        """Clear the first rows of a ring: until it is full, it is filled from its beginning."""
+        cdef const Buffer* buffer = self.buffer + number
+        cdef float* ring = memory.rings + buffer.ring
+        cdef Py_ssize_t row
+        if buffer.before == NULL:
+            memset(ring, 0, rows * buffer.ld * sizeof(float))
+        else:
+            for row in range(rows):
+                memcpy(ring + row * buffer.ld, buffer.before, buffer.ld * sizeof(float))
+
+    cdef void clear_counts(self, Memory* memory) noexcept nogil:
         memory.frames_in = 0
         memory.frames_out = 0
         memset(memory.count, 0, self.buffers * sizeof(int64_t))
@@ -345,14 +373,6 @@ cdef class Plan:
             memset(memory.states, 0, self.states_bytes)
         else:
             memcpy(memory.states, self.first_states, self.states_bytes)
-        memset(memory.rings, 0, (self.rings_floats + 16) * sizeof(float))
-        cdef const Buffer* buffer
-        cdef Py_ssize_t number, row
-        for number in range(self.buffers):
-            buffer = self.buffer + number
-            if buffer.before != NULL:
-                for row in range(buffer.history):
-                    memcpy(memory.rings + buffer.ring + row * buffer.ld, buffer.before, buffer.ld * sizeof(float))
 
     cdef prewarm(self):
         """Compute the rows that precede the signals of a prewarmed network: one frame of zeros goes through all steps, and
@@ -487,8 +507,9 @@ cdef class Plan:
     cdef void restore_memory(self, Memory* memory, const char* source, int64_t frames_in) noexcept nogil:
         """Restore what `save_memory` wrote after `frames_in` frames without a flush."""
         cdef const Buffer* buffer
-        cdef Py_ssize_t number, row
-        self.clear_memory(memory)
+        cdef float* ring
+        cdef Py_ssize_t number, row, slot, size
+        self.clear_counts(memory)
         memory.frames_in = frames_in
         memory.frames_out = self.frames_after(frames_in, False, memory.count)
         for number in range(self.pieces):
@@ -496,11 +517,19 @@ cdef class Plan:
             source += self.piece[number].size
         for number in range(self.buffers):
             buffer = self.buffer + number
-            for row in range(buffer.history if buffer.ld != buffer.channels else 0):
-                memcpy(memory.rings + buffer.ring + row * buffer.ld, source + 4 * row * buffer.channels, 4 * buffer.channels)
+            ring = memory.rings + buffer.ring
+            slot = memory.count[number] if memory.count[number] < buffer.history else 0     # of the oldest row
+            memory.head[number] = slot * buffer.ld
             if buffer.ld == buffer.channels:
-                memcpy(memory.rings + buffer.ring, source, 4 * buffer.history * buffer.ld)
-            source += 4 * buffer.history * buffer.channels
+                size = 4 * buffer.ld * (buffer.history - slot)
+                memcpy(ring + slot * buffer.ld, source, size)
+                memcpy(ring, source + size, 4 * buffer.ld * slot)
+                source += 4 * buffer.ld * buffer.history
+                continue
+            for row in range(buffer.history):
+                memcpy(ring + slot * buffer.ld, source, 4 * buffer.channels)
+                source += 4 * buffer.channels
+                slot = slot + 1 if slot + 1 < buffer.history else 0
 
     # Counting frames
 

@@ -268,10 +268,20 @@ cdef class StreamPool:
         self.acquire()
         try:
             slot = self.slot_of(sid)
-            self.plan.clear_memory(self.memory_of(slot))
+            self.plan.reset_memory(self.memory_of(slot))
             self.flushed[slot] = False
         finally:
             release(&self.busy)
+
+    def reset_all(self) -> None:
+        """`reset` all open streams."""
+        cdef Py_ssize_t slot
+        self.acquire()
+        for slot in range(self.capacity):
+            if self.current[slot] >= 0:
+                self.plan.reset_memory(self.memory_of(slot))
+                self.flushed[slot] = False
+        release(&self.busy)
 
     def snapshot(self, sid: object) -> bytes:
         """The state of a stream as bytes, the same as of `Stream.snapshot`."""

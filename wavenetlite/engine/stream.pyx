@@ -236,7 +236,7 @@ cdef class Stream:
     def reset(self) -> None:
         """Start over: the next frame is the first."""
         self.acquire()
-        self.plan.clear_memory(self.memory)
+        self.plan.reset_memory(self.memory)
         self.flushed = False
         release(&self.busy)
 
