@@ -160,9 +160,8 @@ cdef class Plan:
         self, const Tap* tap, Memory** memory, Py_ssize_t streams, Py_ssize_t first, Py_ssize_t rows, Workspace* work,
         float* to) noexcept nogil
     cdef const float* row_at(
-        self, const Tap* tap, Memory** memory, Py_ssize_t streams, Py_ssize_t stream, Py_ssize_t row,
-        Workspace* work) noexcept nogil
-    cdef const float* past_row(self, const Tap* tap, const Memory* memory, Py_ssize_t row) noexcept nogil
+        self, const Tap* tap, const Memory* memory, Py_ssize_t row, const float* chunk) noexcept nogil
+    cdef const float* past_row(self, const Tap* tap, const Memory* memory, Py_ssize_t back) noexcept nogil
     cdef void run_each(self, const Step* step, Memory** memory, Py_ssize_t streams, Workspace* work) noexcept nogil
     cdef void keep_rows(self, int number, Memory** memory, Py_ssize_t streams, Workspace* work) noexcept nogil
     cdef void locate_taps(self, const Step* step, Memory* memory, Workspace* work, Py_ssize_t rows) noexcept nogil

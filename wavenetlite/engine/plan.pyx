@@ -807,35 +807,40 @@ cdef class Plan:
         float* to) noexcept nogil:
         """Copy `rows` rows of each stream from `first` on, which is counted as in `first_row`."""
         cdef Py_ssize_t stream, i, ld = self.buffer[tap.buffer].ld
+        cdef const float* chunk = work.first[tap.buffer]
         for stream in range(streams):
-            if first < 0 and stream + AHEAD < streams:
-                prefetch_row(self.past_row(tap, memory[stream + AHEAD], first), ld)
-            for i in range(rows):
-                copy_row(to, self.row_at(tap, memory, streams, stream, first + i * tap.stride, work), ld)
-                to += ld
+            if rows == 1:       # of the ring: one of the chunk need not be gathered
+                if stream + AHEAD < streams:
+                    prefetch_row(self.past_row(tap, memory[stream + AHEAD], first * ld), ld)
+                copy_row(to, self.past_row(tap, memory[stream], first * ld), ld)
+            else:
+                for i in range(rows):
+                    copy_row(to + i * ld, self.row_at(tap, memory[stream], (first + i * tap.stride) * ld, chunk), ld)
+                chunk += work.rows[tap.buffer] // streams * ld
+            to += rows * ld
 
     cdef inline const float* row_at(
-        self, const Tap* tap, Memory** memory, Py_ssize_t streams, Py_ssize_t stream, Py_ssize_t row,
-        Workspace* work) noexcept nogil:
-        """A row of one of several streams, in its ring or among its new rows."""
-        if row < 0:
-            return self.past_row(tap, memory[stream], row)
-        return work.first[tap.buffer] + (stream * (work.rows[tap.buffer] // streams) + row) * self.buffer[tap.buffer].ld
+        self, const Tap* tap, const Memory* memory, Py_ssize_t row, const float* chunk) noexcept nogil:
+        """A row of a stream, `row` floats from its first new one: in its ring, or among the new ones at `chunk`."""
+        return self.past_row(tap, memory, row) if row < 0 else chunk + row
 
-    cdef inline const float* past_row(self, const Tap* tap, const Memory* memory, Py_ssize_t row) noexcept nogil:
-        """The row of the ring that stands `row`, which is negative, rows from its end."""
-        cdef Py_ssize_t slot = memory.head[tap.buffer] + row * self.buffer[tap.buffer].ld
+    cdef inline const float* past_row(self, const Tap* tap, const Memory* memory, Py_ssize_t back) noexcept nogil:
+        """The row of the ring that stands `back`, which is negative, floats from its end, as in `run_frame`."""
+        cdef Py_ssize_t slot = memory.head[tap.buffer] + back
         return memory.rings + tap.ring + slot + (tap.around & (slot >> 63))
 
     cdef void run_each(self, const Step* step, Memory** memory, Py_ssize_t streams, Workspace* work) noexcept nogil:
         """Run a step stream by stream, on rows where they are: gathering them would take longer than computing."""
         cdef const Tap* tap
-        cdef Py_ssize_t stream, k, first
+        cdef Py_ssize_t stream, k, first, fresh, ld
         for stream in range(streams):
             tap = step.tap
             for k in range(step.reads):
-                first = self.first_row(step, tap, memory[0], work.rows[tap.buffer] // streams)
-                work.now.x[k] = self.row_at(tap, memory, streams, stream, first, work)
+                ld = self.buffer[tap.buffer].ld
+                fresh = 1 if self.regular else work.rows[tap.buffer] // streams
+                first = self.first_row(step, tap, memory[0], fresh)
+                work.now.x[k] = self.row_at(
+                    tap, memory[stream], first * ld, work.first[tap.buffer] + stream * fresh * ld)
                 work.now.ldx[k] = 0
                 tap += 1
             self.compute(step, memory + stream, 1, work, stream, 1)
@@ -844,10 +849,10 @@ cdef class Plan:
         """Append the new rows to the ring of each stream."""
         cdef const Buffer* buffer = self.buffer + number
         cdef const float* source = work.first[number]
-        cdef Py_ssize_t around = buffer.history * buffer.ld, stream, slot, row
+        cdef Py_ssize_t around = buffer.history * buffer.ld, fresh = work.rows[number] // streams, stream, slot, row
         for stream in range(streams):
             slot = memory[stream].head[number]
-            for row in range(work.rows[number] // streams):
+            for row in range(fresh):
                 copy_row(memory[stream].rings + buffer.ring + slot, source, buffer.ld)
                 slot += buffer.ld
                 slot &= -<Py_ssize_t>(slot < around)
