@@ -80,7 +80,7 @@ def test_a_snapshot_of_a_stream_that_ran_with_others_resumes_alone(name):
     model, x = case.model(), signal(50, case.in_channels)
     pool = model.pool(40)
     ids = [pool.open() for _ in range(40)]
-    y = [pool.process(dict.fromkeys(ids, x[n:n + 1]))[ids[7]] for n in range(31)]
+    y = [pool.process(dict.fromkeys(ids, x[n : n + 1]))[ids[7]] for n in range(31)]
     stream = model.stream()
     stream.restore(pool.snapshot(ids[7]))
     assert same_bits(np.concatenate([*y, stream.process(x[31:]), stream.flush()]), model(x))

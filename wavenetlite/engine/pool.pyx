@@ -34,6 +34,23 @@ cdef extern from "stdlib.h" nogil:
 
 cdef extern from "simd.h" nogil:
     int64_t take_number(int64_t*)
+    int look_at(const int*)
+    void set_to(int*, int value)
+    bint move(int*, int before, int after)
+    void add_one(int*)
+    void relax()
+
+cdef extern from "<sched.h>" nogil:
+    int sched_yield()
+
+cdef extern from "<time.h>" nogil:
+    ctypedef long time_t
+    struct timespec:
+        time_t tv_sec
+        long tv_nsec
+    int clock_gettime(int clock, timespec*)
+    int nanosleep(const timespec*, timespec*)
+    int CLOCK_MONOTONIC
 
 cnp.import_array()
 
@@ -41,7 +58,11 @@ MOST_STREAMS = 2**24
 MOST_FRAMES = 2**48
 
 cdef enum:
-    WORK_TO_SHARE = 16_000_000  # multiply-adds per call above which more threads are used: waking one takes about 50 us
+    WORK_TO_SHARE = 16_000_000  # multiply-adds per call above which more threads are used: waking one takes about 50 us,
+    WORK_TO_HAND_OVER = 1_500_000   # and if they are still watching after the last call: then it takes about 1 us
+    WATCH_NS = 100_000          # for which a thread watches for the next call before it sleeps
+    WATCHES = 50                # for so many times as long a call watches for its other threads before it sleeps in between
+    LOOKS = 50                  # at a number before other threads are let to the CPU
     FEW_FRAMES = 8              # blocks of fewer frames do not fill the kernels' tiles
 
 cdef enum:
@@ -49,6 +70,9 @@ cdef enum:
 
 cdef enum Duty:
     STEP, PROCESS
+
+cdef enum:
+    ASLEEP, WATCHING, CALLED    # states of the other threads
 
 # One block of one stream.
 cdef struct Job:
@@ -59,14 +83,42 @@ cdef struct Job:
     float* y
     int64_t phase               # blocks of the same phase are processed together, frame by frame
 
-# The work memory of a thread, and the frames that it processes together.
+# The work memory of a thread, its state, and the frames that it processes together.
 cdef struct Part:
+    int state
     Workspace* work
     Memory** memory
     Job** job
     float* x
     float* c
     float* y
+
+
+cdef int64_t now() noexcept nogil:
+    """The time in ns."""
+    cdef timespec t
+    clock_gettime(CLOCK_MONOTONIC, &t)
+    return <int64_t>t.tv_sec * 1_000_000_000 + t.tv_nsec
+
+
+cdef bint comes_to(const int* number, int wanted) noexcept nogil:
+    """Whether a number that another thread sets is the wanted one, or soon becomes it."""
+    cdef Py_ssize_t looks
+    for looks in range(LOOKS):
+        if look_at(number) == wanted:
+            return True
+        relax()
+    sched_yield()           # perhaps that thread needs this CPU
+    return False
+
+
+cdef bint called_again(int* state) noexcept nogil:
+    """Watch for the next call; False: there has been none, and the thread is to sleep."""
+    cdef int64_t start = now()
+    while not comes_to(state, CALLED):
+        if now() - start > WATCH_NS:
+            return not move(state, WATCHING, ASLEEP)
+    return True
 
 
 cdef int by_phase(const void* a, const void* b) noexcept nogil:
@@ -135,6 +187,8 @@ cdef class StreamPool:
     cdef Py_ssize_t few_jobs
     cdef object workers
     cdef int workers_process
+    cdef int finished                   # parts of the call at hand
+    cdef int64_t ended                  # when the last call with work to share ended, ns
 
     def __cinit__(
         self, Plan plan not None, capacity: object, *, threads: object = 1, on_nonfinite: object = "raise", name: str = "block"
@@ -493,7 +547,7 @@ cdef class StreamPool:
 
     cdef run(self, int64_t frames):
         cdef int64_t work = frames * self.plan.multiply_adds
-        self.parts = self.threads if work >= WORK_TO_SHARE else 1
+        self.parts = self.threads if self.pays_to_share(work) else 1
         if self.parts > 1:
             self.run_in_threads()
         elif work > MUCH_WORK:
@@ -501,6 +555,13 @@ cdef class StreamPool:
                 self.run_part(0)
         else:
             self.run_part(0)
+        if self.threads > 1 and work >= WORK_TO_HAND_OVER:
+            self.ended = now()
+
+    cdef bint pays_to_share(self, int64_t work) noexcept:
+        """Whether to use all threads: for much work, or for less in calls that follow each other closely."""
+        return work >= WORK_TO_SHARE or (
+            self.threads > 1 and work >= WORK_TO_HAND_OVER and now() - self.ended < WATCH_NS)
 
     cdef void run_part(self, Py_ssize_t number) noexcept nogil:
         """One thread's part of the work; the results do not depend on the division."""
@@ -694,24 +755,38 @@ cdef class StreamPool:
 
     cdef run_in_threads(self):
         """`run_part` in one thread per part, of which this is the first."""
-        cdef Py_ssize_t number, waiting = self.parts - 1
+        cdef Py_ssize_t number
         if self.workers is None or self.workers_process != getpid():    # threads do not survive a fork
             self.workers = Workers(self.threads - 1)
             self.workers_process = getpid()
-        stopped = None
-        calls, done = self.workers.calls, self.workers.done
+            for number in range(self.threads):
+                self.part[number].state = ASLEEP
+        self.finished = 0
         for number in range(1, self.parts):
-            calls[number - 1].put((self, number))
+            if not move(&self.part[number].state, WATCHING, CALLED):
+                self.workers.calls[number - 1].put((self, number))
         with nogil:
             self.run_part(0)
-        while waiting:
-            try:
-                done.get()
-                waiting -= 1
-            except BaseException as error:      # an interrupt: the other threads still write into our memory
-                stopped = error
-        if stopped is not None:
-            raise stopped
+            self.wait()
+
+    cdef void wait(self) noexcept nogil:
+        """Wait until the other threads have finished their parts."""
+        cdef timespec moment
+        cdef int64_t start = now()
+        moment.tv_sec, moment.tv_nsec = 0, WATCH_NS
+        while not comes_to(&self.finished, self.parts - 1):
+            if now() - start > WATCHES * WATCH_NS:
+                nanosleep(&moment, NULL)
+
+    cdef void serve(self, Py_ssize_t number) noexcept nogil:
+        """Run a part, and those of the calls that follow closely."""
+        cdef int* state = &self.part[number].state
+        while True:
+            self.run_part(number)
+            set_to(state, WATCHING)
+            add_one(&self.finished)
+            if not called_again(state):
+                return
 
     # Other methods
 
@@ -790,18 +865,17 @@ class Workers:
     """Worker threads that wait for parts of a pool's work; they end with this object."""
 
     def __init__(self, count):
-        self.done = SimpleQueue()
         self.calls = [SimpleQueue() for _ in range(count)]
         for calls in self.calls:
-            Thread(target=serve, args=(calls, self.done), name="wavenetlite pool", daemon=True).start()
+            Thread(target=serve, args=(calls,), name="wavenetlite pool", daemon=True).start()
 
     def __del__(self):
         for calls in self.calls:
             calls.put(None)
 
 
-def serve(calls, done):
-    """Run incoming parts; a waiting thread holds no reference to a pool."""
+def serve(calls):
+    """Run incoming parts; a sleeping thread holds no reference to a pool."""
     cdef StreamPool pool
     cdef Py_ssize_t number
     while True:
@@ -810,6 +884,5 @@ def serve(calls, done):
             return
         pool, number = call
         with nogil:
-            pool.run_part(number)
+            pool.serve(number)
         pool = call = None
-        done.put(None)

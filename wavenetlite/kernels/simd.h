@@ -125,6 +125,21 @@ WNL_INLINE int put_into(void **place, void *thing) {
 /* Atomic counter shared by several threads. */
 WNL_INLINE int64_t take_number(int64_t *next) { return __atomic_fetch_add(next, 1, __ATOMIC_RELAXED); }
 
+/* A number that one thread sets and others wait for; `move` succeeds if it is `from`. */
+WNL_INLINE int look_at(const int *p) { return __atomic_load_n(p, __ATOMIC_ACQUIRE); }
+WNL_INLINE void set_to(int *p, int value) { __atomic_store_n(p, value, __ATOMIC_RELEASE); }
+WNL_INLINE int move(int *p, int from, int to) {
+    return __atomic_compare_exchange_n(p, &from, to, 0, __ATOMIC_ACQ_REL, __ATOMIC_ACQUIRE);
+}
+WNL_INLINE void add_one(int *p) { __atomic_fetch_add(p, 1, __ATOMIC_ACQ_REL); }
+#if defined(__x86_64__)
+WNL_INLINE void relax(void) { _mm_pause(); }
+#elif defined(__aarch64__)
+WNL_INLINE void relax(void) { __asm__ volatile("yield"); }
+#else
+WNL_INLINE void relax(void) {}
+#endif
+
 /* Memory that will be read soon. */
 WNL_INLINE void prefetch(const void *p) { __builtin_prefetch(p); }
 
