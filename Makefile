@@ -29,7 +29,7 @@ test: .venv/ready
 	.venv/bin/python -m pip --version 2> /dev/null || $(PYTHON) -m venv --clear .venv
 	@echo "== Installing what it needs, and building it in place (about two minutes)"
 	@find wavenetlite -name '*.so' -delete
-	.venv/bin/python -m pip install -e ".[figures,test]"
+	.venv/bin/python -m pip install -e ".[figures,librosa,pipeline,train,test]"
 	@touch $@
 
 config = $(PYTHON) -c "import sysconfig; print(sysconfig.$(1))"

@@ -134,13 +134,18 @@ def extensions() -> list[Extension]:
         render(isa)
     kernels = [extension(f"wavenetlite.kernels._{isa}", *INSTRUCTION_SETS[isa][0]) for isa in sets]
     others = [
+        "wavenetlite.support.one_thread",
         "wavenetlite.support.snapshots",
         "wavenetlite.kernels.dispatch",
         "wavenetlite.kernels.packed",
         "wavenetlite.kernels.training",
         "wavenetlite.features._frames",
         "wavenetlite.features._steps",
+        "wavenetlite.features.stream",
+        "wavenetlite.audio._peak",
         "wavenetlite.detection.scanner",
+        "wavenetlite.classifier.stream",
+        "wavenetlite.classifier.pool",
         "wavenetlite.ops._images",
         "wavenetlite.ops._pools",
         "wavenetlite.engine.plan",

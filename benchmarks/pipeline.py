@@ -2,8 +2,8 @@
 
 40 mels, n_fft 512, hop 160, the corpus's rate (16 kHz). What is measured:
 
-- `command`: ``wavenetlite features DATA OUT`` as a person runs it, start of the interpreter and import of librosa
-  included; then once more, with nothing changed.
+- `command`: ``wavenetlite features DATA OUT`` as a person runs it, start of the interpreter included; then once more,
+  with nothing changed.
 - `running`: clips a second once everything is imported. Ours: shards, index, hashes, moments, errors, all on the disk.
   librosa: a plain loop, ``librosa.load``, ``melspectrogram``, ``power_to_db``, one process, nothing written.
   kaldi-native-fbank: a pool of processes, each decoding with soundfile and writing a .npy for each 128 clips. A round
@@ -185,10 +185,7 @@ def long(folder: Path, hours: float) -> Result:
 
 
 def peak(data: Path, out: Path) -> tuple[float, float]:
-    """Largest resident memory of the command, MB, as Linux notes it; and the seconds it took.
-
-    The process that computes the tables by librosa is another one, has ended before the work begins, and takes 170 MB.
-    """
+    """Largest resident memory of the command, MB, as Linux notes it; and the seconds it took."""
     start, most = perf_counter(), 0
     process = subprocess.Popen(
         [sys.executable, "-m", "wavenetlite", "features", str(data), str(out), "--quiet"], env=clean()

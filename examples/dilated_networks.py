@@ -260,8 +260,11 @@ def main(arguments: Sequence[str] | None = None) -> int:
         parser.error(f"NETWORK={unknown[0]} must be one of {', '.join(EXAMPLES)}")
     if options.seeds < 1:
         parser.error(f"--seeds={options.seeds} must be a positive integer")
-    for name in options.networks or EXAMPLES:
-        EXAMPLES[name](options)
+    try:
+        for name in options.networks or EXAMPLES:
+            EXAMPLES[name](options)
+    except ModuleNotFoundError as error:  # scikit-learn has the digits, matplotlib draws
+        parser.exit(1, f"{error}: pip install scikit-learn matplotlib\n")
     return 0
 
 

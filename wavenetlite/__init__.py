@@ -12,6 +12,7 @@ from wavenetlite.kernels import isa
 from wavenetlite.nn import TCN, Sequential, WaveNet
 from wavenetlite.support.errors import (
     ArrayTypeError,
+    MissingPackageError,
     ModelFileError,
     ParameterError,
     SnapshotError,
@@ -32,11 +33,11 @@ _HOMES = {
 """Where the names lie that are imported when first used."""
 
 __all__ = [
-    "MFCC", "PCEN", "TCN", "ArrayTypeError", "AudioClassifier", "Librosa", "LogMel", "MelSpectrogram", "ModelFileError",
-    "MuLaw", "ParameterError", "Sequential", "SnapshotError", "Spectrogram", "Stream", "StreamMismatchError",
-    "StreamPool", "StreamReport", "StreamStateError", "TrainingError", "WaveNet", "WavenetliteError", "__version__",
-    "audio", "detection", "evaluation", "features", "figures", "formats", "from_torch", "isa", "load", "nn", "ops",
-    "pipeline", "receptive_field", "recipes", "train", "verify_stream",
+    "MFCC", "PCEN", "TCN", "ArrayTypeError", "AudioClassifier", "Librosa", "LogMel", "MelSpectrogram",
+    "MissingPackageError", "ModelFileError", "MuLaw", "ParameterError", "Sequential", "SnapshotError", "Spectrogram",
+    "Stream", "StreamMismatchError", "StreamPool", "StreamReport", "StreamStateError", "TrainingError", "WaveNet",
+    "WavenetliteError", "__version__", "audio", "detection", "evaluation", "features", "figures", "formats",
+    "from_torch", "isa", "load", "nn", "ops", "pipeline", "receptive_field", "recipes", "train", "verify_stream",
 ]  # fmt: skip
 
 

@@ -10,6 +10,7 @@ from __future__ import annotations
 import argparse
 import os
 import sys
+import warnings
 from collections.abc import Sequence
 from importlib import import_module
 from io import TextIOWrapper
@@ -120,6 +121,7 @@ def report(args: argparse.Namespace, message: str, *, error: bool) -> None:
 
 def console() -> None:
     """The entry point of the shell command."""
+    warnings.formatwarning = lambda message, *_: f"wavenetlite: warning: {one_line(str(message))}\n"
     if isinstance(sys.stdout, TextIOWrapper):  # file names may not be encodable
         sys.stdout.reconfigure(errors="backslashreplace")
     status = main()

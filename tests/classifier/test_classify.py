@@ -1,8 +1,10 @@
 """Classifiers: the same bits in any blocks, times that are true, and one clear line for what cannot be classified."""
 
+import copy
 import os
 import threading
 from pathlib import Path
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -14,7 +16,6 @@ from hypothesis import strategies as st
 import wavenetlite as wl
 from wavenetlite import features as F  # noqa: N812
 
-pytest.importorskip("librosa")
 nn = wl.nn
 f32 = np.float32
 SR = 16000
@@ -688,20 +689,24 @@ def test_threads_share_a_classifier():
 
 
 def test_two_threads_on_one_stream_are_an_error():
-    stream = classifier().stream()
-    stream.process(GOOD[:5000])
     inside, leave = threading.Event(), threading.Event()
-    features = stream._features
 
-    class Slow:
-        samples_in = 0
+    class Slow(wl.features.FrameStep, internal=True):
+        """A step that waits from the second block on."""
 
-        def process(self, samples):
-            inside.set()
-            leave.wait(10)
-            return features.process(samples)
+        def open(self, signals, channels):
+            return SimpleNamespace(process=self.process, blocks=0)
 
-    stream._features = Slow()
+        def process(self, x):
+            if stream.samples_in:
+                inside.set()
+                leave.wait(10)
+            return x
+
+    clf = copy.copy(classifier())
+    clf.features = clf.features.then(Slow())
+    stream = clf.stream()
+    stream.process(GOOD[:5000])
     thread = threading.Thread(target=stream.process, args=(GOOD[5000:],))
     thread.start()
     assert inside.wait(10)

@@ -1,9 +1,6 @@
 """The command `wavenetlite features`: what a person sees, and what a program reads."""
 
 import json
-import os
-import subprocess
-import sys
 
 import numpy as np
 import pytest
@@ -12,7 +9,6 @@ from pipeline_data import check, corpus, tone
 import wavenetlite as wl
 from wavenetlite import audio
 from wavenetlite.cli import main
-from wavenetlite.pipeline import specs
 
 SMALL = ["--n-fft", "128", "--hop-length", "64", "--n-mels", "8"]
 TABLES = {"sr": 8000, "n_fft": 128, "hop_length": 64, "n_mels": 8}
@@ -21,16 +17,6 @@ TABLES = {"sr": 8000, "n_fft": 128, "hop_length": 64, "n_mels": 8}
 @pytest.fixture
 def data(tmp_path):
     return corpus(tmp_path / "data", clips=6)
-
-
-@pytest.fixture(autouse=True)
-def computed_here(monkeypatch):
-    """Tables are computed in this process: a test need not wait for another one to import librosa."""
-
-    class Failed:
-        returncode = 1
-
-    monkeypatch.setattr(specs.subprocess, "run", lambda *args, **options: Failed)
 
 
 def test_a_folder_to_features(data, tmp_path, capsys):
@@ -135,26 +121,3 @@ def test_help_tells_the_options(capsys):
     text = capsys.readouterr().out
     assert "--inspect" in text
     assert "errors.jsonl" in text
-
-
-@pytest.mark.slow
-def test_tables_are_computed_by_another_process_once(tmp_path, monkeypatch):
-    """librosa is not imported here, and not at all when an earlier run has left the tables."""
-    code = f"""
-import sys
-from pathlib import Path
-from wavenetlite.pipeline import specs
-spec = specs.made("LogMel", {TABLES!r}, Path({str(tmp_path / "features.npz")!r}))
-specs.write(spec, Path({str(tmp_path / "features.npz")!r}))
-print(spec.fingerprint.hex(), "librosa" in sys.modules, "numba" in sys.modules)
-"""
-    monkeypatch.undo()
-    environment = {**os.environ, "PYTHONPATH": os.pathsep.join(sys.path)}
-    said = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, env=environment, check=True)
-    assert said.stdout.split() == [wl.LogMel(**TABLES).fingerprint.hex(), "False", "False"]
-    monkeypatch.setattr(specs.subprocess, "run", None)
-    again = specs.made("LogMel", TABLES, tmp_path / "features.npz")
-    assert again.fingerprint == wl.LogMel(**TABLES).fingerprint
-    assert specs.installed("no-such-package") == ""
-    known = {**again.config(), "versions": {**again.config()["versions"], "librosa": "0.0"}}
-    assert not specs.same(known, {"type": "LogMel", **specs.defaults("LogMel"), **TABLES})

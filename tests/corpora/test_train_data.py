@@ -454,8 +454,7 @@ def loop(path):
 
 BAD_FILES = {
     "README.md": (lambda path: path.write_text("what this is"), "not audio by its ending"),
-    ".DS_Store": (lambda path: path.write_bytes(b"\0\0"), "hidden"),
-    "._01.wav": (lambda path: path.write_bytes(b"\0\5\26\7"), "hidden"),
+    ".01.wav": (lambda path: path.write_bytes(b"\0\5\26\7"), "hidden"),
     "empty.wav": (lambda path: path.write_bytes(b""), "empty"),
     "text.wav": (lambda path: path.write_text("no audio " * 100), "not audio"),
     "truncated.wav": (truncated, "truncated"),
@@ -484,6 +483,26 @@ def test_a_bad_file_is_one_line_and_harms_nothing(tmp_path, name):
     problem_of(corpus, f"yes/{name}".replace("\n", "\ufffd"), text, "skipped")
     assert str(tmp_path) not in corpus.problems[0]
     assert same(good, corpus)
+
+
+def test_what_systems_leave_beside_files_is_passed_over(tmp_path):
+    good = read_corpus(labels_with(tmp_path), valid_part=0, test_part=0)
+    for name in (".DS_Store", "._01.wav", "Thumbs.db", "desktop.ini"):
+        (tmp_path / "yes" / name).write_bytes(b"\0\5\26\7")
+    for name in ("__MACOSX/yes/._01.wav", "yes/.ipynb_checkpoints/01-checkpoint.wav", "@eaDir/01.wav/x", ".git/x.wav"):
+        (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
+        (tmp_path / name).write_bytes((tmp_path / "yes" / "01.flac").read_bytes())
+    corpus = read_corpus(tmp_path, valid_part=0, test_part=0)
+    assert corpus.problems == []
+    assert same(good, corpus)
+
+
+def test_a_folder_of_macos_does_not_hide_the_parts(tmp_path):
+    for name in ("train/yes/01.flac", "train/no/01.flac", "test/yes/01.flac", "test/no/01.flac"):
+        put(tmp_path / name.rpartition("/")[0], "01.flac")
+    (tmp_path / "__MACOSX" / "train").mkdir(parents=True)
+    corpus = read_corpus(tmp_path)
+    assert (corpus.layout, len(corpus.train), len(corpus.test)) == ("parts", 2, 2)
 
 
 def test_all_bad_files_at_once_leave_the_parts_as_they_are(tmp_path):

@@ -345,7 +345,6 @@ def bursts(samples, places, rng):
 
 @pytest.mark.parametrize("block", [None, 1, 80, 777, 10**6])
 def test_a_track_is_what_a_stream_gives_whatever_the_blocks(block):
-    pytest.importorskip("librosa")
     clf = loud()
     y = bursts(12000, [4000], np.random.default_rng(0))
     one = Utterance("a", y[: 3000 if block == 1 else None], "s", "dev", "loud", 0.5, 0.7, frozenset())
@@ -361,7 +360,6 @@ def test_a_track_is_what_a_stream_gives_whatever_the_blocks(block):
 
 
 def test_alarms_in_other_speech_played_as_one_stream(tmp_path):
-    pytest.importorskip("librosa")
     clf, rng = loud(), np.random.default_rng(1)
     signals = [bursts(8000, [2000, 6400], rng), bursts(8000, [], rng), bursts(8000, [0], rng)]
     for number, y in enumerate(signals):

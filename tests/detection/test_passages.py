@@ -10,7 +10,6 @@ from wavenetlite.corpora.utterances import Utterance
 from wavenetlite.train.augment import Augment, Gain
 from wavenetlite.train.segments import IGNORED, Marks, Segments, Spoken
 
-pytest.importorskip("librosa")
 SPEC = wl.LogMel(sr=8000, n_fft=256, hop_length=80, n_mels=8)
 LABELS = ["fall", "rise", "_"]
 WORD = 1.0, 1.4

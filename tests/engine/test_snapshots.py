@@ -384,11 +384,11 @@ CHAIN = SPECS["chain"]()
 
 @pytest.mark.parametrize("value", [np.nan, np.inf, -np.inf])
 def test_states_of_features_hold_finite_samples(value):
-    online = CHAIN.stream()
-    online.process(loud(1500))
-    state = online._front.save()
+    front = CHAIN.front(0, "raise", "y")
+    front.process(loud(1500))
+    state = front.save()
     with pytest.raises(wl.SnapshotError, match="does not fit these features"):
-        CHAIN.stream()._front.load(state[:-4] + np.float32(value).tobytes())
+        CHAIN.front(0, "raise", "y").load(state[:-4] + np.float32(value).tobytes())
 
 
 # Classifiers

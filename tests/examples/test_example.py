@@ -135,7 +135,7 @@ def test_two_words_and_no_figures(example, tmp_path, capsys, monkeypatch):
     monkeypatch.setitem(sys.modules, "matplotlib.backends.backend_agg", None)
     assert example.main(["--words", "yes,no", "--epochs", "1", "--out", str(tmp_path)]) == 0
     out = capsys.readouterr().out
-    assert "no figures: figures need the package matplotlib" in out
+    assert "no figures: a figure needs the package matplotlib" in out
     assert wl.load(tmp_path / "commands.safetensors").labels == ["yes", "no", "_silence_", "_unknown_"]
     assert not list(tmp_path.glob("*.png"))
 

@@ -53,7 +53,7 @@ def test_offline_specs_can_be_written_down_too():
 
 def test_versions_are_those_that_made_the_tables():
     spec = F.LogMel()
-    assert set(spec.config()["versions"]) == {"librosa", "scipy", "numpy"}
+    assert set(spec.config()["versions"]) == {"wavenetlite", "numpy"}
     older = {**spec.config(), "versions": {"librosa": "0.1"}}
     assert F.from_config(older, spec.state_dict()).config()["versions"] == {"librosa": "0.1"}
     assert F.from_config(older).config()["versions"] == spec.config()["versions"]

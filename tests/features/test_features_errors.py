@@ -19,7 +19,7 @@ BAD_PARAMETERS = {
     "win_length=0": lambda: F.LogMel(win_length=0),
     "window=": lambda: F.Spectrogram(window=3.0),
     "window=[]": lambda: F.Spectrogram(window=[]),
-    "Spectrogram: librosa says": lambda: F.Spectrogram(window="swoosh"),
+    "window='swoosh': SciPy says": lambda: F.Spectrogram(window="swoosh"),
     "center=1": lambda: F.LogMel(center=1),
     "power=0": lambda: F.LogMel(power=0),
     "power=nan": lambda: F.LogMel(power=float("nan")),

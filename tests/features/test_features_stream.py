@@ -11,7 +11,6 @@ from hypothesis import strategies as st
 import wavenetlite as wl
 from wavenetlite import features as F  # noqa: N812
 
-pytest.importorskip("librosa")
 MADE = {}
 
 

@@ -17,7 +17,7 @@ from wavenetlite import features as F  # noqa: N812
 
 librosa = pytest.importorskip("librosa")
 pytestmark = [
-    pytest.mark.filterwarnings("ignore:Empty filters:UserWarning"),
+    pytest.mark.filterwarnings("ignore:Empty filters:UserWarning", "ignore:n_mels=:UserWarning"),
     pytest.mark.filterwarnings("ignore:n_fft=:UserWarning"),
 ]
 RELATIVE = 1e-5

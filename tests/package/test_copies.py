@@ -8,13 +8,28 @@ import pytest
 
 import wavenetlite as wl
 
-pytest.importorskip("librosa")
 COPIES = {"copy": copy.copy, "deepcopy": copy.deepcopy, "pickle": lambda one: pickle.loads(pickle.dumps(one))}
 SIGNAL = np.random.default_rng(0).standard_normal(16000).astype(np.float32) / 10
 SPECS = {
     "LogMel": wl.LogMel(), "MFCC": wl.MFCC(), "PCEN": wl.PCEN(), "MuLaw": wl.MuLaw(),
     "with steps": wl.LogMel().then(wl.features.Deltas(width=3)),
 }  # fmt: skip
+
+
+STEPS = {
+    "fixed statistics": lambda: wl.features.MeanVariance(np.zeros(40), np.ones(40)),
+    "running statistics": lambda: wl.features.RunningCMVN(window_frames=7),
+    "deltas": lambda: wl.features.Deltas(width=5),
+    "gain": lambda: wl.features.AutoGain(),
+}
+
+
+@pytest.mark.parametrize("how", COPIES)
+@pytest.mark.parametrize("name", STEPS)
+def test_steps_that_were_used(name, how):
+    step = STEPS[name]()
+    expected = wl.LogMel().then(step)(SIGNAL)
+    assert wl.LogMel().then(COPIES[how](step))(SIGNAL).tobytes() == expected.tobytes()
 
 
 def classifier():
@@ -33,6 +48,7 @@ def test_specs(name, how):
 @pytest.mark.parametrize("how", COPIES)
 def test_classifiers(how):
     clf = classifier()
+    clf.predict(SIGNAL)
     twin = COPIES[how](clf)
     assert twin.labels == clf.labels
     assert twin.predict(SIGNAL).probabilities.tobytes() == clf.predict(SIGNAL).probabilities.tobytes()

@@ -180,7 +180,7 @@ def test_a_read_only_disk_is_one_line(tmp_path, monkeypatch):
 def test_a_target_that_is_a_file_is_one_line(tmp_path):
     data = corpus(tmp_path / "data", clips=1)
     (tmp_path / "out").write_text("")
-    with pytest.raises(PipelineError, match="cannot be written"):
+    with pytest.raises(PipelineError, match="cannot be written: it is not a folder"):
         extract(data, tmp_path / "out", features=spec())
 
 

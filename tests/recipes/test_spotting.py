@@ -28,7 +28,6 @@ from wavenetlite.recipes.spotting import (
     train_spotter,
 )
 
-pytest.importorskip("librosa")
 TINY = SpottingRecipe(
     "tiny",
     features={"n_fft": 256, "hop_length": 80, "n_mels": 20, "amin": 1e-8},

@@ -14,8 +14,18 @@ def long_networks():
     yield "wide", wl.TCN(100, 7, channels=100, kernel_size=3, dilations=[1, 65536], activation="gelu")
 
 
+def specs():
+    for n in (400, 402, 512, 1103, 1200, 2 * 67):
+        yield f"mel energies of {n}", wl.features.MelSpectrogram(n_fft=n)
+    yield "decibels", wl.LogMel().then(wl.features.MeanVariance(np.full(40, -30.0), np.full(40, 200.0)))
+    yield "cepstrum", wl.MFCC(n_mfcc=13).then(wl.features.RunningCMVN(), wl.features.Deltas(width=5))
+    yield "pcen", wl.PCEN().then(wl.features.AutoGain())
+
+
 def outputs():
     yield "isa", np.array(wl.isa())
+    for name, spec in specs():
+        yield name, spec(0.1 * signal(4000, 1)[:, 0])
     for name, case in CATALOGUE.items():
         x, c = signal(333, case.in_channels), condition(333, case.condition_channels)
         model = case.model()

@@ -12,6 +12,7 @@ import numpy as np
 from wavenetlite.support.arrays import Floats
 from wavenetlite.support.checks import one_of, positive_int
 from wavenetlite.support.errors import WavenetliteError
+from wavenetlite.support.optional import optional
 
 
 class AudioDeviceError(WavenetliteError, RuntimeError):
@@ -81,9 +82,11 @@ class Microphone:
 
     def __enter__(self) -> Microphone:
         try:
-            import sounddevice
-        except (ImportError, OSError) as error:  # OSError: the package is installed, PortAudio is not
-            raise AudioDeviceError(f"the microphone needs the package sounddevice and PortAudio: {error}") from None
+            sounddevice = optional("sounddevice", "microphone", "the microphone", AudioDeviceError)
+        except OSError as error:  # the package is installed, the library is not
+            raise AudioDeviceError(
+                f"the microphone needs the library PortAudio (Debian's libportaudio2): {' '.join(str(error).split())}"
+            ) from None
         try:
             self._input = sounddevice.InputStream(
                 samplerate=self.sr,

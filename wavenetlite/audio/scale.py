@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
+from wavenetlite.audio._peak import peak
 from wavenetlite.support.arrays import Floats
 
 LOUDEST = 8.0
@@ -12,9 +13,9 @@ LOUDEST = 8.0
 
 def scale_problem(y: Floats) -> str:
     """What is wrong with the scale of the finite samples, and the remedy; "" if nothing is."""
-    if np.vdot(y, y) <= LOUDEST**2:  # so is the square of each; in every block: unlike dot, vdot warns of no overflow
+    if peak(y) <= LOUDEST:
         return ""
-    peak = float(np.abs(y[np.isfinite(y)]).max(initial=0.0))
-    if peak <= LOUDEST:
+    loudest = float(np.abs(y[np.isfinite(y)]).max(initial=0.0))
+    if loudest <= LOUDEST:
         return ""
-    return f"reaches {peak:g}; samples must be in -1..1: divide integers by 32768"
+    return f"reaches {loudest:g}; samples must be in -1..1: divide integers by 32768"

@@ -2,8 +2,9 @@
 
 from wavenetlite.classifier.classifier import AudioClassifier
 from wavenetlite.classifier.decision import Prediction
+from wavenetlite.classifier.event import Event
 from wavenetlite.classifier.pool import ClassifierPool
-from wavenetlite.classifier.stream import ClassifierStream, Event
+from wavenetlite.classifier.stream import ClassifierStream
 from wavenetlite.classifier.timing import Timing
 
 __all__ = ["AudioClassifier", "ClassifierPool", "ClassifierStream", "Event", "Prediction", "Timing"]

@@ -21,14 +21,14 @@ from wavenetlite.classifier.decision import DECISIONS, DecisionName, Prediction
 from wavenetlite.classifier.design import Design
 from wavenetlite.classifier.pool import ClassifierPool
 from wavenetlite.classifier.signals import holds_signals, is_file, signal_from, signal_of_file
-from wavenetlite.classifier.stream import ClassifierStream, NonFinite
+from wavenetlite.classifier.stream import ClassifierStream
 from wavenetlite.classifier.timing import Timing
 from wavenetlite.detection.detector import Detector
 from wavenetlite.features import Features
 from wavenetlite.features._frames import checked_samples
 from wavenetlite.nn import Activation, Module
 from wavenetlite.storage.files import save
-from wavenetlite.support.arrays import Floats
+from wavenetlite.support.arrays import Floats, NonFinite
 from wavenetlite.support.checks import count, flag, number, one_of, positive_int
 from wavenetlite.support.errors import ArrayTypeError, ParameterError
 
@@ -124,6 +124,7 @@ class AudioClassifier:
             raise ArrayTypeError(f"info is a {type(info).__name__}; it must be a dict")
         self.info: dict[str, Any] = copy.deepcopy(dict(info or {}))
         self._softmax = Activation("softmax")
+        self._design: Design | None = None
         output = model.graph(features.out_channels)
         if len(self._labels) != output.channels:
             raise ParameterError(
@@ -136,6 +137,9 @@ class AudioClassifier:
         self.clip_s = None if clip_s is None else number("clip_s", clip_s, least=0.0)
         self.timing = Timing.of(features, output, self._labels, self.clip_s or 0.0)
         self.detector.limits(self._labels, self.frame_rate, self.background)  # raises if it does not fit
+
+    def __getstate__(self) -> dict[str, Any]:
+        return {**self.__dict__, "_design": None}
 
     # Properties
 
@@ -296,7 +300,7 @@ class AudioClassifier:
 
     def design(self) -> Design:
         """What streams and pools share, with the current weights of the model."""
-        return Design(
+        made = Design(
             self.features,
             self.model.plan(self.features.out_channels),
             self._softmax.plan(len(self._labels)),
@@ -305,6 +309,9 @@ class AudioClassifier:
             self.background,
             self.detector,
         )
+        if self._design is None or not made.same_as(self._design):
+            self._design = made
+        return self._design
 
     def pool(
         self, capacity: int, *, sr: int | None = None, threads: int = 1, on_nonfinite: NonFinite = "raise"
@@ -330,8 +337,8 @@ class AudioClassifier:
     def save(self, path: str | os.PathLike[str]) -> None:
         """Write everything to one safetensors file; see :func:`wavenetlite.load`.
 
-        Loading it does not need librosa: the feature tables, and the versions of the packages that computed them,
-        are in the file.
+        The feature tables, and the versions of the packages that computed them, are in the file: loaded, it gives the
+        same bits whatever is installed.
 
         Raises
         ------

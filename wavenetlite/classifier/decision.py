@@ -52,7 +52,7 @@ class Decision:
     """
 
     def __init__(self, kind: str, foreground: npt.NDArray[np.bool_], first: int) -> None:
-        self.newest: Floats | None = None
+        self._last: Floats | None = None  # the newest frames
         self._labels = len(foreground)
         self._sums = LogSoftmaxSums(self._labels) if kind == "mean" else None
         self._peak = Peak(foreground, first) if kind == "peak" else None
@@ -65,26 +65,33 @@ class Decision:
             self._sums.add(logits)
         if self._peak is not None:
             self._peak.add(probabilities)
-        self.newest = probabilities[-1]
+        self._last = probabilities
+
+    @property
+    def newest(self) -> Floats | None:
+        """The newest frame of probabilities."""
+        return None if self._last is None else self._last[-1]
 
     def prediction(self, labels: tuple[str, ...]) -> Prediction | None:
         """From all frames so far; None if there are none."""
-        if self.newest is None:
+        newest = self.newest
+        if newest is None:
             return None
         kept = self._sums or self._peak
-        p = self.newest.copy() if kept is None else kept.probabilities()
+        p = newest.copy() if kept is None else kept.probabilities()
         best = int(p.argmax())
         return Prediction(labels[best], float(p[best]), p, list(labels))
 
     def reset(self) -> None:
-        self.newest = None
+        self._last = None
         if kept := self._sums or self._peak:
             kept.reset()
 
     def save(self) -> tuple[bytes, bytes]:
         """The newest frame, and the running result."""
         kept = self._sums or self._peak
-        return b"" if self.newest is None else self.newest.tobytes(), kept.save() if kept else b""
+        newest = self.newest
+        return b"" if newest is None else newest.tobytes(), kept.save() if kept else b""
 
     def load(self, newest: bytes, kept: bytes) -> None:
         """Restore what `save` returned; only on new state."""
@@ -92,4 +99,4 @@ class Decision:
             state.load(kept)
         if len(newest) not in (0, 4 * self._labels):
             raise SnapshotError(UNFIT)
-        self.newest = np.frombuffer(newest, np.float32).copy() if newest else None
+        self._last = np.frombuffer(newest, np.float32).copy()[np.newaxis] if newest else None

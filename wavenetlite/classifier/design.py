@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import json
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from functools import cached_property
 from hashlib import blake2b
 from typing import Any
 
 import numpy as np
+import numpy.typing as npt
 
 from wavenetlite.classifier.decision import Decision
 from wavenetlite.classifier.timing import Timing
@@ -48,11 +49,18 @@ class Design:
     background: tuple[str, ...]
     detector: Detector
 
+    def same_as(self, other: Design) -> bool:
+        """Whether both have the very same parts."""
+        return all(getattr(self, part.name) is getattr(other, part.name) for part in fields(self))
+
+    @cached_property
+    def limits(self) -> dict[str, Any]:
+        """Arguments of the detector's state."""
+        return self.detector.limits(self.timing.labels, self.timing.frame_rate, self.background)
+
     def open_scanner(self) -> Scanner:
         """New state of the detector."""
-        timing = self.timing
-        limits = self.detector.limits(timing.labels, timing.frame_rate, self.background)
-        return Scanner(**limits, name="probabilities")
+        return Scanner(**self.limits, name="probabilities")
 
     @property
     def tail(self) -> int:
@@ -62,16 +70,23 @@ class Design:
         the frames that the detector averages and waits for.
         """
         timing = self.timing
-        limits = self.detector.limits(timing.labels, timing.frame_rate, self.background)
-        frames = limits["smoothing"] + limits["duration"]
+        frames = self.limits["smoothing"] + self.limits["duration"]
         return int(timing.ahead + timing.clip // 2 + frames * timing.period)
+
+    @cached_property
+    def foreground(self) -> npt.NDArray[np.bool_]:
+        """For each label, whether it triggers events."""
+        return np.array([label not in self.background for label in self.timing.labels])
+
+    @cached_property
+    def first(self) -> int:
+        """The first frame that the decision "peak" considers."""
+        frames = self.features.frames(self.timing.clip)
+        return max(0, self.network.output_frames(frames, ended=True) - 1) if frames else 0
 
     def open_decision(self) -> Decision:
         """New state of the decision."""
-        foreground = np.array([label not in self.background for label in self.timing.labels])
-        frames = self.features.frames(self.timing.clip)
-        first = max(0, self.network.output_frames(frames, ended=True) - 1) if frames else 0
-        return Decision(self.decision, foreground, first)
+        return Decision(self.decision, self.foreground, self.first)
 
     @cached_property
     def fingerprint(self) -> bytes:

@@ -38,7 +38,7 @@ def restored(config: Mapping[str, Any], model: Module, tables: Mapping[str, Floa
     if set(config) != wanted:
         raise ParameterError(f"config of a classifier has {', '.join(sorted(config))}; it must have {sorted(wanted)}")
     spec = config["features"]
-    if isinstance(spec, Mapping) and spec.get("type") == "Librosa":  # first: this would import librosa
+    if isinstance(spec, Mapping) and spec.get("type") == "Librosa":  # before librosa is asked for
         raise ParameterError("features are of type Librosa, which cannot stream")
     return AudioClassifier(
         feature_specs.from_config(spec, tables),

@@ -9,6 +9,7 @@ from pathlib import Path
 from wavenetlite.classifier.classifier import AudioClassifier
 from wavenetlite.commands.options import UsageError, add_json, add_streaming, describe, streamed_block_ms
 from wavenetlite.commands.output import note, progress, say, say_json
+from wavenetlite.commands.pictures import picture
 from wavenetlite.commands.shared import load_classifier, trained_on
 from wavenetlite.corpora.utterances import Utterance, Utterances, read_utterances
 from wavenetlite.evaluation.clips import block_samples
@@ -40,7 +41,7 @@ def add(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--other", metavar="FOLDER", help="also count the alarms in the audio files of a folder, as one stream"
     )
-    parser.add_argument("--figure", metavar="FILE.png", help="draw the curve (needs matplotlib)")
+    parser.add_argument("--figure", type=picture, metavar="FILE.png", help="draw the curve")
     parser.add_argument("--wrong", action="store_true", help="list missed words and false alarms")
     add_json(parser, "an object with words and as_set")
     parser.set_defaults(run=run)

@@ -20,6 +20,7 @@ from wavenetlite.commands.options import (
     streamed_block_ms,
 )
 from wavenetlite.commands.output import note, progress, say, say_json
+from wavenetlite.commands.pictures import picture
 from wavenetlite.commands.shared import cpus, evaluation_json, load_classifier, read_data, report_problems, trained_on
 from wavenetlite.corpora.clips import Clips, Corpus
 from wavenetlite.evaluation.clips import Evaluation, evaluate
@@ -52,7 +53,7 @@ def add(parser: argparse.ArgumentParser) -> None:
     )
     add_reading(parser)
     parser.add_argument("--threads", type=positive, metavar="N", help="number of threads (default: one per CPU)")
-    parser.add_argument("--figure", metavar="FILE.png", help="draw the confusion matrix (needs matplotlib)")
+    parser.add_argument("--figure", type=picture, metavar="FILE.png", help="draw the confusion matrix")
     parser.add_argument("--wrong", action="store_true", help="list the misclassified clips")
     add_json(parser, "an object with accuracy, per_label, labels, matrix and wrong")
     parser.set_defaults(run=run)

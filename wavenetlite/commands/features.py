@@ -20,15 +20,17 @@ from wavenetlite.commands.options import (
     whole,
 )
 from wavenetlite.commands.output import note, say, say_json
+from wavenetlite.commands.pictures import picture
 from wavenetlite.commands.shared import INTERRUPTED, cpus, load_classifier
 from wavenetlite.features import Features
 from wavenetlite.figures import contact_sheet
-from wavenetlite.pipeline import sidecars, specs
+from wavenetlite.pipeline import specs
 from wavenetlite.pipeline.assembly import ERRORS
 from wavenetlite.pipeline.entries import Listing
 from wavenetlite.pipeline.rates import common_rate
 from wavenetlite.pipeline.sources import listed
 from wavenetlite.pipeline.summary import summary
+from wavenetlite.support.optional import optional
 from wavenetlite.support.progress import Bar
 
 KINDS = {"logmel": "LogMel", "mel": "MelSpectrogram", "spectrogram": "Spectrogram", "mfcc": "MFCC", "pcen": "PCEN",
@@ -44,9 +46,10 @@ Turn recordings into features for training, and write them to the folder OUT:
   errors.jsonl   recordings that cannot be used, and why
 
 DATA is a folder (LABEL/*.wav, Speech Commands, the Free Spoken Digit Dataset,
-or recordings at any depth), a manifest (.jsonl or .csv with a column path, and
-label, speaker, split, start_s, end_s if known), an archive
-(.tar, .tar.gz, .zip), or a pattern such as 'data/**/*.flac'.
+or recordings at any depth), a manifest (.csv, .tsv, .jsonl or .json with a
+column path, and label, speaker, split, start_s, end_s, channel if known), an
+archive (.tar, .tar.gz, .zip; WebDataset's too), or a pattern such as
+'data/**/*.flac' or 'shard-{000..017}.tar'. OUT must be outside DATA.
 
 Interrupted, it resumes when the same command is run again. A complete set is
 updated where something has changed."""
@@ -67,7 +70,8 @@ def add(parser: argparse.ArgumentParser) -> None:
     group.add_argument("--layout", default="auto", metavar="NAME", help="of a folder: speech_commands, fsdd, parts, "
                        "folders, or tree (any depth, labelled by the folder of a recording)")  # fmt: skip
     group.add_argument("--column", action="append", default=[], type=column, metavar="NAME=COLUMN", help="a manifest "
-                       "has NAME (path, key, label, speaker, split, start_s or end_s) in COLUMN")  # fmt: skip
+                       "has NAME (path, key, label, speaker, split, start_s, end_s, duration_s, channel) in COLUMN, or "
+                       "without COLUMN: nowhere")  # fmt: skip
     add_reading(group)
     group.add_argument("--max-s", type=above_zero, default=86_400.0, metavar="S", help="longest recording, seconds")
     group.add_argument("--leave-out", type=reasons, default=[], metavar="silent,duplicate",
@@ -78,7 +82,7 @@ def add(parser: argparse.ArgumentParser) -> None:
     group = parser.add_argument_group("work and results")
     group.add_argument("--jobs", type=positive, metavar="N", help="workers (default: one per CPU)")
     group.add_argument("--processes", action="store_true", help="use processes instead of threads")
-    group.add_argument("--plot", metavar="FILE.png", help="draw some items of every label (needs matplotlib)")
+    group.add_argument("--plot", type=picture, metavar="FILE.png", help="draw some items of every label")
     group.add_argument("--npz", metavar="FILE.npz", help="also write everything to one file")
     group.add_argument("--lhotse", metavar="FOLDER", help="also write manifests for Lhotse")
     add_json(group, "the content of dataset.json, and how much was computed")
@@ -113,7 +117,7 @@ OPTIONS = ("n_fft", "hop_length", "win_length", "n_mels", "n_mfcc", "fmin", "fma
 
 def column(text: str) -> tuple[str, str]:
     name, equals, value = text.partition("=")
-    if not equals or not value:
+    if not equals:
         raise argparse.ArgumentTypeError(f"{text!r} must be NAME=COLUMN")
     return name, value
 
@@ -133,7 +137,7 @@ def run(args: argparse.Namespace) -> int:
     *sources, out = args.paths
     listing = listed(sources[0] if len(sources) == 1 else sources, layout=args.layout, columns=dict(args.column),
                      seed=args.seed)  # fmt: skip
-    spec = features(args, listing, Path(out))
+    spec = features(args, listing)
     with backend(args), FileBar(shown=not args.quiet and sys.stderr.isatty()) as progress:
         done = pipeline.extract(
             listing,
@@ -157,13 +161,13 @@ def run(args: argparse.Namespace) -> int:
         report(done.about, Path(out))
         for path in written:
             say(f"wrote {path}")
-        say(f"{out} is complete: {done.computed:,} computed, {done.items - done.computed:,} unchanged; "
+        say(f"{out} is complete: {done.computed:,} computed, {done.unchanged:,} unchanged; "
             f"{done.seconds:.1f} s")  # fmt: skip
     return 0
 
 
-def features(args: argparse.Namespace, listing: Listing, out: Path) -> Features:
-    """The spec wanted, with the tables of an earlier run if there are any."""
+def features(args: argparse.Namespace, listing: Listing) -> Features:
+    """The spec wanted."""
     options = {name: getattr(args, name) for name in OPTIONS if hasattr(args, name)}
     if args.model is not None:
         if options or args.sr:
@@ -174,16 +178,14 @@ def features(args: argparse.Namespace, listing: Listing, out: Path) -> Features:
     if wrong:
         raise UsageError(f"--{wrong[0].replace('_', '-')} is not an option of --features {args.features}")
     options["sr"] = args.sr or common_rate(listing.entries)
-    return specs.made(kind, options, out / sidecars.FOLDER / specs.TABLES)
+    return Features.registry[kind](**options)
 
 
 def backend(args: argparse.Namespace) -> Any:
     """The joblib configuration."""
     if not args.processes:
         return nullcontext()
-    import joblib
-
-    return joblib.parallel_config(backend="loky", n_jobs=args.jobs or cpus())
+    return optional("joblib", "pipeline", "--processes").parallel_config(backend="loky", n_jobs=args.jobs or cpus())
 
 
 class FileBar:

@@ -10,8 +10,8 @@ from typing import Any
 from wavenetlite import formats
 from wavenetlite.commands.options import add_json, describe
 from wavenetlite.commands.output import say, say_json, table
+from wavenetlite.commands.pictures import png_or_svg
 from wavenetlite.figures import plot_tree
-from wavenetlite.figures.style import image_format
 from wavenetlite.nn import Module
 from wavenetlite.nn.module import ANY_CHANNELS
 from wavenetlite.receptive_field import analyse
@@ -37,18 +37,9 @@ def add(parser: argparse.ArgumentParser) -> None:
     describe(parser, ABOUT, EXAMPLES)
     parser.add_argument("model", metavar="MODEL", help="a bundled model's name, or the file of a classifier or network")
     parser.add_argument("--layers", action="store_true", help="also list the layers of the network")
-    parser.add_argument("--plot", type=picture, metavar="FILE", help="draw the tree of taps: a .png or .svg file")
+    parser.add_argument("--plot", type=png_or_svg, metavar="FILE", help="draw the tree of taps: a .png or .svg file")
     add_json(parser, "one object")
     parser.set_defaults(run=run)
-
-
-def picture(path: str) -> str:
-    """The name of a file for a figure."""
-    try:
-        image_format(path)
-    except ParameterError:
-        raise argparse.ArgumentTypeError(f"{path} must end in .png or .svg") from None
-    return path
 
 
 def run(args: argparse.Namespace) -> int:

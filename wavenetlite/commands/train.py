@@ -28,6 +28,7 @@ from wavenetlite.evaluation.clips import Evaluation, evaluate
 from wavenetlite.evaluation.report import confusion_text
 from wavenetlite.figures import FigureError, confusion_matrix, training_curve
 from wavenetlite.support.atomic_files import replacing
+from wavenetlite.support.optional import optional
 from wavenetlite.support.version import __version__
 from wavenetlite.train.loop import HISTORY
 
@@ -95,6 +96,7 @@ def add(parser: argparse.ArgumentParser) -> None:
 
 def run(args: argparse.Namespace) -> int:
     out = checked_folder(args.out)
+    optional("scipy", "train", "wavenetlite train")  # told before the recordings are read
     if args.recipe not in recipes.recipes():
         raise UsageError(f"--recipe {args.recipe} must be one of {', '.join(recipes.recipes())}")
     choice = {"words": args.words, "hold_out_speaker": args.hold_out_speaker}

@@ -92,7 +92,8 @@ def read_corpus(
     Notes
     -----
     Warden, "Speech Commands", 2018 (the layout and the twelve classes). Lists are matched without file endings, so that
-    they fit a corpus that was converted to FLAC. Hidden files are problems only in folders of labels.
+    they fit a corpus that was converted to FLAC. Hidden folders, and what systems leave beside files (``._a.wav``,
+    ``.DS_Store``, ``__MACOSX``), are passed over; other hidden files are problems in folders of labels.
 
     Examples
     --------

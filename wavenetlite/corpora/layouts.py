@@ -12,9 +12,20 @@ from pathlib import Path
 
 import numpy as np
 
+from wavenetlite.corpora.trees import NOTHING, DiskTree, Node, Tree, UnreadableFolderError, join
+from wavenetlite.corpora.trees import readable as readable
 from wavenetlite.support.errors import ParameterError
 
-ENDINGS = frozenset({".wav", ".flac", ".ogg", ".oga", ".mp3", ".aif", ".aiff", ".au", ".w64", ".opus"})
+ENDINGS = frozenset({
+    ".wav", ".wave", ".bwf", ".rf64", ".w64", ".flac", ".ogg", ".oga", ".opus", ".mp3", ".mp2", ".mp1", ".mpga", ".aif",
+    ".aiff", ".aifc", ".caf", ".au", ".snd", ".sph", ".nist", ".avr", ".htk", ".ircam", ".sf", ".mat4", ".mat5", ".paf",
+    ".pvf", ".sds", ".svx", ".8svx", ".iff", ".voc", ".wve", ".xi"})  # fmt: skip
+"""Of the containers that libsndfile reads."""
+OTHER_ENDINGS = frozenset({
+    ".m4a", ".m4b", ".mp4", ".aac", ".ac3", ".eac3", ".dts", ".wma", ".asf", ".amr", ".awb", ".3gp", ".3g2", ".webm",
+    ".weba", ".mka", ".mkv", ".mov", ".avi", ".ape", ".wv", ".tta", ".tak", ".shn", ".dsf", ".dff", ".mpc", ".spx",
+    ".ra", ".rm", ".gsm", ".raw", ".pcm", ".vox", ".sd2", ".wv1", ".wv2"})  # fmt: skip
+"""Of other recordings: they are listed too, so that each that cannot be read is reported with its true reason."""
 NOISE_FOLDER = "_background_noise_"
 SILENCE, UNKNOWN = "_silence_", "_unknown_"
 TWELVE = (SILENCE, UNKNOWN, "down", "go", "left", "no", "off", "on", "right", "stop", "up", "yes")
@@ -62,12 +73,6 @@ class Division:
 # Folders
 
 
-def readable(text: str) -> str:
-    """A file name for a message: one printable line."""
-    text = os.fsencode(text).decode("utf-8", "replace")
-    return "".join(char if char.isprintable() else "\ufffd" for char in text)
-
-
 def composed(text: str) -> str:
     """In Unicode normal form C: file systems and lists differ in how they encode accents."""
     return unicodedata.normalize("NFC", text)
@@ -78,82 +83,76 @@ def stem(name: str) -> str:
     return os.path.splitext(name)[0]  # noqa: PTH122  (Path is 10 times slower, for every file)
 
 
-def entries(folder: str) -> list[os.DirEntry[str]]:
-    """The content of a folder, in the same order on every file system."""
-    try:
-        with os.scandir(folder) as found:
-            return sorted(found, key=lambda entry: entry.name)
-    except OSError as error:
-        raise ParameterError(f"{readable(folder)}: cannot be read: {error.strerror}") from None
-
-
 def is_audio(name: str) -> bool:
-    return not name.startswith(".") and os.path.splitext(name)[1].lower() in ENDINGS  # noqa: PTH122
+    return not name.startswith(".") and has_audio_ending(name)
 
 
-def is_file(entry: os.DirEntry[str]) -> bool:
+def has_audio_ending(name: str) -> bool:
+    ending = os.path.splitext(name)[1].lower()  # noqa: PTH122
+    return ending in ENDINGS or ending in OTHER_ENDINGS
+
+
+def subfolders(tree: Tree, folder: str = "") -> list[str]:
+    """The names of the folders in a folder; none if it cannot be read, which is reported where its files are wanted."""
     try:
-        return entry.is_file()
-    except OSError:  # a link to itself
-        return False
+        return [node.name for node in tree.nodes(folder) if node.is_folder]
+    except UnreadableFolderError:
+        if not folder:
+            raise
+        return []
 
 
-def is_folder(entry: os.DirEntry[str]) -> bool:
+def audio_files(tree: Tree, folder: str, problems: list[str], *, strict: bool = True) -> list[str]:
+    """The paths of the audio files of a folder; with `strict`, other files are problems."""
     try:
-        return entry.is_dir()
-    except OSError:
-        return False
-
-
-def subfolders(folder: str) -> list[os.DirEntry[str]]:
-    return [entry for entry in entries(folder) if is_folder(entry) and not entry.name.startswith(".")]
-
-
-def audio_files(folder: str, prefix: str, problems: list[str], *, strict: bool = True) -> list[tuple[str, str]]:
-    """(path, name) of the audio files of a folder; with `strict`, other files are problems."""
-    try:
-        found = entries(folder)
-    except ParameterError as error:
-        problems.append(str(error))
+        nodes = tree.nodes(folder)
+    except UnreadableFolderError as error:
+        problems.append(f"{readable(folder)}/: cannot be read: {error.reason}; skipped")
         return []
     files = []
-    for entry in found:
-        name = prefix + entry.name
-        if is_file(entry) and is_audio(entry.name):
-            files.append((entry.path, name))
+    for node in nodes:
+        name = join(folder, node.name)
+        if node.is_file and is_audio(node.name):
+            files.append(name)
         elif strict:
-            problems.append(f"{readable(name)}: {what_is_wrong(entry)}; skipped")
+            problems.append(f"{readable(name)}: {what_is_wrong(node)}; skipped")
     return files
 
 
-def what_is_wrong(entry: os.DirEntry[str]) -> str:
-    if is_folder(entry):
+def what_is_wrong(node: Node) -> str:
+    if node.is_folder:
         return "a folder inside the folder of a label"
-    if not is_file(entry):
-        return "a link to nothing" if entry.is_symlink() else "not a file"
-    return "a hidden file" if entry.name.startswith(".") else "not audio by its ending"
+    if not node.is_file:
+        return node.kind
+    return "a hidden file" if node.name.startswith(".") else "not audio by its ending"
 
 
-def loose_files(folder: str, problems: list[str]) -> None:
+def loose_files(tree: Tree, folder: str, problems: list[str]) -> None:
     """Report audio beside the label folders, which has no label; other files may be there."""
-    for entry in entries(folder):
-        if entry.is_symlink() and not Path(entry.path).exists():
-            problems.append(f"{readable(entry.name)}: a link to nothing; skipped")
-        elif not is_folder(entry) and is_audio(entry.name):
-            problems.append(f"{readable(entry.name)}: is not in the folder of a label; skipped")
+    try:
+        nodes = tree.nodes(folder)
+    except UnreadableFolderError as error:
+        problems.append(f"{readable(folder)}/: cannot be read: {error.reason}; skipped")
+        return
+    for node in nodes:
+        name = readable(join(folder, node.name))
+        if node.kind == NOTHING:
+            problems.append(f"{name}: {NOTHING}; skipped")
+        elif not node.is_folder and is_audio(node.name):
+            problems.append(f"{name}: is not in the folder of a label; skipped")
 
 
-def label_folders(folder: str, prefix: str, problems: list[str], part: str = "train") -> list[Item]:
+def label_folders(tree: Tree, folder: str, problems: list[str], part: str = "train") -> list[Item]:
     """Items of LABEL/ folders."""
     items = []
-    for entry in subfolders(folder):
-        if entry.name == NOISE_FOLDER:
+    for base in subfolders(tree, folder):
+        if base == NOISE_FOLDER:
             continue
-        label = composed(entry.name)
-        files = audio_files(entry.path, f"{prefix}{entry.name}/", problems)
-        if not files:
-            problems.append(f"{readable(prefix + entry.name)}/: has no audio files; skipped")
-        items += [Item(path, name, label, speaker_of(name, label), part) for path, name in files]
+        label, before = composed(base), len(problems)
+        names = audio_files(tree, join(folder, base), problems)
+        if not names and len(problems) == before:
+            problems.append(f"{readable(join(folder, base))}/: has no audio files; skipped")
+        items += [Item(tree.place(name), name, label, speaker_of(name, label), part) for name in names]
     return items
 
 
@@ -169,63 +168,67 @@ def speaker_of(name: str, label: str) -> str:
 # Layouts
 
 
-def find(folder: Path, layout: str, division: Division) -> Listing:
-    """The items of a corpus folder, each in its part."""
-    root = str(folder)
-    layout = recognised(root) if layout == "auto" else layout
-    listing = FINDERS[layout](root, division)
+def find(folder: Path | Tree, layout: str, division: Division) -> Listing:
+    """The items of a corpus, each in its part."""
+    tree = DiskTree(folder) if isinstance(folder, Path) else folder
+    layout = recognised(tree) if layout == "auto" else layout
+    listing = FINDERS[layout](tree, division)
     listing.items.sort(key=lambda item: (item.label, item.name))
     return listing
 
 
-def recognised(root: str) -> str:
-    if any(Path(root, name).is_file() for name in LISTS.values()):
+def recognised(tree: Tree) -> str:
+    top = tree.nodes("")
+    if any(node.is_file and node.name in LISTS.values() for node in top):
         return "speech_commands"
-    folders = subfolders(root)
-    names = {entry.name.lower() for entry in folders}
-    if names and names <= PARTS.keys() and ("train" in {PARTS[name] for name in names} or all_hold_folders(folders)):
+    folders = [node.name for node in top if node.is_folder]
+    names = {name.lower() for name in folders}
+    if (
+        names
+        and names <= PARTS.keys()
+        and ("train" in {PARTS[name] for name in names} or all_hold_folders(tree, folders))
+    ):
         return "parts"
     if "recordings" in names or not names:
-        matches = [match for entry in entries(recordings(root)) if (match := RECORDING.match(stem(entry.name)))]
+        inner = tree.nodes(recordings(tree)) if "recordings" in folders else top
+        matches = [match for node in inner if (match := RECORDING.match(stem(node.name)))]
         if any(match[1].isdecimal() for match in matches):
             return "fsdd"
     return "folders"
 
 
-def all_hold_folders(folders: Sequence[os.DirEntry[str]]) -> bool:
+def all_hold_folders(tree: Tree, folders: Sequence[str]) -> bool:
     """Whether each holds folders of labels, and so is a part and not a label of that name."""
-    return all(subfolders(folder.path) for folder in folders)
+    return all(subfolders(tree, folder) for folder in folders)
 
 
-def recordings(root: str) -> str:
-    inner = Path(root, "recordings")
-    return str(inner) if inner.is_dir() else root
+def recordings(tree: Tree) -> str:
+    return "recordings" if "recordings" in subfolders(tree) else ""
 
 
-def speech_commands(root: str, division: Division) -> Listing:
+def speech_commands(tree: Tree, division: Division) -> Listing:
     """LABEL/ folders, and lists of the files for validation and test."""
     not_held_out("speech_commands", division)
     listing = Listing("speech_commands")
-    loose_files(root, listing.problems)
-    items = label_folders(root, "", listing.problems)
-    noise = Path(root, NOISE_FOLDER)
-    if noise.is_dir():
-        found = audio_files(str(noise), f"{NOISE_FOLDER}/", listing.problems, strict=False)
-        listing.noises = [Item(path, name, SILENCE) for path, name in found]
-    part_of = parts_of_lists(root, items, listing.problems)
+    loose_files(tree, "", listing.problems)
+    items = label_folders(tree, "", listing.problems)
+    if NOISE_FOLDER in subfolders(tree):
+        found = audio_files(tree, NOISE_FOLDER, listing.problems, strict=False)
+        listing.noises = [Item(tree.place(name), name, SILENCE) for name in found]
+    part_of = parts_of_lists(tree, items, listing.problems)
     listing.items = [replace(item, part=part_of.get(stem(composed(item.name)), "train")) for item in items]
     if not any(part == "valid" for part in part_of.values()):
         listing.items = split_off("valid", division.valid_part, listing.items, division.seed)
     return listing
 
 
-def parts_of_lists(root: str, items: Sequence[Item], problems: list[str]) -> dict[str, str]:
+def parts_of_lists(tree: Tree, items: Sequence[Item], problems: list[str]) -> dict[str, str]:
     """Name without ending -> "valid" or "test"; so lists fit a corpus that was converted to another format."""
     known = {stem(composed(item.name)) for item in items}
-    labels = {composed(entry.name) for entry in subfolders(root)}
+    labels = {composed(name) for name in subfolders(tree)}
     part_of: dict[str, str] = {}
     for part, list_name in LISTS.items():
-        lines = list_lines(Path(root, list_name), problems)
+        lines = list_lines(tree, list_name, problems)
         twice = [line for line, times in Counter(lines).items() if times > 1]
         problems += [f"{list_name}: {readable(line)} is listed more than once" for line in twice]
         problems += missing_lines(list_name, [line for line in dict.fromkeys(lines) if stem(line) not in known], labels)
@@ -237,16 +240,13 @@ def parts_of_lists(root: str, items: Sequence[Item], problems: list[str]) -> dic
     return part_of
 
 
-def list_lines(path: Path, problems: list[str]) -> list[str]:
+def list_lines(tree: Tree, list_name: str, problems: list[str]) -> list[str]:
     """The names in a list, normalised as those of items."""
-    if not path.is_file():
-        problems.append(f"{path.name}: there is no such list")
+    text = tree.text(list_name)
+    if text is None:
+        problems.append(f"{list_name}: there is no such list")
         return []
-    try:
-        text = path.read_text(encoding="utf-8-sig")
-    except (OSError, UnicodeDecodeError) as error:
-        raise ParameterError(f"{readable(str(path))}: cannot be read: {' '.join(str(error).split())}") from None
-    names = (line.strip().replace("\\", "/").removeprefix("./") for line in text.splitlines())
+    names = (line.strip().replace("\\", "/").removeprefix("./") for line in text.replace("\r", "\n").split("\n"))
     return [composed(name) for name in names if name]
 
 
@@ -263,28 +263,32 @@ def missing_lines(list_name: str, missing: Iterable[str], labels: set[str]) -> l
     return [*lines, *more]
 
 
-def fsdd(root: str, division: Division) -> Listing:
+def fsdd(tree: Tree, division: Division) -> Listing:
     """recordings/{digit}_{speaker}_{index}.wav; recordings 0 to 4 of every speaker and digit are the test."""
-    listing, folder = Listing("fsdd"), recordings(root)
-    prefix = "" if folder == root else "recordings/"
-    for path, name in audio_files(folder, prefix, listing.problems, strict=folder != root):
+    listing, folder = Listing("fsdd"), recordings(tree)
+    if folder:
+        loose_files(tree, "", listing.problems)
+    for name in audio_files(tree, folder, listing.problems, strict=bool(folder)):
         match = RECORDING.match(composed(stem(name.rpartition("/")[2])))
         if match is None:
             listing.problems.append(f"{readable(name)}: its name is not DIGIT_SPEAKER_INDEX; skipped")
             continue
         part = "test" if int(match[3]) < 5 else "train"
-        listing.items.append(Item(path, name, match[1], match[2], part))
+        listing.items.append(Item(tree.place(name), name, match[1], match[2], part))
+    for other in subfolders(tree):
+        if other != folder and audio_files(tree, other, [], strict=False):
+            listing.problems.append(f"{readable(other)}/: is not recordings/; skipped")
     if division.hold_out_speaker is not None:
         listing.items = held_out(listing.items, division.hold_out_speaker)
     listing.items = split_off("valid", division.valid_part, listing.items, division.seed, by_label=True)
     return listing
 
 
-def plain_folders(root: str, division: Division) -> Listing:
+def plain_folders(tree: Tree, division: Division) -> Listing:
     """LABEL/ folders alone, split here."""
     listing = Listing("folders")
-    loose_files(root, listing.problems)
-    listing.items = label_folders(root, "", listing.problems)
+    loose_files(tree, "", listing.problems)
+    listing.items = label_folders(tree, "", listing.problems)
     if division.hold_out_speaker is not None:
         listing.items = held_out(listing.items, division.hold_out_speaker)
     else:
@@ -293,27 +297,24 @@ def plain_folders(root: str, division: Division) -> Listing:
     return listing
 
 
-def part_folders(root: str, division: Division) -> Listing:
+def part_folders(tree: Tree, division: Division) -> Listing:
     """train/LABEL/, valid/LABEL/ and test/LABEL/."""
     not_held_out("parts", division)
     listing = Listing("parts")
-    loose_files(root, listing.problems)
-    for entry in subfolders(root):
-        part = PARTS.get(entry.name.lower())
+    loose_files(tree, "", listing.problems)
+    for folder in subfolders(tree):
+        part = PARTS.get(folder.lower())
         if part is None:
-            listing.problems.append(f"{readable(entry.name)}/: is not train, valid or test; skipped")
+            listing.problems.append(f"{readable(folder)}/: is not train, valid or test; skipped")
         else:
-            loose = f"{entry.name}/"
-            inner: list[str] = []
-            loose_files(entry.path, inner)
-            listing.problems += [loose + line for line in inner]
-            listing.items += label_folders(entry.path, loose, listing.problems, part)
+            loose_files(tree, folder, listing.problems)
+            listing.items += label_folders(tree, folder, listing.problems, part)
     if not any(item.part == "valid" for item in listing.items):
         listing.items = split_off("valid", division.valid_part, listing.items, division.seed)
     return listing
 
 
-FINDERS: dict[str, Callable[[str, Division], Listing]] = {
+FINDERS: dict[str, Callable[[Tree, Division], Listing]] = {
     "speech_commands": speech_commands,
     "fsdd": fsdd,
     "folders": plain_folders,

@@ -78,19 +78,7 @@ cdef class Scanner:
     name
         Name of the scores in messages.
     """
-    cdef Py_ssize_t labels
-    cdef int64_t smoothing, duration, refractory
-    cdef double[::1] threshold, release_below
-    cdef float[:, ::1] ring             # (smoothing, labels): the last scores
-    cdef int64_t[::1] total             # their sums, in units
-    cdef int64_t[::1] began             # first frame of the label's run; -1: none
-    cdef double[::1] peak               # highest smoothed score of the run
-    cdef uint8_t[::1] reported          # whether the run has had its event
-    cdef int64_t frame                  # frames seen
-    cdef int64_t silent_until           # first frame that may have the next event
-    cdef Py_ssize_t slot                # of the ring that is written next
-    cdef int busy
-    cdef str name
+    # The attributes stand in scanner.pxd.
 
     def __init__(
         self, thresholds: np.ndarray, releases: np.ndarray, *, smoothing: int, duration: int, refractory: int,

@@ -1,32 +1,36 @@
 # cython: boundscheck=False, initializedcheck=False
 """Frames of power, mel energies or decibels from a waveform fed in blocks of any length.
 
-Design: the bits of a frame must not depend on the block it comes in. So every frame is processed on its own: windowed,
-transformed by NumPy (which transforms row by row; `tests/features/test_features_stream.py` holds it to that), and reduced by the
-loops below, a fixed chain of float64 operations each, without fused multiply-adds. Only the last operation rounds to
-float32. The transform is the one librosa calls, in the float64 that librosa calls it in: with a float32 transform, mel
-bands 60 dB below the loudest would be off by more than 1e-5.
+Design: the bits of a frame must not depend on the block it comes in. So the kernel computes every frame by one fixed chain
+of float64 operations (`kernels/spectrum.pxi.in`) and only the last one rounds to float32: with a float32 transform, mel
+bands 60 dB below the loudest would be off by more than 1e-5. What remains here is to lay the samples of a frame side by
+side when it begins in one block and ends in another.
 """
 
 cimport cython
 cimport numpy as cnp
-from libc.math cimport fmax, log10, pow, sqrt
-from libc.stdlib cimport calloc, free
+from libc.stdint cimport uintptr_t
+from libc.stdlib cimport calloc, free, malloc
 from libc.string cimport memcpy, memmove, memset
+
+from wavenetlite.features._steps cimport FrameState
+from wavenetlite.kernels.dispatch cimport kernels
+from wavenetlite.kernels.packed cimport Blocks
+from wavenetlite.kernels.types cimport Fourier, Front, Kernels
 
 from struct import Struct
 
 import numpy as np
 
+from wavenetlite.features.fourier import chirp, joining_factors, passes, roots_of_unity
 from wavenetlite.support.errors import ArrayTypeError, ParameterError, SnapshotError, StreamStateError
 
 cnp.import_array()
 
 cdef enum:
-    ROWS = 32       # frames transformed together: they share the call's overhead and stay in the L2 cache
-    LANES = 4       # partial sums of a band: they break the dependency chain and let the compiler vectorise
+    POINT = 8               # doubles of a point: the lanes of its real and of its imaginary part
+    ON_STACK = 2048         # doubles of work memory that a call finds on the stack; more are allocated
 
-_rfft = np.fft.rfft
 MaskedArray = np.ma.MaskedArray
 
 STATE = Struct("<qqq")
@@ -51,85 +55,103 @@ cdef class FrontEnd:
     decibels
         Whether to return ``10 log10(max(S, amin)) - reference_db``.
     """
-    cdef readonly Py_ssize_t n_fft, hop_length, left_pad, bins, channels
-    cdef readonly double power, amin, reference_db
-    cdef readonly bint decibels, banded
-    cdef Py_ssize_t ld                          # of a row of powers: the bins, and zeros for padded bands
-    cdef const double[::1] window
-    cdef Py_ssize_t[::1] first                  # first frequency of each band
-    cdef Py_ssize_t[::1] steps                  # groups of LANES weights per band, band after band in `weights`
-    cdef double[::1] weights
+    # The attributes stand in _frames.pxd.
 
     def __init__(
         self, window: np.ndarray, *, hop_length: int, left_pad: int, power: float, basis: np.ndarray | None = None,
         decibels: bool = False, amin: float = 1e-10, reference_db: float = 0.0,
     ) -> None:
-        self.window = np.array(window, np.float64)
+        cdef Front* front = &self.front
+        self.blocks = Blocks()
+        self.kernels = kernels()
         self.n_fft, self.hop_length, self.left_pad = len(window), hop_length, left_pad
-        self.bins = self.n_fft // 2 + 1
-        self.ld = self.bins + LANES
         self.power, self.decibels, self.amin, self.reference_db = power, decibels, amin, reference_db
         self.banded = basis is not None
-        self.channels = self.bins
+        self.bins = self.n_fft // 2 + 1
+        self.channels = len(basis) if self.banded else self.bins
+        front.n, front.bins, front.channels = self.n_fft, self.bins, self.channels
+        front.power, front.decibels, front.banded = power, decibels, self.banded
+        front.amin, front.reference_db = amin, reference_db
+        self.set_transform(np.array(window, np.float64))
         if basis is not None:
-            self.pack(basis)
+            self.set_bands(basis)
 
-    cdef pack(self, basis):
-        """Keep the weights of each band from its first to its last non-zero one."""
-        first, steps, weights = [], [], []
+    cdef const double* doubles(self, object values) except NULL:
+        """An aligned copy of an array that lives as long as this object."""
+        cdef cnp.ndarray a = np.ascontiguousarray(values, np.float64)
+        cdef char* copy = self.blocks.allocate(cnp.PyArray_NBYTES(a))
+        memcpy(copy, cnp.PyArray_DATA(a), cnp.PyArray_NBYTES(a))
+        return <const double*>copy
+
+    cdef const Py_ssize_t* counts(self, object values) except NULL:
+        cdef cnp.ndarray a = np.ascontiguousarray(values, np.intp)
+        cdef char* copy = self.blocks.allocate(cnp.PyArray_NBYTES(a))
+        memcpy(copy, cnp.PyArray_DATA(a), cnp.PyArray_NBYTES(a))
+        return <const Py_ssize_t*>copy
+
+    cdef set_transform(self, window):
+        """The transform of a frame: of n / 8 points if the lanes are its quarters, else of n / 2, or n if that is odd."""
+        cdef Front* front = &self.front
+        cdef Fourier* fourier
+        n = self.n_fft
+        quarters, even = n % 8 == 0, n % 2 == 0
+        fourier = self.transform(n // 8 if quarters else n // 2 if even else n)
+        fourier.room = max(fourier.room, fourier.length + 4)
+        front.fourier = fourier
+        front.window = self.doubles(window / 2 if even else window)
+        front.halves = self.doubles(roots_of_unity(2 * fourier.length)[: fourier.length + 1]) if even else NULL
+        front.quarters = self.doubles(joining_factors(n)) if quarters else NULL
+        front.lanes = 1 if quarters else 4
+        front.ld = (self.bins + 7) // 4 * 4
+        front.powers = 2 * POINT * fourier.room
+        front.work = front.powers + front.lanes * front.ld + (self.channels + 3) // 4 * 4
+
+    cdef Fourier* transform(self, Py_ssize_t length) except NULL:
+        """The passes of a transform of `length` points, or the convolution that replaces them."""
+        cdef Fourier* f = <Fourier*>self.blocks.allocate(sizeof(Fourier))
+        cdef const double** roots
+        plan = passes(length)
+        f.length = f.room = length
+        if length > 1 and not plan.radices:
+            self.set_convolution(f)
+            return f
+        f.passes = len(plan.radices)
+        f.radix = self.counts(plan.radices)
+        f.twiddles = self.doubles(plan.twiddles)
+        roots = <const double**>self.blocks.allocate(f.passes * sizeof(double*))
+        for i, given in enumerate(plan.roots):
+            roots[i] = self.doubles(given)
+        f.roots = roots
+        return f
+
+    cdef set_convolution(self, Fourier* f):
+        """Bluestein's convolution: its chirp, and the spectrum of the conjugate chirp by the kernel's own transform."""
+        cdef Py_ssize_t n = f.length, i
+        cdef Fourier* inner = self.transform(1 << (2 * n - 2).bit_length())
+        cdef cnp.ndarray x = np.zeros((inner.length, 2, 4)), y = np.zeros((inner.length, 2, 4))
+        cdef double* found
+        waves = chirp(n)
+        x[:n] = (waves * (1.0, -1.0) / inner.length)[:, :, np.newaxis]
+        x[inner.length - n + 1:] = x[n - 1:0:-1]
+        found = self.kernels.transform_points(inner, <double*>cnp.PyArray_DATA(x), <double*>cnp.PyArray_DATA(y))
+        f.convolved, f.room = inner, inner.length
+        f.chirp = self.doubles(waves)
+        f.spectrum = self.doubles((x if found == <double*>cnp.PyArray_DATA(x) else y)[:, :, 0])
+
+    cdef set_bands(self, basis):
+        """Keep the weights of each band from its first to its last non-zero one, padded to a multiple of four."""
+        first, steps, weights = [], [], [np.zeros(0)]
         for row in basis:
             nonzero = np.flatnonzero(row)
             low, high = (int(nonzero[0]), int(nonzero[-1]) + 1) if len(nonzero) else (0, 0)
-            padded = np.zeros((high - low + LANES - 1) // LANES * LANES)
+            padded = np.zeros((high - low + 3) // 4 * 4)
             padded[: high - low] = row[low:high]
             first.append(low)
-            steps.append(len(padded) // LANES)
+            steps.append(len(padded) // 4)
             weights.append(padded)
-        self.channels = len(first)
-        self.first = np.array(first, np.intp)
-        self.steps = np.array(steps, np.intp)
-        self.weights = np.concatenate([*weights, np.zeros(1)])
-
-    cdef void finish(self, const double* spectrum, double* powers, float* out) noexcept nogil:
-        """The features of one frame from its complex spectrum."""
-        cdef Py_ssize_t i
-        cdef double* kept = powers
-        for i in range(self.bins):
-            powers[i] = spectrum[2 * i] * spectrum[2 * i] + spectrum[2 * i + 1] * spectrum[2 * i + 1]
-        if self.power == 1.0:
-            for i in range(self.bins):
-                powers[i] = sqrt(powers[i])
-        elif self.power != 2.0:
-            for i in range(self.bins):
-                powers[i] = pow(powers[i], 0.5 * self.power)
-        if self.banded:
-            kept = powers + self.ld
-            self.sum_bands(powers, kept)
-        if self.decibels:
-            for i in range(self.channels):
-                out[i] = <float>(10.0 * log10(fmax(kept[i], self.amin)) - self.reference_db)
-        else:
-            for i in range(self.channels):
-                out[i] = <float>kept[i]
-
-    cdef void sum_bands(self, const double* powers, double* bands) noexcept nogil:
-        cdef const double* w = &self.weights[0]
-        cdef const double* p
-        cdef const Py_ssize_t* first = &self.first[0]
-        cdef const Py_ssize_t* steps = &self.steps[0]
-        cdef Py_ssize_t band, step
-        cdef double a, b, c, d
-        for band in range(self.channels):
-            p = powers + first[band]
-            a = b = c = d = 0.0
-            for step in range(steps[band]):
-                a = a + w[0] * p[0]
-                b = b + w[1] * p[1]
-                c = c + w[2] * p[2]
-                d = d + w[3] * p[3]
-                w += LANES
-                p += LANES
-            bands[band] = (a + c) + (b + d)
+        padding = [0] * (-len(first) % 4)
+        self.front.first, self.front.steps = self.counts(first + padding), self.counts(steps + padding)
+        self.front.weights = self.doubles(np.concatenate(weights))
 
 
 @cython.final
@@ -147,52 +169,44 @@ cdef class FrameStream:
     name
         Name of a block in messages.
     """
-    cdef readonly FrontEnd front
-    cdef readonly Py_ssize_t streams, samples_in, frames_out
-    cdef Py_ssize_t signals                 # streams, or 1
-    cdef Py_ssize_t carried                 # samples of each signal whose frame is not yet complete
-    cdef Py_ssize_t skip                    # samples still to come that no frame covers (a hop longer than a frame)
-    cdef float* carry                       # (signals, n_fft)
-    cdef double* powers                     # one row of powers, one of bands
-    cdef list windowed, spectra             # float64 (rows, n_fft) and complex128 (rows, bins), for 1, 2, ... rows
-    cdef double* windowed_data
-    cdef double* spectra_data
-    cdef bint flushed, zero_nonfinite
-    cdef str name
+    # The attributes stand in _frames.pxd.
 
     def __cinit__(self, FrontEnd front, *, streams: int = 0, on_nonfinite: str = "raise", name: str = "samples"):
         if on_nonfinite not in ("raise", "zero"):
             raise ParameterError(f"on_nonfinite={on_nonfinite!r} must be 'raise' or 'zero'")
         self.front, self.streams, self.signals, self.name = front, streams, max(streams, 1), name
         self.zero_nonfinite = on_nonfinite == "zero"
-        self.carry = <float*>calloc(self.signals * front.n_fft, sizeof(float))
-        self.powers = <double*>calloc(front.ld + front.channels, sizeof(double))
-        if self.carry == NULL or self.powers == NULL:
+        self.states = []
+        self.ld = 2 * front.n_fft
+        self.carry = <float*>calloc(self.signals * self.ld, sizeof(float))
+        if self.carry == NULL:
             raise MemoryError
-        self.make_room(1)
         self.clear()
 
     def __dealloc__(self):
         free(self.carry)
-        free(self.powers)
-
-    cdef make_room(self, Py_ssize_t rows):
-        """Allocate work memory for `rows` frames. Views are made once: slicing costs as much as a window."""
-        windowed = np.zeros((rows, self.front.n_fft))
-        spectra = np.zeros((rows, self.front.bins), np.complex128)
-        self.windowed = [windowed[:n] for n in range(rows + 1)]
-        self.spectra = [spectra[:n] for n in range(rows + 1)]
-        self.windowed_data = <double*>cnp.PyArray_DATA(<cnp.ndarray>windowed)
-        self.spectra_data = <double*>cnp.PyArray_DATA(<cnp.ndarray>spectra)
 
     cdef clear(self):
         self.samples_in = self.frames_out = self.skip = 0
         self.carried = self.front.left_pad
         self.flushed = False
-        memset(self.carry, 0, self.signals * self.front.n_fft * sizeof(float))
+        memset(self.carry, 0, self.signals * self.ld * sizeof(float))
+
+    def fuse(self, states: list) -> list:
+        """Run the steps at the beginning of `states` that can be in the same call from now on; returns the others.
+
+        Their owner saves, loads and resets them.
+        """
+        while states and isinstance(states[0], FrameState):
+            self.states.append(states[0])
+            states = states[1:]
+        return states
 
     def process(self, samples: np.ndarray) -> np.ndarray:
         """Feed the next samples; returns the completed frames, ([streams,] frames, channels)."""
+        return self.advance(samples)
+
+    cdef cnp.ndarray advance(self, object samples):
         self.refuse_if_flushed()
         return self.feed(checked_samples(samples, self.streams, self.zero_nonfinite, self.name))
 
@@ -222,7 +236,7 @@ cdef class FrameStream:
         cdef char* to = <char*>cnp.PyArray_DATA(<cnp.ndarray>carry)
         cdef Py_ssize_t signal, size = kept * sizeof(float)
         for signal in range(self.signals):
-            memcpy(to + signal * size, self.carry + signal * self.front.n_fft, size)
+            memcpy(to + signal * size, self.carry + signal * self.ld, size)
         return STATE.pack(self.samples_in, self.frames_out, self.flushed) + carry.tobytes()
 
     def load(self, state: bytes) -> None:
@@ -249,7 +263,7 @@ cdef class FrameStream:
         self.samples_in, self.frames_out, self.flushed = samples, out, flushed
         source = <const char*>whole + <Py_ssize_t>STATE.size
         for signal in range(self.signals):
-            memcpy(self.carry + signal * self.front.n_fft, source + signal * size, size)
+            memcpy(self.carry + signal * self.ld, source + signal * size, size)
 
     cdef refuse_if_flushed(self):
         if self.flushed:
@@ -264,48 +278,83 @@ cdef class FrameStream:
         cdef const float* block = <const float*>cnp.PyArray_DATA(samples) + dropped
         cdef cnp.npy_intp shape[3]
         cdef cnp.ndarray out
-        shape[0], shape[1], shape[2] = self.signals, frames, front.channels
+        shape[0], shape[1], shape[2] = self.signals, frames, self.out_channels()
         out = cnp.PyArray_EMPTY(3, shape, cnp.NPY_FLOAT32, 0) if self.streams else (
             cnp.PyArray_EMPTY(2, shape + 1, cnp.NPY_FLOAT32, 0))
         if frames:
-            self.transform(block, given, frames, <float*>cnp.PyArray_DATA(out))
+            self.compute(block, given, fresh, frames, <float*>cnp.PyArray_DATA(out))
         self.keep(block, given, fresh, frames * front.hop_length)
         self.skip += max(frames * front.hop_length - total, 0) - dropped
         self.samples_in += given
         self.frames_out += frames
         return out
 
-    cdef transform(self, const float* block, Py_ssize_t step, Py_ssize_t frames, float* out):
-        """All frames of all signals, signal by signal, ROWS at a time."""
-        cdef Py_ssize_t done, i, rows, count = self.signals * frames
-        cdef FrontEnd front = self.front
-        cdef Py_ssize_t room = len(self.windowed) - 1
-        if room < min(count, ROWS):
-            room = min(count, ROWS)
-            self.make_room(room)
-        for done in range(0, count, room):
-            rows = min(room, count - done)
-            with nogil:
-                for i in range(rows):
-                    self.window(block, step, (done + i) // frames, (done + i) % frames, self.windowed_data + i * front.n_fft)
-            _rfft(self.windowed[rows], out=self.spectra[rows])
-            with nogil:
-                for i in range(rows):
-                    front.finish(self.spectra_data + 2 * i * front.bins, self.powers, out + (done + i) * front.channels)
+    cdef Py_ssize_t out_channels(self):
+        return (<FrameState>self.states[-1]).out_channels if self.states else self.front.channels
 
-    cdef void window(
-        self, const float* block, Py_ssize_t step, Py_ssize_t signal, Py_ssize_t frame, double* out) noexcept nogil:
-        """Window a frame, which may begin in the carried samples and end in the block."""
-        cdef const float* old = self.carry + signal * self.front.n_fft
-        cdef const float* new = block + signal * step
-        cdef const double* w = &self.front.window[0]
-        cdef Py_ssize_t start = frame * self.front.hop_length, n = self.front.n_fft, i
-        cdef Py_ssize_t split = min(max(self.carried - start, 0), n)
-        for i in range(split):
-            out[i] = w[i] * <double>old[start + i]
-        new += start - self.carried
-        for i in range(split, n):
-            out[i] = w[i] * <double>new[i]
+    cdef int compute(
+        self, const float* block, Py_ssize_t step, Py_ssize_t fresh, Py_ssize_t frames, float* out) except -1:
+        """The next frames of all signals, through the fused steps."""
+        cdef Py_ssize_t rows = self.signals * frames, widest = self.front.channels
+        cdef FrameState state
+        cdef float* between
+        cdef float* x
+        cdef float* y
+        if not self.states:
+            return self.compute_front(block, step, fresh, frames, out)
+        for state in self.states:
+            widest = max(widest, state.out_channels)
+        between = <float*>malloc(2 * rows * widest * sizeof(float))
+        if between == NULL:
+            raise MemoryError
+        x, y = between, between + rows * widest
+        try:
+            self.compute_front(block, step, fresh, frames, x)
+            for state in self.states[:-1]:
+                with nogil:
+                    state.run(x, frames, y)
+                x, y = y, x
+            state = self.states[-1]
+            with nogil:
+                state.run(x, frames, out)
+        finally:
+            free(between)
+        return 0
+
+    cdef int compute_front(
+        self, const float* block, Py_ssize_t step, Py_ssize_t fresh, Py_ssize_t frames, float* out) except -1:
+        """The next frames of all signals, signal by signal."""
+        cdef const Front* front = &self.front.front
+        cdef double[ON_STACK] stack
+        cdef double* work = stack
+        cdef char* allocated = NULL
+        cdef Py_ssize_t signal
+        if front.work + POINT > ON_STACK:
+            allocated = <char*>malloc((front.work + POINT) * sizeof(double))
+            if allocated == NULL:
+                raise MemoryError
+            work = <double*>allocated
+        work = <double*>((<uintptr_t>work + 63) // 64 * 64)
+        with nogil:
+            for signal in range(self.signals):
+                self.signal_frames(
+                    self.carry + signal * self.ld, block + signal * step, fresh, frames,
+                    out + signal * frames * front.channels, work)
+        free(allocated)
+        return 0
+
+    cdef void signal_frames(
+        self, float* carry, const float* block, Py_ssize_t fresh, Py_ssize_t frames, float* out, double* work) noexcept nogil:
+        """The next frames of a signal: those that begin in the carried samples, and those that lie in the block."""
+        cdef const Front* front = &self.front.front
+        cdef const Kernels* kernels = self.front.kernels
+        cdef Py_ssize_t hop = self.front.hop_length, across = min(frames, (self.carried + hop - 1) // hop)
+        if across:
+            memcpy(carry + self.carried, block, min(fresh, front.n) * sizeof(float))
+            kernels.frame_features(front, carry, hop, across, out, work)
+        if across < frames:
+            kernels.frame_features(
+                front, block + across * hop - self.carried, hop, frames - across, out + across * front.channels, work)
 
     cdef void keep(self, const float* block, Py_ssize_t step, Py_ssize_t fresh, Py_ssize_t start) noexcept nogil:
         """Keep all samples from `start` on (counted from the first carried one) for the next call."""
@@ -313,7 +362,7 @@ cdef class FrameStream:
         cdef Py_ssize_t new = max(fresh - from_block, 0)
         cdef float* carry
         for signal in range(self.signals):
-            carry = self.carry + signal * self.front.n_fft
+            carry = self.carry + signal * self.ld
             if old and start:
                 memmove(carry, carry + start, old * sizeof(float))
             if new:
@@ -344,19 +393,10 @@ cpdef cnp.ndarray checked_samples(object samples, Py_ssize_t streams, bint zero_
         raise ParameterError(f"{name} has shape {samples.shape}; it must be ({streams}, samples)")
     if not cnp.PyArray_ISCARRAY_RO(a):
         a = np.array(a, order="C")
-    if all_finite(<const unsigned int*>cnp.PyArray_DATA(a), cnp.PyArray_SIZE(a)):
+    if kernels().all_finite(<const float*>cnp.PyArray_DATA(a), cnp.PyArray_SIZE(a)):
         return a
     if zero_nonfinite:
         return np.nan_to_num(a, nan=0.0, posinf=0.0, neginf=0.0)
     where = np.argwhere(~np.isfinite(a))[0]
     raise ParameterError(
         f"{name} is not finite at sample {where[-1]}; it must be finite (or pass on_nonfinite='zero')")
-
-
-cdef bint all_finite(const unsigned int* bits, Py_ssize_t n) noexcept nogil:
-    """No infinity and no NaN: no exponent of all ones."""
-    cdef unsigned int bad = 0
-    cdef Py_ssize_t i
-    for i in range(n):
-        bad |= (bits[i] & 0x7F800000) == 0x7F800000
-    return not bad

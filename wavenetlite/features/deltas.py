@@ -6,11 +6,11 @@ from math import factorial, fsum
 
 import numpy as np
 
-from wavenetlite.features._steps import UNFIT, filter_frames
+from wavenetlite.features._steps import DeltaState, filter_frames
 from wavenetlite.features.steps import CausalStep, StepState
 from wavenetlite.support.arrays import Doubles, Floats
 from wavenetlite.support.checks import count, one_of, positive_int
-from wavenetlite.support.errors import ParameterError, SnapshotError
+from wavenetlite.support.errors import ParameterError
 
 
 class Deltas(CausalStep):
@@ -76,7 +76,7 @@ class Deltas(CausalStep):
         )
 
     def open(self, signals: int, channels: int) -> StepState:
-        return DeltaState(self, signals, channels)
+        return DeltaState(signals, channels, self.taps, self.latency)
 
     def apply(self, x: Floats) -> Floats:
         if self.mode == "nearest" or not x.shape[1]:
@@ -89,47 +89,6 @@ class Deltas(CausalStep):
         y[:, :half], y[:, half:-half], y[:, -half:] = inner[:, :1], inner, inner[:, -1:]
         y[:, :, :channels] = x
         return y
-
-
-class DeltaState:
-    """The most recent frames of the signals; the first and the last frame are repeated beyond the ends."""
-
-    def __init__(self, step: Deltas, signals: int, channels: int) -> None:
-        self.step = step
-        self.signals = signals
-        self.channels = channels
-        self.held: Floats | None = None
-
-    def process(self, x: Floats) -> Floats:
-        left = self.step.width - 1 - self.step.latency
-        if self.held is None:
-            if not x.shape[1]:
-                return np.empty((len(x), 0, self.step.out_channels(x.shape[2])), np.float32)
-            self.held = np.repeat(x[:, :1], left, axis=1)
-        window = np.concatenate([self.held, x], axis=1)
-        y = filter_frames(window, self.step.taps, left)
-        self.held = np.ascontiguousarray(window[:, y.shape[1] :])
-        return y
-
-    def flush(self, x: Floats) -> Floats:
-        if self.held is None:
-            return self.process(x)
-        return self.process(np.repeat(self.held[:, -1:], self.step.latency, axis=1))
-
-    def reset(self) -> None:
-        self.held = None
-
-    def save(self) -> bytes:
-        return b"" if self.held is None else b"\1" + self.held.tobytes()
-
-    def load(self, state: bytes) -> None:
-        if not state:
-            return
-        frames, rest = divmod(len(state) - 1, 4 * self.signals * self.channels)
-        if rest or state[0] != 1 or not self.step.width - 1 - self.step.latency <= frames < self.step.width:
-            raise SnapshotError(UNFIT)
-        held = np.frombuffer(state, np.float32, offset=1)
-        self.held = held.reshape(self.signals, frames, self.channels).copy()
 
 
 def derivative(width: int, order: int) -> Doubles:

@@ -1,4 +1,4 @@
-"""The tables of specs and steps: computed once by librosa and SciPy, then kept as float32 arrays.
+"""The tables of specs and steps: computed once, then kept as float32 arrays.
 
 Model files hold float32. A table that needs more precision is kept as two float32 arrays, its rounded values and the
 remainders, which together carry 48 bits; since their sum is always used, a loaded spec gives the same bits as the saved
@@ -7,7 +7,7 @@ one.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from importlib import import_module
 from typing import Any
 
@@ -16,6 +16,7 @@ import numpy.typing as npt
 
 from wavenetlite.support.arrays import Doubles, Floats
 from wavenetlite.support.errors import ArrayTypeError, ParameterError
+from wavenetlite.support.version import __version__
 
 Tables = Mapping[str, Floats]
 
@@ -61,19 +62,5 @@ def check_table(name: str, value: npt.NDArray[Any], shape: tuple[int, ...]) -> N
 
 
 def versions(*packages: str) -> dict[str, str]:
-    """Versions of the packages that computed the tables."""
-    return {name: str(import_module(name).__version__) for name in (*packages, "numpy")}
-
-
-def by_librosa(name: str, compute: Callable[[Any], Any]) -> Any:
-    """`compute(librosa)`; errors of librosa about the parameters become a ParameterError."""
-    try:
-        import librosa
-    except ImportError:
-        raise ParameterError(
-            f"{name} needs librosa to compute its tables; install librosa, or load the features from a model file"
-        ) from None
-    try:
-        return compute(librosa)
-    except Exception as error:  # librosa, SciPy and NumPy raise their own errors; all mean a wrong parameter
-        raise ParameterError(f"{name}: librosa says: {' '.join(str(error).split())}") from error
+    """Versions of what computed the tables: this package with NumPy, and others."""
+    return {"wavenetlite": __version__, **{name: str(import_module(name).__version__) for name in (*packages, "numpy")}}

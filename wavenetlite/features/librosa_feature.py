@@ -17,6 +17,7 @@ from wavenetlite.features.stream import FeatureStream
 from wavenetlite.support.arrays import Floats, is_array
 from wavenetlite.support.checks import positive_int
 from wavenetlite.support.errors import ArrayTypeError, ParameterError
+from wavenetlite.support.optional import optional
 
 REPLACEMENTS = {
     "melspectrogram": "MelSpectrogram or LogMel",
@@ -39,8 +40,8 @@ class Librosa(Features):
 
     Notes
     -----
-    librosa's (bins, frames) is transposed to (frames, bins) and rounded to float32. librosa is imported when the spec
-    is constructed. Padding is librosa's: most of its functions have ``center=True``.
+    librosa's (bins, frames) is transposed to (frames, bins) and rounded to float32. librosa, which the extra `librosa`
+    installs, is imported when the spec is constructed. Padding is librosa's: most functions have ``center=True``.
 
     Examples
     --------
@@ -96,7 +97,7 @@ class Librosa(Features):
         arguments = dict(self.parameters)
         if "sr" in inspect.signature(self.function).parameters:
             arguments["sr"] = self.sr
-        frames = tabular.by_librosa(f"Librosa({self.name!r})", lambda librosa: self.function(y=y, **arguments))
+        frames = by_librosa(f"Librosa({self.name!r})", lambda librosa: self.function(y=y, **arguments))
         if not is_array(frames) or frames.ndim != 2:
             raise ParameterError(f"name={self.name!r} gives {type(frames).__name__}; it must give (bins, frames)")
         return np.ascontiguousarray(frames.T, np.float32)
@@ -129,13 +130,22 @@ class Librosa(Features):
         return f"Librosa({self.name!r}{given})" + (f".then({', '.join(map(repr, self.steps))})" if self.steps else "")
 
 
+def by_librosa(name: str, compute: Callable[[Any], Any]) -> Any:
+    """`compute(librosa)`; errors of librosa about the parameters become a ParameterError."""
+    librosa = optional("librosa", "librosa", name)
+    try:
+        return compute(librosa)
+    except Exception as error:  # librosa, SciPy and NumPy raise their own errors; all mean a wrong parameter
+        raise ParameterError(f"{name}: librosa says: {' '.join(str(error).split())}") from error
+
+
 def function_named(name: Any) -> Callable[..., Any]:
     if not isinstance(name, str):
         raise ArrayTypeError(f"name={name!r} is a {type(name).__name__}; it must be a string")
     found = (
         None
         if name.startswith("_")
-        else tabular.by_librosa(f"Librosa({name!r})", lambda librosa: getattr(librosa.feature, name, None))
+        else by_librosa(f"Librosa({name!r})", lambda librosa: getattr(librosa.feature, name, None))
     )
     if not inspect.isfunction(found):
         raise ParameterError(f"name={name!r} must be a function of librosa.feature")

@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from wavenetlite.features import filter_banks as tabular
+from wavenetlite.features.mel_filters import mel_filters
 from wavenetlite.features.spectrogram import Spectrogram
 from wavenetlite.features.steps import FrameStep
 from wavenetlite.support.arrays import Floats
@@ -63,22 +63,23 @@ class MelSpectrogram(Spectrogram):
         self.htk = flag("htk", self.htk)
         if isinstance(self.norm, str) and self.norm != "slaney":
             raise ParameterError(f"norm={self.norm!r} must be 'slaney', None or a number")
-        self.norm = self.norm if self.norm is None or isinstance(self.norm, str) else number("norm", self.norm)
+        self.norm = (
+            self.norm if self.norm is None or isinstance(self.norm, str) else number("norm", self.norm, least=0.0)
+        )
 
     def compute_tables(self) -> dict[str, Floats]:
-        return {**super().compute_tables(), "mel": tabular.by_librosa(type(self).__name__, self.mel_basis)}
+        return {**super().compute_tables(), "mel": self.mel_basis()}
 
-    def mel_basis(self, librosa: Any) -> Floats:
-        basis = librosa.filters.mel(
+    def mel_basis(self) -> Floats:
+        return mel_filters(
             sr=self.sr,
             n_fft=self.n_fft,
             n_mels=self.n_mels,
             fmin=self.fmin,
-            fmax=self.fmax,
+            fmax=self.sr / 2 if self.fmax is None else self.fmax,
             htk=self.htk,
             norm=self.norm,
         )
-        return np.ascontiguousarray(basis, np.float32)
 
     def table_shapes(self) -> dict[str, tuple[int, ...]]:
         return {**super().table_shapes(), "mel": (self.n_mels, self.n_fft // 2 + 1)}
@@ -123,8 +124,8 @@ class LogMel(MelSpectrogram):
     def check_parameters(self) -> None:
         super().check_parameters()
         amin, self.amin = self.amin, number("amin", self.amin)
-        if self.amin <= 0:
-            raise ParameterError(f"amin={amin} must be positive")
+        if self.amin < 1e-300:
+            raise ParameterError(f"amin={amin} must be positive, at least 1e-300")
         if isinstance(self.ref, str) and self.ref != "max":
             raise ParameterError(f"ref={self.ref!r} must be a number or 'max'")
         self.ref = "max" if self.ref is np.max or self.ref == "max" else number("ref", self.ref, least=0.0)

@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 from functools import cached_property
 
 import numpy as np
 
 from wavenetlite.features import filter_banks as tabular
-from wavenetlite.features._steps import project
+from wavenetlite.features._steps import Projection
+from wavenetlite.features.cosine_transform import cosine_transform
+from wavenetlite.features.elementwise import elementwise
 from wavenetlite.features.mel import LogMel
-from wavenetlite.features.steps import CausalStep, FrameState, FrameStep, Stateless, StepState
+from wavenetlite.features.steps import CausalStep, FrameStep, StepState
 from wavenetlite.support.arrays import Doubles, Floats
 from wavenetlite.support.checks import number, positive_int
 from wavenetlite.support.errors import ParameterError
@@ -63,12 +66,10 @@ class MFCC(LogMel):
 
     def transform(self) -> Doubles:
         """The DCT matrix with the lifter, (n_mels, n_mfcc)."""
-        import scipy.fft
-
-        matrix: Doubles = scipy.fft.dct(np.eye(self.n_mels), axis=1, type=self.dct_type, norm="ortho")
-        matrix = matrix[:, : self.n_mfcc]
+        matrix = cosine_transform(self.n_mels, self.n_mfcc, self.dct_type)
         if self.lifter > 0:
-            matrix = matrix * (1 + self.lifter / 2 * np.sin(np.pi * np.arange(1, 1 + self.n_mfcc) / self.lifter))
+            angle = np.pi * np.arange(1, 1 + self.n_mfcc) / self.lifter
+            matrix *= 1 + self.lifter / 2 * elementwise(math.sin, angle)
         return matrix
 
     def table_shapes(self) -> dict[str, tuple[int, ...]]:
@@ -88,9 +89,12 @@ class Cepstrum(CausalStep, internal=True):
 
     def __init__(self, matrix: Doubles) -> None:
         self.matrix = np.ascontiguousarray(matrix)
+        self.states: dict[int, StepState] = {}
 
     def out_channels(self, channels: int) -> int:
         return int(self.matrix.shape[1])
 
     def open(self, signals: int, channels: int) -> StepState:
-        return FrameState(Stateless(lambda x: project(x, self.matrix)))
+        if signals not in self.states:  # it is empty, hence shared by all streams
+            self.states[signals] = Projection(signals, self.matrix)
+        return self.states[signals]

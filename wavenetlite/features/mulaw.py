@@ -12,6 +12,7 @@ from wavenetlite.features import filter_banks as tabular
 from wavenetlite.features._frames import checked_samples
 from wavenetlite.features._steps import UNFIT
 from wavenetlite.features.spec import Features
+from wavenetlite.features.steps import StepState
 from wavenetlite.support.arrays import Floats, is_array
 from wavenetlite.support.checks import one_of, positive_int
 from wavenetlite.support.errors import ArrayTypeError, ParameterError, SnapshotError, StreamStateError
@@ -134,6 +135,9 @@ class SampleStream:
         if y.size and np.abs(y).max() > 1:
             raise ParameterError(f"{self.name} reaches {float(np.abs(y).max()):g}; mu-law samples must be in -1..1")
         return y
+
+    def fuse(self, states: list[StepState]) -> list[StepState]:
+        return states
 
     def process(self, samples: Floats) -> Floats:
         y = self.check(samples)

@@ -9,9 +9,9 @@ import numpy as np
 import numpy.typing as npt
 
 from wavenetlite.features import filter_banks as tabular
-from wavenetlite.features._steps import PeakFollower, RunningStatistics, standardise
+from wavenetlite.features._steps import PeakFollower, RunningStatistics, Standardisation
 from wavenetlite.features.filter_banks import Tables
-from wavenetlite.features.steps import CausalStep, FrameState, FrameStep, Stateless, StepState
+from wavenetlite.features.steps import CausalStep, FrameStep, StepState
 from wavenetlite.support.arrays import Doubles, Floats
 from wavenetlite.support.checks import flag, number, positive_int
 from wavenetlite.support.errors import ArrayTypeError, ParameterError
@@ -59,6 +59,10 @@ class MeanVariance(CausalStep):
             raise ParameterError(f"variance={self.variance.min()} must be positive, or eps")
         if tables is not None:
             tabular.checked(tables, {name: value.shape for name, value in self.tables().items()})
+        self._states: dict[int, StepState] = {}
+
+    def __getstate__(self) -> dict[str, Any]:
+        return {**self.__dict__, "_states": {}}
 
     @classmethod
     def fit(cls, frames: Iterable[Floats], *, scale: bool = True, eps: float = 1e-5) -> MeanVariance:
@@ -97,10 +101,15 @@ class MeanVariance(CausalStep):
 
     def open(self, signals: int, channels: int) -> StepState:
         self.out_channels(channels)
+        if signals not in self._states:
+            self._states[signals] = self.new_state(signals)
+        return self._states[signals]
+
+    def new_state(self, signals: int) -> StepState:
+        """The state for `signals` signals, which is empty and hence shared by all streams."""
         mean = self.mean.astype(np.float64)
         variance = np.ones_like(mean) if self.variance is None else self.variance.astype(np.float64) + self.eps
-        deviation = np.sqrt(variance)
-        return FrameState(Stateless(lambda x: standardise(x, mean, deviation)))
+        return Standardisation(signals, mean, np.sqrt(variance))
 
     def __repr__(self) -> str:
         return f"MeanVariance({len(self.mean)} channels, eps={self.eps})"
@@ -138,8 +147,7 @@ class RunningCMVN(CausalStep):
             raise ParameterError("eps=0 must be positive: the variance of the first frame is 0")
 
     def open(self, signals: int, channels: int) -> StepState:
-        state = RunningStatistics(signals, channels, window=self.window_frames, scale=self.scale, eps=self.eps)
-        return FrameState(state)
+        return RunningStatistics(signals, channels, window=self.window_frames, scale=self.scale, eps=self.eps)
 
 
 class AutoGain(CausalStep):
@@ -172,7 +180,8 @@ class AutoGain(CausalStep):
         self.least_db = number("least_db", least_db)
 
     def open(self, signals: int, channels: int) -> StepState:
-        return FrameState(PeakFollower(signals, fall_db=self.fall_db, least_db=self.least_db, range_db=self.range_db))
+        levels = {"fall_db": self.fall_db, "least_db": self.least_db, "range_db": self.range_db}
+        return PeakFollower(signals, channels, **levels)
 
 
 class UtteranceCMVN(FrameStep):

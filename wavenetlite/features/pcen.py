@@ -6,9 +6,9 @@ import math
 from dataclasses import dataclass
 from functools import cached_property
 
-from wavenetlite.features._steps import Smoother
+from wavenetlite.features._steps import Compressor
 from wavenetlite.features.mel import MelSpectrogram
-from wavenetlite.features.steps import CausalStep, FrameState, FrameStep, StepState
+from wavenetlite.features.steps import CausalStep, FrameStep, StepState
 from wavenetlite.support.checks import number
 from wavenetlite.support.errors import ParameterError
 
@@ -88,7 +88,7 @@ class Normaliser(CausalStep, internal=True):
 
     def open(self, signals: int, channels: int) -> StepState:
         spec = self.spec
-        smoother = Smoother(
+        return Compressor(
             signals,
             channels,
             b=spec.smoothing,
@@ -98,7 +98,6 @@ class Normaliser(CausalStep, internal=True):
             power=spec.compression,
             eps=spec.eps,
         )
-        return FrameState(smoother)
 
 
 def positive(name: str, value: float) -> float:

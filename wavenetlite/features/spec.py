@@ -4,20 +4,25 @@ from __future__ import annotations
 
 import copy
 import json
-from collections.abc import Mapping
+import warnings
+from collections.abc import Mapping, Sequence
 from hashlib import blake2b
+from itertools import takewhile
 from typing import Any, ClassVar, Literal
 
 import numpy as np
 
 from wavenetlite.features import filter_banks as tabular
 from wavenetlite.features.filter_banks import Tables
-from wavenetlite.features.steps import FrameStep, step_from_config
-from wavenetlite.features.stream import FeatureStream, Front
+from wavenetlite.features.front import Front
+from wavenetlite.features.steps import CausalStep, FrameStep, step_from_config
+from wavenetlite.features.stream import FeatureStream
 from wavenetlite.support.arrays import Floats
 from wavenetlite.support.checks import count, one_of, positive_int
 from wavenetlite.support.errors import ArrayTypeError, ParameterError
 from wavenetlite.support.options import option_names
+
+NOT_OPTIONS = ("type", "definition", "steps", "versions")
 
 
 class Features:
@@ -25,8 +30,7 @@ class Features:
 
     A spec is immutable and may be shared between threads: calling it feeds the whole signal to a fresh stream, so the
     result is bit-identical to that of its streams. It can be serialised: `config` is JSON-serialisable, `state_dict`
-    holds its tables, and :func:`wavenetlite.features.from_config` restores the spec from both without importing
-    librosa.
+    holds its tables, and :func:`wavenetlite.features.from_config` restores the spec from both.
 
     Attributes
     ----------
@@ -39,10 +43,12 @@ class Features:
     steps
         Steps applied to the frames after the front end; see `then`.
     versions
-        Versions of the packages that computed the tables.
+        Versions of the packages that computed the tables, this one among them.
     """
 
     registry: ClassVar[dict[str, type[Features]]] = {}
+    definition: ClassVar[int] = 1
+    """Counts the changes of a feature's arithmetic: equal ones give equal bits."""
 
     sr: int
     hop_length: int
@@ -100,11 +106,12 @@ class Features:
         """
         self.check_rate(sr)
         streams = self.signals_in(y)
-        front = self.front(streams, on_nonfinite, "y")
-        parts = [front.process(y), front.flush()]
+        causal = list(takewhile(lambda step: isinstance(step, CausalStep) and not step.cannot_stream, self.all_steps))
+        whole = self.open(causal, streams, on_nonfinite, "y")
+        parts = [whole.process(y), whole.flush()]
         frames: Floats = np.concatenate(parts, axis=-2) if parts[1].shape[-2] else parts[0]
         x = frames if streams else frames[np.newaxis]
-        for step in self.all_steps:
+        for step in self.all_steps[len(causal) :]:
             x = step.apply(x)
         return x if streams else x[0]
 
@@ -127,12 +134,17 @@ class Features:
         for step in self.all_steps:
             if step.cannot_stream:
                 raise ParameterError(step.cannot_stream)
+        return self.open(self.all_steps, signals if streams else 0, on_nonfinite, "samples")
+
+    def open(
+        self, steps: Sequence[FrameStep], streams: int, on_nonfinite: Literal["raise", "zero"], name: str
+    ) -> FeatureStream:
+        """A new stream through the front end and `steps`; `name` is that of a block in messages."""
         states, channels = [], self.front_channels
-        for step in self.all_steps:
-            states.append(step.open(signals, channels))
+        for step in steps:
+            states.append(step.open(max(streams, 1), channels))
             channels = step.out_channels(channels)
-        front = self.front(streams or 0, on_nonfinite, "samples")
-        return FeatureStream(self, front, states, streams or 0, on_nonfinite)
+        return FeatureStream(self, self.front(streams, on_nonfinite, name), states, streams, on_nonfinite)
 
     def then(self, *steps: FrameStep) -> Features:
         """A copy of the spec with further steps, such as normalisation or deltas.
@@ -213,6 +225,7 @@ class Features:
         """The spec as JSON-serialisable data, without its tables."""
         return {
             "type": type(self).__name__,
+            "definition": self.definition,
             **{name: jsonable(value) for name, value in self.arguments().items()},
             "steps": [step.config() for step in self.steps],
             "versions": dict(self.versions),
@@ -248,7 +261,7 @@ class Features:
         return channels
 
     def __reduce__(self) -> Any:
-        """Copied and pickled as it is saved: the tables come along, librosa is not needed."""
+        """Copied and pickled as it is saved, with the tables."""
         return from_config, (self.config(), self.state_dict())
 
     def check_rate(self, sr: int | None) -> None:
@@ -275,8 +288,8 @@ def from_config(config: Mapping[str, Any], tables: Tables | None = None) -> Feat
     config
         The result of `Features.config`, also via JSON.
     tables
-        The result of `Features.state_dict`; then librosa is not imported, and the features are bit-identical whatever
-        versions of any package are installed. None: recompute them with librosa.
+        The result of `Features.state_dict`; then the features are bit-identical whatever versions of any package are
+        installed. None: recompute them.
 
     Raises
     ------
@@ -295,14 +308,31 @@ def from_config(config: Mapping[str, Any], tables: Tables | None = None) -> Feat
         raise ArrayTypeError(f"config is a {type(config).__name__}; it must be a dict")
     if not isinstance(config.get("steps", []), list) or not isinstance(config.get("versions", {}), Mapping):
         raise ParameterError("config must have a list of steps and an object of versions")
-    options = {name: value for name, value in config.items() if name not in ("type", "steps", "versions")}
+    options = {name: value for name, value in config.items() if name not in NOT_OPTIONS}
     kind = one_of("type", config.get("type"), tuple(Features.registry))
+    check_definition(kind, config.get("definition", 1))
     own, of_steps = split_tables(tables, len(config.get("steps", ())))
     spec = construct(kind, options, own)
     if tables is not None:
         spec.versions = {str(name): str(version) for name, version in config.get("versions", {}).items()}
     steps = [step_from_config(step, given) for step, given in zip(config.get("steps", ()), of_steps, strict=True)]
     return spec.then(*steps) if steps else spec
+
+
+def check_definition(kind: str, saved: Any) -> None:
+    """Say that features were saved with an older definition; refuse a newer one."""
+    known = Features.registry[kind].definition
+    if saved == known:
+        return
+    if count("definition", saved) > known:
+        raise ParameterError(
+            f"definition={saved} of {kind} is newer than this version of wavenetlite; it knows {known}"
+        )
+    warnings.warn(
+        f"{kind} was saved with definition {saved} of its arithmetic and is computed with definition {known}:"
+        " values may differ in the last digit of float32; save it again to keep the new one",
+        stacklevel=2,
+    )
 
 
 def construct(kind: str, options: dict[str, Any], own: dict[str, Floats] | None) -> Features:

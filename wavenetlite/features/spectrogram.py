@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import InitVar, dataclass
-from typing import Any
+from typing import Any, ClassVar
 
 import numpy as np
 
@@ -11,11 +11,10 @@ from wavenetlite.features import filter_banks as tabular
 from wavenetlite.features._frames import FrameStream, FrontEnd
 from wavenetlite.features.filter_banks import Tables
 from wavenetlite.features.spec import Features
-from wavenetlite.support.arrays import Floats
+from wavenetlite.features.windows import needs_scipy, window_named
+from wavenetlite.support.arrays import Doubles, Floats
 from wavenetlite.support.checks import flag, number, positive_int
 from wavenetlite.support.errors import ArrayTypeError, ParameterError
-
-Window = str | float | tuple[Any, ...] | list[Any]
 
 
 @dataclass(kw_only=True, eq=False, repr=False)
@@ -33,14 +32,15 @@ class Spectrogram(Features):
     win_length
         Length of the window, which is centred in the frame, samples; None: n_fft.
     window
-        Name of a window, or a tuple of name and parameters, as `scipy.signal.get_window` takes it.
+        Name of a window, or a tuple of name and parameters, as `scipy.signal.get_window` takes it: "hann", "hamming",
+        ("kaiser", 8.0), ...; a few rare ones ("dpss", "chebwin", "taylor", ...) need SciPy.
     center
         False: frame t covers samples ``[t * hop_length, t * hop_length + n_fft)``. True: the signal is padded with
         n_fft // 2 zeros on both sides.
     power
         Exponent of the magnitude: 1 amplitude, 2 power.
     tables
-        The result of `state_dict` for these parameters; avoids importing librosa.
+        The result of `state_dict` for these parameters; None: they are computed.
 
     Notes
     -----
@@ -53,21 +53,23 @@ class Spectrogram(Features):
     (97, 257)
     """
 
+    definition: ClassVar[int] = 2  # the transform is our own; definition 1: NumPy's
+
     sr: int = 16000
     n_fft: int = 512
     hop_length: int = 160
     win_length: int | None = None
-    window: Window = "hann"
+    window: str | tuple[Any, ...] = "hann"
     center: bool = False
     power: float = 2.0
     tables: InitVar[Tables | None] = None
 
     def __post_init__(self, tables: Tables | None) -> None:
-        """Use the given tables, or compute them with librosa; then make the front end."""
+        """Use the given tables, or compute them; then make the front end."""
         self.check_parameters()
         if tables is None:
             self._tables = self.compute_tables()
-            self.versions = tabular.versions("librosa", "scipy")
+            self.versions = tabular.versions(*(["scipy"] if needs_scipy(self.window) else []))
         else:
             self._tables = tabular.checked(tables, self.table_shapes())
             self.versions = {}
@@ -92,14 +94,13 @@ class Spectrogram(Features):
         self.left_pad = self.n_fft // 2 if self.center else 0
 
     def compute_tables(self) -> dict[str, Floats]:
-        return {"window": tabular.split(tabular.by_librosa(type(self).__name__, self.padded_window))}
+        return {"window": tabular.split(self.padded_window())}
 
-    def padded_window(self, librosa: Any) -> np.ndarray:
-        """The window centred in a frame; not by `librosa.util.pad_center`, whose import compiles for 0.3 s."""
+    def padded_window(self) -> Doubles:
+        """The window centred in a frame."""
         length = self.win_length or self.n_fft
-        window = librosa.filters.get_window(self.window, length, fftbins=True)
         before = (self.n_fft - length) // 2
-        return np.pad(window, (before, self.n_fft - length - before))
+        return np.pad(window_named(self.window, length), (before, self.n_fft - length - before))
 
     def table_shapes(self) -> dict[str, tuple[int, ...]]:
         return {"window": (2, self.n_fft)}
@@ -128,7 +129,7 @@ class Spectrogram(Features):
         return FrameStream(self._front, streams=streams, on_nonfinite=on_nonfinite, name=name)
 
 
-def checked_window(window: Any) -> Any:
+def checked_window(window: Any) -> str | tuple[Any, ...]:
     """A window's name, or a tuple of name and numbers (JSON has lists for them)."""
     if isinstance(window, str):
         return window

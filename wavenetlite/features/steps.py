@@ -6,11 +6,10 @@ from typing import Any, ClassVar, Protocol
 
 import numpy as np
 
-from wavenetlite.features._steps import UNFIT
 from wavenetlite.features.filter_banks import Tables, checked
 from wavenetlite.support.arrays import Floats
 from wavenetlite.support.checks import one_of
-from wavenetlite.support.errors import ParameterError, SnapshotError
+from wavenetlite.support.errors import ParameterError
 from wavenetlite.support.options import option_names
 
 
@@ -99,36 +98,6 @@ def run_out(step: StepState, x: Floats) -> Floats:
     frames = step.process(x)
     owed = step.flush(x[:, :0])
     return np.concatenate([frames, owed], axis=1) if owed.shape[1] else frames
-
-
-class FrameState:
-    """State of a step without pending frames, around an object with `process`, `reset`, `save` and `load`."""
-
-    def __init__(self, inner: Any) -> None:
-        self.process = inner.process
-        self.reset = inner.reset
-        self.save = inner.save
-        self.load = inner.load
-
-    def flush(self, x: Floats) -> Floats:
-        return self.process(x)  # type: ignore[no-any-return]
-
-
-class Stateless:
-    """The empty state of a step that processes every frame independently."""
-
-    def __init__(self, function: Any) -> None:
-        self.process = function
-
-    def reset(self) -> None:
-        pass
-
-    def save(self) -> bytes:
-        return b""
-
-    def load(self, state: bytes) -> None:
-        if state:
-            raise SnapshotError(UNFIT)
 
 
 def step_from_config(config: dict[str, Any], tables: Tables | None) -> FrameStep:

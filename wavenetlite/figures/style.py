@@ -16,6 +16,7 @@ import numpy.typing as npt
 from wavenetlite.support.arrays import Floats
 from wavenetlite.support.atomic_files import replacing_path
 from wavenetlite.support.errors import ArrayTypeError, ParameterError, WavenetliteError
+from wavenetlite.support.optional import optional
 
 PathLike = str | os.PathLike[str]
 
@@ -28,15 +29,16 @@ class FigureError(WavenetliteError, RuntimeError):
     """matplotlib is missing, or the file cannot be written."""
 
 
+def matplotlib(module: str = "matplotlib.figure") -> Any:
+    """A module of matplotlib; raises FigureError if it is missing."""
+    return optional(module, "figures", "a figure", FigureError)
+
+
 def new_figure(width: float, height: float) -> tuple[Any, tuple[float, float]]:
     """A white figure of this size, inches, without pyplot."""
-    try:
-        from matplotlib.backends.backend_agg import FigureCanvasAgg
-        from matplotlib.figure import Figure
-    except ImportError as error:
-        raise FigureError(f"figures need the package matplotlib (pip install wavenetlite[figures]): {error}") from None
-    figure = Figure(figsize=(width, height), dpi=DPI, facecolor="white")
-    FigureCanvasAgg(figure)
+    mpl, agg = (matplotlib(module) for module in ("matplotlib.figure", "matplotlib.backends.backend_agg"))
+    figure = mpl.Figure(figsize=(width, height), dpi=DPI, facecolor="white")
+    agg.FigureCanvasAgg(figure)
     return figure, (width, height)
 
 

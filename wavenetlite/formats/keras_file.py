@@ -21,6 +21,7 @@ from wavenetlite.formats.tensors import MOST_TENSORS
 from wavenetlite.support.arrays import Floats
 from wavenetlite.support.bounded_json import parse_json
 from wavenetlite.support.errors import ModelFileError
+from wavenetlite.support.optional import optional
 
 HDF5 = b"\x89HDF\r\n\x1a\n"
 ZIP = b"PK\x03\x04"
@@ -94,10 +95,7 @@ def unpacked(file: BinaryIO, size: int) -> tuple[bytes, bytes]:
 
 
 def read_hdf5(file: BinaryIO, size: int) -> KerasFile:
-    try:
-        import h5py
-    except ImportError:
-        raise ModelFileError("files of Keras need the package h5py to be read") from None
+    h5py = optional("h5py", "keras", "a file of Keras", ModelFileError)
     try:
         with h5py.File(file, "r") as root:
             return contents(h5py, root, size)

@@ -15,6 +15,7 @@ from wavenetlite.nn.pointwise import BatchNorm
 from wavenetlite.storage.safetensors import checked_tensors, read_header, read_tensors
 from wavenetlite.support.arrays import Floats
 from wavenetlite.support.errors import ModelFileError
+from wavenetlite.support.optional import optional
 
 NESTED = ("state_dict", "model_state_dict", "model")
 """Names under which training programs save a state_dict beside other things."""
@@ -84,12 +85,7 @@ def read_torch(file: BinaryIO, size: int) -> dict[str, Floats]:
     if file.read(len(LEGACY)) != LEGACY:
         check_archive(file, size)
     file.seek(0)
-    try:
-        import torch
-    except ImportError:
-        raise ModelFileError(
-            "files of torch.save need PyTorch to be read; or save the weights as safetensors"
-        ) from None
+    torch = optional("torch", "torch", "a file of torch.save", ModelFileError)
     try:
         found = torch.load(file, map_location="cpu", weights_only=True)
     except Exception as error:  # whatever bytes do to it

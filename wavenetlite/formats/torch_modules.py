@@ -26,6 +26,7 @@ from wavenetlite.nn.combine import Sequential
 from wavenetlite.nn.files import check_runs
 from wavenetlite.nn.module import Module
 from wavenetlite.support.errors import ArrayTypeError, ModelFileError, ParameterError
+from wavenetlite.support.optional import optional
 
 LOCUSLAB = {"network.0.net.0.bias", "tcn.network.0.net.0.bias"}
 NUMBERED = re.compile(r"(?:.*\.)?(?:network|res_blocks)\.([0-9]{1,2})\.(?:conv[12](?:\.conv)?|cnn\.0)")
@@ -65,8 +66,7 @@ def from_torch(module: Any) -> Module:
     >>> model.receptive_field, model(np.zeros((5, 1), np.float32)).shape
     (9, (5, 2))
     """
-    import torch
-
+    torch = optional("torch", "torch", "wl.from_torch")
     if not isinstance(module, torch.nn.Module):
         raise ArrayTypeError(f"module is a {type(module).__name__}; it must be a torch.nn.Module")
     with evaluating(module):

@@ -73,6 +73,57 @@ WNL_INLINE f4 max4(f4 a, f4 b) { i4 m = a > b; return (f4)(((i4)a & m) | ((i4)b 
 WNL_INLINE f4 fma4(f4 a, f4 b, f4 c) { return a * b + c; }
 #endif
 
+/* Four lanes of double, under every instruction set: the layout of a spectrum's arithmetic does not depend on it. */
+typedef double d4 __attribute__((vector_size(32)));
+typedef int64_t l4 __attribute__((vector_size(32)));
+typedef double d4_any __attribute__((vector_size(32), aligned(8), may_alias));
+WNL_INLINE d4 loadd4(const double *p) { return *(const d4_any *)p; }
+WNL_INLINE void stored4(double *p, d4 a) { *(d4_any *)p = a; }
+WNL_INLINE d4 setd4(double a) { return a - (d4){0}; }
+WNL_INLINE d4 widen4(f4 a) { return __builtin_convertvector(a, d4); }
+WNL_INLINE f4 narrow4(d4 a) { return __builtin_convertvector(a, f4); }
+WNL_INLINE d4 selectd4(l4 mask, d4 yes, d4 no) { return (d4)(((l4)yes & mask) | ((l4)no & ~mask)); }
+WNL_INLINE d4 maxd4(d4 a, d4 b) { return selectd4(a > b, a, b); }
+WNL_INLINE d4 mind4(d4 a, d4 b) { return selectd4(a < b, a, b); }
+#if defined(__FMA__)
+WNL_INLINE d4 fmad4(d4 a, d4 b, d4 c) { return (d4)_mm256_fmadd_pd((__m256d)a, (__m256d)b, (__m256d)c); }
+#elif defined(__aarch64__)
+WNL_INLINE d4 fmad4(d4 a, d4 b, d4 c) {
+    for (int i = 0; i < 4; i++) c[i] = __builtin_fma(a[i], b[i], c[i]);
+    return c;
+}
+#else
+WNL_INLINE d4 fmad4(d4 a, d4 b, d4 c) { return a * b + c; }
+#endif
+
+#if defined(__clang__) || __GNUC__ >= 12
+#define WNL_SHUFFLE(a, b, i, j, k, l) __builtin_shufflevector(a, b, i, j, k, l)
+#else
+#define WNL_SHUFFLE(a, b, i, j, k, l) __builtin_shuffle(a, b, (l4){i, j, k, l})
+#endif
+WNL_INLINE d4 reversed4(d4 a) { return WNL_SHUFFLE(a, a, 3, 2, 1, 0); }
+/* Lane j of *vector i becomes lane i of *vector j. */
+WNL_INLINE void transpose4(d4 *a, d4 *b, d4 *c, d4 *d) {
+    d4 ab0 = WNL_SHUFFLE(*a, *b, 0, 4, 2, 6), ab1 = WNL_SHUFFLE(*a, *b, 1, 5, 3, 7);
+    d4 cd0 = WNL_SHUFFLE(*c, *d, 0, 4, 2, 6), cd1 = WNL_SHUFFLE(*c, *d, 1, 5, 3, 7);
+    *a = WNL_SHUFFLE(ab0, cd0, 0, 1, 4, 5);
+    *b = WNL_SHUFFLE(ab1, cd1, 0, 1, 4, 5);
+    *c = WNL_SHUFFLE(ab0, cd0, 2, 3, 6, 7);
+    *d = WNL_SHUFFLE(ab1, cd1, 2, 3, 6, 7);
+}
+
+/* x = 2**exponent * mantissa, the mantissa in sqrt(1/2)..sqrt(2); x positive and normal. */
+WNL_INLINE d4 mantissad4(d4 x, d4 *exponent) {
+    const int64_t one = 0x3ff0000000000000, root = 0x3fe6a09e00000000;
+    l4 biased = (((l4)x + (one - root)) >> 52) & 0x7ff;
+    *exponent = (d4)(biased | 0x4330000000000000) - (4503599627370496.0 + 1023.0); /* AVX2 cannot convert */
+    return (d4)((l4)x - ((biased << 52) - one));
+}
+/* 2**n; n integral, -1022..1023. */
+WNL_INLINE d4 power_of_two4(d4 n) { return (d4)((l4)(n + (6755399441055744.0 + 1023.0)) << 52); }
+/* yes where a < b, else no */
+WNL_INLINE d4 if_belowd4(d4 a, d4 b, d4 yes, d4 no) { return selectd4(a < b, yes, no); }
+
 /* Subnormal numbers are flushed to zero while a plan runs: they would slow some CPUs down a hundredfold. */
 #if defined(__x86_64__)
 WNL_INLINE uint64_t flush_subnormals(void) {

@@ -14,6 +14,7 @@ cdef struct Panel
 cdef struct Conv
 cdef struct KernelCall
 cdef struct Rows
+cdef struct Fourier
 
 # Kernels of one panel for many rows, and for a single row, which can be added to a running total (NULL: none). Chosen by
 # width when a network is compiled.
@@ -97,6 +98,36 @@ cdef struct Rows:
     const float** at            # scratch: a pointer and a distance per tap
     Py_ssize_t* apart
 
+# A DFT of `length` points: four transforms side by side, in the lanes of the points' vectors.
+cdef struct Fourier:
+    Py_ssize_t length, passes
+    Py_ssize_t room             # points that each of the two buffers must hold
+    const Py_ssize_t* radix     # (passes,); their product is the length
+    const double* twiddles      # pass after pass, (groups, radix - 1, 2)
+    const double** roots        # (passes,): (radix, 2), for radices other than 2 to 5
+    const Fourier* convolved    # a power of two, for lengths with a large prime factor; NULL: none
+    const double* chirp         # (length, 2)
+    const double* spectrum      # (convolved.length, 2): of the conjugate chirp
+
+# The computation of a frame of features; see spectrum.pxi.in.
+cdef struct Front:
+    Py_ssize_t n, bins, channels
+    const Fourier* fourier
+    const double* window        # (n,); halved if n is even
+    const double* halves        # (n / 2 + 1, 2): factors that split the DFT of two real signals
+    const double* quarters      # factors that join the four quarters of a frame; NULL: the lanes are frames
+    double power                # exponent of the magnitude
+    bint banded, decibels
+    const Py_ssize_t* first     # of each band, padded to a multiple of four: its first bin,
+    const Py_ssize_t* steps     # and the number of its weights, in fours
+    const double* weights
+    double amin, reference_db
+    Py_ssize_t lanes, ld, powers, work          # rows of powers, and their distance, place and the size of the work memory, in doubles
+
+# Per-channel energy normalisation: see features.PCEN.
+cdef struct Compression:
+    double b, scale, gain, bias, power, eps, bias_to_power
+
 cdef extern from "<math.h>" nogil:
     double sqrt(double x)
 
@@ -129,6 +160,19 @@ cdef struct Kernels:
     void (*running_max)(
         const float* x, Py_ssize_t rows, double* top, double frames, float* out, Py_ssize_t ld) noexcept nogil
     bint (*all_finite)(const float* x, Py_ssize_t n) noexcept nogil
+    double (*peak)(const float* x, Py_ssize_t n) noexcept nogil
+    void (*frame_features)(
+        const Front* front, const float* samples, Py_ssize_t hop, Py_ssize_t frames, float* out, double* work) noexcept nogil
+    void (*standardise_frames)(
+        const float* x, Py_ssize_t rows, Py_ssize_t channels, const double* mean, const double* deviation,
+        float* out) noexcept nogil
+    void (*project_frames)(
+        const float* x, Py_ssize_t rows, Py_ssize_t channels, const double* matrix, Py_ssize_t out_channels,
+        float* out) noexcept nogil
+    void (*compress_frames)(
+        const float* x, Py_ssize_t rows, Py_ssize_t channels, const Compression* compression, double* delayed,
+        float* out) noexcept nogil
+    double* (*transform_points)(const Fourier* fourier, double* x, double* y) noexcept nogil
     # Training: see gradient.pxi.in and batch.pxi.
     void (*weight_gradient)(
         const float* x, Py_ssize_t ldx, const float* g, Py_ssize_t ldg, Py_ssize_t rows, Py_ssize_t in_channels,

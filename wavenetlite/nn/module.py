@@ -285,16 +285,17 @@ class Module:
     def plan(self, channels: int | None = None) -> Plan:
         """The compiled network, cached until the weights change."""
         key = self.in_width if channels is None else positive_int("channels", channels, MOST_CHANNELS)
+        as_of: object
+        plans: dict[int | None, Plan]
+        as_of, _, plans = self.__dict__.get("_plans", (None, [], {}))
+        if as_of is _changes.token and key in plans:  # no weights of any module have changed since
+            return plans[key]
         with self.__dict__.setdefault("_lock", threading.Lock()):
-            as_of: object
-            weights: list[Floats]
-            plans: dict[int | None, Plan]
-            as_of, weights, plans = self.__dict__.get("_plans", (None, [], {}))
-            if as_of is _changes.token and key in plans:
-                return plans[key]
             self.initialise_missing()
             with _changes.lock:
                 token = _changes.token  # before the weights, and these before the graph: detects a concurrent change
+                weights: list[Floats]
+                as_of, weights, plans = self.__dict__.get("_plans", (None, [], {}))
                 if as_of is not token:
                     now = [value for _, module in self.modules() for value in module._own().values()]
                     if len(now) != len(weights) or any(a is not b for a, b in zip(now, weights, strict=True)):

@@ -1,104 +1,251 @@
-"""Recordings in tar and zip archives: the location and the bytes of each, without unpacking the archive."""
+"""Recordings in tar and zip archives: the location and the bytes of each, without unpacking the archive.
+
+An archive may come from anywhere. What unpacks to more than recordings do is refused before it is unpacked, and what is
+damaged is one line.
+"""
 
 from __future__ import annotations
 
+import bz2
+import gzip
+import lzma
+import os
 import shutil
+import stat
 import struct
 import tarfile
 import zipfile
 import zlib
-from collections.abc import Iterator, Mapping, Sequence
-from pathlib import Path, PurePosixPath
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager, suppress
+from pathlib import Path
 from typing import Any
 
 from wavenetlite.corpora import layouts
-from wavenetlite.corpora.layouts import readable
-from wavenetlite.pipeline.entries import Entry, Listing, Member
+from wavenetlite.corpora.trees import MOST_TEXT, OTHER, readable
+from wavenetlite.pipeline.archive_tree import ArchiveTree, Link, Stored
+from wavenetlite.pipeline.entries import Entry, Member
 from wavenetlite.support.errors import ParameterError
 
-ENDINGS = (".tar", ".tar.gz", ".tgz", ".tar.bz2", ".tar.xz", ".zip")
+ENDINGS = (".tar", ".tar.gz", ".tgz", ".tar.bz2", ".tbz2", ".tar.xz", ".txz", ".zip")
+UNPACKERS: dict[bytes, Any] = {b"\x1f\x8b": gzip.open, b"BZh": bz2.open, b"\xfd7zXZ\0": lzma.open}
+"""By the first bytes of a file, whatever its ending says."""
+FREE, RATIO = 32 << 20, 20
+"""Compressed bytes may unpack to `FREE` and `RATIO` times their number: recordings stay far below, and bombs above."""
+MOST_HEADER = 1 << 20
+"""Bytes of a long name or of extended attributes in a tar."""
+MOST_ZEROS = 1 << 12
+"""Empty blocks after the end of a tar; more are not searched for further members."""
+TEXTS = (".txt", ".cls", ".json", ".label", ".spk")
+"""Read while a compressed tar is listed: it can only be read from the start."""
+MOST_TEXTS = 32 << 20
 LOCAL_HEADER = struct.Struct("<4s5H3I2H")
 """The local file header of a zip archive (APPNOTE 4.3.7): signature, ..., lengths of name and extra field."""
 SIGNATURE = b"PK\3\4"
+ENCRYPTED, UTF8 = 1, 1 << 11
+"""Flags of a member of a zip."""
+DAMAGE = (OSError, EOFError, tarfile.TarError, zipfile.BadZipFile, zlib.error, lzma.LZMAError, struct.error, ValueError,
+          ArithmeticError, LookupError, RuntimeError, MemoryError)  # fmt: skip
+"""What the readers of the standard library raise on damaged archives."""
 
 
 def is_archive(path: Path) -> bool:
     return path.name.lower().endswith(ENDINGS)
 
 
-def read(path: Path) -> Listing:
-    """The entries of an archive; label, speaker and split come from the names and the two lists, as in folders."""
+def tree(path: Path) -> ArchiveTree:
+    """The files of an archive.
+
+    Raises
+    ------
+    ParameterError
+        It is damaged, or no archive, or unpacks to more than it should.
+    """
     try:
-        if path.name.lower().endswith(".zip"):
-            found, lists = zip_members(path)
-        else:
-            found, lists = tar_members(path)
-    except (OSError, EOFError, tarfile.TarError, zipfile.BadZipFile, zlib.error, ValueError) as error:
-        reason = " ".join(str(error).split())
+        return zip_tree(path) if zipfile_like(path) else tar_tree(path)
+    except DAMAGE as error:
+        reason = readable(" ".join(str(error)[:200].split()) or type(error).__name__)
         raise ParameterError(f"{readable(str(path))}: not an archive, or damaged: {reason}") from None
-    part_of = parts(lists)
-    return Listing("archive", [entry(path, member, size, mark, part_of) for member, size, mark in found])
 
 
-Found = list[tuple[Member, int, int]]
-"""Members, their unpacked sizes, and a number that changes with their content."""
+def zipfile_like(path: Path) -> bool:
+    return path.name.lower().endswith(".zip")
 
 
-def zip_members(path: Path) -> tuple[Found, dict[str, str]]:
+def most_bytes(packed: int) -> int:
+    """To how much so many compressed bytes may unpack."""
+    return FREE + RATIO * packed
+
+
+# Zip
+
+
+def zip_tree(path: Path) -> ArchiveTree:
+    made = ArchiveTree(str(path), lambda member: data(str(path), member))
     with zipfile.ZipFile(path) as archive:
-        found, lists = [], {}
-        for info in archive.infolist():
-            base = PurePosixPath(info.filename).name
-            if base in layouts.LISTS.values():
-                lists[base] = archive.read(info).decode("utf-8-sig")
-            elif not info.is_dir() and layouts.is_audio(base):
-                member = Member(
-                    "zip", info.filename, info.header_offset, info.compress_size, info.compress_type, info.CRC
-                )
-                found.append((member, info.file_size, info.CRC))
-        return found, lists
+        members = archive.infolist()
+    refuse_overlaps(members)
+    for info in members:
+        name = zip_name(info)
+        member = Member(
+            "zip", name, info.header_offset, info.compress_size, info.compress_type, info.CRC, info.file_size
+        )
+        mode = info.external_attr >> 16
+        if info.is_dir() or name.endswith("/"):
+            made.add(name, {})
+        elif stat.S_ISLNK(mode):
+            made.add(name, Link(made.read(member).decode("utf-8", "surrogateescape")))
+        elif stat.S_IFMT(mode) in (0, stat.S_IFREG):
+            made.add(name, Stored(member, info.file_size, info.CRC))
+        else:
+            made.add(name, OTHER)
+    return made
 
 
-def tar_members(path: Path) -> tuple[Found, dict[str, str]]:
-    kind = "tar" if path.name.lower().endswith(".tar") else "packed"
-    with tarfile.open(path) as archive:
-        found, lists = [], {}
-        for info in archive:
-            base = PurePosixPath(info.name).name
-            if info.isreg() and base in layouts.LISTS.values():
-                inner = archive.extractfile(info)
-                assert inner is not None
-                lists[base] = inner.read().decode("utf-8-sig")
-            elif info.isreg() and layouts.is_audio(base):
-                name = info.name.removeprefix("./")
-                found.append((Member(kind, name, info.offset_data, info.size), info.size, int(info.mtime)))
-            archive.members = []  # type: ignore[attr-defined]  # tarfile would keep every member
-        return found, lists
+def refuse_overlaps(members: Sequence[zipfile.ZipInfo]) -> None:
+    """Bytes that several members share unpack to far more than they are."""
+    end = 0
+    for info in sorted(members, key=lambda info: info.header_offset):
+        if info.header_offset < end:
+            raise ValueError("its members overlap")
+        end = info.header_offset + LOCAL_HEADER.size + info.compress_size
 
 
-def entry(path: Path, member: Member, size: int, mark: int, part_of: Mapping[str, str]) -> Entry:
-    """Labelled by its folder, or by its name in the layout of FSDD."""
-    place = PurePosixPath(member.name)
-    label = layouts.composed(place.parent.name)
-    speaker = layouts.speaker_of(member.name, label)
-    split = part_of.get(layouts.stem("/".join(place.parts[-2:])), "train" if part_of else "")
-    match = layouts.RECORDING.match(layouts.composed(place.stem))
-    if match and match[1].isdecimal() and label in ("", "recordings"):
-        label, speaker, split = match[1], match[2], "test" if int(match[3]) < 5 else "train"
-    folders = [layouts.PARTS[part.lower()] for part in place.parts[:-2] if part.lower() in layouts.PARTS]
-    if folders:
-        split = folders[0]
-    return Entry(member.name, str(path), member.name, label, speaker, split, size=size, mtime_ns=mark, member=member)
+def zip_name(info: zipfile.ZipInfo) -> str:
+    """Some programs write UTF-8 without saying so, or the separators of Windows."""
+    name = info.filename
+    if not info.flag_bits & UTF8:
+        with suppress(UnicodeError):  # else it is in the old code page of DOS
+            name = name.encode("cp437").decode("utf-8")
+    return name.replace("\\", "/")
 
 
-def parts(lists: Mapping[str, str]) -> dict[str, str]:
-    """LABEL/NAME without ending -> "valid" or "test", by the two lists of Speech Commands."""
-    return {
-        layouts.stem(layouts.composed(line.strip())): part
-        for part, name in layouts.LISTS.items()
-        for line in lists.get(name, "").splitlines()
-        if line.strip()
-    }
+# Tar
+
+
+class Header(tarfile.TarInfo):
+    """A header that is checked before anything is read by it."""
+
+    zeros = 0  # empty blocks since the last header: two are the end of a tar
+    most = 0  # bytes of the whole tar
+
+    @classmethod
+    def frombuf(cls, buf: bytes | bytearray, encoding: str, errors: str) -> Any:
+        try:
+            info = super().frombuf(buf, encoding, errors)
+        except tarfile.HeaderError as error:
+            if len(buf) == tarfile.BLOCKSIZE and not any(buf):
+                cls.zeros += 1
+                if cls.zeros > MOST_ZEROS:
+                    raise EndOfTarError from None
+                raise
+            if not buf:
+                raise
+            raise ValueError(f"a header cannot be read ({error})") from None
+        cls.zeros = 0
+        if info.type in HEADER_TYPES and info.size > MOST_HEADER:
+            raise ValueError(f"a name or attributes of {info.size:,} bytes; at most {MOST_HEADER:,} are read")
+        cls.check_size(info)
+        return info
+
+    @classmethod
+    def check_size(cls, info: tarfile.TarInfo) -> None:
+        if not 0 <= info.size <= cls.most:
+            raise ValueError(f"{readable(info.name)}: would have {info.size:,} bytes, the archive at most {cls.most:,}")
+
+
+HEADER_TYPES = (
+    tarfile.GNUTYPE_LONGNAME,
+    tarfile.GNUTYPE_LONGLINK,
+    tarfile.XHDTYPE,
+    tarfile.XGLTYPE,
+    tarfile.SOLARIS_XHDTYPE,
+)
+
+
+class EndOfTarError(Exception):
+    """Nothing but zeros has come for long."""
+
+
+class Unpacking:
+    """A compressed file, unpacked up to a limit."""
+
+    def __init__(self, file: Any, most: int) -> None:
+        self.file, self.most, self.done = file, most, 0
+
+    def read(self, size: int) -> bytes:
+        block: bytes = self.file.read(size)
+        self.done += len(block)
+        if self.done > self.most:
+            raise ValueError(f"unpacks to more than {self.most:,} bytes, far more than recordings do; unpack it first")
+        return block
+
+
+@contextmanager
+def opened_tar(path: Path) -> Iterator[tuple[str, Any, int]]:
+    """The kind of a tar, "tar" or "packed", its unpacked bytes, and how many they can be."""
+    with path.open("rb") as file:
+        head, size = file.read(6), os.fstat(file.fileno()).st_size
+        file.seek(0)
+        for magic, unpacker in UNPACKERS.items():
+            if head.startswith(magic):
+                with unpacker(file) as unpacked:
+                    yield "packed", Unpacking(unpacked, most_bytes(size)), most_bytes(size)
+                return
+        yield "tar", file, size
+
+
+def members(path: Path, problems: list[tuple[str, str]]) -> Iterator[tuple[tarfile.TarFile, tarfile.TarInfo, str]]:
+    """Every member of a tar, of several tars one after the other too, and the tar's kind."""
+    header: Any = type("Header", (Header,), {})  # one for each archive: it counts
+    last = -1
+    with opened_tar(path) as (kind, file, header.most):
+        mode: Any = "r:" if kind == "tar" else "r|"
+        try:
+            with tarfile.open(fileobj=file, mode=mode, tarinfo=header, ignore_zeros=True) as archive:
+                for info in archive:
+                    header.check_size(info)  # that of extended attributes is another
+                    if info.offset <= last:
+                        raise ValueError(f"{readable(info.name)}: comes before its predecessor")
+                    last = info.offset
+                    yield archive, info, kind
+                    archive.members = []  # type: ignore[attr-defined]  # tarfile would keep every member
+        except EndOfTarError:
+            pass
+    if not header.zeros:
+        problems.append(("", "has no end mark: it may be cut"))
+
+
+def tar_tree(path: Path) -> ArchiveTree:
+    texts: dict[Member, bytes] = {}
+    made = ArchiveTree(str(path), lambda member: texts[member] if member in texts else data(str(path), member))
+    room = MOST_TEXTS
+    for archive, info, kind in members(path, made.problems):
+        if info.isdir():
+            made.add(info.name, {})
+        elif info.issym():
+            made.add(info.name, Link(info.linkname))
+        elif info.islnk():
+            made.add_hard_link(info.name, info.linkname)
+        elif info.issparse():
+            made.add(info.name, "stored sparse (tar --sparse), which cannot be read")
+        elif info.isreg():
+            member = Member(kind, info.name, info.offset_data, info.size)
+            made.add(info.name, Stored(member, info.size, int(info.mtime)))
+            if kind == "packed" and info.name.lower().endswith(TEXTS) and info.size <= MOST_TEXT:
+                room -= info.size
+                if room < 0:
+                    raise ValueError(f"it has more than {MOST_TEXTS:,} bytes of text files; unpack it first")
+                texts[member] = contents(archive, info)
+        else:
+            made.add(info.name, OTHER)
+    return made
+
+
+def contents(archive: tarfile.TarFile, info: tarfile.TarInfo) -> bytes:
+    file = archive.extractfile(info)
+    assert file is not None
+    return file.read()
 
 
 # Bytes
@@ -113,44 +260,46 @@ def data(path: str, member: Member) -> bytes:
         The archive is damaged, or has changed.
     """
     with open(path, "rb") as file:  # noqa: PTH123
+        whole = os.fstat(file.fileno()).st_size
         file.seek(member.offset)
         if member.kind == "zip":
             header = file.read(LOCAL_HEADER.size)
             fields = LOCAL_HEADER.unpack(header) if len(header) == LOCAL_HEADER.size else ()
             if not fields or fields[0] != SIGNATURE:
                 raise ValueError("the archive is damaged")
-            if fields[2] & 1:
+            if fields[2] & ENCRYPTED:
                 raise ValueError("it is encrypted")
             file.seek(fields[9] + fields[10], 1)
+        if file.tell() + member.size > whole:
+            raise ValueError("the archive is truncated")
         found = file.read(member.size)
-    if len(found) < member.size:
-        raise ValueError("the archive is truncated")
     return decompress(found, member) if member.kind == "zip" else found
 
 
 def decompress(found: bytes, member: Member) -> bytes:
     if member.method not in (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED):
         raise ValueError(f"its compression, method {member.method}, is not stored or deflated")
+    if member.unpacked > most_bytes(len(found)):
+        raise ValueError(f"{len(found):,} bytes would unpack to {member.unpacked:,}, far more than a recording does")
     try:
-        whole = found if member.method == zipfile.ZIP_STORED else zlib.decompress(found, -zlib.MAX_WBITS)
+        unpacker = zlib.decompressobj(-zlib.MAX_WBITS)
+        stored = member.method == zipfile.ZIP_STORED
+        whole = found if stored else unpacker.decompress(found, member.unpacked + 1)
     except zlib.error as error:
         raise ValueError(f"the archive is damaged: {error}") from None
-    if zlib.crc32(whole) != member.crc:
-        raise ValueError("the archive is damaged: wrong checksum")
+    if len(whole) != member.unpacked or zlib.crc32(whole) != member.crc:
+        raise ValueError("the archive is damaged: wrong size or checksum")
     return whole
 
 
 def first(path: str, most: int) -> Iterator[bytes]:
     """The bytes of the first `most` recordings in a tar."""
-    with tarfile.open(path) as archive:
-        for info in archive:
-            if most and info.isreg() and layouts.is_audio(PurePosixPath(info.name).name):
-                inner = archive.extractfile(info)
-                assert inner is not None
-                yield inner.read()
-                most -= 1
-            if not most:
-                return
+    for archive, info, _ in members(Path(path), []):
+        if info.isreg() and layouts.is_audio(info.name.rpartition("/")[2]):
+            yield contents(archive, info)
+            most -= 1
+        if not most:
+            return
 
 
 def packed(entries: Sequence[Entry]) -> dict[str, None]:
@@ -160,7 +309,5 @@ def packed(entries: Sequence[Entry]) -> dict[str, None]:
 
 def unpack(path: str, target: Path) -> None:
     """Decompress a tar, so that every member can be read directly."""
-    with tarfile.open(path) as archive, target.open("wb") as file:
-        plain: Any = archive.fileobj
-        plain.seek(0)
+    with opened_tar(Path(path)) as (_, plain, _), target.open("wb") as file:
         shutil.copyfileobj(plain, file, 1 << 20)

@@ -4,15 +4,15 @@ from __future__ import annotations
 
 import json
 from collections import Counter
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from hashlib import blake2b
 from pathlib import Path
 from typing import Any, BinaryIO
 
-from wavenetlite.corpora.layouts import readable
+from wavenetlite.corpora.trees import readable
 from wavenetlite.pipeline import shards, sidecars, specs
-from wavenetlite.pipeline.entries import Entry, PipelineError, Problem
+from wavenetlite.pipeline.entries import Entry, PipelineError, Problem, Root
 from wavenetlite.pipeline.reading import SILENT
 from wavenetlite.pipeline.sidecars import Sidecar
 from wavenetlite.pipeline.specs import Recipe
@@ -23,7 +23,7 @@ from wavenetlite.support.atomic_files import replacing
 INDEX, ERRORS, DATASET = "index.jsonl", "errors.jsonl", "dataset.json"
 FORMAT, VERSION = "wavenetlite features", 1
 COLUMNS = ("key", "shard", "offset", "frames", "label", "speaker", "split", "duration_s", "path", "sr", "samples",
-           "channels", "start_s", "end_s", "audio_hash", "feature_hash")  # fmt: skip
+           "channels", "start_s", "end_s", "channel", "root", "audio_hash", "feature_hash")  # fmt: skip
 """Of the index; further columns of a manifest follow, with "_" appended to a name that is one of these."""
 HISTOGRAM_S = (0.5, 1, 2, 5, 10, 30, 60, 600, 3600)
 """Bin edges of the histogram of durations, seconds."""
@@ -57,11 +57,18 @@ class Assembly:
     """Collects the sidecars, in the order of their chunks."""
 
     def __init__(
-        self, recipe: Recipe, leave_out: Sequence[str], strict: bool, index: BinaryIO, errors: BinaryIO
+        self,
+        recipe: Recipe,
+        leave_out: Sequence[str],
+        strict: bool,
+        index: BinaryIO,
+        errors: BinaryIO,
+        roots: Iterable[str],
     ) -> None:
         self.recipe, self.leave_out, self.strict = recipe, leave_out, strict
         self.index, self.errors, self.digest = index, errors, blake2b(digest_size=16)
         self.totals = Totals()
+        self.root_of = {base: number for number, base in enumerate(roots)}
         self.statistics = Statistics.none(recipe.spec.out_channels)
         self.shards: list[dict[str, Any]] = []
         self.first_of: dict[Any, str] = {}
@@ -81,7 +88,7 @@ class Assembly:
 
     def left_out(self, entry: Entry, row: dict[str, Any]) -> bool:
         """Report silence and duplicates; True: the item is to be left out."""
-        part = (entry.start_s, entry.end_s)
+        part = tuple(entry.part)
         heard = int(row["audio"], 16)  # smaller than the string: there is one for every item
         first = self.first_of.setdefault(heard if part == (None, None) else (heard, *part), entry.key)
         out = False
@@ -125,13 +132,17 @@ class Assembly:
         }
         if entry.start_s is not None or entry.end_s is not None:
             whole |= {"start_s": entry.start_s, "end_s": entry.end_s}
+        if entry.channel is not None:
+            whole["channel"] = entry.channel
+        if root := self.root_of[entry.base]:
+            whole["root"] = root
         for name, value in (entry.extra or {}).items():
             whole[name if name not in COLUMNS else f"{name}_"] = value
         data = line(whole)
         self.digest.update(data)
         self.index.write(data)
 
-    def dataset(self, source: str, layout: str) -> dict[str, Any]:
+    def dataset(self, source: str, layout: str, roots: Iterable[Root]) -> dict[str, Any]:
         """The content of dataset.json."""
         totals, statistics = self.totals, self.statistics
         return {
@@ -139,6 +150,7 @@ class Assembly:
             "format_version": VERSION,
             "source": source,
             "layout": layout,
+            "roots": [{"path": readable(root.path), "archive": root.archive} for root in roots],
             "features": self.recipe.spec.config(),
             "feature_spec_hash": self.recipe.spec.fingerprint.hex(),
             "reading": self.recipe.reading.config(),
@@ -182,6 +194,7 @@ def assemble(
     *,
     source: str,
     layout: str,
+    roots: Mapping[str, Root],
     leave_out: Sequence[str],
     strict: bool,
 ) -> dict[str, Any]:
@@ -193,7 +206,7 @@ def assemble(
         A sidecar is missing; or, with `strict`, a recording cannot be used.
     """
     with replacing(out / INDEX) as index, replacing(out / ERRORS) as errors:
-        assembly = Assembly(recipe, leave_out, strict, index, errors)
+        assembly = Assembly(recipe, leave_out, strict, index, errors, roots)
         for problem in problems:
             assembly.problem(problem)
         for digest, entries in chunks:
@@ -202,7 +215,7 @@ def assemble(
                 raise PipelineError(f"{out}: a part of the extraction is missing; run the same command again")
             assembly.add(entries, sidecar)
     specs.write(recipe.spec, out / specs.TABLES)
-    made = assembly.dataset(source, layout)
+    made = assembly.dataset(source, layout, roots.values())
     with replacing(out / DATASET) as file:
         file.write((json.dumps(made, indent=1, allow_nan=False) + "\n").encode())
     return made

@@ -27,8 +27,8 @@ class Member:
         In the archive.
     offset, size
         Of its bytes in a tar (uncompressed), or of its local header and its compressed bytes in a zip.
-    method, crc
-        Of a zip: compression method, and checksum of the content.
+    method, crc, unpacked
+        Of a zip: compression method, and checksum and size of the content.
     """
 
     kind: str
@@ -37,6 +37,7 @@ class Member:
     size: int
     method: int = 0
     crc: int = 0
+    unpacked: int = 0
 
 
 @dataclass(slots=True)
@@ -55,6 +56,8 @@ class Entry:
         "" where it is not known.
     start_s, end_s
         Part of the recording, seconds; None: from its beginning, to its end.
+    channel
+        Which channel of it; None: as `extract` says.
     size, mtime_ns
         Of the file, or of an archive's member by its directory. They show, without reading, that a file is unchanged.
         -1: not accessible.
@@ -76,6 +79,7 @@ class Entry:
     mtime_ns: int = 0
     member: Member | None = None
     extra: dict[str, Any] | None = None
+    channel: int | None = None
 
     def __post_init__(self) -> None:
         self.label, self.speaker = sys.intern(self.label), sys.intern(self.speaker)  # there may be millions of entries
@@ -88,7 +92,12 @@ class Entry:
     @property
     def identity(self) -> list[Any]:
         """What stays the same as long as the features do: JSON-able."""
-        return [self.name, self.size, self.mtime_ns, self.start_s, self.end_s]
+        return [self.name, self.size, self.mtime_ns, *self.part]
+
+    @property
+    def part(self) -> list[Any]:
+        """Which part of its file it is."""
+        return [self.start_s, self.end_s] + ([] if self.channel is None else [self.channel])
 
 
 @dataclass(frozen=True, slots=True)
@@ -131,6 +140,14 @@ REASONS = {
 }
 
 
+@dataclass(frozen=True)
+class Root:
+    """Where the names of entries begin: a folder as the caller named it, or an archive."""
+
+    path: str
+    archive: bool = False
+
+
 @dataclass
 class Listing:
     """All entries of a source, sorted by key, and its problems.
@@ -141,12 +158,21 @@ class Listing:
         How the source is laid out.
     source
         Its name.
+    roots
+        By the `base` of entries.
+    places
+        Real paths of what was listed.
+    told
+        Whether companions of the recordings tell their labels, as in WebDataset's tars.
     """
 
     layout: str
     entries: list[Entry] = field(default_factory=list)
     problems: list[Problem] = field(default_factory=list)
     source: str = ""
+    roots: dict[str, Root] = field(default_factory=dict)
+    places: list[str] = field(default_factory=list)
+    told: bool = False
 
     def finish(self, source: str) -> Listing:
         """Sort the entries and report duplicate keys."""
@@ -170,4 +196,6 @@ def concatenate(layout: str, listings: Iterable[Listing]) -> Listing:
     for listing in listings:
         whole.entries += listing.entries
         whole.problems += listing.problems
+        whole.roots |= listing.roots
+        whole.places += listing.places
     return whole

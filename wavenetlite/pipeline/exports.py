@@ -118,8 +118,8 @@ def to_lhotse(
     folder
         Where to write them, and the frames, one .npy file per item (Lhotse's "numpy_files").
     audio
-        Folder that the paths of the recordings are relative to; None: that of the set's source. Recordings in archives
-        are not separate files: then there is no ``recordings.jsonl``.
+        Folder that the paths of the recordings are relative to; None: those of the set's sources. Recordings in
+        archives are not separate files: they are not in ``recordings.jsonl``, which is missing if there are no others.
 
     Raises
     ------
@@ -135,17 +135,27 @@ def to_lhotse(
     folder = Path(folder)
     storage = folder / "features"
     storage.mkdir(parents=True, exist_ok=True)
-    root = root_of(items) if audio is None else Path(audio)
-    if items.about["layout"] != "archive":
-        write_lines(folder / "recordings.jsonl", recordings(items, root))
+    roots = roots_of(items)
+    places = [None if root["archive"] else Path(root["path"] if audio is None else audio) for root in roots]
+    if any(places):
+        write_lines(folder / "recordings.jsonl", recordings(items, places))
     write_lines(folder / "supervisions.jsonl", (supervision(items, item) for item in items))
     write_lines(folder / "features.jsonl", (stored(items, item, number, storage) for number, item in enumerate(items)))
 
 
-def root_of(items: ItemSequence) -> Path:
-    """The folder that paths of a set's recordings are relative to."""
-    source = Path(items.about["source"])
-    return source.parent if source.is_file() or manifests.is_manifest(source) else source
+def roots_of(items: ItemSequence) -> list[dict[str, Any]]:
+    """The folders and archives that paths of a set's recordings are relative to."""
+    if "roots" in items.about:
+        return list(items.about["roots"])
+    source = Path(items.about["source"])  # of a set that an older version wrote
+    folder = source.parent if source.is_file() or manifests.is_manifest(source) else source
+    return [{"path": str(folder), "archive": items.about["layout"] == "archive"}]
+
+
+def recording_id(items: ItemSequence, item: Item) -> str:
+    """The same for all parts of a recording; the paths of several sources may be the same."""
+    roots = roots_of(items)
+    return item.path if len(roots) == 1 else str(Path(roots[item.root]["path"], item.path))
 
 
 def write_lines(path: Path, rows: Iterable[dict[str, Any]]) -> None:
@@ -154,15 +164,16 @@ def write_lines(path: Path, rows: Iterable[dict[str, Any]]) -> None:
             file.write((json.dumps(row) + "\n").encode())
 
 
-def recordings(items: ItemSequence, root: Path) -> Iterable[dict[str, Any]]:
+def recordings(items: ItemSequence, places: Sequence[Path | None]) -> Iterable[dict[str, Any]]:
     """One for each file, even if several parts of it are items."""
     seen = set()
     for item in items:
-        if item.path in seen:
+        root, name = places[item.root], recording_id(items, item)
+        if root is None or name in seen:
             continue
-        seen.add(item.path)
+        seen.add(name)
         source = {"type": "file", "channels": list(range(item.channels)), "source": str(root / item.path)}
-        yield {"id": item.path, "sources": [source], "sampling_rate": item.sr, "num_samples": item.samples,
+        yield {"id": name, "sources": [source], "sampling_rate": item.sr, "num_samples": item.samples,
                "duration": item.samples / item.sr, "channel_ids": list(range(item.channels))}  # fmt: skip
 
 
@@ -174,10 +185,10 @@ def covered_s(items: ItemSequence, item: Item) -> float:
 def supervision(items: ItemSequence, item: Item) -> dict[str, Any]:
     return {
         "id": item.key,
-        "recording_id": item.path,
+        "recording_id": recording_id(items, item),
         "start": item.start_s or 0.0,
         "duration": covered_s(items, item),
-        "channel": 0,
+        "channel": item.channel or 0,
         "text": item.label,
         "speaker": item.speaker,
         "custom": {"label": item.label, "split": item.split, **item.extra},
@@ -193,4 +204,4 @@ def stored(items: ItemSequence, item: Item, number: int, storage: Path) -> dict[
     return {"type": type(spec).__name__.lower(), "num_frames": item.frames, "num_features": items.channels,
             "frame_shift": spec.hop_length / spec.sr, "sampling_rate": spec.sr, "start": item.start_s or 0.0,
             "duration": covered_s(items, item), "storage_type": "numpy_files", "storage_path": str(storage),
-            "storage_key": name, "recording_id": item.path, "channels": 0}  # fmt: skip
+            "storage_key": name, "recording_id": recording_id(items, item), "channels": item.channel or 0}  # fmt: skip

@@ -9,18 +9,21 @@ import time
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
-from hashlib import blake2b
+from hashlib import blake2b, file_digest
 from pathlib import Path
 from typing import Any
 
 from wavenetlite import audio
 from wavenetlite.features import Features, LogMel
 from wavenetlite.pipeline import archives, assembly, shards, sidecars, specs, work
+from wavenetlite.pipeline.about import read_about
 from wavenetlite.pipeline.chunks import chunks, digest
 from wavenetlite.pipeline.entries import Entry, Listing, PipelineError
-from wavenetlite.pipeline.parallel import Ticks, in_parallel
+from wavenetlite.pipeline.parallel import Ticks, in_parallel, needed
 from wavenetlite.pipeline.sources import Source, listed
 from wavenetlite.pipeline.specs import Reading, Recipe
+from wavenetlite.pipeline.target import check as check_target
+from wavenetlite.pipeline.target import remember
 from wavenetlite.pipeline.work import Old, Task
 from wavenetlite.support.atomic_files import replacing
 from wavenetlite.support.checks import flag, integer, one_of
@@ -41,9 +44,9 @@ class Extraction:
         Folder of the feature set; `wavenetlite.pipeline.open` opens it.
     items, frames, hours
         In the whole set.
-    computed, copied
-        Recordings whose features were computed now, and those whose features were copied from an earlier run because
-        their chunk changed. All others are unchanged.
+    computed, copied, unchanged
+        Recordings that were read now, whether they can be used or not; those whose features were copied from an earlier
+        run because their chunk changed; and all that did not have to be read.
     errors
         Number of lines of ``errors.jsonl`` by reason.
     seconds
@@ -58,6 +61,7 @@ class Extraction:
     hours: float
     computed: int
     copied: int
+    unchanged: int
     errors: dict[str, int]
     seconds: float
     about: dict[str, Any] = field(repr=False)
@@ -88,10 +92,12 @@ def extract(
     Parameters
     ----------
     source
-        A folder; a manifest (.jsonl, .ndjson, .csv, .tsv); an archive (.tar, .tar.gz, .zip, ...); an audio file; a glob
-        such as "data/**/*.flac"; or a list of these. Or what `wavenetlite.pipeline.listed` returned.
+        A folder; a manifest (.jsonl, .ndjson, .json, .csv, .tsv); an archive (.tar, .tar.gz, .zip, ...), WebDataset's
+        too; an audio file; a pattern such as "data/**/*.flac" or "shard-{000..017}.tar"; or a list of these. Or what
+        `wavenetlite.pipeline.listed` returned.
     out
-        Folder of the feature set; created if missing. Workers on other machines must reach it by the same path.
+        Folder of the feature set; created if missing. It must not be inside the source, nor hold the features of
+        another one. Workers on other machines must reach it by the same path.
     features
         Spec of the features; None: ``LogMel()``.
     layout
@@ -99,7 +105,8 @@ def extract(
         labelled by its folder, which "auto" uses if it finds none of the others.
     columns
         Names of a manifest's columns where they are not "path" (relative to the manifest), "key", "label", "speaker",
-        "split", "start_s" and "end_s", such as ``{"label": "keyword"}``.
+        "split", "start_s", "end_s", "duration_s" and "channel", nor those of well-known programs, such as
+        ``{"label": "said"}``; "": there is no such column.
     resample
         Whether to resample recordings of another rate than the features'; False: they are errors.
     mono
@@ -159,16 +166,19 @@ def extract(
         raise ParameterError("n_jobs=0 must be a number of workers, or -1: one per CPU")
     for reason in leave_out:
         one_of("leave_out", reason, assembly.FOR_KEPT)
+    needed()
     recipe = Recipe(spec, Reading(resample, audio.checked_mono(mono), float(max_s)))
     listing = source if isinstance(source, Listing) else listed(source, layout=layout, columns=columns, seed=seed)
     if not listing.entries:
         seen = f" ({listing.problems[0].message})" if listing.problems else ""
         raise ParameterError(f"source={listing.source!r} has no recordings{seen}")
+    check_target(Path(out), listing)
     run = Run(listing, Path(out), recipe, tuple(sorted(set(leave_out))), flag("strict", strict))
     with writing(run.out):
         about, computed, copied = run.all(n_jobs, progress, listing.source)
-    return Extraction(run.out, about["items"], about["frames"], about["hours"], computed, copied, about["errors"],
-                      time.perf_counter() - began, about)  # fmt: skip
+    return Extraction(run.out, about["items"], about["frames"], about["hours"], computed, copied,
+                      len(listing.entries) - computed, about["errors"], time.perf_counter() - began,
+                      about)  # fmt: skip
 
 
 @contextmanager
@@ -183,6 +193,8 @@ def writing(out: Path) -> Iterator[None]:
             except BlockingIOError:
                 raise PipelineError(f"{out}: another extraction is writing there") from None
             yield
+    except (FileExistsError, NotADirectoryError):
+        raise PipelineError(f"{out}: cannot be written: it is not a folder; choose another name") from None
     except BrokenPipeError:
         raise  # of the progress, not of the disk
     except OSError as error:
@@ -207,6 +219,7 @@ class Run:
         state = self.state(source)
         if (about := self.known(state)) is not None:
             return about, 0, 0
+        remember(self.out, self.listing)
         (self.out / sidecars.FOLDER / ASSEMBLED).unlink(missing_ok=True)
         specs.write(self.recipe.spec, self.out / sidecars.FOLDER / specs.TABLES)
         work.RECIPES[self.features] = self.recipe
@@ -219,6 +232,7 @@ class Run:
             self.listing.problems,
             source=source,
             layout=self.listing.layout,
+            roots=self.listing.roots,
             leave_out=self.leave_out,
             strict=self.strict,
         )
@@ -227,7 +241,7 @@ class Run:
             raise PipelineError(f"{source}: none of its {len(self.listing.entries)} recordings can be used: "
                                 f"{first_line(self.out / assembly.ERRORS)}")  # fmt: skip
         with replacing(self.out / sidecars.FOLDER / ASSEMBLED) as file:
-            file.write(state.encode())
+            file.write((state + self.seal()).encode())
         return about, computed, copied
 
     # What is already done
@@ -239,6 +253,8 @@ class Run:
             whole.update(json.dumps(value).encode())
         for entry in self.listing.entries:
             whole.update(json.dumps([entry.label, entry.speaker, entry.split, entry.extra]).encode())
+        for root in self.listing.roots.values():
+            whole.update(json.dumps([root.path, root.archive]).encode())
         for problem in self.listing.problems:
             whole.update(json.dumps([problem.key, problem.reason, problem.message]).encode())
         return whole.hexdigest()
@@ -246,17 +262,25 @@ class Run:
     def known(self, state: str) -> dict[str, Any] | None:
         """The content of dataset.json, if the set is complete and nothing has changed."""
         try:
-            if (self.out / sidecars.FOLDER / ASSEMBLED).read_text() != state:
+            if (self.out / sidecars.FOLDER / ASSEMBLED).read_text() != state + self.seal():
                 return None
-            about: dict[str, Any] = json.loads((self.out / assembly.DATASET).read_bytes())
+            about = read_about(self.out)
             if "unreadable" in about["errors"] or (self.strict and about["refused"]):
                 return None  # the file may be readable now; or the error must be raised again
             whole = all(
                 complete(self.out / shard["file"], shard["frames"], about["channels"]) for shard in about["shards"]
             )
-            return about if whole and (self.out / assembly.INDEX).exists() else None
-        except (OSError, ValueError, KeyError, TypeError):
+            return about if whole else None
+        except (OSError, UnicodeDecodeError, PipelineError):
             return None
+
+    def seal(self) -> str:
+        """A digest of the files that describe the set, so that one that is damaged is made again."""
+        whole = blake2b(digest_size=16)
+        for name in (assembly.DATASET, assembly.INDEX, specs.TABLES):
+            with (self.out / name).open("rb") as file:
+                whole.update(file_digest(file, blake2b).digest())
+        return whole.hexdigest()
 
     def finished(self, number: int) -> bool:
         """Whether a chunk needs no work."""
@@ -334,10 +358,9 @@ def moved(entry: Entry, unpacked: Mapping[str, str]) -> Entry:
 def complete(path: Path, frames: int, channels: int) -> bool:
     """Whether a shard is complete."""
     try:
-        size = path.stat().st_size
-    except OSError:
+        return len(shards.open_shard(path, channels)) == frames
+    except (OSError, ValueError):
         return False
-    return size == len(shards.header(frames, channels)) + frames * channels * shards.DTYPE.itemsize
 
 
 def first_line(path: Path) -> str:

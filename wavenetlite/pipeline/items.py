@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import mmap
 import os
 from collections.abc import Callable, Iterator, Sequence
@@ -17,7 +16,8 @@ import numpy.typing as npt
 
 from wavenetlite.features import Features, MeanVariance
 from wavenetlite.pipeline import shards, specs
-from wavenetlite.pipeline.assembly import COLUMNS, DATASET, FORMAT, INDEX, VERSION
+from wavenetlite.pipeline.about import DAMAGE, damaged, parsed, read_about
+from wavenetlite.pipeline.assembly import COLUMNS, DATASET, INDEX
 from wavenetlite.pipeline.entries import PipelineError
 from wavenetlite.support.arrays import Floats
 from wavenetlite.support.errors import ParameterError
@@ -47,6 +47,10 @@ class Item:
         Of the recording, by its file.
     start_s, end_s
         Part of the recording; None: from its beginning, to its end.
+    channel
+        Which channel of it; None: as the set was extracted.
+    root
+        Index of the folder, or archive, in the ``roots`` of ``dataset.json``, that `path` is relative to.
     audio_hash, feature_hash
         16 hexadecimal digits each: of the file's bytes, and of the frames.
     extra
@@ -66,6 +70,8 @@ class Item:
     channels: int
     start_s: float | None
     end_s: float | None
+    channel: int | None
+    root: int
     audio_hash: str
     feature_hash: str
     extra: dict[str, Any]
@@ -90,12 +96,14 @@ class Table:
         self.shards = [shard["file"] for shard in self.about["shards"]]
         try:
             self.read_columns()
-        except (ValueError, KeyError, TypeError, IndexError) as error:
+        except DAMAGE as error:
             raise damaged(folder, error) from None
         self.open_shards: dict[int, Floats] = {}
 
     def read_columns(self) -> None:
         n = self.about["items"]
+        if n > len(self.index):
+            raise ValueError(f"{INDEX} has not the {n:,} lines of {DATASET}")
         label_of = {label: number for number, label in enumerate(self.labels)}
         splits, shard_of = {"": 0}, {file: number for number, file in enumerate(self.shards)}
         self.lines, self.offsets, self.frames = np.zeros(n + 1, np.int64), np.zeros(n, np.int64), np.zeros(n, np.int64)
@@ -103,11 +111,13 @@ class Table:
         at = 0
         for number in range(n):
             end = self.index.find(b"\n", at) + 1
-            row = json.loads(self.index[at:end])
+            row = parsed(self.index[at:end])
             self.offsets[number], self.frames[number] = row["offset"], row["frames"]
             self.y[number], self.shard[number] = label_of[row["label"]], shard_of[row["shard"]]
             self.split[number] = splits.setdefault(row["split"], len(splits))
             at = self.lines[number + 1] = end
+        if at != len(self.index) or self.offsets.min(initial=0) < 0 or self.frames.min(initial=0) < 0:
+            raise ValueError(f"{INDEX} has lines that {DATASET} does not know, or offsets below 0")
         self.splits = list(splits)
 
     def __getstate__(self) -> dict[str, Any]:
@@ -119,40 +129,20 @@ class Table:
         self.index, self.open_shards = map_file(self.folder / INDEX), {}
 
     def row(self, number: int) -> dict[str, Any]:
-        row: dict[str, Any] = json.loads(self.index[self.lines[number] : self.lines[number + 1]])
-        return row
+        return parsed(self.index[self.lines[number] : self.lines[number + 1]])
 
     def frames_of(self, number: int) -> Floats:
         """The frames of an item, mapped from the file."""
         shard, first = int(self.shard[number]), int(self.offsets[number])
         if shard not in self.open_shards:
             try:
-                self.open_shards[shard] = shards.open_shard(self.folder / self.shards[shard])
-            except (OSError, ValueError) as error:
+                self.open_shards[shard] = shards.open_shard(self.folder / self.shards[shard], self.about["channels"])
+            except DAMAGE as error:
                 raise damaged(self.folder, error) from None
         frames = self.open_shards[shard][first : first + int(self.frames[number])]
         if frames.shape != (self.frames[number], self.about["channels"]):
             raise damaged(self.folder, ValueError(f"{self.shards[shard]} ends too early"))
         return frames
-
-
-def read_about(folder: Path) -> dict[str, Any]:
-    """The content of dataset.json."""
-    try:
-        about: dict[str, Any] = json.loads((folder / DATASET).read_bytes())
-        if about["format"] != FORMAT or about["format_version"] > VERSION:
-            raise PipelineError(f"{folder}: {DATASET} was written by another program, or by a newer version")
-        return about
-    except FileNotFoundError:
-        begun = (folder / shards.FOLDER).is_dir()
-        reason = "the extraction is not finished; run it again to resume" if begun else f"there is no {DATASET}"
-        raise PipelineError(f"{folder}: {reason}") from None
-    except (OSError, ValueError, KeyError, TypeError) as error:
-        raise damaged(folder, error) from None
-
-
-def damaged(folder: Path, error: Exception) -> PipelineError:
-    return PipelineError(f"{folder}: damaged: {' '.join(str(error).split())}; run the extraction again")
 
 
 def map_file(path: Path) -> Any:
@@ -210,6 +200,7 @@ class ItemSequence(Sequence[Item]):
         row = self.table.row(number)
         extra = {name: value for name, value in row.items() if name not in COLUMNS}
         stored: dict[str, Any] = {name: row.get(name) for name in COLUMNS if name not in ("shard", "offset", "frames")}
+        stored["root"] = stored["root"] or 0
         return Item(features=self.table.frames_of(number), y=int(self.table.y[number]), extra=extra, **stored)
 
     def number_of(self, key: str) -> int:
@@ -259,7 +250,7 @@ class ItemSequence(Sequence[Item]):
 
     @cached_property
     def spec(self) -> Features:
-        """The spec that the frames were computed with; it does not need librosa."""
+        """The spec that the frames were computed with."""
         path = self.table.folder / specs.TABLES
         spec = specs.read(path)
         if spec is None or spec.fingerprint.hex() != self.about["feature_spec_hash"]:

@@ -1,26 +1,41 @@
-"""Manifests: JSON lines or CSV with one row per recording, or per part of one."""
+"""Manifests: JSON lines, JSON or CSV with one row per recording, or per part of one."""
 
 from __future__ import annotations
 
 import csv
-import json
-import math
 import os
-from collections.abc import Iterator, Mapping
+from collections import Counter
+from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path, PurePath
-from typing import Any
+from typing import Any, TextIO
 
-from wavenetlite.corpora.layouts import readable
+from wavenetlite.corpora.trees import readable
+from wavenetlite.pipeline.columns import (
+    MOST_COLUMNS,
+    Columns,
+    RowError,
+    check_columns,
+    parsed,
+    part_of_key,
+    shown,
+    split_in,
+)
 from wavenetlite.pipeline.entries import Entry, Listing, Problem
 from wavenetlite.support.errors import ParameterError
 
-ENDINGS = (".jsonl", ".ndjson", ".csv", ".tsv")
-COLUMNS = ("path", "key", "label", "speaker", "split", "start_s", "end_s")
-"""Columns with a meaning; all others are kept unchanged."""
-
-
-class RowError(Exception):
-    """A row is invalid."""
+ENDINGS = (".jsonl", ".ndjson", ".json", ".csv", ".tsv")
+DELIMITERS = ",\t;|"
+MOST_LINE = 1 << 24
+"""Characters of a line: a row is far shorter."""
+MOST_CHARACTERS, MOST_MARKS = 1 << 27, 5_000_000
+"""Of a manifest that is one JSON value, also of brackets and commas; as JSON lines it may have any number."""
+ONE_LINE = ("path", "key", "label", "speaker", "split")
+FOLDERS = ("", "clips", "wavs", "wav", "audio", "recordings")
+"""Beside a manifest, where the recordings are that it names; Common Voice has them in clips/."""
+MOST_SHAPES = 1000
+"""Different sets of columns whose meaning is kept; rows usually have one."""
+PLACEHOLDERS = ("{data_root}/", "{data_folder}/", "{root}/", "$data_root/", "$data_folder/")
+"""How SpeechBrain writes the folder of the data."""
 
 
 def is_manifest(path: Path) -> bool:
@@ -35,104 +50,260 @@ def read(path: Path, columns: Mapping[str, str]) -> Listing:
     path
         Of the manifest; paths in it are relative to its folder.
     columns
-        Names of its columns where they are not those of `COLUMNS`.
+        Names of its columns where they are not those of `COLUMNS`, nor of `ELSEWHERE`.
 
     Raises
     ------
     ParameterError
         It cannot be read. Invalid rows are problems of the listing.
     """
-    for name in columns:
-        if name not in COLUMNS:
-            raise ParameterError(f"columns={name!r} must be one of {', '.join(COLUMNS)}")
+    check_columns(columns)
+    reader = RowReader(path, columns)
     listing = Listing("manifest")
-    name_of = {name: columns.get(name, name) for name in COLUMNS}
-    base, stats = path.parent, dict[str, tuple[int, int]]()
-    for line, row in rows(path):
+    for line, row in rows(path, columns):
         try:
-            listing.entries.append(entry(row, name_of, str(base), stats))
+            listing.entries.append(reader.entry(row))
         except RowError as error:
-            message = f"{readable(path.name)}, line {line}: {readable(str(error))}"
+            message = f"{readable(path.name)}, {line}: {readable(str(error))}"
             listing.problems.append(Problem("", "manifest", message))
+    check_channels(path, listing)
+    reader.check_given(path)
     return listing
 
 
-def rows(path: Path) -> Iterator[tuple[int, Any]]:
-    """Line numbers and rows; a `RowError` in place of a row that cannot be parsed."""
+def check_channels(path: Path, listing: Listing) -> None:
+    """Channels count from 0; a manifest that counts from 1 would give wrong ones in silence."""
+    numbers = {entry.channel for entry in listing.entries} - {None}
+    if 0 not in numbers and {1, 2} <= numbers:
+        raise ParameterError(f"{readable(str(path))}: its channels count from 1; they must count from 0: subtract 1")
+
+
+# Rows
+
+
+class Row(dict[str, Any]):
+    """A row; `key` is its name in an object of rows."""
+
+    key = ""
+
+
+def rows(path: Path, columns: Mapping[str, str]) -> Iterator[tuple[str, Any]]:
+    """Where each row is, and the row; a `RowError` in place of a row that cannot be parsed."""
+    read = {".csv": table, ".tsv": table, ".json": whole}.get(path.suffix.lower(), json_lines)
     try:
-        with path.open(encoding="utf-8-sig", newline="") as file:
-            if path.suffix.lower() in (".csv", ".tsv"):
-                table = csv.DictReader(file, delimiter="\t" if path.suffix.lower() == ".tsv" else ",", strict=True)
-                for row in table:
-                    yield table.line_num, row
-            else:
-                for number, line in enumerate(file, 1):
-                    if line.strip():
-                        yield number, parse(line)
-    except (OSError, UnicodeDecodeError, csv.Error) as error:
+        with path.open(encoding=encoding(path), newline="") as file:
+            yield from read(file, path, columns)
+    except (OSError, UnicodeError, csv.Error) as error:
         raise ParameterError(f"{readable(str(path))}: cannot be read: {' '.join(str(error).split())}") from None
 
 
-def parse(line: str) -> Any:
+def encoding(path: Path) -> str:
+    """UTF-8, unless a byte order mark says UTF-16, as spreadsheets write it."""
+    with path.open("rb") as file:
+        return "utf-16" if file.read(2) in (b"\xff\xfe", b"\xfe\xff") else "utf-8-sig"
+
+
+def lines(file: TextIO) -> Iterator[str]:
+    """The lines of a file; one that would not fit into memory is an error."""
+    number = 0
+    while line := file.readline(MOST_LINE):
+        number += 1
+        if len(line) == MOST_LINE:
+            raise csv.Error(f"line {number} has more than {MOST_LINE:,} characters")
+        yield line
+
+
+def json_lines(file: TextIO, path: Path, columns: Mapping[str, str]) -> Iterator[tuple[str, Any]]:
+    for number, line in enumerate(lines(file), 1):
+        if line.strip():
+            yield f"line {number}", attempt(line, MOST_LINE)
+
+
+def attempt(text: str, most_marks: int) -> Any:
+    """The value, or a RowError."""
     try:
-        return json.loads(line)
-    except ValueError as error:
-        return RowError(f"is not valid JSON: {error}")
+        return parsed(text, most_marks)
+    except RowError as error:
+        return error
 
 
-def entry(row: Any, name_of: Mapping[str, str], base: str, stats: dict[str, tuple[int, int]]) -> Entry:
-    """The entry of a row; raises RowError."""
-    if isinstance(row, RowError):
-        raise row
-    if not isinstance(row, dict):
-        raise RowError("must be an object")
-    row.pop(None, None)  # fields beyond the header of a table
-    name = row.get(name_of["path"])
-    if not isinstance(name, str) or not name or "\0" in name:
-        raise RowError(f"{name_of['path']}={name!r} must be the path of a recording")
-    start_s, end_s = (seconds(row, name_of[column]) for column in ("start_s", "end_s"))
-    if end_s is not None and end_s <= (start_s or 0.0):
-        raise RowError(f"end_s={end_s} must be above start_s={start_s or 0.0}")
-    name = PurePath(name).as_posix()
-    if name not in stats:
-        stats[name] = size_and_time(os.path.join(base, name))  # noqa: PTH118
-    key = text(row, name_of["key"]) or name + part_of_key(start_s, end_s)
-    extra = {column: value for column, value in row.items() if column not in name_of.values()}
-    label, speaker, split = (text(row, name_of[column]) for column in ("label", "speaker", "split"))
-    return Entry(key, base, name, label, speaker, split, start_s, end_s, *stats[name], extra=extra or None)
+def has_objects_on_lines(file: TextIO) -> bool:
+    """Whether the first two lines are objects."""
+    found = (line.strip() for line in lines(file) if line.strip())
+    first, second = next(found, ""), next(found, "")
+    file.seek(0)
+    return second.startswith("{") and isinstance(attempt(first, MOST_LINE), dict)
 
 
-def text(row: Mapping[str, Any], column: str) -> str:
-    """A value as text: labels and speakers may be numbers."""
-    value = row.get(column)
-    if isinstance(value, dict | list | bool):
-        raise RowError(f"{column}={value!r} must be text")
-    return "" if value is None else str(value)
+def whole(file: TextIO, path: Path, columns: Mapping[str, str]) -> Iterator[tuple[str, Any]]:
+    """A list of objects, an object of objects as SpeechBrain writes it, or JSON lines as NeMo names them."""
+    if has_objects_on_lines(file):
+        yield from json_lines(file, path, columns)
+        return
+    text = file.read(MOST_CHARACTERS)
+    if len(text) == MOST_CHARACTERS:
+        raise ParameterError(f"{readable(str(path))}: has more than {MOST_CHARACTERS:,} characters; write JSON lines")
+    value = attempt(text, MOST_MARKS)
+    if isinstance(value, RowError):
+        raise ParameterError(f"{readable(str(path))}: {value}")
+    lists = [inner for inner in value.values() if isinstance(inner, list)] if isinstance(value, dict) else []
+    if isinstance(value, dict) and value and all(isinstance(inner, dict) for inner in value.values()):
+        for key, inner in value.items():
+            row = Row(inner)
+            row.key = key
+            yield shown(key), row
+    elif isinstance(value, dict) and "path" in Columns(value, columns).name_of:
+        yield "line 1", value
+    elif isinstance(value, list) or len(lists) == 1:
+        for number, row in enumerate(value if isinstance(value, list) else lists[0], 1):
+            yield f"object {number}", row
+    else:
+        raise ParameterError(
+            f"{readable(str(path))}: must be a list of objects, or an object of them, one for each recording"
+        )
 
 
-def seconds(row: Mapping[str, Any], column: str) -> float | None:
-    value = row.get(column)
-    if value is None or value == "":
-        return None
-    try:
-        number = float(value)
-    except (TypeError, ValueError):
-        number = math.nan
-    if isinstance(value, bool) or not 0 <= number < math.inf:
-        raise RowError(f"{column}={value!r} must be a number of seconds, at least 0")
-    return number
+def table(file: TextIO, path: Path, columns: Mapping[str, str]) -> Iterator[tuple[str, Any]]:
+    """The rows of a table whose first line names the columns."""
+    source = lines(file)
+    head = next((line for line in source if line.strip()), "")
+    usual = "\t" if path.suffix.lower() == ".tsv" else ","
+    delimiter = usual if usual in head else max(DELIMITERS, key=head.count)
+    cells = tab_cells if delimiter == "\t" else comma_cells(delimiter)
+    records = cells([head], source)
+    _, header = next(records, (0, []))
+    if len(header) > MOST_COLUMNS:
+        raise ParameterError(f"{readable(str(path))}: has {len(header):,} columns; at most {MOST_COLUMNS:,} are read")
+    names = [name.strip() for name in header]
+    known = Columns(names, columns)
+    if known.name_of.get("path") not in names:
+        wanted = known.name_of.get("path", "path")
+        seen = readable(", ".join(map(shown, names[:8])) or "nothing")
+        raise ParameterError(f"{readable(str(path))}: has no column {wanted!r} (its first line has {seen}); pass "
+                             "columns={'path': NAME} (--column path=NAME)")  # fmt: skip
+    if twice := [name for name, times in Counter(names).items() if times > 1]:
+        raise ParameterError(f"{readable(str(path))}: has two columns {shown(twice[0])}; names must differ")
+    one_line = {known.name_of[meaning] for meaning in ONE_LINE if known.name_of.get(meaning) in names}
+    for number, values in records:
+        if not any(value.strip() for value in values):
+            continue
+        try:
+            yield f"line {number}", as_row(names, values, delimiter, one_line)
+        except RowError as error:
+            yield f"line {number}", error
 
 
-def part_of_key(start_s: float | None, end_s: float | None) -> str:
-    """The suffix of the key of a part of a recording."""
-    if start_s is None and end_s is None:
-        return ""
-    return f"#{start_s or 0:g}-{'' if end_s is None else f'{end_s:g}'}"
+def as_row(names: list[str], values: list[str], delimiter: str, one_line: set[str]) -> dict[str, str]:
+    """Raises RowError."""
+    if len(values) == len(names) + 1 and not values[-1].strip():
+        values = values[:-1]  # a delimiter at the end of every line
+    if len(values) != len(names):
+        more = f": a value with {delimiter!r} in it must be in quotes" if len(values) > len(names) else ""
+        raise RowError(f"has {len(values)} values, and the first line names {len(names)}{more}")
+    row = dict(zip(names, values, strict=True))
+    for name in one_line:
+        if "\n" in row[name]:
+            raise RowError(f"{name} goes over several lines: a quote is not closed")
+    return row
+
+
+Cells = Callable[[list[str], Iterator[str]], Iterator[tuple[int, list[str]]]]
+
+
+def comma_cells(delimiter: str) -> Cells:
+    def cells(head: list[str], source: Iterator[str]) -> Iterator[tuple[int, list[str]]]:
+        reader = csv.reader(chain(head, source), delimiter=delimiter, skipinitialspace=True, strict=True)
+        try:
+            for values in reader:
+                yield reader.line_num, values
+        except csv.Error as error:
+            raise csv.Error(f"line {reader.line_num}: {error}") from None
+
+    return cells
+
+
+def chain(head: list[str], source: Iterator[str]) -> Iterator[str]:
+    yield from head
+    yield from source
+
+
+def tab_cells(head: list[str], source: Iterator[str]) -> Iterator[tuple[int, list[str]]]:
+    """Values between tabs; quotes belong to the text, unless they enclose a value as spreadsheets write it."""
+    for number, line in enumerate(chain(head, source), 1):
+        yield number, [unquoted(value) for value in line.rstrip("\r\n").split("\t")]
+
+
+def unquoted(value: str) -> str:
+    inner = value[1:-1]
+    enclosed = len(value) > 1 and value[0] == value[-1] == '"' and '"' not in inner.replace('""', "")
+    return inner.replace('""', '"') if enclosed else value
+
+
+# Entries
+
+
+class RowReader:
+    """Makes entries of the rows of a manifest."""
+
+    def __init__(self, path: Path, columns: Mapping[str, str]) -> None:
+        self.base, self.given, self.split = str(path.parent), columns, split_in(path.stem)
+        self.columns: dict[tuple[str, ...], Columns] = {}
+        self.names: set[str] = set()
+        self.found: dict[str, tuple[str, int, int]] = {}
+
+    def entry(self, row: Any) -> Entry:
+        """The entry of a row; raises RowError."""
+        if isinstance(row, RowError):
+            raise row
+        if not isinstance(row, dict):
+            raise RowError("must be an object")
+        if len(row) > MOST_COLUMNS:
+            raise RowError(f"has {len(row):,} columns; at most {MOST_COLUMNS:,} are read")
+        names = tuple(row)
+        columns = self.columns.get(names)
+        if columns is None:
+            columns = self.columns[names] = Columns(names, self.given)
+            self.names.update(names)
+            if len(self.columns) > MOST_SHAPES:
+                self.columns.clear()
+        name = columns.value(row, "path")
+        if not isinstance(name, str) or not name.strip() or "\0" in name:
+            raise RowError(f"{columns.name_of.get('path', 'path')}={shown(name)} must be the path of a recording")
+        name, size, mtime_ns = self.located(name)
+        (start_s, end_s), channel = columns.times(row), columns.channel(row)
+        key = columns.text(row, "key") or getattr(row, "key", "") or name + part_of_key(start_s, end_s, channel)
+        return Entry(key, self.base, name, columns.text(row, "label"), columns.text(row, "speaker"),
+                     columns.split(row) or self.split, start_s, end_s, size, mtime_ns, extra=columns.extra(row),
+                     channel=channel)  # fmt: skip
+
+    def check_given(self, path: Path) -> None:
+        """A column that the caller named, and no row has, would lose its values in silence."""
+        for meaning, name in self.given.items():
+            if name and self.names and name not in self.names:
+                raise ParameterError(f"{readable(str(path))}: no row has the column {name!r} of columns={meaning!r}")
+
+    def located(self, name: str) -> tuple[str, int, int]:
+        """The path of a recording relative to the manifest, its size and time."""
+        if name not in self.found:
+            tried = ((one, *size_and_time(os.path.join(self.base, one))) for one in spellings(name))  # noqa: PTH118
+            first = next(tried)
+            self.found[name] = first if first[1] >= 0 else next((one for one in tried if one[1] >= 0), first)
+        return self.found[name]
+
+
+def spellings(name: str) -> Iterator[str]:
+    """Paths that a manifest may mean, the likeliest first."""
+    for placeholder in PLACEHOLDERS:
+        name = name.removeprefix(placeholder)
+    names = [name.strip(), name.strip().replace("\\", "/")]
+    for folder in FOLDERS:
+        for one in dict.fromkeys(names):
+            yield PurePath(folder, one).as_posix()
 
 
 def size_and_time(path: str) -> tuple[int, int]:
     try:
         found = os.stat(path)  # noqa: PTH116
-    except OSError:
+    except (OSError, ValueError):
         return -1, 0
     return found.st_size, found.st_mtime_ns

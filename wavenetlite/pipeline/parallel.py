@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Iterator
+from typing import Any
 
 from wavenetlite.pipeline import work
 from wavenetlite.pipeline.entries import PipelineError
 from wavenetlite.pipeline.work import Done, Task
+from wavenetlite.support.optional import optional
 from wavenetlite.support.progress import Progress
 
 MOST_THREADS = 4
@@ -15,9 +17,14 @@ TASKS_PER_PROCESS = 8
 """With this much work each, processes are worth their start."""
 
 
+def needed() -> Any:
+    """The package joblib."""
+    return optional("joblib", "pipeline", "wavenetlite.pipeline.extract")
+
+
 def in_parallel(tasks: Iterator[Task], count: int, n_jobs: int | None) -> Iterator[Done]:
     """Run tasks through joblib: as the user has configured it, else in threads or processes."""
-    import joblib
+    joblib = needed()
     from joblib.externals.loky.process_executor import BrokenProcessPool
     from joblib.parallel import get_active_backend
 

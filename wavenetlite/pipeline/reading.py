@@ -12,7 +12,7 @@ import numpy as np
 
 from wavenetlite import audio
 from wavenetlite.audio.scale import scale_problem
-from wavenetlite.corpora.layouts import readable
+from wavenetlite.corpora.trees import readable
 from wavenetlite.pipeline import archives
 from wavenetlite.pipeline.entries import Entry
 from wavenetlite.pipeline.shards import frames_hash
@@ -27,7 +27,7 @@ SILENT = 2.0**-15
 """One step of 16 bits: a recording that never exceeds it is silent."""
 MOST_WHOLE_S = 3600.0
 """Longest recording, seconds, for features that need the whole signal at once."""
-SLACK_S = 0.01
+SLACK_S = 0.05
 """How far `end_s` may exceed the duration: times in manifests are rounded."""
 
 
@@ -143,7 +143,8 @@ def wanted(
             "oversized", f"lasts {facts.duration_s:.0f} s; {spec!r} needs the whole signal, at most {MOST_WHOLE_S:g} s"
         )
     reading = recipe.reading
-    options = audio.ReadOptions(source, spec.sr, reading.resample, reading.mono, start, samples, "raise")
+    mono = reading.mono if entry.channel is None or (about.channels == 1 and entry.channel <= 1) else entry.channel
+    options = audio.ReadOptions(source, spec.sr, reading.resample, mono, start, samples, "raise")
     options.checked(about)
     return options
 

@@ -73,10 +73,22 @@ def header(frames: int, channels: int) -> bytes:
     return file.getvalue()
 
 
-def open_shard(path: Path) -> Floats:
-    """The frames of a shard, mapped into memory: (frames, channels), read-only."""
-    mapped: Floats = np.load(path, mmap_mode="r")
-    return mapped.view(np.ndarray)
+def open_shard(path: Path, channels: int) -> Floats:
+    """The frames of a shard, mapped into memory: (frames, channels), read-only.
+
+    Raises
+    ------
+    OSError, ValueError
+        It cannot be read, or is damaged.
+    """
+    begin = len(header(0, channels))
+    frames, rest = divmod(path.stat().st_size - begin, channels * DTYPE.itemsize)
+    with path.open("rb") as file:
+        if rest or frames < 0 or file.read(begin) != header(frames, channels):
+            raise ValueError(f"{path.parent.name}/{path.name} has no header of {channels} channels, or another length")
+    if not frames:
+        return np.empty((0, channels), np.float32)
+    return np.memmap(path, DTYPE, "r", begin, (frames, channels)).view(np.ndarray)
 
 
 def frames_hash() -> Any:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import json
 import zipfile
+import zlib
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -75,6 +76,6 @@ def read(path: Path) -> Sidecar | None:
             columns = zip(arrays["count"].tolist(), arrays["mean"], arrays["deviations"], strict=True)
             statistics = [Statistics(*column) for column in columns]
         sidecar = Sidecar(head["features"], head["shard"], head["frames"], head["rows"], statistics)
-    except (OSError, ValueError, KeyError, TypeError, EOFError, zipfile.BadZipFile):
+    except (OSError, ValueError, LookupError, TypeError, EOFError, RuntimeError, zipfile.BadZipFile, zlib.error):
         return None
     return sidecar if len(sidecar.rows) == len(sidecar.statistics) else None

@@ -4,13 +4,18 @@ from __future__ import annotations
 
 import glob
 import os
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
 from pathlib import Path, PurePosixPath
 
 from wavenetlite.corpora import layouts
-from wavenetlite.corpora.layouts import Division, readable
-from wavenetlite.pipeline import archives, manifests
-from wavenetlite.pipeline.entries import Entry, Listing, Problem, concatenate
+from wavenetlite.corpora.layouts import Division
+from wavenetlite.corpora.trees import Below, DiskTree, Tree, join, readable, walk
+from wavenetlite.pipeline import archives, companions, manifests
+from wavenetlite.pipeline.archive_tree import ArchiveTree
+from wavenetlite.pipeline.columns import check_columns, part_of_key, split_in
+from wavenetlite.pipeline.entries import Entry, Listing, Problem, Root, concatenate
+from wavenetlite.pipeline.patterns import expanded, fixed_part, matching
 from wavenetlite.support.checks import count, one_of
 from wavenetlite.support.errors import ArrayTypeError, ParameterError
 
@@ -18,6 +23,7 @@ Source = str | os.PathLike[str] | Sequence[str | os.PathLike[str]]
 
 VALID_PART = TEST_PART = 0.1
 """Shares of validation and test clips where a folder does not define them: those of `train`."""
+MOST_WRAPPERS = 8
 LAYOUTS = ("auto", *layouts.FINDERS, "tree")
 
 
@@ -42,39 +48,84 @@ def listed(source: Source, *, layout: str = "auto", columns: Mapping[str, str] |
     """
     one_of("layout", layout, LAYOUTS)
     count("seed", seed)
-    if isinstance(source, str | os.PathLike):
-        return one(os.fspath(source), layout, columns or {}, seed).finish(readable(os.fspath(source)))
-    if not isinstance(source, Sequence) or not all(isinstance(part, str | os.PathLike) for part in source):
+    check_columns(columns or {})
+    options = Options(layout, columns or {}, seed)
+    given = [source] if isinstance(source, str | os.PathLike) else source
+    if not isinstance(given, Sequence) or not all(isinstance(part, str | os.PathLike) for part in given):
         raise ArrayTypeError(f"source is a {type(source).__name__}; it must be a path, or a list of paths")
-    if not source:
+    if not given:
         raise ParameterError("source is an empty list; it must name at least one path")
-    listings = []
-    for part in source:
-        found = one(os.fspath(part), layout, columns or {}, seed)
-        below(found, Path(part).name if len(source) > 1 else "")
-        listings.append(found)
-    return concatenate(listings[0].layout if len(listings) == 1 else "several", listings).finish(
-        ", ".join(readable(os.fspath(part)) for part in source)
-    )
+    shown = ", ".join(readable(os.fspath(part)) for part in given)
+    names = [name for part in given for name in spelled(os.fspath(part))]
+    listings = [one(name, options) for name in names]
+    if len(listings) == 1:
+        return listings[0].finish(shown)
+    for listing, prefix in zip(listings, prefixes(names), strict=True):
+        below(listing, prefix)
+    return concatenate("several", listings).finish(shown)
 
 
-def one(source: str, layout: str, columns: Mapping[str, str], seed: int) -> Listing:
+def spelled(source: str) -> list[str]:
+    """A source, or those that its braces stand for."""
+    return [source] if os.path.lexists(source) else expanded(source)
+
+
+def prefixes(names: Sequence[str]) -> list[str]:
+    """For each source the end of its path, long enough that no two are the same."""
+    paths = [PurePosixPath(os.path.abspath(name)).parts for name in names]  # noqa: PTH100
+    lengths = [1] * len(paths)
+    while True:
+        ends = ["/".join(parts[-length:]) for parts, length in zip(paths, lengths, strict=True)]
+        longer = [
+            i
+            for i, end in enumerate(ends)
+            if any(other == end and paths[j] != paths[i] and lengths[i] < len(paths[i]) for j, other in enumerate(ends))
+        ]
+        if not longer:
+            return ends
+        for i in longer:
+            lengths[i] += 1
+
+
+@dataclass(frozen=True)
+class Options:
+    """How sources are read; parameters of `listed`."""
+
+    layout: str
+    columns: Mapping[str, str]
+    seed: int
+
+
+def one(source: str, options: Options) -> Listing:
+    """The listing of one source; where its recordings are is remembered as the source was given."""
     path = Path(os.path.abspath(source))  # noqa: PTH100  (workers may have another working directory)
     if path.is_dir():
-        return folder(path, layout, seed)
-    if path.is_file():
-        return file(path, columns)
-    if glob.has_magic(source):
-        return matches(str(path), columns)
-    raise ParameterError(f"source={readable(source)!r}: {'not a file' if path.exists() else 'there is no such file'}")
+        found = corpus(DiskTree(path), options)
+    elif path.is_file():
+        found = file(path, options)
+    elif glob.has_magic(source):
+        found = matches(str(path), options)
+    else:
+        reason = "not a file" if path.exists() else "there is no such file"
+        raise ParameterError(f"source={readable(source)!r}: {reason}")
+    for entry in found.entries:
+        if entry.base not in found.roots:
+            shown = entry.base if os.path.isabs(source) else os.path.relpath(entry.base)  # noqa: PTH117
+            found.roots[entry.base] = Root(shown, entry.member is not None)
+    found.places.append(os.path.realpath(path))
+    return found
 
 
-def file(path: Path, columns: Mapping[str, str]) -> Listing:
+def is_source(name: str) -> bool:
+    return archives.is_archive(Path(name)) or manifests.is_manifest(Path(name))
+
+
+def file(path: Path, options: Options) -> Listing:
     """A manifest, an archive or a recording, by its ending."""
     if manifests.is_manifest(path):
-        return manifests.read(path, columns)
+        return manifests.read(path, options.columns)
     if archives.is_archive(path):
-        return archives.read(path)
+        return archive(path, options)
     if layouts.is_audio(path.name):
         return Listing("file", [with_stat(Entry(path.name, str(path.parent), path.name))])
     raise ParameterError(
@@ -83,62 +134,154 @@ def file(path: Path, columns: Mapping[str, str]) -> Listing:
     )
 
 
-def folder(path: Path, layout: str, seed: int) -> Listing:
-    """A corpus in a layout that `wavenetlite.corpora.layouts` knows; else every recording at any depth."""
-    if layout == "tree":
-        return tree(path)
-    found = layouts.find(path, layout, Division(VALID_PART, TEST_PART, seed))
-    if layout == "auto" and not found.items:
-        return tree(path)
+def archive(path: Path, options: Options) -> Listing:
+    """The corpus in an archive, or WebDataset's samples."""
+    tree = archives.tree(path)
+    found = Listing("")
+    if companions.ENDINGS & tree.endings:
+        found = everything(tree, options, texts=not archives.zipfile_like(path))
+    if not found.told:
+        found = corpus(tree, options)
+        found.layout = "archive"
+    elif split := split_in(path.name):
+        for entry in found.entries:
+            entry.split = entry.split or split
+    found.problems += [Problem("", "truncated", f"{readable(path.name)} {why}") for _, why in tree.problems]
+    return found
+
+
+def corpus(tree: Tree, options: Options) -> Listing:
+    """A corpus in a layout that `wavenetlite.corpora.layouts` knows, perhaps inside one folder; else `everything`."""
+    if options.layout == "tree":
+        return everything(tree, options)
+    division = Division(VALID_PART, TEST_PART, options.seed)
+    found, folder = layouts.find(tree, options.layout, division), ""
+    if options.layout == "auto" and not found.items and (folder := wrapper(tree)):
+        found = layouts.find(Below(tree, folder), "auto", division)
+    if options.layout == "auto" and (not found.items or (found.problems and found.layout in ("folders", "fsdd"))):
+        whole = everything(tree, options)
+        if not found.items or len(whole.entries) > 2 * len(found.items) + len(found.noises):
+            return whole  # what a layout leaves out mostly is not laid out by it
     found.items.reverse()
-    entries, base = [], str(path)
+    entries = []
     while found.items:  # popped, so that two lists of very many files never exist
         item = found.items.pop()
-        entries.append(with_stat(Entry(item.name, base, item.name, item.label, item.speaker, item.part)))
-    return Listing(found.layout, entries, [Problem("", "layout", line) for line in found.problems])
+        entries.append(entry_of(tree, join(folder, item.name), item.label, item.speaker, item.part))
+    prefix = f"{readable(folder)}/" if folder else ""
+    return Listing(found.layout, entries, [Problem("", "layout", prefix + line) for line in found.problems])
 
 
-def tree(root: Path) -> Listing:
-    """Every recording below a folder, labelled by its folder; "" at the top."""
-    entries, base = [], str(root)
-    for where, folders, names in os.walk(root):
-        folders.sort()
-        inside = PurePosixPath(Path(where).relative_to(root).as_posix())
-        for name in filter(layouts.is_audio, names):
-            key = str(inside / name)
-            label = layouts.composed(inside.name)
-            speaker = layouts.speaker_of(key, label)
-            entries.append(with_stat(Entry(key, base, key, label, speaker)))
-    return Listing("tree", entries)
+def wrapper(tree: Tree) -> str:
+    """The folder inside which a corpus is, if there is nothing else: archives often have one at their top."""
+    folder = ""
+    for _ in range(MOST_WRAPPERS):
+        nodes = tree.nodes(folder)
+        inner = [node.name for node in nodes if node.is_folder]
+        if len(inner) != 1 or any(layouts.is_audio(node.name) for node in nodes):
+            break
+        folder = join(folder, inner[0])
+        if inner[0].lower() in layouts.PARTS:
+            break
+    return folder
 
 
-def matches(pattern: str, columns: Mapping[str, str]) -> Listing:
-    """What a glob finds: recordings, labelled by the folder below the pattern's fixed part; archives; manifests."""
+def everything(tree: Tree, options: Options, *, texts: bool = False) -> Listing:
+    """Every recording at any depth, labelled by its companions, else by its folder; "" at the top."""
+    listing = Listing("tree")
+    skipped: list[tuple[str, str]] = []
+    others: list[str] = []
+    for folder, nodes in walk(tree, skipped):
+        names = {node.name for node in nodes if node.is_file}
+        for node in nodes:
+            path = join(folder, node.name)
+            if node.is_file and layouts.is_audio(node.name):
+                listing.entries.append(sample(tree, folder, node.name, names, options, texts, listing))
+            elif layouts.has_audio_ending(node.name):
+                skipped.append((path, "a hidden file" if node.is_file else node.kind))
+            elif not listing.entries and is_source(node.name):
+                others.append(path)
+    listing.problems += problems_of(skipped)
+    if not listing.entries:
+        listing.problems += [
+            Problem("", "layout", f"{readable(path)}: a manifest or an archive; pass it as the source")
+            for path in others
+        ]
+    if listing.told:
+        listing.layout = "webdataset"
+    return listing
+
+
+def problems_of(skipped: Sequence[tuple[str, str]]) -> list[Problem]:
+    return [
+        Problem("", "unreadable" if why.startswith("cannot be read") else "layout", f"{readable(path)}: {why}; skipped")
+        for path, why in skipped
+    ]
+
+
+def sample(
+    tree: Tree, folder: str, name: str, names: set[str], options: Options, texts: bool, listing: Listing
+) -> Entry:
+    """The entry of a recording and what its companions tell."""
+    key = join(folder, name)
+    entry = entry_of(tree, key, *by_name(folder, name))
+    found = companions.of(name, names)
+    if not companions.are_labels(found, texts=texts or not folder):
+        return entry
+    told, problems = companions.read(tree, folder, found, options.columns)
+    listing.problems += [Problem(key, "manifest", readable(line)) for line in problems]
+    label = told.label or (told.text if texts or not folder else "")
+    if not label and not told.speaker and not told.extra:
+        return entry
+    listing.told = True
+    extra = told.extra | ({"text": told.text} if told.text and told.text != label else {})
+    (start_s, end_s), channel = told.times, told.channel
+    return replace(entry, key=key + part_of_key(start_s, end_s, channel), label=label or entry.label,
+                   speaker=told.speaker or entry.speaker, split=told.split or entry.split, start_s=start_s, end_s=end_s,
+                   channel=channel, extra=extra or None)  # fmt: skip
+
+
+def by_name(folder: str, name: str) -> tuple[str, str, str]:
+    """Label, speaker and split that the names of folders tell, or that of a recording of FSDD."""
+    label = layouts.composed(folder.rpartition("/")[2])
+    above = [layouts.PARTS[part.lower()] for part in folder.split("/")[:-1] if part.lower() in layouts.PARTS]
+    split = above[0] if above else ""
+    match = layouts.RECORDING.match(layouts.composed(layouts.stem(name)))
+    if match and match[1].isdecimal() and label in ("", "recordings"):
+        return match[1], match[2], split or ("test" if int(match[3]) < 5 else "train")
+    return label, layouts.speaker_of(name, label), split
+
+
+def entry_of(tree: Tree, name: str, label: str = "", speaker: str = "", split: str = "") -> Entry:
+    """The entry of a file of a tree."""
+    if isinstance(tree, ArchiveTree):
+        stored = tree.stored(name)
+        assert stored is not None
+        return Entry(name, tree.path, name, label, speaker, split, size=stored.size, mtime_ns=stored.mark,
+                     member=stored.member)  # fmt: skip
+    return with_stat(Entry(name, tree.place(""), name, label, speaker, split))
+
+
+def matches(pattern: str, options: Options) -> Listing:
+    """What a glob finds: recordings, labelled by the folder below its fixed part; folders; archives; manifests."""
     fixed = Path(*fixed_part(pattern))
-    listings, entries, base = [], [], str(fixed)
-    for found in sorted(glob.glob(pattern, recursive=True)):  # noqa: PTH207  (a pattern may be absolute)
-        path = Path(found)
-        if not path.is_file():
-            continue
-        key = PurePosixPath(path.relative_to(fixed).as_posix())
-        if archives.is_archive(path) or manifests.is_manifest(path):
-            listings.append(below(file(path, columns), str(key)))
+    own, skipped = Listing("glob"), list[tuple[str, str]]()
+    listings, base = [own], str(fixed)
+    names = matching(pattern, fixed, skipped)
+    recordings = {layouts.stem(name) for name in names if layouts.is_audio(name.rpartition("/")[2])}
+    for name in names:
+        path = fixed / name
+        if path.is_dir():
+            listings.append(below(everything(DiskTree(path), options), name))
+        elif is_source(name) and layouts.stem(name) not in recordings:  # else it belongs to a recording
+            listings.append(below(file(path, options), name))
         elif layouts.is_audio(path.name):
-            label = layouts.composed(key.parent.name)
-            entries.append(
-                with_stat(Entry(str(key), base, str(key), label, layouts.speaker_of(str(key), label)))
-            )  # fmt: skip
-    if not entries and not listings:
+            label = layouts.composed(PurePosixPath(name).parent.name)
+            own.entries.append(with_stat(Entry(name, base, name, label, layouts.speaker_of(name, label))))
+    own.problems += problems_of(skipped)
+    whole = concatenate("glob", listings)
+    if not whole.entries and not whole.problems:
         raise ParameterError(f"source={readable(pattern)!r} matches no recording, manifest or archive")
-    return concatenate("glob", [Listing("glob", entries), *listings])
-
-
-def fixed_part(pattern: str) -> Iterator[str]:
-    """The folders of a pattern before the first that has a wildcard."""
-    for part in Path(pattern).parent.parts:
-        if glob.has_magic(part):
-            return
-        yield part
+    return whole
 
 
 def below(listing: Listing, prefix: str) -> Listing:

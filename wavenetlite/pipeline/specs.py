@@ -4,10 +4,8 @@ from __future__ import annotations
 
 import inspect
 import json
-import subprocess
-import sys
 import zipfile
-from collections.abc import Mapping
+import zlib
 from dataclasses import dataclass
 from hashlib import blake2b
 from importlib.metadata import PackageNotFoundError, version
@@ -119,50 +117,11 @@ def read(path: Path) -> Features | None:
     """The spec in a file; None if it is missing or unusable."""
     try:
         return unpacked(path.read_bytes())
-    except (OSError, ValueError, KeyError, EOFError, zipfile.BadZipFile, WavenetliteError):
+    except (OSError, ValueError, LookupError, TypeError, EOFError, RuntimeError, zipfile.BadZipFile, zlib.error):
         return None
-
-
-# Without librosa
-
-
-def made(kind: str, options: Mapping[str, Any], known: Path) -> Features:
-    """The spec ``kind(**options)``; librosa is not imported into this process.
-
-    Its tables come from the file `known`, if that holds the same spec and was made with the installed libraries; else
-    another process computes them. librosa would take 130 MB here, and a second at every start.
-
-    Raises
-    ------
-    ParameterError, ArrayTypeError
-        An option is invalid.
-    """
-    wanted = {"type": kind, **defaults(kind), **options}
-    spec = read(known)
-    if spec is not None and not spec.steps and same(spec.config(), wanted):
-        return spec
-    code = "import json, sys\nfrom wavenetlite.pipeline.specs import computed\ncomputed(*json.load(sys.stdin))"
-    done = subprocess.run(
-        [sys.executable, "-c", code], input=json.dumps([kind, options]).encode(), capture_output=True, check=False
-    )
-    if done.returncode == 0:
-        return unpacked(done.stdout)
-    return Features.registry[kind](**options)  # raises the error, in one line
-
-
-def computed(kind: str, options: dict[str, Any]) -> None:
-    """The code of the other process."""
-    sys.stdout.buffer.write(packed(Features.registry[kind](**options)))
 
 
 def defaults(kind: str) -> dict[str, Any]:
     """The default options of a kind of features."""
     arguments = inspect.signature(Features.registry[kind]).parameters.values()
     return {argument.name: argument.default for argument in arguments if argument.name != "tables"}
-
-
-def same(config: Mapping[str, Any], wanted: Mapping[str, Any]) -> bool:
-    """Whether a spec is the one wanted, with tables of the installed libraries."""
-    versions = config["versions"]
-    options = {name: value for name, value in config.items() if name not in ("steps", "versions")}
-    return options == wanted and all(installed(name) == value for name, value in versions.items())

@@ -159,7 +159,7 @@ class Chunk:
         if old.row["identity"] == row["identity"]:
             return not old.row.get("again")
         _, _, _, *part = old.row["identity"]
-        return part == [entry.start_s, entry.end_s] and bool(old.row["audio"] == self.recordings.of(entry)[1])
+        return part == entry.part and bool(old.row["audio"] == self.recordings.of(entry)[1])
 
     def copy(self, row: SidecarRow, old: Old, writer: shards.ShardWriter) -> Statistics:
         """Copy the frames, or the refusal, of an earlier extraction."""
@@ -168,7 +168,8 @@ class Chunk:
         if "refused" in row:
             return old.statistics
         if old.shard not in self.shards:
-            self.shards = {old.shard: shards.open_shard(Path(self.task.out, shards.FOLDER, old.shard))}
+            path = Path(self.task.out, shards.FOLDER, old.shard)
+            self.shards = {old.shard: shards.open_shard(path, self.recipe.spec.out_channels)}
         first, count = old.row["offset"], old.row["frames"]
         row["offset"] = writer.frames
         for at in range(first, first + count, COPIED_FRAMES):

@@ -15,12 +15,7 @@ MOST_DEPTH = 100
 
 def parse_json(what: str, text: str, most_marks: int = MOST_MARKS) -> dict[str, Any]:
     """Parse a JSON object; deep nesting or too many values are rejected before parsing."""
-    outline = re.sub(r'"[^"]*"', "", text.replace(r"\\", "").replace(r"\"", ""))
-    if sum(map(outline.count, ",[]{}")) > most_marks:
-        raise ModelFileError(f"{what} has more than {most_marks} brackets and commas")
-    # The parser's own limit is the interpreter's, which may have been set higher than the stack allows.
-    if max(accumulate(1 if mark in "[{" else -1 for mark in re.findall(r"[][{}]", outline)), default=0) > MOST_DEPTH:
-        raise ModelFileError(f"{what} is nested more than {MOST_DEPTH} deep")
+    check_outline(what, text, most_marks)
     try:
         value = json.loads(text, object_pairs_hook=unique, parse_constant=refuse)
     except (ValueError, RecursionError) as error:
@@ -28,6 +23,16 @@ def parse_json(what: str, text: str, most_marks: int = MOST_MARKS) -> dict[str, 
     if not isinstance(value, dict):
         raise ModelFileError(f"{what} is a {type(value).__name__}; it must be an object")
     return value
+
+
+def check_outline(what: str, text: str, most_marks: int = MOST_MARKS) -> None:
+    """Reject JSON that is nested too deeply, or has too many values, before it is parsed."""
+    outline = re.sub(r'"[^"]*"', "", text.replace(r"\\", "").replace(r"\"", ""))
+    if sum(map(outline.count, ",[]{}")) > most_marks:
+        raise ModelFileError(f"{what} has more than {most_marks} brackets and commas")
+    # The parser's own limit is the interpreter's, which may have been set higher than the stack allows.
+    if max(accumulate(1 if mark in "[{" else -1 for mark in re.findall(r"[][{}]", outline)), default=0) > MOST_DEPTH:
+        raise ModelFileError(f"{what} is nested more than {MOST_DEPTH} deep")
 
 
 def unique(pairs: list[tuple[str, Any]]) -> dict[str, Any]:

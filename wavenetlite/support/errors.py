@@ -31,3 +31,7 @@ class TrainingError(WavenetliteError, RuntimeError):
 
 class StreamMismatchError(WavenetliteError, RuntimeError):
     """A streamed output differs from the offline output; raised by :func:`wavenetlite.verify_stream`."""
+
+
+class MissingPackageError(WavenetliteError, ImportError):
+    """A package that only some uses need is not installed; the message has the command that installs it."""

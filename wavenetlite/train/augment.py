@@ -13,11 +13,11 @@ from typing import Any, ClassVar, Literal
 
 import numpy as np
 import numpy.typing as npt
-import scipy.fft
 
 from wavenetlite.support.arrays import Floats, is_array
 from wavenetlite.support.checks import count, number, one_of, positive_int
 from wavenetlite.support.errors import ArrayTypeError, ParameterError
+from wavenetlite.support.optional import optional
 from wavenetlite.support.options import option_names
 
 Ints = npt.NDArray[np.int64]
@@ -34,6 +34,11 @@ SILENT_DB = -40.0
 """Assumed level of a silent clip when noise is added to it."""
 CLIPS_AT_ONCE = 64
 """A batch is processed in pieces of this size to limit the memory needed."""
+
+
+def fourier() -> Any:
+    """SciPy's Fourier transforms, of batches twice as fast as NumPy's."""
+    return optional("scipy.fft", "train", "augmentation")
 
 
 class Transform:
@@ -459,12 +464,12 @@ class Speed(Transform):
     def change(self, x: Floats, rng: Generator) -> Floats:
         n = x.shape[1]
         lengths = self.lengths(n, rng.uniform(self.low, self.high, len(x)))
-        spectra = scipy.fft.rfft(x, axis=1, norm="forward")  # normalised by n here instead of by the new length below
+        spectra = fourier().rfft(x, axis=1, norm="forward")  # normalised by n here instead of by the new length below
         for length in np.unique(lengths).tolist():
             if length == n:
                 continue
             rows = np.flatnonzero(lengths == length)
-            x[rows] = middle(scipy.fft.irfft(spectra[rows], length, axis=1, norm="forward"), n)
+            x[rows] = middle(fourier().irfft(spectra[rows], length, axis=1, norm="forward"), n)
         return x
 
     def lengths(self, n: int, factors: npt.NDArray[np.float64]) -> Ints:
@@ -483,10 +488,10 @@ class _Filter(Transform):
 
     def change(self, x: Floats, rng: Generator) -> Floats:
         n = x.shape[1]
-        n_fft = scipy.fft.next_fast_len(n + n // 40, real=True)  # room for ringing beyond the ends
-        spectra = scipy.fft.rfft(x, n_fft, axis=1)
+        n_fft = fourier().next_fast_len(n + n // 40, real=True)  # room for ringing beyond the ends
+        spectra = fourier().rfft(x, n_fft, axis=1)
         spectra *= self.response(len(x), n_fft, rng)
-        filtered: Floats = scipy.fft.irfft(spectra, n_fft, axis=1, overwrite_x=True)[:, :n]
+        filtered: Floats = fourier().irfft(spectra, n_fft, axis=1, overwrite_x=True)[:, :n]
         return filtered
 
     def response(self, clips: int, n_fft: int, rng: Generator) -> Floats:
@@ -536,7 +541,7 @@ class BandLimit(_Filter):
         self.probability = share("probability", probability)
 
     def response(self, clips: int, n_fft: int, rng: Generator) -> Floats:
-        f = scipy.fft.rfftfreq(n_fft, 1 / self.sr).astype(np.float32)
+        f = np.fft.rfftfreq(n_fft, 1 / self.sr).astype(np.float32)
         kinds = rng.integers(len(self.kinds), size=clips)
         lowpass = drawn_cutoffs(self.lowpass_hz, clips, rng)
         highpass = drawn_cutoffs(self.highpass_hz, clips, rng)
@@ -639,10 +644,10 @@ class Reverb(Transform):
         response = np.zeros((len(x), first + samples), np.float32)
         response[:, :1] = np.sqrt(1 - room_energy)
         response[:, first:] = room * ratio_of_levels(room_energy, power(room)[:, np.newaxis] * samples)
-        n_fft = scipy.fft.next_fast_len(n + response.shape[1], real=True)
-        spectra = scipy.fft.rfft(x, n_fft, axis=1)
-        spectra *= scipy.fft.rfft(response, n_fft, axis=1)
-        filtered: Floats = scipy.fft.irfft(spectra, n_fft, axis=1, overwrite_x=True)[:, :n]
+        n_fft = fourier().next_fast_len(n + response.shape[1], real=True)
+        spectra = fourier().rfft(x, n_fft, axis=1)
+        spectra *= fourier().rfft(response, n_fft, axis=1)
+        filtered: Floats = fourier().irfft(spectra, n_fft, axis=1, overwrite_x=True)[:, :n]
         return filtered
 
 
@@ -914,10 +919,10 @@ def white_noise(shape: tuple[int, ...], rng: Generator) -> Floats:
 def coloured_noise(exponent: float, shape: tuple[int, int], rng: Generator) -> Floats:
     """Noise with an amplitude proportional to f ** -exponent, of any level."""
     clips, n = shape
-    n_fft = scipy.fft.next_fast_len(n, real=True)
-    spectra = scipy.fft.rfft(white_noise((-(-clips // CLIPS_A_NOISE), n_fft), rng), axis=1)
+    n_fft = fourier().next_fast_len(n, real=True)
+    spectra = fourier().rfft(white_noise((-(-clips // CLIPS_A_NOISE), n_fft), rng), axis=1)
     spectra *= colour(exponent, n_fft)
-    noise = scipy.fft.irfft(spectra, n_fft, axis=1)
+    noise = fourier().irfft(spectra, n_fft, axis=1)
     sources, places = rng.integers(len(noise), size=clips).tolist(), rng.integers(n_fft, size=clips).tolist()
     return np.stack([take_periodic(noise[i], at, n) for i, at in zip(sources, places, strict=True)])
 

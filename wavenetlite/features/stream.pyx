@@ -1,48 +1,31 @@
+# cython: boundscheck=False, initializedcheck=False
 """FeatureStream: streaming features of one signal, or of several in lockstep."""
 
-from __future__ import annotations
+cimport cython
+cimport numpy as cnp
+
+from wavenetlite.features._frames cimport FrameStream
 
 from struct import Struct
-from typing import Any, Literal, Protocol
 
 import numpy as np
 
 from wavenetlite.features._steps import UNFIT
-from wavenetlite.features.steps import StepState, run_out
-from wavenetlite.support.arrays import Floats
+from wavenetlite.features.steps import run_out
 from wavenetlite.support.errors import SnapshotError, StreamStateError
-from wavenetlite.support.one_thread import OneThread
 from wavenetlite.support.snapshots import pack, seal, unpack, unseal
+
+cdef extern from "simd.h" nogil:
+    bint try_acquire(int*)
+    void release(int*)
+
+cnp.import_array()
 
 STATE = Struct("<qq")
 
 
-class Front(Protocol):
-    """A front end: turns samples into frames, (frames, channels), or (streams, frames, channels) if streams > 0."""
-
-    @property
-    def samples_in(self) -> int: ...
-    def process(self, samples: Floats) -> Floats: ...
-    def flush(self) -> Floats: ...
-    def reset(self) -> None: ...
-    def check(self, samples: Floats) -> object:
-        """Raise what `process` would raise about `samples`."""
-
-    def save(self) -> bytes: ...
-    def load(self, state: bytes) -> None: ...
-
-
-class Spec(Protocol):
-    """What a stream needs of its features."""
-
-    @property
-    def fingerprint(self) -> bytes: ...
-    @property
-    def latency(self) -> int: ...
-    def stream(self, *, streams: int | None, on_nonfinite: Literal["raise", "zero"]) -> FeatureStream: ...
-
-
-class FeatureStream:
+@cython.final
+cdef class FeatureStream:
     """Streaming features of one signal, or of several in lockstep, fed in blocks of any length.
 
     Made by ``spec.stream()``. The frames are bit-identical to ``spec(y)`` for any partition into blocks. A call that
@@ -59,23 +42,41 @@ class FeatureStream:
     True
     """
 
-    def __init__(
-        self,
-        spec: Spec,
-        front: Front,
-        steps: list[StepState],
-        streams: int,
-        on_nonfinite: Literal["raise", "zero"] = "raise",
-    ) -> None:
+    # The attributes stand in stream.pxd.
+
+    def __init__(self, spec: object, front: object, steps: list, streams: int, on_nonfinite: str = "raise") -> None:
         self.spec = spec
         self.streams = streams
-        self.on_nonfinite: Literal["raise", "zero"] = on_nonfinite
+        self.on_nonfinite = on_nonfinite
         self.frames_out = 0
-        self._front = front
-        self._steps = steps
-        self._alone = OneThread("stream")
+        self.become(front, steps)
 
-    def process(self, samples: Floats) -> Floats:
+    cdef become(self, object front, list steps):
+        self.front = front
+        self.frames = front if isinstance(front, FrameStream) else None
+        self.steps = steps
+        self.later = front.fuse(steps)
+
+    cdef acquire(self):
+        if not try_acquire(&self.busy):
+            raise StreamStateError("stream is in use by another thread; give each thread its own stream")
+
+    cdef cnp.ndarray advance(self, object samples):
+        """What `process` returns; for an owner that lets only one thread in."""
+        cdef cnp.ndarray out = self.front.process(samples) if self.frames is None else self.frames.advance(samples)
+        if self.later:
+            out = self.after(out, False)
+        self.frames_out += cnp.PyArray_DIM(out, cnp.PyArray_NDIM(out) - 2)
+        return out
+
+    cdef cnp.ndarray after(self, cnp.ndarray frames, bint ended):
+        """Apply the later steps to the front end's frames."""
+        x = frames if self.streams else frames[np.newaxis]
+        for step in self.later:
+            x = run_out(step, x) if ended else step.process(x)
+        return x if self.streams else x[0]
+
+    def process(self, samples: np.ndarray) -> np.ndarray:
         """Feed the next samples; returns the completed frames.
 
         Parameters
@@ -94,31 +95,36 @@ class FeatureStream:
         StreamStateError
             Another thread is using the stream, or it was flushed and not reset.
         """
-        with self._alone:
-            frames = self._front.process(samples)
-            if self._steps:
-                frames = self._after(frames, ended=False)
-            self.frames_out += frames.shape[-2]
-            return frames
+        self.acquire()
+        try:
+            return self.advance(samples)
+        finally:
+            release(&self.busy)
 
-    def flush(self) -> Floats:
+    def flush(self) -> np.ndarray:
         """End the signal; returns the frames held back by padding or deltas. Afterwards the stream must be `reset`."""
-        with self._alone:
-            frames = self._after(self._front.flush(), ended=True)
-            self.frames_out += frames.shape[-2]
+        self.acquire()
+        try:
+            frames = self.after(self.front.flush(), True)
+            self.frames_out += cnp.PyArray_DIM(frames, cnp.PyArray_NDIM(frames) - 2)
             return frames
+        finally:
+            release(&self.busy)
 
     def reset(self) -> None:
         """Start over: the next sample is the first."""
-        with self._alone:
-            self._front.reset()
-            for step in self._steps:
+        self.acquire()
+        try:
+            self.front.reset()
+            for step in self.steps:
                 step.reset()
             self.frames_out = 0
+        finally:
+            release(&self.busy)
 
-    def check(self, samples: Floats) -> None:
+    def check(self, samples: np.ndarray) -> None:
         """Raise what `process` would raise about the values, shape and dtype of `samples`."""
-        self._front.check(samples)
+        self.front.check(samples)
 
     def snapshot(self) -> bytes:
         """The state of the stream as bytes, the same for any partition of the signal into blocks.
@@ -134,10 +140,13 @@ class FeatureStream:
         >>> bool((other.process(y[1234:]) == online.process(y[1234:])).all())
         True
         """
-        with self._alone:
-            return self._saved()
+        self.acquire()
+        try:
+            return self.saved()
+        finally:
+            release(&self.busy)
 
-    def restore(self, snapshot: bytes | bytearray | memoryview) -> None:
+    def restore(self, snapshot: object) -> None:
         """Restore the state of a snapshot; the present state is discarded.
 
         Parameters
@@ -152,54 +161,53 @@ class FeatureStream:
         StreamStateError
             Another thread is using the stream.
         """
-        with self._alone:
-            self._become(self._twin(snapshot))
+        cdef FeatureStream twin
+        self.acquire()
+        try:
+            twin = self.twin(snapshot)
+            self.front, self.frames, self.steps, self.later = twin.front, twin.frames, twin.steps, twin.later
+            self.frames_out = twin.frames_out
+        finally:
+            release(&self.busy)
 
     def fork(self) -> FeatureStream:
         """An independent copy of the stream."""
-        with self._alone:
-            return self._twin(self._saved())
+        self.acquire()
+        try:
+            return self.twin(self.saved())
+        finally:
+            release(&self.busy)
 
-    def __reduce__(self) -> Any:
+    def __reduce__(self) -> object:
         raise StreamStateError(
             "a stream cannot be copied or pickled; use fork() or snapshot(), or make another with spec.stream()"
         )
 
-    def _saved(self) -> bytes:
-        parts = [self._front.save(), *(step.save() for step in self._steps)]
+    cdef bytes saved(self):
+        parts = [self.front.save(), *(step.save() for step in self.steps)]
         return seal("features", self.spec.fingerprint, pack(STATE.pack(self.streams, self.frames_out), *parts))
 
-    def _twin(self, snapshot: object) -> FeatureStream:
+    cdef FeatureStream twin(self, object snapshot):
         """A new stream restored from a snapshot."""
-        twin = self.spec.stream(streams=self.streams or None, on_nonfinite=self.on_nonfinite)
-        head, front, *steps = unpack(unseal("features", self.spec.fingerprint, snapshot), 2 + len(self._steps), UNFIT)
+        cdef FeatureStream twin = self.spec.stream(streams=self.streams or None, on_nonfinite=self.on_nonfinite)
+        head, front, *steps = unpack(unseal("features", self.spec.fingerprint, snapshot), 2 + len(self.steps), UNFIT)
         streams, frames_out = STATE.unpack(head) if len(head) == STATE.size else (-1, -1)
         if streams != self.streams:
             raise SnapshotError(f"snapshot is of streams={streams or None}; it must be {self.streams or None}")
         if not 0 <= frames_out < 2**60:
             raise SnapshotError(UNFIT)
-        twin._front.load(front)
-        for step, state in zip(twin._steps, steps, strict=True):
+        twin.front.load(front)
+        for step, state in zip(twin.steps, steps, strict=True):
             step.load(state)
         twin.frames_out = frames_out
         return twin
 
-    def _become(self, twin: FeatureStream) -> None:
-        self._front, self._steps, self.frames_out = twin._front, twin._steps, twin.frames_out
-
     @property
     def samples_in(self) -> int:
         """Samples fed since the start or the last reset, of each signal."""
-        return self._front.samples_in
+        return self.front.samples_in
 
     @property
     def latency(self) -> int:
         """Frames of lookahead before frame n is returned."""
         return self.spec.latency
-
-    def _after(self, frames: Floats, *, ended: bool) -> Floats:
-        """Apply the steps to the front end's frames."""
-        x = frames if self.streams else frames[np.newaxis]
-        for step in self._steps:
-            x = run_out(step, x) if ended else step.process(x)
-        return x if self.streams else x[0]

@@ -1,35 +1,32 @@
 """ClassifierPool: many signals at once through one classifier."""
 
-from __future__ import annotations
+cimport cython
 
-from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
-from typing import Any
+from wavenetlite.classifier.stream cimport ClassifierStream
+
+from collections.abc import Mapping
 
 import numpy as np
-import numpy.typing as npt
 
-from wavenetlite.classifier.decision import Prediction
-from wavenetlite.classifier.design import Design
-from wavenetlite.classifier.stream import ClassifierStream, Event, NonFinite
-from wavenetlite.classifier.timing import Timing
 from wavenetlite.engine.pool import StreamPool
-from wavenetlite.support.arrays import Floats
 from wavenetlite.support.errors import ArrayTypeError, StreamStateError, WavenetliteError
 from wavenetlite.support.one_thread import OneThread
 
 
-class PooledNetwork:
+@cython.final
+cdef class PooledNetwork:
     """One stream of a network pool, with the interface of a `Stream`."""
+    cdef object pool
+    cdef object sid
 
-    def __init__(self, pool: StreamPool, sid: int) -> None:
+    def __init__(self, pool: object, sid: int) -> None:
         self.pool = pool
         self.sid = sid
 
-    def process(self, frames: Floats) -> Floats:
+    def process(self, frames: np.ndarray) -> np.ndarray:
         return self.pool.process({self.sid: frames})[self.sid]
 
-    def flush(self) -> Floats:
+    def flush(self) -> np.ndarray:
         return self.pool.flush(self.sid)
 
     def reset(self) -> None:
@@ -42,7 +39,8 @@ class PooledNetwork:
         self.pool.restore(self.sid, snapshot)
 
 
-class ClassifierPool:
+@cython.final
+cdef class ClassifierPool:
     """Many signals processed by one classifier; made by ``clf.pool(capacity)``.
 
     Every signal is identified by the id that `open` returns. Its events, predictions and probabilities are
@@ -69,24 +67,31 @@ class ClassifierPool:
     True
     """
 
-    def __init__(self, design: Design, capacity: int, *, threads: int = 1, on_nonfinite: NonFinite = "raise") -> None:
-        self._design = design
-        self._network = StreamPool(
+    cdef object design
+    cdef object network                     # a StreamPool
+    cdef str on_nonfinite
+    cdef dict members                       # ClassifierStreams by id
+    cdef dict pending                       # by id: events of calls that raised because of another signal
+    cdef object alone
+
+    def __init__(self, design: object, capacity: int, *, threads: int = 1, on_nonfinite: str = "raise") -> None:
+        self.design = design
+        self.network = StreamPool(
             design.network, capacity, threads=threads, on_nonfinite=on_nonfinite, name="features"
         )
-        self._on_nonfinite: NonFinite = on_nonfinite
-        self._members: dict[int, ClassifierStream] = {}
-        self._pending: dict[int, list[Event]] = {}  # events of calls that raised because of another signal
-        self._alone = OneThread("pool")
+        self.on_nonfinite = on_nonfinite
+        self.members = {}
+        self.pending = {}
+        self.alone = OneThread("pool")
 
     @property
-    def timing(self) -> Timing:
+    def timing(self) -> object:
         """Labels of the probabilities, and where their frames lie in a signal."""
-        return self._design.timing
+        return self.design.timing
 
     # Signals
 
-    def open(self, *, snapshot: bytes | bytearray | memoryview | None = None) -> int:
+    def open(self, *, snapshot: object = None) -> int:
         """A new signal; returns its id.
 
         Parameters
@@ -101,45 +106,45 @@ class ClassifierPool:
         SnapshotError
             The snapshot is invalid, damaged, or of another classifier; nothing has been opened.
         """
-        with self._alone:
-            sid = self._network.open()
+        with self.alone:
+            sid = self.network.open()
             try:
-                network = PooledNetwork(self._network, sid)
-                stream = ClassifierStream(self._design, on_nonfinite=self._on_nonfinite, network=network)
+                network = PooledNetwork(self.network, sid)
+                stream = ClassifierStream(self.design, on_nonfinite=self.on_nonfinite, network=network)
                 if snapshot is not None:
                     stream.restore(snapshot)
             except BaseException:
-                self._network.close(sid)
+                self.network.close(sid)
                 raise
-            self._members[sid] = stream
+            self.members[sid] = stream
             return sid
 
     def close(self, sid: int) -> None:
         """Close a signal without flushing: its slot is freed and its id becomes invalid."""
-        with self._alone:
-            self._network.close(sid)
-            del self._members[sid]
-            self._pending.pop(sid, None)
+        with self.alone:
+            self.network.close(sid)
+            del self.members[sid]
+            self.pending.pop(sid, None)
 
     def reset(self, sid: int) -> None:
         """Start a signal over: the next sample is the first."""
-        with self._alone:
-            self._member(sid).reset()
-            self._pending.pop(sid, None)
+        with self.alone:
+            self.member(sid).reset()
+            self.pending.pop(sid, None)
 
     def snapshot(self, sid: int) -> bytes:
         """The state of a signal as bytes, the same as of `ClassifierStream.snapshot`.
 
         Events still pending from a call that raised are not included.
         """
-        with self._alone:
-            return self._member(sid).snapshot()
+        with self.alone:
+            return self.member(sid).snapshot()
 
-    def restore(self, sid: int, snapshot: bytes | bytearray | memoryview) -> None:
+    def restore(self, sid: int, snapshot: object) -> None:
         """Restore a signal from a snapshot; see `ClassifierStream.restore`."""
-        with self._alone:
-            self._member(sid).restore(snapshot)
-            self._pending.pop(sid, None)
+        with self.alone:
+            self.member(sid).restore(snapshot)
+            self.pending.pop(sid, None)
 
     def fork(self, sid: int) -> int:
         """Open a copy of a signal; returns its id.
@@ -153,7 +158,7 @@ class ClassifierPool:
 
     # Audio
 
-    def process(self, samples: Mapping[int, Floats]) -> dict[int, list[Event]]:
+    def process(self, samples: object) -> dict:
         """Feed the next samples of any number of signals; returns the events detected.
 
         Parameters
@@ -172,108 +177,121 @@ class ClassifierPool:
         StreamStateError
             A signal was flushed and not reset, or another thread is using the pool.
         """
-        with self._alone:
+        with self.alone:
             if not isinstance(samples, Mapping):
                 raise ArrayTypeError(f"samples is a {type(samples).__name__}; it must be a dict of ids to arrays")
-            given = list(samples.items())
-            for sid, block in given:
-                member = self._member(sid)
-                with naming(sid):
-                    member.check(block)
-            return self._decide({sid: self._members[sid].extract(block) for sid, block in given})
+            return self.hear(samples)
 
-    def _decide(self, frames: dict[int, Floats]) -> dict[int, list[Event]]:
+    cdef dict hear(self, object samples):
+        cdef ClassifierStream member
+        cdef list given = []
+        cdef dict frames = {}
+        for sid, block in samples.items():
+            member = self.member(sid)
+            try:
+                member.check(block)
+            except WavenetliteError as error:
+                raise named(error, sid) from None
+            given.append((sid, member, block))
+        for sid, member, block in given:
+            frames[sid] = member.extract(block)
+        return self.decide(frames)
+
+    cdef dict decide(self, dict frames):
         """Frames of features to events."""
-        errors: list[WavenetliteError] = []
+        cdef ClassifierStream member
+        cdef dict logits, events = {}
+        cdef list errors = []
         try:
-            logits = self._network.process(frames)
+            logits = self.network.process(frames)
         except WavenetliteError:  # an overflow; no stream has been fed, so find out whose it is
             logits = {}
             for sid, some in frames.items():
                 try:
-                    logits |= self._network.process({sid: some})
+                    logits |= self.network.process({sid: some})
                 except WavenetliteError as error:
                     errors.append(error)
-        events: dict[int, list[Event]] = {}
         for sid, scores in logits.items():
+            member = self.members[sid]
             try:
-                with naming(sid):
-                    events[sid] = self._pending.pop(sid, []) + self._members[sid].decide(scores)
+                found = member.decide(scores)
             except WavenetliteError as error:
-                errors.append(error)
+                errors.append(named(error, sid))
+                continue
+            events[sid] = self.pending.pop(sid, []) + found if self.pending else found
         if errors:
-            self._pending |= {sid: some for sid, some in events.items() if some}
+            self.pending |= {sid: some for sid, some in events.items() if some}
             raise errors[0]
         return events
 
-    def flush(self, sid: int) -> list[Event]:
+    def flush(self, sid: int) -> list:
         """End a signal; returns its pending events, as `ClassifierStream.flush`. Then reset or close it."""
-        with self._alone:
-            member = self._member(sid)
-            with naming(sid):
+        with self.alone:
+            member = self.member(sid)
+            try:
                 events = member.flush()
-            return self._pending.pop(sid, []) + events
+            except WavenetliteError as error:
+                raise named(error, sid) from None
+            return self.pending.pop(sid, []) + events
 
     # Results
 
-    def prediction(self, sid: int) -> Prediction:
+    def prediction(self, sid: int) -> object:
         """The prediction for a signal so far; see `ClassifierStream.prediction`."""
-        with self._alone:
-            member = self._member(sid)
-            with naming(sid):
+        with self.alone:
+            member = self.member(sid)
+            try:
                 return member.prediction()
+            except WavenetliteError as error:
+                raise named(error, sid) from None
 
-    def probabilities(self, sid: int) -> Floats:
+    def probabilities(self, sid: int) -> np.ndarray:
         """Probabilities of the frames completed by the signal's last call, (frames, labels) float32; read-only."""
-        with self._alone:
-            return self._member(sid).probabilities
+        with self.alone:
+            return self.member(sid).probabilities
 
-    def frame_times_s(self, sid: int) -> npt.NDArray[np.float64]:
+    def frame_times_s(self, sid: int) -> np.ndarray:
         """The end of the audio that each frame of `probabilities` covers, seconds from the first sample."""
-        with self._alone:
-            return self._member(sid).frame_times_s
+        with self.alone:
+            return self.member(sid).frame_times_s
 
     def frames_out(self, sid: int) -> int:
         """Frames of probabilities of a signal since it was opened or last reset."""
-        with self._alone:
-            return self._member(sid).frames_out
+        with self.alone:
+            return self.member(sid).frames_out
 
     def samples_in(self, sid: int) -> int:
         """Samples fed to a signal since it was opened or last reset."""
-        with self._alone:
-            return self._member(sid).samples_in
+        with self.alone:
+            return self.member(sid).samples_in
 
     @property
     def capacity(self) -> int:
         """Signals that can be open at the same time."""
-        return self._network.capacity
+        return self.network.capacity
 
     @property
-    def ids(self) -> list[int]:
+    def ids(self) -> list:
         """Ids of the open signals."""
-        return self._network.ids
+        return self.network.ids
 
     def __len__(self) -> int:
-        return len(self._network)
+        return len(self.network)
 
     def __contains__(self, sid: object) -> bool:
-        return sid in self._network
+        return sid in self.network
 
     def __repr__(self) -> str:
         return f"ClassifierPool({len(self)} of {self.capacity} signals open, {len(self.timing.labels)} labels)"
 
-    def __reduce__(self) -> Any:
+    def __reduce__(self) -> object:
         raise StreamStateError("a pool cannot be copied or pickled; make another with clf.pool()")
 
-    def _member(self, sid: Any) -> ClassifierStream:
-        self._network.frames_in(sid)  # raises unless it is the id of an open signal
-        return self._members[sid]
+    cdef ClassifierStream member(self, object sid):
+        self.network.frames_in(sid)  # raises unless it is the id of an open signal
+        return self.members[sid]
 
 
-@contextmanager
-def naming(sid: int) -> Iterator[None]:
-    """Name the signal in errors raised inside."""
-    try:
-        yield
-    except WavenetliteError as error:
-        raise type(error)(f"stream {sid}: {error}") from None
+cdef object named(object error, object sid):
+    """The error, which names the signal."""
+    return type(error)(f"stream {sid}: {error}")

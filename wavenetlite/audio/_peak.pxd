@@ -1,0 +1,1 @@
+cpdef double peak(object y) except? -1.0

@@ -1,0 +1,104 @@
+"""The folder of a feature set before anything is written to it: nothing that is not its own is overwritten."""
+
+from __future__ import annotations
+
+import json
+import os
+from collections.abc import Iterator
+from itertools import islice
+from pathlib import Path
+from typing import Any
+
+from wavenetlite.corpora.layouts import is_audio
+from wavenetlite.corpora.trees import DiskTree, is_within, join, readable, walk
+from wavenetlite.pipeline import assembly, shards, sidecars, specs
+from wavenetlite.pipeline.entries import Listing
+from wavenetlite.support.atomic_files import replacing
+from wavenetlite.support.errors import ParameterError
+
+PLACES = "places"
+"""Beside the sidecars: the real paths of the sources."""
+OURS = (assembly.DATASET, assembly.INDEX, assembly.ERRORS, specs.TABLES, shards.FOLDER)
+MOST_FOLDERS = 1000
+"""That are searched for recordings."""
+REMEDY = "choose another folder, or remove this one first"
+
+
+def check(out: Path, listing: Listing) -> None:
+    """Refuse a folder inside the source, with files that are no feature set's, or with the set of another corpus.
+
+    Raises
+    ------
+    ParameterError
+    """
+    real = os.path.realpath(out)
+    for place in listing.places:
+        if os.path.isdir(place) and is_within(real, place):  # noqa: PTH112
+            raise ParameterError(
+                f"out={readable(str(out))!r} is inside the source {readable(place)!r}, and would become part of "
+                "it; choose a folder outside"
+            )
+    if not out.is_dir():
+        return
+    set_of = about(out)
+    begun = (out / sidecars.FOLDER).is_dir()
+    if not begun and "source" not in set_of:
+        foreign = [name for name in OURS if os.path.lexists(out / name)]
+        if foreign:
+            raise ParameterError(f"out={readable(str(out))!r} has {foreign[0]}, which is no feature set's; {REMEDY}")
+        if recording := first_recording(out):
+            raise ParameterError(f"out={readable(str(out))!r} holds recordings, such as {readable(recording)}; choose "
+                                 "another folder")  # fmt: skip
+    elif not same_corpus(out, listing, set_of):
+        source = f", {readable(str(set_of['source']))!r}" if "source" in set_of else ""
+        raise ParameterError(f"out={readable(str(out))!r} holds the features of another source{source}; {REMEDY}")
+
+
+def first_recording(out: Path) -> str:
+    """A recording in a folder, at any depth: then it is a corpus, given as the target by mistake."""
+    folders = islice(walk(DiskTree(out), []), MOST_FOLDERS)
+    return next((join(folder, node.name) for folder, nodes in folders for node in nodes if is_audio(node.name)), "")
+
+
+def about(out: Path) -> dict[str, Any]:
+    """The content of dataset.json; {} if there is none of a feature set."""
+    try:
+        found = json.loads((out / assembly.DATASET).read_bytes())
+        return found if isinstance(found, dict) and found.get("format") == assembly.FORMAT else {}
+    except (OSError, ValueError, RecursionError):
+        return {}
+
+
+def same_corpus(out: Path, listing: Listing, set_of: dict[str, Any]) -> bool:
+    """Whether the set was made of a source of this listing, or of the same recordings at another place."""
+    before = places(out)
+    if set(before) & set(listing.places) or (not before and set_of.get("source") == listing.source):
+        return True
+    known = set(recordings(out))
+    if not known and not set_of and not before:
+        return True  # nothing was extracted yet
+    return any((entry.name, entry.size, entry.mtime_ns) in known for entry in listing.entries)
+
+
+def recordings(out: Path) -> Iterator[tuple[str, int, int]]:
+    """Name, size and time of every recording that was read."""
+    for path in (out / sidecars.FOLDER).glob("*.npz"):
+        sidecar = sidecars.read(path) if path.name != specs.TABLES else None
+        for row in sidecar.rows if sidecar is not None else ():
+            name, size, mtime_ns, *_ = row["identity"]
+            yield name, size, mtime_ns
+
+
+def places(out: Path) -> list[str]:
+    try:
+        found = json.loads((out / sidecars.FOLDER / PLACES).read_bytes())
+        return [place for place in found if isinstance(place, str)] if isinstance(found, list) else []
+    except (OSError, ValueError, RecursionError):
+        return []
+
+
+def remember(out: Path, listing: Listing) -> None:
+    """Write where the recordings are, for the next check."""
+    if places(out) != listing.places:
+        with replacing(out / sidecars.FOLDER / PLACES) as file:
+            file.write(json.dumps(listing.places).encode())
