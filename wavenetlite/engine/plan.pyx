@@ -6,7 +6,12 @@ input, in the caller's array. What a convolution needs from before the chunk is 
 stream's memory. A tap is resolved once per chunk to one pointer and one row distance: into the new rows, into the ring, or,
 if it spans both, into the workspace after the missing history has been copied before the new rows. Only a tap that wraps
 around the end of its ring is gathered row by row. So the kernels see plain matrices for any block length, and a stream's
-memory is no larger than its receptive field.
+memory is no larger than its receptive field. The workspace holds nothing between calls: a call borrows one from the plan,
+which has as many as calls have run at the same time.
+
+One frame each of many streams are the rows of one matrix, too, if the streams are in the same phase: then each has equally
+many new rows of every buffer, at the same distances from the ends of its rings. Regular networks have one phase; with
+strides, the phase is the number of frames modulo the least common multiple of the buffers' rates.
 
 What a step computes is a function that a kernel file registers by name and that its node requests; the plan knows only one
 kind of step: the row kernel of a convolution is called directly. Calling the others through a pointer costs no more than a
@@ -102,7 +107,7 @@ cdef class Plan:
         if program.prewarmed:
             self.prewarm()
         self.state_bytes = 4 * self.rings_floats + self.states_bytes + 16 * self.buffers + sizeof(Memory)
-        self.workspace_bytes = 4 * (self.workspace_floats + self.staged_floats)
+        self.workspace_bytes = 4 * (self.workspace_floats + max(self.staged_floats, self.gathered_together))
 
     def __dealloc__(self):
         cdef Py_ssize_t i

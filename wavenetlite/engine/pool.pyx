@@ -3,8 +3,13 @@
 
 Design: the memories of all streams are adjacent in one allocation. One frame of each of N streams is processed like N frames
 of one stream, as N rows of the same matrices (`Plan.run_many`): for each step, the past rows of its taps are gathered from
-the rings of the streams, one kernel call computes all rows, and each is appended to its ring. Longer blocks fill the
-kernels' tiles on their own and go through the plan one by one. The results do not depend on which way a block takes.
+the rings of the streams, one kernel call computes all rows, and each is appended to its ring. With strides, only streams in
+the same phase do the same with their next frame, so they are sorted by it. Longer blocks fill the kernels' tiles on their
+own and go through the plan one by one. The results do not depend on which way a block takes.
+
+The other threads of a pool sleep in a queue. A thread that has done its part watches a number for 0.1 ms before it sleeps
+again: in calls that follow each other closely it is there at once, which waking (some 50 us) is not. Whoever waits lets others
+to the CPU now and then, as there may be fewer CPUs than threads.
 
 A call validates all its arguments before the first stream advances; from then on nothing can fail.
 """

@@ -330,7 +330,7 @@ cdef class Stream:
 
     @property
     def workspace_bytes(self) -> int:
-        """Size of the scratch memory, bytes; it holds nothing between calls."""
+        """Size of the scratch memory of a call, bytes; it holds nothing between calls, and all streams of a network share it."""
         return self.plan.workspace_bytes
 
 
