@@ -38,10 +38,10 @@ cdef class Stream:
     cdef cnp.ndarray condition          # constant conditioning, (condition_channels,), or None
 
     cdef acquire(self)
-    cdef begin(self)
-    cdef void end(self) noexcept
     cdef refuse_condition(self)
     cdef cnp.ndarray finite(self, cnp.ndarray a, str name)
     cdef cnp.ndarray process_alone(self, object block, object c, object out)
+    cdef cnp.ndarray feed(self, object block, object c, object out)
+    cdef cnp.ndarray run_out(self)
     cdef void run(self, const float* x, const float* c, Py_ssize_t c_step, Py_ssize_t frames, float* y) noexcept nogil
     cdef cnp.ndarray conditions(self, object c, Py_ssize_t frames)

@@ -101,19 +101,6 @@ cdef class Stream:
         if not try_acquire(&self.busy):
             raise StreamStateError("stream is in use by another thread; give each thread its own stream")
 
-    cdef begin(self):
-        """`acquire`, for a call that runs the plan and needs a workspace."""
-        self.acquire()
-        try:
-            self.work = self.plan.borrow()
-        except MemoryError:
-            release(&self.busy)
-            raise
-
-    cdef void end(self) noexcept:
-        self.plan.give_back(self.work)
-        release(&self.busy)
-
     cdef refuse_condition(self):
         if self.plan.condition_channels == 0:
             raise ParameterError("c given; it must be None, this network has no conditioning")
@@ -155,13 +142,21 @@ cdef class Stream:
         StreamStateError
             Another thread is using the stream, or it was flushed and not reset.
         """
-        self.begin()
+        self.acquire()
         try:
             return self.process_alone(block, c, out)
         finally:
-            self.end()
+            release(&self.busy)
 
     cdef cnp.ndarray process_alone(self, object block, object c, object out):
+        """`process` for a caller that lets one thread at a time in."""
+        self.work = self.plan.borrow()
+        try:
+            return self.feed(block, c, out)
+        finally:
+            self.plan.give_back(self.work)
+
+    cdef cnp.ndarray feed(self, object block, object c, object out):
         cdef Plan plan = self.plan
         cdef cnp.ndarray x, conditions = None, y
         cdef const float* cp = NULL
@@ -215,23 +210,29 @@ cdef class Stream:
 
         The lookahead of "same" padding is filled with zeros, as offline. Afterwards the stream must be `reset`.
         """
-        cdef cnp.ndarray y
-        cdef uint64_t mode
-        self.begin()
+        self.acquire()
         try:
             if self.flushed:
                 raise StreamStateError("stream was flushed; call reset() before using it again")
-            y = output_array(
-                None, self.plan.frames_after(self.memory.frames_in, True, self.work.end) - self.memory.frames_out,
-                self.plan.out_channels, "the flush")
-            with nogil:
-                mode = flush_subnormals()
-                self.plan.run_out(self.memory, self.work, <float*>cnp.PyArray_DATA(y))
-                restore_subnormals(mode)
-            self.flushed = True
-            return y
+            self.work = self.plan.borrow()
+            try:
+                return self.run_out()
+            finally:
+                self.plan.give_back(self.work)
         finally:
-            self.end()
+            release(&self.busy)
+
+    cdef cnp.ndarray run_out(self):
+        cdef uint64_t mode
+        cdef cnp.ndarray y = output_array(
+            None, self.plan.frames_after(self.memory.frames_in, True, self.work.end) - self.memory.frames_out,
+            self.plan.out_channels, "the flush")
+        with nogil:
+            mode = flush_subnormals()
+            self.plan.run_out(self.memory, self.work, <float*>cnp.PyArray_DATA(y))
+            restore_subnormals(mode)
+        self.flushed = True
+        return y
 
     def reset(self) -> None:
         """Start over: the next frame is the first."""
