@@ -856,6 +856,8 @@ cdef class Plan:
         cdef const float* source = work.first[number]
         cdef Py_ssize_t around = buffer.history * buffer.ld, fresh = work.rows[number] // streams, stream, slot, row
         for stream in range(streams):
+            if stream + AHEAD < streams:
+                prefetch_row(memory[stream + AHEAD].rings + buffer.ring + memory[stream + AHEAD].head[number], buffer.ld)
             slot = memory[stream].head[number]
             for row in range(fresh):
                 copy_row(memory[stream].rings + buffer.ring + slot, source, buffer.ld)
