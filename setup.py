@@ -20,12 +20,10 @@ KERNELS = Path("wavenetlite/kernels")
 DEBUG = os.environ.get("WAVENETLITE_DEBUG") == "1"
 
 
-IN_TURN, ABREAST = "in_turn", "abreast"
-
-
-def tiles(*split: tuple[int, str], narrow: tuple[int, ...]) -> list[tuple[int, str]]:
-    """Tiles (rows, mode) of a panel in the order they are tried: for convolutions with wide taps, and without."""
-    return [*split, *((rows, "narrow") for rows in narrow)]
+def tiles(*, in_turn: tuple[int, ...] = (), abreast: tuple[int, ...], narrow: tuple[int, ...]) -> list[tuple[int, str]]:
+    """Tiles (rows, mode) of a panel: for convolutions with wide taps, and without. There must be one of 1 row."""
+    modes = {"in_turn": in_turn, "abreast": abreast, "narrow": narrow}
+    return [(rows, mode) for mode, heights in modes.items() for rows in heights]
 
 
 # Per instruction set: compiler flags; vector widths in floats; the panels of output channels as (vector width, vectors,
@@ -36,36 +34,36 @@ INSTRUCTION_SETS = {
         [],
         [4],
         [
-            (4, 2, tiles((4, IN_TURN), (2, ABREAST), (1, ABREAST), narrow=(4, 2, 1))),
-            (4, 1, tiles((4, ABREAST), (1, ABREAST), narrow=(4, 1))),
+            (4, 2, tiles(in_turn=(4,), abreast=(3, 2, 1), narrow=(4, 3, 2, 1))),
+            (4, 1, tiles(abreast=(4, 3, 2, 1), narrow=(4, 2, 1))),
         ],
     ),
     "avx2": (
         ["-march=x86-64-v3"],
         [8, 4],
         [
-            (8, 2, tiles((6, IN_TURN), (4, IN_TURN), (2, IN_TURN), (1, ABREAST), narrow=(6, 4, 2, 1))),
-            (8, 1, tiles((6, ABREAST), (4, ABREAST), (2, ABREAST), (1, ABREAST), narrow=(12, 4, 1))),
-            (4, 1, tiles((6, ABREAST), (1, ABREAST), narrow=(4, 1))),
+            (8, 2, tiles(in_turn=(6, 5, 4), abreast=(3, 2, 1), narrow=(6, 5, 4, 3, 2, 1))),
+            (8, 1, tiles(abreast=(6, 5, 4, 3, 2, 1), narrow=(12, 8, 6, 4, 3, 2, 1))),
+            (4, 1, tiles(abreast=(6, 4, 3, 2, 1), narrow=(8, 4, 3, 2, 1))),
         ],
     ),
     "avx512": (
         ["-march=x86-64-v4", "-mprefer-vector-width=512"],
         [16, 8, 4],
         [
-            (16, 2, tiles((12, IN_TURN), (8, IN_TURN), (4, IN_TURN), (2, IN_TURN), (1, ABREAST), narrow=(12, 4, 1))),
-            (16, 1, tiles((12, ABREAST), (4, ABREAST), (2, ABREAST), (1, ABREAST), narrow=(12, 4, 1))),
-            (8, 1, tiles((12, ABREAST), (4, ABREAST), (2, ABREAST), (1, ABREAST), narrow=(12, 4, 1))),
-            (4, 1, tiles((8, ABREAST), (1, ABREAST), narrow=(8, 1))),
+            (16, 2, tiles(in_turn=(12, 10, 8, 7, 6, 5, 4), abreast=(3, 2, 1), narrow=(12, 8, 6, 4, 3, 2, 1))),
+            (16, 1, tiles(abreast=(12, 8, 6, 4, 3, 2, 1), narrow=(12, 8, 4, 3, 2, 1))),
+            (8, 1, tiles(abreast=(12, 8, 6, 4, 3, 2, 1), narrow=(12, 8, 4, 3, 2, 1))),
+            (4, 1, tiles(abreast=(8, 4, 3, 2, 1), narrow=(8, 4, 2, 1))),
         ],
     ),
     "neon": (
         [],
         [4],
         [
-            (4, 4, tiles((5, IN_TURN), (2, ABREAST), (1, ABREAST), narrow=(5, 1))),
-            (4, 2, tiles((6, ABREAST), (2, ABREAST), (1, ABREAST), narrow=(8, 1))),
-            (4, 1, tiles((8, ABREAST), (1, ABREAST), narrow=(8, 1))),
+            (4, 4, tiles(in_turn=(5, 4, 3), abreast=(2, 1), narrow=(5, 4, 3, 2, 1))),
+            (4, 2, tiles(abreast=(6, 4, 3, 2, 1), narrow=(8, 4, 3, 2, 1))),
+            (4, 1, tiles(abreast=(8, 4, 3, 2, 1), narrow=(8, 4, 2, 1))),
         ],
     ),
 }

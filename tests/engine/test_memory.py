@@ -2,6 +2,7 @@
 
 import ctypes
 import sys
+import threading
 import tracemalloc
 
 import numpy as np
@@ -114,6 +115,50 @@ def test_the_measure_of_the_heap_sees_an_allocation():
     stream, x = CATALOGUE["tcn"].model().stream(), signal(1000, 40)
     kept = []
     assert heap_growth(lambda block: kept.append(stream.process(block)), [x] * 20) >= 10 * 1000 * 12 * FLOAT
+
+
+@needs_glibc
+@pytest.mark.parametrize("name", ["tcn", "wavenet condition", "strides", "freq stack"])
+def test_a_stream_is_its_state(name):
+    """The scratch memory belongs to the model, however many streams there are and whatever they have done."""
+    case = CATALOGUE[name]
+    model, x, c = case.model(), signal(130, case.in_channels), condition(130, case.condition_channels)
+    state = open_stream(model, x).state_bytes
+    for frames in (1, 130):
+        given = (x[:frames], None if c is None else c[:frames])
+        open_stream(model, x).process(*given)
+        before = heap_in_use()
+        streams = [open_stream(model, x) for _ in range(50)]
+        outputs = [stream.process(*given).nbytes for stream in streams]
+        assert heap_in_use() - before <= 50 * (state + 1024)
+        del outputs
+
+
+@needs_glibc
+def test_threads_leave_as_many_workspaces_as_have_run_at_once():
+    model, x = CATALOGUE["tcn"].model(), signal(2000, 40)
+    plan, start = model.plan(), threading.Barrier(4)
+
+    def work():
+        stream, out = model.stream(), np.empty((2000, 12), np.float32)
+        start.wait()
+        for _ in range(5):
+            stream.process(x, out=out)
+
+    def run():
+        threads = [threading.Thread(target=work) for _ in range(4)]
+        for thread in threads:
+            thread.start()
+        for thread in threads:
+            thread.join()
+
+    before = heap_in_use()
+    run()
+    assert heap_in_use() - before <= 4 * 2 * (plan.workspace_bytes + 65536)
+    most = heap_in_use()
+    for _ in range(10):
+        run()
+    assert heap_in_use() - most <= 3 * 2 * (plan.workspace_bytes + 65536)
 
 
 def test_a_pool_needs_as_much_as_its_streams():

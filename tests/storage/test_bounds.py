@@ -49,19 +49,19 @@ def test_a_network_of_ones_own_may_be_as_large(tmp_path):
     assert nn.Upsample(4096).graph(1).phases == 4096
 
 
-@pytest.mark.parametrize(
-    ("model", "what"),
-    [(lambda: nn.Conv1d(12_000, 1, 2, dilation=65536), "state"),
-     (lambda: wl.Sequential([nn.Linear(1, 65536), nn.CumulativePool("mean", window_frames=65536)]), "state"),
-     (lambda: wl.Sequential([nn.Linear(1, 8192), nn.Upsample(65536)]), "workspace")],
-    ids=["dilation", "window", "upsampling"],
-)  # fmt: skip
-def test_a_stream_of_gigabytes_is_refused_before_it_is_made(model, what):
-    made = model()
+GIGABYTES = {
+    "dilation": lambda: nn.Conv1d(12_000, 1, 2, dilation=65536),
+    "window": lambda: wl.Sequential([nn.Linear(1, 65536), nn.CumulativePool("mean", window_frames=65536)]),
+    "upsampling": lambda: wl.Sequential([nn.Linear(1, 8192), nn.Upsample(65536)]),
+}
+REFUSED = r"a stream needs [\d,]+ bytes of state and [\d,]+ of workspace, together more than 419,430,400"
+
+
+@pytest.mark.parametrize("name", GIGABYTES)
+def test_a_stream_of_gigabytes_is_refused_before_it_is_made(name):
+    made = GIGABYTES[name]()
     for use in (made.stream, lambda: made.pool(1), made.plan):
-        with pytest.raises(
-            wl.ParameterError, match=rf"a stream needs [\d,]+ bytes of {what}; it must be at most 1,073,"
-        ):
+        with pytest.raises(wl.ParameterError, match=REFUSED):
             use()
 
 

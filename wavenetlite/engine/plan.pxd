@@ -4,8 +4,9 @@ from wavenetlite.kernels.packed cimport Blocks
 from wavenetlite.kernels.types cimport ActivationKernel, KernelCall, Kernels, RowKernel, Rows
 
 cdef enum:
-    # Multiply-adds per call above which the GIL is released, which costs about 30 ns.
-    MUCH_WORK = 100_000
+    # Multiply-adds per call above which the GIL is released, which costs about 30 ns: half a microsecond of work.
+    MUCH_WORK = 10_000
+    IDLE = 64                   # most workspaces that a plan keeps for the next calls
     # Multiply-adds (5 to 50 ms) and frames between two looks for signals such as Ctrl-C.
     PIECE_WORK = 500_000_000
     PIECE_FRAMES = 65_536
@@ -42,8 +43,9 @@ cdef struct Step:
     Py_ssize_t reads            # taps, and the residual if any
     const Tap* tap
     const Tap* residual         # NULL: none
+    bint alone                  # run stream by stream where others run many at once
     bint dense                  # a convolution with a kernel for single rows,
-    RowKernel row               # this one, if it has one panel and no activation that the row kernel lacks
+    RowKernel row               # this one, if one call does it all and it has no activation that the row kernel lacks
     ActivationKernel activation # to be applied after the kernel; NULL: none
     const float* parameters     # of the activation
     int total                   # buffer to which the output is added; -1: none
@@ -89,6 +91,9 @@ cdef class Plan:
     cdef Py_ssize_t chunk               # most input frames per chunk,
     cdef Py_ssize_t even_chunk          # and while more are to come
     cdef readonly Py_ssize_t condition_period   # input frames per frame of the conditioning
+    cdef int64_t settled, period        # after `settled` input frames, what a stream does repeats with this period
+    cdef Py_ssize_t most_rows_out       # by one frame of each of these
+    cdef Py_ssize_t gathered_together   # floats, most gathered for the streams processed at once
     cdef Py_ssize_t buffers, steps, most_taps, staged_floats, most_gathered_floats, rings_floats, workspace_floats, states_bytes, pieces
     cdef char* first_states             # the steps' initial states; NULL: zeros
     cdef Py_ssize_t scratch_floats      # most per row
@@ -97,6 +102,7 @@ cdef class Plan:
     cdef Step* step
     cdef Piece* piece           # the steps' states
     cdef Blocks blocks          # memory that the pointers above point into
+    cdef void* idle[IDLE]       # workspaces that no call is using
 
     cdef set_buffers(self, object program)
     cdef set_steps(self, object program)
@@ -105,6 +111,8 @@ cdef class Plan:
     cdef set_kernel(self, Step* step, object call, const float* arena)
     cdef set_pieces(self, object program)
     cdef void set_tap(self, Tap* tap, int buffer, Py_ssize_t stride, Py_ssize_t shift) noexcept
+    cdef Py_ssize_t gathered_floats(self, const Step* step) noexcept
+    cdef set_together(self, object program)
     cdef Py_ssize_t most_staged_floats(self, object source, dict buffer_of) except -1
 
     cdef prewarm(self)
@@ -112,7 +120,12 @@ cdef class Plan:
 
     cdef Memory* new_memory(self) except NULL
     cdef void clear_memory(self, Memory* memory) noexcept nogil
-    cdef Workspace* new_workspace(self, bint many=?) except NULL
+    cdef void reset_memory(self, Memory* memory) noexcept nogil
+    cdef void clear_counts(self, Memory* memory) noexcept nogil
+    cdef void clear_rows(self, Memory* memory, int number, Py_ssize_t rows) noexcept nogil
+    cdef Workspace* new_workspace(self) except NULL
+    cdef Workspace* borrow(self) except NULL
+    cdef void give_back(self, Workspace* work) noexcept
     cdef size_t memory_bytes(self) noexcept nogil
     cdef size_t states_start(self) noexcept nogil
     cdef size_t rings_start(self) noexcept nogil
@@ -131,22 +144,34 @@ cdef class Plan:
         self, Memory* memory, Workspace* work, const float* x, const float* c, Py_ssize_t c_step, Py_ssize_t frames,
         float* out) noexcept nogil
     cdef Py_ssize_t run_out(self, Memory* memory, Workspace* work, float* out) noexcept nogil
-    cdef void run_many(
+    cdef int64_t phase(self, int64_t frames_in) noexcept nogil
+    cdef Py_ssize_t run_many(
         self, Memory** memory, Py_ssize_t streams, Workspace* work, const float* x, const float* c, float* out) noexcept nogil
+    cdef Py_ssize_t conditions_next(self, const Memory* memory) noexcept nogil
 
     cdef void feed(self, Workspace* work, int number, const float* x, Py_ssize_t step, Py_ssize_t rows) noexcept nogil
     cdef Py_ssize_t collect(self, Workspace* work, Py_ssize_t rows, float* out) noexcept nogil
     cdef void run_chunk(self, Memory* memory, Workspace* work, const int64_t* end) noexcept nogil
     cdef void clear_last(self, int number, Py_ssize_t rows, Py_ssize_t past, Workspace* work) noexcept nogil
     cdef void run_frame(self, Memory* memory, Workspace* work) noexcept nogil
-    cdef void run_together(self, Memory** memory, Py_ssize_t rows, Workspace* work) noexcept nogil
-    cdef void gather(self, const Step* step, Memory** memory, Py_ssize_t rows, Workspace* work) noexcept nogil
-    cdef const float* past_row(self, const Tap* tap, const Memory* memory) noexcept nogil
-    cdef void keep_rows(self, int number, Memory** memory, Py_ssize_t rows, Workspace* work) noexcept nogil
+    cdef void run_together(self, Memory** memory, Py_ssize_t streams, Workspace* work) noexcept nogil
+    cdef void count_alike(self, Memory** memory, Py_ssize_t streams, const Workspace* work) noexcept nogil
+    cdef Py_ssize_t first_row(self, const Step* step, const Tap* tap, const Memory* memory, Py_ssize_t fresh) noexcept nogil
+    cdef void gather(
+        self, const Step* step, Memory** memory, Py_ssize_t streams, Py_ssize_t rows, Workspace* work) noexcept nogil
+    cdef void gather_tap(
+        self, const Tap* tap, Memory** memory, Py_ssize_t streams, Py_ssize_t first, Py_ssize_t rows, Workspace* work,
+        float* to) noexcept nogil
+    cdef const float* row_at(
+        self, const Tap* tap, const Memory* memory, Py_ssize_t row, const float* chunk) noexcept nogil
+    cdef const float* past_row(self, const Tap* tap, const Memory* memory, Py_ssize_t back) noexcept nogil
+    cdef void run_each(self, const Step* step, Memory** memory, Py_ssize_t streams, Workspace* work) noexcept nogil
+    cdef void keep_rows(self, int number, Memory** memory, Py_ssize_t streams, Workspace* work) noexcept nogil
     cdef void locate_taps(self, const Step* step, Memory* memory, Workspace* work, Py_ssize_t rows) noexcept nogil
     cdef void keep_ended(self, const Step* step, Memory* memory, Workspace* work) noexcept nogil
     cdef void compute(
-        self, const Step* step, Memory** memory, Py_ssize_t streams, Workspace* work, Py_ssize_t rows) noexcept nogil
+        self, const Step* step, Memory** memory, Py_ssize_t streams, Workspace* work, Py_ssize_t row,
+        Py_ssize_t rows) noexcept nogil
     cdef const float* locate(
         self, const Tap* tap, int64_t done, Memory* memory, Workspace* work, Py_ssize_t rows, Py_ssize_t* ld,
         Py_ssize_t* staged) noexcept nogil

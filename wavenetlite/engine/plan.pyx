@@ -6,7 +6,12 @@ input, in the caller's array. What a convolution needs from before the chunk is 
 stream's memory. A tap is resolved once per chunk to one pointer and one row distance: into the new rows, into the ring, or,
 if it spans both, into the workspace after the missing history has been copied before the new rows. Only a tap that wraps
 around the end of its ring is gathered row by row. So the kernels see plain matrices for any block length, and a stream's
-memory is no larger than its receptive field.
+memory is no larger than its receptive field. The workspace holds nothing between calls: a call borrows one from the plan,
+which has as many as calls have run at the same time.
+
+One frame each of many streams are the rows of one matrix, too, if the streams are in the same phase: then each has equally
+many new rows of every buffer, at the same distances from the ends of its rings. Regular networks have one phase; with
+strides, the phase is the number of frames modulo the least common multiple of the buffers' rates.
 
 What a step computes is a function that a kernel file registers by name and that its node requests; the plan knows only one
 kind of step: the row kernel of a convolution is called directly. Calling the others through a pointer costs no more than a
@@ -19,6 +24,7 @@ from libc.stdlib cimport free
 from libc.string cimport memcpy, memset
 
 import math
+from fractions import Fraction
 
 import numpy as np
 
@@ -34,6 +40,8 @@ from wavenetlite.kernels.types cimport Strip
 cdef extern from "simd.h" nogil:
     void expect(bint)
     void prefetch(const void*)
+    void* take_from(void** place)
+    bint put_into(void** place, void* thing)
     uint64_t flush_subnormals()
     void restore_subnormals(uint64_t)
 
@@ -44,7 +52,10 @@ cdef enum:
     EVEN_CHUNK = 96             # frames per chunk while more are to come: whole tiles of 12, 8, 6 and 4 rows
     TILE = 12
     AHEAD = 8                   # rows prefetched while one is gathered: the memories of many streams exceed the caches
+    LITTLE_WORK = 4             # multiply-adds for each float read, below which gathering it for many streams takes longer
     MOST_GATHERED = 262_144     # floats gathered for a step of many streams: they stay in the second-level cache
+
+MOST_PERIOD = 2**40
 
 
 cdef inline void copy_row(float* to, const float* source, Py_ssize_t floats) noexcept nogil:
@@ -85,19 +96,23 @@ cdef class Plan:
         self.rings_floats = program.state_floats
         self.states_bytes = program.states_bytes
         self.workspace_floats = program.workspace_floats
+        self.regular = all(
+            step.call.phases == edge.stride == 1 and edge.reach <= 0 for step in program.steps for edge in step.all_edges
+        ) and program.clock.newest == 0
         self.set_buffers(program)
         self.set_steps(program)
         self.set_pieces(program)
         self.set_saved()
-        self.together = min(
-            self.even_chunk, max(<Py_ssize_t>TILE, MOST_GATHERED // self.most_gathered_floats // TILE * TILE))
-        self.regular = all(
-            step.call.phases == edge.stride == 1 and edge.reach <= 0 for step in program.steps for edge in step.all_edges
-        ) and program.clock.newest == 0
+        self.set_together(program)
         if program.prewarmed:
             self.prewarm()
         self.state_bytes = 4 * self.rings_floats + self.states_bytes + 16 * self.buffers + sizeof(Memory)
-        self.workspace_bytes = 4 * (self.workspace_floats + self.staged_floats)
+        self.workspace_bytes = 4 * (self.workspace_floats + max(self.staged_floats, self.gathered_together))
+
+    def __dealloc__(self):
+        cdef Py_ssize_t i
+        for i in range(IDLE):
+            free(self.idle[i])
 
     def __reduce__(self):
         raise StreamStateError("a plan cannot be copied or pickled; copy the model")
@@ -156,8 +171,10 @@ cdef class Plan:
             end[i] = ending[i]
         step.end = end
         self.staged_floats = max(self.staged_floats, self.most_staged_floats(source, buffer_of))
-        self.most_gathered_floats = max(
-            self.most_gathered_floats, sum(edge.taps * self.buffer[<Py_ssize_t>buffer_of[edge.node]].ld for edge in source.all_edges))
+        gathered = self.gathered_floats(step)
+        step.alone = source.call.multiply_adds < LITTLE_WORK * gathered
+        if not step.alone or step.phases > 1:
+            self.most_gathered_floats = max(self.most_gathered_floats, gathered)
 
     cdef set_taps(self, Step* step, object source, dict buffer_of):
         """Set where each tap reads, in the kernel's order; the residual comes last."""
@@ -200,8 +217,11 @@ cdef class Plan:
         if source.row_alone:
             set_activation(&call.conv, source.activation, step.parameters)
             step.dense = True
-            if call.conv.panels == 1 and (call.conv.activation == NULL or call.conv.tanh):
-                step.row = call.conv.panel.row
+            if call.conv.activation == NULL or call.conv.tanh:
+                if call.conv.panels == 1:
+                    step.row = call.conv.panel.row
+                elif call.conv.panels == 2:
+                    step.row = call.conv.panel.pair     # or NULL
         elif source.activation:
             step.activation = activation_kernel(source.activation).run
         if source.strips:
@@ -233,6 +253,36 @@ cdef class Plan:
         self.piece = <Piece*>self.blocks.allocate(self.pieces * sizeof(Piece))
         for i, (begin, size) in enumerate(pieces):
             self.piece[i].start, self.piece[i].size = begin, size
+
+    cdef Py_ssize_t gathered_floats(self, const Step* step) noexcept:
+        """Most floats that a step reads from the rings of a stream for one row."""
+        cdef Py_ssize_t k, floats = 0
+        cdef const Tap* tap
+        for k in range(step.reads):
+            tap = step.tap + k
+            if self.buffer[tap.buffer].history and not (self.regular and tap.shift == 0):
+                floats += self.buffer[tap.buffer].ld
+        return floats
+
+    cdef set_together(self, program: Program):
+        """Set how many streams' frames are processed at once, and when streams do the same with their next frame."""
+        cdef Py_ssize_t most_fresh
+        clocks = [buffer.clock for buffer in program.buffers]
+        settled = 1 + max(math.ceil(clock.newest + clock.slack) for clock in clocks)
+        self.settled = min(max(settled, 0), MOST_PERIOD)
+        self.period = min(math.lcm(*(Fraction(clock.rate).numerator for clock in clocks)), MOST_PERIOD)
+        fresh = [1] * self.buffers          # most new rows by one frame of a stream
+        for step in program.steps:
+            fresh[step.out] = step.call.phases * max(
+                (-(-fresh[program.buffer_of[edge.node]] // edge.stride) for edge in step.all_edges), default=1)
+        most_fresh = max(fresh)
+        self.together = min(
+            self.even_chunk, min(buffer.rows // most for buffer, most in zip(program.buffers, fresh, strict=True)),
+            max(<Py_ssize_t>TILE, MOST_GATHERED // self.most_gathered_floats // most_fresh // TILE * TILE))
+        if self.together < TILE or (most_fresh > 1 and self.states_bytes):
+            self.together = 1
+        self.most_rows_out = self.together * <Py_ssize_t>fresh[self.output]
+        self.gathered_together = self.together * self.most_gathered_floats * most_fresh
 
     cdef void set_tap(self, Tap* tap, int buffer, Py_ssize_t stride, Py_ssize_t shift) noexcept:
         tap.buffer = buffer
@@ -292,6 +342,34 @@ cdef class Plan:
         memcpy(to.rings, source.rings, self.rings_floats * sizeof(float))
 
     cdef void clear_memory(self, Memory* memory) noexcept nogil:
+        """Set the state of a new stream, whatever was there."""
+        cdef Py_ssize_t number
+        memset(memory.rings, 0, (self.rings_floats + 16) * sizeof(float))
+        for number in range(self.buffers):
+            if self.buffer[number].before != NULL:
+                self.clear_rows(memory, number, self.buffer[number].history)
+        self.clear_counts(memory)
+
+    cdef void reset_memory(self, Memory* memory) noexcept nogil:
+        """Set the state of a new stream after its memory has been used: only rows that were written are cleared."""
+        cdef Py_ssize_t number
+        for number in range(self.buffers):
+            self.clear_rows(memory, number, min(
+                memory.frames_in if self.regular else memory.count[number], self.buffer[number].history))
+        self.clear_counts(memory)
+
+    cdef void clear_rows(self, Memory* memory, int number, Py_ssize_t rows) noexcept nogil:
+        """Clear the first rows of a ring: until it is full, it is filled from its beginning."""
+        cdef const Buffer* buffer = self.buffer + number
+        cdef float* ring = memory.rings + buffer.ring
+        cdef Py_ssize_t row
+        if buffer.before == NULL:
+            memset(ring, 0, rows * buffer.ld * sizeof(float))
+        else:
+            for row in range(rows):
+                memcpy(ring + row * buffer.ld, buffer.before, buffer.ld * sizeof(float))
+
+    cdef void clear_counts(self, Memory* memory) noexcept nogil:
         memory.frames_in = 0
         memory.frames_out = 0
         memset(memory.count, 0, self.buffers * sizeof(int64_t))
@@ -300,14 +378,6 @@ cdef class Plan:
             memset(memory.states, 0, self.states_bytes)
         else:
             memcpy(memory.states, self.first_states, self.states_bytes)
-        memset(memory.rings, 0, (self.rings_floats + 16) * sizeof(float))
-        cdef const Buffer* buffer
-        cdef Py_ssize_t number, row
-        for number in range(self.buffers):
-            buffer = self.buffer + number
-            if buffer.before != NULL:
-                for row in range(buffer.history):
-                    memcpy(memory.rings + buffer.ring + row * buffer.ld, buffer.before, buffer.ld * sizeof(float))
 
     cdef prewarm(self):
         """Compute the rows that precede the signals of a prewarmed network: one frame of zeros goes through all steps, and
@@ -333,16 +403,33 @@ cdef class Plan:
         for k in range(step.reads):
             work.now.x[k] = work.first[step.tap[k].buffer]
             work.now.ldx[k] = self.buffer[step.tap[k].buffer].ld
-        self.compute(step, NULL, 1, work, 1)
+        self.compute(step, NULL, 1, work, 0, 1)
         for k in range(step.ends):
             buffer = self.buffer + step.end[k]
             if buffer.before != NULL:
                 memcpy(buffer.before, work.first[step.end[k]], buffer.ld * sizeof(float))
 
-    cdef Workspace* new_workspace(self, bint many = False) except NULL:
-        """Allocate scratch memory for one chunk; `many`: also for `run_many`. To be freed in one piece."""
-        cdef Py_ssize_t staged_floats = max(self.staged_floats, self.together * self.most_gathered_floats if many else 0)
-        cdef Py_ssize_t streams = self.together if many else 1
+    cdef Workspace* borrow(self) except NULL:
+        """A workspace that no other call is using, to be given back: a plan has as many as calls have run at once."""
+        cdef Workspace* work
+        cdef Py_ssize_t i
+        for i in range(IDLE):
+            work = <Workspace*>take_from(&self.idle[i])
+            if work != NULL:
+                return work
+        return self.new_workspace()
+
+    cdef void give_back(self, Workspace* work) noexcept:
+        cdef Py_ssize_t i
+        for i in range(IDLE):
+            if put_into(&self.idle[i], work):
+                return
+        free(work)
+
+    cdef Workspace* new_workspace(self) except NULL:
+        """Allocate scratch memory for one chunk. To be freed in one piece."""
+        cdef Py_ssize_t staged_floats = max(self.staged_floats, self.gathered_together)
+        cdef Py_ssize_t streams = self.together
         cdef size_t header = sizeof(Workspace) + (4 * self.buffers + 4 * self.most_taps + streams) * sizeof(void*)
         header = (header + 63) // 64 * 64
         cdef size_t size = header + 4 * (self.workspace_floats + staged_floats + self.scratch_floats * streams + 48)
@@ -425,8 +512,9 @@ cdef class Plan:
     cdef void restore_memory(self, Memory* memory, const char* source, int64_t frames_in) noexcept nogil:
         """Restore what `save_memory` wrote after `frames_in` frames without a flush."""
         cdef const Buffer* buffer
-        cdef Py_ssize_t number, row
-        self.clear_memory(memory)
+        cdef float* ring
+        cdef Py_ssize_t number, row, slot, size
+        self.clear_counts(memory)
         memory.frames_in = frames_in
         memory.frames_out = self.frames_after(frames_in, False, memory.count)
         for number in range(self.pieces):
@@ -434,11 +522,19 @@ cdef class Plan:
             source += self.piece[number].size
         for number in range(self.buffers):
             buffer = self.buffer + number
-            for row in range(buffer.history if buffer.ld != buffer.channels else 0):
-                memcpy(memory.rings + buffer.ring + row * buffer.ld, source + 4 * row * buffer.channels, 4 * buffer.channels)
+            ring = memory.rings + buffer.ring
+            slot = memory.count[number] if memory.count[number] < buffer.history else 0     # of the oldest row
+            memory.head[number] = slot * buffer.ld
             if buffer.ld == buffer.channels:
-                memcpy(memory.rings + buffer.ring, source, 4 * buffer.history * buffer.ld)
-            source += 4 * buffer.history * buffer.channels
+                size = 4 * buffer.ld * (buffer.history - slot)
+                memcpy(ring + slot * buffer.ld, source, size)
+                memcpy(ring, source + size, 4 * buffer.ld * slot)
+                source += 4 * buffer.ld * buffer.history
+                continue
+            for row in range(buffer.history):
+                memcpy(ring + slot * buffer.ld, source, 4 * buffer.channels)
+                source += 4 * buffer.channels
+                slot = slot + 1 if slot + 1 < buffer.history else 0
 
     # Counting frames
 
@@ -556,7 +652,7 @@ cdef class Plan:
             work.laid[step.out] = 0
             if rows > 0:
                 self.locate_taps(step, memory, work, rows)
-                self.compute(step, &memory, 1, work, rows)
+                self.compute(step, &memory, 1, work, 0, rows)
             memory.count[step.out] += rows
             if end != NULL and memory.count[step.out] > end[step.out]:
                 past = min(<int64_t>rows, memory.count[step.out] - end[step.out])
@@ -601,83 +697,174 @@ cdef class Plan:
                 else:
                     self.kernels.convolve_row(&step.call.conv, x, residual, first[step.out], total)
             else:
-                self.compute(step, &memory, 1, work, 1)
+                self.compute(step, &memory, 1, work, 0, 1)
             for k in range(step.ends):
                 self.keep_row(step.end[k], memory, work)
             step += 1
 
-    cdef void run_many(
+    # One frame of each of many streams
+
+    cdef int64_t phase(self, int64_t frames_in) noexcept nogil:
+        """Streams in the same phase do the same with their next frame, at the same places of their rings' ends."""
+        return frames_in if frames_in < self.settled else self.settled + (frames_in - self.settled) % self.period
+
+    cdef Py_ssize_t run_many(
         self, Memory** memory, Py_ssize_t streams, Workspace* work, const float* x, const float* c, float* out) noexcept nogil:
-        """Feed one frame to each of many streams of a regular network: x is (streams, in_channels), likewise c and out.
+        """Feed one frame to each of many streams in the same phase: x is (streams, in_channels); c, if the frame comes with
+        conditioning, (streams, condition_channels). Returns the rows of each stream that are written to `out`.
 
         The frames of different streams are rows of one matrix, like the frames of a chunk; only the locations of the
         preceding rows differ.
         """
-        cdef Py_ssize_t done = 0, rows, row
+        cdef Py_ssize_t done = 0, rows, row, written = 0, all_written = 0
         while done < streams:
             rows = min(streams - done, self.together)
             self.feed(work, self.x, x + done * self.in_channels, self.in_channels, rows)
             if self.c >= 0:
-                self.feed(work, self.c, c + done * self.condition_channels, self.condition_channels, rows)
-            if rows == 1:
+                self.feed(
+                    work, self.c, c + done * self.condition_channels, self.condition_channels,
+                    rows * self.conditions_next(memory[done]))
+            if rows > 1:
+                self.run_together(memory + done, rows, work)
+            elif self.regular:
                 self.run_frame(memory[done], work)
             else:
-                self.run_together(memory + done, rows, work)
-            self.collect(work, rows, out + done * self.out_channels)
+                self.run_chunk(memory[done], work, NULL)
+            written = work.rows[self.output] // rows
+            all_written += self.collect(work, work.rows[self.output], out + all_written * self.out_channels)
             for row in range(done, done + rows):
                 memory[row].frames_in += 1
-                memory[row].frames_out += 1
+                memory[row].frames_out += written
             done += rows
+        return written
 
-    cdef void run_together(self, Memory** memory, Py_ssize_t rows, Workspace* work) noexcept nogil:
-        """`run_frame` for the frames of several streams, set by `feed`."""
+    cdef Py_ssize_t conditions_next(self, const Memory* memory) noexcept nogil:
+        """Conditioning frames that come with a stream's next frame: 1 or 0."""
+        return self.condition_frames(memory.frames_in + 1) - self.condition_frames(memory.frames_in)
+
+    cdef void run_together(self, Memory** memory, Py_ssize_t streams, Workspace* work) noexcept nogil:
+        """`run_frame`, or `run_chunk`, for the frames of several streams in the same phase, set by `feed`. Each stream has
+        equally many new rows of a buffer; they are adjacent."""
         cdef const Step* step = self.step
         cdef const Step* end = step + self.steps
-        cdef Py_ssize_t i
+        cdef int64_t* count = memory[0].count       # of the others the same, from the same start
+        cdef Py_ssize_t i, fresh
+        if not self.regular:
+            count[self.x] += 1
+            if self.c >= 0:
+                count[self.c] += work.rows[self.c] // streams
         while step < end:
-            work.rows[step.out] = rows
-            self.gather(step, memory, rows, work)
-            self.compute(step, memory, rows, work, rows)
+            fresh = 1 if self.regular else self.ready(step, count, False) - count[step.out]
+            work.rows[step.out] = streams * fresh
+            if fresh > 0:
+                if step.alone and fresh == 1:
+                    self.run_each(step, memory, streams, work)
+                else:
+                    self.gather(step, memory, streams, fresh, work)
+                    self.compute(step, memory, streams, work, 0, streams * fresh)
+                if not self.regular:
+                    count[step.out] += fresh
             for i in range(step.ends):
-                self.keep_rows(step.end[i], memory, rows, work)
+                self.keep_rows(step.end[i], memory, streams, work)
             step += 1
+        if not self.regular:
+            self.count_alike(memory, streams, work)
 
-    cdef void gather(self, const Step* step, Memory** memory, Py_ssize_t rows, Workspace* work) noexcept nogil:
-        """Set the pointers to the rows that a step reads, one per stream; past rows are gathered from the rings."""
+    cdef void count_alike(self, Memory** memory, Py_ssize_t streams, const Workspace* work) noexcept nogil:
+        """Count the new rows of all streams but the first, whose rows are counted."""
+        cdef Py_ssize_t stream, number
+        for number in range(self.buffers):
+            if work.rows[number]:
+                for stream in range(1, streams):
+                    memory[stream].count[number] += work.rows[number] // streams
+
+    cdef Py_ssize_t first_row(self, const Step* step, const Tap* tap, const Memory* memory, Py_ssize_t fresh) noexcept nogil:
+        """The first row that a tap reads, counted from the first of `fresh` new rows of its buffer: negative in the ring."""
+        if self.regular:
+            return tap.shift
+        return memory.count[step.out] // step.phases * tap.stride + tap.shift - (memory.count[tap.buffer] - fresh)
+
+    cdef void gather(
+        self, const Step* step, Memory** memory, Py_ssize_t streams, Py_ssize_t rows, Workspace* work) noexcept nogil:
+        """Set the pointers to what a step reads for `rows` new rows of each stream. What is not in the chunk at equal
+        distances is gathered."""
         cdef const Tap* tap = step.tap
         cdef float* staged = work.staged
-        cdef Py_ssize_t k, row, ld
+        cdef Py_ssize_t k, ld, first, fresh
+        rows //= step.phases
         for k in range(step.reads):
             ld = self.buffer[tap.buffer].ld
-            work.now.ldx[k] = ld
-            if tap.back == 0:
-                work.now.x[k] = work.first[tap.buffer]
+            fresh = work.rows[tap.buffer] // streams
+            first = self.first_row(step, tap, memory[0], fresh)
+            if first >= 0 and (rows == 1 or (rows == fresh and tap.stride == 1)):
+                work.now.x[k] = work.first[tap.buffer] + first * ld
+                work.now.ldx[k] = ld if rows == fresh else fresh * ld
             else:
                 work.now.x[k] = staged
-                expect(staged + rows * ld <= work.staged + work.staged_floats)
-                for row in range(rows):
-                    if row + AHEAD < rows:
-                        prefetch_row(self.past_row(tap, memory[row + AHEAD]), ld)
-                    copy_row(staged, self.past_row(tap, memory[row]), ld)
-                    staged += ld
+                work.now.ldx[k] = ld
+                expect(staged + streams * rows * ld <= work.staged + work.staged_floats)
+                self.gather_tap(tap, memory, streams, first, rows, work, staged)
+                staged += streams * rows * ld
             tap += 1
 
-    cdef inline const float* past_row(self, const Tap* tap, const Memory* memory) noexcept nogil:
-        """The row of the ring that a tap reads, as in `run_frame`."""
-        cdef Py_ssize_t slot = memory.head[tap.buffer] + tap.back
+    cdef void gather_tap(
+        self, const Tap* tap, Memory** memory, Py_ssize_t streams, Py_ssize_t first, Py_ssize_t rows, Workspace* work,
+        float* to) noexcept nogil:
+        """Copy `rows` rows of each stream from `first` on, which is counted as in `first_row`."""
+        cdef Py_ssize_t stream, i, ld = self.buffer[tap.buffer].ld
+        cdef const float* chunk = work.first[tap.buffer]
+        for stream in range(streams):
+            if rows == 1:       # of the ring: one of the chunk need not be gathered
+                if stream + AHEAD < streams:
+                    prefetch_row(self.past_row(tap, memory[stream + AHEAD], first * ld), ld)
+                copy_row(to, self.past_row(tap, memory[stream], first * ld), ld)
+            else:
+                for i in range(rows):
+                    copy_row(to + i * ld, self.row_at(tap, memory[stream], (first + i * tap.stride) * ld, chunk), ld)
+                chunk += work.rows[tap.buffer] // streams * ld
+            to += rows * ld
+
+    cdef inline const float* row_at(
+        self, const Tap* tap, const Memory* memory, Py_ssize_t row, const float* chunk) noexcept nogil:
+        """A row of a stream, `row` floats from its first new one: in its ring, or among the new ones at `chunk`."""
+        return self.past_row(tap, memory, row) if row < 0 else chunk + row
+
+    cdef inline const float* past_row(self, const Tap* tap, const Memory* memory, Py_ssize_t back) noexcept nogil:
+        """The row of the ring that stands `back`, which is negative, floats from its end, as in `run_frame`."""
+        cdef Py_ssize_t slot = memory.head[tap.buffer] + back
         return memory.rings + tap.ring + slot + (tap.around & (slot >> 63))
 
-    cdef void keep_rows(self, int number, Memory** memory, Py_ssize_t rows, Workspace* work) noexcept nogil:
-        """Append one row to the ring of each stream."""
+    cdef void run_each(self, const Step* step, Memory** memory, Py_ssize_t streams, Workspace* work) noexcept nogil:
+        """Run a step stream by stream, on rows where they are: gathering them would take longer than computing."""
+        cdef const Tap* tap
+        cdef Py_ssize_t stream, k, first, fresh, ld
+        for stream in range(streams):
+            tap = step.tap
+            for k in range(step.reads):
+                ld = self.buffer[tap.buffer].ld
+                fresh = 1 if self.regular else work.rows[tap.buffer] // streams
+                first = self.first_row(step, tap, memory[0], fresh)
+                work.now.x[k] = self.row_at(
+                    tap, memory[stream], first * ld, work.first[tap.buffer] + stream * fresh * ld)
+                work.now.ldx[k] = 0
+                tap += 1
+            self.compute(step, memory + stream, 1, work, stream, 1)
+
+    cdef void keep_rows(self, int number, Memory** memory, Py_ssize_t streams, Workspace* work) noexcept nogil:
+        """Append the new rows to the ring of each stream."""
         cdef const Buffer* buffer = self.buffer + number
         cdef const float* source = work.first[number]
-        cdef Py_ssize_t around = buffer.history * buffer.ld, row, slot
-        for row in range(rows):
-            slot = memory[row].head[number]
-            copy_row(memory[row].rings + buffer.ring + slot, source, buffer.ld)
-            slot += buffer.ld
-            memory[row].head[number] = slot & -<Py_ssize_t>(slot < around)
-            source += buffer.ld
+        cdef Py_ssize_t around = buffer.history * buffer.ld, fresh = work.rows[number] // streams, stream, slot, row
+        for stream in range(streams):
+            if stream + AHEAD < streams:
+                prefetch_row(memory[stream + AHEAD].rings + buffer.ring + memory[stream + AHEAD].head[number], buffer.ld)
+            slot = memory[stream].head[number]
+            for row in range(fresh):
+                copy_row(memory[stream].rings + buffer.ring + slot, source, buffer.ld)
+                slot += buffer.ld
+                slot &= -<Py_ssize_t>(slot < around)
+                source += buffer.ld
+            memory[stream].head[number] = slot
 
     cdef void locate_taps(self, const Step* step, Memory* memory, Workspace* work, Py_ssize_t rows) noexcept nogil:
         """Set the pointers to the rows that a step reads: one per tap, the residual's last."""
@@ -687,14 +874,15 @@ cdef class Plan:
                 step.tap + k, memory.count[step.out] // step.phases, memory, work, rows // step.phases, work.now.ldx + k, &staged)
 
     cdef void compute(
-        self, const Step* step, Memory** memory, Py_ssize_t streams, Workspace* work, Py_ssize_t rows) noexcept nogil:
-        """Compute new rows of one step: several of one stream, or one of each of many."""
+        self, const Step* step, Memory** memory, Py_ssize_t streams, Workspace* work, Py_ssize_t row, Py_ssize_t rows) noexcept nogil:
+        """Compute new rows of one step, from `row` on: several of one stream, or one of each of many."""
         cdef Rows* now = &work.now
         cdef Py_ssize_t i
+        cdef float* total
         now.rows = rows
         now.residual = now.x[step.taps] if step.residual != NULL else NULL
-        now.out = work.first[step.out]
         now.ld = self.buffer[step.out].ld
+        now.out = work.first[step.out] + row * now.ld
         if step.state >= 0:
             now.state_step = streams > 1
             for i in range(streams):
@@ -703,7 +891,8 @@ cdef class Plan:
         if step.activation != NULL:
             step.activation(now.out, rows, now.ld, step.call.channels, step.parameters)
         if step.total >= 0:
-            self.kernels.add(work.first[step.total], now.out, rows, work.first[step.total], now.ld)
+            total = work.first[step.total] + row * now.ld
+            self.kernels.add(total, now.out, rows, total, now.ld)
 
     cdef const float* locate(
         self, const Tap* tap, int64_t done, Memory* memory, Workspace* work, Py_ssize_t rows, Py_ssize_t* ld,

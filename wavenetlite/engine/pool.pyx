@@ -3,8 +3,13 @@
 
 Design: the memories of all streams are adjacent in one allocation. One frame of each of N streams is processed like N frames
 of one stream, as N rows of the same matrices (`Plan.run_many`): for each step, the past rows of its taps are gathered from
-the rings of the streams, one kernel call computes all rows, and each is appended to its ring. Longer blocks fill the
-kernels' tiles on their own and go through the plan one by one. The results do not depend on which way a block takes.
+the rings of the streams, one kernel call computes all rows, and each is appended to its ring. With strides, only streams in
+the same phase do the same with their next frame, so they are sorted by it. Longer blocks fill the kernels' tiles on their
+own and go through the plan one by one. The results do not depend on which way a block takes.
+
+The other threads of a pool sleep in a queue. A thread that has done its part watches a number for 0.1 ms before it sleeps
+again: in calls that follow each other closely it is there at once, which waking (some 50 us) is not. Whoever waits lets others
+to the CPU now and then, as there may be fewer CPUs than threads.
 
 A call validates all its arguments before the first stream advances; from then on nothing can fail.
 """
@@ -14,7 +19,7 @@ cimport numpy as cnp
 from cpython.dict cimport PyDict_Check
 from cpython.exc cimport PyErr_CheckSignals
 from libc.stdint cimport int64_t, uint64_t
-from libc.stdlib cimport calloc, free
+from libc.stdlib cimport calloc, free, qsort
 from libc.string cimport memcpy
 from posix.unistd cimport getpid
 
@@ -36,6 +41,23 @@ cdef extern from "stdlib.h" nogil:
 
 cdef extern from "simd.h" nogil:
     int64_t take_number(int64_t*)
+    int look_at(const int*)
+    void set_to(int*, int value)
+    bint move(int*, int before, int after)
+    void add_one(int*)
+    void relax()
+
+cdef extern from "<sched.h>" nogil:
+    int sched_yield()
+
+cdef extern from "<time.h>" nogil:
+    ctypedef long time_t
+    struct timespec:
+        time_t tv_sec
+        long tv_nsec
+    int clock_gettime(int clock, timespec*)
+    int nanosleep(const timespec*, timespec*)
+    int CLOCK_MONOTONIC
 
 cnp.import_array()
 
@@ -43,11 +65,21 @@ MOST_STREAMS = 2**24
 MOST_FRAMES = 2**48
 
 cdef enum:
-    WORK_TO_SHARE = 16_000_000  # multiply-adds per call above which more threads are used: waking one takes about 50 us
+    WORK_TO_SHARE = 16_000_000  # multiply-adds per call above which more threads are used: waking one takes about 50 us,
+    WORK_TO_HAND_OVER = 1_500_000   # and if they are still watching after the last call: then it takes about 1 us
+    WATCH_NS = 100_000          # for which a thread watches for the next call before it sleeps
+    WATCHES = 50                # for so many times as long a call watches for its other threads before it sleeps in between
+    LOOKS = 50                  # at a number before other threads are let to the CPU
     FEW_FRAMES = 8              # blocks of fewer frames do not fill the kernels' tiles
+
+cdef enum:
+    ALONE = -1                  # the phase of a long block
 
 cdef enum Duty:
     STEP, PROCESS
+
+cdef enum:
+    ASLEEP, WATCHING, CALLED    # states of the other threads
 
 # One block of one stream.
 cdef struct Job:
@@ -56,10 +88,11 @@ cdef struct Job:
     const float* c
     Py_ssize_t c_step, frames
     float* y
-    bint together               # processed with other streams, frame by frame
+    int64_t phase               # blocks of the same phase are processed together, frame by frame
 
-# The work memory of a thread, and the frames that it processes together.
+# The work memory of a thread, its state, and the frames that it processes together.
 cdef struct Part:
+    int state
     Workspace* work
     Memory** memory
     Job** job
@@ -74,6 +107,38 @@ def refuse_excess(capacity: int, stream_bytes: int) -> None:
     if capacity * stream_bytes > most:
         raise ParameterError(f"capacity={capacity} needs {capacity * stream_bytes:,} bytes, {stream_bytes:,} for each stream;"
                              f" it must be at most {most // stream_bytes} with the {most:,} bytes of this machine")
+
+
+cdef int64_t now() noexcept nogil:
+    """The time in ns."""
+    cdef timespec t
+    clock_gettime(CLOCK_MONOTONIC, &t)
+    return <int64_t>t.tv_sec * 1_000_000_000 + t.tv_nsec
+
+
+cdef bint comes_to(const int* number, int wanted) noexcept nogil:
+    """Whether a number that another thread sets is the wanted one, or soon becomes it."""
+    cdef Py_ssize_t looks
+    for looks in range(LOOKS):
+        if look_at(number) == wanted:
+            return True
+        relax()
+    sched_yield()           # perhaps that thread needs this CPU
+    return False
+
+
+cdef bint called_again(int* state) noexcept nogil:
+    """Watch for the next call; False: there has been none, and the thread is to sleep."""
+    cdef int64_t start = now()
+    while not comes_to(state, CALLED):
+        if now() - start > WATCH_NS:
+            return not move(state, WATCHING, ASLEEP)
+    return True
+
+
+cdef int by_phase(const void* a, const void* b) noexcept nogil:
+    cdef int64_t one = (<Job**>a)[0].phase, other = (<Job**>b)[0].phase
+    return (one > other) - (one < other)
 
 
 @cython.final
@@ -137,6 +202,8 @@ cdef class StreamPool:
     cdef Py_ssize_t few_jobs
     cdef object workers
     cdef int workers_process
+    cdef int finished                   # parts of the call at hand
+    cdef int64_t ended                  # when the last call with work to share ended, ns
 
     def __cinit__(
         self, Plan plan not None, capacity: object, *, threads: object = 1, on_nonfinite: object = "raise", name: str = "block"
@@ -182,8 +249,8 @@ cdef class StreamPool:
         part.job = <Job**>self.blocks.allocate(sizeof(Job*) * plan.together)
         part.x = <float*>self.blocks.allocate(4 * plan.together * plan.in_channels)
         part.c = <float*>self.blocks.allocate(4 * plan.together * plan.condition_channels)
-        part.y = <float*>self.blocks.allocate(4 * plan.together * plan.out_channels)
-        part.work = plan.new_workspace(plan.regular)
+        part.y = <float*>self.blocks.allocate(4 * plan.most_rows_out * plan.out_channels)
+        part.work = plan.borrow()
 
     def __reduce__(self):
         raise StreamStateError("a pool cannot be copied or pickled; make another with model.pool()")
@@ -193,8 +260,14 @@ cdef class StreamPool:
         free(self.slab)
         if self.part != NULL:
             for i in range(self.threads):
-                free(self.part[i].work)
+                self.return_workspace(self.part[i].work)
         free(self.part)
+
+    cdef void return_workspace(self, Workspace* work) noexcept:
+        if self.plan is None:       # garbage collection has cleared it
+            free(work)
+        elif work != NULL:
+            self.plan.give_back(work)
 
     cdef acquire(self):
         if not try_acquire(&self.busy):
@@ -265,10 +338,20 @@ cdef class StreamPool:
         self.acquire()
         try:
             slot = self.slot_of(sid)
-            self.plan.clear_memory(self.memory_of(slot))
+            self.plan.reset_memory(self.memory_of(slot))
             self.flushed[slot] = False
         finally:
             release(&self.busy)
+
+    def reset_all(self) -> None:
+        """`reset` all open streams."""
+        cdef Py_ssize_t slot
+        self.acquire()
+        for slot in range(self.capacity):
+            if self.current[slot] >= 0:
+                self.plan.reset_memory(self.memory_of(slot))
+                self.flushed[slot] = False
+        release(&self.busy)
 
     def snapshot(self, sid: object) -> bytes:
         """The state of a stream as bytes, the same as of `Stream.snapshot`."""
@@ -509,20 +592,22 @@ cdef class StreamPool:
         for i in range(self.jobs):
             frames += self.job[i].frames
             few += self.job[i].frames < FEW_FRAMES
-        few = min(few, <Py_ssize_t>FEW_FRAMES) if self.plan.regular else 0
+        few = min(few, <Py_ssize_t>FEW_FRAMES)
         self.few_jobs = 0
         for i in range(self.jobs):
-            self.job[i].together = self.job[i].frames < few     # else a block is more rows than there are streams
-            if self.job[i].together:
+            self.job[i].phase = self.plan.phase(self.job[i].memory.frames_in) if self.job[i].frames < few else ALONE
+            if self.job[i].phase != ALONE:      # else the block is more rows than there are streams
                 self.few[self.few_jobs] = self.job + i
                 self.few_jobs += 1
+        if not self.plan.regular:
+            qsort(self.few, self.few_jobs, sizeof(Job*), by_phase)
         self.next_job = 0
         self.duty = PROCESS
         self.run(frames)
 
     cdef run(self, int64_t frames):
         cdef int64_t work = frames * self.plan.multiply_adds
-        self.parts = self.threads if work >= WORK_TO_SHARE else 1
+        self.parts = self.threads if self.pays_to_share(work) else 1
         if self.parts > 1:
             self.run_in_threads()
         elif work > MUCH_WORK:
@@ -530,6 +615,13 @@ cdef class StreamPool:
                 self.run_part(0)
         else:
             self.run_part(0)
+        if self.threads > 1 and work >= WORK_TO_HAND_OVER:
+            self.ended = now()
+
+    cdef bint pays_to_share(self, int64_t work) noexcept:
+        """Whether to use all threads: for much work, or for less in calls that follow each other closely."""
+        return work >= WORK_TO_SHARE or (
+            self.threads > 1 and work >= WORK_TO_HAND_OVER and now() - self.ended < WATCH_NS)
 
     cdef void run_part(self, Py_ssize_t number) noexcept nogil:
         """One thread's part of the work; the results do not depend on the division."""
@@ -559,7 +651,7 @@ cdef class StreamPool:
             if i >= self.jobs:
                 break
             job = self.job + i
-            if not job.together:
+            if job.phase == ALONE:
                 self.plan.run(job.memory, self.part[number].work, job.x, job.c, job.c_step, job.frames, job.y)
         first = self.first_of(number, self.few_jobs)
         end = self.first_of(number + 1, self.few_jobs)
@@ -567,25 +659,38 @@ cdef class StreamPool:
             self.run_frame_of(frame, first, end, self.part + number)
 
     cdef void run_frame_of(self, Py_ssize_t frame, Py_ssize_t i, Py_ssize_t end, Part* part) noexcept nogil:
-        """Run frame `frame` of the short blocks from `i` on that have it."""
-        cdef Py_ssize_t rows, row
-        cdef Job* job
+        """Run frame `frame` of the short blocks from `i` to `end` that have it: those in the same phase together."""
+        cdef Py_ssize_t rows
         while i < end:
             rows = 0
             while i < end and rows < self.plan.together:
-                job = self.few[i]
-                i += 1
-                if job.frames > frame:
-                    memcpy(part.x + rows * self.plan.in_channels, job.x + frame * self.plan.in_channels, 4 * self.plan.in_channels)
-                    if self.plan.condition_channels:
-                        memcpy(part.c + rows * self.plan.condition_channels, job.c + frame * job.c_step, 4 * self.plan.condition_channels)
-                    part.memory[rows] = job.memory
-                    part.job[rows] = job
+                if rows and self.few[i].phase != part.job[0].phase:
+                    break
+                if self.few[i].frames > frame:
+                    part.job[rows] = self.few[i]
                     rows += 1
+                i += 1
             if rows:
-                self.plan.run_many(part.memory, rows, part.work, part.x, part.c, part.y)
-            for row in range(rows):
-                memcpy(part.job[row].y + frame * self.plan.out_channels, part.y + row * self.plan.out_channels, 4 * self.plan.out_channels)
+                self.run_frames(frame, rows, part)
+
+    cdef void run_frames(self, Py_ssize_t frame, Py_ssize_t rows, Part* part) noexcept nogil:
+        """Run frame `frame` of the jobs of a part, which are in the same phase."""
+        cdef Py_ssize_t row, conditions, written
+        cdef Py_ssize_t inputs = self.plan.in_channels, outputs = self.plan.out_channels, given = self.plan.condition_channels
+        cdef Job* job
+        conditions = self.plan.conditions_next(part.job[0].memory)
+        for row in range(rows):
+            job = part.job[row]
+            part.memory[row] = job.memory
+            memcpy(part.x + row * inputs, job.x + frame * inputs, 4 * inputs)
+            if given and conditions:
+                memcpy(part.c + row * given, job.c, 4 * given)
+                job.c += job.c_step
+        written = self.plan.run_many(part.memory, rows, part.work, part.x, part.c, part.y)
+        for row in range(rows):
+            job = part.job[row]
+            memcpy(job.y, part.y + row * written * outputs, 4 * written * outputs)
+            job.y += written * outputs
 
     # One frame for each
 
@@ -710,23 +815,38 @@ cdef class StreamPool:
 
     cdef run_in_threads(self):
         """`run_part` in one thread per part, of which this is the first."""
-        cdef Py_ssize_t number, waiting = self.parts - 1
+        cdef Py_ssize_t number
         if self.workers is None or self.workers_process != getpid():    # threads do not survive a fork
             self.workers = Workers(self.threads - 1)
             self.workers_process = getpid()
-        calls, done = self.workers.calls, self.workers.done
+            for number in range(self.threads):
+                self.part[number].state = ASLEEP
+        self.finished = 0
         for number in range(1, self.parts):
-            calls[number - 1].put((self, number))
+            if not move(&self.part[number].state, WATCHING, CALLED):
+                self.workers.calls[number - 1].put((self, number))
         with nogil:
             self.run_part(0)
-        while waiting:
-            try:
-                done.get()
-                waiting -= 1
-            except BaseException as error:      # an interrupt: the other threads still write into our memory
-                stopped = error
-        if stopped is not None:
-            raise stopped
+            self.wait()
+
+    cdef void wait(self) noexcept nogil:
+        """Wait until the other threads have finished their parts."""
+        cdef timespec moment
+        cdef int64_t start = now()
+        moment.tv_sec, moment.tv_nsec = 0, WATCH_NS
+        while not comes_to(&self.finished, self.parts - 1):
+            if now() - start > WATCHES * WATCH_NS:
+                nanosleep(&moment, NULL)
+
+    cdef void serve(self, Py_ssize_t number) noexcept nogil:
+        """Run a part, and those of the calls that follow closely."""
+        cdef int* state = &self.part[number].state
+        while True:
+            self.run_part(number)
+            set_to(state, WATCHING)
+            add_one(&self.finished)
+            if not called_again(state):
+                return
 
     # Other methods
 
@@ -805,18 +925,17 @@ class Workers:
     """Worker threads that wait for parts of a pool's work; they end with this object."""
 
     def __init__(self, count):
-        self.done = SimpleQueue()
         self.calls = [SimpleQueue() for _ in range(count)]
         for calls in self.calls:
-            Thread(target=serve, args=(calls, self.done), name="wavenetlite pool", daemon=True).start()
+            Thread(target=serve, args=(calls,), name="wavenetlite pool", daemon=True).start()
 
     def __del__(self):
         for calls in self.calls:
             calls.put(None)
 
 
-def serve(calls, done):
-    """Run incoming parts; a waiting thread holds no reference to a pool."""
+def serve(calls):
+    """Run incoming parts; a sleeping thread holds no reference to a pool."""
     cdef StreamPool pool
     cdef Py_ssize_t number
     while True:
@@ -825,6 +944,5 @@ def serve(calls, done):
             return
         pool, number = call
         with nogil:
-            pool.run_part(number)
+            pool.serve(number)
         pool = call = None
-        done.put(None)

@@ -31,7 +31,7 @@ cdef class Saved:
 cdef class Stream:
     cdef readonly Plan plan
     cdef Memory* memory
-    cdef Workspace* work
+    cdef Workspace* work                # of the call at hand; borrowed from the plan
     cdef int busy
     cdef bint flushed
     cdef bint zero_nonfinite
@@ -42,6 +42,8 @@ cdef class Stream:
     cdef refuse_condition(self)
     cdef cnp.ndarray finite(self, cnp.ndarray a, str name)
     cdef cnp.ndarray process_alone(self, object block, object c, object out)
+    cdef cnp.ndarray feed(self, object block, object c, object out)
+    cdef cnp.ndarray run_out(self)
     cdef void run(self, const float* x, const float* c, Py_ssize_t c_step, Py_ssize_t frames, float* y) noexcept nogil
     cdef run_in_pieces(self, const float* x, const float* c, Py_ssize_t c_step, Py_ssize_t frames, float* y)
     cdef cnp.ndarray conditions(self, object c, Py_ssize_t frames)

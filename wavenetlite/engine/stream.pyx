@@ -93,14 +93,12 @@ cdef class Stream:
             self.refuse_condition()
             self.condition = self.finite(checked(c, "c", 1, plan.condition_channels), "c").copy()
         self.memory = plan.new_memory()
-        self.work = plan.new_workspace()
 
     def __reduce__(self):
         raise StreamStateError("a stream cannot be copied or pickled; make another with model.stream()")
 
     def __dealloc__(self):
         free(self.memory)
-        free(self.work)
 
     cdef acquire(self):
         if not try_acquire(&self.busy):
@@ -154,6 +152,14 @@ cdef class Stream:
             release(&self.busy)
 
     cdef cnp.ndarray process_alone(self, object block, object c, object out):
+        """`process` for a caller that lets one thread at a time in."""
+        self.work = self.plan.borrow()
+        try:
+            return self.feed(block, c, out)
+        finally:
+            self.plan.give_back(self.work)
+
+    cdef cnp.ndarray feed(self, object block, object c, object out):
         cdef Plan plan = self.plan
         cdef cnp.ndarray x, conditions = None, y
         cdef const float* cp = NULL
@@ -230,28 +236,34 @@ cdef class Stream:
 
         The lookahead of "same" padding is filled with zeros, as offline. Afterwards the stream must be `reset`.
         """
-        cdef cnp.ndarray y
-        cdef uint64_t mode
         self.acquire()
         try:
             if self.flushed:
                 raise StreamStateError("stream was flushed; call reset() before using it again")
-            y = output_array(
-                None, self.plan.frames_after(self.memory.frames_in, True, self.work.end) - self.memory.frames_out,
-                self.plan.out_channels, "the flush")
-            with nogil:
-                mode = flush_subnormals()
-                self.plan.run_out(self.memory, self.work, <float*>cnp.PyArray_DATA(y))
-                restore_subnormals(mode)
-            self.flushed = True
-            return y
+            self.work = self.plan.borrow()
+            try:
+                return self.run_out()
+            finally:
+                self.plan.give_back(self.work)
         finally:
             release(&self.busy)
+
+    cdef cnp.ndarray run_out(self):
+        cdef uint64_t mode
+        cdef cnp.ndarray y = output_array(
+            None, self.plan.frames_after(self.memory.frames_in, True, self.work.end) - self.memory.frames_out,
+            self.plan.out_channels, "the flush")
+        with nogil:
+            mode = flush_subnormals()
+            self.plan.run_out(self.memory, self.work, <float*>cnp.PyArray_DATA(y))
+            restore_subnormals(mode)
+        self.flushed = True
+        return y
 
     def reset(self) -> None:
         """Start over: the next frame is the first."""
         self.acquire()
-        self.plan.clear_memory(self.memory)
+        self.plan.reset_memory(self.memory)
         self.flushed = False
         release(&self.busy)
 
@@ -345,7 +357,7 @@ cdef class Stream:
 
     @property
     def workspace_bytes(self) -> int:
-        """Size of the scratch memory, bytes; it holds nothing between calls."""
+        """Size of the scratch memory of a call, bytes; it holds nothing between calls, and all streams of a network share it."""
         return self.plan.workspace_bytes
 
 

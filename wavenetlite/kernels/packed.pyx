@@ -68,9 +68,18 @@ cdef int set_conv(
         panel[i].wide = arena + <Py_ssize_t>cut.wide
     conv.panel = panel
     conv.grouped = any(packed.windowed)
+    pair_panels(conv, panel, kernels)
     conv.channels = packed.channels
     conv.padded = padded(packed.channels)
     return 0
+
+
+cdef void pair_panels(const Conv* conv, Panel* panel, const Kernels* kernels) noexcept:
+    """Let a single row compute every two of the widest panels at once; with groups they read different channels."""
+    cdef Py_ssize_t i = 0
+    while not conv.grouped and i + 1 < conv.panels and panel[i + 1].row == kernels.row_kernels[0]:
+        panel[i].pair = kernels.pair_kernel
+        i += 2
 
 
 cdef int set_activation(Conv* conv, str name, const float* parameters) except -1:

@@ -145,12 +145,51 @@ WNL_INLINE uint64_t flush_subnormals(void) { return 0; }
 WNL_INLINE void restore_subnormals(uint64_t before) { (void)before; }
 #endif
 
-/* Lock and unlock an object for one thread; the GIL does not suffice once it is released, or in builds without it. */
+/* Lock and unlock an object for one thread, and move things between threads. Callers hold the GIL, if there is one: then
+ * nothing else is needed. */
+#if defined(Py_GIL_DISABLED)
 WNL_INLINE int try_acquire(int *flag) { return !__atomic_exchange_n(flag, 1, __ATOMIC_ACQUIRE); }
 WNL_INLINE void release(int *flag) { __atomic_store_n(flag, 0, __ATOMIC_RELEASE); }
+/* Take what a place holds and leave NULL; put something into a place that is empty. */
+WNL_INLINE void *take_from(void **place) {
+    return __atomic_load_n(place, __ATOMIC_RELAXED) ? __atomic_exchange_n(place, NULL, __ATOMIC_ACQUIRE) : NULL;
+}
+WNL_INLINE int put_into(void **place, void *thing) {
+    void *empty = NULL;
+    return __atomic_compare_exchange_n(place, &empty, thing, 0, __ATOMIC_RELEASE, __ATOMIC_RELAXED);
+}
+#else
+WNL_INLINE int try_acquire(int *flag) { return *flag ? 0 : (*flag = 1); }
+WNL_INLINE void release(int *flag) { *flag = 0; }
+WNL_INLINE void *take_from(void **place) {
+    void *thing = *place;
+    *place = NULL;
+    return thing;
+}
+WNL_INLINE int put_into(void **place, void *thing) {
+    if (*place) return 0;
+    *place = thing;
+    return 1;
+}
+#endif
 
 /* Atomic counter shared by several threads. */
 WNL_INLINE int64_t take_number(int64_t *next) { return __atomic_fetch_add(next, 1, __ATOMIC_RELAXED); }
+
+/* A number that one thread sets and others wait for; `move` succeeds if it is `from`. */
+WNL_INLINE int look_at(const int *p) { return __atomic_load_n(p, __ATOMIC_ACQUIRE); }
+WNL_INLINE void set_to(int *p, int value) { __atomic_store_n(p, value, __ATOMIC_RELEASE); }
+WNL_INLINE int move(int *p, int from, int to) {
+    return __atomic_compare_exchange_n(p, &from, to, 0, __ATOMIC_ACQ_REL, __ATOMIC_ACQUIRE);
+}
+WNL_INLINE void add_one(int *p) { __atomic_fetch_add(p, 1, __ATOMIC_ACQ_REL); }
+#if defined(__x86_64__)
+WNL_INLINE void relax(void) { _mm_pause(); }
+#elif defined(__aarch64__)
+WNL_INLINE void relax(void) { __asm__ volatile("yield"); }
+#else
+WNL_INLINE void relax(void) {}
+#endif
 
 /* Memory that will be read soon. */
 WNL_INLINE void prefetch(const void *p) { __builtin_prefetch(p); }

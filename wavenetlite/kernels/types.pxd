@@ -36,6 +36,7 @@ ctypedef void (*StepKernel)(const KernelCall* call, const Rows* rows) noexcept n
 cdef struct Panel:
     PanelKernel rows
     RowKernel row
+    RowKernel pair              # of this panel and the next; NULL: they are not alike
     Py_ssize_t out              # first of its output channels
     Py_ssize_t window           # first input channel it reads of a windowed tap (grouped convolution)
     const float* bias           # (width,)
@@ -213,3 +214,4 @@ cdef struct Kernels:
     const int* panel_widths
     const PanelKernel* panel_kernels
     const RowKernel* row_kernels
+    RowKernel pair_kernel       # for two of the widest

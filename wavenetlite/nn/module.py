@@ -13,7 +13,7 @@ import numpy as np
 
 from wavenetlite import graph, nodes
 from wavenetlite.engine.lower import lower
-from wavenetlite.engine.offline import run_offline
+from wavenetlite.engine.offline import run_batch, run_offline
 from wavenetlite.engine.plan import Plan
 from wavenetlite.engine.pool import StreamPool
 from wavenetlite.engine.stream import Stream
@@ -339,12 +339,7 @@ class Module:
             raise ParameterError(
                 f"c has shape {np.shape(c)}; it must be ({len(x)}, [frames,] channels), one per item of the batch"
             )
-        if len(x) == 0:
-            Stream(plan, on_nonfinite=on_nonfinite, name="x").check(np.empty((0, x.shape[2]), x.dtype))
-        y = np.empty((len(x), plan.output_frames(x.shape[1], ended=True), plan.out_channels), np.float32)
-        for i in range(len(x)):
-            run_offline(plan, x[i], None if c is None else c[i], on_nonfinite, f"x[{i}]", y[i])
-        return y
+        return run_batch(plan, x, c, on_nonfinite)
 
     def stream(
         self, c: Floats | None = None, *, channels: int | None = None, on_nonfinite: Literal["raise", "zero"] = "raise"
