@@ -17,7 +17,7 @@ OVER_BINS = {"type": "ConvTranspose2d", **ONE, "kernel_size": [1, 1], "bins": 12
 MUCH = "phases and links of upsampling and over bins"
 
 LARGE = {
-    "upsampled again and again": ([CONV, *[UP] * 3], "upsampling makes 4294967296 frames of one input frame; it must be"),
+    "upsampled again and again": ([CONV, *[UP] * 3], "upsampling makes 4294967296 frames of one input"),
     "up and down": ([CONV, *[UP, DOWN] * 100], MUCH),
     "transposed, up and down": ([CONV, *[TRANSPOSED, DOWN] * 30], MUCH),
     "transposed over bins": ([OVER_BINS], MUCH),
