@@ -151,3 +151,42 @@ def test_an_error_in_a_thread_reaches_the_owner():
     assert [next(work) for _ in range(3)] == [0, 1, 2]
     with pytest.raises(ZeroDivisionError):
         next(work)
+
+
+FEATURES = {
+    "decibels": wl.LogMel(n_fft=64, hop_length=1, n_mels=8),
+    "steps": wl.LogMel(n_fft=64, hop_length=2, n_mels=8).then(
+        wl.features.RunningCMVN(window_frames=9), wl.features.Deltas(width=5)
+    ),
+    "codes": wl.MuLaw(),
+}
+
+
+@pytest.mark.parametrize("name", FEATURES)
+def test_features_of_a_long_block_are_those_of_its_parts(name):
+    spec, y = FEATURES[name], np.tanh(frames(2, 70_000))
+    many = spec(y)
+    online = spec.stream()
+    parts = [online.process(part) for part in np.array_split(y[0], 7)]
+    assert np.concatenate([*parts, online.flush()]).tobytes() == many[0].tobytes() == spec(y[0]).tobytes()
+    bad = y[0].copy()
+    bad[-1] = np.nan
+    online.reset()
+    with pytest.raises(wl.ParameterError, match="not finite at sample 69999"):
+        online.process(bad)
+    assert (online.samples_in, online.frames_out) == (0, 0)
+
+
+@pytest.mark.parametrize("after_s", [0.002, 0.02])
+@pytest.mark.parametrize("name", FEATURES)
+def test_an_interrupted_feature_stream_is_as_it_was(interrupted, name, after_s):
+    spec = FEATURES[name]
+    y = np.tanh(frames(1, 400_000)[0])
+    online, twin = spec.stream(), spec.stream()
+    for stream in (online, twin):
+        stream.process(y[:1000])
+    if interrupted(lambda: online.process(y), after_s):
+        assert (online.samples_in, online.frames_out) == (twin.samples_in, twin.frames_out)
+    else:
+        twin.process(y)
+    assert online.process(y[:500]).tobytes() == twin.process(y[:500]).tobytes()

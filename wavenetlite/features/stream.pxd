@@ -11,10 +11,14 @@ cdef class FeatureStream:
     cdef FrameStream frames                 # the same if it is one, else None
     cdef list steps                         # the states of all steps,
     cdef list later                         # and those that are not run in the front end's call
+    cdef Py_ssize_t piece                   # samples of each signal between two looks for signals
     cdef int busy
     cdef become(self, object front, list steps)
     cdef acquire(self)
     cdef cnp.ndarray advance(self, object samples)
+    cdef cnp.ndarray in_pieces(self, object samples)
+    cdef cnp.ndarray piece_of(self, object samples)
+    cdef replace(self, FeatureStream twin)
     cdef cnp.ndarray after(self, cnp.ndarray frames, bint ended)
     cdef bytes saved(self)
     cdef FeatureStream twin(self, object snapshot)

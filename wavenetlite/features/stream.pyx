@@ -3,6 +3,7 @@
 
 cimport cython
 cimport numpy as cnp
+from cpython.exc cimport PyErr_CheckSignals
 
 from wavenetlite.features._frames cimport FrameStream
 
@@ -20,6 +21,9 @@ cdef extern from "simd.h" nogil:
     void release(int*)
 
 cnp.import_array()
+
+cdef enum:
+    PIECE_FRAMES = 1 << 14      # between two looks for signals: some 10 ms of work
 
 STATE = Struct("<qq")
 
@@ -49,6 +53,7 @@ cdef class FeatureStream:
         self.streams = streams
         self.on_nonfinite = on_nonfinite
         self.frames_out = 0
+        self.piece = PIECE_FRAMES * spec.hop_length
         self.become(front, steps)
 
     cdef become(self, object front, list steps):
@@ -63,6 +68,26 @@ cdef class FeatureStream:
 
     cdef cnp.ndarray advance(self, object samples):
         """What `process` returns; for an owner that lets only one thread in."""
+        if cnp.PyArray_Check(samples) and cnp.PyArray_SIZE(samples) > self.piece * max(self.streams, 1):
+            return self.in_pieces(samples)
+        return self.piece_of(samples)
+
+    cdef cnp.ndarray in_pieces(self, object samples):
+        """A long block, looking for signals such as Ctrl-C between pieces; if one raises, the stream is as it was."""
+        cdef bytes before
+        self.front.check(samples)
+        before = self.saved()
+        parts = []
+        try:
+            for first in range(0, samples.shape[-1], self.piece):
+                parts.append(self.piece_of(samples[..., first : first + self.piece]))
+                PyErr_CheckSignals()
+        except BaseException:
+            self.replace(self.twin(before))
+            raise
+        return np.concatenate(parts, axis=-2)
+
+    cdef cnp.ndarray piece_of(self, object samples):
         cdef cnp.ndarray out = self.front.process(samples) if self.frames is None else self.frames.advance(samples)
         if self.later:
             out = self.after(out, False)
@@ -161,12 +186,9 @@ cdef class FeatureStream:
         StreamStateError
             Another thread is using the stream.
         """
-        cdef FeatureStream twin
         self.acquire()
         try:
-            twin = self.twin(snapshot)
-            self.front, self.frames, self.steps, self.later = twin.front, twin.frames, twin.steps, twin.later
-            self.frames_out = twin.frames_out
+            self.replace(self.twin(snapshot))
         finally:
             release(&self.busy)
 
@@ -182,6 +204,10 @@ cdef class FeatureStream:
         raise StreamStateError(
             "a stream cannot be copied or pickled; use fork() or snapshot(), or make another with spec.stream()"
         )
+
+    cdef replace(self, FeatureStream twin):
+        self.front, self.frames, self.steps, self.later = twin.front, twin.frames, twin.steps, twin.later
+        self.frames_out = twin.frames_out
 
     cdef bytes saved(self):
         parts = [self.front.save(), *(step.save() for step in self.steps)]
