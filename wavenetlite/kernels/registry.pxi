@@ -40,11 +40,13 @@ cdef double peak(const float* x, Py_ssize_t n) noexcept nogil:
     """The largest magnitude; infinity or NaN if there is one: as integers, magnitudes are in the same order."""
     cdef const int* bits = <const int*>x
     cdef int most = 0, magnitude
+    cdef float found
     cdef Py_ssize_t i
     for i in range(n):
         magnitude = bits[i] & 0x7FFFFFFF
         most = magnitude if magnitude > most else most
-    return (<const float*>&most)[0]
+    memcpy(&found, &most, sizeof(float))
+    return found
 
 
 KERNELS.all_finite = all_finite
