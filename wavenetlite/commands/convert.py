@@ -44,8 +44,8 @@ def run(args: argparse.Namespace) -> int:
         return list_formats(args.json)
     if args.source is None or args.target is None:
         raise UsageError("IN and OUT are needed (or --formats)")
-    check_file(args.target, [opening.found(args.source)], "OUT")
     for_load, for_save = named_values("--load", args.load), named_values("--save", args.save)
+    check_file(args.target, [opening.found(args.source)], "OUT")
     model = formats.load(args.source, format=args.read_as, **for_load)
     formats.save(model, args.target, format=args.write_as, **for_save)
     if args.json:

@@ -24,7 +24,7 @@ from wavenetlite.formats import onnx_file
 from wavenetlite.formats.protobuf import encode
 from wavenetlite.graph import Edge, Node, OnnxBuilder, topological_order
 from wavenetlite.nn.module import Module
-from wavenetlite.support.arrays import Floats
+from wavenetlite.support.arrays import Floats, owner_of
 from wavenetlite.support.errors import ParameterError
 from wavenetlite.support.version import __version__
 
@@ -148,7 +148,7 @@ class Writer(OnnxBuilder[Edge]):
 
     def parameter(self, array: Floats) -> str:
         """A parameter of the network under its own name, if it goes into the file as it is."""
-        owner = array if array.base is None else array.base
+        owner = owner_of(array)
         name = self.known.get(id(owner))
         return self.constant(array, name if name is not None and owner.shape == array.shape else None)
 

@@ -13,7 +13,7 @@ import numpy as np
 from wavenetlite.formats.format import Format
 from wavenetlite.graph import Edge, Node, topological_order
 from wavenetlite.nn.module import Module
-from wavenetlite.support.arrays import Floats
+from wavenetlite.support.arrays import Floats, owner_of
 from wavenetlite.support.errors import ParameterError
 from wavenetlite.support.version import __version__
 
@@ -143,7 +143,7 @@ class Writer:
         """A parameter, or a constant, as the script has it: under its name in state_dict."""
         if array is None:
             return "None"
-        owner = array if array.base is None else array.base
+        owner = owner_of(array)
         name = self.known.setdefault(id(owner), f"constant.{len(self.known)}")
         self.arrays[name] = owner  # and so its id is not used again
         same = owner.shape == array.shape

@@ -25,3 +25,14 @@ def unmasked(name: str, value: Any) -> Any:
     if isinstance(value, np.ma.MaskedArray):
         raise ArrayTypeError(f"{name} is a {type(value).__name__}; it must be a plain array")
     return value
+
+
+def owner_of(array: Floats) -> Floats:
+    """The array of which this one is another view of all elements, in order: the same for all views of a parameter.
+
+    A part of an array, and a value that NumPy repeats without storing it, are arrays of their own.
+    """
+    base = array.base
+    if not isinstance(base, np.ndarray) or base.size != array.size:
+        return array
+    return base if array.flags.c_contiguous and base.flags.c_contiguous else array

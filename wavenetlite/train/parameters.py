@@ -10,7 +10,7 @@ import numpy.typing as npt
 from wavenetlite.graph import Node
 from wavenetlite.graph.batch import Positions
 from wavenetlite.nn.module import Module
-from wavenetlite.support.arrays import Floats
+from wavenetlite.support.arrays import Floats, owner_of
 from wavenetlite.support.errors import ParameterError
 
 MOST = 2**24
@@ -64,8 +64,7 @@ class Parameters:
 
     def positions(self, array: Floats) -> Positions:
         """Positions of the elements of an array of the graph, in its shape; new constants are appended."""
-        base = array.base  # of a view of a whole array; a part, or a value that is repeated, is an array of its own
-        owner = base if isinstance(base, np.ndarray) and base.size == array.size else array
+        owner = owner_of(array)
         start = self._starts.get(id(owner))
         if start is None:
             start = self._starts[id(owner)] = len(self.values)
