@@ -109,7 +109,8 @@ def test_training_data_and_model_survive_an_interrupt(interrupted):
     x, y = frames(64 * 400).reshape(64, 400, 2), np.arange(64) % 3
     assert interrupted(lambda: wl.train.fit(model, (x, y), epochs=10_000, batch_size=32), 0.1)
     assert all((model.state_dict()[name] == before[name]).all() for name in before)
-    assert not [thread for thread in threading.enumerate() if thread.name.startswith(("shards", "batches"))]
+    ours = [thread for thread in threading.enumerate() if thread.name.startswith(("shards", "batches"))]
+    assert not [thread for thread in ours if thread.is_alive()]  # one that was interrupted in its start is listed
 
 
 # -------------------------------------------------------------------------------------------------------------- threads
