@@ -261,6 +261,15 @@ def test_running_cmvn_does_not_drift():
     assert np.abs(ours[-300:] - reference.running_cmvn(frames[0, -500:], 100)[-300:]).max() < 1e-5
 
 
+@pytest.mark.parametrize("level", [0.1, 123.45, -98765.4, 3.3e9])
+@pytest.mark.parametrize("window", [3, 7, 100])
+def test_running_cmvn_of_a_channel_that_does_not_change(level, window):
+    """Its variance is 0, which rounding may make negative."""
+    ours = F.RunningCMVN(window_frames=window).apply(np.full((1, 300, 2), level, np.float32))
+    assert np.isfinite(ours).all()
+    assert np.abs(ours).max() <= 300 * np.finfo(np.float64).eps * abs(level) / 1e-5**0.5
+
+
 @pytest.mark.parametrize(
     ("range_db", "fall_db", "least_db"), [(60, 0.1, -60), (20, 3, -15), (0, 0, -200), (80, 500, 5)]
 )
