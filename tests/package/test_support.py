@@ -52,6 +52,13 @@ def test_a_number_must_be_finite(value):
         checks.number("gain", value)
 
 
+@pytest.mark.parametrize("kind", [int, float, np.float16, np.float32, np.float64, np.int8])
+def test_a_number_of_any_type_is_taken_without_a_warning(kind):
+    assert type(checks.number("gain", kind(3), least=-1.0)) is float
+    with pytest.raises(wl.ParameterError, match="must be finite and at least 4"):
+        checks.number("gain", kind(3), least=4.0)
+
+
 @pytest.mark.parametrize("value", [0.5, 0.5 - 1e-12, -3])
 def test_the_least_number(value):
     if value < 0.5:
