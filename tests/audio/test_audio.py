@@ -56,6 +56,16 @@ def test_float_files_are_exact(tmp_path):
         written(tmp_path, y=y)
 
 
+@pytest.mark.parametrize("beyond", [1.25, -1.25])
+def test_one_sample_beyond_the_range_is_clipped_or_refused(tmp_path, beyond):
+    y = Y / 2
+    y[77] = beyond
+    with pytest.raises(wl.ParameterError, match="clip=True"):
+        written(tmp_path, y=y)
+    assert not list(tmp_path.iterdir())
+    assert abs(audio.read(written(tmp_path, y=y, clip=True))[0][77] - np.sign(beyond)) < 1e-4
+
+
 def test_a_written_file_replaces_the_old_one_when_complete(tmp_path):
     path = written(tmp_path)
     with pytest.raises(wl.ParameterError):

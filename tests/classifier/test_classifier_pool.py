@@ -231,6 +231,23 @@ def test_an_overflow_fails_one_signal_and_loses_nothing_of_the_others(monkeypatc
     assert pool.process({bad: y[0][:1500]})[bad] == clf.stream().process(y[0][:1500])
 
 
+def test_events_of_a_call_that_raised_are_kept_until_the_signal_ends_or_starts_over(monkeypatch):
+    monkeypatch.setattr("wavenetlite.audio.scale.LOUDEST", np.inf)
+    clf, y = classifier(features=wl.features.MelSpectrogram(n_mels=6, norm=None)), audio(3000, np.random.default_rng(1))
+    lone = clf.stream()
+    events = lone.process(y)
+    assert events
+    pool = clf.pool(4)
+    flushed, started_over, restored, bad = (pool.open() for _ in range(4))
+    fresh = pool.snapshot(restored)
+    with pytest.raises(wl.ParameterError, match=f"stream {bad}"):
+        pool.process({flushed: y, started_over: y, restored: y, bad: np.full(1000, 1e30, np.float32)})
+    pool.reset(started_over)
+    pool.restore(restored, fresh)
+    assert pool.process({started_over: y, restored: y}) == {started_over: events, restored: events}
+    assert pool.flush(flushed) == events + lone.flush()
+
+
 def test_two_threads_in_one_pool():
     pool = classifier().pool(60)
     blocks = {pool.open(): signal(16000, 1, 1)[:, 0] for _ in range(60)}

@@ -334,6 +334,23 @@ def test_a_word_at_the_very_end_is_heard():
     assert heard >= len(words) - 1
 
 
+def test_the_peak_of_a_clip_is_not_in_the_silence_after_it():
+    """Only where a signal is longer than a clip may its best frame be one that has heard the silence that follows."""
+    later, rng = [], np.random.default_rng(0)
+    for seed in range(4):
+        spec = wl.LogMel(sr=8000, n_fft=256, hop_length=80, n_mels=10)
+        net = wl.TCN(10, 2, channels=4, dilations=[1, 2], seed=seed)
+        clf = wl.AudioClassifier(spec, net, ["yes", "no"], decision="peak", clip_s=0.2)
+        for samples in (1000, 1600):
+            y, stream = 0.1 * rng.standard_normal(samples, dtype=f32), clf.stream()
+            stream.process(y)
+            stream.flush()
+            assert same_prediction(stream.prediction(), clf.predict(y))
+            longer = np.concatenate([y, np.zeros(2000, f32)])
+            later.append(not same_prediction(clf.predict(longer), clf.predict(y)))
+    assert any(later)
+
+
 def test_no_event_begins_before_the_signal():
     """The first centred frame reaches back into the padding."""
     at_once = wl.detection.Detector(0.01, smoothing_ms=0, min_duration_ms=0)

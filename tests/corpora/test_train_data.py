@@ -11,7 +11,7 @@ import pytest
 import wavenetlite as wl
 from wavenetlite import audio
 from wavenetlite.corpora.layouts import TWELVE
-from wavenetlite.corpora.loudest import fit
+from wavenetlite.corpora.loudest import fit, loudest_at
 from wavenetlite.train import Clips, read_corpus
 
 pytest.importorskip("soundfile")
@@ -140,6 +140,14 @@ def test_of_long_recordings_the_loudest_piece_is_kept():
     assert 38 <= np.flatnonzero(row == 1)[0] <= 42, "the loud part is in the middle"
     fit(np.zeros(1000, np.float32), row)
     assert not row.any()
+
+
+@pytest.mark.parametrize(("loud", "samples"), [((300, 310), 41), ((300, 311), 40), ((0, 10), 30), ((990, 1000), 30)])
+def test_the_loudest_piece_is_the_middle_of_those_that_have_the_loud_part(loud, samples):
+    y = np.zeros(1000, np.float32)
+    y[slice(*loud)] = 1
+    first, last = max(0, loud[1] - samples), min(loud[0], len(y) - samples)
+    assert loudest_at(lambda: [y[:500], y[500:]], samples) == (first + last) // 2
 
 
 def test_lengths_and_starts_of_a_corpus(tmp_path):

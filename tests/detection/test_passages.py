@@ -71,6 +71,18 @@ def test_faster_speech_moves_the_word():
     for variant in spoken.pieces[1:]:
         assert variant[0].start_s == pytest.approx(1.25) and variant[0].end_s == pytest.approx(1.75)
         assert len(variant[0].frames) == SPEC.frames(round(2.4 * 8000 / 0.8))
+        targets = segments([item()], spoken=spoken).wanted(0, variant[0], 0, len(variant[0].frames))
+        ms = np.arange(len(targets)) * 10 + 32 - 1750
+        assert ((targets == 1) == ((ms >= 0) & (ms <= 100))).all()
+
+
+@pytest.mark.parametrize(("begin", "of_word"), [(124, 1), (135, IGNORED), (150, 2)])
+def test_the_share_of_a_slower_word_that_is_heard(begin, of_word):
+    spoken = Spoken([item()], SPEC, None, 1, speed=(0.8, 0.8))  # the word is now from 1.25 to 1.75 s
+    piece = spoken.pieces[1][0]
+    targets = segments([item()], spoken=spoken).wanted(0, piece, begin, len(piece.frames))
+    ms = np.arange(begin, len(piece.frames)) * 10 + 32 - 1750
+    assert set(targets[(ms >= 0) & (ms <= 100)].tolist()) == {of_word}
 
 
 def test_variants_differ_and_the_recording_itself_is_there():

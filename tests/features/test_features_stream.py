@@ -59,7 +59,24 @@ def test_several_streams_in_step(name, streams):
     y = np.stack([signal_for(name, 2100, seed) for seed in range(streams)])
     alone = np.stack([spec(row) for row in y])
     assert same_bits(spec(y), alone)
-    assert same_bits(feed(spec.stream(streams=streams), y, [0, 1, 700, 160, 160]), alone)
+    stream = spec.stream(streams=streams)
+    assert same_bits(feed(stream, y, [0, 1, 700, 160, 160]), alone)
+    assert (stream.samples_in, stream.frames_out) == (2100, spec.frames(2100))
+
+
+@pytest.mark.parametrize("name", SPECS)
+@pytest.mark.parametrize("streams", [0, 2])
+def test_a_restored_stream_goes_on_from_anywhere(name, streams):
+    """In the gap between two frames too, where the hop is longer than a frame."""
+    spec = spec_named(name)
+    y = signal_for(name, 2100) if not streams else np.stack([signal_for(name, 2100, seed) for seed in range(streams)])
+    whole = spec(y)
+    for cut in (0, 1, 63, 150, 199, 700, 2099, 2100):
+        stream, other = (spec.stream(streams=streams) if streams else spec.stream() for _ in range(2))
+        first = stream.process(y[..., :cut])
+        other.restore(stream.snapshot())
+        assert (other.samples_in, other.frames_out) == (cut, first.shape[-2])
+        assert same_bits(np.concatenate([first, feed(other, y[..., cut:], [40])], axis=-2), whole)
 
 
 @pytest.mark.parametrize("name", SPECS)
@@ -213,3 +230,17 @@ def test_streams_of_one_spec_in_threads():
     for thread in threads:
         thread.join()
     assert all(same_bits(result, spec(y)) for result, y in zip(results, signals, strict=True))
+
+
+@pytest.mark.parametrize(("frames", "fits"), [(0, False), (2, False), (3, True), (4, True), (5, False), (6, False)])
+def test_a_state_of_deltas_holds_the_frames_that_it_waits_with(frames, fits):
+    """Three before the current one, which is repeated at the beginning, and the one that waits for its successor."""
+    state = F.Deltas(width=5, lookahead_frames=1).open(2, 3)
+    saved = b"\1" + noise(2 * frames * 3).tobytes()
+    if fits:
+        state.load(saved)
+        assert state.save() == saved
+        return
+    with pytest.raises(wl.SnapshotError, match="does not fit these features"):
+        state.load(saved)
+    assert state.save() == b""

@@ -254,11 +254,30 @@ def test_running_cmvn_ends_as_utterance_cmvn():
     assert np.abs(whole[-1] - running[-1]).max() < 1e-5
 
 
+@pytest.mark.parametrize("eps", [1e-5, 0.01, 3.0])
+def test_utterance_cmvn_of_channels_that_hardly_change(eps):
+    frames = noise((1, 50, 4)) * np.array([1.0, 0.1, 1e-3, 0.0], np.float32) + np.float32(2)
+    exact = frames[0].astype(np.float64)
+    wanted = (exact - exact.mean(axis=0)) / np.sqrt(exact.var(axis=0) + eps)
+    ours = F.UtteranceCMVN(eps=eps).apply(frames)[0]
+    assert np.abs(ours - wanted).max() < 1e-5
+    assert (ours[:, 3] == 0).all()
+
+
 def test_running_cmvn_does_not_drift():
     """A loud hour must not be felt in the quiet after it."""
     frames = np.concatenate([noise((100_000, 2), 0, 1e4), noise((500, 2), 1, 1e-2)])[np.newaxis]
     ours = F.RunningCMVN(window_frames=100).apply(np.ascontiguousarray(frames))[0]
     assert np.abs(ours[-300:] - reference.running_cmvn(frames[0, -500:], 100)[-300:]).max() < 1e-5
+
+
+@pytest.mark.parametrize("level", [0.1, 123.45, -98765.4, 3.3e9])
+@pytest.mark.parametrize("window", [3, 7, 100])
+def test_running_cmvn_of_a_channel_that_does_not_change(level, window):
+    """Its variance is 0, which rounding may make negative."""
+    ours = F.RunningCMVN(window_frames=window).apply(np.full((1, 300, 2), level, np.float32))
+    assert np.isfinite(ours).all()
+    assert np.abs(ours).max() <= 300 * np.finfo(np.float64).eps * abs(level) / 1e-5**0.5
 
 
 @pytest.mark.parametrize(

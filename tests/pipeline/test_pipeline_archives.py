@@ -287,13 +287,16 @@ def test_a_member_that_is_longer_than_it_says(tmp_path):
         archives.data(entry.path, entry.member)
 
 
-def test_members_that_share_their_bytes(tmp_path):
+@pytest.mark.parametrize("shared", [10, 100, None])
+def test_members_that_share_their_bytes(tmp_path, shared):
     with zipfile.ZipFile(tmp_path / "a.zip", "w") as archive:
         for name in ("yes/a.wav", "yes/b.wav"):
             archive.writestr(name, wav(1))
     data = bytearray((tmp_path / "a.zip").read_bytes())
     second = data.rindex(b"PK\1\2")
-    data[second + 42 : second + 46] = bytes(4)  # where it begins
+    place = slice(second + 42, second + 46)  # where it begins
+    begin = int.from_bytes(data[place], "little") - shared if shared else 0
+    data[place] = begin.to_bytes(4, "little")
     (tmp_path / "a.zip").write_bytes(data)
     refused(tmp_path / "a.zip", "its members overlap")
 

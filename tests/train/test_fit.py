@@ -701,13 +701,19 @@ CHANGED = {
     "mixing, none": [{"mix": mixed(1)}, {}],
     "teacher": [{"teacher": taught(0)}, {"teacher": taught(1)}],
     "augmentation of waveforms": [{"waveforms": Gain(-6, 6)}, {"waveforms": Gain(-6, 3)}],
+    "labels, of one clip": [{}, {"first_class": 2}],
+    "labels, renamed": [{"labels": ["yes", "no", "go"]}, {"labels": ["no", "yes", "go"]}],
+    "names": [{"names": [f"{i}.wav" for i in range(48)]}, {"names": [f"{i}.flac" for i in range(48)]}],
+    "audio": [{}, {"level": 0.2}],
+    "audio, of other features": [{}, {"hop_length": 100}],
 }
 
 
-def clip_batches(waveforms=None, **options):
+def clip_batches(waveforms=None, *, first_class=0, level=0.1, hop_length=80, **options):
     audio, targets = np.random.default_rng(0).standard_normal((48, 800)).astype(np.float32), np.arange(48) % 3
-    spec = wl.LogMel(sr=8000, n_fft=256, hop_length=80, n_mels=3)
-    return ClipBatches(OnTheFly(0.1 * audio, spec, waveforms), targets, classes=3, **options)
+    targets[0] = first_class
+    spec = wl.LogMel(sr=8000, n_fft=256, hop_length=hop_length, n_mels=3)
+    return ClipBatches(OnTheFly(np.float32(level) * audio, spec, waveforms), targets, classes=3, **options)
 
 
 @pytest.mark.parametrize("name", CHANGED)

@@ -16,6 +16,7 @@ from wavenetlite.corpora import clip_reader, signals
 from wavenetlite.corpora.duplicates import Duplicates
 from wavenetlite.corpora.loudest import loudest_at
 from wavenetlite.train import read_corpus
+from wavenetlite.train.batches import Variants
 
 pytest.importorskip("soundfile")
 SR = 8000
@@ -226,6 +227,21 @@ def test_a_long_recording_is_read_in_passes_with_the_same_bits(tmp_path, monkeyp
     monkeypatch.setattr(signals, "LONG", 1000)
     assert clips(read_corpus(tmp_path, **options)) == whole
     assert clips(read_corpus(tmp_path, lazy=True, **options)) == whole
+
+
+# ------------------------------------------------------------------------------------------------------------ variants
+@pytest.mark.parametrize("on_disk", [False, True])
+def test_variants_of_a_clip_differ_and_do_not_depend_on_the_threads(on_disk):
+    audio_, spec = np.stack([noise(1)] * 70), wl.LogMel(sr=SR, n_fft=256, hop_length=80, n_mels=8)
+
+    def louder(batch, rng):
+        return batch * rng.uniform(0.1, 1.0, (len(batch), 1)).astype(np.float32)
+
+    frames = Variants(audio_, spec, louder, 3, seed=5, on_disk=on_disk).frames
+    assert len({one.tobytes() for variant in frames for one in variant}) == 3 * 70
+    assert (Variants(audio_, spec, louder, 3, seed=5, threads=3).frames == frames).all()
+    assert (Variants(audio_, spec, louder, 3, seed=6).frames != frames).any()
+    assert (Variants(audio_, spec, None, 1).frames == spec(audio_).astype(np.float16)).all()
 
 
 # ---------------------------------------------------------------------------------------------------------------- lazy

@@ -47,7 +47,8 @@ def number(name: str, value: Any, least: float = -math.inf) -> float:
     """A finite real number of at least `least`."""
     if isinstance(value, bool) or not isinstance(value, int | float | np.integer | np.floating):
         raise ArrayTypeError(f"{name}={value!r} is a {type(value).__name__}; it must be a number")
-    if not -1e300 < value < 1e300 or value < least:
+    exact = float(value) if isinstance(value, np.floating) else value  # a float32 would make an infinity of 1e300
+    if not -1e300 < exact < 1e300 or exact < least:
         raise ParameterError(f"{name}={value} must be finite{'' if least == -math.inf else f' and at least {least}'}")
     return float(value)
 
