@@ -65,6 +65,25 @@ def test_a_stream_of_gigabytes_is_refused_before_it_is_made(name):
             use()
 
 
+STATEFUL = {
+    "conv": lambda: nn.Conv1d(12, 8, 3, dilation=99),
+    "lstm": lambda: nn.LSTM(3, 500),
+    "gru": lambda: nn.GRU(3, 500),
+    "cumulative mean": lambda: wl.Sequential([nn.Linear(3, 500), nn.CumulativePool("mean")]),
+}
+
+
+@pytest.mark.parametrize("name", STATEFUL)
+def test_all_of_a_streams_state_is_counted(monkeypatch, name):
+    """What layers keep besides their past frames, too; rounding up to whole lines of memory is not."""
+    taken = STATEFUL[name]().stream().state_bytes
+    monkeypatch.setenv("WAVENETLITE_STREAM_BYTES", "1")
+    with pytest.raises(wl.ParameterError, match="bytes of state") as caught:
+        STATEFUL[name]().stream()  # another one: a model plans once
+    named = int(str(caught.value).split(" needs ")[1].split()[0].replace(",", ""))
+    assert taken - 256 < named <= taken
+
+
 def test_a_pool_beyond_the_machine_is_refused():
     model = nn.Conv1d(64, 1, 2, dilation=65536)
     with pytest.raises(
