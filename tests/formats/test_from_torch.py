@@ -713,3 +713,24 @@ def test_headers_of_safetensors_that_lie(entry, tmp_path):
     (tmp_path / "lie").write_bytes(len(header).to_bytes(8, "little") + header + bytes(8))
     with pytest.raises(wl.ModelFileError, match=r"tensor '(network.0.net.0.bias|note)'"):
         wl.load(tmp_path / "lie", format="locuslab")
+
+
+class AroundStride(nn.Module):
+    """Down and up again with a skip around: cut to the shorter length, or padded to the longer one."""
+
+    def __init__(self, stride, *, pad):
+        super().__init__()
+        self.down, self.up = nn.Conv1d(3, 3, stride, stride), nn.ConvTranspose1d(3, 3, stride, stride)
+        self.pad = pad
+
+    def forward(self, x):
+        y = self.up(self.down(x))
+        return x + (functional.pad(y, (0, x.shape[-1] - y.shape[-1])) if self.pad else y[..., : x.shape[-1]])
+
+
+def test_zeros_that_depend_on_the_length_are_refused_where_few_lengths_run():
+    """Only even lengths run; `torch.export` takes it for certain that nothing is padded, as for the length it was given."""
+    module = nn.Sequential(AroundStride(2, pad=False), AroundStride(4, pad=True)).eval()
+    with pytest.raises(wl.ParameterError, match="depends on the length of the signal"):
+        wl.from_torch(module)
+    assert wl.from_torch(nn.Sequential(AroundStride(2, pad=False), AroundStride(4, pad=False)).eval()).in_width == 3
