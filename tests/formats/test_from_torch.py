@@ -729,7 +729,7 @@ class AroundStride(nn.Module):
 
 
 def test_zeros_that_depend_on_the_length_are_refused_where_few_lengths_run():
-    """Only even lengths run; `torch.export` takes it for certain that nothing is padded, as for the length it was given."""
+    """Only even lengths run; `torch.export` takes it for certain that nothing is padded, as for its own length."""
     module = nn.Sequential(AroundStride(2, pad=False), AroundStride(4, pad=True)).eval()
     with pytest.raises(wl.ParameterError, match="depends on the length of the signal"):
         wl.from_torch(module)
