@@ -16,14 +16,7 @@ FLOAT = 4
 
 
 def peak_of(function, arguments):
-    """Peak of Python's allocations while `function` is called with each of the arguments; the first ten warm up.
-
-    The least of three, as the interpreter itself allocates now and then; what a call allocates comes every time.
-    """
-    return min(one_peak_of(function, arguments) for _ in range(3))
-
-
-def one_peak_of(function, arguments):
+    """Peak of Python's allocations while `function` is called with each of the arguments; the first ten warm up."""
     tracemalloc.start()
     try:
         for argument in arguments[:10]:
@@ -112,7 +105,8 @@ def test_a_step_into_out_allocates_nothing(name, streams, scale):
     ids = np.array([pool.open() for _ in range(streams)])
     x, c = signal(streams, case.in_channels) * np.float32(scale), condition(streams, case.condition_channels)
     outs = [np.empty((streams, pool.plan.out_channels), np.float32) for _ in range(50)]
-    assert peak_of(lambda out: pool.step(x, ids, c, out=out), outs) <= peak_of(nothing, outs)
+    # The least of three: the interpreter itself allocates now and then, and what a step allocates comes every time.
+    assert min(peak_of(lambda out: pool.step(x, ids, c, out=out), outs) for _ in range(3)) <= peak_of(nothing, outs)
     if hasattr(LIBC, "mallinfo2"):
         assert heap_growth(lambda out: pool.step(x, ids, c, out=out), outs) == 0
 
