@@ -10,7 +10,7 @@ from wavenetlite.classifier.classifier import AudioClassifier
 from wavenetlite.commands.options import UsageError, add_json, add_streaming, describe, streamed_block_ms
 from wavenetlite.commands.output import note, progress, say, say_json
 from wavenetlite.commands.pictures import picture
-from wavenetlite.commands.places import check_figure
+from wavenetlite.commands.places import check_file
 from wavenetlite.commands.shared import load_classifier, trained_on
 from wavenetlite.corpora.utterances import Utterance, Utterances, read_utterances
 from wavenetlite.evaluation.clips import block_samples
@@ -53,7 +53,7 @@ def run(args: argparse.Namespace) -> int:
     block_ms = streamed_block_ms(args)
     if args.figure is not None:
         inputs = [opening.found(args.model), args.data] + ([] if args.other is None else [args.other])
-        check_figure(args.figure, inputs, "--figure")
+        check_file(args.figure, inputs, "--figure")
     clf = load_classifier(args.model)
     others = [] if args.other is None else files(args.other)
     with progress("reading") as bar:

@@ -20,7 +20,7 @@ from wavenetlite.commands.options import (
 )
 from wavenetlite.commands.output import note, progress, say, say_json
 from wavenetlite.commands.pictures import picture
-from wavenetlite.commands.places import check_figure
+from wavenetlite.commands.places import check_file
 from wavenetlite.commands.shared import (
     add_data,
     cpus,
@@ -71,7 +71,7 @@ def add(parser: argparse.ArgumentParser) -> None:
 def run(args: argparse.Namespace) -> int:
     block_ms = streamed_block_ms(args)
     if args.figure is not None:
-        check_figure(args.figure, [opening.found(args.model), *args.data], "--figure")
+        check_file(args.figure, [opening.found(args.model), *args.data], "--figure")
     clf = load_classifier(args.model)
     corpus = read(clf, args)
     report_problems(corpus)

@@ -23,7 +23,7 @@ from wavenetlite.commands.options import (
 )
 from wavenetlite.commands.output import note, say, say_json
 from wavenetlite.commands.pictures import picture
-from wavenetlite.commands.places import check_figure, check_file, check_folder
+from wavenetlite.commands.places import check_file, check_folder
 from wavenetlite.commands.shared import INTERRUPTED, cpus, load_classifier
 from wavenetlite.features import Features
 from wavenetlite.figures import contact_sheet
@@ -222,7 +222,7 @@ def exported(args: argparse.Namespace, out: Path) -> list[str]:
 def check_exports(args: argparse.Namespace, inputs: Sequence[str]) -> None:
     """Raise if one of the other files requested cannot be written."""
     if args.plot:
-        check_figure(args.plot, inputs, "--plot")
+        check_file(args.plot, inputs, "--plot")
     if args.npz:
         check_file(args.npz, inputs, "--npz")
     if args.lhotse:

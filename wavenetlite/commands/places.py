@@ -7,7 +7,6 @@ from collections.abc import Iterable
 from pathlib import Path
 
 from wavenetlite.commands.options import UsageError
-from wavenetlite.figures.style import new_figure
 from wavenetlite.support.atomic_files import PathLike, check_target
 from wavenetlite.support.errors import ParameterError
 
@@ -32,12 +31,6 @@ def check_folder(path: str, option: str) -> Path:
         raise ParameterError(f"{path}: cannot be written: {there} is not a folder")
     check_access(path, there)
     return folder
-
-
-def check_figure(path: str, inputs: Iterable[PathLike], name: str) -> None:
-    """`check_file`, and whether figures can be drawn at all."""
-    check_file(path, inputs, name)
-    new_figure(1, 1)
 
 
 def check_access(path: str, folder: Path) -> None:
