@@ -4,9 +4,12 @@ The profile "default" looks for new examples on every run, "ci" repeats the same
 without it, "ci" where ``CI`` is set.
 """
 
+import atexit
 import os
 import re
+import shutil
 import signal
+import tempfile
 import tomllib
 from collections import Counter
 from pathlib import Path
@@ -14,6 +17,10 @@ from pathlib import Path
 if "PYTEST_XDIST_WORKER" in os.environ:  # every core has a process of its own; NumPy's threads would be in their way
     os.environ.setdefault("OMP_NUM_THREADS", "1")
     os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
+    # numba (librosa 1.0) spoils its folder of compiled functions when two processes fill it at once, and whoever loads
+    # from it then dies.
+    os.environ["NUMBA_CACHE_DIR"] = tempfile.mkdtemp(prefix="wavenetlite-tests-")
+    atexit.register(shutil.rmtree, os.environ["NUMBA_CACHE_DIR"], ignore_errors=True)
 
 import pytest
 from hypothesis import HealthCheck, settings
