@@ -24,8 +24,7 @@ from mutated_sources import MOST_BYTES, MOST_S, damaged
 import wavenetlite as wl
 from wavenetlite.support.snapshots import checksum
 
-for room in ("formats", "definitions"):  # of the tests, as a program
-    sys.path.append(str(Path(__file__).parents[1] / room))
+sys.path += [str(Path(__file__).parents[1] / room) for room in ("formats", "definitions")]
 import test_formats_fuzz as seeds
 
 TEXT = ("nam", "nam with all", "nam with condition", "nam container", "rtneural", "state_dict")
