@@ -251,7 +251,8 @@ cdef class PeakFollower(FrameState):
             for frame in range(frames):
                 level = fmax(level - self.fall, self.least)
                 for c in range(self.channels):
-                    level = fmax(level, x[c])
+                    if x[c] > level:  # no fmax: gcc 12 for arm64 dies of it in a loop
+                        level = x[c]
                 for c in range(self.channels):
                     out[c] = <float>fmax(x[c] - level, -self.range)
                 x += self.channels
