@@ -5,6 +5,8 @@ library's threads, allocator or floating-point flags reach another.
 """
 
 import importlib.util
+import os
+import shutil
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -105,6 +107,27 @@ PROGRAMS = ("nam-core", "rtneural", "neuralaudio")
 PEERS = (*(f"{name} {way}" for name, library in LIBRARIES.items() for way in library.ways), *PROGRAMS)
 
 
+def variable(program: str) -> str:
+    """The environment variable that holds the path of a peer's program."""
+    return f"BENCHMARK_{program.upper().replace('-', '_')}"
+
+
+def program_path(name: str) -> str:
+    """The path of a peer's program.
+
+    Raises
+    ------
+    UnavailableError
+        None was given, or it is not a program.
+    """
+    path = os.environ.get(variable(name))
+    if not path:
+        raise UnavailableError(f"no program given: --program {name}=PATH or {variable(name)} (benchmarks/README.md)")
+    if not shutil.which(path):
+        raise UnavailableError(f"{path} is not a program that can be run")
+    return path
+
+
 def is_ours(name: str) -> bool:
     """Whether the contender is wavenetlite."""
     return name.split()[0] == "ours"
@@ -112,11 +135,8 @@ def is_ours(name: str) -> bool:
 
 def missing(name: str) -> str | None:
     """Why a contender cannot be measured, as far as that shows without starting it."""
-    from benchmarks.peers import program
-
-    if name in PROGRAMS:
-        return program.missing(name)
-    return None if is_ours(name) else LIBRARIES[name.split()[0]].missing()
+    library = LIBRARIES.get(name.split()[0])
+    return library.missing() if library else None
 
 
 def open_contender(name: str) -> Contender:

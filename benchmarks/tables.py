@@ -1,113 +1,73 @@
-"""Results as tables for people and as plain data for JSON."""
+"""Rows as tables for a terminal: one row a contender, one column a case."""
 
 from collections.abc import Callable, Sequence
 
+from benchmarks import ratios
 from benchmarks.contenders import is_ours
-from benchmarks.measure import Measured, Result
-from benchmarks.models import Network
+from benchmarks.results import Row, distinct, find
 
 MISSING = "-"
-NAME_WIDTH = 20
+NAME_WIDTH = 24
 CELL_WIDTH = 14
 
 
-def tables(network: Network, measured: Sequence[Measured]) -> str:
-    """Return the tables of one network: time a call, speed, ratios; one row a contender, one column a length."""
-    names = list(measured[0].results)
-    parts = [
-        f"{network.key}  {network.title}: {network.macs:,} multiply-accumulates a frame",
-        _table("us a call", names, measured, lambda _, result: _microseconds(result)),
-        _table("GFLOP/s (peak)", names, measured, _speed),
-    ]
-    if any(m.ours() for m in measured):
-        parts.append(_ratios(names, measured))
-    return "\n\n".join(parts + _failures(measured))
+def tables(title: str, rows: Sequence[Row], *, speed: bool = False) -> str:
+    """One section's tables: time, speed where multiply-accumulates are known, ratios, and who could not be timed."""
+    unit = rows[0].unit
+    parts = [title, _table(f"us a {unit}", rows, microseconds)]
+    if speed:
+        parts.append(_table("GFLOP/s (peak)", rows, _speed))
+    parts.append(_ratios(rows))
+    return "\n\n".join(part for part in [*parts, failures(rows)] if part)
 
 
-def call_overhead(measured: Measured) -> str:
-    """Return one line for the network whose time is all overhead."""
-    times = [f"{result.contender} {_microseconds(result)} us" for result in measured.timed()]
-    return "\n".join([f"one call of a one-channel layer: {', '.join(times)}", *_failures([measured])])
+def microseconds(row: Row) -> str:
+    """Four digits, the thousands grouped."""
+    return f"{row.us:.4g}" if row.us < 1000 else f"{row.us:,.0f}"
 
 
-def _microseconds(result: Result) -> str:
-    """Return four digits, the thousands grouped."""
-    return f"{result.call_us:.4g}" if result.call_us < 1000 else f"{result.call_us:,.0f}"
-
-
-def _speed(measured: Measured, result: Result) -> str:
-    share = measured.share(result)
-    return f"{result.gflops:.1f}" + ("" if share is None else f" ({share:.0%})")
-
-
-def _table(
-    title: str, names: Sequence[str], measured: Sequence[Measured], cell: Callable[[Measured, Result], str]
-) -> str:
-    rows = [[title, *(m.case.label for m in measured)]]
-    for name in names:
-        results = [(m, m.results[name]) for m in measured]
-        rows.append([name, *(cell(m, result) if result.seconds else MISSING for m, result in results)])
-    return _aligned(rows)
-
-
-def _ratios(names: Sequence[str], measured: Sequence[Measured]) -> str:
-    """The fastest and the plain peer over each instruction set of ours: above 1, ours is faster."""
-    rows = [["peer / ours", *(m.case.label for m in measured)]]
-    for mine in filter(is_ours, names):
-        isa = mine.split()[1]
-        rows.append([f"best ort / {isa}", *(_ratio(m, m.fastest("ort"), mine) for m in measured)])
-        rows.append([f"plain ort / {isa}", *(_ratio(m, m.results.get("ort plain"), mine) for m in measured)])
-        rows.append([f"best torch / {isa}", *(_ratio(m, m.fastest("torch"), mine) for m in measured)])
-    return _aligned(rows)
-
-
-def _ratio(measured: Measured, peer: Result | None, mine: str) -> str:
-    ours = measured.results[mine]
-    return f"{peer.over(ours):.2f}" if peer and peer.seconds and ours.seconds else MISSING
-
-
-def _failures(measured: Sequence[Measured]) -> list[str]:
-    """One line for each contender that could not be timed, with the lengths it happened at."""
+def failures(rows: Sequence[Row]) -> str:
+    """One line for each contender that could not be timed, with the cases it happened at."""
     reasons: dict[tuple[str, str], list[str]] = {}
-    for m in measured:
-        for name, result in m.results.items():
-            if result.failure:
-                reasons.setdefault((name, result.failure), []).append(m.case.label)
+    for row in rows:
+        if row.failure:
+            reasons.setdefault((row.contender, row.failure), []).append(row.case)
+    cases = distinct(rows, lambda row: row.case)
     lines = []
-    for (name, reason), labels in reasons.items():
-        where = "" if len(labels) == len(measured) else f" at {', '.join(labels)}"
+    for (name, reason), found in reasons.items():
+        where = "" if len(found) == len(cases) else f" at {', '.join(found)}"
         lines.append(f"{name}: not measured{where}: {reason}")
-    return ["\n".join(lines)] if lines else []
+    return "\n".join(lines)
 
 
-def _aligned(rows: Sequence[Sequence[str]]) -> str:
-    return "\n".join(f"{row[0]:<{NAME_WIDTH}}" + "".join(f"{cell:>{CELL_WIDTH}}" for cell in row[1:]) for row in rows)
+def _speed(row: Row) -> str:
+    return f"{row.gflops:.1f}" + (f" ({row.gflops / row.peak:.0%})" if row.peak else "")
 
 
-def as_data(measured: Sequence[Measured]) -> list[dict]:
-    """Return one flat record a contender and case, with its raw times."""
-    return [_record(m, result) for m in measured for result in m.results.values()]
+def _table(corner: str, rows: Sequence[Row], cell: Callable[[Row], str]) -> str:
+    cases = distinct(rows, lambda row: row.case)
+    lines = [[corner, *cases]]
+    for name in distinct(rows, lambda row: row.contender):
+        found = [find(rows, case, name) for case in cases]
+        if any(found):
+            lines.append([name, *(cell(row) if row else MISSING for row in found)])
+    return _aligned(lines)
 
 
-def _record(measured: Measured, result: Result) -> dict:
-    case = result.case
-    record = {
-        "model": case.model,
-        "mode": "stream" if case.streaming else "whole",
-        "frames": case.frames,
-        "contender": result.contender,
-        "macs_per_frame": result.macs,
-        "relative_error": result.error,
-        "failure": result.failure,
-    }
-    if not result.seconds:
-        return record
-    return record | {
-        "us_per_call": result.call_us,
-        "ns_per_frame": 1e3 * result.call_us / case.frames,
-        "gflops": result.gflops,
-        "peak_gflops": measured.peak_of(result),
-        "share_of_peak": measured.share(result),
-        "over_ours": {ours.contender: result.over(ours) for ours in measured.ours()},
-        "seconds": result.seconds,
-    }
+def _ratios(rows: Sequence[Row]) -> str:
+    """Every peer over each instruction set of ours: above 1, ours is faster."""
+    cases = distinct(rows, lambda row: row.case)
+    names = distinct([row for row in rows if row.seconds], lambda row: row.contender)
+    lines = [["peer / ours", *cases]]
+    for peer in (name for name in names if not is_ours(name)):
+        for mine in filter(is_ours, names):
+            pairs = [(find(rows, case, peer), find(rows, case, mine)) for case in cases]
+            cells = [f"{ratios.over(*pair).median:.2f}" if all(pair) else MISSING for pair in pairs]
+            lines.append([f"{peer} / {mine.removeprefix('ours ')}", *cells])
+    return _aligned(lines) if len(lines) > 1 else ""
+
+
+def _aligned(lines: Sequence[Sequence[str]]) -> str:
+    return "\n".join(
+        f"{line[0]:<{NAME_WIDTH}}" + "".join(f"{cell:>{CELL_WIDTH}}" for cell in line[1:]) for line in lines
+    )
