@@ -5,7 +5,7 @@ from html import escape
 
 from benchmarks import charts, history, tables
 from benchmarks.contenders import is_ours
-from benchmarks.ratios import Ratio, over
+from benchmarks.ratios import over
 from benchmarks.results import Row, Run, distinct, find
 
 STYLE = """
@@ -17,7 +17,7 @@ svg { width: 100%; height: auto; font-family: inherit; }
 .wide { overflow-x: auto; }
 table { border-collapse: collapse; margin: 1em 0; font-variant-numeric: tabular-nums; }
 th, td { padding: 3px 11px; border-bottom: 1px solid var(--line); text-align: right; }
-th:first-child, td:first-child { text-align: left; }
+th { font-weight: 600; } th:first-child { text-align: left; }
 td small { opacity: 0.75; display: block; }
 .ahead { background: #2c8f4e33; } .behind { background: #d0551f44; }
 pre { white-space: pre-wrap; }
@@ -102,42 +102,53 @@ def _bars(run: Run, rows: Sequence[Row]) -> str:
 
 def _ratio_table(run: Run, rows: Sequence[Row], cases: Sequence[str]) -> str:
     peers = [name for name in distinct(rows, lambda row: row.contender) if not is_ours(name)]
-    lines = []
+    cases = [case for case in cases if any(find(rows, case, peer) for peer in peers)]
+    lines = [[_head_cell("times as long as ours"), *map(_head_cell, cases)]]
     for peer in peers:
-        cells = []
-        for case in cases:
-            mine, theirs = (find(rows, case, name) for name in (run.ours, peer))
-            cells.append(_ratio_cell(over(theirs, mine)) if mine and theirs else "<td>-</td>")
-        lines.append(f"<tr><td>{escape(peer)}</td>{''.join(cells)}</tr>")
-    return _table("times as long as ours", cases, lines) if lines else ""
+        pairs = [(find(rows, case, peer), find(rows, case, run.ours)) for case in cases]
+        lines.append([_head_cell(peer), *(_ratio_cell(*pair) for pair in pairs)])
+    return _table(lines) if peers else ""
 
 
-def _ratio_cell(ratio: Ratio) -> str:
+def _ratio_cell(theirs: Row | None, mine: Row | None) -> str:
+    if not theirs or not mine:
+        return "<td>-</td>"
+    ratio = over(theirs, mine)
     kind = "ahead" if ratio.low > 1 else "behind" if ratio.high < 1 else "level"
     return f'<td class="{kind}">{ratio.median:.3g}<small>{ratio.low:.3g} to {ratio.high:.3g}</small></td>'
 
 
 def _time_table(rows: Sequence[Row], cases: Sequence[str]) -> str:
     """Microseconds of everybody, with the share of the FMA peak of ours and the largest error of a peer's output."""
-    lines = []
+    units = " or ".join(distinct(rows, lambda row: row.unit))
+    errors = any(row.error is not None for row in rows)
+    lines = [[_head_cell(f"us a {units}"), *map(_head_cell, cases), *([_head_cell("largest error")] if errors else [])]]
     for name in distinct(rows, lambda row: row.contender):
         found = [find(rows, case, name) for case in cases]
-        errors = [row.error for row in found if row and row.error is not None]
-        worst = f"{max(errors):.1e}" if errors else "-"
-        cells = "".join(f"<td>{_time(row) if row else '-'}</td>" for row in found)
-        lines.append(f"<tr><td>{escape(name)}</td>{cells}<td>{worst}</td></tr>")
-    units = " or ".join(distinct(rows, lambda row: row.unit))
-    return _table(f"us a {units}", [*cases, "largest error"], lines)
+        lines.append([_head_cell(name), *map(_time_cell, found), *([_error_cell(found)] if errors else [])])
+    return _table(lines)
 
 
-def _time(row: Row) -> str:
-    share = f"<small>{row.gflops / row.peak:.0%} of peak</small>" if row.peak and row.macs and is_ours(row.contender) else ""
-    return tables.microseconds(row) + share
+def _time_cell(row: Row | None) -> str:
+    if row is None:
+        return "<td>-</td>"
+    shown = row.peak and row.macs > 1 and is_ours(row.contender)
+    share = f"<small>{row.gflops / row.peak:.0%} of peak</small>" if shown and row.peak else ""
+    return f"<td>{tables.microseconds(row)}{share}</td>"
 
 
-def _table(corner: str, columns: Sequence[str], lines: Sequence[str]) -> str:
-    heads = "".join(f"<th>{escape(column)}</th>" for column in [corner, *columns])
-    return f'<div class="wide"><table><tr>{heads}</tr>\n' + "\n".join(lines) + "\n</table></div>"
+def _error_cell(rows: Sequence[Row | None]) -> str:
+    errors = [row.error for row in rows if row and row.error is not None]
+    return f"<td>{max(errors):.1e}</td>" if errors else "<td>-</td>"
+
+
+def _head_cell(text: str) -> str:
+    return f"<th>{escape(text)}</th>"
+
+
+def _table(lines: Sequence[Sequence[str]]) -> str:
+    rows = [f"<tr>{''.join(line)}</tr>" for line in tables.taller(lines)]
+    return '<div class="wide"><table>\n' + "\n".join(rows) + "\n</table></div>"
 
 
 def _against(run: Run, records: Sequence[history.Record]) -> str:
@@ -150,12 +161,12 @@ def _against(run: Run, records: Sequence[history.Record]) -> str:
 
 
 def _circumstances(run: Run) -> str:
-    versions = [f"<tr><td>{escape(name)}</td><td>{escape(version)}</td></tr>" for name, version in run.versions.items()]
+    versions = [[_head_cell(name), f"<td>{escape(version)}</td>"] for name, version in run.versions.items()]
     missing = [f"<li>{escape(name)}: {escape(reason)}</li>" for name, reason in run.missing.items()]
     machine = ", ".join(f"{name} {value}" for name, value in run.machine.items())
     return "\n".join([
         "<h2>Circumstances</h2>",
         f"<p>{escape(machine)}.</p>",
-        _table("contender", ["version"], versions),
+        _table([[_head_cell("contender"), _head_cell("version")], *versions]),
         f"<p>Not measured:</p>\n<ul>{''.join(missing)}</ul>" if missing else "",
     ])  # fmt: skip

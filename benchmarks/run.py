@@ -137,7 +137,7 @@ def _networks(run: Run, cases: Sequence[Case], options: argparse.Namespace) -> N
             run.titles[key] = f"{key}: {network.title}, {network.macs:,} multiply-accumulates a frame"
             rows = [row for case in cases if case.model == key for row in _case(case, network.macs, workers, options)]
             if rows:
-                print("\n" + tables.tables(run.titles[key], rows, speed=True), flush=True)
+                print("\n" + tables.tables(run.titles[key], rows, speed=key != OVERHEAD.model), flush=True)
             run.rows += rows
     finally:
         for worker in workers.values():

@@ -1,4 +1,4 @@
-"""Rows as tables for a terminal: one row a contender, one column a case."""
+"""Rows as tables for a terminal: contenders by cases."""
 
 from collections.abc import Callable, Sequence
 
@@ -67,7 +67,17 @@ def _ratios(rows: Sequence[Row]) -> str:
     return _aligned(lines) if len(lines) > 1 else ""
 
 
+def taller(lines: Sequence[Sequence[str]]) -> list[list[str]]:
+    """The table or its transpose: the one with more lines than columns."""
+    return [list(line) for line in (lines if len(lines) >= len(lines[0]) else zip(*lines, strict=True))]
+
+
 def _aligned(lines: Sequence[Sequence[str]]) -> str:
+    """Columns to the right, as wide as they must be and at least `CELL_WIDTH`; the first to the left."""
+    lines = taller(lines)
+    widths = [max(CELL_WIDTH, *(len(cell) + 2 for cell in column)) for column in zip(*lines, strict=True)]
+    widths[0] = max(NAME_WIDTH, widths[0])
     return "\n".join(
-        f"{line[0]:<{NAME_WIDTH}}" + "".join(f"{cell:>{CELL_WIDTH}}" for cell in line[1:]) for line in lines
+        f"{line[0]:<{widths[0]}}" + "".join(f"{cell:>{width}}" for cell, width in zip(line[1:], widths[1:], strict=True))
+        for line in lines
     )
