@@ -1,7 +1,6 @@
 """The recorded ratios, a line of JSON a record, and the rule by which a ratio has fallen."""
 
 import json
-from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 

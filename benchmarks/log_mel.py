@@ -58,7 +58,7 @@ def decibels(window: np.ndarray, bank: np.ndarray) -> Callable[[np.ndarray], np.
 
 
 class Kept:
-    """What a library without a stream must be given: a buffer of the last chunks, of which each new one ends a frame."""
+    """What a library without a stream must be given: a buffer of the last chunks; each new one ends a frame."""
 
     def __init__(self, frame: Callable[[np.ndarray], np.ndarray]):
         self._frame = frame

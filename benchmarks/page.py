@@ -1,4 +1,4 @@
-"""What was measured as one page of HTML that needs nothing else, with charts, tables of ratios and the circumstances."""
+"""What was measured as one page of HTML that needs nothing else: charts, tables of ratios, the circumstances."""
 
 from collections.abc import Sequence
 from html import escape
@@ -8,6 +8,7 @@ from benchmarks.contenders import is_ours
 from benchmarks.ratios import over
 from benchmarks.results import Row, Run, distinct, find
 
+BEST = {"ort": "ONNX Runtime, best graph", "torch": "PyTorch, best way"}
 STYLE = """
 :root { color-scheme: light dark; --page: #ffffff; --ink: #1b1b1b; --line: #8886; }
 @media (prefers-color-scheme: dark) { :root { --page: #15171a; --ink: #ececec; } }
@@ -28,7 +29,7 @@ def page(run: Run, records: Sequence[history.Record]) -> str:
     """The whole page."""
     sections = distinct(run.rows, lambda row: row.section)
     parts = [_head(run), *(_section(run, name) for name in sections), _against(run, records), _circumstances(run)]
-    head = f'<!doctype html>\n<html lang="en">\n<meta charset="utf-8">\n<title>wavenetlite: benchmarks</title>\n'
+    head = '<!doctype html>\n<html lang="en">\n<meta charset="utf-8">\n<title>wavenetlite: benchmarks</title>\n'
     view = '<meta name="viewport" content="width=device-width, initial-scale=1">\n'
     return f"{head}{view}<style>{STYLE}</style>\n" + "\n".join(parts) + "\n</html>\n"
 
@@ -38,9 +39,9 @@ def _head(run: Run) -> str:
     where = f"{machine['cpu']}, one core, {run.ours.removeprefix('ours ')}; {machine['time']}, commit {run.commit}"
     return (
         f"<h1>wavenetlite beside its peers</h1>\n<p>{escape(where)}.</p>\n"
-        "<p>A ratio says how many times as long as wavenetlite a peer takes for the same: above 1, wavenetlite is faster. "
-        "It is the median of the rounds' ratios, with its 95 % confidence interval below it; in each round everybody "
-        "is timed once, one thread each, after the output has been compared with a reference.</p>"
+        "<p>A ratio says how many times as long as wavenetlite a peer takes: above 1, wavenetlite is faster. It is the "
+        "median of the rounds' ratios, with its 95 % confidence interval below it; in each round everybody is timed "
+        "once, one thread each, after the output has been compared with a reference.</p>"
     )
 
 
@@ -85,9 +86,7 @@ def _drawn_as(contender: str) -> str:
     library, _, way = contender.partition(" ")
     if library == "ours":
         return f"wavenetlite {way}"
-    return {"ort": "ONNX Runtime, best graph", "torch": "PyTorch, best way"}.get(library, contender) if (
-        way not in ("int8", "bf16")
-    ) else contender  # fmt: skip
+    return contender if way == "int8" else BEST.get(library, contender)
 
 
 def _bars(run: Run, rows: Sequence[Row]) -> str:

@@ -41,7 +41,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
         if not any(row.seconds for row in run.rows):
             print("nobody to measure")
             return 1
-        return max(_keep(run, options), _check(run, options) if options.check else 0)
+        status = _check(run, options) if options.check else 0  # against the last record, so before there is a new one
+        return max(_keep(run, options), status)
     except (ResultsError, OSError) as error:
         print(error, file=sys.stderr)
         return 2
@@ -68,7 +69,9 @@ def _parser() -> argparse.ArgumentParser:
     then.add_argument("--json", type=Path, metavar="PATH", help="write all results there")
     then.add_argument("--report", type=Path, metavar="FOLDER", help="write index.html and results.json there")
     then.add_argument("--record", action="store_true", help="add the ratios to the history")
-    then.add_argument("--check", action="store_true", help="say which ratio fell by more than 5 %% since the last record")
+    then.add_argument(
+        "--check", action="store_true", help="say which ratio fell by more than 5 %% since the last record"
+    )
     then.add_argument("--history", type=Path, metavar="PATH", default=history.FILE, help="(default: %(default)s)")
     return parser
 
@@ -199,7 +202,7 @@ def _keep(run: Run, options: argparse.Namespace) -> int:
         results.save(run, options.report / "results.json")
         (options.report / "index.html").write_text(page.page(run, history.read(options.history)))
         print(f"\n{options.report / 'index.html'}")
-    if options.record and not options.check:
+    if options.record:
         history.append(history.record(run), options.history)
         print(f"recorded in {options.history}")
     return int(any((row.failure or "").startswith("wrong output") for row in run.rows))
@@ -210,17 +213,15 @@ def _check(run: Run, options: argparse.Namespace) -> int:
     new = history.record(run)
     old = history.last_like(new, history.read(options.history))
     if old is None:
-        print(f"{options.history} has no record of {new.machine['cpu']} with {new.machine['isa']}: make one by --record")
+        kind = f"{new.machine['cpu']} with {new.machine['isa']}"
+        print(f"{options.history} has no record of {kind} to compare with: make one by --record")
         return 2
     found = history.compare(old, new)
     if found.fallen and not options.results:
-        print(f"\n{len(found.fallen)} ratios fell: measured again")
+        print(f"\n{len(found.fallen)} of {len(new.ratios)} ratios fell: measured again")
         suspects = {(row.section, row.case) for row in run.rows if ratios.name(row) in found.fallen}
         again = history.record(_run(options, suspects))
         new = history.better(new, replace(again, versions=new.versions))
         found = history.compare(old, new)
     print("\n" + history.text(old, found))
-    if options.record:
-        history.append(new, options.history)
-        print(f"recorded in {options.history}")
     return int(bool(found.fallen))

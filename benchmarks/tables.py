@@ -56,8 +56,9 @@ def _table(corner: str, rows: Sequence[Row], cell: Callable[[Row], str]) -> str:
 
 def _ratios(rows: Sequence[Row]) -> str:
     """Every peer over each instruction set of ours: above 1, ours is faster."""
-    cases = distinct(rows, lambda row: row.case)
-    names = distinct([row for row in rows if row.seconds], lambda row: row.contender)
+    rows = [row for row in rows if row.seconds]
+    cases = distinct([row for row in rows if not is_ours(row.contender)], lambda row: row.case)
+    names = distinct(rows, lambda row: row.contender)
     lines = [["peer / ours", *cases]]
     for peer in (name for name in names if not is_ours(name)):
         for mine in filter(is_ours, names):
@@ -78,6 +79,6 @@ def _aligned(lines: Sequence[Sequence[str]]) -> str:
     widths = [max(CELL_WIDTH, *(len(cell) + 2 for cell in column)) for column in zip(*lines, strict=True)]
     widths[0] = max(NAME_WIDTH, widths[0])
     return "\n".join(
-        f"{line[0]:<{widths[0]}}" + "".join(f"{cell:>{width}}" for cell, width in zip(line[1:], widths[1:], strict=True))
-        for line in lines
+        f"{first:<{widths[0]}}" + "".join(f"{cell:>{width}}" for cell, width in zip(cells, widths[1:], strict=True))
+        for first, *cells in lines
     )

@@ -2,8 +2,9 @@
 
 Step: forward in training mode, cross-entropy of the last frame, backward, AdamW; network C of the benchmarks, 32 clips
 of 100 frames. Convolution: gradients of input, weight and bias of one convolution of kernel 3, 32 clips of 100 frames.
-Outputs, gradients and running statistics are compared first. PyTorch runs eager, with `torch.optim.AdamW` as it chooses
-to run it (foreach).
+Outputs, gradients and running statistics are compared first, with PyTorch's eager step. PyTorch runs eager,
+compiled (it needs a C++ compiler for that) and with bfloat16 autocast where the CPU has such products;
+`torch.optim.AdamW` as it chooses to run it (foreach).
 """
 
 import os
@@ -24,7 +25,7 @@ CLIPS, FRAMES = 32, 100
 LR, DECAY, MOMENTUM = 1e-6, 0.01, 0.1  # a rate so small that many steps change little
 CHANNELS = (32, 64)
 KERNEL = 3
-OURS, PEER = f"ours {wl.isa()}", "torch eager"
+OURS, PEER, AUTOCAST = f"ours {wl.isa()}", "torch eager", "torch eager, bf16 autocast"
 LIBRARY = Library("", ("torch",), "torch==2.13.0", ())
 TOLERANCE = 2e-4  # of the largest value
 
@@ -95,12 +96,14 @@ def torch_network() -> Any:
 
 
 class Torchs:
-    """The same training by PyTorch."""
+    """The same training by PyTorch: eager, compiled, or with products in bfloat16."""
 
-    def __init__(self) -> None:
+    def __init__(self, *, compiled: bool = False, autocast: bool = False) -> None:
         import torch
 
         self.network = torch_network()
+        self.call = torch.compile(self.network) if compiled else self.network
+        self.precision = torch.autocast("cpu", torch.bfloat16, enabled=autocast)
         self.x, self.y = torch.tensor(X).mT.contiguous(), torch.tensor(Y)
         decayed = [one for one in self.network.parameters() if one.ndim > 1]
         others = [one for one in self.network.parameters() if one.ndim == 1]
@@ -111,7 +114,9 @@ class Torchs:
         from torch.nn import functional
 
         self.optimiser.zero_grad()
-        functional.cross_entropy(self.network(self.x)[:, :, -1], self.y).backward()
+        with self.precision:
+            loss = functional.cross_entropy(self.call(self.x)[:, :, -1], self.y)
+        loss.backward()
         self.optimiser.step()
 
 
@@ -197,33 +202,42 @@ def section() -> Section:
     convolutions = {channels: OurConvolution(channels) for channels in CHANNELS}
     step: dict[str, Call] = {OURS: mine.step}
     backward: dict[int, dict[str, Call]] = {channels: {OURS: one.run} for channels, one in convolutions.items()}
-    versions, missing = {}, {}
+    versions: dict[str, str] = {}
+    missing: dict[str, str] = {}
     if reason := LIBRARY.missing():
         missing[PEER] = reason
     else:
-        versions[PEER] = peers(mine, convolutions, step, backward)
+        versions = peers(mine, convolutions, step, backward, missing)
     cases = [Case(f"step of C, {CLIPS} x {FRAMES} frames", step, "call")]
     cases += [Case(f"gradients of a convolution of {channels}", calls) for channels, calls in backward.items()]
     return Section("training", "Training", cases, versions, missing)
 
 
 def peers(
-    mine: Ours, convolutions: dict[int, OurConvolution], step: dict[str, Call], backward: dict[int, dict[str, Call]]
-) -> str:
-    """Put PyTorch's calls beside ours; returns its version."""
+    mine: Ours,
+    convolutions: dict[int, OurConvolution],
+    step: dict[str, Call],
+    backward: dict[int, dict[str, Call]],
+    missing: dict[str, str],
+) -> dict[str, str]:
+    """Put PyTorch's calls beside ours; returns their versions."""
     import torch
 
     torch.set_num_threads(1)
     theirs = Torchs()
     compare_steps(mine, theirs)
-    step[PEER] = theirs.step
+    step |= {PEER: theirs.step, "torch compile": Torchs(compiled=True).step}
+    if torch.cpu._is_avx512_bf16_supported():
+        step[AUTOCAST] = Torchs(autocast=True).step
+    else:
+        missing[AUTOCAST] = "this CPU has no bfloat16 products"
     for channels, one in convolutions.items():
         other = TorchConvolution(one)
         for what, a, b in zip(("input", "weight"), one.gradients(), other.gradients(), strict=True):
             agree(f"gradient of the {what} of a convolution of {channels}", a, b)
         backward[channels][PEER] = other.run
-    return f"torch {torch.__version__}"
+    return dict.fromkeys([name for name in step if name != OURS], f"torch {torch.__version__}")
 
 
 if __name__ == "__main__":
-    side_by_side.main(section, __doc__, rounds=31)
+    side_by_side.main(section, __doc__, rounds=15)
