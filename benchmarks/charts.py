@@ -63,9 +63,14 @@ def bars(groups: Mapping[str, Mapping[str, tuple[float, float, float]]], *, x: s
             colour = PALETTE[names.index(name) % len(PALETTE)]
             box = f'x="{min(one, start):.1f}" y="{at - 16:.1f}" width="{abs(start - one):.1f}" height="16"'
             parts.append(f'<rect {box} fill="{colour}"/>' + _rule(end[0], at - 8, end[1], at - 8, opacity=1.0))
-            parts.append(_label(430, at, name, "end") + _label(max(start, *end) + 8, at, f"{value:.3g}", "start"))
+            parts.append(_label(430, at, name, "end") + _label(max(start, *end) + 8, at, short(value), "start"))
         at += 0.3 * LINE
     return _svg(height, parts, f"{x}, a bar a contender")
+
+
+def short(value: float) -> str:
+    """Three digits, the thousands grouped."""
+    return f"{value:.3g}" if value < 1000 else f"{value:,.0f}"
 
 
 def _svg(height: float, parts: Sequence[str], what: str) -> str:

@@ -4,11 +4,12 @@ from collections.abc import Sequence
 from html import escape
 
 from benchmarks import charts, history, tables
+from benchmarks.charts import short
 from benchmarks.contenders import is_ours
 from benchmarks.ratios import over
 from benchmarks.results import Row, Run, distinct, find
 
-BEST = {"ort": "ONNX Runtime, best graph", "torch": "PyTorch, best way"}
+BEST = {"ort": "ort, best graph", "torch": "torch, best way"}
 STYLE = """
 :root { color-scheme: light dark; --page: #ffffff; --ink: #1b1b1b; --line: #8886; }
 @media (prefers-color-scheme: dark) { :root { --page: #15171a; --ink: #ececec; } }
@@ -114,7 +115,7 @@ def _ratio_cell(theirs: Row | None, mine: Row | None) -> str:
         return "<td>-</td>"
     ratio = over(theirs, mine)
     kind = "ahead" if ratio.low > 1 else "behind" if ratio.high < 1 else "level"
-    return f'<td class="{kind}">{ratio.median:.3g}<small>{ratio.low:.3g} to {ratio.high:.3g}</small></td>'
+    return f'<td class="{kind}">{short(ratio.median)}<small>{short(ratio.low)} to {short(ratio.high)}</small></td>'
 
 
 def _time_table(rows: Sequence[Row], cases: Sequence[str]) -> str:

@@ -1,5 +1,7 @@
 """ONNX Runtime: static shapes, one thread, all graph optimisations, everything bound to buffers allocated once."""
 
+from functools import cache
+
 import numpy as np
 import onnxruntime as ort
 
@@ -20,11 +22,16 @@ class OnnxRuntime:
         self.tolerance = INT8_TOLERANCE if way == "int8" else TOLERANCE
 
     def prepare(self, network: Network, frames: int, *, streaming: bool) -> Calls:
-        def runner(way: str) -> OnnxRunner:
+        @cache
+        def model(way: str) -> tuple[bytes, int]:
             graph = WAYS[way](network, frames, streaming=streaming)
-            model = quantized(graph, network) if self._way == "int8" else graph.model().SerializeToString()
-            session = ort.InferenceSession(model, _session_options(), providers=["CPUExecutionProvider"])
-            return OnnxRunner(session, frames, graph.time_axis)
+            made = quantized(graph, network) if self._way == "int8" else graph.model().SerializeToString()
+            return made, graph.time_axis
+
+        def runner(way: str) -> OnnxRunner:
+            made, time_axis = model(way)
+            session = ort.InferenceSession(made, _session_options(), providers=["CPUExecutionProvider"])
+            return OnnxRunner(session, frames, time_axis)
 
         return fastest(runner, QUANTIZED_WAYS, network) if self._way == "int8" else runner(self._way)
 

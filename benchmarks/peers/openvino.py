@@ -8,6 +8,8 @@
     The quantised graph (`benchmarks.peers.quantized`).
 """
 
+from functools import cache
+
 import numpy as np
 import openvino as ov
 
@@ -40,11 +42,15 @@ class OpenVino:
         }
 
     def prepare(self, network: Network, frames: int, *, streaming: bool) -> Calls:
-        def runner(way: str) -> OpenVinoRunner:
+        @cache
+        def compiled(way: str) -> tuple[ov.CompiledModel, int]:
             graph = WAYS[way](network, frames, streaming=streaming)
             model = quantized(graph, network) if self._precision == "int8" else graph.model().SerializeToString()
-            compiled = self._core.compile_model(self._core.read_model(model), "CPU", self._options)
-            return OpenVinoRunner(compiled, frames, graph.time_axis)
+            return self._core.compile_model(self._core.read_model(model), "CPU", self._options), graph.time_axis
+
+        def runner(way: str) -> OpenVinoRunner:
+            made, time_axis = compiled(way)
+            return OpenVinoRunner(made, frames, time_axis)
 
         return fastest(runner, QUANTIZED_WAYS if self._precision == "int8" else FLOAT_WAYS, network)
 

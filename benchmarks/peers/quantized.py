@@ -17,7 +17,7 @@ from benchmarks.peers.onnx_graphs import Graph
 INT8_TOLERANCE = 0.25
 """Weights that were drawn and not trained quantise badly; what comes out is shown in the table of errors."""
 QUANTIZED_WAYS = ("plain", "gemm")
-CALIBRATION_FRAMES, MOST_CALLS = 1100, 256
+CALIBRATION_FRAMES, MOST_CALLS = 1100, 64
 
 
 class Calls(CalibrationDataReader):
