@@ -102,12 +102,15 @@ def _bars(run: Run, rows: Sequence[Row]) -> str:
 
 def _ratio_table(run: Run, rows: Sequence[Row], cases: Sequence[str]) -> str:
     peers = [name for name in distinct(rows, lambda row: row.contender) if not is_ours(name)]
-    cases = [case for case in cases if any(find(rows, case, peer) for peer in peers)]
+    mine = {case: find(rows, case, run.ours) for case in cases}
+    cases = [case for case in cases if mine[case] and any(find(rows, case, peer) for peer in peers)]
+    if not cases:
+        return ""
     lines = [[_head_cell("times as long as ours"), *map(_head_cell, cases)]]
     for peer in peers:
-        pairs = [(find(rows, case, peer), find(rows, case, run.ours)) for case in cases]
+        pairs = [(find(rows, case, peer), mine[case]) for case in cases]
         lines.append([_head_cell(peer), *(_ratio_cell(*pair) for pair in pairs)])
-    return _table(lines) if peers else ""
+    return _table(lines)
 
 
 def _ratio_cell(theirs: Row | None, mine: Row | None) -> str:

@@ -7,8 +7,10 @@ samples on one thread, writes as many samples to OUTPUT, then repeats the last c
 prints the nanoseconds a sample as its last line.
 """
 
+import shutil
 import subprocess
 import tempfile
+import weakref
 from pathlib import Path
 
 import numpy as np
@@ -45,8 +47,8 @@ class ProgramRunner:
     def __init__(self, path: str, network: Network, frames: int):
         self._path = path
         self._frames = frames
-        self._folder = tempfile.TemporaryDirectory()
-        self._place = Path(self._folder.name)
+        self._place = Path(tempfile.mkdtemp())
+        weakref.finalize(self, shutil.rmtree, self._place, ignore_errors=True)
         nam_file.write(network, self._place / "model.nam")
         self._call_s = 0.0
 
