@@ -65,7 +65,7 @@ def ours(name: str, clf: wl.AudioClassifier, y: np.ndarray) -> list[Case]:
         "features alone": (lambda: [features.process(one) for one in chunks], 100 * SECONDS),
         "network alone": (lambda: [network.process(one) for one in step], 100 * SECONDS),
     }
-    return [Case(f"{name}, {what}", {OURS: call}, "10 ms of audio", units) for what, (call, units) in calls.items()]
+    return [Case(f"{name}, {what}", {OURS: call}, "for 10 ms of audio", units) for what, (call, units) in calls.items()]
 
 
 def peer(network: Network, clf: wl.AudioClassifier, y: np.ndarray) -> tuple[Call, str, float]:

@@ -54,8 +54,8 @@ def section() -> Section:
         whole[name] = partial(ways.whole, ways.given(Y))
         live[name] = partial(ways.live, [ways.given(chunk) for chunk in CHUNKS])
     cases = [
-        Case("whole", whole, "frame", count, errors),
-        Case("live, 10 ms a call", live, "frame", len(CHUNKS), errors),
+        Case("whole", whole, "a frame", count, errors),
+        Case("live, 10 ms a call", live, "a frame", len(CHUNKS), errors),
         *variants(spec),
     ]
     return Section("features", "Features: log-mel, 40 bands of 512 samples every 160, 16 kHz", cases, versions, missing)
@@ -84,7 +84,7 @@ def variants(spec: features.LogMel) -> list[Case]:
         "whole MFCC": (lambda: mfcc(Y), len(spec(Y))),
         "whole PCEN": (lambda: pcen(Y), len(spec(Y))),
     }
-    return [Case(name, {OURS: call}, "frame", units) for name, (call, units) in calls.items()]
+    return [Case(name, {OURS: call}, "a frame", units) for name, (call, units) in calls.items()]
 
 
 if __name__ == "__main__":

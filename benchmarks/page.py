@@ -125,7 +125,7 @@ def _time_table(rows: Sequence[Row], cases: Sequence[str]) -> str:
     """Microseconds of everybody, with the share of the FMA peak of ours and the largest error of a peer's output."""
     units = " or ".join(distinct(rows, lambda row: row.unit))
     errors = any(row.error is not None for row in rows)
-    lines = [[_head_cell(f"us a {units}"), *map(_head_cell, cases), *([_head_cell("largest error")] if errors else [])]]
+    lines = [[_head_cell(f"us {units}"), *map(_head_cell, cases), *([_head_cell("largest error")] if errors else [])]]
     for name in distinct(rows, lambda row: row.contender):
         found = [find(rows, case, name) for case in cases]
         lines.append([_head_cell(name), *map(_time_cell, found), *([_error_cell(found)] if errors else [])])

@@ -43,7 +43,7 @@ def together(model: wl.TCN, streams: int) -> Case:
         "pool.process": lambda: dicts.process(blocks),
         "lone streams": one_by_one,
     }
-    return Case(f"{streams} streams", calls, "stream and frame", streams)
+    return Case(f"{streams} stream{'s' if streams > 1 else ''}", calls, "a stream and frame", streams)
 
 
 def snapshots(model: wl.TCN) -> list[Case]:
@@ -51,7 +51,7 @@ def snapshots(model: wl.TCN) -> list[Case]:
     stream.process(np.random.default_rng(0).standard_normal((200, model.in_channels), dtype=np.float32))
     blob = stream.snapshot()
     calls = {"snapshot": stream.snapshot, "restore": lambda: stream.restore(blob), "fork": stream.fork}
-    return [Case(name, {OURS: call}, "stream") for name, call in calls.items()]
+    return [Case(name, {OURS: call}, "for a stream") for name, call in calls.items()]
 
 
 if __name__ == "__main__":

@@ -23,7 +23,7 @@ class Row:
     section, case, contender
         Where it stands: a network or another subject, a length or another circumstance, who.
     unit
-        What `seconds` are for: "call", "frame".
+        What `seconds` are for, after "us": "a call", "for 10 ms of audio".
     seconds
         One value a round; empty when it could not be timed.
     frames, macs
@@ -39,7 +39,7 @@ class Row:
     section: str
     case: str
     contender: str
-    unit: str = "call"
+    unit: str = "a call"
     seconds: list[float] = field(default_factory=list)
     frames: int = 0
     macs: int = 0

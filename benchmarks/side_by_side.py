@@ -21,7 +21,7 @@ class Case:
 
     name: str
     calls: Mapping[str, Call]
-    unit: str = "call"
+    unit: str = "a call"
     units: int = 1
     errors: Mapping[str, float] = field(default_factory=dict)
 

@@ -14,7 +14,7 @@ CELL_WIDTH = 14
 def tables(title: str, rows: Sequence[Row], *, speed: bool = False) -> str:
     """One section's tables: time, speed where multiply-accumulates are known, ratios, and who could not be timed."""
     unit = rows[0].unit
-    parts = [title, _table(f"us a {unit}", rows, microseconds)]
+    parts = [title, _table(f"us {unit}", rows, microseconds)]
     if speed:
         parts.append(_table("GFLOP/s (peak)", rows, _speed))
     parts.append(_ratios(rows))

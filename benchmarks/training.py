@@ -208,7 +208,7 @@ def section() -> Section:
         missing[PEER] = reason
     else:
         versions = peers(mine, convolutions, step, backward, missing)
-    cases = [Case(f"step of C, {CLIPS} x {FRAMES} frames", step, "call")]
+    cases = [Case(f"step of C, {CLIPS} x {FRAMES} frames", step)]
     cases += [Case(f"gradients of a convolution of {channels}", calls) for channels, calls in backward.items()]
     return Section("training", "Training", cases, versions, missing)
 

@@ -21,7 +21,7 @@ def two_blocks():
     """A run of blocks of 1 and 16 frames, and a case in which only ours was timed."""
     made = a_run(2.0)
     longer = [replace(row, case="block 16", frames=16, seconds=[8 * s for s in row.seconds]) for row in made.rows]
-    alone = replace(made.rows[0], section="features", case="live <1>", frames=0, macs=0, unit="frame")
+    alone = replace(made.rows[0], section="features", case="live <1>", frames=0, macs=0, unit="a frame")
     failed = replace(made.rows[1], contender="mnn fp32", seconds=[], failure="wrong output: shape & size")
     made.rows += [*longer, alone, failed]
     return made
