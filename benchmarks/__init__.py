@@ -1,1 +1,1 @@
-"""Measurements of wavenetlite beside ONNX Runtime and PyTorch: ``python -m benchmarks``."""
+"""Measurements of wavenetlite and its peers: ``python -m benchmarks``."""

@@ -1,81 +1,99 @@
 """``python -m benchmarks.classifier``: from audio to a label, microseconds for 10 ms of audio, one core.
 
-Live: one stream fed in blocks of 10 ms: features, network, softmax and detector. Whole: `predict` on 60 s. A round
-times every contender once; reported are medians over the rounds. The parts of the live stream are timed by themselves.
+Live: one stream fed in blocks of 10 or 80 ms: features, network, softmax and detector; its parts are timed by
+themselves too. Whole: `predict` on a second. The peer is what is written without wavenetlite: features by hand with
+SciPy and the network in ONNX Runtime, a frame a call; its probabilities are compared with ours before it is timed.
 """
 
-import argparse
-import json
+import os
+
+os.environ.update(OMP_NUM_THREADS="1", OPENBLAS_NUM_THREADS="1", MKL_NUM_THREADS="1")  # before NumPy is imported
+
 from collections.abc import Callable
-from statistics import median
-from time import perf_counter
 
 import numpy as np
 
 import wavenetlite as wl
+from benchmarks import side_by_side
+from benchmarks.contenders import Library
+from benchmarks.log_mel import HOP, MELS, N_FFT, SR
+from benchmarks.models import Network, keyword_tcn
+from benchmarks.ours import BUILDERS
+from benchmarks.side_by_side import Call, Case, Section
 
-SECONDS = 60
-
-
-def keyword_network() -> wl.AudioClassifier:
-    """Model C of the benchmarks as a classifier of twelve labels, with weights as drawn."""
-    spec = wl.LogMel(sr=16000, n_fft=512, hop_length=160, n_mels=40)
-    net = wl.TCN(40, 12, channels=64, kernel_size=5, dilations=[1, 2, 4, 8] * 2)
-    return wl.AudioClassifier(spec, net, [str(number) for number in range(12)])
-
-
-def classifiers(names: list[str]) -> dict[str, wl.AudioClassifier]:
-    found = {"model C": keyword_network()}
-    for name in names:
-        loaded = wl.load(name)
-        if not isinstance(loaded, wl.AudioClassifier):
-            raise SystemExit(f"{name} is not a classifier")
-        found[name] = loaded
-    return found
+OURS = f"ours {wl.isa()}"
+PEER = "scipy and ort"
+LIBRARY = Library("", ("scipy", "onnx", "onnxruntime"), "scipy onnx onnxruntime", ())
+TOLERANCE = 1e-4
+SECONDS = 10
+BUNDLED = "speech-commands-12"
 
 
-def contenders(clf: wl.AudioClassifier) -> dict[str, Callable[[], object]]:
-    """Calls that each go through `SECONDS` of audio."""
-    y = (0.1 * np.random.default_rng(0).standard_normal(clf.sr * SECONDS)).astype(np.float32)
-    block = clf.sr // 100
-    blocks = [y[start : start + block].copy() for start in range(0, len(y), block)]
+def section() -> Section:
+    """Model C as a classifier, ours and by hand; a bundled classifier, ours alone."""
+    network = keyword_tcn()
+    spec = wl.LogMel(sr=SR, n_fft=N_FFT, hop_length=HOP, n_mels=MELS)
+    clf = wl.AudioClassifier(spec, BUILDERS["C"](network), [str(number) for number in range(network.out_channels)])
+    bundled = wl.load(BUNDLED)
+    assert isinstance(bundled, wl.AudioClassifier)
+    y = (0.1 * np.random.default_rng(0).standard_normal(SR * SECONDS)).astype(np.float32)
+    cases = [*ours("model C", clf, y), *ours(BUNDLED, bundled, y)]
+    versions, missing = {}, {}
+    if reason := LIBRARY.missing():
+        missing[PEER] = reason
+    else:
+        by_hand, versions[PEER], error = peer(network, clf, y)
+        first = cases[0]
+        cases[0] = Case(first.name, {**first.calls, PEER: by_hand}, first.unit, first.units, {PEER: error})
+    return Section("classifier", "Classifier: from the waveform to the decision", cases, versions, missing)
+
+
+def blocks(y: np.ndarray, samples: int) -> list[np.ndarray]:
+    return [y[start : start + samples].copy() for start in range(0, len(y) - samples + 1, samples)]
+
+
+def ours(name: str, clf: wl.AudioClassifier, y: np.ndarray) -> list[Case]:
+    """The whole way live and at once, and the parts of the live one."""
     frames = clf.features(y)
     step = [frames[n : n + 1].copy() for n in range(len(frames))]
-    live, features, network = clf.stream(), clf.features.stream(), clf.model.stream()
-    return {
-        "live": lambda: [live.process(one) for one in blocks],
-        "live, features alone": lambda: [features.process(one) for one in blocks],
-        "live, network alone": lambda: [network.process(one) for one in step],
-        "whole": lambda: clf.predict(y),
+    live, longer, features, network = clf.stream(), clf.stream(), clf.features.stream(), clf.model.stream()
+    second, chunks, long_chunks = y[: clf.sr], blocks(y, clf.sr // 100), blocks(y, clf.sr * 80 // 1000)
+    calls: dict[str, tuple[Call, int]] = {
+        "blocks of 10 ms": (lambda: [live.process(one) for one in chunks], 100 * SECONDS),
+        "blocks of 80 ms": (lambda: [longer.process(one) for one in long_chunks], 100 * SECONDS),
+        "predict 1 s": (lambda: clf.predict(second), 100),
+        "features alone": (lambda: [features.process(one) for one in chunks], 100 * SECONDS),
+        "network alone": (lambda: [network.process(one) for one in step], 100 * SECONDS),
     }
+    return [Case(f"{name}, {what}", {OURS: call}, "for 10 ms of audio", units) for what, (call, units) in calls.items()]
 
 
-def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("models", nargs="*", help="bundled models or files, beside model C")
-    parser.add_argument("--rounds", type=int, default=11, help="rounds in which each is timed once (default 11)")
-    parser.add_argument("--json", metavar="FILE", help="write the medians to a file as well")
-    arguments = parser.parse_args()
-    calls = {
-        f"{name}: {what}": call
-        for name, clf in classifiers(arguments.models).items()
-        for what, call in contenders(clf).items()
-    }
-    times: dict[str, list[float]] = {name: [] for name in calls}
-    for call in calls.values():
-        call()
-    for _ in range(arguments.rounds):
-        for name, call in calls.items():
-            start = perf_counter()
-            call()
-            times[name].append(1e6 * (perf_counter() - start) / (100 * SECONDS))
-    print(f"{wl.isa()}: us for 10 ms of audio, median of {arguments.rounds}")
-    for name, values in times.items():
-        print(f"{name:48}{median(values):8.2f}")
-    if arguments.json:
-        with open(arguments.json, "w") as file:  # noqa: PTH123
-            json.dump({name: median(values) for name, values in times.items()}, file, indent=1)
+def peer(network: Network, clf: wl.AudioClassifier, y: np.ndarray) -> tuple[Call, str, float]:
+    """A call that goes through all audio by hand, the versions, and the largest difference from our probabilities."""
+    from benchmarks.peers import onnx_runtime, scipy
+
+    ways = scipy.ways(clf.features.padded_window(), clf.features.mel_basis())
+    runtime = onnx_runtime.open_contender("gemm")
+    chunks = blocks(y, HOP)
+
+    def through() -> Callable[[], list[np.ndarray]]:
+        live = scipy.ways(clf.features.padded_window(), clf.features.mel_basis()).live
+        runner = runtime.prepare(network, 1, streaming=True)
+        return lambda: [softmax(runner.feed(frame)) for chunk in chunks for frame in live([chunk])]
+
+    stream = clf.stream()
+    stream.process(y)
+    expected, found = stream.probabilities, np.concatenate(through()())
+    error = float(np.abs(found[: len(expected)] - expected).max())
+    if not error <= TOLERANCE:
+        raise SystemExit(f"{PEER}: wrong output: differs by {error:.1e}")
+    return through(), f"{ways.version}, {runtime.version}", error
+
+
+def softmax(logits: np.ndarray) -> np.ndarray:
+    e = np.exp(logits - logits.max())
+    return e / e.sum()
 
 
 if __name__ == "__main__":
-    main()
+    side_by_side.main(section, __doc__, rounds=15)

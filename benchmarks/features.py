@@ -1,151 +1,91 @@
-"""``python -m benchmarks.features``: log-mel features, microseconds a frame: ours, librosa and kaldi-native-fbank.
+"""``python -m benchmarks.features``: log-mel features, microseconds a frame: ours and other front ends.
 
 40 mels, n_fft 512, hop 160, 16 kHz, one thread. Whole: 10 s at once. Live: one stream in chunks of 10 ms, so every call
-gives one frame. A round times every contender once; reported are medians over the rounds and medians of the rounds'
-ratios to ours. kaldi is given lists, which it takes faster than arrays; its definition differs (window, scale; dither
-and pre-emphasis are switched off here), so only librosa's values are compared with ours.
+gives one frame. Every peer's values, whole and live, are compared first with its own definition in float64.
 """
 
 import os
 
 os.environ.update(OMP_NUM_THREADS="1", OPENBLAS_NUM_THREADS="1", MKL_NUM_THREADS="1")  # before NumPy is imported
 
-import argparse
-import importlib.util
-import json
-from collections.abc import Callable
-from statistics import median
-from time import perf_counter
-from typing import Any
+from functools import partial
+from importlib import import_module
 
 import numpy as np
 
+import wavenetlite as wl
+from benchmarks import side_by_side
+from benchmarks.contenders import Library
+from benchmarks.log_mel import HOP, MELS, N_FFT, SR, TOLERANCE, Ways
+from benchmarks.side_by_side import Call, Case, Section
 from wavenetlite import features
 
-SR, N_FFT, HOP, MELS = 16000, 512, 160, 40
 WHOLE_S = 10
 Y = (0.1 * np.random.default_rng(0).standard_normal(SR * WHOLE_S)).astype(np.float32)
 CHUNKS = [Y[start : start + HOP].copy() for start in range(0, SR, HOP)]
 STREAMS = 64
+OURS = f"ours {wl.isa()}"
 
-Contender = tuple[Callable[[], object], int]  # a call, and the frames it makes
+FRONT_ENDS = {
+    "kaldi-native-fbank": Library("kaldi", ("kaldi_native_fbank",), "kaldi-native-fbank", ()),
+    "scipy by hand": Library("scipy", ("scipy",), "scipy", ()),
+    "librosa": Library("librosa", ("librosa",), "librosa", ()),
+}
 
 
-def ours() -> dict[str, Contender]:
+def section() -> Section:
+    """Ours beside every front end that is installed and right; variants of ours, alone."""
     spec = features.LogMel(sr=SR, n_fft=N_FFT, hop_length=HOP, n_mels=MELS)
-    stream = spec.stream()
-    mfcc = features.MFCC(sr=SR, n_fft=N_FFT, hop_length=HOP, n_mels=MELS, n_mfcc=13)
-    pcen = features.PCEN(sr=SR, n_fft=N_FFT, hop_length=HOP, n_mels=MELS)
+    stream, count = spec.stream(), len(spec(Y))
+    whole: dict[str, Call] = {OURS: lambda: spec(Y)}
+    live: dict[str, Call] = {OURS: lambda: [stream.process(chunk) for chunk in CHUNKS]}
+    versions, missing, errors = {}, {}, {}
+    for name, library in FRONT_ENDS.items():
+        if reason := library.missing():
+            missing[name] = reason
+            continue
+        try:
+            ways = import_module(f"benchmarks.peers.{library.module}").ways(spec.padded_window(), spec.mel_basis())
+            errors[name] = difference(ways)
+        except Exception as error:  # a peer that does not run, or not as it should, is left out
+            missing[name] = f"{type(error).__name__}: {error}"
+            continue
+        versions[name] = ways.version
+        whole[name] = partial(ways.whole, ways.given(Y))
+        live[name] = partial(ways.live, [ways.given(chunk) for chunk in CHUNKS])
+    cases = [
+        Case("whole", whole, "a frame", count, errors),
+        Case("live, 10 ms a call", live, "a frame", len(CHUNKS), errors),
+        *variants(spec),
+    ]
+    return Section("features", "Features: log-mel, 40 bands of 512 samples every 160, 16 kHz", cases, versions, missing)
+
+
+def difference(ways: Ways) -> float:
+    """The largest difference of a peer's values from its definition, whole and live, over the largest value."""
+    y, expected = Y[:SR], ways.expected(Y[:SR])
+    found = [ways.whole(ways.given(y)), np.array(ways.live([ways.given(chunk) for chunk in CHUNKS]))]
+    error = max(np.abs(got - expected).max() for got in found) / np.abs(expected).max()
+    if not error <= TOLERANCE:
+        raise ValueError(f"wrong output: differs by {error:.1e} of its scale")
+    return float(error)
+
+
+def variants(spec: features.LogMel) -> list[Case]:
+    """Further steps of ours, and many streams in step."""
+    options = {"sr": SR, "n_fft": N_FFT, "hop_length": HOP, "n_mels": MELS}
+    mfcc, pcen = features.MFCC(**options, n_mfcc=13), features.PCEN(**options)
     running = spec.then(features.RunningCMVN(window_frames=300), features.Deltas(width=5)).stream()
     many = spec.stream(streams=STREAMS)
     blocks = [np.repeat(chunk[np.newaxis], STREAMS, axis=0) for chunk in CHUNKS[:10]]
-    frames = len(spec(Y))
-    return {
-        "whole: wavenetlite": (lambda: spec(Y), frames),
-        "live: wavenetlite": (lambda: [stream.process(chunk) for chunk in CHUNKS], len(CHUNKS)),
-        f"live: wavenetlite, {STREAMS} streams in step": (
-            lambda: [many.process(block) for block in blocks],
-            STREAMS * len(blocks),
-        ),
-        "live: wavenetlite, running CMVN and deltas": (
-            lambda: [running.process(chunk) for chunk in CHUNKS],
-            len(CHUNKS),
-        ),
-        "whole: wavenetlite MFCC": (lambda: mfcc(Y), frames),
-        "whole: wavenetlite PCEN": (lambda: pcen(Y), frames),
+    calls: dict[str, tuple[Call, int]] = {
+        f"live, {STREAMS} streams in step": (lambda: [many.process(one) for one in blocks], STREAMS * len(blocks)),
+        "live, running CMVN and deltas": (lambda: [running.process(chunk) for chunk in CHUNKS], len(CHUNKS)),
+        "whole MFCC": (lambda: mfcc(Y), len(spec(Y))),
+        "whole PCEN": (lambda: pcen(Y), len(spec(Y))),
     }
-
-
-def by_librosa() -> dict[str, Contender]:
-    import librosa
-
-    def log_mel(y: np.ndarray) -> np.ndarray:
-        energies = librosa.feature.melspectrogram(y=y, sr=SR, n_fft=N_FFT, hop_length=HOP, n_mels=MELS, center=False)
-        return librosa.power_to_db(energies, top_db=None).T
-
-    spec = features.LogMel(sr=SR, n_fft=N_FFT, hop_length=HOP, n_mels=MELS)
-    difference = np.abs(log_mel(Y) - spec(Y)).max()
-    print(f"largest difference from librosa: {difference:.1e} dB")
-    few = [Y[start : start + N_FFT] for start in range(0, 10 * HOP, HOP)]
-    return {
-        "whole: librosa": (lambda: log_mel(Y), len(spec(Y))),
-        "live: librosa, a frame a call": (lambda: [log_mel(frame) for frame in few], len(few)),
-    }
-
-
-def by_kaldi() -> dict[str, Contender]:
-    import kaldi_native_fbank as knf
-
-    options = knf.FbankOptions()
-    options.frame_opts.samp_freq = SR
-    options.frame_opts.frame_length_ms = 1000 * N_FFT / SR
-    options.frame_opts.frame_shift_ms = 1000 * HOP / SR
-    options.frame_opts.dither = 0
-    options.frame_opts.preemph_coeff = 0
-    options.frame_opts.window_type = "hanning"
-    options.frame_opts.snip_edges = True
-    options.mel_opts.num_bins = MELS
-    return {
-        "whole: kaldi-native-fbank": (fed(knf.OnlineFbank(options), [Y.tolist()]), len(Y) // HOP),
-        "live: kaldi-native-fbank": (fed(knf.OnlineFbank(options), [chunk.tolist() for chunk in CHUNKS]), len(CHUNKS)),
-    }
-
-
-def fed(fbank: Any, blocks: list[list[float]]) -> Callable[[], None]:
-    """Feeds one kaldi stream on and on, and takes every frame that is ready; its tables were made before."""
-    taken = 0
-
-    def call() -> None:
-        nonlocal taken
-        for block in blocks:
-            fbank.accept_waveform(SR, block)
-            for frame in range(taken, fbank.num_frames_ready):
-                fbank.get_frame(frame)
-            fbank.pop(fbank.num_frames_ready - taken)
-            taken = fbank.num_frames_ready
-
-    return call
-
-
-def contenders() -> dict[str, Contender]:
-    """All that are installed; who is missing is named."""
-    found = ours()
-    for package, make in {"librosa": by_librosa, "kaldi_native_fbank": by_kaldi}.items():
-        if importlib.util.find_spec(package):
-            found.update(make())
-        else:
-            print(f"{package} is not installed: left out")
-    return found
-
-
-def measured(found: dict[str, Contender], rounds: int) -> dict[str, list[float]]:
-    """Microseconds per frame of every contender, one value per round."""
-    for call, _ in found.values():
-        call()  # tables, caches, plans
-    times: dict[str, list[float]] = {name: [] for name in found}
-    for _ in range(rounds):
-        for name, (call, frames) in found.items():
-            start = perf_counter()
-            call()
-            times[name].append(1e6 * (perf_counter() - start) / frames)
-    return times
-
-
-def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--rounds", type=int, default=101, help="rounds in which each is timed once (default 101)")
-    parser.add_argument("--json", metavar="FILE", help="write the medians to a file as well")
-    arguments = parser.parse_args()
-    times = measured(contenders(), arguments.rounds)
-    print(f"{'':48}us a frame   times ours")
-    for name in sorted(times, reverse=True):
-        base = times[f"{name.split(':')[0]}: wavenetlite"]
-        ratio = median(mine / theirs for mine, theirs in zip(times[name], base, strict=True))
-        print(f"{name:48}{median(times[name]):10.2f}{ratio:13.2f}")
-    if arguments.json:
-        with open(arguments.json, "w") as file:  # noqa: PTH123
-            json.dump({name: median(values) for name, values in times.items()}, file, indent=1)
+    return [Case(name, {OURS: call}, "a frame", units) for name, (call, units) in calls.items()]
 
 
 if __name__ == "__main__":
-    main()
+    side_by_side.main(section, __doc__, rounds=51)

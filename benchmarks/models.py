@@ -2,8 +2,9 @@
 
 A network is its weights (NumPy, seeded, PyTorch's layouts) and a ``forward`` function that is written against an
 `Operations` object and knows nothing of the library behind it. Each peer brings its own operations: `reference`
-computes in float64, `onnx_ways` records ONNX nodes, `peer_torch` runs PyTorch. So they all compute the same function by
-construction, and wavenetlite, which builds its own layers in `ours`, is checked against them.
+computes in float64, `peers.onnx_ways` records ONNX nodes, `peers.pytorch` runs PyTorch, `peers.ncnn` writes ncnn's
+files. So they all compute the same function by construction, and wavenetlite, which builds its own layers in `ours`, is
+checked against them.
 """
 
 from collections.abc import Callable, Sequence

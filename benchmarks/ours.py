@@ -4,7 +4,7 @@ import os
 
 import numpy as np
 
-from benchmarks.contenders import UnavailableError
+from benchmarks.contenders import TOLERANCE, Calls, UnavailableError
 from benchmarks.models import KEYWORD_OPTIONS, VOICE_OPTIONS, Network
 
 
@@ -50,10 +50,11 @@ def _loaded(model, network: Network):
     return model
 
 
-class StreamRunner:
+class StreamRunner(Calls):
     """A stream fed in blocks into a buffer of its own."""
 
     def __init__(self, model, network: Network, frames: int):
+        super().__init__(frames)
         self._stream = model.stream()
         self._x = np.zeros((frames, network.in_channels), np.float32)
         self._y = np.zeros((frames, network.out_channels), np.float32)
@@ -69,10 +70,11 @@ class StreamRunner:
             process(x, out=y)
 
 
-class WholeRunner:
+class WholeRunner(Calls):
     """The model called on a whole signal."""
 
-    def __init__(self, model):
+    def __init__(self, model, frames: int):
+        super().__init__(frames)
         self._model = model
         self._x = None
 
@@ -89,12 +91,14 @@ class WholeRunner:
 class Wavenetlite:
     """The contender, with one instruction set."""
 
+    tolerance = TOLERANCE
+
     def __init__(self, version: str):
         self.version = version
 
     def prepare(self, network: Network, frames: int, *, streaming: bool):
         model = BUILDERS[network.key](network)
-        return StreamRunner(model, network, frames) if streaming else WholeRunner(model)
+        return StreamRunner(model, network, frames) if streaming else WholeRunner(model, frames)
 
     def fma_peak(self, seconds: float) -> float:
         """GFLOP/s of independent FMAs with the vectors of this instruction set, measured now."""

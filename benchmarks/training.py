@@ -1,9 +1,9 @@
-"""``python -m benchmarks.training``: one step of training, milliseconds: ours and PyTorch's, one thread each.
+"""``python -m benchmarks.training``: one step of training: ours and PyTorch's, one thread each.
 
 Step: forward in training mode, cross-entropy of the last frame, backward, AdamW; network C of the benchmarks, 32 clips
 of 100 frames. Convolution: gradients of input, weight and bias of one convolution of kernel 3, 32 clips of 100 frames.
-Outputs, gradients and running statistics are compared first. A round times every contender once, in turn;
-reported are medians over the rounds and medians of the rounds' ratios to ours. PyTorch runs eager, with
+Outputs, gradients and running statistics are compared first, with PyTorch's eager step. PyTorch runs eager,
+compiled (it needs a C++ compiler for that) and with bfloat16 autocast where the CPU has such products;
 `torch.optim.AdamW` as it chooses to run it (foreach).
 """
 
@@ -11,23 +11,22 @@ import os
 
 os.environ.update(OMP_NUM_THREADS="1", OPENBLAS_NUM_THREADS="1", MKL_NUM_THREADS="1")  # before NumPy is imported
 
-import argparse
-import importlib.util
-import json
-from collections.abc import Callable
-from statistics import median
-from time import perf_counter
 from typing import Any
 
 import numpy as np
 
 import wavenetlite as wl
+from benchmarks import side_by_side
+from benchmarks.contenders import Library
+from benchmarks.side_by_side import Call, Case, Section
 from wavenetlite.train import AdamW, CrossEntropy, Parameters, Tape
 
 CLIPS, FRAMES = 32, 100
 LR, DECAY, MOMENTUM = 1e-6, 0.01, 0.1  # a rate so small that many steps change little
 CHANNELS = (32, 64)
 KERNEL = 3
+OURS, PEER, AUTOCAST = f"ours {wl.isa()}", "torch eager", "torch eager, bf16 autocast"
+LIBRARY = Library("", ("torch",), "torch==2.13.0", ())
 TOLERANCE = 2e-4  # of the largest value
 
 rng = np.random.default_rng(0)
@@ -97,12 +96,14 @@ def torch_network() -> Any:
 
 
 class Torchs:
-    """The same training by PyTorch."""
+    """The same training by PyTorch: eager, compiled, or with products in bfloat16."""
 
-    def __init__(self) -> None:
+    def __init__(self, *, compiled: bool = False, autocast: bool = False) -> None:
         import torch
 
         self.network = torch_network()
+        self.call = torch.compile(self.network) if compiled else self.network
+        self.precision = torch.autocast("cpu", torch.bfloat16, enabled=autocast)
         self.x, self.y = torch.tensor(X).mT.contiguous(), torch.tensor(Y)
         decayed = [one for one in self.network.parameters() if one.ndim > 1]
         others = [one for one in self.network.parameters() if one.ndim == 1]
@@ -113,7 +114,9 @@ class Torchs:
         from torch.nn import functional
 
         self.optimiser.zero_grad()
-        functional.cross_entropy(self.network(self.x)[:, :, -1], self.y).backward()
+        with self.precision:
+            loss = functional.cross_entropy(self.call(self.x)[:, :, -1], self.y)
+        loss.backward()
         self.optimiser.step()
 
 
@@ -193,56 +196,48 @@ def compare_steps(ours: Ours, theirs: Torchs) -> None:
     agree("statistics", np.concatenate([mine[name] for name in names]), np.concatenate([other[name] for name in names]))
 
 
-def contenders() -> dict[str, Callable[[], object]]:
-    """All that are installed, after they have been compared."""
+def section() -> Section:
+    """A step and single convolutions, PyTorch's beside ours after they have been compared."""
     mine = Ours()
-    found: dict[str, Callable[[], object]] = {"step of model C: wavenetlite": mine.step}
     convolutions = {channels: OurConvolution(channels) for channels in CHANNELS}
-    found |= {f"convolution of {channels}: wavenetlite": one.run for channels, one in convolutions.items()}
-    if not importlib.util.find_spec("torch"):
-        print("torch is not installed: left out")
-        return found
+    step: dict[str, Call] = {OURS: mine.step}
+    backward: dict[int, dict[str, Call]] = {channels: {OURS: one.run} for channels, one in convolutions.items()}
+    versions: dict[str, str] = {}
+    missing: dict[str, str] = {}
+    if reason := LIBRARY.missing():
+        missing[PEER] = reason
+    else:
+        versions = peers(mine, convolutions, step, backward, missing)
+    cases = [Case(f"step of C, {CLIPS} x {FRAMES} frames", step)]
+    cases += [Case(f"gradients of a convolution of {channels}", calls) for channels, calls in backward.items()]
+    return Section("training", "Training", cases, versions, missing)
+
+
+def peers(
+    mine: Ours,
+    convolutions: dict[int, OurConvolution],
+    step: dict[str, Call],
+    backward: dict[int, dict[str, Call]],
+    missing: dict[str, str],
+) -> dict[str, str]:
+    """Put PyTorch's calls beside ours; returns their versions."""
     import torch
 
     torch.set_num_threads(1)
     theirs = Torchs()
     compare_steps(mine, theirs)
-    found["step of model C: torch"] = theirs.step
+    step |= {PEER: theirs.step, "torch compile": Torchs(compiled=True).step}
+    if torch.cpu._is_avx512_bf16_supported():
+        step[AUTOCAST] = Torchs(autocast=True).step
+    else:
+        missing[AUTOCAST] = "this CPU has no bfloat16 products"
     for channels, one in convolutions.items():
         other = TorchConvolution(one)
         for what, a, b in zip(("input", "weight"), one.gradients(), other.gradients(), strict=True):
             agree(f"gradient of the {what} of a convolution of {channels}", a, b)
-        found[f"convolution of {channels}: torch"] = other.run
-    return found
-
-
-def measured(found: dict[str, Callable[[], object]], rounds: int) -> dict[str, list[float]]:
-    """Milliseconds of every contender, one value a round."""
-    times: dict[str, list[float]] = {name: [] for name in found}
-    for number in range(rounds + 3):
-        for name, call in found.items():
-            start = perf_counter()
-            call()
-            if number >= 3:  # the first rounds warm up
-                times[name].append(1e3 * (perf_counter() - start))
-    return times
-
-
-def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--rounds", type=int, default=51, help="rounds in which each is timed once (default 51)")
-    parser.add_argument("--json", metavar="FILE", help="write the medians to a file as well")
-    arguments = parser.parse_args()
-    times = measured(contenders(), arguments.rounds)
-    print(f"{'':40}{'ms':>10}   times ours")
-    for name in sorted(times, key=lambda name: (name.split(":")[0], "torch" in name)):
-        base = times[f"{name.split(':')[0]}: wavenetlite"]
-        ratio = median(mine / theirs for mine, theirs in zip(times[name], base, strict=True))
-        print(f"{name:40}{median(times[name]):10.3f}{ratio:13.2f}")
-    if arguments.json:
-        with open(arguments.json, "w") as file:  # noqa: PTH123
-            json.dump({name: median(values) for name, values in times.items()}, file, indent=1)
+        backward[channels][PEER] = other.run
+    return dict.fromkeys([name for name in step if name != OURS], f"torch {torch.__version__}")
 
 
 if __name__ == "__main__":
-    main()
+    side_by_side.main(section, __doc__, rounds=15)

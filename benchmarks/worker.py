@@ -1,17 +1,21 @@
 """The process of one contender: it answers requests over a pipe, one at a time, and sleeps in between."""
 
 import multiprocessing
+import os
 import signal
-import time
 import traceback
 from dataclasses import dataclass
 from multiprocessing.connection import Connection
 from typing import Any
 
+import numpy as np
+
+from benchmarks import models
+from benchmarks.contenders import UnavailableError, open_contender
+from benchmarks.reference import expected
+
 CHECK_FRAMES = 1100
 """Frames streamed before a contender is trusted: enough that the longest dilation reads what a cache has kept."""
-TOLERANCE = 1e-4
-"""Largest difference to the float64 value, in units of that value's largest magnitude."""
 
 
 class WorkerError(Exception):
@@ -68,8 +72,6 @@ class _Bench:
     """The worker's side: the contender and the case it is prepared for."""
 
     def __init__(self, name: str):
-        from benchmarks.contenders import open_contender
-
         self._contender = open_contender(name)
         self._runner: Any = None
         self._calls = 1
@@ -84,13 +86,11 @@ class _Bench:
 
     def prepare(self, key: str, frames: int, streaming: bool) -> float:
         """Build a case and check its output; returns the largest difference to the float64 value over its scale."""
-        from benchmarks.models import NETWORKS
-
         self._runner = None  # frees the buffers of the case before
-        network = NETWORKS[key]()
+        network = models.NETWORKS[key]()
         runner = self._contender.prepare(network, frames, streaming=streaming)
         error = _error(runner, network, frames, streaming)
-        if not error <= TOLERANCE:
+        if not error <= self._contender.tolerance:
             raise WrongOutputError(f"wrong output: differs by {error:.1e} of its scale")
         self._runner = runner
         return error
@@ -103,21 +103,14 @@ class _Bench:
 
     def measure(self) -> float:
         """Seconds a call, over one run of calls."""
-        start = time.perf_counter()
-        self._runner.run(self._calls)
-        return (time.perf_counter() - start) / self._calls
+        return self._runner.seconds(self._calls)
 
 
 def _error(runner, network, frames: int, streaming: bool) -> float:
     """Stream the check signal through the runner (or call it once) and compare with the float64 value."""
-    import numpy as np
-
-    from benchmarks import models
-    from benchmarks.reference import expected
-
-    total = -(-CHECK_FRAMES // frames) * frames if streaming else frames
-    x, wanted = models.signal(network, total), expected(network, total)
-    got = np.concatenate([runner.feed(x[start : start + frames]) for start in range(0, total, frames)])
+    total = -(-(runner.settles + CHECK_FRAMES) // frames) * frames if streaming else frames
+    x = models.signal(network, total)
+    got, wanted = (y[runner.settles :] for y in (runner.render(x), expected(network, total)))
     if got.shape != wanted.shape:
         raise WrongOutputError(f"wrong output: shape {got.shape}, not {wanted.shape}")
     return float(np.abs(got - wanted).max() / np.abs(wanted).max())
@@ -126,6 +119,7 @@ def _error(runner, network, frames: int, streaming: bool) -> float:
 def _serve(pipe: Connection, name: str) -> None:
     """Answer requests until the parent closes the pipe."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C reaches the parent, which closes the pipe
+    _be_silent()
     bench: _Bench | None = None
     while True:
         try:
@@ -139,8 +133,15 @@ def _serve(pipe: Connection, name: str) -> None:
             pipe.send(_Failure(_one_line(error)))
 
 
+def _be_silent() -> None:
+    """Libraries talk on both outputs, from C++ too; what goes wrong comes through the pipe."""
+    nowhere = os.open(os.devnull, os.O_WRONLY)
+    for output in (1, 2):
+        os.dup2(nowhere, output)
+
+
 def _one_line(error: Exception) -> str:
     text = traceback.format_exception_only(error)[-1].strip().splitlines()[0]
-    return text.removeprefix("benchmarks.contenders.UnavailableError: ").removeprefix(
-        "benchmarks.worker.WrongOutputError: "
-    )
+    for own in (UnavailableError, WrongOutputError):
+        text = text.removeprefix(f"{own.__module__}.{own.__name__}: ")
+    return text

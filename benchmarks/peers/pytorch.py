@@ -5,6 +5,7 @@ import warnings
 import torch
 from torch.nn import functional
 
+from benchmarks.contenders import TOLERANCE, Calls
 from benchmarks.models import Network
 
 
@@ -100,10 +101,11 @@ def _merged(weights: dict[str, torch.Tensor]) -> dict[str, torch.Tensor]:
     return weights
 
 
-class TorchRunner:
+class TorchRunner(Calls):
     """A step, eager or traced, with the caches that go from call to call."""
 
     def __init__(self, step, network: Network, frames: int, *, streaming: bool):
+        super().__init__(frames)
         self._step = step
         shapes = network.caches().values() if streaming else ()
         self._caches = [torch.zeros(1, channels, past) for channels, past in shapes]
@@ -136,6 +138,7 @@ class PyTorch:
     """The contender, eager or jit."""
 
     version = f"torch {torch.__version__}"
+    tolerance = TOLERANCE
 
     def __init__(self, *, jit: bool):
         torch.set_num_threads(1)

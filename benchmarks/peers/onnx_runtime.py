@@ -1,32 +1,46 @@
 """ONNX Runtime: static shapes, one thread, all graph optimisations, everything bound to buffers allocated once."""
 
+from functools import cache
+
 import numpy as np
 import onnxruntime as ort
 
+from benchmarks.contenders import TOLERANCE, Calls
 from benchmarks.models import Network
-from benchmarks.onnx_ways import WAYS
+from benchmarks.peers.fastest import fastest
+from benchmarks.peers.onnx_ways import WAYS
+from benchmarks.peers.quantized import INT8_TOLERANCE, QUANTIZED_WAYS, quantized
 
 
 class OnnxRuntime:
-    """The contender; `way` is one of `benchmarks.onnx_ways.WAYS`."""
+    """The contender; `way` is one of `benchmarks.peers.onnx_ways.WAYS`, or ``int8``: the faster of those quantised."""
 
     version = f"onnxruntime {ort.__version__}"
 
     def __init__(self, way: str):
-        self._way = WAYS[way]
+        self._way = way
+        self.tolerance = INT8_TOLERANCE if way == "int8" else TOLERANCE
 
-    def prepare(self, network: Network, frames: int, *, streaming: bool) -> "OnnxRunner":
-        graph = self._way(network, frames, streaming=streaming)
-        session = ort.InferenceSession(
-            graph.model().SerializeToString(), _session_options(), providers=["CPUExecutionProvider"]
-        )
-        return OnnxRunner(session, graph.time_axis)
+    def prepare(self, network: Network, frames: int, *, streaming: bool) -> Calls:
+        @cache
+        def model(way: str) -> tuple[bytes, int]:
+            graph = WAYS[way](network, frames, streaming=streaming)
+            made = quantized(graph, network) if self._way == "int8" else graph.model().SerializeToString()
+            return made, graph.time_axis
+
+        def runner(way: str) -> OnnxRunner:
+            made, time_axis = model(way)
+            session = ort.InferenceSession(made, _session_options(), providers=["CPUExecutionProvider"])
+            return OnnxRunner(session, frames, time_axis)
+
+        return fastest(runner, QUANTIZED_WAYS, network) if self._way == "int8" else runner(self._way)
 
 
-class OnnxRunner:
+class OnnxRunner(Calls):
     """A session with its inputs and outputs bound; a cache's output is the buffer of its input (see `onnx_graphs`)."""
 
-    def __init__(self, session: ort.InferenceSession, time_axis: int):
+    def __init__(self, session: ort.InferenceSession, frames: int, time_axis: int):
+        super().__init__(frames)
         self._session = session
         self._time_first = time_axis == 0
         self._binding = session.io_binding()

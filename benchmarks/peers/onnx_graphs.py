@@ -18,7 +18,7 @@ class Graph:
     """Records ONNX nodes; signals are tensor names.
 
     The base of `benchmarks.models.Operations` in ONNX: the parts that do not depend on how a convolution is written.
-    Subclasses (`benchmarks.onnx_ways`) fix the layout of a signal and the convolutions.
+    Subclasses (`benchmarks.peers.onnx_ways`) fix the layout of a signal and the convolutions.
     """
 
     time_axis: int

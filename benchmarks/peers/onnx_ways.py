@@ -19,7 +19,7 @@ all are measured:
 
 import numpy as np
 
-from benchmarks.onnx_graphs import Graph
+from benchmarks.peers.onnx_graphs import Graph
 
 
 class PlainGraph(Graph):

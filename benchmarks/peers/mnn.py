@@ -1,0 +1,74 @@
+"""MNN on the graphs made for ONNX Runtime, the fastest of them; caches are variables in and out, one thread.
+
+The converter is called inside the process: its command would try to install a package and to send a log of its use.
+"""
+
+import tempfile
+from importlib.metadata import version
+from pathlib import Path
+
+import _tools  # MNN's converter, a module of its own in the same package
+import MNN
+import numpy as np
+from MNN import expr
+
+from benchmarks.contenders import TOLERANCE, Calls
+from benchmarks.models import Network
+from benchmarks.peers.fastest import fastest
+from benchmarks.peers.onnx_graphs import Graph
+from benchmarks.peers.onnx_ways import WAYS
+
+FLOAT_WAYS = ("plain", "conv2d", "gemm")
+OPTIONS = {"backend": "CPU", "numThread": 1, "precision": "high"}
+
+
+class Mnn:
+    """The contender, in float32."""
+
+    version = f"MNN {version('MNN')}"
+    tolerance = TOLERANCE
+
+    def prepare(self, network: Network, frames: int, *, streaming: bool) -> Calls:
+        return fastest(lambda way: MnnRunner(WAYS[way](network, frames, streaming=streaming)), FLOAT_WAYS, network)
+
+
+class MnnRunner(Calls):
+    """A module and the variables of its caches, which go from call to call."""
+
+    def __init__(self, graph: Graph):
+        super().__init__(graph.frames)
+        model = graph.model()
+        self._time_first = graph.time_axis == 0
+        shapes = [[one.dim_value for one in tensor.type.tensor_type.shape.dim] for tensor in model.graph.input]
+        names = [[tensor.name for tensor in tensors] for tensors in (model.graph.input, model.graph.output)]
+        with tempfile.TemporaryDirectory() as folder:
+            onnx, mnn = Path(folder, "network.onnx"), Path(folder, "network.mnn")
+            onnx.write_bytes(model.SerializeToString())
+            files = ["--modelFile", str(onnx), "--MNNModel", str(mnn)]
+            _tools.mnnconvert(["mnnconvert", "-f", "ONNX", *files, "--bizCode", "benchmark"])
+            self._runtime = MNN.nn.create_runtime_manager((OPTIONS,))
+            self._module = MNN.nn.load_module_from_file(str(mnn), *names, runtime_manager=self._runtime)
+        self._x, *self._caches = [_variable(np.zeros(shape, np.float32)) for shape in shapes]
+        self._shape = shapes[0]
+
+    def feed(self, block):
+        self._x = _variable((block if self._time_first else block.T).reshape(self._shape))
+        y, *self._caches = self._module.forward([self._x, *self._caches])
+        y = y.read()
+        return y.copy() if self._time_first else y.reshape(y.shape[1], -1).T.copy()
+
+    def run(self, calls):
+        forward, x, caches = self._module.forward, self._x, self._caches
+        for _ in range(calls):
+            y, *caches = forward([x, *caches])
+            y.read()
+        self._caches = caches
+
+
+def _variable(array: np.ndarray) -> expr.Var:
+    return expr.const(np.ascontiguousarray(array), list(array.shape), expr.NCHW)
+
+
+def open_contender(_: str) -> Mnn:
+    """Return MNN."""
+    return Mnn()

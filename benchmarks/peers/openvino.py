@@ -1,0 +1,89 @@
+"""OpenVINO on the graphs made for ONNX Runtime, the fastest of them; caches are bound in place, one thread.
+
+``fp32``
+    Inference in float32.
+``bf16``
+    Products in bfloat16, where the CPU has them: OpenVINO itself says whether it does.
+``int8``
+    The quantised graph (`benchmarks.peers.quantized`).
+"""
+
+from functools import cache
+
+import numpy as np
+import openvino as ov
+
+from benchmarks.contenders import TOLERANCE, Calls, UnavailableError
+from benchmarks.models import Network
+from benchmarks.peers.fastest import fastest
+from benchmarks.peers.onnx_ways import WAYS
+from benchmarks.peers.quantized import INT8_TOLERANCE, QUANTIZED_WAYS, quantized
+
+TOLERANCES = {"fp32": TOLERANCE, "bf16": 0.1, "int8": INT8_TOLERANCE}
+FLOAT_WAYS = ("plain", "conv2d", "gemm")  # it does not know ONNX Runtime's own FusedConv
+
+
+class OpenVino:
+    """The contender, in one precision."""
+
+    version = f"openvino {ov.__version__.split('-')[0]}"
+
+    def __init__(self, precision: str):
+        self.tolerance = TOLERANCES[precision]
+        self._precision = precision
+        self._core = ov.Core()
+        if precision == "bf16" and "BF16" not in self._core.get_property("CPU", "OPTIMIZATION_CAPABILITIES"):
+            raise UnavailableError("this CPU has no bfloat16 products")
+        self._options = {
+            "INFERENCE_NUM_THREADS": 1,
+            "NUM_STREAMS": 1,
+            "PERFORMANCE_HINT": "LATENCY",
+            "INFERENCE_PRECISION_HINT": "bf16" if precision == "bf16" else "f32",
+        }
+
+    def prepare(self, network: Network, frames: int, *, streaming: bool) -> Calls:
+        @cache
+        def compiled(way: str) -> tuple[ov.CompiledModel, int]:
+            graph = WAYS[way](network, frames, streaming=streaming)
+            model = quantized(graph, network) if self._precision == "int8" else graph.model().SerializeToString()
+            return self._core.compile_model(self._core.read_model(model), "CPU", self._options), graph.time_axis
+
+        def runner(way: str) -> OpenVinoRunner:
+            made, time_axis = compiled(way)
+            return OpenVinoRunner(made, frames, time_axis)
+
+        return fastest(runner, QUANTIZED_WAYS if self._precision == "int8" else FLOAT_WAYS, network)
+
+
+class OpenVinoRunner(Calls):
+    """A request with its tensors bound: inputs and outputs stand in the graph's order, the caches after the signal."""
+
+    def __init__(self, compiled: ov.CompiledModel, frames: int, time_axis: int):
+        super().__init__(frames)
+        self._time_first = time_axis == 0
+        self._request = compiled.create_infer_request()
+        self._x, *caches = [_zeros(tensor) for tensor in compiled.inputs]
+        self._y = _zeros(compiled.outputs[0])
+        for number, (given, made) in enumerate(zip([self._x, *caches], [self._y, *caches], strict=True)):
+            self._request.set_input_tensor(number, given)
+            self._request.set_output_tensor(number, made)
+
+    def feed(self, block):
+        self._x.data[:] = (block if self._time_first else block.T).reshape(self._x.data.shape)
+        self.run(1)
+        y = self._y.data
+        return y.copy() if self._time_first else y.reshape(y.shape[1], -1).T.copy()
+
+    def run(self, calls):
+        infer = self._request.infer
+        for _ in range(calls):
+            infer()
+
+
+def _zeros(tensor: ov.ConstOutput) -> ov.Tensor:
+    return ov.Tensor(np.zeros(list(tensor.shape), np.float32))
+
+
+def open_contender(precision: str) -> OpenVino:
+    """Return OpenVINO in ``"fp32"``, ``"bf16"`` or ``"int8"``."""
+    return OpenVino(precision)
