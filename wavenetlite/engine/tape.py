@@ -9,6 +9,7 @@ from typing import Any, Protocol
 import numpy as np
 
 from wavenetlite.engine.lower import refuse_unsettled
+from wavenetlite.engine.shared_gradients import shared_gradients
 from wavenetlite.graph import Node, topological_order
 from wavenetlite.graph.batch import BatchContext, BatchSequence, BatchStep, ParameterPositions
 from wavenetlite.kernels.training import NoSubnormals
@@ -78,6 +79,8 @@ class Tape:
             step.reach()
         for sequence in {*self.inputs.values(), *(step.out for step in self.steps)}:
             sequence.allocate(clips)
+        for shared in shared_gradients(self.steps):
+            BatchSequence.allocate_gradient(shared, clips)
         for step in self.steps:
             step.prepare()
         self.gradient: Floats = np.zeros(len(parameters.values), np.float32)
@@ -170,19 +173,35 @@ def checked(name: str, value: object, shape: tuple[int, ...]) -> Floats:
 
 def make_steps(order: list[Node], output: Node, sequences: dict[Node, BatchSequence],
                parameters: ParameterPositions) -> list[BatchStep[Any]]:  # fmt: skip
-    """The steps in order. A ReLU is fused into the step before it, if that supports it and has no other reader."""
+    """The steps in order. A ReLU, and then a sum, are fused into the step before, if it supports that and nothing else
+    reads it."""
     readers: dict[Node, list[Node]] = {node: [] for node in order}
     for node in order:
         for edge in node.edges:
             readers[edge.node].append(node)
-    steps, fused = [], set()
+
+    def after(node: Node) -> Node | None:
+        return readers[node][0] if len(readers[node]) == 1 and node is not output else None
+
+    steps: list[BatchStep[Any]] = []
+    fused: set[Node] = set()
+    postponed: dict[Node, BatchStep[Any]] = {}  # to the sum that a step has taken over: only then is the addend there
     for node in order:
-        if node.signal or node in fused:
+        if node in postponed:
+            steps.append(postponed[node])
+        if node.signal or node in fused or node in postponed:
             continue
         inputs = [sequences[edge.node] for edge in node.edges]
         step = node.batch_step(BatchContext(sequences[node], inputs, parameters))
-        after = readers[node][0] if len(readers[node]) == 1 and node is not output else None
-        if after is not None and after.is_relu and step.take_relu(sequences[after]):
-            fused.add(after)
-        steps.append(step)
+        last = node
+        if (relu := after(node)) is not None and relu.is_relu and step.take_relu(sequences[relu]):
+            fused.add(relu)
+            last = relu
+        total = after(last)
+        addend = None if total is None or total in postponed else total.addend(last)
+        if total is not None and addend is not None and sequences[total].frames == sequences[last].frames \
+                and step.take_sum(sequences[total], sequences[addend.node], addend.shift):
+            postponed[total] = step
+        else:
+            steps.append(step)
     return steps
