@@ -4,7 +4,9 @@ Step: forward in training mode, cross-entropy of the last frame, backward, AdamW
 of 100 frames. Convolution: gradients of input, weight and bias of one convolution of kernel 3, 32 clips of 100 frames.
 Outputs, gradients and running statistics are compared first. A round times every contender once, in turn;
 reported are medians over the rounds and medians of the rounds' ratios to ours. PyTorch runs eager, with
-`torch.optim.AdamW` as it chooses to run it (foreach).
+`torch.optim.AdamW` as it chooses to run it (foreach); with ``--compile`` its network through `torch.compile` too,
+which needs a C++ compiler and a minute. The share of the peak counts the multiply-adds of all convolutions, forward and
+back, against what independent FMAs reach in the same process.
 """
 
 import os
@@ -22,6 +24,7 @@ from typing import Any
 import numpy as np
 
 import wavenetlite as wl
+from wavenetlite.kernels import dispatch
 from wavenetlite.train import AdamW, CrossEntropy, Parameters, Tape
 
 CLIPS, FRAMES = 32, 100
@@ -99,10 +102,11 @@ def torch_network() -> Any:
 class Torchs:
     """The same training by PyTorch."""
 
-    def __init__(self) -> None:
+    def __init__(self, compiled: bool = False) -> None:
         import torch
 
         self.network = torch_network()
+        self.forward = torch.compile(self.network) if compiled else self.network
         self.x, self.y = torch.tensor(X).mT.contiguous(), torch.tensor(Y)
         decayed = [one for one in self.network.parameters() if one.ndim > 1]
         others = [one for one in self.network.parameters() if one.ndim == 1]
@@ -113,7 +117,7 @@ class Torchs:
         from torch.nn import functional
 
         self.optimiser.zero_grad()
-        functional.cross_entropy(self.network(self.x)[:, :, -1], self.y).backward()
+        functional.cross_entropy(self.forward(self.x)[:, :, -1], self.y).backward()
         self.optimiser.step()
 
 
@@ -193,8 +197,8 @@ def compare_steps(ours: Ours, theirs: Torchs) -> None:
     agree("statistics", np.concatenate([mine[name] for name in names]), np.concatenate([other[name] for name in names]))
 
 
-def contenders() -> dict[str, Callable[[], object]]:
-    """All that are installed, after they have been compared."""
+def contenders(compiled: bool) -> dict[str, Callable[[], object]]:
+    """All that are installed, after they have been compared; `compiled`: torch.compile too."""
     mine = Ours()
     found: dict[str, Callable[[], object]] = {"step of model C: wavenetlite": mine.step}
     convolutions = {channels: OurConvolution(channels) for channels in CHANNELS}
@@ -208,12 +212,25 @@ def contenders() -> dict[str, Callable[[], object]]:
     theirs = Torchs()
     compare_steps(mine, theirs)
     found["step of model C: torch"] = theirs.step
+    if compiled:
+        found["step of model C: torch.compile"] = Torchs(compiled=True).step
     for channels, one in convolutions.items():
         other = TorchConvolution(one)
         for what, a, b in zip(("input", "weight"), one.gradients(), other.gradients(), strict=True):
             agree(f"gradient of the {what} of a convolution of {channels}", a, b)
         found[f"convolution of {channels}: torch"] = other.run
     return found
+
+
+def share_of_peak(milliseconds: float) -> float:
+    """Share of the FMA peak: a step's convolutions forward, and back to their weights and inputs, but not to `X`."""
+    multiply_adds = CLIPS * FRAMES * (3 * network().macs_per_frame - 40 * 64)
+    rates = []
+    for _ in range(5):
+        start = perf_counter()
+        done = dispatch.multiply_adds(100_000)
+        rates.append(done / (perf_counter() - start))
+    return multiply_adds / (milliseconds / 1e3) / max(rates)
 
 
 def measured(found: dict[str, Callable[[], object]], rounds: int) -> dict[str, list[float]]:
@@ -231,14 +248,17 @@ def measured(found: dict[str, Callable[[], object]], rounds: int) -> dict[str, l
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--rounds", type=int, default=51, help="rounds in which each is timed once (default 51)")
+    parser.add_argument("--compile", action="store_true", help="time torch.compile too")
     parser.add_argument("--json", metavar="FILE", help="write the medians to a file as well")
     arguments = parser.parse_args()
-    times = measured(contenders(), arguments.rounds)
+    times = measured(contenders(arguments.compile), arguments.rounds)
     print(f"{'':40}{'ms':>10}   times ours")
     for name in sorted(times, key=lambda name: (name.split(":")[0], "torch" in name)):
         base = times[f"{name.split(':')[0]}: wavenetlite"]
         ratio = median(mine / theirs for mine, theirs in zip(times[name], base, strict=True))
         print(f"{name:40}{median(times[name]):10.3f}{ratio:13.2f}")
+    share = share_of_peak(median(times["step of model C: wavenetlite"]))
+    print(f"our step runs at {share:.0%} of the FMA peak")
     if arguments.json:
         with open(arguments.json, "w") as file:  # noqa: PTH123
             json.dump({name: median(values) for name, values in times.items()}, file, indent=1)

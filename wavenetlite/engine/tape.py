@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import math
 from fractions import Fraction
 from typing import Any, Protocol
@@ -99,8 +100,8 @@ class Tape:
 
     def seed(self, *key: int) -> None:
         """Reseed dropout."""
-        for index, step in enumerate(self.steps):
-            step.seed(*key, index)
+        for step in self.steps:
+            step.seed(*key, step.place)
 
     def forward(self, x: Floats, c: Floats | None = None) -> Floats:
         """The network's output for a batch, (clips, output frames, out_channels), with the current values.
@@ -186,22 +187,31 @@ def make_steps(order: list[Node], output: Node, sequences: dict[Node, BatchSeque
     steps: list[BatchStep[Any]] = []
     fused: set[Node] = set()
     postponed: dict[Node, BatchStep[Any]] = {}  # to the sum that a step has taken over: only then is the addend there
+    places = itertools.count()
     for node in order:
+        if node.signal or node in fused:
+            continue
+        place = next(places)
         if node in postponed:
             steps.append(postponed[node])
-        if node.signal or node in fused or node in postponed:
             continue
         inputs = [sequences[edge.node] for edge in node.edges]
         step = node.batch_step(BatchContext(sequences[node], inputs, parameters))
-        last = node
+        step.place, last = place, node
         if (relu := after(node)) is not None and relu.is_relu and step.take_relu(sequences[relu]):
             fused.add(relu)
             last = relu
         total = after(last)
-        addend = None if total is None or total in postponed else total.addend(last)
-        if total is not None and addend is not None and sequences[total].frames == sequences[last].frames \
-                and step.take_sum(sequences[total], sequences[addend.node], addend.shift):
+        if total is not None and total not in postponed and takes_sum(step, last, total, sequences):
             postponed[total] = step
         else:
             steps.append(step)
     return steps
+
+
+def takes_sum(step: BatchStep[Any], last: Node, total: Node, sequences: dict[Node, BatchSequence]) -> bool:
+    """Fuse `total`, if it adds something to every frame of `last`, which the step computes."""
+    addend = total.addend(last)
+    if addend is None or sequences[total].frames != sequences[last].frames:
+        return False
+    return step.take_sum(sequences[total], sequences[addend.node], addend.shift)

@@ -109,6 +109,7 @@ class BatchStep(Generic[AnyNode]):
     """Base of all steps: computes `node` from `inputs` (the first of which is `x`) to `out`."""
 
     takes_statistics = False  # whether it uses the batch's statistics instead of the running ones
+    place = 0  # of the node among the network's, whatever is fused: a part of dropout's seed
 
     def __init__(self, node: AnyNode, context: BatchContext) -> None:
         self.node, self.out, self.inputs, self.x = node, context.out, context.inputs, context.inputs[0]

@@ -180,18 +180,15 @@ def dense_gradients(
     bint accumulate):
     """All gradients of a convolution across channels, clip by clip: `weights` as by `weight_gradients`, `bias` += the sum
     of all rows of g, and out (+)= the convolution `back` of `back_taps`; each unless None."""
-    cdef View b = view(g), a, y
+    cdef View b = view(g), y
     cdef Py_ssize_t i, k, count = len(taps) if weights is not None else 0
-    cdef const float** x = <const float**>malloc(count * sizeof(float*) + 1)
-    cdef Py_ssize_t* ldx = <Py_ssize_t*>malloc(count * sizeof(Py_ssize_t) + 1)
-    cdef Py_ssize_t* clip = <Py_ssize_t*>malloc(count * sizeof(Py_ssize_t) + 1)
+    cdef View* x = <View*>malloc((count + 1) * sizeof(View))
+    if x == NULL:
+        raise MemoryError(f"no memory for {count} taps")
     try:
-        if x == NULL or ldx == NULL or clip == NULL:
-            raise MemoryError(f"no memory for {count} taps")
         for k in range(count):
-            a = view(taps[k])
-            same(a, b)
-            x[k], ldx[k], clip[k] = a.first, a.row, a.clip
+            x[k] = view(taps[k])
+            same(x[k], b)
         if back is not None:
             y = view(out)
             if y.clips != b.clips:
@@ -199,20 +196,16 @@ def dense_gradients(
             back.read(back_taps, y)
         with nogil:
             for i in range(b.clips):
-                if count:
-                    kernels.weight_gradients(
-                        count, x, ldx, b.first + i * b.clip, b.row, b.rows, weights.shape[1], weights.shape[2],
-                        &weights[0, 0, 0])
-                    for k in range(count):
-                        x[k] += clip[k]
+                for k in range(count):
+                    kernels.weight_gradient(
+                        x[k].first + i * x[k].clip, x[k].row, b.first + i * b.clip, b.row, b.rows, weights.shape[1],
+                        weights.shape[2], &weights[k, 0, 0])
                 if bias is not None:
                     kernels.sum_rows(b.first + i * b.clip, b.row, b.rows, bias.shape[0], &bias[0])
                 if back is not None:
                     back.run_clip(y.first + i * y.clip, y.rows, y.row, accumulate)
     finally:
         free(x)
-        free(ldx)
-        free(clip)
 
 
 def add_transposed(float[:, :, ::1] weights, Py_ssize_t channels, float[::1] out):

@@ -183,9 +183,6 @@ cdef struct Kernels:
     void (*weight_gradient)(
         const float* x, Py_ssize_t ldx, const float* g, Py_ssize_t ldg, Py_ssize_t rows, Py_ssize_t in_channels,
         Py_ssize_t out_channels, float* out) noexcept nogil
-    void (*weight_gradients)(
-        Py_ssize_t taps, const float* const* x, const Py_ssize_t* ldx, const float* g, Py_ssize_t ldg, Py_ssize_t rows,
-        Py_ssize_t in_channels, Py_ssize_t out_channels, float* out) noexcept nogil
     void (*depthwise_gradient)(
         const float* x, Py_ssize_t ldx, const float* g, Py_ssize_t ldg, Py_ssize_t rows, Py_ssize_t channels,
         float* out) noexcept nogil

@@ -166,8 +166,9 @@ class DenseSource(ConvolutionSource):
 
     def add_weights(self, gradient: Floats, share: Floats, group: int) -> None:
         """Add the gradient of the weights of a group, (taps, in, out)."""
-        first, size, per_out = int(self.weight.flat[0]), self.weight.size // self.groups, len(self.weight) // self.groups
-        training.add_transposed(share, per_out, gradient[first + group * size : first + (group + 1) * size])
+        size = self.weight.size // self.groups
+        first = int(self.weight.flat[0]) + group * size
+        training.add_transposed(share, len(self.weight) // self.groups, gradient[first : first + size])
 
 
 class DepthwiseSource(ConvolutionSource):
