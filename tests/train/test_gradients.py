@@ -67,23 +67,23 @@ SMALL_NETWORKS = {
     "norm read twice": lambda: wl.Sequential(
         [nn.Linear(2, 3), nn.BatchNorm(3), nn.Residual([nn.Activation("relu"), nn.Linear(3, 3)])]),
     "norm in residuals": lambda: wl.Sequential(
-        [nn.Linear(2, 3), *[nn.Residual([nn.Conv1d(3, 3, 2, dilation=d), nn.BatchNorm(3), nn.Activation("relu")])
-                            for d in (1, 2)], nn.Linear(3, 1)]),
+        [nn.Linear(2, 2), *[nn.Residual([nn.Conv1d(2, 2, 2, dilation=d), nn.BatchNorm(2), nn.Activation("relu")])
+                            for d in (1, 2)], nn.Linear(2, 1)]),
     "norm in a residual at the end": lambda: wl.Sequential(
         [nn.Linear(2, 3), nn.Residual([nn.Linear(3, 3), nn.BatchNorm(3)])]),
     "norm in a residual of the input": lambda: nn.Residual([nn.Conv1d(3, 3, 2), nn.BatchNorm(3)]),
     "norm in a shorter residual": lambda: wl.Sequential(
         [nn.Linear(2, 3), nn.Residual([nn.Conv1d(3, 3, 3, padding="valid"), nn.BatchNorm(3)]), nn.Linear(3, 1)]),
     "norms in both branches": lambda: wl.Sequential(
-        [nn.Linear(2, 3), nn.Add([[nn.Linear(3, 4), nn.BatchNorm(4)], [nn.Linear(3, 4), nn.BatchNorm(4)]]),
-         nn.Activation("silu"), nn.Linear(4, 1)]),
+        [nn.Linear(2, 3), nn.Add([[nn.Linear(3, 3), nn.BatchNorm(3)], [nn.Linear(3, 3), nn.BatchNorm(3)]]),
+         nn.Activation("silu"), nn.Linear(3, 1)]),
     "norm before a sum of itself": lambda: wl.Sequential([nn.Linear(2, 3), nn.BatchNorm(3), nn.Add([[], []])]),
     "norm in one of three branches": lambda: wl.Sequential(
         [nn.Linear(2, 3), nn.Add([[], [nn.Linear(3, 3), nn.BatchNorm(3)], [nn.Activation("tanh")]]), nn.Linear(3, 1)]),
     "sum of one sequence": lambda: wl.Sequential([nn.Linear(2, 3), nn.Add([[], [], []]), nn.Linear(3, 2)]),
     "sums of sums": lambda: wl.Sequential(
-        [nn.Linear(2, 3), nn.Residual([nn.Residual([nn.Conv1d(3, 3, 2)]), nn.Residual([nn.Activation("tanh")])]),
-         nn.Add([[nn.Conv1d(3, 3, 2)], [nn.Linear(3, 3)]]), nn.Linear(3, 1)]),
+        [nn.Linear(2, 2), nn.Residual([nn.Residual([nn.Conv1d(2, 2, 2)]), nn.Residual([nn.Activation("tanh")])]),
+         nn.Add([[nn.Conv1d(2, 2, 2)], [nn.Linear(2, 2)]]), nn.Linear(2, 1)]),
     "many taps": lambda: wl.Sequential([nn.Linear(1, 1), nn.Conv1d(1, 1, 50), nn.Linear(1, 1)]),
     "frequency": lambda: wl.Sequential(
         [nn.Linear(2, 4), over_bins(4, 1, 3, (3, 2), stride=(2, 1)), nn.BatchNorm(3, bins=2),
