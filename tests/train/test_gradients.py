@@ -66,6 +66,25 @@ SMALL_NETWORKS = {
     "norm at the end": lambda: wl.Sequential([nn.Linear(2, 3), nn.BatchNorm(3)]),
     "norm read twice": lambda: wl.Sequential(
         [nn.Linear(2, 3), nn.BatchNorm(3), nn.Residual([nn.Activation("relu"), nn.Linear(3, 3)])]),
+    "norm in residuals": lambda: wl.Sequential(
+        [nn.Linear(2, 2), *[nn.Residual([nn.Conv1d(2, 2, 2, dilation=d), nn.BatchNorm(2), nn.Activation("relu")])
+                            for d in (1, 2)], nn.Linear(2, 1)]),
+    "norm in a residual at the end": lambda: wl.Sequential(
+        [nn.Linear(2, 3), nn.Residual([nn.Linear(3, 3), nn.BatchNorm(3)])]),
+    "norm in a residual of the input": lambda: nn.Residual([nn.Conv1d(3, 3, 2), nn.BatchNorm(3)]),
+    "norm in a shorter residual": lambda: wl.Sequential(
+        [nn.Linear(2, 3), nn.Residual([nn.Conv1d(3, 3, 3, padding="valid"), nn.BatchNorm(3)]), nn.Linear(3, 1)]),
+    "norms in both branches": lambda: wl.Sequential(
+        [nn.Linear(2, 3), nn.Add([[nn.Linear(3, 3), nn.BatchNorm(3)], [nn.Linear(3, 3), nn.BatchNorm(3)]]),
+         nn.Activation("silu"), nn.Linear(3, 1)]),
+    "norm before a sum of itself": lambda: wl.Sequential([nn.Linear(2, 3), nn.BatchNorm(3), nn.Add([[], []])]),
+    "norm in one of three branches": lambda: wl.Sequential(
+        [nn.Linear(2, 3), nn.Add([[], [nn.Linear(3, 3), nn.BatchNorm(3)], [nn.Activation("tanh")]]), nn.Linear(3, 1)]),
+    "sum of one sequence": lambda: wl.Sequential([nn.Linear(2, 3), nn.Add([[], [], []]), nn.Linear(3, 2)]),
+    "sums of sums": lambda: wl.Sequential(
+        [nn.Linear(2, 2), nn.Residual([nn.Residual([nn.Conv1d(2, 2, 2)]), nn.Residual([nn.Activation("tanh")])]),
+         nn.Add([[nn.Conv1d(2, 2, 2)], [nn.Linear(2, 2)]]), nn.Linear(2, 1)]),
+    "many taps": lambda: wl.Sequential([nn.Linear(1, 1), nn.Conv1d(1, 1, 50), nn.Linear(1, 1)]),
     "frequency": lambda: wl.Sequential(
         [nn.Linear(2, 4), over_bins(4, 1, 3, (3, 2), stride=(2, 1)), nn.BatchNorm(3, bins=2),
          nn.Activation("relu"), over_bins(2, 3, 1, (1, 1))]),
@@ -187,6 +206,24 @@ def test_tapes_repeat_themselves(name):
     again = check_of(name, 2, enough_frames(name))
     assert same_bits(again.y, y)
     assert same_bits(again.gradient.astype(np.float32), gradient)
+
+
+def residual_blocks(count):
+    blocks = [nn.Residual([nn.Conv1d(4, 4, 2), nn.BatchNorm(4), nn.Activation("relu")]) for _ in range(count)]
+    return wl.Sequential([nn.Linear(2, 4), *blocks, nn.Dropout(0.5), nn.Linear(4, 1)])
+
+
+def test_gradients_share_memory():
+    """However deep a network is: the gradients of its blocks, and of their convolutions, take turns."""
+    few, many = (Tape(Parameters(residual_blocks(count)), 2, 20) for count in (2, 9))
+    memory = [{id(step.out._gradients) for step in tape.steps} for tape in (few, many)]
+    assert len(memory[0]) == len(memory[1]) < len(few.steps)
+
+
+def test_a_fused_sum_leaves_the_seed_of_dropout():
+    """Its node counts, so that training gives the same weights however steps are fused."""
+    tape = Tape(Parameters(residual_blocks(2)), 1, 5)
+    assert [step.place for step in tape.steps] == [0, 1, 2, 4, 5, 7, 8]
 
 
 def test_tapes_of_one_network_run_side_by_side():

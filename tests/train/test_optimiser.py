@@ -64,6 +64,34 @@ def test_the_formula_in_float64(options):
     assert np.abs(values - w).max() < 2e-6
 
 
+def test_every_value_is_rounded_alike():
+    """Whatever its place: the kernel works on vectors and tails as NumPy does, value by value, in float32."""
+    f = np.float32
+    for count in (1, 7, 16, 45):
+        ours, values = AdamW(count, weight_decay=0.3), np.linspace(-2, 3, count, dtype=f)
+        w, m, v = values.copy(), np.zeros(count, f), np.zeros(count, f)
+        for t, (g, lr) in enumerate(zip(gradients(5, count), rates(5), strict=True), 1):
+            ours.step(values, g, lr)
+            m = m * f(0.9) + f(1 - 0.9) * g
+            v = v * f(0.999) + f(1 - 0.999) * g * g
+            deviation = np.sqrt(v) * f(1 / math.sqrt(1 - 0.999**t)) + f(1e-8)
+            w = w * (1 - f(lr * 0.3)) - f(lr / (1 - 0.9**t)) * m / deviation
+            assert np.array_equal(values, w)
+
+
+@pytest.mark.parametrize("part", ["values", "gradient"])
+@pytest.mark.parametrize(("bad", "said"), [
+    (np.zeros(4), "float64"), (np.zeros(3, np.float32), "(3,)"), (np.zeros((2, 2), np.float32), "(2, 2)"),
+    (np.zeros(8, np.float32)[::2], "contiguous"), ([0.0] * 4, "list")])  # fmt: skip
+def test_bad_arrays(part, bad, said):
+    ours, arrays = AdamW(4), {"values": np.ones(4, np.float32), "gradient": np.ones(4, np.float32)}
+    with pytest.raises(wl.WavenetliteError, match=f"^{part} ") as excinfo:
+        ours.step(**arrays | {part: bad}, lr=0.1)
+    assert said in str(excinfo.value)
+    assert "\n" not in str(excinfo.value)
+    assert ours.steps == 0
+
+
 def test_only_what_is_chosen_decays():
     values = np.ones(4, np.float32)
     AdamW(4, decayed=np.array([True, False, True, False]), weight_decay=0.5).step(values, np.zeros(4, np.float32), 0.1)

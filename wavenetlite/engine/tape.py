@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import math
 from fractions import Fraction
 from typing import Any, Protocol
@@ -9,6 +10,7 @@ from typing import Any, Protocol
 import numpy as np
 
 from wavenetlite.engine.lower import refuse_unsettled
+from wavenetlite.engine.shared_gradients import shared_gradients
 from wavenetlite.graph import Node, topological_order
 from wavenetlite.graph.batch import BatchContext, BatchSequence, BatchStep, ParameterPositions
 from wavenetlite.kernels.training import NoSubnormals
@@ -78,6 +80,8 @@ class Tape:
             step.reach()
         for sequence in {*self.inputs.values(), *(step.out for step in self.steps)}:
             sequence.allocate(clips)
+        for shared in shared_gradients(self.steps):
+            BatchSequence.allocate_gradient(shared, clips)
         for step in self.steps:
             step.prepare()
         self.gradient: Floats = np.zeros(len(parameters.values), np.float32)
@@ -96,8 +100,8 @@ class Tape:
 
     def seed(self, *key: int) -> None:
         """Reseed dropout."""
-        for index, step in enumerate(self.steps):
-            step.seed(*key, index)
+        for step in self.steps:
+            step.seed(*key, step.place)
 
     def forward(self, x: Floats, c: Floats | None = None) -> Floats:
         """The network's output for a batch, (clips, output frames, out_channels), with the current values.
@@ -170,19 +174,44 @@ def checked(name: str, value: object, shape: tuple[int, ...]) -> Floats:
 
 def make_steps(order: list[Node], output: Node, sequences: dict[Node, BatchSequence],
                parameters: ParameterPositions) -> list[BatchStep[Any]]:  # fmt: skip
-    """The steps in order. A ReLU is fused into the step before it, if that supports it and has no other reader."""
+    """The steps in order. A ReLU, and then a sum, are fused into the step before, if it supports that and nothing else
+    reads it."""
     readers: dict[Node, list[Node]] = {node: [] for node in order}
     for node in order:
         for edge in node.edges:
             readers[edge.node].append(node)
-    steps, fused = [], set()
+
+    def after(node: Node) -> Node | None:
+        return readers[node][0] if len(readers[node]) == 1 and node is not output else None
+
+    steps: list[BatchStep[Any]] = []
+    fused: set[Node] = set()
+    postponed: dict[Node, BatchStep[Any]] = {}  # to the sum that a step has taken over: only then is the addend there
+    places = itertools.count()
     for node in order:
         if node.signal or node in fused:
             continue
+        place = next(places)
+        if node in postponed:
+            steps.append(postponed[node])
+            continue
         inputs = [sequences[edge.node] for edge in node.edges]
         step = node.batch_step(BatchContext(sequences[node], inputs, parameters))
-        after = readers[node][0] if len(readers[node]) == 1 and node is not output else None
-        if after is not None and after.is_relu and step.take_relu(sequences[after]):
-            fused.add(after)
-        steps.append(step)
+        step.place, last = place, node
+        if (relu := after(node)) is not None and relu.is_relu and step.take_relu(sequences[relu]):
+            fused.add(relu)
+            last = relu
+        total = after(last)
+        if total is not None and total not in postponed and takes_sum(step, last, total, sequences):
+            postponed[total] = step
+        else:
+            steps.append(step)
     return steps
+
+
+def takes_sum(step: BatchStep[Any], last: Node, total: Node, sequences: dict[Node, BatchSequence]) -> bool:
+    """Fuse `total`, if it adds something to every frame of `last`, which the step computes."""
+    addend = total.addend(last)
+    if addend is None or sequences[total].frames != sequences[last].frames:
+        return False
+    return step.take_sum(sequences[total], sequences[addend.node], addend.shift)

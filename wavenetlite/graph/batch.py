@@ -47,10 +47,20 @@ class BatchSequence:
         self._gradients: Floats
 
     def allocate(self, clips: int) -> None:
-        ld = padded(self.channels)
-        self._values = aligned_zeros((clips, self.before + self.frames + self.after, ld))
-        if self.wanted:
-            self._gradients = aligned_zeros((clips, self.gradient_before + self.frames + self.gradient_after, ld))
+        self._values = aligned_zeros((clips, self.before + self.frames + self.after, padded(self.channels)))
+
+    @staticmethod
+    def allocate_gradient(sequences: Sequence[BatchSequence], clips: int) -> None:
+        """Allocate one gradient for sequences of the same shape that need theirs at different times."""
+        first = sequences[0]
+        before = max(one.gradient_before for one in sequences)
+        after = max(one.gradient_after for one in sequences)
+        memory = aligned_zeros((clips, before + first.frames + after, padded(first.channels)))
+        for one in sequences:
+            one.gradient_before, one.gradient_after, one._gradients = before, after, memory
+
+    def shares_gradient(self, other: BatchSequence) -> bool:
+        return self._gradients is other._gradients
 
     @property
     def values(self) -> Floats:
@@ -99,6 +109,7 @@ class BatchStep(Generic[AnyNode]):
     """Base of all steps: computes `node` from `inputs` (the first of which is `x`) to `out`."""
 
     takes_statistics = False  # whether it uses the batch's statistics instead of the running ones
+    place = 0  # of the node among the network's, whatever is fused: a part of dropout's seed
 
     def __init__(self, node: AnyNode, context: BatchContext) -> None:
         self.node, self.out, self.inputs, self.x = node, context.out, context.inputs, context.inputs[0]
@@ -107,6 +118,15 @@ class BatchStep(Generic[AnyNode]):
     def take_relu(self, out: BatchSequence) -> bool:
         """Fuse the following ReLU, which writes `out`; returns whether this is supported."""
         return False
+
+    def take_sum(self, out: BatchSequence, addend: BatchSequence, shift: int) -> bool:
+        """Fuse the following sum, which writes `out`, with an addend read from row `shift` on; the same."""
+        return False
+
+    @property
+    def passes_to(self) -> BatchSequence | None:
+        """The input whose gradient, if it has no other before, is that of the output: they may share its memory."""
+        return None
 
     def seed(self, *key: int) -> None:
         """Reseed the random generator, if there is one."""

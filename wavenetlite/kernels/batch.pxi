@@ -61,14 +61,19 @@ cdef void channel_sums(
 
 cdef void normalise(
     const float* x, Py_ssize_t ldx, Py_ssize_t rows, Py_ssize_t channels, const float* scale, const float* offset, bint relu,
-    float* out, Py_ssize_t ld) noexcept nogil:
-    """out = x * scale + offset, optionally with a ReLU."""
+    const float* addend, Py_ssize_t ld_addend, float* out, Py_ssize_t ld) noexcept nogil:
+    """out = x * scale + offset, optionally with a ReLU, plus the addend (NULL: none)."""
     cdef Py_ssize_t row, c
     cdef float least = 0.0 if relu else -3.4e38, v
     for row in range(rows):
-        for c in range(channels):
-            v = x[row * ldx + c] * scale[c] + offset[c]
-            out[row * ld + c] = least if v < least else v
+        if addend == NULL:
+            for c in range(channels):
+                v = x[row * ldx + c] * scale[c] + offset[c]
+                out[row * ld + c] = least if v < least else v
+        else:
+            for c in range(channels):
+                v = x[row * ldx + c] * scale[c] + offset[c]
+                out[row * ld + c] = (least if v < least else v) + addend[row * ld_addend + c]
 
 
 cdef void normalise_sums(
@@ -117,6 +122,22 @@ cdef void add_rows(const float* x, Py_ssize_t ldx, Py_ssize_t rows, Py_ssize_t c
             out[row * ld + c] += x[row * ldx + c]
 
 
+cdef void adam(
+    Py_ssize_t n, const float* gradient, const float* decayed, const Adam* adam, float* first, float* second,
+    float* values) noexcept nogil:
+    """A step of `values` and of the moving averages of the gradient and of its square; `decayed` is 1 where values decay."""
+    cdef Adam a = adam[0]
+    cdef Py_ssize_t i
+    cdef float g, v
+    for i in range(n):
+        g = gradient[i]
+        first[i] = first[i] * a.keep_first + a.add_first * g
+        second[i] = second[i] * a.keep_second + a.add_second * g * g
+        v = values[i] * (<float>1.0 - a.decay * decayed[i])
+        values[i] = v - a.rate * first[i] / (sqrtf(second[i]) * a.deviation + a.eps)
+
+
+KERNELS.adam = adam
 KERNELS.sum_rows = sum_rows
 KERNELS.depthwise_gradient = depthwise_gradient
 KERNELS.channel_sums = channel_sums

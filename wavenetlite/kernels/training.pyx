@@ -15,7 +15,7 @@ import numpy as np
 from wavenetlite.kernels.pack import Arena
 from wavenetlite.kernels.packed cimport Blocks, new_strips, set_conv
 from wavenetlite.kernels.dispatch cimport kernels as chosen_kernels
-from wavenetlite.kernels.types cimport Conv, Kernels, Strip
+from wavenetlite.kernels.types cimport Adam, Conv, Kernels, Strip
 
 cdef extern from "simd.h" nogil:
     uint64_t flush_subnormals()
@@ -134,51 +134,93 @@ cdef class Convolution:
 
     def run(self, list taps, cnp.ndarray out, bint accumulate):
         """out (+)= the convolution of `taps`, one batch of rows per tap."""
-        cdef View y = view(out), v
-        cdef Py_ssize_t i, b, clips = y.clips
-        cdef float* first = y.first
+        cdef View y = view(out)
+        cdef Py_ssize_t b
+        self.read(taps, y)
+        with nogil:
+            for b in range(y.clips):
+                self.run_clip(y.first + b * y.clip, y.rows, y.row, accumulate)
+
+    cdef int read(self, list taps, View y) except -1:
+        """Let the first clip be the next."""
+        cdef View v
+        cdef Py_ssize_t i
         for i in range(self.taps):
             v = view(taps[self.place[i]])
             same(v, y)
             self.x[i], self.ldx[i], self.clip[i] = v.first, v.row, v.clip
-        with nogil:
-            for b in range(clips):
-                if self.depthwise:
-                    expect(not accumulate)
-                    kernels.convolve_depthwise(
-                        self.arena + self.depthwise_weights, self.arena + self.depthwise_bias, self.taps, self.x, self.ldx,
-                        y.rows, first, y.row)
-                elif self.strips:
-                    kernels.convolve_strips(
-                        self.strip, self.strips, self.x, self.ldx, y.rows, first if accumulate else NULL, first, y.row,
-                        self.at, self.apart)
-                else:
-                    kernels.convolve(
-                        &self.conv, self.x, self.ldx, y.rows, first if accumulate else NULL, first, y.row)
-                first += y.clip
-                for i in range(self.taps):
-                    self.x[i] += self.clip[i]
+        return 0
+
+    cdef void run_clip(self, float* out, Py_ssize_t rows, Py_ssize_t ld, bint accumulate) noexcept nogil:
+        """The convolution of the next clip."""
+        cdef Py_ssize_t i
+        if self.depthwise:
+            expect(not accumulate)
+            kernels.convolve_depthwise(
+                self.arena + self.depthwise_weights, self.arena + self.depthwise_bias, self.taps, self.x, self.ldx, rows, out, ld)
+        elif self.strips:
+            kernels.convolve_strips(
+                self.strip, self.strips, self.x, self.ldx, rows, out if accumulate else NULL, out, ld, self.at, self.apart)
+        else:
+            kernels.convolve(&self.conv, self.x, self.ldx, rows, out if accumulate else NULL, out, ld)
+        for i in range(self.taps):
+            self.x[i] += self.clip[i]
 
 
-def weight_gradients(list taps, cnp.ndarray g, float[:, :, :] out):
+def weight_gradients(list taps, cnp.ndarray g, float[:, :, ::1] out):
     """out[k] (in, out, a multiple of 4) += x^T g: the gradient of tap k, which reads the rows x, for output gradients g.
 
     Clip by clip, so that a clip's rows stay in the cache.
     """
-    cdef View b = view(g)
-    cdef View[64] a
-    cdef Py_ssize_t i, k, count = min(<Py_ssize_t>64, <Py_ssize_t>len(taps))
-    for k in range(count):
-        a[k] = view(taps[k])
-        same(a[k], b)
+    dense_gradients(taps, g, out, None, None, [], None, False)
+
+
+def dense_gradients(
+    list taps, cnp.ndarray g, float[:, :, ::1] weights, float[::1] bias, Convolution back, list back_taps, cnp.ndarray out,
+    bint accumulate):
+    """All gradients of a convolution across channels, clip by clip: `weights` as by `weight_gradients`, `bias` += the sum
+    of all rows of g, and out (+)= the convolution `back` of `back_taps`; each unless None."""
+    cdef View b = view(g), y
+    cdef Py_ssize_t i, k, count = len(taps) if weights is not None else 0
+    cdef View* x = <View*>malloc((count + 1) * sizeof(View))
+    if x == NULL:
+        raise MemoryError(f"no memory for {count} taps")
+    try:
+        for k in range(count):
+            x[k] = view(taps[k])
+            same(x[k], b)
+        if back is not None:
+            y = view(out)
+            if y.clips != b.clips:
+                raise ValueError(f"batches of {y.clips} and {b.clips} clips do not match")
+            back.read(back_taps, y)
+        with nogil:
+            for i in range(b.clips):
+                for k in range(count):
+                    kernels.weight_gradient(
+                        x[k].first + i * x[k].clip, x[k].row, b.first + i * b.clip, b.row, b.rows, weights.shape[1],
+                        weights.shape[2], &weights[k, 0, 0])
+                if bias is not None:
+                    kernels.sum_rows(b.first + i * b.clip, b.row, b.rows, bias.shape[0], &bias[0])
+                if back is not None:
+                    back.run_clip(y.first + i * y.clip, y.rows, y.row, accumulate)
+    finally:
+        free(x)
+
+
+def add_transposed(float[:, :, ::1] weights, Py_ssize_t channels, float[::1] out):
+    """out, that is (channels, in, taps), += `weights` (taps, in, at least `channels`)."""
+    cdef Py_ssize_t taps = weights.shape[0], ins = weights.shape[1], ld = weights.shape[2], i, o, k
+    cdef const float* share = &weights[0, 0, 0]
+    cdef float* to
+    if out.shape[0] != channels * ins * taps or channels > weights.shape[2]:
+        raise ValueError(f"{out.shape[0]} floats cannot hold {channels} x {ins} x {taps} weights")
     with nogil:
-        for i in range(b.clips):
-            for k in range(count):
-                kernels.weight_gradient(
-                    a[k].first + i * a[k].clip, a[k].row, b.first + i * b.clip, b.row, b.rows, out.shape[1], out.shape[2],
-                    &out[k, 0, 0])
-    if count < len(taps):
-        weight_gradients(taps[count:], g, out[count:])
+        for i in range(ins):
+            for o in range(channels):
+                to = &out[0] + (o * ins + i) * taps
+                for k in range(taps):
+                    to[k] += share[(k * ins + i) * ld + o]
 
 
 def weight_gradients_of_bins(
@@ -232,6 +274,20 @@ def sum_rows(cnp.ndarray x, float[::1] out):
             kernels.sum_rows(a.first + i * a.clip, a.row, a.rows, out.shape[0], &out[0])
 
 
+def adam(
+    const float[::1] gradient, const float[::1] decayed, constants, float[::1] first, float[::1] second, float[::1] values):
+    """A step of Adam; `constants` are the fields of the kernels' struct of that name, in order."""
+    cdef Adam step
+    cdef Py_ssize_t n = values.shape[0]
+    if not n == gradient.shape[0] == decayed.shape[0] == first.shape[0] == second.shape[0]:
+        raise ValueError(f"gradient of {gradient.shape[0]} and averages of {first.shape[0]} do not match {n} values")
+    (step.keep_first, step.add_first, step.keep_second, step.add_second, step.rate, step.deviation, step.eps,
+     step.decay) = constants
+    if n:
+        with nogil:
+            kernels.adam(n, &gradient[0], &decayed[0], &step, &first[0], &second[0], &values[0])
+
+
 def copy(cnp.ndarray x, cnp.ndarray out):
     """out = x, both contiguous."""
     cdef View a = view(x), y = view(out)
@@ -274,14 +330,20 @@ def channel_statistics(cnp.ndarray x, Py_ssize_t channels):
     return mean + shift, np.maximum(np.asarray(squares) / count - mean * mean, 0.0)
 
 
-def normalise(cnp.ndarray x, const float[::1] scale, const float[::1] offset, bint relu, cnp.ndarray out):
-    """out = x * scale + offset, optionally with a ReLU."""
-    cdef View a = view(x), y = view(out)
+def normalise(
+    cnp.ndarray x, const float[::1] scale, const float[::1] offset, bint relu, cnp.ndarray addend, cnp.ndarray out):
+    """out = x * scale + offset, optionally with a ReLU, plus `addend`, unless None."""
+    cdef View a = view(x), y = view(out), more
     cdef Py_ssize_t i, clips = same(a, y)
+    cdef bint added = addend is not None
+    if added:
+        more = view(addend)
+        same(more, y)
     with nogil:
         for i in range(clips):
             kernels.normalise(
-                a.first + i * a.clip, a.row, a.rows, scale.shape[0], &scale[0], &offset[0], relu, y.first + i * y.clip, y.row)
+                a.first + i * a.clip, a.row, a.rows, scale.shape[0], &scale[0], &offset[0], relu,
+                more.first + i * more.clip if added else NULL, more.row if added else 0, y.first + i * y.clip, y.row)
 
 
 def normalise_sums(

@@ -128,8 +128,14 @@ cdef struct Front:
 cdef struct Compression:
     double b, scale, gain, bias, power, eps, bias_to_power
 
+# A step of Adam with decoupled weight decay: the shares of the moving averages kept and added, the learning rate and the
+# factor of the deviation (both corrected for the averages' start), and the decay of the values.
+cdef struct Adam:
+    float keep_first, add_first, keep_second, add_second, rate, deviation, eps, decay
+
 cdef extern from "<math.h>" nogil:
     double sqrt(double x)
+    float sqrtf(float x)
 
 cdef struct OfferedStep:
     const char* name
@@ -192,7 +198,7 @@ cdef struct Kernels:
         double* squares) noexcept nogil
     void (*normalise)(
         const float* x, Py_ssize_t ldx, Py_ssize_t rows, Py_ssize_t channels, const float* scale, const float* offset,
-        bint relu, float* out, Py_ssize_t ld) noexcept nogil
+        bint relu, const float* addend, Py_ssize_t ld_addend, float* out, Py_ssize_t ld) noexcept nogil
     void (*normalise_sums)(
         const float* x, Py_ssize_t ldx, const float* g, Py_ssize_t ldg, Py_ssize_t rows, Py_ssize_t channels,
         const float* scale, const float* offset, const float* mean, bint relu, double* total, double* products) noexcept nogil
@@ -205,6 +211,9 @@ cdef struct Kernels:
     void (*running_max_gradient)(
         const float* x, Py_ssize_t ldx, const float* g, Py_ssize_t ldg, Py_ssize_t rows, Py_ssize_t channels, float* out,
         Py_ssize_t ld) noexcept nogil
+    void (*adam)(
+        Py_ssize_t n, const float* gradient, const float* decayed, const Adam* adam, float* first, float* second,
+        float* values) noexcept nogil
     double (*multiply_adds)(Py_ssize_t rounds) noexcept nogil
     Py_ssize_t lanes            # floats of its widest vector
     # Kernels registered by name

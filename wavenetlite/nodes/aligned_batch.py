@@ -7,6 +7,7 @@ from typing import TypeVar
 
 from wavenetlite.graph import Node
 from wavenetlite.graph.batch import BatchSequence, BatchStep
+from wavenetlite.kernels import training
 from wavenetlite.support.arrays import Floats
 
 AnyNode = TypeVar("AnyNode", bound=Node)
@@ -26,3 +27,18 @@ class AlignedBatchStep(BatchStep[AnyNode]):
     def rows(self) -> list[Floats]:
         """The rows read of each sequence."""
         return [x.rows(shift, self.out.frames) for x, shift in self.parts()]
+
+
+def passes_gradient(out: BatchSequence, x: BatchSequence, shift: int) -> bool:
+    """Whether the whole gradient of a sum is also that of its addend, read from row `shift` on."""
+    return x.wanted and shift == 0 and x.frames == out.frames
+
+
+def pass_gradient(out: BatchSequence, x: BatchSequence, shift: int) -> None:
+    """Add the gradient of a sum to that of its addend; nothing is to be done where they share their memory."""
+    count = min(out.frames, x.frames - shift)
+    g = out.gradient_rows(0, count)
+    if not x.first_gradient(everything=passes_gradient(out, x, shift)):
+        training.add(g, x.gradient_rows(shift, count))
+    elif not x.shares_gradient(out):
+        training.copy(g, x.gradient)

@@ -134,14 +134,41 @@ class DenseSource(ConvolutionSource):
         per_in, per_out = self.x.channels // self.groups, self.out.channels // self.groups
         self.weight_gradient = aligned_zeros((self.edge.taps, per_in, fours(per_out)))
 
+    def backward(self, gradient: Floats) -> None:
+        """Clip by clip without groups: the rows of a clip are then still in the cache when they are read again."""
+        if self.groups > 1:
+            super().backward(gradient)
+            return
+        weights = self.weight_gradient if self.trained else None
+        bias = None if self.bias is None else self.bias_gradient
+        back, accumulate = self.backwards, False
+        for share in (weights, bias):
+            if share is not None:
+                share[:] = 0.0
+        if back is not None:
+            accumulate = self.prepare_input_gradient()
+        training.dense_gradients(
+            self.rows, self.out.gradient, weights, bias, back, self.gradient_rows if back else [],
+            self.x.gradient if back else None, accumulate,
+        )  # fmt: skip
+        if weights is not None:
+            self.add_weights(gradient, weights, 0)
+        if bias is not None:
+            self.add_bias(gradient, bias)
+
     def weights_backward(self, gradient: Floats, g: Floats) -> None:
         per_in, per_out = self.x.channels // self.groups, self.out.channels // self.groups
         for group in range(self.groups):
             rows = [row[:, :, group * per_in :] for row in self.rows] if group else self.rows
             self.weight_gradient[:] = 0.0
             training.weight_gradients(rows, g[:, :, group * per_out :], self.weight_gradient)
-            outs = slice(group * per_out, (group + 1) * per_out)
-            add_at(gradient, self.weight[outs], self.weight_gradient[:, :, :per_out].transpose(2, 1, 0))
+            self.add_weights(gradient, self.weight_gradient, group)
+
+    def add_weights(self, gradient: Floats, share: Floats, group: int) -> None:
+        """Add the gradient of the weights of a group, (taps, in, out)."""
+        size = self.weight.size // self.groups
+        first = int(self.weight.flat[0]) + group * size
+        training.add_transposed(share, len(self.weight) // self.groups, gradient[first : first + size])
 
 
 class DepthwiseSource(ConvolutionSource):

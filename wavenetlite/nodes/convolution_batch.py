@@ -133,16 +133,25 @@ class ConvolutionSource:
         if self.bias is not None:
             self.bias_gradient[:] = 0.0
             training.sum_rows(g, self.bias_gradient)
-            add_at(gradient, self.bias, self.bias_gradient.reshape(-1, self.bias.size).sum(axis=0))  # over bins, if any
+            self.add_bias(gradient, self.bias_gradient)
         if self.backwards is not None:
             self.input_backward(self.backwards)
 
-    def input_backward(self, backwards: training.Convolution) -> None:
+    def add_bias(self, gradient: Floats, share: Floats) -> None:
+        """Add the gradient of the bias, over all bins, if there are any."""
+        if self.bias is not None:
+            add_at(gradient, self.bias, share.reshape(-1, self.bias.size).sum(axis=0))
+
+    def prepare_input_gradient(self) -> bool:
+        """Whether the gradient of the input has been begun."""
         if self.spread is not None:
             self.spread.fill()
-        first = self.x.first_gradient()
-        if self.scratch is None or first:
-            backwards.run(self.gradient_rows, self.x.gradient, not first)
+        return not self.x.first_gradient()
+
+    def input_backward(self, backwards: training.Convolution) -> None:
+        begun = self.prepare_input_gradient()
+        if self.scratch is None or not begun:
+            backwards.run(self.gradient_rows, self.x.gradient, begun)
         else:
             backwards.run(self.gradient_rows, self.scratch, False)
             training.add(self.scratch, self.x.gradient)

@@ -10,6 +10,7 @@ import numpy as np
 from wavenetlite.graph import Depthwise, Edge, KernelCall, Node, OnnxBuilder, ScriptBuilder
 from wavenetlite.graph.batch import BatchContext, BatchSequence, BatchStep, add_at
 from wavenetlite.kernels import training
+from wavenetlite.nodes.aligned_batch import pass_gradient, passes_gradient
 from wavenetlite.support.arrays import Doubles, Floats
 
 NORM = """\
@@ -71,13 +72,14 @@ class Norm(Node):
 
 
 class NormBatchStep(BatchStep[Norm]):
-    """Batch normalisation by the statistics of the batch, optionally with a fused ReLU."""
+    """Batch normalisation by the statistics of the batch, optionally with a fused ReLU and the sum after it."""
 
     takes_statistics = True
 
     def __init__(self, node: Norm, context: BatchContext) -> None:
         super().__init__(node, context)
         self.relu = False
+        self.addend: BatchSequence | None = None
         parameters = context.parameters
         self.weight, self.bias = parameters.positions(node.weight), parameters.positions(node.bias)
         self.names = parameters.statistic(node.mean), parameters.statistic(node.variance)
@@ -85,6 +87,21 @@ class NormBatchStep(BatchStep[Norm]):
     def take_relu(self, out: BatchSequence) -> bool:
         self.out, self.relu = out, True
         return True
+
+    def take_sum(self, out: BatchSequence, addend: BatchSequence, shift: int) -> bool:
+        self.out, self.addend, self.shift = out, addend, shift
+        self.inputs = [self.x, addend]
+        return True
+
+    def reach(self) -> None:
+        if self.addend is not None:
+            self.addend.after = max(self.addend.after, self.shift + self.out.frames - self.addend.frames)
+
+    @property
+    def passes_to(self) -> BatchSequence | None:
+        if self.addend is None or not passes_gradient(self.out, self.addend, self.shift):
+            return None
+        return self.addend
 
     def pack(self, values: Floats) -> None:
         first, second = int(self.weight[0]), int(self.bias[0])
@@ -99,7 +116,8 @@ class NormBatchStep(BatchStep[Norm]):
         self.deviation = np.sqrt(variance + self.node.eps)
         scale = self.scale_by / self.deviation
         self.mean, self.scale, self.offset = map(self.for_bins, (mean, scale, self.shift_by - mean * scale))
-        training.normalise(x, self.scale, self.offset, self.relu, self.out.values)
+        addend = None if self.addend is None else self.addend.rows(self.shift, self.out.frames)
+        training.normalise(x, self.scale, self.offset, self.relu, addend, self.out.values)
 
     def backward(self, gradient: Floats) -> None:
         x, g = self.x.values, self.out.gradient
@@ -116,13 +134,17 @@ class NormBatchStep(BatchStep[Norm]):
             training.normalise_gradient(
                 x, g, self.scale, self.offset, self.mean, self.relu, constant, slope, not first, self.x.gradient
             )
+        if self.addend is not None and self.addend.wanted:
+            pass_gradient(self.out, self.addend, self.shift)
 
     def over_bins(self, mean: Doubles, variance: Doubles) -> tuple[Doubles, Doubles]:
         """Statistics over all bins from those of each channel."""
+        if self.node.bins == 1:
+            return mean, variance
         means, variances = mean.reshape(self.node.bins, -1), variance.reshape(self.node.bins, -1)
         overall = means.mean(axis=0)
         return overall, (variances + (means - overall) ** 2).mean(axis=0)
 
     def for_bins(self, value: Doubles) -> Floats:
         """Repeat one value per map to one per channel."""
-        return np.tile(value, self.node.bins).astype(np.float32)
+        return (value if self.node.bins == 1 else np.tile(value, self.node.bins)).astype(np.float32)

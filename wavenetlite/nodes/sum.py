@@ -6,9 +6,9 @@ from dataclasses import dataclass
 from typing import ClassVar
 
 from wavenetlite.graph import Edge, KernelCall, Node, OnnxBuilder, ScriptBuilder, aligned, clock_after
-from wavenetlite.graph.batch import BatchContext, BatchStep
+from wavenetlite.graph.batch import BatchContext, BatchSequence, BatchStep
 from wavenetlite.kernels import training
-from wavenetlite.nodes.aligned_batch import AlignedBatchStep
+from wavenetlite.nodes.aligned_batch import AlignedBatchStep, pass_gradient, passes_gradient
 from wavenetlite.support.arrays import Floats
 from wavenetlite.support.errors import ParameterError
 
@@ -59,9 +59,9 @@ class SumBatchStep(AlignedBatchStep[Sum]):
     def backward(self, gradient: Floats) -> None:
         for x, shift in self.parts():
             if x.wanted:
-                count = min(self.out.frames, x.frames - shift)
-                g = self.out.gradient_rows(0, count)
-                if x.first_gradient(everything=shift == 0 and x.frames == self.out.frames):
-                    training.copy(g, x.gradient)
-                else:
-                    training.add(g, x.gradient_rows(shift, count))
+                pass_gradient(self.out, x, shift)
+
+    @property
+    def passes_to(self) -> BatchSequence | None:
+        parts = [(x, shift) for x, shift in self.parts() if self.inputs.count(x) == 1]
+        return next((x for x, shift in parts if passes_gradient(self.out, x, shift)), None)

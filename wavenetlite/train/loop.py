@@ -357,8 +357,10 @@ class Run:
         for shards in zip(*(tape.statistics for tape in tapes), strict=True):
             for name in shards[0]:
                 running = self.parameters.statistics[name]
-                mean = np.mean([statistics[name] for statistics in shards], axis=0)
-                running += (MOMENTUM * (mean - running)).astype(np.float32)
+                total = shards[0][name].copy()
+                for other in shards[1:]:
+                    total += other[name]
+                running += (MOMENTUM * (total / len(shards) - running)).astype(np.float32)
 
     def keep_average(self) -> None:
         """Update the moving averages of weights and statistics."""

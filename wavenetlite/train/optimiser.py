@@ -8,9 +8,10 @@ from collections.abc import Callable
 import numpy as np
 import numpy.typing as npt
 
-from wavenetlite.support.arrays import Floats
+from wavenetlite.kernels import training
+from wavenetlite.support.arrays import Floats, is_array
 from wavenetlite.support.checks import number, one_of
-from wavenetlite.support.errors import ParameterError
+from wavenetlite.support.errors import ArrayTypeError, ParameterError
 
 SCHEDULES = ("constant", "cosine", "one_cycle")
 
@@ -62,20 +63,17 @@ class AdamW:
         self.second: Floats = np.zeros(count, np.float32)
 
     def step(self, values: Floats, gradient: Floats, lr: float) -> None:
-        """Change `values` in place by one step."""
+        """Change `values` in place by one step; both arrays are float32, (count,) and contiguous."""
+        for name, array in (("values", values), ("gradient", gradient)):
+            if not is_array(array) or array.dtype != np.float32:
+                raise ArrayTypeError(f"{name} is a {getattr(array, 'dtype', type(array).__name__)}; it must be float32")
+            if array.shape != self.first.shape or not array.flags.c_contiguous:
+                raise ParameterError(f"{name} has shape {array.shape}; it must be {self.first.shape}, contiguous")
         self.steps += 1
         one, two = self.betas
-        self.first *= np.float32(one)
-        self.first += np.float32(1 - one) * gradient
-        self.second *= np.float32(two)
-        self.second += np.float32(1 - two) * gradient * gradient
-        rate = lr / (1 - one**self.steps)
-        deviation = np.sqrt(self.second)
-        deviation *= np.float32(1 / math.sqrt(1 - two**self.steps))
-        deviation += np.float32(self.eps)
-        if self.weight_decay:
-            values *= 1 - np.float32(lr * self.weight_decay) * self.decayed
-        values -= np.float32(rate) * self.first / deviation
+        rate, deviation = lr / (1 - one**self.steps), 1 / math.sqrt(1 - two**self.steps)
+        constants = one, 1 - one, two, 1 - two, rate, deviation, self.eps, lr * self.weight_decay
+        training.adam(gradient, self.decayed, constants, self.first, self.second, values)
 
 
 def clip_norm(gradient: Floats, most: float) -> float:
