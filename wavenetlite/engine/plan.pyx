@@ -674,9 +674,11 @@ cdef class Plan:
             rows = frames - done if frames - done <= self.chunk else self.even_chunk
             if rows <= 2 and self.regular:
                 self.run_few(memory, work, x + done * self.in_channels, c, c_step, rows, out + written * self.out_channels)
+                c += rows * c_step
                 memory.frames_in += rows
                 written += rows
-                break
+                done += rows
+                continue
             self.feed(work, self.x, x + done * self.in_channels, self.in_channels, rows)
             if self.c >= 0:
                 conditions = self.condition_frames(memory.frames_in + rows) - self.condition_frames(memory.frames_in)
