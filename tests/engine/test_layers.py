@@ -1,4 +1,6 @@
-"""Layers of narrow networks that one kernel computes, and calls of one or two frames, which have a path of their own."""
+"""Layers of narrow networks, which one kernel computes, and calls of one or two frames, which have their own path."""
+
+from itertools import pairwise
 
 import contract
 import pytest
@@ -34,7 +36,7 @@ def test_layers_are_joined(channels):
         pytest.skip("this instruction set has no panel of so many channels")
     assert sum(step.layer for step in steps) == 4
     assert sum(step.merged for step in steps) == 3  # nothing reads the last layer's
-    for before, step in zip(steps, steps[1:], strict=False):
+    for before, step in pairwise(steps):
         if step.merged:
             assert before.layer
             assert step.edges[0].node is before.node

@@ -7,7 +7,7 @@ from wavenetlite.graph import Edge, Node
 
 
 def join_layers(steps: list[Step]) -> list[Step]:
-    """Mark the layers, and move each step that is merged into another directly behind it. Weights are packed already."""
+    """Mark the layers, and move each step that is merged into another directly behind it. Weights must be packed."""
     ordered: list[Step] = []
     done: set[Node] = set()
     for step in steps:
@@ -31,7 +31,7 @@ def begins_layer(step: Step) -> bool:
 
 
 def ends_layer(step: Step, before: Step, done: set[Node]) -> bool:
-    """Whether it is a 1x1 convolution of the output of `before`, with a residual, and reads nothing that is not `done`."""
+    """Whether it is a 1x1 convolution of the output of `before`, with a residual that is `done` by then."""
     if step.merged or step.residual is None or step.total is not None or len(step.edges) != 1:
         return False
     edge, residual = step.edges[0], step.residual

@@ -13,8 +13,11 @@ One frame each of many streams are the rows of one matrix, too, if the streams a
 many new rows of every buffer, at the same distances from the ends of its rings. Regular networks have one phase; with
 strides, the phase is the number of frames modulo the least common multiple of the buffers' rates.
 
-What a step computes is a function that a kernel file registers by name and that its node requests; the plan knows only one
-kind of step: the row kernel of a convolution is called directly. Calling the others through a pointer costs no more than a
+One or two frames of a regular network, as a plug-in for a live sound feeds them, take a path of their own, `run_few`: the
+work of a chunk's preparation would exceed that of a narrow network's arithmetic.
+
+What a step computes is a function that a kernel file registers by name and that its node requests; the plan knows only two
+kinds of step: the row kernel of a convolution is called directly, and so is the kernel of narrow layers, each of two steps. Calling the others through a pointer costs no more than a
 switch over their kinds did (measured: a layer, and networks with one frame per call, 0.99 to 1.02 of the time).
 """
 
