@@ -485,6 +485,10 @@ MODELS = {
             nn.AmpArray(1, [nn.AmpLayer(16, 1, kernel_size=3, dilation=d) for d in (1, 2, 4, 8)], head_channels=8),
             nn.AmpArray(16, [nn.AmpLayer(8, 1, kernel_size=3, dilation=d) for d in (1, 2, 4)], head_channels=1,
                         head_bias=True)], sr=48000), 1),
+    "amp wavenet narrow": Case(
+        lambda: nn.AmpWaveNet([
+            nn.AmpArray(1, [nn.AmpLayer(12, 1, kernel_size=2, dilation=d) for d in (3, 1)], head_channels=4),
+            nn.AmpArray(12, [nn.AmpLayer(4, 1, kernel_size=k, dilation=5) for k in (1, 4)], head_channels=2)]), 1),
     "amp wavenet conditioned": Case(
         lambda: nn.AmpWaveNet(
             [nn.AmpArray(2, [nn.AmpLayer(4, 3, kernel_size=k, dilation=d, gating=g, head1x1_channels=3, groups=2,

@@ -26,6 +26,8 @@ class Step:
     total: tuple[Node, Node] | None = None  # a running sum before and after this step's output is added in place
     out: int = -1
     ends: list[int] = field(default_factory=list)  # buffers that no later step reads
+    layer: bool = False  # whether the kernel of whole layers fits, see `layers`,
+    merged: bool = False  # which then computes this step with the one before
     state: int = -1  # bytes from the start of the stream's states
 
     @property

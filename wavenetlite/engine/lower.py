@@ -9,6 +9,7 @@ from fractions import Fraction
 
 from wavenetlite import graph
 from wavenetlite.engine.fusion import Step, fuse
+from wavenetlite.engine.layers import join_layers
 from wavenetlite.graph import Node, topological_order
 from wavenetlite.kernels import LANES, padded
 from wavenetlite.kernels.pack import Arena
@@ -83,6 +84,7 @@ def lower(output: Node, *, prewarmed: bool = False) -> Program:
     arena = Arena()
     for step in steps:
         step.call.pack(arena)
+    steps = join_layers(steps)
     find_last_uses(steps, buffers, buffer_of, buffer_of[output])
     return Program(
         buffers=buffers,
@@ -193,6 +195,8 @@ def find_last_uses(steps: list[Step], buffers: list[Buffer], buffer_of: dict[Nod
         if step.total is not None:
             last[buffer_of[step.total[1]]] = index
     for buffer, index in last.items():
+        if index + 1 < len(steps) and steps[index + 1].merged:
+            index += 1
         if buffer != output or buffers[buffer].history:
             steps[index].ends.append(buffer)
 

@@ -1,7 +1,7 @@
 from libc.stdint cimport int64_t
 
 from wavenetlite.kernels.packed cimport Blocks
-from wavenetlite.kernels.types cimport ActivationKernel, KernelCall, Kernels, RowKernel, Rows
+from wavenetlite.kernels.types cimport ActivationKernel, KernelCall, Kernels, LayerCall, LayerKernel, RowKernel, Rows
 
 cdef enum:
     # Multiply-adds per call above which the GIL is released, which costs about 30 ns: half a microsecond of work.
@@ -44,8 +44,12 @@ cdef struct Step:
     const Tap* tap
     const Tap* residual         # NULL: none
     bint alone                  # run stream by stream where others run many at once
+    bint apart                  # one of two frames at a time: reads the ring, in which two rows need not be adjacent
     bint dense                  # a convolution with a kernel for single rows,
     RowKernel row               # this one, if one call does it all and it has no activation that the row kernel lacks
+    LayerKernel layer           # computes this step, and the next if that is merged into it; NULL: none
+    bint merged                 # into the step before
+    Py_ssize_t place            # of its first tap among those of all steps
     ActivationKernel activation # to be applied after the kernel; NULL: none
     const float* parameters     # of the activation
     int total                   # buffer to which the output is added; -1: none
@@ -58,6 +62,23 @@ cdef struct Step:
 # A piece of the steps' states, in bytes from the start of the stream's states.
 cdef struct Piece:
     Py_ssize_t start, size
+
+# Of one or two frames: a tap that reads a ring, the pointer to whose row is `place` in Workspace.x,
+cdef struct RingTap:
+    const Tap* tap
+    Py_ssize_t place
+
+# a ring that is written,
+cdef struct Ring:
+    int buffer
+    Py_ssize_t ld, around, start
+
+# and `count` successive layers, or a single step that is none: NULL.
+cdef struct Run:
+    const Step* step
+    LayerKernel layer
+    Py_ssize_t first            # among the layers
+    Py_ssize_t count
 
 # The state of a stream. `count` frames of each buffer exist; `head` is the position of the next row in the ring.
 cdef struct Memory:
@@ -75,6 +96,13 @@ cdef struct Workspace:
     Py_ssize_t* laid            # per buffer: rows of history copied before the first row
     int64_t* end                # per buffer: true number of frames in a flush; else scratch
     Rows now                    # of the current step
+    # For one or two frames, whose rows are close together:
+    float* rows_of_few
+    float** row                 # per buffer: the first row
+    const float** x             # per tap of all steps: the row it reads,
+    Py_ssize_t* ldx             # and the distance of the second
+    Rows* bound                 # per step
+    LayerCall* layer            # per layer
     float* staged               # rows gathered for taps that are not contiguous
     Py_ssize_t staged_floats
 
@@ -100,6 +128,12 @@ cdef class Plan:
     cdef int x, c, output
     cdef Buffer* buffer
     cdef Step* step
+    cdef Py_ssize_t places              # taps of all steps
+    cdef Py_ssize_t row_floats          # of all buffers' rows for one or two frames
+    cdef Py_ssize_t ring_taps, rings, runs, layers
+    cdef RingTap* ring_tap
+    cdef Ring* ring
+    cdef Run* few               # the steps as they run on one or two frames
     cdef Piece* piece           # the steps' states
     cdef Blocks blocks          # memory that the pointers above point into
     cdef void* idle[IDLE]       # workspaces that no call is using
@@ -109,6 +143,10 @@ cdef class Plan:
     cdef set_step(self, Step* step, object source, dict buffer_of, float* arena)
     cdef set_taps(self, Step* step, object source, dict buffer_of)
     cdef set_kernel(self, Step* step, object call, const float* arena)
+    cdef set_layers(self, object program)
+    cdef set_few(self)
+    cdef set_runs(self)
+    cdef LayerCall layer_call(self, const Step* step, const Rows* rows, float** first, Py_ssize_t row) noexcept nogil
     cdef set_pieces(self, object program)
     cdef void set_tap(self, Tap* tap, int buffer, Py_ssize_t stride, Py_ssize_t shift) noexcept
     cdef Py_ssize_t gathered_floats(self, const Step* step) noexcept
@@ -150,10 +188,18 @@ cdef class Plan:
     cdef Py_ssize_t conditions_next(self, const Memory* memory) noexcept nogil
 
     cdef void feed(self, Workspace* work, int number, const float* x, Py_ssize_t step, Py_ssize_t rows) noexcept nogil
-    cdef Py_ssize_t collect(self, Workspace* work, Py_ssize_t rows, float* out) noexcept nogil
+    cdef Py_ssize_t collect(self, const float* first, Py_ssize_t rows, float* out) noexcept nogil
     cdef void run_chunk(self, Memory* memory, Workspace* work, const int64_t* end) noexcept nogil
     cdef void clear_last(self, int number, Py_ssize_t rows, Py_ssize_t past, Workspace* work) noexcept nogil
-    cdef void run_frame(self, Memory* memory, Workspace* work) noexcept nogil
+    cdef void run_few(
+        self, Memory* memory, Workspace* work, const float* x, const float* c, Py_ssize_t c_step, Py_ssize_t frames,
+        float* out) noexcept nogil
+    cdef void feed_few(self, Workspace* work, int number, const float* x, Py_ssize_t step, Py_ssize_t frames) noexcept nogil
+    cdef void keep_few(self, Memory* memory, Workspace* work, Py_ssize_t frames) noexcept nogil
+    cdef void point_into_rings(self, Memory* memory, Workspace* work, Py_ssize_t frames) noexcept nogil
+    cdef void run_bound(self, const Step* step, Memory* memory, Workspace* work, Py_ssize_t frames) noexcept nogil
+    cdef void run_rows(self, const Step* step, Rows* rows, Py_ssize_t n, float* total) noexcept nogil
+    cdef void bind(self, Workspace* work) noexcept
     cdef void run_together(self, Memory** memory, Py_ssize_t streams, Workspace* work) noexcept nogil
     cdef void count_alike(self, Memory** memory, Py_ssize_t streams, const Workspace* work) noexcept nogil
     cdef Py_ssize_t first_row(self, const Step* step, const Tap* tap, const Memory* memory, Py_ssize_t fresh) noexcept nogil
@@ -176,5 +222,4 @@ cdef class Plan:
         self, const Tap* tap, int64_t done, Memory* memory, Workspace* work, Py_ssize_t rows, Py_ssize_t* ld,
         Py_ssize_t* staged) noexcept nogil
     cdef void lay(self, int number, Py_ssize_t rows, Memory* memory, Workspace* work) noexcept nogil
-    cdef void keep_row(self, int number, Memory* memory, Workspace* work) noexcept nogil
     cdef void keep(self, int number, Memory* memory, Workspace* work) noexcept nogil

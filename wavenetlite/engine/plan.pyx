@@ -13,8 +13,11 @@ One frame each of many streams are the rows of one matrix, too, if the streams a
 many new rows of every buffer, at the same distances from the ends of its rings. Regular networks have one phase; with
 strides, the phase is the number of frames modulo the least common multiple of the buffers' rates.
 
-What a step computes is a function that a kernel file registers by name and that its node requests; the plan knows only one
-kind of step: the row kernel of a convolution is called directly. Calling the others through a pointer costs no more than a
+One or two frames of a regular network, as a plug-in for a live sound feeds them, take a path of their own, `run_few`: the
+work of a chunk's preparation would exceed that of a narrow network's arithmetic.
+
+What a step computes is a function that a kernel file registers by name and that its node requests; the plan knows only two
+kinds of step: the row kernel of a convolution is called directly, and so is the kernel of narrow layers, each of two steps. Calling the others through a pointer costs no more than a
 switch over their kinds did (measured: a layer, and networks with one frame per call, 0.99 to 1.02 of the time).
 """
 
@@ -30,12 +33,12 @@ import numpy as np
 
 from wavenetlite.engine.fingerprint import fingerprint
 from wavenetlite.engine.lower import Program
-from wavenetlite.kernels import padded
+from wavenetlite.kernels import padded, panel_widths
 from wavenetlite.kernels.packed cimport Blocks, new_strips, set_activation, set_conv
 from wavenetlite.support.errors import StreamStateError
 from wavenetlite.kernels.dispatch cimport activation_kernel, step_kernel
 from wavenetlite.kernels.dispatch cimport kernels as chosen_kernels
-from wavenetlite.kernels.types cimport Strip
+from wavenetlite.kernels.types cimport LANES, Strip
 
 cdef extern from "simd.h" nogil:
     void expect(bint)
@@ -64,9 +67,17 @@ cdef inline void copy_row(float* to, const float* source, Py_ssize_t floats) noe
     if floats % 16 == 0:
         for i in range(0, floats, 16):
             memcpy(to + i, source + i, 64)
+    elif floats % 4 == 0:
+        for i in range(0, floats, 4):
+            memcpy(to + i, source + i, 16)
     else:
         for i in range(floats):
             to[i] = source[i]
+
+
+cdef Py_ssize_t two_rows(const Buffer* buffer) noexcept:
+    """Floats for two rows of a buffer; a whole vector may be read or written past the last one."""
+    return (2 * buffer.ld + LANES - 1) // LANES * LANES + LANES
 
 
 cdef inline void prefetch_row(const float* row, Py_ssize_t floats) noexcept nogil:
@@ -107,7 +118,7 @@ cdef class Plan:
         if program.prewarmed:
             self.prewarm()
         self.state_bytes = 4 * self.rings_floats + self.states_bytes + 16 * self.buffers + sizeof(Memory)
-        self.workspace_bytes = 4 * (self.workspace_floats + max(self.staged_floats, self.gathered_together))
+        self.workspace_bytes = 4 * (self.row_floats + self.workspace_floats + max(self.staged_floats, self.gathered_together))
 
     def __dealloc__(self):
         cdef Py_ssize_t i
@@ -145,6 +156,9 @@ cdef class Plan:
         self.most_taps = self.most_gathered_floats = 1
         for number in range(self.steps):
             self.set_step(self.step + number, program.steps[number], program.buffer_of, arena)
+        if self.regular:
+            self.set_layers(program)
+            self.set_few()
 
     cdef set_step(self, Step* step, object source, dict buffer_of, float* arena):
         cdef Need* need
@@ -230,6 +244,79 @@ cdef class Plan:
             for i in range(call.strips):
                 strip[i].conv.relu_before, strip[i].conv.relu_after = source.relu_before, source.relu_after
                 self.most_taps = max(self.most_taps, strip[i].taps)
+
+    cdef set_layers(self, program: Program):
+        """Let one kernel compute a layer, if there is one for its width: `engine.layers` has found those that fit."""
+        cdef Py_ssize_t number, kind
+        cdef Step* step
+        for number, source in enumerate(program.steps):
+            step = self.step + number
+            if source.layer:
+                kind = panel_widths().index(source.call.conv.panels[0].width)
+                step.layer = self.kernels.layer_kernels[kind]
+            step.merged = source.merged and step[-1].layer != NULL
+
+    cdef set_few(self):
+        """Set where one or two frames are read and written."""
+        cdef Py_ssize_t number, k
+        cdef const Buffer* buffer
+        cdef Step* step
+        self.ring = <Ring*>self.blocks.allocate(self.buffers * sizeof(Ring))
+        for number in range(self.buffers):
+            buffer = self.buffer + number
+            self.row_floats += two_rows(buffer)
+            if buffer.history:
+                self.ring[self.rings] = Ring(number, buffer.ld, buffer.history * buffer.ld, buffer.ring)
+                self.rings += 1
+        for number in range(self.steps):
+            self.step[number].place = self.places
+            self.places += self.step[number].reads
+        self.ring_tap = <RingTap*>self.blocks.allocate(self.places * sizeof(RingTap))
+        for number in range(self.steps):
+            step = self.step + number
+            for k in range(step.reads):
+                if step.tap[k].shift < 0:
+                    self.ring_tap[self.ring_taps] = RingTap(step.tap + k, step.place + k)
+                    self.ring_taps += 1
+                    step.apart |= not step.dense or k == step.taps
+        self.set_runs()
+
+    cdef set_runs(self):
+        """Join successive layers of the same width: they run in one call."""
+        cdef Py_ssize_t number
+        cdef const Step* step
+        self.few = <Run*>self.blocks.allocate(self.steps * sizeof(Run))
+        for number in range(self.steps):
+            step = self.step + number
+            if step.merged:
+                continue
+            if step.layer != NULL and self.runs and self.few[self.runs - 1].layer == step.layer:
+                self.few[self.runs - 1].count += 1
+            else:
+                self.few[self.runs] = Run(step, step.layer, self.layers, 1)
+                self.runs += 1
+            self.layers += step.layer != NULL
+
+    cdef void bind(self, Workspace* work) noexcept:
+        """Set what the steps read and write for one or two frames."""
+        cdef Py_ssize_t number, k, floats = 0, layers = 0
+        cdef const Step* step
+        cdef Rows* rows
+        for number in range(self.buffers):
+            work.row[number] = work.rows_of_few + floats
+            floats += two_rows(self.buffer + number)
+        for number in range(self.steps):
+            step = self.step + number
+            rows = work.bound + number
+            rows[0] = work.now
+            rows.x, rows.ldx = work.x + step.place, work.ldx + step.place
+            rows.out, rows.ld = work.row[step.out], self.buffer[step.out].ld
+            for k in range(step.reads):
+                rows.x[k] = work.row[step.tap[k].buffer]
+                rows.ldx[k] = self.buffer[step.tap[k].buffer].ld
+            if step.layer != NULL:
+                work.layer[layers] = self.layer_call(step, rows, work.row, 0)
+                layers += 1
 
     cdef set_pieces(self, object program):
         """Locate the steps' states, without the padding of their rows, and set their initial values."""
@@ -403,7 +490,8 @@ cdef class Plan:
         for k in range(step.reads):
             work.now.x[k] = work.first[step.tap[k].buffer]
             work.now.ldx[k] = self.buffer[step.tap[k].buffer].ld
-        self.compute(step, NULL, 1, work, 0, 1)
+        if not step.merged:
+            self.compute(step, NULL, 1, work, 0, 1)
         for k in range(step.ends):
             buffer = self.buffer + step.end[k]
             if buffer.before != NULL:
@@ -430,9 +518,11 @@ cdef class Plan:
         """Allocate scratch memory for one chunk. To be freed in one piece."""
         cdef Py_ssize_t staged_floats = max(self.staged_floats, self.gathered_together)
         cdef Py_ssize_t streams = self.together
-        cdef size_t header = sizeof(Workspace) + (4 * self.buffers + 4 * self.most_taps + streams) * sizeof(void*)
+        cdef size_t header = sizeof(Workspace) + (5 * self.buffers + 4 * self.most_taps + streams) * sizeof(void*)
+        header += 2 * self.places * sizeof(void*) + self.steps * sizeof(Rows) + self.layers * sizeof(LayerCall)
         header = (header + 63) // 64 * 64
-        cdef size_t size = header + 4 * (self.workspace_floats + staged_floats + self.scratch_floats * streams + 48)
+        cdef size_t size = header + 4 * (
+            self.row_floats + self.workspace_floats + staged_floats + self.scratch_floats * streams + 48)
         cdef char* block = <char*>aligned_alloc(64, (size + 63) // 64 * 64)
         if block == NULL:
             raise MemoryError(f"no memory for a workspace of {size} bytes")
@@ -447,13 +537,21 @@ cdef class Plan:
         work.now.at = <const float**>(work.now.ldx + self.most_taps)
         work.now.apart = <Py_ssize_t*>(work.now.at + self.most_taps)
         work.now.state = <char**>(work.now.apart + self.most_taps)
-        work.floats = <float*>(block + header)
+        work.row = <float**>(work.now.state + streams)
+        work.x = <const float**>(work.row + self.buffers)
+        work.ldx = <Py_ssize_t*>(work.x + self.places)
+        work.bound = <Rows*>(work.ldx + self.places)
+        work.layer = <LayerCall*>(work.bound + self.steps)
+        work.rows_of_few = <float*>(block + header)
+        work.floats = work.rows_of_few + self.row_floats
         work.staged = work.floats + self.workspace_floats + 16
         work.staged_floats = staged_floats
         work.now.scratch = work.staged + staged_floats
         cdef Py_ssize_t number
         for number in range(self.buffers):
             work.first[number] = work.floats + self.buffer[number].offset
+        if self.regular:
+            self.bind(work)
         return work
 
     # Snapshots hold the state of a stream independently of its layout in memory: no padding, rings from their oldest row.
@@ -577,16 +675,20 @@ cdef class Plan:
         cdef Py_ssize_t done = 0, rows, conditions, written = 0
         while done < frames:
             rows = frames - done if frames - done <= self.chunk else self.even_chunk
+            if rows <= 2 and self.regular:
+                self.run_few(memory, work, x + done * self.in_channels, c, c_step, rows, out + written * self.out_channels)
+                c += rows * c_step
+                memory.frames_in += rows
+                written += rows
+                done += rows
+                continue
             self.feed(work, self.x, x + done * self.in_channels, self.in_channels, rows)
             if self.c >= 0:
                 conditions = self.condition_frames(memory.frames_in + rows) - self.condition_frames(memory.frames_in)
                 self.feed(work, self.c, c, c_step, conditions)
                 c += conditions * c_step
-            if rows == 1 and self.regular:
-                self.run_frame(memory, work)
-            else:
-                self.run_chunk(memory, work, NULL)
-            written += self.collect(work, work.rows[self.output], out + written * self.out_channels)
+            self.run_chunk(memory, work, NULL)
+            written += self.collect(work.first[self.output], work.rows[self.output], out + written * self.out_channels)
             done += rows
             memory.frames_in += rows
         memory.frames_out += written
@@ -606,7 +708,7 @@ cdef class Plan:
             fed += self.even_chunk
             self.run_chunk(memory, work, end)
             rows = min(<int64_t>work.rows[self.output], end[self.output] - memory.frames_out)
-            written += self.collect(work, rows, out + written * self.out_channels)
+            written += self.collect(work.first[self.output], rows, out + written * self.out_channels)
             memory.frames_out += rows
         return written
 
@@ -626,10 +728,9 @@ cdef class Plan:
             for row in range(rows):
                 memcpy(first + row * buffer.ld, x + row * step, buffer.channels * sizeof(float))
 
-    cdef Py_ssize_t collect(self, Workspace* work, Py_ssize_t rows, float* out) noexcept nogil:
+    cdef Py_ssize_t collect(self, const float* first, Py_ssize_t rows, float* out) noexcept nogil:
         """Copy the network's new output rows to the caller's array."""
         cdef const Buffer* buffer = self.buffer + self.output
-        cdef const float* first = work.first[self.output]
         cdef Py_ssize_t row
         if buffer.ld == buffer.channels:
             memcpy(out, first, rows * buffer.ld * sizeof(float))
@@ -650,7 +751,7 @@ cdef class Plan:
             rows = work.rows[self.x] if self.regular else self.ready(step, memory.count, False) - memory.count[step.out]
             work.rows[step.out] = rows
             work.laid[step.out] = 0
-            if rows > 0:
+            if rows > 0 and not step.merged:
                 self.locate_taps(step, memory, work, rows)
                 self.compute(step, &memory, 1, work, 0, rows)
             memory.count[step.out] += rows
@@ -666,41 +767,125 @@ cdef class Plan:
         cdef Py_ssize_t ld = self.buffer[number].ld
         memset(work.first[number] + (rows - past) * ld, 0, past * ld * sizeof(float))
 
-    cdef void run_frame(self, Memory* memory, Workspace* work) noexcept nogil:
-        """`run_chunk` for one frame of a regular network: no counting; every tap is one row, in the chunk or its ring."""
-        cdef const float** x = work.now.x
-        cdef float** first = work.first
-        cdef const Py_ssize_t* head = memory.head
-        cdef const float* rings = memory.rings
-        cdef const Step* step = self.step
-        cdef const Step* end = step + self.steps
-        cdef const Tap* tap
-        cdef const float* residual
-        cdef float* total
-        cdef Py_ssize_t k, slot
-        while step < end:
-            work.rows[step.out] = 1
-            tap = step.tap
-            for k in range(step.reads):
-                if tap.back == 0:
-                    x[k] = first[tap.buffer]
-                else:
-                    # slot + around if slot is negative, without a branch
-                    slot = head[tap.buffer] + tap.back
-                    x[k] = rings + tap.ring + slot + (tap.around & (slot >> 63))
-                tap += 1
-            if step.dense:
-                residual = x[step.taps] if step.residual != NULL else NULL
-                total = first[step.total] if step.total >= 0 else NULL
-                if step.row != NULL:    # the kernel that convolve_row would call
-                    step.row(&step.call.conv, step.call.conv.panel, x, residual, first[step.out], total)
-                else:
-                    self.kernels.convolve_row(&step.call.conv, x, residual, first[step.out], total)
+    cdef void run_few(
+        self, Memory* memory, Workspace* work, const float* x, const float* c, Py_ssize_t c_step, Py_ssize_t frames,
+        float* out) noexcept nogil:
+        """Feed one or two frames of a regular network, which gives as many.
+
+        Design: what a step reads and writes is bound when the workspace is made. Only the pointers into the rings are set
+        here, all before the first step, and the rings are written after the last one: the less there is between the
+        arithmetic of two layers, the more of the second the CPU can do while it waits for results of the first. Any two
+        rows are at some distance, so the rows of a tap need not be copied to be adjacent.
+        """
+        cdef const Run* run = self.few
+        cdef const Run* end = run + self.runs
+        self.feed_few(work, self.x, x, self.in_channels, frames)
+        if self.c >= 0:
+            self.feed_few(work, self.c, c, c_step, frames)
+        self.point_into_rings(memory, work, frames)
+        while run < end:
+            if run.layer != NULL:
+                run.layer(work.layer + run.first, run.count, frames)
             else:
-                self.compute(step, &memory, 1, work, 0, 1)
-            for k in range(step.ends):
-                self.keep_row(step.end[k], memory, work)
-            step += 1
+                self.run_bound(run.step, memory, work, frames)
+            run += 1
+        self.keep_few(memory, work, frames)
+        self.collect(work.row[self.output], frames, out)
+
+    cdef inline void feed_few(
+        self, Workspace* work, int number, const float* x, Py_ssize_t step, Py_ssize_t frames) noexcept nogil:
+        """Set the new rows of an input: (frames, channels) floats, `step` apart."""
+        cdef const Buffer* buffer = self.buffer + number
+        cdef Py_ssize_t row
+        for row in range(frames):
+            memcpy(work.row[number] + row * buffer.ld, x + row * step, buffer.channels * sizeof(float))
+
+    cdef inline void point_into_rings(self, Memory* memory, Workspace* work, Py_ssize_t frames) noexcept nogil:
+        """Set the pointers to the rows before the new ones."""
+        cdef const RingTap* ring_tap = self.ring_tap
+        cdef const RingTap* end = ring_tap + self.ring_taps
+        cdef const Tap* tap
+        cdef const float* second
+        while ring_tap < end:
+            tap = ring_tap.tap
+            work.x[ring_tap.place] = self.past_row(tap, memory, tap.back)
+            if frames == 2:
+                second = self.row_at(tap, memory, tap.back + self.buffer[tap.buffer].ld, work.row[tap.buffer])
+                work.ldx[ring_tap.place] = (
+                    <Py_ssize_t>second - <Py_ssize_t>work.x[ring_tap.place]) // <Py_ssize_t>sizeof(float)
+            ring_tap += 1
+
+    cdef inline void keep_few(self, Memory* memory, Workspace* work, Py_ssize_t frames) noexcept nogil:
+        """Append the new rows to the rings."""
+        cdef const Ring* ring = self.ring
+        cdef const Ring* end = ring + self.rings
+        cdef const float* row
+        cdef Py_ssize_t i, slot
+        while ring < end:
+            slot = memory.head[ring.buffer]
+            row = work.row[ring.buffer]
+            for i in range(frames):
+                copy_row(memory.rings + ring.start + slot, row, ring.ld)
+                row += ring.ld
+                slot += ring.ld
+                slot &= -<Py_ssize_t>(slot < ring.around)
+            memory.head[ring.buffer] = slot
+            ring += 1
+
+    cdef inline void run_bound(self, const Step* step, Memory* memory, Workspace* work, Py_ssize_t frames) noexcept nogil:
+        """Compute one or two rows of a step that is no layer."""
+        cdef Rows* rows = work.bound + (step - self.step)
+        cdef float* total = work.row[step.total] if step.total >= 0 else NULL
+        cdef Py_ssize_t i, k
+        if step.state >= 0:
+            rows.state_step = 0
+            rows.state[0] = memory.states + step.state
+        if not step.apart:
+            self.run_rows(step, rows, frames, total)
+            return
+        for i in range(frames):
+            self.run_rows(step, rows, 1, total)
+            for k in range(step.reads):
+                rows.x[k] += rows.ldx[k]
+            rows.out += rows.ld
+            if total != NULL:
+                total += rows.ld
+        for k in range(step.reads):
+            rows.x[k] -= frames * rows.ldx[k]
+        rows.out -= frames * rows.ld
+
+    cdef inline void run_rows(self, const Step* step, Rows* rows, Py_ssize_t n, float* total) noexcept nogil:
+        """Compute consecutive rows of one stream, and add them to `total` unless NULL."""
+        rows.rows = n
+        rows.residual = rows.x[step.taps] if step.residual != NULL else NULL
+        if step.dense and n == 1:
+            if step.row != NULL:        # the kernel that convolve_row would call
+                step.row(&step.call.conv, step.call.conv.panel, rows.x, rows.residual, rows.out, total)
+            else:
+                self.kernels.convolve_row(&step.call.conv, rows.x, rows.residual, rows.out, total)
+            return
+        step.call.run(&step.call, rows)
+        if step.activation != NULL:
+            step.activation(rows.out, n, rows.ld, step.call.channels, step.parameters)
+        if total != NULL:
+            self.kernels.add(total, rows.out, n, total, rows.ld)
+
+    cdef inline LayerCall layer_call(
+        self, const Step* step, const Rows* rows, float** first, Py_ssize_t row) noexcept nogil:
+        """The call of a layer from `row` on, which reads `rows`; `first`: per buffer, the first row."""
+        cdef const Step* after = step + 1
+        cdef Py_ssize_t at = row * self.buffer[step.out].ld
+        cdef LayerCall call
+        call.conv, call.after = &step.call.conv, NULL
+        call.x, call.ldx = rows.x, rows.ldx
+        call.z = first[step.out] + at
+        call.total = first[step.total] + at if step.total >= 0 else NULL
+        call.residual = call.out = NULL
+        if after < self.step + self.steps and after.merged:
+            call.after = &after.call.conv
+            call.residual = first[after.residual.buffer] + at
+            call.out = first[after.out] + at
+        return call
 
     # One frame of each of many streams
 
@@ -719,6 +904,15 @@ cdef class Plan:
         cdef Py_ssize_t done = 0, rows, row, written = 0, all_written = 0
         while done < streams:
             rows = min(streams - done, self.together)
+            if rows == 1 and self.regular:
+                self.run_few(
+                    memory[done], work, x + done * self.in_channels, c + done * self.condition_channels, 0, 1,
+                    out + all_written * self.out_channels)
+                written = 1
+                all_written += 1
+                memory[done].frames_in += 1
+                memory[done].frames_out += 1
+                break
             self.feed(work, self.x, x + done * self.in_channels, self.in_channels, rows)
             if self.c >= 0:
                 self.feed(
@@ -726,12 +920,10 @@ cdef class Plan:
                     rows * self.conditions_next(memory[done]))
             if rows > 1:
                 self.run_together(memory + done, rows, work)
-            elif self.regular:
-                self.run_frame(memory[done], work)
             else:
                 self.run_chunk(memory[done], work, NULL)
             written = work.rows[self.output] // rows
-            all_written += self.collect(work, work.rows[self.output], out + all_written * self.out_channels)
+            all_written += self.collect(work.first[self.output], work.rows[self.output], out + all_written * self.out_channels)
             for row in range(done, done + rows):
                 memory[row].frames_in += 1
                 memory[row].frames_out += written
@@ -743,7 +935,7 @@ cdef class Plan:
         return self.condition_frames(memory.frames_in + 1) - self.condition_frames(memory.frames_in)
 
     cdef void run_together(self, Memory** memory, Py_ssize_t streams, Workspace* work) noexcept nogil:
-        """`run_frame`, or `run_chunk`, for the frames of several streams in the same phase, set by `feed`. Each stream has
+        """`run_few`, or `run_chunk`, for the frames of several streams in the same phase, set by `feed`. Each stream has
         equally many new rows of a buffer; they are adjacent."""
         cdef const Step* step = self.step
         cdef const Step* end = step + self.steps
@@ -756,14 +948,14 @@ cdef class Plan:
         while step < end:
             fresh = 1 if self.regular else self.ready(step, count, False) - count[step.out]
             work.rows[step.out] = streams * fresh
-            if fresh > 0:
+            if fresh > 0 and not step.merged:
                 if step.alone and fresh == 1:
                     self.run_each(step, memory, streams, work)
                 else:
                     self.gather(step, memory, streams, fresh, work)
                     self.compute(step, memory, streams, work, 0, streams * fresh)
-                if not self.regular:
-                    count[step.out] += fresh
+            if fresh > 0 and not self.regular:
+                count[step.out] += fresh
             for i in range(step.ends):
                 self.keep_rows(step.end[i], memory, streams, work)
             step += 1
@@ -830,7 +1022,7 @@ cdef class Plan:
         return self.past_row(tap, memory, row) if row < 0 else chunk + row
 
     cdef inline const float* past_row(self, const Tap* tap, const Memory* memory, Py_ssize_t back) noexcept nogil:
-        """The row of the ring that stands `back`, which is negative, floats from its end, as in `run_frame`."""
+        """The row of the ring that stands `back`, which is negative, floats from its end, as in `run_few`."""
         cdef Py_ssize_t slot = memory.head[tap.buffer] + back
         return memory.rings + tap.ring + slot + (tap.around & (slot >> 63))
 
@@ -877,8 +1069,13 @@ cdef class Plan:
         self, const Step* step, Memory** memory, Py_ssize_t streams, Workspace* work, Py_ssize_t row, Py_ssize_t rows) noexcept nogil:
         """Compute new rows of one step, from `row` on: several of one stream, or one of each of many."""
         cdef Rows* now = &work.now
+        cdef LayerCall layer
         cdef Py_ssize_t i
         cdef float* total
+        if step.layer != NULL:
+            layer = self.layer_call(step, now, work.first, row)
+            step.layer(&layer, 1, rows)
+            return
         now.rows = rows
         now.residual = now.x[step.taps] if step.residual != NULL else NULL
         now.ld = self.buffer[step.out].ld
@@ -955,22 +1152,6 @@ cdef class Plan:
         cdef Py_ssize_t i
         for i in range(step.ends):
             self.keep(step.end[i], memory, work)
-
-    cdef void keep_row(self, int number, Memory* memory, Workspace* work) noexcept nogil:
-        """`keep` for one row, in fours if the length allows."""
-        cdef const Buffer* buffer = self.buffer + number
-        cdef const float* source = work.first[number]
-        cdef Py_ssize_t slot = memory.head[number], i = 0
-        cdef float* row = memory.rings + buffer.ring + slot
-        if buffer.ld % 4:
-            for i in range(buffer.ld):
-                row[i] = source[i]
-        else:
-            while i < buffer.ld:
-                memcpy(row + i, source + i, 16)
-                i += 4
-        slot += buffer.ld
-        memory.head[number] = slot & -<Py_ssize_t>(slot < buffer.history * buffer.ld)
 
     cdef void keep(self, int number, Memory* memory, Workspace* work) noexcept nogil:
         """Copy the chunk's last rows into the ring."""

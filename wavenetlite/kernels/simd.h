@@ -191,6 +191,15 @@ WNL_INLINE void relax(void) { __asm__ volatile("yield"); }
 WNL_INLINE void relax(void) {}
 #endif
 
+/* The value is computed here: the compiler keeps the order of long sequences without loops, and so few values at a time. */
+#if defined(__x86_64__)
+#define pin(value) __asm__ volatile("" : "+x"(value))
+#elif defined(__aarch64__)
+#define pin(value) __asm__ volatile("" : "+w"(value))
+#else
+#define pin(value) ((void)0)
+#endif
+
 /* Memory that will be read soon. */
 WNL_INLINE void prefetch(const void *p) { __builtin_prefetch(p); }
 

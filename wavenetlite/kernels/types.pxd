@@ -13,6 +13,7 @@ cdef enum:
 cdef struct Panel
 cdef struct Conv
 cdef struct KernelCall
+cdef struct LayerCall
 cdef struct Rows
 cdef struct Fourier
 
@@ -24,6 +25,8 @@ ctypedef void (*PanelKernel)(
 ctypedef void (*RowKernel)(
     const Conv* conv, const Panel* panel, const float* const* x, const float* residual, float* out,
     float* total) noexcept nogil
+# Computes `rows` rows of each of `count` successive layers of a narrow network; see layer.pxi.in.
+ctypedef void (*LayerKernel)(const LayerCall* call, Py_ssize_t count, Py_ssize_t rows) noexcept nogil
 
 # An in-place activation of contiguous rows.
 ctypedef void (*ActivationKernel)(
@@ -69,6 +72,18 @@ cdef struct Strip:
     const Py_ssize_t* tap       # (taps,) index of the step's tap,
     const Py_ssize_t* channel   # (taps,) and first channel of it
     Py_ssize_t count, out, out_step, in_step
+
+# z = tanh(conv of x); total += z, unless NULL; out = residual + (after, a single tap, of z), unless `after` is NULL. The rows
+# are contiguous but for those of x, of which row r of tap k is at x[k] + r * ldx[k].
+cdef struct LayerCall:
+    const Conv* conv
+    const Conv* after
+    const float** x             # (taps of conv,)
+    Py_ssize_t* ldx
+    const float* residual
+    float* z
+    float* total
+    float* out
 
 # A step as its kernel sees it: the compiled `graph.KernelCall`.
 cdef struct KernelCall:
@@ -225,3 +240,4 @@ cdef struct Kernels:
     const PanelKernel* panel_kernels
     const RowKernel* row_kernels
     RowKernel pair_kernel       # for two of the widest
+    const LayerKernel* layer_kernels    # NULL: none for this width
