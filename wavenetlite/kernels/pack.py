@@ -14,7 +14,7 @@ from typing import NamedTuple
 import numpy as np
 import numpy.typing as npt
 
-from wavenetlite.kernels import LANES, WIDE, padded, panel_widths
+from wavenetlite.kernels import LANES, WIDE, padded, panel_widths, vector_width
 
 
 class Link(NamedTuple):
@@ -87,14 +87,19 @@ class PackedStrip:
 
 
 def panel_cuts(channels: int, grouped: bool, floats: int | None = None) -> list[tuple[int, int]]:
-    """(first output channel, width) of each panel; together they write `floats` per row, None: the padded channels.
+    """(first output channel, width) of each panel; together they write `floats` per row, None: what is fastest.
 
     Windows of grouped convolutions must not depend on the CPU: at most 16.
     """
-    return cut(
-        padded(channels) if floats is None else floats,
-        [width for width in panel_widths() if width <= LANES or not grouped],
-    )
+    if grouped:
+        return cut(padded(channels) if floats is None else floats, [width for width in panel_widths() if width <= LANES])
+    return cut(whole_panels(channels) if floats is None else floats, panel_widths())
+
+
+def whole_panels(channels: int) -> int:
+    """Floats to compute per row: `channels` in whole vectors, but a panel of 4 costs as much as one of 8 where vectors do."""
+    grain = min(8, vector_width())
+    return min(-(-channels // grain) * grain, padded(channels))
 
 
 def cut(end: int, widths: list[int]) -> list[tuple[int, int]]:
@@ -112,7 +117,6 @@ def pack_conv(
     floats: int | None = None,
 ) -> PackedConv:  # fmt: skip
     """Pack the sources of a convolution, weights[i] (channels, in / groups[i], taps), which writes `floats` per row."""
-    floats = padded(channels) if floats is None else floats
     cuts = panel_cuts(channels, any(group > 1 for group in groups), floats)
     windows = [
         [input_window(weight, group, channels, *cut) for cut in cuts]
@@ -122,7 +126,7 @@ def pack_conv(
     is_wide = [length % WIDE == 0 for length in lengths]
     sources = sorted(range(len(weights)), key=lambda source: is_wide[source])
     order = tuple((source, tap) for source in sources for tap in range(weights[source].shape[2]))
-    padded_bias = np.zeros(floats, np.float32)
+    padded_bias = np.zeros(sum(cuts[-1]), np.float32)
     padded_bias[:channels] = 0.0 if bias is None else bias
     panels = []
     for number, (first, width) in enumerate(cuts):
