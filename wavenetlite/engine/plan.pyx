@@ -217,11 +217,8 @@ cdef class Plan:
         if source.row_alone:
             set_activation(&call.conv, source.activation, step.parameters)
             step.dense = True
-            if call.conv.activation == NULL or call.conv.tanh:
-                if call.conv.panels == 1:
-                    step.row = call.conv.panel.row
-                elif call.conv.panels == 2:
-                    step.row = call.conv.panel.pair     # or NULL
+            if call.conv.panel.abreast == call.conv.panels and (call.conv.activation == NULL or call.conv.tanh):
+                step.row = call.conv.panel.row
         elif source.activation:
             step.activation = activation_kernel(source.activation).run
         if source.strips:

@@ -50,7 +50,7 @@ class Arena:
 class PackedPanel:
     width: int
     out: int
-    window: int
+    windows: tuple[int, ...]  # first input channel read of each tap
     bias: int  # offsets in the arena
     narrow: int
     wide: int
@@ -64,7 +64,7 @@ class PackedConv:
     order: tuple[tuple[int, int], ...]
     narrow_taps: int
     lengths: tuple[int, ...]
-    windowed: tuple[bool, ...]
+    grouped: bool
     panels: tuple[PackedPanel, ...]
 
 
@@ -143,7 +143,7 @@ def pack_conv(
             PackedPanel(
                 width=width,
                 out=first,
-                window=max((starts[s] for s in sources if groups[s] > 1), default=0),
+                windows=tuple(starts[s] for s, _ in order),
                 bias=arena.add(padded_bias[first : first + width]),
                 narrow=arena.add(np.concatenate([*narrow, np.zeros((0, width))])),
                 wide=arena.add(np.concatenate([*wide, np.zeros((0, width))])),
@@ -154,7 +154,7 @@ def pack_conv(
         order=order,
         narrow_taps=sum(not is_wide[s] for s, _ in order),
         lengths=tuple(lengths[s] // 2 if is_wide[s] else lengths[s] for s, _ in order),
-        windowed=tuple(groups[s] > 1 for s, _ in order),
+        grouped=any(group > 1 for group in groups),
         panels=tuple(panels),
     )
 

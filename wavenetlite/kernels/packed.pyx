@@ -5,7 +5,7 @@ from libc.string cimport memset
 
 from wavenetlite.kernels import padded, panel_widths
 from wavenetlite.kernels.dispatch cimport activation_kernel
-from wavenetlite.kernels.types cimport Panel
+from wavenetlite.kernels.types cimport Panel, RowChoice
 
 cdef extern from "stdlib.h" nogil:
     void* aligned_alloc(size_t alignment, size_t size)
@@ -42,44 +42,52 @@ cdef int set_conv(
     Conv* conv, object packed, const float* arena, const Kernels* kernels, Blocks blocks) except -1:
     """Fill `conv` from a `PackedConv`, whose weights are in `arena`."""
     cdef Py_ssize_t* length
-    cdef Py_ssize_t* windowed
+    cdef Py_ssize_t* window
     cdef Panel* panel
-    cdef Py_ssize_t i, kind
+    cdef Py_ssize_t i, k
+    kinds = [panel_widths().index(cut.width) for cut in packed.panels]
     conv.taps = len(packed.order)
     conv.narrow_taps = packed.narrow_taps
     conv.chain_length = sum(packed.lengths[packed.narrow_taps:])
     length = <Py_ssize_t*>blocks.allocate(conv.taps * sizeof(Py_ssize_t))
-    windowed = <Py_ssize_t*>blocks.allocate(conv.taps * sizeof(Py_ssize_t))
     for i in range(conv.taps):
         length[i] = packed.lengths[i]
-        windowed[i] = packed.windowed[i]
     conv.length = length
-    conv.windowed = windowed
     conv.panels = len(packed.panels)
     panel = <Panel*>blocks.allocate(conv.panels * sizeof(Panel))
     for i, cut in enumerate(packed.panels):
-        kind = panel_widths().index(cut.width)
-        panel[i].rows = kernels.panel_kernels[kind]
-        panel[i].row = kernels.row_kernels[kind]
+        panel[i].rows = kernels.panel_kernels[<Py_ssize_t>kinds[i]]
         panel[i].out = cut.out
-        panel[i].window = cut.window
+        window = <Py_ssize_t*>blocks.allocate(conv.taps * sizeof(Py_ssize_t))
+        for k in range(conv.taps):
+            window[k] = cut.windows[k]
+        panel[i].window = window
         panel[i].bias = arena + <Py_ssize_t>cut.bias
         panel[i].narrow = arena + <Py_ssize_t>cut.narrow
         panel[i].wide = arena + <Py_ssize_t>cut.wide
     conv.panel = panel
-    conv.grouped = any(packed.windowed)
-    pair_panels(conv, panel, kernels)
+    conv.grouped = packed.grouped
+    set_row_kernels(conv, panel, kinds, kernels)
     conv.channels = packed.channels
     conv.padded = padded(packed.channels)
     return 0
 
 
-cdef void pair_panels(const Conv* conv, Panel* panel, const Kernels* kernels) noexcept:
-    """Let a single row compute every two of the widest panels at once; with groups they read different channels."""
+cdef set_row_kernels(const Conv* conv, Panel* panel, list kinds, const Kernels* kernels):
+    """Let a single row compute as many panels at once as possible; with groups they read different channels."""
+    cdef const RowChoice* choice
     cdef Py_ssize_t i = 0
-    while not conv.grouped and i + 1 < conv.panels and panel[i + 1].row == kernels.row_kernels[0]:
-        panel[i].pair = kernels.pair_kernel
-        i += 2
+    while i < conv.panels:
+        choice = kernels.row_kernels
+        while kinds[i : i + choice.panels] != kinds_of(choice) or (conv.grouped and choice.panels > 1):
+            choice += 1
+        panel[i].row, panel[i].abreast = choice.run, choice.panels
+        i += choice.panels
+
+
+cdef list kinds_of(const RowChoice* choice):
+    cdef Py_ssize_t i
+    return [choice.kinds[i] for i in range(choice.panels)]
 
 
 cdef int set_activation(Conv* conv, str name, const float* parameters) except -1:

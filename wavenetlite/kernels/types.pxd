@@ -36,9 +36,9 @@ ctypedef void (*StepKernel)(const KernelCall* call, const Rows* rows) noexcept n
 cdef struct Panel:
     PanelKernel rows
     RowKernel row
-    RowKernel pair              # of this panel and the next; NULL: they are not alike
+    Py_ssize_t abreast          # panels that `row` computes: this one and those after it
     Py_ssize_t out              # first of its output channels
-    Py_ssize_t window           # first input channel it reads of a windowed tap (grouped convolution)
+    const Py_ssize_t* window    # (taps,) first input channel it reads of each tap: 0 but in grouped convolutions
     const float* bias           # (width,)
     const float* narrow         # (sum of the narrow taps' lengths, width)
     const float* wide           # (2 chains, chain_length, width)
@@ -48,10 +48,9 @@ cdef struct Conv:
     Py_ssize_t narrow_taps      # the first of them: not split over the two chains
     Py_ssize_t chain_length     # sum of the wide taps' lengths
     const Py_ssize_t* length    # (taps,) channels of a tap in each chain
-    const Py_ssize_t* windowed  # (taps,) 1 if a panel reads only its window of channels
     Py_ssize_t panels
     const Panel* panel
-    bint grouped                # whether any tap is windowed
+    bint grouped                # whether panels read different channels
     Py_ssize_t channels         # of the output
     Py_ssize_t padded           # the same with padding
     bint relu_before            # before the residual is added
@@ -130,6 +129,12 @@ cdef struct Compression:
 
 cdef extern from "<math.h>" nogil:
     double sqrt(double x)
+
+# The kernel of a single row of `panels` panels of these kinds, as numbered in `panel_widths`.
+cdef struct RowChoice:
+    Py_ssize_t panels
+    Py_ssize_t[3] kinds
+    RowKernel run
 
 cdef struct OfferedStep:
     const char* name
@@ -213,5 +218,4 @@ cdef struct Kernels:
     # Panels of output channels: widths, widest first, terminated by 0; and the kernels for each.
     const int* panel_widths
     const PanelKernel* panel_kernels
-    const RowKernel* row_kernels
-    RowKernel pair_kernel       # for two of the widest
+    const RowChoice* row_kernels    # the most panels first, and one of 0 panels last
