@@ -5,7 +5,7 @@ from libc.string cimport memset
 
 from wavenetlite.kernels import padded, panel_widths
 from wavenetlite.kernels.dispatch cimport activation_kernel
-from wavenetlite.kernels.types cimport Panel, RowChoice
+from wavenetlite.kernels.types cimport GroupKernel, Panel, RowChoice
 
 cdef extern from "stdlib.h" nogil:
     void* aligned_alloc(size_t alignment, size_t size)
@@ -44,8 +44,8 @@ cdef int set_conv(
     cdef Py_ssize_t* length
     cdef Py_ssize_t* window
     cdef Panel* panel
+    cdef Conv* many
     cdef Py_ssize_t i, k
-    kinds = [panel_widths().index(cut.width) for cut in packed.panels]
     conv.taps = len(packed.order)
     conv.narrow_taps = packed.narrow_taps
     conv.chain_length = sum(packed.lengths[packed.narrow_taps:])
@@ -55,39 +55,74 @@ cdef int set_conv(
     conv.length = length
     conv.panels = len(packed.panels)
     panel = <Panel*>blocks.allocate(conv.panels * sizeof(Panel))
-    for i, cut in enumerate(packed.panels):
-        panel[i].rows = kernels.panel_kernels[<Py_ssize_t>kinds[i]]
-        panel[i].out = cut.out
-        window = <Py_ssize_t*>blocks.allocate(conv.taps * sizeof(Py_ssize_t))
+    window = <Py_ssize_t*>blocks.allocate(conv.panels * conv.taps * sizeof(Py_ssize_t))
+    for i, source in enumerate(packed.panels):
+        panel[i].out = source.cut.first
+        panel[i].window = window + i * conv.taps
         for k in range(conv.taps):
-            window[k] = cut.windows[k]
-        panel[i].window = window
-        panel[i].bias = arena + <Py_ssize_t>cut.bias
-        panel[i].narrow = arena + <Py_ssize_t>cut.narrow
-        panel[i].wide = arena + <Py_ssize_t>cut.wide
+            window[i * conv.taps + k] = source.windows[k]
+        panel[i].bias = arena + <Py_ssize_t>source.bias
+        panel[i].late = NULL if source.late is None else arena + <Py_ssize_t>source.late
+        panel[i].narrow = arena + <Py_ssize_t>source.narrow
+        panel[i].wide = arena + <Py_ssize_t>source.wide
     conv.panel = panel
     conv.grouped = packed.grouped
-    set_row_kernels(conv, panel, kinds, kernels)
+    set_panel_kernels(panel, [source.cut for source in packed.panels], packed.grouped, kernels)
     conv.channels = packed.channels
     conv.padded = padded(packed.channels)
+    if packed.many is not None:
+        many = <Conv*>blocks.allocate(sizeof(Conv))
+        set_conv(many, packed.many, arena, kernels, blocks)
+        conv.many = many
     return 0
 
 
-cdef set_row_kernels(const Conv* conv, Panel* panel, list kinds, const Kernels* kernels):
-    """Let a single row compute as many panels at once as possible; with groups they read different channels."""
-    cdef const RowChoice* choice
-    cdef Py_ssize_t i = 0
-    while i < conv.panels:
-        choice = kernels.row_kernels
-        while kinds[i : i + choice.panels] != kinds_of(choice) or (conv.grouped and choice.panels > 1):
-            choice += 1
-        panel[i].row, panel[i].abreast = choice.run, choice.panels
-        i += choice.panels
+cdef void set_relu(Conv* conv, bint before, bint after) noexcept:
+    """Let `conv` rectify before and after it adds the residual."""
+    conv.relu_before, conv.relu_after = before, after
+    if conv.many != NULL:
+        set_relu(<Conv*>conv.many, before, after)
+
+
+cdef set_panel_kernels(Panel* panel, list cuts, bint grouped, const Kernels* kernels):
+    """Set the kernels of many rows and of a single one, which computes as many panels at once as possible."""
+    cdef Py_ssize_t i = 0, k
+    kinds = [panel_widths().index(cut.width) for cut in cuts]
+    while i < len(cuts):
+        if cuts[i].group:
+            set_group_kernels(panel + i, cuts[i:], kernels)
+        else:
+            set_row_kernel(panel + i, kinds[i : i + 1] if grouped else kinds[i:], kernels)
+            for k in range(i, i + panel[i].abreast):
+                panel[k].rows, panel[k].together = kernels.panel_kernels[<Py_ssize_t>kinds[k]], 1
+        i += panel[i].abreast
+
+
+cdef set_row_kernel(Panel* panel, list kinds, const Kernels* kernels):
+    """`kinds`: of the panels left. Three panels abreast are no faster than two, unless one would remain."""
+    cdef const RowChoice* choice = kernels.row_kernels
+    while kinds_of(choice) != kinds[: choice.panels] or 2 < choice.panels < len(kinds):
+        choice += 1
+    panel.row, panel.abreast = choice.run, choice.panels
 
 
 cdef list kinds_of(const RowChoice* choice):
     cdef Py_ssize_t i
     return [choice.kinds[i] for i in range(choice.panels)]
+
+
+cdef set_group_kernels(Panel* panel, list cuts, const Kernels* kernels):
+    """Set the kernels of the first panel and of those after it that are like it."""
+    cdef const GroupKernel* kernel = kernels.group_kernels
+    cdef Py_ssize_t alike = 0, i
+    kind = cuts[0].width, cuts[0].group
+    while (kernel.width, kernel.group) != kind:
+        kernel += 1
+    while alike < len(cuts) and (cuts[alike].width, cuts[alike].group) == kind:
+        alike += 1
+    for i in range(alike):
+        panel[i].rows, panel[i].row = kernel.rows, kernel.row
+        panel[i].together = panel[i].abreast = alike - i
 
 
 cdef int set_activation(Conv* conv, str name, const float* parameters) except -1:

@@ -8,6 +8,7 @@ that; the padding is undefined.
 cdef enum:
     LANES = 16                  # floats in the widest vector; determines the layout of rows and weights under every instruction set
     WIDE = 8                    # taps with a multiple of this many channels are split between the two chains of a convolution
+    MANY = 4                    # rows from which on a grouped convolution is computed one chain at a time
     MOST_OFFERED = 64           # step kernels, or activations, of an instruction set
 
 cdef struct Panel
@@ -36,10 +37,12 @@ ctypedef void (*StepKernel)(const KernelCall* call, const Rows* rows) noexcept n
 cdef struct Panel:
     PanelKernel rows
     RowKernel row
-    Py_ssize_t abreast          # panels that `row` computes: this one and those after it
+    Py_ssize_t together         # panels that `rows` computes, this one and those after it,
+    Py_ssize_t abreast          # and that `row` does
     Py_ssize_t out              # first of its output channels
     const Py_ssize_t* window    # (taps,) first input channel it reads of each tap: 0 but in grouped convolutions
     const float* bias           # (width,)
+    const float* late           # (width,) added after the narrow taps, where there are no wide ones; NULL: none
     const float* narrow         # (sum of the narrow taps' lengths, width)
     const float* wide           # (2 chains, chain_length, width)
 
@@ -51,6 +54,7 @@ cdef struct Conv:
     Py_ssize_t panels
     const Panel* panel
     bint grouped                # whether panels read different channels
+    const Conv* many            # the same for MANY rows and more, with other panels; NULL: this one
     Py_ssize_t channels         # of the output
     Py_ssize_t padded           # the same with padding
     bint relu_before            # before the residual is added
@@ -136,6 +140,12 @@ cdef struct RowChoice:
     Py_ssize_t[3] kinds
     RowKernel run
 
+# The kernels of a panel of whole groups of as many inputs as outputs; `row` computes all panels `abreast`.
+cdef struct GroupKernel:
+    Py_ssize_t width, group
+    PanelKernel rows
+    RowKernel row
+
 cdef struct OfferedStep:
     const char* name
     StepKernel run
@@ -218,4 +228,5 @@ cdef struct Kernels:
     # Panels of output channels: widths, widest first, terminated by 0; and the kernels for each.
     const int* panel_widths
     const PanelKernel* panel_kernels
-    const RowChoice* row_kernels    # the most panels first, and one of 0 panels last
+    const RowChoice* row_kernels        # the most panels first
+    const GroupKernel* group_kernels

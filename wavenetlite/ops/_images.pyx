@@ -102,7 +102,7 @@ cdef struct Work:
 def panels_of(channels: int) -> list[tuple[int, int, int]]:
     """First channel, width and kind of each panel of output channels."""
     widths = panel_widths()
-    return [(first, width, widths.index(width)) for first, width in panel_cuts(channels, False)]
+    return [(cut.first, cut.width, widths.index(cut.width)) for cut in panel_cuts(channels, False)]
 
 
 cdef int pack(Work* w, const float[:, :, :, ::1] filters, const float[::1] bias, Blocks blocks) except -1:
@@ -143,7 +143,7 @@ cdef int pack(Work* w, const float[:, :, :, ::1] filters, const float[::1] bias,
         numbers[2 * taps + i] = width
         here = max(<Py_ssize_t>0, min(width, channels - first))     # a panel may lie in the padding
         for chain in range(w.chains):
-            panel[i + chain * panels].rows = kernels.panel_kernels[kind]
+            panel[i + chain * panels].rows, panel[i + chain * panels].together = kernels.panel_kernels[kind], 1
             panel[i + chain * panels].out, panel[i + chain * panels].window = first, numbers + taps     # zeros
             panel[i + chain * panels].bias = to + chain * width         # zeros for the second chain
         if bias is not None:
