@@ -265,10 +265,10 @@ def late_channels(sources: Sequence[Source], cuts: Sequence[Cut]) -> np.ndarray 
 
     None: some are in both. `cuts` define the chains, also where other panels compute them.
     """
-    late = np.zeros((len(sources), sources[0].channels), bool)
     wide = [source.wide for source in sources]
     if all(source.groups == 1 for source in sources) or (any(wide) and not all(wide)):
         return None
+    late = np.zeros((len(sources), sources[0].channels), bool)
     for source, row in zip(sources, late, strict=True):
         for cut in cuts if source.wide else ():
             for out in range(cut.first, min(cut.first + cut.width, source.channels)):
