@@ -31,7 +31,7 @@ import numpy as np
 from wavenetlite.engine.fingerprint import fingerprint
 from wavenetlite.engine.lower import Program
 from wavenetlite.kernels import padded
-from wavenetlite.kernels.packed cimport Blocks, new_strips, set_activation, set_conv, set_relu
+from wavenetlite.kernels.packed cimport Blocks, new_strips, set_activation, set_conv
 from wavenetlite.support.errors import StreamStateError
 from wavenetlite.kernels.dispatch cimport activation_kernel, step_kernel
 from wavenetlite.kernels.dispatch cimport kernels as chosen_kernels
@@ -213,7 +213,7 @@ cdef class Plan:
             step.parameters = arena + <Py_ssize_t>source.parameters_offset
         if source.conv is not None:
             set_conv(&call.conv, source.conv, arena, self.kernels, self.blocks)
-            set_relu(&call.conv, source.relu_before, source.relu_after)
+            call.conv.relu_before, call.conv.relu_after = source.relu_before, source.relu_after
         if source.row_alone:
             set_activation(&call.conv, source.activation, step.parameters)
             step.dense = True
@@ -225,7 +225,7 @@ cdef class Plan:
             strip = new_strips(source.strips, arena, self.kernels, self.blocks)
             call.strips, call.strip = len(source.strips), strip
             for i in range(call.strips):
-                set_relu(&strip[i].conv, source.relu_before, source.relu_after)
+                strip[i].conv.relu_before, strip[i].conv.relu_after = source.relu_before, source.relu_after
                 self.most_taps = max(self.most_taps, strip[i].taps)
 
     cdef set_pieces(self, object program):

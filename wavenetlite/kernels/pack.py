@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import NamedTuple
 
 import numpy as np
@@ -81,7 +81,6 @@ class PackedConv:
     lengths: tuple[int, ...]
     grouped: bool
     panels: tuple[PackedPanel, ...]
-    many: PackedConv | None = None  # for many rows
 
 
 @dataclass(frozen=True)
@@ -178,14 +177,12 @@ def pack_conv(
     """Pack the sources of a convolution, weights[i] (channels, in / groups[i], taps), which writes `floats` per row."""
     cuts = panel_cuts(channels, any(group > 1 for group in groups), floats)
     sources = [Source(weight, group, cuts) for weight, group in zip(weights, groups, strict=True)]
-    late, packed = late_channels(sources, cuts), None
+    late = late_channels(sources, cuts)
     if late is not None:
         narrower = min(narrower_cuts(sources), key=lambda some: cost(sources, some))
         if cost(sources, narrower) < CLEARLY * cost(sources, cuts):
-            packed = pack_one_chain(arena, sources, bias, narrower, late if sources[0].wide else None)
-            if narrower[0].group:
-                return packed
-    return replace(pack_two_chains(arena, sources, bias, channels, cuts), many=packed)
+            return pack_one_chain(arena, sources, bias, narrower, late if sources[0].wide else None)
+    return pack_two_chains(arena, sources, bias, channels, cuts)
 
 
 def pack_two_chains(

@@ -7,8 +7,6 @@ cdef class Blocks:
 cdef int set_conv(
     Conv* conv, object packed, const float* arena, const Kernels* kernels, Blocks blocks) except -1
 
-cdef void set_relu(Conv* conv, bint before, bint after) noexcept
-
 cdef int set_activation(Conv* conv, str name, const float* parameters) except -1
 
 cdef Strip* new_strips(list packed, const float* arena, const Kernels* kernels, Blocks blocks) except NULL

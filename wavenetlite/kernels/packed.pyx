@@ -5,7 +5,7 @@ from libc.string cimport memset
 
 from wavenetlite.kernels import padded, panel_widths
 from wavenetlite.kernels.dispatch cimport activation_kernel
-from wavenetlite.kernels.types cimport GroupKernel, Panel, RowChoice
+from wavenetlite.kernels.types cimport GroupKernel, Panel, PanelChoice
 
 cdef extern from "stdlib.h" nogil:
     void* aligned_alloc(size_t alignment, size_t size)
@@ -44,7 +44,6 @@ cdef int set_conv(
     cdef Py_ssize_t* length
     cdef Py_ssize_t* window
     cdef Panel* panel
-    cdef Conv* many
     cdef Py_ssize_t i, k
     conv.taps = len(packed.order)
     conv.narrow_taps = packed.narrow_taps
@@ -67,48 +66,51 @@ cdef int set_conv(
         panel[i].wide = arena + <Py_ssize_t>source.wide
     conv.panel = panel
     conv.grouped = packed.grouped
-    set_panel_kernels(panel, [source.cut for source in packed.panels], packed.grouped, kernels)
+    set_panel_kernels(conv, panel, [source.cut for source in packed.panels], kernels)
     conv.channels = packed.channels
     conv.padded = padded(packed.channels)
-    if packed.many is not None:
-        many = <Conv*>blocks.allocate(sizeof(Conv))
-        set_conv(many, packed.many, arena, kernels, blocks)
-        conv.many = many
     return 0
 
 
-cdef void set_relu(Conv* conv, bint before, bint after) noexcept:
-    """Let `conv` rectify before and after it adds the residual."""
-    conv.relu_before, conv.relu_after = before, after
-    if conv.many != NULL:
-        set_relu(<Conv*>conv.many, before, after)
-
-
-cdef set_panel_kernels(Panel* panel, list cuts, bint grouped, const Kernels* kernels):
+cdef set_panel_kernels(const Conv* conv, Panel* panel, list cuts, const Kernels* kernels):
     """Set the kernels of many rows and of a single one, which computes as many panels at once as possible."""
-    cdef Py_ssize_t i = 0, k
+    cdef Py_ssize_t i = 0
     kinds = [panel_widths().index(cut.width) for cut in cuts]
     while i < len(cuts):
         if cuts[i].group:
             set_group_kernels(panel + i, cuts[i:], kernels)
+        elif conv.grouped:
+            set_apart_kernels(conv, panel + i, kinds[i:], kernels)
         else:
-            set_row_kernel(panel + i, kinds[i : i + 1] if grouped else kinds[i:], kernels)
-            for k in range(i, i + panel[i].abreast):
-                panel[k].rows, panel[k].together = kernels.panel_kernels[<Py_ssize_t>kinds[k]], 1
+            set_row_kernels(panel + i, kinds[i:], kernels)
         i += panel[i].abreast
 
 
-cdef set_row_kernel(Panel* panel, list kinds, const Kernels* kernels):
+cdef set_row_kernels(Panel* panel, list kinds, const Kernels* kernels):
     """`kinds`: of the panels left. Three panels abreast are no faster than two, unless one would remain."""
-    cdef const RowChoice* choice = kernels.row_kernels
-    while kinds_of(choice) != kinds[: choice.panels] or 2 < choice.panels < len(kinds):
-        choice += 1
-    panel.row, panel.abreast = choice.run, choice.panels
-
-
-cdef list kinds_of(const RowChoice* choice):
+    cdef const PanelChoice* choice = kernels.row_kernels
     cdef Py_ssize_t i
-    return [choice.kinds[i] for i in range(choice.panels)]
+    while not begins_with(kinds, choice) or 2 < choice.panels < len(kinds):
+        choice += 1
+    panel.row, panel.abreast = choice.row, choice.panels
+    for i in range(choice.panels):
+        panel[i].rows, panel[i].together = kernels.panel_kernels[<Py_ssize_t>kinds[i]], 1
+
+
+cdef set_apart_kernels(const Conv* conv, Panel* panel, list kinds, const Kernels* kernels):
+    cdef const PanelChoice* choice = kernels.apart_kernels
+    while not begins_with(kinds, choice):
+        choice += 1
+    if choice.panels and conv.narrow_taps == conv.taps:
+        panel.row, panel.rows = choice.row, choice.rows
+        panel.abreast = panel.together = choice.panels
+    else:
+        set_row_kernels(panel, kinds[:1], kernels)
+
+
+cdef bint begins_with(list kinds, const PanelChoice* choice):
+    cdef Py_ssize_t i
+    return kinds[: choice.panels] == [choice.kinds[i] for i in range(choice.panels)]
 
 
 cdef set_group_kernels(Panel* panel, list cuts, const Kernels* kernels):

@@ -8,7 +8,6 @@ that; the padding is undefined.
 cdef enum:
     LANES = 16                  # floats in the widest vector; determines the layout of rows and weights under every instruction set
     WIDE = 8                    # taps with a multiple of this many channels are split between the two chains of a convolution
-    MANY = 4                    # rows from which on a grouped convolution is computed one chain at a time
     MOST_OFFERED = 64           # step kernels, or activations, of an instruction set
 
 cdef struct Panel
@@ -54,7 +53,6 @@ cdef struct Conv:
     Py_ssize_t panels
     const Panel* panel
     bint grouped                # whether panels read different channels
-    const Conv* many            # the same for MANY rows and more, with other panels; NULL: this one
     Py_ssize_t channels         # of the output
     Py_ssize_t padded           # the same with padding
     bint relu_before            # before the residual is added
@@ -134,11 +132,12 @@ cdef struct Compression:
 cdef extern from "<math.h>" nogil:
     double sqrt(double x)
 
-# The kernel of a single row of `panels` panels of these kinds, as numbered in `panel_widths`.
-cdef struct RowChoice:
+# Kernels of `panels` panels of these kinds, as numbered in `panel_widths`; `rows` is NULL where panels run one by one.
+cdef struct PanelChoice:
     Py_ssize_t panels
-    Py_ssize_t[3] kinds
-    RowKernel run
+    Py_ssize_t[4] kinds
+    PanelKernel rows
+    RowKernel row
 
 # The kernels of a panel of whole groups of as many inputs as outputs; `row` computes all panels `abreast`.
 cdef struct GroupKernel:
@@ -228,5 +227,6 @@ cdef struct Kernels:
     # Panels of output channels: widths, widest first, terminated by 0; and the kernels for each.
     const int* panel_widths
     const PanelKernel* panel_kernels
-    const RowChoice* row_kernels        # the most panels first
+    const PanelChoice* row_kernels      # the most panels first
+    const PanelChoice* apart_kernels    # the same for panels that read different channels, in one chain; ends with 0 panels
     const GroupKernel* group_kernels
