@@ -50,11 +50,11 @@ WHOLE_GROUPS = [{(group, group)} for group in (1, 2, 4)]
 """Inputs and outputs of groups that have kernels of their own: whole ones lie in a vector of 4."""
 
 CLEARLY = 0.6
-"""A grouped convolution gets narrower panels if they cost at most so much of the cost of wide ones, which is a rough guess."""
+"""A grouped convolution gets narrower panels if they cost less than this part of what wide ones do, roughly estimated."""
 
 
 class Cut(NamedTuple):
-    """A panel: output channels [first, first + width). `group`: it holds groups of so many inputs and outputs, 0: any."""
+    """A panel: `width` output channels from `first` on. `group`: in groups of so many inputs and outputs; 0: any."""
 
     first: int
     width: int
@@ -107,7 +107,9 @@ def panel_cuts(channels: int, grouped: bool, floats: int | None = None) -> list[
     Windows of grouped convolutions must not depend on the CPU: at most 16.
     """
     if grouped:
-        return cut(padded(channels) if floats is None else floats, [width for width in panel_widths() if width <= LANES])
+        return cut(
+            padded(channels) if floats is None else floats, [width for width in panel_widths() if width <= LANES]
+        )
     return cut(whole_panels(channels) if floats is None else floats, panel_widths())
 
 
@@ -132,7 +134,7 @@ class Source:
 
     def __init__(self, weight: np.ndarray, groups: int, cuts: Sequence[Cut]) -> None:
         self.weight, self.groups = weight, groups
-        self.channels, self.per_group, self.taps = weight.shape
+        self.channels, self.per_group, self.taps = (int(size) for size in weight.shape)
         windows = [self.window(cut) for cut in cuts]
         self.length = max(end - first for first, end in windows)
 
@@ -221,8 +223,8 @@ def pack_one_chain(
 ) -> PackedConv:
     """Pack a grouped convolution for kernels that compute one chain of each output.
 
-    The bias is where that chain begins, or is added last: to chain 1, whose channels are `late`. The other chain is zero
-    and added too, as by the kernels for both; `late` is None where there is no chain 1.
+    That chain begins with the bias, or the bias is added last: to chain 1, whose channels are `late`. A chain 0 that is
+    complete gets the zero of chain 1 added, as by the kernels for both; `late` is None where there is no chain 1.
     """
     sources = read_by(sources, cuts)
     biases = whole_row(bias, sources[0].channels, cuts)
@@ -286,16 +288,19 @@ def narrower_cuts(sources: Sequence[Source]) -> list[list[Cut]]:
         choices.append([panel for first in range(0, channels, outs) for panel in cut(first + outs, widths, first)])
     if {(source.per_group, channels // source.groups) for source in sources} in WHOLE_GROUPS:
         vectors = cut(channels // 4 * 4, [width for width in widths if width <= vector_width()])
-        choices.append([panel._replace(group=sources[0].per_group) for panel in vectors] + cut(end, [4], channels // 4 * 4))
+        choices.append(
+            [panel._replace(group=sources[0].per_group) for panel in vectors] + cut(end, [4], channels // 4 * 4)
+        )
     return choices
 
 
 def cost(sources: Sequence[Source], cuts: Sequence[Cut]) -> float:
-    """Roughly the time of a row: by the lanes computed for each input read. Spreading it over groups takes half as much."""
+    """Roughly the time of a row: lanes computed for each input read; spreading it over groups takes half as much."""
     lanes = [max(cut.width, min(8, vector_width())) for cut in cuts]
     length = sum(source.taps * source.length for source in read_by(sources, cuts))
     spread = sum(source.taps * source.per_group for source in sources)
-    return sum(1.5 * n * spread if cut.group else (n + 1) * length for n, cut in zip(lanes, cuts, strict=True))
+    times = [1.5 * n * spread if cut.group else (n + 1) * length for n, cut in zip(lanes, cuts, strict=True)]
+    return float(sum(times))
 
 
 def read_by(sources: Sequence[Source], cuts: Sequence[Cut]) -> list[Source]:
