@@ -50,7 +50,7 @@ WHOLE_GROUPS = [{(group, group)} for group in (1, 2, 4)]
 """Inputs and outputs of groups that have kernels of their own: whole ones lie in a vector of 4."""
 
 CLEARLY = 0.6
-"""A grouped convolution gets narrower panels if they cost less than this part of what wide ones do, roughly estimated."""
+"""A grouped convolution gets narrower panels if they are estimated to cost less than this part of what wide ones do."""
 
 
 class Cut(NamedTuple):
