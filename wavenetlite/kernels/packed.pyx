@@ -79,10 +79,12 @@ cdef set_panel_kernels(const Conv* conv, Panel* panel, list cuts, const Kernels*
     while i < len(cuts):
         if cuts[i].group:
             set_group_kernels(panel + i, cuts[i:], kernels)
-        elif conv.grouped:
-            set_apart_kernels(conv, panel + i, kinds[i:], kernels)
-        else:
+        elif not conv.grouped:
             set_row_kernels(panel + i, kinds[i:], kernels)
+        elif conv.narrow_taps == conv.taps:
+            set_apart_kernels(panel + i, kinds[i:], kernels)
+        else:
+            set_row_kernels(panel + i, kinds[i : i + 1], kernels)
         i += panel[i].abreast
 
 
@@ -97,15 +99,13 @@ cdef set_row_kernels(Panel* panel, list kinds, const Kernels* kernels):
         panel[i].rows, panel[i].together = kernels.panel_kernels[<Py_ssize_t>kinds[i]], 1
 
 
-cdef set_apart_kernels(const Conv* conv, Panel* panel, list kinds, const Kernels* kernels):
+cdef set_apart_kernels(Panel* panel, list kinds, const Kernels* kernels):
+    """The same for panels that read different channels and need one chain."""
     cdef const PanelChoice* choice = kernels.apart_kernels
     while not begins_with(kinds, choice):
         choice += 1
-    if choice.panels and conv.narrow_taps == conv.taps:
-        panel.row, panel.rows = choice.row, choice.rows
-        panel.abreast = panel.together = choice.panels
-    else:
-        set_row_kernels(panel, kinds[:1], kernels)
+    panel.row, panel.rows = choice.row, choice.rows
+    panel.abreast = panel.together = choice.panels
 
 
 cdef bint begins_with(list kinds, const PanelChoice* choice):

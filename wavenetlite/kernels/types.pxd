@@ -228,5 +228,5 @@ cdef struct Kernels:
     const int* panel_widths
     const PanelKernel* panel_kernels
     const PanelChoice* row_kernels      # the most panels first
-    const PanelChoice* apart_kernels    # the same for panels that read different channels, in one chain; ends with 0 panels
+    const PanelChoice* apart_kernels    # the same for panels that read different channels, in one chain
     const GroupKernel* group_kernels
