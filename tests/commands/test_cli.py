@@ -1072,6 +1072,24 @@ def test_the_notes_on_training_claim_no_more_than_they_know(run, model, tmp_path
     assert said in err
 
 
+@pytest.mark.parametrize(("clips", "warns"), [(4, False), (3, True)])
+def test_a_folder_that_has_grown_is_split_anew_and_that_is_said(run, model, tmp_path, clips, warns):
+    for label in (*PITCHES, "_silence_"):
+        (tmp_path / "d" / label).mkdir(parents=True)
+        for i in range(5):
+            audio.write(tmp_path / "d" / label / f"{i}.wav", sound(label), SR)
+    corpus = read_corpus(tmp_path / "d", sr=SR, clip_s=0.25, words="all")
+    sizes = {part: len(getattr(corpus, part)) for part in ("train", "valid", "test")}
+    clf = wl.load(model)
+    clf.info["data"] = {"layout": "folders", "trained_on": ["train"], "clips": sizes}
+    clf.save(tmp_path / "m.safetensors")
+    for i in range(clips, 4):
+        audio.write(tmp_path / "d" / "low" / f"more{i}.wav", sound("low"), SR)
+    status, _, err = run("evaluate", tmp_path / "m.safetensors", tmp_path / "d", "--clip-s", 0.25)
+    assert status == 0, err
+    assert ("may have been trained on" in err) == warns
+
+
 def test_train_reads_a_manifest_and_reports_duplicates(run, data, training, tmp_path):
     pytest.importorskip("matplotlib")
     files = sorted(path for path in Path(data).glob("*/*.wav"))

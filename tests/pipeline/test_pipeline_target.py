@@ -89,7 +89,7 @@ def test_files_that_are_no_sets_are_not_overwritten(data, tmp_path, name):
     (tmp_path / "out" / name).parent.mkdir(parents=True)
     (tmp_path / "out" / name).write_text('{"mine": 1}')
     (tmp_path / "out/notes.txt").write_text("mine")
-    with pytest.raises(wl.ParameterError, match=rf"has {name.partition('/')[0]}, which is no feature set's"):
+    with pytest.raises(wl.ParameterError, match=rf"has {name.partition('/')[0]}, which is not part of a feature set"):
         run(data, tmp_path / "out")
     assert (tmp_path / "out" / name).read_text() == '{"mine": 1}'
     (tmp_path / "out" / name).unlink()

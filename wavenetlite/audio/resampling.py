@@ -12,6 +12,8 @@ from wavenetlite.support.checks import one_of, positive_int
 from wavenetlite.support.errors import ParameterError, StreamStateError
 
 QUALITIES = ("QQ", "LQ", "MQ", "HQ", "VHQ")
+PIECE_SAMPLES = 2**20
+"""Samples in one call of soxr, which hears no Ctrl-C meanwhile."""
 
 
 def resample(y: Floats, sr_in: int, sr_out: int, *, quality: str = "HQ") -> Floats:
@@ -115,5 +117,7 @@ class Resampler:
             raise ParameterError(f"block has shape {block.shape}; it must be {shape}")
         if self._soxr is None:
             return block.copy()
-        made: Floats = self._soxr.resample_chunk(block, last=last)
-        return made
+        made = [self._soxr.resample_chunk(block[at : at + PIECE_SAMPLES]) for at in range(0, len(block), PIECE_SAMPLES)]
+        if last or not made:
+            made.append(self._soxr.resample_chunk(block[:0], last=last))
+        return np.concatenate(made) if len(made) > 1 else made[0]

@@ -39,6 +39,8 @@ from wavenetlite.storage import opening
 from wavenetlite.support.errors import ParameterError
 
 SPLITS = ("test", "valid", "train", "all")
+WITH_LISTS = ("speech_commands", "fsdd", "parts")
+"""Layouts that say themselves which clips are for testing."""
 
 ABOUT = """\
 Classify labelled recordings, as `train` takes them, and print accuracy and
@@ -123,12 +125,19 @@ def read(clf: AudioClassifier, args: argparse.Namespace) -> Corpus:
 
 
 def note_training(clf: AudioClassifier, corpus: Corpus, split: str) -> None:
-    """Say that clips were trained on, as far as the classifier's notes tell."""
-    if split not in trained_on(clf) or split == "train":
+    """Say that clips were, or may have been, trained on, as far as the classifier's notes tell."""
+    parts = trained_on(clf)
+    if not parts or split == "train":
         return
     notes = clf.info["data"]
     sizes = {part: len(getattr(corpus, part)) for part in PARTS}
-    if (notes.get("layout"), notes.get("clips")) == (corpus.layout, sizes):
+    same = (notes.get("layout"), notes.get("clips")) == (corpus.layout, sizes)
+    if split not in parts:
+        same = same or split == "all" or set(corpus.labels) != set(clf.labels)
+        if not same and notes.get("layout") == corpus.layout and corpus.layout not in WITH_LISTS:
+            note(f"the training had other numbers of clips than this: if it is the same corpus, changed since, {split} "
+                 "clips that were drawn now may have been trained on")  # fmt: skip
+    elif same:
         note(f"by its notes, the classifier was also trained on {split} clips")
     else:
         note(f"by its notes, the classifier was also trained on {split} clips of its own corpus "

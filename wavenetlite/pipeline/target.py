@@ -25,7 +25,7 @@ REMEDY = "choose another folder, or remove this one first"
 
 
 def check(out: Path, listing: Listing) -> None:
-    """Refuse a folder inside the source, with files that are no feature set's, or with the set of another corpus.
+    """Refuse a folder inside the source, with other files than a feature set's, or with the set of another corpus.
 
     Raises
     ------
@@ -45,7 +45,9 @@ def check(out: Path, listing: Listing) -> None:
     if not begun and "source" not in set_of:
         foreign = [name for name in OURS if os.path.lexists(out / name)]
         if foreign:
-            raise ParameterError(f"out={readable(str(out))!r} has {foreign[0]}, which is no feature set's; {REMEDY}")
+            raise ParameterError(
+                f"out={readable(str(out))!r} has {foreign[0]}, which is not part of a feature set; {REMEDY}"
+            )
         if recording := first_recording(out):
             raise ParameterError(f"out={readable(str(out))!r} holds recordings, such as {readable(recording)}; choose "
                                  "another folder")  # fmt: skip
