@@ -43,7 +43,7 @@ INSTRUCTION_SETS = {
         [8, 4],
         [
             (8, 2, tiles(in_turn=(6, 5, 4), abreast=(3, 2, 1), narrow=(6, 5, 4, 3, 2, 1))),
-            (8, 1, tiles(abreast=(6, 5, 4, 3, 2, 1), narrow=(12, 8, 6, 4, 3, 2, 1))),
+            (8, 1, tiles(abreast=(6, 5, 4, 3, 2, 1), narrow=(12, 8, 7, 6, 5, 4, 3, 2, 1))),
             (4, 1, tiles(abreast=(6, 4, 3, 2, 1), narrow=(8, 4, 3, 2, 1))),
         ],
     ),
@@ -53,7 +53,7 @@ INSTRUCTION_SETS = {
         [
             (16, 2, tiles(in_turn=(12, 10, 8, 7, 6, 5, 4), abreast=(3, 2, 1), narrow=(12, 8, 6, 4, 3, 2, 1))),
             (16, 1, tiles(abreast=(12, 8, 6, 4, 3, 2, 1), narrow=(12, 8, 4, 3, 2, 1))),
-            (8, 1, tiles(abreast=(12, 8, 6, 4, 3, 2, 1), narrow=(12, 8, 4, 3, 2, 1))),
+            (8, 1, tiles(abreast=(12, 8, 6, 4, 3, 2, 1), narrow=(12, 8, 7, 6, 5, 4, 3, 2, 1))),
             (4, 1, tiles(abreast=(8, 4, 3, 2, 1), narrow=(8, 4, 2, 1))),
         ],
     ),

@@ -57,4 +57,4 @@ def is_plain(step: Step) -> bool:
         return False
     wide = call.conv.lengths[call.conv.narrow_taps :]
     panels = call.conv.panels
-    return len(panels) == 1 and not any(call.conv.windowed) and all(2 * length == panels[0].width for length in wide)
+    return len(panels) == 1 and not call.conv.grouped and all(2 * length == panels[0].cut.width for length in wide)

@@ -231,11 +231,8 @@ cdef class Plan:
         if source.row_alone:
             set_activation(&call.conv, source.activation, step.parameters)
             step.dense = True
-            if call.conv.activation == NULL or call.conv.tanh:
-                if call.conv.panels == 1:
-                    step.row = call.conv.panel.row
-                elif call.conv.panels == 2:
-                    step.row = call.conv.panel.pair     # or NULL
+            if call.conv.panel.abreast == call.conv.panels and (call.conv.activation == NULL or call.conv.tanh):
+                step.row = call.conv.panel.row
         elif source.activation:
             step.activation = activation_kernel(source.activation).run
         if source.strips:
@@ -252,7 +249,7 @@ cdef class Plan:
         for number, source in enumerate(program.steps):
             step = self.step + number
             if source.layer:
-                kind = panel_widths().index(source.call.conv.panels[0].width)
+                kind = panel_widths().index(source.call.conv.panels[0].cut.width)
                 step.layer = self.kernels.layer_kernels[kind]
             step.merged = source.merged and step[-1].layer != NULL
 

@@ -17,6 +17,7 @@ try:
         available,
         multiply_adds,
         panel_widths,
+        vector_width,
     )
 except ModuleNotFoundError as error:
     if error.name != "wavenetlite.kernels.dispatch":
@@ -28,6 +29,7 @@ except ModuleNotFoundError as error:
 
 __all__ = [
     "ACTIVATIONS", "FAST_TANH", "ISA", "LANES", "WIDE", "available", "fma_peak", "isa", "padded", "panel_widths",
+    "vector_width",
 ]  # fmt: skip
 
 ACTIVATIONS = tuple(activations())

@@ -86,6 +86,11 @@ def panel_widths() -> list[int]:
     return widths
 
 
+def vector_width() -> int:
+    """Floats in the widest vector."""
+    return selected.lanes
+
+
 def multiply_adds(rounds: int) -> int:
     """Run `rounds` rounds of independent FMAs; returns the number of multiply-adds."""
     cdef Py_ssize_t n = rounds

@@ -14,7 +14,7 @@ from typing import NamedTuple
 import numpy as np
 import numpy.typing as npt
 
-from wavenetlite.kernels import LANES, WIDE, padded, panel_widths
+from wavenetlite.kernels import LANES, WIDE, padded, panel_widths, vector_width
 
 
 class Link(NamedTuple):
@@ -46,12 +46,27 @@ class Arena:
         return offset
 
 
+WHOLE_GROUPS = [{(group, group)} for group in (1, 2, 4)]
+"""Inputs and outputs of groups that have kernels of their own: whole ones lie in a vector of 4."""
+
+CLEARLY = 0.6
+"""A grouped convolution gets narrower panels if they are estimated to cost less than this part of what wide ones do."""
+
+
+class Cut(NamedTuple):
+    """A panel: `width` output channels from `first` on. `group`: in groups of so many inputs and outputs; 0: any."""
+
+    first: int
+    width: int
+    group: int = 0
+
+
 @dataclass(frozen=True)
 class PackedPanel:
-    width: int
-    out: int
-    window: int
+    cut: Cut
+    windows: tuple[int, ...]  # first input channel read of each tap
     bias: int  # offsets in the arena
+    late: int | None
     narrow: int
     wide: int
 
@@ -64,7 +79,7 @@ class PackedConv:
     order: tuple[tuple[int, int], ...]
     narrow_taps: int
     lengths: tuple[int, ...]
-    windowed: tuple[bool, ...]
+    grouped: bool
     panels: tuple[PackedPanel, ...]
 
 
@@ -86,25 +101,75 @@ class PackedStrip:
     in_step: int
 
 
-def panel_cuts(channels: int, grouped: bool, floats: int | None = None) -> list[tuple[int, int]]:
-    """(first output channel, width) of each panel; together they write `floats` per row, None: the padded channels.
+def panel_cuts(channels: int, grouped: bool, floats: int | None = None) -> list[Cut]:
+    """The panels; together they write `floats` per row, None: what is fastest.
 
     Windows of grouped convolutions must not depend on the CPU: at most 16.
     """
-    return cut(
-        padded(channels) if floats is None else floats,
-        [width for width in panel_widths() if width <= LANES or not grouped],
-    )
+    if grouped:
+        return cut(
+            padded(channels) if floats is None else floats, [width for width in panel_widths() if width <= LANES]
+        )
+    return cut(whole_panels(channels) if floats is None else floats, panel_widths())
 
 
-def cut(end: int, widths: list[int]) -> list[tuple[int, int]]:
-    """(first, width) of panels that exactly fill `end` channels, a multiple of 4; widest first."""
-    cuts, first = [], 0
+def whole_panels(channels: int) -> int:
+    """Floats to compute per row: `channels` in whole panels of 8, as narrower ones are not faster, or vectors of 4."""
+    grain = min(8, vector_width())
+    return min(-(-channels // grain) * grain, padded(channels))
+
+
+def cut(end: int, widths: list[int], first: int = 0) -> list[Cut]:
+    """Panels that exactly fill the channels from `first` to `end`, a multiple of 4; widest first."""
+    cuts = []
     while first < end:
         width = next(width for width in widths if width <= end - first)
-        cuts.append((first, width))
+        cuts.append(Cut(first, width))
         first += width
     return cuts
+
+
+class Source:
+    """A source of a convolution, weights (channels, in / groups, taps), and how many of its channels panels read."""
+
+    def __init__(self, weight: np.ndarray, groups: int, cuts: Sequence[Cut]) -> None:
+        self.weight, self.groups = weight, groups
+        self.channels, self.per_group, self.taps = (int(size) for size in weight.shape)
+        windows = [self.window(cut) for cut in cuts]
+        self.length = max(end - first for first, end in windows)
+
+    @property
+    def wide(self) -> bool:
+        """Whether its channels are split between the two chains."""
+        return self.length % WIDE == 0
+
+    @property
+    def lengths(self) -> list[int]:
+        """Channels of each tap in each chain."""
+        return [self.length // 2 if self.wide else self.length] * self.taps
+
+    def window(self, cut: Cut) -> tuple[int, int]:
+        """Input channels that a panel depends on."""
+        last = min(cut.first + cut.width, self.channels) - 1
+        return self.first_read(cut.first), self.first_read(last) + self.per_group
+
+    def first_read(self, out: int) -> int:
+        """First input channel that an output channel depends on."""
+        return out // (self.channels // self.groups) * self.per_group
+
+    def start(self, cut: Cut) -> int:
+        """First channel of the window of `length` channels that a panel reads; it lies within the input."""
+        return cut.first if cut.group else min(self.window(cut)[0], self.per_group * self.groups - self.length)
+
+    def block(self, cut: Cut) -> np.ndarray:
+        """Weights of a panel for its window, (taps, length, width); zero between different groups."""
+        if cut.group:
+            return np.ascontiguousarray(self.weight[cut.first : cut.first + cut.width].transpose(2, 1, 0))
+        block, start = np.zeros((self.taps, self.length, cut.width), np.float32), self.start(cut)
+        for out in range(cut.first, min(cut.first + cut.width, self.channels)):
+            begin = self.first_read(out) - start
+            block[:, begin : begin + self.per_group, out - cut.first] = self.weight[out].T
+        return block
 
 
 def pack_conv(
@@ -112,47 +177,136 @@ def pack_conv(
     floats: int | None = None,
 ) -> PackedConv:  # fmt: skip
     """Pack the sources of a convolution, weights[i] (channels, in / groups[i], taps), which writes `floats` per row."""
-    floats = padded(channels) if floats is None else floats
     cuts = panel_cuts(channels, any(group > 1 for group in groups), floats)
-    windows = [
-        [input_window(weight, group, channels, *cut) for cut in cuts]
-        for weight, group in zip(weights, groups, strict=True)
-    ]
-    lengths = [max(end - first for first, end in window) for window in windows]
-    is_wide = [length % WIDE == 0 for length in lengths]
-    sources = sorted(range(len(weights)), key=lambda source: is_wide[source])
-    order = tuple((source, tap) for source in sources for tap in range(weights[source].shape[2]))
-    padded_bias = np.zeros(floats, np.float32)
-    padded_bias[:channels] = 0.0 if bias is None else bias
+    sources = [Source(weight, group, cuts) for weight, group in zip(weights, groups, strict=True)]
+    late = late_channels(sources, cuts)
+    if late is not None:
+        narrower = min(narrower_cuts(sources), key=lambda some: cost(sources, some))
+        if cost(sources, narrower) < CLEARLY * cost(sources, cuts):
+            return pack_one_chain(arena, sources, bias, narrower, late if sources[0].wide else None)
+    return pack_two_chains(arena, sources, bias, channels, cuts)
+
+
+def pack_two_chains(
+    arena: Arena, sources: Sequence[Source], bias: np.ndarray | None, channels: int, cuts: Sequence[Cut]
+) -> PackedConv:
+    """Pack for the kernels that compute both chains of every output."""
+    order = sorted(range(len(sources)), key=lambda number: sources[number].wide)
+    ordered, biases = [sources[number] for number in order], whole_row(bias, channels, cuts)
     panels = []
-    for number, (first, width) in enumerate(cuts):
-        starts = {s: window_start(weights[s], groups[s], windows[s][number], lengths[s]) for s in sources}
-        blocks = {s: dense_block(weights[s], groups[s], channels, first, width, starts[s], lengths[s]) for s in sources}
-        narrow = [blocks[s][tap] for s, tap in order if not is_wide[s]]
-        wide = [
-            blocks[s][tap][chain * lengths[s] // 2 : (chain + 1) * lengths[s] // 2]
-            for chain in range(2)
-            for s, tap in order
-            if is_wide[s]
-        ]
+    for cut in cuts:
+        narrow = [tap for source in ordered if not source.wide for tap in source.block(cut)]
+        halves = [np.split(source.block(cut), 2, axis=1) for source in ordered if source.wide]
+        wide = [tap for chain in range(2) for half in halves for tap in half[chain]]
         panels.append(
             PackedPanel(
-                width=width,
-                out=first,
-                window=max((starts[s] for s in sources if groups[s] > 1), default=0),
-                bias=arena.add(padded_bias[first : first + width]),
-                narrow=arena.add(np.concatenate([*narrow, np.zeros((0, width))])),
-                wide=arena.add(np.concatenate([*wide, np.zeros((0, width))])),
+                cut=cut,
+                windows=tuple(source.start(cut) for source in ordered for _ in range(source.taps)),
+                bias=arena.add(biases[cut.first : cut.first + cut.width]),
+                late=None,
+                narrow=arena.add(np.concatenate([*narrow, np.zeros((0, cut.width))])),
+                wide=arena.add(np.concatenate([*wide, np.zeros((0, cut.width))])),
             )
         )
     return PackedConv(
         channels=channels,
-        order=order,
-        narrow_taps=sum(not is_wide[s] for s, _ in order),
-        lengths=tuple(lengths[s] // 2 if is_wide[s] else lengths[s] for s, _ in order),
-        windowed=tuple(groups[s] > 1 for s, _ in order),
+        order=tuple((number, tap) for number in order for tap in range(sources[number].taps)),
+        narrow_taps=sum(source.taps for source in ordered if not source.wide),
+        lengths=tuple(length for source in ordered for length in source.lengths),
+        grouped=any(source.groups > 1 for source in sources),
         panels=tuple(panels),
     )
+
+
+def pack_one_chain(
+    arena: Arena, sources: Sequence[Source], bias: np.ndarray | None, cuts: Sequence[Cut], late: np.ndarray | None
+) -> PackedConv:
+    """Pack a grouped convolution for kernels that compute one chain of each output.
+
+    That chain begins with the bias, or the bias is added last: to chain 1, whose channels are `late`. A chain 0 that is
+    complete gets the zero of chain 1 added, as by the kernels for both; `late` is None where there is no chain 1.
+    """
+    sources = read_by(sources, cuts)
+    biases = whole_row(bias, sources[0].channels, cuts)
+    is_late = whole_row(late, sources[0].channels, cuts) > 0
+    panels = []
+    for cut in cuts:
+        lanes = slice(cut.first, cut.first + cut.width)
+        panels.append(
+            PackedPanel(
+                cut=cut,
+                windows=tuple(source.start(cut) for source in sources for _ in range(source.taps)),
+                bias=arena.add(np.where(is_late, 0.0, biases)[lanes]),
+                late=None if late is None else arena.add(np.where(is_late, biases, 0.0)[lanes]),
+                narrow=arena.add(np.concatenate([tap for source in sources for tap in source.block(cut)])),
+                wide=arena.floats,
+            )
+        )
+    return PackedConv(
+        channels=sources[0].channels,
+        order=tuple((number, tap) for number, source in enumerate(sources) for tap in range(source.taps)),
+        narrow_taps=sum(source.taps for source in sources),
+        lengths=tuple(source.length for source in sources for _ in range(source.taps)),
+        grouped=True,
+        panels=tuple(panels),
+    )
+
+
+def whole_row(values: np.ndarray | None, channels: int, cuts: Sequence[Cut]) -> np.ndarray:
+    """Values of the channels, None: zeros, and zeros to the end of the last panel."""
+    row = np.zeros(cuts[-1].first + cuts[-1].width, np.float32)
+    row[:channels] = 0.0 if values is None else values
+    return row
+
+
+def late_channels(sources: Sequence[Source], cuts: Sequence[Cut]) -> np.ndarray | None:
+    """Which output channels of a grouped convolution are summed in chain 1 alone, the others being in chain 0.
+
+    None: some are in both. `cuts` define the chains, also where other panels compute them.
+    """
+    wide = [source.wide for source in sources]
+    if all(source.groups == 1 for source in sources) or (any(wide) and not all(wide)):
+        return None
+    late = np.zeros((len(sources), sources[0].channels), bool)
+    for source, row in zip(sources, late, strict=True):
+        for cut in cuts if source.wide else ():
+            for out in range(cut.first, min(cut.first + cut.width, source.channels)):
+                first, half = source.first_read(out) - source.start(cut), source.length // 2
+                if first < half < first + source.per_group:
+                    return None
+                row[out] = first >= half
+    return late[0] if (late == late[0]).all() else None
+
+
+def narrower_cuts(sources: Sequence[Source]) -> list[list[Cut]]:
+    """Panels to choose from for a grouped convolution that needs one chain only."""
+    channels, widths = sources[0].channels, [width for width in panel_widths() if width <= LANES]
+    end = -(-channels // 4) * 4
+    choices = [cut(end, widths[number:]) for number in range(len(widths))]
+    outs = max(channels // source.groups for source in sources if source.groups > 1)
+    if outs % 4 == 0:
+        choices.append([panel for first in range(0, channels, outs) for panel in cut(first + outs, widths, first)])
+    if {(source.per_group, channels // source.groups) for source in sources} in WHOLE_GROUPS:
+        vectors = cut(channels // 4 * 4, [width for width in widths if width <= vector_width()])
+        choices.append(
+            [panel._replace(group=sources[0].per_group) for panel in vectors] + cut(end, [4], channels // 4 * 4)
+        )
+    return choices
+
+
+def cost(sources: Sequence[Source], cuts: Sequence[Cut]) -> float:
+    """Roughly the time of a row: lanes computed for each input read; spreading it over groups takes half as much."""
+    lanes = [max(cut.width, min(8, vector_width())) for cut in cuts]
+    length = sum(source.taps * source.length for source in read_by(sources, cuts))
+    spread = sum(source.taps * source.per_group for source in sources)
+    times = [1.5 * n * spread if cut.group else (n + 1) * length for n, cut in zip(lanes, cuts, strict=True)]
+    return float(sum(times))
+
+
+def read_by(sources: Sequence[Source], cuts: Sequence[Cut]) -> list[Source]:
+    """The sources as read by these panels."""
+    dense = [cut for cut in cuts if not cut.group]
+    return [Source(source.weight, source.groups, dense or cuts) for source in sources]
 
 
 def pack_strips(
@@ -251,30 +405,6 @@ def progressions(places: Sequence[tuple[int, int]]) -> list[tuple[tuple[int, int
                 continue
         runs.append((place, 1, (0, 0)))
     return runs
-
-
-def input_window(weight: np.ndarray, groups: int, channels: int, first: int, width: int) -> tuple[int, int]:
-    """Input channels that output channels [first, first + width) depend on."""
-    per_group_out, per_group_in = channels // groups, weight.shape[1]
-    last = min(first + width, channels) - 1
-    return (first // per_group_out) * per_group_in, (last // per_group_out + 1) * per_group_in
-
-
-def window_start(weight: np.ndarray, groups: int, window: tuple[int, int], length: int) -> int:
-    """First channel of a window of `length` channels that covers `window` and lies within the input."""
-    return min(window[0], int(weight.shape[1]) * groups - length)
-
-
-def dense_block(
-    weight: np.ndarray, groups: int, channels: int, first: int, width: int, start: int, length: int
-) -> np.ndarray:
-    """Weights of one panel for one window of inputs, (taps, length, width); zero between different groups."""
-    per_group_out, per_group_in, taps = channels // groups, weight.shape[1], weight.shape[2]
-    block = np.zeros((taps, length, width), np.float32)
-    for out in range(first, min(first + width, channels)):
-        begin = (out // per_group_out) * per_group_in - start
-        block[:, begin : begin + per_group_in, out - first] = weight[out].T
-    return block
 
 
 def pack_depthwise(

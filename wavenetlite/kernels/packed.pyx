@@ -5,7 +5,7 @@ from libc.string cimport memset
 
 from wavenetlite.kernels import padded, panel_widths
 from wavenetlite.kernels.dispatch cimport activation_kernel
-from wavenetlite.kernels.types cimport Panel
+from wavenetlite.kernels.types cimport GroupKernel, Panel, PanelChoice
 
 cdef extern from "stdlib.h" nogil:
     void* aligned_alloc(size_t alignment, size_t size)
@@ -42,44 +42,89 @@ cdef int set_conv(
     Conv* conv, object packed, const float* arena, const Kernels* kernels, Blocks blocks) except -1:
     """Fill `conv` from a `PackedConv`, whose weights are in `arena`."""
     cdef Py_ssize_t* length
-    cdef Py_ssize_t* windowed
+    cdef Py_ssize_t* window
     cdef Panel* panel
-    cdef Py_ssize_t i, kind
+    cdef Py_ssize_t i, k
     conv.taps = len(packed.order)
     conv.narrow_taps = packed.narrow_taps
     conv.chain_length = sum(packed.lengths[packed.narrow_taps:])
     length = <Py_ssize_t*>blocks.allocate(conv.taps * sizeof(Py_ssize_t))
-    windowed = <Py_ssize_t*>blocks.allocate(conv.taps * sizeof(Py_ssize_t))
     for i in range(conv.taps):
         length[i] = packed.lengths[i]
-        windowed[i] = packed.windowed[i]
     conv.length = length
-    conv.windowed = windowed
     conv.panels = len(packed.panels)
     panel = <Panel*>blocks.allocate(conv.panels * sizeof(Panel))
-    for i, cut in enumerate(packed.panels):
-        kind = panel_widths().index(cut.width)
-        panel[i].rows = kernels.panel_kernels[kind]
-        panel[i].row = kernels.row_kernels[kind]
-        panel[i].out = cut.out
-        panel[i].window = cut.window
-        panel[i].bias = arena + <Py_ssize_t>cut.bias
-        panel[i].narrow = arena + <Py_ssize_t>cut.narrow
-        panel[i].wide = arena + <Py_ssize_t>cut.wide
+    window = <Py_ssize_t*>blocks.allocate(conv.panels * conv.taps * sizeof(Py_ssize_t))
+    for i, source in enumerate(packed.panels):
+        panel[i].out = source.cut.first
+        panel[i].window = window + i * conv.taps
+        for k in range(conv.taps):
+            window[i * conv.taps + k] = source.windows[k]
+        panel[i].bias = arena + <Py_ssize_t>source.bias
+        panel[i].late = NULL if source.late is None else arena + <Py_ssize_t>source.late
+        panel[i].narrow = arena + <Py_ssize_t>source.narrow
+        panel[i].wide = arena + <Py_ssize_t>source.wide
     conv.panel = panel
-    conv.grouped = any(packed.windowed)
-    pair_panels(conv, panel, kernels)
+    conv.grouped = packed.grouped
+    set_panel_kernels(conv, panel, [source.cut for source in packed.panels], kernels)
     conv.channels = packed.channels
     conv.padded = padded(packed.channels)
     return 0
 
 
-cdef void pair_panels(const Conv* conv, Panel* panel, const Kernels* kernels) noexcept:
-    """Let a single row compute every two of the widest panels at once; with groups they read different channels."""
+cdef set_panel_kernels(const Conv* conv, Panel* panel, list cuts, const Kernels* kernels):
+    """Set the kernels of many rows and of a single one, which computes as many panels at once as possible."""
     cdef Py_ssize_t i = 0
-    while not conv.grouped and i + 1 < conv.panels and panel[i + 1].row == kernels.row_kernels[0]:
-        panel[i].pair = kernels.pair_kernel
-        i += 2
+    kinds = [panel_widths().index(cut.width) for cut in cuts]
+    while i < len(cuts):
+        if cuts[i].group:
+            set_group_kernels(panel + i, cuts[i:], kernels)
+        elif not conv.grouped:
+            set_row_kernels(panel + i, kinds[i:], kernels)
+        elif conv.narrow_taps == conv.taps:
+            set_apart_kernels(panel + i, kinds[i:], kernels)
+        else:
+            set_row_kernels(panel + i, kinds[i : i + 1], kernels)
+        i += panel[i].abreast
+
+
+cdef set_row_kernels(Panel* panel, list kinds, const Kernels* kernels):
+    """`kinds`: of the panels left. Three panels abreast are no faster than two, unless one would remain."""
+    cdef const PanelChoice* choice = kernels.row_kernels
+    cdef Py_ssize_t i
+    while not begins_with(kinds, choice) or 2 < choice.panels < len(kinds):
+        choice += 1
+    panel.row, panel.abreast = choice.row, choice.panels
+    for i in range(choice.panels):
+        panel[i].rows, panel[i].together = kernels.panel_kernels[<Py_ssize_t>kinds[i]], 1
+
+
+cdef set_apart_kernels(Panel* panel, list kinds, const Kernels* kernels):
+    """The same for panels that read different channels and need one chain."""
+    cdef const PanelChoice* choice = kernels.apart_kernels
+    while not begins_with(kinds, choice):
+        choice += 1
+    panel.row, panel.rows = choice.row, choice.rows
+    panel.abreast = panel.together = choice.panels
+
+
+cdef bint begins_with(list kinds, const PanelChoice* choice):
+    cdef Py_ssize_t i
+    return kinds[: choice.panels] == [choice.kinds[i] for i in range(choice.panels)]
+
+
+cdef set_group_kernels(Panel* panel, list cuts, const Kernels* kernels):
+    """Set the kernels of the first panel and of those after it that are like it."""
+    cdef const GroupKernel* kernel = kernels.group_kernels
+    cdef Py_ssize_t alike = 0, i
+    kind = cuts[0].width, cuts[0].group
+    while (kernel.width, kernel.group) != kind:
+        kernel += 1
+    while alike < len(cuts) and (cuts[alike].width, cuts[alike].group) == kind:
+        alike += 1
+    for i in range(alike):
+        panel[i].rows, panel[i].row = kernel.rows, kernel.row
+        panel[i].together = panel[i].abreast = alike - i
 
 
 cdef int set_activation(Conv* conv, str name, const float* parameters) except -1:

@@ -41,6 +41,31 @@ WNL_DEFINE(4)
 WNL_DEFINE(8)
 WNL_DEFINE(16)
 
+/* spreadN_G_n: lane n of each group of G lanes in all lanes of its group. */
+#if defined(__clang__) || __GNUC__ >= 12
+#define WNL_PICK(a, mask, ...) __builtin_shufflevector(a, a, __VA_ARGS__)
+#else
+#define WNL_PICK(a, mask, ...) __builtin_shuffle(a, (mask){__VA_ARGS__})
+#endif
+#define WNL_TWICE(i) (i), (i)
+#define WNL_FOUR_TIMES(i) WNL_TWICE(i), WNL_TWICE(i)
+#define WNL_PAIRS(i) WNL_TWICE(i), WNL_TWICE((i) + 2)
+#define WNL_SPREAD(G, n, FOUR)                                                                                 \
+    WNL_INLINE f4 spread4_##G##_##n(f4 a) { return WNL_PICK(a, i4, FOUR(n)); }                                 \
+    WNL_INLINE f8 spread8_##G##_##n(f8 a) { return WNL_PICK(a, i8, FOUR(n), FOUR(n + 4)); }                    \
+    WNL_INLINE f16 spread16_##G##_##n(f16 a) {                                                                 \
+        return WNL_PICK(a, i16, FOUR(n), FOUR(n + 4), FOUR(n + 8), FOUR(n + 12));                              \
+    }
+WNL_SPREAD(2, 0, WNL_PAIRS)
+WNL_SPREAD(2, 1, WNL_PAIRS)
+WNL_SPREAD(4, 0, WNL_FOUR_TIMES)
+WNL_SPREAD(4, 1, WNL_FOUR_TIMES)
+WNL_SPREAD(4, 2, WNL_FOUR_TIMES)
+WNL_SPREAD(4, 3, WNL_FOUR_TIMES)
+#define spread4_1_0(a) (a)
+#define spread8_1_0(a) (a)
+#define spread16_1_0(a) (a)
+
 #if defined(__AVX512F__)
 WNL_INLINE f16 min16(f16 a, f16 b) { return (f16)_mm512_min_ps((__m512)a, (__m512)b); }
 WNL_INLINE f16 max16(f16 a, f16 b) { return (f16)_mm512_max_ps((__m512)a, (__m512)b); }

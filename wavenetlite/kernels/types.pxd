@@ -39,10 +39,12 @@ ctypedef void (*StepKernel)(const KernelCall* call, const Rows* rows) noexcept n
 cdef struct Panel:
     PanelKernel rows
     RowKernel row
-    RowKernel pair              # of this panel and the next; NULL: they are not alike
+    Py_ssize_t together         # panels that `rows` computes, this one and those after it,
+    Py_ssize_t abreast          # and that `row` does
     Py_ssize_t out              # first of its output channels
-    Py_ssize_t window           # first input channel it reads of a windowed tap (grouped convolution)
+    const Py_ssize_t* window    # (taps,) first input channel it reads of each tap: 0 but in grouped convolutions
     const float* bias           # (width,)
+    const float* late           # (width,) added after the narrow taps, where there are no wide ones; NULL: none
     const float* narrow         # (sum of the narrow taps' lengths, width)
     const float* wide           # (2 chains, chain_length, width)
 
@@ -51,10 +53,9 @@ cdef struct Conv:
     Py_ssize_t narrow_taps      # the first of them: not split over the two chains
     Py_ssize_t chain_length     # sum of the wide taps' lengths
     const Py_ssize_t* length    # (taps,) channels of a tap in each chain
-    const Py_ssize_t* windowed  # (taps,) 1 if a panel reads only its window of channels
     Py_ssize_t panels
     const Panel* panel
-    bint grouped                # whether any tap is windowed
+    bint grouped                # whether panels read different channels
     Py_ssize_t channels         # of the output
     Py_ssize_t padded           # the same with padding
     bint relu_before            # before the residual is added
@@ -152,6 +153,19 @@ cdef extern from "<math.h>" nogil:
     double sqrt(double x)
     float sqrtf(float x)
 
+# Kernels of `panels` panels of these kinds, as numbered in `panel_widths`; `rows` is NULL where panels run one by one.
+cdef struct PanelChoice:
+    Py_ssize_t panels
+    Py_ssize_t[4] kinds
+    PanelKernel rows
+    RowKernel row
+
+# The kernels of a panel of whole groups of as many inputs as outputs; `row` computes all panels `abreast`.
+cdef struct GroupKernel:
+    Py_ssize_t width, group
+    PanelKernel rows
+    RowKernel row
+
 cdef struct OfferedStep:
     const char* name
     StepKernel run
@@ -238,6 +252,7 @@ cdef struct Kernels:
     # Panels of output channels: widths, widest first, terminated by 0; and the kernels for each.
     const int* panel_widths
     const PanelKernel* panel_kernels
-    const RowKernel* row_kernels
-    RowKernel pair_kernel       # for two of the widest
     const LayerKernel* layer_kernels    # NULL: none for this width
+    const PanelChoice* row_kernels      # the most panels first
+    const PanelChoice* apart_kernels    # the same for panels that read different channels, in one chain
+    const GroupKernel* group_kernels

@@ -102,7 +102,7 @@ cdef struct Work:
 def panels_of(channels: int) -> list[tuple[int, int, int]]:
     """First channel, width and kind of each panel of output channels."""
     widths = panel_widths()
-    return [(first, width, widths.index(width)) for first, width in panel_cuts(channels, False)]
+    return [(cut.first, cut.width, widths.index(cut.width)) for cut in panel_cuts(channels, False)]
 
 
 cdef int pack(Work* w, const float[:, :, :, ::1] filters, const float[::1] bias, Blocks blocks) except -1:
@@ -133,7 +133,7 @@ cdef int pack(Work* w, const float[:, :, :, ::1] filters, const float[::1] bias,
         numbers[i] = depth * filters.shape[1] // w.taps_across // w.chains
     w.conv.taps = w.taps_down * w.taps_across
     w.conv.chain_length = taps * w.share
-    w.conv.length, w.conv.windowed, w.width = numbers, numbers + taps, numbers + 2 * taps
+    w.conv.length, w.width = numbers, numbers + 2 * taps
     w.conv.panels, w.conv.panel = panels, panel
     w.conv.channels, w.conv.padded = channels, w.line_pixel
     w.chain[0] = w.chain[1] = w.conv
@@ -143,8 +143,8 @@ cdef int pack(Work* w, const float[:, :, :, ::1] filters, const float[::1] bias,
         numbers[2 * taps + i] = width
         here = max(<Py_ssize_t>0, min(width, channels - first))     # a panel may lie in the padding
         for chain in range(w.chains):
-            panel[i + chain * panels].rows = kernels.panel_kernels[kind]
-            panel[i + chain * panels].out = first
+            panel[i + chain * panels].rows, panel[i + chain * panels].together = kernels.panel_kernels[kind], 1
+            panel[i + chain * panels].out, panel[i + chain * panels].window = first, numbers + taps     # zeros
             panel[i + chain * panels].bias = to + chain * width         # zeros for the second chain
         if bias is not None:
             memcpy(to, &bias[first], here * sizeof(float))
