@@ -25,6 +25,7 @@ from wavenetlite.support.checks import count, number, one_of, positive_int
 from wavenetlite.support.descriptions import description
 from wavenetlite.support.digests import digest
 from wavenetlite.support.errors import ParameterError, TrainingError
+from wavenetlite.support.html import html
 from wavenetlite.support.progress import Bar
 from wavenetlite.support.threads import belong_to
 from wavenetlite.train import checkpoint
@@ -39,7 +40,7 @@ MOMENTUM = 0.1  # of the running statistics of batch normalisation, as in PyTorc
 Data = Source | tuple[Floats, npt.NDArray[Any]]
 
 
-@dataclass
+@dataclass(repr=False)
 class History:
     """The history of a training run: one row per epoch, as in ``history.jsonl``.
 
@@ -59,6 +60,13 @@ class History:
     best_epoch: int = 0
     stopped_early: bool = False
     resumed_epochs: int = 0
+
+    def __repr__(self) -> str:
+        return f"History({len(self.rows)} epochs, best_epoch={self.best_epoch}, stopped_early={self.stopped_early})"
+
+    def _repr_html_(self) -> str:
+        rows = [["" if value is None else f"{value:.5g}" for value in row.values()] for row in self.rows]
+        return html(repr(self), head=list(self.rows[0]) if self.rows else [], rows=rows)
 
 
 @dataclass(frozen=True)
