@@ -30,6 +30,7 @@ from wavenetlite.support.progress import Bar
 from wavenetlite.support.threads import belong_to
 from wavenetlite.train import checkpoint
 from wavenetlite.train.batches import Arrays, Batch, Source, contents_of, shuffled
+from wavenetlite.train.callbacks import Callbacks, RunStart, Step, copies
 from wavenetlite.train.losses import Loss, Outcome, loss_from
 from wavenetlite.train.optimiser import AdamW, clip_norm, schedule
 from wavenetlite.train.parameters import Parameters
@@ -124,6 +125,7 @@ def fit(
     resume: bool = True,
     seed: int = 0,
     progress: bool | str = False,
+    callbacks: Any = (),
 ) -> History:
     """Train a network in place.
 
@@ -167,7 +169,11 @@ def fit(
     seed
         Seed of the order of the items, augmentation and dropout.
     progress
-        Whether to show a progress bar on standard error; a name is shown before it.
+        Whether to show a progress bar on standard error, or a line an epoch where that is no terminal; a name is shown
+        before it.
+    callbacks
+        A :class:`wavenetlite.train.Callback` or a list of them, which are told of steps and epochs. They do not change
+        the result.
 
     Raises
     ------
@@ -193,9 +199,10 @@ def fit(
     settings = Settings(
         epochs, batch_size, lr, schedule, warmup, weight_decay, clip, ema, shards, patience, keep, seed
     )  # fmt: skip
+    told = Callbacks(callbacks)
     at_once = min(settings.shards, cpus()) if threads is None else positive_int("threads", threads)
     run = Run(model, source(train), None if valid is None else source(valid), loss_from(loss), settings,
-              at_once, None if folder is None else Path(folder))  # fmt: skip
+              at_once, None if folder is None else Path(folder), told)  # fmt: skip
     return run.all(resume, progress)
 
 
@@ -211,9 +218,10 @@ class Run:
         settings: Settings,
         threads: int,
         folder: Path | None,
+        callbacks: Callbacks,
     ) -> None:
         self.model, self.train, self.valid, self.loss, self.settings = model, train, valid, loss, settings
-        self.folder = folder
+        self.folder, self.callbacks = folder, callbacks
         self.contents: dict[str, str] = {}  # of the data, if there is a folder
         if len(train) < settings.batch_size:
             raise ParameterError(f"batch_size={settings.batch_size} must be at most {len(train)}, the number of items")
@@ -248,10 +256,13 @@ class Run:
             if resume and (state := checkpoint.read(self.folder, self.bound_to(), self.contents)) is not None:
                 self.restore(state)
         try:
+            self.callbacks.tell("on_begin", RunStart({**vars(self.settings)}, self.steps_per_epoch,
+                                                     copies(self.history.rows)))  # fmt: skip
             self.epochs(progress)
         finally:
             self.stop.set()
             self.pool.shutdown(cancel_futures=True)
+            self.callbacks.end(self.history.rows)
         self.model.load_state_dict(self.result())
         return self.history
 
@@ -269,6 +280,7 @@ class Run:
                 self.epoch(bar)
                 if self.folder is not None:
                     self.write()
+                self.callbacks.tell("on_epoch", dict(self.history.rows[-1]), self.state_dict)
 
     @property
     def complete(self) -> bool:
@@ -301,6 +313,7 @@ class Run:
                     f"loss is {outcome.total} in epoch {number_of}; a smaller lr than {settings.lr} may help"
                 )
             total, correct, items = total + outcome.total, correct + outcome.correct, items + outcome.count
+            self.tell_step(number_of, outcome)
             bar.step((self.step - 1) % self.steps_per_epoch + 1, self.steps_per_epoch, total / items, correct / items)
         if not np.isfinite(self.parameters.values).all():
             raise TrainingError(
@@ -321,6 +334,11 @@ class Run:
         self.history.rows.append(row)
         self.judge(row)
         bar.epoch(row)
+
+    def tell_step(self, epoch: int, outcome: Outcome) -> None:
+        lr, items = self.settings.lr * self.factor(self.step - 1), max(outcome.count, 1)
+        step = Step(self.step, epoch, lr, outcome.total / items, outcome.correct / items)
+        self.callbacks.tell("on_step", step)
 
     def one_step(self, x: Floats, targets: npt.NDArray[Any]) -> Outcome:
         """Forward, backward, and a step of the optimiser."""
