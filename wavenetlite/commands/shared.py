@@ -82,7 +82,9 @@ def evaluation_json(evaluation: Evaluation) -> dict[str, Any]:
     return {
         "clips": evaluation.count,
         "accuracy": evaluation.accuracy,
+        "macro_f1": evaluation.macro_f1,
         "per_label": evaluation.per_label,
+        "scores": {label: scores._asdict() for label, scores in evaluation.scores.items()},
         "labels": evaluation.labels,
         "matrix": evaluation.matrix.tolist(),
         "wrong": [wrong._asdict() for wrong in evaluation.wrong],

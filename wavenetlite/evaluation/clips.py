@@ -17,6 +17,7 @@ from wavenetlite.support.checks import flag, number, positive_int
 from wavenetlite.support.errors import ArrayTypeError, ParameterError, WavenetliteError
 from wavenetlite.support.html import html
 from wavenetlite.support.progress import Progress
+from wavenetlite.support.tables import table_lines
 from wavenetlite.support.threads import in_threads
 
 Counts = npt.NDArray[np.int64]
@@ -110,7 +111,7 @@ class Evaluation:
         return html("Evaluation", facts, head=["label", *Scores._fields], rows=rows)
 
     def __str__(self) -> str:
-        return f"{100 * self.accuracy:.2f} % of {self.count:,} clips recognised"
+        return f"{100 * self.accuracy:.2f} % of {self.count:,} clips recognised, macro F1 {100 * self.macro_f1:.2f} %"
 
 
 def evaluate(
@@ -190,6 +191,17 @@ def evaluate(
             if known[said] != one.label
         ],
     )
+
+
+def scores_text(evaluation: Evaluation) -> str:
+    """Precision, recall and F1 of each label as a table, without a final newline; labels without clips are left out."""
+    found = {label: one for label, one in evaluation.scores.items() if one.support or one.precision is not None}
+    rows = [[label, *map(percent, one[:3]), str(one.support)] for label, one in found.items()]
+    return "\n".join(table_lines([["label", "precision", "recall", "F1", "clips"], *rows]))
+
+
+def percent(value: float | None) -> str:
+    return "-" if value is None else f"{100 * value:.1f} %"
 
 
 def shown(value: float | None) -> str:

@@ -8,7 +8,7 @@ from wavenetlite.train.batches import Arrays, ClipBatches, Source
 from wavenetlite.train.callbacks import Callback, RunStart, Step
 from wavenetlite.train.corpus import read_corpus
 from wavenetlite.train.loop import History, fit
-from wavenetlite.train.losses import CTC, CrossEntropy, MeanSquaredError
+from wavenetlite.train.losses import CTC, CrossEntropy, MeanSquaredError, balanced_weights
 from wavenetlite.train.optimiser import AdamW, clip_norm, schedule
 from wavenetlite.train.parameters import Parameters
 from wavenetlite.train.trackers import MLflow, TensorBoard, WandB
@@ -16,5 +16,5 @@ from wavenetlite.train.trackers import MLflow, TensorBoard, WandB
 __all__ = [
     "CTC", "AdamW", "Arrays", "Augment", "Callback", "ClipBatches", "Clips", "Corpus", "CrossEntropy", "History",
     "MLflow", "MeanSquaredError", "Parameters", "RunStart", "Source", "Step", "Tape", "TensorBoard", "Utterances",
-    "WandB", "clip_norm", "fit", "read_corpus", "read_utterances", "schedule",
+    "WandB", "balanced_weights", "clip_norm", "fit", "read_corpus", "read_utterances", "schedule",
 ]  # fmt: skip

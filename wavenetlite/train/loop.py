@@ -31,6 +31,7 @@ from wavenetlite.support.threads import belong_to
 from wavenetlite.train import checkpoint
 from wavenetlite.train.batches import Arrays, Batch, Source, contents_of, shuffled
 from wavenetlite.train.callbacks import Callbacks, RunStart, Step, copies
+from wavenetlite.train.freezing import checked_names, frozen_names
 from wavenetlite.train.losses import Loss, Outcome, loss_from
 from wavenetlite.train.optimiser import AdamW, clip_norm, schedule
 from wavenetlite.train.parameters import Parameters
@@ -86,6 +87,7 @@ class Settings:
     patience: int | None
     keep: str
     seed: int
+    freeze: tuple[str, ...] = ()
 
     def __post_init__(self) -> None:
         for name in ("epochs", "batch_size", "shards"):  # converted to plain numbers for the checkpoint
@@ -126,6 +128,7 @@ def fit(
     seed: int = 0,
     progress: bool | str = False,
     callbacks: Any = (),
+    freeze: Sequence[str] = (),
 ) -> History:
     """Train a network in place.
 
@@ -174,6 +177,9 @@ def fit(
     callbacks
         A :class:`wavenetlite.train.Callback` or a list of them, which are told of steps and epochs. They do not change
         the result.
+    freeze
+        Names of layers that are not trained, as `state_dict` begins its names with, such as "stem" or "blocks.0"; also
+        with wildcards, "blocks.[01]". Their batch normalisation uses its running statistics.
 
     Raises
     ------
@@ -197,7 +203,8 @@ def fit(
     1.0
     """
     settings = Settings(
-        epochs, batch_size, lr, schedule, warmup, weight_decay, clip, ema, shards, patience, keep, seed
+        epochs, batch_size, lr, schedule, warmup, weight_decay, clip, ema, shards, patience, keep, seed,
+        checked_names(freeze),
     )  # fmt: skip
     told = Callbacks(callbacks)
     at_once = min(settings.shards, cpus()) if threads is None else positive_int("threads", threads)
@@ -232,11 +239,16 @@ class Run:
         if valid is not None and len(valid) == 0:
             raise ParameterError("valid is empty; it must contain items")
         self.began_with = digest(description(model.state_dict()))
-        self.parameters = Parameters(model)
+        self.parameters = Parameters(model, frozen_names(model, settings.freeze))
+        frozen = self.parameters.frozen
+        if frozen.all():
+            raise ParameterError(f"freeze={list(settings.freeze)} leaves nothing to train")
         self.steps_per_epoch = len(train) // settings.batch_size
         self.factor = schedule(settings.schedule, settings.epochs * self.steps_per_epoch, warmup=settings.warmup)
         self.optimiser = AdamW(
-            self.parameters.trained, decayed=self.parameters.mask("weight"), weight_decay=settings.weight_decay
+            self.parameters.trained,
+            decayed=self.parameters.mask("weight") & ~frozen,
+            weight_decay=settings.weight_decay,
         )
         self.step = 0
         self.average: Floats = self.parameters.values[: 1 + self.parameters.trained].copy()
@@ -358,6 +370,7 @@ class Run:
         gradient = results[0][1].copy()
         for _, more in results[1:]:
             gradient += more
+        gradient[parameters.frozen] = 0.0
         if settings.clip:
             clip_norm(gradient, settings.clip)
         trained = parameters.values[1 : 1 + parameters.trained]
