@@ -25,7 +25,7 @@ from wavenetlite.support.errors import (
 from wavenetlite.support.version import __version__
 
 _ROOMS = ("audio", "detection", "evaluation", "features", "figures", "models", "ops", "pipeline", "receptive_field",
-          "recipes", "train")  # fmt: skip
+          "recipes", "sklearn", "train")  # fmt: skip
 _HOMES = {
     **dict.fromkeys(("AudioClassifier", "ClassifierPool", "ClassifierStream", "Event", "Prediction"), "classifier"),
     "Detector": "detection",
@@ -40,7 +40,7 @@ __all__ = [
     "ParameterError", "Prediction", "Sequential", "SnapshotError", "Spectrogram", "Stream", "StreamMismatchError",
     "StreamPool", "StreamReport", "StreamStateError", "TargetError", "TrainingError", "WaveNet", "WavenetliteError",
     "__version__", "audio", "detection", "evaluation", "features", "figures", "formats", "from_torch", "isa",
-    "load", "models", "nn", "ops", "pipeline", "receptive_field", "recipes", "train", "verify_stream",
+    "load", "models", "nn", "ops", "pipeline", "receptive_field", "recipes", "sklearn", "train", "verify_stream",
 ]  # fmt: skip
 
 

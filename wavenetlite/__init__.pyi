@@ -11,6 +11,7 @@ from wavenetlite import (
     pipeline,
     receptive_field,
     recipes,
+    sklearn,
     train,
 )
 from wavenetlite.classifier import AudioClassifier, ClassifierPool, ClassifierStream, Event, Prediction
@@ -43,5 +44,5 @@ __all__ = [
     "ParameterError", "Prediction", "Sequential", "SnapshotError", "Spectrogram", "Stream", "StreamMismatchError",
     "StreamPool", "StreamReport", "StreamStateError", "TargetError", "TrainingError", "WaveNet", "WavenetliteError",
     "__version__", "audio", "detection", "evaluation", "features", "figures", "formats", "from_torch", "isa",
-    "load", "models", "nn", "ops", "pipeline", "receptive_field", "recipes", "train", "verify_stream",
+    "load", "models", "nn", "ops", "pipeline", "receptive_field", "recipes", "sklearn", "train", "verify_stream",
 ]  # fmt: skip

@@ -6,7 +6,7 @@ from importlib.util import find_spec
 import pytest
 from places import ROOT
 
-OPTIONAL = {"torch"}
+OPTIONAL = {"sklearn", "torch"}
 PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md"))]
 
 
