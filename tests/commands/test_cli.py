@@ -151,7 +151,7 @@ def test_help_is_light():
     loaded = modules_after(["--help"])
     assert not loaded & {"librosa", "scipy", "soundfile", "soxr", "matplotlib", "tqdm", "numba", "wavenetlite.train"}
     assert not {name for name in loaded if name.startswith("wavenetlite.commands.")} - {
-        "wavenetlite.commands.options", "wavenetlite.commands.output",
+        "wavenetlite.commands.names", "wavenetlite.commands.options", "wavenetlite.commands.output",
     }  # fmt: skip
     loaded = modules_after(["train", "--help"])
     assert "wavenetlite.train" in loaded
