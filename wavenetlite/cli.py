@@ -17,25 +17,13 @@ from collections.abc import Sequence
 from importlib import import_module
 from io import TextIOWrapper
 
+from wavenetlite.commands.names import COMMANDS
 from wavenetlite.commands.options import HelpFormatter, UsageError
 from wavenetlite.commands.output import one_line
+from wavenetlite.kernels import isa
 from wavenetlite.support.errors import WavenetliteError
 from wavenetlite.support.version import __version__
 
-COMMANDS = {
-    "train": "train a classifier on a folder of recordings",
-    "evaluate": "measure a classifier on a folder of recordings",
-    "detections": "measure how well a classifier detects words in running speech",
-    "classify": "classify audio files",
-    "listen": "detect events from a microphone",
-    "features": "turn recordings into features for training",
-    "info": "describe a model",
-    "verify": "check that a model streams bit for bit",
-    "bench": "measure how fast a model streams",
-    "convert": "convert a model to another format",
-    "render": "process audio with a network that makes audio",
-}
-"""Each is a module of `wavenetlite.commands`, imported when the command line names it."""
 FAILED, WRONG_USAGE, INTERRUPTED, NO_READER = 1, 2, 130, 141
 
 ABOUT = """\
@@ -66,7 +54,7 @@ def parser(argv: Sequence[str]) -> argparse.ArgumentParser:
     made = argparse.ArgumentParser(
         prog="wavenetlite", description=ABOUT, epilog=EPILOG, formatter_class=HelpFormatter, allow_abbrev=False
     )
-    made.add_argument("--version", action="version", version=f"wavenetlite {__version__}")
+    made.add_argument("--version", action="version", version=f"wavenetlite {__version__} ({isa()})")
     subparsers = made.add_subparsers(title="commands", dest="command", metavar="COMMAND", required=True)
     for command, summary in COMMANDS.items():
         one = subparsers.add_parser(command, help=summary, formatter_class=HelpFormatter, allow_abbrev=False)

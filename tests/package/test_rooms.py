@@ -13,10 +13,10 @@ PACKAGE = Path(importlib.util.find_spec("wavenetlite").origin).parent
 FLOORS = [
     {"__main__"},
     {"__init__", "cli"},
-    {"commands"},
+    {"commands", "sklearn"},
     {"recipes"},
     {"figures"},
-    {"evaluation", "formats"},
+    {"evaluation", "formats", "hub"},
     {"classifier"},
     {"train", "receptive_field"},
     {"nn"},

@@ -68,7 +68,8 @@ class Norm(Node):
         return write.call(NORM, write.row(self.edges[0]), *arrays, repr(self.eps), str(self.bins))
 
     def batch_step(self, context: BatchContext) -> BatchStep[Norm]:
-        return NormBatchStep(self, context)
+        kind = FrozenNormBatchStep if context.parameters.is_frozen(self.mean) else NormBatchStep
+        return kind(self, context)
 
 
 class NormBatchStep(BatchStep[Norm]):
@@ -116,8 +117,11 @@ class NormBatchStep(BatchStep[Norm]):
         self.deviation = np.sqrt(variance + self.node.eps)
         scale = self.scale_by / self.deviation
         self.mean, self.scale, self.offset = map(self.for_bins, (mean, scale, self.shift_by - mean * scale))
+        self.normalise()
+
+    def normalise(self) -> None:
         addend = None if self.addend is None else self.addend.rows(self.shift, self.out.frames)
-        training.normalise(x, self.scale, self.offset, self.relu, addend, self.out.values)
+        training.normalise(self.x.values, self.scale, self.offset, self.relu, addend, self.out.values)
 
     def backward(self, gradient: Floats) -> None:
         x, g = self.x.values, self.out.gradient
@@ -134,6 +138,10 @@ class NormBatchStep(BatchStep[Norm]):
             training.normalise_gradient(
                 x, g, self.scale, self.offset, self.mean, self.relu, constant, slope, not first, self.x.gradient
             )
+        self.pass_on()
+
+    def pass_on(self) -> None:
+        """The gradient of the addend."""
         if self.addend is not None and self.addend.wanted:
             pass_gradient(self.out, self.addend, self.shift)
 
@@ -148,3 +156,25 @@ class NormBatchStep(BatchStep[Norm]):
     def for_bins(self, value: Doubles) -> Floats:
         """Repeat one value per map to one per channel."""
         return (value if self.node.bins == 1 else np.tile(value, self.node.bins)).astype(np.float32)
+
+
+class FrozenNormBatchStep(NormBatchStep):
+    """Batch normalisation by running statistics, which stay as they are; so do weight and bias."""
+
+    takes_statistics = False
+
+    def pack(self, values: Floats) -> None:
+        self.scale, self.offset = map(self.for_bins, (self.node.scale, self.node.offset))
+        self.mean = self.for_bins(self.node.mean.astype(np.float64))
+
+    def forward(self) -> None:
+        self.normalise()
+
+    def backward(self, gradient: Floats) -> None:
+        if self.x.wanted:
+            first, nothing = self.x.first_gradient(), np.zeros_like(self.scale)
+            training.normalise_gradient(
+                self.x.values, self.out.gradient, self.scale, self.offset, self.mean, self.relu, nothing, nothing,
+                not first, self.x.gradient,
+            )  # fmt: skip
+        self.pass_on()

@@ -1,0 +1,17 @@
+"""The names of the commands, and what each does."""
+
+COMMANDS = {
+    "train": "train a classifier on a folder of recordings",
+    "evaluate": "measure a classifier on a folder of recordings",
+    "detections": "measure how well a classifier detects words in running speech",
+    "classify": "classify audio files",
+    "listen": "detect events from a microphone",
+    "features": "turn recordings into features for training",
+    "info": "describe a model",
+    "verify": "check that a model streams bit for bit",
+    "bench": "measure how fast a model streams",
+    "convert": "convert a model to another format",
+    "render": "process audio with a network that makes audio",
+    "completion": "print what makes a shell complete this command",
+}
+"""Each is a module of this package, imported when the command line names it."""
