@@ -251,7 +251,8 @@ cdef class PeakFollower(FrameState):
             for frame in range(frames):
                 level = fmax(level - self.fall, self.least)
                 for c in range(self.channels):
-                    level = fmax(level, x[c])
+                    if x[c] > level:  # no fmax: gcc 12 for arm64 dies of it in a loop
+                        level = x[c]
                 for c in range(self.channels):
                     out[c] = <float>fmax(x[c] - level, -self.range)
                 x += self.channels
@@ -369,3 +370,17 @@ cdef class DeltaState:
         held = np.frombuffer(state, np.float32, offset=1).reshape(self.signals, frames, self.channels)
         np.asarray(self.held)[:, :frames] = held
         self.count = frames
+
+
+def companded(y: np.ndarray, mu: int) -> np.ndarray:
+    """``sign(y) log(1 + mu |y|) / log(1 + mu)`` of float32 samples of any shape, as float64."""
+    cdef cnp.ndarray samples = np.ascontiguousarray(y, np.float32)
+    cdef Py_ssize_t n = samples.size
+    cdef cnp.ndarray out = np.empty((n + 3) // 4 * 4)
+    cdef const float* source = <const float*>cnp.PyArray_DATA(samples)
+    cdef double* target = <double*>cnp.PyArray_DATA(out)
+    cdef double factor = mu
+    cdef const Kernels* table = kernels()
+    with nogil:
+        table.compand_samples(source, n, factor, target)
+    return out[:n].reshape(y.shape)

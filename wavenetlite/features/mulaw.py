@@ -10,7 +10,7 @@ import numpy.typing as npt
 
 from wavenetlite.features import filter_banks as tabular
 from wavenetlite.features._frames import checked_samples
-from wavenetlite.features._steps import UNFIT
+from wavenetlite.features._steps import UNFIT, companded
 from wavenetlite.features.spec import Features
 from wavenetlite.features.steps import StepState
 from wavenetlite.support.arrays import Floats, is_array
@@ -68,12 +68,8 @@ class MuLaw(Features):
         return SampleStream(self, streams, on_nonfinite, name)
 
     def compress(self, y: Floats) -> npt.NDArray[np.float64]:
-        """The curve, by librosa's operations, so that codes equal librosa's at every edge but one.
-
-        In float32 a sample of 1 comes out above 1, and librosa gives it a code out of range; here it gets the last one.
-        """
-        curve: npt.NDArray[np.float64] = np.sign(y) * np.log1p(self.mu * np.abs(y)) / np.log1p(self.mu)
-        return np.clip(curve, -1.0, 1.0)
+        """The curve, in float64: with float32 a sample of 1 comes out above 1, a code out of range in librosa."""
+        return companded(y, self.mu)
 
     def codes(self, y: Floats) -> npt.NDArray[np.int64]:
         """Codes of samples, counted from 0 to mu; any shape."""

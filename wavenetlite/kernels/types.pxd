@@ -172,6 +172,7 @@ cdef struct Kernels:
     void (*compress_frames)(
         const float* x, Py_ssize_t rows, Py_ssize_t channels, const Compression* compression, double* delayed,
         float* out) noexcept nogil
+    void (*compand_samples)(const float* y, Py_ssize_t n, double mu, double* out) noexcept nogil
     double* (*transform_points)(const Fourier* fourier, double* x, double* y) noexcept nogil
     # Training: see gradient.pxi.in and batch.pxi.
     void (*weight_gradient)(
