@@ -10,7 +10,7 @@ from importlib.util import find_spec
 import pytest
 from places import EXAMPLES, ROOT
 
-OPTIONAL = {"torch"}
+OPTIONAL = {"sklearn", "torch"}
 DOCS = ROOT / "docs"
 PAGES = [*(ROOT / f"{name}.md" for name in ("README", "CONTRIBUTING", "SECURITY")), *sorted(DOCS.rglob("*.md"))]
 NOTEBOOKS = sorted(DOCS.rglob("*.ipynb"))
