@@ -24,21 +24,23 @@ from wavenetlite.support.errors import (
 )
 from wavenetlite.support.version import __version__
 
-_ROOMS = ("audio", "detection", "evaluation", "features", "figures", "ops", "pipeline", "receptive_field", "recipes",
-          "train")  # fmt: skip
+_ROOMS = ("audio", "detection", "evaluation", "features", "figures", "models", "ops", "pipeline", "receptive_field",
+          "recipes", "sklearn", "train")  # fmt: skip
 _HOMES = {
-    "AudioClassifier": "classifier",
+    **dict.fromkeys(("AudioClassifier", "ClassifierPool", "ClassifierStream", "Event", "Prediction"), "classifier"),
+    "Detector": "detection",
     "from_torch": "formats.torch_modules",
     **dict.fromkeys(("LogMel", "MelSpectrogram", "Spectrogram", "MFCC", "PCEN", "MuLaw", "Librosa"), "features"),
 }
 """Where the names lie that are imported when first used."""
 
 __all__ = [
-    "MFCC", "PCEN", "TCN", "ArrayTypeError", "AudioClassifier", "Librosa", "LogMel", "MelSpectrogram",
-    "MissingPackageError", "ModelFileError", "MuLaw", "ParameterError", "Sequential", "SnapshotError", "Spectrogram",
-    "Stream", "StreamMismatchError", "StreamPool", "StreamReport", "StreamStateError", "TargetError", "TrainingError",
-    "WaveNet", "WavenetliteError", "__version__", "audio", "detection", "evaluation", "features", "figures", "formats",
-    "from_torch", "isa", "load", "nn", "ops", "pipeline", "receptive_field", "recipes", "train", "verify_stream",
+    "MFCC", "PCEN", "TCN", "ArrayTypeError", "AudioClassifier", "ClassifierPool", "ClassifierStream", "Detector",
+    "Event", "Librosa", "LogMel", "MelSpectrogram", "MissingPackageError", "ModelFileError", "MuLaw",
+    "ParameterError", "Prediction", "Sequential", "SnapshotError", "Spectrogram", "Stream", "StreamMismatchError",
+    "StreamPool", "StreamReport", "StreamStateError", "TargetError", "TrainingError", "WaveNet", "WavenetliteError",
+    "__version__", "audio", "detection", "evaluation", "features", "figures", "formats", "from_torch", "isa",
+    "load", "models", "nn", "ops", "pipeline", "receptive_field", "recipes", "sklearn", "train", "verify_stream",
 ]  # fmt: skip
 
 

@@ -5,14 +5,17 @@ from wavenetlite import (
     features,
     figures,
     formats,
+    models,
     nn,
     ops,
     pipeline,
     receptive_field,
     recipes,
+    sklearn,
     train,
 )
-from wavenetlite.classifier import AudioClassifier
+from wavenetlite.classifier import AudioClassifier, ClassifierPool, ClassifierStream, Event, Prediction
+from wavenetlite.detection import Detector
 from wavenetlite.engine.pool import StreamPool
 from wavenetlite.engine.stream import Stream
 from wavenetlite.evaluation.self_check import StreamReport, verify_stream
@@ -23,20 +26,23 @@ from wavenetlite.kernels import isa
 from wavenetlite.nn import TCN, Sequential, WaveNet
 from wavenetlite.support.errors import (
     ArrayTypeError,
+    MissingPackageError,
     ModelFileError,
     ParameterError,
     SnapshotError,
     StreamMismatchError,
     StreamStateError,
+    TargetError,
     TrainingError,
     WavenetliteError,
 )
 from wavenetlite.support.version import __version__
 
 __all__ = [
-    "MFCC", "PCEN", "TCN", "ArrayTypeError", "AudioClassifier", "Librosa", "LogMel", "MelSpectrogram", "ModelFileError",
-    "MuLaw", "ParameterError", "Sequential", "SnapshotError", "Spectrogram", "Stream", "StreamMismatchError",
-    "StreamPool", "StreamReport", "StreamStateError", "TrainingError", "WaveNet", "WavenetliteError", "__version__",
-    "audio", "detection", "evaluation", "features", "figures", "formats", "from_torch", "isa", "load", "nn", "ops",
-    "pipeline", "receptive_field", "recipes", "train", "verify_stream",
+    "MFCC", "PCEN", "TCN", "ArrayTypeError", "AudioClassifier", "ClassifierPool", "ClassifierStream", "Detector",
+    "Event", "Librosa", "LogMel", "MelSpectrogram", "MissingPackageError", "ModelFileError", "MuLaw",
+    "ParameterError", "Prediction", "Sequential", "SnapshotError", "Spectrogram", "Stream", "StreamMismatchError",
+    "StreamPool", "StreamReport", "StreamStateError", "TargetError", "TrainingError", "WaveNet", "WavenetliteError",
+    "__version__", "audio", "detection", "evaluation", "features", "figures", "formats", "from_torch", "isa",
+    "load", "models", "nn", "ops", "pipeline", "receptive_field", "recipes", "sklearn", "train", "verify_stream",
 ]  # fmt: skip

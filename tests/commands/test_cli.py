@@ -565,7 +565,7 @@ def test_evaluate(run, model, data):
     status, out, err = run("evaluate", model, data, "--words", "all", "--split", "all", "--clip-s", 0.25)
     assert status == 0
     assert one_error(err, "wavenetlite: low/notes.txt: not audio by its ending")
-    assert out.splitlines()[-1] == "100.00 % of 20 clips recognised"
+    assert out.splitlines()[-1] == "100.00 % of 20 clips recognised, macro F1 100.00 %"
     assert out.startswith("said \\ heard")
     assert "none said" in out
 
@@ -679,8 +679,8 @@ def test_train(run, data, training):
     assert "Corpus(folders, 2 labels, 16 + 2 + 2 clips, 8000 Hz" in err
     assert out.splitlines()[0].startswith("said \\ heard")
     assert out.splitlines()[-3:] == [
-        "valid  100.00 % of 2 clips recognised",
-        "test   100.00 % of 2 clips recognised",
+        "valid  100.00 % of 2 clips recognised, macro F1 100.00 %",
+        "test   100.00 % of 2 clips recognised, macro F1 100.00 %",
         f"wrote {Path('trained', 'classifier.safetensors')}",
     ]
     names = {path.name for path in Path("trained").iterdir()}
@@ -689,7 +689,8 @@ def test_train(run, data, training):
     corpus = call.pop("corpus")
     assert corpus.train.audio.shape == (16, 2000)
     assert call == {"recipe": "commands", "folder": Path("trained"), "epochs": None, "seed": 0, "everything": False,
-                    "resume": True, "threads": None, "progress": True}  # fmt: skip
+                    "resume": True, "threads": None, "progress": True, "init": None, "freeze": [],
+                    "class_weights": None}  # fmt: skip
 
 
 def test_train_options_go_where_they_belong(run, data, training):
@@ -701,7 +702,35 @@ def test_train_options_go_where_they_belong(run, data, training):
     corpus = call.pop("corpus")
     assert (corpus.labels, corpus.sr, corpus.train.audio.shape[1]) == (["high", "low"], 16000, 8000)
     assert call == {"recipe": "small", "folder": Path("a/b"), "epochs": 3, "seed": 5, "everything": False,
-                    "resume": False, "threads": 2, "progress": False}  # fmt: skip
+                    "resume": False, "threads": 2, "progress": False, "init": None, "freeze": [],
+                    "class_weights": None}  # fmt: skip
+
+
+def test_train_from_a_classifier(run, data, training):
+    judge(["high", "low"], info={"attribution": "me"}).save("judge.safetensors")
+    argv = ["--init", "judge.safetensors", "--freeze", "0", "--freeze", "1", "--class-weights", "high=0.5, low=2"]
+    status, out, _ = run("train", data, *argv, "--clip-s", 0.25, "--json")
+    assert status == 0
+    (call,) = training.calls
+    assert call["init"].info == {"attribution": "me"}
+    assert (call["freeze"], call["class_weights"]) == (["0", "1"], {"high": 0.5, "low": 2.0})
+    metrics = json.loads(out)
+    assert (metrics["init"], metrics["freeze"]) == ("judge.safetensors", ["0", "1"])
+    assert metrics["class_weights"] == {"high": 0.5, "low": 2.0}
+
+
+@pytest.mark.parametrize(("argv", "status", "said"), [
+    (["--freeze", "stem"], 2, "--freeze needs --init: there is nothing learned yet to keep"),
+    (["--init", "nothing.safetensors"], 1, "nothing.safetensors"),
+    (["--class-weights", "even"], 2, "'even' must be LABEL=WEIGHT, or balanced alone"),
+    (["--class-weights", "high=much"], 2, "'much' must be a number"),
+    (["--class-weights", "high=-1"], 2, "high=-1 must not be negative"),
+])  # fmt: skip
+def test_train_from_nothing_usable(run, data, training, argv, status, said):
+    made, out, err = run("train", data, *argv)
+    assert (made, out) == (status, "")
+    assert said in err.splitlines()[-1]
+    assert not training.calls
 
 
 def test_train_json_is_what_is_in_the_file(run, data, training):
@@ -712,6 +741,9 @@ def test_train_json_is_what_is_in_the_file(run, data, training):
     assert metrics == json.loads(Path("trained/metrics.json").read_text())
     assert metrics["test"]["accuracy"] == metrics["valid"]["accuracy"] == 1.0
     assert metrics["test"]["matrix"] == [[1, 0], [0, 1]]
+    perfect = {"precision": 1.0, "recall": 1.0, "f1": 1.0, "support": 1}
+    assert metrics["test"]["scores"] == {"high": perfect, "low": perfect}
+    assert metrics["test"]["macro_f1"] == 1.0
     assert metrics["labels"] == ["high", "low"]
     assert metrics["corpus"]["clips"] == {"train": 16, "valid": 2, "test": 2}
     assert metrics["corpus"]["by_label"] == {"high": [8, 1, 1], "low": [8, 1, 1]}

@@ -7,7 +7,7 @@ from wrapped import Wrapped, wrap
 
 import wavenetlite as wl
 from wavenetlite.corpora.clips import Clips
-from wavenetlite.evaluation.clips import evaluate
+from wavenetlite.evaluation.clips import Evaluation, Wrong, evaluate, scores_text
 
 f32 = np.float32
 
@@ -26,7 +26,7 @@ def test_every_clip_is_counted_once():
     assert (found.accuracy, found.count, found.wrong) == (1.0, 6, [])
     assert found.per_label == {"low": 1.0, "high": 1.0, "_silence_": 1.0}
     assert found.predicted == ["low", "high", "_silence_", "high", "low", "low"]
-    assert str(found) == "100.00 % of 6 clips recognised"
+    assert str(found) == "100.00 % of 6 clips recognised, macro F1 100.00 %"
 
 
 def test_what_is_wrong_is_named():
@@ -141,3 +141,45 @@ def test_errors():
         evaluate(judge(), clips, threads=0)
     with pytest.raises(wl.ArrayTypeError, match="streamed"):
         evaluate(judge(), clips, streamed=1)
+
+
+# Precision, recall and F1
+
+
+def scored(matrix):
+    matrix = np.array(matrix)
+    truth, heard = (np.repeat(np.indices(matrix.shape)[axis].ravel(), matrix.ravel()) for axis in (0, 1))
+    labels = [f"label {n}" for n in range(len(matrix))]
+    wrong = [Wrong("", labels[t], labels[h], 1.0) for t, h in zip(truth, heard, strict=True) if t != h]
+    made = Evaluation(
+        labels, matrix, [labels[h] for h in heard], np.zeros((len(truth), len(labels)), np.float32), wrong
+    )
+    return made, truth, heard
+
+
+@pytest.mark.parametrize("seed", range(5))
+def test_scores_are_scikit_learns(seed):
+    metrics = pytest.importorskip("sklearn.metrics")
+    matrix = np.random.default_rng(seed).integers(0, 6, (5, 5)) + np.eye(5, dtype=int)
+    made, truth, heard = scored(matrix)
+    expected = metrics.precision_recall_fscore_support(truth, heard, labels=range(5))
+    found = np.array(list(made.scores.values()), float).T
+    assert np.allclose(found, expected, rtol=1e-12)
+    assert np.isclose(made.macro_f1, metrics.f1_score(truth, heard, average="macro"), rtol=1e-12)
+
+
+def test_scores_that_are_not_defined():
+    made, _, _ = scored([[2, 0, 1, 0], [3, 0, 0, 0], [0, 0, 0, 0], [0, 0, 0, 0]])
+    first, never_heard, never_said, unused = made.scores.values()
+    assert first == (0.4, 2 / 3, 0.5, 3)
+    assert never_heard == (None, 0.0, 0.0, 3)
+    assert never_said == (0.0, None, None, 0)
+    assert unused == (None, None, None, 0)
+    assert made.macro_f1 == 0.25
+    lines = scores_text(made).splitlines()
+    assert lines[0].split() == ["label", "precision", "recall", "F1", "clips"]
+    assert lines[1:] == [
+        "label 0     40.0 %  66.7 %  50.0 %      3",
+        "label 1          -   0.0 %   0.0 %      3",
+        "label 2      0.0 %       -       -      0",
+    ]

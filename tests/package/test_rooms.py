@@ -13,7 +13,7 @@ PACKAGE = Path(importlib.util.find_spec("wavenetlite").origin).parent
 FLOORS = [
     {"__main__"},
     {"__init__", "cli"},
-    {"commands"},
+    {"commands", "sklearn"},
     {"recipes"},
     {"figures"},
     {"evaluation", "formats"},

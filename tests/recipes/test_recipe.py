@@ -106,7 +106,7 @@ def test_a_training_goes_on_where_it_was(corpus, tmp_path):
     whole = train_classifier(corpus, recipe)
     run = Training(recipe, corpus, corpus.train, corpus.valid, tmp_path, 0, None, True, False)
     run.frames = run.augmented()
-    run.teacher(0, 1.0)  # and then it was killed
+    run.teacher(0)  # and then it was killed
     resumed = train_classifier(corpus, recipe, folder=tmp_path)
     assert weights(resumed).tobytes() == weights(whole).tobytes()
 
@@ -167,7 +167,7 @@ def test_a_recipe_with_more_unknown(corpus):
 def test_what_was_added_does_not_make_a_label_likelier(corpus):
     recipe = dataclasses.replace(QUICK, unknown_repeats=2, unknown_spliced=16)
     run = Training(recipe, corpus, corpus.train, None, None, 0, None, True, False)
-    model = run.network(len(LABELS), seed=0)
+    model = run.network(LABELS, seed=0)
     x = run.features(corpus.test.audio[:3])
     before = model(x)
     run.restore_priors(model)

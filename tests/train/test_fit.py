@@ -440,7 +440,8 @@ def test_clipping_bounds_the_gradient():
 
 
 # -------------------------------------------------------------------------------------------------------- progress bar
-def test_the_progress_bar_is_on_standard_error(capsys):
+def test_the_progress_bar_is_on_standard_error(capsys, monkeypatch):
+    monkeypatch.setattr(sys.stderr, "isatty", lambda: True)
     trained(progress=True)
     shown = capsys.readouterr()
     assert shown.out == ""
@@ -448,6 +449,18 @@ def test_the_progress_bar_is_on_standard_error(capsys):
         assert part in shown.err
     trained(progress="student")
     assert "student" in capsys.readouterr().err
+
+
+def test_where_there_is_no_terminal_an_epoch_is_a_line(capsys):
+    history = trained(progress="student")[1]
+    lines = capsys.readouterr().err.splitlines()
+    assert [line.partition(": loss")[0] for line in lines] == [f"student: epoch {n}/4" for n in (1, 2, 3, 4)]
+    for line, row in zip(lines, history.rows, strict=True):
+        assert f"loss {row['train_loss']:.3f} accuracy {row['train_accuracy']:.1%}" in line
+        assert f"valid loss {row['valid_loss']:.3f} accuracy {row['valid_accuracy']:.1%}" in line
+        assert line.endswith(f"{row['seconds']:.1f} s")
+    trained(progress=True, valid=None, keep="last", patience=None)
+    assert "valid" not in capsys.readouterr().err
 
 
 def test_no_bar_unless_asked(capsys):

@@ -258,3 +258,57 @@ def test_ctc_counts_clips_whose_best_path_is_right():
     ([0], []), ([1], [1]), ([1, 1, 0, 1, 2, 2, 0], [1, 1, 2]), ([0, 0, 2, 0], [2])])  # fmt: skip
 def test_collapse(path, labels):
     assert collapse(np.array(path), 0) == labels
+
+
+# Weights of classes
+
+
+@pytest.mark.parametrize("smoothing", [0.0, 0.2])
+@pytest.mark.parametrize("soft", [False, True])
+def test_weights_of_classes_are_pytorchs(smoothing, soft):
+    torch = pytest.importorskip("torch")
+    rng = np.random.default_rng(0)
+    y, weights = rng.standard_normal((5, 3, 4)).astype(np.float32), [0.5, 2.0, 0.0, 1.5]
+    targets = rng.dirichlet(np.ones(4), 5).astype(np.float32) if soft else rng.integers(0, 4, 5)
+    logits = torch.tensor(y[:, -1], dtype=torch.float64, requires_grad=True)
+    wanted = torch.tensor(targets).double() if soft else torch.tensor(targets)
+    theirs = torch.nn.functional.cross_entropy(
+        logits, wanted, weight=torch.tensor(weights).double(), label_smoothing=smoothing, reduction="sum"
+    )
+    theirs.backward()
+    outcome = wl.train.CrossEntropy(class_weights=weights, label_smoothing=smoothing)(y, targets, items=5)
+    assert abs(outcome.total - theirs.item()) < 1e-6
+    assert np.abs(outcome.gradient[:, -1] - logits.grad.numpy() / 5).max() < 1e-7
+    assert not outcome.gradient[:, :-1].any()
+
+
+def test_weights_of_one_are_no_weights():
+    rng = np.random.default_rng(1)
+    y, targets = rng.standard_normal((5, 3, 4)).astype(np.float32), np.array([[0, -1, 2]] * 5)
+    plain, weighted = (wl.train.CrossEntropy(at="frames", class_weights=one)(y, targets, 10) for one in (None, [1] * 4))
+    assert abs(plain.total - weighted.total) < 1e-12
+    assert np.abs(plain.gradient - weighted.gradient).max() < 1e-7
+
+
+def test_balanced_weights():
+    y = np.array([0] * 6 + [1] * 3 + [3])
+    weights = wl.train.balanced_weights(y, 4)
+    assert weights == [10 / 18, 10 / 9, 0.0, 10 / 3]
+    assert np.isclose(np.mean(np.array(weights)[y]), 1.0)
+
+
+@pytest.mark.parametrize(
+    ("weights", "said"),
+    [
+        ("balanced", "class_weights is a str"),
+        (3, "class_weights is a int"),
+        ([1, -1, 1], r"class_weights\[1\]=-1 must be finite and at least 0"),
+        ([1, np.nan, 1], r"class_weights\[1\]=nan"),
+        ([1, "2", 1], r"class_weights\[1\]='2' is a str"),
+        ([0, 0, 0], "must not all be 0"),
+        ([1, 1], "class_weights has 2 entries; it must have 3, one per class"),
+    ],
+)
+def test_wrong_weights(weights, said):
+    with pytest.raises(wl.WavenetliteError, match=said):
+        wl.train.CrossEntropy(class_weights=weights)(np.zeros((1, 1, 3), np.float32), np.array([0]), 1)

@@ -6,7 +6,7 @@ import copy
 import os
 from collections.abc import Iterable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from typing import Any
+from typing import Any, cast, overload
 
 from wavenetlite import audio
 from wavenetlite.audio.scale import scale_problem
@@ -20,7 +20,7 @@ from wavenetlite.classifier.checks import (
 from wavenetlite.classifier.decision import DECISIONS, DecisionName, Prediction
 from wavenetlite.classifier.design import Design
 from wavenetlite.classifier.pool import ClassifierPool
-from wavenetlite.classifier.signals import holds_signals, is_file, signal_from, signal_of_file
+from wavenetlite.classifier.signals import Signal, Signals, holds_signals, is_file, signal_from, signal_of_file
 from wavenetlite.classifier.stream import ClassifierStream
 from wavenetlite.classifier.timing import Timing
 from wavenetlite.detection.detector import Detector
@@ -31,6 +31,7 @@ from wavenetlite.storage.files import save
 from wavenetlite.support.arrays import Floats, NonFinite
 from wavenetlite.support.checks import count, flag, number, one_of, positive_int
 from wavenetlite.support.errors import ArrayTypeError, ParameterError
+from wavenetlite.support.html import html
 
 MOST_CLIP_S = 600.0
 SLICE_SAMPLES = 2**20
@@ -120,7 +121,7 @@ class AudioClassifier:
         self.features = checked_features(features)
         self.model = checked_model(model, features)
         self._labels = checked_labels(labels)
-        self.decision = one_of("decision", decision, DECISIONS)
+        self.decision: DecisionName = one_of("decision", decision, DECISIONS)  # type: ignore[assignment]
         if info is not None and not isinstance(info, Mapping):
             raise ArrayTypeError(f"info is a {type(info).__name__}; it must be a dict")
         self.info: dict[str, Any] = copy.deepcopy(dict(info or {}))
@@ -194,17 +195,95 @@ class AudioClassifier:
             f" decision={self.decision!r})"
         )
 
+    def _repr_html_(self) -> str:
+        """Labels, features, network and latency, for notebooks."""
+        return html("AudioClassifier", {
+            "labels": ", ".join(self._labels),
+            "background": ", ".join(self.background) or "none",
+            "features": repr(self.features),
+            "network": f"{type(self.model).__name__}, {self.model.parameter_count:,} parameters",
+            "sample rate": f"{self.sr} Hz",
+            "frame rate": f"{self.frame_rate:g} Hz",
+            "latency": f"{1000 * self.latency_s:g} ms",
+            "decision": self.decision,
+            "detector": repr(self.detector),
+        })  # fmt: skip
+
+    # Another detector
+
+    def with_detector(self, detector: Detector) -> AudioClassifier:
+        """A classifier with the same features, network, labels and notes, and another detector, saved with it.
+
+        Raises
+        ------
+        ParameterError, ArrayTypeError
+            It is no `Detector`, or does not fit the labels.
+
+        Examples
+        --------
+        >>> import wavenetlite as wl
+        >>> clf = wl.load("speech-commands-12")
+        >>> strict = clf.with_detector(wl.Detector(0.9, smoothing_ms=50, thresholds={"stop": 0.5}))
+        >>> strict.detector.thresholds, strict.model is clf.model
+        ({'stop': 0.5}, True)
+        """
+        if not isinstance(detector, Detector):
+            raise ArrayTypeError(f"detector is a {type(detector).__name__}; it must be a Detector")
+        return AudioClassifier(
+            self.features,
+            self.model,
+            self._labels,
+            decision=self.decision,
+            clip_s=self.clip_s,
+            background=self.background,
+            detector=detector,
+            info=self.info,
+        )
+
+    def with_threshold(self, threshold: float) -> AudioClassifier:
+        """`with_detector`, with one threshold for all labels; see :meth:`Detector.with_threshold`.
+
+        Examples
+        --------
+        >>> import wavenetlite as wl
+        >>> wl.load("speech-commands-12").with_threshold(0.9).detector.threshold
+        0.9
+        """
+        return self.with_detector(self.detector.with_threshold(threshold))
+
     # Use
 
-    def predict(
+    @overload
+    def predict(  # type: ignore[overload-overlap]  # a str is a sequence of str, and one signal
         self,
-        y: Any,
+        y: Signal,
         *,
         sr: int | None = None,
         resample: bool = False,
         on_nonfinite: NonFinite = "raise",
         threads: int = 1,
-    ) -> Any:
+    ) -> Prediction: ...
+
+    @overload
+    def predict(
+        self,
+        y: Signals,
+        *,
+        sr: int | None = None,
+        resample: bool = False,
+        on_nonfinite: NonFinite = "raise",
+        threads: int = 1,
+    ) -> list[Prediction]: ...
+
+    def predict(
+        self,
+        y: Signal | Signals,
+        *,
+        sr: int | None = None,
+        resample: bool = False,
+        on_nonfinite: NonFinite = "raise",
+        threads: int = 1,
+    ) -> Prediction | list[Prediction]:
         """Classify a whole signal, or each of several signals.
 
         Parameters
@@ -247,7 +326,8 @@ class AudioClassifier:
             return self.checked(signal, name, on_nonfinite, sr, resample)
 
         if holds_signals(y) or self.features.signals_in(y):
-            signals = [checked(signal, f"y[{index}]") for index, signal in enumerate(y)]
+            several = cast("Sequence[Any]", y)
+            signals = [checked(signal, f"y[{index}]") for index, signal in enumerate(several)]
             if threads == 1 or len(signals) < 2:
                 return [self.predict_checked(signal) for signal in signals]
             with ThreadPoolExecutor(min(threads, len(signals))) as pool:

@@ -11,12 +11,13 @@ import numpy.typing as npt
 from wavenetlite.detection.scanner import UNFIT, LogSoftmaxSums, Peak, are_scores
 from wavenetlite.support.arrays import Floats
 from wavenetlite.support.errors import SnapshotError
+from wavenetlite.support.html import html
 
 DecisionName: TypeAlias = Literal["last", "mean", "peak"]
 DECISIONS = ("last", "mean", "peak")
 
 
-@dataclass(frozen=True, eq=False)
+@dataclass(frozen=True, eq=False, repr=False)
 class Prediction:
     """The classification of a whole signal.
 
@@ -36,6 +37,14 @@ class Prediction:
     score: float
     probabilities: Floats
     labels: list[str]
+
+    def __repr__(self) -> str:
+        return f"Prediction(label={self.label!r}, score={self.score:.4f}, of {len(self.labels)} labels)"
+
+    def _repr_html_(self) -> str:
+        best = np.argsort(-self.probabilities, kind="stable").tolist()
+        rows = [[self.labels[n], f"{self.probabilities[n]:.4f}"] for n in best]
+        return html(f"Prediction: {self.label}", head=["label", "probability"], rows=rows)
 
 
 class Decision:

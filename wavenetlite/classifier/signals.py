@@ -3,14 +3,20 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Sequence
 from numbers import Real
-from typing import Any
+from typing import Any, TypeAlias
 
 import numpy as np
 
 from wavenetlite import audio
 from wavenetlite.support.arrays import Floats
 from wavenetlite.support.errors import ArrayTypeError, ParameterError
+
+Signal: TypeAlias = str | os.PathLike[str] | audio.Encoded | np.ndarray[tuple[int], np.dtype[Any]] | Sequence[float]
+"""What stands for one signal. An array whose type does not say its dimensions counts as one."""
+Signals: TypeAlias = np.ndarray[tuple[int, int], np.dtype[Any]] | Sequence[Signal]
+"""What stands for several."""
 
 INT16_SCALE = np.float32(32768)
 

@@ -32,7 +32,7 @@ from wavenetlite.commands.shared import (
 )
 from wavenetlite.corpora.clips import PARTS, Clips, Corpus
 from wavenetlite.corpora.duplicates import Duplicates
-from wavenetlite.evaluation.clips import Evaluation, evaluate
+from wavenetlite.evaluation.clips import Evaluation, evaluate, scores_text
 from wavenetlite.evaluation.report import confusion_text
 from wavenetlite.figures import confusion_matrix
 from wavenetlite.storage import opening
@@ -43,8 +43,8 @@ WITH_LISTS = ("speech_commands", "fsdd", "parts")
 """Layouts that say themselves which clips are for testing."""
 
 ABOUT = """\
-Classify labelled recordings, as `train` takes them, and print accuracy and
-confusion matrix. The clips are split as in the training, so
+Classify labelled recordings, as `train` takes them, and print accuracy,
+precision, recall, F1 and confusion matrix. The clips are split as in the training, so
 that no test clip was trained on."""
 EXAMPLES = """\
   wavenetlite evaluate trained/classifier.safetensors speech_commands
@@ -66,7 +66,7 @@ def add(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--threads", type=positive, metavar="N", help="number of threads (default: one per CPU)")
     parser.add_argument("--figure", type=picture, metavar="FILE.png", help="draw the confusion matrix")
     parser.add_argument("--wrong", action="store_true", help="list the misclassified clips")
-    add_json(parser, "an object with accuracy, per_label, labels, matrix and wrong")
+    add_json(parser, "an object with accuracy, macro_f1, scores (precision, recall, F1), labels, matrix and wrong")
     parser.set_defaults(run=run)
 
 
@@ -161,6 +161,8 @@ def chosen(corpus: Corpus, args: argparse.Namespace) -> Clips:
 
 def report(evaluation: Evaluation, args: argparse.Namespace) -> None:
     say(confusion_text(evaluation.matrix, evaluation.labels))
+    say("")
+    say(scores_text(evaluation))
     say("")
     say(str(evaluation))
     if args.wrong:

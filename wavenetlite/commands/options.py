@@ -86,6 +86,21 @@ def words(text: str) -> str | list[str]:
     return text if text in ("12", "all") else [word.strip() for word in text.split(",") if word.strip()]
 
 
+def class_weights(text: str) -> str | dict[str, float]:
+    """ "balanced", or ``LABEL=WEIGHT,...``."""
+    if text == "balanced":
+        return text
+    weights = {}
+    for part in text.split(","):
+        label, equals, value = part.strip().rpartition("=")
+        if not equals or not label:
+            raise argparse.ArgumentTypeError(f"{part!r} must be LABEL=WEIGHT, or balanced alone")
+        if finite(value) < 0:
+            raise argparse.ArgumentTypeError(f"{part} must not be negative")
+        weights[label] = float(value)
+    return weights
+
+
 def column(text: str) -> tuple[str, str]:
     """``NAME=COLUMN``: the name of a manifest's column."""
     name, equals, value = text.partition("=")

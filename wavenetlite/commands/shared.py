@@ -8,12 +8,10 @@ from collections.abc import Mapping
 from typing import Any
 
 from wavenetlite.classifier import AudioClassifier, Event
-from wavenetlite.classifier.files import restored
 from wavenetlite.commands.options import add_reading, column, share
 from wavenetlite.commands.output import note, progress
 from wavenetlite.corpora.clips import Corpus
 from wavenetlite.corpora.duplicates import Duplicates
-from wavenetlite.detection.detector import Detector
 from wavenetlite.evaluation.clips import Evaluation
 from wavenetlite.formats import load
 from wavenetlite.support.errors import ModelFileError
@@ -45,16 +43,7 @@ def add_detector(parser: argparse.ArgumentParser) -> None:
 def load_detector(args: argparse.Namespace) -> AudioClassifier:
     """The classifier of `add_detector`'s options: --threshold replaces the thresholds of all labels."""
     clf = load_classifier(args.model)
-    return clf if args.threshold is None else with_threshold(clf, args.threshold)
-
-
-def with_threshold(clf: AudioClassifier, threshold: float) -> AudioClassifier:
-    """The classifier with one threshold for all labels."""
-    config = clf.config()
-    release = config["detector"]["release"]
-    release = None if release is None else min(release, threshold)
-    detector = Detector(**{**config["detector"], "threshold": threshold, "release": release, "thresholds": {}})
-    return restored({**config, "detector": detector.config()}, clf.model, clf.features.state_dict())
+    return clf if args.threshold is None else clf.with_threshold(args.threshold)
 
 
 def add_data(parser: argparse.ArgumentParser) -> None:
@@ -93,7 +82,9 @@ def evaluation_json(evaluation: Evaluation) -> dict[str, Any]:
     return {
         "clips": evaluation.count,
         "accuracy": evaluation.accuracy,
+        "macro_f1": evaluation.macro_f1,
         "per_label": evaluation.per_label,
+        "scores": {label: scores._asdict() for label, scores in evaluation.scores.items()},
         "labels": evaluation.labels,
         "matrix": evaluation.matrix.tolist(),
         "wrong": [wrong._asdict() for wrong in evaluation.wrong],

@@ -16,6 +16,7 @@ from wavenetlite.commands.options import (
     add_division,
     add_json,
     add_words,
+    class_weights,
     describe,
     positive,
     whole,
@@ -27,12 +28,13 @@ from wavenetlite.commands.shared import (
     add_data,
     cpus,
     evaluation_json,
+    load_classifier,
     read_data,
     report_problems,
 )
 from wavenetlite.corpora.clips import Corpus
 from wavenetlite.corpora.duplicates import Duplicates
-from wavenetlite.evaluation.clips import Evaluation, evaluate
+from wavenetlite.evaluation.clips import Evaluation, evaluate, scores_text
 from wavenetlite.evaluation.report import confusion_text
 from wavenetlite.figures import FigureError, confusion_matrix, training_curve
 from wavenetlite.support.atomic_files import check_target, replacing
@@ -53,8 +55,8 @@ Train a classifier on labelled recordings, evaluate it, and write to the folder
 OUT:
 
   {CLASSIFIER}  for `classify`, `listen` and wavenetlite.load
-  {METRICS}            accuracy, recall and confusion matrix of the
-                          validation and test clips
+  {METRICS}            accuracy, precision, recall, F1 and confusion
+                          matrix of the validation and test clips
   network/history.jsonl   loss and accuracy by epoch; and checkpoints
   training.png            the same as curves (if matplotlib is installed)
   confusion.png           the confusion matrix (if matplotlib is installed)
@@ -67,9 +69,17 @@ whatever else `features` takes: a manifest with the columns path and label, an
 archive, recordings at any depth, several of these. Files that cannot be used
 are reported and skipped.
 
+The recipe `commands` trains four networks, three teachers and one that learns
+from them. `quick` trains a small one, in a minute for a thousand clips, to see
+what the recordings are good for. --init begins with a trained classifier instead, such
+as a bundled one, for words of your own; --freeze leaves layers of it as they
+are.
+
 An interrupted training resumes when the same command is run again."""
 EXAMPLES = """\
   wavenetlite train speech_commands --words 12 --out trained
+  wavenetlite train recordings --recipe quick --out first
+  wavenetlite train recordings --recipe quick --init speech-commands-12 --freeze stem --out tuned
   wavenetlite train recordings --epochs 30 --resample --sr 16000
   wavenetlite train fsdd --hold-out-speaker theo --out fsdd-theo --json > result.json
   wavenetlite train fsdd --recipe digits --more digits --epochs 30
@@ -80,7 +90,26 @@ def add(parser: argparse.ArgumentParser) -> None:
     describe(parser, ABOUT, EXAMPLES)
     add_data(parser)
     parser.add_argument("--out", default="trained", metavar="FOLDER", help="where to write; created if missing")
-    parser.add_argument("--recipe", default="commands", metavar="NAME", help="features, network and training")
+    parser.add_argument(
+        "--recipe",
+        default="commands",
+        metavar="NAME",
+        help=f"features, network and training: {', '.join(recipes.recipes())}",
+    )
+    parser.add_argument("--init", metavar="MODEL", help="begin with the features and weights of this classifier")
+    parser.add_argument(
+        "--freeze",
+        action="append",
+        default=[],
+        metavar="LAYER",
+        help="do not train this layer of --init, such as stem, or blocks.0; several times for several",
+    )
+    parser.add_argument(
+        "--class-weights",
+        type=class_weights,
+        metavar="balanced|A=W,B=W",
+        help="weigh labels in the loss: rare ones more (balanced), or by weights, 1 for those that are not named",
+    )
     parser.add_argument(
         "--more",
         metavar="DATA",
@@ -113,6 +142,9 @@ def run(args: argparse.Namespace) -> int:
         raise UsageError(f"--recipe {args.recipe} must be one of {', '.join(recipes.recipes())}")
     if args.everything and args.hold_out_speaker is not None:
         raise UsageError("--everything leaves nothing to test on; --hold-out-speaker cannot be given with it")
+    if args.freeze and args.init is None:
+        raise UsageError("--freeze needs --init: there is nothing learned yet to keep")
+    init = None if args.init is None else load_classifier(args.init)
     if args.more is not None:
         check_exists(args.more)
     for name in (CLASSIFIER, METRICS, *FIGURES):
@@ -134,6 +166,9 @@ def run(args: argparse.Namespace) -> int:
         recipe=args.recipe,
         folder=out,
         epochs=args.epochs,
+        init=init,
+        freeze=args.freeze,
+        class_weights=args.class_weights,
         seed=args.seed,
         everything=args.everything,
         resume=not args.no_resume,
@@ -199,6 +234,9 @@ def about_run(args: argparse.Namespace, corpus: Corpus) -> dict[str, Any]:
         "corpus": {**corpus_notes(corpus, args), "by_label": corpus.counts()},
         "recipe": args.recipe,
         "epochs": args.epochs,
+        "init": args.init,
+        "freeze": args.freeze,
+        "class_weights": args.class_weights,
         "seed": args.seed,
         "everything": args.everything,
     }
@@ -238,6 +276,8 @@ def shown(evaluations: dict[str, Evaluation]) -> str | None:
 def report(out: Path, evaluations: dict[str, Evaluation]) -> None:
     if part := shown(evaluations):
         say(confusion_text(evaluations[part].matrix, evaluations[part].labels))
+        say("")
+        say(scores_text(evaluations[part]))
         say("")
     for part, evaluation in evaluations.items():
         say(f"{part:5}  {evaluation}")

@@ -11,7 +11,6 @@ import numpy as np
 from wavenetlite.classifier import AudioClassifier, ClassifierStream
 from wavenetlite.commands.options import add_json, describe, positive, whole
 from wavenetlite.commands.output import say, say_json
-from wavenetlite.commands.shared import with_threshold
 from wavenetlite.evaluation.self_check import even, random_blocks, verify_stream
 from wavenetlite.formats import load
 from wavenetlite.kernels import isa
@@ -78,7 +77,7 @@ def eager(clf: AudioClassifier, seed: int) -> AudioClassifier:
     if not any(foreground):
         return clf
     likeliest = float(stream.probabilities.mean(axis=0)[foreground].max())
-    return with_threshold(clf, min(likeliest / 2, clf.detector.threshold))
+    return clf.with_threshold(min(likeliest / 2, clf.detector.threshold))
 
 
 def verify_classifier(clf: AudioClassifier, partitions: int, seed: int) -> dict[str, int]:

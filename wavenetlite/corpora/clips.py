@@ -14,6 +14,7 @@ from wavenetlite.corpora.layouts import readable
 from wavenetlite.corpora.lazy_audio import LazyAudio
 from wavenetlite.support.arrays import Floats, is_array
 from wavenetlite.support.errors import ArrayTypeError, ParameterError
+from wavenetlite.support.html import html
 
 Ints = npt.NDArray[np.int64]
 PARTS = ("train", "valid", "test")
@@ -94,6 +95,10 @@ class Clips:
 
     def __repr__(self) -> str:
         return f"Clips({len(self)} of {self.audio.shape[1]} samples)"
+
+    def _repr_html_(self) -> str:
+        counts = np.bincount(self.y).tolist() if len(self) else []
+        return html(repr(self), head=["y", "clips"], rows=list(enumerate(counts)))
 
     def select(self, indices: Sequence[int] | npt.NDArray[Any]) -> Clips:
         """Copies of the clips with these indices, in this order, or of those where a mask of n booleans is true."""
@@ -177,6 +182,11 @@ class Corpus:
             f"Corpus({self.layout}, {len(self.labels)} labels, {sizes} clips, {self.sr} Hz, "
             f"{len(self.problems)} problems)"
         )
+
+    def _repr_html_(self) -> str:
+        facts = {"source": self.folder, "sample rate": f"{self.sr} Hz", "problems": len(self.problems)}
+        rows = [[label, *counts] for label, counts in self.counts().items()]
+        return html(f"Corpus, {self.layout}", facts, head=["label", *PARTS], rows=rows)
 
     def counts(self) -> dict[str, tuple[int, int, int]]:
         """Numbers of training, validation and test clips of each label."""

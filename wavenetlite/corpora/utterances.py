@@ -19,6 +19,7 @@ from wavenetlite.corpora.signals import read_signal
 from wavenetlite.support.arrays import Floats
 from wavenetlite.support.checks import number
 from wavenetlite.support.errors import ArrayTypeError, ParameterError
+from wavenetlite.support.html import html
 from wavenetlite.support.progress import Progress
 from wavenetlite.support.threads import in_threads
 
@@ -95,6 +96,12 @@ class Utterances:
 
     def __repr__(self) -> str:
         return f"Utterances({len(self)} of {len(self.speakers)} speakers, {self.hours:.2f} h, {len(self.words)} words)"
+
+    def _repr_html_(self) -> str:
+        facts = {"source": self.folder, "sample rate": f"{self.sr} Hz", "hours": f"{self.hours:.2f}",
+                 "recordings": len(self), "speakers": len(self.speakers), "problems": len(self.problems)}  # fmt: skip
+        said = Counter(word for item in self.items for word, _, _ in item.said)
+        return html("Utterances", facts, head=["word", "said"], rows=[[word, said[word]] for word in self.words])
 
     @property
     def hours(self) -> float:

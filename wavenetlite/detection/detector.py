@@ -117,6 +117,31 @@ class Detector:
         """Thresholds of individual labels."""
         return dict(self._thresholds)
 
+    def replace(self, **changes: Any) -> Detector:
+        """The detector with some arguments of the constructor changed.
+
+        Examples
+        --------
+        >>> import wavenetlite as wl
+        >>> wl.Detector(0.7, refractory_ms=300).replace(refractory_ms=1000).refractory_ms
+        1000.0
+        """
+        return Detector.from_config({**self.config(), **changes})
+
+    def with_threshold(self, threshold: float) -> Detector:
+        """The detector with one threshold for all labels; a release above it is lowered to it.
+
+        Examples
+        --------
+        >>> import wavenetlite as wl
+        >>> detector = wl.Detector(0.8, 0.6, thresholds={"go": 0.9}).with_threshold(0.5)
+        >>> detector.threshold, detector.release, detector.thresholds
+        (0.5, 0.5, {})
+        """
+        threshold = share("threshold", threshold)
+        release = None if self.release is None else min(self.release, threshold)
+        return self.replace(threshold=threshold, release=release, thresholds={})
+
     def stream(
         self, labels: Iterable[str], frame_rate: float, *, background: Iterable[str] = (), name: str = "scores"
     ) -> DetectorStream:

@@ -15,7 +15,9 @@ from wavenetlite.evaluation.report import confusion
 from wavenetlite.support.arrays import Floats
 from wavenetlite.support.checks import flag, number, positive_int
 from wavenetlite.support.errors import ArrayTypeError, ParameterError, WavenetliteError
+from wavenetlite.support.html import html
 from wavenetlite.support.progress import Progress
+from wavenetlite.support.tables import table_lines
 from wavenetlite.support.threads import in_threads
 
 Counts = npt.NDArray[np.int64]
@@ -30,7 +32,20 @@ class Wrong(NamedTuple):
     score: float
 
 
-@dataclass(frozen=True, eq=False)
+class Scores(NamedTuple):
+    """How well a label is recognised, 0..1 each: None where it is not defined.
+
+    `precision` is the share of the clips predicted as the label that are of it, `recall` the share of its clips that
+    are predicted as it, `f1` their harmonic mean; `support` is the number of its clips.
+    """
+
+    precision: float | None
+    recall: float | None
+    f1: float | None
+    support: int
+
+
+@dataclass(frozen=True, eq=False, repr=False)
 class Evaluation:
     """What :func:`evaluate` returns.
 
@@ -71,8 +86,32 @@ class Evaluation:
         right = self.matrix.diagonal().tolist()
         return {label: r / n if n else None for label, r, n in zip(self.labels, right, said, strict=True)}
 
+    @property
+    def scores(self) -> dict[str, Scores]:
+        """Precision, recall and F1 of each label."""
+        right = self.matrix.diagonal().tolist()
+        said, heard = self.matrix.sum(axis=1).tolist(), self.matrix.sum(axis=0).tolist()
+        return {
+            label: Scores(r / h if h else None, r / s if s else None, 2 * r / (s + h) if s else None, s)
+            for label, r, s, h in zip(self.labels, right, said, heard, strict=True)
+        }
+
+    @property
+    def macro_f1(self) -> float:
+        """The mean F1 of the labels that have clips: each label counts the same, however rare."""
+        found = [one.f1 for one in self.scores.values() if one.f1 is not None]
+        return sum(found) / len(found)
+
+    def __repr__(self) -> str:
+        return f"Evaluation({self.count} clips, {len(self.labels)} labels, accuracy={self.accuracy:.4f})"
+
+    def _repr_html_(self) -> str:
+        facts = {"accuracy": f"{100 * self.accuracy:.2f} %", "macro F1": f"{self.macro_f1:.4f}", "clips": self.count}
+        rows = [[label, *map(shown, one)] for label, one in self.scores.items()]
+        return html("Evaluation", facts, head=["label", *Scores._fields], rows=rows)
+
     def __str__(self) -> str:
-        return f"{100 * self.accuracy:.2f} % of {self.count:,} clips recognised"
+        return f"{100 * self.accuracy:.2f} % of {self.count:,} clips recognised, macro F1 {100 * self.macro_f1:.2f} %"
 
 
 def evaluate(
@@ -152,6 +191,21 @@ def evaluate(
             if known[said] != one.label
         ],
     )
+
+
+def scores_text(evaluation: Evaluation) -> str:
+    """Precision, recall and F1 of each label as a table, without a final newline; labels without clips are left out."""
+    found = {label: one for label, one in evaluation.scores.items() if one.support or one.precision is not None}
+    rows = [[label, *map(percent, one[:3]), str(one.support)] for label, one in found.items()]
+    return "\n".join(table_lines([["label", "precision", "recall", "F1", "clips"], *rows]))
+
+
+def percent(value: float | None) -> str:
+    return "-" if value is None else f"{100 * value:.1f} %"
+
+
+def shown(value: float | None) -> str:
+    return "-" if value is None else f"{value:.4g}"
 
 
 def numbers_of(clips: Clips, labels: Sequence[str], known: Sequence[str]) -> list[int]:

@@ -232,7 +232,7 @@ def merge_curves(some: Sequence[Curve]) -> Curve:
 def at_threshold(detector: Detector, threshold: float) -> Detector:
     """The same detector with one threshold for all labels, and its release in the same proportion."""
     release = None if detector.release is None else detector.release * threshold / detector.threshold
-    return Detector(**{**detector.config(), "threshold": threshold, "release": release, "thresholds": {}})
+    return detector.replace(threshold=threshold, release=release, thresholds={})
 
 
 def with_thresholds(detector: Detector, thresholds: dict[str, float]) -> Detector:
@@ -241,4 +241,4 @@ def with_thresholds(detector: Detector, thresholds: dict[str, float]) -> Detecto
     if detector.release is not None:
         release = detector.release / detector.threshold * min(thresholds.values())
     threshold = max(thresholds.values())
-    return Detector(**{**detector.config(), "threshold": threshold, "release": release, "thresholds": thresholds})
+    return detector.replace(threshold=threshold, release=release, thresholds=thresholds)

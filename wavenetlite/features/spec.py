@@ -20,6 +20,7 @@ from wavenetlite.features.stream import FeatureStream
 from wavenetlite.support.arrays import Floats
 from wavenetlite.support.checks import count, one_of, positive_int
 from wavenetlite.support.errors import ArrayTypeError, ParameterError
+from wavenetlite.support.html import html
 from wavenetlite.support.options import option_names
 
 NOT_OPTIONS = ("type", "definition", "steps", "versions")
@@ -214,6 +215,17 @@ class Features:
     def __repr__(self) -> str:
         own = f"{type(self).__name__}({', '.join(f'{name}={value!r}' for name, value in self.arguments().items())})"
         return own + (f".then({', '.join(map(repr, self.steps))})" if self.steps else "")
+
+    def _repr_html_(self) -> str:
+        """Options and frames, for notebooks."""
+        options = {name: value for name, value in self.arguments().items() if value is not None}
+        facts = {
+            "frame": f"{1000 * self.frame_length / self.sr:g} ms every {1000 * self.hop_length / self.sr:g} ms",
+            "channels": self.out_channels,
+            "latency": f"{self.latency} frames" if self.causal else "needs the whole signal",
+        }
+        steps = {"then": ", ".join(map(repr, self.steps))} if self.steps else {}
+        return html(type(self).__name__, {**facts, **options, **steps})
 
     # Serialisation
 

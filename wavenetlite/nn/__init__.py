@@ -11,11 +11,32 @@ from wavenetlite.nn.module import Module, from_config
 from wavenetlite.nn.networks import TCN, FrequencyTCN, WaveNet
 from wavenetlite.nn.normalisation import GroupNorm, LayerNorm
 from wavenetlite.nn.pointwise import Activation, BatchNorm, CumulativePool, Dropout, GatedUnit, Upsample
+from wavenetlite.nn.pytorch_names import (
+    ELU,
+    GELU,
+    GLU,
+    BatchNorm1d,
+    Dropout1d,
+    Hardswish,
+    Hardtanh,
+    Identity,
+    LeakyReLU,
+    PReLU,
+    ReLU,
+    ReLU6,
+    Sigmoid,
+    SiLU,
+    Softmax,
+    Softsign,
+    Tanh,
+)
 from wavenetlite.nn.recurrent import GRU, LSTM
 
 __all__ = [
-    "GRU", "LSTM", "TCN", "Activation", "Add", "AmpArray", "AmpLSTM", "AmpLayer", "AmpWaveNet", "BatchNorm", "Concat",
-    "Conv1d", "Conv2d", "ConvTranspose1d", "ConvTranspose2d", "CumulativePool", "DepthwiseSeparable", "Dropout", "FiLM",
-    "FrequencyTCN", "GatedResidualBlock", "GatedUnit", "Graph", "GroupNorm", "LayerNorm", "Linear", "Module",
-    "Prewarmed", "Residual", "Sequential", "Slice", "TemporalBlock", "Upsample", "WaveNet", "from_config",
+    "ELU", "GELU", "GLU", "GRU", "LSTM", "TCN", "Activation", "Add", "AmpArray", "AmpLSTM", "AmpLayer",
+    "AmpWaveNet", "BatchNorm", "BatchNorm1d", "Concat", "Conv1d", "Conv2d", "ConvTranspose1d", "ConvTranspose2d",
+    "CumulativePool", "DepthwiseSeparable", "Dropout", "Dropout1d", "FiLM", "FrequencyTCN", "GatedResidualBlock",
+    "GatedUnit", "Graph", "GroupNorm", "Hardswish", "Hardtanh", "Identity", "LayerNorm", "LeakyReLU", "Linear",
+    "Module", "PReLU", "Prewarmed", "ReLU", "ReLU6", "Residual", "Sequential", "SiLU", "Sigmoid", "Slice",
+    "Softmax", "Softsign", "Tanh", "TemporalBlock", "Upsample", "WaveNet", "from_config",
 ]  # fmt: skip

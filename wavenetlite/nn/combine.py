@@ -2,21 +2,29 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from typing import Any
+from collections.abc import Iterator, Sequence
+from typing import Any, overload
 
 from wavenetlite import nodes
 from wavenetlite.graph import MOST_CHANNELS, Node
 from wavenetlite.nn.module import Module
 from wavenetlite.nn.pointwise import as_activation
-from wavenetlite.support.checks import count, divides, positive_int
+from wavenetlite.support.checks import count, divides, integer, positive_int
 from wavenetlite.support.errors import ArrayTypeError, ParameterError
 
 Branch = Module | Sequence[Module]
 
 
+class LayerIndexError(ParameterError, IndexError):
+    """There is no layer of that index."""
+
+
 class Chain(Module, abstract=True):
-    """Base of sequences of modules, which are named by their indices, as in PyTorch."""
+    """Base of sequences of modules, which are named by their indices, as in PyTorch.
+
+    ``len``, iteration and ``[index]`` give the modules themselves; ``[a:b]`` is a chain of some of them, which shares
+    their weights.
+    """
 
     def __init__(self, layers: Branch) -> None:
         self.layers = as_list("layers", layers)
@@ -28,6 +36,33 @@ class Chain(Module, abstract=True):
     def build(self, x: Node, c: Node | None) -> Node:
         return connect_all(self.layers, x, c)
 
+    def __len__(self) -> int:
+        return len(self.layers)
+
+    def __bool__(self) -> bool:
+        return True  # a network without layers is still a network
+
+    def __iter__(self) -> Iterator[Module]:
+        return iter(self.layers)
+
+    @overload
+    def __getitem__(self, index: int) -> Module: ...
+
+    @overload
+    def __getitem__(self, index: slice) -> Chain: ...
+
+    def __getitem__(self, index: int | slice) -> Module:
+        if isinstance(index, slice):
+            return self.some(self.layers[index])
+        at = integer("index", index)
+        if not -len(self) <= at < len(self):
+            raise LayerIndexError(f"index={at} must be that of one of {len(self)} layers")
+        return self.layers[at]
+
+    def some(self, layers: list[Module]) -> Chain:
+        """A chain of some of the layers."""
+        return Sequential(layers, seed=self.seed)
+
 
 class Sequential(Chain):
     """A sequence of layers.
@@ -36,8 +71,15 @@ class Sequential(Chain):
     ----------
     layers
         Modules; each must accept the output channels of the previous one.
+    *more
+        Further ones: ``Sequential(a, b, c)`` is ``Sequential([a, b, c])``, as in PyTorch.
     seed
         Seed of the initial weights.
+
+    Notes
+    -----
+    ``len(model)``, ``for layer in model`` and ``model[index]`` give the layers themselves; ``model[a:b]`` is a
+    `Sequential` of some of them, which shares their weights.
 
     Examples
     --------
@@ -47,8 +89,8 @@ class Sequential(Chain):
     ((10, 1), 9)
     """
 
-    def __init__(self, layers: Branch, *, seed: int = 0) -> None:
-        super().__init__(layers)
+    def __init__(self, layers: Branch, *more: Module, seed: int = 0) -> None:
+        super().__init__([layers, *more] if more else layers)  # type: ignore[list-item]
         self.seed = count("seed", seed)
 
 
@@ -81,6 +123,9 @@ class Prewarmed(Chain):
     def prewarmed(self) -> bool:
         return True
 
+    def some(self, layers: list[Module]) -> Chain:
+        return Prewarmed(layers)
+
 
 class Residual(Chain):
     """``activation(shortcut(x) + layers(x))``; latencies of the two are aligned.
@@ -112,7 +157,7 @@ class Residual(Chain):
         self.shortcut = shortcut
         self.activation = activation
         self._activation = as_activation(activation) if activation is not None else None
-        shortcut_ends = ends([shortcut] if shortcut else [])
+        shortcut_ends = ends([] if shortcut is None else [shortcut])
         self.in_channels = joint("in_channels", [self.in_channels, shortcut_ends[0]])
         self.out_channels = joint(
             "out_channels", [self.out_channels, shortcut_ends[1] if shortcut else self.in_channels]

@@ -18,11 +18,12 @@ from wavenetlite.engine.plan import Plan
 from wavenetlite.engine.pool import StreamPool
 from wavenetlite.engine.stream import Stream
 from wavenetlite.graph import MOST_CHANNELS, Node
-from wavenetlite.nn.summary import Row, summary_rows, summary_text
+from wavenetlite.nn.summary import HEAD, Row, summary_rows, summary_text
 from wavenetlite.storage.files import save
 from wavenetlite.support.arrays import Floats, is_array
 from wavenetlite.support.checks import channels_error, positive_int
 from wavenetlite.support.errors import ArrayTypeError, ParameterError
+from wavenetlite.support.html import html
 from wavenetlite.support.options import option_names
 
 ANY_CHANNELS = 64
@@ -399,16 +400,19 @@ class Module:
 
     def summary(self) -> str:
         """A table of the layers: shapes, parameters, multiply-adds per frame, receptive field, latency, state."""
+        return summary_text(*self._summary())
+
+    def _summary(self) -> tuple[str, list[Row], dict[str, str]]:
+        """Title, layers and facts of the summary."""
         plan = self.plan(self.in_width or ANY_CHANNELS)
-        title = f"{type(self).__name__}: {self.in_width or 'any'} -> {plan.out_channels} channels"
         rows = self._rows()
-        return summary_text(title, rows, {
+        return f"{type(self).__name__}: {self.in_width or 'any'} -> {plan.out_channels} channels", rows, {
             "parameters": f"{self.parameter_count:,}",
             "MACs per frame": f"{sum(row.multiply_adds for row in rows):,.10g}",
             "receptive field": f"{self.receptive_field:,} frames",
             "latency": f"{self.latency:,} frames",
             "state": f"{plan.state_bytes:,} bytes per stream, and {plan.workspace_bytes:,} bytes of scratch memory",
-        })  # fmt: skip
+        }  # fmt: skip
 
     def _rows(self) -> list[Row]:
         _, trace = recorded(self, self.in_width or ANY_CHANNELS)
@@ -417,6 +421,14 @@ class Module:
     def __repr__(self) -> str:
         arguments = ", ".join(f"{name}={value!r}" for name, value in self.options().items())
         return f"{type(self).__name__}({arguments})"
+
+    def _repr_html_(self) -> str:
+        """The summary, for notebooks; the plain `repr` of a module that does not run by itself."""
+        try:
+            title, rows, facts = self._summary()
+        except ParameterError:
+            return html(repr(self))
+        return html(title, facts, head=HEAD, rows=[row.cells for row in rows])
 
 
 def frozen(array: Floats) -> Floats:

@@ -21,6 +21,9 @@ class Layer(Protocol):
     def parameter_count(self) -> int: ...
 
 
+HEAD = ("layer", "type", "channels", "parameters", "MACs per frame", "receptive field", "latency")
+
+
 @dataclass(frozen=True)
 class Row:
     path: str
@@ -30,6 +33,12 @@ class Row:
     multiply_adds: float  # per input frame
     receptive_field: float
     latency: int
+
+    @property
+    def cells(self) -> list[str]:
+        """The row as text, in the order of `HEAD`."""
+        return [self.path, self.kind, self.channels, f"{self.parameters:,}", f"{self.multiply_adds:,.10g}",
+                f"{self.receptive_field:,}", f"{self.latency:,}"]  # fmt: skip
 
 
 def summary_rows(modules: Iterable[tuple[str, Layer]], trace: Sequence[tuple[Layer, Node, Node]]) -> list[Row]:
@@ -69,12 +78,6 @@ def multiply_adds(module: Layer, x: Node, out: Node) -> float:
 
 
 def summary_text(title: str, rows: Sequence[Row], facts: Mapping[str, str]) -> str:
-    head = ["layer", "type", "channels", "parameters", "MACs per frame", "receptive field", "latency"]
-    body = [
-        [row.path, row.kind, row.channels, f"{row.parameters:,}", f"{row.multiply_adds:,.10g}",
-         f"{row.receptive_field:,}", f"{row.latency:,}"]
-        for row in rows
-    ]  # fmt: skip
-    lines = table_lines([head, *body], left=3)
+    lines = table_lines([HEAD, *(row.cells for row in rows)], left=3)
     tail = (f"{name:15}  {value}" for name, value in facts.items())
     return "\n".join([title, "", lines[0], "-" * len(lines[0]), *lines[1:], "", *tail])

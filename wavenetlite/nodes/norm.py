@@ -67,7 +67,8 @@ class Norm(Node):
         return write.call(NORM, write.row(self.edges[0]), *arrays, repr(self.eps), str(self.bins))
 
     def batch_step(self, context: BatchContext) -> BatchStep[Norm]:
-        return NormBatchStep(self, context)
+        kind = FrozenNormBatchStep if context.parameters.is_frozen(self.mean) else NormBatchStep
+        return kind(self, context)
 
 
 class NormBatchStep(BatchStep[Norm]):
@@ -126,3 +127,24 @@ class NormBatchStep(BatchStep[Norm]):
     def for_bins(self, value: Doubles) -> Floats:
         """Repeat one value per map to one per channel."""
         return np.tile(value, self.node.bins).astype(np.float32)
+
+
+class FrozenNormBatchStep(NormBatchStep):
+    """Batch normalisation by running statistics, which stay as they are; so do weight and bias."""
+
+    takes_statistics = False
+
+    def pack(self, values: Floats) -> None:
+        self.scale, self.offset = map(self.for_bins, (self.node.scale, self.node.offset))
+        self.mean = self.for_bins(self.node.mean.astype(np.float64))
+
+    def forward(self) -> None:
+        training.normalise(self.x.values, self.scale, self.offset, self.relu, self.out.values)
+
+    def backward(self, gradient: Floats) -> None:
+        if self.x.wanted:
+            first, nothing = self.x.first_gradient(), np.zeros_like(self.scale)
+            training.normalise_gradient(
+                self.x.values, self.out.gradient, self.scale, self.offset, self.mean, self.relu, nothing, nothing,
+                not first, self.x.gradient,
+            )  # fmt: skip

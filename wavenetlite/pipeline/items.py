@@ -21,6 +21,7 @@ from wavenetlite.pipeline.assembly import COLUMNS, DATASET, INDEX
 from wavenetlite.pipeline.entries import PipelineError
 from wavenetlite.support.arrays import Floats
 from wavenetlite.support.errors import ParameterError
+from wavenetlite.support.html import html
 
 Ints = npt.NDArray[np.int64]
 
@@ -182,6 +183,12 @@ class ItemSequence(Sequence[Item]):
             f"Items({counted(len(self), 'item')}, {counted(int(self.frames.sum()), 'frame')} of {self.channels} "
             f"channels, {counted(len(self.labels), 'label')})"
         )
+
+    def _repr_html_(self) -> str:
+        facts = {"folder": self.table.folder, "items": f"{len(self):,}", "frames": f"{int(self.frames.sum()):,}",
+                 "channels": self.channels, "spec": self.table.about["features"]["type"]}  # fmt: skip
+        counts = np.bincount(self.y[self.y >= 0], minlength=len(self.labels)).tolist()
+        return html("Items", facts, head=["label", "items"], rows=list(zip(self.labels, counts, strict=True)))
 
     def __getitem__(self, which: Any) -> Any:
         """An item by its index or key; a selection of items by a slice, indices, or a mask."""

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import dataclasses
 import os
+import sys
 from collections.abc import Callable, Mapping, Sequence, Sized
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any, Literal, TypeVar
 
 import numpy as np
 
@@ -18,6 +19,7 @@ from wavenetlite.corpora.lazy_audio import LazyAudio
 from wavenetlite.features import Features, LogMel, MeanVariance
 from wavenetlite.features.steps import step_from_config
 from wavenetlite.nn import FrequencyTCN, Module
+from wavenetlite.recipes.transfer import adapted, initial_classifier, output_layer
 from wavenetlite.recipes.unknown import more_unknown
 from wavenetlite.support.arrays import Floats
 from wavenetlite.support.checks import count, number, one_of, positive_int
@@ -27,7 +29,7 @@ from wavenetlite.support.version import __version__
 from wavenetlite.train import augment
 from wavenetlite.train.batches import ClipBatches, OnTheFly, Variants
 from wavenetlite.train.loop import History, cpus, fit
-from wavenetlite.train.losses import CrossEntropy
+from wavenetlite.train.losses import CrossEntropy, balanced_weights
 
 R = TypeVar("R")
 
@@ -66,6 +68,9 @@ class Recipe:
         Of the distillation.
     words_apart
         Whether teachers learn the words of ``_unknown_``, by file name, as separate classes.
+    class_weights
+        "balanced": classes weigh in inverse proportion to their number of clips; or weights by label, 1 for those that
+        are not named; None: all weigh the same.
 
     Notes
     -----
@@ -95,6 +100,43 @@ class Recipe:
     teacher_epochs: int = 100
     temperature: float = 2.0
     words_apart: bool = False
+    class_weights: Literal["balanced"] | Mapping[str, float] | None = None
+
+    @staticmethod
+    def named(name: str, *, epochs: int | None = None) -> Recipe:
+        """The recipe of a name, with other epochs; ``dataclasses.replace`` changes anything else.
+
+        Examples
+        --------
+        >>> import wavenetlite as wl
+        >>> wl.recipes.Recipe.named("commands").plan().partition(", ")[0]
+        'recipe commands trains 4 networks'
+        >>> wl.recipes.Recipe.named("quick", epochs=5).plan()
+        'recipe quick trains one network, 5 epochs'
+        """
+        return recipe_of(name, Recipe, RECIPES).scaled(epochs)
+
+    @property
+    def networks(self) -> int:
+        """How many networks are trained."""
+        return self.teachers + 1
+
+    def scaled(self, epochs: int | None) -> Recipe:
+        """The recipe with other `epochs` of the final network, and teachers' by the same factor; None: as it is."""
+        if epochs is None:
+            return self
+        scale = positive_int("epochs", epochs) / self.epochs
+        return dataclasses.replace(self, epochs=epochs, teacher_epochs=max(1, round(self.teacher_epochs * scale)))
+
+    def plan(self) -> str:
+        """What will be trained, in a sentence."""
+        if not self.teachers:
+            return f"recipe {self.name} trains one network, {self.epochs} epochs"
+        teachers = f"{self.teachers} teacher{'s' * (self.teachers > 1)} of {self.teacher_epochs} epochs"
+        return (
+            f"recipe {self.name} trains {self.networks} networks, one after the other: {teachers},"
+            f" then one of {self.epochs} epochs that learns from them"
+        )
 
 
 FRAMES = (
@@ -115,6 +157,13 @@ def waveforms(sr: int) -> list[dict[str, Any]]:
         {"type": "Gain", "low_db": -12.0, "high_db": 8.0},
     ]
 
+
+QUICK = (
+    {"type": "Speed", "low": 0.85, "high": 1.18, "probability": 0.8},
+    {"type": "TimeShift", "most_ms": 100.0, "sr": 16000, "fill": "zero", "probability": 0.9},
+    {"type": "BackgroundNoise", "kinds": ["white", "pink", "brown"], "snr_db": [5.0, 35.0], "probability": 0.5},
+    {"type": "Gain", "low_db": -10.0, "high_db": 6.0},
+)
 
 RECIPES = {
     "commands": Recipe(
@@ -149,6 +198,17 @@ RECIPES = {
         frames=FRAMES,
         variants=16,
         epochs=45,
+    ),
+    # One network, to see within a minute or two what a corpus is good for, at any sample rate.
+    "quick": Recipe(
+        "quick",
+        features={"frame_ms": 32.0, "hop_ms": 10.0, "n_mels": 40, "fmin": 20.0, "amin": 1e-8},
+        network={"stem": [[16, [5, 5], [2, 2]], [24, [3, 3], [2, 2]]], "channels": 48, "dilations": [1, 2, 4]},
+        waveforms=QUICK,
+        frames=FRAMES[2:],
+        variants=4,
+        epochs=40,
+        ema=0.98,
     ),
 }
 
@@ -221,6 +281,10 @@ def train_classifier(
     threads: int | None = None,
     resume: bool = True,
     progress: bool = False,
+    init: AudioClassifier | str | os.PathLike[str] | None = None,
+    freeze: Sequence[str] = (),
+    class_weights: Literal["balanced"] | Mapping[str, float] | None = None,
+    callbacks: Any = (),
 ) -> AudioClassifier:
     """Train a classifier on a corpus.
 
@@ -245,6 +309,15 @@ def train_classifier(
         Whether to resume from what is in `folder`.
     progress
         Whether to show progress bars.
+    init
+        A trained classifier, a file or the name of a bundled one, whose features and network to begin with
+        (fine-tuning); its output layer keeps what it knows of common labels.
+    freeze
+        Names of layers of `init` that stay as they are; see :func:`wavenetlite.train.fit`.
+    class_weights
+        Instead of the recipe's; see `Recipe`.
+    callbacks
+        Of :func:`wavenetlite.train.fit`, for the final network.
 
     Returns
     -------
@@ -264,11 +337,18 @@ def train_classifier(
         raise ParameterError("corpus has no clips in its training part; it must have some")
     valid = None if everything or not len(corpus.valid) else corpus.valid
     count("seed", seed)
-    scale = 1.0 if epochs is None else positive_int("epochs", epochs) / chosen.epochs
+    if freeze and init is None:
+        raise ParameterError(
+            f"freeze={list(freeze)} needs init: layers with drawn weights would stay as they were drawn"
+        )
+    if class_weights is not None:
+        chosen = dataclasses.replace(chosen, class_weights=class_weights)
+    begin = None if init is None else initial_classifier(init, corpus.sr)
+    where = None if folder is None else Path(folder)
     run = Training(
-        chosen, corpus, clips, valid, None if folder is None else Path(folder), seed, threads, resume, progress
+        chosen.scaled(epochs), corpus, clips, valid, where, seed, threads, resume, progress, begin, freeze, callbacks
     )
-    return run.classifier(scale)
+    return run.classifier()
 
 
 class Training:
@@ -285,35 +365,46 @@ class Training:
         threads: int | None,
         resume: bool,
         progress: bool,
+        begin: AudioClassifier | None = None,
+        freeze: Sequence[str] = (),
+        callbacks: Any = (),
     ) -> None:
         self.recipe, self.corpus, self.valid, self.folder = recipe, corpus, valid, folder
         self.seed, self.threads, self.resume, self.progress = seed, threads, resume, progress
-        check_rate(recipe.name, recipe.features, corpus.sr, {name: one.features for name, one in RECIPES.items()})
-        plain = features_at(recipe.features, corpus.sr).then(*(step_from_config(dict(s), None) for s in recipe.steps))
+        self.begin, self.freeze, self.callbacks = begin, freeze, callbacks
         self.learned_from = np.bincount(clips.y, minlength=len(corpus.labels))
         self.clips = self.with_more_unknown(clips)
-        self.features: Features = plain.then(MeanVariance.fit(plain(clip) for clip in clips.audio))
+        self.features: Features = self.normalised(clips) if begin is None else begin.features
         self.frames: OnTheFly | Variants
 
-    def classifier(self, scale: float) -> AudioClassifier:
+    def normalised(self, clips: Clips) -> Features:
+        """The features of the recipe, normalised by the statistics of the clips."""
+        recipe, sr = self.recipe, self.corpus.sr
+        check_rate(recipe.name, recipe.features, sr, {name: one.features for name, one in RECIPES.items()})
+        plain = features_at(recipe.features, sr).then(*(step_from_config(dict(s), None) for s in recipe.steps))
+        return plain.then(MeanVariance.fit(plain(clip) for clip in clips.audio))
+
+    def classifier(self) -> AudioClassifier:
         """Train the teachers, then the final network."""
+        if self.progress:
+            print(self.recipe.plan(), file=sys.stderr, flush=True)
         self.frames = self.augmented()
         recipe, classes = self.recipe, len(self.corpus.labels)
-        teachers = [self.teacher(number, scale) for number in range(recipe.teachers)]
-        model = self.network(classes, self.seed)
-        loss = (
-            CrossEntropy(temperature=recipe.temperature)
-            if teachers
-            else CrossEntropy(label_smoothing=recipe.label_smoothing)
+        teachers = [self.teacher(number) for number in range(recipe.teachers)]
+        model = self.network(self.corpus.labels, self.seed)
+        loss = CrossEntropy(
+            temperature=recipe.temperature if teachers else 1.0,
+            label_smoothing=0.0 if teachers else recipe.label_smoothing,
+            class_weights=self.class_weights(self.clips.y, np.arange(classes)),
         )
         source = self.source(self.clips.y, classes, mean_of(teachers, recipe.temperature) if teachers else None)
-        self.fit("network", model, source, self.validation(), loss, recipe.epochs, scale, self.seed)
+        self.fit("network", model, source, self.validation(), loss, recipe.epochs, self.seed, self.callbacks)
         self.restore_priors(model)
         return AudioClassifier(
             self.features,
             model,
             self.corpus.labels,
-            decision="peak",
+            decision="peak" if self.begin is None else self.begin.decision,
             clip_s=self.clips.audio.shape[1] / self.corpus.sr,
             info=self.info(),
         )
@@ -340,12 +431,17 @@ class Training:
         "Adjusting the Outputs of a Classifier to New a Priori Probabilities", 2002).
         """
         used = np.bincount(self.clips.y, minlength=len(self.learned_from))
-        state = model.state_dict()
-        state["output.bias"] -= np.log(np.maximum(used, 1) / np.maximum(self.learned_from, 1)).astype(np.float32)
+        state, bias = model.state_dict(), f"{output_layer(model)}.bias"
+        if bias not in state:
+            return  # nothing to shift; the network of a recipe has one
+        state[bias] -= np.log(np.maximum(used, 1) / np.maximum(self.learned_from, 1)).astype(np.float32)
         model.load_state_dict(state)
 
-    def network(self, classes: int, seed: int) -> FrequencyTCN:
-        """A network whose last frame of a clip pools all frames of the clip."""
+    def network(self, labels: Sequence[str], seed: int) -> Module:
+        """The network to begin with; a new one's last frame of a clip pools all frames of the clip."""
+        if self.begin is not None:
+            return adapted(self.begin, labels, seed)
+        classes = len(labels)
         model = FrequencyTCN(self.features.out_channels, classes, seed=seed, **self.recipe.network)
         frames = self.features.frames(self.clips.audio.shape[1])
         pool_frames = model.plan().output_frames(frames, ended=True)
@@ -353,24 +449,31 @@ class Training:
             self.features.out_channels, classes, seed=seed, **{"pool_frames": pool_frames, **self.recipe.network}
         )
 
-    def teacher(self, number: int, scale: float) -> Callable[[Floats, float], Floats]:
+    def class_weights(self, y: np.ndarray, label_of: np.ndarray) -> list[float] | None:
+        """The weights of classes, each of which has a label."""
+        chosen, labels = self.recipe.class_weights, self.corpus.labels
+        if chosen is None:
+            return None
+        if isinstance(chosen, str):
+            one_of("class_weights", chosen, ("balanced",))
+            return balanced_weights(y, len(label_of))
+        for label in chosen:
+            if label not in labels:
+                raise ParameterError(f"class_weights has {label!r}; it must be one of the labels {', '.join(labels)}")
+        return [chosen.get(labels[at], 1.0) for at in label_of.tolist()]
+
+    def teacher(self, number: int) -> Callable[[Floats, float], Floats]:
         """A trained teacher: softmax probabilities of the labels for frames, at a temperature."""
         y, label_of = (
             self.fine_classes() if self.recipe.words_apart else (self.clips.y, np.arange(len(self.corpus.labels)))
         )
         classes, seed = len(label_of), 1000 * (number + 1) + self.seed
-        model = self.network(classes, seed)
-        loss = CrossEntropy(label_smoothing=self.recipe.label_smoothing)
-        self.fit(
-            f"teacher-{number + 1}",
-            model,
-            self.source(y, classes, None),
-            None,
-            loss,
-            self.recipe.teacher_epochs,
-            scale,
-            seed,
-        )
+        labels = self.corpus.labels
+        model = self.network([*labels, *(f"word {n}" for n in range(classes - len(labels)))], seed)
+        weights = self.class_weights(y, label_of)
+        loss = CrossEntropy(label_smoothing=self.recipe.label_smoothing, class_weights=weights)
+        source = self.source(y, classes, None)
+        self.fit(f"teacher-{number + 1}", model, source, None, loss, self.recipe.teacher_epochs, seed)
         to_labels = np.eye(len(self.corpus.labels))[label_of]
 
         def probabilities(x: Floats, temperature: float) -> Floats:
@@ -453,7 +556,7 @@ class Training:
 
     def fit(
         self, name: str, model: Module, source: ClipBatches, valid: ClipBatches | None, loss: CrossEntropy, epochs: int,
-        scale: float, seed: int,
+        seed: int, callbacks: Any = (),
     ) -> History:  # fmt: skip
         recipe = self.recipe
         return fit(
@@ -461,13 +564,15 @@ class Training:
             source,
             valid,
             loss=loss,
-            epochs=max(1, round(epochs * scale)),
+            epochs=epochs,
             **fit_options(recipe, source),
             threads=self.threads or min(recipe.shards, cpus()),
             folder=None if self.folder is None else self.folder / name,
             resume=self.resume,
             seed=seed,
             progress=name if self.progress else False,
+            callbacks=callbacks,
+            freeze=self.freeze,
         )
 
     def info(self) -> dict[str, Any]:
@@ -478,6 +583,7 @@ class Training:
             "clips": int(self.learned_from.sum()),
             "corpus": self.corpus.layout,
             "wavenetlite": __version__,
+            **({} if self.begin is None else {"init": self.begin.info, "frozen": list(self.freeze)}),
         }
 
 

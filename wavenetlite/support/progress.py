@@ -1,4 +1,4 @@
-"""Progress bars on standard error."""
+"""Progress on standard error: bars on a terminal, lines elsewhere."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ Progress = Callable[[int, int], object]
 
 
 class Bar:
-    """A progress bar on standard error.
+    """A progress bar on standard error; where that is no terminal, as in a log file, only lines.
 
     Parameters
     ----------
@@ -28,9 +28,10 @@ class Bar:
     def __init__(
         self, shown: bool, name: str = "", *, total: int | None = None, done: int = 0, unit: str = "epoch"
     ) -> None:
-        self.name = name
+        self.name, self.total = name, total
         self.bar: Any = None
-        if shown:
+        self.lines = shown and not sys.stderr.isatty()
+        if shown and not self.lines:
             from tqdm import tqdm
 
             options: dict[str, Any] = {"file": sys.stderr, "dynamic_ncols": True, "desc": name or None}
@@ -58,9 +59,11 @@ class Bar:
 
     def say(self, text: str) -> None:
         """Show a line of text."""
+        before = f"{self.name}: " if self.name else ""
         if self.bar is not None:
-            before = f"{self.name}: " if self.name else ""
             self.bar.write(before + text, file=sys.stderr)
+        elif self.lines:
+            print(before + text, file=sys.stderr, flush=True)
 
     def step(self, step: int, steps_per_epoch: int, loss: float, accuracy: float) -> None:
         """Show the position within an epoch, and loss and accuracy so far."""
@@ -71,9 +74,14 @@ class Bar:
             self.bar.update(0)
 
     def epoch(self, row: dict[str, Any]) -> None:
-        """Count an epoch and show its validation results."""
+        """Count an epoch and show its validation results; without a terminal, all of its results on a line."""
+        measured = row["valid_accuracy"] is not None
+        valid = f"valid loss {row['valid_loss']:.3f} accuracy {row['valid_accuracy']:.1%}" if measured else ""
         if self.bar is not None:
-            if row["valid_accuracy"] is not None:
-                text = f"valid loss {row['valid_loss']:.3f} accuracy {row['valid_accuracy']:.1%}"
-                self.bar.set_postfix_str(text, refresh=False)
+            if valid:
+                self.bar.set_postfix_str(valid, refresh=False)
             self.bar.update()
+        else:
+            made = f"loss {row['train_loss']:.3f} accuracy {row['train_accuracy']:.1%}"
+            text = ", ".join(filter(None, [made, valid, f"{row['seconds']:.1f} s"]))
+            self.say(f"epoch {row['epoch']}/{self.total}: {text}")

@@ -5,14 +5,16 @@ from wavenetlite.corpora.utterances import Utterances, read_utterances
 from wavenetlite.engine.tape import Tape
 from wavenetlite.train.augment import Augment
 from wavenetlite.train.batches import Arrays, ClipBatches, Source
+from wavenetlite.train.callbacks import Callback, RunStart, Step
 from wavenetlite.train.corpus import read_corpus
 from wavenetlite.train.loop import History, fit
-from wavenetlite.train.losses import CTC, CrossEntropy, MeanSquaredError
+from wavenetlite.train.losses import CTC, CrossEntropy, MeanSquaredError, Outcome, balanced_weights
 from wavenetlite.train.optimiser import AdamW, clip_norm, schedule
 from wavenetlite.train.parameters import Parameters
+from wavenetlite.train.trackers import MLflow, TensorBoard, WandB
 
 __all__ = [
-    "CTC", "AdamW", "Arrays", "Augment", "ClipBatches", "Clips", "Corpus", "CrossEntropy", "History",
-    "MeanSquaredError", "Parameters", "Source", "Tape", "Utterances", "clip_norm", "fit", "read_corpus",
-    "read_utterances", "schedule",
+    "CTC", "AdamW", "Arrays", "Augment", "Callback", "ClipBatches", "Clips", "Corpus", "CrossEntropy", "History",
+    "MLflow", "MeanSquaredError", "Outcome", "Parameters", "RunStart", "Source", "Step", "Tape", "TensorBoard",
+    "Utterances", "WandB", "balanced_weights", "clip_norm", "fit", "read_corpus", "read_utterances", "schedule",
 ]  # fmt: skip

@@ -25,10 +25,13 @@ from wavenetlite.support.checks import count, number, one_of, positive_int
 from wavenetlite.support.descriptions import description
 from wavenetlite.support.digests import digest
 from wavenetlite.support.errors import ParameterError, TrainingError
+from wavenetlite.support.html import html
 from wavenetlite.support.progress import Bar
 from wavenetlite.support.threads import belong_to
 from wavenetlite.train import checkpoint
 from wavenetlite.train.batches import Arrays, Batch, Source, contents_of, shuffled
+from wavenetlite.train.callbacks import Callbacks, RunStart, Step, copies
+from wavenetlite.train.freezing import checked_names, frozen_names
 from wavenetlite.train.losses import Loss, Outcome, loss_from
 from wavenetlite.train.optimiser import AdamW, clip_norm, schedule
 from wavenetlite.train.parameters import Parameters
@@ -39,7 +42,7 @@ MOMENTUM = 0.1  # of the running statistics of batch normalisation, as in PyTorc
 Data = Source | tuple[Floats, npt.NDArray[Any]]
 
 
-@dataclass
+@dataclass(repr=False)
 class History:
     """The history of a training run: one row per epoch, as in ``history.jsonl``.
 
@@ -60,6 +63,13 @@ class History:
     stopped_early: bool = False
     resumed_epochs: int = 0
 
+    def __repr__(self) -> str:
+        return f"History({len(self.rows)} epochs, best_epoch={self.best_epoch}, stopped_early={self.stopped_early})"
+
+    def _repr_html_(self) -> str:
+        rows = [["" if value is None else f"{value:.5g}" for value in row.values()] for row in self.rows]
+        return html(repr(self), head=list(self.rows[0]) if self.rows else [], rows=rows)
+
 
 @dataclass(frozen=True)
 class Settings:
@@ -77,6 +87,7 @@ class Settings:
     patience: int | None
     keep: str
     seed: int
+    freeze: tuple[str, ...] = ()
 
     def __post_init__(self) -> None:
         for name in ("epochs", "batch_size", "shards"):  # converted to plain numbers for the checkpoint
@@ -116,6 +127,8 @@ def fit(
     resume: bool = True,
     seed: int = 0,
     progress: bool | str = False,
+    callbacks: Any = (),
+    freeze: Sequence[str] = (),
 ) -> History:
     """Train a network in place.
 
@@ -159,7 +172,14 @@ def fit(
     seed
         Seed of the order of the items, augmentation and dropout.
     progress
-        Whether to show a progress bar on standard error; a name is shown before it.
+        Whether to show a progress bar on standard error, or a line an epoch where that is no terminal; a name is shown
+        before it.
+    callbacks
+        A :class:`wavenetlite.train.Callback` or a list of them, which are told of steps and epochs. They do not change
+        the result.
+    freeze
+        Names of layers that are not trained, as `state_dict` begins its names with, such as "stem" or "blocks.0"; also
+        with wildcards, "blocks.[01]". Their batch normalisation uses its running statistics.
 
     Raises
     ------
@@ -183,11 +203,13 @@ def fit(
     1.0
     """
     settings = Settings(
-        epochs, batch_size, lr, schedule, warmup, weight_decay, clip, ema, shards, patience, keep, seed
+        epochs, batch_size, lr, schedule, warmup, weight_decay, clip, ema, shards, patience, keep, seed,
+        checked_names(freeze),
     )  # fmt: skip
+    told = Callbacks(callbacks)
     at_once = min(settings.shards, cpus()) if threads is None else positive_int("threads", threads)
     run = Run(model, source(train), None if valid is None else source(valid), loss_from(loss), settings,
-              at_once, None if folder is None else Path(folder))  # fmt: skip
+              at_once, None if folder is None else Path(folder), told)  # fmt: skip
     return run.all(resume, progress)
 
 
@@ -203,9 +225,10 @@ class Run:
         settings: Settings,
         threads: int,
         folder: Path | None,
+        callbacks: Callbacks,
     ) -> None:
         self.model, self.train, self.valid, self.loss, self.settings = model, train, valid, loss, settings
-        self.folder = folder
+        self.folder, self.callbacks = folder, callbacks
         self.contents: dict[str, str] = {}  # of the data, if there is a folder
         if len(train) < settings.batch_size:
             raise ParameterError(f"batch_size={settings.batch_size} must be at most {len(train)}, the number of items")
@@ -216,11 +239,16 @@ class Run:
         if valid is not None and len(valid) == 0:
             raise ParameterError("valid is empty; it must contain items")
         self.began_with = digest(description(model.state_dict()))
-        self.parameters = Parameters(model)
+        self.parameters = Parameters(model, frozen_names(model, settings.freeze))
+        frozen = self.parameters.frozen
+        if frozen.all():
+            raise ParameterError(f"freeze={list(settings.freeze)} leaves nothing to train")
         self.steps_per_epoch = len(train) // settings.batch_size
         self.factor = schedule(settings.schedule, settings.epochs * self.steps_per_epoch, warmup=settings.warmup)
         self.optimiser = AdamW(
-            self.parameters.trained, decayed=self.parameters.mask("weight"), weight_decay=settings.weight_decay
+            self.parameters.trained,
+            decayed=self.parameters.mask("weight") & ~frozen,
+            weight_decay=settings.weight_decay,
         )
         self.step = 0
         self.average: Floats = self.parameters.values[: 1 + self.parameters.trained].copy()
@@ -240,10 +268,13 @@ class Run:
             if resume and (state := checkpoint.read(self.folder, self.bound_to(), self.contents)) is not None:
                 self.restore(state)
         try:
+            self.callbacks.tell("on_begin", RunStart({**vars(self.settings)}, self.steps_per_epoch,
+                                                     copies(self.history.rows)))  # fmt: skip
             self.epochs(progress)
         finally:
             self.stop.set()
             self.pool.shutdown(cancel_futures=True)
+            self.callbacks.end(self.history.rows)
         self.model.load_state_dict(self.result())
         return self.history
 
@@ -261,6 +292,7 @@ class Run:
                 self.epoch(bar)
                 if self.folder is not None:
                     self.write()
+                self.callbacks.tell("on_epoch", dict(self.history.rows[-1]), self.state_dict)
 
     @property
     def complete(self) -> bool:
@@ -293,6 +325,7 @@ class Run:
                     f"loss is {outcome.total} in epoch {number_of}; a smaller lr than {settings.lr} may help"
                 )
             total, correct, items = total + outcome.total, correct + outcome.correct, items + outcome.count
+            self.tell_step(number_of, outcome)
             bar.step((self.step - 1) % self.steps_per_epoch + 1, self.steps_per_epoch, total / items, correct / items)
         if not np.isfinite(self.parameters.values).all():
             raise TrainingError(
@@ -314,6 +347,11 @@ class Run:
         self.judge(row)
         bar.epoch(row)
 
+    def tell_step(self, epoch: int, outcome: Outcome) -> None:
+        lr, items = self.settings.lr * self.factor(self.step - 1), max(outcome.count, 1)
+        step = Step(self.step, epoch, lr, outcome.total / items, outcome.correct / items)
+        self.callbacks.tell("on_step", step)
+
     def one_step(self, x: Floats, targets: npt.NDArray[Any]) -> Outcome:
         """Forward, backward, and a step of the optimiser."""
         settings, parameters = self.settings, self.parameters
@@ -332,6 +370,7 @@ class Run:
         gradient = results[0][1].copy()
         for _, more in results[1:]:
             gradient += more
+        gradient[parameters.frozen] = 0.0
         if settings.clip:
             clip_norm(gradient, settings.clip)
         trained = parameters.values[1 : 1 + parameters.trained]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any, Literal, Protocol
 
@@ -44,6 +45,9 @@ class CrossEntropy:
         same temperature.
     at
         "last": one target per clip, for the last frame; "frames": one per frame, -1 for ignored frames.
+    class_weights
+        A weight of each class, by which its share of the loss is multiplied; None: all 1. As PyTorch's ``weight``, but
+        the mean is over items, not over their weights.
 
     Notes
     -----
@@ -61,13 +65,19 @@ class CrossEntropy:
     """
 
     def __init__(
-        self, *, label_smoothing: float = 0.0, temperature: float = 1.0, at: Literal["last", "frames"] = "last"
+        self,
+        *,
+        label_smoothing: float = 0.0,
+        temperature: float = 1.0,
+        at: Literal["last", "frames"] = "last",
+        class_weights: Sequence[float] | None = None,
     ) -> None:
         self.temperature = number("temperature", temperature, least=1e-3)
         self.label_smoothing = number("label_smoothing", label_smoothing, least=0.0)
         if self.label_smoothing > 1:
             raise ParameterError(f"label_smoothing={label_smoothing} must be at most 1")
         self.at = one_of("at", at, ("last", "frames"))
+        self.class_weights = None if class_weights is None else checked_weights(class_weights)
 
     def items(self, targets: Targets) -> int:
         return int((targets >= 0).sum()) if self.at == "frames" else len(targets)
@@ -78,13 +88,25 @@ class CrossEntropy:
         log_p = log_softmax(logits)
         right = (logits.argmax(axis=2) == wanted.argmax(axis=2)) & counted
         smooth = (1 - self.label_smoothing) * wanted + self.label_smoothing / logits.shape[2]
-        share = (np.exp(log_p) - smooth) * counted[..., np.newaxis] * (self.temperature / max(items, 1))
+        weighted, mass = self.weighted(smooth)
+        share = (np.exp(log_p) * mass - weighted) * counted[..., np.newaxis] * (self.temperature / max(items, 1))
         gradient = np.zeros(y.shape, np.float32)
         gradient[:, -1:] = share[:, -1:]
         if self.at == "frames":
             gradient[:] = share
-        loss = -(smooth * log_p).sum(axis=2) * counted * self.temperature**2
+        loss = -(weighted * log_p).sum(axis=2) * counted * self.temperature**2
         return Outcome(float(loss.sum()), gradient, float(right.sum()), int(counted.sum()))
+
+    def weighted(self, smooth: Doubles) -> tuple[Doubles, Doubles | float]:
+        """Target probabilities by the weights of their classes, and the sum of each."""
+        if self.class_weights is None:
+            return smooth, 1.0
+        if len(self.class_weights) != smooth.shape[2]:
+            raise ParameterError(
+                f"class_weights has {len(self.class_weights)} entries; it must have {smooth.shape[2]}, one per class"
+            )
+        weighted: Doubles = smooth * np.array(self.class_weights)
+        return weighted, weighted.sum(axis=2, keepdims=True)
 
     def soft(self, targets: Targets, shape: tuple[int, ...]) -> tuple[Doubles, npt.NDArray[np.bool_]]:
         """Target probabilities (clips, frames, classes), and a mask of the frames that count."""
@@ -107,6 +129,32 @@ class CrossEntropy:
                 f"targets go from {given.min()} to {given.max()}; they must be classes, 0 to {classes - 1}"
             )
         return np.eye(classes)[given], given >= 0
+
+
+def checked_weights(weights: Any) -> list[float]:
+    """Weights of classes: finite, not negative, and not all 0."""
+    if isinstance(weights, str) or not isinstance(weights, Iterable):
+        raise ArrayTypeError(
+            f"class_weights is a {type(weights).__name__}; it must be a list of numbers, one per class"
+        )
+    given = [number(f"class_weights[{index}]", weight, least=0.0) for index, weight in enumerate(weights)]
+    if not any(given):
+        raise ParameterError(f"class_weights={given} must not all be 0")
+    return given
+
+
+def balanced_weights(y: Targets, classes: int) -> list[float]:
+    """Weights in inverse proportion to how frequent classes are, 1 on average over the items; 0 for unused ones.
+
+    Examples
+    --------
+    >>> import numpy as np, wavenetlite as wl
+    >>> wl.train.balanced_weights(np.array([0, 0, 0, 1]), 2)
+    [0.6666666666666666, 2.0]
+    """
+    counts = np.bincount(y, minlength=classes)
+    used = np.count_nonzero(counts)
+    return [len(y) / (used * n) if n else 0.0 for n in counts.tolist()]
 
 
 class MeanSquaredError:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Iterable
 
 import numpy as np
 import numpy.typing as npt
@@ -31,10 +32,13 @@ class Parameters:
         Number of trained values, without running statistics of batch normalisation.
     statistics
         Running means and variances by name.
+    frozen
+        Mask of the trained values that stay as they are.
     """
 
-    def __init__(self, module: Module) -> None:
+    def __init__(self, module: Module, frozen: Iterable[str] = ()) -> None:
         module.initialise_missing()
+        self.frozen_names = frozenset(frozen)
         self.module = module
         self.places: dict[str, tuple[int, tuple[int, ...]]] = {}
         self.statistics: dict[str, Floats] = {}
@@ -61,6 +65,7 @@ class Parameters:
         if self.trained >= MOST:
             raise ParameterError(f"network has {self.trained} parameters; at most {MOST - 1} can be trained")
         self.values: Floats = np.concatenate(parts)
+        self.frozen = self.mask_of(self.frozen_names)
 
     def positions(self, array: Floats) -> Positions:
         """Positions of the elements of an array of the graph, in its shape; new constants are appended."""
@@ -91,7 +96,19 @@ class Parameters:
 
     def is_trained(self, positions: Positions) -> bool:
         """Whether the values at these positions are trained."""
-        return bool(positions.flat[0] <= self.trained)
+        return bool(positions.flat[0] <= self.trained) and not self.frozen[int(positions.flat[0]) - 1]
+
+    def is_frozen(self, statistic: Floats) -> bool:
+        """Whether a running statistic stays as it is."""
+        return self.statistic(statistic) in self.frozen_names
+
+    def mask_of(self, names: frozenset[str]) -> npt.NDArray[np.bool_]:
+        """Mask of the trained values in these parameters."""
+        chosen = np.zeros(self.trained, bool)
+        for name, (start, shape) in self.places.items():
+            if name in names:
+                chosen[start - 1 : start - 1 + math.prod(shape)] = True
+        return chosen
 
     def statistic(self, array: Floats) -> str:
         """Name of the running statistic in an array of the graph."""
