@@ -216,6 +216,24 @@ def test_the_quick_recipe_suits_any_rate(sr):
     assert clf.info["recipe"]["epochs"] == 2
 
 
+def test_a_small_corpus_is_repeated(corpus):
+    few = dataclasses.replace(corpus, train=corpus.train.select(np.arange(20)))
+
+    def steps(least_clips):
+        class Steps(wl.train.Callback):
+            def on_begin(self, run):
+                self.number = run.steps_per_epoch
+
+        told = Steps()
+        recipe = dataclasses.replace(QUICK, epochs=1, least_clips=least_clips, mixup=(0.0, 0.0))
+        made = train_classifier(few, recipe, callbacks=told)
+        assert made.info["clips"] == 20
+        return told.number
+
+    assert [steps(n) for n in (0, 20, 21, 64)] == [1, 1, 2, 5]
+    assert RECIPES["quick"].least_clips == 500
+
+
 def test_callbacks_are_told_of_the_final_network(corpus):
     class Rows(wl.train.Callback):
         rows = ()

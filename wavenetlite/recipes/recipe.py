@@ -64,6 +64,8 @@ class Recipe:
     unknown_repeats, unknown_spliced
         How often clips of ``_unknown_`` are repeated, and how many new ones are made; see `more_unknown`. That changes
         the prior of ``_unknown_``, which is corrected at the end.
+    least_clips
+        Clips of a smaller corpus are repeated, each time with other variants, until an epoch has about this many.
     teachers, teacher_epochs, temperature
         Of the distillation.
     words_apart
@@ -96,6 +98,7 @@ class Recipe:
     distilled_mixup: tuple[float, float] = (0.5, 0.9)
     unknown_repeats: int = 1
     unknown_spliced: int = 0
+    least_clips: int = 0
     teachers: int = 0
     teacher_epochs: int = 100
     temperature: float = 2.0
@@ -207,7 +210,9 @@ RECIPES = {
         waveforms=QUICK,
         frames=FRAMES[2:],
         variants=4,
+        least_clips=500,
         epochs=40,
+        batch_size=32,
         ema=0.98,
     ),
 }
@@ -373,7 +378,7 @@ class Training:
         self.seed, self.threads, self.resume, self.progress = seed, threads, resume, progress
         self.begin, self.freeze, self.callbacks = begin, freeze, callbacks
         self.learned_from = np.bincount(clips.y, minlength=len(corpus.labels))
-        self.clips = self.with_more_unknown(clips)
+        self.clips = self.repeated(self.with_more_unknown(clips))
         self.features: Features = self.normalised(clips) if begin is None else begin.features
         self.frames: OnTheFly | Variants
 
@@ -423,6 +428,11 @@ class Training:
             clips, unknown, words, repeats=recipe.unknown_repeats, spliced=recipe.unknown_spliced, sr=self.corpus.sr,
             seed=self.seed,
         )  # fmt: skip
+
+    def repeated(self, clips: Clips) -> Clips:
+        """The clips, several times if they are fewer than the recipe wants."""
+        times = -(-self.recipe.least_clips // len(clips))
+        return clips if times < 2 else clips.select(np.tile(np.arange(len(clips)), times))
 
     def restore_priors(self, model: Module) -> None:
         """Restore the priors of the corpus, which added clips have changed.

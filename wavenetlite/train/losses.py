@@ -153,7 +153,7 @@ def balanced_weights(y: Targets, classes: int) -> list[float]:
     [0.6666666666666666, 2.0]
     """
     counts = np.bincount(y, minlength=classes)
-    used = np.count_nonzero(counts)
+    used = int(np.count_nonzero(counts))
     return [len(y) / (used * n) if n else 0.0 for n in counts.tolist()]
 
 

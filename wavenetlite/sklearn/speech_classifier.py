@@ -11,13 +11,12 @@ from typing import Any, Literal
 import numpy as np
 import numpy.typing as npt
 
-from wavenetlite import audio
-from wavenetlite.audio.scale import scale_problem
 from wavenetlite.classifier.classifier import AudioClassifier
-from wavenetlite.classifier.signals import is_file, signal_from, signal_of_file
+from wavenetlite.classifier.signals import is_file
 from wavenetlite.corpora.clips import Clips, Corpus
 from wavenetlite.corpora.loudest import fit as fit_into
 from wavenetlite.recipes import Recipe, train_classifier
+from wavenetlite.sklearn.signals import one_by_one, signal_at
 from wavenetlite.support.arrays import Floats
 from wavenetlite.support.checks import count, number, positive_int
 from wavenetlite.support.errors import ArrayTypeError, ParameterError
@@ -92,9 +91,10 @@ class SpeechClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
     --------
     >>> import numpy as np, wavenetlite as wl
     >>> t, f = np.arange(4000) / 8000, np.where(np.arange(24) % 2, 300.0, 1500.0)
-    >>> X = 0.3 * np.sin(2 * np.pi * f[:, None] * t)
+    >>> noise = np.random.default_rng(0).standard_normal((24, 4000))
+    >>> X = 0.3 * np.sin(2 * np.pi * f[:, None] * t) + 0.01 * noise
     >>> y = np.where(f < 1000, "low", "high")
-    >>> model = wl.sklearn.SpeechClassifier(sr=8000, epochs=6).fit(X, y)
+    >>> model = wl.sklearn.SpeechClassifier(sr=8000, epochs=3).fit(X, y)
     >>> model.classes_.tolist(), model.predict(X[:2]).tolist()
     (['high', 'low'], ['high', 'low'])
     """
@@ -194,19 +194,7 @@ class SpeechClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
         if several is None:
             array = validate_data(self, X, dtype="numeric", reset=reset)
             several = list(array if array.dtype in (np.float32, np.int16) else array.astype(np.float64))
-        return [self.signal(one, f"X[{index}]") for index, one in enumerate(several)]
-
-    def signal(self, one: Any, name: str) -> Floats:
-        if is_file(one):
-            return signal_of_file(one, self.sr, None, self.resample, "raise")
-        signal = signal_from(one, name)
-        if signal.ndim != 1 or not len(signal):
-            raise ParameterError(f"{name} has shape {signal.shape}; it must be (samples,), with at least one")
-        if not np.isfinite(signal).all():
-            raise ParameterError(f"{name} has NaN or infinity; it must be finite")
-        if problem := scale_problem(signal):
-            raise ParameterError(f"{name} {problem}")
-        return np.ascontiguousarray(signal)
+        return [signal_at(f"X[{index}]", one, self.sr, self.resample) for index, one in enumerate(several)]
 
     def length_of_clips(self, signals: Sequence[Floats]) -> float:
         if self.clip_s is not None:
@@ -266,16 +254,3 @@ class SpeechClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
         tags.input_tags.string = True
         tags.classifier_tags.poor_score = True  # on anything but sounds
         return tags
-
-
-def one_by_one(X: Any) -> list[Any] | None:  # noqa: N803
-    """The items of a list of paths and signals; None: it is an array, or becomes one."""
-    if isinstance(X, np.ndarray | Sequence) or hasattr(X, "tolist"):
-        if getattr(X, "ndim", 1) != 1 or (isinstance(X, np.ndarray) and X.dtype.kind not in "OUT"):
-            return None
-        items = list(X)
-        kinds = str, os.PathLike, audio.Encoded, np.ndarray
-        lengths = {len(item) for item in items if isinstance(item, list | tuple)}
-        if len(lengths) > 1 or any(isinstance(item, kinds) for item in items):
-            return items
-    return None
