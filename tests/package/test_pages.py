@@ -6,9 +6,12 @@ import re
 import subprocess
 import sys
 from importlib.util import find_spec
+from types import ModuleType
 
 import pytest
 from places import EXAMPLES, ROOT
+
+import wavenetlite as wl
 
 OPTIONAL = {"sklearn", "torch"}
 DOCS = ROOT / "docs"
@@ -107,3 +110,14 @@ def test_links_lead_to_files(page):
         if anchor and path.suffix == ".md":
             included = re.match(r'--8<-- "(.+)"', text_of(path))
             assert anchor in anchors(ROOT / included[1] if included else path), f"{target}#{anchor}"
+
+
+def test_the_reference_shows_every_public_name():
+    """By itself, or with the module that it lies in."""
+    pages = "".join(text_of(page) for page in [*(DOCS / "reference" / "api").glob("*.md"), DOCS / "index.md"])
+    shown = set(re.findall(r"^::: (wavenetlite\.[\w.]+)$", pages, flags=re.MULTILINE))
+    for name in set(wl.__all__) - {"__version__"}:
+        found = getattr(wl, name)
+        home = found.__name__ if isinstance(found, ModuleType) else found.__module__
+        above = {home.rsplit(".", depth)[0] for depth in range(home.count("."))}
+        assert shown & {f"wavenetlite.{name}", *above}, name
