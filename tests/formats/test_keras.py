@@ -3,6 +3,7 @@
 import io
 import json
 import os
+import struct
 import tracemalloc
 import warnings
 import zipfile
@@ -288,10 +289,10 @@ def keras_bytes(config, weights=None, compression=zipfile.ZIP_STORED):
     return file.getvalue()
 
 
-def legacy_bytes(config, layers=None, *, split=False):
+def legacy_bytes(config, layers=None, *, split=False, libver="earliest"):
     """As Keras 2 writes it; a long list of names is spread over several attributes."""
     file = io.BytesIO()
-    with h5py.File(file, "w") as root:
+    with h5py.File(file, "w", libver=libver) as root:
         if config is not None:
             root.attrs["model_config"] = json.dumps(config)
         group = root.create_group("model_weights") if config is not None else root
@@ -564,6 +565,19 @@ def test_a_layer_that_is_called_very_often_takes_no_more_than_the_file_holds(tmp
     config["config"]["layers"][0]["config"]["batch_shape"] = [None, None, 700]
     with pytest.raises(wl.ModelFileError, match="asks for many times the values that the file holds"):
         loaded(tmp_path, keras_bytes(config, big))
+
+
+@pytest.mark.parametrize("version", ["earliest", "latest"])
+@pytest.mark.parametrize(
+    ("name", "first"),
+    [("model_config", json.dumps(sequential(CONV, DENSE))), ("layer_names", "conv"), ("weight_names", "conv/kernel:0")],
+)
+def test_strings_that_claim_to_be_longer_than_the_file_take_no_memory(tmp_path, name, first, version):
+    data = legacy_bytes(sequential(CONV, DENSE), libver=version)
+    length = data.index(struct.pack("<I", len(first)), data.index(name.encode() + b"\0") + len(name))
+    broken = data[:length] + struct.pack("<I", 2**31) + data[length + 4 :]
+    with pytest.raises(wl.ModelFileError, match=f"'{name}' has more characters than the file has bytes"):
+        loaded(tmp_path, broken)
 
 
 @settings(max_examples=FEW, deadline=None)

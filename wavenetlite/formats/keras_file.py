@@ -9,12 +9,14 @@ from __future__ import annotations
 
 import io
 import math
+import mmap
 import zipfile
 from dataclasses import dataclass
 from typing import Any, BinaryIO
 
 import numpy as np
 
+from wavenetlite.formats.hdf5_strings import check_strings
 from wavenetlite.formats.layers import as_float32
 from wavenetlite.formats.reading import MOST_JSON_BYTES, MOST_NUMBERS
 from wavenetlite.formats.tensors import MOST_TENSORS
@@ -25,6 +27,8 @@ from wavenetlite.support.optional import optional
 
 HDF5 = b"\x89HDF\r\n\x1a\n"
 ZIP = b"PK\x03\x04"
+NAMES = rb"(?:model_config|layer_names|weight_names)\d*"
+"""Of the attributes that are read."""
 MOST_DEPTH = 32
 MOST_LINKS = 8 * MOST_TENSORS
 CONTAINERS = "layers", "_layer_checkpoint_dependencies"
@@ -96,6 +100,11 @@ def unpacked(file: BinaryIO, size: int) -> tuple[bytes, bytes]:
 
 def read_hdf5(file: BinaryIO, size: int) -> KerasFile:
     h5py = optional("h5py", "keras", "a file of Keras", ModelFileError)
+    if isinstance(file, io.BytesIO):
+        check_strings(file.getvalue(), NAMES)
+    elif size:
+        with mmap.mmap(file.fileno(), size, access=mmap.ACCESS_READ) as data:
+            check_strings(data, NAMES)
     try:
         with h5py.File(file, "r") as root:
             return contents(h5py, root, size)
