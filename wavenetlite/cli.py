@@ -19,6 +19,7 @@ from io import TextIOWrapper
 
 from wavenetlite.commands.options import HelpFormatter, UsageError
 from wavenetlite.commands.output import one_line
+from wavenetlite.kernels import isa
 from wavenetlite.support.errors import WavenetliteError
 from wavenetlite.support.version import __version__
 
@@ -66,7 +67,7 @@ def parser(argv: Sequence[str]) -> argparse.ArgumentParser:
     made = argparse.ArgumentParser(
         prog="wavenetlite", description=ABOUT, epilog=EPILOG, formatter_class=HelpFormatter, allow_abbrev=False
     )
-    made.add_argument("--version", action="version", version=f"wavenetlite {__version__}")
+    made.add_argument("--version", action="version", version=f"wavenetlite {__version__} ({isa()})")
     subparsers = made.add_subparsers(title="commands", dest="command", metavar="COMMAND", required=True)
     for command, summary in COMMANDS.items():
         one = subparsers.add_parser(command, help=summary, formatter_class=HelpFormatter, allow_abbrev=False)

@@ -105,7 +105,7 @@ def parser_of(command):
 
 
 def test_version(run):
-    assert run("--version") == (0, f"wavenetlite {wl.__version__}\n", "")
+    assert run("--version") == (0, f"wavenetlite {wl.__version__} ({wl.isa()})\n", "")
 
 
 @pytest.mark.parametrize(

@@ -92,6 +92,16 @@ class GatedResidualBlock(Module):
     def build(self, x: Node, c: Node | None) -> Node:
         return self.outputs(x, c)[0]
 
+    def torch_outputs(self, twin: Any, x: Any) -> tuple[Any, Any]:
+        """Both outputs in PyTorch, without conditioning."""
+        pre = twin.conv(x)
+        plain, gate = pre.chunk(2, dim=2) if self.gated else (pre, None)
+        z = self._activation.torch_forward(None, plain) if gate is None else plain.tanh() * gate.sigmoid()
+        return x + twin.residual(z), z if self.skip is None else twin.skip(z)
+
+    def torch_forward(self, twin: Any, x: Any) -> Any:
+        return self.torch_outputs(twin, x)[0]
+
 
 class TemporalBlock(Module):
     """The block of Bai et al.'s TCN: two dilated convolutions, each with an activation, and a residual.
@@ -160,6 +170,12 @@ class TemporalBlock(Module):
             out = self._activation.connect(out)
         return self._activation.connect(nodes.add(short, out))
 
+    def torch_forward(self, twin: Any, x: Any) -> Any:
+        out, act = x, self._activation.torch_forward
+        for conv, norm in ((twin.conv1, self.norm1 and twin.norm1), (twin.conv2, self.norm2 and twin.norm2)):
+            out = act(None, norm(conv(out)) if norm else conv(out))
+        return act(None, (x if self.downsample is None else twin.downsample(x)) + out)
+
 
 class DepthwiseSeparable(Module):
     """A depthwise convolution followed by a 1x1 convolution.
@@ -211,3 +227,6 @@ class DepthwiseSeparable(Module):
 
     def build(self, x: Node, c: Node | None) -> Node:
         return self.pointwise.connect(self.depthwise.connect(x))
+
+    def torch_forward(self, twin: Any, x: Any) -> Any:
+        return twin.pointwise(twin.depthwise(x))

@@ -9,6 +9,7 @@ from wavenetlite import nodes
 from wavenetlite.graph import MOST_CHANNELS, Node
 from wavenetlite.nn.module import Module
 from wavenetlite.nn.pointwise import as_activation
+from wavenetlite.nn.torch_twin import torch
 from wavenetlite.support.checks import count, divides, integer, positive_int
 from wavenetlite.support.errors import ArrayTypeError, ParameterError
 
@@ -35,6 +36,11 @@ class Chain(Module, abstract=True):
 
     def build(self, x: Node, c: Node | None) -> Node:
         return connect_all(self.layers, x, c)
+
+    def torch_forward(self, twin: Any, x: Any) -> Any:
+        for index in range(len(self)):
+            x = twin.get_submodule(str(index))(x)
+        return x
 
     def __len__(self) -> int:
         return len(self.layers)
@@ -123,6 +129,9 @@ class Prewarmed(Chain):
     def prewarmed(self) -> bool:
         return True
 
+    def torch_forward(self, twin: Any, x: Any) -> Any:
+        raise ParameterError("Prewarmed has no counterpart in PyTorch, which has no steady state")
+
     def some(self, layers: list[Module]) -> Chain:
         return Prewarmed(layers)
 
@@ -171,6 +180,10 @@ class Residual(Chain):
         out = nodes.add(short, super().build(x, c))
         return self._activation.connect(out) if self._activation else out
 
+    def torch_forward(self, twin: Any, x: Any) -> Any:
+        out = (x if self.shortcut is None else twin.shortcut(x)) + super().torch_forward(twin, x)
+        return out if self._activation is None else self._activation.torch_forward(None, out)
+
 
 class Branches(Module, abstract=True):
     """Base of modules in parallel on one input."""
@@ -190,6 +203,15 @@ class Branches(Module, abstract=True):
 
     def outputs(self, x: Node, c: Node | None) -> list[Node]:
         return [connect_all(branch, x, c) for branch in self.branches]
+
+    def torch_outputs(self, twin: Any, x: Any) -> list[Any]:
+        made = []
+        for number, branch in enumerate(self.branches):
+            y = x
+            for index in range(len(branch)):
+                y = twin.get_submodule(f"{number}.{index}")(y)
+            made.append(y)
+        return made
 
 
 class Add(Branches):
@@ -213,6 +235,9 @@ class Add(Branches):
 
     def build(self, x: Node, c: Node | None) -> Node:
         return nodes.add(*self.outputs(x, c))
+
+    def torch_forward(self, twin: Any, x: Any) -> Any:
+        return sum(self.torch_outputs(twin, x))
 
 
 class Concat(Branches):
@@ -245,6 +270,10 @@ class Concat(Branches):
 
     def build(self, x: Node, c: Node | None) -> Node:
         return nodes.concat(*self.outputs(x, c), bins=self.bins)
+
+    def torch_forward(self, twin: Any, x: Any) -> Any:
+        maps = [y.unflatten(2, (self.bins, -1)) for y in self.torch_outputs(twin, x)]
+        return torch().cat(maps, dim=3).flatten(2)
 
 
 def connect_all(layers: Sequence[Module], x: Node, c: Node | None) -> Node:

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import math
-from typing import Literal
+from typing import Any, Literal
 
 import numpy as np
 
 from wavenetlite import graph, nodes
 from wavenetlite.graph import MOST_CHANNELS, Edge, Node
 from wavenetlite.nn.module import Module
+from wavenetlite.nn.torch_twin import functional, over_time
 from wavenetlite.support.arrays import Floats
 from wavenetlite.support.checks import divides, flag, integer, one_of, positive_int
 from wavenetlite.support.errors import ParameterError
@@ -123,6 +124,15 @@ class Conv1d(Weighted):
     def build(self, x: Node, c: Node | None) -> Node:
         return convolve([(self, x)])
 
+    def torch_forward(self, twin: Any, x: Any) -> Any:
+        bias = twin.bias if self.bias else None
+
+        def run(x: Any) -> Any:
+            padded = functional().pad(x, self.pads)
+            return functional().conv1d(padded, twin.weight, bias, self.stride, 0, self.dilation, self.groups)
+
+        return over_time(run, x)
+
 
 class Linear(Weighted):
     """A matrix product per frame: PyTorch's ``Linear`` over the channels.
@@ -154,6 +164,9 @@ class Linear(Weighted):
     def build(self, x: Node, c: Node | None) -> Node:
         weight = self.parameter("weight")[:, :, None]
         return nodes.Conv((Edge(x),), self.out_channels, x.clock, (weight,), (1,), (self.bias_or_none(),))
+
+    def torch_forward(self, twin: Any, x: Any) -> Any:
+        return functional().linear(x, twin.weight, twin.bias if self.bias else None)
 
 
 def checked_groups(groups: int, in_channels: int, out_channels: int) -> int:

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
-from typing import Literal
+from typing import Any, Literal
 
 from wavenetlite import graph, nodes
 from wavenetlite.graph import MOST_CHANNELS, Edge, Node
 from wavenetlite.kernels.pack import Link
 from wavenetlite.nn.convolution import MOST_DILATION, MOST_KERNEL, Padding, Weighted, checked_groups
+from wavenetlite.nn.torch_twin import functional
 from wavenetlite.support.arrays import Floats
 from wavenetlite.support.checks import flag, one_of, positive_int
 from wavenetlite.support.errors import ParameterError
@@ -134,6 +135,15 @@ class Conv2d(OverBins):
         self.bins_out = (left - 1) // self.stride[1] + 1
         self.weight_shape = (self.out_channels, self.in_channels // self.groups, *self.kernel_size)
         self.check_size()
+
+    def torch_forward(self, twin: Any, x: Any) -> Any:
+        reach = (self.kernel_size[0] - 1) * self.dilation[0]
+        before, after = {"causal": (reach, 0), "same": (reach // 2, reach - reach // 2), "valid": (0, 0)}[self.padding]
+        image = x.unflatten(2, (self.bins, self.in_channels)).permute(0, 3, 1, 2)  # (batch, channels, frames, bins)
+        image = functional().pad(image, (*self.bin_pads, before, after))
+        bias = twin.bias if self.bias else None
+        y = functional().conv2d(image, twin.weight, bias, self.stride, 0, self.dilation, self.groups)
+        return y.permute(0, 2, 3, 1).flatten(2)
 
     @property
     def bin_pads(self) -> tuple[int, int]:

@@ -10,6 +10,7 @@ from typing import Any
 from wavenetlite import nodes
 from wavenetlite.graph import MOST_CHANNELS, Node
 from wavenetlite.nn.module import Module
+from wavenetlite.nn.torch_twin import torch
 from wavenetlite.support.checks import count, integer, one_of, positive_int
 from wavenetlite.support.errors import ArrayTypeError, ParameterError
 
@@ -84,6 +85,18 @@ class Graph(Module):
                 raise ParameterError(f"node {name!r}: {error}") from None
         return made[self.nodes[-1][0]]
 
+    def torch_forward(self, twin: Any, x: Any) -> Any:
+        made = {INPUT: x}
+        joins: dict[str, Callable[..., Any]] = {
+            "add": sum,
+            "multiply": lambda read: read[0] * read[1],
+            "concat": lambda read: torch().cat(read, dim=2),
+        }
+        for name, layer, inputs in self.nodes:
+            read = [made[one] for one in inputs]
+            made[name] = joins[layer](read) if isinstance(layer, str) else twin.get_submodule(name)(read[0])
+        return made[self.nodes[-1][0]]
+
 
 def checked_node(index: int, node: Any, known: dict[str, int]) -> tuple[str, Module | str, list[str]]:
     """Name, layer and inputs of an entry."""
@@ -146,3 +159,6 @@ class Slice(Module):
 
     def build(self, x: Node, c: Node | None) -> Node:
         return nodes.take(x, self.first, self.channels)
+
+    def torch_forward(self, twin: Any, x: Any) -> Any:
+        return x[:, :, self.first : self.first + self.channels]

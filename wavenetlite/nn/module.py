@@ -19,6 +19,7 @@ from wavenetlite.engine.pool import StreamPool
 from wavenetlite.engine.stream import Stream
 from wavenetlite.graph import MOST_CHANNELS, Node
 from wavenetlite.nn.summary import HEAD, Row, summary_rows, summary_text
+from wavenetlite.nn.torch_twin import twin_of
 from wavenetlite.storage.files import save
 from wavenetlite.support.arrays import Floats, is_array
 from wavenetlite.support.checks import channels_error, positive_int
@@ -380,6 +381,35 @@ class Module:
             "raise", or "zero" to replace infinities and NaN with zeros.
         """
         return StreamPool(self.plan(channels), capacity, threads=threads, on_nonfinite=on_nonfinite)
+
+    # PyTorch
+
+    def to_torch(self) -> Any:
+        """The network as a module of PyTorch, in ``eval()``, with copies of the weights.
+
+        It takes and gives (batch, frames, channels), as here; its `state_dict` has the same names and layouts, so what
+        is trained there comes back by `load_state_dict`. Values and gradients are the same but for rounding; it is
+        compared with the network on random signals before it is returned.
+
+        Raises
+        ------
+        ParameterError
+            A layer has no counterpart, or the network has conditioning or starts in a steady state.
+        MissingPackageError
+            PyTorch is not installed.
+
+        Examples
+        --------
+        ``optimiser = torch.optim.AdamW(model.to_torch().parameters())``
+        """
+        if self.condition_channels_needed:
+            raise ParameterError(f"{type(self).__name__} has conditioning; to_torch needs a network without")
+        self.initialise_missing()  # as a whole: layers alone would draw other weights
+        return twin_of(self, self.in_width or ANY_CHANNELS)
+
+    def torch_forward(self, twin: Any, x: Any) -> Any:
+        """What the layer computes, in PyTorch: of x, (batch, frames, channels), with the parameters of `twin`."""
+        raise ParameterError(f"{type(self).__name__} has no counterpart in PyTorch")
 
     # Properties
 

@@ -162,6 +162,13 @@ class WaveNet(Module):
         hidden = self.head1.connect(nodes.activate(total, "relu"))
         return self.head2.connect(nodes.activate(hidden, "relu"))
 
+    def torch_forward(self, twin: Any, x: Any) -> Any:
+        x, total = twin.input(x), x.new_zeros(())
+        for index, block in enumerate(self.blocks):
+            x, skip = block.torch_outputs(twin.blocks.get_submodule(str(index)), x)
+            total = total + skip
+        return twin.head2(twin.head1(total.relu()).relu())
+
 
 class TCN(Module):
     """A temporal convolutional network with one convolution per residual block.
@@ -229,6 +236,12 @@ class TCN(Module):
         for block in self.blocks:
             x = block.connect(x)
         return self.output.connect(x)
+
+    def torch_forward(self, twin: Any, x: Any) -> Any:
+        x = as_activation(self.activation).torch_forward(None, twin.input(x))
+        for block in twin.blocks.children():
+            x = block(x)
+        return twin.output(x)
 
 
 class FrequencyTCN(Module):
@@ -326,6 +339,11 @@ class FrequencyTCN(Module):
 
     def build(self, x: Node, c: Node | None) -> Node:
         return connect_all(list(self.children().values()), x, c)
+
+    def torch_forward(self, twin: Any, x: Any) -> Any:
+        for part in twin.children():
+            x = part(x)
+        return x
 
 
 def stem_convolution(bins: int, channels: int, entry: Any) -> Conv2d:

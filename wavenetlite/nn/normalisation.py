@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 
 from wavenetlite import nodes
 from wavenetlite.graph import MOST_CHANNELS, Edge, Node
 from wavenetlite.nn.module import Module
+from wavenetlite.nn.torch_twin import functional
 from wavenetlite.support.checks import divides, number, positive_int
 
 
@@ -26,6 +29,11 @@ class ChannelNorm(Module, abstract=True):
     def build(self, x: Node, c: Node | None) -> Node:
         weight, bias = (None if self.channels is None else self.parameter(name) for name in ("weight", "bias"))
         return nodes.GroupNorm((Edge(x),), x.channels, x.clock, self.groups, weight, bias, self.eps)
+
+    def torch_forward(self, twin: Any, x: Any) -> Any:
+        weight, bias = (None, None) if self.channels is None else (twin.weight, twin.bias)
+        frames = x.flatten(0, 1)  # each by itself
+        return functional().group_norm(frames, self.groups, weight, bias, self.eps).view_as(x)
 
 
 class GroupNorm(ChannelNorm):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Callable
 from dataclasses import replace
 from typing import Any, Literal
 
@@ -12,6 +13,7 @@ from wavenetlite import graph, nodes
 from wavenetlite.graph import MOST_CHANNELS, Edge, Node
 from wavenetlite.nn.module import Module, is_training
 from wavenetlite.nn.normalisation import LayerNorm
+from wavenetlite.nn.torch_twin import functional, over_time, torch
 from wavenetlite.support.checks import flag, number, one_of, positive_int
 from wavenetlite.support.errors import ParameterError
 
@@ -36,6 +38,23 @@ ACTIVATION_OPTIONS: dict[str, dict[str, Any]] = {
     "leaky_hardtanh": {"min_val": -1.0, "max_val": 1.0, "min_slope": 0.01, "max_slope": 0.01},
     "fast_tanh": {},
 }
+
+
+TORCH_FUNCTIONS: dict[str, Callable[..., Any]] = {
+    "identity": lambda torch, x: x,
+    "relu": lambda torch, x: torch.relu(x),
+    "leaky_relu": lambda torch, x, negative_slope: torch.leaky_relu(x, negative_slope),
+    "elu": lambda torch, x, alpha: torch.elu(x, alpha),
+    "silu": lambda torch, x: torch.silu(x),
+    "gelu": lambda torch, x, approximate: torch.gelu(x, approximate=approximate),
+    "hardtanh": lambda torch, x, min_val, max_val: torch.hardtanh(x, min_val, max_val),
+    "hardswish": lambda torch, x: torch.hardswish(x),
+    "softsign": lambda torch, x: torch.softsign(x),
+    "softmax": lambda torch, x: torch.softmax(x, dim=-1),
+    "tanh": lambda torch, x: x.tanh(),
+    "sigmoid": lambda torch, x: x.sigmoid(),
+}
+"""By name: ``function(torch.nn.functional, x, **parameters)``."""
 
 
 class BatchNorm(Module):
@@ -85,6 +104,13 @@ class BatchNorm(Module):
             self.parameter(name) for name in ("weight", "bias", "running_mean", "running_var")
         )
         return nodes.Norm((Edge(x),), x.channels, x.clock, weight, bias, mean, variance, self.eps, self.bins)
+
+    def torch_forward(self, twin: Any, x: Any) -> Any:
+        image = x.unflatten(2, (self.bins, self.channels)).permute(0, 3, 1, 2)
+        y = functional().batch_norm(
+            image, twin.running_mean, twin.running_var, twin.weight, twin.bias, twin.training, 0.1, self.eps
+        )
+        return y.permute(0, 2, 3, 1).flatten(2)
 
 
 class Activation(Module):
@@ -146,6 +172,13 @@ class Activation(Module):
         if self.name == "gelu":
             return nodes.activate(x, "gelu_tanh" if self.parameters["approximate"] == "tanh" else "gelu")
         return nodes.activate(x, self.name, list(self.parameters.values()))
+
+    def torch_forward(self, twin: Any, x: Any) -> Any:
+        if self.name == "prelu":
+            return over_time(lambda x: functional().prelu(x, twin.weight), x)
+        if self.name not in TORCH_FUNCTIONS:
+            raise ParameterError(f"activation {self.name} has no counterpart in PyTorch")
+        return TORCH_FUNCTIONS[self.name](functional(), x, **self.parameters)
 
 
 def checked_option(key: str, value: Any) -> Any:
@@ -211,6 +244,15 @@ class GatedUnit(Module):
             return nodes.multiply(value, gate)
         return nodes.add(nodes.multiply(gate, value), nodes.multiply(self.complement(gate), plain))
 
+    def torch_forward(self, twin: Any, x: Any) -> Any:
+        plain, gate = x.chunk(2, dim=2)
+        parts = [
+            getattr(twin, name)(half) if one.parameter_shapes() else one.torch_forward(None, half)
+            for name, one, half in (("activation", self._activation, plain), ("gate", self._gate, gate))
+        ]
+        value, gate = parts
+        return gate * value + (1 - gate) * plain if self.blend else gate * value
+
     def complement(self, x: Node) -> Node:
         """``1 - x``, as a depthwise convolution."""
         minus, one = self.__dict__.setdefault("_constants", {}).setdefault(
@@ -269,6 +311,17 @@ class CumulativePool(Module):
         clock = replace(x.clock, oldest=-math.inf)
         return nodes.CumulativePool((Edge(x),), x.channels, clock, self.kind)
 
+    def torch_forward(self, twin: Any, x: Any) -> Any:
+        if self.window_frames is not None:
+            before = functional().pad(x, (0, 0, self.window_frames - 1, 0))
+            return over_time(lambda x: functional().avg_pool1d(x, self.window_frames, 1), before)
+        if self.kind == "last":
+            return x
+        if self.kind == "max":
+            return x.cummax(dim=1).values
+        frames = torch().arange(1, x.shape[1] + 1, dtype=x.dtype, device=x.device)
+        return x.cumsum(dim=1) / frames[:, None]
+
 
 class Upsample(Module):
     """Upsamples conditioning, or any sequence: every frame gives ``factor`` frames.
@@ -303,6 +356,14 @@ class Upsample(Module):
         edge = Edge(x, taps=len(weights[0]))
         return nodes.Upsample((edge,), x.channels, graph.clock_after([edge], [0] * self.factor), tuple(weights))
 
+    def torch_forward(self, twin: Any, x: Any) -> Any:
+        repeated = x.repeat_interleave(self.factor, dim=1)
+        if self.mode == "nearest" or self.factor == 1:
+            return repeated
+        following = functional().pad(x[:, 1:], (0, 0, 0, 1)).repeat_interleave(self.factor, dim=1)
+        phase = torch().arange(repeated.shape[1], device=x.device) % self.factor / self.factor
+        return repeated + phase[:, None].to(x.dtype) * (following - repeated)
+
 
 class Dropout(Module):
     """Sets elements to zero at random in training, and scales up the others; does nothing in inference.
@@ -335,3 +396,8 @@ class Dropout(Module):
         if not is_training.get() or self.p == 0:
             return x
         return nodes.Dropout((Edge(x),), x.channels, x.clock, self.p, self.whole_channels)
+
+    def torch_forward(self, twin: Any, x: Any) -> Any:
+        if self.whole_channels:
+            return over_time(lambda x: functional().dropout1d(x, self.p, twin.training), x)
+        return functional().dropout(x, self.p, twin.training)

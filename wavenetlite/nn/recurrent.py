@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import math
 from dataclasses import replace
-from typing import ClassVar
+from typing import Any, ClassVar
 
 import numpy as np
 
 from wavenetlite import nodes
 from wavenetlite.graph import MOST_CHANNELS, Edge, Node
 from wavenetlite.nn.module import Module
+from wavenetlite.nn.torch_twin import torch
 from wavenetlite.support.checks import flag, positive_int
 
 MOST_LAYERS = 1024
@@ -59,6 +60,22 @@ class Recurrent(Module, abstract=True):
         for layer in range(self.num_layers):
             x = self.build_layer(x, layer)
         return x
+
+    def torch_forward(self, twin: Any, x: Any) -> Any:
+        names = ["weight_ih", "weight_hh", *(["bias_ih", "bias_hh"] if self.bias else [])]
+        layers = range(self.num_layers)
+        weights = [getattr(twin, f"{name}_l{layer}") for layer in layers for name in names]
+        states = [self.torch_state(twin, x, state) for state in range(self.unit.states)]
+        run = {"GRU": torch().gru, "LSTM": torch().lstm}[self.unit.__name__]
+        first = states if len(states) > 1 else states[0]
+        return run(x, first, weights, self.bias, self.num_layers, 0.0, False, False, True)[0]
+
+    def torch_state(self, twin: Any, x: Any, state: int) -> Any:
+        """The initial state of all layers, (layers, batch, hidden channels)."""
+        if not self.first_state:
+            return x.new_zeros(self.num_layers, len(x), self.hidden_channels)
+        rows = [getattr(twin, f"first_state_l{layer}")[state] for layer in range(self.num_layers)]
+        return torch().stack(rows)[:, None].expand(-1, len(x), -1).contiguous()
 
     def build_layer(self, x: Node, layer: int) -> Node:
         """The input projection as a convolution, and the recurrent units."""
