@@ -24,8 +24,8 @@ from wavenetlite.support.errors import (
 )
 from wavenetlite.support.version import __version__
 
-_ROOMS = ("audio", "detection", "evaluation", "features", "figures", "models", "ops", "pipeline", "receptive_field",
-          "recipes", "sklearn", "train")  # fmt: skip
+_ROOMS = ("audio", "detection", "evaluation", "features", "figures", "hub", "models", "ops", "pipeline",
+          "receptive_field", "recipes", "sklearn", "train")  # fmt: skip
 _HOMES = {
     **dict.fromkeys(("AudioClassifier", "ClassifierPool", "ClassifierStream", "Event", "Prediction"), "classifier"),
     "Detector": "detection",
@@ -39,7 +39,7 @@ __all__ = [
     "Event", "Librosa", "LogMel", "MelSpectrogram", "MissingPackageError", "ModelFileError", "MuLaw",
     "ParameterError", "Prediction", "Sequential", "SnapshotError", "Spectrogram", "Stream", "StreamMismatchError",
     "StreamPool", "StreamReport", "StreamStateError", "TargetError", "TrainingError", "WaveNet", "WavenetliteError",
-    "__version__", "audio", "detection", "evaluation", "features", "figures", "formats", "from_torch", "isa",
+    "__version__", "audio", "detection", "evaluation", "features", "figures", "formats", "from_torch", "hub", "isa",
     "load", "models", "nn", "ops", "pipeline", "receptive_field", "recipes", "sklearn", "train", "verify_stream",
 ]  # fmt: skip
 

@@ -5,6 +5,7 @@ from wavenetlite import (
     features,
     figures,
     formats,
+    hub,
     models,
     nn,
     ops,
@@ -43,6 +44,6 @@ __all__ = [
     "Event", "Librosa", "LogMel", "MelSpectrogram", "MissingPackageError", "ModelFileError", "MuLaw",
     "ParameterError", "Prediction", "Sequential", "SnapshotError", "Spectrogram", "Stream", "StreamMismatchError",
     "StreamPool", "StreamReport", "StreamStateError", "TargetError", "TrainingError", "WaveNet", "WavenetliteError",
-    "__version__", "audio", "detection", "evaluation", "features", "figures", "formats", "from_torch", "isa",
+    "__version__", "audio", "detection", "evaluation", "features", "figures", "formats", "from_torch", "hub", "isa",
     "load", "models", "nn", "ops", "pipeline", "receptive_field", "recipes", "sklearn", "train", "verify_stream",
 ]  # fmt: skip

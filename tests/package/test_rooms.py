@@ -16,7 +16,7 @@ FLOORS = [
     {"commands", "sklearn"},
     {"recipes"},
     {"figures"},
-    {"evaluation", "formats"},
+    {"evaluation", "formats", "hub"},
     {"classifier"},
     {"train", "receptive_field"},
     {"nn"},

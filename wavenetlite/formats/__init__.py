@@ -54,7 +54,8 @@ def load(path: str | os.PathLike[str], *, format: str | None = None, **options: 
     Parameters
     ----------
     path
-        Of the file; or the name of a bundled model (:func:`wavenetlite.models.names`), where there is no such file.
+        Of the file; or the name of a bundled model (:func:`wavenetlite.models.names`), where there is no such file; or
+        ``hf://owner/name[/file][@revision]``, of the Hugging Face Hub.
     format
         Name of the file's format; None: it is recognised by the file's content.
     **options

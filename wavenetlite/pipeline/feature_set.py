@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from importlib import import_module
 from pathlib import Path
 from typing import Any
 
@@ -22,6 +23,13 @@ class Items(ItemSequence):
     def dataset(self, *, normalise: bool = False) -> exports.MapDataset:
         """A map-style dataset; see :class:`wavenetlite.pipeline.MapDataset`."""
         return exports.MapDataset(self, normalise=normalise)
+
+    def iterable(self, **options: Any) -> Any:
+        """A dataset for PyTorch's DataLoader that shuffles by itself and shares items among workers and processes.
+
+        See :class:`wavenetlite.pipeline.torch_dataset.IterableItems`, of which `options` are.
+        """
+        return import_module("wavenetlite.pipeline.torch_dataset").IterableItems(self, **options)
 
     def to_npz(self, path: str | os.PathLike[str]) -> None:
         """Write one .npz file; see :func:`wavenetlite.pipeline.to_npz`."""

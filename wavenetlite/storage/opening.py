@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import BinaryIO
 
 from wavenetlite import models
+from wavenetlite.storage.hub_file import SCHEME, hub_file
 from wavenetlite.support.errors import ArrayTypeError, ModelFileError, ParameterError, WavenetliteError
 
 MOST_MESSAGE = 240
@@ -37,9 +38,11 @@ def opened(path: str | os.PathLike[str]) -> Iterator[tuple[BinaryIO, int]]:
 
 
 def found(path: str | os.PathLike[str]) -> Path:
-    """`path`, or the file of the bundled model of this name."""
+    """`path`, or the file of the bundled model of this name, or of a ``hf://`` address."""
     if not isinstance(path, str | os.PathLike):
         raise ArrayTypeError(f"path is a {type(path).__name__}; it must be a string or a path")
+    if isinstance(path, str) and path.startswith(SCHEME):
+        return hub_file(path)
     if not isinstance(path, str) or not re.fullmatch(r"[\w-]+", path, re.ASCII) or Path(path).exists():
         return Path(path)
     try:
