@@ -1,4 +1,4 @@
-"""Draws the figures of docs/dilation.md: `python docs/draw_dilation.py` writes docs/images/dilation-*."""
+"""Draws the figures of receptive fields: `python docs/draw_dilation.py` writes docs/images/dilation-*."""
 
 from pathlib import Path
 

@@ -1,7 +1,7 @@
 """Analysis of receptive fields: size, coverage, gridding, and the cost saved by dilation.
 
 `analyse` takes any network of ``wl.nn`` or a list of (kernel_size, dilation, stride); `suggest_dilations` finds
-dilations without holes; `wavenetlite.figures` draws. ``docs/dilation.md`` explains the words.
+dilations without holes; `wavenetlite.figures` draws. ``docs/concepts/receptive-field.md`` explains the words.
 """
 
 from wavenetlite.receptive_field.analysis import Analysis, analyse
