@@ -190,7 +190,8 @@ def test_a_generator_is_wanted(generator):
 
 
 def test_every_transform_is_in_these_tests():
-    assert {type(make()) for make in EVERY.values()} == set(Transform.registry.values())
+    ours = {one for one in Transform.registry.values() if one.__module__.startswith("wavenetlite.")}
+    assert {type(make()) for make in EVERY.values()} == ours
 
 
 # ------------------------------------------------------------------------------------------------------- composition
