@@ -49,9 +49,9 @@ def test_killed_at_random_times_it_ends_with_the_same_bytes(tmp_path):
         process = start(data, out)
         time.sleep(rng.uniform(0, 0.7 * took))
         process.send_signal(signal.SIGKILL)
-        finished = process.communicate()[0]
+        process.communicate()
         kills += process.returncode == -signal.SIGKILL
-        if not finished:
+        if not (out / "dataset.json").exists():  # else it was complete before it was killed
             with pytest.raises(PipelineError):  # half a set is none
                 wl.pipeline.open(out)
     assert kills
