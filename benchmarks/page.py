@@ -159,7 +159,7 @@ def _against(run: Run, records: Sequence[history.Record]) -> str:
     new = history.record(run)
     old = history.last_like(new, list(records))
     if old is None:
-        return "<h2>History</h2>\n<p>There is no record of this kind of machine yet.</p>"
+        return "<h2>History</h2>\n<p>No run on this kind of machine has been recorded yet.</p>"
     return f"<h2>History</h2>\n<pre>{escape(history.text(old, history.compare(old, new)))}</pre>"
 
 

@@ -100,7 +100,7 @@ def load(path: Path) -> Run:
     Raises
     ------
     ResultsError
-        There is no such file, or it is not one of these.
+        The file is missing, or was not written by `save`.
     """
     try:
         data = json.loads(path.read_text())

@@ -54,7 +54,7 @@ def test_the_command_writes_a_page_of_recorded_numbers(tmp_path, capsys, monkeyp
     assert results.load(tmp_path / "report" / "results.json") == two_blocks()
     assert "abc1234" in text and "a CPU" in text and "peer 1" in text
     assert "ncnn not installed: pip install ncnn" in text
-    assert "There is no record of this kind of machine yet" in text
+    assert "No run on this kind of machine has been recorded yet" in text
     assert not (tmp_path / "history.jsonl").exists()
 
 
