@@ -32,6 +32,7 @@ from wavenetlite.commands.shared import (
 )
 from wavenetlite.corpora.clips import PARTS, Clips, Corpus
 from wavenetlite.corpora.duplicates import Duplicates
+from wavenetlite.corpora.layouts import DEFINE_TEST
 from wavenetlite.evaluation.clips import Evaluation, evaluate, scores_text
 from wavenetlite.evaluation.report import confusion_text
 from wavenetlite.figures import confusion_matrix
@@ -39,8 +40,6 @@ from wavenetlite.storage import opening
 from wavenetlite.support.errors import ParameterError
 
 SPLITS = ("test", "valid", "train", "all")
-WITH_LISTS = ("speech_commands", "fsdd", "parts")
-"""Layouts that say themselves which clips are for testing."""
 
 ABOUT = """\
 Classify labelled recordings, as `train` takes them, and print accuracy,
@@ -134,7 +133,7 @@ def note_training(clf: AudioClassifier, corpus: Corpus, split: str) -> None:
     same = (notes.get("layout"), notes.get("clips")) == (corpus.layout, sizes)
     if split not in parts:
         same = same or split == "all" or set(corpus.labels) != set(clf.labels)
-        if not same and notes.get("layout") == corpus.layout and corpus.layout not in WITH_LISTS:
+        if not same and notes.get("layout") == corpus.layout and corpus.layout not in DEFINE_TEST:
             note(f"the training had other numbers of clips than this: if it is the same corpus, changed since, {split} "
                  "clips that were drawn now may have been trained on")  # fmt: skip
     elif same:

@@ -78,6 +78,10 @@ class Listing:
     problems: list[str] = field(default_factory=list)
 
 
+DEFINE_TEST = ("speech_commands", "fsdd", "parts")
+"""Layouts that say themselves which clips are for testing; of the others the test is drawn."""
+
+
 @dataclass(frozen=True)
 class Division:
     """How clips are split where the folder does not define it: shares, seed, speaker to test on."""
