@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import warnings
 from typing import Any
 
 import numpy as np
@@ -35,8 +36,7 @@ class MicroFrontend(Features):
     sr
         Sample rate, Hz.
     win_length, hop_length
-        Samples of a frame, 33 to 2,048, and between two frames, at most a frame. The length of the transform is the next
-        power of two.
+        Samples of a frame, 33 to 2,048, and between two frames, at most a frame. The next power of two is transformed.
     n_mels
         Mel bands.
     fmin, fmax
@@ -157,6 +157,12 @@ class MicroFrontend(Features):
             )
         if table[:, -1].any():
             raise ParameterError(f"fmax={self.fmax} must be below the transform's last frequency, {self.sr / 2:g} Hz")
+        if not table.any(axis=1).all():
+            warnings.warn(
+                f"n_mels={self.n_mels} gives bands that are always silent, between two frequencies of the transform"
+                f"; take fewer bands, or win_length above {2 * points}",
+                stacklevel=4,
+            )
         return table
 
 

@@ -1,10 +1,10 @@
 """Tables of integers of the front end of microcontroller wake words.
 
-The original (`lite/experimental/microfrontend` as tflite-micro and pymicro-features have it, with kissfft) computes them
-in float32, by C's `cosf`, `log1pf` and `powf`, before it rounds them. Here cosine and power are those of float64, rounded
-to float32: that gives the same integers. With the logarithm it would not: every thirtieth value of the `log1pf` of most C
-libraries (fdlibm's, with which the known models were trained and run) is not the nearest float32, which moves two weights
-of the usual 40 bands by one. So it is computed as there.
+The original (`lite/experimental/microfrontend` as tflite-micro and pymicro-features have it, with kissfft) computes
+them in float32, by C's `cosf`, `log1pf` and `powf`, before it rounds them. Here cosine and power are those of float64,
+rounded to float32: that gives the same integers. With the logarithm it would not: every thirtieth value of the `log1pf`
+of most C libraries (fdlibm's, with which the known models were trained and run) is not the nearest float32, which moves
+two weights of the usual 40 bands by one. So it is computed as there.
 """
 
 from __future__ import annotations
@@ -17,6 +17,7 @@ import numpy.typing as npt
 
 from wavenetlite.features.elementwise import elementwise
 from wavenetlite.support.arrays import Floats
+from wavenetlite.support.errors import ParameterError
 
 Integers = npt.NDArray[np.int64]
 
@@ -142,7 +143,12 @@ def gain(estimate: npt.NDArray[np.uint64], *, strength: float, offset: float, bi
 def gain_table(*, strength: float, offset: float, bits: int) -> Integers:
     """(33, 4): in octave i, from 2**(i - 1) to 2**i, the gain is value + slope x + curve x**2, x from 0 to 1.
 
-    The first two rows are the gains of 0 and 1. Numbers wrap at 16 bits.
+    The first two rows are the gains of 0 and 1.
+
+    Raises
+    ------
+    ParameterError
+        A polynomial does not fit 16 bits, or falls below 0: the original then computes with what has wrapped.
     """
     first = np.uint64(1) << np.arange(1, OCTAVES, dtype=np.uint64)
     last = 2 * first
@@ -154,7 +160,14 @@ def gain_table(*, strength: float, offset: float, bits: int) -> Integers:
     table = np.zeros((OCTAVES + 1, 4), np.int64)
     table[:2, 0] = gain(np.arange(2, dtype=np.uint64), strength=strength, offset=offset, bits=bits)
     table[2:, :3] = np.stack([start, slope, end - start - slope], axis=-1)
-    return table.astype(np.int16).astype(np.int64)
+    x = np.arange(1024)
+    between = table[:, :1] + (((table[:, 2:3] * x >> 5) + 32 * table[:, 1:2]) * x + (1 << 14) >> 15)
+    if np.abs(table).max() > INT16_MOST or between.min() < 0 or between.max() > INT16_MOST:
+        raise ParameterError(
+            f"pcan_strength={strength} and pcan_offset={offset} give gains that do not fit 16 bits; take a smaller"
+            " strength or a larger offset"
+        )
+    return table
 
 
 def log_table() -> Integers:
