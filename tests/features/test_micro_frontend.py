@@ -41,7 +41,7 @@ SPECS = {
     "1,000": wl.MicroFrontend(sr=44100, win_length=1000, hop_length=999, n_mels=1, fmax=20000.0),
     "2,048": wl.MicroFrontend(sr=48000, win_length=2048, hop_length=480, n_mels=64, pcan=False, log=False),
     "strong gain": wl.MicroFrontend(pcan_strength=2.0, pcan_offset=300.0),
-    "no gain": wl.MicroFrontend(pcan_strength=0.0, pcan_offset=0.001, min_signal_remaining=0.0),
+    "no gain": wl.MicroFrontend(pcan_strength=0.0, min_signal_remaining=0.0),
     "no memory": wl.MicroFrontend(even_smoothing=1.0, odd_smoothing=1.0, min_signal_remaining=1.0),
     "no smoothing": wl.MicroFrontend(even_smoothing=0.0, odd_smoothing=0.0),
 }
@@ -73,14 +73,14 @@ def test_values_of_other_options(name, signal):
 @settings(max_examples=25)
 @given(st.data())
 def test_values_of_random_options(data):
-    length = data.draw(st.integers(33, 700))
+    length, strength = data.draw(st.integers(33, 700)), data.draw(st.floats(0.3, 4))
     spec = wl.MicroFrontend(
         sr=data.draw(st.sampled_from([8000, 16000, 22050])), win_length=length,
         hop_length=data.draw(st.integers(1, length)), n_mels=data.draw(st.integers(1, 50)),
         fmin=data.draw(st.floats(0, 300)), fmax=data.draw(st.floats(2000, 3990)),
         even_smoothing=data.draw(st.floats(0, 1)), odd_smoothing=data.draw(st.floats(0, 1)),
         min_signal_remaining=data.draw(st.floats(0, 1)), pcan=data.draw(st.booleans()),
-        pcan_strength=data.draw(st.floats(0, 1.2)), pcan_offset=data.draw(st.floats(50, 1e6)),
+        pcan_strength=strength, pcan_offset=2 ** (6 / strength) * data.draw(st.floats(1.01, 100)),
         log=data.draw(st.booleans()))  # fmt: skip
     rng = np.random.default_rng(data.draw(st.integers(0, 2**32 - 1)))
     x = integers(rng.normal(0, 10 ** data.draw(st.floats(0, 5)), length + 2 * spec.hop_length))
@@ -218,7 +218,7 @@ def test_another_rate_is_refused():
     {"n_mels": 0}, {"n_mels": 513}, {"fmin": -1.0}, {"fmin": 7500.0}, {"fmax": 8000.0}, {"fmax": float("nan")},
     {"fmin": 7990.0, "fmax": 7995.0}, {"even_smoothing": 1.5}, {"odd_smoothing": -0.1}, {"min_signal_remaining": 2},
     {"pcan": 1}, {"log": "yes"}, {"pcan_strength": 11.0}, {"pcan_strength": -1}, {"pcan_offset": 0},
-    {"pcan_strength": 3.0, "pcan_offset": 1.0},
+    {"pcan_offset": 1e30}, {"pcan_strength": 3.0, "pcan_offset": 1.0}, {"pcan_offset": 50.0},
 ], ids=str)  # fmt: skip
 def test_options_that_are_refused(options):
     with pytest.raises(wl.WavenetliteError, match=next(iter(options))) as excinfo:

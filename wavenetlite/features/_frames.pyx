@@ -46,6 +46,9 @@ cdef class FrontEnd:
         self.blocks = Blocks()
         self.kernels = kernels()
 
+    def __init__(self) -> None:
+        raise TypeError("FrontEnd has no computation of its own; use one of its subclasses")
+
     cdef char* copied(self, object values, object dtype) except NULL:
         """An aligned copy of an array that lives as long as this object."""
         cdef cnp.ndarray a = np.ascontiguousarray(values, dtype)

@@ -49,7 +49,7 @@ class MicroFrontend(Features):
         Whether the gain is controlled: a band is multiplied by ``(noise + pcan_offset) ** -pcan_strength`` and then
         compressed.
     pcan_strength, pcan_offset
-        As in the formula; 0 to 10, and at least 0.001.
+        As in the formula; 0 to 4, and at least 2 ** (6 / pcan_strength), so that the gains fit 16 bits.
     log
         Whether to take the logarithm; without it a band is cut off at 65,535.
 
@@ -108,9 +108,11 @@ class MicroFrontend(Features):
         self.min_signal_remaining = share("min_signal_remaining", min_signal_remaining)
         self.pcan, self.log = flag("pcan", pcan), flag("log", log)
         self.pcan_strength = number("pcan_strength", pcan_strength, least=0.0)
-        if self.pcan_strength > 10:
-            raise ParameterError(f"pcan_strength={pcan_strength} must be between 0 and 10")
+        if self.pcan_strength > 4:
+            raise ParameterError(f"pcan_strength={pcan_strength} must be between 0 and 4")
         self.pcan_offset = number("pcan_offset", pcan_offset, least=0.001)
+        if self.pcan_offset > 1e9:
+            raise ParameterError(f"pcan_offset={pcan_offset} must be between 0.001 and 1e9")
         self.versions = tabular.versions()
         self._front = self.make_front()
 

@@ -164,8 +164,8 @@ def gain_table(*, strength: float, offset: float, bits: int) -> Integers:
     between = table[:, :1] + (((table[:, 2:3] * x >> 5) + 32 * table[:, 1:2]) * x + (1 << 14) >> 15)
     if np.abs(table).max() > INT16_MOST or between.min() < 0 or between.max() > INT16_MOST:
         raise ParameterError(
-            f"pcan_strength={strength} and pcan_offset={offset} give gains that do not fit 16 bits; take a smaller"
-            " strength or a larger offset"
+            f"pcan_strength={strength} with pcan_offset={offset} gives gains that do not fit 16 bits; pcan_offset must"
+            f" be at least 2 ** (6 / pcan_strength), {2.0 ** (6 / strength):.4g}"
         )
     return table
 
