@@ -87,6 +87,14 @@ def test_values_of_random_options(data):
     assert same_bits(spec(x), as_features(Reference(spec)(x)))
 
 
+def test_the_largest_root_of_32_bits():
+    """A band's sum just below 2**32 whose root is nearest to 65,536: the original says 65,535; here shifted by 3."""
+    x = integers(np.random.default_rng(90).normal(0, 1000, (401, 480))[156])
+    spec = wl.MicroFrontend(pcan=False, log=False, min_signal_remaining=1.0)
+    assert Reference(spec)(x)[0, 37] == 65535 >> 3
+    assert same_bits(spec(x), as_features(Reference(spec)(x)))
+
+
 def theirs(x):
     """The features of pymicro-features, fed with 10 ms at a time."""
     frontend = pytest.importorskip("pymicro_features", reason="pymicro-features is not installed").MicroFrontend()
