@@ -17,7 +17,7 @@ from wavenetlite.features.filter_banks import Tables
 from wavenetlite.features.front import Front
 from wavenetlite.features.steps import CausalStep, FrameStep, step_from_config
 from wavenetlite.features.stream import FeatureStream
-from wavenetlite.support.arrays import Floats
+from wavenetlite.support.arrays import Floats, Samples
 from wavenetlite.support.checks import count, one_of, positive_int
 from wavenetlite.support.errors import ArrayTypeError, ParameterError
 from wavenetlite.support.html import html
@@ -84,13 +84,15 @@ class Features:
 
     # Use
 
-    def __call__(self, y: Floats, *, sr: int | None = None, on_nonfinite: Literal["raise", "zero"] = "raise") -> Floats:
+    def __call__(
+        self, y: Samples, *, sr: int | None = None, on_nonfinite: Literal["raise", "zero"] = "raise"
+    ) -> Floats:
         """The frames of a whole signal, or of several of the same length.
 
         Parameters
         ----------
         y
-            float32, (samples,), or (streams, samples) for several signals.
+            float32, (samples,), or (streams, samples) for several signals; :class:`MicroFrontend` takes int16, too.
         sr
             Sample rate of `y`, Hz; if given, it must be the spec's: nothing is resampled silently.
         on_nonfinite
@@ -348,8 +350,9 @@ def check_definition(kind: str, saved: Any) -> None:
 
 
 def construct(kind: str, options: dict[str, Any], own: dict[str, Floats] | None) -> Features:
-    arguments = options if own is None or kind in ("MuLaw", "Librosa") else {**options, "tables": own}
-    if own and kind in ("MuLaw", "Librosa"):
+    has_tables = "tables" in option_names(Features.registry[kind])
+    arguments = options if own is None or not has_tables else {**options, "tables": own}
+    if own and not has_tables:
         tabular.checked(own, {})
     try:
         return Features.registry[kind](**arguments)

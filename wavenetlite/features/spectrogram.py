@@ -8,7 +8,7 @@ from typing import Any, ClassVar
 import numpy as np
 
 from wavenetlite.features import filter_banks as tabular
-from wavenetlite.features._frames import FrameStream, FrontEnd
+from wavenetlite.features._frames import FrameStream, SpectralFrontEnd
 from wavenetlite.features.filter_banks import Tables
 from wavenetlite.features.spec import Features
 from wavenetlite.features.windows import needs_scipy, window_named
@@ -108,8 +108,8 @@ class Spectrogram(Features):
     def own_tables(self) -> dict[str, Floats]:
         return self._tables
 
-    def make_front(self) -> FrontEnd:
-        return FrontEnd(
+    def make_front(self) -> SpectralFrontEnd:
+        return SpectralFrontEnd(
             tabular.join(self._tables["window"]),
             hop_length=self.hop_length,
             left_pad=self.left_pad,
@@ -118,7 +118,7 @@ class Spectrogram(Features):
         )
 
     def reduction(self) -> dict[str, Any]:
-        """Arguments of `FrontEnd` that say how it reduces a frame's powers."""
+        """Arguments of `SpectralFrontEnd` that say how it reduces a frame's powers."""
         return {}
 
     @property
