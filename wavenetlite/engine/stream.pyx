@@ -11,6 +11,7 @@ import numpy as np
 
 from wavenetlite.support.snapshots cimport HEADER, NETWORK, TRAILER, begin, finish, payload, validate
 from wavenetlite.support.checks import channels_error, count, one_of
+from wavenetlite.kernels.turns cimport leave_turn, take_turn
 from wavenetlite.engine.plan cimport MUCH_WORK, PIECE_FRAMES, PIECE_WORK, Memory, Plan, Workspace
 from wavenetlite.support.errors import ArrayTypeError, ParameterError, SnapshotError, StreamStateError
 
@@ -183,7 +184,9 @@ cdef class Stream:
             self.run_in_pieces(<const float*>cnp.PyArray_DATA(x), cp, c_step, frames, <float*>cnp.PyArray_DATA(y))
         elif frames * plan.multiply_adds > MUCH_WORK:
             with nogil:
+                leave_turn()
                 self.run(<const float*>cnp.PyArray_DATA(x), cp, c_step, frames, <float*>cnp.PyArray_DATA(y))
+                take_turn()
         else:
             self.run(<const float*>cnp.PyArray_DATA(x), cp, c_step, frames, <float*>cnp.PyArray_DATA(y))
         return y
@@ -207,7 +210,9 @@ cdef class Stream:
                     c_done = plan.condition_frames(first + done) - plan.condition_frames(first)
                 at = memory.frames_out - out
                 with nogil:
+                    leave_turn()
                     self.run(x + done * plan.in_channels, c + c_done * c_step, c_step, now, y + at * plan.out_channels)
+                    take_turn()
                 done += now
                 PyErr_CheckSignals()
         except BaseException:

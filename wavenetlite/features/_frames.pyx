@@ -16,6 +16,7 @@ from libc.string cimport memcpy, memmove, memset
 from wavenetlite.features._steps cimport FrameState
 from wavenetlite.kernels.dispatch cimport kernels
 from wavenetlite.kernels.packed cimport Blocks
+from wavenetlite.kernels.turns cimport leave_turn, take_turn
 from wavenetlite.kernels.types cimport Fourier, Front, Kernels
 
 from struct import Struct
@@ -312,11 +313,15 @@ cdef class FrameStream:
             self.compute_front(block, step, fresh, frames, x)
             for state in self.states[:-1]:
                 with nogil:
+                    leave_turn()
                     state.run(x, frames, y)
+                    take_turn()
                 x, y = y, x
             state = self.states[-1]
             with nogil:
+                leave_turn()
                 state.run(x, frames, out)
+                take_turn()
         finally:
             free(between)
         return 0
@@ -336,10 +341,12 @@ cdef class FrameStream:
             work = <double*>allocated
         work = <double*>((<uintptr_t>work + 63) // 64 * 64)
         with nogil:
+            leave_turn()
             for signal in range(self.signals):
                 self.signal_frames(
                     self.carry + signal * self.ld, block + signal * step, fresh, frames,
                     out + signal * frames * front.channels, work)
+            take_turn()
         free(allocated)
         return 0
 
