@@ -21,6 +21,7 @@ import sys
 import tempfile
 from importlib.metadata import version
 from pathlib import Path
+from time import perf_counter
 
 import numpy as np
 import soundfile
@@ -62,7 +63,7 @@ def section() -> Section:
         Case("the command, first run", {OURS: lambda: command(data, place / "first", new=True)}),
         Case("the command, nothing changed", {OURS: lambda: command(data, place / "again", new=False)}),
     ]
-    cases = [Case(case.name, case.calls, "a clip", CLIPS) for case in cases]
+    cases = [Case(case.name, case.calls, "a clip", CLIPS, clock=perf_counter) for case in cases]
     return Section("pipeline", f"Pipeline: {CLIPS} clips of a second to log-mel features", cases, versions, missing)
 
 
