@@ -138,7 +138,7 @@ def section() -> Section:
 
         versions = {name: f"torch {torch.__version__}" for case in cases for name in case.calls if name != OURS}
     return Section(
-        "ops", "Dilated convolutions of images (`wl.ops`)", cases, versions, {"torch": reason} if reason else {}
+        "ops", "Dilated convolutions of images (wl.ops)", cases, versions, {"torch": reason} if reason else {}
     )
 
 

@@ -54,7 +54,8 @@ cdef cnp.ndarray output_array(object out, Py_ssize_t rows, Py_ssize_t channels, 
     shape[1] = channels
     if out is None:
         return cnp.PyArray_EMPTY(2, shape, cnp.NPY_FLOAT32, 0)
-    if not cnp.PyArray_Check(out) or isinstance(out, np.ma.MaskedArray):        # whose mask would stay
+    if not cnp.PyArray_CheckExact(out) and (
+            not cnp.PyArray_Check(out) or isinstance(out, np.ma.MaskedArray)):          # whose mask would stay
         raise ArrayTypeError(f"out is a {type(out).__name__}; it must be a NumPy array")
     if cnp.PyArray_TYPE(<cnp.ndarray>out) != cnp.NPY_FLOAT32:
         raise ArrayTypeError(f"out has dtype {out.dtype}; it must be float32")
