@@ -784,14 +784,14 @@ cdef class StreamPool:
     cdef cnp.ndarray checked_ids(self, object ids):
         """The ids as a contiguous int64 array."""
         cdef cnp.ndarray a
-        if cnp.PyArray_Check(ids) and not isinstance(ids, np.ma.MaskedArray):
+        if cnp.PyArray_CheckExact(ids) or (cnp.PyArray_Check(ids) and not isinstance(ids, np.ma.MaskedArray)):
             a = ids
+            if cnp.PyArray_TYPE(a) == cnp.NPY_INT64 and cnp.PyArray_NDIM(a) == 1 and cnp.PyArray_ISCARRAY_RO(a):
+                return a
             if a.dtype.kind not in "iu":
                 raise ArrayTypeError(f"ids has dtype {a.dtype}; it must be int64")
             if cnp.PyArray_NDIM(a) != 1:
                 raise ParameterError(f"ids has shape {ids.shape}; it must have one dimension, one id per row of X")
-            if cnp.PyArray_TYPE(a) == cnp.NPY_INT64 and cnp.PyArray_ISCARRAY_RO(a):
-                return a
             ids = a.tolist()
         elif not isinstance(ids, (list, tuple, range)):
             raise ArrayTypeError(f"ids is a {type(ids).__name__}; it must be a list of ids or an int64 array")
