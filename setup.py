@@ -139,6 +139,7 @@ def extensions() -> list[Extension]:
         "wavenetlite.kernels.dispatch",
         "wavenetlite.kernels.packed",
         "wavenetlite.kernels.training",
+        "wavenetlite.kernels.turns",
         "wavenetlite.features._frames",
         "wavenetlite.features._micro",
         "wavenetlite.features._steps",

@@ -6,13 +6,17 @@ Drawn 1,000 units wide with letters of 22, so that they can be read at half that
 from collections.abc import Callable, Mapping, Sequence
 from html import escape
 from math import ceil, floor, log10
+from textwrap import wrap
 
 PALETTE = (
     "#2b7bd0", "#d0551f", "#2c8f4e", "#b9529f", "#8a7a10", "#1e8f98", "#8763d6", "#d5435c", "#7a7f86", "#a3683a",
 )  # fmt: skip
 """Of middle luminance: at least 3 to 1 against the light page and the dark one."""
 WIDTH, LETTER, LINE = 1000, 22, 27
+LETTER_WIDTH = 11
 LEFT, RIGHT, TOP, BOTTOM = 110, 330, 20, 80
+COLUMNS = 3
+PANEL_WIDTH, PANEL_HEIGHT = WIDTH / COLUMNS, 240
 
 Point = tuple[float, float]
 
@@ -31,7 +35,7 @@ def lines(series: Mapping[str, Mapping[str, float]], cases: Sequence[str], *, x:
     ends = {}
     for number, (name, line) in enumerate(series.items()):
         points = [(across(at), up(log10(line[case]))) for at, case in enumerate(cases) if case in line]
-        parts.append(_path(points, number))
+        parts.append(_path(points, number, width=6 if number == 0 else 3))  # ours, the first, is thicker
         ends[name] = points[-1]
     heights = _apart([ends[name][1] for name in ends], TOP + 8, height - BOTTOM)
     for number, (name, at) in enumerate(zip(ends, heights, strict=True)):
@@ -68,6 +72,60 @@ def bars(groups: Mapping[str, Mapping[str, tuple[float, float, float]]], *, x: s
     return _svg(height, parts, f"{x}, a bar a contender")
 
 
+def panels(
+    panels: Mapping[str, Mapping[str, Sequence[float | None]]], names: Sequence[str], ends: tuple[str, str], *, y: str
+) -> str:
+    """A small chart each, of a line a contender over the same points in time; None where it was not measured.
+
+    Every panel has a logarithmic scale of its own, in which 1 is marked. `names` are those of all charts of a page, so
+    that a contender looks the same in each; `ends` are the first date and the last.
+    """
+    parts, top = _legend({name: names.index(name) for series in panels.values() for name in series})
+    headings = [wrap(title, int((PANEL_WIDTH - 20) / LETTER_WIDTH)) for title in panels]
+    heading = LINE * max(map(len, headings))
+    tall = heading + PANEL_HEIGHT
+    for at, (title, series) in enumerate(zip(headings, panels.values(), strict=True)):
+        left, upper = at % COLUMNS * PANEL_WIDTH, top + at // COLUMNS * tall
+        parts += [_label(left + 10, upper + LINE * n, line, "start", weight="bold") for n, line in enumerate(title, 1)]
+        parts += _panel(series, names, ends, (left, upper + heading))
+    return _svg(top + tall * ceil(len(panels) / COLUMNS), parts, f"{y} over time, a line a contender")
+
+
+def _legend(numbers: Mapping[str, int]) -> tuple[list[str], float]:
+    """Marks and names in rows, and the height that they take."""
+    parts, x, y = [], 16.0, float(LINE)
+    for name, number in numbers.items():
+        width = 40 + LETTER_WIDTH * len(name)
+        if x + width > WIDTH:
+            x, y = 16.0, y + LINE
+        parts.append(_mark((x + 8, y - 7), number) + _label(x + 24, y, name, "start"))
+        x += width + 16
+    return parts, y + LINE
+
+
+def _panel(
+    series: Mapping[str, Sequence[float | None]], names: Sequence[str], ends: tuple[str, str], corner: Point
+) -> list[str]:
+    left, top = corner
+    start, end = left + 74.0, left + PANEL_WIDTH - 24
+    upper, lower = top + 16, top + PANEL_HEIGHT - 2 * LINE
+    values = [value for line in series.values() for value in line if value is not None]
+    middle, spread = log10(min(values) * max(values)) / 2, max(log10(max(values) / min(values)), 0.3)
+    low, high = middle - 0.6 * spread, middle + 0.6 * spread
+    up, count = _scale(low, high, lower, upper), max(map(len, series.values()))
+    across = _scale(0, count - 1, start, end) if count > 1 else lambda _: (start + end) / 2
+    parts = []
+    for tick in _ticks(low, high):
+        parts.append(_label(start - 12, up(log10(tick)) + 7, _number(tick), "end"))
+        parts.append(_rule(start - 4, up(log10(tick)), end, opacity=0.8 if tick == 1 else 0.25))
+    when = (("start", left + 10), ("end", end)) if count > 1 else (("middle", (start + end) / 2),)
+    parts += [_label(x, lower + 32, date, anchor) for date, (anchor, x) in zip(ends, when, strict=False)]
+    for name, line in series.items():
+        points = [(across(at), up(log10(value))) for at, value in enumerate(line) if value is not None]
+        parts.append(_path(points, names.index(name), width=3))
+    return parts
+
+
 def short(value: float) -> str:
     """Three digits, the thousands grouped."""
     return f"{value:.3g}" if value < 1000 else f"{value:,.0f}"
@@ -83,7 +141,7 @@ def _scale(first: float, last: float, start: float, end: float) -> Callable[[flo
 
 
 def _ticks(low: float, high: float) -> list[float]:
-    """1, 2 and 5 of every decade, powers of ten alone where there are many decades."""
+    """1, 2 and 5 of every decade; powers of ten alone where there are many."""
     digits = (1, 2, 5) if high - low <= 2.5 else (1,)
     found = [digit * 10.0**decade for decade in range(floor(low), ceil(high) + 1) for digit in digits]
     return [tick for tick in found if low - 1e-9 <= log10(tick) <= high + 1e-9]
@@ -104,10 +162,9 @@ def _rule(x: float, y: float, to_x: float, to_y: float | None = None, *, opacity
     return f'<line {ends} stroke="currentColor" stroke-opacity="{opacity}" stroke-width="{1 if opacity < 1 else 2}"/>'
 
 
-def _path(points: Sequence[Point], number: int) -> str:
-    """A contender's line with its marks; ours, the first, is thicker."""
+def _path(points: Sequence[Point], number: int, width: int) -> str:
+    """A contender's line with its marks."""
     places = " ".join(f"{x:.1f},{y:.1f}" for x, y in points)
-    width = 6 if number == 0 else 3
     colour = PALETTE[number % len(PALETTE)]
     line = f'<polyline points="{places}" fill="none" stroke="{colour}" stroke-width="{width}"/>'
     return line + "".join(_mark(point, number) for point in points)

@@ -24,13 +24,16 @@ INSTRUCTION_SETS = ("neon", "sse2", "avx2", "avx512")
 
 
 class Runner(Protocol):
-    """One network at one block length, with its buffers allocated and its state at the start of a signal."""
+    """One network at one length of a call, with its buffers allocated and its state at the start of a signal."""
 
     settles: int
     """Frames at the start of a signal that need not agree: the state before it is not zero."""
 
     def render(self, x: np.ndarray) -> np.ndarray:
-        """Output for (frames, in_channels) float32, called with a block of the prepared length at a time."""
+        """Output for (frames, in_channels) float32, called with a block of the prepared length at a time.
+
+        With several clips a call, the input of one call, (clips, frames, in_channels).
+        """
 
     def seconds(self, calls: int) -> float:
         """Seconds of a call, over a loop of `calls` calls with nothing else in it."""
@@ -41,11 +44,15 @@ class Calls:
 
     settles = 0
 
-    def __init__(self, frames: int):
+    def __init__(self, frames: int, clips: int = 1):
         self.frames = frames
+        self.clips = clips
 
     def feed(self, block: np.ndarray) -> np.ndarray:
-        """Run one call on (frames, in_channels) float32; returns its (frames, out_channels) as a new array."""
+        """Run one call on (frames, in_channels) float32; returns its (frames, out_channels) as a new array.
+
+        With several clips a call both have a first axis of them.
+        """
         raise NotImplementedError
 
     def run(self, calls: int) -> None:
@@ -53,6 +60,8 @@ class Calls:
         raise NotImplementedError
 
     def render(self, x: np.ndarray) -> np.ndarray:
+        if x.ndim == 3:
+            return self.feed(x)
         return np.concatenate([self.feed(x[start : start + self.frames]) for start in range(0, len(x), self.frames)])
 
     def seconds(self, calls: int) -> float:
@@ -67,8 +76,8 @@ class Contender(Protocol):
     version: str
     tolerance: float
 
-    def prepare(self, network: Network, frames: int, *, streaming: bool) -> Runner:
-        """Build `network` for calls of `frames` frames: blocks of a stream, or whole signals."""
+    def prepare(self, network: Network, frames: int, *, streaming: bool, clips: int = 1) -> Runner:
+        """Build `network` for calls of `frames` frames: blocks of a stream, or whole signals, `clips` a call."""
 
 
 class UnavailableError(Exception):

@@ -1,89 +1,83 @@
-"""Networks of others, one frame a call, one thread: ``python -m benchmarks.interchange [--core N]``.
+"""``python -m benchmarks.interchange``: networks of others, one frame a call, one thread.
 
 wekws' MDTC (4 stacks of 4 blocks, 64 channels, 80 features) beside ONNX Runtime, which runs the streaming graph that
 wavenetlite exports of it, with its cache bound in place; and pytorch-tcn's TCN beside its own streaming. Everybody's
-stream is compared with ours offline before it is timed. Rounds time ours and the peer in turn; times are medians over
-the rounds, ratios medians of the rounds' ratios. Who is missing is named and left out.
+stream is compared with ours offline before it is timed.
 """
 
-import argparse
-import io
 import os
-import statistics
-import time
+
+os.environ.update(OMP_NUM_THREADS="1", OPENBLAS_NUM_THREADS="1", MKL_NUM_THREADS="1")  # before NumPy is imported
+
+import io
+from collections.abc import Callable
+from typing import Any
 
 import numpy as np
 
 import wavenetlite as wl
+from benchmarks import side_by_side
+from benchmarks.contenders import Library
+from benchmarks.side_by_side import Case, Section
 from wavenetlite.formats import wekws
 from wavenetlite.formats.tensors import Weights
 
-ROUNDS, SECONDS, CHECKED = 15, 0.05, 300
+CHECKED, TIMED = 300, 50
+TOLERANCE = 1e-4
 FEATURES, CHANNELS, KERNEL = 80, 64, 5
+OURS, ORT, PYTORCH_TCN = f"ours {wl.isa()}", "ort", "pytorch-tcn"
+LIBRARIES = {
+    ORT: Library("", ("onnx", "onnxruntime"), "onnx onnxruntime", ()),
+    PYTORCH_TCN: Library("", ("torch", "pytorch_tcn"), "torch==2.13.0 pytorch-tcn", ()),
+}
+Step = Callable[[np.ndarray], np.ndarray]
+"""Feeds a frame, (1, channels), to a stream."""
 
 
-def main():
-    """Measure both networks and print one line for each."""
-    parser = argparse.ArgumentParser(prog="python -m benchmarks.interchange", description=__doc__.split(":")[0])
-    parser.add_argument("--core", type=int, help="run on this core (Linux)")
-    core = parser.parse_args().core
-    if core is not None:
-        os.sched_setaffinity(0, {core})
-    for title, case in (("wekws MDTC, ONNX Runtime", mdtc), ("pytorch-tcn, its own streaming", pytorch_tcn)):
-        try:
-            model, peer = case()
-        except ImportError as error:
-            print(f"{title}: not measured: {error}")
+def section() -> Section:
+    """Both networks, each beside its peer."""
+    cases: list[Case] = []
+    versions: dict[str, str] = {}
+    missing: dict[str, str] = {}
+    for name, peer, make in (("wekws' MDTC", ORT, mdtc), ("pytorch-tcn's TCN", PYTORCH_TCN, pytorch_tcn)):
+        if reason := LIBRARIES[peer].missing():
+            missing[peer] = reason
             continue
-        x = np.random.default_rng(1).standard_normal((CHECKED, model.in_channels), dtype=np.float32)
-        check(model, ours(model), x)
-        check(model, peer, x)
-        own, other, ratio = in_turn(ours(model), peer, x)
-        print(f"{title}: {model.parameter_count} parameters; ours {own:.2f} us, peer {other:.1f} us, {ratio:.0f} x")
+        model, step, versions[peer] = make()
+        cases.append(case(name, model, peer, step))
+    return Section("interchange", "Interchange: networks of others, one frame a call", cases, versions, missing)
 
 
-def ours(model):
-    """A function of a frame (1, channels)."""
+def case(name: str, model: wl.nn.Module, peer: str, step: Step) -> Case:
+    x = np.random.default_rng(1).standard_normal((CHECKED, model.in_channels), dtype=np.float32)
+    expected, errors = model(x), {}
+    for who, one in ((OURS, ours(model)), (peer, step)):
+        y = np.concatenate([one(frame[None]).copy() for frame in x])
+        errors[who] = float(np.abs(y - expected).max() / np.abs(expected).max())
+        if not errors[who] <= TOLERANCE:
+            raise SystemExit(f"{who}: wrong output: it differs by {errors[who]:.1e} of its scale")
+    frames = [frame[None] for frame in x[:TIMED]]
+    mine = ours(model)
+    calls = {OURS: lambda: [mine(one) for one in frames], peer: lambda: [step(one) for one in frames]}
+    return Case(name, calls, "a frame", TIMED, {peer: errors[peer]})
+
+
+def ours(model: wl.nn.Module) -> Step:
     stream, out = model.stream(), np.empty((1, model.out_channels), np.float32)
     return lambda frame: stream.process(frame, out=out)
 
 
-def check(model, step, x):
-    """Raise unless frames one by one give what the whole signal does."""
-    expected = model(x)
-    y = np.concatenate([step(frame[None]).copy() for frame in x])
-    if np.abs(y - expected).max() > 1e-4 * np.abs(expected).max():
-        raise SystemExit(f"wrong output: it differs by {np.abs(y - expected).max()}")
-
-
-def in_turn(own, peer, x):
-    """Microseconds a call of both, and how many times longer the peer takes."""
-    frame = x[:1].copy()
-    times = [(timed(own, frame), timed(peer, frame)) for _ in range(ROUNDS)]
-    mine, others = zip(*times, strict=True)
-    return statistics.median(mine), statistics.median(others), statistics.median(b / a for a, b in times)
-
-
-def timed(step, frame):
-    calls, first = 0, time.perf_counter()
-    while time.perf_counter() - first < SECONDS:
-        for _ in range(20):
-            step(frame)
-        calls += 20
-    return (time.perf_counter() - first) / calls * 1e6
-
-
 # ------------------------------------------------------------------------------------------------ wekws' MDTC
-def mdtc_tensors(rng):
+def mdtc_tensors(rng: np.random.Generator) -> dict[str, np.ndarray]:
     """Random weights under wekws' names."""
     tensors = {}
 
-    def convolution(name, *shape):
+    def convolution(name: str, *shape: int) -> None:
         bound = 1 / np.sqrt(np.prod(shape[1:]))
         tensors[f"{name}.weight"] = rng.uniform(-bound, bound, shape).astype(np.float32)
         tensors[f"{name}.bias"] = rng.uniform(-bound, bound, shape[0]).astype(np.float32)
 
-    def norm(name, channels):
+    def norm(name: str, channels: int) -> None:
         for part, least, most in (("weight", 0.5, 1.5), ("bias", -0.3, 0.3), ("running_mean", -0.3, 0.3),
                                   ("running_var", 0.5, 2.0)):  # fmt: skip
             tensors[f"{name}.{part}"] = rng.uniform(least, most, channels).astype(np.float32)
@@ -100,13 +94,15 @@ def mdtc_tensors(rng):
     return tensors
 
 
-def mdtc():
+def mdtc() -> tuple[wl.nn.Module, Step, str]:
+    import onnxruntime
+
     tensors = mdtc_tensors(np.random.default_rng(0))
     model = wekws.network(Weights(tensors), causal=True, norm_var=True, classifier="element")
-    return model, onnx_runtime(model)
+    return model, onnx_runtime(model), f"onnxruntime {onnxruntime.__version__}"
 
 
-def onnx_runtime(model):
+def onnx_runtime(model: wl.nn.Module) -> Step:
     """The streaming graph in ONNX Runtime; what it returns as its cache is bound as the next call's."""
     import onnxruntime
 
@@ -116,7 +112,7 @@ def onnx_runtime(model):
     wl.formats.FORMATS["onnx"].save(model, data, streaming=True)
     session = onnxruntime.InferenceSession(data.getvalue(), options, providers=["CPUExecutionProvider"])
     cache = initial_cache(session)
-    x, binding = np.zeros((1, model.in_channels, 1), np.float32), session.io_binding()
+    x = np.zeros((1, model.in_channels, 1), np.float32)
     out, caches = np.empty((1, model.out_channels, 1), np.float32), [cache, np.empty_like(cache)]
     bindings = []
     for old, new in (caches, caches[::-1]):
@@ -128,7 +124,7 @@ def onnx_runtime(model):
         bindings.append(binding)
     turn = [0]
 
-    def step(frame):
+    def step(frame: np.ndarray) -> np.ndarray:
         x[0, :, 0] = frame[0]
         session.run_with_iobinding(bindings[turn[0]])
         turn[0] ^= 1
@@ -137,7 +133,7 @@ def onnx_runtime(model):
     return step
 
 
-def initial_cache(session):
+def initial_cache(session: Any) -> np.ndarray:
     metadata = session.get_modelmeta().custom_metadata_map
     shape = [1, *(int(n) for n in metadata["cache_shape"].strip("[]").split(",") if n.strip())][-2:]
     if metadata["cache_initial"] != "zeros":
@@ -146,20 +142,23 @@ def initial_cache(session):
 
 
 # ------------------------------------------------------------------------------------------------ pytorch-tcn
-def pytorch_tcn():
+def pytorch_tcn() -> tuple[wl.nn.Module, Step, str]:
+    from importlib.metadata import version
+
     import pytorch_tcn as library
     import torch
 
     torch.set_num_threads(1)
     torch.manual_seed(0)
     module = library.TCN(40, [64] * 8, kernel_size=4).eval()
+    model = wl.from_torch(module)
 
-    def step(frame):
+    def step(frame: np.ndarray) -> np.ndarray:
         with torch.inference_mode():
             return module(torch.from_numpy(frame.T)[None], inference=True)[0].T.numpy()
 
-    return wl.from_torch(module), step
+    return model, step, f"pytorch-tcn {version('pytorch-tcn')}, torch {torch.__version__}"
 
 
 if __name__ == "__main__":
-    main()
+    side_by_side.main(section, __doc__, rounds=15)

@@ -24,15 +24,17 @@ class Effort:
 
 @dataclass(frozen=True)
 class Case:
-    """One network at one length: blocks of a stream, or whole signals."""
+    """One network at one length: blocks of a stream, or whole signals, of which a call may take several."""
 
     model: str
     frames: int
     streaming: bool
+    clips: int = 1
 
     @property
     def label(self) -> str:
-        return f"{'block' if self.streaming else 'whole'} {self.frames}"
+        clips = f"{self.clips} x " if self.clips > 1 else ""
+        return f"{'block' if self.streaming else 'whole'} {clips}{self.frames}"
 
 
 def in_turn(names: Sequence[str]) -> list[str]:
@@ -46,7 +48,7 @@ def measure(case: Case, macs: int, workers: dict[str, Worker], effort: Effort) -
     """Prepare and check the case in every worker, then time those that passed in turn."""
     peaks = _peaks(workers)
     best = max(peaks.values(), default=None)
-    row = Row(case.model, case.label, "", frames=case.frames, macs=macs)
+    row = Row(case.model, case.label, "", frames=case.clips * case.frames, macs=macs)
     rows = {name: replace(row, contender=name, peak=peaks.get(name, best), seconds=[]) for name in workers}
     for name, worker in workers.items():
         _prepare(rows[name], worker, case, effort.seconds)
@@ -58,7 +60,7 @@ def measure(case: Case, macs: int, workers: dict[str, Worker], effort: Effort) -
 
 def _prepare(row: Row, worker: Worker, case: Case, seconds: float) -> None:
     try:
-        row.error = worker.ask("prepare", case.model, case.frames, case.streaming)
+        row.error = worker.ask("prepare", case.model, case.frames, case.streaming, case.clips)
         worker.ask("calibrate", seconds)
     except WorkerError as error:
         row.failure = str(error)

@@ -287,7 +287,11 @@ def one_layer(seed: int = 4) -> Network:
 NETWORKS: dict[str, Callable[[], Network]] = {"A": amp_modeler, "B": deep_voice, "C": keyword_tcn, "call": one_layer}
 
 
-def signal(network: Network, frames: int) -> np.ndarray:
-    """The seeded input of `network`, (frames, in_channels) float32; a shorter one is a prefix of a longer one."""
+def signal(network: Network, frames: int, clips: int = 1) -> np.ndarray:
+    """The seeded input of `network`, float32: (frames, in_channels), or (clips, frames, in_channels) of several clips.
+
+    A shorter one is a prefix of a longer one.
+    """
     rng = np.random.default_rng(2024)
-    return rng.standard_normal((frames, network.in_channels)).astype(np.float32)
+    x = rng.standard_normal((clips * frames, network.in_channels)).astype(np.float32)
+    return x if clips == 1 else x.reshape(clips, frames, -1)

@@ -2,38 +2,32 @@
 
 The speech network's convolutions, log-mel (98, 40, 1) through three of 3 x 3 with dilations 1, 2 and 3, 16 or 32
 channels; and a stack of 64 channels on 128 x 128 with dilations 1, 2 and 4. Each stack as a whole, every output the
-next one's input, then each convolution alone. Outputs are compared with each other first.
+next one's input, then each convolution alone. Outputs are compared with ours first.
 
 PyTorch runs eager in inference mode: on contiguous tensors, on channels-last ones (filters too), and with oneDNN's own
-layout and filters repacked beforehand (`to_mkldnn`); reported is the fastest of them in each case. Ours packs its
-filters in every call. A round times every contender once, in turn, 10 ms each, by the thread's own processor time, so
-that other programs on the machine count for little; reported are medians over the rounds and medians of the rounds'
-ratios. Memory that was freed stays with the process, or some outputs would cost page faults and others not.
+layout and filters repacked beforehand (`to_mkldnn`). Ours packs its filters in every call. Memory that was freed stays
+with the process, or some outputs would cost page faults and others not.
 """
 
 import os
 
 os.environ.update(OMP_NUM_THREADS="1", OPENBLAS_NUM_THREADS="1", MKL_NUM_THREADS="1")  # before NumPy is imported
 
-import argparse
 import ctypes
-import json
-from collections.abc import Callable
 from dataclasses import dataclass
-from pathlib import Path
-from statistics import median
-from time import perf_counter, thread_time_ns
 from typing import Any
 
 import numpy as np
 
 import wavenetlite as wl
-from wavenetlite.kernels import fma_peak
+from benchmarks import side_by_side
+from benchmarks.contenders import Library
+from benchmarks.side_by_side import Call, Case, Section
 
 TOLERANCE = 1e-5  # of the largest value
-TURN_US = 10_000
 M_TRIM_THRESHOLD, M_MMAP_THRESHOLD = -1, -3  # malloc.h
-Call = Callable[[], Any]
+OURS = f"ours {wl.isa()}"
+LIBRARY = Library("", ("torch",), "torch==2.13.0", ())
 
 
 @dataclass(frozen=True)
@@ -46,21 +40,12 @@ class Stack:
     rates: tuple[int, ...]
 
     def parts(self) -> list["Stack"]:
-        """The convolutions by themselves, if there are several."""
-        names = [
-            f"  {i} to {o}, dilation {r}" for i, o, r in zip(self.channels, self.channels[1:], self.rates, strict=False)
+        """The convolutions by themselves."""
+        named = [
+            (f"{i} to {o}, dilation {r}", (i, o), (r,))
+            for i, o, r in zip(self.channels, self.channels[1:], self.rates, strict=False)
         ]
-        return [
-            Stack(name, self.size, self.channels[n : n + 2], self.rates[n : n + 1])
-            for n, name in enumerate(names)
-            if len(names) > 1
-        ]
-
-    @property
-    def operations(self) -> int:
-        """Multiplications and additions, zeros of the padding included."""
-        pairs = zip(self.channels, self.channels[1:], strict=False)
-        return 2 * 9 * self.size[0] * self.size[1] * sum(i * o for i, o in pairs)
+        return [Stack(f"{self.name}: {name}", self.size, channels, rates) for name, channels, rates in named]
 
 
 STACKS = [
@@ -112,11 +97,13 @@ def pytorch(stack: Stack) -> dict[str, Call]:
 
     last = {"memory_format": torch.channels_last}
     ways = {
-        "contiguous": convolutions(value, weights),
-        "channels last": convolutions(value.contiguous(**last), [weight.contiguous(**last) for weight in weights]),
+        "torch contiguous": convolutions(value, weights),
+        "torch channels last": convolutions(
+            value.contiguous(**last), [weight.contiguous(**last) for weight in weights]
+        ),
     }
     if torch.backends.mkldnn.is_available():
-        ways["oneDNN's layout"] = repacked(stack, value, weights)
+        ways["torch oneDNN"] = repacked(stack, value, weights)
     return ways
 
 
@@ -140,13 +127,38 @@ def repacked(stack: Stack, value: Any, weights: list[Any]) -> Call:
     return call
 
 
-def check(mine: np.ndarray, call: Call, name: str) -> None:
-    """The contender computes what ours does."""
-    y = call()
+def section() -> Section:
+    """Stacks and their convolutions, PyTorch's ways beside ours."""
+    keep_memory()
+    reason = LIBRARY.missing()
+    cases = [case(one, peers=not reason) for stack in STACKS for one in (stack, *stack.parts())]
+    versions: dict[str, str] = {}
+    if not reason:
+        import torch
+
+        versions = {name: f"torch {torch.__version__}" for case in cases for name in case.calls if name != OURS}
+    return Section(
+        "ops", "Dilated convolutions of images (wl.ops)", cases, versions, {"torch": reason} if reason else {}
+    )
+
+
+def case(stack: Stack, *, peers: bool) -> Case:
+    """Ours, and PyTorch's ways after their outputs have been compared with it."""
+    mine = ours(stack)
+    theirs = pytorch(stack) if peers else {}
+    y = mine()
+    errors = {name: difference(y, call, name) for name, call in theirs.items()}
+    return Case(stack.name, {OURS: mine, **theirs}, errors=errors)
+
+
+def difference(mine: np.ndarray, call: Call, name: str) -> float:
+    """How far a contender's output is from ours, of the largest value."""
+    y: Any = call()
     theirs = (y.to_dense() if y.is_mkldnn else y).numpy().transpose(0, 2, 3, 1)
-    error = np.abs(mine - theirs).max() / np.abs(theirs).max()
+    error = float(np.abs(mine - theirs).max() / np.abs(theirs).max())
     if not error <= TOLERANCE:
         raise SystemExit(f"{name} differs from ours by {error:.1e} of the largest value")
+    return error
 
 
 def keep_memory() -> None:
@@ -157,54 +169,5 @@ def keep_memory() -> None:
             mallopt(parameter, 1 << 30)
 
 
-def timed(call: Call, calls: int) -> float:
-    """Microseconds per call."""
-    start = thread_time_ns()
-    for _ in range(calls):
-        call()
-    return 1e-3 * (thread_time_ns() - start) / calls
-
-
-def measured(calls: dict[str, Call], seconds: float) -> dict[str, list[float]]:
-    """Microseconds of every call, one value a round, for so long."""
-    counts = {name: max(1, round(TURN_US / timed(call, 3))) for name, call in calls.items()}
-    times: dict[str, list[float]] = {name: [] for name in calls}
-    end = perf_counter() + seconds
-    while perf_counter() < end or len(times["ours"]) < 5:
-        for name, call in calls.items():
-            times[name].append(timed(call, counts[name]))
-    return times
-
-
-def row(stack: Stack, seconds: float, peak: float) -> dict[str, Any]:
-    """Measure one stack and print its line."""
-    mine = ours(stack)
-    theirs = pytorch(stack)
-    y = mine()
-    for name, call in theirs.items():
-        check(y, call, name)
-    times = measured({"ours": mine, **theirs}, seconds)
-    best = min(theirs, key=lambda name: median(times[name]))
-    ratio = median(a / b for a, b in zip(times[best], times["ours"], strict=True))
-    taken, its = median(times["ours"]), median(times[best])
-    speed = 1e-3 * stack.operations / taken
-    print(f"{stack.name:32}{taken:9.0f}{its:11.0f}  {best:16}{ratio:6.2f}{speed:10.0f}{speed / peak:8.0%}", flush=True)
-    return {"name": stack.name.strip(), "ours_us": taken, "pytorch_us": its, "best": best, "ratio": ratio}
-
-
-def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--seconds", type=float, default=3.0, help="seconds per line (default 3)")
-    parser.add_argument("--json", metavar="FILE", help="write the results to a file as well")
-    arguments = parser.parse_args()
-    keep_memory()
-    peak = fma_peak()
-    print(f"FMA peak of {wl.isa()}: {peak:.0f} GFLOP/s")
-    print(f"{'':32}{'ours us':>9}{'PyTorch us':>11}  {'its fastest way':16}{'ratio':>6}{'GFLOP/s':>10}{'of peak':>8}")
-    results = [row(one, arguments.seconds, peak) for stack in STACKS for one in (stack, *stack.parts())]
-    if arguments.json:
-        Path(arguments.json).write_text(json.dumps(results, indent=1))
-
-
 if __name__ == "__main__":
-    main()
+    side_by_side.main(section, __doc__, rounds=15)

@@ -71,10 +71,10 @@ class StreamRunner(Calls):
 
 
 class WholeRunner(Calls):
-    """The model called on a whole signal."""
+    """The model called on a whole signal, or on several."""
 
-    def __init__(self, model, frames: int):
-        super().__init__(frames)
+    def __init__(self, model, frames: int, clips: int):
+        super().__init__(frames, clips)
         self._model = model
         self._x = None
 
@@ -96,9 +96,9 @@ class Wavenetlite:
     def __init__(self, version: str):
         self.version = version
 
-    def prepare(self, network: Network, frames: int, *, streaming: bool):
+    def prepare(self, network: Network, frames: int, *, streaming: bool, clips: int = 1):
         model = BUILDERS[network.key](network)
-        return StreamRunner(model, network, frames) if streaming else WholeRunner(model, frames)
+        return StreamRunner(model, network, frames) if streaming else WholeRunner(model, frames, clips)
 
     def fma_peak(self, seconds: float) -> float:
         """GFLOP/s of independent FMAs with the vectors of this instruction set, measured now."""

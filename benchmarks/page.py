@@ -160,7 +160,32 @@ def _against(run: Run, records: Sequence[history.Record]) -> str:
     old = history.last_like(new, list(records))
     if old is None:
         return "<h2>History</h2>\n<p>No run on this kind of machine has been recorded yet.</p>"
-    return f"<h2>History</h2>\n<pre>{escape(history.text(old, history.compare(old, new)))}</pre>"
+    found = history.compare(old, new)
+    of_kind = [one for one in records if one.machine == new.machine]
+    return "\n".join([
+        f"<h2>History</h2>\n<pre>{escape(history.text(old, found))}</pre>",
+        "<p>Ratios of the records on this kind of machine, and of this page's run as the last; the line is at 1.</p>",
+        *_trends(of_kind if new in of_kind else [*of_kind, new]),
+    ])  # fmt: skip
+
+
+def _trends(records: Sequence[history.Record]) -> list[str]:
+    """Ratios over the records: a chart a section, a panel a case, a line for each library's fastest way."""
+    found: dict[str, dict[str, dict[str, list[float | None]]]] = {}
+    for at, record in enumerate(records):
+        for name, ratio in record.ratios.items():
+            row, _, peer = name.rpartition(": ")
+            section, _, case = row.partition(" ")
+            line = found.setdefault(section, {}).setdefault(case, {}).setdefault(_drawn_as(peer), [None] * len(records))
+            before = line[at]
+            line[at] = ratio.median if before is None else min(before, ratio.median)
+    ends = (records[0].date[:10], records[-1].date[:10])
+    names = list(dict.fromkeys(name for cases in found.values() for series in cases.values() for name in series))
+    parts = []
+    for section, cases in found.items():
+        chart = charts.panels(cases, names, ends, y="times as long as wavenetlite")
+        parts.append(f'<h3>{escape(section)}</h3>\n<div class="chart">{chart}</div>')
+    return parts
 
 
 def _circumstances(run: Run) -> str:

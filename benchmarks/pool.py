@@ -16,12 +16,13 @@ from benchmarks.models import KEYWORD_OPTIONS
 from benchmarks.side_by_side import Case, Section
 
 STREAMS = (1, 4, 16, 64, 256, 1024)
+CLIPS, FRAMES = 32, 100
 OURS = f"ours {wl.isa()}"
 
 
 def section() -> Section:
     model = wl.TCN(**KEYWORD_OPTIONS)
-    cases = [*(together(model, streams) for streams in STREAMS), *snapshots(model)]
+    cases = [*(together(model, streams) for streams in STREAMS), clips(model), *snapshots(model)]
     return Section("pool", "Pools: one frame for each of many streams of C", cases, {}, {})
 
 
@@ -44,6 +45,15 @@ def together(model: wl.TCN, streams: int) -> Case:
         "lone streams": one_by_one,
     }
     return Case(f"{streams} stream{'s' if streams > 1 else ''}", calls, "a stream and frame", streams)
+
+
+def clips(model: wl.TCN) -> Case:
+    """Clips that are all there: given to the model at once, and a block each to the streams of a pool."""
+    x = np.random.default_rng(0).standard_normal((CLIPS, FRAMES, model.in_channels), dtype=np.float32)
+    pool = model.pool(CLIPS)
+    blocks = {pool.open(): one for one in x}
+    calls = {OURS: lambda: model(x), "pool.process": lambda: pool.process(blocks)}
+    return Case(f"{CLIPS} clips of {FRAMES} frames", calls, "a stream and frame", CLIPS * FRAMES)
 
 
 def snapshots(model: wl.TCN) -> list[Case]:

@@ -48,6 +48,8 @@ class Float64:
         return e / e.sum(axis=1, keepdims=True)
 
 
-def expected(network: Network, frames: int) -> np.ndarray:
-    """Float64 output, (frames, out_channels), of `network` on the first `frames` frames of its input signal."""
-    return network.forward(Float64(network.folded), signal(network, frames).astype(np.float64))
+def expected(network: Network, frames: int, clips: int = 1) -> np.ndarray:
+    """Float64 output of `network` on its input signal: (frames, out_channels), with several clips one each."""
+    x = signal(network, frames, clips).astype(np.float64)
+    operations = Float64(network.folded)
+    return network.forward(operations, x) if clips == 1 else np.stack([network.forward(operations, one) for one in x])

@@ -1,9 +1,9 @@
 """The command: ``python -m benchmarks``.
 
 Measures the networks of `benchmarks.models` in wavenetlite and its peers, one thread each, in turn in the same run;
-with ``--all`` the front end, the classifier, pools and training too. What was measured can be written as a page, added
-to the recorded history and compared with it. Whoever is missing is named and left out. Exit status: 0; 1 when some
-contender's output was wrong, nobody could be measured, or a ratio fell; 2 for a command that cannot be carried out.
+with ``--all`` everything else too (`SCRIPTS`). What was measured can be written as a page, added to the recorded
+history and compared with it. Whoever is missing is named and left out. Exit status: 0; 1 when some contender's output
+was wrong, nobody could be measured, or a ratio fell; 2 for a command that cannot be carried out.
 """
 
 import argparse
@@ -25,9 +25,10 @@ from benchmarks.worker import Worker, WorkerError
 
 BLOCKS = (1, 16, 64, 256, 1024)
 WHOLES = (1000, 10000)
+BATCHES = ((32, 100),)
 OVERHEAD = Case("call", 1, True)
 OVERHEAD_PEERS = ("ort plain", "torch eager")
-SCRIPTS = ("features", "classifier", "pool", "training")
+SCRIPTS = ("features", "classifier", "pool", "training", "speech", "ops", "interchange", "pipeline")
 """Measured with ``--all`` beside the networks, each by its own command: `benchmarks.side_by_side`."""
 THREAD_VARIABLES = ("OMP_NUM_THREADS", "MKL_NUM_THREADS", "OPENBLAS_NUM_THREADS")
 
@@ -57,6 +58,9 @@ def _parser() -> argparse.ArgumentParser:
     what.add_argument("--models", nargs="+", choices=models, default=models, help="networks (default: all)")
     what.add_argument("--blocks", nargs="*", type=_frames, default=BLOCKS, help="frames a call of a stream")
     what.add_argument("--whole", nargs="*", type=_frames, default=WHOLES, help="frames of a whole signal")
+    what.add_argument(
+        "--batches", nargs="*", type=_batch, default=BATCHES, metavar="CLIPSxFRAMES", help="whole signals together"
+    )
     what.add_argument("--isa", nargs="+", choices=INSTRUCTION_SETS, default=_likely_sets(), help="our kernels")
     what.add_argument("--peers", nargs="+", choices=PEERS, default=PEERS, metavar="PEER", help="; ".join(PEERS))
     what.add_argument("--no-peers", action="store_true", help="measure wavenetlite only")
@@ -81,6 +85,13 @@ def _frames(text: str) -> int:
     if frames < 1:
         raise argparse.ArgumentTypeError(f"{frames} must be a positive number of frames")
     return frames
+
+
+def _batch(text: str) -> tuple[int, int]:
+    clips, _, frames = text.partition("x")
+    if not (clips.isdecimal() and frames.isdecimal() and int(clips) > 1 and int(frames) > 0):
+        raise argparse.ArgumentTypeError(f"{text!r} must be CLIPSxFRAMES, two clips at least, such as 32x100")
+    return int(clips), int(frames)
 
 
 def _program(text: str) -> tuple[str, str]:
@@ -126,8 +137,9 @@ def _run(options: argparse.Namespace, only: Collection[tuple[str, str]] | None =
 
 
 def _cases(options: argparse.Namespace) -> list[Case]:
-    streams, wholes = ([(n, kind) for n in counts] for counts, kind in ((options.blocks, True), (options.whole, False)))
-    return [*(Case(key, *length) for key in options.models for length in streams + wholes), OVERHEAD]
+    lengths = [(frames, True, 1) for frames in options.blocks] + [(frames, False, 1) for frames in options.whole]
+    lengths += [(frames, False, clips) for clips, frames in options.batches]
+    return [*(Case(key, *length) for key in options.models for length in lengths), OVERHEAD]
 
 
 def _networks(run: Run, cases: Sequence[Case], options: argparse.Namespace) -> None:

@@ -84,12 +84,12 @@ class _Bench:
         measure = getattr(self._contender, "fma_peak", None)
         return measure(seconds) if measure else None
 
-    def prepare(self, key: str, frames: int, streaming: bool) -> float:
+    def prepare(self, key: str, frames: int, streaming: bool, clips: int) -> float:
         """Build a case and check its output; returns the largest difference to the float64 value over its scale."""
         self._runner = None  # frees the buffers of the case before
         network = models.NETWORKS[key]()
-        runner = self._contender.prepare(network, frames, streaming=streaming)
-        error = _error(runner, network, frames, streaming)
+        runner = self._contender.prepare(network, frames, streaming=streaming, clips=clips)
+        error = _error(runner, network, frames, streaming, clips)
         if not error <= self._contender.tolerance:
             raise WrongOutputError(f"wrong output: differs by {error:.1e} of its scale")
         self._runner = runner
@@ -106,11 +106,11 @@ class _Bench:
         return self._runner.seconds(self._calls)
 
 
-def _error(runner, network, frames: int, streaming: bool) -> float:
+def _error(runner, network, frames: int, streaming: bool, clips: int) -> float:
     """Stream the check signal through the runner (or call it once) and compare with the float64 value."""
     total = -(-(runner.settles + CHECK_FRAMES) // frames) * frames if streaming else frames
-    x = models.signal(network, total)
-    got, wanted = (y[runner.settles :] for y in (runner.render(x), expected(network, total)))
+    x = models.signal(network, total, clips)
+    got, wanted = (y[runner.settles :] for y in (runner.render(x), expected(network, total, clips)))
     if got.shape != wanted.shape:
         raise WrongOutputError(f"wrong output: shape {got.shape}, not {wanted.shape}")
     return float(np.abs(got - wanted).max() / np.abs(wanted).max())

@@ -10,7 +10,7 @@ from executorch.runtime import Runtime
 
 from benchmarks.contenders import TOLERANCE, Calls
 from benchmarks.models import Network
-from benchmarks.peers.pytorch import Step
+from benchmarks.peers.pytorch import Step, given, rows
 
 
 class ExecuTorch:
@@ -23,18 +23,18 @@ class ExecuTorch:
         torch.set_num_threads(1)
         _unsafe_reset_threadpool(1)
 
-    def prepare(self, network: Network, frames: int, *, streaming: bool) -> Calls:
-        return ExecuTorchRunner(network, frames, streaming=streaming)
+    def prepare(self, network: Network, frames: int, *, streaming: bool, clips: int = 1) -> Calls:
+        return ExecuTorchRunner(network, frames, clips, streaming=streaming)
 
 
 class ExecuTorchRunner(Calls):
     """A loaded method, and its caches, which go from call to call."""
 
-    def __init__(self, network: Network, frames: int, *, streaming: bool):
-        super().__init__(frames)
+    def __init__(self, network: Network, frames: int, clips: int, *, streaming: bool):
+        super().__init__(frames, clips)
         shapes = network.caches().values() if streaming else ()
         self._caches = [torch.zeros(1, channels, past) for channels, past in shapes]
-        self._x = torch.zeros(1, network.in_channels, frames)
+        self._x = torch.zeros(clips, network.in_channels, frames)
         step = Step(network, streaming=streaming).eval()
         with torch.no_grad():
             program = torch.export.export(step, (self._x, *self._caches))
@@ -43,9 +43,9 @@ class ExecuTorchRunner(Calls):
         self._execute = self._program.load_method("forward").execute
 
     def feed(self, block):
-        self._x = torch.from_numpy(block.T.copy())[None]
+        self._x = given(block)
         y, *self._caches = self._execute([self._x, *self._caches])
-        return y[0].T.numpy().copy()
+        return rows(y, block)
 
     def run(self, calls):
         execute, x, caches = self._execute, self._x, self._caches

@@ -15,7 +15,7 @@ def fastest(make: Callable[[str], Calls], ways: Sequence[str], network: Network)
     for way in ways:
         try:
             runner = make(way)
-            runner.feed(signal(network, runner.frames))
+            runner.feed(signal(network, runner.frames, runner.clips))
         except Exception as error:
             refusals.append(error)
             continue

@@ -28,17 +28,20 @@ class Mnn:
     version = f"MNN {version('MNN')}"
     tolerance = TOLERANCE
 
-    def prepare(self, network: Network, frames: int, *, streaming: bool) -> Calls:
-        return fastest(lambda way: MnnRunner(WAYS[way](network, frames, streaming=streaming)), FLOAT_WAYS, network)
+    def prepare(self, network: Network, frames: int, *, streaming: bool, clips: int = 1) -> Calls:
+        def runner(way: str) -> Calls:
+            return MnnRunner(WAYS[way](network, frames, streaming=streaming, clips=clips))
+
+        return fastest(runner, FLOAT_WAYS, network)
 
 
 class MnnRunner(Calls):
     """A module and the variables of its caches, which go from call to call."""
 
     def __init__(self, graph: Graph):
-        super().__init__(graph.frames)
+        super().__init__(graph.frames, graph.clips)
         model = graph.model()
-        self._time_first = graph.time_axis == 0
+        self._graph = graph
         shapes = [[one.dim_value for one in tensor.type.tensor_type.shape.dim] for tensor in model.graph.input]
         names = [[tensor.name for tensor in tensors] for tensors in (model.graph.input, model.graph.output)]
         with tempfile.TemporaryDirectory() as folder:
@@ -49,13 +52,11 @@ class MnnRunner(Calls):
             self._runtime = MNN.nn.create_runtime_manager((OPTIONS,))
             self._module = MNN.nn.load_module_from_file(str(mnn), *names, runtime_manager=self._runtime)
         self._x, *self._caches = [_variable(np.zeros(shape, np.float32)) for shape in shapes]
-        self._shape = shapes[0]
 
     def feed(self, block):
-        self._x = _variable((block if self._time_first else block.T).reshape(self._shape))
+        self._x = _variable(self._graph.given(block))
         y, *self._caches = self._module.forward([self._x, *self._caches])
-        y = y.read()
-        return y.copy() if self._time_first else y.reshape(y.shape[1], -1).T.copy()
+        return self._graph.rows(y.read())
 
     def run(self, calls):
         forward, x, caches = self._module.forward, self._x, self._caches
@@ -66,7 +67,7 @@ class MnnRunner(Calls):
 
 
 def _variable(array: np.ndarray) -> expr.Var:
-    return expr.const(np.ascontiguousarray(array), list(array.shape), expr.NCHW)
+    return expr.const(array, list(array.shape), expr.NCHW)
 
 
 def open_contender(_: str) -> Mnn:

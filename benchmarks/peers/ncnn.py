@@ -14,7 +14,7 @@ from pathlib import Path
 import ncnn
 import numpy as np
 
-from benchmarks.contenders import TOLERANCE, Calls
+from benchmarks.contenders import TOLERANCE, Calls, UnavailableError
 from benchmarks.models import Network
 
 MAGIC = 7767517
@@ -166,7 +166,9 @@ class Ncnn:
     version = f"ncnn {version('ncnn')}"
     tolerance = TOLERANCE
 
-    def prepare(self, network: Network, frames: int, *, streaming: bool) -> Calls:
+    def prepare(self, network: Network, frames: int, *, streaming: bool, clips: int = 1) -> Calls:
+        if clips > 1:
+            raise UnavailableError("it computes one signal a call")
         return NcnnRunner(Graph(network, frames, streaming))
 
 

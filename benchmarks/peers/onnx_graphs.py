@@ -24,9 +24,10 @@ class Graph:
     time_axis: int
     channel_axis = 1
 
-    def __init__(self, network: Network, frames: int, *, streaming: bool):
+    def __init__(self, network: Network, frames: int, *, streaming: bool, clips: int = 1):
         self._network = network
         self._streaming = streaming
+        self.clips = clips
         self._nodes: list[onnx.NodeProto] = []
         self._constants: dict[str, np.ndarray] = {}
         self._inputs = [self._tensor_info("x", network.in_channels, frames)]
@@ -37,6 +38,18 @@ class Graph:
     def shape(self, channels: int, frames: int) -> tuple[int, ...]:
         """Shape of a signal in this layout."""
         raise NotImplementedError
+
+    def given(self, block: np.ndarray) -> np.ndarray:
+        """A call's (frames, channels), or (clips, frames, channels), as the graph's input."""
+        x = block if self.time_axis == 0 else np.swapaxes(block, -1, -2)
+        return np.ascontiguousarray(x.reshape(self.shape(block.shape[-1], self.frames)))
+
+    def rows(self, y: np.ndarray) -> np.ndarray:
+        """The graph's output as (frames, channels), or (clips, frames, channels): a copy."""
+        clips = (self.clips,) if self.clips > 1 else ()
+        if self.time_axis == 0:
+            return y.reshape(*clips, self.frames, -1).copy()
+        return np.swapaxes(y.reshape(*clips, -1, self.frames), -1, -2).copy()
 
     def model(self) -> onnx.ModelProto:
         """Build the graph: inputs ``x`` and ``<layer>.in``, outputs ``y`` and ``<layer>.out``."""

@@ -8,6 +8,7 @@ import onnxruntime as ort
 from benchmarks.contenders import TOLERANCE, Calls
 from benchmarks.models import Network
 from benchmarks.peers.fastest import fastest
+from benchmarks.peers.onnx_graphs import Graph
 from benchmarks.peers.onnx_ways import WAYS
 from benchmarks.peers.quantized import INT8_TOLERANCE, QUANTIZED_WAYS, quantized
 
@@ -21,17 +22,17 @@ class OnnxRuntime:
         self._way = way
         self.tolerance = INT8_TOLERANCE if way == "int8" else TOLERANCE
 
-    def prepare(self, network: Network, frames: int, *, streaming: bool) -> Calls:
+    def prepare(self, network: Network, frames: int, *, streaming: bool, clips: int = 1) -> Calls:
         @cache
-        def model(way: str) -> tuple[bytes, int]:
-            graph = WAYS[way](network, frames, streaming=streaming)
+        def model(way: str) -> tuple[bytes, Graph]:
+            graph = WAYS[way](network, frames, streaming=streaming, clips=clips)
             made = quantized(graph, network) if self._way == "int8" else graph.model().SerializeToString()
-            return made, graph.time_axis
+            return made, graph
 
         def runner(way: str) -> OnnxRunner:
-            made, time_axis = model(way)
+            made, graph = model(way)
             session = ort.InferenceSession(made, _session_options(), providers=["CPUExecutionProvider"])
-            return OnnxRunner(session, frames, time_axis)
+            return OnnxRunner(session, graph)
 
         return fastest(runner, QUANTIZED_WAYS, network) if self._way == "int8" else runner(self._way)
 
@@ -39,10 +40,10 @@ class OnnxRuntime:
 class OnnxRunner(Calls):
     """A session with its inputs and outputs bound; a cache's output is the buffer of its input (see `onnx_graphs`)."""
 
-    def __init__(self, session: ort.InferenceSession, frames: int, time_axis: int):
-        super().__init__(frames)
+    def __init__(self, session: ort.InferenceSession, graph: Graph):
+        super().__init__(graph.frames, graph.clips)
         self._session = session
-        self._time_first = time_axis == 0
+        self._graph = graph
         self._binding = session.io_binding()
         self._buffers: dict[str, ort.OrtValue] = {}
         for tensor in session.get_inputs():
@@ -51,11 +52,9 @@ class OnnxRunner(Calls):
             self._binding.bind_ortvalue_output(tensor.name, self._buffer(tensor.name, tensor.shape))
 
     def feed(self, block):
-        x, y = self._buffers["x"], self._buffers["y"]
-        x.update_inplace(np.ascontiguousarray((block if self._time_first else block.T).reshape(x.shape())))
+        self._buffers["x"].update_inplace(self._graph.given(block))
         self.run(1)
-        y = y.numpy()
-        return y.copy() if self._time_first else y.reshape(y.shape[1], -1).T.copy()
+        return self._graph.rows(self._buffers["y"].numpy())
 
     def run(self, calls):
         run, binding = self._session.run_with_iobinding, self._binding

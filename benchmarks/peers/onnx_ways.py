@@ -13,8 +13,8 @@ all are measured:
     As `fused` without FusedConv, on images of height 1: ONNX Runtime's fast channel-blocked convolution (NCHWc) is for
     two dimensions only.
 ``gemm``
-    Signals are (frames, channels). A dilated layer gathers its taps side by side, (frames, kernel_size * channels), and
-    multiplies once.
+    Signals are (frames, channels), clips one after the other. A dilated layer gathers its taps side by side,
+    (frames, kernel_size * channels), and multiplies once.
 """
 
 import numpy as np
@@ -28,7 +28,7 @@ class PlainGraph(Graph):
     time_axis = 2
 
     def shape(self, channels, frames):
-        return (1, channels, frames)
+        return (self.clips, channels, frames)
 
     def conv(self, x, layer, dilation=1):
         x, padding = self.padded(x, layer)
@@ -107,7 +107,7 @@ class Conv2dGraph(MergedGraph):
     time_axis = 3
 
     def shape(self, channels, frames):
-        return (1, channels, 1, frames)
+        return (self.clips, channels, 1, frames)
 
     def conv_node(self, x, name, weight, bias, dilation=1, padding=0, **options):
         inputs = [x, self.constant(f"{name}.weight", weight[:, :, None, :])]
@@ -123,7 +123,7 @@ class GemmGraph(Graph):
     time_axis = 0
 
     def shape(self, channels, frames):
-        return (frames, channels)
+        return (self.clips * frames, channels)
 
     def conv(self, x, layer, dilation=1):
         return self._gemm(self._taps(x, layer, dilation), layer, _rows(self.weight(layer)), self.bias(layer))
@@ -153,14 +153,27 @@ class GemmGraph(Graph):
         """Put the layer's input, delayed for each tap, side by side, the oldest first."""
         if layer not in self.caches:
             return x
-        full = self.with_past(x, layer)
         _, channels, kernel_size = self.weight(layer).shape
-        if kernel_size == 2:  # measured: from three taps on, one Gather is cheaper than slices
+        full = self.with_past(x, layer) if self.clips == 1 else self._padded_clips(x, layer)
+        if kernel_size == 2 and self.clips == 1:  # measured: from three taps on, one Gather is cheaper than slices
             return self.node("Concat", [self.frames_of(full, 0, self.frames), x], axis=1)
-        index = np.add.outer(np.arange(self.frames), np.arange(kernel_size) * dilation)
+        starts = np.arange(self.clips) * (self.caches[layer][1] + self.frames)
+        rows = np.add.outer(starts, np.arange(self.frames)).ravel()
+        index = np.add.outer(rows, np.arange(kernel_size) * dilation)
         taps = self.node("Gather", [full, self.constant(f"{layer}.index", index)], axis=0)
-        shape = self.constant(f"{layer}.shape", [self.frames, kernel_size * channels])
-        return self.node("Reshape", [taps, shape])
+        return self._reshaped(taps, len(rows), kernel_size * channels)
+
+    def _padded_clips(self, x, layer):
+        """Zeros before each clip, all in one sequence."""
+        channels, past = self.caches[layer]
+        zeros = self.constant(f"{layer}.zeros", np.zeros((self.clips, past, channels)))
+        clips = self._reshaped(x, self.clips, self.frames, channels)
+        full = self.node("Concat", [zeros, clips], axis=1)
+        return self._reshaped(full, self.clips * (past + self.frames), channels)
+
+    def _reshaped(self, x, *shape: int):
+        name = "shape." + ".".join(map(str, shape))
+        return self.node("Reshape", [x, self.constant(name, shape)])
 
     def _gemm(self, x, name, rows, bias):
         rows = self.constant(f"{name}.rows", rows)

@@ -16,6 +16,7 @@ import openvino as ov
 from benchmarks.contenders import TOLERANCE, Calls, UnavailableError
 from benchmarks.models import Network
 from benchmarks.peers.fastest import fastest
+from benchmarks.peers.onnx_graphs import Graph
 from benchmarks.peers.onnx_ways import WAYS
 from benchmarks.peers.quantized import INT8_TOLERANCE, QUANTIZED_WAYS, quantized
 
@@ -41,16 +42,15 @@ class OpenVino:
             "INFERENCE_PRECISION_HINT": "bf16" if precision == "bf16" else "f32",
         }
 
-    def prepare(self, network: Network, frames: int, *, streaming: bool) -> Calls:
+    def prepare(self, network: Network, frames: int, *, streaming: bool, clips: int = 1) -> Calls:
         @cache
-        def compiled(way: str) -> tuple[ov.CompiledModel, int]:
-            graph = WAYS[way](network, frames, streaming=streaming)
+        def compiled(way: str) -> tuple[ov.CompiledModel, Graph]:
+            graph = WAYS[way](network, frames, streaming=streaming, clips=clips)
             model = quantized(graph, network) if self._precision == "int8" else graph.model().SerializeToString()
-            return self._core.compile_model(self._core.read_model(model), "CPU", self._options), graph.time_axis
+            return self._core.compile_model(self._core.read_model(model), "CPU", self._options), graph
 
         def runner(way: str) -> OpenVinoRunner:
-            made, time_axis = compiled(way)
-            return OpenVinoRunner(made, frames, time_axis)
+            return OpenVinoRunner(*compiled(way))
 
         return fastest(runner, QUANTIZED_WAYS if self._precision == "int8" else FLOAT_WAYS, network)
 
@@ -58,9 +58,9 @@ class OpenVino:
 class OpenVinoRunner(Calls):
     """A request with its tensors bound: inputs and outputs stand in the graph's order, the caches after the signal."""
 
-    def __init__(self, compiled: ov.CompiledModel, frames: int, time_axis: int):
-        super().__init__(frames)
-        self._time_first = time_axis == 0
+    def __init__(self, compiled: ov.CompiledModel, graph: Graph):
+        super().__init__(graph.frames, graph.clips)
+        self._graph = graph
         self._request = compiled.create_infer_request()
         self._x, *caches = [_zeros(tensor) for tensor in compiled.inputs]
         self._y = _zeros(compiled.outputs[0])
@@ -69,10 +69,9 @@ class OpenVinoRunner(Calls):
             self._request.set_output_tensor(number, made)
 
     def feed(self, block):
-        self._x.data[:] = (block if self._time_first else block.T).reshape(self._x.data.shape)
+        self._x.data[:] = self._graph.given(block)
         self.run(1)
-        y = self._y.data
-        return y.copy() if self._time_first else y.reshape(y.shape[1], -1).T.copy()
+        return self._graph.rows(self._y.data)
 
     def run(self, calls):
         infer = self._request.infer

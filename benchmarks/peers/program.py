@@ -33,8 +33,8 @@ class Program:
         self._path = program_path(name)
         self.version = f"{name}, {Path(self._path).name}"
 
-    def prepare(self, network: Network, frames: int, *, streaming: bool) -> "ProgramRunner":
-        if network.key != "A" or not streaming:
+    def prepare(self, network: Network, frames: int, *, streaming: bool, clips: int = 1) -> "ProgramRunner":
+        if network.key != "A" or not streaming or clips > 1:
             raise UnavailableError("it streams model A only")
         return ProgramRunner(self._path, network, frames)
 

@@ -2,6 +2,7 @@
 
 import warnings
 
+import numpy as np
 import torch
 from torch.nn import functional
 
@@ -101,15 +102,25 @@ def _merged(weights: dict[str, torch.Tensor]) -> dict[str, torch.Tensor]:
     return weights
 
 
+def given(block: np.ndarray) -> torch.Tensor:
+    """A call's (frames, channels), or (clips, frames, channels), as (clips, channels, frames)."""
+    return torch.from_numpy(np.swapaxes(block.reshape(-1, *block.shape[-2:]), 1, 2).copy())
+
+
+def rows(y: torch.Tensor, block: np.ndarray) -> np.ndarray:
+    """An output in the layout of the block that it came from: a copy."""
+    return y.mT.reshape(*block.shape[:-1], -1).numpy().copy()
+
+
 class TorchRunner(Calls):
     """A step, eager or traced, with the caches that go from call to call."""
 
-    def __init__(self, step, network: Network, frames: int, *, streaming: bool):
-        super().__init__(frames)
+    def __init__(self, step, network: Network, frames: int, clips: int, *, streaming: bool):
+        super().__init__(frames, clips)
         self._step = step
         shapes = network.caches().values() if streaming else ()
         self._caches = [torch.zeros(1, channels, past) for channels, past in shapes]
-        self._x = torch.zeros(1, network.in_channels, frames)
+        self._x = torch.zeros(clips, network.in_channels, frames)
 
     def trace(self):
         """Compile the step for its shapes."""
@@ -121,10 +132,10 @@ class TorchRunner(Calls):
                 self._step(self._x, *self._caches)
 
     def feed(self, block):
-        self._x = torch.from_numpy(block.T.copy())[None]
+        self._x = given(block)
         with torch.inference_mode():
             y, *self._caches = self._step(self._x, *self._caches)
-        return y[0].T.numpy().copy()
+        return rows(y, block)
 
     def run(self, calls):
         step, x, caches = self._step, self._x, self._caches
@@ -145,8 +156,8 @@ class PyTorch:
         torch.set_num_interop_threads(1)
         self._jit = jit
 
-    def prepare(self, network: Network, frames: int, *, streaming: bool) -> TorchRunner:
-        runner = TorchRunner(Step(network, streaming=streaming), network, frames, streaming=streaming)
+    def prepare(self, network: Network, frames: int, *, streaming: bool, clips: int = 1) -> TorchRunner:
+        runner = TorchRunner(Step(network, streaming=streaming), network, frames, clips, streaming=streaming)
         if self._jit:
             runner.trace()
         return runner

@@ -34,9 +34,8 @@ class Calls(CalibrationDataReader):
         shapes = {tensor.name: tensor.shape for tensor in session.get_inputs()}
         caches = {name: np.zeros(shape, np.float32) for name, shape in shapes.items() if name != "x"}
         calls = min(-(-CALIBRATION_FRAMES // graph.frames), MOST_CALLS) if caches else 1
-        for block in np.split(signal(network, calls * graph.frames), calls):
-            x = (block if graph.time_axis == 0 else block.T).reshape(shapes["x"])
-            inputs = {"x": np.ascontiguousarray(x), **caches}
+        for block in np.split(signal(network, calls * graph.frames, graph.clips), calls, axis=-2):
+            inputs = {"x": graph.given(block), **caches}
             yield inputs
             _, *outputs = session.run(None, inputs)
             caches = dict(zip(caches, outputs, strict=True))

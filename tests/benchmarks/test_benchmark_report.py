@@ -107,6 +107,40 @@ def test_bars_of_all_sizes_stay_inside():
     assert "3,000" in [text.text for text in root.iter("text")]
 
 
+def test_panels_stay_inside_and_a_contender_looks_the_same_in_each_chart():
+    long = "a name that is much too long for one line of so narrow a panel"
+    series = {"peer 3": [1.0, None, 30.0], "peer 5": [None, 0.02, 0.5]}
+    picture = charts.panels({f"{long} {n}": series for n in range(5)}, [f"peer {n}" for n in range(9)],
+                            ("2026-01-01", "2026-12-31"), y="ratio")  # fmt: skip
+    root = ElementTree.fromstring(picture)
+    width, height = map(float, root.get("viewBox").split()[2:])
+    words = [(text.text, float(text.get("x")), float(text.get("y"))) for text in root.iter("text")]
+    assert all(0 <= x <= width and 0 < y < height for _, x, y in words)
+    assert [text for text, _, _ in words if text.startswith("peer")] == ["peer 3", "peer 5"]
+    lines = list(root.iter("polyline"))
+    assert [line.get("stroke") for line in lines] == 5 * [charts.PALETTE[3], charts.PALETTE[5]]
+    assert {len(line.get("points").split()) for line in lines} == {2}  # where it was measured
+    assert sum(text == "2026-12-31" for text, _, _ in words) == 5
+
+
+def test_the_page_draws_the_history_of_a_machine_and_the_run_as_its_last():
+    records = [replace(history.record(a_run(ratio)), date=f"2026-01-0{day}") for day, ratio in ((1, 3.0), (2, 2.5))]
+    other = replace(records[0], machine={"cpu": "another", "isa": "avx2"})
+    *_, trend = pictures(page.page(a_run(2.0), [*records, other]))
+    root = ElementTree.fromstring(trend)
+    (line,) = root.iter("polyline")
+    heights = [float(point.split(",")[1]) for point in line.get("points").split()]
+    assert len(heights) == 3 and heights == sorted(heights)  # 3, 2.5, 2: down
+    assert {"block 1", "ort, best graph", "2026-01-01"} <= {text.text for text in root.iter("text")}
+
+
+def test_a_run_that_is_recorded_already_is_not_drawn_twice():
+    made = a_run(2.0)
+    *_, trend = pictures(page.page(made, [history.record(made)]))
+    (line,) = ElementTree.fromstring(trend).iter("polyline")
+    assert len(line.get("points").split()) == 1
+
+
 @pytest.mark.parametrize("background", [LIGHT, DARK])
 def test_every_colour_stands_out_on_both_pages(background):
     assert f"--page: {background}" in page.STYLE

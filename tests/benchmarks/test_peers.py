@@ -94,7 +94,7 @@ def test_without_a_program_the_reason_is_given(monkeypatch, path):
 def test_a_wrong_program_is_found_out_by_the_command(player, tmp_path):
     """The whole way: the program's output is wrong by a tenth, so it is not timed and the status is 1."""
     player(factor=1.1)
-    command = [sys.executable, "-m", "benchmarks", "--quick", "--models", "A", "--blocks", "64", "--whole"]
+    command = [sys.executable, "-m", "benchmarks", "--quick", "--models", "A", "--blocks", "64", "--whole", "--batches"]
     choice = ["--peers", "nam-core", "--isa", wl.isa(), "--json", str(tmp_path / "out" / "results.json")]
     environment = os.environ | {"PYTHONPATH": str(ROOT)}
     done = subprocess.run([*command, *choice], env=environment, cwd=ROOT, capture_output=True, text=True, check=False)

@@ -594,3 +594,15 @@ def test_a_pool_cannot_be_pickled():
 
     with pytest.raises(wl.StreamStateError):
         pickle.dumps(CATALOGUE["tcn"].model().pool(1))
+
+
+def test_a_pool_of_many_megabytes():
+    """Its memory is in large pages where there are such; every stream in it is itself."""
+    model = wl.TCN(8, 4, channels=64, kernel_size=5, dilations=[1, 2, 4, 8, 16], seed=0)
+    pool = model.pool(400)
+    assert pool.state_bytes > 3 * 2**22
+    ids = [pool.open() for _ in range(400)]
+    x = np.stack([signal(9, 8, seed) for seed in range(400)])
+    for at in range(9):
+        y = pool.step(x[:, at].copy(), ids)
+    assert same_bits(y, model(x)[:, -1])

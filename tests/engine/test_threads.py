@@ -102,6 +102,23 @@ def test_no_lock_of_the_interpreter_is_needed():
     assert not sys._is_gil_enabled()
 
 
+def test_a_thread_that_has_ended_keeps_nobody_from_the_interpreter():
+    """It leaves while it is its turn, call after call; who comes next goes on, with the same bits."""
+    model = wl.TCN(40, 12, channels=32, dilations=[1, 2, 4], seed=0)  # enough work that calls release the lock
+    x = signal(60, 40)
+    stream, parts = model.stream(), []
+
+    def feed(at):
+        parts.append(stream.process(x[at : at + 1]))
+
+    for at in range(60):
+        thread = threading.Thread(target=feed, args=(at,), daemon=True)
+        thread.start()
+        thread.join(timeout=20)
+        assert not thread.is_alive()
+    assert same_bits(np.concatenate(parts), model(x))
+
+
 def test_weights_are_replaced_all_at_once():
     """Calls, streams and copies of the weights meanwhile have all of the old or all of the new ones."""
     model = wl.TCN(4, 3, channels=8, kernel_size=3, dilations=[1, 2, 4], seed=0)

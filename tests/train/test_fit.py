@@ -5,8 +5,10 @@ import os
 import signal
 import subprocess
 import sys
+import threading
 from functools import partial
 from itertools import chain
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -17,7 +19,7 @@ from places import SUPPORT
 import wavenetlite as wl
 from wavenetlite.train import CTC, Arrays, ClipBatches, CrossEntropy, MeanSquaredError, Parameters, Tape, fit
 from wavenetlite.train.augment import Gain
-from wavenetlite.train.batches import OnTheFly
+from wavenetlite.train.batches import OnTheFly, shuffled
 from wavenetlite.train.checkpoint import CHECKPOINT
 
 nn = wl.nn
@@ -109,6 +111,39 @@ def test_threads_change_nothing():
     assert same_weights(one[0], two[0])
     assert without_seconds(one[1]) == without_seconds(two[1])
     assert not same_weights(one[0], trained(shards=1)[0])  # batch normalisation sees other parts
+
+
+class Meeting:
+    """A source whose batches are made in pairs at one time, or each times out."""
+
+    parallel = True
+
+    def __init__(self):
+        self.both = threading.Barrier(2, timeout=20)
+
+    def __len__(self):
+        return 32
+
+    def batch(self, indices, rng):
+        self.both.wait()
+        return rng.standard_normal((len(indices), 6, 3)).astype(np.float32), indices % 2
+
+
+def test_a_parallel_source_makes_several_batches_at_once_and_the_same_ones():
+    together = list(shuffled(Meeting(), 4, seed=3, epoch=1, threads=2))
+    alone = Meeting()
+    alone.both = threading.Barrier(1)
+    one_by_one = list(shuffled(alone, 4, seed=3, epoch=1))
+    assert len(together) == len(one_by_one) == 8
+    assert all((x == a).all() and (y == b).all() for (x, y), (a, b) in zip(together, one_by_one, strict=True))
+
+
+def test_a_source_that_does_not_say_that_it_is_parallel_is_used_by_one_thread():
+    source, threads = Meeting(), set()
+    source.parallel = False
+    source.both = SimpleNamespace(wait=lambda: threads.add(threading.get_ident()))
+    assert len(list(shuffled(source, 4, seed=0, epoch=1, threads=3))) == 8
+    assert len(threads) == 1
 
 
 def test_validation_and_progress_change_nothing(capsys):

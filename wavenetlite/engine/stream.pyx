@@ -11,6 +11,7 @@ import numpy as np
 
 from wavenetlite.support.snapshots cimport HEADER, NETWORK, TRAILER, begin, finish, payload, validate
 from wavenetlite.support.checks import channels_error, count, one_of
+from wavenetlite.kernels.turns cimport leave_turn, take_turn
 from wavenetlite.engine.plan cimport MUCH_WORK, PIECE_FRAMES, PIECE_WORK, Memory, Plan, Workspace
 from wavenetlite.support.errors import ArrayTypeError, ParameterError, SnapshotError, StreamStateError
 
@@ -53,7 +54,8 @@ cdef cnp.ndarray output_array(object out, Py_ssize_t rows, Py_ssize_t channels, 
     shape[1] = channels
     if out is None:
         return cnp.PyArray_EMPTY(2, shape, cnp.NPY_FLOAT32, 0)
-    if not cnp.PyArray_Check(out) or isinstance(out, np.ma.MaskedArray):        # whose mask would stay
+    if not cnp.PyArray_CheckExact(out) and (
+            not cnp.PyArray_Check(out) or isinstance(out, np.ma.MaskedArray)):          # whose mask would stay
         raise ArrayTypeError(f"out is a {type(out).__name__}; it must be a NumPy array")
     if cnp.PyArray_TYPE(<cnp.ndarray>out) != cnp.NPY_FLOAT32:
         raise ArrayTypeError(f"out has dtype {out.dtype}; it must be float32")
@@ -183,7 +185,9 @@ cdef class Stream:
             self.run_in_pieces(<const float*>cnp.PyArray_DATA(x), cp, c_step, frames, <float*>cnp.PyArray_DATA(y))
         elif frames * plan.multiply_adds > MUCH_WORK:
             with nogil:
+                leave_turn()
                 self.run(<const float*>cnp.PyArray_DATA(x), cp, c_step, frames, <float*>cnp.PyArray_DATA(y))
+                take_turn()
         else:
             self.run(<const float*>cnp.PyArray_DATA(x), cp, c_step, frames, <float*>cnp.PyArray_DATA(y))
         return y
@@ -207,7 +211,9 @@ cdef class Stream:
                     c_done = plan.condition_frames(first + done) - plan.condition_frames(first)
                 at = memory.frames_out - out
                 with nogil:
+                    leave_turn()
                     self.run(x + done * plan.in_channels, c + c_done * c_step, c_step, now, y + at * plan.out_channels)
+                    take_turn()
                 done += now
                 PyErr_CheckSignals()
         except BaseException:

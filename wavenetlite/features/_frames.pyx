@@ -16,6 +16,7 @@ from libc.string cimport memcpy, memmove, memset
 from wavenetlite.features._steps cimport FrameState
 from wavenetlite.kernels.dispatch cimport kernels
 from wavenetlite.kernels.packed cimport Blocks
+from wavenetlite.kernels.turns cimport leave_turn, take_turn
 from wavenetlite.kernels.types cimport Bands, Fourier, Front, Kernels
 
 from struct import Struct
@@ -30,8 +31,6 @@ cnp.import_array()
 cdef enum:
     POINT = 8               # doubles of a point: the lanes of its real and of its imaginary part
     ON_STACK = 2048         # doubles of work memory that a call finds on the stack; more are allocated
-
-MaskedArray = np.ma.MaskedArray
 
 STATE = Struct("<qqq")
 MOST_SAMPLES = 2**60
@@ -335,11 +334,15 @@ cdef class FrameStream:
             self.compute_front(block, step, fresh, frames, x)
             for state in self.states[:-1]:
                 with nogil:
+                    leave_turn()
                     state.run(x, frames, y)
+                    take_turn()
                 x, y = y, x
             state = self.states[-1]
             with nogil:
+                leave_turn()
                 state.run(x, frames, out)
+                take_turn()
         finally:
             free(between)
         return 0
@@ -359,9 +362,11 @@ cdef class FrameStream:
             work = <double*>allocated
         work = <double*>((<uintptr_t>work + 63) // 64 * 64)
         with nogil:
+            leave_turn()
             for signal in range(self.signals):
                 self.signal_frames(
                     signal, block + signal * step, fresh, frames, out + signal * frames * front.channels, work)
+            take_turn()
         free(allocated)
         return 0
 
@@ -408,7 +413,8 @@ cpdef cnp.ndarray checked_samples(
 
     integers: int16 is taken, too, and divided by 32,768.
     """
-    if not cnp.PyArray_Check(samples) or isinstance(samples, MaskedArray):        # whose mask would be ignored
+    if not cnp.PyArray_CheckExact(samples) and (
+            not cnp.PyArray_Check(samples) or isinstance(samples, MaskedArray)):      # whose mask would be ignored
         raise ArrayTypeError(f"{name} is a {type(samples).__name__}; it must be a NumPy array")
     cdef cnp.ndarray a = samples
     if integers and cnp.PyArray_TYPE(a) == cnp.NPY_INT16 and cnp.PyArray_ISNOTSWAPPED(a):

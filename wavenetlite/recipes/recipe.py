@@ -521,6 +521,7 @@ class Training:
             teacher=teacher,
             names=self.clips.names,
             labels=self.corpus.labels,
+            parallel=True,
         )
 
     def augmented(self) -> OnTheFly | Variants:

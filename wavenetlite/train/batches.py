@@ -32,7 +32,8 @@ Change = Callable[[Floats, np.random.Generator], Floats]
 class Source(Protocol):
     """Training data for `fit`: `len(source)` items, accessed in any order.
 
-    A source may define ``contents()``, the digest of each aspect of its data by name; see `contents_of`.
+    A source may define ``contents()``, the digest of each aspect of its data by name; see `contents_of`. One that sets
+    ``parallel = True`` is asked for several batches at once, from as many threads as train.
     """
 
     def __len__(self) -> int: ...
@@ -198,6 +199,9 @@ class ClipBatches:
         Computes targets for a batch of frames, as the network will see it: ``teacher(x, targets)``.
     names, labels
         Of the clips and of the classes; a run is resumed only with the same.
+    parallel
+        Whether several batches may be prepared at once: `augment`, `mix` and `teacher` are then called from several
+        threads.
     """
 
     def __init__(
@@ -211,7 +215,9 @@ class ClipBatches:
         teacher: Callable[[Floats, Floats], Floats] | None = None,
         names: Sequence[str] = (),
         labels: Sequence[str] = (),
+        parallel: bool = False,
     ) -> None:
+        self.parallel = parallel
         self.names, self.labels = list(names), list(labels)
         self.clips, self.y, self.classes = clips, np.asarray(y), classes
         self.augment, self.mix, self.teacher = augment, mix, teacher
@@ -255,10 +261,11 @@ def contents_of(source: Source) -> dict[str, str]:
     return {"x": digest(x), "targets": digest(targets)}
 
 
-def shuffled(source: Source, batch_size: int, seed: int, epoch: int) -> Iterator[Batch]:
-    """The complete batches of one epoch, prepared in a thread; reproducible for the same seed and epoch.
+def shuffled(source: Source, batch_size: int, seed: int, epoch: int, threads: int = 1) -> Iterator[Batch]:
+    """The complete batches of one epoch, prepared in threads; reproducible for the same seed and epoch.
 
-    A source may define its own order, ``source.order(batch_size, rng)``, such as by length.
+    A source may define its own order, ``source.order(batch_size, rng)``, such as by length. The number of threads,
+    which counts for a source that is `parallel`, changes no batch: each has a generator of its own.
     """
     rng = np.random.default_rng([seed, epoch])
     ordered = getattr(source, "order", None)
@@ -269,4 +276,4 @@ def shuffled(source: Source, batch_size: int, seed: int, epoch: int) -> Iterator
         indices = order[number * batch_size : (number + 1) * batch_size]
         return source.batch(indices, np.random.default_rng([seed, epoch, number]))
 
-    yield from in_threads(make, range(count), 1, name="batches")
+    yield from in_threads(make, range(count), threads if getattr(source, "parallel", False) else 1, name="batches")

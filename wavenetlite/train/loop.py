@@ -228,7 +228,7 @@ class Run:
         callbacks: Callbacks,
     ) -> None:
         self.model, self.train, self.valid, self.loss, self.settings = model, train, valid, loss, settings
-        self.folder, self.callbacks = folder, callbacks
+        self.threads, self.folder, self.callbacks = threads, folder, callbacks
         self.contents: dict[str, str] = {}  # of the data, if there is a folder
         if len(train) < settings.batch_size:
             raise ParameterError(f"batch_size={settings.batch_size} must be at most {len(train)}, the number of items")
@@ -317,7 +317,7 @@ class Run:
     def epoch(self, bar: Bar) -> None:
         settings, number_of = self.settings, len(self.history.rows) + 1
         began, total, correct, items = time.perf_counter(), 0.0, 0.0, 0
-        for x, targets in shuffled(self.train, settings.batch_size, settings.seed, number_of):
+        for x, targets in shuffled(self.train, settings.batch_size, settings.seed, number_of, self.threads):
             with quiet():
                 outcome = self.one_step(x, targets)
             if not math.isfinite(outcome.total):

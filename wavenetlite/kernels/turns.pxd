@@ -1,0 +1,2 @@
+cdef void leave_turn() noexcept nogil
+cdef void take_turn() noexcept nogil

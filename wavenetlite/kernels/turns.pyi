@@ -1,0 +1,1 @@
+"""Turns with the interpreter; for compiled modules only."""
