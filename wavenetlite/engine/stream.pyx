@@ -4,11 +4,11 @@ cimport cython
 cimport numpy as cnp
 from cpython.exc cimport PyErr_CheckSignals
 from libc.stdint cimport int64_t, uint64_t
-from libc.stdlib cimport free
 from libc.string cimport memcpy
 
 import numpy as np
 
+from wavenetlite.kernels.system cimport give_aligned
 from wavenetlite.support.snapshots cimport HEADER, NETWORK, TRAILER, begin, finish, payload, validate
 from wavenetlite.support.checks import channels_error, count, one_of
 from wavenetlite.engine.plan cimport MUCH_WORK, PIECE_FRAMES, PIECE_WORK, Memory, Plan, Workspace
@@ -98,7 +98,7 @@ cdef class Stream:
         raise StreamStateError("a stream cannot be copied or pickled; make another with model.stream()")
 
     def __dealloc__(self):
-        free(self.memory)
+        give_aligned(self.memory)
 
     cdef acquire(self):
         if not try_acquire(&self.busy):
