@@ -28,6 +28,7 @@ from threading import Thread
 
 import numpy as np
 
+from wavenetlite.support.arrays import is_masked
 from wavenetlite.support.checks import count, integer, one_of, positive_int
 from wavenetlite.kernels.packed cimport Blocks
 from wavenetlite.kernels.system cimport clock_ns, give_aligned, let_others_run, physical_memory, process_number, sleep_ns, take_aligned
@@ -739,7 +740,7 @@ cdef class StreamPool:
     cdef cnp.ndarray checked_ids(self, object ids):
         """The ids as a contiguous int64 array."""
         cdef cnp.ndarray a
-        if cnp.PyArray_Check(ids) and not isinstance(ids, np.ma.MaskedArray):
+        if cnp.PyArray_CheckExact(ids) or (cnp.PyArray_Check(ids) and not is_masked(ids)):
             a = ids
             if a.dtype.kind not in "iu":
                 raise ArrayTypeError(f"ids has dtype {a.dtype}; it must be int64")

@@ -23,6 +23,7 @@ from struct import Struct
 import numpy as np
 
 from wavenetlite.features.fourier import chirp, joining_factors, passes, roots_of_unity
+from wavenetlite.support.arrays import is_masked
 from wavenetlite.support.errors import ArrayTypeError, ParameterError, SnapshotError, StreamStateError
 
 cnp.import_array()
@@ -31,7 +32,6 @@ cdef enum:
     POINT = 8               # doubles of a point: the lanes of its real and of its imaginary part
     ON_STACK = 2048         # doubles of work memory that a call finds on the stack; more are allocated
 
-MaskedArray = np.ma.MaskedArray
 
 STATE = Struct("<qqq")
 MOST_SAMPLES = 2**60
@@ -382,7 +382,7 @@ cdef class FrameStream:
 
 cpdef cnp.ndarray checked_samples(object samples, Py_ssize_t streams, bint zero_nonfinite, str name):
     """`samples`, checked to be float32, finite and ([streams,] samples); a copy if they were not C-contiguous or finite."""
-    if not cnp.PyArray_Check(samples) or isinstance(samples, MaskedArray):        # whose mask would be ignored
+    if not cnp.PyArray_CheckExact(samples) and (not cnp.PyArray_Check(samples) or is_masked(samples)):        # whose mask would be ignored
         raise ArrayTypeError(f"{name} is a {type(samples).__name__}; it must be a NumPy array")
     cdef cnp.ndarray a = samples
     if cnp.PyArray_TYPE(a) != cnp.NPY_FLOAT32 or not cnp.PyArray_ISNOTSWAPPED(a):
