@@ -84,6 +84,7 @@ INSTRUCTION_SETS = {
         ],
     ),
 }
+INSTRUCTION_SETS["generic"] = INSTRUCTION_SETS["sse2"]  # any other CPU: the compiler makes of the vectors what it can
 X86, ARM = ["sse2", "avx2", "avx512"], ["neon"]
 FAMILIES = {"x86_64": X86, "amd64": X86, "aarch64": ARM, "arm64": ARM}
 OPTIMISE = [
@@ -148,7 +149,7 @@ def extension(name: str, *flags: str) -> Extension:
 
 
 def extensions() -> list[Extension]:
-    sets = FAMILIES.get(machine(), ["sse2"])
+    sets = FAMILIES.get(machine(), ["generic"])
     for isa in sets:
         render(isa)
     kernels = [extension(f"wavenetlite.kernels._{isa}", *INSTRUCTION_SETS[isa][0]) for isa in sets]
