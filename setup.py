@@ -9,6 +9,8 @@ then be started with LD_PRELOAD="$(gcc -print-file-name=libasan.so)" and ASAN_OP
 
 import os
 import platform
+import sys
+import sysconfig
 from pathlib import Path
 
 import numpy
@@ -18,6 +20,21 @@ from setuptools import Extension, setup
 
 KERNELS = Path("wavenetlite/kernels")
 DEBUG = os.environ.get("WAVENETLITE_DEBUG") == "1"
+
+
+def machine() -> str:
+    """The kind of CPU to build for; macOS's universal Python builds for one at a time."""
+    target = sysconfig.get_platform().rpartition("-")[2]
+    return (platform.machine() if target == "universal2" else target).lower()
+
+
+# Windows' own compiler has no vectors of GCC's and Clang's kind; zig's is Clang, and pip installs it (pyproject.toml).
+WINDOWS = sys.platform == "win32"
+if WINDOWS:
+    family = "aarch64" if machine() == "arm64" else "x86_64"  # and no newer CPU, which zig takes from this machine
+    os.environ.setdefault("CC", f'"{sys.executable}" -m ziglang cc -target {family}-windows-gnu')
+if sysconfig.get_platform().endswith("universal2"):
+    os.environ.setdefault("ARCHFLAGS", f"-arch {machine()}")
 
 
 def tiles(*, in_turn: tuple[int, ...] = (), abreast: tuple[int, ...], narrow: tuple[int, ...]) -> list[tuple[int, str]]:
@@ -67,6 +84,7 @@ INSTRUCTION_SETS = {
         ],
     ),
 }
+INSTRUCTION_SETS["generic"] = INSTRUCTION_SETS["sse2"]  # any other CPU: the compiler makes of the vectors what it can
 X86, ARM = ["sse2", "avx2", "avx512"], ["neon"]
 FAMILIES = {"x86_64": X86, "amd64": X86, "aarch64": ARM, "arm64": ARM}
 OPTIMISE = [
@@ -110,15 +128,17 @@ def render(isa: str) -> None:
 
 def substitute(template: Path, target: Path, **values: object) -> None:
     """Render a template; a file that would not change keeps its date."""
-    text = Tempita.Template(template.read_text(), name=str(template)).substitute(**values)
-    if not target.exists() or target.read_text() != text:
-        target.write_text(text)
+    text = Tempita.Template(template.read_text("utf-8"), name=str(template)).substitute(**values)
+    if not target.exists() or target.read_text("utf-8") != text:
+        target.write_text(text, "utf-8")
 
 
 def extension(name: str, *flags: str) -> Extension:
     source = name.replace(".", "/") + ".pyx"
     common = CHECK if DEBUG else OPTIMISE
-    strip = [] if platform.system() == "Darwin" else ["-Wl,--strip-all"]
+    if WINDOWS:
+        flags = tuple(flag.replace("-march=x86-64-v", "-march=x86_64_v") for flag in flags)  # zig's names
+    strip = [] if sys.platform == "darwin" else ["-Wl,--strip-all"]
     return Extension(
         name,
         [source],
@@ -129,7 +149,7 @@ def extension(name: str, *flags: str) -> Extension:
 
 
 def extensions() -> list[Extension]:
-    sets = FAMILIES.get(platform.machine().lower(), ["sse2"])
+    sets = FAMILIES.get(machine(), ["generic"])
     for isa in sets:
         render(isa)
     kernels = [extension(f"wavenetlite.kernels._{isa}", *INSTRUCTION_SETS[isa][0]) for isa in sets]
@@ -169,5 +189,5 @@ if __name__ == "__main__":  # on some systems the processes that translate start
                 "freethreading_compatible": True,
             },
         ),
-        options={"build_ext": {"parallel": cores}},
+        options={"build_ext": {"parallel": cores, **({"compiler": "mingw32"} if WINDOWS else {})}},
     )

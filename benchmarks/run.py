@@ -107,7 +107,10 @@ def _programs() -> str:
 
 def _likely_sets() -> tuple[str, ...]:
     """Instruction sets of this machine's architecture; one that this CPU lacks is reported as missing."""
-    return ("neon",) if platform.machine().lower() in ("arm64", "aarch64") else ("sse2", "avx2", "avx512")
+    machine = platform.machine().lower()
+    if machine in ("x86_64", "amd64"):
+        return ("sse2", "avx2", "avx512")
+    return ("neon",) if machine in ("arm64", "aarch64") else ("generic",)
 
 
 def _prepare(options: argparse.Namespace) -> None:

@@ -51,6 +51,28 @@ print(*{name.split('.')[0] for name in sys.modules})"""
     assert not HEAVY & set(run_python(code).split())
 
 
+def test_a_prediction_needs_no_masked_arrays():
+    """NumPy imports them when they are first named; they would be a tenth of what this takes."""
+    code = """
+import sys, numpy as np, wavenetlite as wl
+clf = wl.load("speech-commands-12")
+clf.predict(np.zeros(16000, np.float32), sr=16000)
+stream = clf.stream(sr=16000)
+stream.process(np.zeros(16000, np.float32))
+out = np.empty((9, 2), np.float32)
+wl.TCN(3, 2, channels=4, dilations=[1, 2]).stream().process(np.zeros((9, 3), np.float32), out=out)
+assert "numpy.ma" not in sys.modules
+masked = np.ma.masked_array(np.zeros(160, np.float32), np.arange(160) == 3)
+for call in (clf.predict, stream.process, clf.features.stream().process, clf.features):
+    try:
+        call(masked)
+    except wl.ArrayTypeError as error:
+        continue
+    print(call)
+"""
+    assert run_python(code) == ""
+
+
 def test_public_names():
     code = """
 import wavenetlite as wl

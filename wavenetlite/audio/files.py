@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import re
+import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -161,8 +162,10 @@ def truncated(path: Readable, found: object, of: object, what: str) -> AudioFile
 
 
 def source_for(name: str | Encoded) -> Any:
-    """The argument for soundfile; a path as bytes, for names that are not UTF-8."""
-    return BytesIO(name.data) if isinstance(name, Encoded) else os.fsencode(name)
+    """The argument for soundfile; a path as bytes, for names that are not UTF-8, which Windows does not have."""
+    if isinstance(name, Encoded):
+        return BytesIO(name.data)
+    return name if sys.platform == "win32" else os.fsencode(name)
 
 
 def refuse_kind(name: str | Encoded, kind: str) -> None:

@@ -10,7 +10,7 @@ from typing import Any, TypeAlias
 import numpy as np
 
 from wavenetlite import audio
-from wavenetlite.support.arrays import Floats
+from wavenetlite.support.arrays import Floats, is_masked
 from wavenetlite.support.errors import ArrayTypeError, ParameterError
 
 Signal: TypeAlias = str | os.PathLike[str] | audio.Encoded | np.ndarray[tuple[int], np.dtype[Any]] | Sequence[float]
@@ -36,7 +36,7 @@ def signal_from(y: Any, name: str) -> Floats:
         y = np.array(y, np.float64)
     if not isinstance(y, np.ndarray):
         raise ArrayTypeError(f"{name} is a {type(y).__name__}; it must be a NumPy array, a list of numbers or a path")
-    if isinstance(y, np.ma.MaskedArray):
+    if is_masked(y):
         raise ArrayTypeError(f"{name} is a masked array; pass its samples, such as {name}.filled(0)")
     if y.dtype == np.int16:
         return y.astype(np.float32) / INT16_SCALE

@@ -90,7 +90,7 @@ class DiskTree:
         return sorted((node for node in nodes if not passed_over(node)), key=lambda node: node.name)
 
     def real(self, folder: str) -> str:
-        return os.path.realpath(self.place(folder))
+        return os.path.realpath(self.place(folder)).replace(os.sep, "/")
 
     def text(self, path: str, most: int = MOST_TEXT) -> str | None:
         place = self.place(path)

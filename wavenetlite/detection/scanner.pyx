@@ -16,6 +16,7 @@ from struct import Struct
 
 import numpy as np
 
+from wavenetlite.support.arrays import is_masked
 from wavenetlite.support.errors import ArrayTypeError, ParameterError, SnapshotError, StreamStateError
 
 cdef extern from "simd.h" nogil:
@@ -42,8 +43,7 @@ cdef const float* checked_scores(object scores, Py_ssize_t labels, str name, Py_
     cdef Py_ssize_t i, size
     cdef const float* p
     cdef bint good = True
-    if not cnp.PyArray_CheckExact(scores) and (
-            not cnp.PyArray_Check(scores) or isinstance(scores, np.ma.MaskedArray)):        # whose mask would be ignored
+    if not cnp.PyArray_CheckExact(scores) and (not cnp.PyArray_Check(scores) or is_masked(scores)):        # whose mask would be ignored
         raise ArrayTypeError(f"{name} is a {type(scores).__name__}; it must be a NumPy array")
     cdef cnp.ndarray a = scores
     if cnp.PyArray_TYPE(a) != cnp.NPY_FLOAT32:

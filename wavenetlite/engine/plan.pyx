@@ -23,7 +23,6 @@ switch over their kinds did (measured: a layer, and networks with one frame per 
 
 cimport cython
 from libc.stdint cimport INT64_MAX, int64_t, uint64_t
-from libc.stdlib cimport free
 from libc.string cimport memcpy, memset
 
 import math
@@ -35,6 +34,7 @@ from wavenetlite.engine.fingerprint import fingerprint
 from wavenetlite.engine.lower import Program
 from wavenetlite.kernels import padded, panel_widths
 from wavenetlite.kernels.packed cimport Blocks, new_strips, set_activation, set_conv
+from wavenetlite.kernels.system cimport give_aligned, take_aligned
 from wavenetlite.support.errors import StreamStateError
 from wavenetlite.kernels.dispatch cimport activation_kernel, step_kernel
 from wavenetlite.kernels.dispatch cimport kernels as chosen_kernels
@@ -47,9 +47,6 @@ cdef extern from "simd.h" nogil:
     bint put_into(void** place, void* thing)
     uint64_t flush_subnormals()
     void restore_subnormals(uint64_t)
-
-cdef extern from "stdlib.h" nogil:
-    void* aligned_alloc(size_t alignment, size_t size)
 
 cdef enum:
     EVEN_CHUNK = 96             # frames per chunk while more are to come: whole tiles of 12, 8, 6 and 4 rows
@@ -123,7 +120,7 @@ cdef class Plan:
     def __dealloc__(self):
         cdef Py_ssize_t i
         for i in range(IDLE):
-            free(self.idle[i])
+            give_aligned(self.idle[i])
 
     def __reduce__(self):
         raise StreamStateError("a plan cannot be copied or pickled; copy the model")
@@ -390,7 +387,7 @@ cdef class Plan:
 
     cdef Memory* new_memory(self) except NULL:
         """Allocate the memory of a new stream; to be freed in one piece."""
-        cdef char* block = <char*>aligned_alloc(64, self.memory_bytes())
+        cdef char* block = <char*>take_aligned(self.memory_bytes())
         if block == NULL:
             raise MemoryError(f"no memory for a stream of {self.memory_bytes()} bytes")
         return self.lay_out_memory(block)
@@ -479,7 +476,7 @@ cdef class Plan:
         for number in range(self.steps):
             self.prewarm_step(self.step + number, work)
         restore_subnormals(mode)
-        free(work)
+        give_aligned(work)
 
     cdef void prewarm_step(self, const Step* step, Workspace* work) noexcept nogil:
         cdef Py_ssize_t k
@@ -509,7 +506,7 @@ cdef class Plan:
         for i in range(IDLE):
             if put_into(&self.idle[i], work):
                 return
-        free(work)
+        give_aligned(work)
 
     cdef Workspace* new_workspace(self) except NULL:
         """Allocate scratch memory for one chunk. To be freed in one piece."""
@@ -520,7 +517,7 @@ cdef class Plan:
         header = (header + 63) // 64 * 64
         cdef size_t size = header + 4 * (
             self.row_floats + self.workspace_floats + staged_floats + self.scratch_floats * streams + 48)
-        cdef char* block = <char*>aligned_alloc(64, (size + 63) // 64 * 64)
+        cdef char* block = <char*>take_aligned(size)
         if block == NULL:
             raise MemoryError(f"no memory for a workspace of {size} bytes")
         memset(block, 0, size)

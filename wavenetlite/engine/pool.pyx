@@ -23,41 +23,22 @@ from cpython.exc cimport PyErr_CheckSignals
 from libc.stdint cimport int64_t, uint64_t
 from libc.stdlib cimport calloc, free, qsort
 from libc.string cimport memcpy
-from posix.unistd cimport getpid
 
-import os
 from collections.abc import Mapping
 from queue import SimpleQueue
 from threading import Thread
 
 import numpy as np
 
+from wavenetlite.support.arrays import is_masked
 from wavenetlite.support.checks import count, integer, one_of, positive_int
 from wavenetlite.kernels.packed cimport Blocks
+from wavenetlite.kernels.system cimport (
+    clock_ns, give_aligned, let_others_run, physical_memory, process_number, sleep_ns, take_large)
 from wavenetlite.kernels.turns cimport leave_turn, take_turn
 from wavenetlite.engine.plan cimport MUCH_WORK, Memory, Plan, Workspace
 from wavenetlite.support.errors import ArrayTypeError, ParameterError, StreamStateError
 from wavenetlite.engine.stream cimport (Saved, checked, finite, flush_subnormals, frames_of_piece, output_array, refuse_condition_frames, refuse_overlap, release, restore_subnormals, saved, try_acquire)
-
-cdef extern from *:
-    """
-    #include <stdlib.h>
-    #if defined(__linux__)
-    #include <sys/mman.h>
-    #endif
-    static void *wnl_large_block(size_t size) {
-    #ifdef MADV_HUGEPAGE
-        const size_t page = (size_t)2 << 20;
-        if (size >= 2 * page) {
-            void *block = aligned_alloc(page, (size + page - 1) / page * page);
-            if (block) madvise(block, size, MADV_HUGEPAGE);     /* only a wish: whatever comes of it */
-            return block;
-        }
-    #endif
-        return aligned_alloc(64, size);
-    }
-    """
-    void* wnl_large_block(size_t size)  # in pages of 2 MB, if it fills some and the system has them
 
 cdef extern from "simd.h" nogil:
     int64_t take_number(int64_t*)
@@ -66,18 +47,6 @@ cdef extern from "simd.h" nogil:
     bint move(int*, int before, int after)
     void add_one(int*)
     void relax()
-
-cdef extern from "<sched.h>" nogil:
-    int sched_yield()
-
-cdef extern from "<time.h>" nogil:
-    ctypedef long time_t
-    struct timespec:
-        time_t tv_sec
-        long tv_nsec
-    int clock_gettime(int clock, timespec*)
-    int nanosleep(const timespec*, timespec*)
-    int CLOCK_MONOTONIC
 
 cnp.import_array()
 
@@ -123,17 +92,10 @@ cdef struct Part:
 
 def refuse_excess(capacity: int, stream_bytes: int) -> None:
     """Raise if the streams cannot fit into this machine's memory: it is taken as they are opened, so they would fail late."""
-    most = os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE")
-    if capacity * stream_bytes > most:
+    most = int(physical_memory())
+    if most > 0 and capacity * stream_bytes > most:
         raise ParameterError(f"capacity={capacity} needs {capacity * stream_bytes:,} bytes, {stream_bytes:,} for each stream;"
                              f" it must be at most {most // stream_bytes} with the {most:,} bytes of this machine")
-
-
-cdef int64_t now() noexcept nogil:
-    """The time in ns."""
-    cdef timespec t
-    clock_gettime(CLOCK_MONOTONIC, &t)
-    return <int64_t>t.tv_sec * 1_000_000_000 + t.tv_nsec
 
 
 cdef bint comes_to(const int* number, int wanted) noexcept nogil:
@@ -143,15 +105,15 @@ cdef bint comes_to(const int* number, int wanted) noexcept nogil:
         if look_at(number) == wanted:
             return True
         relax()
-    sched_yield()           # perhaps that thread needs this CPU
+    let_others_run()        # perhaps that thread needs this CPU
     return False
 
 
 cdef bint called_again(int* state) noexcept nogil:
     """Watch for the next call; False: there has been none, and the thread is to sleep."""
-    cdef int64_t start = now()
+    cdef int64_t start = clock_ns()
     while not comes_to(state, CALLED):
-        if now() - start > WATCH_NS:
+        if clock_ns() - start > WATCH_NS:
             return not move(state, WATCHING, ASLEEP)
     return True
 
@@ -237,7 +199,7 @@ cdef class StreamPool:
         self.name = name
         self.memory_bytes = plan.memory_bytes()
         refuse_excess(self.capacity, self.memory_bytes)
-        self.slab = <char*>wnl_large_block(self.memory_bytes * self.capacity)
+        self.slab = <char*>take_large(self.memory_bytes * self.capacity)
         if self.slab == NULL:
             raise MemoryError(f"no memory for {self.capacity} streams of {self.memory_bytes} bytes")
         self.blocks = Blocks()
@@ -277,7 +239,7 @@ cdef class StreamPool:
 
     def __dealloc__(self):
         cdef Py_ssize_t i
-        free(self.slab)
+        give_aligned(self.slab)
         if self.part != NULL:
             for i in range(self.threads):
                 self.return_workspace(self.part[i].work)
@@ -285,7 +247,7 @@ cdef class StreamPool:
 
     cdef void return_workspace(self, Workspace* work) noexcept:
         if self.plan is None:       # garbage collection has cleared it
-            free(work)
+            give_aligned(work)
         elif work != NULL:
             self.plan.give_back(work)
 
@@ -638,12 +600,12 @@ cdef class StreamPool:
         else:
             self.run_part(0)
         if self.threads > 1 and work >= WORK_TO_HAND_OVER:
-            self.ended = now()
+            self.ended = clock_ns()
 
     cdef bint pays_to_share(self, int64_t work) noexcept:
         """Whether to use all threads: for much work, or for less in calls that follow each other closely."""
         return work >= WORK_TO_SHARE or (
-            self.threads > 1 and work >= WORK_TO_HAND_OVER and now() - self.ended < WATCH_NS)
+            self.threads > 1 and work >= WORK_TO_HAND_OVER and clock_ns() - self.ended < WATCH_NS)
 
     cdef void run_part(self, Py_ssize_t number) noexcept nogil:
         """One thread's part of the work; the results do not depend on the division."""
@@ -784,7 +746,7 @@ cdef class StreamPool:
     cdef cnp.ndarray checked_ids(self, object ids):
         """The ids as a contiguous int64 array."""
         cdef cnp.ndarray a
-        if cnp.PyArray_CheckExact(ids) or (cnp.PyArray_Check(ids) and not isinstance(ids, np.ma.MaskedArray)):
+        if cnp.PyArray_CheckExact(ids) or (cnp.PyArray_Check(ids) and not is_masked(ids)):
             a = ids
             if cnp.PyArray_TYPE(a) == cnp.NPY_INT64 and cnp.PyArray_NDIM(a) == 1 and cnp.PyArray_ISCARRAY_RO(a):
                 return a
@@ -838,9 +800,9 @@ cdef class StreamPool:
     cdef run_in_threads(self):
         """`run_part` in one thread per part, of which this is the first."""
         cdef Py_ssize_t number
-        if self.workers is None or self.workers_process != getpid():    # threads do not survive a fork
+        if self.workers is None or self.workers_process != process_number():    # threads do not survive a fork
             self.workers = Workers(self.threads - 1)
-            self.workers_process = getpid()
+            self.workers_process = process_number()
             for number in range(self.threads):
                 self.part[number].state = ASLEEP
         self.finished = 0
@@ -855,12 +817,10 @@ cdef class StreamPool:
 
     cdef void wait(self) noexcept nogil:
         """Wait until the other threads have finished their parts."""
-        cdef timespec moment
-        cdef int64_t start = now()
-        moment.tv_sec, moment.tv_nsec = 0, WATCH_NS
+        cdef int64_t start = clock_ns()
         while not comes_to(&self.finished, self.parts - 1):
-            if now() - start > WATCHES * WATCH_NS:
-                nanosleep(&moment, NULL)
+            if clock_ns() - start > WATCHES * WATCH_NS:
+                sleep_ns(WATCH_NS)
 
     cdef void serve(self, Py_ssize_t number) noexcept nogil:
         """Run a part, and those of the calls that follow closely."""

@@ -4,12 +4,13 @@ cimport cython
 cimport numpy as cnp
 from cpython.exc cimport PyErr_CheckSignals
 from libc.stdint cimport int64_t, uint64_t
-from libc.stdlib cimport free
 from libc.string cimport memcpy
 
 import numpy as np
 
+from wavenetlite.kernels.system cimport give_aligned
 from wavenetlite.support.snapshots cimport HEADER, NETWORK, TRAILER, begin, finish, payload, validate
+from wavenetlite.support.arrays import is_masked
 from wavenetlite.support.checks import channels_error, count, one_of
 from wavenetlite.kernels.turns cimport leave_turn, take_turn
 from wavenetlite.engine.plan cimport MUCH_WORK, PIECE_FRAMES, PIECE_WORK, Memory, Plan, Workspace
@@ -22,7 +23,7 @@ cnp.import_array()
 cdef cnp.ndarray checked(object array, str name, int dimensions, Py_ssize_t channels):
     """`array`, checked to be float32 and of the right shape; a copy if it was not C-contiguous and aligned."""
     if not cnp.PyArray_CheckExact(array) and (
-            not cnp.PyArray_Check(array) or isinstance(array, np.ma.MaskedArray)):      # a mask would be dropped silently
+            not cnp.PyArray_Check(array) or is_masked(array)):      # a mask would be dropped silently
         raise ArrayTypeError(f"{name} is a {type(array).__name__}; it must be a NumPy array")
     cdef cnp.ndarray a = array
     if cnp.PyArray_TYPE(a) != cnp.NPY_FLOAT32 or not cnp.PyArray_ISNOTSWAPPED(a):
@@ -54,8 +55,7 @@ cdef cnp.ndarray output_array(object out, Py_ssize_t rows, Py_ssize_t channels, 
     shape[1] = channels
     if out is None:
         return cnp.PyArray_EMPTY(2, shape, cnp.NPY_FLOAT32, 0)
-    if not cnp.PyArray_CheckExact(out) and (
-            not cnp.PyArray_Check(out) or isinstance(out, np.ma.MaskedArray)):          # whose mask would stay
+    if not cnp.PyArray_CheckExact(out) and (not cnp.PyArray_Check(out) or is_masked(out)):        # whose mask would stay
         raise ArrayTypeError(f"out is a {type(out).__name__}; it must be a NumPy array")
     if cnp.PyArray_TYPE(<cnp.ndarray>out) != cnp.NPY_FLOAT32:
         raise ArrayTypeError(f"out has dtype {out.dtype}; it must be float32")
@@ -100,7 +100,7 @@ cdef class Stream:
         raise StreamStateError("a stream cannot be copied or pickled; make another with model.stream()")
 
     def __dealloc__(self):
-        free(self.memory)
+        give_aligned(self.memory)
 
     cdef acquire(self):
         if not try_acquire(&self.busy):

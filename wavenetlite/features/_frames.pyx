@@ -24,6 +24,7 @@ from struct import Struct
 import numpy as np
 
 from wavenetlite.features.fourier import chirp, joining_factors, passes, roots_of_unity
+from wavenetlite.support.arrays import is_masked
 from wavenetlite.support.errors import ArrayTypeError, ParameterError, SnapshotError, StreamStateError
 
 cnp.import_array()
@@ -413,8 +414,7 @@ cpdef cnp.ndarray checked_samples(
 
     integers: int16 is taken, too, and divided by 32,768.
     """
-    if not cnp.PyArray_CheckExact(samples) and (
-            not cnp.PyArray_Check(samples) or isinstance(samples, MaskedArray)):      # whose mask would be ignored
+    if not cnp.PyArray_CheckExact(samples) and (not cnp.PyArray_Check(samples) or is_masked(samples)):        # whose mask would be ignored
         raise ArrayTypeError(f"{name} is a {type(samples).__name__}; it must be a NumPy array")
     cdef cnp.ndarray a = samples
     if integers and cnp.PyArray_TYPE(a) == cnp.NPY_INT16 and cnp.PyArray_ISNOTSWAPPED(a):

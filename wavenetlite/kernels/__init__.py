@@ -42,14 +42,14 @@ def padded(channels: int) -> int:
 
 
 def isa() -> str:
-    """Name of the instruction set in use: ``"sse2"``, ``"avx2"``, ``"avx512"`` or ``"neon"``.
+    """Name of the instruction set in use: ``"sse2"``, ``"avx2"``, ``"avx512"``, ``"neon"`` or ``"generic"``.
 
     It is chosen at import from what the CPU offers; the environment variable ``WAVENETLITE_ISA`` forces one.
 
     Examples
     --------
     >>> import wavenetlite as wl
-    >>> wl.isa() in ("sse2", "avx2", "avx512", "neon")
+    >>> wl.isa() in ("sse2", "avx2", "avx512", "neon", "generic")
     True
     """
     return ISA

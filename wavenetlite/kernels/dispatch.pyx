@@ -19,7 +19,7 @@ cdef extern from *:
     #elif defined(__aarch64__)
     static const char *wnl_available(void) { return "neon"; }
     #else
-    static const char *wnl_available(void) { return "sse2"; }
+    static const char *wnl_available(void) { return "generic"; }
     #endif
     """
     const char* wnl_available()

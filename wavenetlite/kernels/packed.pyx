@@ -1,14 +1,11 @@
 """Packed weights as C structs for the kernels, and aligned memory."""
 
-from libc.stdlib cimport free
 from libc.string cimport memset
 
 from wavenetlite.kernels import padded, panel_widths
 from wavenetlite.kernels.dispatch cimport activation_kernel
+from wavenetlite.kernels.system cimport give_aligned, take_aligned
 from wavenetlite.kernels.types cimport GroupKernel, Panel, PanelChoice
-
-cdef extern from "stdlib.h" nogil:
-    void* aligned_alloc(size_t alignment, size_t size)
 
 
 cdef class Block:
@@ -17,13 +14,13 @@ cdef class Block:
 
     def __cinit__(self, size_t size):
         cdef size_t room = (size + 63) // 64 * 64 + 64
-        self.bytes = <char*>aligned_alloc(64, room)
+        self.bytes = <char*>take_aligned(room)
         if self.bytes == NULL:
             raise MemoryError(f"no memory for {size} bytes")
         memset(self.bytes, 0, room)
 
     def __dealloc__(self):
-        free(self.bytes)
+        give_aligned(self.bytes)
 
 
 cdef class Blocks:

@@ -2,7 +2,7 @@
  *
  * Every f16, f8 and f4 function exists under each instruction set that has registers of that width. A fused multiply-add
  * is always explicit (fma16, fma8, fma4) and the compiler gets -ffp-contract=off, so that fusion is decided here only: that
- * makes the outputs bit-identical under AVX2, AVX-512 and NEON.
+ * makes the outputs bit-identical under AVX2, AVX-512 and NEON, and on any other CPU that has fused multiply-adds.
  */
 #ifndef WAVENETLITE_SIMD_H
 #define WAVENETLITE_SIMD_H
@@ -15,6 +15,11 @@
 #include <immintrin.h>
 #elif defined(__aarch64__)
 #include <arm_neon.h>
+#endif
+
+/* A CPU without vectors of ours whose scalar unit fuses: RISC-V, POWER. */
+#if defined(__FP_FAST_FMAF) || defined(__riscv_flen)
+#define WNL_FUSES
 #endif
 
 #define WNL_INLINE static inline __attribute__((always_inline))
@@ -95,7 +100,14 @@ WNL_INLINE f4 fma4(f4 a, f4 b, f4 c) { return (f4)vfmaq_f32((float32x4_t)c, (flo
 #else
 WNL_INLINE f4 min4(f4 a, f4 b) { i4 m = a < b; return (f4)(((i4)a & m) | ((i4)b & ~m)); }
 WNL_INLINE f4 max4(f4 a, f4 b) { i4 m = a > b; return (f4)(((i4)a & m) | ((i4)b & ~m)); }
+#if defined(WNL_FUSES)
+WNL_INLINE f4 fma4(f4 a, f4 b, f4 c) {
+    for (int i = 0; i < 4; i++) c[i] = __builtin_fmaf(a[i], b[i], c[i]);
+    return c;
+}
+#else
 WNL_INLINE f4 fma4(f4 a, f4 b, f4 c) { return a * b + c; }
+#endif
 #endif
 
 /* Four lanes of double, under every instruction set: the layout of a spectrum's arithmetic does not depend on it. */
@@ -112,7 +124,7 @@ WNL_INLINE d4 maxd4(d4 a, d4 b) { return selectd4(a > b, a, b); }
 WNL_INLINE d4 mind4(d4 a, d4 b) { return selectd4(a < b, a, b); }
 #if defined(__FMA__)
 WNL_INLINE d4 fmad4(d4 a, d4 b, d4 c) { return (d4)_mm256_fmadd_pd((__m256d)a, (__m256d)b, (__m256d)c); }
-#elif defined(__aarch64__)
+#elif defined(__aarch64__) || (defined(WNL_FUSES) && !defined(__x86_64__))
 WNL_INLINE d4 fmad4(d4 a, d4 b, d4 c) {
     for (int i = 0; i < 4; i++) c[i] = __builtin_fma(a[i], b[i], c[i]);
     return c;

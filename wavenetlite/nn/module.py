@@ -21,7 +21,7 @@ from wavenetlite.graph import MOST_CHANNELS, Node
 from wavenetlite.nn.summary import HEAD, Row, summary_rows, summary_text
 from wavenetlite.nn.torch_twin import twin_of
 from wavenetlite.storage.files import save
-from wavenetlite.support.arrays import Floats, is_array
+from wavenetlite.support.arrays import Floats, is_array, is_masked
 from wavenetlite.support.checks import channels_error, positive_int
 from wavenetlite.support.errors import ArrayTypeError, ParameterError
 from wavenetlite.support.html import html
@@ -468,7 +468,7 @@ def frozen(array: Floats) -> Floats:
 
 def checked_parameter(name: str, value: Any, shape: tuple[int, ...]) -> Floats:
     """A read-only copy of a parameter's new value, checked."""
-    if isinstance(value, np.ma.MaskedArray):
+    if is_masked(value):
         raise ArrayTypeError(f"state_dict[{name!r}] is a MaskedArray; it must be a float32 array")
     try:
         array = np.asarray(value)

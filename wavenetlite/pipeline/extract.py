@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import fcntl
 import json
 import os
 import time
@@ -28,6 +27,7 @@ from wavenetlite.pipeline.work import Old, Task
 from wavenetlite.support.atomic_files import replacing
 from wavenetlite.support.checks import flag, integer, one_of
 from wavenetlite.support.errors import ArrayTypeError, ParameterError
+from wavenetlite.support.file_locks import lock
 from wavenetlite.support.progress import Progress
 
 ASSEMBLED, LOCK = "assembled", "lock"
@@ -187,9 +187,9 @@ def writing(out: Path) -> Iterator[None]:
     try:
         for folder in (out, out / shards.FOLDER, out / sidecars.FOLDER):
             folder.mkdir(parents=True, exist_ok=True)
-        with (out / sidecars.FOLDER / LOCK).open("w") as lock:
+        with (out / sidecars.FOLDER / LOCK).open("w") as file:
             try:
-                fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+                lock(file.fileno())
             except BlockingIOError:
                 raise PipelineError(f"{out}: another extraction is writing there") from None
             yield

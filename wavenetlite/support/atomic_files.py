@@ -2,20 +2,21 @@
 
 On Linux the new file has no name while it is written (O_TMPFILE), so that not even SIGKILL leaves anything behind.
 Where that is not supported it has a name that says so, and is locked: what a killed process left is removed by the next
-write into that folder.
+write into that folder. Windows locks every open file: it is neither removed nor renamed there.
 """
 
 from __future__ import annotations
 
-import fcntl
 import os
 import stat
+import sys
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import BinaryIO
 
 from wavenetlite.support.errors import ArrayTypeError, TargetError, WavenetliteError
+from wavenetlite.support.file_locks import lock
 
 PathLike = str | os.PathLike[str]
 
@@ -138,11 +139,14 @@ class NewFile:
         self.file.flush()
         keep_mode(self.file.fileno(), target)
         os.fsync(self.file.fileno())  # the bytes before the name: a power cut leaves the old file or the new one
-        (self.temporary or self._link()).replace(target)
+        complete = self.temporary or self._link()
+        if sys.platform == "win32":
+            self.file.close()
+        complete.replace(target)
         self.temporary = None
 
     def _open_unnamed(self) -> bool:
-        if hasattr(os, "O_TMPFILE") and Path("/proc/self/fd").is_dir():
+        if sys.platform == "linux" and Path("/proc/self/fd").is_dir():
             with suppress(OSError):  # not on this file system
                 self._descriptor = os.open(self.folder, os.O_TMPFILE | os.O_RDWR, 0o666)
         return self._descriptor >= 0
@@ -188,7 +192,7 @@ def owns(descriptor: int, path: Path | None = None, unlocked: bool = True) -> bo
     `unlocked` is the answer where the file system has no locks.
     """
     try:
-        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        lock(descriptor)
     except BlockingIOError:
         return False
     except OSError:
@@ -200,19 +204,21 @@ def owns(descriptor: int, path: Path | None = None, unlocked: bool = True) -> bo
 def remove_stale(path: Path, ours: bool = False) -> None:
     """Remove a temporary file if nobody writes it, which is so if it is not locked; `ours`: it was us who did."""
     with suppress(OSError):
-        descriptor = os.open(path, os.O_RDWR | os.O_NOFOLLOW)
-        try:
-            if owns(descriptor, path, unlocked=ours):
-                path.unlink()
-        finally:
-            os.close(descriptor)
+        if sys.platform == "win32":
+            path.unlink()
+        else:
+            descriptor = os.open(path, os.O_RDWR | os.O_NOFOLLOW)
+            try:
+                if owns(descriptor, path, unlocked=ours):
+                    path.unlink()
+            finally:
+                os.close(descriptor)
 
 
 def keep_mode(descriptor: int, target: Path) -> None:
     """Give a new file the owner and the mode of the one it replaces; the owner only where that is allowed."""
     old = status(target)
-    if old is None:
-        return
-    with suppress(OSError):
-        os.fchown(descriptor, old.st_uid, old.st_gid)
-    os.fchmod(descriptor, stat.S_IMODE(old.st_mode))
+    if old is not None and sys.platform != "win32":
+        with suppress(OSError):
+            os.fchown(descriptor, old.st_uid, old.st_gid)
+        os.fchmod(descriptor, stat.S_IMODE(old.st_mode))

@@ -13,7 +13,7 @@ import numpy.typing as npt
 
 from wavenetlite.corpora.lazy_audio import LazyAudio
 from wavenetlite.features.spec import Features
-from wavenetlite.support.arrays import Floats, is_array
+from wavenetlite.support.arrays import Floats, is_array, is_masked
 from wavenetlite.support.descriptions import description
 from wavenetlite.support.digests import digest
 from wavenetlite.support.errors import ArrayTypeError, ParameterError
@@ -61,7 +61,7 @@ class Arrays:
         if not np.isfinite(x).all():
             raise ParameterError("x has infinities or NaN; it must be finite")
         try:
-            if isinstance(targets, np.ma.MaskedArray):
+            if is_masked(targets):
                 raise ArrayTypeError("targets is a masked array; mark what is to be ignored in another way")
             self.x, self.targets = x, np.asarray(targets)
         except ValueError:
