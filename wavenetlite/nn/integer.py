@@ -15,7 +15,7 @@ from typing import Literal
 import numpy as np
 
 from wavenetlite import graph, nodes
-from wavenetlite.graph import HIGHEST, LOWEST, MOST_CHANNELS, Edge, Node, Quantization
+from wavenetlite.graph import HIGHEST, LOWEST, MOST_CHANNELS, Node, Quantization
 from wavenetlite.nn.convolution import OverTime, Pads, checked_groups
 from wavenetlite.nn.module import Module
 from wavenetlite.support.checks import integer, number, one_of, positive_int

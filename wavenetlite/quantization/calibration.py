@@ -1,85 +1,67 @@
-"""Ranges of a network's sequences on example signals, and the scales of int8 that follow from them."""
+"""Ranges of a network's sequences on example signals, and the integers of 8 bits that follow from them."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
-from typing import NamedTuple
+from collections.abc import Callable, Sequence
 
 import numpy as np
 
 from wavenetlite.engine.lower import lower
 from wavenetlite.engine.offline import run_offline
 from wavenetlite.engine.plan import Plan
-from wavenetlite.graph import Node
+from wavenetlite.graph import HIGHEST, LOWEST, Node, Quantization
 from wavenetlite.support.arrays import Doubles, Floats
-
-LEAST, MOST = -128, 127
-"""Values of int8."""
 
 LEAST_SCALE = 1e-12
 """Of a sequence that is always zero, or nearly."""
 
-MOST_SAMPLED = 200_000
-"""Values of a sequence by which "mse" judges a range; the errors of more differ little."""
+MOST_JUDGED = 200_000
+"""Values of a sequence by which "mse" judges a range."""
 
 
-class Affine(NamedTuple):
-    """An int8 value q means ``(q - zero_point) * scale``."""
-
-    scale: float
-    zero_point: int
-
-    def quantised(self, values: Floats | Doubles) -> Doubles:
-        """The int8 values nearest to real ones."""
-        q: Doubles = np.clip(np.rint(values / self.scale) + self.zero_point, LEAST, MOST)
-        return q
-
-    def real(self, q: Doubles) -> Doubles:
-        return (q - self.zero_point) * self.scale
-
-
-TANH, SIGMOID = Affine(1 / 128, 0), Affine(1 / 256, -128)
-"""The scales that TFLite demands of these functions' outputs."""
-
-
-def affine(low: float, high: float) -> Affine:
-    """The scale that covers low..high and holds zero exactly, as padding is zero."""
+def covering(low: float, high: float) -> Quantization:
+    """The finest integers that cover low..high and hold zero exactly, as padding is zero."""
     low, high = min(low, 0.0), max(high, 0.0)
-    scale = float(np.float32(max((high - low) / (MOST - LEAST), LEAST_SCALE)))
-    return Affine(scale, int(np.clip(round(LEAST - low / scale), LEAST, MOST)))
+    scale = float(np.float32(max((high - low) / (HIGHEST - LOWEST), LEAST_SCALE)))
+    return Quantization(scale, int(np.clip(round(LOWEST - low / scale), LOWEST, HIGHEST)))
 
 
-def minmax(values: Floats, percentile: float) -> Affine:
+def rounded(values: Doubles, to: Quantization) -> Doubles:
+    """Real values after a conversion to integers and back."""
+    q = np.clip(np.rint(values / to.scale) + to.zero_point, LOWEST, HIGHEST)
+    real: Doubles = (q - to.zero_point) * to.scale
+    return real
+
+
+def minmax(values: Floats, percentile: float) -> Quantization:
     """Every value that occurred is covered."""
-    return affine(float(values.min()), float(values.max()))
+    return covering(float(values.min()), float(values.max()))
 
 
-def by_percentile(values: Floats, percentile: float) -> Affine:
+def by_percentile(values: Floats, percentile: float) -> Quantization:
     """The given percentage of the values is covered; the others are clamped, half of them at either end."""
     low, high = np.percentile(values, [(100 - percentile) / 2, (100 + percentile) / 2])
-    return affine(float(low), float(high))
+    return covering(float(low), float(high))
 
 
-def least_squares(values: Floats, percentile: float) -> Affine:
-    """The range with the least mean squared error, of those that are some part of the whole one."""
-    step = -(-values.size // MOST_SAMPLED)
-    some = np.sort(values)[::step].astype(np.float64)
-    low, high = min(float(values.min()), 0.0), max(float(values.max()), 0.0)
-    parts = [affine(part * low, part * high) for part in np.linspace(0.2, 1.0, 65)]
-    errors = [float(np.square(one.real(one.quantised(some)) - some).mean()) for one in parts]
-    return parts[int(np.argmin(errors))]
+def least_squares(values: Floats, percentile: float) -> Quantization:
+    """Of the ranges that are a part of the whole one, the one with the least mean squared error."""
+    some = np.sort(values)[:: -(-values.size // MOST_JUDGED)].astype(np.float64)
+    ranges = [covering(part * float(values.min()), part * float(values.max())) for part in np.linspace(0.2, 1.0, 65)]
+    errors = [float(np.square(rounded(some, one) - some).mean()) for one in ranges]
+    return ranges[int(np.argmin(errors))]
 
 
-METHODS: dict[str, Callable[[Floats, float], Affine]] = {
+METHODS: dict[str, Callable[[Floats, float], Quantization]] = {
     "minmax": minmax,
     "percentile": by_percentile,
     "mse": least_squares,
 }
-"""How a range follows from the values of a sequence."""
+"""How the integers follow from the values of a sequence."""
 
 
 class Calibration:
-    """The scale of any sequence of a network, from its values on some signals.
+    """The integers for any sequence of a network, by its values on some signals.
 
     Parameters
     ----------
@@ -91,17 +73,18 @@ class Calibration:
 
     def __init__(self, signals: Sequence[Floats], method: str, percentile: float) -> None:
         self.signals, self.method, self.percentile = signals, METHODS[method], percentile
-        self.known: dict[Node, Affine] = {}
+        self.known: dict[Node, Quantization] = {}
 
-    def of(self, node: Node) -> Affine:
+    def of(self, node: Node) -> Quantization:
         if node not in self.known:
-            values = np.concatenate([frames.ravel() for frames in self.frames(node)])
-            self.known[node] = self.method(values, self.percentile) if values.size else affine(0.0, 0.0)
+            values = np.concatenate([frames.ravel() for frames in frames_of(node, self.signals)])
+            self.known[node] = self.method(values, self.percentile) if values.size else covering(0.0, 0.0)
         return self.known[node]
 
-    def frames(self, node: Node) -> Iterable[Floats]:
-        """The node's frames of each signal."""
-        if node.signal:
-            return self.signals
-        plan = Plan(lower(node))
-        return [run_offline(plan, signal, None, "raise", "calibration") for signal in self.signals]
+
+def frames_of(node: Node, signals: Sequence[Floats]) -> Sequence[Floats]:
+    """A node's frames of each signal."""
+    if node.signal:
+        return signals
+    plan = Plan(lower(node))
+    return [run_offline(plan, signal, None, "raise", "calibration") for signal in signals]

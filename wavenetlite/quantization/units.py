@@ -1,9 +1,10 @@
-"""The units of a network that are computed in integers, each with what follows it directly, and what stays in float32."""
+"""The units of a network: what is computed in integers, each with what follows it, and what stays in float32."""
 
 from __future__ import annotations
 
 import math
 from collections import Counter
+from collections.abc import Iterator
 from dataclasses import dataclass, field
 
 import numpy as np
@@ -13,18 +14,10 @@ from wavenetlite.graph import Node, topological_order
 from wavenetlite.nn.module import Module, Trace
 from wavenetlite.support.errors import ParameterError
 
-INTEGER = (nodes.Conv, nodes.Norm, nodes.Activate, nodes.Gate, nodes.Sum, nodes.Product, nodes.Concat, nodes.Slice)
-"""Operations that have a form in integers."""
-
-FOLLOWERS = (nodes.Norm, nodes.Activate)
-
 
 @dataclass(eq=False)
 class Unit:
-    """Successive nodes that become one layer; `node` makes its frames, and has all those in `followers` before it.
-
-    A unit in float32 is a `module` of the network, which reads `reads`.
-    """
+    """Successive nodes that become one layer. One that stays in float32 is a `module` of the network and has `reads`."""
 
     first: Node
     followers: list[Node] = field(default_factory=list)
@@ -33,58 +26,67 @@ class Unit:
 
     @property
     def node(self) -> Node:
+        """The last of the nodes, which makes the layer's frames."""
         return self.followers[-1] if self.followers else self.first
 
+    @property
+    def norms(self) -> list[nodes.Norm]:
+        return [node for node in self.followers if isinstance(node, nodes.Norm)]
 
-def units_of(output: Node, trace: Trace) -> list[Unit]:
-    """The units of a network in the order in which they run."""
+    @property
+    def clamp(self) -> tuple[float, float]:
+        """Bounds of the frames' values."""
+        return clamp_of(self.node) or (-math.inf, math.inf)
+
+
+def units_of(output: Node, trace: Trace, chosen: list[Module]) -> Iterator[Unit]:
+    """The units of a network in the order in which they run; the `chosen` modules stay in float32."""
     order = [node for node in topological_order(output) if not node.signal]
-    kept = kept_modules(order, trace)
-    inside = {node for unit in kept.values() for node in between(unit.reads, unit.node) if node is not unit.node}
+    kept, covered = kept_modules(order, trace, chosen)
     readers = Counter(edge.node for node in order for edge in node.edges)
-    units: list[Unit] = []
-    done: set[Node] = set(inside)
+    done = covered - set(kept)
     for node in order:
         if node in done:
             continue
         unit = kept.get(node) or Unit(node)
         if unit.module is None:
-            extend(unit, order, readers, output)
+            extend(unit, order, readers, covered, output)
         done.update((unit.first, *unit.followers))
-        units.append(unit)
-    return units
+        yield unit
 
 
 def is_integer(node: Node) -> bool:
-    """Whether the operation can be computed in integers."""
-    if isinstance(node, nodes.Norm):
-        return node.bins == 1
-    if isinstance(node, nodes.Concat):
+    """Whether the operation has a form in integers."""
+    if isinstance(node, nodes.Norm | nodes.Concat):
         return node.bins == 1
     if isinstance(node, nodes.Activate):
         return not node.function.over_channels and node.slopes is None
-    return isinstance(node, INTEGER)
+    if isinstance(node, nodes.Product):
+        return {edge.node.channels for edge in node.edges} == {node.channels}
+    return isinstance(node, nodes.Conv | nodes.Gate | nodes.Sum | nodes.Slice)
 
 
-def kept_modules(order: list[Node], trace: Trace) -> dict[Node, Unit]:
-    """For each node that has no form in integers, the smallest module that computes it."""
-    kept: dict[Node, Unit] = {}
-    covered: set[Node] = set()
+def kept_modules(order: list[Node], trace: Trace, chosen: list[Module]) -> tuple[dict[Node, Unit], set[Node]]:
+    """The modules that stay in float32, by the node that makes their frames, and all nodes inside them.
+
+    These are the chosen ones, and for each node without a form in integers the smallest that computes it.
+    """
+    extents = [(between(x, out), module, x, out) for module, x, out in trace]
+    wanted = [extent for extent in extents if any(extent[1] is one for one in chosen)]
+    covered = {node for extent in wanted for node in extent[0]}
     for node in order:
-        if is_integer(node) or node in covered:
-            continue
-        candidates = [(between(x, out), module, x, out) for module, x, out in trace]
-        around = [one for one in candidates if node in one[0]]
-        if not around:
-            raise ParameterError(f"the network has a {node.operation!r} outside of any layer, which cannot be kept in "
-                                 "float32")  # fmt: skip
-        inside, module, x, out = min(around, key=lambda one: len(one[0]))
-        covered.update(inside)
-        kept[out] = Unit(out, module=module, reads=x)
-    return kept
+        if not is_integer(node) and node not in covered:
+            around = [extent for extent in extents if node in extent[0]]
+            if not around:
+                raise ParameterError(f"the network has a {node.operation} that is not a layer's own; it cannot be "
+                                     "kept in float32")  # fmt: skip
+            wanted.append(min(around, key=lambda extent: len(extent[0])))
+            covered.update(wanted[-1][0])
+    outer = [one for one in wanted if not any(one[0] < other[0] for other in wanted)]
+    return {out: Unit(out, module=module, reads=x) for _, module, x, out in outer}, covered
 
 
-def between(first: Node | None, last: Node) -> set[Node]:
+def between(first: Node, last: Node) -> set[Node]:
     """`last` and the nodes that it depends on, without `first` and what that depends on."""
     found: set[Node] = set()
     waiting = [last]
@@ -96,31 +98,26 @@ def between(first: Node | None, last: Node) -> set[Node]:
     return found
 
 
-def extend(unit: Unit, order: list[Node], readers: Counter[Node], output: Node) -> None:
-    """Take in what follows and is read by nobody else: batch normalisation, and clamping."""
+def extend(unit: Unit, order: list[Node], readers: Counter[Node], covered: set[Node], output: Node) -> None:
+    """Take in what follows and is the only reader: batch normalisation, then clamping."""
     while unit.node is not output and readers[unit.node] == 1:
         user = next(node for node in order if any(edge.node is unit.node for edge in node.edges))
-        if not follows(unit, user):
+        if user in covered or not follows(unit, user):
             return
         unit.followers.append(user)
 
 
 def follows(unit: Unit, user: Node) -> bool:
     """Whether an operation can be computed as a part of the unit before it."""
-    clamped = any(isinstance(node, nodes.Activate) for node in (unit.first, *unit.followers))
-    if clamped or not isinstance(user, FOLLOWERS) or not is_integer(user):
+    if clamp_of(unit.node) is not None or not is_integer(user):
         return False
     if isinstance(user, nodes.Norm):
-        return isinstance(unit.first, nodes.Conv | nodes.Norm) and has_one_sum(unit.first)
-    return isinstance(unit.first, nodes.Conv | nodes.Norm | nodes.Sum) and clamp_of(user) is not None
-
-
-def has_one_sum(node: Node) -> bool:
-    return len(node.edges) == 1
+        return isinstance(unit.first, nodes.Conv | nodes.Norm) and len(unit.first.edges) == 1
+    return isinstance(unit.first, nodes.Conv | nodes.Norm | nodes.Sum | nodes.Product) and clamp_of(user) is not None
 
 
 def clamp_of(node: Node) -> tuple[float, float] | None:
-    """Bounds of an activation that only clamps."""
+    """Bounds of an activation that only clamps, to a range that holds zero."""
     if not isinstance(node, nodes.Activate):
         return None
     if node.name == "relu":

@@ -1,39 +1,28 @@
-"""Weights as int8, one scale per output channel."""
+"""Weights as integers of 8 bits, with one scale per output channel."""
 
 from __future__ import annotations
 
-from typing import NamedTuple
-
 import numpy as np
-import numpy.typing as npt
 
-from wavenetlite.support.arrays import Doubles, Floats
-
-MOST_WEIGHT = 127
-"""Symmetric: -128 is not used, as in TFLite."""
+from wavenetlite.graph import HIGHEST
+from wavenetlite.support.arrays import Doubles
 
 MOST_BIAS = 2**30
-"""Of a bias in units of the sums: it leaves room for the sums themselves."""
+"""Of a bias in units of the sums: it leaves as much for the sums themselves."""
 
 
-class IntegerWeights(NamedTuple):
-    """``weight`` (out, in / groups, taps) int8 in units of ``scale`` (out,); ``bias`` int32 in those of the sums."""
+def integer_parameters(weight: Doubles, bias: Doubles, input_scale: float) -> dict[str, np.ndarray]:
+    """The parameters of an `IntegerConv1d` whose weights and biases are the nearest to these.
 
-    weight: npt.NDArray[np.int8]
-    scale: Floats
-    bias: npt.NDArray[np.int32]
-
-
-def quantise_weights(weight: Doubles, bias: Doubles, input_scale: float) -> IntegerWeights:
-    """Round weights and biases to integers.
-
-    A channel whose bias would not fit gets coarser weights: its bias is then far above anything they add.
+    Weights are symmetric, -127 to 127. A channel whose bias would not fit gets coarser ones: its bias is then far
+    above anything that they add.
     """
-    largest = np.abs(weight).reshape(len(weight), -1).max(axis=1)
-    least = np.abs(bias) / (input_scale * MOST_BIAS)
-    wanted = np.maximum(largest / MOST_WEIGHT, least)
-    scale: Floats = np.where(wanted > 0, wanted, 1.0).astype(np.float32)
-    scale = np.where(scale * np.float64(MOST_WEIGHT) < largest, np.nextafter(scale, np.float32(np.inf)), scale)
+    largest = np.abs(weight).reshape(len(weight), -1).max(axis=1) / HIGHEST
+    needed = np.maximum(largest, np.abs(bias) / (input_scale * MOST_BIAS))
+    scale = np.where(needed > 0, needed, 1.0).astype(np.float32)
     units = scale.astype(np.float64)
-    q = np.clip(np.rint(weight / units.reshape(-1, 1, 1)), -MOST_WEIGHT, MOST_WEIGHT).astype(np.int8)
-    return IntegerWeights(q, scale, np.rint(bias / (units * input_scale)).astype(np.int32))
+    return {
+        "weight": np.clip(np.rint(weight / units.reshape(-1, 1, 1)), -HIGHEST, HIGHEST).astype(np.int8),
+        "weight_scale": scale,
+        "bias": np.rint(bias / (units * input_scale)).astype(np.int32),
+    }
