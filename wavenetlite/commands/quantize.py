@@ -14,7 +14,7 @@ import numpy as np
 from wavenetlite.classifier.classifier import AudioClassifier
 from wavenetlite.commands.evaluate import read
 from wavenetlite.commands.options import above_zero, add_division, add_json, add_words, describe, positive
-from wavenetlite.commands.output import note, progress, say, say_json, table
+from wavenetlite.commands.output import note, progress, say, say_json
 from wavenetlite.commands.places import check_file
 from wavenetlite.commands.shared import add_data, cpus, evaluation_json, report_problems
 from wavenetlite.corpora.clips import Clips, Corpus
@@ -30,6 +30,7 @@ from wavenetlite.storage import opening
 from wavenetlite.storage.files import save
 from wavenetlite.support.arrays import Floats
 from wavenetlite.support.errors import ParameterError
+from wavenetlite.support.tables import table_lines
 
 RUNS = 5
 MOST_TIMED = 20_000
@@ -156,9 +157,9 @@ def report(args: argparse.Namespace, found: dict[str, Any]) -> None:
         layers = [layer._asdict() | {"snr_db": finite(layer.snr_db)} for layer in found["layers"]]
         say_json({"model": args.model, "written": args.out, **found, "layers": layers})
         return
-    say(table([("layer", "type", "numbers", "signal to error"), *map(row, found["layers"])]))
+    say("\n".join(table_lines([("layer", "type", "numbers", "signal to error"), *map(row, found["layers"])], left=3)))
     say("")
-    say(table([("", "float32", "int8"), *totals(found)]))
+    say("\n".join(table_lines([("", "float32", "int8"), *totals(found)])))
     note(f"{args.out}: written")
 
 

@@ -79,9 +79,7 @@ class Conversion:
     def add(self, name: str, layer: Module, *inputs: str) -> str:
         """Note a layer of the new network; its name, which may get a number."""
         number, wanted = 1, name or "network"
-        while any(
-            taken == name or taken.startswith(f"{name}.") or name.startswith(f"{taken}.") for taken in self.taken
-        ):
+        while any(f"{taken}.".startswith(f"{name}.") or name.startswith(f"{taken}.") for taken in self.taken):
             number += 1
             name = f"{wanted}_{number}"
         self.taken.add(name)

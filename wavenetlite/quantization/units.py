@@ -17,7 +17,7 @@ from wavenetlite.support.errors import ParameterError
 
 @dataclass(eq=False)
 class Unit:
-    """Successive nodes that become one layer. One that stays in float32 is a `module` of the network and has `reads`."""
+    """Successive nodes that become one layer. One that stays in float32 is a `module`, which reads `reads`."""
 
     first: Node
     followers: list[Node] = field(default_factory=list)
