@@ -25,6 +25,7 @@ from wavenetlite.nn.integer import (
     Rounding,
 )
 from wavenetlite.nn.module import Module, recorded
+from wavenetlite.nn.pointwise import Activation
 from wavenetlite.quantization.calibration import Calibration, rounded
 from wavenetlite.quantization.units import Unit, units_of
 from wavenetlite.quantization.weights import integer_parameters
@@ -73,7 +74,8 @@ class Conversion:
         self.taken = {INPUT}
         for unit in units_of(output, trace, list(kept)):
             self.convert(unit)
-        self.real(output)
+        if self.real(output) == INPUT:
+            self.add("output", Activation("identity"), INPUT)
         self.network = Graph(channels, self.entries)
 
     def add(self, name: str, layer: Module, *inputs: str) -> str:

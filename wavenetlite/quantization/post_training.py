@@ -116,6 +116,8 @@ def checked_signals(calibration: Any, channels: int | None) -> list[Floats]:
         name = f"calibration[{index}]" if isinstance(calibration, list | tuple) else "calibration"
         if not is_array(one) or one.dtype != np.float32:
             raise ArrayTypeError(f"{name} is {getattr(one, 'dtype', type(one).__name__)}; it must be a float32 array")
+        if not np.isfinite(one).all():
+            raise ParameterError(f"{name} has infinities or NaN; it must be finite")
         if one.ndim not in (2, 3) or (one.ndim == 3 and one is not calibration):
             raise ParameterError(f"{name} has shape {one.shape}; it must be (frames, channels)")
         signals += list(one) if one.ndim == 3 else [one]
