@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -42,16 +43,21 @@ def folded_bias(weight: Bytes, bias: npt.NDArray[np.int32], zero_point: int) -> 
     return folded
 
 
-def pack_integer_conv(weight: Bytes, groups: int) -> PackedIntegers:
-    """Pack weights (channels, in / groups, taps)."""
-    channels, per_group, taps = weight.shape
-    row_pairs, lanes = -(-per_group * groups // 2), vector_width()
+def group_begins(channels: int, groups: int, per_group: int) -> list[int]:
+    """For each output channel of a grouped convolution the first of the input channels that it reads."""
+    return [out // (channels // groups) * per_group for out in range(channels)]
+
+
+def pack_integer_conv(weight: Bytes, begins: Sequence[int], inputs: int) -> PackedIntegers:
+    """Pack weights (channels, window, taps): output o reads a window of the `inputs` channels from ``begins[o]`` on."""
+    channels, _, taps = weight.shape
+    row_pairs, lanes = -(-inputs // 2), vector_width()
     blocks: list[Bytes] = []
     sizes: list[int] = []
     first = 0
     while first < channels:
         vectors = 2 if channels - first > lanes else 1
-        block, start = panel_block(weight, groups, first, vectors * lanes)
+        block, start = panel_block(weight, begins, first, vectors * lanes)
         length = block.shape[1]
         whole = length == row_pairs  # all taps are one segment
         segments = (1, taps * length) if whole else (taps, length)
@@ -67,16 +73,16 @@ def pack_integer_conv(weight: Bytes, groups: int) -> PackedIntegers:
     )
 
 
-def panel_block(weight: Bytes, groups: int, first: int, width: int) -> tuple[Bytes, int]:
+def panel_block(weight: Bytes, begins: Sequence[int], first: int, width: int) -> tuple[Bytes, int]:
     """Weights (taps, pairs, width, 2) of the outputs from `first` on, and the first pair of inputs that they read."""
-    channels, per_group, taps = weight.shape
+    channels, window, taps = weight.shape
     outs = range(first, min(first + width, channels))
-    begins = [out // (channels // groups) * per_group for out in outs]
-    start = begins[0] // 2
-    length = -(-(begins[-1] + per_group) // 2) - start
+    start = min(begins[out] for out in outs) // 2
+    length = -(-(max(begins[out] for out in outs) + window) // 2) - start
     block = np.zeros((taps, 2 * length, width), np.int8)
-    for out, begin in zip(outs, begins, strict=True):
-        block[:, begin - 2 * start : begin - 2 * start + per_group, out - first] = weight[out].T
+    for out in outs:
+        at = begins[out] - 2 * start
+        block[:, at : at + window, out - first] = weight[out].T
     return np.ascontiguousarray(block.reshape(taps, length, 2, width).swapaxes(2, 3)), start
 
 

@@ -13,6 +13,7 @@ from wavenetlite.nn.integer import (
     IntegerAvgPool1d,
     IntegerConcat,
     IntegerConv1d,
+    IntegerConv2d,
     IntegerLookup,
     IntegerMaxPool1d,
     IntegerMultiply,
@@ -49,7 +50,8 @@ __all__ = [
     "BatchNorm", "BatchNorm1d", "Concat", "Conv1d", "Conv2d", "ConvTranspose1d", "ConvTranspose2d", "CumulativePool",
     "DepthwiseSeparable", "Dequantize", "Dropout", "Dropout1d", "FiLM", "FrequencyTCN", "GatedResidualBlock",
     "GatedUnit", "Graph", "GroupNorm", "Hardswish", "Hardtanh", "Identity", "IntegerAdd", "IntegerAvgPool1d",
-    "IntegerConcat", "IntegerConv1d", "IntegerLookup", "IntegerMaxPool1d", "IntegerMultiply", "LayerNorm", "LeakyReLU",
+    "IntegerConcat", "IntegerConv1d", "IntegerConv2d", "IntegerLookup", "IntegerMaxPool1d", "IntegerMultiply",
+    "LayerNorm", "LeakyReLU",
     "Linear", "Module", "PReLU", "Prewarmed", "Quantize", "ReLU", "ReLU6", "Requantize", "Residual", "Sequential",
     "SiLU", "Sigmoid", "Slice", "Softmax", "Softsign", "Tanh", "TemporalBlock", "Upsample", "WaveNet", "from_config",
 ]  # fmt: skip

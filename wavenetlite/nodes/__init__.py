@@ -11,7 +11,7 @@ from wavenetlite.nodes.group_norm import GroupNorm
 from wavenetlite.nodes.input import Input
 from wavenetlite.nodes.integer_binary import IntegerBinary, combine_integers
 from wavenetlite.nodes.integer_channels import IntegerConcat, IntegerSlice, concat, take
-from wavenetlite.nodes.integer_conv import IntegerConv
+from wavenetlite.nodes.integer_conv import IntegerConv, IntegerConv2d
 from wavenetlite.nodes.integer_pool import IntegerPool
 from wavenetlite.nodes.integers import Dequantize, Quantize, as_quantized, dequantize, quantize
 from wavenetlite.nodes.look_up import TABLE_FUNCTIONS, LookUp, look_up, requantize, table_of
@@ -24,7 +24,8 @@ from wavenetlite.nodes.upsample import Upsample
 
 __all__ = [
     "GRU", "LSTM", "TABLE_FUNCTIONS", "Activate", "Concat", "Conv", "Conv2d", "CumulativePool", "Dequantize", "Dropout",
-    "Gate", "GroupNorm", "Input", "IntegerBinary", "IntegerConcat", "IntegerConv", "IntegerPool", "IntegerSlice",
+    "Gate", "GroupNorm", "Input", "IntegerBinary", "IntegerConcat", "IntegerConv", "IntegerConv2d", "IntegerPool",
+    "IntegerSlice",
     "LookUp", "Norm", "Product", "Quantize", "Recurrent", "Slice", "Sum", "Upsample", "activate", "add", "as_quantized",
     "combine_integers", "concat", "dequantize", "look_up", "multiply", "quantize", "requantize", "table_of", "take",
 ]  # fmt: skip

@@ -12,6 +12,7 @@ import numpy as np
 
 from wavenetlite import nodes
 from wavenetlite.graph import HIGHEST, LOWEST, Node, Quantization, clock_after
+from wavenetlite.nn.convolution2d import Conv2d
 from wavenetlite.nn.graph import INPUT, Graph, Slice
 from wavenetlite.nn.integer import (
     Dequantize,
@@ -19,6 +20,7 @@ from wavenetlite.nn.integer import (
     IntegerBinary,
     IntegerConcat,
     IntegerConv1d,
+    IntegerConv2d,
     IntegerLookup,
     IntegerMultiply,
     Quantize,
@@ -151,16 +153,33 @@ class Conversion:
         weight, bias, groups = folded(unit)
         read, given = self.integer(edge.node)
         wanted = self.calibration.of(unit.node)
-        low, high = limits(unit.clamp, wanted)
         before = -edge.shift
         layer = IntegerConv1d(
             edge.node.channels, source.channels, edge.taps, stride=edge.stride, dilation=edge.spacing, groups=groups,
             padding=(before, (edge.taps - 1) * edge.spacing - before - edge.end_reach),
-            input_scale=given.scale, input_zero_point=given.zero_point, output_scale=wanted.scale,
-            output_zero_point=wanted.zero_point, low=low, high=high, rounding=self.rounding,
+            **self.rescaling(given, wanted, unit.clamp),
         )  # fmt: skip
         layer.load_state_dict(integer_parameters(weight, bias, given.scale))
         return self.add(name, layer, read), wanted
+
+    def convolution_over_bins(self, unit: Unit) -> tuple[str, Quantization]:
+        module = self.modules[unit.first]
+        assert isinstance(module, Conv2d)
+        weight, bias, _ = folded(unit)
+        read, given = self.integer(unit.first.edges[0].node)
+        wanted = self.calibration.of(unit.node)
+        options = {name: value for name, value in module.options().items() if name != "bias"}
+        layer = IntegerConv2d(**options, **self.rescaling(given, wanted, unit.clamp))
+        layer.load_state_dict(integer_parameters(weight, bias, given.scale))
+        return self.add(self.name_of(unit.first), layer, read), wanted
+
+    def rescaling(self, given: Quantization, wanted: Quantization, clamp: tuple[float, float]) -> dict[str, Any]:
+        """Options of a convolution with these inputs and outputs."""
+        low, high = limits(clamp, wanted)
+        return {
+            "input_scale": given.scale, "input_zero_point": given.zero_point, "output_scale": wanted.scale,
+            "output_zero_point": wanted.zero_point, "low": low, "high": high, "rounding": self.rounding,
+        }  # fmt: skip
 
     def chain(
         self,
@@ -247,6 +266,7 @@ class Conversion:
 
 CONVERSIONS: dict[type[Node], Callable[[Conversion, Unit], tuple[str, Quantization]]] = {
     nodes.Conv: Conversion.convolution,
+    nodes.Conv2d: Conversion.convolution_over_bins,
     nodes.Norm: Conversion.convolution,
     nodes.Sum: Conversion.sum,
     nodes.Product: Conversion.product,
@@ -259,16 +279,21 @@ CONVERSIONS: dict[type[Node], Callable[[Conversion, Unit], tuple[str, Quantizati
 
 
 def folded(unit: Unit) -> tuple[Doubles, Doubles, int]:
-    """Weights (out, in / groups, taps), biases and groups of a unit's convolution with all its normalisation."""
+    """Weights (out, in / groups, ...), biases and groups of a unit's convolution with all its normalisation."""
     source = unit.first
     if isinstance(source, nodes.Norm):
-        weight, bias, groups = source.scale.reshape(-1, 1, 1), source.offset, source.channels
+        weight = np.tile(source.scale, source.bins).reshape(-1, 1, 1)
+        bias, groups = np.tile(source.offset, source.bins), source.channels
+    elif isinstance(source, nodes.Conv2d):
+        weight, groups = source.arranged(source.weight).astype(np.float64), source.groups
+        bias = np.zeros(len(weight)) if source.bias is None else source.bias.astype(np.float64)
     else:
         assert isinstance(source, nodes.Conv)
         weight, groups = source.weights[0].astype(np.float64), source.groups[0]
         bias = np.zeros(source.channels) if source.bias is None else source.bias.astype(np.float64)
     for norm in unit.norms:
-        weight, bias = weight * norm.scale.reshape(-1, 1, 1), bias * norm.scale + norm.offset
+        scale, offset = (np.tile(one, len(weight) // one.size) for one in (norm.scale, norm.offset))
+        weight, bias = weight * scale.reshape(-1, *[1] * (weight.ndim - 1)), bias * scale + offset
     return weight, bias, groups
 
 

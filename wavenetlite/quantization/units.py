@@ -14,6 +14,9 @@ from wavenetlite.graph import Node, topological_order
 from wavenetlite.nn.module import Module, Trace
 from wavenetlite.support.errors import ParameterError
 
+CLAMPING = (nodes.Conv, nodes.Conv2d, nodes.Norm, nodes.Sum, nodes.Product)
+"""Operations whose integer layers clamp what they give."""
+
 
 @dataclass(eq=False)
 class Unit:
@@ -57,13 +60,15 @@ def units_of(output: Node, trace: Trace, chosen: list[Module]) -> Iterator[Unit]
 
 def is_integer(node: Node) -> bool:
     """Whether the operation has a form in integers."""
-    if isinstance(node, nodes.Norm | nodes.Concat):
+    if isinstance(node, nodes.Concat):
         return node.bins == 1
+    if isinstance(node, nodes.Conv2d):
+        return node.phases == 1 and not node.is_transposed
     if isinstance(node, nodes.Activate):
         return not node.function.over_channels and node.slopes is None
     if isinstance(node, nodes.Product):
         return {edge.node.channels for edge in node.edges} == {node.channels}
-    return isinstance(node, nodes.Conv | nodes.Gate | nodes.Sum | nodes.Slice)
+    return isinstance(node, nodes.Conv | nodes.Gate | nodes.Norm | nodes.Sum | nodes.Slice)
 
 
 def kept_modules(order: list[Node], trace: Trace, chosen: list[Module]) -> tuple[dict[Node, Unit], set[Node]]:
@@ -112,8 +117,10 @@ def follows(unit: Unit, user: Node) -> bool:
     if clamp_of(unit.node) is not None or not is_integer(user):
         return False
     if isinstance(user, nodes.Norm):
+        if isinstance(unit.first, nodes.Conv2d):
+            return unit.first.bins == user.bins
         return isinstance(unit.first, nodes.Conv | nodes.Norm) and len(unit.first.edges) == 1
-    return isinstance(unit.first, nodes.Conv | nodes.Norm | nodes.Sum | nodes.Product) and clamp_of(user) is not None
+    return isinstance(unit.first, CLAMPING) and clamp_of(user) is not None
 
 
 def clamp_of(node: Node) -> tuple[float, float] | None:

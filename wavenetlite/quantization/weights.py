@@ -22,7 +22,9 @@ def integer_parameters(weight: Doubles, bias: Doubles, input_scale: float) -> di
     scale = np.where(needed > 0, needed, 1.0).astype(np.float32)
     units = scale.astype(np.float64)
     return {
-        "weight": np.clip(np.rint(weight / units.reshape(-1, 1, 1)), -HIGHEST, HIGHEST).astype(np.int8),
+        "weight": np.clip(np.rint(weight / units.reshape(-1, *[1] * (weight.ndim - 1))), -HIGHEST, HIGHEST).astype(
+            np.int8
+        ),
         "weight_scale": scale,
         "bias": np.rint(bias / (units * input_scale)).astype(np.int32),
     }
