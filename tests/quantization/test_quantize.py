@@ -9,7 +9,7 @@ from catalogue import CATALOGUE, randomised, same_bits, signal
 import wavenetlite as wl
 from wavenetlite.quantization.calibration import METHODS, covering, rounded
 from wavenetlite.quantization.errors import layer_errors, weight_bytes
-from wavenetlite.quantization.post_training import converted
+from wavenetlite.quantization.networks import converted
 from wavenetlite.quantization.weights import integer_parameters
 
 nn = wl.nn

@@ -25,7 +25,7 @@ from wavenetlite.nn.integer import ROUNDINGS
 from wavenetlite.quantization.calibration import METHODS
 from wavenetlite.quantization.conversion import Conversion
 from wavenetlite.quantization.errors import LayerError, layer_errors, weight_bytes
-from wavenetlite.quantization.post_training import converted
+from wavenetlite.quantization.networks import converted
 from wavenetlite.storage import opening
 from wavenetlite.storage.files import save
 from wavenetlite.support.arrays import Floats

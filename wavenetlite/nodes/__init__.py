@@ -6,6 +6,7 @@ from wavenetlite.nodes.conv import Conv
 from wavenetlite.nodes.conv2d import Conv2d
 from wavenetlite.nodes.cumulative_pool import CumulativePool
 from wavenetlite.nodes.dropout import Dropout
+from wavenetlite.nodes.fake_quantized import FakeQuantizedConv, FakeQuantizedConv2d
 from wavenetlite.nodes.gate import Gate
 from wavenetlite.nodes.group_norm import GroupNorm
 from wavenetlite.nodes.input import Input
@@ -24,6 +25,7 @@ from wavenetlite.nodes.upsample import Upsample
 
 __all__ = [
     "GRU", "LSTM", "TABLE_FUNCTIONS", "Activate", "Concat", "Conv", "Conv2d", "CumulativePool", "Dequantize", "Dropout",
+    "FakeQuantizedConv", "FakeQuantizedConv2d",
     "Gate", "GroupNorm", "Input", "IntegerBinary", "IntegerConcat", "IntegerConv", "IntegerConv2d", "IntegerPool",
     "IntegerSlice",
     "LookUp", "Norm", "Product", "Quantize", "Recurrent", "Slice", "Sum", "Upsample", "activate", "add", "as_quantized",

@@ -10,7 +10,9 @@ from wavenetlite.engine.lower import lower
 from wavenetlite.engine.offline import run_offline
 from wavenetlite.engine.plan import Plan
 from wavenetlite.graph import HIGHEST, LOWEST, Node, Quantization
+from wavenetlite.quantization.units import rounding_of
 from wavenetlite.support.arrays import Doubles, Floats
+from wavenetlite.support.errors import ParameterError
 
 LEAST_SCALE = 1e-12
 """Of a sequence that is always zero, or nearly."""
@@ -77,6 +79,11 @@ class Calibration:
 
     def of(self, node: Node) -> Quantization:
         if node not in self.known:
+            rounding = rounding_of(node)
+            if rounding is not None:
+                return rounding
+            if not self.signals:
+                raise ParameterError("calibration is needed: the range of a sequence is not known from training")
             values = np.concatenate([frames.ravel() for frames in frames_of(node, self.signals)])
             self.known[node] = self.method(values, self.percentile) if values.size else covering(0.0, 0.0)
         return self.known[node]

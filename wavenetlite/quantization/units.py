@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 import numpy as np
 
 from wavenetlite import nodes
-from wavenetlite.graph import Node, topological_order
+from wavenetlite.graph import LOWEST, Node, Quantization, topological_order
 from wavenetlite.nn.module import Module, Trace
 from wavenetlite.support.errors import ParameterError
 
@@ -39,7 +39,8 @@ class Unit:
     @property
     def clamp(self) -> tuple[float, float]:
         """Bounds of the frames' values."""
-        return clamp_of(self.node) or (-math.inf, math.inf)
+        bounds = [clamp_of(node) for node in self.followers]
+        return next((one for one in bounds if one is not None), (-math.inf, math.inf))
 
 
 def units_of(output: Node, trace: Trace, chosen: list[Module]) -> Iterator[Unit]:
@@ -104,7 +105,7 @@ def between(first: Node, last: Node) -> set[Node]:
 
 
 def extend(unit: Unit, order: list[Node], readers: Counter[Node], covered: set[Node], output: Node) -> None:
-    """Take in what follows and is the only reader: batch normalisation, then clamping."""
+    """Take in what follows and is the only reader: batch normalisation, then clamping, then rounding."""
     while unit.node is not output and readers[unit.node] == 1:
         user = next(node for node in order if any(edge.node is unit.node for edge in node.edges))
         if user in covered or not follows(unit, user):
@@ -114,13 +115,28 @@ def extend(unit: Unit, order: list[Node], readers: Counter[Node], covered: set[N
 
 def follows(unit: Unit, user: Node) -> bool:
     """Whether an operation can be computed as a part of the unit before it."""
-    if clamp_of(unit.node) is not None or not is_integer(user):
+    if is_rounding(user):
+        return isinstance(unit.first, (*CLAMPING, nodes.Concat, nodes.Activate)) and not is_rounding(unit.node)
+    if clamp_of(unit.node) is not None or is_rounding(unit.node) or not is_integer(user):
         return False
     if isinstance(user, nodes.Norm):
         if isinstance(unit.first, nodes.Conv2d):
             return unit.first.bins == user.bins
         return isinstance(unit.first, nodes.Conv | nodes.Norm) and len(unit.first.edges) == 1
     return isinstance(unit.first, CLAMPING) and clamp_of(user) is not None
+
+
+def is_rounding(node: Node) -> bool:
+    """Whether it rounds to what integers stand for, for training."""
+    return isinstance(node, nodes.Activate) and node.name == "fake_quantize"
+
+
+def rounding_of(node: Node) -> Quantization | None:
+    """The integers of such a node."""
+    if not isinstance(node, nodes.Activate) or not is_rounding(node):
+        return None
+    scale, _, low, _ = node.parameters
+    return Quantization(scale, LOWEST - round(low))
 
 
 def clamp_of(node: Node) -> tuple[float, float] | None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from wavenetlite.graph import HIGHEST
+from wavenetlite.graph.quantization import channel_scales, integer_weight
 from wavenetlite.support.arrays import Doubles
 
 MOST_BIAS = 2**30
@@ -12,19 +12,15 @@ MOST_BIAS = 2**30
 
 
 def integer_parameters(weight: Doubles, bias: Doubles, input_scale: float) -> dict[str, np.ndarray]:
-    """The parameters of an `IntegerConv1d` whose weights and biases are the nearest to these.
+    """The parameters of an integer convolution whose weights and biases are the nearest to these.
 
     Weights are symmetric, -127 to 127. A channel whose bias would not fit gets coarser ones: its bias is then far
     above anything that they add.
     """
-    largest = np.abs(weight).reshape(len(weight), -1).max(axis=1) / HIGHEST
-    needed = np.maximum(largest, np.abs(bias) / (input_scale * MOST_BIAS))
+    needed = np.maximum(channel_scales(weight), np.abs(bias) / (input_scale * MOST_BIAS))
     scale = np.where(needed > 0, needed, 1.0).astype(np.float32)
-    units = scale.astype(np.float64)
     return {
-        "weight": np.clip(np.rint(weight / units.reshape(-1, *[1] * (weight.ndim - 1))), -HIGHEST, HIGHEST).astype(
-            np.int8
-        ),
+        "weight": integer_weight(weight, scale).astype(np.int8),
         "weight_scale": scale,
-        "bias": np.rint(bias / (units * input_scale)).astype(np.int32),
+        "bias": np.rint(bias / (scale.astype(np.float64) * input_scale)).astype(np.int32),
     }

@@ -1,4 +1,4 @@
-"""`quantize`: post-training quantisation of a network."""
+"""`quantize`, and `quantization_aware`, which prepares a network for it."""
 
 from __future__ import annotations
 
@@ -12,6 +12,7 @@ from wavenetlite.nn.integer import ROUNDINGS, Dequantize, Quantize, Rounding
 from wavenetlite.nn.module import Module
 from wavenetlite.quantization.calibration import METHODS, Calibration
 from wavenetlite.quantization.conversion import Conversion
+from wavenetlite.quantization.emitters import Emitter, IntegerLayers, RoundedLayers
 from wavenetlite.support.arrays import Floats, is_array
 from wavenetlite.support.checks import number, one_of
 from wavenetlite.support.errors import ArrayTypeError, ParameterError
@@ -19,7 +20,7 @@ from wavenetlite.support.errors import ArrayTypeError, ParameterError
 
 def quantize(
     model: Module,
-    calibration: Floats | Sequence[Floats],
+    calibration: Floats | Sequence[Floats] | None = None,
     *,
     method: str = "minmax",
     percentile: float = 99.99,
@@ -39,7 +40,7 @@ def quantize(
         A network without conditioning.
     calibration
         Typical input: float32, (frames, in_channels), (batch, frames, in_channels), or a list of the former. A few
-        hundred to thousand frames suffice.
+        hundred to thousand frames suffice. A network of `quantization_aware` needs none: it has its ranges.
     method
         The range of a sequence: "minmax", all values that occur; "percentile", all but a few on either side; "mse", the
         one with the least mean squared error.
@@ -77,7 +78,7 @@ def quantize(
 
 def converted(
     model: Module,
-    calibration: Floats | Sequence[Floats],
+    calibration: Floats | Sequence[Floats] | None = None,
     *,
     method: str = "minmax",
     percentile: float = 99.99,
@@ -85,14 +86,67 @@ def converted(
     keep: Sequence[str] = (),
 ) -> Conversion:
     """As `quantize`, with the correspondence of the layers."""
+    one_of("rounding", rounding, ROUNDINGS)
+    return conversion(model, calibration, method, percentile, keep, IntegerLayers(rounding))
+
+
+def quantization_aware(
+    model: Module,
+    calibration: Floats | Sequence[Floats],
+    *,
+    method: str = "minmax",
+    percentile: float = 99.99,
+    keep: Sequence[str] = (),
+) -> Graph:
+    """A network in float32 that rounds what `quantize` makes integers, for a few more epochs of training.
+
+    Batch normalisation is folded into the weights. The ranges of the sequences stay as they are; those of the weights
+    follow the training. What `quantize` makes of the result computes the same but for rare roundings of sums.
+
+    Parameters
+    ----------
+    model, calibration, method, percentile, keep
+        As in `quantize`.
+
+    Raises
+    ------
+    ParameterError, ArrayTypeError
+        As in `quantize`.
+
+    Examples
+    --------
+    >>> import numpy as np, wavenetlite as wl
+    >>> rng = np.random.default_rng(0)
+    >>> y = np.arange(64) % 2
+    >>> x = (rng.standard_normal((64, 20, 3)) + y[:, None, None]).astype(np.float32)
+    >>> layers = wl.nn.Conv1d(3, 8, 3), wl.nn.Activation("relu"), wl.nn.CumulativePool("mean"), wl.nn.Linear(8, 2)
+    >>> aware = wl.quantization.quantization_aware(wl.Sequential(layers), calibration=x)
+    >>> history = wl.train.fit(aware, (x, y), epochs=30, batch_size=32, lr=0.02)
+    >>> q = wl.quantize(aware)
+    >>> bool(np.abs(q(x) - aware(x)).max() < 0.1 * np.abs(aware(x)).max())
+    True
+    """
+    return conversion(model, calibration, method, percentile, keep, RoundedLayers()).network
+
+
+def conversion(
+    model: Module,
+    calibration: Floats | Sequence[Floats] | None,
+    method: str,
+    percentile: float,
+    keep: Sequence[str],
+    emitter: Emitter,
+) -> Conversion:
+    """Check what both have in common, and convert."""
     check_model(model)
-    signals = checked_signals(calibration, model.in_width)
+    signals = [] if calibration is None else checked_signals(calibration, model.in_width)
     one_of("method", method, tuple(METHODS))
     if not 50.0 <= number("percentile", percentile) <= 100.0:
         raise ParameterError(f"percentile={percentile} must be from 50 to 100")
-    one_of("rounding", rounding, ROUNDINGS)
-    ranges = Calibration(signals, method, float(percentile))
-    return Conversion(model, signals[0].shape[1], ranges, rounding, chosen(model, keep))
+    channels = signals[0].shape[1] if signals else model.in_width
+    if channels is None:
+        raise ParameterError(f"model={type(model).__name__} accepts any number of channels; calibration is needed")
+    return Conversion(model, channels, Calibration(signals, method, float(percentile)), emitter, chosen(model, keep))
 
 
 def check_model(model: Any) -> None:
