@@ -1,7 +1,7 @@
 """The definitions of integer layers: what each is supposed to compute, in Python's integers and NumPy's float32.
 
-The integers of a signal stand in an array of float64, which holds them exactly, and NaN where a value is made unknown to
-find out what depends on it.
+The integers of a signal stand in an array of float64, which holds them exactly, and NaN where a value is made unknown
+to find out what depends on it.
 """
 
 import math
@@ -96,7 +96,7 @@ def requantize(q, scale, zero_point, layer):
 
 
 def add(a, b, layer):
-    """Two sequences of integers. XNNPACK: factors of 21 bits; TensorFlow Lite: each as a fraction of twice the larger scale."""
+    """XNNPACK's factors of 21 bits; or TensorFlow Lite's, each a fraction of twice the larger scale."""
     (first, second), (zero, other), out = layer.input_scales, layer.input_zero_points, layer.output_scale
     ratios = [f32(first) / f32(out), f32(second) / f32(out)]
     if layer.rounding == "single" and 2.0**-10 <= max(ratios) < 2.0**8:
