@@ -122,8 +122,8 @@ class ConvolutionSource:
 
     def pack(self, values: Floats) -> None:
         if self.rounds_weights:
-            values = values.copy()
-            values[self.weight] = rounded_weight(values[self.weight])
+            values, at = values.copy(), self.weight.astype(np.int64)
+            values[at] = rounded_weight(values[at])
         self.forwards.pack(values)
         if self.backwards is not None:
             self.backwards.pack(values)

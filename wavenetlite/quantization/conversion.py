@@ -20,6 +20,7 @@ from wavenetlite.nn.pointwise import Activation
 from wavenetlite.quantization.calibration import Calibration
 from wavenetlite.quantization.emitters import Clamp, Convolution, Emitter, Steps
 from wavenetlite.quantization.units import Unit, is_rounding, units_of
+from wavenetlite.support.arrays import Doubles
 
 TANH, SIGMOID = Quantization(1 / 128, 0), Quantization(1 / 256, LOWEST)
 """Outputs of these functions, as TensorFlow Lite wants them."""
@@ -252,7 +253,7 @@ def options_of(source: Node) -> dict[str, Any]:
     }  # fmt: skip
 
 
-def folded(unit: Unit) -> tuple[np.ndarray, np.ndarray]:
+def folded(unit: Unit) -> tuple[Doubles, Doubles]:
     """Weights (out, in / groups, ...) and biases of a unit's convolution with all its normalisation, float64."""
     source = unit.first
     if isinstance(source, nodes.Norm):
@@ -260,8 +261,8 @@ def folded(unit: Unit) -> tuple[np.ndarray, np.ndarray]:
         weight = weight.reshape(-1, 1, 1)
     else:
         assert isinstance(source, nodes.Conv | nodes.Conv2d)
-        weight = source.arranged(source.weight) if isinstance(source, nodes.Conv2d) else source.weights[0]
-        weight = weight.astype(np.float64)
+        given = source.arranged(source.weight) if isinstance(source, nodes.Conv2d) else source.weights[0]
+        weight = given.astype(np.float64)
         bias = np.zeros(len(weight)) if source.bias is None else source.bias.astype(np.float64)
     for norm in unit.norms:
         scale, offset = (np.tile(one, len(weight) // one.size) for one in (norm.scale, norm.offset))

@@ -107,8 +107,9 @@ class IntegerLayers:
         return [(IntegerAdd if kind == "add" else IntegerMultiply)(channels[0], **options, low=low, high=high)]
 
     def function(self, channels: int, function: Module, given: Quantization, wanted: Quantization) -> Steps:
-        if getattr(function, "name", "") in NAMED and function.options() == Activation(function.name).options():
-            return [IntegerLookup(channels, function.name, **between(given, wanted))]
+        options = function.options()
+        if options.get("name") in NAMED and options == Activation(options["name"]).options():
+            return [IntegerLookup(channels, options["name"], **between(given, wanted))]
         layer = IntegerLookup(channels, **between(given, wanted))
         values = function(((ALL - given.zero_point) * given.scale).astype(np.float32).reshape(-1, 1))
         real = rounded(values.ravel().astype(np.float64), wanted)
