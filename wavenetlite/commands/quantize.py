@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import math
+import sys
 from collections.abc import Sequence
 from pathlib import Path
 from time import perf_counter
@@ -25,7 +26,8 @@ from wavenetlite.nn.integer import ROUNDINGS
 from wavenetlite.quantization.calibration import METHODS
 from wavenetlite.quantization.conversion import Conversion
 from wavenetlite.quantization.errors import LayerError, layer_errors, weight_bytes
-from wavenetlite.quantization.networks import converted
+from wavenetlite.quantization.networks import converted, quantization_aware
+from wavenetlite.recipes.integers import fine_tune
 from wavenetlite.storage import opening
 from wavenetlite.storage.files import save
 from wavenetlite.support.arrays import Floats
@@ -60,6 +62,9 @@ def add(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--keep", action="append", default=[], metavar="LAYER", help="a layer that stays in float32; repeatable"
     )
+    parser.add_argument(
+        "--fine-tune", type=positive, metavar="EPOCHS", help="train the rounded network on the training clips first, "
+        "so that it gives what MODEL gives")  # fmt: skip
     parser.add_argument("--clips", type=positive, default=300, metavar="N", help="training clips for the ranges")
     add_words(parser, "labels to use: the 12 of Speech Commands, all there are, or a list (default: the model's)", None)
     add_division(parser)
@@ -77,6 +82,10 @@ def run(args: argparse.Namespace) -> int:
 
 
 def quantize_network(model: Module, args: argparse.Namespace) -> int:
+    if args.fine_tune is not None:
+        raise ParameterError(
+            "fine_tune is for classifiers: train a network of wavenetlite.quantization.quantization_aware"
+        )
     signals = [frames_from(path) for path in args.data]
     conversion = convert(model, signals, args)
     save(conversion.network, args.out)
@@ -88,7 +97,8 @@ def quantize_classifier(clf: AudioClassifier, args: argparse.Namespace) -> int:
     corpus = read(clf, args)
     report_problems(corpus)
     signals = [clf.features(clip) for clip in some_clips(corpus, args)]
-    conversion = convert(clf.model, signals, args)
+    tuned = clf.model if args.fine_tune is None else fine_tuned(clf, signals, corpus.train, args)
+    conversion = convert(tuned, signals, args)
     small = clf.with_model(conversion.network)
     save(small, args.out)
     found = facts(clf.model, conversion, signals)
@@ -97,6 +107,14 @@ def quantize_classifier(clf: AudioClassifier, args: argparse.Namespace) -> int:
         found["evaluation"] = {"float32": evaluation_json(both[0]), "int8": evaluation_json(both[1])}
     report(args, found)
     return 0
+
+
+def fine_tuned(clf: AudioClassifier, signals: Sequence[Floats], clips: Clips, args: argparse.Namespace) -> Module:
+    """A network that has been trained with the rounding of integers."""
+    options = {"method": args.method, "percentile": args.percentile, "keep": args.keep}
+    aware = quantization_aware(clf.model, list(signals), **options)
+    fine_tune(aware, clf, clips, epochs=args.fine_tune, progress=sys.stderr.isatty())
+    return aware
 
 
 def frames_from(path: str) -> Floats:
@@ -121,8 +139,9 @@ def some_clips(corpus: Corpus, args: argparse.Namespace) -> list[Floats]:
 
 
 def convert(model: Module, signals: Sequence[Floats], args: argparse.Namespace) -> Conversion:
+    kept = args.keep if args.fine_tune is None else ()
     return converted(
-        model, list(signals), method=args.method, percentile=args.percentile, rounding=args.rounding, keep=args.keep
+        model, list(signals), method=args.method, percentile=args.percentile, rounding=args.rounding, keep=kept
     )
 
 
