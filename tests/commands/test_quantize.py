@@ -49,7 +49,7 @@ def test_a_network(run, network):
     status, out, err = run("network.safetensors", "frames.npy", "--out", "small.safetensors", "--json")
     assert status == 0, err
     found = json.loads(out)
-    assert [layer["name"] for layer in found["layers"]][0] == "input"
+    assert found["layers"][0]["name"] == "input"
     assert found["weight_bytes"]["int8"] < found["weight_bytes"]["float32"]
     small = wl.load("small.safetensors")
     assert np.array_equal(small(frames), wl.quantize(model, calibration=frames)(frames))
@@ -70,7 +70,14 @@ def test_a_classifier_with_its_accuracy(run, corpus):
     assert isinstance(wl.load("small.safetensors"), wl.AudioClassifier)
 
 
+def test_fine_tuning(run, corpus):
+    status, out, err = run("tones.safetensors", "tones", "--out", "small.safetensors", "--json", "--fine-tune", 1)
+    assert status == 0, err
+    assert json.loads(out)["layers"][-1]["integer"]
+
+
 @pytest.mark.parametrize(("words", "status", "said"), [
+    (["network.safetensors", "frames.npy", "--out", "small.safetensors", "--fine-tune", "1"], 1, "--fine-tune"),
     (["network.safetensors", "network.safetensors", "--out", "small.safetensors"], 1, "must be a .npy file of frames"),
     (["network.safetensors", "none.npy", "--out", "small.safetensors"], 1, "none.npy"),
     (["network.safetensors", "frames.npy"], 2, "--out"),

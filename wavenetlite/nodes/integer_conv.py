@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any, ClassVar
+from typing import Any, ClassVar, NamedTuple
 
 import numpy as np
 import numpy.typing as npt
@@ -16,7 +16,7 @@ from wavenetlite.kernels.pack_integers import (
     pack_integer_conv,
     pack_integer_depthwise,
 )
-from wavenetlite.kernels.rescaling import filled, rescaling_tables
+from wavenetlite.kernels.rescaling import rescaling_tables
 from wavenetlite.nodes.conv import Conv
 from wavenetlite.nodes.conv2d import Conv2d
 from wavenetlite.nodes.integers import Integers, given_to, row_sizes
@@ -41,14 +41,13 @@ class IntegerConv(Integers, Conv):
         return False
 
     def call(self) -> IntegerCall:
-        weight: npt.NDArray[Any] = self.weights[0]
-        bias = np.asarray(self.biases[0])
+        rows = IntegerRows(np.asarray(self.weights[0]), np.asarray(self.biases[0]), self.weight_scale)
+        bias = rows.folded_bias(self)
         if self.depthwise:
-            packed, kernel = pack_integer_depthwise(weight), "integer_depthwise"
-        else:
-            begins = group_begins(len(weight), self.groups[0], weight.shape[1])
-            packed, kernel = pack_integer_conv(weight, begins, self.edges[0].node.channels), "integer_conv"
-        return convolution_call(self, weight, bias, self.weight_scale, packed, kernel)
+            return rows.call(self, pack_integer_depthwise(rows.weight, bias), "integer_depthwise")
+        begins = group_begins(len(bias), self.groups[0], rows.weight.shape[1])
+        packed = pack_integer_conv(rows.weight, begins, self.edges[0].node.channels, bias)
+        return rows.call(self, packed, "integer_conv")
 
 
 @dataclass(frozen=True, eq=False)
@@ -65,9 +64,9 @@ class IntegerConv2d(Integers, Conv2d):
 
     def call(self) -> IntegerCall:
         weight, begins = self.windows()
-        bias, scale = (np.tile(np.asarray(one), self.bins) for one in (self.bias, self.weight_scale))
-        packed = pack_integer_conv(weight, begins, self.edges[0].node.channels)
-        return convolution_call(self, weight, bias, scale, packed, "integer_conv")
+        rows = IntegerRows(weight, np.tile(np.asarray(self.bias), self.bins), np.tile(self.weight_scale, self.bins))
+        packed = pack_integer_conv(weight, begins, self.edges[0].node.channels, rows.folded_bias(self))
+        return rows.call(self, packed, "integer_conv")
 
     def windows(self) -> tuple[npt.NDArray[np.int8], list[int]]:
         """Weights (channels, window, taps) of all output channels, and where the window of each begins."""
@@ -87,28 +86,26 @@ class IntegerConv2d(Integers, Conv2d):
         return spread.reshape(self.channels, span * maps_in, -1), begins
 
 
-def convolution_call(
-    node: IntegerConv | IntegerConv2d,
-    weight: npt.NDArray[Any],
-    bias: npt.NDArray[Any],
-    scale: Floats,
-    packed: PackedIntegers,
-    kernel: str,
-) -> IntegerCall:
-    """The call of a kernel; weights (channels, ...), biases and scales have a row for each output channel."""
-    given = given_to(node)
-    if not (scale > 0).all():
-        raise ParameterError(f"weight_scale has {scale.min()}; it must be positive")
-    tables = rescaling_tables(node.rounding, given.scale, scale, node.output.scale, packed.channels)
-    return IntegerCall(
-        node.channels,
-        kernel,
-        sizes=(*row_sizes(node.output, node.rounding, node.low, node.high), *packed.sizes),
-        arrays=[
-            packed.weights,
-            filled(folded_bias(weight, bias, given.zero_point), packed.channels, np.int32),
-            *tables,
-        ],
-        scratch_at_least=packed.scratch,
-        multiply_adds=node.multiply_adds,
-    )
+class IntegerRows(NamedTuple):
+    """Weights (channels, ...), biases and scales, with a row for each output channel of a convolution."""
+
+    weight: npt.NDArray[Any]
+    bias: npt.NDArray[Any]
+    scale: Floats
+
+    def folded_bias(self, node: IntegerConv | IntegerConv2d) -> npt.NDArray[np.int64]:
+        if not (self.scale > 0).all():
+            raise ParameterError(f"weight_scale has {self.scale.min()}; it must be positive")
+        return folded_bias(self.weight, self.bias, given_to(node).zero_point)
+
+    def call(self, node: IntegerConv | IntegerConv2d, packed: PackedIntegers, kernel: str) -> IntegerCall:
+        """The call of a kernel with the packed weights."""
+        tables = rescaling_tables(node.rounding, given_to(node).scale, self.scale, node.output.scale, packed.channels)
+        return IntegerCall(
+            node.channels,
+            kernel,
+            sizes=(*row_sizes(node.output, node.rounding, node.low, node.high), *packed.sizes),
+            arrays=[packed.weights, packed.bias, *tables],
+            scratch_at_least=packed.scratch,
+            multiply_adds=node.multiply_adds,
+        )

@@ -9,12 +9,12 @@ import numpy as np
 from wavenetlite.classifier.classifier import AudioClassifier
 from wavenetlite.corpora.clips import Clips
 from wavenetlite.nn.module import Module
-from wavenetlite.recipes.recipe import cpus, last_frames, softmax
+from wavenetlite.recipes.recipe import last_frames, softmax
 from wavenetlite.support.arrays import Floats
 from wavenetlite.support.checks import positive_int
 from wavenetlite.support.errors import ParameterError
 from wavenetlite.train.batches import ClipBatches, OnTheFly
-from wavenetlite.train.loop import fit
+from wavenetlite.train.loop import cpus, fit
 from wavenetlite.train.losses import CrossEntropy
 
 TEMPERATURE = 2.0
