@@ -81,7 +81,7 @@ def pack_integer_conv(weight: Bytes, begins: Sequence[int], inputs: int, bias: n
 
 
 def panel_block(weight: Bytes, begins: Sequence[int], first: int, width: int) -> tuple[Bytes, int]:
-    """Weights (taps, units, width, UNIT) of the outputs from `first` on, and the first unit of inputs that they read."""
+    """Weights (taps, units, width, UNIT) of the outputs from `first` on, and the first unit of inputs they read."""
     channels, window, taps = weight.shape
     outs = range(first, min(first + width, channels))
     start = min(begins[out] for out in outs) // INTEGER_UNIT
