@@ -72,7 +72,7 @@ def pack_integer_conv(weight: Bytes, groups: int, bias: npt.NDArray[np.int64]) -
 
 
 def panel_block(weight: Bytes, groups: int, first: int, width: int) -> tuple[Bytes, int]:
-    """Weights (taps, units, width, UNIT) of the outputs from `first` on, and the first unit of inputs that they read."""
+    """Weights (taps, units, width, UNIT) of the outputs from `first` on, and the first unit that they read."""
     channels, per_group, taps = weight.shape
     outs = range(first, min(first + width, channels))
     begins = [out // (channels // groups) * per_group for out in outs]
