@@ -11,8 +11,8 @@ import numpy as np
 import numpy.typing as npt
 
 from wavenetlite.graph import HIGHEST, LOWEST, Edge, IntegerCall, Node, Quantization
-from wavenetlite.kernels.rescaling import requantized
 from wavenetlite.nodes.integers import Integers
+from wavenetlite.nodes.rescaling import requantized
 from wavenetlite.support.errors import ParameterError
 
 Table = npt.NDArray[np.int8]
