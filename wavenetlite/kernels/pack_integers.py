@@ -10,7 +10,6 @@ import numpy as np
 import numpy.typing as npt
 
 from wavenetlite.kernels import INTEGER_UNIT, vector_width
-from wavenetlite.support.errors import ParameterError
 
 Bytes = npt.NDArray[np.int8]
 
@@ -29,19 +28,6 @@ class PackedIntegers:
     sizes: tuple[int, ...]
     channels: int  # of the bias and the tables
     scratch: int  # floats
-
-
-def folded_bias(weight: Bytes, bias: npt.NDArray[np.int32], zero_point: int) -> npt.NDArray[np.int64]:
-    """The bias of ``sum(w * (q - zero_point))`` as a sum of w * q, which must fit into 32 bits whatever q is."""
-    flat = weight.reshape(len(weight), -1).astype(np.int64)
-    folded: npt.NDArray[np.int64] = bias - zero_point * flat.sum(axis=1)
-    most = np.abs(folded) + 128 * np.abs(flat).sum(axis=1)
-    if most.max() >= 2**31:
-        channel = int(most.argmax())
-        raise ParameterError(
-            f"bias and weights of output channel {channel} may add up to {most[channel]}; that must be below 2**31"
-        )
-    return folded
 
 
 def group_begins(channels: int, groups: int, per_group: int) -> list[int]:

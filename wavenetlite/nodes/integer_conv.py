@@ -10,16 +10,16 @@ import numpy.typing as npt
 
 from wavenetlite.graph import IntegerCall, Quantization
 from wavenetlite.kernels.pack_integers import (
+    Bytes,
     PackedIntegers,
-    folded_bias,
     group_begins,
     pack_integer_conv,
     pack_integer_depthwise,
 )
-from wavenetlite.kernels.rescaling import rescaling_tables
 from wavenetlite.nodes.conv import Conv
 from wavenetlite.nodes.conv2d import Conv2d
 from wavenetlite.nodes.integers import Integers, given_to, row_sizes
+from wavenetlite.nodes.rescaling import rescaling_tables
 from wavenetlite.support.arrays import Floats
 from wavenetlite.support.errors import ParameterError
 
@@ -109,3 +109,16 @@ class IntegerRows(NamedTuple):
             scratch_at_least=packed.scratch,
             multiply_adds=node.multiply_adds,
         )
+
+
+def folded_bias(weight: Bytes, bias: npt.NDArray[np.int32], zero_point: int) -> npt.NDArray[np.int64]:
+    """The bias of ``sum(w * (q - zero_point))`` as a sum of w * q, which must fit into 32 bits whatever q is."""
+    flat = weight.reshape(len(weight), -1).astype(np.int64)
+    folded: npt.NDArray[np.int64] = bias - zero_point * flat.sum(axis=1)
+    most = np.abs(folded) + 128 * np.abs(flat).sum(axis=1)
+    if most.max() >= 2**31:
+        channel = int(most.argmax())
+        raise ParameterError(
+            f"bias and weights of output channel {channel} may add up to {most[channel]}; that must be below 2**31"
+        )
+    return folded

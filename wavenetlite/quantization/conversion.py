@@ -191,6 +191,15 @@ class Conversion:
         steps = self.emitter.join("concat", channels, [given for _, given in made], wanted, FREE)
         return self.add_all("concat", steps, *(name for name, _ in made)), wanted
 
+    def pool(self, unit: Unit) -> Made:
+        """A pool over all frames; the maximum keeps the integers that it is given."""
+        node = unit.first
+        assert isinstance(node, nodes.CumulativePool)
+        read, given = self.integer(node.edges[0].node)
+        wanted = given if node.kind == "max" else self.calibration.of(unit.node)
+        steps = self.emitter.pool(node.channels, self.modules[node], given, wanted)
+        return self.add_all(self.name_of(node), steps, read), wanted
+
     def slice(self, unit: Unit) -> Made:
         node = unit.first
         assert isinstance(node, nodes.Slice)
@@ -230,6 +239,7 @@ CONVERSIONS: dict[type[Node], Callable[[Conversion, Unit], Made]] = {
     nodes.FakeQuantizedConv: Conversion.convolution,
     nodes.Conv2d: Conversion.one_convolution,
     nodes.FakeQuantizedConv2d: Conversion.one_convolution,
+    nodes.CumulativePool: Conversion.pool,
     nodes.Norm: Conversion.convolution,
     nodes.Sum: Conversion.sum,
     nodes.Product: Conversion.product,

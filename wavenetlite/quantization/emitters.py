@@ -20,6 +20,7 @@ from wavenetlite.nn.integer import (
     IntegerConcat,
     IntegerConv1d,
     IntegerConv2d,
+    IntegerCumulativePool,
     IntegerLookup,
     IntegerMultiply,
     Quantize,
@@ -74,6 +75,9 @@ class Emitter(Protocol):
     def function(self, channels: int, function: Module, given: Quantization, wanted: Quantization) -> Steps:
         """An element-wise function."""
 
+    def pool(self, channels: int, pool: Module, given: Quantization, wanted: Quantization) -> Steps:
+        """A pool over all frames so far."""
+
 
 @dataclass(frozen=True)
 class IntegerLayers:
@@ -116,6 +120,10 @@ class IntegerLayers:
         layer.load_state_dict({"table": (np.rint(real / wanted.scale) + wanted.zero_point).astype(np.int8)})
         return [layer]
 
+    def pool(self, channels: int, pool: Module, given: Quantization, wanted: Quantization) -> Steps:
+        kind = pool.options()["kind"]
+        return [IntegerCumulativePool(channels, kind, **between(given, wanted), rounding=self.rounding)]
+
 
 @dataclass(frozen=True)
 class RoundedLayers:
@@ -140,6 +148,9 @@ class RoundedLayers:
 
     def function(self, channels: int, function: Module, given: Quantization, wanted: Quantization) -> Steps:
         return [copy.deepcopy(function), FakeQuantize(*wanted)]
+
+    def pool(self, channels: int, pool: Module, given: Quantization, wanted: Quantization) -> Steps:
+        return [copy.deepcopy(pool), FakeQuantize(*wanted)]
 
 
 def between(given: Quantization, wanted: Quantization) -> dict[str, Any]:

@@ -14,8 +14,9 @@ from wavenetlite.graph import LOWEST, Node, Quantization, topological_order
 from wavenetlite.nn.module import Module, Trace
 from wavenetlite.support.errors import ParameterError
 
+ROUNDED = (nodes.Concat, nodes.Activate, nodes.CumulativePool)
 CLAMPING = (nodes.Conv, nodes.Conv2d, nodes.Norm, nodes.Sum, nodes.Product)
-"""Operations whose integer layers clamp what they give."""
+"""Operations whose integer layers clamp what they give; and others that give integers of their own scale."""
 
 
 @dataclass(eq=False)
@@ -69,7 +70,7 @@ def is_integer(node: Node) -> bool:
         return not node.function.over_channels and node.slopes is None
     if isinstance(node, nodes.Product):
         return {edge.node.channels for edge in node.edges} == {node.channels}
-    return isinstance(node, nodes.Conv | nodes.Gate | nodes.Norm | nodes.Sum | nodes.Slice)
+    return isinstance(node, nodes.Conv | nodes.CumulativePool | nodes.Gate | nodes.Norm | nodes.Sum | nodes.Slice)
 
 
 def kept_modules(order: list[Node], trace: Trace, chosen: list[Module]) -> tuple[dict[Node, Unit], set[Node]]:
@@ -116,7 +117,7 @@ def extend(unit: Unit, order: list[Node], readers: Counter[Node], covered: set[N
 def follows(unit: Unit, user: Node) -> bool:
     """Whether an operation can be computed as a part of the unit before it."""
     if is_rounding(user):
-        return isinstance(unit.first, (*CLAMPING, nodes.Concat, nodes.Activate)) and not is_rounding(unit.node)
+        return isinstance(unit.first, (*CLAMPING, *ROUNDED)) and not is_rounding(unit.node)
     if clamp_of(unit.node) is not None or is_rounding(unit.node) or not is_integer(user):
         return False
     if isinstance(user, nodes.Norm):
