@@ -25,7 +25,8 @@ from wavenetlite.nodes.upsample import Upsample
 
 __all__ = [
     "GRU", "LSTM", "TABLE_FUNCTIONS", "Activate", "Concat", "Conv", "Conv2d", "CumulativePool", "Dequantize",
-    "Dropout", "FakeQuantizedConv", "FakeQuantizedConv2d", "Gate", "GroupNorm", "Input", "IntegerBinary", "IntegerConcat", "IntegerConv",
+    "Dropout", "FakeQuantizedConv", "FakeQuantizedConv2d",
+    "Gate", "GroupNorm", "Input", "IntegerBinary", "IntegerConcat", "IntegerConv",
     "IntegerConv2d", "IntegerCumulativePool",
     "IntegerPool", "IntegerSlice", "LookUp", "Norm", "Product", "Quantize", "Recurrent", "Slice", "Sum", "Upsample",
     "activate", "add", "as_quantized", "combine_integers", "concat", "dequantize", "look_up", "multiply", "quantize",
