@@ -8,7 +8,7 @@ from typing import ClassVar
 
 import numpy as np
 
-from wavenetlite.graph import Counts, Edge, KernelCall, Node, OnnxBuilder, ScriptBuilder, rebinned
+from wavenetlite.graph import CBuilder, Counts, Edge, KernelCall, Node, OnnxBuilder, ScriptBuilder, rebinned
 from wavenetlite.graph.batch import BatchContext, BatchStep, Positions, add_at
 from wavenetlite.kernels import ACTIVATIONS, padded, training
 from wavenetlite.nodes.functions import FUNCTIONS, Function
@@ -71,6 +71,10 @@ class Activate(Node):
     @property
     def is_relu(self) -> bool:
         return self.name == "relu"
+
+    def c(self, write: CBuilder, call: KernelCall) -> None:
+        """The function itself is the call's activation."""
+        write.line(f"memcpy(y, {write.row(0)}, {call.channels} * sizeof(float));")
 
     def batch_step(self, context: BatchContext) -> BatchStep[Activate]:
         return ActivateBatchStep(self, context)

@@ -8,6 +8,7 @@ from typing import ClassVar
 import numpy as np
 
 from wavenetlite.graph import (
+    CBuilder,
     Convolution,
     Counts,
     Dense,
@@ -22,6 +23,7 @@ from wavenetlite.graph import (
 from wavenetlite.graph.batch import BatchContext, BatchStep, add_at, aligned_zeros
 from wavenetlite.kernels import training
 from wavenetlite.kernels.pack import Arena, pack_conv, pack_depthwise
+from wavenetlite.nodes.c_convolution import c_dense, c_depthwise
 from wavenetlite.nodes.convolution_batch import ConvolutionBatchStep, ConvolutionSource, Packed, fours, transpose
 from wavenetlite.support.arrays import Floats
 
@@ -112,6 +114,9 @@ class Conv(Node):
             given = [write.read(edge), write.array(weight), write.array(bias), str(groups)]
             parts.append(write.call(CONV, *given[: 4 if groups > 1 else 3 if bias is not None else 2]))
         return parts[0] if len(parts) == 1 else f"sum({write.shortest(parts)})"
+
+    def c(self, write: CBuilder, call: Convolution) -> None:
+        (c_depthwise if isinstance(call, Depthwise) else c_dense)(write, call)
 
     def batch_step(self, context: BatchContext) -> BatchStep[Node]:
         sources = []

@@ -11,6 +11,7 @@ from typing import ClassVar
 import numpy as np
 
 from wavenetlite.graph import (
+    CBuilder,
     Convolution,
     Counts,
     Edge,
@@ -24,7 +25,17 @@ from wavenetlite.graph import (
 )
 from wavenetlite.graph.batch import BatchContext, BatchStep, aligned_zeros
 from wavenetlite.kernels import padded, training
-from wavenetlite.kernels.pack import Arena, Link, pack_strips, ungrouped
+from wavenetlite.kernels.pack import (
+    Arena,
+    BlocksAlike,
+    Link,
+    blocks_alike,
+    pack_strips,
+    parts_of,
+    progressions,
+    ungrouped,
+)
+from wavenetlite.nodes.c_convolution import c_single_chains, c_sums
 from wavenetlite.nodes.convolution_batch import (
     ConvolutionBatchStep,
     ConvolutionSource,
@@ -225,6 +236,35 @@ class Conv2d(Node):
             for f, row in enumerate(rows):
                 table[phase, f, : len(row)] = np.array(row, np.float32).reshape(-1, 4)
         return table
+
+    def c(self, write: CBuilder, call: Strips) -> None:
+        rows = write.rows()
+        for alike in blocks_alike(call.links, call.weights[0], call.groups[0]):
+            for first, count, step in progressions([self.unpadded(place) for place in alike.places]):
+                y, at = (
+                    f"{begin} + i * {apart}" if count > 1 else str(begin)
+                    for begin, apart in zip(first, step, strict=True)
+                )
+                write.line(f"for (i = 0; i < {count}; i++) {{" if count > 1 else "{")
+                write.line(f"    float *const z = y + {y};")
+                self.c_block(write, call, alike, rows, at)
+                write.line("}")
+
+    def c_block(self, write: CBuilder, call: Strips, alike: BlocksAlike, rows: str, at: str) -> None:
+        """One of the blocks of bins that have the same weights: it sets `z` from value `at` of the rows on."""
+        read, bias = alike.runs, alike.all_bias(call.bias)
+        if alike.depthwise:
+            weights = np.concatenate([np.zeros((alike.channels, 1, 0)), *alike.weights], axis=2)[:, 0].T
+            c_single_chains(write, "z", rows, at, read, weights, bias)
+        else:
+            parts = parts_of(alike.weights, alike.groups, alike.channels, alike.floats)
+            places = [read[part.source] for part in parts]
+            c_sums(write, "z", rows, at, places, parts, alike.weights, bias, alike.channels)
+
+    def unpadded(self, place: tuple[int, int]) -> tuple[int, int]:
+        """First channel written, in a row of all phases without padding, and first channel read."""
+        phase, channel = divmod(place[0], padded(self.channels))
+        return phase * self.channels + channel, place[1]
 
     def batch_step(self, context: BatchContext) -> BatchStep[Node]:
         return ConvolutionBatchStep(self, context, [BinsSource(self, context)])

@@ -1,0 +1,220 @@
+"""The C of the steps of a network: what each node writes, and what has been fused into its step."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+
+from wavenetlite.engine.fusion import Step
+from wavenetlite.engine.lower import Program
+from wavenetlite.formats.c_numbers import constant, integers, literal
+from wavenetlite.formats.c_sequences import MOST_INDEX, Ring
+from wavenetlite.graph import CText, Edge
+from wavenetlite.nodes.c_activation import ACTIVATIONS_IN_C
+from wavenetlite.nodes.c_convolution import ADD
+from wavenetlite.support.errors import ParameterError
+
+RELU = ACTIVATIONS_IN_C["relu"]
+
+
+class Parts:
+    """What the steps of a network add to its file: functions, constants, and members of the state."""
+
+    def __init__(self) -> None:
+        self.functions: dict[str, str] = {}  # texts by name, in the order in which they are needed
+        self.constants: dict[str, str] = {}  # names by definition
+        self.kept: list[tuple[str, str, int]] = []  # type, name and length
+        self.first: list[tuple[str, str, int]] = []  # kept array, constant and length
+        self.scratch = 0  # most floats of a step
+        self.rows = 1  # most frames that a step reads
+        self.weights = 0  # bytes of constants
+
+    def function(self, text: CText) -> None:
+        for needed in text.needs:
+            self.function(needed)
+        self.functions.setdefault(text.name, text.text)
+
+    def constant(self, prefix: str, kind: str, values: str, length: int, size: int) -> str:
+        """The name of a constant array; equal ones are one."""
+        key = f"{kind}[{length}]{values}"
+        if key not in self.constants:
+            self.weights += size
+            self.constants[key] = f"${prefix}{len(self.constants)}"
+        return self.constants[key]
+
+    def floats(self, values: np.ndarray) -> str:
+        flat = np.asarray(values, np.float32).ravel()
+        return self.constant("w", "float", constant(flat), flat.size, 4 * flat.size)
+
+
+class StepWriter:
+    """The C of one step, a `CBuilder`."""
+
+    def __init__(self, step: Step, program: Program, rings: Sequence[Ring], parts: Parts, *, regular: bool) -> None:
+        self.step, self.program, self.rings, self.parts, self.regular = step, program, rings, parts, regular
+        self.out = rings[step.out]
+        self.lines: list[str] = []
+        self.floats_of_scratch = 0
+
+    # CBuilder
+
+    def line(self, text: str) -> None:
+        self.lines.append(text)
+
+    def function(self, text: CText) -> None:
+        self.parts.function(text)
+
+    def call(self, function: CText, *arguments: str) -> None:
+        self.function(function)
+        self.line(f"${function.name}({', '.join(arguments)});")
+
+    def row(self, index: int) -> str:
+        return self.frame_of(self.step.edges[index])
+
+    def rows(self) -> str:
+        first = 0
+        for edge in self.step.edges:
+            ring = self.ring_of(edge)
+            if ring.length == 1:
+                self.line(f"rows[{first}] = {ring.name};")
+            else:
+                slot = f"$slot(s->at[{ring.at}], {self.back(edge)}, {ring.length})"
+                self.line(
+                    f"$frames(rows + {first}, {edge.taps}, {ring.name}, {ring.channels}, {slot}, {edge.spacing}, "
+                    f"{ring.length});"
+                )
+            first += edge.taps
+        self.parts.rows = max(self.parts.rows, first)
+        if first > MOST_INDEX:
+            raise ParameterError(f"a convolution has {first} taps; in C there may be at most {MOST_INDEX}")
+        return "rows"
+
+    def number(self, value: float) -> str:
+        return literal(value)
+
+    def floats(self, values: np.ndarray) -> str:
+        return self.parts.floats(values)
+
+    def table(self, kind: str, rows: Sequence[tuple[int, ...]]) -> str:
+        return self.parts.constant("part", kind, integers(rows), len(rows), 2 * sum(map(len, rows)))
+
+    def kept(self, kind: str, count: int, first: np.ndarray | None = None) -> str:
+        name = f"s->kept{len(self.parts.kept)}"
+        self.parts.kept.append((kind, name, count))
+        if first is not None:
+            self.parts.first.append((name, self.floats(first), count))
+        return name
+
+    def scratch(self, floats: int) -> str:
+        name = f"(s->work + $WORK + {self.floats_of_scratch})"
+        self.floats_of_scratch += floats
+        self.parts.scratch = max(self.parts.scratch, self.floats_of_scratch)
+        return name
+
+    # Reading
+
+    def ring_of(self, edge: Edge) -> Ring:
+        return self.rings[self.program.buffer_of[edge.node]]
+
+    def back(self, edge: Edge, stride: int | None = None) -> str:
+        """How many frames before the next one of its sequence an edge reads its first."""
+        if self.regular:
+            return str(1 - edge.shift)
+        stride, number = edge.stride if stride is None else stride, self.ring_of(edge).number
+        return f"(int)(s->made[{number}] - {times(stride)}n) - {edge.shift}".replace(" - 0", "").replace("- -", "+ ")
+
+    def frame_of(self, edge: Edge, stride: int | None = None) -> str:
+        return self.ring_of(edge).frame(self.back(edge, stride))
+
+    # The step
+
+    def write(self) -> list[str]:
+        """Its lines."""
+        call = self.step.call
+        self.step.origin.c(self, call)
+        for phase in range(call.phases):
+            self.finish(f"y + {phase * call.channels}" if phase else "y")
+        if self.step.total is not None:
+            self.add_to_total()
+        return [*self.head(), *(f"    {line}" for text in self.lines for line in text.splitlines()), *self.tail()]
+
+    def finish(self, y: str) -> None:
+        """What has been fused into the step, for one frame."""
+        call, n = self.step.call, str(self.step.call.channels)
+        if call.relu_before:
+            self.call(RELU, y, n)
+        if self.step.residual is not None:
+            self.call(ADD, y, self.frame_of(self.step.residual, 1), n)
+        if call.relu_after:
+            self.call(RELU, y, n)
+        if call.activation:
+            self.call(ACTIVATIONS_IN_C[call.activation], y, n, *self.parameters())
+
+    def parameters(self) -> list[str]:
+        """Of the activation: numbers, or an array with one for each channel."""
+        call = self.step.call
+        if call.activation == "prelu":
+            return [self.floats(call.parameters[: call.channels])]
+        return [literal(value) for value in call.parameters]
+
+    def add_to_total(self) -> None:
+        assert self.step.total is not None
+        ring, call = self.rings[self.program.buffer_of[self.step.total[1]]], self.step.call
+        first = "1" if self.regular else f"(int)(s->made[{ring.number}] - {times(call.phases)}n)"
+        self.line(f"{{ float *const total = {ring.frame(first)};")
+        self.call(ADD, "total", "y", str(call.phases * call.channels))
+        if not self.regular:
+            self.line(self.clear("total"))
+        self.line("}")
+
+    def head(self) -> list[str]:
+        y = f"    float *const y = {self.out.next_frame};"
+        if self.regular:
+            return [f"{{ /* {self.title()} */", y]
+        loop = f"for (n = s->made[{self.out.number}]{over(self.step.call.phases)}; {self.ready()}; n++) {{"
+        return [f"{loop} /* {self.title()} */", y]
+
+    def ready(self) -> str:
+        """Whether all frames that frame n needs have come."""
+        return " && ".join(dict.fromkeys(
+            f"s->made[{self.ring_of(edge).number}] > {times(edge.stride)}n + {edge.reach}".replace("+ -", "- ")
+            for edge in self.step.all_edges
+        ))  # fmt: skip
+
+    def tail(self) -> list[str]:
+        lines, phases = [], self.step.call.phases
+        if not self.regular:
+            lines += [f"    {self.clear('y')}", f"    s->made[{self.out.number}] += {phases};"]
+        if self.out.length > 1:
+            lines.append(f"    s->at[{self.out.at}] = $next(s->at[{self.out.at}], {phases}, {self.out.length});")
+        return [*lines, "}"]
+
+    def clear(self, frames: str) -> str:
+        """After the end of a sequence there are zeros."""
+        call = self.step.call
+        return (
+            f"if (s->ended) $clear({frames}, {times(call.phases)}n, s->end[{self.out.number}], {call.phases}, "
+            f"{call.channels});"
+        )
+
+    def title(self) -> str:
+        """What it computes, in words."""
+        call, origin = self.step.call, self.step.origin
+        inputs = " and ".join(dict.fromkeys(self.ring_of(edge).name for edge in self.step.edges))
+        words = [f"{self.out.name}, {call.channels} channels: {origin.operation} of {inputs}"]
+        taps = [f"{edge.taps} taps {edge.spacing} apart" for edge in self.step.edges if edge.taps > 1]
+        words += [f"{tap}" for tap in dict.fromkeys(taps)]
+        words += ["relu"] * call.relu_before
+        if self.step.residual is not None:
+            words.append(f"+ {self.ring_of(self.step.residual).name}")
+        words += ["relu"] * call.relu_after + [call.activation] * bool(call.activation)
+        return ", ".join(words)
+
+
+def times(factor: int) -> str:
+    return "" if factor == 1 else f"{factor} * "
+
+
+def over(divisor: int) -> str:
+    return "" if divisor == 1 else f" / {divisor}"
