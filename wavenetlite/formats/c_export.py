@@ -11,7 +11,7 @@ import numpy as np
 
 from wavenetlite.engine.plan import Plan
 from wavenetlite.formats.c_sequences import Ring, rings_of
-from wavenetlite.formats.c_step import Parts, StepWriter, times
+from wavenetlite.formats.c_step import Parts, StepWriter, place, times
 from wavenetlite.formats.format import Format, Model, network_of
 from wavenetlite.nn.module import Module
 from wavenetlite.support.errors import ArrayTypeError, ParameterError
@@ -184,7 +184,7 @@ class Header:
         self.rings, self.work = rings_of(self.program)
         self.parts = Parts()
         self.steps = [
-            StepWriter(step, self.program, self.rings, self.parts, regular=self.regular).write()
+            StepWriter(step, self.program, self.rings, self.parts, work=self.work, regular=self.regular).write()
             for step in self.program.steps
         ]
         self.fills = list(self.first_frames())
@@ -196,7 +196,7 @@ class Header:
             self.state(), self.init(), self.tick(), self.process(), self.flush(), END,
         ]  # fmt: skip
         text = "".join(made[1:]).replace("$PANEL", f"{self.upper}_PANEL").replace("$NO_FMA", f"{self.upper}_NO_FMA")
-        return made[0] + text.replace("$WORK", str(self.work)).replace("$", f"{self.name}_")
+        return made[0] + text.replace("$", f"{self.name}_")
 
     @property
     def upper(self) -> str:
@@ -220,8 +220,8 @@ class Header:
         rights = "".join(f" *\n * {comment(line)}\n" for line in self.rights())
         return ABOUT.format(
             title=self.title(), version=__version__, name=self.name, file=self.file, state_bytes=self.state_bytes,
-            condition_argument=", c" if self.c else "", weights=self.parts.weights, usage=comment(self.usage()),
-            bits=comment(BITS.format(upper=self.upper)), rights=rights,
+            condition_argument=", c" if self.c else "", weights=self.parts.weights, usage=comment(self.usage().strip()),
+            bits=comment(BITS.format(upper=self.upper).strip()), rights=rights,
         )  # fmt: skip
 
     def title(self) -> str:
@@ -340,7 +340,7 @@ class Header:
         return function(f"static inline int $tick($state *s, const float *x_in{given}, float *out)", [*lines, *body])
 
     def place(self, ring: Ring) -> str:
-        return f"s->{ring.name}" if ring.kept else f"s->work + {ring.offset}"
+        return f"s->{ring.name}" if ring.kept else place("s->work", ring.offset)
 
     def feed(self) -> Iterator[str]:
         """Take the inputs; none are zeros, after the end of a signal."""
@@ -400,11 +400,11 @@ class Header:
         yield from (f"s->end[{number}] = s->made[{number}];" for number in self.program.inputs.values())
         for step in self.program.steps:
             end = f"s->end[{step.out}]"
-            counts = [
+            counts = list(dict.fromkeys(
                 f"{times(step.call.phases)}$count(s->end[{self.program.buffer_of[edge.node]}], {edge.end_reach}, "
                 f"{edge.stride})"
                 for edge in step.all_edges
-            ]
+            ))  # fmt: skip
             yield f"{end} = {counts[0]};"
             yield from (f"if ({frames} < {end}) {end} = {frames};" for frames in counts[1:])
 

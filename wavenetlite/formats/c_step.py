@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 
 import numpy as np
 
@@ -51,11 +51,15 @@ class Parts:
 class StepWriter:
     """The C of one step, a `CBuilder`."""
 
-    def __init__(self, step: Step, program: Program, rings: Sequence[Ring], parts: Parts, *, regular: bool) -> None:
-        self.step, self.program, self.rings, self.parts, self.regular = step, program, rings, parts, regular
+    def __init__(
+        self, step: Step, program: Program, rings: Sequence[Ring], parts: Parts, *, work: int, regular: bool
+    ) -> None:
+        self.step, self.program, self.rings, self.parts = step, program, rings, parts
+        self.work, self.regular = work, regular
         self.out = rings[step.out]
         self.lines: list[str] = []
-        self.floats_of_scratch = 0
+        self.scratches: dict[str, int] = {}  # by name: the first float
+        self.end_of_scratch = 0
 
     # CBuilder
 
@@ -76,14 +80,13 @@ class StepWriter:
         first = 0
         for edge in self.step.edges:
             ring = self.ring_of(edge)
+            to = place("rows", first)
             if ring.length == 1:
                 self.line(f"rows[{first}] = {ring.name};")
             else:
                 slot = f"$slot(s->at[{ring.at}], {self.back(edge)}, {ring.length})"
-                self.line(
-                    f"$frames(rows + {first}, {edge.taps}, {ring.name}, {ring.channels}, {slot}, {edge.spacing}, "
-                    f"{ring.length});"
-                )
+                read = f"{ring.name}, {ring.channels}, {slot}, {edge.spacing}, {ring.length}"
+                self.line(f"$frames({to}, {edge.taps}, {read});")
             first += edge.taps
         self.parts.rows = max(self.parts.rows, first)
         if first > MOST_INDEX:
@@ -106,11 +109,12 @@ class StepWriter:
             self.parts.first.append((name, self.floats(first), count))
         return name
 
-    def scratch(self, floats: int) -> str:
-        name = f"(s->work + $WORK + {self.floats_of_scratch})"
-        self.floats_of_scratch += floats
-        self.parts.scratch = max(self.parts.scratch, self.floats_of_scratch)
-        return name
+    def scratch(self, name: str, floats: int) -> str:
+        """The last one that was named may grow."""
+        first = self.scratches.setdefault(name, self.end_of_scratch)
+        self.end_of_scratch = max(self.end_of_scratch, first + floats)
+        self.parts.scratch = max(self.parts.scratch, self.end_of_scratch)
+        return place("s->work", self.work + first)
 
     # Reading
 
@@ -122,7 +126,7 @@ class StepWriter:
         if self.regular:
             return str(1 - edge.shift)
         stride, number = edge.stride if stride is None else stride, self.ring_of(edge).number
-        return f"(int)(s->made[{number}] - {times(stride)}n) - {edge.shift}".replace(" - 0", "").replace("- -", "+ ")
+        return f"(int)(s->made[{number}] - {times(stride)}n){plus(-edge.shift)}"
 
     def frame_of(self, edge: Edge, stride: int | None = None) -> str:
         return self.ring_of(edge).frame(self.back(edge, stride))
@@ -134,10 +138,10 @@ class StepWriter:
         call = self.step.call
         self.step.origin.c(self, call)
         for phase in range(call.phases):
-            self.finish(f"y + {phase * call.channels}" if phase else "y")
+            self.finish(place("y", phase * call.channels))
         if self.step.total is not None:
             self.add_to_total()
-        return [*self.head(), *(f"    {line}" for text in self.lines for line in text.splitlines()), *self.tail()]
+        return [*self.head(), *indented(self.lines), *self.tail()]
 
     def finish(self, y: str) -> None:
         """What has been fused into the step, for one frame."""
@@ -178,7 +182,7 @@ class StepWriter:
     def ready(self) -> str:
         """Whether all frames that frame n needs have come."""
         return " && ".join(dict.fromkeys(
-            f"s->made[{self.ring_of(edge).number}] > {times(edge.stride)}n + {edge.reach}".replace("+ -", "- ")
+            f"s->made[{self.ring_of(edge).number}] > {times(edge.stride)}n{plus(edge.reach)}"
             for edge in self.step.all_edges
         ))  # fmt: skip
 
@@ -210,6 +214,24 @@ class StepWriter:
             words.append(f"+ {self.ring_of(self.step.residual).name}")
         words += ["relu"] * call.relu_after + [call.activation] * bool(call.activation)
         return ", ".join(words)
+
+
+def indented(lines: Sequence[str]) -> Iterator[str]:
+    """Lines of a block, each as deep as its braces."""
+    depth = 1
+    for text in lines:
+        for line in text.splitlines():
+            depth -= line.startswith("}")
+            yield "    " * depth + line
+            depth += line.endswith("{") or (line.startswith("{") and "}" not in line)
+
+
+def place(array: str, at: int) -> str:
+    return f"{array} + {at}" if at else array
+
+
+def plus(number: int) -> str:
+    return f" {'-' if number < 0 else '+'} {abs(number)}" if number else ""
 
 
 def times(factor: int) -> str:

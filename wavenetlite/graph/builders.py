@@ -135,5 +135,5 @@ class CBuilder(Protocol):
     def kept(self, kind: str, count: int, first: np.ndarray | None = None) -> str:
         """An array of the C type `kind`, kept from frame to frame; `first`: its first values, None: zeros."""
 
-    def scratch(self, floats: int) -> str:
-        """An array of floats for this step only."""
+    def scratch(self, name: str, floats: int) -> str:
+        """An array of floats for this step only; with the same name, the same one."""

@@ -115,7 +115,7 @@ def c_sums(
     ]
     ordered = [weights[part.source][part.out : part.out + part.outs, : part.ins, part.tap].T.ravel() for part in parts]
     second = any(part.split < part.ins for part in parts)
-    t = write.scratch(channels) if second else "NULL"
+    t = write.scratch("second chain", channels) if second else "NULL"
     if second:
         write.line(f"memset({t}, 0, {channels} * sizeof(float));")
     write.function(CONV)
@@ -139,8 +139,7 @@ def c_depthwise(write: CBuilder, call: Convolution) -> None:
     by_phase = call.weights[0].reshape(call.phases, channels, taps).swapaxes(1, 2)
     read, rows = [(tap, 0) for tap in range(taps)], write.rows()
     for phase in range(call.phases):
-        y = f"y + {phase * channels}" if phase else "y"
-        c_single_chains(write, y, rows, "0", read, by_phase[phase], call.bias)
+        c_single_chains(write, f"y + {phase * channels}" if phase else "y", rows, "0", read, by_phase[phase], call.bias)
 
 
 def c_single_chains(

@@ -241,12 +241,9 @@ class Conv2d(Node):
         rows = write.rows()
         for alike in blocks_alike(call.links, call.weights[0], call.groups[0]):
             for first, count, step in progressions([self.unpadded(place) for place in alike.places]):
-                y, at = (
-                    f"{begin} + i * {apart}" if count > 1 else str(begin)
-                    for begin, apart in zip(first, step, strict=True)
-                )
+                y, at = (series(begin, apart) for begin, apart in zip(first, step, strict=True))
                 write.line(f"for (i = 0; i < {count}; i++) {{" if count > 1 else "{")
-                write.line(f"    float *const z = y + {y};")
+                write.line(f"float *const z = y + {y};")
                 self.c_block(write, call, alike, rows, at)
                 write.line("}")
 
@@ -268,6 +265,12 @@ class Conv2d(Node):
 
     def batch_step(self, context: BatchContext) -> BatchStep[Node]:
         return ConvolutionBatchStep(self, context, [BinsSource(self, context)])
+
+
+def series(first: int, apart: int) -> str:
+    """The i-th of equidistant numbers, in C."""
+    terms = [str(first)] * bool(first or not apart) + [f"i * {apart}"] * bool(apart)
+    return " + ".join(terms)
 
 
 class BinsSource(ConvolutionSource):

@@ -185,7 +185,7 @@ class Recurrent(Node):
     def c(self, write: CBuilder, call: RecurrentCall) -> None:
         assert call.weight is not None
         kept = write.kept("float", self.channels * self.states, None if self.first_state is None else self.first_state)
-        gates = write.scratch(self.gates * self.channels)
+        gates = write.scratch("gates", self.gates * self.channels)
         weights = [call.weight[:, :, np.newaxis]]
         parts = parts_of(weights, [1], len(call.weight))
         write.line(f"rows[0] = {kept};")
