@@ -9,11 +9,14 @@ from typing import BinaryIO
 
 import numpy as np
 
+from wavenetlite.engine.fusion import Step
+from wavenetlite.engine.lower import lower
 from wavenetlite.engine.plan import Plan
 from wavenetlite.formats.c_sequences import Ring, rings_of
 from wavenetlite.formats.c_step import Parts, StepWriter, place, times
 from wavenetlite.formats.format import Format, Model, network_of
-from wavenetlite.nn.module import Module
+from wavenetlite.graph import Node, topological_order
+from wavenetlite.nn.module import Module, recorded
 from wavenetlite.support.errors import ArrayTypeError, ParameterError
 from wavenetlite.support.version import __version__
 
@@ -178,16 +181,31 @@ class Header:
 
     def __init__(self, model: Model, network: Module, name: str, file: str) -> None:
         self.model, self.network, self.name, self.file = model, network, name, file
-        self.plan: Plan = network.plan()
+        output, self.trace = recorded(network, network.in_width or 1)
+        self.plan = Plan(lower(output, prewarmed=network.prewarmed))
         self.program = self.plan.program
         self.regular = self.plan.regular
         self.rings, self.work = rings_of(self.program)
         self.parts = Parts()
-        self.steps = [
-            StepWriter(step, self.program, self.rings, self.parts, work=self.work, regular=self.regular).write()
-            for step in self.program.steps
-        ]
+        self.steps = [self.step(step) for step in self.program.steps]
         self.fills = list(self.first_frames())
+
+    def step(self, step: Step) -> list[str]:
+        """The lines of a step; what cannot be written is named with its place."""
+        try:
+            return StepWriter(
+                step, self.program, self.rings, self.parts, work=self.work, regular=self.regular
+            ).write()  # fmt: skip
+        except ParameterError as error:
+            raise ParameterError(f"{self.place_of(step.origin)}: {error}") from error
+
+    def place_of(self, node: Node) -> str:
+        """The innermost module that made this node, by its path."""
+        paths = {id(module): path.rstrip(".") for path, module in self.network.modules()}
+        for module, x, out in self.trace:  # the innermost come first
+            if node in between(x, out):
+                return f"layer {paths.get(id(module)) or type(module).__name__}"
+        return f"layer {type(self.network).__name__}"
 
     def text(self) -> str:
         """The whole file."""
@@ -409,6 +427,12 @@ class Header:
             yield from (f"if ({frames} < {end}) {end} = {frames};" for frames in counts[1:])
 
 
+def between(x: Node, out: Node) -> list[Node]:
+    """The nodes on which `out` depends and `x` does not."""
+    before = set(topological_order(x))
+    return [node for node in topological_order(out) if node not in before]
+
+
 def function(head: str, lines: list[str]) -> str:
     return f"{head}\n{{\n" + "".join(f"    {line}\n" for line in lines) + "}\n\n"
 
@@ -418,8 +442,8 @@ def uses(text: str, name: str) -> bool:
 
 
 def comment(text: str) -> str:
-    """Wrapped into lines of a comment, which it cannot end."""
-    safe = text.replace("*/", "* /").replace("/*", "/ *")
+    """Wrapped into lines of a comment, which it cannot end: no slash beside a star, and no trigraphs."""
+    safe = re.sub(r"(?<=[*/])(?=[*/])|(?<=\?)(?=\?)", " ", text)
     return "\n * ".join(textwrap.wrap(safe, 112, break_long_words=False, break_on_hyphens=False))
 
 
