@@ -228,3 +228,120 @@ def test_weights_keep_their_bits(tmp_path):
     given = re.search(r"net_w\d+\[4\] = \{([^}]*)\}", text)[1].replace("f", "").split(",")
     found = np.array([float(value) for value in given if value.strip()], np.float32)
     assert same_bits(found, np.array([values[0, 0], values[0, 1], values[0, 2], 0.0], np.float32))
+
+
+SAMPLES = """\
+#include <stdio.h>
+#include "clf.h"
+
+/* Samples in, of -1 to 1 as floats; probabilities out. */
+int main(void)
+{
+    static clf_state state;
+    static float in[CLF_SAMPLES], out[CLF_OUT_FRAMES * CLF_LABELS];
+    int n, i;
+    for (i = 0; i < CLF_LABELS; i++) fprintf(stderr, "%s\\n", clf_label(i));
+    clf_init(&state);
+    while (fread(in, 4, CLF_SAMPLES, stdin) == CLF_SAMPLES) {
+        n = clf_process(&state, in, out);
+        fwrite(out, 4, (size_t)n * CLF_LABELS, stdout);
+    }
+    while ((n = clf_flush(&state, out)) > 0) fwrite(out, 4, (size_t)n * CLF_LABELS, stdout);
+    return 0;
+}
+"""
+
+
+def sound(clf, seconds):
+    """Noise and tones that come and go, a multiple of the hop long."""
+    rng, count = np.random.default_rng(0), int(seconds * clf.sr) // clf.features.hop_length * clf.features.hop_length
+    t = np.arange(count) / clf.sr
+    tones = 0.4 * np.sin(2 * np.pi * 440 * t) * (t % 0.9 < 0.3) + 0.2 * rng.standard_normal(count) * np.exp(
+        -6 * (t % 0.7)
+    )
+    return np.concatenate([tones, 1e-3 * tones, np.zeros(count)]).astype(np.float32)
+
+
+def heard_in_c(clf, y, folder, *defines):
+    """Probabilities and labels, from the samples on."""
+    formats.save(clf, folder / "clf.h", features=True)
+    (folder / "main.c").write_text(SAMPLES)
+    command = ["gcc", "-std=c99", "-Wall", "-Wextra", "-Werror", "-O2", *defines, "main.c", "-o", "main", "-lm"]
+    done = subprocess.run(command, cwd=folder, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr
+    ran = subprocess.run([str(folder / "main")], input=y.tobytes(), capture_output=True, check=True)
+    return np.frombuffer(ran.stdout, np.float32).reshape(-1, len(clf.labels)), ran.stderr.decode().splitlines()
+
+
+def probabilities(clf, y):
+    return wl.nn.Activation("softmax")(clf.model(clf.features(y)))
+
+
+@needs_gcc
+@pytest.mark.slow
+@pytest.mark.parametrize("spectrum", ["", "-DCLF_FLOAT_SPECTRUM"], ids=["double", "float"])
+@pytest.mark.parametrize("name", wl.models.names())
+def test_a_classifier_with_its_features(name, spectrum, tmp_path):
+    clf = wl.load(name)
+    y = sound(clf, 1.0)
+    heard, labels = heard_in_c(clf, y, tmp_path, *filter(None, [spectrum, *(["-DCLF_NO_FMA"] if NO_FMA else [])]))
+    expected = probabilities(clf, y)
+    assert heard.shape == expected.shape and labels == clf.labels
+    assert np.abs(heard - expected).max() <= 1e-5
+
+
+@needs_gcc
+@pytest.mark.slow
+@pytest.mark.parametrize(
+    "spec",
+    [
+        wl.Spectrogram(sr=8000, n_fft=64, hop_length=100, power=1.0),
+        wl.features.MelSpectrogram(sr=8000, n_fft=128, hop_length=32, win_length=100, n_mels=9, norm=None, power=1.0),
+        wl.LogMel(sr=8000, n_fft=256, hop_length=80, n_mels=11, window="hamming", htk=True, ref=0.1, amin=1e-20),
+        wl.MFCC(sr=8000, n_fft=256, hop_length=80, n_mels=20, n_mfcc=12, lifter=22.0),
+    ],
+    ids=["spectrogram of gaps", "mel", "log mel", "mfcc"],
+)
+def test_kinds_of_features(spec, tmp_path):
+    """The network hands on a few bands; frames are as many as ours, and come with their last hop."""
+    network = wl.Sequential([wl.nn.Conv1d(spec.out_channels, 3, 3, padding="same")])
+    clf = wl.AudioClassifier(spec, network, ['say "so"\\', "größer??/", "z"])
+    y = sound(clf, 0.3)
+    heard, labels = heard_in_c(clf, y, tmp_path)
+    expected = probabilities(clf, y)
+    assert labels == clf.labels
+    assert heard.shape == expected.shape
+    assert np.abs(heard - expected).max() <= 1e-5
+
+
+def refused(spec):
+    return wl.AudioClassifier(spec, wl.TCN(spec.out_channels, 2, channels=4, dilations=[1]), ["a", "b"])
+
+
+@pytest.mark.parametrize(
+    ("spec", "reason"),
+    [
+        (wl.LogMel(n_fft=400), "n_fft=400 of LogMel must be a power of two to be exported to C"),
+        (wl.LogMel(center=True), "center=True of LogMel must be False to be exported to C"),
+        (wl.LogMel(power=1.5), "power=1.5 of LogMel must be 1 or 2 to be exported to C"),
+        (wl.LogMel(amin=1e-100), "amin=1e-100 of LogMel must be at least 1e-37 to be exported to C"),
+        (wl.PCEN(), "PCEN cannot be exported to C"),
+        (wl.MuLaw(), "features of type MuLaw cannot be exported to C"),
+        (wl.LogMel().then(wl.features.RunningCMVN()), "RunningCMVN cannot be exported to C"),
+        (wl.LogMel().then(wl.features.Deltas()), "Deltas cannot be exported to C"),
+    ],
+    ids=lambda value: value if isinstance(value, str) else "",
+)
+def test_features_that_c_does_not_have_are_refused(spec, reason, tmp_path):
+    with pytest.raises(wl.ParameterError, match=reason):
+        formats.save(refused(spec), tmp_path / "clf.h", features=True)
+    assert not list(tmp_path.iterdir())
+    formats.save(refused(spec), tmp_path / "network.h")
+
+
+def test_a_network_alone_has_no_features(tmp_path):
+    with pytest.raises(wl.ParameterError, match="features=True needs a classifier; a Linear has no features"):
+        formats.save(wl.nn.Linear(2, 3), tmp_path / "net.h", features=True)
+    with pytest.raises(wl.ArrayTypeError, match="features"):
+        formats.save(wl.nn.Linear(2, 3), tmp_path / "net.h", features="yes")
+    assert not list(tmp_path.iterdir())

@@ -9,14 +9,18 @@ from typing import BinaryIO
 
 import numpy as np
 
+from wavenetlite.classifier.classifier import AudioClassifier
 from wavenetlite.engine.fusion import Step
 from wavenetlite.engine.lower import lower
 from wavenetlite.engine.plan import Plan
+from wavenetlite.formats.c_features import Front, classifier_of
+from wavenetlite.formats.c_parts import SIZES, Parts, function, place
 from wavenetlite.formats.c_sequences import Ring, rings_of
-from wavenetlite.formats.c_step import Parts, StepWriter, place, times
+from wavenetlite.formats.c_step import StepWriter, times
 from wavenetlite.formats.format import Format, Model, network_of
 from wavenetlite.graph import Node, topological_order
 from wavenetlite.nn.module import Module, recorded
+from wavenetlite.support.checks import flag
 from wavenetlite.support.errors import ArrayTypeError, ParameterError
 from wavenetlite.support.version import __version__
 
@@ -77,7 +81,7 @@ FRAME = """\
 #define {upper}_OUT_FRAMES {out_frames} /* most frames that one call writes */
 #define {upper}_RECEPTIVE_FIELD {receptive_field} /* frames of the input that an output depends on; 0: all before it */
 #define {upper}_LATENCY {latency} /* frames of the input after its own for which an output waits */
-
+{more}
 #ifndef {upper}_PANEL
 #if defined(__AVX__)
 #define {upper}_PANEL 32
@@ -145,7 +149,7 @@ END = """\
 """
 
 
-def save(model: Model, file: BinaryIO, *, name: str = "network") -> None:
+def save(model: Model, file: BinaryIO, *, name: str = "network", features: bool = False) -> None:
     """Write a network, or that of a classifier, as a C header.
 
     Parameters
@@ -154,16 +158,20 @@ def save(model: Model, file: BinaryIO, *, name: str = "network") -> None:
         A module with a number of channels, or a classifier.
     name
         What the names in it begin with; by default, that of the file. What C does not allow becomes ``_``.
+    features
+        Whether samples go in and probabilities come out: of a classifier, its features and the softmax are included.
 
     Raises
     ------
     ParameterError
-        It is no network with a number of channels, or it has an operation that C has no function for.
+        It is no network with a number of channels, or it has an operation that C has no function for; or features are
+        asked for, and it has none or they cannot be exported.
     """
     network = network_of(model)
     if network.in_width is None:
         raise ParameterError(f"a {type(network).__name__} is no network with a number of channels in")
-    file.write(Header(model, network, identifier(name), f"{name}.h").text().encode())
+    front = classifier_of(model) if flag("features", features) else None
+    file.write(Header(model, network, identifier(name), f"{name}.h", front).text().encode())
 
 
 def identifier(name: str) -> str:
@@ -179,7 +187,7 @@ def identifier(name: str) -> str:
 class Header:
     """The text of one network."""
 
-    def __init__(self, model: Model, network: Module, name: str, file: str) -> None:
+    def __init__(self, model: Model, network: Module, name: str, file: str, classifier: AudioClassifier | None) -> None:
         self.model, self.network, self.name, self.file = model, network, name, file
         output, self.trace = recorded(network, network.in_width or 1)
         self.plan = Plan(lower(output, prewarmed=network.prewarmed))
@@ -189,6 +197,7 @@ class Header:
         self.parts = Parts()
         self.steps = [self.step(step) for step in self.program.steps]
         self.fills = list(self.first_frames())
+        self.front = None if classifier is None else Front(classifier, self.parts)
 
     def step(self, step: Step) -> list[str]:
         """The lines of a step; what cannot be written is named with its place."""
@@ -210,10 +219,11 @@ class Header:
     def text(self) -> str:
         """The whole file."""
         made = [
-            self.about(), self.frame(), FMA, "" if self.regular else COUNTING, *self.functions(), *self.constants(),
-            self.state(), self.init(), self.tick(), self.process(), self.flush(), END,
+            self.about(), self.frame(), FMA, "" if self.regular else COUNTING, *self.functions(),
+            *self.parts.definitions(), self.state(), self.init(), self.tick(), self.process(), self.flush(), END,
         ]  # fmt: skip
         text = "".join(made[1:]).replace("$PANEL", f"{self.upper}_PANEL").replace("$NO_FMA", f"{self.upper}_NO_FMA")
+        text = text.replace("$FLOAT_SPECTRUM", f"{self.upper}_FLOAT_SPECTRUM")
         return made[0] + text.replace("$", f"{self.name}_")
 
     @property
@@ -238,8 +248,8 @@ class Header:
         rights = "".join(f" *\n * {comment(line)}\n" for line in self.rights())
         return ABOUT.format(
             title=self.title(), version=__version__, name=self.name, file=self.file, state_bytes=self.state_bytes,
-            condition_argument=", c" if self.c else "", weights=self.parts.weights, usage=comment(self.usage().strip()),
-            bits=comment(BITS.format(upper=self.upper).strip()), rights=rights,
+            condition_argument=", c" if self.c else "", weights=self.parts.constant_bytes,
+            usage=comment(self.usage().strip()), bits=comment(BITS.format(upper=self.upper).strip()), rights=rights,
         )  # fmt: skip
 
     def title(self) -> str:
@@ -250,6 +260,8 @@ class Header:
 
     def usage(self) -> str:
         latency = f": outputs come up to {self.program.clock.latency} frames late" if self.program.clock.latency else ""
+        if self.front is not None:
+            return self.front.usage(self.upper, self.name, self.out.fresh, latency)
         return USAGE.format(
             channels=self.x.channels, out_frames=self.out.fresh, out_channels=self.out.channels, latency=latency,
             condition=self.about_condition(),
@@ -266,7 +278,8 @@ class Header:
         """What a classifier's file says about the origin of its weights, and its labels."""
         labels, info = getattr(self.model, "labels", None), getattr(self.model, "info", None) or {}
         if labels is not None:
-            yield f"The outputs are scores before softmax, of: {', '.join(labels)}. The frames: {self.model.features!r}"
+            kind = "scores before softmax" if self.front is None else "probabilities"
+            yield f"The outputs are {kind}, of: {', '.join(labels)}. The features: {self.model.features!r}"
         for key in ("licence", "attribution"):
             if info.get(key):
                 yield f"{key.capitalize()} of the weights: {info[key]}"
@@ -274,13 +287,12 @@ class Header:
     @property
     def state_bytes(self) -> int:
         """Size of the state, as compilers lay it out that align doubles and 64-bit integers to 8 bytes."""
-        sizes = {"double": 8, "float": 4}
-        kept = sum(sizes[kind] * length for kind, _, length in self.parts.kept)
+        kept = sum(SIZES[kind] * length for kind, _, length in self.parts.kept)
         rings = sum(4 * ring.length * ring.channels for ring in self.rings if ring.kept)
         places = 4 * sum(ring.length > 1 for ring in self.rings)
         counts = 0 if self.regular else 16 * len(self.rings) + 4
         together = kept + rings + places + counts + 4 * (self.work + self.parts.scratch)
-        wide = not self.regular or any(kind == "double" for kind, _, _ in self.parts.kept)
+        wide = not self.regular or any(SIZES[kind] == 8 for kind, _, _ in self.parts.kept)
         return -(-together // 8) * 8 if wide else max(together, 1)
 
     def frame(self) -> str:
@@ -289,7 +301,7 @@ class Header:
             name=self.name, upper=self.upper, channels=self.x.channels, out_channels=self.out.channels,
             condition_channels=self.c.channels if self.c else 0, condition_period=self.plan.condition_period,
             out_frames=self.out.fresh, receptive_field=0 if np.isinf(field) else int(field),
-            latency=self.program.clock.latency,
+            latency=self.program.clock.latency, more=self.front.macros(self.upper) if self.front else "",
         )  # fmt: skip
 
     # Parts
@@ -298,17 +310,11 @@ class Header:
         for text in self.parts.functions.values():
             yield f"{text}\n"
 
-    def constants(self) -> Iterator[str]:
-        for key, name in self.parts.constants.items():
-            kind, _, rest = key.partition("[")
-            length, _, values = rest.partition("]")
-            yield f"static const {kind} {name}[{length}] = {values};\n\n"
-
     def state(self) -> str:
-        lines = list(self.kept("double"))
+        lines = list(self.kept(8))
         if not self.regular:
             lines.append(f"int64_t made[{len(self.rings)}], end[{len(self.rings)}]; /* frames of every sequence */")
-        lines += self.kept("float")
+        lines += self.kept(4)
         for ring in self.rings:
             if ring.kept:
                 lines.append(
@@ -323,9 +329,10 @@ class Header:
         lines = lines or ["char nothing;"]
         return "typedef struct {\n" + "".join(f"    {line}\n" for line in lines) + "} $state;\n\n"
 
-    def kept(self, wanted: str) -> Iterator[str]:
+    def kept(self, size: int) -> Iterator[str]:
+        """Members of the state, of types of so many bytes."""
         for kind, name, length in self.parts.kept:
-            if kind == wanted:
+            if SIZES[kind] == size:
                 yield f"{kind} {name.removeprefix('s->')}[{length}];"
 
     def first_frames(self) -> Iterator[str]:
@@ -334,12 +341,13 @@ class Header:
             before = self.plan.frame_before(ring.number) if ring.kept else None
             if before is not None:
                 to = f"s->{ring.name} + {ring.channels} * i"
-                copy = f"memcpy({to}, {self.parts.floats(before)}, {ring.channels} * sizeof(float));"
+                copy = f"memcpy({to}, {self.parts.array(before)}, {ring.channels} * sizeof(float));"
                 yield f"for (i = 0; i < {ring.length}; i++) {copy}"
 
     def init(self) -> str:
         lines = ["int i;"] * bool(self.fills) + ["memset(s, 0, sizeof *s);", *self.fills]
-        lines += [f"memcpy({name}, {first}, {length} * sizeof(float));" for name, first, length in self.parts.first]
+        lines += [f"memcpy({name}, {first}, {size});" for name, first, size in self.parts.first]
+        lines += [self.front.start()] if self.front else []
         return function("static inline void $init($state *s)", lines)
 
     # Running
@@ -392,6 +400,8 @@ class Header:
         yield "return (int)(n - n_out);"
 
     def process(self) -> str:
+        if self.front is not None:
+            return "".join(self.front.functions(self.out.channels))
         given, passed = (", const float *c", ", c") if self.c else ("", "")
         return (
             "/* Feed one frame; returns the number of frames written to `out`. */\n"
@@ -408,9 +418,11 @@ class Header:
         if self.regular:
             return about + function(head, ["(void)s;", "(void)out;", "return 0;"])
         out, none = self.out.number, ", NULL" if self.c else ""
-        lines = ["int written;", "if (!s->ended) {", "    s->ended = 1;", *(f"    {line}" for line in self.ends()), "}"]
+        lines = ["int frame, written = 0;"] if self.front else ["int written;"]
+        lines += ["if (!s->ended) {", "    s->ended = 1;", *(f"    {line}" for line in self.ends()), "}"]
         lines += [f"while (s->made[{out}] < s->end[{out}]) {{", f"    written = $tick(s, NULL{none}, out);"]
-        lines += ["    if (written) return written;", "}", "return 0;"]
+        lines += ["    if (written) break;" if self.front else "    if (written) return written;", "}"]
+        lines += self.front.after(self.out.channels) if self.front else ["return 0;"]
         return about + function(head, lines)
 
     def ends(self) -> Iterator[str]:
@@ -431,10 +443,6 @@ def between(x: Node, out: Node) -> list[Node]:
     """The nodes on which `out` depends and `x` does not."""
     before = set(topological_order(x))
     return [node for node in topological_order(out) if node not in before]
-
-
-def function(head: str, lines: list[str]) -> str:
-    return f"{head}\n{{\n" + "".join(f"    {line}\n" for line in lines) + "}\n\n"
 
 
 def uses(text: str, name: str) -> bool:

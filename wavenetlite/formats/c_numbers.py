@@ -20,9 +20,10 @@ def literal(value: float) -> str:
     return f"{text}f" if "." in text or "e" in text else f"{text}.0f"
 
 
-def constant(values: np.ndarray) -> str:
-    """The initialiser of an array of floats."""
-    return braces(list(map(literal, values.tolist())), 8)
+def array(values: np.ndarray) -> str:
+    """The initialiser of an array."""
+    write = {"f4": literal, "f8": repr}.get(values.dtype.str[1:], str)
+    return braces(list(map(write, values.tolist())), 8 if values.dtype.kind == "f" else 20)
 
 
 def integers(rows: Sequence[tuple[int, ...]]) -> str:

@@ -2,15 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
-
-import numpy as np
+from collections.abc import Sequence
 
 from wavenetlite.engine.fusion import Step
 from wavenetlite.engine.lower import Program
-from wavenetlite.formats.c_numbers import constant, integers, literal
+from wavenetlite.formats.c_numbers import literal
+from wavenetlite.formats.c_parts import BlockWriter, Parts, indented, place
 from wavenetlite.formats.c_sequences import MOST_INDEX, Ring
-from wavenetlite.graph import CText, Edge
+from wavenetlite.graph import Edge
 from wavenetlite.nodes.c_activation import ACTIVATIONS_IN_C
 from wavenetlite.nodes.c_convolution import ADD
 from wavenetlite.support.errors import ParameterError
@@ -18,60 +17,17 @@ from wavenetlite.support.errors import ParameterError
 RELU = ACTIVATIONS_IN_C["relu"]
 
 
-class Parts:
-    """What the steps of a network add to its file: functions, constants, and members of the state."""
-
-    def __init__(self) -> None:
-        self.functions: dict[str, str] = {}  # texts by name, in the order in which they are needed
-        self.constants: dict[str, str] = {}  # names by definition
-        self.kept: list[tuple[str, str, int]] = []  # type, name and length
-        self.first: list[tuple[str, str, int]] = []  # kept array, constant and length
-        self.scratch = 0  # most floats of a step
-        self.rows = 1  # most frames that a step reads
-        self.weights = 0  # bytes of constants
-
-    def function(self, text: CText) -> None:
-        for needed in text.needs:
-            self.function(needed)
-        self.functions.setdefault(text.name, text.text)
-
-    def constant(self, prefix: str, kind: str, values: str, length: int, size: int) -> str:
-        """The name of a constant array; equal ones are one."""
-        key = f"{kind}[{length}]{values}"
-        if key not in self.constants:
-            self.weights += size
-            self.constants[key] = f"${prefix}{len(self.constants)}"
-        return self.constants[key]
-
-    def floats(self, values: np.ndarray) -> str:
-        flat = np.asarray(values, np.float32).ravel()
-        return self.constant("w", "float", constant(flat), flat.size, 4 * flat.size)
-
-
-class StepWriter:
-    """The C of one step, a `CBuilder`."""
+class StepWriter(BlockWriter):
+    """The C of one step, a `CStepBuilder`."""
 
     def __init__(
         self, step: Step, program: Program, rings: Sequence[Ring], parts: Parts, *, work: int, regular: bool
     ) -> None:
-        self.step, self.program, self.rings, self.parts = step, program, rings, parts
-        self.work, self.regular = work, regular
+        super().__init__(parts, work)
+        self.step, self.program, self.rings, self.regular = step, program, rings, regular
         self.out = rings[step.out]
-        self.lines: list[str] = []
-        self.scratches: dict[str, int] = {}  # by name: the first float
-        self.end_of_scratch = 0
 
-    # CBuilder
-
-    def line(self, text: str) -> None:
-        self.lines.append(text)
-
-    def function(self, text: CText) -> None:
-        self.parts.function(text)
-
-    def call(self, function: CText, *arguments: str) -> None:
-        self.function(function)
-        self.line(f"${function.name}({', '.join(arguments)});")
+    # CStepBuilder
 
     def row(self, index: int) -> str:
         return self.frame_of(self.step.edges[index])
@@ -92,29 +48,6 @@ class StepWriter:
         if first > MOST_INDEX:
             raise ParameterError(f"a convolution has {first} taps; in C there may be at most {MOST_INDEX}")
         return "rows"
-
-    def number(self, value: float) -> str:
-        return literal(value)
-
-    def floats(self, values: np.ndarray) -> str:
-        return self.parts.floats(values)
-
-    def table(self, kind: str, rows: Sequence[tuple[int, ...]]) -> str:
-        return self.parts.constant("part", kind, integers(rows), len(rows), 2 * sum(map(len, rows)))
-
-    def kept(self, kind: str, count: int, first: np.ndarray | None = None) -> str:
-        name = f"s->kept{len(self.parts.kept)}"
-        self.parts.kept.append((kind, name, count))
-        if first is not None:
-            self.parts.first.append((name, self.floats(first), count))
-        return name
-
-    def scratch(self, name: str, floats: int) -> str:
-        """The last one that was named may grow."""
-        first = self.scratches.setdefault(name, self.end_of_scratch)
-        self.end_of_scratch = max(self.end_of_scratch, first + floats)
-        self.parts.scratch = max(self.parts.scratch, self.end_of_scratch)
-        return place("s->work", self.work + first)
 
     # Reading
 
@@ -214,20 +147,6 @@ class StepWriter:
             words.append(f"+ {self.ring_of(self.step.residual).name}")
         words += ["relu"] * call.relu_after + [call.activation] * bool(call.activation)
         return ", ".join(words)
-
-
-def indented(lines: Sequence[str]) -> Iterator[str]:
-    """Lines of a block, each as deep as its braces."""
-    depth = 1
-    for text in lines:
-        for line in text.splitlines():
-            depth -= line.startswith("}")
-            yield "    " * depth + line
-            depth += line.endswith("{") or (line.startswith("{") and "}" not in line)
-
-
-def place(array: str, at: int) -> str:
-    return f"{array} + {at}" if at else array
 
 
 def plus(number: int) -> str:

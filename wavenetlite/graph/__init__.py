@@ -2,7 +2,7 @@
 
 from wavenetlite.graph.bins import Counts, exact, rebinned
 from wavenetlite.graph.budget import bounded, spend
-from wavenetlite.graph.builders import CBuilder, CText, OnnxBuilder, ScriptBuilder
+from wavenetlite.graph.builders import OnnxBuilder, ScriptBuilder
 from wavenetlite.graph.clock import Clock, tidy
 from wavenetlite.graph.edge_weights import EdgeWeights, OverBins
 from wavenetlite.graph.kernel_call import MOST_FLOAT, Convolution, Dense, Depthwise, KernelCall
@@ -13,8 +13,6 @@ __all__ = [
     "MOST_CHANNELS",
     "MOST_FLOAT",
     "MOST_FRAMES",
-    "CBuilder",
-    "CText",
     "Clock",
     "Convolution",
     "Counts",

@@ -1,12 +1,9 @@
-"""Interfaces through which operations export themselves: as ONNX operators, as NumPy code, or as C."""
+"""Interfaces through which operations export themselves: as ONNX operators, or as NumPy code."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 from typing import Any, Protocol, TypeVar
-
-import numpy as np
 
 from wavenetlite.support.arrays import Floats
 
@@ -94,46 +91,3 @@ class ScriptBuilder(Protocol[EdgeT]):
 
     def shortest(self, signals: Sequence[str]) -> str:
         """A list of signals, cut to the length of the shortest."""
-
-
-@dataclass(frozen=True)
-class CText:
-    """A C function or type, `$name`; `$` stands for the prefix of all names of a file. `needs`: what its text uses."""
-
-    name: str
-    text: str
-    needs: tuple[CText, ...] = ()
-
-
-class CBuilder(Protocol):
-    """Builds the C of one step, which sets the frame `y` (a block of them, if the step has phases)."""
-
-    def line(self, text: str) -> None:
-        """A line of the step."""
-
-    def function(self, text: CText) -> None:
-        """Add a function or type to the file, with what it needs."""
-
-    def call(self, function: CText, *arguments: str) -> None:
-        """A call of this function, which is added to the file."""
-
-    def row(self, index: int) -> str:
-        """The one frame that edge `index` reads."""
-
-    def rows(self) -> str:
-        """An array of the frames that all taps of all edges read, oldest first."""
-
-    def floats(self, values: np.ndarray) -> str:
-        """A constant array of floats."""
-
-    def number(self, value: float) -> str:
-        """A float."""
-
-    def table(self, kind: str, rows: Sequence[tuple[int, ...]]) -> str:
-        """A constant array of structures of integers."""
-
-    def kept(self, kind: str, count: int, first: np.ndarray | None = None) -> str:
-        """An array of the C type `kind`, kept from frame to frame; `first`: its first values, None: zeros."""
-
-    def scratch(self, name: str, floats: int) -> str:
-        """An array of floats for this step only; with the same name, the same one."""

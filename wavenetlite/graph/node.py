@@ -9,10 +9,11 @@ from typing import Any, ClassVar
 
 from wavenetlite.graph.batch import BatchContext, BatchStep
 from wavenetlite.graph.bins import Counts
-from wavenetlite.graph.builders import CBuilder, OnnxBuilder, ScriptBuilder
+from wavenetlite.graph.builders import OnnxBuilder, ScriptBuilder
 from wavenetlite.graph.clock import Clock, tidy
 from wavenetlite.graph.edge_weights import EdgeWeights, OverBins
 from wavenetlite.graph.kernel_call import KernelCall
+from wavenetlite.support.c_builder import CStepBuilder
 from wavenetlite.support.errors import ParameterError
 
 MOST_CHANNELS = 65_536
@@ -166,7 +167,7 @@ class Node:
         """A NumPy expression for its frames."""
         raise ParameterError(f"{type(self).__name__} cannot be exported as a script")
 
-    def c(self, write: CBuilder, call: Any) -> None:
+    def c(self, write: CStepBuilder, call: Any) -> None:
         """Append the C of `call`: its own `call()`, with what has been folded into its weights.
 
         The rectifiers, the residual and the activation of the call are not its own: they follow.

@@ -8,11 +8,12 @@ from typing import ClassVar
 
 import numpy as np
 
-from wavenetlite.graph import CBuilder, Counts, Edge, KernelCall, Node, OnnxBuilder, ScriptBuilder, rebinned
+from wavenetlite.graph import Counts, Edge, KernelCall, Node, OnnxBuilder, ScriptBuilder, rebinned
 from wavenetlite.graph.batch import BatchContext, BatchStep, Positions, add_at
 from wavenetlite.kernels import ACTIVATIONS, padded, training
 from wavenetlite.nodes.functions import FUNCTIONS, Function
 from wavenetlite.support.arrays import Floats
+from wavenetlite.support.c_builder import CStepBuilder
 
 
 @dataclass(frozen=True, eq=False)
@@ -72,7 +73,7 @@ class Activate(Node):
     def is_relu(self) -> bool:
         return self.name == "relu"
 
-    def c(self, write: CBuilder, call: KernelCall) -> None:
+    def c(self, write: CStepBuilder, call: KernelCall) -> None:
         """The function itself is the call's activation."""
         write.line(f"memcpy(y, {write.row(0)}, {call.channels} * sizeof(float));")
 

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from wavenetlite.graph import CText
 from wavenetlite.kernels import FAST_TANH
+from wavenetlite.support.c_builder import CText
 
 CLAMP = CText(
     "clamp",

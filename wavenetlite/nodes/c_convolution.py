@@ -6,8 +6,9 @@ from collections.abc import Iterable, Sequence
 
 import numpy as np
 
-from wavenetlite.graph import CBuilder, Convolution, CText
+from wavenetlite.graph import Convolution
 from wavenetlite.kernels.pack import Part, parts_of
+from wavenetlite.support.c_builder import CStepBuilder, CText
 
 PRODUCTS = CText(
     "products",
@@ -88,7 +89,7 @@ static inline void $add(float *y, const float *x, int n)
 )
 
 
-def c_dense(write: CBuilder, call: Convolution) -> None:
+def c_dense(write: CStepBuilder, call: Convolution) -> None:
     """The C of a sum of convolutions over all channels or groups of them."""
     parts = parts_of(call.weights, call.groups, call.channels)
     firsts = first_rows(weight.shape[2] for weight in call.weights)
@@ -102,7 +103,7 @@ def first_rows(taps: Iterable[int]) -> list[int]:
 
 
 def c_sums(
-    write: CBuilder, y: str, rows: str, at: str, read: Sequence[tuple[int, int]], parts: Sequence[Part],
+    write: CStepBuilder, y: str, rows: str, at: str, read: Sequence[tuple[int, int]], parts: Sequence[Part],
     weights: Sequence[np.ndarray], bias: np.ndarray | None, channels: int,
 ) -> None:  # fmt: skip
     """Set `y` to the bias plus the products of `parts`, which read these (row, value)s from value `at` on."""
@@ -125,7 +126,7 @@ def c_sums(
         write.call(ADD, y, t, str(channels))
 
 
-def start(write: CBuilder, y: str, bias: np.ndarray | None, channels: int) -> None:
+def start(write: CStepBuilder, y: str, bias: np.ndarray | None, channels: int) -> None:
     """Set `y` to the bias."""
     if bias is None:
         write.line(f"memset({y}, 0, {channels} * sizeof(float));")
@@ -133,7 +134,7 @@ def start(write: CBuilder, y: str, bias: np.ndarray | None, channels: int) -> No
         write.line(f"memcpy({y}, {write.floats(bias)}, {channels} * sizeof(float));")
 
 
-def c_depthwise(write: CBuilder, call: Convolution) -> None:
+def c_depthwise(write: CStepBuilder, call: Convolution) -> None:
     """The C of a depthwise convolution, with weights (phases * channels, 1, taps)."""
     taps, channels = call.weights[0].shape[2], call.channels
     by_phase = call.weights[0].reshape(call.phases, channels, taps).swapaxes(1, 2)
@@ -143,7 +144,7 @@ def c_depthwise(write: CBuilder, call: Convolution) -> None:
 
 
 def c_single_chains(
-    write: CBuilder, y: str, rows: str, at: str, read: Sequence[tuple[int, int]], weights: np.ndarray,
+    write: CStepBuilder, y: str, rows: str, at: str, read: Sequence[tuple[int, int]], weights: np.ndarray,
     bias: np.ndarray | None,
 ) -> None:  # fmt: skip
     """Set `y` to the bias plus these (row, value)s times `weights` (taps, channels), channel by channel."""

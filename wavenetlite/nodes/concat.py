@@ -7,9 +7,7 @@ from typing import ClassVar
 
 from wavenetlite.graph import (
     MOST_CHANNELS,
-    CBuilder,
     Counts,
-    CText,
     Edge,
     KernelCall,
     Node,
@@ -22,6 +20,7 @@ from wavenetlite.graph import (
 from wavenetlite.graph.batch import BatchContext, BatchStep
 from wavenetlite.nodes.aligned_batch import AlignedBatchStep
 from wavenetlite.support.arrays import Floats
+from wavenetlite.support.c_builder import CStepBuilder, CText
 from wavenetlite.support.errors import ParameterError
 
 JOIN = '''\
@@ -84,7 +83,7 @@ class Concat(Node):
     def script(self, write: ScriptBuilder[Edge]) -> str:
         return write.call(JOIN, write.shortest([write.row(edge) for edge in self.edges]), str(self.bins))
 
-    def c(self, write: CBuilder, call: KernelCall) -> None:
+    def c(self, write: CStepBuilder, call: KernelCall) -> None:
         first, ld = 0, self.channels // self.bins
         for index, edge in enumerate(self.edges):
             size = edge.node.channels // self.bins

@@ -8,7 +8,6 @@ from typing import ClassVar
 import numpy as np
 
 from wavenetlite.graph import (
-    CBuilder,
     Convolution,
     Counts,
     Dense,
@@ -26,6 +25,7 @@ from wavenetlite.kernels.pack import Arena, pack_conv, pack_depthwise
 from wavenetlite.nodes.c_convolution import c_dense, c_depthwise
 from wavenetlite.nodes.convolution_batch import ConvolutionBatchStep, ConvolutionSource, Packed, fours, transpose
 from wavenetlite.support.arrays import Floats
+from wavenetlite.support.c_builder import CStepBuilder
 
 CONV = '''\
 def conv(x, weight, bias=None, groups=1):
@@ -115,7 +115,7 @@ class Conv(Node):
             parts.append(write.call(CONV, *given[: 4 if groups > 1 else 3 if bias is not None else 2]))
         return parts[0] if len(parts) == 1 else f"sum({write.shortest(parts)})"
 
-    def c(self, write: CBuilder, call: Convolution) -> None:
+    def c(self, write: CStepBuilder, call: Convolution) -> None:
         (c_depthwise if isinstance(call, Depthwise) else c_dense)(write, call)
 
     def batch_step(self, context: BatchContext) -> BatchStep[Node]:

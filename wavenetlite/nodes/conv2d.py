@@ -11,7 +11,6 @@ from typing import ClassVar
 import numpy as np
 
 from wavenetlite.graph import (
-    CBuilder,
     Convolution,
     Counts,
     Edge,
@@ -45,6 +44,7 @@ from wavenetlite.nodes.convolution_batch import (
     transpose,
 )
 from wavenetlite.support.arrays import Floats
+from wavenetlite.support.c_builder import CStepBuilder
 from wavenetlite.support.errors import ParameterError
 
 MOST_DENSE = 2**26
@@ -237,7 +237,7 @@ class Conv2d(Node):
                 table[phase, f, : len(row)] = np.array(row, np.float32).reshape(-1, 4)
         return table
 
-    def c(self, write: CBuilder, call: Strips) -> None:
+    def c(self, write: CStepBuilder, call: Strips) -> None:
         rows = write.rows()
         for alike in blocks_alike(call.links, call.weights[0], call.groups[0]):
             for first, count, step in progressions([self.unpadded(place) for place in alike.places]):
@@ -247,7 +247,7 @@ class Conv2d(Node):
                 self.c_block(write, call, alike, rows, at)
                 write.line("}")
 
-    def c_block(self, write: CBuilder, call: Strips, alike: BlocksAlike, rows: str, at: str) -> None:
+    def c_block(self, write: CStepBuilder, call: Strips, alike: BlocksAlike, rows: str, at: str) -> None:
         """One of the blocks of bins that have the same weights: it sets `z` from value `at` of the rows on."""
         read, bias = alike.runs, alike.all_bias(call.bias)
         if alike.depthwise:

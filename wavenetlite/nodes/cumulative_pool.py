@@ -7,9 +7,10 @@ from typing import ClassVar
 
 import numpy as np
 
-from wavenetlite.graph import CBuilder, CText, Edge, KernelCall, Node, OnnxBuilder, ScriptBuilder
+from wavenetlite.graph import Edge, KernelCall, Node, OnnxBuilder, ScriptBuilder
 from wavenetlite.graph.batch import BatchContext, BatchStep
 from wavenetlite.kernels import training
+from wavenetlite.support.c_builder import CStepBuilder, CText
 
 LOWEST = float(np.finfo(np.float32).min)
 FLOAT, DOUBLE = 1, 11
@@ -98,7 +99,7 @@ class CumulativePool(Node):
     def script(self, write: ScriptBuilder[Edge]) -> str:
         return write.call(FUNCTIONS[self.kind], write.row(self.edges[0]))
 
-    def c(self, write: CBuilder, call: KernelCall) -> None:
+    def c(self, write: CStepBuilder, call: KernelCall) -> None:
         total, frames = write.kept("double", self.channels), write.kept("double", 1)
         write.call(FUNCTIONS_IN_C[self.kind], "y", write.row(0), total, frames, str(self.channels))
 

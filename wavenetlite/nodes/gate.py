@@ -7,10 +7,11 @@ from typing import ClassVar
 
 import numpy as np
 
-from wavenetlite.graph import CBuilder, Counts, CText, Edge, KernelCall, Node, OnnxBuilder, ScriptBuilder
+from wavenetlite.graph import Counts, Edge, KernelCall, Node, OnnxBuilder, ScriptBuilder
 from wavenetlite.graph.batch import BatchContext, BatchStep
 from wavenetlite.kernels import training
 from wavenetlite.nodes.c_activation import CLAMP, EXP, TANH_NUMERATOR
+from wavenetlite.support.c_builder import CStepBuilder, CText
 
 GATE = """\
 def gate(x):
@@ -59,7 +60,7 @@ class Gate(Node):
     def script(self, write: ScriptBuilder[Edge]) -> str:
         return write.call(GATE, write.row(self.edges[0]))
 
-    def c(self, write: CBuilder, call: KernelCall) -> None:
+    def c(self, write: CStepBuilder, call: KernelCall) -> None:
         write.call(GATE_IN_C, "y", write.row(0), str(self.channels))
 
     def batch_step(self, context: BatchContext) -> BatchStep[Gate]:

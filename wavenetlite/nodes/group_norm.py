@@ -9,9 +9,7 @@ import numpy as np
 
 from wavenetlite.graph import (
     MOST_FLOAT,
-    CBuilder,
     Counts,
-    CText,
     Edge,
     KernelCall,
     Node,
@@ -22,6 +20,7 @@ from wavenetlite.graph import (
 from wavenetlite.graph.batch import BatchContext, BatchStep, add_at
 from wavenetlite.kernels import padded
 from wavenetlite.support.arrays import Floats
+from wavenetlite.support.c_builder import CStepBuilder, CText
 
 GROUP_NORM = """\
 def group_norm(x, groups, eps):
@@ -111,7 +110,7 @@ class GroupNorm(Node):
             return y
         return f"{y} * {write.array(self.weight)} + {write.array(self.bias)}"
 
-    def c(self, write: CBuilder, call: KernelCall) -> None:
+    def c(self, write: CStepBuilder, call: KernelCall) -> None:
         eps, *scaling = call.arrays
         size = self.channels // self.groups
         write.call(GROUP_NORM_IN_C, "y", write.row(0), str(self.groups), str(size), write.number(eps[0]))

@@ -7,12 +7,13 @@ from typing import ClassVar
 
 import numpy as np
 
-from wavenetlite.graph import CBuilder, Depthwise, Edge, KernelCall, Node, OnnxBuilder, ScriptBuilder
+from wavenetlite.graph import Depthwise, Edge, KernelCall, Node, OnnxBuilder, ScriptBuilder
 from wavenetlite.graph.batch import BatchContext, BatchSequence, BatchStep, add_at
 from wavenetlite.kernels import training
 from wavenetlite.nodes.aligned_batch import pass_gradient, passes_gradient
 from wavenetlite.nodes.c_convolution import c_depthwise
 from wavenetlite.support.arrays import Doubles, Floats
+from wavenetlite.support.c_builder import CStepBuilder
 
 NORM = """\
 def norm(x, weight, bias, mean, variance, eps, bins=1):
@@ -68,7 +69,7 @@ class Norm(Node):
         arrays = map(write.array, self.parameters)
         return write.call(NORM, write.row(self.edges[0]), *arrays, repr(self.eps), str(self.bins))
 
-    def c(self, write: CBuilder, call: Depthwise) -> None:
+    def c(self, write: CStepBuilder, call: Depthwise) -> None:
         c_depthwise(write, call)
 
     def batch_step(self, context: BatchContext) -> BatchStep[Norm]:

@@ -7,10 +7,11 @@ from typing import ClassVar
 
 import numpy as np
 
-from wavenetlite.graph import CBuilder, CText, Edge, KernelCall, Node, OnnxBuilder, ScriptBuilder, aligned, clock_after
+from wavenetlite.graph import Edge, KernelCall, Node, OnnxBuilder, ScriptBuilder, aligned, clock_after
 from wavenetlite.graph.batch import BatchContext, BatchStep
 from wavenetlite.nodes.aligned_batch import AlignedBatchStep
 from wavenetlite.support.arrays import Floats
+from wavenetlite.support.c_builder import CStepBuilder, CText
 from wavenetlite.support.errors import ParameterError
 
 MULTIPLY = CText(
@@ -40,7 +41,7 @@ class Product(Node):
     def script(self, write: ScriptBuilder[Edge]) -> str:
         return f"math.prod({write.shortest([write.row(edge) for edge in self.edges])})"
 
-    def c(self, write: CBuilder, call: KernelCall) -> None:
+    def c(self, write: CStepBuilder, call: KernelCall) -> None:
         write.call(MULTIPLY, "y", write.row(0), write.row(1), str(call.channels))
 
     def batch_step(self, context: BatchContext) -> BatchStep[Product]:

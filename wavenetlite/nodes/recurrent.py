@@ -8,13 +8,14 @@ from typing import ClassVar
 
 import numpy as np
 
-from wavenetlite.graph import CBuilder, Counts, CText, Edge, KernelCall, Node, OnnxBuilder, ScriptBuilder, rebinned
+from wavenetlite.graph import Counts, Edge, KernelCall, Node, OnnxBuilder, ScriptBuilder, rebinned
 from wavenetlite.graph.batch import BatchContext, BatchStep, add_at
 from wavenetlite.kernels import padded
 from wavenetlite.kernels.pack import Arena, pack_conv, parts_of
 from wavenetlite.nodes.c_activation import SIGMOID, TANH
 from wavenetlite.nodes.c_convolution import c_sums
 from wavenetlite.support.arrays import Floats
+from wavenetlite.support.c_builder import CStepBuilder, CText
 from wavenetlite.support.errors import ParameterError
 
 HELD = 1e4
@@ -182,9 +183,9 @@ class Recurrent(Node):
         return write.call(text, write.row(self.edges[0]), write.array(self.weight), write.array(self.bias),
                           write.array(self.first_state))  # fmt: skip
 
-    def c(self, write: CBuilder, call: RecurrentCall) -> None:
+    def c(self, write: CStepBuilder, call: RecurrentCall) -> None:
         assert call.weight is not None
-        kept = write.kept("float", self.channels * self.states, None if self.first_state is None else self.first_state)
+        kept = write.kept("float", self.channels * self.states, self.first_state)
         gates = write.scratch("gates", self.gates * self.channels)
         weights = [call.weight[:, :, np.newaxis]]
         parts = parts_of(weights, [1], len(call.weight))
