@@ -38,7 +38,8 @@ class IntegerConv(Integers, Conv):
     @property
     def folded_bias(self) -> npt.NDArray[np.int64]:
         """The bias of sums with the integers as they are, without their zero point."""
-        return folded_bias(self.weights[0], np.asarray(self.biases[0]), given_to(self).zero_point)
+        weight: npt.NDArray[Any] = self.weights[0]
+        return folded_bias(weight, np.asarray(self.biases[0]), given_to(self).zero_point)
 
     def call(self) -> IntegerCall:
         weight: npt.NDArray[Any] = self.weights[0]
