@@ -19,6 +19,7 @@ EXAMPLES = """\
   wavenetlite convert amp.nam amp.safetensors
   wavenetlite convert model.safetensors model.py       a NumPy script, for reading
   wavenetlite convert model.safetensors model.onnx --save streaming=true
+  wavenetlite convert speech-commands-12 words.h --with-features      C, from samples to probabilities
   wavenetlite convert --formats                        what can be read and written"""
 
 
@@ -35,6 +36,9 @@ def add(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--save", action="append", default=[], metavar="NAME=VALUE", help="an option of the format of OUT; repeatable"
     )
+    parser.add_argument(
+        "--with-features", action="store_true", help="write C that takes samples: a classifier's features too"
+    )
     add_json(parser, "one object")
     parser.set_defaults(run=run)
 
@@ -45,6 +49,8 @@ def run(args: argparse.Namespace) -> int:
     if args.source is None or args.target is None:
         raise UsageError("IN and OUT are needed (or --formats)")
     for_load, for_save = named_values("--load", args.load), named_values("--save", args.save)
+    if args.with_features:
+        for_save["features"] = True
     check_file(args.target, [opening.found(args.source)], "OUT")
     model = formats.load(args.source, format=args.read_as, **for_load)
     formats.save(model, args.target, format=args.write_as, **for_save)

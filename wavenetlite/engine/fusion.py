@@ -22,6 +22,7 @@ class Step:
     node: Node  # the sequence it computes, including fused operations
     call: KernelCall
     edges: list[Edge]
+    origin: Node  # the node whose call it is
     residual: Edge | None = None
     total: tuple[Node, Node] | None = None  # a running sum before and after this step's output is added in place
     out: int = -1
@@ -66,7 +67,7 @@ def is_read_in_parts(node: Node, readers: Readers) -> bool:
 
 def first_step(node: Node, laid_out: set[Node]) -> Step:
     """The step that computes `node` itself."""
-    step = Step(node, node.call(), list(node.edges))
+    step = Step(node, node.call(), list(node.edges), node)
     if any(edge.node in laid_out for edge in node.edges):
         parts = [edge.node.parts if edge.node in laid_out else (edge.node,) for edge in node.edges]
         step.edges = [replace(edge, node=part) for edge, nodes in zip(node.edges, parts, strict=True) for part in nodes]

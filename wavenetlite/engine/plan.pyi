@@ -1,11 +1,13 @@
 from typing import final
 
 from wavenetlite.engine.lower import Program
+from wavenetlite.support.arrays import Floats
 
 @final
 class Plan:
     def __init__(self, program: Program) -> None: ...
     def output_frames(self, frames_in: int, ended: bool = False) -> int: ...
+    def frame_before(self, number: int) -> Floats | None: ...
     @property
     def program(self) -> Program: ...
     @property

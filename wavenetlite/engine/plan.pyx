@@ -670,6 +670,13 @@ cdef class Plan:
         cdef Blocks scratch = Blocks()
         return self.frames_after(frames_in, ended, <int64_t*>scratch.allocate(self.buffers * sizeof(int64_t)))
 
+    def frame_before(self, number: int) -> np.ndarray | None:
+        """The frame that fills a buffer's ring before its first; None: zeros."""
+        cdef const Buffer* buffer = self.buffer + <Py_ssize_t>number
+        if buffer.before == NULL:
+            return None
+        return np.array([buffer.before[i] for i in range(buffer.channels)], np.float32)
+
     # Running
 
     cdef Py_ssize_t run(

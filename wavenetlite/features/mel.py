@@ -7,12 +7,17 @@ from typing import Any
 
 import numpy as np
 
+from wavenetlite.features.c_spectrum import BANDS, LOUDNESS, TAKE
 from wavenetlite.features.mel_filters import mel_filters
 from wavenetlite.features.spectrogram import Spectrogram
 from wavenetlite.features.steps import FrameStep
 from wavenetlite.support.arrays import Floats
+from wavenetlite.support.c_builder import CBuilder
 from wavenetlite.support.checks import flag, number, positive_int
 from wavenetlite.support.errors import ParameterError
+
+LEAST_AMIN = 1e-37
+"""Smallest lower limit of energies in C, which are floats there by choice."""
 
 
 @dataclass(kw_only=True, eq=False, repr=False)
@@ -87,6 +92,22 @@ class MelSpectrogram(Spectrogram):
     def reduction(self) -> dict[str, Any]:
         return {"basis": self._tables["mel"]}
 
+    def c_reduction(self, write: CBuilder, free: str, power: str) -> None:
+        self.c_bands(write, free, power)
+        write.call(TAKE, "y", free, str(self.n_mels))
+
+    def c_bands(self, write: CBuilder, energy: str, power: str) -> None:
+        """Append C that sums the powers of each band."""
+        bands, weights = [], []
+        for row in self._tables["mel"]:
+            (used,) = np.nonzero(row)
+            first, end = (int(used[0]), int(used[-1]) + 1) if used.size else (0, 0)
+            bands.append((first, end - first))
+            weights.append(row[first:end])
+        write.function(BANDS)
+        table = write.table("$band", bands)
+        write.call(BANDS, energy, power, table, str(self.n_mels), write.floats(np.concatenate(weights)))
+
 
 @dataclass(kw_only=True, eq=False, repr=False)
 class LogMel(MelSpectrogram):
@@ -134,6 +155,13 @@ class LogMel(MelSpectrogram):
     def reduction(self) -> dict[str, Any]:
         reference = 0.0 if isinstance(self.ref, str) else 10.0 * float(np.log10(max(self.amin, self.ref)))
         return {**super().reduction(), "decibels": True, "amin": self.amin, "reference_db": reference}
+
+    def c_reduction(self, write: CBuilder, free: str, power: str) -> None:
+        if self.amin < LEAST_AMIN:
+            raise ParameterError(f"amin={self.amin} of LogMel must be at least {LEAST_AMIN} to be exported to C")
+        self.c_bands(write, free, power)
+        reference = repr(self.reduction()["reference_db"])
+        write.call(LOUDNESS, "y", free, str(self.n_mels), f"($real){self.amin!r}", f"($real){reference}")
 
     def own_steps(self) -> tuple[FrameStep, ...]:
         if self.ref == "max" or self.top_db is not None:

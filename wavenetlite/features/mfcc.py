@@ -10,11 +10,13 @@ import numpy as np
 
 from wavenetlite.features import filter_banks as tabular
 from wavenetlite.features._steps import Projection
+from wavenetlite.features.c_spectrum import REAL
 from wavenetlite.features.cosine_transform import cosine_transform
 from wavenetlite.features.elementwise import elementwise
 from wavenetlite.features.mel import LogMel
 from wavenetlite.features.steps import CausalStep, FrameStep, StepState
 from wavenetlite.support.arrays import Doubles, Floats
+from wavenetlite.support.c_builder import CBuilder, CText
 from wavenetlite.support.checks import number, positive_int
 from wavenetlite.support.errors import ParameterError
 
@@ -84,6 +86,25 @@ class MFCC(LogMel):
         return (*super().own_steps(), self.cepstrum)
 
 
+PROJECT = CText(
+    "project",
+    """\
+/* The n values of y, copied to x, times a matrix (n, outs). */
+static inline void $project(float *y, float *x, int n, const $real *matrix, int outs)
+{
+    int i, o;
+    memcpy(x, y, (size_t)n * sizeof(float));
+    for (o = 0; o < outs; o++) {
+        $real sum = 0;
+        for (i = 0; i < n; i++) sum += x[i] * matrix[i * outs + o];
+        y[o] = (float)sum;
+    }
+}
+""",
+    (REAL,),
+)
+
+
 class Cepstrum(CausalStep, internal=True):
     """Multiplies every frame by a matrix."""
 
@@ -93,6 +114,10 @@ class Cepstrum(CausalStep, internal=True):
 
     def out_channels(self, channels: int) -> int:
         return int(self.matrix.shape[1])
+
+    def c(self, write: CBuilder, channels: int) -> None:
+        x = write.kept("float", channels)
+        write.call(PROJECT, "y", x, str(channels), write.array(self.matrix), str(self.matrix.shape[1]))
 
     def open(self, signals: int, channels: int) -> StepState:
         if signals not in self.states:  # it is empty, hence shared by all streams

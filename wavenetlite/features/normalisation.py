@@ -13,8 +13,33 @@ from wavenetlite.features._steps import PeakFollower, RunningStatistics, Standar
 from wavenetlite.features.filter_banks import Tables
 from wavenetlite.features.steps import CausalStep, FrameStep, StepState
 from wavenetlite.support.arrays import Doubles, Floats, unmasked
+from wavenetlite.support.c_builder import CBuilder, CText
 from wavenetlite.support.checks import flag, number, positive_int
 from wavenetlite.support.errors import ArrayTypeError, ParameterError
+
+STANDARDISE = CText(
+    "standardise",
+    """\
+static inline void $standardise(float *y, const float *mean, const float *deviation, int n)
+{
+    int i;
+    for (i = 0; i < n; i++) y[i] = (y[i] - mean[i]) / deviation[i];
+}
+""",
+)
+AUTO_GAIN = CText(
+    "auto_gain",
+    """\
+/* Decibels relative to a level that follows the loudest of n bands. */
+static inline void $auto_gain(float *y, int n, float *level, float fall, float least, float range)
+{
+    int i;
+    *level = *level - fall > least ? *level - fall : least;
+    for (i = 0; i < n; i++) *level = y[i] > *level ? y[i] : *level;
+    for (i = 0; i < n; i++) y[i] = y[i] - *level > -range ? y[i] - *level : -range;
+}
+""",
+)
 
 
 class MeanVariance(CausalStep):
@@ -105,6 +130,11 @@ class MeanVariance(CausalStep):
             self._states[signals] = self.new_state(signals)
         return self._states[signals]
 
+    def c(self, write: CBuilder, channels: int) -> None:
+        variance = np.ones_like(self.mean) if self.variance is None else self.variance
+        deviation = np.sqrt(variance.astype(np.float64) + (0.0 if self.variance is None else self.eps))
+        write.call(STANDARDISE, "y", write.floats(self.mean), write.floats(deviation), str(channels))
+
     def new_state(self, signals: int) -> StepState:
         """The state for `signals` signals, which is empty and hence shared by all streams."""
         mean = self.mean.astype(np.float64)
@@ -178,6 +208,11 @@ class AutoGain(CausalStep):
         self.range_db = number("range_db", range_db, least=0.0)
         self.fall_db = number("fall_db", fall_db, least=0.0)
         self.least_db = number("least_db", least_db)
+
+    def c(self, write: CBuilder, channels: int) -> None:
+        level = write.kept("float", 1, np.full(1, self.least_db, np.float32))
+        limits = [write.number(value) for value in (self.fall_db, self.least_db, self.range_db)]
+        write.call(AUTO_GAIN, "y", str(channels), level, *limits)
 
     def open(self, signals: int, channels: int) -> StepState:
         levels = {"fall_db": self.fall_db, "least_db": self.least_db, "range_db": self.range_db}

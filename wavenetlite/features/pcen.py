@@ -9,6 +9,7 @@ from functools import cached_property
 from wavenetlite.features._steps import Compressor
 from wavenetlite.features.mel import MelSpectrogram
 from wavenetlite.features.steps import CausalStep, FrameStep, StepState
+from wavenetlite.support.c_builder import CBuilder
 from wavenetlite.support.checks import number
 from wavenetlite.support.errors import ParameterError
 
@@ -85,6 +86,9 @@ class Normaliser(CausalStep, internal=True):
 
     def __init__(self, spec: PCEN) -> None:
         self.spec = spec
+
+    def c(self, write: CBuilder, channels: int) -> None:
+        raise ParameterError("PCEN cannot be exported to C")
 
     def open(self, signals: int, channels: int) -> StepState:
         spec = self.spec

@@ -18,6 +18,7 @@ from wavenetlite.features.front import Front
 from wavenetlite.features.steps import CausalStep, FrameStep, step_from_config
 from wavenetlite.features.stream import FeatureStream
 from wavenetlite.support.arrays import Floats, Samples
+from wavenetlite.support.c_builder import CBuilder
 from wavenetlite.support.checks import count, one_of, positive_int
 from wavenetlite.support.errors import ArrayTypeError, ParameterError
 from wavenetlite.support.html import html
@@ -81,6 +82,10 @@ class Features:
     def own_tables(self) -> dict[str, Floats]:
         """Tables of the feature itself."""
         return {}
+
+    def c(self, write: CBuilder) -> None:
+        """Append C that makes the frame `y` of `samples`, before the steps."""
+        raise ParameterError(f"features of type {type(self).__name__} cannot be exported to C")
 
     # Use
 

@@ -9,10 +9,13 @@ import numpy as np
 
 from wavenetlite.features import filter_banks as tabular
 from wavenetlite.features._frames import FrameStream, SpectralFrontEnd
+from wavenetlite.features.c_spectrum import MAGNITUDES, POWERS, TAKE, WINDOWED
 from wavenetlite.features.filter_banks import Tables
+from wavenetlite.features.fourier import roots_of_unity
 from wavenetlite.features.spec import Features
 from wavenetlite.features.windows import needs_scipy, window_named
 from wavenetlite.support.arrays import Doubles, Floats
+from wavenetlite.support.c_builder import CBuilder
 from wavenetlite.support.checks import flag, number, positive_int
 from wavenetlite.support.errors import ArrayTypeError, ParameterError
 
@@ -124,6 +127,27 @@ class Spectrogram(Features):
     @property
     def front_channels(self) -> int:
         return self._front.channels
+
+    def c(self, write: CBuilder) -> None:
+        for name, value, rule in (
+            ("n_fft", self.n_fft, "a power of two" if self.n_fft & (self.n_fft - 1) else ""),
+            ("power", self.power, "1 or 2" if self.power not in (1, 2) else ""),
+            ("center", self.center, "False" if self.center else ""),
+        ):
+            if rule:
+                raise ParameterError(f"{name}={value} of {type(self).__name__} must be {rule} to be exported to C")
+        lines, root = self.n_fft // 2 + 1, roots_of_unity(self.n_fft)[: self.n_fft // 2 + 1]
+        z, power = write.kept("$real", max(self.n_fft, self.front_channels)), write.kept("$real", lines)
+        window = write.array(tabular.join(self._tables["window"]))
+        write.call(WINDOWED, z, "samples", window, str(self.n_fft))
+        write.call(POWERS, power, z, str(self.n_fft), write.array(root))
+        if self.power == 1:
+            write.call(MAGNITUDES, power, str(lines))
+        self.c_reduction(write, z, power)
+
+    def c_reduction(self, write: CBuilder, free: str, power: str) -> None:
+        """Append C that makes the frame `y` of the powers; `free`: n_fft values to use."""
+        write.call(TAKE, "y", power, str(self.front_channels))
 
     def front(self, streams: int, on_nonfinite: str, name: str) -> FrameStream:
         return FrameStream(self._front, streams=streams, on_nonfinite=on_nonfinite, name=name)

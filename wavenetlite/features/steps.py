@@ -8,6 +8,7 @@ import numpy as np
 
 from wavenetlite.features.filter_banks import Tables, checked
 from wavenetlite.support.arrays import Floats
+from wavenetlite.support.c_builder import CBuilder
 from wavenetlite.support.checks import one_of
 from wavenetlite.support.errors import ParameterError
 from wavenetlite.support.options import option_names
@@ -63,6 +64,10 @@ class FrameStep:
     def apply(self, x: Floats) -> Floats:
         """Apply the step to whole signals, (signals, frames, channels)."""
         raise NotImplementedError
+
+    def c(self, write: CBuilder, channels: int) -> None:
+        """Append C that applies the step to the frame `y`, in place."""
+        raise ParameterError(f"{type(self).__name__} cannot be exported to C")
 
     def tables(self) -> dict[str, Floats]:
         """Arrays of the step besides its options."""

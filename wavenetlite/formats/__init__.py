@@ -21,7 +21,7 @@ from wavenetlite.support.checks import one_of
 from wavenetlite.support.errors import ArrayTypeError, ModelFileError, ParameterError
 
 MODULES = {
-    "wavenetlite": "own", "nam": "nam", "rtneural": "rtneural", "script": "script", "onnx": "onnx",
+    "wavenetlite": "own", "nam": "nam", "rtneural": "rtneural", "script": "script", "c": "c_export", "onnx": "onnx",
     "locuslab": "locuslab", "wekws": "wekws", "pytorch-tcn": "pytorch_tcn", "keras": "keras",
 }  # fmt: skip
 """Where the formats are defined, in the order in which they are asked whether a file is theirs."""
@@ -126,6 +126,8 @@ def save(model: Model, path: str | os.PathLike[str], *, format: str | None = Non
         raise ParameterError(f"files of the format {chosen.name} can be read, but not written")
     options = checked_options(chosen, chosen.save, options)
     network_of(model)
+    if chosen.named:
+        options.setdefault("name", Path(path).stem)
     with replacing(path) as file:
         chosen.save(model, file, **options)
 

@@ -48,6 +48,8 @@ class Format:
     save
         ``save(model, file, **options)``: write a model; a `ParameterError` says what the format cannot hold. None: it
         cannot be written.
+    named
+        Whether `save` has the option ``name``, which is by default that of the file, without its ending.
     """
 
     name: str
@@ -56,3 +58,4 @@ class Format:
     sniff: Callable[[bytes], bool]
     load: Callable[..., Model] | None = None
     save: Callable[..., Any] | None = None
+    named: bool = False

@@ -14,6 +14,7 @@ from wavenetlite.graph.clock import Clock, tidy
 from wavenetlite.graph.edge_weights import EdgeWeights, OverBins
 from wavenetlite.graph.kernel_call import KernelCall
 from wavenetlite.graph.quantization import Quantization
+from wavenetlite.support.c_builder import CStepBuilder
 from wavenetlite.support.errors import ParameterError
 
 MOST_CHANNELS = 65_536
@@ -189,6 +190,13 @@ class Node:
     def script(self, write: ScriptBuilder[Edge]) -> str:
         """A NumPy expression for its frames."""
         raise ParameterError(f"{type(self).__name__} cannot be exported as a script")
+
+    def c(self, write: CStepBuilder, call: Any) -> None:
+        """Append the C of `call`: its own `call()`, with what has been folded into its weights.
+
+        The rectifiers, the residual and the activation of the call are not its own: they follow.
+        """
+        raise ParameterError(f"{type(self).__name__} cannot be exported to C")
 
     # Training
 

@@ -166,6 +166,20 @@ class Source:
         """First channel of the window of `length` channels that a panel reads; it lies within the input."""
         return cut.first if cut.group else min(self.window(cut)[0], self.per_group * self.groups - self.length)
 
+    def runs(self, cuts: Sequence[Cut]) -> list[tuple[int, int, int, int, int]]:
+        """(first input, inputs, those of chain 0, first output, outputs) of outputs that read the same inputs."""
+        runs: list[tuple[int, int, int, int, int]] = []
+        for cut in cuts:
+            half = self.start(cut) + self.length // 2
+            for out in range(cut.first, min(cut.first + cut.width, self.channels)):
+                first, size = self.first_read(out), self.per_group
+                read = first, size, min(max(half - first, 0), size) if self.wide else size
+                if runs and runs[-1][:3] == read:
+                    runs[-1] = (*read, runs[-1][3], runs[-1][4] + 1)
+                else:
+                    runs.append((*read, out, 1))
+        return runs
+
     def block(self, cut: Cut) -> np.ndarray:
         """Weights of a panel for its window, (taps, length, width); zero between different groups."""
         if cut.group:
@@ -257,6 +271,34 @@ def pack_one_chain(
     )
 
 
+class Part(NamedTuple):
+    """Products in the order of their additions: `outs` outputs from `out` on, of `ins` inputs of a tap from `first` on.
+
+    The first `split` of the inputs go to chain 0, the others to chain 1.
+    """
+
+    source: int
+    tap: int
+    first: int
+    ins: int
+    split: int
+    out: int
+    outs: int
+
+
+def parts_of(
+    weights: Sequence[np.ndarray], groups: Sequence[int], channels: int, floats: int | None = None
+) -> list[Part]:
+    """What `pack_conv` packs, as a list without panels: the definition of every sum, for code that is not ours."""
+    cuts = panel_cuts(channels, any(group > 1 for group in groups), floats)
+    sources = [Source(weight, group, cuts) for weight, group in zip(weights, groups, strict=True)]
+    parts = []
+    for number in sorted(range(len(sources)), key=lambda number: sources[number].wide):
+        runs = sources[number].runs(cuts)
+        parts += [Part(number, tap, *run) for tap in range(sources[number].taps) for run in runs]
+    return parts
+
+
 def whole_row(values: np.ndarray | None, channels: int, cuts: Sequence[Cut]) -> np.ndarray:
     """Values of the channels, None: zeros, and zeros to the end of the last panel."""
     row = np.zeros(cuts[-1].first + cuts[-1].width, np.float32)
@@ -319,9 +361,62 @@ def pack_strips(
 ) -> list[PackedStrip]:
     """Pack a convolution over time and bins, whose output bins read ``links[phase][bin]``.
 
-    `weight` is (maps out, maps in / groups, kernel frames, kernel bins). Bins are combined until their maps fill whole
-    vectors of 4; equal blocks share their weights. Output positions are counted in a row of all phases, each padded.
+    `weight` is (maps out, maps in / groups, kernel frames, kernel bins). Output positions are counted in a row of all
+    phases, each padded.
     """
+    strips = []
+    for alike in blocks_alike(links, weight, groups):
+        order: Sequence[tuple[int, int]] = [(source, 0) for source in range(len(alike.runs))]
+        packed: PackedConv | tuple[int, int]
+        if alike.depthwise:
+            taps = np.concatenate([np.zeros((alike.channels, 1, 0)), *alike.weights], axis=2)
+            packed = pack_depthwise(arena, taps, alike.all_bias(bias), floats=alike.channels)
+        else:
+            packed = pack_conv(
+                arena, alike.weights, alike.groups, alike.all_bias(bias), alike.channels, alike.floats
+            )  # fmt: skip
+            order = packed.order
+        for (out, start), count, (out_step, in_step) in progressions(alike.places):
+            strips.append(
+                PackedStrip(
+                    packed=packed,
+                    taps=tuple(alike.runs[source][0] for source, _ in order),
+                    channels=tuple(start + alike.runs[source][1] for source, _ in order),
+                    out=out,
+                    out_channels=alike.channels,
+                    count=count,
+                    out_step=out_step,
+                    in_step=in_step,
+                )
+            )
+    return strips
+
+
+@dataclass(frozen=True)
+class BlocksAlike:
+    """Output blocks of `channels` channels that have the same weights: a convolution with a source for every run."""
+
+    channels: int
+    runs: list[tuple[int, int]]  # tap and first channel that each source reads, counted from a place's
+    weights: list[np.ndarray]
+    groups: list[int]
+    places: list[tuple[int, int]]  # first channel written and first channel read
+    depthwise: bool  # each channel is one chain
+
+    @property
+    def floats(self) -> int:
+        """Floats that `pack_conv` writes for a block."""
+        return -(-self.channels // 4) * 4
+
+    def all_bias(self, bias: np.ndarray | None) -> np.ndarray | None:
+        """The biases of a block, from those of the maps."""
+        return None if bias is None else np.tile(bias, self.channels // len(bias))
+
+
+def blocks_alike(
+    links: Sequence[Sequence[tuple[Link, ...]]], weight: np.ndarray, groups: int
+) -> list[BlocksAlike]:  # fmt: skip
+    """The blocks of a convolution over time and bins: bins are combined until their maps fill whole vectors of 4."""
     together = 4 // math.gcd(4, weight.shape[0])
     if together > 1:
         weight, groups = ungrouped(weight, groups), 1
@@ -334,34 +429,23 @@ def pack_strips(
             start = min((link.bin for read in block for link in read), default=0)
             moved = tuple(tuple(link._replace(bin=link.bin - start) for link in read) for read in block)
             alike.setdefault(moved, []).append((row_start + first * maps_out, start * maps_in))
-    strips = []
+    found = []
     for block, places in alike.items():
         channels, series = len(block) * maps_out, progressions(places)
         runs, weights = block_sources(block, weight, groups)
-        order: Sequence[tuple[int, int]] = [(source, 0) for source in range(len(runs))]
-        all_bias = None if bias is None else np.tile(bias, len(block))
-        packed: PackedConv | tuple[int, int]
-        depthwise = groups > 1 and weight.shape[:2] == (groups, 1)
-        if depthwise and all(count == 1 or step[0] == channels for _, count, step in series):
-            taps = np.concatenate([np.zeros((channels, 1, 0)), *weights], axis=2)
-            packed = pack_depthwise(arena, taps, all_bias, floats=channels)
-        else:
-            packed = pack_conv(arena, weights, [groups] * len(runs), all_bias, channels, -(-channels // 4) * 4)
-            order = packed.order
-        for (out, start), count, (out_step, in_step) in series:
-            strips.append(
-                PackedStrip(
-                    packed=packed,
-                    taps=tuple(runs[source][0] for source, _ in order),
-                    channels=tuple(start + runs[source][1] * maps_in for source, _ in order),
-                    out=out,
-                    out_channels=channels,
-                    count=count,
-                    out_step=out_step,
-                    in_step=in_step,
-                )
+        found.append(
+            BlocksAlike(
+                channels=channels,
+                runs=[(tap, first * maps_in) for tap, first in runs],
+                weights=weights,
+                groups=[groups] * len(runs),
+                places=places,
+                depthwise=groups > 1
+                and weight.shape[:2] == (groups, 1)
+                and all(count == 1 or step[0] == channels for _, count, step in series),
             )
-    return strips
+        )
+    return found
 
 
 def block_sources(block: Block, weight: np.ndarray, groups: int) -> tuple[list[tuple[int, int]], list[np.ndarray]]:

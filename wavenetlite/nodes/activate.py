@@ -13,6 +13,7 @@ from wavenetlite.graph.batch import BatchContext, BatchStep, Positions, add_at
 from wavenetlite.kernels import ACTIVATIONS, padded, training
 from wavenetlite.nodes.functions import FUNCTIONS, Function
 from wavenetlite.support.arrays import Floats
+from wavenetlite.support.c_builder import CStepBuilder
 
 
 @dataclass(frozen=True, eq=False)
@@ -71,6 +72,10 @@ class Activate(Node):
     @property
     def is_relu(self) -> bool:
         return self.name == "relu"
+
+    def c(self, write: CStepBuilder, call: KernelCall) -> None:
+        """The function itself is the call's activation."""
+        write.line(f"memcpy(y, {write.row(0)}, {call.channels} * sizeof(float));")
 
     def batch_step(self, context: BatchContext) -> BatchStep[Activate]:
         return ActivateBatchStep(self, context)

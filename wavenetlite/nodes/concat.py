@@ -22,6 +22,7 @@ from wavenetlite.graph import (
 from wavenetlite.graph.batch import BatchContext, BatchStep
 from wavenetlite.nodes.aligned_batch import AlignedBatchStep
 from wavenetlite.support.arrays import Floats
+from wavenetlite.support.c_builder import CStepBuilder, CText
 from wavenetlite.support.errors import ParameterError
 
 JOIN = '''\
@@ -30,6 +31,18 @@ def join(signals, bins):
     parts = [x.reshape(len(x), bins, x.shape[1] // bins) for x in signals]
     return np.concatenate(parts, axis=2).reshape(len(parts[0]), -1)
 '''
+
+INTERLEAVE = CText(
+    "interleave",
+    """\
+/* `bins` runs of `size` values, each to its place in a bin of `ld` values. */
+static inline void $interleave(float *y, int ld, const float *x, int size, int bins)
+{
+    int bin;
+    for (bin = 0; bin < bins; bin++) memcpy(y + bin * ld, x + bin * size, (size_t)size * sizeof(float));
+}
+""",
+)
 
 
 @dataclass(frozen=True, eq=False)
@@ -71,6 +84,13 @@ class Concat(Node):
 
     def script(self, write: ScriptBuilder[Edge]) -> str:
         return write.call(JOIN, write.shortest([write.row(edge) for edge in self.edges]), str(self.bins))
+
+    def c(self, write: CStepBuilder, call: KernelCall) -> None:
+        first, ld = 0, self.channels // self.bins
+        for index, edge in enumerate(self.edges):
+            size = edge.node.channels // self.bins
+            write.call(INTERLEAVE, f"y + {first}", str(ld), write.row(index), str(size), str(self.bins))
+            first += size
 
     def batch_step(self, context: BatchContext) -> BatchStep[Concat]:
         return ConcatBatchStep(self, context)

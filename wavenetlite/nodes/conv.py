@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import ClassVar
+from typing import Any, ClassVar
 
 import numpy as np
 
@@ -22,8 +22,10 @@ from wavenetlite.graph import (
 from wavenetlite.graph.batch import BatchContext, BatchStep, add_at, aligned_zeros
 from wavenetlite.kernels import training
 from wavenetlite.kernels.pack import Arena, pack_conv, pack_depthwise
+from wavenetlite.nodes.c_convolution import c_dense, c_depthwise
 from wavenetlite.nodes.convolution_batch import ConvolutionBatchStep, ConvolutionSource, Packed, fours, transpose
 from wavenetlite.support.arrays import Floats
+from wavenetlite.support.c_builder import CStepBuilder
 
 CONV = '''\
 def conv(x, weight, bias=None, groups=1):
@@ -117,6 +119,9 @@ class Conv(Node):
             given = [write.read(edge), write.array(weight), write.array(bias), str(groups)]
             parts.append(write.call(CONV, *given[: 4 if groups > 1 else 3 if bias is not None else 2]))
         return parts[0] if len(parts) == 1 else f"sum({write.shortest(parts)})"
+
+    def c(self, write: CStepBuilder, call: Any) -> None:
+        (c_depthwise if isinstance(call, Depthwise) else c_dense)(write, call)
 
     def batch_step(self, context: BatchContext) -> BatchStep[Node]:
         sources = []

@@ -25,7 +25,17 @@ from wavenetlite.graph import (
 )
 from wavenetlite.graph.batch import BatchContext, BatchStep, aligned_zeros
 from wavenetlite.kernels import padded, training
-from wavenetlite.kernels.pack import Arena, Link, pack_strips, ungrouped
+from wavenetlite.kernels.pack import (
+    Arena,
+    BlocksAlike,
+    Link,
+    blocks_alike,
+    pack_strips,
+    parts_of,
+    progressions,
+    ungrouped,
+)
+from wavenetlite.nodes.c_convolution import c_single_chains, c_sums
 from wavenetlite.nodes.convolution_batch import (
     ConvolutionBatchStep,
     ConvolutionSource,
@@ -35,6 +45,7 @@ from wavenetlite.nodes.convolution_batch import (
     transpose,
 )
 from wavenetlite.support.arrays import Floats
+from wavenetlite.support.c_builder import CStepBuilder
 from wavenetlite.support.errors import ParameterError
 
 MOST_DENSE = 2**26
@@ -232,8 +243,40 @@ class Conv2d(Node):
                 table[phase, f, : len(row)] = np.array(row, np.float32).reshape(-1, 4)
         return table
 
+    def c(self, write: CStepBuilder, call: Strips) -> None:
+        rows = write.rows()
+        for alike in blocks_alike(call.links, call.weights[0], call.groups[0]):
+            for first, count, step in progressions([self.unpadded(place) for place in alike.places]):
+                y, at = (series(begin, apart) for begin, apart in zip(first, step, strict=True))
+                write.line(f"for (i = 0; i < {count}; i++) {{" if count > 1 else "{")
+                write.line(f"float *const z = y + {y};")
+                self.c_block(write, call, alike, rows, at)
+                write.line("}")
+
+    def c_block(self, write: CStepBuilder, call: Strips, alike: BlocksAlike, rows: str, at: str) -> None:
+        """One of the blocks of bins that have the same weights: it sets `z` from value `at` of the rows on."""
+        read, bias = alike.runs, alike.all_bias(call.bias)
+        if alike.depthwise:
+            weights = np.concatenate([np.zeros((alike.channels, 1, 0)), *alike.weights], axis=2)[:, 0].T
+            c_single_chains(write, "z", rows, at, read, weights, bias)
+        else:
+            parts = parts_of(alike.weights, alike.groups, alike.channels, alike.floats)
+            places = [read[part.source] for part in parts]
+            c_sums(write, "z", rows, at, places, parts, alike.weights, bias, alike.channels)
+
+    def unpadded(self, place: tuple[int, int]) -> tuple[int, int]:
+        """First channel written, in a row of all phases without padding, and first channel read."""
+        phase, channel = divmod(place[0], padded(self.channels))
+        return phase * self.channels + channel, place[1]
+
     def batch_step(self, context: BatchContext) -> BatchStep[Node]:
         return ConvolutionBatchStep(self, context, [BinsSource(self, context)])
+
+
+def series(first: int, apart: int) -> str:
+    """The i-th of equidistant numbers, in C."""
+    terms = [str(first)] * bool(first or not apart) + [f"i * {apart}"] * bool(apart)
+    return " + ".join(terms)
 
 
 class BinsSource(ConvolutionSource):

@@ -10,6 +10,7 @@ import numpy as np
 from wavenetlite.graph import Edge, KernelCall, Node, OnnxBuilder, ScriptBuilder
 from wavenetlite.graph.batch import BatchContext, BatchStep
 from wavenetlite.kernels import training
+from wavenetlite.support.c_builder import CStepBuilder, CText
 
 LOWEST = float(np.finfo(np.float32).min)
 FLOAT, DOUBLE = 1, 11
@@ -21,6 +22,37 @@ TIME = 2
 FUNCTIONS = {
     "mean": "def mean(x):\n    return np.cumsum(x, axis=0) / np.arange(1, len(x) + 1)[:, None]\n",
     "max": "def max_so_far(x):\n    return np.maximum.accumulate(x, axis=0)\n",
+}
+
+FUNCTIONS_IN_C = {
+    "mean": CText(
+        "mean",
+        """\
+static inline void $mean(float *y, const float *x, double *total, double *frames, int n)
+{
+    int i;
+    *frames += 1.0;
+    for (i = 0; i < n; i++) {
+        total[i] += x[i];
+        y[i] = (float)(total[i] / *frames);
+    }
+}
+""",
+    ),
+    "max": CText(
+        "max_so_far",
+        """\
+static inline void $max_so_far(float *y, const float *x, double *top, double *frames, int n)
+{
+    int i;
+    for (i = 0; i < n; i++) {
+        if (x[i] > top[i] || *frames == 0.0) top[i] = x[i];
+        y[i] = (float)top[i];
+    }
+    *frames += 1.0;
+}
+""",
+    ),
 }
 
 
@@ -66,6 +98,10 @@ class CumulativePool(Node):
 
     def script(self, write: ScriptBuilder[Edge]) -> str:
         return write.call(FUNCTIONS[self.kind], write.row(self.edges[0]))
+
+    def c(self, write: CStepBuilder, call: KernelCall) -> None:
+        total, frames = write.kept("double", self.channels), write.kept("double", 1)
+        write.call(FUNCTIONS_IN_C[self.kind], "y", write.row(0), total, frames, str(self.channels))
 
     def batch_step(self, context: BatchContext) -> BatchStep[CumulativePool]:
         return CumulativePoolBatchStep(self, context)

@@ -10,12 +10,30 @@ import numpy as np
 from wavenetlite.graph import Counts, Edge, KernelCall, Node, OnnxBuilder, ScriptBuilder
 from wavenetlite.graph.batch import BatchContext, BatchStep
 from wavenetlite.kernels import training
+from wavenetlite.nodes.c_activation import CLAMP, EXP, TANH_NUMERATOR
+from wavenetlite.support.c_builder import CStepBuilder, CText
 
 GATE = """\
 def gate(x):
     half = x.shape[1] // 2
     return np.tanh(x[:, :half]) * (0.5 + 0.5 * np.tanh(0.5 * x[:, half:]))
 """
+
+GATE_IN_C = CText(
+    "gate",
+    """\
+/* tanh of the first n values times the sigmoid of the others, with one division. */
+static inline void $gate(float *y, const float *x, int n)
+{
+    int i;
+    for (i = 0; i < n; i++) {
+        float p = $tanh_numerator(x[i]), e = $exp_of($clamp(0.0f - x[n + i], -80.0f, 80.0f));
+        y[i] = p / ((p + 2.0f) * (1.0f + e));
+    }
+}
+""",
+    (CLAMP, EXP, TANH_NUMERATOR),
+)
 
 
 @dataclass(frozen=True, eq=False)
@@ -41,6 +59,9 @@ class Gate(Node):
 
     def script(self, write: ScriptBuilder[Edge]) -> str:
         return write.call(GATE, write.row(self.edges[0]))
+
+    def c(self, write: CStepBuilder, call: KernelCall) -> None:
+        write.call(GATE_IN_C, "y", write.row(0), str(self.channels))
 
     def batch_step(self, context: BatchContext) -> BatchStep[Gate]:
         return GateBatchStep(self, context)

@@ -7,10 +7,20 @@ from typing import ClassVar
 
 import numpy as np
 
-from wavenetlite.graph import MOST_FLOAT, Counts, Edge, KernelCall, Node, OnnxBuilder, ScriptBuilder, rebinned
+from wavenetlite.graph import (
+    MOST_FLOAT,
+    Counts,
+    Edge,
+    KernelCall,
+    Node,
+    OnnxBuilder,
+    ScriptBuilder,
+    rebinned,
+)
 from wavenetlite.graph.batch import BatchContext, BatchStep, add_at
 from wavenetlite.kernels import padded
 from wavenetlite.support.arrays import Floats
+from wavenetlite.support.c_builder import CStepBuilder, CText
 
 GROUP_NORM = """\
 def group_norm(x, groups, eps):
@@ -18,6 +28,38 @@ def group_norm(x, groups, eps):
     centred = split - split.mean(axis=2, keepdims=True)
     return (centred / np.sqrt((centred**2).mean(axis=2, keepdims=True) + eps)).reshape(x.shape)
 """
+
+GROUP_NORM_IN_C = CText(
+    "group_norm",
+    """\
+/* Each group of n values to mean 0 and variance 1. */
+static inline void $group_norm(float *y, const float *x, int groups, int n, float eps)
+{
+    int i;
+    for (; groups > 0; groups--, x += n, y += n) {
+        double mean = 0.0, square = 0.0, v;
+        for (i = 0; i < n; i++) mean += x[i];
+        mean /= n;
+        for (i = 0; i < n; i++) {
+            v = x[i] - mean;
+            square += v * v;
+        }
+        v = 1.0 / sqrt(square / n + eps);
+        for (i = 0; i < n; i++) y[i] = (float)((x[i] - mean) * v);
+    }
+}
+""",
+)
+SCALE = CText(
+    "scale",
+    """\
+static inline void $scale(float *y, const float *weight, const float *bias, int n)
+{
+    int i;
+    for (i = 0; i < n; i++) y[i] = $fma(y[i], weight[i], bias[i]);
+}
+""",
+)
 
 
 @dataclass(frozen=True, eq=False)
@@ -67,6 +109,14 @@ class GroupNorm(Node):
         if self.weight is None:
             return y
         return f"{y} * {write.array(self.weight)} + {write.array(self.bias)}"
+
+    def c(self, write: CStepBuilder, call: KernelCall) -> None:
+        eps, *scaling = call.arrays
+        size = self.channels // self.groups
+        write.call(GROUP_NORM_IN_C, "y", write.row(0), str(self.groups), str(size), write.number(eps[0]))
+        if scaling:
+            arrays = [write.floats(array[: self.channels]) for array in scaling]
+            write.call(SCALE, "y", *arrays, str(self.channels))
 
     def batch_step(self, context: BatchContext) -> BatchStep[GroupNorm]:
         return GroupNormBatchStep(self, context)

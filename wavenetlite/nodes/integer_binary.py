@@ -6,10 +6,12 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import ClassVar
 
-from wavenetlite.graph import Edge, IntegerCall, Node, Quantization, aligned, clock_after
+from wavenetlite.graph import Edge, IntegerCall, KernelCall, Node, Quantization, aligned, clock_after
 from wavenetlite.kernels import LANES
+from wavenetlite.nodes.c_integers import INTEGER_ADD, INTEGER_MULTIPLY, c_tables, limits_of, rule_of
 from wavenetlite.nodes.integers import Integers, given_to, row_sizes
 from wavenetlite.nodes.rescaling import add_constants, rescaling_tables
+from wavenetlite.support.c_builder import CStepBuilder
 from wavenetlite.support.errors import ParameterError
 
 
@@ -34,6 +36,15 @@ class IntegerBinary(Integers, Node):
             return IntegerCall(self.channels, "integer_add", (rule, *sizes[1:], *constants))
         tables = rescaling_tables(self.rounding, first.scale, second.scale, self.output.scale, LANES)
         return IntegerCall(self.channels, "integer_multiply", (*sizes, *zero_points), list(tables))
+
+    def c(self, write: CStepBuilder, call: KernelCall) -> None:
+        rows, more = [write.row(0), write.row(1), str(self.channels)], [str(size) for size in call.sizes[4:]]
+        if self.kind == "add":
+            limits = limits_of(call, zero_in_them=True)
+            write.call(INTEGER_ADD[rule_of(call)], "y", *rows, *more, *limits)
+        else:
+            limits = limits_of(call, zero_in_them=False)
+            write.call(INTEGER_MULTIPLY[rule_of(call)], "y", *rows, *more, c_tables(write, call, 0, 1), *limits)
 
 
 def combine_integers(

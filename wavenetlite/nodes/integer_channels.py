@@ -5,10 +5,11 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import ClassVar
 
-from wavenetlite.graph import Edge, IntegerCall, Node, Quantization
+from wavenetlite.graph import Edge, IntegerCall, KernelCall, Node, Quantization
 from wavenetlite.nodes.concat import Concat, concat_edges
 from wavenetlite.nodes.integers import Integers
 from wavenetlite.nodes.slice import Slice
+from wavenetlite.support.c_builder import CStepBuilder
 from wavenetlite.support.errors import ParameterError
 
 
@@ -28,6 +29,12 @@ class IntegerConcat(Integers, Concat):
         channels = (edge.node.channels for edge in self.edges)
         return IntegerCall(self.channels, "integer_concat", (4 * self.row_floats, 0, *channels))
 
+    def c(self, write: CStepBuilder, call: KernelCall) -> None:
+        first = 0
+        for index, edge in enumerate(self.edges):
+            write.line(f"memcpy(y + {first}, {write.row(index)}, {edge.node.channels});")
+            first += edge.node.channels
+
 
 @dataclass(frozen=True, eq=False)
 class IntegerSlice(Integers, Slice):
@@ -39,6 +46,9 @@ class IntegerSlice(Integers, Slice):
 
     def call(self) -> IntegerCall:
         return IntegerCall(self.channels, "integer_concat", (4 * self.row_floats, self.first, self.channels))
+
+    def c(self, write: CStepBuilder, call: KernelCall) -> None:
+        write.line(f"memcpy(y, {write.row(0)} + {self.first}, {self.channels});")
 
 
 def concat(*nodes: Node, bins: int = 1) -> Node:

@@ -8,7 +8,7 @@ from typing import Any, ClassVar, NamedTuple
 import numpy as np
 import numpy.typing as npt
 
-from wavenetlite.graph import IntegerCall, Quantization
+from wavenetlite.graph import IntegerCall, KernelCall, Quantization
 from wavenetlite.kernels.pack_integers import (
     Bytes,
     PackedIntegers,
@@ -16,11 +16,13 @@ from wavenetlite.kernels.pack_integers import (
     pack_integer_conv,
     pack_integer_depthwise,
 )
+from wavenetlite.nodes.c_integers import GATHER, INTEGER_CONV, INTEGER_DEPTHWISE, c_tables, limits_of, rule_of
 from wavenetlite.nodes.conv import Conv
 from wavenetlite.nodes.conv2d import Conv2d
 from wavenetlite.nodes.integers import Integers, given_to, row_sizes
 from wavenetlite.nodes.rescaling import rescaling_tables
 from wavenetlite.support.arrays import Floats
+from wavenetlite.support.c_builder import CStepBuilder
 from wavenetlite.support.errors import ParameterError
 
 
@@ -40,14 +42,37 @@ class IntegerConv(Integers, Conv):
     def reads_parts(self) -> bool:
         return False
 
+    @property
+    def rows(self) -> IntegerRows:
+        return IntegerRows(np.asarray(self.weights[0]), np.asarray(self.biases[0]), self.weight_scale)
+
     def call(self) -> IntegerCall:
-        rows = IntegerRows(np.asarray(self.weights[0]), np.asarray(self.biases[0]), self.weight_scale)
+        rows = self.rows
         bias = rows.folded_bias(self)
         if self.depthwise:
             return rows.call(self, pack_integer_depthwise(rows.weight, bias), "integer_depthwise")
         begins = group_begins(len(bias), self.groups[0], rows.weight.shape[1])
         packed = pack_integer_conv(rows.weight, begins, self.edges[0].node.channels, bias)
         return rows.call(self, packed, "integer_conv")
+
+    def c(self, write: CStepBuilder, call: KernelCall) -> None:
+        weight, groups, taps = self.weights[0], self.groups[0], self.edges[0].taps
+        bias = write.array(self.rows.folded_bias(self).astype(np.int32))
+        by, limits = c_tables(write, call, 2, self.channels), limits_of(call, zero_in_them=False)
+        if self.depthwise:
+            w = write.array(np.ascontiguousarray(weight[:, 0].T))
+            given = [write.rows(), str(taps), w, bias, by, *limits]
+            write.call(INTEGER_DEPTHWISE[rule_of(call)], "y", str(self.channels), *given)
+            return
+        w = write.array(np.ascontiguousarray(weight.swapaxes(1, 2)))
+        ins, outs = weight.shape[1], self.channels // groups
+        rows, x = write.rows(), write.wide(taps * ins)
+        write.line(f"for (i = 0; i < {groups}; i++) {{")
+        write.call(GATHER, x, rows, str(taps), f"i * {ins}", str(ins))
+        at = f"i * {outs}"
+        places = [f"{w} + {at} * {taps * ins}", f"{bias} + {at}", f"{by} + {at}"]
+        write.call(INTEGER_CONV[rule_of(call)], f"y + {at}", str(outs), x, str(taps * ins), *places, *limits)
+        write.line("}")
 
 
 @dataclass(frozen=True, eq=False)
@@ -62,11 +87,31 @@ class IntegerConv2d(Integers, Conv2d):
     high: int
     rounding: str
 
+    def rows(self, weight: npt.NDArray[np.int8]) -> IntegerRows:
+        """With weights as `windows` gives them."""
+        return IntegerRows(weight, np.tile(np.asarray(self.bias), self.bins), np.tile(self.weight_scale, self.bins))
+
     def call(self) -> IntegerCall:
         weight, begins = self.windows()
-        rows = IntegerRows(weight, np.tile(np.asarray(self.bias), self.bins), np.tile(self.weight_scale, self.bins))
+        rows = self.rows(weight)
         packed = pack_integer_conv(weight, begins, self.edges[0].node.channels, rows.folded_bias(self))
         return rows.call(self, packed, "integer_conv")
+
+    def c(self, write: CStepBuilder, call: KernelCall) -> None:
+        """Bin by bin; bins whose kernel lies alike in their windows share the weights."""
+        weight, begins = self.windows()
+        bias = write.array(self.rows(weight).folded_bias(self).astype(np.int32))
+        by, limits = c_tables(write, call, 2, self.channels), limits_of(call, zero_in_them=False)
+        _, window, taps = weight.shape
+        rows, x, maps = write.rows(), write.wide(taps * window), self.channels // self.bins
+        names: dict[bytes, str] = {}
+        for out in range(self.bins):
+            own = np.ascontiguousarray(weight[out * maps : (out + 1) * maps].swapaxes(1, 2))
+            w = names.get(own.tobytes()) or names.setdefault(own.tobytes(), write.array(own))
+            write.call(GATHER, x, rows, str(taps), str(begins[out * maps]), str(window))
+            places = [w, f"{bias} + {out * maps}", f"{by} + {out * maps}"]
+            given = [x, str(taps * window), *places, *limits]
+            write.call(INTEGER_CONV[rule_of(call)], f"y + {out * maps}", str(maps), *given)
 
     def windows(self) -> tuple[npt.NDArray[np.int8], list[int]]:
         """Weights (channels, window, taps) of all output channels, and where the window of each begins."""

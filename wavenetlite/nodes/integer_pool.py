@@ -7,10 +7,12 @@ from typing import ClassVar
 
 import numpy as np
 
-from wavenetlite.graph import IntegerCall, Node, Quantization
+from wavenetlite.graph import IntegerCall, KernelCall, Node, Quantization
 from wavenetlite.kernels import padded
+from wavenetlite.nodes.c_integers import INTEGER_POOL, RUNNING_MAX, RUNNING_MEAN, limits_of, rule_of
 from wavenetlite.nodes.integers import Integers, given_to, lanes, row_sizes
 from wavenetlite.nodes.rescaling import checked_ratio, multiplier
+from wavenetlite.support.c_builder import CStepBuilder
 
 
 @dataclass(frozen=True, eq=False)
@@ -26,6 +28,10 @@ class IntegerPool(Integers, Node):
 
     def call(self) -> IntegerCall:
         return IntegerCall(self.channels, f"integer_{self.kind}", row_sizes(self.output, low=self.low, high=self.high))
+
+    def c(self, write: CStepBuilder, call: KernelCall) -> None:
+        given = [write.rows(), str(self.edges[0].taps), str(self.channels)]
+        write.call(INTEGER_POOL[self.kind], "y", *given, *limits_of(call, zero_in_them=True)[1:])
 
 
 @dataclass(frozen=True, eq=False)
@@ -56,3 +62,14 @@ class IntegerCumulativePool(Integers, Node):
             state=(self.channels, 1),
             state_bytes=8,
         )
+
+    def c(self, write: CStepBuilder, call: KernelCall) -> None:
+        given, frames = ["y", write.row(0), str(self.channels)], write.kept("int64_t", 1)
+        if self.kind == "max":
+            write.call(RUNNING_MAX, *given, write.kept("int32_t", self.channels), frames)
+            return
+        zero, factor, shift = (str(size) for size in call.sizes[-3:])
+        scale = [write.number(call.arrays[0][0])] if rule_of(call) == "single" else [factor, shift]
+        limits = limits_of(call, zero_in_them=rule_of(call) == "double")
+        total = write.kept("int64_t", self.channels)
+        write.call(RUNNING_MEAN[rule_of(call)], *given, total, frames, zero, *scale, *limits)

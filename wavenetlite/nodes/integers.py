@@ -7,10 +7,22 @@ from typing import Any, ClassVar
 
 import numpy as np
 
-from wavenetlite.graph import HIGHEST, LOWEST, Edge, IntegerCall, Node, OnnxBuilder, Quantization, ScriptBuilder
+from wavenetlite.graph import (
+    HIGHEST,
+    LOWEST,
+    Edge,
+    IntegerCall,
+    KernelCall,
+    Node,
+    OnnxBuilder,
+    Quantization,
+    ScriptBuilder,
+)
 from wavenetlite.graph.batch import BatchContext, BatchStep
 from wavenetlite.kernels import LANES
+from wavenetlite.nodes.c_integers import DEQUANTIZE, QUANTIZE, limits_of, rule_of
 from wavenetlite.nodes.rescaling import RULES
+from wavenetlite.support.c_builder import CStepBuilder
 from wavenetlite.support.errors import ParameterError
 
 
@@ -70,6 +82,11 @@ class Quantize(Integers, Node):
         sizes = row_sizes(self.output, self.rounding)
         return IntegerCall(self.channels, "quantize", sizes, [lanes(by)], reads_unpadded=True)
 
+    def c(self, write: CStepBuilder, call: KernelCall) -> None:
+        by = write.number(call.arrays[0][0])
+        given = [str(self.channels), by, *limits_of(call, zero_in_them=False)]
+        write.call(QUANTIZE[rule_of(call)], "y", write.row(0), *given)
+
 
 @dataclass(frozen=True, eq=False)
 class Dequantize(Exact, Node):
@@ -81,6 +98,10 @@ class Dequantize(Exact, Node):
     def call(self) -> IntegerCall:
         given = given_to(self)
         return IntegerCall(self.channels, "dequantize", (given.zero_point,), [lanes(given.scale)])
+
+    def c(self, write: CStepBuilder, call: KernelCall) -> None:
+        given = [str(self.channels), str(call.sizes[0]), write.number(call.arrays[0][0])]
+        write.call(DEQUANTIZE, "y", write.row(0), *given)
 
 
 def given_to(node: Node, index: int = 0) -> Quantization:

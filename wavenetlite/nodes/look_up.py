@@ -10,9 +10,11 @@ from typing import Any, ClassVar
 import numpy as np
 import numpy.typing as npt
 
-from wavenetlite.graph import HIGHEST, LOWEST, Edge, IntegerCall, Node, Quantization
+from wavenetlite.graph import HIGHEST, LOWEST, Edge, IntegerCall, KernelCall, Node, Quantization
+from wavenetlite.nodes.c_integers import LOOK_UP
 from wavenetlite.nodes.integers import Integers
 from wavenetlite.nodes.rescaling import requantized
+from wavenetlite.support.c_builder import CStepBuilder
 from wavenetlite.support.errors import ParameterError
 
 Table = npt.NDArray[np.int8]
@@ -29,6 +31,9 @@ class LookUp(Integers, Node):
 
     def call(self) -> IntegerCall:
         return IntegerCall(self.channels, "look_up", (4 * self.row_floats,), [self.table, differences(self.table)])
+
+    def c(self, write: CStepBuilder, call: KernelCall) -> None:
+        write.call(LOOK_UP, "y", write.row(0), str(self.channels), write.array(self.table))
 
 
 def differences(table: Table) -> Table:

@@ -11,7 +11,9 @@ from wavenetlite.graph import Depthwise, Edge, KernelCall, Node, OnnxBuilder, Sc
 from wavenetlite.graph.batch import BatchContext, BatchSequence, BatchStep, add_at
 from wavenetlite.kernels import training
 from wavenetlite.nodes.aligned_batch import pass_gradient, passes_gradient
+from wavenetlite.nodes.c_convolution import c_depthwise
 from wavenetlite.support.arrays import Doubles, Floats
+from wavenetlite.support.c_builder import CStepBuilder
 
 NORM = """\
 def norm(x, weight, bias, mean, variance, eps, bins=1):
@@ -66,6 +68,9 @@ class Norm(Node):
     def script(self, write: ScriptBuilder[Edge]) -> str:
         arrays = map(write.array, self.parameters)
         return write.call(NORM, write.row(self.edges[0]), *arrays, repr(self.eps), str(self.bins))
+
+    def c(self, write: CStepBuilder, call: Depthwise) -> None:
+        c_depthwise(write, call)
 
     def batch_step(self, context: BatchContext) -> BatchStep[Norm]:
         kind = FrozenNormBatchStep if context.parameters.is_frozen(self.mean) else NormBatchStep

@@ -11,7 +11,19 @@ from wavenetlite.graph import Edge, KernelCall, Node, OnnxBuilder, ScriptBuilder
 from wavenetlite.graph.batch import BatchContext, BatchStep
 from wavenetlite.nodes.aligned_batch import AlignedBatchStep
 from wavenetlite.support.arrays import Floats
+from wavenetlite.support.c_builder import CStepBuilder, CText
 from wavenetlite.support.errors import ParameterError
+
+MULTIPLY = CText(
+    "multiply",
+    """\
+static inline void $multiply(float *y, const float *a, const float *b, int n)
+{
+    int i;
+    for (i = 0; i < n; i++) y[i] = a[i] * b[i];
+}
+""",
+)
 
 
 @dataclass(frozen=True, eq=False)
@@ -28,6 +40,9 @@ class Product(Node):
 
     def script(self, write: ScriptBuilder[Edge]) -> str:
         return f"math.prod({write.shortest([write.row(edge) for edge in self.edges])})"
+
+    def c(self, write: CStepBuilder, call: KernelCall) -> None:
+        write.call(MULTIPLY, "y", write.row(0), write.row(1), str(call.channels))
 
     def batch_step(self, context: BatchContext) -> BatchStep[Product]:
         return ProductBatchStep(self, context)

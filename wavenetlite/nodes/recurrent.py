@@ -11,8 +11,11 @@ import numpy as np
 from wavenetlite.graph import Counts, Edge, KernelCall, Node, OnnxBuilder, ScriptBuilder, rebinned
 from wavenetlite.graph.batch import BatchContext, BatchStep, add_at
 from wavenetlite.kernels import padded
-from wavenetlite.kernels.pack import Arena, pack_conv
+from wavenetlite.kernels.pack import Arena, pack_conv, parts_of
+from wavenetlite.nodes.c_activation import SIGMOID, TANH
+from wavenetlite.nodes.c_convolution import c_sums
 from wavenetlite.support.arrays import Floats
+from wavenetlite.support.c_builder import CStepBuilder, CText
 from wavenetlite.support.errors import ParameterError
 
 HELD = 1e4
@@ -27,6 +30,41 @@ def {name}(x, weight, bias=None, first=None):
         y.append(h)
     return np.array(y).reshape(-1, weight.shape[1])
 """
+
+GRU_IN_C = CText(
+    "gru",
+    """\
+/* n units, from the projections x of the input and p of the previous frame's h: gates r, z, n. */
+static inline void $gru(float *y, const float *x, const float *p, float *h, int n)
+{
+    int i;
+    for (i = 0; i < n; i++) {
+        float r = $sigmoid_of(x[i] + p[i]), z = $sigmoid_of(x[n + i] + p[n + i]);
+        float u = $tanh_of($fma(r, p[2 * n + i], x[2 * n + i]));
+        y[i] = h[i] = $fma(z, h[i] - u, u);
+    }
+}
+""",
+    (SIGMOID, TANH),
+)
+LSTM_IN_C = CText(
+    "lstm",
+    """\
+/* n units, from the projections x of the input and p of the previous frame's h, which c follows: gates i, f, g, o. */
+static inline void $lstm(float *y, const float *x, const float *p, float *h, int n)
+{
+    float *c = h + n;
+    int k;
+    for (k = 0; k < n; k++) {
+        float i = $sigmoid_of(x[k] + p[k]), f = $sigmoid_of(x[n + k] + p[n + k]);
+        float g = $tanh_of(x[2 * n + k] + p[2 * n + k]), o = $sigmoid_of(x[3 * n + k] + p[3 * n + k]);
+        c[k] = $fma(f, c[k], i * g);
+        y[k] = h[k] = o * $tanh_of(c[k]);
+    }
+}
+""",
+    (SIGMOID, TANH),
+)
 
 
 @dataclass(eq=False)
@@ -60,6 +98,7 @@ class Recurrent(Node):
     """Added to the gates, this leaves the state unchanged."""
     line: ClassVar[str]
     """One step of the unit in NumPy."""
+    units_in_c: ClassVar[CText]
 
     weight: Floats  # weight_hh, bias_hh
     bias: Floats | None
@@ -144,6 +183,16 @@ class Recurrent(Node):
         return write.call(text, write.row(self.edges[0]), write.array(self.weight), write.array(self.bias),
                           write.array(self.first_state))  # fmt: skip
 
+    def c(self, write: CStepBuilder, call: RecurrentCall) -> None:
+        assert call.weight is not None
+        kept = write.kept("float", self.channels * self.states, self.first_state)
+        gates = write.scratch("gates", self.gates * self.channels)
+        weights = [call.weight[:, :, np.newaxis]]
+        parts = parts_of(weights, [1], len(call.weight))
+        write.line(f"rows[0] = {kept};")
+        c_sums(write, gates, "rows", "0", [(0, 0)], parts, weights, call.bias, len(call.weight))
+        write.call(self.units_in_c, "y", write.row(0), gates, kept, str(self.channels))
+
     def batch_step(self, context: BatchContext) -> BatchStep[Recurrent]:
         return RecurrentBatchStep(self, context)
 
@@ -170,6 +219,7 @@ class GRU(Recurrent):
     onnx_kind: ClassVar[str] = "GRU"
     onnx_gates: ClassVar[tuple[int, ...]] = (1, 0, 2)
     held: ClassVar[tuple[float, ...]] = (0.0, HELD, 0.0)
+    units_in_c: ClassVar[CText] = GRU_IN_C
     line: ClassVar[str] = """\
         (xr, xz, xn), (pr, pz, pn) = np.split(now, 3), np.split(last, 3)
         r, z = (0.5 + 0.5 * np.tanh(0.5 * gate) for gate in (xr + pr, xz + pz))
@@ -200,6 +250,7 @@ class LSTM(Recurrent):
     onnx_kind: ClassVar[str] = "LSTM"
     onnx_gates: ClassVar[tuple[int, ...]] = (0, 3, 1, 2)
     held: ClassVar[tuple[float, ...]] = (-HELD, HELD, 0.0, 0.0)
+    units_in_c: ClassVar[CText] = LSTM_IN_C
     line: ClassVar[str] = """\
         i, f, g, o = np.split(now + last, 4)
         i, f, o = (0.5 + 0.5 * np.tanh(0.5 * gate) for gate in (i, f, o))

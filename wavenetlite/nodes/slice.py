@@ -9,6 +9,7 @@ import numpy as np
 
 from wavenetlite.graph import Counts, Edge, KernelCall, Node, OnnxBuilder, ScriptBuilder, rebinned
 from wavenetlite.graph.batch import BatchContext, BatchStep
+from wavenetlite.support.c_builder import CStepBuilder
 
 
 @dataclass(frozen=True, eq=False)
@@ -41,6 +42,9 @@ class Slice(Node):
 
     def script(self, write: ScriptBuilder[Edge]) -> str:
         return f"{write.row(self.edges[0])}[:, {self.first} : {self.first + self.channels}]"
+
+    def c(self, write: CStepBuilder, call: KernelCall) -> None:
+        write.line(f"memcpy(y, {write.row(0)} + {self.first}, {self.channels} * sizeof(float));")
 
     def batch_step(self, context: BatchContext) -> BatchStep[Slice]:
         return SliceBatchStep(self, context)

@@ -9,7 +9,9 @@ from wavenetlite.graph import Edge, KernelCall, Node, OnnxBuilder, ScriptBuilder
 from wavenetlite.graph.batch import BatchContext, BatchSequence, BatchStep
 from wavenetlite.kernels import training
 from wavenetlite.nodes.aligned_batch import AlignedBatchStep, pass_gradient, passes_gradient
+from wavenetlite.nodes.c_convolution import ADD
 from wavenetlite.support.arrays import Floats
+from wavenetlite.support.c_builder import CStepBuilder
 from wavenetlite.support.errors import ParameterError
 
 
@@ -33,6 +35,11 @@ class Sum(Node):
 
     def script(self, write: ScriptBuilder[Edge]) -> str:
         return f"sum({write.shortest([write.row(edge) for edge in self.edges])})"
+
+    def c(self, write: CStepBuilder, call: KernelCall) -> None:
+        write.line(f"memcpy(y, {write.row(0)}, {call.channels} * sizeof(float));")
+        for index in range(1, len(self.edges)):
+            write.call(ADD, "y", write.row(index), str(call.channels))
 
     def batch_step(self, context: BatchContext) -> BatchStep[Sum]:
         return SumBatchStep(self, context)

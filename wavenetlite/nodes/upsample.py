@@ -10,6 +10,8 @@ import numpy as np
 
 from wavenetlite.graph import Counts, Depthwise, Edge, Node, OnnxBuilder, ScriptBuilder
 from wavenetlite.graph.batch import BatchContext, BatchStep
+from wavenetlite.nodes.c_convolution import c_depthwise
+from wavenetlite.support.c_builder import CStepBuilder
 
 UPSAMPLE = '''\
 def upsample(x, weights):
@@ -44,6 +46,9 @@ class Upsample(Node):
 
     def script(self, write: ScriptBuilder[Edge]) -> str:
         return write.call(UPSAMPLE, write.read(self.edges[0]), repr([list(row) for row in self.weights]))
+
+    def c(self, write: CStepBuilder, call: Depthwise) -> None:
+        c_depthwise(write, call)
 
     def batch_step(self, context: BatchContext) -> BatchStep[Upsample]:
         return UpsampleBatchStep(self, context)
