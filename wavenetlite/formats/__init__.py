@@ -22,7 +22,7 @@ from wavenetlite.support.errors import ArrayTypeError, ModelFileError, Parameter
 
 MODULES = {
     "wavenetlite": "own", "nam": "nam", "rtneural": "rtneural", "script": "script", "onnx": "onnx",
-    "locuslab": "locuslab", "wekws": "wekws", "pytorch-tcn": "pytorch_tcn", "keras": "keras",
+    "locuslab": "locuslab", "wekws": "wekws", "pytorch-tcn": "pytorch_tcn", "keras": "keras", "tflite": "tflite",
 }  # fmt: skip
 """Where the formats are defined, in the order in which they are asked whether a file is theirs."""
 
