@@ -1,4 +1,4 @@
-"""Flatbuffers, read by a table of fields: as much of them as TFLite files need.
+"""Flatbuffers, read and written by a table of fields: as much of them as TFLite files need.
 
 Nothing that is read is trusted. A table names where its fields are, and any number of fields may name the same place:
 so every table, string and vector counts against a budget, and must lie within the file. Numbers are not copied. What
@@ -8,6 +8,7 @@ is nested is so by the schema alone, which has an end.
 from __future__ import annotations
 
 import struct
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from types import SimpleNamespace
 from typing import Any
@@ -149,10 +150,101 @@ def missing(field: Field) -> Any:
     """What a field is that a table leaves out."""
     if field.many:
         return []
-    if field.kind in VECTORS:
-        return np.empty(0, VECTORS[str(field.kind)])
-    return "" if field.kind == "text" else field.default if field.kind in SCALARS else None
+    kind = field.kind if isinstance(field.kind, str) else "position"
+    if kind in VECTORS:
+        return np.empty(0, VECTORS[kind])
+    return "" if kind == "text" else None if kind == "position" else field.default
 
 
 def damaged(what: str) -> ModelFileError:
     return ModelFileError(f"truncated or damaged: {what}")
+
+
+# Writing
+
+SIZES = {kind: struct.calcsize(form) for kind, form in SCALARS.items()}
+ALIGNMENT = 16
+"""Of vectors: that of buffers, which are read where they are."""
+
+
+class Writer:
+    """Writes tables: each table, then what it points to.
+
+    Examples
+    --------
+    >>> from wavenetlite.formats.flatbuffer import Field, Reader, Writer
+    >>> point = {0: Field("x", "int32"), 1: Field("name", "text")}
+    >>> Reader(Writer(b"ABCD").file(point, {"x": 3, "name": "a"})).root(point)
+    namespace(x=3, name='a')
+    """
+
+    def __init__(self, magic: bytes) -> None:
+        self.data = bytearray(struct.pack("<I", 0) + magic)
+
+    def file(self, fields: Table, values: Mapping[str, Any]) -> bytes:
+        """A file whose root is that table."""
+        self.point(0, self.table(fields, values))
+        return bytes(self.data)
+
+    def table(self, fields: Table, values: Mapping[str, Any]) -> int:
+        """Write a table, and what is in it; where it is. Fields without a value are left out."""
+        present = {number: field for number, field in fields.items() if values.get(field.name) is not None}
+        places, size = layout(present)
+        self.align(2)
+        begin = len(self.data)
+        count = max(present, default=-1) + 1
+        self.data += struct.pack(f"<{2 + count}H", 4 + 2 * count, size, *(places.get(n, 0) for n in range(count)))
+        self.align(8)
+        at = len(self.data)
+        self.data += struct.pack("<i", at - begin).ljust(size, b"\0")
+        for number, field in present.items():
+            self.put(at + places[number], field, values[field.name])
+        return at
+
+    def put(self, at: int, field: Field, value: Any) -> None:
+        """Write a field's value, or, after all that is written, what it points to."""
+        kind = field.kind
+        if isinstance(kind, str) and kind in SCALARS:
+            struct.pack_into(SCALARS[kind], self.data, at, value)
+        elif kind == "text":
+            data = value.encode()
+            self.point(at, self.numbers(np.frombuffer(data, np.uint8)))
+            self.data += b"\0"
+        elif isinstance(kind, str):
+            self.point(at, value(self) if kind == "position" else self.numbers(np.asarray(value, VECTORS[kind])))
+        elif field.many:
+            self.point(at, self.tables(kind, value))
+        else:
+            self.point(at, self.table(kind, value))
+
+    def tables(self, fields: Table, many: Sequence[Mapping[str, Any]]) -> int:
+        self.align(4)
+        at = len(self.data)
+        self.data += struct.pack("<I", len(many)) + bytes(4 * len(many))
+        for index, values in enumerate(many):
+            self.point(at + 4 + 4 * index, self.table(fields, values))
+        return at
+
+    def numbers(self, values: np.ndarray) -> int:
+        self.align(ALIGNMENT, 4)
+        at = len(self.data)
+        self.data += struct.pack("<I", len(values)) + values.tobytes()
+        return at
+
+    def point(self, at: int, to: int) -> None:
+        struct.pack_into("<I", self.data, at, to - at)
+
+    def align(self, size: int, before: int = 0) -> None:
+        """Go on where what follows after `before` bytes begins at a multiple of `size`."""
+        self.data += bytes(-(len(self.data) + before) % size)
+
+
+def layout(fields: Table) -> tuple[dict[int, int], int]:
+    """Where in a table each field is, the largest first, and how large the table is."""
+    places, at = {}, 4
+    for number, field in sorted(fields.items(), key=lambda one: -SIZES.get(str(one[1].kind), 4)):
+        size = SIZES.get(str(field.kind), 4)
+        at += -at % size
+        places[number] = at
+        at += size
+    return places, at

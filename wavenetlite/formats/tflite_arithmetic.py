@@ -43,6 +43,11 @@ def clamp(net: TfliteBuilder, node: OnnxNode, inputs: list[Any]) -> Signal:
     return activated(net, name_for(node), node.kind, only_signal(inputs))
 
 
+def begin_softsign(net: TfliteBuilder, node: OnnxNode, inputs: list[Any]) -> onnx_activations.Unfinished:
+    """ABS, of ``x / (1 + |x|)``."""
+    return onnx_activations.begin(net, replace(node, kind="Abs"), inputs)
+
+
 def prelu(net: TfliteBuilder, node: OnnxNode, inputs: list[Any]) -> Signal:
     return onnx_activations.prelu(net, node, inputs)
 

@@ -2,21 +2,23 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
 
-from wavenetlite.formats import layers, onnx_axes
+from wavenetlite.formats import onnx_axes
 from wavenetlite.formats.format import UnsupportedError
 from wavenetlite.formats.onnx_builder import name_for
 from wavenetlite.formats.onnx_file import OnnxNode
 from wavenetlite.formats.onnx_signal import BATCH, CHANNELS, ONE, ROWS, TIME, TO_THE_END, Signal
 from wavenetlite.formats.sizes import Size
 from wavenetlite.formats.tflite_builder import TfliteBuilder, integers_in, only_signal
+from wavenetlite.nn.module import Module
 from wavenetlite.nn.pointwise import Upsample
-from wavenetlite.support.arrays import Floats
+
+MakeLayer = Callable[[np.ndarray, int, tuple[int, int]], Module]
 
 
 @dataclass(frozen=True)
@@ -26,8 +28,8 @@ class Window:
     signal: Signal
     frames: int
 
-    def convolved(self, net: TfliteBuilder, name: str, weight: Floats, bias: Floats | None) -> Signal:
-        """The matrix as a convolution that reads all frames."""
+    def convolved(self, net: TfliteBuilder, name: str, weight: np.ndarray, make: MakeLayer) -> Signal:
+        """A matrix as a convolution that reads all frames; ``make(kernel, stride, padding)`` makes it."""
         channels = self.signal.channels
         if weight.ndim != 2 or weight.shape[1] != self.frames * channels:
             raise UnsupportedError(
@@ -38,8 +40,7 @@ class Window:
         if signal.tail > 0 or signal.excess or signal.lead < 0 or signal.lead >= self.frames:
             signal = net.settled(signal)
         stride = 1 if net.block is None else net.frames_per_call(signal)
-        conv = layers.conv1d(kernel, bias, stride=stride, padding=(signal.lead, 0))
-        made = net.layer(name, conv, signal)
+        made = net.layer(name, make(kernel, stride, (signal.lead, 0)), signal)
         return replace(made, axes=(BATCH if net.block is None else ROWS, CHANNELS), tail=signal.tail)
 
 

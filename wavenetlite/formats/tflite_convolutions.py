@@ -80,7 +80,8 @@ def fully_connected(net: TfliteBuilder, node: OnnxNode, inputs: list[Any]) -> Si
         raise UnsupportedError("has shuffled weights")
     weight, bias = floats(inputs[1]), optional_floats(inputs[2]) if inputs[2:] else None
     if isinstance(inputs[0], Window):
-        return fused(net, node, inputs[0].convolved(net, name_for(node), weight, bias))
+        return fused(net, node, inputs[0].convolved(net, name_for(node), weight, lambda kernel, stride, padding: (
+            layers.conv1d(kernel, bias, stride=stride, padding=padding))))  # fmt: skip
     signal = only_signal(inputs)
     if weight.ndim != 2 or weight.shape[1] != signal.channels:
         raise UnsupportedError(f"has weights of shape {weight.shape} for {signal.channels} channels")

@@ -8,15 +8,18 @@ the frames that it must have then is checked operator by operator.
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
 
 from wavenetlite.formats.format import UnsupportedError
+from wavenetlite.formats.onnx_activations import Unfinished, finish
 from wavenetlite.formats.onnx_constants import plain
 from wavenetlite.formats.onnx_file import OnnxNode
 from wavenetlite.formats.onnx_import import Importer, counted
 from wavenetlite.formats.onnx_signal import BATCH, CHANNELS, ONE, TIME, Axes, Signal
+from wavenetlite.formats.tflite_arithmetic import ARITHMETIC
 from wavenetlite.formats.tflite_blocks import Blocked, batch_to_space, defer
 from wavenetlite.formats.tflite_builder import TfliteBuilder
 from wavenetlite.formats.tflite_constants import FOLDED, fold
@@ -108,6 +111,10 @@ class TfliteImporter(Importer):
         self.net = TfliteBuilder(self.file, *self.about_input, self.stretched, self.block)
         self.variables.begin()
 
+    def finish(self) -> str:
+        self.variables.finish()
+        return super().finish()
+
     def outputs_of(self, node: OnnxNode) -> Sequence[Any]:
         made = self.made(node)
         values = made if isinstance(made, list) else [made]
@@ -131,6 +138,8 @@ class TfliteImporter(Importer):
             return defer(node, inputs)
         if any(isinstance(value, Statistic) for value in inputs):
             return go_on(net, node, inputs)
+        if any(isinstance(value, Unfinished) for value in inputs):
+            return finish(net, replace(node, kind=ARITHMETIC.get(node.kind, node.kind)), inputs)
         if not any(not isinstance(value, np.ndarray | None) for value in inputs):
             return folded(net, node, inputs)
         if node.kind == "SHAPE" and isinstance(inputs[0], Signal):

@@ -15,14 +15,15 @@ TENSOR: Table = {
 }  # fmt: skip
 OPERATOR: Table = {
     0: Field("code", "uint32"), 1: Field("inputs", "ints"), 2: Field("outputs", "ints"),
-    4: Field("options", "position"),
+    3: Field("options_type", "uint8"), 4: Field("options", "position"),
 }  # fmt: skip
 SUBGRAPH: Table = {
     0: Field("tensors", TENSOR, many=True), 1: Field("inputs", "ints"), 2: Field("outputs", "ints"),
     3: Field("operators", OPERATOR, many=True), 4: Field("name", "text"),
 }  # fmt: skip
 OPERATOR_CODE: Table = {
-    0: Field("old_code", "int8"), 1: Field("custom", "text"), 3: Field("code", "int32"),
+    0: Field("old_code", "int8"), 1: Field("custom", "text"), 2: Field("version", "int32", default=1),
+    3: Field("code", "int32"),
 }  # fmt: skip
 BUFFER: Table = {0: Field("data", "bytes"), 1: Field("offset", "uint64"), 2: Field("size", "uint64")}
 SIGNATURE: Table = {2: Field("key", "text"), 4: Field("subgraph", "uint32")}
