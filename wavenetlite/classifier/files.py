@@ -24,7 +24,10 @@ def blueprint(config: dict[str, Any], version: int) -> Blueprint:
         with config_errors():
             return restored(config, model, with_prefix(TABLES, arrays))
 
-    return Blueprint({WEIGHTS + name: shape for name, shape in network.shapes.items()}, finish, free=TABLES)
+    shapes, dtypes = (
+        {WEIGHTS + name: value for name, value in each.items()} for each in (network.shapes, network.dtypes)
+    )
+    return Blueprint(shapes, finish, free=TABLES, dtypes=dtypes)
 
 
 def with_prefix(prefix: str, arrays: ARRAYS) -> dict[str, Floats]:

@@ -1,0 +1,46 @@
+"""Sums and products of two sequences of integers."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import ClassVar
+
+from wavenetlite.graph import Edge, IntegerCall, Node, Quantization, aligned, clock_after
+from wavenetlite.kernels import LANES
+from wavenetlite.kernels.rescaling import add_constants, rescaling_tables
+from wavenetlite.nodes.integers import Integers, given_to, row_sizes
+from wavenetlite.support.errors import ParameterError
+
+
+@dataclass(frozen=True, eq=False)
+class IntegerBinary(Integers, Node):
+    """The sum or the product of the real numbers that two sequences stand for, as integers of `output`."""
+
+    operation: ClassVar[str] = "integer_binary"
+
+    output: Quantization
+    kind: str  # "add" or "multiply"
+    low: int
+    high: int
+    rounding: str
+
+    def call(self) -> IntegerCall:
+        sizes = row_sizes(self.output, self.rounding, self.low, self.high)
+        scales, zero_points = zip(*(given_to(self, index) for index in (0, 1)), strict=True)
+        if self.kind == "add":
+            rule, *constants = add_constants(self.rounding, scales, zero_points, self.output.scale)
+            return IntegerCall(self.channels, "integer_add", (rule, *sizes[1:], *constants))
+        tables = rescaling_tables(self.rounding, *scales, self.output.scale, LANES)
+        return IntegerCall(self.channels, "integer_multiply", (*sizes, *zero_points), list(tables))
+
+
+def combine_integers(
+    kind: str, given: Sequence[Node], output: Quantization, low: int, high: int, rounding: str
+) -> Node:
+    """The sum or product of two sequences."""
+    channels = [node.channels for node in given]
+    if len(set(channels)) > 1:
+        raise ParameterError(f"branches have {channels} channels; they must be equal")
+    edges = aligned([Edge(node) for node in given])
+    return IntegerBinary(edges, channels[0], clock_after(edges), output, kind, low, high, rounding)
