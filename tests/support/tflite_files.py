@@ -76,7 +76,7 @@ class StreamingFile(TfliteFile):
     def __init__(self, frames, channels, seed=0):
         super().__init__()
         self.rng = np.random.default_rng(seed)
-        self.states = []
+        self.states, self.start = [], 0.0
         self.operator("CALL_ONCE", [], [], subgraph=1)
         self.input = self.tensor((1, frames, channels))
         self.frames = frames
@@ -127,10 +127,10 @@ class StreamingFile(TfliteFile):
         self.value = self.operator("LOGISTIC", [logits], [self.tensor((1, out))])
 
     def finished(self):
-        """The bytes, with a graph that sets every variable to zeros."""
+        """The bytes, with a graph that sets all of every variable to `start`."""
         self.ends([self.input], [self.value])
         self.graph()
         for name, shape in self.states:
             handle = self.operator("VAR_HANDLE", [], [self.tensor((), "resource")], name=name)
-            self.operator("ASSIGN_VARIABLE", [handle, self.constant(np.zeros(shape, np.float32))], [])
+            self.operator("ASSIGN_VARIABLE", [handle, self.constant(np.full(shape, self.start, np.float32))], [])
         return self.bytes(signatures=[{"key": "serving_default", "subgraph": 0}])

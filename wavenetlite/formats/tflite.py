@@ -10,11 +10,14 @@ from typing import BinaryIO
 from wavenetlite.formats import tflite_file, tflite_import
 from wavenetlite.formats.format import Format
 from wavenetlite.formats.layers import checked_network
+from wavenetlite.nn.integer import ROUNDINGS, Rounding
 from wavenetlite.nn.module import Module
-from wavenetlite.support.checks import positive_int
+from wavenetlite.support.checks import one_of, positive_int
 
 
-def load(file: BinaryIO, size: int, *, frames: int | None = None, signature: str | None = None) -> Module:
+def load(
+    file: BinaryIO, size: int, *, rounding: Rounding = "single", frames: int | None = None, signature: str | None = None
+) -> Module:
     """The network in a TFLite file, made to stream: its padding becomes state, and symmetric padding latency.
 
     A file that keeps state in variables, as microWakeWord's do, is read as the network for the whole signal that its
@@ -23,8 +26,14 @@ def load(file: BinaryIO, size: int, *, frames: int | None = None, signature: str
     Weights in float16 or, with activations in floats (dynamic range), in int8 are converted to float32 when they are
     loaded, and the network computes in float32. LiteRT rounds such a layer's input to int8 at every call; we do not.
 
+    Layers of 8-bit integers stay so. The network takes and gives floats: what an input of integers stands for, and what
+    an output of integers stands for.
+
     Parameters
     ----------
+    rounding
+        How sums of integers are rescaled: "single", as LiteRT's default kernels do, or "double", as TensorFlow Lite
+        Micro does. They differ in the last bit here and there.
     frames
         Length of the signals that the model is for, where it has strides with padding SAME, which begins elsewhere for
         other lengths; None: as its input says.
@@ -34,13 +43,16 @@ def load(file: BinaryIO, size: int, *, frames: int | None = None, signature: str
     Raises
     ------
     ModelFileError
-        An operator has no counterpart, or it cannot stream: it is named, with its place and the reason.
+        An operator has no counterpart, or it cannot stream: it is named, with its place and the reason. Or the file has
+        several graphs and `signature` is not given.
     ParameterError
-        The file has several graphs and `signature` is not given, or there is no such signature.
+        There is no such signature.
     """
     if frames is not None:
         positive_int("frames", frames)
-    return checked_network(tflite_import.network, tflite_file.read(file, size), frames, signature)
+    one_of("rounding", rounding, ROUNDINGS)
+    held = tflite_file.read(file, size)
+    return checked_network(tflite_import.network, held, held.main(signature), frames, rounding)
 
 
 FORMAT = Format("tflite", "TFLite: graphs of convolutions, whole or streaming", (".tflite",), tflite_file.sniff, load)

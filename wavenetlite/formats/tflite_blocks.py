@@ -7,6 +7,7 @@ meant, and how many are there only to fill the last block, is known at the end: 
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -80,8 +81,8 @@ def defer(node: OnnxNode, inputs: list[Any]) -> Blocked:
     return replace(blocked, deferred=(*blocked.deferred, (node, inputs)))
 
 
-def batch_to_space(net: TfliteBuilder, inputs: list[Any], operators: Any) -> Signal:
-    """The frames one after the other again, when all that was deferred has been done."""
+def batch_to_space(net: TfliteBuilder, inputs: list[Any], run: Callable[..., Any]) -> Signal:
+    """The frames one after the other again, when all that was deferred has been done by ``run(net, node, inputs)``."""
     blocked = inputs[0]
     if not isinstance(blocked, Blocked):
         raise UnsupportedError("puts blocks of frames together that no operator before it made")
@@ -93,7 +94,7 @@ def batch_to_space(net: TfliteBuilder, inputs: list[Any], operators: Any) -> Sig
     value = net.padded(blocked.signal, blocked.before, end)
     for node, values in blocked.deferred:
         now = [value if isinstance(one, Blocked) else one for one in values]
-        value = operators[node.kind](net, node, now)
+        value = run(net, node, now)
     if not isinstance(value, Signal) or len(value.axes) <= blocked.place or value.axes[blocked.place] != TIME:
         raise UnsupportedError("puts blocks together over an axis that is not time")
     return net.padded(value, -before, 0)

@@ -17,6 +17,7 @@ from wavenetlite.formats.onnx_file import OnnxGraph, OnnxNode
 from wavenetlite.formats.onnx_signal import BATCH, CHANNELS, ROWS, TIME, Axes, Signal
 from wavenetlite.formats.sizes import SIGNAL_LENGTH, Size
 from wavenetlite.formats.tflite_file import ACTIVATIONS, Graph, Tensor
+from wavenetlite.nn.integer import IntegerConv1d, Rounding
 from wavenetlite.nn.pointwise import Activation
 
 CLAMPS = {"RELU_N1_TO_1": (-1.0, 1.0), "RELU6": (0.0, 6.0), "RELU_0_TO_1": (0.0, 1.0)}
@@ -35,14 +36,16 @@ class TfliteBuilder(OnnxGraphBuilder):
         See `OnnxGraphBuilder`.
     block
         Frames of the input at each call, of a graph that keeps state in variables; None: it is for whole signals.
+    rounding
+        Of layers of integers.
     """
 
     def __init__(
         self, file: Graph, name: str, axes: Axes, sizes: Sequence[int | str], stretched: Mapping[str, int],
-        block: int | None,
+        block: int | None, rounding: Rounding,
     ) -> None:  # fmt: skip
         self.about: dict[str, Tensor] = file.tensors
-        self.block = block
+        self.block, self.rounding = block, rounding
         constants = {one.name: one.data for one in file.tensors.values() if one.data is not None}
         super().__init__(OnnxGraph(file.nodes, constants, {}, file.outputs, 13), name, axes, sizes, stretched)
 
@@ -60,6 +63,23 @@ class TfliteBuilder(OnnxGraphBuilder):
     def not_in_blocks(self, what: str) -> None:
         if self.block is not None:
             raise UnsupportedError(f"{what} at every call, not around the whole signal")
+
+    def one_hot(self, signal: Signal, cut: int, pads: tuple[int, int], stride: int = 1) -> Signal:
+        """A convolution that takes frames as they are."""
+        given = signal.node.quantization
+        if given is None:
+            return super().one_hot(signal, cut, pads, stride)
+        self.spend(signal.channels * cut)
+        weight = np.zeros((signal.channels, 1, cut + 1), np.int8)
+        weight[:, :, 0] = 1
+        layer = IntegerConv1d(
+            signal.channels, signal.channels, cut + 1, groups=signal.channels, stride=stride, padding=pads,
+            input_scale=given.scale, input_zero_point=given.zero_point, output_scale=given.scale,
+            output_zero_point=given.zero_point, rounding=self.rounding,
+        )  # fmt: skip
+        ones, zeros = np.ones(signal.channels, np.float32), np.zeros(signal.channels, np.int32)
+        layer.load_state_dict({"weight": weight, "weight_scale": ones, "bias": zeros})
+        return self.layer(f"{signal.name}_frames", layer, signal)
 
     def sizes_in_file(self, tensor: str, axes: Axes, signal: Signal) -> list[Any]:
         """Sizes of a tensor as the file gives them, where it does: those of a block, or of a signal of some length."""

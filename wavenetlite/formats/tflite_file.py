@@ -24,8 +24,8 @@ NUMBERS = (
     "float32", "float16", "float64", "int8", "int16", "int32", "int64", "uint8", "uint16", "uint32", "uint64", "bool",
 )  # fmt: skip
 """Types of constants that are arrays of numbers."""
-ACTIVATIONS = {0: "", 1: "RELU", 2: "RELU_N1_TO_1", 3: "RELU6", 4: "TANH"}
-"""What an operator may have fused into it."""
+ACTIVATIONS = {0: "", 1: "RELU", 2: "RELU_N1_TO_1", 3: "RELU6"}
+"""What an operator may have fused into it. The schema has also TANH and SIGN, which LiteRT's kernels pass over."""
 PADDINGS = {0: "SAME", 1: "VALID"}
 
 
@@ -102,7 +102,7 @@ class TfliteFile:
         names = ", ".join(map(repr, sorted(graphs)))
         if signature is None:
             if len(set(graphs.values())) > 1:
-                raise ParameterError(f"signature must be given, one of {names}: the file has several graphs")
+                raise ModelFileError(f"it has several graphs, of the signatures {names}: pass signature=...")
             return self.graph(next(iter(graphs.values()), 0))
         if signature not in graphs:
             raise ParameterError(f"signature={shown(signature)} must be one of {names or 'none: the file has none'}")
@@ -196,9 +196,13 @@ def operator_name(code: SimpleNamespace) -> str:
 
 
 def unique(names: Sequence[str]) -> list[str]:
-    """Names, all different and none empty: those that another has before end with their number."""
+    """Names, all different and none empty: those that another has before end with their number.
+
+    The converter joins the names of all that it made one operator of; the first is kept.
+    """
     found: dict[str, None] = {}
-    for index, name in enumerate(names):
+    for index, joined in enumerate(names):
+        name = joined.partition(";")[0]
         while not name or name in found:
             name = f"{name}:{index}"
         found[name] = None

@@ -20,15 +20,18 @@ from wavenetlite.formats.onnx_file import OnnxNode
 from wavenetlite.formats.onnx_import import Importer, counted
 from wavenetlite.formats.onnx_signal import BATCH, CHANNELS, ONE, TIME, Axes, Signal
 from wavenetlite.formats.tflite_arithmetic import ARITHMETIC
+from wavenetlite.formats.tflite_axes import Repeated, Window
 from wavenetlite.formats.tflite_blocks import Blocked, batch_to_space, defer
 from wavenetlite.formats.tflite_builder import TfliteBuilder
 from wavenetlite.formats.tflite_constants import FOLDED, fold
 from wavenetlite.formats.tflite_file import Graph, Tensor, TfliteFile
+from wavenetlite.formats.tflite_integers import INTEGER_OPERATORS, dequantised, quantised, quantization
 from wavenetlite.formats.tflite_norms import Statistic, begin, begins, go_on
-from wavenetlite.formats.tflite_operators import OPERATORS
+from wavenetlite.formats.tflite_operators import OPERATORS, Operator
 from wavenetlite.formats.tflite_states import Handle, State, Variables
 from wavenetlite.graph import MOST_CHANNELS
 from wavenetlite.nn.graph import Graph as Network
+from wavenetlite.nn.integer import Rounding
 from wavenetlite.support.errors import ModelFileError
 
 LAYOUTS: dict[int, list[Axes]] = {
@@ -39,19 +42,18 @@ LAYOUTS: dict[int, list[Axes]] = {
 """What the axes of an input may be, by their number."""
 
 
-def network(file: TfliteFile, frames: int | None, signature: str | None) -> Network:
+def network(file: TfliteFile, graph: Graph, frames: int | None, rounding: Rounding) -> Network:
     """The network of a file.
 
     Parameters
     ----------
-    file
-        As `tflite_file.read` gives it.
+    file, graph
+        As `tflite_file.read` gives it, and which of its graphs.
     frames
         Length of the signals, where the file does not give it, or another.
-    signature
-        Of the graph; None: of the only one.
+    rounding
+        Of layers of integers.
     """
-    graph = file.main(signature)
     if len(graph.inputs) != 1 or len(graph.outputs) != 1 or "" in (*graph.inputs, *graph.outputs):
         raise ModelFileError(f"its graph has {counted('input', graph.inputs)} ({', '.join(graph.inputs)}) and "
                              f"{counted('output', graph.outputs)} ({', '.join(graph.outputs)}); it must have one of "
@@ -62,7 +64,7 @@ def network(file: TfliteFile, frames: int | None, signature: str | None) -> Netw
     for axes in LAYOUTS.get(len(tensor.shape), []):
         sizes = input_sizes(tensor, axes, frames, bool(variables.initial))
         if sizes is not None:
-            importer = TfliteImporter(graph, tensor.name, axes, sizes, variables)
+            importer = TfliteImporter(graph, tensor.name, axes, sizes, variables, rounding)
             if importer.run():
                 return importer.network()
             if best is None or importer.done > best.done:
@@ -94,7 +96,9 @@ class TfliteImporter(Importer):
     net: TfliteBuilder
     standard = "TFLite"
 
-    def __init__(self, file: Graph, name: str, axes: Axes, sizes: Sequence[int | str], variables: Variables) -> None:
+    def __init__(
+        self, file: Graph, name: str, axes: Axes, sizes: Sequence[int | str], variables: Variables, rounding: Rounding
+    ) -> None:
         self.file: Graph = file
         self.input = name
         self.about_input = name, axes, sizes
@@ -103,16 +107,25 @@ class TfliteImporter(Importer):
         self.output = ""
         self.done = self.visits = 0
         self.problem = ""
-        self.variables = variables
+        self.variables, self.rounding = variables, rounding
         shape = file.tensors[name].static_shape
         self.block = shape[axes.index(TIME)] if variables.initial and TIME in axes else None
 
     def begin(self) -> None:
-        self.net = TfliteBuilder(self.file, *self.about_input, self.stretched, self.block)
+        self.net = TfliteBuilder(self.file, *self.about_input, self.stretched, self.block, self.rounding)
         self.variables.begin()
+        tensor = self.file.tensors[self.input]
+        if tensor.type != "float32":
+            signal = self.net.values[self.input]
+            self.net.values[self.input] = quantised(self.net, "quantised", signal, quantization(tensor))
 
     def finish(self) -> str:
+        """The name of the output, in floats."""
         self.variables.finish()
+        name = self.file.outputs[0]
+        output = self.net.values.get(name)
+        if isinstance(output, Signal):
+            self.net.values[name] = dequantised(self.net, f"{output.name}_floats", output)
         return super().finish()
 
     def outputs_of(self, node: OnnxNode) -> Sequence[Any]:
@@ -131,24 +144,64 @@ class TfliteImporter(Importer):
             return self.variables.operators[node.kind](net, node, inputs)
         if any(isinstance(value, State | Handle) for value in inputs):
             return self.variables.read(net, node, inputs)
-        inputs = [meant(net, name, value) for name, value in zip(node.inputs, inputs, strict=True)]
-        if node.kind == "BATCH_TO_SPACE_ND" and isinstance(inputs[0], Blocked):
-            return batch_to_space(net, inputs, OPERATORS)
         if any(isinstance(value, Blocked) for value in inputs):
-            return defer(node, inputs)
-        if any(isinstance(value, Statistic) for value in inputs):
-            return go_on(net, node, inputs)
-        if any(isinstance(value, Unfinished) for value in inputs):
-            return finish(net, replace(node, kind=ARITHMETIC.get(node.kind, node.kind)), inputs)
-        if not any(not isinstance(value, np.ndarray | None) for value in inputs):
-            return folded(net, node, inputs)
-        if node.kind == "SHAPE" and isinstance(inputs[0], Signal):
-            return plain(net.shape(inputs[0]))
-        if begins(node, inputs):
-            return begin(net, node, inputs)
-        if node.kind not in OPERATORS:
-            raise UnsupportedError(f"{node.kind} has no counterpart here")
-        return OPERATORS[node.kind](net, node, inputs)
+            return batch_to_space(net, inputs, run) if node.kind == "BATCH_TO_SPACE_ND" else defer(node, inputs)
+        return run(net, node, inputs)
+
+
+def run(net: TfliteBuilder, node: OnnxNode, inputs: list[Any]) -> Any:
+    """What an operator makes of signals and constants."""
+    check_readers(node, inputs)
+    if node.kind == "SHAPE" and isinstance(inputs[0], Signal):
+        return plain(net.shape(inputs[0]))
+    if reads_integers(inputs) or makes_integers(net, node, inputs):
+        return row_of(INTEGER_OPERATORS, node, "with integers")(net, node, inputs)
+    inputs = [meant(net, name, value) for name, value in zip(node.inputs, inputs, strict=True)]
+    if any(isinstance(value, Statistic) for value in inputs):
+        return go_on(net, node, inputs)
+    if any(isinstance(value, Unfinished) for value in inputs):
+        return finish(net, replace(node, kind=ARITHMETIC.get(node.kind, node.kind)), inputs)
+    if all(isinstance(value, np.ndarray | None) for value in inputs):
+        return folded(net, node, inputs)
+    if begins(node, inputs):
+        return begin(net, node, inputs)
+    return row_of(OPERATORS, node, "here")(net, node, inputs)
+
+
+READERS = {
+    Window: ("the channels of all frames in a row; only a matrix can", ("FULLY_CONNECTED",)),
+    Repeated: ("frames on an axis of their own; only RESHAPE can", ("RESHAPE",)),
+}
+"""Values that are no signals yet, and who may read them."""
+
+
+def check_readers(node: OnnxNode, inputs: list[Any]) -> None:
+    for value in inputs:
+        what, kinds = READERS.get(type(value), ("", (node.kind,)))
+        if node.kind not in kinds or (what and value is not inputs[0]):
+            raise UnsupportedError(f"reads {what}")
+
+
+def row_of(operators: dict[str, Operator], node: OnnxNode, where: str) -> Operator:
+    if node.kind not in operators:
+        raise UnsupportedError(f"{node.kind} has no counterpart {where}")
+    return operators[node.kind]
+
+
+def reads_integers(inputs: list[Any]) -> bool:
+    """Whether an operator reads a signal of integers."""
+    signals = [value.signal if isinstance(value, Window | Repeated) else value for value in inputs]
+    return any(isinstance(one, Signal) and one.node.quantization is not None for one in signals)
+
+
+def makes_integers(net: TfliteBuilder, node: OnnxNode, inputs: list[Any]) -> bool:
+    """Whether an operator makes a signal of integers of floats: only one may."""
+    if not any(isinstance(value, Signal) for value in inputs):
+        return False
+    kinds = {net.about[name].type for name in node.outputs if name} - {"int32", "int64"}
+    if kinds & {"int8", "uint8", "int16"} and node.kind != "QUANTIZE":
+        raise UnsupportedError(f"makes {' and '.join(sorted(kinds))} of floats")
+    return node.kind == "QUANTIZE"
 
 
 def meant(net: TfliteBuilder, name: str, value: Any) -> Any:

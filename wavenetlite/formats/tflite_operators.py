@@ -44,7 +44,9 @@ from wavenetlite.formats.tflite_convolutions import (
     max_pool,
 )
 
-OPERATORS: dict[str, Callable[[TfliteBuilder, OnnxNode, list[Any]], Any]] = {
+Operator = Callable[[TfliteBuilder, OnnxNode, list[Any]], Any]
+
+OPERATORS: dict[str, Operator] = {
     **dict.fromkeys(ARITHMETIC, arithmetic),
     **dict.fromkeys(ACTIVATIONS, activation),
     **dict.fromkeys(CLAMPS, clamp),
