@@ -153,11 +153,11 @@ class Importer:
 
     def go_through(self) -> MisalignedError | None:
         """Take every node; what would help where one could not be taken, if something may."""
-        self.begin()
-        cache = self.net.cache
         self.done, self.problem = 0, ""
         place = "its graph"
         try:
+            self.begin()
+            cache = self.net.cache
             for node in self.file.nodes:
                 place = node.place
                 for name, value in zip(node.outputs, self.outputs_of(node), strict=False):
