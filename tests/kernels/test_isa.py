@@ -2,6 +2,7 @@
 
 import numpy as np
 import pytest
+from catalogue import INTEGERS
 from instruction_sets import NEEDED, X86, cpu_has, run_python
 from places import SUPPORT
 
@@ -38,6 +39,13 @@ def test_avx2_and_avx512_give_the_same_bits(outputs):
     different = [name for name in avx2 if name != "isa" and avx2[name].tobytes() != avx512[name].tobytes()]
     assert avx2.keys() == avx512.keys()
     assert not different
+
+
+def test_integers_are_the_same_bits_everywhere(outputs):
+    sse2, avx2 = outputs("sse2"), outputs("avx2")
+    names = [name for name in avx2 if name.split("/")[0] in INTEGERS]
+    assert len(names) == 2 * len(INTEGERS)
+    assert not [name for name in names if sse2[name].tobytes() != avx2[name].tobytes()]
 
 
 def test_sse2_is_close(outputs):

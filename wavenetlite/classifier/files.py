@@ -24,9 +24,8 @@ def blueprint(config: dict[str, Any], version: int) -> Blueprint:
         with config_errors():
             return restored(config, model, with_prefix(TABLES, arrays))
 
-    shapes, dtypes = (
-        {WEIGHTS + name: value for name, value in each.items()} for each in (network.shapes, network.dtypes)
-    )
+    shapes = {WEIGHTS + name: shape for name, shape in network.shapes.items()}
+    dtypes = {WEIGHTS + name: dtype for name, dtype in network.dtypes.items()}
     return Blueprint(shapes, finish, free=TABLES, dtypes=dtypes)
 
 

@@ -24,7 +24,6 @@
     WNL_INLINE i##N truncated##N(f##N a) { return __builtin_convertvector(a, i##N); }                          \
     WNL_INLINE i##N right##N(i##N a, int bits) { return a >> bits; }                                           \
     WNL_INLINE i##N shifted##N(i##N a, i##N bits) { return a << bits; }                                        \
-    WNL_INLINE i##N beside##N(i##N a, i##N b) { return (a & 0xffff) | (b << 16); }                             \
     WNL_INLINE i##N ichoose##N(i##N mask, i##N yes, i##N no) { return (yes & mask) | (no & ~mask); }           \
     WNL_INLINE i##N least##N(i##N a, i##N b) { return ichoose##N(a < b, a, b); }                               \
     WNL_INLINE i##N most##N(i##N a, i##N b) { return ichoose##N(a > b, a, b); }                                \
@@ -50,6 +49,9 @@ WNL_DEFINE_INTEGERS(16)
         memcpy(&a, p, N);                                                                                      \
         return __builtin_convertvector(a, i##N);                                                               \
     }                                                                                                          \
+    WNL_INLINE i##N beside##N(const int8_t *a, const int8_t *b) {                                              \
+        return (each##N(a) & 0xffff) | (each##N(b) << 16);                                                     \
+    }                                                                                                          \
     WNL_INLINE void bytes##N(int8_t *p, i##N a) {                                                              \
         b##N narrow = __builtin_convertvector(a, b##N);                                                        \
         memcpy(p, &narrow, N);                                                                                 \
@@ -64,6 +66,10 @@ WNL_DEFINE_INTEGERS(16)
 #if defined(__AVX512BW__)
 WNL_INLINE i16 pairs16(const int8_t *p) { return (i16)_mm512_cvtepi8_epi16(_mm256_loadu_si256((const __m256i *)p)); }
 WNL_INLINE i16 each16(const int8_t *p) { return (i16)_mm512_cvtepi8_epi32(_mm_loadu_si128((const __m128i *)p)); }
+WNL_INLINE i16 beside16(const int8_t *a, const int8_t *b) {
+    __m128i x = _mm_loadu_si128((const __m128i *)a), y = _mm_loadu_si128((const __m128i *)b);
+    return (i16)_mm512_cvtepi8_epi16(_mm256_set_m128i(_mm_unpackhi_epi8(x, y), _mm_unpacklo_epi8(x, y)));
+}
 WNL_INLINE void bytes16(int8_t *p, i16 a) { _mm_storeu_si128((__m128i *)p, _mm512_cvtepi32_epi8((__m512i)a)); }
 WNL_INLINE i16 nearest16(f16 a) { return (i16)_mm512_cvtps_epi32((__m512)a); }
 #if defined(__AVX512VNNI__)
@@ -82,6 +88,10 @@ WNL_INLINE i16 doubled16(i16 a, i16 m) {
 #if defined(__AVX2__)
 WNL_INLINE i8 pairs8(const int8_t *p) { return (i8)_mm256_cvtepi8_epi16(_mm_loadu_si128((const __m128i *)p)); }
 WNL_INLINE i8 each8(const int8_t *p) { return (i8)_mm256_cvtepi8_epi32(_mm_loadl_epi64((const __m128i *)p)); }
+WNL_INLINE i8 beside8(const int8_t *a, const int8_t *b) {
+    __m128i x = _mm_loadl_epi64((const __m128i *)a), y = _mm_loadl_epi64((const __m128i *)b);
+    return (i8)_mm256_cvtepi8_epi16(_mm_unpacklo_epi8(x, y));
+}
 WNL_INLINE void bytes8(int8_t *p, i8 a) {
     __m128i words = _mm_packs_epi32(_mm256_castsi256_si128((__m256i)a), _mm256_extracti128_si256((__m256i)a, 1));
     _mm_storel_epi64((__m128i *)p, _mm_packs_epi16(words, words));
@@ -102,10 +112,17 @@ WNL_INLINE i4 pairs4(const int8_t *p) {
     __m128i a = _mm_loadl_epi64((const __m128i *)p);
     return (i4)_mm_srai_epi16(_mm_unpacklo_epi8(a, a), 8);
 }
-WNL_INLINE i4 each4(const int8_t *p) {
+WNL_INLINE __m128i four_bytes(const int8_t *p) {
     int32_t four;
     memcpy(&four, p, 4);
-    __m128i a = _mm_cvtsi32_si128(four);
+    return _mm_cvtsi32_si128(four);
+}
+WNL_INLINE i4 beside4(const int8_t *a, const int8_t *b) {
+    __m128i both = _mm_unpacklo_epi8(four_bytes(a), four_bytes(b));
+    return (i4)_mm_srai_epi16(_mm_unpacklo_epi8(both, both), 8);
+}
+WNL_INLINE i4 each4(const int8_t *p) {
+    __m128i a = four_bytes(p);
     a = _mm_unpacklo_epi8(a, a);
     return (i4)_mm_srai_epi32(_mm_unpacklo_epi16(a, a), 24);
 }

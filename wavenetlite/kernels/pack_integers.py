@@ -46,7 +46,9 @@ def pack_integer_conv(weight: Bytes, groups: int) -> PackedIntegers:
     """Pack weights (channels, in / groups, taps)."""
     channels, per_group, taps = weight.shape
     row_pairs, lanes = -(-per_group * groups // 2), vector_width()
-    blocks, sizes, first = [], [], 0
+    blocks: list[Bytes] = []
+    sizes: list[int] = []
+    first = 0
     while first < channels:
         vectors = 2 if channels - first > lanes else 1
         block, start = panel_block(weight, groups, first, vectors * lanes)

@@ -33,9 +33,7 @@ def multiplier(ratio: float) -> tuple[int, int]:
 
 def checked_ratio(ratio: float) -> None:
     if not ratio < MOST_RATIO:
-        raise ParameterError(
-            f"scales of weights and input are {ratio:g} times output_scale; that must be below 2**30"
-        )
+        raise ParameterError(f"scales of weights and input are {ratio:g} times output_scale; that must be below 2**30")
 
 
 def rescaling_tables(
@@ -57,7 +55,7 @@ def rescaling_tables(
 
 def filled(values: npt.NDArray[Any], size: int, dtype: type) -> npt.NDArray[Any]:
     """The values and zeros; a single one is for all."""
-    row = np.zeros(size, dtype)
+    row: npt.NDArray[Any] = np.zeros(size, dtype)
     row[: values.size if values.size > 1 else size] = values
     return row
 

@@ -31,8 +31,9 @@ class Graph(Module):
         Channels of the network's input, which is named "x".
     nodes
         A list of ``[name, layer, inputs]``: `layer` is a module, which reads one node, or "add", "multiply" (two nodes)
-        or "concat" of several, or such an operation on integers (`IntegerAdd` and others); `inputs` are the names of earlier nodes. The last node is the output. Names consist of
-        letters, digits, ".", "_" and "-", and prefix the names of the layers' parameters, as in PyTorch.
+        or "concat" of several, or such an operation on integers (`IntegerAdd` and others); `inputs` are the names of
+        earlier nodes. The last node is the output. Names consist of letters, digits, ".", "_" and "-", and prefix the
+        names of the layers' parameters, as in PyTorch.
     seed
         Seed of the initial weights.
 

@@ -15,7 +15,7 @@ from typing import Literal
 import numpy as np
 
 from wavenetlite import graph, nodes
-from wavenetlite.graph import HIGHEST, LOWEST, MOST_CHANNELS, Edge, Node, Quantization
+from wavenetlite.graph import HIGHEST, LOWEST, MOST_CHANNELS, Node, Quantization
 from wavenetlite.nn.convolution import OverTime, Pads, checked_groups
 from wavenetlite.nn.module import Module
 from wavenetlite.support.checks import integer, number, one_of, positive_int
@@ -439,8 +439,8 @@ class IntegerJoin(Module, abstract=True):
     def join(self, given: Sequence[Node]) -> Node:
         """Extend the graph after several sequences."""
         read = [
-            nodes.as_quantized(x, Quantization(*one))
-            for x, *one in zip(given, self.input_scales, self.input_zero_points, strict=True)
+            nodes.as_quantized(x, Quantization(scale, zero_point))
+            for x, scale, zero_point in zip(given, self.input_scales, self.input_zero_points, strict=True)
         ]
         return self.traced(given[0], self.build_join(read))
 
@@ -567,9 +567,7 @@ class IntegerConcat(IntegerJoin):
     ) -> None:
         if not isinstance(channels, list | tuple) or not channels:
             raise ParameterError(f"channels={channels!r} must be a list: the channels of each sequence")
-        self.channels = tuple(
-            positive_int(f"channels[{i}]", one, MOST_CHANNELS) for i, one in enumerate(channels)
-        )
+        self.channels = tuple(positive_int(f"channels[{i}]", one, MOST_CHANNELS) for i, one in enumerate(channels))
         self.in_channels = self.channels[0]
         self.out_channels = positive_int("sum of channels", sum(self.channels), MOST_CHANNELS)
         self.set_joined(input_scales, input_zero_points, output_scale, output_zero_point, len(self.channels))

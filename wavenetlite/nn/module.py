@@ -201,8 +201,8 @@ class Module:
         Parameters
         ----------
         state
-            All names of `state_dict()` with arrays (or anything NumPy converts to one, such as a CPU tensor) of the same
-            types, mostly float32, and shapes. PyTorch's ``num_batches_tracked`` is ignored.
+            All names of `state_dict()` with arrays (or anything NumPy converts to one, such as a CPU tensor) of the
+            same types, mostly float32, and shapes. PyTorch's ``num_batches_tracked`` is ignored.
 
         Raises
         ------

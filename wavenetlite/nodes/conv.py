@@ -8,12 +8,12 @@ from typing import ClassVar
 import numpy as np
 
 from wavenetlite.graph import (
-    Convolution,
     Counts,
     Dense,
     Depthwise,
     Edge,
     EdgeWeights,
+    KernelCall,
     Node,
     OnnxBuilder,
     ScriptBuilder,
@@ -56,7 +56,7 @@ class Conv(Node):
         given = [bias for bias in self.biases if bias is not None]
         return np.sum(given, axis=0, dtype=np.float32) if given else None
 
-    def call(self) -> Convolution:
+    def call(self) -> KernelCall:
         depthwise = len(self.edges) == 1 and self.groups[0] == self.edges[0].node.channels == self.channels > 1
         kind = Depthwise if depthwise else Dense
         return kind(self.channels, weights=list(self.weights), groups=list(self.groups), bias=self.bias)

@@ -27,11 +27,12 @@ class IntegerBinary(Integers, Node):
 
     def call(self) -> IntegerCall:
         sizes = row_sizes(self.output, self.rounding, self.low, self.high)
-        scales, zero_points = zip(*(given_to(self, index) for index in (0, 1)), strict=True)
+        first, second = given_to(self, 0), given_to(self, 1)
+        zero_points = first.zero_point, second.zero_point
         if self.kind == "add":
-            rule, *constants = add_constants(self.rounding, scales, zero_points, self.output.scale)
+            rule, *constants = add_constants(self.rounding, (first.scale, second.scale), zero_points, self.output.scale)
             return IntegerCall(self.channels, "integer_add", (rule, *sizes[1:], *constants))
-        tables = rescaling_tables(self.rounding, *scales, self.output.scale, LANES)
+        tables = rescaling_tables(self.rounding, first.scale, second.scale, self.output.scale, LANES)
         return IntegerCall(self.channels, "integer_multiply", (*sizes, *zero_points), list(tables))
 
 

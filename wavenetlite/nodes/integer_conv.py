@@ -40,9 +40,7 @@ class IntegerConv(Integers, Conv):
             raise ParameterError(f"weight_scale has {self.weight_scale.min()}; it must be positive")
         bias = folded_bias(weight, np.asarray(self.biases[0]), given.zero_point)
         packed = pack_integer_depthwise(weight) if self.depthwise else pack_integer_conv(weight, self.groups[0])
-        tables = rescaling_tables(
-            self.rounding, given.scale, self.weight_scale, self.output.scale, packed.channels
-        )
+        tables = rescaling_tables(self.rounding, given.scale, self.weight_scale, self.output.scale, packed.channels)
         return IntegerCall(
             self.channels,
             "integer_depthwise" if self.depthwise else "integer_conv",

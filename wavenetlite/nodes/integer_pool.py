@@ -21,6 +21,4 @@ class IntegerPool(Integers, Node):
     high: int
 
     def call(self) -> IntegerCall:
-        return IntegerCall(
-            self.channels, f"integer_{self.kind}", row_sizes(self.output, low=self.low, high=self.high)
-        )
+        return IntegerCall(self.channels, f"integer_{self.kind}", row_sizes(self.output, low=self.low, high=self.high))

@@ -42,12 +42,14 @@ class Integers(Exact):
         return self.output
 
 
-def row_sizes(output: Quantization, rounding: str = RULES[0], low: int = LOWEST, high: int = HIGHEST) -> tuple[int, ...]:
+def row_sizes(
+    output: Quantization, rounding: str = RULES[0], low: int = LOWEST, high: int = HIGHEST
+) -> tuple[int, ...]:
     """The first sizes of kernels: rule, zero point, limits."""
     return (RULES.index(rounding), output.zero_point, low, high)
 
 
-def lanes(value: float) -> np.ndarray:
+def lanes(value: float | np.float32) -> np.ndarray:
     """A number in all lanes of a vector."""
     return np.full(LANES, value, np.float32)
 
