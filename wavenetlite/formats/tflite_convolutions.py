@@ -17,6 +17,7 @@ from wavenetlite.formats.sizes import Size, most
 from wavenetlite.formats.tflite_axes import Window
 from wavenetlite.formats.tflite_builder import TfliteBuilder, channels_first, channels_last, fused, only_signal
 from wavenetlite.formats.tflite_file import PADDINGS
+from wavenetlite.nn.pointwise import Activation
 
 
 def conv_2d(net: TfliteBuilder, node: OnnxNode, inputs: list[Any]) -> Signal:
@@ -123,9 +124,29 @@ def pool_kernel(node: OnnxNode) -> tuple[int, int]:
 
 
 def max_pool(net: TfliteBuilder, node: OnnxNode, inputs: list[Any]) -> Signal:
+    """The largest of a few frames, as ``a + relu(b - a)`` of one after the other."""
     signal = signal_in(inputs)
     kernel = pool_kernel(node)
-    if kernel == (1, 1) and node.attributes["stride_h"] == node.attributes["stride_w"] == 1:
-        return fused(net, node, signal)
-    raise UnsupportedError(f"takes the maximum over a window of {kernel[0]} x {kernel[1]}, for which there is no layer "
-                           "of floats here")  # fmt: skip
+    options = window_options(net, node, signal, kernel)
+    if any(options["pads"]):
+        raise UnsupportedError("has padding=SAME: its maxima at the ends are of fewer frames")
+    frames = math.prod(kernel)
+    net.spend(signal.channels * frames * frames)
+    found = one_of_window(net, node, signal, options, kernel, 0)
+    for at in range(1, frames):
+        other = one_of_window(net, node, signal, options, kernel, at)
+        less = net.affine(node, found, np.full(signal.channels, -1, np.float32), None)
+        more = net.layer(f"{name_for(node)}_more", Activation("relu"), net.joined(node, "add", [other, less]))
+        found = net.joined(node, "add", [found, more])
+    return fused(net, node, found)
+
+
+def one_of_window(
+    net: TfliteBuilder, node: OnnxNode, signal: Signal, options: dict[str, Any], kernel: tuple[int, int], at: int
+) -> Signal:
+    """One of the frames of each window."""
+    weight = np.zeros((signal.channels, 1, math.prod(kernel)), np.float32)
+    weight[:, :, at] = 1
+    options = options | {"group": signal.channels}
+    values = [channels_first(signal), weight.reshape(signal.channels, 1, *kernel)]
+    return channels_last(onnx_convolutions.conv(net, replace(node, attributes=options), values))

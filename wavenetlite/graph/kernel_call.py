@@ -72,6 +72,8 @@ class IntegerCall(KernelCall):
 
     def pack(self, arena: Arena) -> None:
         self.offsets += [arena.add_bits(array) for array in self.arrays]
+        if self.parameters.size:
+            self.parameters_offset = arena.add(self.parameters)
 
 
 @dataclass(eq=False)
