@@ -1,73 +1,10 @@
-"""TFLite files made for tests: tensors, operators and their options, written by our own writer of flatbuffers."""
+"""TFLite files made for tests."""
 
 from __future__ import annotations
 
 import numpy as np
 
-from wavenetlite.formats.flatbuffer import Writer
-from wavenetlite.formats.tflite_schema import MODEL, OPERATORS, OPTIONS, TYPES
-
-CODES = {name: number for number, name in TYPES.items()}
-OPTION_TYPES = {
-    "CONV_2D": 1, "DEPTHWISE_CONV_2D": 2, "AVERAGE_POOL_2D": 5, "MAX_POOL_2D": 5, "FULLY_CONNECTED": 8, "SOFTMAX": 9,
-    "CONCATENATION": 10, "ADD": 11, "RESHAPE": 17, "MUL": 21, "PAD": 22, "GATHER": 23, "BATCH_TO_SPACE_ND": 24,
-    "SPACE_TO_BATCH_ND": 25, "MEAN": 27, "SUB": 28, "DIV": 29, "SQUEEZE": 30, "STRIDED_SLICE": 32, "SPLIT": 35,
-    "MAXIMUM": 39, "MINIMUM": 39, "NEG": 42, "EXPAND_DIMS": 52, "SHAPE": 55, "PACK": 59, "LEAKY_RELU": 75,
-    "SQUARED_DIFFERENCE": 76, "SPLIT_V": 79, "QUANTIZE": 89, "CALL_ONCE": 103, "VAR_HANDLE": 111, "READ_VARIABLE": 112,
-    "ASSIGN_VARIABLE": 113, "GELU": 114, "REDUCE_MAX": 27, "TRANSPOSE": 26, "TILE": 53,
-}  # fmt: skip
-"""The number of the kind of options of an operator in the schema."""
-
-
-class TfliteFile:
-    """A file with one or more graphs, of which the first is under way until `graph` begins another."""
-
-    def __init__(self):
-        self.codes, self.buffers, self.graphs = [], [{}], []
-        self.graph()
-
-    def graph(self):
-        self.tensors, self.operators = [], []
-        self.graphs.append({"tensors": self.tensors, "operators": self.operators, "inputs": [], "outputs": []})
-
-    def tensor(self, shape, type="float32", *, data=None, name=None, signature=None, scale=None, zero_point=0, axis=0):
-        """Add a tensor; its number."""
-        about = {"shape": list(shape), "type": CODES[type], "name": name or f"t{len(self.tensors)}", "buffer": 0}
-        if signature is not None:
-            about["signature"] = list(signature)
-        if data is not None:
-            about["buffer"] = len(self.buffers)
-            self.buffers.append({"data": np.frombuffer(np.ascontiguousarray(data).tobytes(), np.uint8)})
-        if scale is not None:
-            scales = np.atleast_1d(np.asarray(scale, np.float32))
-            about["quantization"] = {"scale": scales, "zero_point": np.full(len(scales), zero_point), "axis": axis}
-        self.tensors.append(about)
-        return len(self.tensors) - 1
-
-    def constant(self, data, **options):
-        data = np.asarray(data)
-        return self.tensor(data.shape, str(data.dtype), data=data, **options)
-
-    def operator(self, kind, inputs, outputs, **options):
-        if kind not in self.codes:
-            self.codes.append(kind)
-        about = {"code": self.codes.index(kind), "inputs": inputs, "outputs": outputs}
-        if kind in OPTION_TYPES:
-            about["options_type"] = OPTION_TYPES[kind]
-            about["options"] = lambda writer: writer.table(OPTIONS.get(kind, {}), options)
-        self.operators.append(about)
-        return outputs[0] if outputs else None
-
-    def ends(self, inputs, outputs):
-        self.graphs[-1] |= {"inputs": inputs, "outputs": outputs}
-
-    def model(self, **more):
-        codes = [{"old_code": min(OPERATORS.index(kind), 127), "code": OPERATORS.index(kind), "version": 1}
-                 for kind in self.codes]  # fmt: skip
-        return {"version": 3, "codes": codes, "subgraphs": self.graphs, "buffers": self.buffers} | more
-
-    def bytes(self, **more):
-        return Writer(b"TFL3").file(MODEL, self.model(**more))
+from wavenetlite.formats.tflite_writer import TfliteWriter as TfliteFile
 
 
 class StreamingFile(TfliteFile):

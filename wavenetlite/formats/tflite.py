@@ -1,4 +1,5 @@
-"""TFLite (LiteRT): networks of Keras' converter and streaming models with state, read.
+"""TFLite (LiteRT): networks of Keras' converter and streaming models with state, read; and networks
+of integers for microcontrollers, written.
 
 Nothing of it needs TensorFlow or LiteRT: files are read by `wavenetlite.formats.flatbuffer`.
 """
@@ -7,8 +8,8 @@ from __future__ import annotations
 
 from typing import BinaryIO
 
-from wavenetlite.formats import tflite_file, tflite_import
-from wavenetlite.formats.format import Format
+from wavenetlite.formats import tflite_export, tflite_file, tflite_import
+from wavenetlite.formats.format import Format, Model, network_of
 from wavenetlite.formats.layers import checked_network
 from wavenetlite.nn.integer import ROUNDINGS, Rounding
 from wavenetlite.nn.module import Module
@@ -55,4 +56,29 @@ def load(
     return checked_network(tflite_import.network, held, held.main(signature), frames, rounding)
 
 
-FORMAT = Format("tflite", "TFLite: graphs of convolutions, whole or streaming", (".tflite",), tflite_file.sniff, load)
+def save(model: Model, file: BinaryIO, *, frames: int | None = None) -> None:
+    """Write a network of 8-bit integers as a file that is called block by block, for microcontrollers.
+
+    It has only operators that ESPHome registers for microWakeWord's models, and keeps its state in variables. Input and
+    output are the integers of the network's `Quantize` and `Dequantize`; probabilities in 256ths become unsigned. The
+    first call is as at the start of a stream. What computes it may round sums as `rounding` does, or by the other rule.
+
+    Parameters
+    ----------
+    frames
+        Of the input at each call: a multiple of the network's frame period; None: one period.
+
+    Raises
+    ------
+    ParameterError
+        The network has layers of floats between its ends, or others that such a file cannot hold, or it waits for later
+        frames.
+    """
+    if frames is not None:
+        positive_int("frames", frames)
+    file.write(tflite_export.network_bytes(network_of(model), frames))
+
+
+FORMAT = Format(
+    "tflite", "TFLite: graphs of convolutions, whole or streaming", (".tflite",), tflite_file.sniff, load, save
+)

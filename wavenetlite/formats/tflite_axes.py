@@ -98,6 +98,8 @@ def arranged(parts: list[tuple[str, Any]], wanted: list[Any], calls: bool) -> It
         axes = tuple(axis for axis, _ in taken)
         if len(taken) == count and (count == 1 or axes in ((BATCH, TIME), (TIME, CHANNELS))):
             sizes = [size for _, size in taken]
+            if count == 2 and 1 in sizes:
+                continue  # it goes without it, below
             if first == -1 or first == (sizes[0] * sizes[1] if count == 2 else sizes[0]):
                 yield from ([axes, *rest] for rest in arranged(parts[count:], wanted[1:], calls))
     if first == 1 or first == -1:

@@ -197,11 +197,9 @@ def pool(net: TfliteBuilder, node: OnnxNode, inputs: list[Any]) -> Signal:
     pool_of = IntegerMaxPool1d if node.kind == "MAX_POOL_2D" else IntegerAvgPool1d
 
     def make(padding: tuple[int, int]) -> Module:
-        if any(padding):
-            raise UnsupportedError("reads zeros that were put around the signal")
         bounds = limits(node, output)
-        return pool_of(signal.channels, flat.shape[2], stride=window[0], scale=given.scale, zero_point=given.zero_point,
-                       low=bounds['low'], high=bounds['high'])  # fmt: skip
+        return pool_of(signal.channels, flat.shape[2], stride=window[0], padding=padding, scale=given.scale,
+                       zero_point=given.zero_point, low=bounds["low"], high=bounds["high"])  # fmt: skip
 
     made = onnx_convolutions.convolved(net, node, channels_first(signal), flat.shape[2], window, make)
     return channels_last(made)
