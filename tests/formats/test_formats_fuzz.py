@@ -64,7 +64,8 @@ def files(folder):
     }
     made = {name: json.dumps(value).encode() for name, value in texts.items()}
     made |= {"own": own_bytes(folder), "rtneural": rtneural_bytes(folder), "locuslab": locuslab_bytes()}
-    return made | {"tflite": tflite_bytes(), "tflite with state": state_bytes()}
+    made |= {"tflite": tflite_bytes(), "tflite with state": state_bytes()}
+    return made | {"tflite of integers": integer_bytes(folder)}
 
 
 def tflite_bytes():
@@ -88,6 +89,22 @@ def tflite_bytes():
     matrix = file.constant(np.ones((3, 2), np.float32))
     file.ends([x], [file.operator("FULLY_CONNECTED", [y, matrix, -1], [file.tensor((8, 3))])])
     return file.bytes(signatures=[{"key": "serving_default", "subgraph": 0}])
+
+
+def integer_bytes(folder):
+    """Stride, depthwise, a sum and a sigmoid, with state."""
+    scales = {"input_scale": 0.1, "output_scale": 0.1}
+    network = nn.Graph(2, [
+        ["q", nn.Quantize(2, 0.1), ["x"]],
+        ["conv", nn.IntegerConv1d(2, 3, 5, stride=3, padding=(2, 0), low=0, **scales), ["q"]],
+        ["depthwise", nn.IntegerConv1d(3, 3, 3, groups=3, **scales), ["conv"]],
+        ["sum", nn.IntegerAdd(3, input_scales=[0.1, 0.1], output_scale=0.1), ["conv", "depthwise"]],
+        ["sigmoid", nn.IntegerLookup(3, "sigmoid", input_scale=0.1, output_scale=1 / 256, output_zero_point=-128),
+         ["sum"]],
+        ["y", nn.Dequantize(3, 1 / 256, -128), ["sigmoid"]],
+    ])  # fmt: skip
+    formats.save(network, folder / "integers.tflite")
+    return (folder / "integers.tflite").read_bytes()
 
 
 def state_bytes():

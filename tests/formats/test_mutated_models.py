@@ -12,6 +12,7 @@ KINDS = [
     "onnx",
     "tflite",
     "tflite with state",
+    "tflite of integers",
     *MISSING,
     *mutated_models.SNAPSHOTS,
 ]

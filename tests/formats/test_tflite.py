@@ -186,6 +186,26 @@ def test_element_by_element(path, rng, kind, options):
     agrees(path, Row(rng).conv(4, 3, padding=1).then(kind, **options).file(), rng)
 
 
+@pytest.mark.parametrize("found", [False, True])
+@pytest.mark.parametrize(("above", "below"), [(1.0, 0.7), (1.0507, 1.7581), (2.0, 2.0)])
+def test_elu_in_parts(path, rng, above, below, found):
+    """Chosen by the sign of x, from x and exp(x) - 1, or from ELU(x), which the converter may have found."""
+    row = Row(rng).conv(4, 3, padding=1)
+    x = row.value
+
+    def made(kind, *inputs, **options):
+        return row.operator(kind, list(inputs), [row.tensor(row.shape, "bool" if kind == "GREATER" else "float32")],
+                            **options)  # fmt: skip
+
+    def number(value):
+        return row.constant(np.float32(value))
+
+    curve = made("ELU", x) if found else made("SUB", made("EXP", x), number(1))
+    up = (curve if found else x) if above == 1 else made("MUL", curve if found else x, number(above))
+    row.value = made("SELECT_V2", made("GREATER", x, number(0)), up, made("MUL", curve, number(below)))
+    agrees(path, row.file(), rng)
+
+
 @pytest.mark.parametrize("kind", ["ADD", "SUB", "MUL", "DIV", "MAXIMUM", "MINIMUM", "PRELU"])
 def test_with_constants(path, rng, kind):
     row = Row(rng)

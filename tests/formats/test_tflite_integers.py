@@ -202,6 +202,21 @@ def test_floats_in_and_out(path, rng):
     assert np.abs(got - run_litert(path, signal)[0, :, 0]).max() <= 1 / 256
 
 
+def test_floats_behind_integers(path, rng):
+    """An activation of floats between integers, as the converter leaves ELU."""
+    file = TfliteFile()
+    x = file.tensor((1, FRAMES, 1, 4))
+    q = file.operator("QUANTIZE", [x], [file.tensor((1, FRAMES, 1, 4), "int8", scale=0.05, zero_point=3)])
+    y = file.operator("ELU", [file.operator("DEQUANTIZE", [q], [file.tensor((1, FRAMES, 1, 4))])],
+                      [file.tensor((1, FRAMES, 1, 4))])  # fmt: skip
+    file.ends([x], [y])
+    path.write_bytes(file.bytes())
+    signal = rng.uniform(-5, 5, (FRAMES, 4)).astype(np.float32)
+    rounded = np.rint(signal * np.float32(20)) * np.float32(0.05)
+    wanted = np.where(rounded > 0, rounded, np.expm1(rounded))
+    np.testing.assert_allclose(wl.load(path)(signal), wanted, atol=1e-6)
+
+
 def test_unsigned_bytes_at_the_end(path, rng):
     row = Row(rng).conv(4, 3)
     row.then("LOGISTIC", made=row.made(row.shape, 1 / 256, -128))

@@ -13,6 +13,7 @@ from typing import Any
 
 import numpy as np
 
+from wavenetlite.formats import tflite_elu, tflite_norms
 from wavenetlite.formats.format import UnsupportedError
 from wavenetlite.formats.onnx_activations import Unfinished, finish
 from wavenetlite.formats.onnx_constants import plain
@@ -24,9 +25,10 @@ from wavenetlite.formats.tflite_axes import Repeated, Window
 from wavenetlite.formats.tflite_blocks import Blocked, batch_to_space, defer
 from wavenetlite.formats.tflite_builder import TfliteBuilder
 from wavenetlite.formats.tflite_constants import FOLDED, fold
+from wavenetlite.formats.tflite_elu import Curve
 from wavenetlite.formats.tflite_file import Graph, Tensor, TfliteFile
 from wavenetlite.formats.tflite_integers import INTEGER_OPERATORS, dequantised, quantised, quantization
-from wavenetlite.formats.tflite_norms import Statistic, begin, begins, go_on
+from wavenetlite.formats.tflite_norms import Statistic
 from wavenetlite.formats.tflite_operators import OPERATORS, Operator
 from wavenetlite.formats.tflite_states import Handle, State, Variables
 from wavenetlite.graph import MOST_CHANNELS
@@ -158,13 +160,15 @@ def run(net: TfliteBuilder, node: OnnxNode, inputs: list[Any]) -> Any:
         return row_of(INTEGER_OPERATORS, node, "with integers")(net, node, inputs)
     inputs = [meant(net, name, value) for name, value in zip(node.inputs, inputs, strict=True)]
     if any(isinstance(value, Statistic) for value in inputs):
-        return go_on(net, node, inputs)
+        return tflite_norms.go_on(net, node, inputs)
+    if any(isinstance(value, Curve) for value in inputs):
+        return tflite_elu.go_on(net, node, inputs)
     if any(isinstance(value, Unfinished) for value in inputs):
         return finish(net, replace(node, kind=ARITHMETIC.get(node.kind, node.kind)), inputs)
     if all(isinstance(value, np.ndarray | None) for value in inputs):
         return folded(net, node, inputs)
-    if begins(node, inputs):
-        return begin(net, node, inputs)
+    if tflite_norms.begins(node, inputs):
+        return tflite_norms.begin(net, node, inputs)
     return row_of(OPERATORS, node, "here")(net, node, inputs)
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
+from wavenetlite.formats import tflite_elu
 from wavenetlite.formats.onnx_file import OnnxNode
 from wavenetlite.formats.tflite_arithmetic import (
     ACTIVATIONS,
@@ -61,9 +62,11 @@ OPERATORS: dict[str, Operator] = {
     "CONV_2D": conv_2d,
     "DEPTHWISE_CONV_2D": depthwise_conv_2d,
     "DEQUANTIZE": identity,
+    "EXP": tflite_elu.begin,
     "EXPAND_DIMS": expand_dims,
     "FULLY_CONNECTED": fully_connected,
     "GATHER": gather,
+    "GREATER": tflite_elu.begin,
     "MAX_POOL_2D": max_pool,
     "NEG": negative,
     "PRELU": prelu,
