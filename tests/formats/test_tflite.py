@@ -252,6 +252,15 @@ def test_average_pool_and_repeated_frames(path, rng):
     agrees(path, row.file(), rng)
 
 
+def test_repeated_frames_in_rows(path, rng):
+    """The converter leaves out the shape between UpSampling1D and Dense."""
+    row = Row(rng)
+    row.then("RESHAPE", row.constant(ints(1, FRAMES, 1, CHANNELS)), shape=(1, FRAMES, 1, CHANNELS))
+    row.then("TILE", row.constant(ints(1, 1, 2, 1)), shape=(1, FRAMES, 2, CHANNELS))
+    row.then("RESHAPE", row.constant(ints(2 * FRAMES, CHANNELS)), shape=(2 * FRAMES, CHANNELS))
+    agrees(path, row.then("FULLY_CONNECTED", row.weights(5, CHANNELS), shape=(2 * FRAMES, 5)).file(), rng)
+
+
 def test_a_matrix_over_all_frames(path, rng):
     """Flatten and Dense: for each frame, of as many frames as the model has."""
     row = Row(rng).conv(4, 3, padding=1)
@@ -347,6 +356,8 @@ REFUSED = {
     "no part of a layer normalisation": lambda row: row.then(
         "MEAN", row.constant(ints(3)), shape=(1, 1, FRAMES, 1), keep_dims=True).then("TANH"),
     "gives the shape [1, 8, 9]": lambda row: row.then("RESHAPE", row.constant(ints(1, 8, 9)), shape=(1, 8, 9)),
+    "reads 't1' of int4, which is neither": lambda row: row.conv(4, 3, weight=row.tensor(
+        (4, 1, 3, CHANNELS), "int4", data=np.zeros(18, np.uint8))),
     "has the fused activation 4": lambda row: row.then("ADD", row.weights(CHANNELS), activation=4),
     "goes backward over the axis time": lambda row: row.then(
         "STRIDED_SLICE", *(row.constant(ints(*one)) for one in ((0, 0, -1, 0), (0,) * 4, (1, 1, -1, 1))),

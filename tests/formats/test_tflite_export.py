@@ -1,5 +1,7 @@
 """Networks of integers written as TFLite files: read back, and run call by call by LiteRT and TensorFlow Lite Micro."""
 
+import json
+
 import numpy as np
 import pytest
 from litert_running import scores
@@ -17,9 +19,17 @@ ESPHOME = {
 """The operators that ESPHome registers."""
 
 
-def conv(channels, out, kernel_size, *, low=-128, seed=0, rule="single", **options):
+def conv(channels, out, kernel_size, *, low=-128, seed=0, rule="single", zero_point=0, **options):
     layer = nn.IntegerConv1d(
-        channels, out, kernel_size, input_scale=0.05, output_scale=0.05, low=low, rounding=rule, **options
+        channels,
+        out,
+        kernel_size,
+        input_scale=0.05,
+        output_scale=0.05,
+        low=low,
+        rounding=rule,
+        input_zero_point=zero_point,
+        **options,
     )
     rng = np.random.default_rng(seed)
     shapes = layer.parameter_shapes()
@@ -139,3 +149,53 @@ def test_what_such_a_file_cannot_hold(path, reason):
 def test_frames_of_a_call(path):
     with pytest.raises(wl.ParameterError, match="frames=4 must be a multiple of 3, the network's frame period"):
         wl.formats.save(word("single"), path, frames=4)
+
+
+# Wake words of ESPHome
+
+
+def wake_word(out=1):
+    return wl.Sequential([
+        nn.Quantize(40, 0.05, -128), conv(40, 8, 5, stride=3, padding=(2, 0), low=0, zero_point=-128),
+        conv(8, out, 4, seed=1), sigmoid(out), nn.Dequantize(out, 1 / 256, -128),
+    ])  # fmt: skip
+
+
+ABOUT = {"wake_word": "Hello", "probability_cutoff": 0.9}
+
+
+def test_a_wake_word_and_its_manifest(path):
+    model = wake_word()
+    wl.formats.save_wake_word(model, path, **ABOUT, author="A", trained_languages=["en", "nl"], sliding_window_size=7)
+    manifest = json.loads(path.with_suffix(".json").read_text())
+    micro = manifest.pop("micro")
+    assert manifest == {"type": "micro", "wake_word": "Hello", "author": "A", "website": "", "model": "m.tflite",
+                        "trained_languages": ["en", "nl"], "version": 2}  # fmt: skip
+    assert (micro["probability_cutoff"], micro["feature_step_size"], micro["sliding_window_size"]) == (0.9, 10, 7)
+    x = np.random.default_rng(0).uniform(0, 26, (60, 40)).astype(np.float32)
+    np.testing.assert_array_equal(wl.load(path)(x), model(x))
+    runtime = pytest.importorskip(
+        "tflite_micro.python.tflite_micro.runtime", reason="TensorFlow Lite Micro is not installed"
+    )
+    runtime.Interpreter.from_file(str(path), arena_size=micro["tensor_arena_size"])
+
+
+@pytest.mark.parametrize(
+    ("options", "reason"),
+    [({"wake_word": " "}, "wake_word=' ' must not be empty"), ({"author": 3}, "author=3 must be a string"),
+     ({"probability_cutoff": 1.5}, "probability_cutoff=1.5 must be between 0 and 1"),
+     ({"sliding_window_size": 0}, "sliding_window_size=0 must be")],
+)  # fmt: skip
+def test_options_of_wake_words(path, options, reason):
+    with pytest.raises(wl.ParameterError, match=reason):
+        wl.formats.save_wake_word(wake_word(), path, **ABOUT | options)
+    assert not list(path.parent.iterdir())
+
+
+def test_what_is_no_wake_word(path):
+    with pytest.raises(wl.ParameterError, match="must give one probability at each call"):
+        wl.formats.save_wake_word(wake_word(2), path, **ABOUT)
+    with pytest.raises(wl.ParameterError, match="reads 5 channels; a wake word must read 40 features"):
+        wl.formats.save_wake_word(word("single"), path, **ABOUT)
+    with pytest.raises(wl.ParameterError, match=r"must end in \.tflite"):
+        wl.formats.save_wake_word(wake_word(), path.with_suffix(".json"), **ABOUT)

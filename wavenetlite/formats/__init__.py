@@ -48,6 +48,13 @@ END_BYTES = 2**16
 __all__ = ["FORMATS", "Format", "load", "recognise", "save"]
 
 
+def __getattr__(name: str) -> Any:
+    """`save_wake_word`, which is imported when first named."""
+    if name == "save_wake_word":
+        return import_module(f"{__name__}.micro_wake_word").save_wake_word
+    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+
+
 def load(path: str | os.PathLike[str], *, format: str | None = None, **options: Any) -> Model:
     """The model or the classifier in a file of any known format. Nothing is unpickled; no code comes from a file.
 

@@ -54,12 +54,17 @@ class Repeated:
 
 def reshape(net: TfliteBuilder, node: OnnxNode, inputs: list[Any]) -> Signal | Window:
     wanted = integers_in(inputs[1]) if len(inputs) > 1 else node.attributes["shape"].tolist()
-    value = inputs[0]
-    if isinstance(value, Repeated):
-        return one_after_the_other(net, node, value, wanted)
+    if isinstance(inputs[0], Repeated):
+        signal = one_after_the_other(net, node, inputs[0])
+        return reshaped(net, signal, [net.size(signal, axis) for axis in signal.axes], wanted)
     signal = only_signal(inputs)
+    return reshaped(net, signal, net.sizes_in_file(node.inputs[0], signal.axes, signal), wanted)
+
+
+def reshaped(net: TfliteBuilder, signal: Signal, sizes: list[Any], wanted: list[Any]) -> Signal | Window:
+    """A tensor of these sizes in another shape: axes of one come and go, and some become one axis."""
     parts: list[tuple[str, Any]] = []
-    for axis, size in zip(signal.axes, net.sizes_in_file(node.inputs[0], signal.axes, signal), strict=True):
+    for axis, size in zip(signal.axes, sizes, strict=True):
         if axis == ROWS and wanted_rows(net, signal, wanted) is None:
             parts += [(BATCH, net.size(signal, BATCH)), (TIME, net.length(signal))]
         elif axis != ONE:
@@ -232,12 +237,9 @@ def tile(net: TfliteBuilder, node: OnnxNode, inputs: list[Any]) -> Repeated | Si
     return Repeated(signal, times[more[0]])
 
 
-def one_after_the_other(net: TfliteBuilder, node: OnnxNode, value: Repeated, wanted: list[Any]) -> Signal:
+def one_after_the_other(net: TfliteBuilder, node: OnnxNode, value: Repeated) -> Signal:
     """The frames of a tensor, each several times, as frames."""
     signal = net.settled(value.signal)
     axes = list(signal.axes)
     del axes[axes.index(TIME) + 1]
-    sizes = [net.size(signal, axis) * (value.factor if axis == TIME else 1) for axis in axes]
-    if len(wanted) != len(axes) or any(size not in (-1, one) for size, one in zip(wanted, sizes, strict=True)):
-        raise UnsupportedError(f"gives the shape {wanted} to axes ({', '.join(value.signal.axes)})")
     return replace(net.layer(name_for(node), Upsample(value.factor), signal), axes=tuple(axes))

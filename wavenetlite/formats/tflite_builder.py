@@ -15,6 +15,7 @@ from wavenetlite.formats.format import UnsupportedError
 from wavenetlite.formats.onnx_builder import OnnxGraphBuilder, signal_in
 from wavenetlite.formats.onnx_file import OnnxGraph, OnnxNode
 from wavenetlite.formats.onnx_signal import BATCH, CHANNELS, ROWS, TIME, Axes, Signal
+from wavenetlite.formats.reading import shown
 from wavenetlite.formats.sizes import SIGNAL_LENGTH, Size
 from wavenetlite.formats.tflite_file import ACTIVATIONS, Graph, Tensor
 from wavenetlite.nn.integer import IntegerConv1d, Rounding
@@ -48,6 +49,12 @@ class TfliteBuilder(OnnxGraphBuilder):
         self.block, self.rounding = block, rounding
         constants = {one.name: one.data for one in file.tensors.values() if one.data is not None}
         super().__init__(OnnxGraph(file.nodes, constants, {}, file.outputs, 13), name, axes, sizes, stretched)
+
+    def value(self, name: str) -> Any:
+        if name not in self.values:
+            raise UnsupportedError(f"reads {shown(name)} of {self.about[name].type}, which is neither given by an "
+                                   "operator before it nor a constant of numbers that can be read")  # fmt: skip
+        return self.values[name]
 
     @property
     def signal_length(self) -> int | Size:
