@@ -34,8 +34,9 @@ def test_the_variable_forces_an_instruction_set(outputs, isa):
     assert outputs(isa)["isa"] == isa
 
 
-def test_avx2_and_avx512_give_the_same_bits(outputs):
-    avx2, avx512 = outputs("avx2"), outputs("avx512")
+@pytest.mark.parametrize("isa", ["avx512", "vnni"])
+def test_avx2_and_avx512_give_the_same_bits(outputs, isa):
+    avx2, avx512 = outputs("avx2"), outputs(isa)
     different = [name for name in avx2 if name != "isa" and avx2[name].tobytes() != avx512[name].tobytes()]
     assert avx2.keys() == avx512.keys()
     assert not different

@@ -1,7 +1,6 @@
 /* Vectors of integers, for integer.pxi.in: what the vector extension lacks, or what compilers make slow code of.
  *
- * iN has N lanes of 32 bits (simd.h). Products are of 16 bits, two side by side in a lane: pairs of neighbouring channels.
- * Everything is exact, and rounding to nearest is that of IEEE 754, so the results are the same on every machine.
+ * iN has N lanes of 32 bits (simd.h), in which two values of 16 bits or four bytes stand side by side. Everything is exact, and rounding to nearest is that of IEEE 754, so the results are the same on every machine.
  */
 #ifndef WAVENETLITE_INTEGERS_H
 #define WAVENETLITE_INTEGERS_H
@@ -15,12 +14,6 @@
     WNL_INLINE i##N iload##N(const int32_t *p) { return *(const i##N##_any *)p; }                              \
     WNL_INLINE void istore##N(void *p, i##N a) { memcpy(p, &a, sizeof a); }                                    \
     WNL_INLINE f##N real##N(i##N a) { return __builtin_convertvector(a, f##N); }                               \
-    /* Two values of 16 bits in every lane. */                                                                 \
-    WNL_INLINE i##N repeated##N(const int16_t *p) {                                                                \
-        int32_t both;                                                                                          \
-        memcpy(&both, p, 4);                                                                                   \
-        return iset##N(both);                                                                                  \
-    }                                                                                                          \
     WNL_INLINE i##N truncated##N(f##N a) { return __builtin_convertvector(a, i##N); }                          \
     WNL_INLINE i##N right##N(i##N a, int bits) { return a >> bits; }                                           \
     WNL_INLINE i##N shifted##N(i##N a, i##N bits) { return a << bits; }                                        \
@@ -152,4 +145,61 @@ WNL_INLINE i4 pairs4(const int8_t *p) {
 WNL_INLINE i4 nearest4(f4 a) { return (i4)(a + 12582912.0f) - 0x4b400000; }
 WNL_INLINE i4 dot4(i4 sum, i4 a, i4 b) { return sum + (a << 16 >> 16) * (b << 16 >> 16) + (a >> 16) * (b >> 16); }
 #endif
+
+/* Units: UNIT channels of a row in a lane of 32 bits, as many weights, and the sum of their products. */
+#if defined(__AVX512VNNI__)
+/* That instruction takes bytes without a sign: x + 128. What that adds is taken from the bias (kernels.pack_integers). */
+#define UNIT 4
+WNL_INLINE i16 weights16(const int8_t *p) { return (i16)_mm512_loadu_si512(p); }
+WNL_INLINE i16 units16(const int8_t *p) { return weights16(p) ^ iset16((int32_t)0x80808080u); }
+WNL_INLINE i16 dot_units16(i16 sum, i16 x, i16 w) {
+    return (i16)_mm512_dpbusd_epi32((__m512i)sum, (__m512i)x, (__m512i)w);
+}
+#elif defined(WAVENETLITE_DEBUG) && defined(__AVX2__) && !defined(__AVX512F__)
+/* The same layout by other instructions, so that it is tested where that one is not. */
+#define UNIT 4
+WNL_INLINE i8 weights8(const int8_t *p) { return (i8)_mm256_loadu_si256((const __m256i *)p); }
+WNL_INLINE i8 units8(const int8_t *p) { return weights8(p) ^ iset8((int32_t)0x80808080u); }
+WNL_INLINE i8 dot_units8(i8 sum, i8 x, i8 w) {
+    __m256i low = _mm256_and_si256((__m256i)x, _mm256_set1_epi16(0xff)), high = _mm256_srli_epi16((__m256i)x, 8);
+    i8 even = (i8)_mm256_srai_epi16(_mm256_slli_epi16((__m256i)w, 8), 8), odd = (i8)_mm256_srai_epi16((__m256i)w, 8);
+    return dot8(dot8(sum, (i8)low, even), (i8)high, odd);
+}
+#else
+#define UNIT 2
+#define units4 pairs4
+#define units8 pairs8
+#define units16 pairs16
+#define weights4 pairs4
+#define weights8 pairs8
+#define weights16 pairs16
+#define dot_units4 dot4
+#define dot_units8 dot8
+#define dot_units16 dot16
+#endif
+
+/* Values of a table for 32 bytes. A shuffle picks one of 16 values by the low half of a byte, and gives zero if its sign is
+ * set. The 16 parts of the table are stored as differences (xor) from the part before, the first of each sign as it is: for
+ * x >= 0, part k is added if x - 16 k >= 0, and likewise for the others, which lie 128 higher. */
+#if defined(__AVX2__)
+#define LOOK_UP 32
+WNL_INLINE __m256i look_up_half(const int8_t *parts, __m256i x) {
+    __m256i y = _mm256_setzero_si256();
+    for (int k = 0; k < 8; k++) {
+        __m256i part = _mm256_broadcastsi128_si256(_mm_loadu_si128((const __m128i *)(parts + 16 * k)));
+        y = _mm256_xor_si256(y, _mm256_shuffle_epi8(part, x));
+        x = _mm256_sub_epi8(x, _mm256_set1_epi8(16));
+    }
+    return y;
+}
+WNL_INLINE void look_up_vector(const int8_t *parts, const int8_t *p, int8_t *out) {
+    __m256i x = _mm256_loadu_si256((const __m256i *)p);
+    __m256i below = look_up_half(parts, _mm256_xor_si256(x, _mm256_set1_epi8(-128)));
+    _mm256_storeu_si256((__m256i *)out, _mm256_blendv_epi8(look_up_half(parts + 128, x), below, x));
+}
+#else
+#define LOOK_UP 0
+WNL_INLINE void look_up_vector(const int8_t *parts, const int8_t *p, int8_t *out) { (void)parts, (void)p, (void)out; }
+#endif
+
 #endif

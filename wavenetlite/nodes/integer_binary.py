@@ -8,8 +8,8 @@ from typing import ClassVar
 
 from wavenetlite.graph import Edge, IntegerCall, Node, Quantization, aligned, clock_after
 from wavenetlite.kernels import LANES
-from wavenetlite.kernels.rescaling import add_constants, rescaling_tables
 from wavenetlite.nodes.integers import Integers, given_to, row_sizes
+from wavenetlite.nodes.rescaling import add_constants, rescaling_tables
 from wavenetlite.support.errors import ParameterError
 
 

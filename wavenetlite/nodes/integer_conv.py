@@ -9,10 +9,10 @@ import numpy as np
 import numpy.typing as npt
 
 from wavenetlite.graph import IntegerCall, Quantization
-from wavenetlite.kernels.pack_integers import folded_bias, pack_integer_conv, pack_integer_depthwise
-from wavenetlite.kernels.rescaling import filled, rescaling_tables
+from wavenetlite.kernels.pack_integers import Bytes, pack_integer_conv, pack_integer_depthwise
 from wavenetlite.nodes.conv import Conv
 from wavenetlite.nodes.integers import Integers, given_to, row_sizes
+from wavenetlite.nodes.rescaling import rescaling_tables
 from wavenetlite.support.arrays import Floats
 from wavenetlite.support.errors import ParameterError
 
@@ -39,13 +39,29 @@ class IntegerConv(Integers, Conv):
         if not (self.weight_scale > 0).all():
             raise ParameterError(f"weight_scale has {self.weight_scale.min()}; it must be positive")
         bias = folded_bias(weight, np.asarray(self.biases[0]), given.zero_point)
-        packed = pack_integer_depthwise(weight) if self.depthwise else pack_integer_conv(weight, self.groups[0])
+        if self.depthwise:
+            packed = pack_integer_depthwise(weight, bias)
+        else:
+            packed = pack_integer_conv(weight, self.groups[0], bias)
         tables = rescaling_tables(self.rounding, given.scale, self.weight_scale, self.output.scale, packed.channels)
         return IntegerCall(
             self.channels,
             "integer_depthwise" if self.depthwise else "integer_conv",
             sizes=(*row_sizes(self.output, self.rounding, self.low, self.high), *packed.sizes),
-            arrays=[packed.weights, filled(bias, packed.channels, np.int32), *tables],
+            arrays=[packed.weights, packed.bias, *tables],
             scratch_at_least=packed.scratch,
             multiply_adds=weight.size,
         )
+
+
+def folded_bias(weight: Bytes, bias: npt.NDArray[np.int32], zero_point: int) -> npt.NDArray[np.int64]:
+    """The bias of ``sum(w * (q - zero_point))`` as a sum of w * q, which must fit into 32 bits whatever q is."""
+    flat = weight.reshape(len(weight), -1).astype(np.int64)
+    folded: npt.NDArray[np.int64] = bias - zero_point * flat.sum(axis=1)
+    most = np.abs(folded) + 128 * np.abs(flat).sum(axis=1)
+    if most.max() >= 2**31:
+        channel = int(most.argmax())
+        raise ParameterError(
+            f"bias and weights of output channel {channel} may add up to {most[channel]}; that must be below 2**31"
+        )
+    return folded

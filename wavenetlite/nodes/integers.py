@@ -10,7 +10,7 @@ import numpy as np
 from wavenetlite.graph import HIGHEST, LOWEST, Edge, IntegerCall, Node, OnnxBuilder, Quantization, ScriptBuilder
 from wavenetlite.graph.batch import BatchContext, BatchStep
 from wavenetlite.kernels import LANES
-from wavenetlite.kernels.rescaling import RULES
+from wavenetlite.nodes.rescaling import RULES
 from wavenetlite.support.errors import ParameterError
 
 

@@ -11,8 +11,8 @@ import numpy as np
 import numpy.typing as npt
 
 from wavenetlite.graph import HIGHEST, LOWEST, Edge, IntegerCall, Node, Quantization
-from wavenetlite.kernels.rescaling import requantized
 from wavenetlite.nodes.integers import Integers
+from wavenetlite.nodes.rescaling import requantized
 from wavenetlite.support.errors import ParameterError
 
 Table = npt.NDArray[np.int8]
@@ -28,7 +28,15 @@ class LookUp(Integers, Node):
     table: npt.NDArray[Any]
 
     def call(self) -> IntegerCall:
-        return IntegerCall(self.channels, "look_up", (4 * self.row_floats,), [self.table])
+        return IntegerCall(self.channels, "look_up", (4 * self.row_floats,), [self.table, differences(self.table)])
+
+
+def differences(table: Table) -> Table:
+    """The table in parts of 16 values, each as its difference from the one before; see integers.h."""
+    halves = np.asarray(table, np.int8).reshape(2, 8, 16)
+    parts: Table = halves.copy()
+    parts[:, 1:] ^= halves[:, :-1]
+    return parts
 
 
 def look_up(x: Node, output: Quantization, table: npt.NDArray[Any]) -> Node:
