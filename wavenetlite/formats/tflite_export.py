@@ -17,8 +17,8 @@ from wavenetlite import nodes
 from wavenetlite.formats.tflite_integers import LIMITS, between
 from wavenetlite.formats.tflite_writer import TfliteWriter
 from wavenetlite.graph import HIGHEST, LOWEST, Edge, Node, Quantization, topological_order
-from wavenetlite.kernels.rescaling import RULES, requantized
 from wavenetlite.nn.module import Module
+from wavenetlite.nodes.rescaling import RULES, requantized
 from wavenetlite.support.errors import ParameterError
 
 VALID = 1

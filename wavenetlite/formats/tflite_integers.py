@@ -23,7 +23,6 @@ from wavenetlite.formats.tflite_convolutions import pool_kernel, rows, window_op
 from wavenetlite.formats.tflite_file import ACTIVATIONS, Tensor
 from wavenetlite.formats.tflite_operators import OPERATORS, Operator
 from wavenetlite.graph import HIGHEST, LOWEST, Quantization
-from wavenetlite.kernels.rescaling import requantized
 from wavenetlite.nn.integer import (
     Dequantize,
     IntegerAdd,
@@ -37,6 +36,7 @@ from wavenetlite.nn.integer import (
     Requantize,
 )
 from wavenetlite.nn.module import Module
+from wavenetlite.nodes.rescaling import requantized
 
 BYTES = {"int8": 0, "uint8": 128}
 """Types of activations, and how far their zero points are from ours."""
