@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import replace
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 
@@ -29,6 +29,7 @@ from wavenetlite.nn.integer import (
     IntegerAvgPool1d,
     IntegerConcat,
     IntegerConv1d,
+    IntegerCumulativePool,
     IntegerLookup,
     IntegerMaxPool1d,
     IntegerMultiply,
@@ -318,33 +319,43 @@ def constant(net: TfliteBuilder, node: OnnxNode, signal: Signal, values: Any, te
     return net.layer(f"{name_for(node)}_constant", layer, signal)
 
 
-def mean(net: TfliteBuilder, node: OnnxNode, inputs: list[Any]) -> Signal:
-    """MEAN over a number of frames that is known: a convolution with equal weights."""
+def reduce(net: TfliteBuilder, node: OnnxNode, inputs: list[Any]) -> Signal:
+    """MEAN and REDUCE_MAX over time: of the signal so far; of a call's frames, the mean of all of them."""
     signal, numbers = signal_in(inputs), [int(one) for one in integers_in(inputs[1])]
     over = {signal.axis(number) for number in numbers}
     if TIME not in over or over - {TIME, ONE}:
         raise UnsupportedError(f"goes over the axes {', '.join(sorted(over))}; with integers it must go over time")
-    frames = net.sizes_in_file(node.inputs[0], signal.axes, signal)[signal.axes.index(TIME)]
-    if not isinstance(frames, int):
-        raise UnsupportedError("takes the mean of all frames, as integers, of a signal whose length is not known: pass "
-                               "frames=...")  # fmt: skip
+    gone = {one % len(signal.axes) for one in numbers}
+    if net.block is not None:
+        made = mean_of_call(net, node, signal)
+        gone.remove(signal.axes.index(TIME))
+    else:
+        kind: Literal["max", "mean"] = "mean" if node.kind == "MEAN" else "max"
+        layer = IntegerCumulativePool(signal.channels, kind, **from_to(given_to(signal), output_of(net, node)),
+                                      rounding=net.rounding)  # fmt: skip
+        made = net.layer(name_for(node), layer, net.settled(signal))
+    keep = bool(node.attributes["keep_dims"])
+    axes = [ONE if at in gone else axis for at, axis in enumerate(signal.axes) if keep or at not in gone]
+    return replace(made, axes=tuple(axes))
+
+
+def mean_of_call(net: TfliteBuilder, node: OnnxNode, signal: Signal) -> Signal:
+    """The mean of a call's frames, as a convolution with equal weights."""
+    if node.kind != "MEAN":
+        raise UnsupportedError("takes the maximum of a call's frames otherwise than by MAX_POOL_2D")
+    frames = net.about[node.inputs[0]].static_shape[signal.axes.index(TIME)]
     if signal.tail > 0 or signal.excess or not 0 <= signal.lead < frames:
         signal = net.settled(signal)
     net.spend(signal.channels * frames)
     layer = IntegerConv1d(
         signal.channels, signal.channels, frames, groups=signal.channels, padding=(signal.lead, 0),
-        stride=1 if net.block is None else net.frames_per_call(signal), rounding=net.rounding,
-        **from_to(given_to(signal), output_of(net, node)),
+        stride=net.frames_per_call(signal), rounding=net.rounding, **from_to(given_to(signal), output_of(net, node)),
     )  # fmt: skip
     layer.load_state_dict({
         "weight": np.ones((signal.channels, 1, frames), np.int8), "bias": np.zeros(signal.channels, np.int32),
         "weight_scale": np.full(signal.channels, 1 / frames, np.float32),
     })  # fmt: skip
-    made = net.layer(name_for(node), layer, signal)
-    keep, time = bool(node.attributes["keep_dims"]), TIME if net.block is not None else ONE
-    gone = {one % len(signal.axes) for one in numbers}
-    return replace(made, axes=tuple(time if axis == TIME else axis for at, axis in enumerate(signal.axes)
-                                    if keep or at not in gone or (axis == TIME and net.block is not None)))  # fmt: skip
+    return net.layer(name_for(node), layer, signal)
 
 
 def softmax(net: TfliteBuilder, node: OnnxNode, inputs: list[Any]) -> Signal:
@@ -387,7 +398,8 @@ INTEGER_OPERATORS: dict[str, Operator] = {
     "DEQUANTIZE": dequantize,
     "FULLY_CONNECTED": fully_connected,
     "LEAKY_RELU": leaky_relu,
-    "MEAN": mean,
+    "MEAN": reduce,
+    "REDUCE_MAX": reduce,
     "SOFTMAX": softmax,
     "QUANTIZE": quantize,
 }

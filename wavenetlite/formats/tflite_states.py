@@ -94,7 +94,7 @@ class Variables:
             raise UnsupportedError("puts a variable before something else than the frames of a signal")
         if state.name in self.joined:
             raise UnsupportedError(f"reads the variable {shown(state.name)} a second time")
-        if state.tensor.data is None or not is_zero(state.tensor):
+        if not is_zero(state.tensor, net.about[node.inputs[0]]):
             raise UnsupportedError(f"reads the variable {shown(state.name)}, which does not begin with zeros")
         frames = state.tensor.static_shape[axis % len(signal.axes)]
         made = net.padded(signal, frames - state.first, 0)
@@ -140,8 +140,10 @@ def without_first(node: OnnxNode, inputs: list[Any]) -> State:
     return state
 
 
-def is_zero(tensor: Tensor) -> bool:
-    return not tensor.dequantised().any()
+def is_zero(tensor: Tensor, read_as: Tensor) -> bool:
+    """Whether a constant stands for zeros, where the graph that reads it says what its integers stand for."""
+    point = int(read_as.zero_point[0]) if read_as.quantised else 0
+    return tensor.data is not None and bool((tensor.data == point).all())
 
 
 def assigned(graph: Graph) -> dict[str, Tensor]:
