@@ -4,7 +4,18 @@ import mutated_models
 import pytest
 
 MISSING = {"keras": "h5py", "h5": "h5py", "pt": "torch", "pt before 1.6": "torch"}
-KINDS = [*mutated_models.TEXT, "own", "classifier", "locuslab", "onnx", *MISSING, *mutated_models.SNAPSHOTS]
+KINDS = [
+    *mutated_models.TEXT,
+    "own",
+    "classifier",
+    "locuslab",
+    "onnx",
+    "tflite",
+    "tflite with state",
+    "tflite of integers",
+    *MISSING,
+    *mutated_models.SNAPSHOTS,
+]
 
 
 @pytest.fixture(scope="module")

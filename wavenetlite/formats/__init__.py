@@ -22,7 +22,7 @@ from wavenetlite.support.errors import ArrayTypeError, ModelFileError, Parameter
 
 MODULES = {
     "wavenetlite": "own", "nam": "nam", "rtneural": "rtneural", "script": "script", "c": "c_export", "onnx": "onnx",
-    "locuslab": "locuslab", "wekws": "wekws", "pytorch-tcn": "pytorch_tcn", "keras": "keras",
+    "locuslab": "locuslab", "wekws": "wekws", "pytorch-tcn": "pytorch_tcn", "keras": "keras", "tflite": "tflite",
 }  # fmt: skip
 """Where the formats are defined, in the order in which they are asked whether a file is theirs."""
 
@@ -46,6 +46,13 @@ FORMATS = Formats()
 END_BYTES = 2**16
 
 __all__ = ["FORMATS", "Format", "load", "recognise", "save"]
+
+
+def __getattr__(name: str) -> Any:
+    """`save_wake_word`, which is imported when first named."""
+    if name == "save_wake_word":
+        return import_module(f"{__name__}.micro_wake_word").save_wake_word
+    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
 
 
 def load(path: str | os.PathLike[str], *, format: str | None = None, **options: Any) -> Model:

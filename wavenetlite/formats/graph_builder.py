@@ -13,6 +13,7 @@ from wavenetlite.formats.format import UnsupportedError
 from wavenetlite.formats.sizes import SIGNAL_LENGTH, Size, least, most
 from wavenetlite.graph import Node
 from wavenetlite.nn.graph import INPUT, JOINS, MOST_NODES, Graph
+from wavenetlite.nn.integer import IntegerJoin
 from wavenetlite.nn.module import Module
 
 NOTHING: Mapping[Node, int] = {}
@@ -48,7 +49,7 @@ class GraphBuilder:
         read = [self.nodes[one] for one in inputs]
         if isinstance(layer, Module):
             self.spend(sum(math.prod(shape) for shape in layer.all_parameter_shapes().values()))
-            node = layer.connect(read[0])
+            node = layer.join(read) if isinstance(layer, IntegerJoin) else layer.connect(read[0])
         else:
             node = JOINS[layer](*read)
         if len(self.entries) == MOST_NODES:

@@ -87,7 +87,7 @@ def sliced(
         if step != 1:
             raise UnsupportedError(f"takes every {step}th channel")
         part = Slice(before, signal.channels - after - before)
-        return net.frame_by_frame(name_for(node), part, signal) if before or after else signal
+        return net.layer(name_for(node), part, signal).pending_as(signal) if before or after else signal
     if axis == TIME:
         signal = net.padded(signal, -before, -after)
         return signal if step == 1 else net.one_hot(net.settled(signal), 0, (0, 0), step)
@@ -108,7 +108,8 @@ def split(net: OnnxGraphBuilder, node: OnnxNode, inputs: list[Any]) -> list[Sign
     firsts = [sum(sizes[:index]) for index in range(count)]
     parts = [Slice(first, size) for first, size in zip(firsts, sizes, strict=True)]
     return [
-        net.frame_by_frame(name or name_for(node), part, signal) for name, part in zip(node.outputs, parts, strict=True)
+        net.layer(name or name_for(node), part, signal).pending_as(signal)
+        for name, part in zip(node.outputs, parts, strict=True)
     ]
 
 

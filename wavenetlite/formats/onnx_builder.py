@@ -193,7 +193,7 @@ class OnnxGraphBuilder(GraphBuilder):
 
     # Several signals
 
-    def joined(self, node: OnnxNode, kind: str, signals: list[Signal]) -> Signal:
+    def joined(self, node: OnnxNode, kind: Module | str, signals: list[Signal]) -> Signal:
         """A sum, product or concatenation."""
         longest = max(signals, key=lambda one: len(one.axes))
         signals, tail, excess = self.aligned(signals)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from typing import Any
 
@@ -14,14 +14,32 @@ from wavenetlite.formats.format import UnsupportedError
 from wavenetlite.formats.onnx_builder import OnnxGraphBuilder, name_for, signal_in
 from wavenetlite.formats.onnx_file import OnnxNode
 from wavenetlite.formats.onnx_signal import CHANNELS, TIME, Signal, floats, optional_floats
+from wavenetlite.nn.module import Module
 from wavenetlite.nn.pointwise import Upsample
-from wavenetlite.support.arrays import Floats
+
+Window = tuple[int, int, tuple[int, int]]
+"""Stride, dilation, and the zeros before and after the signal."""
 
 
 def conv(net: OnnxGraphBuilder, node: OnnxNode, inputs: list[Any]) -> Signal:
     signal, bias = signal_in(inputs), optional_floats(node.given(inputs, 2))
-    weight, (stride, dilation, (left, right)) = over_time(node, signal, floats(inputs[1]))
-    reach = (weight.shape[2] - 1) * dilation
+    weight, window = over_time(node, signal, floats(inputs[1]))
+    stride, dilation, _ = window
+
+    def make(padding: tuple[int, int]) -> Module:
+        return layers.conv1d(weight, bias, groups=node.attributes.get("group", 1), stride=stride, dilation=dilation,
+                             padding=padding)  # fmt: skip
+
+    return convolved(net, node, signal, weight.shape[2], window, make)
+
+
+def convolved(
+    net: OnnxGraphBuilder, node: OnnxNode, signal: Signal, kernel_size: int, window: Window,
+    make: Callable[[tuple[int, int]], Module],
+) -> Signal:  # fmt: skip
+    """A layer that reads a window of frames; ``make(padding)`` makes it."""
+    stride, dilation, (left, right) = window
+    reach = (kernel_size - 1) * dilation
     if left or right:
         net.not_in_blocks("puts zeros around the signal")
     if (
@@ -35,16 +53,14 @@ def conv(net: OnnxGraphBuilder, node: OnnxNode, inputs: list[Any]) -> Signal:
     if excess and stride > 1:
         raise UnsupportedError(f"has {excess} frames of padding more than its kernel reaches over, and stride={stride}")
     more = net.stretched.get(node.outputs[0], 0)
-    layer = layers.conv1d(weight, bias, groups=node.attributes.get("group", 1), stride=stride, dilation=dilation,
-                          padding=(before, after - excess + more))  # fmt: skip
-    made = net.layer(name_for(node, 1), layer, signal)
+    made = net.layer(name_for(node, 1), make((before, after - excess + more)), signal)
     net.convolutions[made.name] = node.outputs[0]
     if more:
         net.fewer[made.node] = more
     return replace(made, excess=excess)
 
 
-def over_time(node: OnnxNode, signal: Signal, weight: Floats) -> tuple[Floats, tuple[int, int, tuple[int, int]]]:
+def over_time(node: OnnxNode, signal: Signal, weight: np.ndarray) -> tuple[np.ndarray, Window]:
     """Weight (out, in, kernel), stride, dilation and padding of a convolution over time; other axes are ones."""
     axes = signal.axes[2:]
     if len(signal.axes) < 3 or signal.axes[1] != CHANNELS or axes.count(TIME) != 1 or weight.ndim != 2 + len(axes):

@@ -127,7 +127,11 @@ def makes_sense(axes: Axes, sizes: Sequence[int | str]) -> bool:
 class Importer:
     """Goes through the nodes of a graph and notes a layer for each."""
 
-    def __init__(self, file: OnnxGraph, name: str, axes: Axes, sizes: Sequence[int | str]) -> None:
+    net: OnnxGraphBuilder
+    standard = "ONNX"
+    """What says what nodes are, for messages."""
+
+    def __init__(self, file: Any, name: str, axes: Axes, sizes: Sequence[int | str]) -> None:
         self.file = file
         self.input = name
         self.about_input = name, axes, sizes
@@ -149,15 +153,14 @@ class Importer:
 
     def go_through(self) -> MisalignedError | None:
         """Take every node; what would help where one could not be taken, if something may."""
-        cache = Cache(self.caches) if self.caches else None
-        self.net = OnnxGraphBuilder(self.file, *self.about_input, self.stretched, cache)
-        self.net.values.update(self.caches)
         self.done, self.problem = 0, ""
         place = "its graph"
         try:
+            self.begin()
+            cache = self.net.cache
             for node in self.file.nodes:
                 place = node.place
-                for name, value in zip(node.outputs, outputs_of(self.net, node), strict=False):
+                for name, value in zip(node.outputs, self.outputs_of(node), strict=False):
                     self.net.set_value(name, value if cache is None else cache.as_elements(value))
                 self.done += 1
             place = "its outputs" if self.caches else f"output {self.file.outputs[0]!r}"
@@ -168,8 +171,17 @@ class Importer:
         except (UnsupportedError, ParameterError, ModelFileError) as error:
             self.problem = f"{place}: {error}"
         except Exception as error:  # a node that is no node of ONNX: it has no second input, its axes are no integers
-            self.problem = f"{place}: is not as ONNX has it ({type(error).__name__}: {error})"
+            self.problem = f"{place}: is not as {self.standard} has it ({type(error).__name__}: {error})"
         return None
+
+    def begin(self) -> None:
+        """Begin with an empty network."""
+        cache = Cache(self.caches) if self.caches else None
+        self.net = OnnxGraphBuilder(self.file, *self.about_input, self.stretched, cache)
+        self.net.values.update(self.caches)
+
+    def outputs_of(self, node: OnnxNode) -> Sequence[Any]:
+        return outputs_of(self.net, node)
 
     def finish(self) -> str:
         """The name of the output, which must be the last entry."""

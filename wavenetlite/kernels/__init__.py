@@ -43,8 +43,8 @@ def padded(channels: int) -> int:
 
 
 def isa() -> str:
-    """Name of the instruction set in use: ``"sse2"``, ``"avx2"``, ``"avx512"``, ``"vnni"`` (AVX-512 with it), ``"neon"``
-    or ``"generic"``.
+    """Name of the instruction set in use: ``"sse2"``, ``"avx2"``, ``"avx512"``, ``"vnni"`` (AVX-512 with VNNI),
+    ``"neon"`` or ``"generic"``.
 
     It is chosen at import from what the CPU offers; the environment variable ``WAVENETLITE_ISA`` forces one.
 

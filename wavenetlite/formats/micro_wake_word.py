@@ -1,0 +1,130 @@
+"""Wake words for ESPHome: a TFLite file, and the manifest beside it that says how its scores are decided on."""
+
+from __future__ import annotations
+
+import json
+import math
+import os
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+from wavenetlite.formats import tflite_export
+from wavenetlite.formats.format import Model, network_of
+from wavenetlite.formats.tflite_file import TfliteFile
+from wavenetlite.support.atomic_files import replacing
+from wavenetlite.support.checks import number, positive_int
+from wavenetlite.support.errors import ParameterError
+
+FEATURES = 40
+"""That ESPHome's front end gives for each step."""
+TENSOR_BYTES, OPERATOR_BYTES, ARENA_BYTES = 64, 192, 2048
+"""That TensorFlow Lite Micro takes for each tensor and operator besides their numbers, and for all; rather too many."""
+
+
+def save_wake_word(
+    model: Model,
+    path: str | os.PathLike[str],
+    *,
+    wake_word: str,
+    probability_cutoff: float,
+    sliding_window_size: int = 5,
+    feature_step_size: int = 10,
+    trained_languages: Sequence[str] = ("en",),
+    author: str = "",
+    website: str = "",
+    tensor_arena_size: int | None = None,
+    minimum_esphome_version: str = "2024.7.0",
+) -> None:
+    """Write a network of 8-bit integers as a wake word for ESPHome: ``path`` and, of that name, a manifest ``.json``.
+
+    Parameters
+    ----------
+    model
+        A network from 40 features of `MicroFrontend` to one probability, that :func:`wavenetlite.formats.save` can
+        write as TFLite.
+    path
+        Of the file; it must end in ``.tflite``.
+    wake_word, trained_languages, author, website
+        What users are told of it.
+    probability_cutoff
+        The word is detected where the mean of the last `sliding_window_size` probabilities is above this, 0 to 1.
+    feature_step_size
+        Milliseconds from one frame of features to the next.
+    tensor_arena_size
+        Bytes of memory that the model needs on the device; None: enough of them, by its tensors.
+    minimum_esphome_version
+        That can run it.
+
+    Raises
+    ------
+    ParameterError
+        The network is no such one, or an option is out of range; no file is changed.
+
+    Examples
+    --------
+    >>> import numpy as np, os, tempfile, wavenetlite as wl
+    >>> nn = wl.nn
+    >>> scales = {"input_scale": 0.1, "input_zero_point": -128, "output_scale": 0.1}
+    >>> net = wl.Sequential([
+    ...     nn.Quantize(40, 0.1, -128), nn.IntegerConv1d(40, 1, 5, stride=3, padding=(2, 0), **scales),
+    ...     nn.IntegerLookup(1, "sigmoid", input_scale=0.1, output_scale=1 / 256, output_zero_point=-128),
+    ...     nn.Dequantize(1, 1 / 256, -128)])
+    >>> with tempfile.TemporaryDirectory() as folder:
+    ...     path = os.path.join(folder, "hello.tflite")
+    ...     wl.formats.save_wake_word(net, path, wake_word="Hello", probability_cutoff=0.9)
+    ...     sorted(os.listdir(folder))
+    ['hello.json', 'hello.tflite']
+    """
+    target = Path(path)
+    if target.suffix.lower() != ".tflite":
+        raise ParameterError(f"path={os.fspath(path)!r} must end in .tflite")
+    if not 0 < number("probability_cutoff", probability_cutoff) < 1:
+        raise ParameterError(f"probability_cutoff={probability_cutoff} must be between 0 and 1")
+    for name, value in (("wake_word", wake_word), ("author", author), ("website", website)):
+        if not isinstance(value, str):
+            raise ParameterError(f"{name}={value!r} must be a string")
+    if not wake_word.strip():
+        raise ParameterError(f"wake_word={wake_word!r} must not be empty")
+    data = tflite_export.network_bytes(network_of(model), None)
+    check_ends(data)
+    arena = arena_size(data) if tensor_arena_size is None else positive_int("tensor_arena_size", tensor_arena_size)
+    manifest = {
+        "type": "micro", "wake_word": wake_word, "author": author, "website": website, "model": target.name,
+        "trained_languages": list(trained_languages), "version": 2,
+        "micro": {
+            "probability_cutoff": float(probability_cutoff),
+            "feature_step_size": positive_int("feature_step_size", feature_step_size),
+            "sliding_window_size": positive_int("sliding_window_size", sliding_window_size),
+            "tensor_arena_size": arena, "minimum_esphome_version": minimum_esphome_version,
+        },
+    }  # fmt: skip
+    text = json.dumps(manifest, indent=2, ensure_ascii=False) + "\n"
+    for where, content in ((target, data), (target.with_suffix(".json"), text.encode())):
+        with replacing(where) as file:
+            file.write(content)
+
+
+def ends(data: bytes) -> tuple[Any, Any]:
+    """The tensors of input and output of a file."""
+    graph = TfliteFile(data).main()
+    return graph.tensors[graph.inputs[0]], graph.tensors[graph.outputs[0]]
+
+
+def check_ends(data: bytes) -> None:
+    given, gives = ends(data)
+    if given.shape[-1] != FEATURES:
+        raise ParameterError(f"the model reads {given.shape[-1]} channels; a wake word must read {FEATURES} features")
+    if gives.shape != (1, 1) or gives.type != "uint8":
+        raise ParameterError("the model must give one probability at each call: a sigmoid of 1 channel with "
+                             "output_scale=1/256 and output_zero_point=-128, then a Dequantize")  # fmt: skip
+
+
+def arena_size(data: bytes) -> int:
+    """Bytes that are enough for all tensors of a file at once, and what is kept about them."""
+    file = TfliteFile(data)
+    graph, setter = file.graph(0), file.graph(1)
+    moved = [math.prod(one.shape) for one in graph.tensors.values() if one.data is None]
+    kept = [one.data.size for one in setter.tensors.values() if one.data is not None]
+    tensors, operators = len(graph.tensors) + len(setter.tensors), len(graph.nodes) + len(setter.nodes)
+    return sum(moved) + sum(kept) + TENSOR_BYTES * tensors + OPERATOR_BYTES * operators + ARENA_BYTES
