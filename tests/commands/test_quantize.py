@@ -77,7 +77,7 @@ def test_fine_tuning(run, corpus):
 
 
 @pytest.mark.parametrize(("words", "status", "said"), [
-    (["network.safetensors", "frames.npy", "--out", "small.safetensors", "--fine-tune", "1"], 1, "--fine-tune"),
+    (["network.safetensors", "frames.npy", "--out", "small.safetensors", "--fine-tune", "1"], 2, "--fine-tune"),
     (["network.safetensors", "network.safetensors", "--out", "small.safetensors"], 1, "must be a .npy file of frames"),
     (["network.safetensors", "none.npy", "--out", "small.safetensors"], 1, "none.npy"),
     (["network.safetensors", "frames.npy"], 2, "--out"),

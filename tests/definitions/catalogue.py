@@ -522,7 +522,15 @@ MODELS = {
 INTEGERS = {name: Case(*case) for name, case in INTEGER_NETWORKS.items()}
 
 FLOATS = LAYERS | BLOCKS | MODELS
-CATALOGUE = FLOATS | INTEGERS
+ROUNDED = {
+    "fake quantize": Case(lambda: nn.FakeQuantize(0.05, 3), 7),
+    "fake quantize of positive ones": Case(lambda: nn.FakeQuantize(0.01, -128), 18),
+    "fake quantized conv": Case(lambda: nn.FakeQuantizedConv1d(5, 9, 3, dilation=2), 5),
+    "fake quantized depthwise": Case(lambda: nn.FakeQuantizedConv1d(9, 9, 4, groups=9, stride=2, bias=False), 9),
+    "fake quantized conv2d": Case(lambda: nn.FakeQuantizedConv2d(2, 5, 3, bins=6, stride=(1, 2)), 12),
+}
+"""For training with the rounding of integers; they are not exported."""
+CATALOGUE = FLOATS | INTEGERS | ROUNDED
 
 IMAGES = [  # bins, maps in, maps out, kernel, stride, dilation
     (40, 1, 16, (5, 5), (2, 2), 1), (20, 16, 24, (3, 3), (2, 1), 2), (10, 24, 32, (3, 3), (2, 1), 1),

@@ -31,6 +31,15 @@ def one(in_channels, out_channels, kernel_size, **options):
     return lambda: network(in_channels, [layer], layer.output_scale, layer.output_zero_point)
 
 
+def over_bins(in_channels, out_channels, kernel_size, **options):
+    """The case of a single convolution over time and bins."""
+    layer = nn.IntegerConv2d(in_channels, out_channels, kernel_size, input_scale=SCALE, input_zero_point=ZERO,
+                             output_scale=WIDE, output_zero_point=-5, **options)  # fmt: skip
+    return lambda: wl.Sequential([
+        nn.Quantize(layer.in_width, SCALE, ZERO), layer, nn.Dequantize(layer.out_width, WIDE, -5),
+    ])  # fmt: skip
+
+
 def after(layer, **options):
     """Two convolutions, the second of the integers that the first gives."""
     given = {"input_scale": layer.output_scale, "input_zero_point": layer.output_zero_point, "output_scale": 9000.0}
@@ -101,6 +110,12 @@ INTEGERS = {
     "int conv then conv": (after(conv(5, 7, 2, output_zero_point=17), dilation=4), 5),
     "int same then same": (after(conv(5, 7, 3, padding="same", output_zero_point=-90), padding="same"), 5),
     "int depthwise then conv": (after(conv(9, 9, 3, groups=9, rounding="double"), rounding="double"), 9),
+    "int conv2d": (over_bins(1, 6, 3, bins=7), 7),
+    "int conv2d strides double": (over_bins(3, 5, (4, 3), bins=6, stride=(2, 2), rounding="double"), 18),
+    "int conv2d dilated valid": (
+        over_bins(2, 4, (2, 3), bins=9, dilation=(3, 2), padding="valid", bin_padding="valid", low=-5), 18),
+    "int conv2d same": (over_bins(4, 9, 3, bins=5, padding="same"), 20),
+    "int conv2d groups": (over_bins(4, 6, (1, 2), bins=5, groups=2), 20),
     "int lookup table": (
         elementwise(nn.IntegerLookup(7, input_scale=SCALE, input_zero_point=ZERO, output_scale=0.1)), 7),
     **{

@@ -583,6 +583,32 @@ def run_integer_conv(layer, weights, x, c):
     return sums.map(lambda v: integers.rescaled(v, layer.input_scale, weights["weight_scale"], layer))
 
 
+def run_integer_conv2d(layer, weights, x, c):
+    sums = run_conv2d(layer, weights, x.map(lambda v: v - layer.input_zero_point), c)
+    scales = np.tile(weights["weight_scale"], layer.bins_out)
+    return sums.map(lambda v: integers.rescaled(v, layer.input_scale, scales, layer))
+
+
+def run_fake_quantize(layer, weights, x, c):
+    ends = (-128 - layer.zero_point, 127 - layer.zero_point)
+    return x.map(lambda v: np.clip(np.rint(v / layer.scale), *ends) * layer.scale)
+
+
+def rounded_weights(weights):
+    """The same, the weights rounded to what integers of 8 bits stand for, one scale for each output channel."""
+    weight = weights["weight"]
+    scale = np.abs(weight).reshape(len(weight), -1).max(axis=1).reshape(-1, *[1] * (weight.ndim - 1)) / 127
+    return {"weight": np.rint(weight / scale) * scale, "bias": weights.get("bias")}
+
+
+def run_fake_quantized_conv(layer, weights, x, c):
+    return run_conv1d(layer, rounded_weights(weights), x, c)
+
+
+def run_fake_quantized_conv2d(layer, weights, x, c):
+    return run_conv2d(layer, rounded_weights(weights), x, c)
+
+
 def run_integer_lookup(layer, weights, x, c):
     return x.map(lambda v: integers.look_up(v, layer, weights.get("table")))
 
@@ -616,6 +642,10 @@ DEFINITIONS = {
     "Dequantize": run_dequantize,
     "Requantize": run_requantize,
     "IntegerConv1d": run_integer_conv,
+    "IntegerConv2d": run_integer_conv2d,
+    "FakeQuantize": run_fake_quantize,
+    "FakeQuantizedConv1d": run_fake_quantized_conv,
+    "FakeQuantizedConv2d": run_fake_quantized_conv2d,
     "IntegerLookup": run_integer_lookup,
     "IntegerMaxPool1d": run_integer_pool,
     "IntegerAvgPool1d": run_integer_pool,

@@ -4,7 +4,7 @@ import math
 
 import numpy as np
 import pytest
-from catalogue import CATALOGUE, randomised, same_bits, signal
+from catalogue import FLOATS, randomised, same_bits, signal
 
 import wavenetlite as wl
 from wavenetlite.quantization.calibration import METHODS, covering, rounded
@@ -19,11 +19,10 @@ LEAST_SNR_DB = 18.0
 
 def quantisable(case):
     model = case.build()
-    integer = any("Quantize" in kind.__name__ for _, kind in model.layer_types())
-    return not (model.condition_channels_needed or model.prewarmed or integer)
+    return not model.condition_channels_needed and not model.prewarmed
 
 
-NAMES = [name for name, case in CATALOGUE.items() if quantisable(case)]
+NAMES = [name for name, case in FLOATS.items() if quantisable(case)]
 
 
 def snr_db(wanted, got):
@@ -33,7 +32,7 @@ def snr_db(wanted, got):
 
 @pytest.mark.parametrize("name", NAMES)
 def test_every_network_stays_near_and_streams(name):
-    case = CATALOGUE[name]
+    case = FLOATS[name]
     model = case.model()
     x = signal(400, case.in_channels)
     q = wl.quantize(model, calibration=x)
@@ -181,43 +180,3 @@ def test_nan_in_the_calibration_is_refused():
     bad[3, 1] = np.nan
     with pytest.raises(wl.ParameterError, match="calibration"):
         wl.quantize(wl.TCN(3, 1, channels=4, dilations=[1]), calibration=bad)
-
-
-@pytest.mark.parametrize("name", [name for name in NAMES if "conv2d" in name or "freq" in name])
-def test_convolutions_over_bins_equal_dense_ones(name):
-    """An integer convolution over bins has the bits of the one over channels with the same weights spread out."""
-    case = CATALOGUE[name]
-    x = signal(60, case.in_channels)
-    q = wl.quantize(case.model(), calibration=x)
-    dense = []
-    for path, layer, inputs in q.nodes:
-        made = spread(layer) if isinstance(layer, nn.IntegerConv2d) else layer
-        dense.append([path, made, inputs])
-    assert same_bits(nn.Graph(q.in_channels, dense)(x), q(x))
-
-
-def spread(layer):
-    """The `IntegerConv1d` of the same values."""
-    state = layer.state_dict()
-    maps_out, per_group, frames, _ = state["weight"].shape
-    maps_in = per_group * layer.groups
-    weight = np.zeros((layer.bins_out, maps_out, layer.bins, maps_in, frames), np.int8)
-    for out, links in enumerate(layer.links()):
-        for link in links:
-            for o in range(maps_out):
-                first = o // (maps_out // layer.groups) * per_group
-                weight[out, o, link.bin, first : first + per_group, link.tap] = state["weight"][
-                    o, :, link.frames, link.bins
-                ]
-    reach = (frames - 1) * layer.dilation[0]
-    pads = {"causal": (reach, 0), "same": (reach // 2, reach - reach // 2), "valid": (0, 0)}[layer.padding]
-    conv = nn.IntegerConv1d(
-        layer.in_width, layer.out_width, frames, stride=layer.stride[0], dilation=layer.dilation[0], padding=pads,
-        input_scale=layer.input_scale, input_zero_point=layer.input_zero_point, output_scale=layer.output_scale,
-        output_zero_point=layer.output_zero_point, low=layer.low, high=layer.high, rounding=layer.rounding,
-    )  # fmt: skip
-    conv.load_state_dict({
-        "weight": weight.reshape(layer.out_width, layer.in_width, frames),
-        "weight_scale": np.tile(state["weight_scale"], layer.bins_out), "bias": np.tile(state["bias"], layer.bins_out),
-    })  # fmt: skip
-    return conv

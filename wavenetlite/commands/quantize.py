@@ -14,7 +14,7 @@ import numpy as np
 
 from wavenetlite.classifier.classifier import AudioClassifier
 from wavenetlite.commands.evaluate import read
-from wavenetlite.commands.options import above_zero, add_division, add_json, add_words, describe, positive
+from wavenetlite.commands.options import UsageError, above_zero, add_division, add_json, add_words, describe, positive
 from wavenetlite.commands.output import note, progress, say, say_json
 from wavenetlite.commands.places import check_file
 from wavenetlite.commands.shared import add_data, cpus, evaluation_json, report_problems
@@ -83,9 +83,7 @@ def run(args: argparse.Namespace) -> int:
 
 def quantize_network(model: Module, args: argparse.Namespace) -> int:
     if args.fine_tune is not None:
-        raise ParameterError(
-            "fine_tune is for classifiers: train a network of wavenetlite.quantization.quantization_aware"
-        )
+        raise UsageError("--fine-tune is for classifiers: a network of quantization_aware is trained in Python")
     signals = [frames_from(path) for path in args.data]
     conversion = convert(model, signals, args)
     save(conversion.network, args.out)
