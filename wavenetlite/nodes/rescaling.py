@@ -1,8 +1,9 @@
 """Rules by which integer sums are rescaled to 8 bits, as tables for the kernels (integer.pxi.in).
 
 Measured on single operations of LiteRT 2.3.0: "single" equals its default kernels (XNNPACK) on 310 million outputs of a
-convolution, "double" its reference kernels and those of TensorFlow Lite Micro. A rounding by integers alone, as
-``(sum * multiplier + half) >> shift``, differs from XNNPACK in 2 of a million.
+convolution, "double" its reference kernels; sums, products, means and conversions likewise. A rounding by integers alone,
+as ``(sum * multiplier + half) >> shift``, differs from XNNPACK in 2 of a million. Where scales are so far apart that
+XNNPACK leaves an operation to LiteRT's other kernels, which are a third arithmetic, the rule is "double".
 """
 
 from __future__ import annotations
@@ -63,7 +64,7 @@ def filled(values: npt.NDArray[Any], size: int, dtype: type) -> npt.NDArray[Any]
 def add_constants(rounding: str, scales: Sequence[float], zero_points: Sequence[int], output: float) -> tuple[int, ...]:
     """The constants of a sum of two sequences, as the kernel reads them after its first sizes; the rule comes first.
 
-    XNNPACK's rule needs a ratio of scales from 2**-10 to 2**8; LiteRT uses the other one beyond that, and so do we.
+    XNNPACK's rule needs a ratio of scales from 2**-10 to 2**8.
     """
     ratios = [np.float32(scale) / np.float32(output) for scale in scales]
     if rounding == "single" and 2.0**-10 <= max(ratios) < 2.0**8:
