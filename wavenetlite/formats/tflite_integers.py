@@ -12,7 +12,7 @@ from typing import Any, Literal
 
 import numpy as np
 
-from wavenetlite.formats import onnx_convolutions
+from wavenetlite.formats import onnx_convolutions, tflite_hard_swish
 from wavenetlite.formats.format import UnsupportedError
 from wavenetlite.formats.onnx_builder import check_channels, name_for, signal_in
 from wavenetlite.formats.onnx_file import OnnxNode
@@ -240,7 +240,7 @@ def dequantised(net: TfliteBuilder, name: str, signal: Signal) -> Signal:
 
 # Element by element
 
-LOOKUPS = {"LOGISTIC": "sigmoid", "TANH": "tanh", "ELU": "elu", "GELU": "gelu", "HARD_SWISH": "hardswish"}
+LOOKUPS = {"LOGISTIC": "sigmoid", "TANH": "tanh", "ELU": "elu", "GELU": "gelu"}
 
 
 def look_up(net: TfliteBuilder, node: OnnxNode, inputs: list[Any]) -> Signal:
@@ -263,6 +263,12 @@ def clamp(net: TfliteBuilder, node: OnnxNode, inputs: list[Any]) -> Signal:
     signal, output = signal_in(inputs), output_of(net, node)
     bounds = between(*LIMITS[node.kind], output)
     table = requantized("double", *given_to(signal), *output).clip(bounds["low"], bounds["high"])
+    return table_of(net, node, signal, table)
+
+
+def hard_swish(net: TfliteBuilder, node: OnnxNode, inputs: list[Any]) -> Signal:
+    signal = signal_in(inputs)
+    table = tflite_hard_swish.table(given_to(signal), output_of(net, node))
     return table_of(net, node, signal, table)
 
 
@@ -397,6 +403,7 @@ INTEGER_OPERATORS: dict[str, Operator] = {
     "DEPTHWISE_CONV_2D": depthwise_conv_2d,
     "DEQUANTIZE": dequantize,
     "FULLY_CONNECTED": fully_connected,
+    "HARD_SWISH": hard_swish,
     "LEAKY_RELU": leaky_relu,
     "MEAN": reduce,
     "REDUCE_MAX": reduce,
