@@ -128,7 +128,7 @@ def test_a_convolution_by_its_definition(path, rng):
         np.testing.assert_array_equal(steps, wanted)
 
 
-@pytest.mark.parametrize("kind", ["LOGISTIC", "TANH", "LEAKY_RELU", "RELU", "RELU_N1_TO_1"])
+@pytest.mark.parametrize("kind", ["LOGISTIC", "TANH", "HARD_SWISH", "LEAKY_RELU", "RELU", "RELU_N1_TO_1"])
 def test_element_by_element(path, rng, kind):
     row = Row(rng)
     fixed = {"LOGISTIC": (1 / 256, -128), "TANH": (1 / 128, 0)}.get(kind)

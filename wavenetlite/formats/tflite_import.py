@@ -27,7 +27,8 @@ from wavenetlite.formats.tflite_builder import TfliteBuilder
 from wavenetlite.formats.tflite_constants import FOLDED, fold
 from wavenetlite.formats.tflite_elu import Curve
 from wavenetlite.formats.tflite_file import Graph, Tensor, TfliteFile
-from wavenetlite.formats.tflite_integers import INTEGER_OPERATORS, dequantised, quantised, quantization
+from wavenetlite.formats.tflite_integer_operators import INTEGER_OPERATORS
+from wavenetlite.formats.tflite_integers import dequantised, quantised, quantization
 from wavenetlite.formats.tflite_norms import Statistic
 from wavenetlite.formats.tflite_operators import OPERATORS, Operator
 from wavenetlite.formats.tflite_states import Handle, State, Variables
