@@ -16,7 +16,7 @@ from wavenetlite.kernels.pack_integers import (
     pack_integer_conv,
     pack_integer_depthwise,
 )
-from wavenetlite.nodes.c_integers import GATHER, INTEGER_CONV, INTEGER_DEPTHWISE, c_tables, limits_of, rule_of
+from wavenetlite.nodes.c_integers import INTEGER_DEPTHWISE, c_integer_conv, c_tables, limits_of, rule_of
 from wavenetlite.nodes.conv import Conv
 from wavenetlite.nodes.conv2d import Conv2d
 from wavenetlite.nodes.integers import Integers, given_to, row_sizes
@@ -56,23 +56,15 @@ class IntegerConv(Integers, Conv):
         return rows.call(self, packed, "integer_conv")
 
     def c(self, write: CStepBuilder, call: KernelCall) -> None:
-        weight, groups, taps = self.weights[0], self.groups[0], self.edges[0].taps
-        bias = write.array(self.rows.folded_bias(self).astype(np.int32))
-        by, limits = c_tables(write, call, 2, self.channels), limits_of(call, zero_in_them=False)
+        weight, bias = self.rows.weight, self.rows.folded_bias(self).astype(np.int32)
         if self.depthwise:
-            w = write.array(np.ascontiguousarray(weight[:, 0].T))
-            given = [write.rows(), str(taps), w, bias, by, *limits]
+            w, rows = write.array(np.ascontiguousarray(weight[:, 0].T)), write.rows()
+            by = c_tables(write, [array[: self.channels] for array in call.arrays[2:]], rule_of(call))
+            given = [rows, str(self.edges[0].taps), w, write.array(bias), by, *limits_of(call, zero_in_them=False)]
             write.call(INTEGER_DEPTHWISE[rule_of(call)], "y", str(self.channels), *given)
             return
-        w = write.array(np.ascontiguousarray(weight.swapaxes(1, 2)))
-        ins, outs = weight.shape[1], self.channels // groups
-        rows, x = write.rows(), write.wide(taps * ins)
-        write.line(f"for (i = 0; i < {groups}; i++) {{")
-        write.call(GATHER, x, rows, str(taps), f"i * {ins}", str(ins))
-        at = f"i * {outs}"
-        places = [f"{w} + {at} * {taps * ins}", f"{bias} + {at}", f"{by} + {at}"]
-        write.call(INTEGER_CONV[rule_of(call)], f"y + {at}", str(outs), x, str(taps * ins), *places, *limits)
-        write.line("}")
+        begins = group_begins(len(bias), self.groups[0], weight.shape[1])
+        c_integer_conv(write, call, weight, begins, bias)
 
 
 @dataclass(frozen=True, eq=False)
@@ -98,20 +90,8 @@ class IntegerConv2d(Integers, Conv2d):
         return rows.call(self, packed, "integer_conv")
 
     def c(self, write: CStepBuilder, call: KernelCall) -> None:
-        """Bin by bin; bins whose kernel lies alike in their windows share the weights."""
         weight, begins = self.windows()
-        bias = write.array(self.rows(weight).folded_bias(self).astype(np.int32))
-        by, limits = c_tables(write, call, 2, self.channels), limits_of(call, zero_in_them=False)
-        _, window, taps = weight.shape
-        rows, x, maps = write.rows(), write.wide(taps * window), self.channels // self.bins
-        names: dict[bytes, str] = {}
-        for out in range(self.bins):
-            own = np.ascontiguousarray(weight[out * maps : (out + 1) * maps].swapaxes(1, 2))
-            w = names.get(own.tobytes()) or names.setdefault(own.tobytes(), write.array(own))
-            write.call(GATHER, x, rows, str(taps), str(begins[out * maps]), str(window))
-            places = [w, f"{bias} + {out * maps}", f"{by} + {out * maps}"]
-            given = [x, str(taps * window), *places, *limits]
-            write.call(INTEGER_CONV[rule_of(call)], f"y + {out * maps}", str(maps), *given)
+        c_integer_conv(write, call, weight, begins, self.rows(weight).folded_bias(self).astype(np.int32))
 
     def windows(self) -> tuple[npt.NDArray[np.int8], list[int]]:
         """Weights (channels, window, taps) of all output channels, and where the window of each begins."""
