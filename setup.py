@@ -91,7 +91,7 @@ INSTRUCTION_SETS = {
         ],
     ),
 }
-INSTRUCTION_SETS["generic"] = INSTRUCTION_SETS["sse2"]  # any other CPU: the compiler makes of the vectors what it can
+INSTRUCTION_SETS["generic"] = INSTRUCTION_SETS["neon"]  # any other CPU: panels of 16 outputs, and so the same bits
 X86, ARM = ["sse2", "avx2", "avx512", "vnni"], ["neon"]
 FAMILIES = {"x86_64": X86, "amd64": X86, "aarch64": ARM, "arm64": ARM}
 OPTIMISE = [

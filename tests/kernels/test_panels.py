@@ -34,7 +34,7 @@ def layer_of(per_in, per_out, groups, kernel_size, seed=0):
 
 def widest_panel():
     """Output channels that share a window of a grouped convolution."""
-    return 8 if wl.isa() in ("sse2", "generic") else 16
+    return 8 if wl.isa() == "sse2" else 16
 
 
 def panels(channels):
