@@ -140,6 +140,7 @@ def extensions() -> list[Extension]:
         "wavenetlite.kernels.packed",
         "wavenetlite.kernels.training",
         "wavenetlite.features._frames",
+        "wavenetlite.features._micro",
         "wavenetlite.features._steps",
         "wavenetlite.features.stream",
         "wavenetlite.audio._peak",

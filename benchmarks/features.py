@@ -10,6 +10,7 @@ os.environ.update(OMP_NUM_THREADS="1", OPENBLAS_NUM_THREADS="1", MKL_NUM_THREADS
 
 from functools import partial
 from importlib import import_module
+from importlib.metadata import version
 
 import numpy as np
 
@@ -57,6 +58,7 @@ def section() -> Section:
         Case("whole", whole, "a frame", count, errors),
         Case("live, 10 ms a call", live, "a frame", len(CHUNKS), errors),
         *variants(spec),
+        *micro_front_end(versions, missing),
     ]
     return Section("features", "Features: log-mel, 40 bands of 512 samples every 160, 16 kHz", cases, versions, missing)
 
@@ -85,6 +87,29 @@ def variants(spec: features.LogMel) -> list[Case]:
         "whole PCEN": (lambda: pcen(Y), len(spec(Y))),
     }
     return [Case(name, {OURS: call}, "a frame", units) for name, (call, units) in calls.items()]
+
+
+def micro_front_end(versions: dict[str, str], missing: dict[str, str]) -> list[Case]:
+    """The front end of microcontroller wake words, on integers; its values must be equal."""
+    spec, name, count = features.MicroFrontend(), "pymicro-features", len(CHUNKS)
+    chunks = [np.rint(32768 * chunk).astype(np.int16) for chunk in CHUNKS]
+    signal, stream = np.concatenate(chunks), spec.stream()
+    whole: dict[str, Call] = {OURS: lambda: spec(signal)}
+    live: dict[str, Call] = {OURS: lambda: [stream.process(chunk) for chunk in chunks]}
+    if reason := Library("pymicro", ("pymicro_features",), name, ()).missing():
+        missing[name] = reason
+    else:
+        peer = import_module("benchmarks.peers.pymicro")
+        given, theirs = [chunk.tobytes() for chunk in chunks], peer.Live()
+        if np.array_equal(peer.frames(given), spec(signal)):
+            versions[name] = f"{name} {version(name)}"
+            live[name] = partial(theirs, given)
+        else:
+            missing[name] = "wrong output: differs from ours"
+    return [
+        Case("micro front end, whole", whole, "a frame", len(spec(signal))),
+        Case("micro front end, live, 10 ms a call", live, "a frame", count),
+    ]
 
 
 if __name__ == "__main__":

@@ -20,7 +20,7 @@ from wavenetlite.detection import Detector
 from wavenetlite.engine.pool import StreamPool
 from wavenetlite.engine.stream import Stream
 from wavenetlite.evaluation.self_check import StreamReport, verify_stream
-from wavenetlite.features import MFCC, PCEN, Librosa, LogMel, MelSpectrogram, MuLaw, Spectrogram
+from wavenetlite.features import MFCC, PCEN, Librosa, LogMel, MelSpectrogram, MicroFrontend, MuLaw, Spectrogram
 from wavenetlite.formats import load
 from wavenetlite.formats.torch_modules import from_torch
 from wavenetlite.kernels import isa
@@ -41,7 +41,7 @@ from wavenetlite.support.version import __version__
 
 __all__ = [
     "MFCC", "PCEN", "TCN", "ArrayTypeError", "AudioClassifier", "ClassifierPool", "ClassifierStream", "Detector",
-    "Event", "Librosa", "LogMel", "MelSpectrogram", "MissingPackageError", "ModelFileError", "MuLaw",
+    "Event", "Librosa", "LogMel", "MelSpectrogram", "MicroFrontend", "MissingPackageError", "ModelFileError", "MuLaw",
     "ParameterError", "Prediction", "Sequential", "SnapshotError", "Spectrogram", "Stream", "StreamMismatchError",
     "StreamPool", "StreamReport", "StreamStateError", "TargetError", "TrainingError", "WaveNet", "WavenetliteError",
     "__version__", "audio", "detection", "evaluation", "features", "figures", "formats", "from_torch", "hub", "isa",

@@ -67,9 +67,11 @@ def test_processes(data, tmp_path):
     check(tmp_path / "out", data, wl.LogMel(**TABLES))
 
 
-@pytest.mark.parametrize("kind", ["mel", "spectrogram", "mfcc", "pcen", "mulaw"])
+@pytest.mark.parametrize("kind", ["mel", "spectrogram", "mfcc", "pcen", "microfrontend", "mulaw"])
 def test_every_kind_of_features(data, tmp_path, kind):
-    options = {"mfcc": [*SMALL, "--n-mfcc", "4"], "spectrogram": SMALL[:4], "mulaw": []}.get(kind, SMALL)
+    micro = ["--win-length", "200", "--hop-length", "80", "--n-mels", "8", "--fmin", "100", "--fmax", "3900"]
+    options = {"mfcc": [*SMALL, "--n-mfcc", "4"], "spectrogram": SMALL[:4], "microfrontend": micro, "mulaw": []}
+    options = options.get(kind, SMALL)
     assert main(["features", str(data), str(tmp_path / "out"), "--features", kind, *options, "--quiet"]) == 0
     assert len(wl.pipeline.open(tmp_path / "out")) == 12
 

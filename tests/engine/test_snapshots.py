@@ -289,6 +289,7 @@ SPECS = {
     "hop beyond the frame": lambda: wl.Spectrogram(n_fft=64, hop_length=100),
     "mfcc": lambda: wl.MFCC(n_mfcc=13),
     "pcen": lambda: wl.PCEN(n_mels=20),
+    "micro front end": lambda: wl.MicroFrontend(n_mels=9),
     "mulaw": lambda: wl.MuLaw(mu=15, output="one_hot"),
     "running cmvn": lambda: wl.LogMel(n_mels=10).then(feats.RunningCMVN(window_frames=7)),
     "long cmvn": lambda: wl.LogMel(n_mels=10).then(feats.RunningCMVN(window_frames=500, scale=False)),

@@ -13,6 +13,7 @@ COPIES = {"copy": copy.copy, "deepcopy": copy.deepcopy, "pickle": lambda one: pi
 SIGNAL = np.random.default_rng(0).standard_normal(16000).astype(np.float32) / 10
 SPECS = {
     "LogMel": wl.LogMel(), "MFCC": wl.MFCC(), "PCEN": wl.PCEN(), "MuLaw": wl.MuLaw(),
+    "MicroFrontend": wl.MicroFrontend(),
     "with steps": wl.LogMel().then(wl.features.Deltas(width=3)),
 }  # fmt: skip
 

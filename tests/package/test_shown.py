@@ -103,7 +103,8 @@ def test_classifiers_and_what_they_say():
 
 
 @pytest.mark.parametrize("made", [wl.LogMel(), wl.MFCC().then(wl.features.Deltas(width=5)), wl.Spectrogram(n_fft=64),
-                                  wl.PCEN(), wl.MuLaw(), wl.LogMel().then(wl.features.UtteranceCMVN())])  # fmt: skip
+                                  wl.PCEN(), wl.MuLaw(), wl.MicroFrontend(),
+                                  wl.LogMel().then(wl.features.UtteranceCMVN())])  # fmt: skip
 def test_specs(made):
     text = read(made)
     assert text[0] == type(made).__name__

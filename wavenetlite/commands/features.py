@@ -37,7 +37,7 @@ from wavenetlite.support.optional import optional
 from wavenetlite.support.progress import Bar
 
 KINDS = {"logmel": "LogMel", "mel": "MelSpectrogram", "spectrogram": "Spectrogram", "mfcc": "MFCC", "pcen": "PCEN",
-         "mulaw": "MuLaw"}  # fmt: skip
+         "microfrontend": "MicroFrontend", "mulaw": "MuLaw"}  # fmt: skip
 SHOWN_ERRORS = 10
 
 ABOUT = """\

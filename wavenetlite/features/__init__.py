@@ -4,6 +4,7 @@ from wavenetlite.features.deltas import Deltas
 from wavenetlite.features.librosa_feature import Librosa
 from wavenetlite.features.mel import LogMel, MelSpectrogram
 from wavenetlite.features.mfcc import MFCC
+from wavenetlite.features.micro_frontend import MicroFrontend
 from wavenetlite.features.mulaw import MuLaw
 from wavenetlite.features.normalisation import AutoGain, MeanVariance, RunningCMVN, UtteranceCMVN
 from wavenetlite.features.pcen import PCEN
@@ -24,6 +25,7 @@ __all__ = [
     "LogMel",
     "MeanVariance",
     "MelSpectrogram",
+    "MicroFrontend",
     "MuLaw",
     "RunningCMVN",
     "Spectrogram",

@@ -16,7 +16,7 @@ from libc.string cimport memcpy, memmove, memset
 from wavenetlite.features._steps cimport FrameState
 from wavenetlite.kernels.dispatch cimport kernels
 from wavenetlite.kernels.packed cimport Blocks
-from wavenetlite.kernels.types cimport Fourier, Front, Kernels
+from wavenetlite.kernels.types cimport Bands, Fourier, Front, Kernels
 
 from struct import Struct
 
@@ -38,9 +38,47 @@ MOST_SAMPLES = 2**60
 UNFIT = "snapshot is damaged: its state does not fit these features"
 
 
-@cython.final
 cdef class FrontEnd:
-    """The computation of a frame: tables and constants; immutable, shared by its streams.
+    """The computation of a frame: tables and constants; immutable, shared by its streams."""
+    # The attributes stand in _frames.pxd.
+
+    def __cinit__(self, *arguments, **options):
+        self.blocks = Blocks()
+        self.kernels = kernels()
+
+    def __init__(self) -> None:
+        raise TypeError("FrontEnd has no computation of its own; use one of its subclasses")
+
+    cdef char* copied(self, object values, object dtype) except NULL:
+        """An aligned copy of an array that lives as long as this object."""
+        cdef cnp.ndarray a = np.ascontiguousarray(values, dtype)
+        cdef char* copy = self.blocks.allocate(cnp.PyArray_NBYTES(a))
+        memcpy(copy, cnp.PyArray_DATA(a), cnp.PyArray_NBYTES(a))
+        return copy
+
+    cdef set_bands(self, Bands* bands, basis):
+        """Keep the weights of each band from its first to its last non-zero one, padded to a multiple of four."""
+        first, steps, weights = [], [], [np.zeros(0)]
+        for row in basis:
+            nonzero = np.flatnonzero(row)
+            low, high = (int(nonzero[0]), int(nonzero[-1]) + 1) if len(nonzero) else (0, 0)
+            padded = np.zeros((high - low + 3) // 4 * 4)
+            padded[: high - low] = row[low:high]
+            first.append(low)
+            steps.append(len(padded) // 4)
+            weights.append(padded)
+        padding = [0] * ((len(first) + 3) // 4 * 4 - len(first))
+        bands.first = <const Py_ssize_t*>self.copied(first + padding, np.intp)
+        bands.steps = <const Py_ssize_t*>self.copied(steps + padding, np.intp)
+        bands.weights = <const double*>self.copied(np.concatenate(weights), np.float64)
+
+    cdef void compute(self, const float* samples, Py_ssize_t frames, char* memory, float* out, double* work) noexcept nogil:
+        """The next frames of a signal, (frames, channels), of which the first begins at `samples`."""
+
+
+@cython.final
+cdef class SpectralFrontEnd(FrontEnd):
+    """Powers of the spectrum, or bands of them, also in decibels.
 
     Parameters
     ----------
@@ -62,8 +100,6 @@ cdef class FrontEnd:
         decibels: bool = False, amin: float = 1e-10, reference_db: float = 0.0,
     ) -> None:
         cdef Front* front = &self.front
-        self.blocks = Blocks()
-        self.kernels = kernels()
         self.n_fft, self.hop_length, self.left_pad = len(window), hop_length, left_pad
         self.power, self.decibels, self.amin, self.reference_db = power, decibels, amin, reference_db
         self.banded = basis is not None
@@ -74,20 +110,13 @@ cdef class FrontEnd:
         front.amin, front.reference_db = amin, reference_db
         self.set_transform(np.array(window, np.float64))
         if basis is not None:
-            self.set_bands(basis)
+            self.set_bands(&front.bands, basis)
 
     cdef const double* doubles(self, object values) except NULL:
-        """An aligned copy of an array that lives as long as this object."""
-        cdef cnp.ndarray a = np.ascontiguousarray(values, np.float64)
-        cdef char* copy = self.blocks.allocate(cnp.PyArray_NBYTES(a))
-        memcpy(copy, cnp.PyArray_DATA(a), cnp.PyArray_NBYTES(a))
-        return <const double*>copy
+        return <const double*>self.copied(values, np.float64)
 
-    cdef const Py_ssize_t* counts(self, object values) except NULL:
-        cdef cnp.ndarray a = np.ascontiguousarray(values, np.intp)
-        cdef char* copy = self.blocks.allocate(cnp.PyArray_NBYTES(a))
-        memcpy(copy, cnp.PyArray_DATA(a), cnp.PyArray_NBYTES(a))
-        return <const Py_ssize_t*>copy
+    cdef void compute(self, const float* samples, Py_ssize_t frames, char* memory, float* out, double* work) noexcept nogil:
+        self.kernels.frame_features(&self.front, samples, self.hop_length, frames, out, work)
 
     cdef set_transform(self, window):
         """The transform of a frame: of n / 8 points if the lanes are its quarters, else of n / 2, or n if that is odd."""
@@ -104,7 +133,7 @@ cdef class FrontEnd:
         front.lanes = 1 if quarters else 4
         front.ld = (self.bins + 7) // 4 * 4
         front.powers = 2 * POINT * fourier.room
-        front.work = front.powers + front.lanes * front.ld + (self.channels + 3) // 4 * 4
+        front.work = self.work = front.powers + front.lanes * front.ld + (self.channels + 3) // 4 * 4
 
     cdef Fourier* transform(self, Py_ssize_t length) except NULL:
         """The passes of a transform of `length` points, or the convolution that replaces them."""
@@ -116,7 +145,7 @@ cdef class FrontEnd:
             self.set_convolution(f)
             return f
         f.passes = len(plan.radices)
-        f.radix = self.counts(plan.radices)
+        f.radix = <const Py_ssize_t*>self.copied(plan.radices, np.intp)
         f.twiddles = self.doubles(plan.twiddles)
         roots = <const double**>self.blocks.allocate(f.passes * sizeof(double*))
         for i, given in enumerate(plan.roots):
@@ -137,21 +166,6 @@ cdef class FrontEnd:
         f.convolved, f.room = inner, inner.length
         f.chirp = self.doubles(waves)
         f.spectrum = self.doubles((x if found == <double*>cnp.PyArray_DATA(x) else y)[:, :, 0])
-
-    cdef set_bands(self, basis):
-        """Keep the weights of each band from its first to its last non-zero one, padded to a multiple of four."""
-        first, steps, weights = [], [], [np.zeros(0)]
-        for row in basis:
-            nonzero = np.flatnonzero(row)
-            low, high = (int(nonzero[0]), int(nonzero[-1]) + 1) if len(nonzero) else (0, 0)
-            padded = np.zeros((high - low + 3) // 4 * 4)
-            padded[: high - low] = row[low:high]
-            first.append(low)
-            steps.append(len(padded) // 4)
-            weights.append(padded)
-        padding = [0] * (-len(first) % 4)
-        self.front.first, self.front.steps = self.counts(first + padding), self.counts(steps + padding)
-        self.front.weights = self.doubles(np.concatenate(weights))
 
 
 @cython.final
@@ -179,18 +193,21 @@ cdef class FrameStream:
         self.states = []
         self.ld = 2 * front.n_fft
         self.carry = <float*>calloc(self.signals * self.ld, sizeof(float))
-        if self.carry == NULL:
+        self.memory = <char*>calloc(max(self.signals * front.memory, 1), 1)
+        if self.carry == NULL or self.memory == NULL:
             raise MemoryError
         self.clear()
 
     def __dealloc__(self):
         free(self.carry)
+        free(self.memory)
 
     cdef clear(self):
         self.samples_in = self.frames_out = self.skip = 0
         self.carried = self.front.left_pad
         self.flushed = False
         memset(self.carry, 0, self.signals * self.ld * sizeof(float))
+        memset(self.memory, 0, self.signals * self.front.memory)
 
     def fuse(self, states: list) -> list:
         """Run the steps at the beginning of `states` that can be in the same call from now on; returns the others.
@@ -208,7 +225,10 @@ cdef class FrameStream:
 
     cdef cnp.ndarray advance(self, object samples):
         self.refuse_if_flushed()
-        return self.feed(checked_samples(samples, self.streams, self.zero_nonfinite, self.name))
+        return self.feed(self.checked(samples))
+
+    cdef cnp.ndarray checked(self, object samples):
+        return checked_samples(samples, self.streams, self.zero_nonfinite, self.name, self.front.integers)
 
     def flush(self) -> np.ndarray:
         """End the signal; with padding, it is padded with as many zeros as at the start."""
@@ -227,17 +247,18 @@ cdef class FrameStream:
     def check(self, samples: np.ndarray) -> None:
         """Raise what `process` would raise about `samples`."""
         self.refuse_if_flushed()
-        checked_samples(samples, self.streams, self.zero_nonfinite, self.name)
+        self.checked(samples)
 
     def save(self) -> bytes:
-        """The state as bytes: samples fed, whether flushed, and the samples carried over, signal by signal."""
+        """The state as bytes: samples fed, whether flushed, the samples carried over and the memory, signal by signal."""
         kept = 0 if self.flushed else self.carried
         carry = np.empty((self.signals, kept), np.float32)
         cdef char* to = <char*>cnp.PyArray_DATA(<cnp.ndarray>carry)
         cdef Py_ssize_t signal, size = kept * sizeof(float)
         for signal in range(self.signals):
             memcpy(to + signal * size, self.carry + signal * self.ld, size)
-        return STATE.pack(self.samples_in, self.frames_out, self.flushed) + carry.tobytes()
+        memory = self.memory[: self.signals * self.front.memory]
+        return STATE.pack(self.samples_in, self.frames_out, self.flushed) + carry.tobytes() + memory
 
     def load(self, state: bytes) -> None:
         """Restore what `save` returned; only on new state."""
@@ -256,14 +277,16 @@ cdef class FrameStream:
         self.carried = 0 if flushed else max(total - frames * self.front.hop_length, 0)
         self.skip = max(frames * self.front.hop_length - total, 0)
         size = self.carried * sizeof(float)
-        if len(state) != STATE.size + self.signals * size or not (flushed or out == frames):
+        if len(state) != STATE.size + self.signals * (size + self.front.memory) or not (flushed or out == frames):
             raise SnapshotError(UNFIT)
-        if not np.isfinite(np.frombuffer(state, np.float32, offset=STATE.size)).all():  # streams accept finite samples only
+        carry = np.frombuffer(state, np.float32, self.signals * self.carried, STATE.size)
+        if not np.isfinite(carry).all():  # streams accept finite samples only
             raise SnapshotError(UNFIT)
         self.samples_in, self.frames_out, self.flushed = samples, out, flushed
         source = <const char*>whole + <Py_ssize_t>STATE.size
         for signal in range(self.signals):
             memcpy(self.carry + signal * self.ld, source + signal * size, size)
+        memcpy(self.memory, source + self.signals * size, self.signals * self.front.memory)
 
     cdef refuse_if_flushed(self):
         if self.flushed:
@@ -324,7 +347,7 @@ cdef class FrameStream:
     cdef int compute_front(
         self, const float* block, Py_ssize_t step, Py_ssize_t fresh, Py_ssize_t frames, float* out) except -1:
         """The next frames of all signals, signal by signal."""
-        cdef const Front* front = &self.front.front
+        cdef FrontEnd front = self.front
         cdef double[ON_STACK] stack
         cdef double* work = stack
         cdef char* allocated = NULL
@@ -338,23 +361,22 @@ cdef class FrameStream:
         with nogil:
             for signal in range(self.signals):
                 self.signal_frames(
-                    self.carry + signal * self.ld, block + signal * step, fresh, frames,
-                    out + signal * frames * front.channels, work)
+                    signal, block + signal * step, fresh, frames, out + signal * frames * front.channels, work)
         free(allocated)
         return 0
 
     cdef void signal_frames(
-        self, float* carry, const float* block, Py_ssize_t fresh, Py_ssize_t frames, float* out, double* work) noexcept nogil:
+        self, Py_ssize_t signal, const float* block, Py_ssize_t fresh, Py_ssize_t frames, float* out, double* work) noexcept nogil:
         """The next frames of a signal: those that begin in the carried samples, and those that lie in the block."""
-        cdef const Front* front = &self.front.front
-        cdef const Kernels* kernels = self.front.kernels
+        cdef float* carry = self.carry + signal * self.ld
+        cdef char* memory = self.memory + signal * self.front.memory
         cdef Py_ssize_t hop = self.front.hop_length, across = min(frames, (self.carried + hop - 1) // hop)
         if across:
-            memcpy(carry + self.carried, block, min(fresh, front.n) * sizeof(float))
-            kernels.frame_features(front, carry, hop, across, out, work)
+            memcpy(carry + self.carried, block, min(fresh, self.front.n_fft) * sizeof(float))
+            self.front.compute(carry, across, memory, out, work)
         if across < frames:
-            kernels.frame_features(
-                front, block + across * hop - self.carried, hop, frames - across, out + across * front.channels, work)
+            self.front.compute(
+                block + across * hop - self.carried, frames - across, memory, out + across * self.front.channels, work)
 
     cdef void keep(self, const float* block, Py_ssize_t step, Py_ssize_t fresh, Py_ssize_t start) noexcept nogil:
         """Keep all samples from `start` on (counted from the first carried one) for the next call."""
@@ -377,16 +399,22 @@ cdef class FrameStream:
     @property
     def state_bytes(self) -> int:
         """Size of the state, bytes."""
-        return self.signals * self.front.n_fft * sizeof(float)
+        return self.signals * (self.front.n_fft * sizeof(float) + self.front.memory)
 
 
-cpdef cnp.ndarray checked_samples(object samples, Py_ssize_t streams, bint zero_nonfinite, str name):
-    """`samples`, checked to be float32, finite and ([streams,] samples); a copy if they were not C-contiguous or finite."""
+cpdef cnp.ndarray checked_samples(
+    object samples, Py_ssize_t streams, bint zero_nonfinite, str name, bint integers=False):
+    """`samples`, checked to be float32, finite and ([streams,] samples); a copy if they were not C-contiguous or finite.
+
+    integers: int16 is taken, too, and divided by 32,768.
+    """
     if not cnp.PyArray_Check(samples) or isinstance(samples, MaskedArray):        # whose mask would be ignored
         raise ArrayTypeError(f"{name} is a {type(samples).__name__}; it must be a NumPy array")
     cdef cnp.ndarray a = samples
+    if integers and cnp.PyArray_TYPE(a) == cnp.NPY_INT16 and cnp.PyArray_ISNOTSWAPPED(a):
+        a = scaled(a)
     if cnp.PyArray_TYPE(a) != cnp.NPY_FLOAT32 or not cnp.PyArray_ISNOTSWAPPED(a):
-        raise ArrayTypeError(f"{name} has dtype {a.dtype}; it must be float32")
+        raise ArrayTypeError(f"{name} has dtype {a.dtype}; it must be float32{' or int16' if integers else ''}")
     if streams == 0 and cnp.PyArray_NDIM(a) != 1:
         raise ParameterError(f"{name} has shape {samples.shape}; it must have one dimension, (samples,)")
     if streams and (cnp.PyArray_NDIM(a) != 2 or cnp.PyArray_DIM(a, 0) != streams):
@@ -400,3 +428,13 @@ cpdef cnp.ndarray checked_samples(object samples, Py_ssize_t streams, bint zero_
     where = np.argwhere(~np.isfinite(a))[0]
     raise ParameterError(
         f"{name} is not finite at sample {where[-1]}; it must be finite (or pass on_nonfinite='zero')")
+
+
+cdef cnp.ndarray scaled(cnp.ndarray integers):
+    """int16 divided by 32,768, as float32: exact."""
+    cdef cnp.ndarray out = cnp.PyArray_FROM_OTF(integers, cnp.NPY_FLOAT32, cnp.NPY_ARRAY_DEFAULT)
+    cdef float* y = <float*>cnp.PyArray_DATA(out)
+    cdef Py_ssize_t i
+    for i in range(cnp.PyArray_SIZE(out)):
+        y[i] *= 1.0 / 32768.0
+    return out

@@ -353,8 +353,9 @@ def check_definition(kind: str, saved: Any) -> None:
 
 
 def construct(kind: str, options: dict[str, Any], own: dict[str, Floats] | None) -> Features:
-    arguments = options if own is None or kind in ("MuLaw", "Librosa") else {**options, "tables": own}
-    if own and kind in ("MuLaw", "Librosa"):
+    has_tables = "tables" in option_names(Features.registry[kind])
+    arguments = options if own is None or not has_tables else {**options, "tables": own}
+    if own and not has_tables:
         tabular.checked(own, {})
     try:
         return Features.registry[kind](**arguments)

@@ -8,7 +8,7 @@ from typing import Any, ClassVar
 import numpy as np
 
 from wavenetlite.features import filter_banks as tabular
-from wavenetlite.features._frames import FrameStream, FrontEnd
+from wavenetlite.features._frames import FrameStream, SpectralFrontEnd
 from wavenetlite.features.c_spectrum import MAGNITUDES, POWERS, TAKE, WINDOWED
 from wavenetlite.features.filter_banks import Tables
 from wavenetlite.features.fourier import roots_of_unity
@@ -111,8 +111,8 @@ class Spectrogram(Features):
     def own_tables(self) -> dict[str, Floats]:
         return self._tables
 
-    def make_front(self) -> FrontEnd:
-        return FrontEnd(
+    def make_front(self) -> SpectralFrontEnd:
+        return SpectralFrontEnd(
             tabular.join(self._tables["window"]),
             hop_length=self.hop_length,
             left_pad=self.left_pad,
@@ -121,7 +121,7 @@ class Spectrogram(Features):
         )
 
     def reduction(self) -> dict[str, Any]:
-        """Arguments of `FrontEnd` that say how it reduces a frame's powers."""
+        """Arguments of `SpectralFrontEnd` that say how it reduces a frame's powers."""
         return {}
 
     @property

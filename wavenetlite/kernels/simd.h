@@ -149,6 +149,95 @@ WNL_INLINE d4 power_of_two4(d4 n) { return (d4)((l4)(n + (6755399441055744.0 + 1
 /* yes where a < b, else no */
 WNL_INLINE d4 if_belowd4(d4 a, d4 b, d4 yes, d4 no) { return selectd4(a < b, yes, no); }
 
+/* Eight integers of 16 bits, under every instruction set. They wrap: + and - are those of unsigned numbers. Where they are four
+ * complex numbers, real and imaginary parts alternate. */
+typedef uint16_t h8 __attribute__((vector_size(16)));
+typedef int16_t h8_signed __attribute__((vector_size(16)));
+typedef uint32_t h8_pairs __attribute__((vector_size(16)));
+typedef uint16_t h8_any __attribute__((vector_size(16), aligned(2), may_alias));
+WNL_INLINE h8 loadh8(const int16_t *p) { return *(const h8_any *)p; }
+WNL_INLINE void storeh8(int16_t *p, h8 a) { *(h8_any *)p = a; }
+WNL_INLINE h8 spreadh8(const int16_t *p) { /* the complex number at p, four times */
+    return (h8){p[0], p[1], p[0], p[1], p[0], p[1], p[0], p[1]};
+}
+WNL_INLINE h8 zeroh8(void) { return (h8){0}; }
+WNL_INLINE h8 shift_lefth8(h8 a, int bits) { return a << bits; }
+#define WNL_REAL ((h8_pairs){0xffff, 0xffff, 0xffff, 0xffff})
+WNL_INLINE h8 partsh8(h8 real, h8 imaginary) {
+    return (h8)(((h8_pairs)real & WNL_REAL) | ((h8_pairs)imaginary & ~WNL_REAL));
+}
+WNL_INLINE h8 conjugateh8(h8 a) { return partsh8(a, -a); }
+WNL_INLINE h8 over_ih8(h8 a) { /* a / i */
+    return conjugateh8((h8)(((h8_pairs)a << 16) | ((h8_pairs)a >> 16)));
+}
+/* (a + b) / 2 and (a - b) / 2 of signed numbers, rounded down; the sums have 17 bits */
+WNL_INLINE h8 half_sumh8(h8 a, h8 b) { return (a & b) + (h8)((h8_signed)(a ^ b) >> 1); }
+WNL_INLINE h8 half_differenceh8(h8 a, h8 b) {
+    return (h8)((h8_signed)a >> 1) - (h8)((h8_signed)b >> 1) - (~a & b & 1);
+}
+#if defined(__x86_64__)
+WNL_INLINE h8 maxh8(h8 a, h8 b) { return (h8)_mm_max_epi16((__m128i)a, (__m128i)b); }
+WNL_INLINE h8 packh8(i4 a, i4 b) { return (h8)_mm_packs_epi32((__m128i)a, (__m128i)b); } /* of numbers that fit */
+WNL_INLINE h8 scaleh8(h8 a, int16_t factor) { /* a * factor / 2**15, rounded to the nearest, halves up */
+#if defined(__SSSE3__)
+    return (h8)_mm_mulhrs_epi16((__m128i)a, _mm_set1_epi16(factor));
+#else
+    __m128i one = _mm_set1_epi16(1), pair = _mm_set1_epi32((0x4000 << 16) | (uint16_t)factor);
+    __m128i low = _mm_madd_epi16(_mm_unpacklo_epi16((__m128i)a, one), pair);
+    __m128i high = _mm_madd_epi16(_mm_unpackhi_epi16((__m128i)a, one), pair);
+    return (h8)_mm_packs_epi32(_mm_srai_epi32(low, 15), _mm_srai_epi32(high, 15));
+#endif
+}
+WNL_INLINE h8 weighth8(h8 a, h8 w) { /* a * w / 2**12, rounded down */
+    __m128i low = _mm_mullo_epi16((__m128i)a, (__m128i)w), high = _mm_mulhi_epi16((__m128i)a, (__m128i)w);
+    return (h8)_mm_or_si128(_mm_slli_epi16(high, 4), _mm_srli_epi16(low, 12));
+}
+/* Sums of the products of pairs, of 32 bits. */
+WNL_INLINE h8_pairs pair_sumsh8(h8 a, h8 b) { return (h8_pairs)_mm_madd_epi16((__m128i)a, (__m128i)b); }
+#else
+WNL_INLINE h8 maxh8(h8 a, h8 b) {
+    h8 m = (h8)((h8_signed)a > (h8_signed)b);
+    return (a & m) | (b & ~m);
+}
+WNL_INLINE h8 packh8(i4 a, i4 b) { return (h8){a[0], a[1], a[2], a[3], b[0], b[1], b[2], b[3]}; }
+WNL_INLINE i8 widenh8(h8 a) { return __builtin_convertvector((h8_signed)a, i8); }
+WNL_INLINE h8 narrowh8(i8 a) { return __builtin_convertvector(a, h8); }
+WNL_INLINE h8 scaleh8(h8 a, int16_t factor) { return narrowh8((widenh8(a) * factor + 0x4000) >> 15); }
+WNL_INLINE h8 weighth8(h8 a, h8 w) { return narrowh8((widenh8(a) * widenh8(w)) >> 12); }
+WNL_INLINE h8_pairs pair_sumsh8(h8 a, h8 b) {
+    i8 p = widenh8(a) * widenh8(b);
+    return (h8_pairs){p[0] + p[1], p[2] + p[3], p[4] + p[5], p[6] + p[7]};
+}
+#endif
+/* Complex products / 2**15, rounded to the nearest, halves up; w: (wr, -wi) and (wi, wr) of each factor. */
+WNL_INLINE h8 multiplyh8(h8 a, h8 real, h8 imaginary) {
+    return partsh8((h8)((pair_sumsh8(a, real) + 0x4000) >> 15), (h8)((pair_sumsh8(a, imaginary) + 0x4000) << 1));
+}
+WNL_INLINE d4 squaresh8(h8 a) { return __builtin_convertvector((i4)pair_sumsh8(a, a), d4); } /* of their magnitudes */
+/* Eight samples in -1..1 as integers: times 32,768, to the nearest (halves to the even one), and clipped. */
+WNL_INLINE i4 sample4(const float *p) {
+    f4 a = min4(max4(load4(p) * 32768.0f, set4(-32768.0f)), set4(32767.0f));
+    return (i4)(a + 12582912.0f) - 0x4b400000; /* at 1.5 * 2**23 the last bit is a one */
+}
+WNL_INLINE h8 samplesh8(const float *p) { return packh8(sample4(p), sample4(p + 4)); }
+WNL_INLINE h8 reverseh8(h8 a) { return (h8)WNL_PICK((i4)a, i4, 3, 2, 1, 0); } /* of complex numbers */
+/* Complex number j of *vector i becomes number i of *vector j. */
+#if defined(__clang__) || __GNUC__ >= 12
+#define WNL_MERGE(a, b, i, j, k, l) __builtin_shufflevector(a, b, i, j, k, l)
+#else
+#define WNL_MERGE(a, b, i, j, k, l) __builtin_shuffle(a, b, (i4){i, j, k, l})
+#endif
+WNL_INLINE void transposeh8(h8 *a, h8 *b, h8 *c, h8 *d) {
+    i4 ab0 = WNL_MERGE((i4)*a, (i4)*b, 0, 4, 1, 5), ab1 = WNL_MERGE((i4)*a, (i4)*b, 2, 6, 3, 7);
+    i4 cd0 = WNL_MERGE((i4)*c, (i4)*d, 0, 4, 1, 5), cd1 = WNL_MERGE((i4)*c, (i4)*d, 2, 6, 3, 7);
+    *a = (h8)WNL_MERGE(ab0, cd0, 0, 1, 4, 5);
+    *b = (h8)WNL_MERGE(ab0, cd0, 2, 3, 6, 7);
+    *c = (h8)WNL_MERGE(ab1, cd1, 0, 1, 4, 5);
+    *d = (h8)WNL_MERGE(ab1, cd1, 2, 3, 6, 7);
+}
+/* The highest bit that is set, counted from 1; 0 of 0. */
+WNL_INLINE int bit_length(uint32_t a) { return a ? 32 - __builtin_clz(a) : 0; }
+
 /* Subnormal numbers are flushed to zero while a plan runs: they would slow some CPUs down a hundredfold. */
 #if defined(__x86_64__)
 WNL_INLINE uint64_t flush_subnormals(void) {

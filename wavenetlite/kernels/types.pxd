@@ -125,6 +125,12 @@ cdef struct Fourier:
     const double* chirp         # (length, 2)
     const double* spectrum      # (convolved.length, 2): of the conjugate chirp
 
+# Weighted sums of neighbouring bins.
+cdef struct Bands:
+    const Py_ssize_t* first     # of each band, padded to a multiple of four: its first bin,
+    const Py_ssize_t* steps     # and the number of its weights, in fours
+    const double* weights
+
 # The computation of a frame of features; see spectrum.pxi.in.
 cdef struct Front:
     Py_ssize_t n, bins, channels
@@ -134,11 +140,24 @@ cdef struct Front:
     const double* quarters      # factors that join the four quarters of a frame; NULL: the lanes are frames
     double power                # exponent of the magnitude
     bint banded, decibels
-    const Py_ssize_t* first     # of each band, padded to a multiple of four: its first bin,
-    const Py_ssize_t* steps     # and the number of its weights, in fours
-    const double* weights
+    Bands bands
     double amin, reference_db
     Py_ssize_t lanes, ld, powers, work          # rows of powers, and their distance, place and the size of the work memory, in doubles
+
+# The computation of a frame by integers; see micro_frontend.pxi.in.
+cdef struct MicroFront:
+    Py_ssize_t n, channels
+    Py_ssize_t points           # complex, of the transform: half of the real ones
+    const short* window         # (n,), padded with zeros to a multiple of eight
+    const short* twiddles       # pass after pass,
+    const short* halves         # and of the last step, which splits the DFT of two real signals
+    Bands bands
+    unsigned int[2] smoothing   # of even and of odd bands
+    unsigned int remaining      # of a band, at least
+    bint gain_control, logarithm
+    const short* gains          # (33, 4): polynomials of the gain, an octave each
+    const unsigned short* logs  # (129,): log2(1 + x) - x at multiples of 1 / 128
+    int gain_shift, log_shift
 
 # Per-channel energy normalisation: see features.PCEN.
 cdef struct Compression:
@@ -198,6 +217,9 @@ cdef struct Kernels:
     double (*peak)(const float* x, Py_ssize_t n) noexcept nogil
     void (*frame_features)(
         const Front* front, const float* samples, Py_ssize_t hop, Py_ssize_t frames, float* out, double* work) noexcept nogil
+    void (*micro_features)(
+        const MicroFront* front, const float* samples, Py_ssize_t hop, Py_ssize_t frames, unsigned int* noise, float* out,
+        double* work) noexcept nogil
     void (*standardise_frames)(
         const float* x, Py_ssize_t rows, Py_ssize_t channels, const double* mean, const double* deviation,
         float* out) noexcept nogil
