@@ -326,6 +326,7 @@ class Header:
             lines.append(f"int at[{places}]; /* where the next frame of a ring goes */")
         if not self.regular:
             lines.append("int ended;")
+        lines += self.kept(2)
         lines = lines or ["char nothing;"]
         return "typedef struct {\n" + "".join(f"    {line}\n" for line in lines) + "} $state;\n\n"
 
