@@ -315,8 +315,9 @@ def test_kinds_of_features(spec, tmp_path):
 
 
 MICRO = [
-    {}, {"pcan": False}, {"log": False}, {"win_length": 200, "hop_length": 80, "n_mels": 13, "sr": 8000, "fmax": 3500.0},
-    {"win_length": 1000, "hop_length": 320, "n_mels": 20}, {"win_length": 40, "hop_length": 40, "n_mels": 5, "pcan": False},
+    {}, {"pcan": False}, {"log": False}, {"win_length": 1000, "hop_length": 320, "n_mels": 20},
+    {"win_length": 200, "hop_length": 80, "n_mels": 13, "sr": 8000, "fmax": 3500.0},
+    {"win_length": 40, "hop_length": 40, "n_mels": 5, "pcan": False},
 ]  # fmt: skip
 
 
