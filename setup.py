@@ -26,6 +26,13 @@ def tiles(*, in_turn: tuple[int, ...] = (), abreast: tuple[int, ...], narrow: tu
     return [(rows, mode) for mode, heights in modes.items() for rows in heights]
 
 
+AVX512_PANELS = [
+    (16, 2, tiles(in_turn=(12, 10, 8, 7, 6, 5, 4), abreast=(3, 2, 1), narrow=(12, 8, 6, 4, 3, 2, 1))),
+    (16, 1, tiles(abreast=(12, 8, 6, 4, 3, 2, 1), narrow=(12, 8, 4, 3, 2, 1))),
+    (8, 1, tiles(abreast=(12, 8, 6, 4, 3, 2, 1), narrow=(12, 8, 7, 6, 5, 4, 3, 2, 1))),
+    (4, 1, tiles(abreast=(8, 4, 3, 2, 1), narrow=(8, 4, 2, 1))),
+]
+
 # Per instruction set: compiler flags; vector widths in floats; the panels of output channels as (vector width, vectors,
 # tiles). Modes: see convolution.pxi.in. The tallest tile of the widest panel fills the registers; with it networks
 # of 64 channels run at 80 to 90 % of the FMA units' peak on AVX-512 and AVX2 (benchmarks, model C).
@@ -50,12 +57,12 @@ INSTRUCTION_SETS = {
     "avx512": (
         ["-march=x86-64-v4", "-mprefer-vector-width=512"],
         [16, 8, 4],
-        [
-            (16, 2, tiles(in_turn=(12, 10, 8, 7, 6, 5, 4), abreast=(3, 2, 1), narrow=(12, 8, 6, 4, 3, 2, 1))),
-            (16, 1, tiles(abreast=(12, 8, 6, 4, 3, 2, 1), narrow=(12, 8, 4, 3, 2, 1))),
-            (8, 1, tiles(abreast=(12, 8, 6, 4, 3, 2, 1), narrow=(12, 8, 7, 6, 5, 4, 3, 2, 1))),
-            (4, 1, tiles(abreast=(8, 4, 3, 2, 1), narrow=(8, 4, 2, 1))),
-        ],
+        AVX512_PANELS,
+    ),
+    "vnni": (
+        ["-march=x86-64-v4", "-mavx512vnni", "-mprefer-vector-width=512"],
+        [16, 8, 4],
+        AVX512_PANELS,
     ),
     "neon": (
         [],
@@ -67,7 +74,7 @@ INSTRUCTION_SETS = {
         ],
     ),
 }
-X86, ARM = ["sse2", "avx2", "avx512"], ["neon"]
+X86, ARM = ["sse2", "avx2", "avx512", "vnni"], ["neon"]
 FAMILIES = {"x86_64": X86, "amd64": X86, "aarch64": ARM, "arm64": ARM}
 OPTIMISE = [
     "-O3",

@@ -19,7 +19,7 @@ from benchmarks.models import Network
 
 TOLERANCE = 1e-4
 """Largest difference to the float64 value, in units of that value's largest magnitude, of a contender in float32."""
-INSTRUCTION_SETS = ("neon", "sse2", "avx2", "avx512")
+INSTRUCTION_SETS = ("neon", "sse2", "avx2", "avx512", "vnni")
 """Ours, the best one of an architecture last."""
 
 

@@ -44,7 +44,7 @@ exit status:
 
 environment:
   WAVENETLITE_TRACEBACK=1           show where an error comes from
-  WAVENETLITE_ISA=sse2|avx2|avx512  force an instruction set
+  WAVENETLITE_ISA=NAME              force an instruction set: sse2, avx2, avx512 or vnni
   WAVENETLITE_STREAM_BYTES=BYTES    most memory that a stream may take"""
 
 

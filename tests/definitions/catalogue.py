@@ -4,6 +4,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
+from integer_catalogue import INTEGERS as INTEGER_NETWORKS
 
 import wavenetlite as wl
 
@@ -25,13 +26,19 @@ class Case:
 def randomised(model, seed=0):
     """The model with random weights that keep signals of unit scale at about unit scale."""
     rng = np.random.default_rng(seed)
-    model.load_state_dict({name: random_tensor(rng, name, old.shape) for name, old in model.state_dict().items()})
+    model.load_state_dict(
+        {name: random_tensor(rng, name, old.shape, old.dtype) for name, old in model.state_dict().items()}
+    )
     return model
 
 
-def random_tensor(rng, name, shape):
+def random_tensor(rng, name, shape, dtype=np.float32):
     """Random values for the tensor of that name in a state_dict."""
     kind = name.rsplit(".", 1)[-1]
+    if dtype == np.int8:
+        return rng.integers(-128, 128, shape).astype(np.int8)
+    if dtype == np.int32:
+        return rng.integers(-1000, 1000, shape).astype(np.int32)
     if kind == "running_var":
         values = rng.uniform(0.5, 2.0, shape)
     elif kind.startswith("bias") or kind == "running_mean":
@@ -507,7 +514,10 @@ MODELS = {
         lambda: wl.TCN(3, 2, channels=5, kernel_size=3, dilations=[1, 5], activation="gelu", batch_norm=False), 3),
 }  # fmt: skip
 
-CATALOGUE = LAYERS | BLOCKS | MODELS
+INTEGERS = {name: Case(*case) for name, case in INTEGER_NETWORKS.items()}
+
+FLOATS = LAYERS | BLOCKS | MODELS
+CATALOGUE = FLOATS | INTEGERS
 
 IMAGES = [  # bins, maps in, maps out, kernel, stride, dilation
     (40, 1, 16, (5, 5), (2, 2), 1), (20, 16, 24, (3, 3), (2, 1), 2), (10, 24, 32, (3, 3), (2, 1), 1),

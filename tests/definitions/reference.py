@@ -18,6 +18,7 @@ import math
 from dataclasses import dataclass, replace
 from fractions import Fraction
 
+import integer_reference as integers
 import numpy as np
 
 
@@ -562,7 +563,59 @@ def run_frequency_tcn(model, weights, x, c):
     return x
 
 
+# ------------------------------------------------------------------------------------------------------- integers
+def run_quantize(layer, weights, x, c):
+    return x.map(lambda v: integers.quantize(v, layer))
+
+
+def run_dequantize(layer, weights, x, c):
+    return x.map(lambda v: integers.dequantize(v, layer))
+
+
+def run_requantize(layer, weights, x, c):
+    return x.map(lambda v: integers.requantize(v, layer.input_scale, layer.input_zero_point, layer))
+
+
+def run_integer_conv(layer, weights, x, c):
+    sums = run_conv1d(layer, weights, x.map(lambda v: v - layer.input_zero_point), c)  # float64 holds them exactly
+    return sums.map(lambda v: integers.rescaled(v, layer.input_scale, weights["weight_scale"], layer))
+
+
+def run_integer_lookup(layer, weights, x, c):
+    return x.map(lambda v: integers.look_up(v, layer, weights.get("table")))
+
+
+def run_integer_pool(layer, weights, x, c):
+    before, after = padding_of(layer.kernel_size, 1, layer.padding)
+    mean = type(layer).__name__ == "IntegerAvgPool1d"
+    late = layer.kernel_size - 1 - before - after
+    values = integers.pooled(x.values, layer, mean, before, after)
+    return Frames(values, x.start + late * x.step, x.step * layer.stride)
+
+
+def run_integer_join(layer, weights, *given):
+    *signals, _ = given
+    aligned = align(signals)
+    kind = type(layer).__name__
+    if kind == "IntegerConcat":
+        quantizations = zip(layer.input_scales, layer.input_zero_points, strict=True)
+        parts = [integers.requantize(s.values, *q, layer) for s, q in zip(aligned, quantizations, strict=True)]
+        return aligned[0].map(lambda _: np.concatenate(parts, axis=1))
+    function = integers.add if kind == "IntegerAdd" else integers.multiply
+    return aligned[0].map(lambda v: function(v, aligned[1].values, layer))
+
+
 DEFINITIONS = {
+    "Quantize": run_quantize,
+    "Dequantize": run_dequantize,
+    "Requantize": run_requantize,
+    "IntegerConv1d": run_integer_conv,
+    "IntegerLookup": run_integer_lookup,
+    "IntegerMaxPool1d": run_integer_pool,
+    "IntegerAvgPool1d": run_integer_pool,
+    "IntegerAdd": run_integer_join,
+    "IntegerMultiply": run_integer_join,
+    "IntegerConcat": run_integer_join,
     "Conv1d": run_conv1d,
     "Linear": run_linear,
     "BatchNorm": run_batch_norm,

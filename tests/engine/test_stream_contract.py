@@ -6,7 +6,7 @@ import math
 import contract
 import numpy as np
 import pytest
-from catalogue import CATALOGUE, LAYERS, condition, same_bits, signal
+from catalogue import CATALOGUE, INTEGERS, LAYERS, condition, same_bits, signal
 from hypothesis import given, note
 from hypothesis import strategies as st
 from strategies import FRAMES, condition_channels_of, networks, partitions
@@ -43,6 +43,7 @@ def test_catalogue_is_complete():
         if issubclass(value, wl.nn.Module) and value.__module__ != wl.nn.pytorch_names.__name__  # others' nodes
     }
     used = {type(case.build()).__name__ for case in CATALOGUE.values()}
+    used |= {type(layer).__name__ for case in INTEGERS.values() for _, layer in case.build().modules()}
     assert modules - {"Module"} == used
 
 

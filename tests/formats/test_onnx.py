@@ -6,7 +6,7 @@ import warnings
 
 import numpy as np
 import pytest
-from catalogue import CATALOGUE, condition, randomised, same_bits, signal
+from catalogue import FLOATS, condition, randomised, same_bits, signal
 from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 from strategies import condition_channels_of, networks
@@ -30,9 +30,9 @@ def close(y, wanted):
 
 
 # ---------------------------------------------------------------------------------------------------- written
-@pytest.mark.parametrize("name", CATALOGUE)
+@pytest.mark.parametrize("name", FLOATS)
 def test_whole_and_streamed_outputs_equal_ours(name):
-    case = CATALOGUE[name]
+    case = FLOATS[name]
     model = case.model()
     if model.in_channels is None:
         model = randomised(wl.Sequential([nn.Conv1d(case.in_channels, case.in_channels, 2), model]))
@@ -112,10 +112,10 @@ def test_what_cannot_be_written():
 
 # ---------------------------------------------------------------------------------------------------- there and back
 @pytest.mark.parametrize("streaming", [False, True], ids=["whole", "streaming"])
-@pytest.mark.parametrize("name", CATALOGUE)
+@pytest.mark.parametrize("name", FLOATS)
 def test_what_was_written_is_read(name, streaming, tmp_path):
     """The same network comes back, and the same bits."""
-    case, model = CATALOGUE[name], catalogued(name)
+    case, model = FLOATS[name], catalogued(name)
     path = tmp_path / "model.onnx"
     formats.save(model, path, streaming=streaming)
     again = wl.load(path)
@@ -124,7 +124,7 @@ def test_what_was_written_is_read(name, streaming, tmp_path):
 
 
 def catalogued(name):
-    case = CATALOGUE[name]
+    case = FLOATS[name]
     model = case.model()
     if model.in_channels is None:
         model = randomised(wl.Sequential([nn.Conv1d(case.in_channels, case.in_channels, 2), model]))
@@ -187,7 +187,7 @@ ONE_WAY = ("CumSum", "Scan", "Abs", "joins over the axis", "gives the shape", "R
 
 
 @pytest.mark.parametrize("streaming", [False, True], ids=["whole", "streaming"])
-@pytest.mark.parametrize("name", CATALOGUE)
+@pytest.mark.parametrize("name", FLOATS)
 def test_graphs_without_the_network_in_their_metadata(name, streaming, tmp_path):
     """They are read right, or refused."""
     model, path = catalogued(name), tmp_path / "model.onnx"
@@ -198,7 +198,7 @@ def test_graphs_without_the_network_in_their_metadata(name, streaming, tmp_path)
         assert any(re.search(word, str(error)) for word in ONE_WAY)
         assert streaming or any(word in name for word in ONE_WAY_NAMES)
         return
-    x = signal(48, CATALOGUE[name].in_channels)
+    x = signal(48, FLOATS[name].in_channels)
     close(again(x), model(x))
     assert (again.receptive_field, again.latency) == (model.receptive_field, model.latency)
 

@@ -5,7 +5,7 @@ import sys
 
 import numpy as np
 import pytest
-from catalogue import CATALOGUE, condition, signal
+from catalogue import FLOATS, condition, signal
 
 import wavenetlite as wl
 from wavenetlite import formats
@@ -20,9 +20,9 @@ def run(path):
     return space
 
 
-@pytest.mark.parametrize("name", [name for name, case in CATALOGUE.items() if case.build().in_channels])
+@pytest.mark.parametrize("name", [name for name, case in FLOATS.items() if case.build().in_channels])
 def test_every_layer_block_and_network(name, tmp_path):
-    case = CATALOGUE[name]
+    case = FLOATS[name]
     model = case.model()
     formats.save(model, tmp_path / "model.py")
     x = signal(330 if "d300" in name else 90, case.in_channels)

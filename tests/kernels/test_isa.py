@@ -2,6 +2,7 @@
 
 import numpy as np
 import pytest
+from catalogue import INTEGERS
 from instruction_sets import NEEDED, X86, cpu_has, run_python
 from places import SUPPORT
 
@@ -33,11 +34,19 @@ def test_the_variable_forces_an_instruction_set(outputs, isa):
     assert outputs(isa)["isa"] == isa
 
 
-def test_avx2_and_avx512_give_the_same_bits(outputs):
-    avx2, avx512 = outputs("avx2"), outputs("avx512")
+@pytest.mark.parametrize("isa", ["avx512", "vnni"])
+def test_avx2_and_avx512_give_the_same_bits(outputs, isa):
+    avx2, avx512 = outputs("avx2"), outputs(isa)
     different = [name for name in avx2 if name != "isa" and avx2[name].tobytes() != avx512[name].tobytes()]
     assert avx2.keys() == avx512.keys()
     assert not different
+
+
+def test_integers_are_the_same_bits_everywhere(outputs):
+    sse2, avx2 = outputs("sse2"), outputs("avx2")
+    names = [name for name in avx2 if name.split("/")[0] in INTEGERS]
+    assert len(names) == 2 * len(INTEGERS)
+    assert not [name for name in names if sse2[name].tobytes() != avx2[name].tobytes()]
 
 
 def test_sse2_is_close(outputs):

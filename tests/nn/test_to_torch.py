@@ -4,7 +4,7 @@ import contextlib
 
 import numpy as np
 import pytest
-from catalogue import CATALOGUE, same_bits, signal
+from catalogue import CATALOGUE, FLOATS, same_bits, signal
 
 import wavenetlite as wl
 from wavenetlite.train import Parameters, Tape
@@ -12,7 +12,7 @@ from wavenetlite.train import Parameters, Tape
 torch = pytest.importorskip("torch", reason="without torch")
 nn = wl.nn
 NONE = ("has no counterpart in PyTorch", "conditioning", "cannot be a module of PyTorch")
-PLAIN = [name for name, case in CATALOGUE.items() if not case.condition_channels]
+PLAIN = [name for name, case in FLOATS.items() if not case.condition_channels]
 
 
 @pytest.mark.parametrize("name", CATALOGUE)

@@ -32,7 +32,7 @@ sys.meta_path.insert(0, OnlyTheCore())
 IMPORTS = """
 import importlib, pkgutil, wavenetlite
 from wavenetlite import kernels
-foreign = {f"wavenetlite.kernels._{isa}" for isa in {"avx2", "avx512"} - set(kernels.available())}
+foreign = {f"wavenetlite.kernels._{isa}" for isa in {"avx2", "avx512", "vnni"} - set(kernels.available())}
 for module in pkgutil.walk_packages(wavenetlite.__path__, "wavenetlite."):
     if not module.name.endswith("__main__") and module.name not in foreign:
         importlib.import_module(module.name)

@@ -11,6 +11,7 @@ NEEDED = {
     "sse2": [],
     "avx2": ["AVX2", "FMA3"],
     "avx512": ["AVX512F", "AVX512CD", "AVX512BW", "AVX512DQ", "AVX512VL"],
+    "vnni": ["AVX512F", "AVX512CD", "AVX512BW", "AVX512DQ", "AVX512VL", "AVX512VNNI"],
 }
 X86 = platform.machine().lower() in ("x86_64", "amd64")
 

@@ -4,7 +4,7 @@ import threading
 
 import numpy as np
 import pytest
-from catalogue import CATALOGUE, IMAGES, condition, over_bins, randomised, same_bits, signal
+from catalogue import CATALOGUE, FLOATS, IMAGES, condition, over_bins, randomised, same_bits, signal
 from hypothesis import assume, given, note, settings
 from hypothesis import strategies as st
 from strategies import condition_channels_of, networks
@@ -28,14 +28,14 @@ def enough_frames(name):
 
 
 # ---------------------------------------------------------------------------------------------------- the catalogue
-@pytest.mark.parametrize("name", CATALOGUE)
+@pytest.mark.parametrize("name", FLOATS)
 def test_gradient_in_random_directions(name):
     check = check_of(name, 2, enough_frames(name))
     check.output()
     check.directions()
 
 
-@pytest.mark.parametrize("name", CATALOGUE)
+@pytest.mark.parametrize("name", FLOATS)
 def test_gradients_of_very_short_clips(name):
     """Where a block looks further ahead, or back, than there are frames; batch moments of few frames are left out."""
     if norms_of(trainable(name).model()):
@@ -193,7 +193,7 @@ def test_the_gradient_of_a_batch_is_the_sum_over_its_clips(name):
     assert np.abs(together - alone).max() <= 1e-5 * np.abs(alone).max()
 
 
-@pytest.mark.parametrize("name", CATALOGUE)
+@pytest.mark.parametrize("name", FLOATS)
 def test_tapes_repeat_themselves(name):
     """Forward twice, backward twice, another batch in between, another tape: the same bits."""
     check = check_of(name, 2, enough_frames(name))

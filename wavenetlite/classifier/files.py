@@ -24,7 +24,9 @@ def blueprint(config: dict[str, Any], version: int) -> Blueprint:
         with config_errors():
             return restored(config, model, with_prefix(TABLES, arrays))
 
-    return Blueprint({WEIGHTS + name: shape for name, shape in network.shapes.items()}, finish, free=TABLES)
+    shapes = {WEIGHTS + name: shape for name, shape in network.shapes.items()}
+    dtypes = {WEIGHTS + name: dtype for name, dtype in network.dtypes.items()}
+    return Blueprint(shapes, finish, free=TABLES, dtypes=dtypes)
 
 
 def with_prefix(prefix: str, arrays: ARRAYS) -> dict[str, Floats]:

@@ -34,7 +34,10 @@ def whole_vectors(floats: int) -> int:
 
 @dataclass
 class Buffer:
-    """A sequence in memory: the frames of the current chunk, and the last `history` frames, kept between calls."""
+    """A sequence in memory: the frames of the current chunk, and the last `history` frames, kept between calls.
+
+    A row has `channels` floats, of which integers need four bytes for four channels.
+    """
 
     channels: int
     ld: int
@@ -45,6 +48,7 @@ class Buffer:
     offset: int = -1  # floats from the start of the workspace to the chunk's first frame
     ring: int = -1  # floats from the start of the stream's memory
     external: bool = False  # read in place from the caller's array
+    zero: int | None = None  # the byte of integers that stand for zero; None: floats
 
     @property
     def floats(self) -> int:
@@ -125,7 +129,9 @@ def make_buffers(order: list[Node], steps: list[Step]) -> tuple[list[Buffer], di
             buffers[-1].external = unpadded
     for step in steps:
         step.out = buffer_of[step.node] = len(buffers)
-        buffers.append(Buffer(step.node.channels, padded(step.node.channels), step.node.clock))
+        buffers.append(Buffer(step.node.row_floats, padded(step.node.row_floats), step.node.clock))
+        if step.node.quantization is not None:
+            buffers[-1].zero = step.node.quantization.zero_point
         if step.total is not None:
             buffer_of[step.total[1]] = buffer_of[step.total[0]]
     return buffers, inputs, buffer_of
@@ -161,10 +167,10 @@ def refuse_excess(buffers: list[Buffer], steps: list[Step]) -> None:
     vectors = sum(step.call.state_bytes * sum(map(padded, step.call.state)) for step in steps)
     state = vectors + 4 * sum(buffer.history * buffer.ld for buffer in buffers)
     staged = max(
-        (edge.taps * buffers[step.out].rows * edge.node.channels for step in steps for edge in step.all_edges),
+        (edge.taps * buffers[step.out].rows * edge.node.row_floats for step in steps for edge in step.all_edges),
         default=0,
     )
-    scratch = max((step.call.scratch for step in steps), default=0)
+    scratch = max((max(step.call.scratch, step.call.scratch_at_least) for step in steps), default=0)
     work = 4 * (staged + scratch + sum(buffer.floats for buffer in buffers))
     most = most_stream_bytes()
     if state + work > most:

@@ -20,6 +20,7 @@ cdef struct Buffer:
     Py_ssize_t ring             # floats from the start of the stream's rings
     bint external               # an input that is read in place from the caller's array
     float* before               # the row that precedes the signal; NULL: zeros
+    float* zero                 # the row that stands for zeros, as after the signal; NULL: zeros
 
 # Output row n of a step reads row n * stride + shift of a buffer; the rows (phases) that a step makes at a time count as
 # one row here and in Need. The other fields are for single frames, in floats.
@@ -124,7 +125,8 @@ cdef class Plan:
     cdef Py_ssize_t gathered_together   # floats, most gathered for the streams processed at once
     cdef Py_ssize_t buffers, steps, most_taps, staged_floats, most_gathered_floats, rings_floats, workspace_floats, states_bytes, pieces
     cdef char* first_states             # the steps' initial states; NULL: zeros
-    cdef Py_ssize_t scratch_floats      # most per row
+    cdef Py_ssize_t scratch_floats      # most per row,
+    cdef Py_ssize_t scratch_at_least    # and for any number of rows
     cdef int x, c, output
     cdef Buffer* buffer
     cdef Step* step

@@ -75,6 +75,16 @@ cdef inline void copy_row(float* to, const float* source, Py_ssize_t floats) noe
             to[i] = source[i]
 
 
+cdef void fill_rows(float* to, Py_ssize_t rows, Py_ssize_t ld, const float* row) noexcept nogil:
+    """Fill `rows` rows with this one; NULL: zeros."""
+    cdef Py_ssize_t i
+    if row == NULL:
+        memset(to, 0, rows * ld * sizeof(float))
+        return
+    for i in range(rows):
+        memcpy(to + i * ld, row, ld * sizeof(float))
+
+
 cdef Py_ssize_t two_rows(const Buffer* buffer) noexcept:
     """Floats for two rows of a buffer; a whole vector may be read or written past the last one."""
     return (2 * buffer.ld + LANES - 1) // LANES * LANES + LANES
@@ -141,6 +151,10 @@ cdef class Plan:
             buffer.offset = source.offset
             buffer.ring = source.ring
             buffer.external = source.external
+            if source.zero is not None:
+                buffer.zero = <float*>self.blocks.allocate(buffer.ld * sizeof(float))
+                memset(buffer.zero, <int>source.zero, buffer.ld * sizeof(float))
+                buffer.before = buffer.zero
 
     cdef set_steps(self, program: Program):
         cdef Py_ssize_t number
@@ -223,6 +237,7 @@ cdef class Plan:
         call.channels, call.phases, call.taps = source.channels, source.phases, step.taps
         call.arrays, call.sizes = arrays, sizes
         self.scratch_floats = max(self.scratch_floats, <Py_ssize_t>source.scratch)
+        self.scratch_at_least = max(self.scratch_at_least, <Py_ssize_t>source.scratch_at_least)
         if source.parameters_offset >= 0:
             step.parameters = arena + <Py_ssize_t>source.parameters_offset
         if source.conv is not None:
@@ -445,13 +460,7 @@ cdef class Plan:
     cdef void clear_rows(self, Memory* memory, int number, Py_ssize_t rows) noexcept nogil:
         """Clear the first rows of a ring: until it is full, it is filled from its beginning."""
         cdef const Buffer* buffer = self.buffer + number
-        cdef float* ring = memory.rings + buffer.ring
-        cdef Py_ssize_t row
-        if buffer.before == NULL:
-            memset(ring, 0, rows * buffer.ld * sizeof(float))
-        else:
-            for row in range(rows):
-                memcpy(ring + row * buffer.ld, buffer.before, buffer.ld * sizeof(float))
+        fill_rows(memory.rings + buffer.ring, rows, buffer.ld, buffer.before)
 
     cdef void clear_counts(self, Memory* memory) noexcept nogil:
         memory.frames_in = 0
@@ -519,7 +528,8 @@ cdef class Plan:
         header += 2 * self.places * sizeof(void*) + self.steps * sizeof(Rows) + self.layers * sizeof(LayerCall)
         header = (header + 63) // 64 * 64
         cdef size_t size = header + 4 * (
-            self.row_floats + self.workspace_floats + staged_floats + self.scratch_floats * streams + 48)
+            self.row_floats + self.workspace_floats + staged_floats
+            + max(self.scratch_floats * streams, self.scratch_at_least) + 48)
         cdef char* block = <char*>aligned_alloc(64, (size + 63) // 64 * 64)
         if block == NULL:
             raise MemoryError(f"no memory for a workspace of {size} bytes")
@@ -769,7 +779,7 @@ cdef class Plan:
     cdef void clear_last(self, int number, Py_ssize_t rows, Py_ssize_t past, Workspace* work) noexcept nogil:
         """Zero the last `past` of a buffer's new rows."""
         cdef Py_ssize_t ld = self.buffer[number].ld
-        memset(work.first[number] + (rows - past) * ld, 0, past * ld * sizeof(float))
+        fill_rows(work.first[number] + (rows - past) * ld, past, ld, self.buffer[number].zero)
 
     cdef void run_few(
         self, Memory* memory, Workspace* work, const float* x, const float* c, Py_ssize_t c_step, Py_ssize_t frames,

@@ -125,11 +125,12 @@ static inline void $frames(
 
 """
 COUNTING = """\
-/* Set those of some frames, from frame n on, to zero that lie at or beyond the end. */
-static inline void $clear(float *y, int64_t n, int64_t end, int frames, int channels)
+/* Set those of some frames, from frame n on, to zero that lie at or beyond the end; frames of `bytes` bytes. */
+static inline void $clear(void *y, int64_t n, int64_t end, int frames, int bytes, int zero)
 {
-    for (; frames > 0; frames--, n++, y += channels) {
-        if (n >= end) memset(y, 0, (size_t)channels * sizeof(float));
+    int i;
+    for (i = 0; i < frames; i++) {
+        if (n + i >= end) memset((char *)y + i * bytes, zero, (size_t)bytes);
     }
 }
 
@@ -288,12 +289,13 @@ class Header:
     def state_bytes(self) -> int:
         """Size of the state, as compilers lay it out that align doubles and 64-bit integers to 8 bytes."""
         kept = sum(SIZES[kind] * length for kind, _, length in self.parts.kept)
-        rings = sum(4 * ring.length * ring.channels for ring in self.rings if ring.kept)
-        places = 4 * sum(ring.length > 1 for ring in self.rings)
+        rings = sum(ring.length * ring.bytes_of_frame for ring in self.rings if ring.kept)
+        places = 2 * self.parts.wide + 4 * sum(ring.length > 1 for ring in self.rings)
         counts = 0 if self.regular else 16 * len(self.rings) + 4
         together = kept + rings + places + counts + 4 * (self.work + self.parts.scratch)
         wide = not self.regular or any(SIZES[kind] == 8 for kind, _, _ in self.parts.kept)
-        return -(-together // 8) * 8 if wide else max(together, 1)
+        grain = 8 if wide else 4
+        return max(-(-together // grain) * grain, 1)
 
     def frame(self) -> str:
         field = self.program.clock.receptive_field
@@ -315,11 +317,7 @@ class Header:
         if not self.regular:
             lines.append(f"int64_t made[{len(self.rings)}], end[{len(self.rings)}]; /* frames of every sequence */")
         lines += self.kept(4)
-        for ring in self.rings:
-            if ring.kept:
-                lines.append(
-                    f"float {ring.name}[{ring.length * ring.channels}]; /* {ring.length} frames of {ring.channels} */"
-                )
+        lines += self.kept_rings("float")
         if self.work + self.parts.scratch:
             lines.append(f"float work[{self.work + self.parts.scratch}];")
         if places := sum(ring.length > 1 for ring in self.rings):
@@ -327,8 +325,16 @@ class Header:
         if not self.regular:
             lines.append("int ended;")
         lines += self.kept(2)
+        lines += [f"int16_t wide[{self.parts.wide}];"] * bool(self.parts.wide)
+        lines += self.kept_rings("int8_t")
         lines = lines or ["char nothing;"]
         return "typedef struct {\n" + "".join(f"    {line}\n" for line in lines) + "} $state;\n\n"
+
+    def kept_rings(self, kind: str) -> Iterator[str]:
+        for ring in self.rings:
+            if ring.kept and ring.kind == kind:
+                size, about = ring.length * ring.channels, f"{ring.length} frames of {ring.channels}"
+                yield f"{kind} {ring.name}[{size}]; /* {about} */"
 
     def kept(self, size: int) -> Iterator[str]:
         """Members of the state, of types of so many bytes."""
@@ -337,16 +343,21 @@ class Header:
                 yield f"{kind} {name.removeprefix('s->')}[{length}];"
 
     def first_frames(self) -> Iterator[str]:
-        """Lines that fill the rings of a prewarmed network."""
+        """Lines that fill the rings whose frames before the first are not zeros."""
         for ring in self.rings:
             before = self.plan.frame_before(ring.number) if ring.kept else None
-            if before is not None:
+            if before is None:
+                continue
+            frame = before if ring.zero is None else before.view(np.int8)[: ring.channels]
+            if ring.zero is not None and (frame == ring.zero).all():
+                yield f"memset(s->{ring.name}, {ring.zero}, {ring.length * ring.channels});"
+            else:
                 to = f"s->{ring.name} + {ring.channels} * i"
-                copy = f"memcpy({to}, {self.parts.array(before)}, {ring.channels} * sizeof(float));"
+                copy = f"memcpy({to}, {self.parts.array(frame)}, {ring.bytes_of_frame});"
                 yield f"for (i = 0; i < {ring.length}; i++) {copy}"
 
     def init(self) -> str:
-        lines = ["int i;"] * bool(self.fills) + ["memset(s, 0, sizeof *s);", *self.fills]
+        lines = ["int i;"] * any("(i = 0" in line for line in self.fills) + ["memset(s, 0, sizeof *s);", *self.fills]
         lines += [f"memcpy({name}, {first}, {size});" for name, first, size in self.parts.first]
         lines += [self.front.start()] if self.front else []
         return function("static inline void $init($state *s)", lines)
@@ -357,8 +368,11 @@ class Header:
         body = [line for step in self.steps for line in step]
         body = [*self.feed(), *body, *self.collect()]
         text = "\n".join(body)
-        lines = [f"float *const {ring.name} = {self.place(ring)};" for ring in self.rings if uses(text, ring.name)]
+        lines = [
+            f"{ring.kind} *const {ring.name} = {self.place(ring)};" for ring in self.rings if uses(text, ring.name)
+        ]
         lines += [f"const float *rows[{self.parts.rows}];"] * uses(text, "rows")
+        lines += [f"const int8_t *bytes[{self.parts.rows}];"] * uses(text, "bytes")
         lines += ["int64_t n;"] * uses(text, "n") * (not self.regular)
         lines += ["int i;"] * ("(i = 0" in text)
         if not self.regular:
@@ -367,7 +381,10 @@ class Header:
         return function(f"static inline int $tick($state *s, const float *x_in{given}, float *out)", [*lines, *body])
 
     def place(self, ring: Ring) -> str:
-        return f"s->{ring.name}" if ring.kept else place("s->work", ring.offset)
+        if ring.kept:
+            return f"s->{ring.name}"
+        shared = place("s->work", ring.offset)
+        return shared if ring.zero is None else f"(int8_t *)({shared})"
 
     def feed(self) -> Iterator[str]:
         """Take the inputs; none are zeros, after the end of a signal."""

@@ -28,6 +28,7 @@ class Parts:
     kept: list[tuple[str, str, int]] = field(default_factory=list)  # type, name and length
     first: list[tuple[str, str, int]] = field(default_factory=list)  # kept array, constant and bytes
     scratch: int = 0  # most floats of a block
+    wide: int = 0  # most integers of 16 bits of a block
     rows: int = 1  # most frames that a step reads
     constant_bytes: int = 0
 
@@ -86,8 +87,8 @@ class BlockWriter:
     def array(self, values: np.ndarray) -> str:
         return self.parts.array(values)
 
-    def table(self, kind: str, rows: Sequence[tuple[int, ...]]) -> str:
-        return self.parts.constant("part", kind, integers(rows), len(rows), 2 * sum(map(len, rows)))
+    def table(self, kind: str, rows: Sequence[tuple[int, ...]], size: int = 2) -> str:
+        return self.parts.constant("part", kind, integers(rows), len(rows), size * sum(map(len, rows)))
 
     def kept(self, kind: str, count: int, first: np.ndarray | None = None) -> str:
         name = f"s->kept{len(self.parts.kept)}"
@@ -102,6 +103,10 @@ class BlockWriter:
         self.end_of_scratch = max(self.end_of_scratch, first + floats)
         self.parts.scratch = max(self.parts.scratch, self.end_of_scratch)
         return place("s->work", self.work + first)
+
+    def wide(self, count: int) -> str:
+        self.parts.wide = max(self.parts.wide, count)
+        return "s->wide"
 
 
 def indented(lines: Sequence[str], depth: int = 1) -> Iterator[str]:

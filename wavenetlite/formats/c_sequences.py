@@ -29,6 +29,15 @@ class Ring:
     kept: bool
     at: int = -1
     offset: int = -1
+    zero: int | None = None  # of integers of 8 bits: the one that stands for zero; None: floats
+
+    @property
+    def kind(self) -> str:
+        return "float" if self.zero is None else "int8_t"
+
+    @property
+    def bytes_of_frame(self) -> int:
+        return self.channels * (4 if self.zero is None else 1)
 
     def frame(self, back: str) -> str:
         """The frame `back` frames before the next one."""
@@ -47,13 +56,14 @@ def rings_of(program: Program) -> tuple[list[Ring], int]:
     fresh, block = fresh_frames(program), blocks(program)
     names = {number: name for name, number in program.inputs.items()}
     rings: list[Ring] = []
+    channels = {step.out: step.node.channels for step in program.steps}  # a buffer has those of memory
     for number, buffer in enumerate(program.buffers):
-        if buffer.channels > MOST_INDEX:
-            raise ParameterError(f"a sequence has {buffer.channels} channels; in C there may be at most {MOST_INDEX}")
+        n = channels.get(number, buffer.channels)
+        if n > MOST_INDEX:
+            raise ParameterError(f"a sequence has {n} channels; in C there may be at most {MOST_INDEX}")
         length = -(-(buffer.history + fresh[number]) // block[number]) * block[number]
-        rings.append(
-            Ring(number, names.get(number, f"h{number}"), buffer.channels, fresh[number], length, buffer.history > 0)
-        )
+        name, kept = names.get(number, f"h{number}"), buffer.history > 0
+        rings.append(Ring(number, name, n, fresh[number], length, kept, zero=buffer.zero))
     for at, ring in enumerate(ring for ring in rings if ring.length > 1):
         ring.at = at
     return rings, share_memory(rings, program)
@@ -86,7 +96,7 @@ def share_memory(rings: list[Ring], program: Program) -> int:
         ring = rings[number]
         if ring.kept:
             continue
-        size, first = ring.length * ring.channels, 0
+        size, first = -(-ring.length * ring.bytes_of_frame // 4), 0
         placed = [place for place in placed if place[2] >= birth]
         for taken, end, _ in sorted(placed):
             if first + size <= taken:

@@ -12,8 +12,20 @@ from wavenetlite.formats.c_sequences import MOST_INDEX, Ring
 from wavenetlite.graph import Edge
 from wavenetlite.nodes.c_activation import ACTIVATIONS_IN_C
 from wavenetlite.nodes.c_convolution import ADD
+from wavenetlite.support.c_builder import CText
 from wavenetlite.support.errors import ParameterError
 
+FRAMES_OF_BYTES = CText(
+    "frames_of_bytes",
+    """\
+/* The same for frames of integers. */
+static inline void $frames_of_bytes(
+    const int8_t **rows, int taps, const int8_t *ring, int channels, int at, int spacing, int length)
+{
+    for (; taps > 0; taps--, rows++, at = $next(at, spacing, length)) *rows = ring + channels * at;
+}
+""",
+)
 RELU = ACTIVATIONS_IN_C["relu"]
 
 
@@ -33,21 +45,23 @@ class StepWriter(BlockWriter):
         return self.frame_of(self.step.edges[index])
 
     def rows(self) -> str:
-        first = 0
+        first, integers = 0, self.ring_of(self.step.edges[0]).zero is not None
+        name, function = ("bytes", "$frames_of_bytes") if integers else ("rows", "$frames")
+        if integers:
+            self.function(FRAMES_OF_BYTES)
         for edge in self.step.edges:
             ring = self.ring_of(edge)
-            to = place("rows", first)
             if ring.length == 1:
-                self.line(f"rows[{first}] = {ring.name};")
+                self.line(f"{name}[{first}] = {ring.name};")
             else:
                 slot = f"$slot(s->at[{ring.at}], {self.back(edge)}, {ring.length})"
                 read = f"{ring.name}, {ring.channels}, {slot}, {edge.spacing}, {ring.length}"
-                self.line(f"$frames({to}, {edge.taps}, {read});")
+                self.line(f"{function}({place(name, first)}, {edge.taps}, {read});")
             first += edge.taps
         self.parts.rows = max(self.parts.rows, first)
         if first > MOST_INDEX:
             raise ParameterError(f"a convolution has {first} taps; in C there may be at most {MOST_INDEX}")
-        return "rows"
+        return name
 
     # Reading
 
@@ -106,7 +120,7 @@ class StepWriter(BlockWriter):
         self.line("}")
 
     def head(self) -> list[str]:
-        y = f"    float *const y = {self.out.next_frame};"
+        y = f"    {self.out.kind} *const y = {self.out.next_frame};"
         if self.regular:
             return [f"{{ /* {self.title()} */", y]
         loop = f"for (n = s->made[{self.out.number}]{over(self.step.call.phases)}; {self.ready()}; n++) {{"
@@ -129,11 +143,9 @@ class StepWriter(BlockWriter):
 
     def clear(self, frames: str) -> str:
         """After the end of a sequence there are zeros."""
-        call = self.step.call
-        return (
-            f"if (s->ended) $clear({frames}, {times(call.phases)}n, s->end[{self.out.number}], {call.phases}, "
-            f"{call.channels});"
-        )
+        phases, zero, size = self.step.call.phases, self.out.zero or 0, self.out.bytes_of_frame
+        end = f"{times(phases)}n, s->end[{self.out.number}], {phases}"
+        return f"if (s->ended) $clear({frames}, {end}, {size}, {zero});"
 
     def title(self) -> str:
         """What it computes, in words."""

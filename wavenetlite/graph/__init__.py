@@ -5,11 +5,14 @@ from wavenetlite.graph.budget import bounded, spend
 from wavenetlite.graph.builders import OnnxBuilder, ScriptBuilder
 from wavenetlite.graph.clock import Clock, tidy
 from wavenetlite.graph.edge_weights import EdgeWeights, OverBins
-from wavenetlite.graph.kernel_call import MOST_FLOAT, Convolution, Dense, Depthwise, KernelCall
+from wavenetlite.graph.kernel_call import MOST_FLOAT, Convolution, Dense, Depthwise, IntegerCall, KernelCall
 from wavenetlite.graph.node import MOST_CHANNELS, MOST_FRAMES, Edge, Node, aligned, clock_after
 from wavenetlite.graph.order import topological_order
+from wavenetlite.graph.quantization import HIGHEST, LOWEST, Quantization
 
 __all__ = [
+    "HIGHEST",
+    "LOWEST",
     "MOST_CHANNELS",
     "MOST_FLOAT",
     "MOST_FRAMES",
@@ -20,10 +23,12 @@ __all__ = [
     "Depthwise",
     "Edge",
     "EdgeWeights",
+    "IntegerCall",
     "KernelCall",
     "Node",
     "OnnxBuilder",
     "OverBins",
+    "Quantization",
     "ScriptBuilder",
     "aligned",
     "bounded",

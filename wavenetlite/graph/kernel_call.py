@@ -18,7 +18,8 @@ class KernelCall:
     """A call of a kernel, which computes frames of `channels` channels from the node's edges, and the fused operations.
 
     The kernel defines the meaning of `sizes` and `arrays`. `state` lists the lengths of its state vectors, of values of
-    `state_bytes` bytes each, initially `first_state` or zeros. `scratch` is the number of scratch floats per frame.
+    `state_bytes` bytes each, initially `first_state` or zeros. `scratch` is the number of scratch floats per frame, and
+    `scratch_at_least` that for any number of frames.
     """
 
     channels: int
@@ -29,6 +30,7 @@ class KernelCall:
     state_bytes: int = 4
     first_state: Sequence[np.ndarray] = ()
     scratch: int = 0
+    scratch_at_least: int = 0
     phases: int = 1  # output frames per reading of the edges
     multiply_adds: float = 0.0  # per output frame
     takes_residual: bool = False  # whether the kernel can add a residual and rectify
@@ -62,6 +64,14 @@ class KernelCall:
         self.offsets += [arena.add(array) for array in self.arrays]
         if self.parameters.size:
             self.parameters_offset = arena.add(self.parameters)
+
+
+@dataclass(eq=False)
+class IntegerCall(KernelCall):
+    """A kernel call whose `arrays` may be of integers of 8, 16 or 32 bits."""
+
+    def pack(self, arena: Arena) -> None:
+        self.offsets += [arena.add_bits(array) for array in self.arrays]
 
 
 @dataclass(eq=False)

@@ -13,6 +13,7 @@ from wavenetlite.graph.builders import OnnxBuilder, ScriptBuilder
 from wavenetlite.graph.clock import Clock, tidy
 from wavenetlite.graph.edge_weights import EdgeWeights, OverBins
 from wavenetlite.graph.kernel_call import KernelCall
+from wavenetlite.graph.quantization import Quantization
 from wavenetlite.support.c_builder import CStepBuilder
 from wavenetlite.support.errors import ParameterError
 
@@ -78,6 +79,29 @@ class Node:
 
     endless: ClassVar[bool] = False
     """Whether a frame depends on all previous frames."""
+
+    reads_integers: ClassVar[bool] = False
+    """Whether it reads integers of 8 bits instead of float32."""
+
+    def __post_init__(self) -> None:
+        for edge in self.edges:
+            given = edge.node.quantization
+            if given is not None and not self.reads_integers:
+                raise ParameterError(f"{self.operation} is given integers of {given}; it must be given float32: put a "
+                                     "Dequantize before it, or use an integer layer")  # fmt: skip
+            if given is None and self.reads_integers:
+                raise ParameterError(f"{self.operation} is given float32; it must be given integers: put a Quantize "
+                                     "before it")  # fmt: skip
+
+    @property
+    def quantization(self) -> Quantization | None:
+        """What its frames stand for, if they are integers of 8 bits; None: they are float32."""
+        return None
+
+    @property
+    def row_floats(self) -> int:
+        """Floats that a frame occupies in memory: four bytes each."""
+        return self.channels if self.quantization is None else -(-self.channels // 4)
 
     @property
     def signal(self) -> str:

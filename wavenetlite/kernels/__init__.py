@@ -10,6 +10,7 @@ from pathlib import Path
 try:
     from wavenetlite.kernels.dispatch import (
         FAST_TANH,
+        INTEGER_UNIT,
         ISA,
         LANES,
         WIDE,
@@ -28,7 +29,7 @@ except ModuleNotFoundError as error:
     ) from None
 
 __all__ = [
-    "ACTIVATIONS", "FAST_TANH", "ISA", "LANES", "WIDE", "available", "fma_peak", "isa", "padded", "panel_widths",
+    "ACTIVATIONS", "FAST_TANH", "INTEGER_UNIT", "ISA", "LANES", "WIDE", "available", "fma_peak", "isa", "padded", "panel_widths",
     "vector_width",
 ]  # fmt: skip
 
@@ -42,14 +43,15 @@ def padded(channels: int) -> int:
 
 
 def isa() -> str:
-    """Name of the instruction set in use: ``"sse2"``, ``"avx2"``, ``"avx512"`` or ``"neon"``.
+    """Name of the instruction set in use: ``"sse2"``, ``"avx2"``, ``"avx512"``, ``"vnni"`` (AVX-512 with it) or
+    ``"neon"``.
 
     It is chosen at import from what the CPU offers; the environment variable ``WAVENETLITE_ISA`` forces one.
 
     Examples
     --------
     >>> import wavenetlite as wl
-    >>> wl.isa() in ("sse2", "avx2", "avx512", "neon")
+    >>> wl.isa() in ("sse2", "avx2", "avx512", "vnni", "neon")
     True
     """
     return ISA

@@ -1,3 +1,4 @@
+INTEGER_UNIT: int
 FAST_TANH: tuple[float, ...]
 ISA: str
 LANES: int

@@ -10,7 +10,8 @@ cdef extern from *:
     static const char *wnl_available(void) {
         __builtin_cpu_init();
         if (__builtin_cpu_supports("avx512f") && __builtin_cpu_supports("avx512bw") && __builtin_cpu_supports("avx512cd")
-            && __builtin_cpu_supports("avx512dq") && __builtin_cpu_supports("avx512vl")) return "sse2 avx2 avx512";
+            && __builtin_cpu_supports("avx512dq") && __builtin_cpu_supports("avx512vl"))
+            return __builtin_cpu_supports("avx512vnni") ? "sse2 avx2 avx512 vnni" : "sse2 avx2 avx512";
         if (__builtin_cpu_supports("avx2") && __builtin_cpu_supports("fma") && __builtin_cpu_supports("bmi")
             && __builtin_cpu_supports("bmi2"))
             return "sse2 avx2";
@@ -49,6 +50,7 @@ ISA = choose(os.environ.get("WAVENETLITE_ISA"))
 _module = import_module(f"wavenetlite.kernels._{ISA}")
 cdef const Kernels* selected = <const Kernels*>PyCapsule_GetPointer(_module.kernels, "wavenetlite.kernels")
 FAST_TANH = _module.FAST_TANH
+INTEGER_UNIT = _module.INTEGER_UNIT
 
 
 cdef const Kernels* kernels() noexcept:

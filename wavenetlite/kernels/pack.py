@@ -9,7 +9,7 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 import numpy.typing as npt
@@ -44,6 +44,11 @@ class Arena:
         self.arrays.append((offset, values))
         self.floats += -(-values.size // LANES) * LANES
         return offset
+
+    def add_bits(self, array: npt.NDArray[Any]) -> int:
+        """Append an array of any type, bit by bit."""
+        size = -(-array.nbytes // 4) * 4
+        return self.add(np.frombuffer(array.tobytes().ljust(size, b"\0"), np.float32))
 
 
 WHOLE_GROUPS = [{(group, group)} for group in (1, 2, 4)]

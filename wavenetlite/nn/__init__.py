@@ -7,6 +7,18 @@ from wavenetlite.nn.convolution import Conv1d, Linear
 from wavenetlite.nn.convolution2d import Conv2d, ConvTranspose1d, ConvTranspose2d
 from wavenetlite.nn.film import FiLM
 from wavenetlite.nn.graph import Graph, Slice
+from wavenetlite.nn.integer import (
+    Dequantize,
+    IntegerAdd,
+    IntegerAvgPool1d,
+    IntegerConcat,
+    IntegerConv1d,
+    IntegerLookup,
+    IntegerMaxPool1d,
+    IntegerMultiply,
+    Quantize,
+    Requantize,
+)
 from wavenetlite.nn.module import Module, from_config
 from wavenetlite.nn.networks import TCN, FrequencyTCN, WaveNet
 from wavenetlite.nn.normalisation import GroupNorm, LayerNorm
@@ -33,10 +45,11 @@ from wavenetlite.nn.pytorch_names import (
 from wavenetlite.nn.recurrent import GRU, LSTM
 
 __all__ = [
-    "ELU", "GELU", "GLU", "GRU", "LSTM", "TCN", "Activation", "Add", "AmpArray", "AmpLSTM", "AmpLayer",
-    "AmpWaveNet", "BatchNorm", "BatchNorm1d", "Concat", "Conv1d", "Conv2d", "ConvTranspose1d", "ConvTranspose2d",
-    "CumulativePool", "DepthwiseSeparable", "Dropout", "Dropout1d", "FiLM", "FrequencyTCN", "GatedResidualBlock",
-    "GatedUnit", "Graph", "GroupNorm", "Hardswish", "Hardtanh", "Identity", "LayerNorm", "LeakyReLU", "Linear",
-    "Module", "PReLU", "Prewarmed", "ReLU", "ReLU6", "Residual", "Sequential", "SiLU", "Sigmoid", "Slice",
-    "Softmax", "Softsign", "Tanh", "TemporalBlock", "Upsample", "WaveNet", "from_config",
+    "ELU", "GELU", "GLU", "GRU", "LSTM", "TCN", "Activation", "Add", "AmpArray", "AmpLSTM", "AmpLayer", "AmpWaveNet",
+    "BatchNorm", "BatchNorm1d", "Concat", "Conv1d", "Conv2d", "ConvTranspose1d", "ConvTranspose2d", "CumulativePool",
+    "DepthwiseSeparable", "Dequantize", "Dropout", "Dropout1d", "FiLM", "FrequencyTCN", "GatedResidualBlock",
+    "GatedUnit", "Graph", "GroupNorm", "Hardswish", "Hardtanh", "Identity", "IntegerAdd", "IntegerAvgPool1d",
+    "IntegerConcat", "IntegerConv1d", "IntegerLookup", "IntegerMaxPool1d", "IntegerMultiply", "LayerNorm", "LeakyReLU",
+    "Linear", "Module", "PReLU", "Prewarmed", "Quantize", "ReLU", "ReLU6", "Requantize", "Residual", "Sequential",
+    "SiLU", "Sigmoid", "Slice", "Softmax", "Softsign", "Tanh", "TemporalBlock", "Upsample", "WaveNet", "from_config",
 ]  # fmt: skip

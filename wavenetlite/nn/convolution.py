@@ -43,7 +43,44 @@ class Weighted(Module, abstract=True):
         return self.parameter("bias") if self.bias else None
 
 
-class Conv1d(Weighted):
+class OverTime(Module, abstract=True):
+    """Base of layers that read several frames by a kernel."""
+
+    kernel_size: int
+    stride: int
+    padding: Pads
+    dilation: int
+    pads: tuple[int, int]
+
+    def set_kernel(self, kernel_size: int, stride: int, padding: Pads, dilation: int) -> None:
+        """Check and set the constructor's arguments of these names."""
+        self.kernel_size = positive_int("kernel_size", kernel_size, MOST_KERNEL)
+        self.stride = positive_int("stride", stride, MOST_DILATION)
+        self.padding = (padding[0], padding[1]) if isinstance(padding, list) and len(padding) == 2 else padding
+        self.dilation = positive_int("dilation", dilation, MOST_DILATION)
+        if self.padding == "same" and self.stride > 1:
+            raise ParameterError(f"stride={stride} must be 1 with padding='same'")
+        self.pads = checked_pads(self.padding, self.reach)
+
+    @property
+    def reach(self) -> int:
+        """Distance of the kernel's first and last tap, frames."""
+        return (self.kernel_size - 1) * self.dilation
+
+    def edge(self, x: Node) -> Edge:
+        """How the layer reads `x`."""
+        before, after = self.pads
+        return Edge(
+            x,
+            stride=self.stride,
+            shift=-before,
+            spacing=self.dilation,
+            taps=self.kernel_size,
+            end_reach=self.reach - before - after,
+        )
+
+
+class Conv1d(Weighted, OverTime):
     """Dilated convolution over time, ``y[n] = bias + sum_k weight[:, :, k] x[n * stride - (kernel_size - 1 - k) *
     dilation]``.
 
@@ -93,33 +130,10 @@ class Conv1d(Weighted):
     ) -> None:
         self.in_channels = positive_int("in_channels", in_channels, MOST_CHANNELS)
         self.out_channels = positive_int("out_channels", out_channels, MOST_CHANNELS)
-        self.kernel_size = positive_int("kernel_size", kernel_size, MOST_KERNEL)
-        self.stride = positive_int("stride", stride, MOST_DILATION)
-        self.padding: Pads = (padding[0], padding[1]) if isinstance(padding, list) and len(padding) == 2 else padding
-        self.dilation = positive_int("dilation", dilation, MOST_DILATION)
+        self.set_kernel(kernel_size, stride, padding, dilation)
         self.groups = checked_groups(groups, self.in_channels, self.out_channels)
         self.bias = flag("bias", bias)
         self.weight_shape = (self.out_channels, self.in_channels // self.groups, self.kernel_size)
-        if self.padding == "same" and self.stride > 1:
-            raise ParameterError(f"stride={stride} must be 1 with padding='same'")
-        self.pads = checked_pads(self.padding, self.reach)
-
-    @property
-    def reach(self) -> int:
-        """Distance of the kernel's first and last tap, frames."""
-        return (self.kernel_size - 1) * self.dilation
-
-    def edge(self, x: Node) -> Edge:
-        """How the convolution reads `x`."""
-        before, after = self.pads
-        return Edge(
-            x,
-            stride=self.stride,
-            shift=-before,
-            spacing=self.dilation,
-            taps=self.kernel_size,
-            end_reach=self.reach - before - after,
-        )
 
     def build(self, x: Node, c: Node | None) -> Node:
         return convolve([(self, x)])

@@ -40,7 +40,7 @@ def blueprint(config: dict[str, Any], version: int) -> Blueprint:
     for name in found:
         *channels, frames, bins = shapes[name]
         shapes[name] = (*channels, bins, frames)
-    return Blueprint(shapes, finish)
+    return Blueprint(shapes, finish, dtypes=model.all_parameter_dtypes())
 
 
 def check_runs(model: Module) -> None:

@@ -9,6 +9,7 @@ from typing import Any
 
 from wavenetlite import nodes
 from wavenetlite.graph import MOST_CHANNELS, Node
+from wavenetlite.nn.integer import IntegerJoin
 from wavenetlite.nn.module import Module
 from wavenetlite.nn.torch_twin import torch
 from wavenetlite.support.checks import count, integer, one_of, positive_int
@@ -30,8 +31,9 @@ class Graph(Module):
         Channels of the network's input, which is named "x".
     nodes
         A list of ``[name, layer, inputs]``: `layer` is a module, which reads one node, or "add", "multiply" (two nodes)
-        or "concat" of several; `inputs` are the names of earlier nodes. The last node is the output. Names consist of
-        letters, digits, ".", "_" and "-", and prefix the names of the layers' parameters, as in PyTorch.
+        or "concat" of several, or such an operation on integers (`IntegerAdd` and others); `inputs` are the names of
+        earlier nodes. The last node is the output. Names consist of letters, digits, ".", "_" and "-", and prefix the
+        names of the layers' parameters, as in PyTorch.
     seed
         Seed of the initial weights.
 
@@ -80,7 +82,10 @@ class Graph(Module):
         for name, layer, inputs in self.nodes:
             read = [made[one] for one in inputs]
             try:
-                made[name] = layer.connect(read[0], c) if isinstance(layer, Module) else JOINS[layer](*read)
+                if isinstance(layer, IntegerJoin):
+                    made[name] = layer.join(read)
+                else:
+                    made[name] = layer.connect(read[0], c) if isinstance(layer, Module) else JOINS[layer](*read)
             except ParameterError as error:
                 raise ParameterError(f"node {name!r}: {error}") from None
         return made[self.nodes[-1][0]]
@@ -111,8 +116,11 @@ def checked_node(index: int, node: Any, known: dict[str, int]) -> tuple[str, Mod
         one_of(f"layer of node {name!r}", layer, tuple(JOINS))
     if not isinstance(inputs, list | tuple) or not all(isinstance(one, str) and one in known for one in inputs):
         raise ParameterError(f"node {name!r} reads {inputs!r}; it must be a list of names of earlier nodes")
-    most = 1 if isinstance(layer, Module) else 2 if layer == "multiply" else MOST_NODES
-    least = 2 if layer == "multiply" else 1
+    if isinstance(layer, IntegerJoin):
+        least = most = len(layer.joined_channels)
+    else:
+        most = 1 if isinstance(layer, Module) else 2 if layer == "multiply" else MOST_NODES
+        least = 2 if layer == "multiply" else 1
     if not least <= len(inputs) <= most:
         wanted = least if least == most else "1 or more"
         raise ParameterError(f"node {name!r} reads {len(inputs)} nodes; it must be {wanted}")
@@ -123,6 +131,10 @@ def channels_after(name: str, layer: Module | str, given: list[int]) -> int:
     """Output channels of a node, from those of its inputs."""
     if layer == "concat":
         return sum(given)
+    if isinstance(layer, IntegerJoin):
+        if layer.joined_channels != tuple(given):
+            raise ParameterError(f"node {name!r} reads {given} channels; they must be {list(layer.joined_channels)}")
+        return layer.out_channels
     if not isinstance(layer, Module):
         if len(set(given)) > 1:
             raise ParameterError(f"node {name!r} reads {given} channels; they must be equal")

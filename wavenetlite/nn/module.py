@@ -27,6 +27,9 @@ from wavenetlite.support.errors import ArrayTypeError, ParameterError
 from wavenetlite.support.html import html
 from wavenetlite.support.options import option_names
 
+FLOAT = "float32"
+"""The type of parameters, unless a module says otherwise."""
+
 ANY_CHANNELS = 64
 """Channels used to inspect a module that accepts any number of them."""
 
@@ -110,6 +113,10 @@ class Module:
         """Shapes of the module's own parameters."""
         return {}
 
+    def parameter_dtypes(self) -> dict[str, str]:
+        """NumPy's names of the types of the module's own parameters that are not float32."""
+        return {}
+
     def draw(self, name: str, shape: tuple[int, ...], rng: np.random.Generator) -> np.ndarray:
         """Draw the initial value of the module's own parameter `name`."""
         raise ParameterError(f"{type(self).__name__} defines no draw(); it must, to have the parameter {name!r}")
@@ -152,13 +159,20 @@ class Module:
             path + name: shape for path, module in self.modules() for name, shape in module.parameter_shapes().items()
         }
 
+    def all_parameter_dtypes(self) -> dict[str, str]:
+        """Types of all parameters that are not float32."""
+        return {
+            path + name: dtype for path, module in self.modules() for name, dtype in module.parameter_dtypes().items()
+        }
+
     def initialise(self) -> None:
         """Draw all missing parameters, in order, from one generator seeded with `seed`."""
         rng = np.random.default_rng(self.seed)
         for _, module in self.modules():
             own = module._own()
             for name, shape in module.parameter_shapes().items():
-                own.setdefault(name, frozen(np.ascontiguousarray(module.draw(name, shape, rng), np.float32)))
+                dtype = module.parameter_dtypes().get(name, FLOAT)
+                own.setdefault(name, frozen(np.ascontiguousarray(module.draw(name, shape, rng), dtype)))
         _changes.token = object()
 
     def parameter(self, name: str) -> Floats:
@@ -187,8 +201,8 @@ class Module:
         Parameters
         ----------
         state
-            All names of `state_dict()` with float32 arrays (or anything NumPy converts to one, such as a CPU tensor) of
-            the same shapes. PyTorch's ``num_batches_tracked`` is ignored.
+            All names of `state_dict()` with arrays (or anything NumPy converts to one, such as a CPU tensor) of the
+            same types, mostly float32, and shapes. PyTorch's ``num_batches_tracked`` is ignored.
 
         Raises
         ------
@@ -207,7 +221,8 @@ class Module:
         new: dict[tuple[int, str], Floats] = {}
         for path, module in self.modules():
             for name, shape in module.parameter_shapes().items():
-                value = checked_parameter(path + name, given[path + name], shape)
+                dtype = module.parameter_dtypes().get(name, FLOAT)
+                value = checked_parameter(path + name, given[path + name], shape, dtype)
                 if not np.array_equal(new.setdefault((id(module), name), value), value):
                     raise ParameterError(f"state_dict[{path + name!r}] must equal its other names: the layer is shared")
         with _changes.lock:
@@ -280,9 +295,13 @@ class Module:
         wanted, clock = self.condition_channels_needed, graph.Clock(rate=self.condition_period)
         token = is_training.set(training)
         try:
-            return self.connect(x, nodes.Input((), wanted, clock, "c") if wanted else None)
+            out = self.connect(x, nodes.Input((), wanted, clock, "c") if wanted else None)
         finally:
             is_training.reset(token)
+        if out.quantization is not None:
+            raise ParameterError(f"{type(self).__name__} gives integers of {out.quantization}; a network must give "
+                                 "float32: put a Dequantize at its end")  # fmt: skip
+        return out
 
     def plan(self, channels: int | None = None) -> Plan:
         """The compiled network, cached until the weights change."""
@@ -466,21 +485,21 @@ def frozen(array: Floats) -> Floats:
     return array
 
 
-def checked_parameter(name: str, value: Any, shape: tuple[int, ...]) -> Floats:
+def checked_parameter(name: str, value: Any, shape: tuple[int, ...], dtype: str) -> Floats:
     """A read-only copy of a parameter's new value, checked."""
     if isinstance(value, np.ma.MaskedArray):
-        raise ArrayTypeError(f"state_dict[{name!r}] is a MaskedArray; it must be a float32 array")
+        raise ArrayTypeError(f"state_dict[{name!r}] is a MaskedArray; it must be a {dtype} array")
     try:
         array = np.asarray(value)
     except ValueError:
-        raise ArrayTypeError(f"state_dict[{name!r}] is not an array; it must be a float32 array") from None
-    if array.dtype != np.float32:
-        raise ArrayTypeError(f"state_dict[{name!r}] has dtype {array.dtype}; it must be float32")
+        raise ArrayTypeError(f"state_dict[{name!r}] is not an array; it must be a {dtype} array") from None
+    if array.dtype != dtype:
+        raise ArrayTypeError(f"state_dict[{name!r}] has dtype {array.dtype}; it must be {dtype}")
     if array.shape != shape:
         raise ParameterError(f"state_dict[{name!r}] has shape {array.shape}; it must be {shape}")
     if not np.isfinite(array).all():
         raise ParameterError(f"state_dict[{name!r}] has infinities or NaN; it must be finite")
-    return frozen(np.array(array, np.float32, order="C"))
+    return frozen(np.array(array, dtype, order="C"))
 
 
 def encoded(value: Any) -> Any:

@@ -56,7 +56,7 @@ def summary_rows(modules: Iterable[tuple[str, Layer]], trace: Sequence[tuple[Lay
             Row(
                 path=path.rstrip("."),
                 kind=type(module).__name__,
-                channels=f"{x.channels} -> {out.channels}",
+                channels=f"{x.channels} -> {out.channels}" + (" int8" if out.quantization else ""),
                 parameters=module.parameter_count,
                 multiply_adds=multiply_adds(module, x, out) / float(out.clock.rate),
                 receptive_field=out.clock.receptive_field,

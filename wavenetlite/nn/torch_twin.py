@@ -54,7 +54,7 @@ def twin_class() -> Any:
             known[id(ours)] = self
             for name in ours.parameter_shapes():
                 value = torch().tensor(np.array(ours.parameter(name)))
-                if name.startswith("running_"):
+                if name.startswith("running_") or not value.is_floating_point():
                     self.register_buffer(name, value)
                 else:
                     self.register_parameter(name, nn.Parameter(value))

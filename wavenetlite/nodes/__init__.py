@@ -1,7 +1,7 @@
 """The operations of networks, one file per operation."""
 
 from wavenetlite.nodes.activate import Activate, activate
-from wavenetlite.nodes.concat import Concat, concat
+from wavenetlite.nodes.concat import Concat
 from wavenetlite.nodes.conv import Conv
 from wavenetlite.nodes.conv2d import Conv2d
 from wavenetlite.nodes.cumulative_pool import CumulativePool
@@ -9,14 +9,22 @@ from wavenetlite.nodes.dropout import Dropout
 from wavenetlite.nodes.gate import Gate
 from wavenetlite.nodes.group_norm import GroupNorm
 from wavenetlite.nodes.input import Input
+from wavenetlite.nodes.integer_binary import IntegerBinary, combine_integers
+from wavenetlite.nodes.integer_channels import IntegerConcat, IntegerSlice, concat, take
+from wavenetlite.nodes.integer_conv import IntegerConv
+from wavenetlite.nodes.integer_pool import IntegerPool
+from wavenetlite.nodes.integers import Dequantize, Quantize, as_quantized, dequantize, quantize
+from wavenetlite.nodes.look_up import TABLE_FUNCTIONS, LookUp, look_up, requantize, table_of
 from wavenetlite.nodes.norm import Norm
 from wavenetlite.nodes.product import Product, multiply
 from wavenetlite.nodes.recurrent import GRU, LSTM, Recurrent
-from wavenetlite.nodes.slice import Slice, take
+from wavenetlite.nodes.slice import Slice
 from wavenetlite.nodes.sum import Sum, add
 from wavenetlite.nodes.upsample import Upsample
 
 __all__ = [
-    "GRU", "LSTM", "Activate", "Concat", "Conv", "Conv2d", "CumulativePool", "Dropout", "Gate", "GroupNorm", "Input",
-    "Norm", "Product", "Recurrent", "Slice", "Sum", "Upsample", "activate", "add", "concat", "multiply", "take",
+    "GRU", "LSTM", "TABLE_FUNCTIONS", "Activate", "Concat", "Conv", "Conv2d", "CumulativePool", "Dequantize", "Dropout",
+    "Gate", "GroupNorm", "Input", "IntegerBinary", "IntegerConcat", "IntegerConv", "IntegerPool", "IntegerSlice",
+    "LookUp", "Norm", "Product", "Quantize", "Recurrent", "Slice", "Sum", "Upsample", "activate", "add", "as_quantized",
+    "combine_integers", "concat", "dequantize", "look_up", "multiply", "quantize", "requantize", "table_of", "take",
 ]  # fmt: skip

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import ClassVar
 
 from wavenetlite.graph import (
     MOST_CHANNELS,
+    Clock,
     Counts,
     Edge,
     KernelCall,
@@ -94,7 +96,8 @@ class Concat(Node):
         return ConcatBatchStep(self, context)
 
 
-def concat(*nodes: Node, bins: int = 1) -> Node:
+def concat_edges(nodes: Sequence[Node], bins: int) -> tuple[tuple[Edge, ...], int, Clock]:
+    """Edges, channels and clock of a concatenation."""
     edges = aligned([Edge(node) for node in nodes])
     channels = sum(node.channels for node in nodes)
     for node in nodes:
@@ -102,7 +105,7 @@ def concat(*nodes: Node, bins: int = 1) -> Node:
             raise ParameterError(f"bins={bins} must divide channels={node.channels}")
     if channels > MOST_CHANNELS:
         raise ParameterError(f"branches have {channels} channels together; they must be at most {MOST_CHANNELS}")
-    return Concat(edges, channels, clock_after(edges), bins) if len(nodes) > 1 else nodes[0]
+    return edges, channels, clock_after(edges)
 
 
 class ConcatBatchStep(AlignedBatchStep[Concat]):

@@ -3,17 +3,17 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import ClassVar
+from typing import Any, ClassVar
 
 import numpy as np
 
 from wavenetlite.graph import (
-    Convolution,
     Counts,
     Dense,
     Depthwise,
     Edge,
     EdgeWeights,
+    KernelCall,
     Node,
     OnnxBuilder,
     ScriptBuilder,
@@ -58,7 +58,7 @@ class Conv(Node):
         given = [bias for bias in self.biases if bias is not None]
         return np.sum(given, axis=0, dtype=np.float32) if given else None
 
-    def call(self) -> Convolution:
+    def call(self) -> KernelCall:
         depthwise = len(self.edges) == 1 and self.groups[0] == self.edges[0].node.channels == self.channels > 1
         kind = Depthwise if depthwise else Dense
         return kind(self.channels, weights=list(self.weights), groups=list(self.groups), bias=self.bias)
@@ -115,7 +115,7 @@ class Conv(Node):
             parts.append(write.call(CONV, *given[: 4 if groups > 1 else 3 if bias is not None else 2]))
         return parts[0] if len(parts) == 1 else f"sum({write.shortest(parts)})"
 
-    def c(self, write: CStepBuilder, call: Convolution) -> None:
+    def c(self, write: CStepBuilder, call: Any) -> None:
         (c_depthwise if isinstance(call, Depthwise) else c_dense)(write, call)
 
     def batch_step(self, context: BatchContext) -> BatchStep[Node]:

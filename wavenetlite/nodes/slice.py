@@ -10,7 +10,6 @@ import numpy as np
 from wavenetlite.graph import Counts, Edge, KernelCall, Node, OnnxBuilder, ScriptBuilder, rebinned
 from wavenetlite.graph.batch import BatchContext, BatchStep
 from wavenetlite.support.c_builder import CStepBuilder
-from wavenetlite.support.errors import ParameterError
 
 
 @dataclass(frozen=True, eq=False)
@@ -49,13 +48,6 @@ class Slice(Node):
 
     def batch_step(self, context: BatchContext) -> BatchStep[Slice]:
         return SliceBatchStep(self, context)
-
-
-def take(node: Node, first: int, channels: int) -> Node:
-    """Channels [first, first + channels) of a sequence."""
-    if not 0 <= first < first + channels <= node.channels:
-        raise ParameterError(f"channels {first} to {first + channels} must be within its {node.channels} channels")
-    return Slice((Edge(node),), channels, node.clock, first) if channels < node.channels else node
 
 
 class SliceBatchStep(BatchStep[Slice]):

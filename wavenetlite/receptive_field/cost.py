@@ -32,7 +32,7 @@ class Cost:
         Multiply-adds of the convolutions per input frame (or pixel, for one channel). Undilated over bins, as if every
         tap read a bin.
     state_bytes
-        Bytes of past float32 frames that a stream must keep (a compiled plan rounds them up); None: an image.
+        Bytes of past frames that a stream must keep (a compiled plan rounds them up); None: an image.
     """
 
     name: str
@@ -138,5 +138,5 @@ def uses(output: Node) -> Iterator[Work]:
                     macs=read.multiply_adds / float(node.clock.rate),
                     inner_parameters=read.inner_parameters,
                     inner_macs=read.inner_multiply_adds / float(source.clock.rate),
-                    frame_bytes=FLOAT * source.channels,
+                    frame_bytes=FLOAT * source.row_floats,
                 )

@@ -18,7 +18,7 @@ import numpy as np
 
 from wavenetlite.storage.opening import opened
 from wavenetlite.storage.registry import Blueprint, Storable, blueprint
-from wavenetlite.storage.safetensors import Tensor, checked_tensors, header_bytes, read_header, read_tensors
+from wavenetlite.storage.safetensors import OWN_TYPES, Tensor, checked_tensors, header_bytes, read_header, read_tensors
 from wavenetlite.support.arrays import Floats
 from wavenetlite.support.atomic_files import replacing
 from wavenetlite.support.bounded_json import parse_json
@@ -92,7 +92,7 @@ def save(model: Storable, path: str | os.PathLike[str]) -> None:
 
 def write(model: Storable, file: BinaryIO) -> None:
     """:func:`save` to an open file; a model that cannot be saved raises before the first byte is written."""
-    arrays = {name: np.ascontiguousarray(value, "<f4") for name, value in model.state_dict().items()}
+    arrays = {name: little_endian(value) for name, value in model.state_dict().items()}
     head = header_bytes(metadata_of(model), arrays)
     try:  # what is written must load: the header passes all checks of `read`
         twin = Header.read(BytesIO(head), len(head) + sum(value.nbytes for value in arrays.values())).finished(arrays)
@@ -103,6 +103,11 @@ def write(model: Storable, file: BinaryIO) -> None:
     file.write(head)
     for value in arrays.values():
         file.write(value.data)
+
+
+def little_endian(value: Floats) -> np.ndarray:
+    """An array as it is stored, of one of the types of a model's tensors."""
+    return np.ascontiguousarray(value, value.dtype.newbyteorder("<"))
 
 
 def metadata_of(model: Storable) -> dict[str, str]:
@@ -123,7 +128,7 @@ def read(file: BinaryIO, size: int) -> Any:
         are not in the file; nothing is unpickled, and no code is loaded from the file.
     """
     header = Header.read(file, size)
-    return header.blueprint().finish(read_tensors(file, header.tensors))
+    return header.blueprint().finish(read_tensors(file, header.tensors, as_floats=False))
 
 
 def info(path: str | os.PathLike[str]) -> FileInfo:
@@ -169,7 +174,7 @@ class Header:
         entries, data_bytes = read_header(file, size)
         metadata = checked_metadata(entries.pop("__metadata__", None))
         config = parse_json("its config", metadata["config"])
-        return Header(metadata, config, checked_tensors(entries, data_bytes, ["F32"]))
+        return Header(metadata, config, checked_tensors(entries, data_bytes, list(OWN_TYPES.values())))
 
     @property
     def version(self) -> int:
@@ -179,10 +184,15 @@ class Header:
     def shapes(self) -> dict[str, tuple[int, ...]]:
         return {name: tensor.shape for name, tensor in self.tensors.items()}
 
+    @property
+    def dtypes(self) -> dict[str, str]:
+        numpy_names = {own: name for name, own in OWN_TYPES.items()}
+        return {name: numpy_names[tensor.dtype] for name, tensor in self.tensors.items()}
+
     def blueprint(self) -> Blueprint:
         """The blueprint of the configuration, checked against the tensors of the file."""
         found = blueprint(self.config, self.version)
-        found.check(self.shapes)
+        found.check(self.shapes, self.dtypes)
         return found
 
     def finished(self, arrays: Mapping[str, Floats]) -> Any:

@@ -5,7 +5,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from importlib import import_module
 from typing import Any, Protocol, TypeAlias
 
@@ -40,14 +40,21 @@ class Blueprint:
         ``finish(arrays)`` returns the object; invalid arrays raise a `ModelFileError`.
     free
         Prefix of further arrays of any shape that may be present; "": none.
+    dtypes
+        NumPy's names of the types of those arrays that are not float32.
     """
 
     shapes: dict[str, tuple[int, ...]]
     finish: Callable[[ARRAYS], Any]
     free: str = ""
+    dtypes: dict[str, str] = field(default_factory=dict)
 
-    def check(self, shapes: Mapping[str, tuple[int, ...]]) -> None:
-        """Raise unless the shapes of a file are the required ones."""
+    def check(self, shapes: Mapping[str, tuple[int, ...]], dtypes: Mapping[str, str]) -> None:
+        """Raise unless the shapes and types of a file are the required ones."""
+        for name, dtype in dtypes.items():
+            if dtype != self.dtypes.get(name, "float32"):
+                wanted = self.dtypes.get(name, "float32")
+                raise ModelFileError(f"tensor {name!r} has dtype {dtype}; it must be {wanted}")
         for name, shape in self.shapes.items():
             if name not in shapes:
                 raise ModelFileError(f"missing tensor {name!r}, shape {shape}")

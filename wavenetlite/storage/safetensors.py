@@ -16,16 +16,19 @@ from dataclasses import dataclass
 from typing import Any, BinaryIO
 
 import numpy as np
+import numpy.typing as npt
 
-from wavenetlite.support.arrays import Floats
 from wavenetlite.support.bounded_json import parse_json
 from wavenetlite.support.errors import ModelFileError
 
 MOST_HEADER_BYTES = 8 * 2**20
 """Far more than any useful model needs."""
 
-NUMPY_TYPES = {"F64": "<f8", "F32": "<f4", "F16": "<f2", "BF16": "<u2", "I64": "<i8", "I32": "<i4"}
+NUMPY_TYPES = {"F64": "<f8", "F32": "<f4", "F16": "<f2", "BF16": "<u2", "I64": "<i8", "I32": "<i4", "I8": "i1"}
 """The upper half of a float32 is a BF16."""
+
+OWN_TYPES = {"float32": "F32", "int32": "I32", "int8": "I8"}
+"""The types of our models' tensors, by NumPy's names."""
 
 
 @dataclass(frozen=True)
@@ -107,30 +110,34 @@ def integers(name: str, key: str, value: Any) -> tuple[int, ...]:
     return tuple(value)
 
 
-def read_tensors(file: BinaryIO, tensors: Mapping[str, Tensor]) -> dict[str, Floats]:
-    """The values of all tensors as float32; to be called after `read_header`."""
-    return {name: read_tensor(file, name, tensor) for name, tensor in tensors.items()}
+def read_tensors(
+    file: BinaryIO, tensors: Mapping[str, Tensor], *, as_floats: bool = True
+) -> dict[str, npt.NDArray[Any]]:
+    """The values of all tensors, as float32 or of their own types; to be called after `read_header`."""
+    return {name: read_tensor(file, name, tensor, as_floats) for name, tensor in tensors.items()}
 
 
-def read_tensor(file: BinaryIO, name: str, tensor: Tensor) -> Floats:
+def read_tensor(file: BinaryIO, name: str, tensor: Tensor, as_floats: bool) -> npt.NDArray[Any]:
     """Read the next tensor."""
     data = file.read(tensor.size)
     if len(data) < tensor.size:
         raise ModelFileError(f"truncated while tensor {name!r} was read")
     values = np.frombuffer(data, NUMPY_TYPES[tensor.dtype]).reshape(tensor.shape)
+    if not as_floats:
+        return values
     if tensor.dtype == "BF16":
         values = (values.astype(np.uint32) << 16).view(np.float32)
     with np.errstate(over="ignore"):  # becomes infinite, which is rejected later
-        result: Floats = values.astype(np.float32, copy=False)
-    return result
+        return values.astype(np.float32, copy=False)
 
 
-def header_bytes(metadata: Mapping[str, str], arrays: Mapping[str, Floats]) -> bytes:
-    """The beginning of a file, up to the float32 `arrays`, which follow in this order."""
+def header_bytes(metadata: Mapping[str, str], arrays: Mapping[str, npt.NDArray[Any]]) -> bytes:
+    """The beginning of a file, up to the `arrays`, which follow in this order."""
     entries: dict[str, Any] = {"__metadata__": metadata}
     at = 0
     for name, value in arrays.items():
-        entries[name] = {"dtype": "F32", "shape": value.shape, "data_offsets": (at, at + value.nbytes)}
+        dtype = OWN_TYPES[value.dtype.name]
+        entries[name] = {"dtype": dtype, "shape": value.shape, "data_offsets": (at, at + value.nbytes)}
         at += value.nbytes
     header = json.dumps(entries, separators=(",", ":")).encode()
     header += b" " * (-len(header) % 8)  # the tensors begin on a multiple of 8 bytes, as safetensors advises

@@ -40,8 +40,8 @@ class CBuilder(Protocol):
         """A constant array of the type of these values; of `$real`, double or float by choice of who compiles, for
         float64."""
 
-    def table(self, kind: str, rows: Sequence[tuple[int, ...]]) -> str:
-        """A constant array of structures of integers of 16 bits."""
+    def table(self, kind: str, rows: Sequence[tuple[int, ...]], size: int = 2) -> str:
+        """A constant array of structures of integers of `size` bytes."""
 
     def kept(self, kind: str, count: int, first: np.ndarray | None = None) -> str:
         """An array of the C type `kind`, kept from frame to frame; `first`: its first values, None: zeros."""
@@ -58,3 +58,6 @@ class CStepBuilder(CBuilder, Protocol):
 
     def rows(self) -> str:
         """An array of the frames that all taps of all edges read, oldest first."""
+
+    def wide(self, count: int) -> str:
+        """An array of integers of 16 bits for this step only."""

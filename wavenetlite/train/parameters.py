@@ -37,6 +37,9 @@ class Parameters:
     """
 
     def __init__(self, module: Module, frozen: Iterable[str] = ()) -> None:
+        if integers := [name for name, dtype in module.all_parameter_dtypes().items() if "int" in dtype]:
+            raise ParameterError(f"{integers[0]!r} and others are integers, which cannot be trained: train the network "
+                                 "of floats, then quantise it")  # fmt: skip
         module.initialise_missing()
         self.frozen_names = frozenset(frozen)
         self.module = module

@@ -1,0 +1,101 @@
+"""Packing of integer weights into the layout of integer.pxi.in."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from wavenetlite.kernels import INTEGER_UNIT, vector_width
+from wavenetlite.support.errors import ParameterError
+
+Bytes = npt.NDArray[np.int8]
+
+MOST_ROWS = 24
+"""Rows whose inputs are laid out at a time: whole tiles of 12, 8 and 6,"""
+LAID_OUT_BYTES = 2**16
+"""that take at most about this much: they stay in the caches."""
+
+
+@dataclass(frozen=True)
+class PackedIntegers:
+    """Weights and bias as the kernel reads them, and the sizes that say where."""
+
+    weights: npt.NDArray[Any]
+    bias: npt.NDArray[np.int32]
+    sizes: tuple[int, ...]
+    channels: int  # of the bias and the tables
+    scratch: int  # floats
+
+
+def folded_bias(weight: Bytes, bias: npt.NDArray[np.int32], zero_point: int) -> npt.NDArray[np.int64]:
+    """The bias of ``sum(w * (q - zero_point))`` as a sum of w * q, which must fit into 32 bits whatever q is."""
+    flat = weight.reshape(len(weight), -1).astype(np.int64)
+    folded: npt.NDArray[np.int64] = bias - zero_point * flat.sum(axis=1)
+    most = np.abs(folded) + 128 * np.abs(flat).sum(axis=1)
+    if most.max() >= 2**31:
+        channel = int(most.argmax())
+        raise ParameterError(
+            f"bias and weights of output channel {channel} may add up to {most[channel]}; that must be below 2**31"
+        )
+    return folded
+
+
+def pack_integer_conv(weight: Bytes, groups: int, bias: npt.NDArray[np.int64]) -> PackedIntegers:
+    """Pack weights (channels, in / groups, taps) and the folded bias."""
+    channels, per_group, taps = weight.shape
+    row_units, lanes = -(-per_group * groups // INTEGER_UNIT), vector_width()
+    blocks: list[Bytes] = []
+    sizes: list[int] = []
+    first = 0
+    while first < channels:
+        vectors = 2 if channels - first > lanes else 1
+        block, start = panel_block(weight, groups, first, vectors * lanes)
+        length = block.shape[1]
+        whole = length == row_units  # all taps are one segment
+        segments = (1, taps * length) if whole else (taps, length)
+        sizes += [vectors, first, *segments, row_units, start, sum(one.size for one in blocks)]
+        blocks.append(block)
+        first += vectors * lanes
+    rows = max(1, min(MOST_ROWS, LAID_OUT_BYTES // (4 * taps * row_units) // 6 * 6))
+    if INTEGER_UNIT == 4:  # the kernel adds 128 to x; sums have 32 bits and are right whatever overflows in between
+        bias = bias - 128 * weight.reshape(channels, -1).sum(axis=1, dtype=np.int64)
+    return PackedIntegers(
+        weights=np.concatenate([block.ravel() for block in blocks]),
+        bias=whole_row(bias, first),
+        sizes=(rows, row_units, len(blocks), *sizes),
+        channels=first,
+        scratch=rows * taps * row_units + 2 * lanes,
+    )
+
+
+def panel_block(weight: Bytes, groups: int, first: int, width: int) -> tuple[Bytes, int]:
+    """Weights (taps, units, width, UNIT) of the outputs from `first` on, and the first unit of inputs that they read."""
+    channels, per_group, taps = weight.shape
+    outs = range(first, min(first + width, channels))
+    begins = [out // (channels // groups) * per_group for out in outs]
+    start = begins[0] // INTEGER_UNIT
+    length = -(-(begins[-1] + per_group) // INTEGER_UNIT) - start
+    block = np.zeros((taps, INTEGER_UNIT * length, width), np.int8)
+    for out, begin in zip(outs, begins, strict=True):
+        block[:, begin - INTEGER_UNIT * start : begin - INTEGER_UNIT * start + per_group, out - first] = weight[out].T
+    return np.ascontiguousarray(block.reshape(taps, length, INTEGER_UNIT, width).swapaxes(2, 3)), start
+
+
+def whole_row(bias: npt.NDArray[np.int64], size: int) -> npt.NDArray[np.int32]:
+    """The bias modulo 2**32, and zeros to the end of the last panel."""
+    row = np.zeros(size, np.int64)
+    row[: len(bias)] = bias
+    return row.astype(np.int32)
+
+
+def pack_integer_depthwise(weight: Bytes, bias: npt.NDArray[np.int64]) -> PackedIntegers:
+    """Pack weights (channels, 1, taps) and the folded bias."""
+    channels, _, taps = weight.shape
+    size = -(-channels // vector_width()) * vector_width()
+    table = np.zeros((-(-taps // 2) * 2, size), np.int16)
+    table[:taps, :channels] = weight[:, 0].T
+    pairs = table.reshape(-1, 2, size).swapaxes(1, 2)
+    return PackedIntegers(np.ascontiguousarray(pairs), whole_row(bias, size), (size,), size, 0)

@@ -1,0 +1,80 @@
+"""Convolution of integers over time."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any, ClassVar
+
+import numpy as np
+import numpy.typing as npt
+
+from wavenetlite.graph import IntegerCall, KernelCall, Quantization
+from wavenetlite.kernels.pack_integers import folded_bias, pack_integer_conv, pack_integer_depthwise
+from wavenetlite.kernels.rescaling import rescaling_tables
+from wavenetlite.nodes.c_integers import GATHER, INTEGER_CONV, INTEGER_DEPTHWISE, c_tables, limits_of, rule_of
+from wavenetlite.nodes.conv import Conv
+from wavenetlite.nodes.integers import Integers, given_to, row_sizes
+from wavenetlite.support.arrays import Floats
+from wavenetlite.support.c_builder import CStepBuilder
+from wavenetlite.support.errors import ParameterError
+
+
+@dataclass(frozen=True, eq=False)
+class IntegerConv(Integers, Conv):
+    """A convolution with weights and a bias of integers; its sums are rescaled and clamped to the output's integers."""
+
+    operation: ClassVar[str] = "integer_conv"
+
+    output: Quantization
+    weight_scale: Floats
+    low: int
+    high: int
+    rounding: str
+
+    @property
+    def reads_parts(self) -> bool:
+        return False
+
+    @property
+    def folded_bias(self) -> npt.NDArray[np.int64]:
+        """The bias of sums with the integers as they are, without their zero point."""
+        return folded_bias(self.weights[0], np.asarray(self.biases[0]), given_to(self).zero_point)
+
+    def call(self) -> IntegerCall:
+        weight: npt.NDArray[Any] = self.weights[0]
+        given = given_to(self)
+        if not (self.weight_scale > 0).all():
+            raise ParameterError(f"weight_scale has {self.weight_scale.min()}; it must be positive")
+        bias = self.folded_bias
+        if self.depthwise:
+            packed = pack_integer_depthwise(weight, bias)
+        else:
+            packed = pack_integer_conv(weight, self.groups[0], bias)
+        tables = rescaling_tables(self.rounding, given.scale, self.weight_scale, self.output.scale, packed.channels)
+        return IntegerCall(
+            self.channels,
+            "integer_depthwise" if self.depthwise else "integer_conv",
+            sizes=(*row_sizes(self.output, self.rounding, self.low, self.high), *packed.sizes),
+            arrays=[packed.weights, packed.bias, *tables],
+            scratch_at_least=packed.scratch,
+            multiply_adds=weight.size,
+        )
+
+    def c(self, write: CStepBuilder, call: KernelCall) -> None:
+        weight, groups, taps = self.weights[0], self.groups[0], self.edges[0].taps
+        bias = write.array(self.folded_bias.astype(np.int32))
+        by, limits = c_tables(write, call, 2, self.channels), limits_of(call, zero_in_them=False)
+        if self.depthwise:
+            w = write.array(np.ascontiguousarray(weight[:, 0].T))
+            given = [write.rows(), str(taps), w, bias, by, *limits]
+            write.call(INTEGER_DEPTHWISE[rule_of(call)], "y", str(self.channels), *given)
+            return
+        w = write.array(np.ascontiguousarray(weight.swapaxes(1, 2)))
+        ins, outs = weight.shape[1], self.channels // groups
+        rows, x = write.rows(), write.wide(taps * ins)
+        write.line(f"for (i = 0; i < {groups}; i++) {{")
+        write.call(GATHER, x, rows, str(taps), f"i * {ins}", str(ins))
+        at = f"i * {outs}"
+        places = [f"{w} + {at} * {taps * ins}", f"{bias} + {at}", f"{by} + {at}"]
+        write.call(INTEGER_CONV[rule_of(call)], f"y + {at}", str(outs), x, str(taps * ins), *places, *limits)
+        write.line("}")
