@@ -114,6 +114,15 @@ INTEGERS = {
     "int mean pool": (pool(nn.IntegerAvgPool1d(7, 2, scale=SCALE, zero_point=ZERO)), 7),
     "int mean pool causal": (
         pool(nn.IntegerAvgPool1d(33, 7, scale=SCALE, zero_point=ZERO, stride=1, padding="causal", low=-3)), 33),
+    "int running mean": (
+        elementwise(nn.IntegerCumulativePool(7, "mean", input_scale=SCALE, input_zero_point=ZERO,
+                                             output_scale=0.02)), 7),
+    "int running mean double": (
+        elementwise(nn.IntegerCumulativePool(18, "mean", input_scale=SCALE, input_zero_point=ZERO, rounding="double",
+                                             output_scale=0.004, output_zero_point=-20), 18), 18),
+    "int running max": (
+        elementwise(nn.IntegerCumulativePool(9, "max", input_scale=SCALE, input_zero_point=ZERO, output_scale=SCALE,
+                                             output_zero_point=ZERO), 9), 9),
     "int add": (of_two(nn.IntegerAdd, 7, output_scale=WIDE, output_zero_point=9), 7),
     "int add double": (of_two(nn.IntegerAdd, 18, output_scale=7.0, rounding="double", low=-40), 18),
     "int multiply": (of_two(nn.IntegerMultiply, 7, output_scale=9.0, output_zero_point=-20), 7),

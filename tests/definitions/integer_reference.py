@@ -155,3 +155,24 @@ def pooled(q, layer, mean, before, after):
     total = x.sum(axis=1) if mean else x.max(axis=1)
     y = known(lambda a: half_away(Fraction(a, layer.kernel_size)), total) if mean else total
     return clamp(y, layer.low, layer.high)
+
+
+def pooled_so_far(q, layer):
+    """TensorFlow Lite folds the number of frames into the multiplier; XNNPACK into the scale."""
+    if layer.kind == "max":
+        return np.maximum.accumulate(q, axis=0)
+    sums, counts = np.cumsum(q - layer.input_zero_point, axis=0), np.arange(1, len(q) + 1)[:, None]
+    scale = f32(layer.input_scale) / f32(layer.output_scale)
+    if layer.rounding == "single":
+        y = np.rint(sums.astype(f32) * (scale / counts.astype(f32))).astype(np.float64)
+    else:
+        multiplier, exponent = fixed_point(layer.input_scale / layer.output_scale)
+
+        def mean(total, count):
+            shift = min(math.floor(math.log2(count)), 31 + exponent)
+            left = exponent - shift
+            high = doubled_high_half(total * 2 ** max(left, 0), multiplier * 2**shift // count)
+            return rounded_shift(high, max(-left, 0))
+
+        y = known(mean, sums, np.broadcast_to(counts, sums.shape))
+    return clamp(y + layer.output_zero_point)

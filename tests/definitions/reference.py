@@ -593,6 +593,10 @@ def run_integer_pool(layer, weights, x, c):
     return Frames(values, x.start + late * x.step, x.step * layer.stride)
 
 
+def run_integer_running(layer, weights, x, c):
+    return x.map(lambda v: integers.pooled_so_far(v, layer))
+
+
 def run_integer_join(layer, weights, *given):
     *signals, _ = given
     aligned = align(signals)
@@ -613,6 +617,7 @@ DEFINITIONS = {
     "IntegerLookup": run_integer_lookup,
     "IntegerMaxPool1d": run_integer_pool,
     "IntegerAvgPool1d": run_integer_pool,
+    "IntegerCumulativePool": run_integer_running,
     "IntegerAdd": run_integer_join,
     "IntegerMultiply": run_integer_join,
     "IntegerConcat": run_integer_join,

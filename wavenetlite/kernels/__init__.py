@@ -29,8 +29,8 @@ except ModuleNotFoundError as error:
     ) from None
 
 __all__ = [
-    "ACTIVATIONS", "FAST_TANH", "INTEGER_UNIT", "ISA", "LANES", "WIDE", "available", "fma_peak", "isa", "padded", "panel_widths",
-    "vector_width",
+    "ACTIVATIONS", "FAST_TANH", "INTEGER_UNIT", "ISA", "LANES", "WIDE", "available", "fma_peak", "isa", "padded",
+    "panel_widths", "vector_width",
 ]  # fmt: skip
 
 ACTIVATIONS = tuple(activations())

@@ -178,4 +178,28 @@ WNL_INLINE i8 dot_units8(i8 sum, i8 x, i8 w) {
 #define dot_units16 dot16
 #endif
 
+/* Values of a table for 32 bytes. A shuffle picks one of 16 values by the low half of a byte, and gives zero if its sign is
+ * set. The 16 parts of the table are stored as differences (xor) from the part before, the first of each sign as it is: for
+ * x >= 0, part k is added if x - 16 k >= 0, and likewise for the others, which lie 128 higher. */
+#if defined(__AVX2__)
+#define LOOK_UP 32
+WNL_INLINE __m256i look_up_half(const int8_t *parts, __m256i x) {
+    __m256i y = _mm256_setzero_si256();
+    for (int k = 0; k < 8; k++) {
+        __m256i part = _mm256_broadcastsi128_si256(_mm_loadu_si128((const __m128i *)(parts + 16 * k)));
+        y = _mm256_xor_si256(y, _mm256_shuffle_epi8(part, x));
+        x = _mm256_sub_epi8(x, _mm256_set1_epi8(16));
+    }
+    return y;
+}
+WNL_INLINE void look_up_vector(const int8_t *parts, const int8_t *p, int8_t *out) {
+    __m256i x = _mm256_loadu_si256((const __m256i *)p);
+    __m256i below = look_up_half(parts, _mm256_xor_si256(x, _mm256_set1_epi8(-128)));
+    _mm256_storeu_si256((__m256i *)out, _mm256_blendv_epi8(look_up_half(parts + 128, x), below, x));
+}
+#else
+#define LOOK_UP 0
+WNL_INLINE void look_up_vector(const int8_t *parts, const int8_t *p, int8_t *out) { (void)parts, (void)p, (void)out; }
+#endif
+
 #endif

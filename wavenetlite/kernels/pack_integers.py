@@ -9,7 +9,6 @@ import numpy as np
 import numpy.typing as npt
 
 from wavenetlite.kernels import INTEGER_UNIT, vector_width
-from wavenetlite.support.errors import ParameterError
 
 Bytes = npt.NDArray[np.int8]
 
@@ -28,19 +27,6 @@ class PackedIntegers:
     sizes: tuple[int, ...]
     channels: int  # of the bias and the tables
     scratch: int  # floats
-
-
-def folded_bias(weight: Bytes, bias: npt.NDArray[np.int32], zero_point: int) -> npt.NDArray[np.int64]:
-    """The bias of ``sum(w * (q - zero_point))`` as a sum of w * q, which must fit into 32 bits whatever q is."""
-    flat = weight.reshape(len(weight), -1).astype(np.int64)
-    folded: npt.NDArray[np.int64] = bias - zero_point * flat.sum(axis=1)
-    most = np.abs(folded) + 128 * np.abs(flat).sum(axis=1)
-    if most.max() >= 2**31:
-        channel = int(most.argmax())
-        raise ParameterError(
-            f"bias and weights of output channel {channel} may add up to {most[channel]}; that must be below 2**31"
-        )
-    return folded
 
 
 def pack_integer_conv(weight: Bytes, groups: int, bias: npt.NDArray[np.int64]) -> PackedIntegers:
@@ -72,7 +58,7 @@ def pack_integer_conv(weight: Bytes, groups: int, bias: npt.NDArray[np.int64]) -
 
 
 def panel_block(weight: Bytes, groups: int, first: int, width: int) -> tuple[Bytes, int]:
-    """Weights (taps, units, width, UNIT) of the outputs from `first` on, and the first unit of inputs that they read."""
+    """Weights (taps, units, width, UNIT) of the outputs from `first` on, and the first unit that they read."""
     channels, per_group, taps = weight.shape
     outs = range(first, min(first + width, channels))
     begins = [out // (channels // groups) * per_group for out in outs]

@@ -10,12 +10,13 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
+from dataclasses import replace
 from typing import Literal
 
 import numpy as np
 
 from wavenetlite import graph, nodes
-from wavenetlite.graph import HIGHEST, LOWEST, MOST_CHANNELS, Node, Quantization
+from wavenetlite.graph import HIGHEST, LOWEST, MOST_CHANNELS, Edge, Node, Quantization
 from wavenetlite.nn.convolution import OverTime, Pads, checked_groups
 from wavenetlite.nn.module import Module
 from wavenetlite.support.checks import integer, number, one_of, positive_int
@@ -395,6 +396,56 @@ class IntegerAvgPool1d(IntegerPool):
     """
 
     kind = "mean"
+
+
+class IntegerCumulativePool(Rescaling):
+    """Streaming pooling over time of 8-bit integers: frame t pools frames 0 to t.
+
+    Parameters
+    ----------
+    channels
+        Input and output channels.
+    kind
+        "mean" or "max". The last output frame is the pool over the whole signal.
+    input_scale, input_zero_point, output_scale, output_zero_point
+        Of input and output; for "max" they must be the same.
+    rounding
+        "single" or "double": see `wavenetlite.nn.integer`.
+
+    Notes
+    -----
+    The mean of more than 8,388,607 frames is rounded coarser with "double", as its sums have 32 bits there.
+
+    Examples
+    --------
+    >>> import numpy as np, wavenetlite as wl
+    >>> pool = wl.nn.IntegerCumulativePool(1, "mean", input_scale=1.0, output_scale=0.5)
+    >>> model = wl.Sequential([wl.nn.Quantize(1, 1.0), pool, wl.nn.Dequantize(1, 0.5)])
+    >>> model(np.array([[1], [2], [6]], np.float32)).ravel().tolist()
+    [1.0, 1.5, 3.0]
+    """
+
+    def __init__(
+        self,
+        channels: int,
+        kind: Literal["mean", "max"],
+        *,
+        input_scale: float,
+        output_scale: float,
+        input_zero_point: int = 0,
+        output_zero_point: int = 0,
+        rounding: Rounding = "single",
+    ) -> None:
+        self.in_channels = self.out_channels = self.channels = positive_int("channels", channels, MOST_CHANNELS)
+        self.kind = one_of("kind", kind, ("mean", "max"))
+        self.set_quantization(input_scale, input_zero_point, output_scale, output_zero_point)
+        self.rounding = one_of("rounding", rounding, ROUNDINGS)
+        if kind == "max" and self.output != (self.input_scale, self.input_zero_point):
+            raise ParameterError("output_scale and output_zero_point must be those of the input with kind='max'")
+
+    def build(self, x: Node, c: Node | None) -> Node:
+        edge, clock = Edge(self.read(x)), replace(x.clock, oldest=-math.inf)
+        return nodes.IntegerCumulativePool((edge,), self.channels, clock, self.output, self.kind, self.rounding)
 
 
 class IntegerJoin(Module, abstract=True):

@@ -12,7 +12,7 @@ from wavenetlite.nodes.input import Input
 from wavenetlite.nodes.integer_binary import IntegerBinary, combine_integers
 from wavenetlite.nodes.integer_channels import IntegerConcat, IntegerSlice, concat, take
 from wavenetlite.nodes.integer_conv import IntegerConv
-from wavenetlite.nodes.integer_pool import IntegerPool
+from wavenetlite.nodes.integer_pool import IntegerCumulativePool, IntegerPool
 from wavenetlite.nodes.integers import Dequantize, Quantize, as_quantized, dequantize, quantize
 from wavenetlite.nodes.look_up import TABLE_FUNCTIONS, LookUp, look_up, requantize, table_of
 from wavenetlite.nodes.norm import Norm
@@ -23,8 +23,9 @@ from wavenetlite.nodes.sum import Sum, add
 from wavenetlite.nodes.upsample import Upsample
 
 __all__ = [
-    "GRU", "LSTM", "TABLE_FUNCTIONS", "Activate", "Concat", "Conv", "Conv2d", "CumulativePool", "Dequantize", "Dropout",
-    "Gate", "GroupNorm", "Input", "IntegerBinary", "IntegerConcat", "IntegerConv", "IntegerPool", "IntegerSlice",
-    "LookUp", "Norm", "Product", "Quantize", "Recurrent", "Slice", "Sum", "Upsample", "activate", "add", "as_quantized",
-    "combine_integers", "concat", "dequantize", "look_up", "multiply", "quantize", "requantize", "table_of", "take",
+    "GRU", "LSTM", "TABLE_FUNCTIONS", "Activate", "Concat", "Conv", "Conv2d", "CumulativePool", "Dequantize",
+    "Dropout", "Gate", "GroupNorm", "Input", "IntegerBinary", "IntegerConcat", "IntegerConv", "IntegerCumulativePool",
+    "IntegerPool", "IntegerSlice", "LookUp", "Norm", "Product", "Quantize", "Recurrent", "Slice", "Sum", "Upsample",
+    "activate", "add", "as_quantized", "combine_integers", "concat", "dequantize", "look_up", "multiply", "quantize",
+    "requantize", "table_of", "take",
 ]  # fmt: skip

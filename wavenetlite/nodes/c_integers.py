@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from wavenetlite.graph import KernelCall
-from wavenetlite.kernels.rescaling import RULES
 from wavenetlite.nodes.c_activation import CLAMP
+from wavenetlite.nodes.rescaling import RULES
 from wavenetlite.support.c_builder import CStepBuilder, CText
 
 NEAREST = CText(
@@ -281,6 +281,73 @@ static inline void $integer_mean(int8_t *y, const int8_t *const *rows, int taps,
 }
 """,
         (LIMITED,),
+    ),
+}
+
+RUNNING_MAX = CText(
+    "running_max",
+    """\
+static inline void $running_max(int8_t *y, const int8_t *x, int n, int32_t *top, int64_t *frames)
+{
+    int i;
+    for (i = 0; i < n; i++) {
+        if (x[i] > top[i] || *frames == 0) top[i] = x[i];
+        y[i] = (int8_t)top[i];
+    }
+    *frames = 1;
+}
+""",
+)
+RUNNING_MEAN = {
+    "single": CText(
+        "running_mean_single",
+        """\
+/* The mean of all frames so far; scale: of the input over the output's. The limits are without the zero point. */
+static inline void $running_mean_single(
+    int8_t *y, const int8_t *x, int n, int64_t *total, int64_t *frames, int x_zero, float scale, int zero, int low,
+    int high)
+{
+    int i;
+    scale = scale / (float)++*frames;
+    for (i = 0; i < n; i++) {
+        total[i] += x[i] - x_zero;
+        y[i] = (int8_t)($nearest($clamp((float)total[i] * scale, (float)low, (float)high)) + zero);
+    }
+}
+""",
+        (CLAMP, NEAREST),
+    ),
+    "double": CText(
+        "running_mean_double",
+        """\
+/* The mean of all frames so far; their number becomes part of the multiplier. Of more frames than sums of 32 bits
+ * allow, as many last bits of sum and number are left out. */
+static inline void $running_mean_double(
+    int8_t *y, const int8_t *x, int n, int64_t *total, int64_t *frames, int x_zero, int32_t multiplier, int shift,
+    int zero, int low, int high)
+{
+    int64_t count = ++*frames, by, most;
+    int bits = 0, fold = 0, left, right, i;
+    while (count >> bits > 8388607) bits++;
+    count >>= bits;
+    while (count >> (fold + 1)) fold++;
+    fold = fold < 31 + shift ? fold : 31 + shift;
+    by = ((int64_t)multiplier << fold) / count;
+    left = shift > fold ? shift - fold : 0;
+    right = fold > shift ? fold - shift : 0;
+    most = (int64_t)0x7fffffff >> left;
+    for (i = 0; i < n; i++) {
+        int64_t value;
+        total[i] += x[i] - x_zero;
+        value = total[i] >> bits;
+        value = value < -most ? -most : value > most ? most : value;
+        value = (value * ((int64_t)1 << left) * by + (1 << 30)) >> 31;
+        value = (value + ((int64_t)1 << right >> 1) - (value < 0 && right > 0)) >> right;
+        value += zero;
+        y[i] = (int8_t)(value < low ? low : value > high ? high : value);
+    }
+}
+""",
     ),
 }
 

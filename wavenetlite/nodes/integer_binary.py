@@ -8,9 +8,9 @@ from typing import ClassVar
 
 from wavenetlite.graph import Edge, IntegerCall, KernelCall, Node, Quantization, aligned, clock_after
 from wavenetlite.kernels import LANES
-from wavenetlite.kernels.rescaling import add_constants, rescaling_tables
 from wavenetlite.nodes.c_integers import INTEGER_ADD, INTEGER_MULTIPLY, c_tables, limits_of, rule_of
 from wavenetlite.nodes.integers import Integers, given_to, row_sizes
+from wavenetlite.nodes.rescaling import add_constants, rescaling_tables
 from wavenetlite.support.c_builder import CStepBuilder
 from wavenetlite.support.errors import ParameterError
 

@@ -9,11 +9,11 @@ import numpy as np
 import numpy.typing as npt
 
 from wavenetlite.graph import IntegerCall, KernelCall, Quantization
-from wavenetlite.kernels.pack_integers import folded_bias, pack_integer_conv, pack_integer_depthwise
-from wavenetlite.kernels.rescaling import rescaling_tables
+from wavenetlite.kernels.pack_integers import Bytes, pack_integer_conv, pack_integer_depthwise
 from wavenetlite.nodes.c_integers import GATHER, INTEGER_CONV, INTEGER_DEPTHWISE, c_tables, limits_of, rule_of
 from wavenetlite.nodes.conv import Conv
 from wavenetlite.nodes.integers import Integers, given_to, row_sizes
+from wavenetlite.nodes.rescaling import rescaling_tables
 from wavenetlite.support.arrays import Floats
 from wavenetlite.support.c_builder import CStepBuilder
 from wavenetlite.support.errors import ParameterError
@@ -38,7 +38,8 @@ class IntegerConv(Integers, Conv):
     @property
     def folded_bias(self) -> npt.NDArray[np.int64]:
         """The bias of sums with the integers as they are, without their zero point."""
-        return folded_bias(self.weights[0], np.asarray(self.biases[0]), given_to(self).zero_point)
+        weight: npt.NDArray[Any] = self.weights[0]
+        return folded_bias(weight, np.asarray(self.biases[0]), given_to(self).zero_point)
 
     def call(self) -> IntegerCall:
         weight: npt.NDArray[Any] = self.weights[0]
@@ -78,3 +79,16 @@ class IntegerConv(Integers, Conv):
         places = [f"{w} + {at} * {taps * ins}", f"{bias} + {at}", f"{by} + {at}"]
         write.call(INTEGER_CONV[rule_of(call)], f"y + {at}", str(outs), x, str(taps * ins), *places, *limits)
         write.line("}")
+
+
+def folded_bias(weight: Bytes, bias: npt.NDArray[np.int32], zero_point: int) -> npt.NDArray[np.int64]:
+    """The bias of ``sum(w * (q - zero_point))`` as a sum of w * q, which must fit into 32 bits whatever q is."""
+    flat = weight.reshape(len(weight), -1).astype(np.int64)
+    folded: npt.NDArray[np.int64] = bias - zero_point * flat.sum(axis=1)
+    most = np.abs(folded) + 128 * np.abs(flat).sum(axis=1)
+    if most.max() >= 2**31:
+        channel = int(most.argmax())
+        raise ParameterError(
+            f"bias and weights of output channel {channel} may add up to {most[channel]}; that must be below 2**31"
+        )
+    return folded

@@ -20,8 +20,8 @@ from wavenetlite.graph import (
 )
 from wavenetlite.graph.batch import BatchContext, BatchStep
 from wavenetlite.kernels import LANES
-from wavenetlite.kernels.rescaling import RULES
 from wavenetlite.nodes.c_integers import DEQUANTIZE, QUANTIZE, limits_of, rule_of
+from wavenetlite.nodes.rescaling import RULES
 from wavenetlite.support.c_builder import CStepBuilder
 from wavenetlite.support.errors import ParameterError
 

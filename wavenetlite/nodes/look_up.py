@@ -11,9 +11,9 @@ import numpy as np
 import numpy.typing as npt
 
 from wavenetlite.graph import HIGHEST, LOWEST, Edge, IntegerCall, KernelCall, Node, Quantization
-from wavenetlite.kernels.rescaling import requantized
 from wavenetlite.nodes.c_integers import LOOK_UP
 from wavenetlite.nodes.integers import Integers
+from wavenetlite.nodes.rescaling import requantized
 from wavenetlite.support.c_builder import CStepBuilder
 from wavenetlite.support.errors import ParameterError
 
@@ -30,10 +30,18 @@ class LookUp(Integers, Node):
     table: npt.NDArray[Any]
 
     def call(self) -> IntegerCall:
-        return IntegerCall(self.channels, "look_up", (4 * self.row_floats,), [self.table])
+        return IntegerCall(self.channels, "look_up", (4 * self.row_floats,), [self.table, differences(self.table)])
 
     def c(self, write: CStepBuilder, call: KernelCall) -> None:
         write.call(LOOK_UP, "y", write.row(0), str(self.channels), write.array(self.table))
+
+
+def differences(table: Table) -> Table:
+    """The table in parts of 16 values, each as its difference from the one before; see integers.h."""
+    halves = np.asarray(table, np.int8).reshape(2, 8, 16)
+    parts: Table = halves.copy()
+    parts[:, 1:] ^= halves[:, :-1]
+    return parts
 
 
 def look_up(x: Node, output: Quantization, table: npt.NDArray[Any]) -> Node:
