@@ -57,6 +57,12 @@ def test_sse2_is_close(outputs):
         assert np.abs(sse2[name] - avx2[name]).max() <= 1e-6 * scale, name
 
 
+def test_integers_have_the_same_bits_under_sse2(outputs):
+    sse2, avx2 = outputs("sse2")["micro front end"], outputs("avx2")["micro front end"]
+    assert sse2.any()
+    assert sse2.tobytes() == avx2.tobytes()
+
+
 @pytest.mark.parametrize("isa", NEEDED)
 def test_streams_equal_offline_on_every_instruction_set(outputs, isa):
     outputs(isa)

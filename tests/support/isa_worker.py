@@ -19,6 +19,7 @@ def specs():
         yield f"mel energies of {n}", wl.features.MelSpectrogram(n_fft=n)
     yield "decibels", wl.LogMel().then(wl.features.MeanVariance(np.full(40, -30.0), np.full(40, 200.0)))
     yield "cepstrum", wl.MFCC(n_mfcc=13).then(wl.features.RunningCMVN(), wl.features.Deltas(width=5))
+    yield "micro front end", wl.MicroFrontend(win_length=400, log=False)
     yield "pcen", wl.PCEN().then(wl.features.AutoGain())
 
 

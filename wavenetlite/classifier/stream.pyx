@@ -96,7 +96,8 @@ cdef class ClassifierStream:
         Parameters
         ----------
         samples
-            float32, (n,), in -1..1; n >= 0. Integers stored as floats are refused.
+            float32, (n,), in -1..1; n >= 0. Integers stored as floats are refused; int16 is taken if the features are a
+            `MicroFrontend`.
 
         Raises
         ------

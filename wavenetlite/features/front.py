@@ -6,7 +6,7 @@ from typing import Literal, Protocol
 
 from wavenetlite.features.steps import StepState
 from wavenetlite.features.stream import FeatureStream
-from wavenetlite.support.arrays import Floats
+from wavenetlite.support.arrays import Floats, Samples
 
 
 class Front(Protocol):
@@ -17,10 +17,10 @@ class Front(Protocol):
     def fuse(self, states: list[StepState]) -> list[StepState]:
         """Run the first of these steps in the same call as the front end, as far as it can; returns the others."""
 
-    def process(self, samples: Floats) -> Floats: ...
+    def process(self, samples: Samples) -> Floats: ...
     def flush(self) -> Floats: ...
     def reset(self) -> None: ...
-    def check(self, samples: Floats) -> object:
+    def check(self, samples: Samples) -> object:
         """Raise what `process` would raise about `samples`."""
 
     def save(self) -> bytes: ...

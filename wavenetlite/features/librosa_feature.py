@@ -14,7 +14,7 @@ from wavenetlite.features import filter_banks as tabular
 from wavenetlite.features._frames import checked_samples
 from wavenetlite.features.spec import Features
 from wavenetlite.features.stream import FeatureStream
-from wavenetlite.support.arrays import Floats, is_array
+from wavenetlite.support.arrays import Floats, Samples, is_array
 from wavenetlite.support.checks import positive_int
 from wavenetlite.support.errors import ArrayTypeError, ParameterError
 from wavenetlite.support.optional import optional
@@ -82,7 +82,9 @@ class Librosa(Features):
         value = self.parameters.get(name, default)
         return value if isinstance(value, int) else otherwise
 
-    def __call__(self, y: Floats, *, sr: int | None = None, on_nonfinite: Literal["raise", "zero"] = "raise") -> Floats:
+    def __call__(
+        self, y: Samples, *, sr: int | None = None, on_nonfinite: Literal["raise", "zero"] = "raise"
+    ) -> Floats:
         self.check_rate(sr)
         streams = self.signals_in(y)
         if on_nonfinite not in ("raise", "zero"):

@@ -13,7 +13,7 @@ from wavenetlite.features._frames import checked_samples
 from wavenetlite.features._steps import UNFIT, companded
 from wavenetlite.features.spec import Features
 from wavenetlite.features.steps import StepState
-from wavenetlite.support.arrays import Floats, is_array
+from wavenetlite.support.arrays import Floats, Samples, is_array
 from wavenetlite.support.checks import one_of, positive_int
 from wavenetlite.support.errors import ArrayTypeError, ParameterError, SnapshotError, StreamStateError
 
@@ -123,7 +123,7 @@ class SampleStream:
         self.name = name
         self.reset()
 
-    def check(self, samples: Floats) -> Floats:
+    def check(self, samples: Samples) -> Floats:
         """The samples, checked; raises what `process` would raise."""
         if self.flushed:
             raise StreamStateError("stream was flushed; call reset() before feeding it again")
@@ -135,7 +135,7 @@ class SampleStream:
     def fuse(self, states: list[StepState]) -> list[StepState]:
         return states
 
-    def process(self, samples: Floats) -> Floats:
+    def process(self, samples: Samples) -> Floats:
         y = self.check(samples)
         self.samples_in += y.shape[-1]
         return self.spec.encode(y)

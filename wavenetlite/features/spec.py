@@ -17,7 +17,7 @@ from wavenetlite.features.filter_banks import Tables
 from wavenetlite.features.front import Front
 from wavenetlite.features.steps import CausalStep, FrameStep, step_from_config
 from wavenetlite.features.stream import FeatureStream
-from wavenetlite.support.arrays import Floats
+from wavenetlite.support.arrays import Floats, Samples
 from wavenetlite.support.c_builder import CBuilder
 from wavenetlite.support.checks import count, one_of, positive_int
 from wavenetlite.support.errors import ArrayTypeError, ParameterError
@@ -92,13 +92,15 @@ class Features:
 
     # Use
 
-    def __call__(self, y: Floats, *, sr: int | None = None, on_nonfinite: Literal["raise", "zero"] = "raise") -> Floats:
+    def __call__(
+        self, y: Samples, *, sr: int | None = None, on_nonfinite: Literal["raise", "zero"] = "raise"
+    ) -> Floats:
         """The frames of a whole signal, or of several of the same length.
 
         Parameters
         ----------
         y
-            float32, (samples,), or (streams, samples) for several signals.
+            float32, (samples,), or (streams, samples) for several signals; :class:`MicroFrontend` takes int16, too.
         sr
             Sample rate of `y`, Hz; if given, it must be the spec's: nothing is resampled silently.
         on_nonfinite

@@ -107,7 +107,8 @@ cdef class FeatureStream:
         Parameters
         ----------
         samples
-            float32, (n,), or (streams, n) if the stream was made for several signals; n >= 0.
+            float32, (n,), or (streams, n) if the stream was made for several signals; n >= 0. `MicroFrontend` takes int16,
+            too.
 
         Returns
         -------

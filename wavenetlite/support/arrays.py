@@ -11,6 +11,8 @@ from wavenetlite.support.errors import ArrayTypeError
 
 Floats = npt.NDArray[np.float32]
 Doubles = npt.NDArray[np.float64]
+Samples = npt.NDArray[np.float32] | npt.NDArray[np.int16]
+"""float32; int16 is taken by features that compute with integers."""
 NonFinite: TypeAlias = Literal["raise", "zero"]
 """What to do with infinities and NaN."""
 
