@@ -63,12 +63,16 @@ FRAME = """\
 #define {upper}_H
 
 #include <float.h>
+#include <limits.h>
 #include <math.h>
 #include <stdint.h>
 #include <string.h>
 
 #if defined(__FAST_MATH__)
 #error "{name}: compile without -ffast-math, which changes the results"
+#endif
+#if INT_MAX < 2147483647
+#error "{name}: int must have 32 bits"
 #endif
 #if FLT_EVAL_METHOD == 1 || FLT_EVAL_METHOD == 2
 #error "{name}: floats must be computed as floats (on x86: -msse2 -mfpmath=sse)"
