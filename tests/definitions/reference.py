@@ -493,7 +493,10 @@ def run_graph(model, weights, x, c):
     made = {"x": x}
     for name, layer, inputs in model.nodes:
         read = [made[one] for one in inputs]
-        made[name] = JOINS[layer](*read) if isinstance(layer, str) else run(layer, weights.child(name), *read, c)
+        if isinstance(layer, str):
+            made[name] = JOINS[layer](*read)
+        else:  # a join of integers reads several
+            made[name] = DEFINITIONS[type(layer).__name__](layer, weights.child(name), *read, c)
     return made[name]
 
 

@@ -307,7 +307,7 @@ class IntegerLookup(Rescaling):
         return {"table": (256,)} if self.activation == "table" else {}
 
     def parameter_dtypes(self) -> dict[str, str]:
-        return {"table": "int8"}
+        return dict.fromkeys(self.parameter_shapes(), "int8")
 
     def draw(self, name: str, shape: tuple[int, ...], rng: np.random.Generator) -> np.ndarray:
         return np.arange(LOWEST, HIGHEST + 1)

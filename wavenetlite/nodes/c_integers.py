@@ -2,7 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from itertools import pairwise
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
 from wavenetlite.graph import KernelCall
+from wavenetlite.kernels.pack import progressions
 from wavenetlite.nodes.c_activation import CLAMP
 from wavenetlite.nodes.rescaling import RULES
 from wavenetlite.support.c_builder import CStepBuilder, CText
@@ -363,11 +371,55 @@ def limits_of(call: KernelCall, zero_in_them: bool) -> list[str]:
     return [str(zero), *(str(limit - (0 if zero_in_them else zero)) for limit in (low, high))]
 
 
-def c_tables(write: CStepBuilder, call: KernelCall, first: int, channels: int) -> str:
-    """The tables of the rule, `call.arrays` from `first` on, one for each channel."""
-    tables = [array[:channels] for array in call.arrays[first:]]
-    if rule_of(call) == "single":
+def c_tables(write: CStepBuilder, tables: Sequence[npt.NDArray[Any]], rule: str) -> str:
+    """The tables of a rule, with a value for each channel."""
+    if rule == "single":
         return write.floats(tables[0])
     write.function(RESCALED["double"])
     rows = [tuple(int(value) for value in row) for row in zip(*tables, strict=True)]
     return write.table("$rescaling", rows, 4)
+
+
+def c_integer_conv(
+    write: CStepBuilder, call: KernelCall, weight: npt.NDArray[np.int8], begins: Sequence[int],
+    bias: npt.NDArray[np.int32],
+) -> None:  # fmt: skip
+    """The C of a convolution with weights (channels, window, taps); `begins`: where the window of each channel begins.
+
+    The tables of the rule are `call.arrays` from the third on. Blocks of channels with equal weights share them.
+    """
+    window, taps = weight.shape[1:]
+    ordered = np.ascontiguousarray(weight.swapaxes(1, 2)).reshape(len(weight), -1)
+    alike: dict[bytes, list[tuple[int, int]]] = {}
+    blocks: dict[bytes, slice] = {}
+    for first, last in runs(begins):
+        one = slice(first, last)
+        arrays: list[npt.NDArray[Any]] = [ordered[one], bias[one], *(table[one] for table in call.arrays[2:])]
+        key = b"".join(array.tobytes() for array in arrays)
+        blocks.setdefault(key, one)
+        alike.setdefault(key, []).append((first, begins[first]))
+    rows, x, rule = write.rows(), write.wide(taps * window), rule_of(call)
+    for key, one in blocks.items():
+        by = c_tables(write, [table[one] for table in call.arrays[2:]], rule)
+        given = [x, str(taps * window), write.array(ordered[one]), write.array(bias[one]), by]
+        for (out, begin), count, (out_step, step) in progressions(alike[key]):
+            outs, limits = str(one.stop - one.start), limits_of(call, zero_in_them=False)
+            if count > 1:
+                write.line(f"for (i = 0; i < {count}; i++) {{")
+            write.call(GATHER, x, rows, str(taps), place(begin, step), str(window))
+            write.call(
+                INTEGER_CONV[rule], f"y + {place(out, out_step)}" if out or out_step else "y", outs, *given, *limits
+            )
+            if count > 1:
+                write.line("}")
+
+
+def place(first: int, step: int) -> str:
+    """The i-th of equidistant places."""
+    return f"{first} + i * {step}" if step else str(first)
+
+
+def runs(values: Sequence[int]) -> list[tuple[int, int]]:
+    """The first and the end of each run of equal values."""
+    ends = [0, *(i for i in range(1, len(values)) if values[i] != values[i - 1]), len(values)]
+    return list(pairwise(ends))

@@ -44,7 +44,14 @@ class IntegerBinary(Integers, Node):
             write.call(INTEGER_ADD[rule_of(call)], "y", *rows, *more, *limits)
         else:
             limits = limits_of(call, zero_in_them=False)
-            write.call(INTEGER_MULTIPLY[rule_of(call)], "y", *rows, *more, c_tables(write, call, 0, 1), *limits)
+            write.call(
+                INTEGER_MULTIPLY[rule_of(call)],
+                "y",
+                *rows,
+                *more,
+                c_tables(write, [array[:1] for array in call.arrays], rule_of(call)),
+                *limits,
+            )
 
 
 def combine_integers(

@@ -10,7 +10,7 @@ import numpy.typing as npt
 
 from wavenetlite.graph import IntegerCall, KernelCall, Quantization
 from wavenetlite.kernels.pack_integers import Bytes, pack_integer_conv, pack_integer_depthwise
-from wavenetlite.nodes.c_integers import GATHER, INTEGER_CONV, INTEGER_DEPTHWISE, c_tables, limits_of, rule_of
+from wavenetlite.nodes.c_integers import INTEGER_DEPTHWISE, c_integer_conv, c_tables, limits_of, rule_of
 from wavenetlite.nodes.conv import Conv
 from wavenetlite.nodes.integers import Integers, given_to, row_sizes
 from wavenetlite.nodes.rescaling import rescaling_tables
@@ -62,23 +62,16 @@ class IntegerConv(Integers, Conv):
         )
 
     def c(self, write: CStepBuilder, call: KernelCall) -> None:
-        weight, groups, taps = self.weights[0], self.groups[0], self.edges[0].taps
-        bias = write.array(self.folded_bias.astype(np.int32))
-        by, limits = c_tables(write, call, 2, self.channels), limits_of(call, zero_in_them=False)
+        weight: npt.NDArray[Any] = self.weights[0]
+        bias = self.folded_bias.astype(np.int32)
         if self.depthwise:
-            w = write.array(np.ascontiguousarray(weight[:, 0].T))
-            given = [write.rows(), str(taps), w, bias, by, *limits]
+            w, rows = write.array(np.ascontiguousarray(weight[:, 0].T)), write.rows()
+            by = c_tables(write, [array[: self.channels] for array in call.arrays[2:]], rule_of(call))
+            given = [rows, str(self.edges[0].taps), w, write.array(bias), by, *limits_of(call, zero_in_them=False)]
             write.call(INTEGER_DEPTHWISE[rule_of(call)], "y", str(self.channels), *given)
             return
-        w = write.array(np.ascontiguousarray(weight.swapaxes(1, 2)))
-        ins, outs = weight.shape[1], self.channels // groups
-        rows, x = write.rows(), write.wide(taps * ins)
-        write.line(f"for (i = 0; i < {groups}; i++) {{")
-        write.call(GATHER, x, rows, str(taps), f"i * {ins}", str(ins))
-        at = f"i * {outs}"
-        places = [f"{w} + {at} * {taps * ins}", f"{bias} + {at}", f"{by} + {at}"]
-        write.call(INTEGER_CONV[rule_of(call)], f"y + {at}", str(outs), x, str(taps * ins), *places, *limits)
-        write.line("}")
+        outs = self.channels // self.groups[0]
+        c_integer_conv(write, call, weight, [out // outs * weight.shape[1] for out in range(self.channels)], bias)
 
 
 def folded_bias(weight: Bytes, bias: npt.NDArray[np.int32], zero_point: int) -> npt.NDArray[np.int64]:

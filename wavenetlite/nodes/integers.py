@@ -37,6 +37,10 @@ class Exact:
     def script(self, write: ScriptBuilder[Edge]) -> str:
         raise ParameterError(f"{self.operation} computes with integers, which cannot be exported as a script")
 
+    def c(self, write: CStepBuilder, call: Any) -> None:
+        """Never that of the operation on floats from which it may be derived."""
+        raise ParameterError(f"{type(self).__name__} cannot be exported to C")
+
     def batch_step(self, context: BatchContext) -> BatchStep[Any]:
         raise ParameterError(
             f"{self.operation} computes with integers, which cannot be trained: train the network of floats"

@@ -124,7 +124,7 @@ def read_tensor(file: BinaryIO, name: str, tensor: Tensor, as_floats: bool) -> n
         raise ModelFileError(f"truncated while tensor {name!r} was read")
     values = np.frombuffer(data, NUMPY_TYPES[tensor.dtype]).reshape(tensor.shape)
     if not as_floats:
-        return values
+        return values.astype(values.dtype.newbyteorder("="), copy=False)
     if tensor.dtype == "BF16":
         values = (values.astype(np.uint32) << 16).view(np.float32)
     with np.errstate(over="ignore"):  # becomes infinite, which is rejected later
