@@ -314,6 +314,27 @@ def test_kinds_of_features(spec, tmp_path):
     assert np.abs(heard - expected).max() <= 1e-5
 
 
+MICRO = [
+    {}, {"pcan": False}, {"log": False}, {"win_length": 1000, "hop_length": 320, "n_mels": 20},
+    {"win_length": 200, "hop_length": 80, "n_mels": 13, "sr": 8000, "fmax": 3500.0},
+    {"win_length": 40, "hop_length": 40, "n_mels": 5, "pcan": False},
+]  # fmt: skip
+
+
+@needs_gcc
+@pytest.mark.slow
+@pytest.mark.skipif(bool(NO_FMA), reason="the network's bits under SSE2 are those of another arithmetic")
+@pytest.mark.parametrize("options", MICRO, ids=str)
+def test_the_micro_front_end_has_our_bits(options, tmp_path):
+    spec = wl.MicroFrontend(**options)
+    clf = wl.AudioClassifier(spec, wl.nn.Conv1d(spec.out_channels, 5, 2), list("abcde"))
+    y = sound(clf, 0.6)
+    loud = np.where(np.arange(len(y)) % 7 < 3, -1, 1).astype(np.float32)
+    every = np.concatenate([y, 3 * y, loud, 3e-4 * y, np.sign(y) * np.float32(0.99999)])
+    heard, _ = heard_in_c(clf, every, tmp_path)
+    assert same_bits(heard, probabilities(clf, every))
+
+
 def refused(spec):
     return wl.AudioClassifier(spec, wl.TCN(spec.out_channels, 2, channels=4, dilations=[1]), ["a", "b"])
 

@@ -3,15 +3,18 @@
 from __future__ import annotations
 
 import warnings
-from typing import Any
+from typing import Any, ClassVar
 
 import numpy as np
+import numpy.typing as npt
 
+from wavenetlite.features import c_micro
 from wavenetlite.features import filter_banks as tabular
 from wavenetlite.features import micro_tables as tables
 from wavenetlite.features._frames import FrameStream
 from wavenetlite.features._micro import MicroFrontEnd
 from wavenetlite.features.spec import Features
+from wavenetlite.support.c_builder import CBuilder
 from wavenetlite.support.checks import flag, number, positive_int
 from wavenetlite.support.errors import ParameterError
 
@@ -77,6 +80,8 @@ class MicroFrontend(Features):
     (2, 40)
     """
 
+    exact_in_c: ClassVar[bool] = True
+
     def __init__(
         self,
         *,
@@ -123,10 +128,46 @@ class MicroFrontend(Features):
     def front(self, streams: int, on_nonfinite: str, name: str) -> FrameStream:
         return FrameStream(self._front, streams=streams, on_nonfinite=on_nonfinite, name=name)
 
+    @property
+    def points(self) -> int:
+        """Complex points of the transform."""
+        return 1 << ((self.win_length - 1).bit_length() - 1)
+
+    @property
+    def correction(self) -> int:
+        """Bits by which transform and weights scale the bands down."""
+        return self.points.bit_length() - tables.WEIGHT_BITS // 2
+
+    def gains(self) -> tables.Integers:
+        bits = tables.NOISE_BITS - self.correction
+        return tables.gain_table(strength=self.pcan_strength, offset=self.pcan_offset, bits=bits)
+
+    def c(self, write: CBuilder) -> None:
+        n, channels = self.points, str(self.n_mels)
+        z, spare = (write.kept("int16_t", 2 * n) for _ in range(2))
+        power, signal, noise = (write.kept("uint32_t", count) for count in (n + 1, self.n_mels, self.n_mels))
+        window = write.array(tables.hann(self.win_length).astype(np.int16))
+        write.function(c_micro.WINDOW)
+        write.line(f"const int shift = $micro_window({z}, samples, {window}, {self.win_length}, {2 * n});")
+        write.function(c_micro.TRANSFORM)
+        transform = f"$micro_transform({z}, {spare}, {n}, {write.array(complex_factors(np.arange(n) / n))})"
+        write.call(c_micro.POWERS, power, transform, str(n), write.array(complex_factors(tables.half_angles(n))))
+        bands, weights = sparse(self.bands(n))
+        write.function(c_micro.BANDS)
+        table = write.table("$micro_band", bands)
+        write.call(c_micro.BANDS, signal, power, table, channels, write.array(weights.astype(np.int16)), "shift")
+        shares = (self.even_smoothing, self.odd_smoothing, self.min_signal_remaining)
+        write.call(c_micro.NOISE, signal, noise, channels, *(str(integral_share(share)) for share in shares))
+        if self.pcan:
+            gains, shift = write.array(self.gains().astype(np.int16)), tables.GAIN_BITS - self.correction - RATIO_BITS
+            write.call(c_micro.GAIN, signal, noise, channels, gains, str(shift))
+        if self.log:
+            logs = write.array(tables.log_table().astype(np.uint16))
+            write.call(c_micro.LOG, signal, channels, logs, str(self.correction))
+        write.call(c_micro.TAKE, "y", signal, channels)
+
     def make_front(self) -> MicroFrontEnd:
-        real_bits = (self.win_length - 1).bit_length()
-        points = 1 << (real_bits - 1)
-        correction = real_bits - tables.WEIGHT_BITS // 2  # bits by which transform and weights scale the bands down
+        points, correction = self.points, self.correction
         return MicroFrontEnd(
             hop_length=self.hop_length,
             window=tables.hann(self.win_length),
@@ -136,11 +177,7 @@ class MicroFrontend(Features):
             bands=self.bands(points),
             smoothing=(integral_share(self.even_smoothing), integral_share(self.odd_smoothing)),
             remaining=integral_share(self.min_signal_remaining),
-            gains=tables.gain_table(
-                strength=self.pcan_strength, offset=self.pcan_offset, bits=tables.NOISE_BITS - correction
-            )
-            if self.pcan
-            else None,
+            gains=self.gains() if self.pcan else None,
             logs=tables.log_table() if self.log else None,
             gain_shift=tables.GAIN_BITS - correction - RATIO_BITS,
             log_shift=correction,
@@ -166,6 +203,19 @@ class MicroFrontend(Features):
                 stacklevel=4,
             )
         return table
+
+
+def complex_factors(numbers: npt.NDArray[np.float64]) -> npt.NDArray[np.int16]:
+    """exp(-2 pi i x) of each x, real and imaginary part."""
+    return np.ascontiguousarray(tables.factors(numbers)[:, [0, 2]].astype(np.int16))
+
+
+def sparse(bands: tables.Integers) -> tuple[list[tuple[int, int]], tables.Integers]:
+    """The first bin and the number of bins of each band, and their weights one after the other."""
+    ends = [np.flatnonzero(row) for row in bands]
+    places = [(int(used[0]), int(used[-1] - used[0]) + 1) if used.size else (0, 0) for used in ends]
+    weights = [row[first : first + count] for row, (first, count) in zip(bands, places, strict=True)]
+    return places, np.concatenate(weights)
 
 
 def share(name: str, value: Any) -> float:

@@ -126,7 +126,13 @@ def in_vectors(table: Integers) -> Integers:
 
 def halves(points: int) -> Integers:
     """Factors that split the DFT of two real signals, exp(-pi i (k / points + 1 / 2)) of k from 1 to points / 2."""
-    return in_vectors(factors((np.arange(1, points // 2 + 1).reshape(-1, 4) / points + 0.5) / 2))
+    return in_vectors(factors(half_angles(points).reshape(-1, 4)))
+
+
+def half_angles(points: int) -> npt.NDArray[np.float64]:
+    """(k / points + 1 / 2) / 2 of k from 1 to points / 2: parts of a whole turn."""
+    angles: npt.NDArray[np.float64] = (np.arange(1, points // 2 + 1) / points + 0.5) / 2
+    return angles
 
 
 def gain(estimate: npt.NDArray[np.uint64], *, strength: float, offset: float, bits: int) -> Integers:

@@ -52,6 +52,9 @@ class Features:
     definition: ClassVar[int] = 1
     """Counts the changes of a feature's arithmetic: equal ones give equal bits."""
 
+    exact_in_c: ClassVar[bool] = False
+    """Whether its values in C are the same, bit for bit."""
+
     sr: int
     hop_length: int
     frame_length: int

@@ -328,6 +328,7 @@ class Header:
             lines.append(f"int at[{places}]; /* where the next frame of a ring goes */")
         if not self.regular:
             lines.append("int ended;")
+        lines += self.kept(2)
         lines += [f"int16_t wide[{self.parts.wide}];"] * bool(self.parts.wide)
         lines += self.kept_rings("int8_t")
         lines = lines or ["char nothing;"]

@@ -15,9 +15,12 @@ from wavenetlite.support.errors import ParameterError
 USAGE = """
 `in` is {hop} samples at {sr:,} Hz, of -1 to 1, `out` has room for {out_frames} frames of {labels} probabilities, in
 the order of {name}_label(). process() and flush() return the number of frames written{latency}; the first frame needs
-{frame_length} samples. After a flush, and for a new signal, call init() again. The features are computed in double,
-or in float where {upper}_FLOAT_SPECTRUM is defined (less exact in bands far below the loudest one, for CPUs without
-doubles), and so are within rounding of wavenetlite's, not its bits; what the network makes of them has its bits."""
+{frame_length} samples. After a flush, and for a new signal, call init() again. {features}"""
+EXACT = "The features are integers, the same as wavenetlite's."
+ROUNDED = """\
+The features are computed in double, or in float where {upper}_FLOAT_SPECTRUM is defined (less exact in bands far below
+the loudest one, for CPUs without doubles), and so are within rounding of wavenetlite's, not its bits; what the network
+makes of them has its bits."""
 MACROS = """\
 #define {upper}_SR {sr}
 #define {upper}_SAMPLES {hop} /* samples for each call */
@@ -56,8 +59,9 @@ class Front:
 
     def usage(self, upper: str, name: str, out_frames: int, latency: str) -> str:
         spec, labels = self.spec, len(self.classifier.labels)
+        features = EXACT if spec.exact_in_c else ROUNDED.format(upper=upper)
         return USAGE.format(upper=upper, name=name, out_frames=out_frames, latency=latency, hop=spec.hop_length,
-                            sr=spec.sr, labels=labels, frame_length=spec.frame_length)  # fmt: skip
+                            sr=spec.sr, labels=labels, frame_length=spec.frame_length, features=features)  # fmt: skip
 
     def macros(self, upper: str) -> str:
         return MACROS.format(

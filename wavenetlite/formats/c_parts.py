@@ -15,7 +15,9 @@ KINDS = {
 }  # fmt: skip
 """C's type of an array's values, by dtype."""
 
-SIZES = {"double": 8, "$real": 8, "int64_t": 8, "float": 4, "int": 4, "int32_t": 4, "int16_t": 2, "int8_t": 1}
+SIZES = {
+    "double": 8, "$real": 8, "int64_t": 8, "float": 4, "int": 4, "int32_t": 4, "uint32_t": 4, "int16_t": 2, "int8_t": 1,
+}  # fmt: skip
 """Bytes of the types of which a state has arrays, widest first: so they lie in it without gaps."""
 
 
