@@ -25,11 +25,12 @@ from wavenetlite.support.errors import (
 from wavenetlite.support.version import __version__
 
 _ROOMS = ("audio", "detection", "evaluation", "features", "figures", "hub", "models", "ops", "pipeline",
-          "receptive_field", "recipes", "sklearn", "train")  # fmt: skip
+          "quantization", "receptive_field", "recipes", "sklearn", "train")  # fmt: skip
 _HOMES = {
     **dict.fromkeys(("AudioClassifier", "ClassifierPool", "ClassifierStream", "Event", "Prediction"), "classifier"),
     "Detector": "detection",
     "from_torch": "formats.torch_modules",
+    "quantize": "quantization",
     **dict.fromkeys(("LogMel", "MelSpectrogram", "Spectrogram", "MFCC", "PCEN", "MuLaw", "Librosa"), "features"),
 }
 """Where the names lie that are imported when first used."""
@@ -40,7 +41,8 @@ __all__ = [
     "ParameterError", "Prediction", "Sequential", "SnapshotError", "Spectrogram", "Stream", "StreamMismatchError",
     "StreamPool", "StreamReport", "StreamStateError", "TargetError", "TrainingError", "WaveNet", "WavenetliteError",
     "__version__", "audio", "detection", "evaluation", "features", "figures", "formats", "from_torch", "hub", "isa",
-    "load", "models", "nn", "ops", "pipeline", "receptive_field", "recipes", "sklearn", "train", "verify_stream",
+    "load", "models", "nn", "ops", "pipeline", "quantization", "quantize", "receptive_field", "recipes",
+    "sklearn", "train", "verify_stream",
 ]  # fmt: skip
 
 

@@ -10,6 +10,7 @@ from wavenetlite import (
     nn,
     ops,
     pipeline,
+    quantization,
     receptive_field,
     recipes,
     sklearn,
@@ -25,6 +26,7 @@ from wavenetlite.formats import load
 from wavenetlite.formats.torch_modules import from_torch
 from wavenetlite.kernels import isa
 from wavenetlite.nn import TCN, Sequential, WaveNet
+from wavenetlite.quantization import quantize
 from wavenetlite.support.errors import (
     ArrayTypeError,
     MissingPackageError,
@@ -45,5 +47,6 @@ __all__ = [
     "ParameterError", "Prediction", "Sequential", "SnapshotError", "Spectrogram", "Stream", "StreamMismatchError",
     "StreamPool", "StreamReport", "StreamStateError", "TargetError", "TrainingError", "WaveNet", "WavenetliteError",
     "__version__", "audio", "detection", "evaluation", "features", "figures", "formats", "from_torch", "hub", "isa",
-    "load", "models", "nn", "ops", "pipeline", "receptive_field", "recipes", "sklearn", "train", "verify_stream",
+    "load", "models", "nn", "ops", "pipeline", "quantization", "quantize", "receptive_field", "recipes",
+    "sklearn", "train", "verify_stream",
 ]  # fmt: skip

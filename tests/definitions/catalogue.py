@@ -210,6 +210,11 @@ LAYERS = {
     "gated unit blended prelu": Case(
         lambda: nn.GatedUnit(activation=nn.Activation("prelu", channels=5), gate=nn.Activation("prelu"), blend=True), 10
     ),
+    "gated unit of prelus": Case(lambda: nn.GatedUnit(activation="prelu", gate="prelu"), 6),
+    "residual prelu": Case(lambda: nn.Residual([nn.Conv1d(5, 5, 2)], activation="prelu"), 5),
+    "tcn prelu": Case(lambda: wl.TCN(3, 2, channels=5, kernel_size=2, dilations=[1, 2], activation="prelu"), 3),
+    "temporal block prelu": Case(lambda: nn.TemporalBlock(4, 6, 2, dilation=2, activation="prelu"), 4),
+    "block prelu": Case(lambda: nn.GatedResidualBlock(6, kernel_size=2, gated=False, activation="prelu"), 6),
     "film": Case(lambda: nn.FiLM(7, 3), 7, 3),
     "film no shift": Case(lambda: nn.FiLM(40, 1, shift=False), 40, 1),
     "film no scale": Case(lambda: nn.FiLM(5, 3, scale=False), 5, 3),

@@ -366,6 +366,8 @@ def activate(activation, weights, name, x):
     """An activation given as a name, as a module, or as None."""
     if activation is None:
         return x
+    if activation == "prelu":
+        return x.map(lambda v: ACTIVATIONS["prelu"](v, weights.child(name)["weight"]))
     if isinstance(activation, str):
         return x.map(ACTIVATIONS[activation])
     return run(activation, weights.child(name), x)

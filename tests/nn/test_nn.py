@@ -2,6 +2,7 @@
 
 import copy
 import json
+import re
 import threading
 
 import numpy as np
@@ -439,3 +440,27 @@ def test_parameters_are_replaced_at_once():
     finally:
         stop.set()
         thread.join()
+
+
+@pytest.mark.parametrize("layer", [
+    lambda: nn.Residual([nn.Conv1d(2, 2, 2)], activation="prelu"),
+    lambda: wl.TCN(2, 1, channels=3, dilations=[1], activation="prelu"),
+    lambda: nn.TemporalBlock(2, 2, 2, activation="prelu"),
+    lambda: nn.GatedResidualBlock(2, kernel_size=2, gated=False, activation="prelu"),
+    lambda: wl.WaveNet(2, 1, dilations=[1], gated=False, activation="prelu"),
+    lambda: nn.GatedUnit(activation="prelu", gate="prelu"),
+])  # fmt: skip
+def test_slopes_of_an_activation_given_by_name_are_parameters(layer, tmp_path):
+    model = layer()
+    slopes = [name for name in model.state_dict() if re.search(r"(activation|gate|\d)\.weight$", name)
+              and model.state_dict()[name].shape == (1,)]  # fmt: skip
+    assert slopes
+    x = np.random.default_rng(0).standard_normal((20, model.in_width or 4), dtype=np.float32)
+    before = model(x)
+    for name in slopes:
+        model.load_state_dict(model.state_dict() | {name: np.array([0.9], np.float32)})
+        after = model(x)
+        assert not np.array_equal(before, after), name
+        before = after
+    model.save(tmp_path / "model.safetensors")
+    assert np.array_equal(wl.load(tmp_path / "model.safetensors")(x), after)

@@ -18,7 +18,7 @@ FLOORS = [
     {"figures"},
     {"evaluation", "formats", "hub"},
     {"classifier"},
-    {"train", "receptive_field"},
+    {"train", "quantization", "receptive_field"},
     {"nn"},
     {"engine", "pipeline"},
     {"nodes", "corpora"},

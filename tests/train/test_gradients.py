@@ -102,6 +102,10 @@ SMALL_NETWORKS = {
                                               head_channels=1)]),
     "block": lambda: nn.GatedResidualBlock(2, kernel_size=2, dilation=2, skip_channels=2),
     "prelu": lambda: wl.Sequential([nn.Linear(2, 3), nn.Activation("prelu", channels=3), nn.Activation("prelu")]),
+    "prelu of a residual": lambda: nn.Residual([nn.Conv1d(3, 3, 2)], activation="prelu"),
+    "prelu of a network": lambda: wl.TCN(2, 1, channels=2, kernel_size=2, dilations=[1, 2], activation="prelu"),
+    "prelu of a temporal block": lambda: nn.TemporalBlock(2, 3, 2, activation="prelu"),
+    "prelu of a block": lambda: nn.GatedResidualBlock(2, kernel_size=2, gated=False, activation="prelu"),
     "pool": lambda: wl.Sequential(
         [nn.Linear(2, 3), nn.Concat([nn.CumulativePool("mean"), nn.CumulativePool("max"), []]), nn.Linear(9, 1)]),
     "pool window": lambda: wl.Sequential(

@@ -209,7 +209,38 @@ class AudioClassifier:
             "detector": repr(self.detector),
         })  # fmt: skip
 
-    # Another detector
+    # Another detector or network
+
+    def _with(self, model: Module, detector: Detector) -> AudioClassifier:
+        return AudioClassifier(
+            self.features,
+            model,
+            self._labels,
+            decision=self.decision,
+            clip_s=self.clip_s,
+            background=self.background,
+            detector=detector,
+            info=self.info,
+        )
+
+    def with_model(self, model: Module) -> AudioClassifier:
+        """A classifier with the same features, labels, detector and notes, and another network: a quantised one.
+
+        Raises
+        ------
+        ParameterError, ArrayTypeError
+            It is no `Module`, or does not fit the features or labels.
+
+        Examples
+        --------
+        >>> import numpy as np, wavenetlite as wl
+        >>> clf = wl.load("speech-commands-12")
+        >>> y = 0.1 * np.random.default_rng(0).standard_normal(32000, dtype=np.float32)
+        >>> small = clf.with_model(wl.quantize(clf.model, calibration=clf.features(y)))
+        >>> small.predict(y).label == clf.predict(y).label
+        True
+        """
+        return self._with(model, self.detector)
 
     def with_detector(self, detector: Detector) -> AudioClassifier:
         """A classifier with the same features, network, labels and notes, and another detector, saved with it.
@@ -229,16 +260,7 @@ class AudioClassifier:
         """
         if not isinstance(detector, Detector):
             raise ArrayTypeError(f"detector is a {type(detector).__name__}; it must be a Detector")
-        return AudioClassifier(
-            self.features,
-            self.model,
-            self._labels,
-            decision=self.decision,
-            clip_s=self.clip_s,
-            background=self.background,
-            detector=detector,
-            info=self.info,
-        )
+        return self._with(self.model, detector)
 
     def with_threshold(self, threshold: float) -> AudioClassifier:
         """`with_detector`, with one threshold for all labels; see :meth:`Detector.with_threshold`.

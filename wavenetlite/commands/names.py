@@ -11,6 +11,7 @@ COMMANDS = {
     "verify": "check that a model streams bit for bit",
     "bench": "measure how fast a model streams",
     "convert": "convert a model to another format",
+    "quantize": "make a model that computes with integers of 8 bits",
     "render": "process audio with a network that makes audio",
     "completion": "print what makes a shell complete this command",
 }

@@ -61,17 +61,21 @@ class KernelCall:
 
     def pack(self, arena: Arena) -> None:
         """Add everything that the kernel reads to the arena."""
-        self.offsets += [arena.add(array) for array in self.arrays]
+        self.offsets += [self.pack_array(array, arena) for array in self.arrays]
         if self.parameters.size:
             self.parameters_offset = arena.add(self.parameters)
+
+    def pack_array(self, array: np.ndarray, arena: Arena) -> int:
+        """Add one of `arrays`; returns its offset."""
+        return arena.add(array)
 
 
 @dataclass(eq=False)
 class IntegerCall(KernelCall):
     """A kernel call whose `arrays` may be of integers of 8, 16 or 32 bits."""
 
-    def pack(self, arena: Arena) -> None:
-        self.offsets += [arena.add_bits(array) for array in self.arrays]
+    def pack_array(self, array: np.ndarray, arena: Arena) -> int:
+        return arena.add_bits(array)
 
 
 @dataclass(eq=False)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -29,16 +30,24 @@ class PackedIntegers:
     scratch: int  # floats
 
 
-def pack_integer_conv(weight: Bytes, groups: int, bias: npt.NDArray[np.int64]) -> PackedIntegers:
-    """Pack weights (channels, in / groups, taps) and the folded bias."""
-    channels, per_group, taps = weight.shape
-    row_units, lanes = -(-per_group * groups // INTEGER_UNIT), vector_width()
+def group_begins(channels: int, groups: int, per_group: int) -> list[int]:
+    """For each output channel of a grouped convolution the first of the input channels that it reads."""
+    return [out // (channels // groups) * per_group for out in range(channels)]
+
+
+def pack_integer_conv(weight: Bytes, begins: Sequence[int], inputs: int, bias: npt.NDArray[np.int64]) -> PackedIntegers:
+    """Pack weights (channels, window, taps) and the folded bias.
+
+    Output o reads a window of the `inputs` channels of a frame, from channel ``begins[o]`` on.
+    """
+    channels, _, taps = weight.shape
+    row_units, lanes = -(-inputs // INTEGER_UNIT), vector_width()
     blocks: list[Bytes] = []
     sizes: list[int] = []
     first = 0
     while first < channels:
         vectors = 2 if channels - first > lanes else 1
-        block, start = panel_block(weight, groups, first, vectors * lanes)
+        block, start = panel_block(weight, begins, first, vectors * lanes)
         length = block.shape[1]
         whole = length == row_units  # all taps are one segment
         segments = (1, taps * length) if whole else (taps, length)
@@ -57,16 +66,16 @@ def pack_integer_conv(weight: Bytes, groups: int, bias: npt.NDArray[np.int64]) -
     )
 
 
-def panel_block(weight: Bytes, groups: int, first: int, width: int) -> tuple[Bytes, int]:
-    """Weights (taps, units, width, UNIT) of the outputs from `first` on, and the first unit that they read."""
-    channels, per_group, taps = weight.shape
+def panel_block(weight: Bytes, begins: Sequence[int], first: int, width: int) -> tuple[Bytes, int]:
+    """Weights (taps, units, width, UNIT) of the outputs from `first` on, and the first unit of inputs they read."""
+    channels, window, taps = weight.shape
     outs = range(first, min(first + width, channels))
-    begins = [out // (channels // groups) * per_group for out in outs]
-    start = begins[0] // INTEGER_UNIT
-    length = -(-(begins[-1] + per_group) // INTEGER_UNIT) - start
+    start = min(begins[out] for out in outs) // INTEGER_UNIT
+    length = -(-(max(begins[out] for out in outs) + window) // INTEGER_UNIT) - start
     block = np.zeros((taps, INTEGER_UNIT * length, width), np.int8)
-    for out, begin in zip(outs, begins, strict=True):
-        block[:, begin - INTEGER_UNIT * start : begin - INTEGER_UNIT * start + per_group, out - first] = weight[out].T
+    for out in outs:
+        at = begins[out] - INTEGER_UNIT * start
+        block[:, at : at + window, out - first] = weight[out].T
     return np.ascontiguousarray(block.reshape(taps, length, INTEGER_UNIT, width).swapaxes(2, 3)), start
 
 

@@ -5,6 +5,7 @@ from wavenetlite.nn.blocks import DepthwiseSeparable, GatedResidualBlock, Tempor
 from wavenetlite.nn.combine import Add, Concat, Prewarmed, Residual, Sequential
 from wavenetlite.nn.convolution import Conv1d, Linear
 from wavenetlite.nn.convolution2d import Conv2d, ConvTranspose1d, ConvTranspose2d
+from wavenetlite.nn.fake_quantized import FakeQuantize, FakeQuantizedConv1d, FakeQuantizedConv2d
 from wavenetlite.nn.film import FiLM
 from wavenetlite.nn.graph import Graph, Slice
 from wavenetlite.nn.integer import (
@@ -13,6 +14,7 @@ from wavenetlite.nn.integer import (
     IntegerAvgPool1d,
     IntegerConcat,
     IntegerConv1d,
+    IntegerConv2d,
     IntegerCumulativePool,
     IntegerLookup,
     IntegerMaxPool1d,
@@ -48,10 +50,12 @@ from wavenetlite.nn.recurrent import GRU, LSTM
 __all__ = [
     "ELU", "GELU", "GLU", "GRU", "LSTM", "TCN", "Activation", "Add", "AmpArray", "AmpLSTM", "AmpLayer", "AmpWaveNet",
     "BatchNorm", "BatchNorm1d", "Concat", "Conv1d", "Conv2d", "ConvTranspose1d", "ConvTranspose2d", "CumulativePool",
-    "DepthwiseSeparable", "Dequantize", "Dropout", "Dropout1d", "FiLM", "FrequencyTCN", "GatedResidualBlock",
+    "DepthwiseSeparable", "Dequantize", "Dropout", "Dropout1d", "FakeQuantize",
+    "FakeQuantizedConv1d", "FakeQuantizedConv2d", "FiLM", "FrequencyTCN", "GatedResidualBlock",
     "GatedUnit", "Graph", "GroupNorm", "Hardswish", "Hardtanh", "Identity", "IntegerAdd", "IntegerAvgPool1d",
-    "IntegerConcat", "IntegerConv1d", "IntegerCumulativePool", "IntegerLookup", "IntegerMaxPool1d", "IntegerMultiply",
-    "LayerNorm", "LeakyReLU", "Linear", "Module", "PReLU", "Prewarmed", "Quantize", "ReLU", "ReLU6", "Requantize",
+    "IntegerConcat", "IntegerConv1d", "IntegerConv2d",
+    "IntegerCumulativePool", "IntegerLookup", "IntegerMaxPool1d", "IntegerMultiply", "LayerNorm",
+    "LeakyReLU", "Linear", "Module", "PReLU", "Prewarmed", "Quantize", "ReLU", "ReLU6", "Requantize",
     "Residual", "Sequential", "SiLU", "Sigmoid", "Slice", "Softmax", "Softsign", "Tanh", "TemporalBlock", "Upsample",
     "WaveNet", "from_config",
 ]  # fmt: skip

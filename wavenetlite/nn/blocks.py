@@ -8,7 +8,7 @@ from wavenetlite import nodes
 from wavenetlite.graph import MOST_CHANNELS, Edge, Node
 from wavenetlite.nn.convolution import Conv1d, Padding, convolve
 from wavenetlite.nn.module import Module
-from wavenetlite.nn.pointwise import BatchNorm, as_activation
+from wavenetlite.nn.pointwise import BatchNorm, as_activation, torch_activated, trained
 from wavenetlite.support.checks import count, flag, one_of, positive_int
 from wavenetlite.support.errors import ParameterError
 
@@ -77,7 +77,8 @@ class GatedResidualBlock(Module):
 
     def children(self) -> dict[str, Module]:
         named = {"conv": self.conv, "condition": self.condition, "residual": self.residual, "skip": self.skip}
-        return {name: child for name, child in named.items() if child is not None}
+        present = {name: child for name, child in named.items() if child is not None}
+        return present | trained(activation=self._activation)
 
     def outputs(self, x: Node, c: Node | None) -> tuple[Node, Node]:
         """The nodes of both outputs: residual and skip."""
@@ -96,7 +97,7 @@ class GatedResidualBlock(Module):
         """Both outputs in PyTorch, without conditioning."""
         pre = twin.conv(x)
         plain, gate = pre.chunk(2, dim=2) if self.gated else (pre, None)
-        z = self._activation.torch_forward(None, plain) if gate is None else plain.tanh() * gate.sigmoid()
+        z = torch_activated(twin, self._activation, plain) if gate is None else plain.tanh() * gate.sigmoid()
         return x + twin.residual(z), z if self.skip is None else twin.skip(z)
 
     def torch_forward(self, twin: Any, x: Any) -> Any:
@@ -159,7 +160,8 @@ class TemporalBlock(Module):
 
     def children(self) -> dict[str, Module]:
         names = ("conv1", "norm1", "conv2", "norm2", "downsample")
-        return {name: getattr(self, name) for name in names if getattr(self, name) is not None}
+        named = {name: getattr(self, name) for name in names if getattr(self, name) is not None}
+        return named | trained(activation=self._activation)
 
     def build(self, x: Node, c: Node | None) -> Node:
         short = self.downsample.connect(x) if self.downsample is not None else x
@@ -171,10 +173,11 @@ class TemporalBlock(Module):
         return self._activation.connect(nodes.add(short, out))
 
     def torch_forward(self, twin: Any, x: Any) -> Any:
-        out, act = x, self._activation.torch_forward
+        out = x
         for conv, norm in ((twin.conv1, self.norm1 and twin.norm1), (twin.conv2, self.norm2 and twin.norm2)):
-            out = act(None, norm(conv(out)) if norm else conv(out))
-        return act(None, (x if self.downsample is None else twin.downsample(x)) + out)
+            out = torch_activated(twin, self._activation, norm(conv(out)) if norm else conv(out))
+        short = x if self.downsample is None else twin.downsample(x)
+        return torch_activated(twin, self._activation, short + out)
 
 
 class DepthwiseSeparable(Module):

@@ -8,7 +8,7 @@ from typing import Any, overload
 from wavenetlite import nodes
 from wavenetlite.graph import MOST_CHANNELS, Node
 from wavenetlite.nn.module import Module
-from wavenetlite.nn.pointwise import as_activation
+from wavenetlite.nn.pointwise import as_activation, torch_activated, trained
 from wavenetlite.nn.torch_twin import torch
 from wavenetlite.support.checks import count, divides, integer, positive_int
 from wavenetlite.support.errors import ArrayTypeError, ParameterError
@@ -173,7 +173,8 @@ class Residual(Chain):
         )
 
     def children(self) -> dict[str, Module]:
-        return super().children() | ({"shortcut": self.shortcut} if self.shortcut else {})
+        shortcut = {"shortcut": self.shortcut} if self.shortcut else {}
+        return super().children() | shortcut | trained(activation=self._activation)
 
     def build(self, x: Node, c: Node | None) -> Node:
         short = self.shortcut.connect(x, c) if self.shortcut else x
@@ -182,7 +183,7 @@ class Residual(Chain):
 
     def torch_forward(self, twin: Any, x: Any) -> Any:
         out = (x if self.shortcut is None else twin.shortcut(x)) + super().torch_forward(twin, x)
-        return out if self._activation is None else self._activation.torch_forward(None, out)
+        return out if self._activation is None else torch_activated(twin, self._activation, out)
 
 
 class Branches(Module, abstract=True):

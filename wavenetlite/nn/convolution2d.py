@@ -170,10 +170,10 @@ class Conv2d(OverBins):
             for out in range(self.bins_out)
         )
 
-    def build(self, x: Node, c: Node | None) -> Node:
-        graph.spend(math.prod(self.kernel_size) * self.bins_out)
+    def edge(self, x: Node) -> Edge:
+        """How the convolution reads `x`."""
         before = {"causal": self.reach, "same": self.reach // 2, "valid": 0}[self.padding]
-        edge = Edge(
+        return Edge(
             x,
             stride=self.stride[0],
             shift=-before,
@@ -181,6 +181,10 @@ class Conv2d(OverBins):
             taps=self.kernel_size[0],
             end_reach=self.reach if self.padding == "valid" else 0,
         )
+
+    def build(self, x: Node, c: Node | None) -> Node:
+        graph.spend(math.prod(self.kernel_size) * self.bins_out)
+        edge = self.edge(x)
         clock = graph.clock_after([edge])
         return nodes.Conv2d((edge,), self.out_width, clock, self.parameter("weight"), self.bias_or_none(), self.groups,
                             "out, in, frames, bins", (self.links(),))  # fmt: skip

@@ -17,7 +17,8 @@ import numpy as np
 
 from wavenetlite import graph, nodes
 from wavenetlite.graph import HIGHEST, LOWEST, MOST_CHANNELS, Edge, Node, Quantization
-from wavenetlite.nn.convolution import OverTime, Pads, checked_groups
+from wavenetlite.nn.convolution import OverTime, Padding, Pads, checked_groups
+from wavenetlite.nn.convolution2d import Conv2d, Pair
 from wavenetlite.nn.module import Module
 from wavenetlite.support.checks import integer, number, one_of, positive_int
 from wavenetlite.support.errors import ParameterError
@@ -165,6 +166,16 @@ class Requantize(Rescaling):
         return nodes.requantize(self.read(x), self.output, self.rounding)
 
 
+def integer_draw(layer: Rescaling, name: str, shape: tuple[int, ...], rng: np.random.Generator) -> np.ndarray:
+    """Initial values of a convolution's parameters, with which the output has about the range of the input."""
+    if name == "weight":
+        return rng.integers(-HIGHEST, HIGHEST, shape, endpoint=True)
+    if name == "bias":
+        return np.zeros(shape)
+    fan_in = math.prod(layer.parameter_shapes()["weight"][1:])
+    return np.full(shape, layer.output_scale / layer.input_scale / math.sqrt(fan_in) / HIGHEST)
+
+
 class IntegerConv1d(Rescaling, OverTime):
     """Convolution over time of 8-bit integers with 8-bit weights, 32-bit sums, and an output of 8 bits.
 
@@ -234,12 +245,7 @@ class IntegerConv1d(Rescaling, OverTime):
         return {"weight": "int8", "bias": "int32"}
 
     def draw(self, name: str, shape: tuple[int, ...], rng: np.random.Generator) -> np.ndarray:
-        if name == "weight":
-            return rng.integers(-HIGHEST, HIGHEST, shape, endpoint=True)
-        if name == "bias":
-            return np.zeros(shape)
-        fan_in = self.in_channels // self.groups * self.kernel_size
-        return np.full(shape, self.output_scale / self.input_scale / math.sqrt(fan_in) / HIGHEST)
+        return integer_draw(self, name, shape, rng)
 
     def build(self, x: Node, c: Node | None) -> Node:
         edge = self.edge(self.read(x))
@@ -256,6 +262,76 @@ class IntegerConv1d(Rescaling, OverTime):
             self.high,
             self.rounding,
         )
+
+
+class IntegerConv2d(Rescaling, Conv2d):
+    """Convolution over time and bins of 8-bit integers with 8-bit weights, 32-bit sums, and an output of 8 bits.
+
+    Parameters
+    ----------
+    in_channels, out_channels, kernel_size, bins, stride, dilation, padding, bin_padding, groups
+        As in `Conv2d`. What pads the signal and the bins is the input's zero point, that is a real zero.
+    input_scale, input_zero_point, output_scale, output_zero_point, low, high, rounding
+        As in `IntegerConv1d`.
+
+    Notes
+    -----
+    Parameters: ``weight`` int8, (out_channels, in_channels / groups, kernel frames, kernel bins); ``weight_scale``
+    float32, (out_channels,), and ``bias`` int32, (out_channels,), as in `IntegerConv1d`.
+
+    Examples
+    --------
+    >>> import wavenetlite as wl
+    >>> conv = wl.nn.IntegerConv2d(1, 16, 3, bins=40, stride=(1, 2), input_scale=0.1, output_scale=0.2)
+    >>> conv.out_width, conv.receptive_field
+    (320, 3)
+    """
+
+    def __init__(
+        self,
+        in_channels: int,
+        out_channels: int,
+        kernel_size: Pair,
+        *,
+        bins: int,
+        input_scale: float,
+        output_scale: float,
+        input_zero_point: int = 0,
+        output_zero_point: int = 0,
+        stride: Pair = 1,
+        dilation: Pair = 1,
+        padding: Padding = "causal",
+        bin_padding: Literal["same", "valid"] = "same",
+        groups: int = 1,
+        low: int = LOWEST,
+        high: int = HIGHEST,
+        rounding: Rounding = "single",
+    ) -> None:
+        super().__init__(
+            in_channels, out_channels, kernel_size, bins=bins, stride=stride, dilation=dilation, padding=padding,
+            bin_padding=bin_padding, groups=groups,
+        )  # fmt: skip
+        self.set_quantization(input_scale, input_zero_point, output_scale, output_zero_point)
+        self.low, self.high = checked_clamp(low, high)
+        self.rounding = one_of("rounding", rounding, ROUNDINGS)
+
+    def parameter_shapes(self) -> dict[str, tuple[int, ...]]:
+        return {"weight": self.weight_shape, "weight_scale": (self.out_channels,), "bias": (self.out_channels,)}
+
+    def parameter_dtypes(self) -> dict[str, str]:
+        return {"weight": "int8", "bias": "int32"}
+
+    def draw(self, name: str, shape: tuple[int, ...], rng: np.random.Generator) -> np.ndarray:
+        return integer_draw(self, name, shape, rng)
+
+    def build(self, x: Node, c: Node | None) -> Node:
+        graph.spend(math.prod(self.kernel_size) * self.bins_out)
+        edge = self.edge(self.read(x))
+        return nodes.IntegerConv2d(
+            (edge,), self.out_width, graph.clock_after([edge]), self.parameter("weight"), self.parameter("bias"),
+            self.groups, "out, in, frames, bins", (self.links(),), self.output, self.parameter("weight_scale"),
+            self.low, self.high, self.rounding,
+        )  # fmt: skip
 
 
 class IntegerLookup(Rescaling):

@@ -14,7 +14,7 @@ from wavenetlite.nn.combine import Residual, Sequential, connect_all
 from wavenetlite.nn.convolution import Conv1d, Linear
 from wavenetlite.nn.convolution2d import Conv2d
 from wavenetlite.nn.module import Module
-from wavenetlite.nn.pointwise import BatchNorm, CumulativePool, Dropout, as_activation
+from wavenetlite.nn.pointwise import BatchNorm, CumulativePool, Dropout, as_activation, torch_activated, trained
 from wavenetlite.support.checks import count, flag, positive_int
 from wavenetlite.support.errors import ArrayTypeError, ParameterError
 
@@ -219,6 +219,7 @@ class TCN(Module):
         self.batch_norm = flag("batch_norm", batch_norm)
         self.seed = count("seed", seed)
         self.input = Conv1d(in_channels, channels, 1)
+        self._activation = as_activation(activation)
         self.blocks = [self.block(dilation) for dilation in self.dilations]
         self.output = Conv1d(channels, out_channels, 1)
         self.in_channels, self.out_channels = self.input.in_channels, self.output.out_channels
@@ -229,16 +230,17 @@ class TCN(Module):
         return Residual([conv, *norm, as_activation(self.activation)])
 
     def children(self) -> dict[str, Module]:
-        return {"input": self.input, "blocks": Stack(self.blocks), "output": self.output}
+        named = {"input": self.input, "blocks": Stack(self.blocks), "output": self.output}
+        return named | trained(activation=self._activation)
 
     def build(self, x: Node, c: Node | None) -> Node:
-        x = as_activation(self.activation).connect(self.input.connect(x))
+        x = self._activation.connect(self.input.connect(x))
         for block in self.blocks:
             x = block.connect(x)
         return self.output.connect(x)
 
     def torch_forward(self, twin: Any, x: Any) -> Any:
-        x = as_activation(self.activation).torch_forward(None, twin.input(x))
+        x = torch_activated(twin, self._activation, twin.input(x))
         for block in twin.blocks.children():
             x = block(x)
         return twin.output(x)

@@ -228,8 +228,7 @@ class GatedUnit(Module):
             self.in_channels = None if self.out_channels is None else 2 * self.out_channels
 
     def children(self) -> dict[str, Module]:
-        halves = {"activation": self._activation, "gate": self._gate}
-        return {name: half for name, half in halves.items() if half.parameter_shapes()}
+        return trained(activation=self._activation, gate=self._gate)
 
     def build(self, x: Node, c: Node | None) -> Node:
         if x.channels % 2:
@@ -246,11 +245,7 @@ class GatedUnit(Module):
 
     def torch_forward(self, twin: Any, x: Any) -> Any:
         plain, gate = x.chunk(2, dim=2)
-        parts = [
-            getattr(twin, name)(half) if one.parameter_shapes() else one.torch_forward(None, half)
-            for name, one, half in (("activation", self._activation, plain), ("gate", self._gate, gate))
-        ]
-        value, gate = parts
+        value, gate = torch_activated(twin, self._activation, plain), torch_activated(twin, self._gate, gate, "gate")
         return gate * value + (1 - gate) * plain if self.blend else gate * value
 
     def complement(self, x: Node) -> Node:
@@ -266,6 +261,16 @@ def as_activation(activation: str | Module) -> Module:
     if not isinstance(activation, str):
         return activation
     return LayerNorm(None) if activation == "layer_norm" else Activation(activation)
+
+
+def trained(**activations: Module | None) -> dict[str, Module]:
+    """Those of a layer's activations that have parameters (PReLU): they are children of it, the others are not."""
+    return {name: one for name, one in activations.items() if one is not None and one.parameter_shapes()}
+
+
+def torch_activated(twin: Any, activation: Module, x: Any, name: str = "activation") -> Any:
+    """An activation of a layer in PyTorch, where it is a child of the layer's twin only if it has parameters."""
+    return getattr(twin, name)(x) if activation.parameter_shapes() else activation.torch_forward(None, x)
 
 
 class CumulativePool(Module):

@@ -6,12 +6,13 @@ from wavenetlite.nodes.conv import Conv
 from wavenetlite.nodes.conv2d import Conv2d
 from wavenetlite.nodes.cumulative_pool import CumulativePool
 from wavenetlite.nodes.dropout import Dropout
+from wavenetlite.nodes.fake_quantized import FakeQuantizedConv, FakeQuantizedConv2d
 from wavenetlite.nodes.gate import Gate
 from wavenetlite.nodes.group_norm import GroupNorm
 from wavenetlite.nodes.input import Input
 from wavenetlite.nodes.integer_binary import IntegerBinary, combine_integers
 from wavenetlite.nodes.integer_channels import IntegerConcat, IntegerSlice, concat, take
-from wavenetlite.nodes.integer_conv import IntegerConv
+from wavenetlite.nodes.integer_conv import IntegerConv, IntegerConv2d
 from wavenetlite.nodes.integer_pool import IntegerCumulativePool, IntegerPool
 from wavenetlite.nodes.integers import Dequantize, Quantize, as_quantized, dequantize, quantize
 from wavenetlite.nodes.look_up import TABLE_FUNCTIONS, LookUp, look_up, requantize, table_of
@@ -24,7 +25,9 @@ from wavenetlite.nodes.upsample import Upsample
 
 __all__ = [
     "GRU", "LSTM", "TABLE_FUNCTIONS", "Activate", "Concat", "Conv", "Conv2d", "CumulativePool", "Dequantize",
-    "Dropout", "Gate", "GroupNorm", "Input", "IntegerBinary", "IntegerConcat", "IntegerConv", "IntegerCumulativePool",
+    "Dropout", "FakeQuantizedConv", "FakeQuantizedConv2d",
+    "Gate", "GroupNorm", "Input", "IntegerBinary", "IntegerConcat", "IntegerConv",
+    "IntegerConv2d", "IntegerCumulativePool",
     "IntegerPool", "IntegerSlice", "LookUp", "Norm", "Product", "Quantize", "Recurrent", "Slice", "Sum", "Upsample",
     "activate", "add", "as_quantized", "combine_integers", "concat", "dequantize", "look_up", "multiply", "quantize",
     "requantize", "table_of", "take",

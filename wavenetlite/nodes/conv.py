@@ -61,7 +61,12 @@ class Conv(Node):
     def call(self) -> KernelCall:
         depthwise = len(self.edges) == 1 and self.groups[0] == self.edges[0].node.channels == self.channels > 1
         kind = Depthwise if depthwise else Dense
-        return kind(self.channels, weights=list(self.weights), groups=list(self.groups), bias=self.bias)
+        return kind(self.channels, weights=self.kernel_weights, groups=list(self.groups), bias=self.bias)
+
+    @property
+    def kernel_weights(self) -> list[Floats]:
+        """The weights that it computes with."""
+        return list(self.weights)
 
     @property
     def reads_parts(self) -> bool:

@@ -15,6 +15,7 @@ from wavenetlite.graph import (
     Counts,
     Edge,
     EdgeWeights,
+    KernelCall,
     Node,
     OnnxBuilder,
     OverBins,
@@ -127,14 +128,19 @@ class Conv2d(Node):
         return weight
 
     @property
+    def kernel_weight(self) -> Floats:
+        """The weights that it computes with, so arranged."""
+        return self.arranged(self.weight)
+
+    @property
     def multiply_adds(self) -> float:
         """Per output frame."""
         maps_out, maps_in = self.arranged(self.weight).shape[:2]
         return float(sum(len(links) for row in self.links for links in row) * maps_out * maps_in / self.phases)
 
-    def call(self) -> Strips:
+    def call(self) -> KernelCall:
         return Strips(
-            self.channels, weights=[self.arranged(self.weight)], groups=[self.groups], bias=self.bias,
+            self.channels, weights=[self.kernel_weight], groups=[self.groups], bias=self.bias,
             phases=self.phases, multiply_adds=self.multiply_adds, takes_residual=not self.depthwise, links=self.links,
         )  # fmt: skip
 

@@ -8,6 +8,7 @@ import numpy as np
 
 from wavenetlite.graph import Node
 from wavenetlite.graph.batch import BatchContext, BatchStep, Positions, add_at, aligned_zeros
+from wavenetlite.graph.quantization import rounded_weight
 from wavenetlite.kernels import padded, training
 from wavenetlite.kernels.pack import Arena, PackedConv, PackedStrip
 from wavenetlite.support.arrays import Floats
@@ -47,6 +48,7 @@ class ConvolutionSource:
     """The convolution of one sequence; base of all kinds."""
 
     scratch: Floats | None = None  # for the input's gradient if it cannot be accumulated directly
+    rounds_weights = False  # as integer layers do; the gradient is that of the rounded ones
 
     def __init__(
         self, node: Node, index: int, context: BatchContext, weight: Floats, bias: Floats | None, groups: int
@@ -119,6 +121,9 @@ class ConvolutionSource:
                 ]
 
     def pack(self, values: Floats) -> None:
+        if self.rounds_weights:
+            values, at = values.copy(), self.weight.astype(np.int64)
+            values[at] = rounded_weight(values[at])
         self.forwards.pack(values)
         if self.backwards is not None:
             self.backwards.pack(values)

@@ -96,6 +96,11 @@ def fast_tanh(write: Onnx, x: str) -> str:
     return write.op("Div", [write.op("Mul", [x, above]), below])
 
 
+def fake_quantize(write: Onnx, x: str, scale: float, by: float, low: float, high: float) -> str:
+    inside = write.op("Clip", [write.scaled(x, by), write.number(low), write.number(high)])
+    return write.scaled(write.op("Round", [inside]), scale)
+
+
 def softmax(write: Onnx, x: str, channels: int) -> str:
     return write.op("Softmax", [x], axis=1)
 
@@ -112,6 +117,9 @@ FUNCTIONS = {
         "x", "0.5 * x * (1 + np.tanh(math.sqrt(2 / math.pi) * (x + 0.044715 * x**3)))", gelu_tanh
     ),
     "hardtanh": Function("x, low, high", "np.clip(x, low, high)", hardtanh),
+    "fake_quantize": Function(
+        "x, scale, by, low, high", "np.rint(np.clip(x * by, low, high)) * scale", fake_quantize
+    ),
     "hardswish": Function("x", "x * np.clip(x + 3, 0, 6) / 6", operator("HardSwish")),
     "softsign": Function("x", "x / (1 + np.abs(x))", operator("Softsign")),
     "softmax": Function("x", """\

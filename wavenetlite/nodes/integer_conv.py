@@ -1,17 +1,24 @@
-"""Convolution of integers over time."""
+"""Convolution of integers over time, and over time and bins."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any, ClassVar
+from typing import Any, ClassVar, NamedTuple
 
 import numpy as np
 import numpy.typing as npt
 
 from wavenetlite.graph import IntegerCall, KernelCall, Quantization
-from wavenetlite.kernels.pack_integers import Bytes, pack_integer_conv, pack_integer_depthwise
+from wavenetlite.kernels.pack_integers import (
+    Bytes,
+    PackedIntegers,
+    group_begins,
+    pack_integer_conv,
+    pack_integer_depthwise,
+)
 from wavenetlite.nodes.c_integers import INTEGER_DEPTHWISE, c_integer_conv, c_tables, limits_of, rule_of
 from wavenetlite.nodes.conv import Conv
+from wavenetlite.nodes.conv2d import Conv2d
 from wavenetlite.nodes.integers import Integers, given_to, row_sizes
 from wavenetlite.nodes.rescaling import rescaling_tables
 from wavenetlite.support.arrays import Floats
@@ -36,42 +43,99 @@ class IntegerConv(Integers, Conv):
         return False
 
     @property
-    def folded_bias(self) -> npt.NDArray[np.int64]:
-        """The bias of sums with the integers as they are, without their zero point."""
-        weight: npt.NDArray[Any] = self.weights[0]
-        return folded_bias(weight, np.asarray(self.biases[0]), given_to(self).zero_point)
+    def rows(self) -> IntegerRows:
+        return IntegerRows(np.asarray(self.weights[0]), np.asarray(self.biases[0]), self.weight_scale)
 
     def call(self) -> IntegerCall:
-        weight: npt.NDArray[Any] = self.weights[0]
-        given = given_to(self)
-        if not (self.weight_scale > 0).all():
-            raise ParameterError(f"weight_scale has {self.weight_scale.min()}; it must be positive")
-        bias = self.folded_bias
+        rows = self.rows
+        bias = rows.folded_bias(self)
         if self.depthwise:
-            packed = pack_integer_depthwise(weight, bias)
-        else:
-            packed = pack_integer_conv(weight, self.groups[0], bias)
-        tables = rescaling_tables(self.rounding, given.scale, self.weight_scale, self.output.scale, packed.channels)
-        return IntegerCall(
-            self.channels,
-            "integer_depthwise" if self.depthwise else "integer_conv",
-            sizes=(*row_sizes(self.output, self.rounding, self.low, self.high), *packed.sizes),
-            arrays=[packed.weights, packed.bias, *tables],
-            scratch_at_least=packed.scratch,
-            multiply_adds=weight.size,
-        )
+            return rows.call(self, pack_integer_depthwise(rows.weight, bias), "integer_depthwise")
+        begins = group_begins(len(bias), self.groups[0], rows.weight.shape[1])
+        packed = pack_integer_conv(rows.weight, begins, self.edges[0].node.channels, bias)
+        return rows.call(self, packed, "integer_conv")
 
     def c(self, write: CStepBuilder, call: KernelCall) -> None:
-        weight: npt.NDArray[Any] = self.weights[0]
-        bias = self.folded_bias.astype(np.int32)
+        weight, bias = self.rows.weight, self.rows.folded_bias(self).astype(np.int32)
         if self.depthwise:
-            w, rows = write.array(np.ascontiguousarray(weight[:, 0].T)), write.rows()
+            w, given = write.array(np.ascontiguousarray(weight[:, 0].T)), write.rows()
             by = c_tables(write, [array[: self.channels] for array in call.arrays[2:]], rule_of(call))
-            given = [rows, str(self.edges[0].taps), w, write.array(bias), by, *limits_of(call, zero_in_them=False)]
-            write.call(INTEGER_DEPTHWISE[rule_of(call)], "y", str(self.channels), *given)
-            return
-        outs = self.channels // self.groups[0]
-        c_integer_conv(write, call, weight, [out // outs * weight.shape[1] for out in range(self.channels)], bias)
+            more = [str(self.edges[0].taps), w, write.array(bias), by, *limits_of(call, zero_in_them=False)]
+            write.call(INTEGER_DEPTHWISE[rule_of(call)], "y", str(self.channels), given, *more)
+        else:
+            begins = group_begins(len(bias), self.groups[0], weight.shape[1])
+            c_integer_conv(write, call, weight, begins, bias)
+
+
+@dataclass(frozen=True, eq=False)
+class IntegerConv2d(Integers, Conv2d):
+    """A convolution over time and bins with weights and a bias of integers, likewise. It is not transposed."""
+
+    operation: ClassVar[str] = "integer_conv2d"
+
+    output: Quantization
+    weight_scale: Floats
+    low: int
+    high: int
+    rounding: str
+
+    def call(self) -> IntegerCall:
+        rows, begins = self.rows
+        packed = pack_integer_conv(rows.weight, begins, self.edges[0].node.channels, rows.folded_bias(self))
+        return rows.call(self, packed, "integer_conv")
+
+    def c(self, write: CStepBuilder, call: KernelCall) -> None:
+        rows, begins = self.rows
+        c_integer_conv(write, call, rows.weight, begins, rows.folded_bias(self).astype(np.int32))
+
+    @property
+    def rows(self) -> tuple[IntegerRows, list[int]]:
+        """All output channels, and where the window of each begins."""
+        weight, begins = self.windows()
+        bias, scale = (np.tile(np.asarray(one), self.bins) for one in (self.bias, self.weight_scale))
+        return IntegerRows(weight, bias, scale), begins
+
+    def windows(self) -> tuple[npt.NDArray[np.int8], list[int]]:
+        """Weights (channels, window, taps) of all output channels, and where the window of each begins."""
+        weight: npt.NDArray[Any] = self.weight
+        maps_out, per_group = weight.shape[:2]
+        maps_in = per_group * self.groups
+        bins = [[link.bin for link in links] or [0] for links in self.links[0]]
+        span = max(max(read) - min(read) for read in bins) + 1
+        firsts = [min(min(read), self.bins_in - span) for read in bins]
+        spread = np.zeros((self.bins, maps_out, span, maps_in, self.edges[0].taps), np.int8)
+        inputs = np.arange(per_group) + np.array(group_begins(maps_out, self.groups, per_group))[:, None]
+        for out, (links, first) in enumerate(zip(self.links[0], firsts, strict=True)):
+            for link in links:
+                here = spread[out, :, link.bin - first, :, link.tap]
+                np.put_along_axis(here, inputs, weight[:, :, link.frames, link.bins], axis=1)
+        begins = [first * maps_in for first in firsts for _ in range(maps_out)]
+        return spread.reshape(self.channels, span * maps_in, -1), begins
+
+
+class IntegerRows(NamedTuple):
+    """Weights (channels, ...), biases and scales, with a row for each output channel of a convolution."""
+
+    weight: npt.NDArray[Any]
+    bias: npt.NDArray[Any]
+    scale: Floats
+
+    def folded_bias(self, node: IntegerConv | IntegerConv2d) -> npt.NDArray[np.int64]:
+        if not (self.scale > 0).all():
+            raise ParameterError(f"weight_scale has {self.scale.min()}; it must be positive")
+        return folded_bias(self.weight, self.bias, given_to(node).zero_point)
+
+    def call(self, node: IntegerConv | IntegerConv2d, packed: PackedIntegers, kernel: str) -> IntegerCall:
+        """The call of a kernel with the packed weights."""
+        tables = rescaling_tables(node.rounding, given_to(node).scale, self.scale, node.output.scale, packed.channels)
+        return IntegerCall(
+            node.channels,
+            kernel,
+            sizes=(*row_sizes(node.output, node.rounding, node.low, node.high), *packed.sizes),
+            arrays=[packed.weights, packed.bias, *tables],
+            scratch_at_least=packed.scratch,
+            multiply_adds=node.multiply_adds,
+        )
 
 
 def folded_bias(weight: Bytes, bias: npt.NDArray[np.int32], zero_point: int) -> npt.NDArray[np.int64]:

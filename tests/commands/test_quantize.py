@@ -1,0 +1,92 @@
+"""The command that quantises: what it writes and reports, for classifiers and for networks, and what it refuses."""
+
+import json
+
+import numpy as np
+import pytest
+from level_classifier import LABELS, SR, judge, sound
+
+import wavenetlite as wl
+from wavenetlite import audio, cli
+
+
+@pytest.fixture
+def run(capsys, tmp_path, monkeypatch):
+    """Runs the command in a folder of its own: exit status, standard output, standard error."""
+    monkeypatch.chdir(tmp_path)
+
+    def call(*argv):
+        status = cli.main(["quantize", *map(str, argv)])
+        said = capsys.readouterr()
+        assert "Traceback" not in said.err
+        return status, said.out, said.err
+
+    return call
+
+
+@pytest.fixture
+def network(tmp_path):
+    model = wl.TCN(3, 2, channels=4, dilations=[1, 2], seed=0)
+    model.save(tmp_path / "network.safetensors")
+    frames = np.random.default_rng(0).standard_normal((200, 3), dtype=np.float32)
+    np.save(tmp_path / "frames.npy", frames)
+    return model, frames
+
+
+@pytest.fixture
+def corpus(tmp_path):
+    """Low and high tones, one speaker a split."""
+    for label in LABELS[:2]:
+        for number in range(6):
+            path = tmp_path / "tones" / ("train", "valid", "test")[number % 3] / label / f"{number}.wav"
+            path.parent.mkdir(parents=True, exist_ok=True)
+            audio.write(path, sound(label, seed=number), SR)
+    judge().save(tmp_path / "tones.safetensors")
+
+
+def test_a_network(run, network):
+    model, frames = network
+    status, out, err = run("network.safetensors", "frames.npy", "--out", "small.safetensors", "--json")
+    assert status == 0, err
+    found = json.loads(out)
+    assert found["layers"][0]["name"] == "input"
+    assert found["weight_bytes"]["int8"] < found["weight_bytes"]["float32"]
+    small = wl.load("small.safetensors")
+    assert np.array_equal(small(frames), wl.quantize(model, calibration=frames)(frames))
+
+
+def test_a_table_for_people(run, network):
+    status, out, err = run("network.safetensors", "frames.npy", "--out", "small.safetensors", "--keep", "output")
+    assert status == 0, err
+    assert "signal to error" in out and "microseconds a frame" in out and " dB" in out
+    assert any(line.split()[:3] == ["output", "Conv1d", "float32"] for line in out.splitlines())
+
+
+def test_a_classifier_with_its_accuracy(run, corpus):
+    status, out, err = run("tones.safetensors", "tones", "--out", "small.safetensors", "--json", "--clips", 3)
+    assert status == 0, err
+    found = json.loads(out)
+    assert found["evaluation"]["int8"]["clips"] == found["evaluation"]["float32"]["clips"] == 4
+    assert isinstance(wl.load("small.safetensors"), wl.AudioClassifier)
+
+
+def test_fine_tuning(run, corpus):
+    status, out, err = run("tones.safetensors", "tones", "--out", "small.safetensors", "--json", "--fine-tune", 1)
+    assert status == 0, err
+    assert json.loads(out)["layers"][-1]["integer"]
+
+
+@pytest.mark.parametrize(("words", "status", "said"), [
+    (["network.safetensors", "frames.npy", "--out", "small.safetensors", "--fine-tune", "1"], 1, "--fine-tune"),
+    (["network.safetensors", "network.safetensors", "--out", "small.safetensors"], 1, "must be a .npy file of frames"),
+    (["network.safetensors", "none.npy", "--out", "small.safetensors"], 1, "none.npy"),
+    (["network.safetensors", "frames.npy"], 2, "--out"),
+    (["network.safetensors", "frames.npy", "--out", "small.safetensors", "--keep", "nowhere"], 1, "nowhere"),
+    (["network.safetensors", "frames.npy", "--out", "frames.npy"], 1, "is the same file as the input"),
+    (["network.safetensors", "frames.npy", "--out", "small.safetensors", "--method", "best"], 2, "--method"),
+])  # fmt: skip
+def test_mistakes_write_nothing(run, network, tmp_path, words, status, said):
+    before = sorted(path.name for path in tmp_path.iterdir())
+    got, _, err = run(*words)
+    assert said in err and got == status
+    assert sorted(path.name for path in tmp_path.iterdir()) == before

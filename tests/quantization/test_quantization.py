@@ -1,0 +1,223 @@
+"""Post-training quantisation: every network of the catalogue stays near to itself in float32, and streams."""
+
+import math
+
+import numpy as np
+import pytest
+from catalogue import CATALOGUE, randomised, same_bits, signal
+
+import wavenetlite as wl
+from wavenetlite.quantization.calibration import METHODS, covering, rounded
+from wavenetlite.quantization.errors import layer_errors, weight_bytes
+from wavenetlite.quantization.networks import converted
+from wavenetlite.quantization.weights import integer_parameters
+
+nn = wl.nn
+LEAST_SNR_DB = 18.0
+"""Of a network's output; a chain of twenty layers with random weights loses that much."""
+
+
+def quantisable(case):
+    model = case.build()
+    integer = any("Quantize" in kind.__name__ for _, kind in model.layer_types())
+    return not (model.condition_channels_needed or model.prewarmed or integer)
+
+
+NAMES = [name for name, case in CATALOGUE.items() if quantisable(case)]
+
+
+def snr_db(wanted, got):
+    power, difference = (float(np.square(x, dtype=np.float64).sum()) for x in (wanted, got - wanted))
+    return math.inf if difference == 0 else 10 * math.log10(power / difference) if power else -math.inf
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_every_network_stays_near_and_streams(name):
+    case = CATALOGUE[name]
+    model = case.model()
+    x = signal(400, case.in_channels)
+    q = wl.quantize(model, calibration=x)
+    wanted, got = model(x), q(x)
+    assert got.shape == wanted.shape and got.dtype == np.float32
+    assert snr_db(wanted, got) > LEAST_SNR_DB or not wanted.any()
+    assert q.latency == model.latency and q.receptive_field == model.receptive_field
+    wl.verify_stream(q, frames=60) if q.in_channels else None
+
+
+@pytest.mark.parametrize("method", METHODS)
+@pytest.mark.parametrize("rounding", ["single", "double"])
+def test_methods_and_roundings(method, rounding):
+    model = randomised(wl.TCN(6, 3, channels=16, dilations=[1, 2, 4]))
+    x = signal(800, 6)
+    q = wl.quantize(model, calibration=[x[:300], x[300:]], method=method, rounding=rounding, percentile=99.9)
+    assert snr_db(model(x), q(x)) > 25
+
+
+def test_a_range_found_by_least_squares_cuts_outliers_off():
+    values = np.concatenate([signal(20_000, 1).ravel(), [1000.0]]).astype(np.float32)
+    found = {name: method(values, 99.9) for name, method in METHODS.items()}
+    errors = {
+        name: float(np.square(rounded(values[:-1].astype(float), one) - values[:-1]).mean())
+        for name, one in found.items()
+    }
+    assert found["percentile"].scale < 0.05 < found["minmax"].scale
+    assert errors["percentile"] < errors["minmax"]
+
+
+@pytest.mark.parametrize(("low", "high"), [(-1, 1), (0, 6), (-3, 0), (2, 5), (-9, -1), (0, 0), (-1e-3, 1e6)])
+def test_a_range_holds_zero_and_its_ends(low, high):
+    given = covering(low, high)
+    assert -128 <= given.zero_point <= 127
+    ends = np.array([low, 0.0, high], dtype=float)
+    assert np.abs(rounded(ends, given) - ends).max() <= given.scale * 1.01
+    assert rounded(np.zeros(1), given) == 0
+
+
+def test_weights_are_the_nearest_integers_of_each_channel():
+    rng = np.random.default_rng(3)
+    weight, bias = rng.standard_normal((5, 4, 3)) * 10.0 ** np.arange(-3, 2).reshape(-1, 1, 1), rng.standard_normal(5)
+    weight[2] = 0
+    found = integer_parameters(weight, bias, 0.25)
+    scale = found["weight_scale"].astype(float).reshape(-1, 1, 1)
+    assert found["weight"].dtype == np.int8 and found["bias"].dtype == np.int32
+    assert (np.abs(found["weight"].astype(int)).max(axis=(1, 2)) == [127, 127, 0, 127, 127]).all()
+    assert (np.abs(found["weight"] * scale - weight) <= 0.5001 * scale).all()
+    assert (np.abs(found["bias"] * scale.ravel() * 0.25 - bias) <= 0.5001 * scale.ravel() * 0.25).all()
+
+
+def test_a_bias_far_above_its_weights_fits():
+    found = integer_parameters(np.full((1, 1, 1), 1e-9), np.array([5.0]), 0.1)
+    assert abs(float(found["bias"][0]) * float(found["weight_scale"][0]) * 0.1 - 5.0) < 1e-6
+
+
+def test_batch_norm_relu_and_residuals_are_folded():
+    q = wl.quantize(randomised(wl.TCN(6, 3, channels=16, dilations=[1, 2])), calibration=signal(200, 6))
+    kinds = [type(layer).__name__ for _, layer, _ in q.nodes]
+    assert kinds == ["Quantize", "IntegerConv1d", "IntegerConv1d", "IntegerAdd", "IntegerConv1d", "IntegerAdd",
+                     "IntegerConv1d", "Dequantize"]  # fmt: skip
+    assert "IntegerConv1d" in q.summary()
+
+
+def test_layers_without_a_form_in_integers_stay():
+    model = randomised(wl.Sequential([nn.Conv1d(4, 6, 3), nn.GRU(6, 5), nn.Linear(5, 3), nn.Activation("softmax")]))
+    x = signal(100, 4)
+    q = wl.quantize(model, calibration=x)
+    kinds = [type(layer).__name__ for _, layer, _ in q.nodes]
+    assert kinds == ["Quantize", "IntegerConv1d", "Dequantize", "GRU", "Quantize", "IntegerConv1d", "Dequantize",
+                     "Activation"]  # fmt: skip
+    assert np.abs(q(x).sum(axis=1) - 1).max() < 1e-5
+
+
+def test_layers_can_be_kept():
+    model = randomised(wl.TCN(6, 3, channels=16, dilations=[1, 2]))
+    x = signal(200, 6)
+    whole, part = (wl.quantize(model, calibration=x, keep=keep) for keep in ([], ["output", "blocks.0"]))
+    names = {name: type(layer).__name__ for name, layer, _ in part.nodes}
+    assert names["output"] == "Conv1d" and names["blocks.0"] == "Residual"
+    assert snr_db(model(x), part(x)) > snr_db(model(x), whole(x))
+
+
+def test_a_quantised_network_is_saved_as_integers(tmp_path):
+    model = randomised(wl.TCN(6, 3, channels=16, dilations=[1, 2]))
+    x = signal(200, 6)
+    q = wl.quantize(model, calibration=x)
+    assert q.state_dict()["input.weight"].dtype == np.int8
+    assert weight_bytes(q) < 0.35 * weight_bytes(model)
+    q.save(tmp_path / "q.safetensors")
+    assert same_bits(wl.load(tmp_path / "q.safetensors")(x), q(x))
+
+
+def test_errors_of_layers():
+    model = randomised(wl.TCN(6, 3, channels=16, dilations=[1, 2]))
+    x = signal(300, 6)
+    conversion = converted(model, x)
+    errors = layer_errors(conversion, [x])
+    assert [error.name for error in errors] == ["input", "blocks.0.0", "sum", "blocks.1.0", "sum_2", "output"]
+    assert errors[-1].snr_db == pytest.approx(snr_db(model(x), conversion.network(x)))
+    assert all(error.integer and 20 < error.snr_db < 60 for error in errors)
+
+
+def test_a_quantised_classifier():
+    clf = wl.load("speech-commands-12")
+    y = 0.1 * np.random.default_rng(0).standard_normal(32000, dtype=np.float32)
+    small = clf.with_model(wl.quantize(clf.model, calibration=clf.features(y)))
+    assert small.labels == clf.labels and small.detector is clf.detector
+    assert np.abs(small.predict(y).probabilities - clf.predict(y).probabilities).max() < 0.1
+
+
+X = signal(50, 3)
+
+
+@pytest.mark.parametrize(("arguments", "said"), [
+    ({"model": 3}, "model is a int; it must be a Module"),
+    ({"model": wl.WaveNet(3, 1, condition_channels=2)}, "has conditioning"),
+    ({"model": nn.Prewarmed([nn.Conv1d(3, 1, 2)])}, "steady state"),
+    ({"calibration": X.astype(float)}, "calibration is float64; it must be a float32 array"),
+    ({"calibration": [X, X[0]]}, "calibration[1] has shape (3,); it must be (frames, channels)"),
+    ({"calibration": X[:, :2]}, "calibration has [2] channels; it must have 3"),
+    ({"calibration": X[:0]}, "calibration has no frames"),
+    ({"calibration": []}, "calibration has [] channels"),
+    ({"method": "best"}, "method='best' must be"),
+    ({"percentile": 10}, "percentile=10 must be from 50 to 100"),
+    ({"rounding": "up"}, "rounding='up' must be"),
+    ({"keep": ["nowhere"]}, "keep has 'nowhere', which is not the path of a layer"),
+    ({"keep": "output"}, "keep='output' must be a list"),
+])  # fmt: skip
+def test_mistakes(arguments, said):
+    given = {"model": wl.TCN(3, 1, channels=4, dilations=[1]), "calibration": X} | arguments
+    with pytest.raises(wl.WavenetliteError) as error:
+        wl.quantize(**given)
+    assert said in str(error.value)
+
+
+def test_twice_is_refused():
+    q = wl.quantize(wl.TCN(3, 1, channels=4, dilations=[1]), calibration=X)
+    with pytest.raises(wl.ParameterError, match="integer layers already"):
+        wl.quantize(q, calibration=X)
+
+
+def test_nan_in_the_calibration_is_refused():
+    bad = X.copy()
+    bad[3, 1] = np.nan
+    with pytest.raises(wl.ParameterError, match="calibration"):
+        wl.quantize(wl.TCN(3, 1, channels=4, dilations=[1]), calibration=bad)
+
+
+@pytest.mark.parametrize("name", [name for name in NAMES if "conv2d" in name or "freq" in name])
+def test_convolutions_over_bins_equal_dense_ones(name):
+    """An integer convolution over bins has the bits of the one over channels with the same weights spread out."""
+    case = CATALOGUE[name]
+    x = signal(60, case.in_channels)
+    q = wl.quantize(case.model(), calibration=x)
+    dense = []
+    for path, layer, inputs in q.nodes:
+        made = spread(layer) if isinstance(layer, nn.IntegerConv2d) else layer
+        dense.append([path, made, inputs])
+    assert same_bits(nn.Graph(q.in_channels, dense)(x), q(x))
+
+
+def spread(layer):
+    """The `IntegerConv1d` of the same values."""
+    state = layer.state_dict()
+    maps_out, per_group, frames, _ = state["weight"].shape
+    maps_in = per_group * layer.groups
+    weight = np.zeros((layer.bins_out, maps_out, layer.bins, maps_in, frames), np.int8)
+    for out, links in enumerate(layer.links()):
+        for link in links:
+            for o in range(maps_out):
+                first = o // (maps_out // layer.groups) * per_group
+                weight[out, o, link.bin, first : first + per_group, link.tap] = state["weight"][
+                    o, :, link.frames, link.bins
+                ]
+    reach = (frames - 1) * layer.dilation[0]
+    pads = {"causal": (reach, 0), "same": (reach // 2, reach - reach // 2), "valid": (0, 0)}[layer.padding]
+    conv = nn.IntegerConv1d(
+        layer.in_width, layer.out_width, frames, stride=layer.stride[0], dilation=layer.dilation[0], padding=pads,
+        input_scale=layer.input_scale, input_zero_point=layer.input_zero_point, output_scale=layer.output_scale,
+        output_zero_point=layer.output_zero_point, low=layer.low, high=layer.high, rounding=layer.rounding,
+    )  # fmt: skip
+    conv.load_state_dict({
+        "weight": weight.reshape(layer.out_width, layer.in_width, frames),
+        "weight_scale": np.tile(state["weight_scale"], layer.bins_out), "bias": np.tile(state["bias"], layer.bins_out),
+    })  # fmt: skip
+    return conv

@@ -1,0 +1,202 @@
+"""wavenetlite quantize: a model with integers of 8 bits, and what that costs and gains."""
+
+from __future__ import annotations
+
+import argparse
+import math
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+from time import perf_counter
+from typing import Any
+
+import numpy as np
+
+from wavenetlite.classifier.classifier import AudioClassifier
+from wavenetlite.commands.evaluate import read
+from wavenetlite.commands.options import above_zero, add_division, add_json, add_words, describe, positive
+from wavenetlite.commands.output import note, progress, say, say_json
+from wavenetlite.commands.places import check_file
+from wavenetlite.commands.shared import add_data, cpus, evaluation_json, report_problems
+from wavenetlite.corpora.clips import Clips, Corpus
+from wavenetlite.evaluation.clips import Evaluation, evaluate
+from wavenetlite.formats import load
+from wavenetlite.nn import Module
+from wavenetlite.nn.integer import ROUNDINGS
+from wavenetlite.quantization.calibration import METHODS
+from wavenetlite.quantization.conversion import Conversion
+from wavenetlite.quantization.errors import LayerError, layer_errors, weight_bytes
+from wavenetlite.quantization.networks import converted, quantization_aware
+from wavenetlite.recipes.integers import fine_tune
+from wavenetlite.storage import opening
+from wavenetlite.storage.files import save
+from wavenetlite.support.arrays import Floats
+from wavenetlite.support.errors import ParameterError
+from wavenetlite.support.tables import table_lines
+
+RUNS = 5
+MOST_TIMED = 20_000
+"""Frames of a timed call."""
+
+ABOUT = """\
+Write a model that computes with integers of 8 bits, made from a trained one, and
+print what that costs and gains: the error of every layer, size and speed of both, and
+for a classifier the accuracy of both on the test clips of DATA.
+
+Ranges of the sequences are measured on some training clips of DATA; for a network without
+features, DATA are .npy files of typical input, (frames, channels) in float32."""
+EXAMPLES = """\
+  wavenetlite quantize speech-commands-12 speech_commands --out small.safetensors
+  wavenetlite quantize trained/classifier.safetensors recordings --method mse --out small.safetensors
+  wavenetlite quantize network.safetensors frames.npy --keep output --out small.safetensors"""
+
+
+def add(parser: argparse.ArgumentParser) -> None:
+    describe(parser, ABOUT, EXAMPLES)
+    parser.add_argument("model", metavar="MODEL", help="a bundled model's name, or the file of a classifier or network")
+    add_data(parser)
+    parser.add_argument("--out", required=True, metavar="FILE", help="the file to write, .safetensors")
+    parser.add_argument("--method", choices=METHODS, default="minmax", help="how the range of a sequence is found")
+    parser.add_argument("--percentile", type=above_zero, default=99.99, metavar="P", help="of --method percentile")
+    parser.add_argument("--rounding", choices=ROUNDINGS, default="single", help="how sums are rescaled")
+    parser.add_argument(
+        "--keep", action="append", default=[], metavar="LAYER", help="a layer that stays in float32; repeatable"
+    )
+    parser.add_argument(
+        "--fine-tune", type=positive, metavar="EPOCHS", help="train the rounded network on the training clips first, "
+        "so that it gives what MODEL gives")  # fmt: skip
+    parser.add_argument("--clips", type=positive, default=300, metavar="N", help="training clips for the ranges")
+    add_words(parser, "labels to use: the 12 of Speech Commands, all there are, or a list (default: the model's)", None)
+    add_division(parser)
+    parser.add_argument(
+        "--clip-s", type=above_zero, metavar="S", help="length of a clip, seconds (default: as in the training, else 1)"
+    )
+    add_json(parser, "one object: layers, bytes and microseconds per frame of both, accuracy of both")
+    parser.set_defaults(run=run)
+
+
+def run(args: argparse.Namespace) -> int:
+    check_file(args.out, [opening.found(args.model), *args.data], "--out")
+    model = load(args.model)
+    return quantize_classifier(model, args) if isinstance(model, AudioClassifier) else quantize_network(model, args)
+
+
+def quantize_network(model: Module, args: argparse.Namespace) -> int:
+    if args.fine_tune is not None:
+        raise ParameterError(
+            "fine_tune is for classifiers: train a network of wavenetlite.quantization.quantization_aware"
+        )
+    signals = [frames_from(path) for path in args.data]
+    conversion = convert(model, signals, args)
+    save(conversion.network, args.out)
+    report(args, facts(model, conversion, signals))
+    return 0
+
+
+def quantize_classifier(clf: AudioClassifier, args: argparse.Namespace) -> int:
+    corpus = read(clf, args)
+    report_problems(corpus)
+    signals = [clf.features(clip) for clip in some_clips(corpus, args)]
+    tuned = clf.model if args.fine_tune is None else fine_tuned(clf, signals, corpus.train, args)
+    conversion = convert(tuned, signals, args)
+    small = clf.with_model(conversion.network)
+    save(small, args.out)
+    found = facts(clf.model, conversion, signals)
+    if len(corpus.test):
+        both = [accuracy(one, corpus.test, corpus.labels) for one in (clf, small)]
+        found["evaluation"] = {"float32": evaluation_json(both[0]), "int8": evaluation_json(both[1])}
+    report(args, found)
+    return 0
+
+
+def fine_tuned(clf: AudioClassifier, signals: Sequence[Floats], clips: Clips, args: argparse.Namespace) -> Module:
+    """A network that has been trained with the rounding of integers."""
+    options = {"method": args.method, "percentile": args.percentile, "keep": args.keep}
+    aware = quantization_aware(clf.model, list(signals), **options)
+    fine_tune(aware, clf, clips, epochs=args.fine_tune, progress=sys.stderr.isatty())
+    return aware
+
+
+def frames_from(path: str) -> Floats:
+    """The frames in a .npy file."""
+    try:
+        frames = np.load(Path(path), allow_pickle=False)
+    except (OSError, ValueError, EOFError):
+        raise ParameterError(f"{path}: must be a .npy file of frames, (frames, channels) in float32; labelled "
+                             "recordings are for classifiers") from None  # fmt: skip
+    if not isinstance(frames, np.ndarray) or frames.dtype != np.float32 or frames.ndim != 2:
+        raise ParameterError(f"{path}: must hold float32, (frames, channels)")
+    return frames
+
+
+def some_clips(corpus: Corpus, args: argparse.Namespace) -> list[Floats]:
+    """Some training clips, drawn at random but always the same."""
+    clips = corpus.train if len(corpus.train) else corpus.valid
+    if not len(clips):
+        raise ParameterError(f"{', '.join(args.data)}: has no training clips, which the ranges are measured on")
+    order = np.random.default_rng(0).permutation(len(clips))[: args.clips]
+    return [clips.audio[index] for index in sorted(order)]
+
+
+def convert(model: Module, signals: Sequence[Floats], args: argparse.Namespace) -> Conversion:
+    kept = args.keep if args.fine_tune is None else ()
+    return converted(
+        model, list(signals), method=args.method, percentile=args.percentile, rounding=args.rounding, keep=kept
+    )
+
+
+def accuracy(clf: AudioClassifier, clips: Clips, labels: Sequence[str]) -> Evaluation:
+    with progress("classifying") as bar:
+        return evaluate(clf, clips, labels, threads=cpus(), progress=bar)
+
+
+def facts(model: Module, conversion: Conversion, signals: Sequence[Floats]) -> dict[str, Any]:
+    x = np.concatenate(signals)[:MOST_TIMED]
+    both = {"float32": model, "int8": conversion.network}
+    return {
+        "layers": layer_errors(conversion, signals),
+        "weight_bytes": {name: weight_bytes(one) for name, one in both.items()},
+        "us_per_frame": {name: us_per_frame(one, x) for name, one in both.items()},
+    }
+
+
+def us_per_frame(model: Module, x: Floats) -> float:
+    """Microseconds per input frame of a whole signal, the fastest of some runs."""
+    model(x)
+    times = []
+    for _ in range(RUNS):
+        start = perf_counter()
+        model(x)
+        times.append(perf_counter() - start)
+    return 1e6 * min(times) / len(x)
+
+
+def report(args: argparse.Namespace, found: dict[str, Any]) -> None:
+    if args.json:
+        layers = [layer._asdict() | {"snr_db": finite(layer.snr_db)} for layer in found["layers"]]
+        say_json({"model": args.model, "written": args.out, **found, "layers": layers})
+        return
+    say("\n".join(table_lines([("layer", "type", "numbers", "signal to error"), *map(row, found["layers"])], left=3)))
+    say("")
+    say("\n".join(table_lines([("", "float32", "int8"), *totals(found)])))
+    note(f"{args.out}: written")
+
+
+def finite(value: float) -> float | None:
+    return value if math.isfinite(value) else None
+
+
+def row(layer: LayerError) -> tuple[str, ...]:
+    numbers = "int8" if layer.integer else "float32"
+    return layer.name, layer.type, numbers, f"{layer.snr_db:.1f} dB" if math.isfinite(layer.snr_db) else "exact"
+
+
+def totals(found: dict[str, Any]) -> list[tuple[str, ...]]:
+    rows = [
+        ("weights", *(f"{size / 1000:.1f} kB" for size in found["weight_bytes"].values())),
+        ("microseconds a frame", *(f"{time:.2f}" for time in found["us_per_frame"].values())),
+    ]
+    if "evaluation" in found:
+        both = found["evaluation"].values()
+        rows.append(("accuracy", *(f"{100 * one['accuracy']:.2f} %" for one in both)))
+    return rows

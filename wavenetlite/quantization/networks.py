@@ -1,0 +1,194 @@
+"""`quantize`, and `quantization_aware`, which prepares a network for it."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+
+from wavenetlite.nn.graph import Graph
+from wavenetlite.nn.integer import ROUNDINGS, Dequantize, Quantize, Rounding
+from wavenetlite.nn.module import Module
+from wavenetlite.quantization.calibration import METHODS, Calibration
+from wavenetlite.quantization.conversion import Conversion
+from wavenetlite.quantization.emitters import Emitter, IntegerLayers, RoundedLayers
+from wavenetlite.support.arrays import Floats, is_array
+from wavenetlite.support.checks import number, one_of
+from wavenetlite.support.errors import ArrayTypeError, ParameterError
+
+
+def quantize(
+    model: Module,
+    calibration: Floats | Sequence[Floats] | None = None,
+    *,
+    method: str = "minmax",
+    percentile: float = 99.99,
+    rounding: Rounding = "single",
+    keep: Sequence[str] = (),
+) -> Graph:
+    """A network that computes with integers of 8 bits what `model` computes in float32.
+
+    Convolutions (with batch normalisation folded into them), sums, products, gates, activations and pools over a
+    window become integer layers, with 8-bit weights, one scale per output channel, and 8-bit sequences whose ranges
+    are those that occur for the calibration signals. Layers without a form in integers stay in float32, between a
+    `Dequantize` and a `Quantize`; `summary()` says which.
+
+    Parameters
+    ----------
+    model
+        A network without conditioning.
+    calibration
+        Typical input: float32, (frames, in_channels), (batch, frames, in_channels), or a list of the former. A few
+        hundred to thousand frames suffice. A network of `quantization_aware` needs none: it has its ranges.
+    method
+        The range of a sequence: "minmax", all values that occur; "percentile", all but a few on either side; "mse", the
+        one with the least mean squared error.
+    percentile
+        For "percentile": the percentage of the values that are covered.
+    rounding
+        How sums are rescaled, "single" or "double": see `wavenetlite.nn.integer`.
+    keep
+        Paths of layers that stay in float32, as `summary()` of `model` names them.
+
+    Returns
+    -------
+    A network like any other, with float32 input and output, which streams with the same bits on every machine.
+
+    Raises
+    ------
+    ParameterError, ArrayTypeError
+        The network has conditioning, starts in a steady state or is quantised already; no such layer; wrong signals.
+
+    Notes
+    -----
+    Jacob et al., "Quantization and Training of Neural Networks for Efficient Integer-Arithmetic-Only Inference", 2018.
+
+    Examples
+    --------
+    >>> import numpy as np, wavenetlite as wl
+    >>> model = wl.TCN(4, 2, channels=8, dilations=[1, 2], seed=1)
+    >>> x = np.random.default_rng(0).standard_normal((500, 4), dtype=np.float32)
+    >>> q = wl.quantize(model, calibration=x)
+    >>> bool(np.abs(q(x) - model(x)).max() < 0.05 * np.abs(model(x)).max())
+    True
+    """
+    return converted(model, calibration, method=method, percentile=percentile, rounding=rounding, keep=keep).network
+
+
+def converted(
+    model: Module,
+    calibration: Floats | Sequence[Floats] | None = None,
+    *,
+    method: str = "minmax",
+    percentile: float = 99.99,
+    rounding: Rounding = "single",
+    keep: Sequence[str] = (),
+) -> Conversion:
+    """As `quantize`, with the correspondence of the layers."""
+    one_of("rounding", rounding, ROUNDINGS)
+    return conversion(model, calibration, method, percentile, keep, IntegerLayers(rounding))
+
+
+def quantization_aware(
+    model: Module,
+    calibration: Floats | Sequence[Floats],
+    *,
+    method: str = "minmax",
+    percentile: float = 99.99,
+    keep: Sequence[str] = (),
+) -> Graph:
+    """A network in float32 that rounds what `quantize` makes integers, for a few more epochs of training.
+
+    Batch normalisation is folded into the weights. The ranges of the sequences stay as they are; those of the weights
+    follow the training. What `quantize` makes of the result computes the same but for rare roundings of sums.
+
+    Parameters
+    ----------
+    model, calibration, method, percentile, keep
+        As in `quantize`.
+
+    Raises
+    ------
+    ParameterError, ArrayTypeError
+        As in `quantize`.
+
+    Examples
+    --------
+    >>> import numpy as np, wavenetlite as wl
+    >>> rng = np.random.default_rng(0)
+    >>> y = np.arange(64) % 2
+    >>> x = (rng.standard_normal((64, 20, 3)) + y[:, None, None]).astype(np.float32)
+    >>> layers = wl.nn.Conv1d(3, 8, 3), wl.nn.Activation("relu"), wl.nn.CumulativePool("mean"), wl.nn.Linear(8, 2)
+    >>> aware = wl.quantization.quantization_aware(wl.Sequential(layers), calibration=x)
+    >>> history = wl.train.fit(aware, (x, y), epochs=30, batch_size=32, lr=0.02)
+    >>> q = wl.quantize(aware)
+    >>> bool(np.abs(q(x) - aware(x)).max() < 0.1 * np.abs(aware(x)).max())
+    True
+    """
+    return conversion(model, calibration, method, percentile, keep, RoundedLayers()).network
+
+
+def conversion(
+    model: Module,
+    calibration: Floats | Sequence[Floats] | None,
+    method: str,
+    percentile: float,
+    keep: Sequence[str],
+    emitter: Emitter,
+) -> Conversion:
+    """Check what both have in common, and convert."""
+    check_model(model)
+    signals = [] if calibration is None else checked_signals(calibration, model.in_width)
+    one_of("method", method, tuple(METHODS))
+    if not 50.0 <= number("percentile", percentile) <= 100.0:
+        raise ParameterError(f"percentile={percentile} must be from 50 to 100")
+    channels = signals[0].shape[1] if signals else model.in_width
+    if channels is None:
+        raise ParameterError(f"model={type(model).__name__} accepts any number of channels; calibration is needed")
+    return Conversion(model, channels, Calibration(signals, method, float(percentile)), emitter, chosen(model, keep))
+
+
+def check_model(model: Any) -> None:
+    if not isinstance(model, Module):
+        raise ArrayTypeError(f"model is a {type(model).__name__}; it must be a Module")
+    name = type(model).__name__
+    if model.condition_channels_needed:
+        raise ParameterError(f"model={name} has conditioning; only networks without it can be quantised")
+    if model.prewarmed:
+        raise ParameterError(f"model={name} starts in a steady state; only networks that start from zeros can be "
+                             "quantised")  # fmt: skip
+    if any(issubclass(kind, Quantize | Dequantize) for _, kind in model.layer_types()):
+        raise ParameterError(f"model={name} has integer layers already; quantise the network that they were made from")
+
+
+def checked_signals(calibration: Any, channels: int | None) -> list[Floats]:
+    """The signals, each (frames, channels)."""
+    given = calibration if isinstance(calibration, list | tuple) else [calibration]
+    signals: list[Floats] = []
+    for index, one in enumerate(given):
+        name = f"calibration[{index}]" if isinstance(calibration, list | tuple) else "calibration"
+        if not is_array(one) or one.dtype != np.float32:
+            raise ArrayTypeError(f"{name} is {getattr(one, 'dtype', type(one).__name__)}; it must be a float32 array")
+        if not np.isfinite(one).all():
+            raise ParameterError(f"{name} has infinities or NaN; it must be finite")
+        if one.ndim not in (2, 3) or (one.ndim == 3 and one is not calibration):
+            raise ParameterError(f"{name} has shape {one.shape}; it must be (frames, channels)")
+        signals += list(one) if one.ndim == 3 else [one]
+    widths = {signal.shape[1] for signal in signals}
+    if len(widths) != 1 or channels not in (None, *widths):
+        raise ParameterError(f"calibration has {sorted(widths)} channels; it must have {channels or 'the same in all'}")
+    if not sum(len(signal) for signal in signals):
+        raise ParameterError("calibration has no frames; it must have some typical input")
+    return signals
+
+
+def chosen(model: Module, keep: Sequence[str]) -> list[Module]:
+    """The modules of these paths."""
+    if isinstance(keep, str):
+        raise ArrayTypeError(f"keep={keep!r} must be a list of paths of layers")
+    known = {path.rstrip("."): module for path, module in model.modules()}
+    for path in keep:
+        if path not in known or path == "":
+            raise ParameterError(f"keep has {path!r}, which is not the path of a layer; model.summary() lists them")
+    return [known[path] for path in keep]
