@@ -215,6 +215,10 @@ ACTIVATIONS_IN_C = {
             "gelu_tanh", "x * $sigmoid_of(x * $fma(x * x, 0.0713548163f, 1.59576912f))", SIGMOID
         ),
         elementwise("hardtanh", "$clamp(x, low, high)", CLAMP, given="low high"),
+        elementwise(
+            "fake_quantize", "($clamp(x * by, low, high) + 12582912.0f - 12582912.0f) * scale", CLAMP,
+            given="scale by low high",
+        ),
         elementwise("hardswish", "x * $clamp(x + 3.0f, 0.0f, 6.0f) * (float)(1.0 / 6.0)", CLAMP),
         elementwise("softsign", "x / (1.0f + fabsf(x))"),
         elementwise("tanh", "$tanh_of(x)", TANH),

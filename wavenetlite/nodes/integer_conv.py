@@ -58,13 +58,13 @@ class IntegerConv(Integers, Conv):
     def c(self, write: CStepBuilder, call: KernelCall) -> None:
         weight, bias = self.rows.weight, self.rows.folded_bias(self).astype(np.int32)
         if self.depthwise:
-            w, rows = write.array(np.ascontiguousarray(weight[:, 0].T)), write.rows()
+            w, given = write.array(np.ascontiguousarray(weight[:, 0].T)), write.rows()
             by = c_tables(write, [array[: self.channels] for array in call.arrays[2:]], rule_of(call))
-            given = [rows, str(self.edges[0].taps), w, write.array(bias), by, *limits_of(call, zero_in_them=False)]
-            write.call(INTEGER_DEPTHWISE[rule_of(call)], "y", str(self.channels), *given)
-            return
-        begins = group_begins(len(bias), self.groups[0], weight.shape[1])
-        c_integer_conv(write, call, weight, begins, bias)
+            more = [str(self.edges[0].taps), w, write.array(bias), by, *limits_of(call, zero_in_them=False)]
+            write.call(INTEGER_DEPTHWISE[rule_of(call)], "y", str(self.channels), given, *more)
+        else:
+            begins = group_begins(len(bias), self.groups[0], weight.shape[1])
+            c_integer_conv(write, call, weight, begins, bias)
 
 
 @dataclass(frozen=True, eq=False)
@@ -79,19 +79,21 @@ class IntegerConv2d(Integers, Conv2d):
     high: int
     rounding: str
 
-    def rows(self, weight: npt.NDArray[np.int8]) -> IntegerRows:
-        """With weights as `windows` gives them."""
-        return IntegerRows(weight, np.tile(np.asarray(self.bias), self.bins), np.tile(self.weight_scale, self.bins))
-
     def call(self) -> IntegerCall:
-        weight, begins = self.windows()
-        rows = self.rows(weight)
-        packed = pack_integer_conv(weight, begins, self.edges[0].node.channels, rows.folded_bias(self))
+        rows, begins = self.rows
+        packed = pack_integer_conv(rows.weight, begins, self.edges[0].node.channels, rows.folded_bias(self))
         return rows.call(self, packed, "integer_conv")
 
     def c(self, write: CStepBuilder, call: KernelCall) -> None:
+        rows, begins = self.rows
+        c_integer_conv(write, call, rows.weight, begins, rows.folded_bias(self).astype(np.int32))
+
+    @property
+    def rows(self) -> tuple[IntegerRows, list[int]]:
+        """All output channels, and where the window of each begins."""
         weight, begins = self.windows()
-        c_integer_conv(write, call, weight, begins, self.rows(weight).folded_bias(self).astype(np.int32))
+        bias, scale = (np.tile(np.asarray(one), self.bins) for one in (self.bias, self.weight_scale))
+        return IntegerRows(weight, bias, scale), begins
 
     def windows(self) -> tuple[npt.NDArray[np.int8], list[int]]:
         """Weights (channels, window, taps) of all output channels, and where the window of each begins."""
