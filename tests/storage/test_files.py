@@ -545,7 +545,7 @@ TAMPERED = {
     "extra, of PyTorch": (extra_tracked, ["unexpected tensor '1.num_batches_tracked'"]),
     "renamed": (rename, ["missing tensor '1.bias'"]),
     "dtype": (with_entry(dtype="F16"), ["tensor '0.weight' has dtype 'F16'; it must be 'F32'"]),
-    "dtype of one size": (with_entry(dtype="I32"), ["dtype 'I32'"]),
+    "dtype of one size": (with_entry(dtype="I32"), ["tensor '0.weight' has dtype int32; it must be float32"]),
     "dtype of no kind": (with_entry(dtype=["F32"]), ["dtype ['F32']"]),
     "shape": (with_entry(shape=[2, 3, 2]), ["tensor '0.weight' has shape (2, 3, 2); its config says (3, 2, 2)"]),
     "shape, flat": (with_entry(shape=[12]), ["has shape (12,)"]),

@@ -1,9 +1,9 @@
 """Rules by which integer sums are rescaled to 8 bits, as tables for the kernels (integer.pxi.in).
 
 Measured on single operations of LiteRT 2.3.0: "single" equals its default kernels (XNNPACK) on 310 million outputs of a
-convolution, "double" its reference kernels; sums, products, means and conversions likewise. Rounding by integers alone,
-as ``(sum * multiplier + half) >> shift``, differs from XNNPACK in 2 of a million. Where scales are so far apart that
-XNNPACK leaves an operation to LiteRT's other kernels, which are a third arithmetic, the rule is "double".
+convolution, "double" its reference kernels; sums, products, means and conversions likewise. A rounding by integers
+alone, as ``(sum * multiplier + half) >> shift``, differs from XNNPACK in 2 of a million. Where scales are so far apart
+that XNNPACK leaves an operation to LiteRT's other kernels, which are a third arithmetic, the rule is "double".
 """
 
 from __future__ import annotations
