@@ -11,7 +11,7 @@ from wavenetlite.train import Parameters, Tape
 
 torch = pytest.importorskip("torch", reason="without torch")
 nn = wl.nn
-NONE = ("has no counterpart in PyTorch", "conditioning", "cannot be a module of PyTorch")
+NONE = ("has no counterpart in PyTorch", "conditioning", "cannot be a module of PyTorch", "is for training")
 PLAIN = [name for name, case in FLOATS.items() if not case.condition_channels]
 
 

@@ -283,8 +283,8 @@ class IntegerConv2d(Rescaling, Conv2d):
     --------
     >>> import wavenetlite as wl
     >>> conv = wl.nn.IntegerConv2d(1, 16, 3, bins=40, stride=(1, 2), input_scale=0.1, output_scale=0.2)
-    >>> conv.out_width, conv.receptive_field
-    (320, 3)
+    >>> conv.bins_out, conv.out_width
+    (20, 320)
     """
 
     def __init__(
