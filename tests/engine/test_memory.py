@@ -30,6 +30,19 @@ def peak_of(function, arguments):
         tracemalloc.stop()
 
 
+def least_peak_of(stream, function, arguments):
+    """The least of three, each from the stream's beginning: what a call allocates comes every time.
+
+    Now and then there is something of the interpreter, or of another thread that runs while a call is without the lock.
+    """
+
+    def once():
+        stream.reset()
+        return peak_of(function, arguments)
+
+    return min(once() for _ in range(3))
+
+
 def nothing(_):
     pass
 
@@ -74,7 +87,7 @@ def test_process_into_out_allocates_nothing(name, size):
     model, x, c = case.model(), signal(size, case.in_channels), condition(size, case.condition_channels)
     twin, stream = open_stream(model, x), open_stream(model, x)
     outs = [twin.process(x, c) for _ in range(50)]  # of several lengths, if the model strides
-    assert peak_of(lambda out: stream.process(x, c, out=out), outs) <= peak_of(nothing, outs)
+    assert least_peak_of(stream, lambda out: stream.process(x, c, out=out), outs) <= peak_of(nothing, outs)
 
 
 @needs_glibc
@@ -89,8 +102,7 @@ def test_process_into_out_leaves_the_heap_of_c_alone(name, size, scale):
     twin, stream = open_stream(model, x), open_stream(model, x)
     outs = [twin.process(x, c) for _ in range(50)]
     assert heap_growth(lambda out: stream.process(x, c, out=out), outs) == 0
-    stream.reset()
-    assert peak_of(lambda out: stream.process(x, c, out=out), outs) <= peak_of(nothing, outs)
+    assert least_peak_of(stream, lambda out: stream.process(x, c, out=out), outs) <= peak_of(nothing, outs)
 
 
 @pytest.mark.parametrize("scale", [1, DENORMAL])
