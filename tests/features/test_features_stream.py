@@ -92,23 +92,6 @@ def test_reset(name):
         stream.reset()
 
 
-def test_alignment_and_neighbours_do_not_matter():
-    """What the FFT of a row gives must not depend on the row's place, address or neighbours."""
-    rng = np.random.default_rng(0)
-    for n_fft in (16, 240, 255, 400, 512, 1024, 1201):
-        rows = rng.standard_normal((40, n_fft))
-        alone = np.stack([np.fft.rfft(row[np.newaxis])[0] for row in rows])
-        for count in (2, 3, 5, 8, 32, 40):
-            memory = np.empty(count * n_fft + 8)
-            for first in range(0, 41 - count, 5):
-                place = memory[first % 8 :][: count * n_fft].reshape(count, n_fft)
-                place[:] = rows[first : first + count]
-                out = np.empty((count, n_fft // 2 + 1), complex)
-                assert (
-                    np.fft.rfft(place, out=out).view(np.uint64) == alone[first : first + count].view(np.uint64)
-                ).all()
-
-
 @given(st.lists(st.tuples(st.integers(0, 900), st.integers(1, 300)), max_size=8))
 def test_mu_law_bits_do_not_depend_on_the_block(cuts):
     spec, y = spec_named("mu-law"), np.clip(noise(1200, 3, 0.5), -1, 1)
