@@ -57,7 +57,7 @@ def run(args: argparse.Namespace) -> int:
     if args.json:
         say_json({"model": args.source, "type": type(model).__name__, "written": args.target})
     else:
-        note(f"{args.target}: a {type(model).__name__}, from {args.source}")
+        note(f"{args.target}: {type(model).__name__}, from {args.source}")
     return 0
 
 

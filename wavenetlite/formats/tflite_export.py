@@ -54,8 +54,8 @@ class Exporter:
             if node.signal == "x":
                 continue
             if node.operation not in WRITERS:
-                raise ParameterError(f"a TFLite file of integers cannot hold the operation {node.operation}: quantise "
-                                     "the network, and leave out what stays in floats")  # fmt: skip
+                remedy = "" if node.reads_integers else ": quantise the network, and leave out what stays in floats"
+                raise ParameterError(f"a TFLite file of integers cannot hold the operation {node.operation}{remedy}")
             if node.operation == "dequantize" and node is not output:
                 raise ParameterError("a TFLite file of integers cannot hold floats between layers of integers")
             self.values[node] = WRITERS[node.operation](self, node)
