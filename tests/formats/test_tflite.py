@@ -4,16 +4,12 @@ import re
 
 import numpy as np
 import pytest
-from litert_running import called, interpreter, run_litert
+from litert_running import called, interpreter, needs_litert, run_litert
 from tflite_files import StreamingFile, TfliteFile
 
 import wavenetlite as wl
 
 FRAMES, CHANNELS = 24, 3
-
-
-def litert():
-    pytest.importorskip("ai_edge_litert", reason="LiteRT, the witness, is not installed (pip install ai-edge-litert)")
 
 
 @pytest.fixture
@@ -84,7 +80,7 @@ def agrees(path, data, rng, frames=FRAMES, **options):
     x = rng.standard_normal((1, 1, frames, CHANNELS)).astype(np.float32)
     got = model(x[0, 0])
     wl.verify_stream(model, frames=40, partitions=2)
-    litert()
+    needs_litert()
     wanted = run_litert(path, x)
     wanted = wanted.reshape(-1, wanted.shape[-1])
     got = got[-1:] if len(wanted) == 1 else got
@@ -298,7 +294,7 @@ def test_weights_in_integers_are_what_they_stand_for(path, rng):
     floats = network(lambda row: row.constant(meant))
     ours = network(lambda row: row.constant(integers, scale=scale, axis=0))
     np.testing.assert_array_equal(ours(x), floats(x))
-    litert()
+    needs_litert()
     wanted = run_litert(path, x[None, None])[0, 0]
     assert 0 < np.abs(ours(x) - wanted).max() < 0.03 * np.abs(wanted).max()  # LiteRT rounds x to int8
 
@@ -396,7 +392,7 @@ def test_state_in_variables(path, rng, frames, ring):
     got = model(x)
     assert got.shape == (20, 2)
     wl.verify_stream(model, frames=40, partitions=2)
-    litert()
+    needs_litert()
     made = interpreter(path)
     wanted = np.concatenate([called(made, x[None, at : at + frames]) for at in range(0, len(x), frames)])
     np.testing.assert_allclose(got, wanted, atol=1e-6)

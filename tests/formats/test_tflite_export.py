@@ -4,7 +4,7 @@ import json
 
 import numpy as np
 import pytest
-from litert_running import scores
+from litert_running import needs_litert, scores
 
 import wavenetlite as wl
 from wavenetlite import nn
@@ -98,7 +98,7 @@ def test_what_is_written_is_read_and_run(path, name, rule, frames):
     wl.verify_stream(again, frames=40, partitions=2)
     file = TfliteFile(path.read_bytes())
     assert {node.kind for graph in (0, 1) for node in file.graph(graph).nodes} <= ESPHOME
-    pytest.importorskip("ai_edge_litert", reason="LiteRT, the witness, is not installed (pip install ai-edge-litert)")
+    needs_litert()
     if rule == "double":
         pytest.importorskip("tflite_micro", reason="TensorFlow Lite Micro is not installed (pip install tflite-micro)")
     calls = file.graph(0).tensors["t0"].shape[1]

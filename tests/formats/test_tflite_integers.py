@@ -4,17 +4,13 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from litert_running import run_litert, scores
+from litert_running import needs_litert, run_litert, scores
 from tflite_files import TfliteFile
 
 import wavenetlite as wl
 
 FRAMES, CHANNELS = 24, 3
 RULES = ("single", "double")
-
-
-def litert():
-    pytest.importorskip("ai_edge_litert", reason="LiteRT, the witness, is not installed (pip install ai-edge-litert)")
 
 
 @pytest.fixture
@@ -86,7 +82,7 @@ def agrees(path, row, rng, *, steps=0, rules=RULES):
     models = {rule: wl.load(path, rounding=rule) for rule in rules}
     for model in models.values():
         wl.verify_stream(model, frames=30, partitions=2)
-    litert()
+    needs_litert()
     for rule, model in models.items():
         wanted = run_litert(path, x, reference=rule == "double")
         wanted = wanted.reshape(-1, wanted.shape[-1])
@@ -201,7 +197,7 @@ def test_floats_in_and_out(path, rng):
     signal = rng.uniform(-7, 7, (1, FRAMES, 1, 4)).astype(np.float32)
     got = wl.load(path)(signal[0, :, 0])
     assert not (got * 256 % 1).any()
-    litert()
+    needs_litert()
     assert np.abs(got - run_litert(path, signal)[0, :, 0]).max() <= 1 / 256
 
 
@@ -286,7 +282,7 @@ def test_wake_words(rng, word, rule):
     x = slow_features(rng, 400)
     got = wl.load(path, rounding=rule)(x)
     assert got.shape == (400, 1)
-    litert()
+    needs_litert()
     if rule == "double":
         pytest.importorskip("tflite_micro", reason="TensorFlow Lite Micro is not installed (pip install tflite-micro)")
     wanted = scores(path, x, 3, micro=rule == "double")

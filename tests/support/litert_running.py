@@ -3,6 +3,12 @@
 from __future__ import annotations
 
 import numpy as np
+import pytest
+
+
+def needs_litert():
+    """Skip the test where the witness is not there."""
+    pytest.importorskip("ai_edge_litert", reason="LiteRT, the witness, is not installed (pip install ai-edge-litert)")
 
 
 def interpreter(path, *, reference=False, shape=None):

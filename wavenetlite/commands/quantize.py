@@ -98,6 +98,7 @@ def quantize_classifier(clf: AudioClassifier, args: argparse.Namespace) -> int:
     tuned = clf.model if args.fine_tune is None else fine_tuned(clf, signals, corpus.train, args)
     conversion = convert(tuned, signals, args)
     small = clf.with_model(conversion.network)
+    small.info["quantised"] = "to 8-bit integers; other notes of accuracy are of the network in float32"
     save(small, args.out)
     found = facts(clf.model, conversion, signals)
     if len(corpus.test):

@@ -40,9 +40,14 @@ def shape_of(value: Any) -> list[int]:
 
 def fold(node: OnnxNode, inputs: list[Any]) -> Sequence[Any]:
     """Outputs of a node whose inputs are constants."""
+    return computed(FOLDED[node.kind], node, inputs)
+
+
+def computed(row: Callable[[OnnxNode, list[Any]], Any], node: OnnxNode, inputs: list[Any]) -> list[np.ndarray]:
+    """What a function of constants gives, as arrays."""
     try:
         with np.errstate(all="ignore"):
-            made = FOLDED[node.kind](node, inputs)
+            made = row(node, inputs)
     except ModelFileError:
         raise
     except Exception as error:  # NumPy raises what it will: shapes that do not fit, places that are not there

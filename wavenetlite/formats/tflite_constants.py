@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 
 from wavenetlite.formats.onnx_constants import FOLDED as ONNX_FOLDED
-from wavenetlite.formats.onnx_constants import bounded, elementwise, integers, plain, shape_of
+from wavenetlite.formats.onnx_constants import bounded, computed, elementwise, integers, shape_of
 from wavenetlite.formats.onnx_file import OnnxNode
 from wavenetlite.formats.tflite_axes import check_masks
 from wavenetlite.formats.tflite_file import NUMBERS, Tensor
@@ -21,14 +21,7 @@ def fold(node: OnnxNode, inputs: list[Any], outputs: list[Tensor]) -> list[np.nd
     """Outputs of an operator whose inputs are constants."""
     if node.attributes.get("activation", 0):
         raise ModelFileError("has an activation, and computes with constants")
-    try:
-        with np.errstate(all="ignore"):
-            made = FOLDED[node.kind](node, inputs)
-    except ModelFileError:
-        raise
-    except Exception as error:  # NumPy raises what it will: shapes that do not fit, places that are not there
-        raise ModelFileError(f"cannot be computed: {error}") from None
-    made = [plain(one) for one in (made if isinstance(made, list) else [made])]
+    made = computed(FOLDED[node.kind], node, inputs)
     return [as_type(one, tensor) for one, tensor in zip(made, outputs, strict=False)]
 
 
