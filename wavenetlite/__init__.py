@@ -6,7 +6,6 @@ from typing import Any
 from wavenetlite import formats, nn
 from wavenetlite.engine.pool import StreamPool
 from wavenetlite.engine.stream import Stream
-from wavenetlite.evaluation.self_check import StreamReport, verify_stream
 from wavenetlite.formats import load
 from wavenetlite.kernels import isa
 from wavenetlite.nn import TCN, Sequential, WaveNet
@@ -31,6 +30,7 @@ _HOMES = {
     "Detector": "detection",
     "from_torch": "formats.torch_modules",
     "quantize": "quantization",
+    **dict.fromkeys(("StreamReport", "verify_stream"), "evaluation.self_check"),
     **dict.fromkeys(
         ("LogMel", "MelSpectrogram", "MicroFrontend", "Spectrogram", "MFCC", "PCEN", "MuLaw", "Librosa"), "features"
     ),

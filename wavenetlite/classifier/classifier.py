@@ -5,7 +5,6 @@ from __future__ import annotations
 import copy
 import os
 from collections.abc import Iterable, Mapping, Sequence
-from concurrent.futures import ThreadPoolExecutor
 from typing import Any, cast, overload
 
 from wavenetlite import audio
@@ -32,6 +31,7 @@ from wavenetlite.support.arrays import Floats, NonFinite
 from wavenetlite.support.checks import count, flag, number, one_of, positive_int
 from wavenetlite.support.errors import ArrayTypeError, ParameterError
 from wavenetlite.support.html import html
+from wavenetlite.support.threads import in_threads
 
 MOST_CLIP_S = 600.0
 SLICE_SAMPLES = 2**20
@@ -352,8 +352,7 @@ class AudioClassifier:
             signals = [checked(signal, f"y[{index}]") for index, signal in enumerate(several)]
             if threads == 1 or len(signals) < 2:
                 return [self.predict_checked(signal) for signal in signals]
-            with ThreadPoolExecutor(min(threads, len(signals))) as pool:
-                return list(pool.map(self.predict_checked, signals))
+            return list(in_threads(self.predict_checked, signals, threads))
         return self.predict_checked(checked(y, "y"))
 
     def check_rate(self, sr: int | None) -> None:

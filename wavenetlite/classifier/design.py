@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 from dataclasses import dataclass, fields
 from functools import cached_property
-from hashlib import blake2b
 from typing import Any
 
 import numpy as np
@@ -17,6 +16,7 @@ from wavenetlite.detection.detector import Detector
 from wavenetlite.detection.scanner import Scanner
 from wavenetlite.engine.plan import Plan
 from wavenetlite.features import Features
+from wavenetlite.support.blake2 import blake2b
 
 
 @dataclass(frozen=True, eq=False)

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from dataclasses import fields
-from hashlib import blake2b
 from typing import Any
 
 import numpy as np
 
 from wavenetlite.graph import Node, topological_order
+from wavenetlite.support.blake2 import blake2b
 
 BYTES = 16
 

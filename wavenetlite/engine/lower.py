@@ -32,7 +32,7 @@ def whole_vectors(floats: int) -> int:
     return -(-floats // LANES) * LANES
 
 
-@dataclass
+@dataclass(eq=False)
 class Buffer:
     """A sequence in memory: the frames of the current chunk, and the last `history` frames, kept between calls.
 
@@ -56,7 +56,7 @@ class Buffer:
         return whole_vectors((self.prefix + self.rows) * self.ld) + LANES
 
 
-@dataclass
+@dataclass(eq=False)
 class Program:
     """The input of the compiled plan."""
 

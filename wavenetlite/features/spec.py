@@ -6,7 +6,6 @@ import copy
 import json
 import warnings
 from collections.abc import Mapping, Sequence
-from hashlib import blake2b
 from itertools import takewhile
 from typing import Any, ClassVar, Literal
 
@@ -18,6 +17,7 @@ from wavenetlite.features.front import Front
 from wavenetlite.features.steps import CausalStep, FrameStep, step_from_config
 from wavenetlite.features.stream import FeatureStream
 from wavenetlite.support.arrays import Floats, Samples
+from wavenetlite.support.blake2 import blake2b
 from wavenetlite.support.c_builder import CBuilder
 from wavenetlite.support.checks import count, one_of, positive_int
 from wavenetlite.support.errors import ArrayTypeError, ParameterError

@@ -25,7 +25,7 @@ class UnsupportedError(Exception):
     """Why a layer, module or node of a file has no counterpart here; caught by the importer, which says its name."""
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Format:
     """One kind of model file; each has a module of its own in this package, which ends with its `FORMAT`.
 

@@ -66,8 +66,9 @@ class Cut(NamedTuple):
     group: int = 0
 
 
-@dataclass(frozen=True)
-class PackedPanel:
+class PackedPanel(NamedTuple):
+    """A panel of a packed convolution: what it computes, and where its weights lie."""
+
     cut: Cut
     windows: tuple[int, ...]  # first input channel read of each tap
     bias: int  # offsets in the arena
@@ -76,7 +77,7 @@ class PackedPanel:
     wide: int
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class PackedConv:
     """`order[i]` is the (edge, tap) at position i."""
 
@@ -88,7 +89,7 @@ class PackedConv:
     panels: tuple[PackedPanel, ...]
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class PackedStrip:
     """`count` output blocks with equal weights: each reads `in_step` and writes `out_step` channels after the previous.
 
@@ -392,8 +393,7 @@ def pack_strips(
     return strips
 
 
-@dataclass(frozen=True)
-class BlocksAlike:
+class BlocksAlike(NamedTuple):
     """Output blocks of `channels` channels that have the same weights: a convolution with a source for every run."""
 
     channels: int

@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 import numpy.typing as npt
@@ -19,8 +18,7 @@ LAID_OUT_BYTES = 2**16
 """that take at most about this much: they stay in the caches."""
 
 
-@dataclass(frozen=True)
-class PackedIntegers:
+class PackedIntegers(NamedTuple):
     """Weights and bias as the kernel reads them, and the sizes that say where."""
 
     weights: npt.NDArray[Any]

@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
-from typing import Any, Literal
+from typing import Any, Literal, NamedTuple
 
 from wavenetlite import graph, nodes
 from wavenetlite.graph import MOST_CHANNELS, Edge, Node
@@ -320,8 +319,7 @@ class ConvTranspose1d(Weighted):
         return fold(x, weight, bias, self.groups, time, Fold(1, 1, 1), cut, 1)
 
 
-@dataclass(frozen=True)
-class Fold:
+class Fold(NamedTuple):
     """A transposed convolution along one axis."""
 
     kernel: int

@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
-from typing import Any, Protocol
+from typing import Any, NamedTuple, Protocol
 
 from wavenetlite.graph import Node
 from wavenetlite.support.tables import table_lines
@@ -24,8 +23,9 @@ class Layer(Protocol):
 HEAD = ("layer", "type", "channels", "parameters", "MACs per frame", "receptive field", "latency")
 
 
-@dataclass(frozen=True)
-class Row:
+class Row(NamedTuple):
+    """A layer's line of the table."""
+
     path: str
     kind: str
     channels: str

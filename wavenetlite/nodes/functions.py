@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable
-from dataclasses import dataclass
+from typing import NamedTuple
 
 import numpy as np
 
@@ -15,8 +15,7 @@ from wavenetlite.support.arrays import Floats
 Onnx = OnnxBuilder[Edge]
 
 
-@dataclass(frozen=True)
-class Function:
+class Function(NamedTuple):
     """The exports of one function.
 
     Attributes

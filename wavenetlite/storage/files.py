@@ -160,7 +160,7 @@ def info(path: str | os.PathLike[str]) -> FileInfo:
         return FileInfo(header.version, header.metadata.get("wavenetlite_version", ""), header.config, header.shapes)
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Header:
     """A validated header: its metadata is ours and its tensors fill the file."""
 

@@ -28,7 +28,7 @@ class Storable(Protocol):
         """The types of its layers, to verify that a file restores the same."""
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Blueprint:
     """The object described by a configuration, before any array has been read.
 

@@ -31,7 +31,7 @@ OWN_TYPES = {"float32": "F32", "int32": "I32", "int8": "I8"}
 """The types of our models' tensors, by NumPy's names."""
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Tensor:
     """A tensor's entry in the header."""
 

@@ -9,7 +9,7 @@ from typing import Protocol
 import numpy as np
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class CText:
     """A C function or type, `$name`; `$` stands for the prefix of all names of a file. `needs`: what its text uses."""
 

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from html import escape
 from typing import Any
+
+ESCAPED = str.maketrans({"&": "&amp;", "<": "&lt;", ">": "&gt;", '"': "&quot;", "'": "&#x27;"})
+"""As `html.escape`, whose module takes a millisecond to import."""
 
 MOST_ROWS = 60
 """Rows of a table that are shown; a notebook is no place for thousands."""
@@ -25,7 +27,7 @@ def html(
     >>> html("<b>", {"sr": 16000})
     '<div><b>&lt;b&gt;</b><table><tr><th>sr</th><td>16000</td></tr></table></div>'
     """
-    parts = [f"<b>{escape(title)}</b>"]
+    parts = [f"<b>{title.translate(ESCAPED)}</b>"]
     if facts:
         parts.append(table([row([name], "th") + row([value], "td") for name, value in facts.items()]))
     if rows:
@@ -37,7 +39,7 @@ def html(
 
 
 def row(cells: Sequence[Any], kind: str) -> str:
-    return "".join(f"<{kind}>{escape(str(cell))}</{kind}>" for cell in cells)
+    return "".join(f"<{kind}>{str(cell).translate(ESCAPED)}</{kind}>" for cell in cells)
 
 
 def table(rows: Sequence[str]) -> str:

@@ -5,8 +5,9 @@ from __future__ import annotations
 import threading
 from collections import deque
 from collections.abc import Callable, Iterator, Sequence
-from concurrent.futures import Future, ThreadPoolExecutor
-from typing import TypeVar
+from functools import partial
+from queue import SimpleQueue
+from typing import Generic, TypeVar
 
 Key = TypeVar("Key")
 Made = TypeVar("Made")
@@ -33,6 +34,37 @@ def check_stopped() -> None:
         raise StoppedError
 
 
+class Result(Generic[Made]):
+    """What work in another thread gives, or raises."""
+
+    def __init__(self, work: Callable[[], Made]) -> None:
+        self.work = work
+        self.made: list[Made] = []
+        self.error: BaseException | None = None
+        self.ended = threading.Event()
+
+    def compute(self) -> None:
+        try:
+            self.made.append(self.work())
+        except BaseException as error:
+            self.error = error
+        finally:
+            self.ended.set()
+
+    def wait(self) -> Made:
+        self.ended.wait()
+        if self.error is not None:
+            raise self.error
+        return self.made[0]
+
+
+def serve(calls: SimpleQueue[Result[Made] | None], stop: threading.Event) -> None:
+    """Compute results until there is a None."""
+    belong_to(stop)
+    while (result := calls.get()) is not None:
+        result.compute()
+
+
 def in_threads(
     make: Callable[[Key], Made], keys: Sequence[Key], threads: int, *, together: int = 1, name: str = ""
 ) -> Iterator[Made]:
@@ -50,15 +82,24 @@ def in_threads(
         return made
 
     groups = (keys[first : first + together] for first in range(0, len(keys), together))
-    waiting = deque[Future[list[Made]]]()
-    pool = ThreadPoolExecutor(threads, name, belong_to, (stop,))
+    waiting = deque[Result[list[Made]]]()
+    calls: SimpleQueue[Result[list[Made]] | None] = SimpleQueue()
+    started: list[threading.Thread] = []
     try:
         for some in groups:
-            waiting.append(pool.submit(group, some))
+            waiting.append(Result(partial(group, some)))
+            calls.put(waiting[-1])
+            if len(started) < threads:
+                thread = threading.Thread(target=serve, args=(calls, stop), name=f"{name}_{len(started)}", daemon=True)
+                thread.start()
+                started.append(thread)
             if len(waiting) >= AHEAD * threads:
-                yield from waiting.popleft().result()
+                yield from waiting.popleft().wait()
         while waiting:
-            yield from waiting.popleft().result()
+            yield from waiting.popleft().wait()
     finally:
-        stop.set()
-        pool.shutdown(cancel_futures=True)
+        stop.set()  # what is still in the queue ends when it begins
+        for _ in range(threads):
+            calls.put(None)
+        for thread in started:
+            thread.join()
