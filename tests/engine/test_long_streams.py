@@ -8,7 +8,7 @@ import pytest
 from catalogue import CATALOGUE, condition, same_bits, signal
 
 import wavenetlite as wl
-from wavenetlite.support.snapshots import checksum, pack, seal, unpack
+from wavenetlite.support.snapshots import checksum, seal, unseal
 
 HEADER = 32
 CYCLE = 240_000  # frames, a multiple of all strides, windows and periods here
@@ -33,9 +33,9 @@ def network_later(blob, frames):
 
 
 def features_later(blob, frames, hop, window=None):
-    head, front, *steps = unpack(blob[HEADER:-8], 2 if window is None else 3, "")
+    head, front, *steps = unseal("features", blob[8:24], blob, 2 if window is None else 3, "")
     parts = [later(head, 8, frames), later(front, 0, frames * hop, frames), *(later(step, 0, frames) for step in steps)]
-    return seal("features", blob[8:24], pack(*parts))
+    return seal("features", blob[8:24], *parts)
 
 
 @pytest.mark.parametrize("name", ["tcn", "strides", "nested", "same same", "wavenet condition"])
@@ -83,13 +83,13 @@ def test_classifiers_and_their_times(far):
     near, stream = clf.stream(), clf.stream()
     near.process(y[:400_000])
     blob = near.snapshot()
-    counts, newest, features, network, detector, decision = unpack(blob[HEADER:-8], 6, "")
+    counts, newest, features, network, detector, decision = unseal("classifier", blob[8:24], blob, 6, "")
     runs = np.frombuffer(detector, np.int64, 3, len(detector) - 17 * 3)
     detector = later(detector, 0, far, far)
     detector = later(detector, len(detector) - 17 * 3, *(far if run >= 0 else 0 for run in runs))
     parts = [later(counts, 0, far, far * 80), newest, features_later(features, far, 80, 200),
              network_later(network, far), detector, later(decision, 0, far) if decision else decision]  # fmt: skip
-    stream.restore(seal("classifier", blob[8:24], pack(*parts)))
+    stream.restore(seal("classifier", blob[8:24], *parts))
     wanted, found = near.process(y[400_000:]), stream.process(y[400_000:])
     assert same_bits(stream.probabilities, near.probabilities) and len(wanted) > 1
     second, exact = far * 80 / 8000, far * 80 < 2**53

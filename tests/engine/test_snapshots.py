@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 from instruction_sets import cpu_has
 
 import wavenetlite as wl
-from wavenetlite.support.snapshots import checksum, pack, seal, unpack
+from wavenetlite.support.snapshots import checksum, seal, unseal
 
 feats = wl.features
 HEADER = 32
@@ -448,11 +448,11 @@ STATE_OF_A_CLASSIFIER = ["counts", "newest frame", "features", "network", "detec
 
 def forged(blob, part, at, value):
     """A snapshot with a right checksum in which bytes of one part are others."""
-    parts = unpack(blob[HEADER:-8], 6, "")
+    parts = unseal("classifier", blob[8:24], blob, 6, "")
     number = STATE_OF_A_CLASSIFIER.index(part)
     at = at % max(len(parts[number]), 1)
     parts[number] = parts[number][:at] + value + parts[number][at + len(value) :]
-    return seal("classifier", blob[8:24], pack(*parts))
+    return seal("classifier", blob[8:24], *parts)
 
 
 def q(value):
@@ -499,9 +499,9 @@ def test_forged_states_of_classifiers_are_refused(name):
 def test_a_decision_without_state_takes_none():
     clf = classifier("last")
     blob = clf.stream().snapshot()
-    parts = unpack(blob[HEADER:-8], 6, "")
+    parts = unseal("classifier", blob[8:24], blob, 6, "")
     with pytest.raises(wl.SnapshotError, match="does not fit this classifier"):
-        clf.stream().restore(seal("classifier", blob[8:24], pack(*parts[:5], b"more")))
+        clf.stream().restore(seal("classifier", blob[8:24], *parts[:5], b"more"))
 
 
 @given(data=st.data())

@@ -8,7 +8,7 @@ from typing import Literal, TypeAlias
 import numpy as np
 import numpy.typing as npt
 
-from wavenetlite.detection.scanner import UNFIT, LogSoftmaxSums, Peak, are_scores
+from wavenetlite.detection.scanner import UNFIT, LogSoftmaxSums, Peak, frame_of_scores
 from wavenetlite.support.arrays import Floats
 from wavenetlite.support.errors import SnapshotError
 from wavenetlite.support.html import html
@@ -111,6 +111,4 @@ class Decision:
             raise SnapshotError(UNFIT)
         if len(newest) not in (0, 4 * self._labels) or (state is not None and bool(state.frames) != bool(newest)):
             raise SnapshotError(UNFIT)
-        self._last = np.frombuffer(newest, np.float32).copy()[np.newaxis] if newest else None
-        if self._last is not None and not are_scores(self._last):
-            raise SnapshotError(UNFIT)
+        self._last = frame_of_scores(newest) if newest else None

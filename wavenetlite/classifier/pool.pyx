@@ -38,6 +38,10 @@ cdef class PooledNetwork:
     def restore(self, snapshot: bytes) -> None:
         self.pool.restore(self.sid, snapshot)
 
+    @property
+    def frames_out(self) -> int:
+        return self.pool.frames_out(self.sid)
+
 
 @cython.final
 cdef class ClassifierPool:
@@ -106,13 +110,14 @@ cdef class ClassifierPool:
         SnapshotError
             The snapshot is invalid, damaged, or of another classifier; nothing has been opened.
         """
+        cdef ClassifierStream stream
         with self.alone:
             sid = self.network.open()
             try:
                 network = PooledNetwork(self.network, sid)
                 stream = ClassifierStream(self.design, on_nonfinite=self.on_nonfinite, network=network)
                 if snapshot is not None:
-                    stream.restore(snapshot)
+                    stream.load(snapshot)
             except BaseException:
                 self.network.close(sid)
                 raise

@@ -33,3 +33,4 @@ cdef class ClassifierStream:
     cdef object silence(self)
     cdef bytes saved(self)
     cdef ClassifierStream twin(self, object snapshot)
+    cdef load(self, object snapshot)

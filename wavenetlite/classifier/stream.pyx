@@ -18,7 +18,7 @@ from wavenetlite.audio.scale import LOUDEST, scale_problem
 from wavenetlite.classifier.event import Event
 from wavenetlite.detection.scanner import UNFIT
 from wavenetlite.support.errors import ParameterError, SnapshotError, StreamStateError
-from wavenetlite.support.snapshots import pack, seal, unpack, unseal
+from wavenetlite.support.snapshots import seal, unseal
 
 cdef extern from "simd.h" nogil:
     bint try_acquire(int*)
@@ -310,27 +310,30 @@ cdef class ClassifierStream:
     cdef bytes saved(self):
         newest, kept = self.decision.save()
         parts = [STATE.pack(self.frames, self.samples), newest, self.features.snapshot(), self.network.snapshot()]
-        return seal("classifier", self.design.fingerprint, pack(*parts, self.scanner.save(), kept))
+        return seal("classifier", self.design.fingerprint, *parts, self.scanner.save(), kept)
 
     cdef ClassifierStream twin(self, object snapshot):
         """A new stream restored from a snapshot; it has its own network, even if this one's is in a pool."""
-        cdef ClassifierStream twin
-        head, newest, features, network, scanner, kept = unpack(
-            unseal("classifier", self.design.fingerprint, snapshot), 6, UNFIT
+        cdef ClassifierStream twin = ClassifierStream(self.design, on_nonfinite=self.on_nonfinite)
+        twin.load(snapshot)
+        return twin
+
+    cdef load(self, object snapshot):
+        """Resume from a snapshot; only on a new stream, which is useless if this raises."""
+        head, newest, features, network, scanner, kept = unseal(
+            "classifier", self.design.fingerprint, snapshot, 6, UNFIT
         )
-        twin = ClassifierStream(self.design, on_nonfinite=self.on_nonfinite)
-        twin.features.restore(features)
-        twin.network.restore(network)
-        twin.scanner.load(scanner)
-        twin.decision.load(newest, kept)
+        self.features.load(features)
+        self.network.restore(network)
+        self.scanner.load(scanner)
+        self.decision.load(newest, kept)
         if len(head) != STATE.size:
             raise SnapshotError(UNFIT)
-        twin.frames, twin.samples = STATE.unpack(head)
-        ahead = twin.scanner.frames - twin.frames       # in the silence after the signal
-        if twin.frames != twin.network.frames_out or ahead < 0 or not 0 <= twin.samples <= twin.features.samples_in:
+        self.frames, self.samples = STATE.unpack(head)
+        ahead = self.scanner.frames - self.frames       # in the silence after the signal
+        if self.frames != self.network.frames_out or ahead < 0 or not 0 <= self.samples <= self.fed():
             raise SnapshotError(UNFIT)
-        twin.first = twin.frames
-        return twin
+        self.first = self.frames
 
     def prediction(self) -> object:
         """The prediction for the signal so far; after a flush, bit-identical to ``clf.predict`` on all of it.

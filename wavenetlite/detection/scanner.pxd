@@ -3,12 +3,13 @@ from libc.stdint cimport int64_t, uint8_t
 cdef class Scanner:
     cdef Py_ssize_t labels
     cdef int64_t smoothing, duration, refractory
-    cdef double[::1] threshold, release_below
-    cdef float[:, ::1] ring             # (smoothing, labels): the last scores
-    cdef int64_t[::1] total             # their sums, in units
-    cdef int64_t[::1] began             # first frame of the label's run; -1: none
-    cdef double[::1] peak               # highest smoothed score of the run
-    cdef uint8_t[::1] reported          # whether the run has had its event
+    cdef double* threshold              # of each label; this and what follows lies in one allocation
+    cdef double* release_below
+    cdef double* peak                   # highest smoothed score of the label's run
+    cdef int64_t* began                 # its first frame; -1: no run
+    cdef int64_t* total                 # sum of the label's last scores, in units
+    cdef float* ring                    # (smoothing, labels): the last scores
+    cdef uint8_t* reported              # whether the label's run has had its event
     cdef int64_t frame                  # frames seen
     cdef int64_t silent_until           # first frame that may have the next event
     cdef Py_ssize_t slot                # of the ring that is written next

@@ -8,7 +8,7 @@ _Doubles = npt.NDArray[np.float64]
 
 UNFIT: str
 
-def are_scores(values: npt.NDArray[np.floating]) -> bool: ...
+def frame_of_scores(state: bytes) -> _Floats: ...
 
 @final
 class Scanner:

@@ -9,8 +9,10 @@ as a whole before its first frame changes anything.
 
 cimport cython
 cimport numpy as cnp
-from libc.math cimport exp, log
+from libc.math cimport exp, isfinite, log
 from libc.stdint cimport int64_t, uint8_t
+from libc.stdlib cimport calloc, free
+from libc.string cimport memcpy, memset
 
 from struct import Struct
 
@@ -40,9 +42,7 @@ cdef double MOST = 1.0001                   # a softmax may round to a little ab
 
 cdef const float* checked_scores(object scores, Py_ssize_t labels, str name, Py_ssize_t* frames) except NULL:
     """The data of `scores` when they are float32, C-contiguous, (frames, labels) and probabilities; else an error."""
-    cdef Py_ssize_t i, size
     cdef const float* p
-    cdef bint good = True
     if not cnp.PyArray_CheckExact(scores) and (not cnp.PyArray_Check(scores) or is_masked(scores)):        # whose mask would be ignored
         raise ArrayTypeError(f"{name} is a {type(scores).__name__}; it must be a NumPy array")
     cdef cnp.ndarray a = scores
@@ -52,11 +52,8 @@ cdef const float* checked_scores(object scores, Py_ssize_t labels, str name, Py_
         raise ParameterError(f"{name} has shape {scores.shape}; it must be (frames, {labels}), one score per label")
     if not cnp.PyArray_ISCARRAY_RO(a):
         raise ParameterError(f"{name} must be C-contiguous, aligned and in the machine's byte order")
-    size = cnp.PyArray_SIZE(a)
     p = <const float*>cnp.PyArray_DATA(a)
-    for i in range(size):
-        good &= p[i] >= 0.0 and p[i] <= MOST         # false for NaN
-    if not good:
+    if not are_scores(p, cnp.PyArray_SIZE(a)):
         frame = int(np.flatnonzero(~((scores >= 0) & (scores <= MOST)).all(axis=1))[0])
         raise ParameterError(f"{name} has {scores[frame].max()} at frame {frame}; it must be between 0 and 1"
                              if np.isfinite(scores[frame]).all() and scores[frame].min() >= 0 else
@@ -80,29 +77,38 @@ cdef class Scanner:
     """
     # The attributes stand in scanner.pxd.
 
-    def __init__(
+    def __cinit__(
         self, thresholds: np.ndarray, releases: np.ndarray, *, smoothing: int, duration: int, refractory: int,
         name: str = "scores",
-    ) -> None:
-        self.labels = len(thresholds)
-        self.threshold = np.array(thresholds, np.float64)
-        self.release_below = np.array(releases, np.float64)
-        self.smoothing, self.duration, self.refractory, self.name = smoothing, duration, refractory, name
-        self.ring = np.zeros((smoothing, self.labels), np.float32)
-        self.total = np.zeros(self.labels, np.int64)
-        self.began = np.zeros(self.labels, np.int64)
-        self.peak = np.zeros(self.labels)
-        self.reported = np.zeros(self.labels, np.uint8)
+    ):
+        cdef Py_ssize_t labels = len(thresholds)
+        self.labels, self.smoothing, self.duration, self.refractory, self.name = labels, smoothing, duration, refractory, name
+        self.threshold = <double*>calloc(1, labels * (5 * 8 + 4 * smoothing + 1) + 1)
+        if self.threshold == NULL:
+            raise MemoryError
+        self.release_below = self.threshold + labels
+        self.peak = self.release_below + labels
+        self.began = <int64_t*>(self.peak + labels)
+        self.total = self.began + labels
+        self.ring = <float*>(self.total + labels)
+        self.reported = <uint8_t*>(self.ring + self.smoothing * labels)
+        copy_doubles(self.threshold, thresholds, labels)
+        copy_doubles(self.release_below, releases, labels)
         self.reset()
+
+    def __dealloc__(self):
+        free(self.threshold)
 
     def reset(self) -> None:
         """Start over: the next frame is the first."""
+        cdef Py_ssize_t label
         self.acquire()
-        self.ring[:] = 0.0
-        self.total[:] = 0
-        self.began[:] = -1
-        self.peak[:] = 0.0
-        self.reported[:] = 0
+        memset(self.ring, 0, self.smoothing * self.labels * sizeof(float))
+        for label in range(self.labels):
+            self.total[label] = 0
+            self.began[label] = -1
+            self.peak[label] = 0.0
+            self.reported[label] = 0
         self.frame = self.silent_until = 0
         self.slot = 0
         release(&self.busy)
@@ -116,33 +122,35 @@ cdef class Scanner:
         """The state as bytes; the sums follow from the scores."""
         self.acquire()
         try:
-            return b"".join((STATE.pack(self.frame, self.silent_until), np.asarray(self.ring).tobytes(),
-                             np.asarray(self.began).tobytes(), np.asarray(self.peak).tobytes(), np.asarray(self.reported).tobytes()))
+            return b"".join((STATE.pack(self.frame, self.silent_until),
+                             (<char*>self.ring)[: 4 * self.smoothing * self.labels],
+                             (<char*>self.began)[: 8 * self.labels], (<char*>self.peak)[: 8 * self.labels],
+                             (<char*>self.reported)[: self.labels]))
         finally:
             release(&self.busy)
 
     def load(self, state: bytes) -> None:
         """Restore what `save` returned; only on new state."""
-        cdef Py_ssize_t labels = self.labels, scores = self.labels * self.smoothing, row, label
-        if len(state) != STATE.size + 4 * scores + 17 * labels:
+        cdef bytes whole = state
+        cdef const char* source = whole
+        cdef Py_ssize_t labels = self.labels, scores = self.labels * self.smoothing, i
+        if len(whole) != STATE.size + 4 * scores + 17 * labels:
             raise SnapshotError(UNFIT)
-        frame, silent_until = STATE.unpack(state[:STATE.size])
-        ring = np.frombuffer(state, np.float32, scores, STATE.size)
-        began = np.frombuffer(state, np.int64, labels, STATE.size + 4 * scores)
-        peak = np.frombuffer(state, np.float64, labels, STATE.size + 4 * scores + 8 * labels)
-        reported = np.frombuffer(state, np.uint8, labels, STATE.size + 4 * scores + 16 * labels)
-        if not (0 <= frame < 2**60 and 0 <= silent_until < frame + max(self.refractory, 1) and are_scores(ring)
-                and ((began >= -1) & (began < frame)).all() and are_scores(peak) and (reported <= 1).all()):
+        frame, silent_until = STATE.unpack_from(whole)
+        source += 16
+        memcpy(self.ring, source, 4 * scores)
+        memcpy(self.began, source + 4 * scores, 8 * labels)
+        memcpy(self.peak, source + 4 * scores + 8 * labels, 8 * labels)
+        memcpy(self.reported, source + 4 * scores + 16 * labels, labels)
+        if not (0 <= frame < 2**60 and 0 <= silent_until < frame + max(self.refractory, 1) and are_scores(self.ring, scores)):
             raise SnapshotError(UNFIT)
-        np.asarray(self.ring)[:] = ring.reshape(self.smoothing, labels)
-        np.asarray(self.began)[:] = began
-        np.asarray(self.peak)[:] = peak
-        np.asarray(self.reported)[:] = reported
         self.frame, self.silent_until, self.slot = frame, silent_until, frame % self.smoothing
-        self.total[:] = 0
-        for row in range(self.smoothing):
-            for label in range(labels):
-                self.total[label] += units(self.ring[row, label])
+        for i in range(labels):
+            if not (-1 <= self.began[i] < self.frame and 0.0 <= self.peak[i] <= MOST and self.reported[i] <= 1):
+                raise SnapshotError(UNFIT)
+            self.total[i] = 0
+        for i in range(scores):
+            self.total[i % labels] += units(self.ring[i])
 
     cdef acquire(self):
         if not try_acquire(&self.busy):
@@ -178,7 +186,7 @@ cdef class Scanner:
 
     cdef Py_ssize_t step(self, const float* scores) noexcept nogil:
         """Process one frame; returns the label that has an event, or -1."""
-        cdef float* old = &self.ring[self.slot, 0]
+        cdef float* old = self.ring + self.slot * self.labels
         cdef double score, best_score = -1.0
         cdef Py_ssize_t label, best = -1
         for label in range(self.labels):
@@ -207,9 +215,28 @@ cdef class Scanner:
         return best
 
 
-def are_scores(values: np.ndarray) -> bool:
+cdef bint are_scores(const float* values, Py_ssize_t count) noexcept nogil:
     """Whether all are probabilities; false for NaN."""
-    return bool(((values >= 0) & (values <= MOST)).all())
+    cdef bint good = True
+    cdef Py_ssize_t i
+    for i in range(count):
+        good &= values[i] >= 0.0 and values[i] <= MOST
+    return good
+
+
+def frame_of_scores(state: bytes) -> np.ndarray:
+    """A saved frame of probabilities, (1, labels)."""
+    frame = np.frombuffer(state, np.float32).copy()
+    if not are_scores(<const float*>cnp.PyArray_DATA(<cnp.ndarray>frame), len(frame)):
+        raise SnapshotError(UNFIT)
+    return frame[np.newaxis]
+
+
+cdef copy_doubles(double* to, object values, Py_ssize_t count):
+    cdef const double[::1] source = np.ascontiguousarray(values, np.float64)
+    if source.shape[0] != count:
+        raise ParameterError(f"releases has {source.shape[0]} values; it must have {count}, one per label")
+    memcpy(to, &source[0] if count else NULL, 8 * count)
 
 
 cdef int64_t units(float probability) noexcept nogil:
@@ -233,12 +260,16 @@ cdef class LogSoftmaxSums:
         return COUNT.pack(self.frames) + np.asarray(self.total).tobytes()
 
     def load(self, state: bytes) -> None:
-        frames = COUNT.unpack(state[:8])[0] if len(state) == 8 + 8 * self.total.shape[0] else -1
-        total = np.frombuffer(state, np.float64, offset=8) if 0 <= frames < 2**60 else np.array([np.nan])
-        if not np.isfinite(total).all():
+        cdef bytes whole = state
+        cdef Py_ssize_t labels = self.total.shape[0], label
+        frames = COUNT.unpack_from(whole)[0] if len(whole) == 8 + 8 * labels else -1
+        if not 0 <= frames < 2**60:
             raise SnapshotError(UNFIT)
+        memcpy(&self.total[0], <const char*>whole + 8, 8 * labels)
+        for label in range(labels):
+            if not isfinite(self.total[label]):
+                raise SnapshotError(UNFIT)
         self.frames = frames
-        np.asarray(self.total)[:] = total
 
     def add(self, const float[:, ::1] logits) -> None:
         cdef Py_ssize_t frame, label
@@ -287,12 +318,15 @@ cdef class Peak:
         return PEAK.pack(self.frames, self.best) + np.asarray(self.kept).tobytes()
 
     def load(self, state: bytes) -> None:
-        seen, best = PEAK.unpack(state[:16]) if len(state) == 16 + 4 * self.kept.shape[0] else (-1, 0.0)
-        kept = np.frombuffer(state, np.float32, offset=16) if 0 <= seen < 2**60 else np.array([np.nan])
-        if not (are_scores(kept) and -1.0 <= best <= MOST):
+        cdef bytes whole = state
+        cdef Py_ssize_t labels = self.kept.shape[0]
+        seen, best = PEAK.unpack_from(whole) if len(whole) == 16 + 4 * labels else (-1, 0.0)
+        if not 0 <= seen < 2**60 or not -1.0 <= best <= MOST:
+            raise SnapshotError(UNFIT)
+        memcpy(&self.kept[0], <const char*>whole + 16, 4 * labels)
+        if not are_scores(&self.kept[0], labels):
             raise SnapshotError(UNFIT)
         self.frames, self.best = seen, best
-        np.asarray(self.kept)[:] = kept
 
     def add(self, const float[:, ::1] probabilities) -> None:
         cdef Py_ssize_t frame, label

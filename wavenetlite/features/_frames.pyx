@@ -9,6 +9,7 @@ side when it begins in one block and ends in another.
 
 cimport cython
 cimport numpy as cnp
+from libc.math cimport isfinite
 from libc.stdint cimport uintptr_t
 from libc.stdlib cimport calloc, free, malloc
 from libc.string cimport memcpy, memmove, memset
@@ -264,7 +265,7 @@ cdef class FrameStream:
         """Restore what `save` returned; only on new state."""
         cdef bytes whole = state
         cdef const char* source
-        cdef Py_ssize_t signal, size, total, samples, frames
+        cdef Py_ssize_t signal, i, size, total, samples, frames
         head = state[:STATE.size]
         if len(head) < STATE.size:
             raise SnapshotError(UNFIT)
@@ -279,13 +280,13 @@ cdef class FrameStream:
         size = self.carried * sizeof(float)
         if len(state) != STATE.size + self.signals * (size + self.front.memory) or not (flushed or out == frames):
             raise SnapshotError(UNFIT)
-        carry = np.frombuffer(state, np.float32, self.signals * self.carried, STATE.size)
-        if not np.isfinite(carry).all():  # streams accept finite samples only
-            raise SnapshotError(UNFIT)
         self.samples_in, self.frames_out, self.flushed = samples, out, flushed
         source = <const char*>whole + <Py_ssize_t>STATE.size
         for signal in range(self.signals):
             memcpy(self.carry + signal * self.ld, source + signal * size, size)
+            for i in range(self.carried):
+                if not isfinite(self.carry[signal * self.ld + i]):  # streams accept finite samples only
+                    raise SnapshotError(UNFIT)
         memcpy(self.memory, source + self.signals * size, self.signals * self.front.memory)
 
     cdef refuse_if_flushed(self):

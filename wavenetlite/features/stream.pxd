@@ -22,3 +22,4 @@ cdef class FeatureStream:
     cdef cnp.ndarray after(self, cnp.ndarray frames, bint ended)
     cdef bytes saved(self)
     cdef FeatureStream twin(self, object snapshot)
+    cdef load(self, object snapshot)

@@ -14,7 +14,7 @@ import numpy as np
 from wavenetlite.features._steps import UNFIT
 from wavenetlite.features.steps import run_out
 from wavenetlite.support.errors import SnapshotError, StreamStateError
-from wavenetlite.support.snapshots import pack, seal, unpack, unseal
+from wavenetlite.support.snapshots import seal, unseal
 
 cdef extern from "simd.h" nogil:
     bint try_acquire(int*)
@@ -212,22 +212,26 @@ cdef class FeatureStream:
 
     cdef bytes saved(self):
         parts = [self.front.save(), *(step.save() for step in self.steps)]
-        return seal("features", self.spec.fingerprint, pack(STATE.pack(self.streams, self.frames_out), *parts))
+        return seal("features", self.spec.fingerprint, STATE.pack(self.streams, self.frames_out), *parts)
 
     cdef FeatureStream twin(self, object snapshot):
         """A new stream restored from a snapshot."""
         cdef FeatureStream twin = self.spec.stream(streams=self.streams or None, on_nonfinite=self.on_nonfinite)
-        head, front, *steps = unpack(unseal("features", self.spec.fingerprint, snapshot), 2 + len(self.steps), UNFIT)
+        twin.load(snapshot)
+        return twin
+
+    cdef load(self, object snapshot):
+        """Resume from a snapshot; only on a new stream, which is useless if this raises."""
+        head, front, *steps = unseal("features", self.spec.fingerprint, snapshot, 2 + len(self.steps), UNFIT)
         streams, frames_out = STATE.unpack(head) if len(head) == STATE.size else (-1, -1)
         if streams != self.streams:
             raise SnapshotError(f"snapshot is of streams={streams or None}; it must be {self.streams or None}")
         if not 0 <= frames_out < 2**60:
             raise SnapshotError(UNFIT)
-        twin.front.load(front)
-        for step, state in zip(twin.steps, steps, strict=True):
+        self.front.load(front)
+        for step, state in zip(self.steps, steps, strict=True):
             step.load(state)
-        twin.frames_out = frames_out
-        return twin
+        self.frames_out = frames_out
 
     @property
     def samples_in(self) -> int:

@@ -141,19 +141,44 @@ cdef bytes validate(object blob, Kind kind, bytes fingerprint):
     return whole
 
 
-# For use from Python
+# For use from Python: a state of several parts, each after its length
 
-def seal(kind: str, fingerprint: bytes, state: bytes) -> bytes:
+def seal(kind: str, fingerprint: bytes, *parts: bytes) -> bytes:
     """A snapshot of the kind "features" or "classifier"."""
-    cdef bytes given = state
-    cdef bytes blob = begin(kind_of(kind), fingerprint, len(given))
-    memcpy(payload(blob), PyBytes_AS_STRING(given), len(given))
+    cdef bytes part, blob
+    cdef Py_ssize_t size = 0
+    cdef uint64_t length
+    cdef char* to
+    for part in parts:
+        size += 8 + len(part)
+    blob = begin(kind_of(kind), fingerprint, size)
+    to = payload(blob)
+    for part in parts:
+        length = len(part)
+        memcpy(to, &length, 8)
+        memcpy(to + 8, PyBytes_AS_STRING(part), length)
+        to += 8 + length
     return finish(blob)
 
 
-def unseal(kind: str, fingerprint: bytes, blob: object) -> bytes:
-    """The state in a snapshot; raises `SnapshotError` if it is invalid."""
-    return validate(blob, kind_of(kind), fingerprint)[HEADER:-TRAILER]
+def unseal(kind: str, fingerprint: bytes, blob: object, count: int, unfit: str) -> list:
+    """The `count` parts of the state in a snapshot; raises `SnapshotError` if it is invalid, with `unfit` if they do not fit."""
+    cdef bytes whole = validate(blob, kind_of(kind), fingerprint)
+    cdef list parts = []
+    cdef Py_ssize_t at = HEADER, end = len(whole) - TRAILER
+    cdef uint64_t length
+    for _ in range(count):
+        if end - at < 8:
+            raise SnapshotError(unfit)
+        memcpy(&length, PyBytes_AS_STRING(whole) + at, 8)
+        at += 8
+        if length > <uint64_t>(end - at):
+            raise SnapshotError(unfit)
+        parts.append(PyBytes_FromStringAndSize(PyBytes_AS_STRING(whole) + at, length))
+        at += length
+    if at != end:
+        raise SnapshotError(unfit)
+    return parts
 
 
 def checksum(data: bytes) -> int:
@@ -167,25 +192,6 @@ def checksum(data: bytes) -> int:
     """
     cdef bytes given = data
     return xxh64(<const unsigned char*>PyBytes_AS_STRING(given), len(given))
-
-
-def pack(*parts: bytes) -> bytes:
-    """Concatenate the parts of a state, each after its length."""
-    return b"".join(piece for part in parts for piece in (len(part).to_bytes(8, "little"), part))
-
-
-def unpack(state: bytes, count: int, unfit: str) -> list:
-    """The `count` parts of a state; raises SnapshotError(unfit) if they do not match it exactly."""
-    parts, at = [], 0
-    for _ in range(count):
-        end = at + 8 + int.from_bytes(state[at : at + 8], "little")
-        if at + 8 > len(state) or end > len(state):
-            raise SnapshotError(unfit)
-        parts.append(state[at + 8 : end])
-        at = end
-    if at != len(state):
-        raise SnapshotError(unfit)
-    return parts
 
 
 cdef Kind kind_of(str kind):
