@@ -860,6 +860,14 @@ def test_train_that_fails(run, data, training):
     for problem, reason in (
         (wl.TrainingError("loss is nan in epoch 3"), "loss is nan in epoch 3"),
         (wl.ParameterError("epochs=3 must be 5; or pass resume=False"), "epochs=3 must be 5; or give --no-resume"),
+        (
+            wl.ParameterError("sr=8000 must be 16000; use resample=True and sr=16000 when reading"),
+            "sr=8000 must be 16000; give --resample --sr 16000",
+        ),
+        (
+            wl.ParameterError("path='a.c' tells no format (or pass format=...)"),
+            "path='a.c' tells no format (or give --to FORMAT)",
+        ),
         (OSError(28, "No space left on device", "x/checkpoint.npz"), "x/checkpoint.npz: No space left on device"),
         (MemoryError(), "out of memory"),
         (ModuleNotFoundError("No tqdm", name="tqdm"), "this needs the package tqdm, which is not installed"),

@@ -123,7 +123,10 @@ def ends(*layers, channels=4):
 
 
 REFUSED = {
-    "cannot hold the operation conv": lambda: wl.TCN(4, 2, channels=4, dilations=[1]),
+    "cannot hold the operation conv: quantise": lambda: wl.TCN(4, 2, channels=4, dilations=[1]),
+    "cannot hold the operation conv2d; C can": lambda: wl.nn.Conv2d(1, 2, (3, 3), bins=4),
+    "cannot hold the operation integer_conv2d; C can": lambda: wl.quantize(
+        wl.nn.Conv2d(1, 2, (3, 3), bins=4), calibration=np.ones((20, 4), np.float32)),
     "neither wait for later frames nor leave out": lambda: ends(conv(4, 4, 3, padding="same")),
     "no delays between branches": lambda: ends(conv(4, 4, 3, padding="valid")),
     "those of no activation": lambda: ends(conv(4, 4, 3, low=-100)),

@@ -333,3 +333,13 @@ def test_a_corpus_for_evaluation_needs_no_training_clips(tmp_path):
     assert corpus.problems == ["3 recordings of other labels are left out: cat", "no clips of _silence_, up"]
     with pytest.raises(wl.ParameterError, match="0 labels have clips"):
         read_corpus(tmp_path, words=["a", "b"], for_training=False)
+
+
+def test_other_labels_that_are_not_even_unknown_words_are_told(tmp_path):
+    labelled(tmp_path / "test", ("no", "yes", "cat"), 3)
+    wanted = ["_unknown_", "no", "yes"]
+    corpus = read_corpus(tmp_path, words=wanted, for_training=False)
+    assert corpus.problems == [] and len(corpus.test) == 9  # cats are unknown words
+    labelled(tmp_path / "test", ("_unknown_",), 3)
+    corpus = read_corpus(tmp_path, words=wanted, for_training=False)
+    assert corpus.problems == ["3 recordings of other labels are left out: cat"]

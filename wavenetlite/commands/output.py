@@ -13,9 +13,13 @@ from wavenetlite.support.progress import Bar
 from wavenetlite.support.tables import table_lines
 
 PHRASES = [
-    (re.compile(r"\bresample=True and sr=(\d+) when reading"), lambda match: f"give --resample --sr {match[1]}"),
+    (
+        re.compile(r"\b(?:use )?resample=True and sr=(\d+) when reading"),
+        lambda match: f"give --resample --sr {match[1]}",
+    ),
     (re.compile(r"\bpass (\w+)=True\b"), lambda match: f"give {option(match[1])}"),
     (re.compile(r"\bpass (\w+)=False\b"), lambda match: f"give {option('no_' + match[1])}"),
+    (re.compile(r"\bpass format=\.\.\."), lambda match: "give --to FORMAT"),
     (re.compile(r"\bpass (\w+)='(\w+)'"), lambda match: f"give {option(match[1])} {match[2]}"),
 ]
 

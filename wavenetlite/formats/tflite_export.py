@@ -54,8 +54,7 @@ class Exporter:
             if node.signal == "x":
                 continue
             if node.operation not in WRITERS:
-                remedy = "" if node.reads_integers else ": quantise the network, and leave out what stays in floats"
-                raise ParameterError(f"a TFLite file of integers cannot hold the operation {node.operation}{remedy}")
+                raise ParameterError(refusal(node))
             if node.operation == "dequantize" and node is not output:
                 raise ParameterError("a TFLite file of integers cannot hold floats between layers of integers")
             self.values[node] = WRITERS[node.operation](self, node)
@@ -131,6 +130,15 @@ class Exporter:
             zeros = write.constant(np.full(shape, given.zero_point, np.int8), scale=given.scale,
                                    zero_point=given.zero_point)  # fmt: skip
             write.operator("ASSIGN_VARIABLE", [handle, zeros], [])
+
+
+def refusal(node: Node) -> str:
+    """Why a node cannot be written, and what to do."""
+    if node.reads_integers or node.operation == "conv2d":  # of which the integers could not be written either
+        remedy = "; C can (a path that ends in .h)"
+    else:
+        remedy = ": quantise the network, and leave out what stays in floats"
+    return f"a TFLite file of integers cannot hold the operation {node.operation}{remedy}"
 
 
 def quantization_of(node: Node) -> Quantization:

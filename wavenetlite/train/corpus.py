@@ -10,7 +10,7 @@ from typing import Any, Literal
 
 from wavenetlite.corpora.clip_reader import ClipReader, Options
 from wavenetlite.corpora.clips import PARTS, Clips, Corpus
-from wavenetlite.corpora.layouts import SILENCE, UNKNOWN, Division, Listing, readable
+from wavenetlite.corpora.layouts import SILENCE, Division, Item, Listing, readable
 from wavenetlite.corpora.words import checked_words, chosen_words, cut_silence, per_word, text
 from wavenetlite.pipeline.sources import LAYOUTS, Source
 from wavenetlite.support.arrays import Floats
@@ -149,7 +149,7 @@ def read_corpus(
         )
     items = chosen_words(listing.items, wanted, division.seed)
     if wanted is not None and not needed:
-        report_others(listing, wanted)
+        report_others(listing, wanted, items)
     reader = ClipReader(options, items + listing.noises, listing.problems, progress)
     noises = reader.noises(listing.noises)
     cut = wanted is not None and SILENCE in wanted and not any(item.label == SILENCE for item in items)
@@ -169,10 +169,12 @@ def part_size(name: str, value: Any) -> float:
     return float(value)
 
 
-def report_others(listing: Listing, wanted: Sequence[str]) -> None:
-    """Report the recordings of labels that are not wanted, not even as unknown words."""
-    others = Counter(item.label for item in listing.items if item.label not in wanted)
-    if others and UNKNOWN not in wanted:
+def report_others(listing: Listing, wanted: Sequence[str], chosen: Sequence[Item]) -> None:
+    """Report the recordings of labels that are not wanted, and of which none was chosen as an unknown word."""
+    names = {item.name for item in chosen}
+    used = {*wanted, *(item.label for item in listing.items if item.name in names)}
+    others = Counter(item.label for item in listing.items if item.label not in used)
+    if others:
         listing.problems.append(f"{sum(others.values()):,} recordings of other labels are left out: {some(others)}")
 
 
