@@ -55,8 +55,8 @@ class Examples:
         self.weights = weights / weights.sum()
         self.size = batches * batch_size
         self.change = Augment([
-            FrequencyWarp(0.86, 1.16, probability=0.5),
-            SpecAugment(time_masks=1, most_frames=12, frequency_masks=2, most_bins=5, fill=0.0, probability=0.3),
+            FrequencyWarp(0.82, 1.22, probability=0.6),
+            SpecAugment(time_masks=1, most_frames=12, frequency_masks=2, most_bins=6, fill=0.0, probability=0.5),
         ])  # fmt: skip
 
     def __len__(self) -> int:

@@ -27,6 +27,7 @@ class Piece:
     path: Path
     start: int
     samples: int
+    sr: int
 
 
 class Pieces(Sequence[Floats]):
@@ -48,6 +49,11 @@ class Pieces(Sequence[Floats]):
         piece = self.pieces[index]
         y, sr = audio.read(piece.path, mono="mean", start_samples=piece.start, samples=piece.samples)
         return y if sr == SR else audio.resample(y, sr, SR)
+
+    def place(self, index: int) -> str:
+        """Where a piece lies: its file, and its first second in it."""
+        piece = self.pieces[index]
+        return piece.path.name if not piece.start else f"{piece.path.name}, from {piece.start / piece.sr:.0f} s on"
 
     @property
     def paths(self) -> list[Path]:
@@ -106,7 +112,7 @@ def pieces_of(paths: Iterable[Path]) -> tuple[Pieces, list[str]]:
         for start in range(0, about.samples, size):
             samples = min(size, about.samples - start)
             if samples >= LEAST_S * about.sr:
-                made.append(Piece(path, start, samples))
+                made.append(Piece(path, start, samples, about.sr))
     return Pieces(made), problems
 
 

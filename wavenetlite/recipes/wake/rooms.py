@@ -25,7 +25,7 @@ def room(noises: Sequence[Floats], *, snr_db: tuple[float, float] = (3.0, 35.0))
     """
     transforms: list[augment.Transform] = [
         augment.Reverb((120.0, 600.0), sr=SR, direct_db=(-2.0, 15.0), probability=0.45),
-        augment.Equalise(8.0, probability=0.6),
+        augment.Equalise(12.0, probability=0.7),
         augment.BandLimit(sr=SR, highpass_hz=(60.0, 400.0), lowpass_hz=(2800.0, 7600.0), probability=0.2),
     ]
     if len(noises):

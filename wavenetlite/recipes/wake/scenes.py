@@ -9,8 +9,9 @@ import numpy as np
 import numpy.typing as npt
 
 from wavenetlite.recipes.wake.network import STRIDE, features
-from wavenetlite.recipes.wake.rooms import room, stretched
+from wavenetlite.recipes.wake.rooms import room
 from wavenetlite.recipes.wake.speech import SR
+from wavenetlite.recipes.wake.other_speakers import another_speaker
 from wavenetlite.support.arrays import Floats
 from wavenetlite.support.progress import Progress
 from wavenetlite.support.threads import in_threads
@@ -29,6 +30,8 @@ AFTER_S = 0.6
 HALF = 0.5
 """From this share of a phrase on, it may be detected or not."""
 TOGETHER = 32
+MOST_SAID = SAMPLES - round(0.7 * SR)
+"""Samples of a phrase that fit into a scene; of a longer one, the last."""
 
 Integers = npt.NDArray[np.int64]
 
@@ -97,7 +100,7 @@ def loud_enough(around: Augment, audio: Floats, rng: np.random.Generator) -> Flo
 def scene(phrase: Floats, talk: Sequence[Floats], rng: np.random.Generator) -> tuple[Floats, float, float]:
     """The audio, and the end and the length of the phrase, seconds from the start of the window."""
     audio = np.zeros(SAMPLES, np.float32)
-    said = stretched(phrase, float(np.exp(rng.uniform(-0.14, 0.14))))[: SAMPLES - round(0.7 * SR)]
+    said = another_speaker(phrase, rng)[-MOST_SAID:]
     window = round(BEFORE_S * SR)
     least = max(window + round(0.9 * SR), len(said))
     end = int(rng.integers(least, max(least + 1, SAMPLES - round(0.3 * SR))))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -14,6 +15,7 @@ from wavenetlite.recipes.wake.examples import Examples, Hard
 from wavenetlite.recipes.wake.network import last_name, wake_network
 from wavenetlite.recipes.wake.reels import Reels
 from wavenetlite.recipes.wake.scenes import Scenes
+from wavenetlite.recipes.wake.stages import Log
 from wavenetlite.support.arrays import Doubles, Floats
 from wavenetlite.train.loop import fit
 from wavenetlite.train.losses import CrossEntropy
@@ -54,27 +56,27 @@ class Training:
         How long.
     folder
         For the checkpoints.
-    head
-        Kernel of the last convolution.
+    head, channels
+        Of the network; see `wake_network`.
+    log
+        Where it says what it does.
     """
 
     def __init__(
         self, scenes: Sequence[Scenes], reels: Sequence[tuple[Reels, float]], stages: Stages, folder: Path, *,
-        head: int, seed: int, threads: int, progress: bool,
+        head: int, channels: int, seed: int, threads: int, log: Log,
     ) -> None:  # fmt: skip
         self.scenes, self.reels, self.stages, self.folder = scenes, reels, stages, folder
-        self.seed, self.threads, self.progress = seed, threads, progress
-        self.model: Module = wake_network(len(scenes), head=head, seed=seed)
-        self.frozen = [last_name(self.model)]
+        self.seed, self.threads, self.log = seed, threads, log
+        self.model: Module = wake_network(len(scenes), channels=channels, head=head, seed=seed)
+        self.hard: list[Hard] = []
 
     def all(self) -> Module:
         """The network in float32, trained."""
-        hard: list[Hard] = []
         for number, epochs in enumerate(self.stages.epochs, 1):
             lr = self.stages.lr if number == 1 else self.stages.mined_lr
-            self.fit(self.model, hard, epochs, lr, f"stage-{number}")
-            hard = self.mined(self.model)
-        self.hard = hard
+            self.fit(self.model, epochs, lr, f"stage-{number}")
+            self.hard = self.mined(self.model)
         return self.model
 
     def rounded(self) -> Graph:
@@ -83,24 +85,29 @@ class Training:
         keep = [last_name(self.model)]
         aware = quantization_aware(self.model, frames, method="percentile", percentile=99.995, keep=keep)
         if self.stages.rounded:
-            self.fit(aware, self.hard, self.stages.rounded, self.stages.rounded_lr, "rounding")
+            self.fit(aware, self.stages.rounded, self.stages.rounded_lr, "rounding")
         return quantize(aware, keep=[last_name(aware)])
 
-    def fit(self, model: Module, hard: Sequence[Hard], epochs: int, lr: float, name: str) -> None:
+    def fit(self, model: Module, epochs: int, lr: float, name: str) -> None:
         stages = self.stages
-        source = Examples(self.scenes, self.reels, hard, batches=stages.batches, batch_size=stages.batch_size)
-        fit(
+        source = Examples(self.scenes, self.reels, self.hard, batches=stages.batches, batch_size=stages.batch_size)
+        began = time.monotonic()
+        history = fit(
             model, source, loss=CrossEntropy(at="frames"), epochs=epochs, batch_size=stages.batch_size, lr=lr,
             weight_decay=0.02, ema=0.995, warmup=0.1, seed=self.seed, threads=self.threads,
-            folder=self.folder / name, freeze=[last_name(model)], progress=name if self.progress else False,
+            folder=self.folder / name, freeze=[last_name(model)], progress=name if self.log.terminal else False,
         )  # fmt: skip
+        if not self.log.terminal:
+            again = f", {history.resumed_epochs} of them before" if history.resumed_epochs else ""
+            self.log.say(f"{name}: {epochs} epochs{again}, loss {history.rows[-1]['train_loss']:.4f}, "
+                         f"{time.monotonic() - began:.1f} s")  # fmt: skip
 
     def mined(self, model: Module) -> list[Hard]:
         """The windows of each kind of background in which a network is nearest to hearing a phrase."""
         rng = np.random.default_rng([self.seed, 4])
         made = []
         for reels, _ in self.reels:
-            scores = word_scores(reels.logits(model, self.threads))
+            scores = nearest(reels.logits(model, self.threads))
             made.append(Hard(reels, reels.hardest(scores, MOST_HARD, rng)))
         return made
 
@@ -111,7 +118,7 @@ class Training:
         return source.batch(np.arange(CALIBRATED), rng)[0]
 
 
-def word_scores(logits: Floats) -> Doubles:
+def nearest(logits: Floats) -> Doubles:
     """The logit of the nearest word against the background, (..., labels) -> (...)."""
     words: Doubles = (logits[..., :-1].max(axis=-1) - logits[..., -1]).astype(np.float64)
     return words
