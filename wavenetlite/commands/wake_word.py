@@ -48,8 +48,8 @@ def add(parser: argparse.ArgumentParser) -> None:
         "--recordings", metavar="FOLDER", help="your own recordings of the phrase, each of it alone; of several phrases "
         "in folders named like their files")  # fmt: skip
     parser.add_argument(
-        "--background", action="append", default=[], metavar="FOLDER", help="talk, music and noise without the phrase; "
-        "several times for several")  # fmt: skip
+        "--background", action="append", metavar="FOLDER", help="talk, music and noise without the phrase; several times "
+        "for several")  # fmt: skip
     parser.add_argument(
         "--voices", type=names, metavar="A,B,...", help="programs to train on, or single voices, such as flite:slt "
         "(default: all that are installed)")  # fmt: skip
@@ -79,12 +79,13 @@ def names(text: str) -> list[str]:
 def run(args: argparse.Namespace) -> int:
     optional("scipy", "train", "wavenetlite wake-word")
     out = check_folder(args.out, "--out")
-    for folder in [*args.background, *([] if args.recordings is None else [args.recordings])]:
+    background = args.background or []
+    for folder in [*background, *([] if args.recordings is None else [args.recordings])]:
         if Path(folder).resolve() in (out.resolve(), *out.resolve().parents) and Path(folder).is_dir() and out.exists():
             raise UsageError(f"{folder}: holds --out {args.out}, whose speech would be read as recordings")
     args.interrupted = INTERRUPTED
     made = train_wake_word(
-        args.phrases, out, language=args.language, recordings=args.recordings, background=args.background,
+        args.phrases, out, language=args.language, recordings=args.recordings, background=background,
         voices=args.voices, test_voices=args.test_voices, piper_voices=args.piper_voices,
         false_alarms_per_hour=args.false_alarms_per_hour, effort=args.effort, seed=args.seed, threads=args.threads,
         progress=not args.quiet,

@@ -78,7 +78,7 @@ def chosen(name: str, wanted: Sequence[str], language: str, programs: dict[str, 
         there = programs[key].voices(language)
         found = [other for other in there if voice in ("", other.name)]
         if not found:
-            some = ", ".join(other.name for other in there[:8]) or "none"
-            raise ParameterError(f"{name} has {one!r}; {key} has no such voice for language={language!r}, but {some}")
+            some = "it has " + ", ".join(other.name for other in there[:8]) if there else "nor any other"
+            raise ParameterError(f"{name} has {one!r}; {key} has no such voice for language={language!r}, {some}")
         made += found
     return list(dict.fromkeys(made))

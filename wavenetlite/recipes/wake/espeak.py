@@ -27,6 +27,8 @@ class Espeak:
     def voices(self, language: str) -> list[Voice]:
         """Each variant with one of the language's voices in turn, and some with those of other languages."""
         own, variants = accents(language), variant_names()
+        if not own:
+            return []
         made = [(own[index % len(own)], variant) for index, variant in enumerate(variants)]
         made += [(own[(index + 1) % len(own)], variant) for index, variant in enumerate(variants)]
         others = [accent for accent in ACCENTS if not accent.startswith(language)]

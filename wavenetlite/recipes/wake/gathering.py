@@ -91,7 +91,9 @@ class Gathering:
         )  # fmt: skip
 
     def script(self) -> Script:
-        near = NearMisses(self.phrases, self.language if Espeak().installed() else None)
+        espeak = self.cast.programs.get(Espeak.name)
+        phonemes = espeak is not None and espeak.installed() and bool(espeak.voices(self.language))
+        near = NearMisses(self.phrases, self.language if phonemes else None)
         return script(near, SENTENCES, self.cast.training, self.cast.measuring, utterances=self.effort.utterances,
                       measured=self.effort.measured, seed=self.seed)  # fmt: skip
 

@@ -116,7 +116,7 @@ class Findings:
         one = self.outcomes[phrase]
         return {
             "threshold": threshold, "scenes": one.words, "found": one.found, "false_alarms": one.alarms,
-            "background_hours": round(one.hours, 3), "wanted_false_alarms_per_hour": self.rate,
+            "background_hours": round(float(one.hours), 3), "wanted_false_alarms_per_hour": self.rate,
             "estimated_false_alarms_per_hour": round(self.tails[phrase].rate(threshold), 4),
             "median_delay_s": finite(one.delay_s(0.5)), "delay_of_95_percent_s": finite(one.delay_s(0.95)),
         }  # fmt: skip

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import shutil
 import subprocess
+import tempfile
 import time
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -108,38 +109,39 @@ def run(call: Call, timeout_s: float = TIMEOUT_S) -> str:
         It cannot be run, failed, or had not ended after `timeout_s`; it is ended then, as on an interruption.
     """
     name = Path(call.command[0]).name
-    try:
-        process = subprocess.Popen(
-            call.command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
-            encoding="utf-8", errors="replace",
-        )  # fmt: skip
-    except OSError as error:
-        raise SpeechError(f"{name} cannot be run: {error.strerror or error}") from None
-    try:
-        out, problem = outputs(process, call.given, timeout_s, name)
-    except BaseException:
-        process.kill()
-        process.communicate()
-        raise
+    with tempfile.TemporaryFile() as given:  # a pipe would have to be written while the output is read
+        given.write(call.given.encode())
+        given.seek(0)
+        try:
+            process = subprocess.Popen(
+                call.command, stdin=given, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
+                encoding="utf-8", errors="replace",
+            )  # fmt: skip
+        except OSError as error:
+            raise SpeechError(f"{name} cannot be run: {error.strerror or error}") from None
+        try:
+            out, problem = outputs(process, timeout_s, name)
+        except BaseException:
+            process.kill()
+            process.communicate()
+            raise
     if process.returncode:
         lines = [line.strip() for line in (problem or out).splitlines() if line.strip()]
-        why = lines[-1] if lines else "without a word"
+        why = lines[-1] if lines else "it said nothing"
         raise SpeechError(f"{name} failed with status {process.returncode}: {why[:200]}")
     return out
 
 
-def outputs(process: subprocess.Popen[str], given: str, timeout_s: float, name: str) -> tuple[str, str]:
+def outputs(process: subprocess.Popen[str], timeout_s: float, name: str) -> tuple[str, str]:
     """Standard output and error of a process that ends; asks now and then whether anybody still wants them."""
     until = time.monotonic() + timeout_s
-    wanted: str | None = given
     while True:
         check_stopped()
         try:
-            return process.communicate(wanted, timeout=POLL_S)
+            return process.communicate(timeout=POLL_S)
         except subprocess.TimeoutExpired:
-            wanted = None  # it has been taken
-        if time.monotonic() > until:
-            raise SpeechError(f"{name} did not end within {timeout_s:g} s; it was ended")
+            if time.monotonic() > until:
+                raise SpeechError(f"{name} did not end within {timeout_s:g} s; it was ended") from None
 
 
 def lines_of(command: Sequence[str]) -> list[str]:

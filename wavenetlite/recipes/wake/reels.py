@@ -10,7 +10,8 @@ import numpy.typing as npt
 
 from wavenetlite.nn import Module
 from wavenetlite.recipes.wake.network import STRIDE, features
-from wavenetlite.recipes.wake.rooms import joined, room, stretched
+from wavenetlite.recipes.wake.other_speakers import another_speaker
+from wavenetlite.recipes.wake.rooms import joined, room
 from wavenetlite.recipes.wake.scenes import FRAMES, loud_enough
 from wavenetlite.recipes.wake.speech import SR
 from wavenetlite.support.arrays import Doubles, Floats
@@ -92,8 +93,8 @@ def reels_of(
         audio = np.zeros((min(TOGETHER, count - first), REEL_SAMPLES), np.float32)
         for row, share in enumerate(range(first, first + len(audio))):
             chosen = [parts[index] for index in shares[share % len(shares)]]
-            speed = float(np.exp(rng.uniform(-0.12, 0.12))) if around else 1.0
-            audio[row] = joined([stretched(one, speed) if around else one for one in chosen], REEL_SAMPLES, rng)
+            # The phrases are said by other speakers, too: what was done to a voice must not give it away.
+            audio[row] = joined([another_speaker(one, rng) if around else one for one in chosen], REEL_SAMPLES, rng)
         return spec(loud_enough(outside, audio, rng) if around else audio)
 
     made = np.empty((count, spec.frames(REEL_SAMPLES), spec.out_channels), np.float16)

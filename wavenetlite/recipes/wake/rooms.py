@@ -50,9 +50,3 @@ def joined(parts: Sequence[Floats], samples: int, rng: np.random.Generator) -> F
         at, turn = at + len(part) + int(rng.exponential(0.3) * SR), turn + 1
     return made
 
-
-def stretched(y: Floats, factor: float) -> Floats:
-    """Faster and higher, or slower and lower, by a factor: by linear interpolation, which is enough for training."""
-    places = np.arange(0, len(y) - 1, factor)
-    return np.interp(places, np.arange(len(y)), y).astype(np.float32)
-

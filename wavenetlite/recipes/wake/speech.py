@@ -78,7 +78,11 @@ class Speech:
         program = self.programs[voice.program]
         with tempfile.TemporaryDirectory(prefix=".saying-", dir=self.folder) as folder:
             path = Path(folder) / "speech.wav"
-            run(program.call(voice.name, utterance.text, path, utterance.speed, utterance.pitch), self.timeout_s)
+            call = program.call(voice.name, utterance.text, path, utterance.speed, utterance.pitch)
+            try:
+                run(call, self.timeout_s)
+            except SpeechError as error:
+                raise SpeechError(f"{voice}: {utterance.text!r}: {error}") from None
             try:
                 y, sr = audio.read(path, mono="mean")
             except (WavenetliteError, OSError) as error:
@@ -126,8 +130,7 @@ class Speech:
 def trimmed(y: Floats) -> Floats:
     """The signal without silence at its ends, scaled to a peak of 0.5; empty if it is silent."""
     size = SR * PIECE_MS // 1000
-    pieces = np.resize(y, (-(-len(y) // size), size)) if len(y) else np.zeros((0, size), np.float32)
-    pieces[-1:, len(y) - size * (len(pieces) - 1) :] = 0.0
+    pieces = np.pad(y, (0, -len(y) % size)).reshape(-1, size)
     power = np.einsum("ij,ij->i", pieces, pieces)
     loudest = float(power.max(initial=0.0))
     if loudest <= 0.0:

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import numpy as np
 
 from wavenetlite.classifier.classifier import AudioClassifier
 from wavenetlite.recipes.wake.material import Heard
 from wavenetlite.recipes.wake.network import features
+from wavenetlite.recipes.wake.recordings import Pieces
 from wavenetlite.recipes.wake.speech import SR
 from wavenetlite.recipes.wake.thresholds import smoothed
 from wavenetlite.support.arrays import Floats
@@ -30,22 +31,26 @@ class Trigger(NamedTuple):
     score: float
 
 
-class Candidates(Sequence[tuple[str, Floats]]):
-    """What was trained on as near misses and sentences, by text, and the background that was kept back, by file."""
+@dataclass(frozen=True)
+class Candidates:
+    """What was trained on as near misses, by text, and the background that was kept back, by file."""
 
-    def __init__(self, heard: Heard) -> None:
-        near = list(zip(heard.near_texts, heard.near_misses, strict=True))[:MOST_NEAR]
-        self.known, self.background = near, heard.kept_background
+    heard: Heard
 
     def __len__(self) -> int:
-        return len(self.known) + len(self.background)
+        return self.near + len(self.heard.kept_background)
 
-    def __getitem__(self, index: Any) -> Any:
-        if index < len(self.known):
-            return self.known[index]
-        number = index - len(self.known)
-        place = getattr(self.background, "place", None)
-        return place(number) if place else f"sentence {number + 1}", self.background[number]
+    @property
+    def near(self) -> int:
+        return min(MOST_NEAR, len(self.heard.near_misses))
+
+    def take(self, index: int) -> tuple[str, Floats]:
+        """The name of one, and the recording."""
+        if index < self.near:
+            return self.heard.near_texts[index], self.heard.near_misses[index]
+        background, number = self.heard.kept_background, index - self.near
+        place = background.place(number) if isinstance(background, Pieces) else f"sentence {number + 1}"
+        return place, background[number]
 
 
 @dataclass(frozen=True)
@@ -55,12 +60,14 @@ class Listener:
     clf: AudioClassifier
     threads: int
 
-    def highest(self, recordings: Sequence[tuple[str, Floats]]) -> list[tuple[str, Floats]]:
+    def highest(self, candidates: Candidates) -> list[tuple[str, Floats]]:
         """The name of each and the highest smoothed probability of every label in it."""
-        return list(in_threads(self.one, recordings, self.threads, together=8, name="triggers"))
+        def one(index: int) -> tuple[str, Floats]:
+            return self.scores(*candidates.take(index))
 
-    def one(self, recording: tuple[str, Floats]) -> tuple[str, Floats]:
-        name, y = recording
+        return list(in_threads(one, range(len(candidates)), self.threads, together=8, name="triggers"))
+
+    def scores(self, name: str, y: Floats) -> tuple[str, Floats]:
         rng = np.random.default_rng(len(y))
         around = np.concatenate([np.zeros(round(BEFORE_S * SR)), y, np.zeros(round(AFTER_S * SR))])
         noisy = (around + FAINT * rng.standard_normal(len(around))).astype(np.float32)
