@@ -50,3 +50,9 @@ def tones(tmp_path):
     folder = tmp_path / "program"
     folder.mkdir()
     return Tones(folder)
+
+
+@pytest.fixture(scope="session")
+def tones_of_all(tmp_path_factory):
+    """The same for all tests that only listen."""
+    return Tones(tmp_path_factory.mktemp("program"))

@@ -31,22 +31,27 @@ class NearMisses:
     def __init__(self, phrases: Sequence[str], language: str | None, vocabulary: Sequence[str] | None = None) -> None:
         self.phrases, self.language = list(phrases), language
         self.vocabulary = list(words_of() if vocabulary is None else vocabulary)
+        self.words: dict[str, tuple[str, ...]] = {}
+        self.learn([*self.phrases, *self.vocabulary])
         self.sounds = {phrase: self.sound(phrase) for phrase in phrases}
-        self.known = dict(zip(self.vocabulary, self.sounds_of(self.vocabulary), strict=True))
+        self.known = {word: self.sound(word) for word in self.vocabulary}
         self.alike = {word: self.similar(word) for phrase in phrases for word in phrase.lower().split()}
         inventory = sorted({phoneme for sound in self.known.values() for phoneme in sound})
         self.inventory = {vowel: [one for one in inventory if is_vowel(one) == vowel] for vowel in (True, False)}
 
-    def sound(self, text: str) -> tuple[str, ...]:
-        """Phonemes, or letters."""
+    def learn(self, texts: Sequence[str]) -> None:
+        """Ask for the sounds of all words of some texts at once."""
+        new = tuple(dict.fromkeys(word for text in texts for word in split(text) if word not in self.words))
         if self.language is None:
-            return tuple(text.lower().replace(" ", ""))
-        return flat(pronounced(text, self.language))
+            self.words |= {word: tuple(word) for word in new}
+        elif new:
+            sounds = pronounced_words(new, self.language)
+            self.words |= {word: flat(sound) for word, sound in zip(new, sounds, strict=True)}
 
-    def sounds_of(self, words: Sequence[str]) -> list[tuple[str, ...]]:
-        if self.language is None:
-            return [self.sound(word) for word in words]
-        return [flat(one) for one in pronounced_words(tuple(words), self.language)]
+    def sound(self, text: str) -> tuple[str, ...]:
+        """Phonemes, or letters, of the words one after the other."""
+        self.learn([text])
+        return tuple(part for word in split(text) for part in self.words[word])
 
     def similar(self, word: str) -> list[str]:
         """The words of the vocabulary that sound most like a word."""
@@ -76,6 +81,7 @@ class NearMisses:
         if n > 1:
             others = list(zip(*(self.alike[word] for word in words), strict=False))
             made += [" ".join(one) for one in others]
+        self.learn(made)
         return [one for one in dict.fromkeys(made) if self.differs(self.sound(one))]
 
     def phonemes(self, phrase: str, rng: np.random.Generator) -> str | None:
@@ -115,3 +121,9 @@ def broken_off(sounds: Pronounced, count: int, at_end: bool) -> Pronounced:
     left = list(flat(sounds))
     kept = left[-count:] if at_end else left[:count]
     return (tuple(kept),)
+
+
+def split(text: str) -> list[str]:
+    """The words of a text, without marks around them."""
+    words = (word.strip(".,;:!?\"'()") for word in text.lower().split())
+    return [word for word in words if word]

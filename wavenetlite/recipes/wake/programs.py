@@ -14,7 +14,7 @@ from typing import Protocol
 from wavenetlite.support.errors import MissingPackageError, ParameterError, WavenetliteError
 from wavenetlite.support.threads import check_stopped
 
-TIMEOUT_S = 20.0
+TIMEOUT_S = 60.0
 """A program that has not spoken a sentence by then hangs."""
 POLL_S = 0.02
 

@@ -83,6 +83,7 @@ def script(
     phrases = [[said(phrase, voice, rng) for voice in drawn(training, utterances, rng)] for phrase in near.phrases]
     kept = [[said(phrase, voice, rng) for voice in drawn(measuring, measured, rng)] for phrase in near.phrases]
     misses = [miss for phrase in near.phrases for miss in misses_of(near, phrase, training, utterances, rng)]
+    near.learn(sentences)
     plain = [one for one in sentences if near.differs(near.sound(one))]
     talk = [said(plain[int(rng.integers(len(plain)))], voice, rng) for voice in drawn(training, utterances, rng)]
     return Script(phrases, kept, misses, talk)

@@ -82,7 +82,7 @@ def tail_of(probabilities: Sequence[Doubles], hours: float) -> Tail:
     """
     apart = round(REFRACTORY_MS / STEP_MS)
     odds = [log_odds(smoothed(one)) for one in probabilities]
-    highest = np.sort(np.concatenate([peaks(one, apart) for one in odds]))[::-1]
+    highest = np.sort(np.concatenate([np.zeros(0), *(peaks(one, apart) for one in odds)]))[::-1]
     if not len(highest) or hours <= 0:
         return Tail(0.0, 1.0, 1.0)
     count = min(TAIL, len(highest))
