@@ -45,20 +45,27 @@ def add(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--out", required=True, metavar="FOLDER", help="where to write; created if missing")
     parser.add_argument("--language", default="en", metavar="CODE", help="that the voices speak")
     parser.add_argument(
-        "--recordings", metavar="FOLDER", help="your own recordings of the phrase, each of it alone; of several phrases "
-        "in folders named like their files")  # fmt: skip
+        "--recordings", metavar="FOLDER", help="your own recordings of the phrase, each of it alone; of several "
+        "phrases in folders named like their files")  # fmt: skip
     parser.add_argument(
-        "--background", action="append", metavar="FOLDER", help="talk, music and noise without the phrase; several times "
-        "for several")  # fmt: skip
+        "--background", action="append", metavar="FOLDER", help="talk, music and noise without the phrase; several "
+        "times for several")  # fmt: skip
     parser.add_argument(
         "--voices", type=names, metavar="A,B,...", help="programs to train on, or single voices, such as flite:slt "
         "(default: all that are installed)")  # fmt: skip
     parser.add_argument(
-        "--test-voices", type=names, metavar="A,B,...", help="others to measure by, not trained on (default: one in eight)"
+        "--test-voices",
+        type=names,
+        metavar="A,B,...",
+        help="others to measure by, not trained on (default: one in eight)",
     )
     parser.add_argument("--piper-voices", metavar="FOLDER", help="the .onnx files of piper (default: $PIPER_VOICES)")
     parser.add_argument(
-        "--false-alarms-per-hour", type=above_zero, default=0.5, metavar="N", help="of each phrase, to choose the threshold"
+        "--false-alarms-per-hour",
+        type=above_zero,
+        default=0.5,
+        metavar="N",
+        help="of each phrase, to choose the threshold",
     )
     parser.add_argument("--effort", choices=tuple(EFFORTS), default="normal", help="how much is said and trained")
     parser.add_argument("--seed", type=whole, default=0, metavar="N", help="of everything that is drawn")

@@ -68,8 +68,9 @@ class Chart:
         for low, high, height in zip(edges[:-1], edges[1:], heights, strict=True):
             (x0, y0), (x1, y1) = self.at(float(low), self.y.low), self.at(float(high), float(height))
             if y0 - y1 > 0.05:
-                self.parts.append(f'<rect class="bar {kind}" x="{x0:.1f}" y="{y1:.1f}" width="{max(x1 - x0 - 0.6, 0.4):.1f}"'
-                                  f' height="{y0 - y1:.1f}"/>')  # fmt: skip
+                wide, tall = max(x1 - x0 - 0.6, 0.4), y0 - y1
+                self.parts.append(f'<rect class="bar {kind}" x="{x0:.1f}" y="{y1:.1f}" width="{wide:.1f}"'
+                                  f' height="{tall:.1f}"/>')  # fmt: skip
 
     def mark_x(self, x: float, text: str) -> None:
         """A vertical line with a word beside it."""
@@ -102,7 +103,8 @@ class Chart:
             made.append(f'<path class="grid" d="M{px:.1f} {py:.1f}H{WIDTH - RIGHT}"/><text x="{px - 8:.1f}" '
                         f'y="{py + 4:.1f}" text-anchor="end">{tick:g}</text>')  # fmt: skip
         middle = (LEFT + WIDTH - RIGHT) / 2
-        made.append(f'<text class="name" x="{middle:.1f}" y="{HEIGHT - 6}" text-anchor="middle">{escape(self.x.name)}</text>'
+        made.append(f'<text class="name" x="{middle:.1f}" y="{HEIGHT - 6}" text-anchor="middle">'
+                    f'{escape(self.x.name)}</text>'
                     f'<text class="name" transform="translate(13 {(TOP + HEIGHT - BOTTOM) / 2:.1f}) rotate(-90)" '
                     f'text-anchor="middle">{escape(self.y.name)}</text>')  # fmt: skip
         return "".join(made)

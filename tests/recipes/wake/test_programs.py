@@ -33,12 +33,12 @@ def test_much_output_and_input_do_not_block():
 
 
 def test_a_program_that_hangs_is_ended():
-    with pytest.raises(SpeechError, match="did not end within 0.2 s"):
+    with pytest.raises(SpeechError, match=r"did not end within 0\.2 s"):
         run(Call(python("import time; time.sleep(60)")), timeout_s=0.2)
 
 
 def test_a_program_that_fails_is_quoted_in_one_line():
-    with pytest.raises(SpeechError, match="failed with status 3: no such voice$"):
+    with pytest.raises(SpeechError, match=r"failed with status 3: no such voice$"):
         run(Call(python("import sys; print('no such voice', file=sys.stderr); sys.exit(3)")))
 
 
@@ -149,7 +149,7 @@ def test_piper_finds_its_folder_in_the_environment(tmp_path, monkeypatch):
 
 def test_a_damaged_description_of_a_voice_is_named(tmp_path, monkeypatch):
     voices = piper_here(tmp_path, monkeypatch, "{")
-    with pytest.raises(ModelFileError, match="amy.onnx.json"):
+    with pytest.raises(ModelFileError, match=r"amy\.onnx\.json"):
         Piper(voices).voices("en")
 
 

@@ -35,7 +35,7 @@ def test_a_few_failures_are_reported_and_many_raise(tones, tmp_path):
 
 def test_a_program_that_hangs_is_named_with_its_text(tones, tmp_path):
     tones.script.write_text("import time; time.sleep(60)")
-    with pytest.raises(SpeechError, match="tones:high: 'ab': python.* did not end within 0.3 s"):
+    with pytest.raises(SpeechError, match=r"tones:high: 'ab': python.* did not end within 0\.3 s"):
         Speech({"tones": tones}, tmp_path / "speech", timeout_s=0.3).say_all([Utterance("ab", HIGH)])
 
 

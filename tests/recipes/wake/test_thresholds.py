@@ -62,7 +62,7 @@ def test_nothing_was_heard():
 def test_the_decision_is_that_of_esphome():
     rng = np.random.default_rng(1)
     p = np.clip(rng.normal(0.5, 0.3, 400), 0, 1).astype(np.float32)
-    stream = detector({"go": 0.6}).stream(["go", "_unknown_"], 100 / 3)
+    stream = detector({"go": 0.6}).stream(["go", "_unknown_"], 100 / 3, background=["_unknown_"])
     events = stream.process(np.stack([p, 1 - p], axis=1))
     above = np.flatnonzero(smoothed(p.astype(np.float64)[np.newaxis])[0] >= 0.6)
     assert events[0].frame == above[0]

@@ -22,8 +22,6 @@ TINY = Effort(utterances=8, measured=3, scenes=40, measured_scenes=8, near_reels
 FILES = ["classifier.safetensors", "ab_cd.tflite", "ab_cd.json", "wake-word.json", "report.html"]
 
 
-
-
 @pytest.fixture(scope="module")
 def made(tones_of_all, tmp_path_factory):
     """A wake word, and its folder."""
@@ -108,7 +106,9 @@ def test_several_phrases_have_a_file_each(tones_of_all, tmp_path):
     background.mkdir()
     rng = np.random.default_rng(0)
     for index in range(3):
-        audio.write(background / f"{index}.wav", 0.1 * rng.standard_normal(22050 * 8).astype(np.float32), 22050, clip=True)
+        audio.write(
+            background / f"{index}.wav", 0.1 * rng.standard_normal(22050 * 8).astype(np.float32), 22050, clip=True
+        )
     word = train_wake_word(["ab cd", "ef gh"], tmp_path / "out", effort=TINY, programs={"tones": tones_of_all},
                            recordings=tmp_path / "own", background=[background])  # fmt: skip
     assert word.classifier.labels == ["ab cd", "ef gh", "_unknown_"]

@@ -11,8 +11,7 @@ from wavenetlite.recipes.wake.reels import Reels
 from wavenetlite.recipes.wake.scenes import STEPS, Integers, Scenes
 from wavenetlite.support.arrays import Floats
 from wavenetlite.support.digests import digest
-from wavenetlite.train.augment import FrequencyWarp, SpecAugment
-from wavenetlite.train.augment import Augment
+from wavenetlite.train.augment import Augment, FrequencyWarp, SpecAugment
 from wavenetlite.train.batches import Batch
 
 PHRASES = 0.35
@@ -50,7 +49,11 @@ class Examples:
         self, scenes: Sequence[Scenes], reels: Sequence[tuple[Reels, float]], hard: Sequence[Hard], *, batches: int,
         batch_size: int,
     ) -> None:  # fmt: skip
-        self.scenes, self.reels, self.hard = list(scenes), [one for one, _ in reels], [one for one in hard if one.places]
+        self.scenes, self.reels, self.hard = (
+            list(scenes),
+            [one for one, _ in reels],
+            [one for one in hard if one.places],
+        )
         weights = np.array([weight for _, weight in reels])
         self.weights = weights / weights.sum()
         self.size = batches * batch_size

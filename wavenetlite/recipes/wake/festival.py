@@ -10,7 +10,9 @@ from wavenetlite.recipes.wake.programs import Call, Voice, found, run
 
 LANGUAGES = {"en": "english", "cs": "czech", "fi": "finnish", "it": "italian", "ru": "russian", "es": "spanish"}
 """As the descriptions of voices name them."""
-ASK = "(mapcar (lambda (v) (format t \"%s %l\\n\" v (cadr (assoc 'language (cadr (voice.description v)))))) (voice.list))"
+ASK = (
+    '(mapcar (lambda (v) (format t "%s %l\\n" v (cadr (assoc \'language (cadr (voice.description v)))))) (voice.list))'
+)
 
 
 class Festival:

@@ -129,8 +129,8 @@ class Gathering:
         signals = [trimmed(y) for y in pieces]
         good = [y for y in signals if SR // 10 <= len(y) <= MOST_PHRASE_S * SR]
         if len(good) < len(paths):
-            self.log.say(f"{len(paths) - len(good)} of {len(paths)} recordings cannot be used: each must have the phrase "
-                         f"alone, at most {MOST_PHRASE_S:g} s")  # fmt: skip
+            self.log.say(f"{len(paths) - len(good)} of {len(paths)} recordings cannot be used: each must have the "
+                         f"phrase alone, at most {MOST_PHRASE_S:g} s")  # fmt: skip
         if paths and not good:
             raise ParameterError(f"recordings has none that can be used: {', '.join(map(str, paths[:3]))}")
         kept = len(good) // 4 if len(good) >= LEAST_KEPT else 0

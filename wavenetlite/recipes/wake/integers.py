@@ -5,12 +5,10 @@ from __future__ import annotations
 import numpy as np
 
 from wavenetlite import nn
+from wavenetlite.graph import LOWEST
 from wavenetlite.nn import Graph, Sequential
 from wavenetlite.nn.integer import Dequantize, IntegerConv1d, IntegerLookup
 from wavenetlite.support.errors import ParameterError
-
-PROBABILITY = {"output_scale": 1 / 256, "output_zero_point": -128}
-"""As TensorFlow Lite and ESPHome want it."""
 
 
 def word_network(heard: Graph, word: int) -> Sequential:
@@ -26,10 +24,11 @@ def word_network(heard: Graph, word: int) -> Sequential:
     chain = [layer for _, layer, _ in heard.nodes]
     last = next(index for index in reversed(range(len(chain))) if isinstance(chain[index], IntegerConv1d))
     head = chain[last]
-    given = dict(output_scale=head.output_scale, output_zero_point=head.output_zero_point)
-    sigmoid = IntegerLookup(1, "sigmoid", input_scale=given["output_scale"],
-                            input_zero_point=given["output_zero_point"], **PROBABILITY)  # fmt: skip
-    return Sequential([*chain[:last], one_row(head, word), sigmoid, Dequantize(1, *PROBABILITY.values())])
+    sigmoid = IntegerLookup(
+        1, "sigmoid", input_scale=head.output_scale, input_zero_point=head.output_zero_point,
+        output_scale=1 / 256, output_zero_point=LOWEST,
+    )  # fmt: skip
+    return Sequential([*chain[:last], one_row(head, word), sigmoid, Dequantize(1, 1 / 256, LOWEST)])
 
 
 def one_row(layer: IntegerConv1d, row: int) -> IntegerConv1d:

@@ -66,7 +66,9 @@ class Heard:
         return float(np.quantile(lengths, 0.9)) / 16000
 
 
-def training_scenes(heard: Heard, effort: Effort, *, seed: int, threads: int, progress: Progress | None) -> list[Scenes]:
+def training_scenes(
+    heard: Heard, effort: Effort, *, seed: int, threads: int, progress: Progress | None
+) -> list[Scenes]:
     """Of each phrase."""
     made = []
     for number, (voices, own) in enumerate(zip(heard.phrases, heard.own, strict=True)):

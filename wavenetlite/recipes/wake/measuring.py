@@ -53,6 +53,7 @@ def scored(clf: AudioClassifier, scenes: Sequence[Scenes], background: Reels, th
 
 def probabilities(clf: AudioClassifier, frames: np.ndarray, threads: int) -> Floats:
     """Of windows or reels, (n, frames, 40) -> (n, steps, labels)."""
+
     def one(index: int) -> Floats:
         logits = clf.model(frames[index].astype(np.float32)).astype(np.float64)
         odds = np.exp(logits - logits.max(axis=1, keepdims=True))

@@ -6,7 +6,15 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from wavenetlite.recipes.wake.phonemes import Pronounced, distance, flat, is_vowel, pronounced, pronounced_words, spelled
+from wavenetlite.recipes.wake.phonemes import (
+    Pronounced,
+    distance,
+    flat,
+    is_vowel,
+    pronounced,
+    pronounced_words,
+    spelled,
+)
 from wavenetlite.recipes.wake.sentences import words as words_of
 
 LEAST_CHANGED = 0.25

@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-
 import numpy as np
 
 from wavenetlite import nn
 from wavenetlite.features import MicroFrontend
-from wavenetlite.nn import Graph, Sequential
+from wavenetlite.nn import Sequential
 
 STRIDE = 3
 """Frames of features for one probability."""

@@ -121,4 +121,3 @@ def divided(parts: Sequence[Floats]) -> list[list[int]]:
 def reels_for(parts: Sequence[Floats]) -> int:
     """How many reels hold all parts once."""
     return len(divided(parts))
-

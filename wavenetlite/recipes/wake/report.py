@@ -39,8 +39,8 @@ def lead(phrases: Sequence[str], notes: dict[str, Any]) -> str:
     scenes = sum(one["scenes"] for one in notes["phrases"].values())
     what = "This wake word" if len(phrases) == 1 else f"These {len(phrases)} wake words"
     heard = "it hears" if len(phrases) == 1 else "the model hears"
-    return (f"{what} never had to be recorded: voices of programs said it. Of {scenes:,} sentences in rooms and noise, by "
-            f"voices that were not trained on, {heard} {found:,}.")  # fmt: skip
+    return (f"{what} never had to be recorded: voices of programs said it. Said {scenes:,} times in rooms and "
+            f"noise, by voices that were not trained on, {heard} {found:,} of them.")  # fmt: skip
 
 
 def tiles(about: dict[str, Any]) -> str:
@@ -52,8 +52,8 @@ def tiles(about: dict[str, Any]) -> str:
         (f"{estimate:.2g}", "false alarms an hour to expect in recordings like those"),
         (delay(about["median_delay_s"]), "from the end of the phrase to the event"),
     ]
-    return '<div class="tiles">' + "".join(
-        f"<div><b>{escape(value)}</b><span>{escape(text)}</span></div>" for value, text in shown) + "</div>"  # fmt: skip
+    body = "".join(f"<div><b>{escape(value)}</b><span>{escape(text)}</span></div>" for value, text in shown)
+    return f'<div class="tiles">{body}</div>'
 
 
 def delay(seconds: float | None) -> str:
@@ -79,8 +79,8 @@ def trade_off(phrase: str, about: dict[str, Any], findings: Findings) -> str:
     now = 100 * (1 - about["found"] / max(about["scenes"], 1))
     chart.point(about["estimated_false_alarms_per_hour"], now, f"threshold {about['threshold']:.2f}")
     return section(
-        "Missed against mistaken", "A higher threshold hears less and mistakes less. The thin line is what was counted in "
-        "the background that was kept back; where that was silent for its whole length, the thick one goes on: it "
+        "Missed against mistaken", "A higher threshold hears less and mistakes less. The thin line is what was counted "
+        "in the background that was kept back; where that was silent for its whole length, the thick one goes on: it "
         "follows from how fast high scores become rare.", chart.svg())  # fmt: skip
 
 
@@ -96,7 +96,7 @@ def spread(phrase: str, about: dict[str, Any], findings: Findings) -> str:
     chart.bars(edges, heights[0], "b")
     chart.bars(edges, heights[1], "a")
     chart.mark_x(float(log_odds(np.array(about["threshold"]))), "threshold")
-    legend = ('<p class="legend"><span class="a"></span>the phrase <span class="b"></span>a second of background</p>')
+    legend = '<p class="legend"><span class="a"></span>the phrase <span class="b"></span>a second of background</p>'
     return section("Scores", "Further right is more like the phrase. What lies between the two hills decides.",
                    chart.svg() + legend)  # fmt: skip
 
@@ -104,7 +104,7 @@ def spread(phrase: str, about: dict[str, Any], findings: Findings) -> str:
 def triggers(phrase: str, about: dict[str, Any], found: Sequence[dict[str, Any]]) -> str:
     rows = [one for one in found if one["phrase"] == phrase]
     over = [one for one in rows if one["score"] > about["threshold"]]
-    text = (f"{len(over)} of these would wake it." if over else "None of these wakes it; they come nearest.")
+    text = f"{len(over)} of these would wake it." if over else "None of these wakes it; they come nearest."
     body = "".join(
         f'<tr class="{"over" if one["score"] > about["threshold"] else "under"}"><td>{escape(one["what"])}</td>'
         f'<td><meter min="0" max="1" value="{one["score"]:.3f}"></meter></td><td>{one["score"]:.2f}</td></tr>'

@@ -49,4 +49,3 @@ def joined(parts: Sequence[Floats], samples: int, rng: np.random.Generator) -> F
         made[at : at + len(part)] = part * np.float32(10 ** (rng.uniform(-12, 0) / 20))
         at, turn = at + len(part) + int(rng.exponential(0.3) * SR), turn + 1
     return made
-

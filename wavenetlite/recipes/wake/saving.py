@@ -56,7 +56,8 @@ def save_all(saved: Saved, folder: Path) -> list[str]:
     for number, (phrase, name) in enumerate(zip(saved.phrases, saved.names, strict=True)):
         cutoff = round(saved.clf.detector.thresholds[phrase], 3)
         save_wake_word(word_network(network, number), folder / f"{name}.tflite", wake_word=phrase,
-                       probability_cutoff=cutoff, sliding_window_size=WINDOW, trained_languages=[saved.language])  # fmt: skip
+                       probability_cutoff=cutoff, sliding_window_size=WINDOW,
+                       trained_languages=[saved.language])  # fmt: skip
         files += [f"{name}.tflite", f"{name}.json"]
     for name, text in ((NOTES, json.dumps(notes, indent=1) + "\n"), (REPORT, page(saved.phrases, saved.names, notes,
                                                                                saved.findings))):  # fmt: skip

@@ -9,9 +9,9 @@ import numpy as np
 import numpy.typing as npt
 
 from wavenetlite.recipes.wake.network import STRIDE, features
+from wavenetlite.recipes.wake.other_speakers import another_speaker
 from wavenetlite.recipes.wake.rooms import room
 from wavenetlite.recipes.wake.speech import SR
-from wavenetlite.recipes.wake.other_speakers import another_speaker
 from wavenetlite.support.arrays import Floats
 from wavenetlite.support.progress import Progress
 from wavenetlite.support.threads import in_threads

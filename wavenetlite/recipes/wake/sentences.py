@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-SENTENCES = tuple("""\
+SENTENCES = tuple(
+    """\
 The kettle is boiling, would you like some tea?
 I left my umbrella on the train this morning.
 Can you remind me to call the dentist on Thursday?
@@ -116,7 +117,8 @@ Hey, come here and look at this!
 Hey there, how have you been?
 Hello, is anybody at home?
 Okay, what shall we do next?
-""".splitlines())
+""".splitlines()
+)
 """In English; written for this package."""
 
 

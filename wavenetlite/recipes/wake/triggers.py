@@ -1,4 +1,4 @@
-"""What a wake word still mistakes for its phrase: near misses by their text, moments of the background by their file."""
+"""What a wake word still mistakes for its phrase: near misses by their text, background by its file."""
 
 from __future__ import annotations
 
@@ -62,6 +62,7 @@ class Listener:
 
     def highest(self, candidates: Candidates) -> list[tuple[str, Floats]]:
         """The name of each and the highest smoothed probability of every label in it."""
+
         def one(index: int) -> tuple[str, Floats]:
             return self.scores(*candidates.take(index))
 

@@ -182,9 +182,7 @@ class Making:
     threads: int
     log: Log
 
-    def all(
-        self, recordings: str | os.PathLike[str] | None, background: Sequence[str | os.PathLike[str]]
-    ) -> WakeWord:
+    def all(self, recordings: str | os.PathLike[str] | None, background: Sequence[str | os.PathLike[str]]) -> WakeWord:
         gathering = Gathering(self.phrases, [name_of(one) for one in self.phrases], self.cast, self.effort,
                               self.language, self.seed, self.threads, self.log)  # fmt: skip
         own, folders = gathering.own_files(recordings), gathering.background(background)  # told before hours of work
@@ -229,8 +227,11 @@ class Making:
 
     def thresholds(self, scores: Scored, *, limited: bool = True) -> dict[str, float]:
         """Of each phrase, for the rate of false alarms."""
-        tails = {phrase: tail_of(word_scores(scores, word), scores.hours) for word, phrase in enumerate(self.phrases)}
-        return {phrase: round(threshold_for(tail, self.rate, limited=limited), 3 if limited else 9) for phrase, tail in tails.items()}
+        made = {}
+        for word, phrase in enumerate(self.phrases):
+            tail = tail_of(word_scores(scores, word), scores.hours)
+            made[phrase] = round(threshold_for(tail, self.rate, limited=limited), 3 if limited else 9)
+        return made
 
     def triggers(self, clf: AudioClassifier, heard: Heard) -> list[Trigger]:
         """What comes nearest to the phrases: of what voices said, and of the background that was kept back."""
