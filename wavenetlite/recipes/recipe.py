@@ -42,6 +42,9 @@ ROW_S = 10.0
 DEVELOPMENT = 0.12
 """Share of a background that thresholds are chosen on."""
 MADE_UNKNOWN = 1.5
+"""Clips of unknown words that are made for a corpus without, by the mean number of clips of a word."""
+SCOUT, SCOUT_SEED = 0.4, 500
+"""Share of the epochs of the network that finds hard negatives where there are no teachers, and its seed."""
 MIXED_ROWS = 300
 """Rows of the background that are mixed into words."""
 
@@ -265,7 +268,7 @@ def background_of(background: Background | Folders | None, corpus: Corpus) -> Ba
 
 
 def made_clips(clips: Clips, labels: Sequence[str]) -> int:
-    """How many clips of unknown words are made for a corpus that has none: one and a half times those of a word."""
+    """How many clips of unknown words are made for a corpus that has none."""
     return round(MADE_UNKNOWN * len(clips) / len(labels))
 
 
@@ -455,6 +458,8 @@ class Training:
         if self.background is not None:
             self.segments = self.background_segments(self.background)
         recipe, classes = self.recipe, len(self.labels)
+        if self.segments is not None and not recipe.teachers:
+            self.scout()
         teachers = [self.teacher(number) for number in range(recipe.teachers)]
         model = self.network(self.labels, self.seed)
         loss = CrossEntropy(
@@ -561,6 +566,16 @@ class Training:
             return softmax(np.log(np.maximum(p, 1e-30)) / temperature).astype(np.float32)
 
         return probabilities
+
+    def scout(self) -> None:
+        """Train a network for a part of the epochs, for the hard negatives that it finds: there is no teacher to."""
+        recipe, classes = self.recipe, len(self.labels)
+        model = self.network(self.labels, SCOUT_SEED + self.seed)
+        weights = self.class_weights(self.clips.y, np.arange(classes))
+        loss = CrossEntropy(label_smoothing=recipe.label_smoothing, class_weights=weights)
+        epochs = max(1, round(SCOUT * recipe.epochs))
+        self.fit("scout", model, self.source(self.clips.y, classes, None), None, loss, epochs, SCOUT_SEED + self.seed)
+        self.mine(model, np.eye(classes))
 
     def fine_classes(self) -> tuple[np.ndarray, np.ndarray]:
         """Classes with each word of `UNKNOWN` as a separate class, and the label of each class."""
