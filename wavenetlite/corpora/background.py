@@ -97,7 +97,7 @@ class Background:
                 break
             second.add(number)
             wanted -= len(self.files[number].samples)
-        parts = [[], []]  # type: list[list[BackgroundFile]]
+        parts: tuple[list[BackgroundFile], list[BackgroundFile]] = [], []
         for number, file in enumerate(self.files):
             parts[number in second].append(file)
         return replace(self, files=parts[0]), replace(self, files=parts[1])
@@ -118,7 +118,7 @@ class Background:
         """The recordings one after the other, as float32 signals."""
         for file in self.files:
             for first in range(0, len(file.samples), BLOCK):
-                yield file.samples[first : first + BLOCK] / np.float32(SCALE)
+                yield file.samples[first : first + BLOCK].astype(np.float32) / np.float32(SCALE)
 
 
 def to_float(samples: Samples, row: Floats) -> None:

@@ -28,6 +28,8 @@ AROUND_S = 1.0
 """Noise before and after a clip, seconds."""
 LEAST_ODDS = -1.5
 """Logarithm of the odds from which scores in a background count for the tail of its distribution."""
+LEAST_ALARMS = 0.25
+"""Alarms of all words in the talk at hand below which thresholds are not set."""
 LEAST_THRESHOLD, MOST_THRESHOLD = 0.3, 0.995
 THRESHOLDS: Doubles = 1 / (1 + np.exp(-np.linspace(-2.5, 7.0, 96)))
 """The thresholds of curves: evenly spaced in log-odds, 0.08 to 0.999."""
@@ -117,7 +119,8 @@ def quiet_thresholds(
 
     Each word gets the same part of that number. So few alarms cannot be counted in an hour or less of talk: the rate of
     a word is taken to fall exponentially with the log-odds of the threshold, from its alarms at low thresholds, with a
-    slope that is common to all words.
+    slope that is common to all words; but not below a quarter of an alarm in all of the talk, as of less than that a
+    short talk says nothing.
 
     Parameters
     ----------
@@ -148,6 +151,7 @@ def quiet_thresholds(
     peaks = peaks_by_word(heard, classifier, detector or classifier.detector)
     above = np.concatenate([peaks[word] for word in words]) - LEAST_ODDS
     slope = float(above.mean()) if len(above) else 0.5  # the mean excess of an exponential tail is its scale
+    rate = max(rate, LEAST_ALARMS / hours)
     found = {}
     for word in words:
         expected = max(len(peaks[word]), 0.5) / hours
@@ -303,5 +307,5 @@ def live_text(note: Mapping[str, Any]) -> str:
     if isinstance(recall := note.get("recall"), int | float):
         text += f"; hears {100 * recall:.1f} % of clips of its words"
     if isinstance(delay := note.get("delay_median_s"), int | float):
-        text += f", {1000 * delay:.0f} ms after their end"
+        text += f", {abs(1000 * delay):.0f} ms {'after' if delay >= 0 else 'before'} their end"
     return text

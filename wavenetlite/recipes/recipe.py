@@ -37,6 +37,8 @@ from wavenetlite.train.losses import CrossEntropy, balanced_weights
 R = TypeVar("R")
 ClipSource = ClipBatches | WithBackground
 
+LEAST_S = 5.0
+"""Length of the shortest background, seconds; hours are better."""
 ROW_S = 10.0
 """Length of the rows that a background is cut into, seconds."""
 DEVELOPMENT = 0.12
@@ -44,7 +46,7 @@ DEVELOPMENT = 0.12
 MADE_UNKNOWN = 1.5
 """Clips of unknown words that are made for a corpus without, by the mean number of clips of a word."""
 SCOUT, SCOUT_SEED = 0.4, 500
-"""Share of the epochs of the network that finds hard negatives where there are no teachers, and its seed."""
+"""Epochs after which hard negatives are searched where there are no teachers, by those that follow; and their seed."""
 MIXED_ROWS = 300
 """Rows of the background that are mixed into words."""
 
@@ -127,7 +129,7 @@ class Recipe:
     class_weights: Literal["balanced"] | Mapping[str, float] | None = None
     background_share: float = 0.375
     background_variants: int = 4
-    background_mixed: float = 0.35
+    background_mixed: float = 0.3
     background_snr_db: tuple[float, float] = (0.0, 20.0)
     false_alarms_per_hour: float = 1.0
 
@@ -169,7 +171,7 @@ class Recipe:
 
 
 FRAMES = (
-    {"type": "FrequencyWarp", "low": 0.87, "high": 1.13, "probability": 0.5},
+    {"type": "FrequencyWarp", "low": 0.88, "high": 1.12, "probability": 0.5},
     {"type": "Colouring", "deviation": 0.25},
     {"type": "SpecAugment", "time_masks": 2, "most_frames": 20, "frequency_masks": 2, "most_bins": 7, "fill": 0.0},
 )
@@ -178,7 +180,7 @@ FRAMES = (
 def waveforms(sr: int) -> list[dict[str, Any]]:
     """The usual augmentation of a waveform: pitch and tempo, position, room, noise, level."""
     return [
-        {"type": "Speed", "low": 0.76, "high": 1.25, "probability": 0.85},
+        {"type": "Speed", "low": 0.78, "high": 1.25, "probability": 0.85},
         {"type": "TimeShift", "most_ms": 100.0, "sr": sr, "fill": "zero", "probability": 0.9},
         {"type": "Reverb", "sr": sr, "rt60_ms": [80.0, 400.0], "direct_db": [6.0, 20.0], "probability": 0.25},
         {"type": "BackgroundNoise", "kinds": ["recording"], "snr_db": [0.0, 30.0], "probability": 0.45},
@@ -263,6 +265,8 @@ def background_of(background: Background | Folders | None, corpus: Corpus) -> Ba
     made = background if isinstance(background, Background) else read_background(background, corpus.sr)
     if made.sr != corpus.sr:
         raise ParameterError(f"background has the sample rate {made.sr}; it must be {corpus.sr}, as the corpus")
+    if made.hours * 3600 < LEAST_S:
+        raise ParameterError(f"background has {made.hours * 3600:.1f} s; it must have at least {LEAST_S:g} s")
     check_background(made, corpus, lambda line: print(line, file=sys.stderr))
     return made
 
@@ -432,7 +436,10 @@ class Training:
         reject: bool = True,
     ) -> None:
         self.recipe, self.corpus, self.valid, self.folder = recipe, corpus, valid, folder
-        self.background, self.development = (None, None) if background is None else background.split(DEVELOPMENT, seed)
+        self.background: Background | None = None
+        self.development: Background | None = None
+        if background is not None:
+            self.background, self.development = background.split(DEVELOPMENT, seed)
         self.made_unknown = reject and UNKNOWN not in corpus.labels
         self.labels = [*corpus.labels, *([UNKNOWN] if self.made_unknown else [])]
         self.seed, self.threads, self.resume, self.progress = seed, threads, resume, progress
@@ -458,10 +465,10 @@ class Training:
         if self.background is not None:
             self.segments = self.background_segments(self.background)
         recipe, classes = self.recipe, len(self.labels)
-        if self.segments is not None and not recipe.teachers:
-            self.scout()
         teachers = [self.teacher(number) for number in range(recipe.teachers)]
         model = self.network(self.labels, self.seed)
+        if self.segments is not None and not recipe.teachers:
+            self.scout(model)
         loss = CrossEntropy(
             temperature=recipe.temperature if teachers else 1.0,
             label_smoothing=0.0 if teachers else recipe.label_smoothing,
@@ -567,10 +574,9 @@ class Training:
 
         return probabilities
 
-    def scout(self) -> None:
-        """Train a network for a part of the epochs, for the hard negatives that it finds: there is no teacher to."""
+    def scout(self, model: Module) -> None:
+        """Train the network for some epochs before the others, for the hard negatives that it then finds."""
         recipe, classes = self.recipe, len(self.labels)
-        model = self.network(self.labels, SCOUT_SEED + self.seed)
         weights = self.class_weights(self.clips.y, np.arange(classes))
         loss = CrossEntropy(label_smoothing=recipe.label_smoothing, class_weights=weights)
         epochs = max(1, round(SCOUT * recipe.epochs))
