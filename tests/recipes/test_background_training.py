@@ -125,7 +125,7 @@ def test_what_does_not_fit_is_refused(corpus):
     with pytest.raises(ParameterError, match="reject=False leaves no label for the background"):
         train_classifier(corpus, QUICK, background=talk(2, 0), reject=False)
     short = Background([BackgroundFile("a", np.ones(20, np.int16))], SR, [])
-    with pytest.raises(ParameterError, match="background has 0.0 s; it must have at least 5 s"):
+    with pytest.raises(ParameterError, match=r"background has 0\.0 s; it must have at least 5 s"):
         train_classifier(corpus, QUICK, background=short)
 
 
