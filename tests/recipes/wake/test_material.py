@@ -4,9 +4,10 @@ import numpy as np
 import pytest
 
 from wavenetlite import audio
+from wavenetlite.corpora.background import read_background
 from wavenetlite.recipes.wake.examples import Examples, Hard
 from wavenetlite.recipes.wake.other_speakers import another_speaker, breathy, uneven
-from wavenetlite.recipes.wake.recordings import apart, files_in, pieces_of
+from wavenetlite.recipes.wake.recordings import Pieces, own_files, read_own
 from wavenetlite.recipes.wake.reels import Reels, reels_for, reels_of
 from wavenetlite.recipes.wake.scenes import FRAMES, SAMPLES, STEPS, Scenes, scenes_of
 from wavenetlite.recipes.wake.speech import SR
@@ -107,28 +108,28 @@ def test_breath_keeps_envelope_and_level():
 # Recordings
 
 
-def test_recordings_are_read_in_pieces_at_one_rate(tmp_path):
-    audio.write(tmp_path / "long.wav", np.zeros(8000 * 41, np.float32), 8000)
-    (tmp_path / "b").mkdir()
-    audio.write(tmp_path / "b" / "stereo.flac", np.zeros((16000, 2), np.float32), 16000)
+def test_a_background_comes_in_pieces(tmp_path):
+    audio.write(tmp_path / "long.wav", np.full(8000 * 41, 0.5, np.float32), 8000)
+    audio.write(tmp_path / "short.flac", np.zeros(2000, np.float32), 16000)
+    pieces = Pieces(read_background([tmp_path], SR))
+    assert [round(len(one) / SR) for one in pieces] == [20, 20, 1]
+    assert pieces[1].dtype == np.float32 and pieces[1][100] == pytest.approx(0.5, abs=1e-3)
+    assert [pieces.place(index) for index in (0, 1)] == ["long.wav", "long.wav, from 20 s on"]
+    assert len(pieces.some(1e9, np.random.default_rng(0))) == 3 and len(pieces.some(1, np.random.default_rng(0))) <= 2
+    assert len(Pieces(None)) == 0 and Pieces(None).some(5, np.random.default_rng(0)) == []
+
+
+def test_ones_own_recordings_are_read_at_any_rate(tmp_path):
+    audio.write(tmp_path / "a.wav", np.zeros((8000, 2), np.float32), 8000)
     (tmp_path / "bad.wav").write_bytes(b"no audio")
     (tmp_path / "notes.txt").write_text("not audio")
-    pieces, problems = pieces_of(files_in("background", [tmp_path]))
-    assert [round(len(one) / SR) for one in pieces] == [1, 20, 20, 1]
+    signals, problems = read_own(own_files(tmp_path))
+    assert [len(one) for one in signals] == [SR]
     assert len(problems) == 1 and "bad.wav" in problems[0]
-    assert pieces.place(2) == "long.wav, from 20 s on"
-    assert len(pieces.of([tmp_path / "long.wav"])) == 3
 
 
 @pytest.mark.parametrize("name", ["nowhere", "empty"])
 def test_a_folder_without_recordings_is_told(tmp_path, name):
     (tmp_path / "empty").mkdir()
-    with pytest.raises(ParameterError, match=f"background=.*{name}"):
-        files_in("background", [tmp_path / name])
-
-
-def test_files_are_kept_apart(tmp_path):
-    paths = [tmp_path / f"{index}.wav" for index in range(9)]
-    training, kept = apart(paths, 0.25, np.random.default_rng(0))
-    assert len(kept) == 2 and sorted([*training, *kept]) == paths
-    assert apart(paths[:1], 0.25, np.random.default_rng(0)) == (paths[:1], [])
+    with pytest.raises(ParameterError, match=f"recordings=.*{name}"):
+        own_files(tmp_path / name)

@@ -129,7 +129,7 @@ def test_several_phrases_have_a_file_each(tones_of_all, tmp_path):
     (["Hey Bo", "hey bo!"], {}, "'hey_bo' twice"),
     ("ab", {"false_alarms_per_hour": 0}, "false_alarms_per_hour=0"),
     ("ab", {"effort": "huge"}, "effort='huge'"),
-    ("ab", {"background": ["nowhere"]}, "background='nowhere'"),
+    ("ab", {"background": ["nowhere"]}, "background=nowhere"),
     ("ab", {"recordings": "nowhere"}, "recordings='nowhere'"),
     ("ab", {"language": "xx"}, "language='xx'"),
     ("ab", {"seed": -1}, "seed=-1"),

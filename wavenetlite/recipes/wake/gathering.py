@@ -9,11 +9,12 @@ from pathlib import Path
 
 import numpy as np
 
+from wavenetlite.corpora.background import read_background
 from wavenetlite.recipes.wake.choice import Cast
 from wavenetlite.recipes.wake.espeak import Espeak
 from wavenetlite.recipes.wake.material import NOISES_S, Heard
 from wavenetlite.recipes.wake.near_misses import NearMisses
-from wavenetlite.recipes.wake.recordings import Pieces, apart, files_in, pieces_of
+from wavenetlite.recipes.wake.recordings import Pieces, own_files, read_own
 from wavenetlite.recipes.wake.script import Script, drawn, said, script
 from wavenetlite.recipes.wake.sentences import SENTENCES
 from wavenetlite.recipes.wake.settings import Effort
@@ -22,7 +23,7 @@ from wavenetlite.recipes.wake.stages import Log
 from wavenetlite.support.arrays import Floats
 from wavenetlite.support.errors import ParameterError
 
-KEPT_FILES = 0.25
+KEPT = 0.25
 """Share of the background that is kept back."""
 LEAST_KEPT = 4
 """Recordings of one's own from which on some are kept back."""
@@ -48,28 +49,25 @@ class Gathering:
         if folder is None:
             return [[] for _ in self.phrases]
         if len(self.phrases) == 1 and not (Path(folder) / self.names[0]).is_dir():
-            return [files_in("recordings", [folder])]
-        found = [Path(folder) / name for name in self.names if (Path(folder) / name).is_dir()]
-        if not found:
+            return [own_files(folder)]
+        places = [Path(folder) / name for name in self.names]
+        if not any(place.is_dir() for place in places):
             raise ParameterError(f"recordings={os.fspath(folder)!r} must hold a folder of each phrase: "
                                  f"{', '.join(self.names)}")  # fmt: skip
-        return [files_in("recordings", [Path(folder) / name]) if Path(folder) / name in found else []
-                for name in self.names]  # fmt: skip
+        return [own_files(place) if place.is_dir() else [] for place in places]
 
     def background(self, folders: Sequence[str | os.PathLike[str]]) -> tuple[Pieces, Pieces]:
         """Of some folders, for training, and kept back."""
         if not folders:
-            return Pieces([]), Pieces([])
-        pieces, problems = pieces_of(files_in("background", folders))
-        self.tell(problems)
-        if not len(pieces):
-            raise ParameterError(f"background={', '.join(map(os.fspath, folders))!r} has nothing that can be read")
-        paths = pieces.paths
-        if len(paths) == 1:  # a long recording is cut in two
-            at = max(1, round((1 - KEPT_FILES) * len(pieces)))
-            return pieces[:at], pieces[at:]
-        training, kept = apart(paths, KEPT_FILES, np.random.default_rng([self.seed, 6]))
-        return pieces.of(training), pieces.of(kept)
+            return Pieces(None), Pieces(None)
+        with self.log.bar("reading the background") as bar:
+            read = read_background(list(folders), SR, progress=bar)
+        self.tell(read.problems)
+        training, kept = (Pieces(part) for part in read.split(KEPT, self.seed))
+        if not len(training) or not len(kept):
+            raise ParameterError(f"background has {3600 * read.hours:.1f} s of audio; it must have more than a few "
+                                 "seconds, as a part of it is kept back")  # fmt: skip
+        return training, kept
 
     def all(self, folder: Path, own: list[list[Path]], background: tuple[Pieces, Pieces]) -> Heard:
         """What was said and recorded; `folder` keeps what voices say."""
@@ -124,9 +122,9 @@ class Gathering:
 
     def own(self, paths: list[Path]) -> tuple[list[Floats], list[Floats]]:
         """One's own recordings of a phrase, for training, and kept back."""
-        pieces, problems = pieces_of(paths)
+        signals, problems = read_own(paths)
         self.tell(problems)
-        signals = [trimmed(y) for y in pieces]
+        signals = [trimmed(y) for y in signals]
         good = [y for y in signals if SR // 10 <= len(y) <= MOST_PHRASE_S * SR]
         if len(good) < len(paths):
             self.log.say(f"{len(paths) - len(good)} of {len(paths)} recordings cannot be used: each must have the "

@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 
 from wavenetlite.classifier.classifier import AudioClassifier
-from wavenetlite.evaluation.det import Curve, Outcome, curves, outcomes
+from wavenetlite.evaluation.det import ALL, Curve, Outcome, curves, outcomes
 from wavenetlite.evaluation.scores import ConcatenatedScores, ReferenceEvent, ScoredRecording
 from wavenetlite.recipes.wake.network import HOP_S, STRIDE
 from wavenetlite.recipes.wake.reels import Reels
@@ -121,6 +121,18 @@ class Findings:
             "estimated_false_alarms_per_hour": round(self.tails[phrase].rate(threshold), 4),
             "median_delay_s": finite(one.delay_s(0.5)), "delay_of_95_percent_s": finite(one.delay_s(0.95)),
         }  # fmt: skip
+
+    def live(self) -> dict[str, Any]:
+        """What `listen` tells at its start, of all phrases together."""
+        every = self.outcomes[ALL]
+        made: dict[str, Any] = {
+            "false_alarms": every.alarms, "hours": round(float(every.hours), 3),
+            "false_alarms_per_hour": round(every.false_alarms_per_hour, 2), "background": "kept back from the training",
+            "recall": round(1 - every.false_rejects, 4), "words": every.words,
+        }  # fmt: skip
+        if every.found:
+            made["delay_median_s"], made["delay_p95_s"] = (round(every.delay_s(q), 3) for q in (0.5, 0.95))
+        return made
 
 
 def finite(value: float) -> float | None:

@@ -1,40 +1,34 @@
-"""Recordings in folders, in pieces that are read when they are wanted."""
+"""Recordings that are not of voices of programs: a background in pieces, and one's own of a phrase."""
 
 from __future__ import annotations
 
 import os
-from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from collections.abc import Sequence
 from pathlib import Path
 from typing import overload
 
 import numpy as np
 
 from wavenetlite import audio
+from wavenetlite.corpora.background import SCALE, Background
+from wavenetlite.corpora.layouts import is_audio
 from wavenetlite.recipes.wake.speech import SR
 from wavenetlite.support.arrays import Floats
-from wavenetlite.support.errors import ParameterError
+from wavenetlite.support.errors import ParameterError, WavenetliteError
 
-SUFFIXES = frozenset({".wav", ".flac", ".ogg", ".mp3", ".opus", ".aif", ".aiff", ".au", ".w64", ".sph"})
-PIECE_S = 20.0
-LEAST_S = 0.25
-
-
-@dataclass(frozen=True)
-class Piece:
-    """A part of a file, in its own samples."""
-
-    path: Path
-    start: int
-    samples: int
-    sr: int
+PIECE = 20 * SR
+LEAST = SR // 4
 
 
 class Pieces(Sequence[Floats]):
-    """Pieces of recordings, at most 20 s each, mono at 16 kHz; read anew each time."""
+    """The recordings of a background in pieces, at most 20 s each, float32."""
 
-    def __init__(self, pieces: Iterable[Piece]) -> None:
-        self.pieces = list(pieces)
+    def __init__(self, background: Background | None) -> None:
+        files = [] if background is None else background.files
+        self.pieces = [
+            (file, start) for file in files for start in range(0, len(file.samples), PIECE)
+            if len(file.samples) - start >= LEAST
+        ]  # fmt: skip
 
     def __len__(self) -> int:
         return len(self.pieces)
@@ -42,85 +36,52 @@ class Pieces(Sequence[Floats]):
     @overload
     def __getitem__(self, index: int) -> Floats: ...
     @overload
-    def __getitem__(self, index: slice) -> Pieces: ...
-    def __getitem__(self, index: int | slice) -> Floats | Pieces:
+    def __getitem__(self, index: slice) -> list[Floats]: ...
+    def __getitem__(self, index: int | slice) -> Floats | list[Floats]:
         if isinstance(index, slice):
-            return Pieces(self.pieces[index])
-        piece = self.pieces[index]
-        y, sr = audio.read(piece.path, mono="mean", start_samples=piece.start, samples=piece.samples)
-        return y if sr == SR else audio.resample(y, sr, SR)
+            return [self[one] for one in range(*index.indices(len(self)))]
+        file, start = self.pieces[index]
+        return file.samples[start : start + PIECE].astype(np.float32) / np.float32(SCALE)
 
     def place(self, index: int) -> str:
         """Where a piece lies: its file, and its first second in it."""
-        piece = self.pieces[index]
-        return piece.path.name if not piece.start else f"{piece.path.name}, from {piece.start / piece.sr:.0f} s on"
-
-    @property
-    def paths(self) -> list[Path]:
-        """The files, each once."""
-        return list(dict.fromkeys(piece.path for piece in self.pieces))
-
-    def of(self, paths: Iterable[Path]) -> Pieces:
-        """Those of some files."""
-        wanted = set(paths)
-        return Pieces(piece for piece in self.pieces if piece.path in wanted)
+        file, start = self.pieces[index]
+        return f"{file.name}, from {start // SR} s on" if start else file.name
 
     def some(self, seconds: float, rng: np.random.Generator) -> list[Floats]:
-        """Random pieces of this length in all, at least one, read."""
+        """Random pieces of this length in all; at least one, if there is any."""
         made: list[Floats] = []
-        total = 0.0
         for index in rng.permutation(len(self)).tolist():
-            if total >= seconds:
+            if sum(map(len, made)) >= seconds * SR:
                 break
             made.append(self[index])
-            total += len(made[-1]) / SR
-        return [one for one in made if len(one)]
+        return made
 
 
-def files_in(name: str, folders: Iterable[str | os.PathLike[str]]) -> list[Path]:
-    """The recordings at any depth of some folders, in order.
+def own_files(folder: str | os.PathLike[str]) -> list[Path]:
+    """The audio files in a folder and below it, in order.
 
     Raises
     ------
     ParameterError
-        A folder is none, or has no recordings.
+        There is no such folder, or it has none.
     """
-    found: list[Path] = []
-    for folder in folders:
-        path = Path(folder)
-        if not path.is_dir():
-            raise ParameterError(f"{name}={os.fspath(folder)!r} must be a folder of recordings")
-        inside = sorted(one for one in path.rglob("*") if one.suffix.lower() in SUFFIXES and one.is_file())
-        if not inside:
-            raise ParameterError(f"{name}={os.fspath(folder)!r} has no recordings; it must hold WAV, FLAC, MP3 or the "
-                                 "like")  # fmt: skip
-        found += inside
-    return list(dict.fromkeys(found))
+    path = Path(folder)
+    if not path.is_dir():
+        raise ParameterError(f"recordings={os.fspath(folder)!r} must be a folder of recordings of the phrase")
+    found = sorted(one for one in path.rglob("*") if is_audio(one.name) and one.is_file())
+    if not found:
+        raise ParameterError(f"recordings={os.fspath(folder)!r} has no audio files; it must have some")
+    return found
 
 
-def pieces_of(paths: Iterable[Path]) -> tuple[Pieces, list[str]]:
-    """The pieces of some files; and a line for each file that cannot be read."""
-    made: list[Piece] = []
+def read_own(paths: Sequence[Path]) -> tuple[list[Floats], list[str]]:
+    """The signals of some files, mono at 16 kHz; and a line for each that cannot be read."""
+    made: list[Floats] = []
     problems: list[str] = []
     for path in paths:
         try:
-            about = audio.info(path)
-        except audio.AudioFileError as error:
+            made.append(audio.read(path, sr=SR, resample=True, mono="mean")[0])
+        except WavenetliteError as error:
             problems.append(str(error))
-            continue
-        size = round(PIECE_S * about.sr)
-        for start in range(0, about.samples, size):
-            samples = min(size, about.samples - start)
-            if samples >= LEAST_S * about.sr:
-                made.append(Piece(path, start, samples, about.sr))
-    return Pieces(made), problems
-
-
-def apart(paths: Sequence[Path], share: float, rng: np.random.Generator) -> tuple[list[Path], list[Path]]:
-    """Files for training, and those kept back for measuring: a share of them, at least one if there are two."""
-    if len(paths) < 2:
-        return list(paths), []
-    count = min(len(paths) - 1, max(1, round(share * len(paths))))
-    kept = set(rng.permutation(len(paths))[:count].tolist())
-    return ([path for index, path in enumerate(paths) if index not in kept],
-            [path for index, path in enumerate(paths) if index in kept])  # fmt: skip
+    return made, problems

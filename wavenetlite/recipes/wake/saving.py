@@ -49,6 +49,7 @@ def save_all(saved: Saved, folder: Path) -> list[str]:
     """Write everything; the names of the files."""
     notes = saved.notes()
     saved.clf.info["wake_word"] = notes
+    saved.clf.info["live"] = saved.findings.live()
     saved.clf.save(folder / CLASSIFIER)
     files = [CLASSIFIER]
     network = saved.clf.model
