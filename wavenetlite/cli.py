@@ -17,7 +17,7 @@ from collections.abc import Sequence
 from importlib import import_module
 from io import TextIOWrapper
 
-from wavenetlite.commands.names import COMMANDS
+from wavenetlite.commands.names import COMMANDS, module_of
 from wavenetlite.commands.options import HelpFormatter, UsageError
 from wavenetlite.commands.output import one_line
 from wavenetlite.kernels import isa
@@ -59,7 +59,7 @@ def parser(argv: Sequence[str]) -> argparse.ArgumentParser:
     for command, summary in COMMANDS.items():
         one = subparsers.add_parser(command, help=summary, formatter_class=HelpFormatter, allow_abbrev=False)
         if command == named:
-            import_module(f"wavenetlite.commands.{command}").add(one)
+            import_module(module_of(command)).add(one)
     return made
 
 

@@ -7,7 +7,7 @@ import shlex
 from importlib import import_module
 
 from wavenetlite import models
-from wavenetlite.commands.names import COMMANDS
+from wavenetlite.commands.names import COMMANDS, module_of
 from wavenetlite.commands.options import describe
 from wavenetlite.commands.output import say
 
@@ -60,7 +60,7 @@ def run(args: argparse.Namespace) -> int:
 def actions(command: str) -> list[argparse.Action]:
     """The options of a command."""
     parser = argparse.ArgumentParser(prog=command)
-    import_module(f"wavenetlite.commands.{command}").add(parser)
+    import_module(module_of(command)).add(parser)
     return [action for action in parser._actions if action.option_strings]
 
 

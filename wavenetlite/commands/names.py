@@ -4,6 +4,7 @@ COMMANDS = {
     "train": "train a classifier on a folder of recordings",
     "evaluate": "measure a classifier on a folder of recordings",
     "detections": "measure how well a classifier detects words in running speech",
+    "wake-word": "make a wake word from its text, with voices of programs",
     "classify": "classify audio files",
     "listen": "detect events from a microphone",
     "features": "turn recordings into features for training",
@@ -16,3 +17,8 @@ COMMANDS = {
     "completion": "print what makes a shell complete this command",
 }
 """Each is a module of this package, imported when the command line names it."""
+
+
+def module_of(command: str) -> str:
+    """The module of a command."""
+    return f"wavenetlite.commands.{command.replace('-', '_')}"

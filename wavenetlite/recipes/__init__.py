@@ -1,6 +1,10 @@
 """Recipes: from a corpus to a model in one call."""
 
-from wavenetlite.recipes.recipe import Recipe, recipes, train_classifier
+from wavenetlite.recipes.recipe import DEVELOPMENT, Recipe, recipes, train_classifier
 from wavenetlite.recipes.spotting import SpottingRecipe, cross_validate, train_spotter
+from wavenetlite.recipes.wake import WakeWord, train_wake_word
 
-__all__ = ["Recipe", "SpottingRecipe", "cross_validate", "recipes", "train_classifier", "train_spotter"]
+__all__ = [
+    "DEVELOPMENT", "Recipe", "SpottingRecipe", "WakeWord", "cross_validate", "recipes", "train_classifier",
+    "train_spotter", "train_wake_word",
+]  # fmt: skip

@@ -1,0 +1,73 @@
+"""Thresholds for a rate of false alarms, and the decision that ESPHome takes by them."""
+
+import numpy as np
+import pytest
+
+from wavenetlite.recipes.wake.thresholds import (
+    LEAST,
+    MOST,
+    Tail,
+    detector,
+    log_odds,
+    peaks,
+    smoothed,
+    tail_of,
+    threshold_for,
+)
+
+
+def test_the_mean_of_the_last_five():
+    p = np.array([[0.0, 1.0, 1.0, 1.0, 1.0, 1.0, 0.0]])
+    np.testing.assert_allclose(smoothed(p), [[0, 0.2, 0.4, 0.6, 0.8, 1.0, 0.8]])
+
+
+def test_peaks_are_apart():
+    scores = np.array([0.0, 5.0, 4.0, 0.0, 0.0, 3.0, 0.0])
+    assert peaks(scores, 2)[:2].tolist() == [5.0, 3.0]
+    assert peaks(np.zeros(0), 2).tolist() == []
+
+
+def test_the_tail_of_known_scores_goes_on_where_the_recordings_end():
+    """Exponential log-odds: the threshold for a rate is known, though it is seldom reached."""
+    rng = np.random.default_rng(0)
+    steps, rate = 120_000, 0.5  # an hour of probabilities
+    found = []
+    for _ in range(8):
+        odds = np.full(steps, -12.0)
+        at = rng.choice(np.arange(100, steps, 60), 200, replace=False)
+        odds[at] = rng.exponential(1.5, 200) - 6.0
+        p = 1 / (1 + np.exp(-np.repeat(odds, 1)))
+        held = np.maximum.reduce([np.roll(p, shift) for shift in range(5)])  # as long as the average
+        found.append(tail_of([held], 1.0).at(rate))
+    wanted = -6.0 + 1.5 * np.log(200 / rate)
+    assert np.mean(found) == pytest.approx(wanted, abs=1.0)
+
+
+def test_a_rate_and_its_threshold_are_inverse():
+    tail = Tail(start=-2.0, per_hour=10.0, scale=0.7)
+    threshold = threshold_for(tail, 0.5)
+    assert tail.rate(threshold) == pytest.approx(0.5)
+    assert tail.rate(0.001) == 10.0
+
+
+@pytest.mark.parametrize(("tail", "wanted"), [(Tail(-30.0, 1.0, 0.1), LEAST), (Tail(30.0, 100.0, 0.1), MOST)])
+def test_a_threshold_is_one_that_8_bits_reach(tail, wanted):
+    assert threshold_for(tail, 0.5) == wanted
+
+
+def test_nothing_was_heard():
+    assert 0 < threshold_for(tail_of([], 0.0), 0.5) < 1
+
+
+def test_the_decision_is_that_of_esphome():
+    rng = np.random.default_rng(1)
+    p = np.clip(rng.normal(0.5, 0.3, 400), 0, 1).astype(np.float32)
+    stream = detector({"go": 0.6}).stream(["go", "_unknown_"], 100 / 3, background=["_unknown_"])
+    events = stream.process(np.stack([p, 1 - p], axis=1))
+    above = np.flatnonzero(smoothed(p.astype(np.float64)[np.newaxis])[0] >= 0.6)
+    assert events[0].frame == above[0]
+    assert all(event.frame in above for event in events)
+
+
+def test_log_odds_of_the_ends_are_finite():
+    assert np.isfinite(log_odds(np.array([0.0, 0.5, 1.0]))).all()

@@ -1,0 +1,189 @@
+"""A wake word from beginning to end, with a stand-in for voices and very little of everything."""
+
+import json
+import shutil
+
+import numpy as np
+import pytest
+
+import wavenetlite as wl
+from wavenetlite import audio
+from wavenetlite.cli import main
+from wavenetlite.commands import wake_word
+from wavenetlite.recipes.wake import Effort, train_wake_word
+from wavenetlite.recipes.wake.integers import word_network
+from wavenetlite.recipes.wake.network import KERNELS, head_for, wake_network
+from wavenetlite.recipes.wake.speech import Speech
+from wavenetlite.recipes.wake.training import Stages
+from wavenetlite.support.errors import ArrayTypeError, ParameterError
+
+TINY = Effort(utterances=8, measured=3, scenes=40, measured_scenes=8, near_reels=1, talk_reels=1, channels=8,
+              stages=Stages(epochs=(2, 1), rounded=1, batches=3, batch_size=16))  # fmt: skip
+FILES = ["classifier.safetensors", "ab_cd.tflite", "ab_cd.json", "wake-word.json", "report.html"]
+
+
+@pytest.fixture(scope="module")
+def made(tones_of_all, tmp_path_factory):
+    """A wake word, and its folder."""
+    folder = tmp_path_factory.mktemp("wake") / "out"
+    return train_wake_word("Ab cd", folder, effort=TINY, programs={"tones": tones_of_all}), folder
+
+
+def digests(folder):
+    return {name: (folder / name).read_bytes() for name in FILES if name != "report.html"}
+
+
+def test_everything_is_written(made):
+    word, folder = made
+    assert word.files == FILES
+    assert all((folder / name).stat().st_size > 300 for name in FILES)
+    manifest = json.loads((folder / "ab_cd.json").read_text())
+    assert manifest["wake_word"] == "Ab cd" and manifest["model"] == "ab_cd.tflite" and manifest["version"] == 2
+    assert manifest["micro"]["probability_cutoff"] == word.classifier.detector.thresholds["Ab cd"]
+    notes = json.loads((folder / "wake-word.json").read_text())
+    assert notes["phrases"]["Ab cd"]["scenes"] == 8 and notes["made_of"]["utterances of voices"] == 8
+
+
+def test_the_classifier_is_loaded_and_streams(made):
+    word, folder = made
+    clf = wl.load(folder / "classifier.safetensors")
+    assert clf.labels == ["Ab cd", "_unknown_"] and clf.background == word.classifier.background
+    y = 0.3 * np.random.default_rng(0).standard_normal(40_000).astype(np.float32)
+    stream = clf.stream()
+    for block in np.array_split(y, 30):
+        stream.process(block)
+    whole = clf.stream()
+    whole.process(y)
+    np.testing.assert_array_equal(stream.probabilities[-1], whole.probabilities[-1])
+    pool = clf.pool(2)
+    assert pool.open() is not None
+
+
+def test_the_file_for_esphome_gives_the_same_probabilities(made):
+    word, folder = made
+    y = 0.3 * np.random.default_rng(1).standard_normal(50_000).astype(np.float32)
+    frames = word.classifier.features(y)
+    frames = frames[: len(frames) // 3 * 3]
+    ours = word.classifier.model(frames)
+    p = 1 / (1 + np.exp(ours[:, 1] - ours[:, 0]))
+    np.testing.assert_allclose(word_network(word.classifier.model, 0)(frames)[:, 0], p, atol=0.5 / 256 + 1e-6)
+    np.testing.assert_array_equal(wl.load(folder / "ab_cd.tflite")(frames),
+                                  word_network(word.classifier.model, 0)(frames))  # fmt: skip
+
+
+def test_the_report_needs_nothing_else(made):
+    text = (made[1] / "report.html").read_text()
+    assert text.startswith("<!doctype html>") and text.count("<svg") == 2
+    assert "http" not in text and "<script" not in text and "src=" not in text
+    assert "prefers-color-scheme:dark" in text and "Ab cd" in text and "ab_cd.json" in text
+
+
+def test_a_killed_run_goes_on_with_the_same_result(made, tones_of_all, tmp_path, monkeypatch):
+    folder = tmp_path / "out"
+    options = {"effort": TINY, "programs": {"tones": tones_of_all}}
+
+    def interrupted(*_):
+        raise KeyboardInterrupt
+
+    with monkeypatch.context() as patch:  # speech is kept, the first stage is complete
+        patch.setattr("wavenetlite.recipes.wake.training.Training.mined", interrupted)
+        with pytest.raises(KeyboardInterrupt):
+            train_wake_word("Ab cd", folder, **options)
+    assert not (folder / "classifier.safetensors").exists()
+    with monkeypatch.context() as patch:
+        patch.setattr(Speech, "spoken", interrupted)  # nothing is said again
+        train_wake_word("Ab cd", folder, **options)
+    assert digests(folder) == digests(made[1])
+
+
+def test_several_phrases_have_a_file_each(tones_of_all, tmp_path):
+    own = tmp_path / "own" / "ab_cd"
+    own.mkdir(parents=True)
+    for index in range(5):
+        t = np.arange(8000) / 16000
+        audio.write(own / f"{index}.wav", (0.3 * np.sin(2 * np.pi * (400 + 20 * index) * t)).astype(np.float32), 16000)
+    background = tmp_path / "background"
+    background.mkdir()
+    rng = np.random.default_rng(0)
+    for index in range(3):
+        audio.write(
+            background / f"{index}.wav", 0.1 * rng.standard_normal(22050 * 8).astype(np.float32), 22050, clip=True
+        )
+    word = train_wake_word(["ab cd", "ef gh"], tmp_path / "out", effort=TINY, programs={"tones": tones_of_all},
+                           recordings=tmp_path / "own", background=[background])  # fmt: skip
+    assert word.classifier.labels == ["ab cd", "ef gh", "_unknown_"]
+    assert {"ab_cd.tflite", "ef_gh.tflite"} <= set(word.files)
+    assert set(word.classifier.detector.thresholds) == {"ab cd", "ef gh"}
+    assert word.findings.made_of["own recordings"] == 4
+    assert word.findings.made_of["background kept back, pieces"] == 1
+    frames = word.classifier.features(rng.standard_normal(20_000).astype(np.float32) * 0.1)[:120]
+    logits = word.classifier.model(frames)
+    for number in range(2):
+        p = word_network(word.classifier.model, number)(frames)[:, 0]
+        np.testing.assert_allclose(p, 1 / (1 + np.exp(-(logits[:, number] - logits[:, 2]))), atol=0.5 / 256 + 1e-6)
+
+
+@pytest.mark.parametrize(("phrases", "options", "message"), [
+    ([], {}, "phrases has 0 entries"),
+    ("...", {}, "phrase='...'"),
+    (["Hey Bo", "hey bo!"], {}, "'hey_bo' twice"),
+    ("ab", {"false_alarms_per_hour": 0}, "false_alarms_per_hour=0"),
+    ("ab", {"effort": "huge"}, "effort='huge'"),
+    ("ab", {"background": ["nowhere"]}, "background=nowhere"),
+    ("ab", {"recordings": "nowhere"}, "recordings='nowhere'"),
+    ("ab", {"language": "xx"}, "language='xx'"),
+    ("ab", {"seed": -1}, "seed=-1"),
+])  # fmt: skip
+def test_what_cannot_be_is_told_before_any_work(tones, tmp_path, phrases, options, message):
+    with pytest.raises(ParameterError, match=message):
+        train_wake_word(phrases, tmp_path / "out", programs={"tones": tones}, **options)
+    assert not (tmp_path / "out").exists()
+
+
+def test_a_phrase_is_a_text(tones, tmp_path):
+    with pytest.raises(ArrayTypeError, match="phrases"):
+        train_wake_word([1], tmp_path / "out", programs={"tones": tones})
+
+
+# The network
+
+
+@pytest.mark.parametrize("longest_s", [0.1, 1.0, 1.9])
+def test_the_network_hears_the_phrase_whole(longest_s):
+    head = head_for(longest_s)
+    field = wake_network(1, head=head).receptive_field / 100
+    assert field >= longest_s + 0.1
+    assert head >= 5 and len(KERNELS) == 4
+
+
+def test_the_background_is_a_zero_beside_the_words():
+    model = wake_network(3, channels=8)
+    y = model(np.random.default_rng(0).random((30, 40), dtype=np.float32))
+    assert y.shape == (10, 4) and (y[:, 3] == 0).all() and y[:, :3].any()
+
+
+# The command
+
+
+def test_the_command(monkeypatch, made, tmp_path, capsys):
+    seen = {}
+
+    def stand_in(phrases, out, **options):
+        seen.update(options, phrases=phrases)
+        shutil.copytree(made[1], out)
+        return made[0]
+
+    monkeypatch.setattr(wake_word, "train_wake_word", stand_in)
+    out = tmp_path / "out"
+    assert main(["wake-word", "ab cd", "--out", str(out), "--voices", "tones, flite", "--effort", "quick"]) == 0
+    printed = capsys.readouterr().out
+    assert "found" in printed and f"wrote {out / 'report.html'}" in printed
+    assert seen["voices"] == ["tones", "flite"] and seen["phrases"] == ["ab cd"] and seen["effort"] == "quick"
+    assert main(["wake-word", "ab cd", "--out", str(tmp_path / "b"), "--json"]) == 0
+    assert json.loads(capsys.readouterr().out)["phrases"]["Ab cd"]["scenes"] == 8
+
+
+def test_the_speech_of_a_run_is_not_its_background(tmp_path, capsys):
+    (tmp_path / "out").mkdir()
+    assert main(["wake-word", "ab", "--out", str(tmp_path / "out"), "--background", str(tmp_path)]) == 2
+    assert "holds --out" in capsys.readouterr().err

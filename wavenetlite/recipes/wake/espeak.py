@@ -1,0 +1,57 @@
+"""espeak-ng: many languages, each with a hundred variants of the voice."""
+
+from __future__ import annotations
+
+import math
+from functools import lru_cache
+from pathlib import Path
+
+from wavenetlite.recipes.wake.programs import Call, Voice, found, lines_of
+
+WORDS_PER_MINUTE = 175
+SEMITONES = 12
+FOREIGN = 4
+"""Every this many variants one more speaks with the accent of another language."""
+ACCENTS = ("de", "nl", "fr-fr", "es", "it", "pl", "sv", "pt")
+
+
+class Espeak:
+    """The program ``espeak-ng``."""
+
+    name = "espeak-ng"
+    remedy = "install it (Debian: apt install espeak-ng; macOS: brew install espeak-ng)"
+
+    def installed(self) -> bool:
+        return found(self.name)
+
+    def voices(self, language: str) -> list[Voice]:
+        """Each variant with one of the language's voices in turn, and some with those of other languages."""
+        own, variants = accents(language), variant_names()
+        if not own:
+            return []
+        made = [(own[index % len(own)], variant) for index, variant in enumerate(variants)]
+        made += [(own[(index + 1) % len(own)], variant) for index, variant in enumerate(variants)]
+        others = [accent for accent in ACCENTS if not accent.startswith(language)]
+        made += [(others[index % len(others)], one) for index, one in enumerate(variants[::FOREIGN])]
+        names = [*own, *(f"{accent}+{variant}" for accent, variant in made)]
+        return [Voice(self.name, name, phonemes=True) for name in dict.fromkeys(names)]
+
+    def call(self, voice: str, text: str, path: Path, speed: float, pitch: float) -> Call:
+        height = round(50 + 50 * math.log2(pitch))
+        return Call(
+            (self.name, "-v", voice, "-s", str(round(WORDS_PER_MINUTE * speed)), "-p", str(min(99, max(0, height))),
+             "-b", "1", "--stdin", "-w", str(path)), text)  # fmt: skip
+
+
+@lru_cache(16)
+def accents(language: str) -> tuple[str, ...]:
+    """The language's voices that need no other program."""
+    rows = [line.split() for line in lines_of((Espeak.name, f"--voices={language}"))[1:]]
+    found = [row[1] for row in rows if len(row) > 4 and not row[4].startswith(("mb/", "!v/"))]
+    return tuple(dict.fromkeys(found))
+
+
+@lru_cache(1)
+def variant_names() -> tuple[str, ...]:
+    rows = [line.rsplit("!v/", 1) for line in lines_of((Espeak.name, "--voices=variant")) if "!v/" in line]
+    return tuple(sorted({row[1].split()[0] for row in rows}))

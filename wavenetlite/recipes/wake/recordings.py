@@ -1,0 +1,87 @@
+"""Recordings that are not of voices of programs: a background in pieces, and one's own of a phrase."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Sequence
+from pathlib import Path
+from typing import overload
+
+import numpy as np
+
+from wavenetlite import audio
+from wavenetlite.corpora.background import SCALE, Background
+from wavenetlite.corpora.layouts import is_audio
+from wavenetlite.recipes.wake.speech import SR
+from wavenetlite.support.arrays import Floats
+from wavenetlite.support.errors import ParameterError, WavenetliteError
+
+PIECE = 20 * SR
+LEAST = SR // 4
+
+
+class Pieces(Sequence[Floats]):
+    """The recordings of a background in pieces, at most 20 s each, float32."""
+
+    def __init__(self, background: Background | None) -> None:
+        files = [] if background is None else background.files
+        self.pieces = [
+            (file, start) for file in files for start in range(0, len(file.samples), PIECE)
+            if len(file.samples) - start >= LEAST
+        ]  # fmt: skip
+
+    def __len__(self) -> int:
+        return len(self.pieces)
+
+    @overload
+    def __getitem__(self, index: int) -> Floats: ...
+    @overload
+    def __getitem__(self, index: slice) -> list[Floats]: ...
+    def __getitem__(self, index: int | slice) -> Floats | list[Floats]:
+        if isinstance(index, slice):
+            return [self[one] for one in range(*index.indices(len(self)))]
+        file, start = self.pieces[index]
+        return file.samples[start : start + PIECE].astype(np.float32) / np.float32(SCALE)
+
+    def place(self, index: int) -> str:
+        """Where a piece lies: its file, and its first second in it."""
+        file, start = self.pieces[index]
+        return f"{file.name}, from {start // SR} s on" if start else file.name
+
+    def some(self, seconds: float, rng: np.random.Generator) -> list[Floats]:
+        """Random pieces of this length in all; at least one, if there is any."""
+        made: list[Floats] = []
+        for index in rng.permutation(len(self)).tolist():
+            if sum(map(len, made)) >= seconds * SR:
+                break
+            made.append(self[index])
+        return made
+
+
+def own_files(folder: str | os.PathLike[str]) -> list[Path]:
+    """The audio files in a folder and below it, in order.
+
+    Raises
+    ------
+    ParameterError
+        There is no such folder, or it has none.
+    """
+    path = Path(folder)
+    if not path.is_dir():
+        raise ParameterError(f"recordings={os.fspath(folder)!r} must be a folder of recordings of the phrase")
+    found = sorted(one for one in path.rglob("*") if is_audio(one.name) and one.is_file())
+    if not found:
+        raise ParameterError(f"recordings={os.fspath(folder)!r} has no audio files; it must have some")
+    return found
+
+
+def read_own(paths: Sequence[Path]) -> tuple[list[Floats], list[str]]:
+    """The signals of some files, mono at 16 kHz; and a line for each that cannot be read."""
+    made: list[Floats] = []
+    problems: list[str] = []
+    for path in paths:
+        try:
+            made.append(audio.read(path, sr=SR, resample=True, mono="mean")[0])
+        except WavenetliteError as error:
+            problems.append(str(error))
+    return made, problems

@@ -1,0 +1,64 @@
+"""How much work a wake word is."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+from wavenetlite.recipes.wake.training import Stages
+from wavenetlite.support.checks import one_of
+
+
+@dataclass(frozen=True)
+class Effort:
+    """How much is said, heard and trained.
+
+    Attributes
+    ----------
+    utterances
+        Of each phrase by voices; about as many near misses of each, and sentences in all.
+    measured
+        Of each phrase by voices that are kept back.
+    scenes
+        Of each phrase, for training.
+    measured_scenes
+        Of each phrase, for measuring.
+    near_reels, talk_reels
+        Half minutes of near misses and of sentences.
+    passes
+        How often the background is heard, each time in other rooms.
+    most_reels
+        Half minutes of background at most.
+    channels
+        Of the network.
+    stages
+        Of the training.
+    """
+
+    utterances: int = 700
+    measured: int = 100
+    scenes: int = 4000
+    measured_scenes: int = 400
+    near_reels: int = 60
+    talk_reels: int = 90
+    passes: int = 2
+    most_reels: int = 900
+    channels: int = 64
+    stages: Stages = field(default_factory=Stages)
+
+
+EFFORTS = {
+    "quick": Effort(
+        utterances=150, measured=30, scenes=800, measured_scenes=100, near_reels=16, talk_reels=24, passes=1,
+        most_reels=200, stages=Stages(epochs=(8, 4), rounded=2, batches=40),
+    ),
+    "normal": Effort(),
+    "thorough": Effort(
+        utterances=1500, scenes=8000, near_reels=120, talk_reels=180, passes=3, most_reels=2000,
+        stages=Stages(epochs=(40, 24, 24), rounded=10),
+    ),
+}  # fmt: skip
+
+
+def effort_of(effort: str | Effort) -> Effort:
+    """The effort itself, or the one of that name."""
+    return effort if isinstance(effort, Effort) else EFFORTS[one_of("effort", effort, tuple(EFFORTS))]

@@ -1,0 +1,124 @@
+"""Training of the network of a wake word: on everything, on what it mistook, and with the rounding of integers."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+
+from wavenetlite.nn import Graph, Module
+from wavenetlite.quantization.networks import quantization_aware, quantize
+from wavenetlite.recipes.wake.examples import Examples, Hard
+from wavenetlite.recipes.wake.network import last_name, wake_network
+from wavenetlite.recipes.wake.reels import Reels
+from wavenetlite.recipes.wake.scenes import Scenes
+from wavenetlite.recipes.wake.stages import Log
+from wavenetlite.support.arrays import Doubles, Floats
+from wavenetlite.train.loop import fit
+from wavenetlite.train.losses import CrossEntropy
+
+MOST_HARD = 600
+"""Windows of each kind of background that are mined."""
+CALIBRATED = 256
+"""Windows by which the ranges of the integers are found."""
+
+
+@dataclass(frozen=True)
+class Stages:
+    """How long is trained: epochs of the first stage, of each after mining, of those with rounding; batches of one."""
+
+    epochs: tuple[int, ...] = (24, 14, 14)
+    rounded: int = 8
+    batches: int = 60
+    batch_size: int = 64
+    lr: float = 4e-3
+    mined_lr: float = 2e-3
+    rounded_lr: float = 3e-4
+
+    @property
+    def total(self) -> int:
+        return sum(self.epochs) + self.rounded
+
+
+class Training:
+    """A training.
+
+    Parameters
+    ----------
+    scenes
+        Of each phrase.
+    reels
+        Everything else, with weights.
+    stages
+        How long.
+    folder
+        For the checkpoints.
+    head, channels
+        Of the network; see `wake_network`.
+    log
+        Where it says what it does.
+    """
+
+    def __init__(
+        self, scenes: Sequence[Scenes], reels: Sequence[tuple[Reels, float]], stages: Stages, folder: Path, *,
+        head: int, channels: int, seed: int, threads: int, log: Log,
+    ) -> None:  # fmt: skip
+        self.scenes, self.reels, self.stages, self.folder = scenes, reels, stages, folder
+        self.seed, self.threads, self.log = seed, threads, log
+        self.model: Module = wake_network(len(scenes), channels=channels, head=head, seed=seed)
+        self.hard: list[Hard] = []
+
+    def all(self) -> Module:
+        """The network in float32, trained."""
+        for number, epochs in enumerate(self.stages.epochs, 1):
+            lr = self.stages.lr if number == 1 else self.stages.mined_lr
+            self.fit(self.model, epochs, lr, f"stage-{number}")
+            self.hard = self.mined(self.model)
+        return self.model
+
+    def rounded(self) -> Graph:
+        """A network of 8-bit integers that gives what the trained one gives."""
+        frames = self.typical()
+        keep = [last_name(self.model)]
+        aware = quantization_aware(self.model, frames, method="percentile", percentile=99.995, keep=keep)
+        if self.stages.rounded:
+            self.fit(aware, self.stages.rounded, self.stages.rounded_lr, "rounding")
+        return quantize(aware, keep=[last_name(aware)])
+
+    def fit(self, model: Module, epochs: int, lr: float, name: str) -> None:
+        stages = self.stages
+        source = Examples(self.scenes, self.reels, self.hard, batches=stages.batches, batch_size=stages.batch_size)
+        began = time.monotonic()
+        history = fit(
+            model, source, loss=CrossEntropy(at="frames"), epochs=epochs, batch_size=stages.batch_size, lr=lr,
+            weight_decay=0.02, ema=0.995, warmup=0.1, seed=self.seed, threads=self.threads,
+            folder=self.folder / name, freeze=[last_name(model)], progress=name if self.log.terminal else False,
+        )  # fmt: skip
+        if not self.log.terminal:
+            again = f", {history.resumed_epochs} of them before" if history.resumed_epochs else ""
+            self.log.say(f"{name}: {epochs} epochs{again}, loss {history.rows[-1]['train_loss']:.4f}, "
+                         f"{time.monotonic() - began:.1f} s")  # fmt: skip
+
+    def mined(self, model: Module) -> list[Hard]:
+        """The windows of each kind of background in which a network is nearest to hearing a phrase."""
+        rng = np.random.default_rng([self.seed, 4])
+        made = []
+        for reels, _ in self.reels:
+            scores = nearest(reels.logits(model, self.threads))
+            made.append(Hard(reels, reels.hardest(scores, MOST_HARD, rng)))
+        return made
+
+    def typical(self) -> Floats:
+        """Windows of all kinds."""
+        rng = np.random.default_rng([self.seed, 5])
+        source = Examples(self.scenes, self.reels, [], batches=1, batch_size=CALIBRATED)
+        return source.batch(np.arange(CALIBRATED), rng)[0]
+
+
+def nearest(logits: Floats) -> Doubles:
+    """The logit of the nearest word against the background, (..., labels) -> (...)."""
+    words: Doubles = (logits[..., :-1].max(axis=-1) - logits[..., -1]).astype(np.float64)
+    return words
