@@ -6,6 +6,7 @@ COMMANDS = {
     "detections": "measure how well a classifier detects words in running speech",
     "classify": "classify audio files",
     "listen": "detect events from a microphone",
+    "serve": "serve classifiers over the network",
     "features": "turn recordings into features for training",
     "info": "describe a model",
     "verify": "check that a model streams bit for bit",
