@@ -154,8 +154,9 @@ def test_another_rate_is_declared_by_the_client(server):
         (b'{"type": "audio-start"}\n', "width=None"),
         (b'{"type": "audio-chunk", "payload_length": 99999999999, "data": {}}\n', "at most 1048576"),
         (b'{"type": "x", "data_length": "many"}\n', "malformed"),
-        (b'{"type": "x", "data_length": 2}\n[]', "malformed"),
+        (b'{"type": "x", "data_length": 3}\n[1]', "malformed"),
         (b"[]\n", "malformed"),
+        (b"no JSON\n", "malformed"),
         (b'{"no": "type"}\n', "malformed"),
     ],
 )
@@ -172,7 +173,11 @@ def test_wrong_events_are_refused_and_others_ignored(server, lines, needle):
 def test_noise_on_the_line_hurts_nobody(server):
     rng = random.Random(0)
     start = {"type": "audio-start", "data": {"rate": SR, "width": 2, "channels": 1}}
-    good = json.dumps(start).encode() + b"\n" + b'{"type": "audio-chunk", "data": {"rate": 8000, "width": 2, "channels": 1}, "payload_length": 100}\n'
+    good = (
+        json.dumps(start).encode()
+        + b"\n"
+        + b'{"type": "audio-chunk", "data": {"rate": 8000, "width": 2, "channels": 1}, "payload_length": 100}\n'
+    )
     good += bytes(100)
 
     async def noise():

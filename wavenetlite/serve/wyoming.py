@@ -13,6 +13,7 @@ from typing import Any
 from wavenetlite.classifier import Event
 from wavenetlite.serve.encodings import ENCODINGS
 from wavenetlite.serve.hub import Hub
+from wavenetlite.serve.limits import RequestError
 from wavenetlite.serve.messages import DONE, IDLE, Closing
 from wavenetlite.serve.models import ServedModel
 from wavenetlite.serve.packages import (
@@ -35,6 +36,7 @@ BETWEEN_EVENTS_S = 600.0
 """A satellite sends no audio while Home Assistant answers."""
 MALFORMED = (ValueError, TypeError, AttributeError, KeyError, RecursionError, EOFError)
 """What the reader of events raises for lines and lengths that are none."""
+MALFORMED_TEXT = "malformed event: it must be a line of JSON with type, and the lengths of what follows"
 
 log = logging.getLogger("wavenetlite.serve")
 
@@ -51,7 +53,7 @@ class BoundedReader:
 
     async def readexactly(self, size: int) -> bytes:
         if not 0 <= size <= self.most:
-            raise ParameterError(f"a part of an event has {size} bytes; it must have at most {self.most}")
+            raise RequestError(413, f"a part of an event has {size} bytes; it must have at most {self.most}")
         async with asyncio.timeout(self.idle_s):
             return await self.reader.readexactly(size)
 
@@ -84,10 +86,12 @@ class Connection:
         try:
             while (event := await wyoming_event.async_read_event(self.reader)) is not None:
                 await self.obey(event)
+            if not self.reader.reader.at_eof():  # the package takes a line that is no JSON for the end
+                await self.refuse(MALFORMED_TEXT)
         except WavenetliteError as error:
             await self.refuse(str(error))
         except MALFORMED:
-            await self.refuse("malformed event")
+            await self.refuse(MALFORMED_TEXT)
         except (ConnectionError, TimeoutError):
             pass
         finally:
