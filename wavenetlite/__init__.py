@@ -23,7 +23,7 @@ from wavenetlite.support.errors import (
 )
 from wavenetlite.support.version import __version__
 
-_ROOMS = ("audio", "detection", "evaluation", "features", "figures", "hub", "models", "ops", "pipeline",
+_ROOMS = ("audio", "client", "detection", "evaluation", "features", "figures", "hub", "models", "ops", "pipeline",
           "quantization", "receptive_field", "recipes", "sklearn", "train")  # fmt: skip
 _HOMES = {
     **dict.fromkeys(("AudioClassifier", "ClassifierPool", "ClassifierStream", "Event", "Prediction"), "classifier"),
@@ -42,8 +42,8 @@ __all__ = [
     "Event", "Librosa", "LogMel", "MelSpectrogram", "MicroFrontend", "MissingPackageError", "ModelFileError", "MuLaw",
     "ParameterError", "Prediction", "Sequential", "SnapshotError", "Spectrogram", "Stream", "StreamMismatchError",
     "StreamPool", "StreamReport", "StreamStateError", "TargetError", "TrainingError", "WaveNet", "WavenetliteError",
-    "__version__", "audio", "detection", "evaluation", "features", "figures", "formats", "from_torch", "hub", "isa",
-    "load", "models", "nn", "ops", "pipeline", "quantization", "quantize", "receptive_field", "recipes",
+    "__version__", "audio", "client", "detection", "evaluation", "features", "figures", "formats", "from_torch", "hub",
+    "isa", "load", "models", "nn", "ops", "pipeline", "quantization", "quantize", "receptive_field", "recipes",
     "sklearn", "train", "verify_stream",
 ]  # fmt: skip
 

@@ -1,5 +1,6 @@
 from wavenetlite import (
     audio,
+    client,
     detection,
     evaluation,
     features,
@@ -46,7 +47,7 @@ __all__ = [
     "Event", "Librosa", "LogMel", "MelSpectrogram", "MicroFrontend", "MissingPackageError", "ModelFileError", "MuLaw",
     "ParameterError", "Prediction", "Sequential", "SnapshotError", "Spectrogram", "Stream", "StreamMismatchError",
     "StreamPool", "StreamReport", "StreamStateError", "TargetError", "TrainingError", "WaveNet", "WavenetliteError",
-    "__version__", "audio", "detection", "evaluation", "features", "figures", "formats", "from_torch", "hub", "isa",
-    "load", "models", "nn", "ops", "pipeline", "quantization", "quantize", "receptive_field", "recipes",
+    "__version__", "audio", "client", "detection", "evaluation", "features", "figures", "formats", "from_torch", "hub",
+    "isa", "load", "models", "nn", "ops", "pipeline", "quantization", "quantize", "receptive_field", "recipes",
     "sklearn", "train", "verify_stream",
 ]  # fmt: skip

@@ -13,7 +13,8 @@ MODULES = [
     for module in pkgutil.walk_packages(wavenetlite.__path__, "wavenetlite.")
     if not module.name.startswith("wavenetlite.kernels._")
 ]
-NEEDS = {"wavenetlite.formats.torch_modules": "torch", "wavenetlite.sklearn.speech_classifier": "sklearn"}
+NEEDS = {"wavenetlite.formats.torch_modules": "torch", "wavenetlite.sklearn.speech_classifier": "sklearn",
+         "wavenetlite.serve.server": "aiohttp"}  # fmt: skip
 """Optional packages that examples use."""
 
 

@@ -14,6 +14,7 @@ FLOORS = [
     {"__main__"},
     {"__init__", "cli"},
     {"commands", "sklearn"},
+    {"serve", "client"},
     {"recipes"},
     {"figures"},
     {"evaluation", "formats", "hub"},

@@ -7,6 +7,7 @@ COMMANDS = {
     "wake-word": "make a wake word from its text, with voices of programs",
     "classify": "classify audio files",
     "listen": "detect events from a microphone",
+    "serve": "serve classifiers over the network",
     "features": "turn recordings into features for training",
     "info": "describe a model",
     "verify": "check that a model streams bit for bit",

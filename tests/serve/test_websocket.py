@@ -1,0 +1,204 @@
+"""WebSocket: every stream's events are those of a stream of its own, and a wrong one disturbs nobody."""
+
+import json
+import threading
+import urllib.request
+from socket import SHUT_RDWR
+
+import numpy as np
+import pytest
+from level_classifier import SR, judge
+
+pytest.importorskip("aiohttp", reason="needs aiohttp")
+exceptions = pytest.importorskip("websockets.exceptions", reason="needs websockets")
+from serving import alone, floats, in_thread, save_tones, tones, triples  # noqa: E402
+from websockets.sync.client import connect  # noqa: E402
+
+
+@pytest.fixture(scope="module")
+def clf():
+    return judge()
+
+
+@pytest.fixture(scope="module")
+def model(tmp_path_factory):
+    return save_tones(tmp_path_factory.mktemp("model"))
+
+
+@pytest.fixture(scope="module")
+def server(model):
+    with in_thread(models=(model,), most_streams=20) as running:
+        yield running
+
+
+def talk(url, data, piece, query="sr=8000", **options):
+    """Send all samples in pieces and the end; returns all messages up to the close, and its code."""
+    with connect(f"{url}/v1/stream?{query}", max_queue=None, **options) as socket:
+        for at in range(0, len(data), piece):
+            socket.send(data[at : at + piece])
+        socket.send(json.dumps({"type": "end"}))
+        return [json.loads(text) for text in socket], socket.close_code
+
+
+def test_events_are_those_of_a_lone_stream(server, clf):
+    pcm = tones()
+    said, code = talk(server.url, pcm.tobytes(), 640)
+    assert said[0] == {"type": "resume", "samples": 0, "n": 0}
+    assert [one["type"] for one in said[1:]] == ["event"] * (len(said) - 2) + ["done"]
+    assert [one["n"] for one in said[1:-1]] == list(range(1, len(said) - 1))
+    assert triples(said[1:-1]) == alone(clf, pcm) and len(said) > 4
+    stream = clf.stream()
+    stream.process(floats(pcm))
+    stream.flush()
+    prediction = stream.prediction()
+    assert said[-1] == {"type": "done", "label": prediction.label, "score": prediction.score, "samples": len(pcm)}
+    assert code == 1000
+
+
+def test_floats_and_pcm_are_the_same(server, clf):
+    pcm = tones(2, seed=3)
+    said, _ = talk(server.url, floats(pcm).tobytes(), 4000, "format=float32&model=tones")
+    assert triples(said[1:-1]) == alone(clf, pcm)
+
+
+def test_many_at_once_with_blocks_of_their_own_sizes(server, clf):
+    signals = [tones(4, seed=n) for n in range(12)]
+    said = [None] * len(signals)
+
+    def one(n):
+        said[n] = talk(server.url, signals[n].tobytes(), 2 * (37 + 61 * n))[0]
+
+    threads = [threading.Thread(target=one, args=(n,)) for n in range(len(signals))]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join(60)
+    for n, pcm in enumerate(signals):
+        assert triples(said[n][1:-1]) == alone(clf, pcm)
+    server.until(lambda: len(server.server.hub) == 0)
+
+
+def test_a_stream_too_short_for_a_frame_has_no_label(server):
+    said, code = talk(server.url, b"\0\0" * 10, 20)
+    assert said[1:] == [{"type": "done", "label": None, "score": None, "samples": 10}]
+    assert code == 1000
+
+
+def test_probabilities_for_those_who_want_them(server, clf):
+    pcm = tones(1)
+    said, _ = talk(server.url, pcm.tobytes(), 1600, "probabilities=1")
+    got = [row for one in said if one["type"] == "probabilities" for row in one["values"]]
+    stream = clf.stream()
+    stream.process(floats(pcm))
+    np.testing.assert_allclose(got, stream.probabilities, atol=1e-5)
+
+
+@pytest.mark.parametrize(
+    ("query", "status", "needle"),
+    [
+        ("model=nobody", 404, "model='nobody' must be one of tones"),
+        ("sr=7999", 400, "sr=7999 must be 8000, the model's rate, or one of"),
+        ("sr=many", 400, "sr='many' must be a whole number"),
+        ("sr=0", 400, "sr=0 must be 8000"),
+        ("format=mp3", 400, "format='mp3' must be one of pcm16, float32"),
+        ("id=a%20b", 400, "id='a b' must be 1 to 128 letters"),
+        ("id=" + "a" * 129, 400, "must be 1 to 128 letters"),
+        ("id=a&have=-1", 400, "have='-1' must be a whole number"),
+    ],
+)
+def test_a_wrong_query_is_refused_in_one_line(server, query, status, needle):
+    with pytest.raises(exceptions.InvalidStatus) as refused:
+        connect(f"{server.url}/v1/stream?{query}")
+    assert refused.value.response.status_code == status
+    assert needle in json.loads(refused.value.response.body)["error"]
+    server.until(lambda: len(server.server.hub) == 0)
+
+
+@pytest.mark.parametrize(
+    ("message", "needle"),
+    [
+        (b"\0\0\0", "message has 3 bytes; a message of format=pcm16 must have whole samples of 2 bytes"),
+        ("end", "message is not valid JSON"),
+        ("[]", "must be an object"),
+        ('{"type": "start"}', "type='start' must be 'end'"),
+        ("[" * 5000, "brackets"),
+    ],
+)
+def test_a_wrong_message_closes_its_stream_alone(server, clf, message, needle):
+    pcm = tones(1)
+    with connect(f"{server.url}/v1/stream") as other, connect(f"{server.url}/v1/stream") as socket:
+        other.send(pcm[:4000].tobytes())
+        socket.send(message)
+        said = [json.loads(socket.recv()) for _ in range(2)]
+        assert said[1]["type"] == "error" and needle in said[1]["message"]
+        with pytest.raises(exceptions.ConnectionClosedError) as closed:
+            socket.recv()
+        assert closed.value.rcvd.code == 1007
+        other.send(pcm[4000:].tobytes())
+        other.send('{"type": "end"}')
+        assert triples(json.loads(text) for text in list(other)[1:-1]) == alone(clf, pcm)
+
+
+@pytest.mark.parametrize("value", [np.nan, np.inf, 30000.0])
+def test_samples_that_are_no_audio_end_their_stream_alone(server, clf, value):
+    pcm = tones(1)
+    with connect(f"{server.url}/v1/stream") as other, connect(f"{server.url}/v1/stream?format=float32") as socket:
+        other.send(pcm.tobytes())
+        socket.send(np.full(800, value, "<f4").tobytes())
+        said = [json.loads(socket.recv()) for _ in range(2)]
+        assert said[1]["type"] == "error" and "stream" in said[1]["message"]
+        with pytest.raises(exceptions.ConnectionClosedError):
+            socket.recv()
+        other.send('{"type": "end"}')
+        assert triples(json.loads(text) for text in list(other)[1:-1]) == alone(clf, pcm)
+
+
+def test_a_giant_message_is_refused(server):
+    with connect(f"{server.url}/v1/stream") as socket:
+        socket.recv()
+        socket.send(bytes((1 << 20) + 2))
+        with pytest.raises(exceptions.ConnectionClosedError) as closed:
+            socket.recv()
+        assert closed.value.rcvd.code == 1009
+    server.until(lambda: len(server.server.hub) == 0)
+
+
+def test_above_capacity_is_503_and_a_place_comes_back(model):
+    with in_thread(models=(model,), most_streams=1) as server:
+        with connect(f"{server.url}/v1/stream"):
+            with pytest.raises(exceptions.InvalidStatus) as refused:
+                connect(f"{server.url}/v1/stream")
+            assert refused.value.response.status_code == 503
+            assert refused.value.response.headers["Retry-After"] == "1"
+            with pytest.raises(urllib.error.HTTPError, match="503"):
+                urllib.request.urlopen(f"http://127.0.0.1:{server.port}/readyz")
+        server.until(lambda: len(server.server.hub) == 0)
+        assert talk(server.url, bytes(800), 800)[1] == 1000
+
+
+def test_a_silent_client_is_cut_and_a_long_stream_too(model):
+    with in_thread(models=(model,), idle_s=0.3, most_stream_s=1.0) as server:
+        with connect(f"{server.url}/v1/stream") as silent, pytest.raises(exceptions.ConnectionClosedError) as closed:
+            list(silent)
+            silent.recv()
+        assert closed.value.rcvd.code == 4408
+        with connect(f"{server.url}/v1/stream") as long, pytest.raises(exceptions.ConnectionClosedError) as closed:
+            long.send(bytes(2 * 3 * SR))
+            list(long)
+            long.recv()
+        assert closed.value.rcvd.code == 4413
+
+
+def test_a_page_of_another_site_is_refused(server):
+    with pytest.raises(exceptions.InvalidStatus) as refused:
+        connect(f"{server.url}/v1/stream", origin="https://elsewhere.example")
+    assert refused.value.response.status_code == 403
+    assert talk(server.url, bytes(800), 800, origin=f"http://127.0.0.1:{server.port}")[1] == 1000
+
+
+def test_a_client_that_leaves_frees_its_place(server):
+    for _ in range(3):
+        with connect(f"{server.url}/v1/stream") as socket:
+            socket.send(bytes(12346))
+            socket.socket.shutdown(SHUT_RDWR)
+    server.until(lambda: len(server.server.hub) == 0)

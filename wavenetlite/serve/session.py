@@ -1,0 +1,184 @@
+"""One client's stream: samples that wait for the next tick, its position, and messages that wait to be sent."""
+
+from __future__ import annotations
+
+import asyncio
+from collections import deque
+from collections.abc import Callable
+from dataclasses import dataclass
+from time import monotonic
+
+from wavenetlite.classifier import Event
+from wavenetlite.serve.encodings import Encoding
+from wavenetlite.serve.messages import SLOW, Closing, Message, event_message
+from wavenetlite.serve.resampling import SavedResampler
+from wavenetlite.support.arrays import Floats
+
+MOST_WAITING_S = 2.0
+"""Audio that waits for a tick; the connection is not read while there is more."""
+MOST_UNSENT = 1000
+"""Messages that wait to be sent; a client that leaves more unread is cut."""
+KEPT = 256
+"""Newest events of a stream that are sent again to a client that has missed them."""
+
+
+@dataclass(frozen=True)
+class Opening:
+    """What a client asks for.
+
+    Attributes
+    ----------
+    model
+        Its name; None: the server's first.
+    sr
+        The client's sample rate; None: the model's.
+    encoding
+        How samples are written.
+    stream
+        The id by which the stream is resumed; "": it cannot be.
+    owner
+        The name of the client's token.
+    have
+        The number of the last event that the client has; None: unknown.
+    saves, scores
+        Whether the client wants to be told what has been saved, and the probabilities.
+    """
+
+    model: str | None
+    sr: int | None
+    encoding: Encoding
+    stream: str = ""
+    owner: str = ""
+    have: int | None = None
+    saves: bool = False
+    scores: bool = False
+
+
+class Session:
+    """A stream while a connection feeds it; the hub processes what it queues.
+
+    Attributes
+    ----------
+    samples
+        Samples at the client's rate that have been processed.
+    n
+        Events found in them.
+    first
+        What the client must be told before all else.
+    open
+        Whether it has its place in the pool.
+    ended
+        Whether the client has said that the signal ends, and all of it has been processed.
+    abort
+        Cuts the connection; set by the protocol.
+    hear
+        Is called with each event; set by protocols that do not send messages.
+    """
+
+    def __init__(self, opening: Opening, sr: int, sid: int, resampler: SavedResampler | None, wake: Callable[[], None]):
+        self.opening, self.sr, self.sid, self.resampler = opening, sr, sid, resampler
+        self.samples, self.n = 0, 0
+        self.kept: deque[Message] = deque(maxlen=KEPT)
+        self.first: list[Message] = []
+        self.claim = 0
+        self.saved_samples = 0
+        self.save_at = 0.0
+        self.open, self.ended = True, False
+        self.waiting = bytearray()
+        self.waiting_since = self.fed_at = monotonic()
+        self.end: asyncio.Future[None] | None = None
+        self.abort: Callable[[], None] = lambda: None
+        self.hear: Callable[[Event], None] = lambda event: None
+        self.closing: Closing | None = None
+        self._unsent: asyncio.Queue[Message | Closing] = asyncio.Queue()
+        self._room = asyncio.Event()
+        self._wake = wake
+        self._most_waiting = int(MOST_WAITING_S * sr) * opening.encoding.sample_bytes
+
+    # From the client
+
+    def feed(self, data: bytes) -> None:
+        """Queue the next samples; `ParameterError` if they are not whole ones."""
+        self.opening.encoding.check(data)
+        if not self.open or self.end is not None:
+            return
+        self.fed_at = monotonic()
+        if not self.waiting:
+            self.waiting_since = self.fed_at
+        self.waiting += data
+        self._wake()
+
+    @property
+    def crowded(self) -> bool:
+        return len(self.waiting) > self._most_waiting
+
+    async def room(self) -> None:
+        """Wait until little enough is waiting."""
+        while self.crowded and self.open:
+            self._room.clear()
+            await self._room.wait()
+
+    async def settled(self) -> None:
+        """Wait until nothing is waiting."""
+        while self.waiting and self.open:
+            self._room.clear()
+            await self._room.wait()
+
+    async def finish(self) -> None:
+        """End the signal, and wait until all of it has been processed."""
+        if self.open and self.end is None:
+            self.end = asyncio.get_running_loop().create_future()
+            self._wake()
+        if self.end is not None:
+            await self.end
+
+    # From the hub
+
+    def take(self, seconds: float) -> Floats:
+        """Take at most so many seconds of the samples that wait."""
+        encoding = self.opening.encoding
+        size = max(1, int(seconds * self.sr)) * encoding.sample_bytes
+        data = bytes(self.waiting[:size])
+        del self.waiting[:size]
+        self._room.set()
+        self.samples += len(data) // encoding.sample_bytes
+        return encoding.decode(data)
+
+    def found(self, events: list[Event]) -> None:
+        for event in events:
+            self.n += 1
+            message = event_message(event, self.n)
+            self.kept.append(message)
+            self.hear(event)
+            self.tell(message)
+
+    def tell(self, message: Message) -> None:
+        if self._unsent.qsize() >= MOST_UNSENT:
+            self.close(SLOW)
+            self.abort()
+        else:
+            self._unsent.put_nowait(message)
+
+    def close(self, closing: Closing) -> None:
+        """Close the connection after what has been told; only the first call counts."""
+        if self.closing is None:
+            self.closing = closing
+            self._unsent.put_nowait(closing)
+
+    def released(self) -> None:
+        """The place in the pool is free; nobody waits for it any more."""
+        self.open = False
+        self.waiting.clear()
+        self._room.set()
+        if self.end is not None and not self.end.done():
+            self.end.set_result(None)
+
+    # To the client
+
+    async def next_message(self) -> Message | Closing:
+        """The next message to send; a `Closing` is the last."""
+        return await self._unsent.get()
+
+    def messages_now(self) -> list[Message | Closing]:
+        """All messages that wait to be sent."""
+        return [self._unsent.get_nowait() for _ in range(self._unsent.qsize())]
