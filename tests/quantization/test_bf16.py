@@ -4,6 +4,7 @@ import math
 
 import numpy as np
 import pytest
+from catalogue import FLOATS, condition, same_bits, signal
 
 import wavenetlite as wl
 from wavenetlite.kernels import bf16, pack
@@ -73,6 +74,21 @@ def test_the_bits_of_float32(model, kept):
     floats = Bf16Weights(q.layers)
     assert not any(kinds(floats)) and np.array_equal(floats(x), y)
     assert np.array_equal(wl.Sequential(q.layers)(x), y)
+
+
+WEIGHTED = [name for name, case in FLOATS.items() if Bf16Weights([case.build()]).bf16_count]
+
+
+@pytest.mark.parametrize("name", WEIGHTED)
+def test_the_catalogue_has_the_bits_of_float32(name, kept):
+    case = FLOATS[name]
+    model = case.model()
+    x, c = signal(60, case.in_channels), condition(-(-60 // model.condition_period), case.condition_channels)
+    kept(1)
+    q = wl.quantize(model, weights="bf16")
+    y = q(x, c)
+    kept(10**9)
+    assert same_bits(Bf16Weights(q.layers)(x, c), y)
 
 
 def test_every_partition(model, kept):
