@@ -486,6 +486,10 @@ class AudioClassifier:
             **{WEIGHTS + name: weight for name, weight in self.model.state_dict().items()},
         }
 
+    def bf16_names(self) -> set[str]:
+        """Names of the weights that are numbers of bf16."""
+        return {WEIGHTS + name for name in self.model.bf16_names()}
+
     def layer_types(self) -> list[tuple[str, type]]:
         """The network's layer types; see :meth:`wavenetlite.nn.Module.layer_types`."""
         return self.model.layer_types()

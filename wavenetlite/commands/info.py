@@ -14,6 +14,7 @@ from wavenetlite.commands.pictures import png_or_svg
 from wavenetlite.figures import plot_tree
 from wavenetlite.nn import Module
 from wavenetlite.nn.module import ANY_CHANNELS
+from wavenetlite.nn.summary import parameter_text
 from wavenetlite.receptive_field import analyse
 from wavenetlite.storage import files, opening
 from wavenetlite.support.atomic_files import check_target
@@ -96,6 +97,7 @@ def network_facts(network: Module) -> dict[str, Any]:
         "condition_channels": network.condition_channels_needed,
         **({} if sample_rate is None else {"sr": sample_rate}),
         "parameters": network.parameter_count,
+        "bf16_parameters": network.bf16_count,
         "multiply_adds_per_frame": network.macs_per_frame,
         "receptive_field_frames": bounded(network.receptive_field),
         "latency_frames": network.latency,
@@ -149,7 +151,7 @@ def text(about: dict[str, Any]) -> str:
             f"{network['type']}, {network['in_channels'] or 'any'} -> {network['out_channels'] or 'as many'} channels",
         ),
         *([("sample rate", f"{network['sr']:,} Hz")] if "sr" in network else []),
-        ("parameters", f"{network['parameters']:,}"),
+        ("parameters", parameter_text(network["parameters"], network["bf16_parameters"])),
         ("multiply-adds", f"{network['multiply_adds_per_frame']:,.10g} per frame"),
     ]
     reach, latency = network["receptive_field_frames"], f"{network['latency_frames']:,} frames"

@@ -1,4 +1,4 @@
-"""wavenetlite quantize: a model with integers of 8 bits, and what that costs and gains."""
+"""wavenetlite quantize: a model with integers of 8 bits or weights of bf16, and what that costs and gains."""
 
 from __future__ import annotations
 
@@ -24,9 +24,8 @@ from wavenetlite.formats import load
 from wavenetlite.nn import Module
 from wavenetlite.nn.integer import ROUNDINGS
 from wavenetlite.quantization.calibration import METHODS
-from wavenetlite.quantization.conversion import Conversion
-from wavenetlite.quantization.errors import LayerError, layer_errors, weight_bytes
-from wavenetlite.quantization.networks import converted, quantization_aware
+from wavenetlite.quantization.errors import LayerError, layer_errors, output_error, weight_bytes
+from wavenetlite.quantization.networks import WEIGHTS, converted, quantization_aware, quantize
 from wavenetlite.recipes.integers import fine_tune
 from wavenetlite.storage import opening
 from wavenetlite.storage.files import save
@@ -35,20 +34,23 @@ from wavenetlite.support.errors import ParameterError
 from wavenetlite.support.tables import table_lines
 
 RUNS = 5
+NOTES = {"int8": "to 8-bit integers", "bf16": "to weights of bf16"}
 MOST_TIMED = 20_000
 """Frames of a timed call."""
 
 ABOUT = """\
 Write a model that computes with integers of 8 bits, made from a trained one, and
 print what that costs and gains: the error of every layer, size and speed of both, and
-for a classifier the accuracy of both on the test clips of DATA.
+for a classifier the accuracy of both on the test clips of DATA. With --weights bf16
+the weights alone are rounded, to half their size, and the model computes in float32.
 
 Ranges of the sequences are measured on some training clips of DATA; for a network without
 features, DATA are .npy files of typical input, (frames, channels) in float32."""
 EXAMPLES = """\
   wavenetlite quantize speech-commands-12 speech_commands --out small.safetensors
   wavenetlite quantize trained/classifier.safetensors recordings --method mse --out small.safetensors
-  wavenetlite quantize network.safetensors frames.npy --keep output --out small.safetensors"""
+  wavenetlite quantize network.safetensors frames.npy --keep output --out small.safetensors
+  wavenetlite quantize vocoder.safetensors frames.npy --weights bf16 --out half.safetensors"""
 
 
 def add(parser: argparse.ArgumentParser) -> None:
@@ -56,6 +58,7 @@ def add(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("model", metavar="MODEL", help="a bundled model's name, or the file of a classifier or network")
     add_data(parser)
     parser.add_argument("--out", required=True, metavar="FILE", help="the file to write, .safetensors")
+    parser.add_argument("--weights", choices=WEIGHTS, default="int8", help="bf16: round the weights, and nothing else")
     parser.add_argument("--method", choices=METHODS, default="minmax", help="how the range of a sequence is found")
     parser.add_argument("--percentile", type=above_zero, default=99.99, metavar="P", help="of --method percentile")
     parser.add_argument("--rounding", choices=ROUNDINGS, default="single", help="how sums are rescaled")
@@ -76,18 +79,28 @@ def add(parser: argparse.ArgumentParser) -> None:
 
 
 def run(args: argparse.Namespace) -> int:
+    refuse_idle_options(args)
     check_file(args.out, [opening.found(args.model), *args.data], "--out")
     model = load(args.model)
     return quantize_classifier(model, args) if isinstance(model, AudioClassifier) else quantize_network(model, args)
+
+
+def refuse_idle_options(args: argparse.Namespace) -> None:
+    """Raise for options that --weights bf16 would ignore."""
+    given = {"--method": args.method != "minmax", "--percentile": args.percentile != 99.99, "--keep": args.keep,
+             "--rounding": args.rounding != "single", "--fine-tune": args.fine_tune is not None}  # fmt: skip
+    idle = [option for option, is_given in given.items() if is_given]
+    if args.weights == "bf16" and idle:
+        raise UsageError(f"{', '.join(idle)}: for --weights int8 only")
 
 
 def quantize_network(model: Module, args: argparse.Namespace) -> int:
     if args.fine_tune is not None:
         raise UsageError("--fine-tune is for classifiers: a network of quantization_aware is trained in Python")
     signals = [frames_from(path) for path in args.data]
-    conversion = convert(model, signals, args)
-    save(conversion.network, args.out)
-    report(args, facts(model, conversion, signals))
+    small, errors = convert(model, signals, args)
+    save(small, args.out)
+    report(args, facts(args, model, small, errors, signals))
     return 0
 
 
@@ -96,14 +109,14 @@ def quantize_classifier(clf: AudioClassifier, args: argparse.Namespace) -> int:
     report_problems(corpus)
     signals = [clf.features(clip) for clip in some_clips(corpus, args)]
     tuned = clf.model if args.fine_tune is None else fine_tuned(clf, signals, corpus.train, args)
-    conversion = convert(tuned, signals, args)
-    small = clf.with_model(conversion.network)
-    small.info["quantised"] = "to 8-bit integers; other notes of accuracy are of the network in float32"
+    network, errors = convert(tuned, signals, args)
+    small = clf.with_model(network)
+    small.info["quantised"] = f"{NOTES[args.weights]}; other notes of accuracy are of the network in float32"
     save(small, args.out)
-    found = facts(clf.model, conversion, signals)
+    found = facts(args, clf.model, network, errors, signals)
     if len(corpus.test):
         both = [accuracy(one, corpus.test, corpus.labels) for one in (clf, small)]
-        found["evaluation"] = {"float32": evaluation_json(both[0]), "int8": evaluation_json(both[1])}
+        found["evaluation"] = {"float32": evaluation_json(both[0]), args.weights: evaluation_json(both[1])}
     report(args, found)
     return 0
 
@@ -137,11 +150,16 @@ def some_clips(corpus: Corpus, args: argparse.Namespace) -> list[Floats]:
     return [clips.audio[index] for index in sorted(order)]
 
 
-def convert(model: Module, signals: Sequence[Floats], args: argparse.Namespace) -> Conversion:
+def convert(model: Module, signals: Sequence[Floats], args: argparse.Namespace) -> tuple[Module, list[LayerError]]:
+    """The smaller network, and its errors."""
+    if args.weights == "bf16":
+        small = quantize(model, weights="bf16")
+        return small, [output_error(model, small, signals)]
     kept = args.keep if args.fine_tune is None else ()
-    return converted(
+    conversion = converted(
         model, list(signals), method=args.method, percentile=args.percentile, rounding=args.rounding, keep=kept
     )
+    return conversion.network, layer_errors(conversion, signals)
 
 
 def accuracy(clf: AudioClassifier, clips: Clips, labels: Sequence[str]) -> Evaluation:
@@ -149,11 +167,13 @@ def accuracy(clf: AudioClassifier, clips: Clips, labels: Sequence[str]) -> Evalu
         return evaluate(clf, clips, labels, threads=cpus(), progress=bar)
 
 
-def facts(model: Module, conversion: Conversion, signals: Sequence[Floats]) -> dict[str, Any]:
+def facts(
+    args: argparse.Namespace, model: Module, small: Module, errors: list[LayerError], signals: Sequence[Floats]
+) -> dict[str, Any]:
     x = np.concatenate(signals)[:MOST_TIMED]
-    both = {"float32": model, "int8": conversion.network}
+    both = {"float32": model, args.weights: small}
     return {
-        "layers": layer_errors(conversion, signals),
+        "layers": errors,
         "weight_bytes": {name: weight_bytes(one) for name, one in both.items()},
         "us_per_frame": {name: us_per_frame(one, x) for name, one in both.items()},
     }
@@ -177,7 +197,7 @@ def report(args: argparse.Namespace, found: dict[str, Any]) -> None:
         return
     say("\n".join(table_lines([("layer", "type", "numbers", "signal to error"), *map(row, found["layers"])], left=3)))
     say("")
-    say("\n".join(table_lines([("", "float32", "int8"), *totals(found)])))
+    say("\n".join(table_lines([("", "float32", args.weights), *totals(found)])))
     note(f"{args.out}: written")
 
 

@@ -57,4 +57,5 @@ def is_plain(step: Step) -> bool:
         return False
     wide = call.conv.lengths[call.conv.narrow_taps :]
     panels = call.conv.panels
-    return len(panels) == 1 and not call.conv.grouped and all(2 * length == panels[0].cut.width for length in wide)
+    floats = not (call.conv.grouped or call.conv.bf16)
+    return len(panels) == 1 and floats and all(2 * length == panels[0].cut.width for length in wide)

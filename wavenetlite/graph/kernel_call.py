@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
-from wavenetlite.kernels.pack import Arena, PackedConv, PackedStrip, pack_conv, pack_depthwise
+from wavenetlite.kernels.pack import Arena, PackedConv, PackedStrip, keeps_bf16, pack_conv, pack_depthwise
 from wavenetlite.support.errors import ParameterError
 
 MOST_FLOAT = float(np.finfo(np.float32).max)
@@ -130,7 +130,7 @@ class Dense(Convolution):
         self.groups = [group for group, channels in zip(self.groups, parts, strict=True) for _ in channels]
 
     def pack_weights(self, arena: Arena) -> None:
-        self.conv = pack_conv(arena, self.weights, self.groups, self.bias, self.channels)
+        self.conv = pack_conv(arena, self.weights, self.groups, self.bias, self.channels, bf16=keeps_bf16(self.weights))
         self.order = self.conv.order
 
 

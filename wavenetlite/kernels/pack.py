@@ -9,12 +9,14 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import partial
 from typing import Any, NamedTuple
 
 import numpy as np
 import numpy.typing as npt
 
 from wavenetlite.kernels import LANES, WIDE, padded, panel_widths, vector_width
+from wavenetlite.kernels.bf16 import are_bf16, upper_halves
 
 
 class Link(NamedTuple):
@@ -54,6 +56,9 @@ class Arena:
 WHOLE_GROUPS = [{(group, group)} for group in (1, 2, 4)]
 """Inputs and outputs of groups that have kernels of their own: whole ones lie in a vector of 4."""
 
+FEWEST_BF16 = 2**12
+"""Weights of a convolution from which on they are kept as bf16: fewer lie in the first-level cache as floats."""
+
 CLEARLY = 0.6
 """A grouped convolution gets narrower panels if they are estimated to cost less than this part of what wide ones do."""
 
@@ -87,6 +92,7 @@ class PackedConv:
     lengths: tuple[int, ...]
     grouped: bool
     panels: tuple[PackedPanel, ...]
+    bf16: bool = False  # whether the weights are
 
 
 @dataclass(frozen=True, eq=False)
@@ -194,9 +200,12 @@ class Source:
 
 def pack_conv(
     arena: Arena, weights: Sequence[np.ndarray], groups: Sequence[int], bias: np.ndarray | None, channels: int,
-    floats: int | None = None,
+    floats: int | None = None, *, bf16: bool = False,
 ) -> PackedConv:  # fmt: skip
-    """Pack the sources of a convolution, weights[i] (channels, in / groups[i], taps), which writes `floats` per row."""
+    """Pack the sources of a convolution, weights[i] (channels, in / groups[i], taps), which writes `floats` per row.
+
+    `bf16`: keep the weights as bf16, which they must be, unless there are groups.
+    """
     cuts = panel_cuts(channels, any(group > 1 for group in groups), floats)
     sources = [Source(weight, group, cuts) for weight, group in zip(weights, groups, strict=True)]
     late = late_channels(sources, cuts)
@@ -204,13 +213,14 @@ def pack_conv(
         narrower = min(narrower_cuts(sources), key=lambda some: cost(sources, some))
         if cost(sources, narrower) < CLEARLY * cost(sources, cuts):
             return pack_one_chain(arena, sources, bias, narrower, late if sources[0].wide else None)
-    return pack_two_chains(arena, sources, bias, channels, cuts)
+    return pack_two_chains(arena, sources, bias, channels, cuts, bf16 and not any(one.groups > 1 for one in sources))
 
 
 def pack_two_chains(
-    arena: Arena, sources: Sequence[Source], bias: np.ndarray | None, channels: int, cuts: Sequence[Cut]
+    arena: Arena, sources: Sequence[Source], bias: np.ndarray | None, channels: int, cuts: Sequence[Cut], bf16: bool
 ) -> PackedConv:
     """Pack for the kernels that compute both chains of every output."""
+    add = partial(add_bf16, arena) if bf16 else partial(add_floats, arena)
     order = sorted(range(len(sources)), key=lambda number: sources[number].wide)
     ordered, biases = [sources[number] for number in order], whole_row(bias, channels, cuts)
     panels = []
@@ -224,8 +234,8 @@ def pack_two_chains(
                 windows=tuple(source.start(cut) for source in ordered for _ in range(source.taps)),
                 bias=arena.add(biases[cut.first : cut.first + cut.width]),
                 late=None,
-                narrow=arena.add(np.concatenate([*narrow, np.zeros((0, cut.width))])),
-                wide=arena.add(np.concatenate([*wide, np.zeros((0, cut.width))])),
+                narrow=add(narrow, cut),
+                wide=add(wide, cut),
             )
         )
     return PackedConv(
@@ -235,7 +245,23 @@ def pack_two_chains(
         lengths=tuple(length for source in ordered for length in source.lengths),
         grouped=any(source.groups > 1 for source in sources),
         panels=tuple(panels),
+        bf16=bf16,
     )
+
+
+def add_floats(arena: Arena, taps: Sequence[np.ndarray], cut: Cut) -> int:
+    """Add weights of a panel, each (length, width); the offset."""
+    return arena.add(np.concatenate([*taps, np.zeros((0, cut.width))]))
+
+
+def add_bf16(arena: Arena, taps: Sequence[np.ndarray], cut: Cut) -> int:
+    """The same as words of two channels each: the first in the lower half."""
+    words: list[npt.NDArray[Any]] = [np.zeros((0, cut.width), np.uint32)]
+    for tap in taps:
+        halves = np.zeros((-(-len(tap) // 2) * 2, cut.width), np.uint32)
+        halves[: len(tap)] = upper_halves(tap)
+        words.append(halves[::2] | halves[1::2] << 16)
+    return arena.add_bits(np.concatenate(words))
 
 
 def pack_one_chain(
@@ -270,6 +296,11 @@ def pack_one_chain(
         grouped=True,
         panels=tuple(panels),
     )
+
+
+def keeps_bf16(weights: Sequence[np.ndarray]) -> bool:
+    """Whether a convolution's weights are numbers of bf16, all of them, and enough to be kept as such."""
+    return sum(weight.size for weight in weights) >= FEWEST_BF16 and all(map(are_bf16, weights))
 
 
 class Part(NamedTuple):
@@ -374,7 +405,8 @@ def pack_strips(
             packed = pack_depthwise(arena, taps, alike.all_bias(bias), floats=alike.channels)
         else:
             packed = pack_conv(
-                arena, alike.weights, alike.groups, alike.all_bias(bias), alike.channels, alike.floats
+                arena, alike.weights, alike.groups, alike.all_bias(bias), alike.channels, alike.floats,
+                bf16=keeps_bf16(alike.weights),
             )  # fmt: skip
             order = packed.order
         for (out, start), count, (out_step, in_step) in progressions(alike.places):

@@ -5,7 +5,7 @@ from libc.string cimport memset
 from wavenetlite.kernels import padded, panel_widths
 from wavenetlite.kernels.dispatch cimport activation_kernel
 from wavenetlite.kernels.system cimport give_aligned, take_aligned
-from wavenetlite.kernels.types cimport GroupKernel, Panel, PanelChoice
+from wavenetlite.kernels.types cimport GroupKernel, Panel, PanelChoice, PanelKernel
 
 
 cdef class Block:
@@ -63,37 +63,39 @@ cdef int set_conv(
         panel[i].wide = arena + <Py_ssize_t>source.wide
     conv.panel = panel
     conv.grouped = packed.grouped
-    set_panel_kernels(conv, panel, [source.cut for source in packed.panels], kernels)
+    set_panel_kernels(conv, panel, packed, kernels)
     conv.channels = packed.channels
     conv.padded = padded(packed.channels)
     return 0
 
 
-cdef set_panel_kernels(const Conv* conv, Panel* panel, list cuts, const Kernels* kernels):
+cdef set_panel_kernels(const Conv* conv, Panel* panel, object packed, const Kernels* kernels):
     """Set the kernels of many rows and of a single one, which computes as many panels at once as possible."""
     cdef Py_ssize_t i = 0
+    cuts = [source.cut for source in packed.panels]
     kinds = [panel_widths().index(cut.width) for cut in cuts]
     while i < len(cuts):
         if cuts[i].group:
             set_group_kernels(panel + i, cuts[i:], kernels)
+        elif packed.bf16:
+            set_row_kernels(panel + i, kinds[i:], kernels.bf16_row_kernels, kernels.bf16_panel_kernels)
         elif not conv.grouped:
-            set_row_kernels(panel + i, kinds[i:], kernels)
+            set_row_kernels(panel + i, kinds[i:], kernels.row_kernels, kernels.panel_kernels)
         elif conv.narrow_taps == conv.taps:
             set_apart_kernels(panel + i, kinds[i:], kernels)
         else:
-            set_row_kernels(panel + i, kinds[i : i + 1], kernels)
+            set_row_kernels(panel + i, kinds[i : i + 1], kernels.row_kernels, kernels.panel_kernels)
         i += panel[i].abreast
 
 
-cdef set_row_kernels(Panel* panel, list kinds, const Kernels* kernels):
+cdef set_row_kernels(Panel* panel, list kinds, const PanelChoice* choice, const PanelKernel* panel_kernels):
     """`kinds`: of the panels left. Three panels abreast are no faster than two, unless one would remain."""
-    cdef const PanelChoice* choice = kernels.row_kernels
     cdef Py_ssize_t i
     while not begins_with(kinds, choice) or 2 < choice.panels < len(kinds):
         choice += 1
     panel.row, panel.abreast = choice.row, choice.panels
     for i in range(choice.panels):
-        panel[i].rows, panel[i].together = kernels.panel_kernels[<Py_ssize_t>kinds[i]], 1
+        panel[i].rows, panel[i].together = panel_kernels[<Py_ssize_t>kinds[i]], 1
 
 
 cdef set_apart_kernels(Panel* panel, list kinds, const Kernels* kernels):

@@ -33,6 +33,9 @@
     WNL_INLINE void store##N(float *p, f##N a) { *(f##N##_any *)p = a; }                                       \
     WNL_INLINE f##N set##N(float a) { return a - (f##N){0}; }                                                  \
     WNL_INLINE i##N bits##N(f##N a) { return (i##N)a; }                                                        \
+    /* of pairs of bf16, each the upper half of a float: the first and the second of each pair */              \
+    WNL_INLINE f##N even##N(const float *p) { return (f##N)(bits##N(load##N(p)) << 16); }                      \
+    WNL_INLINE f##N odd##N(const float *p) { return (f##N)(bits##N(load##N(p)) & -0x10000); }                  \
     WNL_INLINE f##N float##N(i##N a) { return (f##N)a; }                                                       \
     WNL_INLINE i##N iset##N(int32_t a) { return a - (i##N){0}; }                                               \
     WNL_INLINE i##N shift_left##N(i##N a, int bits) { return a << bits; }                                      \

@@ -46,7 +46,7 @@ cdef struct Panel:
     const float* bias           # (width,)
     const float* late           # (width,) added after the narrow taps, where there are no wide ones; NULL: none
     const float* narrow         # (sum of the narrow taps' lengths, width)
-    const float* wide           # (2 chains, chain_length, width)
+    const float* wide           # (2 chains, chain_length, width); both may be bf16, in words of two channels
 
 cdef struct Conv:
     Py_ssize_t taps
@@ -278,3 +278,5 @@ cdef struct Kernels:
     const PanelChoice* row_kernels      # the most panels first
     const PanelChoice* apart_kernels    # the same for panels that read different channels, in one chain
     const GroupKernel* group_kernels
+    const PanelKernel* bf16_panel_kernels   # with weights in bf16
+    const PanelChoice* bf16_row_kernels

@@ -8,6 +8,7 @@ from wavenetlite.graph import bounded
 from wavenetlite.nn.module import Module, from_config
 from wavenetlite.nn.old_types import old_types
 from wavenetlite.storage.registry import ARRAYS, Blueprint
+from wavenetlite.storage.safetensors import BF16
 from wavenetlite.support.bounded_json import size_of
 from wavenetlite.support.errors import ModelFileError, ParameterError
 
@@ -40,7 +41,7 @@ def blueprint(config: dict[str, Any], version: int) -> Blueprint:
     for name in found:
         *channels, frames, bins = shapes[name]
         shapes[name] = (*channels, bins, frames)
-    return Blueprint(shapes, finish, dtypes=model.all_parameter_dtypes())
+    return Blueprint(shapes, finish, dtypes=model.all_parameter_dtypes() | dict.fromkeys(model.bf16_names(), BF16))
 
 
 def check_runs(model: Module) -> None:

@@ -18,7 +18,7 @@ from wavenetlite.engine.plan import Plan
 from wavenetlite.engine.pool import StreamPool
 from wavenetlite.engine.stream import Stream
 from wavenetlite.graph import MOST_CHANNELS, Node
-from wavenetlite.nn.summary import HEAD, Row, summary_rows, summary_text
+from wavenetlite.nn.summary import HEAD, Row, parameter_text, summary_rows, summary_text
 from wavenetlite.nn.torch_twin import twin_of
 from wavenetlite.storage.files import save
 from wavenetlite.support.arrays import Floats, is_array, is_masked
@@ -165,6 +165,10 @@ class Module:
             path + name: dtype for path, module in self.modules() for name, dtype in module.parameter_dtypes().items()
         }
 
+    def bf16_names(self) -> set[str]:
+        """Names of the parameters that are numbers of bf16: float32 here, and half as large in a file."""
+        return {f"{name}.{inner}" for name, child in self.children().items() for inner in child.bf16_names()}
+
     def initialise(self) -> None:
         """Draw all missing parameters, in order, from one generator seeded with `seed`."""
         rng = np.random.default_rng(self.seed)
@@ -237,6 +241,12 @@ class Module:
         once = {id(module): module for _, module in self.modules()}.values()
         shapes = [item for module in once for item in module.parameter_shapes().items()]
         return sum(math.prod(shape) for name, shape in shapes if "running_" not in name)
+
+    @property
+    def bf16_count(self) -> int:
+        """Number of values that are of bf16."""
+        shapes = self.all_parameter_shapes()
+        return sum(math.prod(shapes[name]) for name in self.bf16_names())
 
     def __getstate__(self) -> dict[str, Any]:
         """Copy configuration and weights, but not compiled plans."""
@@ -456,7 +466,7 @@ class Module:
         plan = self.plan(self.in_width or ANY_CHANNELS)
         rows = self._rows()
         return f"{type(self).__name__}: {self.in_width or 'any'} -> {plan.out_channels} channels", rows, {
-            "parameters": f"{self.parameter_count:,}",
+            "parameters": parameter_text(self.parameter_count, self.bf16_count),
             "MACs per frame": f"{sum(row.multiply_adds for row in rows):,.10g}",
             "receptive field": f"{self.receptive_field:,} frames",
             "latency": f"{self.latency:,} frames",

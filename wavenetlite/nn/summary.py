@@ -81,3 +81,8 @@ def summary_text(title: str, rows: Sequence[Row], facts: Mapping[str, str]) -> s
     lines = table_lines([HEAD, *(row.cells for row in rows)], left=3)
     tail = (f"{name:15}  {value}" for name, value in facts.items())
     return "\n".join([title, "", lines[0], "-" * len(lines[0]), *lines[1:], "", *tail])
+
+
+def parameter_text(count: int, bf16: int) -> str:
+    """A number of parameters, and how many of them are of bf16."""
+    return f"{count:,}" + (f", {bf16:,} of them bf16" if bf16 else "")

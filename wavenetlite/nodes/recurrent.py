@@ -11,7 +11,7 @@ import numpy as np
 from wavenetlite.graph import Counts, Edge, KernelCall, Node, OnnxBuilder, ScriptBuilder, rebinned
 from wavenetlite.graph.batch import BatchContext, BatchStep, add_at
 from wavenetlite.kernels import padded
-from wavenetlite.kernels.pack import Arena, pack_conv, parts_of
+from wavenetlite.kernels.pack import Arena, keeps_bf16, pack_conv, parts_of
 from wavenetlite.nodes.c_activation import SIGMOID, TANH
 from wavenetlite.nodes.c_convolution import c_sums
 from wavenetlite.support.arrays import Floats
@@ -76,7 +76,8 @@ class RecurrentCall(KernelCall):
 
     def pack(self, arena: Arena) -> None:
         assert self.weight is not None
-        self.conv = pack_conv(arena, [self.weight[:, :, np.newaxis]], [1], self.bias, len(self.weight))
+        weights = [self.weight[:, :, np.newaxis]]
+        self.conv = pack_conv(arena, weights, [1], self.bias, len(self.weight), bf16=keeps_bf16(weights))
         super().pack(arena)
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -34,14 +34,23 @@ def layer_errors(conversion: Conversion, signals: Sequence[Floats]) -> list[Laye
 
 
 def layer_error(conversion: Conversion, layer: Layer, signals: Sequence[Floats]) -> LayerError:
-    network = up_to(conversion, layer)
-    power = difference = 0.0
-    for signal, wanted in zip(signals, frames_of(layer.node, signals), strict=True):
-        power += float(np.square(wanted, dtype=np.float64).sum())
-        difference += float(np.square(network(signal).astype(np.float64) - wanted).sum())
-    snr = math.inf if difference == 0 else 10 * math.log10(power / difference) if power else -math.inf
+    snr = snr_db(up_to(conversion, layer), signals, frames_of(layer.node, signals))
     kind = next(type(one).__name__ for name, one, _ in conversion.entries if name == layer.name)
     return LayerError(layer.name, kind, layer.integers is not None, snr)
+
+
+def output_error(model: Module, small: Module, signals: Sequence[Floats]) -> LayerError:
+    """The error of the output of `small`, a network without integers, against that of `model`."""
+    return LayerError("output", type(small).__name__, False, snr_db(small, signals, map(model, signals)))
+
+
+def snr_db(network: Module, signals: Sequence[Floats], outputs: Iterable[Floats]) -> float:
+    """The ratio of the power of the right outputs to that of the network's error, decibels."""
+    power = difference = 0.0
+    for signal, wanted in zip(signals, outputs, strict=True):
+        power += float(np.square(wanted, dtype=np.float64).sum())
+        difference += float(np.square(network(signal).astype(np.float64) - wanted).sum())
+    return math.inf if difference == 0 else 10 * math.log10(power / difference) if power else -math.inf
 
 
 def up_to(conversion: Conversion, layer: Layer) -> Graph:
@@ -56,5 +65,5 @@ def up_to(conversion: Conversion, layer: Layer) -> Graph:
 
 
 def weight_bytes(model: Module) -> int:
-    """Bytes of all weights."""
-    return sum(value.nbytes for value in model.state_dict().values())
+    """Bytes of all weights in a file."""
+    return sum(value.nbytes for value in model.state_dict().values()) - 2 * model.bf16_count

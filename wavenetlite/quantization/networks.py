@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any
+from typing import Any, Literal, overload
 
 import numpy as np
 
+from wavenetlite.nn.bf16 import Bf16Weights
 from wavenetlite.nn.graph import Graph
 from wavenetlite.nn.integer import ROUNDINGS, Dequantize, Quantize, Rounding
 from wavenetlite.nn.module import Module
+from wavenetlite.quantization.bf16 import with_bf16_weights
 from wavenetlite.quantization.calibration import METHODS, Calibration
 from wavenetlite.quantization.conversion import Conversion
 from wavenetlite.quantization.emitters import Emitter, IntegerLayers, RoundedLayers
@@ -17,17 +19,40 @@ from wavenetlite.support.arrays import Floats, is_array
 from wavenetlite.support.checks import number, one_of
 from wavenetlite.support.errors import ArrayTypeError, ParameterError
 
+WEIGHTS = ("int8", "bf16")
+
+
+@overload
+def quantize(
+    model: Module,
+    calibration: Floats | Sequence[Floats] | None = None,
+    *,
+    weights: Literal["int8"] = "int8",
+    method: str = "minmax",
+    percentile: float = 99.99,
+    rounding: Rounding = "single",
+    keep: Sequence[str] = (),
+) -> Graph: ...
+
+
+@overload
+def quantize(model: Module, *, weights: Literal["bf16"]) -> Bf16Weights: ...
+
 
 def quantize(
     model: Module,
     calibration: Floats | Sequence[Floats] | None = None,
     *,
+    weights: str = "int8",
     method: str = "minmax",
     percentile: float = 99.99,
     rounding: Rounding = "single",
     keep: Sequence[str] = (),
-) -> Graph:
-    """A network that computes with integers of 8 bits what `model` computes in float32.
+) -> Graph | Bf16Weights:
+    """A network that computes with integers of 8 bits what `model` computes in float32; or one with weights of bf16.
+
+    With ``weights="bf16"`` the weights alone are rounded, and everything is computed in float32 as before; see
+    `wavenetlite.nn.Bf16Weights`. The rest of this page is about ``weights="int8"``.
 
     Convolutions (with batch normalisation folded into them), sums, products, gates, activations and pools over a
     window become integer layers, with 8-bit weights, one scale per output channel, and 8-bit sequences whose ranges
@@ -37,7 +62,9 @@ def quantize(
     Parameters
     ----------
     model
-        A network without conditioning.
+        A network without conditioning; for bf16, any network.
+    weights
+        "int8", or "bf16", which needs no calibration and takes no other option.
     calibration
         Typical input: float32, (frames, in_channels), (batch, frames, in_channels), or a list of the former. A few
         hundred to thousand frames suffice. A network of `quantization_aware` needs none: it has its ranges.
@@ -73,7 +100,12 @@ def quantize(
     >>> bool(np.abs(q(x) - model(x)).max() < 0.05 * np.abs(model(x)).max())
     True
     """
-    return converted(model, calibration, method=method, percentile=percentile, rounding=rounding, keep=keep).network
+    if one_of("weights", weights, WEIGHTS) == "int8":
+        return converted(model, calibration, method=method, percentile=percentile, rounding=rounding, keep=keep).network
+    if calibration is not None or (method, percentile, rounding, *keep) != ("minmax", 99.99, "single"):
+        raise ParameterError("weights='bf16' takes no calibration, method, percentile, rounding or keep: the weights "
+                             "are rounded, and nothing else")  # fmt: skip
+    return with_bf16_weights(checked_module(model))
 
 
 def converted(
@@ -149,10 +181,14 @@ def conversion(
     return Conversion(model, channels, Calibration(signals, method, float(percentile)), emitter, chosen(model, keep))
 
 
-def check_model(model: Any) -> None:
+def checked_module(model: Any) -> Module:
     if not isinstance(model, Module):
         raise ArrayTypeError(f"model is a {type(model).__name__}; it must be a Module")
-    name = type(model).__name__
+    return model
+
+
+def check_model(model: Any) -> None:
+    name = type(checked_module(model)).__name__
     if model.condition_channels_needed:
         raise ParameterError(f"model={name} has conditioning; only networks without it can be quantised")
     if model.prewarmed:

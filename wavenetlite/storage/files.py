@@ -16,9 +16,18 @@ from typing import Any, BinaryIO
 
 import numpy as np
 
+from wavenetlite.kernels.bf16 import are_bf16, upper_halves
 from wavenetlite.storage.opening import opened
 from wavenetlite.storage.registry import Blueprint, Storable, blueprint
-from wavenetlite.storage.safetensors import OWN_TYPES, Tensor, checked_tensors, header_bytes, read_header, read_tensors
+from wavenetlite.storage.safetensors import (
+    BF16,
+    OWN_TYPES,
+    Tensor,
+    checked_tensors,
+    header_bytes,
+    read_header,
+    read_tensors,
+)
 from wavenetlite.support.arrays import Floats
 from wavenetlite.support.atomic_files import replacing
 from wavenetlite.support.bounded_json import parse_json
@@ -48,12 +57,15 @@ class FileInfo:
         labels and notes.
     shapes
         Shapes of the tensors, by name.
+    dtypes
+        Their types: NumPy's names, and ``"bfloat16"``.
     """
 
     format_version: int
     wavenetlite_version: str
     config: dict[str, Any]
     shapes: dict[str, tuple[int, ...]]
+    dtypes: dict[str, str]
 
 
 def save(model: Storable, path: str | os.PathLike[str]) -> None:
@@ -92,10 +104,12 @@ def save(model: Storable, path: str | os.PathLike[str]) -> None:
 
 def write(model: Storable, file: BinaryIO) -> None:
     """:func:`save` to an open file; a model that cannot be saved raises before the first byte is written."""
-    arrays = {name: little_endian(value) for name, value in model.state_dict().items()}
+    given, halved = model.state_dict(), model.bf16_names()
+    arrays = {name: stored_halves(name, value) if name in halved else value for name, value in given.items()}
+    arrays = {name: little_endian(value) for name, value in arrays.items()}
     head = header_bytes(metadata_of(model), arrays)
     try:  # what is written must load: the header passes all checks of `read`
-        twin = Header.read(BytesIO(head), len(head) + sum(value.nbytes for value in arrays.values())).finished(arrays)
+        twin = Header.read(BytesIO(head), len(head) + sum(value.nbytes for value in arrays.values())).finished(given)
     except ModelFileError as error:
         raise ParameterError(f"{type(model).__name__} cannot be saved: {error}") from error.__cause__
     if twin.layer_types() != model.layer_types():
@@ -103,6 +117,13 @@ def write(model: Storable, file: BinaryIO) -> None:
     file.write(head)
     for value in arrays.values():
         file.write(value.data)
+
+
+def stored_halves(name: str, value: Floats) -> np.ndarray:
+    """What a file has of an array of numbers of bf16."""
+    if not are_bf16(value):
+        raise ParameterError(f"{name!r} has values that are not bf16, as its layer says they are: they cannot be saved")
+    return upper_halves(value)
 
 
 def little_endian(value: Floats) -> np.ndarray:
@@ -157,7 +178,8 @@ def info(path: str | os.PathLike[str]) -> FileInfo:
     with opened(path) as (file, size):
         header = Header.read(file, size)
         header.blueprint()
-        return FileInfo(header.version, header.metadata.get("wavenetlite_version", ""), header.config, header.shapes)
+        written_by = header.metadata.get("wavenetlite_version", "")
+        return FileInfo(header.version, written_by, header.config, header.shapes, header.dtypes)
 
 
 @dataclass(frozen=True, eq=False)
@@ -186,7 +208,7 @@ class Header:
 
     @property
     def dtypes(self) -> dict[str, str]:
-        numpy_names = {own: name for name, own in OWN_TYPES.items()}
+        numpy_names = {own: name for name, own in OWN_TYPES.items()} | {"BF16": BF16}
         return {name: numpy_names[tensor.dtype] for name, tensor in self.tensors.items()}
 
     def blueprint(self) -> Blueprint:

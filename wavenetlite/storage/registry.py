@@ -24,6 +24,9 @@ class Storable(Protocol):
     def state_dict(self) -> dict[str, Floats]:
         """The arrays by name."""
 
+    def bf16_names(self) -> set[str]:
+        """Names of the arrays that are stored as bf16, which all their values are."""
+
     def layer_types(self) -> list[tuple[str, type]]:
         """The types of its layers, to verify that a file restores the same."""
 
@@ -41,7 +44,7 @@ class Blueprint:
     free
         Prefix of further arrays of any shape that may be present; "": none.
     dtypes
-        NumPy's names of the types of those arrays that are not float32.
+        NumPy's names of the types of those arrays that are not float32, and ``"bfloat16"``.
     """
 
     shapes: dict[str, tuple[int, ...]]

@@ -18,6 +18,7 @@ from typing import Any, BinaryIO
 import numpy as np
 import numpy.typing as npt
 
+from wavenetlite.kernels.bf16 import from_halves
 from wavenetlite.support.bounded_json import parse_json
 from wavenetlite.support.errors import ModelFileError
 
@@ -27,8 +28,11 @@ MOST_HEADER_BYTES = 8 * 2**20
 NUMPY_TYPES = {"F64": "<f8", "F32": "<f4", "F16": "<f2", "BF16": "<u2", "I64": "<i8", "I32": "<i4", "I8": "i1"}
 """The upper half of a float32 is a BF16."""
 
-OWN_TYPES = {"float32": "F32", "int32": "I32", "int8": "I8"}
-"""The types of our models' tensors, by NumPy's names."""
+BF16 = "bfloat16"
+"""The name of a type that NumPy does not have: such arrays are float32 here, and their upper halves in a file."""
+
+OWN_TYPES = {"float32": "F32", "int32": "I32", "int8": "I8", "uint16": "BF16"}
+"""The types of our models' tensors, by NumPy's names of what is written."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -123,10 +127,10 @@ def read_tensor(file: BinaryIO, name: str, tensor: Tensor, as_floats: bool) -> n
     if len(data) < tensor.size:
         raise ModelFileError(f"truncated while tensor {name!r} was read")
     values = np.frombuffer(data, NUMPY_TYPES[tensor.dtype]).reshape(tensor.shape)
+    if tensor.dtype == "BF16":
+        return from_halves(values)
     if not as_floats:
         return values.astype(values.dtype.newbyteorder("="), copy=False)
-    if tensor.dtype == "BF16":
-        values = (values.astype(np.uint32) << 16).view(np.float32)
     with np.errstate(over="ignore"):  # becomes infinite, which is rejected later
         return values.astype(np.float32, copy=False)
 
