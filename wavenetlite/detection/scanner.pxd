@@ -2,12 +2,13 @@ from libc.stdint cimport int64_t, uint8_t
 
 cdef class Scanner:
     cdef Py_ssize_t labels
-    cdef int64_t smoothing, duration, refractory
+    cdef int64_t smoothing, duration, refractory, warm_up, cool_off
     cdef double[::1] threshold, release_below
     cdef float[:, ::1] ring             # (smoothing, labels): the last scores
     cdef int64_t[::1] total             # their sums, in units
     cdef int64_t[::1] began             # first frame of the label's run; -1: none
     cdef double[::1] peak               # highest smoothed score of the run
+    cdef int64_t[::1] quiet             # scores below the release since the start or the label's last event; none kept: no rule
     cdef uint8_t[::1] reported          # whether the run has had its event
     cdef int64_t frame                  # frames seen
     cdef int64_t silent_until           # first frame that may have the next event

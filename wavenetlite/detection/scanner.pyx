@@ -73,8 +73,9 @@ cdef class Scanner:
     ----------
     thresholds, releases
         One per label; a threshold above 1 is never reached.
-    smoothing, duration, refractory
-        Frames: of the moving average (>= 1), that a run must last (>= 1), and between two events (>= 0).
+    smoothing, duration, refractory, warm_up, cool_off
+        Frames: of the moving average (>= 1), that a run must last (>= 1), between two events (>= 0), before the first that
+        may have an event (>= 0), and with a score below the release before an event and after the one before it (>= 0).
     name
         Name of the scores in messages.
     """
@@ -82,17 +83,19 @@ cdef class Scanner:
 
     def __init__(
         self, thresholds: np.ndarray, releases: np.ndarray, *, smoothing: int, duration: int, refractory: int,
-        name: str = "scores",
+        warm_up: int = 0, cool_off: int = 0, name: str = "scores",
     ) -> None:
         self.labels = len(thresholds)
         self.threshold = np.array(thresholds, np.float64)
         self.release_below = np.array(releases, np.float64)
         self.smoothing, self.duration, self.refractory, self.name = smoothing, duration, refractory, name
+        self.warm_up, self.cool_off = warm_up, cool_off
         self.ring = np.zeros((smoothing, self.labels), np.float32)
         self.total = np.zeros(self.labels, np.int64)
         self.began = np.zeros(self.labels, np.int64)
         self.peak = np.zeros(self.labels)
         self.reported = np.zeros(self.labels, np.uint8)
+        self.quiet = np.zeros(self.labels if cool_off else 0, np.int64)
         self.reset()
 
     def reset(self) -> None:
@@ -103,7 +106,8 @@ cdef class Scanner:
         self.began[:] = -1
         self.peak[:] = 0.0
         self.reported[:] = 0
-        self.frame = self.silent_until = 0
+        self.quiet[:] = 0
+        self.frame, self.silent_until = 0, self.warm_up
         self.slot = 0
         release(&self.busy)
 
@@ -117,27 +121,31 @@ cdef class Scanner:
         self.acquire()
         try:
             return b"".join((STATE.pack(self.frame, self.silent_until), np.asarray(self.ring).tobytes(),
-                             np.asarray(self.began).tobytes(), np.asarray(self.peak).tobytes(), np.asarray(self.reported).tobytes()))
+                             np.asarray(self.began).tobytes(), np.asarray(self.peak).tobytes(), np.asarray(self.reported).tobytes(),
+                             np.asarray(self.quiet).tobytes()))
         finally:
             release(&self.busy)
 
     def load(self, state: bytes) -> None:
         """Restore what `save` returned; only on new state."""
         cdef Py_ssize_t labels = self.labels, scores = self.labels * self.smoothing, row, label
-        if len(state) != STATE.size + 4 * scores + 17 * labels:
+        if len(state) != STATE.size + 4 * scores + 17 * labels + 8 * self.quiet.shape[0]:
             raise SnapshotError(UNFIT)
         frame, silent_until = STATE.unpack(state[:STATE.size])
         ring = np.frombuffer(state, np.float32, scores, STATE.size)
         began = np.frombuffer(state, np.int64, labels, STATE.size + 4 * scores)
         peak = np.frombuffer(state, np.float64, labels, STATE.size + 4 * scores + 8 * labels)
         reported = np.frombuffer(state, np.uint8, labels, STATE.size + 4 * scores + 16 * labels)
-        if not (0 <= frame < 2**60 and 0 <= silent_until < frame + max(self.refractory, 1) and are_scores(ring)
-                and ((began >= -1) & (began < frame)).all() and are_scores(peak) and (reported <= 1).all()):
+        quiet = np.frombuffer(state, np.int64, offset=STATE.size + 4 * scores + 17 * labels)
+        if not (0 <= frame < 2**60 and 0 <= silent_until < max(frame + max(self.refractory, 1), self.warm_up + 1) and are_scores(ring)
+                and ((began >= -1) & (began < frame)).all() and are_scores(peak) and (reported <= 1).all()
+                and ((quiet >= 0) & (quiet <= frame)).all()):
             raise SnapshotError(UNFIT)
         np.asarray(self.ring)[:] = ring.reshape(self.smoothing, labels)
         np.asarray(self.began)[:] = began
         np.asarray(self.peak)[:] = peak
         np.asarray(self.reported)[:] = reported
+        np.asarray(self.quiet)[:] = quiet
         self.frame, self.silent_until, self.slot = frame, silent_until, frame % self.smoothing
         self.total[:] = 0
         for row in range(self.smoothing):
@@ -181,10 +189,14 @@ cdef class Scanner:
         cdef float* old = &self.ring[self.slot, 0]
         cdef double score, best_score = -1.0
         cdef Py_ssize_t label, best = -1
+        cdef bint settled = True
         for label in range(self.labels):
             self.total[label] += units(scores[label]) - units(old[label])
             old[label] = scores[label]
             score = <double>self.total[label] / (UNITS * <double>self.smoothing)
+            if self.cool_off:
+                settled = self.quiet[label] >= self.cool_off
+                self.quiet[label] += scores[label] < self.release_below[label]
             if self.began[label] < 0:
                 if score < self.threshold[label]:
                     continue
@@ -196,11 +208,13 @@ cdef class Scanner:
                 continue
             elif score > self.peak[label]:
                 self.peak[label] = score
-            if (score > best_score and not self.reported[label] and self.frame >= self.silent_until
+            if (score > best_score and not self.reported[label] and settled and self.frame >= self.silent_until
                     and self.frame - self.began[label] + 1 >= self.duration):
                 best, best_score = label, score
         if best >= 0:
             self.reported[best] = True
+            if self.cool_off:
+                self.quiet[best] = 0
             self.silent_until = self.frame + self.refractory
         self.slot = self.slot + 1 if self.slot + 1 < self.smoothing else 0
         self.frame += 1
