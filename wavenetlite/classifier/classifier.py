@@ -129,7 +129,9 @@ class AudioClassifier:
         self.decision: DecisionName = one_of("decision", decision, DECISIONS)  # type: ignore[assignment]
         self.outputs: OutputName = one_of("outputs", outputs, OUTPUTS)  # type: ignore[assignment]
         if outputs == "probabilities" and decision == "mean":
-            raise ParameterError("decision='mean' needs logits; with outputs='probabilities' it must be 'last' or 'peak'")
+            raise ParameterError(
+                "decision='mean' needs logits; with outputs='probabilities' it must be 'last' or 'peak'"
+            )
         if info is not None and not isinstance(info, Mapping):
             raise ArrayTypeError(f"info is a {type(info).__name__}; it must be a dict")
         self.info: dict[str, Any] = copy.deepcopy(dict(info or {}))

@@ -77,8 +77,8 @@ class Detector:
         run that is still active afterwards triggers its event then. Rounded up to frames.
     cool_off_ms
         Time, in all, for which the score of a label, not averaged, must have been below its release before the label's
-        first event, and again after each. Unlike `refractory_ms` it does not pass while the score is high. Rounded up to
-        frames.
+        first event, and again after each: a run that lasts as long is over. The event then comes with a score at the
+        threshold. Unlike `refractory_ms` it does not pass while the score is high. Rounded up to frames.
 
     Examples
     --------

@@ -197,6 +197,9 @@ cdef class Scanner:
             if self.cool_off:
                 settled = self.quiet[label] >= self.cool_off
                 self.quiet[label] += scores[label] < self.release_below[label]
+                if settled and self.reported[label]:        # a run that has cooled off is over
+                    self.began[label] = -1
+                settled &= score >= self.threshold[label]
             if self.began[label] < 0:
                 if score < self.threshold[label]:
                     continue

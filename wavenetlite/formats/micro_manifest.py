@@ -41,9 +41,7 @@ def sniff(ends: bytes) -> bool:
     return ends.lstrip()[:1] == b"{" and re.search(rb'"type"\s*:\s*"micro"', ends) is not None
 
 
-def load(
-    file: BinaryIO, size: int, *, rounding: Rounding = "double", rule: RuleName = "esphome"
-) -> AudioClassifier:
+def load(file: BinaryIO, size: int, *, rounding: Rounding = "double", rule: RuleName = "esphome") -> AudioClassifier:
     """The wake word of a manifest of microWakeWord, version 1 or 2, whose TFLite file is in the same folder.
 
     Its labels are the wake word and ``_unknown_``; its probabilities are those of the file, in 256ths.
@@ -76,7 +74,7 @@ def load(
     return AudioClassifier(
         features,
         network,
-        [manifest.text("wake_word"), REST],
+        [word_of(manifest), REST],
         decision="peak",
         background=[REST],
         detector=detector(cutoff, window, step_ms, stride_of(network), rule),
@@ -100,7 +98,9 @@ def load_folder(path: Path, *, rounding: Rounding = "double", rule: RuleName = "
     held = manifests(path)
     if len(held) != 1:
         names = ", ".join(one.name for one in held) or "none"
-        raise ModelFileError(f"a folder with {len(held)} manifests of microWakeWord ({names}); load one of them by name")
+        raise ModelFileError(
+            f"a folder with {len(held)} manifests of microWakeWord ({names}); load one of them by name"
+        )
     with opened(held[0]) as (file, size):
         return load(file, size, rounding=rounding, rule=rule)
 
@@ -114,6 +114,13 @@ def manifests(path: Path) -> list[Path]:
 def beginning(path: Path) -> bytes:
     with path.open("rb") as file:
         return file.read(MOST_MANIFEST)
+
+
+def word_of(manifest: Fields) -> str:
+    word: str = manifest.text("wake_word")
+    if not word.strip() or word == REST:
+        raise manifest.wrong("wake_word", f"a word, not empty and not {REST!r}")
+    return word
 
 
 def timing_of(manifest: Fields) -> tuple[int, int]:
@@ -166,10 +173,10 @@ def detector(cutoff: float, window: int, step_ms: int, stride: int, rule: RuleNa
         # pymicro-wakeword has no score before it has a whole window of them
         return Detector(above / most, smoothing_ms=window * score_ms, min_duration_ms=0.0, refractory_ms=0.0,
                         warm_up_ms=(window - 1) * score_ms)  # fmt: skip
-    above = int(255 * cutoff) * window + 1
+    least = int(255 * cutoff)
     quiet = -(-(QUIET_FRAMES - stride + 1) // stride)  # scores; the first comes with frame `stride`
-    return Detector(above / most, smoothing_ms=window * score_ms, min_duration_ms=0.0, refractory_ms=0.0,
-                    cool_off_ms=quiet * score_ms)  # fmt: skip
+    return Detector((least * window + 1) / most, least / LEVELS, smoothing_ms=window * score_ms, min_duration_ms=0.0,
+                    refractory_ms=0.0, cool_off_ms=quiet * score_ms)  # fmt: skip
 
 
 def notes(manifest: Mapping[str, Any], cutoff: float, rule: RuleName) -> dict[str, Any]:

@@ -31,7 +31,7 @@ def opened(path: str | os.PathLike[str]) -> Iterator[tuple[BinaryIO, int]]:
 
 def is_folder(path: str | os.PathLike[str]) -> bool:
     """Whether it is a folder here, not the name of a bundled model or an address."""
-    return isinstance(path, str | os.PathLike) and os.path.isdir(path)
+    return isinstance(path, str | os.PathLike) and Path(path).is_dir()
 
 
 @contextmanager
