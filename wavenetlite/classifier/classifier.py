@@ -70,9 +70,9 @@ class AudioClassifier:
     detector
         How probabilities become events; None: ``Detector()``.
     outputs
-        What the network gives: "logits", of which the softmax is taken; or "probabilities", for each label but the last,
-        from 0 to 1 and independent of each other, as wake words have them that end with a sigmoid. The last label is
-        then the rest: its probability is 1 less the greatest of the others.
+        What the network gives: "logits", of which the softmax is taken; or "probabilities", for each label but the
+        last, from 0 to 1 and independent of each other, as wake words have them that end with a sigmoid. The last label
+        is then the rest: its probability is 1 less the greatest of the others.
     info
         JSON-serialisable notes saved with the classifier: recipe, data, measured accuracy, attribution.
 

@@ -23,7 +23,7 @@ from wavenetlite.support.errors import ArrayTypeError, ModelFileError, Parameter
 MODULES = {
     "wavenetlite": "own", "nam": "nam", "rtneural": "rtneural", "script": "script", "c": "c_export", "onnx": "onnx",
     "locuslab": "locuslab", "wekws": "wekws", "pytorch-tcn": "pytorch_tcn", "keras": "keras", "tflite": "tflite",
-    "micro-wake-word": "micro_manifest",
+    "micro-wake-word": "micro_manifest", "openwakeword": "open_wake_word",
 }  # fmt: skip
 """Where the formats are defined, in the order in which they are asked whether a file is theirs."""
 
@@ -62,7 +62,8 @@ def load(path: str | os.PathLike[str], *, format: str | None = None, **options: 
     Parameters
     ----------
     path
-        Of the file; or of a folder with the files of a wake word (microWakeWord's manifest); or the name of a bundled
+        Of the file; or of a folder with the files of a wake word (microWakeWord's manifest, openWakeWord's
+        embedding and words); or the name of a bundled
         model (:func:`wavenetlite.models.names`), where there is no such file; or
         ``hf://owner/name[/file][@revision]``, of the Hugging Face Hub.
     format
@@ -95,9 +96,17 @@ def load(path: str | os.PathLike[str], *, format: str | None = None, **options: 
             return from_folder(Path(path), named, options)
     with opened(path) as (file, size):
         found = named or recognised(file, size)
+        if named is None and found.name in ("onnx", "tflite"):
+            found = as_wake_word(Path(file.name)) or found
         if found.load is None:
             raise ModelFileError(f"files of the format {found.name} can be written, but not read")
         return found.load(file, size, **checked_options(found, found.load, options))
+
+
+def as_wake_word(path: Path) -> Format | None:
+    """openWakeWord's format, where a network lies beside its embedding."""
+    module = import_module(f"{__name__}.open_wake_word")
+    return module.FORMAT if module.is_word(path) else None
 
 
 def from_folder(path: Path, named: Format | None, options: Mapping[str, Any]) -> Model:

@@ -51,10 +51,10 @@ def load(file: BinaryIO, size: int, *, rounding: Rounding = "double", rule: Rule
     rounding
         How the network's sums are rescaled: "double", as on microcontrollers, or "single", as LiteRT does by default.
     rule
-        When the word is detected: "esphome", where the sum of the last scores is above ``int(255 * cutoff)`` for each of
-        them, and scores below the cutoff have come for 100 frames of features since the start and since the last event;
-        or "pymicro", where the mean of the last scores is above the cutoff, as pymicro-wakeword has it, which leaves the
-        rest to its user.
+        When the word is detected: "esphome", where the sum of the last scores is above ``int(255 * cutoff)`` for each
+        of them, and scores below the cutoff have come for 100 frames of features since the start and since the last
+        event; or "pymicro", where the mean of the last scores is above the cutoff, as pymicro-wakeword has it, which
+        leaves the rest to its user.
 
     Raises
     ------

@@ -40,7 +40,8 @@ def named_errors(path: Path) -> Iterator[None]:
     try:
         yield
     except ModelFileError as error:
-        raise ModelFileError(one_line(path, str(error))) from error.__cause__
+        named = str(error).startswith(f"{path}: ")  # where a file was opened twice
+        raise ModelFileError(str(error) if named else one_line(path, str(error))) from error.__cause__
     except WavenetliteError:  # concerns the caller's options, not the file
         raise
     except FileNotFoundError:
