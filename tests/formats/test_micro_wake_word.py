@@ -179,9 +179,14 @@ def test_networks_of_another_kind(tmp_path, path):
             wl.load(path)
 
 
-@pytest.mark.parametrize(("option", "says"), [({"rule": "mean"}, "rule='mean' must be one of esphome, pymicro"),
-                                              ({"rounding": "none"}, "rounding='none' must be one of"),
-                                              ({"frames": 3}, "frames=3 is no option of the format micro-wake-word")])  # fmt: skip
+@pytest.mark.parametrize(
+    ("option", "says"),
+    [
+        ({"rule": "mean"}, "rule='mean' must be one of esphome, pymicro"),
+        ({"rounding": "none"}, "rounding='none' must be one of"),
+        ({"frames": 3}, "frames=3 is no option of the format micro-wake-word"),
+    ],
+)
 def test_options(path, option, says):
     with pytest.raises(wl.ParameterError, match=says):
         wl.load(path, **option)

@@ -158,7 +158,7 @@ def unsqueeze(net: OnnxGraphBuilder, node: OnnxNode, inputs: list[Any]) -> Signa
 
 
 def reshape(net: OnnxGraphBuilder, node: OnnxNode, inputs: list[Any]) -> Signal | Window:
-    """Only ones may come and go, and the axes of batch and time become one, or two again; or all frames are in a row."""
+    """Only ones may come and go, and batch and time become one axis, or two again; or all frames are in a row."""
     signal = signal_in(inputs)
     if (row := window_of(net, signal)) is not None and in_a_row(node, inputs, row):
         return row

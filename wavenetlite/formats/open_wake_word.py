@@ -29,6 +29,8 @@ SUFFIXES = (".onnx", ".tflite")
 REST = "_unknown_"
 MOST_WORDS = 256
 STEP_MS = 80.0
+WINDOW = 76
+"""Frames that an embedding sees; others may differ by blocks."""
 FORCED_STEPS = 5
 """Scores at the start of a stream that openwakeword sets to 0."""
 PAUSE_MS = 2000.0
@@ -48,20 +50,20 @@ def load(
 ) -> AudioClassifier:
     """The wake word of one file, ``.onnx`` or ``.tflite``, with the embedding beside it.
 
-    Its labels are the name of the file, without the ending, and ``_unknown_``; there is an event where the score reaches
-    0.5, and then none for two seconds. The embedding is computed once for every 80 ms, as a stream, not anew for each
-    window; the values are the same.
+    Its labels are the name of the file, without the ending, and ``_unknown_``; there is an event where the score
+    reaches 0.5, and then none for two seconds. The embedding is computed once for every 80 ms, as a stream, not anew
+    for each window; the values are the same.
 
     Parameters
     ----------
     embedding
         File of the embedding; None: ``embedding_model.onnx`` or ``.tflite`` in the word's folder.
     start
-        What a stream has heard before its first sample; see :class:`wavenetlite.features.OpenWakeWordMel`. "silence", as
-        pyopen-wakeword; "ones", as openwakeword, with no event at the first five scores, which openwakeword sets to 0.
+        What a stream has heard before its first sample; see :class:`wavenetlite.features.OpenWakeWordMel`. "silence",
+        as pyopen-wakeword; "ones", as openwakeword, with no event at the first five scores, which it sets to 0.
     samples
-        The range of samples that the networks learned from: "int16" (openWakeWord, nanowakeword) or "unit" (livekit). Of
-        livekit's the floor is that of blocks, too, where its own is that of the two seconds that it is given.
+        The range of samples that the networks learned from: "int16" (openWakeWord, nanowakeword) or "unit" (livekit).
+        Of livekit's the floor is that of blocks, too, where its own is that of the two seconds that it is given.
 
     Raises
     ------
@@ -183,9 +185,9 @@ def check_mel(graph: OnnxGraph | Graph, features: Mel) -> None:
 
 def check_embedding(network: nn.Module) -> None:
     clock = network.graph(BANDS).clock if network.in_width == BANDS else None
-    if clock is None or clock.rate != BLOCK or clock.start != clock.newest:
-        raise ModelFileError(f"the embedding takes {network.in_width} bands; it must take {BANDS}, and give one embedding"
-                             f" for every {BLOCK} frames")  # fmt: skip
+    if clock is None or clock.rate != BLOCK or clock.start != clock.newest or (clock.start - WINDOW + 1) % BLOCK:
+        raise ModelFileError(f"the embedding takes {network.in_width} bands; it must take {BANDS}, and give"
+                             f" one for every {BLOCK} frames, of {WINDOW}")  # fmt: skip
 
 
 def word_network(path: Path, channels: int) -> Module:

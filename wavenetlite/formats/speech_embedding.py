@@ -1,4 +1,4 @@
-"""Google's speech embedding, as openWakeWord has it in ONNX and TFLite files: a chain of convolutions over time and bins.
+"""Google's speech embedding, as openWakeWord has it in ONNX and TFLite files: convolutions over time and bins.
 
 The files compute one window of mel frames; here the same layers run over the whole signal, each frame once.
 """
@@ -138,7 +138,7 @@ def two(values: Any) -> tuple[int, int]:
     return first, second
 
 
-# ------------------------------------------------------------------------------------------------------------------ ONNX
+# ---------------------------------------------------------------------------------------------------------- ONNX
 def no_pads_over_time(options: dict[str, Any]) -> tuple[int, int]:
     """Zeros around the bins; there may be none around time."""
     if options.get("auto_pad", "NOTSET") not in ("NOTSET", "VALID", b"NOTSET", b"VALID"):
@@ -179,7 +179,7 @@ ONNX: dict[str, Row] = {
 }
 
 
-# ---------------------------------------------------------------------------------------------------------------- TFLite
+# -------------------------------------------------------------------------------------------------------- TFLite
 def tflite_pad(net: ChainBuilder, options: dict[str, Any], constants: list[Any]) -> None:
     sides = np.asarray(constants[0]).reshape(-1, 2)
     if len(sides) != 4 or sides[[0, 1, 3]].any() or (sides < 0).any():

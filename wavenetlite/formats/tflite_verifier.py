@@ -62,8 +62,8 @@ def branch(file: TfliteFile, graph: Graph, choice: OnnxNode, name: str) -> Graph
     """A branch of an IF, which must take what the IF is given."""
     made = file.graph(int(choice.attributes[name]))
     if len(made.inputs) != len(choice.inputs) - 1 or len(made.outputs) != 1 or has_verifier(made):
-        raise ModelFileError(f"{choice.place}: its {name} branch must take its {len(choice.inputs) - 1} inputs, give one"
-                             " output, and have no IF of its own")  # fmt: skip
+        raise ModelFileError(f"{choice.place}: its {name} branch must take its {len(choice.inputs) - 1} inputs, give"
+                             " one output, and have no IF of its own")  # fmt: skip
     return made
 
 

@@ -29,7 +29,8 @@ __all__ = [
     "Dropout", "FakeQuantizedConv", "FakeQuantizedConv2d",
     "Gate", "GroupNorm", "Input", "IntegerBinary", "IntegerConcat", "IntegerConv",
     "IntegerConv2d", "IntegerCumulativePool",
-    "IntegerPool", "IntegerSlice", "LookUp", "MaxPool", "Norm", "Product", "Quantize", "Recurrent", "Slice", "Sum", "Upsample",
+    "IntegerPool", "IntegerSlice", "LookUp", "MaxPool", "Norm", "Product", "Quantize", "Recurrent", "Slice", "Sum",
+    "Upsample",
     "activate", "add", "as_quantized", "combine_integers", "concat", "dequantize", "look_up", "multiply", "quantize",
     "requantize", "table_of", "take",
 ]  # fmt: skip
