@@ -469,6 +469,18 @@ def run_pool(layer, weights, x, c):
     return x.map(POOLS[layer.kind])
 
 
+def run_max_pool2d(layer, weights, x, c):
+    (frames, window), (stride, step) = layer.kernel_size, layer.stride
+    image = x.values.reshape(len(x.values), layer.bins, layer.channels)
+    values = [
+        np.concatenate([image[n : n + frames, f * step : f * step + window].max(axis=(0, 1))
+                        for f in range(layer.bins_out)])
+        for n in range(0, len(image) - frames + 1, stride)
+    ]  # fmt: skip
+    values = np.array(values).reshape(-1, layer.out_width)
+    return Frames(values, x.start + (frames - 1) * x.step, x.step * stride)
+
+
 def run_chain(layers, weights, x, c):
     for i, layer in enumerate(layers):
         x = run(layer, weights.child(i), x, c)
@@ -679,6 +691,7 @@ DEFINITIONS = {
     "AmpArray": run_amp_array,
     "AmpWaveNet": run_amp_wavenet,
     "CumulativePool": run_pool,
+    "MaxPool2d": run_max_pool2d,
     "Sequential": run_sequential,
     "Residual": run_residual,
     "Add": run_add,

@@ -46,8 +46,10 @@ def reference(detector, x, background, rate):
     """The definition in Detector's docstring, frame by frame, in exact fractions."""
     smoothing = max(1, round(detector.smoothing_ms * rate / 1000))
     duration = max(1, math.ceil(detector.min_duration_ms * rate / 1000 - 1e-6))
-    refractory = math.ceil(detector.refractory_ms * rate / 1000 - 1e-6)
-    events, run, fired, last = [], {}, set(), -math.inf
+    refractory, warm_up, cool_off = (
+        math.ceil(ms * rate / 1000 - 1e-6) for ms in (detector.refractory_ms, detector.warm_up_ms, detector.cool_off_ms)
+    )
+    events, run, fired, last, low = [], {}, set(), -math.inf, dict.fromkeys(LABELS, 0)
     for n in range(len(x)):
         certain = []
         for i, label in enumerate(LABELS):
@@ -56,6 +58,11 @@ def reference(detector, x, background, rate):
             score = Fraction(counted, 2**40 * smoothing)
             start = detector.thresholds.get(label, detector.threshold)
             end = start if detector.release is None else detector.release
+            rested = low[label] >= cool_off
+            if cool_off and rested and label in fired:
+                del run[label]
+                fired.discard(label)
+            low[label] += bool(x[n, i] < end)
             if label in run and score < end:
                 del run[label]
                 fired.discard(label)
@@ -63,13 +70,14 @@ def reference(detector, x, background, rate):
                 run[label] = (n, [])
             if label in run:
                 run[label][1].append(score)
-                if n - run[label][0] + 1 >= duration and label not in fired and n - last >= refractory:
+                waited = n - last >= refractory and n >= warm_up and rested and not (cool_off and score < start)
+                if n - run[label][0] + 1 >= duration and label not in fired and waited:
                     certain.append((-score, i))
         if certain:
             label = LABELS[min(certain)[1]]
             first, values = run[label]
             fired.add(label)
-            last = n
+            last, low[label] = n, 0
             events.append(Detection(label, float(max(values)), n, first, (n + 1) / rate, first / rate))
     return events
 
@@ -88,7 +96,7 @@ def detectors(draw):
     times = st.sampled_from([0, 3, 10, 20, 35, 40])
     return Detector(
         threshold, release, smoothing_ms=draw(st.sampled_from([0, 10, 20, 40, 80])), min_duration_ms=draw(times),
-        refractory_ms=draw(times), thresholds=thresholds,
+        refractory_ms=draw(times), thresholds=thresholds, warm_up_ms=draw(times), cool_off_ms=draw(times),
     )  # fmt: skip
 
 

@@ -11,6 +11,7 @@ import pytest
 from c_programs import AARCH64, ARMHF, CONTRACTING, CPP, GCC, compiled, run
 from catalogue import CATALOGUE, condition, same_bits, signal
 from instruction_sets import run_python
+from wake_words import micro_word
 
 import wavenetlite as wl
 from wavenetlite import formats, nodes
@@ -270,7 +271,7 @@ def heard_in_c(clf, y, folder, *defines):
     done = subprocess.run(command, cwd=folder, capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stderr
     ran = subprocess.run([str(folder / "main")], input=y.tobytes(), capture_output=True, check=True)
-    return np.frombuffer(ran.stdout, np.float32).reshape(-1, len(clf.labels)), ran.stderr.decode().splitlines()
+    return np.frombuffer(ran.stdout, np.float32).reshape(-1, len(clf.output_labels)), ran.stderr.decode().splitlines()
 
 
 def probabilities(clf, y):
@@ -312,6 +313,17 @@ def test_kinds_of_features(spec, tmp_path):
     assert labels == clf.labels
     assert heard.shape == expected.shape
     assert np.abs(heard - expected).max() <= 1e-5
+
+
+@needs_gcc
+@pytest.mark.slow
+def test_a_wake_word_from_samples_to_its_probability(tmp_path):
+    """Of a network that gives probabilities: no softmax, and no label for the rest."""
+    clf = wl.load(micro_word(tmp_path))
+    y = sound(clf, 1.0)
+    heard, labels = heard_in_c(clf, y, tmp_path)
+    assert labels == ["Hello there"] and np.ptp(heard) > 0.1
+    assert same_bits(heard, clf.model(clf.features(y)))
 
 
 MICRO = [

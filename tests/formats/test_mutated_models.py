@@ -2,6 +2,7 @@
 
 import mutated_models
 import pytest
+from wake_words import micro_word
 
 MISSING = {"keras": "h5py", "h5": "h5py", "pt": "torch", "pt before 1.6": "torch"}
 KINDS = [
@@ -33,5 +34,6 @@ def test_damage_is_one_line(originals, kind, tmp_path):
 
 
 def test_what_is_not_damaged_is_read(originals, tmp_path):
+    micro_word(tmp_path)
     for data in originals[0].values():
         mutated_models.read_file(tmp_path / "whole", data)

@@ -20,6 +20,7 @@ from pathlib import Path
 import numpy as np
 from level_classifier import judge
 from mutated_sources import MOST_BYTES, MOST_S, damaged
+from wake_words import micro_word
 
 import wavenetlite as wl
 from wavenetlite.support.snapshots import checksum
@@ -27,7 +28,7 @@ from wavenetlite.support.snapshots import checksum
 sys.path += [str(Path(__file__).parents[1] / room) for room in ("formats", "definitions")]
 import test_formats_fuzz as seeds
 
-TEXT = ("nam", "nam with all", "nam with condition", "nam container", "rtneural", "state_dict")
+TEXT = ("nam", "nam with all", "nam with condition", "nam container", "rtneural", "state_dict", "wake word")
 SNAPSHOTS = ("snapshot of a network", "snapshot of features", "snapshot of a classifier")
 OPTIONS = "must be given: the weights of"
 """What a file of weights that leave an option open is refused with."""
@@ -41,6 +42,7 @@ def originals(folder):
     wl.formats.save(wl.load(folder / "own"), folder / "m.onnx")
     made["onnx"] = (folder / "m.onnx").read_bytes()
     made |= keras_files() | torch_files(folder)
+    made["wake word"] = micro_word(folder).read_bytes()
     features = wl.LogMel(sr=8000, n_fft=256, n_mels=8).then(wl.features.RunningCMVN(), wl.features.Deltas(width=5))
     return made, dict(zip(SNAPSHOTS, (wl.load(folder / "own"), features, judge()), strict=True))
 
@@ -135,6 +137,8 @@ def outcome(originals, kind, seed, folder):
         if kind in streams:
             read_snapshot(streams[kind], rng)
         else:
+            if kind == "wake word":  # its network is beside it
+                micro_word(folder)
             read_file(folder / "damaged", damaged_file(kind, files[kind], rng))
     except wl.WavenetliteError as error:
         said = f"refused: {error}" if "\n" not in str(error) and len(str(error)) < 1000 else f"WRONG: {error!r}"

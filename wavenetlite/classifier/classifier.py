@@ -16,7 +16,7 @@ from wavenetlite.classifier.checks import (
     checked_labels,
     checked_model,
 )
-from wavenetlite.classifier.decision import DECISIONS, DecisionName, Prediction
+from wavenetlite.classifier.decision import DECISIONS, OUTPUTS, DecisionName, OutputName, Prediction
 from wavenetlite.classifier.design import Design
 from wavenetlite.classifier.pool import ClassifierPool
 from wavenetlite.classifier.signals import Signal, Signals, holds_signals, is_file, signal_from, signal_of_file
@@ -53,8 +53,8 @@ class AudioClassifier:
     features
         A spec that streams, such as ``wl.LogMel(...)``.
     model
-        A network without conditioning that maps the spec's channels to one logit per label and frame. It may have
-        strides and latency.
+        A network without conditioning that maps the spec's channels to one logit per label and frame, or see
+        `outputs`. It may have strides and latency.
     labels
         Labels of the network's output channels: unique, non-empty strings.
     decision
@@ -69,12 +69,16 @@ class AudioClassifier:
         Labels that never trigger events, though they can be predicted. The two in `BACKGROUND` need not be in `labels`.
     detector
         How probabilities become events; None: ``Detector()``.
+    outputs
+        What the network gives: "logits", of which the softmax is taken; or "probabilities", for each label but the
+        last, from 0 to 1 and independent of each other, as wake words have them that end with a sigmoid. The last label
+        is then the rest: its probability is 1 less the greatest of the others.
     info
         JSON-serialisable notes saved with the classifier: recipe, data, measured accuracy, attribution.
 
     Attributes
     ----------
-    features, model, decision, background, detector
+    features, model, decision, background, detector, outputs
         As given.
     timing
         Positions of the frames of probabilities in a signal.
@@ -116,22 +120,28 @@ class AudioClassifier:
         clip_s: float | None = None,
         background: Iterable[str] = BACKGROUND,
         detector: Detector | None = None,
+        outputs: OutputName = "logits",
         info: Mapping[str, Any] | None = None,
     ) -> None:
         self.features = checked_features(features)
         self.model = checked_model(model, features)
         self._labels = checked_labels(labels)
         self.decision: DecisionName = one_of("decision", decision, DECISIONS)  # type: ignore[assignment]
+        self.outputs: OutputName = one_of("outputs", outputs, OUTPUTS)  # type: ignore[assignment]
+        if outputs == "probabilities" and decision == "mean":
+            raise ParameterError(
+                "decision='mean' needs logits; with outputs='probabilities' it must be 'last' or 'peak'"
+            )
         if info is not None and not isinstance(info, Mapping):
             raise ArrayTypeError(f"info is a {type(info).__name__}; it must be a dict")
         self.info: dict[str, Any] = copy.deepcopy(dict(info or {}))
         self._softmax = Activation("softmax")
         self._design: Design | None = None
         output = model.graph(features.out_channels)
-        if len(self._labels) != output.channels:
-            raise ParameterError(
-                f"labels has {len(self._labels)} entries; it must have {output.channels}, the model's out_channels"
-            )
+        needed = output.channels + (outputs == "probabilities")
+        if len(self._labels) != needed:
+            which = "the model's out_channels" + (" and one for the rest" if outputs == "probabilities" else "")
+            raise ParameterError(f"labels has {len(self._labels)} entries; it must have {needed}, {which}")
         self.background = checked_background(background, self._labels)
         self.detector = Detector() if detector is None else detector
         if not isinstance(self.detector, Detector):
@@ -151,6 +161,11 @@ class AudioClassifier:
     def labels(self) -> list[str]:
         """Labels of the probabilities, in order."""
         return list(self._labels)
+
+    @property
+    def output_labels(self) -> list[str]:
+        """Labels of the network's output channels: all, but of probabilities without the last, the rest."""
+        return self.labels if self.outputs == "logits" else self.labels[:-1]
 
     @property
     def sr(self) -> int:
@@ -206,6 +221,7 @@ class AudioClassifier:
             "frame rate": f"{self.frame_rate:g} Hz",
             "latency": f"{1000 * self.latency_s:g} ms",
             "decision": self.decision,
+            "outputs": self.outputs,
             "detector": repr(self.detector),
         })  # fmt: skip
 
@@ -220,6 +236,7 @@ class AudioClassifier:
             clip_s=self.clip_s,
             background=self.background,
             detector=detector,
+            outputs=self.outputs,
             info=self.info,
         )
 
@@ -407,7 +424,7 @@ class AudioClassifier:
         made = Design(
             self.features,
             self.model.plan(self.features.out_channels),
-            self._softmax.plan(len(self._labels)),
+            self._softmax.plan(len(self._labels)) if self.outputs == "logits" else None,
             self.timing,
             self.decision,
             self.background,
@@ -474,6 +491,7 @@ class AudioClassifier:
             "clip_s": self.clip_s,
             "background": list(self.background),
             "detector": self.detector.config(),
+            **({"outputs": self.outputs} if self.outputs != "logits" else {}),
             "features": self.features.config(),
             "model": self.model.config(),
             "info": self.info,

@@ -1,4 +1,4 @@
-"""The prediction for a whole signal from all its frames."""
+"""From what the network gives to probabilities, and the prediction for a whole signal from all its frames."""
 
 from __future__ import annotations
 
@@ -10,11 +10,16 @@ import numpy.typing as npt
 
 from wavenetlite.detection.scanner import UNFIT, LogSoftmaxSums, Peak, frame_of_scores
 from wavenetlite.support.arrays import Floats
-from wavenetlite.support.errors import SnapshotError
+from wavenetlite.support.errors import ParameterError, SnapshotError
 from wavenetlite.support.html import html
 
 DecisionName: TypeAlias = Literal["last", "mean", "peak"]
 DECISIONS = ("last", "mean", "peak")
+
+OutputName: TypeAlias = Literal["logits", "probabilities"]
+OUTPUTS = ("logits", "probabilities")
+MOST = 1.0001
+"""A probability may round to a little above 1."""
 
 
 @dataclass(frozen=True, eq=False, repr=False)
@@ -28,7 +33,7 @@ class Prediction:
     score
         That probability.
     probabilities
-        float32, (labels,); their sum is 1.
+        float32, (labels,); their sum is 1, unless the network gives independent probabilities of several words.
     labels
         Labels of the probabilities.
     """
@@ -45,6 +50,35 @@ class Prediction:
         best = np.argsort(-self.probabilities, kind="stable").tolist()
         rows = [[self.labels[n], f"{self.probabilities[n]:.4f}"] for n in best]
         return html(f"Prediction: {self.label}", head=["label", "probability"], rows=rows)
+
+
+def with_rest(words: Floats, first: int) -> Floats:
+    """Independent probabilities of words, and the rest: 1 less that of the most probable word.
+
+    Parameters
+    ----------
+    words
+        (frames, words).
+    first
+        Number of the first of these frames, for messages.
+
+    Raises
+    ------
+    ParameterError
+        One of them is no probability.
+    """
+    best = words.max(axis=1)
+    fits = (words.min(axis=1) >= 0) & (best <= MOST)  # false for NaN
+    if not fits.all():
+        at = int(np.argmin(fits))
+        raise ParameterError(
+            f"the network gives {words[at].tolist()} at frame {first + at}; with outputs='probabilities' it must give"
+            " numbers between 0 and 1: let it end with a sigmoid"
+        )
+    probabilities = np.empty((len(words), words.shape[1] + 1), np.float32)
+    probabilities[:, :-1] = words
+    np.maximum(1 - best, 0, out=probabilities[:, -1])
+    return probabilities
 
 
 class Decision:

@@ -30,7 +30,7 @@ class Design:
     network
         The plan, with the model's weights at construction.
     softmax
-        The plan that turns logits into probabilities.
+        The plan that turns logits into probabilities; None: the network gives probabilities.
     timing
         Timing of the frames of probabilities.
     decision
@@ -43,7 +43,7 @@ class Design:
 
     features: Features
     network: Plan
-    softmax: Plan
+    softmax: Plan | None
     timing: Timing
     decision: str
     background: tuple[str, ...]

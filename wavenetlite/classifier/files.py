@@ -37,7 +37,7 @@ def with_prefix(prefix: str, arrays: ARRAYS) -> dict[str, Floats]:
 def restored(config: Mapping[str, Any], model: Module, tables: Mapping[str, Floats]) -> AudioClassifier:
     """The classifier from its `AudioClassifier.config`, its network, and the tables of its features."""
     wanted = {"type", "labels", "decision", "clip_s", "background", "detector", "features", "model", "info"}
-    if set(config) != wanted:
+    if set(config) - {"outputs"} != wanted:  # which files of logits do not name
         raise ParameterError(f"config of a classifier has {', '.join(sorted(config))}; it must have {sorted(wanted)}")
     spec = config["features"]
     if isinstance(spec, Mapping) and spec.get("type") == "Librosa":  # before librosa is asked for
@@ -47,6 +47,7 @@ def restored(config: Mapping[str, Any], model: Module, tables: Mapping[str, Floa
         model,
         config["labels"],
         decision=config["decision"],
+        outputs=config.get("outputs", "logits"),
         clip_s=config["clip_s"],
         background=config["background"],
         detector=Detector.from_config(config["detector"]),

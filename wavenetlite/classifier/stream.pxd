@@ -11,7 +11,7 @@ cdef class ClassifierStream:
     cdef FeatureStream features
     cdef object network                     # a Stream, or one stream of a pool
     cdef Stream own                         # the same if it is a Stream, else None
-    cdef Stream softmax
+    cdef Stream softmax                     # None: the network gives probabilities
     cdef Scanner scanner
     cdef object decision
     cdef cnp.ndarray none, kept             # no probabilities, and those of the last call

@@ -15,6 +15,7 @@ from struct import Struct
 import numpy as np
 
 from wavenetlite.audio.scale import LOUDEST, scale_problem
+from wavenetlite.classifier.decision import with_rest
 from wavenetlite.classifier.event import Event
 from wavenetlite.detection.scanner import UNFIT
 from wavenetlite.support.errors import ParameterError, SnapshotError, StreamStateError
@@ -67,7 +68,7 @@ cdef class ClassifierStream:
         self.features = design.features.stream(on_nonfinite=on_nonfinite)
         self.network = Stream(design.network, on_nonfinite=on_nonfinite, name="features") if network is None else network
         self.own = self.network if network is None else None
-        self.softmax = Stream(design.softmax)
+        self.softmax = None if design.softmax is None else Stream(design.softmax)
         self.scanner = design.open_scanner()
         self.decision = design.open_decision()
         self.none = np.zeros((0, len(design.timing.labels)), np.float32)
@@ -144,6 +145,8 @@ cdef class ClassifierStream:
         return events
 
     cdef cnp.ndarray probabilities_of(self, cnp.ndarray logits):
+        if self.softmax is None:
+            return with_rest(logits, self.frames)
         try:
             return self.softmax.process_alone(logits, None, None)
         except ParameterError:  # the network's output overflowed

@@ -61,7 +61,7 @@ class Timing:
             first_start,
             first_end,
             start + 1,
-            max(1, features.frame_length + start * hop - 2 * features.left_pad),
+            features.least_samples(start),
             (clock.latency - start + features.latency) * hop,
             round(clip_s * features.sr),
         )

@@ -82,6 +82,7 @@ def classifier_facts(clf: Any) -> dict[str, Any]:
         "frame_rate": clf.frame_rate,
         "least_samples": clf.least_samples,
         "decision": clf.decision,
+        "outputs": clf.outputs,
         "clip_s": clf.clip_s,
         "detector": clf.detector.config(),
         "info": clf.info,
@@ -165,7 +166,11 @@ def text(about: dict[str, Any]) -> str:
         rows += [("coverage", network["coverage"]["text"]), ("gridding", network["gridding"]["text"])]
     rows.append(("latency", latency))
     if of_classifier:
-        rows += [("decision", about["decision"]), ("detector", compact(about["detector"]))]
+        rows += [
+            ("decision", about["decision"]),
+            ("outputs", about["outputs"]),
+            ("detector", compact(about["detector"])),
+        ]
         rows += [(name, note_text(value)) for name, value in about["info"].items()]
     rows += [(title, about[key]) for key, title in (("written_by", "written by"), ("format", "format")) if key in about]
     return table(rows) + (f"\n\n{about['layers']}" if "layers" in about else "")

@@ -72,6 +72,13 @@ class Detector:
         at most one event, that of the highest score.
     thresholds
         Thresholds of individual labels, instead of `threshold`.
+    warm_up_ms
+        Time from the start of a stream in which there is no event, for features and networks that must settle first. A
+        run that is still active afterwards triggers its event then. Rounded up to frames.
+    cool_off_ms
+        Time, in all, for which the score of a label, not averaged, must have been below its release before the label's
+        first event, and again after each: a run that lasts as long is over. The event then comes with a score at the
+        threshold. Unlike `refractory_ms` it does not pass while the score is high. Rounded up to frames.
 
     Examples
     --------
@@ -92,12 +99,16 @@ class Detector:
         min_duration_ms: float = 50.0,
         refractory_ms: float = 500.0,
         thresholds: Mapping[str, float] | None = None,
+        warm_up_ms: float = 0.0,
+        cool_off_ms: float = 0.0,
     ) -> None:
         self.threshold = share("threshold", threshold)
         self.release = None if release is None else share("release", release)
         self.smoothing_ms = milliseconds("smoothing_ms", smoothing_ms)
         self.min_duration_ms = milliseconds("min_duration_ms", min_duration_ms)
         self.refractory_ms = milliseconds("refractory_ms", refractory_ms)
+        self.warm_up_ms = milliseconds("warm_up_ms", warm_up_ms)
+        self.cool_off_ms = milliseconds("cool_off_ms", cool_off_ms)
         if thresholds is not None and not isinstance(thresholds, Mapping):
             raise ArrayTypeError(f"thresholds is a {type(thresholds).__name__}; it must be a dict of labels to numbers")
         given = {} if thresholds is None else thresholds
@@ -192,6 +203,8 @@ class Detector:
             "smoothing": smoothing,
             "duration": max(1, frames_of(self.min_duration_ms, rate)),
             "refractory": frames_of(self.refractory_ms, rate),
+            "warm_up": frames_of(self.warm_up_ms, rate),
+            "cool_off": frames_of(self.cool_off_ms, rate),
         }
 
     def config(self) -> dict[str, Any]:
@@ -203,6 +216,8 @@ class Detector:
             "min_duration_ms": self.min_duration_ms,
             "refractory_ms": self.refractory_ms,
             "thresholds": self.thresholds,
+            **({"warm_up_ms": self.warm_up_ms} if self.warm_up_ms else {}),
+            **({"cool_off_ms": self.cool_off_ms} if self.cool_off_ms else {}),
         }
 
     @classmethod

@@ -2,12 +2,13 @@ from libc.stdint cimport int64_t, uint8_t
 
 cdef class Scanner:
     cdef Py_ssize_t labels
-    cdef int64_t smoothing, duration, refractory
+    cdef int64_t smoothing, duration, refractory, warm_up, cool_off
     cdef double* threshold              # of each label; this and what follows lies in one allocation
     cdef double* release_below
     cdef double* peak                   # highest smoothed score of the label's run
     cdef int64_t* began                 # its first frame; -1: no run
     cdef int64_t* total                 # sum of the label's last scores, in units
+    cdef int64_t* quiet                 # scores below the release since the start or the label's last event; only kept with a cool-off
     cdef float* ring                    # (smoothing, labels): the last scores
     cdef uint8_t* reported              # whether the label's run has had its event
     cdef int64_t frame                  # frames seen

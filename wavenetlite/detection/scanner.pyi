@@ -20,6 +20,8 @@ class Scanner:
         smoothing: int,
         duration: int,
         refractory: int,
+        warm_up: int = 0,
+        cool_off: int = 0,
         name: str = "scores",
     ) -> None: ...
     def reset(self) -> None: ...

@@ -70,8 +70,9 @@ cdef class Scanner:
     ----------
     thresholds, releases
         One per label; a threshold above 1 is never reached.
-    smoothing, duration, refractory
-        Frames: of the moving average (>= 1), that a run must last (>= 1), and between two events (>= 0).
+    smoothing, duration, refractory, warm_up, cool_off
+        Frames: of the moving average (>= 1), that a run must last (>= 1), between two events (>= 0), before the first that
+        may have an event (>= 0), and with a score below the release before an event and after the one before it (>= 0).
     name
         Name of the scores in messages.
     """
@@ -79,18 +80,20 @@ cdef class Scanner:
 
     def __cinit__(
         self, thresholds: np.ndarray, releases: np.ndarray, *, smoothing: int, duration: int, refractory: int,
-        name: str = "scores",
+        warm_up: int = 0, cool_off: int = 0, name: str = "scores",
     ):
         cdef Py_ssize_t labels = len(thresholds)
         self.labels, self.smoothing, self.duration, self.refractory, self.name = labels, smoothing, duration, refractory, name
-        self.threshold = <double*>calloc(1, labels * (5 * 8 + 4 * smoothing + 1) + 1)
+        self.warm_up, self.cool_off = warm_up, cool_off
+        self.threshold = <double*>calloc(1, labels * (6 * 8 + 4 * smoothing + 1) + 1)
         if self.threshold == NULL:
             raise MemoryError
         self.release_below = self.threshold + labels
         self.peak = self.release_below + labels
         self.began = <int64_t*>(self.peak + labels)
         self.total = self.began + labels
-        self.ring = <float*>(self.total + labels)
+        self.quiet = self.total + labels
+        self.ring = <float*>(self.quiet + labels)
         self.reported = <uint8_t*>(self.ring + self.smoothing * labels)
         copy_doubles(self.threshold, thresholds, labels)
         copy_doubles(self.release_below, releases, labels)
@@ -106,10 +109,11 @@ cdef class Scanner:
         memset(self.ring, 0, self.smoothing * self.labels * sizeof(float))
         for label in range(self.labels):
             self.total[label] = 0
+            self.quiet[label] = 0
             self.began[label] = -1
             self.peak[label] = 0.0
             self.reported[label] = 0
-        self.frame = self.silent_until = 0
+        self.frame, self.silent_until = 0, self.warm_up
         self.slot = 0
         release(&self.busy)
 
@@ -125,7 +129,8 @@ cdef class Scanner:
             return b"".join((STATE.pack(self.frame, self.silent_until),
                              (<char*>self.ring)[: 4 * self.smoothing * self.labels],
                              (<char*>self.began)[: 8 * self.labels], (<char*>self.peak)[: 8 * self.labels],
-                             (<char*>self.reported)[: self.labels]))
+                             (<char*>self.reported)[: self.labels],
+                             (<char*>self.quiet)[: 8 * self.labels if self.cool_off else 0]))
         finally:
             release(&self.busy)
 
@@ -134,7 +139,7 @@ cdef class Scanner:
         cdef bytes whole = state
         cdef const char* source = whole
         cdef Py_ssize_t labels = self.labels, scores = self.labels * self.smoothing, i
-        if len(whole) != STATE.size + 4 * scores + 17 * labels:
+        if len(whole) != STATE.size + 4 * scores + (25 if self.cool_off else 17) * labels:
             raise SnapshotError(UNFIT)
         frame, silent_until = STATE.unpack_from(whole)
         source += 16
@@ -142,11 +147,15 @@ cdef class Scanner:
         memcpy(self.began, source + 4 * scores, 8 * labels)
         memcpy(self.peak, source + 4 * scores + 8 * labels, 8 * labels)
         memcpy(self.reported, source + 4 * scores + 16 * labels, labels)
-        if not (0 <= frame < 2**60 and 0 <= silent_until < frame + max(self.refractory, 1) and are_scores(self.ring, scores)):
+        if self.cool_off:
+            memcpy(self.quiet, source + 4 * scores + 17 * labels, 8 * labels)
+        if not (0 <= frame < 2**60 and 0 <= silent_until < max(frame + max(self.refractory, 1), self.warm_up + 1)
+                and are_scores(self.ring, scores)):
             raise SnapshotError(UNFIT)
         self.frame, self.silent_until, self.slot = frame, silent_until, frame % self.smoothing
         for i in range(labels):
-            if not (-1 <= self.began[i] < self.frame and 0.0 <= self.peak[i] <= MOST and self.reported[i] <= 1):
+            if not (-1 <= self.began[i] < self.frame and 0.0 <= self.peak[i] <= MOST and self.reported[i] <= 1
+                    and 0 <= self.quiet[i] <= self.frame):
                 raise SnapshotError(UNFIT)
             self.total[i] = 0
         for i in range(scores):
@@ -189,10 +198,17 @@ cdef class Scanner:
         cdef float* old = self.ring + self.slot * self.labels
         cdef double score, best_score = -1.0
         cdef Py_ssize_t label, best = -1
+        cdef bint settled = True
         for label in range(self.labels):
             self.total[label] += units(scores[label]) - units(old[label])
             old[label] = scores[label]
             score = <double>self.total[label] / (UNITS * <double>self.smoothing)
+            if self.cool_off:
+                settled = self.quiet[label] >= self.cool_off
+                self.quiet[label] += scores[label] < self.release_below[label]
+                if settled and self.reported[label]:        # a run that has cooled off is over
+                    self.began[label] = -1
+                settled &= score >= self.threshold[label]
             if self.began[label] < 0:
                 if score < self.threshold[label]:
                     continue
@@ -204,11 +220,13 @@ cdef class Scanner:
                 continue
             elif score > self.peak[label]:
                 self.peak[label] = score
-            if (score > best_score and not self.reported[label] and self.frame >= self.silent_until
+            if (score > best_score and not self.reported[label] and settled and self.frame >= self.silent_until
                     and self.frame - self.began[label] + 1 >= self.duration):
                 best, best_score = label, score
         if best >= 0:
             self.reported[best] = True
+            if self.cool_off:
+                self.quiet[best] = 0
             self.silent_until = self.frame + self.refractory
         self.slot = self.slot + 1 if self.slot + 1 < self.smoothing else 0
         self.frame += 1

@@ -222,6 +222,10 @@ class Features:
         """Number of samples a stream must be fed to return frame `frame`: its span's end plus the latency."""
         return self.frame_span(frame)[1] + self.latency * self.hop_length
 
+    def least_samples(self, frame: int) -> int:
+        """Samples of the shortest signal that has frame `frame`."""
+        return max(1, self.frame_length + count("frame", frame) * self.hop_length - 2 * self.left_pad)
+
     def __repr__(self) -> str:
         own = f"{type(self).__name__}({', '.join(f'{name}={value!r}' for name, value in self.arguments().items())})"
         return own + (f".then({', '.join(map(repr, self.steps))})" if self.steps else "")

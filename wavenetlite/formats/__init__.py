@@ -15,7 +15,7 @@ from typing import Any, BinaryIO
 
 from wavenetlite.formats import own
 from wavenetlite.formats.format import Format, Model, network_of
-from wavenetlite.storage.opening import opened
+from wavenetlite.storage.opening import is_folder, named_errors, opened
 from wavenetlite.support.atomic_files import replacing
 from wavenetlite.support.checks import one_of
 from wavenetlite.support.errors import ArrayTypeError, ModelFileError, ParameterError
@@ -23,6 +23,7 @@ from wavenetlite.support.errors import ArrayTypeError, ModelFileError, Parameter
 MODULES = {
     "wavenetlite": "own", "nam": "nam", "rtneural": "rtneural", "script": "script", "c": "c_export", "onnx": "onnx",
     "locuslab": "locuslab", "wekws": "wekws", "pytorch-tcn": "pytorch_tcn", "keras": "keras", "tflite": "tflite",
+    "micro-wake-word": "micro_manifest", "openwakeword": "open_wake_word",
 }  # fmt: skip
 """Where the formats are defined, in the order in which they are asked whether a file is theirs."""
 
@@ -61,7 +62,9 @@ def load(path: str | os.PathLike[str], *, format: str | None = None, **options: 
     Parameters
     ----------
     path
-        Of the file; or the name of a bundled model (:func:`wavenetlite.models.names`), where there is no such file; or
+        Of the file; or of a folder with the files of a wake word (microWakeWord's manifest, openWakeWord's
+        embedding and words); or the name of a bundled
+        model (:func:`wavenetlite.models.names`), where there is no such file; or
         ``hf://owner/name[/file][@revision]``, of the Hugging Face Hub.
     format
         Name of the file's format; None: it is recognised by the file's content.
@@ -88,11 +91,33 @@ def load(path: str | os.PathLike[str], *, format: str | None = None, **options: 
     True
     """
     named = None if format is None else FORMATS[one_of("format", format, tuple(FORMATS))]
+    if is_folder(path):
+        with named_errors(Path(path)):
+            return from_folder(Path(path), named, options)
     with opened(path) as (file, size):
         found = named or recognised(file, size)
+        if named is None and found.name in ("onnx", "tflite"):
+            found = as_wake_word(Path(file.name)) or found
         if found.load is None:
             raise ModelFileError(f"files of the format {found.name} can be written, but not read")
         return found.load(file, size, **checked_options(found, found.load, options))
+
+
+def as_wake_word(path: Path) -> Format | None:
+    """openWakeWord's format, where a network lies beside its embedding."""
+    module = import_module(f"{__name__}.open_wake_word")
+    return module.FORMAT if module.is_word(path) else None
+
+
+def from_folder(path: Path, named: Format | None, options: Mapping[str, Any]) -> Model:
+    """The model whose files are in a folder."""
+    found = named or next((known for known in FORMATS.values() if known.in_folder and known.in_folder(path)), None)
+    if found is None:
+        kinds = ", ".join(known.title for known in FORMATS.values() if known.load_folder is not None)
+        raise ModelFileError(f"a folder without a model that can be loaded from one ({kinds}); name a file in it")
+    if found.load_folder is None:
+        raise ModelFileError(f"a folder; a model of the format {found.name} is one file")
+    return found.load_folder(path, **checked_options(found, found.load_folder, options))
 
 
 def save(model: Model, path: str | os.PathLike[str], *, format: str | None = None, **options: Any) -> None:

@@ -259,7 +259,7 @@ class Header:
 
     def title(self) -> str:
         channels = f"{self.x.channels} -> {self.out.channels} channels"
-        labels = getattr(self.model, "labels", None)
+        labels = getattr(self.model, "output_labels", None)
         of = "" if labels is None else f", of a classifier of {len(labels)} labels"
         return f"{type(self.network).__name__}{of}: {channels}"
 
@@ -281,9 +281,10 @@ class Header:
 
     def rights(self) -> Iterator[str]:
         """What a classifier's file says about the origin of its weights, and its labels."""
-        labels, info = getattr(self.model, "labels", None), getattr(self.model, "info", None) or {}
+        labels, info = getattr(self.model, "output_labels", None), getattr(self.model, "info", None) or {}
         if labels is not None:
-            kind = "scores before softmax" if self.front is None else "probabilities"
+            scores = self.front is None and self.model.outputs == "logits"
+            kind = "scores before softmax" if scores else "probabilities"
             yield f"The outputs are {kind}, of: {', '.join(labels)}. The features: {self.model.features!r}"
         for key in ("licence", "attribution"):
             if info.get(key):
@@ -440,7 +441,7 @@ class Header:
         if self.regular:
             return about + function(head, ["(void)s;", "(void)out;", "return 0;"])
         out, none = self.out.number, ", NULL" if self.c else ""
-        lines = ["int frame, written = 0;"] if self.front else ["int written;"]
+        lines = [f"int {self.front.counters} = 0;"] if self.front else ["int written;"]
         lines += ["if (!s->ended) {", "    s->ended = 1;", *(f"    {line}" for line in self.ends()), "}"]
         lines += [f"while (s->made[{out}] < s->end[{out}]) {{", f"    written = $tick(s, NULL{none}, out);"]
         lines += ["    if (written) break;" if self.front else "    if (written) return written;", "}"]

@@ -37,7 +37,8 @@ class Front:
 
     def __post_init__(self) -> None:
         block = BlockWriter(self.parts, 0)
-        block.function(SOFTMAX)
+        if self.classifier.outputs == "logits":
+            block.function(SOFTMAX)
         self.spec.c(block)
         channels = self.most_channels = self.spec.front_channels
         for step in self.spec.all_steps:
@@ -53,19 +54,28 @@ class Front:
         return self.classifier.features
 
     @property
+    def labels(self) -> list[str]:
+        return self.classifier.output_labels
+
+    @property
+    def counters(self) -> str:
+        """Variables of process() and flush()."""
+        return "frame, written" if self.classifier.outputs == "logits" else "written"
+
+    @property
     def hops(self) -> int:
         """Blocks of `hop_length` samples that hold a frame."""
         return -(-self.spec.frame_length // self.spec.hop_length)
 
     def usage(self, upper: str, name: str, out_frames: int, latency: str) -> str:
-        spec, labels = self.spec, len(self.classifier.labels)
+        spec, labels = self.spec, len(self.labels)
         features = EXACT if spec.exact_in_c else ROUNDED.format(upper=upper)
         return USAGE.format(upper=upper, name=name, out_frames=out_frames, latency=latency, hop=spec.hop_length,
                             sr=spec.sr, labels=labels, frame_length=spec.frame_length, features=features)  # fmt: skip
 
     def macros(self, upper: str) -> str:
         return MACROS.format(
-            upper=upper, sr=self.spec.sr, hop=self.spec.hop_length, labels=len(self.classifier.labels)
+            upper=upper, sr=self.spec.sr, hop=self.spec.hop_length, labels=len(self.labels)
         )  # fmt: skip
 
     def start(self) -> str:
@@ -76,25 +86,25 @@ class Front:
         """The features, the labels, and process() on samples."""
         head = "static inline void $features($state *s, const float *samples, float *y)"
         yield function(head, ["(void)s;", *self.lines])
-        names = ", ".join(map(quoted, self.classifier.labels))
-        lines = [f"static const char *const label[{len(self.classifier.labels)}] = {{{names}}};", "return label[i];"]
+        names = ", ".join(map(quoted, self.labels))
+        lines = [f"static const char *const label[{len(self.labels)}] = {{{names}}};", "return label[i];"]
         yield function("static inline const char *$label(int i)", lines)
         yield from self.running(out_channels)
 
     def running(self, n: int) -> Iterator[str]:
         hop, kept = self.spec.hop_length, (self.hops - 1) * self.spec.hop_length
-        lines = ["int frame, written;", f"float y[{self.most_channels}];"]
+        lines = [f"int {self.counters};", f"float y[{self.most_channels}];"]
         if kept:
             lines.append(f"memmove({self.samples}, {self.samples} + {hop}, {kept} * sizeof(float));")
         lines += [f"memcpy({self.samples} + {kept}, in, {hop} * sizeof(float));"]
         lines += [f"if (*{self.missing} > 1) {{", f"    --*{self.missing};", "    return 0;", "}"]
         lines += [f"$features(s, {self.samples}, y);", "written = $tick(s, y, out);"]
         yield "/* Feed samples; returns the number of frames of probabilities written to `out`. */\n"
-        yield function("static inline int $process($state *s, const float *in, float *out)", [*lines, *softmaxes(n)])
+        yield function("static inline int $process($state *s, const float *in, float *out)", [*lines, *self.after(n)])
 
     def after(self, n: int) -> list[str]:
         """Lines that make probabilities of the frames in `out`."""
-        return softmaxes(n)
+        return softmaxes(n) if self.classifier.outputs == "logits" else ["return written;"]
 
 
 def softmaxes(channels: int) -> list[str]:

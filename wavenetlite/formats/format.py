@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any, TypeAlias
 
 from wavenetlite.nn.module import Module
@@ -48,6 +49,10 @@ class Format:
     save
         ``save(model, file, **options)``: write a model; a `ParameterError` says what the format cannot hold. None: it
         cannot be written.
+    load_folder
+        ``load_folder(path, **options)``: the model whose files are in a folder. None: there are no such folders.
+    in_folder
+        ``in_folder(path)``: whether a folder may hold such a model, by its files' names and beginnings.
     named
         Whether `save` has the option ``name``, which is by default that of the file, without its ending.
     """
@@ -59,3 +64,5 @@ class Format:
     load: Callable[..., Model] | None = None
     save: Callable[..., Any] | None = None
     named: bool = False
+    load_folder: Callable[..., Model] | None = None
+    in_folder: Callable[[Path], bool] | None = None

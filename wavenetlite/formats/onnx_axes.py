@@ -22,6 +22,7 @@ from wavenetlite.formats.onnx_signal import (
     reaches_end,
     scalar,
 )
+from wavenetlite.formats.onnx_window import Window, window_of
 from wavenetlite.nn.graph import Slice
 
 
@@ -156,9 +157,11 @@ def unsqueeze(net: OnnxGraphBuilder, node: OnnxNode, inputs: list[Any]) -> Signa
     return replace(signal, axes=tuple(axes))
 
 
-def reshape(net: OnnxGraphBuilder, node: OnnxNode, inputs: list[Any]) -> Signal:
-    """Only ones may come and go, and the axes of batch and time become one, or two again."""
+def reshape(net: OnnxGraphBuilder, node: OnnxNode, inputs: list[Any]) -> Signal | Window:
+    """Only ones may come and go, and batch and time become one axis, or two again; or all frames are in a row."""
     signal = signal_in(inputs)
+    if (row := window_of(net, signal)) is not None and in_a_row(node, inputs, row):
+        return row
     if node.kind == "Flatten":
         number = node.attributes.get("axis", 1) % (len(signal.axes) + 1)
         kept = [[a for a in part if a != ONE] for part in (signal.axes[:number], signal.axes[number:])]
@@ -190,6 +193,14 @@ def reshape(net: OnnxGraphBuilder, node: OnnxNode, inputs: list[Any]) -> Signal:
     if CHANNELS not in axes and signal.channels == 1 and ONE in axes:
         axes[axes.index(ONE)] = CHANNELS
     return replace(signal, axes=tuple(axes))
+
+
+def in_a_row(node: OnnxNode, inputs: list[Any], row: Window) -> bool:
+    """Whether the frames of each signal are put in a row."""
+    if node.kind == "Flatten":
+        return bool(node.attributes.get("axis", 1) == 1)
+    wanted, values = np.asarray(inputs[1]).tolist(), row.frames * row.signal.channels
+    return len(wanted) == 2 and wanted[0] in (0, 1, -1) and wanted[1] in (values, -1) and wanted != [-1, -1]
 
 
 def one_axis_of_rows(net: OnnxGraphBuilder, signal: Signal, wanted: list[Any]) -> bool:

@@ -38,6 +38,9 @@ from wavenetlite.support.arrays import Floats
 class OnnxGraphBuilder(GraphBuilder):
     """The network that a graph becomes, and the values of the graph's tensors: signals and constants, by name."""
 
+    block: int | None = None
+    """Frames of the input at each call, where the file is called block by block and keeps its state."""
+
     def __init__(
         self,
         file: OnnxGraph,
@@ -97,6 +100,10 @@ class OnnxGraphBuilder(GraphBuilder):
     def frames_of(self, node: Node) -> Any:
         """Frames of a node's sequence in the file, when the input has ended."""
         return frames_made(node, self.lengths, self.signal_length, self.fewer)
+
+    def frames_per_call(self, signal: Signal) -> int:
+        """New frames of a tensor at each call of a graph that keeps state."""
+        raise UnsupportedError("is not called block by block")
 
     def not_in_blocks(self, what: str) -> None:
         """Refuse in a streaming graph what makes something else of blocks than of the whole signal."""

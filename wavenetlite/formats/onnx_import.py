@@ -28,9 +28,11 @@ from wavenetlite.formats.onnx_cache import (
 from wavenetlite.formats.onnx_constants import FOLDED, fold, part_of_shape
 from wavenetlite.formats.onnx_file import OnnxGraph, OnnxNode
 from wavenetlite.formats.onnx_joins import Stack, leave_stack
+from wavenetlite.formats.onnx_layer_norms import with_layer_norms
 from wavenetlite.formats.onnx_operators import OPERATORS
 from wavenetlite.formats.onnx_signal import BATCH, CHANNELS, ONE, TIME, Axes, Elements, Signal
 from wavenetlite.formats.onnx_skips import MOST_STRETCHES, MisalignedError, check_stretched
+from wavenetlite.formats.onnx_window import Window, read_window
 from wavenetlite.nn.graph import Graph
 from wavenetlite.nn.pointwise import Activation
 from wavenetlite.support.errors import ModelFileError, ParameterError
@@ -66,6 +68,7 @@ def network(file: OnnxGraph, layout: str | None = None) -> Graph:
         raise ModelFileError("its graph has no input or no output")
     if len(file.nodes) > MOST_NODES:
         raise ModelFileError(f"its graph has {len(file.nodes)} nodes; it must have at most {MOST_NODES}")
+    file = with_layer_norms(file)
     inputs, outputs = ", ".join(file.inputs), ", ".join(file.outputs)
     if len(file.inputs) > MOST_CACHES:
         raise ModelFileError(f"its graph has {len(file.inputs)} inputs; it must have at most {MOST_CACHES}")
@@ -209,6 +212,8 @@ def outputs_of(net: OnnxGraphBuilder, node: OnnxNode) -> Sequence[Any]:
     inputs = [net.value(name) for name in node.inputs]
     if any(isinstance(value, Unfinished) for value in inputs):
         return [finish(net, node, inputs)]
+    if inputs and isinstance(inputs[0], Window):
+        return [read_window(net, node, inputs)]
     if inputs and isinstance(inputs[0], Stack):
         return [leave_stack(net, node, inputs)]
     if any(isinstance(value, Elements) for value in inputs):

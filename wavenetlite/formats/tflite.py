@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from typing import BinaryIO
 
-from wavenetlite.formats import tflite_export, tflite_file, tflite_import
+from wavenetlite.formats import tflite_export, tflite_file, tflite_import, tflite_verifier
 from wavenetlite.formats.format import Format, Model, network_of
 from wavenetlite.formats.layers import checked_network
 from wavenetlite.nn.integer import ROUNDINGS, Rounding
@@ -53,7 +53,9 @@ def load(
         positive_int("frames", frames)
     one_of("rounding", rounding, ROUNDINGS)
     held = tflite_file.read(file, size)
-    return checked_network(tflite_import.network, held, held.main(signature), frames, rounding)
+    graph = held.main(signature)
+    make = tflite_verifier.network if tflite_verifier.has_verifier(graph) else tflite_import.network
+    return checked_network(make, held, graph, frames, rounding)
 
 
 def save(model: Model, file: BinaryIO, *, frames: int | None = None) -> None:

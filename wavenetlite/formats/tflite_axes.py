@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -13,35 +13,10 @@ from wavenetlite.formats.format import UnsupportedError
 from wavenetlite.formats.onnx_builder import name_for
 from wavenetlite.formats.onnx_file import OnnxNode
 from wavenetlite.formats.onnx_signal import BATCH, CHANNELS, ONE, ROWS, TIME, TO_THE_END, Signal
+from wavenetlite.formats.onnx_window import Window
 from wavenetlite.formats.sizes import Size
 from wavenetlite.formats.tflite_builder import TfliteBuilder, integers_in, only_signal
-from wavenetlite.nn.module import Module
 from wavenetlite.nn.pointwise import Upsample
-
-MakeLayer = Callable[[np.ndarray, int, tuple[int, int]], Module]
-
-
-@dataclass(frozen=True)
-class Window:
-    """A tensor with `frames` frames, the channels of which are put in a row; only a matrix can read it."""
-
-    signal: Signal
-    frames: int
-
-    def convolved(self, net: TfliteBuilder, name: str, weight: np.ndarray, make: MakeLayer) -> Signal:
-        """A matrix as a convolution that reads all frames; ``make(kernel, stride, padding)`` makes it."""
-        channels = self.signal.channels
-        if weight.ndim != 2 or weight.shape[1] != self.frames * channels:
-            raise UnsupportedError(
-                f"has weights of shape {weight.shape} for {self.frames} frames of {channels} channels"
-            )
-        kernel = np.ascontiguousarray(weight.reshape(-1, self.frames, channels).transpose(0, 2, 1))
-        signal = self.signal
-        if signal.tail > 0 or signal.excess or signal.lead < 0 or signal.lead >= self.frames:
-            signal = net.settled(signal)
-        stride = 1 if net.block is None else net.frames_per_call(signal)
-        made = net.layer(name, make(kernel, stride, (signal.lead, 0)), signal)
-        return replace(made, axes=(BATCH if net.block is None else ROWS, CHANNELS), tail=signal.tail)
 
 
 @dataclass(frozen=True)

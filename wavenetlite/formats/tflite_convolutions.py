@@ -13,8 +13,8 @@ from wavenetlite.formats.format import UnsupportedError
 from wavenetlite.formats.onnx_builder import check_channels, name_for, signal_in
 from wavenetlite.formats.onnx_file import OnnxNode
 from wavenetlite.formats.onnx_signal import BATCH, CHANNELS, ROWS, TIME, Signal, floats, optional_floats
+from wavenetlite.formats.onnx_window import Window
 from wavenetlite.formats.sizes import Size, most
-from wavenetlite.formats.tflite_axes import Window
 from wavenetlite.formats.tflite_builder import TfliteBuilder, channels_first, channels_last, fused, only_signal
 from wavenetlite.formats.tflite_file import PADDINGS
 from wavenetlite.nn.pointwise import Activation

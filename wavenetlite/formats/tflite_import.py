@@ -20,8 +20,9 @@ from wavenetlite.formats.onnx_constants import plain
 from wavenetlite.formats.onnx_file import OnnxNode
 from wavenetlite.formats.onnx_import import Importer, counted
 from wavenetlite.formats.onnx_signal import BATCH, CHANNELS, ONE, TIME, Axes, Signal
+from wavenetlite.formats.onnx_window import Window
 from wavenetlite.formats.tflite_arithmetic import ARITHMETIC
-from wavenetlite.formats.tflite_axes import Repeated, Window
+from wavenetlite.formats.tflite_axes import Repeated
 from wavenetlite.formats.tflite_blocks import Blocked, batch_to_space, defer
 from wavenetlite.formats.tflite_builder import TfliteBuilder
 from wavenetlite.formats.tflite_constants import FOLDED, fold

@@ -13,7 +13,7 @@ from wavenetlite.formats.format import UnsupportedError
 from wavenetlite.formats.onnx_builder import check_channels, name_for, signal_in
 from wavenetlite.formats.onnx_file import OnnxNode
 from wavenetlite.formats.onnx_signal import ONE, TIME, Signal
-from wavenetlite.formats.tflite_axes import Window
+from wavenetlite.formats.onnx_window import Window
 from wavenetlite.formats.tflite_builder import TfliteBuilder, channels_first, channels_last, integers_in
 from wavenetlite.formats.tflite_convolutions import pool_kernel, rows, window_options
 from wavenetlite.formats.tflite_integers import (

@@ -65,6 +65,7 @@ OPTIONS: dict[str, Table] = {
     "FULLY_CONNECTED": ACTIVATION | {1: Field("weights_format", "int8"), 2: Field("keep_dims", "bool")},
     "GATHER": numbers("axis", "batch_dims"),
     "GELU": {0: Field("approximate", "bool")},
+    "IF": numbers("then", "else"),
     "LEAKY_RELU": {0: Field("alpha", "float")},
     "MEAN": {0: Field("keep_dims", "bool")}, "SUM": {0: Field("keep_dims", "bool")},
     "REDUCE_MAX": {0: Field("keep_dims", "bool")}, "REDUCE_PROD": {0: Field("keep_dims", "bool")},

@@ -23,6 +23,7 @@ from wavenetlite.nn.integer import (
     Quantize,
     Requantize,
 )
+from wavenetlite.nn.max_pool import MaxPool2d
 from wavenetlite.nn.module import Module, from_config
 from wavenetlite.nn.networks import TCN, FrequencyTCN, WaveNet
 from wavenetlite.nn.normalisation import GroupNorm, LayerNorm
@@ -56,7 +57,7 @@ __all__ = [
     "GatedUnit", "Graph", "GroupNorm", "Hardswish", "Hardtanh", "Identity", "IntegerAdd", "IntegerAvgPool1d",
     "IntegerConcat", "IntegerConv1d", "IntegerConv2d",
     "IntegerCumulativePool", "IntegerLookup", "IntegerMaxPool1d", "IntegerMultiply", "LayerNorm",
-    "LeakyReLU", "Linear", "Module", "PReLU", "Prewarmed", "Quantize", "ReLU", "ReLU6", "Requantize",
+    "LeakyReLU", "Linear", "MaxPool2d", "Module", "PReLU", "Prewarmed", "Quantize", "ReLU", "ReLU6", "Requantize",
     "Residual", "Sequential", "SiLU", "Sigmoid", "Slice", "Softmax", "Softsign", "Tanh", "TemporalBlock", "Upsample",
     "WaveNet", "from_config",
 ]  # fmt: skip

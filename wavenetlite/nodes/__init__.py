@@ -16,6 +16,7 @@ from wavenetlite.nodes.integer_conv import IntegerConv, IntegerConv2d
 from wavenetlite.nodes.integer_pool import IntegerCumulativePool, IntegerPool
 from wavenetlite.nodes.integers import Dequantize, Quantize, as_quantized, dequantize, quantize
 from wavenetlite.nodes.look_up import TABLE_FUNCTIONS, LookUp, look_up, requantize, table_of
+from wavenetlite.nodes.max_pool import MaxPool
 from wavenetlite.nodes.norm import Norm
 from wavenetlite.nodes.product import Product, multiply
 from wavenetlite.nodes.recurrent import GRU, LSTM, Recurrent
@@ -28,7 +29,8 @@ __all__ = [
     "Dropout", "FakeQuantizedConv", "FakeQuantizedConv2d",
     "Gate", "GroupNorm", "Input", "IntegerBinary", "IntegerConcat", "IntegerConv",
     "IntegerConv2d", "IntegerCumulativePool",
-    "IntegerPool", "IntegerSlice", "LookUp", "Norm", "Product", "Quantize", "Recurrent", "Slice", "Sum", "Upsample",
+    "IntegerPool", "IntegerSlice", "LookUp", "MaxPool", "Norm", "Product", "Quantize", "Recurrent", "Slice", "Sum",
+    "Upsample",
     "activate", "add", "as_quantized", "combine_integers", "concat", "dequantize", "look_up", "multiply", "quantize",
     "requantize", "table_of", "take",
 ]  # fmt: skip

@@ -22,13 +22,26 @@ MOST_MESSAGE = 240
 def opened(path: str | os.PathLike[str]) -> Iterator[tuple[BinaryIO, int]]:
     """The file, or that of the bundled model of this name, and its size."""
     path = found(path)
-    try:
+    with named_errors(path):
         if not stat.S_ISREG(path.stat().st_mode):  # first, as opening a pipe would block
             raise ModelFileError("not a file")
         with path.open("rb") as file:
             yield file, os.fstat(file.fileno()).st_size
+
+
+def is_folder(path: str | os.PathLike[str]) -> bool:
+    """Whether it is a folder here, not the name of a bundled model or an address."""
+    return isinstance(path, str | os.PathLike) and Path(path).is_dir()
+
+
+@contextmanager
+def named_errors(path: Path) -> Iterator[None]:
+    """Make each error one line that names the file or folder."""
+    try:
+        yield
     except ModelFileError as error:
-        raise ModelFileError(one_line(path, str(error))) from error.__cause__
+        named = str(error).startswith(f"{path}: ")  # where a file was opened twice
+        raise ModelFileError(str(error) if named else one_line(path, str(error))) from error.__cause__
     except WavenetliteError:  # concerns the caller's options, not the file
         raise
     except FileNotFoundError:
