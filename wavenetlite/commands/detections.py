@@ -124,9 +124,12 @@ def report_wrong(clf: AudioClassifier, scores: ConcatenatedScores) -> None:
     for number_of, recording in enumerate(scores.recordings):
         known = events.get(number_of, [])
         matches = match_events(recording.sought, known)
+        elsewhere = {recording.said[missed].label for missed in matches.missed}
         for missed in matches.missed:
             word = recording.said[missed]
             say(f"{recording.name}: {word.label} missed, {word.start_s:.2f} to {word.end_s:.2f} s")
         for false in matches.false:
-            why = " (said at an unknown time)" if known[false].label in recording.untimed else ""
-            say(f"{recording.name}: {known[false].label} at {known[false].time_s:.2f} s, a false alarm{why}")
+            label = known[false].label
+            why = " (said, but marked elsewhere)" if label in elsewhere else ""
+            why = " (said at an unknown time)" if label in recording.untimed else why
+            say(f"{recording.name}: {label} at {known[false].time_s:.2f} s, a false alarm{why}")
