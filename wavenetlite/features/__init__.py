@@ -1,5 +1,6 @@
 """Waveform to frames, whole or in blocks of any length, with the same bits: what librosa computes, made to stream."""
 
+from wavenetlite.features.block_spectrogram import BlockSpectrogram
 from wavenetlite.features.deltas import Deltas
 from wavenetlite.features.librosa_feature import Librosa
 from wavenetlite.features.mel import LogMel, MelSpectrogram
@@ -17,6 +18,7 @@ __all__ = [
     "MFCC",
     "PCEN",
     "AutoGain",
+    "BlockSpectrogram",
     "Deltas",
     "FeatureStream",
     "Features",

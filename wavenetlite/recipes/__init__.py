@@ -2,5 +2,16 @@
 
 from wavenetlite.recipes.recipe import Recipe, recipes, train_classifier
 from wavenetlite.recipes.spotting import SpottingRecipe, cross_validate, train_spotter
+from wavenetlite.recipes.voice_activity import VoiceActivityRecipe, read_talk, train_voice_activity
 
-__all__ = ["Recipe", "SpottingRecipe", "cross_validate", "recipes", "train_classifier", "train_spotter"]
+__all__ = [
+    "Recipe",
+    "SpottingRecipe",
+    "VoiceActivityRecipe",
+    "cross_validate",
+    "read_talk",
+    "recipes",
+    "train_classifier",
+    "train_spotter",
+    "train_voice_activity",
+]
