@@ -3,8 +3,8 @@
     python examples/voice_activity.py english french italian --out vad.safetensors
     python examples/voice_activity.py --model vad.safetensors --measure dutch --noise background_noise
 
-The folders hold recordings of speech without noise, with pauses or without; where somebody speaks in them is told from
-their level. They are mixed with synthetic noise at known levels. Ctrl-C stops the training; the same command resumes it.
+The folders hold recordings of speech without noise, with pauses or without; where somebody speaks is told from their
+level. They are mixed with synthetic noise at known levels. Ctrl-C stops the training; the same command resumes.
 """
 
 import argparse
@@ -51,7 +51,9 @@ def main(arguments: list[str] | None = None) -> int:
     parser.add_argument("--scenes", type=int, default=10, metavar="N", help="scenes of 20 s for each ratio")
     parser.add_argument("--most", type=int, metavar="N", help="recordings taken of a folder")
     parser.add_argument("--epochs", type=int, metavar="N", help="passes over the scenes (default: the recipe's)")
-    parser.add_argument("--threads", type=int, metavar="N", help="number of threads (default: one per CPU, at most two)")
+    parser.add_argument(
+        "--threads", type=int, metavar="N", help="number of threads (default: one per CPU, at most two)"
+    )
     parser.add_argument("--seed", type=int, default=0, help="of scenes, weights and order")
     parser.add_argument("--data", default="", metavar="TEXT", help="a note on the data, saved with the model")
     options = parser.parse_args(arguments)

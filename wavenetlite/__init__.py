@@ -39,12 +39,12 @@ _HOMES = {
 
 __all__ = [
     "MFCC", "PCEN", "TCN", "ArrayTypeError", "AudioClassifier", "ClassifierPool", "ClassifierStream", "Detector",
-    "Event", "Gate", "Librosa", "LogMel", "MelSpectrogram", "MicroFrontend", "MissingPackageError", "ModelFileError", "MuLaw",
-    "ParameterError", "Prediction", "Sequential", "SnapshotError", "Spectrogram", "Stream", "StreamMismatchError",
-    "StreamPool", "StreamReport", "StreamStateError", "TargetError", "TrainingError", "WaveNet", "WavenetliteError",
-    "__version__", "audio", "detection", "evaluation", "features", "figures", "formats", "from_torch", "hub", "isa",
-    "load", "models", "nn", "ops", "pipeline", "quantization", "quantize", "receptive_field", "recipes",
-    "sklearn", "train", "verify_stream",
+    "Event", "Gate", "Librosa", "LogMel", "MelSpectrogram", "MicroFrontend", "MissingPackageError",
+    "ModelFileError", "MuLaw", "ParameterError", "Prediction", "Sequential", "SnapshotError", "Spectrogram",
+    "Stream", "StreamMismatchError", "StreamPool", "StreamReport", "StreamStateError", "TargetError",
+    "TrainingError", "WaveNet", "WavenetliteError", "__version__", "audio", "detection", "evaluation", "features",
+    "figures", "formats", "from_torch", "hub", "isa", "load", "models", "nn", "ops", "pipeline", "quantization",
+    "quantize", "receptive_field", "recipes", "sklearn", "train", "verify_stream",
 ]  # fmt: skip
 
 

@@ -24,8 +24,8 @@ MOST_ROWS = 4096
 class GatedClassifier:
     """A classifier whose features and network run only while a detector hears speech; made by ``clf.gated(vad)``.
 
-    When the detector's gate opens, the classifier is fed what came before, too: `Gate.lead_ms` of audio that is heard as
-    the speech is, and before it the receptive field of the classifier, so that it remembers what it would remember.
+    When the detector's gate opens, the classifier is fed what came before, too: `Gate.lead_ms` of audio that is heard
+    as the speech is, and before it the receptive field of the classifier, so that it remembers what it would remember.
 
     What is guaranteed: which frames are heard, their probabilities and the events do not depend on the partition of the
     signal into blocks. If `exact`, the probabilities of the frames heard have the bits of the classifier's own stream.
@@ -73,6 +73,21 @@ class GatedClassifier:
         self.exact = reach != math.inf
         warm = reach if self.exact else DEFAULT_WARM_S * classifier.sr
         self.warm_samples = max(int(warm), classifier.timing.clip)
+
+    @property
+    def labels(self) -> list[str]:
+        """The classifier's labels."""
+        return list(self.classifier.labels)
+
+    @property
+    def background(self) -> tuple[str, ...]:
+        """Those of them that give no events."""
+        return tuple(self.classifier.background)
+
+    @property
+    def sr(self) -> int:
+        """Sample rate, Hz."""
+        return int(self.classifier.sr)
 
     def stream(self, *, on_nonfinite: NonFinite = "raise") -> GatedStream:
         """A new stream; see :class:`GatedStream`."""
@@ -233,7 +248,9 @@ class GatedStream:
         """Let the detector see that frames were not heard; after `clear` of them it has forgotten everything."""
         self.skipped += max(0, frames - self.clear)
         seen = np.zeros((min(frames, self.clear), len(self.timing.labels)), np.float32)
-        return [one for at in range(0, len(seen), MOST_ROWS) for one in self.detector.process(seen[at : at + MOST_ROWS])]
+        return [
+            one for at in range(0, len(seen), MOST_ROWS) for one in self.detector.process(seen[at : at + MOST_ROWS])
+        ]
 
     def event(self, found: Detection) -> Event:
         timing = self.timing

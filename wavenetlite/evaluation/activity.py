@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 
 import numpy as np
 import numpy.typing as npt
@@ -10,7 +10,7 @@ import numpy.typing as npt
 from wavenetlite.classifier.classifier import AudioClassifier
 from wavenetlite.support.arrays import Doubles, Floats
 from wavenetlite.support.errors import ParameterError
-from wavenetlite.train.talk import UNIT_S, Scene, SceneMaker, Talk, Truth
+from wavenetlite.train.talk import UNIT_S, NoiseOf, Scene, SceneMaker, Talk, Truth
 
 SNRS_DB = (0.0, 5.0, 10.0, 20.0)
 
@@ -31,7 +31,7 @@ def area_under_roc(scores: npt.ArrayLike, truth: npt.ArrayLike) -> float:
         raise ParameterError(f"scores has shape {x.shape} and truth {positive.shape}; both must be (n,)")
     if positive.all() or not positive.any():
         raise ParameterError("truth must have both values")
-    values, place, counts = np.unique(x, return_inverse=True, return_counts=True)
+    _, place, counts = np.unique(x, return_inverse=True, return_counts=True)
     ranks = (np.cumsum(counts) - (counts - 1) / 2)[place]
     hits = int(positive.sum())
     return float((ranks[positive].sum() - hits * (hits + 1) / 2) / (hits * (len(x) - hits)))
@@ -57,7 +57,7 @@ def roc_areas(
     *,
     snrs_db: Sequence[float] = SNRS_DB,
     scenes: int = 10,
-    noise_of: Callable[[int, np.random.Generator], Floats] | None = None,
+    noise_of: NoiseOf | None = None,
     seed: int = 0,
 ) -> dict[float, float]:
     """The area under the ROC curve at each ratio of speech to noise, over all units of some scenes.
@@ -85,8 +85,7 @@ def roc_areas(
 
 
 def scenes_at(
-    talk: Sequence[Talk], sr: int, snr_db: float, count: int, noise_of: Callable[[int, np.random.Generator], Floats] | None,
-    seed: list[int],
-) -> list[Scene]:  # fmt: skip
+    talk: Sequence[Talk], sr: int, snr_db: float, count: int, noise_of: NoiseOf | None, seed: list[int]
+) -> list[Scene]:
     maker = SceneMaker(sr, 20.0, snr_db=(snr_db, snr_db), silent=0.0, clean=0.0, rooms=0.25, narrow=0.1)
     return [maker.scene(talk, np.random.default_rng([*seed, n]), noise_of) for n in range(count)]

@@ -22,8 +22,8 @@ class BlockSpectrogram(Features):
     """Magnitude spectra of blocks: a frame has all spectra of a block, one after the other.
 
     A block is taken with the `context` samples before it (zeros before the first) and as many after it, which are its
-    own end mirrored; its spectra, with a periodic Hann window, begin ``n_fft // 2`` samples apart. Samples at the end of
-    a signal that do not fill a block give no frame.
+    own end mirrored; its spectra, with a periodic Hann window, begin ``n_fft // 2`` samples apart. Samples at the end
+    of a signal that do not fill a block give no frame.
 
     Parameters
     ----------

@@ -1,4 +1,4 @@
-"""One call of an ONNX graph, computed with NumPy: for graphs that branch, which are read by what a call of them does."""
+"""One call of an ONNX graph, computed with NumPy: graphs that branch are read by what a call of them does."""
 
 from __future__ import annotations
 

@@ -1,8 +1,8 @@
 """silero-vad's ONNX files (versions 5 and 6): a voice activity detector as an `AudioClassifier` that streams.
 
-A call of its graph takes 32 ms of samples and the state of an LSTM. Within the call, spectra of the samples pass through
-padded convolutions, so a call is one frame of a network of ours, with its spectra as bins. Which weights and options
-these have is found by running a call; afterwards the network that is made of them must give what calls give.
+A call of its graph takes 32 ms of samples and the state of an LSTM. Within the call, spectra of the samples pass
+through padded convolutions, so a call is one frame of a network of ours, with its spectra as bins. Which weights and
+options these have is found by running a call; afterwards the network that is made of them must give what calls give.
 """
 
 from __future__ import annotations
@@ -104,7 +104,9 @@ def network(steps: list[Step], features: BlockSpectrogram) -> Module:
         bins = layer.bins_out
     last = weights_of(steps[-1])
     if bins != 1 or last[0].shape != (1, HIDDEN, 1):
-        raise ModelFileError(f"{steps[-1].node.place}: has weights of shape {last[0].shape}; it must be (1, {HIDDEN}, 1)")
+        raise ModelFileError(
+            f"{steps[-1].node.place}: has weights of shape {last[0].shape}; it must be (1, {HIDDEN}, 1)"
+        )
     zero = np.zeros_like(last[0][:, :, 0])
     head = with_weights(Linear(HIDDEN, 2), weight=np.concatenate([last[0][:, :, 0], zero]),
                         bias=np.append(last[1], np.float32(0)))  # fmt: skip
@@ -156,11 +158,13 @@ def check(graph: OnnxGraph, made: AudioClassifier) -> None:
     y[: CALLS // 2 * block] += (0.3 * np.sin(2 * np.pi * 150 / sr * np.arange(CALLS // 2 * block))).astype(np.float32)
     padded, state, given = np.concatenate([np.zeros(CONTEXT[sr], np.float32), y]), None, []
     for first in range(0, len(y), block):
-        output, *state = call(graph, inputs_of(graph, padded[first : first + block + CONTEXT[sr]], state, sr)).outputs.values()
+        output, *state = call(
+            graph, inputs_of(graph, padded[first : first + block + CONTEXT[sr]], state, sr)
+        ).outputs.values()
         given.append(float(np.asarray(output).reshape(-1)[0]))
     stream = made.stream()
     stream.process(y)
     error = float(np.abs(stream.probabilities[:, 0] - given).max())
     if not error <= MOST_ERROR:
         raise ModelFileError("its weights are laid out like silero-vad's, but its graph gives other values than the "
-                             f"network of these weights: {error:.2g} apart; it must be {MOST_ERROR:g} at most")  # fmt: skip
+                             f"network of these weights: {error:.2g} apart, and not {MOST_ERROR:g} at most")  # fmt: skip

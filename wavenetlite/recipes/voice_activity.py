@@ -219,4 +219,3 @@ def network(recipe: VoiceActivityRecipe, bins: int, seed: int) -> Sequential:
     return Sequential(
         [Conv1d(bins, channels, 3), BatchNorm(channels), Activation("relu"), *blocks, Linear(channels, 2)], seed=seed
     )
-
