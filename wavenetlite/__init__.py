@@ -27,7 +27,7 @@ _ROOMS = ("audio", "client", "detection", "evaluation", "features", "figures", "
           "quantization", "receptive_field", "recipes", "sklearn", "train")  # fmt: skip
 _HOMES = {
     **dict.fromkeys(("AudioClassifier", "ClassifierPool", "ClassifierStream", "Event", "Prediction"), "classifier"),
-    "Detector": "detection",
+    **dict.fromkeys(("Detector", "Gate"), "detection"),
     "from_torch": "formats.torch_modules",
     "quantize": "quantization",
     **dict.fromkeys(("StreamReport", "verify_stream"), "evaluation.self_check"),
@@ -39,12 +39,12 @@ _HOMES = {
 
 __all__ = [
     "MFCC", "PCEN", "TCN", "ArrayTypeError", "AudioClassifier", "ClassifierPool", "ClassifierStream", "Detector",
-    "Event", "Librosa", "LogMel", "MelSpectrogram", "MicroFrontend", "MissingPackageError", "ModelFileError", "MuLaw",
-    "ParameterError", "Prediction", "Sequential", "SnapshotError", "Spectrogram", "Stream", "StreamMismatchError",
-    "StreamPool", "StreamReport", "StreamStateError", "TargetError", "TrainingError", "WaveNet", "WavenetliteError",
-    "__version__", "audio", "client", "detection", "evaluation", "features", "figures", "formats", "from_torch", "hub",
-    "isa", "load", "models", "nn", "ops", "pipeline", "quantization", "quantize", "receptive_field", "recipes",
-    "sklearn", "train", "verify_stream",
+    "Event", "Gate", "Librosa", "LogMel", "MelSpectrogram", "MicroFrontend", "MissingPackageError",
+    "ModelFileError", "MuLaw", "ParameterError", "Prediction", "Sequential", "SnapshotError", "Spectrogram",
+    "Stream", "StreamMismatchError", "StreamPool", "StreamReport", "StreamStateError", "TargetError",
+    "TrainingError", "WaveNet", "WavenetliteError", "__version__", "audio", "client", "detection", "evaluation",
+    "features", "figures", "formats", "from_torch", "hub", "isa", "load", "models", "nn", "ops", "pipeline",
+    "quantization", "quantize", "receptive_field", "recipes", "sklearn", "train", "verify_stream",
 ]  # fmt: skip
 
 

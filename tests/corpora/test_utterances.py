@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 import wavenetlite as wl
 from wavenetlite import audio
-from wavenetlite.corpora.utterances import Utterance, Utterances, read_utterances
+from wavenetlite.corpora.utterances import Utterance, Utterances, mentions, read_utterances
 
 LINE = {"path": "a.flac", "keyword": "go", "start_s": 0.2, "end_s": 0.6}
 
@@ -60,6 +60,27 @@ def test_a_corpus_is_read_as_it_was_written(tmp_path):
 def test_words_that_fall_once_more_than_marked(folder, text, untimed):
     other = {**LINE, "path": "b.flac", "keyword": "stop", "transcription": "stop"}
     assert read(folder, {**LINE, "transcription": text}, other).items[0].untimed == untimed
+
+
+@pytest.mark.parametrize(
+    ("text", "count"),
+    [
+        ("the telehpone, please", 1),
+        ("Telephhone telephone", 2),
+        ("-elephone?", 1),
+        ("telephon- telephon-", 2),
+        ("-lephone telep-", 0),  # too little is left
+        ("elephone telephon", 0),  # nothing says that it was cut off
+        ("telegone television", 0),
+        ("[a telehpone rings] hello", 0),
+    ],
+)
+def test_slips_of_typing_and_words_that_are_cut_off_a_little_count(text, count):
+    assert mentions(text, ["telephone"]) == {"telephone": count}
+
+
+def test_short_words_have_no_slips():
+    assert mentions("no, I said no", ["on"]) == {"on": 0} and mentions("an-", ["and"]) == {"and": 0}
 
 
 def test_keywords_without_times_are_words_at_unknown_times(folder):

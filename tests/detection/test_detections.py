@@ -22,7 +22,7 @@ from wavenetlite.evaluation.det import (
     pooled,
     with_thresholds,
 )
-from wavenetlite.evaluation.detections import EACH, report
+from wavenetlite.evaluation.detections import EACH, UNSAID, report
 from wavenetlite.evaluation.scores import (
     ConcatenatedScores,
     ReferenceEvent,
@@ -97,6 +97,39 @@ def test_words_at_unknown_times_do_not_count_there():
     assert (made["go"].alarms, made["go"].excused, made["stop"].alarms, made["stop"].excused) == (0, 1, 1, 0)
     assert made["go"].hours * 3600 == pytest.approx(4.0) and made["stop"].hours * 3600 == pytest.approx(7.5)
     assert (made[ALL].alarms, made[ALL].excused) == (1, 1)
+
+
+def test_an_alarm_of_a_word_that_is_said_but_marked_elsewhere_is_counted_apart():
+    marked_wrong = recording([("go", 1.0, 1.4)], [("go", 3.0, 3.2, 0.9)])
+    made = counted([marked_wrong])["go"]
+    assert (made.found, made.alarms, made.said, made.unsaid) == (0, 1, 1, 0)
+    twice = recording([("go", 1.0, 1.4)], [("go", 2.5, 2.6, 0.9), ("go", 3.0, 3.2, 0.9)])
+    assert (counted([twice])["go"].alarms, counted([twice])["go"].said) == (2, 1)  # the word was said once
+    found = recording([("go", 1.0, 1.4)], [("go", 1.2, 1.3, 0.9), ("go", 3.0, 3.2, 0.9)])
+    other = recording([("stop", 1.0, 1.4)], [("go", 3.0, 3.2, 0.9)])
+    untimed = recording([("go", 1.0, 1.4)], [("go", 3.0, 3.2, 0.9)], untimed=["go"])
+    for one, alarms in ((found, 1), (other, 1), (untimed, 0)):
+        assert (counted([one])["go"].alarms, counted([one])["go"].said) == (alarms, 0)
+    together = counted([marked_wrong, found, other])[ALL]
+    assert (together.alarms, together.said, together.unsaid_per_hour) == (3, 1, 2 / together.hours)
+    assert counted(by_recording([marked_wrong]))["go"].found == 1
+
+
+def test_thresholds_at_a_rate_against_marks_and_against_what_was_said():
+    recordings = [
+        recording([("go", 1.0, 1.4)], [("go", 3.0, 3.2, 0.95)]),  # marked wrong
+        recording([("go", 1.0, 1.4)], [("go", 1.2, 1.3, 0.7)]),
+        recording([("go", 1.0, 1.4)], [("stop", 3.0, 3.2, 0.9)]),
+    ]
+    scores = ConcatenatedScores(recordings, LABELS, RATE)
+    curve = curves(scores, PLAIN, ["go"], ["_", "stop"], together=False, thresholds=np.array([0.5, 0.8, 0.99]))["go"]
+    assert (curve.at(0.0)[0], curve.at(0.0)[1].found) == (0.99, 0)
+    assert (curve.at(0.0, count_said=False)[0], curve.at(0.0, count_said=False)[1].found) == (0.5, 1)
+    made = report(scores, PLAIN, ["go", "stop"], ["_"])
+    assert [made.points(label)[0][1].found for label in (EACH, UNSAID)] == [0, 1]
+    assert "of words not said in their recording" in str(made) and UNSAID in str(made)
+    row = made.json()["as_set"]["go"]
+    assert (row["false_alarms"], row["false_alarms_not_said"], row["false_alarms_not_said_per_hour"]) == (1, 0, 0.0)
 
 
 def test_tracks_do_not_hear_each_other():
@@ -274,7 +307,8 @@ def test_a_report_as_a_table_and_as_json():
     found = example_report()
     lines = str(found).split("\n")
     assert lines[0].startswith("4 recordings, 2.00 h;")
-    cells = {line[:18].strip(): line[18:].split() for line in lines[3:7]}
+    width = len(UNSAID)
+    cells = {line[:width].strip(): line[width:].split() for line in lines[3:8]}
     assert cells["go"][0] == "2" and cells["go"][1:7:2] == ["50.0"] * 3 and cells["go"][7:] == ["60", "ms", "60", "ms"]
     assert cells["stop"][:2] == ["1", "0.0"]
     assert cells[EACH][:2] == ["3", "33.3"] and cells[ALL][:2] == ["3", "33.3"]

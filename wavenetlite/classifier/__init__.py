@@ -3,8 +3,18 @@
 from wavenetlite.classifier.classifier import AudioClassifier
 from wavenetlite.classifier.decision import Prediction
 from wavenetlite.classifier.event import Event
+from wavenetlite.classifier.gated import GatedClassifier, GatedStream
 from wavenetlite.classifier.pool import ClassifierPool
 from wavenetlite.classifier.stream import ClassifierStream
 from wavenetlite.classifier.timing import Timing
 
-__all__ = ["AudioClassifier", "ClassifierPool", "ClassifierStream", "Event", "Prediction", "Timing"]
+__all__ = [
+    "AudioClassifier",
+    "ClassifierPool",
+    "ClassifierStream",
+    "Event",
+    "GatedClassifier",
+    "GatedStream",
+    "Prediction",
+    "Timing",
+]

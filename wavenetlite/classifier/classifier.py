@@ -18,11 +18,13 @@ from wavenetlite.classifier.checks import (
 )
 from wavenetlite.classifier.decision import DECISIONS, OUTPUTS, DecisionName, OutputName, Prediction
 from wavenetlite.classifier.design import Design
+from wavenetlite.classifier.gated import GatedClassifier
 from wavenetlite.classifier.pool import ClassifierPool
 from wavenetlite.classifier.signals import Signal, Signals, holds_signals, is_file, signal_from, signal_of_file
 from wavenetlite.classifier.stream import ClassifierStream
 from wavenetlite.classifier.timing import Timing
 from wavenetlite.detection.detector import Detector
+from wavenetlite.detection.gate import Gate
 from wavenetlite.features import Features
 from wavenetlite.features._frames import checked_samples
 from wavenetlite.nn import Activation, Module
@@ -452,6 +454,20 @@ class AudioClassifier:
         """
         self.check_rate(sr)
         return ClassifierPool(self.design(), capacity, threads=threads, on_nonfinite=on_nonfinite)
+
+    def gated(self, vad: AudioClassifier, gate: Gate | None = None) -> GatedClassifier:
+        """This classifier, run only where another one hears speech; see :class:`GatedClassifier`.
+
+        Parameters
+        ----------
+        vad
+            ``wl.load("voice-activity")``, a file of silero-vad, or any classifier with background labels.
+        gate
+            When speech begins and ends; None: by the thresholds of the vad's own detector.
+        """
+        if not isinstance(vad, AudioClassifier):
+            raise ArrayTypeError(f"vad is a {type(vad).__name__}; it must be an AudioClassifier")
+        return GatedClassifier(self, vad, gate)
 
     # Serialisation
 

@@ -11,7 +11,7 @@ from wavenetlite.commands.options import UsageError, add_json, add_streaming, de
 from wavenetlite.commands.output import note, progress, say, say_json
 from wavenetlite.commands.pictures import picture
 from wavenetlite.commands.places import check_file
-from wavenetlite.commands.shared import load_classifier, trained_on
+from wavenetlite.commands.shared import add_vad, gated, load_classifier, trained_on
 from wavenetlite.corpora.utterances import Utterance, Utterances, read_utterances
 from wavenetlite.evaluation.clips import block_samples
 from wavenetlite.evaluation.detections import report
@@ -43,6 +43,7 @@ def add(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--other", metavar="FOLDER", help="also count the alarms in the audio files of a folder, as one stream"
     )
+    add_vad(parser)
     parser.add_argument("--figure", type=picture, metavar="FILE.png", help="draw the curve")
     parser.add_argument("--wrong", action="store_true", help="list missed words and false alarms")
     add_json(parser, "an object with words and as_set")
@@ -55,6 +56,7 @@ def run(args: argparse.Namespace) -> int:
         inputs = [opening.found(args.model), args.data] + ([] if args.other is None else [args.other])
         check_file(args.figure, inputs, "--figure")
     clf = load_classifier(args.model)
+    heard_by = gated(clf, args.vad)
     others = [] if args.other is None else files(args.other)
     with progress("reading") as bar:
         utterances = read_utterances(args.data, progress=bar)
@@ -66,7 +68,7 @@ def run(args: argparse.Namespace) -> int:
         note(f"by its notes, the classifier was also trained on {' and '.join(seen)} recordings")
     with progress("listening") as bar:
         block = None if block_ms is None else block_samples(block_ms, clf.sr)
-        recordings = listen_to_all(clf, items, block=block, progress=bar)
+        recordings = listen_to_all(heard_by, items, block=block, progress=bar)
     scores = ConcatenatedScores(
         by_recording(recordings) if args.by_recording else recordings, clf.labels, clf.frame_rate
     )
@@ -74,7 +76,7 @@ def run(args: argparse.Namespace) -> int:
         found = report(scores, clf.detector, utterances.words, list(clf.background), timed=not args.by_recording,
                        progress=bar)  # fmt: skip
     with progress("other speech") as bar:
-        elsewhere = alarms_elsewhere(clf, others, progress=bar) if others else None
+        elsewhere = alarms_elsewhere(heard_by, others, progress=bar) if others else None
     if args.figure is not None:
         det_curve(list(found.curves.values()), args.figure)
     if args.json:
@@ -124,9 +126,12 @@ def report_wrong(clf: AudioClassifier, scores: ConcatenatedScores) -> None:
     for number_of, recording in enumerate(scores.recordings):
         known = events.get(number_of, [])
         matches = match_events(recording.sought, known)
+        elsewhere = {recording.said[missed].label for missed in matches.missed}
         for missed in matches.missed:
             word = recording.said[missed]
             say(f"{recording.name}: {word.label} missed, {word.start_s:.2f} to {word.end_s:.2f} s")
         for false in matches.false:
-            why = " (said at an unknown time)" if known[false].label in recording.untimed else ""
-            say(f"{recording.name}: {known[false].label} at {known[false].time_s:.2f} s, a false alarm{why}")
+            label = known[false].label
+            why = " (said, but marked elsewhere)" if label in elsewhere else ""
+            why = " (said at an unknown time)" if label in recording.untimed else why
+            say(f"{recording.name}: {label} at {known[false].time_s:.2f} s, a false alarm{why}")

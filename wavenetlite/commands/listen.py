@@ -9,10 +9,10 @@ from contextlib import suppress
 from dataclasses import asdict
 
 from wavenetlite import audio
-from wavenetlite.classifier import AudioClassifier, ClassifierStream, Event
+from wavenetlite.classifier import AudioClassifier, ClassifierStream, Event, GatedStream
 from wavenetlite.commands.options import BLOCK_MS, above_zero, add_json, describe, device
 from wavenetlite.commands.output import note, say, say_json
-from wavenetlite.commands.shared import add_detector, event_text, load_detector
+from wavenetlite.commands.shared import add_detector, add_vad, event_text, gated, load_detector
 from wavenetlite.evaluation.alarms import live_text
 from wavenetlite.support.arrays import Floats
 from wavenetlite.support.errors import StreamStateError, WavenetliteError
@@ -27,12 +27,14 @@ pip install 'wavenetlite[microphone]'; `python -m sounddevice` lists the devices
 EXAMPLES = """\
   wavenetlite listen
   wavenetlite listen --model trained/classifier.safetensors --threshold 0.8
+  wavenetlite listen --vad
   wavenetlite listen --device 3 --seconds 60 --json"""
 
 
 def add(parser: argparse.ArgumentParser) -> None:
     describe(parser, ABOUT, EXAMPLES)
     add_detector(parser)
+    add_vad(parser)
     parser.add_argument("--device", type=device, metavar="N|NAME", help="microphone (default: that of the system)")
     parser.add_argument("--seconds", type=above_zero, metavar="S", help="stop after this time (default: at Ctrl-C)")
     add_json(parser, "one object per event")
@@ -41,7 +43,7 @@ def add(parser: argparse.ArgumentParser) -> None:
 
 def run(args: argparse.Namespace) -> int:
     clf = load_detector(args)
-    stream = clf.stream()
+    stream = gated(clf, args.vad).stream()
     counts: Counter[str] = Counter()
 
     def report(events: list[Event]) -> None:
@@ -94,9 +96,10 @@ def blocks_of(microphone: audio.Microphone) -> Iterator[Floats]:
         yield block
 
 
-def summary(stream: ClassifierStream, counts: Counter[str], overflows: int, lost_samples: int) -> str:
+def summary(stream: ClassifierStream | GatedStream, counts: Counter[str], overflows: int, lost_samples: int) -> str:
     found = ", ".join(f"{label} {number}" for label, number in counts.most_common()) or "nothing"
-    heard = f"{stream.samples_in / stream.timing.sr:.1f} s of audio: {found}"
+    speech = f", {stream.heard_s:.1f} s of it heard as speech" if isinstance(stream, GatedStream) else ""
+    heard = f"{stream.samples_in / stream.timing.sr:.1f} s of audio{speech}: {found}"
     if not overflows:
         return heard
     lost = f"{heard}; samples were lost {overflows} times: the machine was too slow"

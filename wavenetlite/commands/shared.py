@@ -7,7 +7,7 @@ import os
 from collections.abc import Mapping
 from typing import Any
 
-from wavenetlite.classifier import AudioClassifier, Event
+from wavenetlite.classifier import AudioClassifier, Event, GatedClassifier
 from wavenetlite.commands.options import add_reading, column, share
 from wavenetlite.commands.output import note, progress
 from wavenetlite.corpora.clips import Corpus
@@ -18,6 +18,7 @@ from wavenetlite.support.errors import ModelFileError
 from wavenetlite.train.corpus import read_corpus
 
 DEFAULT_MODEL = "speech-commands-12"
+DEFAULT_VAD = "voice-activity"
 INTERRUPTED = "interrupted; run the same command again to resume"
 MOST_PROBLEMS = 20
 """Problems of a corpus that are reported one by one."""
@@ -44,6 +45,18 @@ def load_detector(args: argparse.Namespace) -> AudioClassifier:
     """The classifier of `add_detector`'s options: --threshold replaces the thresholds of all labels."""
     clf = load_classifier(args.model)
     return clf if args.threshold is None else clf.with_threshold(args.threshold)
+
+
+def add_vad(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument(
+        "--vad", nargs="?", const=DEFAULT_VAD, metavar="NAME|FILE", help="run the classifier only where this detector "
+        f"of voice activity hears speech: {DEFAULT_VAD} if none is named, or the file of one, such as silero-vad's ONNX"
+    )  # fmt: skip
+
+
+def gated(clf: AudioClassifier, vad: str | None) -> AudioClassifier | GatedClassifier:
+    """The classifier, gated by the detector of --vad, if there is one."""
+    return clf if vad is None else clf.gated(load_classifier(vad))
 
 
 def add_data(parser: argparse.ArgumentParser, *, needed: bool = True) -> None:

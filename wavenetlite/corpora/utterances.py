@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 import os
 import re
 from collections import Counter
@@ -27,6 +28,10 @@ MANIFEST = "manifest.jsonl"
 NOTES = re.compile(r"\[[^\[\]]*\]|\{[^{}]*\}|<[^<>]*>")
 """Notes in a transcription, on noises, laughter and breath."""
 NO_LETTERS = re.compile(r"[\W\d_]+")
+LEAST_LETTERS = 6
+"""Of a word whose slips of typing are known as such: "no" may be a slip of "on", but it is more likely another word."""
+CUT_OFF = 0.15
+"""Most of a word's letters that may be missing: with less of it, it is another piece of speech."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -158,7 +163,9 @@ def read_utterances(folder: str | os.PathLike[str], *, progress: Progress | None
     Notes
     -----
     A word may occur more often than it is annotated: `Utterance.untimed` are the words that the transcription has more
-    often than the annotation. Notes in brackets are not speech, and "wild fire" counts as "wildfire".
+    often than the annotation. Notes in brackets are not speech, and "wild fire" counts as "wildfire"; so do slips of
+    typing ("wildifre", "wildffire"), and a word of which little is cut off ("-ildfire"). Other words that sound or look
+    alike do not.
 
     Examples
     --------
@@ -303,5 +310,23 @@ def utterance(
 
 def mentions(transcription: str, words: Sequence[str]) -> dict[str, int]:
     """How often each word is in a transcription, including notes on voices in the background."""
-    texts = [NO_LETTERS.sub("", text).casefold() for text in (transcription, NOTES.sub("", transcription))]
-    return {word: max(text.count(word.casefold()) for text in texts) for word in words}
+    spoken = NOTES.sub("", transcription)
+    texts = [NO_LETTERS.sub("", text).casefold() for text in (transcription, spoken)]
+    return {
+        word: max(text.count(word.casefold()) for text in texts) + mistyped(spoken, word.casefold()) for word in words
+    }
+
+
+def mistyped(transcription: str, word: str) -> int:
+    """How often a word is in a transcription with two letters swapped, one doubled, or up to `CUT_OFF` of it missing
+    at a hyphen."""
+    if len(word) < LEAST_LETTERS:
+        return 0
+    pieces = [piece.casefold() for piece in transcription.split()]
+    slips = {word[:at] + word[at + 1] + word[at] + word[at + 2 :] for at in range(len(word) - 1)}
+    slips |= {word[: at + 1] + word[at:] for at in range(len(word))}
+    slips.discard(word)
+    least = math.ceil((1 - CUT_OFF) * len(word))
+    broken = {f"-{word[at:]}" for at in range(1, len(word) - least + 1)}
+    broken |= {f"{word[:-at]}-" for at in range(1, len(word) - least + 1)}
+    return sum(NO_LETTERS.sub("", piece) in slips or piece.strip(".,;:!?") in broken for piece in pieces)

@@ -3,6 +3,10 @@
 A word is found if an event of its label comes between its start and half a second after its end; one event finds one
 word. Every other event is a false alarm. A recording in which a word is said at an unknown time counts neither as audio
 nor with its alarms for that word (`ScoredRecording.untimed`).
+
+That is the count by the marks. Marks may be wrong: an event outside the mark of its word, in a recording that does hold
+the word, is then a miss and an alarm, though the detector was right. So the alarms are counted a second time, against
+what was said: each word that is missed where it is marked explains one event of its label elsewhere in its recording.
 """
 
 from __future__ import annotations
@@ -42,6 +46,8 @@ class Outcome:
         Hours of audio in which an event is a false alarm.
     delays_s
         Of each word found, from its end to the event; negative: before the end.
+    said
+        Those of the alarms whose word is said in their recording, but marked elsewhere; each word counts for one.
     """
 
     words: int
@@ -50,6 +56,7 @@ class Outcome:
     excused: int
     hours: float
     delays_s: tuple[float, ...] = ()
+    said: int = 0
 
     @property
     def false_rejects(self) -> float:
@@ -59,6 +66,15 @@ class Outcome:
     @property
     def false_alarms_per_hour(self) -> float:
         return self.alarms / self.hours if self.hours else float("nan")
+
+    @property
+    def unsaid(self) -> int:
+        """Number of false alarms whose word is not said in their recording."""
+        return self.alarms - self.said
+
+    @property
+    def unsaid_per_hour(self) -> float:
+        return self.unsaid / self.hours if self.hours else float("nan")
 
     def delay_s(self, quantile: float) -> float:
         """A quantile of the delays; NaN if no word was found."""
@@ -95,22 +111,28 @@ def outcomes(
     (1, 1, 1, 0.02)
     """
     delays: dict[str, list[float]] = {word: [] for word in words}
-    alarms, excused = Counter[str](), Counter[str]()
+    alarms, excused, elsewhere = Counter[str](), Counter[str](), Counter[str]()
     for number_of, events in scores.events(detector, background).items():
         recording = scores.recordings[number_of]
         matches = match_events(recording.sought, events, tolerance_s=TOLERANCE_S)
         for word, at in matches.found:
             delays[recording.said[word].label].append(events[at].time_s - recording.said[word].end_s)
+        missed = Counter(recording.said[word].label for word in matches.missed)
         for at in matches.false:
             label = events[at].label
-            (excused if label in recording.untimed else alarms)[label] += 1
+            if label in recording.untimed:
+                excused[label] += 1
+                continue
+            alarms[label] += 1
+            if missed[label]:
+                missed[label] -= 1
+                elsewhere[label] += 1
 
     def outcome(some: Sequence[str]) -> Outcome:
         said, hours = said_and_hours(scores.recordings, some)
         found = tuple(delay for word in some for delay in delays[word])
-        return Outcome(
-            said, len(found), sum(alarms[word] for word in some), sum(excused[word] for word in some), hours, found
-        )
+        counts = [sum(counter[word] for word in some) for counter in (alarms, excused, elsewhere)]
+        return Outcome(said, len(found), counts[0], counts[1], hours, found, counts[2])
 
     return {word: outcome([word]) for word in words} | {ALL: outcome(words)}
 
@@ -133,6 +155,7 @@ def pooled(some: Sequence[Outcome]) -> Outcome:
         sum(one.excused for one in some),
         sum(one.hours for one in some),
         tuple(delay for one in some for delay in one.delays_s),
+        sum(one.said for one in some),
     )
 
 
@@ -167,13 +190,16 @@ class Curve:
     def false_alarms_per_hour(self) -> Doubles:
         return np.array([one.false_alarms_per_hour for one in self.outcomes])
 
-    def at(self, false_alarms_per_hour: float) -> tuple[float, Outcome]:
+    def at(self, false_alarms_per_hour: float, *, count_said: bool = True) -> tuple[float, Outcome]:
         """The threshold with the fewest false rejects at a false alarm rate, and its outcome.
 
-        The highest of several; 1, which rejects everything, if no threshold has so few alarms.
+        The highest of several; 1, which rejects everything, if no threshold has so few alarms. `count_said` False: an
+        alarm whose word is said in its recording, but marked elsewhere, does not count.
         """
         rate = number("false_alarms_per_hour", false_alarms_per_hour, 0.0)
-        allowed = [at for at, one in enumerate(self.outcomes) if one.alarms <= rate * one.hours]
+        allowed = [
+            at for at, one in enumerate(self.outcomes) if (one.alarms if count_said else one.unsaid) <= rate * one.hours
+        ]
         if not allowed:
             one = self.outcomes[-1]
             return 1.0, Outcome(one.words, 0, 0, 0, one.hours)

@@ -16,6 +16,8 @@ from wavenetlite.support.progress import Progress
 RATES = (0.5, 1.0, 2.0)
 """False alarms per hour in the tables."""
 EACH = "each at that rate"
+UNSAID = "each, said not counted"
+"""The same, but an alarm whose word is said in its recording, outside its mark, does not count."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -47,15 +49,16 @@ class Report:
     timed: bool = True
 
     def points(self, label: str) -> list[tuple[float, Outcome]]:
-        """Threshold and outcome at each of the rates; for `EACH` all words, each at its own threshold."""
-        if label != EACH:
+        """Threshold and outcome at each of the rates; for `EACH` and `UNSAID` all words, each at its own threshold."""
+        if label not in (EACH, UNSAID):
             return [self.curves[label].at(rate) for rate in self.rates]
         words = [curve for word, curve in self.curves.items() if word != ALL]
-        return [(float("nan"), pooled([curve.at(rate)[1] for curve in words])) for rate in self.rates]
+        each = [[curve.at(rate, count_said=label == EACH)[1] for curve in words] for rate in self.rates]
+        return [(float("nan"), pooled(some)) for some in each]
 
     @property
     def labels(self) -> list[str]:
-        return [*(word for word in self.curves if word != ALL), EACH, ALL]
+        return [*(word for word in self.curves if word != ALL), EACH, *([UNSAID] if self.timed else []), ALL]
 
     def json(self) -> dict[str, Any]:
         """The report as JSON-serialisable data."""
@@ -102,6 +105,8 @@ class Report:
             f"With its own thresholds: {percent(one)} false rejects, {one.alarms} false alarms of all words together, "
             f"{one.false_alarms_per_hour:.2f} per hour",
         ]
+        if one.said:
+            lines[-1] += f" ({one.unsaid}, {one.unsaid_per_hour:.2f} per hour, of words not said in their recording)"
         if self.timed:
             lines[-1] += f"; delay {self.delay(one, 0.5).strip()}, 95 % within {self.delay(one, 0.95).strip()}"
         if self.untimed:
@@ -162,6 +167,8 @@ def outcome_json(one: Outcome, timed: bool) -> dict[str, Any]:
         "false_alarms": one.alarms,
         "hours": one.hours,
         "false_alarms_per_hour": finite(one.false_alarms_per_hour),
+        "false_alarms_not_said": one.unsaid,
+        "false_alarms_not_said_per_hour": finite(one.unsaid_per_hour),
         "excused": one.excused,
         "delay_median_s": finite(one.delay_s(0.5)) if timed else None,
         "delay_p95_s": finite(one.delay_s(0.95)) if timed else None,

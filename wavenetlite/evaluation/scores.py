@@ -11,7 +11,7 @@ import numpy as np
 import numpy.typing as npt
 
 from wavenetlite import audio
-from wavenetlite.classifier.classifier import AudioClassifier
+from wavenetlite.classifier import AudioClassifier, GatedClassifier, GatedStream, Timing
 from wavenetlite.corpora.utterances import Utterance
 from wavenetlite.detection.detector import Detector
 from wavenetlite.support.arrays import Doubles, Floats
@@ -74,28 +74,51 @@ class DetectedEvent(NamedTuple):
     time_s: float
 
 
-def listen(classifier: AudioClassifier, item: Utterance, *, block: int | None = None) -> ScoredRecording:
-    """Feed an utterance to a new stream, at once or in blocks of `block` samples."""
+def listen(
+    classifier: AudioClassifier | GatedClassifier, item: Utterance, *, block: int | None = None
+) -> ScoredRecording:
+    """Feed an utterance to a new stream, at once or in blocks of `block` samples.
+
+    Frames that a gated classifier does not hear have probabilities of 0.
+    """
     stream = classifier.stream()
-    probabilities, times = [], []
+    probabilities, times, numbers = [], [], []
     step = len(item.audio) if block is None else block
-    for first in range(0, len(item.audio), max(step, 1)):
-        stream.process(item.audio[first : first + step])
+
+    def take() -> None:
         probabilities.append(stream.probabilities.copy())
         times.append(stream.frame_times_s)
+        if isinstance(stream, GatedStream):
+            numbers.append(stream.frame_numbers)
+
+    for first in range(0, len(item.audio), max(step, 1)):
+        stream.process(item.audio[first : first + step])
+        take()
     stream.flush()
+    take()
+    p, times_s = np.concatenate(probabilities), np.concatenate(times)
+    if numbers:
+        p, times_s = with_unheard(p, np.concatenate(numbers), stream.timing, len(item.audio))
     return ScoredRecording(
         item.name,
-        np.concatenate([*probabilities, stream.probabilities]),
-        np.concatenate([*times, stream.frame_times_s]),
+        p,
+        times_s,
         len(item.audio) / classifier.sr,
         tuple(ReferenceEvent(*one) for one in item.said),
         item.untimed,
     )
 
 
+def with_unheard(p: Floats, numbers: Counts, timing: Timing, samples: int) -> tuple[Floats, Doubles]:
+    """The probabilities of all frames of a recording, and their times, from those of the frames heard."""
+    count = max(0, (samples - timing.first_end) // timing.period + 1, int(numbers.max(initial=-1)) + 1)
+    every = np.zeros((count, p.shape[1]), np.float32)
+    every[numbers] = p
+    return every, timing.ends_s(0, count, samples)
+
+
 def listen_to_all(
-    classifier: AudioClassifier,
+    classifier: AudioClassifier | GatedClassifier,
     items: Sequence[Utterance],
     *,
     block: int | None = None,
@@ -168,7 +191,10 @@ class ConcatenatedScores:
 
 
 def alarms_elsewhere(
-    classifier: AudioClassifier, paths: Sequence[str | os.PathLike[str]], *, progress: Progress | None = None
+    classifier: AudioClassifier | GatedClassifier,
+    paths: Sequence[str | os.PathLike[str]],
+    *,
+    progress: Progress | None = None,
 ) -> tuple[dict[str, int], float]:
     """Count the false alarms of a classifier in recordings without its words, concatenated to one stream.
 

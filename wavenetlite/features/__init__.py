@@ -1,6 +1,7 @@
 """Waveform to frames, whole or in blocks of any length, with the same bits: what librosa computes, made to stream."""
 
 from wavenetlite.features.block_floor import BlockFloor
+from wavenetlite.features.block_spectrogram import BlockSpectrogram
 from wavenetlite.features.deltas import Deltas
 from wavenetlite.features.librosa_feature import Librosa
 from wavenetlite.features.mel import LogMel, MelSpectrogram
@@ -20,6 +21,7 @@ __all__ = [
     "PCEN",
     "AutoGain",
     "BlockFloor",
+    "BlockSpectrogram",
     "Deltas",
     "FeatureStream",
     "Features",

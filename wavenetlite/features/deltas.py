@@ -55,6 +55,7 @@ class Deltas(CausalStep):
         if order >= width:
             raise ParameterError(f"order={order} must be below width={width}")
         self.lookahead_frames = None if lookahead_frames is None else count("lookahead_frames", lookahead_frames)
+        self.reach = width - 1
         self.latency = width // 2 if self.lookahead_frames is None else self.lookahead_frames
         if self.latency >= width:
             raise ParameterError(f"lookahead_frames={lookahead_frames} must be below width={width}")

@@ -172,6 +172,8 @@ class LogMel(MelSpectrogram):
 class DynamicRange(FrameStep, internal=True):
     """Decibels relative to the maximum of the whole signal, clipped to `top_db` below it."""
 
+    reach = 0
+
     def __init__(self, *, ref: str | float = 1.0, top_db: float | None = None) -> None:
         self.ref = ref
         self.top_db = top_db

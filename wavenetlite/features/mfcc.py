@@ -108,6 +108,8 @@ static inline void $project(float *y, float *x, int n, const $real *matrix, int 
 class Cepstrum(CausalStep, internal=True):
     """Multiplies every frame by a matrix."""
 
+    reach = 0
+
     def __init__(self, matrix: Doubles) -> None:
         self.matrix = np.ascontiguousarray(matrix)
         self.states: dict[int, StepState] = {}

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import warnings
 from typing import Any, ClassVar
 
@@ -80,6 +81,7 @@ class MicroFrontend(Features):
     (2, 40)
     """
 
+    reach = math.inf
     exact_in_c: ClassVar[bool] = True
 
     def __init__(

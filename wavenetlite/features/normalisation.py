@@ -63,6 +63,8 @@ class MeanVariance(CausalStep):
     ((97, 40), True)
     """
 
+    reach = 0
+
     def __init__(
         self,
         mean: npt.ArrayLike | None = None,

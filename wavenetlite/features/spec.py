@@ -42,6 +42,8 @@ class Features:
         Samples between two frames.
     frame_length
         Samples covered by a frame.
+    reach
+        How many frames before it a frame of the front end depends on, besides its own samples.
     steps
         Steps applied to the frames after the front end; see `then`.
     versions
@@ -59,6 +61,7 @@ class Features:
     hop_length: int
     frame_length: int
     left_pad: int = 0
+    reach: float = 0
     steps: tuple[FrameStep, ...] = ()
     versions: Mapping[str, str]
 

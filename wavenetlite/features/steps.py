@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from typing import Any, ClassVar, Protocol
 
 import numpy as np
@@ -36,12 +37,15 @@ class FrameStep:
     ----------
     latency
         Frames of lookahead before frame n is returned.
+    reach
+        How many frames before it a frame depends on, lookahead included; infinite with a memory without end.
 
     The arguments of a constructor are attributes of the same names, JSON-serialisable.
     """
 
     registry: ClassVar[dict[str, type[FrameStep]]] = {}
     latency: int = 0
+    reach: float = math.inf
 
     def __init_subclass__(cls, internal: bool = False, **arguments: Any) -> None:
         super().__init_subclass__(**arguments)

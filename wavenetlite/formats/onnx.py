@@ -8,12 +8,13 @@ from __future__ import annotations
 from typing import BinaryIO
 
 from wavenetlite import nn
-from wavenetlite.formats import onnx_export, onnx_file, onnx_import, onnx_own
+from wavenetlite.formats import onnx_export, onnx_file, onnx_import, onnx_own, silero_vad
 from wavenetlite.formats.format import Format, Model, network_of
 from wavenetlite.support.checks import flag
+from wavenetlite.support.errors import ParameterError
 
 
-def load(file: BinaryIO, size: int, *, layout: str | None = None) -> nn.Module:
+def load(file: BinaryIO, size: int, *, layout: str | None = None, sr: int | None = None) -> Model:
     """The network in an ONNX file, made to stream: its padding becomes state, and symmetric padding latency.
 
     A graph with further inputs is read as one for blocks of a signal: what they hold must be the last frames, or the
@@ -24,6 +25,8 @@ def load(file: BinaryIO, size: int, *, layout: str | None = None) -> nn.Module:
     ----------
     layout
         What the axes of the input are, such as "batch, channels, time"; None: found by what the graph does.
+    sr
+        Of silero-vad's files, which are read as classifiers: which of the two networks in a file, 16000 or 8000.
 
     Raises
     ------
@@ -31,6 +34,10 @@ def load(file: BinaryIO, size: int, *, layout: str | None = None) -> nn.Module:
         A node has no counterpart, or it cannot stream: it is named, with the reason.
     """
     graph = onnx_file.read(file, size)
+    if silero_vad.is_one(graph) and layout is None:
+        return silero_vad.classifier(graph, sr)
+    if sr is not None:
+        raise ParameterError(f"sr={sr} applies to files of silero-vad only")
     ours = onnx_own.network(graph) if layout is None else None
     return onnx_import.network(graph, layout) if ours is None else ours
 

@@ -102,17 +102,27 @@ def read(file: BinaryIO, size: int) -> OnnxGraph:
     model = Reader(file.read(size)).message(MODEL)
     if model.graph is None:
         raise ModelFileError("it has no graph")
-    beside = Beside(file)
-    constants: dict[str, np.ndarray] = {}
-    for tensor in model.graph.initializer:
-        constants[tensor.name] = array(tensor, f"tensor {tensor.name!r}", beside)
+    opset = max((one.version for one in model.opset_import if one.domain in ("", "ai.onnx")), default=0)
+    metadata = {one.key: one.value for one in model.metadata_props}
+    return plain_graph(model.graph, Beside(file), opset, metadata)
+
+
+def subgraph(data: Any, place: str) -> OnnxGraph:
+    """The graph in the attribute of a node, such as a branch of an If; tensors in other files are not read for it."""
+    if not isinstance(data, bytes | bytearray | memoryview):
+        raise ModelFileError(f"{place}: has no branch that is a graph")
+    return plain_graph(Reader(bytes(data)).message(GRAPH), Beside(None), 0, {})
+
+
+def plain_graph(graph: SimpleNamespace, beside: Beside, opset: int, metadata: dict[str, str]) -> OnnxGraph:
+    constants = {one.name: array(one, f"tensor {one.name!r}", beside) for one in graph.initializer}
     return OnnxGraph(
-        nodes=[node(one, number, beside) for number, one in enumerate(model.graph.node, 1)],
+        nodes=[node(one, number, beside) for number, one in enumerate(graph.node, 1)],
         constants=constants,
-        inputs={one.name: dimensions(one) for one in model.graph.input if one.name not in constants},
-        outputs=[one.name for one in model.graph.output],
-        opset=max((one.version for one in model.opset_import if one.domain in ("", "ai.onnx")), default=0),
-        metadata={one.key: one.value for one in model.metadata_props},
+        inputs={one.name: dimensions(one) for one in graph.input if one.name not in constants},
+        outputs=[one.name for one in graph.output],
+        opset=opset,
+        metadata=metadata,
     )
 
 
@@ -175,7 +185,7 @@ def listed(tensor: SimpleNamespace, dtype: str, place: str) -> bytes:
 class Beside:
     """Files in the folder of a file, which hold its larger tensors. No other folder is looked into."""
 
-    def __init__(self, file: BinaryIO) -> None:
+    def __init__(self, file: BinaryIO | None) -> None:
         name = getattr(file, "name", None)
         self.folder = Path(name).resolve().parent if isinstance(name, str | os.PathLike) else None
 

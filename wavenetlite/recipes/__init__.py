@@ -2,9 +2,10 @@
 
 from wavenetlite.recipes.recipe import DEVELOPMENT, Recipe, recipes, train_classifier
 from wavenetlite.recipes.spotting import SpottingRecipe, cross_validate, train_spotter
+from wavenetlite.recipes.voice_activity import VoiceActivityRecipe, read_talk, train_voice_activity
 from wavenetlite.recipes.wake import WakeWord, train_wake_word
 
 __all__ = [
-    "DEVELOPMENT", "Recipe", "SpottingRecipe", "WakeWord", "cross_validate", "recipes", "train_classifier",
-    "train_spotter", "train_wake_word",
+    "DEVELOPMENT", "Recipe", "SpottingRecipe", "VoiceActivityRecipe", "WakeWord", "cross_validate", "read_talk", "recipes",
+    "train_classifier", "train_spotter", "train_voice_activity", "train_wake_word",
 ]  # fmt: skip

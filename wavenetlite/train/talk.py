@@ -1,0 +1,280 @@
+"""Speech in noise whose truth is known: scenes of clean talk, pauses and noise at a known level."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from itertools import pairwise
+
+import numpy as np
+import numpy.typing as npt
+
+from wavenetlite.features.normalisation import MeanVariance
+from wavenetlite.features.spec import Features
+from wavenetlite.support.arrays import Floats
+from wavenetlite.support.digests import digest
+from wavenetlite.support.errors import ParameterError
+from wavenetlite.train.augment import Generator, Reverb, fourier, take_periodic
+from wavenetlite.train.batches import Batch, Integers, all_of
+from wavenetlite.train.noises import NOISES
+
+UNIT_S = 0.01
+"""Truth is known for units of this length."""
+BELOW_PEAK_DB, ABOVE_FLOOR_DB = 38.0, 10.0
+"""A unit is speech if its level is no further below the loud parts of its recording, and this far above the quiet."""
+GAP_S = 0.1
+"""Shorter pauses, such as closures before plosives, belong to the speech."""
+LEAST_RANGE_DB = 32.0
+"""A recording whose loud and quiet parts are no further apart is too noisy for the truth to be told from it."""
+LEVEL_DB = 10.0
+"""Most that the level of a scene is changed by in a batch."""
+NOISE, SPEECH = 0, 1
+
+Truth = npt.NDArray[np.bool_]
+NoiseOf = Callable[[int, Generator], Floats]
+
+
+def levels_db(y: Floats, unit: int) -> npt.NDArray[np.float64]:
+    """The level of each unit, over a window of two units about its middle."""
+    units = len(y) // unit
+    energies = np.square(y[: units * unit], dtype=np.float64).reshape(units, unit).mean(axis=1)
+    padded = np.pad(energies, 1, mode="edge") if units else energies
+    return 10 * np.log10(0.25 * padded[:-2] + 0.5 * padded[1:-1] + 0.25 * padded[2:] + 1e-12) if units else energies
+
+
+def spoken(y: Floats, sr: int) -> Truth | None:
+    """Where somebody speaks in a clean recording, for each unit of `UNIT_S`; None: it is too noisy, short or silent.
+
+    Parameters
+    ----------
+    y
+        float32, (samples,).
+    sr
+        Sample rate, Hz.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from wavenetlite.train.talk import spoken
+    >>> y = np.zeros(16000, np.float32)
+    >>> y[4000:12000] = np.random.default_rng(0).standard_normal(8000)
+    >>> truth = spoken(y, 16000)
+    >>> len(truth), int(truth.argmax()), int(truth.sum())
+    (100, 24, 52)
+    """
+    level = levels_db(y, round(UNIT_S * sr))
+    if len(level) < 5:
+        return None
+    loud, quiet = np.percentile(level, [95, 5])
+    digital = quiet < -80
+    if loud < -60 or (loud - quiet < LEAST_RANGE_DB and not digital):
+        return None
+    threshold = loud - BELOW_PEAK_DB if digital else max(loud - BELOW_PEAK_DB, quiet + ABOVE_FLOOR_DB)
+    return without_gaps(level > threshold, round(GAP_S / UNIT_S))
+
+
+def without_gaps(speech: Truth, gap: int) -> Truth:
+    """The same with pauses of fewer than `gap` units filled."""
+    filled = speech.copy()
+    edges = np.flatnonzero(np.diff(speech.astype(np.int8)))
+    for end, start in pairwise(edges):
+        if not speech[end + 1] and start - end < gap:
+            filled[end + 1 : start + 1] = True
+    return filled
+
+
+@dataclass(frozen=True, eq=False)
+class Talk:
+    """A clean recording, and where somebody speaks in it."""
+
+    audio: Floats
+    spoken: Truth
+
+    @staticmethod
+    def of(audio: Floats, sr: int) -> Talk | None:
+        """None: the recording is too noisy, short or silent for the truth to be told from it."""
+        truth = spoken(audio, sr)
+        return None if truth is None or not truth.any() else Talk(audio[: len(truth) * round(UNIT_S * sr)], truth)
+
+
+@dataclass(frozen=True, eq=False)
+class Scene:
+    """A mixture, and its truth for each unit of `UNIT_S`."""
+
+    audio: Floats
+    spoken: Truth
+
+
+@dataclass(frozen=True)
+class SceneMaker:
+    """Makes scenes: recordings with pauses between them, in rooms, with noise, at many levels.
+
+    Attributes
+    ----------
+    sr, seconds
+        Sample rate, and length of a scene.
+    snr_db
+        Range of the ratio of speech, where there is any, to noise.
+    pause_s
+        Longest pause between two recordings.
+    level_db
+        Range of the level of the speech, below full scale.
+    silent, clean, rooms, narrow
+        Share of the scenes without speech, without noise, in a room, and band-limited like a telephone.
+    """
+
+    sr: int
+    seconds: float = 12.0
+    snr_db: tuple[float, float] = (-6.0, 30.0)
+    pause_s: float = 3.0
+    level_db: tuple[float, float] = (-50.0, -12.0)
+    silent: float = 0.12
+    clean: float = 0.06
+    rooms: float = 0.4
+    narrow: float = 0.25
+
+    @property
+    def unit(self) -> int:
+        """Samples of a unit."""
+        return round(UNIT_S * self.sr)
+
+    def scene(self, talk: Sequence[Talk], rng: Generator, noise_of: NoiseOf | None = None) -> Scene:
+        """One scene; `noise_of` gives its noise, None: of `NOISES`."""
+        units = round(self.seconds / UNIT_S)
+        speech, truth = np.zeros(units * self.unit, np.float32), np.zeros(units, np.bool_)
+        if rng.random() >= self.silent:
+            self.talk(speech, truth, talk, rng)
+        if rng.random() < self.rooms and truth.any():
+            speech = Reverb((60.0, 600.0), sr=self.sr, direct_db=(-2.0, 15.0))(speech[np.newaxis], rng)[0]
+        level = 10 ** (rng.uniform(*self.level_db) / 20)
+        energy = np.square(speech.reshape(units, -1)[truth]).mean() if truth.any() else 1.0
+        speech *= np.float32(level / np.sqrt(max(energy, 1e-12)))
+        if rng.random() >= self.clean:
+            noise = self.noise(len(speech), rng) if noise_of is None else noise_of(len(speech), rng)
+            ratio = 10 ** (rng.uniform(*self.snr_db) / 20)
+            speech += noise * np.float32(level / ratio / max(float(np.sqrt(np.square(noise).mean())), 1e-9))
+        if rng.random() < self.narrow:
+            speech = self.band_limited(speech, rng)
+        np.clip(speech, -1, 1, out=speech)
+        return Scene(speech, truth)
+
+    def talk(self, speech: Floats, truth: Truth, talk: Sequence[Talk], rng: Generator) -> None:
+        """Put recordings with pauses between them, each of about the same loudness."""
+        at = int(rng.uniform(0, self.pause_s) / UNIT_S)
+        while at < len(truth):
+            one = talk[int(rng.integers(len(talk)))]
+            units = min(len(one.spoken), len(truth) - at)
+            loudness = np.sqrt(np.square(one.audio.reshape(len(one.spoken), -1)[one.spoken]).mean())
+            gain = np.float32(10 ** (rng.normal(0.0, 2.0) / 20) / max(loudness, 1e-6))
+            speech[at * self.unit : (at + units) * self.unit] = gain * one.audio[: units * self.unit]
+            truth[at : at + units] = one.spoken[:units]
+            at += units + int(rng.uniform(0, self.pause_s) ** 2 / max(self.pause_s, 1e-9) / UNIT_S)
+
+    def noise(self, n: int, rng: Generator) -> Floats:
+        """One noise, or two, of which the second may begin or end in the middle."""
+        kinds = list(NOISES.values())
+        made = levelled(kinds[int(rng.integers(len(kinds)))](n, self.sr, rng))
+        if rng.random() < 0.4:
+            other = levelled(kinds[int(rng.integers(len(kinds)))](n, self.sr, rng))
+            cut = int(rng.integers(n))
+            if rng.random() < 0.6:
+                other[:cut] = 0
+            elif rng.random() < 0.5:
+                other[cut:] = 0
+            made += other * np.float32(10 ** (rng.uniform(-15, 15) / 20))
+        return made
+
+    def band_limited(self, y: Floats, rng: Generator) -> Floats:
+        """Without what is above or below random limits."""
+        n_fft = fourier().next_fast_len(len(y), real=True)
+        spectrum = fourier().rfft(y, n_fft)
+        f = np.linspace(0, self.sr / 2, len(spectrum))
+        low, high = rng.uniform(0.0, 350.0), rng.uniform(3000.0, self.sr / 2)
+        spectrum *= 1 / (1 + np.exp(np.clip((f - high) / 80, -50, 50))) / (1 + np.exp(np.clip((low - f) / 20, -50, 50)))
+        limited: Floats = fourier().irfft(spectrum, n_fft)[: len(y)].astype(np.float32)
+        return limited
+
+
+def levelled(noise: Floats) -> Floats:
+    """The noise with a mean square of 1."""
+    made: Floats = noise / np.float32(max(float(np.sqrt(np.square(noise).mean())), 1e-9))
+    return made
+
+
+def recorded_noise(recordings: Sequence[Floats]) -> NoiseOf:
+    """Noise of random recordings, one after the other, each at the same level."""
+    usable = [levelled(one) for one in recordings if len(one) and np.square(one).mean() > 1e-9]
+    if not usable:
+        raise ParameterError("recordings of noise are empty or silent; at least one must be neither")
+
+    def noise(n: int, rng: Generator) -> Floats:
+        one = usable[int(rng.integers(len(usable)))]
+        return take_periodic(one, int(rng.integers(len(one))), n)
+
+    return noise
+
+
+class Scenes:
+    """Training data: normalised features of scenes, with a target per frame.
+
+    Parameters
+    ----------
+    talk
+        Clean recordings.
+    maker
+        Makes the scenes.
+    features
+        Of the scenes, kept as float16; `normalisation` has their statistics.
+    count
+        How many scenes.
+    seed, threads, progress
+        As in :class:`wavenetlite.train.segments.Spoken`.
+    """
+
+    def __init__(
+        self, talk: Sequence[Talk], maker: SceneMaker, features: Features, count: int, *, seed: int = 0,
+        threads: int = 1, progress: Callable[[float], None] | None = None,
+    ) -> None:  # fmt: skip
+        def make(number: int) -> tuple[npt.NDArray[np.float16], npt.NDArray[np.int8]]:
+            scene = maker.scene(talk, np.random.default_rng([seed, number]))
+            frames = features(scene.audio)
+            return frames.astype(np.float16), frame_truth(scene.spoken, features, len(frames), maker.unit)
+
+        made = all_of(make, list(range(count)), threads, progress)
+        self.frames, self.truth = np.stack([one for one, _ in made]), np.stack([one for _, one in made])
+        self.normalisation = MeanVariance.fit(frames.astype(np.float32) for frames in self.frames)
+
+    def __len__(self) -> int:
+        return len(self.frames)
+
+    def batch(self, indices: Integers, rng: np.random.Generator) -> Batch:
+        x = self.normalised(self.frames[indices])
+        x += self.level(len(x), rng)
+        return x, self.truth[indices].astype(np.int64)
+
+    def normalised(self, frames: npt.NDArray[np.float16]) -> Floats:
+        """Frames as the network takes them, (frames, bins) or (scenes, frames, bins)."""
+        x = frames.astype(np.float32)
+        made = self.normalisation.apply(x if x.ndim == 3 else x[np.newaxis])
+        return made if x.ndim == 3 else made[0]
+
+    def level(self, scenes: int, rng: np.random.Generator) -> Floats:
+        """Another level for each scene: what a gain adds to logarithmic features."""
+        assert self.normalisation.variance is not None
+        gains_db = rng.uniform(-LEVEL_DB, LEVEL_DB, (scenes, 1, 1)).astype(np.float32)
+        return gains_db / np.sqrt(self.normalisation.variance + np.float32(self.normalisation.eps))
+
+    def contents(self) -> dict[str, str]:
+        return {"frames": digest(self.frames), "truth": digest(self.truth)}
+
+
+def newest_units(features: Features, frames: int, unit: int) -> Integers:
+    """The unit in the middle of what is new in each frame."""
+    ends = features.frame_length - features.left_pad + np.arange(frames) * features.hop_length
+    return np.maximum(0, ends - features.hop_length // 2 - 1) // unit
+
+
+def frame_truth(truth: Truth, features: Features, frames: int, unit: int) -> npt.NDArray[np.int8]:
+    """The target of each frame."""
+    units = np.minimum(newest_units(features, frames, unit), len(truth) - 1)
+    return np.where(truth[units], SPEECH, NOISE).astype(np.int8)
