@@ -25,8 +25,9 @@ from wavenetlite.nn import Module
 from wavenetlite.nn.integer import ROUNDINGS
 from wavenetlite.quantization.calibration import METHODS
 from wavenetlite.quantization.conversion import Conversion
+from wavenetlite.quantization.emitters import IntegerLayers
 from wavenetlite.quantization.errors import LayerError, layer_errors, weight_bytes
-from wavenetlite.quantization.networks import converted, quantization_aware
+from wavenetlite.quantization.networks import conversion_of, quantization_aware
 from wavenetlite.recipes.integers import fine_tune
 from wavenetlite.storage import opening
 from wavenetlite.storage.files import save
@@ -139,9 +140,7 @@ def some_clips(corpus: Corpus, args: argparse.Namespace) -> list[Floats]:
 
 def convert(model: Module, signals: Sequence[Floats], args: argparse.Namespace) -> Conversion:
     kept = args.keep if args.fine_tune is None else ()
-    return converted(
-        model, list(signals), method=args.method, percentile=args.percentile, rounding=args.rounding, keep=kept
-    )
+    return conversion_of(model, list(signals), args.method, args.percentile, kept, IntegerLayers(args.rounding))
 
 
 def accuracy(clf: AudioClassifier, clips: Clips, labels: Sequence[str]) -> Evaluation:

@@ -30,13 +30,18 @@ class LayerError(NamedTuple):
 
 def layer_errors(conversion: Conversion, signals: Sequence[Floats]) -> list[LayerError]:
     """The error of every layer, with all those before it, on signals (frames, channels)."""
-    return [layer_error(conversion, layer, signals) for layer in conversion.layers]
+    made = {layer.node: layer for layer in conversion.layers}
+    errors = {node: layer_error(conversion, made[node], signals, frames) for node, frames in frames_of(made, signals)}
+    return [errors[layer.node] for layer in conversion.layers]
 
 
-def layer_error(conversion: Conversion, layer: Layer, signals: Sequence[Floats]) -> LayerError:
+def layer_error(
+    conversion: Conversion, layer: Layer, signals: Sequence[Floats], frames: Sequence[Floats]
+) -> LayerError:
+    """`frames` are those of the network in float32."""
     network = up_to(conversion, layer)
     power = difference = 0.0
-    for signal, wanted in zip(signals, frames_of(layer.node, signals), strict=True):
+    for signal, wanted in zip(signals, frames, strict=True):
         power += float(np.square(wanted, dtype=np.float64).sum())
         difference += float(np.square(network(signal).astype(np.float64) - wanted).sum())
     snr = math.inf if difference == 0 else 10 * math.log10(power / difference) if power else -math.inf

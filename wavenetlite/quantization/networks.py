@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 
 from wavenetlite.nn.graph import Graph
-from wavenetlite.nn.integer import ROUNDINGS, Dequantize, Quantize, Rounding
+from wavenetlite.nn.integer import Dequantize, Quantize, Rounding
 from wavenetlite.nn.module import Module
 from wavenetlite.quantization.calibration import METHODS, Calibration
 from wavenetlite.quantization.conversion import Conversion
@@ -73,21 +73,7 @@ def quantize(
     >>> bool(np.abs(q(x) - model(x)).max() < 0.05 * np.abs(model(x)).max())
     True
     """
-    return converted(model, calibration, method=method, percentile=percentile, rounding=rounding, keep=keep).network
-
-
-def converted(
-    model: Module,
-    calibration: Floats | Sequence[Floats] | None = None,
-    *,
-    method: str = "minmax",
-    percentile: float = 99.99,
-    rounding: Rounding = "single",
-    keep: Sequence[str] = (),
-) -> Conversion:
-    """As `quantize`, with the correspondence of the layers."""
-    one_of("rounding", rounding, ROUNDINGS)
-    return conversion(model, calibration, method, percentile, keep, IntegerLayers(rounding))
+    return conversion_of(model, calibration, method, percentile, keep, IntegerLayers(rounding)).network
 
 
 def quantization_aware(
@@ -126,10 +112,10 @@ def quantization_aware(
     >>> bool(np.abs(q(x) - aware(x)).max() < 0.1 * np.abs(aware(x)).max())
     True
     """
-    return conversion(model, calibration, method, percentile, keep, RoundedLayers()).network
+    return conversion_of(model, calibration, method, percentile, keep, RoundedLayers()).network
 
 
-def conversion(
+def conversion_of(
     model: Module,
     calibration: Floats | Sequence[Floats] | None,
     method: str,
@@ -137,7 +123,7 @@ def conversion(
     keep: Sequence[str],
     emitter: Emitter,
 ) -> Conversion:
-    """Check what both have in common, and convert."""
+    """Convert to the emitter's layers; the other arguments are those of `quantize`."""
     check_model(model)
     signals = [] if calibration is None else checked_signals(calibration, model.in_width)
     one_of("method", method, tuple(METHODS))
