@@ -8,8 +8,9 @@ from catalogue import FLOATS, randomised, same_bits, signal
 
 import wavenetlite as wl
 from wavenetlite.quantization.calibration import METHODS, covering, rounded
+from wavenetlite.quantization.emitters import IntegerLayers
 from wavenetlite.quantization.errors import layer_errors, weight_bytes
-from wavenetlite.quantization.networks import converted
+from wavenetlite.quantization.networks import conversion_of
 from wavenetlite.quantization.weights import integer_parameters
 
 nn = wl.nn
@@ -129,7 +130,7 @@ def test_a_quantised_network_is_saved_as_integers(tmp_path):
 def test_errors_of_layers():
     model = randomised(wl.TCN(6, 3, channels=16, dilations=[1, 2]))
     x = signal(300, 6)
-    conversion = converted(model, x)
+    conversion = conversion_of(model, x, "minmax", 99.99, (), IntegerLayers("single"))
     errors = layer_errors(conversion, [x])
     assert [error.name for error in errors] == ["input", "blocks.0.0", "sum", "blocks.1.0", "sum_2", "output"]
     assert errors[-1].snr_db == pytest.approx(snr_db(model(x), conversion.network(x)))

@@ -24,8 +24,9 @@ from wavenetlite.formats import load
 from wavenetlite.nn import Module
 from wavenetlite.nn.integer import ROUNDINGS
 from wavenetlite.quantization.calibration import METHODS
+from wavenetlite.quantization.emitters import IntegerLayers
 from wavenetlite.quantization.errors import LayerError, layer_errors, output_error, weight_bytes
-from wavenetlite.quantization.networks import WEIGHTS, converted, quantization_aware, quantize
+from wavenetlite.quantization.networks import WEIGHTS, conversion_of, quantization_aware, quantize
 from wavenetlite.recipes.integers import fine_tune
 from wavenetlite.storage import opening
 from wavenetlite.storage.files import save
@@ -156,9 +157,7 @@ def convert(model: Module, signals: Sequence[Floats], args: argparse.Namespace) 
         small = quantize(model, weights="bf16")
         return small, [output_error(model, small, signals)]
     kept = args.keep if args.fine_tune is None else ()
-    conversion = converted(
-        model, list(signals), method=args.method, percentile=args.percentile, rounding=args.rounding, keep=kept
-    )
+    conversion = conversion_of(model, list(signals), args.method, args.percentile, kept, IntegerLayers(args.rounding))
     return conversion.network, layer_errors(conversion, signals)
 
 

@@ -9,6 +9,7 @@ from fractions import Fraction
 
 from wavenetlite import graph
 from wavenetlite.engine.fusion import Step, fuse
+from wavenetlite.engine.integer_fusion import fuse_integers
 from wavenetlite.engine.layers import join_layers
 from wavenetlite.graph import Node, topological_order
 from wavenetlite.kernels import LANES, padded
@@ -75,12 +76,14 @@ class Program:
     prewarmed: bool  # streams start in the steady state of endless zeros, not from zeros
 
 
-def lower(output: Node, *, prewarmed: bool = False) -> Program:
-    """Lower the graph that ends in `output`."""
+def lower(output: Node, *, prewarmed: bool = False, fuse_all: bool = True) -> Program:
+    """Lower the graph that ends in `output`; without `fuse_all` every operation on integers is a step."""
     order = topological_order(output)
     if prewarmed:
         refuse_unsettled(order)
     steps = fuse(order, output)
+    if fuse_all:
+        steps = fuse_integers(steps, output)
     buffers, inputs, buffer_of = make_buffers(order, steps)
     chunk = place_chunks(buffers, inputs, steps, buffer_of)
     place_history(buffers, steps, buffer_of)

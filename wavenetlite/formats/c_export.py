@@ -195,7 +195,7 @@ class Header:
     def __init__(self, model: Model, network: Module, name: str, file: str, classifier: AudioClassifier | None) -> None:
         self.model, self.network, self.name, self.file = model, network, name, file
         output, self.trace = recorded(network, network.in_width or 1)
-        self.plan = Plan(lower(output, prewarmed=network.prewarmed))
+        self.plan = Plan(lower(output, prewarmed=network.prewarmed, fuse_all=False))
         self.program = self.plan.program
         self.regular = self.plan.regular
         self.rings, self.work = rings_of(self.program)

@@ -105,10 +105,7 @@ def batch_matmul(net: TfliteBuilder, node: OnnxNode, inputs: list[Any]) -> Signa
 def average_pool(net: TfliteBuilder, node: OnnxNode, inputs: list[Any]) -> Signal:
     """A convolution with equal weights; with SAME, zeros around the signal are left out of the mean."""
     signal = signal_in(inputs)
-    kernel = pool_kernel(node)
-    options = window_options(net, node, signal, kernel)
-    if any(options["pads"]):
-        raise UnsupportedError("has padding=SAME: its means at the ends are of fewer frames")
+    kernel, options = pool_window(net, node, signal)
     net.spend(signal.channels * math.prod(kernel))
     weight = np.full((signal.channels, 1, *kernel), 1 / math.prod(kernel), np.float32)
     options |= {"group": signal.channels}
@@ -116,20 +113,21 @@ def average_pool(net: TfliteBuilder, node: OnnxNode, inputs: list[Any]) -> Signa
     return fused(net, node, channels_last(made))
 
 
-def pool_kernel(node: OnnxNode) -> tuple[int, int]:
+def pool_window(net: TfliteBuilder, node: OnnxNode, signal: Signal) -> tuple[tuple[int, int], dict[str, Any]]:
+    """The kernel of a pool, and the options of its window."""
     kernel = node.attributes["height"], node.attributes["width"]
     if not all(1 <= size <= 2**16 for size in kernel):
         raise UnsupportedError(f"has a window of {kernel}")
-    return kernel
+    options = window_options(net, node, signal, kernel)
+    if any(options["pads"]):
+        raise UnsupportedError("has padding=SAME: what it gives at the ends is of fewer frames")
+    return kernel, options
 
 
 def max_pool(net: TfliteBuilder, node: OnnxNode, inputs: list[Any]) -> Signal:
     """The largest of a few frames, as ``a + relu(b - a)`` of one after the other."""
     signal = signal_in(inputs)
-    kernel = pool_kernel(node)
-    options = window_options(net, node, signal, kernel)
-    if any(options["pads"]):
-        raise UnsupportedError("has padding=SAME: its maxima at the ends are of fewer frames")
+    kernel, options = pool_window(net, node, signal)
     frames = math.prod(kernel)
     net.spend(signal.channels * frames * frames)
     found = one_of_window(net, node, signal, options, kernel, 0)

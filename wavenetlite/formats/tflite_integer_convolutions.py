@@ -15,7 +15,7 @@ from wavenetlite.formats.onnx_file import OnnxNode
 from wavenetlite.formats.onnx_signal import ONE, TIME, Signal
 from wavenetlite.formats.onnx_window import Window
 from wavenetlite.formats.tflite_builder import TfliteBuilder, channels_first, channels_last, integers_in
-from wavenetlite.formats.tflite_convolutions import pool_kernel, rows, window_options
+from wavenetlite.formats.tflite_convolutions import pool_window, rows, window_options
 from wavenetlite.formats.tflite_integers import (
     from_to,
     given_to,
@@ -120,10 +120,7 @@ def fully_connected(net: TfliteBuilder, node: OnnxNode, inputs: list[Any]) -> Si
 def pool(net: TfliteBuilder, node: OnnxNode, inputs: list[Any]) -> Signal:
     """MAX_POOL_2D and AVERAGE_POOL_2D."""
     signal = signal_in(inputs)
-    kernel = pool_kernel(node)
-    options = window_options(net, node, signal, kernel)
-    if any(options["pads"]):
-        raise UnsupportedError("has padding=SAME: what it gives at the ends is of fewer frames")
+    kernel, options = pool_window(net, node, signal)
     given, output = given_to(signal), output_of(net, node)
     if given != output:
         raise UnsupportedError(f"gives integers of {output}; they must be as its input's, of {given}")

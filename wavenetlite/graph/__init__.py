@@ -5,7 +5,15 @@ from wavenetlite.graph.budget import bounded, spend
 from wavenetlite.graph.builders import OnnxBuilder, ScriptBuilder
 from wavenetlite.graph.clock import Clock, tidy
 from wavenetlite.graph.edge_weights import EdgeWeights, OverBins
-from wavenetlite.graph.kernel_call import MOST_FLOAT, Convolution, Dense, Depthwise, IntegerCall, KernelCall
+from wavenetlite.graph.kernel_call import (
+    MOST_FLOAT,
+    Convolution,
+    Dense,
+    Depthwise,
+    IntegerCall,
+    IntegerConvolution,
+    KernelCall,
+)
 from wavenetlite.graph.node import MOST_CHANNELS, MOST_FRAMES, Edge, Node, aligned, clock_after
 from wavenetlite.graph.order import topological_order
 from wavenetlite.graph.quantization import HIGHEST, LOWEST, Quantization
@@ -24,6 +32,7 @@ __all__ = [
     "Edge",
     "EdgeWeights",
     "IntegerCall",
+    "IntegerConvolution",
     "KernelCall",
     "Node",
     "OnnxBuilder",

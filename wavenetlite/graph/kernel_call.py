@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 import numpy as np
 
 from wavenetlite.kernels.pack import Arena, PackedConv, PackedStrip, keeps_bf16, pack_conv, pack_depthwise
+from wavenetlite.kernels.pack_integers import PANEL_SIZES
 from wavenetlite.support.errors import ParameterError
 
 MOST_FLOAT = float(np.finfo(np.float32).max)
@@ -76,6 +77,50 @@ class IntegerCall(KernelCall):
 
     def pack_array(self, array: np.ndarray, arena: Arena) -> int:
         return arena.add_bits(array)
+
+
+FOLLOWING = ("look_up", "integer_add", "integer_multiply", "integer_gate")
+"""Kernels that can run on what a convolution of integers has just computed: the list of kernels/integer_follow.pxi."""
+
+MOST_HELD = 2**14
+"""Bytes of the rows that are on their way from one to the next: they stay in the first-level cache."""
+
+
+@dataclass(eq=False)
+class IntegerConvolution(IntegerCall):
+    """A convolution of integers, and the element-wise calls that its kernel runs on the output.
+
+    `sizes` are those that all kernels of integers begin with; the others follow from the attributes here.
+    """
+
+    rows: int = 1  # computed at a time
+    units: int = 0  # in a row of weights
+    panels: tuple[int, ...] = ()  # sizes of all of them
+    row_bytes: int = 0  # of the output, with padding
+    taps: int = 1
+    followers: list[tuple[int, ...]] = field(default_factory=list)  # sizes of each
+
+    def follow(self, call: KernelCall, other: int, other_first: bool) -> bool:
+        """Run `call` on the output; `other` is the tap of the sequence that it reads besides, or -1.
+
+        Returns whether the kernel supports this; if not, nothing has changed.
+        """
+        rows = self.rows if self.rows * self.row_bytes <= MOST_HELD else MOST_HELD // self.row_bytes // 6 * 6
+        if call.kernel not in FOLLOWING or not rows:
+            return False
+        head = FOLLOWING.index(call.kernel), call.channels, other, int(other_first), len(self.arrays), len(call.sizes)
+        self.followers.append((*head, *call.sizes))
+        self.arrays += call.arrays
+        self.rows, self.channels = rows, call.channels
+        return True
+
+    def pack(self, arena: Arena) -> None:
+        panels = len(self.panels) // PANEL_SIZES
+        held = self.row_bytes if self.followers else 0
+        following = [size for sizes in self.followers for size in sizes]
+        self.sizes += (self.rows, self.units, panels, self.taps, len(self.followers), held, *self.panels, *following)
+        self.scratch_at_least += -(-(self.rows + 1) * held // 4)
+        super().pack(arena)
 
 
 @dataclass(eq=False)

@@ -146,6 +146,20 @@ WNL_INLINE i4 nearest4(f4 a) { return (i4)(a + 12582912.0f) - 0x4b400000; }
 WNL_INLINE i4 dot4(i4 sum, i4 a, i4 b) { return sum + (a << 16 >> 16) * (b << 16 >> 16) + (a >> 16) * (b >> 16); }
 #endif
 
+/* The bytes of two vectors, one behind the other. */
+#define WNL_PAIR(N) WNL_INLINE void pair##N(int8_t *p, i##N a, i##N b) { bytes##N(p, a), bytes##N(p + N, b); }
+WNL_PAIR(4)
+#if defined(__AVX2__)
+WNL_INLINE void pair8(int8_t *p, i8 a, i8 b) {
+    __m256i words = _mm256_permute4x64_epi64(_mm256_packs_epi32((__m256i)a, (__m256i)b), 0xd8);
+    __m128i high = _mm256_extracti128_si256(words, 1);
+    _mm_storeu_si128((__m128i *)p, _mm_packs_epi16(_mm256_castsi256_si128(words), high));
+}
+#endif
+#if defined(__AVX512BW__)
+WNL_PAIR(16)
+#endif
+
 /* Units: UNIT channels of a row in a lane of 32 bits, as many weights, and the sum of their products. */
 #if defined(__AVX512VNNI__)
 /* That instruction takes bytes without a sign: x + 128. What that adds is taken from the bias (kernels.pack_integers). */

@@ -17,15 +17,20 @@ MOST_ROWS = 24
 LAID_OUT_BYTES = 2**16
 """that take at most about this much: they stay in the caches."""
 
+PANEL_SIZES = 7
+"""Sizes of a panel."""
+
 
 class PackedIntegers(NamedTuple):
-    """Weights and bias as the kernel reads them, and the sizes that say where."""
+    """Weights and bias as the kernel reads them, and what says where."""
 
     weights: npt.NDArray[Any]
     bias: npt.NDArray[np.int32]
-    sizes: tuple[int, ...]
     channels: int  # of the bias and the tables
-    scratch: int  # floats
+    rows: int  # that are computed at a time
+    units: int  # in a row
+    panels: tuple[int, ...] = ()  # sizes of each
+    scratch: int = 0  # floats
 
 
 def group_begins(channels: int, groups: int, per_group: int) -> list[int]:
@@ -41,15 +46,14 @@ def pack_integer_conv(weight: Bytes, begins: Sequence[int], inputs: int, bias: n
     channels, _, taps = weight.shape
     row_units, lanes = -(-inputs // INTEGER_UNIT), vector_width()
     blocks: list[Bytes] = []
-    sizes: list[int] = []
+    panels: list[int] = []
     first = 0
     while first < channels:
-        vectors = 2 if channels - first > lanes else 1
-        block, start = panel_block(weight, begins, first, vectors * lanes)
+        vectors, block, start = next_panel(weight, begins, first)
         length = block.shape[1]
         whole = length == row_units  # all taps are one segment
         segments = (1, taps * length) if whole else (taps, length)
-        sizes += [vectors, first, *segments, row_units, start, sum(one.size for one in blocks)]
+        panels += [vectors, first, *segments, row_units, start, sum(one.size for one in blocks)]
         blocks.append(block)
         first += vectors * lanes
     rows = max(1, min(MOST_ROWS, LAID_OUT_BYTES // (4 * taps * row_units) // 6 * 6))
@@ -58,10 +62,28 @@ def pack_integer_conv(weight: Bytes, begins: Sequence[int], inputs: int, bias: n
     return PackedIntegers(
         weights=np.concatenate([block.ravel() for block in blocks]),
         bias=whole_row(bias, first),
-        sizes=(rows, row_units, len(blocks), *sizes),
         channels=first,
+        rows=rows,
+        units=row_units,
+        panels=tuple(panels),
         scratch=rows * taps * row_units + 2 * lanes,
     )
+
+
+def next_panel(weight: Bytes, begins: Sequence[int], first: int) -> tuple[int, Bytes, int]:
+    """The vectors of the panel of the outputs from `first` on, its weights, and the first unit of inputs they read.
+
+    These are as many as are filled, if they all read what two would read.
+    """
+    lanes, left = vector_width(), len(weight) - first
+    vectors = 2 if left > lanes else 1
+    block, start = panel_block(weight, begins, first, vectors * lanes)
+    for wide in (8, 4):
+        if left > (wide - 1) * lanes:
+            wider, also = panel_block(weight, begins, first, wide * lanes)
+            if (also, wider.shape[1]) == (start, block.shape[1]):
+                return wide, wider, start
+    return vectors, block, start
 
 
 def panel_block(weight: Bytes, begins: Sequence[int], first: int, width: int) -> tuple[Bytes, int]:
@@ -91,4 +113,4 @@ def pack_integer_depthwise(weight: Bytes, bias: npt.NDArray[np.int64]) -> Packed
     table = np.zeros((-(-taps // 2) * 2, size), np.int16)
     table[:taps, :channels] = weight[:, 0].T
     pairs = table.reshape(-1, 2, size).swapaxes(1, 2)
-    return PackedIntegers(np.ascontiguousarray(pairs), whole_row(bias, size), (size,), size, 0)
+    return PackedIntegers(np.ascontiguousarray(pairs), whole_row(bias, size), size, MOST_ROWS, size)

@@ -166,17 +166,34 @@ class Requantize(Rescaling):
         return nodes.requantize(self.read(x), self.output, self.rounding)
 
 
-def integer_draw(layer: Rescaling, name: str, shape: tuple[int, ...], rng: np.random.Generator) -> np.ndarray:
-    """Initial values of a convolution's parameters, with which the output has about the range of the input."""
-    if name == "weight":
-        return rng.integers(-HIGHEST, HIGHEST, shape, endpoint=True)
-    if name == "bias":
-        return np.zeros(shape)
-    fan_in = math.prod(layer.parameter_shapes()["weight"][1:])
-    return np.full(shape, layer.output_scale / layer.input_scale / math.sqrt(fan_in) / HIGHEST)
+class IntegerWeighted(Rescaling, abstract=True):
+    """Base of convolutions with weights of integers."""
+
+    out_channels: int
+    weight_shape: tuple[int, ...]
+
+    def set_clamp(self, low: int, high: int, rounding: Rounding) -> None:
+        """Check and set the constructor's arguments of these names."""
+        self.low, self.high = checked_clamp(low, high)
+        self.rounding = one_of("rounding", rounding, ROUNDINGS)
+
+    def parameter_shapes(self) -> dict[str, tuple[int, ...]]:
+        return {"weight": self.weight_shape, "weight_scale": (self.out_channels,), "bias": (self.out_channels,)}
+
+    def parameter_dtypes(self) -> dict[str, str]:
+        return {"weight": "int8", "bias": "int32"}
+
+    def draw(self, name: str, shape: tuple[int, ...], rng: np.random.Generator) -> np.ndarray:
+        """With these, the output has about the range of the input."""
+        if name == "weight":
+            return rng.integers(-HIGHEST, HIGHEST, shape, endpoint=True)
+        if name == "bias":
+            return np.zeros(shape)
+        fan_in = math.prod(self.weight_shape[1:])
+        return np.full(shape, self.output_scale / self.input_scale / math.sqrt(fan_in) / HIGHEST)
 
 
-class IntegerConv1d(Rescaling, OverTime):
+class IntegerConv1d(IntegerWeighted, OverTime):
     """Convolution over time of 8-bit integers with 8-bit weights, 32-bit sums, and an output of 8 bits.
 
     Parameters
@@ -233,19 +250,9 @@ class IntegerConv1d(Rescaling, OverTime):
         self.out_channels = positive_int("out_channels", out_channels, MOST_CHANNELS)
         self.set_kernel(kernel_size, stride, padding, dilation)
         self.groups = checked_groups(groups, self.in_channels, self.out_channels)
+        self.weight_shape = (self.out_channels, self.in_channels // self.groups, self.kernel_size)
         self.set_quantization(input_scale, input_zero_point, output_scale, output_zero_point)
-        self.low, self.high = checked_clamp(low, high)
-        self.rounding = one_of("rounding", rounding, ROUNDINGS)
-
-    def parameter_shapes(self) -> dict[str, tuple[int, ...]]:
-        weight = (self.out_channels, self.in_channels // self.groups, self.kernel_size)
-        return {"weight": weight, "weight_scale": (self.out_channels,), "bias": (self.out_channels,)}
-
-    def parameter_dtypes(self) -> dict[str, str]:
-        return {"weight": "int8", "bias": "int32"}
-
-    def draw(self, name: str, shape: tuple[int, ...], rng: np.random.Generator) -> np.ndarray:
-        return integer_draw(self, name, shape, rng)
+        self.set_clamp(low, high, rounding)
 
     def build(self, x: Node, c: Node | None) -> Node:
         edge = self.edge(self.read(x))
@@ -264,7 +271,7 @@ class IntegerConv1d(Rescaling, OverTime):
         )
 
 
-class IntegerConv2d(Rescaling, Conv2d):
+class IntegerConv2d(IntegerWeighted, Conv2d):
     """Convolution over time and bins of 8-bit integers with 8-bit weights, 32-bit sums, and an output of 8 bits.
 
     Parameters
@@ -312,17 +319,7 @@ class IntegerConv2d(Rescaling, Conv2d):
             bin_padding=bin_padding, groups=groups,
         )  # fmt: skip
         self.set_quantization(input_scale, input_zero_point, output_scale, output_zero_point)
-        self.low, self.high = checked_clamp(low, high)
-        self.rounding = one_of("rounding", rounding, ROUNDINGS)
-
-    def parameter_shapes(self) -> dict[str, tuple[int, ...]]:
-        return {"weight": self.weight_shape, "weight_scale": (self.out_channels,), "bias": (self.out_channels,)}
-
-    def parameter_dtypes(self) -> dict[str, str]:
-        return {"weight": "int8", "bias": "int32"}
-
-    def draw(self, name: str, shape: tuple[int, ...], rng: np.random.Generator) -> np.ndarray:
-        return integer_draw(self, name, shape, rng)
+        self.set_clamp(low, high, rounding)
 
     def build(self, x: Node, c: Node | None) -> Node:
         graph.spend(math.prod(self.kernel_size) * self.bins_out)

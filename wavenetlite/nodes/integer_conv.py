@@ -8,7 +8,8 @@ from typing import Any, ClassVar, NamedTuple
 import numpy as np
 import numpy.typing as npt
 
-from wavenetlite.graph import IntegerCall, KernelCall, Quantization
+from wavenetlite.graph import IntegerConvolution, KernelCall, Quantization
+from wavenetlite.kernels import LANES
 from wavenetlite.kernels.pack_integers import (
     Bytes,
     PackedIntegers,
@@ -46,7 +47,7 @@ class IntegerConv(Integers, Conv):
     def rows(self) -> IntegerRows:
         return IntegerRows(np.asarray(self.weights[0]), np.asarray(self.biases[0]), self.weight_scale)
 
-    def call(self) -> IntegerCall:
+    def call(self) -> IntegerConvolution:
         rows = self.rows
         bias = rows.folded_bias(self)
         if self.depthwise:
@@ -79,7 +80,7 @@ class IntegerConv2d(Integers, Conv2d):
     high: int
     rounding: str
 
-    def call(self) -> IntegerCall:
+    def call(self) -> IntegerConvolution:
         rows, begins = self.rows
         packed = pack_integer_conv(rows.weight, begins, self.edges[0].node.channels, rows.folded_bias(self))
         return rows.call(self, packed, "integer_conv")
@@ -125,16 +126,21 @@ class IntegerRows(NamedTuple):
             raise ParameterError(f"weight_scale has {self.scale.min()}; it must be positive")
         return folded_bias(self.weight, self.bias, given_to(node).zero_point)
 
-    def call(self, node: IntegerConv | IntegerConv2d, packed: PackedIntegers, kernel: str) -> IntegerCall:
+    def call(self, node: IntegerConv | IntegerConv2d, packed: PackedIntegers, kernel: str) -> IntegerConvolution:
         """The call of a kernel with the packed weights."""
         tables = rescaling_tables(node.rounding, given_to(node).scale, self.scale, node.output.scale, packed.channels)
-        return IntegerCall(
+        return IntegerConvolution(
             node.channels,
             kernel,
-            sizes=(*row_sizes(node.output, node.rounding, node.low, node.high), *packed.sizes),
-            arrays=[packed.weights, packed.bias, *tables],
+            sizes=row_sizes(node.output, node.rounding, node.low, node.high),
+            arrays=[packed.bias, packed.weights, *tables],
             scratch_at_least=packed.scratch,
             multiply_adds=node.multiply_adds,
+            rows=packed.rows,
+            units=packed.units,
+            panels=packed.panels,
+            row_bytes=-(-packed.channels // LANES) * LANES,
+            taps=node.edges[0].taps,
         )
 
 

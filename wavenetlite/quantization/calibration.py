@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from typing import Any
 
 import numpy as np
 
 from wavenetlite.engine.lower import lower
 from wavenetlite.engine.offline import run_offline
 from wavenetlite.engine.plan import Plan
-from wavenetlite.graph import HIGHEST, LOWEST, Node, Quantization
+from wavenetlite.graph import HIGHEST, LOWEST, MOST_CHANNELS, Node, Quantization
+from wavenetlite.nodes import concat
 from wavenetlite.quantization.units import rounding_of
 from wavenetlite.support.arrays import Doubles, Floats
 from wavenetlite.support.errors import ParameterError
@@ -19,6 +21,9 @@ LEAST_SCALE = 1e-12
 
 MOST_JUDGED = 200_000
 """Values of a sequence by which "mse" judges a range."""
+
+MOST_KEPT = 2**25
+"""Values of sequences that are measured at once."""
 
 
 def covering(low: float, high: float) -> Quantization:
@@ -77,6 +82,17 @@ class Calibration:
         self.signals, self.method, self.percentile = signals, METHODS[method], percentile
         self.known: dict[Node, Quantization] = {}
 
+    def measure(self, wanted: Iterable[Node]) -> None:
+        """Make the integers of these sequences known: all at once, as a network that gives one of them gives all."""
+        if not self.signals:
+            return
+        for node, frames in frames_of(wanted, self.signals):
+            self.known[node] = self.judge(frames)
+
+    def judge(self, frames: Sequence[Floats]) -> Quantization:
+        values = np.concatenate([one.ravel() for one in frames])
+        return self.method(values, self.percentile) if values.size else covering(0.0, 0.0)
+
     def of(self, node: Node) -> Quantization:
         if node not in self.known:
             rounding = rounding_of(node)
@@ -84,14 +100,32 @@ class Calibration:
                 return rounding
             if not self.signals:
                 raise ParameterError("calibration is needed: the range of a sequence is not known from training")
-            values = np.concatenate([frames.ravel() for frames in frames_of(node, self.signals)])
-            self.known[node] = self.method(values, self.percentile) if values.size else covering(0.0, 0.0)
+            self.measure([node])
         return self.known[node]
 
 
-def frames_of(node: Node, signals: Sequence[Floats]) -> Sequence[Floats]:
-    """A node's frames of each signal."""
-    if node.signal:
-        return signals
-    plan = Plan(lower(node))
-    return [run_offline(plan, signal, None, "raise", "calibration") for signal in signals]
+def frames_of(wanted: Iterable[Node], signals: Sequence[Floats]) -> Iterator[tuple[Node, Sequence[Floats]]]:
+    """Each node, and its frames of each signal."""
+    most = MOST_KEPT // max(1, sum(len(signal) for signal in signals))
+    for together in groups(wanted, min(most, MOST_CHANNELS)):
+        if together[0].signal:
+            yield together[0], signals
+            continue
+        plan = Plan(lower(concat(*together)))
+        frames = [run_offline(plan, signal, None, "raise", "calibration") for signal in signals]
+        last = 0
+        for node in together:
+            first, last = last, last + node.channels
+            yield node, [one[:, first:last] for one in frames]
+
+
+def groups(wanted: Iterable[Node], most: int) -> Iterator[list[Node]]:
+    """Nodes that one network can give side by side: with the same number of frames, and not more channels than this."""
+    alike: dict[Any, list[Node]] = {}
+    for node in dict.fromkeys(wanted):
+        group = alike.setdefault(node if node.signal else (node.clock.rate, node.clock.start), [])
+        if group and sum(one.channels for one in group) + node.channels > most:
+            yield list(group)
+            group.clear()
+        group.append(node)
+    yield from alike.values()

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import copy
 import math
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -19,7 +19,7 @@ from wavenetlite.nn.module import Module, recorded
 from wavenetlite.nn.pointwise import Activation
 from wavenetlite.quantization.calibration import Calibration
 from wavenetlite.quantization.emitters import Clamp, Convolution, Emitter, Steps
-from wavenetlite.quantization.units import Unit, is_rounding, units_of
+from wavenetlite.quantization.units import Unit, is_rounding, rounding_of, units_of
 from wavenetlite.support.arrays import Doubles
 
 TANH, SIGMOID = Quantization(1 / 128, 0), Quantization(1 / 256, LOWEST)
@@ -64,7 +64,9 @@ class Conversion:
         self.integers: dict[Node, Made] = {}
         self.reals: dict[Node, str] = {}
         self.taken = {INPUT}
-        for unit in units_of(output, trace, list(kept)):
+        units = list(units_of(output, trace, list(kept)))
+        calibration.measure(measured(units))
+        for unit in units:
             self.convert(unit)
         if self.real(output) == INPUT:
             self.add("output", Activation("identity"), INPUT)
@@ -232,6 +234,14 @@ class Conversion:
             steps = self.emitter.function(node.channels, Activation(function), given, wanted)
             halves.append((self.add_all(f"{name}_{function}", steps, half), wanted))
         return self.chain("multiply", f"{name}_product", halves, [unit.node], FREE)
+
+
+def measured(units: Sequence[Unit]) -> Iterator[Node]:
+    """The sequences whose range is needed, but for sums of a part of a node's edges."""
+    for unit in units:
+        if unit.module is None:
+            read = (edge.node for edge in unit.first.edges if edge.node.signal)
+            yield from (node for node in (*read, unit.node) if rounding_of(node) is None)
 
 
 CONVERSIONS: dict[type[Node], Callable[[Conversion, Unit], Made]] = {

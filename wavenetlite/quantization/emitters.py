@@ -15,6 +15,7 @@ from wavenetlite.nn.convolution import Conv1d
 from wavenetlite.nn.convolution2d import Conv2d
 from wavenetlite.nn.fake_quantized import FakeQuantize, FakeQuantizedConv1d, FakeQuantizedConv2d
 from wavenetlite.nn.integer import (
+    ROUNDINGS,
     Dequantize,
     IntegerAdd,
     IntegerConcat,
@@ -31,6 +32,7 @@ from wavenetlite.nn.pointwise import Activation
 from wavenetlite.quantization.calibration import rounded
 from wavenetlite.quantization.weights import integer_parameters
 from wavenetlite.support.arrays import Doubles
+from wavenetlite.support.checks import one_of
 
 Steps = list[Module | str]
 """Successive layers; the first may be the name of a join of `Graph`."""
@@ -84,6 +86,9 @@ class IntegerLayers:
     """Layers of integers."""
 
     rounding: Rounding
+
+    def __post_init__(self) -> None:
+        one_of("rounding", self.rounding, ROUNDINGS)
 
     def enter(self, channels: int, wanted: Quantization) -> Module:
         return Quantize(channels, *wanted, rounding=self.rounding)

@@ -30,11 +30,16 @@ class LayerError(NamedTuple):
 
 def layer_errors(conversion: Conversion, signals: Sequence[Floats]) -> list[LayerError]:
     """The error of every layer, with all those before it, on signals (frames, channels)."""
-    return [layer_error(conversion, layer, signals) for layer in conversion.layers]
+    made = {layer.node: layer for layer in conversion.layers}
+    errors = {node: layer_error(conversion, made[node], signals, frames) for node, frames in frames_of(made, signals)}
+    return [errors[layer.node] for layer in conversion.layers]
 
 
-def layer_error(conversion: Conversion, layer: Layer, signals: Sequence[Floats]) -> LayerError:
-    snr = snr_db(up_to(conversion, layer), signals, frames_of(layer.node, signals))
+def layer_error(
+    conversion: Conversion, layer: Layer, signals: Sequence[Floats], frames: Sequence[Floats]
+) -> LayerError:
+    """`frames` are those of the network in float32."""
+    snr = snr_db(up_to(conversion, layer), signals, frames)
     kind = next(type(one).__name__ for name, one, _ in conversion.entries if name == layer.name)
     return LayerError(layer.name, kind, layer.integers is not None, snr)
 

@@ -9,7 +9,7 @@ import numpy as np
 
 from wavenetlite.nn.bf16 import Bf16Weights
 from wavenetlite.nn.graph import Graph
-from wavenetlite.nn.integer import ROUNDINGS, Dequantize, Quantize, Rounding
+from wavenetlite.nn.integer import Dequantize, Quantize, Rounding
 from wavenetlite.nn.module import Module
 from wavenetlite.quantization.bf16 import with_bf16_weights
 from wavenetlite.quantization.calibration import METHODS, Calibration
@@ -101,25 +101,11 @@ def quantize(
     True
     """
     if one_of("weights", weights, WEIGHTS) == "int8":
-        return converted(model, calibration, method=method, percentile=percentile, rounding=rounding, keep=keep).network
+        return conversion_of(model, calibration, method, percentile, keep, IntegerLayers(rounding)).network
     if calibration is not None or (method, percentile, rounding, *keep) != ("minmax", 99.99, "single"):
         raise ParameterError("weights='bf16' takes no calibration, method, percentile, rounding or keep: the weights "
                              "are rounded, and nothing else")  # fmt: skip
     return with_bf16_weights(checked_module(model))
-
-
-def converted(
-    model: Module,
-    calibration: Floats | Sequence[Floats] | None = None,
-    *,
-    method: str = "minmax",
-    percentile: float = 99.99,
-    rounding: Rounding = "single",
-    keep: Sequence[str] = (),
-) -> Conversion:
-    """As `quantize`, with the correspondence of the layers."""
-    one_of("rounding", rounding, ROUNDINGS)
-    return conversion(model, calibration, method, percentile, keep, IntegerLayers(rounding))
 
 
 def quantization_aware(
@@ -158,10 +144,10 @@ def quantization_aware(
     >>> bool(np.abs(q(x) - aware(x)).max() < 0.1 * np.abs(aware(x)).max())
     True
     """
-    return conversion(model, calibration, method, percentile, keep, RoundedLayers()).network
+    return conversion_of(model, calibration, method, percentile, keep, RoundedLayers()).network
 
 
-def conversion(
+def conversion_of(
     model: Module,
     calibration: Floats | Sequence[Floats] | None,
     method: str,
@@ -169,7 +155,7 @@ def conversion(
     keep: Sequence[str],
     emitter: Emitter,
 ) -> Conversion:
-    """Check what both have in common, and convert."""
+    """Convert to the emitter's layers; the other arguments are those of `quantize`."""
     check_model(model)
     signals = [] if calibration is None else checked_signals(calibration, model.in_width)
     one_of("method", method, tuple(METHODS))
