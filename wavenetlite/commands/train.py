@@ -177,7 +177,7 @@ def run(args: argparse.Namespace) -> int:
     if not args.quiet:
         note(str(corpus))
     background = read_talk(args.background, corpus.sr, corpus, quiet=args.quiet)
-    if UNKNOWN not in corpus.labels and not args.no_reject:
+    if UNKNOWN not in corpus.labels and not args.no_reject and not args.quiet:
         note(f"the recordings have no {UNKNOWN}: it is made from their words (spliced, cut, reversed)"
              + ("" if args.background else "; --background with talk makes it better")
              + "; --no-reject leaves it out")  # fmt: skip

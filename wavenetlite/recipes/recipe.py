@@ -21,6 +21,7 @@ from wavenetlite.evaluation.alarms import listen_to_background, quiet_detector
 from wavenetlite.features import Features, LogMel, MeanVariance
 from wavenetlite.features.steps import step_from_config
 from wavenetlite.nn import FrequencyTCN, Module
+from wavenetlite.recipes.joined import joined_words
 from wavenetlite.recipes.transfer import adapted, initial_classifier, output_layer
 from wavenetlite.recipes.unknown import more_unknown
 from wavenetlite.support.arrays import Floats
@@ -47,6 +48,8 @@ MADE_UNKNOWN = 1.5
 """Clips of unknown words that are made for a corpus without, by the mean number of clips of a word."""
 SCOUT, SCOUT_SEED = 0.4, 500
 """Epochs after which hard negatives are searched where there are no teachers, by those that follow; and their seed."""
+JOINED = 0.4
+"""Rows of joined pieces of the corpus' words, by the number of the background's rows."""
 MIXED_ROWS = 300
 """Rows of the background that are mixed into words."""
 
@@ -128,7 +131,7 @@ class Recipe:
     words_apart: bool = False
     class_weights: Literal["balanced"] | Mapping[str, float] | None = None
     background_share: float = 0.375
-    background_variants: int = 4
+    background_variants: int = 2
     background_mixed: float = 0.3
     background_snr_db: tuple[float, float] = (0.0, 20.0)
     false_alarms_per_hour: float = 1.0
@@ -185,6 +188,8 @@ def waveforms(sr: int) -> list[dict[str, Any]]:
         {"type": "Reverb", "sr": sr, "rt60_ms": [80.0, 400.0], "direct_db": [6.0, 20.0], "probability": 0.25},
         {"type": "BackgroundNoise", "kinds": ["recording"], "snr_db": [0.0, 30.0], "probability": 0.45},
         {"type": "BackgroundNoise", "kinds": ["white", "pink", "brown"], "snr_db": [0.0, 35.0], "probability": 0.2},
+        {"type": "BandLimit", "sr": sr, "probability": 0.2},
+        {"type": "Equalise", "most_db": 6.0, "probability": 0.3},
         {"type": "Gain", "low_db": -12.0, "high_db": 8.0},
     ]
 
@@ -621,9 +626,13 @@ class Training:
     def background_segments(self, background: Background) -> BackgroundSegments:
         """Augmented segments of the background, as long as a clip."""
         rows = background.rows(ROW_S, self.seed)
+        words = [at for at, y in enumerate(self.clips.y.tolist()) if self.labels[y] != SILENCE]
+        joined = joined_words(
+            self.clips.audio, words, round(JOINED * len(rows)), rows.shape[1], self.corpus.sr, self.seed
+        )
         with Bar(self.progress, "background") as bar:
             variants = Variants(
-                rows,
+                LazyAudio([*rows.rows, *joined], rows.shape[1]),
                 self.features,
                 self.transforms(self.recipe.waveforms, mixed=False),
                 self.recipe.background_variants,
