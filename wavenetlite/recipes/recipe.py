@@ -201,19 +201,23 @@ QUICK = (
     {"type": "Gain", "low_db": -10.0, "high_db": 6.0},
 )
 
+COMMANDS = Recipe(
+    "commands",
+    features={"frame_ms": 32.0, "hop_ms": 10.0, "n_mels": 40, "fmin": 20.0, "fmax": 7600.0, "amin": 1e-8},
+    waveforms=waveforms(16000),
+    frames=FRAMES,
+    epochs=140,
+    unknown_repeats=2,
+    unknown_spliced=60,
+    teachers=3,
+    teacher_epochs=80,
+    words_apart=True,
+)
+
 RECIPES = {
-    "commands": Recipe(
-        "commands",
-        features={"frame_ms": 32.0, "hop_ms": 10.0, "n_mels": 40, "fmin": 20.0, "fmax": 7600.0, "amin": 1e-8},
-        waveforms=waveforms(16000),
-        frames=FRAMES,
-        epochs=140,
-        unknown_repeats=2,
-        unknown_spliced=60,
-        teachers=3,
-        teacher_epochs=80,
-        words_apart=True,
-    ),
+    "commands": COMMANDS,
+    # For a background: its labels are hard, and hard negatives come of the network's own first epochs.
+    "live": dataclasses.replace(COMMANDS, name="live", teachers=0, words_apart=False, variants=20),
     "digits": Recipe(
         "digits",
         features={"frame_ms": 32.0, "hop_ms": 10.0, "n_mels": 40, "fmin": 20.0, "fmax": 4000.0},
@@ -249,6 +253,18 @@ RECIPES = {
         ema=0.98,
     ),
 }
+
+
+def default_recipe(background: object) -> str:
+    """The name of the recipe where none is given: "live" with a background, "commands" without (None, or no folders).
+
+    Examples
+    --------
+    >>> import wavenetlite as wl
+    >>> wl.recipes.default_recipe(None), wl.recipes.default_recipe(["talk"])
+    ('commands', 'live')
+    """
+    return "commands" if background is None or background == [] else "live"
 
 
 def recipes() -> tuple[str, ...]:
@@ -328,7 +344,7 @@ def fit_options(recipe: Any, source: Sized) -> dict[str, Any]:
 
 def train_classifier(
     corpus: Corpus,
-    recipe: str | Recipe = "commands",
+    recipe: str | Recipe | None = None,
     *,
     folder: str | os.PathLike[str] | None = None,
     seed: int = 0,
@@ -352,7 +368,7 @@ def train_classifier(
         What :func:`wavenetlite.train.read_corpus` returned. Only its training part is trained on; the validation
         part is evaluated after every epoch and decides nothing.
     recipe
-        A name of `recipes`, or a `Recipe`.
+        A name of `recipes`, or a `Recipe`; None: what `default_recipe` says.
     folder
         Folder of checkpoints and history, a sub-folder per network; None: nowhere.
     seed
@@ -394,7 +410,7 @@ def train_classifier(
     ParameterError
         The corpus has no clips to train on, or does not fit the recipe.
     """
-    chosen = recipe_of(recipe, Recipe, RECIPES)
+    chosen = recipe_of(default_recipe(background) if recipe is None else recipe, Recipe, RECIPES)
     if not isinstance(corpus, Corpus):
         raise ArrayTypeError(f"corpus is a {type(corpus).__name__}; it must come from read_corpus")
     clips = Clips.concatenate([corpus.train, corpus.valid, corpus.test]) if everything else corpus.train
@@ -570,14 +586,23 @@ class Training:
         self.fit(f"teacher-{number + 1}", model, source, None, loss, self.recipe.teacher_epochs, seed)
         to_labels = np.eye(len(self.labels))[label_of]
         self.mine(model, to_labels)
+        inflation = self.inflation()
 
         def probabilities(x: Floats, temperature: float) -> Floats:
             logits = last_frames(model, x)
             # The probabilities of a label's words are added before the temperature is applied.
-            p = softmax(logits) @ to_labels
+            p = softmax(logits) @ to_labels / inflation
             return softmax(np.log(np.maximum(p, 1e-30)) / temperature).astype(np.float32)
 
         return probabilities
+
+    def inflation(self) -> np.ndarray:
+        """How much more frequent each label is in batches than in the corpus; segments of a background count."""
+        used = np.bincount(self.clips.y, minlength=len(self.labels)).astype(np.float64)
+        if self.segments is None:
+            return np.ones(len(used))
+        used[self.labels.index(UNKNOWN)] += self.recipe.background_share * len(self.clips)
+        return np.where(self.learned_from, np.maximum(used, 1) / np.maximum(self.learned_from, 1), 1.0)
 
     def scout(self, model: Module) -> None:
         """Train the network for some epochs before the others, for the hard negatives that it then finds."""
