@@ -56,10 +56,10 @@ def run(args: argparse.Namespace) -> int:
 
     size = max(1, round(clf.sr * BLOCK_MS / 1000))
     wanted = ", ".join(label for label in clf.labels if label not in clf.background)
-    note(about(clf, args.threshold))
     with audio.Microphone(sr=clf.sr, block_samples=size, device=args.device, on_overflow="fill") as microphone:
         try:
             note(f"listening for {wanted}; Ctrl-C stops it")
+            note(about(clf, args.threshold))
             for block in blocks_of(microphone):
                 report(stream.process(block))
                 if args.seconds is not None and stream.samples_in >= args.seconds * clf.sr:

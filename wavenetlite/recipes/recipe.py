@@ -21,6 +21,7 @@ from wavenetlite.evaluation.alarms import listen_to_background, quiet_detector
 from wavenetlite.features import Features, LogMel, MeanVariance
 from wavenetlite.features.steps import step_from_config
 from wavenetlite.nn import FrequencyTCN, Module
+from wavenetlite.recipes.joined import joined_words
 from wavenetlite.recipes.transfer import adapted, initial_classifier, output_layer
 from wavenetlite.recipes.unknown import more_unknown
 from wavenetlite.support.arrays import Floats
@@ -47,6 +48,8 @@ MADE_UNKNOWN = 1.5
 """Clips of unknown words that are made for a corpus without, by the mean number of clips of a word."""
 SCOUT, SCOUT_SEED = 0.4, 500
 """Epochs after which hard negatives are searched where there are no teachers, by those that follow; and their seed."""
+JOINED = 0.4
+"""Rows of joined pieces of the corpus' words, by the number of the background's rows."""
 MIXED_ROWS = 300
 """Rows of the background that are mixed into words."""
 
@@ -128,7 +131,7 @@ class Recipe:
     words_apart: bool = False
     class_weights: Literal["balanced"] | Mapping[str, float] | None = None
     background_share: float = 0.375
-    background_variants: int = 4
+    background_variants: int = 2
     background_mixed: float = 0.3
     background_snr_db: tuple[float, float] = (0.0, 20.0)
     false_alarms_per_hour: float = 1.0
@@ -185,6 +188,8 @@ def waveforms(sr: int) -> list[dict[str, Any]]:
         {"type": "Reverb", "sr": sr, "rt60_ms": [80.0, 400.0], "direct_db": [6.0, 20.0], "probability": 0.25},
         {"type": "BackgroundNoise", "kinds": ["recording"], "snr_db": [0.0, 30.0], "probability": 0.45},
         {"type": "BackgroundNoise", "kinds": ["white", "pink", "brown"], "snr_db": [0.0, 35.0], "probability": 0.2},
+        {"type": "BandLimit", "sr": sr, "probability": 0.2},
+        {"type": "Equalise", "most_db": 6.0, "probability": 0.3},
         {"type": "Gain", "low_db": -12.0, "high_db": 8.0},
     ]
 
@@ -196,19 +201,23 @@ QUICK = (
     {"type": "Gain", "low_db": -10.0, "high_db": 6.0},
 )
 
+COMMANDS = Recipe(
+    "commands",
+    features={"frame_ms": 32.0, "hop_ms": 10.0, "n_mels": 40, "fmin": 20.0, "fmax": 7600.0, "amin": 1e-8},
+    waveforms=waveforms(16000),
+    frames=FRAMES,
+    epochs=140,
+    unknown_repeats=2,
+    unknown_spliced=60,
+    teachers=3,
+    teacher_epochs=80,
+    words_apart=True,
+)
+
 RECIPES = {
-    "commands": Recipe(
-        "commands",
-        features={"frame_ms": 32.0, "hop_ms": 10.0, "n_mels": 40, "fmin": 20.0, "fmax": 7600.0, "amin": 1e-8},
-        waveforms=waveforms(16000),
-        frames=FRAMES,
-        epochs=140,
-        unknown_repeats=2,
-        unknown_spliced=60,
-        teachers=3,
-        teacher_epochs=80,
-        words_apart=True,
-    ),
+    "commands": COMMANDS,
+    # For a background: its labels are hard, and hard negatives come of the network's own first epochs.
+    "live": dataclasses.replace(COMMANDS, name="live", teachers=0, words_apart=False, variants=20),
     "digits": Recipe(
         "digits",
         features={"frame_ms": 32.0, "hop_ms": 10.0, "n_mels": 40, "fmin": 20.0, "fmax": 4000.0},
@@ -244,6 +253,18 @@ RECIPES = {
         ema=0.98,
     ),
 }
+
+
+def default_recipe(background: object) -> str:
+    """The name of the recipe where none is given: "live" with a background, "commands" without (None, or no folders).
+
+    Examples
+    --------
+    >>> import wavenetlite as wl
+    >>> wl.recipes.default_recipe(None), wl.recipes.default_recipe(["talk"])
+    ('commands', 'live')
+    """
+    return "commands" if background is None or background == [] else "live"
 
 
 def recipes() -> tuple[str, ...]:
@@ -323,7 +344,7 @@ def fit_options(recipe: Any, source: Sized) -> dict[str, Any]:
 
 def train_classifier(
     corpus: Corpus,
-    recipe: str | Recipe = "commands",
+    recipe: str | Recipe | None = None,
     *,
     folder: str | os.PathLike[str] | None = None,
     seed: int = 0,
@@ -347,7 +368,7 @@ def train_classifier(
         What :func:`wavenetlite.train.read_corpus` returned. Only its training part is trained on; the validation
         part is evaluated after every epoch and decides nothing.
     recipe
-        A name of `recipes`, or a `Recipe`.
+        A name of `recipes`, or a `Recipe`; None: what `default_recipe` says.
     folder
         Folder of checkpoints and history, a sub-folder per network; None: nowhere.
     seed
@@ -389,7 +410,7 @@ def train_classifier(
     ParameterError
         The corpus has no clips to train on, or does not fit the recipe.
     """
-    chosen = recipe_of(recipe, Recipe, RECIPES)
+    chosen = recipe_of(default_recipe(background) if recipe is None else recipe, Recipe, RECIPES)
     if not isinstance(corpus, Corpus):
         raise ArrayTypeError(f"corpus is a {type(corpus).__name__}; it must come from read_corpus")
     clips = Clips.concatenate([corpus.train, corpus.valid, corpus.test]) if everything else corpus.train
@@ -565,14 +586,23 @@ class Training:
         self.fit(f"teacher-{number + 1}", model, source, None, loss, self.recipe.teacher_epochs, seed)
         to_labels = np.eye(len(self.labels))[label_of]
         self.mine(model, to_labels)
+        inflation = self.inflation()
 
         def probabilities(x: Floats, temperature: float) -> Floats:
             logits = last_frames(model, x)
             # The probabilities of a label's words are added before the temperature is applied.
-            p = softmax(logits) @ to_labels
+            p = softmax(logits) @ to_labels / inflation
             return softmax(np.log(np.maximum(p, 1e-30)) / temperature).astype(np.float32)
 
         return probabilities
+
+    def inflation(self) -> np.ndarray:
+        """How much more frequent each label is in batches than in the corpus; segments of a background count."""
+        used = np.bincount(self.clips.y, minlength=len(self.labels)).astype(np.float64)
+        if self.segments is None:
+            return np.ones(len(used))
+        used[self.labels.index(UNKNOWN)] += self.recipe.background_share * len(self.clips)
+        return np.where(self.learned_from, np.maximum(used, 1) / np.maximum(self.learned_from, 1), 1.0)
 
     def scout(self, model: Module) -> None:
         """Train the network for some epochs before the others, for the hard negatives that it then finds."""
@@ -621,9 +651,13 @@ class Training:
     def background_segments(self, background: Background) -> BackgroundSegments:
         """Augmented segments of the background, as long as a clip."""
         rows = background.rows(ROW_S, self.seed)
+        words = [at for at, y in enumerate(self.clips.y.tolist()) if self.labels[y] != SILENCE]
+        joined = joined_words(
+            self.clips.audio, words, round(JOINED * len(rows)), rows.shape[1], self.corpus.sr, self.seed
+        )
         with Bar(self.progress, "background") as bar:
             variants = Variants(
-                rows,
+                LazyAudio([*rows.rows, *joined], rows.shape[1]),
                 self.features,
                 self.transforms(self.recipe.waveforms, mixed=False),
                 self.recipe.background_variants,
