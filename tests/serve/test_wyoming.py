@@ -9,13 +9,13 @@ from level_classifier import SR, judge, sound
 
 pytest.importorskip("aiohttp", reason="needs aiohttp")
 pytest.importorskip("wyoming", reason="needs wyoming")
-from serving import alone, in_thread, save_tones, tones  # noqa: E402
-from wyoming.audio import AudioChunk, AudioStart, AudioStop  # noqa: E402
-from wyoming.client import AsyncClient  # noqa: E402
-from wyoming.error import Error  # noqa: E402
-from wyoming.info import Describe, Info  # noqa: E402
-from wyoming.ping import Ping, Pong  # noqa: E402
-from wyoming.wake import Detect, Detection, NotDetected  # noqa: E402
+from serving import alone, in_thread, save_tones, tones
+from wyoming.audio import AudioChunk, AudioStart, AudioStop
+from wyoming.client import AsyncClient
+from wyoming.error import Error
+from wyoming.info import Describe, Info
+from wyoming.ping import Ping, Pong
+from wyoming.wake import Detect, Detection, NotDetected
 
 CHUNK = SR // 100
 
