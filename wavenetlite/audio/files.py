@@ -17,6 +17,7 @@ from typing import Any, BinaryIO
 import numpy as np
 
 from wavenetlite.audio import flac, mpeg, ogg, riff
+from wavenetlite.audio.packages import soundfile_module
 from wavenetlite.audio.source import (
     AudioFileError,
     Encoded,
@@ -101,7 +102,7 @@ def info(path: Readable) -> AudioInfo:
 @contextmanager
 def opened(path: Readable) -> Iterator[Any]:
     """The open file; any libsndfile error, now or later, becomes one line that names the file."""
-    import soundfile
+    soundfile = soundfile_module()
 
     name = name_of(path)
     size = bytes_in(name)
@@ -123,9 +124,9 @@ def sequential() -> Any:
     After every read soundfile seeks to its current position; in an MP3 that changes what is decoded next: by
     0.1 of full scale for blocks of 777 samples, measured with soundfile 0.14 and libsndfile 1.2.2.
     """
-    import soundfile
+    base = soundfile_module().SoundFile
 
-    class SequentialFile(soundfile.SoundFile):  # type: ignore[misc]
+    class SequentialFile(base):  # type: ignore[misc, valid-type]
         def seekable(self) -> bool:
             return False
 

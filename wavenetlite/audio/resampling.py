@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 
 from wavenetlite.audio.channels import checked_signal
+from wavenetlite.audio.packages import soxr_module
 from wavenetlite.support.arrays import Floats
 from wavenetlite.support.checks import one_of, positive_int
 from wavenetlite.support.errors import ParameterError, StreamStateError
@@ -73,16 +74,14 @@ class Resampler:
     """
 
     def __init__(self, sr_in: int, sr_out: int, *, channels: int = 1, quality: str = "HQ") -> None:
-        import soxr
-
         self.sr_in = positive_int("sr_in", sr_in)
         self.sr_out = positive_int("sr_out", sr_out)
         self.channels = positive_int("channels", channels)
         self.quality = one_of("quality", quality, QUALITIES)
         self._flushed = False
-        self._soxr = (
-            None if sr_in == sr_out else soxr.ResampleStream(sr_in, sr_out, channels, dtype="float32", quality=quality)
-        )
+        self._soxr: Any = None
+        if sr_in != sr_out:
+            self._soxr = soxr_module().ResampleStream(sr_in, sr_out, channels, dtype="float32", quality=quality)
 
     def process(self, block: Floats) -> Floats:
         """Feed the next samples; returns the output samples that are ready."""

@@ -10,6 +10,7 @@ from typing import Any, BinaryIO
 import numpy as np
 
 from wavenetlite.audio.channels import checked_signal
+from wavenetlite.audio.packages import soundfile_module
 from wavenetlite.audio.source import AudioFileError, PathLike, checked_path, shown
 from wavenetlite.support.arrays import Floats
 from wavenetlite.support.atomic_files import replacing
@@ -79,7 +80,7 @@ def writing(
     ...     audio.info(path).samples
     8000
     """
-    import soundfile
+    soundfile = soundfile_module()
 
     rate, count_of_channels = positive_int("sr", sr), positive_int("channels", channels)
     target = checked_path(path)

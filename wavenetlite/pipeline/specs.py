@@ -16,6 +16,7 @@ from typing import Any
 import numpy as np
 
 from wavenetlite import audio
+from wavenetlite.audio.packages import soundfile_module
 from wavenetlite.features import Features, from_config
 from wavenetlite.support.atomic_files import replacing
 from wavenetlite.support.checks import flag, number
@@ -61,7 +62,7 @@ class Recipe:
 
     def versions(self) -> dict[str, str]:
         """Versions of the libraries that the features depend on; those of the spec's tables are in its config."""
-        import soundfile
+        soundfile = soundfile_module()
 
         found = {"wavenetlite": __version__, "numpy": np.__version__, "soundfile": soundfile.__version__,
                  "libsndfile": soundfile.__libsndfile_version__}  # fmt: skip

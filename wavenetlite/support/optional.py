@@ -16,7 +16,7 @@ def optional(module: str, extra: str, need: str, error: type[WavenetliteError] =
     module
         Name of the module, such as "scipy.fft".
     extra
-        The extra that brings it; see pyproject.toml.
+        The extra that brings it; see pyproject.toml. "": it belongs to every installation.
     need
         What needs it, as the subject of a sentence: "a .keras file".
     error
@@ -28,4 +28,5 @@ def optional(module: str, extra: str, need: str, error: type[WavenetliteError] =
         package = module.partition(".")[0]
         missing = isinstance(problem, ModuleNotFoundError) and str(problem.name).partition(".")[0] == package
         why = "is not installed" if missing else f"cannot be imported: {' '.join(str(problem).split())}"
-        raise error(f"{need} needs the package {package}, which {why}: pip install 'wavenetlite[{extra}]'") from None
+        install = f"'wavenetlite[{extra}]'" if extra else package
+        raise error(f"{need} needs the package {package}, which {why}: pip install {install}") from None

@@ -63,6 +63,7 @@ def serve(calls: SimpleQueue[Result[Made] | None], stop: threading.Event) -> Non
     belong_to(stop)
     while (result := calls.get()) is not None:
         result.compute()
+        del result  # or its arrays would stay until the next
 
 
 def in_threads(
