@@ -54,7 +54,7 @@ def checked(tables: Tables, shapes: Mapping[str, tuple[int, ...]]) -> dict[str, 
     return {name: np.array(tables[name], np.float32, order="C") for name in shapes}
 
 
-MOST_COMPUTED = 2**20
+MOST_COMPUTED = 2**18
 """Values of the tables that are computed when a file is loaded: a small file may ask for any number."""
 
 

@@ -107,8 +107,8 @@ class Spectrogram(Features):
         tables = self.compute_tables()
         if tabular.digest(tables) != expected:
             warnings.warn(
-                f"tables of {type(self).__name__} differ from those it was saved with, as the C library of this "
-                "machine rounds otherwise: values may differ in the last digit of float32", stacklevel=2
+                f"tables of {type(self).__name__} differ from those it was saved with: its config has been changed, or "
+                "the C library of this machine rounds otherwise and values may differ in the last digit", stacklevel=2
             )  # fmt: skip
         return tables
 
