@@ -62,6 +62,25 @@ def test_a_table_for_people(run, network):
     assert any(line.split()[:3] == ["output", "Conv1d", "float32"] for line in out.splitlines())
 
 
+def test_weights_of_bf16(run, network):
+    model, frames = network
+    status, out, err = run(
+        "network.safetensors", "frames.npy", "--weights", "bf16", "--out", "half.safetensors", "--json"
+    )
+    assert status == 0, err
+    found = json.loads(out)
+    assert found["weight_bytes"]["bf16"] < found["weight_bytes"]["float32"] and found["layers"][0]["snr_db"] > 30
+    half = wl.load("half.safetensors")
+    assert np.array_equal(half(frames), wl.quantize(model, weights="bf16")(frames))
+
+
+def test_a_classifier_with_weights_of_bf16(run, corpus):
+    status, out, err = run("tones.safetensors", "tones", "--weights", "bf16", "--out", "half.safetensors")
+    assert status == 0, err
+    assert "accuracy" in out and "bf16" in out
+    assert wl.load("half.safetensors").info["quantised"].startswith("to weights of bf16")
+
+
 def test_a_classifier_with_its_accuracy(run, corpus):
     status, out, err = run("tones.safetensors", "tones", "--out", "small.safetensors", "--json", "--clips", 3)
     assert status == 0, err
@@ -81,6 +100,8 @@ def test_fine_tuning(run, corpus):
     (["network.safetensors", "network.safetensors", "--out", "small.safetensors"], 1, "must be a .npy file of frames"),
     (["network.safetensors", "none.npy", "--out", "small.safetensors"], 1, "none.npy"),
     (["network.safetensors", "frames.npy"], 2, "--out"),
+    (["network.safetensors", "frames.npy", "--out", "small.safetensors", "--weights", "bf16", "--keep", "output"], 2,
+     "--keep: for --weights int8 only"),
     (["network.safetensors", "frames.npy", "--out", "small.safetensors", "--keep", "nowhere"], 1, "nowhere"),
     (["network.safetensors", "frames.npy", "--out", "frames.npy"], 1, "is the same file as the input"),
     (["network.safetensors", "frames.npy", "--out", "small.safetensors", "--method", "best"], 2, "--method"),

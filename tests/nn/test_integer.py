@@ -303,3 +303,13 @@ def test_rows_of_integers_need_a_quarter_of_the_memory():
     bytes_of = network(64, layers, SCALE, ZERO).stream().state_bytes
     floats = wl.Sequential([nn.Conv1d(64, 64, 2, dilation=1000) for _ in range(2)]).stream().state_bytes
     assert bytes_of < 0.3 * floats
+
+
+def test_configurations_leave_defaults_out_and_old_ones_name_all():
+    layer = nn.IntegerConv1d(4, 6, 3, dilation=2, input_scale=0.1, output_scale=0.2, output_zero_point=-5)
+    config = layer.config()
+    assert config == {"type": "IntegerConv1d", "in_channels": 4, "out_channels": 6, "kernel_size": 3, "dilation": 2,
+                      "input_scale": layer.input_scale, "output_scale": layer.output_scale,
+                      "output_zero_point": -5}  # fmt: skip
+    whole = {"type": "IntegerConv1d", **layer.options()}
+    assert nn.from_config(config).options() == nn.from_config(whole).options() == layer.options()

@@ -216,3 +216,12 @@ def test_a_classifier(tmp_path):
     y = RNG.standard_normal(clf.sr, dtype=np.float32) * 0.1
     twin = wl.load(tmp_path / "half.safetensors")
     assert np.array_equal(twin.predict(y, sr=clf.sr).probabilities, half.predict(y, sr=clf.sr).probabilities)
+
+
+def test_the_c_of_it_is_that_of_its_weights_in_float32(tmp_path):
+    model = wl.Sequential([Conv1d(3, 8, 3), BatchNorm(8), Activation("tanh"), wl.nn.GRU(8, 4)])
+    q, texts = wl.quantize(with_statistics(model), weights="bf16"), []
+    for one in (q, wl.Sequential(q.layers)):
+        wl.formats.save(one, tmp_path / "network.h")
+        texts.append((tmp_path / "network.h").read_text().partition("\n")[2])  # the first line names the type
+    assert texts[0] == texts[1]

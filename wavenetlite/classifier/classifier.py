@@ -7,6 +7,8 @@ import os
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, cast, overload
 
+from numpy.typing import NDArray
+
 from wavenetlite import audio
 from wavenetlite.audio.scale import scale_problem
 from wavenetlite.classifier.checks import (
@@ -508,7 +510,7 @@ class AudioClassifier:
             "background": list(self.background),
             "detector": self.detector.config(),
             **({"outputs": self.outputs} if self.outputs != "logits" else {}),
-            "features": self.features.config(),
+            "features": self.features.stored_config(),
             "model": self.model.config(),
             "info": self.info,
         }
@@ -520,9 +522,12 @@ class AudioClassifier:
             **{WEIGHTS + name: weight for name, weight in self.model.state_dict().items()},
         }
 
-    def bf16_names(self) -> set[str]:
-        """Names of the weights that are numbers of bf16."""
-        return {WEIGHTS + name for name in self.model.bf16_names()}
+    def stored_arrays(self) -> dict[str, NDArray[Any]]:
+        """What a file has of these: not the tables that are computed again when it is loaded."""
+        return {
+            **{TABLES + name: table for name, table in self.features.stored_tables().items()},
+            **{WEIGHTS + name: weight for name, weight in self.model.stored_arrays().items()},
+        }
 
     def layer_types(self) -> list[tuple[str, type]]:
         """The network's layer types; see :meth:`wavenetlite.nn.Module.layer_types`."""

@@ -7,7 +7,9 @@ one.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
+from hashlib import blake2b
 from importlib import import_module
 from typing import Any
 
@@ -50,6 +52,23 @@ def checked(tables: Tables, shapes: Mapping[str, tuple[int, ...]]) -> dict[str, 
             raise ParameterError(f"unexpected key {name!r} in tables")
         check_table(name, np.asarray(tables[name]), shapes[name])
     return {name: np.array(tables[name], np.float32, order="C") for name in shapes}
+
+
+MOST_COMPUTED = 2**18
+"""Values of the tables that are computed when a file is loaded: a small file may ask for any number."""
+
+
+def digest(tables: Tables) -> str:
+    """A hash of tables, hexadecimal."""
+    sums = blake2b(digest_size=8)
+    for name, table in sorted(tables.items()):
+        sums.update(f"{name}{table.shape}".encode() + np.ascontiguousarray(table, "<f4").tobytes())
+    return sums.hexdigest()
+
+
+def size_of(shapes: Mapping[str, tuple[int, ...]]) -> int:
+    """Number of values in tables of these shapes."""
+    return sum(math.prod(shape) for shape in shapes.values())
 
 
 def check_table(name: str, value: npt.NDArray[Any], shape: tuple[int, ...]) -> None:

@@ -12,7 +12,7 @@ from typing import Any, ClassVar, Literal
 import numpy as np
 
 from wavenetlite.features import filter_banks as tabular
-from wavenetlite.features.filter_banks import Tables
+from wavenetlite.features.filter_banks import Tables, digest
 from wavenetlite.features.front import Front
 from wavenetlite.features.steps import CausalStep, FrameStep, step_from_config
 from wavenetlite.features.stream import FeatureStream
@@ -24,7 +24,7 @@ from wavenetlite.support.errors import ArrayTypeError, ParameterError
 from wavenetlite.support.html import html
 from wavenetlite.support.options import option_names
 
-NOT_OPTIONS = ("type", "definition", "steps", "versions")
+NOT_OPTIONS = ("type", "definition", "steps", "versions", "computed")
 
 
 class Features:
@@ -88,6 +88,11 @@ class Features:
     def own_tables(self) -> dict[str, Floats]:
         """Tables of the feature itself."""
         return {}
+
+    @property
+    def computes_tables(self) -> bool:
+        """Whether formulas of ours give the tables of the feature itself again, bit by bit."""
+        return False
 
     def c(self, write: CBuilder) -> None:
         """Append C that makes the frame `y` of `samples`, before the steps."""
@@ -262,10 +267,19 @@ class Features:
 
     def state_dict(self) -> dict[str, Floats]:
         """Copies of all tables by name, float32; the names of step i begin with ``steps.i.``."""
-        named = self.own_tables()
+        named = dict(self.own_tables())
         for index, step in enumerate(self.steps):
             named.update({f"steps.{index}.{name}": value for name, value in step.tables().items()})
         return {name: value.copy() for name, value in named.items()}
+
+    def stored_tables(self) -> dict[str, Floats]:
+        """The tables that a file needs: those of the feature itself are computed again if that gives the same bits."""
+        own = self.own_tables() if self.computes_tables else {}
+        return {name: table for name, table in self.state_dict().items() if name not in own}
+
+    def stored_config(self) -> dict[str, Any]:
+        """`config` for a file with `stored_tables`: with a digest of those that are not among them."""
+        return {**self.config(), **({"computed": digest(self.own_tables())} if self.computes_tables else {})}
 
     @property
     def fingerprint(self) -> bytes:
@@ -341,7 +355,7 @@ def from_config(config: Mapping[str, Any], tables: Tables | None = None) -> Feat
     kind = one_of("type", config.get("type"), tuple(Features.registry))
     check_definition(kind, config.get("definition", 1))
     own, of_steps = split_tables(tables, len(config.get("steps", ())))
-    spec = construct(kind, options, own)
+    spec = construct(kind, options, str(config["computed"]) if own == {} and "computed" in config else own)
     if tables is not None:
         spec.versions = {str(name): str(version) for name, version in config.get("versions", {}).items()}
     steps = [step_from_config(step, given) for step, given in zip(config.get("steps", ()), of_steps, strict=True)]
@@ -364,10 +378,11 @@ def check_definition(kind: str, saved: Any) -> None:
     )
 
 
-def construct(kind: str, options: dict[str, Any], own: dict[str, Floats] | None) -> Features:
+def construct(kind: str, options: dict[str, Any], own: dict[str, Floats] | str | None) -> Features:
+    """A spec with these tables; or with those of its formulas, which should have this digest."""
     has_tables = "tables" in option_names(Features.registry[kind])
     arguments = options if own is None or not has_tables else {**options, "tables": own}
-    if own and not has_tables:
+    if isinstance(own, dict) and own and not has_tables:
         tabular.checked(own, {})
     try:
         return Features.registry[kind](**arguments)

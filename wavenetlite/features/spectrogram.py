@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import warnings
 from dataclasses import InitVar, dataclass
 from typing import Any, ClassVar
 
@@ -65,12 +66,14 @@ class Spectrogram(Features):
     window: str | tuple[Any, ...] = "hann"
     center: bool = False
     power: float = 2.0
-    tables: InitVar[Tables | None] = None
+    tables: InitVar[Tables | str | None] = None
 
-    def __post_init__(self, tables: Tables | None) -> None:
-        """Use the given tables, or compute them; then make the front end."""
+    def __post_init__(self, tables: Tables | str | None) -> None:
+        """Use the given tables, or compute them; then make the front end. A digest: of those to compute."""
         self.check_parameters()
-        if tables is None:
+        if isinstance(tables, str):
+            self._tables, self.versions = self.computed_tables(tables), {}
+        elif tables is None:
             self._tables = self.compute_tables()
             self.versions = tabular.versions(*(["scipy"] if needs_scipy(self.window) else []))
         else:
@@ -95,6 +98,27 @@ class Spectrogram(Features):
             raise ParameterError(f"power={power} must be positive")
         self.frame_length = self.n_fft
         self.left_pad = self.n_fft // 2 if self.center else 0
+
+    def computed_tables(self, expected: str) -> dict[str, Floats]:
+        """The tables of a spec that was saved without them, whose digest was this."""
+        shapes = self.table_shapes()
+        if tabular.size_of(shapes) > tabular.MOST_COMPUTED or needs_scipy(self.window):
+            raise ParameterError(f"tables of {type(self).__name__} are missing: {', '.join(shapes)}")
+        tables = self.compute_tables()
+        if tabular.digest(tables) != expected:
+            warnings.warn(
+                f"tables of {type(self).__name__} differ from those it was saved with: its config has been changed, or "
+                "the C library of this machine rounds otherwise and values may differ in the last digit", stacklevel=2
+            )  # fmt: skip
+        return tables
+
+    @property
+    def computes_tables(self) -> bool:
+        if tabular.size_of(self.table_shapes()) > tabular.MOST_COMPUTED or needs_scipy(self.window):
+            return False
+        with warnings.catch_warnings():  # about bands that are always silent
+            warnings.simplefilter("ignore")
+            return tabular.digest(self.compute_tables()) == tabular.digest(self._tables)
 
     def compute_tables(self) -> dict[str, Floats]:
         return {"window": tabular.split(self.padded_window())}

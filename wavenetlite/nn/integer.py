@@ -11,7 +11,7 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 from dataclasses import replace
-from typing import Literal
+from typing import ClassVar, Literal
 
 import numpy as np
 
@@ -76,6 +76,8 @@ class Quantize(Module):
     [[0.5], [-64.0]]
     """
 
+    terse: ClassVar[bool] = True
+
     def __init__(self, channels: int, scale: float, zero_point: int = 0, *, rounding: Rounding = "single") -> None:
         self.in_channels = self.out_channels = self.channels = positive_int("channels", channels, MOST_CHANNELS)
         self.scale, self.zero_point = checked_quantization("", scale, zero_point)
@@ -102,6 +104,8 @@ class Dequantize(Module):
     Dequantize(channels=12, scale=0.00390625, zero_point=-128)
     """
 
+    terse: ClassVar[bool] = True
+
     def __init__(self, channels: int, scale: float, zero_point: int = 0) -> None:
         self.in_channels = self.out_channels = self.channels = positive_int("channels", channels, MOST_CHANNELS)
         self.scale, self.zero_point = checked_quantization("", scale, zero_point)
@@ -112,6 +116,8 @@ class Dequantize(Module):
 
 class Rescaling(Module, abstract=True):
     """Base of layers from integers of one scale to integers of another."""
+
+    terse: ClassVar[bool] = True
 
     def set_quantization(
         self, input_scale: float, input_zero_point: int, output_scale: float, output_zero_point: int
@@ -399,6 +405,8 @@ class IntegerLookup(Rescaling):
 class IntegerPool(OverTime, abstract=True):
     """Base of pools over a window of frames of 8-bit integers, which keep scale and zero point."""
 
+    terse: ClassVar[bool] = True
+
     kind: str
 
     def __init__(
@@ -523,6 +531,8 @@ class IntegerCumulativePool(Rescaling):
 
 class IntegerJoin(Module, abstract=True):
     """Base of layers that read several sequences of 8-bit integers: nodes of a `Graph`."""
+
+    terse: ClassVar[bool] = True
 
     in_channels: int
     out_channels: int

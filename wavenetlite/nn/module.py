@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any, ClassVar, Literal, TypeAlias
 
 import numpy as np
+import numpy.typing as npt
 
 from wavenetlite import graph, nodes
 from wavenetlite.engine.lower import lower
@@ -18,6 +19,7 @@ from wavenetlite.engine.plan import Plan
 from wavenetlite.engine.pool import StreamPool
 from wavenetlite.engine.stream import Stream
 from wavenetlite.graph import MOST_CHANNELS, Node
+from wavenetlite.kernels.bf16 import are_bf16, upper_halves
 from wavenetlite.nn.summary import HEAD, Row, parameter_text, summary_rows, summary_text
 from wavenetlite.nn.torch_twin import twin_of
 from wavenetlite.storage.files import save
@@ -25,7 +27,7 @@ from wavenetlite.support.arrays import Floats, is_array, is_masked
 from wavenetlite.support.checks import channels_error, positive_int
 from wavenetlite.support.errors import ArrayTypeError, ParameterError
 from wavenetlite.support.html import html
-from wavenetlite.support.options import option_names
+from wavenetlite.support.options import option_defaults, option_names
 
 FLOAT = "float32"
 """The type of parameters, unless a module says otherwise."""
@@ -76,6 +78,8 @@ class Module:
     """
 
     registry: ClassVar[dict[str, type[Module]]] = {}
+    terse: ClassVar[bool] = False
+    """Whether options that have their defaults are left out of configurations: those of integers are long."""
 
     in_channels: int | None = None
     out_channels: int | None = None
@@ -169,6 +173,11 @@ class Module:
         """Names of the parameters that are numbers of bf16: float32 here, and half as large in a file."""
         return {f"{name}.{inner}" for name, child in self.children().items() for inner in child.bf16_names()}
 
+    def stored_arrays(self) -> dict[str, npt.NDArray[Any]]:
+        """What a file has of the parameters: of those of bf16 the upper halves."""
+        halved = self.bf16_names()
+        return {name: checked_halves(name, one) if name in halved else one for name, one in self.state_dict().items()}
+
     def initialise(self) -> None:
         """Draw all missing parameters, in order, from one generator seeded with `seed`."""
         rng = np.random.default_rng(self.seed)
@@ -261,7 +270,11 @@ class Module:
 
     def config(self) -> dict[str, Any]:
         """The module as JSON-serialisable data, without weights; `from_config` restores it."""
-        return {"type": type(self).__name__, **{name: encoded(value) for name, value in self.options().items()}}
+        implied = option_defaults(type(self)) if self.terse else {}
+        options = {name: encoded(value) for name, value in self.options().items()}
+        return {"type": type(self).__name__, **{
+            name: value for name, value in options.items() if name not in implied or value != encoded(implied[name])
+        }}  # fmt: skip
 
     def options(self) -> dict[str, Any]:
         """The constructor's arguments."""
@@ -510,6 +523,13 @@ def checked_parameter(name: str, value: Any, shape: tuple[int, ...], dtype: str)
     if not np.isfinite(array).all():
         raise ParameterError(f"state_dict[{name!r}] has infinities or NaN; it must be finite")
     return frozen(np.array(array, dtype, order="C"))
+
+
+def checked_halves(name: str, value: Floats) -> npt.NDArray[Any]:
+    """The upper halves of numbers of bf16."""
+    if not are_bf16(value):
+        raise ParameterError(f"{name!r} has values that are not bf16, as its layer says they are: they cannot be saved")
+    return upper_halves(value)
 
 
 def encoded(value: Any) -> Any:

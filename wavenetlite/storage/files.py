@@ -16,13 +16,13 @@ from typing import Any, BinaryIO
 
 import numpy as np
 
-from wavenetlite.kernels.bf16 import are_bf16, upper_halves
 from wavenetlite.storage.opening import opened
 from wavenetlite.storage.registry import Blueprint, Storable, blueprint
 from wavenetlite.storage.safetensors import (
     BF16,
     OWN_TYPES,
     Tensor,
+    as_read,
     checked_tensors,
     header_bytes,
     read_header,
@@ -104,12 +104,11 @@ def save(model: Storable, path: str | os.PathLike[str]) -> None:
 
 def write(model: Storable, file: BinaryIO) -> None:
     """:func:`save` to an open file; a model that cannot be saved raises before the first byte is written."""
-    given, halved = model.state_dict(), model.bf16_names()
-    arrays = {name: stored_halves(name, value) if name in halved else value for name, value in given.items()}
-    arrays = {name: little_endian(value) for name, value in arrays.items()}
+    arrays = {name: little_endian(value) for name, value in model.stored_arrays().items()}
     head = header_bytes(metadata_of(model), arrays)
     try:  # what is written must load: the header passes all checks of `read`
-        twin = Header.read(BytesIO(head), len(head) + sum(value.nbytes for value in arrays.values())).finished(given)
+        header = Header.read(BytesIO(head), len(head) + sum(value.nbytes for value in arrays.values()))
+        twin = header.finished({name: as_read(value) for name, value in arrays.items()})
     except ModelFileError as error:
         raise ParameterError(f"{type(model).__name__} cannot be saved: {error}") from error.__cause__
     if twin.layer_types() != model.layer_types():
@@ -119,14 +118,7 @@ def write(model: Storable, file: BinaryIO) -> None:
         file.write(value.data)
 
 
-def stored_halves(name: str, value: Floats) -> np.ndarray:
-    """What a file has of an array of numbers of bf16."""
-    if not are_bf16(value):
-        raise ParameterError(f"{name!r} has values that are not bf16, as its layer says they are: they cannot be saved")
-    return upper_halves(value)
-
-
-def little_endian(value: Floats) -> np.ndarray:
+def little_endian(value: np.ndarray) -> np.ndarray:
     """An array as it is stored, of one of the types of a model's tensors."""
     return np.ascontiguousarray(value, value.dtype.newbyteorder("<"))
 

@@ -9,6 +9,8 @@ from dataclasses import dataclass, field
 from importlib import import_module
 from typing import Any, Protocol, TypeAlias
 
+from numpy.typing import NDArray
+
 from wavenetlite.support.arrays import Floats
 from wavenetlite.support.errors import ModelFileError
 
@@ -21,11 +23,8 @@ class Storable(Protocol):
     def config(self) -> dict[str, Any]:
         """Everything except the arrays, JSON-serialisable; its "type" selects the restorer."""
 
-    def state_dict(self) -> dict[str, Floats]:
-        """The arrays by name."""
-
-    def bf16_names(self) -> set[str]:
-        """Names of the arrays that are stored as bf16, which all their values are."""
+    def stored_arrays(self) -> dict[str, NDArray[Any]]:
+        """The arrays of its file by name; of numbers of bf16 the upper halves."""
 
     def layer_types(self) -> list[tuple[str, type]]:
         """The types of its layers, to verify that a file restores the same."""

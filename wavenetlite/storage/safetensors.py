@@ -127,12 +127,17 @@ def read_tensor(file: BinaryIO, name: str, tensor: Tensor, as_floats: bool) -> n
     if len(data) < tensor.size:
         raise ModelFileError(f"truncated while tensor {name!r} was read")
     values = np.frombuffer(data, NUMPY_TYPES[tensor.dtype]).reshape(tensor.shape)
-    if tensor.dtype == "BF16":
-        return from_halves(values)
-    if not as_floats:
-        return values.astype(values.dtype.newbyteorder("="), copy=False)
+    if tensor.dtype == "BF16" or not as_floats:
+        return as_read(values)
     with np.errstate(over="ignore"):  # becomes infinite, which is rejected later
         return values.astype(np.float32, copy=False)
+
+
+def as_read(values: npt.NDArray[Any]) -> npt.NDArray[Any]:
+    """The values of a tensor of a file: those of bf16 as float32, others of their own type."""
+    if values.dtype.kind == "u":
+        return from_halves(values)
+    return values.astype(values.dtype.newbyteorder("="), copy=False)
 
 
 def header_bytes(metadata: Mapping[str, str], arrays: Mapping[str, npt.NDArray[Any]]) -> bytes:

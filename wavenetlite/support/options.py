@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import inspect
+from typing import Any
 
 _names: dict[type, tuple[str, ...]] = {}
 
@@ -14,3 +15,10 @@ def option_names(kind: type) -> tuple[str, ...]:
         parameters = inspect.signature(kind).parameters.values()
         _names[kind] = tuple(parameter.name for parameter in parameters if parameter.kind in named)
     return _names[kind]
+
+
+def option_defaults(kind: type) -> dict[str, Any]:
+    """The defaults of those arguments that have one."""
+    parameters = inspect.signature(kind).parameters
+    given = {name: parameters[name].default for name in option_names(kind)}
+    return {name: value for name, value in given.items() if value is not inspect.Parameter.empty}
