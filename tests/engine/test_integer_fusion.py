@@ -1,9 +1,9 @@
 """What is fused into a convolution of integers gives the bytes of the separate steps."""
 
-import integer_catalogue as C
 import numpy as np
 import pytest
 from catalogue import signal
+from integer_catalogue import SCALE, WIDE, ZERO, conv, graph
 
 import wavenetlite as wl
 from wavenetlite.engine.lower import lower
@@ -11,7 +11,6 @@ from wavenetlite.engine.offline import run_offline
 from wavenetlite.engine.plan import Plan
 
 nn = wl.nn
-SCALE, WIDE = C.SCALE, C.WIDE
 SINGLE_DOUBLE = pytest.mark.parametrize("rounding", ["single", "double"])
 
 
@@ -94,64 +93,62 @@ def gate(channels, given, **options):
 
 
 def test_a_gate_of_the_input_is_one_step():
-    nodes = [["s", C.conv(3, 14, 1, output_scale=1.0), ["q"]], *gate(7, (1.0, -5))]
-    check(C.graph(3, nodes, 7, 0.01)(), [("integer_conv", 1)])
-    nodes = [["s", nn.IntegerLookup(14, "relu", input_scale=SCALE, input_zero_point=C.ZERO, output_scale=SCALE), ["q"]],
+    nodes = [["s", conv(3, 14, 1, output_scale=1.0), ["q"]], *gate(7, (1.0, -5))]
+    check(graph(3, nodes, 7, 0.01)(), [("integer_conv", 1)])
+    nodes = [["s", nn.IntegerLookup(14, "relu", input_scale=SCALE, input_zero_point=ZERO, output_scale=SCALE), ["q"]],
              *gate(7, (SCALE, 0))]  # fmt: skip
-    check(C.graph(14, nodes, 7, 0.01)(), [("look_up", 0), ("integer_gate", 0)])
+    check(graph(14, nodes, 7, 0.01)(), [("look_up", 0), ("integer_gate", 0)])
 
 
 def test_slices_that_others_read_are_kept():
-    nodes = [["s", C.conv(3, 14, 1, output_scale=1.0), ["q"]], *gate(7, (1.0, -5))]
+    nodes = [["s", conv(3, 14, 1, output_scale=1.0), ["q"]], *gate(7, (1.0, -5))]
     both = joined(nn.IntegerAdd, 7, (0.01, 0), (1.0, -5), output_scale=0.5)
     kinds = [("integer_conv", 0), ("integer_concat", 0), ("look_up", 0), ("integer_concat", 0), ("look_up", 0)]
-    check(
-        C.graph(3, [*nodes, ["w", both, ["z", "a"]]], 7, 0.5)(), [*kinds, ("integer_multiply", 0), ("integer_add", 0)]
-    )
+    check(graph(3, [*nodes, ["w", both, ["z", "a"]]], 7, 0.5)(), [*kinds, ("integer_multiply", 0), ("integer_add", 0)])
 
 
 @SINGLE_DOUBLE
 @pytest.mark.parametrize("order", [["s", "q"], ["q", "s"]])
 @pytest.mark.parametrize("kind", [nn.IntegerAdd, nn.IntegerMultiply])
 def test_either_operand_may_be_the_convolution(kind, order, rounding):
-    given = {"s": (WIDE, -5), "q": (SCALE, C.ZERO)}
+    given = {"s": (WIDE, -5), "q": (SCALE, ZERO)}
     both = joined(kind, 20, *(given[name] for name in order), output_scale=2.0, output_zero_point=9, low=-90,
                   high=100, rounding=rounding)  # fmt: skip
-    nodes = [["s", C.conv(20, 20, 3, dilation=2), ["q"]], ["z", both, order]]
-    check(C.graph(20, nodes, 20, 2.0, 9)(), [("integer_conv", 1)])
+    nodes = [["s", conv(20, 20, 3, dilation=2), ["q"]], ["z", both, order]]
+    check(graph(20, nodes, 20, 2.0, 9)(), [("integer_conv", 1)])
 
 
 def test_a_depthwise_convolution_goes_on_too():
-    both = joined(nn.IntegerAdd, 40, (SCALE, C.ZERO), (WIDE, -5), output_scale=5.0)
-    nodes = [["s", C.conv(40, 40, 5, groups=40), ["q"]], ["z", both, ["q", "s"]]]
-    check(C.graph(40, nodes, 40, 5.0)(), [("integer_depthwise", 1)])
+    both = joined(nn.IntegerAdd, 40, (SCALE, ZERO), (WIDE, -5), output_scale=5.0)
+    nodes = [["s", conv(40, 40, 5, groups=40), ["q"]], ["z", both, ["q", "s"]]]
+    check(graph(40, nodes, 40, 5.0)(), [("integer_depthwise", 1)])
 
 
 def test_the_later_of_two_convolutions_goes_on():
     both = joined(nn.IntegerAdd, 12, (WIDE, -5), (WIDE, -5), output_scale=9.0)
-    nodes = [["r", C.conv(5, 12, 3), ["q"]], ["s", C.conv(5, 12, 1), ["q"]], ["z", both, ["r", "s"]]]
-    check(C.graph(5, nodes, 12, 9.0)(), [("integer_conv", 0), ("integer_conv", 1)])
+    nodes = [["r", conv(5, 12, 3), ["q"]], ["s", conv(5, 12, 1), ["q"]], ["z", both, ["r", "s"]]]
+    check(graph(5, nodes, 12, 9.0)(), [("integer_conv", 0), ("integer_conv", 1)])
 
 
 def test_a_convolution_that_is_read_twice_is_a_step():
     both = joined(nn.IntegerAdd, 12, (WIDE, -5), (WIDE, -5), output_scale=9.0)
-    nodes = [["s", C.conv(5, 12, 3), ["q"]], ["z", both, ["s", "s"]]]
-    check(C.graph(5, nodes, 12, 9.0)(), [("integer_conv", 0), ("integer_add", 0)])
+    nodes = [["s", conv(5, 12, 3), ["q"]], ["z", both, ["s", "s"]]]
+    check(graph(5, nodes, 12, 9.0)(), [("integer_conv", 0), ("integer_add", 0)])
 
 
 def test_a_sum_with_an_earlier_or_later_sequence():
-    both = joined(nn.IntegerAdd, 6, (SCALE, C.ZERO), (WIDE, -5), output_scale=9.0)
-    nodes = [["s", C.conv(6, 6, 5, padding="same"), ["q"]], ["z", both, ["q", "s"]]]
-    check(C.graph(6, nodes, 6, 9.0)(), [("integer_conv", 1)])
-    late = C.conv(6, 6, 5, padding="same", input_scale=WIDE, input_zero_point=-5)
+    both = joined(nn.IntegerAdd, 6, (SCALE, ZERO), (WIDE, -5), output_scale=9.0)
+    nodes = [["s", conv(6, 6, 5, padding="same"), ["q"]], ["z", both, ["q", "s"]]]
+    check(graph(6, nodes, 6, 9.0)(), [("integer_conv", 1)])
+    late = conv(6, 6, 5, padding="same", input_scale=WIDE, input_zero_point=-5)
     both = joined(nn.IntegerAdd, 6, (WIDE, -5), (WIDE, -5), output_scale=9.0)
-    nodes = [["s", C.conv(6, 6, 3), ["q"]], ["t", late, ["s"]], ["r", C.conv(6, 6, 1), ["q"]], ["z", both, ["r", "t"]]]
-    check(C.graph(6, nodes, 6, 9.0)(), [("integer_conv", 0), ("integer_conv", 0), ("integer_conv", 1)])
+    nodes = [["s", conv(6, 6, 3), ["q"]], ["t", late, ["s"]], ["r", conv(6, 6, 1), ["q"]], ["z", both, ["r", "t"]]]
+    check(graph(6, nodes, 6, 9.0)(), [("integer_conv", 0), ("integer_conv", 0), ("integer_conv", 1)])
 
 
 def test_wide_rows_are_held_a_few_at_a_time_or_not_at_all():
     for channels, kernels in ((3000, [("integer_conv", 0), ("integer_add", 0)]), (1000, [("integer_conv", 1)])):
         both = joined(nn.IntegerAdd, channels, (WIDE, -5), (WIDE, -5), output_scale=9.0)
-        nodes = [["s", C.conv(2, channels, 1), ["q"]], ["r", C.conv(2, channels, 1, groups=1), ["q"]],
+        nodes = [["s", conv(2, channels, 1), ["q"]], ["r", conv(2, channels, 1, groups=1), ["q"]],
                  ["z", both, ["s", "r"]]]  # fmt: skip
-        check(C.graph(2, nodes, channels, 9.0)(), [("integer_conv", 0), *kernels])
+        check(graph(2, nodes, channels, 9.0)(), [("integer_conv", 0), *kernels])

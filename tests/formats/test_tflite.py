@@ -338,9 +338,9 @@ def test_options_are_of_this_format(tmp_path):
 
 
 REFUSED = {
-    "MAX_POOL_2D has padding=SAME: what it gives at the ends": lambda row: row.then(
+    "padding=SAME: what it gives at the ends": lambda row: row.then(
         "MAX_POOL_2D", padding=0, stride_w=1, stride_h=1, width=2, height=1),
-    "AVERAGE_POOL_2D has padding=SAME: what it gives at the ends": lambda row: row.then(
+    "has padding=SAME: what it gives at the ends": lambda row: row.then(
         "AVERAGE_POOL_2D", padding=0, stride_w=1, stride_h=1, width=3, height=1),
     "COS has no counterpart here": lambda row: row.then("COS"),
     "beta=2.0; it must be 1": lambda row: row.then("SOFTMAX", beta=2.0),

@@ -7,6 +7,8 @@ import pytest
 from catalogue import FLOATS, randomised, same_bits, signal
 
 import wavenetlite as wl
+from wavenetlite.engine.lower import lower
+from wavenetlite.quantization import calibration as calibration_of
 from wavenetlite.quantization.calibration import METHODS, covering, rounded
 from wavenetlite.quantization.emitters import IntegerLayers
 from wavenetlite.quantization.errors import layer_errors, weight_bytes
@@ -181,3 +183,20 @@ def test_nan_in_the_calibration_is_refused():
     bad[3, 1] = np.nan
     with pytest.raises(wl.ParameterError, match="calibration"):
         wl.quantize(wl.TCN(3, 1, channels=4, dilations=[1]), calibration=bad)
+
+
+def test_sequences_are_measured_by_as_many_compiled_networks_whatever_the_depth(monkeypatch):
+    compiled = []
+    monkeypatch.setattr(calibration_of, "lower", lambda node: compiled.append(node) or lower(node))
+    for blocks in (2, 8):
+        wl.quantize(wl.TCN(3, 2, channels=4, dilations=[1] * blocks, seed=0), calibration=signal(50, 3, 1))
+    assert len(compiled) == 2
+
+
+def test_sequences_that_do_not_fit_are_measured_one_group_after_the_other(monkeypatch):
+    model, x = wl.TCN(3, 2, channels=4, dilations=[1, 2, 4], seed=0), signal(50, 3, 1)
+    whole = wl.quantize(model, calibration=x).state_dict()
+    monkeypatch.setattr(calibration_of, "MOST_KEPT", 50 * 9)
+    parts = wl.quantize(model, calibration=x).state_dict()
+    for name, value in whole.items():
+        np.testing.assert_array_equal(parts[name], value)
