@@ -1,4 +1,4 @@
-"""openWakeWord's files as classifiers: values of the chain computed window by window, streams, several words, verifiers."""
+"""openWakeWord's files as classifiers: the values of the chain window by window, streams, several words, verifiers."""
 
 import shutil
 
@@ -277,9 +277,14 @@ def test_a_folder_without_words(tmp_path):
         wl.load(tmp_path)
 
 
-@pytest.mark.parametrize(("options", "says"), [({"start": "noise"}, "start='noise' must be one of silence, ones"),
-                                               ({"samples": "int8"}, "samples='int8' must be one of int16, unit"),
-                                               ({"words": "hello"}, "words='hello' must be a list of names")])  # fmt: skip
+@pytest.mark.parametrize(
+    ("options", "says"),
+    [
+        ({"start": "noise"}, "start='noise' must be one of silence, ones"),
+        ({"samples": "int8"}, "samples='int8' must be one of int16, unit"),
+        ({"words": "hello"}, "words='hello' must be a list of names"),
+    ],
+)
 def test_options(tmp_path, options, says):
     with pytest.raises(wl.WavenetliteError, match=says):
         wl.load(written(tmp_path), **options)
