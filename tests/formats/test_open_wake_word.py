@@ -158,6 +158,7 @@ def test_a_classifier_like_any_other(tmp_path, kind):
 def test_several_words_share_the_embedding(tmp_path):
     written(tmp_path, words=("hello", "there", "again"))
     clf, y = wl.load(tmp_path), sound()
+    assert wl.formats.recognise(tmp_path) == wl.formats.recognise(tmp_path / "again.onnx") == "openwakeword"
     assert clf.labels == ["again", "hello", "there", "_unknown_"]
     _, rows, _ = fed(clf, y)
     for label in clf.labels[:-1]:
