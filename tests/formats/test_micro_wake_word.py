@@ -116,6 +116,7 @@ def test_the_first_version_has_frames_of_20_ms(tmp_path):
 
 def test_a_folder_is_its_one_manifest(tmp_path, path):
     (tmp_path / "other.json").write_text("{}")
+    assert wl.formats.recognise(tmp_path) == wl.formats.recognise(path) == "micro-wake-word"
     assert wl.load(tmp_path).labels == wl.load(str(tmp_path), format="micro-wake-word").labels == wl.load(path).labels
     micro_word(tmp_path, "second", seed=1)
     with pytest.raises(wl.ModelFileError, match=r"2 manifests of microWakeWord \(hello.json, second.json\); load one"):
@@ -123,8 +124,9 @@ def test_a_folder_is_its_one_manifest(tmp_path, path):
 
 
 def test_folders_of_nothing(tmp_path):
-    with pytest.raises(wl.ModelFileError, match="a folder without a model"):
-        wl.load(tmp_path)
+    for read in (wl.load, wl.formats.recognise):
+        with pytest.raises(wl.ModelFileError, match="a folder without a model"):
+            read(tmp_path)
     with pytest.raises(wl.ModelFileError, match="a folder with 0 manifests of microWakeWord"):
         wl.load(tmp_path, format="micro-wake-word")
     with pytest.raises(wl.ModelFileError, match="a folder; a model of the format onnx is one file"):

@@ -62,6 +62,11 @@ RIGHT = {
         [("Transpose", ["x"], ["a"], {"perm": [0, 2, 1]}), ("Softmax", ["a"], ["y"], {"axis": 2})], {}, 11),
     "AveragePool SAME_UPPER that counts padding": (
         [("AveragePool", ["x"], ["y"], {"kernel_shape": [3], "pads": [1, 1], "count_include_pad": 1})], {}, 17),
+    "MaxPool": ([("MaxPool", ["x"], ["y"], {"kernel_shape": [3], "strides": [2]})], {}, 17),
+    "MaxPool after a convolution with padding": (
+        [("Conv", ["x", "w"], ["a"], {"pads": [1, 1]}),
+         ("MaxPool", ["a"], ["b"], {"kernel_shape": [2], "strides": [2]}), ("Conv", ["b", "v"], ["y"], {})],
+        {"w": W, "v": np.linspace(-1, 1, 12, dtype=np.float32).reshape(2, 3, 2)}, 17),
     "Resize that repeats frames": (
         [("Resize", ["x", "", "s"], ["y"], {"mode": "nearest", "nearest_mode": "floor",
                                             "coordinate_transformation_mode": "asymmetric"})],
@@ -104,6 +109,10 @@ REFUSED = {
     "Softmax from the channels on": ([("Softmax", ["x"], ["y"], {"axis": 1})], {}, 11,
                                      "axes channels, time at once, as before opset 13"),
     "Softmax without an axis": ([("Softmax", ["x"], ["y"], {})], {}, 12, "as before opset 13"),
+    "MaxPool with padding": ([("MaxPool", ["x"], ["y"], {"kernel_shape": [3], "pads": [1, 1]})], {}, 17,
+                             r"has pads=\[1, 1\]"),
+    "MaxPool ceil_mode": ([("MaxPool", ["x"], ["y"], {"kernel_shape": [2], "strides": [2], "ceil_mode": 1})], {}, 17,
+                          "whether its last maximum"),
     "AveragePool SAME_UPPER": ([("AveragePool", ["x"], ["y"], {"kernel_shape": [3], "auto_pad": "SAME_UPPER"})], {}, 17,
                                "leaves padding out of its means; count_include_pad must be 1"),
     "AveragePool SAME_LOWER": ([("AveragePool", ["x"], ["y"], {"kernel_shape": [2], "auto_pad": "SAME_LOWER"})], {}, 11,

@@ -1,4 +1,4 @@
-"""openWakeWord's files as classifiers: values of the chain computed window by window, streams, several words, verifiers."""
+"""openWakeWord's files as classifiers: the values of the chain window by window, streams, several words, verifiers."""
 
 import shutil
 
@@ -158,6 +158,7 @@ def test_a_classifier_like_any_other(tmp_path, kind):
 def test_several_words_share_the_embedding(tmp_path):
     written(tmp_path, words=("hello", "there", "again"))
     clf, y = wl.load(tmp_path), sound()
+    assert wl.formats.recognise(tmp_path) == wl.formats.recognise(tmp_path / "again.onnx") == "openwakeword"
     assert clf.labels == ["again", "hello", "there", "_unknown_"]
     _, rows, _ = fed(clf, y)
     for label in clf.labels[:-1]:
@@ -277,9 +278,14 @@ def test_a_folder_without_words(tmp_path):
         wl.load(tmp_path)
 
 
-@pytest.mark.parametrize(("options", "says"), [({"start": "noise"}, "start='noise' must be one of silence, ones"),
-                                               ({"samples": "int8"}, "samples='int8' must be one of int16, unit"),
-                                               ({"words": "hello"}, "words='hello' must be a list of names")])  # fmt: skip
+@pytest.mark.parametrize(
+    ("options", "says"),
+    [
+        ({"start": "noise"}, "start='noise' must be one of silence, ones"),
+        ({"samples": "int8"}, "samples='int8' must be one of int16, unit"),
+        ({"words": "hello"}, "words='hello' must be a list of names"),
+    ],
+)
 def test_options(tmp_path, options, says):
     with pytest.raises(wl.WavenetliteError, match=says):
         wl.load(written(tmp_path), **options)

@@ -18,6 +18,7 @@ from collections import Counter
 from pathlib import Path
 
 import numpy as np
+from embedding_files import embedding_layers, tflite_embedding, tflite_word, word_weights
 from level_classifier import judge
 from mutated_sources import MOST_BYTES, MOST_S, damaged
 from wake_words import micro_word
@@ -43,6 +44,8 @@ def originals(folder):
     made["onnx"] = (folder / "m.onnx").read_bytes()
     made |= keras_files() | torch_files(folder)
     made["wake word"] = micro_word(folder).read_bytes()
+    made |= {"speech embedding": tflite_embedding(embedding_layers()),
+             "word with a verifier": tflite_word(word_weights(0), word_weights(1))}  # fmt: skip
     features = wl.LogMel(sr=8000, n_fft=256, n_mels=8).then(wl.features.RunningCMVN(), wl.features.Deltas(width=5))
     return made, dict(zip(SNAPSHOTS, (wl.load(folder / "own"), features, judge()), strict=True))
 
@@ -92,13 +95,24 @@ def repacked(data, rng):
     return file.getvalue()
 
 
+def place_of(kind, folder):
+    """Where a file is to be written, with what is read beside it."""
+    if kind == "wake word":  # its network
+        micro_word(folder)
+    if kind != "speech embedding":
+        return folder / "damaged"
+    (folder / "embedding").mkdir(exist_ok=True)
+    (folder / "embedding" / "word.tflite").write_bytes(tflite_word(word_weights(0)))
+    return folder / "embedding" / "embedding_model.tflite"
+
+
 def read_file(path, data):
     """Load it; what loads must run, if it is not too large for that."""
     path.write_bytes(data)
     try:
-        model = wl.load(path)
+        model = wl.load(path.parent if path.stem == "embedding_model" else path)
     except wl.ModelFileError as error:
-        assert str(error).startswith(str(path)), error
+        assert str(error).startswith(str(path.parent if path.stem == "embedding_model" else path)), error
         raise
     except wl.ParameterError as error:
         assert OPTIONS in str(error) or "config must be given" in str(error), error
@@ -137,9 +151,7 @@ def outcome(originals, kind, seed, folder):
         if kind in streams:
             read_snapshot(streams[kind], rng)
         else:
-            if kind == "wake word":  # its network is beside it
-                micro_word(folder)
-            read_file(folder / "damaged", damaged_file(kind, files[kind], rng))
+            read_file(place_of(kind, folder), damaged_file(kind, files[kind], rng))
     except wl.WavenetliteError as error:
         said = f"refused: {error}" if "\n" not in str(error) and len(str(error)) < 1000 else f"WRONG: {error!r}"
     except Exception as error:

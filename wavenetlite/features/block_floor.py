@@ -95,7 +95,8 @@ class BlockFloorState:
             return x
         blocks = x.reshape(len(x), -1, size * x.shape[2])
         floor = blocks.max(axis=2, keepdims=True) - self.below
-        return np.maximum(blocks, floor).reshape(x.shape)
+        raised: Floats = np.maximum(blocks, floor).reshape(x.shape)
+        return raised
 
     def flush(self, x: Floats) -> Floats:
         """The frames of the last block."""

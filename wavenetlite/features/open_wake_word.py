@@ -152,8 +152,8 @@ class AfterSilence:
     def reset(self) -> None:
         self.front.reset()
 
-    def check(self, samples: Samples) -> object:
-        return self.front.check(samples)
+    def check(self, samples: Samples) -> None:
+        self.front.check(samples)
 
     def save(self) -> bytes:
         return self.front.save()

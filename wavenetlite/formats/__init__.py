@@ -96,25 +96,14 @@ def load(path: str | os.PathLike[str], *, format: str | None = None, **options: 
             return from_folder(Path(path), named, options)
     with opened(path) as (file, size):
         found = named or recognised(file, size)
-        if named is None and found.name in ("onnx", "tflite"):
-            found = as_wake_word(Path(file.name)) or found
         if found.load is None:
             raise ModelFileError(f"files of the format {found.name} can be written, but not read")
         return found.load(file, size, **checked_options(found, found.load, options))
 
 
-def as_wake_word(path: Path) -> Format | None:
-    """openWakeWord's format, where a network lies beside its embedding."""
-    module = import_module(f"{__name__}.open_wake_word")
-    return module.FORMAT if module.is_word(path) else None
-
-
 def from_folder(path: Path, named: Format | None, options: Mapping[str, Any]) -> Model:
     """The model whose files are in a folder."""
-    found = named or next((known for known in FORMATS.values() if known.in_folder and known.in_folder(path)), None)
-    if found is None:
-        kinds = ", ".join(known.title for known in FORMATS.values() if known.load_folder is not None)
-        raise ModelFileError(f"a folder without a model that can be loaded from one ({kinds}); name a file in it")
+    found = named or recognised_folder(path)
     if found.load_folder is None:
         raise ModelFileError(f"a folder; a model of the format {found.name} is one file")
     return found.load_folder(path, **checked_options(found, found.load_folder, options))
@@ -165,7 +154,7 @@ def save(model: Model, path: str | os.PathLike[str], *, format: str | None = Non
 
 
 def recognise(path: str | os.PathLike[str]) -> str:
-    """Name of a file's format, by its content.
+    """Name of a file's format, by its content; or of a folder's, by its files.
 
     Raises
     ------
@@ -178,8 +167,20 @@ def recognise(path: str | os.PathLike[str]) -> str:
     >>> wl.formats.recognise("speech-commands-12")
     'wavenetlite'
     """
+    if is_folder(path):
+        with named_errors(Path(path)):
+            return recognised_folder(Path(path)).name
     with opened(path) as (file, size):
         return recognised(file, size).name
+
+
+def recognised_folder(path: Path) -> Format:
+    """The format whose model is in a folder."""
+    for known in FORMATS.values():
+        if known.in_folder is not None and known.in_folder(path):
+            return known
+    kinds = ", ".join(known.title for known in FORMATS.values() if known.load_folder is not None)
+    raise ModelFileError(f"a folder without a model that can be loaded from one ({kinds}); name a file in it")
 
 
 def recognised(file: BinaryIO, size: int) -> Format:
@@ -191,13 +192,20 @@ def recognised(file: BinaryIO, size: int) -> Format:
     file.seek(0)
     for known in FORMATS.values():
         if known.sniff(ends):
-            return known
+            return beside_embedding(file, known)
     if reason := import_module(f"{__name__}.tensors").why_unknown(ends):
         raise ModelFileError(reason)
     if size < 8 or ends[8:9] == b"{":  # as our own begin: their reader says what is wrong
         return own.FORMAT
     readable = ", ".join(name for name, known in FORMATS.items() if known.load is not None)
     raise ModelFileError(f"not a model file of any known format ({readable})")
+
+
+def beside_embedding(file: BinaryIO, known: Format) -> Format:
+    """The format, or openWakeWord's, where a network lies beside its embedding."""
+    module = import_module(f"{__name__}.open_wake_word") if known.name in ("onnx", "tflite") else None
+    found: Format = module.FORMAT if module is not None and module.is_word(Path(file.name)) else known
+    return found
 
 
 def by_suffix(path: str | os.PathLike[str]) -> Format:

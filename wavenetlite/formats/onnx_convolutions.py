@@ -14,6 +14,7 @@ from wavenetlite.formats.format import UnsupportedError
 from wavenetlite.formats.onnx_builder import OnnxGraphBuilder, name_for, signal_in
 from wavenetlite.formats.onnx_file import OnnxNode
 from wavenetlite.formats.onnx_signal import CHANNELS, TIME, Signal, floats, optional_floats
+from wavenetlite.nn.max_pool import MaxPool2d
 from wavenetlite.nn.module import Module
 from wavenetlite.nn.pointwise import Upsample
 
@@ -131,6 +132,22 @@ def average_pool(net: OnnxGraphBuilder, node: OnnxNode, inputs: list[Any]) -> Si
     weight = np.full((signal.channels, 1, *kernel), 1 / max(1, math.prod(kernel)), np.float32)
     attributes = {**node.attributes, "group": signal.channels}
     return conv(net, replace(node, attributes=attributes), [signal, weight])
+
+
+def max_pool(net: OnnxGraphBuilder, node: OnnxNode, inputs: list[Any]) -> Signal:
+    """The largest of a few frames, of which none may be padding."""
+    signal = net.settled(signal_in(inputs))
+    kernel = list(node.attributes.get("kernel_shape") or [])
+    if not kernel or min(kernel) < 1 or any(node.outputs[1:]):
+        raise UnsupportedError(f"has kernel_shape={kernel} and {len(node.outputs)} outputs; it must give maxima only")
+    flat, (stride, dilation, pads) = over_time(node, signal, np.broadcast_to(np.float32(1), (1, 1, *kernel)))
+    if any(pads) or dilation != 1:
+        raise UnsupportedError(f"has pads={list(pads)} and dilation={dilation}; it must have none")
+    if node.attributes.get("ceil_mode", 0) and stride > 1:
+        raise UnsupportedError("has ceil_mode=1 with strides: whether its last maximum is of fewer frames depends on "
+                               "the length")  # fmt: skip
+    pool = MaxPool2d(signal.channels, (flat.shape[2], 1), bins=1, stride=(stride, 1))
+    return net.layer(name_for(node), pool, signal)
 
 
 REPEATED = {("half_pixel", "round_prefer_floor"), ("half_pixel", "round_prefer_ceil"), ("asymmetric", "floor")}

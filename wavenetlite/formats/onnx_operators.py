@@ -9,7 +9,7 @@ from wavenetlite.formats.onnx_activations import activation, begin, clip, hard_s
 from wavenetlite.formats.onnx_arithmetic import arithmetic, linear, negate, power
 from wavenetlite.formats.onnx_axes import cast, gather, keep, pad, reshape, slice_, split, squeeze, transpose, unsqueeze
 from wavenetlite.formats.onnx_builder import OnnxGraphBuilder
-from wavenetlite.formats.onnx_convolutions import average_pool, conv, conv_transpose, upsample
+from wavenetlite.formats.onnx_convolutions import average_pool, conv, conv_transpose, max_pool, upsample
 from wavenetlite.formats.onnx_file import OnnxNode
 from wavenetlite.formats.onnx_joins import concat, pool
 from wavenetlite.formats.onnx_norms import batch_norm, group_norm, layer_norm
@@ -40,6 +40,7 @@ OPERATORS: dict[str, Callable[[OnnxGraphBuilder, OnnxNode, list[Any]], Any]] = {
     "LSTM": recurrent,
     "LayerNormalization": layer_norm,
     "MatMul": linear,
+    "MaxPool": max_pool,
     "Neg": negate,
     "PRelu": prelu,
     "Pad": pad,

@@ -76,18 +76,20 @@ def embedding_of(file: OnnxGraph | Graph) -> nn.Sequential:
     ModelFileError
         It is no chain of convolutions, leaky rectifiers, bounds and maxima over (1, frames, bins, 1).
     """
-    is_onnx = isinstance(file, OnnxGraph)
     name = next(iter(file.inputs), "")
-    constants = file.constants if is_onnx else {key: one.dequantised() for key, one in file.tensors.items()
-                                                if one.data is not None}  # fmt: skip
-    shape = tuple(file.inputs[name] if is_onnx else file.tensors[name].shape) if name else ()
+    rows: dict[str, Row]
+    if isinstance(file, OnnxGraph):
+        rows, constants, shape = ONNX, dict(file.constants), file.inputs.get(name, ())
+    else:
+        constants = {key: one.dequantised() for key, one in file.tensors.items() if one.data is not None}
+        rows, shape = TFLITE, file.tensors[name].shape if name in file.tensors else ()
     if len(shape) != 4 or shape[3] != 1 or not isinstance(shape[2], int) or not 1 <= shape[2] <= 1024:
         raise ModelFileError(f"its input has the shape {list(shape)}; an embedding's must be (1, frames, bands, 1)")
-    net, rows = ChainBuilder(shape[2]), ONNX if is_onnx else TFLITE
+    net = ChainBuilder(shape[2])
     for node in file.nodes[: MOST_LAYERS + 1]:
         if name not in node.inputs:
-            if all(one in constants or not one for one in node.inputs) and node.kind == "Constant":
-                constants = {**constants, node.outputs[0]: node.attributes.get("value")}
+            if node.kind == "Constant" and "value" in node.attributes:
+                constants[node.outputs[0]] = node.attributes["value"]
                 continue
             raise ModelFileError(f"{node.place}: does not read the node before it; an embedding must be a chain")
         try:

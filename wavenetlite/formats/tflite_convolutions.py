@@ -17,7 +17,6 @@ from wavenetlite.formats.onnx_window import Window
 from wavenetlite.formats.sizes import Size, most
 from wavenetlite.formats.tflite_builder import TfliteBuilder, channels_first, channels_last, fused, only_signal
 from wavenetlite.formats.tflite_file import PADDINGS
-from wavenetlite.nn.pointwise import Activation
 
 
 def conv_2d(net: TfliteBuilder, node: OnnxNode, inputs: list[Any]) -> Signal:
@@ -125,26 +124,9 @@ def pool_window(net: TfliteBuilder, node: OnnxNode, signal: Signal) -> tuple[tup
 
 
 def max_pool(net: TfliteBuilder, node: OnnxNode, inputs: list[Any]) -> Signal:
-    """The largest of a few frames, as ``a + relu(b - a)`` of one after the other."""
+    """The largest of a few frames."""
     signal = signal_in(inputs)
     kernel, options = pool_window(net, node, signal)
-    frames = math.prod(kernel)
-    net.spend(signal.channels * frames * frames)
-    found = one_of_window(net, node, signal, options, kernel, 0)
-    for at in range(1, frames):
-        other = one_of_window(net, node, signal, options, kernel, at)
-        less = net.affine(node, found, np.full(signal.channels, -1, np.float32), None)
-        more = net.layer(f"{name_for(node)}_more", Activation("relu"), net.joined(node, "add", [other, less]))
-        found = net.joined(node, "add", [found, more])
-    return fused(net, node, found)
-
-
-def one_of_window(
-    net: TfliteBuilder, node: OnnxNode, signal: Signal, options: dict[str, Any], kernel: tuple[int, int], at: int
-) -> Signal:
-    """One of the frames of each window."""
-    weight = np.zeros((signal.channels, 1, math.prod(kernel)), np.float32)
-    weight[:, :, at] = 1
-    options = options | {"group": signal.channels}
-    values = [channels_first(signal), weight.reshape(signal.channels, 1, *kernel)]
-    return channels_last(onnx_convolutions.conv(net, replace(node, attributes=options), values))
+    options |= {"kernel_shape": kernel}
+    made = onnx_convolutions.max_pool(net, replace(node, attributes=options), [channels_first(signal)])
+    return fused(net, node, channels_last(made))

@@ -38,8 +38,9 @@ def network(file: TfliteFile, graph: Graph, frames: int | None, rounding: Roundi
     yes, no = (branch(file, graph, choice, name) for name in ("then", "else"))
     if no.nodes or given_to(no, choice).get(no.outputs[0]) != score:
         raise ModelFileError(f"{place}: its else branch must give the score that was compared")
-    nets = [tflite_import.network(file, one, frames, rounding) for one in (first, signal_only(yes, graph, choice))]
-    return gated(*nets, bound)
+    second = signal_only(yes, graph, choice)
+    nets = [tflite_import.network(file, one, frames, rounding) for one in (first, second)]
+    return gated(nets[0], nets[1], bound)
 
 
 def compared(graph: Graph, choice: OnnxNode) -> tuple[str, float, list[OnnxNode]]:
@@ -88,10 +89,10 @@ def signal_only(made: Graph, graph: Graph, choice: OnnxNode) -> Graph:
 def gated(first: nn.Module, second: nn.Module, bound: float) -> nn.Graph:
     """The second score where the first reaches the bound, else the first."""
     below = float(np.nextafter(np.float32(bound), np.float32(-np.inf)))
-    channels = first.graph(first.in_width).channels
-    if channels != 1 or second.graph(second.in_width).channels != 1 or first.in_width != second.in_width:
+    width = first.in_width
+    if width is None or width != second.in_width or any(one.graph(width).channels != 1 for one in (first, second)):
         raise ModelFileError("an IF must choose between two networks that give one score of the same input")
-    return nn.Graph(first.in_width, [
+    return nn.Graph(width, [
         ["first", first, ["x"]],
         ["second", second, ["x"]],
         ["above", linear(STEEP, -below * STEEP), ["first"]],

@@ -457,6 +457,13 @@ def average_pool(t: Trace, out: str, a: dict[str, Any], node: Any) -> str:
                   count_include_pad=int(a["count_include_pad"]))  # fmt: skip
 
 
+def max_pool(t: Trace, out: str, a: dict[str, Any], node: Any) -> str:
+    kernel = spread(a["kernel_size"], 1)
+    return t.note("MaxPool", out, a["self"], kernel_shape=kernel, strides=spread(a.get("stride"), 1) or kernel,
+                  pads=spread(a.get("padding") or 0, 1) * 2, dilations=spread(a.get("dilation") or 1, 1),
+                  ceil_mode=int(a.get("ceil_mode") or False))  # fmt: skip
+
+
 def pad(t: Trace, out: str, a: dict[str, Any], node: Any) -> str:
     rank, pads, mode = len(size(a["self"])), list(a["pad"]), a.get("mode", "constant")
     pairs = [(pads[i], pads[i + 1]) for i in range(0, len(pads), 2)] + [(0, 0)] * (rank - len(pads) // 2)
@@ -559,6 +566,7 @@ OPERATORS: dict[str, Row] = {
     "unsqueeze": unsqueeze,
     "adaptive_avg_pool1d": adaptive,
     "avg_pool1d": average_pool,
+    "max_pool1d": max_pool,
     "gru": recurrent("GRU", GRU_GATES),
     "lstm": recurrent("LSTM", LSTM_GATES),
 }  # fmt: skip
