@@ -34,8 +34,8 @@ def branch(rate, n_fft, name, change=lambda nodes: nodes, change_weights=lambda 
     context, bins = n_fft // 4, n_fft // 2 + 1
     constants = {
         **w, "pads": np.array([0, 0, 0, context]), "one": np.array([1]), "minus": np.array([-1]), "zero": np.array([0]),
-        "two": np.array(2.0, np.float32), "first": np.array([0]), "middle": np.array([bins]), "end": np.array([2 * bins]),
-        "states": np.array([1, 1]),
+        "two": np.array(2.0, np.float32), "first": np.array([0]), "middle": np.array([bins]),
+        "end": np.array([2 * bins]), "states": np.array([1, 1]),
     }  # fmt: skip
     node = helper.make_node
     nodes = [
