@@ -9,6 +9,7 @@ from typing import Any
 from wavenetlite.classifier.classifier import AudioClassifier
 from wavenetlite.commands.options import (
     BLOCK_MS,
+    UsageError,
     above_zero,
     add_division,
     add_json,
@@ -30,12 +31,15 @@ from wavenetlite.commands.shared import (
     report_problems,
     trained_on,
 )
+from wavenetlite.commands.talk import add_background, alarms_in, alarms_json, check_folders, read_talk
 from wavenetlite.corpora.clips import PARTS, Clips, Corpus
 from wavenetlite.corpora.duplicates import Duplicates
 from wavenetlite.corpora.layouts import DEFINE_TEST
+from wavenetlite.evaluation.alarms import Alarms
 from wavenetlite.evaluation.clips import Evaluation, evaluate, scores_text
+from wavenetlite.evaluation.det import ALL
 from wavenetlite.evaluation.report import confusion_text
-from wavenetlite.figures import confusion_matrix
+from wavenetlite.figures import confusion_matrix, det_curve
 from wavenetlite.storage import opening
 from wavenetlite.support.errors import ParameterError
 
@@ -44,17 +48,25 @@ SPLITS = ("test", "valid", "train", "all")
 ABOUT = """\
 Classify labelled recordings, as `train` takes them, and print accuracy,
 precision, recall, F1 and confusion matrix. The clips are split as in the training, so
-that no test clip was trained on."""
+that no test clip was trained on.
+
+With --background, count the false alarms an hour of a live model: it is played
+the recordings of a folder, in which its words are not said, as one stream. With
+DATA too, its words are counted that it hears, each clip alone in faint noise,
+and the delay after the end of a clip."""
 EXAMPLES = """\
   wavenetlite evaluate trained/classifier.safetensors speech_commands
   wavenetlite evaluate speech-commands-12 speech_commands --stream --block-ms 20 --wrong
+  wavenetlite evaluate speech-commands-12 --background talk
+  wavenetlite evaluate speech-commands-12 speech_commands --background talk --det det.png
   wavenetlite evaluate trained/classifier.safetensors new_recordings --split all --words all --figure confusion.png"""
 
 
 def add(parser: argparse.ArgumentParser) -> None:
     describe(parser, ABOUT, EXAMPLES)
     parser.add_argument("model", metavar="MODEL", help="a bundled classifier's name, or the file of one")
-    add_data(parser)
+    add_data(parser, needed=False)
+    add_background(parser, "count the false alarms in them")
     parser.add_argument("--split", choices=SPLITS, default="test", help="which of its clips")
     add_streaming(parser, "clip")
     add_words(parser, "labels to use: the 12 of Speech Commands, all there are, or a list (default: the model's)", None)
@@ -64,6 +76,12 @@ def add(parser: argparse.ArgumentParser) -> None:
     )
     parser.add_argument("--threads", type=positive, metavar="N", help="number of threads (default: one per CPU)")
     parser.add_argument("--figure", type=picture, metavar="FILE.png", help="draw the confusion matrix")
+    parser.add_argument(
+        "--det",
+        type=picture,
+        metavar="FILE.png",
+        help="draw false rejects of DATA against false alarms in --background",
+    )
     parser.add_argument("--wrong", action="store_true", help="list the misclassified clips")
     add_json(parser, "an object with accuracy, macro_f1, scores (precision, recall, F1), labels, matrix and wrong")
     parser.set_defaults(run=run)
@@ -71,13 +89,15 @@ def add(parser: argparse.ArgumentParser) -> None:
 
 def run(args: argparse.Namespace) -> int:
     block_ms = streamed_block_ms(args)
-    if args.figure is not None:
-        check_file(args.figure, [opening.found(args.model), *args.data], "--figure")
+    check_usage(args)
     clf = load_classifier(args.model)
+    if not args.data:
+        return run_background(clf, args)
     corpus = read(clf, args)
     report_problems(corpus)
     clips = chosen(corpus, args)
     note_training(clf, corpus, args.split)
+    background = read_talk(args.background, clf.sr, corpus)
     with progress("classifying") as bar:
         evaluation = evaluate(
             clf,
@@ -88,8 +108,11 @@ def run(args: argparse.Namespace) -> int:
             threads=args.threads or cpus(),
             progress=bar,
         )
+    alarms = None if background is None else alarms_in(clf, background, clips, corpus.labels)
     if args.figure is not None:
         confusion_matrix(evaluation.matrix, evaluation.labels, args.figure)
+    if args.det is not None and alarms is not None and alarms.curve is not None:
+        det_curve([alarms.curve], args.det)
     if args.json:
         say_json(
             {
@@ -99,13 +122,56 @@ def run(args: argparse.Namespace) -> int:
                 "streamed": args.stream,
                 "block_ms": block_ms,
                 **evaluation_json(evaluation),
+                "live": None if alarms is None else alarms_json(alarms),
                 "problems": corpus.problems,
                 "duplicates": Duplicates(corpus).json(),
             }
         )
     else:
         report(evaluation, args)
+        if alarms is not None:
+            report_alarms(alarms)
     return 0
+
+
+def check_usage(args: argparse.Namespace) -> None:
+    """Raise if options do not fit together, before anything is read."""
+    if not args.data and not args.background:
+        raise UsageError("DATA or --background is needed: there is nothing to evaluate on")
+    if args.det is not None and not (args.data and args.background):
+        raise UsageError(
+            "--det needs DATA and --background: it draws false rejects of the one against alarms in the other"
+        )
+    for given, option in ((args.figure, "--figure"), (args.wrong or None, "--wrong")):
+        if given is not None and not args.data:
+            raise UsageError(f"{option} needs DATA")
+    check_folders(args.background)
+    for path, option in ((args.figure, "--figure"), (args.det, "--det")):
+        if path is not None:
+            check_file(path, [opening.found(args.model), *args.data, *args.background], option)
+
+
+def run_background(clf: AudioClassifier, args: argparse.Namespace) -> int:
+    """Count alarms alone."""
+    background = read_talk(args.background, clf.sr, None)
+    assert background is not None  # `check_usage`
+    alarms = alarms_in(clf, background, None, clf.labels)
+    if args.json:
+        say_json({"model": args.model, "background": args.background, "live": alarms_json(alarms),
+                  "problems": background.problems})  # fmt: skip
+    else:
+        report_alarms(alarms)
+    return 0
+
+
+def report_alarms(alarms: Alarms) -> None:
+    say(f"\n{alarms}")
+    said = alarms.clips
+    if said is not None and said[ALL].found:
+        delay = " and ".join(
+            f"{1000 * said[ALL].delay_s(q):.0f} ms ({name})" for q, name in ((0.5, "median"), (0.95, "95 %"))
+        )
+        say(f"\ndelay after the end of the clip: {delay}")
 
 
 def read(clf: AudioClassifier, args: argparse.Namespace) -> Corpus:

@@ -4,21 +4,23 @@ from __future__ import annotations
 
 import argparse
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import suppress
 from dataclasses import asdict
 
 from wavenetlite import audio
-from wavenetlite.classifier import ClassifierStream, Event, GatedStream
+from wavenetlite.classifier import AudioClassifier, ClassifierStream, Event, GatedStream
 from wavenetlite.commands.options import BLOCK_MS, above_zero, add_json, describe, device
 from wavenetlite.commands.output import note, say, say_json
 from wavenetlite.commands.shared import add_detector, add_vad, event_text, gated, load_detector
+from wavenetlite.evaluation.alarms import live_text
 from wavenetlite.support.arrays import Floats
 from wavenetlite.support.errors import StreamStateError, WavenetliteError
 
 ABOUT = f"""\
 Listen to a microphone in blocks of {BLOCK_MS:g} ms and print events as they are detected:
-time since the start, label, probability. Ctrl-C stops it.
+time since the start, label, probability. Ctrl-C stops it. At its start it tells
+how many false alarms an hour the model raised in talk, as far as its notes say.
 
 Needs PortAudio and the package sounddevice:
 pip install 'wavenetlite[microphone]'; `python -m sounddevice` lists the devices."""
@@ -57,6 +59,7 @@ def run(args: argparse.Namespace) -> int:
     with audio.Microphone(sr=clf.sr, block_samples=size, device=args.device, on_overflow="fill") as microphone:
         try:
             note(f"listening for {wanted}; Ctrl-C stops it")
+            note(about(clf, args.threshold))
             for block in blocks_of(microphone):
                 report(stream.process(block))
                 if args.seconds is not None and stream.samples_in >= args.seconds * clf.sr:
@@ -67,6 +70,17 @@ def run(args: argparse.Namespace) -> int:
             report(stream.flush())
         note(summary(stream, counts, microphone.overflows, microphone.lost_samples))
     return 0
+
+
+def about(clf: AudioClassifier, threshold: float | None) -> str:
+    """How quiet the model is by its notes, which other thresholds than its own make void."""
+    live = clf.info.get("live")
+    text = live_text(live) if isinstance(live, Mapping) else ""
+    if not text:
+        return (
+            "how often this model raises false alarms is not in its notes; `wavenetlite evaluate --background` counts"
+        )
+    return text if threshold is None else f"with its own thresholds {text}; --threshold {threshold:g} changes that"
 
 
 def blocks_of(microphone: audio.Microphone) -> Iterator[Floats]:

@@ -59,9 +59,11 @@ def gated(clf: AudioClassifier, vad: str | None) -> AudioClassifier | GatedClass
     return clf if vad is None else clf.gated(load_classifier(vad))
 
 
-def add_data(parser: argparse.ArgumentParser) -> None:
+def add_data(parser: argparse.ArgumentParser, *, needed: bool = True) -> None:
     """DATA, and how it is read."""
-    parser.add_argument("data", nargs="+", metavar="DATA", help="labelled recordings: folders, manifests, archives")
+    parser.add_argument(
+        "data", nargs="+" if needed else "*", metavar="DATA", help="labelled recordings: folders, manifests, archives"
+    )
     group = parser.add_argument_group("recordings")
     group.add_argument("--layout", default="auto", metavar="NAME", help="of a folder: speech_commands, fsdd, parts, "
                        "folders, or tree (any depth, labelled by the folder of a recording)")  # fmt: skip

@@ -32,8 +32,12 @@ from wavenetlite.commands.shared import (
     read_data,
     report_problems,
 )
-from wavenetlite.corpora.clips import Corpus
+from wavenetlite.commands.talk import add_background, alarms_in, alarms_json, check_folders, read_talk
+from wavenetlite.corpora.background import Background
+from wavenetlite.corpora.clips import Clips, Corpus
 from wavenetlite.corpora.duplicates import Duplicates
+from wavenetlite.corpora.layouts import UNKNOWN
+from wavenetlite.evaluation.alarms import Alarms, live_text
 from wavenetlite.evaluation.clips import Evaluation, evaluate, scores_text
 from wavenetlite.evaluation.report import confusion_text
 from wavenetlite.figures import FigureError, confusion_matrix, training_curve
@@ -70,15 +74,22 @@ archive, recordings at any depth, several of these. Files that cannot be used
 are reported and skipped.
 
 The recipe `commands` trains four networks, three teachers and one that learns
-from them. `quick` trains a small one, in seconds for a thousand clips, to see
-what the recordings are good for. --init begins with a trained classifier instead, such
-as a bundled one, for words of your own; --freeze leaves layers of it as they
-are.
+from them; `live` trains one, and is for --background. `quick` trains a small one,
+in seconds for a thousand clips, to see what the recordings are good for.
+--init begins with a trained classifier instead, such as a bundled one, for words
+of your own; --freeze leaves layers of it as they are.
+
+A model that is to listen all day needs to hear what it is to ignore: --background
+takes folders of talk, music and noise in which the words are not said. Segments
+of it are in every batch, those above all that a network took for words, and it
+is mixed into the words; the thresholds are chosen on a part that is not trained
+on. DATA without {UNKNOWN} gets that label, made from its words.
 
 An interrupted training resumes when the same command is run again."""
 EXAMPLES = """\
   wavenetlite train speech_commands --words 12 --out trained
   wavenetlite train recordings --recipe quick --out first
+  wavenetlite train recordings --background talk --background music --out quiet
   wavenetlite train recordings --recipe quick --init speech-commands-12 --freeze stem --out tuned
   wavenetlite train recordings --epochs 30 --resample --sr 16000
   wavenetlite train fsdd --hold-out-speaker theo --out fsdd-theo --json > result.json
@@ -92,9 +103,9 @@ def add(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--out", default="trained", metavar="FOLDER", help="where to write; created if missing")
     parser.add_argument(
         "--recipe",
-        default="commands",
         metavar="NAME",
-        help=f"features, network and training: {', '.join(recipes.recipes())}",
+        help=f"features, network and training: {', '.join(recipes.recipes())} (default: commands, or with --background"
+        " live)",
     )
     parser.add_argument("--init", metavar="MODEL", help="begin with the features and weights of this classifier")
     parser.add_argument(
@@ -114,6 +125,10 @@ def add(parser: argparse.ArgumentParser) -> None:
         "--more",
         metavar="DATA",
         help="further recordings, with labels of DATA, for training only",
+    )
+    add_background(parser, "what the model is not to take for them")
+    parser.add_argument(
+        "--no-reject", action="store_true", help=f"do not add the label {UNKNOWN} to DATA that has none"
     )
     add_words(parser, "labels: the 12 of the Speech Commands task, all there are, or a list", "all")
     add_division(parser)
@@ -138,13 +153,18 @@ def add(parser: argparse.ArgumentParser) -> None:
 def run(args: argparse.Namespace) -> int:
     out = check_folder(args.out, "--out")
     optional("scipy", "train", "wavenetlite train")  # told before the recordings are read
+    if args.recipe is None:
+        args.recipe = recipes.default_recipe(args.background)
     if args.recipe not in recipes.recipes():
         raise UsageError(f"--recipe {args.recipe} must be one of {', '.join(recipes.recipes())}")
     if args.everything and args.hold_out_speaker is not None:
         raise UsageError("--everything leaves nothing to test on; --hold-out-speaker cannot be given with it")
     if args.freeze and args.init is None:
         raise UsageError("--freeze needs --init: there is nothing learned yet to keep")
+    if args.no_reject and args.background:
+        raise UsageError("--background needs a label of what is rejected; --no-reject cannot be given with it")
     init = None if args.init is None else load_classifier(args.init)
+    check_folders(args.background)
     if args.more is not None:
         check_exists(args.more)
     for name in (CLASSIFIER, METRICS, *FIGURES):
@@ -158,6 +178,11 @@ def run(args: argparse.Namespace) -> int:
     report_problems(corpus)
     if not args.quiet:
         note(str(corpus))
+    background = read_talk(args.background, corpus.sr, corpus, quiet=args.quiet)
+    if UNKNOWN not in corpus.labels and not args.no_reject and not args.quiet:
+        note(f"the recordings have no {UNKNOWN}: it is made from their words (spliced, cut, reversed)"
+             + ("" if args.background else "; --background with talk makes it better")
+             + "; --no-reject leaves it out")  # fmt: skip
     out.mkdir(parents=True, exist_ok=True)
     args.interrupted = INTERRUPTED_ANEW if args.no_resume else INTERRUPTED
     began = time.monotonic()
@@ -174,6 +199,8 @@ def run(args: argparse.Namespace) -> int:
         resume=not args.no_resume,
         threads=args.threads,
         progress=not args.quiet,
+        background=background,
+        reject=not args.no_reject,
     )
     seconds = time.monotonic() - began
     evaluations = {} if args.everything else evaluate_parts(clf, corpus, args)
@@ -181,12 +208,14 @@ def run(args: argparse.Namespace) -> int:
     clf.info["accuracy"] = {
         part: {"accuracy": one.accuracy, "clips": one.count} for part, one in evaluations.items()
     }  # fmt: skip
+    alarms = None if background is None else live(clf, corpus, background, args)
     clf.save(out / CLASSIFIER)
     drawn = draw(out, evaluations)
     metrics = {
         **about_run(args, corpus),
         "seconds": round(seconds, 1),
         **{part: evaluation_json(evaluations[part]) if part in evaluations else None for part in MEASURED},
+        "live": None if alarms is None else alarms_json(alarms),
         "files": [CLASSIFIER, METRICS, *drawn],
         "problems": corpus.problems,
         "duplicates": Duplicates(corpus).json(),
@@ -196,7 +225,18 @@ def run(args: argparse.Namespace) -> int:
         say_json(metrics)
     elif not args.quiet:
         report(out, evaluations)
+        if alarms is not None:
+            say(live_text(clf.info["live"]))
     return 0
+
+
+def live(clf: AudioClassifier, corpus: Corpus, background: Background, args: argparse.Namespace) -> Alarms:
+    """The alarms in the part of the background that was not trained on, and the words heard; noted for `listen`."""
+    _, development = background.split(recipes.DEVELOPMENT, args.seed)
+    clips = None if args.everything else Clips.concatenate([corpus.valid, corpus.test])
+    alarms = alarms_in(clf, development, clips, corpus.labels, quiet=args.quiet)
+    clf.info["live"] = {**alarms.note(), "background": "the held-out part of its background, that chose the thresholds"}
+    return alarms
 
 
 def evaluate_parts(clf: AudioClassifier, corpus: Corpus, args: argparse.Namespace) -> dict[str, Evaluation]:
@@ -220,6 +260,7 @@ def corpus_notes(corpus: Corpus, args: argparse.Namespace) -> dict[str, Any]:
         "clip_s": args.clip_s,
         "hold_out_speaker": args.hold_out_speaker,
         "more": None if args.more is None else Path(args.more).name,
+        "background": [Path(folder).name for folder in args.background],
         "clips": {part: len(getattr(corpus, part)) for part in ("train", *MEASURED)},
         "trained_on": ["train", *MEASURED] if args.everything else ["train"],
     }

@@ -13,25 +13,45 @@ from typing import Any, Literal, TypeVar
 import numpy as np
 
 from wavenetlite.classifier.classifier import AudioClassifier
+from wavenetlite.corpora.background import NOT_WORDS, Background, Folders, check_background, read_background
 from wavenetlite.corpora.clips import Clips, Corpus
 from wavenetlite.corpora.layouts import SILENCE, UNKNOWN
 from wavenetlite.corpora.lazy_audio import LazyAudio
+from wavenetlite.evaluation.alarms import listen_to_background, quiet_detector
 from wavenetlite.features import Features, LogMel, MeanVariance
 from wavenetlite.features.steps import step_from_config
 from wavenetlite.nn import FrequencyTCN, Module
+from wavenetlite.recipes.joined import joined_words
 from wavenetlite.recipes.transfer import adapted, initial_classifier, output_layer
 from wavenetlite.recipes.unknown import more_unknown
 from wavenetlite.support.arrays import Floats
-from wavenetlite.support.checks import count, number, one_of, positive_int
+from wavenetlite.support.checks import count, flag, number, one_of, positive_int
 from wavenetlite.support.errors import ArrayTypeError, ParameterError
 from wavenetlite.support.progress import Bar
 from wavenetlite.support.version import __version__
 from wavenetlite.train import augment
+from wavenetlite.train.background import BackgroundSegments, WithBackground
 from wavenetlite.train.batches import ClipBatches, OnTheFly, Variants
 from wavenetlite.train.loop import History, cpus, fit
 from wavenetlite.train.losses import CrossEntropy, balanced_weights
 
 R = TypeVar("R")
+ClipSource = ClipBatches | WithBackground
+
+LEAST_S = 5.0
+"""Length of the shortest background, seconds; hours are better."""
+ROW_S = 10.0
+"""Length of the rows that a background is cut into, seconds."""
+DEVELOPMENT = 0.12
+"""Share of a background that thresholds are chosen on."""
+MADE_UNKNOWN = 1.5
+"""Clips of unknown words that are made for a corpus without, by the mean number of clips of a word."""
+SCOUT, SCOUT_SEED = 0.4, 500
+"""Epochs after which hard negatives are searched where there are no teachers, by those that follow; and their seed."""
+JOINED = 0.4
+"""Rows of joined pieces of the corpus' words, by the number of the background's rows."""
+MIXED_ROWS = 300
+"""Rows of the background that are mixed into words."""
 
 
 @dataclass(frozen=True)
@@ -70,6 +90,12 @@ class Recipe:
         Of the distillation.
     words_apart
         Whether teachers learn the words of ``_unknown_``, by file name, as separate classes.
+    background_share, background_variants
+        Segments of a background for each clip of a batch, and number of augmented variants that they are cut from.
+    background_mixed, background_snr_db
+        Probability that a piece of the background is mixed into a word, and the range of the word's level above it, dB.
+    false_alarms_per_hour
+        Of all words together, for which thresholds are chosen on a background.
     class_weights
         "balanced": classes weigh in inverse proportion to their number of clips; or weights by label, 1 for those that
         are not named; None: all weigh the same.
@@ -104,6 +130,11 @@ class Recipe:
     temperature: float = 2.0
     words_apart: bool = False
     class_weights: Literal["balanced"] | Mapping[str, float] | None = None
+    background_share: float = 0.375
+    background_variants: int = 2
+    background_mixed: float = 0.3
+    background_snr_db: tuple[float, float] = (0.0, 20.0)
+    false_alarms_per_hour: float = 1.0
 
     @staticmethod
     def named(name: str, *, epochs: int | None = None) -> Recipe:
@@ -143,7 +174,7 @@ class Recipe:
 
 
 FRAMES = (
-    {"type": "FrequencyWarp", "low": 0.9, "high": 1.1, "probability": 0.5},
+    {"type": "FrequencyWarp", "low": 0.88, "high": 1.12, "probability": 0.5},
     {"type": "Colouring", "deviation": 0.25},
     {"type": "SpecAugment", "time_masks": 2, "most_frames": 20, "frequency_masks": 2, "most_bins": 7, "fill": 0.0},
 )
@@ -152,11 +183,13 @@ FRAMES = (
 def waveforms(sr: int) -> list[dict[str, Any]]:
     """The usual augmentation of a waveform: pitch and tempo, position, room, noise, level."""
     return [
-        {"type": "Speed", "low": 0.82, "high": 1.22, "probability": 0.85},
+        {"type": "Speed", "low": 0.78, "high": 1.25, "probability": 0.85},
         {"type": "TimeShift", "most_ms": 100.0, "sr": sr, "fill": "zero", "probability": 0.9},
         {"type": "Reverb", "sr": sr, "rt60_ms": [80.0, 400.0], "direct_db": [6.0, 20.0], "probability": 0.25},
         {"type": "BackgroundNoise", "kinds": ["recording"], "snr_db": [0.0, 30.0], "probability": 0.45},
         {"type": "BackgroundNoise", "kinds": ["white", "pink", "brown"], "snr_db": [0.0, 35.0], "probability": 0.2},
+        {"type": "BandLimit", "sr": sr, "probability": 0.2},
+        {"type": "Equalise", "most_db": 6.0, "probability": 0.3},
         {"type": "Gain", "low_db": -12.0, "high_db": 8.0},
     ]
 
@@ -168,19 +201,23 @@ QUICK = (
     {"type": "Gain", "low_db": -10.0, "high_db": 6.0},
 )
 
+COMMANDS = Recipe(
+    "commands",
+    features={"frame_ms": 32.0, "hop_ms": 10.0, "n_mels": 40, "fmin": 20.0, "fmax": 7600.0, "amin": 1e-8},
+    waveforms=waveforms(16000),
+    frames=FRAMES,
+    epochs=140,
+    unknown_repeats=2,
+    unknown_spliced=60,
+    teachers=3,
+    teacher_epochs=80,
+    words_apart=True,
+)
+
 RECIPES = {
-    "commands": Recipe(
-        "commands",
-        features={"frame_ms": 32.0, "hop_ms": 10.0, "n_mels": 40, "fmin": 20.0, "fmax": 7600.0, "amin": 1e-8},
-        waveforms=waveforms(16000),
-        frames=FRAMES,
-        epochs=140,
-        unknown_repeats=2,
-        unknown_spliced=60,
-        teachers=3,
-        teacher_epochs=80,
-        words_apart=True,
-    ),
+    "commands": COMMANDS,
+    # For a background: its labels are hard, and hard negatives come of the network's own first epochs.
+    "live": dataclasses.replace(COMMANDS, name="live", teachers=0, words_apart=False, variants=20),
     "digits": Recipe(
         "digits",
         features={"frame_ms": 32.0, "hop_ms": 10.0, "n_mels": 40, "fmin": 20.0, "fmax": 4000.0},
@@ -218,6 +255,18 @@ RECIPES = {
 }
 
 
+def default_recipe(background: object) -> str:
+    """The name of the recipe where none is given: "live" with a background, "commands" without (None, or no folders).
+
+    Examples
+    --------
+    >>> import wavenetlite as wl
+    >>> wl.recipes.default_recipe(None), wl.recipes.default_recipe(["talk"])
+    ('commands', 'live')
+    """
+    return "commands" if background is None or background == [] else "live"
+
+
 def recipes() -> tuple[str, ...]:
     """Names of the recipes.
 
@@ -228,6 +277,24 @@ def recipes() -> tuple[str, ...]:
     True
     """
     return tuple(RECIPES)
+
+
+def background_of(background: Background | Folders | None, corpus: Corpus) -> Background | None:
+    """The background, read if it is named, of the rate of the corpus and without its words."""
+    if background is None:
+        return None
+    made = background if isinstance(background, Background) else read_background(background, corpus.sr)
+    if made.sr != corpus.sr:
+        raise ParameterError(f"background has the sample rate {made.sr}; it must be {corpus.sr}, as the corpus")
+    if made.hours * 3600 < LEAST_S:
+        raise ParameterError(f"background has {made.hours * 3600:.1f} s; it must have at least {LEAST_S:g} s")
+    check_background(made, corpus, lambda line: print(line, file=sys.stderr))
+    return made
+
+
+def made_clips(clips: Clips, labels: Sequence[str]) -> int:
+    """How many clips of unknown words are made for a corpus that has none."""
+    return round(MADE_UNKNOWN * len(clips) / len(labels))
 
 
 def features_at(options: Mapping[str, Any], sr: int) -> LogMel:
@@ -277,7 +344,7 @@ def fit_options(recipe: Any, source: Sized) -> dict[str, Any]:
 
 def train_classifier(
     corpus: Corpus,
-    recipe: str | Recipe = "commands",
+    recipe: str | Recipe | None = None,
     *,
     folder: str | os.PathLike[str] | None = None,
     seed: int = 0,
@@ -290,6 +357,8 @@ def train_classifier(
     freeze: Sequence[str] = (),
     class_weights: Literal["balanced"] | Mapping[str, float] | None = None,
     callbacks: Any = (),
+    background: Background | Folders | None = None,
+    reject: bool = True,
 ) -> AudioClassifier:
     """Train a classifier on a corpus.
 
@@ -299,7 +368,7 @@ def train_classifier(
         What :func:`wavenetlite.train.read_corpus` returned. Only its training part is trained on; the validation
         part is evaluated after every epoch and decides nothing.
     recipe
-        A name of `recipes`, or a `Recipe`.
+        A name of `recipes`, or a `Recipe`; None: what `default_recipe` says.
     folder
         Folder of checkpoints and history, a sub-folder per network; None: nowhere.
     seed
@@ -323,6 +392,13 @@ def train_classifier(
         Instead of the recipe's; see `Recipe`.
     callbacks
         Of :func:`wavenetlite.train.fit`, for the final network.
+    background
+        Talk, music and noise without the words: what :func:`wavenetlite.train.read_background` returned, or folders.
+        Segments of it are in every batch as what is to be rejected, those among them that a network before took for
+        words, and it is mixed into the words. An eighth of it, by file, is not trained on: the thresholds are chosen on
+        it, for the recipe's `false_alarms_per_hour` of all words together.
+    reject
+        Whether a corpus without ``_unknown_`` gets that label, made from its words: spliced, cut and reversed.
 
     Returns
     -------
@@ -334,7 +410,7 @@ def train_classifier(
     ParameterError
         The corpus has no clips to train on, or does not fit the recipe.
     """
-    chosen = recipe_of(recipe, Recipe, RECIPES)
+    chosen = recipe_of(default_recipe(background) if recipe is None else recipe, Recipe, RECIPES)
     if not isinstance(corpus, Corpus):
         raise ArrayTypeError(f"corpus is a {type(corpus).__name__}; it must come from read_corpus")
     clips = Clips.concatenate([corpus.train, corpus.valid, corpus.test]) if everything else corpus.train
@@ -349,10 +425,14 @@ def train_classifier(
     if class_weights is not None:
         chosen = dataclasses.replace(chosen, class_weights=class_weights)
     begin = None if init is None else initial_classifier(init, corpus.sr)
+    talk = background_of(background, corpus)
+    if talk is not None and not flag("reject", reject) and UNKNOWN not in corpus.labels:
+        raise ParameterError(f"reject=False leaves no label for the background; it must be True, or add {UNKNOWN!r}")
     where = None if folder is None else Path(folder)
     run = Training(
-        chosen.scaled(epochs), corpus, clips, valid, where, seed, threads, resume, progress, begin, freeze, callbacks
-    )
+        chosen.scaled(epochs), corpus, clips, valid, where, seed, threads, resume, progress, begin, freeze, callbacks,
+        talk, reject,
+    )  # fmt: skip
     return run.classifier()
 
 
@@ -373,14 +453,23 @@ class Training:
         begin: AudioClassifier | None = None,
         freeze: Sequence[str] = (),
         callbacks: Any = (),
+        background: Background | None = None,
+        reject: bool = True,
     ) -> None:
         self.recipe, self.corpus, self.valid, self.folder = recipe, corpus, valid, folder
+        self.background: Background | None = None
+        self.development: Background | None = None
+        if background is not None:
+            self.background, self.development = background.split(DEVELOPMENT, seed)
+        self.made_unknown = reject and UNKNOWN not in corpus.labels
+        self.labels = [*corpus.labels, *([UNKNOWN] if self.made_unknown else [])]
         self.seed, self.threads, self.resume, self.progress = seed, threads, resume, progress
         self.begin, self.freeze, self.callbacks = begin, freeze, callbacks
-        self.learned_from = np.bincount(clips.y, minlength=len(corpus.labels))
+        self.learned_from = np.bincount(clips.y, minlength=len(self.labels))
         self.clips = self.repeated(self.with_more_unknown(clips))
         self.features: Features = self.normalised(clips) if begin is None else begin.features
         self.frames: OnTheFly | Variants
+        self.segments: BackgroundSegments | None = None
 
     def normalised(self, clips: Clips) -> Features:
         """The features of the recipe, normalised by the statistics of the clips."""
@@ -394,9 +483,13 @@ class Training:
         if self.progress:
             print(self.recipe.plan(), file=sys.stderr, flush=True)
         self.frames = self.augmented()
-        recipe, classes = self.recipe, len(self.corpus.labels)
+        if self.background is not None:
+            self.segments = self.background_segments(self.background)
+        recipe, classes = self.recipe, len(self.labels)
         teachers = [self.teacher(number) for number in range(recipe.teachers)]
-        model = self.network(self.corpus.labels, self.seed)
+        model = self.network(self.labels, self.seed)
+        if self.segments is not None and not recipe.teachers:
+            self.scout(model)
         loss = CrossEntropy(
             temperature=recipe.temperature if teachers else 1.0,
             label_smoothing=0.0 if teachers else recipe.label_smoothing,
@@ -405,18 +498,26 @@ class Training:
         source = self.source(self.clips.y, classes, mean_of(teachers, recipe.temperature) if teachers else None)
         self.fit("network", model, source, self.validation(), loss, recipe.epochs, self.seed, self.callbacks)
         self.restore_priors(model)
-        return AudioClassifier(
+        clf = AudioClassifier(
             self.features,
             model,
-            self.corpus.labels,
+            self.labels,
             decision="peak" if self.begin is None else self.begin.decision,
             clip_s=self.clips.audio.shape[1] / self.corpus.sr,
             info=self.info(),
         )
+        return clf if self.development is None else self.quiet(clf, self.development)
+
+    def quiet(self, clf: AudioClassifier, development: Background) -> AudioClassifier:
+        """The classifier with thresholds for the recipe's false alarms an hour in talk that was not trained on."""
+        with Bar(self.progress, "listening") as bar:
+            heard = listen_to_background(clf, development, progress=lambda done, total: bar.share(done / total))
+        return clf.with_detector(quiet_detector(heard, clf, self.recipe.false_alarms_per_hour))
 
     def with_more_unknown(self, clips: Clips) -> Clips:
-        labels, recipe = self.corpus.labels, self.recipe
-        if UNKNOWN not in labels or (recipe.unknown_repeats, recipe.unknown_spliced) == (1, 0):
+        labels, recipe = self.labels, self.recipe
+        spliced = made_clips(clips, self.corpus.labels) if self.made_unknown else recipe.unknown_spliced
+        if UNKNOWN not in labels or (recipe.unknown_repeats, spliced) == (1, 0):
             return clips
         silent = labels.index(SILENCE) if SILENCE in labels else -1
         unknown = labels.index(UNKNOWN)
@@ -425,8 +526,8 @@ class Training:
             for name, y in zip(clips.names, clips.y, strict=True)
         ]
         return more_unknown(
-            clips, unknown, words, repeats=recipe.unknown_repeats, spliced=recipe.unknown_spliced, sr=self.corpus.sr,
-            seed=self.seed,
+            clips, unknown, words, repeats=recipe.unknown_repeats, spliced=spliced, cut=self.made_unknown,
+            sr=self.corpus.sr, seed=self.seed,
         )  # fmt: skip
 
     def repeated(self, clips: Clips) -> Clips:
@@ -444,7 +545,8 @@ class Training:
         state, bias = model.state_dict(), f"{output_layer(model)}.bias"
         if bias not in state:
             return  # nothing to shift; the network of a recipe has one
-        state[bias] -= np.log(np.maximum(used, 1) / np.maximum(self.learned_from, 1)).astype(np.float32)
+        known = np.maximum(self.learned_from, 1)
+        state[bias] -= np.where(self.learned_from, np.log(np.maximum(used, 1) / known), 0.0).astype(np.float32)
         model.load_state_dict(state)
 
     def network(self, labels: Sequence[str], seed: int) -> Module:
@@ -461,7 +563,7 @@ class Training:
 
     def class_weights(self, y: np.ndarray, label_of: np.ndarray) -> list[float] | None:
         """The weights of classes, each of which has a label."""
-        chosen, labels = self.recipe.class_weights, self.corpus.labels
+        chosen, labels = self.recipe.class_weights, self.labels
         if chosen is None:
             return None
         if isinstance(chosen, str):
@@ -474,29 +576,46 @@ class Training:
 
     def teacher(self, number: int) -> Callable[[Floats, float], Floats]:
         """A trained teacher: softmax probabilities of the labels for frames, at a temperature."""
-        y, label_of = (
-            self.fine_classes() if self.recipe.words_apart else (self.clips.y, np.arange(len(self.corpus.labels)))
-        )
+        y, label_of = self.fine_classes() if self.recipe.words_apart else (self.clips.y, np.arange(len(self.labels)))
         classes, seed = len(label_of), 1000 * (number + 1) + self.seed
-        labels = self.corpus.labels
+        labels = self.labels
         model = self.network([*labels, *(f"word {n}" for n in range(classes - len(labels)))], seed)
         weights = self.class_weights(y, label_of)
         loss = CrossEntropy(label_smoothing=self.recipe.label_smoothing, class_weights=weights)
         source = self.source(y, classes, None)
         self.fit(f"teacher-{number + 1}", model, source, None, loss, self.recipe.teacher_epochs, seed)
-        to_labels = np.eye(len(self.corpus.labels))[label_of]
+        to_labels = np.eye(len(self.labels))[label_of]
+        self.mine(model, to_labels)
+        inflation = self.inflation()
 
         def probabilities(x: Floats, temperature: float) -> Floats:
             logits = last_frames(model, x)
             # The probabilities of a label's words are added before the temperature is applied.
-            p = softmax(logits) @ to_labels
+            p = softmax(logits) @ to_labels / inflation
             return softmax(np.log(np.maximum(p, 1e-30)) / temperature).astype(np.float32)
 
         return probabilities
 
+    def inflation(self) -> np.ndarray:
+        """How much more frequent each label is in batches than in the corpus; segments of a background count."""
+        used = np.bincount(self.clips.y, minlength=len(self.labels)).astype(np.float64)
+        if self.segments is None:
+            return np.ones(len(used))
+        used[self.labels.index(UNKNOWN)] += self.recipe.background_share * len(self.clips)
+        return np.where(self.learned_from, np.maximum(used, 1) / np.maximum(self.learned_from, 1), 1.0)
+
+    def scout(self, model: Module) -> None:
+        """Train the network for some epochs before the others, for the hard negatives that it then finds."""
+        recipe, classes = self.recipe, len(self.labels)
+        weights = self.class_weights(self.clips.y, np.arange(classes))
+        loss = CrossEntropy(label_smoothing=recipe.label_smoothing, class_weights=weights)
+        epochs = max(1, round(SCOUT * recipe.epochs))
+        self.fit("scout", model, self.source(self.clips.y, classes, None), None, loss, epochs, SCOUT_SEED + self.seed)
+        self.mine(model, np.eye(classes))
+
     def fine_classes(self) -> tuple[np.ndarray, np.ndarray]:
         """Classes with each word of `UNKNOWN` as a separate class, and the label of each class."""
-        labels = self.corpus.labels
+        labels = self.labels
         if UNKNOWN not in labels:
             return self.clips.y, np.arange(len(labels))
         unknown = labels.index(UNKNOWN)
@@ -505,14 +624,14 @@ class Training:
         y = np.array([fine.get(word, own) for word, own in zip(words, self.clips.y, strict=True)], np.int64)
         return y, np.concatenate([np.arange(len(labels)), np.full(len(fine), unknown)])
 
-    def source(self, y: np.ndarray, classes: int, teacher: Callable[[Floats, Floats], Floats] | None) -> ClipBatches:
+    def source(self, y: np.ndarray, classes: int, teacher: Callable[[Floats, Floats], Floats] | None) -> ClipSource:
         recipe = self.recipe
         alpha, probability = recipe.mixup if teacher is None else recipe.distilled_mixup
 
         def mix(x: Floats, targets: Floats, rng: np.random.Generator) -> tuple[Floats, Floats]:
             return augment.mixup(x, targets, rng, alpha, probability)
 
-        return ClipBatches(
+        clips = ClipBatches(
             self.frames,
             y,
             classes=classes,
@@ -520,9 +639,49 @@ class Training:
             mix=mix if alpha and probability else None,
             teacher=teacher,
             names=self.clips.names,
-            labels=self.corpus.labels,
+            labels=self.labels,
             parallel=True,
         )
+        if self.segments is None:
+            return clips
+        return WithBackground(
+            clips, self.segments, self.labels.index(UNKNOWN), share=recipe.background_share, multiple=recipe.shards
+        )
+
+    def background_segments(self, background: Background) -> BackgroundSegments:
+        """Augmented segments of the background, as long as a clip."""
+        rows = background.rows(ROW_S, self.seed)
+        words = [at for at, y in enumerate(self.clips.y.tolist()) if self.labels[y] != SILENCE]
+        joined = joined_words(
+            self.clips.audio, words, round(JOINED * len(rows)), rows.shape[1], self.corpus.sr, self.seed
+        )
+        with Bar(self.progress, "background") as bar:
+            variants = Variants(
+                LazyAudio([*rows.rows, *joined], rows.shape[1]),
+                self.features,
+                self.transforms(self.recipe.waveforms, mixed=False),
+                self.recipe.background_variants,
+                seed=self.seed,
+                threads=self.threads or min(2, cpus()),
+                progress=bar.share,
+            )
+        return BackgroundSegments(variants.frames, self.features.frames(self.clips.audio.shape[1]))
+
+    def mine(self, model: Module, to_labels: np.ndarray) -> None:
+        """Find the segments of the background that a network takes for words; the next network learns from them."""
+        if self.segments is None:
+            return
+        words = np.array([label not in NOT_WORDS for label in self.labels])
+
+        def margin(x: Floats) -> Floats:
+            p = np.maximum(softmax(model(x).astype(np.float64)) @ to_labels, 1e-30)
+            odds: Floats = np.log(p[..., words].max(axis=-1)) - np.log(p[..., ~words].max(axis=-1))
+            return odds
+
+        self.segments = self.segments.mined(margin)
+        if self.progress:
+            assert self.segments.hard is not None
+            print(f"{len(self.segments.hard.row)} hard negatives", file=sys.stderr, flush=True)
 
     def augmented(self) -> OnTheFly | Variants:
         """The augmented training clips."""
@@ -541,10 +700,10 @@ class Training:
                 on_disk=isinstance(self.clips.audio, LazyAudio),
             )
 
-    def transforms(self, configs: Sequence[Mapping[str, Any]]) -> augment.Augment | None:
-        """The transforms of a recipe; those that need recordings use the corpus'."""
-        made = []
-        labels = self.corpus.labels
+    def transforms(self, configs: Sequence[Mapping[str, Any]], *, mixed: bool = True) -> augment.Augment | None:
+        """The transforms of a recipe; those that need recordings use the corpus', and with `mixed` the background."""
+        made: list[augment.Transform] = []
+        labels = self.labels
         silent = labels.index(SILENCE) if SILENCE in labels else -1
         for config in configs:
             kinds = set(config.get("kinds", ()))
@@ -556,17 +715,26 @@ class Training:
             elif "babble" in kinds:
                 recordings = list(self.clips.audio[self.clips.y != silent])
             made.append(augment.transform_from(transform_at(config, self.corpus.sr), recordings))
+        if mixed and self.background is not None and made and made[0].dimensions == augment.WAVEFORM:
+            made.insert(-1, self.talk_behind(self.background))  # before the gain
         return augment.Augment(made) if made else None
+
+    def talk_behind(self, background: Background) -> augment.Transform:
+        """The transform that adds pieces of the background to words."""
+        rows = background.rows(ROW_S, self.seed)
+        pieces = [row for row in rows[:MIXED_ROWS] if row.any()]
+        return augment.BackgroundNoise(("recording",), snr_db=self.recipe.background_snr_db, recordings=pieces,
+                                       probability=self.recipe.background_mixed)  # fmt: skip
 
     def validation(self) -> ClipBatches | None:
         valid = self.valid
         if valid is None:
             return None
         frames = OnTheFly(valid.audio, self.features)
-        return ClipBatches(frames, valid.y, names=valid.names, labels=self.corpus.labels)
+        return ClipBatches(frames, valid.y, names=valid.names, labels=self.labels)
 
     def fit(
-        self, name: str, model: Module, source: ClipBatches, valid: ClipBatches | None, loss: CrossEntropy, epochs: int,
+        self, name: str, model: Module, source: ClipSource, valid: ClipBatches | None, loss: CrossEntropy, epochs: int,
         seed: int, callbacks: Any = (),
     ) -> History:  # fmt: skip
         recipe = self.recipe

@@ -11,12 +11,22 @@ from wavenetlite.support.checks import count
 from wavenetlite.support.errors import ParameterError
 
 FADE_S = 0.02
-REVERSED = 0.35
-"""Share of the new clips that are reversed words."""
+REVERSED, CUT = 0.35, 0.25
+"""Shares of the new clips that are reversed words, and with `cut` beginnings or ends of words."""
+LEAST_CUT, MOST_CUT = 0.25, 0.6
+"""Shares of a word's energy that are left of it."""
 
 
 def more_unknown(
-    clips: Clips, unknown: int, words: list[str], *, repeats: int, spliced: int, sr: int, seed: int = 0
+    clips: Clips,
+    unknown: int,
+    words: list[str],
+    *,
+    repeats: int,
+    spliced: int,
+    sr: int,
+    seed: int = 0,
+    cut: bool = False,
 ) -> Clips:
     """The clips, with those of the label `unknown` `repeats` times in all, and `spliced` new ones of it.
 
@@ -36,6 +46,8 @@ def more_unknown(
         Sample rate, Hz.
     seed
         Of the random choices.
+    cut
+        Whether some of the new clips are the beginning or the end of a word.
     """
     count("spliced", spliced)
     if repeats < 1:
@@ -45,17 +57,20 @@ def more_unknown(
     if not spliced or len({words[index] for index in spoken}) < 2:
         return clips + again
     rng = np.random.default_rng([seed, spliced])
-    made = np.stack([new_word(clips.audio, spoken, words, rng, round(FADE_S * sr)) for _ in range(spliced)])
+    made = np.stack([new_word(clips.audio, spoken, words, rng, round(FADE_S * sr), cut) for _ in range(spliced)])
     return clips + again + Clips(made, np.full(spliced, unknown, np.int64), ["spliced"] * spliced)
 
 
 def new_word(
-    audio: Floats | LazyAudio, spoken: list[int], words: list[str], rng: np.random.Generator, fade: int
+    audio: Floats | LazyAudio, spoken: list[int], words: list[str], rng: np.random.Generator, fade: int, cut: bool
 ) -> Floats:
     """One clip of a made-up word."""
     first = int(rng.choice(spoken))
-    if rng.random() < REVERSED:
+    kind = rng.random()
+    if kind < REVERSED:
         return np.ascontiguousarray(audio[first][::-1])
+    if cut and kind < REVERSED + CUT:
+        return cut_word(audio[first], rng, fade)
     second = int(rng.choice([index for index in spoken if words[index] != words[first]]))
     a, b = audio[first], audio[second]
     level = float(np.sqrt(np.square(a).mean() / max(np.square(b).mean(), 1e-12)))
@@ -66,7 +81,16 @@ def new_word(
     return spliced
 
 
-def middle(y: Floats) -> int:
-    """The sample at which half of a clip's energy has passed."""
+def cut_word(y: Floats, rng: np.random.Generator, fade: int) -> Floats:
+    """The beginning or the end of a word, in the middle of the clip."""
+    kept, beginning = rng.uniform(LEAST_CUT, MOST_CUT), rng.random() < 0.5
+    at = middle(y, kept if beginning else 1 - kept)
+    share = np.clip((np.arange(len(y)) - at) / fade + 0.5, 0, 1).astype(np.float32)
+    left: Floats = y * (1 - share if beginning else share)
+    return np.roll(left, len(y) // 2 - middle(left))
+
+
+def middle(y: Floats, share: float = 0.5) -> int:
+    """The sample at which half of a clip's energy, or another share, has passed."""
     energy = np.cumsum(np.square(y, dtype=np.float64))
-    return int(np.searchsorted(energy, energy[-1] / 2))
+    return int(np.searchsorted(energy, energy[-1] * share))

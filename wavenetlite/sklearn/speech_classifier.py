@@ -166,6 +166,7 @@ class SpeechClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
             init=self.init,
             freeze=self.freeze,
             class_weights=self.weights(),
+            reject=False,  # every prediction is one of `classes_`
         )
         return self
 

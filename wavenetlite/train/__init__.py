@@ -1,5 +1,6 @@
 """Training: losses, AdamW, the training loop, augmentation, checkpoints; and the corpora it reads."""
 
+from wavenetlite.corpora.background import Background, read_background
 from wavenetlite.corpora.clips import Clips, Corpus
 from wavenetlite.corpora.utterances import Utterances, read_utterances
 from wavenetlite.engine.tape import Tape
@@ -14,7 +15,8 @@ from wavenetlite.train.parameters import Parameters
 from wavenetlite.train.trackers import MLflow, TensorBoard, WandB
 
 __all__ = [
-    "CTC", "AdamW", "Arrays", "Augment", "Callback", "ClipBatches", "Clips", "Corpus", "CrossEntropy", "History",
-    "MLflow", "MeanSquaredError", "Outcome", "Parameters", "RunStart", "Source", "Step", "Tape", "TensorBoard",
-    "Utterances", "WandB", "balanced_weights", "clip_norm", "fit", "read_corpus", "read_utterances", "schedule",
+    "CTC", "AdamW", "Arrays", "Augment", "Background", "Callback", "ClipBatches", "Clips", "Corpus", "CrossEntropy",
+    "History", "MLflow", "MeanSquaredError", "Outcome", "Parameters", "RunStart", "Source", "Step", "Tape",
+    "TensorBoard", "Utterances", "WandB", "balanced_weights", "clip_norm", "fit", "read_background", "read_corpus",
+    "read_utterances", "schedule",
 ]  # fmt: skip
