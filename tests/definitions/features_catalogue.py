@@ -50,6 +50,7 @@ SPECS = {
     "micro front end": lambda: F.MicroFrontend(),
     "micro front end, 20 ms": lambda: F.MicroFrontend(win_length=321, hop_length=320, n_mels=23),
     "micro front end and deltas": lambda: F.MicroFrontend(log=False).then(F.RunningCMVN(), F.Deltas(width=5)),
+    "blocks": lambda: F.BlockSpectrogram(n_fft=64, block=96, context=16),
     "mu-law": lambda: F.MuLaw(),
     "mu-law codes": lambda: F.MuLaw(output="code"),
     "mu-law one hot": lambda: F.MuLaw(mu=15, output="one_hot"),
