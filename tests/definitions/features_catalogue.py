@@ -54,6 +54,7 @@ SPECS = {
     "block floor, short first": lambda: F.LogMel(n_mels=20).then(F.BlockFloor(8, 30.0, first=5), F.Deltas(width=5)),
     "openWakeWord": lambda: F.OpenWakeWordMel(),
     "openWakeWord, after ones": lambda: F.OpenWakeWordMel(start="ones", samples="unit"),
+    "blocks": lambda: F.BlockSpectrogram(n_fft=64, block=96, context=16),
     "mu-law": lambda: F.MuLaw(),
     "mu-law codes": lambda: F.MuLaw(output="code"),
     "mu-law one hot": lambda: F.MuLaw(mu=15, output="one_hot"),

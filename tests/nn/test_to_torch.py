@@ -119,6 +119,10 @@ def test_what_is_trained_there_comes_back():
 def test_bundled_networks():
     for name in wl.models.names():
         model = wl.load(name).model
+        if name == "voice-activity":
+            with pytest.raises(wl.ParameterError, match="Quantize has no counterpart in PyTorch"):
+                model.to_torch()
+            continue
         x = np.stack([signal(100, model.in_width)])
         with torch.no_grad():
             theirs = model.to_torch()(torch.tensor(x)).numpy()

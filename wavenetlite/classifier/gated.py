@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 
 from wavenetlite.audio.resampling import Resampler
+from wavenetlite.audio.scale import scale_problem
 from wavenetlite.classifier.event import Event
 from wavenetlite.detection.detector import Detection
 from wavenetlite.detection.gate import Gate
@@ -109,7 +110,8 @@ def receptive_samples(classifier: Any) -> float:
 class GatedStream:
     """The stream of a `GatedClassifier`: fed in blocks of any length, it returns events.
 
-    A block that cannot be taken raises before anything has been consumed.
+    A block that cannot be taken raises before anything has been consumed; after any other failure the stream raises
+    until it is `reset`. A stream serves one thread.
 
     Attributes
     ----------
@@ -142,7 +144,7 @@ class GatedStream:
         self.fed_from = self.fed_to = 0  # the piece of the signal that the classifier's stream has been fed
         self.heard_from = 0
         self.next_frame = 0
-        self.open = self.ended = False
+        self.open = self.ended = self.failed = False
         self.rows: list[tuple[int, Floats]] = []
 
     def process(self, samples: Floats) -> list[Event]:
@@ -160,22 +162,30 @@ class GatedStream:
         StreamStateError
             The stream was flushed and not reset.
         """
-        if self.ended:
-            raise StreamStateError("stream was flushed; call reset() before feeding it again")
+        self.check_usable()
         y = checked_samples(samples, 0, self.zero, "samples")
+        if problem := scale_problem(y):
+            raise ParameterError(f"samples {problem}".replace("samples reaches", "samples reach"))
+        self.failed = True
         self.vad.process(y if self.resampler is None else self.resampler.process(y))
         self.kept = np.concatenate([self.kept, y])
         self.samples_in += len(y)
         self.rows = []
         events = self.decide()
         self.forget()
+        self.failed = False
         return events
+
+    def check_usable(self) -> None:
+        if self.failed:
+            raise StreamStateError("stream failed in an earlier call; call reset() before feeding it again")
+        if self.ended:
+            raise StreamStateError("stream was flushed; call reset() before feeding it again")
 
     def flush(self) -> list[Event]:
         """End the signal; returns the last events. Afterwards the stream must be `reset` before it can be fed again."""
-        if self.ended:
-            raise StreamStateError("stream was flushed; call reset() before feeding it again")
-        self.rows = []
+        self.check_usable()
+        self.rows, self.failed = [], True
         events: list[Event] = []
         if self.resampler is not None:
             self.vad.process(self.resampler.flush())
@@ -187,7 +197,7 @@ class GatedStream:
         if self.open:
             self.own.flush()
             events += self.detect()
-        self.ended = True
+        self.ended, self.failed = True, False
         return events
 
     def reset(self) -> None:
@@ -281,12 +291,14 @@ class GatedStream:
     def frame_times_s(self) -> Doubles:
         """The end of the audio that each of them covers, seconds from the first sample."""
         timing = self.timing
-        return np.minimum(timing.first_end + self.frame_numbers * timing.period, self.samples_in) / timing.sr
+        ends = timing.first_end + self.frame_numbers * timing.period
+        times_s: Doubles = np.minimum(ends, self.samples_in) / timing.sr
+        return times_s
 
     @property
     def heard_s(self) -> float:
         """Seconds of audio that were heard as speech so far."""
-        return self.heard_samples / self.timing.sr
+        return float(self.heard_samples / self.timing.sr)
 
     @property
     def in_speech(self) -> bool:

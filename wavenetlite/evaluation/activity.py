@@ -48,7 +48,8 @@ def speech_scores(classifier: AudioClassifier, y: Floats, units: int) -> Doubles
     timing = classifier.timing
     middles = (np.arange(units) + 0.5) * UNIT_S * classifier.sr
     frames = np.ceil((middles - timing.first_end) / timing.period).astype(np.int64)
-    return p[np.clip(frames, 0, len(p) - 1)].astype(np.float64)
+    scores: Doubles = p[np.clip(frames, 0, len(p) - 1)].astype(np.float64)
+    return scores
 
 
 def roc_areas(
@@ -87,5 +88,15 @@ def roc_areas(
 def scenes_at(
     talk: Sequence[Talk], sr: int, snr_db: float, count: int, noise_of: NoiseOf | None, seed: list[int]
 ) -> list[Scene]:
-    maker = SceneMaker(sr, 20.0, snr_db=(snr_db, snr_db), silent=0.0, clean=0.0, rooms=0.25, narrow=0.1)
+    maker = SceneMaker(
+        sr,
+        20.0,
+        snr_db=(snr_db, snr_db),
+        speed=(1.0, 1.0),
+        equalised=0.0,
+        silent=0.0,
+        clean=0.0,
+        rooms=0.25,
+        narrow=0.1,
+    )
     return [maker.scene(talk, np.random.default_rng([*seed, n]), noise_of) for n in range(count)]

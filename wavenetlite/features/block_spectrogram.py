@@ -88,7 +88,8 @@ class BlockStream:
         self.streams = streams
         self.zero = one_of("on_nonfinite", on_nonfinite, ("raise", "zero")) == "zero"
         self.name = name
-        self.reset()
+        self.samples_in, self.flushed = 0, False
+        self.kept: Floats = np.zeros((max(streams, 1), spec.context), np.float32)
 
     def check(self, samples: Samples) -> Floats:
         """The samples, checked; raises what `process` would raise."""

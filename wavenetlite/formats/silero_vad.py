@@ -29,7 +29,7 @@ HIDDEN = 128
 ENCODER = ((3, [1, 1], 1), (3, [1, 1], 2), (3, [1, 1], 2), (3, [1, 1], 1))
 """Kernel size, padding and stride of the convolutions over the spectra of a call."""
 SPEECH, NOISE = "speech", "_noise_"
-DETECTOR = {"threshold": 0.5, "release": 0.35, "smoothing_ms": 0.0, "min_duration_ms": 0.0, "refractory_ms": 0.0}
+DETECTOR = Detector(0.5, 0.35, smoothing_ms=0.0, min_duration_ms=0.0, refractory_ms=0.0)
 """silero-vad's own: speech begins at 0.5 and ends below 0.35."""
 MARK = 0.25
 """The states in the call that shows the weights: a product of them is told by it."""
@@ -71,7 +71,7 @@ def classifier(graph: OnnxGraph, sr: int | None = None) -> AudioClassifier:
         raise ModelFileError(f"its inputs are those of silero-vad; {error}") from None
     features = BlockSpectrogram(sr=rate, n_fft=BLOCK[rate] // 2, block=BLOCK[rate], context=CONTEXT[rate])
     made = AudioClassifier(features, network(steps, features), [SPEECH, NOISE], background=[NOISE],
-                           detector=Detector(**DETECTOR), info={"from": "silero-vad"})  # fmt: skip
+                           detector=DETECTOR, info={"from": "silero-vad"})  # fmt: skip
     check(graph, made)
     return made
 
@@ -167,4 +167,4 @@ def check(graph: OnnxGraph, made: AudioClassifier) -> None:
     error = float(np.abs(stream.probabilities[:, 0] - given).max())
     if not error <= MOST_ERROR:
         raise ModelFileError("its weights are laid out like silero-vad's, but its graph gives other values than the "
-                             f"network of these weights: {error:.2g} apart, and not {MOST_ERROR:g} at most")  # fmt: skip
+                             f"network of these weights: {error:.2g} apart (most: {MOST_ERROR:g})")  # fmt: skip

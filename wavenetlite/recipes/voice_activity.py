@@ -51,12 +51,12 @@ class VoiceActivityRecipe:
     """
 
     features: Mapping[str, Any] = field(default_factory=lambda: {
-        "frame_ms": 25.0, "hop_ms": 20.0, "n_mels": 24, "fmin": 60.0, "fmax": 7600.0, "amin": 1e-9
+        "frame_ms": 32.0, "hop_ms": 20.0, "n_mels": 32, "fmin": 60.0, "fmax": 7600.0, "amin": 1e-9
     })  # fmt: skip
     channels: int = 40
     kernel_size: int = 5
-    dilations: Sequence[int] = (1, 2, 4, 8, 16, 2, 4)
-    scenes: int = 2000
+    dilations: Sequence[int] = (1, 2, 4, 8, 16, 1, 2, 4)
+    scenes: int = 1200
     scene: Mapping[str, Any] = field(default_factory=lambda: {"seconds": 10.0})
     epochs: int = 40
     batch_size: int = 32
@@ -169,7 +169,7 @@ def train_voice_activity(
     with Bar(progress, "scenes") as bar:
         scenes = Scenes(talk, SceneMaker(sr, **chosen.scene), plain, chosen.scenes, seed=count("seed", seed),
                         threads=workers, progress=bar.share)  # fmt: skip
-    model = network(chosen, plain.out_channels, seed)
+    model: Module = network(chosen, plain.out_channels, seed)
     fit(
         model,
         scenes,

@@ -19,7 +19,8 @@ def white(n: int, sr: int, rng: Generator) -> Floats:
 
 def coloured(n: int, sr: int, rng: Generator) -> Floats:
     """Noise whose amplitude falls with a random power of the frequency, from white over pink to brown and below."""
-    return coloured_noise(float(rng.uniform(0.0, 1.3)), (1, n), rng)[0]
+    made: Floats = coloured_noise(float(rng.uniform(0.0, 1.3)), (1, n), rng)[0]
+    return made
 
 
 def shaped(n: int, sr: int, rng: Generator) -> Floats:

@@ -9,12 +9,13 @@ from itertools import pairwise
 import numpy as np
 import numpy.typing as npt
 
+from wavenetlite import audio
 from wavenetlite.features.normalisation import MeanVariance
 from wavenetlite.features.spec import Features
 from wavenetlite.support.arrays import Floats
 from wavenetlite.support.digests import digest
 from wavenetlite.support.errors import ParameterError
-from wavenetlite.train.augment import Generator, Reverb, fourier, take_periodic
+from wavenetlite.train.augment import Equalise, Generator, Reverb, fourier, take_periodic
 from wavenetlite.train.batches import Batch, Integers, all_of
 from wavenetlite.train.noises import NOISES
 
@@ -26,6 +27,8 @@ GAP_S = 0.1
 """Shorter pauses, such as closures before plosives, belong to the speech."""
 LEAST_RANGE_DB = 32.0
 """A recording whose loud and quiet parts are no further apart is too noisy for the truth to be told from it."""
+MOST_EQUALISED_DB = 9.0
+"""How much the spectrum of speech is bent: microphones and voices differ so."""
 LEVEL_DB = 10.0
 """Most that the level of a scene is changed by in a batch."""
 NOISE, SPEECH = 0, 1
@@ -119,8 +122,11 @@ class SceneMaker:
         Longest pause between two recordings.
     level_db
         Range of the level of the speech, below full scale.
-    silent, clean, rooms, narrow
-        Share of the scenes without speech, without noise, in a room, and band-limited like a telephone.
+    speed
+        Range of the speed, and with it the pitch, that recordings are played at.
+    equalised, silent, clean, rooms, narrow
+        Share of the scenes with another spectrum of the speech, without speech, without noise, in a room, and
+        band-limited like a telephone.
     """
 
     sr: int
@@ -128,6 +134,8 @@ class SceneMaker:
     snr_db: tuple[float, float] = (-6.0, 30.0)
     pause_s: float = 3.0
     level_db: tuple[float, float] = (-50.0, -12.0)
+    speed: tuple[float, float] = (0.7, 1.4)
+    equalised: float = 0.6
     silent: float = 0.12
     clean: float = 0.06
     rooms: float = 0.4
@@ -144,6 +152,7 @@ class SceneMaker:
         speech, truth = np.zeros(units * self.unit, np.float32), np.zeros(units, np.bool_)
         if rng.random() >= self.silent:
             self.talk(speech, truth, talk, rng)
+            speech = Equalise(MOST_EQUALISED_DB, probability=self.equalised)(speech[np.newaxis], rng)[0]
         if rng.random() < self.rooms and truth.any():
             speech = Reverb((60.0, 600.0), sr=self.sr, direct_db=(-2.0, 15.0))(speech[np.newaxis], rng)[0]
         level = 10 ** (rng.uniform(*self.level_db) / 20)
@@ -162,13 +171,24 @@ class SceneMaker:
         """Put recordings with pauses between them, each of about the same loudness."""
         at = int(rng.uniform(0, self.pause_s) / UNIT_S)
         while at < len(truth):
-            one = talk[int(rng.integers(len(talk)))]
+            one = self.varied(talk[int(rng.integers(len(talk)))], rng)
             units = min(len(one.spoken), len(truth) - at)
             loudness = np.sqrt(np.square(one.audio.reshape(len(one.spoken), -1)[one.spoken]).mean())
             gain = np.float32(10 ** (rng.normal(0.0, 2.0) / 20) / max(loudness, 1e-6))
             speech[at * self.unit : (at + units) * self.unit] = gain * one.audio[: units * self.unit]
             truth[at : at + units] = one.spoken[:units]
             at += units + int(rng.uniform(0, self.pause_s) ** 2 / max(self.pause_s, 1e-9) / UNIT_S)
+
+    def varied(self, one: Talk, rng: Generator) -> Talk:
+        """The recording at another speed."""
+        played = round(self.sr * rng.uniform(*self.speed))
+        if played == self.sr:
+            return one
+        y = audio.resample(one.audio, played, self.sr)
+        units = len(y) // self.unit
+        places = np.minimum(((np.arange(units) + 0.5) * played / self.sr).astype(np.int64), len(one.spoken) - 1)
+        truth = one.spoken[places]
+        return Talk(y[: units * self.unit], truth) if truth.any() else one
 
     def noise(self, n: int, rng: Generator) -> Floats:
         """One noise, or two, of which the second may begin or end in the middle."""
@@ -262,7 +282,8 @@ class Scenes:
         """Another level for each scene: what a gain adds to logarithmic features."""
         assert self.normalisation.variance is not None
         gains_db = rng.uniform(-LEVEL_DB, LEVEL_DB, (scenes, 1, 1)).astype(np.float32)
-        return gains_db / np.sqrt(self.normalisation.variance + np.float32(self.normalisation.eps))
+        gains: Floats = gains_db / np.sqrt(self.normalisation.variance + np.float32(self.normalisation.eps))
+        return gains
 
     def contents(self) -> dict[str, str]:
         return {"frames": digest(self.frames), "truth": digest(self.truth)}

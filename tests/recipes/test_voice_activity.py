@@ -1,0 +1,80 @@
+"""The recipe of voice activity, and the detector that is bundled."""
+
+import os
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+import wavenetlite as wl
+from wavenetlite import audio
+from wavenetlite.evaluation.activity import roc_areas
+from wavenetlite.recipes import VoiceActivityRecipe, read_talk, train_voice_activity
+from wavenetlite.train.talk import Talk
+
+SR = 16000
+
+
+def voice(seed, seconds=1.5):
+    """A buzz of a changing pitch through two resonances, with pauses: as much like a voice as a test needs."""
+    rng = np.random.default_rng(seed)
+    t = np.arange(round(seconds * SR)) / SR
+    pitch = 120 * (1 + rng.random()) * (1 + 0.1 * np.sin(2 * np.pi * 3 * t))
+    phase = 2 * np.pi * np.cumsum(pitch) / SR
+    y = sum(np.sin(n * phase) / n for n in range(1, 20)) * np.clip(np.sin(2 * np.pi * 2 * t) + 0.3, 0, 1)
+    return np.concatenate([np.zeros(4000), 0.1 * y, np.zeros(4000)]).astype(np.float32)
+
+
+def talk(seeds):
+    return [Talk.of(voice(seed), SR) for seed in seeds]
+
+
+QUICK = VoiceActivityRecipe(scenes=40, scene={"seconds": 4.0}, batch_size=8, channels=12, dilations=[1, 2, 4])
+
+
+def test_a_detector_is_trained_saved_and_better_than_chance(tmp_path):
+    vad = train_voice_activity(talk(range(6)), QUICK, epochs=6, threads=1, info={"data": "buzzes"})
+    assert (vad.labels, vad.background, vad.frame_rate) == (["_noise_", "speech"], ("_noise_",), 50.0)
+    assert vad.info["data"] == "buzzes" and vad.info["recordings"] == 6
+    areas = roc_areas(vad, talk(range(6, 9)), snrs_db=(20.0,), scenes=2)
+    assert areas[20.0] > 0.85
+    vad.save(tmp_path / "vad.safetensors")
+    y = voice(20)
+    first, again = (clf.stream() for clf in (vad, wl.load(tmp_path / "vad.safetensors")))
+    first.process(y)
+    for at in range(0, len(y), 777):
+        again.process(y[at : at + 777])
+    assert (again.prediction().probabilities == first.prediction().probabilities).all()
+
+
+def test_talk_is_read_from_folders_without_their_noise(tmp_path):
+    for name in ("en/a.flac", "en/deep/b.flac", "en/_silence_/n.flac", "en/_unknown_/c.flac", "noisy/d.flac"):
+        (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
+        noise = 0.1 * np.random.default_rng(0).standard_normal(SR).astype(np.float32)
+        audio.write(tmp_path / name, noise if name.startswith("noisy") else voice(1), SR)
+    found, left_out = read_talk([tmp_path / "en"])
+    assert (len(found), left_out) == (3, 0)
+    assert len(read_talk([tmp_path / "en"], most=2)[0]) == 2
+    with pytest.raises(wl.ParameterError, match="has no recording of clean speech"):
+        read_talk([tmp_path / "noisy"])
+    with pytest.raises(wl.ParameterError, match="there is no such folder"):
+        read_talk([tmp_path / "none"])
+    with pytest.raises(wl.ParameterError, match="talk is empty"):
+        train_voice_activity([], QUICK)
+
+
+def test_the_bundled_detector_hears_no_speech_in_silence_and_noise():
+    vad = wl.load("voice-activity")
+    assert vad.labels == ["_noise_", "speech"] and vad.info["recipe"]["channels"] == 40
+    rng = np.random.default_rng(0)
+    for y in (np.zeros(3 * SR), 1e-3 * rng.standard_normal(3 * SR), 0.1 * rng.standard_normal(3 * SR)):
+        stream = vad.stream()
+        assert stream.process(y.astype(np.float32)) == []
+        assert stream.probabilities[50:, 1].mean() < 0.2
+
+
+@pytest.mark.skipif("WAVENETLITE_DATA" not in os.environ, reason="WAVENETLITE_DATA is not set: no recordings")
+def test_the_bundled_detector_tells_speech_from_noise():
+    found, _ = read_talk([Path(os.environ["WAVENETLITE_DATA"]) / "wake_words" / "00001"])
+    areas = roc_areas(wl.load("voice-activity"), found, snrs_db=(20.0,), scenes=3)
+    assert areas[20.0] > 0.95

@@ -1,0 +1,90 @@
+"""Scenes: the truth of recordings, levels of noise, and targets of frames."""
+
+import numpy as np
+import pytest
+
+import wavenetlite as wl
+from wavenetlite.train.noises import NOISES
+from wavenetlite.train.talk import SceneMaker, Scenes, Talk, frame_truth, recorded_noise, spoken, without_gaps
+
+SR = 16000
+
+
+def bursts(*pieces, seconds=2.0, floor=0.0, seed=0):
+    rng = np.random.default_rng(seed)
+    y = floor * rng.standard_normal(round(seconds * SR))
+    for from_s, to_s in pieces:
+        at = slice(round(from_s * SR), round(to_s * SR))
+        y[at] += 0.1 * rng.standard_normal(at.stop - at.start)
+    return y.astype(np.float32)
+
+
+def plain(**changes):
+    same = {"speed": (1.0, 1.0), "equalised": 0.0, "silent": 0.0, "clean": 0.0, "rooms": 0.0, "narrow": 0.0}
+    return SceneMaker(SR, 4.0, **{**same, **changes})
+
+
+@pytest.mark.parametrize("floor", [0.0, 1e-4])
+def test_speech_is_what_is_loud_and_short_pauses_belong_to_it(floor):
+    truth = spoken(bursts((0.5, 0.8), (0.86, 1.0), (1.5, 1.6), floor=floor), SR)
+    at = np.flatnonzero(np.diff(truth.astype(int)))
+    assert len(truth) == 200 and np.abs(at - [49, 99, 149, 159]).max() <= 2
+
+
+def test_of_noisy_short_and_silent_recordings_nothing_is_known():
+    assert spoken(bursts((0.5, 1.0), floor=0.01), SR) is None
+    assert spoken(np.zeros(100, np.float32), SR) is None and spoken(np.zeros(SR, np.float32), SR) is None
+    assert Talk.of(np.zeros(SR, np.float32), SR) is None
+
+
+def test_gaps():
+    speech = np.array([0, 1, 0, 0, 1, 0, 0, 0, 1, 0, 0], bool)
+    assert without_gaps(speech, 3).astype(int).tolist() == [0, 1, 1, 1, 1, 0, 0, 0, 1, 0, 0]
+
+
+@pytest.mark.parametrize("kind", sorted(NOISES))
+def test_noises_are_finite_and_as_long_as_asked(kind):
+    for seed in range(3):
+        y = NOISES[kind](12_345, SR, np.random.default_rng(seed))
+        assert y.shape == (12_345,) and y.dtype == np.float32 and np.isfinite(y).all() and y.any()
+        assert (y == NOISES[kind](12_345, SR, np.random.default_rng(seed))).all()
+
+
+@pytest.mark.parametrize("snr_db", [0.0, 20.0])
+def test_noise_has_the_level_it_is_said_to_have(snr_db):
+    talk = [Talk.of(bursts((0.2, 1.5)), SR)]
+    maker = plain(snr_db=(snr_db, snr_db), level_db=(-30.0, -30.0))
+    scene = maker.scene(talk, np.random.default_rng(3), lambda n, rng: rng.standard_normal(n).astype(np.float32))
+    units = scene.audio.reshape(len(scene.spoken), -1)
+    quiet = 10 * np.log10(np.square(units[~scene.spoken]).mean())
+    loud = 10 * np.log10(np.square(units[scene.spoken]).mean() - 10 ** (quiet / 10))
+    assert 20 < scene.spoken.sum() < 380
+    assert (quiet, loud) == (pytest.approx(-30 - snr_db, abs=0.3), pytest.approx(-30, abs=0.3))
+
+
+def test_the_truth_moves_with_the_speed():
+    talk = Talk.of(bursts((0.5, 1.0)), SR)
+    twice = plain(speed=(2.0, 2.0)).varied(talk, np.random.default_rng(0))
+    assert len(twice.spoken) == 100 and abs(int(twice.spoken.sum()) - 25) <= 1
+    level = np.square(twice.audio.reshape(100, -1)).mean(axis=1)
+    assert (level > 1e-4)[twice.spoken][1:-1].all() and (level < 1e-4)[~twice.spoken].all()
+
+
+def test_scenes_are_the_same_whatever_the_threads_and_targets_fit_their_frames():
+    talk = [Talk.of(bursts((0.2, 0.7), (1.2, 1.5)), SR)]
+    features = wl.LogMel(sr=SR, n_fft=512, hop_length=320, n_mels=8)
+    one, two = (Scenes(talk, SceneMaker(SR, 2.0), features, 6, seed=4, threads=n) for n in (1, 2))
+    assert one.contents() == two.contents()
+    x, targets = one.batch(np.arange(6), np.random.default_rng(0))
+    assert x.shape[:2] == targets.shape == (6, features.frames(2 * SR)) and x.dtype == np.float32
+    assert 0 < targets.mean() < 1 and np.isfinite(x).all()
+    truth = np.zeros(100, bool)
+    truth[50:] = True  # frame k ends at sample 512 + 320 k and is new in its last 320
+    assert frame_truth(truth, features, 90, 160).argmax() == np.ceil((50 * 160 - 352) / 320)
+
+
+def test_recorded_noise_is_one_of_the_recordings_at_the_same_level():
+    noise = recorded_noise([np.zeros(100, np.float32), np.full(50, 0.01, np.float32)])
+    assert noise(120, np.random.default_rng(0)).tolist() == [1.0] * 120
+    with pytest.raises(wl.ParameterError, match="empty or silent"):
+        recorded_noise([np.zeros(100, np.float32)])
