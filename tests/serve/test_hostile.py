@@ -19,6 +19,15 @@ TRIES = int(os.environ.get("WAVENETLITE_HOSTILE", "150"))
 UPGRADE = (b"GET %s HTTP/1.1\r\nHost: x\r\nUpgrade: websocket\r\nConnection: Upgrade\r\nSec-WebSocket-Version: 13\r\n"
            b"Sec-WebSocket-Key: AAAAAAAAAAAAAAAAAAAAAA==\r\n\r\n")  # fmt: skip
 
+POST = b"POST /v1/classify%s HTTP/1.1\r\nHost: x\r\n%s\r\n\r\n"
+STARTS = [
+    UPGRADE % b"/v1/stream?id=a",
+    UPGRADE % b"/vosk",
+    UPGRADE % b"/v1/stream?format=float32",
+    POST % (b"", b"Content-Length: 900") + b"RIFF",
+    POST % (b"?format=pcm16", b"Transfer-Encoding: chunked") + b"5\r\n",
+]
+
 
 @pytest.fixture(scope="module")
 def server(tmp_path_factory):
@@ -47,9 +56,7 @@ def message(rng):
 
 def request(rng):
     """A request to one of the paths, damaged."""
-    start = rng.choice([UPGRADE % b"/v1/stream?id=a", UPGRADE % b"/vosk", UPGRADE % b"/v1/stream?format=float32",
-                        b"POST /v1/classify HTTP/1.1\r\nHost: x\r\nContent-Length: 900\r\n\r\nRIFF",
-                        b"POST /v1/classify?format=pcm16 HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: chunked\r\n\r\n5\r\n"])  # fmt: skip
+    start = rng.choice(STARTS)
     if rng.random() < 0.7:
         return start
     damaged = bytearray(start[: rng.randrange(1, len(start))])

@@ -23,8 +23,8 @@ def given(*argv):
 def test_options_come_before_the_environment_and_the_file(tmp_path):
     config = tmp_path / "serve.toml"
     config.write_text('port = 1\nhost = "0.0.0.0"\nidle-s = 5\nmodels = ["a", "b"]\nmost_streams = 7\n')
-    environment = {"WAVENETLITE_SERVE_CONFIG": str(config), "WAVENETLITE_SERVE_PORT": "2", "WAVENETLITE_SERVE_IDLE_S": "6",
-                   "WAVENETLITE_SERVE_MODELS": "c d"}  # fmt: skip
+    values = {"CONFIG": str(config), "PORT": "2", "IDLE_S": "6", "MODELS": "c d"}
+    environment = {f"WAVENETLITE_SERVE_{name}": value for name, value in values.items()}
     made = settings_of(given("--port", "3"), environment)
     assert (made.port, made.idle_s, made.host, made.most_streams, made.models) == (3, 6.0, "0.0.0.0", 7, ("c", "d"))
     assert settings_of(given("x", "--config", config), {}).models == ("x",)
@@ -64,8 +64,12 @@ def test_what_cannot_be_is_told_in_one_line(tmp_path, argv, text, environment, n
 
 def test_the_command_s_mistakes(tmp_path, capsys):
     pytest.importorskip("aiohttp", reason="needs aiohttp")
-    for argv, needle in ((["nobody"], "nobody"), (["--store", "ftp://x"], "store='ftp://x' must be"),
-                         (["--token-file", "none"], "none: No such file"), (["--config", "none"], "none: No such")):  # fmt: skip
+    for argv, needle in (
+        (["nobody"], "nobody"),
+        (["--store", "ftp://x"], "store='ftp://x' must be"),
+        (["--token-file", "none"], "none: No such file"),
+        (["--config", "none"], "none: No such file"),
+    ):
         assert cli.main(["serve", "--port", "0", *argv]) == 1
         said = capsys.readouterr()
         assert not said.out and needle in said.err.splitlines()[-1]
