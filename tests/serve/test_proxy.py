@@ -36,7 +36,8 @@ def proxy():
     environment = {**os.environ, "LISTEN": listen, "SERVER1": servers[0], "SERVER2": servers[1]}
     subprocess.run(["haproxy", "-c", "-f", CONFIGURATION], env=environment, check=True, capture_output=True)
     process = subprocess.Popen(["haproxy", "-db", "-f", CONFIGURATION], env=environment, stderr=subprocess.DEVNULL)
-    for _ in range(200):
+    for _ in range(400):
+        assert process.poll() is None, "haproxy has ended"
         try:
             create_connection(("127.0.0.1", ports[0])).close()
             break
