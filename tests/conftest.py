@@ -52,6 +52,10 @@ PACKAGES = {
     "safetensors": "safetensors",
     "sklearn": "scikit-learn",
     "torch": "torch",
+    "aiohttp": "aiohttp",
+    "websockets": "websockets",
+    "needs wyoming": "wyoming",
+    "needs redis$": "redis",
 }
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import asyncio
+from collections.abc import Callable
 
 from wavenetlite.commands.options import describe
 from wavenetlite.commands.output import say_json
@@ -54,5 +55,16 @@ def add(parser: argparse.ArgumentParser) -> None:
 def run(args: argparse.Namespace) -> int:
     settings = settings_of(vars(args))
     start_logging(settings.log)
-    asyncio.run(run_server(settings, say_json))
+    with asyncio.Runner(loop_factory=loop_factory()) as runner:
+        runner.run(run_server(settings, say_json))
     return 0
+
+
+def loop_factory() -> Callable[[], asyncio.AbstractEventLoop] | None:
+    """uvloop's, which takes half of the time for each message; None, asyncio's own, where it is not installed."""
+    try:
+        import uvloop
+    except ImportError:
+        return None
+    factory: Callable[[], asyncio.AbstractEventLoop] = uvloop.new_event_loop
+    return factory

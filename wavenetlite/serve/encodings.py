@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 
@@ -15,17 +16,14 @@ class Encoding:
     """Samples as bytes."""
 
     name: str
-    dtype: str
-    scale: float
-
-    @property
-    def sample_bytes(self) -> int:
-        return np.dtype(self.dtype).itemsize
+    dtype: np.dtype[Any]
+    sample_bytes: int
+    scale: np.float32
 
     def decode(self, data: bytes) -> Floats:
         """float32 samples in -1..1; 16-bit integers are divided by 32768."""
         samples = np.frombuffer(data, self.dtype)
-        return samples.astype(np.float32) / np.float32(self.scale)
+        return samples.astype(np.float32) / self.scale
 
     def check(self, data: bytes) -> None:
         if len(data) % self.sample_bytes:
@@ -35,7 +33,10 @@ class Encoding:
             )
 
 
-ENCODINGS = {"pcm16": Encoding("pcm16", "<i2", 32768.0), "float32": Encoding("float32", "<f4", 1.0)}
+ENCODINGS = {
+    "pcm16": Encoding("pcm16", np.dtype("<i2"), 2, np.float32(32768)),
+    "float32": Encoding("float32", np.dtype("<f4"), 4, np.float32(1)),
+}
 
 
 def encoding(name: str) -> Encoding:

@@ -18,8 +18,6 @@ from wavenetlite.support.errors import ParameterError, WavenetliteError
 if TYPE_CHECKING:
     from aiohttp.web import Request, StreamResponse, WebSocketResponse
 
-HEARTBEAT_S = 20.0
-"""A client that does not answer a ping within half of this is gone."""
 SEND_S = 10.0
 CLOSE_S = 5.0
 MOST_TEXT_MARKS = 1000
@@ -77,7 +75,8 @@ class Connection:
             try:
                 if message.type is aiohttp.WSMsgType.BINARY:
                     self.session.feed(message.data)
-                    await self.session.room()
+                    if self.session.crowded:
+                        await self.session.room()
                 elif message.type is aiohttp.WSMsgType.TEXT:
                     await self.obey(message.data)
             except WavenetliteError as error:
@@ -131,8 +130,8 @@ async def stream(hub: Hub, request: Request, owner: str) -> StreamResponse:
 
 
 def new_socket(hub: Hub, request: Request) -> WebSocketResponse:
+    """A socket without pings: who is gone sends no audio either, and is cut for that."""
     made: WebSocketResponse = web.WebSocketResponse(
-        heartbeat=HEARTBEAT_S,
         max_msg_size=hub.limits.message_bytes,
         timeout=CLOSE_S,
         compress=False,
