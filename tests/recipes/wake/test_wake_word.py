@@ -71,6 +71,11 @@ def test_the_file_for_esphome_gives_the_same_probabilities(made):
                                   word_network(word.classifier.model, 0)(frames))  # fmt: skip
 
 
+def test_the_network_takes_the_integers_that_esphome_gives(made):
+    first = made[0].classifier.model.nodes[0][1]
+    assert (first.scale, first.zero_point) == (pytest.approx(26 / 255), -128)
+
+
 def test_the_report_needs_nothing_else(made):
     text = (made[1] / "report.html").read_text()
     assert text.startswith("<!doctype html>") and text.count("<svg") == 2

@@ -9,7 +9,10 @@ from pathlib import Path
 
 import numpy as np
 
+from wavenetlite.formats.micro_wake_word import FEATURE_SCALE
+from wavenetlite.graph import LOWEST
 from wavenetlite.nn import Graph, Module
+from wavenetlite.nn.fake_quantized import FakeQuantize
 from wavenetlite.quantization.networks import quantization_aware, quantize
 from wavenetlite.recipes.wake.examples import Examples, Hard
 from wavenetlite.recipes.wake.network import last_name, wake_network
@@ -84,6 +87,7 @@ class Training:
         frames = self.typical()
         keep = [last_name(self.model)]
         aware = quantization_aware(self.model, frames, method="percentile", percentile=99.995, keep=keep)
+        aware = with_input(aware, FEATURE_SCALE, LOWEST)
         if self.stages.rounded:
             self.fit(aware, self.stages.rounded, self.stages.rounded_lr, "rounding")
         return quantize(aware, keep=[last_name(aware)])
@@ -122,3 +126,10 @@ def nearest(logits: Floats) -> Doubles:
     """The logit of the nearest word against the background, (..., labels) -> (...)."""
     words: Doubles = (logits[..., :-1].max(axis=-1) - logits[..., -1]).astype(np.float64)
     return words
+
+
+def with_input(aware: Graph, scale: float, zero_point: int) -> Graph:
+    """The same network, which rounds its input to these integers."""
+    (name, layer, reads), *others = aware.nodes
+    assert isinstance(layer, FakeQuantize)
+    return Graph(aware.in_channels, [[name, FakeQuantize(scale, zero_point), reads], *others])
