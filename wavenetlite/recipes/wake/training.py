@@ -61,16 +61,18 @@ class Training:
         For the checkpoints.
     head, channels
         Of the network; see `wake_network`.
+    resume
+        Whether to go on from checkpoints.
     log
         Where it says what it does.
     """
 
     def __init__(
         self, scenes: Sequence[Scenes], reels: Sequence[tuple[Reels, float]], stages: Stages, folder: Path, *,
-        head: int, channels: int, seed: int, threads: int, log: Log,
+        head: int, channels: int, seed: int, threads: int, resume: bool = True, log: Log,
     ) -> None:  # fmt: skip
         self.scenes, self.reels, self.stages, self.folder = scenes, reels, stages, folder
-        self.seed, self.threads, self.log = seed, threads, log
+        self.seed, self.threads, self.resume, self.log = seed, threads, resume, log
         self.model: Module = wake_network(len(scenes), channels=channels, head=head, seed=seed)
         self.hard: list[Hard] = []
 
@@ -99,7 +101,8 @@ class Training:
         history = fit(
             model, source, loss=CrossEntropy(at="frames"), epochs=epochs, batch_size=stages.batch_size, lr=lr,
             weight_decay=0.02, ema=0.995, warmup=0.1, seed=self.seed, threads=self.threads,
-            folder=self.folder / name, freeze=[last_name(model)], progress=name if self.log.terminal else False,
+            resume=self.resume, folder=self.folder / name, freeze=[last_name(model)],
+            progress=name if self.log.terminal else False,
         )  # fmt: skip
         if not self.log.terminal:
             again = f", {history.resumed_epochs} of them before" if history.resumed_epochs else ""
