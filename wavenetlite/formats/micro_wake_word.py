@@ -121,8 +121,8 @@ def check_ends(data: bytes) -> None:
     scale, zero_point = float(given.scale[0]), int(given.zero_point[0])
     if zero_point != FEATURE_ZERO_POINT or abs(scale / FEATURE_SCALE - 1) > TOLERANCE:
         raise ParameterError(f"the model's Quantize has scale={scale:.6g}, zero_point={zero_point}; ESPHome gives "
-                             f"integers of scale=26/255, zero_point={FEATURE_ZERO_POINT}: quantise with these, such as by "
-                             "calibration frames that reach from 0 to 26")  # fmt: skip
+                             f"integers of scale=26/255, zero_point={FEATURE_ZERO_POINT}: quantise with these, such as "
+                             "by calibration frames that reach from 0 to 26")  # fmt: skip
     if gives.shape != (1, 1) or gives.type != "uint8":
         raise ParameterError("the model must give one probability at each call: a sigmoid of 1 channel with "
                              "output_scale=1/256 and output_zero_point=-128, then a Dequantize")  # fmt: skip
