@@ -107,7 +107,7 @@ def run(args: argparse.Namespace) -> int:
 
 
 def report(made: WakeWord, out: Path) -> None:
-    rows = [("", "found", "false alarms", "an hour", "delay", "threshold")]
+    rows: list[tuple[str, ...]] = [("", "found", "false alarms", "an hour", "delay", "threshold")]
     rows += [row(phrase, one) for phrase, one in made.classifier.info["wake_word"]["phrases"].items()]
     say("\n".join(table_lines(rows, left=1)))
     say("")

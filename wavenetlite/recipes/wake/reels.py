@@ -32,7 +32,7 @@ class Reels:
 
     @property
     def hours(self) -> float:
-        return self.frames.shape[0] * self.frames.shape[1] / 360_000
+        return len(self.frames) * int(self.frames.shape[1]) / 360_000
 
     def windows(self, count: int, rng: np.random.Generator) -> Floats:
         """Random windows, (count, FRAMES, 40)."""
