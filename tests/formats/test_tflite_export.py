@@ -19,12 +19,12 @@ ESPHOME = {
 """The operators that ESPHome registers."""
 
 
-def conv(channels, out, kernel_size, *, low=-128, seed=0, rule="single", zero_point=0, **options):
+def conv(channels, out, kernel_size, *, low=-128, seed=0, rule="single", zero_point=0, scale=0.05, **options):
     layer = nn.IntegerConv1d(
         channels,
         out,
         kernel_size,
-        input_scale=0.05,
+        input_scale=scale,
         output_scale=0.05,
         low=low,
         rounding=rule,
@@ -157,9 +157,9 @@ def test_frames_of_a_call(path):
 # Wake words of ESPHome
 
 
-def wake_word(out=1):
+def wake_word(out=1, scale=26 / 255):
     return wl.Sequential([
-        nn.Quantize(40, 0.05, -128), conv(40, 8, 5, stride=3, padding=(2, 0), low=0, zero_point=-128),
+        nn.Quantize(40, scale, -128), conv(40, 8, 5, stride=3, padding=(2, 0), low=0, zero_point=-128, scale=scale),
         conv(8, out, 4, seed=1), sigmoid(out), nn.Dequantize(out, 1 / 256, -128),
     ])  # fmt: skip
 
@@ -202,3 +202,5 @@ def test_what_is_no_wake_word(path):
         wl.formats.save_wake_word(word("single"), path, **ABOUT)
     with pytest.raises(wl.ParameterError, match=r"must end in \.tflite"):
         wl.formats.save_wake_word(wake_word(), path.with_suffix(".json"), **ABOUT)
+    with pytest.raises(wl.ParameterError, match="Quantize has scale=0.05, zero_point=-128; ESPHome gives integers of"):
+        wl.formats.save_wake_word(wake_word(scale=0.05), path, **ABOUT)

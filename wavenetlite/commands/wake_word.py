@@ -10,6 +10,7 @@ from wavenetlite.commands.options import UsageError, above_zero, add_json, descr
 from wavenetlite.commands.output import say, say_json
 from wavenetlite.commands.places import check_folder
 from wavenetlite.commands.shared import INTERRUPTED
+from wavenetlite.commands.train import INTERRUPTED_ANEW
 from wavenetlite.recipes.wake import EFFORTS, WakeWord, train_wake_word
 from wavenetlite.support.optional import optional
 from wavenetlite.support.tables import table_lines
@@ -69,6 +70,7 @@ def add(parser: argparse.ArgumentParser) -> None:
     )
     parser.add_argument("--effort", choices=tuple(EFFORTS), default="normal", help="how much is said and trained")
     parser.add_argument("--seed", type=whole, default=0, metavar="N", help="of everything that is drawn")
+    parser.add_argument("--no-resume", action="store_true", help="train again instead of resuming from OUT")
     parser.add_argument("--threads", type=positive, metavar="N", help="number of threads (default: one per CPU)")
     add_json(parser, "the content of wake-word.json")
     parser.add_argument("--quiet", action="store_true", help="no progress and no report, only problems")
@@ -90,12 +92,12 @@ def run(args: argparse.Namespace) -> int:
     for folder in [*background, *([] if args.recordings is None else [args.recordings])]:
         if Path(folder).resolve() in (out.resolve(), *out.resolve().parents) and Path(folder).is_dir() and out.exists():
             raise UsageError(f"{folder}: holds --out {args.out}, whose speech would be read as recordings")
-    args.interrupted = INTERRUPTED
+    args.interrupted = INTERRUPTED_ANEW if args.no_resume else INTERRUPTED
     made = train_wake_word(
         args.phrases, out, language=args.language, recordings=args.recordings, background=background,
         voices=args.voices, test_voices=args.test_voices, piper_voices=args.piper_voices,
         false_alarms_per_hour=args.false_alarms_per_hour, effort=args.effort, seed=args.seed, threads=args.threads,
-        progress=not args.quiet,
+        resume=not args.no_resume, progress=not args.quiet,
     )  # fmt: skip
     if args.json:
         say_json(made.classifier.info["wake_word"])
@@ -105,7 +107,7 @@ def run(args: argparse.Namespace) -> int:
 
 
 def report(made: WakeWord, out: Path) -> None:
-    rows = [("", "found", "false alarms", "an hour", "delay", "threshold")]
+    rows: list[tuple[str, ...]] = [("", "found", "false alarms", "an hour", "delay", "threshold")]
     rows += [row(phrase, one) for phrase, one in made.classifier.info["wake_word"]["phrases"].items()]
     say("\n".join(table_lines(rows, left=1)))
     say("")

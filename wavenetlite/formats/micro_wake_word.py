@@ -18,6 +18,8 @@ from wavenetlite.support.errors import ParameterError
 
 FEATURES = 40
 """That ESPHome's front end gives for each step."""
+FEATURE_SCALE, FEATURE_ZERO_POINT, TOLERANCE = 26 / 255, -128, 0.01
+"""How it turns features into integers: by constants of its own, whatever the file says."""
 TENSOR_BYTES, OPERATOR_BYTES, ARENA_BYTES = 64, 192, 2048
 """That TensorFlow Lite Micro takes for each tensor and operator besides their numbers, and for all; rather too many."""
 
@@ -42,7 +44,8 @@ def save_wake_word(
     ----------
     model
         A network from 40 features of `MicroFrontend` to one probability, that :func:`wavenetlite.formats.save` can
-        write as TFLite.
+        write as TFLite. Its first `Quantize` must have scale 26 / 255 and zero point -128: ESPHome makes such integers,
+        whatever the file says.
     path
         Of the file; it must end in ``.tflite``.
     wake_word, trained_languages, author, website
@@ -65,9 +68,9 @@ def save_wake_word(
     --------
     >>> import numpy as np, os, tempfile, wavenetlite as wl
     >>> nn = wl.nn
-    >>> scales = {"input_scale": 0.1, "input_zero_point": -128, "output_scale": 0.1}
+    >>> scales = {"input_scale": 26 / 255, "input_zero_point": -128, "output_scale": 0.1}
     >>> net = wl.Sequential([
-    ...     nn.Quantize(40, 0.1, -128), nn.IntegerConv1d(40, 1, 5, stride=3, padding=(2, 0), **scales),
+    ...     nn.Quantize(40, 26 / 255, -128), nn.IntegerConv1d(40, 1, 5, stride=3, padding=(2, 0), **scales),
     ...     nn.IntegerLookup(1, "sigmoid", input_scale=0.1, output_scale=1 / 256, output_zero_point=-128),
     ...     nn.Dequantize(1, 1 / 256, -128)])
     >>> with tempfile.TemporaryDirectory() as folder:
@@ -115,6 +118,11 @@ def check_ends(data: bytes) -> None:
     given, gives = ends(data)
     if given.shape[-1] != FEATURES:
         raise ParameterError(f"the model reads {given.shape[-1]} channels; a wake word must read {FEATURES} features")
+    scale, zero_point = float(given.scale[0]), int(given.zero_point[0])
+    if zero_point != FEATURE_ZERO_POINT or abs(scale / FEATURE_SCALE - 1) > TOLERANCE:
+        raise ParameterError(f"the model's Quantize has scale={scale:.6g}, zero_point={zero_point}; ESPHome gives "
+                             f"integers of scale=26/255, zero_point={FEATURE_ZERO_POINT}: quantise with these, such as "
+                             "by calibration frames that reach from 0 to 26")  # fmt: skip
     if gives.shape != (1, 1) or gives.type != "uint8":
         raise ParameterError("the model must give one probability at each call: a sigmoid of 1 channel with "
                              "output_scale=1/256 and output_zero_point=-128, then a Dequantize")  # fmt: skip

@@ -19,7 +19,7 @@ from wavenetlite.support.errors import ArrayTypeError, ParameterError
 
 TINY = Effort(utterances=8, measured=3, scenes=40, measured_scenes=8, near_reels=1, talk_reels=1, channels=8,
               stages=Stages(epochs=(2, 1), rounded=1, batches=3, batch_size=16))  # fmt: skip
-FILES = ["classifier.safetensors", "ab_cd.tflite", "ab_cd.json", "wake-word.json", "report.html"]
+FILES = ["classifier.safetensors", "ab_cd.tflite", "ab_cd.json", "wake-word.json", "report.html", "README.md"]
 
 
 @pytest.fixture(scope="module")
@@ -71,6 +71,11 @@ def test_the_file_for_esphome_gives_the_same_probabilities(made):
                                   word_network(word.classifier.model, 0)(frames))  # fmt: skip
 
 
+def test_the_network_takes_the_integers_that_esphome_gives(made):
+    first = made[0].classifier.model.nodes[0][1]
+    assert (first.scale, first.zero_point) == (pytest.approx(26 / 255), -128)
+
+
 def test_the_report_needs_nothing_else(made):
     text = (made[1] / "report.html").read_text()
     assert text.startswith("<!doctype html>") and text.count("<svg") == 2
@@ -93,6 +98,9 @@ def test_a_killed_run_goes_on_with_the_same_result(made, tones_of_all, tmp_path,
     with monkeypatch.context() as patch:
         patch.setattr(Speech, "spoken", interrupted)  # nothing is said again
         train_wake_word("Ab cd", folder, **options)
+    assert digests(folder) == digests(made[1])
+    with pytest.raises(ParameterError, match="pass resume=False"):  # nothing of another run is taken over
+        train_wake_word("Ab cd", folder, seed=1, **options)
     assert digests(folder) == digests(made[1])
 
 

@@ -57,7 +57,8 @@ def probabilities(clf: AudioClassifier, frames: np.ndarray, threads: int) -> Flo
     def one(index: int) -> Floats:
         logits = clf.model(frames[index].astype(np.float32)).astype(np.float64)
         odds = np.exp(logits - logits.max(axis=1, keepdims=True))
-        return (odds / odds.sum(axis=1, keepdims=True)).astype(np.float32)
+        p: Floats = (odds / odds.sum(axis=1, keepdims=True)).astype(np.float32)
+        return p
 
     made = list(in_threads(one, range(len(frames)), threads, together=16))
     return np.stack(made) if made else np.zeros((0, 0, len(clf.labels)), np.float32)
@@ -145,7 +146,7 @@ def findings(
     """The findings on a classifier, whose detector has a threshold for each phrase."""
     both = ConcatenatedScores(recordings(scores, phrases), clf.labels, FRAME_RATE)
     background = [label for label in clf.labels if label not in phrases]
-    lines = {}
+    lines: dict[str, Curve] = {}
     for phrase in phrases:
         alone = clf.detector.replace(threshold=clf.detector.thresholds[phrase], thresholds={})
         others = [label for label in clf.labels if label != phrase]

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -32,7 +32,7 @@ class Reels:
 
     @property
     def hours(self) -> float:
-        return self.frames.shape[0] * self.frames.shape[1] / 360_000
+        return len(self.frames) * int(self.frames.shape[1]) / 360_000
 
     def windows(self, count: int, rng: np.random.Generator) -> Floats:
         """Random windows, (count, FRAMES, 40)."""
@@ -40,9 +40,9 @@ class Reels:
         starts = rng.integers(self.frames.shape[1] - FRAMES + 1, size=count)
         return self.taken(zip(reels.tolist(), starts.tolist(), strict=True))
 
-    def taken(self, places: object) -> Floats:
+    def taken(self, places: Iterable[tuple[int, int]]) -> Floats:
         """The windows at some places, (reel, first frame)."""
-        found = [self.frames[reel, start : start + FRAMES] for reel, start in places]  # type: ignore[attr-defined]
+        found = [self.frames[reel, start : start + FRAMES] for reel, start in places]
         return np.array(found, np.float32).reshape(-1, FRAMES, self.frames.shape[2])
 
     def logits(self, model: Module, threads: int = 1) -> Floats:

@@ -18,7 +18,21 @@ from wavenetlite.recipes.wake.triggers import Trigger
 from wavenetlite.support.atomic_files import replacing
 from wavenetlite.support.version import __version__
 
-CLASSIFIER, NOTES, REPORT = "classifier.safetensors", "wake-word.json", "report.html"
+CLASSIFIER, NOTES, REPORT, README = "classifier.safetensors", "wake-word.json", "report.html", "README.md"
+KEPT = """\
+# {title}
+
+| file | what it is |
+|---|---|
+| `{classifier}` | for wavenetlite: `wavenetlite listen --model {classifier}` |
+{rows}
+| `{report}` | how well it hears, what still triggers it, what it was made of |
+| `{notes}` | the same numbers |
+| `speech` | what the voices said; kept for the next run, may be deleted |
+| `training` | checkpoints, by which an interrupted run resumes; may be deleted |
+
+Made by wavenetlite {version}. The voices have licences of their own.
+"""
 
 
 @dataclass(frozen=True)
@@ -60,9 +74,18 @@ def save_all(saved: Saved, folder: Path) -> list[str]:
                        probability_cutoff=cutoff, sliding_window_size=WINDOW,
                        trained_languages=[saved.language])  # fmt: skip
         files += [f"{name}.tflite", f"{name}.json"]
-    for name, text in ((NOTES, json.dumps(notes, indent=1) + "\n"), (REPORT, page(saved.phrases, saved.names, notes,
-                                                                               saved.findings))):  # fmt: skip
+    texts = {NOTES: json.dumps(notes, indent=1) + "\n", REPORT: page(saved.phrases, saved.names, notes, saved.findings),
+             README: readme(saved)}  # fmt: skip
+    for name, text in texts.items():
         with replacing(folder / name) as file:
             file.write(text.encode())
         files.append(name)
     return files
+
+
+def readme(saved: Saved) -> str:
+    """What the files of the folder are."""
+    rows = "\n".join(f"| `{name}.tflite`, `{name}.json` | \"{phrase}\" for ESPHome's `micro_wake_word` |"
+                     for phrase, name in zip(saved.phrases, saved.names, strict=True))  # fmt: skip
+    return KEPT.format(title=", ".join(saved.phrases), classifier=CLASSIFIER, rows=rows, report=REPORT, notes=NOTES,
+                       version=__version__)  # fmt: skip

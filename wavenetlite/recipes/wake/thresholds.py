@@ -64,7 +64,8 @@ def smoothed(probabilities: Doubles) -> Doubles:
 
 def peaks(scores: Doubles, apart: int) -> Doubles:
     """The highest values of a signal, descending; within `apart` of a higher one there is none."""
-    left, found = scores.astype(np.float64).copy(), []
+    left = scores.astype(np.float64).copy()
+    found: list[float] = []
     while len(found) < 4 * TAIL and left.size and np.isfinite(highest := float(left.max())):
         at = int(left.argmax())
         found.append(highest)

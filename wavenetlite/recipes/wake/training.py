@@ -9,7 +9,10 @@ from pathlib import Path
 
 import numpy as np
 
+from wavenetlite.formats.micro_wake_word import FEATURE_SCALE
+from wavenetlite.graph import LOWEST
 from wavenetlite.nn import Graph, Module
+from wavenetlite.nn.fake_quantized import FakeQuantize
 from wavenetlite.quantization.networks import quantization_aware, quantize
 from wavenetlite.recipes.wake.examples import Examples, Hard
 from wavenetlite.recipes.wake.network import last_name, wake_network
@@ -58,16 +61,18 @@ class Training:
         For the checkpoints.
     head, channels
         Of the network; see `wake_network`.
+    resume
+        Whether to go on from checkpoints.
     log
         Where it says what it does.
     """
 
     def __init__(
         self, scenes: Sequence[Scenes], reels: Sequence[tuple[Reels, float]], stages: Stages, folder: Path, *,
-        head: int, channels: int, seed: int, threads: int, log: Log,
+        head: int, channels: int, seed: int, threads: int, resume: bool = True, log: Log,
     ) -> None:  # fmt: skip
         self.scenes, self.reels, self.stages, self.folder = scenes, reels, stages, folder
-        self.seed, self.threads, self.log = seed, threads, log
+        self.seed, self.threads, self.resume, self.log = seed, threads, resume, log
         self.model: Module = wake_network(len(scenes), channels=channels, head=head, seed=seed)
         self.hard: list[Hard] = []
 
@@ -84,6 +89,7 @@ class Training:
         frames = self.typical()
         keep = [last_name(self.model)]
         aware = quantization_aware(self.model, frames, method="percentile", percentile=99.995, keep=keep)
+        aware = with_input(aware, FEATURE_SCALE, LOWEST)
         if self.stages.rounded:
             self.fit(aware, self.stages.rounded, self.stages.rounded_lr, "rounding")
         return quantize(aware, keep=[last_name(aware)])
@@ -95,7 +101,8 @@ class Training:
         history = fit(
             model, source, loss=CrossEntropy(at="frames"), epochs=epochs, batch_size=stages.batch_size, lr=lr,
             weight_decay=0.02, ema=0.995, warmup=0.1, seed=self.seed, threads=self.threads,
-            folder=self.folder / name, freeze=[last_name(model)], progress=name if self.log.terminal else False,
+            resume=self.resume, folder=self.folder / name, freeze=[last_name(model)],
+            progress=name if self.log.terminal else False,
         )  # fmt: skip
         if not self.log.terminal:
             again = f", {history.resumed_epochs} of them before" if history.resumed_epochs else ""
@@ -122,3 +129,10 @@ def nearest(logits: Floats) -> Doubles:
     """The logit of the nearest word against the background, (..., labels) -> (...)."""
     words: Doubles = (logits[..., :-1].max(axis=-1) - logits[..., -1]).astype(np.float64)
     return words
+
+
+def with_input(aware: Graph, scale: float, zero_point: int) -> Graph:
+    """The same network, which rounds its input to these integers."""
+    (name, layer, reads), *others = aware.nodes
+    assert isinstance(layer, FakeQuantize)
+    return Graph(aware.in_channels, [[name, FakeQuantize(scale, zero_point), reads], *others])

@@ -35,7 +35,7 @@ from wavenetlite.recipes.wake.stages import Log
 from wavenetlite.recipes.wake.thresholds import detector, log_odds, tail_of, threshold_for
 from wavenetlite.recipes.wake.training import Training
 from wavenetlite.recipes.wake.triggers import Candidates, Listener, Trigger, worst
-from wavenetlite.support.checks import count, number, positive_int
+from wavenetlite.support.checks import count, flag, number, positive_int
 from wavenetlite.support.errors import ArrayTypeError, ParameterError
 from wavenetlite.train.loop import cpus
 
@@ -79,6 +79,7 @@ def train_wake_word(
     effort: str | Effort = "normal",
     seed: int = 0,
     threads: int | None = None,
+    resume: bool = True,
     progress: bool = False,
     programs: dict[str, Program] | None = None,
 ) -> WakeWord:
@@ -117,6 +118,8 @@ def train_wake_word(
         Of all that is drawn: the same seed and material give the same files.
     threads
         None: as many as there are CPUs. Does not change the result.
+    resume
+        Whether to go on from what an interrupted call left in `folder`; what voices said is used in any case.
     progress
         Whether to show bars, or a line for each stage where there is no terminal.
     programs
@@ -143,7 +146,7 @@ def train_wake_word(
     made = Making(
         wanted, Path(folder), cast(language, voices, test_voices, programs or known_programs(piper_voices)),
         effort_of(effort), language, rate, count("seed", seed),
-        cpus() if threads is None else positive_int("threads", threads), Log(progress),
+        cpus() if threads is None else positive_int("threads", threads), flag("resume", resume), Log(progress),
     )  # fmt: skip
     return made.all(recordings, background)
 
@@ -180,6 +183,7 @@ class Making:
     rate: float
     seed: int
     threads: int
+    resume: bool
     log: Log
 
     def all(self, recordings: str | os.PathLike[str] | None, background: Sequence[str | os.PathLike[str]]) -> WakeWord:
@@ -206,7 +210,7 @@ class Making:
         with self.log.bar("background") as bar:
             reels = training_reels(heard, self.effort, progress=bar, **options)
         return Training(scenes, reels, self.effort.stages, self.folder / TRAINING, head=head_for(heard.longest_s),
-                        channels=self.effort.channels, log=self.log, **options)  # fmt: skip
+                        channels=self.effort.channels, resume=self.resume, log=self.log, **options)  # fmt: skip
 
     def kept(self, heard: Heard) -> tuple[list[Scenes], Reels]:
         """What is measured on."""
