@@ -48,6 +48,8 @@ MADE_UNKNOWN = 1.5
 """Clips of unknown words that are made for a corpus without, by the mean number of clips of a word."""
 SCOUT, SCOUT_SEED = 0.4, 500
 """Epochs after which hard negatives are searched where there are no teachers, by those that follow; and their seed."""
+REFINED_SHARE, REFINED_SMOOTHING, REFINED_SEED = 1.0, 0.02, 700
+"""Segments for each clip, smoothing of labels, and seed of the epochs after the last."""
 JOINED = 0.4
 """Rows of joined pieces of the corpus' words, by the number of the background's rows."""
 MIXED_ROWS = 300
@@ -94,6 +96,8 @@ class Recipe:
         Segments of a background for each clip of a batch, and number of augmented variants that they are cut from.
     background_mixed, background_snr_db
         Probability that a piece of the background is mixed into a word, and the range of the word's level above it, dB.
+    refining_epochs
+        With a background, epochs after the last with the hard negatives of the trained network.
     false_alarms_per_hour
         Of all words together, for which thresholds are chosen on a background.
     class_weights
@@ -134,6 +138,7 @@ class Recipe:
     background_variants: int = 2
     background_mixed: float = 0.3
     background_snr_db: tuple[float, float] = (0.0, 20.0)
+    refining_epochs: int = 0
     false_alarms_per_hour: float = 1.0
 
     @staticmethod
@@ -497,6 +502,8 @@ class Training:
         )
         source = self.source(self.clips.y, classes, mean_of(teachers, recipe.temperature) if teachers else None)
         self.fit("network", model, source, self.validation(), loss, recipe.epochs, self.seed, self.callbacks)
+        if self.segments is not None and recipe.refining_epochs:
+            self.refine(model)
         self.restore_priors(model)
         clf = AudioClassifier(
             self.features,
@@ -612,6 +619,27 @@ class Training:
         epochs = max(1, round(SCOUT * recipe.epochs))
         self.fit("scout", model, self.source(self.clips.y, classes, None), None, loss, epochs, SCOUT_SEED + self.seed)
         self.mine(model, np.eye(classes))
+
+    def refine(self, model: Module) -> None:
+        """Train on with the hard negatives of the trained network, more of the background, and unmixed labels.
+
+        Mixing and smoothed labels keep the probabilities of words and of what is like them close to each other.
+        """
+        recipe, classes = self.recipe, len(self.labels)
+        self.mine(model, np.eye(classes))
+        plain = dataclasses.replace(
+            recipe,
+            background_share=REFINED_SHARE,
+            mixup=(0.0, 0.0),
+            label_smoothing=REFINED_SMOOTHING,
+            lr=recipe.lr / 2,
+        )
+        weights = self.class_weights(self.clips.y, np.arange(classes))
+        loss = CrossEntropy(label_smoothing=plain.label_smoothing, class_weights=weights)
+        self.recipe = plain
+        source, seed = self.source(self.clips.y, classes, None), REFINED_SEED + self.seed
+        self.fit("refined", model, source, self.validation(), loss, recipe.refining_epochs, seed)
+        self.recipe = recipe
 
     def fine_classes(self) -> tuple[np.ndarray, np.ndarray]:
         """Classes with each word of `UNKNOWN` as a separate class, and the label of each class."""
