@@ -202,5 +202,5 @@ def test_what_is_no_wake_word(path):
         wl.formats.save_wake_word(word("single"), path, **ABOUT)
     with pytest.raises(wl.ParameterError, match=r"must end in \.tflite"):
         wl.formats.save_wake_word(wake_word(), path.with_suffix(".json"), **ABOUT)
-    with pytest.raises(wl.ParameterError, match="Quantize has scale=0.05, zero_point=-128; ESPHome gives integers of"):
+    with pytest.raises(wl.ParameterError, match=r"has scale=0\.05, zero_point=-128; ESPHome gives integers of"):
         wl.formats.save_wake_word(wake_word(scale=0.05), path, **ABOUT)
