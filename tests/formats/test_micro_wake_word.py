@@ -125,11 +125,11 @@ def test_a_folder_is_its_one_manifest(tmp_path, path):
 
 def test_folders_of_nothing(tmp_path):
     for read in (wl.load, wl.formats.recognise):
-        with pytest.raises(wl.ModelFileError, match="a folder without a model"):
+        with pytest.raises(wl.ModelFileError, match="not a file, nor a folder with a model"):
             read(tmp_path)
     with pytest.raises(wl.ModelFileError, match="a folder with 0 manifests of microWakeWord"):
         wl.load(tmp_path, format="micro-wake-word")
-    with pytest.raises(wl.ModelFileError, match="a folder; a model of the format onnx is one file"):
+    with pytest.raises(wl.ModelFileError, match="not a file, which a model of the format onnx is"):
         wl.load(tmp_path, format="onnx")
 
 

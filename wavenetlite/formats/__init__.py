@@ -105,7 +105,7 @@ def from_folder(path: Path, named: Format | None, options: Mapping[str, Any]) ->
     """The model whose files are in a folder."""
     found = named or recognised_folder(path)
     if found.load_folder is None:
-        raise ModelFileError(f"a folder; a model of the format {found.name} is one file")
+        raise ModelFileError(f"not a file, which a model of the format {found.name} is")
     return found.load_folder(path, **checked_options(found, found.load_folder, options))
 
 
@@ -180,7 +180,7 @@ def recognised_folder(path: Path) -> Format:
         if known.in_folder is not None and known.in_folder(path):
             return known
     kinds = ", ".join(known.title for known in FORMATS.values() if known.load_folder is not None)
-    raise ModelFileError(f"a folder without a model that can be loaded from one ({kinds}); name a file in it")
+    raise ModelFileError(f"not a file, nor a folder with a model of several files ({kinds}); name a file")
 
 
 def recognised(file: BinaryIO, size: int) -> Format:
