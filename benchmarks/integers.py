@@ -124,7 +124,7 @@ def executorch_peer(model: wl.nn.Module, x: np.ndarray) -> Iterator[tuple[str, C
     lowered = to_edge_transform_and_lower(program, partitioner=[XnnpackPartitioner()]).to_executorch()
     loaded = Runtime.get().load_program(lowered.buffer)
     execute = loaded.load_method("forward").execute
-    yield "executorch int8", lambda kept=loaded: execute(list(given))[0][0].numpy()
+    yield "executorch int8", lambda program=loaded: execute(list(given))[0][0].numpy()  # keeps its program alive
 
 
 def peers(model: wl.nn.Module, x: np.ndarray, folder: Path) -> dict[str, Call]:
