@@ -563,6 +563,8 @@ cdef class StreamPool:
             job = self.job + i
             first = job.memory.frames_in - job.frames
             job.x += job.frames * plan.in_channels
+            if job.phase != ALONE:      # `run_frames` has moved the others
+                continue
             job.y += (job.memory.frames_out - <int64_t>frames_out[i]) * plan.out_channels
             if job.c_step:
                 job.c += (plan.condition_frames(job.memory.frames_in) - plan.condition_frames(first)) * job.c_step
