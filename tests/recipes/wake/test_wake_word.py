@@ -12,8 +12,11 @@ from wavenetlite.cli import main
 from wavenetlite.commands import wake_word
 from wavenetlite.recipes.wake import Effort, train_wake_word
 from wavenetlite.recipes.wake.integers import word_network
+from wavenetlite.recipes.wake.measuring import Scored, findings
 from wavenetlite.recipes.wake.network import KERNELS, head_for, wake_network
+from wavenetlite.recipes.wake.scenes import FRAMES, STEPS, Scenes
 from wavenetlite.recipes.wake.speech import Speech
+from wavenetlite.recipes.wake.thresholds import detector
 from wavenetlite.recipes.wake.training import Stages
 from wavenetlite.support.errors import ArrayTypeError, ParameterError
 
@@ -195,3 +198,23 @@ def test_the_speech_of_a_run_is_not_its_background(tmp_path, capsys):
     (tmp_path / "out").mkdir()
     assert main(["wake-word", "ab", "--out", str(tmp_path / "out"), "--background", str(tmp_path)]) == 2
     assert "holds --out" in capsys.readouterr().err
+
+
+def test_false_alarms_are_those_of_the_background_only():
+    """A phrase that is heard twice in its scene, or early, is no alarm an hour of talk."""
+    scenes = Scenes(np.zeros((2, FRAMES, 40), np.float16), np.full(2, 1.5, np.float32), np.full(2, 0.6, np.float32))
+    p = np.zeros((2, STEPS, 2), np.float32)
+    p[:, 48:60, 0] = 1.0  # at the end of the phrase
+    p[1, 90:, 0] = 1.0  # and once more, late
+    background = np.zeros((3, 1000, 2), np.float32)
+    background[2, 100:110, 0] = 1.0
+    for some in (p, background):
+        some[..., 1] = 1 - some[..., 0]
+    net = wake_network(1, channels=4)
+    clf = wl.AudioClassifier(wl.MicroFrontend(), net, ["go", "_unknown_"], detector=detector({"go": 0.6}))
+    found = findings(Scored([p], [scenes], background, 1 / 120 * 3), ["go"], clf, 0.5, {})
+    one = found.outcomes["go"]
+    assert (one.words, one.found, one.alarms) == (2, 2, 1)
+    assert one.hours == pytest.approx(3 * 30 / 3600, rel=0.01)
+    assert found.live()["false_alarms"] == 1 and found.live()["recall"] == 1.0
+    assert found.curves["go"].outcomes[60].alarms == 1

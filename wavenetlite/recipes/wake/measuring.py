@@ -69,17 +69,21 @@ def word_scores(scores: Scored, word: int) -> list[Doubles]:
     return [one[:, word].astype(np.float64) for one in scores.background]
 
 
-def recordings(scores: Scored, phrases: Sequence[str]) -> list[ScoredRecording]:
-    """Everything, as `wavenetlite.evaluation.det` takes it."""
+def scene_recordings(scores: Scored, phrases: Sequence[str]) -> list[ScoredRecording]:
+    """The scenes, as `wavenetlite.evaluation.det` takes them."""
     made = []
     for phrase, frames, said in zip(phrases, scores.scenes, scores.said, strict=True):
         for index, p in enumerate(frames):
             end, length = float(said.ends_s[index]), float(said.lengths_s[index])
             event = ReferenceEvent(phrase, max(0.0, end - length), end)
             made.append(ScoredRecording(f"{phrase} {index}", p, times(len(p)), times(len(p))[-1], (event,)))
-    made += [ScoredRecording(f"background {index}", p, times(len(p)), times(len(p))[-1])
-             for index, p in enumerate(scores.background)]  # fmt: skip
     return made
+
+
+def background_recordings(scores: Scored) -> list[ScoredRecording]:
+    """The background, in the same form."""
+    return [ScoredRecording(f"background {index}", p, times(len(p)), times(len(p))[-1])
+            for index, p in enumerate(scores.background)]  # fmt: skip
 
 
 def times(steps: int) -> Doubles:
@@ -144,18 +148,27 @@ def findings(
     scores: Scored, phrases: Sequence[str], clf: AudioClassifier, rate: float, made_of: dict[str, float]
 ) -> Findings:
     """The findings on a classifier, whose detector has a threshold for each phrase."""
-    both = ConcatenatedScores(recordings(scores, phrases), clf.labels, FRAME_RATE)
-    background = [label for label in clf.labels if label not in phrases]
+    scenes, elsewhere = (ConcatenatedScores(some, clf.labels, FRAME_RATE)
+                         for some in (scene_recordings(scores, phrases), background_recordings(scores)))  # fmt: skip
+    unsaid = [label for label in clf.labels if label not in phrases]
     lines: dict[str, Curve] = {}
     for phrase in phrases:
         alone = clf.detector.replace(threshold=clf.detector.thresholds[phrase], thresholds={})
         others = [label for label in clf.labels if label != phrase]
-        lines |= curves(both, alone, [phrase], others, together=False)
+        found, heard = (curves(some, alone, [phrase], others, together=False)[phrase] for some in (scenes, elsewhere))
+        points = tuple(map(joined_outcome, found.outcomes, heard.outcomes))
+        lines[phrase] = Curve(phrase, found.thresholds, points)
+    found_all, heard_all = (outcomes(some, clf.detector, list(phrases), unsaid) for some in (scenes, elsewhere))
     return Findings(
-        outcomes(both, clf.detector, list(phrases), background), lines,
+        {label: joined_outcome(found_all[label], heard_all[label]) for label in found_all}, lines,
         {phrase: tail_of(word_scores(scores, word), scores.hours) for word, phrase in enumerate(phrases)},
         {phrase: peaks_of(scores, word) for word, phrase in enumerate(phrases)}, rate, made_of,
     )  # fmt: skip
+
+
+def joined_outcome(scenes: Outcome, background: Outcome) -> Outcome:
+    """What was found in scenes, and the false alarms in the background: talk in scenes is trained on, and may alarm."""
+    return Outcome(scenes.words, scenes.found, background.alarms, 0, background.hours, scenes.delays_s)
 
 
 def peaks_of(scores: Scored, word: int) -> tuple[Doubles, Doubles]:

@@ -34,12 +34,12 @@ class Effort:
         Of the training.
     """
 
-    utterances: int = 700
+    utterances: int = 900
     measured: int = 100
-    scenes: int = 4000
+    scenes: int = 6000
     measured_scenes: int = 400
-    near_reels: int = 60
-    talk_reels: int = 90
+    near_reels: int = 80
+    talk_reels: int = 120
     passes: int = 2
     most_reels: int = 900
     channels: int = 64
@@ -53,8 +53,8 @@ EFFORTS = {
     ),
     "normal": Effort(),
     "thorough": Effort(
-        utterances=1500, scenes=8000, near_reels=120, talk_reels=180, passes=3, most_reels=2000,
-        stages=Stages(epochs=(40, 24, 24), rounded=10),
+        utterances=1800, scenes=12000, near_reels=160, talk_reels=240, passes=4, most_reels=2000,
+        stages=Stages(epochs=(100, 60, 60), rounded=12),
     ),
 }  # fmt: skip
 

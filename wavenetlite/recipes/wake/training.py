@@ -33,9 +33,9 @@ CALIBRATED = 256
 class Stages:
     """How long is trained: epochs of the first stage, of each after mining, of those with rounding; batches of one."""
 
-    epochs: tuple[int, ...] = (24, 14, 14)
+    epochs: tuple[int, ...] = (40, 25, 25)
     rounded: int = 8
-    batches: int = 60
+    batches: int = 100
     batch_size: int = 64
     lr: float = 4e-3
     mined_lr: float = 2e-3
