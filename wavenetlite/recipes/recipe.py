@@ -48,6 +48,12 @@ MADE_UNKNOWN = 1.5
 """Clips of unknown words that are made for a corpus without, by the mean number of clips of a word."""
 SCOUT, SCOUT_SEED = 0.4, 500
 """Epochs after which hard negatives are searched where there are no teachers, by those that follow; and their seed."""
+REFINED_SHARE, REFINED_SMOOTHING, REFINED_SEED = 1.0, 0.02, 700
+"""Segments for each clip, smoothing of labels, and seed of the epochs after the last."""
+REFINED_PART = 0.75
+"""Part of the refined weights in the average with those before."""
+BACKGROUND_PRIOR = 0.35
+"""Power of a background's part in the prior of `UNKNOWN` that is taken back; chosen on validation clips."""
 JOINED = 0.4
 """Rows of joined pieces of the corpus' words, by the number of the background's rows."""
 MIXED_ROWS = 300
@@ -94,6 +100,8 @@ class Recipe:
         Segments of a background for each clip of a batch, and number of augmented variants that they are cut from.
     background_mixed, background_snr_db
         Probability that a piece of the background is mixed into a word, and the range of the word's level above it, dB.
+    refining_epochs
+        With a background, epochs after the last with the hard negatives of the trained network.
     false_alarms_per_hour
         Of all words together, for which thresholds are chosen on a background.
     class_weights
@@ -134,7 +142,8 @@ class Recipe:
     background_variants: int = 2
     background_mixed: float = 0.3
     background_snr_db: tuple[float, float] = (0.0, 20.0)
-    false_alarms_per_hour: float = 1.0
+    refining_epochs: int = 0
+    false_alarms_per_hour: float = 3.0
 
     @staticmethod
     def named(name: str, *, epochs: int | None = None) -> Recipe:
@@ -156,11 +165,13 @@ class Recipe:
         return self.teachers + 1
 
     def scaled(self, epochs: int | None) -> Recipe:
-        """The recipe with other `epochs` of the final network, and teachers' by the same factor; None: as it is."""
+        """The recipe with other `epochs` of the final network, and all others by the same factor; None: as it is."""
         if epochs is None:
             return self
         scale = positive_int("epochs", epochs) / self.epochs
-        return dataclasses.replace(self, epochs=epochs, teacher_epochs=max(1, round(self.teacher_epochs * scale)))
+        others = {name: max(1, round(scale * n)) if (n := getattr(self, name)) else 0
+                  for name in ("teacher_epochs", "refining_epochs")}  # fmt: skip
+        return dataclasses.replace(self, epochs=epochs, **others)
 
     def plan(self) -> str:
         """What will be trained, in a sentence."""
@@ -217,7 +228,7 @@ COMMANDS = Recipe(
 RECIPES = {
     "commands": COMMANDS,
     # For a background: its labels are hard, and hard negatives come of the network's own first epochs.
-    "live": dataclasses.replace(COMMANDS, name="live", teachers=0, words_apart=False, variants=20),
+    "live": dataclasses.replace(COMMANDS, name="live", teachers=0, words_apart=False, variants=20, refining_epochs=70),
     "digits": Recipe(
         "digits",
         features={"frame_ms": 32.0, "hop_ms": 10.0, "n_mels": 40, "fmin": 20.0, "fmax": 4000.0},
@@ -237,7 +248,9 @@ RECIPES = {
         ],
         frames=FRAMES,
         variants=16,
-        epochs=45,
+        epochs=36,
+        label_smoothing=0.05,
+        refining_epochs=40,
     ),
     # One network, to see within a minute or two what a corpus is good for, at any sample rate.
     "quick": Recipe(
@@ -249,6 +262,7 @@ RECIPES = {
         variants=4,
         least_clips=500,
         epochs=40,
+        refining_epochs=15,
         batch_size=32,
         ema=0.98,
     ),
@@ -497,6 +511,8 @@ class Training:
         )
         source = self.source(self.clips.y, classes, mean_of(teachers, recipe.temperature) if teachers else None)
         self.fit("network", model, source, self.validation(), loss, recipe.epochs, self.seed, self.callbacks)
+        if self.segments is not None and recipe.refining_epochs:
+            self.refine(model)
         self.restore_priors(model)
         clf = AudioClassifier(
             self.features,
@@ -546,6 +562,11 @@ class Training:
         if bias not in state:
             return  # nothing to shift; the network of a recipe has one
         known = np.maximum(self.learned_from, 1)
+        if self.segments is not None:
+            at = self.labels.index(UNKNOWN)
+            state[bias][at] -= np.float32(
+                BACKGROUND_PRIOR * np.log1p(REFINED_SHARE * len(self.clips) / max(used[at], 1))
+            )
         state[bias] -= np.where(self.learned_from, np.log(np.maximum(used, 1) / known), 0.0).astype(np.float32)
         model.load_state_dict(state)
 
@@ -612,6 +633,31 @@ class Training:
         epochs = max(1, round(SCOUT * recipe.epochs))
         self.fit("scout", model, self.source(self.clips.y, classes, None), None, loss, epochs, SCOUT_SEED + self.seed)
         self.mine(model, np.eye(classes))
+
+    def refine(self, model: Module) -> None:
+        """Train on with the hard negatives of the trained network, more of the background, and unmixed labels.
+
+        Mixing and smoothed labels keep the probabilities of words and of what is like them close to each other. The
+        weights are then averaged with those before, which keeps what was learned of clips (Wortsman et al., "Robust
+        fine-tuning of zero-shot models", 2022).
+        """
+        recipe, classes, before = self.recipe, len(self.labels), model.state_dict()
+        self.mine(model, np.eye(classes))
+        plain = dataclasses.replace(
+            recipe,
+            background_share=REFINED_SHARE,
+            mixup=(0.0, 0.0),
+            label_smoothing=REFINED_SMOOTHING,
+            lr=recipe.lr / 2,
+        )
+        weights = self.class_weights(self.clips.y, np.arange(classes))
+        loss = CrossEntropy(label_smoothing=plain.label_smoothing, class_weights=weights)
+        self.recipe = plain
+        source, seed = self.source(self.clips.y, classes, None), REFINED_SEED + self.seed
+        self.fit("refined", model, source, self.validation(), loss, recipe.refining_epochs, seed)
+        self.recipe = recipe
+        after, part = model.state_dict(), np.float32(REFINED_PART)
+        model.load_state_dict({name: value + part * (after[name] - value) for name, value in before.items()})
 
     def fine_classes(self) -> tuple[np.ndarray, np.ndarray]:
         """Classes with each word of `UNKNOWN` as a separate class, and the label of each class."""
