@@ -126,6 +126,10 @@ class GatedStream:
         self.gated, self.timing = gated, gated.classifier.timing
         self.vad, self.own = gated.vad.stream(), gated.classifier.stream()
         limits = gated.classifier.design().limits
+        vad = gated.vad
+        self.spoken = [n for n, label in enumerate(vad.labels) if label not in vad.background]
+        self.lead = round(gated.gate.lead_ms * self.timing.sr / 1000)
+        self.past = self.lead + gated.warm_samples + self.timing.period
         self.clear = limits["smoothing"] + limits["duration"] + limits["refractory"] + 1
         self.start()
 
@@ -139,7 +143,8 @@ class GatedStream:
         )
         self.skipped = 0  # frames that the detector did not get: it would only have seen zeros
         self.samples_in = self.heard_samples = 0
-        self.kept, self.kept_from = np.zeros(0, np.float32), 0
+        self.kept, self.kept_from = np.empty(2 * (self.past + self.timing.sr), np.float32), 0
+        self.vad_frames = 0
         self.decided = 0  # up to which sample it is known whether somebody speaks
         self.fed_from = self.fed_to = 0  # the piece of the signal that the classifier's stream has been fed
         self.heard_from = 0
@@ -163,18 +168,34 @@ class GatedStream:
             The stream was flushed and not reset.
         """
         self.check_usable()
-        y = checked_samples(samples, 0, self.zero, "samples")
-        if problem := scale_problem(y):
-            raise ParameterError(f"samples {problem}".replace("samples reaches", "samples reach"))
-        self.failed = True
-        self.vad.process(y if self.resampler is None else self.resampler.process(y))
-        self.kept = np.concatenate([self.kept, y])
-        self.samples_in += len(y)
-        self.rows = []
-        events = self.decide()
-        self.forget()
+        if self.resampler is None and not self.zero:
+            self.vad.process(samples)  # which checks them before it consumes anything
+            y, self.failed = samples, True
+        else:
+            y = checked_samples(samples, 0, self.zero, "samples")
+            if problem := scale_problem(y):
+                raise ParameterError(f"samples {problem}".replace("samples reaches", "samples reach"))
+            self.failed = True
+            self.vad.process(y if self.resampler is None else self.resampler.process(y))
+        self.keep(y)
+        if self.rows:
+            self.rows = []
+        events = self.decide() if self.vad.frames_out > self.vad_frames else []
         self.failed = False
         return events
+
+    def keep(self, y: Floats) -> None:
+        """Append samples to those that may be needed; what no speech to come can need is dropped when room is short."""
+        end = self.samples_in - self.kept_from + len(y)
+        if end > len(self.kept):
+            needed = self.oldest_needed()
+            rest = self.kept[needed - self.kept_from : self.samples_in - self.kept_from]
+            kept = np.empty(max(len(self.kept), 2 * (len(rest) + len(y))), np.float32)
+            kept[: len(rest)] = rest
+            self.kept, self.kept_from = kept, needed
+            end = len(rest) + len(y)
+        self.kept[end - len(y) : end] = y
+        self.samples_in += len(y)
 
     def check_usable(self) -> None:
         if self.failed:
@@ -208,26 +229,27 @@ class GatedStream:
 
     def decide(self) -> list[Event]:
         """Take the next frames of the detector of speech, and feed the classifier accordingly."""
-        vad, timing = self.gated.vad, self.timing
-        foreground = [n for n, label in enumerate(vad.labels) if label not in vad.background]
-        p = self.vad.probabilities[:, foreground].sum(axis=1)
-        ends = vad.timing.first_end + np.arange(self.vad.frames_out - len(p), self.vad.frames_out) * vad.timing.period
+        vad, sr = self.gated.vad.timing, self.timing.sr
+        p = self.vad.probabilities
+        p = p[:, self.spoken[0]] if len(self.spoken) == 1 else p[:, self.spoken].sum(axis=1)
+        end = vad.first_end + self.vad_frames * vad.period
+        self.vad_frames += len(p)
         events: list[Event] = []
-        for end, open_ in zip((ends * timing.sr // vad.sr).tolist(), self.gate.process(p).tolist(), strict=True):
-            end = min(end, self.samples_in)
+        for open_ in self.gate.process(p).tolist():
+            until = min(end * sr // vad.sr, self.samples_in)
+            end += vad.period
             if open_ and not self.open:
                 self.begin()
             self.open = open_
             if open_:
-                events += self.hear(end)
-            self.decided = max(self.decided, end)
+                events += self.hear(until)
+            self.decided = max(self.decided, until)
         return events
 
     def begin(self) -> None:
         """Somebody begins to speak: prepare the classifier's stream, from far enough in the past."""
         gated, timing = self.gated, self.timing
-        lead = round(gated.gate.lead_ms * timing.sr / 1000)
-        self.heard_from = max(0, self.decided - lead)
+        self.heard_from = max(0, self.decided - self.lead)
         start = max(0, (self.heard_from - gated.warm_samples) // timing.period * timing.period)
         if start > self.fed_to:  # else it goes on where it was
             self.own.reset()
@@ -267,14 +289,10 @@ class GatedStream:
         end_s = min(timing.end_s(found.frame + self.skipped), self.samples_in / timing.sr)
         return Event(found.label, found.score, end_s, timing.start_s(found.start_frame + self.skipped), end_s)
 
-    def forget(self) -> None:
-        """Drop the samples that no speech to come can need."""
-        gated = self.gated
-        lead = round(gated.gate.lead_ms * self.timing.sr / 1000) + gated.warm_samples + self.timing.period
-        needed = self.fed_to if self.open else max(self.fed_to, self.decided - lead)
-        needed = min(needed, self.samples_in)
-        if needed - self.kept_from > len(self.kept) // 2:
-            self.kept, self.kept_from = self.kept[needed - self.kept_from :].copy(), needed
+    def oldest_needed(self) -> int:
+        """The first sample that the classifier may still be fed."""
+        needed = self.fed_to if self.open else max(self.fed_to, self.decided - self.past)
+        return max(self.kept_from, min(needed, self.samples_in))
 
     @property
     def probabilities(self) -> Floats:
