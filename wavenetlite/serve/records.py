@@ -8,7 +8,8 @@ from typing import Any
 
 from wavenetlite.serve.messages import Message
 from wavenetlite.support.errors import SnapshotError
-from wavenetlite.support.snapshots import checksum, pack, unpack
+from wavenetlite.support.parts import pack, unpack
+from wavenetlite.support.snapshots import checksum
 
 UNFIT = "the stored stream is damaged; start a new one with another id"
 MOST_BYTES = 1 << 26

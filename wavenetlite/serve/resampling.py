@@ -15,7 +15,7 @@ import numpy as np
 from wavenetlite.nn import Conv1d, Sequential
 from wavenetlite.support.arrays import Floats
 from wavenetlite.support.errors import ParameterError, SnapshotError
-from wavenetlite.support.snapshots import pack, unpack
+from wavenetlite.support.parts import pack, unpack
 
 RATES = (8000, 11025, 12000, 16000, 22050, 24000, 32000, 44100, 48000)
 """Rates that clients may declare, Hz, besides the model's own."""
