@@ -190,7 +190,7 @@ def test_detections(capsys, file, folder, tmp_path):
     made = json.loads(out)
     assert status == 0 and err == "wavenetlite: by its notes, the classifier was also trained on train recordings\n"
     assert made["recordings"] == 48 and made["other"] is None
-    assert set(made["words"]) == {"fall", "rise", "each at that rate", "all together"}
+    assert set(made["words"]) == {"fall", "rise", "each at that rate", "each, said not counted", "all together"}
     status, streamed, _ = run(capsys, "detections", file, folder, "--split", "all", "--json", "--stream",
                               "--block-ms", 7)  # fmt: skip
     assert {**json.loads(streamed), "streamed": False} == made
