@@ -11,7 +11,7 @@ import wavenetlite as wl
 from wavenetlite import audio, cli
 from wavenetlite.commands.listen import about
 
-TINY = {"epochs": 1, "variants": 1, "background_variants": 1, "teachers": 0, "least_clips": 0}
+TINY = {"epochs": 1, "refining_epochs": 1, "variants": 1, "background_variants": 1, "teachers": 0, "least_clips": 0}
 
 
 @pytest.fixture(autouse=True)

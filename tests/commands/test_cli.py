@@ -498,6 +498,8 @@ def test_listen_until_interrupted(run, model, microphone):
     assert [line.split()[2] for line in out.splitlines()] == ["low", "high", "low", "high"]
     assert err.splitlines() == [
         "wavenetlite: listening for low, high; Ctrl-C stops it",
+        "wavenetlite: how often this model raises false alarms is not in its notes; `wavenetlite evaluate --background`"
+        " counts",
         "wavenetlite: 4.0 s of audio: low 2, high 2; samples were lost 2 times: the machine was too slow; "
         "0.50 s of silence stand for them, so that times stay true",
     ]
@@ -690,7 +692,7 @@ def test_train(run, data, training):
     assert corpus.train.audio.shape == (16, 2000)
     assert call == {"recipe": "commands", "folder": Path("trained"), "epochs": None, "seed": 0, "everything": False,
                     "resume": True, "threads": None, "progress": True, "init": None, "freeze": [],
-                    "class_weights": None}  # fmt: skip
+                    "class_weights": None, "background": None, "reject": True}  # fmt: skip
 
 
 def test_train_options_go_where_they_belong(run, data, training):
@@ -703,7 +705,7 @@ def test_train_options_go_where_they_belong(run, data, training):
     assert (corpus.labels, corpus.sr, corpus.train.audio.shape[1]) == (["high", "low"], 16000, 8000)
     assert call == {"recipe": "small", "folder": Path("a/b"), "epochs": 3, "seed": 5, "everything": False,
                     "resume": False, "threads": 2, "progress": False, "init": None, "freeze": [],
-                    "class_weights": None}  # fmt: skip
+                    "class_weights": None, "background": None, "reject": True}  # fmt: skip
 
 
 def test_train_from_a_classifier(run, data, training):

@@ -84,15 +84,17 @@ def test_a_background_makes_a_model_quiet(corpus):
     assert set(quiet.detector.thresholds) == {"low", "high"}
 
 
-@pytest.mark.parametrize("teachers", [0, 1])
-def test_the_same_bytes_after_a_break(corpus, tmp_path, monkeypatch, teachers):
-    recipe = dataclasses.replace(QUICK, epochs=2, teachers=teachers, teacher_epochs=2)
+@pytest.mark.parametrize(("teachers", "folders"), [(0, ["network", "refined", "scout"]), (1, ["network", "teacher-1"])])
+def test_the_same_bytes_after_a_break(corpus, tmp_path, monkeypatch, teachers, folders):
+    recipe = dataclasses.replace(
+        QUICK, epochs=2, teachers=teachers, teacher_epochs=2, refining_epochs=0 if teachers else 1
+    )
     whole = train_classifier(corpus, recipe, background=talk(6, 0))
     with monkeypatch.context() as patched:
         patched.setattr(module.Training, "restore_priors", lambda run, model: 1 / 0)  # after all networks are trained
         with pytest.raises(ZeroDivisionError):
             train_classifier(corpus, recipe, background=talk(6, 0), folder=tmp_path)
-    assert sorted(path.name for path in tmp_path.iterdir()) == ["network", "teacher-1" if teachers else "scout"]
+    assert sorted(path.name for path in tmp_path.iterdir()) == folders
     resumed = train_classifier(corpus, recipe, background=talk(6, 0), folder=tmp_path)
     assert weights(resumed) == weights(whole)
     assert resumed.detector == whole.detector

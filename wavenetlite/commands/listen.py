@@ -12,7 +12,7 @@ from wavenetlite import audio
 from wavenetlite.classifier import AudioClassifier, ClassifierStream, Event
 from wavenetlite.commands.options import BLOCK_MS, above_zero, add_json, describe, device
 from wavenetlite.commands.output import note, say, say_json
-from wavenetlite.commands.shared import add_detector, event_text, load_detector
+from wavenetlite.commands.shared import LIVE_MODEL, add_detector, event_text, load_detector
 from wavenetlite.evaluation.alarms import live_text
 from wavenetlite.support.arrays import Floats
 from wavenetlite.support.errors import StreamStateError, WavenetliteError
@@ -32,7 +32,7 @@ EXAMPLES = """\
 
 def add(parser: argparse.ArgumentParser) -> None:
     describe(parser, ABOUT, EXAMPLES)
-    add_detector(parser)
+    add_detector(parser, LIVE_MODEL)
     parser.add_argument("--device", type=device, metavar="N|NAME", help="microphone (default: that of the system)")
     parser.add_argument("--seconds", type=above_zero, metavar="S", help="stop after this time (default: at Ctrl-C)")
     add_json(parser, "one object per event")
@@ -54,10 +54,10 @@ def run(args: argparse.Namespace) -> int:
 
     size = max(1, round(clf.sr * BLOCK_MS / 1000))
     wanted = ", ".join(label for label in clf.labels if label not in clf.background)
-    note(about(clf, args.threshold))
     with audio.Microphone(sr=clf.sr, block_samples=size, device=args.device, on_overflow="fill") as microphone:
         try:
             note(f"listening for {wanted}; Ctrl-C stops it")
+            note(about(clf, args.threshold))
             for block in blocks_of(microphone):
                 report(stream.process(block))
                 if args.seconds is not None and stream.samples_in >= args.seconds * clf.sr:

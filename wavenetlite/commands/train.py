@@ -74,10 +74,10 @@ archive, recordings at any depth, several of these. Files that cannot be used
 are reported and skipped.
 
 The recipe `commands` trains four networks, three teachers and one that learns
-from them. `quick` trains a small one, in seconds for a thousand clips, to see
-what the recordings are good for. --init begins with a trained classifier instead, such
-as a bundled one, for words of your own; --freeze leaves layers of it as they
-are.
+from them; `live` trains one, and is for --background. `quick` trains a small one,
+in seconds for a thousand clips, to see what the recordings are good for.
+--init begins with a trained classifier instead, such as a bundled one, for words
+of your own; --freeze leaves layers of it as they are.
 
 A model that is to listen all day needs to hear what it is to ignore: --background
 takes folders of talk, music and noise in which the words are not said. Segments
@@ -103,9 +103,9 @@ def add(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--out", default="trained", metavar="FOLDER", help="where to write; created if missing")
     parser.add_argument(
         "--recipe",
-        default="commands",
         metavar="NAME",
-        help=f"features, network and training: {', '.join(recipes.recipes())}",
+        help=f"features, network and training: {', '.join(recipes.recipes())} (default: commands, or with --background"
+        " live)",
     )
     parser.add_argument("--init", metavar="MODEL", help="begin with the features and weights of this classifier")
     parser.add_argument(
@@ -153,6 +153,8 @@ def add(parser: argparse.ArgumentParser) -> None:
 def run(args: argparse.Namespace) -> int:
     out = check_folder(args.out, "--out")
     optional("scipy", "train", "wavenetlite train")  # told before the recordings are read
+    if args.recipe is None:
+        args.recipe = recipes.default_recipe(args.background)
     if args.recipe not in recipes.recipes():
         raise UsageError(f"--recipe {args.recipe} must be one of {', '.join(recipes.recipes())}")
     if args.everything and args.hold_out_speaker is not None:
@@ -177,7 +179,7 @@ def run(args: argparse.Namespace) -> int:
     if not args.quiet:
         note(str(corpus))
     background = read_talk(args.background, corpus.sr, corpus, quiet=args.quiet)
-    if UNKNOWN not in corpus.labels and not args.no_reject:
+    if UNKNOWN not in corpus.labels and not args.no_reject and not args.quiet:
         note(f"the recordings have no {UNKNOWN}: it is made from their words (spliced, cut, reversed)"
              + ("" if args.background else "; --background with talk makes it better")
              + "; --no-reject leaves it out")  # fmt: skip

@@ -21,6 +21,7 @@ from wavenetlite.evaluation.alarms import listen_to_background, quiet_detector
 from wavenetlite.features import Features, LogMel, MeanVariance
 from wavenetlite.features.steps import step_from_config
 from wavenetlite.nn import FrequencyTCN, Module
+from wavenetlite.recipes.joined import joined_words
 from wavenetlite.recipes.transfer import adapted, initial_classifier, output_layer
 from wavenetlite.recipes.unknown import more_unknown
 from wavenetlite.support.arrays import Floats
@@ -47,6 +48,14 @@ MADE_UNKNOWN = 1.5
 """Clips of unknown words that are made for a corpus without, by the mean number of clips of a word."""
 SCOUT, SCOUT_SEED = 0.4, 500
 """Epochs after which hard negatives are searched where there are no teachers, by those that follow; and their seed."""
+REFINED_SHARE, REFINED_SMOOTHING, REFINED_SEED = 1.0, 0.02, 700
+"""Segments for each clip, smoothing of labels, and seed of the epochs after the last."""
+REFINED_PART = 0.75
+"""Part of the refined weights in the average with those before."""
+BACKGROUND_PRIOR = 0.35
+"""Power of a background's part in the prior of `UNKNOWN` that is taken back; chosen on validation clips."""
+JOINED = 0.4
+"""Rows of joined pieces of the corpus' words, by the number of the background's rows."""
 MIXED_ROWS = 300
 """Rows of the background that are mixed into words."""
 
@@ -91,6 +100,8 @@ class Recipe:
         Segments of a background for each clip of a batch, and number of augmented variants that they are cut from.
     background_mixed, background_snr_db
         Probability that a piece of the background is mixed into a word, and the range of the word's level above it, dB.
+    refining_epochs
+        With a background, epochs after the last with the hard negatives of the trained network.
     false_alarms_per_hour
         Of all words together, for which thresholds are chosen on a background.
     class_weights
@@ -128,10 +139,11 @@ class Recipe:
     words_apart: bool = False
     class_weights: Literal["balanced"] | Mapping[str, float] | None = None
     background_share: float = 0.375
-    background_variants: int = 4
+    background_variants: int = 2
     background_mixed: float = 0.3
     background_snr_db: tuple[float, float] = (0.0, 20.0)
-    false_alarms_per_hour: float = 1.0
+    refining_epochs: int = 0
+    false_alarms_per_hour: float = 3.0
 
     @staticmethod
     def named(name: str, *, epochs: int | None = None) -> Recipe:
@@ -153,11 +165,13 @@ class Recipe:
         return self.teachers + 1
 
     def scaled(self, epochs: int | None) -> Recipe:
-        """The recipe with other `epochs` of the final network, and teachers' by the same factor; None: as it is."""
+        """The recipe with other `epochs` of the final network, and all others by the same factor; None: as it is."""
         if epochs is None:
             return self
         scale = positive_int("epochs", epochs) / self.epochs
-        return dataclasses.replace(self, epochs=epochs, teacher_epochs=max(1, round(self.teacher_epochs * scale)))
+        others = {name: max(1, round(scale * n)) if (n := getattr(self, name)) else 0
+                  for name in ("teacher_epochs", "refining_epochs")}  # fmt: skip
+        return dataclasses.replace(self, epochs=epochs, **others)
 
     def plan(self) -> str:
         """What will be trained, in a sentence."""
@@ -170,21 +184,28 @@ class Recipe:
         )
 
 
-FRAMES = (
-    {"type": "FrequencyWarp", "low": 0.88, "high": 1.12, "probability": 0.5},
-    {"type": "Colouring", "deviation": 0.25},
-    {"type": "SpecAugment", "time_masks": 2, "most_frames": 20, "frequency_masks": 2, "most_bins": 7, "fill": 0.0},
-)
+COLOURING = {"type": "Colouring", "deviation": 0.25}
+MASKS = {
+    "type": "SpecAugment", "time_masks": 2, "most_frames": 20, "frequency_masks": 2, "most_bins": 7, "fill": 0.0,
+}  # fmt: skip
+FRAMES = ({"type": "FrequencyWarp", "low": 0.9, "high": 1.1, "probability": 0.5}, COLOURING, MASKS)
+WIDE_FRAMES = ({"type": "FrequencyWarp", "low": 0.88, "high": 1.12, "probability": 0.5}, COLOURING, MASKS)
 
 
-def waveforms(sr: int) -> list[dict[str, Any]]:
-    """The usual augmentation of a waveform: pitch and tempo, position, room, noise, level."""
+def waveforms(sr: int, *, wide: bool = False) -> list[dict[str, Any]]:
+    """The usual augmentation of a waveform: pitch and tempo, position, room, noise, level; `wide`: more of it."""
+    low, high = (0.78, 1.25) if wide else (0.82, 1.22)
+    filters = [
+        {"type": "BandLimit", "sr": sr, "probability": 0.2},
+        {"type": "Equalise", "most_db": 6.0, "probability": 0.3},
+    ]
     return [
-        {"type": "Speed", "low": 0.78, "high": 1.25, "probability": 0.85},
+        {"type": "Speed", "low": low, "high": high, "probability": 0.85},
         {"type": "TimeShift", "most_ms": 100.0, "sr": sr, "fill": "zero", "probability": 0.9},
         {"type": "Reverb", "sr": sr, "rt60_ms": [80.0, 400.0], "direct_db": [6.0, 20.0], "probability": 0.25},
         {"type": "BackgroundNoise", "kinds": ["recording"], "snr_db": [0.0, 30.0], "probability": 0.45},
         {"type": "BackgroundNoise", "kinds": ["white", "pink", "brown"], "snr_db": [0.0, 35.0], "probability": 0.2},
+        *(filters if wide else []),
         {"type": "Gain", "low_db": -12.0, "high_db": 8.0},
     ]
 
@@ -196,18 +217,31 @@ QUICK = (
     {"type": "Gain", "low_db": -10.0, "high_db": 6.0},
 )
 
+COMMANDS = Recipe(
+    "commands",
+    features={"frame_ms": 32.0, "hop_ms": 10.0, "n_mels": 40, "fmin": 20.0, "fmax": 7600.0, "amin": 1e-8},
+    waveforms=waveforms(16000),
+    frames=FRAMES,
+    epochs=140,
+    unknown_repeats=2,
+    unknown_spliced=60,
+    teachers=3,
+    teacher_epochs=80,
+    words_apart=True,
+)
+
 RECIPES = {
-    "commands": Recipe(
-        "commands",
-        features={"frame_ms": 32.0, "hop_ms": 10.0, "n_mels": 40, "fmin": 20.0, "fmax": 7600.0, "amin": 1e-8},
-        waveforms=waveforms(16000),
-        frames=FRAMES,
-        epochs=140,
-        unknown_repeats=2,
-        unknown_spliced=60,
-        teachers=3,
-        teacher_epochs=80,
-        words_apart=True,
+    "commands": COMMANDS,
+    # For a background: its labels are hard, and hard negatives come of the network's own first epochs.
+    "live": dataclasses.replace(
+        COMMANDS,
+        name="live",
+        waveforms=waveforms(16000, wide=True),
+        frames=WIDE_FRAMES,
+        teachers=0,
+        words_apart=False,
+        variants=20,
+        refining_epochs=70,
     ),
     "digits": Recipe(
         "digits",
@@ -226,9 +260,11 @@ RECIPES = {
             },
             {"type": "Gain", "low_db": -12.0, "high_db": 8.0},
         ],
-        frames=FRAMES,
+        frames=WIDE_FRAMES,
         variants=16,
-        epochs=45,
+        epochs=36,
+        label_smoothing=0.05,
+        refining_epochs=40,
     ),
     # One network, to see within a minute or two what a corpus is good for, at any sample rate.
     "quick": Recipe(
@@ -240,10 +276,23 @@ RECIPES = {
         variants=4,
         least_clips=500,
         epochs=40,
+        refining_epochs=15,
         batch_size=32,
         ema=0.98,
     ),
 }
+
+
+def default_recipe(background: object) -> str:
+    """The name of the recipe where none is given: "live" with a background, "commands" without (None, or no folders).
+
+    Examples
+    --------
+    >>> import wavenetlite as wl
+    >>> wl.recipes.default_recipe(None), wl.recipes.default_recipe(["talk"])
+    ('commands', 'live')
+    """
+    return "commands" if background is None or background == [] else "live"
 
 
 def recipes() -> tuple[str, ...]:
@@ -323,7 +372,7 @@ def fit_options(recipe: Any, source: Sized) -> dict[str, Any]:
 
 def train_classifier(
     corpus: Corpus,
-    recipe: str | Recipe = "commands",
+    recipe: str | Recipe | None = None,
     *,
     folder: str | os.PathLike[str] | None = None,
     seed: int = 0,
@@ -347,7 +396,7 @@ def train_classifier(
         What :func:`wavenetlite.train.read_corpus` returned. Only its training part is trained on; the validation
         part is evaluated after every epoch and decides nothing.
     recipe
-        A name of `recipes`, or a `Recipe`.
+        A name of `recipes`, or a `Recipe`; None: what `default_recipe` says.
     folder
         Folder of checkpoints and history, a sub-folder per network; None: nowhere.
     seed
@@ -389,7 +438,7 @@ def train_classifier(
     ParameterError
         The corpus has no clips to train on, or does not fit the recipe.
     """
-    chosen = recipe_of(recipe, Recipe, RECIPES)
+    chosen = recipe_of(default_recipe(background) if recipe is None else recipe, Recipe, RECIPES)
     if not isinstance(corpus, Corpus):
         raise ArrayTypeError(f"corpus is a {type(corpus).__name__}; it must come from read_corpus")
     clips = Clips.concatenate([corpus.train, corpus.valid, corpus.test]) if everything else corpus.train
@@ -476,6 +525,8 @@ class Training:
         )
         source = self.source(self.clips.y, classes, mean_of(teachers, recipe.temperature) if teachers else None)
         self.fit("network", model, source, self.validation(), loss, recipe.epochs, self.seed, self.callbacks)
+        if self.segments is not None and recipe.refining_epochs:
+            self.refine(model)
         self.restore_priors(model)
         clf = AudioClassifier(
             self.features,
@@ -525,6 +576,11 @@ class Training:
         if bias not in state:
             return  # nothing to shift; the network of a recipe has one
         known = np.maximum(self.learned_from, 1)
+        if self.segments is not None:
+            at = self.labels.index(UNKNOWN)
+            state[bias][at] -= np.float32(
+                BACKGROUND_PRIOR * np.log1p(REFINED_SHARE * len(self.clips) / max(used[at], 1))
+            )
         state[bias] -= np.where(self.learned_from, np.log(np.maximum(used, 1) / known), 0.0).astype(np.float32)
         model.load_state_dict(state)
 
@@ -565,14 +621,23 @@ class Training:
         self.fit(f"teacher-{number + 1}", model, source, None, loss, self.recipe.teacher_epochs, seed)
         to_labels = np.eye(len(self.labels))[label_of]
         self.mine(model, to_labels)
+        inflation = self.inflation()
 
         def probabilities(x: Floats, temperature: float) -> Floats:
             logits = last_frames(model, x)
             # The probabilities of a label's words are added before the temperature is applied.
-            p = softmax(logits) @ to_labels
+            p = softmax(logits) @ to_labels / inflation
             return softmax(np.log(np.maximum(p, 1e-30)) / temperature).astype(np.float32)
 
         return probabilities
+
+    def inflation(self) -> np.ndarray:
+        """How much more frequent each label is in batches than in the corpus; segments of a background count."""
+        used = np.bincount(self.clips.y, minlength=len(self.labels)).astype(np.float64)
+        if self.segments is None:
+            return np.ones(len(used))
+        used[self.labels.index(UNKNOWN)] += self.recipe.background_share * len(self.clips)
+        return np.where(self.learned_from, np.maximum(used, 1) / np.maximum(self.learned_from, 1), 1.0)
 
     def scout(self, model: Module) -> None:
         """Train the network for some epochs before the others, for the hard negatives that it then finds."""
@@ -582,6 +647,31 @@ class Training:
         epochs = max(1, round(SCOUT * recipe.epochs))
         self.fit("scout", model, self.source(self.clips.y, classes, None), None, loss, epochs, SCOUT_SEED + self.seed)
         self.mine(model, np.eye(classes))
+
+    def refine(self, model: Module) -> None:
+        """Train on with the hard negatives of the trained network, more of the background, and unmixed labels.
+
+        Mixing and smoothed labels keep the probabilities of words and of what is like them close to each other. The
+        weights are then averaged with those before, which keeps what was learned of clips (Wortsman et al., "Robust
+        fine-tuning of zero-shot models", 2022).
+        """
+        recipe, classes, before = self.recipe, len(self.labels), model.state_dict()
+        self.mine(model, np.eye(classes))
+        plain = dataclasses.replace(
+            recipe,
+            background_share=REFINED_SHARE,
+            mixup=(0.0, 0.0),
+            label_smoothing=REFINED_SMOOTHING,
+            lr=recipe.lr / 2,
+        )
+        weights = self.class_weights(self.clips.y, np.arange(classes))
+        loss = CrossEntropy(label_smoothing=plain.label_smoothing, class_weights=weights)
+        self.recipe = plain
+        source, seed = self.source(self.clips.y, classes, None), REFINED_SEED + self.seed
+        self.fit("refined", model, source, self.validation(), loss, recipe.refining_epochs, seed)
+        self.recipe = recipe
+        after, part = model.state_dict(), np.float32(REFINED_PART)
+        model.load_state_dict({name: value + part * (after[name] - value) for name, value in before.items()})
 
     def fine_classes(self) -> tuple[np.ndarray, np.ndarray]:
         """Classes with each word of `UNKNOWN` as a separate class, and the label of each class."""
@@ -621,9 +711,13 @@ class Training:
     def background_segments(self, background: Background) -> BackgroundSegments:
         """Augmented segments of the background, as long as a clip."""
         rows = background.rows(ROW_S, self.seed)
+        words = [at for at, y in enumerate(self.clips.y.tolist()) if self.labels[y] != SILENCE]
+        joined = joined_words(
+            self.clips.audio, words, round(JOINED * len(rows)), rows.shape[1], self.corpus.sr, self.seed
+        )
         with Bar(self.progress, "background") as bar:
             variants = Variants(
-                rows,
+                LazyAudio([*rows.rows, *joined], rows.shape[1]),
                 self.features,
                 self.transforms(self.recipe.waveforms, mixed=False),
                 self.recipe.background_variants,
