@@ -149,6 +149,16 @@ def test_what_such_a_file_cannot_hold(path, reason):
     assert path.read_bytes() == b"older"
 
 
+def test_the_signature_names_input_and_output(path):
+    """The C library of older TensorFlow Lites makes no interpreter of a file without."""
+    wl.formats.save(word("single"), path)
+    file = TfliteFile(path.read_bytes())
+    (signature,) = file.model.signatures
+    graph = file.main()
+    assert [(one.name, f"t{one.tensor}") for one in signature.inputs] == [("input", graph.inputs[0])]
+    assert [(one.name, f"t{one.tensor}") for one in signature.outputs] == [("output", graph.outputs[0])]
+
+
 def test_frames_of_a_call(path):
     with pytest.raises(wl.ParameterError, match="frames=4 must be a multiple of 3, the network's frame period"):
         wl.formats.save(word("single"), path, frames=4)
@@ -202,5 +212,5 @@ def test_what_is_no_wake_word(path):
         wl.formats.save_wake_word(word("single"), path, **ABOUT)
     with pytest.raises(wl.ParameterError, match=r"must end in \.tflite"):
         wl.formats.save_wake_word(wake_word(), path.with_suffix(".json"), **ABOUT)
-    with pytest.raises(wl.ParameterError, match=r"has scale=0\.05, zero_point=-128; ESPHome gives integers of"):
+    with pytest.raises(wl.ParameterError, match=r"Quantize has scale=0\.05, zero_point=-128; ESPHome gives"):
         wl.formats.save_wake_word(wake_word(scale=0.05), path, **ABOUT)

@@ -12,7 +12,7 @@ from wavenetlite import audio
 from wavenetlite.classifier import AudioClassifier, ClassifierStream, Event, GatedStream
 from wavenetlite.commands.options import BLOCK_MS, above_zero, add_json, describe, device
 from wavenetlite.commands.output import note, say, say_json
-from wavenetlite.commands.shared import add_detector, add_vad, event_text, gated, load_detector
+from wavenetlite.commands.shared import LIVE_MODEL, add_detector, add_vad, event_text, gated, load_detector
 from wavenetlite.evaluation.alarms import live_text
 from wavenetlite.support.arrays import Floats
 from wavenetlite.support.errors import StreamStateError, WavenetliteError
@@ -33,7 +33,7 @@ EXAMPLES = """\
 
 def add(parser: argparse.ArgumentParser) -> None:
     describe(parser, ABOUT, EXAMPLES)
-    add_detector(parser)
+    add_detector(parser, LIVE_MODEL)
     add_vad(parser)
     parser.add_argument("--device", type=device, metavar="N|NAME", help="microphone (default: that of the system)")
     parser.add_argument("--seconds", type=above_zero, metavar="S", help="stop after this time (default: at Ctrl-C)")

@@ -17,7 +17,7 @@ from wavenetlite.formats import load
 from wavenetlite.support.errors import ModelFileError
 from wavenetlite.train.corpus import read_corpus
 
-DEFAULT_MODEL = "speech-commands-12"
+DEFAULT_MODEL, LIVE_MODEL = "speech-commands-12", "speech-commands-12-live"
 DEFAULT_VAD = "voice-activity"
 INTERRUPTED = "interrupted; run the same command again to resume"
 MOST_PROBLEMS = 20
@@ -32,9 +32,9 @@ def load_classifier(path: str) -> AudioClassifier:
     return loaded
 
 
-def add_detector(parser: argparse.ArgumentParser) -> None:
+def add_detector(parser: argparse.ArgumentParser, default: str = DEFAULT_MODEL) -> None:
     parser.add_argument(
-        "--model", default=DEFAULT_MODEL, metavar="NAME|FILE", help="a bundled classifier, or the file of one"
+        "--model", default=default, metavar="NAME|FILE", help="a bundled classifier, or the file of one"
     )
     parser.add_argument(
         "--threshold", type=share, metavar="P", help="probability of an event, 0..1, instead of the model's"

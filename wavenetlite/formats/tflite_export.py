@@ -58,9 +58,13 @@ class Exporter:
             if node.operation == "dequantize" and node is not output:
                 raise ParameterError("a TFLite file of integers cannot hold floats between layers of integers")
             self.values[node] = WRITERS[node.operation](self, node)
-        self.write.ends([self.input], [self.result(output)])
+        result = self.result(output)
+        self.write.ends([self.input], [result])
         self.initial_states()
-        return self.write.bytes(signatures=[{"key": "serving_default", "subgraph": 0}])
+        # Without the names of inputs and outputs, the C library of older TensorFlow Lites makes no interpreter.
+        named = {"inputs": [{"name": "input", "tensor": self.input}], "outputs": [{"name": "output", "tensor": result}]}
+        signature = {**named, "key": "serving_default", "subgraph": 0}
+        return self.write.bytes(signatures=[signature])
 
     # Tensors
 

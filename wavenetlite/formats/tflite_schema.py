@@ -26,7 +26,11 @@ OPERATOR_CODE: Table = {
     3: Field("code", "int32"),
 }  # fmt: skip
 BUFFER: Table = {0: Field("data", "bytes"), 1: Field("offset", "uint64"), 2: Field("size", "uint64")}
-SIGNATURE: Table = {2: Field("key", "text"), 4: Field("subgraph", "uint32")}
+NAMED_TENSOR: Table = {0: Field("name", "text"), 1: Field("tensor", "uint32")}
+SIGNATURE: Table = {
+    0: Field("inputs", NAMED_TENSOR, many=True), 1: Field("outputs", NAMED_TENSOR, many=True), 2: Field("key", "text"),
+    4: Field("subgraph", "uint32"),
+}  # fmt: skip
 MODEL: Table = {
     0: Field("version", "uint32"), 1: Field("codes", OPERATOR_CODE, many=True),
     2: Field("subgraphs", SUBGRAPH, many=True), 4: Field("buffers", BUFFER, many=True),

@@ -184,23 +184,28 @@ class Recipe:
         )
 
 
-FRAMES = (
-    {"type": "FrequencyWarp", "low": 0.88, "high": 1.12, "probability": 0.5},
-    {"type": "Colouring", "deviation": 0.25},
-    {"type": "SpecAugment", "time_masks": 2, "most_frames": 20, "frequency_masks": 2, "most_bins": 7, "fill": 0.0},
-)
+COLOURING = {"type": "Colouring", "deviation": 0.25}
+MASKS = {
+    "type": "SpecAugment", "time_masks": 2, "most_frames": 20, "frequency_masks": 2, "most_bins": 7, "fill": 0.0,
+}  # fmt: skip
+FRAMES = ({"type": "FrequencyWarp", "low": 0.9, "high": 1.1, "probability": 0.5}, COLOURING, MASKS)
+WIDE_FRAMES = ({"type": "FrequencyWarp", "low": 0.88, "high": 1.12, "probability": 0.5}, COLOURING, MASKS)
 
 
-def waveforms(sr: int) -> list[dict[str, Any]]:
-    """The usual augmentation of a waveform: pitch and tempo, position, room, noise, level."""
+def waveforms(sr: int, *, wide: bool = False) -> list[dict[str, Any]]:
+    """The usual augmentation of a waveform: pitch and tempo, position, room, noise, level; `wide`: more of it."""
+    low, high = (0.78, 1.25) if wide else (0.82, 1.22)
+    filters = [
+        {"type": "BandLimit", "sr": sr, "probability": 0.2},
+        {"type": "Equalise", "most_db": 6.0, "probability": 0.3},
+    ]
     return [
-        {"type": "Speed", "low": 0.78, "high": 1.25, "probability": 0.85},
+        {"type": "Speed", "low": low, "high": high, "probability": 0.85},
         {"type": "TimeShift", "most_ms": 100.0, "sr": sr, "fill": "zero", "probability": 0.9},
         {"type": "Reverb", "sr": sr, "rt60_ms": [80.0, 400.0], "direct_db": [6.0, 20.0], "probability": 0.25},
         {"type": "BackgroundNoise", "kinds": ["recording"], "snr_db": [0.0, 30.0], "probability": 0.45},
         {"type": "BackgroundNoise", "kinds": ["white", "pink", "brown"], "snr_db": [0.0, 35.0], "probability": 0.2},
-        {"type": "BandLimit", "sr": sr, "probability": 0.2},
-        {"type": "Equalise", "most_db": 6.0, "probability": 0.3},
+        *(filters if wide else []),
         {"type": "Gain", "low_db": -12.0, "high_db": 8.0},
     ]
 
@@ -228,7 +233,16 @@ COMMANDS = Recipe(
 RECIPES = {
     "commands": COMMANDS,
     # For a background: its labels are hard, and hard negatives come of the network's own first epochs.
-    "live": dataclasses.replace(COMMANDS, name="live", teachers=0, words_apart=False, variants=20, refining_epochs=70),
+    "live": dataclasses.replace(
+        COMMANDS,
+        name="live",
+        waveforms=waveforms(16000, wide=True),
+        frames=WIDE_FRAMES,
+        teachers=0,
+        words_apart=False,
+        variants=20,
+        refining_epochs=70,
+    ),
     "digits": Recipe(
         "digits",
         features={"frame_ms": 32.0, "hop_ms": 10.0, "n_mels": 40, "fmin": 20.0, "fmax": 4000.0},
@@ -246,7 +260,7 @@ RECIPES = {
             },
             {"type": "Gain", "low_db": -12.0, "high_db": 8.0},
         ],
-        frames=FRAMES,
+        frames=WIDE_FRAMES,
         variants=16,
         epochs=36,
         label_smoothing=0.05,
