@@ -169,9 +169,9 @@ class Recipe:
         if epochs is None:
             return self
         scale = positive_int("epochs", epochs) / self.epochs
-        others = {name: max(1, round(scale * n)) if (n := getattr(self, name)) else 0
-                  for name in ("teacher_epochs", "refining_epochs")}  # fmt: skip
-        return dataclasses.replace(self, epochs=epochs, **others)
+        teacher = max(1, round(scale * self.teacher_epochs))
+        refining = max(1, round(scale * self.refining_epochs)) if self.refining_epochs else 0
+        return dataclasses.replace(self, epochs=epochs, teacher_epochs=teacher, refining_epochs=refining)
 
     def plan(self) -> str:
         """What will be trained, in a sentence."""
