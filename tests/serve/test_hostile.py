@@ -1,5 +1,6 @@
 """Random and truncated messages, half-open connections: no crash, nothing left, and others unhurt."""
 
+import contextlib
 import json
 import os
 import random
@@ -85,6 +86,19 @@ def test_random_messages_hurt_nobody(server):
     assert triples(said) == alone(judge(), pcm)
     server.until(lambda: len(server.server.hub) == 0, timeout=20)
     assert server.count("requests_refused_total", status="500") == 0
+
+
+def test_connections_that_say_nothing_are_cut(tmp_path, monkeypatch):
+    monkeypatch.setattr("wavenetlite.serve.silent.SWEEP_S", 0.1)
+    with in_thread(models=(save_tones(tmp_path),)) as server, connect(f"{server.url}/v1/stream") as stream:
+        for said in (b"", b"GET /healthz HTTP/1.1\r\nHost: x\r\nX: "):
+            with socket.create_connection(("127.0.0.1", server.port), timeout=20) as half_open:
+                half_open.sendall(said)
+                with contextlib.suppress(ConnectionResetError):
+                    assert half_open.recv(1) == b""
+        stream.send(tones(1).tobytes())
+        stream.send('{"type": "end"}')
+        assert json.loads(list(stream)[-1])["samples"] == SR
 
 
 def test_half_open_connections_take_no_stream(server):

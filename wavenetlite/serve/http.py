@@ -16,6 +16,7 @@ from wavenetlite.serve.limits import RequestError, busy
 from wavenetlite.serve.messages import INVALID, Message, error_message
 from wavenetlite.serve.packages import web
 from wavenetlite.serve.session import Session
+from wavenetlite.serve.silent import SilentConnections
 from wavenetlite.serve.tokens import Tokens
 from wavenetlite.support.errors import ParameterError, WavenetliteError
 
@@ -37,6 +38,7 @@ class Routes:
 
     def __init__(self, hub: Hub, tokens: Tokens) -> None:
         self.hub, self.tokens = hub, tokens
+        self.silent = SilentConnections()
         self._classifying = 0
 
     def application(self) -> Application:
@@ -59,6 +61,7 @@ class Routes:
 
     async def guard(self, request: Request, handler: Handler) -> StreamResponse:
         """Turn refusals into answers; nothing else becomes visible."""
+        self.silent.has_spoken(request.protocol)
         try:
             return await handler(request)
         except RequestError as error:

@@ -26,6 +26,7 @@ from wavenetlite.serve.zeroconf import Announcement
 from wavenetlite.support.errors import ParameterError, WavenetliteError
 
 BACKLOG = 1024
+KEEPALIVE_S = 30.0
 GOODBYE_S = 8.0
 """Longest that clients are waited for after they have been told to go."""
 
@@ -62,16 +63,20 @@ class Server:
         self._runner: Any = None
         self._site: Any = None
         self._ticking: asyncio.Task[None] | None = None
+        self._cutting: asyncio.Task[None] | None = None
 
     async def start(self) -> dict[str, Any]:
         """Listen; returns the addresses by protocol."""
         settings = self.settings
-        self._runner = web.AppRunner(self.routes.application(), access_log=None, shutdown_timeout=GOODBYE_S)
+        self._runner = web.AppRunner(
+            self.routes.application(), access_log=None, shutdown_timeout=GOODBYE_S, keepalive_timeout=KEEPALIVE_S
+        )
         await self._runner.setup()
         self._site = web.TCPSite(
             self._runner, settings.host, settings.port, ssl_context=tls_of(settings), backlog=BACKLOG
         )
         await self._site.start()
+        self._cutting = asyncio.create_task(self.routes.silent.cut(lambda: list(self._runner.server.connections)))
         self._ticking = asyncio.create_task(self.hub.run())
         self._ticking.add_done_callback(report_end)
         port = self._runner.addresses[0][1]
@@ -103,10 +108,11 @@ class Server:
             await self.hub.drain()
             await self.wyoming.close()
             await self._runner.cleanup()
-        if self._ticking is not None:
-            self._ticking.cancel()
-            with suppress(asyncio.CancelledError):
-                await self._ticking
+        for task in (self._ticking, self._cutting):
+            if task is not None:
+                task.cancel()
+                with suppress(asyncio.CancelledError):
+                    await task
         if self.settings.unix is not None:
             Path(self.settings.unix).unlink(missing_ok=True)
         await self.hub.store.close()

@@ -274,7 +274,8 @@ class WyomingServer:
         """Listen on a Unix socket; one that a killed process has left is replaced."""
         if sys.platform == "win32":
             raise ParameterError(f"unix={path!r}: this system has no Unix sockets; use wyoming_port")
-        self._servers.append(await asyncio.start_unix_server(self._connected, path, limit=MOST_LINE))
+        else:
+            self._servers.append(await asyncio.start_unix_server(self._connected, path, limit=MOST_LINE))
 
     async def _connected(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         if len(self._connections) >= 2 * self.hub.limits.streams:
