@@ -51,7 +51,7 @@ def test_options_of_each_command(completed):
 def test_choices_files_and_models(completed):
     assert completed("evaluate", "m", "d", "--split", "") == {"test", "valid", "train", "all"}
     assert completed("classify", "so") == {"sound.wav"}
-    assert completed("info", "speech") == {"speech-commands-12"}
+    assert completed("info", "speech") == {"speech-commands-12", "speech-commands-12-live"}
     assert set(wl.models.names()) <= completed("info", "")
 
 
