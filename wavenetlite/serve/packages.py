@@ -14,6 +14,8 @@ class Lazy:
         self._module = module
 
     def __getattr__(self, name: str) -> Any:
+        if name.startswith("__"):  # what inspects every object must not need the package
+            raise AttributeError(name)
         found = getattr(optional(self._module, "serve", "wavenetlite serve"), name)
         setattr(self, name, found)
         return found

@@ -272,10 +272,10 @@ class WyomingServer:
 
     async def listen_unix(self, path: str) -> None:
         """Listen on a Unix socket; one that a killed process has left is replaced."""
-        if sys.platform == "win32":
-            raise ParameterError(f"unix={path!r}: this system has no Unix sockets; use wyoming_port")
-        else:
+        if sys.platform != "win32":
             self._servers.append(await asyncio.start_unix_server(self._connected, path, limit=MOST_LINE))
+        else:
+            raise ParameterError(f"unix={path!r}: this system has no Unix sockets; use wyoming_port")
 
     async def _connected(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         if len(self._connections) >= 2 * self.hub.limits.streams:
