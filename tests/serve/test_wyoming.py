@@ -71,7 +71,7 @@ def test_it_describes_itself_with_every_field(server):
         event = run(server, ask, address=address)
         info = Info.from_event(event)
         program = info.wake[0]
-        assert program.installed and program.attribution.url and program.version
+        assert program.installed and program.attribution.url is not None and program.version
         assert [model.name for model in program.models] == ["tones", "tones/low", "tones/high", "high"]
         assert all(model.installed and model.languages and model.attribution.name for model in program.models)
         assert [model.phrase for model in program.models] == [None, "low", "high", "high"]

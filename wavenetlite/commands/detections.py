@@ -11,13 +11,14 @@ from wavenetlite.commands.options import UsageError, add_json, add_streaming, de
 from wavenetlite.commands.output import note, progress, say, say_json
 from wavenetlite.commands.pictures import picture
 from wavenetlite.commands.places import check_file
-from wavenetlite.commands.shared import add_vad, gated, load_classifier, trained_on
+from wavenetlite.commands.shared import add_vad, gated, trained_on
 from wavenetlite.corpora.utterances import Utterance, Utterances, read_utterances
 from wavenetlite.evaluation.clips import block_samples
 from wavenetlite.evaluation.detections import report
 from wavenetlite.evaluation.report import match_events
 from wavenetlite.evaluation.scores import ConcatenatedScores, alarms_elsewhere, by_recording, listen_to_all
 from wavenetlite.figures import det_curve
+from wavenetlite.formats.classifiers import load_classifier
 from wavenetlite.storage import opening
 from wavenetlite.support.errors import ParameterError
 

@@ -26,7 +26,6 @@ from wavenetlite.commands.shared import (
     add_data,
     cpus,
     evaluation_json,
-    load_classifier,
     read_data,
     report_problems,
     trained_on,
@@ -40,6 +39,7 @@ from wavenetlite.evaluation.clips import Evaluation, evaluate, scores_text
 from wavenetlite.evaluation.det import ALL
 from wavenetlite.evaluation.report import confusion_text
 from wavenetlite.figures import confusion_matrix, det_curve
+from wavenetlite.formats.classifiers import load_classifier
 from wavenetlite.storage import opening
 from wavenetlite.support.errors import ParameterError
 

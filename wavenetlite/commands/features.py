@@ -24,9 +24,10 @@ from wavenetlite.commands.options import (
 from wavenetlite.commands.output import note, say, say_json
 from wavenetlite.commands.pictures import picture
 from wavenetlite.commands.places import check_file, check_folder
-from wavenetlite.commands.shared import INTERRUPTED, cpus, load_classifier
+from wavenetlite.commands.shared import INTERRUPTED, cpus
 from wavenetlite.features import Features
 from wavenetlite.figures import contact_sheet
+from wavenetlite.formats.classifiers import load_classifier
 from wavenetlite.pipeline import specs
 from wavenetlite.pipeline.assembly import ERRORS
 from wavenetlite.pipeline.entries import Listing

@@ -13,8 +13,7 @@ from wavenetlite.commands.output import note, progress
 from wavenetlite.corpora.clips import Corpus
 from wavenetlite.corpora.duplicates import Duplicates
 from wavenetlite.evaluation.clips import Evaluation
-from wavenetlite.formats import load
-from wavenetlite.support.errors import ModelFileError
+from wavenetlite.formats.classifiers import load_classifier
 from wavenetlite.train.corpus import read_corpus
 
 DEFAULT_MODEL, LIVE_MODEL = "speech-commands-12", "speech-commands-12-live"
@@ -22,14 +21,6 @@ DEFAULT_VAD = "voice-activity"
 INTERRUPTED = "interrupted; run the same command again to resume"
 MOST_PROBLEMS = 20
 """Problems of a corpus that are reported one by one."""
-
-
-def load_classifier(path: str) -> AudioClassifier:
-    """The classifier in a file, or the bundled one of that name."""
-    loaded = load(path)
-    if not isinstance(loaded, AudioClassifier):
-        raise ModelFileError(f"{path}: a {type(loaded).__name__} without features and labels; it must be a classifier")
-    return loaded
 
 
 def add_detector(parser: argparse.ArgumentParser, default: str = DEFAULT_MODEL) -> None:

@@ -28,7 +28,6 @@ from wavenetlite.commands.shared import (
     add_data,
     cpus,
     evaluation_json,
-    load_classifier,
     read_data,
     report_problems,
 )
@@ -41,6 +40,7 @@ from wavenetlite.evaluation.alarms import Alarms, live_text
 from wavenetlite.evaluation.clips import Evaluation, evaluate, scores_text
 from wavenetlite.evaluation.report import confusion_text
 from wavenetlite.figures import FigureError, confusion_matrix, training_curve
+from wavenetlite.formats.classifiers import load_classifier
 from wavenetlite.support.atomic_files import check_target, replacing
 from wavenetlite.support.optional import optional
 from wavenetlite.support.version import __version__

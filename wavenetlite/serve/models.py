@@ -8,10 +8,10 @@ from typing import TYPE_CHECKING
 
 from wavenetlite import models as bundled
 from wavenetlite.classifier import AudioClassifier
-from wavenetlite.formats import load
+from wavenetlite.formats.classifiers import load_classifier
 from wavenetlite.serve.limits import RequestError
 from wavenetlite.serve.session import Session
-from wavenetlite.support.errors import ModelFileError, ParameterError
+from wavenetlite.support.errors import ParameterError
 
 if TYPE_CHECKING:
     from typing import Any
@@ -109,10 +109,3 @@ def named_source(text: str) -> tuple[str, str]:
     if not stem:
         raise ParameterError(f"model={text!r} must be a bundled model, a file, or NAME=FILE")
     return stem, text
-
-
-def load_classifier(source: str) -> AudioClassifier:
-    found = load(source)
-    if not isinstance(found, AudioClassifier):
-        raise ModelFileError(f"{source}: a {type(found).__name__} without features and labels; it must be a classifier")
-    return found

@@ -29,7 +29,6 @@ from wavenetlite.support.checks import positive_int
 from wavenetlite.support.errors import ParameterError, WavenetliteError
 from wavenetlite.support.version import __version__
 
-PROJECT = "https://github.com/wavenetlite/wavenetlite"
 MOST_LINE = 1 << 16
 SEND_S = 10.0
 BETWEEN_EVENTS_S = 600.0
@@ -230,7 +229,7 @@ def find_words(hub: Hub, names: list[str] | None) -> list[tuple[str, ServedModel
 
 def describe(hub: Hub) -> Any:
     """What Home Assistant wants to know. It fails on what lacks any of these fields."""
-    attribution = wyoming_info.Attribution(name="wavenetlite", url=PROJECT)
+    attribution = wyoming_info.Attribution(name="wavenetlite", url="")  # Home Assistant needs the field
     models = [
         wyoming_info.WakeModel(
             name=name,
