@@ -18,7 +18,7 @@ from wavenetlite import (
     train,
 )
 from wavenetlite.classifier import AudioClassifier, ClassifierPool, ClassifierStream, Event, Prediction
-from wavenetlite.detection import Detector
+from wavenetlite.detection import Detector, Gate
 from wavenetlite.engine.pool import StreamPool
 from wavenetlite.engine.stream import Stream
 from wavenetlite.evaluation.self_check import StreamReport, verify_stream
@@ -44,10 +44,10 @@ from wavenetlite.support.version import __version__
 
 __all__ = [
     "MFCC", "PCEN", "TCN", "ArrayTypeError", "AudioClassifier", "ClassifierPool", "ClassifierStream", "Detector",
-    "Event", "Librosa", "LogMel", "MelSpectrogram", "MicroFrontend", "MissingPackageError", "ModelFileError", "MuLaw",
-    "ParameterError", "Prediction", "Sequential", "SnapshotError", "Spectrogram", "Stream", "StreamMismatchError",
-    "StreamPool", "StreamReport", "StreamStateError", "TargetError", "TrainingError", "WaveNet", "WavenetliteError",
-    "__version__", "audio", "client", "detection", "evaluation", "features", "figures", "formats", "from_torch", "hub",
-    "isa", "load", "models", "nn", "ops", "pipeline", "quantization", "quantize", "receptive_field", "recipes",
-    "sklearn", "train", "verify_stream",
+    "Event", "Gate", "Librosa", "LogMel", "MelSpectrogram", "MicroFrontend", "MissingPackageError",
+    "ModelFileError", "MuLaw", "ParameterError", "Prediction", "Sequential", "SnapshotError", "Spectrogram",
+    "Stream", "StreamMismatchError", "StreamPool", "StreamReport", "StreamStateError", "TargetError",
+    "TrainingError", "WaveNet", "WavenetliteError", "__version__", "audio", "client", "detection", "evaluation",
+    "features", "figures", "formats", "from_torch", "hub", "isa", "load", "models", "nn", "ops", "pipeline",
+    "quantization", "quantize", "receptive_field", "recipes", "sklearn", "train", "verify_stream",
 ]  # fmt: skip

@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping
-from hashlib import blake2b
 from importlib import import_module
 from typing import Any
 
@@ -17,6 +16,7 @@ import numpy as np
 import numpy.typing as npt
 
 from wavenetlite.support.arrays import Doubles, Floats
+from wavenetlite.support.blake2 import blake2b
 from wavenetlite.support.errors import ArrayTypeError, ParameterError
 from wavenetlite.support.version import __version__
 

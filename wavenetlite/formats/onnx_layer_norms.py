@@ -10,13 +10,19 @@ import numpy as np
 
 from wavenetlite.formats.onnx_file import OnnxGraph, OnnxNode
 
+INPUTS = {
+    "Sub": (2,), "Add": (2,), "Mul": (2,), "Div": (2,), "Pow": (2,), "Sqrt": (1,), "ReduceMean": (1, 2), "Identity": (1,)
+}  # fmt: skip
+"""How many the operations have that are looked at; damaged files have others."""
+
 
 def with_layer_norms(file: OnnxGraph) -> OnnxGraph:
     """The graph with ``(x - mean) / sqrt(mean((x - mean)**2) + eps) * weight + bias`` as ``LayerNormalization``.
 
     Older exporters of PyTorch write it so. What does not fit the pattern stays as it is.
     """
-    found = [norm for node in file.nodes if node.kind == "Div" and (norm := LayerNorms(file).at(node)) is not None]
+    norms = LayerNorms(file)
+    found = [norm for node in norms.nodes if node.kind == "Div" and (norm := norms.at(node)) is not None]
     gone = {id(node) for _, nodes in found for node in nodes}
     last = {id(nodes[-1]): made for made, nodes in found}
     nodes = [last.get(id(node), node) for node in file.nodes if id(node) not in gone or id(node) in last]
@@ -28,9 +34,12 @@ class LayerNorms:
 
     def __init__(self, file: OnnxGraph) -> None:
         self.constants = file.constants
-        self.made_by = {name: node for node in file.nodes for name in node.outputs}
+        self.nodes = [
+            node for node in file.nodes if node.outputs and len(node.inputs) >= LEAST_INPUTS.get(node.kind, 0)
+        ]
+        self.made_by = {name: node for node in self.nodes for name in node.outputs}
         self.readers = Counter(name for node in file.nodes for name in node.inputs) + Counter(file.outputs)
-        self.read_by = {name: node for node in file.nodes for name in node.inputs}  # if by one only, by that
+        self.read_by = {name: node for node in self.nodes for name in node.inputs}  # if by one only, by that
 
     def at(self, division: OnnxNode) -> tuple[OnnxNode, list[OnnxNode]] | None:
         """The node that a division is a part of, and the nodes that it stands for, in order; None: it is not."""
@@ -42,7 +51,7 @@ class LayerNorms:
         mean, variance, eps = self.of("ReduceMean", minus.inputs[1]), *self.beside_constant(plus)
         spread = self.of("ReduceMean", variance)
         square = self.made_by.get(spread.inputs[0]) if spread else None
-        if mean is None or spread is None or square is None or eps is None or eps.size != 1:
+        if mean is None or spread is None or square is None or (epsilon := one_number(eps)) is None:
             return None
         if mean.inputs[0] != minus.inputs[0] or not (self.over_last(mean) and self.over_last(spread)):
             return None
@@ -53,7 +62,7 @@ class LayerNorms:
             self.readers[node.outputs[0]] != 1 for node in inner if node is not minus
         ):
             return None
-        return self.scaled(division, minus.inputs[0], float(eps.reshape(-1)[0]), [*inner, division])
+        return self.scaled(division, minus.inputs[0], epsilon, [*inner, division])
 
     def scaled(
         self, division: OnnxNode, x: str, eps: float, nodes: list[OnnxNode]
@@ -78,8 +87,11 @@ class LayerNorms:
     def value(self, name: str) -> np.ndarray | None:
         """A constant of the file, also through nodes."""
         node = self.made_by.get(name)
-        if node is not None and node.kind == "Identity":
-            return self.value(node.inputs[0])
+        for _ in self.nodes:  # not for ever, where a damaged file has a circle
+            if node is None or node.kind != "Identity":
+                break
+            name = node.inputs[0]
+            node = self.made_by.get(name)
         held: Any = node.attributes.get("value") if node is not None and node.kind == "Constant" else None
         return self.constants.get(name) if held is None else np.asarray(held)
 
@@ -99,10 +111,19 @@ class LayerNorms:
         if node.kind == "Mul":
             return tuple(node.inputs) == (name, name)
         power = self.value(node.inputs[1]) if node.kind == "Pow" and node.inputs[0] == name else None
-        return power is not None and power.size == 1 and float(power.reshape(-1)[0]) == 2
+        return one_number(power) == 2
 
     def over_last(self, node: OnnxNode) -> bool:
         """Whether a mean is over the last axis, which stays."""
         axes = self.value(node.inputs[1]) if len(node.inputs) > 1 else node.attributes.get("axes")
         given = [] if axes is None else np.asarray(axes).reshape(-1).tolist()
         return given == [-1] and bool(node.attributes.get("keepdims", 1))
+
+
+def fits(node: OnnxNode) -> bool:
+    return node.kind not in INPUTS or len(node.inputs) in INPUTS[node.kind]
+
+
+def one_number(value: np.ndarray | None) -> float | None:
+    """The number in an array of one; None for anything else."""
+    return float(value.reshape(-1)[0]) if value is not None and value.size == 1 and value.dtype.kind in "fiu" else None
