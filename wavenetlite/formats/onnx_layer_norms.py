@@ -11,7 +11,8 @@ import numpy as np
 from wavenetlite.formats.onnx_file import OnnxGraph, OnnxNode
 
 INPUTS = {
-    "Sub": (2,), "Add": (2,), "Mul": (2,), "Div": (2,), "Pow": (2,), "Sqrt": (1,), "ReduceMean": (1, 2), "Identity": (1,)
+    "Sub": (2,), "Add": (2,), "Mul": (2,), "Div": (2,), "Pow": (2,), "Sqrt": (1,), "ReduceMean": (1, 2),
+    "Identity": (1,),
 }  # fmt: skip
 """How many the operations have that are looked at; damaged files have others."""
 
@@ -34,9 +35,7 @@ class LayerNorms:
 
     def __init__(self, file: OnnxGraph) -> None:
         self.constants = file.constants
-        self.nodes = [
-            node for node in file.nodes if node.outputs and len(node.inputs) >= LEAST_INPUTS.get(node.kind, 0)
-        ]
+        self.nodes = [node for node in file.nodes if node.outputs and fits(node)]
         self.made_by = {name: node for node in self.nodes for name in node.outputs}
         self.readers = Counter(name for node in file.nodes for name in node.inputs) + Counter(file.outputs)
         self.read_by = {name: node for node in self.nodes for name in node.inputs}  # if by one only, by that
