@@ -37,7 +37,8 @@ def det_curve(curves: Sequence[Any], path: PathLike, *, title: str | None = None
     Notes
     -----
     A line shows, for each rate of false alarms, the fewest false rejects of all thresholds with no more alarms: it
-    never rises. Both axes are logarithmic; points without a false alarm, or without a false reject, lie on the edge.
+    never rises. Both axes are logarithmic; points without a false alarm, or without a false reject, lie on the edge;
+    what has more than 100 false alarms per hour is not shown.
 
     Examples
     --------
@@ -62,7 +63,7 @@ def det_curve(curves: Sequence[Any], path: PathLike, *, title: str | None = None
     for at, (label, rejects, alarms) in enumerate(lines):
         last = at == len(lines) - 1
         axes.step(
-            np.clip(alarms, LEAST_ALARMS, MOST_ALARMS), np.clip(rejects, LEAST_REJECTS, 100), where="pre", label=label,
+            np.maximum(alarms, LEAST_ALARMS), np.clip(rejects, LEAST_REJECTS, 100), where="pre", label=label,
             color=INK if last else WORDS[at % len(WORDS)], linewidth=2.4 if last else 1.6, zorder=4 if last else 3,
         )  # fmt: skip
     finish_det(axes)
