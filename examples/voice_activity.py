@@ -3,7 +3,7 @@
     python examples/voice_activity.py english french italian --out vad.safetensors
     python examples/voice_activity.py --model vad.safetensors --measure dutch --noise background_noise
 
-The folders hold recordings of speech without noise, with pauses or without; where somebody speaks is told from their
+The folders hold recordings of speech without noise, with pauses or without; where somebody speaks follows from their
 level. They are mixed with synthetic noise at known levels. Ctrl-C stops the training; the same command resumes.
 """
 
