@@ -12,7 +12,7 @@ from wavenetlite.evaluation.alarms import (
     listen_to_background,
     listen_to_clips,
     live_text,
-    odds_of,
+    log_odds,
     quiet_detector,
     quiet_thresholds,
 )
@@ -149,7 +149,7 @@ def test_runs_that_are_close_are_one():
     scores = np.array([0, 0.6, 0.7, 0, 0.9, 0, 0, 0, 0.8])
     assert highest(scores, 0.5, 2).tolist() == [0.9, 0.8]
     assert highest(scores, 0.95, 2).tolist() == []
-    assert odds_of(np.array([0.5, 1.0]))[0] == 0
+    assert log_odds(np.array([0.5, 1.0]))[0] == 0
 
 
 @pytest.mark.parametrize(

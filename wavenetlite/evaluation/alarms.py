@@ -170,7 +170,7 @@ def peaks_by_word(heard: ScoredRecording, classifier: AudioClassifier, detector:
     for word in words_of(classifier):
         p = heard.probabilities[:, classifier.labels.index(word)].astype(np.float64)
         smooth = np.convolve(p, kernel)[: len(p)]
-        made[word] = odds_of(highest(smooth, low.threshold, apart))
+        made[word] = log_odds(highest(smooth, low.threshold, apart))
     return made
 
 
@@ -183,7 +183,7 @@ def highest(scores: Doubles, least: float, apart: int) -> Doubles:
     return np.array([scores[run].max() for run in runs])
 
 
-def odds_of(p: Doubles) -> Doubles:
+def log_odds(p: Doubles) -> Doubles:
     """The logarithm of the odds of probabilities."""
     inside = np.clip(p, 1e-9, 1 - 1e-9)
     odds: Doubles = np.log(inside) - np.log1p(-inside)

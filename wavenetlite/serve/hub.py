@@ -288,7 +288,9 @@ class Hub:
         try:
             record = write_record(position, model.pool.snapshot(session.sid), resampler)
             return Saved(session, session.samples, session.n, record)
-        except WavenetliteError:
+        except WavenetliteError as error:
+            self.metrics.save_failures.inc()
+            log.error("stream %s cannot be saved: %s", session.opening.stream, error)
             return None
 
     def _save_due(self, now: float) -> None:

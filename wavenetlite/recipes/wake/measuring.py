@@ -9,12 +9,13 @@ from typing import Any
 import numpy as np
 
 from wavenetlite.classifier.classifier import AudioClassifier
+from wavenetlite.evaluation.alarms import log_odds
 from wavenetlite.evaluation.det import ALL, Curve, Outcome, curves, outcomes
 from wavenetlite.evaluation.scores import ConcatenatedScores, ReferenceEvent, ScoredRecording
 from wavenetlite.recipes.wake.network import HOP_S, STRIDE
 from wavenetlite.recipes.wake.reels import Reels
 from wavenetlite.recipes.wake.scenes import Scenes
-from wavenetlite.recipes.wake.thresholds import Tail, log_odds, smoothed, tail_of
+from wavenetlite.recipes.wake.thresholds import Tail, smoothed, tail_of
 from wavenetlite.support.arrays import Doubles, Floats
 from wavenetlite.support.threads import in_threads
 

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from wavenetlite.detection.detector import Detector
+from wavenetlite.evaluation.alarms import log_odds
 from wavenetlite.recipes.wake.network import HOP_S, STRIDE
 from wavenetlite.support.arrays import Doubles
 
@@ -95,9 +96,3 @@ def threshold_for(tail: Tail, rate: float, *, limited: bool = True) -> float:
     """The threshold for so many false alarms an hour; `limited` to what 8 bits tell apart."""
     least, most = (LEAST, MOST) if limited else (1e-6, 1 - 1e-6)
     return float(np.clip(1 / (1 + np.exp(-tail.at(rate))), least, most))
-
-
-def log_odds(p: Doubles) -> Doubles:
-    clipped = np.clip(p, 1e-9, 1 - 1e-9)
-    made: Doubles = np.log(clipped) - np.log1p(-clipped)
-    return made

@@ -13,6 +13,7 @@ import numpy as np
 
 from wavenetlite.classifier.classifier import AudioClassifier
 from wavenetlite.corpora.layouts import UNKNOWN
+from wavenetlite.evaluation.alarms import log_odds
 from wavenetlite.nn import Graph, Module
 from wavenetlite.recipes.wake.choice import Cast, cast, known_programs
 from wavenetlite.recipes.wake.gathering import Gathering
@@ -32,7 +33,7 @@ from wavenetlite.recipes.wake.saving import Saved, save_all
 from wavenetlite.recipes.wake.scenes import Scenes
 from wavenetlite.recipes.wake.settings import Effort, effort_of
 from wavenetlite.recipes.wake.stages import Log
-from wavenetlite.recipes.wake.thresholds import detector, log_odds, tail_of, threshold_for
+from wavenetlite.recipes.wake.thresholds import detector, tail_of, threshold_for
 from wavenetlite.recipes.wake.training import Training
 from wavenetlite.recipes.wake.triggers import Candidates, Listener, Trigger, worst
 from wavenetlite.support.checks import count, flag, number, positive_int
