@@ -5,6 +5,7 @@ from __future__ import annotations
 import threading
 from collections import deque
 from collections.abc import Callable, Iterator, Sequence
+from contextlib import suppress
 from functools import partial
 from queue import SimpleQueue
 from typing import Generic, TypeVar
@@ -92,8 +93,8 @@ def in_threads(
             calls.put(waiting[-1])
             if len(started) < threads:
                 thread = threading.Thread(target=serve, args=(calls, stop), name=f"{name}_{len(started)}", daemon=True)
+                started.append(thread)  # before it starts: an interrupt between the two would leave it behind
                 thread.start()
-                started.append(thread)
             if len(waiting) >= AHEAD * threads:
                 yield from waiting.popleft().wait()
         while waiting:
@@ -103,4 +104,5 @@ def in_threads(
         for _ in range(threads):
             calls.put(None)
         for thread in started:
-            thread.join()
+            with suppress(RuntimeError):  # interrupted before it had started: if it still does, it ends at the None
+                thread.join()
