@@ -8,11 +8,9 @@ from wavenetlite.corpora.background import Background, BackgroundFile
 from wavenetlite.evaluation.alarms import (
     ALL,
     count_alarms,
-    highest,
     listen_to_background,
     listen_to_clips,
     live_text,
-    log_odds,
     quiet_detector,
     quiet_thresholds,
 )
@@ -143,13 +141,6 @@ def test_a_quiet_detector_keeps_its_times(clf):
 def test_a_rate_must_be_above_zero(clf, rate):
     with pytest.raises(ParameterError, match="false_alarms_per_hour"):
         quiet_thresholds(heard(with_alarms(10)), clf, rate)
-
-
-def test_runs_that_are_close_are_one():
-    scores = np.array([0, 0.6, 0.7, 0, 0.9, 0, 0, 0, 0.8])
-    assert highest(scores, 0.5, 2).tolist() == [0.9, 0.8]
-    assert highest(scores, 0.95, 2).tolist() == []
-    assert log_odds(np.array([0.5, 1.0]))[0] == 0
 
 
 @pytest.mark.parametrize(

@@ -17,6 +17,7 @@ from wavenetlite.corpora.clips import Clips
 from wavenetlite.detection.detector import Detector
 from wavenetlite.evaluation.det import ALL, Curve, Outcome, at_threshold, outcomes
 from wavenetlite.evaluation.scores import ConcatenatedScores, ReferenceEvent, ScoredRecording
+from wavenetlite.evaluation.tails import Tail, log_odds, odds_to_probability, peaks, smoothed
 from wavenetlite.support.arrays import Doubles, Floats
 from wavenetlite.support.checks import number
 from wavenetlite.support.errors import ParameterError
@@ -148,46 +149,25 @@ def quiet_thresholds(
     if rate <= 0:
         raise ParameterError(f"false_alarms_per_hour={false_alarms_per_hour} must be above 0")
     words, hours = words_of(classifier), heard.duration_s / 3600
-    peaks = peaks_by_word(heard, classifier, detector or classifier.detector)
-    above = np.concatenate([peaks[word] for word in words]) - LEAST_ODDS
+    found = peaks_by_word(heard, classifier, detector or classifier.detector)
+    above = np.concatenate([found[word] for word in words]) - LEAST_ODDS
     slope = float(above.mean()) if len(above) else 0.5  # the mean excess of an exponential tail is its scale
-    rate = max(rate, LEAST_ALARMS / hours)
-    found = {}
-    for word in words:
-        expected = max(len(peaks[word]), 0.5) / hours
-        odds = LEAST_ODDS + slope * max(0.0, float(np.log(expected * len(words) / rate)))
-        found[word] = round(float(np.clip(1 / (1 + np.exp(-odds)), LEAST_THRESHOLD, MOST_THRESHOLD)), 4)
-    return found
+    rate = max(rate, LEAST_ALARMS / hours) / len(words)
+    tails = {word: Tail(LEAST_ODDS, max(len(found[word]), 0.5) / hours, slope) for word in words}
+    wanted = {word: odds_to_probability(tail.at(rate)) for word, tail in tails.items()}
+    return {word: round(float(np.clip(p, LEAST_THRESHOLD, MOST_THRESHOLD)), 4) for word, p in wanted.items()}
 
 
 def peaks_by_word(heard: ScoredRecording, classifier: AudioClassifier, detector: Detector) -> dict[str, Doubles]:
     """The log-odds of each event that a low threshold gives, by word."""
-    low = at_threshold(detector, 1 / (1 + np.exp(-LEAST_ODDS))).replace(min_duration_ms=0.0)
+    low = at_threshold(detector, odds_to_probability(LEAST_ODDS)).replace(min_duration_ms=0.0)
     limits = low.limits(classifier.labels, classifier.frame_rate, classifier.background)
-    kernel = np.ones(limits["smoothing"]) / limits["smoothing"]
-    apart = max(limits["refractory"], 1)
     made = {}
     for word in words_of(classifier):
         p = heard.probabilities[:, classifier.labels.index(word)].astype(np.float64)
-        smooth = np.convolve(p, kernel)[: len(p)]
-        made[word] = log_odds(highest(smooth, low.threshold, apart))
+        odds = log_odds(smoothed(p, limits["smoothing"]))
+        made[word] = peaks(odds, max(limits["refractory"], 1), LEAST_ODDS)
     return made
-
-
-def highest(scores: Doubles, least: float, apart: int) -> Doubles:
-    """The highest scores of runs above `least`, where runs less than `apart` frames from one another are one."""
-    above = np.flatnonzero(scores >= least)
-    if not len(above):
-        return np.zeros(0)
-    runs = np.split(above, np.flatnonzero(np.diff(above) > apart) + 1)
-    return np.array([scores[run].max() for run in runs])
-
-
-def log_odds(p: Doubles) -> Doubles:
-    """The logarithm of the odds of probabilities."""
-    inside = np.clip(p, 1e-9, 1 - 1e-9)
-    odds: Doubles = np.log(inside) - np.log1p(-inside)
-    return odds
 
 
 def quiet_detector(heard: ScoredRecording, classifier: AudioClassifier, false_alarms_per_hour: float = 1.0) -> Detector:

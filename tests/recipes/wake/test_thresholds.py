@@ -3,28 +3,8 @@
 import numpy as np
 import pytest
 
-from wavenetlite.recipes.wake.thresholds import (
-    LEAST,
-    MOST,
-    Tail,
-    detector,
-    log_odds,
-    peaks,
-    smoothed,
-    tail_of,
-    threshold_for,
-)
-
-
-def test_the_mean_of_the_last_five():
-    p = np.array([[0.0, 1.0, 1.0, 1.0, 1.0, 1.0, 0.0]])
-    np.testing.assert_allclose(smoothed(p), [[0, 0.2, 0.4, 0.6, 0.8, 1.0, 0.8]])
-
-
-def test_peaks_are_apart():
-    scores = np.array([0.0, 5.0, 4.0, 0.0, 0.0, 3.0, 0.0])
-    assert peaks(scores, 2)[:2].tolist() == [5.0, 3.0]
-    assert peaks(np.zeros(0), 2).tolist() == []
+from wavenetlite.evaluation.tails import Tail, smoothed
+from wavenetlite.recipes.wake.thresholds import LEAST, MOST, WINDOW, detector, tail_of, threshold_for
 
 
 def test_the_tail_of_known_scores_goes_on_where_the_recordings_end():
@@ -43,13 +23,6 @@ def test_the_tail_of_known_scores_goes_on_where_the_recordings_end():
     assert np.mean(found) == pytest.approx(wanted, abs=1.0)
 
 
-def test_a_rate_and_its_threshold_are_inverse():
-    tail = Tail(start=-2.0, per_hour=10.0, scale=0.7)
-    threshold = threshold_for(tail, 0.5)
-    assert tail.rate(threshold) == pytest.approx(0.5)
-    assert tail.rate(0.001) == 10.0
-
-
 @pytest.mark.parametrize(("tail", "wanted"), [(Tail(-30.0, 1.0, 0.1), LEAST), (Tail(30.0, 100.0, 0.1), MOST)])
 def test_a_threshold_is_one_that_8_bits_reach(tail, wanted):
     assert threshold_for(tail, 0.5) == wanted
@@ -64,10 +37,6 @@ def test_the_decision_is_that_of_esphome():
     p = np.clip(rng.normal(0.5, 0.3, 400), 0, 1).astype(np.float32)
     stream = detector({"go": 0.6}).stream(["go", "_unknown_"], 100 / 3, background=["_unknown_"])
     events = stream.process(np.stack([p, 1 - p], axis=1))
-    above = np.flatnonzero(smoothed(p.astype(np.float64)[np.newaxis])[0] >= 0.6)
+    above = np.flatnonzero(smoothed(p.astype(np.float64), WINDOW) >= 0.6)
     assert events[0].frame == above[0]
     assert all(event.frame in above for event in events)
-
-
-def test_log_odds_of_the_ends_are_finite():
-    assert np.isfinite(log_odds(np.array([0.0, 0.5, 1.0]))).all()

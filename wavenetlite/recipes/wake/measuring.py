@@ -9,13 +9,13 @@ from typing import Any
 import numpy as np
 
 from wavenetlite.classifier.classifier import AudioClassifier
-from wavenetlite.evaluation.alarms import log_odds
 from wavenetlite.evaluation.det import ALL, Curve, Outcome, curves, outcomes
 from wavenetlite.evaluation.scores import ConcatenatedScores, ReferenceEvent, ScoredRecording
+from wavenetlite.evaluation.tails import Tail, log_odds, smoothed
 from wavenetlite.recipes.wake.network import HOP_S, STRIDE
 from wavenetlite.recipes.wake.reels import Reels
 from wavenetlite.recipes.wake.scenes import Scenes
-from wavenetlite.recipes.wake.thresholds import Tail, smoothed, tail_of
+from wavenetlite.recipes.wake.thresholds import WINDOW, tail_of
 from wavenetlite.support.arrays import Doubles, Floats
 from wavenetlite.support.threads import in_threads
 
@@ -174,8 +174,8 @@ def joined_outcome(scenes: Outcome, background: Outcome) -> Outcome:
 
 def peaks_of(scores: Scored, word: int) -> tuple[Doubles, Doubles]:
     """The highest smoothed log-odds of a word in each scene of it, and in every second of the background."""
-    said = log_odds(smoothed(scores.scenes[word][..., word].astype(np.float64)))
-    elsewhere = log_odds(smoothed(scores.background[..., word].astype(np.float64)))
+    said = log_odds(smoothed(scores.scenes[word][..., word].astype(np.float64), WINDOW))
+    elsewhere = log_odds(smoothed(scores.background[..., word].astype(np.float64), WINDOW))
     second = round(FRAME_RATE)
     whole = elsewhere[:, : elsewhere.shape[1] // second * second]
     return said.max(axis=1, initial=-20.0), whole.reshape(-1, second).max(axis=1, initial=-20.0)

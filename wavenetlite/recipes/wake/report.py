@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from wavenetlite.evaluation.alarms import log_odds
+from wavenetlite.evaluation.tails import log_odds
 from wavenetlite.figures.svg import Axis, Chart
 from wavenetlite.recipes.wake.measuring import Findings
 from wavenetlite.recipes.wake.report_style import STYLE

@@ -9,11 +9,12 @@ from typing import NamedTuple
 import numpy as np
 
 from wavenetlite.classifier.classifier import AudioClassifier
+from wavenetlite.evaluation.tails import smoothed
 from wavenetlite.recipes.wake.material import Heard
 from wavenetlite.recipes.wake.network import features
 from wavenetlite.recipes.wake.recordings import Pieces
 from wavenetlite.recipes.wake.speech import SR
-from wavenetlite.recipes.wake.thresholds import smoothed
+from wavenetlite.recipes.wake.thresholds import WINDOW
 from wavenetlite.support.arrays import Floats
 from wavenetlite.support.threads import in_threads
 
@@ -74,7 +75,7 @@ class Listener:
         noisy = (around + FAINT * rng.standard_normal(len(around))).astype(np.float32)
         logits = self.clf.model(features()(np.clip(noisy, -1, 1))).astype(np.float64)
         odds = np.exp(logits - logits.max(axis=1, keepdims=True))
-        p = smoothed((odds / odds.sum(axis=1, keepdims=True)).T)
+        p = smoothed((odds / odds.sum(axis=1, keepdims=True)).T, WINDOW)
         return name, p.max(axis=1).astype(np.float32)
 
 

@@ -13,7 +13,7 @@ import numpy as np
 
 from wavenetlite.classifier.classifier import AudioClassifier
 from wavenetlite.corpora.layouts import UNKNOWN
-from wavenetlite.evaluation.alarms import log_odds
+from wavenetlite.evaluation.tails import log_odds
 from wavenetlite.nn import Graph, Module
 from wavenetlite.recipes.wake.choice import Cast, cast, known_programs
 from wavenetlite.recipes.wake.gathering import Gathering

@@ -1,0 +1,42 @@
+"""Peaks of scores, and how seldom high ones are."""
+
+import numpy as np
+import pytest
+
+from wavenetlite.evaluation.tails import Tail, log_odds, odds_to_probability, peaks, smoothed
+
+
+def test_the_mean_of_the_last_five():
+    p = np.array([[0.0, 1.0, 1.0, 1.0, 1.0, 1.0, 0.0]])
+    np.testing.assert_allclose(smoothed(p, 5), [[0, 0.2, 0.4, 0.6, 0.8, 1.0, 0.8]], atol=1e-12)
+    np.testing.assert_allclose(smoothed(p[0], 1), p[0])
+
+
+def test_a_peak_is_the_highest_on_both_sides():
+    scores = np.array([0.0, 5.0, 4.0, 0.0, 0.0, 3.0, 0.0])
+    assert peaks(scores, 2).tolist() == [5.0, 3.0]
+    assert peaks(scores, 2, 4.0).tolist() == [5.0]
+    assert peaks(scores, 4).tolist() == [5.0]
+    assert peaks(np.zeros(0), 2).tolist() == []
+
+
+def test_a_long_slope_is_no_peak():
+    slope = np.concatenate([np.arange(50.0), np.arange(50.0)[::-1]])
+    assert peaks(slope, 3).tolist() == [49.0]
+
+
+def test_a_plateau_is_one_peak_until_it_is_long_enough_for_two():
+    assert peaks(np.array([0.0, 1.0, 1.0, 1.0, 0.0]), 3).tolist() == [1.0]
+    assert peaks(np.array([1.0, 0.0, 0.0, 0.0, 1.0]), 3).tolist() == [1.0, 1.0]
+
+
+def test_a_rate_and_its_threshold_are_inverse():
+    tail = Tail(start=-2.0, per_hour=10.0, scale=0.7)
+    assert tail.rate(odds_to_probability(tail.at(0.5))) == pytest.approx(0.5)
+    assert tail.rate(0.001) == 10.0
+
+
+def test_log_odds_of_the_ends_are_finite():
+    odds = log_odds(np.array([0.0, 0.5, 1.0]))
+    assert np.isfinite(odds).all() and odds[1] == 0
+    assert odds_to_probability(float(log_odds(np.array(0.3)))) == pytest.approx(0.3)
