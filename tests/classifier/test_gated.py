@@ -164,3 +164,71 @@ def test_what_is_no_detector_of_speech_is_refused():
         clf.gated(wl.AudioClassifier(clf.features, clf.model, ["x", "y", "z"]))
     with pytest.raises(wl.ArrayTypeError, match="gate is a float"):
         clf.gated(loud_is_speech(), 0.5)
+
+
+def test_a_snapshot_anywhere_resumes_with_the_same_bits_whatever_the_blocks_before():
+    gated, y = word_classifier(SR, Deltas(width=5)).gated(loud_is_speech()), bursts()
+    whole = run(gated, y, [len(y)])
+    assert whole[0]
+    for cut in (0, 700, 14_000, 17_000, 25_000, 40_000, 66_000, 75_000):
+        stream, other = gated.stream(), gated.stream()
+        before = stream.process(y[:cut])
+        p = [stream.probabilities]
+        for at in range(0, cut, 371):
+            other.process(y[at : min(at + 371, cut)])
+        blob = stream.snapshot()
+        assert other.snapshot() == blob
+        again = gated.stream()
+        again.process(y[:50_000])
+        again.restore(blob)
+        for follower in (again, stream.fork()):
+            events = before + follower.process(y[cut:])
+            rows = [*p, follower.probabilities]
+            events += follower.flush()
+            assert events == whole[0]
+            assert (np.concatenate([*rows, follower.probabilities]) == whole[2]).all()
+            assert follower.heard_samples == whole[3].heard_samples
+
+
+def test_a_snapshot_is_small_in_silence_and_holds_what_may_be_needed():
+    gated = word_classifier().gated(loud_is_speech())
+    stream = gated.stream()
+    stream.process(np.zeros(30 * SR, np.float32))
+    assert len(stream.snapshot()) < 4 * gated.gating.past + 60_000
+
+
+def test_snapshots_of_others_or_damaged_leave_the_stream_as_it_was():
+    gated, y = word_classifier().gated(loud_is_speech()), bursts()
+    stream = gated.stream()
+    events = stream.process(y[:20_000])
+    blob = stream.snapshot()
+    others = [
+        blob[:-9], blob[:100] + b"x" + blob[101:], word_classifier().stream().snapshot(),
+        word_classifier().gated(loud_is_speech(), wl.Gate(0.5, 0.3)).stream().snapshot(),
+    ]  # fmt: skip
+    for bad in others:
+        with pytest.raises(wl.SnapshotError):
+            stream.restore(bad)
+    assert events + stream.process(y[20_000:]) + stream.flush() == run(gated, y, [len(y)])[0]
+    with pytest.raises(wl.StreamStateError, match="flushed"):
+        stream.snapshot()
+
+
+@pytest.mark.parametrize("name", ["samples_in", "vad_frames", "decided", "fed_to", "heard_samples", "fed_from"])
+def test_counts_of_a_snapshot_that_contradict_each_other_are_refused(name):
+    gated, y = word_classifier().gated(loud_is_speech()), bursts()
+    stream = gated.stream()
+    stream.process(y[:20_000])
+    for value in (-1, 10**9):
+        forged = gated.stream()
+        forged.restore(stream.snapshot())
+        setattr(forged, name, value)
+        with pytest.raises(wl.SnapshotError):
+            gated.stream().restore(forged.snapshot())
+
+
+def test_a_resampler_cannot_be_saved_and_that_is_told():
+    pytest.importorskip("soxr")
+    stream = word_classifier(8000).gated(loud_is_speech()).stream()
+    with pytest.raises(wl.StreamStateError, match="vad has the sample rate 16000, the classifier 8000"):
+        stream.snapshot()

@@ -66,3 +66,25 @@ def test_frames_that_are_not_heard_have_probabilities_of_zero(models):
         assert scored.probabilities.shape == plain.probabilities.shape and (scored.times_s == plain.times_s).all()
         heard = scored.probabilities.any(axis=1)
         assert 50 < heard.sum() < 120 and (scored.probabilities[heard] == plain.probabilities[heard]).all()
+
+
+def test_evaluate_counts_the_alarms_of_what_is_heard(models, capsys):
+    clf = wl.load(models / "words.safetensors")
+    always = clf.with_detector(clf.detector.with_threshold(0.001))
+    always.save(models / "always.safetensors")
+    given = ["evaluate", str(models / "always.safetensors"), "--background", str(models / "a.wav"), "--json"]
+    counted = {}
+    for vad in ([], ["--vad", str(models / "vad.safetensors")]):
+        assert main([*given, *vad]) == 0
+        found = json.loads(capsys.readouterr().out)
+        counted[bool(vad)] = found["live"]["false_alarms"]
+        assert found["vad"] == (vad[1] if vad else None)
+    stream = always.gated(wl.load(models / "vad.safetensors")).stream()
+    y, _ = audio.read(models / "a.wav")
+    assert counted[True] == len(stream.process(y) + stream.flush()) > 0
+    assert counted[False] >= counted[True]
+
+
+def test_evaluate_gates_no_clips_alone(models, capsys):
+    assert main(["evaluate", str(models / "words.safetensors"), str(models), "--vad"]) == 2
+    assert "--vad needs --background" in capsys.readouterr().err

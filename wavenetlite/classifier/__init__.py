@@ -3,7 +3,9 @@
 from wavenetlite.classifier.classifier import AudioClassifier
 from wavenetlite.classifier.decision import Prediction
 from wavenetlite.classifier.event import Event
-from wavenetlite.classifier.gated import GatedClassifier, GatedStream
+from wavenetlite.classifier.gated import GatedClassifier
+from wavenetlite.classifier.gated_pool import GatedPool
+from wavenetlite.classifier.gated_stream import GatedStream
 from wavenetlite.classifier.pool import ClassifierPool
 from wavenetlite.classifier.stream import ClassifierStream
 from wavenetlite.classifier.timing import Timing
@@ -14,6 +16,7 @@ __all__ = [
     "ClassifierStream",
     "Event",
     "GatedClassifier",
+    "GatedPool",
     "GatedStream",
     "Prediction",
     "Timing",

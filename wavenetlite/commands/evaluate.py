@@ -6,7 +6,7 @@ import argparse
 from collections.abc import Mapping
 from typing import Any
 
-from wavenetlite.classifier.classifier import AudioClassifier
+from wavenetlite.classifier import AudioClassifier, GatedClassifier
 from wavenetlite.commands.options import (
     BLOCK_MS,
     UsageError,
@@ -24,8 +24,10 @@ from wavenetlite.commands.pictures import picture
 from wavenetlite.commands.places import check_file
 from wavenetlite.commands.shared import (
     add_data,
+    add_vad,
     cpus,
     evaluation_json,
+    gated,
     read_data,
     report_problems,
     trained_on,
@@ -53,12 +55,14 @@ that no test clip was trained on.
 With --background, count the false alarms an hour of a live model: it is played
 the recordings of a folder, in which its words are not said, as one stream. With
 DATA too, its words are counted that it hears, each clip alone in faint noise,
-and the delay after the end of a clip."""
+and the delay after the end of a clip. With --vad, it listens there only where
+somebody speaks."""
 EXAMPLES = """\
   wavenetlite evaluate trained/classifier.safetensors speech_commands
   wavenetlite evaluate speech-commands-12 speech_commands --stream --block-ms 20 --wrong
   wavenetlite evaluate speech-commands-12 --background talk
   wavenetlite evaluate speech-commands-12 speech_commands --background talk --det det.png
+  wavenetlite evaluate speech-commands-12-live --background talk --vad
   wavenetlite evaluate trained/classifier.safetensors new_recordings --split all --words all --figure confusion.png"""
 
 
@@ -67,6 +71,7 @@ def add(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("model", metavar="MODEL", help="a bundled classifier's name, or the file of one")
     add_data(parser, needed=False)
     add_background(parser, "count the false alarms in them")
+    add_vad(parser)
     parser.add_argument("--split", choices=SPLITS, default="test", help="which of its clips")
     add_streaming(parser, "clip")
     add_words(parser, "labels to use: the 12 of Speech Commands, all there are, or a list (default: the model's)", None)
@@ -91,8 +96,9 @@ def run(args: argparse.Namespace) -> int:
     block_ms = streamed_block_ms(args)
     check_usage(args)
     clf = load_classifier(args.model)
+    heard_by = gated(clf, args.vad)
     if not args.data:
-        return run_background(clf, args)
+        return run_background(clf, heard_by, args)
     corpus = read(clf, args)
     report_problems(corpus)
     clips = chosen(corpus, args)
@@ -108,7 +114,7 @@ def run(args: argparse.Namespace) -> int:
             threads=args.threads or cpus(),
             progress=bar,
         )
-    alarms = None if background is None else alarms_in(clf, background, clips, corpus.labels)
+    alarms = None if background is None else alarms_in(clf, background, clips, corpus.labels, heard_by=heard_by)
     if args.figure is not None:
         confusion_matrix(evaluation.matrix, evaluation.labels, args.figure)
     if args.det is not None and alarms is not None and alarms.curve is not None:
@@ -122,6 +128,7 @@ def run(args: argparse.Namespace) -> int:
                 "streamed": args.stream,
                 "block_ms": block_ms,
                 **evaluation_json(evaluation),
+                "vad": args.vad,
                 "live": None if alarms is None else alarms_json(alarms),
                 "problems": corpus.problems,
                 "duplicates": Duplicates(corpus).json(),
@@ -142,6 +149,8 @@ def check_usage(args: argparse.Namespace) -> None:
         raise UsageError(
             "--det needs DATA and --background: it draws false rejects of the one against alarms in the other"
         )
+    if args.vad is not None and not args.background:
+        raise UsageError("--vad needs --background: clips alone are classified whole, whether somebody speaks or not")
     for given, option in ((args.figure, "--figure"), (args.wrong or None, "--wrong")):
         if given is not None and not args.data:
             raise UsageError(f"{option} needs DATA")
@@ -151,13 +160,13 @@ def check_usage(args: argparse.Namespace) -> None:
             check_file(path, [opening.found(args.model), *args.data, *args.background], option)
 
 
-def run_background(clf: AudioClassifier, args: argparse.Namespace) -> int:
+def run_background(clf: AudioClassifier, heard_by: AudioClassifier | GatedClassifier, args: argparse.Namespace) -> int:
     """Count alarms alone."""
     background = read_talk(args.background, clf.sr, None)
     assert background is not None  # `check_usage`
-    alarms = alarms_in(clf, background, None, clf.labels)
+    alarms = alarms_in(clf, background, None, clf.labels, heard_by=heard_by)
     if args.json:
-        say_json({"model": args.model, "background": args.background, "live": alarms_json(alarms),
+        say_json({"model": args.model, "background": args.background, "vad": args.vad, "live": alarms_json(alarms),
                   "problems": background.problems})  # fmt: skip
     else:
         report_alarms(alarms)

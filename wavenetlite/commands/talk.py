@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-from wavenetlite.classifier.classifier import AudioClassifier
+from wavenetlite.classifier import AudioClassifier, GatedClassifier
 from wavenetlite.commands.options import Options
 from wavenetlite.commands.output import note, progress
 from wavenetlite.commands.shared import MOST_PROBLEMS
@@ -46,15 +46,25 @@ def read_talk(folders: Sequence[str], sr: int, corpus: Corpus | None, *, quiet: 
 
 
 def alarms_in(
-    clf: AudioClassifier, background: Background, clips: Clips | None, labels: Sequence[str], *, quiet: bool = False
+    clf: AudioClassifier,
+    background: Background,
+    clips: Clips | None,
+    labels: Sequence[str],
+    *,
+    heard_by: AudioClassifier | GatedClassifier | None = None,
+    quiet: bool = False,
 ) -> Alarms:
-    """The alarms of a classifier in a background, and what it hears of clips, each in faint noise."""
+    """The alarms of a classifier in a background, and what it hears of clips, each in faint noise.
+
+    `heard_by` is the same classifier gated, if it is to listen so.
+    """
+    heard_by = heard_by or clf
     with progress("listening to background", quiet=quiet) as bar:
-        heard = listen_to_background(clf, background, progress=bar)
+        heard = listen_to_background(heard_by, background, progress=bar)
     said = []
     if clips is not None and len(clips):
         with progress("listening to clips", quiet=quiet) as bar:
-            said = listen_to_clips(clf, clips, labels, progress=bar)
+            said = listen_to_clips(heard_by, clips, labels, progress=bar)
     with progress("detecting", quiet=quiet) as bar:
         return count_alarms(clf, heard, said, progress=bar)
 

@@ -6,17 +6,17 @@ A model is played a background as one stream, and clips of its words, each alone
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
 
-from wavenetlite.classifier.classifier import AudioClassifier
+from wavenetlite.classifier import AudioClassifier, GatedClassifier
 from wavenetlite.corpora.background import Background
 from wavenetlite.corpora.clips import Clips
 from wavenetlite.detection.detector import Detector
 from wavenetlite.evaluation.det import ALL, Curve, Outcome, at_threshold, outcomes
-from wavenetlite.evaluation.scores import ConcatenatedScores, ReferenceEvent, ScoredRecording
+from wavenetlite.evaluation.scores import ConcatenatedScores, ReferenceEvent, ScoredRecording, scored
 from wavenetlite.evaluation.tails import Tail, log_odds, odds_to_probability, peaks, smoothed
 from wavenetlite.support.arrays import Doubles, Floats
 from wavenetlite.support.checks import number
@@ -36,13 +36,13 @@ THRESHOLDS: Doubles = 1 / (1 + np.exp(-np.linspace(-2.5, 7.0, 96)))
 """The thresholds of curves: evenly spaced in log-odds, 0.08 to 0.999."""
 
 
-def words_of(classifier: AudioClassifier) -> list[str]:
+def words_of(classifier: AudioClassifier | GatedClassifier) -> list[str]:
     """The labels that give events."""
     return [label for label in classifier.labels if label not in classifier.background]
 
 
 def listen_to_background(
-    classifier: AudioClassifier, background: Background, *, progress: Progress | None = None
+    classifier: AudioClassifier | GatedClassifier, background: Background, *, progress: Progress | None = None
 ) -> ScoredRecording:
     """The scores of a classifier for a background, played to it as one stream.
 
@@ -63,33 +63,16 @@ def listen_to_background(
             f"background has the sample rate {background.sr}; it must be {classifier.sr}, the classifier's: read it so"
         )
     total = sum(len(file.samples) for file in background.files)
-    return scored("background", classifier, background.blocks(), progress, total)
-
-
-def scored(
-    name: str, classifier: AudioClassifier, blocks: Any, progress: Progress | None = None, total: int = 0
-) -> ScoredRecording:
-    """The scores of one stream that is fed these blocks."""
-    stream = classifier.stream()
-    probabilities, times, done = [], [], 0
-    for block in blocks:
-        stream.process(block)
-        probabilities.append(stream.probabilities.copy())
-        times.append(stream.frame_times_s)
-        done += len(block)
-        if progress is not None:
-            progress(done, total)
-    stream.flush()
-    return ScoredRecording(
-        name,
-        np.concatenate([*probabilities, stream.probabilities]),
-        np.concatenate([*times, stream.frame_times_s]),
-        done / classifier.sr,
-    )
+    return scored("background", classifier, background.blocks(), progress=progress, total=total)
 
 
 def listen_to_clips(
-    classifier: AudioClassifier, clips: Clips, labels: Sequence[str], *, seed: int = 0, progress: Progress | None = None
+    classifier: AudioClassifier | GatedClassifier,
+    clips: Clips,
+    labels: Sequence[str],
+    *,
+    seed: int = 0,
+    progress: Progress | None = None,
 ) -> list[ScoredRecording]:
     """The scores for clips of words, each alone in faint noise: a second before it and a second after.
 
@@ -107,7 +90,7 @@ def listen_to_clips(
         one = scored(clips.names[at], classifier, [np.clip(y, -1.0, 1.0)])
         start, length = AROUND_S + clips.starts[at] / sr, clips.lengths[at] / sr
         event = ReferenceEvent(labels[clips.y[at]], float(start), float(start + length))
-        made.append(ScoredRecording(one.name, one.probabilities, one.times_s, one.duration_s, (event,)))
+        made.append(replace(one, said=(event,)))
         if progress is not None:
             progress(len(made), len(chosen))
     return made

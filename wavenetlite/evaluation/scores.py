@@ -74,16 +74,20 @@ class DetectedEvent(NamedTuple):
     time_s: float
 
 
-def listen(
-    classifier: AudioClassifier | GatedClassifier, item: Utterance, *, block: int | None = None
+def scored(
+    name: str,
+    classifier: AudioClassifier | GatedClassifier,
+    blocks: Iterable[Floats],
+    *,
+    progress: Progress | None = None,
+    total: int = 0,
 ) -> ScoredRecording:
-    """Feed an utterance to a new stream, at once or in blocks of `block` samples.
+    """The scores of a new stream that is fed these blocks.
 
     Frames that a gated classifier does not hear have probabilities of 0.
     """
     stream = classifier.stream()
-    probabilities, times, numbers = [], [], []
-    step = len(item.audio) if block is None else block
+    probabilities, times, numbers, samples = [], [], [], 0
 
     def take() -> None:
         probabilities.append(stream.probabilities.copy())
@@ -91,22 +95,27 @@ def listen(
         if isinstance(stream, GatedStream):
             numbers.append(stream.frame_numbers)
 
-    for first in range(0, len(item.audio), max(step, 1)):
-        stream.process(item.audio[first : first + step])
+    for block in blocks:
+        stream.process(block)
         take()
+        samples += len(block)
+        if progress is not None:
+            progress(samples, total)
     stream.flush()
     take()
     p, times_s = np.concatenate(probabilities), np.concatenate(times)
     if numbers:
-        p, times_s = with_unheard(p, np.concatenate(numbers), stream.timing, len(item.audio))
-    return ScoredRecording(
-        item.name,
-        p,
-        times_s,
-        len(item.audio) / classifier.sr,
-        tuple(ReferenceEvent(*one) for one in item.said),
-        item.untimed,
-    )
+        p, times_s = with_unheard(p, np.concatenate(numbers), stream.timing, samples)
+    return ScoredRecording(name, p, times_s, samples / classifier.sr)
+
+
+def listen(
+    classifier: AudioClassifier | GatedClassifier, item: Utterance, *, block: int | None = None
+) -> ScoredRecording:
+    """Feed an utterance to a new stream, at once or in blocks of `block` samples."""
+    step = max(1, len(item.audio) if block is None else block)
+    found = scored(item.name, classifier, (item.audio[at : at + step] for at in range(0, len(item.audio), step)))
+    return replace(found, said=tuple(ReferenceEvent(*one) for one in item.said), untimed=item.untimed)
 
 
 def with_unheard(p: Floats, numbers: Counts, timing: Timing, samples: int) -> tuple[Floats, Doubles]:
