@@ -10,7 +10,7 @@ import numpy.typing as npt
 
 from wavenetlite.detection.scanner import UNFIT, LogSoftmaxSums, Peak, frame_of_scores
 from wavenetlite.support.arrays import Floats
-from wavenetlite.support.errors import ParameterError, SnapshotError
+from wavenetlite.support.errors import SnapshotError
 from wavenetlite.support.html import html
 
 DecisionName: TypeAlias = Literal["last", "mean", "peak"]
@@ -18,8 +18,6 @@ DECISIONS = ("last", "mean", "peak")
 
 OutputName: TypeAlias = Literal["logits", "probabilities"]
 OUTPUTS = ("logits", "probabilities")
-MOST = 1.0001
-"""A probability may round to a little above 1."""
 
 
 @dataclass(frozen=True, eq=False, repr=False)
@@ -50,35 +48,6 @@ class Prediction:
         best = np.argsort(-self.probabilities, kind="stable").tolist()
         rows = [[self.labels[n], f"{self.probabilities[n]:.4f}"] for n in best]
         return html(f"Prediction: {self.label}", head=["label", "probability"], rows=rows)
-
-
-def with_rest(words: Floats, first: int) -> Floats:
-    """Independent probabilities of words, and the rest: 1 less that of the most probable word.
-
-    Parameters
-    ----------
-    words
-        (frames, words).
-    first
-        Number of the first of these frames, for messages.
-
-    Raises
-    ------
-    ParameterError
-        One of them is no probability.
-    """
-    best = words.max(axis=1)
-    fits = (words.min(axis=1) >= 0) & (best <= MOST)  # false for NaN
-    if not fits.all():
-        at = int(np.argmin(fits))
-        raise ParameterError(
-            f"the network gives {words[at].tolist()} at frame {first + at}; with outputs='probabilities' it must give"
-            " numbers between 0 and 1: let it end with a sigmoid"
-        )
-    probabilities = np.empty((len(words), words.shape[1] + 1), np.float32)
-    probabilities[:, :-1] = words
-    np.maximum(1 - best, 0, out=probabilities[:, -1])
-    return probabilities
 
 
 class Decision:
