@@ -10,7 +10,7 @@ from wavenetlite import audio
 from wavenetlite.corpora.background import Background, BackgroundFile
 from wavenetlite.evaluation.alarms import count_alarms, listen_to_background, listen_to_clips
 from wavenetlite.recipes import Recipe, train_classifier
-from wavenetlite.recipes import recipe as module
+from wavenetlite.recipes import classifier_training as module
 from wavenetlite.recipes.unknown import cut_word, more_unknown
 from wavenetlite.support.errors import ParameterError
 from wavenetlite.train import Clips, Corpus

@@ -197,6 +197,11 @@ def test_what_a_recipe_trains():
         "recipe commands trains 4 networks, one after the other: 3 teachers of 80 epochs, then one of 140 epochs that "
         "learns from them"
     )
+    assert Recipe.named("live", epochs=20).plan(background=True) == (
+        "recipe live trains one network: 8 epochs to find hard negatives, 20 epochs, then 10 epochs to refine it"
+    )
+    refined = dataclasses.replace(Recipe.named("commands"), refining_epochs=5)
+    assert refined.plan(background=True) == f"{refined.plan()}, then 5 epochs to refine it"
     half = Recipe.named("commands", epochs=70)
     assert (half.epochs, half.teacher_epochs) == (70, 40)
     assert "1 teacher of" in dataclasses.replace(RECIPES["quick"], teachers=1).plan()

@@ -9,7 +9,8 @@ import pytest
 import wavenetlite as wl
 from wavenetlite.commands.output import one_line
 from wavenetlite.recipes import Recipe, recipes, train_classifier
-from wavenetlite.recipes.recipe import RECIPES, Training, recipe_of, word_of
+from wavenetlite.recipes.classifier_training import Training, word_of
+from wavenetlite.recipes.recipe import RECIPES, recipe_of
 from wavenetlite.recipes.unknown import more_unknown
 from wavenetlite.train import Clips, Corpus
 

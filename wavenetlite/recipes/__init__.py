@@ -1,6 +1,8 @@
 """Recipes: from a corpus to a model in one call."""
 
-from wavenetlite.recipes.recipe import DEVELOPMENT, Recipe, default_recipe, recipes, train_classifier
+from wavenetlite.recipes.background_steps import DEVELOPMENT
+from wavenetlite.recipes.classifier_training import train_classifier
+from wavenetlite.recipes.recipe import Recipe, default_recipe, recipes
 from wavenetlite.recipes.spotting import SpottingRecipe, cross_validate, train_spotter
 from wavenetlite.recipes.voice_activity import VoiceActivityRecipe, read_talk, train_voice_activity
 from wavenetlite.recipes.wake import WakeWord, train_wake_word

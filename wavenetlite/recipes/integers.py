@@ -9,7 +9,7 @@ import numpy as np
 from wavenetlite.classifier.classifier import AudioClassifier
 from wavenetlite.corpora.clips import Clips
 from wavenetlite.nn.module import Module
-from wavenetlite.recipes.recipe import last_frames, softmax
+from wavenetlite.recipes.outputs import last_frames, softmax
 from wavenetlite.support.arrays import Floats
 from wavenetlite.support.checks import positive_int
 from wavenetlite.support.errors import ParameterError

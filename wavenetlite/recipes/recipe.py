@@ -1,63 +1,20 @@
-"""Train an `AudioClassifier` on a corpus of labelled clips, by a recipe that holds every setting."""
+"""Recipes for classifiers of clips: every setting of a training, and what recipes have in common."""
 
 from __future__ import annotations
 
 import dataclasses
-import os
-import sys
-from collections.abc import Callable, Mapping, Sequence, Sized
+from collections.abc import Mapping, Sequence, Sized
 from dataclasses import dataclass, field
-from pathlib import Path
 from typing import Any, Literal, TypeVar
 
-import numpy as np
-
-from wavenetlite.classifier.classifier import AudioClassifier
-from wavenetlite.corpora.background import NOT_WORDS, Background, Folders, check_background, read_background
-from wavenetlite.corpora.clips import Clips, Corpus
-from wavenetlite.corpora.layouts import SILENCE, UNKNOWN
-from wavenetlite.corpora.lazy_audio import LazyAudio
-from wavenetlite.evaluation.alarms import listen_to_background, quiet_detector
-from wavenetlite.features import Features, LogMel, MeanVariance
-from wavenetlite.features.steps import step_from_config
-from wavenetlite.nn import FrequencyTCN, Module
-from wavenetlite.recipes.joined import joined_words
-from wavenetlite.recipes.transfer import adapted, initial_classifier, output_layer
-from wavenetlite.recipes.unknown import more_unknown
-from wavenetlite.support.arrays import Floats
-from wavenetlite.support.checks import count, flag, number, one_of, positive_int
+from wavenetlite.features import LogMel
+from wavenetlite.support.checks import number, one_of, positive_int
 from wavenetlite.support.errors import ArrayTypeError, ParameterError
-from wavenetlite.support.progress import Bar
-from wavenetlite.support.version import __version__
-from wavenetlite.train import augment
-from wavenetlite.train.background import BackgroundSegments, WithBackground
-from wavenetlite.train.batches import ClipBatches, OnTheFly, Variants
-from wavenetlite.train.loop import History, cpus, fit
-from wavenetlite.train.losses import CrossEntropy, balanced_weights
 
 R = TypeVar("R")
-ClipSource = ClipBatches | WithBackground
 
-LEAST_S = 5.0
-"""Length of the shortest background, seconds; hours are better."""
-ROW_S = 10.0
-"""Length of the rows that a background is cut into, seconds."""
-DEVELOPMENT = 0.12
-"""Share of a background that thresholds are chosen on."""
-MADE_UNKNOWN = 1.5
-"""Clips of unknown words that are made for a corpus without, by the mean number of clips of a word."""
-SCOUT, SCOUT_SEED = 0.4, 500
-"""Epochs after which hard negatives are searched where there are no teachers, by those that follow; and their seed."""
-REFINED_SHARE, REFINED_SMOOTHING, REFINED_SEED = 1.0, 0.02, 700
-"""Segments for each clip, smoothing of labels, and seed of the epochs after the last."""
-REFINED_PART = 0.75
-"""Part of the refined weights in the average with those before."""
-BACKGROUND_PRIOR = 0.35
-"""Power of a background's part in the prior of `UNKNOWN` that is taken back; chosen on validation clips."""
-JOINED = 0.4
-"""Rows of joined pieces of the corpus' words, by the number of the background's rows."""
-MIXED_ROWS = 300
-"""Rows of the background that are mixed into words."""
+SCOUT = 0.4
+"""Epochs after which hard negatives are searched where there are no teachers, by those that follow."""
 
 
 @dataclass(frozen=True)
@@ -173,14 +130,28 @@ class Recipe:
         refining = max(1, round(scale * self.refining_epochs)) if self.refining_epochs else 0
         return dataclasses.replace(self, epochs=epochs, teacher_epochs=teacher, refining_epochs=refining)
 
-    def plan(self) -> str:
-        """What will be trained, in a sentence."""
+    @property
+    def scout_epochs(self) -> int:
+        """With a background and without teachers, epochs before the others, after which hard negatives are searched."""
+        return 0 if self.teachers else max(1, round(SCOUT * self.epochs))
+
+    def plan(self, *, background: bool = False) -> str:
+        """What will be trained, in a sentence; `background`: with one.
+
+        Examples
+        --------
+        >>> import wavenetlite as wl
+        >>> wl.recipes.Recipe.named("quick").plan(background=True)
+        'recipe quick trains one network: 16 epochs to find hard negatives, 40 epochs, then 15 epochs to refine it'
+        """
+        refined = f", then {self.refining_epochs} epochs to refine it" if background and self.refining_epochs else ""
         if not self.teachers:
-            return f"recipe {self.name} trains one network, {self.epochs} epochs"
+            before = f": {self.scout_epochs} epochs to find hard negatives" if background else ""
+            return f"recipe {self.name} trains one network{before}, {self.epochs} epochs{refined}"
         teachers = f"{self.teachers} teacher{'s' * (self.teachers > 1)} of {self.teacher_epochs} epochs"
         return (
             f"recipe {self.name} trains {self.networks} networks, one after the other: {teachers},"
-            f" then one of {self.epochs} epochs that learns from them"
+            f" then one of {self.epochs} epochs that learns from them{refined}"
         )
 
 
@@ -307,24 +278,6 @@ def recipes() -> tuple[str, ...]:
     return tuple(RECIPES)
 
 
-def background_of(background: Background | Folders | None, corpus: Corpus) -> Background | None:
-    """The background, read if it is named, of the rate of the corpus and without its words."""
-    if background is None:
-        return None
-    made = background if isinstance(background, Background) else read_background(background, corpus.sr)
-    if made.sr != corpus.sr:
-        raise ParameterError(f"background has the sample rate {made.sr}; it must be {corpus.sr}, as the corpus")
-    if made.hours * 3600 < LEAST_S:
-        raise ParameterError(f"background has {made.hours * 3600:.1f} s; it must have at least {LEAST_S:g} s")
-    check_background(made, corpus, lambda line: print(line, file=sys.stderr))
-    return made
-
-
-def made_clips(clips: Clips, labels: Sequence[str]) -> int:
-    """How many clips of unknown words are made for a corpus that has none."""
-    return round(MADE_UNKNOWN * len(clips) / len(labels))
-
-
 def features_at(options: Mapping[str, Any], sr: int) -> LogMel:
     """The features of a recipe at a sample rate: `frame_ms` and `hop_ms` become n_fft and hop_length."""
     made = dict(options)
@@ -368,491 +321,6 @@ def fit_options(recipe: Any, source: Sized) -> dict[str, Any]:
         "batch_size": batch_size,
         **{name: getattr(recipe, name) for name in ("lr", "weight_decay", "ema", "shards")},
     }
-
-
-def train_classifier(
-    corpus: Corpus,
-    recipe: str | Recipe | None = None,
-    *,
-    folder: str | os.PathLike[str] | None = None,
-    seed: int = 0,
-    epochs: int | None = None,
-    everything: bool = False,
-    threads: int | None = None,
-    resume: bool = True,
-    progress: bool = False,
-    init: AudioClassifier | str | os.PathLike[str] | None = None,
-    freeze: Sequence[str] = (),
-    class_weights: Literal["balanced"] | Mapping[str, float] | None = None,
-    callbacks: Any = (),
-    background: Background | Folders | None = None,
-    reject: bool = True,
-) -> AudioClassifier:
-    """Train a classifier on a corpus.
-
-    Parameters
-    ----------
-    corpus
-        What :func:`wavenetlite.train.read_corpus` returned. Only its training part is trained on; the validation
-        part is evaluated after every epoch and decides nothing.
-    recipe
-        A name of `recipes`, or a `Recipe`; None: what `default_recipe` says.
-    folder
-        Folder of checkpoints and history, a sub-folder per network; None: nowhere.
-    seed
-        Of weights, order and augmentation.
-    epochs
-        Of the final network, instead of the recipe's; those of teachers are scaled by the same factor.
-    everything
-        Whether to train on all parts of the corpus, for a model to ship once the recipe is evaluated.
-    threads
-        Number of threads; None: one per CPU, at most two. Results do not depend on it.
-    resume
-        Whether to resume from what is in `folder`.
-    progress
-        Whether to show progress bars.
-    init
-        A trained classifier, a file or the name of a bundled one, whose features and network to begin with
-        (fine-tuning); its output layer keeps what it knows of common labels.
-    freeze
-        Names of layers of `init` that stay as they are; see :func:`wavenetlite.train.fit`.
-    class_weights
-        Instead of the recipe's; see `Recipe`.
-    callbacks
-        Of :func:`wavenetlite.train.fit`, for the final network.
-    background
-        Talk, music and noise without the words: what :func:`wavenetlite.train.read_background` returned, or folders.
-        Segments of it are in every batch as what is to be rejected, those among them that a network before took for
-        words, and it is mixed into the words. An eighth of it, by file, is not trained on: the thresholds are chosen on
-        it, for the recipe's `false_alarms_per_hour` of all words together.
-    reject
-        Whether a corpus without ``_unknown_`` gets that label, made from its words: spliced, cut and reversed.
-
-    Returns
-    -------
-    The classifier; ``info`` holds the recipe, the size of the corpus, the seed and the version. The history is
-    ``network/history.jsonl`` in `folder`.
-
-    Raises
-    ------
-    ParameterError
-        The corpus has no clips to train on, or does not fit the recipe.
-    """
-    chosen = recipe_of(default_recipe(background) if recipe is None else recipe, Recipe, RECIPES)
-    if not isinstance(corpus, Corpus):
-        raise ArrayTypeError(f"corpus is a {type(corpus).__name__}; it must come from read_corpus")
-    clips = Clips.concatenate([corpus.train, corpus.valid, corpus.test]) if everything else corpus.train
-    if not len(clips):
-        raise ParameterError("corpus has no clips in its training part; it must have some")
-    valid = None if everything or not len(corpus.valid) else corpus.valid
-    count("seed", seed)
-    if freeze and init is None:
-        raise ParameterError(
-            f"freeze={list(freeze)} needs init: layers with drawn weights would stay as they were drawn"
-        )
-    if class_weights is not None:
-        chosen = dataclasses.replace(chosen, class_weights=class_weights)
-    begin = None if init is None else initial_classifier(init, corpus.sr)
-    talk = background_of(background, corpus)
-    if talk is not None and not flag("reject", reject) and UNKNOWN not in corpus.labels:
-        raise ParameterError(f"reject=False leaves no label for the background; it must be True, or add {UNKNOWN!r}")
-    where = None if folder is None else Path(folder)
-    run = Training(
-        chosen.scaled(epochs), corpus, clips, valid, where, seed, threads, resume, progress, begin, freeze, callbacks,
-        talk, reject,
-    )  # fmt: skip
-    return run.classifier()
-
-
-class Training:
-    """The steps of one recipe on one corpus."""
-
-    def __init__(
-        self,
-        recipe: Recipe,
-        corpus: Corpus,
-        clips: Clips,
-        valid: Clips | None,
-        folder: Path | None,
-        seed: int,
-        threads: int | None,
-        resume: bool,
-        progress: bool,
-        begin: AudioClassifier | None = None,
-        freeze: Sequence[str] = (),
-        callbacks: Any = (),
-        background: Background | None = None,
-        reject: bool = True,
-    ) -> None:
-        self.recipe, self.corpus, self.valid, self.folder = recipe, corpus, valid, folder
-        self.background: Background | None = None
-        self.development: Background | None = None
-        if background is not None:
-            self.background, self.development = background.split(DEVELOPMENT, seed)
-        self.made_unknown = reject and UNKNOWN not in corpus.labels
-        self.labels = [*corpus.labels, *([UNKNOWN] if self.made_unknown else [])]
-        self.seed, self.threads, self.resume, self.progress = seed, threads, resume, progress
-        self.begin, self.freeze, self.callbacks = begin, freeze, callbacks
-        self.learned_from = np.bincount(clips.y, minlength=len(self.labels))
-        self.clips = self.repeated(self.with_more_unknown(clips))
-        self.features: Features = self.normalised(clips) if begin is None else begin.features
-        self.frames: OnTheFly | Variants
-        self.segments: BackgroundSegments | None = None
-
-    def normalised(self, clips: Clips) -> Features:
-        """The features of the recipe, normalised by the statistics of the clips."""
-        recipe, sr = self.recipe, self.corpus.sr
-        check_rate(recipe.name, recipe.features, sr, {name: one.features for name, one in RECIPES.items()})
-        plain = features_at(recipe.features, sr).then(*(step_from_config(dict(s), None) for s in recipe.steps))
-        return plain.then(MeanVariance.fit(plain(clip) for clip in clips.audio))
-
-    def classifier(self) -> AudioClassifier:
-        """Train the teachers, then the final network."""
-        if self.progress:
-            print(self.recipe.plan(), file=sys.stderr, flush=True)
-        self.frames = self.augmented()
-        if self.background is not None:
-            self.segments = self.background_segments(self.background)
-        recipe, classes = self.recipe, len(self.labels)
-        teachers = [self.teacher(number) for number in range(recipe.teachers)]
-        model = self.network(self.labels, self.seed)
-        if self.segments is not None and not recipe.teachers:
-            self.scout(model)
-        loss = CrossEntropy(
-            temperature=recipe.temperature if teachers else 1.0,
-            label_smoothing=0.0 if teachers else recipe.label_smoothing,
-            class_weights=self.class_weights(self.clips.y, np.arange(classes)),
-        )
-        source = self.source(self.clips.y, classes, mean_of(teachers, recipe.temperature) if teachers else None)
-        self.fit("network", model, source, self.validation(), loss, recipe.epochs, self.seed, self.callbacks)
-        if self.segments is not None and recipe.refining_epochs:
-            self.refine(model)
-        self.restore_priors(model)
-        clf = AudioClassifier(
-            self.features,
-            model,
-            self.labels,
-            decision="peak" if self.begin is None else self.begin.decision,
-            clip_s=self.clips.audio.shape[1] / self.corpus.sr,
-            info=self.info(),
-        )
-        return clf if self.development is None else self.quiet(clf, self.development)
-
-    def quiet(self, clf: AudioClassifier, development: Background) -> AudioClassifier:
-        """The classifier with thresholds for the recipe's false alarms an hour in talk that was not trained on."""
-        with Bar(self.progress, "listening") as bar:
-            heard = listen_to_background(clf, development, progress=lambda done, total: bar.share(done / total))
-        return clf.with_detector(quiet_detector(heard, clf, self.recipe.false_alarms_per_hour))
-
-    def with_more_unknown(self, clips: Clips) -> Clips:
-        labels, recipe = self.labels, self.recipe
-        spliced = made_clips(clips, self.corpus.labels) if self.made_unknown else recipe.unknown_spliced
-        if UNKNOWN not in labels or (recipe.unknown_repeats, spliced) == (1, 0):
-            return clips
-        silent = labels.index(SILENCE) if SILENCE in labels else -1
-        unknown = labels.index(UNKNOWN)
-        words = [
-            "" if y == silent else word_of(name) if y == unknown else labels[y]
-            for name, y in zip(clips.names, clips.y, strict=True)
-        ]
-        return more_unknown(
-            clips, unknown, words, repeats=recipe.unknown_repeats, spliced=spliced, cut=self.made_unknown,
-            sr=self.corpus.sr, seed=self.seed,
-        )  # fmt: skip
-
-    def repeated(self, clips: Clips) -> Clips:
-        """The clips, several times if they are fewer than the recipe wants."""
-        times = -(-self.recipe.least_clips // len(clips))
-        return clips if times < 2 else clips.select(np.tile(np.arange(len(clips)), times))
-
-    def restore_priors(self, model: Module) -> None:
-        """Restore the priors of the corpus, which added clips have changed.
-
-        A label that is k times as frequent has k times the odds; log(k) is subtracted from its logit (Saerens et al.,
-        "Adjusting the Outputs of a Classifier to New a Priori Probabilities", 2002).
-        """
-        used = np.bincount(self.clips.y, minlength=len(self.learned_from))
-        state, bias = model.state_dict(), f"{output_layer(model)}.bias"
-        if bias not in state:
-            return  # nothing to shift; the network of a recipe has one
-        known = np.maximum(self.learned_from, 1)
-        if self.segments is not None:
-            at = self.labels.index(UNKNOWN)
-            state[bias][at] -= np.float32(
-                BACKGROUND_PRIOR * np.log1p(REFINED_SHARE * len(self.clips) / max(used[at], 1))
-            )
-        state[bias] -= np.where(self.learned_from, np.log(np.maximum(used, 1) / known), 0.0).astype(np.float32)
-        model.load_state_dict(state)
-
-    def network(self, labels: Sequence[str], seed: int) -> Module:
-        """The network to begin with; a new one's last frame of a clip pools all frames of the clip."""
-        if self.begin is not None:
-            return adapted(self.begin, labels, seed)
-        classes = len(labels)
-        model = FrequencyTCN(self.features.out_channels, classes, seed=seed, **self.recipe.network)
-        frames = self.features.frames(self.clips.audio.shape[1])
-        pool_frames = model.plan().output_frames(frames, ended=True)
-        return FrequencyTCN(
-            self.features.out_channels, classes, seed=seed, **{"pool_frames": pool_frames, **self.recipe.network}
-        )
-
-    def class_weights(self, y: np.ndarray, label_of: np.ndarray) -> list[float] | None:
-        """The weights of classes, each of which has a label."""
-        chosen, labels = self.recipe.class_weights, self.labels
-        if chosen is None:
-            return None
-        if isinstance(chosen, str):
-            one_of("class_weights", chosen, ("balanced",))
-            return balanced_weights(y, len(label_of))
-        for label in chosen:
-            if label not in labels:
-                raise ParameterError(f"class_weights has {label!r}; it must be one of the labels {', '.join(labels)}")
-        return [chosen.get(labels[at], 1.0) for at in label_of.tolist()]
-
-    def teacher(self, number: int) -> Callable[[Floats, float], Floats]:
-        """A trained teacher: softmax probabilities of the labels for frames, at a temperature."""
-        y, label_of = self.fine_classes() if self.recipe.words_apart else (self.clips.y, np.arange(len(self.labels)))
-        classes, seed = len(label_of), 1000 * (number + 1) + self.seed
-        labels = self.labels
-        model = self.network([*labels, *(f"word {n}" for n in range(classes - len(labels)))], seed)
-        weights = self.class_weights(y, label_of)
-        loss = CrossEntropy(label_smoothing=self.recipe.label_smoothing, class_weights=weights)
-        source = self.source(y, classes, None)
-        self.fit(f"teacher-{number + 1}", model, source, None, loss, self.recipe.teacher_epochs, seed)
-        to_labels = np.eye(len(self.labels))[label_of]
-        self.mine(model, to_labels)
-        inflation = self.inflation()
-
-        def probabilities(x: Floats, temperature: float) -> Floats:
-            logits = last_frames(model, x)
-            # The probabilities of a label's words are added before the temperature is applied.
-            p = softmax(logits) @ to_labels / inflation
-            return softmax(np.log(np.maximum(p, 1e-30)) / temperature).astype(np.float32)
-
-        return probabilities
-
-    def inflation(self) -> np.ndarray:
-        """How much more frequent each label is in batches than in the corpus; segments of a background count."""
-        used = np.bincount(self.clips.y, minlength=len(self.labels)).astype(np.float64)
-        if self.segments is None:
-            return np.ones(len(used))
-        used[self.labels.index(UNKNOWN)] += self.recipe.background_share * len(self.clips)
-        return np.where(self.learned_from, np.maximum(used, 1) / np.maximum(self.learned_from, 1), 1.0)
-
-    def scout(self, model: Module) -> None:
-        """Train the network for some epochs before the others, for the hard negatives that it then finds."""
-        recipe, classes = self.recipe, len(self.labels)
-        weights = self.class_weights(self.clips.y, np.arange(classes))
-        loss = CrossEntropy(label_smoothing=recipe.label_smoothing, class_weights=weights)
-        epochs = max(1, round(SCOUT * recipe.epochs))
-        self.fit("scout", model, self.source(self.clips.y, classes, None), None, loss, epochs, SCOUT_SEED + self.seed)
-        self.mine(model, np.eye(classes))
-
-    def refine(self, model: Module) -> None:
-        """Train on with the hard negatives of the trained network, more of the background, and unmixed labels.
-
-        Mixing and smoothed labels keep the probabilities of words and of what is like them close to each other. The
-        weights are then averaged with those before, which keeps what was learned of clips (Wortsman et al., "Robust
-        fine-tuning of zero-shot models", 2022).
-        """
-        recipe, classes, before = self.recipe, len(self.labels), model.state_dict()
-        self.mine(model, np.eye(classes))
-        plain = dataclasses.replace(
-            recipe,
-            background_share=REFINED_SHARE,
-            mixup=(0.0, 0.0),
-            label_smoothing=REFINED_SMOOTHING,
-            lr=recipe.lr / 2,
-        )
-        weights = self.class_weights(self.clips.y, np.arange(classes))
-        loss = CrossEntropy(label_smoothing=plain.label_smoothing, class_weights=weights)
-        self.recipe = plain
-        source, seed = self.source(self.clips.y, classes, None), REFINED_SEED + self.seed
-        self.fit("refined", model, source, self.validation(), loss, recipe.refining_epochs, seed)
-        self.recipe = recipe
-        after, part = model.state_dict(), np.float32(REFINED_PART)
-        model.load_state_dict({name: value + part * (after[name] - value) for name, value in before.items()})
-
-    def fine_classes(self) -> tuple[np.ndarray, np.ndarray]:
-        """Classes with each word of `UNKNOWN` as a separate class, and the label of each class."""
-        labels = self.labels
-        if UNKNOWN not in labels:
-            return self.clips.y, np.arange(len(labels))
-        unknown = labels.index(UNKNOWN)
-        words = [word_of(name) if y == unknown else "" for name, y in zip(self.clips.names, self.clips.y, strict=True)]
-        fine = {word: len(labels) + index for index, word in enumerate(sorted({*words} - {""}))}
-        y = np.array([fine.get(word, own) for word, own in zip(words, self.clips.y, strict=True)], np.int64)
-        return y, np.concatenate([np.arange(len(labels)), np.full(len(fine), unknown)])
-
-    def source(self, y: np.ndarray, classes: int, teacher: Callable[[Floats, Floats], Floats] | None) -> ClipSource:
-        recipe = self.recipe
-        alpha, probability = recipe.mixup if teacher is None else recipe.distilled_mixup
-
-        def mix(x: Floats, targets: Floats, rng: np.random.Generator) -> tuple[Floats, Floats]:
-            return augment.mixup(x, targets, rng, alpha, probability)
-
-        clips = ClipBatches(
-            self.frames,
-            y,
-            classes=classes,
-            augment=self.transforms(recipe.frames),
-            mix=mix if alpha and probability else None,
-            teacher=teacher,
-            names=self.clips.names,
-            labels=self.labels,
-            parallel=True,
-        )
-        if self.segments is None:
-            return clips
-        return WithBackground(
-            clips, self.segments, self.labels.index(UNKNOWN), share=recipe.background_share, multiple=recipe.shards
-        )
-
-    def background_segments(self, background: Background) -> BackgroundSegments:
-        """Augmented segments of the background, as long as a clip."""
-        rows = background.rows(ROW_S, self.seed)
-        words = [at for at, y in enumerate(self.clips.y.tolist()) if self.labels[y] != SILENCE]
-        joined = joined_words(
-            self.clips.audio, words, round(JOINED * len(rows)), rows.shape[1], self.corpus.sr, self.seed
-        )
-        with Bar(self.progress, "background") as bar:
-            variants = Variants(
-                LazyAudio([*rows.rows, *joined], rows.shape[1]),
-                self.features,
-                self.transforms(self.recipe.waveforms, mixed=False),
-                self.recipe.background_variants,
-                seed=self.seed,
-                threads=self.threads or min(2, cpus()),
-                progress=bar.share,
-            )
-        return BackgroundSegments(variants.frames, self.features.frames(self.clips.audio.shape[1]))
-
-    def mine(self, model: Module, to_labels: np.ndarray) -> None:
-        """Find the segments of the background that a network takes for words; the next network learns from them."""
-        if self.segments is None:
-            return
-        words = np.array([label not in NOT_WORDS for label in self.labels])
-
-        def margin(x: Floats) -> Floats:
-            p = np.maximum(softmax(model(x).astype(np.float64)) @ to_labels, 1e-30)
-            odds: Floats = np.log(p[..., words].max(axis=-1)) - np.log(p[..., ~words].max(axis=-1))
-            return odds
-
-        self.segments = self.segments.mined(margin)
-        if self.progress:
-            assert self.segments.hard is not None
-            print(f"{len(self.segments.hard.row)} hard negatives", file=sys.stderr, flush=True)
-
-    def augmented(self) -> OnTheFly | Variants:
-        """The augmented training clips."""
-        recipe, change = self.recipe, self.transforms(self.recipe.waveforms)
-        if not recipe.variants:
-            return OnTheFly(self.clips.audio, self.features, change)
-        with Bar(self.progress, "augmentation") as bar:
-            return Variants(
-                self.clips.audio,
-                self.features,
-                change,
-                recipe.variants,
-                seed=self.seed,
-                threads=self.threads or min(2, cpus()),
-                progress=bar.share,
-                on_disk=isinstance(self.clips.audio, LazyAudio),
-            )
-
-    def transforms(self, configs: Sequence[Mapping[str, Any]], *, mixed: bool = True) -> augment.Augment | None:
-        """The transforms of a recipe; those that need recordings use the corpus', and with `mixed` the background."""
-        made: list[augment.Transform] = []
-        labels = self.labels
-        silent = labels.index(SILENCE) if SILENCE in labels else -1
-        for config in configs:
-            kinds = set(config.get("kinds", ()))
-            recordings = None
-            if "recording" in kinds:
-                recordings = [clip for clip in self.clips.audio[self.clips.y == silent] if clip.any()]
-                if not recordings:
-                    continue
-            elif "babble" in kinds:
-                recordings = list(self.clips.audio[self.clips.y != silent])
-            made.append(augment.transform_from(transform_at(config, self.corpus.sr), recordings))
-        if mixed and self.background is not None and made and made[0].dimensions == augment.WAVEFORM:
-            made.insert(-1, self.talk_behind(self.background))  # before the gain
-        return augment.Augment(made) if made else None
-
-    def talk_behind(self, background: Background) -> augment.Transform:
-        """The transform that adds pieces of the background to words."""
-        rows = background.rows(ROW_S, self.seed)
-        pieces = [row for row in rows[:MIXED_ROWS] if row.any()]
-        return augment.BackgroundNoise(("recording",), snr_db=self.recipe.background_snr_db, recordings=pieces,
-                                       probability=self.recipe.background_mixed)  # fmt: skip
-
-    def validation(self) -> ClipBatches | None:
-        valid = self.valid
-        if valid is None:
-            return None
-        frames = OnTheFly(valid.audio, self.features)
-        return ClipBatches(frames, valid.y, names=valid.names, labels=self.labels)
-
-    def fit(
-        self, name: str, model: Module, source: ClipSource, valid: ClipBatches | None, loss: CrossEntropy, epochs: int,
-        seed: int, callbacks: Any = (),
-    ) -> History:  # fmt: skip
-        recipe = self.recipe
-        return fit(
-            model,
-            source,
-            valid,
-            loss=loss,
-            epochs=epochs,
-            **fit_options(recipe, source),
-            threads=self.threads or min(recipe.shards, cpus()),
-            folder=None if self.folder is None else self.folder / name,
-            resume=self.resume,
-            seed=seed,
-            progress=name if self.progress else False,
-            callbacks=callbacks,
-            freeze=self.freeze,
-        )
-
-    def info(self) -> dict[str, Any]:
-        """The notes that are saved with the classifier."""
-        return {
-            "recipe": jsonable(dataclasses.asdict(self.recipe)),
-            "seed": self.seed,
-            "clips": int(self.learned_from.sum()),
-            "corpus": self.corpus.layout,
-            "wavenetlite": __version__,
-            **({} if self.begin is None else {"init": self.begin.info, "frozen": list(self.freeze)}),
-        }
-
-
-def mean_of(
-    teachers: list[Callable[[Floats, float], Floats]], temperature: float
-) -> Callable[[Floats, Floats], Floats]:
-    """The mean output of the teachers."""
-
-    def targets(x: Floats, labels: Floats) -> Floats:
-        mean: Floats = np.mean([teacher(x, temperature) for teacher in teachers], axis=0, dtype=np.float32)
-        return mean
-
-    return targets
-
-
-def last_frames(model: Module, x: Floats) -> np.ndarray:
-    """Logits of the last frame of each clip."""
-    logits: np.ndarray = model(x)[:, -1].astype(np.float64)
-    return logits
-
-
-def softmax(logits: np.ndarray) -> np.ndarray:
-    e = np.exp(logits - logits.max(axis=-1, keepdims=True))
-    return e / e.sum(axis=-1, keepdims=True)  # type: ignore[no-any-return]
-
-
-def word_of(name: str) -> str:
-    """The word in the name of a clip: "backward" of "_unknown_/backward_0c540988_nohash_0.flac"."""
-    parts = Path(name).stem.split("_")
-    return parts[0] if len(parts) > 2 and "nohash" in parts else ""
 
 
 def jsonable(value: Any) -> Any:
