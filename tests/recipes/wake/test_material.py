@@ -6,7 +6,7 @@ import pytest
 from wavenetlite import audio
 from wavenetlite.corpora.background import read_background
 from wavenetlite.recipes.wake.examples import Examples, Hard
-from wavenetlite.recipes.wake.other_speakers import another_speaker, breathy, uneven
+from wavenetlite.recipes.wake.other_speakers import another_speaker, breathy, revoiced, uneven
 from wavenetlite.recipes.wake.recordings import Pieces, own_files, read_own
 from wavenetlite.recipes.wake.reels import Reels, reels_for, reels_of
 from wavenetlite.recipes.wake.scenes import FRAMES, SAMPLES, STEPS, Scenes, scenes_of
@@ -103,6 +103,48 @@ def test_breath_keeps_envelope_and_level():
     assert (noisy**2).sum() == pytest.approx((y**2).sum(), rel=0.05)
     assert (noisy[9000:] ** 2).sum() < 0.01 * (noisy**2).sum()
     assert np.corrcoef(noisy[:8000], y[:8000])[0, 1] < 0.6
+
+
+def test_other_vocal_folds_keep_envelope_and_level():
+    """A vowel-like signal of 100 Hz with one formant, then silence, then a hiss."""
+    rng = np.random.default_rng(0)
+    n = np.arange(SR) / SR
+    vowel = sum(np.exp(-(((100 * k - 600) / 200) ** 2)) * np.cos(2 * np.pi * 100 * k * n) for k in range(1, 30))
+    hiss = np.diff(rng.standard_normal(SR), 2, prepend=[0, 0])
+    y = np.concatenate([0.1 * vowel, np.zeros(8000), 0.05 * hiss]).astype(np.float32)
+    made = revoiced(y, 220.0, 1.0, rng)
+    assert len(made) == len(y) and made.dtype == np.float32
+    assert (made**2).sum() == pytest.approx((y**2).sum(), rel=0.05)
+    assert (made[SR + 2000 : SR + 6000] ** 2).sum() < 1e-3 * (made**2).sum()
+    said = made[4000:12000]
+    likeness = np.correlate(said, said, "full")[len(said) - 1 :]
+    period = 40 + int(likeness[40:140].argmax())
+    assert SR / period == pytest.approx(220, rel=0.2)
+    spectrum = np.abs(np.fft.rfft(said * np.hanning(len(said))))
+    assert spectrum.argmax() * SR / len(said) == pytest.approx(600, abs=150)
+    sounding = made[-12000:]
+    assert (
+        np.abs(np.correlate(sounding, sounding, "full")[len(sounding) + 39 :][:200]).max() < 0.4 * (sounding**2).sum()
+    )
+
+
+def test_formants_move_and_the_pitch_does_not():
+    rng = np.random.default_rng(1)
+    n = np.arange(SR) / SR
+    y = sum(np.exp(-(((100 * k - 1000) / 150) ** 2)) * np.cos(2 * np.pi * 100 * k * n) for k in range(1, 40))
+    peaks = []
+    for warp in (0.8, 1.0, 1.25):
+        spectrum = np.abs(np.fft.rfft(revoiced((0.1 * y).astype(np.float32), 100.0, warp, rng))) ** 2
+        hz = np.arange(len(spectrum))
+        peaks.append((hz * spectrum).sum() / spectrum.sum())
+    assert peaks[0] < 0.9 * peaks[1] and peaks[2] > 1.1 * peaks[1]
+
+
+def test_a_short_signal_stays():
+    y = tone(400, 0.02)
+    assert (
+        revoiced(y, 100.0, 1.0, np.random.default_rng(0)) is y and breathy(y, 1.0, 1.0, np.random.default_rng(0)) is y
+    )
 
 
 # Recordings

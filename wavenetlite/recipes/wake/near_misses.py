@@ -19,6 +19,8 @@ from wavenetlite.recipes.wake.sentences import words as words_of
 
 LEAST_CHANGED = 0.25
 """Share of the phonemes that differ: what is nearer is the phrase in another accent."""
+LEAST_REPLACED = 0.4
+"""The same where phonemes are drawn: a voice that was not heard before is as far from those that were as one or two."""
 SIMILAR = 8
 """Words of the vocabulary that are taken for each word of a phrase."""
 
@@ -67,10 +69,10 @@ class NearMisses:
         ranked = sorted((distance(sound, other) / max(len(sound), 1), one) for one, other in self.known.items())
         return [one for far, one in ranked if far > 0][:SIMILAR]
 
-    def differs(self, sound: Sequence[str]) -> bool:
-        """Whether something sounds like none of the phrases, and holds none."""
+    def differs(self, sound: Sequence[str], least: float = LEAST_CHANGED) -> bool:
+        """Whether something sounds like none of the phrases, and holds none; `least` is the share that must differ."""
         for phrase in self.sounds.values():
-            if distance(sound, phrase) < max(1.0, LEAST_CHANGED * len(phrase)):
+            if distance(sound, phrase) < max(1.0, least * len(phrase)):
                 return False
             if any(tuple(sound[i : i + len(phrase)]) == phrase for i in range(len(sound) - len(phrase) + 1)):
                 return False
@@ -102,7 +104,7 @@ class NearMisses:
         sounds = pronounced(phrase, self.language)
         for _ in range(20):
             made = self.changed(sounds, rng)
-            if flat(made) and self.differs(flat(made)):
+            if flat(made) and self.differs(flat(made), LEAST_REPLACED):
                 return spelled(made)
         return None
 
@@ -110,7 +112,7 @@ class NearMisses:
         places = [(i, j) for i, word in enumerate(sounds) for j in range(len(word))]
         if rng.random() < 0.25:
             return broken_off(sounds, int(rng.integers(1, max(2, int(0.7 * len(places)) + 1))), rng.random() < 0.5)
-        least = max(1, int(np.ceil(LEAST_CHANGED * len(places))))
+        least = max(1, int(np.ceil(LEAST_REPLACED * len(places))))
         count = int(rng.integers(least, max(least + 1, len(places) // 2 + 1)))
         words = [list(word) for word in sounds]
         for place in rng.permutation(len(places))[:count]:

@@ -12,7 +12,7 @@ from wavenetlite.recipes.wake.programs import Voice
 from wavenetlite.recipes.wake.speech import Utterance
 from wavenetlite.support.errors import ParameterError
 
-SPEEDS = (0.72, 1.4)
+SPEEDS = (0.55, 1.4)
 PITCHES = (0.72, 1.4)
 KEPT_BACK = 8
 """One voice in this many is not trained on, but measured."""

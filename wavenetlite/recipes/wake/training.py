@@ -85,14 +85,14 @@ class Training:
         return self.model
 
     def rounded(self) -> Graph:
-        """A network of 8-bit integers that gives what the trained one gives."""
+        """The trained network with the rounding of 8-bit integers, trained on with it."""
         frames = self.typical()
         keep = [last_name(self.model)]
         aware = quantization_aware(self.model, frames, method="percentile", percentile=99.995, keep=keep)
         aware = with_input(aware, FEATURE_SCALE, LOWEST)
         if self.stages.rounded:
             self.fit(aware, self.stages.rounded, self.stages.rounded_lr, "rounding")
-        return quantize(aware, keep=[last_name(aware)])
+        return aware
 
     def fit(self, model: Module, epochs: int, lr: float, name: str) -> None:
         stages = self.stages
@@ -123,6 +123,11 @@ class Training:
         rng = np.random.default_rng([self.seed, 5])
         source = Examples(self.scenes, self.reels, [], batches=1, batch_size=CALIBRATED)
         return source.batch(np.arange(CALIBRATED), rng)[0]
+
+
+def in_integers(rounded: Graph) -> Graph:
+    """The network of 8-bit integers that gives what one with their rounding gives."""
+    return quantize(rounded, keep=[last_name(rounded)])
 
 
 def nearest(logits: Floats) -> Doubles:

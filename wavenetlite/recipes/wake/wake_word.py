@@ -34,7 +34,7 @@ from wavenetlite.recipes.wake.scenes import Scenes
 from wavenetlite.recipes.wake.settings import Effort, effort_of
 from wavenetlite.recipes.wake.stages import Log
 from wavenetlite.recipes.wake.thresholds import detector, tail_of, threshold_for
-from wavenetlite.recipes.wake.training import Training
+from wavenetlite.recipes.wake.training import Training, in_integers
 from wavenetlite.recipes.wake.triggers import Candidates, Listener, Trigger, worst
 from wavenetlite.support.checks import count, flag, number, positive_int
 from wavenetlite.support.errors import ArrayTypeError, ParameterError
@@ -194,9 +194,10 @@ class Making:
         self.folder.mkdir(parents=True, exist_ok=True)
         heard = gathering.all(self.folder / SPEECH, own, folders)
         training, kept = self.training(heard), self.kept(heard)
-        network = training.all()
-        self.centre(network, kept)
-        clf = self.classifier(training.rounded())
+        self.centre(training.all(), kept)
+        rounded = training.rounded()
+        self.centre(rounded, kept)  # again: training with rounding moves the scores
+        clf = self.classifier(in_integers(rounded))
         scores = scored(clf, *kept, self.threads)
         clf = clf.with_detector(detector(self.thresholds(scores)))
         found = findings(scores, self.phrases, clf, self.rate, heard.made_of)
@@ -224,7 +225,7 @@ class Making:
             detector=detector(dict.fromkeys(self.phrases, WANTED)),
         )  # fmt: skip
 
-    def centre(self, network: Module, kept: tuple[list[Scenes], Reels]) -> None:
+    def centre(self, network: Module | Graph, kept: tuple[list[Scenes], Reels]) -> None:
         """Move the logits so that the threshold will lie at `WANTED`."""
         now = self.thresholds(scored(self.classifier(network), *kept, self.threads), limited=False)
         target = float(log_odds(np.array(WANTED)))
