@@ -63,7 +63,8 @@ def test_phonemes_are_changed_but_not_into_the_phrase():
     assert len(set(made)) > 25 and all(one.startswith("[[") and one.endswith("]]") for one in made)
     phrase = flat(pronounced("hey marcel", "en-us"))
     for one in made:
-        assert distance(flat(pronounced(one, "en-us")), phrase) >= LEAST_REPLACED * len(phrase) - 1
+        sound = flat(pronounced(one, "en-us"))
+        assert distance(sound, phrase) >= LEAST_REPLACED * len(phrase) - 1 and any(map(is_vowel, sound))
 
 
 def test_words_together_sound_as_they_do_alone():

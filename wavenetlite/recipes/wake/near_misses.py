@@ -104,7 +104,8 @@ class NearMisses:
         sounds = pronounced(phrase, self.language)
         for _ in range(20):
             made = self.changed(sounds, rng)
-            if flat(made) and self.differs(flat(made), LEAST_REPLACED):
+            sound = flat(made)
+            if any(map(is_vowel, sound)) and self.differs(sound, LEAST_REPLACED):  # voices cannot say a consonant alone
                 return spelled(made)
         return None
 
