@@ -74,6 +74,20 @@ def test_weights_of_bf16(run, network):
     assert np.array_equal(half(frames), wl.quantize(model, weights="bf16")(frames))
 
 
+def test_bf16_throughout(run, network):
+    model, frames = network
+    status, out, err = run("network.safetensors", "frames.npy", "--dtype", "bf16", "--out", "half.safetensors")
+    assert status == 0, err
+    assert any(line.split()[:2] == ["float32", "bf16"] for line in out.splitlines())
+    assert np.array_equal(wl.load("half.safetensors")(frames), wl.quantize(model, dtype="bf16")(frames))
+
+
+def test_a_classifier_in_bf16(run, corpus):
+    status, _, err = run("tones.safetensors", "tones", "--dtype", "bf16", "--out", "half.safetensors")
+    assert status == 0, err
+    assert wl.load("half.safetensors").info["quantised"].startswith("to bf16 throughout")
+
+
 def test_a_classifier_with_weights_of_bf16(run, corpus):
     status, out, err = run("tones.safetensors", "tones", "--weights", "bf16", "--out", "half.safetensors")
     assert status == 0, err
@@ -102,6 +116,10 @@ def test_fine_tuning(run, corpus):
     (["network.safetensors", "frames.npy"], 2, "--out"),
     (["network.safetensors", "frames.npy", "--out", "small.safetensors", "--weights", "bf16", "--keep", "output"], 2,
      "--keep: for --weights int8 only"),
+    (["network.safetensors", "frames.npy", "--out", "small.safetensors", "--dtype", "bf16", "--method", "mse"], 2,
+     "--method: for --weights int8 only"),
+    (["network.safetensors", "frames.npy", "--out", "small.safetensors", "--dtype", "bf16", "--weights", "bf16"], 2,
+     "--weights bf16: weights and all else are of --dtype bf16"),
     (["network.safetensors", "frames.npy", "--out", "small.safetensors", "--keep", "nowhere"], 1, "nowhere"),
     (["network.safetensors", "frames.npy", "--out", "frames.npy"], 1, "is the same file as the input"),
     (["network.safetensors", "frames.npy", "--out", "small.safetensors", "--method", "best"], 2, "--method"),

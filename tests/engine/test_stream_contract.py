@@ -43,7 +43,7 @@ def test_catalogue_is_complete():
         if issubclass(value, wl.nn.Module) and value.__module__ != wl.nn.pytorch_names.__name__  # others' nodes
     }
     used = {type(case.build()).__name__ for case in CATALOGUE.values()}
-    used.add("Bf16Weights")  # of every network of the catalogue: tests/quantization/test_bf16.py
+    used |= {"Bf16", "Bf16Weights"}  # of every network of the catalogue: tests/quantization
     used |= {type(layer).__name__ for case in INTEGERS.values() for _, layer in case.build().modules()}
     assert modules - {"Module"} == used
 

@@ -300,8 +300,14 @@ def test_a_classifier_with_its_features(name, spectrum, tmp_path):
         wl.features.MelSpectrogram(sr=8000, n_fft=128, hop_length=32, win_length=100, n_mels=9, norm=None, power=1.0),
         wl.LogMel(sr=8000, n_fft=256, hop_length=80, n_mels=11, window="hamming", htk=True, ref=0.1, amin=1e-20),
         wl.MFCC(sr=8000, n_fft=256, hop_length=80, n_mels=20, n_mfcc=12, lifter=22.0),
+        wl.PCEN(sr=8000, n_fft=256, hop_length=80, n_mels=20),
+        wl.PCEN(sr=8000, n_fft=256, hop_length=80, n_mels=9, gain=0.5, bias=0.0, compression=0.3, b=0.2, power=2.0),
+        wl.PCEN(sr=8000, n_fft=128, hop_length=64, n_mels=9, scale=100.0, compression=0.0),
+        wl.LogMel(sr=8000, n_fft=256, hop_length=80, n_mels=11).then(
+            wl.features.Deltas(width=5, order=2, lookahead_frames=0)
+        ),
     ],
-    ids=["spectrogram of gaps", "mel", "log mel", "mfcc"],
+    ids=["spectrogram of gaps", "mel", "log mel", "mfcc", "pcen", "pcen without bias", "pcen of power 0", "deltas"],
 )
 def test_kinds_of_features(spec, tmp_path):
     """The network hands on a few bands; frames are as many as ours, and come with their last hop."""
@@ -358,10 +364,10 @@ def refused(spec):
         (wl.LogMel(center=True), "center=True of LogMel must be False to be exported to C"),
         (wl.LogMel(power=1.5), "power=1.5 of LogMel must be 1 or 2 to be exported to C"),
         (wl.LogMel(amin=1e-100), "amin=1e-100 of LogMel must be at least 1e-37 to be exported to C"),
-        (wl.PCEN(), "PCEN cannot be exported to C"),
-        (wl.MuLaw(), "features of type MuLaw cannot be exported to C"),
-        (wl.LogMel().then(wl.features.RunningCMVN()), "RunningCMVN cannot be exported to C"),
-        (wl.LogMel().then(wl.features.Deltas()), "Deltas cannot be exported to C"),
+        (wl.MuLaw(), "features of type MuLaw cannot be exported to C: leave out features=True"),
+        (wl.LogMel().then(wl.features.RunningCMVN()), "RunningCMVN cannot be exported to C: leave out features=True"),
+        (wl.LogMel().then(wl.features.Deltas()), "lookahead_frames=None of Deltas must be 0 to be exported to C"),
+        (wl.LogMel().then(wl.features.Deltas(lookahead_frames=2)), "lookahead_frames=2 of Deltas must be 0"),
     ],
     ids=lambda value: value if isinstance(value, str) else "",
 )

@@ -93,6 +93,17 @@ def test_gradients_are_those_of_our_tape(name):
     assert seen == model.parameter_count
 
 
+@pytest.mark.parametrize("name", ["TCN", "strided", "joined"])
+def test_twins_are_exported_by_pytorch(name):
+    """With strides of no tensor 0, which ExecuTorch's exporter refuses."""
+    twin, x = NETWORKS[name]().to_torch(), torch.tensor(signal(40, 20))[None]
+    program = torch.export.export(twin, (x,))
+    with torch.no_grad():
+        assert torch.equal(program.module()(x), twin(x))
+    values = [node.meta["val"] for node in program.graph.nodes if "val" in node.meta]
+    assert not any(0 in value.stride() for value in values if isinstance(value, torch.Tensor))
+
+
 def test_running_statistics_follow_as_in_fit():
     _, twin, x, _, _ = in_training("TCN")
     model = NETWORKS["TCN"]()

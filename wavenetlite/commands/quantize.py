@@ -26,7 +26,7 @@ from wavenetlite.nn.integer import ROUNDINGS
 from wavenetlite.quantization.calibration import METHODS
 from wavenetlite.quantization.emitters import IntegerLayers
 from wavenetlite.quantization.errors import LayerError, layer_errors, output_error, weight_bytes
-from wavenetlite.quantization.networks import WEIGHTS, conversion_of, quantization_aware, quantize
+from wavenetlite.quantization.networks import DTYPES, WEIGHTS, conversion_of, quantization_aware, quantize
 from wavenetlite.recipes.integers import fine_tune
 from wavenetlite.storage import opening
 from wavenetlite.storage.files import save
@@ -35,7 +35,7 @@ from wavenetlite.support.errors import ParameterError
 from wavenetlite.support.tables import table_lines
 
 RUNS = 5
-NOTES = {"int8": "to 8-bit integers", "bf16": "to weights of bf16"}
+NOTES = {"weights int8": "to 8-bit integers", "weights bf16": "to weights of bf16", "dtype bf16": "to bf16 throughout"}
 MOST_TIMED = 20_000
 """Frames of a timed call."""
 
@@ -43,7 +43,8 @@ ABOUT = """\
 Write a model that computes with integers of 8 bits, made from a trained one, and
 print what that costs and gains: the error of every layer, size and speed of both, and
 for a classifier the accuracy of both on the test clips of DATA. With --weights bf16
-the weights alone are rounded, to half their size, and the model computes in float32.
+the weights alone are rounded, to half their size, and the model computes in float32;
+with --dtype bf16 it rounds what every operation gives, too.
 
 Ranges of the sequences are measured on some training clips of DATA; for a network without
 features, DATA are .npy files of typical input, (frames, channels) in float32."""
@@ -60,6 +61,7 @@ def add(parser: argparse.ArgumentParser) -> None:
     add_data(parser)
     parser.add_argument("--out", required=True, metavar="FILE", help="the file to write, .safetensors")
     parser.add_argument("--weights", choices=WEIGHTS, default="int8", help="bf16: round the weights, and nothing else")
+    parser.add_argument("--dtype", choices=DTYPES, help="bf16: round the weights, and what every operation gives")
     parser.add_argument("--method", choices=METHODS, default="minmax", help="how the range of a sequence is found")
     parser.add_argument("--percentile", type=above_zero, default=99.99, metavar="P", help="of --method percentile")
     parser.add_argument("--rounding", choices=ROUNDINGS, default="single", help="how sums are rescaled")
@@ -87,12 +89,19 @@ def run(args: argparse.Namespace) -> int:
 
 
 def refuse_idle_options(args: argparse.Namespace) -> None:
-    """Raise for options that --weights bf16 would ignore."""
+    """Raise for options that --weights bf16 and --dtype bf16 would ignore."""
     given = {"--method": args.method != "minmax", "--percentile": args.percentile != 99.99, "--keep": args.keep,
              "--rounding": args.rounding != "single", "--fine-tune": args.fine_tune is not None}  # fmt: skip
     idle = [option for option, is_given in given.items() if is_given]
-    if args.weights == "bf16" and idle:
+    if numbers(args) == "bf16" and idle:
         raise UsageError(f"{', '.join(idle)}: for --weights int8 only")
+    if args.dtype and args.weights != "int8":
+        raise UsageError(f"--weights {args.weights}: weights and all else are of --dtype {args.dtype}")
+
+
+def numbers(args: argparse.Namespace) -> str:
+    """What the model that is written has weights of."""
+    return str(args.dtype or args.weights)
 
 
 def quantize_network(model: Module, args: argparse.Namespace) -> int:
@@ -112,12 +121,13 @@ def quantize_classifier(clf: AudioClassifier, args: argparse.Namespace) -> int:
     tuned = clf.model if args.fine_tune is None else fine_tuned(clf, signals, corpus.train, args)
     network, errors = convert(tuned, signals, args)
     small = clf.with_model(network)
-    small.info["quantised"] = f"{NOTES[args.weights]}; other notes of accuracy are of the network in float32"
+    how = NOTES[f"dtype {args.dtype}" if args.dtype else f"weights {args.weights}"]
+    small.info["quantised"] = f"{how}; other notes of accuracy are of the network in float32"
     save(small, args.out)
     found = facts(args, clf.model, network, errors, signals)
     if len(corpus.test):
         both = [accuracy(one, corpus.test, corpus.labels) for one in (clf, small)]
-        found["evaluation"] = {"float32": evaluation_json(both[0]), args.weights: evaluation_json(both[1])}
+        found["evaluation"] = {"float32": evaluation_json(both[0]), numbers(args): evaluation_json(both[1])}
     report(args, found)
     return 0
 
@@ -153,8 +163,8 @@ def some_clips(corpus: Corpus, args: argparse.Namespace) -> list[Floats]:
 
 def convert(model: Module, signals: Sequence[Floats], args: argparse.Namespace) -> tuple[Module, list[LayerError]]:
     """The smaller network, and its errors."""
-    if args.weights == "bf16":
-        small = quantize(model, weights="bf16")
+    if numbers(args) == "bf16":
+        small = quantize(model, dtype="bf16") if args.dtype else quantize(model, weights="bf16")
         return small, [output_error(model, small, signals)]
     kept = args.keep if args.fine_tune is None else ()
     conversion = conversion_of(model, list(signals), args.method, args.percentile, kept, IntegerLayers(args.rounding))
@@ -170,7 +180,7 @@ def facts(
     args: argparse.Namespace, model: Module, small: Module, errors: list[LayerError], signals: Sequence[Floats]
 ) -> dict[str, Any]:
     x = np.concatenate(signals)[:MOST_TIMED]
-    both = {"float32": model, args.weights: small}
+    both = {"float32": model, numbers(args): small}
     return {
         "layers": errors,
         "weight_bytes": {name: weight_bytes(one) for name, one in both.items()},
@@ -196,7 +206,7 @@ def report(args: argparse.Namespace, found: dict[str, Any]) -> None:
         return
     say("\n".join(table_lines([("layer", "type", "numbers", "signal to error"), *map(row, found["layers"])], left=3)))
     say("")
-    say("\n".join(table_lines([("", "float32", args.weights), *totals(found)])))
+    say("\n".join(table_lines([("", "float32", numbers(args)), *totals(found)])))
     note(f"{args.out}: written")
 
 

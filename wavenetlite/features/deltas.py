@@ -7,10 +7,35 @@ from math import factorial, fsum
 import numpy as np
 
 from wavenetlite.features._steps import DeltaState, filter_frames
+from wavenetlite.features.c_spectrum import REAL
 from wavenetlite.features.steps import CausalStep, StepState
 from wavenetlite.support.arrays import Doubles, Floats
+from wavenetlite.support.c_builder import CBuilder, CText
 from wavenetlite.support.checks import count, one_of, positive_int
 from wavenetlite.support.errors import ParameterError
+
+DELTAS = CText(
+    "deltas",
+    """\
+/* Derivatives of n channels over the last `width` frames, which are held, the oldest first; the first is repeated. */
+static inline void $deltas(float *y, int n, float *held, int *begun, const $real *tap, int width, int order)
+{
+    int i, k, row;
+    memmove(held, held + n, (size_t)((width - 1) * n) * sizeof(float));
+    for (k = *begun ? width - 1 : 0; k < width; k++) memcpy(held + k * n, y, (size_t)n * sizeof(float));
+    *begun = 1;
+    for (row = 0; row < order; row++, tap += width) {
+        y += n;
+        for (i = 0; i < n; i++) {
+            $real sum = 0;
+            for (k = 0; k < width; k++) sum += tap[k] * held[k * n + i];
+            y[i] = (float)sum;
+        }
+    }
+}
+""",
+    (REAL,),
+)
 
 
 class Deltas(CausalStep):
@@ -75,6 +100,14 @@ class Deltas(CausalStep):
             f"mode='interp' fits the last {self.width} frames of the whole signal and cannot stream; use mode='nearest'"
             f" (latency {self.latency} frames, or lookahead_frames=0 for none)"
         )
+
+    def c(self, write: CBuilder, channels: int) -> None:
+        if self.latency:
+            raise ParameterError(f"lookahead_frames={self.lookahead_frames} of Deltas must be 0 to be exported to C, "
+                                 "where a frame goes to the network at once: train with that")  # fmt: skip
+        held, begun = write.kept("float", self.width * channels), write.kept("int", 1)
+        taps = write.array(self.taps)
+        write.call(DELTAS, "y", str(channels), held, begun, taps, str(self.width), str(self.order))
 
     def open(self, signals: int, channels: int) -> StepState:
         return DeltaState(signals, channels, self.taps, self.latency)

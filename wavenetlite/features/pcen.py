@@ -7,11 +7,44 @@ from dataclasses import dataclass
 from functools import cached_property
 
 from wavenetlite.features._steps import Compressor
+from wavenetlite.features.c_spectrum import REAL
 from wavenetlite.features.mel import MelSpectrogram
 from wavenetlite.features.steps import CausalStep, FrameStep, StepState
-from wavenetlite.support.c_builder import CBuilder
+from wavenetlite.support.c_builder import CBuilder, CText
 from wavenetlite.support.checks import number
 from wavenetlite.support.errors import ParameterError
+
+COMPRESS = CText(
+    "compress",
+    """\
+/* (e + bias)^power - bias^power, with its limits for power 0 and bias 0. */
+static inline $real $compress($real e, $real bias, $real power)
+{
+    if (power == 0) return ($real)log1p(e);
+    if (bias == 0) return e > 0 ? ($real)pow(e, power) : 0;
+    return ($real)(pow(bias, power) * expm1(power * log1p(e / bias)));
+}
+""",
+    (REAL,),
+)
+PCEN_IN_C = CText(
+    "pcen",
+    """\
+/* Per-channel energy normalisation; smooth: the energy's low-pass, which begins with 1. */
+static inline void $pcen(float *y, int n, $real *smooth, int *begun, $real b, $real scale, $real gain, $real eps,
+                         $real bias, $real power)
+{
+    int i;
+    for (i = 0; i < n; i++) {
+        const $real e = scale * y[i];
+        smooth[i] = b * e + (1 - b) * (*begun ? smooth[i] : 1);
+        y[i] = (float)$compress(e * ($real)exp(-gain * log(smooth[i] + eps)), bias, power);
+    }
+    *begun = 1;
+}
+""",
+    (COMPRESS,),
+)
 
 
 @dataclass(kw_only=True, eq=False, repr=False)
@@ -88,7 +121,10 @@ class Normaliser(CausalStep, internal=True):
         self.spec = spec
 
     def c(self, write: CBuilder, channels: int) -> None:
-        raise ParameterError("PCEN cannot be exported to C")
+        spec = self.spec
+        smooth, begun = write.kept("$real", channels), write.kept("int", 1)
+        values = spec.smoothing, spec.scale, spec.gain, spec.eps, spec.bias, spec.compression
+        write.call(PCEN_IN_C, "y", str(channels), smooth, begun, *(f"($real){value!r}" for value in values))
 
     def open(self, signals: int, channels: int) -> StepState:
         spec = self.spec

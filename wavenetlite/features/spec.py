@@ -96,7 +96,8 @@ class Features:
 
     def c(self, write: CBuilder) -> None:
         """Append C that makes the frame `y` of `samples`, before the steps."""
-        raise ParameterError(f"features of type {type(self).__name__} cannot be exported to C")
+        raise ParameterError(f"features of type {type(self).__name__} cannot be exported to C: leave out features=True "
+                             "(--with-features), and feed the network with frames")  # fmt: skip
 
     # Use
 

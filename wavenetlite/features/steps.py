@@ -71,7 +71,8 @@ class FrameStep:
 
     def c(self, write: CBuilder, channels: int) -> None:
         """Append C that applies the step to the frame `y`, in place."""
-        raise ParameterError(f"{type(self).__name__} cannot be exported to C")
+        raise ParameterError(f"{type(self).__name__} cannot be exported to C: leave out features=True "
+                             "(--with-features), and feed the network with frames")  # fmt: skip
 
     def tables(self) -> dict[str, Floats]:
         """Arrays of the step besides its options."""

@@ -36,6 +36,11 @@
     /* of pairs of bf16, each the upper half of a float: the first and the second of each pair */              \
     WNL_INLINE f##N even##N(const float *p) { return (f##N)(bits##N(load##N(p)) << 16); }                      \
     WNL_INLINE f##N odd##N(const float *p) { return (f##N)(bits##N(load##N(p)) & -0x10000); }                  \
+    /* the nearest numbers of bf16, ties to even */                                                            \
+    WNL_INLINE f##N bf16_##N(f##N a) {                                                                         \
+        i##N b = bits##N(a);                                                                                   \
+        return (f##N)((b + (((b >> 16) & 1) + 0x7fff)) & -0x10000);                                            \
+    }                                                                                                          \
     WNL_INLINE f##N float##N(i##N a) { return (f##N)a; }                                                       \
     WNL_INLINE i##N iset##N(int32_t a) { return a - (i##N){0}; }                                               \
     WNL_INLINE i##N shift_left##N(i##N a, int bits) { return a << bits; }                                      \

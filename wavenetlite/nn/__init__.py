@@ -1,7 +1,7 @@
 """Layers, blocks and networks. Names and weight layouts are PyTorch's."""
 
 from wavenetlite.nn.amp import AmpArray, AmpLayer, AmpLSTM, AmpWaveNet
-from wavenetlite.nn.bf16 import Bf16Weights
+from wavenetlite.nn.bf16 import Bf16, Bf16Weights
 from wavenetlite.nn.blocks import DepthwiseSeparable, GatedResidualBlock, TemporalBlock
 from wavenetlite.nn.combine import Add, Concat, Prewarmed, Residual, Sequential
 from wavenetlite.nn.convolution import Conv1d, Linear
@@ -51,8 +51,8 @@ from wavenetlite.nn.recurrent import GRU, LSTM
 
 __all__ = [
     "ELU", "GELU", "GLU", "GRU", "LSTM", "TCN", "Activation", "Add", "AmpArray", "AmpLSTM", "AmpLayer", "AmpWaveNet",
-    "BatchNorm", "BatchNorm1d", "Bf16Weights", "Concat", "Conv1d", "Conv2d", "ConvTranspose1d", "ConvTranspose2d",
-    "CumulativePool", "DepthwiseSeparable", "Dequantize", "Dropout", "Dropout1d", "FakeQuantize",
+    "BatchNorm", "BatchNorm1d", "Bf16", "Bf16Weights", "Concat", "Conv1d", "Conv2d", "ConvTranspose1d",
+    "ConvTranspose2d", "CumulativePool", "DepthwiseSeparable", "Dequantize", "Dropout", "Dropout1d", "FakeQuantize",
     "FakeQuantizedConv1d", "FakeQuantizedConv2d", "FiLM", "FrequencyTCN", "GatedResidualBlock",
     "GatedUnit", "Graph", "GroupNorm", "Hardswish", "Hardtanh", "Identity", "IntegerAdd", "IntegerAvgPool1d",
     "IntegerConcat", "IntegerConv1d", "IntegerConv2d",

@@ -78,6 +78,10 @@ class Graph(Module):
         return {name: layer for name, layer, _ in self.nodes if isinstance(layer, Module)}
 
     def build(self, x: Node, c: Node | None) -> Node:
+        return self.sequences(x, c)[self.nodes[-1][0]]
+
+    def sequences(self, x: Node, c: Node | None) -> dict[str, Node]:
+        """What each of the named nodes gives."""
         made = {INPUT: x}
         for name, layer, inputs in self.nodes:
             read = [made[one] for one in inputs]
@@ -88,7 +92,7 @@ class Graph(Module):
                     made[name] = layer.connect(read[0], c) if isinstance(layer, Module) else JOINS[layer](*read)
             except ParameterError as error:
                 raise ParameterError(f"node {name!r}: {error}") from None
-        return made[self.nodes[-1][0]]
+        return made
 
     def torch_forward(self, twin: Any, x: Any) -> Any:
         made = {INPUT: x}

@@ -80,6 +80,8 @@ class Module:
     registry: ClassVar[dict[str, type[Module]]] = {}
     terse: ClassVar[bool] = False
     """Whether options that have their defaults are left out of configurations: those of integers are long."""
+    rounds_frames: ClassVar[bool] = False
+    """Whether everything inside rounds its frames to numbers of bf16."""
 
     in_channels: int | None = None
     out_channels: int | None = None
@@ -488,7 +490,8 @@ class Module:
 
     def _rows(self) -> list[Row]:
         _, trace = recorded(self, self.in_width or ANY_CHANNELS)
-        return summary_rows(self.modules(), trace)
+        in_bf16 = {id(one) for _, module in self.modules() if module.rounds_frames for _, one in module.modules()}
+        return summary_rows(self.modules(), trace, in_bf16)
 
     def __repr__(self) -> str:
         arguments = ", ".join(f"{name}={value!r}" for name, value in self.options().items())

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Container, Iterable, Mapping, Sequence
 from typing import Any, NamedTuple, Protocol
 
 from wavenetlite.graph import Node
@@ -41,8 +41,13 @@ class Row(NamedTuple):
                 f"{self.receptive_field:,}", f"{self.latency:,}"]  # fmt: skip
 
 
-def summary_rows(modules: Iterable[tuple[str, Layer]], trace: Sequence[tuple[Layer, Node, Node]]) -> list[Row]:
-    """One row per layer without submodules, in the order of the names; unused layers are omitted."""
+def summary_rows(
+    modules: Iterable[tuple[str, Layer]], trace: Sequence[tuple[Layer, Node, Node]], in_bf16: Container[int]
+) -> list[Row]:
+    """One row per layer without submodules, in the order of the names; unused layers are omitted.
+
+    `in_bf16` has the identities of the layers that round their frames to bf16.
+    """
     used: dict[int, list[tuple[Node, Node]]] = {}  # a shared layer is used more than once
     for module, x, out in trace:
         used.setdefault(id(module), []).append((x, out))
@@ -56,7 +61,7 @@ def summary_rows(modules: Iterable[tuple[str, Layer]], trace: Sequence[tuple[Lay
             Row(
                 path=path.rstrip("."),
                 kind=type(module).__name__,
-                channels=f"{x.channels} -> {out.channels}" + (" int8" if out.quantization else ""),
+                channels=f"{x.channels} -> {out.channels}{numbers(out, id(module) in in_bf16)}",
                 parameters=module.parameter_count,
                 multiply_adds=multiply_adds(module, x, out) / float(out.clock.rate),
                 receptive_field=out.clock.receptive_field,
@@ -64,6 +69,11 @@ def summary_rows(modules: Iterable[tuple[str, Layer]], trace: Sequence[tuple[Lay
             )
         )
     return table
+
+
+def numbers(out: Node, in_bf16: bool) -> str:
+    """What frames are of, if not of float32."""
+    return " int8" if out.quantization else " bf16" if in_bf16 else ""
 
 
 def multiply_adds(module: Layer, x: Node, out: Node) -> float:

@@ -154,6 +154,20 @@ static inline float $leaky_hardtanh_of(float x, float low, float high, float low
 """,
     (CLAMP,),
 )
+BF16_OF = CText(
+    "bf16_of",
+    """\
+/* The nearest number of bf16, ties to even. */
+static inline float $bf16_of(float x)
+{
+    uint32_t bits;
+    memcpy(&bits, &x, 4);
+    bits = (bits + (0x7FFFu + (bits >> 16 & 1u))) & 0xFFFF0000u;
+    memcpy(&x, &bits, 4);
+    return x;
+}
+""",
+)
 
 
 def elementwise(name: str, value: str, *needs: CText, given: str = "", before: str = "") -> CText:
@@ -228,6 +242,7 @@ ACTIVATIONS_IN_C = {
             given="low high low_slope high_slope",
         ),
         elementwise("fast_tanh", "$fast_tanh_of(x)", FAST_TANH_OF),
+        elementwise("bf16", "$bf16_of(x)", BF16_OF),
         PRELU,
         SOFTMAX,
     )

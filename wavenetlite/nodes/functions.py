@@ -13,6 +13,8 @@ from wavenetlite.kernels import FAST_TANH
 from wavenetlite.support.arrays import Floats
 
 Onnx = OnnxBuilder[Edge]
+ONNX_FLOAT, ONNX_BF16 = 1, 16
+"""ONNX's numbers of these types."""
 
 
 class Function(NamedTuple):
@@ -100,6 +102,10 @@ def fake_quantize(write: Onnx, x: str, scale: float, by: float, low: float, high
     return write.scaled(write.op("Round", [inside]), scale)
 
 
+def bf16(write: Onnx, x: str) -> str:
+    return write.op("Cast", [write.op("Cast", [x], to=ONNX_BF16)], to=ONNX_FLOAT)
+
+
 def softmax(write: Onnx, x: str, channels: int) -> str:
     return write.op("Softmax", [x], axis=1)
 
@@ -132,5 +138,8 @@ np.clip(x, low, high) + below * low_slope + above * high_slope""", leaky_hardtan
     a = np.abs(x)
     p = {P0} * (1 + a) + ({P1} + {P2} * a) * a**2
 x * p / ({Q0} + ({Q0} + a**2) * (a + {Q1} * a**2))""", fast_tanh),
+    "bf16": Function("x", """\
+    bits = np.float32(x).view(np.uint32)
+((bits + (0x7FFF + (bits >> 16 & 1))) & 0xFFFF0000).view(np.float32).astype(float)""", bf16),
 }  # fmt: skip
 """By name: all of `wavenetlite.kernels.ACTIVATIONS`."""

@@ -1,4 +1,4 @@
-"""From a network to one whose weights are numbers of bf16."""
+"""From a network to one whose weights are numbers of bf16, or whose frames are, too."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ import numpy as np
 from wavenetlite import nodes
 from wavenetlite.graph import Node, topological_order
 from wavenetlite.kernels.bf16 import rounded_to_bf16
-from wavenetlite.nn.bf16 import Bf16Weights, is_weight
+from wavenetlite.nn.bf16 import Bf16, Bf16Weights, is_weight
 from wavenetlite.nn.combine import Sequential
 from wavenetlite.nn.module import ANY_CHANNELS, Module
 from wavenetlite.support.arrays import Floats, owner_of
@@ -26,8 +26,21 @@ Key = tuple[int, str]
 """A module's identity, and the name of one of its parameters."""
 
 
+def in_bf16(model: Module) -> Bf16:
+    """A copy of a network that computes with numbers of bf16: its weights are rounded, and so are all frames."""
+    return Bf16(layers_with_bf16_weights(model))
+
+
 def with_bf16_weights(model: Module) -> Bf16Weights:
-    """A copy of a network whose weights are rounded to bf16, after batch normalisation has been folded into them."""
+    """A copy of a network whose weights are rounded to bf16."""
+    rounded = Bf16Weights(layers_with_bf16_weights(model))
+    if not rounded.bf16_count:
+        raise ParameterError(f"model={type(model).__name__} has no weights in float32 that bf16 could replace")
+    return rounded
+
+
+def layers_with_bf16_weights(model: Module) -> list[Module]:
+    """Copies of a network's layers with weights of bf16, after batch normalisation has been folded into them."""
     if any(issubclass(kind, Bf16Weights) for _, kind in model.layer_types()):
         raise ParameterError(f"model={type(model).__name__} has weights of bf16 already")
     network = copy.deepcopy(model)
@@ -38,8 +51,6 @@ def with_bf16_weights(model: Module) -> Bf16Weights:
             if is_weight(module, name, shape):
                 value = new.get((id(module), name), module.parameter(name))
                 new[id(module), name] = rounded_to_bf16(value)
-    if not any(name.startswith("weight") for _, name in new):
-        raise ParameterError(f"model={type(model).__name__} has no weights in float32 that bf16 could replace")
     network.load_state_dict(
         {
             path + name: new.get((id(module), name), module.parameter(name))
@@ -47,7 +58,7 @@ def with_bf16_weights(model: Module) -> Bf16Weights:
             for name in module.parameter_shapes()
         }
     )
-    return Bf16Weights(network.layers if type(network) is Sequential else [network])
+    return network.layers if type(network) is Sequential else [network]
 
 
 def folded_norms(network: Module) -> dict[Key, Floats]:

@@ -4,15 +4,16 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterable, Sequence
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import numpy as np
 
-from wavenetlite.nn.graph import Graph
-from wavenetlite.nn.integer import Dequantize
+from wavenetlite import nodes
+from wavenetlite.graph import Clock, Node
+from wavenetlite.nn.graph import INPUT
 from wavenetlite.nn.module import Module
 from wavenetlite.quantization.calibration import frames_of
-from wavenetlite.quantization.conversion import Conversion, Layer
+from wavenetlite.quantization.conversion import Conversion
 from wavenetlite.support.arrays import Floats
 
 
@@ -30,43 +31,38 @@ class LayerError(NamedTuple):
 
 def layer_errors(conversion: Conversion, signals: Sequence[Floats]) -> list[LayerError]:
     """The error of every layer, with all those before it, on signals (frames, channels)."""
-    made = {layer.node: layer for layer in conversion.layers}
-    errors = {node: layer_error(conversion, made[node], signals, frames) for node, frames in frames_of(made, signals)}
-    return [errors[layer.node] for layer in conversion.layers]
+    kinds = {name: type(layer).__name__ for name, layer, _ in conversion.entries}
+    counterparts = real_counterparts(conversion)
+    both = zip(frames_of(counterparts, signals), frames_of(counterparts.values(), signals), strict=True)
+    errors = {node: snr_db(wanted, given) for (node, wanted), (_, given) in both}
+    return [
+        LayerError(layer.name, kinds[layer.name], layer.integers is not None, errors[layer.node])
+        for layer in conversion.layers
+    ]
 
 
-def layer_error(
-    conversion: Conversion, layer: Layer, signals: Sequence[Floats], frames: Sequence[Floats]
-) -> LayerError:
-    """`frames` are those of the network in float32."""
-    snr = snr_db(up_to(conversion, layer), signals, frames)
-    kind = next(type(one).__name__ for name, one, _ in conversion.entries if name == layer.name)
-    return LayerError(layer.name, kind, layer.integers is not None, snr)
+def real_counterparts(conversion: Conversion) -> dict[Node, Node]:
+    """For sequences of the network in float32 those of the new one, in float32 as well: both have the same clock."""
+    x = nodes.Input((), conversion.network.in_channels, Clock(), INPUT)
+    made = conversion.network.sequences(x, None)
+    return {
+        layer.node: made[layer.name] if layer.integers is None else nodes.dequantize(made[layer.name])
+        for layer in conversion.layers
+    }
 
 
 def output_error(model: Module, small: Module, signals: Sequence[Floats]) -> LayerError:
     """The error of the output of `small`, a network without integers, against that of `model`."""
-    return LayerError("output", type(small).__name__, False, snr_db(small, signals, map(model, signals)))
+    return LayerError("output", type(small).__name__, False, snr_db(map(model, signals), map(small, signals)))
 
 
-def snr_db(network: Module, signals: Sequence[Floats], outputs: Iterable[Floats]) -> float:
-    """The ratio of the power of the right outputs to that of the network's error, decibels."""
+def snr_db(wanted: Iterable[Floats], given: Iterable[Floats]) -> float:
+    """The ratio of the power of the right frames to that of the error of others, decibels."""
     power = difference = 0.0
-    for signal, wanted in zip(signals, outputs, strict=True):
-        power += float(np.square(wanted, dtype=np.float64).sum())
-        difference += float(np.square(network(signal).astype(np.float64) - wanted).sum())
+    for right, other in zip(wanted, given, strict=True):
+        power += float(np.square(right, dtype=np.float64).sum())
+        difference += float(np.square(other.astype(np.float64) - right).sum())
     return math.inf if difference == 0 else 10 * math.log10(power / difference) if power else -math.inf
-
-
-def up_to(conversion: Conversion, layer: Layer) -> Graph:
-    """The network up to a layer, with its frames in float32."""
-    needed = {layer.name}
-    for name, _, inputs in reversed(conversion.entries):
-        needed.update(inputs if name in needed else [])
-    entries: list[list[Any]] = [entry for entry in conversion.entries if entry[0] in needed]
-    if layer.integers is not None:
-        entries.append([f"{layer.name}_real", Dequantize(layer.node.channels, *layer.integers), [layer.name]])
-    return Graph(conversion.network.in_channels, entries)
 
 
 def weight_bytes(model: Module) -> int:

@@ -7,11 +7,11 @@ from typing import Any, Literal, overload
 
 import numpy as np
 
-from wavenetlite.nn.bf16 import Bf16Weights
+from wavenetlite.nn.bf16 import Bf16, Bf16Weights
 from wavenetlite.nn.graph import Graph
 from wavenetlite.nn.integer import Dequantize, Quantize, Rounding
 from wavenetlite.nn.module import Module
-from wavenetlite.quantization.bf16 import with_bf16_weights
+from wavenetlite.quantization.bf16 import in_bf16, with_bf16_weights
 from wavenetlite.quantization.calibration import METHODS, Calibration
 from wavenetlite.quantization.conversion import Conversion
 from wavenetlite.quantization.emitters import Emitter, IntegerLayers, RoundedLayers
@@ -20,6 +20,7 @@ from wavenetlite.support.checks import number, one_of
 from wavenetlite.support.errors import ArrayTypeError, ParameterError
 
 WEIGHTS = ("int8", "bf16")
+DTYPES = ("bf16",)
 
 
 @overload
@@ -39,20 +40,26 @@ def quantize(
 def quantize(model: Module, *, weights: Literal["bf16"]) -> Bf16Weights: ...
 
 
+@overload
+def quantize(model: Module, *, dtype: Literal["bf16"]) -> Bf16: ...
+
+
 def quantize(
     model: Module,
     calibration: Floats | Sequence[Floats] | None = None,
     *,
     weights: str = "int8",
+    dtype: str | None = None,
     method: str = "minmax",
     percentile: float = 99.99,
     rounding: Rounding = "single",
     keep: Sequence[str] = (),
 ) -> Graph | Bf16Weights:
-    """A network that computes with integers of 8 bits what `model` computes in float32; or one with weights of bf16.
+    """A network that computes with integers of 8 bits what `model` computes in float32; or one of bf16.
 
     With ``weights="bf16"`` the weights alone are rounded, and everything is computed in float32 as before; see
-    `wavenetlite.nn.Bf16Weights`. The rest of this page is about ``weights="int8"``.
+    `wavenetlite.nn.Bf16Weights`. With ``dtype="bf16"`` the frames between the operations are rounded, too; see
+    `wavenetlite.nn.Bf16`. The rest of this page is about ``weights="int8"``.
 
     Convolutions (with batch normalisation folded into them), sums, products, gates, activations and pools over a
     window become integer layers, with 8-bit weights, one scale per output channel, and 8-bit sequences whose ranges
@@ -65,6 +72,8 @@ def quantize(
         A network without conditioning; for bf16, any network.
     weights
         "int8", or "bf16", which needs no calibration and takes no other option.
+    dtype
+        "bf16": of weights and frames; it takes no other option either.
     calibration
         Typical input: float32, (frames, in_channels), (batch, frames, in_channels), or a list of the former. A few
         hundred to thousand frames suffice. A network of `quantization_aware` needs none: it has its ranges.
@@ -100,12 +109,17 @@ def quantize(
     >>> bool(np.abs(q(x) - model(x)).max() < 0.05 * np.abs(model(x)).max())
     True
     """
-    if one_of("weights", weights, WEIGHTS) == "int8":
+    if one_of("weights", weights, WEIGHTS) == "int8" and dtype is None:
         return conversion_of(model, calibration, method, percentile, keep, IntegerLayers(rounding)).network
+    option = "weights='bf16'" if dtype is None else f"dtype={one_of('dtype', dtype, DTYPES)!r}"
     if calibration is not None or (method, percentile, rounding, *keep) != ("minmax", 99.99, "single"):
-        raise ParameterError("weights='bf16' takes no calibration, method, percentile, rounding or keep: the weights "
-                             "are rounded, and nothing else")  # fmt: skip
-    return with_bf16_weights(checked_module(model))
+        raise ParameterError(f"{option} takes no calibration, method, percentile, rounding or keep: values are rounded "
+                             "to bf16, and nothing else")  # fmt: skip
+    if dtype is None:
+        return with_bf16_weights(checked_module(model))
+    if weights != "int8":
+        raise ParameterError(f"{option} takes no weights: they are bf16")
+    return in_bf16(checked_module(model))
 
 
 def quantization_aware(
@@ -182,6 +196,8 @@ def check_model(model: Any) -> None:
                              "quantised")  # fmt: skip
     if any(issubclass(kind, Quantize | Dequantize) for _, kind in model.layer_types()):
         raise ParameterError(f"model={name} has integer layers already; quantise the network that they were made from")
+    if any(issubclass(kind, Bf16) for _, kind in model.layer_types()):
+        raise ParameterError(f"model={name} rounds to bf16; quantise the network that it was made from")
 
 
 def checked_signals(calibration: Any, channels: int | None) -> list[Floats]:
