@@ -112,12 +112,9 @@ def test_gradients_are_those_of_the_definition():
 def test_frozen_tables_get_no_gradient():
     model = nn.Embedding(3, 2)
     x = np.stack([classes(9, 3)])
-    parameters = Parameters(model, frozen=["weight"]) if "frozen" in Parameters.__init__.__code__.co_varnames else None
-    if parameters is None:
-        pytest.skip("freezing is told to fit")
-    tape = Tape(parameters, 1, 9)
+    tape = Tape(Parameters(model, frozen=["weight"]), 1, 9)
     tape.forward(x)
-    assert tape.backward(np.ones((1, 9, 2), np.float32)).size == 0
+    assert not tape.backward(np.ones((1, 9, 2), np.float32)).any()
 
 
 def test_training_learns_a_table():
