@@ -452,7 +452,7 @@ AMBIGUOUS = {
 
 @pytest.mark.parametrize("name", AMBIGUOUS)
 def test_what_is_ambiguous_is_asked_for(name):
-    with pytest.raises(wl.ParameterError, match="output=None is ambiguous .* one of categorical, mixture, gaussian"):
+    with pytest.raises(wl.ParameterError, match=r"output=None is ambiguous .* one of categorical, mixture, gaussian"):
         wl.generate(AMBIGUOUS[name](), 3)
 
 
@@ -614,7 +614,7 @@ def test_what_is_no_network():
         wl.generate(lambda x: x, 3)
 
 
-# ---------------------------------------------------------------------------------------------------- threads and Ctrl-C
+# ---------------------------------------------------------------------------------------------------- threads, Ctrl-C
 def test_an_interrupt_ends_a_call_and_changes_nothing():
     model = wl.WaveNet(1, 2, residual_channels=32, skip_channels=32, dilations=[1, 2, 4, 8] * 2)
     generator = model.generator()

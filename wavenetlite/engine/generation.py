@@ -36,8 +36,8 @@ class GenerationPlan:
             self.sampling, output = with_table(self.sampling, output)
         self.plan = Plan(lower(output, prewarmed=prewarmed))
         if not self.plan.regular:
-            raise ParameterError("the network cannot generate: it must be causal, with a frame for each that it reads (no "
-                                 "strides, no lookahead) and one conditioning for all layers")  # fmt: skip
+            raise ParameterError("the network cannot generate: it must be causal, with a frame for each that it reads "
+                                 "(no strides, no lookahead) and one conditioning for all layers")  # fmt: skip
 
     def pool(self, capacity: int) -> GeneratorPool:
         return GeneratorPool(self.plan, self.condition_plan, self.sampling, capacity)

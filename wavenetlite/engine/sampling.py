@@ -121,9 +121,7 @@ def sampling_of(output: Node, declared: str | None, condition_period: int) -> Sa
     )
 
 
-def checked_settings(
-    sampling: Sampling, seed: object, temperature: object, top_p: object
-) -> tuple[int, float, float]:
+def checked_settings(sampling: Sampling, seed: object, temperature: object, top_p: object) -> tuple[int, float, float]:
     """Seed, temperature and top_p of a voice."""
     key, heat, share = integer("seed", seed), number("temperature", temperature), number("top_p", top_p)
     if not 0 <= key <= MOST_SEED:
@@ -134,8 +132,8 @@ def checked_settings(
     if not LEAST_TOP_P <= share <= 1:
         raise ParameterError(f"top_p={share:g} must be from {LEAST_TOP_P:g} to 1")
     if share < 1 and sampling.distribution != "categorical":
-        raise ParameterError(f"top_p={share:g} must be 1: this network gives values (output={sampling.distribution!r}), "
-                             "and top_p is of classes")  # fmt: skip
+        raise ParameterError(f"top_p={share:g} must be 1: top_p is of classes, and this network gives values "
+                             f"(output={sampling.distribution!r})")  # fmt: skip
     return key, heat, share
 
 
