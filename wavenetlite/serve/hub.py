@@ -202,6 +202,7 @@ class Hub:
             model.pool.close(sid)
             raise
         session = Session(opening, sr, sid, resampler, self._work.set)
+        session.heard = model.pool.samples_in(sid)
         model.sessions[sid] = session
         self._model_of[session] = model
         self.metrics.opened.labels(model.name).inc()
