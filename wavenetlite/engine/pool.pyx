@@ -60,6 +60,7 @@ cdef enum:
     WATCHES = 50                # for so many times as long a call watches for its other threads before it sleeps in between
     LOOKS = 50                  # at a number before other threads are let to the CPU
     FEW_FRAMES = 8              # blocks of fewer frames do not fill the kernels' tiles
+    WHOLE_FRAMES = 16           # blocks of as many are never cut: to save all streams before would take as long as the work
 
 cdef enum:
     ALONE = -1                  # the phase of a long block
@@ -594,7 +595,7 @@ cdef class StreamPool:
             most = frames_of_piece(self.plan, self.jobs)
         for i in range(self.jobs):
             longest = max(longest, self.job[i].frames)
-        if longest <= max(most, <Py_ssize_t>FEW_FRAMES):
+        if longest <= max(most, <Py_ssize_t>WHOLE_FRAMES):
             self.run_jobs()
             return
         left = [self.job[i].frames for i in range(self.jobs)]
