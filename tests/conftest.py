@@ -53,6 +53,7 @@ PACKAGES = {
     "sklearn": "scikit-learn",
     "torch": "torch",
     "aiohttp": "aiohttp",
+    "picows": "picows",
     "websockets": "websockets",
     "needs wyoming": "wyoming",
     "needs redis$": "redis",

@@ -606,3 +606,53 @@ def test_a_pool_of_many_megabytes():
     for at in range(9):
         y = pool.step(x[:, at].copy(), ids)
     assert same_bits(y, model(x)[:, -1])
+
+
+JOINED = {
+    "regular": lambda: wl.TCN(5, 3, channels=8, dilations=[1, 2], seed=1),
+    "strides": lambda: wl.Sequential([wl.nn.Conv1d(5, 8, 3, stride=2), wl.nn.Conv1d(8, 3, 3, padding="same")]),
+}
+
+
+@pytest.mark.parametrize("name", JOINED)
+def test_joined_blocks_give_what_blocks_of_their_own_give(name):
+    """Also blocks of so many frames that each is run alone."""
+    model = JOINED[name]()
+    rng = np.random.default_rng(0)
+    joined, single = model.pool(40), model.pool(40)
+    ids = [(joined.open(), single.open()) for _ in range(40)]
+    for _ in range(12):
+        chosen = [ids[n] for n in rng.permutation(40)[: rng.integers(1, 41)]]
+        counts = rng.integers(0, rng.choice([3, 9, 20]), len(chosen))
+        x = rng.standard_normal((int(counts.sum()), 5)).astype(np.float32)
+        ends = np.cumsum(counts)
+        y, rows = joined.process_joined(x, [a for a, _ in chosen], counts)
+        wanted = single.process({b: x[end - n : end] for (_, b), n, end in zip(chosen, counts, ends, strict=True)})
+        assert rows.tolist() == [len(one) for one in wanted.values()]
+        assert y.tobytes() == np.concatenate(list(wanted.values())).tobytes()
+
+
+JOINED_BAD = {
+    "sum": (3, [0, 1], [1, 1], "sum be 3, the rows of X"),
+    "negative": (0, [0, 1], [1, -1], "one number from 0 per id"),
+    "too few": (1, [0, 1], [1], "one number from 0 per id"),
+    "twice": (2, [0, 0], [1, 1], "stream 0 twice"),
+    "unknown": (2, [0, 7], [1, 1], "sid=7 is not a stream of this pool"),
+    "channels": ((2, 4), [0, 1], [1, 1], "X has 4 channels; it must have 5"),
+}
+
+
+@pytest.mark.parametrize(("rows", "ids", "counts", "needle"), JOINED_BAD.values(), ids=JOINED_BAD)
+def test_bad_joined_blocks_change_nothing(rows, ids, counts, needle):
+    pool = wl.TCN(5, 3, channels=8, dilations=[1, 2], seed=1).pool(3)
+    opened = [pool.open(), pool.open()]
+    before = [pool.snapshot(sid) for sid in opened]
+    shape = rows if isinstance(rows, tuple) else (rows, 5)
+    with pytest.raises(wl.WavenetliteError, match=needle):
+        pool.process_joined(np.zeros(shape, np.float32), ids, np.array(counts))
+    with pytest.raises(wl.WavenetliteError, match="X is not finite"):
+        pool.process_joined(np.full((2, 5), np.nan, np.float32), [0, 1], np.array([1, 1]))
+    assert [pool.snapshot(sid) for sid in opened] == before
+    conditioned = wl.WaveNet(in_channels=2, out_channels=2, condition_channels=3, dilations=[1]).pool(1)
+    with pytest.raises(wl.WavenetliteError, match=r"use process\(\)"):
+        conditioned.process_joined(np.zeros((1, 2), np.float32), [conditioned.open(np.zeros(3, np.float32))], [1])

@@ -11,6 +11,7 @@ import pytest
 from level_classifier import SR, judge
 
 pytest.importorskip("aiohttp", reason="needs aiohttp")
+pytest.importorskip("picows", reason="needs picows")
 pytest.importorskip("websockets", reason="needs websockets")
 from serving import alone, in_thread, save_tones, tones, triples
 from websockets.sync.client import connect

@@ -12,6 +12,7 @@ import pytest
 from level_classifier import SR, judge
 
 pytest.importorskip("aiohttp", reason="needs aiohttp")
+pytest.importorskip("picows", reason="needs picows")
 from serving import alone, floats, in_thread, save_tones, tones, triples
 
 import wavenetlite as wl

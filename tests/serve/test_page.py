@@ -10,6 +10,7 @@ import numpy as np
 import pytest
 
 pytest.importorskip("aiohttp", reason="needs aiohttp")
+pytest.importorskip("picows", reason="needs picows")
 client = pytest.importorskip("websockets.sync.client", reason="needs websockets")
 from level_classifier import SR  # noqa: E402
 from serving import in_thread, save_tones, tones  # noqa: E402

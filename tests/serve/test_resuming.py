@@ -14,6 +14,7 @@ import pytest
 from level_classifier import SR, judge
 
 pytest.importorskip("aiohttp", reason="needs aiohttp")
+pytest.importorskip("picows", reason="needs picows")
 exceptions = pytest.importorskip("websockets.exceptions", reason="needs websockets")
 from serving import alone, as_process, in_thread, save_tones, tones, triples  # noqa: E402
 from websockets.sync.client import connect  # noqa: E402

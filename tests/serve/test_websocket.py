@@ -1,15 +1,18 @@
 """WebSocket: every stream's events are those of a stream of its own, and a wrong one disturbs nobody."""
 
 import json
+import struct
 import threading
 import urllib.request
-from socket import SHUT_RDWR
+from contextlib import suppress
+from socket import SHUT_RDWR, create_connection
 
 import numpy as np
 import pytest
 from level_classifier import SR, judge
 
 pytest.importorskip("aiohttp", reason="needs aiohttp")
+pytest.importorskip("picows", reason="needs picows")
 exceptions = pytest.importorskip("websockets.exceptions", reason="needs websockets")
 from serving import alone, floats, in_thread, save_tones, tones, triples  # noqa: E402
 from websockets.sync.client import connect  # noqa: E402
@@ -202,3 +205,93 @@ def test_a_client_that_leaves_frees_its_place(server):
             socket.send(bytes(12346))
             socket.socket.shutdown(SHUT_RDWR)
     server.until(lambda: len(server.server.hub) == 0)
+
+
+def raw(kind, data=b"", last=True, reserved=0):
+    """A client's frame, under a mask of zeros."""
+    head = bytes([(0x80 if last else 0) | reserved | kind])
+    size = bytes([0x80 | len(data)]) if len(data) < 126 else bytes([0x80 | 126]) + struct.pack(">H", len(data))
+    return head + size + bytes(4) + data
+
+
+def frames_of(data):
+    """The frames of a server, (kind, content)."""
+    found = []
+    while data:
+        size, at = data[1], 2
+        if size == 126:
+            size, at = struct.unpack(">H", data[2:4])[0], 4
+        found.append((data[0] & 15, data[at : at + size]))
+        data = data[at + size :]
+    return found
+
+
+def talk_raw(server, data, path="/v1/stream"):
+    """Send a request and frames without waiting for an answer; returns the answer's head and the frames after it."""
+    with create_connection(("127.0.0.1", server.port), timeout=20) as socket:
+        socket.sendall(UPGRADE % path.encode() + data)
+        said = b""
+        while piece := socket.recv(1 << 16):
+            said += piece
+            if b"\x88" in piece:
+                socket.sendall(raw(8, piece[piece.index(b"\x88") + 2 :][:2]))
+    head, _, rest = said.partition(b"\r\n\r\n")
+    return head, frames_of(rest)
+
+
+UPGRADE = (b"GET %s HTTP/1.1\r\nHost: x\r\nUpgrade: websocket\r\nConnection: Upgrade\r\nSec-WebSocket-Version: 13\r\n"
+           b"Sec-WebSocket-Key: AAAAAAAAAAAAAAAAAAAAAA==\r\n\r\n")  # fmt: skip
+
+
+def test_frames_that_come_with_the_request_and_parts_of_messages_are_heard(server, clf):
+    """A message may come in several frames, with pings between, and samples before the server has accepted."""
+    pcm = tones(2, seed=5)
+    data = pcm.tobytes()
+    sent = raw(2, data[:801], last=False) + raw(9, b"are you there") + raw(0, data[801:1600])
+    sent += b"".join(raw(2, data[at : at + 1600]) for at in range(1600, len(data), 1600))
+    sent += raw(1, b'{"type": ', last=False) + raw(0, b'"end"}')
+    head, frames = talk_raw(server, sent)
+    assert head.startswith(b"HTTP/1.1 101")
+    assert [content for kind, content in frames if kind == 10] == [b"are you there"]
+    said = [json.loads(content) for kind, content in frames if kind == 1]
+    assert triples(one for one in said if one["type"] == "event") == alone(clf, pcm)
+    assert said[-1]["samples"] == len(pcm)
+    assert frames[-1][0] == 8 and frames[-1][1][:2] == struct.pack(">H", 1000)
+    server.until(lambda: len(server.server.hub) == 0 and len(server.server.routes.sockets) == 0)
+
+
+@pytest.mark.parametrize(
+    ("sent", "code"),
+    [
+        (raw(0, b"ab"), 1002),
+        (raw(2, b"ab", last=False) + raw(2, b"ab"), 1002),
+        (raw(2, b"ab", reserved=0x40), 1002),
+        (raw(1, b"{}", reserved=0x10), 1002),
+        (raw(3, b"ab"), 1002),
+        (raw(1, b"\xff"), 1007),
+        (raw(2, bytes(40_000), last=False) + b"".join(raw(0, bytes(40_000), last=False) for _ in range(27)), 1009),
+    ],
+    ids=["no start", "no end", "compressed", "reserved", "unknown", "no UTF-8", "too large in parts"],
+)
+def test_frames_that_are_no_message_close_the_connection(server, sent, code):
+    _, frames = talk_raw(server, sent)
+    assert frames[-1][0] == 8 and struct.unpack(">H", frames[-1][1][:2])[0] == code
+    server.until(lambda: len(server.server.hub) == 0)
+
+
+def test_a_client_that_reads_nothing_is_cut(model, monkeypatch):
+    monkeypatch.setattr("wavenetlite.serve.websocket.SEND_S", 0.3)
+    with in_thread(models=(model,)) as server:
+        with create_connection(("127.0.0.1", server.port)) as deaf:
+            deaf.sendall(UPGRADE % b"/v1/stream?probabilities=1")
+            with suppress(ConnectionError):
+                for _ in range(2000):
+                    deaf.sendall(raw(9, bytes(125)) * 400 + raw(2, bytes(16000)))
+        server.until(lambda: len(server.server.hub) == 0)
+        assert talk(server.url, bytes(800), 800)[1] == 1000
+
+
+def test_a_request_that_is_no_websocket_s_is_refused(server):
+    with pytest.raises(urllib.error.HTTPError) as refused:
+        urllib.request.urlopen(f"http://127.0.0.1:{server.port}/v1/stream")
+    assert refused.value.code == 400 and "must be one for a WebSocket" in json.load(refused.value)["error"]

@@ -61,57 +61,54 @@ class Decision:
         For each label, whether "peak" considers it.
     first
         The first frame that "peak" considers.
+
+    Attributes
+    ----------
+    last
+        The newest frames, (frames, labels), frames > 0; None: there has been none.
+    sums, peak
+        What "mean" and "peak" keep of all frames, else None. The stream adds the next frames to them.
     """
 
     def __init__(self, kind: str, foreground: npt.NDArray[np.bool_], first: int) -> None:
-        self._last: Floats | None = None  # the newest frames
+        self.last: Floats | None = None
         self._labels = len(foreground)
-        self._sums = LogSoftmaxSums(self._labels) if kind == "mean" else None
-        self._peak = Peak(foreground, first) if kind == "peak" else None
-
-    def add(self, logits: Floats, probabilities: Floats) -> None:
-        """The next frames."""
-        if not len(probabilities):
-            return
-        if self._sums is not None:
-            self._sums.add(logits)
-        if self._peak is not None:
-            self._peak.add(probabilities)
-        self._last = probabilities
+        self.sums = LogSoftmaxSums(self._labels) if kind == "mean" else None
+        self.peak = Peak(foreground, first) if kind == "peak" else None
 
     @property
     def newest(self) -> Floats | None:
         """The newest frame of probabilities."""
-        return None if self._last is None else self._last[-1]
+        return None if self.last is None else self.last[-1]
 
     def prediction(self, labels: tuple[str, ...]) -> Prediction | None:
         """From all frames so far; None if there are none."""
         newest = self.newest
         if newest is None:
             return None
-        kept = self._sums or self._peak
+        kept = self.sums or self.peak
         p = newest.copy() if kept is None else kept.probabilities()
         best = int(p.argmax())
         return Prediction(labels[best], float(p[best]), p, list(labels))
 
     def reset(self) -> None:
-        self._last = None
-        if kept := self._sums or self._peak:
+        self.last = None
+        if kept := self.sums or self.peak:
             kept.reset()
 
     def save(self) -> tuple[bytes, bytes]:
         """The newest frame, and the running result."""
-        kept = self._sums or self._peak
+        kept = self.sums or self.peak
         newest = self.newest
         return b"" if newest is None else newest.tobytes(), kept.save() if kept else b""
 
     def load(self, newest: bytes, kept: bytes) -> None:
         """Restore what `save` returned; only on new state."""
-        state = self._sums or self._peak
+        state = self.sums or self.peak
         if state is not None:
             state.load(kept)
         elif kept:
             raise SnapshotError(UNFIT)
         if len(newest) not in (0, 4 * self._labels) or (state is not None and bool(state.frames) != bool(newest)):
             raise SnapshotError(UNFIT)
-        self._last = frame_of_scores(newest) if newest else None
+        self.last = frame_of_scores(newest) if newest else None

@@ -1,16 +1,23 @@
 """ClassifierPool: many signals at once through one classifier."""
 
 cimport cython
+cimport numpy as cnp
+from libc.stdint cimport int64_t
+from libc.string cimport memcpy
 
 from wavenetlite.classifier.stream cimport ClassifierStream
+from wavenetlite.engine.stream cimport Stream
 
 from collections.abc import Mapping
 
 import numpy as np
 
+from wavenetlite.classifier.decision import with_rest
 from wavenetlite.engine.pool import StreamPool
 from wavenetlite.support.errors import ArrayTypeError, StreamStateError, WavenetliteError
 from wavenetlite.support.one_thread import OneThread
+
+cnp.import_array()
 
 
 @cython.final
@@ -48,8 +55,8 @@ cdef class ClassifierPool:
     """Many signals processed by one classifier; made by ``clf.pool(capacity)``.
 
     Every signal is identified by the id that `open` returns. Its events, predictions and probabilities are
-    bit-identical to those of a :class:`ClassifierStream` of its own. Features are computed signal by signal; then the
-    frames of all signals go through the network together. A call validates its arguments first: if they are invalid,
+    bit-identical to those of a :class:`ClassifierStream` of its own. The frames of all signals go through the network
+    together. A call validates its arguments first: if they are invalid,
     nothing has changed. An id is never reused. A pool serves one thread at a time; another gets a `StreamStateError`.
 
     If features or network overflow float32 on finite but absurdly large samples, that is detected after the samples
@@ -73,6 +80,8 @@ cdef class ClassifierPool:
 
     cdef object design
     cdef object network                     # a StreamPool
+    cdef Stream softmax                     # of all signals; None: the network gives probabilities
+    cdef cnp.ndarray none                   # no probabilities
     cdef str on_nonfinite
     cdef dict members                       # ClassifierStreams by id
     cdef dict pending                       # by id: events of calls that raised because of another signal
@@ -83,6 +92,8 @@ cdef class ClassifierPool:
         self.network = StreamPool(
             design.network, capacity, threads=threads, on_nonfinite=on_nonfinite, name="features"
         )
+        self.softmax = None if design.softmax is None else Stream(design.softmax)
+        self.none = np.zeros((0, len(design.timing.labels)), np.float32)
         self.on_nonfinite = on_nonfinite
         self.members = {}
         self.pending = {}
@@ -189,45 +200,113 @@ cdef class ClassifierPool:
 
     cdef dict hear(self, object samples):
         cdef ClassifierStream member
-        cdef list given = []
-        cdef dict frames = {}
+        cdef cnp.ndarray ready
+        cdef list members = [], blocks = []
+        cdef bint joined = True
         for sid, block in samples.items():
             member = self.member(sid)
             try:
-                member.check(block)
+                ready = member.check(block)
             except WavenetliteError as error:
                 raise named(error, sid) from None
-            given.append((sid, member, block))
-        for sid, member, block in given:
-            frames[sid] = member.extract(block)
-        return self.decide(frames)
+            joined &= ready is not None
+            members.append(member)
+            blocks.append(block if ready is None else ready)
+        sids = list(samples)
+        frames, counts = self.extract_joined(members, blocks) if joined else self.extract(members, blocks)
+        logits, counts, errors = self.through_network(np.array(sids, np.int64), frames, counts)
+        return self.decide(sids, members, logits, counts, errors)
 
-    cdef dict decide(self, dict frames):
-        """Frames of features to events."""
+    cdef tuple extract_joined(self, list members, list blocks):
+        """The frames of features of all signals one below the other, written in place, and how many each has."""
         cdef ClassifierStream member
-        cdef dict logits, events = {}
-        cdef list errors = []
+        cdef cnp.ndarray block, counts = np.empty(len(members), np.int64), frames
+        cdef int64_t* count = <int64_t*>cnp.PyArray_DATA(counts)
+        cdef Py_ssize_t i, rows = 0, channels = self.design.features.out_channels
+        cdef float* out
+        for i in range(len(members)):
+            member, block = members[i], blocks[i]
+            count[i] = member.features.frames.frames_due(cnp.PyArray_DIM(block, 0))
+            rows += count[i]
+        frames = np.empty((rows, channels), np.float32)
+        out = <float*>cnp.PyArray_DATA(frames)
+        for i in range(len(members)):
+            member = members[i]
+            member.extract_to(blocks[i], out)
+            out += count[i] * channels
+        return frames, counts
+
+    cdef tuple extract(self, list members, list blocks):
+        """The same for features with steps in Python, or long blocks."""
+        cdef ClassifierStream member
+        cdef list parts = [np.empty((0, self.design.features.out_channels), np.float32)]
+        for member, block in zip(members, blocks):
+            parts.append(member.extract(block))
+        return np.concatenate(parts), np.array([len(part) for part in parts[1:]], np.int64)
+
+    cdef tuple through_network(self, object ids, object frames, object counts):
+        """The logits of all signals, likewise, and the errors of those that have none, by position."""
+        cdef dict errors = {}
         try:
-            logits = self.network.process(frames)
+            logits, rows = self.network.process_joined(frames, ids, counts)
+            return logits, rows, errors
         except WavenetliteError:  # an overflow; no stream has been fed, so find out whose it is
-            logits = {}
-            for sid, some in frames.items():
+            parts, rows, first = [], np.zeros(len(ids), np.int64), 0
+            for i, sid in enumerate(ids.tolist()):
+                mine = frames[first : first + counts[i]]
+                first += counts[i]
                 try:
-                    logits |= self.network.process({sid: some})
+                    parts.append(self.network.process({sid: mine})[sid])
+                    rows[i] = len(parts[-1])
                 except WavenetliteError as error:
-                    errors.append(error)
-        for sid, scores in logits.items():
-            member = self.members[sid]
-            try:
-                found = member.decide(scores)
-            except WavenetliteError as error:
-                errors.append(named(error, sid))
-                continue
-            events[sid] = self.pending.pop(sid, []) + found if self.pending else found
+                    errors[i] = error
+            empty = np.empty((0, self.network.plan.out_channels), np.float32)
+            return np.concatenate([empty, *parts]), rows, errors
+
+    cdef dict decide(self, list sids, list members, cnp.ndarray logits, cnp.ndarray counts, dict errors):
+        """Logits of all signals to events by id."""
+        cdef ClassifierStream member
+        cdef cnp.ndarray probabilities = self.probabilities_of(logits), mine
+        cdef const int64_t* count = <const int64_t*>cnp.PyArray_DATA(counts)
+        cdef Py_ssize_t i, row = 0
+        cdef dict events = {}
+        cdef list found
+        for i in range(len(members)):
+            member = members[i]
+            if i not in errors:
+                try:
+                    if probabilities is None:
+                        found = member.decide(logits[row : row + count[i]])
+                    else:
+                        mine = self.rows_of(probabilities, row, count[i])
+                        found = member.hear(mine, <const float*>cnp.PyArray_DATA(logits) + row * cnp.PyArray_DIM(logits, 1))
+                    events[sids[i]] = self.pending.pop(sids[i], []) + found if self.pending else found
+                except WavenetliteError as error:
+                    errors[i] = named(error, sids[i])
+            row += count[i]
         if errors:
             self.pending |= {sid: some for sid, some in events.items() if some}
-            raise errors[0]
+            raise errors[min(errors)]
         return events
+
+    cdef cnp.ndarray probabilities_of(self, cnp.ndarray logits):
+        """The probabilities of all signals in one call; None: there is an invalid one, and a call each finds out whose."""
+        try:
+            return with_rest(logits, 0) if self.softmax is None else self.softmax.process_alone(logits, None, None)
+        except WavenetliteError:
+            return None
+
+    cdef cnp.ndarray rows_of(self, cnp.ndarray probabilities, Py_ssize_t first, Py_ssize_t rows):
+        """A copy of some rows, which a signal keeps until its next call."""
+        cdef Py_ssize_t labels = cnp.PyArray_DIM(probabilities, 1)
+        cdef cnp.npy_intp shape[2]
+        cdef cnp.ndarray copy
+        if not rows:
+            return self.none
+        shape[0], shape[1] = rows, labels
+        copy = cnp.PyArray_EMPTY(2, shape, cnp.NPY_FLOAT32, 0)
+        memcpy(cnp.PyArray_DATA(copy), <const float*>cnp.PyArray_DATA(probabilities) + first * labels, rows * labels * sizeof(float))
+        return copy
 
     def flush(self, sid: int) -> list:
         """End a signal; returns its pending events, as `ClassifierStream.flush`. Then reset or close it."""
@@ -293,8 +372,11 @@ cdef class ClassifierPool:
         raise StreamStateError("a pool cannot be copied or pickled; make another with clf.pool()")
 
     cdef ClassifierStream member(self, object sid):
-        self.network.frames_in(sid)  # raises unless it is the id of an open signal
-        return self.members[sid]
+        found = self.members.get(sid) if type(sid) is int else None
+        if found is None:
+            self.network.frames_in(sid)  # raises unless it is the id of an open signal
+            found = self.members[sid]
+        return found
 
 
 cdef object named(object error, object sid):

@@ -1,6 +1,6 @@
 cimport numpy as cnp
 
-from wavenetlite.detection.scanner cimport Scanner
+from wavenetlite.detection.scanner cimport LogSoftmaxSums, Peak, Scanner
 from wavenetlite.engine.stream cimport Stream
 from wavenetlite.features.stream cimport FeatureStream
 
@@ -14,6 +14,8 @@ cdef class ClassifierStream:
     cdef Stream softmax                     # None: the network gives probabilities
     cdef Scanner scanner
     cdef object decision
+    cdef LogSoftmaxSums sums                # of the decision, or None
+    cdef Peak peak
     cdef cnp.ndarray none, kept             # no probabilities, and those of the last call
     cdef Py_ssize_t first, frames           # frames before the last call, and all
     cdef Py_ssize_t samples                 # fed up to that call
@@ -23,10 +25,14 @@ cdef class ClassifierStream:
     cdef acquire(self)
     cdef check_usable(self)
     cdef Py_ssize_t fed(self)
-    cdef check(self, object samples)
+    cdef set_decision(self, object decision)
+    cdef cnp.ndarray check(self, object samples)
+    cdef int extract_to(self, cnp.ndarray samples, float* frames) except -1
     cdef cnp.ndarray extract(self, object samples)
     cdef cnp.ndarray through_network(self, cnp.ndarray frames)
     cdef list decide(self, cnp.ndarray logits)
+    cdef list hear(self, cnp.ndarray probabilities, const float* logits)
+    cdef add(self, cnp.ndarray probabilities, const float* logits)
     cdef cnp.ndarray probabilities_of(self, cnp.ndarray logits)
     cdef list detect(self, cnp.ndarray probabilities)
     cdef list finish(self, bint hear_silence)

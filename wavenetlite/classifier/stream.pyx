@@ -5,7 +5,7 @@ cimport cython
 cimport numpy as cnp
 
 from wavenetlite.audio._peak cimport peak
-from wavenetlite.detection.scanner cimport Scanner
+from wavenetlite.detection.scanner cimport LogSoftmaxSums, Peak, Scanner
 from wavenetlite.engine.stream cimport Stream
 from wavenetlite.features.stream cimport FeatureStream
 
@@ -97,7 +97,7 @@ cdef class ClassifierStream:
         self.own = self.network if network is None else None
         self.softmax = None if design.softmax is None else Stream(design.softmax)
         self.scanner = design.open_scanner()
-        self.decision = design.open_decision()
+        self.set_decision(design.open_decision())
         self.none = np.zeros((0, len(design.timing.labels)), np.float32)
         self.start()
 
@@ -105,6 +105,9 @@ cdef class ClassifierStream:
         self.kept = self.none
         self.first = self.frames = self.samples = 0
         self.failed = False
+
+    cdef set_decision(self, object decision):
+        self.decision, self.sums, self.peak = decision, decision.sums, decision.peak
 
     cdef acquire(self):
         if not try_acquire(&self.busy):
@@ -144,11 +147,18 @@ cdef class ClassifierStream:
 
     # The parts of `process`, between which a pool runs the network for all its signals
 
-    cdef check(self, object samples):
-        """Raise what `extract` would raise about `samples`."""
+    cdef cnp.ndarray check(self, object samples):
+        """Raise what `extract` would raise about `samples`; returns them as `extract_to` takes them, or None: it cannot."""
         self.check_usable()
         check_scale(samples)
-        self.features.check(samples)
+        return self.features.checked(samples)
+
+    cdef int extract_to(self, cnp.ndarray samples, float* frames) except -1:
+        """`extract` for samples that `check` has returned; the frames are written to `frames`."""
+        self.features.advance_to(samples, frames)
+        self.failed = True
+        self.samples = self.features.frames.samples_in
+        return 0
 
     cdef cnp.ndarray extract(self, object samples):
         """The frames of features that the next samples complete; calls fail until `decide` has got their logits."""
@@ -162,14 +172,28 @@ cdef class ClassifierStream:
 
     cdef list decide(self, cnp.ndarray logits):
         """The events detected in the next frames of logits."""
-        cdef cnp.ndarray probabilities = self.probabilities_of(logits)
+        return self.hear(self.probabilities_of(logits), <const float*>cnp.PyArray_DATA(logits))
+
+    cdef list hear(self, cnp.ndarray probabilities, const float* logits):
+        """The events detected in the next frames of probabilities."""
+        cdef Py_ssize_t frames = cnp.PyArray_DIM(probabilities, 0)
         cdef list events = self.detect(probabilities)
-        self.decision.add(logits, probabilities)
+        self.add(probabilities, logits)
         self.kept = probabilities
         self.first = self.frames
-        self.frames += cnp.PyArray_DIM(probabilities, 0)
+        self.frames += frames
         self.failed = False
         return events
+
+    cdef add(self, cnp.ndarray probabilities, const float* logits):
+        """Give the next frames to the decision."""
+        cdef Py_ssize_t frames = cnp.PyArray_DIM(probabilities, 0)
+        if frames:
+            if self.sums is not None:
+                self.sums.add_rows(logits, frames)
+            if self.peak is not None:
+                self.peak.add_rows(<const float*>cnp.PyArray_DATA(probabilities), frames)
+            self.decision.last = probabilities
 
     cdef cnp.ndarray probabilities_of(self, cnp.ndarray logits):
         if self.softmax is None:
@@ -184,7 +208,8 @@ cdef class ClassifierStream:
 
     cdef list detect(self, cnp.ndarray probabilities):
         """The events in the next frames of probabilities."""
-        cdef list found = self.scanner.process(probabilities)
+        cdef list found = self.scanner.events_of(
+            <const float*>cnp.PyArray_DATA(probabilities), cnp.PyArray_DIM(probabilities, 0))
         return [self.event(*one) for one in found] if found else []
 
     def event(self, label: int, score: float, start: int, frame: int) -> object:
@@ -234,7 +259,7 @@ cdef class ClassifierStream:
         probabilities = self.probabilities_of(logits)
         late = self.detect(probabilities)
         if self.design.decision == "peak" and samples > self.timing.clip:
-            self.decision.add(logits, probabilities)
+            self.add(probabilities, <const float*>cnp.PyArray_DATA(logits))
         self.failed = False
         last_start_s = self.timing.start_s(self.frames - 1)
         return events + [replace(event, start_s=min(event.start_s, last_start_s)) for event in late]
@@ -317,7 +342,8 @@ cdef class ClassifierStream:
         try:
             twin = self.twin(snapshot)
             self.network.restore(twin.network.snapshot())
-            self.features, self.scanner, self.decision = twin.features, twin.scanner, twin.decision
+            self.features, self.scanner = twin.features, twin.scanner
+            self.set_decision(twin.decision)
             self.first, self.frames, self.samples = twin.first, twin.frames, twin.samples
             self.kept, self.failed = self.none, False
         finally:

@@ -17,5 +17,19 @@ cdef class Scanner:
     cdef int busy
     cdef str name
     cdef acquire(self)
+    cdef list events_of(self, const float* scores, Py_ssize_t frames)
     cdef Py_ssize_t scan(self, const float* scores, Py_ssize_t frames, Py_ssize_t* at) noexcept nogil
     cdef Py_ssize_t step(self, const float* scores) noexcept nogil
+
+cdef class LogSoftmaxSums:
+    cdef double[::1] total
+    cdef readonly Py_ssize_t frames
+    cdef void add_rows(self, const float* logits, Py_ssize_t rows) noexcept nogil
+
+cdef class Peak:
+    cdef uint8_t[::1] foreground
+    cdef float[::1] kept
+    cdef Py_ssize_t first
+    cdef readonly Py_ssize_t frames
+    cdef double best
+    cdef void add_rows(self, const float* probabilities, Py_ssize_t rows) noexcept nogil

@@ -167,23 +167,28 @@ cdef class Scanner:
 
     def process(self, scores: np.ndarray) -> list:
         """Feed the next scores, (frames, labels); returns (label's number, peak, first frame, frame) of every event."""
-        cdef Py_ssize_t frames = 0, at = 0, label = -1
+        cdef Py_ssize_t frames = 0
         cdef const float* p
         self.acquire()
         try:
             p = checked_scores(scores, self.labels, self.name, &frames)
-            events = []
-            while at < frames:
-                if frames * self.labels > MUCH_WORK:
-                    with nogil:
-                        label = self.scan(p, frames, &at)
-                else:
-                    label = self.scan(p, frames, &at)
-                if label >= 0:
-                    events.append((label, self.peak[label], self.began[label], self.frame - 1))
-            return events
+            return self.events_of(p, frames)
         finally:
             release(&self.busy)
+
+    cdef list events_of(self, const float* scores, Py_ssize_t frames):
+        """`process` for an owner that lets one thread at a time in, and has checked the scores."""
+        cdef Py_ssize_t at = 0, label = -1
+        cdef list events = []
+        while at < frames:
+            if frames * self.labels > MUCH_WORK:
+                with nogil:
+                    label = self.scan(scores, frames, &at)
+            else:
+                label = self.scan(scores, frames, &at)
+            if label >= 0:
+                events.append((label, self.peak[label], self.began[label], self.frame - 1))
+        return events
 
     cdef Py_ssize_t scan(self, const float* scores, Py_ssize_t frames, Py_ssize_t* at) noexcept nogil:
         """Process frames from `at` on, up to and including the first with an event; returns its label, or -1."""
@@ -264,8 +269,7 @@ cdef int64_t units(float probability) noexcept nogil:
 @cython.final
 cdef class LogSoftmaxSums:
     """Sums of the log-softmax of all frames, in order and in float64: the state of the decision "mean"."""
-    cdef double[::1] total
-    cdef readonly Py_ssize_t frames
+    # The attributes stand in scanner.pxd.
 
     def __init__(self, labels: int) -> None:
         self.total = np.zeros(labels)
@@ -289,21 +293,22 @@ cdef class LogSoftmaxSums:
                 raise SnapshotError(UNFIT)
         self.frames = frames
 
-    def add(self, const float[:, ::1] logits) -> None:
-        cdef Py_ssize_t frame, label
+    cdef void add_rows(self, const float* logits, Py_ssize_t rows) noexcept nogil:
+        """The next frames, (rows, labels)."""
+        cdef Py_ssize_t labels = self.total.shape[0], row, label
         cdef double most, shares, norm
-        with nogil:
-            for frame in range(logits.shape[0]):
-                most = logits[frame, 0]
-                for label in range(1, logits.shape[1]):
-                    most = max(most, <double>logits[frame, label])
-                shares = 0.0
-                for label in range(logits.shape[1]):
-                    shares += exp(logits[frame, label] - most)
-                norm = most + log(shares)
-                for label in range(logits.shape[1]):
-                    self.total[label] += logits[frame, label] - norm
-        self.frames += logits.shape[0]
+        for row in range(rows):
+            most = logits[0]
+            for label in range(1, labels):
+                most = max(most, <double>logits[label])
+            shares = 0.0
+            for label in range(labels):
+                shares += exp(logits[label] - most)
+            norm = most + log(shares)
+            for label in range(labels):
+                self.total[label] += logits[label] - norm
+            logits += labels
+        self.frames += rows
 
     def probabilities(self) -> np.ndarray:
         """The exponential of the mean, normalised to sum to 1; float32."""
@@ -315,11 +320,7 @@ cdef class LogSoftmaxSums:
 @cython.final
 cdef class Peak:
     """The frame with the most probable foreground label, from frame `first` on: the state of the decision "peak"."""
-    cdef uint8_t[::1] foreground
-    cdef float[::1] kept
-    cdef Py_ssize_t first
-    cdef readonly Py_ssize_t frames
-    cdef double best
+    # The attributes stand in scanner.pxd.
 
     def __init__(self, foreground: np.ndarray, first: int) -> None:
         self.foreground = np.array(foreground, np.uint8)
@@ -346,19 +347,21 @@ cdef class Peak:
             raise SnapshotError(UNFIT)
         self.frames, self.best = seen, best
 
-    def add(self, const float[:, ::1] probabilities) -> None:
-        cdef Py_ssize_t frame, label
+    cdef void add_rows(self, const float* probabilities, Py_ssize_t rows) noexcept nogil:
+        """The next frames, (rows, labels)."""
+        cdef Py_ssize_t labels = self.kept.shape[0], row, label
         cdef double most
-        for frame in range(probabilities.shape[0]):
+        for row in range(rows):
             most = 0.0
-            for label in range(probabilities.shape[1]):
+            for label in range(labels):
                 if self.foreground[label]:
-                    most = max(most, <double>probabilities[frame, label])
+                    most = max(most, <double>probabilities[label])
             if self.frames < self.first or most > self.best:      # until a whole clip has been seen, the newest frame
                 if self.frames >= self.first:
                     self.best = most
-                self.kept[:] = probabilities[frame]
+                memcpy(&self.kept[0], probabilities, labels * sizeof(float))
             self.frames += 1
+            probabilities += labels
 
     def probabilities(self) -> np.ndarray:
         """Probabilities of that frame; before `first`, of the newest; float32."""

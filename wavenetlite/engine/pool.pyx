@@ -60,6 +60,7 @@ cdef enum:
     WATCHES = 50                # for so many times as long a call watches for its other threads before it sleeps in between
     LOOKS = 50                  # at a number before other threads are let to the CPU
     FEW_FRAMES = 8              # blocks of fewer frames do not fill the kernels' tiles
+    WHOLE_FRAMES = 16           # blocks of as many are never cut: to save all streams before would take as long as the work
 
 cdef enum:
     ALONE = -1                  # the phase of a long block
@@ -453,6 +454,68 @@ cdef class StreamPool:
         finally:
             release(&self.busy)
 
+    def process_joined(self, X: object, ids: object, frames: object) -> tuple:
+        """`process` for blocks that lie one below the other, without an array for each; for networks without conditioning.
+
+        Parameters
+        ----------
+        X
+            The blocks, float32, (sum of `frames`, in_channels).
+        ids
+            Ids of the streams, all different.
+        frames
+            Frames of each of them, (N,) int64.
+
+        Returns
+        -------
+        The completed output frames one below the other, (M, out_channels) float32, and how many each stream has, (N,) int64.
+
+        Raises
+        ------
+        ParameterError, ArrayTypeError
+            An id is not that of an open stream or occurs twice, or a shape, dtype or value is wrong; no stream has changed.
+        StreamStateError
+            A stream was flushed and not reset, or another thread is using the pool.
+        """
+        self.acquire()
+        try:
+            return self.joined(X, ids, frames)
+        finally:
+            release(&self.busy)
+
+    cdef tuple joined(self, object X, object ids, object frames):
+        cdef Plan plan = self.plan
+        cdef cnp.ndarray x = finite(plan, checked(X, "X", 2, plan.in_channels), "X", self.zero_nonfinite)
+        cdef cnp.ndarray counts = np.ascontiguousarray(frames, np.int64), chosen = self.checked_ids(ids), y
+        cdef const int64_t* wanted = <const int64_t*>cnp.PyArray_DATA(chosen)
+        cdef int64_t* count
+        cdef Job* job
+        cdef Py_ssize_t i, first = 0, rows = 0
+        if plan.condition_channels:
+            raise ParameterError("process_joined() has no conditioning, which this network needs: use process()")
+        self.rows = self.jobs = cnp.PyArray_DIM(chosen, 0)
+        self.choose(wanted)
+        if cnp.PyArray_NDIM(counts) != 1 or len(counts) != self.jobs or (counts < 0).any() or counts.sum() != len(x):
+            raise ParameterError(f"frames must have one number from 0 per id, and their sum be {len(x)}, the rows of X")
+        if counts is frames:                # it is written below
+            counts = counts.copy()
+        count = <int64_t*>cnp.PyArray_DATA(counts)
+        for i in range(self.jobs):
+            job = self.job + i
+            job.memory, job.frames, job.c, job.c_step = self.chosen[i], count[i], NULL, 0
+            job.x = <const float*>cnp.PyArray_DATA(x) + first * plan.in_channels
+            first += count[i]
+            count[i] = job.frames if plan.regular else (
+                plan.frames_after(job.memory.frames_in + job.frames, False, self.part.work.end) - job.memory.frames_out)
+            rows += count[i]
+        y = output_array(None, rows, plan.out_channels, "")
+        rows = 0
+        for i in range(self.jobs):
+            self.job[i].y = <float*>cnp.PyArray_DATA(y) + rows * plan.out_channels
+            rows += count[i]
+        self.run_in_pieces()
+        return y, counts
+
     cdef check_conditions_by_id(self, object c, object blocks):
         if not isinstance(c, Mapping):
             raise ArrayTypeError(f"c is a {type(c).__name__}; it must be a dict of ids to arrays")
@@ -535,7 +598,7 @@ cdef class StreamPool:
             most = frames_of_piece(self.plan, self.jobs)
         for i in range(self.jobs):
             longest = max(longest, self.job[i].frames)
-        if longest <= max(most, <Py_ssize_t>FEW_FRAMES):
+        if longest <= max(most, <Py_ssize_t>WHOLE_FRAMES):
             self.run_jobs()
             return
         left = [self.job[i].frames for i in range(self.jobs)]
@@ -634,7 +697,7 @@ cdef class StreamPool:
     cdef void run_blocks(self, Py_ssize_t number) noexcept nogil:
         cdef Job* job
         cdef int64_t i
-        cdef Py_ssize_t first, end, frame
+        cdef Py_ssize_t first, last, end, frame
         while True:
             i = take_number(&self.next_job)
             if i >= self.jobs:
@@ -644,8 +707,11 @@ cdef class StreamPool:
                 self.plan.run(job.memory, self.part[number].work, job.x, job.c, job.c_step, job.frames, job.y)
         first = self.first_of(number, self.few_jobs)
         end = self.first_of(number + 1, self.few_jobs)
-        for frame in range(FEW_FRAMES - 1):
-            self.run_frame_of(frame, first, end, self.part + number)
+        while first < end:
+            last = min(first + self.plan.together, end)
+            for frame in range(FEW_FRAMES - 1):
+                self.run_frame_of(frame, first, last, self.part + number)
+            first = last
 
     cdef void run_frame_of(self, Py_ssize_t frame, Py_ssize_t i, Py_ssize_t end, Part* part) noexcept nogil:
         """Run frame `frame` of the short blocks from `i` to `end` that have it: those in the same phase together."""

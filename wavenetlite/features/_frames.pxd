@@ -41,6 +41,8 @@ cdef class FrameStream:
     cdef cnp.ndarray advance(self, object samples)
     cdef refuse_if_flushed(self)
     cdef cnp.ndarray feed(self, cnp.ndarray samples)
+    cdef int feed_to(self, cnp.ndarray samples, float* out) except -1
+    cdef Py_ssize_t frames_due(self, Py_ssize_t samples) noexcept
     cdef Py_ssize_t out_channels(self)
     cdef int compute(self, const float* block, Py_ssize_t step, Py_ssize_t fresh, Py_ssize_t frames, float* out) except -1
     cdef int compute_front(self, const float* block, Py_ssize_t step, Py_ssize_t fresh, Py_ssize_t frames, float* out) except -1

@@ -294,24 +294,30 @@ cdef class FrameStream:
             raise StreamStateError("stream was flushed; call reset() before feeding it again")
 
     cdef cnp.ndarray feed(self, cnp.ndarray samples):
-        cdef FrontEnd front = self.front
-        cdef Py_ssize_t given = cnp.PyArray_DIM(samples, cnp.PyArray_NDIM(samples) - 1)
-        cdef Py_ssize_t dropped = min(self.skip, given)
-        cdef Py_ssize_t fresh = given - dropped, total = self.carried + fresh
-        cdef Py_ssize_t frames = 0 if total < front.n_fft else 1 + (total - front.n_fft) // front.hop_length
-        cdef const float* block = <const float*>cnp.PyArray_DATA(samples) + dropped
         cdef cnp.npy_intp shape[3]
         cdef cnp.ndarray out
-        shape[0], shape[1], shape[2] = self.signals, frames, self.out_channels()
+        shape[0], shape[2] = self.signals, self.out_channels()
+        shape[1] = self.frames_due(cnp.PyArray_DIM(samples, cnp.PyArray_NDIM(samples) - 1))
         out = cnp.PyArray_EMPTY(3, shape, cnp.NPY_FLOAT32, 0) if self.streams else (
             cnp.PyArray_EMPTY(2, shape + 1, cnp.NPY_FLOAT32, 0))
+        self.feed_to(samples, <float*>cnp.PyArray_DATA(out))
+        return out
+
+    cdef int feed_to(self, cnp.ndarray samples, float* out) except -1:
+        """Feed samples that have been checked; the frames, of which there are `frames_due`, are written to `out`."""
+        cdef FrontEnd front = self.front
+        cdef Py_ssize_t given = cnp.PyArray_DIM(samples, cnp.PyArray_NDIM(samples) - 1)
+        cdef Py_ssize_t frames = self.frames_due(given)
+        cdef Py_ssize_t dropped = min(self.skip, given)
+        cdef Py_ssize_t fresh = given - dropped, total = self.carried + fresh
+        cdef const float* block = <const float*>cnp.PyArray_DATA(samples) + dropped
         if frames:
-            self.compute(block, given, fresh, frames, <float*>cnp.PyArray_DATA(out))
+            self.compute(block, given, fresh, frames, out)
         self.keep(block, given, fresh, frames * front.hop_length)
         self.skip += max(frames * front.hop_length - total, 0) - dropped
         self.samples_in += given
         self.frames_out += frames
-        return out
+        return 0
 
     cdef Py_ssize_t out_channels(self):
         return (<FrameState>self.states[-1]).out_channels if self.states else self.front.channels
@@ -400,7 +406,10 @@ cdef class FrameStream:
 
     def frames_after(self, samples: int) -> int:
         """Frames that the next `process` returns for `samples` samples."""
-        total = self.carried + max(samples - self.skip, 0)
+        return self.frames_due(samples)
+
+    cdef Py_ssize_t frames_due(self, Py_ssize_t samples) noexcept:
+        cdef Py_ssize_t total = self.carried + max(samples - self.skip, 0)
         return 0 if total < self.front.n_fft else 1 + (total - self.front.n_fft) // self.front.hop_length
 
     @property

@@ -16,6 +16,8 @@ cdef class FeatureStream:
     cdef become(self, object front, list steps)
     cdef acquire(self)
     cdef cnp.ndarray advance(self, object samples)
+    cdef cnp.ndarray checked(self, object samples)
+    cdef int advance_to(self, cnp.ndarray samples, float* out) except -1
     cdef cnp.ndarray in_pieces(self, object samples)
     cdef cnp.ndarray piece_of(self, object samples)
     cdef replace(self, FeatureStream twin)

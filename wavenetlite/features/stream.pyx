@@ -72,6 +72,21 @@ cdef class FeatureStream:
             return self.in_pieces(samples)
         return self.piece_of(samples)
 
+    cdef cnp.ndarray checked(self, object samples):
+        """Raise what `advance` would raise about `samples`; returns them as `advance_to` takes them, or None: it cannot."""
+        if self.frames is None or self.later or (cnp.PyArray_Check(samples) and cnp.PyArray_SIZE(samples) > self.piece):
+            self.front.check(samples)
+            return None
+        self.frames.refuse_if_flushed()
+        return self.frames.checked(samples)
+
+    cdef int advance_to(self, cnp.ndarray samples, float* out) except -1:
+        """`advance` for samples that have been checked, which writes the frames, `self.frames.frames_due`, to `out`."""
+        cdef Py_ssize_t before = self.frames.frames_out
+        self.frames.feed_to(samples, out)
+        self.frames_out += self.frames.frames_out - before
+        return 0
+
     cdef cnp.ndarray in_pieces(self, object samples):
         """A long block, looking for signals such as Ctrl-C between pieces; if one raises, the stream is as it was."""
         cdef bytes before

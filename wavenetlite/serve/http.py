@@ -39,6 +39,7 @@ class Routes:
     def __init__(self, hub: Hub, tokens: Tokens) -> None:
         self.hub, self.tokens = hub, tokens
         self.silent = SilentConnections()
+        self.sockets = websocket.Connections()
         self._classifying = 0
 
     def application(self) -> Application:
@@ -97,7 +98,7 @@ class Routes:
 
     async def stream(self, request: Request) -> StreamResponse:
         self.check_origin(request)
-        return await websocket.stream(self.hub, request, self.owner(request))
+        return await self.sockets.open(self.hub, request, self.owner(request))
 
     async def vosk(self, request: Request) -> StreamResponse:
         self.check_origin(request)

@@ -37,7 +37,7 @@ from wavenetlite.serve.session import Opening, Session
 from wavenetlite.serve.store import Store, StoreError
 from wavenetlite.support.errors import ParameterError, SnapshotError, WavenetliteError
 
-TICK_S, LONGEST_TICK_S = 0.02, 0.035
+TICK_S, LONGEST_TICK_S = 0.02, 0.028
 """From tick to tick; longer under load, when fewer calls with longer blocks take less time."""
 SAVE_S = 0.8
 """Streams are saved so often: with a tick and the way to the store, less than a second is sent again."""
@@ -202,6 +202,7 @@ class Hub:
             model.pool.close(sid)
             raise
         session = Session(opening, sr, sid, resampler, self._work.set)
+        session.heard = model.pool.samples_in(sid)
         model.sessions[sid] = session
         self._model_of[session] = model
         self.metrics.opened.labels(model.name).inc()

@@ -26,6 +26,8 @@ TOO_LONG = Closing(4413, "the stream is longer than this server allows")
 TAKEN_OVER = Closing(4409, "the stream goes on by another connection")
 FAILED = Closing(1011, "the stream failed")
 INVALID = Closing(1007, "invalid message")
+BROKEN = Closing(1002, "frames that are no message")
+TOO_LARGE = Closing(1009, "the message is too large")
 
 
 def event_message(event: Event, n: int) -> Message:

@@ -23,6 +23,8 @@ class Lazy:
 
 aiohttp: Any = Lazy("aiohttp")
 web: Any = Lazy("aiohttp.web")
+picows: Any = Lazy("picows")
+picows_protocol: Any = Lazy("picows.picows")
 prometheus: Any = Lazy("prometheus_client")
 redis: Any = Lazy("redis.asyncio")
 redis_errors: Any = Lazy("redis.exceptions")

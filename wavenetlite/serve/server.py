@@ -106,6 +106,7 @@ class Server:
             self.wyoming.stop_listening()
             await self._site.stop()
             await self.hub.drain()
+            await self.routes.sockets.close(GOODBYE_S)
             await self.wyoming.close()
             await self._runner.cleanup()
         for task in (self._ticking, self._cutting):

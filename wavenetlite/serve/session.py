@@ -12,7 +12,6 @@ from wavenetlite.classifier import Event
 from wavenetlite.serve.encodings import Encoding
 from wavenetlite.serve.messages import SLOW, Closing, Message, event_message
 from wavenetlite.serve.resampling import SavedResampler
-from wavenetlite.support.arrays import Floats
 
 MOST_WAITING_S = 2.0
 """Audio that waits for a tick; the connection is not read while there is more."""
@@ -73,6 +72,10 @@ class Session:
         Cuts the connection; set by the protocol.
     hear
         Is called with each event; set by protocols that do not send messages.
+    told, taken
+        Are called when there is a message to send, and when samples have been taken; set by protocols without tasks.
+    heard
+        Samples that the pool has got, at the model's rate.
     """
 
     def __init__(self, opening: Opening, sr: int, sid: int, resampler: SavedResampler | None, wake: Callable[[], None]):
@@ -89,11 +92,15 @@ class Session:
         self.end: asyncio.Future[None] | None = None
         self.abort: Callable[[], None] = lambda: None
         self.hear: Callable[[Event], None] = lambda event: None
+        self.told: Callable[[], None] = lambda: None
+        self.taken: Callable[[], None] = lambda: None
+        self.heard = 0
         self.closing: Closing | None = None
         self._unsent: asyncio.Queue[Message | Closing] = asyncio.Queue()
         self._room = asyncio.Event()
         self._wake = wake
-        self._most_waiting = int(MOST_WAITING_S * sr) * opening.encoding.sample_bytes
+        self._sample_bytes = opening.encoding.sample_bytes
+        self._most_waiting = int(MOST_WAITING_S * sr) * self._sample_bytes
 
     # From the client
 
@@ -105,8 +112,8 @@ class Session:
         self.fed_at = monotonic()
         if not self.waiting:
             self.waiting_since = self.fed_at
+            self._wake()
         self.waiting += data
-        self._wake()
 
     @property
     def crowded(self) -> bool:
@@ -124,25 +131,33 @@ class Session:
             self._room.clear()
             await self._room.wait()
 
-    async def finish(self) -> None:
-        """End the signal, and wait until all of it has been processed."""
+    def end_signal(self) -> None:
+        """No more samples come."""
         if self.open and self.end is None:
             self.end = asyncio.get_running_loop().create_future()
             self._wake()
+
+    async def finish(self) -> None:
+        """End the signal, and wait until all of it has been processed."""
+        self.end_signal()
         if self.end is not None:
             await self.end
 
     # From the hub
 
-    def take(self, seconds: float) -> Floats:
-        """Take at most so many seconds of the samples that wait."""
-        encoding = self.opening.encoding
-        size = max(1, int(seconds * self.sr)) * encoding.sample_bytes
-        data = bytes(self.waiting[:size])
-        del self.waiting[:size]
+    def take(self, seconds: float) -> bytearray:
+        """Take at most so many seconds of the samples that wait, as they came."""
+        size = max(1, int(seconds * self.sr)) * self._sample_bytes
+        data = self.waiting
+        if len(data) > size:
+            self.waiting = data[size:]
+            data = data[:size]
+        else:
+            self.waiting = bytearray()
         self._room.set()
-        self.samples += len(data) // encoding.sample_bytes
-        return encoding.decode(data)
+        self.samples += len(data) // self._sample_bytes
+        self.taken()
+        return data
 
     def found(self, events: list[Event]) -> None:
         for event in events:
@@ -158,18 +173,21 @@ class Session:
             self.abort()
         else:
             self._unsent.put_nowait(message)
+            self.told()
 
     def close(self, closing: Closing) -> None:
         """Close the connection after what has been told; only the first call counts."""
         if self.closing is None:
             self.closing = closing
             self._unsent.put_nowait(closing)
+            self.told()
 
     def released(self) -> None:
         """The place in the pool is free; nobody waits for it any more."""
         self.open = False
         self.waiting.clear()
         self._room.set()
+        self.taken()
         if self.end is not None and not self.end.done():
             self.end.set_result(None)
 

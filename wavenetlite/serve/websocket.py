@@ -1,17 +1,36 @@
-"""WebSocket at /v1/stream: samples in, JSON out."""
+"""WebSocket at /v1/stream: samples in, JSON out.
+
+Design: a message of 20 ms of audio must cost microseconds, so nothing of a connection is a task and nothing waits:
+picows calls with each frame, which is queued; the session calls when there is something to send, which is sent at once.
+Measured with 700 clients in blocks of 20 ms, CPU time of a message: 15 us by aiohttp's socket and a task that reads it,
+9.9 us so, and 8.9 us for reading the bytes alone.
+"""
 
 from __future__ import annotations
 
 import asyncio
+import json
+import logging
 from collections.abc import Awaitable, Callable, Mapping
-from contextlib import suppress
+from functools import cache
 from typing import TYPE_CHECKING, Any
 
 from wavenetlite.serve.encodings import encoding
 from wavenetlite.serve.hub import Hub
-from wavenetlite.serve.messages import DONE, INVALID, Closing, Message, error_message
-from wavenetlite.serve.packages import aiohttp, web
+from wavenetlite.serve.limits import RequestError
+from wavenetlite.serve.messages import (
+    BROKEN,
+    DONE,
+    FAILED,
+    INVALID,
+    TOO_LARGE,
+    Closing,
+    Message,
+    error_message,
+)
+from wavenetlite.serve.packages import picows, web
 from wavenetlite.serve.session import Opening, Session
+from wavenetlite.serve.upgrade import upgrade
 from wavenetlite.support.bounded_json import parse_json
 from wavenetlite.support.errors import ParameterError, WavenetliteError
 
@@ -22,6 +41,10 @@ SEND_S = 10.0
 CLOSE_S = 5.0
 MOST_TEXT_MARKS = 1000
 SUBPROTOCOL = "wavenetlite"
+CONTINUATION, TEXT, BINARY, CLOSE = 0, 1, 2, 8
+"""Kinds of frames, RFC 6455, section 5.2."""
+
+log = logging.getLogger("wavenetlite.serve")
 
 Write = Callable[[Message], Awaitable[None]]
 
@@ -51,55 +74,204 @@ def opening_of(query: Mapping[str, str], owner: str) -> Opening:
 
 
 class Connection:
-    """A WebSocket and its stream: one task reads, another writes."""
+    """A WebSocket and its stream, as a listener of picows (see `connection_type`).
 
-    def __init__(self, hub: Hub, session: Session, socket: WebSocketResponse) -> None:
-        self.hub, self.session, self.socket = hub, session, socket
+    Attributes
+    ----------
+    ended
+        Is done when the connection is lost.
+    close_code
+        The client's close code; None: it has sent none.
+    """
 
-    async def run(self) -> None:
-        writing = asyncio.create_task(self.write())
+    def __init__(self, hub: Hub, session: Session) -> None:
+        self.hub, self.session = hub, session
+        self.ended: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+        self.close_code: int | None = None
+        self.socket: Any = None
+        self._begun: tuple[int, bytearray] | None = None  # kind and content of a message whose last frame is to come
+        self._writable, self._reading = True, True
+        self._deadline: asyncio.TimerHandle | None = None
+        session.taken = self.balance
+        session.abort = self.abort
+
+    async def live(self) -> None:
+        """Until the connection is lost, and the stream has been saved."""
         try:
-            await self.read()
-            if self.session.closing is not None:
-                await asyncio.wait([writing], timeout=SEND_S)
+            await self.ended
         finally:
-            writing.cancel()
-            with suppress(asyncio.CancelledError):
-                await writing
             await self.hub.leave(self.session)
-        if self.session.closing is DONE and self.socket.close_code == DONE.code:
+        if self.session.closing is DONE and self.close_code == DONE.code:
             await self.hub.forget(self.session)
 
-    async def read(self) -> None:
-        async for message in self.socket:
-            try:
-                if message.type is aiohttp.WSMsgType.BINARY:
-                    self.session.feed(message.data)
-                    if self.session.crowded:
-                        await self.session.room()
-                elif message.type is aiohttp.WSMsgType.TEXT:
-                    await self.obey(message.data)
-            except WavenetliteError as error:
-                self.session.tell(error_message(error))
-                self.session.close(INVALID)
-            if self.session.closing is not None:
-                return
+    # Called by picows
 
-    async def obey(self, text: str) -> None:
-        """A message in text: only ``{"type": "end"}`` means something."""
-        kind = parse_json("message", text, MOST_TEXT_MARKS).get("type")
-        if kind != "end":
-            raise ParameterError(f"type={str(kind)[:50]!r} must be 'end'; samples are sent in binary messages")
-        await self.session.finish()
+    def on_ws_connected(self, socket: Any) -> None:
+        self.socket = socket
+        for message in self.session.first:
+            socket.send(TEXT, json.dumps(message))
+        self.session.told = self.flush
+        self.flush()
 
-    async def write(self) -> None:
-        """Send what the client is told; the last message is followed by the close."""
+    def on_ws_frame(self, socket: Any, frame: Any) -> None:
         try:
-            await write_all(self.session, self.socket.send_json)
-            closing = self.session.closing or DONE
-            await self.socket.close(code=closing.code, message=closing.reason.encode())
-        except (ConnectionError, TimeoutError, RuntimeError):  # the client is gone, or does not read
-            self.session.abort()
+            kind = int(frame.msg_type)
+            if kind == BINARY and frame.fin and self._begun is None and not (frame.rsv1 or frame.rsv2 or frame.rsv3):
+                self.obey(BINARY, frame.get_payload_as_bytes())
+            elif kind == CLOSE:
+                self.answer_close(frame.get_payload_as_bytes())
+            elif kind <= BINARY:
+                self.assemble(kind, frame)
+        except WavenetliteError as error:
+            self.session.tell(error_message(error))
+            self.session.close(INVALID)
+        except Exception:
+            log.exception("a message of a WebSocket failed")
+            self.session.close(FAILED)
+
+    def on_ws_disconnected(self, socket: Any) -> None:
+        self.socket = None
+        self.wait(None)
+        if not self.ended.done():
+            self.ended.set_result(None)
+
+    def pause_writing(self) -> None:
+        """The client does not read what it is told: nothing more is written or read until it does."""
+        self._writable = False
+        self.wait(SEND_S)
+        self.balance()
+
+    def resume_writing(self) -> None:
+        self._writable = True
+        self.wait(None)
+        self.flush()
+        self.balance()
+
+    # From the client
+
+    def assemble(self, kind: int, frame: Any) -> None:
+        """A frame of text, or one of several of a message."""
+        if frame.rsv1 or frame.rsv2 or frame.rsv3 or (kind == CONTINUATION) != (self._begun is not None):
+            self.session.close(BROKEN)
+            return
+        kind, content = self._begun or (kind, bytearray())
+        content += frame.get_payload_as_bytes()
+        if len(content) > self.hub.limits.message_bytes:
+            self.session.close(TOO_LARGE)
+            return
+        self._begun = None if frame.fin else (kind, content)
+        if frame.fin:
+            self.obey(kind, bytes(content))
+
+    def obey(self, kind: int, content: bytes) -> None:
+        """A message: samples, or ``{"type": "end"}``."""
+        session = self.session
+        if session.closing is not None:
+            return
+        if kind == BINARY:
+            session.feed(content)
+            if session.crowded:
+                self.balance()
+            return
+        given = parse_json("message", text_of(content), MOST_TEXT_MARKS).get("type")
+        if given != "end":
+            raise ParameterError(f"type={str(given)[:50]!r} must be 'end'; samples are sent in binary messages")
+        session.end_signal()
+
+    def answer_close(self, content: bytes) -> None:
+        """The client closes, or answers our close."""
+        if self.close_code is None and self.socket is not None:
+            self.close_code = int.from_bytes(content[:2], "big")
+            self.socket.send_close(self.close_code or DONE.code)
+            self.socket.disconnect()
+
+    def balance(self) -> None:
+        """Read unless the client is too fast for us, or does not read itself."""
+        reading = self._writable and not self.session.crowded
+        if reading != self._reading and self.socket is not None:
+            transport = self.socket.underlying_transport
+            if not transport.is_closing():
+                self._reading = reading
+                (transport.resume_reading if reading else transport.pause_reading)()
+
+    # To the client
+
+    def flush(self) -> None:
+        """Send what the client is told, as far as it reads."""
+        if self.socket is None or not self._writable:
+            return
+        for message in self.session.messages_now():
+            if isinstance(message, Closing):
+                self.socket.send_close(message.code, message.reason)
+                self.wait(CLOSE_S)
+            else:
+                self.socket.send(TEXT, json.dumps(message))
+
+    def wait(self, seconds: float | None) -> None:
+        """Cut the connection after so many seconds; None, or another call before: do not."""
+        if self._deadline is not None:
+            self._deadline.cancel()
+        if seconds is None or self.socket is None:
+            self._deadline = None
+        else:
+            self._deadline = asyncio.get_running_loop().call_later(seconds, self.abort)
+
+    def abort(self) -> None:
+        if self.socket is not None:
+            self.socket.underlying_transport.abort()
+
+
+def text_of(content: bytes) -> str:
+    try:
+        return content.decode()
+    except UnicodeDecodeError:
+        raise ParameterError("message is not valid UTF-8; a message of text must be") from None
+
+
+@cache
+def connection_type() -> type[Connection]:
+    """`Connection` as a subclass of picows' listener, whose package is imported when it is first needed."""
+    return type("ListeningConnection", (Connection, picows.WSListener), {})
+
+
+class Connections:
+    """All WebSockets of a server."""
+
+    def __init__(self) -> None:
+        self._living: dict[asyncio.Task[None], Connection] = {}
+
+    def __len__(self) -> int:
+        return len(self._living)
+
+    async def open(self, hub: Hub, request: Request, owner: str) -> StreamResponse:
+        """Answer a request for a stream; the connection lives on by itself."""
+        ready = new_socket(hub, request).can_prepare(request)
+        if not ready.ok:
+            raise RequestError(400, "the request must be one for a WebSocket of version 13: Upgrade: websocket")
+        session = await hub.open(opening_of(request.query, owner))
+        connection = connection_type()(hub, session)
+        task = asyncio.create_task(connection.live())
+        self._living[task] = connection
+        task.add_done_callback(self._ended)
+        try:
+            return upgrade(request, connection, ready.protocol, hub.limits.message_bytes)
+        except BaseException:
+            connection.on_ws_disconnected(None)
+            raise
+
+    def _ended(self, task: asyncio.Task[None]) -> None:
+        del self._living[task]
+        if not task.cancelled() and (error := task.exception()) is not None:
+            log.error("a WebSocket did not end well", exc_info=error)
+
+    async def close(self, seconds: float) -> None:
+        """Wait until all clients have gone; those who have not are cut."""
+        if self._living:
+            await asyncio.wait(list(self._living), timeout=seconds)
+        for connection in self._living.values():
+            connection.abort()
+        if self._living:
+            await asyncio.wait(list(self._living), timeout=seconds)
 
 
 async def write_all(session: Session, write: Write) -> None:
@@ -115,22 +287,8 @@ async def timely(written: Awaitable[Any]) -> None:
         await written
 
 
-async def stream(hub: Hub, request: Request, owner: str) -> StreamResponse:
-    """The life of a connection."""
-    session = await hub.open(opening_of(request.query, owner))
-    socket = new_socket(hub, request)
-    session.abort = lambda: abort(request)
-    try:
-        await socket.prepare(request)
-    except BaseException:
-        await hub.leave(session)
-        raise
-    await Connection(hub, session, socket).run()
-    return socket
-
-
 def new_socket(hub: Hub, request: Request) -> WebSocketResponse:
-    """A socket without pings: who is gone sends no audio either, and is cut for that."""
+    """A socket of aiohttp without pings: who is gone sends no audio either, and is cut for that."""
     made: WebSocketResponse = web.WebSocketResponse(
         max_msg_size=hub.limits.message_bytes,
         timeout=CLOSE_S,
