@@ -9,12 +9,14 @@ import time
 
 import pytest
 
+from wavenetlite import audio
 from wavenetlite.recipes.wake.choice import cast, known_programs
 from wavenetlite.recipes.wake.espeak import Espeak
 from wavenetlite.recipes.wake.festival import Festival
 from wavenetlite.recipes.wake.flite import Flite
 from wavenetlite.recipes.wake.piper import Piper
 from wavenetlite.recipes.wake.programs import Call, SpeechError, checked_text, run
+from wavenetlite.recipes.wake.speech import trimmed
 from wavenetlite.support.errors import MissingPackageError, ModelFileError, ParameterError
 from wavenetlite.support.threads import StoppedError, belong_to
 
@@ -192,3 +194,17 @@ def test_no_program_at_all(monkeypatch, tmp_path):
         cast("en", None, None, known_programs())
     with pytest.raises(MissingPackageError, match="flite is not installed"):
         cast("en", ["flite"], None, known_programs())
+
+
+@pytest.mark.parametrize("program", [Espeak(), Flite(), Festival()], ids=lambda one: one.name)
+def test_every_kind_of_voice_heeds_the_speed(program, tmp_path):
+    """Voices of HTS pass over what others of festival heed."""
+    if not program.installed():
+        pytest.skip(f"{program.name} is not installed")
+    voices = [voice.name for voice in program.voices("en")]
+    for voice in voices[:: max(1, len(voices) // 4)]:
+        lengths = []
+        for speed in (0.75, 1.33):
+            run(program.call(voice, "hey marcel", tmp_path / "a.wav", speed, 1.1))
+            lengths.append(len(trimmed(audio.read(tmp_path / "a.wav", mono="mean")[0])))
+        assert lengths[0] > 1.3 * lengths[1], voice

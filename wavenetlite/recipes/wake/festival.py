@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import re
 from functools import lru_cache
 from pathlib import Path
@@ -13,6 +14,12 @@ LANGUAGES = {"en": "english", "cs": "czech", "fi": "finnish", "it": "italian", "
 ASK = (
     '(mapcar (lambda (v) (format t "%s %l\\n" v (cadr (assoc \'language (cadr (voice.description v)))))) (voice.list))'
 )
+SET_UP = (
+    "(begin (voice_{voice}) (Parameter.set 'Duration_Stretch {stretch:.3f})"
+    " (if (symbol-bound? 'hts_engine_params) (set! hts_engine_params (append hts_engine_params"
+    ' \'(("-r" {speed:.3f}) ("-fm" {semitones:.3f}))))))'
+)
+"""Voices of HTS heed no `Duration_Stretch`, but options of their engine: rate, and semitones."""
 
 
 class Festival:
@@ -29,7 +36,7 @@ class Festival:
         return [Voice(self.name, name) for name, spoken in described() if wanted in spoken]
 
     def call(self, voice: str, text: str, path: Path, speed: float, pitch: float) -> Call:
-        set_up = f"(begin (voice_{voice}) (Parameter.set 'Duration_Stretch {1 / speed:.3f}))"
+        set_up = SET_UP.format(voice=voice, stretch=1 / speed, speed=speed, semitones=12 * math.log2(pitch))
         return Call(("text2wave", "-eval", set_up, "-o", str(path)), text)
 
 

@@ -36,12 +36,12 @@ class Effort:
 
     utterances: int = 900
     measured: int = 100
-    scenes: int = 6000
-    measured_scenes: int = 400
-    near_reels: int = 80
-    talk_reels: int = 120
-    passes: int = 2
-    most_reels: int = 900
+    scenes: int = 3000
+    measured_scenes: int = 200
+    near_reels: int = 40
+    talk_reels: int = 60
+    passes: int = 1
+    most_reels: int = 400
     channels: int = 64
     stages: Stages = field(default_factory=Stages)
 
@@ -53,8 +53,8 @@ EFFORTS = {
     ),
     "normal": Effort(),
     "thorough": Effort(
-        utterances=1800, scenes=12000, near_reels=160, talk_reels=240, passes=4, most_reels=2000,
-        stages=Stages(epochs=(100, 60, 60), rounded=12),
+        utterances=1800, scenes=8000, measured_scenes=400, near_reels=80, talk_reels=120, passes=2, most_reels=900,
+        stages=Stages(epochs=(40, 15), rounded=6, batches=100),
     ),
 }  # fmt: skip
 

@@ -28,7 +28,7 @@ MOST_S = 20.0
 LEAST_S = 0.1
 MOST_FAILED = 0.5
 """Share of the utterances of a program that may fail."""
-VERSION = 1
+VERSION = 2
 """Of what is kept; another one is made anew."""
 
 
