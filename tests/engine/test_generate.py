@@ -9,8 +9,10 @@ import pytest
 from catalogue import randomised, same_bits
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from strategies import condition_channels_of, networks
 
 import wavenetlite as wl
+from wavenetlite.graph import topological_order
 from wavenetlite.support.philox import uniforms_at, words_at
 
 nn = wl.nn
@@ -150,6 +152,26 @@ def test_greedy_generation_of_random_networks(kind, channels, kernel_size, dilat
     first = 0.0 if kind in ("gaussian", "mixture") else seed % outs
     given = wl.generate(model, samples, temperature=0.0, initial=first)
     assert same_bits(given, by_whole_calls(model, kind, samples, first))
+
+
+@settings(max_examples=60, deadline=None)
+@given(networks(max_blocks=2, depth=1), st.integers(1, 15))
+def test_greedy_generation_of_any_network_that_can(body, samples):
+    needed = condition_channels_of(body)
+    model = randomised(wl.Sequential([nn.Linear(1, body.in_channels), body, nn.Linear(body.plan().out_channels, 2)]))
+    c = conditions_for(model, samples) if needed else None
+    try:
+        given = wl.generate(model, samples, condition=c, temperature=0.0)
+    except wl.ParameterError as error:
+        assert "cannot generate" in str(error)
+        clock = model.graph().clock
+        assert (clock.rate, clock.start, clock.newest, clock.slack) != (1, 0, 0, 0) or has_strides(model)
+        return
+    assert same_bits(given, by_whole_calls(model, "gaussian", samples, 0.0, c))
+
+
+def has_strides(model):
+    return any(edge.stride > 1 for node in topological_order(model.graph()) for edge in node.edges)
 
 
 def test_ties_go_to_the_first_class():
@@ -429,6 +451,12 @@ def test_the_values_that_a_network_reads_are_those_of_mu_law():
         assert spec.codes(np.zeros(1, np.float32)).tolist() == [count // 2]
 
 
+@pytest.mark.parametrize("codes", [[0, 1], np.array([0.0]), np.array([256]), np.array([-1])])
+def test_classes_to_decode(codes):
+    with pytest.raises((wl.ParameterError, wl.ArrayTypeError), match="codes"):
+        wl.MuLaw(mu=255).decode(codes)
+
+
 # ---------------------------------------------------------------------------------------------------- what it puts out
 def test_a_declaration_wins_and_is_kept_in_files(tmp_path):
     body = wl.TCN(1, 30, channels=8, dilations=[1, 2])
@@ -486,6 +514,7 @@ def test_more_classes_can_be_read_than_drawn():
         lambda: nn.Conv1d(1, 2, 3, padding="valid"),
         lambda: wl.Sequential([nn.Conv1d(1, 4, 2, stride=2), nn.ConvTranspose1d(4, 2, 2, stride=2)]),
         lambda: nn.Conv1d(1, 2, 2, stride=2),
+        lambda: wl.WaveNet(1, 2, condition_channels=3, condition=nn.Upsample(7, "linear"), **SMALL),
     ],
 )
 def test_networks_that_look_ahead_or_stride(make):
