@@ -95,7 +95,8 @@ class Process:
 
     def __init__(self, *arguments, port=0):
         command = [sys.executable, "-m", "wavenetlite", "serve", "--port", str(port), *map(str, arguments)]
-        self.log = tempfile.TemporaryFile("w+")  # a pipe that nobody reads would stop a server with much to say
+        # A pipe that nobody reads would stop a server with much to say.
+        self.log = tempfile.TemporaryFile("w+")  # noqa: SIM115
         self.process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=self.log, text=True, env=ENVIRONMENT)
         line = self.process.stdout.readline()
         assert line, self.said()

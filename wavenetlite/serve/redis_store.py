@@ -25,7 +25,7 @@ if tonumber(redis.call('HGET', KEYS[1], 'claim') or '0') <= tonumber(ARGV[1]) th
 """
 CONNECT_S = 2.0
 MOST_CONNECTIONS = 16
-"""When another server has stopped, hundreds of clients come at once: their claims wait for each other, not for connections."""
+"""When another server has stopped, hundreds of clients come at once: their claims share these."""
 WAIT_S = 5.0
 """Longest that a call waits for one of them."""
 
