@@ -1,8 +1,8 @@
 """How many live clients one core serves: ``python -m benchmarks.serving --clients 1000 --block-ms 20`` (Linux).
 
 The server runs on core 0, the clients on core 1. Each sends its own part of a recording at the speed of speech, and
-every event that it gets is compared with those of a lone stream. Times are from the last sample of the block that completes an
-event to its arrival at the client, so they contain the clients' own delays.
+every event that it gets is compared with those of a lone stream. Times are from the last sample of the block that
+completes an event to its arrival at the client, so they contain the clients' own delays.
 """
 
 from __future__ import annotations
@@ -144,11 +144,11 @@ def measure(options: argparse.Namespace) -> dict:
         before = cpu_s(server.pid)
         row = asyncio.run(call(options, port))
         used = cpu_s(server.pid) - before
-        memory = next(line for line in Path(f"/proc/{server.pid}/status").open() if line.startswith("VmRSS")).split()
+        status = Path(f"/proc/{server.pid}/status").read_text()
         return row | {
             "core": round(used / options.seconds, 2),
             "us_a_message": round(1e6 * used / row["messages"], 1),
-            "server_mb": int(memory[1]) // 1000,
+            "server_mb": int(status.partition("VmRSS:")[2].split()[0]) // 1000,
         }
     finally:
         server.terminate()

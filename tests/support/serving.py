@@ -7,6 +7,7 @@ import os
 import signal
 import subprocess
 import sys
+import tempfile
 import threading
 
 import numpy as np
@@ -94,11 +95,11 @@ class Process:
 
     def __init__(self, *arguments, port=0):
         command = [sys.executable, "-m", "wavenetlite", "serve", "--port", str(port), *map(str, arguments)]
-        self.process = subprocess.Popen(
-            command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, env=ENVIRONMENT
-        )
+        # A pipe that nobody reads would stop a server with much to say.
+        self.log = tempfile.TemporaryFile("w+")  # noqa: SIM115
+        self.process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=self.log, text=True, env=ENVIRONMENT)
         line = self.process.stdout.readline()
-        assert line, self.process.communicate(timeout=10)[1]
+        assert line, self.said()
         self.addresses = json.loads(line)
         self.port = int(self.addresses["http"].rpartition(":")[2])
         self.url = f"ws://127.0.0.1:{self.port}"
@@ -106,7 +107,15 @@ class Process:
     def kill(self, number=signal.SIGTERM):
         """Send a signal and wait for the end; returns the log."""
         self.process.send_signal(number)
-        return self.process.communicate(timeout=30)[1]
+        self.process.communicate(timeout=30)
+        return self.said()
+
+    def said(self):
+        """The log, when the process has ended."""
+        self.process.wait(10)
+        with self.log:
+            self.log.seek(0)
+            return self.log.read()
 
 
 @contextlib.contextmanager
@@ -117,3 +126,4 @@ def as_process(*arguments, port=0):
     finally:
         if running.process.poll() is None:
             running.kill(signal.SIGKILL)
+        running.log.close()

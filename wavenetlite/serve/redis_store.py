@@ -24,6 +24,10 @@ FORGET = """
 if tonumber(redis.call('HGET', KEYS[1], 'claim') or '0') <= tonumber(ARGV[1]) then redis.call('DEL', KEYS[1]) end
 """
 CONNECT_S = 2.0
+MOST_CONNECTIONS = 16
+"""When another server has stopped, hundreds of clients come at once: their claims share these."""
+WAIT_S = 5.0
+"""Longest that a call waits for one of them."""
 
 Answer = TypeVar("Answer")
 
@@ -35,7 +39,10 @@ class RedisStore:
         self._url = url
         self._keep_ms = int(1000 * keep_s)
         try:
-            self._redis: Any = redis.from_url(url, socket_connect_timeout=CONNECT_S)
+            pool = redis.BlockingConnectionPool.from_url(
+                url, max_connections=MOST_CONNECTIONS, timeout=WAIT_S, socket_connect_timeout=CONNECT_S
+            )
+            self._redis: Any = redis.Redis.from_pool(pool)
         except ValueError as error:
             raise StoreError(f"store={url!r} is not an address of Redis: {error}") from None
         self._claim = self._redis.register_script(CLAIM)
@@ -69,4 +76,6 @@ class RedisStore:
         try:
             return await call
         except (redis_errors.RedisError, OSError) as error:
-            raise StoreError(f"store={self._url.partition('@')[2] or self._url!r} failed: {error}") from None
+            raise StoreError(
+                f"store={self._url.partition('@')[2] or self._url!r} failed: {str(error) or type(error).__name__}"
+            ) from None

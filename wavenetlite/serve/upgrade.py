@@ -32,16 +32,12 @@ class Early:
 
 
 def upgrade(request: Request, listener: Any, subprotocol: str | None, most_bytes: int) -> StreamResponse:
-    """Accept a WebSocket, whose frames go to `listener` from now on; returns a response that is never sent.
-
-    Raises
-    ------
-    ConnectionError
-        The client has gone.
-    """
+    """Accept a WebSocket, whose frames go to `listener` from now on; returns a response that is never sent."""
+    made: StreamResponse = web.Response()
     transport = request.transport
     if transport is None or transport.is_closing():
-        raise ConnectionResetError("the client has gone")
+        listener.on_ws_disconnected(None)
+        return made
     http: Any = request.protocol
     early = Early()
     http.set_parser(early)
@@ -52,7 +48,6 @@ def upgrade(request: Request, listener: Any, subprotocol: str | None, most_bytes
     transport.resume_reading()
     protocol.connection_made(transport)
     feed(protocol, request_bytes(request) + early.data)
-    made: StreamResponse = web.Response()
     return made
 
 
