@@ -12,7 +12,6 @@ from collections.abc import Callable
 from contextlib import closing
 from dataclasses import dataclass, field
 from hashlib import blake2b
-from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -24,6 +23,7 @@ from wavenetlite.pipeline.sidecars import Sidecar
 from wavenetlite.pipeline.specs import Reading, Recipe
 from wavenetlite.pipeline.statistics import Statistics
 from wavenetlite.support.arrays import Floats
+from wavenetlite.support.remote import Place
 
 SidecarRow = dict[str, Any]
 COPIED_FRAMES = 1 << 14
@@ -54,7 +54,7 @@ class Task:
         Of the chunk, and what is known of them from an earlier extraction.
     """
 
-    out: str
+    out: Place
     digest: str
     features: str
     reading: Reading
@@ -83,14 +83,14 @@ class Done:
 
 
 RECIPES: dict[str, Recipe] = {}
-LISTENERS: dict[str, Callable[[], object]] = {}
+LISTENERS: dict[Place, Callable[[], object]] = {}
 """By folder of the feature set: called for every recording, if workers are threads of the calling process."""
 
 
 def recipe_of(task: Task) -> Recipe:
     """The recipe of a task: known in this process, or read from the feature set."""
     if task.features not in RECIPES:
-        spec = specs.read(Path(task.out, sidecars.FOLDER, specs.TABLES))
+        spec = specs.read(task.out / sidecars.FOLDER / specs.TABLES)
         recipe = None if spec is None else Recipe(spec, task.reading)
         if recipe is None or recipe.digest != task.features:
             raise PipelineError(
@@ -104,7 +104,7 @@ def work(task: Task) -> Done:
     """Process a task: when this returns, shard and sidecar are on disk."""
     chunk = Chunk(task, recipe_of(task))
     listener = LISTENERS.get(task.out)
-    with shards.ShardWriter(Path(task.out, shards.FOLDER), chunk.recipe.spec.out_channels) as writer:
+    with shards.ShardWriter(task.out / shards.FOLDER, chunk.recipe.spec.out_channels) as writer:
         for entry in task.entries:
             chunk.add(entry, writer)
             if listener is not None:
@@ -113,7 +113,7 @@ def work(task: Task) -> Done:
         if name:
             writer.finish(name)
     sidecar = Sidecar(task.features, name, writer.frames, chunk.rows, chunk.statistics)
-    sidecars.write(Path(task.out), task.digest, sidecar)
+    sidecars.write(task.out, task.digest, sidecar)
     reported = len(task.entries) if listener is not None else 0
     refused = [refusal(row) for row in chunk.rows if "refused" in row]
     return Done(len(task.entries), chunk.copied, reported, refused)
@@ -168,7 +168,7 @@ class Chunk:
         if "refused" in row:
             return old.statistics
         if old.shard not in self.shards:
-            path = Path(self.task.out, shards.FOLDER, old.shard)
+            path = self.task.out / shards.FOLDER / old.shard
             self.shards = {old.shard: shards.open_shard(path, self.recipe.spec.out_channels)}
         first, count = old.row["offset"], old.row["frames"]
         row["offset"] = writer.frames
