@@ -130,7 +130,7 @@ def test_every_kind_of_source(tmp_path, store, source, count):
             archive.write(path, path.relative_to(data))
     for name in ("c.tar", "c.tar.gz", "c.zip"):
         store.pipe_file(f"/a/{name}", (tmp_path / name).read_bytes())
-    rows = f"path,label\nmemory://corpus/no/s0_nohash_0.wav,n\n../corpus/yes/s1_nohash_1.wav,y\n"
+    rows = "path,label\nmemory://corpus/no/s0_nohash_0.wav,n\n../corpus/yes/s1_nohash_1.wav,y\n"
     store.pipe_file("/a/rows.csv", rows.encode())
     done = extract(source, "memory://out", features=spec(), n_jobs=1)
     assert (done.items, done.errors) == (count, {})
