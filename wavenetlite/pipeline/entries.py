@@ -23,13 +23,17 @@ class Member:
     Attributes
     ----------
     kind
-        "tar", "zip", or "packed": a tar that is compressed as a whole and can only be read from the start.
+        "tar", "zip", or "packed": a tar that is compressed as a whole and can only be read from the start; or
+        "parquet".
     name
         In the archive.
     offset, size
         Of its bytes in a tar (uncompressed), or of its local header and its compressed bytes in a zip.
     method, crc, unpacked
         Of a zip: compression method, and checksum and size of the content.
+
+    In a table of Parquet `name` is the column, `offset` the row group, `size` the row in it, and `crc` changes with the
+    file.
     """
 
     kind: str

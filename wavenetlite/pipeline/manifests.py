@@ -10,6 +10,7 @@ from pathlib import PurePath
 from typing import Any, TextIO
 
 from wavenetlite.corpora.trees import readable
+from wavenetlite.pipeline import parquet
 from wavenetlite.pipeline.columns import (
     MOST_COLUMNS,
     Columns,
@@ -26,7 +27,7 @@ from wavenetlite.support.remote import Place, RemotePath, address
 from wavenetlite.support.urls import is_url
 from wavenetlite.support.urls import shown as public
 
-ENDINGS = (".jsonl", ".ndjson", ".json", ".csv", ".tsv")
+ENDINGS = (".jsonl", ".ndjson", ".json", ".csv", ".tsv", ".parquet")
 DELIMITERS = ",\t;|"
 MOST_LINE = 1 << 24
 """Characters of a line: a row is far shorter."""
@@ -92,6 +93,9 @@ class Row(dict[str, Any]):
 
 def rows(path: Place, columns: Mapping[str, str]) -> Iterator[tuple[str, Any]]:
     """Where each row is, and the row; a `RowError` in place of a row that cannot be parsed."""
+    if parquet.is_parquet(path):
+        yield from parquet.rows(path)
+        return
     read = {".csv": table, ".tsv": table, ".json": whole}.get(path.suffix.lower(), json_lines)
     try:
         with path.open(encoding=encoding(path), newline="") as file:

@@ -41,6 +41,8 @@ MARKS = (
 """What stores say of an object that changes with its content."""
 IN_MEMORY = 1 << 24
 """Bytes of an object that is written; more wait on disk."""
+BLOCK = 4 << 20
+"""Bytes that are fetched at once of a file that is read in parts."""
 KEPT_WHOLE = 2
 """Archives that are kept in memory, of servers that do not give parts of files."""
 
@@ -222,7 +224,7 @@ class RemotePath:
             return file
         with told(self.url):
             store, path = self.connect()
-            return store.open(path, "rb")
+            return store.open(path, "rb", block_size=BLOCK)
 
     def fetch(self, file: IO[Any]) -> None:
         """Copy the content into an open file, which is then at its beginning."""
