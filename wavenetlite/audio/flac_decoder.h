@@ -169,7 +169,6 @@ static int flac_residual(FlacBits *b, int32_t *x, int n, int order) {
                 }
                 uint32_t folded = q << k | low;
                 x[at] = (int32_t)((folded >> 1) ^ (0 - (folded & 1)));
-                if (local.over) return 0;
             }
             *b = local;
         }
