@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from typing import Protocol
 
 from wavenetlite.support.errors import ParameterError
+from wavenetlite.support.urls import shown
 
 FILE, FOLDER, OTHER, NOTHING = "a file", "a folder", "not a file", "a link to nothing"
 """What a node is, once links are followed."""
@@ -151,8 +152,8 @@ def join(folder: str, name: str) -> str:
 
 
 def readable(text: str) -> str:
-    """A file name for a message: one printable line."""
-    text = os.fsencode(text).decode("utf-8", "replace")
+    """A file name for a message: one printable line, and nothing of an account that a URL may hold."""
+    text = os.fsencode(shown(text)).decode("utf-8", "replace")
     return "".join(char if char.isprintable() else "\ufffd" for char in text)
 
 

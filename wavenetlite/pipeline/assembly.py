@@ -7,7 +7,6 @@ from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from hashlib import blake2b
-from pathlib import Path
 from typing import Any, BinaryIO
 
 from wavenetlite.corpora.trees import readable
@@ -19,6 +18,7 @@ from wavenetlite.pipeline.specs import Recipe
 from wavenetlite.pipeline.statistics import Statistics, merge
 from wavenetlite.pipeline.work import refusal
 from wavenetlite.support.atomic_files import replacing
+from wavenetlite.support.remote import Place
 
 INDEX, ERRORS, DATASET = "index.jsonl", "errors.jsonl", "dataset.json"
 FORMAT, VERSION = "wavenetlite features", 1
@@ -187,7 +187,7 @@ def line(value: dict[str, Any]) -> bytes:
 
 
 def assemble(
-    out: Path,
+    out: Place,
     recipe: Recipe,
     chunks: Iterable[tuple[str, Sequence[Entry]]],
     problems: Sequence[Problem],
@@ -221,7 +221,7 @@ def assemble(
     return made
 
 
-def stale(out: Path, shard_names: set[str], digests: set[str]) -> Iterator[Path]:
+def stale(out: Place, shard_names: set[str], digests: set[str]) -> Iterator[Place]:
     """Files that do not belong to the feature set, including temporary files of a killed process."""
     yield from out.glob(f".*{shards.TEMPORARY}")
     for path in (out / shards.FOLDER).iterdir():

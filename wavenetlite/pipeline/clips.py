@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import sys
 from collections.abc import Iterator, Sequence
+from pathlib import Path
 from typing import Any
 
 from wavenetlite.pipeline import archives
@@ -14,6 +15,8 @@ from wavenetlite.pipeline.reading import BLOCK
 from wavenetlite.pipeline.specs import Recipe
 from wavenetlite.pipeline.statistics import Statistics
 from wavenetlite.support.arrays import Floats
+from wavenetlite.support.remote import RemotePath
+from wavenetlite.support.urls import is_url
 
 MOST_BYTES = 1 << 21
 """Of a recording: a longer one is read in blocks."""
@@ -62,35 +65,39 @@ class Clips:
         whole = entry.start_s is None and entry.end_s is None and entry.channel is None
         return self.reader is not None and whole and 0 < entry.size <= MOST_BYTES
 
-    def of(self, entries: Sequence[Entry]) -> Iterator[Clip | None]:
-        """For each entry its clip; None: it must be read by other means."""
+    def of(self, entries: Sequence[Entry]) -> Iterator[Clip | bytes]:
+        """For each entry its clip; or, if it must be read by other means, its bytes where they were fetched already."""
         assert self.reader is not None
-        at = 0
-        while at < len(entries):
-            paths, contents = sources(entries[at : at + AT_ONCE])
-            found = self.reader.compute(paths, contents)
-            for one in found:
-                yield None if one is None else Clip(one, self.reader.rows(one[1], one[2]))
-            at += len(found)
+        for first in range(0, len(entries), AT_ONCE):
+            paths, contents = sources(entries[first : first + AT_ONCE])
+            at = 0
+            while at < len(paths):
+                found = self.reader.compute(paths[at:], contents[at:])
+                for one, content in zip(found, contents[at:], strict=False):
+                    yield content if one is None else Clip(one, self.reader.rows(one[1], one[2]))
+                at += len(found)
 
 
 def sources(entries: Sequence[Entry]) -> tuple[list[bytes | None], list[bytes]]:
-    """The names of files, or None and their bytes where they are in an archive, or their names are not bytes."""
+    """The names of files; or None and their bytes where they are in an archive or a store, or names are not bytes."""
     paths: list[bytes | None] = []
     contents = []
     for entry in entries:
-        in_memory = entry.member is not None or sys.platform == "win32"
-        paths.append(None if in_memory else os.fsencode(entry.path))
-        contents.append(bytes_of(entry) if in_memory else b"")
+        path = entry.path
+        named = entry.member is None and not is_url(path) and sys.platform != "win32"
+        paths.append(os.fsencode(path) if named else None)
+        contents.append(b"" if named else bytes_of(entry))
     return paths, contents
 
 
 def bytes_of(entry: Entry) -> bytes:
     """The bytes of a recording; b"" if they cannot be read, which is reported when it is read by itself."""
+    path = entry.path
     try:
         if entry.member is not None:
-            return archives.data(entry.path, entry.member)
-        with open(entry.path, "rb") as file:  # noqa: PTH123
-            return file.read() if os.path.isfile(entry.path) else b""  # noqa: PTH113
+            return archives.data(path, entry.member)
+        if is_url(path):
+            return RemotePath(path).read_bytes()
+        return Path(path).read_bytes() if os.path.isfile(path) else b""  # noqa: PTH113  (a pipe would block)
     except (OSError, ValueError):
         return b""

@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from wavenetlite.support.errors import WavenetliteError
+from wavenetlite.support.urls import is_url, join_url
 
 
 class PipelineError(WavenetliteError, RuntimeError):
@@ -65,6 +66,8 @@ class Entry:
         Its location in an archive; None: it is a separate file.
     extra
         Further columns of a manifest.
+    url
+        Where it is opened, if its name is a URL that is not all of it.
     """
 
     key: str
@@ -80,6 +83,7 @@ class Entry:
     member: Member | None = None
     extra: dict[str, Any] | None = None
     channel: int | None = None
+    url: str = ""
 
     def __post_init__(self) -> None:
         self.label, self.speaker = sys.intern(self.label), sys.intern(self.speaker)  # there may be millions of entries
@@ -87,7 +91,9 @@ class Entry:
     @property
     def path(self) -> str:
         """Of the file, or of the archive that contains it."""
-        return os.path.join(self.base, self.name) if self.member is None else self.base  # noqa: PTH118
+        if self.member is not None:
+            return self.base
+        return self.url or joined(self.base, self.name)
 
     @property
     def identity(self) -> list[Any]:
@@ -98,6 +104,13 @@ class Entry:
     def part(self) -> list[Any]:
         """Which part of its file it is."""
         return [self.start_s, self.end_s] + ([] if self.channel is None else [self.channel])
+
+
+def joined(base: str, name: str) -> str:
+    """The path or URL of a file below a folder."""
+    if is_url(base) or is_url(name):
+        return join_url(base, name)
+    return os.path.join(base, name)  # noqa: PTH118  (Path is several times slower)
 
 
 @dataclass(frozen=True, slots=True)

@@ -9,7 +9,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from hashlib import blake2b, file_digest
-from pathlib import Path
+from pathlib import PurePosixPath
 from typing import Any
 
 from wavenetlite import audio
@@ -29,7 +29,9 @@ from wavenetlite.support.checks import flag, integer, one_of
 from wavenetlite.support.errors import ArrayTypeError, ParameterError
 from wavenetlite.support.file_locks import lock
 from wavenetlite.support.progress import Progress
+from wavenetlite.support.remote import Place, RemotePath, address, place
 
+Target = str | os.PathLike[str] | RemotePath
 ASSEMBLED, LOCK = "assembled", "lock"
 """Beside the sidecars: what the feature set was assembled from; the lock of the running extraction."""
 
@@ -55,7 +57,7 @@ class Extraction:
         The content of ``dataset.json``.
     """
 
-    out: Path
+    out: Place
     items: int
     frames: int
     hours: float
@@ -69,7 +71,7 @@ class Extraction:
 
 def extract(
     source: Source | Listing,
-    out: str | os.PathLike[str],
+    out: Target,
     *,
     features: Features | None = None,
     layout: str = "auto",
@@ -172,8 +174,9 @@ def extract(
     if not listing.entries:
         seen = f" ({listing.problems[0].message})" if listing.problems else ""
         raise ParameterError(f"source={listing.source!r} has no recordings{seen}")
-    check_target(Path(out), listing)
-    run = Run(listing, Path(out), recipe, tuple(sorted(set(leave_out))), flag("strict", strict))
+    target = absolute(out)
+    check_target(target, listing)
+    run = Run(listing, target, recipe, tuple(sorted(set(leave_out))), flag("strict", strict))
     with writing(run.out):
         about, computed, copied = run.all(n_jobs, progress, listing.source)
     return Extraction(run.out, about["items"], about["frames"], about["hours"], computed, copied,
@@ -182,16 +185,12 @@ def extract(
 
 
 @contextmanager
-def writing(out: Path) -> Iterator[None]:
+def writing(out: Place) -> Iterator[None]:
     """Lock the folder against other extractions; errors of the disk become one line."""
     try:
         for folder in (out, out / shards.FOLDER, out / sidecars.FOLDER):
             folder.mkdir(parents=True, exist_ok=True)
-        with (out / sidecars.FOLDER / LOCK).open("w") as file:
-            try:
-                lock(file.fileno())
-            except BlockingIOError:
-                raise PipelineError(f"{out}: another extraction is writing there") from None
+        with locked(out):
             yield
     except (FileExistsError, NotADirectoryError):
         raise PipelineError(f"{out}: cannot be written: it is not a folder; choose another name") from None
@@ -204,12 +203,33 @@ def writing(out: Path) -> Iterator[None]:
         ) from error
 
 
+@contextmanager
+def locked(out: Place) -> Iterator[None]:
+    """Nobody else writes there meanwhile."""
+    if isinstance(out, RemotePath):
+        yield
+        return
+    with (out / sidecars.FOLDER / LOCK).open("w") as file:
+        try:
+            lock(file.fileno())
+        except BlockingIOError:
+            raise PipelineError(f"{out}: another extraction is writing there") from None
+        yield
+
+
+def absolute(out: Target) -> Place:
+    """Workers may have another working directory."""
+    if not isinstance(out, str | os.PathLike | RemotePath):
+        raise ArrayTypeError(f"out is a {type(out).__name__}; it must be a string or a path")
+    found = place(out)
+    return found if isinstance(found, RemotePath) else found.absolute()
+
+
 class Run:
     """One extraction."""
 
-    def __init__(self, listing: Listing, out: Path, recipe: Recipe, leave_out: tuple[str, ...], strict: bool) -> None:
+    def __init__(self, listing: Listing, out: Place, recipe: Recipe, leave_out: tuple[str, ...], strict: bool) -> None:
         self.listing, self.out, self.recipe, self.leave_out, self.strict = listing, out, recipe, leave_out, strict
-        self.place = os.path.abspath(out)  # noqa: PTH100  (workers may have another working directory)
         self.features = recipe.digest
         self.runs = list(chunks(listing.entries))
         self.digests = [digest(run, self.features) for run in self.runs]
@@ -294,7 +314,8 @@ class Run:
         """By key, what earlier extractions with the same recipe know of the recordings of these chunks."""
         keys = {entry.key for number in waiting for entry in self.runs[number]}
         found: dict[str, Old] = {}
-        for path in sorted((self.out / sidecars.FOLDER).glob("*.npz")):
+        before: list[Place] = [*(self.out / sidecars.FOLDER).glob("*.npz")]
+        for path in sorted(before, key=str):
             sidecar = sidecars.read(path) if path.name != specs.TABLES else None
             if sidecar is None or sidecar.features != self.features:
                 continue
@@ -315,7 +336,7 @@ class Run:
         total = sum(map(len, self.runs))
         ticks = Ticks(progress, total - sum(len(self.runs[number]) for number in waiting), total)
         computed = copied = 0
-        work.LISTENERS[self.place] = ticks.add
+        work.LISTENERS[self.out] = ticks.add
         try:
             tasks = (self.task(number, old, unpacked) for number in waiting)
             for done in in_parallel(tasks, len(waiting), n_jobs):
@@ -324,7 +345,7 @@ class Run:
                 if self.strict and done.refused:
                     raise assembly.refusal_error(done.refused[0])
         finally:
-            del work.LISTENERS[self.place]
+            del work.LISTENERS[self.out]
         return computed, copied
 
     def task(self, number: int, old: Mapping[str, Old], unpacked: Mapping[str, str]) -> Task:
@@ -332,7 +353,7 @@ class Run:
         known = {entry.key: old[entry.key] for entry in entries if entry.key in old}
         if unpacked:
             entries = [moved(entry, unpacked) for entry in entries]
-        return Task(self.place, self.digests[number], self.features, self.recipe.reading, entries, known)
+        return Task(self.out, self.digests[number], self.features, self.recipe.reading, entries, known)
 
     def unpacked(self, waiting: Sequence[int]) -> dict[str, str]:
         """Decompress, for this extraction, archives that are compressed as a whole."""
@@ -340,12 +361,12 @@ class Run:
         for path in archives.packed([entry for number in waiting for entry in self.runs[number]]):
             target = self.out / sidecars.FOLDER / f"{blake2b(path.encode(), digest_size=8).hexdigest()}.tar"
             archives.unpack(path, target)
-            found[path] = str(target)
+            found[path] = address(target)
         return found
 
     def tidy(self, about: Mapping[str, Any]) -> None:
         """Remove the files of older and of killed extractions."""
-        names = {Path(shard["file"]).name for shard in about["shards"]}
+        names = {PurePosixPath(shard["file"]).name for shard in about["shards"]}
         for path in list(assembly.stale(self.out, names, set(self.digests))):
             path.unlink(missing_ok=True)
 
@@ -355,15 +376,15 @@ def moved(entry: Entry, unpacked: Mapping[str, str]) -> Entry:
     return replace(entry, base=unpacked[entry.path]) if entry.path in unpacked else entry
 
 
-def complete(path: Path, frames: int, channels: int) -> bool:
+def complete(path: Place, frames: int, channels: int) -> bool:
     """Whether a shard is complete."""
     try:
-        return len(shards.open_shard(path, channels)) == frames
+        return shards.frames_in(path, channels) == frames
     except (OSError, ValueError):
         return False
 
 
-def first_line(path: Path) -> str:
+def first_line(path: Place) -> str:
     with path.open(encoding="utf-8") as file:
         row = json.loads(file.readline() or "{}")
     return f"{row.get('key', '')}: {row.get('message', '')}"

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import os
 from importlib import import_module
-from pathlib import Path
 from typing import Any
 
 from wavenetlite.pipeline import exports
 from wavenetlite.pipeline.batches import Batches
 from wavenetlite.pipeline.items import ItemSequence, Table
 from wavenetlite.support.errors import ArrayTypeError
+from wavenetlite.support.remote import place
 
 
 class Items(ItemSequence):
@@ -70,4 +70,4 @@ def open(out: str | os.PathLike[str]) -> Items:
     """
     if not isinstance(out, str | os.PathLike):
         raise ArrayTypeError(f"out is a {type(out).__name__}; it must be a string or a path")
-    return Items(Table(Path(out)))
+    return Items(Table(place(out)))

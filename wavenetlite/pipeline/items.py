@@ -8,7 +8,6 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
 from hashlib import blake2b
-from pathlib import Path
 from typing import Any, Self
 
 import numpy as np
@@ -22,6 +21,7 @@ from wavenetlite.pipeline.entries import PipelineError
 from wavenetlite.support.arrays import Floats
 from wavenetlite.support.errors import ParameterError
 from wavenetlite.support.html import html
+from wavenetlite.support.remote import Place, RemotePath
 
 Ints = npt.NDArray[np.int64]
 
@@ -85,7 +85,7 @@ class Item:
 class Table:
     """The index of a feature set: some columns as arrays, the rest of a row read on demand: tens of bytes per item."""
 
-    def __init__(self, folder: Path) -> None:
+    def __init__(self, folder: Place) -> None:
         self.folder = folder
         self.about = read_about(folder)
         self.index = map_file(folder / INDEX)
@@ -146,9 +146,11 @@ class Table:
         return frames
 
 
-def map_file(path: Path) -> Any:
-    """A file, mapped into memory."""
+def map_file(path: Place) -> Any:
+    """A file, mapped into memory, or fetched from a store."""
     try:
+        if isinstance(path, RemotePath):
+            return path.read_bytes()
         with path.open("rb") as file:
             size = os.fstat(file.fileno()).st_size
             return mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ) if size else b""

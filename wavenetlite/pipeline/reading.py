@@ -19,6 +19,8 @@ from wavenetlite.pipeline.shards import frames_hash
 from wavenetlite.pipeline.specs import Recipe
 from wavenetlite.support.arrays import Floats
 from wavenetlite.support.errors import WavenetliteError
+from wavenetlite.support.remote import RemotePath
+from wavenetlite.support.urls import is_url
 
 BLOCK = 1 << 18
 """Samples that are processed at once; a longer recording in blocks gives the same bits."""
@@ -69,6 +71,12 @@ class Recordings:
                 self.last = (file, *self.opened(entry))
         return self.last[1:]
 
+    def keep(self, entry: Entry, content: bytes) -> None:
+        """Take over a file's bytes that were fetched already."""
+        digest = frames_hash()
+        digest.update(content)
+        self.last = ((entry.path, entry.member), audio.Encoded(entry.name, content), digest.hexdigest())
+
     def opened(self, entry: Entry) -> tuple[audio.Encoded | str, str]:
         digest = frames_hash()
         if entry.member is not None:
@@ -76,6 +84,10 @@ class Recordings:
             digest.update(data)
             return audio.Encoded(entry.name, data), digest.hexdigest()
         path = entry.path
+        if is_url(path):
+            data = RemotePath(path).read_bytes()
+            digest.update(data)
+            return audio.Encoded(entry.name, data), digest.hexdigest()
         if not os.path.isfile(path):  # noqa: PTH113  (checked first: opening a pipe would block)
             exists = os.path.lexists(path)
             raise UnusableRecordingError("unreadable", "not a file" if exists else "there is no such file", again=True)
@@ -168,7 +180,9 @@ def refusals(entry: Entry) -> Iterator[None]:
         message = readable(
             str(error).removeprefix(f"{audio.shown(entry.path)}: ").removeprefix(f"{audio.shown(entry.name)}: ")
         )
-        raise UnusableRecordingError(error.kind, message, again=not os.access(entry.path, os.R_OK)) from None
+        raise UnusableRecordingError(
+            error.kind, message, again=not (is_url(entry.path) or os.access(entry.path, os.R_OK))
+        ) from None
     except WavenetliteError as error:
         raise UnusableRecordingError("unreadable", readable(str(error))) from None
     except OSError as error:
