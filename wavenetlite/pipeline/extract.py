@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import os
 import time
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from hashlib import blake2b, file_digest
@@ -18,6 +18,7 @@ from wavenetlite.pipeline import archives, assembly, shards, sidecars, specs, wo
 from wavenetlite.pipeline.about import read_about
 from wavenetlite.pipeline.chunks import chunks, digest
 from wavenetlite.pipeline.entries import Entry, Listing, PipelineError
+from wavenetlite.pipeline.lease import Lease
 from wavenetlite.pipeline.parallel import Ticks, in_parallel, needed
 from wavenetlite.pipeline.sources import Source, listed
 from wavenetlite.pipeline.specs import Reading, Recipe
@@ -177,21 +178,21 @@ def extract(
     target = absolute(out)
     check_target(target, listing)
     run = Run(listing, target, recipe, tuple(sorted(set(leave_out))), flag("strict", strict))
-    with writing(run.out):
-        about, computed, copied = run.all(n_jobs, progress, listing.source)
+    with writing(run.out) as check:
+        about, computed, copied = run.all(n_jobs, progress, listing.source, check)
     return Extraction(run.out, about["items"], about["frames"], about["hours"], computed, copied,
                       len(listing.entries) - computed, about["errors"], time.perf_counter() - began,
                       about)  # fmt: skip
 
 
 @contextmanager
-def writing(out: Place) -> Iterator[None]:
+def writing(out: Place) -> Iterator[Callable[[], object]]:
     """Lock the folder against other extractions; errors of the disk become one line."""
     try:
         for folder in (out, out / shards.FOLDER, out / sidecars.FOLDER):
             folder.mkdir(parents=True, exist_ok=True)
-        with locked(out):
-            yield
+        with locked(out) as check:
+            yield check
     except (FileExistsError, NotADirectoryError):
         raise PipelineError(f"{out}: cannot be written: it is not a folder; choose another name") from None
     except BrokenPipeError:
@@ -204,17 +205,18 @@ def writing(out: Place) -> Iterator[None]:
 
 
 @contextmanager
-def locked(out: Place) -> Iterator[None]:
-    """Nobody else writes there meanwhile."""
+def locked(out: Place) -> Iterator[Callable[[], object]]:
+    """Nobody else writes there meanwhile; what it gives raises if somebody does."""
     if isinstance(out, RemotePath):
-        yield
+        with Lease(out / sidecars.FOLDER / LOCK, out) as lease:
+            yield lease.check
         return
     with (out / sidecars.FOLDER / LOCK).open("w") as file:
         try:
             lock(file.fileno())
         except BlockingIOError:
             raise PipelineError(f"{out}: another extraction is writing there") from None
-        yield
+        yield lambda: None
 
 
 def absolute(out: Target) -> Place:
@@ -234,8 +236,13 @@ class Run:
         self.runs = list(chunks(listing.entries))
         self.digests = [digest(run, self.features) for run in self.runs]
 
-    def all(self, n_jobs: int | None, progress: Progress | None, source: str) -> tuple[dict[str, Any], int, int]:
-        """The content of dataset.json, and how many recordings were computed and copied."""
+    def all(
+        self, n_jobs: int | None, progress: Progress | None, source: str, check: Callable[[], object]
+    ) -> tuple[dict[str, Any], int, int]:
+        """The content of dataset.json, and how many recordings were computed and copied.
+
+        `check` raises if another extraction writes there too: before what makes the set complete, and what removes.
+        """
         state = self.state(source)
         if (about := self.known(state)) is not None:
             return about, 0, 0
@@ -243,8 +250,10 @@ class Run:
         (self.out / sidecars.FOLDER / ASSEMBLED).unlink(missing_ok=True)
         specs.write(self.recipe.spec, self.out / sidecars.FOLDER / specs.TABLES)
         work.RECIPES[self.features] = self.recipe
-        waiting = [number for number in range(len(self.runs)) if not self.finished(number)]
+        there = {path.name for path in (self.out / sidecars.FOLDER).iterdir()}
+        waiting = [number for number in range(len(self.runs)) if not self.finished(number, there)]
         computed, copied = self.work(waiting, n_jobs, progress) if waiting else (0, 0)
+        check()
         about = assembly.assemble(
             self.out,
             self.recipe,
@@ -302,13 +311,14 @@ class Run:
                 whole.update(file_digest(file, blake2b).digest())
         return whole.hexdigest()
 
-    def finished(self, number: int) -> bool:
-        """Whether a chunk needs no work."""
-        sidecar = sidecars.read(sidecars.path_of(self.out, self.digests[number]))
+    def finished(self, number: int, there: Collection[str]) -> bool:
+        """Whether a chunk needs no work; `there` are the names of all sidecars."""
+        path = sidecars.path_of(self.out, self.digests[number])
+        sidecar = sidecars.read(path) if path.name in there else None
         if sidecar is None or sidecar.again or len(sidecar.rows) != len(self.runs[number]):
             return False
-        path = self.out / shards.FOLDER / sidecar.shard
-        return not sidecar.shard or complete(path, sidecar.frames, self.recipe.spec.out_channels)
+        shard = self.out / shards.FOLDER / sidecar.shard
+        return not sidecar.shard or complete(shard, sidecar.frames, self.recipe.spec.out_channels)
 
     def earlier(self, waiting: Sequence[int]) -> dict[str, Old]:
         """By key, what earlier extractions with the same recipe know of the recordings of these chunks."""

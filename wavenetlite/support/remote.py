@@ -60,7 +60,7 @@ def told(url: str) -> Iterator[None]:
     except WavenetliteError:
         raise
     except FileNotFoundError as error:
-        cause = error.__cause__  # of a server that does not answer, or does not want to
+        cause = error.__cause__ if is_http(url) else None  # the server does not answer, or does not want to
         if cause is not None and getattr(cause, "status", 0) not in (404, 410):
             raise OSError(errno.EIO, reason(cause), shown(url)) from None
         raise FileNotFoundError(errno.ENOENT, "there is no such file", shown(url)) from None
@@ -71,6 +71,10 @@ def told(url: str) -> Iterator[None]:
         raise MissingPackageError(f"{text}: pip install 'wavenetlite[remote]'") from None
     except Exception as error:
         raise OSError(errno.EIO, reason(error), shown(url)) from None
+
+
+def is_http(url: str) -> bool:
+    return protocol(url) in ("http", "https")
 
 
 def reason(error: BaseException) -> str:
@@ -151,7 +155,8 @@ class RemotePath:
     def is_dir(self) -> bool:
         with told(self.url):
             store, path = self.connect(anew=True)
-            if protocol(self.url) in ("http", "https") and "." in PurePosixPath(path_of(self.url)).name:
+            below = path_of(self.url).partition("/")[2]
+            if is_http(self.url) and "." in PurePosixPath(below).name:
                 return False  # a server gives a page for either
             return bool(store.isdir(path))
 
@@ -197,7 +202,7 @@ class RemotePath:
         """Bytes from `start` up to `end`, or up to the end of the file."""
         with told(self.url):
             store, path = self.connect()
-            if protocol(self.url) not in ("http", "https"):
+            if not is_http(self.url):
                 return bytes(store.cat_file(path, start=start, end=end))
             try:
                 found = bytes(store.cat_file(path, start=start, end=end))
@@ -207,11 +212,11 @@ class RemotePath:
                 pass  # the server gives whole files only
         return whole(self)[start:end]
 
-    def open(self, mode: str = "rb", encoding: str | None = None, newline: str | None = None) -> Any:
+    def open(self, mode: str = "r", encoding: str | None = None, newline: str | None = None) -> Any:
         """For reading; parts of a large file are fetched as they are read."""
         if "b" not in mode:
             return io.TextIOWrapper(io.BytesIO(self.read_bytes()), encoding=encoding or "utf-8", newline=newline)
-        if protocol(self.url) in ("http", "https"):  # which may not give parts of a file
+        if is_http(self.url):  # which may not give parts of a file
             file: IO[Any] = tempfile.TemporaryFile()  # noqa: SIM115
             self.fetch(file)
             return file

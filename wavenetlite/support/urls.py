@@ -5,6 +5,7 @@ What a URL says of an account, a user with a password or a signed query, belongs
 
 from __future__ import annotations
 
+import posixpath
 import re
 from pathlib import PurePosixPath
 
@@ -78,7 +79,8 @@ def join_url(url: str, name: str) -> str:
     if is_url(name):
         return name
     begin, path, end = divided(url)
-    return f"{begin}{path.rstrip('/')}/{name}{end}" if path else f"{begin}{name}{end}"
+    whole = f"{path.rstrip('/')}/{name}" if path else name
+    return begin + (posixpath.normpath(whole) if ".." in name else whole) + end  # a store does not know ".."
 
 
 def parent_url(url: str) -> str:
