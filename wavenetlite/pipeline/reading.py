@@ -71,6 +71,12 @@ class Recordings:
                 self.last = (file, *self.opened(entry))
         return self.last[1:]
 
+    def keep(self, entry: Entry, content: bytes) -> None:
+        """Take over a file's bytes that were fetched already."""
+        digest = frames_hash()
+        digest.update(content)
+        self.last = ((entry.path, entry.member), audio.Encoded(entry.name, content), digest.hexdigest())
+
     def opened(self, entry: Entry) -> tuple[audio.Encoded | str, str]:
         digest = frames_hash()
         if entry.member is not None:
