@@ -24,7 +24,7 @@ def test_a_cluster_with_a_worker_killed(tmp_path, monkeypatch, package, script, 
     data = corpus(tmp_path / "data", clips=60)
     specs.write(spec(), tmp_path / "features.npz")
     said = run(tmp_path, SUPPORT / script, data, tmp_path / "cluster", tmp_path / "features.npz")
-    assert said == ["120", "120", "False"]
+    assert "120 120 False" in said.splitlines(), said  # Ray says more there
     small_chunks(monkeypatch)
     extract(data, tmp_path / "one", features=spec(), n_jobs=1)
     check(tmp_path / "cluster", data)
@@ -37,7 +37,7 @@ def run(folder, *arguments):
     done = subprocess.run([sys.executable, *map(str, arguments)], capture_output=True, text=True,
                           env=environment, cwd=folder, timeout=300, check=False)  # fmt: skip
     assert done.returncode == 0, done.stderr[-3000:]
-    return done.stdout.split()
+    return done.stdout
 
 
 @pytest.mark.slow

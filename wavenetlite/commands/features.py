@@ -90,8 +90,8 @@ def add(parser: argparse.ArgumentParser) -> None:
     group = parser.add_argument_group("work and results")
     group.add_argument("--jobs", type=positive, metavar="N", help="workers (default: one per CPU)")
     group.add_argument("--processes", action="store_true", help="use processes instead of threads")
-    group.add_argument("--engine", choices=ENGINES, default="joblib", help="who runs the workers: dask and ray take the "
-                       "cluster of DASK_SCHEDULER_ADDRESS or RAY_ADDRESS, or one on this machine")  # fmt: skip
+    group.add_argument("--engine", choices=ENGINES, default="joblib", help="who runs the workers: dask and ray "
+                       "take the cluster of DASK_SCHEDULER_ADDRESS or RAY_ADDRESS, or one on this machine")  # fmt: skip
     group.add_argument("--plot", type=picture, metavar="FILE.png", help="draw some items of every label")
     group.add_argument("--npz", metavar="FILE.npz", help="also write everything to one file")
     group.add_argument("--parquet", metavar="FILE.parquet", help="also write one table, a row for each item")

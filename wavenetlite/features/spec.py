@@ -141,10 +141,10 @@ class Features:
         Parameters
         ----------
         batch
-            Columns by name. ``audio``: recordings, each (samples,), in -1..1, float32; float64 and lists become that. Or
-            ``{"array": ..., "sampling_rate": ...}``, as `datasets` decodes them. ``sr``: their sample rate, Hz, one for
-            all or one for each. Further columns stay. Or a batch of Arrow; or an iterator of such, as Spark has it, whose
-            columns of features are then lists of lists.
+            Columns by name. ``audio``: recordings, each (samples,), in -1..1, float32; float64 and lists become that.
+            Or ``{"array": ..., "sampling_rate": ...}``, as `datasets` decodes them. ``sr``: their sample rate, Hz, one
+            for all or one for each. Further columns stay. Or a batch of Arrow; or an iterator of such, as Spark has it,
+            whose columns of features are then lists of lists.
 
         Returns
         -------

@@ -12,7 +12,7 @@ from wavenetlite.pipeline.items import ItemSequence, Table
 from wavenetlite.pipeline.parquet_set import ParquetTable, to_parquet
 from wavenetlite.pipeline.webdataset import to_webdataset
 from wavenetlite.support.errors import ArrayTypeError
-from wavenetlite.support.remote import place
+from wavenetlite.support.remote import RemotePath, place
 
 
 class Items(ItemSequence):
@@ -50,7 +50,7 @@ class Items(ItemSequence):
         exports.to_lhotse(self, folder, audio=audio)
 
 
-def open(out: str | os.PathLike[str]) -> Items:
+def open(out: exports.Target) -> Items:
     """The feature set in a folder, or in a table of Parquet.
 
     Parameters
@@ -79,7 +79,7 @@ def open(out: str | os.PathLike[str]) -> Items:
     >>> item.label, item.duration_s, item.features.shape
     ('tone', 1.0, (97, 40))
     """
-    if not isinstance(out, str | os.PathLike):
+    if not isinstance(out, str | os.PathLike | RemotePath):
         raise ArrayTypeError(f"out is a {type(out).__name__}; it must be a string or a path")
     where = place(out)
     return Items(ParquetTable(where) if parquet.is_parquet(where) else Table(where))

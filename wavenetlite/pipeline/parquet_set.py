@@ -157,7 +157,8 @@ class ParquetTable(Table):
         found = self.rows.slice(number, 1).to_pylist()[0]
         extra = json.loads(found.pop("extra") or "{}")
         row: dict[str, Any] = {name: value for name, value in found.items() if name in COLUMNS}
-        return row | extra
+        row.update(extra)
+        return row
 
     def frames_of(self, number: int) -> Floats:
         """The frames of an item; the last few row groups are kept."""
