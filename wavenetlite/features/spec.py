@@ -148,8 +148,8 @@ class Features:
 
         Returns
         -------
-        The columns with ``features``, a list of (frames, out_channels), float32, in place of ``audio`` and ``sr``; of an
-        iterator an iterator.
+        The columns with ``features``, a list of (frames, out_channels), float32, in place of ``audio`` and ``sr``;
+        of an iterator an iterator.
 
         Raises
         ------

@@ -17,9 +17,9 @@ from wavenetlite.features import Features, LogMel
 from wavenetlite.pipeline import archives, assembly, shards, sidecars, specs, work
 from wavenetlite.pipeline.about import read_about
 from wavenetlite.pipeline.chunks import chunks, digest
+from wavenetlite.pipeline.engines import ENGINES, Workers, check_installed
 from wavenetlite.pipeline.entries import Entry, Listing, PipelineError
 from wavenetlite.pipeline.lease import Lease
-from wavenetlite.pipeline.engines import ENGINES, Workers, check_installed
 from wavenetlite.pipeline.parallel import Ticks, needed
 from wavenetlite.pipeline.sources import Source, listed
 from wavenetlite.pipeline.specs import Reading, Recipe
@@ -128,9 +128,9 @@ def extract(
         Number of workers; -1: one per CPU; None: as set by `joblib.parallel_config`, else one per CPU. By default they
         are threads, or processes for more than four workers with enough work.
     engine
-        Who runs the workers. "joblib": as `joblib.parallel_config` says. "dask", "ray": the cluster that this process is
-        connected to; else that of ``DASK_SCHEDULER_ADDRESS`` or ``RAY_ADDRESS``; else one on this machine, for the time
-        of the call. Work of a worker that dies is done by another.
+        Who runs the workers. "joblib": as `joblib.parallel_config` says. "dask", "ray": the cluster that this process
+        is connected to; else that of ``DASK_SCHEDULER_ADDRESS`` or ``RAY_ADDRESS``; else one on this machine, for the
+        time of the call. Work of a worker that dies is done by another.
     progress
         Called with (files done, files in total).
 

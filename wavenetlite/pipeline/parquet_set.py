@@ -52,8 +52,8 @@ def to_parquet(items: ItemSequence, path: Target) -> None:
 
     Notes
     -----
-    Columns are those of the index (`key`, `label`, `y`, `speaker`, `split`, ...), `features`, a list of frames of float32,
-    and `extra`, further columns of a manifest as JSON. ``np.stack(row["features"])`` is (frames, channels).
+    Columns are those of the index (`key`, `label`, `y`, `speaker`, `split`, ...), `features`, a list of frames of
+    float32, and `extra`, further columns of a manifest as JSON. ``np.stack(row["features"])`` is (frames, channels).
     :func:`wavenetlite.pipeline.open` reads the table too. The same items and the same version of pyarrow give the same
     bytes.
     """
