@@ -117,6 +117,27 @@ static uint16_t flac_crc16(const uint8_t *p, const uint8_t *end) {
     return crc;
 }
 
+static inline size_t flac_little_endian(const uint8_t *p) { return p[0] | (size_t)p[1] << 8 | (size_t)p[2] << 16 | (size_t)p[3] << 24; }
+
+/* Whether a block of comments (section 8.6) holds as many bytes as its texts have. */
+static int flac_comments(const uint8_t *p, size_t size) {
+    if (size < 8) return 0;
+    size_t at = 4, length = flac_little_endian(p), left;
+    if (length > size - 8) return 0;
+    at += length;
+    left = flac_little_endian(p + at);
+    for (at += 4; left; left--) {
+        if (size - at < 4 || (length = flac_little_endian(p + at)) > size - at - 4) return 0;
+        at += 4 + length;
+    }
+    return at == size;
+}
+
+/* Whether the block behind the first one has no effect on the samples: an application's, padding, seek points, comments. */
+static int flac_ignored(int type, const uint8_t *p, size_t size) {
+    return type == 1 || (type == 2 && size >= 4) || (type == 3 && size % 18 == 0) || (type == 4 && flac_comments(p, size));
+}
+
 /* What the file declares; 0 if it is not as expected. */
 static int flac_header(const uint8_t *data, size_t size, FlacHeader *h) {
     if (size < 42 || memcmp(data, "fLaC", 4) || (data[4] & 127) || data[5] || data[6] || data[7] != 34) return 0;
@@ -127,11 +148,13 @@ static int flac_header(const uint8_t *data, size_t size, FlacHeader *h) {
     h->channels = (int)(word >> 41 & 7) + 1;
     h->bits = (int)(word >> 36 & 31) + 1;
     h->samples = (int64_t)(word & (((uint64_t)1 << 36) - 1));
-    size_t at = 4;
-    for (int last = 0; !last;) {
-        if (at + 4 > size || (data[at] & 127) == 127) return 0;
+    size_t at = 42, length;
+    for (int last = data[4] >> 7; !last; at += length) {
+        if (size - at < 4) return 0;
         last = data[at] >> 7;
-        at += 4 + ((size_t)data[at + 1] << 16 | (size_t)data[at + 2] << 8 | data[at + 3]);
+        length = (size_t)data[at + 1] << 16 | (size_t)data[at + 2] << 8 | data[at + 3];
+        at += 4;
+        if (length > size - at || !flac_ignored(data[at - 4] & 127, data + at, length)) return 0;
     }
     h->first_frame = at;
     return at < size && h->sr > 0 && h->samples > 0 && h->channels <= FLAC_MOST_CHANNELS && h->most_block > 0 &&

@@ -40,7 +40,7 @@ static int wav_format(const uint8_t *p, size_t size, WavHeader *h) {
            block == (uint32_t)(h->channels * h->bits / 8) && bytes_per_s == block * wav_u32(p + 4);
 }
 
-/* What the file declares; 0 if it is not as expected: RIFF, its whole size, then "fmt ", "data" and perhaps "fact". */
+/* What the file declares; 0 if it is not as expected: RIFF, its whole size, then "fmt ", "data", perhaps "fact" and "PEAK". */
 static int wav_header(const uint8_t *data, size_t size, WavHeader *h) {
     int format = 0, samples = 0;
     if (size < 44 || memcmp(data, "RIFF", 4) || memcmp(data + 8, "WAVE", 4) || wav_u32(data + 4) != size - 8) return 0;
@@ -55,7 +55,7 @@ static int wav_header(const uint8_t *data, size_t size, WavHeader *h) {
             if (samples++ || !block || length % block) return 0;
             h->first_sample = start;
             h->samples = (int64_t)(length / block);
-        } else if (memcmp(data + at, "fact", 4) || length != 4)
+        } else if (memcmp(data + at, "PEAK", 4) ? memcmp(data + at, "fact", 4) || length != 4 : !format || length != 8 + 8 * (size_t)h->channels)
             return 0;
         at = start + length + (length & 1);
         if (at > size) return 0;

@@ -54,7 +54,7 @@ class Clips:
     def __init__(self, recipe: Recipe) -> None:
         online = recipe.spec.stream() if recipe.spec.causal else None
         self.reader: ClipReader | None = None
-        if computes(online):
+        if online is not None and computes(online):
             reading = recipe.reading
             self.reader = ClipReader(
                 online, sr=recipe.spec.sr, max_s=reading.max_s, most_samples=BLOCK, mono=reading.mono
