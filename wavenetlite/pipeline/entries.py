@@ -75,7 +75,7 @@ class Entry:
     """
 
     key: str
-    base: str
+    base: str = field(repr=False)  # a URL may say something of an account, and clusters log what they run
     name: str
     label: str = ""
     speaker: str = ""
@@ -87,7 +87,7 @@ class Entry:
     member: Member | None = None
     extra: dict[str, Any] | None = None
     channel: int | None = None
-    url: str = ""
+    url: str = field(default="", repr=False)
 
     def __post_init__(self) -> None:
         self.label, self.speaker = sys.intern(self.label), sys.intern(self.speaker)  # there may be millions of entries
@@ -191,7 +191,7 @@ class Listing:
     entries: list[Entry] = field(default_factory=list)
     problems: list[Problem] = field(default_factory=list)
     source: str = ""
-    roots: dict[str, Root] = field(default_factory=dict)
+    roots: dict[str, Root] = field(default_factory=dict, repr=False)
     places: list[str] = field(default_factory=list)
     told: bool = False
     divided: bool = False
