@@ -11,7 +11,7 @@ import io
 import shutil
 import tempfile
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from fnmatch import fnmatchcase
 from functools import lru_cache
@@ -206,13 +206,13 @@ class RemotePath:
             store, path = self.connect()
             if not is_http(self.url):
                 return bytes(store.cat_file(path, start=start, end=end))
+            status = self.stat()
             try:
                 found = bytes(store.cat_file(path, start=start, end=end))
-                if len(found) <= end - start:
-                    return found
             except ValueError:
-                pass  # the server gives whole files only
-        return whole(self)[start:end]
+                found = b""  # the server gives whole files only, and says so; others give them in silence
+            length = min(end, status.st_size) - start
+            return found if len(found) == length else whole(self, status)[start:end]
 
     def open(self, mode: str = "r", encoding: str | None = None, newline: str | None = None) -> Any:
         """For reading; parts of a large file are fetched as they are read."""
@@ -274,8 +274,32 @@ class RemotePath:
                 store.mv(there, path)
 
 
+class Part(NamedTuple):
+    """Bytes of a file from `start` up to `end`; None: from its beginning, to its end."""
+
+    path: RemotePath
+    start: int | None = None
+    end: int | None = None
+
+
+def read_parts(parts: Sequence[Part]) -> list[bytes]:
+    """Several parts of files, fetched together; b"" in place of one that cannot be read."""
+    found = [b""] * len(parts)
+    by_store: dict[int, tuple[Any, list[tuple[int, str]]]] = {}
+    for number, part in enumerate(parts):
+        store, path = part.path.connect()
+        by_store.setdefault(id(store), (store, []))[1].append((number, path))
+    for store, wanted in by_store.values():
+        starts, ends = ([getattr(parts[number], name) for number, _ in wanted] for name in ("start", "end"))
+        answers = store.cat_ranges([path for _, path in wanted], starts, ends, on_error="return")
+        for (number, _), answer in zip(wanted, answers, strict=True):
+            found[number] = answer if isinstance(answer, bytes) else b""
+    return found
+
+
 @lru_cache(KEPT_WHOLE)
-def whole(path: RemotePath) -> bytes:
+def whole(path: RemotePath, status: Status) -> bytes:
+    """All of a file; `status` changes with it."""
     return path.read_bytes()
 
 
