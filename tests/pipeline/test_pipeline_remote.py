@@ -14,9 +14,10 @@ from pipeline_data import corpus, lines, small_chunks, spec, tree
 
 import wavenetlite as wl
 from wavenetlite.pipeline import PipelineError, extract, lease, listed, shards
+from wavenetlite.pipeline.entries import Entry, Listing, Root
 from wavenetlite.support.errors import ParameterError
-from wavenetlite.support.remote import RemotePath, place, status
-from wavenetlite.support.urls import divided, join_url, name_of, parent_url, shown
+from wavenetlite.support.remote import RemotePath, place, status, told
+from wavenetlite.support.urls import divided, join_url, name_of, parent_url, shown, without
 
 fsspec = pytest.importorskip("fsspec", reason="fsspec is not installed (the extra remote)")
 
@@ -76,6 +77,22 @@ def test_what_belongs_to_an_account_is_not_shown():
     assert shown("GET https://a.b/c?X-Amz-Signature=123&x=y then https://u@d/e") == "GET https://a.b/c then https://d/e"
     assert shown("s3://bucket/?.wav") == "s3://bucket/?.wav"
     assert str(RemotePath("https://u:p@h/a?token=1")) == "https://h/a"
+    assert (
+        without("bucket me:word@b, sig=a%2Fbcdef1, a/bcdef1", "s3://me:word@b/c?sig=a%2Fbcdef1")
+        == "bucket ***@b, ***, ***"
+    )
+    url = "https://me:hidden@host/a?sig=hidden"
+    assert "hidden" not in repr(Entry("a", url, "b", url=url)) + repr(Listing("", roots={url: Root("")}))
+
+
+@pytest.mark.parametrize("message", ["no {0}", "{0!r} is forbidden", "user hidden1:hidden2@host", "?signature=hidden3"])
+def test_what_a_store_says_is_not_passed_on(message):
+    url = "https://hidden1:hidden2@host/a?signature=hidden3"
+    for error in (OSError, PermissionError, RuntimeError, ImportError, ConnectionError):
+        with pytest.raises(Exception) as caught, told(url):
+            raise error(message.format(url))
+        assert "hidden" not in str(caught.value)
+        assert caught.value.__suppress_context__
 
 
 def test_as_on_disk_in_and_out(tmp_path, store, monkeypatch):

@@ -24,6 +24,7 @@ from typing import IO, Any
 
 from wavenetlite.corpora import layouts
 from wavenetlite.corpora.trees import MOST_TEXT, OTHER, readable
+from wavenetlite.pipeline import parquet
 from wavenetlite.pipeline.archive_tree import ArchiveTree, Link, Stored
 from wavenetlite.pipeline.entries import Entry, Member
 from wavenetlite.support.atomic_files import replacing
@@ -275,6 +276,8 @@ def data(path: str, member: Member) -> bytes:
     OSError, ValueError
         The archive is damaged, or has changed.
     """
+    if member.kind == parquet.KIND:
+        return parquet.data(path, member)
     where = place(path)
     if isinstance(where, RemotePath):
         found = in_part(where, member, len(member.name) + SLACK) or in_part(where, member, MOST_SLACK)

@@ -7,7 +7,7 @@ from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from hashlib import blake2b
-from typing import Any, BinaryIO
+from typing import Any, BinaryIO, Protocol
 
 import numpy as np
 
@@ -24,7 +24,8 @@ from wavenetlite.support.atomic_files import replacing
 from wavenetlite.support.remote import Place
 
 INDEX, ERRORS, DATASET = "index.jsonl", "errors.jsonl", "dataset.json"
-FORMAT, VERSION = "wavenetlite features", 1
+FORMAT, VERSION, SHARDED = "wavenetlite features", 2, 1
+"""What is written, the newest version that is read, and that of a set of shards/*.npy."""
 COLUMNS = ("key", "shard", "offset", "frames", "label", "speaker", "split", "duration_s", "path", "sr", "samples",
            "channels", "start_s", "end_s", "channel", "root", "audio_hash", "feature_hash")  # fmt: skip
 """Of the index; further columns of a manifest follow, with "_" appended to a name that is one of these."""
@@ -32,6 +33,15 @@ HISTOGRAM_S = (0.5, 1, 2, 5, 10, 30, 60, 600, 3600)
 """Bin edges of the histogram of durations, seconds."""
 FOR_KEPT = ("silent", "duplicate")
 """Reasons for which a recording is listed but kept, unless `leave_out` names them: it may be wanted."""
+
+
+class Labelled(Protocol):
+    """An entry, or an item."""
+
+    @property
+    def label(self) -> str: ...
+    @property
+    def split(self) -> str: ...
 
 
 @dataclass
@@ -47,13 +57,24 @@ class Totals:
     problems: Counter[str] = field(default_factory=Counter)
     refused: int = 0
 
-    def add(self, entry: Entry, frames: int, duration_s: float) -> None:
+    def add(self, entry: Labelled, frames: int, duration_s: float) -> None:
         self.items += 1
         self.frames += frames
         self.seconds += duration_s
         self.labels[entry.label] += 1
         self.splits[entry.split] += 1
         self.histogram[sum(duration_s > edge for edge in HISTOGRAM_S)] += 1
+
+    def counts(self) -> dict[str, Any]:
+        """As in dataset.json."""
+        return {
+            "items": self.items,
+            "frames": self.frames,
+            "hours": self.seconds / 3600,
+            "labels": dict(sorted(self.labels.items())),
+            "splits": dict(sorted(self.splits.items())),
+            "durations": {"edges_s": list(HISTOGRAM_S), "items": self.histogram},
+        }
 
 
 class Assembly:
@@ -159,7 +180,7 @@ class Assembly:
         totals, statistics = self.totals, self.statistics
         return {
             "format": FORMAT,
-            "format_version": VERSION,
+            "format_version": SHARDED,
             "source": source,
             "layout": layout,
             "roots": [{"path": readable(root.path), "archive": root.archive} for root in roots],
@@ -169,12 +190,7 @@ class Assembly:
             "versions": self.recipe.versions(),
             "sr": self.recipe.spec.sr,
             "channels": self.recipe.spec.out_channels,
-            "items": totals.items,
-            "frames": totals.frames,
-            "hours": totals.seconds / 3600,
-            "labels": dict(sorted(totals.labels.items())),
-            "splits": dict(sorted(totals.splits.items())),
-            "durations": {"edges_s": list(HISTOGRAM_S), "items": totals.histogram},
+            **totals.counts(),
             "errors": dict(sorted(totals.problems.items())),
             "refused": totals.refused,
             "statistics": {

@@ -26,13 +26,17 @@ class Member:
     Attributes
     ----------
     kind
-        "tar", "zip", or "packed": a tar that is compressed as a whole and can only be read from the start.
+        "tar", "zip", or "packed": a tar that is compressed as a whole and can only be read from the start; or
+        "parquet".
     name
         In the archive.
     offset, size
         Of its bytes in a tar (uncompressed), or of its local header and its compressed bytes in a zip.
     method, crc, unpacked
         Of a zip: compression method, and checksum and size of the content.
+
+    In a table of Parquet `name` is the column, `offset` the row group, `size` the row in it, and `crc` changes with the
+    file.
     """
 
     kind: str
@@ -74,7 +78,7 @@ class Entry:
     """
 
     key: str
-    base: str
+    base: str = field(repr=False)  # a URL may say something of an account, and clusters log what they run
     name: str
     label: str = ""
     speaker: str = ""
@@ -86,7 +90,7 @@ class Entry:
     member: Member | None = None
     extra: dict[str, Any] | None = None
     channel: int | None = None
-    url: str = ""
+    url: str = field(default="", repr=False)
 
     def __post_init__(self) -> None:
         self.label, self.speaker = sys.intern(self.label), sys.intern(self.speaker)  # there may be millions of entries
@@ -312,7 +316,7 @@ class Listing:
     entries: Entries = field(default_factory=Entries)
     problems: list[Problem] = field(default_factory=list)
     source: str = ""
-    roots: dict[str, Root] = field(default_factory=dict)
+    roots: dict[str, Root] = field(default_factory=dict, repr=False)
     places: list[str] = field(default_factory=list)
     told: bool = False
     divided: bool = False

@@ -17,9 +17,10 @@ from wavenetlite.features import Features, LogMel
 from wavenetlite.pipeline import archives, assembly, shards, sidecars, specs, work
 from wavenetlite.pipeline.about import read_about
 from wavenetlite.pipeline.chunks import chunks, digest
+from wavenetlite.pipeline.engines import ENGINES, Workers, check_installed
 from wavenetlite.pipeline.entries import Entry, Listing, PipelineError
 from wavenetlite.pipeline.lease import Lease
-from wavenetlite.pipeline.parallel import Ticks, in_parallel, needed
+from wavenetlite.pipeline.parallel import Ticks, check_joblib
 from wavenetlite.pipeline.sources import Source, listed
 from wavenetlite.pipeline.specs import Reading, Recipe
 from wavenetlite.pipeline.target import check as check_target
@@ -84,6 +85,7 @@ def extract(
     strict: bool = False,
     seed: int = 0,
     n_jobs: int | None = None,
+    engine: str = "joblib",
     progress: Progress | None = None,
 ) -> Extraction:
     """Turn recordings into a feature set, or bring an older one up to date.
@@ -125,6 +127,10 @@ def extract(
     n_jobs
         Number of workers; -1: one per CPU; None: as set by `joblib.parallel_config`, else one per CPU. By default they
         are threads, or processes for more than four workers with enough work.
+    engine
+        Who runs the workers. "joblib": as `joblib.parallel_config` says. "dask", "ray": the cluster that this process
+        is connected to; else that of ``DASK_SCHEDULER_ADDRESS`` or ``RAY_ADDRESS``; else one on this machine, for the
+        time of the call. Work of a worker that dies is done by another.
     progress
         Called with (files done, files in total).
 
@@ -169,7 +175,8 @@ def extract(
         raise ParameterError("n_jobs=0 must be a number of workers, or -1: one per CPU")
     for reason in leave_out:
         one_of("leave_out", reason, assembly.FOR_KEPT)
-    needed()
+    check_joblib()
+    check_installed(one_of("engine", engine, ENGINES))
     recipe = Recipe(spec, Reading(resample, audio.checked_mono(mono), float(max_s)))
     listing = source if isinstance(source, Listing) else listed(source, layout=layout, columns=columns, seed=seed)
     if not listing.entries:
@@ -179,7 +186,7 @@ def extract(
     check_target(target, listing)
     run = Run(listing, target, recipe, tuple(sorted(set(leave_out))), flag("strict", strict))
     with writing(run.out) as check:
-        about, computed, copied = run.all(n_jobs, progress, listing.source, check)
+        about, computed, copied = run.all(Workers(engine, n_jobs), progress, listing.source, check)
     return Extraction(run.out, about["items"], about["frames"], about["hours"], computed, copied,
                       len(listing.entries) - computed, about["errors"], time.perf_counter() - began,
                       about)  # fmt: skip
@@ -248,7 +255,7 @@ class Run:
         return self.ends[number + 1] - self.ends[number]
 
     def all(
-        self, n_jobs: int | None, progress: Progress | None, source: str, check: Callable[[], object]
+        self, workers: Workers, progress: Progress | None, source: str, check: Callable[[], object]
     ) -> tuple[dict[str, Any], int, int]:
         """The content of dataset.json, and how many recordings were computed and copied.
 
@@ -263,7 +270,7 @@ class Run:
         work.RECIPES[self.features] = self.recipe
         there = {path.name for path in (self.out / sidecars.FOLDER).iterdir()}
         waiting = [number for number in range(len(self.digests)) if not self.finished(number, there)]
-        computed, copied = self.work(waiting, n_jobs, progress) if waiting else (0, 0)
+        computed, copied = self.work(waiting, workers, progress) if waiting else (0, 0)
         check()
         about = assembly.assemble(
             self.out,
@@ -349,7 +356,7 @@ class Run:
 
     # Work
 
-    def work(self, waiting: Sequence[int], n_jobs: int | None, progress: Progress | None) -> tuple[int, int]:
+    def work(self, waiting: Sequence[int], workers: Workers, progress: Progress | None) -> tuple[int, int]:
         """Process these chunks; return how many recordings were computed, and how many copied."""
         old = self.earlier(waiting)
         unpacked = self.unpacked(waiting)
@@ -359,7 +366,7 @@ class Run:
         work.LISTENERS[self.out] = ticks.add
         try:
             tasks = (self.task(number, old, unpacked) for number in waiting)
-            for done in in_parallel(tasks, len(waiting), n_jobs):
+            for done in workers.run(tasks, len(waiting)):
                 ticks.add(done.entries - done.reported)
                 computed, copied = computed + done.entries - done.copied, copied + done.copied
                 if self.strict and done.refused:

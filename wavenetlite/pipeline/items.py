@@ -25,6 +25,9 @@ from wavenetlite.support.remote import Place, RemotePath
 
 Ints = npt.NDArray[np.int64]
 
+KEPT_SHARDS = 16
+"""Of a set in a store, in memory."""
+
 
 @dataclass(frozen=True, slots=True)
 class Item:
@@ -134,16 +137,27 @@ class Table:
 
     def frames_of(self, number: int) -> Floats:
         """The frames of an item, mapped from the file."""
-        shard, first = int(self.shard[number]), int(self.offsets[number])
+        shard, first, channels = int(self.shard[number]), int(self.offsets[number]), self.about["channels"]
+        name = self.shards[shard]
         if shard not in self.open_shards:
+            if isinstance(self.folder, RemotePath) and len(self.open_shards) >= KEPT_SHARDS:
+                self.open_shards.pop(next(iter(self.open_shards)), None)
             try:
-                self.open_shards[shard] = shards.open_shard(self.folder / self.shards[shard], self.about["channels"])
+                self.open_shards[shard] = shards.open_shard(self.folder / name, channels)
             except DAMAGE as error:
                 raise damaged(self.folder, error) from None
-        frames = self.open_shards[shard][first : first + int(self.frames[number])]
-        if frames.shape != (self.frames[number], self.about["channels"]):
-            raise damaged(self.folder, ValueError(f"{self.shards[shard]} ends too early"))
+        found, count = self.open_shards[shard], int(self.frames[number])
+        if shards.is_tar(name):
+            frames = found[first : first + count * channels]
+            frames = frames.reshape(-1, channels) if not frames.size % channels else frames
+        else:
+            frames = found[first : first + count]
+        if frames.shape != (count, channels):
+            raise damaged(self.folder, ValueError(f"{name} ends too early"))
         return frames
+
+    def spec(self) -> Features | None:
+        return specs.read(self.folder / specs.TABLES)
 
 
 def map_file(path: Place) -> Any:
@@ -260,8 +274,7 @@ class ItemSequence(Sequence[Item]):
     @cached_property
     def spec(self) -> Features:
         """The spec that the frames were computed with."""
-        path = self.table.folder / specs.TABLES
-        spec = specs.read(path)
+        spec = self.table.spec()
         if spec is None or spec.fingerprint.hex() != self.about["feature_spec_hash"]:
             raise damaged(self.table.folder, ValueError(f"{specs.TABLES} does not hold the features of {DATASET}"))
         return spec

@@ -1,15 +1,21 @@
-"""Manifests: JSON lines, JSON or CSV with one row per recording, or per part of one."""
+"""Manifests: JSON lines, JSON, CSV or Parquet with one row per recording, or per part of one; Lhotse's too."""
 
 from __future__ import annotations
 
 import csv
+import errno
+import gzip
 import os
+import zlib
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from io import BufferedReader, RawIOBase, TextIOWrapper
 from pathlib import PurePath
 from typing import Any, TextIO
 
 from wavenetlite.corpora.trees import readable
+from wavenetlite.pipeline import lhotse, parquet
 from wavenetlite.pipeline.columns import (
     MOST_COLUMNS,
     Columns,
@@ -26,12 +32,16 @@ from wavenetlite.support.remote import Place, RemotePath, address
 from wavenetlite.support.urls import is_url
 from wavenetlite.support.urls import shown as public
 
-ENDINGS = (".jsonl", ".ndjson", ".json", ".csv", ".tsv")
+ENDINGS = (".jsonl", ".ndjson", ".json", ".csv", ".tsv", ".parquet")
 DELIMITERS = ",\t;|"
 MOST_LINE = 1 << 24
 """Characters of a line: a row is far shorter."""
 MOST_CHARACTERS, MOST_MARKS = 1 << 27, 5_000_000
 """Of a manifest that is one JSON value, also of brackets and commas; as JSON lines it may have any number."""
+PACKED = ".jsonl.gz"
+"""As Lhotse writes them."""
+FREE, RATIO = 16 << 20, 200
+"""Bytes to which a packed manifest may unpack, and how many for each of its own: JSON repeats much."""
 ONE_LINE = ("path", "key", "label", "speaker", "split")
 FOLDERS = ("", "clips", "wavs", "wav", "audio", "recordings")
 """Beside a manifest, where the recordings are that it names; Common Voice has them in clips/."""
@@ -42,7 +52,7 @@ PLACEHOLDERS = ("{data_root}/", "{data_folder}/", "{root}/", "$data_root/", "$da
 
 
 def is_manifest(path: PurePath | RemotePath) -> bool:
-    return path.suffix.lower() in ENDINGS
+    return path.name.lower().endswith((*ENDINGS, PACKED))
 
 
 def read(path: Place, columns: Mapping[str, str]) -> Listing:
@@ -91,13 +101,50 @@ class Row(dict[str, Any]):
 
 
 def rows(path: Place, columns: Mapping[str, str]) -> Iterator[tuple[str, Any]]:
-    """Where each row is, and the row; a `RowError` in place of a row that cannot be parsed."""
+    """Where each row is, and the row; a `RowError` in place of a row that cannot be used."""
+    yield from lhotse.translated(written_rows(path, columns), path, lambda other: written_rows(other, columns))
+
+
+def written_rows(path: Place, columns: Mapping[str, str]) -> Iterator[tuple[str, Any]]:
+    """The rows as they are in the file."""
+    if parquet.is_parquet(path):
+        yield from parquet.rows(path)
+        return
     read = {".csv": table, ".tsv": table, ".json": whole}.get(path.suffix.lower(), json_lines)
     try:
-        with path.open(encoding=encoding(path), newline="") as file:
+        with opened(path) as file:
             yield from read(file, path, columns)
-    except (OSError, UnicodeError, csv.Error) as error:
+    except (OSError, EOFError, zlib.error, UnicodeError, csv.Error) as error:
         raise ParameterError(f"{readable(str(path))}: cannot be read: {' '.join(str(error).split())}") from None
+
+
+@contextmanager
+def opened(path: Place) -> Iterator[TextIO]:
+    if not path.name.lower().endswith(PACKED):
+        with path.open(encoding=encoding(path), newline="") as file:
+            yield file
+        return
+    with path.open("rb") as packed, gzip.open(packed) as content:
+        limit = Limited(content, FREE + RATIO * path.stat().st_size)
+        yield TextIOWrapper(BufferedReader(limit), encoding="utf-8-sig", newline="")
+
+
+class Limited(RawIOBase):
+    """A file that may have so many bytes."""
+
+    def __init__(self, file: Any, most: int) -> None:
+        self.file, self.left, self.most = file, most, most
+
+    def readable(self) -> bool:
+        return True
+
+    def readinto(self, buffer: Any) -> int:
+        found = self.file.read(len(buffer))
+        self.left -= len(found)
+        if self.left < 0:
+            raise OSError(errno.EFBIG, f"unpacks to more than {self.most:,} bytes, far more than a manifest does")
+        buffer[: len(found)] = found
+        return len(found)
 
 
 def encoding(path: Place) -> str:

@@ -71,17 +71,32 @@ def header(frames: int, channels: int) -> bytes:
 def open_shard(path: Place, channels: int) -> Floats:
     """The frames of a shard: (frames, channels), read-only; mapped into memory, or fetched from a store.
 
+    Of a tar, in which there is more than frames: all of it as numbers.
+
     Raises
     ------
     OSError, ValueError
         It cannot be read, or is damaged.
     """
+    if is_tar(path.name):
+        return floats(path)
     begin, frames = len(header(0, channels)), frames_in(path, channels)
     if not frames:
         return np.empty((0, channels), np.float32)
     if isinstance(path, RemotePath):
         return np.frombuffer(path.read_bytes(), DTYPE, frames * channels, begin).reshape(frames, channels)
     return np.memmap(path, DTYPE, "r", begin, (frames, channels)).view(np.ndarray)
+
+
+def is_tar(name: str) -> bool:
+    """Whether a shard is one of WebDataset: a tar has a .npy for each item."""
+    return name.endswith(".tar")
+
+
+def floats(path: Place) -> Floats:
+    if isinstance(path, RemotePath):
+        return np.frombuffer(path.read_bytes(), DTYPE)
+    return np.memmap(path, DTYPE, "r").view(np.ndarray)
 
 
 def frames_in(path: Place, channels: int) -> int:

@@ -11,7 +11,7 @@ from pathlib import Path, PurePosixPath
 from wavenetlite.corpora import layouts
 from wavenetlite.corpora.layouts import Division
 from wavenetlite.corpora.trees import Below, DiskTree, Tree, join, readable, walk
-from wavenetlite.pipeline import archives, companions, manifests
+from wavenetlite.pipeline import archives, companions, manifests, parquet
 from wavenetlite.pipeline.archive_tree import ArchiveTree
 from wavenetlite.pipeline.columns import check_columns, part_of_key, split_in
 from wavenetlite.pipeline.entries import Entries, Entry, Listing, Problem, Root, concatenate
@@ -161,6 +161,8 @@ def is_source(name: str) -> bool:
 
 def file(path: Place, options: Options) -> Listing:
     """A manifest, an archive or a recording, by its ending."""
+    if parquet.is_parquet(path) and parquet.has_recordings(path, options.columns):
+        return parquet.read(path, options.columns)
     if manifests.is_manifest(path):
         return manifests.read(path, options.columns)
     if archives.is_archive(path):

@@ -21,7 +21,7 @@ from typing import IO, Any, BinaryIO, NamedTuple
 
 from wavenetlite.support.errors import MissingPackageError, ParameterError, WavenetliteError
 from wavenetlite.support.optional import optional
-from wavenetlite.support.urls import is_url, join_url, name_of, parent_url, path_of, protocol, shown
+from wavenetlite.support.urls import is_url, join_url, name_of, parent_url, path_of, protocol, shown, without
 
 WHOLE_OBJECTS = frozenset({"s3", "s3a", "gs", "gcs", "az", "abfs", "abfss", "adl", "oss", "oci", "memory"})
 """Stores in which an object appears when all of it has come; elsewhere a file gets its name afterwards."""
@@ -41,6 +41,8 @@ MARKS = (
 """What stores say of an object that changes with its content."""
 IN_MEMORY = 1 << 24
 """Bytes of an object that is written; more wait on disk."""
+BLOCK = 4 << 20
+"""Bytes that are fetched at once of a file that is read in parts."""
 KEPT_WHOLE = 2
 """Archives that are kept in memory, of servers that do not give parts of files."""
 
@@ -62,23 +64,23 @@ def told(url: str) -> Iterator[None]:
     except FileNotFoundError as error:
         cause = error.__cause__ if is_http(url) else None  # the server does not answer, or does not want to
         if cause is not None and getattr(cause, "status", 0) not in (404, 410):
-            raise OSError(errno.EIO, reason(cause), shown(url)) from None
+            raise OSError(errno.EIO, reason(cause, url), shown(url)) from None
         raise FileNotFoundError(errno.ENOENT, "there is no such file", shown(url)) from None
     except PermissionError as error:
-        raise PermissionError(errno.EACCES, reason(error), shown(url)) from None
+        raise PermissionError(errno.EACCES, reason(error, url), shown(url)) from None
     except ImportError as error:
-        text = f"{shown(url)} needs a package that is not installed: {reason(error)}"
+        text = f"{shown(url)} needs a package that is not installed: {reason(error, url)}"
         raise MissingPackageError(f"{text}: pip install 'wavenetlite[remote]'") from None
     except Exception as error:
-        raise OSError(errno.EIO, reason(error), shown(url)) from None
+        raise OSError(errno.EIO, reason(error, url), shown(url)) from None
 
 
 def is_http(url: str) -> bool:
     return protocol(url) in ("http", "https")
 
 
-def reason(error: BaseException) -> str:
-    return shown(" ".join(str(error).split()))[:300] or type(error).__name__
+def reason(error: BaseException, url: str) -> str:
+    return without(" ".join(str(error).split()), url)[:300] or type(error).__name__
 
 
 class RemotePath:
@@ -137,7 +139,7 @@ class RemotePath:
         try:
             store, path = fsspec.core.url_to_fs(self.url)
         except ValueError as error:
-            raise ParameterError(f"{self}: {reason(error)}") from None
+            raise ParameterError(f"{self}: {reason(error, self.url)}") from None
         if anew:
             store.invalidate_cache()
         return store, path
@@ -222,7 +224,7 @@ class RemotePath:
             return file
         with told(self.url):
             store, path = self.connect()
-            return store.open(path, "rb")
+            return store.open(path, "rb", block_size=BLOCK)
 
     def fetch(self, file: IO[Any]) -> None:
         """Copy the content into an open file, which is then at its beginning."""

@@ -8,10 +8,12 @@ from __future__ import annotations
 import posixpath
 import re
 from pathlib import PurePosixPath
+from urllib.parse import quote, unquote
 
 CHAIN = "::"
 BEGINNING = re.compile(r"[A-Za-z][\w.+-]+(://|::)")
 USER = re.compile(r"(?<=://)[^/\s'\"]*@")
+QUERY_OF = re.compile(r"://[^\s?'\"]*\?([^\s?'\":]*)")
 QUERY = re.compile(r"(://[^\s?'\"]*)\?[^\s?'\"]*=[^\s'\"]*")
 SECRETS = re.compile(
     r"(?i)\b(authorization|bearer|signature|secret|token|password)(['\"]?\s*[=:]\s*|\s+)[^\s,;'\"]{8,}"
@@ -47,6 +49,27 @@ def shown(text: str) -> str:
     if "://" not in text:
         return text
     return SECRETS.sub(r"\1\2***", QUERY.sub(r"\1", USER.sub("", text)))
+
+
+def without(text: str, url: str) -> str:
+    """A text about a URL without what that URL says of an account, in whatever form the text repeats it.
+
+    Examples
+    --------
+    >>> from wavenetlite.support.urls import without
+    >>> without("invalid bucket me:word@bucket", "s3://me:word@bucket/a")
+    'invalid bucket ***@bucket'
+    """
+    users = [user.rstrip("@") for user in USER.findall(url)]
+    words = [word for user in users for word in user.split(":")[1:]]
+    queries = [query for query in QUERY_OF.findall(url) if "=" in query]
+    values = [value.partition("=")[2] for query in queries for value in query.split("&")]
+    for secret in sorted(
+        [*users, *words, *queries, *(value for value in values if len(value) > 5)], key=len, reverse=True
+    ):
+        for form in (secret, quote(secret), quote(secret, safe=""), unquote(secret)):
+            text = text.replace(form, "***") if form else text
+    return shown(text)
 
 
 def divided(url: str) -> tuple[str, str, str]:
