@@ -16,7 +16,7 @@ import struct
 import tarfile
 import zipfile
 import zlib
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from io import BytesIO
 from pathlib import PurePath
@@ -350,7 +350,7 @@ def first(path: str, most: int) -> Iterator[bytes]:
             return
 
 
-def packed(entries: Sequence[Entry]) -> dict[str, None]:
+def packed(entries: Iterable[Entry]) -> dict[str, None]:
     """The paths of the archives that are compressed as a whole, in order."""
     return dict.fromkeys(entry.path for entry in entries if entry.member is not None and entry.member.kind == "packed")
 

@@ -9,9 +9,12 @@ from dataclasses import dataclass, field
 from hashlib import blake2b
 from typing import Any, BinaryIO, Protocol
 
+import numpy as np
+
 from wavenetlite.corpora.trees import readable
 from wavenetlite.pipeline import shards, sidecars, specs
 from wavenetlite.pipeline.entries import Entry, PipelineError, Problem, Root
+from wavenetlite.pipeline.first_seen import FirstSeen
 from wavenetlite.pipeline.reading import SILENT
 from wavenetlite.pipeline.sidecars import Sidecar
 from wavenetlite.pipeline.specs import Recipe
@@ -85,6 +88,7 @@ class Assembly:
         index: BinaryIO,
         errors: BinaryIO,
         roots: Iterable[str],
+        entries: Sequence[Entry],
     ) -> None:
         self.recipe, self.leave_out, self.strict = recipe, leave_out, strict
         self.index, self.errors, self.digest = index, errors, blake2b(digest_size=16)
@@ -92,31 +96,39 @@ class Assembly:
         self.root_of = {base: number for number, base in enumerate(roots)}
         self.statistics = Statistics.none(recipe.spec.out_channels)
         self.shards: list[dict[str, Any]] = []
-        self.first_of: dict[Any, str] = {}
+        self.seen, self.entries, self.number = FirstSeen(), entries, 0
 
     def add(self, entries: Sequence[Entry], sidecar: Sidecar) -> None:
         """Add a chunk: its items, problems and statistics."""
         kept = []
-        for entry, row, statistics in zip(entries, sidecar.rows, sidecar.statistics, strict=True):
+        firsts = self.firsts(entries, sidecar.rows)
+        for entry, row, statistics, first in zip(entries, sidecar.rows, sidecar.statistics, firsts, strict=True):
             if "refused" in row:
                 self.problem(refusal(row))
-            elif not self.left_out(entry, row):
+            elif not self.left_out(entry, row, first):
                 self.item(entry, row, sidecar.shard)
                 kept.append(statistics)
         self.statistics = self.statistics + merge(kept, self.recipe.spec.out_channels)
         if sidecar.shard:
             self.shards.append({"file": f"{shards.FOLDER}/{sidecar.shard}", "frames": sidecar.frames})
 
-    def left_out(self, entry: Entry, row: dict[str, Any]) -> bool:
+    def firsts(self, entries: Sequence[Entry], rows: Sequence[dict[str, Any]]) -> Iterator[int]:
+        """For each recording that can be used, the number of its place, or of the first one with the same bytes."""
+        usable = [place for place, row in enumerate(rows) if "refused" not in row]
+        hashes = np.array([heard(entries[place], rows[place]) for place in usable], np.uint64)
+        numbers = self.number + np.array(usable, np.uint32)
+        found = dict(zip(usable, self.seen.add(hashes, numbers).tolist(), strict=True))
+        for place in range(len(entries)):
+            self.number += 1
+            yield found.get(place, -1)
+
+    def left_out(self, entry: Entry, row: dict[str, Any], first: int) -> bool:
         """Report silence and duplicates; True: the item is to be left out."""
-        part = tuple(entry.part)
-        heard = int(row["audio"], 16)  # smaller than the string: there is one for every item
-        first = self.first_of.setdefault(heard if part == (None, None) else (heard, *part), entry.key)
         out = False
         if row["peak"] <= SILENT:
             out |= self.odd(entry, "silent", f"no sample above {row['peak']:.1g}")
-        if first != entry.key:
-            out |= self.odd(entry, "duplicate", f"the same bytes as {first}")
+        if first != self.number - 1:
+            out |= self.odd(entry, "duplicate", f"the same bytes as {self.entries[first].key}")
         return out
 
     def odd(self, entry: Entry, reason: str, message: str) -> bool:
@@ -191,6 +203,16 @@ class Assembly:
         }
 
 
+def heard(entry: Entry, row: dict[str, Any]) -> int:
+    """A hash of what a recording, or a part of one, sounds like: of the file's bytes and of which part it is."""
+    whole = int(row["audio"], 16)
+    part = entry.part
+    if part == [None, None]:
+        return whole
+    text = json.dumps([whole, *part]).encode()
+    return int.from_bytes(blake2b(text, digest_size=8).digest())
+
+
 def refusal_error(problem: Problem) -> PipelineError:
     """The error that `strict` raises."""
     name = f"{readable(problem.key)}: " if problem.key else ""
@@ -208,6 +230,7 @@ def assemble(
     chunks: Iterable[tuple[str, Sequence[Entry]]],
     problems: Sequence[Problem],
     *,
+    entries: Sequence[Entry],
     source: str,
     layout: str,
     roots: Mapping[str, Root],
@@ -222,7 +245,7 @@ def assemble(
         A sidecar is missing; or, with `strict`, a recording cannot be used.
     """
     with replacing(out / INDEX) as index, replacing(out / ERRORS) as errors:
-        assembly = Assembly(recipe, leave_out, strict, index, errors, roots)
+        assembly = Assembly(recipe, leave_out, strict, index, errors, roots, entries)
         for problem in problems:
             assembly.problem(problem)
         for digest, entries in chunks:

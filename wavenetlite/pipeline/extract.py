@@ -20,7 +20,7 @@ from wavenetlite.pipeline.chunks import chunks, digest
 from wavenetlite.pipeline.engines import ENGINES, Workers, check_installed
 from wavenetlite.pipeline.entries import Entry, Listing, PipelineError
 from wavenetlite.pipeline.lease import Lease
-from wavenetlite.pipeline.parallel import Ticks, needed
+from wavenetlite.pipeline.parallel import Ticks, check_joblib
 from wavenetlite.pipeline.sources import Source, listed
 from wavenetlite.pipeline.specs import Reading, Recipe
 from wavenetlite.pipeline.target import check as check_target
@@ -175,7 +175,7 @@ def extract(
         raise ParameterError("n_jobs=0 must be a number of workers, or -1: one per CPU")
     for reason in leave_out:
         one_of("leave_out", reason, assembly.FOR_KEPT)
-    needed()
+    check_joblib()
     check_installed(one_of("engine", engine, ENGINES))
     recipe = Recipe(spec, Reading(resample, audio.checked_mono(mono), float(max_s)))
     listing = source if isinstance(source, Listing) else listed(source, layout=layout, columns=columns, seed=seed)
@@ -240,8 +240,19 @@ class Run:
     def __init__(self, listing: Listing, out: Place, recipe: Recipe, leave_out: tuple[str, ...], strict: bool) -> None:
         self.listing, self.out, self.recipe, self.leave_out, self.strict = listing, out, recipe, leave_out, strict
         self.features = recipe.digest
-        self.runs = list(chunks(listing.entries))
-        self.digests = [digest(run, self.features) for run in self.runs]
+        self.ends, self.digests, self.content = [0], list[str](), blake2b(digest_size=16)
+        for run in chunks(listing.entries):  # one at a time: there may be very many entries
+            self.ends.append(self.ends[-1] + len(run))
+            self.digests.append(digest(run, self.features))
+            known = [[entry.label, entry.speaker, entry.split, entry.extra] for entry in run]
+            self.content.update(json.dumps(known).encode())
+
+    def run(self, number: int) -> list[Entry]:
+        """The entries of a chunk."""
+        return [self.listing.entries[place] for place in range(self.ends[number], self.ends[number + 1])]
+
+    def length(self, number: int) -> int:
+        return self.ends[number + 1] - self.ends[number]
 
     def all(
         self, workers: Workers, progress: Progress | None, source: str, check: Callable[[], object]
@@ -258,14 +269,15 @@ class Run:
         specs.write(self.recipe.spec, self.out / sidecars.FOLDER / specs.TABLES)
         work.RECIPES[self.features] = self.recipe
         there = {path.name for path in (self.out / sidecars.FOLDER).iterdir()}
-        waiting = [number for number in range(len(self.runs)) if not self.finished(number, there)]
+        waiting = [number for number in range(len(self.digests)) if not self.finished(number, there)]
         computed, copied = self.work(waiting, workers, progress) if waiting else (0, 0)
         check()
         about = assembly.assemble(
             self.out,
             self.recipe,
-            zip(self.digests, self.runs, strict=True),
+            ((digest, self.run(number)) for number, digest in enumerate(self.digests)),
             self.listing.problems,
+            entries=self.listing.entries,
             source=source,
             layout=self.listing.layout,
             roots=self.listing.roots,
@@ -284,11 +296,9 @@ class Run:
 
     def state(self, source: str) -> str:
         """A digest of everything that the feature set is assembled from."""
-        whole = blake2b(digest_size=16)
+        whole = self.content.copy()
         for value in (source, self.listing.layout, self.leave_out, *self.digests):
             whole.update(json.dumps(value).encode())
-        for entry in self.listing.entries:
-            whole.update(json.dumps([entry.label, entry.speaker, entry.split, entry.extra]).encode())
         for root in self.listing.roots.values():
             whole.update(json.dumps([root.path, root.archive]).encode())
         for problem in self.listing.problems:
@@ -322,16 +332,16 @@ class Run:
         """Whether a chunk needs no work; `there` are the names of all sidecars."""
         path = sidecars.path_of(self.out, self.digests[number])
         sidecar = sidecars.read(path) if path.name in there else None
-        if sidecar is None or sidecar.again or len(sidecar.rows) != len(self.runs[number]):
+        if sidecar is None or sidecar.again or len(sidecar.rows) != self.length(number):
             return False
         shard = self.out / shards.FOLDER / sidecar.shard
         return not sidecar.shard or complete(shard, sidecar.frames, self.recipe.spec.out_channels)
 
     def earlier(self, waiting: Sequence[int]) -> dict[str, Old]:
         """By key, what earlier extractions with the same recipe know of the recordings of these chunks."""
-        keys = {entry.key for number in waiting for entry in self.runs[number]}
-        found: dict[str, Old] = {}
         before: list[Place] = [*(self.out / sidecars.FOLDER).glob("*.npz")]
+        found: dict[str, Old] = {}
+        keys = {entry.key for number in waiting for entry in self.run(number)} if len(before) > 1 else set()
         for path in sorted(before, key=str):
             sidecar = sidecars.read(path) if path.name != specs.TABLES else None
             if sidecar is None or sidecar.features != self.features:
@@ -350,8 +360,8 @@ class Run:
         """Process these chunks; return how many recordings were computed, and how many copied."""
         old = self.earlier(waiting)
         unpacked = self.unpacked(waiting)
-        total = sum(map(len, self.runs))
-        ticks = Ticks(progress, total - sum(len(self.runs[number]) for number in waiting), total)
+        total = self.ends[-1]
+        ticks = Ticks(progress, total - sum(map(self.length, waiting)), total)
         computed = copied = 0
         work.LISTENERS[self.out] = ticks.add
         try:
@@ -366,7 +376,7 @@ class Run:
         return computed, copied
 
     def task(self, number: int, old: Mapping[str, Old], unpacked: Mapping[str, str]) -> Task:
-        entries = self.runs[number]
+        entries = self.run(number)
         known = {entry.key: old[entry.key] for entry in entries if entry.key in old}
         if unpacked:
             entries = [moved(entry, unpacked) for entry in entries]
@@ -375,7 +385,7 @@ class Run:
     def unpacked(self, waiting: Sequence[int]) -> dict[str, str]:
         """Decompress, for this extraction, archives that are compressed as a whole."""
         found = {}
-        for path in archives.packed([entry for number in waiting for entry in self.runs[number]]):
+        for path in archives.packed(entry for number in waiting for entry in self.run(number)):
             target = self.out / sidecars.FOLDER / f"{blake2b(path.encode(), digest_size=8).hexdigest()}.tar"
             archives.unpack(path, target)
             found[path] = address(target)

@@ -14,7 +14,7 @@ from wavenetlite.corpora.trees import Below, DiskTree, Tree, join, readable, wal
 from wavenetlite.pipeline import archives, companions, manifests, parquet
 from wavenetlite.pipeline.archive_tree import ArchiveTree
 from wavenetlite.pipeline.columns import check_columns, part_of_key, split_in
-from wavenetlite.pipeline.entries import Entry, Listing, Problem, Root, concatenate
+from wavenetlite.pipeline.entries import Entries, Entry, Listing, Problem, Root, concatenate
 from wavenetlite.pipeline.patterns import expanded, fits, found_by
 from wavenetlite.pipeline.remote_tree import RemoteTree, tree_of
 from wavenetlite.support.checks import count, one_of
@@ -116,7 +116,7 @@ def one(source: str, options: Options) -> Listing:
     else:
         path = path.absolute()  # workers may have another working directory
         found = on_disk(Path(os.path.normpath(path)), source, options)
-    for entry in found.entries:
+    for entry in found.entries.of_each_base():
         if entry.base not in found.roots:
             remote = os.path.isabs(source) or is_url(entry.base)  # noqa: PTH117
             found.roots[entry.base] = Root(
@@ -168,7 +168,7 @@ def file(path: Place, options: Options) -> Listing:
     if archives.is_archive(path):
         return archive(path, options)
     if layouts.is_audio(path.name):
-        return Listing("file", [with_stat(Entry(path.name, address(path.parent), path.name))])
+        return Listing("file", Entries([with_stat(Entry(path.name, address(path.parent), path.name))]))
     raise ParameterError(
         f"source={readable(str(path))!r} must be a folder, a manifest ({', '.join(manifests.ENDINGS)}), an archive "
         f"({', '.join(archives.ENDINGS)}) or an audio file, by its ending"
@@ -188,8 +188,11 @@ def inside(path: Place, folder: str, options: Options) -> Listing:
     if not folder:
         return found
     wanted = tuple(folder.split("/"))
-    found.entries = [entry for entry in found.entries
-                     if entry.name.startswith(f"{folder}/") or fits(entry.name.split("/"), wanted)]  # fmt: skip
+    found.entries = Entries(
+        entry
+        for entry in found.entries
+        if entry.name.startswith(f"{folder}/") or fits(entry.name.split("/"), wanted)
+    )
     if not found.entries:
         raise ParameterError(f"source={readable(str(path))!r} has no recordings in {readable(folder)!r}")
     return found
@@ -203,8 +206,7 @@ def in_archive(tree: ArchiveTree, path: Place, options: Options) -> Listing:
         found = corpus(tree, options)
         found.layout = "archive"
     elif split := split_in(path.name):
-        for entry in found.entries:
-            entry.split = entry.split or split
+        found.entries.change(lambda entry: setattr(entry, "split", entry.split or split))
     found.problems += [Problem("", "truncated", f"{readable(path.name)} {why}") for _, why in tree.problems]
     return found
 
@@ -219,15 +221,16 @@ def corpus(tree: Tree, options: Options) -> Listing:
         found = layouts.find(Below(tree, folder), "auto", division)
     if options.layout == "auto" and (not found.items or (found.problems and found.layout in ("folders", "fsdd"))):
         whole = everything(tree, options)
-        if not found.items or len(whole.entries) > 2 * len(found.items) + len(found.noises):
+        if not len(found.items) or len(whole.entries) > 2 * len(found.items) + len(found.noises):
             return whole  # what a layout leaves out mostly is not laid out by it
     divided = found.layout != "folders" or division.draws
-    found.items.reverse()
-    entries = []
-    while found.items:  # popped, so that two lists of very many files never exist
-        item = found.items.pop()
-        split = item.part if divided else ""
-        entries.append(entry_of(tree, join(folder, item.name), item.label, item.speaker, split))
+    if isinstance(tree, DiskTree) and not folder:
+        entries = Entries.of_files(found.items, tree.place(""), lambda name: stat(tree.place(name)), divided=divided)
+    else:
+        entries = Entries(
+            entry_of(tree, join(folder, item.name), item.label, item.speaker, item.part if divided else "")
+            for item in found.items
+        )
     prefix = f"{readable(folder)}/" if folder else ""
     noises = [entry_of(tree, join(folder, item.name), item.label) for item in found.noises]
     return Listing(found.layout, entries, [Problem("", "layout", prefix + line) for line in found.problems],
@@ -311,7 +314,7 @@ def by_name(folder: str, name: str) -> tuple[str, str, str]:
     match = layouts.RECORDING.match(layouts.composed(layouts.stem(name)))
     if match and match[1].isdecimal() and label in ("", "recordings"):
         return match[1], match[2], split or ("test" if int(match[3]) < 5 else "train")
-    return label, layouts.speaker_of(name, label), split
+    return label, layouts.speaker_in(name, label), split
 
 
 def entry_of(tree: Tree, name: str, label: str = "", speaker: str = "", split: str = "") -> Entry:
@@ -341,7 +344,7 @@ def matches(pattern: Place, options: Options) -> Listing:
             listings.append(below(file(path, options), name))
         elif layouts.is_audio(path.name):
             label = layouts.composed(PurePosixPath(name).parent.name)
-            own.entries.append(entry_of(tree, name, label, layouts.speaker_of(name, label)))
+            own.entries.append(entry_of(tree, name, label, layouts.speaker_in(name, label)))
     own.problems += problems_of(skipped)
     whole = concatenate("glob", listings)
     if not whole.entries and not whole.problems:
@@ -351,20 +354,28 @@ def matches(pattern: Place, options: Options) -> Listing:
 
 def below(listing: Listing, prefix: str) -> Listing:
     """Prefix keys with the name of their source."""
-    for entry in [*listing.entries, *listing.noises] if prefix else ():
+    def change(entry: Entry) -> None:
         entry.key = f"{prefix}/{entry.key}"
+
+    if prefix:
+        listing.entries.change(change)
+        for noise in listing.noises:
+            change(noise)
     return listing
 
 
 def with_stat(entry: Entry) -> Entry:
     """The entry with the size and date of its file."""
-    path = entry.path
+    entry.size, entry.mtime_ns = stat(entry.path)
+    return entry
+
+
+def stat(path: str) -> tuple[int, int]:
+    """Size and date of a file; those of an entry by default if it has none, which is reported when it is read."""
     try:
         if is_url(path):
-            entry.size, entry.mtime_ns = RemotePath(path).stat()
-            return entry
+            return RemotePath(path).stat()
         found = os.stat(path)  # noqa: PTH116  (Path is several times slower, for every file)
     except OSError:
-        return entry  # reported when it is read
-    entry.size, entry.mtime_ns = found.st_size, found.st_mtime_ns
-    return entry
+        return -1, 0
+    return found.st_size, found.st_mtime_ns

@@ -24,14 +24,14 @@ from wavenetlite.support.remote import RemotePath
 from wavenetlite.support.urls import is_url, shown
 
 
-def find(source: Source, layout: str, columns: Mapping[str, str], division: Division) -> Listing:
+def find(source: Source, layout: str, columns: Mapping[str, str], division: Division) -> Listing[list[Item]]:
     """The recordings of a source, each in its part: as the source tells, else drawn."""
     own = Division(0.0, 0.0, division.seed)  # of several, one draw for all: no speaker of two is in two parts
     if isinstance(source, str | os.PathLike):
         check_exists(os.fspath(source))
         own = division
     listed = sources.listed(source, layout=layout, columns=columns, division=own)
-    listing = Listing(listed.layout, problems=[problem.message for problem in listed.problems])
+    listing = Listing(listed.layout, list[Item](), problems=[problem.message for problem in listed.problems])
     unpacked = Unpacked([*listed.entries, *listed.noises])
     listing.noises = [replace(unpacked.item(entry), label=SILENCE) for entry in listed.noises]
     for entry in listed.entries:
@@ -82,7 +82,7 @@ class Unpacked:
         return archives.data(self.path_of.get(path, path), member)
 
 
-def labelled(listing: Listing) -> Listing:
+def labelled(listing: Listing[list[Item]]) -> Listing[list[Item]]:
     """The listing without recordings that have no label or are in no part of a corpus; their number is reported."""
     kept, splits = [], Counter[str]()
     unlabelled = [item for item in listing.items if not item.label]
@@ -106,7 +106,7 @@ def and_more(items: Sequence[Item]) -> str:
     return f", as {len(items) - 1:,} others" if len(items) > 1 else ""
 
 
-def divide(listing: Listing, division: Division) -> None:
+def divide(listing: Listing[list[Item]], division: Division) -> None:
     """Every recording in a part: those of the source, if it tells any, and a validation part in any case."""
     untold = [item for item in listing.items if not item.part]
     if len(untold) < len(listing.items):
