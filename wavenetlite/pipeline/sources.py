@@ -189,9 +189,7 @@ def inside(path: Place, folder: str, options: Options) -> Listing:
         return found
     wanted = tuple(folder.split("/"))
     found.entries = Entries(
-        entry
-        for entry in found.entries
-        if entry.name.startswith(f"{folder}/") or fits(entry.name.split("/"), wanted)
+        entry for entry in found.entries if entry.name.startswith(f"{folder}/") or fits(entry.name.split("/"), wanted)
     )
     if not found.entries:
         raise ParameterError(f"source={readable(str(path))!r} has no recordings in {readable(folder)!r}")
@@ -354,6 +352,7 @@ def matches(pattern: Place, options: Options) -> Listing:
 
 def below(listing: Listing, prefix: str) -> Listing:
     """Prefix keys with the name of their source."""
+
     def change(entry: Entry) -> None:
         entry.key = f"{prefix}/{entry.key}"
 
