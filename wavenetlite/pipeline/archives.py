@@ -27,9 +27,8 @@ from wavenetlite.corpora.trees import MOST_TEXT, OTHER, readable
 from wavenetlite.pipeline import parquet
 from wavenetlite.pipeline.archive_tree import ArchiveTree, Link, Stored
 from wavenetlite.pipeline.entries import Entry, Member
-from wavenetlite.support.atomic_files import replacing
 from wavenetlite.support.errors import ParameterError
-from wavenetlite.support.remote import Place, RemotePath, address, place
+from wavenetlite.support.remote import Place, RemotePath, address, place, replacing
 
 ENDINGS = (".tar", ".tar.gz", ".tgz", ".tar.bz2", ".tbz2", ".tar.xz", ".txz", ".zip")
 UNPACKERS: dict[bytes, Any] = {b"\x1f\x8b": gzip.open, b"BZh": bz2.open, b"\xfd7zXZ\0": lzma.open}

@@ -18,9 +18,8 @@ from wavenetlite.pipeline.exports import Target
 from wavenetlite.pipeline.items import ItemSequence, Table, drop_first
 from wavenetlite.pipeline.selections import about, ordered, row_of
 from wavenetlite.support.arrays import Floats
-from wavenetlite.support.atomic_files import replacing
 from wavenetlite.support.errors import ParameterError
-from wavenetlite.support.remote import Place, check_writable, place
+from wavenetlite.support.remote import Place, check_writable, place, replacing
 
 STORAGE = "parquet"
 ABOUT, SPEC = b"wavenetlite", b"wavenetlite.features"

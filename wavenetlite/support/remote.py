@@ -19,6 +19,7 @@ from hashlib import blake2b
 from pathlib import Path, PurePosixPath
 from typing import IO, Any, BinaryIO, NamedTuple
 
+from wavenetlite.support import atomic_files
 from wavenetlite.support.errors import MissingPackageError, ParameterError, WavenetliteError
 from wavenetlite.support.optional import optional
 from wavenetlite.support.urls import is_url, join_url, name_of, parent_url, path_of, protocol, shown, without
@@ -345,6 +346,18 @@ def place(text: Any) -> Place:
 def address(path: Place) -> str:
     """What `place` makes the same place of: in full, not for the eyes of others."""
     return path.url if isinstance(path, RemotePath) else str(path)
+
+
+@contextmanager
+def replacing(path: Place) -> Iterator[BinaryIO]:
+    """As `wavenetlite.support.atomic_files.replacing`, here or elsewhere."""
+    with path.replacing() if isinstance(path, RemotePath) else atomic_files.replacing(path) as file:
+        yield file
+
+
+def new_file(folder: Place) -> atomic_files.NewFile | RemoteFile:
+    """A file in a folder that gets its name when it is complete."""
+    return RemoteFile() if isinstance(folder, RemotePath) else atomic_files.NewFile(folder)
 
 
 def check_writable(path: Place, name: str) -> None:
