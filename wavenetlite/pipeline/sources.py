@@ -189,9 +189,7 @@ def inside(path: Place, folder: str, options: Options) -> Listing:
         return found
     wanted = tuple(folder.split("/"))
     found.entries = Entries(
-        entry
-        for entry in found.entries
-        if entry.name.startswith(f"{folder}/") or fits(entry.name.split("/"), wanted)
+        entry for entry in found.entries if entry.name.startswith(f"{folder}/") or fits(entry.name.split("/"), wanted)
     )
     if not found.entries:
         raise ParameterError(f"source={readable(str(path))!r} has no recordings in {readable(folder)!r}")
@@ -225,7 +223,7 @@ def corpus(tree: Tree, options: Options) -> Listing:
             return whole  # what a layout leaves out mostly is not laid out by it
     divided = found.layout != "folders" or division.draws
     if isinstance(tree, DiskTree) and not folder:
-        entries = Entries.of_files(found.items, tree.place(""), lambda name: stat(tree.place(name)), divided=divided)
+        entries = Entries.of_files(found.items, tree.place(""), stat, divided=divided)
     else:
         entries = Entries(
             entry_of(tree, join(folder, item.name), item.label, item.speaker, item.part if divided else "")
@@ -354,6 +352,7 @@ def matches(pattern: Place, options: Options) -> Listing:
 
 def below(listing: Listing, prefix: str) -> Listing:
     """Prefix keys with the name of their source."""
+
     def change(entry: Entry) -> None:
         entry.key = f"{prefix}/{entry.key}"
 
