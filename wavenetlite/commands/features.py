@@ -25,7 +25,7 @@ from wavenetlite.commands.pictures import picture
 from wavenetlite.commands.places import check_file, check_folder
 from wavenetlite.commands.shared import INTERRUPTED, cpus
 from wavenetlite.features import Features
-from wavenetlite.figures import contact_sheet
+from wavenetlite.figures import contact_sheet, corpus_report
 from wavenetlite.formats.classifiers import load_classifier
 from wavenetlite.pipeline import specs
 from wavenetlite.pipeline.assembly import ERRORS
@@ -94,6 +94,8 @@ def add(parser: argparse.ArgumentParser) -> None:
     group.add_argument("--engine", choices=ENGINES, default="joblib", help="who runs the workers: dask and ray "
                        "take the cluster of DASK_SCHEDULER_ADDRESS or RAY_ADDRESS, or one on this machine")  # fmt: skip
     group.add_argument("--plot", type=picture, metavar="FILE.png", help="draw some items of every label")
+    group.add_argument("--report", metavar="FILE.html", help="write a page about the corpus: durations, levels, "
+                       "speakers, labels, leakage between splits, a contact sheet")  # fmt: skip
     group.add_argument("--npz", metavar="FILE.npz", help="also write everything to one file")
     group.add_argument("--parquet", metavar="FILE.parquet", help="also write one table, a row for each item")
     group.add_argument("--webdataset", metavar="FOLDER", help="also write shards of WebDataset")
@@ -221,12 +223,15 @@ class FileBar:
 
 def exported(args: argparse.Namespace, out: Place) -> list[str]:
     """Write the other files requested; return their names."""
-    files = [path for path in (args.plot, args.npz, args.parquet, args.webdataset, args.lhotse) if path]
+    files = [path for path in (args.plot, args.report, args.npz, args.parquet, args.webdataset, args.lhotse) if path]
     if not files:
         return []
     items = pipeline.open(out)
     if args.plot:
         contact_sheet(items, args.plot)
+    if args.report:
+        for line in corpus_report(items, args.report).warnings:
+            note(line)
     if args.npz:
         pipeline.to_npz(items, args.npz)
     if args.parquet:
@@ -244,7 +249,7 @@ def check_exports(args: argparse.Namespace, inputs: Sequence[str]) -> None:
         check_file(args.plot, [name for name in inputs if not is_url(name)], "--plot")
     if args.parquet:
         packages()
-    for path, option in ((args.npz, "--npz"), (args.parquet, "--parquet")):
+    for path, option in ((args.report, "--report"), (args.npz, "--npz"), (args.parquet, "--parquet")):
         if path and not is_url(path):
             check_file(path, [name for name in inputs if not is_url(name)], option)
     for path, option in ((args.webdataset, "--webdataset"), (args.lhotse, "--lhotse")):

@@ -86,11 +86,11 @@ class PackedItems(Sequence[Item]):
 
     def in_order(self) -> PackedItems:
         """The same, sorted by label and name."""
+        self.ordered = self.ordered or self.is_in_order()
         if self.ordered:
             return self
         texts = self.words.texts
         order = order_of(len(self), lambda number: (texts[self.labels[number]], self.names[number]))
-        self.ordered = order is None
         if order is None:
             return self
         ordered = PackedItems(self.tree)
@@ -99,6 +99,14 @@ class PackedItems(Sequence[Item]):
                         texts[self.parts[number]])  # fmt: skip
         ordered.ordered = True
         return ordered
+
+    def is_in_order(self) -> bool:
+        texts, last, before = self.words.texts, -1, ""
+        for label, name in zip(self.labels, self.names, strict=True):
+            if not before < name if label == last else last >= 0 and not texts[last] < texts[label]:
+                return False
+            last, before = label, name
+        return True
 
 
 def label_of(items: Sequence[Item], number: int) -> str:

@@ -9,6 +9,7 @@ from array import array
 from collections import Counter
 from collections.abc import Callable, Collection, Iterable, Sequence
 from dataclasses import dataclass, field, replace
+from functools import partial
 from itertools import groupby
 from pathlib import Path
 from typing import Any, Generic, TypeVar
@@ -18,7 +19,7 @@ import numpy.typing as npt
 
 from wavenetlite.corpora.items import Item as Item
 from wavenetlite.corpora.items import PackedItems, label_of, speaker_of, speakers_of
-from wavenetlite.corpora.trees import NOTHING, DiskTree, Node, Tree, UnreadableFolderError, join
+from wavenetlite.corpora.trees import FILE, NOTHING, DiskTree, Node, Tree, UnreadableFolderError, join
 from wavenetlite.corpora.trees import readable as readable
 from wavenetlite.support.errors import ParameterError
 
@@ -121,13 +122,13 @@ def audio_files(tree: Tree, folder: str, problems: list[str], *, strict: bool = 
     except UnreadableFolderError as error:
         problems.append(f"{readable(folder)}/: cannot be read: {error.reason}; skipped")
         return []
-    files = []
+    files, above = [], f"{folder}/" if folder else ""
     for node in nodes:
-        name = join(folder, node.name)
-        if node.is_file and is_audio(node.name):
-            files.append(name)
+        name = node.name
+        if node.kind == FILE and is_audio(name):
+            files.append(above + name)
         elif strict:
-            problems.append(f"{readable(name)}: {what_is_wrong(node)}; skipped")
+            problems.append(f"{readable(above + name)}: {what_is_wrong(node)}; skipped")
     return files
 
 
@@ -170,9 +171,10 @@ def label_folders(tree: Tree, folder: str, listing: Listing[PackedItems], part: 
 
 def speaker_in(name: str, label: str) -> str:
     """The speaker in a file name SPEAKER_nohash_N or LABEL_SPEAKER_N; else ""."""
-    base = stem(name.rpartition("/")[2])
+    base = name.rpartition("/")[2]
     if "_" not in base:
         return ""
+    base = stem(base)
     if match := NOHASH.search(base):
         return match[1]
     match = RECORDING.match(composed(base))
@@ -418,7 +420,8 @@ def split_off(part: str, size: float, items: Parted, seed: int, *, by_label: boo
 def of_labels(items: Parted, here: Sequence[int], size: float, rng: np.random.Generator) -> set[int]:
     """The same share of each label; at least one clip of a label that has three or more."""
     chosen: set[int] = set()
-    for _, group in groupby(here, lambda i: label_of(items, i)):  # they are sorted by label
+    label = items.labels.__getitem__ if isinstance(items, PackedItems) else partial(label_of, items)
+    for _, group in groupby(here, label):  # they are sorted by label
         of_label = array("q", group)
         least = 1 if size > 0 and len(of_label) > 2 else 0
         wanted = min(max(round(size * len(of_label)), least), len(of_label) - 1)

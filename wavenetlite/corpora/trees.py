@@ -5,8 +5,7 @@ from __future__ import annotations
 import os
 from collections import Counter
 from collections.abc import Iterator
-from dataclasses import dataclass
-from typing import Protocol
+from typing import NamedTuple, Protocol
 
 from wavenetlite.support.errors import ParameterError
 from wavenetlite.support.urls import shown
@@ -23,8 +22,7 @@ MOST_VISITS = 64
 """How often a folder is read that links lead to: if each led to each, there would be factorially many paths."""
 
 
-@dataclass(frozen=True, slots=True)
-class Node:
+class Node(NamedTuple):
     """A file or folder in a folder: its name, and one of FILE, FOLDER, OTHER, NOTHING."""
 
     name: str

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import sys
 from array import array
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
@@ -92,9 +91,6 @@ class Entry:
     channel: int | None = None
     url: str = field(default="", repr=False)
 
-    def __post_init__(self) -> None:
-        self.label, self.speaker = sys.intern(self.label), sys.intern(self.speaker)  # there may be millions of entries
-
     @property
     def path(self) -> str:
         """Of the file, or of the archive that contains it."""
@@ -167,8 +163,9 @@ USUAL = ("", None, None, None, None, None, "")
 class Entries(Sequence[Entry]):
     """Entries in the order in which they were added, or sorted.
 
-    Names lie one behind the other; labels, speakers, splits and bases are numbers of texts that repeat. What few entries
-    have (a key that is not their name, a part of a recording, a place in an archive, further columns) is kept in a tuple.
+    Names lie one behind the other; labels, speakers, splits and bases are numbers of texts that repeat. What few
+    entries have (a key that is not their name, a part of a recording, a place in an archive, further columns) is kept
+    in a tuple.
 
     Parameters
     ----------
@@ -188,14 +185,15 @@ class Entries(Sequence[Entry]):
     def of_files(
         cls, items: PackedItems, base: str, stat: Callable[[str], tuple[int, int]], *, divided: bool
     ) -> Entries:
-        """Those of the files of a folder; takes over the columns of `items`. `stat` gives a file's size and date."""
+        """Those of the files of a folder; takes over the columns of `items`. `stat` gives size and date of a path."""
         made = cls()
         made.names, made.words, made.labels, made.speakers = items.names, items.words, items.labels, items.speakers
         number = made.words.number
         made.splits = items.parts if divided else array("i", [number("")]) * len(items)
         made.bases = array("i", [number(base)]) * len(items)
+        above = os.path.join(base, "")  # noqa: PTH118
         for name in items.names:
-            size, time = stat(name)
+            size, time = stat(above + name)
             made.sizes.append(size)
             made.times.append(time)
         return made
@@ -241,9 +239,9 @@ class Entries(Sequence[Entry]):
         """The entry that was added as this one."""
         name, texts = self.names[number], self.words.texts
         key, start_s, end_s, member, extra, channel, url = self.rare.get(number, USUAL)
-        return Entry(key or name, texts[self.bases[number]], name, texts[self.labels[number]], texts[self.speakers[number]],
-                     texts[self.splits[number]], start_s, end_s, self.sizes[number], self.times[number], member, extra,
-                     channel, url)  # fmt: skip
+        return Entry(key or name, texts[self.bases[number]], name, texts[self.labels[number]],
+                     texts[self.speakers[number]], texts[self.splits[number]], start_s, end_s, self.sizes[number],
+                     self.times[number], member, extra, channel, url)  # fmt: skip
 
     def key(self, number: int) -> str:
         """The key of the entry that was added as this one."""
@@ -267,7 +265,7 @@ class Entries(Sequence[Entry]):
 
     def sort(self) -> list[str]:
         """Sort by key; returns the keys of those that were left out because there had been the same key before."""
-        order = order_of(len(self.sizes), self.key)
+        order = order_of(len(self.sizes), self.key if self.rare else self.names.__getitem__)
         if order is None:
             return []
         kept, twice, before = array("I"), list[str](), None

@@ -12,8 +12,8 @@ Numbers = npt.NDArray[np.uint32]
 class FirstSeen:
     """Hashes and the numbers of what had them first.
 
-    Design: sorted arrays, each at most half as long as the one before it; two that are not are merged. So a batch is looked
-    up in few arrays, and each hash is merged few times (O'Neil et al., "The log-structured merge-tree", 1996).
+    Design: sorted arrays, each at most half as long as the one before it; two that are not are merged. So a batch is
+    looked up in few arrays, and each hash is merged few times (O'Neil et al., "The log-structured merge-tree", 1996).
 
     Examples
     --------

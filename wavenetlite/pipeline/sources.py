@@ -225,7 +225,7 @@ def corpus(tree: Tree, options: Options) -> Listing:
             return whole  # what a layout leaves out mostly is not laid out by it
     divided = found.layout != "folders" or division.draws
     if isinstance(tree, DiskTree) and not folder:
-        entries = Entries.of_files(found.items, tree.place(""), lambda name: stat(tree.place(name)), divided=divided)
+        entries = Entries.of_files(found.items, tree.place(""), stat, divided=divided)
     else:
         entries = Entries(
             entry_of(tree, join(folder, item.name), item.label, item.speaker, item.part if divided else "")
