@@ -19,6 +19,7 @@ from Cython.Build import cythonize
 from setuptools import Extension, setup
 
 KERNELS = Path("wavenetlite/kernels")
+C_HEADERS = ["wavenetlite/audio", "wavenetlite/support"]
 DEBUG = os.environ.get("WAVENETLITE_DEBUG") == "1"
 
 
@@ -149,7 +150,7 @@ def extension(name: str, *flags: str) -> Extension:
     return Extension(
         name,
         [source],
-        include_dirs=[str(KERNELS), numpy.get_include()],
+        include_dirs=[str(KERNELS), *C_HEADERS, numpy.get_include()],
         extra_compile_args=[*common, *flags],
         extra_link_args=SANITISE if DEBUG else strip,
     )
@@ -182,6 +183,7 @@ def extensions() -> list[Extension]:
         "wavenetlite.engine.stream",
         "wavenetlite.engine.pool",
         "wavenetlite.engine.generator_pool",
+        "wavenetlite.pipeline._clips",
     ]
     return [*kernels, *(extension(name) for name in others)]
 

@@ -77,6 +77,7 @@ from wavenetlite.train import augment
 
 y = np.zeros((2, 1000), np.float32)
 Path("x.pt").write_bytes(LEGACY + b"network.0.net.0.bias network.0.conv2.bias")
+Path("x.parquet").write_bytes(b"PAR1")
 Path("x.h5").write_bytes(b"\\x89HDF\\r\\n\\x1a\\n" + bytes(100))
 for label in ("yes", "no"):
     Path("data", label).mkdir(parents=True)
@@ -95,6 +96,9 @@ FUNCTIONS = {
     "noise": lambda: augment.BackgroundNoise()(y, noise),
     "figure": lambda: figures.confusion_matrix(np.eye(2, dtype=int), ["a", "b"], "a.png"),
     "extract": lambda: wl.pipeline.extract("data", "out"),
+    "source elsewhere": lambda: wl.pipeline.listed("memory://corpus"),
+    "table": lambda: wl.pipeline.listed("x.parquet"),
+    "set in a table": lambda: wl.pipeline.open("x.parquet"),
     "torch module": lambda: wl.from_torch(object()),
     "torch file": lambda: wl.load("x.pt"),
     "keras file": lambda: wl.load("x.h5"),
@@ -143,6 +147,9 @@ NEEDS = {
     "noise": ("scipy", "train"),
     "figure": ("matplotlib", "figures"),
     "extract": ("joblib", "pipeline"),
+    "source elsewhere": ("fsspec", "remote"),
+    "table": ("pyarrow", "arrow"),
+    "set in a table": ("pyarrow", "arrow"),
     "torch module": ("torch", "torch"),
     "torch file": ("torch", "torch"),
     "keras file": ("h5py", "keras"),
@@ -196,7 +203,7 @@ def test_a_missing_extra_is_one_line_with_the_command(said, name):
 
 
 def test_nothing_is_half_written(said):
-    assert said["left"] == ["data", "x.h5", "x.pt"]
+    assert said["left"] == ["data", "x.h5", "x.parquet", "x.pt"]
 
 
 def test_the_extras_are_those_that_the_lines_name():

@@ -13,7 +13,7 @@ from places import EXAMPLES, ROOT
 
 import wavenetlite as wl
 
-OPTIONAL = {"sklearn", "torch"}
+OPTIONAL = {"fsspec", "pyarrow", "sklearn", "torch"}
 DOCS = ROOT / "docs"
 PAGES = [*(ROOT / f"{name}.md" for name in ("README", "CONTRIBUTING", "SECURITY")), *sorted(DOCS.rglob("*.md"))]
 NOTEBOOKS = sorted(DOCS.rglob("*.ipynb"))

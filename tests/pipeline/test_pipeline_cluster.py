@@ -10,25 +10,49 @@ from pipeline_data import check, corpus, small_chunks, spec, tree
 from places import SUPPORT
 
 from wavenetlite.pipeline import extract, specs
-
-SCRIPT = SUPPORT / "pipeline_cluster.py"
+from wavenetlite.support.errors import ParameterError
 
 
 @pytest.mark.slow
-@pytest.mark.skipif(
-    not importlib.util.find_spec("distributed"), reason="dask.distributed is not installed (the extra cluster)"
+@pytest.mark.parametrize(
+    ("package", "script", "extra"),
+    [("distributed", "pipeline_cluster.py", "cluster"), ("ray", "pipeline_ray.py", "ray")],
 )
-def test_a_cluster_with_a_worker_killed(tmp_path, monkeypatch):
+def test_a_cluster_with_a_worker_killed(tmp_path, monkeypatch, package, script, extra):
+    if not importlib.util.find_spec(package):
+        pytest.skip(f"{package} is not installed (the extra {extra})")
     data = corpus(tmp_path / "data", clips=60)
     specs.write(spec(), tmp_path / "features.npz")
-    environment = {**os.environ, "PYTHONPATH": os.pathsep.join([str(SCRIPT.parent), *sys.path])}
-    done = subprocess.run(
-        [sys.executable, str(SCRIPT), str(data), str(tmp_path / "cluster"), str(tmp_path / "features.npz")],
-        capture_output=True, text=True, env=environment, cwd=tmp_path, timeout=300, check=False,
-    )  # fmt: skip
-    assert done.returncode == 0, done.stderr[-3000:]
-    assert done.stdout.split() == ["120", "120", "False"]
+    said = run(tmp_path, SUPPORT / script, data, tmp_path / "cluster", tmp_path / "features.npz")
+    assert "120 120 False" in said.splitlines(), said  # Ray says more there
     small_chunks(monkeypatch)
     extract(data, tmp_path / "one", features=spec(), n_jobs=1)
     check(tmp_path / "cluster", data)
     assert tree(tmp_path / "cluster") == tree(tmp_path / "one")
+
+
+def run(folder, *arguments):
+    """What a process of its own prints: a cluster leaves threads behind."""
+    environment = {**os.environ, "PYTHONPATH": os.pathsep.join([str(SUPPORT), *sys.path])}
+    done = subprocess.run([sys.executable, *map(str, arguments)], capture_output=True, text=True,
+                          env=environment, cwd=folder, timeout=300, check=False)  # fmt: skip
+    assert done.returncode == 0, done.stderr[-3000:]
+    return done.stdout
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(("engine", "package"), [("dask", "distributed"), ("ray", "ray")])
+def test_an_engine_that_nobody_has_started(tmp_path, engine, package):
+    """It is started for the time of the command, and gives the bytes of one process."""
+    if not importlib.util.find_spec(package):
+        pytest.skip(f"{package} is not installed")
+    data = corpus(tmp_path / "data", clips=3)
+    run(tmp_path, "-m", "wavenetlite", "features", data, tmp_path / "out", "--n-fft", "128", "--hop-length", "64",
+        "--n-mels", "8", "--jobs", "2", "--quiet", "--engine", engine)  # fmt: skip
+    extract(data, tmp_path / "one", features=spec(), n_jobs=1)
+    assert tree(tmp_path / "out") == tree(tmp_path / "one")
+
+
+def test_an_engine_that_is_none(tmp_path):
+    with pytest.raises(ParameterError, match="engine='spark' must be one of"):
+        extract(tmp_path, tmp_path / "out", engine="spark")

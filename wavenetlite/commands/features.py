@@ -6,7 +6,6 @@ import argparse
 import sys
 from collections.abc import Sequence
 from contextlib import nullcontext
-from pathlib import Path
 from typing import Any
 
 from wavenetlite import pipeline
@@ -26,16 +25,20 @@ from wavenetlite.commands.pictures import picture
 from wavenetlite.commands.places import check_file, check_folder
 from wavenetlite.commands.shared import INTERRUPTED, cpus
 from wavenetlite.features import Features
-from wavenetlite.figures import contact_sheet
+from wavenetlite.figures import contact_sheet, corpus_report
 from wavenetlite.formats.classifiers import load_classifier
 from wavenetlite.pipeline import specs
 from wavenetlite.pipeline.assembly import ERRORS
+from wavenetlite.pipeline.engines import ENGINES
 from wavenetlite.pipeline.entries import Listing
+from wavenetlite.pipeline.parquet import packages
 from wavenetlite.pipeline.rates import common_rate
 from wavenetlite.pipeline.sources import listed
 from wavenetlite.pipeline.summary import summary
 from wavenetlite.support.optional import optional
 from wavenetlite.support.progress import Bar
+from wavenetlite.support.remote import Place, place
+from wavenetlite.support.urls import is_url, shown
 
 KINDS = {"logmel": "LogMel", "mel": "MelSpectrogram", "spectrogram": "Spectrogram", "mfcc": "MFCC", "pcen": "PCEN",
          "microfrontend": "MicroFrontend", "mulaw": "MuLaw"}  # fmt: skip
@@ -52,8 +55,9 @@ Turn recordings into features for training, and write them to the folder OUT:
 DATA is a folder (LABEL/*.wav, Speech Commands, the Free Spoken Digit Dataset,
 or recordings at any depth), a manifest (.csv, .tsv, .jsonl or .json with a
 column path, and label, speaker, split, start_s, end_s, channel if known), an
-archive (.tar, .tar.gz, .zip; WebDataset's too), or a pattern such as
-'data/**/*.flac' or 'shard-{000..017}.tar'. OUT must be outside DATA.
+archive (.tar, .tar.gz, .zip; WebDataset's too), a table (.parquet, Hugging
+Face's too), or a pattern such as 'data/**/*.flac' or 'shard-{000..017}.tar'.
+DATA and OUT may be URLs, such as s3://BUCKET/FOLDER. OUT must be outside DATA.
 
 Interrupted, it resumes when the same command is run again. A complete set is
 updated where something has changed."""
@@ -61,6 +65,7 @@ EXAMPLES = """\
   wavenetlite features speech_commands features
   wavenetlite features recordings.tar.gz features --features mfcc --n-mfcc 20 --resample --sr 16000
   wavenetlite features corpus/manifest.jsonl features --column label=keyword --plot sheet.png
+  wavenetlite features 's3://corpora/shard-{000..017}.tar' s3://features/one --engine ray
   wavenetlite features --inspect features"""
 
 
@@ -86,8 +91,14 @@ def add(parser: argparse.ArgumentParser) -> None:
     group = parser.add_argument_group("work and results")
     group.add_argument("--jobs", type=positive, metavar="N", help="workers (default: one per CPU)")
     group.add_argument("--processes", action="store_true", help="use processes instead of threads")
+    group.add_argument("--engine", choices=ENGINES, default="joblib", help="who runs the workers: dask and ray "
+                       "take the cluster of DASK_SCHEDULER_ADDRESS or RAY_ADDRESS, or one on this machine")  # fmt: skip
     group.add_argument("--plot", type=picture, metavar="FILE.png", help="draw some items of every label")
+    group.add_argument("--report", metavar="FILE.html", help="write a page about the corpus: durations, levels, "
+                       "speakers, labels, leakage between splits, a contact sheet")  # fmt: skip
     group.add_argument("--npz", metavar="FILE.npz", help="also write everything to one file")
+    group.add_argument("--parquet", metavar="FILE.parquet", help="also write one table, a row for each item")
+    group.add_argument("--webdataset", metavar="FOLDER", help="also write shards of WebDataset")
     group.add_argument("--lhotse", metavar="FOLDER", help="also write manifests for Lhotse")
     add_json(group, "the content of dataset.json, and how much was computed")
     group.add_argument("--quiet", action="store_true", help="no progress and no summary; JSON with --json")
@@ -132,7 +143,8 @@ def run(args: argparse.Namespace) -> int:
     if len(args.paths) < 2:
         raise UsageError("DATA and OUT must both be given")
     *sources, out = args.paths
-    check_folder(out, "OUT")
+    if not is_url(out):
+        check_folder(out, "OUT")
     check_exports(args, sources)
     listing = listed(sources[0] if len(sources) == 1 else sources, layout=args.layout, columns=dict(args.column),
                      seed=args.seed)  # fmt: skip
@@ -148,19 +160,20 @@ def run(args: argparse.Namespace) -> int:
             leave_out=args.leave_out,
             strict=args.strict,
             n_jobs=args.jobs,
+            engine=args.engine,
             progress=progress,
         )
-    written = exported(args, Path(out))
+    written = exported(args, place(out))
     if args.json:
         say_json(
-            {**done.about, "out": out, "computed": done.computed, "copied": done.copied,
+            {**done.about, "out": shown(out), "computed": done.computed, "copied": done.copied,
              "seconds": round(done.seconds, 3), "files": written}
         )  # fmt: skip
     elif not args.quiet:
-        report(done.about, Path(out))
+        report(done.about, place(out))
         for path in written:
-            say(f"wrote {path}")
-        say(f"{out} is complete: {done.computed:,} computed, {done.unchanged:,} unchanged; "
+            say(f"wrote {shown(path)}")
+        say(f"{shown(out)} is complete: {done.computed:,} computed, {done.unchanged:,} unchanged; "
             f"{done.seconds:.1f} s")  # fmt: skip
     return 0
 
@@ -182,6 +195,8 @@ def features(args: argparse.Namespace, listing: Listing) -> Features:
 
 def backend(args: argparse.Namespace) -> Any:
     """The joblib configuration."""
+    if args.processes and args.engine != "joblib":
+        raise UsageError(f"--processes belongs to --engine joblib; --engine {args.engine} has its own")
     if not args.processes:
         return nullcontext()
     return optional("joblib", "pipeline", "--processes").parallel_config(backend="loky", n_jobs=args.jobs or cpus())
@@ -206,35 +221,47 @@ class FileBar:
         self.bar.upto(done)
 
 
-def exported(args: argparse.Namespace, out: Path) -> list[str]:
+def exported(args: argparse.Namespace, out: Place) -> list[str]:
     """Write the other files requested; return their names."""
-    if not (args.plot or args.npz or args.lhotse):
+    files = [path for path in (args.plot, args.report, args.npz, args.parquet, args.webdataset, args.lhotse) if path]
+    if not files:
         return []
     items = pipeline.open(out)
     if args.plot:
         contact_sheet(items, args.plot)
+    if args.report:
+        for line in corpus_report(items, args.report).warnings:
+            note(line)
     if args.npz:
         pipeline.to_npz(items, args.npz)
+    if args.parquet:
+        pipeline.to_parquet(items, args.parquet)
+    if args.webdataset:
+        pipeline.to_webdataset(items, args.webdataset)
     if args.lhotse:
         pipeline.to_lhotse(items, args.lhotse)
-    return [path for path in (args.plot, args.npz, args.lhotse) if path]
+    return list(map(shown, files))
 
 
 def check_exports(args: argparse.Namespace, inputs: Sequence[str]) -> None:
     """Raise if one of the other files requested cannot be written."""
     if args.plot:
-        check_file(args.plot, inputs, "--plot")
-    if args.npz:
-        check_file(args.npz, inputs, "--npz")
-    if args.lhotse:
-        check_folder(args.lhotse, "--lhotse")
+        check_file(args.plot, [name for name in inputs if not is_url(name)], "--plot")
+    if args.parquet:
+        packages()
+    for path, option in ((args.report, "--report"), (args.npz, "--npz"), (args.parquet, "--parquet")):
+        if path and not is_url(path):
+            check_file(path, [name for name in inputs if not is_url(name)], option)
+    for path, option in ((args.webdataset, "--webdataset"), (args.lhotse, "--lhotse")):
+        if path and not is_url(path):
+            check_folder(path, option)
 
 
 def inspect(args: argparse.Namespace) -> int:
     """Describe a feature set, and check that it is unchanged."""
     if len(args.paths) != 1:
         raise UsageError("--inspect takes one folder, OUT")
-    out = Path(args.paths[0])
+    out = place(args.paths[0])
     check_exports(args, args.paths)
     items = pipeline.open(out)
     changed = items.verify()
@@ -256,7 +283,7 @@ def inspect(args: argparse.Namespace) -> int:
     return 1 if changed else 0
 
 
-def report(about: dict[str, Any], out: Path) -> None:
+def report(about: dict[str, Any], out: Place) -> None:
     """The summary, and where the errors are."""
     say(summary(about))
     total = sum(about["errors"].values())

@@ -5,14 +5,21 @@ from __future__ import annotations
 import os
 import re
 import unicodedata
+from array import array
 from collections import Counter
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Collection, Iterable, Sequence
 from dataclasses import dataclass, field, replace
+from functools import partial
+from itertools import groupby
 from pathlib import Path
+from typing import Any, Generic, TypeVar
 
 import numpy as np
+import numpy.typing as npt
 
-from wavenetlite.corpora.trees import NOTHING, DiskTree, Node, Tree, UnreadableFolderError, join
+from wavenetlite.corpora.items import Item as Item
+from wavenetlite.corpora.items import PackedItems, label_of, speaker_of, speakers_of
+from wavenetlite.corpora.trees import FILE, NOTHING, DiskTree, Node, Tree, UnreadableFolderError, join
 from wavenetlite.corpora.trees import readable as readable
 from wavenetlite.support.errors import ParameterError
 
@@ -33,47 +40,23 @@ TWELVE = (SILENCE, UNKNOWN, "down", "go", "left", "no", "off", "on", "right", "s
 LISTS = {"valid": "validation_list.txt", "test": "testing_list.txt"}
 PARTS = {"train": "train", "training": "train", "valid": "valid", "validation": "valid", "val": "valid",
          "dev": "valid", "test": "test", "testing": "test"}  # fmt: skip
+DRAWN = ("train", "valid", "test")
 FEW_SPEAKERS = 3
 """With fewer speakers than this, there is none for each part: then labels are split, not speakers."""
 NOHASH = re.compile(r"(?:^|_)([^_]+)_nohash_\d+$")
 RECORDING = re.compile(r"([^_]+)_(.+)_(\d+)$")
 
 
-@dataclass(frozen=True, slots=True)
-class Item:
-    """A recording that may become a clip.
-
-    Attributes
-    ----------
-    path
-        Of its file, or of the archive that contains it.
-    name
-        Its path under the corpus folder, with "/"; unique.
-    start_s, end_s
-        Part of the recording, seconds; None: from its beginning, to its end.
-    channel
-        Which of its channels; None: as the reader of the corpus wants.
-    data
-        Reads its bytes from an archive; None: it is a file.
-    """
-
-    path: str
-    name: str
-    label: str
-    speaker: str = ""
-    part: str = "train"
-    start_s: float | None = None
-    end_s: float | None = None
-    channel: int | None = None
-    data: Callable[[], bytes] | None = None
+Parted = TypeVar("Parted", PackedItems, list[Item])
+"""Items that are divided into parts."""
 
 
 @dataclass
-class Listing:
+class Listing(Generic[Parted]):
     """The files of a folder."""
 
     layout: str
-    items: list[Item] = field(default_factory=list)
+    items: Parted
     noises: list[Item] = field(default_factory=list)
     problems: list[str] = field(default_factory=list)
 
@@ -115,7 +98,10 @@ def is_audio(name: str) -> bool:
 
 
 def has_audio_ending(name: str) -> bool:
-    ending = os.path.splitext(name)[1].lower()  # noqa: PTH122
+    before, dot, ending = name.rpartition(".")
+    if not before.strip("."):
+        return False
+    ending = dot + ending.lower()
     return ending in ENDINGS or ending in OTHER_ENDINGS
 
 
@@ -136,13 +122,13 @@ def audio_files(tree: Tree, folder: str, problems: list[str], *, strict: bool = 
     except UnreadableFolderError as error:
         problems.append(f"{readable(folder)}/: cannot be read: {error.reason}; skipped")
         return []
-    files = []
+    files, above = [], f"{folder}/" if folder else ""
     for node in nodes:
-        name = join(folder, node.name)
-        if node.is_file and is_audio(node.name):
-            files.append(name)
+        name = node.name
+        if node.kind == FILE and is_audio(name):
+            files.append(above + name)
         elif strict:
-            problems.append(f"{readable(name)}: {what_is_wrong(node)}; skipped")
+            problems.append(f"{readable(above + name)}: {what_is_wrong(node)}; skipped")
     return files
 
 
@@ -169,9 +155,9 @@ def loose_files(tree: Tree, folder: str, problems: list[str]) -> None:
             problems.append(f"{name}: is not in the folder of a label; skipped")
 
 
-def label_folders(tree: Tree, folder: str, problems: list[str], part: str = "train") -> list[Item]:
-    """Items of LABEL/ folders."""
-    items = []
+def label_folders(tree: Tree, folder: str, listing: Listing[PackedItems], part: str = "train") -> None:
+    """Add the items of LABEL/ folders."""
+    problems = listing.problems
     for base in subfolders(tree, folder):
         if base == NOISE_FOLDER:
             continue
@@ -179,13 +165,16 @@ def label_folders(tree: Tree, folder: str, problems: list[str], part: str = "tra
         names = audio_files(tree, join(folder, base), problems)
         if not names and len(problems) == before:
             problems.append(f"{readable(join(folder, base))}/: has no audio files; skipped")
-        items += [Item(tree.place(name), name, label, speaker_of(name, label), part) for name in names]
-    return items
+        for name in names:
+            listing.items.add(name, label, speaker_in(name, label), part)
 
 
-def speaker_of(name: str, label: str) -> str:
+def speaker_in(name: str, label: str) -> str:
     """The speaker in a file name SPEAKER_nohash_N or LABEL_SPEAKER_N; else ""."""
-    base = stem(name.rpartition("/")[2])
+    base = name.rpartition("/")[2]
+    if "_" not in base:
+        return ""
+    base = stem(base)
     if match := NOHASH.search(base):
         return match[1]
     match = RECORDING.match(composed(base))
@@ -195,12 +184,12 @@ def speaker_of(name: str, label: str) -> str:
 # Layouts
 
 
-def find(folder: Path | Tree, layout: str, division: Division) -> Listing:
+def find(folder: Path | Tree, layout: str, division: Division) -> Listing[PackedItems]:
     """The items of a corpus, each in its part."""
     tree = DiskTree(folder) if isinstance(folder, Path) else folder
     layout = recognised(tree) if layout == "auto" else layout
     listing = FINDERS[layout](tree, division)
-    listing.items.sort(key=lambda item: (item.label, item.name))
+    listing.items = in_order(listing.items)
     return listing
 
 
@@ -233,38 +222,42 @@ def recordings(tree: Tree) -> str:
     return "recordings" if "recordings" in subfolders(tree) else ""
 
 
-def speech_commands(tree: Tree, division: Division) -> Listing:
+def speech_commands(tree: Tree, division: Division) -> Listing[PackedItems]:
     """LABEL/ folders, and lists of the files for validation and test."""
     not_held_out("speech_commands", division)
-    listing = Listing("speech_commands")
+    listing = Listing("speech_commands", PackedItems(tree))
     loose_files(tree, "", listing.problems)
-    items = label_folders(tree, "", listing.problems)
+    label_folders(tree, "", listing)
     if NOISE_FOLDER in subfolders(tree):
         found = audio_files(tree, NOISE_FOLDER, listing.problems, strict=False)
         listing.noises = [Item(tree.place(name), name, SILENCE) for name in found]
-    part_of = parts_of_lists(tree, items, listing.problems)
-    listing.items = [replace(item, part=part_of.get(stem(composed(item.name)), "train")) for item in items]
-    if not any(part == "valid" for part in part_of.values()):
+    listed = parts_of_lists(tree, listing.items, listing.problems)
+    for number, name in enumerate(listing.items.names):
+        if part := listed.get(stem(composed(name))):
+            listing.items.move(number, part)
+    if not any(part == "valid" for part in listed.values()):
         listing.items = split_off("valid", division.valid_part, listing.items, division.seed)
     return listing
 
 
-def parts_of_lists(tree: Tree, items: Sequence[Item], problems: list[str]) -> dict[str, str]:
+def parts_of_lists(tree: Tree, items: PackedItems, problems: list[str]) -> dict[str, str]:
     """Name without ending -> "valid" or "test"; so lists fit a corpus that was converted to another format."""
-    known = {stem(composed(item.name)) for item in items}
+    lists = {part: list_lines(tree, list_name, problems) for part, list_name in LISTS.items()}
+    missing = {stem(line) for lines in lists.values() for line in lines}
+    missing.difference_update(stem(composed(name)) for name in items.names)
     labels = {composed(name) for name in subfolders(tree)}
-    part_of: dict[str, str] = {}
+    parts: dict[str, str] = {}
     for part, list_name in LISTS.items():
-        lines = list_lines(tree, list_name, problems)
+        lines = lists[part]
         twice = [line for line, times in Counter(lines).items() if times > 1]
         problems += [f"{list_name}: {readable(line)} is listed more than once" for line in twice]
-        problems += missing_lines(list_name, [line for line in dict.fromkeys(lines) if stem(line) not in known], labels)
+        problems += missing_lines(list_name, [line for line in dict.fromkeys(lines) if stem(line) in missing], labels)
         for line in lines:
-            if part_of.setdefault(stem(line), part) != part:
+            if parts.setdefault(stem(line), part) != part:
                 raise ParameterError(
                     f"{readable(line)}: is listed in {LISTS['valid']} and in {LISTS['test']}; it must be in one of them"
                 )
-    return part_of
+    return parts
 
 
 def list_lines(tree: Tree, list_name: str, problems: list[str]) -> list[str]:
@@ -290,9 +283,9 @@ def missing_lines(list_name: str, missing: Iterable[str], labels: set[str]) -> l
     return [*lines, *more]
 
 
-def fsdd(tree: Tree, division: Division) -> Listing:
+def fsdd(tree: Tree, division: Division) -> Listing[PackedItems]:
     """recordings/{digit}_{speaker}_{index}.wav; recordings 0 to 4 of every speaker and digit are the test."""
-    listing, folder = Listing("fsdd"), recordings(tree)
+    listing, folder = Listing("fsdd", PackedItems(tree)), recordings(tree)
     if folder:
         loose_files(tree, "", listing.problems)
     for name in audio_files(tree, folder, listing.problems, strict=bool(folder)):
@@ -301,7 +294,7 @@ def fsdd(tree: Tree, division: Division) -> Listing:
             listing.problems.append(f"{readable(name)}: its name is not DIGIT_SPEAKER_INDEX; skipped")
             continue
         part = "test" if int(match[3]) < 5 else "train"
-        listing.items.append(Item(tree.place(name), name, match[1], match[2], part))
+        listing.items.add(name, match[1], match[2], part)
     for other in subfolders(tree):
         if other != folder and audio_files(tree, other, [], strict=False):
             listing.problems.append(f"{readable(other)}/: is not recordings/; skipped")
@@ -311,19 +304,19 @@ def fsdd(tree: Tree, division: Division) -> Listing:
     return listing
 
 
-def plain_folders(tree: Tree, division: Division) -> Listing:
+def plain_folders(tree: Tree, division: Division) -> Listing[PackedItems]:
     """LABEL/ folders alone, split here."""
-    listing = Listing("folders")
+    listing = Listing("folders", PackedItems(tree))
     loose_files(tree, "", listing.problems)
-    listing.items = label_folders(tree, "", listing.problems)
+    label_folders(tree, "", listing)
     listing.items = draw(listing.items, division, listing.problems)
     return listing
 
 
-def part_folders(tree: Tree, division: Division) -> Listing:
+def part_folders(tree: Tree, division: Division) -> Listing[PackedItems]:
     """train/LABEL/, valid/LABEL/ and test/LABEL/."""
     not_held_out("parts", division)
-    listing = Listing("parts")
+    listing = Listing("parts", PackedItems(tree))
     loose_files(tree, "", listing.problems)
     for folder in subfolders(tree):
         part = PARTS.get(folder.lower())
@@ -331,13 +324,13 @@ def part_folders(tree: Tree, division: Division) -> Listing:
             listing.problems.append(f"{readable(folder)}/: is not train, valid or test; skipped")
         else:
             loose_files(tree, folder, listing.problems)
-            listing.items += label_folders(tree, folder, listing.problems, part)
-    if not any(item.part == "valid" for item in listing.items):
+            label_folders(tree, folder, listing, part)
+    if not len(numbers_in(listing.items, "valid")):
         listing.items = split_off("valid", division.valid_part, listing.items, division.seed)
     return listing
 
 
-FINDERS: dict[str, Callable[[Tree, Division], Listing]] = {
+FINDERS: dict[str, Callable[[Tree, Division], Listing[PackedItems]]] = {
     "speech_commands": speech_commands,
     "fsdd": fsdd,
     "folders": plain_folders,
@@ -356,84 +349,117 @@ def not_held_out(layout: str, division: Division) -> None:
         )
 
 
-def draw(items: Sequence[Item], division: Division, problems: list[str]) -> list[Item]:
+def draw(items: Parted, division: Division, problems: list[str]) -> Parted:
     """Draw test and validation from items that are all for training."""
     if division.hold_out_speaker is not None:
         items = held_out(items, division.hold_out_speaker)
     else:
         items = split_off("test", division.test_part, items, division.seed)
     items = split_off("valid", division.valid_part, items, division.seed)
-    parts_of: dict[str, set[str]] = {}
-    for item in items:
-        parts_of.setdefault(item.speaker, set()).add(item.part)
-    shared = sorted(speaker for speaker, parts in parts_of.items() if speaker and len(parts) > 1)
+    parts = Counter(speaker for part in DRAWN for speaker in speakers_of(items, numbers_in(items, part)))
+    shared = sorted(speaker for speaker, times in parts.items() if speaker and times > 1)
     if shared:
         problems.append(f"{readable(shared[0])}: too few speakers to keep them apart; clips of {len(shared)} are in"
                         " several parts, and the accuracy is of known voices")  # fmt: skip
     return items
 
 
-def held_out(items: Sequence[Item], speaker: str) -> list[Item]:
+def held_out(items: Parted, speaker: str) -> Parted:
     """Test on all clips of one speaker and no others."""
-    speakers = sorted({item.speaker for item in items} - {""})
+    speakers = sorted(speakers_of(items, range(len(items))) - {""})
     if speaker not in speakers:
         few = ", ".join(map(readable, speakers[:10])) or "none in the file names"
         raise ParameterError(f"hold_out_speaker={speaker!r} must be one of the speakers: {few}")
-    return [replace(item, part="test" if item.speaker == speaker else "train") for item in items]
+    items = moved(items, range(len(items)), "train")
+    return moved(items, {i for i in range(len(items)) if speaker_of(items, i) == speaker}, "test")
 
 
-def split_off(part: str, size: float, items: Sequence[Item], seed: int, *, by_label: bool = False) -> list[Item]:
+def in_order(items: Parted) -> Parted:
+    """Sorted by label and name."""
+    found: Any
+    if isinstance(items, PackedItems):
+        found = items.in_order()
+    else:
+        found = sorted(items, key=lambda item: (item.label, item.name))
+    ordered: Parted = found
+    return ordered
+
+
+def numbers_in(items: Parted, part: str) -> Sequence[int]:
+    """Of the items in a part."""
+    if isinstance(items, PackedItems):
+        return array("q", np.flatnonzero(np.asarray(items.parts) == items.words.number(part)).tobytes())
+    return [i for i, item in enumerate(items) if item.part == part]
+
+
+def moved(items: Parted, numbers: Collection[int], part: str) -> Parted:
+    """The items, these of them in another part."""
+    if isinstance(items, PackedItems):
+        items.move(np.fromiter(numbers, np.intp, len(numbers)), part)
+        return items
+    return [replace(item, part=part) if i in numbers else item for i, item in enumerate(items)]
+
+
+def split_off(part: str, size: float, items: Parted, seed: int, *, by_label: bool = False) -> Parted:
     """Move about `size` of the training items to another part.
 
     Whole speakers are moved if enough of them are known; else, or with `by_label`, the same share of every label,
     and of every speaker's clips of it. The choice depends on the seed and the names alone.
     """
-    items = sorted(items, key=lambda item: (item.label, item.name))
-    here = [i for i, item in enumerate(items) if item.part == "train"]
-    speakers = {items[i].speaker for i in here} - {""}
+    items = in_order(items)
+    here = numbers_in(items, "train")
+    speakers = speakers_of(items, here) - {""}
     rng = np.random.default_rng([seed, sorted(LISTS).index(part)])
     if by_label or len(speakers) < FEW_SPEAKERS:
-        moved = of_labels(items, here, size, rng)
+        numbers = of_labels(items, here, size, rng)
     else:
-        moved = of_speakers(items, here, size, rng)
-    return [replace(item, part=part) if i in moved else item for i, item in enumerate(items)]
+        numbers = of_speakers(items, here, size, rng)
+    return moved(items, numbers, part)
 
 
-def of_labels(items: Sequence[Item], here: Sequence[int], size: float, rng: np.random.Generator) -> set[int]:
+def of_labels(items: Parted, here: Sequence[int], size: float, rng: np.random.Generator) -> set[int]:
     """The same share of each label; at least one clip of a label that has three or more."""
-    moved: set[int] = set()
-    for label in sorted({items[i].label for i in here}):
-        of_label = [i for i in here if items[i].label == label]
-        # Shuffled, then taken by turns from each speaker: every speaker gives the same share.
-        turns: Counter[str] = Counter()
-        order = []
-        for place in rng.permutation(len(of_label)):
-            i = of_label[place]
-            order.append((turns[items[i].speaker], int(place), i))
-            turns[items[i].speaker] += 1
+    chosen: set[int] = set()
+    label = items.labels.__getitem__ if isinstance(items, PackedItems) else partial(label_of, items)
+    for _, group in groupby(here, label):  # they are sorted by label
+        of_label = array("q", group)
         least = 1 if size > 0 and len(of_label) > 2 else 0
         wanted = min(max(round(size * len(of_label)), least), len(of_label) - 1)
-        moved.update(i for *_, i in sorted(order)[:wanted])
-    return moved
+        order = rng.permutation(len(of_label))
+        chosen.update(of_label[place] for place in by_turns(items, of_label, order, wanted))
+    return chosen
 
 
-def of_speakers(items: Sequence[Item], here: Sequence[int], size: float, rng: np.random.Generator) -> set[int]:
+def by_turns(items: Parted, of_label: Sequence[int], order: npt.NDArray[np.int64], wanted: int) -> list[int]:
+    """The first places of a shuffled order, taken by turns from each speaker: every speaker gives the same share."""
+    if len(speakers_of(items, of_label)) == 1:
+        return [int(place) for place in order[:wanted]]
+    turns: Counter[str] = Counter()
+    ordered = []
+    for place in order.tolist():
+        speaker = speaker_of(items, of_label[place])
+        ordered.append((turns[speaker], place))
+        turns[speaker] += 1
+    return [place for _, place in sorted(ordered)[:wanted]]
+
+
+def of_speakers(items: Parted, here: Sequence[int], size: float, rng: np.random.Generator) -> set[int]:
     """All clips of some speakers; a file of unknown speaker counts as a separate speaker."""
     clips_of: dict[str, list[int]] = {}
     for i in here:
-        clips_of.setdefault(items[i].speaker or f"/{items[i].name}", []).append(i)
-    left = Counter(items[i].label for i in here)
+        clips_of.setdefault(speaker_of(items, i) or f"/{items[i].name}", []).append(i)
+    left = Counter(label_of(items, i) for i in here)
     least = {label: (total + 1) // 2 for label, total in left.items()}  # no label loses most of its clips
-    moved: set[int] = set()
+    chosen: set[int] = set()
     names = sorted(clips_of)
     drawn = [clips_of[names[place]] for place in rng.permutation(len(names))]
     fewest = min(map(len, drawn), default=0)
     for clips in drawn:
-        moving = Counter(items[i].label for i in clips)
+        moving = Counter(label_of(items, i) for i in clips)
         most = max(size * len(here), fewest / 2 if size > 0 else 0)  # one speaker at least
-        if len(moved) + len(clips) / 2 > most:
+        if len(chosen) + len(clips) / 2 > most:
             continue
         if all(left[label] - moving[label] >= least[label] for label in moving):
             left -= moving
-            moved.update(clips)
-    return moved
+            chosen.update(clips)
+    return chosen

@@ -5,10 +5,10 @@ from __future__ import annotations
 import os
 from collections import Counter
 from collections.abc import Iterator
-from dataclasses import dataclass
-from typing import Protocol
+from typing import NamedTuple, Protocol
 
 from wavenetlite.support.errors import ParameterError
+from wavenetlite.support.urls import shown
 
 FILE, FOLDER, OTHER, NOTHING = "a file", "a folder", "not a file", "a link to nothing"
 """What a node is, once links are followed."""
@@ -22,8 +22,7 @@ MOST_VISITS = 64
 """How often a folder is read that links lead to: if each led to each, there would be factorially many paths."""
 
 
-@dataclass(frozen=True, slots=True)
-class Node:
+class Node(NamedTuple):
     """A file or folder in a folder: its name, and one of FILE, FOLDER, OTHER, NOTHING."""
 
     name: str
@@ -151,8 +150,8 @@ def join(folder: str, name: str) -> str:
 
 
 def readable(text: str) -> str:
-    """A file name for a message: one printable line."""
-    text = os.fsencode(text).decode("utf-8", "replace")
+    """A file name for a message: one printable line, and nothing of an account that a URL may hold."""
+    text = os.fsencode(shown(text)).decode("utf-8", "replace")
     return "".join(char if char.isprintable() else "\ufffd" for char in text)
 
 

@@ -14,6 +14,7 @@ import numpy as np
 from wavenetlite.features import filter_banks as tabular
 from wavenetlite.features.filter_banks import Tables, digest
 from wavenetlite.features.front import Front
+from wavenetlite.features.map_batch import map_batch
 from wavenetlite.features.steps import CausalStep, FrameStep, step_from_config
 from wavenetlite.features.stream import FeatureStream
 from wavenetlite.support.arrays import Floats, Samples
@@ -134,6 +135,40 @@ class Features:
         for step in self.all_steps[len(causal) :]:
             x = step.apply(x)
         return x if streams else x[0]
+
+    def map_batch(self, batch: Any) -> Any:
+        """The features of a batch of recordings, as Ray Data, `datasets` and Spark call a function.
+
+        Parameters
+        ----------
+        batch
+            Columns by name. ``audio``: recordings, each (samples,), in -1..1, float32; float64 and lists become that.
+            Or ``{"array": ..., "sampling_rate": ...}``, as `datasets` decodes them. ``sr``: their sample rate, Hz, one
+            for all or one for each. Further columns stay. Or a batch of Arrow; or an iterator of such, as Spark has it,
+            whose columns of features are then lists of lists.
+
+        Returns
+        -------
+        The columns with ``features``, a list of (frames, out_channels), float32, in place of ``audio`` and ``sr``;
+        of an iterator an iterator.
+
+        Raises
+        ------
+        ParameterError, ArrayTypeError
+            A recording has another shape, dtype or sample rate: nothing is resampled silently.
+
+        Examples
+        --------
+        >>> import numpy as np, wavenetlite as wl
+        >>> spec = wl.LogMel(sr=16000)
+        >>> made = spec.map_batch({"audio": [np.zeros(16000, np.float32)], "sr": 16000, "label": ["silence"]})
+        >>> made["features"][0].shape, made["label"]
+        ((97, 40), ['silence'])
+
+        ``ray.data.Dataset.map_batches(spec.map_batch)``, ``datasets.Dataset.map(spec.map_batch, batched=True)`` and
+        ``pyspark.sql.DataFrame.mapInArrow(spec.map_batch, schema)`` take it as it is.
+        """
+        return map_batch(batch, lambda y, sr: self(y, sr=sr))
 
     def stream(self, *, streams: int | None = None, on_nonfinite: Literal["raise", "zero"] = "raise") -> FeatureStream:
         """A new stream; see :class:`wavenetlite.features.FeatureStream`.

@@ -1,7 +1,8 @@
-"""Figures; they need matplotlib, the extra "figures"."""
+"""Figures; they need matplotlib, the extra "figures", but for the report of a corpus, which is a page of HTML."""
 
 from wavenetlite.figures.confusion import confusion_matrix
 from wavenetlite.figures.contact_sheet import contact_sheet
+from wavenetlite.figures.corpus_report import corpus_report
 from wavenetlite.figures.det import det_curve
 from wavenetlite.figures.receptive_field import plot_coverage, plot_tree
 from wavenetlite.figures.style import FigureError
@@ -12,6 +13,7 @@ __all__ = [
     "FigureError",
     "confusion_matrix",
     "contact_sheet",
+    "corpus_report",
     "det_curve",
     "detections",
     "plot_coverage",

@@ -6,7 +6,9 @@ from wavenetlite.pipeline.exports import MapDataset, to_lhotse, to_npz
 from wavenetlite.pipeline.extract import Extraction, extract
 from wavenetlite.pipeline.feature_set import Items, open
 from wavenetlite.pipeline.items import Item
+from wavenetlite.pipeline.parquet_set import to_parquet
 from wavenetlite.pipeline.sources import listed
+from wavenetlite.pipeline.webdataset import to_webdataset
 
 __all__ = [
     "Batch",
@@ -21,4 +23,6 @@ __all__ = [
     "open",
     "to_lhotse",
     "to_npz",
+    "to_parquet",
+    "to_webdataset",
 ]

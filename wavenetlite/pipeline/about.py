@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from pathlib import Path
+from pathlib import PurePosixPath
 from typing import Any
 
 import numpy as np
@@ -13,6 +13,7 @@ from wavenetlite.pipeline import shards
 from wavenetlite.pipeline.assembly import DATASET, FORMAT, INDEX, VERSION
 from wavenetlite.pipeline.entries import PipelineError
 from wavenetlite.support.bounded_json import MOST_DEPTH, check_outline, parse_json
+from wavenetlite.support.remote import Place, RemotePath
 
 DAMAGE = (
     OSError,
@@ -37,7 +38,7 @@ MOST_BYTES, MOST_MARKS = 1 << 28, 10_000_000
 MOST_CHANNELS = 1 << 20
 
 
-def read_about(folder: Path) -> dict[str, Any]:
+def read_about(folder: Place) -> dict[str, Any]:
     """The content of dataset.json."""
     try:
         if (folder / DATASET).stat().st_size > MOST_BYTES:
@@ -64,7 +65,7 @@ def check_about(about: dict[str, Any]) -> None:
     if not 0 < channels <= MOST_CHANNELS or about["items"] < 0 or about["sr"] <= 0:
         raise ValueError(f"{DATASET} has channels={channels}, items={about['items']}, sr={about['sr']}")
     for shard in about["shards"]:
-        if Path(shard["file"]).parent != Path(shards.FOLDER):
+        if PurePosixPath(shard["file"]).parent != PurePosixPath(shards.FOLDER):
             raise ValueError(f"{DATASET} names a shard outside {shards.FOLDER}/")
     for name in ("labels", "splits", "errors"):
         if not all(isinstance(n, int) for n in about[name].values()):
@@ -94,6 +95,8 @@ def parsed(line: bytes) -> dict[str, Any]:
     return row
 
 
-def damaged(folder: Path, error: Exception) -> PipelineError:
+def damaged(folder: Place, error: Exception) -> PipelineError:
+    if isinstance(folder, RemotePath) and isinstance(error, OSError) and not isinstance(error, FileNotFoundError):
+        return PipelineError(f"{folder}: cannot be read: {readable(error.strerror or str(error))}")
     reason = readable(" ".join(str(error)[:200].split()) or type(error).__name__)  # it may quote what it read
     return PipelineError(f"{folder}: damaged: {reason}; run the extraction again")

@@ -16,16 +16,19 @@ import struct
 import tarfile
 import zipfile
 import zlib
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager, suppress
-from pathlib import Path
-from typing import Any
+from io import BytesIO
+from pathlib import PurePath
+from typing import IO, Any
 
 from wavenetlite.corpora import layouts
 from wavenetlite.corpora.trees import MOST_TEXT, OTHER, readable
+from wavenetlite.pipeline import parquet
 from wavenetlite.pipeline.archive_tree import ArchiveTree, Link, Stored
 from wavenetlite.pipeline.entries import Entry, Member
 from wavenetlite.support.errors import ParameterError
+from wavenetlite.support.remote import Place, RemotePath, address, place, replacing
 
 ENDINGS = (".tar", ".tar.gz", ".tgz", ".tar.bz2", ".tbz2", ".tar.xz", ".txz", ".zip")
 UNPACKERS: dict[bytes, Any] = {b"\x1f\x8b": gzip.open, b"BZh": bz2.open, b"\xfd7zXZ\0": lzma.open}
@@ -42,6 +45,8 @@ MOST_TEXTS = 32 << 20
 LOCAL_HEADER = struct.Struct("<4s5H3I2H")
 """The local file header of a zip archive (APPNOTE 4.3.7): signature, ..., lengths of name and extra field."""
 SIGNATURE = b"PK\3\4"
+SLACK, MOST_SLACK = 512, 1 << 18
+"""Bytes of a local header beside its name: usually, and at most."""
 ENCRYPTED, UTF8 = 1, 1 << 11
 """Flags of a member of a zip."""
 DAMAGE = (OSError, EOFError, tarfile.TarError, zipfile.BadZipFile, zlib.error, lzma.LZMAError, struct.error, ValueError,
@@ -49,11 +54,11 @@ DAMAGE = (OSError, EOFError, tarfile.TarError, zipfile.BadZipFile, zlib.error, l
 """What the readers of the standard library raise on damaged archives."""
 
 
-def is_archive(path: Path) -> bool:
+def is_archive(path: PurePath | RemotePath) -> bool:
     return path.name.lower().endswith(ENDINGS)
 
 
-def tree(path: Path) -> ArchiveTree:
+def tree(path: Place) -> ArchiveTree:
     """The files of an archive.
 
     Raises
@@ -68,7 +73,7 @@ def tree(path: Path) -> ArchiveTree:
         raise ParameterError(f"{readable(str(path))}: not an archive, or damaged: {reason}") from None
 
 
-def zipfile_like(path: Path) -> bool:
+def zipfile_like(path: Place) -> bool:
     return path.name.lower().endswith(".zip")
 
 
@@ -80,9 +85,9 @@ def most_bytes(packed: int) -> int:
 # Zip
 
 
-def zip_tree(path: Path) -> ArchiveTree:
-    made = ArchiveTree(str(path), lambda member: data(str(path), member))
-    with zipfile.ZipFile(path) as archive:
+def zip_tree(path: Place) -> ArchiveTree:
+    made = ArchiveTree(address(path), lambda member: data(address(path), member))
+    with path.open("rb") as file, zipfile.ZipFile(file) as archive:
         members = archive.infolist()
     refuse_overlaps(members)
     for info in members:
@@ -188,10 +193,12 @@ class Unpacking:
 
 
 @contextmanager
-def opened_tar(path: Path) -> Iterator[tuple[str, Any, int]]:
+def opened_tar(path: Place) -> Iterator[tuple[str, Any, int]]:
     """The kind of a tar, "tar" or "packed", its unpacked bytes, and how many they can be."""
     with path.open("rb") as file:
-        head, size = file.read(6), os.fstat(file.fileno()).st_size
+        size = file.seek(0, os.SEEK_END)
+        file.seek(0)
+        head = file.read(6)
         file.seek(0)
         for magic, unpacker in UNPACKERS.items():
             if head.startswith(magic):
@@ -201,7 +208,7 @@ def opened_tar(path: Path) -> Iterator[tuple[str, Any, int]]:
         yield "tar", file, size
 
 
-def members(path: Path, problems: list[tuple[str, str]]) -> Iterator[tuple[tarfile.TarFile, tarfile.TarInfo, str]]:
+def members(path: Place, problems: list[tuple[str, str]]) -> Iterator[tuple[tarfile.TarFile, tarfile.TarInfo, str]]:
     """Every member of a tar, of several tars one after the other too, and the tar's kind."""
     header: Any = type("Header", (Header,), {})  # one for each archive: it counts
     last = -1
@@ -224,9 +231,10 @@ def members(path: Path, problems: list[tuple[str, str]]) -> Iterator[tuple[tarfi
         problems.append(("", "has no end mark: it may be cut"))
 
 
-def tar_tree(path: Path) -> ArchiveTree:
+def tar_tree(path: Place) -> ArchiveTree:
     texts: dict[Member, bytes] = {}
-    made = ArchiveTree(str(path), lambda member: texts[member] if member in texts else data(str(path), member))
+    where = address(path)
+    made = ArchiveTree(where, lambda member: texts[member] if member in texts else data(where, member))
     room = MOST_TEXTS
     for archive, info, kind in members(path, made.problems):
         if info.isdir():
@@ -267,21 +275,52 @@ def data(path: str, member: Member) -> bytes:
     OSError, ValueError
         The archive is damaged, or has changed.
     """
-    with open(path, "rb") as file:  # noqa: PTH123
-        whole = os.fstat(file.fileno()).st_size
-        file.seek(member.offset)
-        if member.kind == "zip":
-            header = file.read(LOCAL_HEADER.size)
-            fields = LOCAL_HEADER.unpack(header) if len(header) == LOCAL_HEADER.size else ()
-            if not fields or fields[0] != SIGNATURE:
-                raise ValueError("the archive is damaged")
-            if fields[2] & ENCRYPTED:
-                raise ValueError("it is encrypted")
-            file.seek(fields[9] + fields[10], 1)
-        if file.tell() + member.size > whole:
-            raise ValueError("the archive is truncated")
-        found = file.read(member.size)
-    return decompress(found, member) if member.kind == "zip" else found
+    if member.kind == parquet.KIND:
+        return parquet.data(path, member)
+    where = place(path)
+    if isinstance(where, RemotePath):
+        found = None
+        for slack in (SLACK, MOST_SLACK):
+            found = found or from_part(where.part(*(extent(member, slack) or (0, 0))), member)
+    else:
+        with open(path, "rb") as file:  # noqa: PTH123
+            file.seek(member.offset)
+            found = unpacked(stored_bytes(file, member, os.fstat(file.fileno()).st_size), member)
+    if found is None:
+        raise ValueError("the archive is truncated")
+    return found
+
+
+def extent(member: Member, slack: int = SLACK) -> tuple[int, int] | None:
+    """Where in its archive the bytes of a member begin and end, about; None: not in one piece."""
+    if member.kind == parquet.KIND:
+        return None
+    more = len(member.name) + slack if member.kind == "zip" else 0
+    return member.offset, member.offset + member.size + more
+
+
+def from_part(part: bytes, member: Member) -> bytes | None:
+    """A member of the part of its archive that `extent` says; None: it has more. Raises as `data`."""
+    return unpacked(stored_bytes(BytesIO(part), member, len(part)), member)
+
+
+def unpacked(stored: bytes | None, member: Member) -> bytes | None:
+    return decompress(stored, member) if member.kind == "zip" and stored is not None else stored
+
+
+def stored_bytes(file: IO[bytes], member: Member, whole: int) -> bytes | None:
+    """The bytes of a member as they are stored, from a file of `whole` bytes, which is at them; None: too few."""
+    if member.kind == "zip":
+        header = file.read(LOCAL_HEADER.size)
+        fields = LOCAL_HEADER.unpack(header) if len(header) == LOCAL_HEADER.size else ()
+        if not fields or fields[0] != SIGNATURE:
+            raise ValueError("the archive is damaged")
+        if fields[2] & ENCRYPTED:
+            raise ValueError("it is encrypted")
+        file.seek(fields[9] + fields[10], 1)
+    if file.tell() + member.size > whole:
+        return None
+    return file.read(member.size)
 
 
 def decompress(found: bytes, member: Member) -> bytes:
@@ -302,7 +341,7 @@ def decompress(found: bytes, member: Member) -> bytes:
 
 def first(path: str, most: int) -> Iterator[bytes]:
     """The bytes of the first `most` recordings in a tar."""
-    for archive, info, _ in members(Path(path), []):
+    for archive, info, _ in members(place(path), []):
         if info.isreg() and layouts.is_audio(info.name.rpartition("/")[2]):
             yield contents(archive, info)
             most -= 1
@@ -310,12 +349,12 @@ def first(path: str, most: int) -> Iterator[bytes]:
             return
 
 
-def packed(entries: Sequence[Entry]) -> dict[str, None]:
+def packed(entries: Iterable[Entry]) -> dict[str, None]:
     """The paths of the archives that are compressed as a whole, in order."""
     return dict.fromkeys(entry.path for entry in entries if entry.member is not None and entry.member.kind == "packed")
 
 
-def unpack(path: str, target: Path) -> None:
+def unpack(path: str, target: Place) -> None:
     """Decompress a tar, so that every member can be read directly."""
-    with opened_tar(Path(path)) as (_, plain, _), target.open("wb") as file:
+    with opened_tar(place(path)) as (_, plain, _), replacing(target) as file:
         shutil.copyfileobj(plain, file, 1 << 20)

@@ -7,21 +7,24 @@ from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from hashlib import blake2b
-from pathlib import Path
-from typing import Any, BinaryIO
+from typing import Any, BinaryIO, Protocol
+
+import numpy as np
 
 from wavenetlite.corpora.trees import readable
 from wavenetlite.pipeline import shards, sidecars, specs
 from wavenetlite.pipeline.entries import Entry, PipelineError, Problem, Root
+from wavenetlite.pipeline.first_seen import FirstSeen
 from wavenetlite.pipeline.reading import SILENT
 from wavenetlite.pipeline.sidecars import Sidecar
 from wavenetlite.pipeline.specs import Recipe
 from wavenetlite.pipeline.statistics import Statistics, merge
 from wavenetlite.pipeline.work import refusal
-from wavenetlite.support.atomic_files import replacing
+from wavenetlite.support.remote import Place, replacing
 
 INDEX, ERRORS, DATASET = "index.jsonl", "errors.jsonl", "dataset.json"
-FORMAT, VERSION = "wavenetlite features", 1
+FORMAT, VERSION, SHARDED = "wavenetlite features", 2, 1
+"""What is written, the newest version that is read, and that of a set of shards/*.npy."""
 COLUMNS = ("key", "shard", "offset", "frames", "label", "speaker", "split", "duration_s", "path", "sr", "samples",
            "channels", "start_s", "end_s", "channel", "root", "audio_hash", "feature_hash")  # fmt: skip
 """Of the index; further columns of a manifest follow, with "_" appended to a name that is one of these."""
@@ -29,6 +32,15 @@ HISTOGRAM_S = (0.5, 1, 2, 5, 10, 30, 60, 600, 3600)
 """Bin edges of the histogram of durations, seconds."""
 FOR_KEPT = ("silent", "duplicate")
 """Reasons for which a recording is listed but kept, unless `leave_out` names them: it may be wanted."""
+
+
+class Labelled(Protocol):
+    """An entry, or an item."""
+
+    @property
+    def label(self) -> str: ...
+    @property
+    def split(self) -> str: ...
 
 
 @dataclass
@@ -44,13 +56,24 @@ class Totals:
     problems: Counter[str] = field(default_factory=Counter)
     refused: int = 0
 
-    def add(self, entry: Entry, frames: int, duration_s: float) -> None:
+    def add(self, entry: Labelled, frames: int, duration_s: float) -> None:
         self.items += 1
         self.frames += frames
         self.seconds += duration_s
         self.labels[entry.label] += 1
         self.splits[entry.split] += 1
         self.histogram[sum(duration_s > edge for edge in HISTOGRAM_S)] += 1
+
+    def counts(self) -> dict[str, Any]:
+        """As in dataset.json."""
+        return {
+            "items": self.items,
+            "frames": self.frames,
+            "hours": self.seconds / 3600,
+            "labels": dict(sorted(self.labels.items())),
+            "splits": dict(sorted(self.splits.items())),
+            "durations": {"edges_s": list(HISTOGRAM_S), "items": self.histogram},
+        }
 
 
 class Assembly:
@@ -64,6 +87,7 @@ class Assembly:
         index: BinaryIO,
         errors: BinaryIO,
         roots: Iterable[str],
+        entries: Sequence[Entry],
     ) -> None:
         self.recipe, self.leave_out, self.strict = recipe, leave_out, strict
         self.index, self.errors, self.digest = index, errors, blake2b(digest_size=16)
@@ -71,31 +95,39 @@ class Assembly:
         self.root_of = {base: number for number, base in enumerate(roots)}
         self.statistics = Statistics.none(recipe.spec.out_channels)
         self.shards: list[dict[str, Any]] = []
-        self.first_of: dict[Any, str] = {}
+        self.seen, self.entries, self.number = FirstSeen(), entries, 0
 
     def add(self, entries: Sequence[Entry], sidecar: Sidecar) -> None:
         """Add a chunk: its items, problems and statistics."""
         kept = []
-        for entry, row, statistics in zip(entries, sidecar.rows, sidecar.statistics, strict=True):
+        firsts = self.firsts(entries, sidecar.rows)
+        for entry, row, statistics, first in zip(entries, sidecar.rows, sidecar.statistics, firsts, strict=True):
             if "refused" in row:
                 self.problem(refusal(row))
-            elif not self.left_out(entry, row):
+            elif not self.left_out(entry, row, first):
                 self.item(entry, row, sidecar.shard)
                 kept.append(statistics)
         self.statistics = self.statistics + merge(kept, self.recipe.spec.out_channels)
         if sidecar.shard:
             self.shards.append({"file": f"{shards.FOLDER}/{sidecar.shard}", "frames": sidecar.frames})
 
-    def left_out(self, entry: Entry, row: dict[str, Any]) -> bool:
+    def firsts(self, entries: Sequence[Entry], rows: Sequence[dict[str, Any]]) -> Iterator[int]:
+        """For each recording that can be used, the number of its place, or of the first one with the same bytes."""
+        usable = [place for place, row in enumerate(rows) if "refused" not in row]
+        hashes = np.array([heard(entries[place], rows[place]) for place in usable], np.uint64)
+        numbers = self.number + np.array(usable, np.uint32)
+        found = dict(zip(usable, self.seen.add(hashes, numbers).tolist(), strict=True))
+        for place in range(len(entries)):
+            self.number += 1
+            yield found.get(place, -1)
+
+    def left_out(self, entry: Entry, row: dict[str, Any], first: int) -> bool:
         """Report silence and duplicates; True: the item is to be left out."""
-        part = tuple(entry.part)
-        heard = int(row["audio"], 16)  # smaller than the string: there is one for every item
-        first = self.first_of.setdefault(heard if part == (None, None) else (heard, *part), entry.key)
         out = False
         if row["peak"] <= SILENT:
             out |= self.odd(entry, "silent", f"no sample above {row['peak']:.1g}")
-        if first != entry.key:
-            out |= self.odd(entry, "duplicate", f"the same bytes as {first}")
+        if first != self.number - 1:
+            out |= self.odd(entry, "duplicate", f"the same bytes as {self.entries[first].key}")
         return out
 
     def odd(self, entry: Entry, reason: str, message: str) -> bool:
@@ -147,7 +179,7 @@ class Assembly:
         totals, statistics = self.totals, self.statistics
         return {
             "format": FORMAT,
-            "format_version": VERSION,
+            "format_version": SHARDED,
             "source": source,
             "layout": layout,
             "roots": [{"path": readable(root.path), "archive": root.archive} for root in roots],
@@ -157,12 +189,7 @@ class Assembly:
             "versions": self.recipe.versions(),
             "sr": self.recipe.spec.sr,
             "channels": self.recipe.spec.out_channels,
-            "items": totals.items,
-            "frames": totals.frames,
-            "hours": totals.seconds / 3600,
-            "labels": dict(sorted(totals.labels.items())),
-            "splits": dict(sorted(totals.splits.items())),
-            "durations": {"edges_s": list(HISTOGRAM_S), "items": totals.histogram},
+            **totals.counts(),
             "errors": dict(sorted(totals.problems.items())),
             "refused": totals.refused,
             "statistics": {
@@ -173,6 +200,16 @@ class Assembly:
             "shards": self.shards,
             "index": {"file": INDEX, "blake2b": self.digest.hexdigest()},
         }
+
+
+def heard(entry: Entry, row: dict[str, Any]) -> int:
+    """A hash of what a recording, or a part of one, sounds like: of the file's bytes and of which part it is."""
+    whole = int(row["audio"], 16)
+    part = entry.part
+    if part == [None, None]:
+        return whole
+    text = json.dumps([whole, *part]).encode()
+    return int.from_bytes(blake2b(text, digest_size=8).digest())
 
 
 def refusal_error(problem: Problem) -> PipelineError:
@@ -187,11 +224,12 @@ def line(value: dict[str, Any]) -> bytes:
 
 
 def assemble(
-    out: Path,
+    out: Place,
     recipe: Recipe,
     chunks: Iterable[tuple[str, Sequence[Entry]]],
     problems: Sequence[Problem],
     *,
+    entries: Sequence[Entry],
     source: str,
     layout: str,
     roots: Mapping[str, Root],
@@ -206,7 +244,7 @@ def assemble(
         A sidecar is missing; or, with `strict`, a recording cannot be used.
     """
     with replacing(out / INDEX) as index, replacing(out / ERRORS) as errors:
-        assembly = Assembly(recipe, leave_out, strict, index, errors, roots)
+        assembly = Assembly(recipe, leave_out, strict, index, errors, roots, entries)
         for problem in problems:
             assembly.problem(problem)
         for digest, entries in chunks:
@@ -221,7 +259,7 @@ def assemble(
     return made
 
 
-def stale(out: Path, shard_names: set[str], digests: set[str]) -> Iterator[Path]:
+def stale(out: Place, shard_names: set[str], digests: set[str]) -> Iterator[Place]:
     """Files that do not belong to the feature set, including temporary files of a killed process."""
     yield from out.glob(f".*{shards.TEMPORARY}")
     for path in (out / shards.FOLDER).iterdir():

@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import os
-import sys
-from collections.abc import Iterable
+from array import array
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
+from wavenetlite.corpora.items import PackedItems
 from wavenetlite.support.errors import WavenetliteError
+from wavenetlite.support.packed_texts import PackedTexts, Words, order_of
+from wavenetlite.support.urls import is_url, join_url
 
 
 class PipelineError(WavenetliteError, RuntimeError):
@@ -22,13 +25,17 @@ class Member:
     Attributes
     ----------
     kind
-        "tar", "zip", or "packed": a tar that is compressed as a whole and can only be read from the start.
+        "tar", "zip", or "packed": a tar that is compressed as a whole and can only be read from the start; or
+        "parquet".
     name
         In the archive.
     offset, size
         Of its bytes in a tar (uncompressed), or of its local header and its compressed bytes in a zip.
     method, crc, unpacked
         Of a zip: compression method, and checksum and size of the content.
+
+    In a table of Parquet `name` is the column, `offset` the row group, `size` the row in it, and `crc` changes with the
+    file.
     """
 
     kind: str
@@ -65,10 +72,12 @@ class Entry:
         Its location in an archive; None: it is a separate file.
     extra
         Further columns of a manifest.
+    url
+        Where it is opened, if its name is a URL that is not all of it.
     """
 
     key: str
-    base: str
+    base: str = field(repr=False)  # a URL may say something of an account, and clusters log what they run
     name: str
     label: str = ""
     speaker: str = ""
@@ -80,14 +89,14 @@ class Entry:
     member: Member | None = None
     extra: dict[str, Any] | None = None
     channel: int | None = None
-
-    def __post_init__(self) -> None:
-        self.label, self.speaker = sys.intern(self.label), sys.intern(self.speaker)  # there may be millions of entries
+    url: str = field(default="", repr=False)
 
     @property
     def path(self) -> str:
         """Of the file, or of the archive that contains it."""
-        return os.path.join(self.base, self.name) if self.member is None else self.base  # noqa: PTH118
+        if self.member is not None:
+            return self.base
+        return self.url or joined(self.base, self.name)
 
     @property
     def identity(self) -> list[Any]:
@@ -98,6 +107,13 @@ class Entry:
     def part(self) -> list[Any]:
         """Which part of its file it is."""
         return [self.start_s, self.end_s] + ([] if self.channel is None else [self.channel])
+
+
+def joined(base: str, name: str) -> str:
+    """The path or URL of a file below a folder."""
+    if is_url(base) or is_url(name):
+        return join_url(base, name)
+    return os.path.join(base, name)  # noqa: PTH118  (Path is several times slower)
 
 
 @dataclass(frozen=True, slots=True)
@@ -140,6 +156,130 @@ REASONS = {
 }
 
 
+USUAL = ("", None, None, None, None, None, "")
+"""What most entries have of what few have."""
+
+
+class Entries(Sequence[Entry]):
+    """Entries in the order in which they were added, or sorted.
+
+    Names lie one behind the other; labels, speakers, splits and bases are numbers of texts that repeat. What few
+    entries have (a key that is not their name, a part of a recording, a place in an archive, further columns) is kept
+    in a tuple.
+
+    Parameters
+    ----------
+    entries
+        The first ones.
+    """
+
+    def __init__(self, entries: Iterable[Entry] = ()) -> None:
+        self.names, self.words = PackedTexts(), Words()
+        self.labels, self.speakers, self.splits, self.bases = (array("i") for _ in range(4))
+        self.sizes, self.times = array("q"), array("q")
+        self.rare: dict[int, tuple[Any, ...]] = {}
+        self.order: array[int] | None = None
+        self.extend(entries)
+
+    @classmethod
+    def of_files(
+        cls, items: PackedItems, base: str, stat: Callable[[str], tuple[int, int]], *, divided: bool
+    ) -> Entries:
+        """Those of the files of a folder; takes over the columns of `items`. `stat` gives size and date of a path."""
+        made = cls()
+        made.names, made.words, made.labels, made.speakers = items.names, items.words, items.labels, items.speakers
+        number = made.words.number
+        made.splits = items.parts if divided else array("i", [number("")]) * len(items)
+        made.bases = array("i", [number(base)]) * len(items)
+        above = os.path.join(base, "")  # noqa: PTH118
+        for name in items.names:
+            size, time = stat(above + name)
+            made.sizes.append(size)
+            made.times.append(time)
+        return made
+
+    def append(self, entry: Entry) -> None:
+        number = self.words.number
+        key = "" if entry.key == entry.name else entry.key
+        rare = (key, entry.start_s, entry.end_s, entry.member, entry.extra, entry.channel, entry.url)
+        if rare != USUAL:
+            self.rare[len(self.sizes)] = rare
+        self.names.append(entry.name)
+        self.labels.append(number(entry.label))
+        self.speakers.append(number(entry.speaker))
+        self.splits.append(number(entry.split))
+        self.bases.append(number(entry.base))
+        self.sizes.append(entry.size)
+        self.times.append(entry.mtime_ns)
+
+    def extend(self, entries: Iterable[Entry]) -> None:
+        for entry in entries:
+            self.append(entry)
+
+    def __iadd__(self, entries: Iterable[Entry]) -> Entries:
+        self.extend(entries)
+        return self
+
+    def __add__(self, entries: Iterable[Entry]) -> Entries:
+        return Entries([*self, *entries])
+
+    def __len__(self) -> int:
+        return len(self.sizes) if self.order is None else len(self.order)
+
+    def __getitem__(self, which: Any) -> Any:
+        if isinstance(which, slice):
+            return Entries(self[number] for number in range(len(self))[which])
+        number = range(len(self))[which]
+        return self.made(number if self.order is None else self.order[number])
+
+    def __iter__(self) -> Iterator[Entry]:
+        return map(self.made, range(len(self.sizes)) if self.order is None else self.order)
+
+    def made(self, number: int) -> Entry:
+        """The entry that was added as this one."""
+        name, texts = self.names[number], self.words.texts
+        key, start_s, end_s, member, extra, channel, url = self.rare.get(number, USUAL)
+        return Entry(key or name, texts[self.bases[number]], name, texts[self.labels[number]],
+                     texts[self.speakers[number]], texts[self.splits[number]], start_s, end_s, self.sizes[number],
+                     self.times[number], member, extra, channel, url)  # fmt: skip
+
+    def key(self, number: int) -> str:
+        """The key of the entry that was added as this one."""
+        return self.rare.get(number, USUAL)[0] or self.names[number]
+
+    def change(self, function: Callable[[Entry], None]) -> None:
+        """Call a function that changes an entry, for each."""
+        changed = Entries()
+        for entry in self:
+            function(entry)
+            changed.append(entry)
+        self.__dict__.update(changed.__dict__)
+
+    def of_each_base(self) -> list[Entry]:
+        """An entry of each base, in their order."""
+        first: dict[int, int] = {}
+        for number, base in enumerate(self.bases):
+            if base not in first:
+                first[base] = number
+        return [self.made(number) for number in first.values()]
+
+    def sort(self) -> list[str]:
+        """Sort by key; returns the keys of those that were left out because there had been the same key before."""
+        order = order_of(len(self.sizes), self.key if self.rare else self.names.__getitem__)
+        if order is None:
+            return []
+        kept, twice, before = array("I"), list[str](), None
+        for number in order:
+            key = self.key(number)
+            if key == before:
+                twice.append(key)
+            else:
+                kept.append(number)
+            before = key
+        self.order = kept
+        return twice
+
+
 @dataclass(frozen=True)
 class Root:
     """Where the names of entries begin: a folder as the caller named it, or an archive."""
@@ -171,10 +311,10 @@ class Listing:
     """
 
     layout: str
-    entries: list[Entry] = field(default_factory=list)
+    entries: Entries = field(default_factory=Entries)
     problems: list[Problem] = field(default_factory=list)
     source: str = ""
-    roots: dict[str, Root] = field(default_factory=dict)
+    roots: dict[str, Root] = field(default_factory=dict, repr=False)
     places: list[str] = field(default_factory=list)
     told: bool = False
     divided: bool = False
@@ -183,16 +323,7 @@ class Listing:
     def finish(self, source: str) -> Listing:
         """Sort the entries and report duplicate keys."""
         self.source = source
-        self.entries.sort(key=lambda entry: entry.key)
-        before: Entry | None = None
-        kept = []
-        for entry in self.entries:
-            if before is not None and before.key == entry.key:
-                self.problems.append(Problem(entry.key, "manifest", f"{entry.key}: duplicate key"))
-            else:
-                kept.append(entry)
-            before = entry
-        self.entries = kept
+        self.problems += [Problem(key, "manifest", f"{key}: duplicate key") for key in self.entries.sort()]
         return self
 
 

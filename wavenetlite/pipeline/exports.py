@@ -15,10 +15,12 @@ import numpy.typing as npt
 
 from wavenetlite.pipeline import manifests, shards
 from wavenetlite.pipeline.batches import normalised
+from wavenetlite.pipeline.entries import joined
 from wavenetlite.pipeline.items import Item, ItemSequence
 from wavenetlite.support.arrays import Floats
-from wavenetlite.support.atomic_files import replacing
+from wavenetlite.support.remote import Place, RemotePath, place, replacing
 
+Target = str | os.PathLike[str] | RemotePath
 DATE = (1980, 1, 1, 0, 0, 0)
 """Of the members of a zip, as in NumPy, so that the same set gives the same bytes."""
 
@@ -73,7 +75,7 @@ class MapDataset:
         return arrays if torch is None else tuple(map(torch.from_numpy, arrays))
 
 
-def to_npz(items: ItemSequence, path: str | os.PathLike[str]) -> None:
+def to_npz(items: ItemSequence, path: Target) -> None:
     """Write items to one .npz file, in constant memory.
 
     Parameters
@@ -90,7 +92,7 @@ def to_npz(items: ItemSequence, path: str | os.PathLike[str]) -> None:
         The file cannot be written.
     """
     offsets = np.concatenate([[0], np.cumsum(items.frames)]).astype(np.int64)
-    with replacing(path) as file, zipfile.ZipFile(file, "w", zipfile.ZIP_STORED) as archive:
+    with replacing(place(path)) as file, zipfile.ZipFile(file, "w", zipfile.ZIP_STORED) as archive:
         with archive.open(zipfile.ZipInfo("features.npy", DATE), "w", force_zip64=True) as member:
             member.write(shards.header(int(offsets[-1]), items.channels))
             for item in items:
@@ -106,9 +108,7 @@ def to_npz(items: ItemSequence, path: str | os.PathLike[str]) -> None:
                 np.lib.format.write_array(member, array, allow_pickle=False)
 
 
-def to_lhotse(
-    items: ItemSequence, folder: str | os.PathLike[str], *, audio: str | os.PathLike[str] | None = None
-) -> None:
+def to_lhotse(items: ItemSequence, folder: Target, *, audio: str | os.PathLike[str] | None = None) -> None:
     """Write manifests for Lhotse: ``recordings.jsonl``, ``supervisions.jsonl``, ``features.jsonl``.
 
     Parameters
@@ -132,15 +132,15 @@ def to_lhotse(
     supervision; split, label and further columns of a manifest are its ``custom`` fields. The duration of features and
     supervisions is one shift per frame, as Lhotse requires, whatever the padding.
     """
-    folder = Path(folder)
-    storage = folder / "features"
+    target = place(folder)
+    storage = target / "features"
     storage.mkdir(parents=True, exist_ok=True)
     roots = roots_of(items)
-    places = [None if root["archive"] else Path(root["path"] if audio is None else audio) for root in roots]
+    places = [None if root["archive"] else place(root["path"] if audio is None else audio) for root in roots]
     if any(places):
-        write_lines(folder / "recordings.jsonl", recordings(items, places))
-    write_lines(folder / "supervisions.jsonl", (supervision(items, item) for item in items))
-    write_lines(folder / "features.jsonl", (stored(items, item, number, storage) for number, item in enumerate(items)))
+        write_lines(target / "recordings.jsonl", recordings(items, places))
+    write_lines(target / "supervisions.jsonl", (supervision(items, item) for item in items))
+    write_lines(target / "features.jsonl", (stored(items, item, number, storage) for number, item in enumerate(items)))
 
 
 def roots_of(items: ItemSequence) -> list[dict[str, Any]]:
@@ -155,16 +155,16 @@ def roots_of(items: ItemSequence) -> list[dict[str, Any]]:
 def recording_id(items: ItemSequence, item: Item) -> str:
     """The same for all parts of a recording; the paths of several sources may be the same."""
     roots = roots_of(items)
-    return item.path if len(roots) == 1 else str(Path(roots[item.root]["path"], item.path))
+    return item.path if len(roots) == 1 else joined(roots[item.root]["path"], item.path)
 
 
-def write_lines(path: Path, rows: Iterable[dict[str, Any]]) -> None:
+def write_lines(path: Place, rows: Iterable[dict[str, Any]]) -> None:
     with replacing(path) as file:
         for row in rows:
             file.write((json.dumps(row) + "\n").encode())
 
 
-def recordings(items: ItemSequence, places: Sequence[Path | None]) -> Iterable[dict[str, Any]]:
+def recordings(items: ItemSequence, places: Sequence[Place | None]) -> Iterable[dict[str, Any]]:
     """One for each file, even if several parts of it are items."""
     seen = set()
     for item in items:
@@ -172,7 +172,8 @@ def recordings(items: ItemSequence, places: Sequence[Path | None]) -> Iterable[d
         if root is None or name in seen:
             continue
         seen.add(name)
-        source = {"type": "file", "channels": list(range(item.channels)), "source": str(root / item.path)}
+        kind = "url" if isinstance(root, RemotePath) else "file"
+        source = {"type": kind, "channels": list(range(item.channels)), "source": str(root / item.path)}
         yield {"id": name, "sources": [source], "sampling_rate": item.sr, "num_samples": item.samples,
                "duration": item.samples / item.sr, "channel_ids": list(range(item.channels))}  # fmt: skip
 
@@ -195,7 +196,7 @@ def supervision(items: ItemSequence, item: Item) -> dict[str, Any]:
     }
 
 
-def stored(items: ItemSequence, item: Item, number: int, storage: Path) -> dict[str, Any]:
+def stored(items: ItemSequence, item: Item, number: int, storage: Place) -> dict[str, Any]:
     """Write the frames of an item to a file; return its row for Lhotse."""
     name = f"{number:08}.npy"
     with replacing(storage / name) as file:

@@ -5,11 +5,11 @@ from __future__ import annotations
 import json
 import os
 import time
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from hashlib import blake2b, file_digest
-from pathlib import Path
+from pathlib import PurePosixPath
 from typing import Any
 
 from wavenetlite import audio
@@ -17,19 +17,22 @@ from wavenetlite.features import Features, LogMel
 from wavenetlite.pipeline import archives, assembly, shards, sidecars, specs, work
 from wavenetlite.pipeline.about import read_about
 from wavenetlite.pipeline.chunks import chunks, digest
+from wavenetlite.pipeline.engines import ENGINES, Workers, check_installed
 from wavenetlite.pipeline.entries import Entry, Listing, PipelineError
-from wavenetlite.pipeline.parallel import Ticks, in_parallel, needed
+from wavenetlite.pipeline.lease import Lease
+from wavenetlite.pipeline.parallel import Ticks, check_joblib
 from wavenetlite.pipeline.sources import Source, listed
 from wavenetlite.pipeline.specs import Reading, Recipe
 from wavenetlite.pipeline.target import check as check_target
 from wavenetlite.pipeline.target import remember
 from wavenetlite.pipeline.work import Old, Task
-from wavenetlite.support.atomic_files import replacing
 from wavenetlite.support.checks import flag, integer, one_of
 from wavenetlite.support.errors import ArrayTypeError, ParameterError
 from wavenetlite.support.file_locks import lock
 from wavenetlite.support.progress import Progress
+from wavenetlite.support.remote import Place, RemotePath, address, place, replacing
 
+Target = str | os.PathLike[str] | RemotePath
 ASSEMBLED, LOCK = "assembled", "lock"
 """Beside the sidecars: what the feature set was assembled from; the lock of the running extraction."""
 
@@ -55,7 +58,7 @@ class Extraction:
         The content of ``dataset.json``.
     """
 
-    out: Path
+    out: Place
     items: int
     frames: int
     hours: float
@@ -69,7 +72,7 @@ class Extraction:
 
 def extract(
     source: Source | Listing,
-    out: str | os.PathLike[str],
+    out: Target,
     *,
     features: Features | None = None,
     layout: str = "auto",
@@ -81,6 +84,7 @@ def extract(
     strict: bool = False,
     seed: int = 0,
     n_jobs: int | None = None,
+    engine: str = "joblib",
     progress: Progress | None = None,
 ) -> Extraction:
     """Turn recordings into a feature set, or bring an older one up to date.
@@ -92,12 +96,13 @@ def extract(
     Parameters
     ----------
     source
-        A folder; a manifest (.jsonl, .ndjson, .json, .csv, .tsv); an archive (.tar, .tar.gz, .zip, ...), WebDataset's
-        too; an audio file; a pattern such as "data/**/*.flac" or "shard-{000..017}.tar"; or a list of these. Or what
-        `wavenetlite.pipeline.listed` returned.
+        A folder; a manifest (.jsonl, .ndjson, .json, .csv, .tsv, .parquet), Lhotse's too; an archive (.tar, .tar.gz,
+        .zip, ...), WebDataset's too; a table of recordings (.parquet), as Hugging Face has; an audio file; a pattern
+        such as "data/**/*.flac" or "shard-{000..017}.tar"; a URL of any of these, such as "s3://bucket/data"; or a list
+        of these. Or what `wavenetlite.pipeline.listed` returned.
     out
-        Folder of the feature set; created if missing. It must not be inside the source, nor hold the features of
-        another one. Workers on other machines must reach it by the same path.
+        Folder of the feature set, or its URL; created if missing. It must not be inside the source, nor hold the
+        features of another one. Workers on other machines must reach it by the same path.
     features
         Spec of the features; None: ``LogMel()``.
     layout
@@ -122,6 +127,10 @@ def extract(
     n_jobs
         Number of workers; -1: one per CPU; None: as set by `joblib.parallel_config`, else one per CPU. By default they
         are threads, or processes for more than four workers with enough work.
+    engine
+        Who runs the workers. "joblib": as `joblib.parallel_config` says. "dask", "ray": the cluster that this process
+        is connected to; else that of ``DASK_SCHEDULER_ADDRESS`` or ``RAY_ADDRESS``; else one on this machine, for the
+        time of the call. Work of a worker that dies is done by another.
     progress
         Called with (files done, files in total).
 
@@ -166,33 +175,31 @@ def extract(
         raise ParameterError("n_jobs=0 must be a number of workers, or -1: one per CPU")
     for reason in leave_out:
         one_of("leave_out", reason, assembly.FOR_KEPT)
-    needed()
+    check_joblib()
+    check_installed(one_of("engine", engine, ENGINES))
     recipe = Recipe(spec, Reading(resample, audio.checked_mono(mono), float(max_s)))
     listing = source if isinstance(source, Listing) else listed(source, layout=layout, columns=columns, seed=seed)
     if not listing.entries:
         seen = f" ({listing.problems[0].message})" if listing.problems else ""
         raise ParameterError(f"source={listing.source!r} has no recordings{seen}")
-    check_target(Path(out), listing)
-    run = Run(listing, Path(out), recipe, tuple(sorted(set(leave_out))), flag("strict", strict))
-    with writing(run.out):
-        about, computed, copied = run.all(n_jobs, progress, listing.source)
+    target = absolute(out)
+    check_target(target, listing)
+    run = Run(listing, target, recipe, tuple(sorted(set(leave_out))), flag("strict", strict))
+    with writing(run.out) as check:
+        about, computed, copied = run.all(Workers(engine, n_jobs), progress, listing.source, check)
     return Extraction(run.out, about["items"], about["frames"], about["hours"], computed, copied,
                       len(listing.entries) - computed, about["errors"], time.perf_counter() - began,
                       about)  # fmt: skip
 
 
 @contextmanager
-def writing(out: Path) -> Iterator[None]:
+def writing(out: Place) -> Iterator[Callable[[], object]]:
     """Lock the folder against other extractions; errors of the disk become one line."""
     try:
         for folder in (out, out / shards.FOLDER, out / sidecars.FOLDER):
             folder.mkdir(parents=True, exist_ok=True)
-        with (out / sidecars.FOLDER / LOCK).open("w") as file:
-            try:
-                lock(file.fileno())
-            except BlockingIOError:
-                raise PipelineError(f"{out}: another extraction is writing there") from None
-            yield
+        with locked(out) as check:
+            yield check
     except (FileExistsError, NotADirectoryError):
         raise PipelineError(f"{out}: cannot be written: it is not a folder; choose another name") from None
     except BrokenPipeError:
@@ -204,18 +211,56 @@ def writing(out: Path) -> Iterator[None]:
         ) from error
 
 
+@contextmanager
+def locked(out: Place) -> Iterator[Callable[[], object]]:
+    """Nobody else writes there meanwhile; what it gives raises if somebody does."""
+    if isinstance(out, RemotePath):
+        with Lease(out / sidecars.FOLDER / LOCK, out) as lease:
+            yield lease.check
+        return
+    with (out / sidecars.FOLDER / LOCK).open("w") as file:
+        try:
+            lock(file.fileno())
+        except BlockingIOError:
+            raise PipelineError(f"{out}: another extraction is writing there") from None
+        yield lambda: None
+
+
+def absolute(out: Target) -> Place:
+    """Workers may have another working directory."""
+    if not isinstance(out, str | os.PathLike | RemotePath):
+        raise ArrayTypeError(f"out is a {type(out).__name__}; it must be a string or a path")
+    found = place(out)
+    return found if isinstance(found, RemotePath) else found.absolute()
+
+
 class Run:
     """One extraction."""
 
-    def __init__(self, listing: Listing, out: Path, recipe: Recipe, leave_out: tuple[str, ...], strict: bool) -> None:
+    def __init__(self, listing: Listing, out: Place, recipe: Recipe, leave_out: tuple[str, ...], strict: bool) -> None:
         self.listing, self.out, self.recipe, self.leave_out, self.strict = listing, out, recipe, leave_out, strict
-        self.place = os.path.abspath(out)  # noqa: PTH100  (workers may have another working directory)
         self.features = recipe.digest
-        self.runs = list(chunks(listing.entries))
-        self.digests = [digest(run, self.features) for run in self.runs]
+        self.ends, self.digests, self.content = [0], list[str](), blake2b(digest_size=16)
+        for run in chunks(listing.entries):  # one at a time: there may be very many entries
+            self.ends.append(self.ends[-1] + len(run))
+            self.digests.append(digest(run, self.features))
+            known = [[entry.label, entry.speaker, entry.split, entry.extra] for entry in run]
+            self.content.update(json.dumps(known).encode())
 
-    def all(self, n_jobs: int | None, progress: Progress | None, source: str) -> tuple[dict[str, Any], int, int]:
-        """The content of dataset.json, and how many recordings were computed and copied."""
+    def run(self, number: int) -> list[Entry]:
+        """The entries of a chunk."""
+        return [self.listing.entries[place] for place in range(self.ends[number], self.ends[number + 1])]
+
+    def length(self, number: int) -> int:
+        return self.ends[number + 1] - self.ends[number]
+
+    def all(
+        self, workers: Workers, progress: Progress | None, source: str, check: Callable[[], object]
+    ) -> tuple[dict[str, Any], int, int]:
+        """The content of dataset.json, and how many recordings were computed and copied.
+
+        `check` raises if another extraction writes there too: before what makes the set complete, and what removes.
+        """
         state = self.state(source)
         if (about := self.known(state)) is not None:
             return about, 0, 0
@@ -223,13 +268,16 @@ class Run:
         (self.out / sidecars.FOLDER / ASSEMBLED).unlink(missing_ok=True)
         specs.write(self.recipe.spec, self.out / sidecars.FOLDER / specs.TABLES)
         work.RECIPES[self.features] = self.recipe
-        waiting = [number for number in range(len(self.runs)) if not self.finished(number)]
-        computed, copied = self.work(waiting, n_jobs, progress) if waiting else (0, 0)
+        there = {path.name for path in (self.out / sidecars.FOLDER).iterdir()}
+        waiting = [number for number in range(len(self.digests)) if not self.finished(number, there)]
+        computed, copied = self.work(waiting, workers, progress) if waiting else (0, 0)
+        check()
         about = assembly.assemble(
             self.out,
             self.recipe,
-            zip(self.digests, self.runs, strict=True),
+            ((digest, self.run(number)) for number, digest in enumerate(self.digests)),
             self.listing.problems,
+            entries=self.listing.entries,
             source=source,
             layout=self.listing.layout,
             roots=self.listing.roots,
@@ -248,11 +296,9 @@ class Run:
 
     def state(self, source: str) -> str:
         """A digest of everything that the feature set is assembled from."""
-        whole = blake2b(digest_size=16)
+        whole = self.content.copy()
         for value in (source, self.listing.layout, self.leave_out, *self.digests):
             whole.update(json.dumps(value).encode())
-        for entry in self.listing.entries:
-            whole.update(json.dumps([entry.label, entry.speaker, entry.split, entry.extra]).encode())
         for root in self.listing.roots.values():
             whole.update(json.dumps([root.path, root.archive]).encode())
         for problem in self.listing.problems:
@@ -282,19 +328,21 @@ class Run:
                 whole.update(file_digest(file, blake2b).digest())
         return whole.hexdigest()
 
-    def finished(self, number: int) -> bool:
-        """Whether a chunk needs no work."""
-        sidecar = sidecars.read(sidecars.path_of(self.out, self.digests[number]))
-        if sidecar is None or sidecar.again or len(sidecar.rows) != len(self.runs[number]):
+    def finished(self, number: int, there: Collection[str]) -> bool:
+        """Whether a chunk needs no work; `there` are the names of all sidecars."""
+        path = sidecars.path_of(self.out, self.digests[number])
+        sidecar = sidecars.read(path) if path.name in there else None
+        if sidecar is None or sidecar.again or len(sidecar.rows) != self.length(number):
             return False
-        path = self.out / shards.FOLDER / sidecar.shard
-        return not sidecar.shard or complete(path, sidecar.frames, self.recipe.spec.out_channels)
+        shard = self.out / shards.FOLDER / sidecar.shard
+        return not sidecar.shard or complete(shard, sidecar.frames, self.recipe.spec.out_channels)
 
     def earlier(self, waiting: Sequence[int]) -> dict[str, Old]:
         """By key, what earlier extractions with the same recipe know of the recordings of these chunks."""
-        keys = {entry.key for number in waiting for entry in self.runs[number]}
+        before: list[Place] = [*(self.out / sidecars.FOLDER).glob("*.npz")]
         found: dict[str, Old] = {}
-        for path in sorted((self.out / sidecars.FOLDER).glob("*.npz")):
+        keys = {entry.key for number in waiting for entry in self.run(number)} if len(before) > 1 else set()
+        for path in sorted(before, key=str):
             sidecar = sidecars.read(path) if path.name != specs.TABLES else None
             if sidecar is None or sidecar.features != self.features:
                 continue
@@ -308,44 +356,44 @@ class Run:
 
     # Work
 
-    def work(self, waiting: Sequence[int], n_jobs: int | None, progress: Progress | None) -> tuple[int, int]:
+    def work(self, waiting: Sequence[int], workers: Workers, progress: Progress | None) -> tuple[int, int]:
         """Process these chunks; return how many recordings were computed, and how many copied."""
         old = self.earlier(waiting)
         unpacked = self.unpacked(waiting)
-        total = sum(map(len, self.runs))
-        ticks = Ticks(progress, total - sum(len(self.runs[number]) for number in waiting), total)
+        total = self.ends[-1]
+        ticks = Ticks(progress, total - sum(map(self.length, waiting)), total)
         computed = copied = 0
-        work.LISTENERS[self.place] = ticks.add
+        work.LISTENERS[self.out] = ticks.add
         try:
             tasks = (self.task(number, old, unpacked) for number in waiting)
-            for done in in_parallel(tasks, len(waiting), n_jobs):
+            for done in workers.run(tasks, len(waiting)):
                 ticks.add(done.entries - done.reported)
                 computed, copied = computed + done.entries - done.copied, copied + done.copied
                 if self.strict and done.refused:
                     raise assembly.refusal_error(done.refused[0])
         finally:
-            del work.LISTENERS[self.place]
+            del work.LISTENERS[self.out]
         return computed, copied
 
     def task(self, number: int, old: Mapping[str, Old], unpacked: Mapping[str, str]) -> Task:
-        entries = self.runs[number]
+        entries = self.run(number)
         known = {entry.key: old[entry.key] for entry in entries if entry.key in old}
         if unpacked:
             entries = [moved(entry, unpacked) for entry in entries]
-        return Task(self.place, self.digests[number], self.features, self.recipe.reading, entries, known)
+        return Task(self.out, self.digests[number], self.features, self.recipe.reading, entries, known)
 
     def unpacked(self, waiting: Sequence[int]) -> dict[str, str]:
         """Decompress, for this extraction, archives that are compressed as a whole."""
         found = {}
-        for path in archives.packed([entry for number in waiting for entry in self.runs[number]]):
+        for path in archives.packed(entry for number in waiting for entry in self.run(number)):
             target = self.out / sidecars.FOLDER / f"{blake2b(path.encode(), digest_size=8).hexdigest()}.tar"
             archives.unpack(path, target)
-            found[path] = str(target)
+            found[path] = address(target)
         return found
 
     def tidy(self, about: Mapping[str, Any]) -> None:
         """Remove the files of older and of killed extractions."""
-        names = {Path(shard["file"]).name for shard in about["shards"]}
+        names = {PurePosixPath(shard["file"]).name for shard in about["shards"]}
         for path in list(assembly.stale(self.out, names, set(self.digests))):
             path.unlink(missing_ok=True)
 
@@ -355,15 +403,15 @@ def moved(entry: Entry, unpacked: Mapping[str, str]) -> Entry:
     return replace(entry, base=unpacked[entry.path]) if entry.path in unpacked else entry
 
 
-def complete(path: Path, frames: int, channels: int) -> bool:
+def complete(path: Place, frames: int, channels: int) -> bool:
     """Whether a shard is complete."""
     try:
-        return len(shards.open_shard(path, channels)) == frames
+        return shards.frames_in(path, channels) == frames
     except (OSError, ValueError):
         return False
 
 
-def first_line(path: Path) -> str:
+def first_line(path: Place) -> str:
     with path.open(encoding="utf-8") as file:
         row = json.loads(file.readline() or "{}")
     return f"{row.get('key', '')}: {row.get('message', '')}"

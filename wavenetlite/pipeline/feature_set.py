@@ -4,13 +4,15 @@ from __future__ import annotations
 
 import os
 from importlib import import_module
-from pathlib import Path
 from typing import Any
 
-from wavenetlite.pipeline import exports
+from wavenetlite.pipeline import exports, parquet
 from wavenetlite.pipeline.batches import Batches
 from wavenetlite.pipeline.items import ItemSequence, Table
+from wavenetlite.pipeline.parquet_set import ParquetTable, to_parquet
+from wavenetlite.pipeline.webdataset import to_webdataset
 from wavenetlite.support.errors import ArrayTypeError
+from wavenetlite.support.remote import RemotePath, place
 
 
 class Items(ItemSequence):
@@ -31,22 +33,31 @@ class Items(ItemSequence):
         """
         return import_module("wavenetlite.pipeline.torch_dataset").IterableItems(self, **options)
 
-    def to_npz(self, path: str | os.PathLike[str]) -> None:
+    def to_webdataset(self, folder: exports.Target, *, items_per_shard: int = 1000) -> None:
+        """Write shards of WebDataset; see :func:`wavenetlite.pipeline.to_webdataset`."""
+        to_webdataset(self, folder, items_per_shard=items_per_shard)
+
+    def to_parquet(self, path: exports.Target) -> None:
+        """Write one table of Parquet; see :func:`wavenetlite.pipeline.to_parquet`."""
+        to_parquet(self, path)
+
+    def to_npz(self, path: exports.Target) -> None:
         """Write one .npz file; see :func:`wavenetlite.pipeline.to_npz`."""
         exports.to_npz(self, path)
 
-    def to_lhotse(self, folder: str | os.PathLike[str], *, audio: str | os.PathLike[str] | None = None) -> None:
+    def to_lhotse(self, folder: exports.Target, *, audio: str | os.PathLike[str] | None = None) -> None:
         """Write Lhotse's manifests; see :func:`wavenetlite.pipeline.to_lhotse`."""
         exports.to_lhotse(self, folder, audio=audio)
 
 
-def open(out: str | os.PathLike[str]) -> Items:
-    """The feature set in a folder.
+def open(out: exports.Target) -> Items:
+    """The feature set in a folder, or in a table of Parquet.
 
     Parameters
     ----------
     out
-        The `out` of :func:`extract`.
+        The `out` of :func:`extract`, the folder of :func:`to_webdataset` or the table of :func:`to_parquet`: a path, or
+        a URL such as ``s3://bucket/features``, of which shards are fetched when their items are.
 
     Raises
     ------
@@ -68,6 +79,7 @@ def open(out: str | os.PathLike[str]) -> Items:
     >>> item.label, item.duration_s, item.features.shape
     ('tone', 1.0, (97, 40))
     """
-    if not isinstance(out, str | os.PathLike):
+    if not isinstance(out, str | os.PathLike | RemotePath):
         raise ArrayTypeError(f"out is a {type(out).__name__}; it must be a string or a path")
-    return Items(Table(Path(out)))
+    where = place(out)
+    return Items(ParquetTable(where) if parquet.is_parquet(where) else Table(where))

@@ -8,7 +8,6 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
 from hashlib import blake2b
-from pathlib import Path
 from typing import Any, Self
 
 import numpy as np
@@ -22,8 +21,12 @@ from wavenetlite.pipeline.entries import PipelineError
 from wavenetlite.support.arrays import Floats
 from wavenetlite.support.errors import ParameterError
 from wavenetlite.support.html import html
+from wavenetlite.support.remote import Place, RemotePath
 
 Ints = npt.NDArray[np.int64]
+
+KEPT_SHARDS = 16
+"""Of a set in a store, in memory."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,7 +88,7 @@ class Item:
 class Table:
     """The index of a feature set: some columns as arrays, the rest of a row read on demand: tens of bytes per item."""
 
-    def __init__(self, folder: Path) -> None:
+    def __init__(self, folder: Place) -> None:
         self.folder = folder
         self.about = read_about(folder)
         self.index = map_file(folder / INDEX)
@@ -134,21 +137,40 @@ class Table:
 
     def frames_of(self, number: int) -> Floats:
         """The frames of an item, mapped from the file."""
-        shard, first = int(self.shard[number]), int(self.offsets[number])
-        if shard not in self.open_shards:
+        shard, first, channels = int(self.shard[number]), int(self.offsets[number]), self.about["channels"]
+        name = self.shards[shard]
+        found, count = self.open_shards.get(shard), int(self.frames[number])
+        if found is None:
+            if isinstance(self.folder, RemotePath):
+                drop_first(self.open_shards, KEPT_SHARDS)
             try:
-                self.open_shards[shard] = shards.open_shard(self.folder / self.shards[shard], self.about["channels"])
+                found = self.open_shards[shard] = shards.open_shard(self.folder / name, channels)
             except DAMAGE as error:
                 raise damaged(self.folder, error) from None
-        frames = self.open_shards[shard][first : first + int(self.frames[number])]
-        if frames.shape != (self.frames[number], self.about["channels"]):
-            raise damaged(self.folder, ValueError(f"{self.shards[shard]} ends too early"))
+        if shards.is_tar(name):
+            frames = found[first : first + count * channels]
+            frames = frames.reshape(-1, channels) if not frames.size % channels else frames
+        else:
+            frames = found[first : first + count]
+        if frames.shape != (count, channels):
+            raise damaged(self.folder, ValueError(f"{name} ends too early"))
         return frames
 
+    def spec(self) -> Features | None:
+        return specs.read(self.folder / specs.TABLES)
 
-def map_file(path: Path) -> Any:
-    """A file, mapped into memory."""
+
+def drop_first(kept: dict[int, Any], most: int) -> None:
+    """Make room for another one; threads may do so at the same time."""
+    for key in list(kept)[: max(0, len(kept) + 1 - most)]:
+        kept.pop(key, None)
+
+
+def map_file(path: Place) -> Any:
+    """A file, mapped into memory, or fetched from a store."""
     try:
+        if isinstance(path, RemotePath):
+            return path.read_bytes()
         with path.open("rb") as file:
             size = os.fstat(file.fileno()).st_size
             return mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ) if size else b""
@@ -258,8 +280,7 @@ class ItemSequence(Sequence[Item]):
     @cached_property
     def spec(self) -> Features:
         """The spec that the frames were computed with."""
-        path = self.table.folder / specs.TABLES
-        spec = specs.read(path)
+        spec = self.table.spec()
         if spec is None or spec.fingerprint.hex() != self.about["feature_spec_hash"]:
             raise damaged(self.table.folder, ValueError(f"{specs.TABLES} does not hold the features of {DATASET}"))
         return spec

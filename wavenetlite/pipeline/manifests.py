@@ -1,15 +1,21 @@
-"""Manifests: JSON lines, JSON or CSV with one row per recording, or per part of one."""
+"""Manifests: JSON lines, JSON, CSV or Parquet with one row per recording, or per part of one; Lhotse's too."""
 
 from __future__ import annotations
 
 import csv
+import errno
+import gzip
 import os
+import zlib
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping
-from pathlib import Path, PurePath
+from contextlib import contextmanager
+from io import BufferedReader, RawIOBase, TextIOWrapper
+from pathlib import PurePath
 from typing import Any, TextIO
 
 from wavenetlite.corpora.trees import readable
+from wavenetlite.pipeline import lhotse, parquet
 from wavenetlite.pipeline.columns import (
     MOST_COLUMNS,
     Columns,
@@ -20,29 +26,38 @@ from wavenetlite.pipeline.columns import (
     shown,
     split_in,
 )
-from wavenetlite.pipeline.entries import Entry, Listing, Problem
+from wavenetlite.pipeline.entries import Entry, Listing, Problem, joined
 from wavenetlite.support.errors import ParameterError
+from wavenetlite.support.remote import Place, RemotePath, Status, address, is_http
+from wavenetlite.support.urls import is_url, name_of, parent_url
+from wavenetlite.support.urls import shown as public
 
-ENDINGS = (".jsonl", ".ndjson", ".json", ".csv", ".tsv")
+ENDINGS = (".jsonl", ".ndjson", ".json", ".csv", ".tsv", ".parquet")
 DELIMITERS = ",\t;|"
 MOST_LINE = 1 << 24
 """Characters of a line: a row is far shorter."""
 MOST_CHARACTERS, MOST_MARKS = 1 << 27, 5_000_000
 """Of a manifest that is one JSON value, also of brackets and commas; as JSON lines it may have any number."""
+PACKED = ".jsonl.gz"
+"""As Lhotse writes them."""
+FREE, RATIO = 16 << 20, 200
+"""Bytes to which a packed manifest may unpack, and how many for each of its own: JSON repeats much."""
 ONE_LINE = ("path", "key", "label", "speaker", "split")
 FOLDERS = ("", "clips", "wavs", "wav", "audio", "recordings")
 """Beside a manifest, where the recordings are that it names; Common Voice has them in clips/."""
+MOST_FOLDERS = 1000
+"""Of stores, whose files are kept."""
 MOST_SHAPES = 1000
 """Different sets of columns whose meaning is kept; rows usually have one."""
 PLACEHOLDERS = ("{data_root}/", "{data_folder}/", "{root}/", "$data_root/", "$data_folder/")
 """How SpeechBrain writes the folder of the data."""
 
 
-def is_manifest(path: Path) -> bool:
-    return path.suffix.lower() in ENDINGS
+def is_manifest(path: PurePath | RemotePath) -> bool:
+    return path.name.lower().endswith((*ENDINGS, PACKED))
 
 
-def read(path: Path, columns: Mapping[str, str]) -> Listing:
+def read(path: Place, columns: Mapping[str, str]) -> Listing:
     """The entries of a manifest.
 
     Parameters
@@ -71,7 +86,7 @@ def read(path: Path, columns: Mapping[str, str]) -> Listing:
     return listing
 
 
-def check_channels(path: Path, listing: Listing) -> None:
+def check_channels(path: Place, listing: Listing) -> None:
     """Channels count from 0; a manifest that counts from 1 would give wrong ones in silence."""
     numbers = {entry.channel for entry in listing.entries} - {None}
     if 0 not in numbers and {1, 2} <= numbers:
@@ -87,17 +102,54 @@ class Row(dict[str, Any]):
     key = ""
 
 
-def rows(path: Path, columns: Mapping[str, str]) -> Iterator[tuple[str, Any]]:
-    """Where each row is, and the row; a `RowError` in place of a row that cannot be parsed."""
+def rows(path: Place, columns: Mapping[str, str]) -> Iterator[tuple[str, Any]]:
+    """Where each row is, and the row; a `RowError` in place of a row that cannot be used."""
+    yield from lhotse.translated(written_rows(path, columns), path, lambda other: written_rows(other, columns))
+
+
+def written_rows(path: Place, columns: Mapping[str, str]) -> Iterator[tuple[str, Any]]:
+    """The rows as they are in the file."""
+    if parquet.is_parquet(path):
+        yield from parquet.rows(path)
+        return
     read = {".csv": table, ".tsv": table, ".json": whole}.get(path.suffix.lower(), json_lines)
     try:
-        with path.open(encoding=encoding(path), newline="") as file:
+        with opened(path) as file:
             yield from read(file, path, columns)
-    except (OSError, UnicodeError, csv.Error) as error:
+    except (OSError, EOFError, zlib.error, UnicodeError, csv.Error) as error:
         raise ParameterError(f"{readable(str(path))}: cannot be read: {' '.join(str(error).split())}") from None
 
 
-def encoding(path: Path) -> str:
+@contextmanager
+def opened(path: Place) -> Iterator[TextIO]:
+    if not path.name.lower().endswith(PACKED):
+        with path.open(encoding=encoding(path), newline="") as file:
+            yield file
+        return
+    with path.open("rb") as packed, gzip.open(packed) as content:
+        limit = Limited(content, FREE + RATIO * path.stat().st_size)
+        yield TextIOWrapper(BufferedReader(limit), encoding="utf-8-sig", newline="")
+
+
+class Limited(RawIOBase):
+    """A file that may have so many bytes."""
+
+    def __init__(self, file: Any, most: int) -> None:
+        self.file, self.left, self.most = file, most, most
+
+    def readable(self) -> bool:
+        return True
+
+    def readinto(self, buffer: Any) -> int:
+        found = self.file.read(len(buffer))
+        self.left -= len(found)
+        if self.left < 0:
+            raise OSError(errno.EFBIG, f"unpacks to more than {self.most:,} bytes, far more than a manifest does")
+        buffer[: len(found)] = found
+        return len(found)
+
+
+def encoding(path: Place) -> str:
     """UTF-8, unless a byte order mark says UTF-16, as spreadsheets write it."""
     with path.open("rb") as file:
         return "utf-16" if file.read(2) in (b"\xff\xfe", b"\xfe\xff") else "utf-8-sig"
@@ -113,7 +165,7 @@ def lines(file: TextIO) -> Iterator[str]:
         yield line
 
 
-def json_lines(file: TextIO, path: Path, columns: Mapping[str, str]) -> Iterator[tuple[str, Any]]:
+def json_lines(file: TextIO, path: Place, columns: Mapping[str, str]) -> Iterator[tuple[str, Any]]:
     for number, line in enumerate(lines(file), 1):
         if line.strip():
             yield f"line {number}", attempt(line, MOST_LINE)
@@ -135,7 +187,7 @@ def has_objects_on_lines(file: TextIO) -> bool:
     return second.startswith("{") and isinstance(attempt(first, MOST_LINE), dict)
 
 
-def whole(file: TextIO, path: Path, columns: Mapping[str, str]) -> Iterator[tuple[str, Any]]:
+def whole(file: TextIO, path: Place, columns: Mapping[str, str]) -> Iterator[tuple[str, Any]]:
     """A list of objects, an object of objects as SpeechBrain writes it, or JSON lines as NeMo names them."""
     if has_objects_on_lines(file):
         yield from json_lines(file, path, columns)
@@ -163,7 +215,7 @@ def whole(file: TextIO, path: Path, columns: Mapping[str, str]) -> Iterator[tupl
         )
 
 
-def table(file: TextIO, path: Path, columns: Mapping[str, str]) -> Iterator[tuple[str, Any]]:
+def table(file: TextIO, path: Place, columns: Mapping[str, str]) -> Iterator[tuple[str, Any]]:
     """The rows of a table whose first line names the columns."""
     source = lines(file)
     head = next((line for line in source if line.strip()), "")
@@ -245,11 +297,12 @@ def unquoted(value: str) -> str:
 class RowReader:
     """Makes entries of the rows of a manifest."""
 
-    def __init__(self, path: Path, columns: Mapping[str, str]) -> None:
-        self.base, self.given, self.split = str(path.parent), columns, split_in(path.stem)
+    def __init__(self, path: Place, columns: Mapping[str, str]) -> None:
+        self.base, self.given, self.split = address(path.parent), columns, split_in(path.stem)
         self.columns: dict[tuple[str, ...], Columns] = {}
         self.names: set[str] = set()
         self.found: dict[str, tuple[str, int, int]] = {}
+        self.folders: dict[str, dict[str, Status]] = {}
 
     def entry(self, row: Any) -> Entry:
         """The entry of a row; raises RowError."""
@@ -270,13 +323,15 @@ class RowReader:
         if not isinstance(name, str) or not name.strip() or "\0" in name:
             raise RowError(f"{columns.name_of.get('path', 'path')}={shown(name)} must be the path of a recording")
         name, size, mtime_ns = self.located(name)
+        url, name = (name, public(name)) if is_url(name) else ("", name)
         (start_s, end_s), channel = columns.times(row), columns.channel(row)
         key = columns.text(row, "key") or getattr(row, "key", "") or name + part_of_key(start_s, end_s, channel)
         return Entry(key, self.base, name, columns.text(row, "label"), columns.text(row, "speaker"),
-                     columns.split(row) or self.split, start_s, end_s, size, mtime_ns, extra=columns.extra(row),
-                     channel=channel)  # fmt: skip
+                     columns.split(row) or self.split, start_s, end_s, size, mtime_ns,
+                     extra=without_secrets(columns.extra(row)), channel=channel,
+                     url=url if url != name else "")  # fmt: skip
 
-    def check_given(self, path: Path) -> None:
+    def check_given(self, path: Place) -> None:
         """A column that the caller named, and no row has, would lose its values in silence."""
         for meaning, name in self.given.items():
             if name and self.names and name not in self.names:
@@ -285,16 +340,42 @@ class RowReader:
     def located(self, name: str) -> tuple[str, int, int]:
         """The path of a recording relative to the manifest, its size and time."""
         if name not in self.found:
-            tried = ((one, *size_and_time(os.path.join(self.base, one))) for one in spellings(name))  # noqa: PTH118
+            tried = ((one, *self.size_and_mark(joined(self.base, one))) for one in spellings(name))
             first = next(tried)
             self.found[name] = first if first[1] >= 0 else next((one for one in tried if one[1] >= 0), first)
         return self.found[name]
+
+    def size_and_mark(self, path: str) -> tuple[int, int]:
+        """Of a file; in a store, a folder is listed once, as that takes as long as to ask for one of its files."""
+        if not is_url(path) or is_http(path):
+            return size_and_time(path)
+        folder = parent_url(path)
+        if folder not in self.folders:
+            if len(self.folders) >= MOST_FOLDERS:
+                self.folders.clear()
+            try:
+                listing = RemotePath(folder).listing()
+            except OSError:
+                listing = []
+            self.folders[folder] = {name: status for name, is_folder, status in listing if not is_folder}
+        return self.folders[folder].get(name_of(path), (-1, 0))
+
+
+def without_secrets(extra: dict[str, Any] | None) -> dict[str, Any] | None:
+    """Columns as they may be written: a URL may be signed."""
+    for name, value in (extra or {}).items():
+        if isinstance(value, str) and "://" in value:
+            extra = {**(extra or {}), name: public(value)}
+    return extra
 
 
 def spellings(name: str) -> Iterator[str]:
     """Paths that a manifest may mean, the likeliest first."""
     for placeholder in PLACEHOLDERS:
         name = name.removeprefix(placeholder)
+    if is_url(name.strip()):
+        yield name.strip()
+        return
     names = [name.strip(), name.strip().replace("\\", "/")]
     for folder in FOLDERS:
         for one in dict.fromkeys(names):
@@ -303,6 +384,8 @@ def spellings(name: str) -> Iterator[str]:
 
 def size_and_time(path: str) -> tuple[int, int]:
     try:
+        if is_url(path):
+            return RemotePath(path).stat()
         found = os.stat(path)  # noqa: PTH116
     except (OSError, ValueError):
         return -1, 0

@@ -2,8 +2,12 @@
 
 from __future__ import annotations
 
+import os
+import sys
 import threading
 from collections.abc import Iterator
+from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, as_completed, wait
+from importlib.util import find_spec
 from typing import Any
 
 from wavenetlite.pipeline import work
@@ -13,6 +17,8 @@ from wavenetlite.support.optional import optional
 from wavenetlite.support.progress import Progress
 
 MOST_THREADS = 4
+AHEAD = 2
+"""Tasks that are made for each thread: the next are ready, and not all of a large corpus are in memory."""
 TASKS_PER_PROCESS = 8
 """With this much work each, processes are worth their start."""
 
@@ -22,8 +28,46 @@ def needed() -> Any:
     return optional("joblib", "pipeline", "wavenetlite.pipeline.extract")
 
 
+def check_joblib() -> None:
+    """Raise MissingPackageError if it is not installed; it is not imported yet, which takes 70 ms."""
+    if "joblib" not in sys.modules and find_spec("joblib") is None:
+        needed()
+
+
 def in_parallel(tasks: Iterator[Task], count: int, n_jobs: int | None) -> Iterator[Done]:
-    """Run tasks through joblib: as the user has configured it, else in threads or processes."""
+    """Run tasks through joblib: as the user has configured it, else in threads or processes.
+
+    A few threads that nobody has configured are started without it.
+    """
+    threads = n_jobs if n_jobs is not None and n_jobs > 0 else available_cpus()
+    if "joblib" not in sys.modules and preferred(threads, count) == "threads":
+        yield from in_threads(tasks, threads)
+    else:
+        yield from in_joblib(tasks, count, n_jobs)
+
+
+def available_cpus() -> int:
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+
+
+def in_threads(tasks: Iterator[Task], count: int) -> Iterator[Done]:
+    """Run tasks in threads; those that have not begun are dropped when one raises, or when nobody wants more."""
+    waiting: set[Future[Done]] = set()
+    with ThreadPoolExecutor(count) as pool:
+        try:
+            for task in tasks:
+                waiting.add(pool.submit(work.work, task))
+                if len(waiting) >= AHEAD * count:
+                    done, waiting = wait(waiting, return_when=FIRST_COMPLETED)
+                    yield from (one.result() for one in done)
+            for one in as_completed(waiting):
+                yield one.result()
+        finally:
+            for one in waiting:
+                one.cancel()
+
+
+def in_joblib(tasks: Iterator[Task], count: int, n_jobs: int | None) -> Iterator[Done]:
     joblib = needed()
     from joblib.externals.loky.process_executor import BrokenProcessPool
     from joblib.parallel import get_active_backend

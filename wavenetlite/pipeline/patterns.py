@@ -6,10 +6,13 @@ import glob
 import re
 from collections.abc import Iterator, Sequence
 from fnmatch import fnmatchcase
-from pathlib import Path
+from pathlib import Path, PurePath
 
-from wavenetlite.corpora.trees import DiskTree, join, readable, walk
+from wavenetlite.corpora.trees import DiskTree, Tree, join, readable, walk
+from wavenetlite.pipeline.remote_tree import RemoteTree
 from wavenetlite.support.errors import ParameterError
+from wavenetlite.support.remote import Place, RemotePath
+from wavenetlite.support.urls import divided
 
 BRACES = re.compile(r"\{((\d+)\.\.(\d+)|[^{}]*,[^{}]*)\}")
 MOST_EXPANDED = 100_000
@@ -36,21 +39,49 @@ def expanded(source: str) -> list[str]:
     return names
 
 
+def found_by(pattern: Place, problems: list[tuple[str, str]]) -> tuple[Place, Tree, list[str]]:
+    """The folder before the first wildcard of a pattern, its tree, and what matches below it.
+
+    That is files and folders, or, with "**", files at any depth.
+    """
+    if isinstance(pattern, RemotePath):
+        begin, path, end = divided(pattern.url)
+        fixed = list(fixed_part(path))
+        root = RemotePath(begin + "/".join(fixed) + end)
+        tree: Tree = RemoteTree(root)
+        return root, tree, matching(tree, path.split("/")[len(fixed) :], problems)
+    top = Path(*fixed_part(str(pattern)))
+    wanted = pattern.relative_to(top).parts
+    if "**" in wanted:
+        return top, DiskTree(top), matching(DiskTree(top), wanted, problems)
+    found = glob.glob(str(pattern))  # noqa: PTH207
+    return top, DiskTree(top), sorted(Path(path).relative_to(top).as_posix() for path in found)
+
+
 def fixed_part(pattern: str) -> Iterator[str]:
     """The folders of a pattern before the first that has a wildcard."""
-    for part in Path(pattern).parent.parts:
+    for part in PurePath(pattern).parent.parts:
         if glob.has_magic(part):
             return
         yield part
 
 
-def matching(pattern: str, fixed: Path, problems: list[tuple[str, str]]) -> list[str]:
-    """What a pattern matches, relative to its fixed part: files and folders, or, with "**", files at any depth."""
-    wanted = Path(pattern).relative_to(fixed).parts
+def matching(tree: Tree, wanted: Sequence[str], problems: list[tuple[str, str]]) -> list[str]:
+    """What matches in a tree."""
     if "**" not in wanted:
-        return sorted(Path(found).relative_to(fixed).as_posix() for found in glob.glob(pattern))  # noqa: PTH207
-    found = [join(folder, node.name) for folder, nodes in walk(DiskTree(fixed), problems) for node in nodes]
+        return sorted(level(tree, "", wanted))
+    found = [join(folder, node.name) for folder, nodes in walk(tree, problems) for node in nodes]
     return sorted(name for name in found if fits(name.split("/"), wanted))
+
+
+def level(tree: Tree, folder: str, wanted: Sequence[str]) -> Iterator[str]:
+    for node in tree.nodes(folder):
+        if fnmatchcase(node.name, wanted[0]):
+            path = join(folder, node.name)
+            if len(wanted) == 1:
+                yield path
+            elif node.is_folder:
+                yield from level(tree, path, wanted[1:])
 
 
 def fits(parts: Sequence[str], wanted: Sequence[str]) -> bool:

@@ -9,6 +9,8 @@ from wavenetlite.corpora.clip_reader import HEADERS_LOOKED_AT, most_common_rate
 from wavenetlite.pipeline import archives
 from wavenetlite.pipeline.entries import Entry
 from wavenetlite.support.errors import WavenetliteError
+from wavenetlite.support.remote import RemotePath
+from wavenetlite.support.urls import is_url
 
 
 def common_rate(entries: Sequence[Entry]) -> int:
@@ -25,8 +27,10 @@ def rates_of(entries: Sequence[Entry]) -> Iterator[int]:
     for entry in entries:
         member = entry.member
         try:
-            if member is None:
-                source: str | audio.Encoded = entry.path
+            if member is None and is_url(entry.path):
+                source: str | audio.Encoded = audio.Encoded(entry.name, RemotePath(entry.path).read_bytes())
+            elif member is None:
+                source = entry.path
             elif member.kind != "packed":
                 source = audio.Encoded(entry.name, archives.data(entry.path, member))
             else:

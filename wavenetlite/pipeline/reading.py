@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import tempfile
 from collections.abc import Generator, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -19,10 +20,14 @@ from wavenetlite.pipeline.shards import frames_hash
 from wavenetlite.pipeline.specs import Recipe
 from wavenetlite.support.arrays import Floats
 from wavenetlite.support.errors import WavenetliteError
+from wavenetlite.support.remote import RemotePath
+from wavenetlite.support.urls import is_url
 
 BLOCK = 1 << 18
 """Samples that are processed at once; a longer recording in blocks gives the same bits."""
 HASH_BLOCK = 1 << 20
+MOST_IN_MEMORY = 1 << 26
+"""Bytes of a recording in a store that are decoded from memory."""
 SILENT = 2.0**-15
 """One step of 16 bits: a recording that never exceeds it is silent."""
 MOST_WHOLE_S = 3600.0
@@ -60,6 +65,7 @@ class Recordings:
 
     def __init__(self) -> None:
         self.last: tuple[Any, audio.Encoded | str, str] = (None, "", "")
+        self.copy: Any = None
 
     def of(self, entry: Entry) -> tuple[audio.Encoded | str, str]:
         """What can be decoded, and the hash of its bytes; raises UnusableRecordingError."""
@@ -69,6 +75,12 @@ class Recordings:
                 self.last = (file, *self.opened(entry))
         return self.last[1:]
 
+    def keep(self, entry: Entry, content: bytes) -> None:
+        """Take over a file's bytes that were fetched already."""
+        digest = frames_hash()
+        digest.update(content)
+        self.last = ((entry.path, entry.member), audio.Encoded(entry.name, content), digest.hexdigest())
+
     def opened(self, entry: Entry) -> tuple[audio.Encoded | str, str]:
         digest = frames_hash()
         if entry.member is not None:
@@ -76,6 +88,13 @@ class Recordings:
             digest.update(data)
             return audio.Encoded(entry.name, data), digest.hexdigest()
         path = entry.path
+        if is_url(path):
+            if entry.size > MOST_IN_MEMORY:
+                path = self.fetch(path)
+            else:
+                data = RemotePath(path).read_bytes()
+                digest.update(data)
+                return audio.Encoded(entry.name, data), digest.hexdigest()
         if not os.path.isfile(path):  # noqa: PTH113  (checked first: opening a pipe would block)
             exists = os.path.lexists(path)
             raise UnusableRecordingError("unreadable", "not a file" if exists else "there is no such file", again=True)
@@ -83,6 +102,13 @@ class Recordings:
             while block := file.read(min(HASH_BLOCK, max(entry.size, 0) + 4096)):
                 digest.update(block)
         return path, digest.hexdigest()
+
+    def fetch(self, url: str) -> str:
+        """A copy of a long recording, on disk until the next one."""
+        self.copy = tempfile.NamedTemporaryFile(suffix=RemotePath(url).suffix)  # noqa: SIM115
+        RemotePath(url).fetch(self.copy)
+        self.copy.flush()
+        return str(self.copy.name)
 
 
 class FrameReader:
@@ -168,7 +194,9 @@ def refusals(entry: Entry) -> Iterator[None]:
         message = readable(
             str(error).removeprefix(f"{audio.shown(entry.path)}: ").removeprefix(f"{audio.shown(entry.name)}: ")
         )
-        raise UnusableRecordingError(error.kind, message, again=not os.access(entry.path, os.R_OK)) from None
+        raise UnusableRecordingError(
+            error.kind, message, again=not (is_url(entry.path) or os.access(entry.path, os.R_OK))
+        ) from None
     except WavenetliteError as error:
         raise UnusableRecordingError("unreadable", readable(str(error))) from None
     except OSError as error:

@@ -4,13 +4,12 @@ from __future__ import annotations
 
 from hashlib import blake2b
 from io import BytesIO
-from pathlib import Path
 from typing import Any
 
 import numpy as np
 
 from wavenetlite.support.arrays import Floats
-from wavenetlite.support.atomic_files import NewFile
+from wavenetlite.support.remote import Place, RemotePath, new_file
 
 FOLDER = "shards"
 DTYPE = np.dtype("<f4")
@@ -29,9 +28,9 @@ class ShardWriter:
         Written so far.
     """
 
-    def __init__(self, folder: Path, channels: int) -> None:
+    def __init__(self, folder: Place, channels: int) -> None:
         self.folder, self.channels, self.frames = folder, channels, 0
-        self.new = NewFile(folder)
+        self.new: Any = new_file(folder)
         self.file = self.new.file
         self.header_bytes = self.file.write(header(0, channels))
 
@@ -68,22 +67,51 @@ def header(frames: int, channels: int) -> bytes:
     return file.getvalue()
 
 
-def open_shard(path: Path, channels: int) -> Floats:
-    """The frames of a shard, mapped into memory: (frames, channels), read-only.
+def open_shard(path: Place, channels: int) -> Floats:
+    """The frames of a shard: (frames, channels), read-only; mapped into memory, or fetched from a store.
+
+    Of a tar, in which there is more than frames: all of it as numbers.
 
     Raises
     ------
     OSError, ValueError
         It cannot be read, or is damaged.
     """
-    begin = len(header(0, channels))
-    frames, rest = divmod(path.stat().st_size - begin, channels * DTYPE.itemsize)
-    with path.open("rb") as file:
-        if rest or frames < 0 or file.read(begin) != header(frames, channels):
-            raise ValueError(f"{path.parent.name}/{path.name} has no header of {channels} channels, or another length")
+    if is_tar(path.name):
+        return floats(path)
+    begin, frames = len(header(0, channels)), frames_in(path, channels)
     if not frames:
         return np.empty((0, channels), np.float32)
+    if isinstance(path, RemotePath):
+        return np.frombuffer(path.read_bytes(), DTYPE, frames * channels, begin).reshape(frames, channels)
     return np.memmap(path, DTYPE, "r", begin, (frames, channels)).view(np.ndarray)
+
+
+def is_tar(name: str) -> bool:
+    """Whether a shard is one of WebDataset: a tar has a .npy for each item."""
+    return name.endswith(".tar")
+
+
+def floats(path: Place) -> Floats:
+    if isinstance(path, RemotePath):
+        return np.frombuffer(path.read_bytes(), DTYPE)
+    return np.memmap(path, DTYPE, "r").view(np.ndarray)
+
+
+def frames_in(path: Place, channels: int) -> int:
+    """How many frames a shard has, by its header and its length, which fit; raises as `open_shard`."""
+    begin = len(header(0, channels))
+    frames, rest = divmod(path.stat().st_size - begin, channels * DTYPE.itemsize)
+    if rest or frames < 0 or first_bytes(path, begin) != header(frames, channels):
+        raise ValueError(f"{path.parent.name}/{path.name} has no header of {channels} channels, or another length")
+    return frames
+
+
+def first_bytes(path: Place, count: int) -> bytes:
+    if isinstance(path, RemotePath):
+        return path.part(0, count)
+    with path.open("rb") as file:
+        return file.read(count)
 
 
 def frames_hash() -> Any:

@@ -10,13 +10,13 @@ import json
 import zipfile
 import zlib
 from dataclasses import dataclass
-from pathlib import Path
+from io import BytesIO
 from typing import Any
 
 import numpy as np
 
 from wavenetlite.pipeline.statistics import Statistics
-from wavenetlite.support.atomic_files import replacing
+from wavenetlite.support.remote import Place, replacing
 
 FOLDER = ".parts"
 
@@ -51,11 +51,11 @@ class Sidecar:
         return any(row.get("again") for row in self.rows)
 
 
-def path_of(out: Path, digest: str) -> Path:
+def path_of(out: Place, digest: str) -> Place:
     return out / FOLDER / f"{digest}.npz"
 
 
-def write(out: Path, digest: str, sidecar: Sidecar) -> None:
+def write(out: Place, digest: str, sidecar: Sidecar) -> None:
     head = {"features": sidecar.features, "shard": sidecar.shard, "frames": sidecar.frames, "rows": sidecar.rows}
     text = json.dumps(head, separators=(",", ":"))
     arrays = {
@@ -68,10 +68,10 @@ def write(out: Path, digest: str, sidecar: Sidecar) -> None:
         np.savez(file, **arrays)  # type: ignore[arg-type]
 
 
-def read(path: Path) -> Sidecar | None:
+def read(path: Place) -> Sidecar | None:
     """The sidecar in a file; None if it is missing or unusable."""
     try:
-        with path.open("rb") as file, np.load(file) as arrays:
+        with np.load(BytesIO(path.read_bytes())) as arrays:
             head = json.loads(arrays["head"].tobytes().decode("utf-8", "surrogateescape"))
             columns = zip(arrays["count"].tolist(), arrays["mean"], arrays["deviations"], strict=True)
             statistics = [Statistics(*column) for column in columns]

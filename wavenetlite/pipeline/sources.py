@@ -11,13 +11,16 @@ from pathlib import Path, PurePosixPath
 from wavenetlite.corpora import layouts
 from wavenetlite.corpora.layouts import Division
 from wavenetlite.corpora.trees import Below, DiskTree, Tree, join, readable, walk
-from wavenetlite.pipeline import archives, companions, manifests
+from wavenetlite.pipeline import archives, companions, manifests, parquet
 from wavenetlite.pipeline.archive_tree import ArchiveTree
 from wavenetlite.pipeline.columns import check_columns, part_of_key, split_in
-from wavenetlite.pipeline.entries import Entry, Listing, Problem, Root, concatenate
-from wavenetlite.pipeline.patterns import expanded, fixed_part, matching
+from wavenetlite.pipeline.entries import Entries, Entry, Listing, Problem, Root, concatenate
+from wavenetlite.pipeline.patterns import expanded, fits, found_by
+from wavenetlite.pipeline.remote_tree import RemoteTree, tree_of
 from wavenetlite.support.checks import count, one_of
 from wavenetlite.support.errors import ArrayTypeError, ParameterError
+from wavenetlite.support.remote import Place, RemotePath, address, place
+from wavenetlite.support.urls import CHAIN, is_url, path_of, protocol, shown
 
 Source = str | os.PathLike[str] | Sequence[str | os.PathLike[str]]
 
@@ -64,24 +67,24 @@ def listed(
         raise ArrayTypeError(f"source is a {type(source).__name__}; it must be a path, or a list of paths")
     if not given:
         raise ParameterError("source is an empty list; it must name at least one path")
-    shown = ", ".join(readable(os.fspath(part)) for part in given)
+    source_name = ", ".join(readable(os.fspath(part)) for part in given)
     names = [name for part in given for name in spelled(os.fspath(part))]
     listings = [one(name, options) for name in names]
     if len(listings) == 1:
-        return listings[0].finish(shown)
+        return listings[0].finish(source_name)
     for listing, prefix in zip(listings, prefixes(names), strict=True):
         below(listing, prefix)
-    return concatenate("several", listings).finish(shown)
+    return concatenate("several", listings).finish(source_name)
 
 
 def spelled(source: str) -> list[str]:
     """A source, or those that its braces stand for."""
-    return [source] if os.path.lexists(source) else expanded(source)
+    return [source] if not is_url(source) and os.path.lexists(source) else expanded(source)
 
 
 def prefixes(names: Sequence[str]) -> list[str]:
     """For each source the end of its path, long enough that no two are the same."""
-    paths = [PurePosixPath(os.path.abspath(name)).parts for name in names]  # noqa: PTH100
+    paths = [PurePosixPath(path_of(name) if is_url(name) else os.path.abspath(name)).parts for name in names]  # noqa: PTH100
     lengths = [1] * len(paths)
     while True:
         ends = ["/".join(parts[-length:]) for parts, length in zip(paths, lengths, strict=True)]
@@ -107,45 +110,95 @@ class Options:
 
 def one(source: str, options: Options) -> Listing:
     """The listing of one source; where its recordings are is remembered as the source was given."""
-    path = Path(os.path.abspath(source))  # noqa: PTH100  (workers may have another working directory)
-    if path.is_dir():
-        found = corpus(DiskTree(path), options)
-    elif path.is_file():
-        found = file(path, options)
-    elif glob.has_magic(source):
-        found = matches(str(path), options)
+    path = place(source)
+    if isinstance(path, RemotePath):
+        found = at_url(path, options)
     else:
-        reason = "not a file" if path.exists() else "there is no such file"
-        raise ParameterError(f"source={readable(source)!r}: {reason}")
-    for entry in found.entries:
+        path = path.absolute()  # workers may have another working directory
+        found = on_disk(Path(os.path.normpath(path)), source, options)
+    for entry in found.entries.of_each_base():
         if entry.base not in found.roots:
-            shown = entry.base if os.path.isabs(source) else os.path.relpath(entry.base)  # noqa: PTH117
-            found.roots[entry.base] = Root(shown, entry.member is not None)
-    found.places.append(os.path.realpath(path))
+            remote = os.path.isabs(source) or is_url(entry.base)  # noqa: PTH117
+            found.roots[entry.base] = Root(
+                shown(entry.base) if remote else os.path.relpath(entry.base), entry.member is not None
+            )
+    found.places.append(str(path) if isinstance(path, RemotePath) else os.path.realpath(path))
     return found
 
 
+def on_disk(path: Path, source: str, options: Options) -> Listing:
+    if path.is_dir():
+        return corpus(DiskTree(path), options)
+    if path.is_file():
+        return file(path, options)
+    if glob.has_magic(source):
+        return matches(path, options)
+    reason = "not a file" if path.exists() else "there is no such file"
+    raise ParameterError(f"source={readable(source)!r}: {reason}")
+
+
+def at_url(path: RemotePath, options: Options) -> Listing:
+    """What a URL names; zip:// and tar:// before another URL are a folder in that archive."""
+    kind, _, outer = path.url.partition(CHAIN)
+    try:
+        if protocol(kind) in ("zip", "tar"):
+            archive = place(outer)
+            archive = archive if isinstance(archive, RemotePath) else archive.absolute()
+            return inside(archive, path_of(kind).strip("/"), options)
+        if glob.has_magic(path_of(path.url)):
+            return matches(path, options)
+        if path.is_dir():
+            return corpus(RemoteTree(path), options)
+        path.stat()  # which says why not, where there is none
+        return file(path, options)
+    except FileNotFoundError as error:
+        raise ParameterError(f"source={str(path)!r}: {error.strerror}") from None
+    except OSError as error:
+        raise ParameterError(f"source={str(path)!r}: cannot be read: {error.strerror or error}") from None
+
+
 def is_source(name: str) -> bool:
-    return archives.is_archive(Path(name)) or manifests.is_manifest(Path(name))
+    return archives.is_archive(PurePosixPath(name)) or manifests.is_manifest(PurePosixPath(name))
 
 
-def file(path: Path, options: Options) -> Listing:
+def file(path: Place, options: Options) -> Listing:
     """A manifest, an archive or a recording, by its ending."""
+    if parquet.is_parquet(path) and parquet.has_recordings(path, options.columns):
+        return parquet.read(path, options.columns)
     if manifests.is_manifest(path):
         return manifests.read(path, options.columns)
     if archives.is_archive(path):
         return archive(path, options)
     if layouts.is_audio(path.name):
-        return Listing("file", [with_stat(Entry(path.name, str(path.parent), path.name))])
+        return Listing("file", Entries([with_stat(Entry(path.name, address(path.parent), path.name))]))
     raise ParameterError(
         f"source={readable(str(path))!r} must be a folder, a manifest ({', '.join(manifests.ENDINGS)}), an archive "
         f"({', '.join(archives.ENDINGS)}) or an audio file, by its ending"
     )
 
 
-def archive(path: Path, options: Options) -> Listing:
+def archive(path: Place, options: Options) -> Listing:
     """The corpus in an archive, or WebDataset's samples."""
-    tree = archives.tree(path)
+    return in_archive(archives.tree(path), path, options)
+
+
+def inside(path: Place, folder: str, options: Options) -> Listing:
+    """What a folder, a file or a pattern in an archive holds."""
+    if not archives.is_archive(path):
+        raise ParameterError(f"source={readable(str(path))!r} must be an archive ({', '.join(archives.ENDINGS)})")
+    found = archive(path, options)
+    if not folder:
+        return found
+    wanted = tuple(folder.split("/"))
+    found.entries = Entries(
+        entry for entry in found.entries if entry.name.startswith(f"{folder}/") or fits(entry.name.split("/"), wanted)
+    )
+    if not found.entries:
+        raise ParameterError(f"source={readable(str(path))!r} has no recordings in {readable(folder)!r}")
+    return found
+
+
+def in_archive(tree: ArchiveTree, path: Place, options: Options) -> Listing:
     found = Listing("")
     if companions.ENDINGS & tree.endings:
         found = everything(tree, options, texts=not archives.zipfile_like(path))
@@ -153,8 +206,7 @@ def archive(path: Path, options: Options) -> Listing:
         found = corpus(tree, options)
         found.layout = "archive"
     elif split := split_in(path.name):
-        for entry in found.entries:
-            entry.split = entry.split or split
+        found.entries.change(lambda entry: setattr(entry, "split", entry.split or split))
     found.problems += [Problem("", "truncated", f"{readable(path.name)} {why}") for _, why in tree.problems]
     return found
 
@@ -169,15 +221,16 @@ def corpus(tree: Tree, options: Options) -> Listing:
         found = layouts.find(Below(tree, folder), "auto", division)
     if options.layout == "auto" and (not found.items or (found.problems and found.layout in ("folders", "fsdd"))):
         whole = everything(tree, options)
-        if not found.items or len(whole.entries) > 2 * len(found.items) + len(found.noises):
+        if not len(found.items) or len(whole.entries) > 2 * len(found.items) + len(found.noises):
             return whole  # what a layout leaves out mostly is not laid out by it
     divided = found.layout != "folders" or division.draws
-    found.items.reverse()
-    entries = []
-    while found.items:  # popped, so that two lists of very many files never exist
-        item = found.items.pop()
-        split = item.part if divided else ""
-        entries.append(entry_of(tree, join(folder, item.name), item.label, item.speaker, split))
+    if isinstance(tree, DiskTree) and not folder:
+        entries = Entries.of_files(found.items, tree.place(""), stat, divided=divided)
+    else:
+        entries = Entries(
+            entry_of(tree, join(folder, item.name), item.label, item.speaker, item.part if divided else "")
+            for item in found.items
+        )
     prefix = f"{readable(folder)}/" if folder else ""
     noises = [entry_of(tree, join(folder, item.name), item.label) for item in found.noises]
     return Listing(found.layout, entries, [Problem("", "layout", prefix + line) for line in found.problems],
@@ -261,7 +314,7 @@ def by_name(folder: str, name: str) -> tuple[str, str, str]:
     match = layouts.RECORDING.match(layouts.composed(layouts.stem(name)))
     if match and match[1].isdecimal() and label in ("", "recordings"):
         return match[1], match[2], split or ("test" if int(match[3]) < 5 else "train")
-    return label, layouts.speaker_of(name, label), split
+    return label, layouts.speaker_in(name, label), split
 
 
 def entry_of(tree: Tree, name: str, label: str = "", speaker: str = "", split: str = "") -> Entry:
@@ -271,44 +324,59 @@ def entry_of(tree: Tree, name: str, label: str = "", speaker: str = "", split: s
         assert stored is not None
         return Entry(name, tree.path, name, label, speaker, split, size=stored.size, mtime_ns=stored.mark,
                      member=stored.member)  # fmt: skip
+    if isinstance(tree, RemoteTree):
+        size, mark = tree.files[name]
+        return Entry(name, tree.root.url, name, label, speaker, split, size=size, mtime_ns=mark)
     return with_stat(Entry(name, tree.place(""), name, label, speaker, split))
 
 
-def matches(pattern: str, options: Options) -> Listing:
+def matches(pattern: Place, options: Options) -> Listing:
     """What a glob finds: recordings, labelled by the folder below its fixed part; folders; archives; manifests."""
-    fixed = Path(*fixed_part(pattern))
     own, skipped = Listing("glob"), list[tuple[str, str]]()
-    listings, base = [own], str(fixed)
-    names = matching(pattern, fixed, skipped)
+    fixed, tree, names = found_by(pattern, skipped)
+    listings = [own]
     recordings = {layouts.stem(name) for name in names if layouts.is_audio(name.rpartition("/")[2])}
     for name in names:
         path = fixed / name
-        if path.is_dir():
-            listings.append(below(everything(DiskTree(path), options), name))
+        if name not in tree.files if isinstance(tree, RemoteTree) else Path(str(path)).is_dir():
+            listings.append(below(everything(tree_of(path), options), name))
         elif is_source(name) and layouts.stem(name) not in recordings:  # else it belongs to a recording
             listings.append(below(file(path, options), name))
         elif layouts.is_audio(path.name):
             label = layouts.composed(PurePosixPath(name).parent.name)
-            own.entries.append(with_stat(Entry(name, base, name, label, layouts.speaker_of(name, label))))
+            own.entries.append(entry_of(tree, name, label, layouts.speaker_in(name, label)))
     own.problems += problems_of(skipped)
     whole = concatenate("glob", listings)
     if not whole.entries and not whole.problems:
-        raise ParameterError(f"source={readable(pattern)!r} matches no recording, manifest or archive")
+        raise ParameterError(f"source={readable(str(pattern))!r} matches no recording, manifest or archive")
     return whole
 
 
 def below(listing: Listing, prefix: str) -> Listing:
     """Prefix keys with the name of their source."""
-    for entry in [*listing.entries, *listing.noises] if prefix else ():
+
+    def change(entry: Entry) -> None:
         entry.key = f"{prefix}/{entry.key}"
+
+    if prefix:
+        listing.entries.change(change)
+        for noise in listing.noises:
+            change(noise)
     return listing
 
 
 def with_stat(entry: Entry) -> Entry:
     """The entry with the size and date of its file."""
-    try:
-        found = os.stat(entry.path)  # noqa: PTH116  (Path is several times slower, for every file)
-    except OSError:
-        return entry  # reported when it is read
-    entry.size, entry.mtime_ns = found.st_size, found.st_mtime_ns
+    entry.size, entry.mtime_ns = stat(entry.path)
     return entry
+
+
+def stat(path: str) -> tuple[int, int]:
+    """Size and date of a file; those of an entry by default if it has none, which is reported when it is read."""
+    try:
+        if is_url(path):
+            return RemotePath(path).stat()
+        found = os.stat(path)  # noqa: PTH116  (Path is several times slower, for every file)
+    except OSError:
+        return -1, 0
+    return found.st_size, found.st_mtime_ns

@@ -10,7 +10,6 @@ from dataclasses import dataclass
 from hashlib import blake2b
 from importlib.metadata import PackageNotFoundError, version
 from io import BytesIO
-from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -18,9 +17,9 @@ import numpy as np
 from wavenetlite import audio
 from wavenetlite.audio.packages import soundfile_module
 from wavenetlite.features import Features, from_config
-from wavenetlite.support.atomic_files import replacing
 from wavenetlite.support.checks import flag, number
 from wavenetlite.support.errors import ParameterError, WavenetliteError
+from wavenetlite.support.remote import Place, replacing
 from wavenetlite.support.version import __version__
 
 TABLES = "features.npz"
@@ -99,7 +98,7 @@ def unpacked(data: bytes) -> Features:
         return from_config(json.loads(arrays["config"].tobytes()), tables)
 
 
-def write(spec: Features, path: Path) -> None:
+def write(spec: Features, path: Place) -> None:
     """Write the spec; raises ParameterError if it cannot be restored from its file."""
     data = packed(spec)
     if path.exists() and path.read_bytes() == data:
@@ -114,7 +113,7 @@ def write(spec: Features, path: Path) -> None:
         file.write(data)
 
 
-def read(path: Path) -> Features | None:
+def read(path: Place) -> Features | None:
     """The spec in a file; None if it is missing or unusable."""
     try:
         return unpacked(path.read_bytes())

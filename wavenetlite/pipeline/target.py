@@ -5,16 +5,17 @@ from __future__ import annotations
 import json
 import os
 from collections.abc import Iterator
+from contextlib import contextmanager
 from itertools import islice
-from pathlib import Path
 from typing import Any
 
 from wavenetlite.corpora.layouts import is_audio
-from wavenetlite.corpora.trees import DiskTree, is_within, join, readable, walk
+from wavenetlite.corpora.trees import is_within, join, readable, walk
 from wavenetlite.pipeline import assembly, shards, sidecars, specs
 from wavenetlite.pipeline.entries import Listing
-from wavenetlite.support.atomic_files import replacing
+from wavenetlite.pipeline.remote_tree import tree_of
 from wavenetlite.support.errors import ParameterError
+from wavenetlite.support.remote import Place, RemotePath, check_writable, replacing
 
 PLACES = "places"
 """Beside the sidecars: the real paths of the sources."""
@@ -24,26 +25,43 @@ MOST_FOLDERS = 1000
 REMEDY = "choose another folder, or remove this one first"
 
 
-def check(out: Path, listing: Listing) -> None:
+def check(out: Place, listing: Listing) -> None:
     """Refuse a folder inside the source, with other files than a feature set's, or with the set of another corpus.
 
     Raises
     ------
     ParameterError
     """
-    real = os.path.realpath(out)
+    check_writable(out, "out")
+    remote = isinstance(out, RemotePath)
+    real = str(out) if remote else os.path.realpath(str(out))
     for place in listing.places:
-        if os.path.isdir(place) and is_within(real, place):  # noqa: PTH112
+        if (remote or os.path.isdir(place)) and is_within(real, place):  # noqa: PTH112
             raise ParameterError(
                 f"out={readable(str(out))!r} is inside the source {readable(place)!r}, and would become part of "
                 "it; choose a folder outside"
             )
+    with reaching(out):
+        check_content(out, listing)
+
+
+@contextmanager
+def reaching(out: Place) -> Iterator[None]:
+    """What a store that cannot be reached says, in one line."""
+    try:
+        yield
+    except OSError as error:
+        raise ParameterError(f"out={readable(str(out))!r} cannot be reached: {error.strerror or error}") from None
+
+
+def check_content(out: Place, listing: Listing) -> None:
+    """Refuse a folder with other files than a feature set's, or with the set of another corpus."""
     if not out.is_dir():
         return
     set_of = about(out)
     begun = (out / sidecars.FOLDER).is_dir()
     if not begun and "source" not in set_of:
-        foreign = [name for name in OURS if os.path.lexists(out / name)]
+        foreign = [name for name in OURS if (out / name).exists()]
         if foreign:
             raise ParameterError(
                 f"out={readable(str(out))!r} has {foreign[0]}, which is not part of a feature set; {REMEDY}"
@@ -56,13 +74,13 @@ def check(out: Path, listing: Listing) -> None:
         raise ParameterError(f"out={readable(str(out))!r} holds the features of another source{source}; {REMEDY}")
 
 
-def first_recording(out: Path) -> str:
+def first_recording(out: Place) -> str:
     """A recording in a folder, at any depth: then it is a corpus, given as the target by mistake."""
-    folders = islice(walk(DiskTree(out), []), MOST_FOLDERS)
+    folders = islice(walk(tree_of(out), []), MOST_FOLDERS)
     return next((join(folder, node.name) for folder, nodes in folders for node in nodes if is_audio(node.name)), "")
 
 
-def about(out: Path) -> dict[str, Any]:
+def about(out: Place) -> dict[str, Any]:
     """The content of dataset.json; {} if there is none of a feature set."""
     try:
         found = json.loads((out / assembly.DATASET).read_bytes())
@@ -71,7 +89,7 @@ def about(out: Path) -> dict[str, Any]:
         return {}
 
 
-def same_corpus(out: Path, listing: Listing, set_of: dict[str, Any]) -> bool:
+def same_corpus(out: Place, listing: Listing, set_of: dict[str, Any]) -> bool:
     """Whether the set was made of a source of this listing, or of the same recordings at another place."""
     before = places(out)
     if set(before) & set(listing.places) or (not before and set_of.get("source") == listing.source):
@@ -82,7 +100,7 @@ def same_corpus(out: Path, listing: Listing, set_of: dict[str, Any]) -> bool:
     return any((entry.name, entry.size, entry.mtime_ns) in known for entry in listing.entries)
 
 
-def recordings(out: Path) -> Iterator[tuple[str, int, int]]:
+def recordings(out: Place) -> Iterator[tuple[str, int, int]]:
     """Name, size and time of every recording that was read."""
     for path in (out / sidecars.FOLDER).glob("*.npz"):
         sidecar = sidecars.read(path) if path.name != specs.TABLES else None
@@ -91,7 +109,7 @@ def recordings(out: Path) -> Iterator[tuple[str, int, int]]:
             yield name, size, mtime_ns
 
 
-def places(out: Path) -> list[str]:
+def places(out: Place) -> list[str]:
     try:
         found = json.loads((out / sidecars.FOLDER / PLACES).read_bytes())
         return [place for place in found if isinstance(place, str)] if isinstance(found, list) else []
@@ -99,7 +117,7 @@ def places(out: Path) -> list[str]:
         return []
 
 
-def remember(out: Path, listing: Listing) -> None:
+def remember(out: Place, listing: Listing) -> None:
     """Write where the recordings are, for the next check."""
     if places(out) != listing.places:
         with replacing(out / sidecars.FOLDER / PLACES) as file:

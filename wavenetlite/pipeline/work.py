@@ -8,22 +8,24 @@ recording that was refused: ``key``, ``identity``, ``audio``, ``refused`` (reaso
 from __future__ import annotations
 
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from contextlib import closing
 from dataclasses import dataclass, field
 from hashlib import blake2b
-from pathlib import Path
+from itertools import groupby, repeat
 from typing import Any
 
 import numpy as np
 
 from wavenetlite.pipeline import shards, sidecars, specs
+from wavenetlite.pipeline.clips import Clip, Clips
 from wavenetlite.pipeline.entries import Entry, PipelineError, Problem
 from wavenetlite.pipeline.reading import FrameReader, RecordingFacts, Recordings, UnusableRecordingError
 from wavenetlite.pipeline.sidecars import Sidecar
 from wavenetlite.pipeline.specs import Reading, Recipe
 from wavenetlite.pipeline.statistics import Statistics
 from wavenetlite.support.arrays import Floats
+from wavenetlite.support.remote import Place
 
 SidecarRow = dict[str, Any]
 COPIED_FRAMES = 1 << 14
@@ -54,7 +56,7 @@ class Task:
         Of the chunk, and what is known of them from an earlier extraction.
     """
 
-    out: str
+    out: Place
     digest: str
     features: str
     reading: Reading
@@ -83,14 +85,14 @@ class Done:
 
 
 RECIPES: dict[str, Recipe] = {}
-LISTENERS: dict[str, Callable[[], object]] = {}
+LISTENERS: dict[Place, Callable[[], object]] = {}
 """By folder of the feature set: called for every recording, if workers are threads of the calling process."""
 
 
 def recipe_of(task: Task) -> Recipe:
     """The recipe of a task: known in this process, or read from the feature set."""
     if task.features not in RECIPES:
-        spec = specs.read(Path(task.out, sidecars.FOLDER, specs.TABLES))
+        spec = specs.read(task.out / sidecars.FOLDER / specs.TABLES)
         recipe = None if spec is None else Recipe(spec, task.reading)
         if recipe is None or recipe.digest != task.features:
             raise PipelineError(
@@ -104,16 +106,19 @@ def work(task: Task) -> Done:
     """Process a task: when this returns, shard and sidecar are on disk."""
     chunk = Chunk(task, recipe_of(task))
     listener = LISTENERS.get(task.out)
-    with shards.ShardWriter(Path(task.out, shards.FOLDER), chunk.recipe.spec.out_channels) as writer:
-        for entry in task.entries:
-            chunk.add(entry, writer)
+    with shards.ShardWriter(task.out / shards.FOLDER, chunk.recipe.spec.out_channels) as writer:
+        for entry, clip in chunk.clips():
+            if isinstance(clip, Clip):
+                chunk.take(entry, clip, writer)
+            else:
+                chunk.add(entry, writer, clip)
             if listener is not None:
                 listener()
         name = chunk.name() if writer.frames else ""
         if name:
             writer.finish(name)
     sidecar = Sidecar(task.features, name, writer.frames, chunk.rows, chunk.statistics)
-    sidecars.write(Path(task.out), task.digest, sidecar)
+    sidecars.write(task.out, task.digest, sidecar)
     reported = len(task.entries) if listener is not None else 0
     refused = [refusal(row) for row in chunk.rows if "refused" in row]
     return Done(len(task.entries), chunk.copied, reported, refused)
@@ -129,14 +134,35 @@ class Chunk:
 
     def __init__(self, task: Task, recipe: Recipe) -> None:
         self.task, self.recipe = task, recipe
-        self.recordings, self.reader = Recordings(), FrameReader(recipe)
+        self.recordings, self.reader, self.fast = Recordings(), FrameReader(recipe), Clips(recipe)
         self.rows: list[SidecarRow] = []
         self.statistics: list[Statistics] = []
         self.copied = 0
         self.shards: dict[str, Floats] = {}
 
-    def add(self, entry: Entry, writer: shards.ShardWriter) -> None:
-        """Append the frames of an entry to the shard, and its row; or only a row with the reason why not."""
+    def clips(self) -> Iterator[tuple[Entry, Clip | bytes]]:
+        """The entries in order, and of those that are computed in batches what came of it."""
+        for takes, group in groupby(self.task.entries, self.is_new_clip):
+            entries = list(group)
+            yield from zip(entries, self.fast.of(entries) if takes else repeat(b""), strict=False)
+
+    def is_new_clip(self, entry: Entry) -> bool:
+        return entry.key not in self.task.old and self.fast.takes(entry)
+
+    def take(self, entry: Entry, clip: Clip, writer: shards.ShardWriter) -> None:
+        """Append the frames of a clip to the shard, and its row."""
+        row = {"key": entry.key, "identity": entry.identity, "audio": clip.audio, "offset": writer.frames, **clip.facts}
+        writer.append(clip.frames)
+        self.rows.append(row)
+        self.statistics.append(clip.statistics)
+
+    def add(self, entry: Entry, writer: shards.ShardWriter, content: bytes = b"") -> None:
+        """Append the frames of an entry to the shard, and its row; or only a row with the reason why not.
+
+        `content`: its bytes, if they were fetched already.
+        """
+        if content:
+            self.recordings.keep(entry, content)
         before = writer.frames
         row: SidecarRow = {"key": entry.key, "identity": entry.identity, "audio": ""}
         old = self.task.old.get(entry.key)
@@ -168,7 +194,7 @@ class Chunk:
         if "refused" in row:
             return old.statistics
         if old.shard not in self.shards:
-            path = Path(self.task.out, shards.FOLDER, old.shard)
+            path = self.task.out / shards.FOLDER / old.shard
             self.shards = {old.shard: shards.open_shard(path, self.recipe.spec.out_channels)}
         first, count = old.row["offset"], old.row["frames"]
         row["offset"] = writer.frames

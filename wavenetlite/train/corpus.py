@@ -169,7 +169,7 @@ def part_size(name: str, value: Any) -> float:
     return float(value)
 
 
-def report_others(listing: Listing, wanted: Sequence[str], chosen: Sequence[Item]) -> None:
+def report_others(listing: Listing[list[Item]], wanted: Sequence[str], chosen: Sequence[Item]) -> None:
     """Report the recordings of labels that are not wanted, and of which none was chosen as an unknown word."""
     names = {item.name for item in chosen}
     used = {*wanted, *(item.label for item in listing.items if item.name in names)}
@@ -188,7 +188,7 @@ def assembled(
     parts: dict[str, Clips],
     wanted: list[str] | None,
     noises: dict[str, Floats],
-    listing: Listing,
+    listing: Listing[list[Item]],
     reader: ClipReader,
     source: Source,
     for_training: bool,

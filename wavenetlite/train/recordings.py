@@ -8,7 +8,7 @@ import shutil
 import tempfile
 import weakref
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from functools import partial
 from hashlib import blake2b
@@ -20,16 +20,18 @@ from wavenetlite.pipeline import archives, sources
 from wavenetlite.pipeline.entries import Entry, Member
 from wavenetlite.pipeline.sources import Source
 from wavenetlite.support.errors import ParameterError
+from wavenetlite.support.remote import RemotePath
+from wavenetlite.support.urls import is_url, shown
 
 
-def find(source: Source, layout: str, columns: Mapping[str, str], division: Division) -> Listing:
+def find(source: Source, layout: str, columns: Mapping[str, str], division: Division) -> Listing[list[Item]]:
     """The recordings of a source, each in its part: as the source tells, else drawn."""
     own = Division(0.0, 0.0, division.seed)  # of several, one draw for all: no speaker of two is in two parts
     if isinstance(source, str | os.PathLike):
         check_exists(os.fspath(source))
         own = division
     listed = sources.listed(source, layout=layout, columns=columns, division=own)
-    listing = Listing(listed.layout, problems=[problem.message for problem in listed.problems])
+    listing = Listing(listed.layout, list[Item](), problems=[problem.message for problem in listed.problems])
     unpacked = Unpacked([*listed.entries, *listed.noises])
     listing.noises = [replace(unpacked.item(entry), label=SILENCE) for entry in listed.noises]
     for entry in listed.entries:
@@ -58,9 +60,8 @@ class Unpacked:
                 self.path_of[path] = str(target)
 
     def item(self, entry: Entry) -> Item:
-        member = entry.member
         return Item(
-            entry.path,
+            shown(entry.path),
             entry.key,
             layouts.composed(entry.label),
             entry.speaker,
@@ -68,14 +69,20 @@ class Unpacked:
             entry.start_s,
             entry.end_s,
             entry.channel,
-            None if member is None else partial(self.data, entry.path, member),
+            self.reader(entry),
         )
+
+    def reader(self, entry: Entry) -> Callable[[], bytes] | None:
+        """Reads the bytes of what is not a file."""
+        if entry.member is not None:
+            return partial(self.data, entry.path, entry.member)
+        return RemotePath(entry.path).read_bytes if is_url(entry.path) else None
 
     def data(self, path: str, member: Member) -> bytes:
         return archives.data(self.path_of.get(path, path), member)
 
 
-def labelled(listing: Listing) -> Listing:
+def labelled(listing: Listing[list[Item]]) -> Listing[list[Item]]:
     """The listing without recordings that have no label or are in no part of a corpus; their number is reported."""
     kept, splits = [], Counter[str]()
     unlabelled = [item for item in listing.items if not item.label]
@@ -99,7 +106,7 @@ def and_more(items: Sequence[Item]) -> str:
     return f", as {len(items) - 1:,} others" if len(items) > 1 else ""
 
 
-def divide(listing: Listing, division: Division) -> None:
+def divide(listing: Listing[list[Item]], division: Division) -> None:
     """Every recording in a part: those of the source, if it tells any, and a validation part in any case."""
     untold = [item for item in listing.items if not item.part]
     if len(untold) < len(listing.items):
@@ -127,5 +134,7 @@ def named(source: Source) -> str:
 
 def check_exists(source: str) -> None:
     """Raise if a path does not exist that is no glob."""
+    if is_url(source):
+        return  # it is listed in any case
     if not os.path.lexists(source) and not glob.has_magic(source):
         raise ParameterError(f"source={readable(source)!r}: there is no such folder or file")

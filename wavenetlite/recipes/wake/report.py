@@ -9,9 +9,9 @@ from typing import Any
 import numpy as np
 
 from wavenetlite.evaluation.tails import log_odds
+from wavenetlite.figures.report_style import STYLE
 from wavenetlite.figures.svg import Axis, Chart
 from wavenetlite.recipes.wake.measuring import Findings
-from wavenetlite.recipes.wake.report_style import STYLE
 
 LEAST_ALARMS, MOST_ALARMS, LEAST_MISSED = 0.1, 100.0, 0.5
 ODDS = (-10.0, 8.0)

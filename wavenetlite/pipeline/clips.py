@@ -1,0 +1,89 @@
+"""Batches of small recordings, which are read and computed in one compiled call each."""
+
+from __future__ import annotations
+
+import os
+import sys
+from collections.abc import Iterator, Sequence
+from typing import Any
+
+from wavenetlite.pipeline._clips import ClipReader, computes
+from wavenetlite.pipeline.entries import Entry
+from wavenetlite.pipeline.fetching import contents
+from wavenetlite.pipeline.reading import BLOCK
+from wavenetlite.pipeline.specs import Recipe
+from wavenetlite.pipeline.statistics import Statistics
+from wavenetlite.support.arrays import Floats
+from wavenetlite.support.urls import is_url
+
+MOST_BYTES = 1 << 21
+"""Of a recording: a longer one is read in blocks."""
+AT_ONCE = 32
+"""Recordings in a call: some ten milliseconds, between which progress is reported and Ctrl-C heard."""
+
+
+class Clip:
+    """A recording that was computed.
+
+    Attributes
+    ----------
+    facts
+        Of its row in the sidecar.
+    statistics
+        Of its frames.
+    frames
+        float32, (frames, channels).
+    """
+
+    __slots__ = ("audio", "facts", "frames", "statistics")
+
+    def __init__(self, found: Any, frames: Floats) -> None:
+        self.audio, _, count, sr, samples, channels, peak, digest, (first, *rest) = found
+        self.statistics, self.frames = sum((Statistics(*part) for part in rest), Statistics(*first)), frames
+        self.facts: dict[str, Any] = {
+            "frames": count, "duration_s": samples / sr, "hash": digest, "peak": peak, "sr": sr, "samples": samples,
+            "channels": channels,
+        }  # fmt: skip
+
+
+class Clips:
+    """Computes recordings of which nothing is special; the others are left to `wavenetlite.pipeline.reading`."""
+
+    def __init__(self, recipe: Recipe) -> None:
+        online = recipe.spec.stream() if recipe.spec.causal else None
+        self.reader: ClipReader | None = None
+        if online is not None and computes(online):
+            reading = recipe.reading
+            self.reader = ClipReader(
+                online, sr=recipe.spec.sr, max_s=reading.max_s, most_samples=BLOCK, mono=reading.mono
+            )
+
+    def takes(self, entry: Entry) -> bool:
+        """Whether it may be computed here: a small recording, as a whole."""
+        whole = entry.start_s is None and entry.end_s is None and entry.channel is None
+        return self.reader is not None and whole and 0 < entry.size <= MOST_BYTES
+
+    def of(self, entries: Sequence[Entry]) -> Iterator[Clip | bytes]:
+        """For each entry its clip; or, if it must be read by other means, its bytes where they were fetched already."""
+        assert self.reader is not None
+        for first in range(0, len(entries), AT_ONCE):
+            paths, fetched = sources(entries[first : first + AT_ONCE])
+            at = 0
+            while at < len(paths):
+                found = self.reader.compute(paths[at:], fetched[at:])
+                for one, content in zip(found, fetched[at:], strict=False):
+                    yield content if one is None else Clip(one, self.reader.rows(one[1], one[2]))
+                at += len(found)
+
+
+def sources(entries: Sequence[Entry]) -> tuple[list[bytes | None], list[bytes]]:
+    """The names of files; or None and their bytes where they are in an archive or a store, or names are not bytes."""
+    paths = [path_of(entry) for entry in entries]
+    fetched = iter(contents([entry for entry, path in zip(entries, paths, strict=True) if path is None]))
+    return paths, [next(fetched) if path is None else b"" for path in paths]
+
+
+def path_of(entry: Entry) -> bytes | None:
+    path = entry.path
+    named = entry.member is None and not is_url(path) and sys.platform != "win32"
+    return os.fsencode(path) if named else None

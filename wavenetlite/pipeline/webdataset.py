@@ -1,0 +1,93 @@
+"""Feature sets as shards of WebDataset: tars of KEY.npy, KEY.cls and KEY.json, with an index by which we map them."""
+
+from __future__ import annotations
+
+import json
+import tarfile
+from collections.abc import Iterator
+from hashlib import blake2b
+from io import BytesIO
+from typing import IO, Any
+
+import numpy as np
+
+from wavenetlite.pipeline import shards, specs
+from wavenetlite.pipeline.assembly import DATASET, INDEX, line
+from wavenetlite.pipeline.exports import Target
+from wavenetlite.pipeline.items import Item, ItemSequence
+from wavenetlite.pipeline.selections import about, ordered, row_of
+from wavenetlite.support.checks import positive_int
+from wavenetlite.support.remote import check_writable, place, replacing
+
+STORAGE = "webdataset"
+HEADER_BYTES = 512
+"""Of a member of a tar, before its content."""
+
+
+def to_webdataset(items: ItemSequence, folder: Target, *, items_per_shard: int = 1000) -> None:
+    """Write items as shards of WebDataset, in constant memory.
+
+    Parameters
+    ----------
+    items
+        Of a feature set; they are written in the order of their keys, each once.
+    folder
+        Where to write them: ``shards/000000.tar``, ... and an index; a path, or a URL such as ``s3://bucket/folder``.
+    items_per_shard
+        In all shards but the last.
+
+    Raises
+    ------
+    OSError
+        A file cannot be written.
+
+    Notes
+    -----
+    A sample is ``KEY.npy``, float32, (frames, channels); ``KEY.cls``, the number of its label; and ``KEY.json``, all
+    that is known of it, with its label and its own key: KEY is its number in eight digits, as WebDataset ends a key at
+    the first dot. ``webdataset.WebDataset(...).decode()`` and ``datasets.load_dataset("webdataset", ...)`` read them,
+    and :func:`wavenetlite.pipeline.open` the folder. The same items give the same bytes.
+    """
+    positive_int("items_per_shard", items_per_shard)
+    target, items = place(folder), ordered(items)
+    check_writable(target, "folder")
+    (target / shards.FOLDER).mkdir(parents=True, exist_ok=True)
+    made, digest = [], blake2b(digest_size=16)
+    with replacing(target / INDEX) as index:
+        for first in range(0, len(items), items_per_shard):
+            name = f"{shards.FOLDER}/{first // items_per_shard:06}.tar"
+            chosen, frames = items[first : first + items_per_shard], 0
+            with replacing(target / name) as file:
+                for row in write_shard(file, chosen, first):
+                    data = line({"key": row.pop("key"), "shard": name, **row})
+                    digest.update(data)
+                    index.write(data)
+                    frames += row["frames"]
+            made.append({"file": name, "frames": frames})
+    specs.write(items.spec, target / specs.TABLES)
+    with replacing(target / DATASET) as file:
+        text = json.dumps(about(items, STORAGE, made, digest.hexdigest()), indent=1, allow_nan=False)
+        file.write(f"{text}\n".encode())
+
+
+def write_shard(file: IO[bytes], items: ItemSequence, first: int) -> Iterator[dict[str, Any]]:
+    """Write a shard; give the row of each item, with the place of its first value in the shard."""
+    with tarfile.open(fileobj=file, mode="w", format=tarfile.USTAR_FORMAT) as archive:
+        for number, item in enumerate(items, first):
+            row = row_of(item)
+            head = shards.header(item.frames, items.channels)
+            row["offset"] = (archive.offset + HEADER_BYTES + len(head)) // shards.DTYPE.itemsize
+            for ending, content in parts_of(item, head, row).items():
+                info = tarfile.TarInfo(f"{number:08}.{ending}")
+                info.size = len(content)
+                archive.addfile(info, BytesIO(content))
+            yield row
+
+
+def parts_of(item: Item, head: bytes, row: dict[str, Any]) -> dict[str, bytes]:
+    """The members of a sample by their endings."""
+    return {
+        "npy": head + np.ascontiguousarray(item.features, shards.DTYPE).tobytes(),
+        "cls": str(item.y).encode(),
+        "json": json.dumps({name: value for name, value in row.items() if name != "offset"}).encode(),
+    }
