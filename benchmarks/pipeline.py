@@ -1,11 +1,12 @@
-"""``python -m benchmarks.pipeline``: a corpus to log-mel features, beside librosa and kaldi-native-fbank.
+"""``python -m benchmarks.pipeline``: a corpus to log-mel features, beside librosa, scipy, Kaldi's features and lhotse.
 
-40 mels, n_fft 512, hop 160. The corpus is made for it: clips of a second at 16 kHz, FLAC, in folders of their labels.
+40 mels, n_fft 512, hop 160. The corpus is made for it: clips of a second at 16 kHz, FLAC, in folders of their labels;
+or it is the folder that ``BENCHMARK_CORPUS`` names.
 
-- Once everything is imported. Ours: shards, index, hashes, moments, errors, all on the disk. librosa: a plain loop,
-  ``librosa.load``, ``melspectrogram``, ``power_to_db``, one process, nothing written. kaldi-native-fbank: a pool of
-  processes, each decoding with soundfile and writing a .npy for each 128 clips. Its definition differs, only its time
-  is compared. Ours and kaldi's use every core that the process may run on, librosa's one.
+- Once everything is imported. Ours: shards, index, hashes, moments, errors, all on the disk. librosa, scipy and
+  kaldi-native-fbank: a pool of processes written by hand, each decoding and writing a .npy for each 128 clips. lhotse:
+  its manifests and its own pool. The definitions differ, only the time is compared. All use every core that the
+  process may run on (`benchmarks.pipeline_peers`).
 - ``wavenetlite features`` as a person runs it, start of the interpreter included; and once more, nothing changed.
 """
 
@@ -14,11 +15,11 @@ import os
 os.environ.update(OMP_NUM_THREADS="1", OPENBLAS_NUM_THREADS="1", MKL_NUM_THREADS="1")  # before NumPy is imported
 
 import atexit
-import multiprocessing
 import shutil
 import subprocess
 import sys
 import tempfile
+from functools import partial
 from importlib.metadata import version
 from pathlib import Path
 from time import perf_counter
@@ -29,18 +30,27 @@ import soundfile
 import wavenetlite as wl
 from benchmarks import side_by_side
 from benchmarks.contenders import Library
+from benchmarks.pipeline_peers import (
+    HOP,
+    MELS,
+    N_FFT,
+    SR,
+    by_lhotse,
+    kaldi_frames,
+    librosa_frames,
+    pooled,
+    scipy_frames,
+)
 from benchmarks.side_by_side import Call, Case, Section
 from wavenetlite.pipeline import extract, listed
 
-SR, N_FFT, HOP, MELS = 16000, 512, 160, 40
 SPEC = wl.LogMel(sr=SR, n_fft=N_FFT, hop_length=HOP, n_mels=MELS)
 CLIPS, LABELS = 400, 10
-KALDI_CHUNK = 128
-WORKERS = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
-OURS, LIBROSA, KALDI = f"ours {wl.isa()}", "librosa", "kaldi-native-fbank"
+OURS = f"ours {wl.isa()}"
+POOLS = {"librosa": librosa_frames, "scipy": scipy_frames, "kaldi-native-fbank": kaldi_frames}
 LIBRARIES = {
-    LIBROSA: Library("", ("librosa",), "librosa", ()),
-    KALDI: Library("", ("kaldi_native_fbank",), "kaldi-native-fbank", ()),
+    name: Library("", (name.replace("-", "_"),), name, ())
+    for name in ("librosa", "scipy", "kaldi-native-fbank", "lhotse")
 }
 
 
@@ -48,23 +58,29 @@ def section() -> Section:
     """The corpus by everybody who is installed; the command, alone."""
     folder = tempfile.TemporaryDirectory()
     atexit.register(folder.cleanup)
-    data, place = Path(folder.name, "data"), Path(folder.name)
-    write_corpus(data)
+    place = Path(folder.name)
+    data = Path(os.environ.get("BENCHMARK_CORPUS", place / "data"))
+    if "BENCHMARK_CORPUS" not in os.environ:
+        write_corpus(data)
     paths = [entry.path for entry in listed(data).entries]
     extraction: dict[str, Call] = {
         OURS: lambda: ours(data, place / "ours"),
-        LIBROSA: lambda: by_librosa(paths),
-        KALDI: lambda: by_kaldi(paths, place / "kaldi"),
+        **{name: partial(pooled, work, paths, place / name) for name, work in POOLS.items()},
+        "lhotse": lambda: by_lhotse(paths, place / "lhotse"),
     }
     missing = {name: reason for name, library in LIBRARIES.items() if (reason := library.missing())}
     versions = {name: f"{name} {version(name)}" for name in LIBRARIES if name not in missing}
+    for name in POOLS.keys() - missing.keys():
+        POOLS[name](paths[:2])  # imports what it needs, before the processes are forked
     cases = [
         Case("a corpus to features", {name: call for name, call in extraction.items() if name not in missing}),
         Case("the command, first run", {OURS: lambda: command(data, place / "first", new=True)}),
         Case("the command, nothing changed", {OURS: lambda: command(data, place / "again", new=False)}),
     ]
-    cases = [Case(case.name, case.calls, "a clip", CLIPS, clock=perf_counter) for case in cases]
-    return Section("pipeline", f"Pipeline: {CLIPS} clips of a second to log-mel features", cases, versions, missing)
+    cases = [Case(case.name, case.calls, "a clip", len(paths), clock=perf_counter) for case in cases]
+    return Section(
+        "pipeline", f"Pipeline: {len(paths):,} clips of a second to log-mel features", cases, versions, missing
+    )
 
 
 def write_corpus(data: Path) -> None:
@@ -83,43 +99,6 @@ def write_corpus(data: Path) -> None:
 def ours(data: Path, out: Path) -> None:
     shutil.rmtree(out, ignore_errors=True)
     extract(data, out, features=SPEC)
-
-
-def by_librosa(paths: list[str]) -> None:
-    import librosa
-
-    for path in paths:
-        y, sr = librosa.load(path, sr=None)
-        energies = librosa.feature.melspectrogram(y=y, sr=sr, n_fft=N_FFT, hop_length=HOP, n_mels=MELS, center=False)
-        librosa.power_to_db(energies, top_db=None)
-
-
-def by_kaldi(paths: list[str], out: Path) -> None:
-    shutil.rmtree(out, ignore_errors=True)
-    out.mkdir()
-    chunks = [(paths[at : at + KALDI_CHUNK], str(out / f"{at}.npy")) for at in range(0, len(paths), KALDI_CHUNK)]
-    with multiprocessing.get_context("fork").Pool(WORKERS) as pool:
-        pool.map(kaldi_chunk, chunks, chunksize=1)
-
-
-def kaldi_chunk(chunk: tuple[list[str], str]) -> None:
-    import kaldi_native_fbank as knf
-
-    options = knf.FbankOptions()
-    options.frame_opts.samp_freq = SR
-    options.frame_opts.frame_length_ms = 1000 * N_FFT / SR
-    options.frame_opts.frame_shift_ms = 1000 * HOP / SR
-    options.frame_opts.dither = 0
-    options.frame_opts.snip_edges = True
-    options.mel_opts.num_bins = MELS
-    frames = []
-    for path in chunk[0]:
-        y, _ = soundfile.read(path, dtype="float32")
-        fbank = knf.OnlineFbank(options)
-        fbank.accept_waveform(SR, y.tolist())
-        fbank.input_finished()
-        frames += [fbank.get_frame(frame) for frame in range(fbank.num_frames_ready)]
-    np.save(chunk[1], np.array(frames, np.float32))
 
 
 def command(data: Path, out: Path, *, new: bool) -> None:
