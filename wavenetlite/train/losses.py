@@ -284,18 +284,3 @@ def collapse(classes: Targets, blank: int) -> list[int]:
     """The labels of a path, without repetitions and blanks."""
     new = np.concatenate([[True], classes[1:] != classes[:-1]])
     return [int(c) for c in classes[new] if c != blank]
-
-
-LOSSES: dict[str, type[Loss]] = {"cross_entropy": CrossEntropy, "mse": MeanSquaredError, "ctc": CTC}
-
-
-def loss_from(loss: Loss | str | None) -> Loss:
-    """A loss, or the one of a name with its default options; None: cross-entropy."""
-    if loss is None or isinstance(loss, str):
-        return LOSSES[one_of("loss", loss or "cross_entropy", tuple(LOSSES))]()
-    if isinstance(loss, type) or not callable(loss) or not callable(getattr(loss, "items", None)):
-        given = f"the class {loss.__name__}" if isinstance(loss, type) else f"a {type(loss).__name__}"
-        raise ArrayTypeError(
-            f"loss is {given}; it must be one of {', '.join(LOSSES)}, or an object such as CrossEntropy()"
-        )
-    return loss
