@@ -180,6 +180,7 @@ def extensions() -> list[Extension]:
         "wavenetlite.engine.plan",
         "wavenetlite.engine.stream",
         "wavenetlite.engine.pool",
+        "wavenetlite.vocoder._allpole",
     ]
     return [*kernels, *(extension(name) for name in others)]
 

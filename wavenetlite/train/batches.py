@@ -39,7 +39,7 @@ class Source(Protocol):
 
     def __len__(self) -> int: ...
     def batch(self, indices: Integers, rng: np.random.Generator) -> Batch | ConditionedBatch:
-        """x (items, frames, channels) and targets of some items; and the conditioning, for a network that has it: (items,
+        """x (items, frames, channels) and targets of some items; and conditioning, for a network that has it: (items,
         condition frames, condition_channels) or (items, condition_channels). All randomness is of `rng`."""
 
 
