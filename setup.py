@@ -162,6 +162,7 @@ def extensions() -> list[Extension]:
     kernels = [extension(f"wavenetlite.kernels._{isa}", *INSTRUCTION_SETS[isa][0]) for isa in sets]
     others = [
         "wavenetlite.support.one_thread",
+        "wavenetlite.support.philox",
         "wavenetlite.support.snapshots",
         "wavenetlite.kernels.dispatch",
         "wavenetlite.kernels.packed",
@@ -180,6 +181,7 @@ def extensions() -> list[Extension]:
         "wavenetlite.engine.plan",
         "wavenetlite.engine.stream",
         "wavenetlite.engine.pool",
+        "wavenetlite.engine.generator_pool",
         "wavenetlite.vocoder._allpole",
     ]
     return [*kernels, *(extension(name) for name in others)]

@@ -4,11 +4,14 @@ from importlib import import_module
 from typing import Any
 
 from wavenetlite import formats, nn
+from wavenetlite.engine.generator import Generator
+from wavenetlite.engine.generator_pool import GeneratorPool
 from wavenetlite.engine.pool import StreamPool
 from wavenetlite.engine.stream import Stream
 from wavenetlite.formats import load
 from wavenetlite.kernels import isa
 from wavenetlite.nn import TCN, Sequential, WaveNet
+from wavenetlite.nn.generation import generate
 from wavenetlite.support.errors import (
     ArrayTypeError,
     MissingPackageError,
@@ -39,11 +42,12 @@ _HOMES = {
 
 __all__ = [
     "MFCC", "PCEN", "TCN", "ArrayTypeError", "AudioClassifier", "ClassifierPool", "ClassifierStream", "Detector",
-    "Event", "Gate", "Librosa", "LogMel", "MelSpectrogram", "MicroFrontend", "MissingPackageError",
+    "Event",
+    "Gate", "Generator", "GeneratorPool", "Librosa", "LogMel", "MelSpectrogram", "MicroFrontend", "MissingPackageError",
     "ModelFileError", "MuLaw", "ParameterError", "Prediction", "Sequential", "SnapshotError", "Spectrogram",
     "Stream", "StreamMismatchError", "StreamPool", "StreamReport", "StreamStateError", "TargetError",
     "TrainingError", "WaveNet", "WavenetliteError", "__version__", "audio", "client", "detection", "evaluation",
-    "features", "figures", "formats", "from_torch", "hub", "isa", "load", "models", "nn", "ops", "pipeline",
+    "features", "figures", "formats", "from_torch", "generate", "hub", "isa", "load", "models", "nn", "ops", "pipeline",
     "quantization", "quantize", "receptive_field", "recipes", "sklearn", "train", "verify_stream",
 ]  # fmt: skip
 

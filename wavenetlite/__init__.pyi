@@ -19,6 +19,8 @@ from wavenetlite import (
 )
 from wavenetlite.classifier import AudioClassifier, ClassifierPool, ClassifierStream, Event, Prediction
 from wavenetlite.detection import Detector, Gate
+from wavenetlite.engine.generator import Generator
+from wavenetlite.engine.generator_pool import GeneratorPool
 from wavenetlite.engine.pool import StreamPool
 from wavenetlite.engine.stream import Stream
 from wavenetlite.evaluation.self_check import StreamReport, verify_stream
@@ -27,6 +29,7 @@ from wavenetlite.formats import load
 from wavenetlite.formats.torch_modules import from_torch
 from wavenetlite.kernels import isa
 from wavenetlite.nn import TCN, Sequential, WaveNet
+from wavenetlite.nn.generation import generate
 from wavenetlite.quantization import quantize
 from wavenetlite.support.errors import (
     ArrayTypeError,
@@ -44,10 +47,11 @@ from wavenetlite.support.version import __version__
 
 __all__ = [
     "MFCC", "PCEN", "TCN", "ArrayTypeError", "AudioClassifier", "ClassifierPool", "ClassifierStream", "Detector",
-    "Event", "Gate", "Librosa", "LogMel", "MelSpectrogram", "MicroFrontend", "MissingPackageError",
+    "Event",
+    "Gate", "Generator", "GeneratorPool", "Librosa", "LogMel", "MelSpectrogram", "MicroFrontend", "MissingPackageError",
     "ModelFileError", "MuLaw", "ParameterError", "Prediction", "Sequential", "SnapshotError", "Spectrogram",
     "Stream", "StreamMismatchError", "StreamPool", "StreamReport", "StreamStateError", "TargetError",
     "TrainingError", "WaveNet", "WavenetliteError", "__version__", "audio", "client", "detection", "evaluation",
-    "features", "figures", "formats", "from_torch", "hub", "isa", "load", "models", "nn", "ops", "pipeline",
+    "features", "figures", "formats", "from_torch", "generate", "hub", "isa", "load", "models", "nn", "ops", "pipeline",
     "quantization", "quantize", "receptive_field", "recipes", "sklearn", "train", "verify_stream",
 ]  # fmt: skip

@@ -196,6 +196,7 @@ LAYERS = {
     "upsample linear by one": Case(lambda: nn.Upsample(1, "linear"), 3),
     "dropout": Case(lambda: nn.Dropout(0.4), 3),
     "dropout channels": Case(lambda: nn.Dropout(0.5, whole_channels=True), 7),
+    "output": Case(lambda: nn.Output("gaussian"), 2),
     "dropout none": Case(lambda: nn.Dropout(0.0), 3),
     "linear": Case(lambda: nn.Linear(7, 3), 7),
     "linear no bias": Case(lambda: nn.Linear(1, 40, bias=False), 1),

@@ -463,6 +463,10 @@ def run_dropout(layer, weights, x, c):
     return x
 
 
+def run_embedding(layer, weights, x, c):
+    return x.map(lambda v: weights["weight"][v[:, 0].astype(int)])
+
+
 def run_pool(layer, weights, x, c):
     if layer.window_frames is not None:
         return x.map(lambda v: window_mean(v, layer.window_frames))
@@ -682,6 +686,8 @@ DEFINITIONS = {
     "ConvTranspose2d": run_conv_transpose2d,
     "Upsample": run_upsample,
     "Dropout": run_dropout,
+    "Output": run_dropout,
+    "Embedding": run_embedding,
     "GatedUnit": run_gated_unit,
     "FiLM": run_film,
     "Slice": run_slice,

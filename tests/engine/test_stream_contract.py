@@ -44,6 +44,7 @@ def test_catalogue_is_complete():
     }
     used = {type(case.build()).__name__ for case in CATALOGUE.values()}
     used.add("Bf16Weights")  # of every network of the catalogue: tests/quantization/test_bf16.py
+    used.add("Embedding")  # it reads classes: tests/nn/test_embedding.py
     used |= {type(layer).__name__ for case in INTEGERS.values() for _, layer in case.build().modules()}
     assert modules - {"Module"} == used
 

@@ -109,7 +109,7 @@ def test_a_batch_depends_on_its_generator_alone():
     assert not np.array_equal(first[0], other[0])
 
 
-@pytest.mark.parametrize("loss", ["gaussian", "logistic_mixture", CrossEntropy(at="frames")])
+@pytest.mark.parametrize("loss", ["gaussian", "mixture", CrossEntropy(at="frames")])
 def test_a_network_learns_a_tone(loss, tmp_path):
     y = (0.5 * np.sin(0.3 * np.arange(400))).astype(F32)
     classes = 16 if isinstance(loss, CrossEntropy) else None

@@ -14,6 +14,7 @@ from wavenetlite.classifier.classifier import AudioClassifier
 from wavenetlite.commands.options import add_json, describe, positive
 from wavenetlite.commands.output import say, say_json, table
 from wavenetlite.formats import load
+from wavenetlite.graph import random_input
 from wavenetlite.kernels import isa
 from wavenetlite.nn import TCN, Module
 from wavenetlite.support.errors import ParameterError
@@ -117,7 +118,7 @@ def blocks_of(subject: Module | AudioClassifier, seconds: int) -> tuple[Callable
     rng = np.random.default_rng(0)
     if isinstance(subject, Module):
         stream, frames = subject.stream(), round(seconds / BLOCK_S)
-        x = rng.standard_normal((frames, 1, subject.in_width or 1), dtype=np.float32)
+        x = random_input(subject.graph(), "x", (frames, 1, subject.in_width or 1), rng)
         outs = [np.empty((rows, subject.plan().out_channels), np.float32) for rows in range(2)]
         blocks = list(x)
         if stream.plan.regular:
@@ -159,7 +160,7 @@ def pooled(subject: Module | AudioClassifier, streams: int) -> tuple[Callable[[i
     if isinstance(subject, Module):
         pool = subject.pool(streams)
         ids = np.array([pool.open() for _ in range(streams)], np.int64)
-        frames = rng.standard_normal((SIGNALS, streams, subject.in_width or 1), dtype=np.float32)
+        frames = random_input(subject.graph(), "x", (SIGNALS, streams, subject.in_width or 1), rng)
         out = np.empty((streams, pool.plan.out_channels), np.float32)
         if pool.plan.regular:
             return (lambda n: pool.step(frames[n % SIGNALS], ids, out=out)), BLOCK_S

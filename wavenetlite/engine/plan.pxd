@@ -111,6 +111,7 @@ cdef class Plan:
     cdef readonly Py_ssize_t in_channels, condition_channels, out_channels
     cdef readonly Py_ssize_t state_bytes, workspace_bytes, multiply_adds
     cdef readonly bint regular
+    cdef readonly Py_ssize_t x_indices, c_indices    # rows of the table that the input, the conditioning numbers; 0: none
     cdef readonly object program
     cdef readonly Py_ssize_t together       # streams whose frames are processed at once
     cdef readonly int64_t most_fed          # input frames up to which no count of frames overflows

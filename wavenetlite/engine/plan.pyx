@@ -32,6 +32,7 @@ import numpy as np
 
 from wavenetlite.engine.fingerprint import fingerprint
 from wavenetlite.engine.lower import Program
+from wavenetlite.graph import index_counts
 from wavenetlite.kernels import padded, panel_widths
 from wavenetlite.kernels.packed cimport Blocks, new_strips, set_activation, set_conv
 from wavenetlite.kernels.system cimport give_aligned, take_aligned
@@ -108,6 +109,8 @@ cdef class Plan:
         self.output = program.output
         self.out_channels = program.buffers[program.output].channels
         self.condition_period = 1 if self.c < 0 else program.buffers[self.c].clock.rate
+        counts = index_counts(program.graph)
+        self.x_indices, self.c_indices = counts.get("x", 0), counts.get("c", 0)
         self.chunk = program.chunk
         self.even_chunk = min(<Py_ssize_t>EVEN_CHUNK, self.chunk)
         self.multiply_adds = math.ceil(sum(step.call.multiply_adds / step.node.clock.rate for step in program.steps))

@@ -288,7 +288,8 @@ cdef class StreamPool:
                 past = Saved(self.plan, snapshot)
             elif c is not None:
                 self.refuse_condition("c")
-                given = finite(self.plan, checked(c, "c", 1, self.plan.condition_channels), "c", self.zero_nonfinite)
+                given = finite(
+                    self.plan, checked(c, "c", 1, self.plan.condition_channels), "c", self.zero_nonfinite, self.plan.c_indices)
             self.vacancies -= 1
             slot = self.vacant[self.vacancies]
             self.plan.lay_out_memory(self.slab + slot * self.memory_bytes)
@@ -469,7 +470,7 @@ cdef class StreamPool:
         x = self.good(block)
         if x is None:           # the name is made when it is needed
             name = f"{self.name} of stream {self.current[slot]}"
-            x = finite(plan, checked(block, name, 2, plan.in_channels), name, self.zero_nonfinite)
+            x = finite(plan, checked(block, name, 2, plan.in_channels), name, self.zero_nonfinite, plan.x_indices)
         held.append(x)
         job.memory = self.memory_of(slot)
         job.frames = cnp.PyArray_DIM(x, 0)
@@ -492,6 +493,7 @@ cdef class StreamPool:
             x = block
             if (cnp.PyArray_TYPE(x) == cnp.NPY_FLOAT32 and cnp.PyArray_ISCARRAY_RO(x) and cnp.PyArray_NDIM(x) == 2
                     and cnp.PyArray_DIM(x, 1) == self.plan.in_channels
+                    and not self.plan.x_indices
                     and self.plan.kernels.all_finite(<const float*>cnp.PyArray_DATA(x), cnp.PyArray_SIZE(x))):
                 return x
         return None
@@ -509,7 +511,8 @@ cdef class StreamPool:
         if isinstance(c, np.ndarray) and c.ndim == 1:
             dimensions = 1
         given = finite(
-            plan, checked(c, f"c of stream {sid}", dimensions, plan.condition_channels), f"c of stream {sid}", self.zero_nonfinite)
+            plan, checked(c, f"c of stream {sid}", dimensions, plan.condition_channels), f"c of stream {sid}", self.zero_nonfinite,
+            plan.c_indices)
         if dimensions == 2:
             refuse_condition_frames(plan, f"c of stream {sid}", cnp.PyArray_DIM(given, 0), job.memory.frames_in, job.frames)
         held.append(given)
@@ -726,11 +729,11 @@ cdef class StreamPool:
         wanted = <const int64_t*>cnp.PyArray_DATA(chosen)
         self.rows = cnp.PyArray_DIM(chosen, 0)
         self.choose(wanted)
-        x = self.finite_rows(checked(X, "X", 2, plan.in_channels), "X", wanted)
+        x = self.finite_rows(checked(X, "X", 2, plan.in_channels), "X", wanted, plan.x_indices)
         self.c = self.conditions
         if c is not None:
             self.refuse_condition("c")
-            conditions = self.finite_rows(checked(c, "c", 2, plan.condition_channels), "c", wanted)
+            conditions = self.finite_rows(checked(c, "c", 2, plan.condition_channels), "c", wanted, plan.c_indices)
             self.c = <const float*>cnp.PyArray_DATA(conditions)
         if plan.condition_channels:
             self.gather_conditions(wanted, c is not None)
@@ -778,13 +781,11 @@ cdef class StreamPool:
                 self.refuse_flushed(slot)
             self.chosen[i] = self.memory_of(slot)
 
-    cdef cnp.ndarray finite_rows(self, cnp.ndarray a, str name, const int64_t* wanted):
+    cdef cnp.ndarray finite_rows(self, cnp.ndarray a, str name, const int64_t* wanted, Py_ssize_t indices):
         if cnp.PyArray_DIM(a, 0) != self.rows:
             raise ParameterError(f"{name} has {cnp.PyArray_DIM(a, 0)} rows; it must have {self.rows}, one per id")
-        if self.plan.kernels.all_finite(<const float*>cnp.PyArray_DATA(a), cnp.PyArray_SIZE(a)):
-            return a
-        if self.zero_nonfinite:
-            return finite(self.plan, a, name, True)
+        if self.zero_nonfinite or self.plan.kernels.all_finite(<const float*>cnp.PyArray_DATA(a), cnp.PyArray_SIZE(a)):
+            return finite(self.plan, a, name, self.zero_nonfinite, indices)
         row = int(np.flatnonzero(~np.isfinite(a).all(axis=1))[0])
         raise ParameterError(f"{name} is not finite in row {row}, stream {wanted[<Py_ssize_t>row]};"
                              " it must be finite (or pass on_nonfinite='zero')")

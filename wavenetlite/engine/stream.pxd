@@ -11,7 +11,8 @@ cdef extern from "simd.h" nogil:
 
 # What arrays must be; also of pools.
 cdef cnp.ndarray checked(object array, str name, int dimensions, Py_ssize_t channels)
-cdef cnp.ndarray finite(Plan plan, cnp.ndarray a, str name, bint zero)
+cdef cnp.ndarray finite(Plan plan, cnp.ndarray a, str name, bint zero, Py_ssize_t indices)
+cdef bint are_indices(const float* x, Py_ssize_t n, Py_ssize_t count) noexcept nogil
 cdef cnp.ndarray output_array(object out, Py_ssize_t rows, Py_ssize_t channels, str what)
 cdef Py_ssize_t frames_of_piece(Plan plan, Py_ssize_t streams) noexcept
 cdef refuse_condition_frames(Plan plan, str name, Py_ssize_t given, int64_t frames_in, Py_ssize_t frames)
@@ -40,7 +41,8 @@ cdef class Stream:
 
     cdef acquire(self)
     cdef refuse_condition(self)
-    cdef cnp.ndarray finite(self, cnp.ndarray a, str name)
+    cdef cnp.ndarray finite_condition(self, cnp.ndarray a)
+    cdef cnp.ndarray finite_block(self, cnp.ndarray a)
     cdef cnp.ndarray process_alone(self, object block, object c, object out)
     cdef cnp.ndarray feed(self, object block, object c, object out)
     cdef cnp.ndarray run_out(self)

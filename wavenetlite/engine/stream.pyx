@@ -8,6 +8,7 @@ from libc.string cimport memcpy
 
 import numpy as np
 
+from wavenetlite.graph import check_indices
 from wavenetlite.kernels.system cimport give_aligned
 from wavenetlite.support.snapshots cimport HEADER, NETWORK, TRAILER, begin, finish, payload, validate
 from wavenetlite.support.arrays import is_masked
@@ -38,12 +39,28 @@ cdef cnp.ndarray checked(object array, str name, int dimensions, Py_ssize_t chan
     return a
 
 
-cdef cnp.ndarray finite(Plan plan, cnp.ndarray a, str name, bint zero):
-    """`a` if it is finite; otherwise raises, or returns a copy with infinities and NaN set to zero."""
-    if plan.kernels.all_finite(<const float*>cnp.PyArray_DATA(a), cnp.PyArray_SIZE(a)):
-        return a
-    if zero:
-        return np.nan_to_num(a, nan=0.0, posinf=0.0, neginf=0.0)
+cdef bint are_indices(const float* x, Py_ssize_t n, Py_ssize_t count) noexcept nogil:
+    """Whether finite values are whole numbers from 0 to ``count - 1``."""
+    cdef Py_ssize_t i
+    for i in range(n):
+        if not (0 <= x[i] < count and <Py_ssize_t>x[i] == x[i]):
+            return False
+    return True
+
+
+cdef cnp.ndarray finite(Plan plan, cnp.ndarray a, str name, bint zero, Py_ssize_t indices):
+    """`a` if it is finite; otherwise raises, or returns a copy with infinities and NaN set to zero. And if `indices` is not 0,
+    raises unless it holds whole numbers from 0 to ``indices - 1``."""
+    if not plan.kernels.all_finite(<const float*>cnp.PyArray_DATA(a), cnp.PyArray_SIZE(a)):
+        if not zero:
+            refuse_nonfinite(a, name)
+        a = np.nan_to_num(a, nan=0.0, posinf=0.0, neginf=0.0)
+    if indices and not are_indices(<const float*>cnp.PyArray_DATA(a), cnp.PyArray_SIZE(a), indices):
+        check_indices(name, a, indices)
+    return a
+
+
+cdef refuse_nonfinite(cnp.ndarray a, str name):
     rows = np.flatnonzero(~np.isfinite(a.reshape(len(a), -1)).all(axis=1))
     raise ParameterError(f"{name} is not finite at frame {rows[0]}; it must be finite (or pass on_nonfinite='zero')")
 
@@ -93,7 +110,7 @@ cdef class Stream:
         self.condition = None
         if c is not None:
             self.refuse_condition()
-            self.condition = self.finite(checked(c, "c", 1, plan.condition_channels), "c").copy()
+            self.condition = self.finite_condition(checked(c, "c", 1, plan.condition_channels)).copy()
         self.memory = plan.new_memory()
 
     def __reduce__(self):
@@ -110,12 +127,15 @@ cdef class Stream:
         if self.plan.condition_channels == 0:
             raise ParameterError("c given; it must be None, this network has no conditioning")
 
-    cdef cnp.ndarray finite(self, cnp.ndarray a, str name):
-        return finite(self.plan, a, name, self.zero_nonfinite)
+    cdef cnp.ndarray finite_block(self, cnp.ndarray a):
+        return finite(self.plan, a, self.name, self.zero_nonfinite, self.plan.x_indices)
+
+    cdef cnp.ndarray finite_condition(self, cnp.ndarray a):
+        return finite(self.plan, a, "c", self.zero_nonfinite, self.plan.c_indices)
 
     def check(self, block: object) -> None:
         """Raise what `process` would raise for the values, shape and dtype of `block`."""
-        self.finite(checked(block, self.name, 2, self.plan.in_channels), self.name)
+        self.finite_block(checked(block, self.name, 2, self.plan.in_channels))
 
     def check_condition(self, c: object, frames: int) -> None:
         """Raise what `process` would raise for the conditioning of `frames` frames."""
@@ -168,7 +188,7 @@ cdef class Stream:
         cdef Py_ssize_t c_step = 0, frames, rows
         if self.flushed:
             raise StreamStateError("stream was flushed; call reset() before feeding it again")
-        x = self.finite(checked(block, self.name, 2, plan.in_channels), self.name)
+        x = self.finite_block(checked(block, self.name, 2, plan.in_channels))
         frames = cnp.PyArray_DIM(x, 0)
         if c is not None or plan.condition_channels:
             conditions = self.conditions(c, frames)
@@ -232,8 +252,8 @@ cdef class Stream:
         if self.condition is not None:
             raise ParameterError("c given; it must be None, the stream was made with constant conditioning")
         if cnp.PyArray_Check(c) and cnp.PyArray_NDIM(<cnp.ndarray>c) == 1:
-            return self.finite(checked(c, "c", 1, self.plan.condition_channels), "c")
-        a = self.finite(checked(c, "c", 2, self.plan.condition_channels), "c")
+            return self.finite_condition(checked(c, "c", 1, self.plan.condition_channels))
+        a = self.finite_condition(checked(c, "c", 2, self.plan.condition_channels))
         refuse_condition_frames(self.plan, "c", cnp.PyArray_DIM(a, 0), self.memory.frames_in, frames)
         return a
 
@@ -438,7 +458,7 @@ cdef class Saved:
             shape[0] = plan.condition_channels
             self.condition = cnp.PyArray_EMPTY(1, shape, cnp.NPY_FLOAT32, 0)
             memcpy(cnp.PyArray_DATA(self.condition), payload(self.blob) + 16, condition_bytes)
-            finite(plan, self.condition, "snapshot's conditioning", False)
+            finite(plan, self.condition, "snapshot's conditioning", False, plan.c_indices)
 
     cdef void restore(self, Memory* memory) noexcept:
         if self.flushed:

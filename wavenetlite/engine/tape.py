@@ -11,7 +11,7 @@ import numpy as np
 
 from wavenetlite.engine.lower import refuse_unsettled
 from wavenetlite.engine.shared_gradients import shared_gradients
-from wavenetlite.graph import Node, topological_order
+from wavenetlite.graph import Node, check_indices, index_counts, topological_order
 from wavenetlite.graph.batch import BatchContext, BatchSequence, BatchStep, ParameterPositions
 from wavenetlite.kernels.training import NoSubnormals
 from wavenetlite.support.arrays import Doubles, Floats, is_array
@@ -70,6 +70,7 @@ class Tape:
         self.steps = make_steps(order, output, self.sequences, parameters)
         if parameters.prewarmed and any(step.takes_statistics for step in self.steps):
             raise ParameterError("a prewarmed network with batch normalisation cannot be trained: it averages zeros")
+        self.index_counts = index_counts(output)
         self.inputs = {node.signal: self.sequences[node] for node in order if node.signal}
         self.output = self.sequences[output]
         self.dropped = self.lead // output.clock.rate
@@ -138,6 +139,8 @@ class Tape:
         else:
             value = checked(name, value, shape)
         into.values[:, self.lead :, : into.channels] = value
+        if name in self.index_counts:
+            check_indices(name, into.values[:, self.lead :, : into.channels], self.index_counts[name])
 
     def backward(self, gradient: Floats) -> Floats:
         """The gradient of the trained values, flat, given the gradient of the last `forward`'s output.

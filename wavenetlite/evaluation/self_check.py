@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 
 from wavenetlite.engine.stream import Stream
+from wavenetlite.graph import random_input
 from wavenetlite.kernels import isa
 from wavenetlite.nn.module import ANY_CHANNELS, Module
 from wavenetlite.support.arrays import Floats
@@ -106,12 +107,13 @@ def verify_stream(
     reach = model.receptive_field if model.in_width else model.graph(width).clock.receptive_field
     by_default = int(min(MOST_FRAMES, 300 + (0 if reach == math.inf else 1.2 * reach)))
     length = by_default if frames is None else positive_int("frames", frames)
-    x = rng.standard_normal((length, width), dtype=np.float32)
+    graph = model.graph(width)
+    x = random_input(graph, "x", (length, width), rng)
     needed = model.condition_channels_needed
     c = None
     if needed:
         period = model.condition_period
-        c = Conditioning(rng.standard_normal((-(-length // period), needed), dtype=np.float32), period)
+        c = Conditioning(random_input(graph, "c", (-(-length // period), needed), rng), period)
     whole = model(x, values_of(c, 0, length))
     open_stream: Callable[[], Stream] = lambda: model.stream(channels=None if model.in_width else width)  # noqa: E731
     tried = 0
@@ -162,10 +164,10 @@ def fed(
 
 def verify_resets(stream: Stream, x: Floats, c: Conditioning | None, whole: Floats, rng: np.random.Generator) -> int:
     """After a reset in the middle of a signal, a stream must give the same as a new one."""
-    resets = 3
+    resets, backwards = 3, np.ascontiguousarray(x[::-1])
     for _ in range(resets):
         cut = int(rng.integers(0, len(x) + 1))
-        stream.process(x[:cut] * 3, values_of(c, 0, cut))
+        stream.process(backwards[:cut], values_of(c, 0, cut))
         stream.reset()
         blocks = random_blocks(len(x), rng)
         compare(
@@ -179,12 +181,12 @@ def verify_snapshots(
     open_stream: Callable[[], Stream], x: Floats, c: Conditioning | None, whole: Floats, rng: np.random.Generator
 ) -> int:
     """A restored and a forked stream must continue as the original does."""
-    cuts = 3
+    cuts, backwards = 3, np.ascontiguousarray(x[::-1])
     for _ in range(cuts):
         cut = int(rng.integers(0, len(x) + 1))
         stream, other = open_stream(), open_stream()
         before = stream.process(x[:cut], values_of(c, 0, cut))
-        other.process(x[: len(x) - cut] * 3, values_of(c, 0, len(x) - cut))
+        other.process(backwards[: len(x) - cut], values_of(c, 0, len(x) - cut))
         other.restore(stream.snapshot())
         rest = x[cut:], None if c is None else c.between(cut, len(x))
         for name, one in (("from a snapshot", other), ("in a fork", stream.fork()), ("after a fork", stream)):
@@ -240,7 +242,7 @@ def verify_batch(model: Module, x: Floats, c: Conditioning | None, rng: np.rando
     """A sequence must give the same alone and in a batch."""
     size = 3
     length = min(len(x), 500)
-    batch = rng.standard_normal((size, length, x.shape[1]), dtype=np.float32)
+    batch = random_input(model.graph(x.shape[1]), "x", (size, length, x.shape[1]), rng)
     condition = values_of(c, 0, length)
     together = model(batch, None if condition is None else np.stack([condition] * size))
     for index in range(size):

@@ -16,6 +16,7 @@ from wavenetlite.features.steps import StepState
 from wavenetlite.support.arrays import Floats, Samples, is_array
 from wavenetlite.support.checks import one_of, positive_int
 from wavenetlite.support.errors import ArrayTypeError, ParameterError, SnapshotError, StreamStateError
+from wavenetlite.support.mu_law import expanded, samples_of
 
 STATE = Struct("<qq")
 OUTPUTS = ("value", "code", "one_hot")
@@ -109,8 +110,19 @@ class MuLaw(Features):
             x = code.astype(np.float64) * 2.0 / (1 + self.mu)
         if not (np.abs(x) <= 1).all():
             raise ParameterError("frames has values outside the range of the output; they must be mu-law values")
-        samples: Floats = (np.sign(x) / self.mu * (np.power(1.0 + self.mu, np.abs(x)) - 1)).astype(np.float32)
-        return samples
+        return expanded(x, self.mu)
+
+    def decode(self, codes: npt.NDArray[np.integer]) -> Floats:
+        """Samples of codes counted from 0 to mu, as `codes` gives and `wavenetlite.generate` draws them; any shape."""
+        if not is_array(codes) or codes.dtype.kind not in "iu":
+            raise ArrayTypeError(
+                f"codes is a {getattr(codes, 'dtype', type(codes).__name__)}; it must be an array of integers"
+            )
+        if codes.size and not 0 <= codes.min() <= codes.max() <= self.mu:
+            raise ParameterError(
+                f"codes has values from {codes.min()} to {codes.max()}; they must be from 0 to {self.mu}"
+            )
+        return samples_of(codes, self.mu + 1)
 
 
 class SampleStream:

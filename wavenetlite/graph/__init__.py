@@ -5,6 +5,7 @@ from wavenetlite.graph.budget import bounded, spend
 from wavenetlite.graph.builders import OnnxBuilder, ScriptBuilder
 from wavenetlite.graph.clock import Clock, tidy
 from wavenetlite.graph.edge_weights import EdgeWeights, OverBins
+from wavenetlite.graph.indices import check_indices, index_counts, random_input
 from wavenetlite.graph.kernel_call import (
     MOST_FLOAT,
     Convolution,
@@ -41,8 +42,11 @@ __all__ = [
     "ScriptBuilder",
     "aligned",
     "bounded",
+    "check_indices",
     "clock_after",
     "exact",
+    "index_counts",
+    "random_input",
     "rebinned",
     "spend",
     "tidy",

@@ -99,6 +99,11 @@ class Node:
         return None
 
     @property
+    def index_count(self) -> int:
+        """Rows of its table, if the frames that it reads are the numbers of these; else 0."""
+        return 0
+
+    @property
     def row_floats(self) -> int:
         """Floats that a frame occupies in memory: four bytes each."""
         return self.channels if self.quantization is None else -(-self.channels // 4)

@@ -168,6 +168,11 @@ cdef struct Compression:
 cdef struct Adam:
     float keep_first, add_first, keep_second, add_second, rate, deviation, eps, decay
 
+# What a sample is drawn with: two uniform numbers between 0 and 1, exclusive, and how; see draw.pxi.in.
+cdef struct Draw:
+    double uniform, second
+    float temperature, top_p
+
 cdef extern from "<math.h>" nogil:
     double sqrt(double x)
     float sqrtf(float x)
@@ -265,6 +270,11 @@ cdef struct Kernels:
     void (*adam)(
         Py_ssize_t n, const float* gradient, const float* decayed, const Adam* adam, float* first, float* second,
         float* values) noexcept nogil
+    # Generation: see draw.pxi.in. `work` has room for a float for every class, and a double for every 16, in whole 16s.
+    Py_ssize_t (*draw_class)(
+        const float* y, Py_ssize_t n, bint are_probabilities, const Draw* draw, float* work) noexcept nogil
+    float (*draw_mixture)(const float* y, Py_ssize_t n, const Draw* draw, float* work) noexcept nogil
+    float (*draw_normal)(const float* y, const Draw* draw) noexcept nogil
     double (*multiply_adds)(Py_ssize_t rounds) noexcept nogil
     Py_ssize_t lanes            # floats of its widest vector
     # Kernels registered by name

@@ -6,6 +6,7 @@ from wavenetlite.nn.blocks import DepthwiseSeparable, GatedResidualBlock, Tempor
 from wavenetlite.nn.combine import Add, Concat, Prewarmed, Residual, Sequential
 from wavenetlite.nn.convolution import Conv1d, Linear
 from wavenetlite.nn.convolution2d import Conv2d, ConvTranspose1d, ConvTranspose2d
+from wavenetlite.nn.embedding import Embedding
 from wavenetlite.nn.fake_quantized import FakeQuantize, FakeQuantizedConv1d, FakeQuantizedConv2d
 from wavenetlite.nn.film import FiLM
 from wavenetlite.nn.graph import Graph, Slice
@@ -27,6 +28,7 @@ from wavenetlite.nn.max_pool import MaxPool2d
 from wavenetlite.nn.module import Module, from_config
 from wavenetlite.nn.networks import TCN, FrequencyTCN, WaveNet
 from wavenetlite.nn.normalisation import GroupNorm, LayerNorm
+from wavenetlite.nn.output import Output
 from wavenetlite.nn.pointwise import Activation, BatchNorm, CumulativePool, Dropout, GatedUnit, Upsample
 from wavenetlite.nn.pytorch_names import (
     ELU,
@@ -52,12 +54,13 @@ from wavenetlite.nn.recurrent import GRU, LSTM
 __all__ = [
     "ELU", "GELU", "GLU", "GRU", "LSTM", "TCN", "Activation", "Add", "AmpArray", "AmpLSTM", "AmpLayer", "AmpWaveNet",
     "BatchNorm", "BatchNorm1d", "Bf16Weights", "Concat", "Conv1d", "Conv2d", "ConvTranspose1d", "ConvTranspose2d",
-    "CumulativePool", "DepthwiseSeparable", "Dequantize", "Dropout", "Dropout1d", "FakeQuantize",
+    "CumulativePool", "DepthwiseSeparable", "Dequantize", "Dropout", "Dropout1d", "Embedding", "FakeQuantize",
     "FakeQuantizedConv1d", "FakeQuantizedConv2d", "FiLM", "FrequencyTCN", "GatedResidualBlock",
     "GatedUnit", "Graph", "GroupNorm", "Hardswish", "Hardtanh", "Identity", "IntegerAdd", "IntegerAvgPool1d",
     "IntegerConcat", "IntegerConv1d", "IntegerConv2d",
     "IntegerCumulativePool", "IntegerLookup", "IntegerMaxPool1d", "IntegerMultiply", "LayerNorm",
-    "LeakyReLU", "Linear", "MaxPool2d", "Module", "PReLU", "Prewarmed", "Quantize", "ReLU", "ReLU6", "Requantize",
+    "LeakyReLU", "Linear", "MaxPool2d", "Module", "Output",
+    "PReLU", "Prewarmed", "Quantize", "ReLU", "ReLU6", "Requantize",
     "Residual", "Sequential", "SiLU", "Sigmoid", "Slice", "Softmax", "Softsign", "Tanh", "TemporalBlock", "Upsample",
     "WaveNet", "from_config",
 ]  # fmt: skip

@@ -13,6 +13,9 @@ import numpy as np
 import numpy.typing as npt
 
 from wavenetlite import graph, nodes
+from wavenetlite.engine.generation import GenerationPlan
+from wavenetlite.engine.generator import Generator
+from wavenetlite.engine.generator_pool import GeneratorPool
 from wavenetlite.engine.lower import lower
 from wavenetlite.engine.offline import run_batch, run_offline
 from wavenetlite.engine.plan import Plan
@@ -135,6 +138,12 @@ class Module:
     def prewarmed(self) -> bool:
         """Whether streams start in the steady state of endless zeros: see :class:`wavenetlite.nn.Prewarmed`."""
         return any(child.prewarmed for child in self.children().values())
+
+    @property
+    def declared_output(self) -> str | None:
+        """What a module or submodule says that the network puts out: see `wavenetlite.nn.Output`; None: nothing."""
+        declared = (child.declared_output for child in self.children().values())
+        return next((one for one in declared if one is not None), None)
 
     @property
     def condition_period(self) -> int:
@@ -329,8 +338,13 @@ class Module:
     def plan(self, channels: int | None = None) -> Plan:
         """The compiled network, cached until the weights change."""
         key = self.in_width if channels is None else positive_int("channels", channels, MOST_CHANNELS)
+        plan: Plan = self._cached(key, lambda: Plan(lower(self.graph(channels), prewarmed=self.prewarmed)))
+        return plan
+
+    def _cached(self, key: object, make: Callable[[], Any]) -> Any:
+        """What is made of the graph, cached under a key until the weights change."""
         as_of: object
-        plans: dict[int | None, Plan]
+        plans: dict[object, Any]
         as_of, _, plans = self.__dict__.get("_plans", (None, [], {}))
         if as_of is _changes.token and key in plans:  # no weights of any module have changed since
             return plans[key]
@@ -345,7 +359,7 @@ class Module:
                     if len(now) != len(weights) or any(a is not b for a, b in zip(now, weights, strict=True)):
                         weights, plans = now, {}
                 if key not in plans:
-                    plans[key] = Plan(lower(self.graph(channels), prewarmed=self.prewarmed))
+                    plans[key] = make()
                 self.__dict__["_plans"] = (token, weights, plans)
                 return plans[key]
 
@@ -423,6 +437,46 @@ class Module:
             "raise", or "zero" to replace infinities and NaN with zeros.
         """
         return StreamPool(self.plan(channels), capacity, threads=threads, on_nonfinite=on_nonfinite)
+
+    def generator(
+        self,
+        c: Floats | None = None,
+        *,
+        seed: int = 0,
+        temperature: float = 1.0,
+        top_p: float = 1.0,
+        initial: float | None = None,
+        output: str | None = None,
+    ) -> Generator:
+        """A new generator, which draws samples block by block; see :class:`wavenetlite.Generator`.
+
+        Parameters
+        ----------
+        c
+            Constant conditioning, float32, (condition_channels,); local conditioning is passed to ``process``.
+        seed, temperature, top_p, initial, output
+            As of :func:`wavenetlite.generate`.
+        """
+        pool = self.generator_pool(1, output=output)
+        return Generator(pool, pool.open(c, seed=seed, temperature=temperature, top_p=top_p, initial=initial))
+
+    def generator_pool(self, capacity: int, *, output: str | None = None) -> GeneratorPool:
+        """A new pool of generators, for many voices at once; see :class:`wavenetlite.GeneratorPool`.
+
+        Parameters
+        ----------
+        capacity
+            Maximum number of open voices.
+        output
+            As of :func:`wavenetlite.generate`.
+        """
+        wanted = self.declared_output if output is None else output
+
+        def make() -> GenerationPlan:
+            return GenerationPlan(self.graph(), wanted, self.condition_period, self.prewarmed)
+
+        plan: GenerationPlan = self._cached(("generation", wanted), make)
+        return plan.pool(capacity)
 
     # PyTorch
 

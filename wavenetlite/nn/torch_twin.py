@@ -8,6 +8,7 @@ from typing import Any, Protocol
 
 import numpy as np
 
+from wavenetlite.graph import Node, random_input
 from wavenetlite.support.arrays import Floats
 from wavenetlite.support.errors import ParameterError
 from wavenetlite.support.optional import optional
@@ -25,6 +26,7 @@ class Layer(Protocol):
     def parameter(self, name: str) -> Floats: ...
     def parameter_shapes(self) -> Mapping[str, tuple[int, ...]]: ...
     def torch_forward(self, twin: Any, x: Any) -> Any: ...
+    def graph(self, channels: int | None = None) -> Node: ...
 
 
 def torch() -> Any:
@@ -90,7 +92,7 @@ def twin_of(module: Layer, channels: int) -> Any:
     twin = twin_class()(module, {}).eval()
     rng = np.random.default_rng(0)
     for frames in FRAMES:
-        x = rng.standard_normal((2, frames, channels)).astype(np.float32)
+        x = random_input(module.graph(channels), "x", (2, frames, channels), rng)
         ours = module(x)
         if not ours.shape[1]:
             continue

@@ -6,6 +6,7 @@ from wavenetlite.nodes.conv import Conv
 from wavenetlite.nodes.conv2d import Conv2d
 from wavenetlite.nodes.cumulative_pool import CumulativePool
 from wavenetlite.nodes.dropout import Dropout
+from wavenetlite.nodes.embedding import Embedding
 from wavenetlite.nodes.fake_quantized import FakeQuantizedConv, FakeQuantizedConv2d
 from wavenetlite.nodes.gate import Gate
 from wavenetlite.nodes.group_norm import GroupNorm
@@ -26,7 +27,7 @@ from wavenetlite.nodes.upsample import Upsample
 
 __all__ = [
     "GRU", "LSTM", "TABLE_FUNCTIONS", "Activate", "Concat", "Conv", "Conv2d", "CumulativePool", "Dequantize",
-    "Dropout", "FakeQuantizedConv", "FakeQuantizedConv2d",
+    "Dropout", "Embedding", "FakeQuantizedConv", "FakeQuantizedConv2d",
     "Gate", "GroupNorm", "Input", "IntegerBinary", "IntegerConcat", "IntegerConv",
     "IntegerConv2d", "IntegerCumulativePool",
     "IntegerPool", "IntegerSlice", "LookUp", "MaxPool", "Norm", "Product", "Quantize", "Recurrent", "Slice", "Sum",

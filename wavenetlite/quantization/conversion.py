@@ -16,6 +16,7 @@ from wavenetlite.nn.convolution import Conv1d
 from wavenetlite.nn.convolution2d import Conv2d
 from wavenetlite.nn.graph import INPUT, Graph, Slice
 from wavenetlite.nn.module import Module, recorded
+from wavenetlite.nn.output import Output
 from wavenetlite.nn.pointwise import Activation
 from wavenetlite.quantization.calibration import Calibration
 from wavenetlite.quantization.emitters import Clamp, Convolution, Emitter, Steps
@@ -68,7 +69,9 @@ class Conversion:
         calibration.measure(measured(units))
         for unit in units:
             self.convert(unit)
-        if self.real(output) == INPUT:
+        if model.declared_output is not None:
+            self.add("output", Output(model.declared_output), self.real(output))
+        elif self.real(output) == INPUT:
             self.add("output", Activation("identity"), INPUT)
         self.network = Graph(channels, self.entries)
 

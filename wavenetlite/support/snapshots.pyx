@@ -26,7 +26,7 @@ cdef enum:
     FORMAT = 1
     FINGERPRINT = 16
 
-KINDS = {NETWORK: "a network's stream", FEATURES: "a feature stream", CLASSIFIER: "a classifier's stream"}
+KINDS = {NETWORK: "a network's stream", FEATURES: "a feature stream", CLASSIFIER: "a classifier's stream", GENERATOR: "a generator"}
 
 cdef uint64_t P1 = 0x9E3779B185EBCA87, P2 = 0xC2B2AE3D27D4EB4F, P3 = 0x165667B19E3779F9
 cdef uint64_t P4 = 0x85EBCA77C2B2AE63, P5 = 0x27D4EB2F165667C5
@@ -136,7 +136,7 @@ cdef bytes validate(object blob, Kind kind, bytes fingerprint):
     if kind_number != kind:
         raise SnapshotError(f"snapshot is of {KINDS.get(kind_number, 'something unknown')}; it must be of {KINDS[kind]}")
     if memcmp(p + 8, PyBytes_AS_STRING(fingerprint), FINGERPRINT) != 0:
-        what = {NETWORK: "network", FEATURES: "features", CLASSIFIER: "classifier"}[kind]
+        what = {NETWORK: "network", FEATURES: "features", CLASSIFIER: "classifier", GENERATOR: "network"}[kind]
         raise SnapshotError(f"snapshot is of another {what}: configuration or weights differ")
     return whole
 
@@ -144,7 +144,7 @@ cdef bytes validate(object blob, Kind kind, bytes fingerprint):
 # For use from Python: a state of several parts, each after its length
 
 def seal(kind: str, fingerprint: bytes, *parts: bytes) -> bytes:
-    """A snapshot of the kind "features" or "classifier"."""
+    """A snapshot of the kind "features", "classifier" or "generator"."""
     cdef bytes part, blob
     cdef Py_ssize_t size = 0
     cdef uint64_t length
@@ -195,4 +195,4 @@ def checksum(data: bytes) -> int:
 
 
 cdef Kind kind_of(str kind):
-    return {"features": FEATURES, "classifier": CLASSIFIER}[kind]
+    return {"features": FEATURES, "classifier": CLASSIFIER, "generator": GENERATOR}[kind]

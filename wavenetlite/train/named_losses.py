@@ -9,13 +9,13 @@ from wavenetlite.support.errors import ArrayTypeError
 from wavenetlite.train.densities import GaussianNLL, LogisticMixtureNLL
 from wavenetlite.train.losses import CTC, CrossEntropy, Loss, MeanSquaredError
 
-LossName: TypeAlias = Literal["cross_entropy", "mse", "ctc", "gaussian", "logistic_mixture"]
+LossName: TypeAlias = Literal["cross_entropy", "mse", "ctc", "gaussian", "mixture"]
 LOSSES: dict[str, type[Loss]] = {
     "cross_entropy": CrossEntropy,
     "mse": MeanSquaredError,
     "ctc": CTC,
     "gaussian": GaussianNLL,
-    "logistic_mixture": LogisticMixtureNLL,
+    "mixture": LogisticMixtureNLL,
 }
 
 

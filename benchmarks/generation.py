@@ -1,0 +1,162 @@
+"""``python -m benchmarks.generation``: a WaveNet that generates, sampling included, us a sample.
+
+Deep Voice's vocoder B (20 gated layers of kernel 2, 64 and 128 channels, head 256, 256 mu-law classes) with random
+weights, in float32, with weights of bf16 and with integers of 8 bits: our generator, a pool of 16 of them (us for a
+sample of each), and loops in Python over our streams, a plain one and one that allocates nothing. ONNX Runtime, if it
+is installed, in the same loop over its graph with a cache. A round times every contender once, in turn; reported are
+medians over the rounds, and the medians of the rounds' ratios to our generator. One thread each, whose CPU time is
+measured.
+"""
+
+import os
+
+os.environ.update(OMP_NUM_THREADS="1", OPENBLAS_NUM_THREADS="1", MKL_NUM_THREADS="1")  # before NumPy is imported
+
+import argparse
+import json
+import tempfile
+from collections.abc import Callable, Iterator
+from importlib.util import find_spec
+from pathlib import Path
+from statistics import median
+from time import thread_time
+
+import numpy as np
+
+import wavenetlite as wl
+from benchmarks.models import VOICE_OPTIONS
+from wavenetlite import formats
+
+VOICES = 16
+SAMPLE_RATE = 16_000
+Call = Callable[[int], object]
+Step = Callable[[np.ndarray, np.ndarray], None]
+"""Computes the logits for a frame, into the second array."""
+
+
+def table() -> np.ndarray:
+    return wl.MuLaw(mu=255).decode(np.arange(256))
+
+
+def tuned_loop(step: Step) -> Call:
+    """Sampling with NumPy that allocates next to nothing."""
+    x, y = np.zeros((1, 1), np.float32), np.zeros((1, 256), np.float32)
+    weights, sums, values = np.zeros(256, np.float32), np.zeros(256, np.float32), table()
+    rng = np.random.default_rng(0)
+
+    def run(samples: int) -> None:
+        drawn = rng.random(samples)
+        for n in range(samples):
+            step(x, y)
+            np.subtract(y[0], y[0].max(), out=weights)
+            np.exp(weights, out=weights)
+            np.cumsum(weights, out=sums)
+            x[0, 0] = values[sums.searchsorted(drawn[n] * sums[-1])]
+
+    return run
+
+
+def plain_loop(model: wl.nn.Module) -> Call:
+    """As one writes it down."""
+    stream, values = model.stream(), table()
+    rng = np.random.default_rng(0)
+
+    def run(samples: int) -> None:
+        value = 0.0
+        for _ in range(samples):
+            logits = stream.process(np.array([[value]], np.float32))[0].astype(np.float64)
+            weights = np.exp(logits - logits.max())
+            value = values[rng.choice(256, p=weights / weights.sum())]
+
+    return run
+
+
+def stream_step(model: wl.nn.Module) -> Step:
+    stream = model.stream()
+    return lambda x, y: stream.process(x, out=y)
+
+
+def ours(model: wl.nn.Module) -> Call:
+    generator = model.generator()
+    return lambda samples: generator.process(samples=samples)
+
+
+def pooled(model: wl.nn.Module) -> Call:
+    """As many samples in all, of all voices."""
+    pool = model.generator_pool(VOICES)
+    ids = [pool.open(seed=seed) for seed in range(VOICES)]
+    return lambda samples: pool.process(dict.fromkeys(ids), samples // VOICES)
+
+
+def onnx_peers(model: wl.nn.Module, x: np.ndarray, folder: Path) -> Iterator[tuple[str, Call]]:
+    """ONNX Runtime on the graph of one frame, with its cache."""
+    if not (find_spec("onnxruntime") and find_spec("onnx")):
+        return
+    import onnxruntime
+
+    path = str(folder / "float.onnx")
+    formats.save(model, path, streaming=True)
+    options = onnxruntime.SessionOptions()
+    options.intra_op_num_threads = 1
+    session = onnxruntime.InferenceSession(path, options)
+    shape = json.loads(session.get_modelmeta().custom_metadata_map["cache_shape"])
+    given = {"cache": np.zeros(shape, np.float32)}
+
+    def step(x: np.ndarray, y: np.ndarray) -> None:
+        made, given["cache"] = session.run(None, {"x": x[None], **given})
+        y[0] = made[0, :, 0]
+
+    yield "onnxruntime float32, loop", tuned_loop(step)
+
+
+def contenders(folder: Path) -> dict[str, Call]:
+    floats = wl.WaveNet(**VOICE_OPTIONS, seed=1)
+    x = table()[np.random.default_rng(1).integers(256, size=(2000, 1))]
+    models = {
+        "float32": floats,
+        "bf16": wl.quantize(floats, weights="bf16"),
+        "int8": wl.quantize(floats, calibration=x),
+    }
+    calls: dict[str, Call] = {}
+    for name, model in models.items():
+        calls[f"{name}, generator"] = ours(model)
+        calls[f"{name}, pool of {VOICES}"] = pooled(model)
+        calls[f"{name}, tuned loop"] = tuned_loop(stream_step(model))
+        calls[f"{name}, plain loop"] = plain_loop(model)
+    return calls | dict(onnx_peers(floats, x, folder))
+
+
+def measured(calls: dict[str, Call], samples: int, rounds: int) -> dict[str, list[float]]:
+    """us a sample of every contender, round by round."""
+    times: dict[str, list[float]] = {name: [] for name in calls}
+    for _ in range(rounds):
+        for name, call in calls.items():
+            start = thread_time()
+            call(samples)
+            times[name].append(1e6 * (thread_time() - start) / samples)
+    return times
+
+
+def report(times: dict[str, list[float]]) -> None:
+    for name, values in times.items():
+        kind = name.split(",")[0].split()[-1]
+        base = times[f"{kind}, generator"]
+        ratio = median(b / a for a, b in zip(base, values, strict=True))
+        real = 1e6 / SAMPLE_RATE / median(values)
+        print(f"{name:26} {median(values):7.2f} us, {real:5.2f}x real time, {ratio:.2f} of the generator's time")
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--rounds", type=int, default=15, help="rounds; medians are reported")
+    parser.add_argument("--samples", type=int, default=800, help="samples of each contender in a round")
+    given = parser.parse_args()
+    print(f"{wl.isa()}, {SAMPLE_RATE} Hz, medians of {given.rounds} rounds of {given.samples} samples")
+    with tempfile.TemporaryDirectory() as folder:
+        calls = contenders(Path(folder))
+        measured(calls, 50, 1)
+        report(measured(calls, given.samples, given.rounds))
+
+
+if __name__ == "__main__":
+    main()
