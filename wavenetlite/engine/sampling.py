@@ -121,9 +121,7 @@ def sampling_of(output: Node, declared: str | None, condition_period: int) -> Sa
     )
 
 
-def checked_settings(
-    sampling: Sampling, seed: object, temperature: object, top_p: object
-) -> tuple[int, float, float]:
+def checked_settings(sampling: Sampling, seed: object, temperature: object, top_p: object) -> tuple[int, float, float]:
     """Seed, temperature and top_p of a voice."""
     key, heat, share = integer("seed", seed), number("temperature", temperature), number("top_p", top_p)
     if not 0 <= key <= MOST_SEED:

@@ -14,12 +14,14 @@ from wavenetlite import audio
 from wavenetlite.corpora.clips import Clips
 from wavenetlite.features import LogMel
 from wavenetlite.nn import Activation, Conv1d, Sequential, Upsample, WaveNet
+from wavenetlite.recipes.recipe import fit_options, jsonable
 from wavenetlite.support.arrays import Floats
-from wavenetlite.support.checks import positive_int
-from wavenetlite.support.errors import ParameterError
+from wavenetlite.support.checks import count, positive_int
+from wavenetlite.support.version import __version__
 from wavenetlite.train.densities import LogisticMixtureNLL
-from wavenetlite.train.loop import cpus, fit
-from wavenetlite.train.waveforms import Waveforms
+from wavenetlite.train.loop import fit
+from wavenetlite.train.waveforms import Waveforms, checked_recordings
+from wavenetlite.vocoder import Vocoder
 from wavenetlite.vocoder._allpole import residual
 from wavenetlite.vocoder.conditioning import HEADROOM, Envelopes, aligned
 
@@ -37,7 +39,7 @@ class VocoderRecipe:
     channels, dilations
         Of the :class:`wavenetlite.WaveNet`, whose kernels have 2 taps.
     condition_channels, condition_hidden
-        Channels of the conditioning at the rate of samples, and in the two convolutions at the rate of frames before it.
+        Channels of the conditioning at the rate of samples, and of the two convolutions at that of frames before it.
     components
         Logistics in the mixture that the network puts out.
     speeds
@@ -45,8 +47,10 @@ class VocoderRecipe:
         vary, as they do between speakers.
     samples, context, segments
         Of :class:`wavenetlite.train.Waveforms`.
-    epochs, batch_size, lr, ema, shards
+    epochs, batch_size, lr, weight_decay, clip, ema, shards
         Of :func:`wavenetlite.train.fit`, with a cosine schedule.
+    temperature
+        Of :class:`wavenetlite.Vocoder`.
     """
 
     features: Mapping[str, Any] = field(default_factory=lambda: {
@@ -65,8 +69,82 @@ class VocoderRecipe:
     epochs: int = 11
     batch_size: int = 4
     lr: float = 4e-3
+    weight_decay: float = 0.0
+    clip: float = 1.0
     ema: float = 0.999
     shards: int = 2
+    temperature: float = 1.0
+
+
+def train_vocoder(
+    recordings: Sequence[Floats],
+    valid: Sequence[Floats] = (),
+    recipe: VocoderRecipe | None = None,
+    *,
+    sr: int,
+    folder: str | os.PathLike[str] | None = None,
+    seed: int = 0,
+    epochs: int | None = None,
+    threads: int | None = None,
+    resume: bool = True,
+    progress: bool = False,
+    info: Mapping[str, Any] | None = None,
+) -> Vocoder:
+    """Train a vocoder.
+
+    Parameters
+    ----------
+    recordings, valid
+        Float32 (samples,) each, from -1 to 1, without silence around them: `recordings_of` takes them from the clips of
+        a corpus. The likelihood of `valid` is in the history of `folder`.
+    recipe
+        None: ``VocoderRecipe()``.
+    sr
+        Their sample rate, Hz.
+    folder, seed, epochs, threads, resume, progress
+        As in :func:`wavenetlite.train.fit`.
+    info
+        Notes to be saved with the vocoder, besides those on the training.
+
+    Examples
+    --------
+    >>> import numpy as np, wavenetlite as wl
+    >>> y = (0.3 * np.sin(0.2 * np.arange(4000))).astype(np.float32)
+    >>> quick = wl.recipes.VocoderRecipe(channels=4, dilations=[1, 2], condition_hidden=4, segments=4)
+    >>> vocoder = wl.recipes.train_vocoder([y], recipe=quick, sr=8000, epochs=1)
+    >>> vocoder.render(y).shape
+    (4000,)
+    """
+    chosen = recipe or VocoderRecipe()
+    spec = LogMel(sr=positive_int("sr", sr), **chosen.features)
+    given = checked_recordings(recordings)
+    train = waveforms(with_speeds(given, sr, chosen.speeds, count("seed", seed)), spec, chosen, chosen.segments)
+    model = network(chosen, spec, seed)
+    history = fit(
+        model,
+        train,
+        waveforms(checked_recordings(valid), spec, chosen) if len(valid) else None,
+        loss=LogisticMixtureNLL(),
+        epochs=chosen.epochs if epochs is None else epochs,
+        **fit_options(chosen, train),
+        clip=chosen.clip,
+        threads=threads,
+        folder=folder,
+        resume=resume,
+        seed=seed,
+        progress="vocoder" if progress else False,
+    )
+    notes = {
+        "recipe": jsonable(dataclasses.asdict(chosen)),
+        "epochs": len(history.rows),
+        "seed": seed,
+        "recordings": len(given),
+        "hours": round(sum(map(len, given)) / sr / 3600, 4),
+        "valid_loss": history.rows[-1]["valid_loss"],
+        "wavenetlite": __version__,
+        **(info or {}),
+    }
+    return Vocoder(spec, model, order=chosen.order, temperature=chosen.temperature, info=notes)
 
 
 def network(recipe: VocoderRecipe, spec: LogMel, seed: int) -> WaveNet:
@@ -91,7 +169,7 @@ def network(recipe: VocoderRecipe, spec: LogMel, seed: int) -> WaveNet:
     )
 
 
-def recordings(clips: Clips) -> list[Floats]:
+def recordings_of(clips: Clips) -> list[Floats]:
     """The audio of clips, without the silence around it."""
     return [
         np.ascontiguousarray(clips.audio[i][first : first + length])

@@ -6,6 +6,7 @@ follows from the frames, gives it the spectral envelope. So a small network will
 
 from __future__ import annotations
 
+import copy
 import math
 from collections import deque
 from typing import NamedTuple
@@ -61,6 +62,12 @@ class Envelopes:
         self.cosines, self.lags, self.power = tables(spec, order)
         self.waiting: deque[Floats] = deque(maxlen=self.lag + 1)
         self.level = 0.0
+
+    def fork(self) -> Envelopes:
+        """An independent copy, at the same place of its signal."""
+        twin = copy.copy(self)
+        twin.waiting = self.waiting.copy()
+        return twin
 
     def process(self, frames: Floats) -> Frames:
         condition = np.empty((len(frames), frames.shape[1] + 1), np.float32)
