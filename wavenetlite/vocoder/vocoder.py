@@ -154,9 +154,8 @@ class Vocoder:
         on_nonfinite: NonFinite = "raise",
     ) -> Floats:  # fmt: skip
         """Copy synthesis: the audio of a signal's own frames, of the same length; see `analyse` and `speak`."""
-        return self.speak(self.analyse(y, sr=sr, on_nonfinite=on_nonfinite), seed=seed, temperature=temperature)[
-            : len(y)
-        ]
+        frames = self.analyse(y, sr=sr, on_nonfinite=on_nonfinite)
+        return self.speak(frames, seed=seed, temperature=temperature)[: len(y)]
 
     def stream(self, *, seed: int = 0, temperature: float | None = None) -> VocoderStream:
         """A new stream, for frames as they come; see `VocoderStream`."""
