@@ -6,7 +6,7 @@ import dataclasses
 import os
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 
@@ -47,8 +47,9 @@ class VocoderRecipe:
         vary, as they do between speakers.
     samples, context, segments
         Of :class:`wavenetlite.train.Waveforms`.
-    epochs, batch_size, lr, weight_decay, clip, ema, shards
-        Of :func:`wavenetlite.train.fit`, with a cosine schedule.
+    epochs, batch_size, lr, schedule, weight_decay, clip, ema, shards
+        Of :func:`wavenetlite.train.fit`. At a constant rate it is the moving average that settles the weights, at
+        whatever epoch the training ends.
     temperature
         Of :class:`wavenetlite.Vocoder`.
     """
@@ -57,7 +58,7 @@ class VocoderRecipe:
         "n_fft": 400, "hop_length": 80, "n_mels": 60, "fmin": 40.0, "fmax": 4000.0
     })  # fmt: skip
     order: int = 16
-    channels: int = 24
+    channels: int = 32
     dilations: Sequence[int] = (1, 2, 4, 8, 16, 32, 64, 128)
     condition_channels: int = 24
     condition_hidden: int = 96
@@ -66,9 +67,10 @@ class VocoderRecipe:
     samples: int = 2400
     context: int = 240
     segments: int = 2000
-    epochs: int = 11
+    epochs: int = 24
     batch_size: int = 4
-    lr: float = 4e-3
+    lr: float = 3e-3
+    schedule: Literal["constant", "cosine", "one_cycle"] = "constant"
     weight_decay: float = 0.0
     clip: float = 1.0
     ema: float = 0.999
@@ -127,6 +129,8 @@ def train_vocoder(
         loss=LogisticMixtureNLL(),
         epochs=chosen.epochs if epochs is None else epochs,
         **fit_options(chosen, train),
+        schedule=chosen.schedule,
+        warmup=0.0,
         clip=chosen.clip,
         threads=threads,
         folder=folder,
@@ -156,7 +160,7 @@ def network(recipe: VocoderRecipe, spec: LogMel, seed: int) -> WaveNet:
         Conv1d(hidden, recipe.condition_channels, 1),
         Upsample(spec.hop_length),
     ])  # fmt: skip
-    return WaveNet(
+    made = WaveNet(
         1,
         3 * recipe.components,
         residual_channels=recipe.channels,
@@ -167,6 +171,11 @@ def network(recipe: VocoderRecipe, spec: LogMel, seed: int) -> WaveNet:
         condition=condition,
         seed=seed,
     )
+    # The excitation is soft beside the conditioning: the network would be slow to learn to listen to itself.
+    made.load_state_dict(
+        {**made.state_dict(), "input.weight": made.state_dict()["input.weight"] * np.float32(HEADROOM)}
+    )
+    return made
 
 
 def recordings_of(clips: Clips) -> list[Floats]:

@@ -145,9 +145,9 @@ class Waveforms:
         before, targets = codes[:, :-1], codes[:, 1:].copy()
         if self.inputs == "class":
             return before[..., np.newaxis].astype(np.float32), targets
+        assert self.classes is not None
         if self.inputs == "one_hot":
             return (before[..., np.newaxis] == np.arange(self.classes)).astype(np.float32), targets
-        assert self.classes is not None
         frames = (before - self.classes // 2).astype(np.float32)[..., np.newaxis]
         return self.coder.expand(frames)[..., np.newaxis], targets
 
