@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 import wavenetlite as wl
-from wavenetlite.train import CTC, CrossEntropy, MeanSquaredError
+from wavenetlite.train import CTC, CrossEntropy, MeanSquaredError, losses
 from wavenetlite.train.losses import collapse
 
 
@@ -46,6 +46,19 @@ def test_cross_entropy_of_the_last_frame(smoothing, temperature):
     assert outcome.correct == (y[:, -1].argmax(axis=1) == targets).sum()
     assert not outcome.gradient[:, :-1].any()
     check_gradient(loss, y, targets)
+
+
+def test_many_frames_are_gone_through_part_by_part(monkeypatch):
+    y, targets = logits(2, 50, 4), np.random.default_rng(1).integers(-1, 4, (2, 50))
+    loss = CrossEntropy(at="frames", label_smoothing=0.1, class_weights=[1, 2, 3, 4])
+    whole = loss(y, targets, 80)
+    monkeypatch.setattr(losses, "LOGITS_AT_ONCE", 56)  # seven frames
+    parts = loss(y, targets, 80)
+    assert (parts.gradient == whole.gradient).all()
+    assert abs(parts.total - whole.total) < 1e-9
+    assert (parts.correct, parts.count) == (whole.correct, whole.count)
+    with pytest.raises(wl.ParameterError, match=r"they must be \(2, 50\)"):
+        loss(y, targets[:, :49], 80)
 
 
 @pytest.mark.parametrize("smoothing", [0.0, 0.2])

@@ -55,10 +55,10 @@ class VocoderRecipe:
     """
 
     features: Mapping[str, Any] = field(default_factory=lambda: {
-        "n_fft": 400, "hop_length": 80, "n_mels": 60, "fmin": 40.0, "fmax": 4000.0
+        "n_fft": 400, "hop_length": 80, "n_mels": 80, "fmin": 40.0, "fmax": 4000.0
     })  # fmt: skip
-    order: int = 16
-    channels: int = 32
+    order: int = 120
+    channels: int = 24
     dilations: Sequence[int] = (1, 2, 4, 8, 16, 32, 64, 128)
     condition_channels: int = 24
     condition_hidden: int = 96

@@ -14,6 +14,8 @@ from wavenetlite.support.checks import count, number, one_of
 from wavenetlite.support.errors import ArrayTypeError, ParameterError
 
 Targets = npt.NDArray[Any]
+LOGITS_AT_ONCE = 2**20
+"""More than these are gone through part by part: in float64, and several times, they would fill the memory."""
 
 
 @dataclass(frozen=True)
@@ -83,6 +85,18 @@ class CrossEntropy:
         return int((targets >= 0).sum()) if self.at == "frames" else len(targets)
 
     def __call__(self, y: Floats, targets: Targets, items: int) -> Outcome:
+        clips, frames, classes = y.shape
+        at_once = max(1, LOGITS_AT_ONCE // (clips * classes))
+        if self.at == "last" or frames <= at_once or targets.shape != (clips, frames):
+            return self.at_once(y, targets, items)
+        parts = [slice(first, first + at_once) for first in range(0, frames, at_once)]
+        outcomes = [self.at_once(y[:, part], targets[:, part], items) for part in parts]
+        return Outcome(
+            sum(one.total for one in outcomes), np.concatenate([one.gradient for one in outcomes], axis=1),
+            sum(one.correct for one in outcomes), sum(one.count for one in outcomes),
+        )  # fmt: skip
+
+    def at_once(self, y: Floats, targets: Targets, items: int) -> Outcome:
         logits = (y[:, -1:] if self.at == "last" else y).astype(np.float64) / self.temperature
         wanted, counted = self.soft(targets, logits.shape)
         log_p = log_softmax(logits)

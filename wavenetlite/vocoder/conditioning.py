@@ -22,8 +22,8 @@ PER_10_DB = 0.1
 """Scale of levels in the conditioning."""
 HEADROOM = 10.0
 """The network's signal is the excitation divided by this, cut to -1..1: pulses of voice reach beyond that seldom."""
-BROADENED_HZ = 60.0
-"""Width of the lag window, which keeps single harmonics out of the envelope."""
+BROADENED_HZ = 10.0
+"""Width of the lag window: narrow, so that a filter of high order has the harmonics that the bands resolve."""
 WHITE = 1e-4
 """White noise that is added to the spectrum, by its power: the envelope is not modelled below that (-40 dB)."""
 LEAST_POWER = 1e-12

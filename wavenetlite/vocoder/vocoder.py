@@ -25,7 +25,7 @@ from wavenetlite.vocoder.conditioning import HEADROOM, Envelopes, aligned, table
 
 TABLES, WEIGHTS = "features.", "model."
 """Prefixes of the array names of features and network."""
-MOST_ORDER = 64
+MOST_ORDER = 256
 LARGEST_DB = 200.0
 """Levels beyond it are no levels of audio, whose samples are from -1 to 1."""
 SLICE_FRAMES = 1000
@@ -47,7 +47,8 @@ class Vocoder:
         A network that generates values: one input channel, conditioning of ``n_mels + 1`` channels, one frame of it per
         `hop_length` samples; 2 output channels (a Gaussian) or 3 K (a mixture of logistics).
     order
-        Past samples that the filter of the envelope reads.
+        Past samples that the filter of the envelope reads. About 1.5 times the period of a low voice, such as 120 at
+        8 kHz, puts the harmonics that the mel bands resolve into the filter; 16 leaves them to the network.
     temperature
         Of `speak`, `render` and `stream`, if none is given; see :func:`wavenetlite.generate`.
     info
@@ -75,7 +76,7 @@ class Vocoder:
         features: LogMel,
         model: Module,
         *,
-        order: int = 16,
+        order: int = 120,
         temperature: float = 1.0,
         info: Mapping[str, Any] | None = None,
     ) -> None:
