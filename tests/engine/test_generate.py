@@ -429,6 +429,12 @@ def test_the_values_that_a_network_reads_are_those_of_mu_law():
         assert spec.codes(np.zeros(1, np.float32)).tolist() == [count // 2]
 
 
+@pytest.mark.parametrize("codes", [[0, 1], np.array([0.0]), np.array([256]), np.array([-1])])
+def test_classes_to_decode(codes):
+    with pytest.raises((wl.ParameterError, wl.ArrayTypeError), match="codes"):
+        wl.MuLaw(mu=255).decode(codes)
+
+
 # ---------------------------------------------------------------------------------------------------- what it puts out
 def test_a_declaration_wins_and_is_kept_in_files(tmp_path):
     body = wl.TCN(1, 30, channels=8, dilations=[1, 2])
@@ -452,7 +458,7 @@ AMBIGUOUS = {
 
 @pytest.mark.parametrize("name", AMBIGUOUS)
 def test_what_is_ambiguous_is_asked_for(name):
-    with pytest.raises(wl.ParameterError, match="output=None is ambiguous .* one of categorical, mixture, gaussian"):
+    with pytest.raises(wl.ParameterError, match=r"output=None is ambiguous .* one of categorical, mixture, gaussian"):
         wl.generate(AMBIGUOUS[name](), 3)
 
 
@@ -486,6 +492,7 @@ def test_more_classes_can_be_read_than_drawn():
         lambda: nn.Conv1d(1, 2, 3, padding="valid"),
         lambda: wl.Sequential([nn.Conv1d(1, 4, 2, stride=2), nn.ConvTranspose1d(4, 2, 2, stride=2)]),
         lambda: nn.Conv1d(1, 2, 2, stride=2),
+        lambda: wl.WaveNet(1, 2, condition_channels=3, condition=nn.Upsample(7, "linear"), **SMALL),
     ],
 )
 def test_networks_that_look_ahead_or_stride(make):
@@ -614,7 +621,7 @@ def test_what_is_no_network():
         wl.generate(lambda x: x, 3)
 
 
-# ---------------------------------------------------------------------------------------------------- threads and Ctrl-C
+# ---------------------------------------------------------------------------------------------------- threads, Ctrl-C
 def test_an_interrupt_ends_a_call_and_changes_nothing():
     model = wl.WaveNet(1, 2, residual_channels=32, skip_channels=32, dilations=[1, 2, 4, 8] * 2)
     generator = model.generator()

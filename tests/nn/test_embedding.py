@@ -191,7 +191,7 @@ def test_it_must_come_first():
 
 @pytest.mark.parametrize("options", [(0, 3), (3, 0), (2**24 + 1, 1), (1.5, 2), (3, 2**20)])
 def test_options(options):
-    with pytest.raises((wl.ParameterError, wl.ArrayTypeError), match="num_embeddings|embedding_dim"):
+    with pytest.raises((wl.ParameterError, wl.ArrayTypeError), match=r"num_embeddings|embedding_dim"):
         nn.Embedding(*options)
 
 

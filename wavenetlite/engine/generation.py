@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterable
 from dataclasses import replace
+from fractions import Fraction
 
 import numpy as np
 
@@ -14,7 +16,7 @@ from wavenetlite.engine.lower import lower
 from wavenetlite.engine.offline import run_offline
 from wavenetlite.engine.plan import Plan
 from wavenetlite.engine.sampling import Sampling, sampling_of
-from wavenetlite.graph import Clock, Edge, Node, clock_after, topological_order
+from wavenetlite.graph import Clock, Edge, Node, clock_after, tidy, topological_order
 from wavenetlite.support.arrays import Floats
 from wavenetlite.support.errors import ParameterError
 
@@ -36,8 +38,8 @@ class GenerationPlan:
             self.sampling, output = with_table(self.sampling, output)
         self.plan = Plan(lower(output, prewarmed=prewarmed))
         if not self.plan.regular:
-            raise ParameterError("the network cannot generate: it must be causal, with a frame for each that it reads (no "
-                                 "strides, no lookahead) and one conditioning for all layers")  # fmt: skip
+            raise ParameterError("the network cannot generate: it must be causal, with a frame for each that it reads "
+                                 "(no strides, no lookahead) and one conditioning for all layers")  # fmt: skip
 
     def pool(self, capacity: int) -> GeneratorPool:
         return GeneratorPool(self.plan, self.condition_plan, self.sampling, capacity)
@@ -57,7 +59,9 @@ def without_condition_layers(output: Node) -> tuple[Plan | None, Node]:
     alone = rebuilt(last, {source: nodes.Input((), source.channels, Clock(), "x")}, pace)
     plan = Plan(lower(alone))
     if any(plan.output_frames(frames) != frames * pace for frames in range(1, 4)):
-        raise ParameterError("the network cannot generate: the layers of its conditioning must be causal")
+        raise ParameterError(
+            "the network cannot generate: the layers of its conditioning must be causal, without lookahead or latency"
+        )
     return plan, rebuilt(output, {last: nodes.Input((), last.channels, Clock(), "c")})
 
 
@@ -95,8 +99,8 @@ def clock_of(node: Node, edges: Iterable[Edge], pace: int) -> Clock:
     """The clock of a node that reads other sequences: in the conditioning's units, or from the clocks of these."""
     old = node.clock
     if pace > 1 or node.phases > 1:
-        from_fractions = (old.rate / pace, old.start / pace, old.oldest / pace, old.newest / pace, old.slack / pace)
-        return Clock(*from_fractions)  # type: ignore[arg-type]
+        times = (old.rate, old.start, old.oldest, old.newest, old.slack)
+        return Clock(*(time if math.isinf(time) else tidy(Fraction(time) / pace) for time in times))
     new = clock_after(list(edges))
     return replace(old, newest=new.newest, slack=new.slack)
 

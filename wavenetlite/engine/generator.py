@@ -14,8 +14,8 @@ class Generator:
     """Generation by one network, block by block: a stream that reads its own output.
 
     Made by ``model.generator()``. The samples are bit-identical to ``wl.generate(model, ...)`` with the same seed, in
-    any blocks. A call that raises leaves the generator as it was. A generator serves one thread at a time; different ones
-    run in parallel, as the work is done without the GIL.
+    any blocks. A call that raises leaves the generator as it was. A generator serves one thread at a time; different
+    ones run in parallel, as the work is done without the GIL.
 
     Examples
     --------

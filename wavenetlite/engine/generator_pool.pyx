@@ -375,7 +375,8 @@ cdef class GeneratorPool:
             if isinstance(samples, Mapping) and set(samples) != set(conditions):
                 raise ParameterError("samples must have the voices that conditions has")
             plans = [
-                self.frames_wanted(slot, c, samples[sid] if isinstance(samples, Mapping) else samples, f"voice {sid}")
+                self.frames_wanted(slot, c, samples[sid] if isinstance(samples, Mapping) else samples,
+                                   "condition" if self.capacity == 1 else f"condition of voice {sid}")
                 for slot, (sid, c) in zip(slots, conditions.items())]
             streams = [(self.streams[slot], self.rest[slot], self.state_of(slot)) for slot in slots]
             try:
@@ -409,11 +410,10 @@ cdef class GeneratorPool:
         voice.memory, voice.before = voice.before, now
         voice.samples, voice.value = voice.memory.frames_in, voice.value_before
 
-    cdef tuple frames_wanted(self, Py_ssize_t slot, object c, object samples, str whose):
-        """The samples to draw of a voice, and the frames of conditioning for them: an array, or None."""
+    cdef tuple frames_wanted(self, Py_ssize_t slot, object c, object samples, str name):
+        """The samples to draw of a voice, and the conditioning for them: frames, one frame for all, or None."""
         cdef int64_t done = self.voice[slot].samples, period = self.condition_period
         cdef int64_t had = (done + period - 1) // period, due
-        name = f"condition of {whose}"
         n = None if samples is None else count("samples", samples)
         if n is not None and n > MOST_SAMPLES:
             raise ParameterError(f"samples={n} must be at most {MOST_SAMPLES}")
@@ -426,7 +426,7 @@ cdef class GeneratorPool:
             if self.constant[slot] is None:
                 raise ParameterError(f"{name} is None; this network needs conditioning, (frames, {self.condition_channels}), or"
                                      f" ({self.condition_channels},) when the voice is opened")
-            return n, np.tile(self.constant[slot], (due, 1))
+            return n, self.constant[slot] if self.condition_plan is None else np.tile(self.constant[slot], (due, 1))
         if not self.condition_channels:
             raise ParameterError(f"{name} given; it must be None, this network has no conditioning")
         if self.constant[slot] is not None:
@@ -452,6 +452,8 @@ cdef class GeneratorPool:
             frames = np.concatenate([self.rest[slot], self.streams[slot].process(frames)])
             self.rest[slot] = frames[n:].copy()
         rows = frames
+        if cnp.PyArray_NDIM(rows) == 1:
+            voice.c_step = 0
         held.append(rows)
         voice.c = <const float*>cnp.PyArray_DATA(rows)
 

@@ -132,8 +132,8 @@ def checked_settings(sampling: Sampling, seed: object, temperature: object, top_
     if not LEAST_TOP_P <= share <= 1:
         raise ParameterError(f"top_p={share:g} must be from {LEAST_TOP_P:g} to 1")
     if share < 1 and sampling.distribution != "categorical":
-        raise ParameterError(f"top_p={share:g} must be 1: this network gives values (output={sampling.distribution!r}), "
-                             "and top_p is of classes")  # fmt: skip
+        raise ParameterError(f"top_p={share:g} must be 1: top_p is of classes, and this network gives values "
+                             f"(output={sampling.distribution!r})")  # fmt: skip
     return key, heat, share
 
 

@@ -47,8 +47,8 @@ def generate(
         What the network reads first: a class or a value. None: the class of 0.0 (the middle one), or 0.0.
     output
         What the network puts out: "categorical", "mixture" or "gaussian", see `nn.Output`. None: as the network
-        declares, or as its channels say: classes where it reads classes, or gives 256, 512 or 1,024 channels (mu-law, and it
-        reads their samples); a mixture for 3 K channels; Gaussian for 2.
+        declares, or as its channels say: classes where it reads classes, or gives 256, 512 or 1,024 channels (mu-law,
+        and it reads their samples); a mixture for 3 K channels; Gaussian for 2.
 
     Returns
     -------

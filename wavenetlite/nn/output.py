@@ -19,7 +19,8 @@ class Output(Module):
     ----------
     distribution
         "categorical": logits of classes. "mixture": of K logistic distributions, 3 K channels: K logits of their
-        weights, K means, K logarithms of scales. "gaussian": 2 channels, a mean and the logarithm of the standard deviation.
+        weights, K means, K logarithms of scales. "gaussian": 2 channels, a mean and the logarithm of the standard
+        deviation.
 
     Notes
     -----
