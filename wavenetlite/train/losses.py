@@ -97,7 +97,10 @@ class CrossEntropy:
         )  # fmt: skip
 
     def at_once(self, y: Floats, targets: Targets, items: int) -> Outcome:
-        logits = (y[:, -1:] if self.at == "last" else y).astype(np.float64) / self.temperature
+        logits = (y[:, -1:] if self.at == "last" else y).astype(np.float64)
+        logits /= self.temperature
+        if targets.dtype.kind in "iu" and not self.label_smoothing and self.class_weights is None:
+            return self.of_classes(y, logits, self.classes(targets, logits.shape), items)
         wanted, counted = self.soft(targets, logits.shape)
         log_p = log_softmax(logits)
         right = (logits.argmax(axis=2) == wanted.argmax(axis=2)) & counted
@@ -109,6 +112,20 @@ class CrossEntropy:
         if self.at == "frames":
             gradient[:] = share
         loss = -(weighted * log_p).sum(axis=2) * counted * self.temperature**2
+        return Outcome(float(loss.sum()), gradient, float(right.sum()), int(counted.sum()))
+
+    def of_classes(self, y: Floats, logits: Doubles, classes: Targets, items: int) -> Outcome:
+        """The same for one class each, bit for bit, without a number for every other class."""
+        counted = classes >= 0
+        at = np.where(counted, classes, 0)[..., np.newaxis]
+        right = (logits.argmax(axis=2) == classes) & counted
+        log_p = log_softmax(logits)
+        loss = -np.take_along_axis(log_p, at, axis=2)[..., 0] * counted * self.temperature**2
+        share = np.exp(log_p, out=log_p)
+        np.put_along_axis(share, at, np.take_along_axis(share, at, axis=2) - 1.0, axis=2)
+        share *= counted[..., np.newaxis] * (self.temperature / max(items, 1))
+        gradient = np.zeros(y.shape, np.float32)
+        gradient[:, -share.shape[1] :] = share
         return Outcome(float(loss.sum()), gradient, float(right.sum()), int(counted.sum()))
 
     def weighted(self, smooth: Doubles) -> tuple[Doubles, Doubles | float]:
@@ -131,6 +148,12 @@ class CrossEntropy:
                     f"targets have shape {targets.shape}; soft ones must be {(clips, classes)}, at='last'"
                 )
             return targets[:, np.newaxis].astype(np.float64), np.ones((clips, 1), bool)
+        given = self.classes(targets, shape)
+        return np.eye(classes)[given], given >= 0
+
+    def classes(self, targets: Targets, shape: tuple[int, ...]) -> Targets:
+        """Classes (clips, frames), checked."""
+        clips, frames, classes = shape
         if targets.dtype.kind not in "iu":
             raise ArrayTypeError(f"targets are {targets.dtype}; they must be integers, or float32 if soft")
         given = targets.reshape(clips, 1) if self.at == "last" and targets.size == clips else targets
@@ -142,7 +165,7 @@ class CrossEntropy:
             raise ParameterError(
                 f"targets go from {given.min()} to {given.max()}; they must be classes, 0 to {classes - 1}"
             )
-        return np.eye(classes)[given], given >= 0
+        return given
 
 
 def checked_weights(weights: Any) -> list[float]:
