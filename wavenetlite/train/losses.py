@@ -141,7 +141,7 @@ class CrossEntropy:
 
     def soft(self, targets: Targets, shape: tuple[int, ...]) -> tuple[Doubles, npt.NDArray[np.bool_]]:
         """Target probabilities (clips, frames, classes), and a mask of the frames that count."""
-        clips, frames, classes = shape
+        clips, _, classes = shape
         if targets.dtype.kind == "f":
             if targets.shape != (clips, classes) or self.at != "last":
                 raise ParameterError(

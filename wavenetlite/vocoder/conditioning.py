@@ -1,7 +1,7 @@
 """What a vocoder's network is told of log-mel frames, and the filters that make speech of what it gives.
 
-The network gives the excitation, a signal of about the same loudness and colour everywhere; an all-pole filter, which
-follows from the frames, gives it the spectral envelope. So a small network will do.
+The network gives the excitation, a signal of about the same loudness and colour everywhere; an all-pole filter that
+follows from the frames gives it the spectral envelope and, as its order is high, harmonics.
 """
 
 from __future__ import annotations
@@ -26,7 +26,6 @@ BROADENED_HZ = 10.0
 """Width of the lag window: narrow, so that a filter of high order has the harmonics that the bands resolve."""
 WHITE = 1e-4
 """White noise that is added to the spectrum, by its power: the envelope is not modelled below that (-40 dB)."""
-LEAST_POWER = 1e-12
 
 
 class Frames(NamedTuple):

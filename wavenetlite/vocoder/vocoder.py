@@ -34,7 +34,7 @@ SLICE_FRAMES = 1000
 
 class Vocoder:
     """Makes audio from log-mel frames: a network generates the excitation, and a filter that follows from the frames
-    gives it the spectral envelope.
+    gives it the spectral envelope and the harmonics that the mel bands resolve.
 
     Immutable in use and safe to share between threads; every stream has its own state. `speak` feeds all frames to a
     fresh stream, so audio is bit-identical for any partition of the frames into blocks.
