@@ -22,7 +22,7 @@ from wavenetlite.train.densities import LogisticMixtureNLL
 from wavenetlite.train.loop import fit
 from wavenetlite.train.waveforms import Waveforms, checked_recordings
 from wavenetlite.vocoder import Vocoder
-from wavenetlite.vocoder._allpole import residual
+from wavenetlite.vocoder._allpole import filtered, residual
 from wavenetlite.vocoder.conditioning import HEADROOM, Envelopes, aligned
 
 
@@ -186,6 +186,17 @@ def recordings_of(clips: Clips) -> list[Floats]:
     ]
 
 
+def without_rumble(y: Floats, spec: LogMel) -> Floats:
+    """A recording without what lies below the mel bands: the network would learn to foretell that, which nobody hears.
+
+    Two differences, each with a pole at the lowest frequency of the bands.
+    """
+    pole, high = np.array([[2 * np.pi * spec.fmin / spec.sr - 1]]), y.astype(np.float64)
+    for _ in range(2):
+        high = filtered(np.diff(high, prepend=0.0), pole, np.ones(1), len(y), np.zeros(1))
+    return np.clip(high, -1, 1).astype(np.float32)
+
+
 def with_speeds(given: list[Floats], sr: int, speeds: tuple[float, float, int], seed: int) -> list[Floats]:
     """The recordings, and variants of each that are played faster or slower."""
     low, high, variants = speeds
@@ -197,7 +208,8 @@ def with_speeds(given: list[Floats], sr: int, speeds: tuple[float, float, int], 
 def waveforms(given: Sequence[Floats], spec: LogMel, recipe: VocoderRecipe, segments: int | None = None) -> Waveforms:
     """The signals that the network is to foretell, and their conditioning."""
     signals, conditions = [], []
-    for y in given:
+    for whole in given:
+        y = without_rumble(whole, spec)
         made = Envelopes(spec, recipe.order).process(spec(aligned(y, spec)))
         excitation = residual(y, made.coefficients, made.gains, spec.hop_length) / HEADROOM
         signals.append(np.clip(excitation, -1, 1).astype(np.float32))

@@ -57,10 +57,10 @@ class Waveforms:
     Examples
     --------
     >>> import numpy as np, wavenetlite as wl
-    >>> made = wl.train.Waveforms([np.array([0.1, 0.2, 0.3], np.float32)], samples=4)
+    >>> made = wl.train.Waveforms([np.array([0.25, 0.5, 0.75], np.float32)], samples=4)
     >>> x, targets = made.batch(np.array([0]), np.random.default_rng(0))
-    >>> x.round(1).ravel().tolist(), targets.round(1).ravel().tolist()
-    ([0.0, 0.1, 0.2, 0.3], [0.1, 0.2, 0.3, nan])
+    >>> x.ravel().tolist(), targets.ravel().tolist()
+    ([0.0, 0.25, 0.5, 0.75], [0.25, 0.5, 0.75, nan])
     """
 
     def __init__(
