@@ -9,8 +9,10 @@ import pytest
 from catalogue import randomised, same_bits
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from strategies import condition_channels_of, networks
 
 import wavenetlite as wl
+from wavenetlite.graph import topological_order
 from wavenetlite.support.philox import uniforms_at, words_at
 
 nn = wl.nn
@@ -150,6 +152,26 @@ def test_greedy_generation_of_random_networks(kind, channels, kernel_size, dilat
     first = 0.0 if kind in ("gaussian", "mixture") else seed % outs
     given = wl.generate(model, samples, temperature=0.0, initial=first)
     assert same_bits(given, by_whole_calls(model, kind, samples, first))
+
+
+@settings(max_examples=60, deadline=None)
+@given(networks(max_blocks=2, depth=1), st.integers(1, 15))
+def test_greedy_generation_of_any_network_that_can(body, samples):
+    needed = condition_channels_of(body)
+    model = randomised(wl.Sequential([nn.Linear(1, body.in_channels), body, nn.Linear(body.plan().out_channels, 2)]))
+    c = conditions_for(model, samples) if needed else None
+    try:
+        given = wl.generate(model, samples, condition=c, temperature=0.0)
+    except wl.ParameterError as error:
+        assert "cannot generate" in str(error)
+        clock = model.graph().clock
+        assert (clock.rate, clock.start, clock.newest, clock.slack) != (1, 0, 0, 0) or has_strides(model)
+        return
+    assert same_bits(given, by_whole_calls(model, "gaussian", samples, 0.0, c))
+
+
+def has_strides(model):
+    return any(edge.stride > 1 for node in topological_order(model.graph()) for edge in node.edges)
 
 
 def test_ties_go_to_the_first_class():

@@ -23,10 +23,24 @@ def specs():
     yield "pcen", wl.PCEN().then(wl.features.AutoGain())
 
 
+def draws():
+    """What is drawn of the same logits or parameters again and again."""
+    logits = signal(1, 100)[0]
+    kinds = {"classes": (100, logits), "mixture": (1, logits[:30]), "gaussian": (1, logits[:2])}
+    for kind, (ins, bias) in kinds.items():
+        model = wl.nn.Conv1d(ins, len(bias), 1)
+        weight = np.zeros((len(bias), ins, 1), np.float32)
+        model.load_state_dict({"weight": weight, "bias": bias})
+        for temperature in (1.0, 0.4):
+            options = {"top_p": 0.97} if kind == "classes" and temperature < 1 else {}
+            yield f"draws of {kind} at {temperature}", wl.generate(model, 300, temperature=temperature, **options)
+
+
 def outputs():
     yield "isa", np.array(wl.isa())
     for name, spec in specs():
         yield name, spec(0.1 * signal(4000, 1)[:, 0])
+    yield from draws()
     for name, case in CATALOGUE.items():
         x, c = signal(333, case.in_channels), condition(333, case.condition_channels)
         model = case.model()
