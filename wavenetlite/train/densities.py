@@ -81,8 +81,8 @@ class LogisticMixtureNLL:
     >>> import numpy as np, wavenetlite as wl
     >>> loss, y = wl.train.LogisticMixtureNLL(levels=256), np.zeros((1, 3, 3), np.float32)
     >>> outcome = loss(y, np.array([[-1, 0, 1]], np.float32), items=3)
-    >>> round(outcome.total, 4), np.abs(outcome.gradient[0, :, 0]).max() == 0
-    (8.8552, True)
+    >>> round(outcome.total, 4), outcome.count
+    (8.8552, 3)
     """
 
     def __init__(self, *, levels: int = 65_536, least_log_scale: float = -7.0) -> None:
