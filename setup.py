@@ -184,6 +184,7 @@ def extensions() -> list[Extension]:
         "wavenetlite.engine.pool",
         "wavenetlite.engine.generator_pool",
         "wavenetlite.pipeline._clips",
+        "wavenetlite.vocoder._allpole",
     ]
     return [*kernels, *(extension(name) for name in others)]
 

@@ -31,6 +31,7 @@ _ROOMS = ("audio", "client", "detection", "evaluation", "features", "figures", "
 _HOMES = {
     **dict.fromkeys(("AudioClassifier", "ClassifierPool", "ClassifierStream", "Event", "Prediction"), "classifier"),
     **dict.fromkeys(("Detector", "Gate"), "detection"),
+    **dict.fromkeys(("Vocoder", "VocoderStream"), "vocoder"),
     "from_torch": "formats.torch_modules",
     "quantize": "quantization",
     **dict.fromkeys(("StreamReport", "verify_stream"), "evaluation.self_check"),
@@ -46,7 +47,8 @@ __all__ = [
     "Gate", "Generator", "GeneratorPool", "Librosa", "LogMel", "MelSpectrogram", "MicroFrontend", "MissingPackageError",
     "ModelFileError", "MuLaw", "ParameterError", "Prediction", "Sequential", "SnapshotError", "Spectrogram",
     "Stream", "StreamMismatchError", "StreamPool", "StreamReport", "StreamStateError", "TargetError",
-    "TrainingError", "WaveNet", "WavenetliteError", "__version__", "audio", "client", "detection", "evaluation",
+    "TrainingError", "Vocoder", "VocoderStream", "WaveNet", "WavenetliteError", "__version__", "audio", "client",
+    "detection", "evaluation",
     "features", "figures", "formats", "from_torch", "generate", "hub", "isa", "load", "models", "nn", "ops", "pipeline",
     "quantization", "quantize", "receptive_field", "recipes", "sklearn", "train", "verify_stream",
 ]  # fmt: skip

@@ -44,6 +44,7 @@ from wavenetlite.support.errors import (
     WavenetliteError,
 )
 from wavenetlite.support.version import __version__
+from wavenetlite.vocoder import Vocoder, VocoderStream
 
 __all__ = [
     "MFCC", "PCEN", "TCN", "ArrayTypeError", "AudioClassifier", "ClassifierPool", "ClassifierStream", "Detector",
@@ -51,7 +52,8 @@ __all__ = [
     "Gate", "Generator", "GeneratorPool", "Librosa", "LogMel", "MelSpectrogram", "MicroFrontend", "MissingPackageError",
     "ModelFileError", "MuLaw", "ParameterError", "Prediction", "Sequential", "SnapshotError", "Spectrogram",
     "Stream", "StreamMismatchError", "StreamPool", "StreamReport", "StreamStateError", "TargetError",
-    "TrainingError", "WaveNet", "WavenetliteError", "__version__", "audio", "client", "detection", "evaluation",
+    "TrainingError", "Vocoder", "VocoderStream", "WaveNet", "WavenetliteError", "__version__", "audio", "client",
+    "detection", "evaluation",
     "features", "figures", "formats", "from_torch", "generate", "hub", "isa", "load", "models", "nn", "ops", "pipeline",
     "quantization", "quantize", "receptive_field", "recipes", "sklearn", "train", "verify_stream",
 ]  # fmt: skip

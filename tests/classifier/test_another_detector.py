@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 
 import wavenetlite as wl
+from wavenetlite.serve.models import bundled_classifiers
 
 LABELS = ["yes", "no", "_silence_"]
 y = np.random.default_rng(0).standard_normal(32000, dtype=np.float32) * np.float32(0.1)
@@ -76,7 +77,7 @@ def test_what_does_not_fit_is_refused():
 
 def test_every_bundled_classifier_takes_another_threshold():
     assert "speech-commands-12" in wl.models.names()
-    for name in wl.models.names():
+    for name in bundled_classifiers():
         clf = wl.load(name)
         assert clf.with_threshold(0.9).detector.threshold == 0.9
         assert clf.with_threshold(clf.detector.threshold).predict(np.zeros(clf.sr, np.int16)).label in clf.labels

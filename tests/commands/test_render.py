@@ -49,6 +49,12 @@ def test_channels_are_rendered_one_by_one_or_as_one(folder):
     assert np.array_equal(audio.read("out.wav")[0], model(audio.to_mono(y, "mean")[:, None])[:, 0])
 
 
+def test_a_resampler_that_has_not_begun_gives_no_frames(folder):
+    audio.write("fast.wav", audio.read("stereo.wav")[0], 16000, subtype="FLOAT")
+    assert render("fast.wav", "out.wav", "--resample", "--block", "1") == 0
+    assert audio.read("out.wav")[0].shape == (4501, 2)
+
+
 def test_a_network_of_two_channels_takes_both(folder, capsys):
     model = amp(channels=2)
     model.save("two.safetensors")

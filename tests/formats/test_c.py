@@ -18,6 +18,7 @@ from wavenetlite import formats, nodes
 from wavenetlite.graph import Edge
 from wavenetlite.kernels import ACTIVATIONS
 from wavenetlite.nodes.c_activation import ACTIVATIONS_IN_C
+from wavenetlite.serve.models import bundled_classifiers
 
 EXPORTED = [name for name, case in CATALOGUE.items() if case.build().in_channels]
 GROUPS = [EXPORTED[first::6] for first in range(6)]
@@ -281,7 +282,7 @@ def probabilities(clf, y):
 @needs_gcc
 @pytest.mark.slow
 @pytest.mark.parametrize("spectrum", ["", "-DCLF_FLOAT_SPECTRUM"], ids=["double", "float"])
-@pytest.mark.parametrize("name", wl.models.names())
+@pytest.mark.parametrize("name", bundled_classifiers())
 def test_a_classifier_with_its_features(name, spectrum, tmp_path):
     clf = wl.load(name)
     y = sound(clf, 1.0)

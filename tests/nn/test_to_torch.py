@@ -7,6 +7,7 @@ import pytest
 from catalogue import CATALOGUE, FLOATS, same_bits, signal
 
 import wavenetlite as wl
+from wavenetlite.serve.models import bundled_classifiers
 from wavenetlite.train import Parameters, Tape
 
 torch = pytest.importorskip("torch", reason="without torch")
@@ -128,7 +129,7 @@ def test_what_is_trained_there_comes_back():
 
 
 def test_bundled_networks():
-    for name in wl.models.names():
+    for name in bundled_classifiers():
         model = wl.load(name).model
         if name == "voice-activity":
             with pytest.raises(wl.ParameterError, match="Quantize has no counterpart in PyTorch"):

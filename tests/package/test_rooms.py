@@ -18,7 +18,7 @@ FLOORS = [
     {"recipes"},
     {"figures"},
     {"evaluation", "formats", "hub"},
-    {"classifier"},
+    {"classifier", "vocoder"},
     {"train", "quantization", "receptive_field"},
     {"nn"},
     {"engine", "pipeline"},

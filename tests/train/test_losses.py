@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 import wavenetlite as wl
-from wavenetlite.train import CTC, CrossEntropy, MeanSquaredError
+from wavenetlite.train import CTC, CrossEntropy, MeanSquaredError, losses
 from wavenetlite.train.losses import collapse
 
 
@@ -46,6 +46,32 @@ def test_cross_entropy_of_the_last_frame(smoothing, temperature):
     assert outcome.correct == (y[:, -1].argmax(axis=1) == targets).sum()
     assert not outcome.gradient[:, :-1].any()
     check_gradient(loss, y, targets)
+
+
+@pytest.mark.parametrize(("at", "temperature"), [("last", 1.0), ("last", 3.0), ("frames", 1.0), ("frames", 0.7)])
+def test_classes_are_soft_targets_of_one_class(at, temperature):
+    """The way without a number for every class has the bits of the one with weights of 1."""
+    y, rng = logits(5, 9, 6), np.random.default_rng(2)
+    targets = rng.integers(-1, 6, (5, 9)) if at == "frames" else rng.integers(0, 6, 5)
+    options = {"at": at, "temperature": temperature}
+    one = CrossEntropy(**options)(y, targets, 7)
+    other = CrossEntropy(**options, class_weights=[1] * 6)(y, targets, 7)
+    assert np.array_equal(one.gradient, other.gradient)
+    assert (one.total, one.correct, one.count) == (other.total, other.correct, other.count)
+
+
+@pytest.mark.parametrize("options", [{}, {"label_smoothing": 0.1, "class_weights": [1, 2, 3, 4]}])
+def test_many_frames_are_gone_through_part_by_part(monkeypatch, options):
+    y, targets = logits(2, 50, 4), np.random.default_rng(1).integers(-1, 4, (2, 50))
+    loss = CrossEntropy(at="frames", **options)
+    whole = loss(y, targets, 80)
+    monkeypatch.setattr(losses, "LOGITS_AT_ONCE", 56)  # seven frames
+    parts = loss(y, targets, 80)
+    assert (parts.gradient == whole.gradient).all()
+    assert abs(parts.total - whole.total) < 1e-9
+    assert (parts.correct, parts.count) == (whole.correct, whole.count)
+    with pytest.raises(wl.ParameterError, match=r"they must be \(2, 50\)"):
+        loss(y, targets[:, :49], 80)
 
 
 @pytest.mark.parametrize("smoothing", [0.0, 0.2])

@@ -10,7 +10,7 @@ from wavenetlite.classifier.classifier import TABLES, WEIGHTS, AudioClassifier
 from wavenetlite.detection.detector import Detector
 from wavenetlite.nn import Module
 from wavenetlite.nn import files as networks
-from wavenetlite.storage.registry import ARRAYS, Blueprint, config_errors, register
+from wavenetlite.storage.registry import ARRAYS, Blueprint, config_errors, register, with_prefix
 from wavenetlite.support.arrays import Floats
 from wavenetlite.support.errors import ParameterError
 
@@ -27,11 +27,6 @@ def blueprint(config: dict[str, Any], version: int) -> Blueprint:
     shapes = {WEIGHTS + name: shape for name, shape in network.shapes.items()}
     dtypes = {WEIGHTS + name: dtype for name, dtype in network.dtypes.items()}
     return Blueprint(shapes, finish, free=TABLES, dtypes=dtypes)
-
-
-def with_prefix(prefix: str, arrays: ARRAYS) -> dict[str, Floats]:
-    """The arrays with this prefix, by the rest of their names."""
-    return {name.removeprefix(prefix): value for name, value in arrays.items() if name.startswith(prefix)}
 
 
 def restored(config: Mapping[str, Any], model: Module, tables: Mapping[str, Floats]) -> AudioClassifier:

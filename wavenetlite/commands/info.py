@@ -19,6 +19,7 @@ from wavenetlite.receptive_field import analyse
 from wavenetlite.storage import files, opening
 from wavenetlite.support.atomic_files import check_target
 from wavenetlite.support.errors import ParameterError
+from wavenetlite.vocoder import Vocoder
 
 NOTHING: tuple[Any, ...] = (None, {}, [])
 LONG_NOTE = 200
@@ -49,7 +50,7 @@ def run(args: argparse.Namespace) -> int:
         check_target(args.plot, [opening.found(args.model)], "--plot")
     loaded, format = formats.load(args.model), formats.recognise(args.model)
     network = loaded if isinstance(loaded, Module) else loaded.model
-    about = {"model": args.model, **(network_facts(network) if loaded is network else classifier_facts(loaded))}
+    about = {"model": args.model, **facts(loaded)}
     if format == "wavenetlite":
         about["written_by"] = f"wavenetlite {files.info(args.model).wavenetlite_version}"
     else:
@@ -64,6 +65,24 @@ def run(args: argparse.Namespace) -> int:
     else:
         say(text(about))
     return 0
+
+
+def facts(loaded: Any) -> dict[str, Any]:
+    if isinstance(loaded, Module):
+        return network_facts(loaded)
+    return vocoder_facts(loaded) if isinstance(loaded, Vocoder) else classifier_facts(loaded)
+
+
+def vocoder_facts(vocoder: Vocoder) -> dict[str, Any]:
+    return {
+        "type": "Vocoder",
+        "sr": vocoder.sr,
+        "features": repr(vocoder.features),
+        "network": network_facts(vocoder.model),
+        "order": vocoder.order,
+        "temperature": vocoder.temperature,
+        "info": vocoder.info,
+    }
 
 
 def classifier_facts(clf: Any) -> dict[str, Any]:
@@ -134,11 +153,12 @@ def bounded(value: float) -> float | None:
 
 def text(about: dict[str, Any]) -> str:
     """The description as text."""
-    of_classifier = about["type"] == "AudioClassifier"
-    network = about["network"] if of_classifier else about
-    rows = [
-        ("model", f"{about['model']}, {'a classifier' if of_classifier else 'a network without features and labels'}")
-    ]
+    of_classifier, of_vocoder = about["type"] == "AudioClassifier", about["type"] == "Vocoder"
+    network = about.get("network", about)
+    kinds = {"AudioClassifier": "a classifier", "Vocoder": "a vocoder"}
+    rows = [("model", f"{about['model']}, {kinds.get(about['type'], 'a network without features and labels')}")]
+    if of_vocoder:
+        rows += [("audio", f"{about['sr']:,} Hz, one channel"), ("features", about["features"])]
     if of_classifier:
         rows += [
             ("labels", f"{len(about['labels'])}: {', '.join(about['labels'])}"),
@@ -171,7 +191,9 @@ def text(about: dict[str, Any]) -> str:
             ("outputs", about["outputs"]),
             ("detector", compact(about["detector"])),
         ]
-        rows += [(name, note_text(value)) for name, value in about["info"].items()]
+    if of_vocoder:
+        rows += [("order", str(about["order"])), ("temperature", f"{about['temperature']:g}")]
+    rows += [(name, note_text(value)) for name, value in about.get("info", {}).items()]
     rows += [(title, about[key]) for key, title in (("written_by", "written by"), ("format", "format")) if key in about]
     return table(rows) + (f"\n\n{about['layers']}" if "layers" in about else "")
 

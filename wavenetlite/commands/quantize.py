@@ -33,6 +33,7 @@ from wavenetlite.storage.files import save
 from wavenetlite.support.arrays import Floats
 from wavenetlite.support.errors import ParameterError
 from wavenetlite.support.tables import table_lines
+from wavenetlite.vocoder import Vocoder
 
 RUNS = 5
 NOTES = {"weights int8": "to 8-bit integers", "weights bf16": "to weights of bf16", "dtype bf16": "to bf16 throughout"}
@@ -85,6 +86,8 @@ def run(args: argparse.Namespace) -> int:
     refuse_idle_options(args)
     check_file(args.out, [opening.found(args.model), *args.data], "--out")
     model = load(args.model)
+    if isinstance(model, Vocoder):
+        raise ParameterError(f"{args.model}: a vocoder; wl.quantize takes its network, vocoder.model, in Python")
     return quantize_classifier(model, args) if isinstance(model, AudioClassifier) else quantize_network(model, args)
 
 

@@ -1,4 +1,5 @@
-"""wavenetlite render: process audio with a network that makes audio, such as a model of a guitar amplifier."""
+"""wavenetlite render: process audio with a network that makes audio, such as a model of a guitar amplifier, or with a
+vocoder."""
 
 from __future__ import annotations
 
@@ -13,11 +14,13 @@ from wavenetlite import audio
 from wavenetlite.commands.options import UsageError, add_json, add_reading, describe, named_values, positive
 from wavenetlite.commands.output import note, progress, say, say_json
 from wavenetlite.commands.places import check_file
+from wavenetlite.commands.voice import Voice, add_voice, refuse_voice, voice
 from wavenetlite.formats import load
 from wavenetlite.nn import Module
 from wavenetlite.storage import opening
 from wavenetlite.support.arrays import Floats
 from wavenetlite.support.errors import ModelFileError, ParameterError
+from wavenetlite.vocoder import Vocoder
 
 LARGEST_WAV = 2**32 - 2**16
 """Most bytes of samples: the header of a WAV file counts up to 4 GiB."""
@@ -25,8 +28,9 @@ LOSSLESS = {".wav": "FLOAT", ".w64": "FLOAT", ".rf64": "FLOAT", ".aiff": "FLOAT"
 """Default --subtype by the ending of the file."""
 
 ABOUT = """\
-Process audio with a network that makes audio: a Neural Amp Modeler file, or any
-other model of one channel in and out.
+Process audio with a network that makes audio: a Neural Amp Modeler file, any
+other model of one channel in and out, or a vocoder, which makes the audio anew
+from its own log-mel features (copy synthesis).
 
 The file is streamed, so any length fits into memory; the result has the bits of
 the whole file fed at once, whatever --block. OUT is written completely or not
@@ -35,7 +39,8 @@ stereo stays stereo, unless --mono is given."""
 EXAMPLES = """\
   wavenetlite render dry.wav amped.wav --model amp.nam
   wavenetlite render dry.flac amped.flac --model amp.nam --resample --mono mean
-  wavenetlite render dry.wav small.wav --model amp.nam --load slim=0.3 --json"""
+  wavenetlite render dry.wav small.wav --model amp.nam --load slim=0.3 --json
+  wavenetlite render speech.wav again.wav --model vocoder-8k --resample"""
 
 
 def add(parser: argparse.ArgumentParser) -> None:
@@ -60,6 +65,7 @@ def add(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--load", action="append", default=[], metavar="NAME=VALUE", help="an option of the model's format; repeatable"
     )
+    add_voice(parser)
     add_json(parser, "one object")
     parser.set_defaults(run=run, interrupted="interrupted; nothing has been written")
 
@@ -70,11 +76,14 @@ def run(args: argparse.Namespace) -> int:
     model = checked(args.model, load(args.model, **named_values("--load", args.load)))
     sr = rate_of(model, args, about.sr)
     channels = 1 if args.mono is not None else about.channels
-    if model.in_width not in (1, channels):
-        raise ParameterError(
-            f"{args.source}: has {channels} channels; it must have {model.in_width}, as the model requires"
-        )
-    renderer = Renderer(model, channels)
+    width = 1 if isinstance(model, Vocoder) else model.in_width
+    if width not in (1, channels):
+        raise ParameterError(f"{args.source}: has {channels} channels; it must have {width}, as the model requires")
+    if isinstance(model, Vocoder):
+        renderer: CopySynthesis | Renderer = CopySynthesis(model, channels, voice(args))
+    else:
+        refuse_voice(args)
+        renderer = Renderer(model, channels)
     subtype = args.subtype or LOSSLESS.get(Path(args.target).suffix.lower())
     check_size(args.target, about.duration_s * sr * renderer.channels, subtype)
     mono = args.mono if about.channels > 1 else None
@@ -122,8 +131,10 @@ def text(summary: dict[str, Any]) -> str:
     )
 
 
-def checked(path: str, model: Any) -> Module:
-    """The model, if it is a network with one output frame per input frame and without conditioning."""
+def checked(path: str, model: Any) -> Module | Vocoder:
+    """The model, if it is a vocoder, or a network with one output frame per input frame and without conditioning."""
+    if isinstance(model, Vocoder):
+        return model
     if not isinstance(model, Module):
         raise ModelFileError(f"{path}: a {type(model).__name__}; it must be a network that makes audio")
     if model.in_width is None or model.condition_channels_needed:
@@ -134,7 +145,7 @@ def checked(path: str, model: Any) -> Module:
     return model
 
 
-def rate_of(model: Module, args: argparse.Namespace, rate_of_file: int) -> int:
+def rate_of(model: Module | Vocoder, args: argparse.Namespace, rate_of_file: int) -> int:
     """The sample rate to render at: the model's, that of --sr, or the file's."""
     own: int | None = getattr(model, "sr", None)
     if own is not None and args.sr not in (None, own):
@@ -152,6 +163,34 @@ def check_size(path: str, samples: float, subtype: str | None) -> None:
         raise ParameterError(f"{path}: too long for a WAV file; it must end in .w64, .rf64 or .flac")
 
 
+class CopySynthesis:
+    """A vocoder for each channel, of frames of its own audio; the output is as long as the input."""
+
+    def __init__(self, vocoder: Vocoder, channels: int, voice: Voice) -> None:
+        self.channels, self.hop = channels, vocoder.features.hop_length
+        self.features = [vocoder.features.stream() for _ in range(channels)]
+        self.voices = [vocoder.stream(**voice) for _ in range(channels)]
+        self.begun, self.given = 0, 0
+        self.silence = np.zeros((vocoder.features.frame_length - self.hop, channels), np.float32)
+
+    def process(self, block: Floats) -> Floats:
+        """(samples,) or (samples, channels) -> (samples that are complete, channels)."""
+        rows = block.reshape(len(block), self.channels)
+        self.begun += len(rows)
+        made = [
+            stream.process(features.process(np.ascontiguousarray(column)))
+            for stream, features, column in zip(self.voices, self.features, rows.T, strict=True)
+        ]
+        self.given += len(made[0])
+        return np.stack(made, axis=1)
+
+    def flush(self) -> Floats:
+        """The rest, which is made of frames that reach into the silence after the end."""
+        begun, given = self.begun, self.given
+        rest = self.process(np.concatenate([np.zeros((-begun % self.hop, self.channels), np.float32), self.silence]))
+        return rest[: begun - given]
+
+
 class Renderer:
     """The streams of the channels: one for all, or one for each."""
 
@@ -166,7 +205,7 @@ class Renderer:
 
     def process(self, block: Floats) -> Floats:
         """(samples,) or (samples, channels) -> (samples, channels out)."""
-        rows = block.reshape(len(block), -1)
+        rows = block.reshape(len(block), self.width * len(self.streams))
         parts = [np.ascontiguousarray(rows[:, i * self.width : (i + 1) * self.width]) for i in range(len(self.streams))]
         return np.concatenate([stream.process(x) for stream, x in zip(self.streams, parts, strict=True)], axis=1)
 

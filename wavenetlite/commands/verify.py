@@ -17,6 +17,7 @@ from wavenetlite.kernels import isa
 from wavenetlite.nn import Module
 from wavenetlite.support.arrays import Floats
 from wavenetlite.support.errors import StreamMismatchError
+from wavenetlite.vocoder import Vocoder
 
 SIGNAL_S = 1.5
 SIGNALS = 3
@@ -53,7 +54,11 @@ def run(args: argparse.Namespace) -> int:
         found["network"] = asdict(report)
         if not args.json:
             say(f"network: {report}")
-        if not isinstance(loaded, Module):
+        if isinstance(loaded, Vocoder):
+            found["audio"] = verify_vocoder(loaded, args.partitions, args.seed)
+            if not args.json:
+                say(f"audio: streams equal the whole bit for bit: {found['audio']['partitions']} partitions")
+        elif not isinstance(loaded, Module):
             found["audio"] = verify_classifier(eager(loaded, args.seed), args.partitions, args.seed)
             if not args.json:
                 counts = (
@@ -67,6 +72,20 @@ def run(args: argparse.Namespace) -> int:
     if args.json:
         say_json({**found, "same": True})
     return 0
+
+
+def verify_vocoder(vocoder: Vocoder, partitions: int, seed: int) -> dict[str, int]:
+    """Compare streams of a vocoder with all frames spoken at once, on frames of random audio."""
+    rng = np.random.default_rng(seed)
+    frames = vocoder.analyse(lively(round(SIGNAL_S * vocoder.sr), rng))
+    whole = vocoder.speak(frames, seed=seed)
+    ways = [even(len(frames), 1), *(random_blocks(len(frames), rng) for _ in range(partitions))]
+    for blocks in ways:
+        stream, ends = vocoder.stream(seed=seed), np.cumsum(blocks)
+        made = np.concatenate([stream.process(block) for block in np.split(frames, ends)])
+        if made.tobytes() != whole.tobytes():
+            raise StreamMismatchError(f"audio of frames fed in blocks (first {blocks[:8]}) differs from all at once")
+    return {"partitions": len(ways), "frames": len(frames), "samples": len(whole)}
 
 
 def eager(clf: AudioClassifier, seed: int) -> AudioClassifier:

@@ -113,10 +113,13 @@ class Tape:
             float32, (clips, frames, in_channels).
         c
             Conditioning, if the network has it: (clips, frames, condition_channels), with as many frames as the
-            network takes for `x`.
+            network takes for `x`; or (clips, condition_channels), the same for all frames.
         """
         if c is not None and "c" not in self.inputs:
             raise ParameterError("c must be None: the network has no conditioning")
+        if c is None and "c" in self.inputs:
+            channels = self.inputs["c"].channels
+            raise ArrayTypeError(f"c is a NoneType; it must be float32: the network has {channels} condition_channels")
         for name, value in (("x", x), ("c", c)):
             if name in self.inputs:
                 self.feed(name, value)
@@ -131,7 +134,11 @@ class Tape:
     def feed(self, name: str, value: Floats | None) -> None:
         into = self.inputs[name]
         shape = (self.clips, into.frames - self.lead, into.channels)
-        into.values[:, self.lead :, : into.channels] = checked(name, value, shape)
+        if name == "c" and is_array(value) and value.ndim == 2:
+            value = checked(name, value, (self.clips, into.channels))[:, np.newaxis]
+        else:
+            value = checked(name, value, shape)
+        into.values[:, self.lead :, : into.channels] = value
         if name in self.index_counts:
             check_indices(name, into.values[:, self.lead :, : into.channels], self.index_counts[name])
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from wavenetlite.classifier import AudioClassifier
 from wavenetlite.formats import load
+from wavenetlite.nn import Module
 from wavenetlite.support.errors import ModelFileError
 
 
@@ -11,7 +12,6 @@ def load_classifier(source: str) -> AudioClassifier:
     """The classifier in a file, or the bundled one of that name; raises `ModelFileError` for a network alone."""
     loaded = load(source)
     if not isinstance(loaded, AudioClassifier):
-        raise ModelFileError(
-            f"{source}: a {type(loaded).__name__} without features and labels; it must be a classifier"
-        )
+        lacking = " without features and labels" if isinstance(loaded, Module) else ""
+        raise ModelFileError(f"{source}: a {type(loaded).__name__}{lacking}; it must be a classifier")
     return loaded

@@ -8,6 +8,7 @@ from wavenetlite.storage import files, registry
 
 registry.register(None, blueprint)
 registry.register_module("AudioClassifier", "wavenetlite.classifier.files")
+registry.register_module("Vocoder", "wavenetlite.vocoder.files")
 
 
 def sniff(ends: bytes) -> bool:

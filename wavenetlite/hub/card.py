@@ -9,13 +9,14 @@ from typing import Any
 from wavenetlite.classifier.classifier import AudioClassifier
 from wavenetlite.nn.module import Module
 from wavenetlite.support.version import __version__
+from wavenetlite.vocoder import Vocoder
 
 SECTIONS = {"data": "Data", "accuracy": "Accuracy", "recipe": "Recipe", "init": "Began with"}
 """Notes with a section of their own, in order; the others come last, together."""
 FIRST = ("attribution", "licence")
 
 
-def model_card(model: Module | AudioClassifier, name: str = "") -> str:
+def model_card(model: Module | AudioClassifier | Vocoder, name: str = "") -> str:
     """The card of a model: how to use it, what it is, and the notes that it was saved with.
 
     Parameters
@@ -31,7 +32,7 @@ def model_card(model: Module | AudioClassifier, name: str = "") -> str:
     >>> print(wl.hub.model_card(wl.load("spoken-digits"), "me/digits").splitlines()[0])
     ---
     """
-    info = dict(model.info) if isinstance(model, AudioClassifier) else {}
+    info = dict(getattr(model, "info", {}))
     title = name or str(info.get("name") or type(model).__name__)
     lines = [*front_matter(model, info), "", f"# {plain(title)}", "", *usage(model, name)]
     lines += ["", "## Model", "", *table(facts(model))]
@@ -53,15 +54,18 @@ def front_matter(model: Any, info: Mapping[str, Any]) -> list[str]:
 
 def usage(model: Any, name: str) -> list[str]:
     """A block of code that loads and uses it."""
-    use = 'clf.predict("sound.wav").label' if isinstance(model, AudioClassifier) else "model.stream()"
+    use = "vocoder.speak(frames)" if isinstance(model, Vocoder) else "model.stream()"
+    if isinstance(model, AudioClassifier):
+        use = 'clf.predict("sound.wav").label'
     load = f'{use.partition(".")[0]} = wl.load("hf://{name or "owner/name"}")'
     return ["```python", "import wavenetlite as wl", "", load, use, "```"]
 
 
 def facts(model: Any) -> dict[str, Any]:
-    network = model.model if isinstance(model, AudioClassifier) else model
-    of_classifier = (
-        {
+    network = model if isinstance(model, Module) else model.model
+    known: dict[str, Any] = {}
+    if isinstance(model, AudioClassifier):
+        known = {
             "labels": ", ".join(model.labels),
             "sample rate": f"{model.sr} Hz",
             "features": repr(model.features),
@@ -69,11 +73,10 @@ def facts(model: Any) -> dict[str, Any]:
             "decision": model.decision,
             "events": repr(model.detector),
         }
-        if isinstance(model, AudioClassifier)
-        else {}
-    )
+    elif isinstance(model, Vocoder):
+        known = {"sample rate": f"{model.sr} Hz", "features": repr(model.features)}
     return {
-        **of_classifier,
+        **known,
         "network": type(network).__name__,
         "parameters": f"{network.parameter_count:,}",
         "receptive field": f"{network.receptive_field:,} frames",

@@ -12,6 +12,7 @@ from wavenetlite.nn.module import Module
 from wavenetlite.storage.hub_file import MODEL
 from wavenetlite.support.errors import ArrayTypeError, ParameterError, TargetError
 from wavenetlite.support.optional import optional
+from wavenetlite.vocoder import Vocoder
 
 
 def push(
@@ -51,8 +52,8 @@ def push(
     TargetError
         The Hub refuses, or cannot be reached.
     """
-    if not isinstance(model, Module | AudioClassifier):
-        raise ArrayTypeError(f"model is a {type(model).__name__}; it must be a network or a classifier")
+    if not isinstance(model, Module | AudioClassifier | Vocoder):
+        raise ArrayTypeError(f"model is a {type(model).__name__}; it must be a network, a classifier or a vocoder")
     if not isinstance(repo, str) or not re.fullmatch(r"[\w.-]+/[\w.-]+", repo, re.ASCII):
         raise ParameterError(f"repo={repo!r} must be owner/name")
     hub = optional("huggingface_hub", "hub", "push")

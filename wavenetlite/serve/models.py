@@ -11,6 +11,7 @@ from wavenetlite.classifier import AudioClassifier
 from wavenetlite.formats.classifiers import load_classifier
 from wavenetlite.serve.limits import RequestError
 from wavenetlite.serve.session import Session
+from wavenetlite.storage import files
 from wavenetlite.support.errors import ParameterError
 
 if TYPE_CHECKING:
@@ -37,19 +38,25 @@ class ServedModel:
                 "frame_rate": clf.frame_rate, "latency_s": clf.latency_s, "streams": len(self.sessions)}  # fmt: skip
 
 
+def bundled_classifiers() -> list[str]:
+    """The bundled models that can be served: not vocoders, which make audio."""
+    return [name for name in bundled.names() if files.info(name).config["type"] == "AudioClassifier"]
+
+
 class Models:
     """Models by name, loaded from files or by the names of bundled ones.
 
     Parameters
     ----------
     sources
-        ``NAME``, ``FILE`` or ``NAME=FILE``; none: all bundled models. The first is what a request without a name gets.
+        ``NAME``, ``FILE`` or ``NAME=FILE``; none: all bundled classifiers. The first is what a request without a name
+        gets.
     capacity
         Streams that each can have.
     """
 
     def __init__(self, sources: Iterable[str], capacity: int) -> None:
-        self.sources = dict(map(named_source, list(sources) or bundled.names()))
+        self.sources = dict(map(named_source, list(sources) or bundled_classifiers()))
         self.capacity = capacity
         self._newest = self._load()
         self._older: list[ServedModel] = []

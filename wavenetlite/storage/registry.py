@@ -93,6 +93,11 @@ def blueprint(config: dict[str, Any], version: int) -> Blueprint:
         return _restorers[kind if isinstance(kind, str) and kind in _restorers else None](config, version)
 
 
+def with_prefix(prefix: str, arrays: ARRAYS) -> dict[str, Floats]:
+    """The arrays with this prefix, by the rest of their names."""
+    return {name.removeprefix(prefix): value for name, value in arrays.items() if name.startswith(prefix)}
+
+
 @contextmanager
 def config_errors() -> Iterator[None]:
     """Report any error raised by a constructor as an error of the file's configuration."""

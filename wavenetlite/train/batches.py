@@ -24,6 +24,7 @@ PIECE = 64
 
 Integers = npt.NDArray[np.int64]
 Batch = tuple[Floats, npt.NDArray[Any]]
+ConditionedBatch = tuple[Floats, npt.NDArray[Any], Floats]
 Key = TypeVar("Key")
 Made = TypeVar("Made")
 Change = Callable[[Floats, np.random.Generator], Floats]
@@ -37,8 +38,9 @@ class Source(Protocol):
     """
 
     def __len__(self) -> int: ...
-    def batch(self, indices: Integers, rng: np.random.Generator) -> Batch:
-        """x (items, frames, channels) and targets of some items; all randomness comes from `rng`."""
+    def batch(self, indices: Integers, rng: np.random.Generator) -> Batch | ConditionedBatch:
+        """x (items, frames, channels) and targets of some items; and conditioning, for a network that has it: (items,
+        condition frames, condition_channels) or (items, condition_channels). All randomness is of `rng`."""
 
 
 class Arrays:
@@ -50,16 +52,17 @@ class Arrays:
         float32, (items, frames, channels).
     targets
         (items, ...), as required by the loss.
+    condition
+        Conditioning: float32, (items, condition frames, channels), or (items, channels) for all frames. None: none.
     """
 
-    def __init__(self, x: Floats, targets: npt.ArrayLike) -> None:
-        if not is_array(x) or x.dtype != np.float32:
-            given = f"{x.dtype} array" if is_array(x) else type(x).__name__
-            raise ArrayTypeError(f"x is a {given}; it must be a float32 array")
-        if x.ndim != 3:
-            raise ParameterError(f"x has shape {x.shape}; it must be (items, frames, channels)")
-        if not np.isfinite(x).all():
-            raise ParameterError("x has infinities or NaN; it must be finite")
+    def __init__(self, x: Floats, targets: npt.ArrayLike, condition: Floats | None = None) -> None:
+        check_floats("x", x, (3,), "(items, frames, channels)")
+        if condition is not None:
+            check_floats("condition", condition, (2, 3), "(items, [frames,] channels)")
+            if len(condition) != len(x):
+                raise ParameterError(f"condition has {len(condition)} items; it must have {len(x)}, as x")
+        self.condition = condition
         try:
             if is_masked(targets):
                 raise ArrayTypeError("targets is a masked array; mark what is to be ignored in another way")
@@ -72,11 +75,29 @@ class Arrays:
     def __len__(self) -> int:
         return len(self.x)
 
-    def batch(self, indices: Integers, rng: np.random.Generator) -> Batch:
-        return self.x[indices], self.targets[indices]
+    def batch(self, indices: Integers, rng: np.random.Generator) -> Batch | ConditionedBatch:
+        x, targets = self.x[indices], self.targets[indices]
+        return (x, targets) if self.condition is None else (x, targets, self.condition[indices])
 
     def contents(self) -> dict[str, str]:
-        return {"x": digest(self.x), "targets": digest(self.targets)}
+        condition = {} if self.condition is None else {"condition": digest(self.condition)}
+        return {"x": digest(self.x), "targets": digest(self.targets), **condition}
+
+
+def check_floats(name: str, value: object, dimensions: tuple[int, ...], shape: str) -> None:
+    """Raise unless it is a finite float32 array of so many dimensions."""
+    if not is_array(value) or value.dtype != np.float32:
+        given = f"{value.dtype} array" if is_array(value) else type(value).__name__
+        raise ArrayTypeError(f"{name} is a {given}; it must be a float32 array")
+    if value.ndim not in dimensions:
+        raise ParameterError(f"{name} has shape {value.shape}; it must be {shape}")
+    if not np.isfinite(value).all():
+        raise ParameterError(f"{name} has infinities or NaN; it must be finite")
+
+
+def taken_apart(batch: Batch | ConditionedBatch) -> tuple[Floats, npt.NDArray[Any], Floats | None]:
+    """x, the targets, and the conditioning or None."""
+    return batch if len(batch) == 3 else (*batch, None)
 
 
 def all_of(
@@ -253,15 +274,18 @@ def contents_of(source: Source) -> dict[str, str]:
     own = getattr(source, "contents", None)
     if own is not None:
         return dict(own())
-    x, targets = [], []
+    x, targets, condition = [], [], []
     for index in range(len(source)):
-        values, wanted = source.batch(np.array([index]), np.random.default_rng([0, index]))
+        values, wanted, given = taken_apart(source.batch(np.array([index]), np.random.default_rng([0, index])))
         x.append(digest(values))
         targets.append(digest(wanted))
-    return {"x": digest(x), "targets": digest(targets)}
+        condition += [] if given is None else [digest(given)]
+    return {"x": digest(x), "targets": digest(targets), **({"condition": digest(condition)} if condition else {})}
 
 
-def shuffled(source: Source, batch_size: int, seed: int, epoch: int, threads: int = 1) -> Iterator[Batch]:
+def shuffled(
+    source: Source, batch_size: int, seed: int, epoch: int, threads: int = 1
+) -> Iterator[Batch | ConditionedBatch]:
     """The complete batches of one epoch, prepared in threads; reproducible for the same seed and epoch.
 
     A source may define its own order, ``source.order(batch_size, rng)``, such as by length. The number of threads,
@@ -272,7 +296,7 @@ def shuffled(source: Source, batch_size: int, seed: int, epoch: int, threads: in
     order = rng.permutation(len(source)) if ordered is None else ordered(batch_size, rng)
     count = len(order) // batch_size
 
-    def make(number: int) -> Batch:
+    def make(number: int) -> Batch | ConditionedBatch:
         indices = order[number * batch_size : (number + 1) * batch_size]
         return source.batch(indices, np.random.default_rng([seed, epoch, number]))
 

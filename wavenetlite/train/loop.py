@@ -29,17 +29,26 @@ from wavenetlite.support.html import html
 from wavenetlite.support.progress import Bar
 from wavenetlite.support.threads import belong_to
 from wavenetlite.train import checkpoint
-from wavenetlite.train.batches import Arrays, Batch, Source, contents_of, shuffled
+from wavenetlite.train.batches import (
+    Arrays,
+    Batch,
+    ConditionedBatch,
+    Source,
+    contents_of,
+    shuffled,
+    taken_apart,
+)
 from wavenetlite.train.callbacks import Callbacks, RunStart, Step, copies
 from wavenetlite.train.freezing import checked_names, frozen_names
-from wavenetlite.train.losses import Loss, Outcome, loss_from
+from wavenetlite.train.losses import Loss, Outcome
+from wavenetlite.train.named_losses import LossName, loss_from
 from wavenetlite.train.optimiser import AdamW, clip_norm, schedule
 from wavenetlite.train.parameters import Parameters
 
 HISTORY = "history.jsonl"
 MOMENTUM = 0.1  # of the running statistics of batch normalisation, as in PyTorch
 
-Data = Source | tuple[Floats, npt.NDArray[Any]]
+Data = Source | tuple[Floats, npt.NDArray[Any]] | tuple[Floats, npt.NDArray[Any], Floats]
 
 
 @dataclass(repr=False)
@@ -110,7 +119,8 @@ def fit(
     train: Data,
     valid: Data | None = None,
     *,
-    loss: Loss | Literal["cross_entropy", "mse", "ctc"] | None = None,
+    condition: Floats | None = None,
+    loss: Loss | LossName | None = None,
     epochs: int = 50,
     batch_size: int = 64,
     lr: float = 2e-3,
@@ -140,8 +150,12 @@ def fit(
     model
         The network; training starts from its current weights.
     train, valid
-        ``(x, targets)``, x float32 (items, frames, channels), or a `Source` such as `ClipBatches`. Items of a batch
-        have the same length; an incomplete last batch of an epoch is dropped.
+        ``(x, targets)``, x float32 (items, frames, channels), or ``(x, targets, condition)``, or a `Source` such as
+        `ClipBatches` or `Waveforms`. Items of a batch have the same length; an incomplete last batch of an epoch is
+        dropped.
+    condition
+        Conditioning of `train`, for a network that has it: float32, (items, condition frames, condition_channels), with
+        a frame per `condition_period` frames of x; or (items, condition_channels), the same for all frames.
     loss
         None: `CrossEntropy`, one class per item, at the last frame; or the name of a loss with its default options.
     epochs, batch_size
@@ -208,7 +222,7 @@ def fit(
     )  # fmt: skip
     told = Callbacks(callbacks)
     at_once = min(settings.shards, cpus()) if threads is None else positive_int("threads", threads)
-    run = Run(model, source(train), None if valid is None else source(valid), loss_from(loss), settings,
+    run = Run(model, conditioned(train, condition), None if valid is None else source(valid), loss_from(loss), settings,
               at_once, None if folder is None else Path(folder), told)  # fmt: skip
     return run.all(resume, progress)
 
@@ -256,7 +270,7 @@ class Run:
         self.history = History()
         self.best: dict[str, Floats] | None = None
         self.tapes: dict[tuple[int, int], list[Tape]] = {}
-        self.valid_batches: list[Batch] = []
+        self.valid_batches: list[Batch | ConditionedBatch] = []
         self.stop = threading.Event()
         self.pool = ThreadPoolExecutor(threads, "shards", belong_to, (self.stop,))
 
@@ -317,9 +331,9 @@ class Run:
     def epoch(self, bar: Bar) -> None:
         settings, number_of = self.settings, len(self.history.rows) + 1
         began, total, correct, items = time.perf_counter(), 0.0, 0.0, 0
-        for x, targets in shuffled(self.train, settings.batch_size, settings.seed, number_of, self.threads):
+        for batch in shuffled(self.train, settings.batch_size, settings.seed, number_of, self.threads):
             with quiet():
-                outcome = self.one_step(x, targets)
+                outcome = self.one_step(*taken_apart(batch))
             if not math.isfinite(outcome.total):
                 raise TrainingError(
                     f"loss is {outcome.total} in epoch {number_of}; a smaller lr than {settings.lr} may help"
@@ -352,21 +366,22 @@ class Run:
         step = Step(self.step, epoch, lr, outcome.total / items, outcome.correct / items)
         self.callbacks.tell("on_step", step)
 
-    def one_step(self, x: Floats, targets: npt.NDArray[Any]) -> Outcome:
+    def one_step(self, x: Floats, targets: npt.NDArray[Any], condition: Floats | None = None) -> Outcome:
         """Forward, backward, and a step of the optimiser."""
         settings, parameters = self.settings, self.parameters
-        tapes = self.tapes_for(x)
-        parts = list(zip(tapes, np.split(x, settings.shards), np.split(targets, settings.shards), strict=True))
+        tapes, shards = self.tapes_for(x), range(settings.shards)
+        every_x, every_target = np.split(x, settings.shards), np.split(targets, settings.shards)
+        every_c = [None for _ in shards] if condition is None else np.split(condition, settings.shards)
         items = self.loss.items(targets)
 
-        def run(part: tuple[Tape, Floats, npt.NDArray[Any]], shard: int) -> tuple[Outcome, Floats]:
-            tape, own_x, own_targets = part
+        def run(shard: int) -> tuple[Outcome, Floats]:
+            tape = tapes[shard]
             tape.seed(settings.seed, self.step, shard)
             with quiet():
-                outcome = self.loss(tape.forward(own_x), own_targets, items)
+                outcome = self.loss(tape.forward(every_x[shard], every_c[shard]), every_target[shard], items)
                 return outcome, tape.backward(outcome.gradient)
 
-        results = list(self.pool.map(run, parts, range(settings.shards)))
+        results = list(self.pool.map(run, shards))
         gradient = results[0][1].copy()
         for _, more in results[1:]:
             gradient += more
@@ -429,8 +444,9 @@ class Run:
         twin.load_state_dict(self.state_dict())
         twin.plan()
 
-        def measure(batch: Batch) -> Outcome:
-            return self.loss(twin(batch[0]), batch[1], self.loss.items(batch[1]))
+        def measure(batch: Batch | ConditionedBatch) -> Outcome:
+            x, targets, condition = taken_apart(batch)
+            return self.loss(twin(x, condition), targets, self.loss.items(targets))
 
         outcomes = list(self.pool.map(measure, self.valid_batches))
         items = max(sum(one.count for one in outcomes), 1)
@@ -509,6 +525,16 @@ def merit(row: dict[str, Any]) -> tuple[float, float]:
 
 def source(data: Data) -> Source:
     return Arrays(*data) if isinstance(data, tuple) else data
+
+
+def conditioned(data: Data, condition: Floats | None) -> Source:
+    """The source of `data`, with the conditioning that was given beside it."""
+    if condition is None:
+        return source(data)
+    if not isinstance(data, tuple) or len(data) != 2:
+        kind = "(x, targets, condition)" if isinstance(data, tuple) else f"a {type(data).__name__}"
+        raise ParameterError(f"condition must be None: train is {kind}, which brings its own")
+    return Arrays(*data, condition)
 
 
 def cpus() -> int:

@@ -14,6 +14,8 @@ from wavenetlite.support.checks import count, number, one_of
 from wavenetlite.support.errors import ArrayTypeError, ParameterError
 
 Targets = npt.NDArray[Any]
+LOGITS_AT_ONCE = 2**20
+"""More than these are gone through part by part: in float64, and several times, they would fill the memory."""
 
 
 @dataclass(frozen=True)
@@ -83,7 +85,22 @@ class CrossEntropy:
         return int((targets >= 0).sum()) if self.at == "frames" else len(targets)
 
     def __call__(self, y: Floats, targets: Targets, items: int) -> Outcome:
-        logits = (y[:, -1:] if self.at == "last" else y).astype(np.float64) / self.temperature
+        clips, frames, classes = y.shape
+        at_once = max(1, LOGITS_AT_ONCE // (clips * classes))
+        if self.at == "last" or frames <= at_once or targets.shape != (clips, frames):
+            return self.at_once(y, targets, items)
+        parts = [slice(first, first + at_once) for first in range(0, frames, at_once)]
+        outcomes = [self.at_once(y[:, part], targets[:, part], items) for part in parts]
+        return Outcome(
+            sum(one.total for one in outcomes), np.concatenate([one.gradient for one in outcomes], axis=1),
+            sum(one.correct for one in outcomes), sum(one.count for one in outcomes),
+        )  # fmt: skip
+
+    def at_once(self, y: Floats, targets: Targets, items: int) -> Outcome:
+        logits = (y[:, -1:] if self.at == "last" else y).astype(np.float64)
+        logits /= self.temperature
+        if targets.dtype.kind in "iu" and not self.label_smoothing and self.class_weights is None:
+            return self.of_classes(y, logits, self.classes(targets, logits.shape), items)
         wanted, counted = self.soft(targets, logits.shape)
         log_p = log_softmax(logits)
         right = (logits.argmax(axis=2) == wanted.argmax(axis=2)) & counted
@@ -95,6 +112,20 @@ class CrossEntropy:
         if self.at == "frames":
             gradient[:] = share
         loss = -(weighted * log_p).sum(axis=2) * counted * self.temperature**2
+        return Outcome(float(loss.sum()), gradient, float(right.sum()), int(counted.sum()))
+
+    def of_classes(self, y: Floats, logits: Doubles, classes: Targets, items: int) -> Outcome:
+        """The same for one class each, bit for bit, without a number for every other class."""
+        counted = classes >= 0
+        at = np.where(counted, classes, 0)[..., np.newaxis]
+        right = (logits.argmax(axis=2) == classes) & counted
+        log_p = log_softmax(logits)
+        loss = -np.take_along_axis(log_p, at, axis=2)[..., 0] * counted * self.temperature**2
+        share = np.exp(log_p, out=log_p)
+        np.put_along_axis(share, at, np.take_along_axis(share, at, axis=2) - 1.0, axis=2)
+        share *= counted[..., np.newaxis] * (self.temperature / max(items, 1))
+        gradient = np.zeros(y.shape, np.float32)
+        gradient[:, -share.shape[1] :] = share
         return Outcome(float(loss.sum()), gradient, float(right.sum()), int(counted.sum()))
 
     def weighted(self, smooth: Doubles) -> tuple[Doubles, Doubles | float]:
@@ -110,13 +141,19 @@ class CrossEntropy:
 
     def soft(self, targets: Targets, shape: tuple[int, ...]) -> tuple[Doubles, npt.NDArray[np.bool_]]:
         """Target probabilities (clips, frames, classes), and a mask of the frames that count."""
-        clips, frames, classes = shape
+        clips, _, classes = shape
         if targets.dtype.kind == "f":
             if targets.shape != (clips, classes) or self.at != "last":
                 raise ParameterError(
                     f"targets have shape {targets.shape}; soft ones must be {(clips, classes)}, at='last'"
                 )
             return targets[:, np.newaxis].astype(np.float64), np.ones((clips, 1), bool)
+        given = self.classes(targets, shape)
+        return np.eye(classes)[given], given >= 0
+
+    def classes(self, targets: Targets, shape: tuple[int, ...]) -> Targets:
+        """Classes (clips, frames), checked."""
+        clips, frames, classes = shape
         if targets.dtype.kind not in "iu":
             raise ArrayTypeError(f"targets are {targets.dtype}; they must be integers, or float32 if soft")
         given = targets.reshape(clips, 1) if self.at == "last" and targets.size == clips else targets
@@ -128,7 +165,7 @@ class CrossEntropy:
             raise ParameterError(
                 f"targets go from {given.min()} to {given.max()}; they must be classes, 0 to {classes - 1}"
             )
-        return np.eye(classes)[given], given >= 0
+        return given
 
 
 def checked_weights(weights: Any) -> list[float]:
@@ -284,18 +321,3 @@ def collapse(classes: Targets, blank: int) -> list[int]:
     """The labels of a path, without repetitions and blanks."""
     new = np.concatenate([[True], classes[1:] != classes[:-1]])
     return [int(c) for c in classes[new] if c != blank]
-
-
-LOSSES: dict[str, type[Loss]] = {"cross_entropy": CrossEntropy, "mse": MeanSquaredError, "ctc": CTC}
-
-
-def loss_from(loss: Loss | str | None) -> Loss:
-    """A loss, or the one of a name with its default options; None: cross-entropy."""
-    if loss is None or isinstance(loss, str):
-        return LOSSES[one_of("loss", loss or "cross_entropy", tuple(LOSSES))]()
-    if isinstance(loss, type) or not callable(loss) or not callable(getattr(loss, "items", None)):
-        given = f"the class {loss.__name__}" if isinstance(loss, type) else f"a {type(loss).__name__}"
-        raise ArrayTypeError(
-            f"loss is {given}; it must be one of {', '.join(LOSSES)}, or an object such as CrossEntropy()"
-        )
-    return loss

@@ -1,0 +1,115 @@
+"""What a vocoder's network is told of log-mel frames, and the filters that make speech of what it gives.
+
+The network gives the excitation, a signal of about the same loudness and colour everywhere; an all-pole filter that
+follows from the frames gives it the spectral envelope and, as its order is high, harmonics.
+"""
+
+from __future__ import annotations
+
+import copy
+import math
+from collections import deque
+from typing import NamedTuple
+
+import numpy as np
+
+from wavenetlite.features import LogMel
+from wavenetlite.support.arrays import Doubles, Floats
+from wavenetlite.support.errors import ParameterError
+from wavenetlite.vocoder._allpole import envelopes
+
+PER_10_DB = 0.1
+"""Scale of levels in the conditioning."""
+HEADROOM = 10.0
+"""The network's signal is the excitation divided by this, cut to -1..1: pulses of voice reach beyond that seldom."""
+BROADENED_HZ = 10.0
+"""Width of the lag window: narrow, so that a filter of high order has the harmonics that the bands resolve."""
+WHITE = 1e-4
+"""White noise that is added to the spectrum, by its power: the envelope is not modelled below that (-40 dB)."""
+
+
+class Frames(NamedTuple):
+    """What frames become: conditioning (frames, bins + 1), and filters (frames, order) with their gains (frames,)."""
+
+    condition: Floats
+    coefficients: Doubles
+    gains: Doubles
+
+
+class Envelopes:
+    """Turns frames into conditioning and filters; its state is the last frames, so it serves one signal.
+
+    Conditioning is each frame less its level, the mean of its bins, and how much that differs from the level of the
+    frame before. Linear prediction on the mel bands gives the filter of the frame whose window is centred on the
+    samples; the conditioning is of a later frame, which the network may look ahead to.
+
+    Parameters
+    ----------
+    spec
+        Features of the frames: powers in dB.
+    order
+        Number of past samples that a filter reads.
+
+    Notes
+    -----
+    Makhoul, "Linear Prediction: A Tutorial Review", 1975; Song et al., "ExcitNet Vocoder", 2019, for networks that
+    give an excitation.
+    """
+
+    def __init__(self, spec: LogMel, order: int) -> None:
+        self.lag = lag_of(spec)
+        self.cosines, self.lags, self.power = tables(spec, order)
+        self.waiting: deque[Floats] = deque(maxlen=self.lag + 1)
+        self.level = 0.0
+
+    def fork(self) -> Envelopes:
+        """An independent copy, at the same place of its signal."""
+        twin = copy.copy(self)
+        twin.waiting = self.waiting.copy()
+        return twin
+
+    def process(self, frames: Floats) -> Frames:
+        condition = np.empty((len(frames), frames.shape[1] + 1), np.float32)
+        delayed = np.empty(frames.shape, np.float32)
+        for at, frame in enumerate(frames):
+            wide = frame.astype(np.float64)
+            level = math.fsum(wide.tolist()) / len(frame)  # exact: the same on every machine
+            if not self.waiting:
+                self.waiting.extend([frame.copy()] * self.lag)
+                self.level = level
+            condition[at, :-1] = (wide - level) * PER_10_DB
+            condition[at, -1] = (level - self.level) * PER_10_DB
+            self.level = level
+            self.waiting.append(frame.copy())
+            delayed[at] = self.waiting[0]
+        return Frames(condition, *envelopes(delayed, self.cosines, self.lags, self.power))
+
+
+def tables(spec: LogMel, order: int) -> tuple[Doubles, Doubles, float]:
+    """Cosines that turn powers of mel bands into an autocorrelation, the lag window, and the power of the window."""
+    basis = np.asarray(spec.mel_basis(), np.float64)
+    hertz = np.arange(basis.shape[1]) * spec.sr / spec.n_fft
+    sums = basis.sum(axis=1)
+    if not sums.all():
+        raise ParameterError(f"n_mels={spec.n_mels} must be smaller: some bands of the features have no frequency")
+    centres = basis @ hertz / sums
+    weights = np.stack([np.interp(hertz, centres, row) for row in np.diag(1 / sums)], axis=1)  # (frequencies, bands)
+    halved = np.ones(len(hertz))
+    halved[[0, -1]] = 0.5
+    k = np.arange(order + 1)
+    waves = np.cos(2 * np.pi * np.outer(k, hertz) / spec.sr) * halved / halved.sum()
+    cosines = np.ascontiguousarray(waves @ weights)
+    lags = np.exp(-0.5 * (2 * np.pi * BROADENED_HZ * k / spec.sr) ** 2)
+    lags[0] += WHITE
+    window = np.asarray(spec.padded_window(), np.float64)
+    return cosines, lags, float((window**2).sum())
+
+
+def lag_of(spec: LogMel) -> int:
+    """Frames by which the centre of a frame's window is later than the centre of its samples."""
+    return max(0, round((spec.frame_length - spec.hop_length) / (2 * spec.hop_length)))
+
+
+def aligned(y: Floats, spec: LogMel) -> Floats:
+    """A signal with silence after it, so that it has a frame for every `hop_length` samples begun."""
+    return np.pad(y, (0, spec.frame_length - spec.hop_length + -len(y) % spec.hop_length))
