@@ -22,6 +22,7 @@ from wavenetlite.formats.onnx_signal import (
     reaches_end,
     scalar,
 )
+from wavenetlite.formats.onnx_reflection import Reflected, reflected
 from wavenetlite.formats.onnx_window import Window, window_of
 from wavenetlite.nn.graph import Slice
 
@@ -39,8 +40,10 @@ def cast(net: OnnxGraphBuilder, node: OnnxNode, inputs: list[Any]) -> Signal:
     return signal_in(inputs)
 
 
-def pad(net: OnnxGraphBuilder, node: OnnxNode, inputs: list[Any]) -> Signal:
+def pad(net: OnnxGraphBuilder, node: OnnxNode, inputs: list[Any]) -> Signal | Reflected:
     signal, options = signal_in(inputs), node.attributes
+    if options.get("mode") == "reflect":
+        return reflected(net, signal, integers(inputs[1]) if len(inputs) > 1 else list(options.get("pads") or []))
     if options.get("mode", "constant") not in ("constant", ""):
         raise UnsupportedError(f"has mode={options['mode']!r}; it must be 'constant' with zeros")
     value = scalar(inputs[2]) if node.given(inputs, 2) is not None else options.get("value", 0.0)

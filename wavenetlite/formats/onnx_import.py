@@ -15,6 +15,8 @@ import numpy as np
 
 from wavenetlite.formats.format import UnsupportedError
 from wavenetlite.formats.onnx_activations import Unfinished, finish
+from wavenetlite.formats.onnx_noise import Drawn, draw, read_drawn
+from wavenetlite.formats.onnx_reflection import Reflected, read_reflected
 from wavenetlite.formats.onnx_builder import OnnxGraphBuilder
 from wavenetlite.formats.onnx_cache import (
     Cache,
@@ -212,6 +214,12 @@ def outputs_of(net: OnnxGraphBuilder, node: OnnxNode) -> Sequence[Any]:
     inputs = [net.value(name) for name in node.inputs]
     if any(isinstance(value, Unfinished) for value in inputs):
         return [finish(net, node, inputs)]
+    if node.kind == "RandomNormal":
+        return [draw(node)]
+    if any(isinstance(value, Drawn) for value in inputs):
+        return [read_drawn(net, node, inputs)]
+    if inputs and isinstance(inputs[0], Reflected):
+        return [read_reflected(net, node, inputs)]
     if inputs and isinstance(inputs[0], Window):
         return [read_window(net, node, inputs)]
     if inputs and isinstance(inputs[0], Stack):

@@ -26,8 +26,9 @@ from wavenetlite.nn.integer import (
 from wavenetlite.nn.max_pool import MaxPool2d
 from wavenetlite.nn.module import Module, from_config
 from wavenetlite.nn.networks import TCN, FrequencyTCN, WaveNet
+from wavenetlite.nn.noise import Noise
 from wavenetlite.nn.normalisation import GroupNorm, LayerNorm
-from wavenetlite.nn.pointwise import Activation, BatchNorm, CumulativePool, Dropout, GatedUnit, Upsample
+from wavenetlite.nn.pointwise import Activation, BatchNorm, CumulativePool, Dropout, GatedUnit, Snake, Upsample
 from wavenetlite.nn.pytorch_names import (
     ELU,
     GELU,
@@ -48,6 +49,7 @@ from wavenetlite.nn.pytorch_names import (
     Tanh,
 )
 from wavenetlite.nn.recurrent import GRU, LSTM
+from wavenetlite.nn.spectrum import InverseSTFT, ISTFTHead
 
 __all__ = [
     "ELU", "GELU", "GLU", "GRU", "LSTM", "TCN", "Activation", "Add", "AmpArray", "AmpLSTM", "AmpLayer", "AmpWaveNet",
@@ -56,8 +58,8 @@ __all__ = [
     "FakeQuantizedConv1d", "FakeQuantizedConv2d", "FiLM", "FrequencyTCN", "GatedResidualBlock",
     "GatedUnit", "Graph", "GroupNorm", "Hardswish", "Hardtanh", "Identity", "IntegerAdd", "IntegerAvgPool1d",
     "IntegerConcat", "IntegerConv1d", "IntegerConv2d",
-    "IntegerCumulativePool", "IntegerLookup", "IntegerMaxPool1d", "IntegerMultiply", "LayerNorm",
-    "LeakyReLU", "Linear", "MaxPool2d", "Module", "PReLU", "Prewarmed", "Quantize", "ReLU", "ReLU6", "Requantize",
-    "Residual", "Sequential", "SiLU", "Sigmoid", "Slice", "Softmax", "Softsign", "Tanh", "TemporalBlock", "Upsample",
+    "IntegerCumulativePool", "InverseSTFT", "ISTFTHead", "IntegerLookup", "IntegerMaxPool1d", "IntegerMultiply", "LayerNorm",
+    "LeakyReLU", "Linear", "MaxPool2d", "Module", "Noise", "PReLU", "Prewarmed", "Quantize", "ReLU", "ReLU6", "Requantize",
+    "Residual", "Sequential", "SiLU", "Sigmoid", "Slice", "Snake", "Softmax", "Softsign", "Tanh", "TemporalBlock", "Upsample",
     "WaveNet", "from_config",
 ]  # fmt: skip
