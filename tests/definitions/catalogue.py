@@ -260,7 +260,11 @@ LAYERS = {
     "snake": Case(lambda: nn.Snake(7), 7),
     "snake beta": Case(lambda: nn.Snake(40, beta=True, logarithmic=True), 40),
     "snake between convolutions": Case(
-        lambda: wl.Sequential([nn.Conv1d(3, 20, 3, padding="same"), nn.Snake(20, logarithmic=True), nn.Conv1d(20, 2, 3)]),
+        sequential(
+            lambda: nn.Conv1d(3, 20, 3, padding="same"),
+            lambda: nn.Snake(20, logarithmic=True),
+            lambda: nn.Conv1d(20, 2, 3),
+        ),
         3,
     ),
     "layer norm": Case(lambda: nn.LayerNorm(None, eps=1e-3), 12),

@@ -330,6 +330,10 @@ def run_inverse_stft(layer, weights, x, c):
     return Frames(samples[:, None], x.start + late, Fraction(x.step) / hop)
 
 
+def run_impulse_response(layer, weights, x, c):
+    return x.map(lambda v: conv1d(v, weights["weight"][None, None, ::-1]))
+
+
 def run_istft_head(layer, weights, x, c):
     half = layer.n_fft // 2 + 1
     made = run_linear(layer.out, weights.child("out"), x, c)
@@ -720,6 +724,7 @@ DEFINITIONS = {
     "BatchNorm": run_batch_norm,
     "Activation": run_activation,
     "Snake": run_snake,
+    "ImpulseResponse": run_impulse_response,
     "InverseSTFT": run_inverse_stft,
     "ISTFTHead": run_istft_head,
     "GroupNorm": run_group_norm,

@@ -3,8 +3,8 @@
 import math
 
 import torch
-import torch.nn.functional as F
 from torch import nn
+from torch.nn import functional as F  # noqa: N812
 from torch.nn.utils import weight_norm as weight_norm_by_hooks
 from torch.nn.utils.parametrizations import weight_norm
 
@@ -64,7 +64,9 @@ def hifi_gan(version, channels=None):
     """V1 to V3, with so many channels at first instead of their own."""
     if version == 3:
         return HifiGan(80, channels or 256, (8, 8, 4), (16, 16, 8), (3, 5, 7), ((1, 2), (2, 6), (3, 12)), twice=False)
-    return HifiGan(80, channels or {1: 512, 2: 128}[version], (8, 8, 2, 2), (16, 16, 4, 4), (3, 7, 11), ((1, 3, 5),) * 3)
+    return HifiGan(
+        80, channels or {1: 512, 2: 128}[version], (8, 8, 2, 2), (16, 16, 4, 4), (3, 7, 11), ((1, 3, 5),) * 3
+    )
 
 
 # DAC: Kumar et al., 2023. SNAC: Siuzdak et al., 2024: depthwise, and with noise.

@@ -15,6 +15,7 @@ COMMANDS = {
     "convert": "convert a model to another format",
     "quantize": "make a model that computes with integers of 8 bits",
     "render": "process audio with a network that makes audio",
+    "play": "the same live, from an input to an output",
     "completion": "print what makes a shell complete this command",
 }
 """Each is a module of this package, imported when the command line names it."""

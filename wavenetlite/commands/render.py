@@ -1,4 +1,5 @@
-"""wavenetlite render: process audio with a network that makes audio, such as a model of a guitar amplifier."""
+"""wavenetlite render: process audio with a network that makes audio, such as a model of a guitar amplifier, and with an
+impulse response."""
 
 from __future__ import annotations
 
@@ -14,7 +15,8 @@ from wavenetlite.commands.options import UsageError, add_json, add_reading, desc
 from wavenetlite.commands.output import note, progress, say, say_json
 from wavenetlite.commands.places import check_file
 from wavenetlite.formats import load
-from wavenetlite.nn import Module
+from wavenetlite.nn import ImpulseResponse, Module
+from wavenetlite.nn.impulse_response import MOST_TAPS
 from wavenetlite.storage import opening
 from wavenetlite.support.arrays import Floats
 from wavenetlite.support.errors import ModelFileError, ParameterError
@@ -26,7 +28,8 @@ LOSSLESS = {".wav": "FLOAT", ".w64": "FLOAT", ".rf64": "FLOAT", ".aiff": "FLOAT"
 
 ABOUT = """\
 Process audio with a network that makes audio: a Neural Amp Modeler file, or any
-other model of one channel in and out.
+other model of one channel in and out; and with an impulse response, as of a
+cabinet, after it or alone.
 
 The file is streamed, so any length fits into memory; the result has the bits of
 the whole file fed at once, whatever --block. OUT is written completely or not
@@ -34,6 +37,7 @@ at all. A network of one channel renders each channel of a file separately:
 stereo stays stereo, unless --mono is given."""
 EXAMPLES = """\
   wavenetlite render dry.wav amped.wav --model amp.nam
+  wavenetlite render dry.wav played.wav --model amp.nam --ir cabinet.wav
   wavenetlite render dry.flac amped.flac --model amp.nam --resample --mono mean
   wavenetlite render dry.wav small.wav --model amp.nam --load slim=0.3 --json"""
 
@@ -42,7 +46,7 @@ def add(parser: argparse.ArgumentParser) -> None:
     describe(parser, ABOUT, EXAMPLES)
     parser.add_argument("source", metavar="IN", help="audio: WAV, FLAC, OGG, MP3 or another format of libsndfile")
     parser.add_argument("target", metavar="OUT", help="the file to write; its ending is the format")
-    parser.add_argument("--model", required=True, metavar="FILE", help="a model of any format that can be read")
+    add_processing(parser)
     parser.add_argument(
         "--sr",
         type=positive,
@@ -64,17 +68,26 @@ def add(parser: argparse.ArgumentParser) -> None:
     parser.set_defaults(run=run, interrupted="interrupted; nothing has been written")
 
 
+def add_processing(parser: argparse.ArgumentParser) -> None:
+    """What audio is processed with."""
+    parser.add_argument("--model", metavar="FILE", help="a model of any format that can be read")
+    parser.add_argument(
+        "--ir", metavar="FILE", help="an impulse response of one channel, with which the model's output is convolved"
+    )
+
+
 def run(args: argparse.Namespace) -> int:
-    check_file(args.target, [args.source, opening.found(args.model)], "OUT")
+    read = [one for one in (args.source, args.ir, args.model and opening.found(args.model)) if one]
+    check_file(args.target, read, "OUT")
     about = audio.info(args.source)
-    model = checked(args.model, load(args.model, **named_values("--load", args.load)))
+    model = model_of(args)
     sr = rate_of(model, args, about.sr)
     channels = 1 if args.mono is not None else about.channels
-    if model.in_width not in (1, channels):
+    if model is not None and model.in_width not in (1, channels):
         raise ParameterError(
             f"{args.source}: has {channels} channels; it must have {model.in_width}, as the model requires"
         )
-    renderer = Renderer(model, channels)
+    renderer = Chain(networks(model, args, sr), channels)
     subtype = args.subtype or LOSSLESS.get(Path(args.target).suffix.lower())
     check_size(args.target, about.duration_s * sr * renderer.channels, subtype)
     mono = args.mono if about.channels > 1 else None
@@ -98,6 +111,7 @@ def run(args: argparse.Namespace) -> int:
         "in": args.source,
         "out": args.target,
         "model": args.model,
+        "ir": args.ir,
         "sr": sr,
         "channels": renderer.channels,
         "samples": samples,
@@ -122,6 +136,35 @@ def text(summary: dict[str, Any]) -> str:
     )
 
 
+def model_of(args: argparse.Namespace) -> Module | None:
+    """The model of --model, if it is given."""
+    if args.model is None and args.ir is None:
+        raise UsageError("needs --model FILE or --ir FILE, or both")
+    if args.model is None:
+        if args.load:
+            raise UsageError("--load needs --model")
+        return None
+    return checked(args.model, load(args.model, **named_values("--load", args.load)))
+
+
+def networks(model: Module | None, args: argparse.Namespace, sr: int) -> list[Module]:
+    """The model and the impulse response, as far as they are given."""
+    found = [] if model is None else [model]
+    return found if args.ir is None else [*found, response(args.ir, sr, args.resample)]
+
+
+def response(path: str, sr: int, resample: bool) -> Module:
+    """The impulse response in a file."""
+    taps, _ = audio.read(path, sr=sr, resample=resample)
+    if taps.ndim > 1 and taps.shape[1] > 1:
+        raise ParameterError(f"{path}: has {taps.shape[1]} channels; an impulse response must have one")
+    if not 0 < len(taps) <= MOST_TAPS:
+        raise ParameterError(f"{path}: has {len(taps)} samples; an impulse response must have 1 to {MOST_TAPS}")
+    network = ImpulseResponse(len(taps))
+    network.load_state_dict({"weight": np.ascontiguousarray(taps.reshape(-1), np.float32)})
+    return network
+
+
 def checked(path: str, model: Any) -> Module:
     """The model, if it is a network with one output frame per input frame and without conditioning."""
     if not isinstance(model, Module):
@@ -134,12 +177,12 @@ def checked(path: str, model: Any) -> Module:
     return model
 
 
-def rate_of(model: Module, args: argparse.Namespace, rate_of_file: int) -> int:
+def rate_of(model: Module | None, args: argparse.Namespace, rate_of_file: int) -> int:
     """The sample rate to render at: the model's, that of --sr, or the file's."""
     own: int | None = getattr(model, "sr", None)
     if own is not None and args.sr not in (None, own):
         raise UsageError(f"--sr {args.sr}: the sample rate of {args.model} is {own}")
-    if own is None and args.sr is None:
+    if own is None and args.sr is None and model is not None:
         if args.resample:
             raise UsageError(f"--resample needs --sr: {args.model} does not give its sample rate")
         note(f"{args.model} does not give its sample rate; using {rate_of_file}, that of {args.source}")
@@ -166,10 +209,33 @@ class Renderer:
 
     def process(self, block: Floats) -> Floats:
         """(samples,) or (samples, channels) -> (samples, channels out)."""
-        rows = block.reshape(len(block), -1)
+        rows = block if block.ndim > 1 else block[:, np.newaxis]
         parts = [np.ascontiguousarray(rows[:, i * self.width : (i + 1) * self.width]) for i in range(len(self.streams))]
         return np.concatenate([stream.process(x) for stream, x in zip(self.streams, parts, strict=True)], axis=1)
 
     def flush(self) -> Floats:
         """The remaining output of a network with latency."""
         return np.concatenate([stream.flush() for stream in self.streams], axis=1)
+
+
+class Chain:
+    """Networks one after the other."""
+
+    def __init__(self, networks: list[Module], channels: int) -> None:
+        self.channels = channels
+        self.renderers = []
+        for network in networks:
+            self.renderers.append(Renderer(network, self.channels))
+            self.channels = self.renderers[-1].channels
+
+    def process(self, block: Floats) -> Floats:
+        for renderer in self.renderers:
+            block = renderer.process(block)
+        return block
+
+    def flush(self) -> Floats:
+        """The remaining output of networks with latency."""
+        rest = np.zeros((0, self.renderers[0].width * len(self.renderers[0].streams)), np.float32)
+        for renderer in self.renderers:
+            rest = np.concatenate([renderer.process(rest), renderer.flush()])
+        return rest

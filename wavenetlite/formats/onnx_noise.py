@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -23,34 +24,30 @@ class Drawn:
     seed: int
 
 
-def draw(node: OnnxNode) -> Drawn:
-    """RandomNormal."""
-    shape, options = list(node.attributes.get("shape") or []), node.attributes
+def draw(node: OnnxNode, shape: Sequence[int]) -> Drawn:
+    """RandomNormal, and RandomNormalLike of what does not depend on the signal."""
+    options = node.attributes
     if len(shape) != 3 or options.get("mean", 0.0) != 0 or options.get("scale", 1.0) != 1:
-        raise UnsupportedError(f"makes random numbers of shape {shape}; it must be (batch, channels, time), with mean 0 "
-                               "and scale 1")  # fmt: skip
+        raise UnsupportedError(f"makes random numbers of shape {list(shape)}; it must be (batch, channels, time), with "
+                               "mean 0 and scale 1")  # fmt: skip
     return Drawn(int(shape[1]), int(abs(np.float64(options.get("seed", 0.0)))))
 
 
 def draw_like(net: OnnxGraphBuilder, node: OnnxNode, inputs: list[Any]) -> Drawn:
     """RandomNormalLike."""
-    return draw(OnnxNode(node.kind, node.place, node.inputs, node.outputs,
-                         {**node.attributes, "shape": [1, inputs[0].channels, 1]}))  # fmt: skip
+    return draw(node, (1, inputs[0].channels, 1))
 
 
 def read_drawn(net: OnnxGraphBuilder, node: OnnxNode, inputs: list[Any]) -> Signal | Drawn:
     """A product or a sum of a signal and noise, which is then as long as the signal."""
+    drawn: Drawn = next(one for one in inputs if isinstance(one, Drawn))
     if node.kind == "Identity" or (node.kind == "Cast" and node.attributes.get("to") in FLOATS):
-        return inputs[0]
+        return drawn
     signals = [one for one in inputs if isinstance(one, Signal)]
     if node.kind not in ("Mul", "Add") or len(signals) != 1 or len(inputs) != 2:
         raise UnsupportedError("reads random numbers; they can only be multiplied by a signal or added to it")
     signal = net.settled(signals[0])
     net.not_in_blocks("draws random numbers")
 
-    def read(one: Any) -> Signal:
-        if isinstance(one, Signal):
-            return signal
-        return net.layer(f"{name_for(node)}_noise", Noise(one.channels, seed=one.seed), signal)
-
-    return arithmetic(net, node, [read(one) for one in inputs])
+    noise = net.layer(f"{name_for(node)}_noise", Noise(drawn.channels, seed=drawn.seed), signal)
+    return arithmetic(net, node, [noise, signal])

@@ -10,11 +10,10 @@ import numpy as np
 from wavenetlite.formats import layers
 from wavenetlite.formats.format import UnsupportedError
 from wavenetlite.formats.onnx_builder import OnnxGraphBuilder, name_for
-from wavenetlite.formats.onnx_constants import integers
+from wavenetlite.formats.onnx_constants import integers, part_of_shape
 from wavenetlite.formats.onnx_convolutions import over_time
 from wavenetlite.formats.onnx_file import FLOATS, OnnxNode
 from wavenetlite.formats.onnx_signal import TIME, Signal, floats, left_out, optional_floats
-from wavenetlite.nn.convolution import Conv1d
 
 
 @dataclass(frozen=True)
@@ -33,15 +32,17 @@ def reflected(net: OnnxGraphBuilder, signal: Signal, pads: list[int]) -> Signal 
         raise UnsupportedError(f"has mode='reflect' and pads={pads}; they must be around time")
     before, after = pads[along], pads[along + count]
     if after:
-        raise UnsupportedError(f"reflects {after} frames of the signal at its end, which a stream does not know before; "
-                               "only its start can be reflected (a causal model)")  # fmt: skip
+        raise UnsupportedError(f"reflects {after} frames of the signal at its end, which a stream does not know "
+                               "before; only its start can be reflected (a causal model)")  # fmt: skip
     net.not_in_blocks("reflects the signal")
     return Reflected(net.settled(signal), before) if before else signal
 
 
-def read_reflected(net: OnnxGraphBuilder, node: OnnxNode, inputs: list[Any]) -> Signal | Reflected:
-    """A convolution of a reflected signal; or the signal as it is."""
+def read_reflected(net: OnnxGraphBuilder, node: OnnxNode, inputs: list[Any]) -> Any:
+    """A convolution of a reflected signal; or the signal as it is, or its shape."""
     value = inputs[0]
+    if node.kind == "Shape":
+        return part_of_shape(node, shape_of(net, value))
     if node.kind == "Identity" or (node.kind == "Cast" and node.attributes.get("to") in FLOATS):
         return value
     if node.kind == "Slice" and takes_all(net, inputs):
@@ -50,21 +51,21 @@ def read_reflected(net: OnnxGraphBuilder, node: OnnxNode, inputs: list[Any]) -> 
         raise UnsupportedError("reads a signal that is reflected at its start; only a convolution can")
     weight, bias = floats(inputs[1]), optional_floats(node.given(inputs, 2))
     flat, (stride, dilation, pads) = over_time(node, value.signal, weight)
-    reach = (flat.shape[2] - 1) * dilation
-    if stride != 1 or pads != (0, 0) or value.frames != reach:
-        raise UnsupportedError(f"has stride={stride}, pads={list(pads)} and {value.frames} reflected frames before the "
-                               f"signal; it must have 1, none, and {reach}, over which its kernel reaches")  # fmt: skip
-    groups = node.attributes.get("group", 1)
-    conv = Conv1d(flat.shape[1] * groups, len(flat), flat.shape[2], dilation=dilation, groups=groups,
-                  bias=bias is not None, padding_mode="reflect")  # fmt: skip
-    return net.layer(name_for(node, 1), layers.with_weights(conv, weight=flat, bias=bias), value.signal)
+    conv = layers.reflected_conv1d(flat, bias, value.frames, stride=stride, pads=pads, dilation=dilation,
+                                   groups=node.attributes.get("group", 1))  # fmt: skip
+    return net.layer(name_for(node, 1), conv, value.signal)
+
+
+def shape_of(net: OnnxGraphBuilder, value: Reflected) -> np.ndarray:
+    sizes = net.shape(value.signal)
+    sizes[value.signal.axes.index(TIME)] += value.frames
+    return sizes
 
 
 def takes_all(net: OnnxGraphBuilder, inputs: list[Any]) -> bool:
     """Whether a slice leaves nothing out."""
     value, starts, ends, axes = inputs[0], *(np.asarray(one).reshape(-1) for one in inputs[1:4])
-    sizes = net.shape(value.signal)
-    sizes[value.signal.axes.index(TIME)] += value.frames
+    sizes = shape_of(net, value)
     steps = integers(inputs[4]) if len(inputs) > 4 else [1]
     found = [left_out(start, end, sizes[axis]) for start, end, axis in zip(starts, ends, axes, strict=True)]
     return set(found) == {(0, 0)} and set(steps) == {1}

@@ -46,7 +46,8 @@ def factors(net: OnnxGraphBuilder, source: str, wave: str) -> tuple[Floats, Floa
 def scaled(made: dict[str, tuple[Any, list[str]]], name: str) -> tuple[Floats, str]:
     """The factors of a layer that only multiplies every channel, and what it reads; else 1, and the name itself."""
     layer, inputs = made.get(name, (None, []))
-    if isinstance(layer, Conv1d) and (layer.kernel_size, layer.groups, layer.bias) == (1, layer.in_channels, False):
-        if layer.stride == 1 and layer.out_channels == layer.in_channels and layer.pads == (0, 0):
+    if isinstance(layer, Conv1d):
+        alone = layer.groups == layer.in_channels == layer.out_channels and not layer.bias
+        if alone and (layer.kernel_size, layer.stride, layer.pads) == (1, 1, (0, 0)):
             return layer.parameter("weight").reshape(-1), inputs[0]
     return np.ones(1, np.float32), name

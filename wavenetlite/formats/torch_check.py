@@ -81,9 +81,11 @@ def theirs(module: Any, x: Floats, layout: str) -> np.ndarray | None:
 def same_noise() -> Any:
     """Where random numbers are drawn, draw those of our layers: the first noise is that of seed 0, and so on."""
     import torch
-    from torch.utils._python_dispatch import TorchDispatchMode
+    from torch.utils import _python_dispatch
 
-    class SameNoise(TorchDispatchMode):
+    mode: Any = _python_dispatch.TorchDispatchMode
+
+    class SameNoise(mode):  # type: ignore[misc]
         drawn = 0
 
         def __torch_dispatch__(self, kind: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
@@ -116,7 +118,9 @@ def lengths(model: Module) -> list[int]:
 
     `torch.export` may take what is so for one length, such as that nothing is padded, for what is always so.
     """
-    seen = int(min(MOST_FRAMES, model.receptive_field + model.latency))
+    rate = model.graph(model.in_width or 1).clock.rate
+    most = MOST_FRAMES if rate >= 1 else max(STEP, int(MOST_FRAMES * rate))  # a decoder makes many samples of a frame
+    seen = int(min(most, model.receptive_field + model.latency))
     first = -(-seen // STEP) * STEP + STEP
     return [first, first + STEP, *(first + more for more in range(1, 8))]
 

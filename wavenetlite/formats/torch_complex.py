@@ -32,9 +32,8 @@ def product(t: Any, out: str, a: dict[str, Any], node: Any) -> Complex:
     parts = complex_of(t, other)
     if parts is None or complex_of(t, one) is not None:
         raise UnsupportedError("multiplies complex numbers otherwise than by real ones")
-    return Complex(*(
-        None if part is None else t.note("Mul", f"{out}_{name}", one, part) for name, part in zip("ri", parts, strict=True)
-    ))  # fmt: skip
+    made = (part and t.note("Mul", f"{out}_{name}", one, part) for name, part in zip("ri", parts, strict=True))
+    return Complex(*made)
 
 
 def total(t: Any, out: str, a: dict[str, Any], node: Any) -> Complex:
@@ -97,8 +96,9 @@ OPERATORS = {
 
 @contextmanager
 def known_heads(module: Any) -> Iterator[None]:
-    """While it lasts, modules like Vocos's ISTFT are one operator: their own code looks at values, which no trace can."""
-    places = [(one, name, child) for one in module.modules() for name, child in one._modules.items() if is_head(child)]
+    """Meanwhile modules like Vocos's ISTFT are one operator: their own code looks at values, which no trace can."""
+    children = ((one, name, child) for one in module.modules() for name, child in one._modules.items())
+    places = [place for place in children if is_head(place[2])]
     try:
         for one, name, child in places:
             one._modules[name] = stand_in()(child)

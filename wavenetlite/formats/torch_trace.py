@@ -278,7 +278,8 @@ def noise(t: Trace, out: str, node: Any) -> str:
     """Normal random numbers, which a signal with as many frames will read."""
     shape = size(node)
     if len(shape) != 3:
-        raise ModelFileError(f"{t.place}: {kind_of(node)} makes numbers of shape {shape}; it must be (batch, channels, time)")
+        raise ModelFileError(f"{t.place}: {kind_of(node)} makes numbers of shape {shape}; it must be (batch, channels, "
+                             "time)")  # fmt: skip
     t.noises += 1
     return t.note("RandomNormal", out, shape=shape, seed=float(t.noises - 1))
 

@@ -9,6 +9,7 @@ from wavenetlite.nn.convolution2d import Conv2d, ConvTranspose1d, ConvTranspose2
 from wavenetlite.nn.fake_quantized import FakeQuantize, FakeQuantizedConv1d, FakeQuantizedConv2d
 from wavenetlite.nn.film import FiLM
 from wavenetlite.nn.graph import Graph, Slice
+from wavenetlite.nn.impulse_response import ImpulseResponse
 from wavenetlite.nn.integer import (
     Dequantize,
     IntegerAdd,
@@ -55,11 +56,10 @@ __all__ = [
     "ELU", "GELU", "GLU", "GRU", "LSTM", "TCN", "Activation", "Add", "AmpArray", "AmpLSTM", "AmpLayer", "AmpWaveNet",
     "BatchNorm", "BatchNorm1d", "Bf16Weights", "Concat", "Conv1d", "Conv2d", "ConvTranspose1d", "ConvTranspose2d",
     "CumulativePool", "DepthwiseSeparable", "Dequantize", "Dropout", "Dropout1d", "FakeQuantize",
-    "FakeQuantizedConv1d", "FakeQuantizedConv2d", "FiLM", "FrequencyTCN", "GatedResidualBlock",
-    "GatedUnit", "Graph", "GroupNorm", "Hardswish", "Hardtanh", "Identity", "IntegerAdd", "IntegerAvgPool1d",
-    "IntegerConcat", "IntegerConv1d", "IntegerConv2d",
-    "IntegerCumulativePool", "InverseSTFT", "ISTFTHead", "IntegerLookup", "IntegerMaxPool1d", "IntegerMultiply", "LayerNorm",
-    "LeakyReLU", "Linear", "MaxPool2d", "Module", "Noise", "PReLU", "Prewarmed", "Quantize", "ReLU", "ReLU6", "Requantize",
-    "Residual", "Sequential", "SiLU", "Sigmoid", "Slice", "Snake", "Softmax", "Softsign", "Tanh", "TemporalBlock", "Upsample",
-    "WaveNet", "from_config",
+    "FakeQuantizedConv1d", "FakeQuantizedConv2d", "FiLM", "FrequencyTCN", "GatedResidualBlock", "GatedUnit", "Graph",
+    "GroupNorm", "Hardswish", "Hardtanh", "ISTFTHead", "Identity", "ImpulseResponse", "IntegerAdd", "IntegerAvgPool1d",
+    "IntegerConcat", "IntegerConv1d", "IntegerConv2d", "IntegerCumulativePool", "IntegerLookup", "IntegerMaxPool1d",
+    "IntegerMultiply", "InverseSTFT", "LayerNorm", "LeakyReLU", "Linear", "MaxPool2d", "Module", "Noise", "PReLU",
+    "Prewarmed", "Quantize", "ReLU", "ReLU6", "Requantize", "Residual", "Sequential", "SiLU", "Sigmoid", "Slice",
+    "Snake", "Softmax", "Softsign", "Tanh", "TemporalBlock", "Upsample", "WaveNet", "from_config",
 ]  # fmt: skip

@@ -12,11 +12,12 @@ from wavenetlite.nn.module import Module
 from wavenetlite.support.checks import count, positive_int
 from wavenetlite.support.errors import ParameterError
 
+
 class Noise(Module):
     """Normal random numbers (mean 0, variance 1), a frame for each frame of the input, whose values do not matter.
 
-    Each number depends on the seed and on where it stands only: the noise is the same in any blocks, in a crowd, on every
-    machine, and after a snapshot.
+    Each number depends on the seed and on where it stands only: the noise is the same in any blocks, in a crowd, on
+    every machine, and after a snapshot.
 
     Parameters
     ----------

@@ -33,14 +33,15 @@ class InverseSTFT(Module):
     hop_length
         Samples from one frame to the next, at most ``n_fft``.
     padding
-        "center": ``torch.istft``'s output with ``center=True``: without the first and the last ``n_fft // 2`` samples, so
-        that n frames give n - 1 hops. "same": Vocos's: without half of the overlap at both ends, so that n frames give n
-        hops.
+        "center": ``torch.istft``'s output with ``center=True``: without the first and the last ``n_fft // 2`` samples,
+        so that n frames give n - 1 hops. "same": Vocos's: without half of the overlap at both ends, so that n frames
+        give n hops.
 
     Notes
     -----
-    Parameter: ``window`` (n_fft,), initially Hann's. A sum of frames is divided by the sum of their squared windows, at the
-    ends too, where there are fewer. Griffin and Lim, "Signal estimation from modified short-time Fourier transform", 1984.
+    Parameter: ``window`` (n_fft,), initially Hann's. A sum of frames is divided by the sum of their squared windows, at
+    the ends too, where there are fewer. Griffin and Lim, "Signal estimation from modified short-time Fourier
+    transform", 1984.
 
     Examples
     --------
@@ -75,7 +76,8 @@ class InverseSTFT(Module):
         """The inverse transform, times the window, as weights of a convolution, with a last output of 1."""
         known = self.__dict__.setdefault("_basis", {})
         if known.get("window") is not window:
-            weight, one = np.zeros((self.n_fft + 1, self.n_fft + 2, 1), np.float32), np.zeros(self.n_fft + 1, np.float32)
+            one = np.zeros(self.n_fft + 1, np.float32)
+            weight = np.zeros((self.n_fft + 1, self.n_fft + 2, 1), np.float32)
             weight[:-1, :, 0] = inverse_transform(self.n_fft) * window[:, np.newaxis]
             one[-1] = 1
             known.update(window=window, arrays=(weight, one))
@@ -140,7 +142,7 @@ def hann(n: int) -> Doubles:
 
 
 def inverse_transform(n: int) -> Doubles:
-    """The inverse DFT of a real signal as a matrix (n, n + 2): of the real parts of its bins, then the imaginary parts."""
+    """The inverse DFT of a real signal as a matrix (n, n + 2): of its bins' real parts, then of the imaginary ones."""
     roots = roots_of_unity(n)
     places = np.outer(np.arange(n), np.arange(n // 2 + 1)) % n
     share = np.full(n // 2 + 1, 2 / n)

@@ -9,6 +9,7 @@ from wavenetlite.nodes.dropout import Dropout
 from wavenetlite.nodes.fake_quantized import FakeQuantizedConv, FakeQuantizedConv2d
 from wavenetlite.nodes.gate import Gate
 from wavenetlite.nodes.group_norm import GroupNorm
+from wavenetlite.nodes.impulse_response import impulse_response
 from wavenetlite.nodes.input import Input
 from wavenetlite.nodes.integer_binary import IntegerBinary, combine_integers
 from wavenetlite.nodes.integer_channels import IntegerConcat, IntegerSlice, concat, take
@@ -30,11 +31,10 @@ from wavenetlite.nodes.upsample import Upsample
 
 __all__ = [
     "GRU", "LEAST", "LSTM", "TABLE_FUNCTIONS", "Activate", "Concat", "Conv", "Conv2d", "CumulativePool", "Dequantize",
-    "Dropout", "FakeQuantizedConv", "FakeQuantizedConv2d",
-    "Gate", "GroupNorm", "Input", "IntegerBinary", "IntegerConcat", "IntegerConv",
-    "IntegerConv2d", "IntegerCumulativePool",
-    "IntegerPool", "IntegerSlice", "LookUp", "MaxPool", "Noise", "Norm", "OverlapAdd", "Product", "Quantize", "Recurrent", "ReflectedWindow", "Slice", "Snake", "Sum",
-    "Upsample",
-    "activate", "add", "as_quantized", "combine_integers", "concat", "dequantize", "look_up", "multiply", "overlap_add", "quantize", "reflected_window",
-    "requantize", "table_of", "take",
+    "Dropout", "FakeQuantizedConv", "FakeQuantizedConv2d", "Gate", "GroupNorm", "Input", "IntegerBinary",
+    "IntegerConcat", "IntegerConv", "IntegerConv2d", "IntegerCumulativePool", "IntegerPool", "IntegerSlice", "LookUp",
+    "MaxPool", "Noise", "Norm", "OverlapAdd", "Product", "Quantize", "Recurrent", "ReflectedWindow", "Slice", "Snake",
+    "Sum", "Upsample", "activate", "add", "as_quantized", "combine_integers", "concat", "dequantize",
+    "impulse_response", "look_up", "multiply", "overlap_add", "quantize", "reflected_window", "requantize", "table_of",
+    "take",
 ]  # fmt: skip

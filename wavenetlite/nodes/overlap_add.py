@@ -15,8 +15,8 @@ from wavenetlite.support.arrays import Floats
 class OverlapAdd(Node):
     """Samples of frames that overlap, `hop_length` for each frame, divided by the sum of the frames' squared windows.
 
-    A frame of the edge holds the samples, times the window, and after them a 1. Sample 0 is sample `first` of the oldest
-    frame that is read.
+    A frame of the edge holds the samples, times the window, and after them a 1. Sample 0 is sample `first` of the
+    oldest frame that is read.
     """
 
     operation: ClassVar[str] = "overlap_add"

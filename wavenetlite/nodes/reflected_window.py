@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import ClassVar
+from typing import Any, ClassVar
 
 import numpy as np
+import numpy.typing as npt
 
 from wavenetlite.graph import Counts, Edge, KernelCall, Node, ScriptBuilder, clock_after, rebinned
 from wavenetlite.graph.batch import BatchContext, BatchStep
 from wavenetlite.support.arrays import Floats
+
+Positions = npt.NDArray[np.intp]
 
 REFLECTED = '''\
 def reflected(x, window, spacing):
@@ -42,7 +45,7 @@ class ReflectedWindow(Node):
         return rebinned(counts, 1)
 
     def script(self, write: ScriptBuilder[Edge]) -> str:
-        return write.call(REFLECTED, write.names[self.edges[0].node], str(self.window), str(self.spacing))
+        return write.call(REFLECTED, write.row(Edge(self.edges[0].node)), str(self.window), str(self.spacing))
 
     def batch_step(self, context: BatchContext) -> BatchStep[ReflectedWindow]:
         return ReflectedWindowBatchStep(self, context)
@@ -58,9 +61,9 @@ def reflected_window(x: Node, window: int, spacing: int) -> Node:
 class ReflectedWindowBatchStep(BatchStep[ReflectedWindow]):
     """Windows of a reflected signal, over batches."""
 
-    def places(self) -> list[tuple[Floats, Floats]]:
+    def places(self) -> list[tuple[Positions, Positions]]:
         """For each frame of the window: which frames have it, and where it is."""
-        node, frames = self.node, np.arange(self.out.frames)
+        node, frames = self.node, np.arange(self.out.frames, dtype=np.intp)
         at = [np.abs(frames - (node.window - 1 - k) * node.spacing) for k in range(node.window)]
         return [(frames[one < self.x.frames], one[one < self.x.frames]) for one in at]
 
@@ -77,4 +80,5 @@ class ReflectedWindowBatchStep(BatchStep[ReflectedWindow]):
         self.x.first_gradient(everything=False)
         for k, (frames, at) in enumerate(self.places()):
             share = self.of_window(self.out.gradient, k)[:, frames]
-            np.add.at(self.x.gradient[:, :, : self.x.channels], (slice(None), at), share)
+            to: Any = (slice(None), at)
+            np.add.at(self.x.gradient[:, :, : self.x.channels], to, share)
