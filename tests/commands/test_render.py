@@ -153,8 +153,8 @@ def test_the_summary(folder, capsys):
     told = json.loads(capsys.readouterr().out)
     assert told.pop("elapsed_s") > 0
     peak = float(np.abs(audio.read("out.wav")[0]).max())
-    assert told == {"in": "stereo.wav", "out": "out.wav", "model": "amp.safetensors", "ir": None, "sr": 8000, "channels": 2,
-                    "samples": 9001, "seconds": 9001 / 8000, "peak": peak, "clipped": False}  # fmt: skip
+    assert told == {"in": "stereo.wav", "out": "out.wav", "model": "amp.safetensors", "ir": None, "sr": 8000,
+                    "channels": 2, "samples": 9001, "seconds": 9001 / 8000, "peak": peak, "clipped": False}  # fmt: skip
     assert render("mono.wav", "out.wav") == 0
     assert "out.wav: 1.13 s, 8,000 Hz, 1 channel, peak" in capsys.readouterr().out
 
