@@ -1,6 +1,7 @@
 """The command render: a file through a model, block by block, atomically."""
 
 import json
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -55,6 +56,67 @@ def test_a_resampler_that_has_not_begun_gives_no_frames(folder):
     assert audio.read("out.wav")[0].shape == (4501, 2)
 
 
+@pytest.fixture
+def cabinet(folder):
+    """An impulse response in a file."""
+    taps = (0.1 * np.random.default_rng(1).standard_normal(400)).astype(np.float32)
+    audio.write("cabinet.wav", taps, 8000, subtype="FLOAT")
+    network = nn.ImpulseResponse(400)
+    network.load_state_dict({"weight": taps})
+    return network
+
+
+@pytest.mark.parametrize("block", ["1", "999", "100000"])
+def test_an_impulse_response_after_the_model(cabinet, block):
+    assert render("mono.wav", "out.wav", "--ir", "cabinet.wav", "--block", block) == 0
+    dry = wl.load("amp.safetensors")(audio.read("mono.wav")[0][:, None])
+    assert np.array_equal(audio.read("out.wav")[0], cabinet(dry)[:, 0])
+
+
+def test_an_impulse_response_alone_on_each_channel(cabinet, capsys):
+    assert main(["render", "stereo.wav", "out.wav", "--ir", "cabinet.wav", "--json"]) == 0
+    y = audio.read("stereo.wav")[0]
+    each = np.concatenate([cabinet(np.ascontiguousarray(y[:, i : i + 1])) for i in range(2)], axis=1)
+    assert np.array_equal(audio.read("out.wav")[0], each)
+    about = json.loads(capsys.readouterr().out)
+    assert (about["ir"], about["model"], about["samples"]) == ("cabinet.wav", None, 9001)
+
+
+def test_a_network_with_latency_before_an_impulse_response(cabinet):
+    same = randomised(wl.Sequential([nn.Conv1d(1, 1, 9, padding="same")]))
+    same.save("same.safetensors")
+    assert render("mono.wav", "out.wav", "--ir", "cabinet.wav", "--block", "100", model="same.safetensors") == 0
+    assert np.array_equal(audio.read("out.wav")[0], cabinet(same(audio.read("mono.wav")[0][:, None]))[:, 0])
+
+
+@pytest.mark.parametrize(("arguments", "status", "said"), [
+    (["--ir", "stereo.wav"], 1, "stereo.wav: has 2 channels; an impulse response must have one"),
+    (["--ir", "fast.wav"], 1, "fast.wav"),
+    (["--ir", "empty.wav"], 1, "empty.wav: has 0 samples"),
+    (["--ir", "missing.wav"], 1, "missing.wav"),
+    ([], 2, "needs --model FILE or --ir FILE"),
+    (["--ir", "cabinet.wav", "--load", "slim=0.3"], 2, "--load needs --model"),
+])  # fmt: skip
+def test_bad_impulse_responses(cabinet, capsys, arguments, status, said):
+    audio.write("fast.wav", np.ones(30, np.float32), 16000)
+    audio.write("empty.wav", np.ones(0, np.float32), 8000)
+    assert main(["render", "mono.wav", "out.wav", *arguments]) == status
+    error = capsys.readouterr().err
+    assert said in error
+    assert error.count("\n") <= 2
+    assert not Path("out.wav").exists()
+
+
+def test_the_file_of_an_impulse_response_is_not_overwritten(cabinet, capsys):
+    assert main(["render", "mono.wav", "cabinet.wav", "--ir", "cabinet.wav"]) != 0
+    assert len(audio.read("cabinet.wav")[0]) == 400
+
+
+def test_an_impulse_response_is_resampled_when_asked(cabinet):
+    audio.write("fast.wav", np.ones(30, np.float32), 16000)
+    assert main(["render", "mono.wav", "out.wav", "--ir", "fast.wav", "--resample"]) == 0
+
+
 def test_a_network_of_two_channels_takes_both(folder, capsys):
     model = amp(channels=2)
     model.save("two.safetensors")
@@ -97,8 +159,8 @@ def test_the_summary(folder, capsys):
     told = json.loads(capsys.readouterr().out)
     assert told.pop("elapsed_s") > 0
     peak = float(np.abs(audio.read("out.wav")[0]).max())
-    assert told == {"in": "stereo.wav", "out": "out.wav", "model": "amp.safetensors", "sr": 8000, "channels": 2,
-                    "samples": 9001, "seconds": 9001 / 8000, "peak": peak, "clipped": False}  # fmt: skip
+    assert told == {"in": "stereo.wav", "out": "out.wav", "model": "amp.safetensors", "ir": None, "sr": 8000,
+                    "channels": 2, "samples": 9001, "seconds": 9001 / 8000, "peak": peak, "clipped": False}  # fmt: skip
     assert render("mono.wav", "out.wav") == 0
     assert "out.wav: 1.13 s, 8,000 Hz, 1 channel, peak" in capsys.readouterr().out
 

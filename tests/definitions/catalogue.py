@@ -255,6 +255,19 @@ LAYERS = {
     "hardswish": Case(activation("hardswish"), 1),
     "softsign": Case(activation("softsign"), 3),
     "softmax": Case(activation("softmax"), 12),
+    "exp": Case(activation("exp"), 3),
+    "sin": Case(activation("sin"), 7),
+    "cos": Case(activation("cos"), 5),
+    "snake": Case(lambda: nn.Snake(7), 7),
+    "snake beta": Case(lambda: nn.Snake(40, beta=True, logarithmic=True), 40),
+    "snake between convolutions": Case(
+        sequential(
+            lambda: nn.Conv1d(3, 20, 3, padding="same"),
+            lambda: nn.Snake(20, logarithmic=True),
+            lambda: nn.Conv1d(20, 2, 3),
+        ),
+        3,
+    ),
     "layer norm": Case(lambda: nn.LayerNorm(None, eps=1e-3), 12),
     "layer norm after convolution": Case(
         lambda: wl.Sequential([nn.Conv1d(3, 21, 2), nn.LayerNorm(None), nn.BatchNorm(21), nn.Conv1d(21, 2, 3)]),

@@ -113,6 +113,9 @@ ACTIVATIONS = {
     "softmax": softmax,
     "tanh": np.tanh,
     "sigmoid": sigmoid,
+    "exp": np.exp,
+    "sin": np.sin,
+    "cos": np.cos,
     "leaky_hardtanh": leaky_hardtanh,
     "fast_tanh": fast_tanh,
 }
@@ -286,10 +289,58 @@ def run(module, weights, x, c=None):
 
 
 def run_conv1d(layer, weights, x, c):
+    if getattr(layer, "padding_mode", "zeros") == "reflect":
+        return run_reflected_conv1d(layer, weights, x, c)
     values = conv1d(x.values, weights["weight"], weights.get("bias"), stride=layer.stride, padding=layer.padding,
                     dilation=layer.dilation, groups=layer.groups)  # fmt: skip
     late = (layer.kernel_size - 1) * layer.dilation - sum(padding_of(layer.kernel_size, layer.dilation, layer.padding))
     return Frames(values, x.start + late * x.step, x.step * layer.stride)
+
+
+def run_reflected_conv1d(layer, weights, x, c):
+    """As if frames 1, 2, ... stood before the signal in reverse; zeros are put behind a signal that is too short."""
+    span = (layer.kernel_size - 1) * layer.dilation
+    long = np.concatenate([x.values, np.zeros((max(0, span + 1 - len(x.values)), x.values.shape[1]))])
+    padded = np.concatenate([long[1 : span + 1][::-1], x.values])
+    values = conv1d(padded, weights["weight"], weights.get("bias"), padding="valid", dilation=layer.dilation,
+                    groups=layer.groups)  # fmt: skip
+    return x.map(lambda _: values)
+
+
+def run_snake(layer, weights, x, c):
+    a, b = weights["alpha"], weights["beta" if layer.beta else "alpha"]
+    a, b = (np.exp(a), np.exp(b)) if layer.logarithmic else (a, b)
+    return x.map(lambda v: v + np.sin(a * v) ** 2 / (b + 1e-9))
+
+
+def run_inverse_stft(layer, weights, x, c):
+    """By NumPy's inverse transform; the frames are added where they stand, and what overhangs is cut off."""
+    n, hop, window = layer.n_fft, layer.hop_length, weights["window"]
+    half = n // 2 + 1
+    frames = np.fft.irfft(x.values[:, :half] + 1j * x.values[:, half:], n) * window
+    total = np.zeros((len(frames) + n // hop + 2) * hop + n)
+    windows = np.zeros_like(total)
+    for t, frame in enumerate(frames):
+        total[t * hop : t * hop + n] += frame
+        windows[t * hop : t * hop + n] += window**2
+    cut, count = (n // 2, len(frames) - 1) if layer.padding == "center" else ((n - hop) // 2, len(frames))
+    part = slice(cut, cut + max(0, count) * hop)
+    late = x.step if layer.padding == "center" else 0
+    samples = total[part] / np.where(windows[part] > 1e-11, windows[part], 1)
+    return Frames(samples[:, None], x.start + late, Fraction(x.step) / hop)
+
+
+def run_impulse_response(layer, weights, x, c):
+    return x.map(lambda v: conv1d(v, weights["weight"][None, None, ::-1]))
+
+
+def run_istft_head(layer, weights, x, c):
+    half = layer.n_fft // 2 + 1
+    made = run_linear(layer.out, weights.child("out"), x, c)
+    size, angle = made.values[:, :half], made.values[:, half:]
+    size = np.minimum(np.exp(size), 100)
+    parts = np.concatenate([size * np.cos(angle), size * np.sin(angle)], axis=1)
+    return run_inverse_stft(layer.istft, weights.child("istft"), made.map(lambda _: parts), c)
 
 
 def run_linear(layer, weights, x, c):
@@ -676,6 +727,10 @@ DEFINITIONS = {
     "Linear": run_linear,
     "BatchNorm": run_batch_norm,
     "Activation": run_activation,
+    "Snake": run_snake,
+    "ImpulseResponse": run_impulse_response,
+    "InverseSTFT": run_inverse_stft,
+    "ISTFTHead": run_istft_head,
     "GroupNorm": run_group_norm,
     "LayerNorm": run_layer_norm,
     "GRU": run_recurrent,

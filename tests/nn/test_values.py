@@ -127,6 +127,40 @@ def test_accuracy_of_activations(name):
     assert np.all(error <= allowed), f"{name}({x[worst, 0]!r}) = {expected[worst, 0]!r} is {error[worst, 0]:.3g} off"
 
 
+@pytest.mark.parametrize("name", ["sin", "cos"])
+def test_absolute_accuracy_of_sine_and_cosine(name):
+    x = np.concatenate([arguments(), 10 * arguments()])  # up to where they are held
+    layer = nn.Activation(name)
+    assert np.abs(layer(x) - reference.evaluate(layer, x)).max() <= (1.2e-7 if fuses() else 1e-6)
+    ends = np.array([[1e5], [3e38], [-1e5], [-3e38]], np.float32)
+    assert np.array_equal(layer(ends)[::2], layer(ends)[1::2])
+
+
+def fuses():
+    return wl.isa() != "sse2"
+
+
+def test_accuracy_of_exp():
+    x = arguments()
+    x, layer = x[(x > -79) & (x <= 88)][:, None], nn.Activation("exp")
+    expected = reference.evaluate(layer, x)
+    assert (np.abs(layer(x) - expected) / expected).max() <= 1e-7
+    assert np.isfinite(layer(np.array([[3e38]], np.float32))).all()
+
+
+@pytest.mark.parametrize("alpha", [1e-6, 0.01, 1.0, 30.0, 1e4, -2.0])
+def test_accuracy_of_snake(alpha):
+    """Of the angle, which is rounded before the sine is taken, an error remains: as much as float32 can tell."""
+    layer, x = nn.Snake(1, beta=True), arguments()
+    layer.load_state_dict({"alpha": np.array([alpha], np.float32), "beta": np.array([0.7], np.float32)})
+    angle = (np.float32(alpha) * x).astype(np.float64)
+    known = np.abs(angle[:, 0]) <= 1e5
+    expected = x + np.sin(angle) ** 2 / (np.float64(np.float32(0.7)) + 1e-9)
+    error = np.abs(layer(x) - expected)
+    assert (error <= 1e-6 + EPS * np.abs(x))[known].all()
+    assert np.isfinite(layer(x)).all()
+
+
 @pytest.mark.parametrize("approximate", ["none", "tanh"])
 def test_accuracy_of_gelu(approximate):
     x = arguments()

@@ -115,6 +115,13 @@ SMALL_NETWORKS = {
     "dropout read twice": lambda: wl.Sequential(
         [nn.Linear(2, 3), nn.Residual([nn.Dropout(0.4), nn.Linear(3, 3)]), nn.Linear(3, 1)]),
     "softmax": lambda: wl.Sequential([nn.Linear(2, 3), nn.Activation("softmax"), nn.Linear(3, 2)]),
+    "snake": lambda: wl.Sequential([nn.Linear(2, 3), nn.Snake(3), nn.Linear(3, 1)]),
+    "snake beta": lambda: wl.Sequential([nn.Linear(2, 3), nn.Snake(3, beta=True, logarithmic=True), nn.Linear(3, 1)]),
+    "sine, cosine, exponential": lambda: wl.Sequential(
+        [nn.Linear(2, 3), nn.Add([[nn.Activation("sin")], [nn.Activation("cos")], [nn.Activation("exp")]]),
+         nn.Linear(3, 1)]),
+    "reflected": lambda: wl.Sequential(
+        [nn.Linear(2, 2), nn.Conv1d(2, 3, 3, dilation=2, padding_mode="reflect"), nn.Conv1d(3, 1, 4, padding="same")]),
     "layer norm": lambda: wl.Sequential(
         [nn.Linear(2, 3), nn.LayerNorm(None, eps=0.1), nn.BatchNorm(3), nn.Linear(3, 2)]),
     "latencies": lambda: nn.Add([nn.Conv1d(2, 2, 5, padding="same"), nn.Conv1d(2, 2, 3, padding="valid"), []]),

@@ -5,6 +5,7 @@ are first needed.
 """
 
 from wavenetlite.audio.channels import Mono, checked_mono, to_mono
+from wavenetlite.audio.duplex import Duplex, JackDuplex, SoundDeviceDuplex
 from wavenetlite.audio.files import AudioInfo, header, info, opened
 from wavenetlite.audio.microphone import AudioDeviceError, Microphone
 from wavenetlite.audio.reading import ReadOptions, blocks, read
@@ -13,7 +14,7 @@ from wavenetlite.audio.source import AudioFileError, Encoded, PathLike, Readable
 from wavenetlite.audio.writing import AudioWriter, write, writing
 
 __all__ = [
-    "AudioDeviceError", "AudioFileError", "AudioInfo", "AudioWriter", "Encoded", "Microphone", "Mono", "PathLike",
-    "ReadOptions", "Readable", "Resampler", "blocks", "checked_mono", "header", "info", "opened", "read", "resample",
-    "shown", "to_mono", "write", "writing",
+    "AudioDeviceError", "AudioFileError", "AudioInfo", "AudioWriter", "Duplex", "Encoded", "JackDuplex", "Microphone",
+    "Mono", "PathLike", "ReadOptions", "Readable", "Resampler", "SoundDeviceDuplex", "blocks", "checked_mono",
+    "header", "info", "opened", "read", "resample", "shown", "to_mono", "write", "writing",
 ]  # fmt: skip

@@ -16,6 +16,7 @@ COMMANDS = {
     "quantize": "make a model that computes with integers of 8 bits",
     "render": "process audio with a network that makes audio",
     "speak": "make audio of log-mel features, by a vocoder",
+    "play": "the same live, from an input to an output",
     "completion": "print what makes a shell complete this command",
 }
 """Each is a module of this package, imported when the command line names it."""

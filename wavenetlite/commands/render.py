@@ -1,5 +1,5 @@
-"""wavenetlite render: process audio with a network that makes audio, such as a model of a guitar amplifier, or with a
-vocoder."""
+"""wavenetlite render: process audio with a network that makes audio, such as a model of a guitar amplifier, with a
+vocoder, and with an impulse response."""
 
 from __future__ import annotations
 
@@ -11,15 +11,15 @@ from typing import Any
 import numpy as np
 
 from wavenetlite import audio
-from wavenetlite.commands.options import UsageError, add_json, add_reading, describe, named_values, positive
+from wavenetlite.commands.options import UsageError, add_json, add_reading, describe, positive
 from wavenetlite.commands.output import note, progress, say, say_json
 from wavenetlite.commands.places import check_file
-from wavenetlite.commands.voice import Voice, add_voice, refuse_voice, voice
-from wavenetlite.formats import load
+from wavenetlite.commands.processing import add_processing, model_of, response
+from wavenetlite.commands.renderers import Chain, CopySynthesis, Renderer
+from wavenetlite.commands.voice import add_voice, refuse_voice, voice
 from wavenetlite.nn import Module
 from wavenetlite.storage import opening
-from wavenetlite.support.arrays import Floats
-from wavenetlite.support.errors import ModelFileError, ParameterError
+from wavenetlite.support.errors import ParameterError
 from wavenetlite.vocoder import Vocoder
 
 LARGEST_WAV = 2**32 - 2**16
@@ -30,7 +30,8 @@ LOSSLESS = {".wav": "FLOAT", ".w64": "FLOAT", ".rf64": "FLOAT", ".aiff": "FLOAT"
 ABOUT = """\
 Process audio with a network that makes audio: a Neural Amp Modeler file, any
 other model of one channel in and out, or a vocoder, which makes the audio anew
-from its own log-mel features (copy synthesis).
+from its own log-mel features (copy synthesis); and with an impulse response, as
+of a cabinet, after it or alone.
 
 The file is streamed, so any length fits into memory; the result has the bits of
 the whole file fed at once, whatever --block. OUT is written completely or not
@@ -38,6 +39,7 @@ at all. A network of one channel renders each channel of a file separately:
 stereo stays stereo, unless --mono is given."""
 EXAMPLES = """\
   wavenetlite render dry.wav amped.wav --model amp.nam
+  wavenetlite render dry.wav played.wav --model amp.nam --ir cabinet.wav
   wavenetlite render dry.flac amped.flac --model amp.nam --resample --mono mean
   wavenetlite render dry.wav small.wav --model amp.nam --load slim=0.3 --json
   wavenetlite render speech.wav again.wav --model vocoder-8k --resample"""
@@ -47,7 +49,7 @@ def add(parser: argparse.ArgumentParser) -> None:
     describe(parser, ABOUT, EXAMPLES)
     parser.add_argument("source", metavar="IN", help="audio: WAV, FLAC, OGG, MP3 or another format of libsndfile")
     parser.add_argument("target", metavar="OUT", help="the file to write; its ending is the format")
-    parser.add_argument("--model", required=True, metavar="FILE", help="a model of any format that can be read")
+    add_processing(parser)
     parser.add_argument(
         "--sr",
         type=positive,
@@ -71,19 +73,17 @@ def add(parser: argparse.ArgumentParser) -> None:
 
 
 def run(args: argparse.Namespace) -> int:
-    check_file(args.target, [args.source, opening.found(args.model)], "OUT")
+    read = [one for one in (args.source, args.ir, args.model and opening.found(args.model)) if one]
+    check_file(args.target, read, "OUT")
     about = audio.info(args.source)
-    model = checked(args.model, load(args.model, **named_values("--load", args.load)))
+    model = model_of(args)
     sr = rate_of(model, args, about.sr)
     channels = 1 if args.mono is not None else about.channels
-    width = 1 if isinstance(model, Vocoder) else model.in_width
-    if width not in (1, channels):
-        raise ParameterError(f"{args.source}: has {channels} channels; it must have {width}, as the model requires")
-    if isinstance(model, Vocoder):
-        renderer: CopySynthesis | Renderer = CopySynthesis(model, channels, voice(args))
-    else:
-        refuse_voice(args)
-        renderer = Renderer(model, channels)
+    if isinstance(model, Module) and model.in_width not in (1, channels):
+        raise ParameterError(
+            f"{args.source}: has {channels} channels; it must have {model.in_width}, as the model requires"
+        )
+    renderer = chain(model, args, sr, channels)
     subtype = args.subtype or LOSSLESS.get(Path(args.target).suffix.lower())
     check_size(args.target, about.duration_s * sr * renderer.channels, subtype)
     mono = args.mono if about.channels > 1 else None
@@ -107,6 +107,7 @@ def run(args: argparse.Namespace) -> int:
         "in": args.source,
         "out": args.target,
         "model": args.model,
+        "ir": args.ir,
         "sr": sr,
         "channels": renderer.channels,
         "samples": samples,
@@ -131,26 +132,27 @@ def text(summary: dict[str, Any]) -> str:
     )
 
 
-def checked(path: str, model: Any) -> Module | Vocoder:
-    """The model, if it is a vocoder, or a network with one output frame per input frame and without conditioning."""
+def chain(model: Module | Vocoder | None, args: argparse.Namespace, sr: int, channels: int) -> Chain:
+    """The model and the impulse response, as far as they are given."""
+    renderers: list[CopySynthesis | Renderer] = []
     if isinstance(model, Vocoder):
-        return model
-    if not isinstance(model, Module):
-        raise ModelFileError(f"{path}: a {type(model).__name__}; it must be a network that makes audio")
-    if model.in_width is None or model.condition_channels_needed:
-        raise ModelFileError(f"{path}: needs conditioning, or has no fixed number of channels; it cannot be rendered")
-    clock = model.graph().clock
-    if clock.rate != 1 or clock.start:
-        raise ModelFileError(f"{path}: does not give one frame per sample; it cannot be rendered")
-    return model
+        renderers.append(CopySynthesis(model, channels, voice(args)))
+    else:
+        refuse_voice(args)
+        if model is not None:
+            renderers.append(Renderer(model, channels))
+    if args.ir is not None:
+        made = renderers[-1].channels if renderers else channels
+        renderers.append(Renderer(response(args.ir, sr, args.resample), made))
+    return Chain(renderers, channels)
 
 
-def rate_of(model: Module | Vocoder, args: argparse.Namespace, rate_of_file: int) -> int:
+def rate_of(model: Module | Vocoder | None, args: argparse.Namespace, rate_of_file: int) -> int:
     """The sample rate to render at: the model's, that of --sr, or the file's."""
     own: int | None = getattr(model, "sr", None)
     if own is not None and args.sr not in (None, own):
         raise UsageError(f"--sr {args.sr}: the sample rate of {args.model} is {own}")
-    if own is None and args.sr is None:
+    if own is None and args.sr is None and model is not None:
         if args.resample:
             raise UsageError(f"--resample needs --sr: {args.model} does not give its sample rate")
         note(f"{args.model} does not give its sample rate; using {rate_of_file}, that of {args.source}")
@@ -161,54 +163,3 @@ def check_size(path: str, samples: float, subtype: str | None) -> None:
     bytes_per_sample = {"FLOAT": 4, "DOUBLE": 8, "PCM_16": 2, "PCM_24": 3, "PCM_32": 4}.get(subtype or "", 1)
     if Path(path).suffix.lower() == ".wav" and samples * bytes_per_sample > LARGEST_WAV:
         raise ParameterError(f"{path}: too long for a WAV file; it must end in .w64, .rf64 or .flac")
-
-
-class CopySynthesis:
-    """A vocoder for each channel, of frames of its own audio; the output is as long as the input."""
-
-    def __init__(self, vocoder: Vocoder, channels: int, voice: Voice) -> None:
-        self.channels, self.hop = channels, vocoder.features.hop_length
-        self.features = [vocoder.features.stream() for _ in range(channels)]
-        self.voices = [vocoder.stream(**voice) for _ in range(channels)]
-        self.begun, self.given = 0, 0
-        self.silence = np.zeros((vocoder.features.frame_length - self.hop, channels), np.float32)
-
-    def process(self, block: Floats) -> Floats:
-        """(samples,) or (samples, channels) -> (samples that are complete, channels)."""
-        rows = block.reshape(len(block), self.channels)
-        self.begun += len(rows)
-        made = [
-            stream.process(features.process(np.ascontiguousarray(column)))
-            for stream, features, column in zip(self.voices, self.features, rows.T, strict=True)
-        ]
-        self.given += len(made[0])
-        return np.stack(made, axis=1)
-
-    def flush(self) -> Floats:
-        """The rest, which is made of frames that reach into the silence after the end."""
-        begun, given = self.begun, self.given
-        rest = self.process(np.concatenate([np.zeros((-begun % self.hop, self.channels), np.float32), self.silence]))
-        return rest[: begun - given]
-
-
-class Renderer:
-    """The streams of the channels: one for all, or one for each."""
-
-    def __init__(self, model: Module, channels: int) -> None:
-        together = model.in_width == channels
-        self.streams = [model.stream() for _ in range(1 if together else channels)]
-        self.width = channels // len(self.streams)
-        self.channels = len(self.streams) * model.plan().out_channels
-        if not together and model.plan().out_channels != 1:
-            made = model.plan().out_channels
-            raise ParameterError(f"the model gives {made} channels for one; IN must have one channel (--mono)")
-
-    def process(self, block: Floats) -> Floats:
-        """(samples,) or (samples, channels) -> (samples, channels out)."""
-        rows = block.reshape(len(block), self.width * len(self.streams))
-        parts = [np.ascontiguousarray(rows[:, i * self.width : (i + 1) * self.width]) for i in range(len(self.streams))]
-        return np.concatenate([stream.process(x) for stream, x in zip(self.streams, parts, strict=True)], axis=1)
-
-    def flush(self) -> Floats:
-        """The remaining output of a network with latency."""
-        return np.concatenate([stream.flush() for stream in self.streams], axis=1)

@@ -120,3 +120,17 @@ def joining_factors(n: int) -> Doubles:
     factors = roots_of_unity(n)[k]  # (3, bins, 2)
     blocks: Doubles = factors.reshape(3, bins // 4, 4, 2).transpose(1, 0, 3, 2)
     return np.ascontiguousarray(blocks)
+
+
+def transformed(real: Doubles, imaginary: Doubles, roots: Doubles) -> tuple[Doubles, Doubles]:
+    """The DFT of n points on the last axis, n a power of two; `roots` are those of unity. Real and imaginary parts.
+
+    For tables: only sums and products, which have the same bits everywhere.
+    """
+    if real.shape[-1] == 1:
+        return real, imaginary
+    er, ei = transformed(real[..., ::2], imaginary[..., ::2], roots[::2])
+    dr, di = transformed(real[..., 1::2], imaginary[..., 1::2], roots[::2])
+    wr, wi = roots[: len(roots) // 2].T
+    tr, ti = dr * wr - di * wi, dr * wi + di * wr
+    return np.concatenate([er + tr, er - tr], axis=-1), np.concatenate([ei + ti, ei - ti], axis=-1)

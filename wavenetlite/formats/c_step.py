@@ -10,6 +10,7 @@ from wavenetlite.formats.c_numbers import literal
 from wavenetlite.formats.c_parts import BlockWriter, Parts, indented, place
 from wavenetlite.formats.c_sequences import MOST_INDEX, Ring
 from wavenetlite.graph import Edge
+from wavenetlite.kernels import padded
 from wavenetlite.nodes.c_activation import ACTIVATIONS_IN_C
 from wavenetlite.nodes.c_convolution import ADD
 from wavenetlite.support.c_builder import CText
@@ -103,10 +104,10 @@ class StepWriter(BlockWriter):
             self.call(ACTIVATIONS_IN_C[call.activation], y, n, *self.parameters())
 
     def parameters(self) -> list[str]:
-        """Of the activation: numbers, or an array with one for each channel."""
+        """Of the activation: numbers, or arrays with one for each channel."""
         call = self.step.call
-        if call.activation == "prelu":
-            return [self.floats(call.parameters[: call.channels])]
+        if call.activation in ("prelu", "snake"):
+            return [self.floats(row[: call.channels]) for row in call.parameters.reshape(-1, padded(call.channels))]
         return [literal(value) for value in call.parameters]
 
     def add_to_total(self) -> None:

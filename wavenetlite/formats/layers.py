@@ -7,6 +7,7 @@ from typing import Any, TypeVar
 
 import numpy as np
 
+from wavenetlite.formats.format import UnsupportedError
 from wavenetlite.nn.combine import Sequential
 from wavenetlite.nn.convolution import Conv1d, Linear, Pads
 from wavenetlite.nn.convolution2d import ConvTranspose1d
@@ -51,6 +52,21 @@ def conv1d(
         padding = named_padding(padding[0], padding[1], (kernel_size - 1) * dilation, stride)
     layer = Conv1d(per_group * groups, out, kernel_size, stride=stride, dilation=dilation, groups=groups,
                    padding=padding, bias=bias is not None)  # fmt: skip
+    return with_weights(layer, weight=weight, bias=bias)
+
+
+def reflected_conv1d(
+    weight: np.ndarray, bias: np.ndarray | None, reflected: int, *, stride: int, pads: tuple[int, int], dilation: int,
+    groups: int,
+) -> Conv1d:  # fmt: skip
+    """A convolution of a signal that has `reflected` frames of itself before it, in reverse."""
+    out, per_group, kernel_size = weight.shape
+    reach = (kernel_size - 1) * dilation
+    if stride != 1 or pads != (0, 0) or reflected != reach:
+        raise UnsupportedError(f"has stride={stride}, pads={pads} and {reflected} reflected frames before the signal; "
+                               f"it must have 1, none, and {reach}, over which its kernel reaches")  # fmt: skip
+    layer = Conv1d(per_group * groups, out, kernel_size, dilation=dilation, groups=groups, bias=bias is not None,
+                   padding_mode="reflect")  # fmt: skip
     return with_weights(layer, weight=weight, bias=bias)
 
 

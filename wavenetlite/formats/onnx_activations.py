@@ -47,7 +47,7 @@ def check_softmax(net: OnnxGraphBuilder, signal: Signal, axis: int) -> None:
 
 def zero_stays(name: str) -> bool:
     """Whether an activation makes zero of zero, so that it may come before padding as well as after."""
-    return name not in ("sigmoid", "softmax")
+    return name not in ("sigmoid", "softmax", "exp", "cos")
 
 
 def prelu(net: OnnxGraphBuilder, node: OnnxNode, inputs: list[Any]) -> Signal:

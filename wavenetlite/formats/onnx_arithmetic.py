@@ -12,6 +12,7 @@ from wavenetlite.formats.format import UnsupportedError
 from wavenetlite.formats.onnx_builder import OnnxGraphBuilder, check_channels, name_for, per_channel, signal_in
 from wavenetlite.formats.onnx_file import OnnxNode
 from wavenetlite.formats.onnx_signal import Signal, floats, scalar
+from wavenetlite.formats.onnx_snake import snake
 
 
 def negate(net: OnnxGraphBuilder, node: OnnxNode, inputs: list[Any]) -> Signal:
@@ -35,6 +36,9 @@ def arithmetic(net: OnnxGraphBuilder, node: OnnxNode, inputs: list[Any]) -> Sign
             raise UnsupportedError("divides a signal by a signal")
         if node.kind == "Sub":
             signals[1] = negate(net, node, [signals[1]])
+        found = snake(net, name_for(node), signals) if node.kind == "Add" else None
+        if found is not None:
+            return found
         return net.joined(node, "multiply" if node.kind == "Mul" else "add", net.alike(signals))
     if len(inputs) != 2:
         raise UnsupportedError("adds constants and several signals")

@@ -11,6 +11,7 @@ from wavenetlite.formats.format import UnsupportedError
 from wavenetlite.formats.onnx_builder import OnnxGraphBuilder, check_channels, name_for, signal_in
 from wavenetlite.formats.onnx_constants import integers
 from wavenetlite.formats.onnx_file import FLOAT, FLOATS, OnnxNode
+from wavenetlite.formats.onnx_reflection import Reflected, reflected
 from wavenetlite.formats.onnx_signal import (
     BATCH,
     CHANNELS,
@@ -39,7 +40,15 @@ def cast(net: OnnxGraphBuilder, node: OnnxNode, inputs: list[Any]) -> Signal:
     return signal_in(inputs)
 
 
-def pad(net: OnnxGraphBuilder, node: OnnxNode, inputs: list[Any]) -> Signal:
+def pad(net: OnnxGraphBuilder, node: OnnxNode, inputs: list[Any]) -> Signal | Reflected:
+    options = node.attributes
+    if options.get("mode") == "reflect":
+        pads = integers(inputs[1]) if len(inputs) > 1 else list(options.get("pads") or [])
+        return reflected(net, signal_in(inputs), pads)
+    return zero_pad(net, node, inputs)
+
+
+def zero_pad(net: OnnxGraphBuilder, node: OnnxNode, inputs: list[Any]) -> Signal:
     signal, options = signal_in(inputs), node.attributes
     if options.get("mode", "constant") not in ("constant", ""):
         raise UnsupportedError(f"has mode={options['mode']!r}; it must be 'constant' with zeros")

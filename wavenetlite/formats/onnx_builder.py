@@ -30,6 +30,7 @@ from wavenetlite.formats.onnx_skips import MisalignedError, stretch
 from wavenetlite.formats.sizes import BATCH_SIZE, Size
 from wavenetlite.graph import Node
 from wavenetlite.nn.convolution import Conv1d, Linear
+from wavenetlite.nn.convolution2d import ConvTranspose1d, Fold
 from wavenetlite.nn.graph import INPUT
 from wavenetlite.nn.module import Module
 from wavenetlite.support.arrays import Floats
@@ -185,6 +186,8 @@ class OnnxGraphBuilder(GraphBuilder):
     def with_moved_padding(self, signal: Signal) -> Signal:
         """Zeros of a convolution that were too many at both ends, of whose frames some are cut off at the start."""
         layer = next((layer for name, layer, _ in self.entries if name == signal.name), None)
+        if isinstance(layer, ConvTranspose1d):
+            return self.cut_at_both_ends(signal, layer)
         moved = min(-signal.lead, signal.excess)
         if moved <= 0 or not isinstance(layer, Conv1d) or layer.stride != 1:
             return signal
@@ -197,6 +200,18 @@ class OnnxGraphBuilder(GraphBuilder):
         source = next(inputs for name, _, inputs in self.entries if name == signal.name)
         name = self.add(signal.name, again, *source)
         return replace(signal, name=name, node=self.nodes[name], lead=signal.lead + moved, excess=signal.excess - moved)
+
+    def cut_at_both_ends(self, signal: Signal, layer: ConvTranspose1d) -> Signal:
+        """What a transposed convolution gives without the half of what overhangs at its start."""
+        cut = Fold(layer.kernel_size, layer.stride, layer.dilation).cut
+        if layer.padding != "causal" or -signal.lead != cut or signal.excess < cut or not cut:
+            return signal
+        bias = layer.parameter("bias") if layer.bias else None
+        again = layers.conv_transpose1d(layer.parameter("weight"), bias, groups=layer.groups, stride=layer.stride,
+                                        dilation=layer.dilation, padding="same")  # fmt: skip
+        source = next(inputs for name, _, inputs in self.entries if name == signal.name)
+        name = self.add(signal.name, again, *source)
+        return replace(signal, name=name, node=self.nodes[name], lead=0, excess=signal.excess - cut)
 
     # Several signals
 

@@ -29,7 +29,9 @@ from wavenetlite.formats.onnx_constants import FOLDED, fold, part_of_shape
 from wavenetlite.formats.onnx_file import OnnxGraph, OnnxNode
 from wavenetlite.formats.onnx_joins import Stack, leave_stack
 from wavenetlite.formats.onnx_layer_norms import with_layer_norms
+from wavenetlite.formats.onnx_noise import Drawn, draw, read_drawn
 from wavenetlite.formats.onnx_operators import OPERATORS
+from wavenetlite.formats.onnx_reflection import Reflected, read_reflected
 from wavenetlite.formats.onnx_signal import BATCH, CHANNELS, ONE, TIME, Axes, Elements, Signal
 from wavenetlite.formats.onnx_skips import MOST_STRETCHES, MisalignedError, check_stretched
 from wavenetlite.formats.onnx_window import Window, read_window
@@ -212,6 +214,14 @@ def outputs_of(net: OnnxGraphBuilder, node: OnnxNode) -> Sequence[Any]:
     inputs = [net.value(name) for name in node.inputs]
     if any(isinstance(value, Unfinished) for value in inputs):
         return [finish(net, node, inputs)]
+    if node.kind == "RandomNormal":
+        return [draw(node, node.attributes.get("shape") or ())]
+    if node.kind == "RandomNormalLike" and not isinstance(inputs[0], Signal):
+        return [draw(node, np.shape(inputs[0]))]
+    if any(isinstance(value, Drawn) for value in inputs):
+        return [read_drawn(net, node, inputs)]
+    if inputs and isinstance(inputs[0], Reflected):
+        return [read_reflected(net, node, inputs)]
     if inputs and isinstance(inputs[0], Window):
         return [read_window(net, node, inputs)]
     if inputs and isinstance(inputs[0], Stack):

@@ -12,11 +12,14 @@ from wavenetlite.formats.onnx_builder import OnnxGraphBuilder
 from wavenetlite.formats.onnx_convolutions import average_pool, conv, conv_transpose, max_pool, upsample
 from wavenetlite.formats.onnx_file import OnnxNode
 from wavenetlite.formats.onnx_joins import concat, pool
+from wavenetlite.formats.onnx_noise import draw_like
 from wavenetlite.formats.onnx_norms import batch_norm, group_norm, layer_norm
 from wavenetlite.formats.onnx_recurrent import recurrent
+from wavenetlite.formats.onnx_spectrum import inverse_stft
 
 OPERATORS: dict[str, Callable[[OnnxGraphBuilder, OnnxNode, list[Any]], Any]] = {
-    **dict.fromkeys(("Relu", "Tanh", "Sigmoid", "LeakyRelu", "Elu", "Gelu", "Softsign", "HardSwish", "Softmax"),
+    **dict.fromkeys(("Relu", "Tanh", "Sigmoid", "LeakyRelu", "Elu", "Gelu", "Softsign", "HardSwish", "Softmax",
+                     "Exp", "Sin", "Cos"),
                     activation),
     **dict.fromkeys(("Identity", "Dropout", "Contiguous"), keep),
     **dict.fromkeys(("Add", "Sub", "Mul", "Div", "Sum"), arithmetic),
@@ -36,6 +39,7 @@ OPERATORS: dict[str, Callable[[OnnxGraphBuilder, OnnxNode, list[Any]], Any]] = {
     "Gemm": linear,
     "GroupNormalization": group_norm,
     "HardSigmoid": hard_sigmoid,
+    "InverseSTFT": inverse_stft,
     "InstanceNormalization": group_norm,
     "LSTM": recurrent,
     "LayerNormalization": layer_norm,
@@ -45,6 +49,7 @@ OPERATORS: dict[str, Callable[[OnnxGraphBuilder, OnnxNode, list[Any]], Any]] = {
     "PRelu": prelu,
     "Pad": pad,
     "Pow": power,
+    "RandomNormalLike": draw_like,
     "Reshape": reshape,
     "Resize": upsample,
     "Selu": selu,

@@ -126,7 +126,7 @@ def pad(net: TfliteBuilder, node: OnnxNode, inputs: list[Any]) -> Signal:
         raise UnsupportedError("puts something else than zeros around the signal")
     pads = np.empty(len(sides), object)
     pads[:] = [*sides[0::2], *sides[1::2]]
-    return onnx_axes.pad(net, replace(node, attributes={}), [signal, pads])
+    return onnx_axes.zero_pad(net, replace(node, attributes={}), [signal, pads])
 
 
 def strided_slice(net: TfliteBuilder, node: OnnxNode, inputs: list[Any]) -> Signal:

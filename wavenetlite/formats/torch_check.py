@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 
 from wavenetlite.nn.module import Module
+from wavenetlite.nn.noise import Noise
 from wavenetlite.support.arrays import Floats
 from wavenetlite.support.errors import WavenetliteError
 
@@ -65,7 +66,8 @@ def signal(frames: int, channels: int) -> Floats:
 def theirs(module: Any, x: Floats, layout: str) -> np.ndarray | None:
     """What a module makes of (batch, time, channels): its first output; None: it cannot run so."""
     try:
-        made = module(as_input(module, x, layout))
+        with same_noise():
+            made = module(as_input(module, x, layout))
     except Exception:  # whatever its own code raises
         return None
     while isinstance(made, tuple | list) and made:
@@ -74,6 +76,27 @@ def theirs(module: Any, x: Floats, layout: str) -> np.ndarray | None:
         return None
     result: np.ndarray = made.detach().cpu().double().numpy()
     return result
+
+
+def same_noise() -> Any:
+    """Where random numbers are drawn, draw those of our layers: the first noise is that of seed 0, and so on."""
+    import torch
+    from torch.utils import _python_dispatch
+
+    mode: Any = _python_dispatch.TorchDispatchMode
+
+    class SameNoise(mode):  # type: ignore[misc]
+        drawn = 0
+
+        def __torch_dispatch__(self, kind: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
+            made = kind(*args, **(kwargs or {}))
+            if kind.overloadpacket not in (torch.ops.aten.randn, torch.ops.aten.randn_like) or made.ndim != 3:
+                return made
+            noise = Noise(made.shape[1], seed=self.drawn)(np.zeros((made.shape[2], 1), np.float32))
+            self.drawn += 1
+            return torch.from_numpy(noise.T.copy()).to(made).expand_as(made)
+
+    return SameNoise()
 
 
 def as_input(module: Any, x: Floats, layout: str) -> Any:
@@ -95,7 +118,9 @@ def lengths(model: Module) -> list[int]:
 
     `torch.export` may take what is so for one length, such as that nothing is padded, for what is always so.
     """
-    seen = int(min(MOST_FRAMES, model.receptive_field + model.latency))
+    rate = model.graph(model.in_width or 1).clock.rate
+    most = MOST_FRAMES if rate >= 1 else max(STEP, int(MOST_FRAMES * rate))  # a decoder makes many samples of a frame
+    seen = int(min(most, model.receptive_field + model.latency))
     first = -(-seen // STEP) * STEP + STEP
     return [first, first + STEP, *(first + more for more in range(1, 8))]
 

@@ -41,6 +41,8 @@ class TorchReader:
         Ours, so far.
     pads
         Zeros around the signal, which wait for a convolution.
+    reflected
+        Frames of the signal before it in reverse, which wait for one too.
     channels
         Of the signal, where a layer has said it.
     axis
@@ -52,6 +54,7 @@ class TorchReader:
     def __init__(self) -> None:
         self.layers: list[Module] = []
         self.pads = (0, 0)
+        self.reflected = 0
         self.channels: int | None = None
         self.axis: str | None = None
         self.last = ""
@@ -69,8 +72,11 @@ class TorchReader:
         if name in ("ConstantPad1d", "ZeroPad1d"):
             self.pad(module)
             return
-        if self.pads != (0, 0) and name not in ("Conv1d", "TemporalConv1d"):
-            raise UnsupportedError("it comes after zero padding, which must come before a Conv1d")
+        if name == "ReflectionPad1d":
+            self.reflect(module)
+            return
+        if (self.pads != (0, 0) or self.reflected) and name not in ("Conv1d", "TemporalConv1d"):
+            raise UnsupportedError("it comes after padding, which must come before a Conv1d")
         layer = LAYERS[name](self, module) if name in LAYERS else activation(module, self.channels)
         self.layers.append(layer)
         if isinstance(layer, GatedUnit):
@@ -101,8 +107,21 @@ class TorchReader:
         self.pads = self.pads[0] + before, self.pads[1] + after
         self.last_axis("time")
 
+    def reflect(self, module: Any) -> None:
+        before, after = module.padding
+        if after or before < 0 or self.pads != (0, 0) or self.reflected:
+            raise UnsupportedError(f"padding={tuple(module.padding)} must be before the signal, and alone: a stream's "
+                                   "end is not known before it comes")  # fmt: skip
+        self.reflected = before
+        self.last_axis("time")
+
     def convolution(self, module: Any, before: int, after: int) -> Conv1d:
-        """A convolution with zeros of its own and those that wait."""
+        """A convolution with zeros of its own and those that wait, or after a reflection."""
+        if self.reflected:
+            reflected, self.reflected = self.reflected, 0
+            return layers.reflected_conv1d(weight_of(module), bias_of(module), reflected, stride=module.stride[0],
+                                           pads=(before, after), dilation=module.dilation[0],
+                                           groups=module.groups)  # fmt: skip
         pads, self.pads = (self.pads[0] + before, self.pads[1] + after), (0, 0)
         return layers.conv1d(weight_of(module), bias_of(module), stride=module.stride[0], padding=pads,
                              dilation=module.dilation[0], groups=module.groups)  # fmt: skip

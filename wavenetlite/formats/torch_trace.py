@@ -16,10 +16,11 @@ from typing import Any
 
 import numpy as np
 
-from wavenetlite.formats import onnx_import
+from wavenetlite.formats import onnx_import, torch_complex
 from wavenetlite.formats.format import UnsupportedError
 from wavenetlite.formats.onnx_file import OnnxGraph, OnnxNode
 from wavenetlite.formats.tensors import tensor
+from wavenetlite.formats.torch_complex import Complex, known_heads
 from wavenetlite.nn.module import Module
 from wavenetlite.support.errors import ModelFileError, ParameterError
 
@@ -37,10 +38,11 @@ PASSED = (
     "_to_copy",
     "type_as",
 )
+NOISES = ("randn", "randn_like")
 DROPOUT = ("dropout", "dropout_", "feature_dropout", "alpha_dropout", "feature_alpha_dropout")
 PLAIN = {
     "relu": "Relu", "tanh": "Tanh", "sigmoid": "Sigmoid", "hardswish": "HardSwish", "neg": "Neg", "abs": "Abs",
-    "softsign": "Softsign",
+    "softsign": "Softsign", "exp": "Exp", "sin": "Sin", "cos": "Cos",
 }  # fmt: skip
 GRU_GATES, LSTM_GATES = (1, 0, 2), (0, 3, 1, 2)
 """Where ONNX's gates stand among PyTorch's."""
@@ -66,7 +68,7 @@ def exported(module: Any, x: Any) -> Any:
     """The program that a module is."""
     import torch
 
-    with unscripted(module) as plain:
+    with known_heads(module), unscripted(module) as plain:
         return torch.export.export(plain, (x,), strict=False)
 
 
@@ -119,6 +121,7 @@ class Trace:
         self.known: dict[Any, Any] = {}  # what does not depend on the input, as PyTorch computes it
         self.names: dict[Any, Any] = {}  # of what does; of several outputs all names
         self.place = ""
+        self.noises = 0
 
     def graph(self, shape: tuple[int, ...]) -> OnnxGraph:
         signature = self.program.graph_signature
@@ -155,13 +158,17 @@ class Trace:
             else:
                 self.names[node] = self.names[whole][index]
             return
+        if kind_of(node) in NOISES:
+            self.names[node] = noise(self, node.name, node)
+            return
         if all(one in self.known for one in sources):
             args, kwargs = (replaced(part, self.known) for part in (node.args, node.kwargs))
             self.known[node] = node.target(*args, **kwargs)
             return
         schema = getattr(node.target, "_schema", None)
-        kind = schema.name.removeprefix("aten::") if schema is not None else str(node.target)
-        row = OPERATORS.get(kind.removesuffix("_"), OPERATORS.get(kind))
+        kind = kind_of(node)
+        rows = torch_complex.OPERATORS if self.is_complex(node) else OPERATORS
+        row = rows.get(kind.removesuffix("_"), rows.get(kind))
         if schema is None or row is None:
             raise ModelFileError(f"{self.place}: {kind} has no counterpart here")
         given = {one.name: one.default_value for one in schema.arguments if one.has_default_value()}
@@ -171,6 +178,12 @@ class Trace:
         except UnsupportedError as reason:
             raise ModelFileError(f"{self.place}: {kind} {reason}") from None
 
+    def is_complex(self, node: Any) -> bool:
+        """Whether complex numbers are made or read."""
+        value = node.meta.get("val")
+        made = hasattr(value, "is_complex") and value.is_complex()
+        return made or any(isinstance(self.names.get(one), Complex) for one in node.all_input_nodes)
+
     # Nodes
 
     def name(self, value: Any) -> str:
@@ -178,6 +191,8 @@ class Trace:
         if value is None:
             return ""
         is_node = type(value).__name__ == "Node"
+        if is_node and isinstance(self.names.get(value), Complex):
+            raise UnsupportedError("reads complex numbers")
         if is_node and value in self.names:
             name = str(self.names[value])
             if value in self.known and name not in self.constants:
@@ -206,6 +221,12 @@ class Trace:
         if value not in self.known:
             raise UnsupportedError("has weights that depend on the input")
         return as_array("", self.known[value])
+
+
+def kind_of(node: Any) -> str:
+    """ATen's name of an operator."""
+    schema = getattr(node.target, "_schema", None)
+    return schema.name.removeprefix("aten::") if schema is not None else str(node.target)
 
 
 def as_array(name: str, value: Any) -> np.ndarray:
@@ -251,6 +272,16 @@ def same(t: Trace, out: str, a: dict[str, Any], node: Any) -> str:
     if not value.is_floating_point():
         raise UnsupportedError(f"makes {value.dtype} of the signal; it must stay floats")
     return t.note("Identity", out, a["self"] if "self" in a else a["input"])
+
+
+def noise(t: Trace, out: str, node: Any) -> str:
+    """Normal random numbers, which a signal with as many frames will read."""
+    shape = size(node)
+    if len(shape) != 3:
+        raise ModelFileError(f"{t.place}: {kind_of(node)} makes numbers of shape {shape}; it must be (batch, channels, "
+                             "time)")  # fmt: skip
+    t.noises += 1
+    return t.note("RandomNormal", out, shape=shape, seed=float(t.noises - 1))
 
 
 def dropout(t: Trace, out: str, a: dict[str, Any], node: Any) -> str:
@@ -471,6 +502,12 @@ def pad(t: Trace, out: str, a: dict[str, Any], node: Any) -> str:
     return t.note("Pad", out, a["self"], both, float(a["value"] or 0), mode=mode)
 
 
+def reflection(t: Trace, out: str, a: dict[str, Any], node: Any) -> str:
+    rank, (before, after) = len(size(a["self"])), a["padding"]
+    both = [0] * (rank - 1) + [before] + [0] * (rank - 1) + [after]
+    return t.note("Pad", out, a["self"], both, mode="reflect")
+
+
 def upsample(t: Trace, out: str, a: dict[str, Any], node: Any) -> str:
     factor, rest = divmod(size(node)[-1], size(a["input"] if "input" in a else a["self"])[-1])
     if rest or factor < 1:
@@ -535,6 +572,7 @@ OPERATORS: dict[str, Row] = {
     **dict.fromkeys(("clamp", "clip", "hardtanh", "clamp_min", "clamp_max"), clip),
     **dict.fromkeys(("cat", "concat", "concatenate"), concat),
     **dict.fromkeys(("upsample_nearest1d", "upsample_nearest2d"), upsample),
+    "reflection_pad1d": reflection,
     "relu6": lambda t, out, a, node: t.note("Clip", out, a["self"], 0.0, 6.0),
     "leaky_relu": with_slope("LeakyRelu", "negative_slope"),
     "hardsigmoid": lambda t, out, a, node: t.note("HardSigmoid", out, a["self"], alpha=1 / 6, beta=0.5),

@@ -10,6 +10,7 @@ from wavenetlite.nn.embedding import Embedding
 from wavenetlite.nn.fake_quantized import FakeQuantize, FakeQuantizedConv1d, FakeQuantizedConv2d
 from wavenetlite.nn.film import FiLM
 from wavenetlite.nn.graph import Graph, Slice
+from wavenetlite.nn.impulse_response import ImpulseResponse
 from wavenetlite.nn.integer import (
     Dequantize,
     IntegerAdd,
@@ -27,9 +28,10 @@ from wavenetlite.nn.integer import (
 from wavenetlite.nn.max_pool import MaxPool2d
 from wavenetlite.nn.module import Module, from_config
 from wavenetlite.nn.networks import TCN, FrequencyTCN, WaveNet
+from wavenetlite.nn.noise import Noise
 from wavenetlite.nn.normalisation import GroupNorm, LayerNorm
 from wavenetlite.nn.output import Output
-from wavenetlite.nn.pointwise import Activation, BatchNorm, CumulativePool, Dropout, GatedUnit, Upsample
+from wavenetlite.nn.pointwise import Activation, BatchNorm, CumulativePool, Dropout, GatedUnit, Snake, Upsample
 from wavenetlite.nn.pytorch_names import (
     ELU,
     GELU,
@@ -50,18 +52,17 @@ from wavenetlite.nn.pytorch_names import (
     Tanh,
 )
 from wavenetlite.nn.recurrent import GRU, LSTM
+from wavenetlite.nn.spectrum import InverseSTFT, ISTFTHead
 
 __all__ = [
     "ELU", "GELU", "GLU", "GRU", "LSTM", "TCN", "Activation", "Add", "AmpArray", "AmpLSTM", "AmpLayer", "AmpWaveNet",
     "BatchNorm", "BatchNorm1d", "Bf16", "Bf16Weights", "Concat", "Conv1d", "Conv2d", "ConvTranspose1d",
     "ConvTranspose2d", "CumulativePool", "DepthwiseSeparable", "Dequantize", "Dropout", "Dropout1d", "Embedding",
-    "FakeQuantize",
-    "FakeQuantizedConv1d", "FakeQuantizedConv2d", "FiLM", "FrequencyTCN", "GatedResidualBlock",
-    "GatedUnit", "Graph", "GroupNorm", "Hardswish", "Hardtanh", "Identity", "IntegerAdd", "IntegerAvgPool1d",
-    "IntegerConcat", "IntegerConv1d", "IntegerConv2d",
-    "IntegerCumulativePool", "IntegerLookup", "IntegerMaxPool1d", "IntegerMultiply", "LayerNorm",
-    "LeakyReLU", "Linear", "MaxPool2d", "Module", "Output",
-    "PReLU", "Prewarmed", "Quantize", "ReLU", "ReLU6", "Requantize",
-    "Residual", "Sequential", "SiLU", "Sigmoid", "Slice", "Softmax", "Softsign", "Tanh", "TemporalBlock", "Upsample",
-    "WaveNet", "from_config",
+    "FakeQuantize", "FakeQuantizedConv1d", "FakeQuantizedConv2d", "FiLM", "FrequencyTCN", "GatedResidualBlock",
+    "GatedUnit", "Graph", "GroupNorm", "Hardswish", "Hardtanh", "ISTFTHead", "Identity", "ImpulseResponse",
+    "IntegerAdd", "IntegerAvgPool1d", "IntegerConcat", "IntegerConv1d", "IntegerConv2d", "IntegerCumulativePool",
+    "IntegerLookup", "IntegerMaxPool1d", "IntegerMultiply", "InverseSTFT", "LayerNorm", "LeakyReLU", "Linear",
+    "MaxPool2d", "Module", "Noise", "Output", "PReLU", "Prewarmed", "Quantize", "ReLU", "ReLU6", "Requantize",
+    "Residual", "Sequential", "SiLU", "Sigmoid", "Slice", "Snake", "Softmax", "Softsign", "Tanh", "TemporalBlock",
+    "Upsample", "WaveNet", "from_config",
 ]  # fmt: skip

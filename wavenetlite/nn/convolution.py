@@ -101,6 +101,10 @@ class Conv1d(Weighted, OverTime):
         Number of groups of channels that are convolved independently; equal to both channel counts: depthwise.
     bias
         Whether to add a bias.
+    padding_mode
+        "zeros", or "reflect" with causal padding: before the signal stand its frames 1, 2, ... in reverse, as EnCodec
+        has them. They must have come before the first frame is made: this has latency ``(kernel_size - 1) * dilation``.
+        Beyond the end of a signal that is shorter there are zeros. At the end it cannot be reflected in a stream.
 
     Notes
     -----
@@ -127,22 +131,39 @@ class Conv1d(Weighted, OverTime):
         dilation: int = 1,
         groups: int = 1,
         bias: bool = True,
+        padding_mode: Literal["zeros", "reflect"] = "zeros",
     ) -> None:
         self.in_channels = positive_int("in_channels", in_channels, MOST_CHANNELS)
         self.out_channels = positive_int("out_channels", out_channels, MOST_CHANNELS)
         self.set_kernel(kernel_size, stride, padding, dilation)
+        self.padding_mode = one_of("padding_mode", padding_mode, ("zeros", "reflect"))
+        if padding_mode == "reflect" and (padding != "causal" or stride > 1):
+            raise ParameterError(f"padding_mode='reflect' must have padding='causal' and stride=1, not {padding!r} and "
+                                 f"{stride}: a stream's end is not known before it")  # fmt: skip
         self.groups = checked_groups(groups, self.in_channels, self.out_channels)
         self.bias = flag("bias", bias)
         self.weight_shape = (self.out_channels, self.in_channels // self.groups, self.kernel_size)
 
+    def options(self) -> dict[str, Any]:
+        """Those of older versions, unless it is not as theirs."""
+        options = super().options()
+        return options if self.padding_mode != "zeros" else {k: v for k, v in options.items() if k != "padding_mode"}
+
     def build(self, x: Node, c: Node | None) -> Node:
-        return convolve([(self, x)])
+        return convolve([(self, x)]) if self.padding_mode == "zeros" else self.reflected(x)
+
+    def reflected(self, x: Node) -> Node:
+        """A convolution of windows, as one of kernel size 1: the weights of a window are side by side."""
+        windows = nodes.reflected_window(x, self.kernel_size, self.dilation)
+        weight = self.parameter("weight").reshape(self.out_channels, -1, 1)
+        bias = self.bias_or_none()
+        return nodes.Conv((Edge(windows),), self.out_channels, windows.clock, (weight,), (self.groups,), (bias,))
 
     def torch_forward(self, twin: Any, x: Any) -> Any:
         bias = twin.bias if self.bias else None
 
         def run(x: Any) -> Any:
-            padded = functional().pad(x, self.pads)
+            padded = functional().pad(x, self.pads, "constant" if self.padding_mode == "zeros" else "reflect")
             return functional().conv1d(padded, twin.weight, bias, self.stride, 0, self.dilation, self.groups)
 
         return over_time(run, x)

@@ -35,6 +35,9 @@ ACTIVATION_OPTIONS: dict[str, dict[str, Any]] = {
     "softmax": {},
     "tanh": {},
     "sigmoid": {},
+    "exp": {},
+    "sin": {},
+    "cos": {},
     "leaky_hardtanh": {"min_val": -1.0, "max_val": 1.0, "min_slope": 0.01, "max_slope": 0.01},
     "fast_tanh": {},
 }
@@ -53,6 +56,9 @@ TORCH_FUNCTIONS: dict[str, Callable[..., Any]] = {
     "softmax": lambda torch, x: torch.softmax(x, dim=-1),
     "tanh": lambda torch, x: x.tanh(),
     "sigmoid": lambda torch, x: x.sigmoid(),
+    "exp": lambda torch, x: x.exp(),
+    "sin": lambda torch, x: x.sin(),
+    "cos": lambda torch, x: x.cos(),
 }
 """By name: ``function(torch.nn.functional, x, **parameters)``."""
 
@@ -121,9 +127,10 @@ class Activation(Module):
     name
         identity, relu, leaky_relu (negative_slope=0.01), prelu (channels=1; slopes are the parameter ``weight``), elu
         (alpha=1), silu, gelu (approximate="none" or "tanh"), hardtanh (min_val=-1, max_val=1), hardswish, softsign,
-        softmax (over the channels of a frame), tanh, sigmoid, leaky_hardtanh (min_val=-1, max_val=1, min_slope=0.01,
-        max_slope=0.01: hardtanh continued with these slopes), fast_tanh (Neural Amp Modeler's rational function, for
-        models trained with it: error at most 4.4e-4 within +-6, and 0.008 far out).
+        softmax (over the channels of a frame), tanh, sigmoid, exp (of at most 88), sin, cos (of at most +-1e5),
+        leaky_hardtanh (min_val=-1, max_val=1, min_slope=0.01, max_slope=0.01: hardtanh continued with these slopes),
+        fast_tanh (Neural Amp Modeler's rational function, for models trained with it: error at most 4.4e-4 within
+        +-6, and 0.008 far out).
     **parameters
         Parameters of the function, as listed.
 
@@ -179,6 +186,55 @@ class Activation(Module):
         if self.name not in TORCH_FUNCTIONS:
             raise ParameterError(f"activation {self.name} has no counterpart in PyTorch")
         return TORCH_FUNCTIONS[self.name](functional(), x, **self.parameters)
+
+
+class Snake(Module):
+    """``x + sin(alpha x)^2 / (alpha + 1e-9)``, with an alpha for every channel: periodic, as voiced sounds are.
+
+    Parameters
+    ----------
+    channels
+        Input and output channels.
+    beta
+        Whether the divisor is a parameter of its own: BigVGAN's SnakeBeta.
+    logarithmic
+        Whether the parameters are logarithms, as BigVGAN's are: alpha is ``exp(alpha)``, beta likewise.
+
+    Notes
+    -----
+    Parameters, (channels,) each: ``alpha``, and ``beta`` if there is one; initially 1, or 0 if they are logarithms.
+    Absolute error of the sine: 3e-7 up to ``|alpha x| = 1e4``; beyond 1e5 it stays as it is there. Ziyin et al.,
+    "Neural Networks Fail to Learn Periodic Functions and How to Fix It", 2020; Lee et al., "BigVGAN", 2023.
+
+    Examples
+    --------
+    >>> import numpy as np, wavenetlite as wl
+    >>> wl.nn.Snake(1)(np.array([[-1.5707964], [0], [1.5707964]], np.float32)).round(4).ravel().tolist()
+    [-0.5707999897003174, 0.0, 2.570800065994263]
+    """
+
+    def __init__(self, channels: int, *, beta: bool = False, logarithmic: bool = False) -> None:
+        self.channels = self.in_channels = self.out_channels = positive_int("channels", channels, MOST_CHANNELS)
+        self.beta, self.logarithmic = flag("beta", beta), flag("logarithmic", logarithmic)
+
+    def parameter_shapes(self) -> dict[str, tuple[int, ...]]:
+        return dict.fromkeys(("alpha", "beta") if self.beta else ("alpha",), (self.channels,))
+
+    def draw(self, name: str, shape: tuple[int, ...], rng: np.random.Generator) -> np.ndarray:
+        return np.zeros(shape) if self.logarithmic else np.ones(shape)
+
+    def build(self, x: Node, c: Node | None) -> Node:
+        beta = self.parameter("beta") if self.beta else None
+        node = nodes.Snake((Edge(x),), x.channels, x.clock, self.parameter("alpha"), beta, self.logarithmic)
+        if not all(np.isfinite(factor).all() for factor in node.factors):
+            name = "beta" if self.beta else "alpha"
+            raise ParameterError(f"{name} must not be such that 1 / ({name} + 1e-9) exceeds float32")
+        return node
+
+    def torch_forward(self, twin: Any, x: Any) -> Any:
+        a, b = twin.alpha, twin.beta if self.beta else twin.alpha
+        a, b = (a.exp(), b.exp()) if self.logarithmic else (a, b)
+        return x + (a * x).sin() ** 2 / (b + nodes.LEAST)
 
 
 def checked_option(key: str, value: Any) -> Any:

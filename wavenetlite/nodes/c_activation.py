@@ -168,6 +168,59 @@ static inline float $bf16_of(float x)
 }
 """,
 )
+SINE = CText(
+    "sine",
+    """\
+/* sin(x - n pi) for a remainder within +-pi / 2. */
+static inline float $sine(float x, float n)
+{
+    float r = $fma(n, -3.140625f, x), r2, q = 2.6057196e-06f;
+    r = $fma(n, -9.67502594e-4f, r);
+    r = $fma(n, -1.50995799e-7f, r);
+    r2 = r * r;
+    q = $fma(q, r2, -0.00019809576f);
+    q = $fma(q, r2, 0.0083330655f);
+    q = $fma(q, r2, -0.1666666f);
+    return $fma(q, r2 * r, r);
+}
+/* (-1)^n of it, of n + 1.5 * 2^23: the lowest bit tells whether n is odd. */
+static inline float $turned(float sine, float sum, uint32_t more)
+{
+    uint32_t bits, odd;
+    memcpy(&bits, &sine, 4);
+    memcpy(&odd, &sum, 4);
+    bits ^= (odd + more) << 31;
+    memcpy(&sine, &bits, 4);
+    return sine;
+}
+""",
+)
+SIN = CText(
+    "sin_of",
+    """\
+static inline float $sin_of(float x)
+{
+    float n;
+    x = $clamp(x, -1e5f, 1e5f);
+    n = $fma(x, 0.318309886f, 12582912.0f);
+    return $turned($sine(x, n - 12582912.0f), n, 0);
+}
+""",
+    (CLAMP, SINE),
+)
+COS = CText(
+    "cos_of",
+    """\
+static inline float $cos_of(float x)
+{
+    float n;
+    x = $clamp(x, -1e5f, 1e5f);
+    n = $fma(x, 0.318309886f, -0.5f) + 12582912.0f;
+    return $turned($sine(x, (n - 12582912.0f) + 0.5f), n, 1);
+}
+""",
+    (CLAMP, SINE),
+)
 
 
 def elementwise(name: str, value: str, *needs: CText, given: str = "", before: str = "") -> CText:
@@ -204,6 +257,22 @@ static inline void $prelu(float *y, int n, const float *slopes)
     for (i = 0; i < n; i++) y[i] = y[i] > 0.0f ? y[i] : y[i] * slopes[i];
 }
 """,
+)
+SNAKE = CText(
+    "snake",
+    """\
+/* y + scale sin(alpha y)^2 */
+static inline void $snake(float *y, int n, const float *alpha, const float *scale)
+{
+    int i;
+    for (i = 0; i < n; i++) {
+        float a = $clamp(alpha[i] * y[i], -1e5f, 1e5f);
+        float s = $sine(a, $fma(a, 0.318309886f, 12582912.0f) - 12582912.0f);
+        y[i] = $fma(s * s, scale[i], y[i]);
+    }
+}
+""",
+    (CLAMP, SINE),
 )
 EXPM1_OF = CText(
     "expm1_of",
@@ -243,7 +312,11 @@ ACTIVATIONS_IN_C = {
         ),
         elementwise("fast_tanh", "$fast_tanh_of(x)", FAST_TANH_OF),
         elementwise("bf16", "$bf16_of(x)", BF16_OF),
+        elementwise("exp", "$exp_of(x)", EXP),
+        elementwise("sin", "$sin_of(x)", SIN),
+        elementwise("cos", "$cos_of(x)", COS),
         PRELU,
+        SNAKE,
         SOFTMAX,
     )
 }  # fmt: skip

@@ -106,6 +106,12 @@ def bf16(write: Onnx, x: str) -> str:
     return write.op("Cast", [write.op("Cast", [x], to=ONNX_BF16)], to=ONNX_FLOAT)
 
 
+def snake(write: Onnx, x: str, alpha: Floats, scale: Floats) -> str:
+    wave = write.op("Sin", [write.op("Mul", [x, write.constant(np.reshape(alpha, (-1, 1)))])])
+    square = write.op("Mul", [wave, wave])
+    return write.op("Add", [x, write.op("Mul", [square, write.constant(np.reshape(scale, (-1, 1)))])])
+
+
 def softmax(write: Onnx, x: str, channels: int) -> str:
     return write.op("Softmax", [x], axis=1)
 
@@ -114,6 +120,7 @@ FUNCTIONS = {
     "relu": Function("x", "np.maximum(x, 0)", operator("Relu")),
     "leaky_relu": Function("x, slope", "np.where(x > 0, x, x * slope)", operator("LeakyRelu", "alpha")),
     "prelu": Function("x, slopes", "np.where(x > 0, x, x * slopes)", prelu),
+    "snake": Function("x, alpha, scale", "x + scale * np.sin(alpha * x) ** 2", snake),
     "elu": Function("x, alpha", "np.where(x > 0, x, alpha * np.expm1(np.minimum(x, 0)))", operator("Elu", "alpha")),
     "sigmoid": Function("x", "0.5 + 0.5 * np.tanh(0.5 * x)", operator("Sigmoid")),
     "silu": Function("x", "x * (0.5 + 0.5 * np.tanh(0.5 * x))", silu),
@@ -131,6 +138,9 @@ FUNCTIONS = {
     e = np.exp(x - x.max(axis=1, keepdims=True))
 e / e.sum(axis=1, keepdims=True)""", softmax, over_channels=True),
     "tanh": Function("x", "np.tanh(x)", operator("Tanh")),
+    "exp": Function("x", "np.exp(x)", operator("Exp")),
+    "sin": Function("x", "np.sin(x)", operator("Sin")),
+    "cos": Function("x", "np.cos(x)", operator("Cos")),
     "leaky_hardtanh": Function("x, low, high, low_slope, high_slope", """\
     below, above = np.minimum(x - low, 0), np.maximum(x - high, 0)
 np.clip(x, low, high) + below * low_slope + above * high_slope""", leaky_hardtanh),
