@@ -81,7 +81,7 @@ def test_random_messages_hurt_nobody(server):
     rng = random.Random(1)
     pcm = tones(3)
     early = None
-    with connect(f"{server.url}/v1/stream") as witness:
+    with connect(f"{server.url}/v1/stream", ping_interval=None, max_queue=None) as witness:
         for number in range(TRIES):
             with socket.create_connection(("127.0.0.1", server.port)) as hostile:
                 try:

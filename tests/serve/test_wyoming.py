@@ -212,3 +212,16 @@ def test_a_drain_closes_the_connection(tmp_path):
 
     running = InThread(models=(save_tones(tmp_path),), wyoming_port=0)
     run(running, wait)
+
+
+def test_it_is_found_on_the_network(tmp_path):
+    """Another program finds the port by the name of the service that Home Assistant looks for; afterwards it is gone."""
+    zeroconf = pytest.importorskip("zeroconf", reason="needs zeroconf")
+    kind = "_wyoming._tcp.local."
+    with zeroconf.Zeroconf(interfaces=["127.0.0.1"]) as browser:
+        with in_thread(models=(save_tones(tmp_path),), wyoming_port=0, zeroconf="kitchen") as server:
+            found = browser.get_service_info(kind, f"kitchen.{kind}", timeout=20_000)
+            assert found is not None
+            assert found.port == int(server.addresses["wyoming"].rpartition(":")[2])
+            assert found.parsed_addresses() == ["127.0.0.1"]
+        assert browser.get_service_info(kind, f"kitchen.{kind}", timeout=500) is None
