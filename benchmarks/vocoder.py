@@ -2,9 +2,9 @@
 
 Of the test clips (indices 0 to 4 of each digit and speaker; and of one speaker whom the vocoder has not been trained
 on): how many digits `spoken-digits` recognises, the log-spectral distance to the original, PESQ (narrowband, ITU-T
-P.862, where `pip install pesq` is), and samples a second. Beside it the original itself; the vocoder's filters excited
-by white noise, which is what its network improves on; librosa's Griffin-Lim, from the same frames and from other ones;
-and mu-law coding. `--draw FILE` draws spectrograms of one clip.
+P.862, where `pip install pesq` is), and how many times faster than real time. Beside it the original itself; the
+vocoder's filters excited by white noise, which shows what its network adds; librosa's Griffin-Lim, from the same
+frames; and mu-law coding. `--draw FILE` draws spectrograms of one clip.
 """
 
 import os
@@ -154,6 +154,7 @@ def main() -> None:
     parser.add_argument("data", metavar="FSDD", help="folder of the Free Spoken Digit Dataset")
     parser.add_argument("--model", default="vocoder-8k", help="a vocoder (vocoder-8k)")
     parser.add_argument("--part", choices=("valid", "test"), default="test", help="clips to measure (test)")
+    parser.add_argument("--way", action="append", default=[], metavar="NAME", help="only this one; repeatable")
     parser.add_argument("--every", type=int, default=1, metavar="N", help="only each N-th clip")
     parser.add_argument("--seed", type=int, default=0, help="of all that is random (0)")
     parser.add_argument("--draw", type=Path, metavar="FILE", help="draw spectrograms of the first clip, .png")
@@ -170,7 +171,8 @@ def main() -> None:
         draw(found, wl.recipes.recordings_of(part)[options.clip], options.draw, vocoder.sr)
         return
     known = np.array([speaker != LEFT_OUT for speaker in part.speakers])
-    for name, way in found.items():
+    for name in options.way or list(found):
+        way = found[name]
         for who, mask in (("known voices", known), (LEFT_OUT, ~known)):
             clips = part.select(np.flatnonzero(mask)[:: options.every])
             figures = {key: round(value, 3) for key, value in measured(way, clips, corpus.labels, clf).items()}
