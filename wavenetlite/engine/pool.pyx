@@ -485,7 +485,8 @@ cdef class StreamPool:
 
     cdef tuple joined(self, object X, object ids, object frames):
         cdef Plan plan = self.plan
-        cdef cnp.ndarray x = finite(plan, checked(X, "X", 2, plan.in_channels), "X", self.zero_nonfinite)
+        cdef cnp.ndarray x = finite(
+            plan, checked(X, "X", 2, plan.in_channels), "X", self.zero_nonfinite, plan.x_indices)
         cdef cnp.ndarray counts = np.ascontiguousarray(frames, np.int64), chosen = self.checked_ids(ids), y
         cdef const int64_t* wanted = <const int64_t*>cnp.PyArray_DATA(chosen)
         cdef int64_t* count
