@@ -146,7 +146,7 @@ def draw(found: dict[str, Way], y: Floats, path: Path, sr: int) -> None:
         axes.set_ylabel("kHz")
     for axes in grid.ravel()[len(shown) :]:
         axes.set_visible(False)
-    figure.savefig(path, dpi=110)
+    figure.savefig(path, dpi=80)
 
 
 def main() -> None:

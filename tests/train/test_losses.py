@@ -4,6 +4,7 @@ import itertools
 
 import numpy as np
 import pytest
+from loss_gradients import check_gradient
 
 import wavenetlite as wl
 from wavenetlite.train import CTC, CrossEntropy, MeanSquaredError, losses
@@ -17,19 +18,6 @@ def logits(*shape, seed=0, scale=2.0):
 def log_softmax(y):
     y = y.astype(np.float64)
     return y - np.logaddexp.reduce(y, axis=-1, keepdims=True)
-
-
-def check_gradient(loss, y, targets, tolerance=1e-5):
-    """By differences of the loss itself: of its total, divided by its items."""
-    items = loss.items(targets)
-    found = loss(y, targets, items).gradient
-    assert found.dtype == np.float32
-    assert found.shape == y.shape
-    rng = np.random.default_rng(8)
-    for _ in range(3):
-        direction = rng.standard_normal(y.shape)
-        sides = [loss(y.astype(np.float64) + s * direction, targets, items).total for s in (1e-5, -1e-5)]
-        assert abs((sides[0] - sides[1]) / 2e-5 / items - (found * direction).sum()) <= tolerance
 
 
 # ------------------------------------------------------------------------------------------------------ cross-entropy

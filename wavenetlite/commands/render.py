@@ -103,24 +103,34 @@ def run(args: argparse.Namespace) -> int:
         file.write(made)
         peak = max(peak, float(np.abs(made).max(initial=0.0)))
     seconds = time.perf_counter() - started
-    summary = {
+    report(args, summary_of(args, sr, renderer.channels, samples, peak, seconds))
+    return 0
+
+
+def summary_of(
+    args: argparse.Namespace, sr: int, channels: int, samples: int, peak: float, seconds: float
+) -> dict[str, Any]:
+    """What has been written, and how long it took."""
+    return {
         "in": args.source,
         "out": args.target,
         "model": args.model,
         "ir": args.ir,
         "sr": sr,
-        "channels": renderer.channels,
+        "channels": channels,
         "samples": samples,
         "seconds": samples / sr,
         "peak": peak,
         "clipped": bool(args.clip and peak > 1),
         "elapsed_s": seconds,
     }
+
+
+def report(args: argparse.Namespace, summary: dict[str, Any]) -> None:
     if args.json:
         say_json(summary)
     else:
         say(text(summary))
-    return 0
 
 
 def text(summary: dict[str, Any]) -> str:

@@ -11,9 +11,9 @@ import numpy as np
 
 from wavenetlite import audio
 from wavenetlite.commands.options import add_json, describe
-from wavenetlite.commands.output import progress, say, say_json
+from wavenetlite.commands.output import progress
 from wavenetlite.commands.places import check_file
-from wavenetlite.commands.render import LOSSLESS, check_size
+from wavenetlite.commands.render import LOSSLESS, check_size, report, summary_of
 from wavenetlite.commands.voice import add_voice, voice
 from wavenetlite.formats import load
 from wavenetlite.storage import opening
@@ -61,8 +61,7 @@ def run(args: argparse.Namespace) -> int:
     frames = read_frames(args.source, vocoder)
     stream = vocoder.stream(**voice(args))
     subtype = args.subtype or LOSSLESS.get(Path(args.target).suffix.lower())
-    samples = len(frames) * vocoder.features.hop_length
-    check_size(args.target, samples, subtype)
+    check_size(args.target, len(frames) * vocoder.features.hop_length, subtype)
     peak = 0.0
     with (
         audio.writing(args.target, vocoder.sr, 1, subtype=subtype, clip=args.clip) as file,
@@ -75,31 +74,9 @@ def run(args: argparse.Namespace) -> int:
             peak = max(peak, float(np.abs(made).max(initial=0.0)))
             bar(min(at + BLOCK, len(frames)), len(frames))
         seconds = time.perf_counter() - started
-    summary = {
-        "in": args.source,
-        "out": args.target,
-        "model": args.model,
-        "sr": vocoder.sr,
-        "frames": len(frames),
-        "samples": samples,
-        "seconds": samples / vocoder.sr,
-        "peak": peak,
-        "clipped": bool(args.clip and peak > 1),
-        "elapsed_s": seconds,
-    }
-    if args.json:
-        say_json(summary)
-    else:
-        say(text(summary))
+    summary = summary_of(args, vocoder.sr, 1, len(frames) * vocoder.features.hop_length, peak, seconds)
+    report(args, {**summary, "frames": len(frames)})
     return 0
-
-
-def text(summary: dict[str, Any]) -> str:
-    faster = summary["seconds"] / max(summary["elapsed_s"], 1e-9)
-    return (
-        f"{summary['out']}: {summary['seconds']:.2f} s, {summary['sr']:,} Hz, peak {summary['peak']:.3f}"
-        f"{', clipped' if summary['clipped'] else ''}; {faster:.0f} x real time"
-    )
 
 
 def checked(path: str, model: Any) -> Vocoder:

@@ -361,46 +361,53 @@ cdef class GeneratorPool:
             An id is not that of an open voice, conditioning does not fit, or the network's output is not finite; the voices
             are as they were.
         """
-        cdef dict outputs = {}
-        cdef Voice* voice
-        cdef list held = []
-        cdef Py_ssize_t i, begun = 0
         self.acquire()
         try:
-            if not isinstance(conditions, Mapping):
-                raise ArrayTypeError(f"conditions is a {type(conditions).__name__}; it must be a dict of ids to arrays or None")
-            slots = [self.slot_of(sid) for sid in conditions]
-            if len(set(slots)) < len(slots):
-                raise ParameterError("conditions contains a voice twice; each must stand there once")
+            slots = self.slots_of(conditions)
             if isinstance(samples, Mapping) and set(samples) != set(conditions):
                 raise ParameterError("samples must have the voices that conditions has")
-            plans = [
+            wanted = [
                 self.frames_wanted(slot, c, samples[sid] if isinstance(samples, Mapping) else samples,
                                    "condition" if self.capacity == 1 else f"condition of voice {sid}")
                 for slot, (sid, c) in zip(slots, conditions.items())]
-            streams = [(self.streams[slot], self.rest[slot], self.state_of(slot)) for slot in slots]
-            try:
-                for slot, (sid, _), (n, frames) in zip(slots, conditions.items(), plans):
-                    voice = self.voice + <Py_ssize_t>slot
-                    self.set_condition(slot, n, frames, held)
-                    outputs[sid] = self.set_output(voice, n)
-                    voice.value_before = voice.value
-                    self.plan.copy_memory(voice.before, voice.memory)
-                    self.chosen[begun] = voice
-                    begun += 1
-                self.rows = begun
-                self.run_in_pieces()
-            except BaseException:
-                for i in range(begun):
-                    self.undo(self.chosen[i])
-                for slot, (stream, rest, state) in zip(slots, streams):
-                    if stream is not None:
-                        stream.restore(state)
-                    self.rest[slot] = rest
-                raise
-            return outputs
+            return dict(zip(conditions, self.draw_all(slots, wanted)))
         finally:
             release(&self.busy)
+
+    cdef list slots_of(self, object conditions):
+        if not isinstance(conditions, Mapping):
+            raise ArrayTypeError(f"conditions is a {type(conditions).__name__}; it must be a dict of ids to arrays or None")
+        slots = [self.slot_of(sid) for sid in conditions]
+        if len(set(slots)) < len(slots):
+            raise ParameterError("conditions contains a voice twice; each must stand there once")
+        return slots
+
+    cdef list draw_all(self, list slots, list wanted):
+        """The samples of each voice; if that raises, the voices are as they were before."""
+        cdef Voice* voice
+        cdef Py_ssize_t i, begun = 0
+        cdef list held = [], outputs = []
+        before = [(self.streams[slot], self.rest[slot], self.state_of(slot)) for slot in slots]
+        try:
+            for slot, (n, frames) in zip(slots, wanted):
+                voice = self.voice + <Py_ssize_t>slot
+                self.set_condition(slot, n, frames, held)
+                outputs.append(self.set_output(voice, n))
+                voice.value_before = voice.value
+                self.plan.copy_memory(voice.before, voice.memory)
+                self.chosen[begun] = voice
+                begun += 1
+            self.rows = begun
+            self.run_in_pieces()
+        except BaseException:
+            for i in range(begun):
+                self.undo(self.chosen[i])
+            for slot, (stream, rest, state) in zip(slots, before):
+                if stream is not None:
+                    stream.restore(state)
+                self.rest[slot] = rest
+            raise
+        return outputs
 
     cdef bytes state_of(self, Py_ssize_t slot):
         return None if self.streams[slot] is None else self.streams[slot].snapshot()

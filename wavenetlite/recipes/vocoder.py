@@ -67,7 +67,7 @@ class VocoderRecipe:
     samples: int = 2400
     context: int = 240
     segments: int = 2000
-    epochs: int = 24
+    epochs: int = 11
     batch_size: int = 4
     lr: float = 3e-3
     schedule: Literal["constant", "cosine", "one_cycle"] = "constant"
