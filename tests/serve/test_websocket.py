@@ -3,6 +3,7 @@
 import json
 import struct
 import threading
+import time
 import urllib.request
 from contextlib import suppress
 from socket import SHUT_RDWR, create_connection
@@ -295,3 +296,15 @@ def test_a_request_that_is_no_websocket_s_is_refused(server):
     with pytest.raises(urllib.error.HTTPError) as refused:
         urllib.request.urlopen(f"http://127.0.0.1:{server.port}/v1/stream")
     assert refused.value.code == 400 and "must be one for a WebSocket" in json.load(refused.value)["error"]
+
+
+def test_a_server_that_stood_still_cuts_nobody_for_silence(model, clf):
+    pcm = tones(2)
+    with in_thread(models=(model,), idle_s=0.8) as server, connect(f"{server.url}/v1/stream") as socket:
+        socket.send(pcm[:SR].tobytes())
+        socket.recv()
+        server.loop.call_soon_threadsafe(time.sleep, 2.0)
+        socket.send(pcm[SR:].tobytes())
+        socket.send('{"type": "end"}')
+        said = [one for one in map(json.loads, socket) if one["type"] == "event"]
+    assert triples(said) == alone(clf, pcm)

@@ -215,7 +215,7 @@ def test_a_drain_closes_the_connection(tmp_path):
 
 
 def test_it_is_found_on_the_network(tmp_path):
-    """Another program finds the port by the name of the service that Home Assistant looks for; afterwards it is gone."""
+    """Another program finds the port as Home Assistant looks for it; afterwards it is gone."""
     zeroconf = pytest.importorskip("zeroconf", reason="needs zeroconf")
     kind = "_wyoming._tcp.local."
     with zeroconf.Zeroconf(interfaces=["127.0.0.1"]) as browser:

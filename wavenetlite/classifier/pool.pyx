@@ -56,8 +56,7 @@ cdef class ClassifierPool:
 
     Every signal is identified by the id that `open` returns. Its events, predictions and probabilities are
     bit-identical to those of a :class:`ClassifierStream` of its own. The frames of all signals go through the network
-    together. A call validates its arguments first: if they are invalid,
-    nothing has changed. An id is never reused. A pool serves one thread at a time; another gets a `StreamStateError`.
+    together. A call validates its arguments first: if they are invalid, nothing has changed. An id is never reused. A pool serves one thread at a time; another gets a `StreamStateError`.
 
     If features or network overflow float32 on finite but absurdly large samples, that is detected after the samples
     have been consumed: the call raises and names the signal, which then raises until it is `reset` or closed. The
@@ -201,18 +200,18 @@ cdef class ClassifierPool:
     cdef dict hear(self, object samples):
         cdef ClassifierStream member
         cdef cnp.ndarray ready
-        cdef list members = [], blocks = []
+        cdef list sids = [], members = [], blocks = []
         cdef bint joined = True
-        for sid, block in samples.items():
+        for sid, block in (samples if type(samples) is dict else dict(samples)).items():    # a signal occurs once
             member = self.member(sid)
             try:
                 ready = member.check(block)
             except WavenetliteError as error:
                 raise named(error, sid) from None
             joined &= ready is not None
+            sids.append(sid)
             members.append(member)
             blocks.append(block if ready is None else ready)
-        sids = list(samples)
         frames, counts = self.extract_joined(members, blocks) if joined else self.extract(members, blocks)
         logits, counts, errors = self.through_network(np.array(sids, np.int64), frames, counts)
         return self.decide(sids, members, logits, counts, errors)

@@ -41,6 +41,8 @@ TICK_S, LONGEST_TICK_S = 0.02, 0.028
 """From tick to tick; longer under load, when fewer calls with longer blocks take less time."""
 SAVE_S = 0.8
 """Streams are saved so often: with a tick and the way to the store, less than a second is sent again."""
+STOOD_STILL_S = 1.0
+"""Longest between two ticks; in a longer time, clients have not been silent, but unheard."""
 STORE_S = 5.0
 """Longest that a call of the store may take."""
 ID = re.compile(r"[A-Za-z0-9._~-]{1,128}")
@@ -224,9 +226,13 @@ class Hub:
 
     async def run(self) -> None:
         """Process what waits, tick by tick, until cancelled."""
+        last = monotonic()
         while True:
             await self._wait()
             began = monotonic()
+            if began - last > STOOD_STILL_S:
+                self._excuse(began - last)
+            last = began
             self.tick()
             self._cut(began)
             self._save_due(began)
@@ -266,6 +272,11 @@ class Hub:
         session.tell(error_message(error))
         session.close(FAILED)
         self._release(session, FAILED.reason)
+
+    def _excuse(self, seconds: float) -> None:
+        """The process has stood still, as a suspended machine does: what came in that time has not been read yet."""
+        for session in self._model_of:
+            session.fed_at += seconds
 
     def _cut(self, now: float) -> None:
         """Close the streams that are too long, or silent for too long."""

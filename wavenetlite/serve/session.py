@@ -191,6 +191,10 @@ class Session:
         if self.end is not None and not self.end.done():
             self.end.set_result(None)
 
+    def let_go(self) -> None:
+        """Forget the connection, which is lost: it need not wait for the garbage collection."""
+        self.abort = self.told = self.taken = lambda: None
+
     # To the client
 
     async def next_message(self) -> Message | Closing:

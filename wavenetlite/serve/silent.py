@@ -9,6 +9,9 @@ from typing import Any
 SWEEP_S = 10.0
 """A connection has between one and two sweeps of time for its first request."""
 
+MANY = 256
+"""Connections that are lost are forgotten when there are so many more."""
+
 
 class SilentConnections:
     """Which connections have spoken, and a task that cuts the others."""
@@ -16,9 +19,13 @@ class SilentConnections:
     def __init__(self) -> None:
         self._spoke: set[Any] = set()
         self._silent: set[Any] = set()
+        self._most = MANY
 
     def has_spoken(self, connection: Any) -> None:
         self._spoke.add(connection)
+        if len(self._spoke) > self._most:  # hundreds in a second must not be kept until the next sweep
+            self._spoke = {one for one in self._spoke if one.transport is not None}
+            self._most = 2 * len(self._spoke) + MANY
 
     async def cut(self, connections: Callable[[], list[Any]]) -> None:
         """Sweep until cancelled."""

@@ -101,6 +101,7 @@ class Connection:
             await self.ended
         finally:
             await self.hub.leave(self.session)
+            self.session.let_go()
         if self.session.closing is DONE and self.close_code == DONE.code:
             await self.hub.forget(self.session)
 
