@@ -123,3 +123,52 @@ def test_help_tells_the_options(capsys):
     text = capsys.readouterr().out
     assert "--inspect" in text
     assert "errors.jsonl" in text
+
+
+def test_urls_in_and_out(data, tmp_path, capsys):
+    fsspec = pytest.importorskip("fsspec", reason="fsspec is not installed (the extra remote)")
+    store = fsspec.filesystem("memory")
+    for path in data.rglob("*.wav"):
+        store.pipe_file(f"/words/{path.relative_to(data).as_posix()}", path.read_bytes())
+    try:
+        out = ["memory://sets/one", *SMALL]
+        assert (
+            main(
+                [
+                    "features",
+                    "memory://words",
+                    *out,
+                    "--webdataset",
+                    "memory://sets/web",
+                    "--npz",
+                    "memory://sets/a.npz",
+                ]
+            )
+            == 0
+        )
+        text = capsys.readouterr().out
+        assert "memory://sets/one is complete: 12 computed" in text
+        assert "wrote memory://sets/web" in text
+        for folder in ("one", "web"):
+            assert main(["features", "--inspect", f"memory://sets/{folder}"]) == 0
+            assert "all 12 items are unchanged" in capsys.readouterr().out
+        assert len(np.load(store.open("/sets/a.npz"))["keys"]) == 12
+        assert main(["features", "https://me:hidden@127.0.0.1:9/a.wav", str(tmp_path / "out")]) == 1
+        assert "hidden" not in "".join(capsys.readouterr())
+    finally:
+        store.rm("/", recursive=True)
+
+
+@pytest.mark.parametrize("engine", ["dask", "ray"])
+def test_processes_are_of_joblib(data, tmp_path, capsys, engine):
+    assert main(["features", str(data), str(tmp_path / "out"), *SMALL, "--processes", "--engine", engine]) == 2
+    assert f"--engine {engine} has its own" in capsys.readouterr().err
+
+
+def test_other_forms_beside(data, tmp_path):
+    pytest.importorskip("pyarrow", reason="pyarrow is not installed (the extra arrow)")
+    table, shards = tmp_path / "all.parquet", tmp_path / "web"
+    options = ["--parquet", str(table), "--webdataset", str(shards), "--quiet"]
+    assert main(["features", str(data), str(tmp_path / "out"), *SMALL, *options]) == 0
+    assert len(wl.pipeline.open(table)) == len(wl.pipeline.open(shards)) == 12
+    assert main(["features", "--inspect", str(table)]) == 0

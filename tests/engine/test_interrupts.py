@@ -107,6 +107,7 @@ def test_training_data_and_model_survive_an_interrupt(interrupted):
     model = network()
     before = model.state_dict()
     x, y = frames(64 * 400).reshape(64, 400, 2), np.arange(64) % 3
+    wl.train.fit(network(), (x[:2], y[:2]), epochs=1, batch_size=2)  # what is imported when first wanted is there then
     assert interrupted(lambda: wl.train.fit(model, (x, y), epochs=10_000, batch_size=32), 0.1)
     assert all((model.state_dict()[name] == before[name]).all() for name in before)
     ours = [thread for thread in threading.enumerate() if thread.name.startswith(("shards", "batches"))]

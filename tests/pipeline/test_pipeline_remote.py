@@ -13,7 +13,7 @@ import pytest
 from pipeline_data import corpus, lines, small_chunks, spec, tree
 
 import wavenetlite as wl
-from wavenetlite.pipeline import PipelineError, extract, lease, listed, shards
+from wavenetlite.pipeline import PipelineError, clips, extract, lease, listed, reading, shards
 from wavenetlite.pipeline.entries import Entry, Listing, Root
 from wavenetlite.support.errors import ParameterError
 from wavenetlite.support.remote import RemotePath, place, status, told
@@ -154,6 +154,44 @@ def test_every_kind_of_source(tmp_path, store, source, count):
     hashes = {item.feature_hash for item in wl.pipeline.open("memory://out")}
     extract(data, tmp_path / "all", features=spec(), n_jobs=1)
     assert hashes <= {item.feature_hash for item in wl.pipeline.open(tmp_path / "all")}
+
+
+def test_a_long_recording_is_read_from_disk_in_blocks(tmp_path, store, monkeypatch):
+    monkeypatch.setattr(reading, "MOST_IN_MEMORY", 1000)
+    monkeypatch.setattr(clips, "MOST_BYTES", 1000)
+    put(store, corpus(tmp_path / "data", clips=2), "/corpus")
+    extract("memory://corpus", "memory://out", features=spec())
+    extract(tmp_path / "data", tmp_path / "out", features=spec())
+    assert without_places(public(store, "/out")) == without_places(on_disk(tmp_path / "out"))
+
+
+@pytest.mark.parametrize("kind", ["corpus", "a/c.tar", "a/c.zip"])
+def test_recordings_are_fetched_together(tmp_path, store, monkeypatch, kind):
+    data, asked = corpus(tmp_path / "data", clips=8), []
+    put(store, data, "/corpus")
+    with tarfile.open(tmp_path / "c.tar", "w") as archive:
+        archive.add(data, ".")
+    with zipfile.ZipFile(tmp_path / "c.zip", "w", zipfile.ZIP_DEFLATED) as archive:
+        for path in data.rglob("*.wav"):
+            archive.write(path, path.relative_to(data))
+    for name in ("c.tar", "c.zip"):
+        store.pipe_file(f"/a/{name}", (tmp_path / name).read_bytes())
+    fetch = type(store).cat_ranges
+    monkeypatch.setattr(
+        type(store),
+        "cat_ranges",
+        lambda self, paths, *rest, **more: asked.append(len(paths)) or fetch(self, paths, *rest, **more),
+    )
+    done = extract(f"memory://{kind}", "memory://out", features=spec(), n_jobs=1)
+    assert (done.items, done.errors, asked) == (16, {}, [16])
+
+
+def test_train_reads_what_the_pipeline_lists(tmp_path, store):
+    data = corpus(tmp_path / "data", clips=4)
+    put(store, data, "/corpus")
+    elsewhere, here = (wl.train.read_corpus(source, clip_s=0.1) for source in ("memory://corpus", data))
+    assert elsewhere.labels == here.labels
+    assert np.array_equal(elsewhere.train.audio, here.train.audio)
 
 
 def test_an_interrupt_at_every_shard_resumes(tmp_path, store, monkeypatch):

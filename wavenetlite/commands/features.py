@@ -31,6 +31,7 @@ from wavenetlite.pipeline import specs
 from wavenetlite.pipeline.assembly import ERRORS
 from wavenetlite.pipeline.engines import ENGINES
 from wavenetlite.pipeline.entries import Listing
+from wavenetlite.pipeline.parquet import packages
 from wavenetlite.pipeline.rates import common_rate
 from wavenetlite.pipeline.sources import listed
 from wavenetlite.pipeline.summary import summary
@@ -246,6 +247,8 @@ def check_exports(args: argparse.Namespace, inputs: Sequence[str]) -> None:
     """Raise if one of the other files requested cannot be written."""
     if args.plot:
         check_file(args.plot, [name for name in inputs if not is_url(name)], "--plot")
+    if args.parquet:
+        packages()
     for path, option in ((args.report, "--report"), (args.npz, "--npz"), (args.parquet, "--parquet")):
         if path and not is_url(path):
             check_file(path, [name for name in inputs if not is_url(name)], option)

@@ -13,7 +13,7 @@ from wavenetlite.pipeline import shards
 from wavenetlite.pipeline.assembly import DATASET, FORMAT, INDEX, VERSION
 from wavenetlite.pipeline.entries import PipelineError
 from wavenetlite.support.bounded_json import MOST_DEPTH, check_outline, parse_json
-from wavenetlite.support.remote import Place
+from wavenetlite.support.remote import Place, RemotePath
 
 DAMAGE = (
     OSError,
@@ -96,5 +96,7 @@ def parsed(line: bytes) -> dict[str, Any]:
 
 
 def damaged(folder: Place, error: Exception) -> PipelineError:
+    if isinstance(folder, RemotePath) and isinstance(error, OSError) and not isinstance(error, FileNotFoundError):
+        return PipelineError(f"{folder}: cannot be read: {readable(error.strerror or str(error))}")
     reason = readable(" ".join(str(error)[:200].split()) or type(error).__name__)  # it may quote what it read
     return PipelineError(f"{folder}: damaged: {reason}; run the extraction again")

@@ -27,9 +27,8 @@ from wavenetlite.corpora.trees import MOST_TEXT, OTHER, readable
 from wavenetlite.pipeline import parquet
 from wavenetlite.pipeline.archive_tree import ArchiveTree, Link, Stored
 from wavenetlite.pipeline.entries import Entry, Member
-from wavenetlite.support.atomic_files import replacing
 from wavenetlite.support.errors import ParameterError
-from wavenetlite.support.remote import Place, RemotePath, address, place
+from wavenetlite.support.remote import Place, RemotePath, address, place, replacing
 
 ENDINGS = (".tar", ".tar.gz", ".tgz", ".tar.bz2", ".tbz2", ".tar.xz", ".txz", ".zip")
 UNPACKERS: dict[bytes, Any] = {b"\x1f\x8b": gzip.open, b"BZh": bz2.open, b"\xfd7zXZ\0": lzma.open}
@@ -280,19 +279,33 @@ def data(path: str, member: Member) -> bytes:
         return parquet.data(path, member)
     where = place(path)
     if isinstance(where, RemotePath):
-        found = in_part(where, member, len(member.name) + SLACK) or in_part(where, member, MOST_SLACK)
+        found = None
+        for slack in (SLACK, MOST_SLACK):
+            found = found or from_part(where.part(*(extent(member, slack) or (0, 0))), member)
     else:
         with open(path, "rb") as file:  # noqa: PTH123
             file.seek(member.offset)
-            found = stored_bytes(file, member, os.fstat(file.fileno()).st_size)
+            found = unpacked(stored_bytes(file, member, os.fstat(file.fileno()).st_size), member)
     if found is None:
         raise ValueError("the archive is truncated")
-    return decompress(found, member) if member.kind == "zip" else found
+    return found
 
 
-def in_part(path: RemotePath, member: Member, slack: int) -> bytes | None:
-    part = path.part(member.offset, member.offset + member.size + (slack if member.kind == "zip" else 0))
-    return stored_bytes(BytesIO(part), member, len(part))
+def extent(member: Member, slack: int = SLACK) -> tuple[int, int] | None:
+    """Where in its archive the bytes of a member begin and end, about; None: not in one piece."""
+    if member.kind == parquet.KIND:
+        return None
+    more = len(member.name) + slack if member.kind == "zip" else 0
+    return member.offset, member.offset + member.size + more
+
+
+def from_part(part: bytes, member: Member) -> bytes | None:
+    """A member of the part of its archive that `extent` says; None: it has more. Raises as `data`."""
+    return unpacked(stored_bytes(BytesIO(part), member, len(part)), member)
+
+
+def unpacked(stored: bytes | None, member: Member) -> bytes | None:
+    return decompress(stored, member) if member.kind == "zip" and stored is not None else stored
 
 
 def stored_bytes(file: IO[bytes], member: Member, whole: int) -> bytes | None:

@@ -20,8 +20,7 @@ from wavenetlite.pipeline.sidecars import Sidecar
 from wavenetlite.pipeline.specs import Recipe
 from wavenetlite.pipeline.statistics import Statistics, merge
 from wavenetlite.pipeline.work import refusal
-from wavenetlite.support.atomic_files import replacing
-from wavenetlite.support.remote import Place
+from wavenetlite.support.remote import Place, replacing
 
 INDEX, ERRORS, DATASET = "index.jsonl", "errors.jsonl", "dataset.json"
 FORMAT, VERSION, SHARDED = "wavenetlite features", 2, 1

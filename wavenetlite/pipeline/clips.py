@@ -5,17 +5,15 @@ from __future__ import annotations
 import os
 import sys
 from collections.abc import Iterator, Sequence
-from pathlib import Path
 from typing import Any
 
-from wavenetlite.pipeline import archives
 from wavenetlite.pipeline._clips import ClipReader, computes
 from wavenetlite.pipeline.entries import Entry
+from wavenetlite.pipeline.fetching import contents
 from wavenetlite.pipeline.reading import BLOCK
 from wavenetlite.pipeline.specs import Recipe
 from wavenetlite.pipeline.statistics import Statistics
 from wavenetlite.support.arrays import Floats
-from wavenetlite.support.remote import RemotePath
 from wavenetlite.support.urls import is_url
 
 MOST_BYTES = 1 << 21
@@ -69,35 +67,23 @@ class Clips:
         """For each entry its clip; or, if it must be read by other means, its bytes where they were fetched already."""
         assert self.reader is not None
         for first in range(0, len(entries), AT_ONCE):
-            paths, contents = sources(entries[first : first + AT_ONCE])
+            paths, fetched = sources(entries[first : first + AT_ONCE])
             at = 0
             while at < len(paths):
-                found = self.reader.compute(paths[at:], contents[at:])
-                for one, content in zip(found, contents[at:], strict=False):
+                found = self.reader.compute(paths[at:], fetched[at:])
+                for one, content in zip(found, fetched[at:], strict=False):
                     yield content if one is None else Clip(one, self.reader.rows(one[1], one[2]))
                 at += len(found)
 
 
 def sources(entries: Sequence[Entry]) -> tuple[list[bytes | None], list[bytes]]:
     """The names of files; or None and their bytes where they are in an archive or a store, or names are not bytes."""
-    paths: list[bytes | None] = []
-    contents = []
-    for entry in entries:
-        path = entry.path
-        named = entry.member is None and not is_url(path) and sys.platform != "win32"
-        paths.append(os.fsencode(path) if named else None)
-        contents.append(b"" if named else bytes_of(entry))
-    return paths, contents
+    paths = [path_of(entry) for entry in entries]
+    fetched = iter(contents([entry for entry, path in zip(entries, paths, strict=True) if path is None]))
+    return paths, [next(fetched) if path is None else b"" for path in paths]
 
 
-def bytes_of(entry: Entry) -> bytes:
-    """The bytes of a recording; b"" if they cannot be read, which is reported when it is read by itself."""
+def path_of(entry: Entry) -> bytes | None:
     path = entry.path
-    try:
-        if entry.member is not None:
-            return archives.data(path, entry.member)
-        if is_url(path):
-            return RemotePath(path).read_bytes()
-        return Path(path).read_bytes() if os.path.isfile(path) else b""  # noqa: PTH113  (a pipe would block)
-    except (OSError, ValueError):
-        return b""
+    named = entry.member is None and not is_url(path) and sys.platform != "win32"
+    return os.fsencode(path) if named else None

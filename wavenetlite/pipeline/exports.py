@@ -18,8 +18,7 @@ from wavenetlite.pipeline.batches import normalised
 from wavenetlite.pipeline.entries import joined
 from wavenetlite.pipeline.items import Item, ItemSequence
 from wavenetlite.support.arrays import Floats
-from wavenetlite.support.atomic_files import replacing
-from wavenetlite.support.remote import Place, RemotePath, place
+from wavenetlite.support.remote import Place, RemotePath, place, replacing
 
 Target = str | os.PathLike[str] | RemotePath
 DATE = (1980, 1, 1, 0, 0, 0)

@@ -26,12 +26,11 @@ from wavenetlite.pipeline.specs import Reading, Recipe
 from wavenetlite.pipeline.target import check as check_target
 from wavenetlite.pipeline.target import remember
 from wavenetlite.pipeline.work import Old, Task
-from wavenetlite.support.atomic_files import replacing
 from wavenetlite.support.checks import flag, integer, one_of
 from wavenetlite.support.errors import ArrayTypeError, ParameterError
 from wavenetlite.support.file_locks import lock
 from wavenetlite.support.progress import Progress
-from wavenetlite.support.remote import Place, RemotePath, address, place
+from wavenetlite.support.remote import Place, RemotePath, address, place, replacing
 
 Target = str | os.PathLike[str] | RemotePath
 ASSEMBLED, LOCK = "assembled", "lock"
@@ -97,12 +96,13 @@ def extract(
     Parameters
     ----------
     source
-        A folder; a manifest (.jsonl, .ndjson, .json, .csv, .tsv); an archive (.tar, .tar.gz, .zip, ...), WebDataset's
-        too; an audio file; a pattern such as "data/**/*.flac" or "shard-{000..017}.tar"; or a list of these. Or what
-        `wavenetlite.pipeline.listed` returned.
+        A folder; a manifest (.jsonl, .ndjson, .json, .csv, .tsv, .parquet), Lhotse's too; an archive (.tar, .tar.gz,
+        .zip, ...), WebDataset's too; a table of recordings (.parquet), as Hugging Face has; an audio file; a pattern
+        such as "data/**/*.flac" or "shard-{000..017}.tar"; a URL of any of these, such as "s3://bucket/data"; or a list
+        of these. Or what `wavenetlite.pipeline.listed` returned.
     out
-        Folder of the feature set; created if missing. It must not be inside the source, nor hold the features of
-        another one. Workers on other machines must reach it by the same path.
+        Folder of the feature set, or its URL; created if missing. It must not be inside the source, nor hold the
+        features of another one. Workers on other machines must reach it by the same path.
     features
         Spec of the features; None: ``LogMel()``.
     layout

@@ -139,14 +139,14 @@ class Table:
         """The frames of an item, mapped from the file."""
         shard, first, channels = int(self.shard[number]), int(self.offsets[number]), self.about["channels"]
         name = self.shards[shard]
-        if shard not in self.open_shards:
-            if isinstance(self.folder, RemotePath) and len(self.open_shards) >= KEPT_SHARDS:
-                self.open_shards.pop(next(iter(self.open_shards)), None)
+        found, count = self.open_shards.get(shard), int(self.frames[number])
+        if found is None:
+            if isinstance(self.folder, RemotePath):
+                drop_first(self.open_shards, KEPT_SHARDS)
             try:
-                self.open_shards[shard] = shards.open_shard(self.folder / name, channels)
+                found = self.open_shards[shard] = shards.open_shard(self.folder / name, channels)
             except DAMAGE as error:
                 raise damaged(self.folder, error) from None
-        found, count = self.open_shards[shard], int(self.frames[number])
         if shards.is_tar(name):
             frames = found[first : first + count * channels]
             frames = frames.reshape(-1, channels) if not frames.size % channels else frames
@@ -158,6 +158,12 @@ class Table:
 
     def spec(self) -> Features | None:
         return specs.read(self.folder / specs.TABLES)
+
+
+def drop_first(kept: dict[int, Any], most: int) -> None:
+    """Make room for another one; threads may do so at the same time."""
+    for key in list(kept)[: max(0, len(kept) + 1 - most)]:
+        kept.pop(key, None)
 
 
 def map_file(path: Place) -> Any:

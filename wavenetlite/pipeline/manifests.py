@@ -28,8 +28,8 @@ from wavenetlite.pipeline.columns import (
 )
 from wavenetlite.pipeline.entries import Entry, Listing, Problem, joined
 from wavenetlite.support.errors import ParameterError
-from wavenetlite.support.remote import Place, RemotePath, address
-from wavenetlite.support.urls import is_url
+from wavenetlite.support.remote import Place, RemotePath, Status, address, is_http
+from wavenetlite.support.urls import is_url, name_of, parent_url
 from wavenetlite.support.urls import shown as public
 
 ENDINGS = (".jsonl", ".ndjson", ".json", ".csv", ".tsv", ".parquet")
@@ -45,6 +45,8 @@ FREE, RATIO = 16 << 20, 200
 ONE_LINE = ("path", "key", "label", "speaker", "split")
 FOLDERS = ("", "clips", "wavs", "wav", "audio", "recordings")
 """Beside a manifest, where the recordings are that it names; Common Voice has them in clips/."""
+MOST_FOLDERS = 1000
+"""Of stores, whose files are kept."""
 MOST_SHAPES = 1000
 """Different sets of columns whose meaning is kept; rows usually have one."""
 PLACEHOLDERS = ("{data_root}/", "{data_folder}/", "{root}/", "$data_root/", "$data_folder/")
@@ -300,6 +302,7 @@ class RowReader:
         self.columns: dict[tuple[str, ...], Columns] = {}
         self.names: set[str] = set()
         self.found: dict[str, tuple[str, int, int]] = {}
+        self.folders: dict[str, dict[str, Status]] = {}
 
     def entry(self, row: Any) -> Entry:
         """The entry of a row; raises RowError."""
@@ -337,10 +340,25 @@ class RowReader:
     def located(self, name: str) -> tuple[str, int, int]:
         """The path of a recording relative to the manifest, its size and time."""
         if name not in self.found:
-            tried = ((one, *size_and_time(joined(self.base, one))) for one in spellings(name))
+            tried = ((one, *self.size_and_mark(joined(self.base, one))) for one in spellings(name))
             first = next(tried)
             self.found[name] = first if first[1] >= 0 else next((one for one in tried if one[1] >= 0), first)
         return self.found[name]
+
+    def size_and_mark(self, path: str) -> tuple[int, int]:
+        """Of a file; in a store, a folder is listed once, as that takes as long as to ask for one of its files."""
+        if not is_url(path) or is_http(path):
+            return size_and_time(path)
+        folder = parent_url(path)
+        if folder not in self.folders:
+            if len(self.folders) >= MOST_FOLDERS:
+                self.folders.clear()
+            try:
+                listing = RemotePath(folder).listing()
+            except OSError:
+                listing = []
+            self.folders[folder] = {name: status for name, is_folder, status in listing if not is_folder}
+        return self.folders[folder].get(name_of(path), (-1, 0))
 
 
 def without_secrets(extra: dict[str, Any] | None) -> dict[str, Any] | None:

@@ -15,12 +15,11 @@ from wavenetlite.pipeline.about import DAMAGE, check_about, damaged
 from wavenetlite.pipeline.assembly import COLUMNS, FORMAT, VERSION
 from wavenetlite.pipeline.entries import PipelineError
 from wavenetlite.pipeline.exports import Target
-from wavenetlite.pipeline.items import ItemSequence, Table
+from wavenetlite.pipeline.items import ItemSequence, Table, drop_first
 from wavenetlite.pipeline.selections import about, ordered, row_of
 from wavenetlite.support.arrays import Floats
-from wavenetlite.support.atomic_files import replacing
 from wavenetlite.support.errors import ParameterError
-from wavenetlite.support.remote import Place, check_writable, place
+from wavenetlite.support.remote import Place, check_writable, place, replacing
 
 STORAGE = "parquet"
 ABOUT, SPEC = b"wavenetlite", b"wavenetlite.features"
@@ -163,16 +162,16 @@ class ParquetTable(Table):
     def frames_of(self, number: int) -> Floats:
         """The frames of an item; the last few row groups are kept."""
         group = int(np.searchsorted(self.ends, number, "right")) - 1
-        if group not in self.groups:
-            if len(self.groups) >= KEPT_GROUPS:
-                self.groups.pop(next(iter(self.groups)), None)
+        column = self.groups.get(group)
+        if column is None:
+            drop_first(self.groups, KEPT_GROUPS)
             try:
                 with parquet.opened(self.folder) as file:
                     read = file.read_row_group(group, columns=["features"])
             except (ParameterError, *DAMAGE) as error:
                 raise damaged(self.folder.parent, error) from None
-            self.groups[group] = read.column("features").combine_chunks()
-        frames = self.groups[group][number - int(self.ends[group])].values
+            column = self.groups[group] = read.column("features").combine_chunks()
+        frames = column[number - int(self.ends[group])].values
         found: Floats = frames.flatten().to_numpy(zero_copy_only=False).astype(shards.DTYPE, copy=False)
         found = found.reshape(-1, self.about["channels"])
         if len(found) != self.frames[number]:

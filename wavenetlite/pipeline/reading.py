@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import tempfile
 from collections.abc import Generator, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -25,6 +26,8 @@ from wavenetlite.support.urls import is_url
 BLOCK = 1 << 18
 """Samples that are processed at once; a longer recording in blocks gives the same bits."""
 HASH_BLOCK = 1 << 20
+MOST_IN_MEMORY = 1 << 26
+"""Bytes of a recording in a store that are decoded from memory."""
 SILENT = 2.0**-15
 """One step of 16 bits: a recording that never exceeds it is silent."""
 MOST_WHOLE_S = 3600.0
@@ -62,6 +65,7 @@ class Recordings:
 
     def __init__(self) -> None:
         self.last: tuple[Any, audio.Encoded | str, str] = (None, "", "")
+        self.copy: Any = None
 
     def of(self, entry: Entry) -> tuple[audio.Encoded | str, str]:
         """What can be decoded, and the hash of its bytes; raises UnusableRecordingError."""
@@ -85,9 +89,12 @@ class Recordings:
             return audio.Encoded(entry.name, data), digest.hexdigest()
         path = entry.path
         if is_url(path):
-            data = RemotePath(path).read_bytes()
-            digest.update(data)
-            return audio.Encoded(entry.name, data), digest.hexdigest()
+            if entry.size > MOST_IN_MEMORY:
+                path = self.fetch(path)
+            else:
+                data = RemotePath(path).read_bytes()
+                digest.update(data)
+                return audio.Encoded(entry.name, data), digest.hexdigest()
         if not os.path.isfile(path):  # noqa: PTH113  (checked first: opening a pipe would block)
             exists = os.path.lexists(path)
             raise UnusableRecordingError("unreadable", "not a file" if exists else "there is no such file", again=True)
@@ -95,6 +102,13 @@ class Recordings:
             while block := file.read(min(HASH_BLOCK, max(entry.size, 0) + 4096)):
                 digest.update(block)
         return path, digest.hexdigest()
+
+    def fetch(self, url: str) -> str:
+        """A copy of a long recording, on disk until the next one."""
+        self.copy = tempfile.NamedTemporaryFile(suffix=RemotePath(url).suffix)  # noqa: SIM115
+        RemotePath(url).fetch(self.copy)
+        self.copy.flush()
+        return str(self.copy.name)
 
 
 class FrameReader:

@@ -9,8 +9,7 @@ from typing import Any
 import numpy as np
 
 from wavenetlite.support.arrays import Floats
-from wavenetlite.support.atomic_files import new_file
-from wavenetlite.support.remote import Place, RemotePath
+from wavenetlite.support.remote import Place, RemotePath, new_file
 
 FOLDER = "shards"
 DTYPE = np.dtype("<f4")

@@ -16,8 +16,7 @@ from typing import Any
 import numpy as np
 
 from wavenetlite.pipeline.statistics import Statistics
-from wavenetlite.support.atomic_files import replacing
-from wavenetlite.support.remote import Place
+from wavenetlite.support.remote import Place, replacing
 
 FOLDER = ".parts"
 

@@ -142,7 +142,9 @@ def at_url(path: RemotePath, options: Options) -> Listing:
     kind, _, outer = path.url.partition(CHAIN)
     try:
         if protocol(kind) in ("zip", "tar"):
-            return inside(place(outer), path_of(kind).strip("/"), options)
+            archive = place(outer)
+            archive = archive if isinstance(archive, RemotePath) else archive.absolute()
+            return inside(archive, path_of(kind).strip("/"), options)
         if glob.has_magic(path_of(path.url)):
             return matches(path, options)
         if path.is_dir():

@@ -17,10 +17,9 @@ import numpy as np
 from wavenetlite import audio
 from wavenetlite.audio.packages import soundfile_module
 from wavenetlite.features import Features, from_config
-from wavenetlite.support.atomic_files import replacing
 from wavenetlite.support.checks import flag, number
 from wavenetlite.support.errors import ParameterError, WavenetliteError
-from wavenetlite.support.remote import Place
+from wavenetlite.support.remote import Place, replacing
 from wavenetlite.support.version import __version__
 
 TABLES = "features.npz"

@@ -14,9 +14,8 @@ from wavenetlite.corpora.trees import is_within, join, readable, walk
 from wavenetlite.pipeline import assembly, shards, sidecars, specs
 from wavenetlite.pipeline.entries import Listing
 from wavenetlite.pipeline.remote_tree import tree_of
-from wavenetlite.support.atomic_files import replacing
 from wavenetlite.support.errors import ParameterError
-from wavenetlite.support.remote import Place, RemotePath, check_writable
+from wavenetlite.support.remote import Place, RemotePath, check_writable, replacing
 
 PLACES = "places"
 """Beside the sidecars: the real paths of the sources."""

@@ -16,9 +16,8 @@ from wavenetlite.pipeline.assembly import DATASET, INDEX, line
 from wavenetlite.pipeline.exports import Target
 from wavenetlite.pipeline.items import Item, ItemSequence
 from wavenetlite.pipeline.selections import about, ordered, row_of
-from wavenetlite.support.atomic_files import replacing
 from wavenetlite.support.checks import positive_int
-from wavenetlite.support.remote import check_writable, place
+from wavenetlite.support.remote import check_writable, place, replacing
 
 STORAGE = "webdataset"
 HEADER_BYTES = 512

@@ -17,7 +17,6 @@ from typing import BinaryIO
 
 from wavenetlite.support.errors import ArrayTypeError, TargetError, WavenetliteError
 from wavenetlite.support.file_locks import lock
-from wavenetlite.support.remote import Place, RemoteFile, RemotePath
 
 PathLike = str | os.PathLike[str]
 
@@ -34,16 +33,12 @@ KINDS = {
 
 
 @contextmanager
-def replacing(path: PathLike | RemotePath) -> Iterator[BinaryIO]:
+def replacing(path: PathLike) -> Iterator[BinaryIO]:
     """Open a file that replaces `path` once everything has been written to disk.
 
     Until then, and on failure, an existing file is left unchanged. Its mode is kept, a symbolic link is followed, and
-    what is not a regular file is refused. That holds in a store too.
+    what is not a regular file is refused.
     """
-    if isinstance(path, RemotePath):
-        with path.replacing() as remote:
-            yield remote
-        return
     check_target(path)
     target = Path(path).resolve()
     try:
@@ -61,11 +56,6 @@ def replacing(path: PathLike | RemotePath) -> Iterator[BinaryIO]:
             new.publish(target)
         except OSError as error:
             raise OSError(error.errno, error.strerror, str(path)) from error
-
-
-def new_file(folder: Place) -> NewFile | RemoteFile:
-    """A file in a folder that gets its name when it is complete."""
-    return RemoteFile() if isinstance(folder, RemotePath) else NewFile(folder)
 
 
 def check_target(path: PathLike, inputs: Iterable[PathLike] = (), name: str = "path") -> None:

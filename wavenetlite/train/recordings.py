@@ -8,7 +8,7 @@ import shutil
 import tempfile
 import weakref
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from functools import partial
 from hashlib import blake2b
@@ -20,6 +20,8 @@ from wavenetlite.pipeline import archives, sources
 from wavenetlite.pipeline.entries import Entry, Member
 from wavenetlite.pipeline.sources import Source
 from wavenetlite.support.errors import ParameterError
+from wavenetlite.support.remote import RemotePath
+from wavenetlite.support.urls import is_url, shown
 
 
 def find(source: Source, layout: str, columns: Mapping[str, str], division: Division) -> Listing[list[Item]]:
@@ -58,9 +60,8 @@ class Unpacked:
                 self.path_of[path] = str(target)
 
     def item(self, entry: Entry) -> Item:
-        member = entry.member
         return Item(
-            entry.path,
+            shown(entry.path),
             entry.key,
             layouts.composed(entry.label),
             entry.speaker,
@@ -68,8 +69,14 @@ class Unpacked:
             entry.start_s,
             entry.end_s,
             entry.channel,
-            None if member is None else partial(self.data, entry.path, member),
+            self.reader(entry),
         )
+
+    def reader(self, entry: Entry) -> Callable[[], bytes] | None:
+        """Reads the bytes of what is not a file."""
+        if entry.member is not None:
+            return partial(self.data, entry.path, entry.member)
+        return RemotePath(entry.path).read_bytes if is_url(entry.path) else None
 
     def data(self, path: str, member: Member) -> bytes:
         return archives.data(self.path_of.get(path, path), member)
@@ -127,5 +134,7 @@ def named(source: Source) -> str:
 
 def check_exists(source: str) -> None:
     """Raise if a path does not exist that is no glob."""
+    if is_url(source):
+        return  # it is listed in any case
     if not os.path.lexists(source) and not glob.has_magic(source):
         raise ParameterError(f"source={readable(source)!r}: there is no such folder or file")
