@@ -157,7 +157,7 @@ REASONS = {
 
 
 def in_64_bits(time_ns: int) -> int:
-    """A date as a signed number of 64 bits, which ends in 2262; file systems may say later ones. It stays what it is."""
+    """A date as a signed number of 64 bits, which ends in 2262: file systems may say later ones."""
     return (time_ns + 2**63) % 2**64 - 2**63
 
 
