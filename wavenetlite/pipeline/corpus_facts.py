@@ -85,7 +85,7 @@ def corpus_facts(items: ItemSequence) -> CorpusFacts:
     ...     done = wl.pipeline.extract(Path(folder, "data"), Path(folder, "features"))
     ...     facts = corpus_facts(wl.pipeline.open(Path(folder, "features")))
     >>> facts.warnings[0]
-    'leakage: 1 recording of one split is byte for byte in another: train/no/a.wav'
+    'leakage: 1 recording of one split is byte for byte in another: test/yes/b.wav'
     """
     twins = Twins(len(items))
     facts = CorpusFacts(np.empty(len(items)), peaks_of(items))

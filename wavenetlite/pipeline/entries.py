@@ -156,6 +156,11 @@ REASONS = {
 }
 
 
+def in_64_bits(time_ns: int) -> int:
+    """A date as a signed number of 64 bits, which ends in 2262: file systems may say later ones."""
+    return (time_ns + 2**63) % 2**64 - 2**63
+
+
 USUAL = ("", None, None, None, None, None, "")
 """What most entries have of what few have."""
 
@@ -195,7 +200,7 @@ class Entries(Sequence[Entry]):
         for name in items.names:
             size, time = stat(above + name)
             made.sizes.append(size)
-            made.times.append(time)
+            made.times.append(in_64_bits(time))
         return made
 
     def append(self, entry: Entry) -> None:
@@ -210,7 +215,7 @@ class Entries(Sequence[Entry]):
         self.splits.append(number(entry.split))
         self.bases.append(number(entry.base))
         self.sizes.append(entry.size)
-        self.times.append(entry.mtime_ns)
+        self.times.append(in_64_bits(entry.mtime_ns))
 
     def extend(self, entries: Iterable[Entry]) -> None:
         for entry in entries:
