@@ -209,8 +209,9 @@ class Snake(Module):
     Examples
     --------
     >>> import numpy as np, wavenetlite as wl
-    >>> wl.nn.Snake(1)(np.array([[-1.5707964], [0], [1.5707964]], np.float32)).round(4).ravel().tolist()
-    [-0.5707999897003174, 0.0, 2.570800065994263]
+    >>> x = np.array([[-np.pi / 2], [0], [np.pi / 2]], np.float32)
+    >>> wl.nn.Snake(1)(x).astype(float).round(4).ravel().tolist()
+    [-0.5708, 0.0, 2.5708]
     """
 
     def __init__(self, channels: int, *, beta: bool = False, logarithmic: bool = False) -> None:
