@@ -30,7 +30,11 @@ def needed() -> Any:
 
 def check_joblib() -> None:
     """Raise MissingPackageError if it is not installed; it is not imported yet, which takes 70 ms."""
-    if "joblib" not in sys.modules and find_spec("joblib") is None:
+    try:
+        there = "joblib" in sys.modules or find_spec("joblib") is not None
+    except ImportError:
+        there = False
+    if not there:
         needed()
 
 
