@@ -6,6 +6,7 @@ import math
 from collections.abc import Iterable
 from dataclasses import replace
 from fractions import Fraction
+from typing import Any
 
 import numpy as np
 
@@ -99,10 +100,8 @@ def clock_of(node: Node, edges: Iterable[Edge], pace: int) -> Clock:
     """The clock of a node that reads other sequences: in the conditioning's units, or from the clocks of these."""
     old = node.clock
     if pace > 1 or node.phases > 1:
-        rate, start, newest, slack = (tidy(Fraction(time) / pace)
-                                      for time in (old.rate, old.start, old.newest, old.slack))  # fmt: skip
-        return Clock(rate, start, old.oldest if math.isinf(old.oldest) else tidy(Fraction(old.oldest) / pace),
-                     newest, slack)  # fmt: skip
+        times: list[Any] = [old.rate, old.start, old.oldest, old.newest, old.slack]
+        return Clock(*[time if math.isinf(time) else tidy(Fraction(time) / pace) for time in times])
     new = clock_after(list(edges))
     return replace(old, newest=new.newest, slack=new.slack)
 
