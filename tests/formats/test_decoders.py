@@ -113,7 +113,8 @@ def test_a_sine_that_is_no_snake_is_itself():
 @pytest.mark.parametrize(("make", "said"), [
     (lambda: decoders.snake_decoder(8, 16, (2,), attention=True), "1 (LocalAttention"),
     (lambda: decoders.encodec_decoder(8, 2, (2,), causal=False), "reflects 3 frames of the signal at its end"),
-    (lambda: torch.nn.Sequential(torch.nn.ReflectionPad1d((2, 0)), torch.nn.ReLU()), "it comes after padding"),
+    (lambda: torch.nn.Sequential(torch.nn.ReflectionPad1d((2, 0)), torch.nn.ReLU()),
+     "it comes after reflection padding"),
     (lambda: torch.nn.Sequential(decoders.Snake(3), torch.nn.ReflectionPad1d((2, 0)), torch.nn.Conv1d(3, 1, 4)),
      "2 reflected frames"),
 ])  # fmt: skip

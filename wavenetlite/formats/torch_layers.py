@@ -76,7 +76,8 @@ class TorchReader:
             self.reflect(module)
             return
         if (self.pads != (0, 0) or self.reflected) and name not in ("Conv1d", "TemporalConv1d"):
-            raise UnsupportedError("it comes after padding, which must come before a Conv1d")
+            kind_of_padding = "reflection" if self.reflected else "zero"
+            raise UnsupportedError(f"it comes after {kind_of_padding} padding, which must come before a Conv1d")
         layer = LAYERS[name](self, module) if name in LAYERS else activation(module, self.channels)
         self.layers.append(layer)
         if isinstance(layer, GatedUnit):

@@ -162,7 +162,8 @@ def layers_of(module: Any) -> Sequential:
         except (UnsupportedError, ParameterError, ArrayTypeError, ModelFileError) as reason:
             refused.append(f"{path or 'module'} ({kind(layer)}): {reason}")
     if reader.pads != (0, 0) or reader.reflected:
-        refused.append("module: padding must come before a Conv1d")
+        kind_of_padding = "reflection" if reader.reflected else "zero"
+        refused.append(f"module: {kind_of_padding} padding must come before a Conv1d")
     if refused:
         more = f"; and {len(refused) - 8} more" if len(refused) > 8 else ""
         raise ParameterError("; ".join(refused[:8]) + more)
