@@ -5,14 +5,13 @@ cimport numpy as cnp
 from libc.stdint cimport int64_t
 from libc.string cimport memcpy
 
-from wavenetlite.classifier.stream cimport ClassifierStream
+from wavenetlite.classifier.stream cimport ClassifierStream, with_rest
 from wavenetlite.engine.stream cimport Stream
 
 from collections.abc import Mapping
 
 import numpy as np
 
-from wavenetlite.classifier.decision import with_rest
 from wavenetlite.engine.pool import StreamPool
 from wavenetlite.support.errors import ArrayTypeError, StreamStateError, WavenetliteError
 from wavenetlite.support.one_thread import OneThread

@@ -4,6 +4,8 @@ from wavenetlite.detection.scanner cimport LogSoftmaxSums, Peak, Scanner
 from wavenetlite.engine.stream cimport Stream
 from wavenetlite.features.stream cimport FeatureStream
 
+cdef cnp.ndarray with_rest(cnp.ndarray words, Py_ssize_t first)
+
 cdef class ClassifierStream:
     cdef object design
     cdef readonly object timing             # labels of the probabilities, and the positions of their frames in the signal
