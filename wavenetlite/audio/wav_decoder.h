@@ -1,6 +1,6 @@
 /* Decodes WAV files whose chunks fill them exactly, with PCM of 16, 24 or 32 bits or floats, whole and from memory.
 
-As in flac_decoder.h: what is unusual (other encodings, lengths that do not fit, chunks that programs rarely write) is refused,
+What is unusual (other encodings, lengths that do not fit, chunks that programs rarely write) is refused,
 and the general reader decides about it. The samples are libsndfile's, bit for bit.
 */
 #ifndef WAVENETLITE_WAV_DECODER_H

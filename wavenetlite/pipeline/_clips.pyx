@@ -10,7 +10,7 @@ does only what needs no judgement: files as most are (plain FLAC and WAV, short,
 cimport cython
 cimport numpy as cnp
 from libc.math cimport isfinite
-from libc.stdint cimport int32_t, int64_t, uint8_t, uintptr_t
+from libc.stdint cimport int64_t, uint8_t, uintptr_t
 from libc.stdlib cimport calloc, free, realloc
 from libc.string cimport memcpy, memset
 
@@ -24,18 +24,16 @@ import sys
 
 import numpy as np
 
+from wavenetlite.audio.libsndfile import addresses
 from wavenetlite.audio.scale import LOUDEST
 
 cdef extern from "flac_decoder.h" nogil:
-    enum:
-        FLAC_PADDING
-        FLAC_MOST_BLOCK
     ctypedef struct FlacHeader:
         int sr, channels
         int64_t samples
-    void flac_make_tables()
-    int flac_header(const uint8_t* data, size_t size, FlacHeader* header)
-    int flac_decode(const uint8_t* data, size_t size, const FlacHeader* header, int32_t* work, float* out)
+    void snd_use(uintptr_t open_virtual, uintptr_t read_floats, uintptr_t error, uintptr_t close)
+    int flac_header(const uint8_t* data, int64_t size, FlacHeader* header)
+    int flac_decode(uint8_t* data, int64_t size, const FlacHeader* header, float* out)
 
 cdef extern from "wav_decoder.h" nogil:
     ctypedef struct WavHeader:
@@ -52,7 +50,8 @@ cdef extern from "whole_file.h" nogil:
     int64_t whole_file_read(int descriptor, uint8_t* data, int64_t size)
 
 cnp.import_array()
-flac_make_tables()
+open_virtual, read_floats, error, close = addresses("sf_open_virtual", "sf_readf_float", "sf_error", "sf_close")
+snd_use(open_virtual, read_floats, error, close)
 
 cdef enum:
     MEAN = -1                   # of the channels
@@ -132,7 +131,7 @@ cdef class ClipReader:
     cdef Py_ssize_t state_count, channels, widest, most_samples, used
     cdef int sr, mono
     cdef double max_s
-    cdef Room bytes, integers, decoded, signal, frames, between, work, statistics
+    cdef Room bytes, decoded, signal, frames, between, work, statistics
     cdef const Kernels* kernels
 
     def __cinit__(self, FeatureStream online, *, sr: int, max_s: float, most_samples: int, mono: object):
@@ -149,14 +148,14 @@ cdef class ClipReader:
             self.widest = max(self.widest, state.out_channels)
             self.state_count += 1
 
-        if not make_room(&self.bytes, MOST_BYTES + FLAC_PADDING):
+        if not make_room(&self.bytes, MOST_BYTES + 1):
             raise MemoryError
 
     def __dealloc__(self):
         cdef Py_ssize_t i
         cdef Room** rooms = [
-            &self.bytes, &self.integers, &self.decoded, &self.signal, &self.frames, &self.between, &self.work, &self.statistics]
-        for i in range(8):
+            &self.bytes, &self.decoded, &self.signal, &self.frames, &self.between, &self.work, &self.statistics]
+        for i in range(7):
             free(rooms[i].data)
 
     def compute(self, paths: list, contents: list) -> list:
@@ -220,7 +219,7 @@ cdef class ClipReader:
         return self.load(clip) and self.decode(clip) and self.mix(clip) and self.analyse(clip, number)
 
     cdef bint load(self, Clip* clip) noexcept nogil:
-        """The bytes of a file, padded, and their hash."""
+        """The bytes of a file, and their hash."""
         cdef int descriptor = -1
         if clip.path != NULL:
             clip.size = whole_file_open(clip.path, MOST_BYTES, &descriptor)
@@ -230,7 +229,6 @@ cdef class ClipReader:
             memcpy(self.bytes.data, clip.data, clip.size)
         elif whole_file_read(descriptor, <uint8_t*>self.bytes.data, clip.size) < 0:
             return False
-        memset(self.bytes.data + clip.size, 0, FLAC_PADDING)
         clip.data = <const uint8_t*>self.bytes.data
         blake2b_8(clip.data, clip.size, clip.audio)
         return True
@@ -239,10 +237,11 @@ cdef class ClipReader:
         """The samples of all channels, in `decoded`."""
         cdef FlacHeader flac
         cdef WavHeader wav
+        memset(&wav, 0, sizeof(WavHeader))
         if flac_header(clip.data, clip.size, &flac):
             clip.sr, clip.channels, clip.samples = flac.sr, flac.channels, flac.samples
-            return (self.wanted(clip) and make_room(&self.integers, 2 * FLAC_MOST_BLOCK * sizeof(int32_t)) and
-                    flac_decode(clip.data, clip.size, &flac, <int32_t*>self.integers.data, <float*>self.decoded.data) and
+            return (self.wanted(clip) and
+                    flac_decode(<uint8_t*>self.bytes.data, clip.size, &flac, <float*>self.decoded.data) and
                     # beyond, the file is damaged in a way that its checksums do not show
                     self.kernels.peak(<float*>self.decoded.data, clip.samples * clip.channels) <= 1.0)
         if wav_header(clip.data, clip.size, &wav):
@@ -258,7 +257,7 @@ cdef class ClipReader:
             return False
         if self.mono >= clip.channels or (self.mono == ANY and clip.channels > 1):
             return False
-        return make_room(&self.decoded, clip.samples * clip.channels * sizeof(float))
+        return make_room(&self.decoded, (clip.samples + 1) * clip.channels * sizeof(float))
 
     cdef bint mix(self, Clip* clip) noexcept nogil:
         """One channel, in `signal`, between the zeros that the features begin and end with; its peak."""
