@@ -110,7 +110,7 @@ def watch(duplex: audio.Duplex, end: float | None) -> None:
 
 def summary(duplex: audio.Duplex, latency: int) -> dict[str, Any]:
     return {
-        "seconds": duplex.blocks * duplex.block_samples / duplex.sr,
+        "seconds": duplex.samples / duplex.sr,
         "sr": duplex.sr,
         "block": duplex.block_samples,
         "latency_samples": latency,
