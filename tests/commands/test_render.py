@@ -5,6 +5,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+import soundfile
 from catalogue import randomised
 
 import wavenetlite as wl
@@ -94,12 +95,14 @@ def test_a_network_with_latency_before_an_impulse_response(cabinet):
     (["--ir", "fast.wav"], 1, "fast.wav"),
     (["--ir", "empty.wav"], 1, "empty.wav: has 0 samples"),
     (["--ir", "missing.wav"], 1, "missing.wav"),
+    (["--ir", "broken.wav"], 1, "broken.wav: not finite at sample 0\n"),
     ([], 2, "needs --model FILE or --ir FILE"),
     (["--ir", "cabinet.wav", "--load", "slim=0.3"], 2, "--load needs --model"),
 ])  # fmt: skip
 def test_bad_impulse_responses(cabinet, capsys, arguments, status, said):
     audio.write("fast.wav", np.ones(30, np.float32), 16000)
     audio.write("empty.wav", np.ones(0, np.float32), 8000)
+    soundfile.write("broken.wav", np.full(9, np.nan), 8000, subtype="FLOAT")
     assert main(["render", "mono.wav", "out.wav", *arguments]) == status
     error = capsys.readouterr().err
     assert said in error
