@@ -54,7 +54,7 @@ def add(parser: argparse.ArgumentParser) -> None:
         "--sr",
         type=positive,
         metavar="HZ",
-        help="the model's sample rate, if its file does not tell (default: that of IN)",
+        help="the model's sample rate, if its file does not state it (default: that of IN)",
     )
     add_reading(parser)
     parser.add_argument("--block", type=positive, default=4096, metavar="N", help="samples per block")
