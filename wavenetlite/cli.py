@@ -107,7 +107,10 @@ def reason(error: BaseException) -> str:
 
 def report(args: argparse.Namespace, message: str, *, error: bool) -> None:
     name = f"wavenetlite {args.command}" if args.command else "wavenetlite"
-    print(f"{name}: {'error: ' if error else ''}{one_line(message)}", file=sys.stderr)
+    text = one_line(message)
+    if not hasattr(args, "on_nonfinite"):  # a remedy of Python's, which this command has not
+        text = text.replace(" (or give --on-nonfinite zero)", "")
+    print(f"{name}: {'error: ' if error else ''}{text}", file=sys.stderr)
 
 
 def terminate(number: int, _: object) -> None:

@@ -127,15 +127,21 @@ def test_infinities_from_a_driver_are_zeros():
     assert not made.any()
 
 
+CLOSED = []
+
+
 @pytest.mark.parametrize(("stream", "said"), [
     (lambda **options: (_ for _ in ()).throw(ValueError("no such device")), "no such device"),
-    (lambda **options: SimpleNamespace(start=lambda: (_ for _ in ()).throw(RuntimeError("busy"))), "busy"),
+    (lambda **options: SimpleNamespace(start=lambda: (_ for _ in ()).throw(RuntimeError("busy")),
+                                       close=lambda: CLOSED.append(True)), "busy"),
 ])  # fmt: skip
 def test_devices_that_cannot_be_opened(monkeypatch, stream, said):
     monkeypatch.setitem(sys.modules, "sounddevice", SimpleNamespace(Stream=stream))
     duplex = audio.SoundDeviceDuplex(lambda given, made: None, sr=48_000, block_samples=64, devices=(7, None))
+    CLOSED.clear()
     with pytest.raises(audio.AudioDeviceError, match=said), duplex:
         pass
+    assert len(CLOSED) == (said == "busy")
 
 
 @pytest.mark.parametrize("network", [nn.Conv1d(2, 1, 3), nn.Conv1d(1, 2, 3)])
@@ -168,6 +174,9 @@ class FakeClient:
 
     def set_xrun_callback(self, callback):
         self.xrun = callback
+
+    def set_shutdown_callback(self, callback):
+        self.shutdown = callback
 
     def activate(self):
         pass
@@ -207,6 +216,34 @@ def test_jack(jack):
 def test_jack_at_another_rate(jack):
     with pytest.raises(audio.AudioDeviceError, match="JACK runs at 48000 Hz; it must be 44100 Hz"):
         audio.JackDuplex(lambda given, made: None, sr=44_100).__enter__()
+    assert FakeClient.last.closed
+
+
+def test_jack_with_blocks_of_other_lengths(jack):
+    """As PipeWire changes them while a client runs."""
+    cabinet, y = networks()[1], noise(96)
+    with audio.JackDuplex(Player([cabinet]).process, sr=48_000) as duplex:
+        made = []
+        for first, size in [(0, 32), (32, 64)]:
+            duplex._in.array = y[first : first + size]
+            for out in duplex._out:
+                out.array = np.zeros(size, np.float32)
+            FakeClient.last.process(size)
+            made.append(duplex._out[0].array)
+    assert np.array_equal(np.concatenate(made), cabinet(y[:, None])[:, 0])
+    assert duplex.error is None and duplex.samples == 96
+
+
+def test_a_server_that_stops_is_an_error(jack):
+    with audio.JackDuplex(Player([networks()[1]]).process, sr=48_000) as duplex:
+        FakeClient.last.shutdown(None, "the server is gone")
+    assert isinstance(duplex.error, audio.AudioDeviceError) and "the server is gone" in str(duplex.error)
+
+
+def test_a_refusal_of_jack_closes_the_client(jack, monkeypatch):
+    monkeypatch.setattr(FakeClient, "connect", lambda *ports: (_ for _ in ()).throw(RuntimeError("no\nconnection")))
+    with pytest.raises(audio.AudioDeviceError, match="JACK refuses: no connection"):
+        audio.JackDuplex(lambda given, made: None, sr=48_000).__enter__()
     assert FakeClient.last.closed
 
 

@@ -117,6 +117,8 @@ def test_an_overflow_of_one_is_told_and_the_others_go_on():
     assert pool.process({quiet: still[:10]}) == {quiet: []}
     pool.reset(loud)
     assert pool.process({loud: still}) == {loud: []}
+    with pytest.raises(wl.ParameterError, match=r"^sid=99 is not a stream"):
+        pool.snapshot(99)
 
 
 def test_a_detector_of_another_rate_in_a_pool():

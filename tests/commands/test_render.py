@@ -5,6 +5,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+import soundfile
 from catalogue import randomised
 
 import wavenetlite as wl
@@ -94,12 +95,14 @@ def test_a_network_with_latency_before_an_impulse_response(cabinet):
     (["--ir", "fast.wav"], 1, "fast.wav"),
     (["--ir", "empty.wav"], 1, "empty.wav: has 0 samples"),
     (["--ir", "missing.wav"], 1, "missing.wav"),
+    (["--ir", "broken.wav"], 1, "broken.wav: not finite at sample 0\n"),
     ([], 2, "needs --model FILE or --ir FILE"),
     (["--ir", "cabinet.wav", "--load", "slim=0.3"], 2, "--load needs --model"),
 ])  # fmt: skip
 def test_bad_impulse_responses(cabinet, capsys, arguments, status, said):
     audio.write("fast.wav", np.ones(30, np.float32), 16000)
     audio.write("empty.wav", np.ones(0, np.float32), 8000)
+    soundfile.write("broken.wav", np.full(9, np.nan), 8000, subtype="FLOAT")
     assert main(["render", "mono.wav", "out.wav", *arguments]) == status
     error = capsys.readouterr().err
     assert said in error
@@ -113,8 +116,16 @@ def test_the_file_of_an_impulse_response_is_not_overwritten(cabinet, capsys):
 
 
 def test_an_impulse_response_is_resampled_when_asked(cabinet):
-    audio.write("fast.wav", np.ones(30, np.float32), 16000)
-    assert main(["render", "mono.wav", "out.wav", "--ir", "fast.wav", "--resample"]) == 0
+    """Its gain stays: a tone is as loud as by the same impulse response at the rate of the signal."""
+    audio.write("tone.wav", (0.3 * np.sin(0.1 * np.arange(4000))).astype(np.float32), 8000, subtype="FLOAT")
+    for name, sr in [("fast.wav", 16000), ("same.wav", 8000)]:
+        decay = np.exp(-200 * np.arange(sr // 10) / sr) * 200 / sr
+        audio.write(name, decay.astype(np.float32), sr, subtype="FLOAT")
+    made = []
+    for name in ("fast.wav", "same.wav"):
+        assert main(["render", "tone.wav", "out.wav", "--ir", name, "--resample"]) == 0
+        made.append(audio.read("out.wav")[0][1000:])
+    assert np.abs(made[0]).max() == pytest.approx(np.abs(made[1]).max(), rel=0.03)
 
 
 def test_a_network_of_two_channels_takes_both(folder, capsys):

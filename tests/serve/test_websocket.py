@@ -308,3 +308,16 @@ def test_a_server_that_stood_still_cuts_nobody_for_silence(model, clf):
         socket.send('{"type": "end"}')
         said = [one for one in map(json.loads, socket) if one["type"] == "event"]
     assert triples(said) == alone(clf, pcm)
+
+
+def test_a_client_that_reads_again_after_our_close_but_does_not_answer_it_is_cut(model, monkeypatch):
+    monkeypatch.setattr("wavenetlite.serve.websocket.CLOSE_S", 0.2)
+    with in_thread(models=(model,)) as server, create_connection(("127.0.0.1", server.port)) as mute:
+        mute.sendall(UPGRADE % b"/v1/stream")
+        server.until(lambda: len(server.server.routes.sockets) == 1)
+        (connection,) = server.server.routes.sockets._living.values()
+        mute.sendall(raw(1, b'{"type": "end"}'))
+        server.until(lambda: connection._closing)
+        for call in (connection.pause_writing, connection.resume_writing):
+            server.loop.call_soon_threadsafe(call)
+        server.until(lambda: len(server.server.routes.sockets) == 0)

@@ -25,21 +25,22 @@ class Duplex:
     ----------
     sr, block_samples
         Sample rate, Hz, and samples per block.
-    blocks
+    blocks, samples
         How many have been processed.
     underruns, overflows
         How often a block came too late to be played, and how often samples were lost that came in meanwhile.
     slowest_s
         Seconds that the slowest block took.
     error
-        What `process` raised: then silence is played, and it is not called again.
+        What `process` raised, or why the sound system has stopped: then silence is played, and `process` is not called
+        again.
     """
 
     def __init__(self, process: Process, *, sr: int, block_samples: int) -> None:
         self.process = process
         self.sr = positive_int("sr", sr)
         self.block_samples = positive_int("block_samples", block_samples)
-        self.blocks = self.underruns = self.overflows = 0
+        self.blocks = self.samples = self.underruns = self.overflows = 0
         self.slowest_s = 0.0
         self.error: Exception | None = None
 
@@ -55,6 +56,7 @@ class Duplex:
             self.error = error
             made[...] = 0.0
         self.blocks += 1
+        self.samples += len(given)
         self.slowest_s = max(self.slowest_s, time.perf_counter() - started)
 
 
@@ -98,6 +100,7 @@ class SoundDeviceDuplex(Duplex):
             )  # fmt: skip
             self._stream.start()
         except Exception as error:  # PortAudioError, or ValueError for an unknown device
+            self.__exit__()
             raise AudioDeviceError(
                 f"devices={self.devices!r} cannot be opened: {' '.join(str(error).split())}"
             ) from None
@@ -118,6 +121,8 @@ class SoundDeviceDuplex(Duplex):
 class JackDuplex(Duplex):
     """Through JACK (or PipeWire's JACK), whose rate and block it takes; one channel in, two out, both the same.
 
+    The server may change the length of its blocks while it runs.
+
     Raises
     ------
     AudioDeviceError
@@ -136,19 +141,34 @@ class JackDuplex(Duplex):
             raise
         except Exception as error:  # OSError without the library, JackError without a server
             raise AudioDeviceError(f"JACK cannot be reached: {' '.join(str(error).split())}") from None
+        try:
+            self.start()
+        except AudioDeviceError:
+            self.__exit__()
+            raise
+        except Exception as error:  # JackError: no port, or no connection
+            self.__exit__()
+            raise AudioDeviceError(f"JACK refuses: {' '.join(str(error).split())}") from None
+        return self
+
+    def start(self) -> None:
+        """Register what is called back, and connect."""
         if self._client.samplerate != self.sr:
             rate = self._client.samplerate
-            self.__exit__()
             raise AudioDeviceError(f"JACK runs at {rate} Hz; it must be {self.sr} Hz: restart it at that rate")
         self.block_samples = self._client.blocksize
-        self._given, self._made = (np.zeros((self.block_samples, 1), np.float32) for _ in range(2))
+        self.reserve(self.block_samples)
         self._in = self._client.inports.register("in")
         self._out = [self._client.outports.register(f"out_{side}") for side in ("left", "right")]
         self._client.set_process_callback(self._callback)
         self._client.set_xrun_callback(self._count)
+        self._client.set_shutdown_callback(self._stopped)
         self._client.activate()
         self.connect()
-        return self
+
+    def reserve(self, block: int) -> None:
+        """Memory for blocks of so many samples."""
+        self._given, self._made = (np.zeros((block, 1), np.float32) for _ in range(2))
 
     def connect(self) -> None:
         """The first microphone to the input, and the outputs to the first two loudspeakers, where there are any."""
@@ -167,7 +187,12 @@ class JackDuplex(Duplex):
     def _count(self, delayed: float) -> None:
         self.underruns += 1
 
+    def _stopped(self, status: Any, reason: str) -> None:
+        self.error = AudioDeviceError(f"JACK has stopped: {reason}")
+
     def _callback(self, frames: int) -> None:
+        if frames != len(self._given):
+            self.reserve(frames)
         self._given[:, 0] = self._in.get_array()
         self.run(self._given, self._made)
         for out in self._out:

@@ -289,8 +289,10 @@ def feed(
 
 @contextmanager
 def naming(sid: int) -> Iterator[None]:
-    """Name the signal in errors."""
+    """Name the signal in errors that do not."""
     try:
         yield
     except WavenetliteError as error:
+        if str(error).startswith((f"stream {sid}:", f"sid={sid} ")):
+            raise
         raise type(error)(f"stream {sid}: {error}") from None

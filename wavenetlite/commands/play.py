@@ -20,12 +20,12 @@ from wavenetlite.vocoder import Vocoder
 LOOK_S = 0.2
 """Seconds between two looks at how it goes."""
 RATE = 48_000
-"""Hz, of a model whose file does not tell its rate."""
+"""Hz, of a model whose file does not state its rate."""
 
 ABOUT = """\
 Play live: what the input hears goes block by block through a model that makes
 audio, an impulse response, or both, to the output. Ctrl-C stops it. Blocks that
-came too late are counted, and told.
+came too late are counted and reported.
 
 Needs PortAudio and the package sounddevice: pip install
 'wavenetlite[microphone]'; `python -m sounddevice` lists the devices. With
@@ -40,7 +40,10 @@ def add(parser: argparse.ArgumentParser) -> None:
     describe(parser, ABOUT, EXAMPLES)
     add_processing(parser)
     parser.add_argument(
-        "--sr", type=positive, metavar="HZ", help=f"sample rate, if the model's file does not tell (default: {RATE})"
+        "--sr",
+        type=positive,
+        metavar="HZ",
+        help=f"sample rate, if the model's file does not state it (default: {RATE})",
     )
     parser.add_argument("--resample", action="store_true", help="resample the impulse response to that rate")
     parser.add_argument(
@@ -110,7 +113,7 @@ def watch(duplex: audio.Duplex, end: float | None) -> None:
 
 def summary(duplex: audio.Duplex, latency: int) -> dict[str, Any]:
     return {
-        "seconds": duplex.blocks * duplex.block_samples / duplex.sr,
+        "seconds": duplex.samples / duplex.sr,
         "sr": duplex.sr,
         "block": duplex.block_samples,
         "latency_samples": latency,

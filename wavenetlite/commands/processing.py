@@ -36,14 +36,15 @@ def model_of(args: argparse.Namespace) -> Module | Vocoder | None:
 
 
 def response(path: str, sr: int, resample: bool) -> Module:
-    """The impulse response in a file."""
+    """The impulse response in a file; resampled, it keeps its gain, the sum of its taps."""
+    own = audio.info(path).sr
     taps, _ = audio.read(path, sr=sr, resample=resample)
     if taps.ndim > 1 and taps.shape[1] > 1:
         raise ParameterError(f"{path}: has {taps.shape[1]} channels; an impulse response must have one")
     if not 0 < len(taps) <= MOST_TAPS:
         raise ParameterError(f"{path}: has {len(taps)} samples; an impulse response must have 1 to {MOST_TAPS}")
     network = ImpulseResponse(len(taps))
-    network.load_state_dict({"weight": np.ascontiguousarray(taps.reshape(-1), np.float32)})
+    network.load_state_dict({"weight": taps.reshape(-1) * np.float32(own / sr)})
     return network
 
 

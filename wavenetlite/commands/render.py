@@ -54,7 +54,7 @@ def add(parser: argparse.ArgumentParser) -> None:
         "--sr",
         type=positive,
         metavar="HZ",
-        help="the model's sample rate, if its file does not tell (default: that of IN)",
+        help="the model's sample rate, if its file does not state it (default: that of IN)",
     )
     add_reading(parser)
     parser.add_argument("--block", type=positive, default=4096, metavar="N", help="samples per block")
@@ -103,7 +103,8 @@ def run(args: argparse.Namespace) -> int:
         file.write(made)
         peak = max(peak, float(np.abs(made).max(initial=0.0)))
     seconds = time.perf_counter() - started
-    report(args, summary_of(args, sr, renderer.channels, samples, peak, seconds))
+    summary = summary_of(args, sr, renderer.channels, samples, peak, seconds)
+    report(args, {**summary, "ir": args.ir})
     return 0
 
 
@@ -115,7 +116,6 @@ def summary_of(
         "in": args.source,
         "out": args.target,
         "model": args.model,
-        "ir": args.ir,
         "sr": sr,
         "channels": channels,
         "samples": samples,

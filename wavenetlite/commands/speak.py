@@ -89,7 +89,7 @@ def read_frames(path: str, vocoder: Vocoder) -> Floats:
     """The frames in a file of NumPy's; every error is one line that names the file."""
     try:
         with Path(path).open("rb") as file:  # np.load leaves a damaged file open
-            frames = np.load(file, allow_pickle=False)
+            frames = np.lib.format.read_array(file, allow_pickle=False)
     except FileNotFoundError:
         raise ParameterError(f"{path}: there is no such file") from None
     except Exception as error:

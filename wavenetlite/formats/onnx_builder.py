@@ -41,6 +41,8 @@ class OnnxGraphBuilder(GraphBuilder):
 
     block: int | None = None
     """Frames of the input at each call, where the file is called block by block and keeps its state."""
+    drawn: int = 0
+    """Random numbers that nodes have made so far."""
 
     def __init__(
         self,

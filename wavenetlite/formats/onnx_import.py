@@ -215,9 +215,9 @@ def outputs_of(net: OnnxGraphBuilder, node: OnnxNode) -> Sequence[Any]:
     if any(isinstance(value, Unfinished) for value in inputs):
         return [finish(net, node, inputs)]
     if node.kind == "RandomNormal":
-        return [draw(node, node.attributes.get("shape") or ())]
+        return [draw(net, node, node.attributes.get("shape") or ())]
     if node.kind == "RandomNormalLike" and not isinstance(inputs[0], Signal):
-        return [draw(node, np.shape(inputs[0]))]
+        return [draw(net, node, np.shape(inputs[0]))]
     if any(isinstance(value, Drawn) for value in inputs):
         return [read_drawn(net, node, inputs)]
     if inputs and isinstance(inputs[0], Reflected):

@@ -24,18 +24,23 @@ class Drawn:
     seed: int
 
 
-def draw(node: OnnxNode, shape: Sequence[int]) -> Drawn:
-    """RandomNormal, and RandomNormalLike of what does not depend on the signal."""
+def draw(net: OnnxGraphBuilder, node: OnnxNode, shape: Sequence[int]) -> Drawn:
+    """RandomNormal, and RandomNormalLike of what does not depend on the signal.
+
+    Without a seed in the file they are numbered, as those of PyTorch's traces are: each is another noise.
+    """
     options = node.attributes
     if len(shape) != 3 or options.get("mean", 0.0) != 0 or options.get("scale", 1.0) != 1:
         raise UnsupportedError(f"makes random numbers of shape {list(shape)}; it must be (batch, channels, time), with "
                                "mean 0 and scale 1")  # fmt: skip
-    return Drawn(int(shape[1]), int(abs(np.float64(options.get("seed", 0.0)))))
+    seed = options.get("seed", float(net.drawn))
+    net.drawn += 1
+    return Drawn(int(shape[1]), int(abs(np.float64(seed))))
 
 
 def draw_like(net: OnnxGraphBuilder, node: OnnxNode, inputs: list[Any]) -> Drawn:
     """RandomNormalLike."""
-    return draw(node, (1, inputs[0].channels, 1))
+    return draw(net, node, (1, inputs[0].channels, 1))
 
 
 def read_drawn(net: OnnxGraphBuilder, node: OnnxNode, inputs: list[Any]) -> Signal | Drawn:

@@ -90,7 +90,7 @@ class Connection:
         self.close_code: int | None = None
         self.socket: Any = None
         self._begun: tuple[int, bytearray] | None = None  # kind and content of a message whose last frame is to come
-        self._writable, self._reading = True, True
+        self._writable, self._reading, self._closing = True, True, False
         self._deadline: asyncio.TimerHandle | None = None
         session.taken = self.balance
         session.abort = self.abort
@@ -144,7 +144,7 @@ class Connection:
 
     def resume_writing(self) -> None:
         self._writable = True
-        self.wait(None)
+        self.wait(CLOSE_S if self._closing else None)
         self.flush()
         self.balance()
 
@@ -203,6 +203,7 @@ class Connection:
             return
         for message in self.session.messages_now():
             if isinstance(message, Closing):
+                self._closing = True
                 self.socket.send_close(message.code, message.reason)
                 self.wait(CLOSE_S)
             else:
