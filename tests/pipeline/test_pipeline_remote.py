@@ -77,6 +77,7 @@ def test_what_belongs_to_an_account_is_not_shown():
     assert shown("GET https://a.b/c?X-Amz-Signature=123&x=y then https://u@d/e") == "GET https://a.b/c then https://d/e"
     assert shown("s3://bucket/?.wav") == "s3://bucket/?.wav"
     assert str(RemotePath("https://u:p@h/a?token=1")) == "https://h/a"
+    assert shown("abfss://box@a.dfs.core.windows.net/b") == "abfss://box@a.dfs.core.windows.net/b"
     assert (
         without("bucket me:word@b, sig=a%2Fbcdef1, a/bcdef1", "s3://me:word@b/c?sig=a%2Fbcdef1")
         == "bucket ***@b, ***, ***"
