@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 
 import wavenetlite as wl
+from wavenetlite.features import map_batch
 from wavenetlite.support.errors import ArrayTypeError, ParameterError
 
 SPEC = wl.LogMel(sr=8000, n_fft=128, hop_length=64, n_mels=8)
@@ -95,6 +96,18 @@ def test_arrow_as_spark_has_it():
     same(whole.column("features").to_pylist(), audio)
     same(SPEC.map_batch(table).column("features").to_pylist(), audio)
     assert SPEC.map_batch(table.to_batches()[0].slice(0, 0)).num_rows == 0
+
+
+def test_a_column_of_arrow_that_would_be_too_long_is_refused(monkeypatch):
+    arrow = pytest.importorskip("pyarrow", reason="pyarrow is not installed (the extra arrow)")
+    batch = arrow.table({"audio": [y.tolist() for y in recordings()], "sr": [SPEC.sr] * 3})
+    made = SPEC.map_batch(batch)["features"]
+    values = sum(len(frames) for frames in made.to_pylist()) * SPEC.out_channels
+    monkeypatch.setattr(map_batch, "MOST_VALUES", values)
+    assert SPEC.map_batch(batch)["features"] == made
+    monkeypatch.setattr(map_batch, "MOST_VALUES", values - 1)
+    with pytest.raises(ParameterError, match="give smaller batches"):
+        SPEC.map_batch(batch)
 
 
 @pytest.mark.filterwarnings("default")

@@ -68,6 +68,15 @@ def test_the_same_bytes_again(items, tmp_path):
     assert (tmp_path / "a.html").read_bytes() == (tmp_path / "b.html").read_bytes()
 
 
+def test_into_a_store(items, tmp_path):
+    fsspec = pytest.importorskip("fsspec", reason="fsspec is not installed (the extra remote)")
+    wl.figures.corpus_report(items, tmp_path / "a.html")
+    wl.figures.corpus_report(items, "memory://reports/a.html")
+    assert fsspec.filesystem("memory").cat("/reports/a.html") == (tmp_path / "a.html").read_bytes()
+    with pytest.raises(wl.WavenetliteError, match="https cannot be written to"):
+        wl.figures.corpus_report(items, "https://host/a.html")
+
+
 def test_no_items(items, tmp_path):
     with pytest.raises(wl.WavenetliteError, match="items is empty; there must be at least one"):
         wl.figures.corpus_report(items[:0], tmp_path / "a.html")

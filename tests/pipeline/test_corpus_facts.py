@@ -104,6 +104,18 @@ def test_each_fault_is_told(row, loud, warning, tmp_path, rows):
     assert found[1:] == (missing if "label" in row else [])
 
 
+def test_what_was_left_out_of_the_set_has_no_level(tmp_path, rows):
+    write(tmp_path / "silent.wav", 24, loud=0)
+    shutil.copy(tmp_path / "00.wav", tmp_path / "twin.wav")
+    more = [{"path": name, "label": "no"} for name in ("silent.wav", "twin.wav")]
+    (tmp_path / "rows.jsonl").write_text("\n".join(map(json.dumps, rows + more)))
+    left_out = ["silent", "duplicate"]
+    wl.pipeline.extract(tmp_path / "rows.jsonl", tmp_path / "out", features=SPEC, leave_out=left_out)
+    facts = corpus_facts(wl.pipeline.open(tmp_path / "out"))
+    assert facts.peaks == pytest.approx([0.5] * 24, abs=1e-3)
+    assert not any(line.startswith("quiet") for line in facts.warnings)
+
+
 def test_without_sidecars_levels_are_not_known(tmp_path, rows):
     facts_of(tmp_path, rows)
     shutil.rmtree(tmp_path / "out" / ".parts")

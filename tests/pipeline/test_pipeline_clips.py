@@ -172,10 +172,10 @@ def test_a_call_that_is_full_ends_and_the_rest_is_given_again(tmp_path: Path) ->
     data = (tmp_path / "a.wav").read_bytes()
     found = reader.compute([None] * 9, [data] * 9)
     assert 0 < len(found) < 9
-    frames = spec(0.1 * np.ones(200_000, np.float32))
+    frames = spec(wl.audio.read(tmp_path / "a.wav")[0])
     for one in found:
         rows = reader.rows(one[1], one[2])
-        assert rows.shape == frames.shape
+        assert np.array_equal(rows, frames)
     with pytest.raises(IndexError, match="rows"):
         reader.rows(0, len(found) * len(frames) + 1)
 

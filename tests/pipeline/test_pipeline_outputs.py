@@ -134,6 +134,27 @@ def test_names_in_a_tar_are_those_of_webdataset(items, tmp_path):
     assert np.array_equal(frames, items[4].features)
 
 
+def test_shards_over_older_ones(items, tmp_path, monkeypatch):
+    path = webdataset_of(items, tmp_path)
+    again = wl.pipeline.open(path)
+    with pytest.raises(ParameterError, match="holds the items themselves"):
+        again.to_webdataset(path / ".", items_per_shard=2)
+    same(wl.pipeline.open(path), items)
+
+    items[:3].to_webdataset(path, items_per_shard=2)
+    assert sorted(one.name for one in (path / shards.FOLDER).iterdir()) == ["000000.tar", "000001.tar"]
+    same(wl.pipeline.open(path), items[:3])
+
+    def fail(*_):
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(wl.pipeline.webdataset.specs, "write", fail)
+    with pytest.raises(KeyboardInterrupt):
+        items[3:6].to_webdataset(path, items_per_shard=2)
+    with pytest.raises(PipelineError, match="not finished"):
+        wl.pipeline.open(path)
+
+
 def test_what_is_no_set_is_refused(tmp_path, items):
     arrow = pytest.importorskip("pyarrow", reason="pyarrow is not installed (the extra arrow)")
     parquet = pytest.importorskip("pyarrow.parquet")

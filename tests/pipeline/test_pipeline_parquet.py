@@ -1,5 +1,6 @@
 """Tables of Parquet as sources: recordings with labels as Hugging Face stores them, and manifests."""
 
+import datetime
 import json
 
 import numpy as np
@@ -88,6 +89,27 @@ def test_a_manifest(data, tmp_path):
     rows[3]["label"] = 5
     done = extract(write(rows, tmp_path / "rows.parquet"), tmp_path / "out", features=spec())
     assert (done.items, done.about["labels"], done.errors) == (9, {"no": 4, "yes": 5}, {"manifest": 1})
+
+
+def test_columns_that_json_cannot_say(data, tmp_path):
+    when = datetime.datetime(2026, 11, 29, 12)
+    others = {"when": when, "raw": b"x", "score": float("nan"), "end_s": None}
+    rows = [{"path": str(path), "label": path.parent.name, **others} for path in sorted(data.rglob("*.wav"))]
+    rows[0]["score"] = 1.5
+    writer.write_table(arrow.Table.from_pylist(rows), tmp_path / "rows.parquet")
+    assert extract(tmp_path / "rows.parquet", tmp_path / "out", features=spec()).items == 10
+    extras = [item.extra for item in wl.pipeline.open(tmp_path / "out")]
+    assert extras[:2] == [{"when": "2026-11-29T12:00:00", "score": 1.5}, {"when": "2026-11-29T12:00:00"}]
+
+
+def test_signed_urls_in_a_table_stay_in_it(data, tmp_path):
+    secret = "https://me:hidden0@host/a.wav?X-Amz-Signature=hidden1"
+    rows = [{**row, "url": secret, "audio": {**row["audio"], "path": secret}} for row in rows_of(data)[:2]]
+    done = extract(write(rows, tmp_path / "a.parquet"), tmp_path / "out", features=spec())
+    assert done.items == 2
+    assert wl.pipeline.open(tmp_path / "out")[0].extra["url"] == "https://host/a.wav"
+    for path in (tmp_path / "out").rglob("*"):
+        assert path.is_dir() or b"hidden" not in path.read_bytes(), path
 
 
 def test_several_tables_by_a_pattern(data, tmp_path):

@@ -14,6 +14,8 @@ from wavenetlite.support.optional import optional
 AUDIO, RATE, FEATURES = "audio", "sr", "features"
 ARRAY, ITS_RATE = "array", "sampling_rate"
 """Fields of a recording that `datasets` has decoded."""
+MOST_VALUES = 2**31 - 1
+"""Of a column of lists, whose ends are numbers of 32 bits."""
 
 Frames = Callable[[Floats, int], Floats]
 """From samples, and their rate, to frames."""
@@ -58,6 +60,9 @@ def lists(arrow: Any, features: Sequence[Floats]) -> Any:
     """Arrays of frames as a column."""
     channels = features[0].shape[1] if features else 0
     counts = [len(frames) for frames in features]
+    if sum(counts) * channels > MOST_VALUES:
+        raise ParameterError(f"batch makes {sum(counts) * channels:,} values of features, and a column of Arrow has at "
+                             f"most {MOST_VALUES:,}; give smaller batches")  # fmt: skip
     values = np.concatenate([frames.ravel() for frames in features]) if features else np.empty(0, np.float32)
     rows = arrow.array(np.arange(sum(counts) + 1, dtype=np.int32) * channels)
     offsets = arrow.array(np.concatenate([[0], np.cumsum(counts)]).astype(np.int32))

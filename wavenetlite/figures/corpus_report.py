@@ -17,9 +17,9 @@ from wavenetlite.pipeline import Items
 from wavenetlite.pipeline.corpus_facts import CorpusFacts, corpus_facts
 from wavenetlite.pipeline.summary import hours
 from wavenetlite.support.arrays import Doubles
-from wavenetlite.support.atomic_files import replacing
 from wavenetlite.support.checks import positive_int
 from wavenetlite.support.errors import ParameterError
+from wavenetlite.support.remote import RemotePath, check_writable, place, replacing
 
 MOST_SPEAKERS = 40
 SECONDS = (0.1, 0.2, 0.5, 1, 2, 5, 10, 20, 60, 600, 3600, 36000)
@@ -32,7 +32,9 @@ ul.warnings{padding-left:1.2rem}ul.warnings b{color:var(--b)}
 """
 
 
-def corpus_report(items: Items, path: str | os.PathLike[str], *, per_label: int = 6, seed: int = 0) -> CorpusFacts:
+def corpus_report(
+    items: Items, path: str | os.PathLike[str] | RemotePath, *, per_label: int = 6, seed: int = 0
+) -> CorpusFacts:
     """Write a page about a corpus: durations, levels, labels, speakers, a contact sheet, and what is suspicious in it.
 
     Parameters
@@ -40,7 +42,7 @@ def corpus_report(items: Items, path: str | os.PathLike[str], *, per_label: int 
     items
         Of a feature set.
     path
-        Of the HTML file; an older one is replaced when the new one is complete.
+        Of the HTML file, or its URL; an older one is replaced when the new one is complete.
     per_label
         Items of a label in the contact sheet.
     seed
@@ -67,8 +69,10 @@ def corpus_report(items: Items, path: str | os.PathLike[str], *, per_label: int 
     if not len(items):
         raise ParameterError("items is empty; there must be at least one")
     positive_int("per_label", per_label)
+    target = place(path)
+    check_writable(target, "path")
     facts = corpus_facts(items)
-    with replacing(path) as file:
+    with replacing(target) as file:
         file.write(page(items, facts, per_label, seed).encode())
     return facts
 

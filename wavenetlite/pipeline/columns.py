@@ -11,6 +11,7 @@ from typing import Any
 from wavenetlite.corpora.layouts import PARTS
 from wavenetlite.support.bounded_json import MOST_DEPTH, check_outline
 from wavenetlite.support.errors import ModelFileError, ParameterError
+from wavenetlite.support.urls import shown as public
 
 COLUMNS = ("path", "key", "label", "speaker", "split", "start_s", "end_s", "duration_s", "channel")
 """Columns with a meaning; all others are kept unchanged."""
@@ -152,8 +153,9 @@ class Columns:
         return number
 
     def extra(self, row: Mapping[str, Any]) -> dict[str, Any] | None:
-        """All other columns."""
-        return {name: value for name, value in row.items() if name not in self.used} or None
+        """All other columns, as they may be written: a URL may be signed."""
+        others = {name: value for name, value in row.items() if name not in self.used}
+        return {name: public(value) if isinstance(value, str) else value for name, value in others.items()} or None
 
 
 def shown(value: Any) -> str:

@@ -11,6 +11,7 @@ import numpy as np
 import numpy.typing as npt
 
 from wavenetlite.pipeline import sidecars, specs
+from wavenetlite.pipeline.assembly import FOR_KEPT
 from wavenetlite.pipeline.first_seen import FirstSeen
 from wavenetlite.pipeline.items import ItemSequence
 from wavenetlite.support.arrays import Doubles
@@ -107,7 +108,8 @@ def corpus_facts(items: ItemSequence) -> CorpusFacts:
 
 def peaks_of(items: ItemSequence) -> Doubles:
     """Largest magnitudes; empty if the sidecars were removed."""
-    wanted = set(items.keys) if len(items) < len(items.table.y) else None
+    all_of_them = len(items) == len(items.table.y) and not items.about["errors"].keys() & set(FOR_KEPT)
+    wanted = None if all_of_them else set(items.keys)  # sidecars also know what was left out of the set
     rows = (row for row in sidecar_rows(items.table.folder) if "peak" in row)
     return np.array([row["peak"] for row in rows if wanted is None or row["key"] in wanted], np.float64)
 

@@ -20,6 +20,8 @@ from wavenetlite.support.remote import Place
 Rows = Iterator[tuple[str, Any]]
 CUTS, RECORDINGS, SUPERVISIONS = "cuts", "recordings", "supervisions"
 CUT_TYPES = ("MonoCut", "MultiCut", "MixedCut", "PaddingCut", "Cut")
+PLACES = ("path", "key", "start_s", "end_s", "duration_s", "channel")
+"""What a row says of its recording, which fields of a supervision's own do not change."""
 REMEDY = "lhotse.CutSet.save_audios writes it to files"
 
 
@@ -131,7 +133,7 @@ def told(supervisions: list[dict[str, Any]]) -> dict[str, Any]:
     custom: Mapping[str, Any] = (supervisions[0].get("custom") or {}) if len(supervisions) == 1 else {}
     speakers = {said["speaker"] for said in supervisions if said.get("speaker")}
     text = " ".join(said["text"] for said in supervisions if said.get("text"))
-    row = {name: value for name, value in custom.items() if name not in ("path", "key")}
+    row = {name: value for name, value in custom.items() if name not in PLACES}
     row["label"] = custom.get("label") or text
     row["speaker"] = speakers.pop() if len(speakers) == 1 else ""
     return row | ({"text": text} if text and text != row["label"] else {})

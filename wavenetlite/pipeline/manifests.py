@@ -328,7 +328,7 @@ class RowReader:
         key = columns.text(row, "key") or getattr(row, "key", "") or name + part_of_key(start_s, end_s, channel)
         return Entry(key, self.base, name, columns.text(row, "label"), columns.text(row, "speaker"),
                      columns.split(row) or self.split, start_s, end_s, size, mtime_ns,
-                     extra=without_secrets(columns.extra(row)), channel=channel,
+                     extra=columns.extra(row), channel=channel,
                      url=url if url != name else "")  # fmt: skip
 
     def check_given(self, path: Place) -> None:
@@ -359,14 +359,6 @@ class RowReader:
                 listing = []
             self.folders[folder] = {name: status for name, is_folder, status in listing if not is_folder}
         return self.folders[folder].get(name_of(path), (-1, 0))
-
-
-def without_secrets(extra: dict[str, Any] | None) -> dict[str, Any] | None:
-    """Columns as they may be written: a URL may be signed."""
-    for name, value in (extra or {}).items():
-        if isinstance(value, str) and "://" in value:
-            extra = {**(extra or {}), name: public(value)}
-    return extra
 
 
 def spellings(name: str) -> Iterator[str]:

@@ -18,6 +18,7 @@ from wavenetlite.pipeline.entries import Entry, Listing, Member, Problem
 from wavenetlite.support.errors import ParameterError, WavenetliteError
 from wavenetlite.support.optional import optional
 from wavenetlite.support.remote import Place, address, place
+from wavenetlite.support.urls import shown as public
 
 ENDINGS = (".parquet",)
 KIND = "parquet"
@@ -60,7 +61,7 @@ def rows(path: Place) -> Iterator[tuple[str, Any]]:
             for row in batch.to_pylist():
                 number += 1
                 try:
-                    found: Any = named(row, names)
+                    found: Any = plain(named(row, names))
                 except RowError as error:
                     found = error
                 yield f"row {number}", found
@@ -121,7 +122,8 @@ class Table:
             name = (row.pop(self.column, None) or {}).get(PATH) or f"{number:08}"
             member = Member(KIND, self.column, group, place_in_group, crc=self.mark)
             try:
-                listing.entries.append(self.entry(number, name, named(row, self.names), member, size))
+                row = plain(named(row, self.names))
+                listing.entries.append(self.entry(number, public(name), row, member, size))
             except RowError as error:
                 message = f"{readable(self.path.name)}, row {number + 1}: {readable(str(error))}"
                 listing.problems.append(Problem("", "manifest", message))
@@ -132,10 +134,9 @@ class Table:
         columns = self.known
         (start_s, end_s), channel = columns.times(row), columns.channel(row)
         key = columns.text(row, "key") or f"{number:08}-{name.rpartition('/')[2]}"
-        extra = {name: value for name, value in (columns.extra(row) or {}).items() if is_plain(value)}
         return Entry(key + part_of_key(start_s, end_s, channel), self.address, name, columns.text(row, "label"),
                      columns.text(row, "speaker"), columns.split(row) or self.split, start_s, end_s, size, self.mark,
-                     member, extra or None, channel)  # fmt: skip
+                     member, columns.extra(row), channel)  # fmt: skip
 
     def bytes_of(self, group: int) -> int:
         """Of the recordings in a row group, as they are stored."""
@@ -223,10 +224,16 @@ def named(row: dict[str, Any], names: Mapping[str, Sequence[str]]) -> dict[str, 
     return row
 
 
+def plain(row: dict[str, Any]) -> dict[str, Any]:
+    """The row as it can stand in JSON: dates as ISO 8601 has them; bytes, and numbers that are none, are left out."""
+    dated = {name: value.isoformat() if hasattr(value, "isoformat") else value for name, value in row.items()}
+    return {name: value for name, value in dated.items() if is_plain(value)}
+
+
 def is_plain(value: Any) -> bool:
     """Whether a value can stand in JSON."""
     try:
-        json.dumps(value)
+        json.dumps(value, allow_nan=False)
     except (TypeError, ValueError):
         return False
     return True

@@ -119,8 +119,10 @@ class ParquetTable(Table):
                 self.read(file)
         except PipelineError:
             raise
-        except (ParameterError, *DAMAGE) as error:
-            raise damaged(path.parent, error) from None
+        except ParameterError as error:  # it names the file
+            raise PipelineError(str(error)) from None
+        except DAMAGE as error:
+            raise damaged(path, error) from None
         self.groups: dict[int, Any] = {}
 
     def read(self, file: Any) -> None:

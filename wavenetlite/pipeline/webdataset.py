@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import tarfile
 from collections.abc import Iterator
+from contextlib import suppress
 from hashlib import blake2b
 from io import BytesIO
 from typing import IO, Any
@@ -12,12 +13,15 @@ from typing import IO, Any
 import numpy as np
 
 from wavenetlite.pipeline import shards, specs
+from wavenetlite.pipeline.about import read_about
 from wavenetlite.pipeline.assembly import DATASET, INDEX, line
+from wavenetlite.pipeline.entries import PipelineError
 from wavenetlite.pipeline.exports import Target
 from wavenetlite.pipeline.items import Item, ItemSequence
 from wavenetlite.pipeline.selections import about, ordered, row_of
 from wavenetlite.support.checks import positive_int
-from wavenetlite.support.remote import check_writable, place, replacing
+from wavenetlite.support.errors import ParameterError
+from wavenetlite.support.remote import Place, RemotePath, check_writable, place, replacing
 
 STORAGE = "webdataset"
 HEADER_BYTES = 512
@@ -33,6 +37,7 @@ def to_webdataset(items: ItemSequence, folder: Target, *, items_per_shard: int =
         Of a feature set; they are written in the order of their keys, each once.
     folder
         Where to write them: ``shards/000000.tar``, ... and an index; a path, or a URL such as ``s3://bucket/folder``.
+        Older shards of such a set are removed.
     items_per_shard
         In all shards but the last.
 
@@ -40,6 +45,8 @@ def to_webdataset(items: ItemSequence, folder: Target, *, items_per_shard: int =
     ------
     OSError
         A file cannot be written.
+    ParameterError
+        The folder is that of the items themselves.
 
     Notes
     -----
@@ -51,6 +58,9 @@ def to_webdataset(items: ItemSequence, folder: Target, *, items_per_shard: int =
     positive_int("items_per_shard", items_per_shard)
     target, items = place(folder), ordered(items)
     check_writable(target, "folder")
+    if is_same(target, items.table.folder):
+        raise ParameterError(f"folder={str(folder)!r} holds the items themselves; choose another folder")
+    remove_older(target)
     (target / shards.FOLDER).mkdir(parents=True, exist_ok=True)
     made, digest = [], blake2b(digest_size=16)
     with replacing(target / INDEX) as index:
@@ -68,6 +78,21 @@ def to_webdataset(items: ItemSequence, folder: Target, *, items_per_shard: int =
     with replacing(target / DATASET) as file:
         text = json.dumps(about(items, STORAGE, made, digest.hexdigest()), indent=1, allow_nan=False)
         file.write(f"{text}\n".encode())
+
+
+def remove_older(folder: Place) -> None:
+    """The shards of an older set: programs take all that are there, and half of either is no set."""
+    with suppress(PipelineError, OSError):
+        for shard in read_about(folder)["shards"]:
+            if shards.is_tar(shard["file"]):
+                (folder / shard["file"]).unlink(missing_ok=True)
+    (folder / DATASET).unlink(missing_ok=True)
+
+
+def is_same(one: Place, other: Place) -> bool:
+    if isinstance(one, RemotePath) or isinstance(other, RemotePath):
+        return str(one).rstrip("/") == str(other).rstrip("/")
+    return one.resolve() == other.resolve()
 
 
 def write_shard(file: IO[bytes], items: ItemSequence, first: int) -> Iterator[dict[str, Any]]:

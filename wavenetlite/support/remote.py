@@ -12,7 +12,7 @@ import shutil
 import tempfile
 import time
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from fnmatch import fnmatchcase
 from functools import lru_cache
 from hashlib import blake2b
@@ -36,6 +36,7 @@ MARKS = (
     "mtime",
     "LastModified",
     "last_modified",
+    "Last-Modified",
     "updated",
     "created",
 )
@@ -46,6 +47,8 @@ BLOCK = 4 << 20
 """Bytes that are fetched at once of a file that is read in parts."""
 KEPT_WHOLE = 2
 """Archives that are kept in memory, of servers that do not give parts of files."""
+IN_PARTS_NEVER: set[str] = set()
+"""URLs of such archives, which are not asked for parts again."""
 
 
 class Status(NamedTuple):
@@ -71,7 +74,8 @@ def told(url: str) -> Iterator[None]:
         raise PermissionError(errno.EACCES, reason(error, url), shown(url)) from None
     except ImportError as error:
         text = f"{shown(url)} needs a package that is not installed: {reason(error, url)}"
-        raise MissingPackageError(f"{text}: pip install 'wavenetlite[remote]'") from None
+        remedy = ": pip install 'wavenetlite[remote]'" if protocol(url) in ("http", "https", "s3", "s3a") else ""
+        raise MissingPackageError(text + remedy) from None
     except Exception as error:
         raise OSError(errno.EIO, reason(error, url), shown(url)) from None
 
@@ -208,12 +212,13 @@ class RemotePath:
             if not is_http(self.url):
                 return bytes(store.cat_file(path, start=start, end=end))
             status = self.stat()
-            try:
-                found = bytes(store.cat_file(path, start=start, end=end))
-            except ValueError:
-                found = b""  # the server gives whole files only, and says so; others give them in silence
-            length = min(end, status.st_size) - start
-            return found if len(found) == length else whole(self, status)[start:end]
+            if self.url not in IN_PARTS_NEVER:
+                with suppress(ValueError):  # the server gives whole files only, and says so; others do so in silence
+                    found = bytes(store.cat_file(path, start=start, end=end))
+                    if len(found) == min(end, status.st_size) - start:
+                        return found
+                IN_PARTS_NEVER.add(self.url)
+            return whole(self, status)[start:end]
 
     def open(self, mode: str = "r", encoding: str | None = None, newline: str | None = None) -> Any:
         """For reading; parts of a large file are fetched as they are read."""

@@ -12,7 +12,8 @@ from urllib.parse import quote, unquote
 
 CHAIN = "::"
 BEGINNING = re.compile(r"[A-Za-z][\w.+-]+(://|::)")
-USER = re.compile(r"(?<=://)[^/\s'\"]*@")
+USER = re.compile(r"(?i)(?<=://)(?<!abfs://)(?<!abfss://)[^/\s'\"]*@")
+"""Except in Azure's URLs, where a container stands before the "@"."""
 QUERY_OF = re.compile(r"://[^\s?'\"]*\?([^\s?'\":]*)")
 QUERY = re.compile(r"(://[^\s?'\"]*)\?[^\s?'\"]*=[^\s'\"]*")
 SECRETS = re.compile(
