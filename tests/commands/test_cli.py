@@ -1047,7 +1047,7 @@ def no_work(monkeypatch):
         raise AssertionError("the work has begun")
 
     places = ("shared.read_corpus", "evaluate.load_classifier", "detections.load_classifier", "features.listed",
-              "render.load")  # fmt: skip
+              "processing.load")  # fmt: skip
     for place in places:
         module, name = place.split(".")
         monkeypatch.setattr(import_module(f"wavenetlite.commands.{module}"), name, work)

@@ -20,6 +20,7 @@ from wavenetlite.support.remote import RemotePath, place, status, told
 from wavenetlite.support.urls import divided, join_url, name_of, parent_url, shown, without
 
 fsspec = pytest.importorskip("fsspec", reason="fsspec is not installed (the extra remote)")
+pytest.importorskip("aiohttp", reason="aiohttp is not installed (the extra remote)")
 
 
 @pytest.fixture

@@ -24,7 +24,7 @@ from struct import Struct
 
 import numpy as np
 
-from wavenetlite.features.fourier import chirp, joining_factors, passes, roots_of_unity
+from wavenetlite.support.fourier import chirp, joining_factors, passes, roots_of_unity
 from wavenetlite.support.arrays import is_masked
 from wavenetlite.support.errors import ArrayTypeError, ParameterError, SnapshotError, StreamStateError
 

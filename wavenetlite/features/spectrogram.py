@@ -12,13 +12,13 @@ from wavenetlite.features import filter_banks as tabular
 from wavenetlite.features._frames import FrameStream, SpectralFrontEnd
 from wavenetlite.features.c_spectrum import MAGNITUDES, POWERS, TAKE, WINDOWED
 from wavenetlite.features.filter_banks import Tables
-from wavenetlite.features.fourier import roots_of_unity
 from wavenetlite.features.spec import Features
 from wavenetlite.features.windows import needs_scipy, window_named
 from wavenetlite.support.arrays import Doubles, Floats
 from wavenetlite.support.c_builder import CBuilder
 from wavenetlite.support.checks import flag, number, positive_int
 from wavenetlite.support.errors import ArrayTypeError, ParameterError
+from wavenetlite.support.fourier import roots_of_unity
 
 
 @dataclass(kw_only=True, eq=False, repr=False)

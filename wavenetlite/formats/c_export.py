@@ -416,10 +416,12 @@ class Header:
             yield "return 1;"
             return
         made = f"s->made[{self.out.number}]"
-        yield f"for (n = n_out; n < {made} && !(s->ended && n >= s->end[{self.out.number}]); n++) {{"
-        yield f"    memcpy(out, {self.out.frame(f'(int)({made} - n)')}, {size});"
-        yield f"    out += {self.out.channels};"
-        yield "}"
+        new = f"n < {made} && !(s->ended && n >= s->end[{self.out.number}])"
+        copy = f"memcpy(out, {self.out.frame(f'(int)({made} - n)')}, {size});"
+        if self.out.fresh == 1:  # no loop, of which a compiler could fear that it runs twice
+            yield from ("n = n_out;", f"if ({new}) {{", f"    {copy}", "    n++;", "}")
+        else:
+            yield from (f"for (n = n_out; {new}; n++) {{", f"    {copy}", f"    out += {self.out.channels};", "}")
         yield "return (int)(n - n_out);"
 
     def process(self) -> str:

@@ -7,13 +7,13 @@ from typing import Any, Literal
 import numpy as np
 
 from wavenetlite import nodes
-from wavenetlite.features.fourier import roots_of_unity
 from wavenetlite.graph import MOST_CHANNELS, Edge, Node
 from wavenetlite.nn.convolution import Linear
 from wavenetlite.nn.module import Module
 from wavenetlite.support.arrays import Doubles, Floats
 from wavenetlite.support.checks import one_of, positive_int
 from wavenetlite.support.errors import ParameterError
+from wavenetlite.support.fourier import roots_of_unity
 
 MOST_MAGNITUDE = 100.0
 """Vocos clips magnitudes there."""

@@ -7,10 +7,10 @@ from typing import ClassVar
 
 import numpy as np
 
-from wavenetlite.features.fourier import passes, roots_of_unity, transformed
 from wavenetlite.graph import Edge, KernelCall, Node
 from wavenetlite.kernels.pack import Arena
 from wavenetlite.support.arrays import Doubles, Floats
+from wavenetlite.support.fourier import passes, roots_of_unity, transformed
 
 MOST_BLOCK, LEAST_BLOCK = 256, 16
 """Samples of a block: the first taps are as many, and cost as many products a sample."""

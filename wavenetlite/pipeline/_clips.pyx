@@ -50,8 +50,6 @@ cdef extern from "whole_file.h" nogil:
     int64_t whole_file_read(int descriptor, uint8_t* data, int64_t size)
 
 cnp.import_array()
-open_virtual, read_floats, error, close = addresses("sf_open_virtual", "sf_readf_float", "sf_error", "sf_close")
-snd_use(open_virtual, read_floats, error, close)
 
 cdef enum:
     MEAN = -1                   # of the channels
@@ -150,6 +148,7 @@ cdef class ClipReader:
 
         if not make_room(&self.bytes, MOST_BYTES + 1):
             raise MemoryError
+        find_libsndfile()
 
     def __dealloc__(self):
         cdef Py_ssize_t i
@@ -338,11 +337,18 @@ cdef class ClipReader:
             state.reset()
 
 
+cdef find_libsndfile():
+    """Set where its functions are, of the library that soundfile loads: not before it is needed."""
+    open_virtual, read_floats, error, close = addresses("sf_open_virtual", "sf_readf_float", "sf_error", "sf_close")
+    snd_use(open_virtual, read_floats, error, close)
+
+
 def computes(online: object) -> bool:
     """Whether the features of a stream are computed here: all of their steps in the call of a front end of frames."""
     cdef FeatureStream stream
     if not isinstance(online, FeatureStream):
         return False
     stream = online
-    return (sys.byteorder == "little" and stream.frames is not None and not stream.later and stream.streams == 0 and stream.frames.out_channels() > 1 and
+    return (sys.byteorder == "little" and stream.frames is not None and not stream.later and stream.streams == 0 and
+            stream.frames.out_channels() > 1 and
             len(stream.frames.states) <= MOST_STATES and not stream.frames.front.integers)
