@@ -25,7 +25,7 @@ RATE = 48_000
 ABOUT = """\
 Play live: what the input hears goes block by block through a model that makes
 audio, an impulse response, or both, to the output. Ctrl-C stops it. Blocks that
-came too late are counted, and told.
+came too late are counted and reported.
 
 Needs PortAudio and the package sounddevice: pip install
 'wavenetlite[microphone]'; `python -m sounddevice` lists the devices. With
@@ -98,7 +98,7 @@ def networks(model: Module | None, args: argparse.Namespace, sr: int) -> list[Mo
 
 
 def watch(duplex: audio.Duplex, end: float | None) -> None:
-    """Wait until it fails or the time is over, and tell of blocks that came too late."""
+    """Wait until it fails or the time is over, and report blocks that came too late."""
     told = 0
     while duplex.error is None and (end is None or time.monotonic() < end):
         time.sleep(LOOK_S)

@@ -103,7 +103,7 @@ def run(args: argparse.Namespace) -> int:
         file.write(made)
         peak = max(peak, float(np.abs(made).max(initial=0.0)))
     seconds = time.perf_counter() - started
-    report(args, summary_of(args, sr, renderer.channels, samples, peak, seconds))
+    report(args, {**summary_of(args, sr, renderer.channels, samples, peak, seconds), "ir": args.ir})
     return 0
 
 
@@ -115,7 +115,6 @@ def summary_of(
         "in": args.source,
         "out": args.target,
         "model": args.model,
-        "ir": args.ir,
         "sr": sr,
         "channels": channels,
         "samples": samples,
