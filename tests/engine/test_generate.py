@@ -264,6 +264,14 @@ def test_snapshots_go_on(name):
     assert not same_bits(made[b], whole[17:])
 
 
+@pytest.mark.parametrize("options", [{"temperature": 1e-6}, {"temperature": 1e6}, {"top_p": 1e-6}, {"top_p": 0.1}])
+def test_snapshots_keep_the_extreme_settings(options):
+    """A voice holds them as float32, and 1e-6 is a little less there."""
+    generator = wl.WaveNet(1, 256, **SMALL).generator(seed=1, **options)
+    generator.process(samples=5)
+    assert (generator.fork().process(samples=20) == generator.process(samples=20)).all()
+
+
 def test_constant_conditioning_stays_through_reset_and_snapshots():
     model = tamed(CONDITIONED["gaussian"]())
     c = conditions_for(model, 1)[0]

@@ -140,6 +140,11 @@ def test_two_conditions_are_one_too_many():
             fit(network(), train, condition=C, **SETTINGS)
 
 
+def test_four_arrays_are_too_many():
+    with pytest.raises(wl.ParameterError, match="train or valid has 4 arrays; it must be"):
+        fit(network(), (X, Y, C, C), **SETTINGS)
+
+
 def test_the_gradient_is_that_of_differences():
     """Of a network whose conditioning comes at a lower rate, by the values of all its parameters."""
     x, y, c = (array[:2].astype(F32) for array in data(period=3))

@@ -130,6 +130,8 @@ GOOD = ramps(20, 30)
 @pytest.mark.parametrize(("recordings", "options", "error", "part"), [
     ([], {}, wl.ParameterError, "recordings is empty"),
     (GOOD[0], {}, wl.ArrayTypeError, "recordings is one array"),
+    (None, {}, wl.ArrayTypeError, "recordings is a NoneType; it must be a list of float32 arrays"),
+    (GOOD, {"condition": 5}, wl.ArrayTypeError, "condition is a int; it must be a list of float32 arrays"),
     ([GOOD[0].astype(float)], {}, wl.ArrayTypeError, r"recordings\[0\] is a float64 array"),
     ([GOOD[0], GOOD[1][:0]], {}, wl.ParameterError, r"recordings\[1\] is empty"),
     ([GOOD[0] * 100], {}, wl.ParameterError, r"recordings\[0\] reaches 2"),

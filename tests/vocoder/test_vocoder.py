@@ -141,6 +141,23 @@ def test_a_call_that_raises_changes_nothing():
     assert np.concatenate(parts).tobytes() == one.speak(frames).tobytes()
 
 
+def test_an_interrupt_after_the_network_changes_nothing(monkeypatch):
+    """Ctrl-C is noticed between two steps of a call: after the excitation, before the state is kept."""
+    one, frames = vocoder(), SPEC(sound())
+    stream = one.stream()
+    parts = [stream.process(frames[:3])]
+    with monkeypatch.context() as patch:
+        patch.setattr("wavenetlite.vocoder.vocoder.filtered", interrupted)
+        with pytest.raises(KeyboardInterrupt):
+            stream.process(frames[3:5])
+    parts.append(stream.process(frames[3:]))
+    assert np.concatenate(parts).tobytes() == one.speak(frames).tobytes()
+
+
+def interrupted(*_):
+    raise KeyboardInterrupt
+
+
 def test_files(tmp_path):
     one, y = vocoder(order=10, temperature=0.7, info={"data": "none"}), sound()
     one.save(tmp_path / "voice.safetensors")
@@ -164,6 +181,7 @@ def test_it_says_what_it_is():
 # ------------------------------------------------------------------------------------------------------------- errors
 @pytest.mark.parametrize(("features", "part"), [
     (wl.Spectrogram(sr=8000), "features is a Spectrogram; it must be a LogMel"),
+    (wl.MFCC(sr=8000, n_mfcc=BINS, n_fft=400, hop_length=HOP), "features is a MFCC; it must be a LogMel"),
     (wl.LogMel(sr=8000, n_fft=400, hop_length=HOP, n_mels=BINS, center=True), "center=True; a vocoder's must have"),
     (wl.LogMel(sr=8000, n_fft=400, hop_length=HOP, n_mels=BINS, power=1.0), "power=1.0"),
     (wl.LogMel(sr=8000, n_fft=400, hop_length=HOP, n_mels=BINS, ref=2.0), "ref=2.0"),

@@ -101,7 +101,7 @@ def networks(model: Module | None, args: argparse.Namespace, sr: int) -> list[Mo
 
 
 def watch(duplex: audio.Duplex, end: float | None) -> None:
-    """Wait until it fails or the time is over, and tell of blocks that came too late."""
+    """Wait until it fails or the time is over, and report blocks that came too late."""
     told = 0
     while duplex.error is None and (end is None or time.monotonic() < end):
         time.sleep(LOOK_S)

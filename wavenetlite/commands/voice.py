@@ -35,5 +35,5 @@ def refuse_voice(args: argparse.Namespace) -> None:
     """Raise if options of a vocoder are given for another model, which would ignore them."""
     for option in ("seed", "temperature"):
         if getattr(args, option) is not None:
-            model = "there is no --model" if args.model is None else f"{args.model} is none"
+            model = "there is no --model" if args.model is None else f"{args.model} is not one"
             raise UsageError(f"--{option}: for vocoders only, and {model}")

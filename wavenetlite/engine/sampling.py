@@ -17,8 +17,9 @@ from wavenetlite.support.mu_law import samples_of
 DISTRIBUTIONS = ("categorical", "mixture", "gaussian")
 MU_LAW = (256, 512, 1024)
 """Classes of 8 to 10 bits, which a network that reads values is taken to mean."""
-LEAST_TEMPERATURE, MOST_TEMPERATURE = 1e-6, 1e6
-LEAST_TOP_P = 1e-6
+LEAST_TEMPERATURE, MOST_TEMPERATURE = float(np.float32(1e-6)), 1e6
+LEAST_TOP_P = float(np.float32(1e-6))
+"""As a voice and its snapshots hold them, a little less than 1e-6."""
 MOST_SEED = 2**64 - 1
 MOST_VALUE = float(np.finfo(np.float32).max)
 

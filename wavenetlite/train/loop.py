@@ -524,6 +524,10 @@ def merit(row: dict[str, Any]) -> tuple[float, float]:
 
 
 def source(data: Data) -> Source:
+    if isinstance(data, tuple) and len(data) not in (2, 3):
+        raise ParameterError(
+            f"train or valid has {len(data)} arrays; it must be (x, targets) or (x, targets, condition)"
+        )
     return Arrays(*data) if isinstance(data, tuple) else data
 
 
@@ -533,7 +537,7 @@ def conditioned(data: Data, condition: Floats | None) -> Source:
         return source(data)
     if not isinstance(data, tuple) or len(data) != 2:
         kind = "(x, targets, condition)" if isinstance(data, tuple) else f"a {type(data).__name__}"
-        raise ParameterError(f"condition must be None: train is {kind}, which brings its own")
+        raise ParameterError(f"condition must be None where train is {kind}: it is given there")
     return Arrays(*data, condition)
 
 

@@ -22,8 +22,8 @@ IGNORED = -1
 class Waveforms:
     """Random segments of recordings for teacher forcing: x is what precedes the targets by one sample.
 
-    A segment starts anywhere in its recording, at a
-    multiple of `hop_length`. Before the beginning of a recording lies silence; after its end targets are ignored.
+    A segment starts anywhere in its recording, at a multiple of `hop_length`. Before the beginning of a recording lies
+    silence; after its end targets are ignored.
 
     Parameters
     ----------
@@ -91,6 +91,7 @@ class Waveforms:
         self.starts = [i for i, y in enumerate(self.recordings) for _ in range(-(-len(y) // self.samples))]
 
     def checked_condition(self, condition: Sequence[Floats]) -> list[Floats]:
+        check_sequence("condition", condition)
         if len(condition) != len(self.recordings):
             raise ParameterError(f"condition has {len(condition)} items; it must have {len(self.recordings)}")
         for index, (frames, y) in enumerate(zip(condition, self.recordings, strict=True)):
@@ -158,6 +159,7 @@ class Waveforms:
 
 
 def checked_recordings(recordings: Sequence[Floats]) -> list[Floats]:
+    check_sequence("recordings", recordings)
     if is_array(recordings) and np.ndim(recordings) == 1:
         raise ArrayTypeError("recordings is one array of samples; it must be a list of them")
     for index, y in enumerate(recordings):
@@ -168,6 +170,11 @@ def checked_recordings(recordings: Sequence[Floats]) -> list[Floats]:
     if len(recordings) == 0:
         raise ParameterError("recordings is empty; it must have at least one")
     return list(recordings)
+
+
+def check_sequence(name: str, value: object) -> None:
+    if not (hasattr(value, "__len__") and hasattr(value, "__getitem__")):
+        raise ArrayTypeError(f"{name} is a {type(value).__name__}; it must be a list of float32 arrays")
 
 
 def cut(values: Floats, first: int, count: int) -> Floats:

@@ -225,11 +225,15 @@ class VocoderStream:
             if not len(given):
                 return np.zeros(0, np.float32)
             envelopes, past = self._envelopes.fork(), self._past.copy()
-            made = envelopes.process(given)
-            excitation = self._generator.process(made.condition).astype(np.float64) * HEADROOM
-            y = filtered(excitation, made.coefficients, made.gains, hop, past)
+            made, before = envelopes.process(given), self._generator.snapshot()
+            try:
+                excitation = self._generator.process(made.condition).astype(np.float64) * HEADROOM
+                y = filtered(excitation, made.coefficients, made.gains, hop, past).astype(np.float32)
+            except BaseException:
+                self._generator.restore(before)
+                raise
             self._envelopes, self._past = envelopes, past
-            return y.astype(np.float32)
+            return y
 
     def reset(self) -> None:
         """Start over, with the same seed."""
@@ -239,7 +243,7 @@ class VocoderStream:
 
 
 def checked_features(features: Any) -> LogMel:
-    if not isinstance(features, LogMel):
+    if type(features) is not LogMel:  # MFCC is one too, but no levels of bands
         raise ArrayTypeError(f"features is a {type(features).__name__}; it must be a LogMel")
     wanted = {"center": False, "top_db": None, "ref": 1.0, "power": 2.0}
     for name, value in wanted.items():
