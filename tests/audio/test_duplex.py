@@ -84,6 +84,16 @@ def test_longer_blocks_than_asked_for(sounddevice):
     assert np.array_equal(made[:, :1], chain[0](y[:, None]))
 
 
+def test_a_stream_that_the_sound_system_ends_is_an_error(sounddevice):
+    with audio.SoundDeviceDuplex(Player(networks()).process, sr=48_000, block_samples=10) as duplex:
+        FakeStream.last.options["finished_callback"]()
+    assert "the sound system has stopped the stream" in str(duplex.error)
+    with audio.SoundDeviceDuplex(Player(networks()).process, sr=48_000, block_samples=10) as closed:
+        pass
+    FakeStream.last.options["finished_callback"]()  # as it does when it is closed
+    assert closed.error is None
+
+
 def test_losses_are_counted(sounddevice):
     with audio.SoundDeviceDuplex(Player(networks()).process, sr=48_000, block_samples=10) as duplex:
         FakeStream.last.hear(noise(100), late={3, 7, 8})

@@ -225,3 +225,12 @@ def test_the_c_of_it_is_that_of_its_weights_in_float32(tmp_path):
         wl.formats.save(one, tmp_path / "network.h")
         texts.append((tmp_path / "network.h").read_text().partition("\n")[2])  # the first line names the type
     assert texts[0] == texts[1]
+
+
+def test_classes_that_an_embedding_reads_are_not_rounded():
+    model = wl.Sequential([wl.nn.Embedding(300, 4), wl.TCN(4, 300, channels=8, dilations=[1, 2])], seed=0)
+    small = wl.quantize(model, dtype="bf16")
+    x = np.arange(300, dtype=np.float32)[:, None]
+    assert np.abs(small(x) - model(x)).max() < 0.05 * np.abs(model(x)).max()
+    assert (small(x[257:258]) != small(x[258:259])).any(), "257 is not a number of bf16"
+    assert wl.generate(small, 20, seed=1).shape == (20,)

@@ -96,7 +96,7 @@ class SoundDeviceDuplex(Duplex):
         try:
             self._stream = sounddevice.Stream(
                 samplerate=self.sr, blocksize=self.block_samples, channels=self.channels, device=self.devices,
-                dtype="float32", latency="low", callback=self._callback,
+                dtype="float32", latency="low", callback=self._callback, finished_callback=self._finished,
             )  # fmt: skip
             self._stream.start()
         except Exception as error:  # PortAudioError, or ValueError for an unknown device
@@ -107,9 +107,14 @@ class SoundDeviceDuplex(Duplex):
         return self
 
     def __exit__(self, *error: object) -> None:
-        if self._stream is not None:
-            self._stream.close()
-            self._stream = None
+        stream, self._stream = self._stream, None
+        if stream is not None:
+            stream.close()
+
+    def _finished(self) -> None:
+        """The sound system has ended the stream: if nobody has closed it, its device is gone."""
+        if self._stream is not None and self.error is None:
+            self.error = AudioDeviceError(f"devices={self.devices!r}: the sound system has stopped the stream")
 
     def _callback(self, given: Any, made: Any, frames: int, when: Any, status: Any) -> None:
         if status:

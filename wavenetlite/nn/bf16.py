@@ -7,7 +7,7 @@ from dataclasses import replace
 from typing import Any, ClassVar
 
 from wavenetlite import nodes
-from wavenetlite.graph import Node, topological_order
+from wavenetlite.graph import Node, index_counts, topological_order
 from wavenetlite.kernels.bf16 import are_bf16
 from wavenetlite.nn.combine import Chain
 from wavenetlite.nn.module import Module, is_training
@@ -96,8 +96,9 @@ class Bf16(Bf16Weights):
     rounds_frames: ClassVar[bool] = True
 
     def build(self, x: Node, c: Node | None) -> Node:
-        x, c = rounded(x), None if c is None else rounded(c)
-        return with_roundings(super().build(x, c), [x] if c is None else [x, c])
+        indices = index_counts(super().build(x, c))  # classes that an embedding reads are no numbers to be rounded
+        entrances = [node if node.signal in indices else rounded(node) for node in (x, c) if node is not None]
+        return with_roundings(super().build(entrances[0], entrances[1] if c is not None else None), entrances)
 
     def torch_forward(self, twin: Any, x: Any) -> Any:
         raise ParameterError("Bf16 has no counterpart in PyTorch, whose sums are others: take a Sequential of its "
