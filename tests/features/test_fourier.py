@@ -9,8 +9,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 import wavenetlite as wl
-from wavenetlite.support import fourier
 from wavenetlite.features._frames import FrameStream, SpectralFrontEnd
+from wavenetlite.support import fourier
 
 LENGTHS = [2, 3, 4, 5, 6, 7, 8, 16, 24, 400, 441, 480, 512, 640, 882, 1102, 1103, 1200, 1920, 2018, 3063, 4096, 67 * 64]
 
