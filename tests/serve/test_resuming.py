@@ -302,3 +302,41 @@ def test_old_records_are_forgotten(tmp_path):
 
     asyncio.run(check(MemoryStore(0.05)))
     asyncio.run(check(FolderStore(tmp_path / "store", 0.05)))
+
+
+def test_a_connection_of_its_own_that_is_opened_late_does_not_end_a_client(model, clf):
+    """A client that has waited long enough for one connection takes another, and a slow server opens the first last."""
+    pcm = tones(6)
+    with in_thread(models=(model,)) as server:
+        client = wl.client.Client(server.url, sr=SR, format="pcm16", stream_id="late")
+        events = client.process(pcm[: 3 * SR])
+        opened, waited = client._sync, []
+
+        class Slow:
+            @staticmethod
+            def connect(*args, **options):
+                if not waited:
+                    waited.append(args)
+                    raise TimeoutError("timed out during opening handshake")
+                return opened.connect(*args, **options)
+
+        client._sync = Slow
+        client._socket.socket.shutdown(SHUT_RDWR)
+        while not waited:
+            events += client.process(pcm[:0])
+        with connect(waited[0][0]) as late:
+            said_by(late, "resume")
+            events += client.process(pcm[3 * SR :])
+        events += client.close()
+        assert [(one.label, one.score, one.time_s) for one in events] == alone(clf, pcm)
+
+
+def test_a_client_whose_stream_another_takes_says_so(model):
+    with in_thread(models=(model,)) as server:
+        client = wl.client.Client(server.url, sr=SR, format="pcm16", stream_id="mine")
+        with connect(f"{server.url}/v1/stream?id=mine&sr={SR}&format=pcm16") as other:
+            said_by(other, "resume")
+            with pytest.raises(wl.client.ClientError, match="another connection has taken the stream over"):
+                for _ in range(200):
+                    client.process(tones(1)[:160])
+                    time.sleep(0.01)
