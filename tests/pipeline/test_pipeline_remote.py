@@ -23,6 +23,14 @@ fsspec = pytest.importorskip("fsspec", reason="fsspec is not installed (the extr
 pytest.importorskip("aiohttp", reason="aiohttp is not installed (the extra remote)")
 
 
+def test_a_url_in_a_path_is_refused(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    data = corpus(tmp_path / "data")
+    with pytest.raises(ParameterError, match=r"was a URL before pathlib took a slash out of it"):
+        extract(data, Path("memory://set"), features=spec())
+    assert [path.name for path in tmp_path.iterdir()] == ["data"]
+
+
 @pytest.fixture
 def store():
     """What is in memory://."""

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import errno
 import io
+import re
 import shutil
 import tempfile
 import time
@@ -16,7 +17,7 @@ from contextlib import contextmanager, suppress
 from fnmatch import fnmatchcase
 from functools import lru_cache
 from hashlib import blake2b
-from pathlib import Path, PurePosixPath
+from pathlib import Path, PurePath, PurePosixPath
 from typing import IO, Any, BinaryIO, NamedTuple
 
 from wavenetlite.support import atomic_files
@@ -45,6 +46,7 @@ IN_MEMORY = 1 << 24
 """Bytes of an object that is written; more wait on disk."""
 BLOCK = 4 << 20
 """Bytes that are fetched at once of a file that is read in parts."""
+CHANGED_URL = re.compile(r"[A-Za-z][A-Za-z0-9+.-]+:")
 KEPT_WHOLE = 2
 """Archives that are kept in memory, of servers that do not give parts of files."""
 IN_PARTS_NEVER: set[str] = set()
@@ -341,6 +343,8 @@ def place(text: Any) -> Place:
     """The place of a path or a URL."""
     if isinstance(text, RemotePath):
         return text
+    if isinstance(text, PurePath) and text.parts and CHANGED_URL.fullmatch(text.parts[0]):
+        raise ParameterError(f"{text} was a URL before pathlib took a slash out of it; URLs must be strings")
     if not (isinstance(text, str) and is_url(text)):
         return Path(text)
     if text.lower().startswith("file://"):
