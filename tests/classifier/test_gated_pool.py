@@ -2,9 +2,9 @@
 
 import numpy as np
 import pytest
+from gated_words import SR, bursts, loud_is_speech, run, word_classifier
 
 import wavenetlite as wl
-from tests.classifier.test_gated import SR, bursts, loud_is_speech, run, word_classifier
 
 
 @pytest.fixture(scope="module")
