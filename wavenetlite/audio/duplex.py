@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 
 from wavenetlite.audio.microphone import AudioDeviceError
+from wavenetlite.audio.packages import sounddevice_module
 from wavenetlite.support.arrays import Floats
 from wavenetlite.support.checks import positive_int
 from wavenetlite.support.optional import optional
@@ -87,12 +88,7 @@ class SoundDeviceDuplex(Duplex):
         self._stream: Any = None
 
     def __enter__(self) -> SoundDeviceDuplex:
-        try:
-            sounddevice = optional("sounddevice", "microphone", "live audio", AudioDeviceError)
-        except OSError as error:  # the package is installed, the library is not
-            raise AudioDeviceError(
-                f"live audio needs the library PortAudio (Debian's libportaudio2): {' '.join(str(error).split())}"
-            ) from None
+        sounddevice = sounddevice_module("live audio", AudioDeviceError)
         try:
             self._stream = sounddevice.Stream(
                 samplerate=self.sr, blocksize=self.block_samples, channels=self.channels, device=self.devices,

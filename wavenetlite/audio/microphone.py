@@ -9,10 +9,10 @@ from typing import Any, Literal
 
 import numpy as np
 
+from wavenetlite.audio.packages import sounddevice_module
 from wavenetlite.support.arrays import Floats
 from wavenetlite.support.checks import one_of, positive_int
 from wavenetlite.support.errors import WavenetliteError
-from wavenetlite.support.optional import optional
 
 
 class AudioDeviceError(WavenetliteError, RuntimeError):
@@ -81,12 +81,7 @@ class Microphone:
         self._held: Floats | None = None
 
     def __enter__(self) -> Microphone:
-        try:
-            sounddevice = optional("sounddevice", "microphone", "the microphone", AudioDeviceError)
-        except OSError as error:  # the package is installed, the library is not
-            raise AudioDeviceError(
-                f"the microphone needs the library PortAudio (Debian's libportaudio2): {' '.join(str(error).split())}"
-            ) from None
+        sounddevice = sounddevice_module("the microphone", AudioDeviceError)
         try:
             self._input = sounddevice.InputStream(
                 samplerate=self.sr,

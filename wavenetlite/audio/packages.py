@@ -1,10 +1,10 @@
-"""soundfile and soxr, imported when they are first needed: what lacks here is one line with its remedy."""
+"""soundfile, soxr and sounddevice, imported when they are first needed: what lacks here is one line with its remedy."""
 
 from __future__ import annotations
 
 from typing import Any
 
-from wavenetlite.support.errors import MissingPackageError
+from wavenetlite.support.errors import MissingPackageError, WavenetliteError
 from wavenetlite.support.optional import optional
 
 
@@ -22,3 +22,13 @@ def soundfile_module() -> Any:
 def soxr_module() -> Any:
     """The module soxr."""
     return optional("soxr", "", "resampling")
+
+
+def sounddevice_module(what: str, error: type[WavenetliteError]) -> Any:
+    """The module sounddevice, for `what`."""
+    try:
+        return optional("sounddevice", "microphone", what, error)
+    except OSError as problem:  # the package is installed, the library is not
+        raise error(
+            f"{what} needs the library PortAudio (Debian's libportaudio2): {' '.join(str(problem).split())}"
+        ) from None

@@ -1,6 +1,7 @@
 // A stream of the server that outlives its connection: what has not been saved there is kept, and sent again.
 
-const FINAL = new Set([1007, 1008, 1009, 4409, 4413]);
+// Not 4409: only a connection of this page can take its stream over, such as one that a slow server opened late.
+const FINAL = new Set([1007, 1008, 1009, 4413]);
 const LONGEST_PAUSE_MS = 2000;
 
 export class Stream {
