@@ -25,8 +25,9 @@ def test_a_long_slope_is_no_peak():
     assert peaks(slope, 3).tolist() == [49.0]
 
 
-def test_a_plateau_is_one_peak_until_it_is_long_enough_for_two():
+def test_a_plateau_is_one_peak_and_equal_scores_apart_are_two():
     assert peaks(np.array([0.0, 1.0, 1.0, 1.0, 0.0]), 3).tolist() == [1.0]
+    assert peaks(np.array([0.0, *[1.0] * 20, 0.0]), 3).tolist() == [1.0]
     assert peaks(np.array([1.0, 0.0, 0.0, 0.0, 1.0]), 3).tolist() == [1.0, 1.0]
 
 

@@ -53,7 +53,8 @@ def smoothed(probabilities: Doubles, frames: int) -> Doubles:
 def peaks(scores: Doubles, apart: int, least: float = -np.inf) -> Doubles:
     """The scores, from `least` on, that are the highest within `apart` frames on both sides; of equal ones the first.
 
-    A slope beside a higher score is no peak, however long it is: an alarm is counted once.
+    A slope beside a higher score is no peak, and a plateau of equal scores is one, however long they are: an alarm is
+    counted once.
     """
     if not len(scores):
         return np.zeros(0)
