@@ -134,6 +134,15 @@ def test_names_in_a_tar_are_those_of_webdataset(items, tmp_path):
     assert np.array_equal(frames, items[4].features)
 
 
+def test_shards_do_not_replace_an_extraction(items, tmp_path):
+    extraction = items.table.folder
+    before = {path.name: path.read_bytes() for path in extraction.iterdir() if path.is_file()}
+    other = wl.pipeline.open(webdataset_of(items, tmp_path))
+    with pytest.raises(ParameterError, match="holds a feature set of another kind; choose another folder"):
+        other.to_webdataset(extraction)
+    assert {path.name: path.read_bytes() for path in extraction.iterdir() if path.is_file()} == before
+
+
 def test_shards_over_older_ones(items, tmp_path, monkeypatch):
     path = webdataset_of(items, tmp_path)
     again = wl.pipeline.open(path)

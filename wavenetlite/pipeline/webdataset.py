@@ -46,7 +46,7 @@ def to_webdataset(items: ItemSequence, folder: Target, *, items_per_shard: int =
     OSError
         A file cannot be written.
     ParameterError
-        The folder is that of the items themselves.
+        The folder is that of the items themselves, or of a feature set of another kind.
 
     Notes
     -----
@@ -83,7 +83,10 @@ def to_webdataset(items: ItemSequence, folder: Target, *, items_per_shard: int =
 def remove_older(folder: Place) -> None:
     """The shards of an older set: programs take all that are there, and half of either is no set."""
     with suppress(PipelineError, OSError):
-        for shard in read_about(folder)["shards"]:
+        found = read_about(folder)
+        if found.get("storage") != STORAGE:
+            raise ParameterError(f"folder={str(folder)!r} holds a feature set of another kind; choose another folder")
+        for shard in found["shards"]:
             if shards.is_tar(shard["file"]):
                 (folder / shard["file"]).unlink(missing_ok=True)
     (folder / DATASET).unlink(missing_ok=True)
