@@ -22,7 +22,7 @@ DECODERS = {
     "vocos": (lambda: decoders.Vocos(20, 16, 32, 2, 32, 8), 20),
     "vocos same": (lambda: decoders.Vocos(20, 16, 32, 2, 32, 8, "same"), 20),
 }
-LATENCY = {"encodec with zeros": 0, "hifi-gan v3": 11}
+LATENCY = {"encodec with zeros": 0, "hifi-gan v1": 14, "hifi-gan v2": 14, "hifi-gan v3": 11}
 WITH_NOISE = {"snac"}
 
 
