@@ -11,6 +11,7 @@ from wavenetlite.corpora.background import Background, BackgroundFile
 from wavenetlite.evaluation.alarms import count_alarms, listen_to_background, listen_to_clips
 from wavenetlite.recipes import Recipe, train_classifier
 from wavenetlite.recipes import classifier_training as module
+from wavenetlite.recipes.alone import without_gate
 from wavenetlite.recipes.unknown import cut_word, more_unknown
 from wavenetlite.support.errors import ParameterError
 from wavenetlite.train import Clips, Corpus
@@ -85,6 +86,41 @@ def test_a_background_makes_a_model_quiet(corpus):
 
 
 @pytest.mark.parametrize(("teachers", "folders"), [(0, ["network", "refined", "scout"]), (1, ["network", "teacher-1"])])
+def quiet_around(y):
+    rng = np.random.default_rng(5)
+    faint = (0.003 * rng.standard_normal(2 * SR)).astype(np.float32)
+    return np.concatenate([faint, y, faint[: SR // 2]])
+
+
+def test_words_that_stand_alone(corpus, tmp_path):
+    """The same network hears a word alone, and not the same word between other sounds."""
+    recipe = dataclasses.replace(TINY, epochs=10)
+    plain, alone = (
+        train_classifier(corpus, dataclasses.replace(recipe, alone=alone), folder=tmp_path, background=talk(20, 0))
+        for alone in (False, True)  # the second resumes from the first
+    )
+    assert weights(without_gate(alone.model)) == weights(plain.model)
+    detector = wl.Detector(0.5)
+    rng = np.random.default_rng(1)
+    inside = np.concatenate([tone(f, SAMPLES // 2, rng) for f in (700, 300, 1200)])
+    heard = {
+        (name, where): [event.label for event in clf.with_detector(detector).detect(quiet_around(y))]
+        for name, clf in (("plain", plain), ("alone", alone))
+        for where, y in (("alone", tone(300, SAMPLES, rng)), ("inside", inside))
+    }
+    assert heard["plain", "alone"] == heard["alone", "alone"] == ["low"]
+    assert "low" in heard["plain", "inside"]
+    assert heard["alone", "inside"] == []
+
+
+def test_levels_are_needed_before_the_training_begins(corpus, tmp_path):
+    recipe = dataclasses.replace(TINY, alone=True, epochs=1)
+    begin = wl.AudioClassifier(wl.PCEN(sr=SR, n_fft=256, n_mels=20), wl.TCN(20, 2, channels=4), ["low", "high"])
+    with pytest.raises(ParameterError, match=r"must be LogMel\(\.\.\.\) and end with MeanVariance"):
+        train_classifier(corpus, recipe, init=begin, background=talk(2, 0), folder=tmp_path)
+    assert not list(tmp_path.iterdir())
+
+
 def test_the_same_bytes_after_a_break(corpus, tmp_path, monkeypatch, teachers, folders):
     recipe = dataclasses.replace(
         QUICK, epochs=2, teachers=teachers, teacher_epochs=2, refining_epochs=0 if teachers else 1
