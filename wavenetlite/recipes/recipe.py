@@ -241,6 +241,7 @@ RECIPES = {
         epochs=36,
         label_smoothing=0.05,
         refining_epochs=40,
+        alone=True,
     ),
     # One network, to see within a minute or two what a corpus is good for, at any sample rate.
     "quick": Recipe(
