@@ -107,10 +107,15 @@ def level(features: Features, period: int) -> Sequential:
 def check_level(features: Features) -> tuple[float, MeanVariance]:
     """The least level that features know, decibels, and their last step; raises if they do not tell levels."""
     steps = features.steps
-    if not isinstance(features, LogMel) or not steps or not isinstance(steps[-1], MeanVariance):
+    if (
+        not isinstance(features, LogMel)
+        or not steps
+        or not isinstance(steps[-1], MeanVariance)
+        or len(steps[-1].mean) != features.n_mels
+    ):
         raise ParameterError(
-            f"features={features!r} must be LogMel(...) and end with MeanVariance, by which it is told how loud it is"
-            " around a word; with others, use a recipe with alone=False (--in-talk)"
+            f"features={features!r} must be LogMel(...) and end with MeanVariance of its bands, which tell how loud it"
+            " is around a word; with others, use a recipe with alone=False (--in-talk)"
         )
     return 10 * float(np.log10(features.amin)), steps[-1]
 
