@@ -90,11 +90,6 @@ def without_gate(model: Module) -> Module:
     return model
 
 
-def gate_of(alone: Graph) -> Graph:
-    """The gate of what `standing_alone` returned, without the trained network: `LEAST_GATE` to 1, for each label."""
-    return Graph(alone.in_channels, alone.nodes[1:-1])
-
-
 def level(features: Features, period: int) -> Sequential:
     """The mean of the bands' levels, in decibels above the least that the features know, once for `period` frames."""
     least_db, normalised = check_level(features)
