@@ -23,10 +23,12 @@ from wavenetlite.pipeline.work import refusal
 from wavenetlite.support.remote import Place, replacing
 
 INDEX, ERRORS, DATASET = "index.jsonl", "errors.jsonl", "dataset.json"
-FORMAT, VERSION, SHARDED = "wavenetlite features", 2, 1
-"""What is written, the newest version that is read, and that of a set of shards/*.npy."""
+FORMAT, VERSION, SHARDED, STORED, SEVERAL = "wavenetlite features", 3, 1, 2, 3
+"""What is written, and the newest version that is read: of a set of shards/*.npy, of other forms, of several arrays."""
+ARRAYS = "arrays"
+"""Of a set of several arrays: where each lies, in a row of the index, and what it is, in dataset.json."""
 COLUMNS = ("key", "shard", "offset", "frames", "label", "speaker", "split", "duration_s", "path", "sr", "samples",
-           "channels", "start_s", "end_s", "channel", "root", "audio_hash", "feature_hash")  # fmt: skip
+           "channels", "start_s", "end_s", "channel", "root", "audio_hash", "feature_hash", ARRAYS)  # fmt: skip
 """Of the index; further columns of a manifest follow, with "_" appended to a name that is one of these."""
 HISTOGRAM_S = (0.5, 1, 2, 5, 10, 30, 60, 600, 3600)
 """Bin edges of the histogram of durations, seconds."""
@@ -76,12 +78,50 @@ class Totals:
         }
 
 
+class Array:
+    """What is known of one array over all items."""
+
+    def __init__(self, name: str, recipe: Recipe) -> None:
+        self.name, self.recipe = name, recipe
+        self.statistics = Statistics.none(recipe.spec.out_channels)
+        self.shards: list[dict[str, Any]] = []
+
+    def add(self, sidecar: Sidecar, kept: Sequence[int]) -> None:
+        """Add the items of a chunk that are kept."""
+        found = [sidecar.statistics[place] for place in kept]
+        self.statistics = self.statistics + merge(found, self.recipe.spec.out_channels)
+        if sidecar.shard:
+            self.shards.append({"file": f"{shards.FOLDER}/{sidecar.shard}", "frames": sidecar.frames})
+
+    def about(self) -> dict[str, Any]:
+        """As in dataset.json."""
+        spec, statistics = self.recipe.spec, self.statistics
+        return {
+            "features": spec.config(),
+            "feature_spec_hash": spec.fingerprint.hex(),
+            "channels": spec.out_channels,
+            "frames": statistics.count,
+            "statistics": {
+                "frames": statistics.count,
+                "mean": statistics.mean.tolist(),
+                "variance": statistics.variance.tolist(),
+            },
+            "shards": self.shards,
+        }
+
+
+def place_of(row: dict[str, Any], shard: str) -> dict[str, Any]:
+    """Where the frames of an item lie, in a row of the index."""
+    return {"shard": f"{shards.FOLDER}/{shard}", "offset": row["offset"], "frames": row["frames"],
+            "feature_hash": row["hash"]}  # fmt: skip
+
+
 class Assembly:
     """Collects the sidecars, in the order of their chunks."""
 
     def __init__(
         self,
-        recipe: Recipe,
+        recipes: Mapping[str, Recipe],
         leave_out: Sequence[str],
         strict: bool,
         index: BinaryIO,
@@ -89,32 +129,30 @@ class Assembly:
         roots: Iterable[str],
         entries: Sequence[Entry],
     ) -> None:
-        self.recipe, self.leave_out, self.strict = recipe, leave_out, strict
+        self.arrays = [Array(name, recipe) for name, recipe in recipes.items()]
+        self.leave_out, self.strict = leave_out, strict
         self.index, self.errors, self.digest = index, errors, blake2b(digest_size=16)
         self.totals = Totals()
         self.root_of = {base: number for number, base in enumerate(roots)}
-        self.statistics = Statistics.none(recipe.spec.out_channels)
-        self.shards: list[dict[str, Any]] = []
         self.seen, self.entries, self.number = FirstSeen(), entries, 0
 
-    def add(self, entries: Sequence[Entry], sidecar: Sidecar) -> None:
-        """Add a chunk: its items, problems and statistics."""
+    def add(self, entries: Sequence[Entry], of_chunk: Sequence[Sidecar]) -> None:
+        """Add a chunk, of which there is a sidecar for each array: its items, problems and statistics."""
         kept = []
-        firsts = self.firsts(entries, sidecar.rows)
-        for entry, row, statistics, first in zip(entries, sidecar.rows, sidecar.statistics, firsts, strict=True):
-            if "refused" in row:
-                self.problem(refusal(row))
-            elif not self.left_out(entry, row, first):
-                self.item(entry, row, sidecar.shard)
-                kept.append(statistics)
-        self.statistics = self.statistics + merge(kept, self.recipe.spec.out_channels)
-        if sidecar.shard:
-            self.shards.append({"file": f"{shards.FOLDER}/{sidecar.shard}", "frames": sidecar.frames})
+        rows = list(zip(*(sidecar.rows for sidecar in of_chunk), strict=True))
+        for place, (entry, row, first) in enumerate(zip(entries, rows, self.firsts(entries, rows), strict=True)):
+            if refused := next((one for one in row if "refused" in one), None):
+                self.problem(refusal(refused))
+            elif not self.left_out(entry, row[0], first):
+                self.item(entry, row, [sidecar.shard for sidecar in of_chunk])
+                kept.append(place)
+        for array, sidecar in zip(self.arrays, of_chunk, strict=True):
+            array.add(sidecar, kept)
 
-    def firsts(self, entries: Sequence[Entry], rows: Sequence[dict[str, Any]]) -> Iterator[int]:
+    def firsts(self, entries: Sequence[Entry], rows: Sequence[tuple[dict[str, Any], ...]]) -> Iterator[int]:
         """For each recording that can be used, the number of its place, or of the first one with the same bytes."""
-        usable = [place for place, row in enumerate(rows) if "refused" not in row]
-        hashes = np.array([heard(entries[place], rows[place]) for place in usable], np.uint64)
+        usable = [place for place, row in enumerate(rows) if not any("refused" in one for one in row)]
+        hashes = np.array([heard(entries[place], rows[place][0]) for place in usable], np.uint64)
         numbers = self.number + np.array(usable, np.uint32)
         found = dict(zip(usable, self.seen.add(hashes, numbers).tolist(), strict=True))
         for place in range(len(entries)):
@@ -144,9 +182,11 @@ class Assembly:
         row = {"key": problem.key, "reason": problem.reason, "message": problem.message, "kept": problem.kept}
         self.errors.write(line(row))
 
-    def item(self, entry: Entry, row: dict[str, Any], shard: str) -> None:
+    def item(self, entry: Entry, rows: Sequence[dict[str, Any]], shard_names: Sequence[str]) -> None:
+        """A line of the index; `rows` and shards are of each array."""
+        row, shard = rows[0], shard_names[0]
         self.totals.add(entry, row["frames"], row["duration_s"])
-        whole = {
+        whole: dict[str, Any] = {
             "key": entry.key,
             "shard": f"{shards.FOLDER}/{shard}",
             "offset": row["offset"],
@@ -168,37 +208,43 @@ class Assembly:
             whole["channel"] = entry.channel
         if root := self.root_of[entry.base]:
             whole["root"] = root
+        if self.several:
+            places = zip(self.arrays, rows, shard_names, strict=True)
+            whole[ARRAYS] = {array.name: place_of(one, name) for array, one, name in places}
         for name, value in (entry.extra or {}).items():
             whole[name if name not in COLUMNS else f"{name}_"] = value
         data = line(whole)
         self.digest.update(data)
         self.index.write(data)
 
+    @property
+    def several(self) -> bool:
+        """Whether arrays have names; what lies beside them is of the first."""
+        return [array.name for array in self.arrays] != [specs.ONLY]
+
     def dataset(self, source: str, layout: str, roots: Iterable[Root]) -> dict[str, Any]:
         """The content of dataset.json."""
-        totals, statistics = self.totals, self.statistics
+        totals, first = self.totals, self.arrays[0]
+        recipe, about = first.recipe, first.about()
         return {
             "format": FORMAT,
-            "format_version": SHARDED,
+            "format_version": SEVERAL if self.several else SHARDED,
             "source": source,
             "layout": layout,
             "roots": [{"path": readable(root.path), "archive": root.archive} for root in roots],
-            "features": self.recipe.spec.config(),
-            "feature_spec_hash": self.recipe.spec.fingerprint.hex(),
-            "reading": self.recipe.reading.config(),
-            "versions": self.recipe.versions(),
-            "sr": self.recipe.spec.sr,
-            "channels": self.recipe.spec.out_channels,
+            "features": about["features"],
+            "feature_spec_hash": about["feature_spec_hash"],
+            "reading": recipe.reading.config(),
+            "versions": recipe.versions(),
+            "sr": recipe.spec.sr,
+            "channels": about["channels"],
             **totals.counts(),
             "errors": dict(sorted(totals.problems.items())),
             "refused": totals.refused,
-            "statistics": {
-                "frames": statistics.count,
-                "mean": statistics.mean.tolist(),
-                "variance": statistics.variance.tolist(),
-            },
-            "shards": self.shards,
+            "statistics": about["statistics"],
+            "shards": about["shards"],
             "index": {"file": INDEX, "blake2b": self.digest.hexdigest()},
+            **({ARRAYS: {array.name: array.about() for array in self.arrays}} if self.several else {}),
         }
 
 
@@ -225,8 +271,8 @@ def line(value: dict[str, Any]) -> bytes:
 
 def assemble(
     out: Place,
-    recipe: Recipe,
-    chunks: Iterable[tuple[str, Sequence[Entry]]],
+    recipes: Mapping[str, Recipe],
+    chunks: Iterable[tuple[Sequence[str], Sequence[Entry]]],
     problems: Sequence[Problem],
     *,
     entries: Sequence[Entry],
@@ -244,27 +290,36 @@ def assemble(
         A sidecar is missing; or, with `strict`, a recording cannot be used.
     """
     with replacing(out / INDEX) as index, replacing(out / ERRORS) as errors:
-        assembly = Assembly(recipe, leave_out, strict, index, errors, roots, entries)
+        assembly = Assembly(recipes, leave_out, strict, index, errors, roots, entries)
         for problem in problems:
             assembly.problem(problem)
-        for digest, entries in chunks:
-            sidecar = sidecars.read(sidecars.path_of(out, digest))
-            if sidecar is None or len(sidecar.rows) != len(entries):
+        for digests, entries in chunks:
+            found = [sidecars.read(sidecars.path_of(out, digest)) for digest in digests]
+            whole = [sidecar for sidecar in found if sidecar is not None and len(sidecar.rows) == len(entries)]
+            if len(whole) != len(found):
                 raise PipelineError(f"{out}: a part of the extraction is missing; run the same command again")
-            assembly.add(entries, sidecar)
-    specs.write(recipe.spec, out / specs.TABLES)
+            assembly.add(entries, whole)
+    for name, recipe in recipes.items():
+        specs.write(recipe.spec, out / specs.tables_of(name))
     made = assembly.dataset(source, layout, roots.values())
     with replacing(out / DATASET) as file:
         file.write((json.dumps(made, indent=1, allow_nan=False) + "\n").encode())
     return made
 
 
-def stale(out: Place, shard_names: set[str], digests: set[str]) -> Iterator[Place]:
-    """Files that do not belong to the feature set, including temporary files of a killed process."""
+def stale(out: Place, names: set[str], digests: set[str]) -> Iterator[Place]:
+    """Files that do not belong to the feature set, including temporary files of a killed process.
+
+    `names`: of its shards and of the files of its specs.
+    """
     yield from out.glob(f".*{shards.TEMPORARY}")
+    for path in out.glob("features.*.npz"):
+        if path.name not in names and specs.read(path) is not None:
+            yield path
     for path in (out / shards.FOLDER).iterdir():
-        if path.suffix in (".npy", shards.TEMPORARY) and path.name not in shard_names:
+        if path.suffix in (".npy", shards.TEMPORARY) and path.name not in names:
             yield path
     for path in (out / sidecars.FOLDER).iterdir():
-        if path.suffix in (".npz", ".tar", shards.TEMPORARY) and path.stem not in digests and path.name != specs.TABLES:
+        known = path.stem in digests or path.name in names
+        if path.suffix in (".npz", ".tar", shards.TEMPORARY) and not known:
             yield path

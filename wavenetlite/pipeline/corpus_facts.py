@@ -117,7 +117,7 @@ def peaks_of(items: ItemSequence) -> Doubles:
 def sidecar_rows(folder: Place) -> Iterator[dict[str, Any]]:
     if (folder / sidecars.FOLDER).is_dir():
         for path in (folder / sidecars.FOLDER).glob("*.npz"):
-            sidecar = sidecars.read(path) if path.name != specs.TABLES else None
+            sidecar = None if specs.is_tables(path.name) else sidecars.read(path)
             yield from () if sidecar is None else sidecar.rows
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import sys
 import zipfile
 from collections.abc import Iterable, Sequence
@@ -13,14 +14,19 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from wavenetlite.corpora.trees import readable
 from wavenetlite.pipeline import manifests, shards
 from wavenetlite.pipeline.batches import normalised
 from wavenetlite.pipeline.entries import joined
 from wavenetlite.pipeline.items import Item, ItemSequence
 from wavenetlite.support.arrays import Floats
-from wavenetlite.support.remote import Place, RemotePath, place, replacing
+from wavenetlite.support.errors import ParameterError
+from wavenetlite.support.remote import Place, RemotePath, check_writable, place, replacing
 
 Target = str | os.PathLike[str] | RemotePath
+MANIFESTS, FRAMES = ("recordings.jsonl", "supervisions.jsonl", "features.jsonl"), "features"
+OWN_FILE = re.compile(r"\d{8,}\.npy")
+"""Of an export to Lhotse: its manifests, the folder of frames, and a file in it."""
 DATE = (1980, 1, 1, 0, 0, 0)
 """Of the members of a zip, as in NumPy, so that the same set gives the same bytes."""
 
@@ -84,28 +90,38 @@ def to_npz(items: ItemSequence, path: Target) -> None:
         Of a feature set.
     path
         Of the file. ``features`` is (frames of all items, channels), ``offsets`` (items + 1) says where each begins;
-        ``keys``, ``labels``, ``y``, ``speakers`` and ``splits`` have one entry per item, ``label_names`` one per label.
+        of several arrays, those are ``NAME`` and ``NAME_offsets``. ``keys``, ``labels``, ``y``, ``speakers`` and
+        ``splits`` have one entry per item, ``label_names`` one per label.
 
     Raises
     ------
     OSError
         The file cannot be written.
     """
-    offsets = np.concatenate([[0], np.cumsum(items.frames)]).astype(np.int64)
     with replacing(place(path)) as file, zipfile.ZipFile(file, "w", zipfile.ZIP_STORED) as archive:
-        with archive.open(zipfile.ZipInfo("features.npy", DATE), "w", force_zip64=True) as member:
-            member.write(shards.header(int(offsets[-1]), items.channels))
-            for item in items:
-                member.write(np.ascontiguousarray(item.features, shards.DTYPE).data)
+        offsets = {}
+        for name in items.names if items.names[1:] else ("",):
+            part = items.array(name) if name else items
+            offsets[f"{name}_offsets" if name else "offsets"] = write_frames(archive, part, name or "features")
         columns = {"keys": [], "labels": [], "speakers": [], "splits": []}  # type: dict[str, list[str]]
         for item in items:
             for name, column in columns.items():
                 column.append(getattr(item, name.removesuffix("s")))
         arrays: dict[str, npt.NDArray[Any]] = {name: np.array(column, np.str_) for name, column in columns.items()}
-        arrays |= {"y": items.y, "offsets": offsets, "label_names": np.array(items.labels, np.str_)}
+        arrays |= {"y": items.y, **offsets, "label_names": np.array(items.labels, np.str_)}
         for name, array in arrays.items():
             with archive.open(zipfile.ZipInfo(f"{name}.npy", DATE), "w") as member:
                 np.lib.format.write_array(member, array, allow_pickle=False)
+
+
+def write_frames(archive: zipfile.ZipFile, items: ItemSequence, name: str) -> npt.NDArray[np.int64]:
+    """Write the frames of all items as one member; return where each begins."""
+    offsets = np.concatenate([[0], np.cumsum(items.frames)]).astype(np.int64)
+    with archive.open(zipfile.ZipInfo(f"{name}.npy", DATE), "w", force_zip64=True) as member:
+        member.write(shards.header(int(offsets[-1]), items.channels))
+        for item in items:
+            member.write(np.ascontiguousarray(item.features, shards.DTYPE).data)
+    return offsets
 
 
 def to_lhotse(items: ItemSequence, folder: Target, *, audio: str | os.PathLike[str] | None = None) -> None:
@@ -125,6 +141,8 @@ def to_lhotse(items: ItemSequence, folder: Target, *, audio: str | os.PathLike[s
     ------
     OSError
         A file cannot be written.
+    ParameterError
+        The items have several arrays, or the folder holds something that such an export did not write.
 
     Notes
     -----
@@ -132,8 +150,15 @@ def to_lhotse(items: ItemSequence, folder: Target, *, audio: str | os.PathLike[s
     supervision; split, label and further columns of a manifest are its ``custom`` fields. The duration of features and
     supervisions is one shift per frame, as Lhotse requires, whatever the padding.
     """
+    if items.names[1:]:
+        raise ParameterError(
+            f"items has the arrays {', '.join(items.names)}, and a cut of Lhotse one; write one of them: "
+            f"items[{items.names[0]!r}].to_lhotse(...)"
+        )
     target = place(folder)
-    storage = target / "features"
+    check_writable(target, "folder")
+    remove_older(target)
+    storage = target / FRAMES
     storage.mkdir(parents=True, exist_ok=True)
     roots = roots_of(items)
     places = [None if root["archive"] else place(root["path"] if audio is None else audio) for root in roots]
@@ -141,6 +166,23 @@ def to_lhotse(items: ItemSequence, folder: Target, *, audio: str | os.PathLike[s
         write_lines(target / "recordings.jsonl", recordings(items, places))
     write_lines(target / "supervisions.jsonl", (supervision(items, item) for item in items))
     write_lines(target / "features.jsonl", (stored(items, item, number, storage) for number, item in enumerate(items)))
+
+
+def remove_older(folder: Place) -> None:
+    """Remove the files of an older export, which may have had more items; refuse a folder that holds others."""
+    if not folder.is_dir():
+        return
+    frames: list[Place] = [*(folder / FRAMES).iterdir()] if (folder / FRAMES).is_dir() else []
+    found: list[Place] = [path for path in folder.iterdir() if path.name != FRAMES]
+    foreign = [path for path in found if path.name not in MANIFESTS]
+    foreign += [path for path in frames if not OWN_FILE.fullmatch(path.name)]
+    if foreign:
+        raise ParameterError(
+            f"folder={str(folder)!r} holds {readable(foreign[0].name)}, which an export to Lhotse does not write; "
+            "choose another folder"
+        )
+    for path in (*found, *frames):
+        path.unlink(missing_ok=True)
 
 
 def roots_of(items: ItemSequence) -> list[dict[str, Any]]:

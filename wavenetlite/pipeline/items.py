@@ -15,8 +15,8 @@ import numpy.typing as npt
 
 from wavenetlite.features import Features, MeanVariance
 from wavenetlite.pipeline import shards, specs
-from wavenetlite.pipeline.about import DAMAGE, damaged, parsed, read_about
-from wavenetlite.pipeline.assembly import COLUMNS, DATASET, INDEX
+from wavenetlite.pipeline.about import DAMAGE, arrays_of, damaged, parsed, read_about
+from wavenetlite.pipeline.assembly import ARRAYS, COLUMNS, DATASET, INDEX
 from wavenetlite.pipeline.entries import PipelineError
 from wavenetlite.support.arrays import Floats
 from wavenetlite.support.errors import ParameterError
@@ -25,8 +25,20 @@ from wavenetlite.support.remote import Place, RemotePath
 
 Ints = npt.NDArray[np.int64]
 
+STORED = tuple(name for name in COLUMNS if name not in ("shard", "offset", "frames", ARRAYS))
+"""Columns that an item has as they are."""
 KEPT_SHARDS = 16
 """Of a set in a store, in memory."""
+
+
+class Arrays(dict[str, Floats]):
+    """The frames of an item by the names of their specs; equal if all their values are."""
+
+    def __eq__(self, other: object) -> bool:
+        return (isinstance(other, dict) and self.keys() == other.keys() and
+                all(np.array_equal(frames, other[name]) for name, frames in self.items()))  # fmt: skip
+
+    __hash__ = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,7 +50,7 @@ class Item:
     key
         Its unique name.
     features
-        float32, (frames, channels), read-only: mapped from the file.
+        float32, (frames, channels), read-only: mapped from the file. Of a set of several arrays, the first.
     label, speaker, split
         "" where it is not known.
     y
@@ -59,6 +71,8 @@ class Item:
         16 hexadecimal digits each: of the file's bytes, and of the frames.
     extra
         Further columns of the manifest.
+    arrays
+        All arrays by name, such as ``{"logmel": ..., "mfcc": ...}``; ``item["mfcc"]`` is one of them.
     """
 
     key: str
@@ -79,18 +93,37 @@ class Item:
     audio_hash: str
     feature_hash: str
     extra: dict[str, Any]
+    arrays: Arrays = field(repr=False)
 
     @property
     def frames(self) -> int:
         return len(self.features)
 
+    def __getitem__(self, name: str) -> Floats:
+        """An array by its name."""
+        return self.arrays[name]
+
 
 class Table:
-    """The index of a feature set: some columns as arrays, the rest of a row read on demand: tens of bytes per item."""
+    """The index of a feature set: some columns as arrays, the rest of a row read on demand: tens of bytes per item.
 
-    def __init__(self, folder: Place) -> None:
-        self.folder = folder
-        self.about = read_about(folder)
+    Parameters
+    ----------
+    folder
+        Of the set.
+    name
+        Of one of its arrays, of which this is the index then; "": the set as it is.
+
+    Attributes
+    ----------
+    names
+        Of the arrays; the columns are those of the first.
+    """
+
+    def __init__(self, folder: Place, name: str = "") -> None:
+        self.folder, self.name = folder, name
+        self.about = about_array(read_about(folder), name)
+        self.names = [name] if name else list(arrays_of(self.about))
         self.index = map_file(folder / INDEX)
         if blake2b(self.index, digest_size=16).hexdigest() != self.about["index"]["blake2b"]:
             raise PipelineError(
@@ -98,11 +131,14 @@ class Table:
             )
         self.labels = list(self.about["labels"])
         self.shards = [shard["file"] for shard in self.about["shards"]]
+        arrays = arrays_of(self.about).values()
+        self.known_shards = {shard["file"] for array in arrays for shard in array["shards"]}
         try:
             self.read_columns()
         except DAMAGE as error:
             raise damaged(folder, error) from None
-        self.open_shards: dict[int, Floats] = {}
+        self.open_shards: dict[str, Floats] = {}
+        self.views: dict[str, Self] = {}
 
     def read_columns(self) -> None:
         n = self.about["items"]
@@ -115,7 +151,7 @@ class Table:
         at = 0
         for number in range(n):
             end = self.index.find(b"\n", at) + 1
-            row = parsed(self.index[at:end])
+            row = self.of_name(parsed(self.index[at:end]))
             self.offsets[number], self.frames[number] = row["offset"], row["frames"]
             self.y[number], self.shard[number] = label_of[row["label"]], shard_of[row["shard"]]
             self.split[number] = splits.setdefault(row["split"], len(splits))
@@ -126,25 +162,56 @@ class Table:
 
     def __getstate__(self) -> dict[str, Any]:
         """What another process needs, which maps the files itself."""
-        return {name: value for name, value in self.__dict__.items() if name not in ("index", "open_shards")}
+        return {name: value for name, value in self.__dict__.items() if name not in ("index", "open_shards", "views")}
 
     def __setstate__(self, state: dict[str, Any]) -> None:
         self.__dict__.update(state)
-        self.index, self.open_shards = map_file(self.folder / INDEX), {}
+        self.index, self.open_shards, self.views = map_file(self.folder / INDEX), {}, {}
 
     def row(self, number: int) -> dict[str, Any]:
-        return parsed(self.index[self.lines[number] : self.lines[number + 1]])
+        return self.of_name(parsed(self.index[self.lines[number] : self.lines[number + 1]]))
+
+    def of_name(self, row: dict[str, Any]) -> dict[str, Any]:
+        """A row of the index, of one array if this is the index of one."""
+        return {**row, **row.pop(ARRAYS)[self.name]} if self.name else row
+
+    def view(self, name: str) -> Self:
+        """The index of one array."""
+        if name not in self.views:
+            self.views[name] = type(self)(self.folder, name)
+        return self.views[name]
 
     def frames_of(self, number: int) -> Floats:
         """The frames of an item, mapped from the file."""
-        shard, first, channels = int(self.shard[number]), int(self.offsets[number]), self.about["channels"]
-        name = self.shards[shard]
-        found, count = self.open_shards.get(shard), int(self.frames[number])
+        shard, count = self.shards[self.shard[number]], int(self.frames[number])
+        return self.mapped(shard, int(self.offsets[number]), count, self.about["channels"])
+
+    def arrays_of(self, number: int, row: dict[str, Any]) -> Arrays:
+        """The frames of an item in each array; `row` is its row."""
+        first = self.frames_of(number)
+        if ARRAYS not in self.about:
+            return Arrays({self.names[0]: first})
+        try:
+            rest = {name: self.place(name, row[ARRAYS][name]) for name in self.names[1:]}
+        except DAMAGE as error:
+            raise damaged(self.folder, error) from None
+        return Arrays({self.names[0]: first} | {name: self.mapped(*place) for name, place in rest.items()})
+
+    def place(self, name: str, row: dict[str, Any]) -> tuple[str, int, int, int]:
+        """Shard, offset, frames and channels of an item in an array; `row` is that of the array."""
+        array = self.about[ARRAYS][name]
+        if row["shard"] not in self.known_shards or row["offset"] < 0 or row["frames"] < 0:
+            raise ValueError(f"{INDEX} has a shard that {DATASET} does not know, or an offset below 0")
+        return row["shard"], row["offset"], row["frames"], array["channels"]
+
+    def mapped(self, name: str, first: int, count: int, channels: int) -> Floats:
+        """Some frames of a shard."""
+        found = self.open_shards.get(name)
         if found is None:
             if isinstance(self.folder, RemotePath):
                 drop_first(self.open_shards, KEPT_SHARDS)
             try:
-                found = self.open_shards[shard] = shards.open_shard(self.folder / name, channels)
+                found = self.open_shards[name] = shards.open_shard(self.folder / name, channels)
             except DAMAGE as error:
                 raise damaged(self.folder, error) from None
         if shards.is_tar(name):
@@ -157,10 +224,18 @@ class Table:
         return frames
 
     def spec(self) -> Features | None:
-        return specs.read(self.folder / specs.TABLES)
+        """Of the first array."""
+        return specs.read(self.folder / specs.tables_of(self.name or self.names[0]))
 
 
-def drop_first(kept: dict[int, Any], most: int) -> None:
+def about_array(about: dict[str, Any], name: str) -> dict[str, Any]:
+    """What describes a set as if it had one array only; "": as it is."""
+    if not name:
+        return about
+    return {key: value for key, value in about.items() if key != ARRAYS} | arrays_of(about)[name]
+
+
+def drop_first(kept: dict[Any, Any], most: int) -> None:
     """Make room for another one; threads may do so at the same time."""
     for key in list(kept)[: max(0, len(kept) + 1 - most)]:
         kept.pop(key, None)
@@ -203,7 +278,8 @@ class ItemSequence(Sequence[Item]):
 
         return (
             f"Items({counted(len(self), 'item')}, {counted(int(self.frames.sum()), 'frame')} of {self.channels} "
-            f"channels, {counted(len(self.labels), 'label')})"
+            f"channels, {counted(len(self.labels), 'label')}"
+            f"{', arrays ' + ', '.join(self.names) if self.names[1:] else ''})"
         )
 
     def _repr_html_(self) -> str:
@@ -213,9 +289,9 @@ class ItemSequence(Sequence[Item]):
         return html("Items", facts, head=["label", "items"], rows=list(zip(self.labels, counts, strict=True)))
 
     def __getitem__(self, which: Any) -> Any:
-        """An item by its index or key; a selection of items by a slice, indices, or a mask."""
+        """An item by its index or key; a selection by a slice, indices or a mask; one of several arrays by its name."""
         if isinstance(which, str):
-            return self.item(self.number_of(which))
+            return self.named(which)
         if isinstance(which, int | np.integer):
             if not -len(self) <= which < len(self):
                 raise IndexError(f"item {which} of {len(self)}")
@@ -228,9 +304,23 @@ class ItemSequence(Sequence[Item]):
     def item(self, number: int) -> Item:
         row = self.table.row(number)
         extra = {name: value for name, value in row.items() if name not in COLUMNS}
-        stored: dict[str, Any] = {name: row.get(name) for name in COLUMNS if name not in ("shard", "offset", "frames")}
+        stored: dict[str, Any] = {name: row.get(name) for name in STORED}
         stored["root"] = stored["root"] or 0
-        return Item(features=self.table.frames_of(number), y=int(self.table.y[number]), extra=extra, **stored)
+        arrays = self.table.arrays_of(number, row)
+        return Item(features=arrays[self.names[0]], y=int(self.table.y[number]), extra=extra, arrays=arrays, **stored)
+
+    def named(self, text: str) -> Item | Self:
+        """An item by its key, or an array by its name; `extract` sees to it that a key is no name of several."""
+        try:
+            return self.item(self.number_of(text))
+        except KeyError:
+            if text in self.names:
+                return self.array(text)
+            raise
+
+    def array(self, name: str) -> Self:
+        """The same items with one of their arrays as `features`; statistics and spec are its own."""
+        return type(self)(self.table.view(name), self.numbers)
 
     def number_of(self, key: str) -> int:
         """The index of a key in the whole set, which is sorted by keys."""
@@ -251,6 +341,11 @@ class ItemSequence(Sequence[Item]):
     def about(self) -> dict[str, Any]:
         """The content of ``dataset.json``, which describes the whole set."""
         return self.table.about
+
+    @property
+    def names(self) -> list[str]:
+        """Names of the arrays; ``["features"]`` of a set of one spec that was given no name."""
+        return self.table.names
 
     @property
     def labels(self) -> list[str]:
@@ -282,7 +377,10 @@ class ItemSequence(Sequence[Item]):
         """The spec that the frames were computed with."""
         spec = self.table.spec()
         if spec is None or spec.fingerprint.hex() != self.about["feature_spec_hash"]:
-            raise damaged(self.table.folder, ValueError(f"{specs.TABLES} does not hold the features of {DATASET}"))
+            raise damaged(
+                self.table.folder,
+                ValueError(f"{specs.tables_of(self.names[0])} does not hold the features of {DATASET}"),
+            )
         return spec
 
     @cached_property
@@ -334,6 +432,9 @@ class ItemSequence(Sequence[Item]):
 
     def verify(self) -> list[str]:
         """Keys of the items whose frames have changed on disk since they were written."""
+        if self.names[1:]:
+            changed = {key for name in self.names for key in self.array(name).verify()}
+            return [key for key in self.keys if key in changed]
         return [item.key for item in self if hash_of(item.features) != item.feature_hash]
 
 

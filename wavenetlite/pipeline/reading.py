@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import tempfile
-from collections.abc import Generator, Iterator
+from collections.abc import Generator, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
@@ -14,10 +14,11 @@ import numpy as np
 from wavenetlite import audio
 from wavenetlite.audio.scale import scale_problem
 from wavenetlite.corpora.trees import readable
+from wavenetlite.features import Features
 from wavenetlite.pipeline import archives
 from wavenetlite.pipeline.entries import Entry
 from wavenetlite.pipeline.shards import frames_hash
-from wavenetlite.pipeline.specs import Recipe
+from wavenetlite.pipeline.specs import Reading
 from wavenetlite.support.arrays import Floats
 from wavenetlite.support.errors import WavenetliteError
 from wavenetlite.support.remote import RemotePath
@@ -54,6 +55,11 @@ class RecordingFacts:
     duration_s: float = 0.0
     peak: float = 0.0
     about: audio.AudioInfo | None = None
+
+    def of_file(self) -> dict[str, int]:
+        """Of a row."""
+        about = self.about
+        return {} if about is None else {"sr": about.sr, "samples": about.samples, "channels": about.channels}
 
 
 class Recordings:
@@ -112,36 +118,66 @@ class Recordings:
 
 
 class FrameReader:
-    """Computes the frames of one recording after the other, reusing stream and buffer."""
+    """Computes the frames of one recording after the other, of specs of one rate, reusing streams and buffer."""
 
-    def __init__(self, recipe: Recipe) -> None:
-        self.recipe = recipe
-        self.online = recipe.spec.stream() if recipe.spec.causal else None
+    def __init__(self, reading: Reading, features: Sequence[Features]) -> None:
+        self.reading, self.features, self.sr = reading, features, features[0].sr
+        self.onlines = [spec.stream() if spec.causal else None for spec in features]
         self.buffer: Floats = np.empty(0, np.float32)
 
-    def frames(self, entry: Entry, source: audio.Encoded | str, facts: RecordingFacts) -> Generator[Floats]:
-        """The frames of an entry, in blocks; may raise UnusableRecordingError after some of them.
+    def frames(
+        self, entry: Entry, source: audio.Encoded | str, facts: RecordingFacts, wanted: Sequence[int]
+    ) -> Generator[tuple[int, Floats | UnusableRecordingError]]:
+        """The frames of an entry in blocks, each with the number of its spec, or why there are none of a spec.
 
-        Memory does not grow with the length of a recording, unless the features need the whole signal at once.
+        `wanted`: numbers of the specs. May raise UnusableRecordingError after some blocks. Memory does not grow with
+        the length of a recording, unless a spec needs the whole signal at once.
         """
         with refusals(entry), audio.opened(source) as file:
             facts.about = about = audio.header(source, file)
-            options = wanted(entry, source, about, self.recipe, facts)
-            if about.channels > 1 and options.mono is None:
-                raise UnusableRecordingError("channels", f"has {about.channels} channels (pass mono='mean')")
-            samples = options.end(about) - options.start
-            if samples <= 0:
-                raise UnusableRecordingError("empty", "has no samples")
-            if self.online is None:
-                y = options.channel(options.part(file, about))
-                y = y if about.sr == self.recipe.spec.sr else audio.resample(y, about.sr, self.recipe.spec.sr)
-                yield self.recipe.spec(checked_samples(y, facts))
-                return
-            options.buffer = self.room(min(samples, BLOCK) * about.channels)
-            self.online.reset()
-            for block in options.stream(file, about, BLOCK):
-                yield self.online.process(checked_samples(block, facts))
-            yield self.online.flush()
+            options = read_options(entry, source, about, self.reading, self.sr, facts)
+            fitting = []
+            for number in wanted:
+                if error := self.too_long(number, facts):
+                    yield number, error
+                else:
+                    fitting.append(number)
+            onlines = {number: online for number in fitting if (online := self.onlines[number]) is not None}
+            for online in onlines.values():
+                online.reset()
+            whole = len(onlines) < len(fitting)
+            for block in self.blocks(file, about, options, facts, whole=whole) if fitting else ():
+                yield from self.of_block(block, fitting)
+            for number, online in onlines.items():
+                yield number, online.flush()
+
+    def too_long(self, number: int, facts: RecordingFacts) -> UnusableRecordingError | None:
+        if facts.duration_s <= MOST_WHOLE_S or self.features[number].causal:
+            return None
+        needs = f"{self.features[number]!r} needs the whole signal, at most {MOST_WHOLE_S:g} s"
+        return UnusableRecordingError("oversized", f"lasts {facts.duration_s:.0f} s; {needs}")
+
+    def blocks(
+        self, file: Any, about: audio.AudioInfo, options: audio.ReadOptions, facts: RecordingFacts, *, whole: bool
+    ) -> Iterator[Floats]:
+        """The samples that the features are computed of: the same for blocks of any length."""
+        if about.channels > 1 and options.mono is None:
+            raise UnusableRecordingError("channels", f"has {about.channels} channels (pass mono='mean')")
+        samples = options.end(about) - options.start
+        if samples <= 0:
+            raise UnusableRecordingError("empty", "has no samples")
+        if whole:
+            y = options.channel(options.part(file, about))
+            yield checked_samples(y if about.sr == self.sr else audio.resample(y, about.sr, self.sr), facts)
+            return
+        options.buffer = self.room(min(samples, BLOCK) * about.channels)
+        for block in options.stream(file, about, BLOCK):
+            yield checked_samples(block, facts)
+
+    def of_block(self, block: Floats, numbers: Sequence[int]) -> Iterator[tuple[int, Floats]]:
+        for number in numbers:
+            online = self.onlines[number]
+            yield number, self.features[number](block) if online is None else online.process(block)
 
     def room(self, samples: int) -> Floats:
         if len(self.buffer) < samples:
@@ -149,11 +185,11 @@ class FrameReader:
         return self.buffer
 
 
-def wanted(
-    entry: Entry, source: audio.Encoded | str, about: audio.AudioInfo, recipe: Recipe, facts: RecordingFacts
+def read_options(
+    entry: Entry, source: audio.Encoded | str, about: audio.AudioInfo, reading: Reading, sr: int, facts: RecordingFacts
 ) -> audio.ReadOptions:
     """Which samples to read of a file."""
-    start_s, end_s, spec = entry.start_s or 0.0, entry.end_s, recipe.spec
+    start_s, end_s = entry.start_s or 0.0, entry.end_s
     if start_s >= about.duration_s and entry.start_s is not None:
         raise UnusableRecordingError("segment", f"start_s={start_s:g} is not before the end, {about.duration_s:g} s")
     if end_s is not None and end_s > about.duration_s + SLACK_S:
@@ -161,16 +197,11 @@ def wanted(
     start = round(start_s * about.sr)
     samples = None if end_s is None else round(end_s * about.sr) - start
     facts.duration_s = (about.samples - start if samples is None else min(samples, about.samples - start)) / about.sr
-    if facts.duration_s > recipe.reading.max_s:
-        limit = f"longer than max_s={recipe.reading.max_s:g}"
+    if facts.duration_s > reading.max_s:
+        limit = f"longer than max_s={reading.max_s:g}"
         raise UnusableRecordingError("oversized", f"lasts {facts.duration_s:.0f} s, {limit}")
-    if facts.duration_s > MOST_WHOLE_S and not spec.causal:
-        raise UnusableRecordingError(
-            "oversized", f"lasts {facts.duration_s:.0f} s; {spec!r} needs the whole signal, at most {MOST_WHOLE_S:g} s"
-        )
-    reading = recipe.reading
     mono = reading.mono if entry.channel is None or (about.channels == 1 and entry.channel <= 1) else entry.channel
-    options = audio.ReadOptions(source, spec.sr, reading.resample, mono, start, samples, "raise")
+    options = audio.ReadOptions(source, sr, reading.resample, mono, start, samples, "raise")
     options.checked(about)
     return options
 

@@ -22,6 +22,8 @@ from wavenetlite.support.errors import ParameterError, WavenetliteError
 from wavenetlite.support.remote import Place, replacing
 from wavenetlite.support.version import __version__
 
+ONLY = "features"
+"""Name of the array of a set of one spec that was given no name."""
 TABLES = "features.npz"
 """The spec and its tables, in the folder of a feature set."""
 
@@ -119,6 +121,16 @@ def read(path: Place) -> Features | None:
         return unpacked(path.read_bytes())
     except (OSError, ValueError, LookupError, TypeError, EOFError, RuntimeError, zipfile.BadZipFile, zlib.error):
         return None
+
+
+def tables_of(name: str) -> str:
+    """The file of the spec of an array."""
+    return TABLES if name == ONLY else f"features.{name}.npz"
+
+
+def is_tables(file: str) -> bool:
+    """Whether a file's name is one of `tables_of`."""
+    return file == TABLES or (file.startswith("features.") and file.endswith(".npz"))
 
 
 def defaults(kind: str) -> dict[str, Any]:
