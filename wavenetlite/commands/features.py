@@ -65,6 +65,7 @@ EXAMPLES = """\
   wavenetlite features speech_commands features
   wavenetlite features recordings.tar.gz features --features mfcc --n-mfcc 20 --resample --sr 16000
   wavenetlite features corpus/manifest.jsonl features --column label=keyword --plot sheet.png
+  wavenetlite features data features --features logmel,mfcc,pcen --parquet features.parquet
   wavenetlite features 's3://corpora/shard-{000..017}.tar' s3://features/one --engine ray
   wavenetlite features --inspect features"""
 
@@ -109,7 +110,8 @@ def add_features(parser: argparse.ArgumentParser) -> None:
     """The features; options that are not given have the class' defaults."""
     group = parser.add_argument_group("features")
     which = group.add_mutually_exclusive_group()
-    which.add_argument("--features", choices=KINDS, default="logmel", help="kind of features")
+    which.add_argument("--features", type=kinds, default=["logmel"], metavar="KIND[,KIND...]",
+                       help=f"kind of features: {', '.join(KINDS)}; several are arrays of these names")  # fmt: skip
     which.add_argument("--model", metavar="MODEL", help="features of a classifier: a bundled one's name, or its file")
     given: dict[str, Any] = {"default": argparse.SUPPRESS}
     group.add_argument("--sr", type=positive, metavar="HZ", help="sample rate (default: that of most recordings)")
@@ -130,6 +132,16 @@ def add_features(parser: argparse.ArgumentParser) -> None:
 OPTIONS = ("n_fft", "hop_length", "win_length", "n_mels", "n_mfcc", "fmin", "fmax", "center")
 
 
+def kinds(text: str) -> list[str]:
+    names = [name.strip() for name in text.split(",")]
+    for name in names:
+        if name not in KINDS:
+            raise argparse.ArgumentTypeError(f"{name!r} must be one of {', '.join(KINDS)}")
+        if names.count(name) > 1:
+            raise argparse.ArgumentTypeError(f"{text!r} has {name} twice")
+    return names
+
+
 def reasons(text: str) -> list[str]:
     names = [name.strip() for name in text.split(",") if name.strip()]
     if set(names) - {"silent", "duplicate"}:
@@ -146,6 +158,8 @@ def run(args: argparse.Namespace) -> int:
     if not is_url(out):
         check_folder(out, "OUT")
     check_exports(args, sources)
+    if args.lhotse and len(args.features) > 1:
+        raise UsageError("--lhotse takes one kind of --features; a cut of Lhotse has one array")
     listing = listed(sources[0] if len(sources) == 1 else sources, layout=args.layout, columns=dict(args.column),
                      seed=args.seed)  # fmt: skip
     spec = features(args, listing)
@@ -178,19 +192,25 @@ def run(args: argparse.Namespace) -> int:
     return 0
 
 
-def features(args: argparse.Namespace, listing: Listing) -> Features:
-    """The spec wanted."""
+def features(args: argparse.Namespace, listing: Listing) -> Features | dict[str, Features]:
+    """The spec wanted, or several by name."""
     options = {name: getattr(args, name) for name in OPTIONS if hasattr(args, name)}
     if args.model is not None:
         if options or args.sr:
             raise UsageError(f"--model has its own features; {', '.join(options) or 'sr'} cannot be given with it")
         return load_classifier(args.model).features
-    kind = KINDS[args.features]
-    wrong = [name for name in options if name not in specs.defaults(kind)]
+    known = {name: specs.defaults(KINDS[name]) for name in args.features}
+    wrong = [option for option in options if not any(option in of_kind for of_kind in known.values())]
     if wrong:
-        raise UsageError(f"--{wrong[0].replace('_', '-')} is not an option of --features {args.features}")
+        raise UsageError(f"--{wrong[0].replace('_', '-')} is not an option of --features {','.join(args.features)}")
     options["sr"] = args.sr or common_rate(listing.entries)
-    return Features.registry[kind](**options)
+    made = {
+        name: Features.registry[KINDS[name]](
+            **{option: value for option, value in options.items() if option in of_kind}
+        )
+        for name, of_kind in known.items()
+    }
+    return made if len(made) > 1 else next(iter(made.values()))
 
 
 def backend(args: argparse.Namespace) -> Any:

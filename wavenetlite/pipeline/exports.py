@@ -16,9 +16,11 @@ import numpy.typing as npt
 
 from wavenetlite.corpora.trees import readable
 from wavenetlite.pipeline import manifests, shards
+from wavenetlite.pipeline.about import arrays_of
 from wavenetlite.pipeline.batches import normalised
 from wavenetlite.pipeline.entries import joined
 from wavenetlite.pipeline.items import Item, ItemSequence
+from wavenetlite.pipeline.specs import ONLY
 from wavenetlite.support.arrays import Floats
 from wavenetlite.support.errors import ParameterError
 from wavenetlite.support.remote import Place, RemotePath, check_writable, place, replacing
@@ -100,9 +102,9 @@ def to_npz(items: ItemSequence, path: Target) -> None:
     """
     with replacing(place(path)) as file, zipfile.ZipFile(file, "w", zipfile.ZIP_STORED) as archive:
         offsets = {}
-        for name in items.names if items.names[1:] else ("",):
-            part = items.array(name) if name else items
-            offsets[f"{name}_offsets" if name else "offsets"] = write_frames(archive, part, name or "features")
+        for name in arrays_of(items.about):
+            begins = "offsets" if name == ONLY else f"{name}_offsets"
+            offsets[begins] = write_frames(archive, items.array(name), name)
         columns = {"keys": [], "labels": [], "speakers": [], "splits": []}  # type: dict[str, list[str]]
         for item in items:
             for name, column in columns.items():
@@ -150,7 +152,7 @@ def to_lhotse(items: ItemSequence, folder: Target, *, audio: str | os.PathLike[s
     supervision; split, label and further columns of a manifest are its ``custom`` fields. The duration of features and
     supervisions is one shift per frame, as Lhotse requires, whatever the padding.
     """
-    if items.names[1:]:
+    if len(items.names) > 1:
         raise ParameterError(
             f"items has the arrays {', '.join(items.names)}, and a cut of Lhotse one; write one of them: "
             f"items[{items.names[0]!r}].to_lhotse(...)"

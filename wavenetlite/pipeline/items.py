@@ -320,7 +320,7 @@ class ItemSequence(Sequence[Item]):
 
     def array(self, name: str) -> Self:
         """The same items with one of their arrays as `features`; statistics and spec are its own."""
-        return type(self)(self.table.view(name), self.numbers)
+        return type(self)(self.table.view(name) if ARRAYS in self.about else self.table, self.numbers)
 
     def number_of(self, key: str) -> int:
         """The index of a key in the whole set, which is sorted by keys."""
@@ -432,7 +432,7 @@ class ItemSequence(Sequence[Item]):
 
     def verify(self) -> list[str]:
         """Keys of the items whose frames have changed on disk since they were written."""
-        if self.names[1:]:
+        if ARRAYS in self.about:
             changed = {key for name in self.names for key in self.array(name).verify()}
             return [key for key in self.keys if key in changed]
         return [item.key for item in self if hash_of(item.features) != item.feature_hash]

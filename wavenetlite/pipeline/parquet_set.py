@@ -60,7 +60,7 @@ def to_parquet(items: ItemSequence, path: Target) -> None:
     target, items = place(path), ordered(items)
     check_writable(target, "path")
     described = about(items, STORAGE, [], "")
-    parts = {name: items.array(name) for name in items.names} if items.names[1:] else {specs.ONLY: items}
+    parts = {name: items.array(name) for name in arrays_of(items.about)}
     metadata: dict[bytes, Any] = {ABOUT: json.dumps(described, allow_nan=False)}
     metadata |= {spec_of(name): base64.b64encode(specs.packed(part.spec)) for name, part in parts.items()}
     schema = schema_of(arrow, {name: part.channels for name, part in parts.items()}).with_metadata(metadata)
@@ -81,7 +81,7 @@ def schema_of(arrow: Any, channels: Mapping[str, int]) -> Any:
     kinds = {**dict.fromkeys(TEXTS, arrow.string()), **dict.fromkeys(WHOLE, arrow.int64()),
              **dict.fromkeys(REAL, arrow.float64())}  # fmt: skip
     names = ["key", "y", *(name for name in COLUMNS if name in kinds and name != "key")]
-    rest = [("extra", arrow.string()), *([(ARRAYS, arrow.string())] if len(channels) > 1 else [])]
+    rest = [("extra", arrow.string()), *([(ARRAYS, arrow.string())] if channels.keys() != {specs.ONLY} else [])]
     frames = [(name, arrow.list_(arrow.list_(arrow.float32(), n))) for name, n in channels.items()]
     return arrow.schema([*((name, kinds[name]) for name in names), *rest, *frames])
 
@@ -104,7 +104,7 @@ def columns_of(arrow: Any, items: ItemSequence, schema: Any, arrays: Mapping[str
         rows.append(
             {**row, "y": item.y, "frames": item.frames, "extra": json.dumps(item.extra) if item.extra else None}
         )
-        if len(arrays) > 1:
+        if ARRAYS in items.about:
             rows[-1][ARRAYS] = json.dumps({name: place_of(frames) for name, frames in item.arrays.items()})
     columns = [
         arrow.array([row.get(field.name) for row in rows], field.type) for field in schema if field.name not in arrays

@@ -13,11 +13,11 @@ from typing import IO, Any
 import numpy as np
 
 from wavenetlite.pipeline import shards, specs
-from wavenetlite.pipeline.about import read_about
+from wavenetlite.pipeline.about import arrays_of, read_about
 from wavenetlite.pipeline.assembly import ARRAYS, DATASET, INDEX, line
 from wavenetlite.pipeline.entries import PipelineError
 from wavenetlite.pipeline.exports import Target
-from wavenetlite.pipeline.items import Item, ItemSequence
+from wavenetlite.pipeline.items import ItemSequence
 from wavenetlite.pipeline.selections import about, ordered, place_of, row_of
 from wavenetlite.support.arrays import Floats
 from wavenetlite.support.checks import positive_int
@@ -76,9 +76,8 @@ def to_webdataset(items: ItemSequence, folder: Target, *, items_per_shard: int =
                     index.write(data)
                     frames += row["frames"]
             made.append({"file": name, "frames": frames})
-    several = items.names[1:]
-    for name in items.names if several else (specs.ONLY,):
-        specs.write(items.array(name).spec if several else items.spec, target / specs.tables_of(name))
+    for name in arrays_of(items.about):
+        specs.write(items.array(name).spec, target / specs.tables_of(name))
     with replacing(target / DATASET) as file:
         text = json.dumps(about(items, STORAGE, made, digest.hexdigest()), indent=1, allow_nan=False)
         file.write(f"{text}\n".encode())
@@ -107,20 +106,18 @@ def write_shard(file: IO[bytes], items: ItemSequence, first: int, name: str) -> 
     with tarfile.open(fileobj=file, mode="w", format=tarfile.USTAR_FORMAT) as archive:
         for number, item in enumerate(items, first):
             row = row_of(item)
-            if items.names[1:]:
+            if ARRAYS in items.about:
                 row[ARRAYS] = {array: place_of(frames) for array, frames in item.arrays.items()}
             text = json.dumps(row).encode()
-            offsets = [add_frames(archive, f"{number:08}.{ending}", frames) for ending, frames in endings(item).items()]
+            offsets = [
+                add_frames(archive, f"{number:08}.{f'{array}.npy' if ARRAYS in row else 'npy'}", frames)
+                for array, frames in item.arrays.items()
+            ]
             add_member(archive, f"{number:08}.cls", str(item.y).encode())
             add_member(archive, f"{number:08}.json", text)
             for place, offset in zip(row.get(ARRAYS, {}).values(), offsets, strict=False):
                 place |= {"shard": name, "offset": offset}
             yield {**row, "offset": offsets[0]}
-
-
-def endings(item: Item) -> dict[str, Floats]:
-    """The arrays of an item by the endings of their members."""
-    return {f"{name}.npy" if item.arrays.keys() - {name} else "npy": frames for name, frames in item.arrays.items()}
 
 
 def add_frames(archive: tarfile.TarFile, member: str, frames: Floats) -> int:
