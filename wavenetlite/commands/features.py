@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import argparse
 import sys
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from contextlib import nullcontext
 from typing import Any
 
@@ -27,7 +27,7 @@ from wavenetlite.commands.shared import INTERRUPTED, cpus
 from wavenetlite.features import Features
 from wavenetlite.figures import contact_sheet, corpus_report
 from wavenetlite.formats.classifiers import load_classifier
-from wavenetlite.pipeline import specs
+from wavenetlite.pipeline import EnergyTrim, VoiceTrim, specs
 from wavenetlite.pipeline.assembly import ERRORS
 from wavenetlite.pipeline.engines import ENGINES
 from wavenetlite.pipeline.entries import Listing
@@ -39,10 +39,18 @@ from wavenetlite.support.optional import optional
 from wavenetlite.support.progress import Bar
 from wavenetlite.support.remote import Place, place
 from wavenetlite.support.urls import is_url, shown
+from wavenetlite.train import Augment, augment
 
 KINDS = {"logmel": "LogMel", "mel": "MelSpectrogram", "spectrogram": "Spectrogram", "mfcc": "MFCC", "pcen": "PCEN",
          "microfrontend": "MicroFrontend", "mulaw": "MuLaw"}  # fmt: skip
 SHOWN_ERRORS = 10
+AUGMENTATIONS: dict[str, Callable[[int], augment.Transform]] = {
+    "speed": lambda sr: augment.Speed(0.9, 1.1),
+    "rooms": lambda sr: augment.Reverb(sr=sr),
+    "noise": lambda sr: augment.BackgroundNoise(),
+    "gain": lambda sr: augment.Gain(-6.0, 6.0),
+}
+"""By name, in the order in which they change a recording: a transform for a sample rate."""
 
 ABOUT = """\
 Turn recordings into features for training, and write them to the folder OUT:
@@ -88,7 +96,14 @@ def add(parser: argparse.ArgumentParser) -> None:
                        help="leave these out; by default they are listed and kept")  # fmt: skip
     group.add_argument("--strict", action="store_true", help="stop at the first recording that cannot be used")
     group.add_argument("--seed", type=whole, default=0, metavar="N", help="of the random split, where DATA does not "
-                       "define validation and test")  # fmt: skip
+                       "define validation and test, and of copies")  # fmt: skip
+    group.add_argument("--trim", metavar="energy|MODEL", help="cut silence off both ends: what is 40 dB softer "
+                       "than the loudest, or in which a model such as voice-activity hears no speech")  # fmt: skip
+    group.add_argument("--trim-margin-ms", type=finite, metavar="MS", help="what is kept on both sides (default: 50; "
+                       "with a model 100)")  # fmt: skip
+    group.add_argument("--copies", type=whole, default=0, metavar="N", help="also make N augmented copies of each")
+    group.add_argument("--augment", type=augmentations, metavar="NAME[,NAME...]",
+                       help=f"what changes copies: {', '.join(AUGMENTATIONS)} (default: all)")  # fmt: skip
     group = parser.add_argument_group("work and results")
     group.add_argument("--jobs", type=positive, metavar="N", help="workers (default: one per CPU)")
     group.add_argument("--processes", action="store_true", help="use processes instead of threads")
@@ -142,6 +157,14 @@ def kinds(text: str) -> list[str]:
     return names
 
 
+def augmentations(text: str) -> list[str]:
+    names = [name.strip() for name in text.split(",")]
+    for name in names:
+        if name not in AUGMENTATIONS:
+            raise argparse.ArgumentTypeError(f"{name!r} must be one of {', '.join(AUGMENTATIONS)}")
+    return [name for name in AUGMENTATIONS if name in names]
+
+
 def reasons(text: str) -> list[str]:
     names = [name.strip() for name in text.split(",") if name.strip()]
     if set(names) - {"silent", "duplicate"}:
@@ -173,6 +196,10 @@ def run(args: argparse.Namespace) -> int:
             max_s=args.max_s,
             leave_out=args.leave_out,
             strict=args.strict,
+            seed=args.seed,
+            trim=trim(args),
+            copies=args.copies,
+            augment=augmentation(args, spec),
             n_jobs=args.jobs,
             engine=args.engine,
             progress=progress,
@@ -211,6 +238,26 @@ def features(args: argparse.Namespace, listing: Listing) -> Features | dict[str,
         for name, of_kind in known.items()
     }
     return made if len(made) > 1 else next(iter(made.values()))
+
+
+def trim(args: argparse.Namespace) -> EnergyTrim | VoiceTrim | None:
+    """What cuts silence off."""
+    if args.trim is None:
+        if args.trim_margin_ms is not None:
+            raise UsageError("--trim-margin-ms belongs to --trim")
+        return None
+    margin = {} if args.trim_margin_ms is None else {"margin_ms": args.trim_margin_ms}
+    return EnergyTrim(**margin) if args.trim == "energy" else VoiceTrim(load_classifier(args.trim), **margin)
+
+
+def augmentation(args: argparse.Namespace, spec: Features | dict[str, Features]) -> Augment | None:
+    """What changes the copies."""
+    if not args.copies:
+        if args.augment is not None:
+            raise UsageError("--augment belongs to --copies")
+        return None
+    sr = next(iter(spec.values())).sr if isinstance(spec, dict) else spec.sr
+    return Augment([AUGMENTATIONS[name](sr) for name in args.augment or AUGMENTATIONS])
 
 
 def backend(args: argparse.Namespace) -> Any:

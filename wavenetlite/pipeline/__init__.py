@@ -8,16 +8,19 @@ from wavenetlite.pipeline.feature_set import Items, open
 from wavenetlite.pipeline.items import Item
 from wavenetlite.pipeline.parquet_set import to_parquet
 from wavenetlite.pipeline.sources import listed
+from wavenetlite.pipeline.trimming import EnergyTrim, VoiceTrim
 from wavenetlite.pipeline.webdataset import to_webdataset
 
 __all__ = [
     "Batch",
     "Batches",
+    "EnergyTrim",
     "Extraction",
     "Item",
     "Items",
     "MapDataset",
     "PipelineError",
+    "VoiceTrim",
     "extract",
     "listed",
     "open",

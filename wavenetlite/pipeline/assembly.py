@@ -15,10 +15,10 @@ from wavenetlite.corpora.trees import readable
 from wavenetlite.pipeline import shards, sidecars, specs
 from wavenetlite.pipeline.entries import Entry, PipelineError, Problem, Root
 from wavenetlite.pipeline.first_seen import FirstSeen
-from wavenetlite.pipeline.reading import SILENT
 from wavenetlite.pipeline.sidecars import Sidecar
 from wavenetlite.pipeline.specs import Recipe
 from wavenetlite.pipeline.statistics import Statistics, merge
+from wavenetlite.pipeline.trimming import SILENT
 from wavenetlite.pipeline.work import refusal
 from wavenetlite.support.remote import Place, replacing
 
@@ -28,7 +28,8 @@ FORMAT, VERSION, SHARDED, STORED, SEVERAL = "wavenetlite features", 3, 1, 2, 3
 ARRAYS = "arrays"
 """Of a set of several arrays: where each lies, in a row of the index, and what it is, in dataset.json."""
 COLUMNS = ("key", "shard", "offset", "frames", "label", "speaker", "split", "duration_s", "path", "sr", "samples",
-           "channels", "start_s", "end_s", "channel", "root", "audio_hash", "feature_hash", ARRAYS)  # fmt: skip
+           "channels", "start_s", "end_s", "channel", "root", "audio_hash", "feature_hash", "copy",
+           "trim_start", "trim_end", ARRAYS)  # fmt: skip
 """Of the index; further columns of a manifest follow, with "_" appended to a name that is one of these."""
 HISTOGRAM_S = (0.5, 1, 2, 5, 10, 30, 60, 600, 3600)
 """Bin edges of the histogram of durations, seconds."""
@@ -135,23 +136,36 @@ class Assembly:
         self.totals = Totals()
         self.root_of = {base: number for number, base in enumerate(roots)}
         self.seen, self.entries, self.number = FirstSeen(), entries, 0
+        copies = self.arrays[0].recipe.reading.copies
+        self.each = 1 if copies is None else 1 + copies.count
+        self.original_used = False
 
     def add(self, entries: Sequence[Entry], of_chunk: Sequence[Sidecar]) -> None:
         """Add a chunk, of which there is a sidecar for each array: its items, problems and statistics."""
         kept = []
         rows = list(zip(*(sidecar.rows for sidecar in of_chunk), strict=True))
         for place, (entry, row, first) in enumerate(zip(entries, rows, self.firsts(entries, rows), strict=True)):
-            if refused := next((one for one in row if "refused" in one), None):
+            if entry.copy and not self.original_used:
+                continue  # which is told once
+            refused = next((one for one in row if "refused" in one), None)
+            if refused is not None:
                 self.problem(refusal(refused))
-            elif not self.left_out(entry, row[0], first):
+            used = refused is None and (bool(entry.copy) or not self.left_out(entry, row[0], first))
+            if used:
                 self.item(entry, row, [sidecar.shard for sidecar in of_chunk])
                 kept.append(place)
+            if not entry.copy:
+                self.original_used = used
         for array, sidecar in zip(self.arrays, of_chunk, strict=True):
             array.add(sidecar, kept)
 
     def firsts(self, entries: Sequence[Entry], rows: Sequence[tuple[dict[str, Any], ...]]) -> Iterator[int]:
-        """For each recording that can be used, the number of its place, or of the first one with the same bytes."""
-        usable = [place for place, row in enumerate(rows) if not any("refused" in one for one in row)]
+        """For each recording that can be used, the number of its place, or of the first one with the same bytes.
+
+        Copies have none.
+        """
+        originals = [place for place, entry in enumerate(entries) if not entry.copy]
+        usable = [place for place in originals if not any("refused" in one for one in rows[place])]
         hashes = np.array([heard(entries[place], rows[place][0]) for place in usable], np.uint64)
         numbers = self.number + np.array(usable, np.uint32)
         found = dict(zip(usable, self.seen.add(hashes, numbers).tolist(), strict=True))
@@ -164,8 +178,10 @@ class Assembly:
         out = False
         if row["peak"] <= SILENT:
             out |= self.odd(entry, "silent", f"no sample above {row['peak']:.1g}")
+        elif row.get("nothing"):
+            out |= self.odd(entry, "silent", "nothing but silence to trim: kept whole")
         if first != self.number - 1:
-            out |= self.odd(entry, "duplicate", f"the same bytes as {self.entries[first].key}")
+            out |= self.odd(entry, "duplicate", f"the same bytes as {self.entries[first // self.each].key}")
         return out
 
     def odd(self, entry: Entry, reason: str, message: str) -> bool:
@@ -206,6 +222,10 @@ class Assembly:
             whole |= {"start_s": entry.start_s, "end_s": entry.end_s}
         if entry.channel is not None:
             whole["channel"] = entry.channel
+        if entry.copy:
+            whole["copy"] = entry.copy
+        if "trim" in row:
+            whole["trim_start"], whole["trim_end"] = row["trim"]
         if root := self.root_of[entry.base]:
             whole["root"] = root
         if self.several:

@@ -88,6 +88,7 @@ def corpus_facts(items: ItemSequence) -> CorpusFacts:
     >>> facts.warnings[0]
     'leakage: 1 recording of one split is byte for byte in another: test/yes/b.wav'
     """
+    items = items.select(copy=0) if "copies" in items.about.get("reading", {}) else items
     twins = Twins(len(items))
     facts = CorpusFacts(np.empty(len(items)), peaks_of(items))
     for place, number in enumerate(items.numbers.tolist()):

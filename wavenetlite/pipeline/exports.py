@@ -152,6 +152,9 @@ def to_lhotse(items: ItemSequence, folder: Target, *, audio: str | os.PathLike[s
     supervision; split, label and further columns of a manifest are its ``custom`` fields. The duration of features and
     supervisions is one shift per frame, as Lhotse requires, whatever the padding.
     """
+    if len(items.select(copy=0)) < len(items):
+        raise ParameterError("items has augmented copies, and Lhotse knows features by their recording; write "
+                             "items.select(copy=0)")  # fmt: skip
     if len(items.names) > 1:
         raise ParameterError(
             f"items has the arrays {', '.join(items.names)}, and a cut of Lhotse one; write one of them: "
@@ -227,11 +230,16 @@ def covered_s(items: ItemSequence, item: Item) -> float:
     return round(item.frames * items.spec.hop_length / items.spec.sr, 9)
 
 
+def begin_s(item: Item) -> float:
+    """Where the frames of an item begin in its recording."""
+    return (item.start_s or 0.0) if item.trim_start is None else round(item.trim_start / item.sr, 9)
+
+
 def supervision(items: ItemSequence, item: Item) -> dict[str, Any]:
     return {
         "id": item.key,
         "recording_id": recording_id(items, item),
-        "start": item.start_s or 0.0,
+        "start": begin_s(item),
         "duration": covered_s(items, item),
         "channel": item.channel or 0,
         "text": item.label,
@@ -247,6 +255,6 @@ def stored(items: ItemSequence, item: Item, number: int, storage: Place) -> dict
         np.save(file, item.features)
     spec = items.spec
     return {"type": type(spec).__name__.lower(), "num_frames": item.frames, "num_features": items.channels,
-            "frame_shift": spec.hop_length / spec.sr, "sampling_rate": spec.sr, "start": item.start_s or 0.0,
+            "frame_shift": spec.hop_length / spec.sr, "sampling_rate": spec.sr, "start": begin_s(item),
             "duration": covered_s(items, item), "storage_type": "numpy_files", "storage_path": str(storage),
             "storage_key": name, "recording_id": recording_id(items, item), "channels": item.channel or 0}  # fmt: skip

@@ -18,6 +18,8 @@ from wavenetlite.features import Features, LogMel
 from wavenetlite.pipeline import archives, assembly, shards, sidecars, specs, work
 from wavenetlite.pipeline.about import arrays_of, read_about
 from wavenetlite.pipeline.chunks import chunks, digest
+from wavenetlite.pipeline.copies import Augmentation, copies_of, with_copies
+from wavenetlite.pipeline.copies import check_keys as check_no_copies
 from wavenetlite.pipeline.engines import ENGINES, Workers, check_installed
 from wavenetlite.pipeline.entries import Entry, Listing, PipelineError
 from wavenetlite.pipeline.lease import Lease
@@ -28,6 +30,7 @@ from wavenetlite.pipeline.sources import Source, listed
 from wavenetlite.pipeline.specs import Reading, Recipe
 from wavenetlite.pipeline.target import check as check_target
 from wavenetlite.pipeline.target import remember
+from wavenetlite.pipeline.trimming import Trim, trim_of
 from wavenetlite.pipeline.work import Old, Part, Task
 from wavenetlite.support.checks import flag, integer, one_of
 from wavenetlite.support.errors import ArrayTypeError, ParameterError
@@ -86,6 +89,9 @@ def extract(
     leave_out: Sequence[str] = (),
     strict: bool = False,
     seed: int = 0,
+    trim: str | Trim | Any = None,
+    copies: int = 0,
+    augment: Augmentation | None = None,
     n_jobs: int | None = None,
     engine: str = "joblib",
     progress: Progress | None = None,
@@ -128,7 +134,15 @@ def extract(
     strict
         Whether to stop at the first recording that cannot be used; False: all are listed in ``errors.jsonl``.
     seed
-        Of the random split, where a folder does not define validation and test.
+        Of the random split, where a folder does not define validation and test; and of the copies.
+    trim
+        Cut silence off both ends: "energy", an :class:`EnergyTrim`; a classifier such as ``wl.load("voice-activity")``,
+        or a :class:`VoiceTrim` of it. What was kept is in the index, as `trim_start` and `trim_end`, samples of the
+        recording; one that is all silence is kept whole, and listed as "silent".
+    copies, augment
+        How many augmented copies of each recording are made beside it, and the transforms, a
+        :class:`wavenetlite.train.Augment` of waveforms. A copy has the key of its recording with "#copy1", ..., its
+        label and split; its random numbers depend on `seed` and its key only.
     n_jobs
         Number of workers; -1: one per CPU; None: as set by `joblib.parallel_config`, else one per CPU. By default they
         are threads, or processes for more than four workers with enough work.
@@ -180,7 +194,8 @@ def extract(
         one_of("leave_out", reason, assembly.FOR_KEPT)
     check_joblib()
     check_installed(one_of("engine", engine, ENGINES))
-    reading = Reading(resample, audio.checked_mono(mono), float(max_s))
+    made = copies_of(copies, augment, integer("seed", seed), next(iter(specs_of.values())).sr)
+    reading = Reading(resample, audio.checked_mono(mono), float(max_s), trim_of(trim), made)
     recipes = {name: Recipe(spec, reading) for name, spec in specs_of.items()}
     listing = source if isinstance(source, Listing) else listed(source, layout=layout, columns=columns, seed=seed)
     if not listing.entries:
@@ -189,11 +204,13 @@ def extract(
     target = absolute(out)
     check_target(target, listing)
     check_keys(listing, recipes)
+    if made is not None:
+        check_no_copies(listing.entries)
     run = Run(listing, target, recipes, tuple(sorted(set(leave_out))), flag("strict", strict))
     with writing(run.out) as check:
         about, computed, copied = run.all(Workers(engine, n_jobs), progress, listing.source, check)
     return Extraction(run.out, about["items"], about["frames"], about["hours"], computed, copied,
-                      len(listing.entries) - computed, about["errors"], time.perf_counter() - began,
+                      run.ends[-1] - computed, about["errors"], time.perf_counter() - began,
                       about)  # fmt: skip
 
 
@@ -253,16 +270,21 @@ class Run:
     ) -> None:
         self.listing, self.out, self.recipes, self.leave_out, self.strict = listing, out, recipes, leave_out, strict
         self.features = {name: recipe.digest for name, recipe in recipes.items()}
+        made = next(iter(recipes.values())).reading.copies
+        self.copies = 0 if made is None else made.count
         self.ends, self.digests, self.content = [0], list[tuple[str, ...]](), blake2b(digest_size=16)
         for run in chunks(listing.entries):  # one at a time: there may be very many entries
-            self.ends.append(self.ends[-1] + len(run))
-            self.digests.append(tuple(digest(run, features) for features in self.features.values()))
+            self.ends.append(self.ends[-1] + len(run) * (1 + self.copies))
+            made_of = (f"{features} {self.copies}" if self.copies else features for features in self.features.values())
+            self.digests.append(tuple(digest(run, features) for features in made_of))
             known = [[entry.label, entry.speaker, entry.split, entry.extra] for entry in run]
             self.content.update(json.dumps(known).encode())
 
     def run(self, number: int) -> list[Entry]:
-        """The entries of a chunk."""
-        return [self.listing.entries[place] for place in range(self.ends[number], self.ends[number + 1])]
+        """The entries of a chunk, with their copies."""
+        each = 1 + self.copies
+        first, last = self.ends[number] // each, self.ends[number + 1] // each
+        return list(with_copies([self.listing.entries[place] for place in range(first, last)], self.copies))
 
     def length(self, number: int) -> int:
         return self.ends[number + 1] - self.ends[number]

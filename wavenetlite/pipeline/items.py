@@ -19,6 +19,7 @@ from wavenetlite.pipeline.about import DAMAGE, arrays_of, damaged, parsed, read_
 from wavenetlite.pipeline.assembly import ARRAYS, COLUMNS, DATASET, INDEX
 from wavenetlite.pipeline.entries import PipelineError
 from wavenetlite.support.arrays import Floats
+from wavenetlite.support.checks import count
 from wavenetlite.support.errors import ParameterError
 from wavenetlite.support.html import html
 from wavenetlite.support.remote import Place, RemotePath
@@ -71,6 +72,10 @@ class Item:
         16 hexadecimal digits each: of the file's bytes, and of the frames.
     extra
         Further columns of the manifest.
+    copy
+        Number of an augmented copy of the recording; 0: itself.
+    trim_start, trim_end
+        What was kept of the recording where its ends were trimmed: first sample and one past the last, at its own rate.
     arrays
         All arrays by name, such as ``{"logmel": ..., "mfcc": ...}``; ``item["mfcc"]`` is one of them.
     """
@@ -92,6 +97,9 @@ class Item:
     root: int
     audio_hash: str
     feature_hash: str
+    copy: int
+    trim_start: int | None
+    trim_end: int | None
     extra: dict[str, Any]
     arrays: Arrays = field(repr=False)
 
@@ -305,7 +313,7 @@ class ItemSequence(Sequence[Item]):
         row = self.table.row(number)
         extra = {name: value for name, value in row.items() if name not in COLUMNS}
         stored: dict[str, Any] = {name: row.get(name) for name in STORED}
-        stored["root"] = stored["root"] or 0
+        stored |= {"root": stored["root"] or 0, "copy": stored["copy"] or 0}
         arrays = self.table.arrays_of(number, row)
         return Item(features=arrays[self.names[0]], y=int(self.table.y[number]), extra=extra, arrays=arrays, **stored)
 
@@ -401,6 +409,7 @@ class ItemSequence(Sequence[Item]):
         *,
         split: str | None = None,
         label: str | Sequence[str] | None = None,
+        copy: int | None = None,
         where: Callable[[Item], bool] | None = None,
     ) -> Self:
         """The items that meet all conditions.
@@ -411,6 +420,8 @@ class ItemSequence(Sequence[Item]):
             Such as "train".
         label
             One or several labels.
+        copy
+            Number of the augmented copies wanted; 0: recordings as they are.
         where
             A condition: a function of an item.
         """
@@ -426,6 +437,9 @@ class ItemSequence(Sequence[Item]):
             if unknown:
                 raise ParameterError(f"label={unknown[0]!r} must be one of the set's labels")
             chosen &= np.isin(self.y, [self.labels.index(name) for name in names])
+        if copy is not None:
+            wanted = count("copy", copy)
+            chosen &= [(self.table.row(int(number)).get("copy") or 0) == wanted for number in self.numbers]
         if where is not None:
             chosen &= [bool(where(item)) for item in self]
         return type(self)(self.table, self.numbers[chosen])

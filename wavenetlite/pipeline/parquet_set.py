@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import base64
 import json
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -30,6 +30,8 @@ KEPT_GROUPS = 4
 TEXTS = ("key", "label", "speaker", "split", "path", "audio_hash", "feature_hash")
 WHOLE = ("y", "frames", "sr", "samples", "channels", "channel", "root")
 REAL = ("duration_s", "start_s", "end_s")
+OF_CHANGES = {"trim": ("trim_start", "trim_end"), "copies": ("copy",)}
+"""Columns that are there where `reading` in dataset.json has a change."""
 
 
 def to_parquet(items: ItemSequence, path: Target) -> None:
@@ -63,7 +65,8 @@ def to_parquet(items: ItemSequence, path: Target) -> None:
     parts = {name: items.array(name) for name in arrays_of(items.about)}
     metadata: dict[bytes, Any] = {ABOUT: json.dumps(described, allow_nan=False)}
     metadata |= {spec_of(name): base64.b64encode(specs.packed(part.spec)) for name, part in parts.items()}
-    schema = schema_of(arrow, {name: part.channels for name, part in parts.items()}).with_metadata(metadata)
+    changes = [column for change in described.get("reading", {}) for column in OF_CHANGES.get(change, ())]
+    schema = schema_of(arrow, {name: part.channels for name, part in parts.items()}, changes).with_metadata(metadata)
     with replacing(target) as file, writer.ParquetWriter(file, schema, compression="zstd") as table:
         for begin, end in groups(items):
             chosen = {name: part[begin:end] for name, part in parts.items()}
@@ -76,9 +79,9 @@ def spec_of(name: str) -> bytes:
     return SPEC if name == specs.ONLY else SPEC + f".{name}".encode()
 
 
-def schema_of(arrow: Any, channels: Mapping[str, int]) -> Any:
-    """`channels`: of each array."""
-    kinds = {**dict.fromkeys(TEXTS, arrow.string()), **dict.fromkeys(WHOLE, arrow.int64()),
+def schema_of(arrow: Any, channels: Mapping[str, int], changes: Sequence[str]) -> Any:
+    """`channels`: of each array; `changes`: further columns of whole numbers."""
+    kinds = {**dict.fromkeys(TEXTS, arrow.string()), **dict.fromkeys((*WHOLE, *changes), arrow.int64()),
              **dict.fromkeys(REAL, arrow.float64())}  # fmt: skip
     names = ["key", "y", *(name for name in COLUMNS if name in kinds and name != "key")]
     rest = [("extra", arrow.string()), *([(ARRAYS, arrow.string())] if channels.keys() != {specs.ONLY} else [])]

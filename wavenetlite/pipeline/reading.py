@@ -29,8 +29,6 @@ BLOCK = 1 << 18
 HASH_BLOCK = 1 << 20
 MOST_IN_MEMORY = 1 << 26
 """Bytes of a recording in a store that are decoded from memory."""
-SILENT = 2.0**-15
-"""One step of 16 bits: a recording that never exceeds it is silent."""
 MOST_WHOLE_S = 3600.0
 """Longest recording, seconds, for features that need the whole signal at once."""
 SLACK_S = 0.05
@@ -55,6 +53,12 @@ class RecordingFacts:
     duration_s: float = 0.0
     peak: float = 0.0
     about: audio.AudioInfo | None = None
+    trim: tuple[int, int] | None = None
+    nothing: bool = False
+
+    def of_trim(self) -> dict[str, Any]:
+        """Of a row: the samples of the file that were kept, or that there was nothing to keep."""
+        return ({} if self.trim is None else {"trim": self.trim}) | ({"nothing": True} if self.nothing else {})
 
     def of_file(self) -> dict[str, int]:
         """Of a row."""
@@ -124,6 +128,7 @@ class FrameReader:
         self.reading, self.features, self.sr = reading, features, features[0].sr
         self.onlines = [spec.stream() if spec.causal else None for spec in features]
         self.buffer: Floats = np.empty(0, np.float32)
+        self.decoded: tuple[Any, Floats, RecordingFacts] = (None, self.buffer, RecordingFacts())
 
     def frames(
         self, entry: Entry, source: audio.Encoded | str, facts: RecordingFacts, wanted: Sequence[int]
@@ -133,6 +138,10 @@ class FrameReader:
         `wanted`: numbers of the specs. May raise UnusableRecordingError after some blocks. Memory does not grow with
         the length of a recording, unless a spec needs the whole signal at once.
         """
+        if self.reading.changes:
+            with refusals(entry):
+                yield from self.of_blocks(iter([self.changed(entry, source, facts)]), wanted)
+            return
         with refusals(entry), audio.opened(source) as file:
             facts.about = about = audio.header(source, file)
             options = read_options(entry, source, about, self.reading, self.sr, facts)
@@ -142,14 +151,9 @@ class FrameReader:
                     yield number, error
                 else:
                     fitting.append(number)
-            onlines = {number: online for number in fitting if (online := self.onlines[number]) is not None}
-            for online in onlines.values():
-                online.reset()
-            whole = len(onlines) < len(fitting)
-            for block in self.blocks(file, about, options, facts, whole=whole) if fitting else ():
-                yield from self.of_block(block, fitting)
-            for number, online in onlines.items():
-                yield number, online.flush()
+            whole = any(self.onlines[number] is None for number in fitting)
+            blocks = self.blocks(file, about, options, facts, whole=whole) if fitting else iter(())
+            yield from self.of_blocks(blocks, fitting)
 
     def too_long(self, number: int, facts: RecordingFacts) -> UnusableRecordingError | None:
         if facts.duration_s <= MOST_WHOLE_S or self.features[number].causal:
@@ -174,10 +178,50 @@ class FrameReader:
         for block in options.stream(file, about, BLOCK):
             yield checked_samples(block, facts)
 
-    def of_block(self, block: Floats, numbers: Sequence[int]) -> Iterator[tuple[int, Floats]]:
-        for number in numbers:
-            online = self.onlines[number]
-            yield number, self.features[number](block) if online is None else online.process(block)
+    def of_blocks(self, blocks: Iterator[Floats], numbers: Sequence[int]) -> Iterator[tuple[int, Floats]]:
+        """Frames of all blocks of a signal."""
+        onlines = {number: online for number in numbers if (online := self.onlines[number]) is not None}
+        for online in onlines.values():
+            online.reset()
+        for block in blocks:
+            for number in numbers:
+                yield number, onlines[number].process(block) if number in onlines else self.features[number](block)
+        for number, online in onlines.items():
+            yield number, online.flush()
+
+    # Recordings that are changed
+
+    def changed(self, entry: Entry, source: audio.Encoded | str, facts: RecordingFacts) -> Floats:
+        """The samples of an entry, trimmed, and augmented if it is a copy; those of all its copies are decoded once."""
+        part = (entry.path, entry.member, entry.start_s, entry.end_s, entry.channel)
+        if self.decoded[0] != part:
+            self.decoded = (part, *self.trimmed(entry, source))
+        _, y, found = self.decoded
+        facts.__dict__.update(found.__dict__)
+        if entry.copy and self.reading.copies is not None:
+            facts.peak = 0.0
+            y = checked_samples(self.reading.copies.make(y, entry), facts)
+        return y
+
+    def trimmed(self, entry: Entry, source: audio.Encoded | str) -> tuple[Floats, RecordingFacts]:
+        facts = RecordingFacts()
+        with audio.opened(source) as file:
+            facts.about = about = audio.header(source, file)
+            options = read_options(entry, source, about, self.reading, self.sr, facts)
+            if facts.duration_s > MOST_WHOLE_S:
+                raise UnusableRecordingError("oversized", f"lasts {facts.duration_s:.0f} s; to trim or augment it, the "
+                                             f"whole signal is needed, at most {MOST_WHOLE_S:g} s")  # fmt: skip
+            y = next(self.blocks(file, about, options, facts, whole=True))
+        if self.reading.trim is None:
+            return y, facts
+        span = self.reading.trim.span(y, self.sr)
+        facts.nothing = span is None
+        first, last = span or (0, len(y))
+        facts.trim = (options.start + round(first * about.sr / self.sr),
+                      min(options.start + round(last * about.sr / self.sr), options.end(about)))  # fmt: skip
+        facts.duration_s = (facts.trim[1] - facts.trim[0]) / about.sr
+        facts.peak = 0.0
+        return checked_samples(y[first:last], facts), facts
 
     def room(self, samples: int) -> Floats:
         if len(self.buffer) < samples:

@@ -17,6 +17,8 @@ import numpy as np
 from wavenetlite import audio
 from wavenetlite.audio.packages import soundfile_module
 from wavenetlite.features import Features, from_config
+from wavenetlite.pipeline.copies import Copies
+from wavenetlite.pipeline.trimming import Trim
 from wavenetlite.support.checks import flag, number
 from wavenetlite.support.errors import ParameterError, WavenetliteError
 from wavenetlite.support.remote import Place, replacing
@@ -35,6 +37,8 @@ class Reading:
     resample: bool = False
     mono: audio.Mono = None
     max_s: float = 86_400.0
+    trim: Trim | None = None
+    copies: Copies | None = None
 
     def __post_init__(self) -> None:
         flag("resample", self.resample)
@@ -43,7 +47,14 @@ class Reading:
             raise ParameterError(f"max_s={self.max_s} must be positive")
 
     def config(self) -> dict[str, Any]:
-        return {"resample": self.resample, "mono": self.mono, "max_s": self.max_s}
+        changes = {"trim": self.trim, "copies": self.copies}
+        return {"resample": self.resample, "mono": self.mono, "max_s": self.max_s,
+                **{name: change.config() for name, change in changes.items() if change is not None}}  # fmt: skip
+
+    @property
+    def changes(self) -> bool:
+        """Whether samples are changed before the features: recordings are then read as a whole."""
+        return self.trim is not None or self.copies is not None
 
 
 @dataclass(frozen=True)
@@ -67,7 +78,8 @@ class Recipe:
 
         found = {"wavenetlite": __version__, "numpy": np.__version__, "soundfile": soundfile.__version__,
                  "libsndfile": soundfile.__libsndfile_version__}  # fmt: skip
-        return {**found, "soxr": installed("soxr")} if self.reading.resample else found
+        also = {"soxr": self.reading.resample, "scipy": self.reading.copies is not None}
+        return {**found, **{name: installed(name) for name, used in also.items() if used}}
 
     @property
     def digest(self) -> str:

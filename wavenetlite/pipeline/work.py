@@ -173,7 +173,8 @@ class Lane:
         if not np.isfinite(self.found.deviations).all():
             raise UnusableRecordingError("nonfinite", "its features have NaN or infinities")
         self.row.update(offset=self.before, frames=self.found.count, duration_s=facts.duration_s,
-                        hash=self.hash.hexdigest(), peak=facts.peak, **facts.of_file())  # fmt: skip
+                        hash=self.hash.hexdigest(), peak=facts.peak, **facts.of_file(),
+                        **facts.of_trim())  # fmt: skip
         self.end(self.found)
 
     def take(self, entry: Entry, clip: Clip) -> None:
@@ -242,7 +243,7 @@ class Chunk:
         self.task, self.lanes = task, lanes
         self.recordings = Recordings()
         self.reader = FrameReader(task.reading, [lane.recipe.spec for lane in lanes])
-        self.fast = Clips(lanes[0].recipe) if len(lanes) == 1 else None
+        self.fast = Clips(lanes[0].recipe) if len(lanes) == 1 and not task.reading.changes else None
         self.copied = 0
 
     def clips(self) -> Iterator[tuple[Entry, Clip | bytes]]:
