@@ -101,6 +101,7 @@ def add(parser: argparse.ArgumentParser) -> None:
                        "than the loudest, or in which a model such as voice-activity hears no speech")  # fmt: skip
     group.add_argument("--trim-margin-ms", type=finite, metavar="MS", help="what is kept on both sides (default: 50; "
                        "with a model 100)")  # fmt: skip
+    group.add_argument("--speaker-statistics", action="store_true", help="also keep mean and variance of each speaker")
     group.add_argument("--copies", type=whole, default=0, metavar="N", help="also make N augmented copies of each")
     group.add_argument("--augment", type=augmentations, metavar="NAME[,NAME...]",
                        help=f"what changes copies: {', '.join(AUGMENTATIONS)} (default: all)")  # fmt: skip
@@ -200,6 +201,7 @@ def run(args: argparse.Namespace) -> int:
             trim=trim(args),
             copies=args.copies,
             augment=augmentation(args, spec),
+            speaker_statistics=args.speaker_statistics,
             n_jobs=args.jobs,
             engine=args.engine,
             progress=progress,

@@ -16,6 +16,7 @@ from wavenetlite.pipeline import shards, sidecars, specs
 from wavenetlite.pipeline.entries import Entry, PipelineError, Problem, Root
 from wavenetlite.pipeline.first_seen import FirstSeen
 from wavenetlite.pipeline.sidecars import Sidecar
+from wavenetlite.pipeline.speakers import Speakers, file_of, is_speakers, packed
 from wavenetlite.pipeline.specs import Recipe
 from wavenetlite.pipeline.statistics import Statistics, merge
 from wavenetlite.pipeline.trimming import SILENT
@@ -27,6 +28,8 @@ FORMAT, VERSION, SHARDED, STORED, SEVERAL = "wavenetlite features", 3, 1, 2, 3
 """What is written, and the newest version that is read: of a set of shards/*.npy, of other forms, of several arrays."""
 ARRAYS = "arrays"
 """Of a set of several arrays: where each lies, in a row of the index, and what it is, in dataset.json."""
+SPEAKERS = "speakers"
+"""In dataset.json: how many have statistics of their own."""
 COLUMNS = ("key", "shard", "offset", "frames", "label", "speaker", "split", "duration_s", "path", "sr", "samples",
            "channels", "start_s", "end_s", "channel", "root", "audio_hash", "feature_hash", "copy",
            "trim_start", "trim_end", ARRAYS)  # fmt: skip
@@ -86,10 +89,13 @@ class Array:
         self.name, self.recipe = name, recipe
         self.statistics = Statistics.none(recipe.spec.out_channels)
         self.shards: list[dict[str, Any]] = []
+        self.speakers = Speakers(recipe.spec.out_channels)
 
-    def add(self, sidecar: Sidecar, kept: Sequence[int]) -> None:
-        """Add the items of a chunk that are kept."""
+    def add(self, sidecar: Sidecar, kept: Sequence[int], speakers: Sequence[str] | None) -> None:
+        """Add the items of a chunk that are kept, and their speakers if statistics of them are wanted."""
         found = [sidecar.statistics[place] for place in kept]
+        if speakers is not None:
+            self.speakers.add([sidecar.rows[place]["key"] for place in kept], speakers, found)
         self.statistics = self.statistics + merge(found, self.recipe.spec.out_channels)
         if sidecar.shard:
             self.shards.append({"file": f"{shards.FOLDER}/{sidecar.shard}", "frames": sidecar.frames})
@@ -129,9 +135,10 @@ class Assembly:
         errors: BinaryIO,
         roots: Iterable[str],
         entries: Sequence[Entry],
+        speakers: bool = False,
     ) -> None:
         self.arrays = [Array(name, recipe) for name, recipe in recipes.items()]
-        self.leave_out, self.strict = leave_out, strict
+        self.leave_out, self.strict, self.speakers = leave_out, strict, speakers
         self.index, self.errors, self.digest = index, errors, blake2b(digest_size=16)
         self.totals = Totals()
         self.root_of = {base: number for number, base in enumerate(roots)}
@@ -157,7 +164,7 @@ class Assembly:
             if not entry.copy:
                 self.original_used = used
         for array, sidecar in zip(self.arrays, of_chunk, strict=True):
-            array.add(sidecar, kept)
+            array.add(sidecar, kept, [entries[place].speaker for place in kept] if self.speakers else None)
 
     def firsts(self, entries: Sequence[Entry], rows: Sequence[tuple[dict[str, Any], ...]]) -> Iterator[int]:
         """For each recording that can be used, the number of its place, or of the first one with the same bytes.
@@ -264,6 +271,7 @@ class Assembly:
             "statistics": about["statistics"],
             "shards": about["shards"],
             "index": {"file": INDEX, "blake2b": self.digest.hexdigest()},
+            **({SPEAKERS: len(first.speakers.found())} if self.speakers else {}),
             **({ARRAYS: {array.name: array.about() for array in self.arrays}} if self.several else {}),
         }
 
@@ -301,6 +309,7 @@ def assemble(
     roots: Mapping[str, Root],
     leave_out: Sequence[str],
     strict: bool,
+    speakers: bool = False,
 ) -> dict[str, Any]:
     """Write index, errors and, last, dataset.json; return its content.
 
@@ -310,7 +319,7 @@ def assemble(
         A sidecar is missing; or, with `strict`, a recording cannot be used.
     """
     with replacing(out / INDEX) as index, replacing(out / ERRORS) as errors:
-        assembly = Assembly(recipes, leave_out, strict, index, errors, roots, entries)
+        assembly = Assembly(recipes, leave_out, strict, index, errors, roots, entries, speakers)
         for problem in problems:
             assembly.problem(problem)
         for digests, entries in chunks:
@@ -319,8 +328,13 @@ def assemble(
             if len(whole) != len(found):
                 raise PipelineError(f"{out}: a part of the extraction is missing; run the same command again")
             assembly.add(entries, whole)
-    for name, recipe in recipes.items():
-        specs.write(recipe.spec, out / specs.tables_of(name))
+        for problem in assembly.arrays[0].speakers.problems() if speakers else ():
+            assembly.problem(problem)
+    for array in assembly.arrays:
+        specs.write(array.recipe.spec, out / specs.tables_of(array.name))
+        if speakers:
+            with replacing(out / file_of(array.name)) as file:
+                file.write(packed(array.speakers.found()))
     made = assembly.dataset(source, layout, roots.values())
     with replacing(out / DATASET) as file:
         file.write((json.dumps(made, indent=1, allow_nan=False) + "\n").encode())
@@ -330,11 +344,12 @@ def assemble(
 def stale(out: Place, names: set[str], digests: set[str]) -> Iterator[Place]:
     """Files that do not belong to the feature set, including temporary files of a killed process.
 
-    `names`: of its shards and of the files of its specs.
+    `names`: of its shards, and of the files of its specs and speakers.
     """
     yield from out.glob(f".*{shards.TEMPORARY}")
-    for path in out.glob("features.*.npz"):
-        if path.name not in names and specs.read(path) is not None:
+    for path in out.glob("*.npz"):
+        ours = (specs.is_tables(path.name) and specs.read(path) is not None) or is_speakers(path)
+        if path.name not in names and ours:
             yield path
     for path in (out / shards.FOLDER).iterdir():
         if path.suffix in (".npy", shards.TEMPORARY) and path.name not in names:

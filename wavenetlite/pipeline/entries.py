@@ -156,6 +156,7 @@ REASONS = {
     "silent": "no sample above one step of 16 bits",
     "duplicate": "the same bytes as another",
     "manifest": "an invalid line of the manifest",
+    "speaker": "a speaker of one item, or none is known, where statistics of speakers are wanted",
     "layout": "found where no recording is expected",
 }
 

@@ -17,9 +17,9 @@ import numpy.typing as npt
 from wavenetlite.corpora.trees import readable
 from wavenetlite.pipeline import manifests, shards
 from wavenetlite.pipeline.about import arrays_of
-from wavenetlite.pipeline.batches import normalised
 from wavenetlite.pipeline.entries import joined
 from wavenetlite.pipeline.items import Item, ItemSequence
+from wavenetlite.pipeline.normalising import Normalise, Normaliser
 from wavenetlite.pipeline.specs import ONLY
 from wavenetlite.support.arrays import Floats
 from wavenetlite.support.errors import ParameterError
@@ -41,7 +41,8 @@ class MapDataset:
     items
         Of a feature set.
     normalise
-        Whether to subtract the mean of the whole set and divide by its standard deviation.
+        Whether to subtract the mean of the whole set and divide by its standard deviation; or "speaker", "speaker_mean"
+        or a step, as in :class:`Batches`.
 
     Examples
     --------
@@ -59,9 +60,9 @@ class MapDataset:
     With PyTorch: ``DataLoader(dataset, batch_size=32, shuffle=True, collate_fn=dataset.collate, num_workers=2)``.
     """
 
-    def __init__(self, items: ItemSequence, *, normalise: bool = False) -> None:
+    def __init__(self, items: ItemSequence, *, normalise: Normalise = False) -> None:
         self.items = items
-        self.step = items.mean_variance if normalise else None
+        self.normalise = Normaliser(items, normalise)
 
     def __len__(self) -> int:
         return len(self.items)
@@ -69,7 +70,8 @@ class MapDataset:
     def __getitem__(self, index: int) -> tuple[Floats, int]:
         """Writable frames, and the number of the label."""
         item = self.items[int(index)]
-        return item.features.copy() if self.step is None else normalised(self.step, item.features), item.y
+        frames = self.normalise(int(self.items.numbers[int(index)]), item.features)
+        return frames.copy() if frames is item.features else frames, item.y
 
     @staticmethod
     def collate(samples: Sequence[tuple[Floats, int]]) -> tuple[Any, Any, Any]:

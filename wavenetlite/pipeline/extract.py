@@ -15,7 +15,7 @@ from typing import Any
 
 from wavenetlite import audio
 from wavenetlite.features import Features, LogMel
-from wavenetlite.pipeline import archives, assembly, shards, sidecars, specs, work
+from wavenetlite.pipeline import archives, assembly, shards, sidecars, speakers, specs, work
 from wavenetlite.pipeline.about import arrays_of, read_about
 from wavenetlite.pipeline.chunks import chunks, digest
 from wavenetlite.pipeline.copies import Augmentation, copies_of, with_copies
@@ -92,6 +92,7 @@ def extract(
     trim: str | Trim | Any = None,
     copies: int = 0,
     augment: Augmentation | None = None,
+    speaker_statistics: bool = False,
     n_jobs: int | None = None,
     engine: str = "joblib",
     progress: Progress | None = None,
@@ -143,6 +144,9 @@ def extract(
         How many augmented copies of each recording are made beside it, and the transforms, a
         :class:`wavenetlite.train.Augment` of waveforms. A copy has the key of its recording with "#copy1", ..., its
         label and split; its random numbers depend on `seed` and its key only.
+    speaker_statistics
+        Whether to keep mean and variance of each speaker's frames too, over all items of the set: ``items.speakers``,
+        and ``normalise="speaker"`` of batches. Speakers of one item are listed as "speaker".
     n_jobs
         Number of workers; -1: one per CPU; None: as set by `joblib.parallel_config`, else one per CPU. By default they
         are threads, or processes for more than four workers with enough work.
@@ -206,7 +210,14 @@ def extract(
     check_keys(listing, recipes)
     if made is not None:
         check_no_copies(listing.entries)
-    run = Run(listing, target, recipes, tuple(sorted(set(leave_out))), flag("strict", strict))
+    run = Run(
+        listing,
+        target,
+        recipes,
+        tuple(sorted(set(leave_out))),
+        flag("strict", strict),
+        flag("speaker_statistics", speaker_statistics),
+    )
     with writing(run.out) as check:
         about, computed, copied = run.all(Workers(engine, n_jobs), progress, listing.source, check)
     return Extraction(run.out, about["items"], about["frames"], about["hours"], computed, copied,
@@ -266,8 +277,15 @@ class Run:
     """One extraction."""
 
     def __init__(
-        self, listing: Listing, out: Place, recipes: Mapping[str, Recipe], leave_out: tuple[str, ...], strict: bool
+        self,
+        listing: Listing,
+        out: Place,
+        recipes: Mapping[str, Recipe],
+        leave_out: tuple[str, ...],
+        strict: bool,
+        speakers: bool,
     ) -> None:
+        self.speakers = speakers
         self.listing, self.out, self.recipes, self.leave_out, self.strict = listing, out, recipes, leave_out, strict
         self.features = {name: recipe.digest for name, recipe in recipes.items()}
         made = next(iter(recipes.values())).reading.copies
@@ -319,6 +337,7 @@ class Run:
             roots=self.listing.roots,
             leave_out=self.leave_out,
             strict=self.strict,
+            speakers=self.speakers,
         )
         self.tidy(about)
         if not about["items"]:
@@ -333,7 +352,7 @@ class Run:
     def state(self, source: str) -> str:
         """A digest of everything that the feature set is assembled from."""
         whole = self.content.copy()
-        for value in (source, self.listing.layout, self.leave_out, list(self.recipes), *self.digests):
+        for value in (source, self.listing.layout, self.leave_out, list(self.recipes), self.speakers, *self.digests):
             whole.update(json.dumps(value).encode())
         for root in self.listing.roots.values():
             whole.update(json.dumps([root.path, root.archive]).encode())
@@ -358,10 +377,15 @@ class Run:
         except (OSError, UnicodeDecodeError, PipelineError):
             return None
 
+    def tables(self) -> list[str]:
+        """The files of specs and speakers."""
+        of_speakers = map(speakers.file_of, self.recipes) if self.speakers else ()
+        return [*map(specs.tables_of, self.recipes), *of_speakers]
+
     def seal(self) -> str:
         """A digest of the files that describe the set, so that one that is damaged is made again."""
         whole = blake2b(digest_size=16)
-        for name in (assembly.DATASET, assembly.INDEX, *map(specs.tables_of, self.recipes)):
+        for name in (assembly.DATASET, assembly.INDEX, *self.tables()):
             with (self.out / name).open("rb") as file:
                 whole.update(file_digest(file, blake2b).digest())
         return whole.hexdigest()
@@ -447,7 +471,7 @@ class Run:
     def tidy(self, about: dict[str, Any]) -> None:
         """Remove the files of older and of killed extractions."""
         made = [shard["file"] for array in arrays_of(about).values() for shard in array["shards"]]
-        keep = {PurePosixPath(file).name for file in made} | set(map(specs.tables_of, self.recipes))
+        keep = {PurePosixPath(file).name for file in made} | set(self.tables())
         for path in list(assembly.stale(self.out, keep, set(chain.from_iterable(self.digests)))):
             path.unlink(missing_ok=True)
 

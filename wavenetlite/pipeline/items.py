@@ -14,10 +14,11 @@ import numpy as np
 import numpy.typing as npt
 
 from wavenetlite.features import Features, MeanVariance
-from wavenetlite.pipeline import shards, specs
+from wavenetlite.pipeline import shards, speakers, specs
 from wavenetlite.pipeline.about import DAMAGE, arrays_of, damaged, parsed, read_about
-from wavenetlite.pipeline.assembly import ARRAYS, COLUMNS, DATASET, INDEX
+from wavenetlite.pipeline.assembly import ARRAYS, COLUMNS, DATASET, INDEX, SPEAKERS
 from wavenetlite.pipeline.entries import PipelineError
+from wavenetlite.pipeline.speakers import SpeakerStatistics
 from wavenetlite.support.arrays import Floats
 from wavenetlite.support.checks import count
 from wavenetlite.support.errors import ParameterError
@@ -235,6 +236,16 @@ class Table:
         """Of the first array."""
         return specs.read(self.folder / specs.tables_of(self.name or self.names[0]))
 
+    def speakers(self) -> dict[str, SpeakerStatistics] | None:
+        """Statistics of speakers; None: there are none."""
+        path = self.folder / speakers.file_of(self.name or self.names[0])
+        if SPEAKERS not in self.about:
+            return None
+        found = speakers.unpacked(path.read_bytes(), self.about["channels"]) if path.exists() else None
+        if found is None:
+            raise damaged(self.folder, ValueError(f"{path.name} is missing, or not what was written"))
+        return found
+
 
 def about_array(about: dict[str, Any], name: str) -> dict[str, Any]:
     """What describes a set as if it had one array only; "": as it is."""
@@ -396,6 +407,15 @@ class ItemSequence(Sequence[Item]):
         """Mean and variance of every channel over all frames of the whole set, as a step for a spec."""
         statistics = self.about["statistics"]
         return MeanVariance(np.array(statistics["mean"]), np.array(statistics["variance"]))
+
+    @property
+    def speakers(self) -> dict[str, SpeakerStatistics]:
+        """Mean and variance of each speaker's frames in the whole set, where `extract` was asked for them."""
+        found = self.table.speakers()
+        if found is None:
+            raise ParameterError(f"{self.table.folder}: has no statistics of speakers; extract it again with "
+                                 "speaker_statistics=True, which computes no features again")  # fmt: skip
+        return found
 
     @cached_property
     def normalised(self) -> Features:

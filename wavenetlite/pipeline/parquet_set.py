@@ -10,13 +10,14 @@ from typing import Any
 import numpy as np
 
 from wavenetlite.features import Features
-from wavenetlite.pipeline import parquet, shards, specs
+from wavenetlite.pipeline import parquet, shards, speakers, specs
 from wavenetlite.pipeline.about import DAMAGE, arrays_of, check_about, damaged
-from wavenetlite.pipeline.assembly import ARRAYS, COLUMNS, FORMAT, VERSION
+from wavenetlite.pipeline.assembly import ARRAYS, COLUMNS, FORMAT, SPEAKERS, VERSION
 from wavenetlite.pipeline.entries import PipelineError
 from wavenetlite.pipeline.exports import Target
 from wavenetlite.pipeline.items import Arrays, ItemSequence, Table, about_array, drop_first
 from wavenetlite.pipeline.selections import about, ordered, place_of, row_of
+from wavenetlite.pipeline.speakers import SpeakerStatistics
 from wavenetlite.support.arrays import Floats
 from wavenetlite.support.errors import ParameterError
 from wavenetlite.support.remote import Place, check_writable, place, replacing
@@ -65,6 +66,10 @@ def to_parquet(items: ItemSequence, path: Target) -> None:
     parts = {name: items.array(name) for name in arrays_of(items.about)}
     metadata: dict[bytes, Any] = {ABOUT: json.dumps(described, allow_nan=False)}
     metadata |= {spec_of(name): base64.b64encode(specs.packed(part.spec)) for name, part in parts.items()}
+    if SPEAKERS in described:
+        metadata |= {
+            speakers_of(name): base64.b64encode(speakers.packed(part.speakers)) for name, part in parts.items()
+        }
     changes = [column for change in described.get("reading", {}) for column in OF_CHANGES.get(change, ())]
     schema = schema_of(arrow, {name: part.channels for name, part in parts.items()}, changes).with_metadata(metadata)
     with replacing(target) as file, writer.ParquetWriter(file, schema, compression="zstd") as table:
@@ -77,6 +82,11 @@ def to_parquet(items: ItemSequence, path: Target) -> None:
 def spec_of(name: str) -> bytes:
     """The key of an array's spec in the metadata."""
     return SPEC if name == specs.ONLY else SPEC + f".{name}".encode()
+
+
+def speakers_of(name: str) -> bytes:
+    """The key of an array's statistics of speakers."""
+    return ABOUT + f".{speakers.file_of(name).removesuffix('.npz')}".encode()
 
 
 def schema_of(arrow: Any, channels: Mapping[str, int], changes: Sequence[str]) -> Any:
@@ -160,6 +170,8 @@ class ParquetTable(Table):
         self.about = about_array(about, self.name)
         self.names = [self.name] if self.name else columns
         self.labels, self.packed = list(about["labels"]), base64.b64decode(metadata[spec_of(self.names[0])])
+        known = metadata.get(speakers_of(self.names[0] if ARRAYS in about else specs.ONLY))
+        self.known_speakers = None if known is None else base64.b64decode(known)
         found = file.read([name for name in file.schema_arrow.names if name not in columns])
         self.rows = found
         if self.name:
@@ -224,6 +236,15 @@ class ParquetTable(Table):
         found = found.reshape(-1, channels)
         if len(found) != count:
             raise damaged(self.folder.parent, ValueError(f"row {number} has {len(found)} frames"))
+        return found
+
+    def speakers(self) -> dict[str, SpeakerStatistics] | None:
+        """Statistics of speakers; None: there are none."""
+        if self.known_speakers is None:
+            return None
+        found = speakers.unpacked(self.known_speakers, self.about["channels"])
+        if found is None:
+            raise damaged(self.folder.parent, ValueError("its statistics of speakers are not what was written"))
         return found
 
     def spec(self) -> Features | None:

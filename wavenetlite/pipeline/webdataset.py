@@ -12,9 +12,9 @@ from typing import IO, Any
 
 import numpy as np
 
-from wavenetlite.pipeline import shards, specs
+from wavenetlite.pipeline import shards, speakers, specs
 from wavenetlite.pipeline.about import arrays_of, read_about
-from wavenetlite.pipeline.assembly import ARRAYS, DATASET, INDEX, line
+from wavenetlite.pipeline.assembly import ARRAYS, DATASET, INDEX, SPEAKERS, line
 from wavenetlite.pipeline.entries import PipelineError
 from wavenetlite.pipeline.exports import Target
 from wavenetlite.pipeline.items import ItemSequence
@@ -77,7 +77,11 @@ def to_webdataset(items: ItemSequence, folder: Target, *, items_per_shard: int =
                     frames += row["frames"]
             made.append({"file": name, "frames": frames})
     for name in arrays_of(items.about):
-        specs.write(items.array(name).spec, target / specs.tables_of(name))
+        part = items.array(name)
+        specs.write(part.spec, target / specs.tables_of(name))
+        if SPEAKERS in items.about:
+            with replacing(target / speakers.file_of(name)) as file:
+                file.write(speakers.packed(part.speakers))
     with replacing(target / DATASET) as file:
         text = json.dumps(about(items, STORAGE, made, digest.hexdigest()), indent=1, allow_nan=False)
         file.write(f"{text}\n".encode())
