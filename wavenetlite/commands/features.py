@@ -27,8 +27,9 @@ from wavenetlite.commands.shared import INTERRUPTED, cpus
 from wavenetlite.features import Features
 from wavenetlite.figures import contact_sheet, corpus_report
 from wavenetlite.formats.classifiers import load_classifier
-from wavenetlite.pipeline import EnergyTrim, VoiceTrim, specs
+from wavenetlite.pipeline import ContextChunks, EnergyTrim, VoiceTrim, specs
 from wavenetlite.pipeline.assembly import ERRORS
+from wavenetlite.pipeline.context_chunks import EDGES
 from wavenetlite.pipeline.engines import ENGINES
 from wavenetlite.pipeline.entries import Listing
 from wavenetlite.pipeline.parquet import packages
@@ -105,6 +106,7 @@ def add(parser: argparse.ArgumentParser) -> None:
     group.add_argument("--copies", type=whole, default=0, metavar="N", help="also make N augmented copies of each")
     group.add_argument("--augment", type=augmentations, metavar="NAME[,NAME...]",
                        help=f"what changes copies: {', '.join(AUGMENTATIONS)} (default: all)")  # fmt: skip
+    add_chunks(parser)
     group = parser.add_argument_group("work and results")
     group.add_argument("--jobs", type=positive, metavar="N", help="workers (default: one per CPU)")
     group.add_argument("--processes", action="store_true", help="use processes instead of threads")
@@ -120,6 +122,18 @@ def add(parser: argparse.ArgumentParser) -> None:
     add_json(group, "the content of dataset.json, and how much was computed")
     group.add_argument("--quiet", action="store_true", help="no progress and no summary; JSON with --json")
     parser.set_defaults(run=run, interrupted=INTERRUPTED)
+
+
+def add_chunks(parser: argparse.ArgumentParser) -> None:
+    group = parser.add_argument_group("chunks, for sequence models")
+    group.add_argument("--chunk-frames", type=positive, metavar="N", help="cut recordings into items of N frames")
+    group.add_argument("--chunk-left", type=whole, metavar="N", help="frames of context before (default: 0)")
+    group.add_argument("--chunk-right", type=whole, metavar="N", help="frames of context behind (default: 0)")
+    group.add_argument(
+        "--chunk-step", type=positive, metavar="N", help="from one to the next (default: --chunk-frames)"
+    )
+    group.add_argument("--chunk-edges", choices=EDGES, help="repeat the first and last frames of a recording (pad: the "
+                       "default), or leave out what is not complete")  # fmt: skip
 
 
 def add_features(parser: argparse.ArgumentParser) -> None:
@@ -202,6 +216,7 @@ def run(args: argparse.Namespace) -> int:
             copies=args.copies,
             augment=augmentation(args, spec),
             speaker_statistics=args.speaker_statistics,
+            chunks=chunks(args),
             n_jobs=args.jobs,
             engine=args.engine,
             progress=progress,
@@ -260,6 +275,20 @@ def augmentation(args: argparse.Namespace, spec: Features | dict[str, Features])
         return None
     sr = next(iter(spec.values())).sr if isinstance(spec, dict) else spec.sr
     return Augment([AUGMENTATIONS[name](sr) for name in args.augment or AUGMENTATIONS])
+
+
+def chunks(args: argparse.Namespace) -> ContextChunks | None:
+    """How recordings are cut."""
+    options = {name: getattr(args, f"chunk_{name}") for name in ("left", "right", "step", "edges")}
+    given = {name: value for name, value in options.items() if value is not None}
+    if args.chunk_frames is None:
+        if given:
+            raise UsageError(f"--chunk-{next(iter(given))} belongs to --chunk-frames")
+        return None
+    for option in ("lhotse", "report"):
+        if getattr(args, option):
+            raise UsageError(f"--{option} is of whole recordings; leave out --chunk-frames, or --{option}")
+    return ContextChunks(args.chunk_frames, **given)
 
 
 def backend(args: argparse.Namespace) -> Any:

@@ -1,6 +1,7 @@
 """Extract features from folders, manifests and archives of recordings into feature sets, and open these."""
 
 from wavenetlite.pipeline.batches import Batch, Batches
+from wavenetlite.pipeline.context_chunks import ContextChunks
 from wavenetlite.pipeline.entries import PipelineError
 from wavenetlite.pipeline.exports import MapDataset, to_lhotse, to_npz
 from wavenetlite.pipeline.extract import Extraction, extract
@@ -14,6 +15,7 @@ from wavenetlite.pipeline.webdataset import to_webdataset
 __all__ = [
     "Batch",
     "Batches",
+    "ContextChunks",
     "EnergyTrim",
     "Extraction",
     "Item",

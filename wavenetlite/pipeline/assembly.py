@@ -13,6 +13,7 @@ import numpy as np
 
 from wavenetlite.corpora.trees import readable
 from wavenetlite.pipeline import shards, sidecars, specs
+from wavenetlite.pipeline.context_chunks import SUFFIX, ContextChunks, Span, padded
 from wavenetlite.pipeline.entries import Entry, PipelineError, Problem, Root
 from wavenetlite.pipeline.first_seen import FirstSeen
 from wavenetlite.pipeline.sidecars import Sidecar
@@ -21,6 +22,7 @@ from wavenetlite.pipeline.specs import Recipe
 from wavenetlite.pipeline.statistics import Statistics, merge
 from wavenetlite.pipeline.trimming import SILENT
 from wavenetlite.pipeline.work import refusal
+from wavenetlite.support.arrays import Floats
 from wavenetlite.support.remote import Place, replacing
 
 INDEX, ERRORS, DATASET = "index.jsonl", "errors.jsonl", "dataset.json"
@@ -30,9 +32,11 @@ ARRAYS = "arrays"
 """Of a set of several arrays: where each lies, in a row of the index, and what it is, in dataset.json."""
 SPEAKERS = "speakers"
 """In dataset.json: how many have statistics of their own."""
+CHUNKS = "chunks"
+"""In dataset.json: how recordings were cut into items."""
 COLUMNS = ("key", "shard", "offset", "frames", "label", "speaker", "split", "duration_s", "path", "sr", "samples",
            "channels", "start_s", "end_s", "channel", "root", "audio_hash", "feature_hash", "copy",
-           "trim_start", "trim_end", ARRAYS)  # fmt: skip
+           "trim_start", "trim_end", "chunk_start", "pad_start", "pad_end", ARRAYS)  # fmt: skip
 """Of the index; further columns of a manifest follow, with "_" appended to a name that is one of these."""
 HISTOGRAM_S = (0.5, 1, 2, 5, 10, 30, 60, 600, 3600)
 """Bin edges of the histogram of durations, seconds."""
@@ -89,6 +93,8 @@ class Array:
         self.name, self.recipe = name, recipe
         self.statistics = Statistics.none(recipe.spec.out_channels)
         self.shards: list[dict[str, Any]] = []
+        self.frames = 0
+        self.opened: tuple[str, Floats] = "", np.empty((0, 0), np.float32)
         self.speakers = Speakers(recipe.spec.out_channels)
 
     def add(self, sidecar: Sidecar, kept: Sequence[int], speakers: Sequence[str] | None) -> None:
@@ -100,6 +106,12 @@ class Array:
         if sidecar.shard:
             self.shards.append({"file": f"{shards.FOLDER}/{sidecar.shard}", "frames": sidecar.frames})
 
+    def open(self, out: Place, shard: str) -> Floats:
+        """The frames of a shard; the last one is kept."""
+        if self.opened[0] != shard:
+            self.opened = shard, shards.open_shard(out / shards.FOLDER / shard, self.recipe.spec.out_channels)
+        return self.opened[1]
+
     def about(self) -> dict[str, Any]:
         """As in dataset.json."""
         spec, statistics = self.recipe.spec, self.statistics
@@ -107,7 +119,7 @@ class Array:
             "features": spec.config(),
             "feature_spec_hash": spec.fingerprint.hex(),
             "channels": spec.out_channels,
-            "frames": statistics.count,
+            "frames": self.frames,
             "statistics": {
                 "frames": statistics.count,
                 "mean": statistics.mean.tolist(),
@@ -128,6 +140,7 @@ class Assembly:
 
     def __init__(
         self,
+        out: Place,
         recipes: Mapping[str, Recipe],
         leave_out: Sequence[str],
         strict: bool,
@@ -136,9 +149,11 @@ class Assembly:
         roots: Iterable[str],
         entries: Sequence[Entry],
         speakers: bool = False,
+        chunks: ContextChunks | None = None,
     ) -> None:
+        self.out = out
         self.arrays = [Array(name, recipe) for name, recipe in recipes.items()]
-        self.leave_out, self.strict, self.speakers = leave_out, strict, speakers
+        self.leave_out, self.strict, self.speakers, self.chunks = leave_out, strict, speakers, chunks
         self.index, self.errors, self.digest = index, errors, blake2b(digest_size=16)
         self.totals = Totals()
         self.root_of = {base: number for number, base in enumerate(roots)}
@@ -158,8 +173,7 @@ class Assembly:
             if refused is not None:
                 self.problem(refusal(refused))
             used = refused is None and (bool(entry.copy) or not self.left_out(entry, row[0], first))
-            if used:
-                self.item(entry, row, [sidecar.shard for sidecar in of_chunk])
+            if used and self.items_of(entry, row, of_chunk):
                 kept.append(place)
             if not entry.copy:
                 self.original_used = used
@@ -205,12 +219,42 @@ class Assembly:
         row = {"key": problem.key, "reason": problem.reason, "message": problem.message, "kept": problem.kept}
         self.errors.write(line(row))
 
-    def item(self, entry: Entry, rows: Sequence[dict[str, Any]], shard_names: Sequence[str]) -> None:
-        """A line of the index; `rows` and shards are of each array."""
+    def items_of(self, entry: Entry, rows: Sequence[dict[str, Any]], of_chunk: Sequence[Sidecar]) -> bool:
+        """The item of a recording, or an item for each of its chunks; false if there is none."""
+        names = [sidecar.shard for sidecar in of_chunk]
+        if self.chunks is None:
+            self.item(entry, rows, names)
+            return True
+        total = min(row["frames"] for row in rows)
+        spans = list(self.chunks.spans(total))
+        if not spans:
+            short = f"has {total} frames, less than a chunk with its context, {self.chunks.length}"
+            self.problem(Problem(entry.key, "short", short))
+        for span in spans:
+            cut = [self.cut(array, row, name, span) for array, row, name in zip(self.arrays, rows, names, strict=True)]
+            self.item(entry, cut, names, span)
+        return bool(spans)
+
+    def cut(self, array: Array, row: dict[str, Any], shard: str, span: Span) -> dict[str, Any]:
+        """The row of a chunk: where its frames lie, and their hash."""
+        offset, spec = row["offset"] + span.first, array.recipe.spec
+        frames = array.open(self.out, shard)[offset : offset + span.last - span.first]
+        digest = shards.frames_hash()
+        digest.update(padded(frames, span.pad_start, span.pad_end))
+        return {**row, "offset": offset, "frames": len(frames), "hash": digest.hexdigest(),
+                "duration_s": span.own * spec.hop_length / spec.sr}  # fmt: skip
+
+    def item(
+        self, entry: Entry, rows: Sequence[dict[str, Any]], shard_names: Sequence[str], span: Span | None = None
+    ) -> None:
+        """A line of the index; `rows` and shards are of each array, `span` of a chunk."""
         row, shard = rows[0], shard_names[0]
-        self.totals.add(entry, row["frames"], row["duration_s"])
+        pads = 0 if span is None else span.pad_start + span.pad_end
+        self.totals.add(entry, row["frames"] + pads, row["duration_s"])
+        for array, one in zip(self.arrays, rows, strict=True):
+            array.frames += one["frames"] + pads
         whole: dict[str, Any] = {
-            "key": entry.key,
+            "key": entry.key if span is None else f"{entry.key}{SUFFIX}{span.number:06}",
             "shard": f"{shards.FOLDER}/{shard}",
             "offset": row["offset"],
             "frames": row["frames"],
@@ -233,6 +277,8 @@ class Assembly:
             whole["copy"] = entry.copy
         if "trim" in row:
             whole["trim_start"], whole["trim_end"] = row["trim"]
+        if span is not None:
+            whole |= {"chunk_start": span.start, "pad_start": span.pad_start, "pad_end": span.pad_end}
         if root := self.root_of[entry.base]:
             whole["root"] = root
         if self.several:
@@ -271,6 +317,7 @@ class Assembly:
             "statistics": about["statistics"],
             "shards": about["shards"],
             "index": {"file": INDEX, "blake2b": self.digest.hexdigest()},
+            **({CHUNKS: self.chunks.config()} if self.chunks is not None else {}),
             **({SPEAKERS: len(first.speakers.found())} if self.speakers else {}),
             **({ARRAYS: {array.name: array.about() for array in self.arrays}} if self.several else {}),
         }
@@ -310,6 +357,7 @@ def assemble(
     leave_out: Sequence[str],
     strict: bool,
     speakers: bool = False,
+    cut: ContextChunks | None = None,
 ) -> dict[str, Any]:
     """Write index, errors and, last, dataset.json; return its content.
 
@@ -319,7 +367,7 @@ def assemble(
         A sidecar is missing; or, with `strict`, a recording cannot be used.
     """
     with replacing(out / INDEX) as index, replacing(out / ERRORS) as errors:
-        assembly = Assembly(recipes, leave_out, strict, index, errors, roots, entries, speakers)
+        assembly = Assembly(out, recipes, leave_out, strict, index, errors, roots, entries, speakers, cut)
         for problem in problems:
             assembly.problem(problem)
         for digests, entries in chunks:

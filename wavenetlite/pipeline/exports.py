@@ -17,6 +17,7 @@ import numpy.typing as npt
 from wavenetlite.corpora.trees import readable
 from wavenetlite.pipeline import manifests, shards
 from wavenetlite.pipeline.about import arrays_of
+from wavenetlite.pipeline.assembly import CHUNKS
 from wavenetlite.pipeline.entries import joined
 from wavenetlite.pipeline.items import Item, ItemSequence
 from wavenetlite.pipeline.normalising import Normalise, Normaliser
@@ -154,6 +155,8 @@ def to_lhotse(items: ItemSequence, folder: Target, *, audio: str | os.PathLike[s
     supervision; split, label and further columns of a manifest are its ``custom`` fields. The duration of features and
     supervisions is one shift per frame, as Lhotse requires, whatever the padding.
     """
+    if CHUNKS in items.about:
+        raise ParameterError("items are chunks, which Lhotse cuts itself; extract without chunks, and write these")
     if len(items.select(copy=0)) < len(items):
         raise ParameterError("items has augmented copies, and Lhotse knows features by their recording; write "
                              "items.select(copy=0)")  # fmt: skip

@@ -18,6 +18,8 @@ from wavenetlite.features import Features, LogMel
 from wavenetlite.pipeline import archives, assembly, shards, sidecars, speakers, specs, work
 from wavenetlite.pipeline.about import arrays_of, read_about
 from wavenetlite.pipeline.chunks import chunks, digest
+from wavenetlite.pipeline.context_chunks import ContextChunks, checked_chunks
+from wavenetlite.pipeline.context_chunks import check_keys as check_no_chunks
 from wavenetlite.pipeline.copies import Augmentation, copies_of, with_copies
 from wavenetlite.pipeline.copies import check_keys as check_no_copies
 from wavenetlite.pipeline.engines import ENGINES, Workers, check_installed
@@ -93,6 +95,7 @@ def extract(
     copies: int = 0,
     augment: Augmentation | None = None,
     speaker_statistics: bool = False,
+    chunks: ContextChunks | None = None,
     n_jobs: int | None = None,
     engine: str = "joblib",
     progress: Progress | None = None,
@@ -147,6 +150,10 @@ def extract(
     speaker_statistics
         Whether to keep mean and variance of each speaker's frames too, over all items of the set: ``items.speakers``,
         and ``normalise="speaker"`` of batches. Speakers of one item are listed as "speaker".
+    chunks
+        Cut recordings into items of one length with context, such as ``ContextChunks(100, left=20, right=20)``. The
+        index has their offsets in the shards and, as `chunk_start`, in their recordings; the frames are stored once.
+        Other chunks of the same recordings need no features to be computed.
     n_jobs
         Number of workers; -1: one per CPU; None: as set by `joblib.parallel_config`, else one per CPU. By default they
         are threads, or processes for more than four workers with enough work.
@@ -210,6 +217,8 @@ def extract(
     check_keys(listing, recipes)
     if made is not None:
         check_no_copies(listing.entries)
+    if checked_chunks(chunks, specs_of) is not None:
+        check_no_chunks(listing.entries)
     run = Run(
         listing,
         target,
@@ -217,6 +226,7 @@ def extract(
         tuple(sorted(set(leave_out))),
         flag("strict", strict),
         flag("speaker_statistics", speaker_statistics),
+        chunks,
     )
     with writing(run.out) as check:
         about, computed, copied = run.all(Workers(engine, n_jobs), progress, listing.source, check)
@@ -284,8 +294,9 @@ class Run:
         leave_out: tuple[str, ...],
         strict: bool,
         speakers: bool,
+        cut: ContextChunks | None,
     ) -> None:
-        self.speakers = speakers
+        self.speakers, self.cut = speakers, cut
         self.listing, self.out, self.recipes, self.leave_out, self.strict = listing, out, recipes, leave_out, strict
         self.features = {name: recipe.digest for name, recipe in recipes.items()}
         made = next(iter(recipes.values())).reading.copies
@@ -338,6 +349,7 @@ class Run:
             leave_out=self.leave_out,
             strict=self.strict,
             speakers=self.speakers,
+            cut=self.cut,
         )
         self.tidy(about)
         if not about["items"]:
@@ -354,6 +366,8 @@ class Run:
         whole = self.content.copy()
         for value in (source, self.listing.layout, self.leave_out, list(self.recipes), self.speakers, *self.digests):
             whole.update(json.dumps(value).encode())
+        if self.cut is not None:
+            whole.update(json.dumps(self.cut.config()).encode())
         for root in self.listing.roots.values():
             whole.update(json.dumps([root.path, root.archive]).encode())
         for problem in self.listing.problems:

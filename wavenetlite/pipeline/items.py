@@ -16,7 +16,8 @@ import numpy.typing as npt
 from wavenetlite.features import Features, MeanVariance
 from wavenetlite.pipeline import shards, speakers, specs
 from wavenetlite.pipeline.about import DAMAGE, arrays_of, damaged, parsed, read_about
-from wavenetlite.pipeline.assembly import ARRAYS, COLUMNS, DATASET, INDEX, SPEAKERS
+from wavenetlite.pipeline.assembly import ARRAYS, CHUNKS, COLUMNS, DATASET, INDEX, SPEAKERS
+from wavenetlite.pipeline.context_chunks import padded
 from wavenetlite.pipeline.entries import PipelineError
 from wavenetlite.pipeline.speakers import SpeakerStatistics
 from wavenetlite.support.arrays import Floats
@@ -77,6 +78,10 @@ class Item:
         Number of an augmented copy of the recording; 0: itself.
     trim_start, trim_end
         What was kept of the recording where its ends were trimmed: first sample and one past the last, at its own rate.
+    chunk_start
+        Of a chunk: its first frame without context, counted in the recording; None: the item is no chunk.
+    pad_start, pad_end
+        How many frames of a chunk repeat the recording's first or last one.
     arrays
         All arrays by name, such as ``{"logmel": ..., "mfcc": ...}``; ``item["mfcc"]`` is one of them.
     """
@@ -101,6 +106,9 @@ class Item:
     copy: int
     trim_start: int | None
     trim_end: int | None
+    chunk_start: int | None
+    pad_start: int
+    pad_end: int
     extra: dict[str, Any]
     arrays: Arrays = field(repr=False)
 
@@ -157,17 +165,30 @@ class Table:
         splits, shard_of = {"": 0}, {file: number for number, file in enumerate(self.shards)}
         self.lines, self.offsets, self.frames = np.zeros(n + 1, np.int64), np.zeros(n, np.int64), np.zeros(n, np.int64)
         self.y, self.split, self.shard = np.zeros(n, np.int64), np.zeros(n, np.int16), np.zeros(n, np.int32)
-        at = 0
+        # an export has what is padded as it is
+        self.pads = np.zeros((n, 2), np.int32) if CHUNKS in self.about and "storage" not in self.about else None
+        at, last, self.is_sorted = 0, "", True
         for number in range(n):
             end = self.index.find(b"\n", at) + 1
             row = self.of_name(parsed(self.index[at:end]))
             self.offsets[number], self.frames[number] = row["offset"], row["frames"]
             self.y[number], self.shard[number] = label_of[row["label"]], shard_of[row["shard"]]
             self.split[number] = splits.setdefault(row["split"], len(splits))
+            if self.pads is not None:
+                self.pads[number] = row["pad_start"], row["pad_end"]
+            self.is_sorted, last = self.is_sorted and last <= row["key"], row["key"]
             at = self.lines[number + 1] = end
         if at != len(self.index) or self.offsets.min(initial=0) < 0 or self.frames.min(initial=0) < 0:
             raise ValueError(f"{INDEX} has lines that {DATASET} does not know, or offsets below 0")
+        if self.pads is not None:
+            if self.pads.min(initial=0) < 0 or self.pads.max(initial=0) > self.about[CHUNKS]["frames"] + self.context:
+                raise ValueError(f"{INDEX} has chunks that are padded by more than they have")
+            self.frames += self.pads.sum(axis=1)
         self.splits = list(splits)
+
+    @property
+    def context(self) -> int:
+        return int(self.about[CHUNKS]["left"] + self.about[CHUNKS]["right"])
 
     def __getstate__(self) -> dict[str, Any]:
         """What another process needs, which maps the files itself."""
@@ -192,8 +213,13 @@ class Table:
 
     def frames_of(self, number: int) -> Floats:
         """The frames of an item, mapped from the file."""
-        shard, count = self.shards[self.shard[number]], int(self.frames[number])
-        return self.mapped(shard, int(self.offsets[number]), count, self.about["channels"])
+        shard, count, (start, end) = self.shards[self.shard[number]], int(self.frames[number]), self.pads_of(number)
+        found = self.mapped(shard, int(self.offsets[number]), count - start - end, self.about["channels"])
+        return padded(found, start, end)
+
+    def pads_of(self, number: int) -> tuple[int, int]:
+        """How many frames are repeated at the beginning and the end."""
+        return (0, 0) if self.pads is None else (int(self.pads[number, 0]), int(self.pads[number, 1]))
 
     def arrays_of(self, number: int, row: dict[str, Any]) -> Arrays:
         """The frames of an item in each array; `row` is its row."""
@@ -204,7 +230,10 @@ class Table:
             rest = {name: self.place(name, row[ARRAYS][name]) for name in self.names[1:]}
         except DAMAGE as error:
             raise damaged(self.folder, error) from None
-        return Arrays({self.names[0]: first} | {name: self.mapped(*place) for name, place in rest.items()})
+        pads = self.pads_of(number)
+        return Arrays(
+            {self.names[0]: first} | {name: padded(self.mapped(*place), *pads) for name, place in rest.items()}
+        )
 
     def place(self, name: str, row: dict[str, Any]) -> tuple[str, int, int, int]:
         """Shard, offset, frames and channels of an item in an array; `row` is that of the array."""
@@ -324,7 +353,7 @@ class ItemSequence(Sequence[Item]):
         row = self.table.row(number)
         extra = {name: value for name, value in row.items() if name not in COLUMNS}
         stored: dict[str, Any] = {name: row.get(name) for name in STORED}
-        stored |= {"root": stored["root"] or 0, "copy": stored["copy"] or 0}
+        stored |= {name: stored[name] or 0 for name in ("root", "copy", "pad_start", "pad_end")}
         arrays = self.table.arrays_of(number, row)
         return Item(features=arrays[self.names[0]], y=int(self.table.y[number]), extra=extra, arrays=arrays, **stored)
 
@@ -342,7 +371,9 @@ class ItemSequence(Sequence[Item]):
         return type(self)(self.table.view(name) if ARRAYS in self.about else self.table, self.numbers)
 
     def number_of(self, key: str) -> int:
-        """The index of a key in the whole set, which is sorted by keys."""
+        """The index of a key in the whole set."""
+        if not self.table.is_sorted:  # keys of copies and chunks may lie otherwise than those of their recordings
+            return self.place_of(key)
         low, high = 0, len(self.table.y)
         while low < high:
             middle = (low + high) // 2
@@ -352,6 +383,13 @@ class ItemSequence(Sequence[Item]):
                 high = middle
         if low < len(self.table.y) and self.table.row(low)["key"] == key and low in self.numbers:
             return low
+        raise KeyError(key)
+
+    def place_of(self, key: str) -> int:
+        """The index of a key in a set that is not sorted by keys."""
+        for number in self.numbers.tolist():
+            if self.table.row(number)["key"] == key:
+                return int(number)
         raise KeyError(key)
 
     # Properties

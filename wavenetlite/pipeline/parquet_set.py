@@ -5,6 +5,7 @@ from __future__ import annotations
 import base64
 import json
 from collections.abc import Iterator, Mapping, Sequence
+from itertools import pairwise
 from typing import Any
 
 import numpy as np
@@ -12,7 +13,7 @@ import numpy as np
 from wavenetlite.features import Features
 from wavenetlite.pipeline import parquet, shards, speakers, specs
 from wavenetlite.pipeline.about import DAMAGE, arrays_of, check_about, damaged
-from wavenetlite.pipeline.assembly import ARRAYS, COLUMNS, FORMAT, SPEAKERS, VERSION
+from wavenetlite.pipeline.assembly import ARRAYS, CHUNKS, COLUMNS, FORMAT, SPEAKERS, VERSION
 from wavenetlite.pipeline.entries import PipelineError
 from wavenetlite.pipeline.exports import Target
 from wavenetlite.pipeline.items import Arrays, ItemSequence, Table, about_array, drop_first
@@ -31,8 +32,9 @@ KEPT_GROUPS = 4
 TEXTS = ("key", "label", "speaker", "split", "path", "audio_hash", "feature_hash")
 WHOLE = ("y", "frames", "sr", "samples", "channels", "channel", "root")
 REAL = ("duration_s", "start_s", "end_s")
-OF_CHANGES = {"trim": ("trim_start", "trim_end"), "copies": ("copy",)}
-"""Columns that are there where `reading` in dataset.json has a change."""
+OF_CHANGES = {"trim": ("trim_start", "trim_end"), "copies": ("copy",),
+              CHUNKS: ("chunk_start", "pad_start", "pad_end")}  # fmt: skip
+"""Columns that are there where dataset.json, or `reading` in it, has something of the name."""
 
 
 def to_parquet(items: ItemSequence, path: Target) -> None:
@@ -70,7 +72,9 @@ def to_parquet(items: ItemSequence, path: Target) -> None:
         metadata |= {
             speakers_of(name): base64.b64encode(speakers.packed(part.speakers)) for name, part in parts.items()
         }
-    changes = [column for change in described.get("reading", {}) for column in OF_CHANGES.get(change, ())]
+    changes = [
+        column for change in (*described.get("reading", {}), *described) for column in OF_CHANGES.get(change, ())
+    ]
     schema = schema_of(arrow, {name: part.channels for name, part in parts.items()}, changes).with_metadata(metadata)
     with replacing(target) as file, writer.ParquetWriter(file, schema, compression="zstd") as table:
         for begin, end in groups(items):
@@ -184,7 +188,9 @@ class ParquetTable(Table):
         splits = {"": 0}
         names = found.column("split").to_pylist()
         self.split = np.array([splits.setdefault(name, len(splits)) for name in names], np.int16)
-        self.splits = list(splits)
+        self.splits, self.pads = list(splits), None
+        keys = found.column("key").to_pylist()
+        self.is_sorted = all(a <= b for a, b in pairwise(keys))
         sizes = [file.metadata.row_group(number).num_rows for number in range(file.num_row_groups)]
         self.ends = np.cumsum([0, *sizes])
         if self.ends[-1] != self.about["items"]:

@@ -47,8 +47,9 @@ def ordered(items: ItemSequence) -> ItemSequence:
 def row_of(item: Item) -> dict[str, Any]:
     """The columns of an item, as in a line of the index but for where its frames are."""
     row = {name: getattr(item, name) for name in COLUMNS if name not in ("shard", "offset", ARRAYS)}
-    if not item.copy:
-        del row["copy"]
+    absent = [] if item.copy else ["copy"]
+    for name in absent if item.chunk_start is not None else (*absent, "pad_start", "pad_end"):
+        del row[name]
     return {name: value for name, value in row.items() if value is not None} | item.extra
 
 
