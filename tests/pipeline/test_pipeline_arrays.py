@@ -280,3 +280,22 @@ def test_the_command(folders, tmp_path, capsys):
     assert main(["features", data, str(out), "--features", "mfcc,mfcc"]) == 2
     assert main(["features", data, str(out), "--features", "logmel,pcen", "--n-mfcc", "4"]) == 2
     assert main(["features", data, str(out), "--features", "logmel,mfcc", "--lhotse", str(tmp_path / "l")]) == 2
+
+
+def test_energy_and_pitch_of_the_command(folders, tmp_path):
+    pytest.importorskip("librosa", reason="librosa is not installed")
+    n = np.arange(8000)
+    (tmp_path / "data" / "tone").mkdir(parents=True)
+    audio.write(
+        tmp_path / "data" / "tone" / "a.wav", (0.5 * np.sin(2 * np.pi * 200 * n / 8000)).astype(np.float32), 8000
+    )
+    out = tmp_path / "out"
+    assert (
+        main(["features", str(tmp_path / "data"), str(out), "--features", "energy,pitch,logmel", "--hop-length", "80"])
+        == 0
+    )
+    item = wl.pipeline.open(out)[0]
+    assert np.allclose(item["energy"], 0.5 / np.sqrt(2), rtol=0.02)
+    assert np.allclose(item["pitch"], 200, rtol=0.02)
+    assert item["energy"].shape == (len(item["logmel"]), 1)
+    assert main(["features", str(tmp_path / "data"), str(out), "--features", "pitch", "--n-fft", "128"]) == 2

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import argparse
+import math
 import sys
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Container, Sequence
 from contextlib import nullcontext
+from inspect import signature
 from typing import Any
 
 from wavenetlite import pipeline
@@ -24,7 +26,7 @@ from wavenetlite.commands.output import note, say, say_json
 from wavenetlite.commands.pictures import picture
 from wavenetlite.commands.places import check_file, check_folder
 from wavenetlite.commands.shared import INTERRUPTED, cpus
-from wavenetlite.features import Features
+from wavenetlite.features import Features, Librosa
 from wavenetlite.figures import contact_sheet, corpus_report
 from wavenetlite.formats.classifiers import load_classifier
 from wavenetlite.pipeline import ContextChunks, EnergyTrim, VoiceTrim, specs
@@ -44,6 +46,7 @@ from wavenetlite.train import Augment, augment
 
 KINDS = {"logmel": "LogMel", "mel": "MelSpectrogram", "spectrogram": "Spectrogram", "mfcc": "MFCC", "pcen": "PCEN",
          "microfrontend": "MicroFrontend", "mulaw": "MuLaw"}  # fmt: skip
+LOWEST_PITCH_HZ, HIGHEST_PITCH_HZ = 65.0, 600.0
 SHOWN_ERRORS = 10
 AUGMENTATIONS: dict[str, Callable[[int], augment.Transform]] = {
     "speed": lambda sr: augment.Speed(0.9, 1.1),
@@ -141,7 +144,7 @@ def add_features(parser: argparse.ArgumentParser) -> None:
     group = parser.add_argument_group("features")
     which = group.add_mutually_exclusive_group()
     which.add_argument("--features", type=kinds, default=["logmel"], metavar="KIND[,KIND...]",
-                       help=f"kind of features: {', '.join(KINDS)}; several are arrays of these names")  # fmt: skip
+                       help=f"kind of features: {', '.join(MAKERS)}; several are arrays of these names")  # fmt: skip
     which.add_argument("--model", metavar="MODEL", help="features of a classifier: a bundled one's name, or its file")
     given: dict[str, Any] = {"default": argparse.SUPPRESS}
     group.add_argument("--sr", type=positive, metavar="HZ", help="sample rate (default: that of most recordings)")
@@ -162,11 +165,41 @@ def add_features(parser: argparse.ArgumentParser) -> None:
 OPTIONS = ("n_fft", "hop_length", "win_length", "n_mels", "n_mfcc", "fmin", "fmax", "center")
 
 
+def energy(*, sr: int, n_fft: int = 512, hop_length: int = 160, center: bool = False) -> Features:
+    """Root mean square of each frame."""
+    return Librosa("rms", sr=sr, frame_length=n_fft, hop_length=hop_length, center=center)
+
+
+def pitch(
+    *,
+    sr: int,
+    hop_length: int = 160,
+    fmin: float = LOWEST_PITCH_HZ,
+    fmax: float = HIGHEST_PITCH_HZ,
+    center: bool = False,
+) -> Features:
+    """Fundamental frequency of each frame, Hz; frames hold two periods of the lowest."""
+    length = 1 << (2 * math.ceil(sr / fmin) + 2).bit_length()
+    return Librosa("yin", sr=sr, fmin=fmin, fmax=fmax, frame_length=length, hop_length=hop_length, center=center)
+
+
+MAKERS: dict[str, Callable[..., Features]] = {
+    **{name: Features.registry[kind] for name, kind in KINDS.items()},
+    "energy": energy,
+    "pitch": pitch,
+}
+"""By the name of a kind; energy and pitch by librosa."""
+
+
+def options_of(kind: str) -> Container[str]:
+    return specs.defaults(KINDS[kind]) if kind in KINDS else signature(MAKERS[kind]).parameters
+
+
 def kinds(text: str) -> list[str]:
     names = [name.strip() for name in text.split(",")]
     for name in names:
-        if name not in KINDS:
-            raise argparse.ArgumentTypeError(f"{name!r} must be one of {', '.join(KINDS)}")
+        if name not in MAKERS:
+            raise argparse.ArgumentTypeError(f"{name!r} must be one of {', '.join(MAKERS)}")
         if names.count(name) > 1:
             raise argparse.ArgumentTypeError(f"{text!r} has {name} twice")
     return names
@@ -243,15 +276,13 @@ def features(args: argparse.Namespace, listing: Listing) -> Features | dict[str,
         if options or args.sr:
             raise UsageError(f"--model has its own features; {', '.join(options) or 'sr'} cannot be given with it")
         return load_classifier(args.model).features
-    known = {name: specs.defaults(KINDS[name]) for name in args.features}
+    known = {name: options_of(name) for name in args.features}
     wrong = [option for option in options if not any(option in of_kind for of_kind in known.values())]
     if wrong:
         raise UsageError(f"--{wrong[0].replace('_', '-')} is not an option of --features {','.join(args.features)}")
     options["sr"] = args.sr or common_rate(listing.entries)
     made = {
-        name: Features.registry[KINDS[name]](
-            **{option: value for option, value in options.items() if option in of_kind}
-        )
+        name: MAKERS[name](**{option: value for option, value in options.items() if option in of_kind})
         for name, of_kind in known.items()
     }
     return made if len(made) > 1 else next(iter(made.values()))
