@@ -153,6 +153,7 @@ class Assembly:
     ) -> None:
         self.out = out
         self.arrays = [Array(name, recipe) for name, recipe in recipes.items()]
+        self.several = [*recipes] != [specs.ONLY]  # arrays have names, and what lies beside them is of the first
         self.leave_out, self.strict, self.speakers, self.chunks = leave_out, strict, speakers, chunks
         self.index, self.errors, self.digest = index, errors, blake2b(digest_size=16)
         self.totals = Totals()
@@ -165,15 +166,15 @@ class Assembly:
     def add(self, entries: Sequence[Entry], of_chunk: Sequence[Sidecar]) -> None:
         """Add a chunk, of which there is a sidecar for each array: its items, problems and statistics."""
         kept = []
-        rows = list(zip(*(sidecar.rows for sidecar in of_chunk), strict=True))
+        rows, names = list(zip(*(sidecar.rows for sidecar in of_chunk), strict=True)), [one.shard for one in of_chunk]
         for place, (entry, row, first) in enumerate(zip(entries, rows, self.firsts(entries, rows), strict=True)):
             if entry.copy and not self.original_used:
                 continue  # which is told once
-            refused = next((one for one in row if "refused" in one), None)
+            refused = refused_of(row)
             if refused is not None:
                 self.problem(refusal(refused))
             used = refused is None and (bool(entry.copy) or not self.left_out(entry, row[0], first))
-            if used and self.items_of(entry, row, of_chunk):
+            if used and self.items_of(entry, row, names):
                 kept.append(place)
             if not entry.copy:
                 self.original_used = used
@@ -186,7 +187,7 @@ class Assembly:
         Copies have none.
         """
         originals = [place for place, entry in enumerate(entries) if not entry.copy]
-        usable = [place for place in originals if not any("refused" in one for one in rows[place])]
+        usable = [place for place in originals if refused_of(rows[place]) is None]
         hashes = np.array([heard(entries[place], rows[place][0]) for place in usable], np.uint64)
         numbers = self.number + np.array(usable, np.uint32)
         found = dict(zip(usable, self.seen.add(hashes, numbers).tolist(), strict=True))
@@ -219,9 +220,8 @@ class Assembly:
         row = {"key": problem.key, "reason": problem.reason, "message": problem.message, "kept": problem.kept}
         self.errors.write(line(row))
 
-    def items_of(self, entry: Entry, rows: Sequence[dict[str, Any]], of_chunk: Sequence[Sidecar]) -> bool:
-        """The item of a recording, or an item for each of its chunks; false if there is none."""
-        names = [sidecar.shard for sidecar in of_chunk]
+    def items_of(self, entry: Entry, rows: Sequence[dict[str, Any]], names: Sequence[str]) -> bool:
+        """The item of a recording, or one for each of its chunks; false if there is none. `names`: of its shards."""
         if self.chunks is None:
             self.item(entry, rows, names)
             return True
@@ -290,11 +290,6 @@ class Assembly:
         self.digest.update(data)
         self.index.write(data)
 
-    @property
-    def several(self) -> bool:
-        """Whether arrays have names; what lies beside them is of the first."""
-        return [array.name for array in self.arrays] != [specs.ONLY]
-
     def dataset(self, source: str, layout: str, roots: Iterable[Root]) -> dict[str, Any]:
         """The content of dataset.json."""
         totals, first = self.totals, self.arrays[0]
@@ -321,6 +316,14 @@ class Assembly:
             **({SPEAKERS: len(first.speakers.found())} if self.speakers else {}),
             **({ARRAYS: {array.name: array.about() for array in self.arrays}} if self.several else {}),
         }
+
+
+def refused_of(rows: Sequence[dict[str, Any]]) -> dict[str, Any] | None:
+    """The row of the first array that cannot use a recording."""
+    for row in rows:
+        if "refused" in row:
+            return row
+    return None
 
 
 def heard(entry: Entry, row: dict[str, Any]) -> int:

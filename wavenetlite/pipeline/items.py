@@ -28,8 +28,12 @@ from wavenetlite.support.remote import Place, RemotePath
 
 Ints = npt.NDArray[np.int64]
 
-STORED = tuple(name for name in COLUMNS if name not in ("shard", "offset", "frames", ARRAYS))
-"""Columns that an item has as they are."""
+STORED: dict[str, Any] = {
+    name: 0 if name in ("root", "copy", "pad_start", "pad_end") else None
+    for name in COLUMNS
+    if name not in ("shard", "offset", "frames", ARRAYS)
+}
+"""Columns that an item has as they are, and what it has where a row has none."""
 KEPT_SHARDS = 16
 """Of a set in a store, in memory."""
 
@@ -350,10 +354,12 @@ class ItemSequence(Sequence[Item]):
         return (self.item(int(number)) for number in self.numbers)
 
     def item(self, number: int) -> Item:
-        row = self.table.row(number)
-        extra = {name: value for name, value in row.items() if name not in COLUMNS}
-        stored: dict[str, Any] = {name: row.get(name) for name in STORED}
-        stored |= {name: stored[name] or 0 for name in ("root", "copy", "pad_start", "pad_end")}
+        row, stored, extra = self.table.row(number), dict(STORED), {}
+        for name, value in row.items():
+            if name not in COLUMNS:
+                extra[name] = value
+            elif name in STORED and value is not None:
+                stored[name] = value
         arrays = self.table.arrays_of(number, row)
         return Item(features=arrays[self.names[0]], y=int(self.table.y[number]), extra=extra, arrays=arrays, **stored)
 
