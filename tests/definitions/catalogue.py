@@ -494,8 +494,8 @@ BLOCKS = {
     "upsample concat": Case(lambda: nn.Concat([nn.Upsample(3), nn.Upsample(3, "linear")]), 3),
     "conditioned graph": Case(
         lambda: nn.Graph(4, [
-            ["slow", nn.Conv1d(2, 3, 3), ["c"]],
-            ["film", nn.FiLM(4, 3), ["x", "slow"]],
+            ["mixed", nn.Conv1d(2, 3, 1), ["c"]],
+            ["film", nn.FiLM(4, 3), ["x", "mixed"]],
             ["block", nn.GatedResidualBlock(4, kernel_size=2, condition_channels=2), ["film"]],
             ["all", "concat", ["block", "c"]],
         ], condition_channels=2), 4, 2),
