@@ -51,13 +51,13 @@ class VocoderRecipe:
     features: Mapping[str, Any] = field(default_factory=lambda: {
         "n_fft": 400, "hop_length": 80, "n_mels": 80, "fmin": 40.0, "fmax": 4000.0
     })  # fmt: skip
-    channels: int = 128
-    blocks: int = 2
+    channels: int = 160
+    blocks: int = 3
     iterations: int = 16
     lookahead: int = 3
     speeds: tuple[float, float, int] = (0.8, 1.25, 2)
     frames: int = 64
-    epochs: int = 8
+    epochs: int = 20
     batch_size: int = 16
     lr: float = 2e-3
     schedule: Literal["constant", "cosine", "one_cycle"] = "cosine"

@@ -258,7 +258,7 @@ def fitted(
     """Magnitudes (frames, bins) of spectra whose bands ``basis @ power`` come close to `bands`.
 
     In each round a bin's power is multiplied by the mean of what its bands lack, weighted as they weigh it; a bin of no
-    band gets 0. `powers` is changed; `spans`: the first bin of a band that has a weight, and the one after its last.
+    band keeps its own. `powers` is changed; `spans`: the first bin of a band that has a weight, and the one after its last.
     """
     cdef Py_ssize_t t, k, b, frames = powers.shape[0], bins = powers.shape[1], channels = bands.shape[1]
     cdef double total
@@ -279,8 +279,8 @@ def fitted(
                         factor[k] += basis[b, k] * (bands[t, b] / total)
                         weight[k] += basis[b, k]
                 for k in range(bins):
-                    total = powers[t, k] * (factor[k] / weight[k]) if weight[k] > 0.0 else 0.0
-                    powers[t, k] = <float>min(total, MOST_POWER)
+                    if weight[k] > 0.0:
+                        powers[t, k] = <float>min(powers[t, k] * (factor[k] / weight[k]), MOST_POWER)
             for k in range(bins):
                 out[t, k] = <float>sqrt(powers[t, k])
     return made
