@@ -24,7 +24,7 @@ HOPS = 4
 class SpectralLoss:
     """Multi-resolution distance of spectra.
 
-    For each window length, with Hann's window and hops of a quarter of it, the sum of the spectral convergence
+    For each window length, with Hann's window and hops of a quarter of it: the sum of the spectral convergence
     ``norm(S - Y) / norm(S)`` and of the mean of ``abs(log(S) - log(Y))``, where S and Y are the magnitudes of a clip's
     target and output; then the mean over the lengths. It does not hear phases; `waveform` adds a term that does.
 
@@ -39,9 +39,9 @@ class SpectralLoss:
 
     Notes
     -----
-    Targets: float32, (clips, samples) or (clips, samples, 1); samples of NaN count as silence in the output too. An item
-    is a clip, and none is ever "correct". Yamamoto et al., "Parallel WaveGAN", 2020, section 2.2; Arik et al., "Fast
-    Spectrogram Inversion using Multi-head Convolutional Neural Networks", 2019.
+    Targets: float32, (clips, samples) or (clips, samples, 1); samples of NaN count as silence in the output too. An
+    item is a clip, and none is ever "correct". Yamamoto et al., "Parallel WaveGAN", 2020, section 2.2; Arik et al.,
+    "Fast Spectrogram Inversion using Multi-head Convolutional Neural Networks", 2019.
 
     Examples
     --------
