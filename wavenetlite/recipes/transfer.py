@@ -56,7 +56,7 @@ def output_layer(model: Module) -> str:
         The network does not end with a linear layer or a convolution.
     """
     output, trace = recorded(model, model.in_width or 1)
-    last = [module for module, _, out in trace if out is output and isinstance(module, Linear | Conv1d)]
+    last = [module for module, _, out, _ in trace if out is output and isinstance(module, Linear | Conv1d)]
     names = [path.rstrip(".") for path, module in model.modules() if last and module is last[0]]
     if len(names) != 1:
         raise ParameterError(
