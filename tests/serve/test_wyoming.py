@@ -22,7 +22,7 @@ from wavenetlite.serve.zeroconf import Announcement
 from wavenetlite.support.errors import ParameterError
 
 CHUNK = SR // 100
-TRIES = int(os.environ.get("WAVENETLITE_HOSTILE", "150"))
+TRIES = 150
 HOME_ASSISTANT = int(os.environ.get("WAVENETLITE_HOME_ASSISTANT", "40"))
 
 
