@@ -151,7 +151,7 @@ class ConnectionCaller(Caller):
                     speaking.cancel()
                     await asyncio.wait([speaking])
         except (OSError, ConnectionClosed, InvalidStatus, TimeoutError) as error:
-            if isinstance(error, InvalidStatus) and error.response.status_code < 500:
+            if isinstance(error, InvalidStatus) and error.response.status_code in (400, 403, 409):
                 raise
             if isinstance(error, ConnectionClosed) and error.rcvd is not None and error.rcvd.code not in (1000, 1012):
                 raise
@@ -209,7 +209,7 @@ def test_every_client_hears_what_a_lone_stream_says(proxy, redis_url, tmp_path, 
     model, clf = save_tones(tmp_path), judge()
     signals = [tones(SECONDS, seed=n) for n in range(min(SIGNALS, count))]
     wanted = [alone(clf, pcm) for pcm in signals]
-    stops = Stops(lambda port: Process(model, "--store", redis_url, port=port), ports)
+    stops = Stops(lambda port: Process(model, "--store", redis_url, "--store-s", 3600, port=port), ports)
     url = f"ws://127.0.0.1:{listen}"
     callers = [kind(url, signals[n % len(signals)], wanted[n % len(signals)], stops) for n in range(count)]
     speaking = threading.Thread(target=in_threads if kind is ClientCaller else in_a_loop, args=(callers,))
