@@ -1,6 +1,7 @@
 """Extraction: what is in a feature set, the same for any workers, and what is redone when something changes."""
 
 import json
+import os
 import shutil
 from pathlib import Path
 
@@ -11,7 +12,7 @@ from pipeline_data import SPEC, check, corpus, errors, leftovers, lines, small_c
 
 import wavenetlite as wl
 from wavenetlite import audio
-from wavenetlite.pipeline import PipelineError, chunks, extract, shards
+from wavenetlite.pipeline import PipelineError, chunks, earlier, extract, shards
 from wavenetlite.pipeline.entries import Entry
 from wavenetlite.pipeline.extract import writing
 from wavenetlite.pipeline.parallel import preferred
@@ -300,3 +301,40 @@ def test_a_source_that_is_none(tmp_path):
     Path(tmp_path, "a.doc").write_text("x")
     with pytest.raises(wl.ParameterError, match="by its ending"):
         extract(tmp_path / "a.doc", tmp_path / "out", features=spec())
+
+
+@pytest.mark.parametrize("kept", [1, 4])
+def test_all_dates_and_all_chunks_have_changed_and_nothing_is_computed(data, tmp_path, monkeypatch, kept):
+    """What is known of a recording is found in whatever sidecar it is, and no frame is computed."""
+    monkeypatch.setattr(earlier, "KEPT", kept)
+    small_chunks(monkeypatch)
+    extract(data, tmp_path / "out", features=spec())
+    for path in data.rglob("*.wav"):
+        os.utime(path, (1, 1))
+    small_chunks(monkeypatch, least=5, most=11, one_in=3)
+    done = extract(data, tmp_path / "out", features=spec())
+    assert (done.computed, done.copied, done.items) == (0, 40, 40)
+    extract(data, tmp_path / "fresh", features=spec())
+    assert tree(tmp_path / "out") == tree(tmp_path / "fresh")
+
+
+def test_a_sidecar_that_vanishes_is_no_harm(data, tmp_path, monkeypatch):
+    """It was there when the keys were noted, and is not when its rows are wanted."""
+    small_chunks(monkeypatch)
+    extract(data, tmp_path / "out", features=spec())
+    for path in data.rglob("*.wav"):
+        os.utime(path, (1, 1))
+    whole = earlier.Earlier.of
+
+    def without_the_first(self, entries):
+        self.paths[0].unlink(missing_ok=True)
+        return whole(self, entries)
+
+    monkeypatch.setattr(earlier.Earlier, "of", without_the_first)
+    done = extract(data, tmp_path / "out", features=spec())
+    assert done.computed + done.copied == 40
+    assert 0 < done.computed < 20
+    monkeypatch.undo()
+    small_chunks(monkeypatch)
+    extract(data, tmp_path / "fresh", features=spec())
+    assert tree(tmp_path / "out") == tree(tmp_path / "fresh")

@@ -95,7 +95,7 @@ class Assembly:
         self.root_of = {base: number for number, base in enumerate(roots)}
         self.statistics = Statistics.none(recipe.spec.out_channels)
         self.shards: list[dict[str, Any]] = []
-        self.seen, self.entries, self.number = FirstSeen(), entries, 0
+        self.seen, self.entries, self.number = FirstSeen(len(entries)), entries, 0
 
     def add(self, entries: Sequence[Entry], sidecar: Sidecar) -> None:
         """Add a chunk: its items, problems and statistics."""

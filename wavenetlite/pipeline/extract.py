@@ -17,6 +17,7 @@ from wavenetlite.features import Features, LogMel
 from wavenetlite.pipeline import archives, assembly, shards, sidecars, specs, work
 from wavenetlite.pipeline.about import read_about
 from wavenetlite.pipeline.chunks import chunks, digest
+from wavenetlite.pipeline.earlier import Earlier
 from wavenetlite.pipeline.engines import ENGINES, Workers, check_installed
 from wavenetlite.pipeline.entries import Entry, Listing, PipelineError
 from wavenetlite.pipeline.lease import Lease
@@ -25,7 +26,7 @@ from wavenetlite.pipeline.sources import Source, listed
 from wavenetlite.pipeline.specs import Reading, Recipe
 from wavenetlite.pipeline.target import check as check_target
 from wavenetlite.pipeline.target import remember
-from wavenetlite.pipeline.work import Old, Task
+from wavenetlite.pipeline.work import Task
 from wavenetlite.support.checks import flag, integer, one_of
 from wavenetlite.support.errors import ArrayTypeError, ParameterError
 from wavenetlite.support.file_locks import lock
@@ -249,7 +250,7 @@ class Run:
 
     def run(self, number: int) -> list[Entry]:
         """The entries of a chunk."""
-        return [self.listing.entries[place] for place in range(self.ends[number], self.ends[number + 1])]
+        return self.listing.entries.between(self.ends[number], self.ends[number + 1])
 
     def length(self, number: int) -> int:
         return self.ends[number + 1] - self.ends[number]
@@ -314,7 +315,8 @@ class Run:
             if "unreadable" in about["errors"] or (self.strict and about["refused"]):
                 return None  # the file may be readable now; or the error must be raised again
             whole = all(
-                complete(self.out / shard["file"], shard["frames"], about["channels"]) for shard in about["shards"]
+                shards.complete(self.out / shard["file"], shard["frames"], about["channels"])
+                for shard in about["shards"]
             )
             return about if whole else None
         except (OSError, UnicodeDecodeError, PipelineError):
@@ -335,37 +337,21 @@ class Run:
         if sidecar is None or sidecar.again or len(sidecar.rows) != self.length(number):
             return False
         shard = self.out / shards.FOLDER / sidecar.shard
-        return not sidecar.shard or complete(shard, sidecar.frames, self.recipe.spec.out_channels)
-
-    def earlier(self, waiting: Sequence[int]) -> dict[str, Old]:
-        """By key, what earlier extractions with the same recipe know of the recordings of these chunks."""
-        before: list[Place] = [*(self.out / sidecars.FOLDER).glob("*.npz")]
-        found: dict[str, Old] = {}
-        keys = {entry.key for number in waiting for entry in self.run(number)} if len(before) > 1 else set()
-        for path in sorted(before, key=str):
-            sidecar = sidecars.read(path) if path.name != specs.TABLES else None
-            if sidecar is None or sidecar.features != self.features:
-                continue
-            shard = self.out / shards.FOLDER / sidecar.shard
-            if sidecar.shard and not complete(shard, sidecar.frames, self.recipe.spec.out_channels):
-                continue
-            for row, statistics in zip(sidecar.rows, sidecar.statistics, strict=True):
-                if row["key"] in keys:
-                    found[row["key"]] = Old(sidecar.shard, row, statistics)
-        return found
+        return not sidecar.shard or shards.complete(shard, sidecar.frames, self.recipe.spec.out_channels)
 
     # Work
 
     def work(self, waiting: Sequence[int], workers: Workers, progress: Progress | None) -> tuple[int, int]:
         """Process these chunks; return how many recordings were computed, and how many copied."""
-        old = self.earlier(waiting)
+        keys = (entry.key for number in waiting for entry in self.run(number))
+        earlier = Earlier(self.out, self.features, self.recipe.spec.out_channels, keys)
         unpacked = self.unpacked(waiting)
         total = self.ends[-1]
         ticks = Ticks(progress, total - sum(map(self.length, waiting)), total)
         computed = copied = 0
         work.LISTENERS[self.out] = ticks.add
         try:
-            tasks = (self.task(number, old, unpacked) for number in waiting)
+            tasks = (self.task(number, earlier, unpacked) for number in waiting)
             for done in workers.run(tasks, len(waiting)):
                 ticks.add(done.entries - done.reported)
                 computed, copied = computed + done.entries - done.copied, copied + done.copied
@@ -375,9 +361,9 @@ class Run:
             del work.LISTENERS[self.out]
         return computed, copied
 
-    def task(self, number: int, old: Mapping[str, Old], unpacked: Mapping[str, str]) -> Task:
+    def task(self, number: int, earlier: Earlier, unpacked: Mapping[str, str]) -> Task:
         entries = self.run(number)
-        known = {entry.key: old[entry.key] for entry in entries if entry.key in old}
+        known = earlier.of(entries)
         if unpacked:
             entries = [moved(entry, unpacked) for entry in entries]
         return Task(self.out, self.digests[number], self.features, self.recipe.reading, entries, known)
@@ -401,14 +387,6 @@ class Run:
 def moved(entry: Entry, unpacked: Mapping[str, str]) -> Entry:
     """The entry in the decompressed archive."""
     return replace(entry, base=unpacked[entry.path]) if entry.path in unpacked else entry
-
-
-def complete(path: Place, frames: int, channels: int) -> bool:
-    """Whether a shard is complete."""
-    try:
-        return shards.frames_in(path, channels) == frames
-    except (OSError, ValueError):
-        return False
 
 
 def first_line(path: Place) -> str:

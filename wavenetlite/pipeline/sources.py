@@ -215,8 +215,12 @@ def corpus(tree: Tree, options: Options) -> Listing:
     """A corpus in a layout that `wavenetlite.corpora.layouts` knows, perhaps inside one folder; else `everything`."""
     if options.layout == "tree":
         return everything(tree, options)
-    division = options.division
-    found, folder = layouts.find(tree, options.layout, division), ""
+    division, layout = options.division, options.layout
+    if layout == "auto":
+        layout = layouts.recognised(tree)
+        if layout == "folders" and not layouts.subfolders(tree):
+            return everything(tree, options)
+    found, folder = layouts.find(tree, layout, division), ""
     if options.layout == "auto" and not found.items and (folder := wrapper(tree)):
         found = layouts.find(Below(tree, folder), "auto", division)
     if options.layout == "auto" and (not found.items or (found.problems and found.layout in ("folders", "fsdd"))):
@@ -256,8 +260,9 @@ def everything(tree: Tree, options: Options, *, texts: bool = False) -> Listing:
     listing = Listing("tree")
     skipped: list[tuple[str, str]] = []
     others: list[str] = []
+    beside = tuple(companions.ENDINGS)
     for folder, nodes in walk(tree, skipped):
-        names = {node.name for node in nodes if node.is_file}
+        names = {node.name for node in nodes if node.is_file and node.name.endswith(beside)}
         for node in nodes:
             path = join(folder, node.name)
             if node.is_file and layouts.is_audio(node.name):
