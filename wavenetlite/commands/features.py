@@ -9,6 +9,7 @@ from contextlib import nullcontext
 from typing import Any
 
 from wavenetlite import pipeline
+from wavenetlite.commands.later import later
 from wavenetlite.commands.options import (
     UsageError,
     above_zero,
@@ -20,17 +21,14 @@ from wavenetlite.commands.options import (
     positive,
     whole,
 )
-from wavenetlite.commands.output import note, say, say_json
-from wavenetlite.commands.pictures import picture
+from wavenetlite.commands.output import INTERRUPTED, note, say, say_json
 from wavenetlite.commands.places import check_file, check_folder
-from wavenetlite.commands.shared import INTERRUPTED, cpus
 from wavenetlite.features import Features
-from wavenetlite.figures import contact_sheet, corpus_report
-from wavenetlite.formats.classifiers import load_classifier
 from wavenetlite.pipeline import specs
 from wavenetlite.pipeline.assembly import ERRORS
 from wavenetlite.pipeline.engines import ENGINES
 from wavenetlite.pipeline.entries import Listing
+from wavenetlite.pipeline.parallel import available_cpus
 from wavenetlite.pipeline.parquet import packages
 from wavenetlite.pipeline.rates import common_rate
 from wavenetlite.pipeline.sources import listed
@@ -40,6 +38,9 @@ from wavenetlite.support.progress import Bar
 from wavenetlite.support.remote import Place, place
 from wavenetlite.support.urls import is_url, shown
 
+picture = later("wavenetlite.commands.pictures", "picture")
+contact_sheet, corpus_report = (later("wavenetlite.figures", name) for name in ("contact_sheet", "corpus_report"))
+load_classifier = later("wavenetlite.formats.classifiers", "load_classifier")
 KINDS = {"logmel": "LogMel", "mel": "MelSpectrogram", "spectrogram": "Spectrogram", "mfcc": "MFCC", "pcen": "PCEN",
          "microfrontend": "MicroFrontend", "mulaw": "MuLaw"}  # fmt: skip
 SHOWN_ERRORS = 10
@@ -199,7 +200,9 @@ def backend(args: argparse.Namespace) -> Any:
         raise UsageError(f"--processes belongs to --engine joblib; --engine {args.engine} has its own")
     if not args.processes:
         return nullcontext()
-    return optional("joblib", "pipeline", "--processes").parallel_config(backend="loky", n_jobs=args.jobs or cpus())
+    return optional("joblib", "pipeline", "--processes").parallel_config(
+        backend="loky", n_jobs=args.jobs or available_cpus()
+    )
 
 
 class FileBar:

@@ -191,9 +191,10 @@ def kind_of(entry: os.DirEntry[str]) -> str:
 
 def passed_over(node: Node) -> bool:
     """Whether a node is none of the corpus: hidden folders, and what systems leave beside the files of their users."""
-    if node.is_folder:
-        return node.name.startswith(".") or node.name.lower() in JUNK_FOLDERS
-    return node.name.startswith(COMPANION) or node.name.lower() in JUNK_FILES
+    name, kind = node
+    if kind == FOLDER:
+        return name.startswith(".") or name.lower() in JUNK_FOLDERS
+    return name.startswith(COMPANION) or name.lower() in JUNK_FILES
 
 
 def join(folder: str, name: str) -> str:

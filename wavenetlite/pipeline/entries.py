@@ -206,7 +206,10 @@ class Entries(Sequence[Entry]):
         while found := [stat(above + name) for name in islice(names, AT_ONCE)]:
             sizes, times = zip(*found, strict=True)
             made.sizes.extend(sizes)
-            made.times.extend(list(map(in_64_bits, times)))
+            try:
+                made.times.extend(times)
+            except OverflowError:
+                made.times.extend(list(map(in_64_bits, times)))
         return made
 
     def append(self, entry: Entry) -> None:

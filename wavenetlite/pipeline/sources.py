@@ -229,7 +229,7 @@ def corpus(tree: Tree, options: Options) -> Listing:
             return whole  # what a layout leaves out mostly is not laid out by it
     divided = found.layout != "folders" or division.draws
     if isinstance(tree, DiskTree) and not folder:
-        entries = Entries.of_files(found.items, tree.place(""), stat, divided=divided)
+        entries = Entries.of_files(found.items, tree.place(""), stat_on_disk, divided=divided)
     else:
         entries = Entries(
             entry_of(tree, join(folder, item.name), item.label, item.speaker, item.part if divided else "")
@@ -378,9 +378,16 @@ def with_stat(entry: Entry) -> Entry:
 
 def stat(path: str) -> tuple[int, int]:
     """Size and date of a file; those of an entry by default if it has none, which is reported when it is read."""
+    if not is_url(path):
+        return stat_on_disk(path)
     try:
-        if is_url(path):
-            return RemotePath(path).stat()
+        return RemotePath(path).stat()
+    except OSError:
+        return -1, 0
+
+
+def stat_on_disk(path: str) -> tuple[int, int]:
+    try:
         found = os.stat(path)  # noqa: PTH116  (Path is several times slower, for every file)
     except OSError:
         return -1, 0

@@ -8,14 +8,13 @@ import zipfile
 import zlib
 from dataclasses import dataclass
 from hashlib import blake2b
-from importlib.metadata import PackageNotFoundError, version
 from io import BytesIO
 from typing import Any
 
 import numpy as np
 
 from wavenetlite import audio
-from wavenetlite.audio.packages import soundfile_module
+from wavenetlite.audio.packages import soundfile_module, soxr_module
 from wavenetlite.features import Features, from_config
 from wavenetlite.support.checks import flag, number
 from wavenetlite.support.errors import ParameterError, WavenetliteError
@@ -65,20 +64,13 @@ class Recipe:
 
         found = {"wavenetlite": __version__, "numpy": np.__version__, "soundfile": soundfile.__version__,
                  "libsndfile": soundfile.__libsndfile_version__}  # fmt: skip
-        return {**found, "soxr": installed("soxr")} if self.reading.resample else found
+        return {**found, "soxr": soxr_module().__version__} if self.reading.resample else found
 
     @property
     def digest(self) -> str:
         """Differs if features would differ."""
         text = json.dumps([self.spec.fingerprint.hex(), self.reading.config(), self.versions()], sort_keys=True)
         return blake2b(text.encode(), digest_size=16).hexdigest()
-
-
-def installed(package: str) -> str:
-    try:
-        return version(package)
-    except PackageNotFoundError:
-        return ""
 
 
 # Files
