@@ -185,7 +185,8 @@ def features(args: argparse.Namespace, listing: Listing) -> Features:
     if args.model is not None:
         if options or args.sr:
             raise UsageError(f"--model has its own features; {', '.join(options) or 'sr'} cannot be given with it")
-        return load_classifier(args.model).features
+        of_model: Features = load_classifier(args.model).features
+        return of_model
     kind = KINDS[args.features]
     wrong = [name for name in options if name not in specs.defaults(kind)]
     if wrong:
