@@ -16,6 +16,7 @@ from wavenetlite.pipeline import PipelineError, chunks, earlier, extract, shards
 from wavenetlite.pipeline.entries import Entry
 from wavenetlite.pipeline.extract import writing
 from wavenetlite.pipeline.parallel import preferred
+from wavenetlite.pipeline.statistics import Statistics, merge
 
 
 @pytest.fixture
@@ -338,3 +339,17 @@ def test_a_sidecar_that_vanishes_is_no_harm(data, tmp_path, monkeypatch):
     small_chunks(monkeypatch)
     extract(data, tmp_path / "fresh", features=spec())
     assert tree(tmp_path / "out") == tree(tmp_path / "fresh")
+
+
+@pytest.mark.parametrize("count", [0, 1, 2, 7, 64, 101])
+def test_statistics_are_merged_as_they_are_added(count):
+    rng = np.random.default_rng(count)
+    parts = [Statistics.of(rng.standard_normal((n, 3)).astype(np.float32)) for n in rng.integers(0, 30, count)]
+    level = parts or [Statistics.none(3)]
+    while len(level) > 1:
+        pairs = [left + right for left, right in zip(level[::2], level[1::2], strict=False)]
+        level = pairs + level[len(pairs) * 2 :]
+    merged = merge(parts, 3)
+    assert merged.count == level[0].count
+    assert np.array_equal(merged.mean, level[0].mean)
+    assert np.array_equal(merged.deviations, level[0].deviations)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from bisect import bisect_left
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -62,7 +63,7 @@ class Totals:
         self.seconds += duration_s
         self.labels[entry.label] += 1
         self.splits[entry.split] += 1
-        self.histogram[sum(duration_s > edge for edge in HISTOGRAM_S)] += 1
+        self.histogram[bisect_left(HISTOGRAM_S, duration_s)] += 1
 
     def counts(self) -> dict[str, Any]:
         """As in dataset.json."""
