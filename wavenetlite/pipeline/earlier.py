@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from functools import lru_cache
 
 import numpy as np
@@ -19,7 +19,7 @@ KEPT = 4
 
 
 class Earlier:
-    """The rows of some recordings in the sidecars that were written with the same recipe.
+    """The rows of some recordings in the sidecars that were written with the same recipes.
 
     Design: of each row that is wanted there is a hash of its key and the number of its sidecar, which is read again
     when the turn of the recording comes.
@@ -28,17 +28,16 @@ class Earlier:
     ----------
     out
         Folder of the feature set.
-    features
-        Digest of the recipe.
     channels
-        Of the features.
+        Of the features, by the digest of each recipe.
     keys
         Of the recordings.
     """
 
-    def __init__(self, out: Place, features: str, channels: int, keys: Iterable[str]) -> None:
-        self.out, self.features, self.channels = out, features, channels
-        self.paths: list[Place] = [path for path in (out / sidecars.FOLDER).glob("*.npz") if path.name != specs.TABLES]
+    def __init__(self, out: Place, channels: Mapping[str, int], keys: Iterable[str]) -> None:
+        self.out, self.channels = out, channels
+        before: Iterable[Place] = (out / sidecars.FOLDER).glob("*.npz")
+        self.paths = [path for path in before if not specs.is_tables(path.name)]
         self.paths.sort(key=str)
         self.sidecar = lru_cache(KEPT)(self.read)
         hashes, numbers = [np.empty(0, np.int64)], [np.empty(0, np.uint32)]
@@ -57,26 +56,26 @@ class Earlier:
     def read(self, number: int) -> Sidecar | None:
         """A sidecar, if it and its shard can be used."""
         sidecar = sidecars.read(self.paths[number])
-        if sidecar is None or sidecar.features != self.features:
+        if sidecar is None or sidecar.features not in self.channels:
             return None
-        shard = self.out / shards.FOLDER / sidecar.shard
-        return sidecar if not sidecar.shard or shards.complete(shard, sidecar.frames, self.channels) else None
+        shard, channels = self.out / shards.FOLDER / sidecar.shard, self.channels[sidecar.features]
+        return sidecar if not sidecar.shard or shards.complete(shard, sidecar.frames, channels) else None
 
-    def of(self, entries: Sequence[Entry]) -> dict[str, Old]:
-        """What is known of these, by key; the last sidecar counts."""
+    def of(self, entries: Sequence[Entry]) -> dict[str, dict[str, Old]]:
+        """What is known of these, by recipe and key; the last sidecar counts."""
+        found: dict[str, dict[str, Old]] = {features: {} for features in self.channels}
         if not len(self.hashes):
-            return {}
+            return found
         keys = {entry.key for entry in entries}
         hashes = hashes_of(keys)
         ranges = zip(*(np.searchsorted(self.hashes, hashes, side).tolist() for side in ("left", "right")), strict=True)
         places = [place for first, last in ranges for place in range(first, last)]
-        found = {}
         for number in np.unique(self.numbers[places]).tolist():
             sidecar = self.sidecar(number)
             if sidecar is not None:
                 for row, statistics in zip(sidecar.rows, sidecar.statistics, strict=True):
                     if row["key"] in keys:
-                        found[row["key"]] = Old(sidecar.shard, row, statistics)
+                        found[sidecar.features][row["key"]] = Old(sidecar.shard, row, statistics)
         return found
 
 

@@ -111,7 +111,8 @@ def host() -> str:
     Not the name alone: two containers, or two machines of one image, may share it.
     """
     try:
-        if sys.platform == "linux":
+        system = str(sys.platform)  # which mypy takes for that of its own machine
+        if system == "linux":
             started = Path("/proc/sys/kernel/random/boot_id").read_text().strip()
             return f"{socket.gethostname()} {started} {os.readlink('/proc/self/ns/pid')}"  # noqa: PTH115
         started = str(round(optional("psutil", "pipeline", "wavenetlite.pipeline.extract").boot_time()))
