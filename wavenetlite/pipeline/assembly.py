@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from bisect import bisect_left
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -72,7 +73,7 @@ class Totals:
         self.seconds += duration_s
         self.labels[entry.label] += 1
         self.splits[entry.split] += 1
-        self.histogram[sum(duration_s > edge for edge in HISTOGRAM_S)] += 1
+        self.histogram[bisect_left(HISTOGRAM_S, duration_s)] += 1
 
     def counts(self) -> dict[str, Any]:
         """As in dataset.json."""
@@ -158,7 +159,7 @@ class Assembly:
         self.index, self.errors, self.digest = index, errors, blake2b(digest_size=16)
         self.totals = Totals()
         self.root_of = {base: number for number, base in enumerate(roots)}
-        self.seen, self.entries, self.number = FirstSeen(), entries, 0
+        self.seen, self.entries, self.number = FirstSeen(len(entries)), entries, 0
         copies = self.arrays[0].recipe.reading.copies
         self.each = 1 if copies is None else 1 + copies.count
         self.original_used = False
