@@ -492,6 +492,13 @@ BLOCKS = {
         lambda: nn.Add([nn.ConvTranspose1d(2, 3, 4, stride=2), nn.ConvTranspose1d(2, 3, 8, stride=2, padding="same"),
                         [nn.Upsample(2, "linear"), nn.Conv1d(2, 3, 1)]]), 2),
     "upsample concat": Case(lambda: nn.Concat([nn.Upsample(3), nn.Upsample(3, "linear")]), 3),
+    "conditioned graph": Case(
+        lambda: nn.Graph(4, [
+            ["mixed", nn.Conv1d(2, 3, 1), ["c"]],
+            ["film", nn.FiLM(4, 3), ["x", "mixed"]],
+            ["block", nn.GatedResidualBlock(4, kernel_size=2, condition_channels=2), ["film"]],
+            ["all", "concat", ["block", "c"]],
+        ], condition_channels=2), 4, 2),
     "conditioned chain": Case(
         lambda: wl.Sequential([
             nn.GatedResidualBlock(4, kernel_size=3, padding="valid", condition_channels=2),

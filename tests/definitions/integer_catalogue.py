@@ -83,6 +83,22 @@ def residual_network(rounding):
     return graph(9, nodes, 12, scale, -128)
 
 
+def conditioned(rounding):
+    """As WaveNet's block and FiLM's scale: a convolution of the conditioning is added, another one multiplied."""
+    options = {"output_zero_point": -5, "rounding": rounding}
+    scales = {"input_scales": [WIDE, WIDE], "input_zero_points": [-5, -5]}
+    return lambda: nn.Graph(5, [
+        ["q", nn.Quantize(5, SCALE, ZERO), ["x"]],
+        ["p", nn.Quantize(3, SCALE, ZERO), ["c"]],
+        ["a", conv(5, 8, 3, dilation=2, rounding=rounding), ["q"]],
+        ["b", conv(3, 8, 1, rounding=rounding), ["p"]],
+        ["sum", nn.IntegerAdd(8, output_scale=WIDE, **scales, **options), ["a", "b"]],
+        ["scale", conv(3, 8, 2, rounding=rounding), ["p"]],
+        ["product", nn.IntegerMultiply(8, output_scale=90.0, **scales, **options), ["sum", "scale"]],
+        ["y", nn.Dequantize(8, 90.0, -5), ["product"]],
+    ], condition_channels=3)  # fmt: skip
+
+
 ODD = {"output_scale": 0.04, "output_zero_point": -100}
 
 INTEGERS = {
@@ -149,7 +165,9 @@ INTEGERS = {
     "int slices": (
         graph(9, [["a", nn.Slice(3, 5), ["q"]], ["b", nn.Slice(0, 2), ["q"]], ["c", "concat", ["a", "b"]]], 7, SCALE,
               ZERO), 9),
+    "int conditioned": (conditioned("single"), 5, 3),
+    "int conditioned double": (conditioned("double"), 5, 3),
     "int residual network": (residual_network("single"), 9),
     "int residual network double": (residual_network("double"), 9),
 }  # fmt: skip
-"""Name -> (build, channels of the input)."""
+"""Name -> (build, channels of the input, of the conditioning if there is one)."""

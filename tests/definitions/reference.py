@@ -559,11 +559,13 @@ JOINS = {"add": add, "multiply": multiply, "concat": lambda *signals: concat(sig
 
 
 def run_graph(model, weights, x, c):
-    made = {"x": x}
+    made = {"x": x} | ({"c": c} if model.condition_channels else {})
     for name, layer, inputs in model.nodes:
         read = [made[one] for one in inputs]
         if isinstance(layer, str):
             made[name] = JOINS[layer](*read)
+        elif len(read) == 2 and layer.condition_channels_needed:
+            made[name] = run(layer, weights.child(name), *read)
         else:  # a join of integers reads several
             made[name] = DEFINITIONS[type(layer).__name__](layer, weights.child(name), *read, c)
     return made[name]

@@ -138,6 +138,31 @@ def test_the_same_of_networks_with_integers_and_bf16(name):
         assert same_bits(wl.generate(other, 30, temperature=0.0), by_whole_calls(other, kind, 30, first))
 
 
+@pytest.mark.parametrize("name", CONDITIONED)
+def test_the_same_of_conditioned_networks_with_integers_and_bf16(name):
+    model = tamed(CONDITIONED[name]())
+    kind = kind_of(name)
+    width, count = model.in_channels, model.plan().out_channels
+    frames = 60 * model.condition_period
+    rng = np.random.default_rng(0)
+    x = rng.standard_normal((frames, width)).astype(np.float32)
+    if kind == "index":
+        x = rng.integers(count, size=(frames, 1)).astype(np.float32)
+    c = conditions_for(model, frames)
+    first = 0.0 if kind in ("gaussian", "mixture") else count // 2
+    for other in (wl.quantize(model, calibration=(x, c)), wl.quantize(model, weights="bf16")):
+        assert same_bits(wl.generate(other, 30, condition=c[: -(-30 // model.condition_period)], temperature=0.0),
+                         by_whole_calls(other, kind, 30, first, c))  # fmt: skip
+        pool, generator = other.generator_pool(2), other.generator(c[0], seed=3)
+        ids = [pool.open(c[one], seed=one + 3) for one in (1, 0)]
+        crowd = pool.process(dict.fromkeys(ids), samples=12)
+        begun = generator.process(samples=5)
+        blob = generator.snapshot()
+        assert same_bits(np.concatenate([begun, generator.process(samples=7)]), crowd[ids[1]])
+        generator.restore(blob)
+        assert same_bits(generator.process(samples=7), crowd[ids[1]][5:])
+
+
 @settings(max_examples=30, deadline=None)
 @given(
     st.sampled_from(["index", "one-hot", "decoded", "gaussian", "mixture"]), st.integers(2, 9), st.integers(1, 3),

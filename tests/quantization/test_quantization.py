@@ -4,7 +4,7 @@ import math
 
 import numpy as np
 import pytest
-from catalogue import FLOATS, randomised, same_bits, signal
+from catalogue import FLOATS, condition, randomised, same_bits, signal
 
 import wavenetlite as wl
 from wavenetlite.engine.lower import lower
@@ -12,6 +12,7 @@ from wavenetlite.quantization import calibration as calibration_of
 from wavenetlite.quantization.calibration import METHODS, covering, rounded
 from wavenetlite.quantization.emitters import IntegerLayers
 from wavenetlite.quantization.errors import layer_errors, weight_bytes
+from wavenetlite.quantization.examples import Example
 from wavenetlite.quantization.networks import conversion_of
 from wavenetlite.quantization.weights import integer_parameters
 
@@ -20,12 +21,7 @@ LEAST_SNR_DB = 18.0
 """Of a network's output; a chain of twenty layers with random weights loses that much."""
 
 
-def quantisable(case):
-    model = case.build()
-    return not model.condition_channels_needed and not model.prewarmed
-
-
-NAMES = [name for name, case in FLOATS.items() if quantisable(case)]
+NAMES = [name for name, case in FLOATS.items() if not case.build().prewarmed]
 
 
 def snr_db(wanted, got):
@@ -38,8 +34,10 @@ def test_every_network_stays_near_and_streams(name):
     case = FLOATS[name]
     model = case.model()
     x = signal(400, case.in_channels)
-    q = wl.quantize(model, calibration=x)
-    wanted, got = model(x), q(x)
+    c = condition(-(-400 // model.condition_period), case.condition_channels)
+    q = wl.quantize(model, calibration=x if c is None else (x, c))
+    wanted, got = model(x, c), q(x, c)
+    assert (q.condition_channels, q.condition_period) == (case.condition_channels, model.condition_period)
     assert got.shape == wanted.shape and got.dtype == np.float32
     assert snr_db(wanted, got) > LEAST_SNR_DB or not wanted.any()
     assert q.latency == model.latency and q.receptive_field == model.receptive_field
@@ -119,6 +117,73 @@ def test_layers_can_be_kept():
     assert snr_db(model(x), part(x)) > snr_db(model(x), whole(x))
 
 
+def conditioned(**options):
+    """A small network with a conditioning of its own rate, and typical input."""
+    slow = wl.Sequential([nn.Conv1d(3, 6, 2), nn.Upsample(5)])
+    model = randomised(wl.WaveNet(1, 4, residual_channels=8, skip_channels=8, dilations=[1, 2], condition_channels=3,
+                                  condition=slow, **options))  # fmt: skip
+    return model, signal(400, 1), condition(80, 3)
+
+
+def test_conditioning_has_a_range_of_its_own():
+    model, x, c = conditioned()
+    fine, coarse = (wl.quantize(model, calibration=(x, scale * c)) for scale in (np.float32(1), np.float32(40)))
+    layers, others = ({name: layer for name, layer, _ in q.nodes} for q in (fine, coarse))
+    assert layers["condition_int8"].scale * 38 < others["condition_int8"].scale
+    assert layers["input_int8"].scale == others["input_int8"].scale
+    assert isinstance(layers["condition.1"], nn.Upsample) and isinstance(layers["condition.0"], nn.IntegerConv1d)
+    assert [inputs for name, _, inputs in fine.nodes if name == "blocks.1.condition"] == [["condition.1_int8"]]
+    assert snr_db(model(x, c), fine(x, c)) > 30
+    assert fine.condition_period == 5 and same_bits(fine(x, c[0]), fine(x, np.tile(c[0], (80, 1))))
+    wl.verify_stream(fine, frames=60)
+
+
+def test_forms_of_typical_input_with_conditioning():
+    model, x, c = conditioned()
+    halves = [(x[:200], c[:40]), (x[200:], c[40:])]
+    batch = np.stack([x[:200], x[200:]]), np.stack([c[:40], c[40:]])
+    wanted = wl.quantize(model, calibration=halves).state_dict()
+    for given in (tuple(halves), batch, [list(one) for one in halves]):
+        for name, value in wl.quantize(model, calibration=given).state_dict().items():
+            assert same_bits(value, wanted[name])
+    constant = [wl.quantize(model, calibration=(x, one)).state_dict() for one in (c[0], np.tile(c[0], (80, 1)))]
+    assert all(same_bits(value, constant[1][name]) for name, value in constant[0].items())
+
+
+@pytest.mark.parametrize("keep", ["blocks.1", "blocks.0.conv", "blocks.0.condition", "condition", "head1"])
+def test_layers_of_a_conditioned_network_can_be_kept(keep):
+    model, x, c = conditioned()
+    q = wl.quantize(model, calibration=(x, c), keep=[keep])
+    kept = {name for name, layer, _ in q.nodes if isinstance(layer, nn.Conv1d)}
+    whole = {"blocks.1": {"blocks.1.conv", "blocks.1.condition", "blocks.1.residual", "blocks.1.skip"}}
+    pair = {"blocks.0.conv", "blocks.0.condition"}  # one operation of the network
+    assert kept - {"blocks.1.residual"} == (
+        whole.get(keep, pair if keep.startswith("blocks.0") else {keep} - {"condition"}) - {"blocks.1.residual"}
+    )
+    assert snr_db(model(x, c), q(x, c)) > 25
+    wl.verify_stream(q, frames=40)
+
+
+def test_a_layer_with_conditioning_can_be_kept_whole():
+    model = randomised(wl.Sequential([nn.Conv1d(2, 4, 2), nn.FiLM(4, 3), nn.Conv1d(4, 2, 3)]))
+    x, c = signal(300, 2), condition(300, 3)
+    q = wl.quantize(model, calibration=(x, c), keep=["1"])
+    assert [inputs for name, _, inputs in q.nodes if name == "1"] == [["0_float", "c"]]
+    assert snr_db(model(x, c), q(x, c)) > 30
+    wl.verify_stream(q, frames=60)
+
+
+def test_classes_as_conditioning():
+    model = randomised(wl.WaveNet(1, 4, residual_channels=8, skip_channels=8, dilations=[1, 2], condition_channels=1,
+                                  condition=nn.Embedding(10, 6)))  # fmt: skip
+    x = [signal(100, 1, seed) for seed in range(10)]
+    typical = [(one, np.array([number], np.float32)) for number, one in enumerate(x)]
+    q = wl.quantize(model, calibration=typical)
+    assert min(snr_db(model(*one), q(*one)) for one in typical) > 25
+    with pytest.raises(wl.ParameterError, match="a class of the embedding"):
+        q(x[0], np.array([10], np.float32))
+
+
 def test_a_quantised_network_is_saved_as_integers(tmp_path):
     model = randomised(wl.TCN(6, 3, channels=16, dilations=[1, 2]))
     x = signal(200, 6)
@@ -132,8 +197,8 @@ def test_a_quantised_network_is_saved_as_integers(tmp_path):
 def test_errors_of_layers():
     model = randomised(wl.TCN(6, 3, channels=16, dilations=[1, 2]))
     x = signal(300, 6)
-    conversion = conversion_of(model, x, "minmax", 99.99, (), IntegerLayers("single"))
-    errors = layer_errors(conversion, [x])
+    conversion = conversion_of(model, [Example(x)], "minmax", 99.99, (), IntegerLayers("single"))
+    errors = layer_errors(conversion, [Example(x)])
     assert [error.name for error in errors] == ["input", "blocks.0.0", "sum", "blocks.1.0", "sum_2", "output"]
     assert errors[-1].snr_db == pytest.approx(snr_db(model(x), conversion.network(x)))
     assert all(error.integer and 20 < error.snr_db < 60 for error in errors)
@@ -148,11 +213,19 @@ def test_a_quantised_classifier():
 
 
 X = signal(50, 3)
+CONDITIONED = wl.WaveNet(3, 1, condition_channels=2, dilations=[1])
 
 
 @pytest.mark.parametrize(("arguments", "said"), [
     ({"model": 3}, "model is a int; it must be a Module"),
-    ({"model": wl.WaveNet(3, 1, condition_channels=2)}, "has conditioning"),
+    ({"model": CONDITIONED}, "calibration is a ndarray; it must be a pair (x, c)"),
+    ({"model": CONDITIONED, "calibration": [X, X]}, "calibration, c, has shape (50, 3); it must be (50, 2) or (2,)"),
+    ({"model": CONDITIONED, "calibration": [(X, X[:, :2]), X]}, "calibration[1] is a ndarray; it must be a pair"),
+    ({"model": CONDITIONED, "calibration": (X, X[:, :2].astype(float))}, "calibration, c, is float64"),
+    ({"model": CONDITIONED, "calibration": (X, X[:9, :2])}, "calibration, c, has shape (9, 2); it must be (50, 2)"),
+    ({"model": CONDITIONED, "calibration": (X[:, :2], X[:, :2])}, "calibration has [2] channels; it must have 3"),
+    ({"model": CONDITIONED, "calibration": (np.stack([X, X]), X[:3, :2])}, "calibration, c, has 3 items; it must have"),
+    ({"calibration": (X, X[0])}, "calibration[1] has shape (3,)"),
     ({"model": nn.Prewarmed([nn.Conv1d(3, 1, 2)])}, "steady state"),
     ({"calibration": X.astype(float)}, "calibration is float64; it must be a float32 array"),
     ({"calibration": [X, X[0]]}, "calibration[1] has shape (3,); it must be (frames, channels)"),

@@ -2,14 +2,14 @@
 
 import numpy as np
 import pytest
-from catalogue import CATALOGUE, randomised, same_bits, signal
+from catalogue import CATALOGUE, condition, randomised, same_bits, signal
 
 import wavenetlite as wl
 from wavenetlite.graph.quantization import rounded_weight
 from wavenetlite.kernels import ACTIVATIONS, training
 
 nn = wl.nn
-NAMES = ["tcn", "wavenet", "frequency tcn", "nested"]
+NAMES = ["tcn", "wavenet", "wavenet condition", "frequency tcn", "nested", "film"]
 
 
 def definition(x, scale, zero_point):
@@ -68,12 +68,12 @@ def test_training_sees_rounded_weights():
 @pytest.mark.parametrize("name", NAMES)
 def test_it_computes_what_its_integers_will(name):
     case = CATALOGUE[name]
-    model, x = case.model(), signal(300, case.in_channels)
-    aware = wl.quantization.quantization_aware(model, calibration=x)
+    model, x, c = case.model(), signal(300, case.in_channels), condition(300, case.condition_channels)
+    aware = wl.quantization.quantization_aware(model, calibration=x if c is None else (x, c))
     q = wl.quantize(aware)
     assert wl.quantize(aware).config() == q.config()
-    power = np.square(model(x)).mean()
-    assert np.square(aware(x) - q(x)).mean() < 0.002 * power
+    power = np.square(model(x, c)).mean()
+    assert np.square(aware(x, c) - q(x, c)).mean() < 0.002 * power
     kinds = {type(layer).__name__ for _, layer, _ in q.nodes}
     assert not any(kind.startswith("Fake") for kind in kinds)
 
@@ -89,6 +89,20 @@ def test_fine_tuning_helps():
     wl.train.fit(aware, (x, y), loss="mse", epochs=60, batch_size=32, lr=5e-3, weight_decay=0.0)
     after = np.square(wl.quantize(aware)(x) - y).mean()
     assert after < 0.85 * before
+
+
+def test_conditioned_networks_are_trained_with_their_conditioning():
+    slow = wl.Sequential([nn.Conv1d(3, 6, 2), nn.Upsample(4)])
+    target = randomised(wl.WaveNet(1, 2, residual_channels=6, skip_channels=6, dilations=[1, 2], condition_channels=3,
+                                   condition=slow))  # fmt: skip
+    x = np.stack([signal(40, 1, seed) for seed in range(32)])
+    c = np.stack([signal(10, 3, seed) for seed in range(32)])
+    coarse = np.float32(20)  # ranges far too wide, so that integers are coarse
+    aware = wl.quantization.quantization_aware(target, calibration=(coarse * x, coarse * c))
+    before = np.square(wl.quantize(aware)(x, c) - target(x, c)).mean()
+    wl.train.fit(aware, (x, target(x, c)), condition=c, loss="mse", epochs=30, batch_size=16, lr=5e-3,
+                 weight_decay=0.0)  # fmt: skip
+    assert np.square(wl.quantize(aware)(x, c) - target(x, c)).mean() < 0.85 * before
 
 
 def test_it_cannot_be_exported_as_it_is(tmp_path):

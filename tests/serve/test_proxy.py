@@ -7,9 +7,9 @@ import signal
 import subprocess
 import threading
 import time
+from itertools import takewhile
 from socket import create_connection
 
-import numpy as np
 import pytest
 from level_classifier import SR, judge
 from places import ROOT
@@ -25,10 +25,12 @@ import wavenetlite as wl
 
 CLIENTS = int(os.environ.get("WAVENETLITE_PROXY_CLIENTS", "12"))
 STOPS = int(os.environ.get("WAVENETLITE_PROXY_STOPS", "4"))
-SECONDS = max(20, 5 * STOPS)
-"""Of audio that each client has, so that it still speaks at the last stop."""
 SIGNALS = 25
-SPEED = 2 if CLIENTS < 100 else 1
+BLOCK = 80 * SR // 1000
+SPEED = float(os.environ.get("WAVENETLITE_PROXY_SPEED", "2" if CLIENTS < 100 else "1"))
+"""Of the audio; below 1 on a machine that is busy with other things."""
+SECONDS = int(max(20, 6 * STOPS * SPEED))
+"""Of audio that each client has, so that it still speaks at the last stop."""
 CONFIGURATION = ROOT / "deploy" / "haproxy.cfg"
 
 
@@ -53,45 +55,69 @@ def proxy():
     process.wait(10)
 
 
+class Caller(threading.Thread):
+    """A client that speaks its signal, and keeps what it has heard and how it ended."""
+
+    def __init__(self, url, pcm, wanted):
+        super().__init__()
+        self.url, self.pcm, self.wanted = url, pcm, wanted
+        self.client, self.problem, self.events = None, "has not ended", []
+
+    def run(self):
+        try:
+            self.speak()
+            self.problem = self.difference()
+        except Exception as error:
+            self.problem = f"{type(error).__name__}: {error}"
+
+    def speak(self):
+        client = self.client = wl.client.Client(self.url, sr=SR, format="pcm16", reconnect_s=100)
+        for at in range(0, len(self.pcm), BLOCK):
+            self.events += client.process(self.pcm[at : at + BLOCK])
+            time.sleep(BLOCK / SR / SPEED)
+        self.events += client.close()
+
+    def difference(self):
+        """From a lone stream; None: there is none."""
+        heard = [(event.label, event.score, event.time_s) for event in self.events]
+        if heard != self.wanted:
+            same = sum(1 for _ in takewhile(lambda pair: pair[0] == pair[1], zip(heard, self.wanted, strict=False)))
+            return f"{len(heard)} events of {len(self.wanted)}, the first {same} are equal"
+        samples = self.client.result.samples
+        return None if samples == len(self.pcm) else f"{samples} samples of {len(self.pcm)}"
+
+    def state(self):
+        sent = None if self.client is None else (self.client.stream_id, self.client.samples_in, self.client.result)
+        return f"{self.problem}; {len(self.events)} events; {sent}"
+
+
 @pytest.mark.slow
 def test_every_client_hears_what_a_lone_stream_says(proxy, redis_url, tmp_path):  # noqa: F811
     listen, *ports = proxy
     model, clf = save_tones(tmp_path), judge()
-    different = [tones(SECONDS, seed=n) for n in range(min(SIGNALS, CLIENTS))]
-    signals = [different[n % len(different)] for n in range(CLIENTS)]
-    events = [[] for _ in signals]
-    results = [None] * CLIENTS
+    signals = [tones(SECONDS, seed=n) for n in range(min(SIGNALS, CLIENTS))]
+    wanted = [alone(clf, pcm) for pcm in signals]
+    kinds = [(signal.SIGTERM, signal.SIGKILL)[turn % 2] for turn in range(STOPS)]
+    rng = random.Random(3)
+    rng.shuffle(kinds)
 
     def start(port):
         return Process(model, "--store", redis_url, port=port)
 
-    def speak(number):
-        rng = np.random.default_rng(number)
-        client = wl.client.Client(f"ws://127.0.0.1:{listen}", sr=SR, format="pcm16", reconnect_s=100)
-        at = 0
-        while at < len(signals[number]):
-            block = signals[number][at : at + int(rng.integers(1, SR // 5))]
-            events[number] += client.process(block)
-            at += len(block)
-            time.sleep(len(block) / SR / SPEED)
-        events[number] += client.close()
-        results[number] = client.result
-
     servers = [start(port) for port in ports]
-    threads = [threading.Thread(target=speak, args=(n,)) for n in range(CLIENTS)]
-    for thread in threads:
-        thread.start()
-    rng = random.Random(3)
-    for turn in range(STOPS):
+    url = f"ws://127.0.0.1:{listen}"
+    callers = [Caller(url, signals[n % len(signals)], wanted[n % len(signals)]) for n in range(CLIENTS)]
+    for caller in callers:
+        caller.start()
+    for kind in kinds:
         time.sleep(rng.uniform(0.5, 1.5))
         which = rng.randrange(2)
-        servers[which].kill((signal.SIGTERM, signal.SIGKILL)[turn % 2])
+        servers[which].kill(kind)
         servers[which] = start(ports[which])
-    for thread in threads:
-        thread.join(10 * SECONDS)
+    assert any(caller.is_alive() for caller in callers), "the last stop came after the last word"
+    for caller in callers:
+        caller.join(10 * SECONDS / SPEED)
     for server in servers:
         server.kill()
-    wanted = [alone(clf, pcm) for pcm in different]
-    for number, pcm in enumerate(signals):
-        assert [(e.label, e.score, e.time_s) for e in events[number]] == wanted[number % len(wanted)]
-        assert results[number].samples == len(pcm)
+    states = [caller.state() for caller in callers if caller.problem is not None]
+    assert not states, f"{len(states)} of {CLIENTS} clients:\n" + "\n".join(states[:20])

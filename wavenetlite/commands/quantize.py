@@ -9,6 +9,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from time import perf_counter
 from typing import Any
+from zipfile import BadZipFile
 
 import numpy as np
 
@@ -26,6 +27,7 @@ from wavenetlite.nn.integer import ROUNDINGS
 from wavenetlite.quantization.calibration import METHODS
 from wavenetlite.quantization.emitters import IntegerLayers
 from wavenetlite.quantization.errors import LayerError, layer_errors, output_error, weight_bytes
+from wavenetlite.quantization.examples import Example, checked_examples
 from wavenetlite.quantization.networks import DTYPES, WEIGHTS, conversion_of, quantization_aware, quantize
 from wavenetlite.recipes.integers import fine_tune
 from wavenetlite.storage import opening
@@ -48,7 +50,8 @@ the weights alone are rounded, to half their size, and the model computes in flo
 with --dtype bf16 it rounds what every operation gives, too.
 
 Ranges of the sequences are measured on some training clips of DATA; for a network without
-features, DATA are .npy files of typical input, (frames, channels) in float32."""
+features, DATA are .npy files of typical input, (frames, channels) in float32, or, with
+conditioning, .npz files of x and c, a frame of c for every condition_period frames of x."""
 EXAMPLES = """\
   wavenetlite quantize speech-commands-12 speech_commands --out small.safetensors
   wavenetlite quantize trained/classifier.safetensors recordings --method mse --out small.safetensors
@@ -110,10 +113,11 @@ def numbers(args: argparse.Namespace) -> str:
 def quantize_network(model: Module, args: argparse.Namespace) -> int:
     if args.fine_tune is not None:
         raise UsageError("--fine-tune is for classifiers: a network of quantization_aware is trained in Python")
-    signals = [frames_from(path) for path in args.data]
-    small, errors = convert(model, signals, args)
+    read = pair_from if model.condition_channels_needed else frames_from
+    examples = checked_examples([read(path) for path in args.data], model)
+    small, errors = convert(model, examples, args)
     save(small, args.out)
-    report(args, facts(args, model, small, errors, signals))
+    report(args, facts(args, model, small, errors, examples))
     return 0
 
 
@@ -122,12 +126,13 @@ def quantize_classifier(clf: AudioClassifier, args: argparse.Namespace) -> int:
     report_problems(corpus)
     signals = [clf.features(clip) for clip in some_clips(corpus, args)]
     tuned = clf.model if args.fine_tune is None else fine_tuned(clf, signals, corpus.train, args)
-    network, errors = convert(tuned, signals, args)
+    examples = list(map(Example, signals))
+    network, errors = convert(tuned, examples, args)
     small = clf.with_model(network)
     how = NOTES[f"dtype {args.dtype}" if args.dtype else f"weights {args.weights}"]
     small.info["quantised"] = f"{how}; other notes of accuracy are of the network in float32"
     save(small, args.out)
-    found = facts(args, clf.model, network, errors, signals)
+    found = facts(args, clf.model, network, errors, examples)
     if len(corpus.test):
         both = [accuracy(one, corpus.test, corpus.labels) for one in (clf, small)]
         found["evaluation"] = {"float32": evaluation_json(both[0]), numbers(args): evaluation_json(both[1])}
@@ -145,14 +150,31 @@ def fine_tuned(clf: AudioClassifier, signals: Sequence[Floats], clips: Clips, ar
 
 def frames_from(path: str) -> Floats:
     """The frames in a .npy file."""
-    try:
-        frames = np.load(Path(path), allow_pickle=False)
-    except (OSError, ValueError, EOFError):
+    frames = contents(path)
+    if not isinstance(frames, np.ndarray):
         raise ParameterError(f"{path}: must be a .npy file of frames, (frames, channels) in float32; labelled "
-                             "recordings are for classifiers") from None  # fmt: skip
-    if not isinstance(frames, np.ndarray) or frames.dtype != np.float32 or frames.ndim != 2:
+                             "recordings are for classifiers")  # fmt: skip
+    if frames.dtype != np.float32 or frames.ndim != 2:
         raise ParameterError(f"{path}: must hold float32, (frames, channels)")
     return frames
+
+
+def pair_from(path: str) -> tuple[Floats, Floats]:
+    """The frames and the conditioning in a .npz file."""
+    arrays = contents(path)
+    if not isinstance(arrays, dict) or set(arrays) != {"x", "c"}:
+        raise ParameterError(f"{path}: must be a .npz file of two arrays in float32, as the network has conditioning: "
+                             "x, (frames, channels), and c, its conditioning")  # fmt: skip
+    return arrays["x"], arrays["c"]
+
+
+def contents(path: str) -> np.ndarray | dict[str, np.ndarray] | None:
+    """The array in a .npy file, or those in a .npz file; None: it is neither."""
+    try:
+        found = np.load(Path(path), allow_pickle=False)
+        return found if isinstance(found, np.ndarray) else {name: found[name] for name in found}
+    except (OSError, ValueError, EOFError, BadZipFile):
+        return None
 
 
 def some_clips(corpus: Corpus, args: argparse.Namespace) -> list[Floats]:
@@ -164,14 +186,14 @@ def some_clips(corpus: Corpus, args: argparse.Namespace) -> list[Floats]:
     return [clips.audio[index] for index in sorted(order)]
 
 
-def convert(model: Module, signals: Sequence[Floats], args: argparse.Namespace) -> tuple[Module, list[LayerError]]:
+def convert(model: Module, examples: Sequence[Example], args: argparse.Namespace) -> tuple[Module, list[LayerError]]:
     """The smaller network, and its errors."""
     if numbers(args) == "bf16":
         small = quantize(model, dtype="bf16") if args.dtype else quantize(model, weights="bf16")
-        return small, [output_error(model, small, signals)]
+        return small, [output_error(model, small, examples)]
     kept = args.keep if args.fine_tune is None else ()
-    conversion = conversion_of(model, list(signals), args.method, args.percentile, kept, IntegerLayers(args.rounding))
-    return conversion.network, layer_errors(conversion, signals)
+    conversion = conversion_of(model, examples, args.method, args.percentile, kept, IntegerLayers(args.rounding))
+    return conversion.network, layer_errors(conversion, examples)
 
 
 def accuracy(clf: AudioClassifier, clips: Clips, labels: Sequence[str]) -> Evaluation:
@@ -180,26 +202,35 @@ def accuracy(clf: AudioClassifier, clips: Clips, labels: Sequence[str]) -> Evalu
 
 
 def facts(
-    args: argparse.Namespace, model: Module, small: Module, errors: list[LayerError], signals: Sequence[Floats]
+    args: argparse.Namespace, model: Module, small: Module, errors: list[LayerError], examples: Sequence[Example]
 ) -> dict[str, Any]:
-    x = np.concatenate(signals)[:MOST_TIMED]
+    timed = together(examples, model.condition_period)
     both = {"float32": model, numbers(args): small}
     return {
         "layers": errors,
         "weight_bytes": {name: weight_bytes(one) for name, one in both.items()},
-        "us_per_frame": {name: us_per_frame(one, x) for name, one in both.items()},
+        "us_per_frame": {name: us_per_frame(one, timed) for name, one in both.items()},
     }
 
 
-def us_per_frame(model: Module, x: Floats) -> float:
+def together(examples: Sequence[Example], period: int) -> Example:
+    """One long example, for the timed call."""
+    whole = [Example(x[: len(x) // period * period], c if c is None else c[: len(x) // period]) for x, c in examples]
+    most = MOST_TIMED // period + 1
+    x = np.concatenate([one.x for one in whole])[: most * period]
+    conditions = [one.c for one in whole if one.c is not None]
+    return Example(x, np.concatenate(conditions)[:most] if conditions else None)
+
+
+def us_per_frame(model: Module, timed: Example) -> float:
     """Microseconds per input frame of a whole signal, the fastest of some runs."""
-    model(x)
+    model(*timed)
     times = []
     for _ in range(RUNS):
         start = perf_counter()
-        model(x)
+        model(*timed)
         times.append(perf_counter() - start)
-    return 1e6 * min(times) / len(x)
+    return 1e6 * min(times) / max(1, len(timed.x))
 
 
 def report(args: argparse.Namespace, found: dict[str, Any]) -> None:

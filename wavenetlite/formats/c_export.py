@@ -216,7 +216,7 @@ class Header:
     def place_of(self, node: Node) -> str:
         """The innermost module that made this node, by its path."""
         paths = {id(module): path.rstrip(".") for path, module in self.network.modules()}
-        for module, x, out in self.trace:  # the innermost come first
+        for module, x, out, _ in self.trace:  # the innermost come first
             if node in between(x, out):
                 return f"layer {paths.get(id(module)) or type(module).__name__}"
         return f"layer {type(self.network).__name__}"

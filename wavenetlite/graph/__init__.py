@@ -15,7 +15,7 @@ from wavenetlite.graph.kernel_call import (
     IntegerConvolution,
     KernelCall,
 )
-from wavenetlite.graph.node import MOST_CHANNELS, MOST_FRAMES, Edge, Node, aligned, clock_after
+from wavenetlite.graph.node import MOST_CHANNELS, MOST_FRAMES, MOST_UPSAMPLING, Edge, Node, aligned, clock_after
 from wavenetlite.graph.order import topological_order
 from wavenetlite.graph.quantization import HIGHEST, LOWEST, Quantization
 
@@ -25,6 +25,7 @@ __all__ = [
     "MOST_CHANNELS",
     "MOST_FLOAT",
     "MOST_FRAMES",
+    "MOST_UPSAMPLING",
     "Clock",
     "Convolution",
     "Counts",

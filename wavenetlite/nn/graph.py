@@ -5,17 +5,17 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Sequence
 from itertools import pairwise
-from typing import Any
+from typing import Any, ClassVar
 
 from wavenetlite import nodes
-from wavenetlite.graph import MOST_CHANNELS, Node
+from wavenetlite.graph import MOST_CHANNELS, MOST_UPSAMPLING, Node
 from wavenetlite.nn.integer import IntegerJoin
 from wavenetlite.nn.module import Module
 from wavenetlite.nn.torch_twin import torch
 from wavenetlite.support.checks import count, integer, one_of, positive_int
 from wavenetlite.support.errors import ArrayTypeError, ParameterError
 
-INPUT = "x"
+INPUT, CONDITIONING = "x", "c"
 JOINS: dict[str, Callable[..., Node]] = {"add": nodes.add, "multiply": nodes.multiply, "concat": nodes.concat}
 """Operations that combine several sequences."""
 
@@ -32,8 +32,12 @@ class Graph(Module):
     nodes
         A list of ``[name, layer, inputs]``: `layer` is a module, which reads one node, or "add", "multiply" (two nodes)
         or "concat" of several, or such an operation on integers (`IntegerAdd` and others); `inputs` are the names of
-        earlier nodes. The last node is the output. Names consist of letters, digits, ".", "_" and "-", and prefix the
-        names of the layers' parameters, as in PyTorch.
+        earlier nodes. A layer with conditioning may read two: the second is its conditioning, else the network's is.
+        The last node is the output. Names consist of letters, digits, ".", "_" and "-", and prefix the names of the
+        layers' parameters, as in PyTorch.
+    condition_channels, condition_period
+        Channels of the conditioning that nodes can read, which is named "c", and input frames per frame of it.
+        0 channels: only layers with conditioning of their own read it.
     seed
         Seed of the initial weights.
 
@@ -54,16 +58,30 @@ class Graph(Module):
     ((5, 3), ['conv.weight', 'conv.bias'])
     """
 
+    terse: ClassVar[bool] = True
+
     in_channels: int
     out_channels: int
 
-    def __init__(self, in_channels: int, nodes: Sequence[Sequence[Any]], *, seed: int = 0) -> None:
+    def __init__(
+        self,
+        in_channels: int,
+        nodes: Sequence[Sequence[Any]],
+        *,
+        condition_channels: int = 0,
+        condition_period: int = 1,
+        seed: int = 0,
+    ) -> None:
         self.in_channels = positive_int("in_channels", in_channels, MOST_CHANNELS)
+        self.condition_channels = count("condition_channels", condition_channels)
+        self.period = positive_int("condition_period", condition_period, MOST_UPSAMPLING)
         self.seed = count("seed", seed)
         if not isinstance(nodes, list | tuple) or not 1 <= len(nodes) <= MOST_NODES:
             raise ParameterError(f"nodes must be a list of 1 to {MOST_NODES} entries [name, layer, inputs]")
         self.nodes: list[list[Any]] = []
         channels = {INPUT: self.in_channels}
+        if self.condition_channels:
+            channels[CONDITIONING] = self.condition_channels
         for index, node in enumerate(nodes):
             name, layer, inputs = checked_node(index, node, channels)
             channels[name] = channels_after(name, layer, [channels[one] for one in inputs])
@@ -77,19 +95,36 @@ class Graph(Module):
     def children(self) -> dict[str, Module]:
         return {name: layer for name, layer, _ in self.nodes if isinstance(layer, Module)}
 
+    @property
+    def condition_channels_needed(self) -> int:
+        return max([self.condition_channels, *(layer.condition_channels_needed for layer in self.conditioned_layers)])
+
+    @property
+    def condition_period(self) -> int:
+        return max([self.period, *(layer.condition_period for layer in self.conditioned_layers)])
+
+    @property
+    def conditioned_layers(self) -> list[Module]:
+        """Layers that read the network's own conditioning."""
+        return [layer for _, layer, inputs in self.nodes if isinstance(layer, Module) and len(inputs) == 1]
+
     def build(self, x: Node, c: Node | None) -> Node:
         return self.sequences(x, c)[self.nodes[-1][0]]
 
     def sequences(self, x: Node, c: Node | None) -> dict[str, Node]:
         """What each of the named nodes gives."""
         made = {INPUT: x}
+        if self.condition_channels:
+            made[CONDITIONING] = self.checked_condition(c, self.condition_channels)
         for name, layer, inputs in self.nodes:
             read = [made[one] for one in inputs]
             try:
                 if isinstance(layer, IntegerJoin):
                     made[name] = layer.join(read)
+                elif isinstance(layer, Module):
+                    made[name] = layer.connect(read[0], read[1] if len(read) == 2 else c)
                 else:
-                    made[name] = layer.connect(read[0], c) if isinstance(layer, Module) else JOINS[layer](*read)
+                    made[name] = JOINS[layer](*read)
             except ParameterError as error:
                 raise ParameterError(f"node {name!r}: {error}") from None
         return made
@@ -122,11 +157,12 @@ def checked_node(index: int, node: Any, known: dict[str, int]) -> tuple[str, Mod
         raise ParameterError(f"node {name!r} reads {inputs!r}; it must be a list of names of earlier nodes")
     if isinstance(layer, IntegerJoin):
         least = most = len(layer.joined_channels)
+    elif isinstance(layer, Module):
+        least, most = 1, 2 if layer.condition_channels_needed else 1
     else:
-        most = 1 if isinstance(layer, Module) else 2 if layer == "multiply" else MOST_NODES
-        least = 2 if layer == "multiply" else 1
+        least, most = (2, 2) if layer == "multiply" else (1, MOST_NODES)
     if not least <= len(inputs) <= most:
-        wanted = least if least == most else "1 or more"
+        wanted = least if least == most else "1 or 2" if most == 2 else "1 or more"
         raise ParameterError(f"node {name!r} reads {len(inputs)} nodes; it must be {wanted}")
     return name, layer, list(inputs)
 

@@ -7,7 +7,7 @@ import threading
 from collections.abc import Callable, Iterator, Mapping
 from contextvars import ContextVar
 from pathlib import Path
-from typing import Any, ClassVar, Literal, TypeAlias
+from typing import Any, ClassVar, Literal, NamedTuple, TypeAlias
 
 import numpy as np
 import numpy.typing as npt
@@ -38,8 +38,17 @@ FLOAT = "float32"
 ANY_CHANNELS = 64
 """Channels used to inspect a module that accepts any number of them."""
 
-# While a graph is built for a summary: (path of the module, module, node in, node out).
-Trace = list[tuple["Module", Node, Node]]
+
+class Traced(NamedTuple):
+    """A module's use in a graph: what it reads, with `c` None if it has no conditioning, and what it gives."""
+
+    module: Module
+    x: Node
+    out: Node
+    c: Node | None
+
+
+Trace = list[Traced]
 _trace: ContextVar[Trace | None] = ContextVar("trace", default=None)
 
 is_training: ContextVar[bool] = ContextVar("is_training", default=False)
@@ -303,7 +312,7 @@ class Module:
             raise ParameterError(
                 f"{type(self).__name__} has in_channels={self.in_width} but is given {x.channels} channels"
             )
-        return self.traced(x, self.build(x, c))
+        return self.traced(x, self.build(x, c), c)
 
     def checked_condition(self, c: Node | None, channels: int) -> Node:
         """The conditioning, which must have this number of channels."""
@@ -312,11 +321,11 @@ class Module:
             raise ParameterError(f"condition_channels={channels} but the conditioning given has {given}")
         return c
 
-    def traced(self, x: Node, out: Node) -> Node:
-        """`out`, recorded as this module's output for `x` while a summary is made."""
+    def traced(self, x: Node, out: Node, c: Node | None = None) -> Node:
+        """`out`, recorded as this module's output for `x` and `c` while a summary is made."""
         trace = _trace.get()
         if trace is not None:
-            trace.append((self, x, out))
+            trace.append(Traced(self, x, out, c if self.condition_channels_needed else None))
         return out
 
     def graph(self, channels: int | None = None, *, training: bool = False) -> Node:

@@ -42,14 +42,16 @@ class Row(NamedTuple):
 
 
 def summary_rows(
-    modules: Iterable[tuple[str, Layer]], trace: Sequence[tuple[Layer, Node, Node]], in_bf16: Container[int]
+    modules: Iterable[tuple[str, Layer]],
+    trace: Sequence[tuple[Layer, Node, Node, Node | None]],
+    in_bf16: Container[int],
 ) -> list[Row]:
     """One row per layer without submodules, in the order of the names; unused layers are omitted.
 
     `in_bf16` has the identities of the layers that round their frames to bf16.
     """
     used: dict[int, list[tuple[Node, Node]]] = {}  # a shared layer is used more than once
-    for module, x, out in trace:
+    for module, x, out, _ in trace:
         used.setdefault(id(module), []).append((x, out))
     table = []
     for path, module in modules:

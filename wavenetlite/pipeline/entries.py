@@ -74,6 +74,8 @@ class Entry:
         Further columns of a manifest.
     url
         Where it is opened, if its name is a URL that is not all of it.
+    copy
+        Number of an augmented copy of it; 0: itself.
     """
 
     key: str
@@ -90,6 +92,7 @@ class Entry:
     extra: dict[str, Any] | None = None
     channel: int | None = None
     url: str = field(default="", repr=False)
+    copy: int = 0
 
     @property
     def path(self) -> str:
@@ -106,7 +109,8 @@ class Entry:
     @property
     def part(self) -> list[Any]:
         """Which part of its file it is."""
-        return [self.start_s, self.end_s] + ([] if self.channel is None else [self.channel])
+        part = [self.start_s, self.end_s] + ([] if self.channel is None else [self.channel])
+        return [*part, f"copy {self.copy}"] if self.copy else part
 
 
 def joined(base: str, name: str) -> str:
@@ -152,6 +156,7 @@ REASONS = {
     "silent": "no sample above one step of 16 bits",
     "duplicate": "the same bytes as another",
     "manifest": "an invalid line of the manifest",
+    "speaker": "a speaker of one item, or none is known, where statistics of speakers are wanted",
     "layout": "found where no recording is expected",
 }
 

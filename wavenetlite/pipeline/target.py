@@ -103,7 +103,7 @@ def same_corpus(out: Place, listing: Listing, set_of: dict[str, Any]) -> bool:
 def recordings(out: Place) -> Iterator[tuple[str, int, int]]:
     """Name, size and time of every recording that was read."""
     for path in (out / sidecars.FOLDER).glob("*.npz"):
-        sidecar = sidecars.read(path) if path.name != specs.TABLES else None
+        sidecar = None if specs.is_tables(path.name) else sidecars.read(path)
         for row in sidecar.rows if sidecar is not None else ():
             name, size, mtime_ns, *_ = row["identity"]
             yield name, size, mtime_ns

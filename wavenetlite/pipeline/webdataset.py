@@ -12,13 +12,14 @@ from typing import IO, Any
 
 import numpy as np
 
-from wavenetlite.pipeline import shards, specs
-from wavenetlite.pipeline.about import read_about
-from wavenetlite.pipeline.assembly import DATASET, INDEX, line
+from wavenetlite.pipeline import shards, speakers, specs
+from wavenetlite.pipeline.about import arrays_of, read_about
+from wavenetlite.pipeline.assembly import ARRAYS, DATASET, INDEX, SPEAKERS, line
 from wavenetlite.pipeline.entries import PipelineError
 from wavenetlite.pipeline.exports import Target
-from wavenetlite.pipeline.items import Item, ItemSequence
-from wavenetlite.pipeline.selections import about, ordered, row_of
+from wavenetlite.pipeline.items import ItemSequence
+from wavenetlite.pipeline.selections import about, ordered, place_of, row_of
+from wavenetlite.support.arrays import Floats
 from wavenetlite.support.checks import positive_int
 from wavenetlite.support.errors import ParameterError
 from wavenetlite.support.remote import Place, RemotePath, check_writable, place, replacing
@@ -50,10 +51,11 @@ def to_webdataset(items: ItemSequence, folder: Target, *, items_per_shard: int =
 
     Notes
     -----
-    A sample is ``KEY.npy``, float32, (frames, channels); ``KEY.cls``, the number of its label; and ``KEY.json``, all
-    that is known of it, with its label and its own key: KEY is its number in eight digits, as WebDataset ends a key at
-    the first dot. ``webdataset.WebDataset(...).decode()`` and ``datasets.load_dataset("webdataset", ...)`` read them,
-    and :func:`wavenetlite.pipeline.open` the folder. The same items give the same bytes.
+    A sample is ``KEY.npy``, float32, (frames, channels), or ``KEY.NAME.npy`` of each of several arrays; ``KEY.cls``,
+    the number of its label; and ``KEY.json``, all that is known of it, with its label and its own key: KEY is its
+    number in eight digits, as WebDataset ends a key at the first dot. ``webdataset.WebDataset(...).decode()`` and
+    ``datasets.load_dataset("webdataset", ...)`` read them, and :func:`wavenetlite.pipeline.open` the folder. The same
+    items give the same bytes.
     """
     positive_int("items_per_shard", items_per_shard)
     target, items = place(folder), ordered(items)
@@ -68,13 +70,18 @@ def to_webdataset(items: ItemSequence, folder: Target, *, items_per_shard: int =
             name = f"{shards.FOLDER}/{first // items_per_shard:06}.tar"
             chosen, frames = items[first : first + items_per_shard], 0
             with replacing(target / name) as file:
-                for row in write_shard(file, chosen, first):
+                for row in write_shard(file, chosen, first, name):
                     data = line({"key": row.pop("key"), "shard": name, **row})
                     digest.update(data)
                     index.write(data)
                     frames += row["frames"]
             made.append({"file": name, "frames": frames})
-    specs.write(items.spec, target / specs.TABLES)
+    for name in arrays_of(items.about):
+        part = items.array(name)
+        specs.write(part.spec, target / specs.tables_of(name))
+        if SPEAKERS in items.about:
+            with replacing(target / speakers.file_of(name)) as file:
+                file.write(speakers.packed(part.speakers))
     with replacing(target / DATASET) as file:
         text = json.dumps(about(items, STORAGE, made, digest.hexdigest()), indent=1, allow_nan=False)
         file.write(f"{text}\n".encode())
@@ -98,24 +105,34 @@ def is_same(one: Place, other: Place) -> bool:
     return one.resolve() == other.resolve()
 
 
-def write_shard(file: IO[bytes], items: ItemSequence, first: int) -> Iterator[dict[str, Any]]:
-    """Write a shard; give the row of each item, with the place of its first value in the shard."""
+def write_shard(file: IO[bytes], items: ItemSequence, first: int, name: str) -> Iterator[dict[str, Any]]:
+    """Write a shard of this name; give the row of each item, with the places of its first values in the shard."""
     with tarfile.open(fileobj=file, mode="w", format=tarfile.USTAR_FORMAT) as archive:
         for number, item in enumerate(items, first):
             row = row_of(item)
-            head = shards.header(item.frames, items.channels)
-            row["offset"] = (archive.offset + HEADER_BYTES + len(head)) // shards.DTYPE.itemsize
-            for ending, content in parts_of(item, head, row).items():
-                info = tarfile.TarInfo(f"{number:08}.{ending}")
-                info.size = len(content)
-                archive.addfile(info, BytesIO(content))
-            yield row
+            if ARRAYS in items.about:
+                row[ARRAYS] = {array: place_of(frames) for array, frames in item.arrays.items()}
+            text = json.dumps(row).encode()
+            offsets = [
+                add_frames(archive, f"{number:08}.{f'{array}.npy' if ARRAYS in row else 'npy'}", frames)
+                for array, frames in item.arrays.items()
+            ]
+            add_member(archive, f"{number:08}.cls", str(item.y).encode())
+            add_member(archive, f"{number:08}.json", text)
+            for place, offset in zip(row.get(ARRAYS, {}).values(), offsets, strict=False):
+                place |= {"shard": name, "offset": offset}
+            yield {**row, "offset": offsets[0]}
 
 
-def parts_of(item: Item, head: bytes, row: dict[str, Any]) -> dict[str, bytes]:
-    """The members of a sample by their endings."""
-    return {
-        "npy": head + np.ascontiguousarray(item.features, shards.DTYPE).tobytes(),
-        "cls": str(item.y).encode(),
-        "json": json.dumps({name: value for name, value in row.items() if name != "offset"}).encode(),
-    }
+def add_frames(archive: tarfile.TarFile, member: str, frames: Floats) -> int:
+    """Add a .npy; return the place of its first value in the archive."""
+    head = shards.header(*frames.shape)
+    offset: int = (archive.offset + HEADER_BYTES + len(head)) // shards.DTYPE.itemsize
+    add_member(archive, member, head + np.ascontiguousarray(frames, shards.DTYPE).tobytes())
+    return offset
+
+
+def add_member(archive: tarfile.TarFile, name: str, content: bytes) -> None:
+    info = tarfile.TarInfo(name)
+    info.size = len(content)
+    archive.addfile(info, BytesIO(content))

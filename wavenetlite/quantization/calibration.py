@@ -7,11 +7,13 @@ from typing import Any
 
 import numpy as np
 
+from wavenetlite.engine.generation import rebuilt
 from wavenetlite.engine.lower import lower
 from wavenetlite.engine.offline import run_offline
 from wavenetlite.engine.plan import Plan
-from wavenetlite.graph import HIGHEST, LOWEST, MOST_CHANNELS, Node, Quantization
-from wavenetlite.nodes import concat
+from wavenetlite.graph import HIGHEST, LOWEST, MOST_CHANNELS, Clock, Node, Quantization, topological_order
+from wavenetlite.nodes import Input, concat
+from wavenetlite.quantization.examples import Example
 from wavenetlite.quantization.units import rounding_of
 from wavenetlite.support.arrays import Doubles, Floats
 from wavenetlite.support.errors import ParameterError
@@ -68,25 +70,25 @@ METHODS: dict[str, Callable[[Floats, float], Quantization]] = {
 
 
 class Calibration:
-    """The integers for any sequence of a network, by its values on some signals.
+    """The integers for any sequence of a network, by its values on some examples.
 
     Parameters
     ----------
-    signals
-        Each (frames, channels) of the network's input.
+    examples
+        Of the network's input.
     method, percentile
         As in `quantize`.
     """
 
-    def __init__(self, signals: Sequence[Floats], method: str, percentile: float) -> None:
-        self.signals, self.method, self.percentile = signals, METHODS[method], percentile
+    def __init__(self, examples: Sequence[Example], method: str, percentile: float) -> None:
+        self.examples, self.method, self.percentile = examples, METHODS[method], percentile
         self.known: dict[Node, Quantization] = {}
 
     def measure(self, wanted: Iterable[Node]) -> None:
         """Make the integers of these sequences known: all at once, as a network that gives one of them gives all."""
-        if not self.signals:
+        if not self.examples:
             return
-        for node, frames in frames_of(wanted, self.signals):
+        for node, frames in frames_of(wanted, self.examples):
             self.known[node] = self.judge(frames)
 
     def judge(self, frames: Sequence[Floats]) -> Quantization:
@@ -98,34 +100,68 @@ class Calibration:
             rounding = rounding_of(node)
             if rounding is not None:
                 return rounding
-            if not self.signals:
+            if not self.examples:
                 raise ParameterError("calibration is needed: the range of a sequence is not known from training")
             self.measure([node])
         return self.known[node]
 
 
-def frames_of(wanted: Iterable[Node], signals: Sequence[Floats]) -> Iterator[tuple[Node, Sequence[Floats]]]:
-    """Each node, and its frames of each signal."""
-    most = MOST_KEPT // max(1, sum(len(signal) for signal in signals))
+def frames_of(wanted: Iterable[Node], examples: Sequence[Example]) -> Iterator[tuple[Node, Sequence[Floats]]]:
+    """Each node, and its frames of each example."""
+    most = MOST_KEPT // max(1, sum(len(example.x) for example in examples))
     for together in groups(wanted, min(most, MOST_CHANNELS)):
         if together[0].signal:
-            yield together[0], signals
+            yield together[0], [given_as(together[0].signal, example) for example in examples]
             continue
-        plan = Plan(lower(concat(*together)))
-        frames = [run_offline(plan, signal, None, "raise", "calibration") for signal in signals]
+        frames = run(concat(*together), examples)
         last = 0
         for node in together:
             first, last = last, last + node.channels
             yield node, [one[:, first:last] for one in frames]
 
 
+def given_as(signal: str, example: Example) -> Floats:
+    """The frames of one of the network's signals."""
+    if signal == "x":
+        return example.x
+    assert example.c is not None
+    return example.c
+
+
+def run(output: Node, examples: Sequence[Example]) -> list[Floats]:
+    """The frames of a node for each example."""
+    read = {node.signal: node for node in topological_order(output) if node.signal}
+    if "x" not in read:  # of the conditioning alone, which is a network's only signal then
+        source = read["c"]
+        known: dict[Node, Node] = {source: Input((), source.channels, Clock(), "x")}
+        plan = Plan(lower(rebuilt(output, known, int(source.clock.rate))))
+        return [run_offline(plan, given_as("c", example), None, "raise", "calibration") for example in examples]
+    plan = Plan(lower(output))
+    return [run_offline(plan, x, c if "c" in read else None, "raise", "calibration") for x, c in examples]
+
+
 def groups(wanted: Iterable[Node], most: int) -> Iterator[list[Node]]:
     """Nodes that one network can give side by side: with the same number of frames, and not more channels than this."""
     alike: dict[Any, list[Node]] = {}
+    known: dict[Node, bool] = {}
     for node in dict.fromkeys(wanted):
-        group = alike.setdefault(node if node.signal else (node.clock.rate, node.clock.start), [])
+        key = node if node.signal else (node.clock.rate, node.clock.start, reads_signal(node, known))
+        group = alike.setdefault(key, [])
         if group and sum(one.channels for one in group) + node.channels > most:
             yield list(group)
             group.clear()
         group.append(node)
     yield from alike.values()
+
+
+def reads_signal(output: Node, known: dict[Node, bool]) -> bool:
+    """Whether a node depends on the network's input, not on its conditioning alone; `known` are answers so far."""
+    waiting = [output]
+    while waiting:
+        node = waiting[-1]
+        ahead = [edge.node for edge in node.edges if edge.node not in known]
+        if not ahead:
+            known[node] = node.signal == "x" or any(known[edge.node] for edge in node.edges)
+            waiting.pop()
+        waiting += ahead
+    return known[output]

@@ -6,7 +6,7 @@ import copy
 import math
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 
@@ -14,13 +14,13 @@ from wavenetlite import nodes
 from wavenetlite.graph import LOWEST, Node, Quantization, clock_after
 from wavenetlite.nn.convolution import Conv1d
 from wavenetlite.nn.convolution2d import Conv2d
-from wavenetlite.nn.graph import INPUT, Graph, Slice
+from wavenetlite.nn.graph import CONDITIONING, INPUT, Graph, Slice
 from wavenetlite.nn.module import Module, recorded
 from wavenetlite.nn.output import Output
 from wavenetlite.nn.pointwise import Activation
 from wavenetlite.quantization.calibration import Calibration
 from wavenetlite.quantization.emitters import Clamp, Convolution, Emitter, Steps
-from wavenetlite.quantization.units import Unit, is_rounding, rounding_of, units_of
+from wavenetlite.quantization.units import Kept, Unit, is_rounding, rounding_of, units_of
 from wavenetlite.support.arrays import Doubles
 
 TANH, SIGMOID = Quantization(1 / 128, 0), Quantization(1 / 256, LOWEST)
@@ -28,6 +28,9 @@ TANH, SIGMOID = Quantization(1 / 128, 0), Quantization(1 / 256, LOWEST)
 
 FIXED = {"tanh": TANH, "sigmoid": SIGMOID}
 FREE = (-math.inf, math.inf)
+
+ENTRANCES = {INPUT: "input", CONDITIONING: "condition"}
+"""What the network's signals are called in the names of the layers that round them."""
 
 Made = tuple[str, Quantization]
 """The name of a layer that makes a sequence, and the integers of that."""
@@ -40,6 +43,13 @@ class Layer:
     name: str
     node: Node
     integers: Quantization | None
+
+
+class Parts(NamedTuple):
+    """Of an operation that adds up: the convolutions of single edges, and the sums of the first of them."""
+
+    single: Sequence[nodes.Conv]
+    sums: Sequence[Node]
 
 
 class Conversion:
@@ -58,22 +68,28 @@ class Conversion:
     ) -> None:
         self.calibration, self.emitter = calibration, emitter
         output, trace = recorded(model, channels)
-        self.modules = {out: module for module, x, out in reversed(trace) if any(edge.node is x for edge in out.edges)}
+        self.modules: dict[tuple[Node, Node], Module] = {}
+        for module, x, out, _ in trace:
+            if any(edge.node is x for edge in out.edges):
+                self.modules.setdefault((x, out), module)
         self.paths = {id(module): path.rstrip(".") for path, module in model.modules()}
         self.entries: list[list[Any]] = []
         self.layers: list[Layer] = []
         self.integers: dict[Node, Made] = {}
         self.reals: dict[Node, str] = {}
-        self.taken = {INPUT}
+        self.taken = {INPUT, CONDITIONING}
         units = list(units_of(output, trace, list(kept)))
-        calibration.measure(measured(units))
+        self.parts = {unit.first: parts_of(unit.first) for unit in units if not unit.kept and len(unit.first.edges) > 1}
+        calibration.measure(self.measured(units))
         for unit in units:
             self.convert(unit)
         if model.declared_output is not None:
             self.add("output", Output(model.declared_output), self.real(output))
         elif self.real(output) == INPUT:
             self.add("output", Activation("identity"), INPUT)
-        self.network = Graph(channels, self.entries)
+        needed = model.condition_channels_needed
+        period = model.condition_period if needed else 1
+        self.network = Graph(channels, self.entries, condition_channels=needed, condition_period=period)
 
     def add(self, name: str, layer: Module | str, *inputs: str) -> str:
         """Note a layer of the new network; its name, which may get a number."""
@@ -92,9 +108,17 @@ class Conversion:
             made = self.add(f"{name}_{type(step).__name__}", step, made)
         return made
 
-    def name_of(self, node: Node) -> str:
-        """The path of the layer that made a node in the old network, or the name of its operation."""
-        module = self.modules.get(node)
+    def layer_of(self, node: Node) -> Module:
+        """The layer that made a node in the old network, or one for a function that the network itself applies."""
+        module = self.modules.get((node.edges[0].node, node))
+        if module is None:
+            assert isinstance(node, nodes.Activate) and not node.parameters
+            return Activation(node.name)
+        return module
+
+    def name_of(self, node: Node, index: int = 0) -> str:
+        """The path of the layer that made a node of what it reads by this edge, or the name of its operation."""
+        module = self.modules.get((node.edges[index].node, node))
         return (self.paths.get(id(module), "") or node.operation) if module else node.operation
 
     # Sequences
@@ -102,7 +126,7 @@ class Conversion:
     def real(self, node: Node) -> str:
         """The name of the layer that makes a node's frames in float32."""
         if node.signal:
-            return INPUT
+            return node.signal
         if node not in self.reals:
             name, given = self.integers[node]
             layer = self.emitter.leave(node.channels, given)
@@ -114,18 +138,25 @@ class Conversion:
         if node not in self.integers:
             name, wanted = self.real(node), self.calibration.of(node)
             layer = self.emitter.enter(node.channels, wanted)
-            self.integers[node] = self.add(f"{'input' if name == INPUT else name}_int8", layer, name), wanted
+            self.integers[node] = self.add(f"{ENTRANCES.get(name, name)}_int8", layer, name), wanted
         return self.integers[node]
+
+    def measured(self, units: Sequence[Unit]) -> Iterator[Node]:
+        """The sequences whose range is needed."""
+        for unit in units:
+            if not unit.kept:
+                single, sums = self.parts.get(unit.first, ([], []))
+                read = (edge.node for edge in unit.first.edges if edge.node.signal)
+                yield from (node for node in (*read, *single, *sums, unit.node) if rounding_of(node) is None)
 
     # Units
 
     def convert(self, unit: Unit) -> None:
-        if unit.module is not None:
-            assert unit.reads is not None
-            self.keep(unit.node, unit.module, unit.reads)
+        if unit.kept:
+            self.keep(unit.node, unit.kept)
         elif self.stays_real(unit.first):
             for node in (unit.first, *unit.followers):
-                self.keep(node, self.modules[node], node.edges[0].node)
+                self.keep(node, [(self.layer_of(node), (node.edges[0].node,))])
         else:
             name, integers = CONVERSIONS[type(unit.first)](self, unit)
             self.integers[unit.node] = name, integers
@@ -138,35 +169,38 @@ class Conversion:
         read = node.edges[0].node
         return read in self.reals and read not in self.integers
 
-    def keep(self, node: Node, module: Module, reads: Node) -> None:
-        """A layer that stays in float32."""
-        name = self.add(self.paths.get(id(module)) or node.operation, copy.deepcopy(module), self.real(reads))
-        self.reals[node] = name
-        self.layers.append(Layer(name, node, None))
+    def keep(self, node: Node, kept: Sequence[Kept]) -> None:
+        """Layers that stay in float32, and their sum."""
+        made = []
+        for module, reads in kept:
+            name = self.paths.get(id(module)) or node.operation
+            made.append(self.add(name, copy.deepcopy(module), *(self.real(one) for one in reads)))
+        self.reals[node] = made[0] if len(made) == 1 else self.add("sum", "add", *made)
+        self.layers.append(Layer(self.reals[node], node, None))
 
     def convolution(self, unit: Unit) -> Made:
-        """A convolution, or batch normalisation without one."""
+        """A convolution, or batch normalisation without one; of a sum of convolutions each becomes a layer."""
         source = unit.first
-        if not isinstance(source, nodes.Conv) or len(source.edges) == 1:
+        if source not in self.parts:
             return self.one_convolution(unit)
-        made = [self.one_convolution(Unit(one_edge(source, index))) for index in range(len(source.edges))]
-        sums: list[Node] = [first_edges(source, count) for count in range(2, len(made))]
+        single, sums = self.parts[source]
+        made = [self.one_convolution(Unit(part), self.name_of(source, i)) for i, part in enumerate(single)]
         return self.chain("add", "sum", made, [*sums, unit.node], unit.clamp)
 
-    def one_convolution(self, unit: Unit) -> Made:
+    def one_convolution(self, unit: Unit, name: str | None = None) -> Made:
         source = unit.first
         read, given = self.integer(source.edges[0].node)
         wanted = self.calibration.of(unit.node)
         kind: type[Conv1d] | type[Conv2d] = Conv1d
         if isinstance(source, nodes.Conv2d):
-            module = self.modules[source]
+            module = self.layer_of(source)
             assert isinstance(module, Conv2d)
             kind, options = Conv2d, {name: value for name, value in module.options().items() if name != "bias"}
         else:
             options = options_of(source)
         weight, bias = folded(unit)
         steps = self.emitter.convolution(Convolution(kind, options, weight, bias), given, wanted, unit.clamp)
-        return self.add_all(self.name_of(source), steps, read), wanted
+        return self.add_all(name or self.name_of(source), steps, read), wanted
 
     def chain(self, kind: str, name: str, made: list[Made], results: list[Node], clamp: Clamp) -> Made:
         """Join the sequences one after the other; `results` are the nodes whose frames that gives."""
@@ -182,8 +216,7 @@ class Conversion:
     def sum(self, unit: Unit) -> Made:
         node = unit.first
         made = [self.integer(edge.node) for edge in node.edges]
-        sums = [replace(node, edges=node.edges[:count]) for count in range(2, len(made))]
-        return self.chain("add", "sum", made, [*sums, unit.node], unit.clamp)
+        return self.chain("add", "sum", made, [*self.parts[node].sums, unit.node], unit.clamp)
 
     def product(self, unit: Unit) -> Made:
         made = [self.integer(edge.node) for edge in unit.first.edges]
@@ -202,7 +235,7 @@ class Conversion:
         assert isinstance(node, nodes.CumulativePool)
         read, given = self.integer(node.edges[0].node)
         wanted = given if node.kind == "max" else self.calibration.of(unit.node)
-        steps = self.emitter.pool(node.channels, self.modules[node], given, wanted)
+        steps = self.emitter.pool(node.channels, self.layer_of(node), given, wanted)
         return self.add_all(self.name_of(node), steps, read), wanted
 
     def slice(self, unit: Unit) -> Made:
@@ -218,7 +251,7 @@ class Conversion:
             return self.entrance(node)
         read, given = self.integer(node.edges[0].node)
         wanted = FIXED.get(node.name) or self.calibration.of(unit.node)
-        steps = self.emitter.function(node.channels, self.modules[node], given, wanted)
+        steps = self.emitter.function(node.channels, self.layer_of(node), given, wanted)
         return self.add_all(self.name_of(node), steps, read), wanted
 
     def entrance(self, node: Node) -> Made:
@@ -237,14 +270,6 @@ class Conversion:
             steps = self.emitter.function(node.channels, Activation(function), given, wanted)
             halves.append((self.add_all(f"{name}_{function}", steps, half), wanted))
         return self.chain("multiply", f"{name}_product", halves, [unit.node], FREE)
-
-
-def measured(units: Sequence[Unit]) -> Iterator[Node]:
-    """The sequences whose range is needed, but for sums of a part of a node's edges."""
-    for unit in units:
-        if unit.module is None:
-            read = (edge.node for edge in unit.first.edges if edge.node.signal)
-            yield from (node for node in (*read, unit.node) if rounding_of(node) is None)
 
 
 CONVERSIONS: dict[type[Node], Callable[[Conversion, Unit], Made]] = {
@@ -291,6 +316,15 @@ def folded(unit: Unit) -> tuple[Doubles, Doubles]:
         scale, offset = (np.tile(one, len(weight) // one.size) for one in (norm.scale, norm.offset))
         weight, bias = weight * scale.reshape(-1, *[1] * (weight.ndim - 1)), bias * scale + offset
     return weight, bias
+
+
+def parts_of(node: Node) -> Parts:
+    """Of a sum, and of a sum of convolutions."""
+    counts = range(2, len(node.edges))
+    if isinstance(node, nodes.Conv):
+        return Parts([one_edge(node, index) for index in range(len(node.edges))],
+                     [first_edges(node, count) for count in counts])  # fmt: skip
+    return Parts([], [replace(node, edges=node.edges[:count]) for count in counts])
 
 
 def one_edge(node: nodes.Conv, index: int) -> nodes.Conv:

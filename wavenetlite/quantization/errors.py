@@ -4,16 +4,18 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterable, Sequence
+from itertools import starmap
 from typing import NamedTuple
 
 import numpy as np
 
 from wavenetlite import nodes
 from wavenetlite.graph import Clock, Node
-from wavenetlite.nn.graph import INPUT
+from wavenetlite.nn.graph import CONDITIONING, INPUT
 from wavenetlite.nn.module import Module
 from wavenetlite.quantization.calibration import frames_of
 from wavenetlite.quantization.conversion import Conversion
+from wavenetlite.quantization.examples import Example
 from wavenetlite.support.arrays import Floats
 
 
@@ -29,11 +31,11 @@ class LayerError(NamedTuple):
     snr_db: float
 
 
-def layer_errors(conversion: Conversion, signals: Sequence[Floats]) -> list[LayerError]:
-    """The error of every layer, with all those before it, on signals (frames, channels)."""
+def layer_errors(conversion: Conversion, examples: Sequence[Example]) -> list[LayerError]:
+    """The error of every layer, with all those before it, on some examples."""
     kinds = {name: type(layer).__name__ for name, layer, _ in conversion.entries}
     counterparts = real_counterparts(conversion)
-    both = zip(frames_of(counterparts, signals), frames_of(counterparts.values(), signals), strict=True)
+    both = zip(frames_of(counterparts, examples), frames_of(counterparts.values(), examples), strict=True)
     errors = {node: snr_db(wanted, given) for (node, wanted), (_, given) in both}
     return [
         LayerError(layer.name, kinds[layer.name], layer.integers is not None, errors[layer.node])
@@ -43,17 +45,19 @@ def layer_errors(conversion: Conversion, signals: Sequence[Floats]) -> list[Laye
 
 def real_counterparts(conversion: Conversion) -> dict[Node, Node]:
     """For sequences of the network in float32 those of the new one, in float32 as well: both have the same clock."""
-    x = nodes.Input((), conversion.network.in_channels, Clock(), INPUT)
-    made = conversion.network.sequences(x, None)
+    network = conversion.network
+    x = nodes.Input((), network.in_channels, Clock(), INPUT)
+    c = nodes.Input((), network.condition_channels, Clock(rate=network.condition_period), CONDITIONING)
+    made = network.sequences(x, c if network.condition_channels else None)
     return {
         layer.node: made[layer.name] if layer.integers is None else nodes.dequantize(made[layer.name])
         for layer in conversion.layers
     }
 
 
-def output_error(model: Module, small: Module, signals: Sequence[Floats]) -> LayerError:
+def output_error(model: Module, small: Module, examples: Sequence[Example]) -> LayerError:
     """The error of the output of `small`, a network without integers, against that of `model`."""
-    return LayerError("output", type(small).__name__, False, snr_db(map(model, signals), map(small, signals)))
+    return LayerError("output", type(small).__name__, False, snr_db(starmap(model, examples), starmap(small, examples)))
 
 
 def snr_db(wanted: Iterable[Floats], given: Iterable[Floats]) -> float:

@@ -5,8 +5,6 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any, Literal, overload
 
-import numpy as np
-
 from wavenetlite.nn.bf16 import Bf16, Bf16Weights
 from wavenetlite.nn.graph import Graph
 from wavenetlite.nn.integer import Dequantize, Quantize, Rounding
@@ -15,7 +13,7 @@ from wavenetlite.quantization.bf16 import in_bf16, with_bf16_weights
 from wavenetlite.quantization.calibration import METHODS, Calibration
 from wavenetlite.quantization.conversion import Conversion
 from wavenetlite.quantization.emitters import Emitter, IntegerLayers, RoundedLayers
-from wavenetlite.support.arrays import Floats, is_array
+from wavenetlite.quantization.examples import Example, Given, checked_examples
 from wavenetlite.support.checks import number, one_of
 from wavenetlite.support.errors import ArrayTypeError, ParameterError
 
@@ -26,7 +24,7 @@ DTYPES = ("bf16",)
 @overload
 def quantize(
     model: Module,
-    calibration: Floats | Sequence[Floats] | None = None,
+    calibration: Given | None = None,
     *,
     weights: Literal["int8"] = "int8",
     method: str = "minmax",
@@ -46,7 +44,7 @@ def quantize(model: Module, *, dtype: Literal["bf16"]) -> Bf16: ...
 
 def quantize(
     model: Module,
-    calibration: Floats | Sequence[Floats] | None = None,
+    calibration: Given | None = None,
     *,
     weights: str = "int8",
     dtype: str | None = None,
@@ -69,14 +67,15 @@ def quantize(
     Parameters
     ----------
     model
-        A network without conditioning; for bf16, any network.
+        A network that starts from zeros; for bf16, any network.
     weights
         "int8", or "bf16", which needs no calibration and takes no other option.
     dtype
         "bf16": of weights and frames; it takes no other option either.
     calibration
         Typical input: float32, (frames, in_channels), (batch, frames, in_channels), or a list of the former. A few
-        hundred to thousand frames suffice. A network of `quantization_aware` needs none: it has its ranges.
+        hundred to thousand frames suffice. Of a network with conditioning a pair (x, c), or a list of pairs, with c as
+        the network takes it. A network of `quantization_aware` needs none: it has its ranges.
     method
         The range of a sequence: "minmax", all values that occur; "percentile", all but a few on either side; "mse", the
         one with the least mean squared error.
@@ -85,7 +84,8 @@ def quantize(
     rounding
         How sums are rescaled, "single" or "double": see `wavenetlite.nn.integer`.
     keep
-        Paths of layers that stay in float32, as `summary()` of `model` names them.
+        Paths of layers that stay in float32, as `summary()` of `model` names them. Of a block that gives its skips to
+        the network, too, all layers stay.
 
     Returns
     -------
@@ -94,7 +94,7 @@ def quantize(
     Raises
     ------
     ParameterError, ArrayTypeError
-        The network has conditioning, starts in a steady state or is quantised already; no such layer; wrong signals.
+        The network starts in a steady state or is quantised already; no such layer; wrong signals.
 
     Notes
     -----
@@ -110,7 +110,8 @@ def quantize(
     True
     """
     if one_of("weights", weights, WEIGHTS) == "int8" and dtype is None:
-        return conversion_of(model, calibration, method, percentile, keep, IntegerLayers(rounding)).network
+        examples = checked_examples(calibration, checked_module(model))
+        return conversion_of(model, examples, method, percentile, keep, IntegerLayers(rounding)).network
     option = "weights='bf16'" if dtype is None else f"dtype={one_of('dtype', dtype, DTYPES)!r}"
     if calibration is not None or (method, percentile, rounding, *keep) != ("minmax", 99.99, "single"):
         raise ParameterError(f"{option} takes no calibration, method, percentile, rounding or keep: values are rounded "
@@ -124,7 +125,7 @@ def quantize(
 
 def quantization_aware(
     model: Module,
-    calibration: Floats | Sequence[Floats],
+    calibration: Given,
     *,
     method: str = "minmax",
     percentile: float = 99.99,
@@ -158,12 +159,13 @@ def quantization_aware(
     >>> bool(np.abs(q(x) - aware(x)).max() < 0.1 * np.abs(aware(x)).max())
     True
     """
-    return conversion_of(model, calibration, method, percentile, keep, RoundedLayers()).network
+    examples = checked_examples(calibration, checked_module(model))
+    return conversion_of(model, examples, method, percentile, keep, RoundedLayers()).network
 
 
 def conversion_of(
     model: Module,
-    calibration: Floats | Sequence[Floats] | None,
+    examples: Sequence[Example],
     method: str,
     percentile: float,
     keep: Sequence[str],
@@ -171,14 +173,13 @@ def conversion_of(
 ) -> Conversion:
     """Convert to the emitter's layers; the other arguments are those of `quantize`."""
     check_model(model)
-    signals = [] if calibration is None else checked_signals(calibration, model.in_width)
     one_of("method", method, tuple(METHODS))
     if not 50.0 <= number("percentile", percentile) <= 100.0:
         raise ParameterError(f"percentile={percentile} must be from 50 to 100")
-    channels = signals[0].shape[1] if signals else model.in_width
+    channels = examples[0].x.shape[1] if examples else model.in_width
     if channels is None:
         raise ParameterError(f"model={type(model).__name__} accepts any number of channels; calibration is needed")
-    return Conversion(model, channels, Calibration(signals, method, float(percentile)), emitter, chosen(model, keep))
+    return Conversion(model, channels, Calibration(examples, method, float(percentile)), emitter, chosen(model, keep))
 
 
 def checked_module(model: Any) -> Module:
@@ -189,8 +190,6 @@ def checked_module(model: Any) -> Module:
 
 def check_model(model: Any) -> None:
     name = type(checked_module(model)).__name__
-    if model.condition_channels_needed:
-        raise ParameterError(f"model={name} has conditioning; only networks without it can be quantised")
     if model.prewarmed:
         raise ParameterError(f"model={name} starts in a steady state; only networks that start from zeros can be "
                              "quantised")  # fmt: skip
@@ -198,27 +197,6 @@ def check_model(model: Any) -> None:
         raise ParameterError(f"model={name} has integer layers already; quantise the network that they were made from")
     if any(issubclass(kind, Bf16) for _, kind in model.layer_types()):
         raise ParameterError(f"model={name} rounds to bf16; quantise the network that it was made from")
-
-
-def checked_signals(calibration: Any, channels: int | None) -> list[Floats]:
-    """The signals, each (frames, channels)."""
-    given = calibration if isinstance(calibration, list | tuple) else [calibration]
-    signals: list[Floats] = []
-    for index, one in enumerate(given):
-        name = f"calibration[{index}]" if isinstance(calibration, list | tuple) else "calibration"
-        if not is_array(one) or one.dtype != np.float32:
-            raise ArrayTypeError(f"{name} is {getattr(one, 'dtype', type(one).__name__)}; it must be a float32 array")
-        if not np.isfinite(one).all():
-            raise ParameterError(f"{name} has infinities or NaN; it must be finite")
-        if one.ndim not in (2, 3) or (one.ndim == 3 and one is not calibration):
-            raise ParameterError(f"{name} has shape {one.shape}; it must be (frames, channels)")
-        signals += list(one) if one.ndim == 3 else [one]
-    widths = {signal.shape[1] for signal in signals}
-    if len(widths) != 1 or channels not in (None, *widths):
-        raise ParameterError(f"calibration has {sorted(widths)} channels; it must have {channels or 'the same in all'}")
-    if not sum(len(signal) for signal in signals):
-        raise ParameterError("calibration has no frames; it must have some typical input")
-    return signals
 
 
 def chosen(model: Module, keep: Sequence[str]) -> list[Module]:

@@ -4,14 +4,16 @@ from __future__ import annotations
 
 import math
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from dataclasses import dataclass, field
+from typing import NamedTuple
 
 import numpy as np
 
 from wavenetlite import nodes
 from wavenetlite.graph import LOWEST, Node, Quantization, topological_order
-from wavenetlite.nn.module import Module, Trace
+from wavenetlite.nn.convolution import Conv1d
+from wavenetlite.nn.module import Module, Trace, Traced
 from wavenetlite.support.errors import ParameterError
 
 ROUNDED = (nodes.Concat, nodes.Activate, nodes.CumulativePool)
@@ -19,14 +21,17 @@ CLAMPING = (nodes.Conv, nodes.Conv2d, nodes.Norm, nodes.Sum, nodes.Product)
 """Operations whose integer layers clamp what they give; and others that give integers of their own scale."""
 
 
+Kept = tuple[Module, tuple[Node, ...]]
+"""A module that stays in float32, and what it reads: the signal, and its conditioning if it has one."""
+
+
 @dataclass(eq=False)
 class Unit:
-    """Successive nodes that become one layer. One that stays in float32 is a `module`, which reads `reads`."""
+    """Successive nodes that become one layer. One that stays in float32 is the sum of the modules `kept`."""
 
     first: Node
     followers: list[Node] = field(default_factory=list)
-    module: Module | None = None
-    reads: Node | None = None
+    kept: list[Kept] = field(default_factory=list)
 
     @property
     def node(self) -> Node:
@@ -54,7 +59,7 @@ def units_of(output: Node, trace: Trace, chosen: list[Module]) -> Iterator[Unit]
         if node in done:
             continue
         unit = kept.get(node) or Unit(node)
-        if unit.module is None:
+        if not unit.kept:
             extend(unit, order, readers, covered, output)
         done.update((unit.first, *unit.followers))
         yield unit
@@ -73,33 +78,66 @@ def is_integer(node: Node) -> bool:
     return isinstance(node, nodes.Conv | nodes.CumulativePool | nodes.Gate | nodes.Norm | nodes.Sum | nodes.Slice)
 
 
+class Extent(NamedTuple):
+    """A module's use, and the operations inside it."""
+
+    use: Traced
+    inside: set[Node]
+
+    @classmethod
+    def of(cls, use: Traced) -> Extent:
+        """Of a convolution that is added to others in one operation this is the whole of it."""
+        read = {edge.node for edge in use.out.edges} if is_sum_of_convolutions(use) else {use.x, use.c}
+        return cls(use, between(read, use.out))
+
+
 def kept_modules(order: list[Node], trace: Trace, chosen: list[Module]) -> tuple[dict[Node, Unit], set[Node]]:
     """The modules that stay in float32, by the node that makes their frames, and all nodes inside them.
 
     These are the chosen ones, and for each node without a form in integers the smallest that computes it.
     """
-    extents = [(between(x, out), module, x, out) for module, x, out in trace]
-    wanted = [extent for extent in extents if any(extent[1] is one for one in chosen)]
-    covered = {node for extent in wanted for node in extent[0]}
+    extents = [Extent.of(use) for use in trace]
+    wanted = [extent for module in chosen for extent in extents_of(module, extents)]
+    covered = {node for extent in wanted for node in extent.inside}
     for node in order:
         if not is_integer(node) and node not in covered:
-            around = [extent for extent in extents if node in extent[0]]
+            around = [extent for extent in extents if node in extent.inside]
             if not around:
                 raise ParameterError(f"the network has a {node.operation} that is not a layer's own; it cannot be "
                                      "kept in float32")  # fmt: skip
-            wanted.append(min(around, key=lambda extent: len(extent[0])))
-            covered.update(wanted[-1][0])
-    outer = [one for one in wanted if not any(one[0] < other[0] for other in wanted)]
-    return {out: Unit(out, module=module, reads=x) for _, module, x, out in outer}, covered
+            wanted.append(min(around, key=lambda extent: len(extent.inside)))
+            covered.update(wanted[-1].inside)
+    outer = [one.use for one in wanted if not any(one.inside < other.inside for other in wanted)]
+    return {use.out: Unit(use.out, kept=kept_of(use, trace)) for use in outer}, covered
 
 
-def between(first: Node, last: Node) -> set[Node]:
-    """`last` and the nodes that it depends on, without `first` and what that depends on."""
+def extents_of(module: Module, extents: list[Extent]) -> list[Extent]:
+    """The uses of a module; or of its children if it gives several sequences, as a block with skips does."""
+    own = [extent for extent in extents if extent.use.module is module]
+    if own:
+        return own
+    return [extent for child in module.children().values() for extent in extents_of(child, extents)]
+
+
+def kept_of(use: Traced, trace: Trace) -> list[Kept]:
+    """The module of a use; and those with which it is added up in one operation."""
+    if not is_sum_of_convolutions(use):
+        return [(use.module, (use.x,) if use.c is None else (use.x, use.c))]
+    return [(other.module, (other.x,)) for other in trace if other.out is use.out and is_sum_of_convolutions(other)]
+
+
+def is_sum_of_convolutions(use: Traced) -> bool:
+    """Whether the module's convolution and others are one operation."""
+    return isinstance(use.module, Conv1d) and isinstance(use.out, nodes.Conv) and len(use.out.edges) > 1
+
+
+def between(read: Collection[Node | None], last: Node) -> set[Node]:
+    """`last` and the nodes that it depends on, without those that are `read` and what they depend on."""
     found: set[Node] = set()
     waiting = [last]
     while waiting:
         node = waiting.pop()
-        if node is not first and node not in found and not node.signal:
+        if node not in read and node not in found and not node.signal:
             found.add(node)
             waiting += [edge.node for edge in node.edges]
     return found

@@ -159,7 +159,7 @@ def names_of(trace: Trace, model: Module) -> dict[Node, dict[int, str]]:
     for path, module in model.modules():
         paths.setdefault(id(module), path.rstrip(".") or type(module).__name__)
     names: dict[Node, dict[int, str]] = {}
-    for module, _, out in trace:
+    for module, _, out, _ in trace:
         if not module.children():
             mine = names.setdefault(out, {})
             name = paths.get(id(module), type(module).__name__)
