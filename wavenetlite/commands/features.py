@@ -11,6 +11,7 @@ from inspect import signature
 from typing import Any
 
 from wavenetlite import pipeline
+from wavenetlite.commands.later import later
 from wavenetlite.commands.options import (
     UsageError,
     above_zero,
@@ -22,18 +23,15 @@ from wavenetlite.commands.options import (
     positive,
     whole,
 )
-from wavenetlite.commands.output import note, say, say_json
-from wavenetlite.commands.pictures import picture
+from wavenetlite.commands.output import INTERRUPTED, note, say, say_json
 from wavenetlite.commands.places import check_file, check_folder
-from wavenetlite.commands.shared import INTERRUPTED, cpus
 from wavenetlite.features import Features, Librosa
-from wavenetlite.figures import contact_sheet, corpus_report
-from wavenetlite.formats.classifiers import load_classifier
 from wavenetlite.pipeline import ContextChunks, EnergyTrim, VoiceTrim, specs
 from wavenetlite.pipeline.assembly import ERRORS
 from wavenetlite.pipeline.context_chunks import EDGES
 from wavenetlite.pipeline.engines import ENGINES
 from wavenetlite.pipeline.entries import Listing
+from wavenetlite.pipeline.parallel import available_cpus
 from wavenetlite.pipeline.parquet import packages
 from wavenetlite.pipeline.rates import common_rate
 from wavenetlite.pipeline.sources import listed
@@ -42,19 +40,17 @@ from wavenetlite.support.optional import optional
 from wavenetlite.support.progress import Bar
 from wavenetlite.support.remote import Place, place
 from wavenetlite.support.urls import is_url, shown
-from wavenetlite.train import Augment, augment
 
+picture = later("wavenetlite.commands.pictures", "picture")
+contact_sheet, corpus_report = (later("wavenetlite.figures", name) for name in ("contact_sheet", "corpus_report"))
+augment = later("wavenetlite.commands.augmenting", "augment")
+load_classifier = later("wavenetlite.formats.classifiers", "load_classifier")
 KINDS = {"logmel": "LogMel", "mel": "MelSpectrogram", "spectrogram": "Spectrogram", "mfcc": "MFCC", "pcen": "PCEN",
          "microfrontend": "MicroFrontend", "mulaw": "MuLaw"}  # fmt: skip
 LOWEST_PITCH_HZ, HIGHEST_PITCH_HZ = 65.0, 600.0
 SHOWN_ERRORS = 10
-AUGMENTATIONS: dict[str, Callable[[int], augment.Transform]] = {
-    "speed": lambda sr: augment.Speed(0.9, 1.1),
-    "rooms": lambda sr: augment.Reverb(sr=sr),
-    "noise": lambda sr: augment.BackgroundNoise(),
-    "gain": lambda sr: augment.Gain(-6.0, 6.0),
-}
-"""By name, in the order in which they change a recording: a transform for a sample rate."""
+AUGMENTATIONS = ("speed", "rooms", "noise", "gain")
+"""In the order in which they change a recording."""
 
 ABOUT = """\
 Turn recordings into features for training, and write them to the folder OUT:
@@ -275,7 +271,8 @@ def features(args: argparse.Namespace, listing: Listing) -> Features | dict[str,
     if args.model is not None:
         if options or args.sr:
             raise UsageError(f"--model has its own features; {', '.join(options) or 'sr'} cannot be given with it")
-        return load_classifier(args.model).features
+        of_model: Features = load_classifier(args.model).features
+        return of_model
     known = {name: options_of(name) for name in args.features}
     wrong = [option for option in options if not any(option in of_kind for of_kind in known.values())]
     if wrong:
@@ -298,14 +295,14 @@ def trim(args: argparse.Namespace) -> EnergyTrim | VoiceTrim | None:
     return EnergyTrim(**margin) if args.trim == "energy" else VoiceTrim(load_classifier(args.trim), **margin)
 
 
-def augmentation(args: argparse.Namespace, spec: Features | dict[str, Features]) -> Augment | None:
+def augmentation(args: argparse.Namespace, spec: Features | dict[str, Features]) -> Any:
     """What changes the copies."""
     if not args.copies:
         if args.augment is not None:
             raise UsageError("--augment belongs to --copies")
         return None
     sr = next(iter(spec.values())).sr if isinstance(spec, dict) else spec.sr
-    return Augment([AUGMENTATIONS[name](sr) for name in args.augment or AUGMENTATIONS])
+    return augment(args.augment or AUGMENTATIONS, sr)
 
 
 def chunks(args: argparse.Namespace) -> ContextChunks | None:
@@ -328,7 +325,9 @@ def backend(args: argparse.Namespace) -> Any:
         raise UsageError(f"--processes belongs to --engine joblib; --engine {args.engine} has its own")
     if not args.processes:
         return nullcontext()
-    return optional("joblib", "pipeline", "--processes").parallel_config(backend="loky", n_jobs=args.jobs or cpus())
+    return optional("joblib", "pipeline", "--processes").parallel_config(
+        backend="loky", n_jobs=args.jobs or available_cpus()
+    )
 
 
 class FileBar:

@@ -19,7 +19,6 @@ from wavenetlite.train.corpus import read_corpus
 
 DEFAULT_MODEL, LIVE_MODEL = "speech-commands-12", "speech-commands-12-live"
 DEFAULT_VAD = "voice-activity"
-INTERRUPTED = "interrupted; run the same command again to resume"
 MOST_PROBLEMS = 20
 """Problems of a corpus that are reported one by one."""
 

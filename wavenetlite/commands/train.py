@@ -22,10 +22,9 @@ from wavenetlite.commands.options import (
     positive,
     whole,
 )
-from wavenetlite.commands.output import note, progress, say, say_json
+from wavenetlite.commands.output import INTERRUPTED, note, progress, say, say_json
 from wavenetlite.commands.places import check_folder
 from wavenetlite.commands.shared import (
-    INTERRUPTED,
     add_data,
     cpus,
     evaluation_json,

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from bisect import bisect_left
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -72,7 +73,7 @@ class Totals:
         self.seconds += duration_s
         self.labels[entry.label] += 1
         self.splits[entry.split] += 1
-        self.histogram[sum(duration_s > edge for edge in HISTOGRAM_S)] += 1
+        self.histogram[bisect_left(HISTOGRAM_S, duration_s)] += 1
 
     def counts(self) -> dict[str, Any]:
         """As in dataset.json."""
@@ -158,7 +159,7 @@ class Assembly:
         self.index, self.errors, self.digest = index, errors, blake2b(digest_size=16)
         self.totals = Totals()
         self.root_of = {base: number for number, base in enumerate(roots)}
-        self.seen, self.entries, self.number = FirstSeen(), entries, 0
+        self.seen, self.entries, self.number = FirstSeen(len(entries)), entries, 0
         copies = self.arrays[0].recipe.reading.copies
         self.each = 1 if copies is None else 1 + copies.count
         self.original_used = False
@@ -269,16 +270,7 @@ class Assembly:
             "audio_hash": row["audio"],
             "feature_hash": row["hash"],
         }
-        if entry.start_s is not None or entry.end_s is not None:
-            whole |= {"start_s": entry.start_s, "end_s": entry.end_s}
-        if entry.channel is not None:
-            whole["channel"] = entry.channel
-        if entry.copy:
-            whole["copy"] = entry.copy
-        if "trim" in row:
-            whole["trim_start"], whole["trim_end"] = row["trim"]
-        if span is not None:
-            whole |= {"chunk_start": span.start, "pad_start": span.pad_start, "pad_end": span.pad_end}
+        whole |= part_of(entry, row, span)
         if root := self.root_of[entry.base]:
             whole["root"] = root
         if self.several:
@@ -316,6 +308,22 @@ class Assembly:
             **({SPEAKERS: len(first.speakers.found())} if self.speakers else {}),
             **({ARRAYS: {array.name: array.about() for array in self.arrays}} if self.several else {}),
         }
+
+
+def part_of(entry: Entry, row: dict[str, Any], span: Span | None) -> dict[str, Any]:
+    """What says in the index that an item is not a whole recording as it is."""
+    part: dict[str, Any] = {}
+    if entry.start_s is not None or entry.end_s is not None:
+        part |= {"start_s": entry.start_s, "end_s": entry.end_s}
+    if entry.channel is not None:
+        part["channel"] = entry.channel
+    if entry.copy:
+        part["copy"] = entry.copy
+    if "trim" in row:
+        part["trim_start"], part["trim_end"] = row["trim"]
+    if span is not None:
+        part |= {"chunk_start": span.start, "pad_start": span.pad_start, "pad_end": span.pad_end}
+    return part
 
 
 def refused_of(rows: Sequence[dict[str, Any]]) -> dict[str, Any] | None:

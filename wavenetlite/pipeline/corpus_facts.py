@@ -146,7 +146,7 @@ class Twins:
     def warnings(self, items: ItemSequence) -> Iterator[str]:
         """Lines about those of other splits or labels than the first ones, and about all."""
         own = np.arange(len(self.hashes), dtype=np.uint32)
-        first = FirstSeen().add(self.hashes, own).astype(np.int64)
+        first = FirstSeen(len(own)).add(self.hashes, own).astype(np.int64)
         again = np.flatnonzero(first != own)
         for what, column in (("split", self.splits), ("label", self.labels)):
             other = first[again[column[again] != column[first[again]]]]

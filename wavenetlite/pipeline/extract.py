@@ -22,18 +22,18 @@ from wavenetlite.pipeline.context_chunks import ContextChunks, checked_chunks
 from wavenetlite.pipeline.context_chunks import check_keys as check_no_chunks
 from wavenetlite.pipeline.copies import Augmentation, copies_of, with_copies
 from wavenetlite.pipeline.copies import check_keys as check_no_copies
+from wavenetlite.pipeline.earlier import Earlier
 from wavenetlite.pipeline.engines import ENGINES, Workers, check_installed
 from wavenetlite.pipeline.entries import Entry, Listing, PipelineError
 from wavenetlite.pipeline.lease import Lease
 from wavenetlite.pipeline.named_specs import named
 from wavenetlite.pipeline.parallel import Ticks, check_joblib
-from wavenetlite.pipeline.sidecars import Sidecar
 from wavenetlite.pipeline.sources import Source, listed
 from wavenetlite.pipeline.specs import Reading, Recipe
 from wavenetlite.pipeline.target import check as check_target
 from wavenetlite.pipeline.target import remember
 from wavenetlite.pipeline.trimming import Trim, trim_of
-from wavenetlite.pipeline.work import Old, Part, Task
+from wavenetlite.pipeline.work import Part, Task
 from wavenetlite.support.checks import flag, integer, one_of
 from wavenetlite.support.errors import ArrayTypeError, ParameterError
 from wavenetlite.support.file_locks import lock
@@ -57,7 +57,7 @@ class Extraction:
         In the whole set.
     computed, copied, unchanged
         Recordings that were read now, whether they can be used or not; those whose features were copied from an earlier
-        run because their chunk changed; and all that did not have to be read.
+        run because their chunk changed; and all that did not have to be read. Copies count like recordings.
     errors
         Number of lines of ``errors.jsonl`` by reason.
     seconds
@@ -313,7 +313,7 @@ class Run:
         """The entries of a chunk, with their copies."""
         each = 1 + self.copies
         first, last = self.ends[number] // each, self.ends[number + 1] // each
-        return list(with_copies([self.listing.entries[place] for place in range(first, last)], self.copies))
+        return list(with_copies(self.listing.entries.between(first, last), self.copies))
 
     def length(self, number: int) -> int:
         return self.ends[number + 1] - self.ends[number]
@@ -383,7 +383,7 @@ class Run:
             if "unreadable" in about["errors"] or (self.strict and about["refused"]):
                 return None  # the file may be readable now; or the error must be raised again
             whole = all(
-                complete(self.out / shard["file"], shard["frames"], array["channels"])
+                shards.complete(self.out / shard["file"], shard["frames"], array["channels"])
                 for array in arrays_of(about).values()
                 for shard in array["shards"]
             )
@@ -414,28 +414,8 @@ class Run:
         sidecar = sidecars.read(path) if path.name in there else None
         if sidecar is None or sidecar.again or len(sidecar.rows) != self.length(number):
             return False
-        return self.has_shard(sidecar, name)
-
-    def has_shard(self, sidecar: Sidecar, name: str) -> bool:
-        path, channels = self.out / shards.FOLDER / sidecar.shard, self.recipes[name].spec.out_channels
-        return not sidecar.shard or complete(path, sidecar.frames, channels)
-
-    def earlier(self, waiting: Iterable[int]) -> dict[str, dict[str, Old]]:
-        """By array and key, what earlier extractions with the same recipe know of the recordings of these chunks."""
-        before: list[Place] = [*(self.out / sidecars.FOLDER).glob("*.npz")]
-        found: dict[str, dict[str, Old]] = {name: {} for name in self.recipes}
-        name_of = {features: name for name, features in self.features.items()}
-        several = len(before) > len(self.recipes)
-        keys = {entry.key for number in waiting for entry in self.run(number)} if several else set()
-        for path in sorted(before, key=str):
-            sidecar = None if specs.is_tables(path.name) else sidecars.read(path)
-            name = name_of.get(sidecar.features) if sidecar is not None else None
-            if sidecar is None or name is None or not self.has_shard(sidecar, name):
-                continue
-            for row, statistics in zip(sidecar.rows, sidecar.statistics, strict=True):
-                if row["key"] in keys:
-                    found[name][row["key"]] = Old(sidecar.shard, row, statistics)
-        return found
+        shard, channels = self.out / shards.FOLDER / sidecar.shard, self.recipes[name].spec.out_channels
+        return not sidecar.shard or shards.complete(shard, sidecar.frames, channels)
 
     # Work
 
@@ -443,14 +423,15 @@ class Run:
         self, waiting: Mapping[int, Sequence[str]], workers: Workers, progress: Progress | None
     ) -> tuple[int, int]:
         """Process these arrays of chunks; return how many recordings were computed, and how many copied."""
-        old = self.earlier(waiting)
+        channels = {features: self.recipes[name].spec.out_channels for name, features in self.features.items()}
+        earlier = Earlier(self.out, channels, (entry.key for number in waiting for entry in self.run(number)))
         unpacked = self.unpacked(waiting)
         total = self.ends[-1]
         ticks = Ticks(progress, total - sum(map(self.length, waiting)), total)
         computed = copied = 0
         work.LISTENERS[self.out] = ticks.add
         try:
-            tasks = (self.task(number, names, old, unpacked) for number, names in waiting.items())
+            tasks = (self.task(number, names, earlier, unpacked) for number, names in waiting.items())
             for done in workers.run(tasks, len(waiting)):
                 ticks.add(done.entries - done.reported)
                 computed, copied = computed + done.entries - done.copied, copied + done.copied
@@ -460,15 +441,13 @@ class Run:
             del work.LISTENERS[self.out]
         return computed, copied
 
-    def task(
-        self, number: int, names: Sequence[str], old: Mapping[str, Mapping[str, Old]], unpacked: Mapping[str, str]
-    ) -> Task:
-        entries = self.run(number)
-        parts = []
+    def task(self, number: int, names: Sequence[str], earlier: Earlier, unpacked: Mapping[str, str]) -> Task:
+        entries, parts = self.run(number), []
+        known = earlier.of(entries)
         for name, sidecar in zip(self.recipes, self.digests[number], strict=True):
             if name in names:
-                known = {entry.key: old[name][entry.key] for entry in entries if entry.key in old[name]}
-                parts.append(Part(name, sidecar, self.features[name], known))
+                features = self.features[name]
+                parts.append(Part(name, sidecar, features, known[features]))
         if unpacked:
             entries = [moved(entry, unpacked) for entry in entries]
         return Task(self.out, next(iter(self.recipes.values())).reading, entries, parts)
@@ -493,14 +472,6 @@ class Run:
 def moved(entry: Entry, unpacked: Mapping[str, str]) -> Entry:
     """The entry in the decompressed archive."""
     return replace(entry, base=unpacked[entry.path]) if entry.path in unpacked else entry
-
-
-def complete(path: Place, frames: int, channels: int) -> bool:
-    """Whether a shard is complete."""
-    try:
-        return shards.frames_in(path, channels) == frames
-    except (OSError, ValueError):
-        return False
 
 
 def first_line(path: Place) -> str:

@@ -8,19 +8,19 @@ import zipfile
 import zlib
 from dataclasses import dataclass
 from hashlib import blake2b
-from importlib.metadata import PackageNotFoundError, version
 from io import BytesIO
 from typing import Any
 
 import numpy as np
 
 from wavenetlite import audio
-from wavenetlite.audio.packages import soundfile_module
+from wavenetlite.audio.packages import soundfile_module, soxr_module
 from wavenetlite.features import Features, from_config
 from wavenetlite.pipeline.copies import Copies
 from wavenetlite.pipeline.trimming import Trim
 from wavenetlite.support.checks import flag, number
 from wavenetlite.support.errors import ParameterError, WavenetliteError
+from wavenetlite.support.optional import optional
 from wavenetlite.support.remote import Place, replacing
 from wavenetlite.support.version import __version__
 
@@ -78,21 +78,17 @@ class Recipe:
 
         found = {"wavenetlite": __version__, "numpy": np.__version__, "soundfile": soundfile.__version__,
                  "libsndfile": soundfile.__libsndfile_version__}  # fmt: skip
-        also = {"soxr": self.reading.resample, "scipy": self.reading.copies is not None}
-        return {**found, **{name: installed(name) for name, used in also.items() if used}}
+        if self.reading.resample:
+            found["soxr"] = soxr_module().__version__
+        if self.reading.copies is not None:
+            found["scipy"] = optional("scipy", "train", "augmentation").__version__
+        return found
 
     @property
     def digest(self) -> str:
         """Differs if features would differ."""
         text = json.dumps([self.spec.fingerprint.hex(), self.reading.config(), self.versions()], sort_keys=True)
         return blake2b(text.encode(), digest_size=16).hexdigest()
-
-
-def installed(package: str) -> str:
-    try:
-        return version(package)
-    except PackageNotFoundError:
-        return ""
 
 
 # Files
