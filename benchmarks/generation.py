@@ -2,10 +2,11 @@
 
 Deep Voice's vocoder B (20 gated layers of kernel 2, 64 and 128 channels, head 256, 256 mu-law classes) with random
 weights, in float32, with weights of bf16 and with integers of 8 bits: our generator, a pool of 16 of them (us for a
-sample of each), and loops in Python over our streams, a plain one and one that allocates nothing. ONNX Runtime, if it
-is installed, in the same loop over its graph with a cache. A round times every contender once, in turn; reported are
-medians over the rounds, and the medians of the rounds' ratios to our generator. One thread each, whose CPU time is
-measured.
+sample of each), and loops in Python over our streams, a plain one and one that allocates nothing. ONNX Runtime and MNN,
+if they are installed, in the latter loop, with the way of writing the graph that is fastest there, in float32 and with
+integers of 8 bits (ONNX Runtime's static quantisation; MNN's weights of 8 bits with frames rounded as they come). A
+round times every contender once, in turn; reported are medians over the rounds, and the medians of the rounds' ratios
+to our generator. One thread each, whose CPU time is measured.
 """
 
 import os
@@ -13,25 +14,30 @@ import os
 os.environ.update(OMP_NUM_THREADS="1", OPENBLAS_NUM_THREADS="1", MKL_NUM_THREADS="1")  # before NumPy is imported
 
 import argparse
-import json
-import tempfile
 from collections.abc import Callable, Iterator
+from importlib import import_module
 from importlib.util import find_spec
-from pathlib import Path
 from statistics import median
 from time import thread_time
 
 import numpy as np
 
 import wavenetlite as wl
-from benchmarks.models import VOICE_OPTIONS
-from wavenetlite import formats
+from benchmarks.models import NETWORKS, VOICE_OPTIONS
 
 VOICES = 16
 SAMPLE_RATE = 16_000
 Call = Callable[[int], object]
 Step = Callable[[np.ndarray, np.ndarray], None]
 """Computes the logits for a frame, into the second array."""
+
+PEERS = {
+    "onnxruntime float32": (("onnxruntime", "onnx"), "onnx_runtime", "gemm"),
+    "onnxruntime int8": (("onnxruntime", "onnx"), "onnx_runtime", "int8"),
+    "MNN float32": (("MNN", "onnx"), "mnn", "float32"),
+    "MNN int8": (("MNN", "onnx"), "mnn", "int8"),
+}
+"""The packages that are needed, the module of `benchmarks.peers`, and what that is to open."""
 
 
 def table() -> np.ndarray:
@@ -88,28 +94,25 @@ def pooled(model: wl.nn.Module) -> Call:
     return lambda samples: pool.process(dict.fromkeys(ids), samples // VOICES)
 
 
-def onnx_peers(model: wl.nn.Module, x: np.ndarray, folder: Path) -> Iterator[tuple[str, Call]]:
-    """ONNX Runtime on the graph of one frame, with its cache."""
-    if not (find_spec("onnxruntime") and find_spec("onnx")):
-        return
-    import onnxruntime
-
-    path = str(folder / "float.onnx")
-    formats.save(model, path, streaming=True)
-    options = onnxruntime.SessionOptions()
-    options.intra_op_num_threads = 1
-    session = onnxruntime.InferenceSession(path, options)
-    shape = json.loads(session.get_modelmeta().custom_metadata_map["cache_shape"])
-    given = {"cache": np.zeros(shape, np.float32)}
+def peer_step(module: str, way: str) -> Step:
+    """A peer's call on one frame of the same network, which ends with a softmax there."""
+    opened = import_module(f"benchmarks.peers.{module}").open_contender(way)
+    calls = opened.prepare(NETWORKS["B"](), 1, streaming=True)
 
     def step(x: np.ndarray, y: np.ndarray) -> None:
-        made, given["cache"] = session.run(None, {"x": x[None], **given})
-        y[0] = made[0, :, 0]
+        y[0] = calls.feed(x)[0]
 
-    yield "onnxruntime float32, loop", tuned_loop(step)
+    return step
 
 
-def contenders(folder: Path) -> dict[str, Call]:
+def peers() -> Iterator[tuple[str, Call]]:
+    """Those that are installed, in the same loop."""
+    for name, (needed, module, way) in PEERS.items():
+        if all(map(find_spec, needed)):
+            yield f"{name}, tuned loop", tuned_loop(peer_step(module, way))
+
+
+def contenders() -> dict[str, Call]:
     floats = wl.WaveNet(**VOICE_OPTIONS, seed=1)
     x = table()[np.random.default_rng(1).integers(256, size=(2000, 1))]
     models = {
@@ -123,7 +126,7 @@ def contenders(folder: Path) -> dict[str, Call]:
         calls[f"{name}, pool of {VOICES}"] = pooled(model)
         calls[f"{name}, tuned loop"] = tuned_loop(stream_step(model))
         calls[f"{name}, plain loop"] = plain_loop(model)
-    return calls | dict(onnx_peers(floats, x, folder))
+    return calls | dict(peers())
 
 
 def measured(calls: dict[str, Call], samples: int, rounds: int) -> dict[str, list[float]]:
@@ -143,7 +146,7 @@ def report(times: dict[str, list[float]]) -> None:
         base = times[f"{kind}, generator"]
         ratio = median(b / a for a, b in zip(base, values, strict=True))
         real = 1e6 / SAMPLE_RATE / median(values)
-        print(f"{name:26} {median(values):7.2f} us, {real:5.2f}x real time, {ratio:.2f} of the generator's time")
+        print(f"{name:33} {median(values):7.2f} us, {real:5.2f}x real time, {ratio:.2f} of the generator's time")
 
 
 def main() -> None:
@@ -152,10 +155,9 @@ def main() -> None:
     parser.add_argument("--samples", type=int, default=800, help="samples of each contender in a round")
     given = parser.parse_args()
     print(f"{wl.isa()}, {SAMPLE_RATE} Hz, medians of {given.rounds} rounds of {given.samples} samples")
-    with tempfile.TemporaryDirectory() as folder:
-        calls = contenders(Path(folder))
-        measured(calls, 50, 1)
-        report(measured(calls, given.samples, given.rounds))
+    calls = contenders()
+    measured(calls, 50, 1)
+    report(measured(calls, given.samples, given.rounds))
 
 
 if __name__ == "__main__":

@@ -76,12 +76,15 @@ def run(options: argparse.Namespace) -> None:
     model, nats = train(options)
     model.save(options.out)
     print(f"{options.out} written; {nats / math.log(2):.3f} bits a sample of the validation part")
-    right = 0
-    for digit, name in zip(DIGITS, NAMES, strict=True):
-        clips = spoken(model, sr, int(digit), options.clips)
-        audio.write(options.out.with_name(f"digit-{digit}.wav"), clips[0], sr, subtype="PCM_16")
-        right += sum(label in (digit, name) for label in heard_as(clips, sr))
+    clips = {digit: spoken(model, sr, int(digit), options.clips) for digit in DIGITS}
+    for digit, made in clips.items():
+        audio.write(options.out.with_name(f"digit-{digit}.wav"), made[0], sr, subtype="PCM_16")
     if not options.unconditional:
+        right = sum(
+            label in (digit, name)
+            for (digit, made), name in zip(clips.items(), NAMES, strict=True)
+            for label in heard_as(made, sr)
+        )
         print(f"{right} of {len(DIGITS) * options.clips} generated clips are heard as their digit")
 
 

@@ -12,7 +12,7 @@ import MNN
 import numpy as np
 from MNN import expr
 
-from benchmarks.contenders import TOLERANCE, Calls
+from benchmarks.contenders import INT8_TOLERANCE, TOLERANCE, Calls
 from benchmarks.models import Network
 from benchmarks.peers.fastest import fastest
 from benchmarks.peers.onnx_graphs import Graph
@@ -20,17 +20,22 @@ from benchmarks.peers.onnx_ways import WAYS
 
 FLOAT_WAYS = ("plain", "conv2d", "gemm")
 OPTIONS = {"backend": "CPU", "numThread": 1, "precision": "high"}
+INT8 = {"memory": "low"}
+"""Weights of 8 bits stay so, and frames are rounded to 8 bits as they come ("dynamic quantisation")."""
 
 
 class Mnn:
-    """The contender, in float32."""
+    """The contender, in float32, or with integers of 8 bits."""
 
     version = f"MNN {version('MNN')}"
-    tolerance = TOLERANCE
+
+    def __init__(self, *, int8: bool = False):
+        self._int8 = int8
+        self.tolerance = INT8_TOLERANCE if int8 else TOLERANCE
 
     def prepare(self, network: Network, frames: int, *, streaming: bool, clips: int = 1) -> Calls:
         def runner(way: str) -> Calls:
-            return MnnRunner(WAYS[way](network, frames, streaming=streaming, clips=clips))
+            return MnnRunner(WAYS[way](network, frames, streaming=streaming, clips=clips), int8=self._int8)
 
         return fastest(runner, FLOAT_WAYS, network)
 
@@ -38,7 +43,7 @@ class Mnn:
 class MnnRunner(Calls):
     """A module and the variables of its caches, which go from call to call."""
 
-    def __init__(self, graph: Graph):
+    def __init__(self, graph: Graph, *, int8: bool):
         super().__init__(graph.frames, graph.clips)
         model = graph.model()
         self._graph = graph
@@ -48,8 +53,9 @@ class MnnRunner(Calls):
             onnx, mnn = Path(folder, "network.onnx"), Path(folder, "network.mnn")
             onnx.write_bytes(model.SerializeToString())
             files = ["--modelFile", str(onnx), "--MNNModel", str(mnn)]
-            _tools.mnnconvert(["mnnconvert", "-f", "ONNX", *files, "--bizCode", "benchmark"])
-            self._runtime = MNN.nn.create_runtime_manager((OPTIONS,))
+            bits = ["--weightQuantBits", "8"] if int8 else []
+            _tools.mnnconvert(["mnnconvert", "-f", "ONNX", *files, *bits, "--bizCode", "benchmark"])
+            self._runtime = MNN.nn.create_runtime_manager((OPTIONS | (INT8 if int8 else {}),))
             self._module = MNN.nn.load_module_from_file(str(mnn), *names, runtime_manager=self._runtime)
         self._x, *self._caches = [_variable(np.zeros(shape, np.float32)) for shape in shapes]
 
@@ -70,6 +76,6 @@ def _variable(array: np.ndarray) -> expr.Var:
     return expr.const(array, list(array.shape), expr.NCHW)
 
 
-def open_contender(_: str) -> Mnn:
-    """Return MNN."""
-    return Mnn()
+def open_contender(numbers: str) -> Mnn:
+    """Return MNN, in float32, or in ``"int8"``."""
+    return Mnn(int8=numbers == "int8")

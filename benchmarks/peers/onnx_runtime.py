@@ -5,12 +5,12 @@ from functools import cache
 import numpy as np
 import onnxruntime as ort
 
-from benchmarks.contenders import TOLERANCE, Calls
+from benchmarks.contenders import INT8_TOLERANCE, TOLERANCE, Calls
 from benchmarks.models import Network
 from benchmarks.peers.fastest import fastest
 from benchmarks.peers.onnx_graphs import Graph
 from benchmarks.peers.onnx_ways import WAYS
-from benchmarks.peers.quantized import INT8_TOLERANCE, QUANTIZED_WAYS, quantized
+from benchmarks.peers.quantized import QUANTIZED_WAYS, quantized
 
 
 class OnnxRuntime:

@@ -13,12 +13,12 @@ from functools import cache
 import numpy as np
 import openvino as ov
 
-from benchmarks.contenders import TOLERANCE, Calls, UnavailableError
+from benchmarks.contenders import INT8_TOLERANCE, TOLERANCE, Calls, UnavailableError
 from benchmarks.models import Network
 from benchmarks.peers.fastest import fastest
 from benchmarks.peers.onnx_graphs import Graph
 from benchmarks.peers.onnx_ways import WAYS
-from benchmarks.peers.quantized import INT8_TOLERANCE, QUANTIZED_WAYS, quantized
+from benchmarks.peers.quantized import QUANTIZED_WAYS, quantized
 
 TOLERANCES = {"fp32": TOLERANCE, "bf16": 0.1, "int8": INT8_TOLERANCE}
 FLOAT_WAYS = ("plain", "conv2d", "gemm")  # it does not know ONNX Runtime's own FusedConv

@@ -14,8 +14,6 @@ from onnxruntime.quantization import CalibrationDataReader, QuantFormat, QuantTy
 from benchmarks.models import Network, signal
 from benchmarks.peers.onnx_graphs import Graph
 
-INT8_TOLERANCE = 0.25
-"""Weights that were drawn and not trained quantise badly; what comes out is shown in the table of errors."""
 QUANTIZED_WAYS = ("plain", "gemm")
 CALIBRATION_FRAMES, MOST_CALLS = 1100, 64
 

@@ -55,6 +55,44 @@ def test_a_network(run, network):
     assert np.array_equal(small(frames), wl.quantize(model, calibration=frames)(frames))
 
 
+@pytest.fixture
+def conditioned(tmp_path):
+    model = wl.WaveNet(2, 3, residual_channels=4, skip_channels=4, dilations=[1, 2], condition_channels=5,
+                       condition=wl.nn.Upsample(4), seed=0)  # fmt: skip
+    model.save(tmp_path / "conditioned.safetensors")
+    rng = np.random.default_rng(0)
+    x, c = (rng.standard_normal(shape, dtype=np.float32) for shape in ((202, 2), (51, 5)))
+    np.savez(tmp_path / "pair.npz", x=x, c=c)
+    return model, x, c
+
+
+@pytest.mark.parametrize("numbers", [[], ["--weights", "bf16"]])
+def test_a_network_with_conditioning(run, conditioned, numbers):
+    model, x, c = conditioned
+    status, out, err = run(
+        "conditioned.safetensors", "pair.npz", "pair.npz", "--out", "small.safetensors", "--json", *numbers
+    )
+    assert status == 0, err
+    assert all(layer["snr_db"] is None or layer["snr_db"] > 20 for layer in json.loads(out)["layers"])
+    wanted = wl.quantize(model, weights="bf16") if numbers else wl.quantize(model, calibration=(x, c))
+    assert np.array_equal(wl.load("small.safetensors")(x, c), wanted(x, c))
+
+
+def test_a_network_with_conditioning_needs_both_arrays(run, conditioned, tmp_path):
+    _, x, c = conditioned
+    np.save(tmp_path / "x.npy", x)
+    np.savez(tmp_path / "other.npz", x=x, condition=c)
+    np.savez(tmp_path / "short.npz", x=x, c=c[:50])
+    (tmp_path / "bad.npz").write_bytes(b"PK\x03\x04")
+    for name, said in [
+        ("x.npy", "must be a .npz file of two arrays"), ("other.npz", "must be a .npz file of two arrays"),
+        ("bad.npz", "must be a .npz file of two arrays"), ("short.npz", "c, has shape (50, 5); it must be (51, 5)"),
+    ]:  # fmt: skip
+        status, _, err = run("conditioned.safetensors", name, "--out", "small.safetensors")
+        assert status == 1 and said in err
+        assert not (tmp_path / "small.safetensors").exists()
+
+
 def test_a_table_for_people(run, network):
     status, out, err = run("network.safetensors", "frames.npy", "--out", "small.safetensors", "--keep", "output")
     assert status == 0, err

@@ -702,3 +702,26 @@ def test_a_generator_serves_one_thread_at_a_time():
         time.sleep(0.001)
     thread.join()
     assert refused
+
+
+@pytest.mark.parametrize(("condition", "said"), [
+    (np.zeros(4, np.float32), "condition has 4 channels; it must have 3"),
+    (np.array([0, np.nan, 0], np.float32), "condition is not finite at frame 0"),
+    (np.zeros(3), "condition has dtype float64"),
+    (np.ma.masked_array(np.zeros(3, np.float32), [0, 0, 1]), "condition is a MaskedArray"),
+])  # fmt: skip
+def test_a_constant_condition_is_called_by_its_name(condition, said):
+    for model in (CONDITIONED["index"](), CONDITIONED["decoded"]()):
+        with pytest.raises(wl.WavenetliteError) as error:
+            wl.generate(model, 7, condition=condition)
+        assert str(error.value).startswith(said)
+        with pytest.raises(wl.ParameterError, match=r"samples=.* must be at most"):
+            wl.generate(model, 2**60, condition=np.zeros(3, np.float32))
+    with pytest.raises(wl.ParameterError, match="condition given; it must be None"):
+        wl.generate(NETWORKS["index"](), 7, condition=np.zeros(3, np.float32))
+
+
+def test_a_generator_says_what_it_is():
+    generator = CONDITIONED["decoded"]().generator(np.zeros(3, np.float32))
+    generator.process(samples=3)
+    assert repr(generator) == "Generator(output='categorical', condition_period=5, samples=3)"

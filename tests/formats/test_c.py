@@ -9,7 +9,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 from c_programs import AARCH64, ARMHF, CONTRACTING, CPP, GCC, compiled, run
-from catalogue import CATALOGUE, condition, same_bits, signal
+from catalogue import CATALOGUE, condition, randomised, same_bits, signal
 from instruction_sets import run_python
 from wake_words import micro_word
 
@@ -68,6 +68,18 @@ def test_other_ways_to_compile(compiler, tmp_path):
 @pytest.mark.parametrize("compiler", [AARCH64, ARMHF], ids=["arm64", "armhf"])
 def test_other_machines_emulated(compiler, tmp_path):
     compare(tmp_path, ALL_MACHINES, compiler)
+
+
+@needs_gcc
+def test_integers_with_conditioning_of_its_own_rate(tmp_path):
+    slow = wl.Sequential([wl.nn.Conv1d(3, 4, 2), wl.nn.Upsample(5)])
+    floats = randomised(wl.WaveNet(1, 4, residual_channels=8, skip_channels=8, dilations=[1, 2], condition_channels=3,
+                                   condition=slow))  # fmt: skip
+    x, c = signal(97, 1), condition(20, 3)
+    model = wl.quantize(floats, calibration=(x, c))
+    no_fma = ["-DNET_NO_FMA"] if wl.isa() == "sse2" else []
+    ran = run(compiled(tmp_path, {"net": model}, GCC, *no_fma), {"net": model}, {"net": (x, c)})
+    assert same_bits(ran["net"].frames, model(x, c))
 
 
 WITHOUT_FMA = """

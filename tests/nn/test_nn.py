@@ -464,3 +464,25 @@ def test_slopes_of_an_activation_given_by_name_are_parameters(layer, tmp_path):
         before = after
     model.save(tmp_path / "model.safetensors")
     assert np.array_equal(wl.load(tmp_path / "model.safetensors")(x), after)
+
+
+@pytest.mark.parametrize(("nodes", "said"), [
+    ([["c", nn.Conv1d(2, 3, 1), ["x"]]], "has the name 'c' of another node"),
+    ([["a", nn.Conv1d(2, 3, 1), ["x", "c"]]], "reads 2 nodes; it must be 1"),
+    ([["a", nn.FiLM(2, 4), ["x", "c"]]], "condition_channels=4 but the conditioning given has 3 channels"),
+    ([["a", nn.FiLM(2, 3), ["x", "c", "c"]]], "reads 3 nodes; it must be 1 or 2"),
+])  # fmt: skip
+def test_graphs_with_conditioning_say_what_does_not_fit(nodes, said):
+    with pytest.raises(wl.ParameterError) as error:
+        nn.Graph(2, nodes, condition_channels=3)(np.zeros((4, 2), np.float32), np.zeros((4, 3), np.float32))
+    assert said in str(error.value)
+
+
+def test_a_graph_s_conditioning_has_a_rate_of_its_own(tmp_path):
+    model = nn.Graph(1, [["slow", nn.Upsample(4), ["c"]], ["film", nn.FiLM(1, 2), ["x", "slow"]]],
+                     condition_channels=2, condition_period=4)  # fmt: skip
+    assert (model.condition_channels_needed, model.condition_period) == (2, 4)
+    assert nn.Graph(1, [["c", nn.Conv1d(1, 2, 1), ["x"]]]).condition_channels_needed == 0
+    model.save(tmp_path / "graph.safetensors")
+    x, c = np.ones((10, 1), np.float32), np.ones((3, 2), np.float32)
+    assert np.array_equal(wl.load(tmp_path / "graph.safetensors")(x, c), model(x, c))

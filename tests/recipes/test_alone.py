@@ -117,10 +117,28 @@ def test_the_greatest_of_recent_frames(first):
     assert np.allclose(made[:, 0], windows(16), rtol=1e-6)
 
 
-@pytest.mark.parametrize("spec", [PLAIN, wl.PCEN(sr=SR, n_fft=256, n_mels=20), PLAIN.then(wl.features.AutoGain())])
+@pytest.mark.parametrize(("strides", "spans"), [([1], (5, 9)), ([2, 2], (3, 7)), ([3], (3, 7))])
+def test_networks_of_any_rate(strides, spans):
+    stem = [[2, [3, 3], [2, stride]] for stride in strides]
+    model = wl.nn.FrequencyTCN(20, 3, stem=stem, channels=8, dilations=[1], pool_frames=5)
+    gated = standing_alone(model, SPEC)
+    x = SPEC(put(noise(3.0, 1e-4), 1.0, 0.5))
+    assert gated(x).shape == model(x).shape
+    names = {name: layer for name, layer, _ in gated.nodes}
+    assert (len(names["newest"]), len(names["floor"]) - 2) == spans
+    wl.verify_stream(gated)
+
+
+DELTAS = PLAIN.then(wl.features.Deltas(width=5, lookahead_frames=0))
+WITH_DELTAS = DELTAS.then(wl.features.MeanVariance.fit([DELTAS(noise(1.0, 0.1))]))
+
+
+@pytest.mark.parametrize(
+    "spec", [PLAIN, wl.PCEN(sr=SR, n_fft=256, n_mels=20), PLAIN.then(wl.features.AutoGain()), WITH_DELTAS]
+)
 def test_features_must_tell_levels(spec):
     with pytest.raises(ParameterError, match=r"must be LogMel\(\.\.\.\) and end with MeanVariance"):
-        standing_alone(NETWORK, spec)
+        standing_alone(wl.TCN(spec.out_channels, 3, channels=4), spec)
 
 
 def test_features_that_only_lose_their_mean():

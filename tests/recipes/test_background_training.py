@@ -12,7 +12,6 @@ from wavenetlite.evaluation.alarms import count_alarms, listen_to_background, li
 from wavenetlite.recipes import Recipe, train_classifier
 from wavenetlite.recipes import classifier_training as module
 from wavenetlite.recipes.alone import standing_alone, without_gate
-from wavenetlite.recipes.background_steps import BackgroundSteps
 from wavenetlite.recipes.unknown import cut_word, more_unknown
 from wavenetlite.support.errors import ParameterError
 from wavenetlite.train import Clips, Corpus
@@ -86,39 +85,20 @@ def test_a_background_makes_a_model_quiet(corpus):
     assert set(quiet.detector.thresholds) == {"low", "high"}
 
 
-def test_words_that_stand_alone(corpus):
-    alone = train_classifier(corpus, dataclasses.replace(QUICK, alone=True), background=talk(6, 0))
-    trained = without_gate(alone.model)
-    assert trained is not alone.model
-    x = alone.features(corpus.test.audio[0])
-    assert np.array_equal(alone.model(x), standing_alone(trained, alone.features)(x))
+def test_words_that_stand_alone(corpus, tmp_path):
+    """The same training, and thresholds for the network that hears only those."""
+    plain, alone = (
+        train_classifier(corpus, dataclasses.replace(QUICK, alone=alone), folder=tmp_path, background=talk(6, 0))
+        for alone in (False, True)  # the second resumes from the first
+    )
+    assert weights(without_gate(alone.model)) == weights(plain.model)
+    x = plain.features(corpus.test.audio[0])
+    assert np.array_equal(alone.model(x), standing_alone(plain.model, plain.features)(x))
     assert set(alone.detector.thresholds) == {"low", "high"}
     again = train_classifier(corpus, dataclasses.replace(QUICK, alone=True), init=alone, background=talk(6, 0))
     assert without_gate(without_gate(again.model)) is without_gate(again.model) is not again.model
     bare = train_classifier(corpus, dataclasses.replace(QUICK, alone=True))  # without a background
     assert without_gate(bare.model) is bare.model
-
-
-def test_hard_negatives_are_those_that_stand_alone(corpus):
-    steps = BackgroundSteps(talk(6, 0), ["low", "high", "_unknown_"], 0, False)
-    spec = wl.LogMel(sr=SR, n_fft=256, hop_length=80, n_mels=20)
-    steps.cut(corpus.train, spec, None, 1, 1)
-    model = wl.nn.FrequencyTCN(20, 3, stem=[[4, [3, 3], [2, 2]]], channels=8, dilations=[1, 2])
-
-    class Half(wl.nn.Module):
-        """A gate that is open in the second half of a row."""
-
-        def __call__(self, x):
-            frames = model(x).shape[1]
-            return np.broadcast_to((np.arange(frames) >= frames // 2)[:, np.newaxis], (len(x), frames, 3))
-
-    steps.mine(model, np.eye(3))
-    everywhere = steps.segments.hard.start.copy()
-    steps.mine(model, np.eye(3), Half())
-    some, frames = steps.segments.hard.start, steps.segments.frames.shape[2]
-    assert 0 < len(some) < len(everywhere)
-    assert some.min() >= frames // 2 - steps.segments.length
-    assert everywhere.min() < frames // 4
 
 
 def test_levels_are_needed_before_the_training_begins(corpus, tmp_path):

@@ -135,8 +135,9 @@ def server(tmp_path_factory):
     model = save_tones(tmp_path_factory.mktemp("hostile"))
     with as_process(model, "--most-streams", 50, "--wyoming-port", 0) as running:
         yield running
-        errors = [line for line in running.kill().splitlines() if '"level": "error"' in line]
-        assert not errors, f"{len(errors)} errors, the first: {errors[0]}"
+        entries = [json.loads(line) for line in running.kill().splitlines()]
+        errors = [f"{one['message']}: {one.get('traceback')}" for one in entries if one["level"] == "error"]
+        assert not errors, f"{len(errors)} errors:\n" + "\n".join({one[-200:]: one for one in errors}.values())
 
 
 def attack(port, messages, rng):

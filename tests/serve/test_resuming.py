@@ -395,6 +395,25 @@ def test_a_connection_of_its_own_that_is_opened_late_does_not_end_a_client(model
         assert [(one.label, one.score, one.time_s) for one in events] == alone(clf, pcm)
 
 
+@pytest.mark.parametrize("status", [408, 429, 503])
+def test_a_refusal_for_want_of_time_is_not_the_end(model, monkeypatch, status):
+    from websockets.datastructures import Headers
+    from websockets.http11 import Response
+
+    refusals = [exceptions.InvalidStatus(Response(status, "no time", Headers(), b"")) for _ in range(2)]
+
+    def busy(*args, **options):
+        if refusals:
+            raise refusals.pop()
+        return connect(*args, **options)
+
+    monkeypatch.setattr("websockets.sync.client.connect", busy)
+    with in_thread(models=(model,)) as server:
+        with wl.client.Client(server.url, sr=SR) as client:
+            client.process(tones(1))
+        assert client.result.samples == SR and not refusals
+
+
 def test_a_client_whose_stream_another_takes_says_so(model):
     with in_thread(models=(model,)) as server:
         client = wl.client.Client(server.url, sr=SR, format="pcm16", stream_id="mine")

@@ -306,8 +306,8 @@ def test_files_and_copies(tmp_path):
     (wl.nn.Conv1d(BINS + 1, 50, 1), {}, "model has out_channels=50; it must be 51"),
     (wl.nn.Conv1d(BINS + 1, 51, 2, stride=2), {}, "model must give one frame for each"),
     (wl.WaveNet(BINS + 1, 51, dilations=[1], condition_channels=3), {}, "condition_channels=3; it must"),
-    (network(), {"order": 16}, "order=16 must be None: only a network that gives samples has it"),
-    (network(), {"temperature": 1.0}, "temperature=1.0 must be None"),
+    (network(), {"order": 16}, "order=16 must be left out: only a network that gives samples has it"),
+    (network(), {"temperature": 1.0}, "temperature=1.0 must be left out"),
     (network(), {"iterations": 0}, "iterations=0 must be a positive integer"),
     (network(), {"lookahead": 4}, "lookahead=4 must be at most 3"),
     (network(), {"lookahead": -1}, "lookahead=-1 must not be negative"),
@@ -333,7 +333,7 @@ def test_features_that_do_not_fit():
 
 def test_a_temperature_that_nothing_has():
     for call in (vocoder().speak, vocoder().stream):
-        with pytest.raises(wl.ParameterError, match=r"temperature=0\.5 must be None"):
+        with pytest.raises(wl.ParameterError, match=r"temperature=0\.5 must be left out"):
             call(*([frames_of()] if call.__name__ == "speak" else []), temperature=0.5)
 
 

@@ -29,6 +29,8 @@ FINAL_CODES = {1007: "the server refused a message", 1009: "a message is too lar
                4409: "another connection has taken the stream over",
                4413: "the stream is longer than the server allows"}  # fmt: skip
 """Close codes after which connecting again would change nothing."""
+WORTH_A_TRY = (408, 425, 429)
+"""Of the HTTP statuses from 400 to 499, those of servers and proxies that had no time, not of a wrong request."""
 DTYPES = {"float32": "<f4", "pcm16": "<i2"}
 
 
@@ -313,7 +315,7 @@ class Client:
         if isinstance(error, self._exceptions.InvalidStatus):
             response = error.response
             reason = reason_in(response.body) or f"HTTP status {response.status_code}"
-            if 400 <= response.status_code < 500:
+            if 400 <= response.status_code < 500 and response.status_code not in WORTH_A_TRY:
                 raise ClientError(f"{self._url} refuses the stream: {reason}") from None
             return reason
         return str(error) or type(error).__name__

@@ -171,8 +171,9 @@ def pair_from(path: str) -> tuple[Floats, Floats]:
 def contents(path: str) -> np.ndarray | dict[str, np.ndarray] | None:
     """The array in a .npy file, or those in a .npz file; None: it is neither."""
     try:
-        found = np.load(Path(path), allow_pickle=False)
-        return found if isinstance(found, np.ndarray) else {name: found[name] for name in found}
+        with Path(path).open("rb") as file:
+            found = np.load(file, allow_pickle=False)
+            return found if isinstance(found, np.ndarray) else {name: found[name] for name in found}
     except (OSError, ValueError, EOFError, BadZipFile):
         return None
 

@@ -86,3 +86,6 @@ class Generator:
     def output(self) -> str:
         """What the network puts out: "categorical", "mixture" or "gaussian"."""
         return self._pool.sampling.distribution
+
+    def __repr__(self) -> str:
+        return f"Generator(output={self.output!r}, condition_period={self.condition_period}, samples={self.samples})"

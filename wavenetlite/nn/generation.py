@@ -7,8 +7,10 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from wavenetlite.graph import MOST_FRAMES
 from wavenetlite.nn.module import Module
-from wavenetlite.support.arrays import Floats
+from wavenetlite.support.arrays import Floats, is_array
+from wavenetlite.support.checks import count
 from wavenetlite.support.errors import ArrayTypeError
 
 
@@ -70,8 +72,8 @@ def generate(
     """
     if not isinstance(model, Module):
         raise ArrayTypeError(f"model is a {type(model).__name__}; it must be a network")
-    constant = condition if isinstance(condition, np.ndarray) and condition.ndim == 1 else None
-    generator = model.generator(
-        constant, seed=seed, temperature=temperature, top_p=top_p, initial=initial, output=output
-    )
-    return generator.process(condition if constant is None else None, samples=samples)
+    generator = model.generator(seed=seed, temperature=temperature, top_p=top_p, initial=initial, output=output)
+    if is_array(condition) and condition.ndim == 1:
+        frames = min(-(-count("samples", samples) // generator.condition_period), MOST_FRAMES)
+        condition = np.broadcast_to(condition, (frames, len(condition)))
+    return generator.process(condition, samples=samples)

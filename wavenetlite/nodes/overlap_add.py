@@ -7,12 +7,23 @@ from typing import ClassVar
 
 import numpy as np
 
-from wavenetlite.graph import Counts, Edge, KernelCall, Node, clock_after, rebinned
+from wavenetlite.graph import Counts, Edge, KernelCall, Node, OnnxBuilder, ScriptBuilder, clock_after, rebinned
 from wavenetlite.graph.batch import BatchContext, BatchStep
 from wavenetlite.support.arrays import Doubles, Floats
 
 LEAST_DIVISOR = 1e-11
 """As the kernel has it: samples of no window are not divided."""
+OVERLAP_ADD = '''\
+def overlap_add(x, window, hop, first):
+    """The sum of the frames over each sample, divided by the sum of their squared windows; a frame ends with a 1."""
+    k = np.arange(x.shape[1])
+    at = first + np.arange(hop)[:, None] - hop * k
+    within = (0 <= at) & (at < len(window))
+    at = np.where(within, at, 0)
+    total = (within * x[:, k, at]).sum(axis=2)
+    share = (within * window[at] ** 2 * x[:, None, :, len(window)]).sum(axis=2)
+    return (total / np.where(share > 1e-11, share, 1)).reshape(-1, 1)
+'''
 
 
 @dataclass(frozen=True, eq=False)
@@ -44,6 +55,24 @@ class OverlapAdd(Node):
 
     def bins_read(self, index: int, counts: Counts) -> Counts:
         return rebinned(counts, 1)
+
+    def onnx(self, write: OnnxBuilder[Edge]) -> str:
+        """A convolution that gives the samples of all phases, and then what each is divided by."""
+        n, taps, hop = len(self.window), self.edges[0].taps, self.hop_length
+        weight = np.zeros((2 * hop, n + 1, taps), np.float32)
+        for phase in range(hop):
+            for k in range(taps):
+                if 0 <= (at := self.first + phase - k * hop) < n:
+                    weight[phase, at, k], weight[hop + phase, n, k] = 1, self.window[at] ** 2
+        y = write.conv(self.edges[0], [write.constant(weight)], 1)
+        total, divisor = write.part(y, 0, hop, 1), write.part(y, hop, 2 * hop, 1)
+        overlaps = write.op("Greater", [divisor, write.number(LEAST_DIVISOR)])
+        divisor = write.op("Where", [overlaps, divisor, write.number(1.0)])
+        return write.side_by_side(write.op("Div", [total, divisor]), hop, 1, phases_first=False)
+
+    def script(self, write: ScriptBuilder[Edge]) -> str:
+        arguments = write.array(self.window), str(self.hop_length), str(self.first)
+        return write.call(OVERLAP_ADD, write.read(self.edges[0]), *arguments)
 
     def batch_step(self, context: BatchContext) -> BatchStep[OverlapAdd]:
         return OverlapAddBatchStep(self, context)

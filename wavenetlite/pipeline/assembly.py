@@ -270,16 +270,7 @@ class Assembly:
             "audio_hash": row["audio"],
             "feature_hash": row["hash"],
         }
-        if entry.start_s is not None or entry.end_s is not None:
-            whole |= {"start_s": entry.start_s, "end_s": entry.end_s}
-        if entry.channel is not None:
-            whole["channel"] = entry.channel
-        if entry.copy:
-            whole["copy"] = entry.copy
-        if "trim" in row:
-            whole["trim_start"], whole["trim_end"] = row["trim"]
-        if span is not None:
-            whole |= {"chunk_start": span.start, "pad_start": span.pad_start, "pad_end": span.pad_end}
+        whole |= part_of(entry, row, span)
         if root := self.root_of[entry.base]:
             whole["root"] = root
         if self.several:
@@ -317,6 +308,22 @@ class Assembly:
             **({SPEAKERS: len(first.speakers.found())} if self.speakers else {}),
             **({ARRAYS: {array.name: array.about() for array in self.arrays}} if self.several else {}),
         }
+
+
+def part_of(entry: Entry, row: dict[str, Any], span: Span | None) -> dict[str, Any]:
+    """What says in the index that an item is not a whole recording as it is."""
+    part: dict[str, Any] = {}
+    if entry.start_s is not None or entry.end_s is not None:
+        part |= {"start_s": entry.start_s, "end_s": entry.end_s}
+    if entry.channel is not None:
+        part["channel"] = entry.channel
+    if entry.copy:
+        part["copy"] = entry.copy
+    if "trim" in row:
+        part["trim_start"], part["trim_end"] = row["trim"]
+    if span is not None:
+        part |= {"chunk_start": span.start, "pad_start": span.pad_start, "pad_end": span.pad_end}
+    return part
 
 
 def refused_of(rows: Sequence[dict[str, Any]]) -> dict[str, Any] | None:

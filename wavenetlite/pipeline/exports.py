@@ -15,9 +15,9 @@ import numpy as np
 import numpy.typing as npt
 
 from wavenetlite.corpora.trees import readable
-from wavenetlite.pipeline import manifests, shards
+from wavenetlite.pipeline import manifests, shards, specs
 from wavenetlite.pipeline.about import arrays_of
-from wavenetlite.pipeline.assembly import CHUNKS
+from wavenetlite.pipeline.assembly import CHUNKS, DATASET, ERRORS, INDEX
 from wavenetlite.pipeline.entries import joined
 from wavenetlite.pipeline.items import Item, ItemSequence
 from wavenetlite.pipeline.normalising import Normalise, Normaliser
@@ -30,6 +30,8 @@ Target = str | os.PathLike[str] | RemotePath
 MANIFESTS, FRAMES = ("recordings.jsonl", "supervisions.jsonl", "features.jsonl"), "features"
 OWN_FILE = re.compile(r"\d{8,}\.npy")
 """Of an export to Lhotse: its manifests, the folder of frames, and a file in it."""
+OURS = (DATASET, INDEX, ERRORS, "speakers.npz")
+"""Files of a feature set, beside shards and specs."""
 DATE = (1980, 1, 1, 0, 0, 0)
 """Of the members of a zip, as in NumPy, so that the same set gives the same bytes."""
 
@@ -102,8 +104,12 @@ def to_npz(items: ItemSequence, path: Target) -> None:
     ------
     OSError
         The file cannot be written.
+    ParameterError
+        It is a file of the set itself.
     """
-    with replacing(place(path)) as file, zipfile.ZipFile(file, "w", zipfile.ZIP_STORED) as archive:
+    target = place(path)
+    check_other(target, items)
+    with replacing(target) as file, zipfile.ZipFile(file, "w", zipfile.ZIP_STORED) as archive:
         offsets = {}
         for name in arrays_of(items.about):
             begins = "offsets" if name == ONLY else f"{name}_offsets"
@@ -117,6 +123,21 @@ def to_npz(items: ItemSequence, path: Target) -> None:
         for name, array in arrays.items():
             with archive.open(zipfile.ZipInfo(f"{name}.npy", DATE), "w") as member:
                 np.lib.format.write_array(member, array, allow_pickle=False)
+
+
+def is_same(one: Place, other: Place) -> bool:
+    """Whether both are one file or folder."""
+    if isinstance(one, RemotePath) or isinstance(other, RemotePath):
+        return str(one).rstrip("/") == str(other).rstrip("/")
+    return one.resolve() == other.resolve()
+
+
+def check_other(path: Place, items: ItemSequence) -> None:
+    """Raise if a file that is to be written is one of the set itself."""
+    folder = items.table.folder
+    inside = is_same(path.parent, folder) or is_same(path.parent.parent, folder)
+    if inside and path.exists() and (path.name in OURS or path.suffix == ".npy" or specs.is_tables(path.name)):
+        raise ParameterError(f"path={str(path)!r} is a file of the feature set itself; choose another name")
 
 
 def write_frames(archive: zipfile.ZipFile, items: ItemSequence, name: str) -> npt.NDArray[np.int64]:

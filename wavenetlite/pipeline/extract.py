@@ -57,7 +57,7 @@ class Extraction:
         In the whole set.
     computed, copied, unchanged
         Recordings that were read now, whether they can be used or not; those whose features were copied from an earlier
-        run because their chunk changed; and all that did not have to be read.
+        run because their chunk changed; and all that did not have to be read. Copies count like recordings.
     errors
         Number of lines of ``errors.jsonl`` by reason.
     seconds

@@ -61,8 +61,8 @@ class Lease:
     def __exit__(self, *_: object) -> None:
         self.stop.set()
         self.thread.join()
-        if not self.lost:
-            with suppress(OSError):
+        with suppress(OSError):
+            if self.found().get("owner") == self.owner["owner"]:  # it may have been taken since the last beat
                 self.path.unlink(missing_ok=True)
 
     def check(self) -> None:

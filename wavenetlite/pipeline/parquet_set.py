@@ -15,7 +15,7 @@ from wavenetlite.pipeline import parquet, shards, speakers, specs
 from wavenetlite.pipeline.about import DAMAGE, arrays_of, check_about, damaged
 from wavenetlite.pipeline.assembly import ARRAYS, CHUNKS, COLUMNS, FORMAT, SPEAKERS, VERSION
 from wavenetlite.pipeline.entries import PipelineError
-from wavenetlite.pipeline.exports import Target
+from wavenetlite.pipeline.exports import Target, check_other
 from wavenetlite.pipeline.items import Arrays, ItemSequence, Table, about_array, drop_first
 from wavenetlite.pipeline.selections import about, ordered, place_of, row_of
 from wavenetlite.pipeline.speakers import SpeakerStatistics
@@ -64,6 +64,7 @@ def to_parquet(items: ItemSequence, path: Target) -> None:
     arrow, writer = parquet.packages()
     target, items = place(path), ordered(items)
     check_writable(target, "path")
+    check_other(target, items)
     described = about(items, STORAGE, [], "")
     parts = {name: items.array(name) for name in arrays_of(items.about)}
     metadata: dict[bytes, Any] = {ABOUT: json.dumps(described, allow_nan=False)}

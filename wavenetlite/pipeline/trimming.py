@@ -114,9 +114,9 @@ class VoiceTrim:
 
     def span(self, y: Floats, sr: int) -> Span | None:
         """See `Trim`."""
-        stream = self.classifier.stream()
-        stream.process(y if sr == self.classifier.sr else at_rate(y, sr, self.classifier.sr))
-        speech = stream.probabilities[:, self.spoken].sum(axis=1) >= self.threshold
+        speech = (
+            self.probabilities(y if sr == self.classifier.sr else at_rate(y, sr, self.classifier.sr)) >= self.threshold
+        )
         timing, scale = self.classifier.timing, sr / self.classifier.sr
         least = max(1, round(self.least_ms / 1000 * self.classifier.sr / timing.period))
         begins, ends = runs(speech, least)
@@ -124,6 +124,15 @@ class VoiceTrim:
             return None
         first, last = (timing.first_end + np.array([begins[0] - 1, ends[-1] - 1]) * timing.period) * scale
         return widened(int(first), int(np.ceil(last)), self.margin_ms, sr, len(y))
+
+    def probabilities(self, y: Floats) -> Floats:
+        """Of speech, in each frame; those that a classifier with latency gives at the end too."""
+        stream = self.classifier.stream()
+        stream.process(y)
+        before = stream.probabilities.copy()
+        stream.flush()
+        found: Floats = np.concatenate([before, stream.probabilities])[:, self.spoken].sum(axis=1)
+        return found
 
     def config(self) -> dict[str, Any]:
         """See `Trim`."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import tarfile
 from collections.abc import Iterator
 from contextlib import suppress
@@ -12,19 +13,21 @@ from typing import IO, Any
 
 import numpy as np
 
+from wavenetlite.corpora.trees import readable
 from wavenetlite.pipeline import shards, speakers, specs
 from wavenetlite.pipeline.about import arrays_of, read_about
 from wavenetlite.pipeline.assembly import ARRAYS, DATASET, INDEX, SPEAKERS, line
 from wavenetlite.pipeline.entries import PipelineError
-from wavenetlite.pipeline.exports import Target
+from wavenetlite.pipeline.exports import Target, is_same
 from wavenetlite.pipeline.items import ItemSequence
 from wavenetlite.pipeline.selections import about, ordered, place_of, row_of
 from wavenetlite.support.arrays import Floats
 from wavenetlite.support.checks import positive_int
 from wavenetlite.support.errors import ParameterError
-from wavenetlite.support.remote import Place, RemotePath, check_writable, place, replacing
+from wavenetlite.support.remote import Place, check_writable, place, replacing
 
 STORAGE = "webdataset"
+OWN_SHARD = re.compile(r"\d{6,}\.tar|\..*\.tmp")
 HEADER_BYTES = 512
 """Of a member of a tar, before its content."""
 
@@ -47,7 +50,7 @@ def to_webdataset(items: ItemSequence, folder: Target, *, items_per_shard: int =
     OSError
         A file cannot be written.
     ParameterError
-        The folder is that of the items themselves, or of a feature set of another kind.
+        The folder is that of the items themselves, of a feature set of another kind, or holds other shards.
 
     Notes
     -----
@@ -64,6 +67,7 @@ def to_webdataset(items: ItemSequence, folder: Target, *, items_per_shard: int =
         raise ParameterError(f"folder={str(folder)!r} holds the items themselves; choose another folder")
     remove_older(target)
     (target / shards.FOLDER).mkdir(parents=True, exist_ok=True)
+    write_specs(items, target)
     made, digest = [], blake2b(digest_size=16)
     with replacing(target / INDEX) as index:
         for first in range(0, len(items), items_per_shard):
@@ -76,33 +80,43 @@ def to_webdataset(items: ItemSequence, folder: Target, *, items_per_shard: int =
                     index.write(data)
                     frames += row["frames"]
             made.append({"file": name, "frames": frames})
-    for name in arrays_of(items.about):
-        part = items.array(name)
-        specs.write(part.spec, target / specs.tables_of(name))
-        if SPEAKERS in items.about:
-            with replacing(target / speakers.file_of(name)) as file:
-                file.write(speakers.packed(part.speakers))
     with replacing(target / DATASET) as file:
         text = json.dumps(about(items, STORAGE, made, digest.hexdigest()), indent=1, allow_nan=False)
         file.write(f"{text}\n".encode())
 
 
+def write_specs(items: ItemSequence, folder: Place) -> None:
+    """What describes each array."""
+    for name in arrays_of(items.about):
+        part = items.array(name)
+        specs.write(part.spec, folder / specs.tables_of(name))
+        if SPEAKERS in items.about:
+            with replacing(folder / speakers.file_of(name)) as file:
+                file.write(speakers.packed(part.speakers))
+
+
 def remove_older(folder: Place) -> None:
-    """The shards of an older set: programs take all that are there, and half of either is no set."""
+    """The shards of an older set: programs take all that are there, and half of either is no set.
+
+    A set that was written in part has the files of its specs, which are written first.
+    """
     with suppress(PipelineError, OSError):
-        found = read_about(folder)
-        if found.get("storage") != STORAGE:
+        if read_about(folder).get("storage") != STORAGE:
             raise ParameterError(f"folder={str(folder)!r} holds a feature set of another kind; choose another folder")
-        for shard in found["shards"]:
-            if shards.is_tar(shard["file"]):
-                (folder / shard["file"]).unlink(missing_ok=True)
-    (folder / DATASET).unlink(missing_ok=True)
+    older: list[Place] = [*(folder / shards.FOLDER).iterdir()] if (folder / shards.FOLDER).is_dir() else []
+    tables: list[Place] = [path for path in folder.glob("*.npz") if is_own(path)] if folder.is_dir() else []
+    foreign = [path for path in older if not tables or not OWN_SHARD.fullmatch(path.name)]
+    foreign += [folder / name for name in (INDEX, DATASET) if not tables and (folder / name).exists()]
+    if foreign:
+        raise ParameterError(f"folder={str(folder)!r} holds {readable(foreign[0].name)}, which an export to WebDataset "
+                             "did not write; choose another folder")  # fmt: skip
+    for path in (folder / DATASET, *older, *tables):
+        path.unlink(missing_ok=True)
 
 
-def is_same(one: Place, other: Place) -> bool:
-    if isinstance(one, RemotePath) or isinstance(other, RemotePath):
-        return str(one).rstrip("/") == str(other).rstrip("/")
-    return one.resolve() == other.resolve()
+def is_own(path: Place) -> bool:
+    """Whether a file is of a set's specs or speakers."""
+    return speakers.is_speakers(path) or (specs.is_tables(path.name) and specs.read(path) is not None)
 
 
 def write_shard(file: IO[bytes], items: ItemSequence, first: int, name: str) -> Iterator[dict[str, Any]]:

@@ -19,6 +19,7 @@ import numpy as np
 
 from wavenetlite.pipeline import shards, sidecars, specs
 from wavenetlite.pipeline.clips import Clip, Clips
+from wavenetlite.pipeline.clips import Part as ClipPart
 from wavenetlite.pipeline.entries import Entry, PipelineError, Problem
 from wavenetlite.pipeline.reading import FrameReader, RecordingFacts, Recordings, UnusableRecordingError
 from wavenetlite.pipeline.sidecars import Sidecar
@@ -177,19 +178,13 @@ class Lane:
                         **facts.of_trim())  # fmt: skip
         self.end(self.found)
 
-    def take(self, entry: Entry, clip: Clip) -> None:
+    def take(self, entry: Entry, audio: str, part: ClipPart) -> None:
         """The frames of a clip, and its row."""
         self.rows.append(
-            {
-                "key": entry.key,
-                "identity": entry.identity,
-                "audio": clip.audio,
-                "offset": self.writer.frames,
-                **clip.facts,
-            }
+            {"key": entry.key, "identity": entry.identity, "audio": audio, "offset": self.writer.frames, **part.facts}
         )
-        self.writer.append(clip.frames)
-        self.statistics.append(clip.statistics)
+        self.writer.append(part.frames)
+        self.statistics.append(part.statistics)
 
     def copy(self, old: Old) -> None:
         """The frames, or the refusal, of an earlier extraction."""
@@ -243,23 +238,23 @@ class Chunk:
         self.task, self.lanes = task, lanes
         self.recordings = Recordings()
         self.reader = FrameReader(task.reading, [lane.recipe.spec for lane in lanes])
-        self.fast = Clips(lanes[0].recipe) if len(lanes) == 1 and not task.reading.changes else None
+        self.fast = Clips(task.reading, [lane.recipe.spec for lane in lanes])
         self.copied = 0
 
     def clips(self) -> Iterator[tuple[Entry, Clip | bytes]]:
         """The entries in order, and of those that are computed in batches what came of it."""
         for takes, group in groupby(self.task.entries, self.is_new_clip):
             entries = list(group)
-            found = self.fast.of(entries) if takes and self.fast is not None else repeat(b"")
-            yield from zip(entries, found, strict=False)
+            yield from zip(entries, self.fast.of(entries) if takes else repeat(b""), strict=False)
 
     def is_new_clip(self, entry: Entry) -> bool:
-        return self.fast is not None and entry.key not in self.lanes[0].part.old and self.fast.takes(entry)
+        return self.fast.takes(entry) and not any(entry.key in lane.part.old for lane in self.lanes)
 
     def add(self, entry: Entry, clip: Clip | bytes) -> None:
         """An entry in all lanes; `clip` is what came of a batch, or its bytes if they were fetched already."""
         if isinstance(clip, Clip):
-            self.lanes[0].take(entry, clip)
+            for lane, part in zip(self.lanes, clip.parts, strict=True):
+                lane.take(entry, clip.audio, part)
             return
         if clip:
             self.recordings.keep(entry, clip)

@@ -90,11 +90,6 @@ def without_gate(model: Module) -> Module:
     return model
 
 
-def gate_of(alone: Graph) -> Graph:
-    """The gate of what `standing_alone` returned, without the trained network: `LEAST_GATE` to 1, for each label."""
-    return Graph(alone.in_channels, alone.nodes[1:-1])
-
-
 def level(features: Features, period: int) -> Sequential:
     """The mean of the bands' levels, in decibels above the least that the features know, once for `period` frames."""
     least_db, normalised = check_level(features)
@@ -107,10 +102,15 @@ def level(features: Features, period: int) -> Sequential:
 def check_level(features: Features) -> tuple[float, MeanVariance]:
     """The least level that features know, decibels, and their last step; raises if they do not tell levels."""
     steps = features.steps
-    if not isinstance(features, LogMel) or not steps or not isinstance(steps[-1], MeanVariance):
+    if (
+        not isinstance(features, LogMel)
+        or not steps
+        or not isinstance(steps[-1], MeanVariance)
+        or len(steps[-1].mean) != features.n_mels
+    ):
         raise ParameterError(
-            f"features={features!r} must be LogMel(...) and end with MeanVariance, by which it is told how loud it is"
-            " around a word; with others, use a recipe with alone=False (--in-talk)"
+            f"features={features!r} must be LogMel(...) and end with MeanVariance of its bands, which tell how loud it"
+            " is around a word; with others, use a recipe with alone=False (--in-talk)"
         )
     return 10 * float(np.log10(features.amin)), steps[-1]
 

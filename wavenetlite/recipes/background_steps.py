@@ -97,17 +97,14 @@ class BackgroundSteps:
             )  # fmt: skip
         self.segments = BackgroundSegments(made.frames, features.frames(clips.audio.shape[1]))
 
-    def mine(self, model: Module, to_labels: np.ndarray, gate: Module | None = None) -> None:
-        """Find the segments of the background that a network takes for words; the next network learns from them.
-
-        With a gate, only those at whose end it is more than half open.
-        """
+    def mine(self, model: Module, to_labels: np.ndarray) -> None:
+        """Find the segments of the background that a network takes for words; the next network learns from them."""
         words = np.array([label not in NOT_WORDS for label in self.labels])
 
         def margin(x: Floats) -> Floats:
             p = np.maximum(softmax(model(x).astype(np.float64)) @ to_labels, 1e-30)
             odds: Floats = np.log(p[..., words].max(axis=-1)) - np.log(p[..., ~words].max(axis=-1))
-            return odds if gate is None else np.where(gate(x)[..., 0] > 0.5, odds, -np.inf)
+            return odds
 
         self.segments = self.segments.mined(margin)
         if self.progress:

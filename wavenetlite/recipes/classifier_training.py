@@ -19,7 +19,7 @@ from wavenetlite.corpora.lazy_audio import LazyAudio
 from wavenetlite.features import Features, MeanVariance
 from wavenetlite.features.steps import step_from_config
 from wavenetlite.nn import FrequencyTCN, Module
-from wavenetlite.recipes.alone import check_level, gate_of, standing_alone
+from wavenetlite.recipes.alone import check_level, standing_alone
 from wavenetlite.recipes.background_steps import BackgroundSteps, average_with, background_of, prior_shift, refining
 from wavenetlite.recipes.outputs import last_frames, softmax
 from wavenetlite.recipes.recipe import (
@@ -347,8 +347,7 @@ class Training:
     def mine(self, model: Module, to_labels: np.ndarray) -> None:
         """Find hard negatives, if there is a background."""
         if self.background is not None:
-            gate = gate_of(standing_alone(model, self.features)) if self.alone else None
-            self.background.mine(model, to_labels, gate)
+            self.background.mine(model, to_labels)
 
     def fine_classes(self) -> tuple[np.ndarray, np.ndarray]:
         """Classes with each word of `UNKNOWN` as a separate class, and the label of each class."""

@@ -309,7 +309,7 @@ class Hub:
             return Saved(session, session.samples, session.n, record)
         except WavenetliteError as error:
             self.metrics.save_failures.inc()
-            log.error("stream %s cannot be saved: %s", session.opening.stream, error)
+            log.error("a stream of %s cannot be saved: %s", model.name, error)
             return None
 
     def _save_due(self, now: float) -> None:

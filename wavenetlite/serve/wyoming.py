@@ -173,8 +173,13 @@ class Connection:
             await self.send(wyoming_wake.NotDetected().event())
 
     async def send(self, event: Any) -> None:
-        async with asyncio.timeout(SEND_S):
-            await wyoming_event.async_write_event(event, self.writer)
+        try:
+            async with asyncio.timeout(SEND_S):
+                await wyoming_event.async_write_event(event, self.writer)
+        except RuntimeError:  # of uvloop, if the connection has been lost
+            if not self.writer.is_closing():
+                raise
+            raise ConnectionResetError from None
 
     async def send_or_cut(self, event: Any) -> None:
         try:

@@ -1,6 +1,6 @@
-"""What a vocoder's network is told of log-mel frames, and the filters that make speech of what it gives.
+"""What a network that generates is told of log-mel frames, and the filters that make speech of what it gives.
 
-The network gives the excitation, a signal of about the same loudness and colour everywhere; an all-pole filter that
+It gives the excitation, a signal of about the same loudness and colour everywhere; an all-pole filter that
 follows from the frames gives it the spectral envelope and, as its order is high, harmonics.
 """
 

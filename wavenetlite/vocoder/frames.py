@@ -23,7 +23,8 @@ def checked_frames(frames: Any, features: LogMel) -> Floats:
     """Frames that these features can have given."""
     if not is_array(frames) or frames.dtype != np.float32:
         given = f"{frames.dtype} array" if is_array(frames) else type(frames).__name__
-        raise ArrayTypeError(f"frames is a {given}; it must be a float32 array")
+        remedy = "; frames.astype(np.float32) converts" if is_array(frames) and frames.dtype.kind == "f" else ""
+        raise ArrayTypeError(f"frames is a {given}; it must be a float32 array{remedy}")
     bins = features.out_channels
     if frames.ndim != 2 or frames.shape[1] != bins:
         turned = "; librosa's (n_mels, frames) must be transposed" if frames.shape[:1] == (bins,) else ""

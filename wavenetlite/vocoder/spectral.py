@@ -64,7 +64,7 @@ class Spectral:
     def begin(self, seed: int, temperature: float | None) -> SpectralState:
         count("seed", seed)
         if temperature is not None:
-            raise ParameterError(f"temperature={temperature} must be None: this vocoder's network draws no samples")
+            raise ParameterError(f"temperature={temperature} must be left out: this vocoder's network draws no samples")
         return SpectralState(self)
 
     def magnitudes(self, told: Floats, frames: Floats) -> Floats:

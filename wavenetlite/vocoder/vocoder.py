@@ -372,4 +372,4 @@ def refuse(kind: str, **options: object) -> None:
     """Raise if an option is given that only a network of the other kind has."""
     for name, value in options.items():
         if value is not None:
-            raise ParameterError(f"{name}={value} must be None: only a network that gives {kind} has it")
+            raise ParameterError(f"{name}={value} must be left out: only a network that gives {kind} has it")
