@@ -185,6 +185,7 @@ def extensions() -> list[Extension]:
         "wavenetlite.engine.generator_pool",
         "wavenetlite.pipeline._clips",
         "wavenetlite.vocoder._allpole",
+        "wavenetlite.vocoder._spectra",
     ]
     return [*kernels, *(extension(name) for name in others)]
 

@@ -2,9 +2,11 @@
 
 Of the test clips (indices 0 to 4 of each digit and speaker; and of one speaker whom the vocoder has not been trained
 on): how many digits `spoken-digits` recognises, the log-spectral distance to the original, PESQ (narrowband, ITU-T
-P.862, where `pip install pesq` is), and how many times faster than real time. Beside it the original itself; the
-vocoder's filters excited by white noise, which shows what its network adds; librosa's Griffin-Lim, from the same
-frames; and mu-law coding. `--draw FILE` draws spectrograms of one clip.
+P.862, where `pip install pesq` is), and how many times faster than real time. Beside it the original itself;
+librosa's Griffin-Lim, from the same frames; and mu-law coding. Of a vocoder whose network gives magnitudes also what
+no network could better: the search for phases on the original's magnitudes; these at random phases; and without a
+network, flat magnitudes scaled to the bands. Of one whose network generates, its filters excited by white noise.
+`--draw FILE` draws spectrograms of one clip.
 """
 
 import os
@@ -26,6 +28,9 @@ from wavenetlite.support.arrays import Floats
 from wavenetlite.vocoder import Vocoder
 from wavenetlite.vocoder._allpole import filtered
 from wavenetlite.vocoder.conditioning import Envelopes
+from wavenetlite.vocoder.excitation import Excitation
+from wavenetlite.vocoder.frames import aligned
+from wavenetlite.vocoder.spectral import Spectral
 
 LEFT_OUT = "theo"
 WINDOW, HOP = 256, 64
@@ -39,20 +44,63 @@ def ways(vocoder: Vocoder, seed: int) -> dict[str, Way]:
     made: dict[str, Way] = {
         "original": lambda y: y,
         "vocoder": lambda y: vocoder.render(y, seed=seed),
-        "its filters, white noise": lambda y: from_noise(vocoder, y, seed),
         "mu-law, 8 bits": lambda y: mu_law(y, 256),
         "mu-law, 4 bits": lambda y: mu_law(y, 16),
     }
+    design = vocoder.design
+    if isinstance(design, Spectral):
+        made |= {
+            "the original's magnitudes, its search for phases": lambda y: searched(design, magnitudes(design, y), y),
+            "the original's magnitudes, random phases": lambda y: at_random(design, y, seed),
+            "flat magnitudes in each band, its search": lambda y: searched(design, flat(design, y), y),
+        }
+    else:
+        made["its filters, white noise"] = lambda y: from_noise(design, y, seed)
     if find_spec("librosa"):
         made["Griffin-Lim, the same frames"] = lambda y: griffin_lim(vocoder.features, y, seed)
     return made
 
 
-def from_noise(vocoder: Vocoder, y: Floats, seed: int) -> Floats:
-    spec = vocoder.features
-    made = Envelopes(spec, vocoder.order).process(vocoder.analyse(y))
+def spectra(design: Spectral, y: Floats) -> Any:
+    """Of a signal's frames, (frames, bins)."""
+    spec = design.features
+    rows = np.lib.stride_tricks.sliding_window_view(aligned(y, spec, design.lead), spec.frame_length)
+    return np.fft.rfft(rows[:: spec.hop_length] * spec.padded_window())
+
+
+def magnitudes(design: Spectral, y: Floats) -> Floats:
+    return np.abs(spectra(design, y)).astype(np.float32)
+
+
+def flat(design: Spectral, y: Floats) -> Floats:
+    """What the vocoder makes of frames without its network."""
+    frames = design.features(aligned(y, design.features, design.lead))
+    return design.magnitudes(np.zeros((len(frames), design.search.bins), np.float32), frames)
+
+
+def searched(design: Spectral, given: Floats, y: Floats) -> Floats:
+    state = design.search.new_state()
+    made = np.concatenate([design.search.process(state, given), design.search.flush(state, design.lead)])
+    return made[design.lead :][: len(y)].astype(np.float32)
+
+
+def at_random(design: Spectral, y: Floats, seed: int) -> Floats:
+    """The original's magnitudes, each frame with phases of its own."""
+    hop, n, window = design.features.hop_length, design.search.n, design.features.padded_window()
+    given = np.abs(spectra(design, y))
+    given = given * np.exp(2j * np.pi * np.random.default_rng(seed).random(given.shape))
+    total, share = np.zeros(len(given) * hop + n), np.full(len(given) * hop + n, 1e-3)
+    for t, frame in enumerate(np.fft.irfft(given, n) * window):
+        total[t * hop : t * hop + n] += frame
+        share[t * hop : t * hop + n] += window**2
+    return (total / share)[design.lead :][: len(y)].astype(np.float32)
+
+
+def from_noise(design: Excitation, y: Floats, seed: int) -> Floats:
+    spec = design.features
+    made = Envelopes(spec, design.order).process(spec(aligned(y, spec)))
     noise = np.random.default_rng(seed).standard_normal(len(made.gains) * spec.hop_length)
-    out = filtered(noise, made.coefficients, made.gains, spec.hop_length, np.zeros(vocoder.order))
+    out = filtered(noise, made.coefficients, made.gains, spec.hop_length, np.zeros(design.order))
     return out[: len(y)].astype(np.float32)
 
 
@@ -128,7 +176,8 @@ def draw(found: dict[str, Way], y: Floats, path: Path, sr: int) -> None:
     matplotlib.use("agg")
     import matplotlib.pyplot as plt
 
-    shown = [name for name in found if name != "mu-law, 8 bits"]
+    left_out = "mu-law, 8 bits", "flat magnitudes in each band, its search"
+    shown = [name for name in found if name not in left_out]
     figure, grid = plt.subplots(
         (len(shown) + 1) // 2, 2, figsize=(9, 6.4), sharex=True, sharey=True, layout="constrained"
     )

@@ -4,7 +4,7 @@
     python -m benchmarks.vocoder fsdd --model vocoder.safetensors
 
 The folder holds the Free Spoken Digit Dataset. Only its training part is used, without the speaker of --leave-out;
-every sixth recording of the validation part gives the likelihood after each epoch. Ctrl-C stops the training; the same
+every sixth recording of the validation part gives the loss after each epoch. Ctrl-C stops the training; the same
 command resumes.
 """
 

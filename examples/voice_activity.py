@@ -37,7 +37,8 @@ def measure(vad: wl.AudioClassifier, options: argparse.Namespace) -> None:
     if options.noise is not None:
         read = [audio.read(path, mono="mean") for path in sorted(options.noise.rglob("*.flac"))]
         noise = recorded_noise([y if sr == vad.sr else audio.resample(y, sr, vad.sr) for y, sr in read])
-    for snr_db, area in roc_areas(vad, talk, noise_of=noise, scenes=options.scenes).items():
+    areas = roc_areas(vad, talk, noise_of=noise, scenes=options.scenes, doubtful=options.doubtful)
+    for snr_db, area in areas.items():
         print(f"{options.measure.name}, {snr_db:4.0f} dB: area under ROC {area:.4f}")
 
 
@@ -49,6 +50,9 @@ def main(arguments: list[str] | None = None) -> int:
     parser.add_argument("--measure", type=Path, metavar="DIR", help="clean speech that was not trained on")
     parser.add_argument("--noise", type=Path, metavar="DIR", help="noise for --measure (default: synthetic)")
     parser.add_argument("--scenes", type=int, default=10, metavar="N", help="scenes of 20 s for each ratio")
+    parser.add_argument(
+        "--doubtful", action="store_true", help="with --measure: also count what may be speech or only its echo"
+    )
     parser.add_argument("--most", type=int, metavar="N", help="recordings taken of a folder")
     parser.add_argument("--epochs", type=int, metavar="N", help="passes over the scenes (default: the recipe's)")
     parser.add_argument(

@@ -3,15 +3,7 @@
 from importlib import import_module
 from typing import Any
 
-from wavenetlite import formats, nn
-from wavenetlite.engine.generator import Generator
-from wavenetlite.engine.generator_pool import GeneratorPool
-from wavenetlite.engine.pool import StreamPool
-from wavenetlite.engine.stream import Stream
-from wavenetlite.formats import load
 from wavenetlite.kernels import isa
-from wavenetlite.nn import TCN, Sequential, WaveNet
-from wavenetlite.nn.generation import generate
 from wavenetlite.support.errors import (
     ArrayTypeError,
     MissingPackageError,
@@ -26,12 +18,19 @@ from wavenetlite.support.errors import (
 )
 from wavenetlite.support.version import __version__
 
-_ROOMS = ("audio", "client", "detection", "evaluation", "features", "figures", "hub", "models", "ops", "pipeline",
-          "quantization", "receptive_field", "recipes", "sklearn", "train")  # fmt: skip
+_ROOMS = ("audio", "client", "detection", "evaluation", "features", "figures", "formats", "hub", "models", "nn", "ops",
+          "pipeline", "quantization", "receptive_field", "recipes", "sklearn", "train")  # fmt: skip
 _HOMES = {
     **dict.fromkeys(("AudioClassifier", "ClassifierPool", "ClassifierStream", "Event", "Prediction"), "classifier"),
     **dict.fromkeys(("Detector", "Gate"), "detection"),
     **dict.fromkeys(("Vocoder", "VocoderStream"), "vocoder"),
+    **dict.fromkeys(("Sequential", "TCN", "WaveNet"), "nn"),
+    "generate": "nn.generation",
+    "Generator": "engine.generator",
+    "GeneratorPool": "engine.generator_pool",
+    "Stream": "engine.stream",
+    "StreamPool": "engine.pool",
+    "load": "formats",
     "from_torch": "formats.torch_modules",
     "quantize": "quantization",
     **dict.fromkeys(("StreamReport", "verify_stream"), "evaluation.self_check"),
@@ -55,7 +54,7 @@ __all__ = [
 
 
 def __getattr__(name: str) -> Any:
-    """Features, audio and what needs them are imported when first named: who streams a network alone does not wait."""
+    """Whatever is named is imported then: who streams a network does not wait for audio, nor features for networks."""
     if name in _ROOMS:
         return import_module(f"wavenetlite.{name}")
     if name in _HOMES:

@@ -1,5 +1,6 @@
 """The options --background: what is printed, noted and refused."""
 
+import dataclasses
 import json
 from pathlib import Path
 
@@ -10,6 +11,7 @@ from level_classifier import PITCHES, SR, judge, sound
 import wavenetlite as wl
 from wavenetlite import audio, cli
 from wavenetlite.commands.listen import about
+from wavenetlite.support.errors import ParameterError
 
 TINY = {"epochs": 1, "refining_epochs": 1, "variants": 1, "background_variants": 1, "teachers": 0, "least_clips": 0}
 
@@ -134,6 +136,22 @@ def test_train_without_a_label_of_what_is_rejected(run, data, monkeypatch):
     clf = wl.load("made/classifier.safetensors")
     assert clf.labels == sorted(PITCHES)
     assert "live" not in clf.info
+
+
+def test_train_words_that_stand_alone_or_not(run, data, talk, monkeypatch):
+    calls = []
+
+    def stub(*args, **options):
+        calls.append(options["recipe"])
+        raise ParameterError("enough")
+
+    monkeypatch.setattr(wl.recipes, "train_classifier", stub)
+    for more in ([], ["--in-talk"]):
+        assert run("train", data, "--clip-s", 0.5, "--background", talk, *more)[0] == 1
+    assert calls == ["live", dataclasses.replace(wl.recipes.Recipe.named("live"), alone=False)]
+    status, _, err = run("train", data, "--in-talk")
+    assert status == 2
+    assert "--in-talk needs --background" in err
 
 
 def test_train_refuses_its_own_clips(run, data):

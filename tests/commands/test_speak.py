@@ -25,6 +25,7 @@ def folder(tmp_path, monkeypatch):
     network = wl.WaveNet(1, 3, residual_channels=4, skip_channels=4, dilations=[1, 2], condition_channels=41,
                          condition=wl.nn.Upsample(80))  # fmt: skip
     wl.Vocoder(SPEC, network).save("voice.safetensors")
+    wl.Vocoder(SPEC, wl.nn.Conv1d(41, 201, 5, padding="same"), iterations=2).save("spectral.safetensors")
     wl.nn.Conv1d(1, 1, 1).save("gain.safetensors")
     np.save("mel.npy", SPEC(sound(9000)))
     audio.write("mono.wav", sound(), 8000, subtype="FLOAT")
@@ -52,6 +53,30 @@ def test_speak_is_the_python_call(folder, capsys):
 def test_render_is_copy_synthesis(folder, block):
     assert run("render", "mono.wav", "out.wav", "--block", block, "--seed", "2") == 0
     assert np.array_equal(audio.read("out.wav")[0], wl.load("voice.safetensors").render(sound(), seed=2))
+
+
+def test_a_vocoder_that_gives_magnitudes(folder, capsys):
+    """It lags behind its frames: what is owed at the end is written too."""
+    one, frames = wl.load("spectral.safetensors"), np.load("mel.npy")
+    assert run("speak", "mel.npy", "out.wav", "--json", model="spectral.safetensors") == 0
+    assert json.loads(capsys.readouterr().out)["samples"] == 80 * len(frames)
+    assert np.array_equal(audio.read("out.wav")[0], one.speak(frames))
+    for block in ("1", "77", "5000"):
+        assert run("render", "mono.wav", "out.wav", "--block", block, model="spectral.safetensors") == 0
+        assert np.array_equal(audio.read("out.wav")[0], one.render(sound()))
+    assert run("render", "stereo.wav", "out.wav", model="spectral.safetensors") == 0
+    made, y = audio.read("out.wav")[0], sound(channels=2)
+    assert all(np.array_equal(made[:, i], one.render(np.ascontiguousarray(y[:, i]))) for i in range(2))
+    assert main(["info", "spectral.safetensors"]) == 0
+    text = capsys.readouterr().out
+    assert "lookahead" in text
+    assert f"{one.latency / 8:.1f} ms behind the frames" in text
+    assert main(["verify", "spectral.safetensors", "--partitions", "2"]) == 0
+    (folder / "out.wav").unlink()
+    for command in (("speak", "mel.npy"), ("render", "mono.wav")):
+        assert run(*command, "out.wav", "--temperature", "0.5", model="spectral.safetensors") == 1
+        assert "temperature=0.5 must be left out" in capsys.readouterr().err
+        assert not (folder / "out.wav").exists()
 
 
 def test_render_of_channels(folder):

@@ -56,6 +56,12 @@ def test_a_detector_without_background_is_refused(models, capsys):
     assert "vad has no background label" in capsys.readouterr().err
 
 
+def test_a_classifier_of_words_is_refused(models, capsys):
+    """It would have gated by its words, without a word about it."""
+    assert main(["classify", "--vad", "speech-commands-12", "--events", str(models / "a.wav")]) == 1
+    assert "--vad speech-commands-12: tells down, go, left, ... from each other; it must be" in capsys.readouterr().err
+
+
 def test_frames_that_are_not_heard_have_probabilities_of_zero(models):
     clf, vad = wl.load(models / "words.safetensors"), wl.load(models / "vad.safetensors")
     y, _ = audio.read(models / "a.wav")

@@ -47,3 +47,17 @@ def test_a_detector_of_level_is_better_the_less_noise_there_is():
     y[8000:24_000] = 0.1 * np.random.default_rng(0).standard_normal(16_000)
     areas = roc_areas(level_detector(), [Talk.of(y, 16000)], snrs_db=(-10.0, 20.0), scenes=2)
     assert list(areas) == [-10.0, 20.0] and 0.5 < areas[-10.0] < areas[20.0] and areas[20.0] > 0.9
+
+
+def test_echoes_count_only_where_it_is_asked_for():
+    rng = np.random.default_rng(0)
+    y = np.zeros(48_000, np.float32)
+    fall = 10 ** (-50 * np.arange(24_000) / 16_000 / 20)
+    y[8000:16_000] = 0.1 * rng.standard_normal(8000)
+    y[16_000:40_000] = 0.1 * fall * rng.standard_normal(24_000)
+    talk = [Talk.of(y, 16000)]
+    sure, all_units = (
+        roc_areas(level_detector(), talk, snrs_db=(20.0,), scenes=2, doubtful=doubtful)[20.0]
+        for doubtful in (False, True)
+    )
+    assert all_units < sure - 0.02 and sure > 0.98

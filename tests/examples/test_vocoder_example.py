@@ -39,8 +39,7 @@ def test_a_speaker_is_left_out(example, tmp_path):
 
 
 def test_it_trains_and_writes_a_vocoder(example, tmp_path, monkeypatch, capsys):
-    small = wl.recipes.VocoderRecipe(channels=4, dilations=[1, 2], condition_hidden=4, samples=400, context=80,
-                                     segments=4, speeds=(0.9, 1.1, 1))  # fmt: skip
+    small = wl.recipes.VocoderRecipe(channels=4, blocks=1, frames=16, batch_size=4, speeds=(0.9, 1.1, 1))
     monkeypatch.setattr(example, "VocoderRecipe", lambda: small)
     out = tmp_path / "voice.safetensors"
     assert example.main([str(digits(tmp_path / "fsdd")), "--out", str(out), "--leave-out", "bob", "--epochs", "1"]) == 0

@@ -56,6 +56,19 @@ def test_random_networks(model, frames, blocks):
     close(streamed(exported(model, streaming=True), x, c, blocks)[: len(wanted)], wanted)
 
 
+@pytest.mark.parametrize(
+    ("n_fft", "hop", "padding"), [(16, 4, "center"), (16, 4, "same"), (20, 6, "same"), (6, 6, "same")]
+)
+def test_heads_that_give_samples(n_fft, hop, padding):
+    """Vocos': the overlap-add too."""
+    model = wl.Sequential([nn.Conv1d(3, 5, 3), nn.ISTFTHead(5, n_fft, hop, padding=padding)], seed=2)
+    model.initialise_missing()
+    x = signal(40, 3)
+    wanted = model(x)
+    close(offline(exported(model), x), wanted)
+    close(streamed(exported(model, streaming=True), x, None, [1, 7, 3])[: len(wanted)], wanted)
+
+
 def test_a_batch_streams_with_a_cache_for_each():
     model = randomised(wl.TCN(3, 2, channels=4, dilations=[1, 2]))
     running = session(exported(model, streaming=True))

@@ -36,6 +36,16 @@ def test_every_layer_block_and_network(name, tmp_path):
     )
 
 
+@pytest.mark.parametrize(("n_fft", "hop", "padding"), [(16, 4, "center"), (20, 6, "same"), (6, 6, "same")])
+def test_heads_that_give_samples(n_fft, hop, padding, tmp_path):
+    model = wl.Sequential([wl.nn.Conv1d(3, 5, 3), wl.nn.ISTFTHead(5, n_fft, hop, padding=padding)], seed=2)
+    formats.save(model, tmp_path / "model.py")
+    x = signal(40, 3)
+    y, expected = run(tmp_path / "model.py")["network"](x), model(x)
+    assert y.shape == expected.shape
+    assert np.abs(y - expected).max() <= 3e-6 * np.abs(expected).max()
+
+
 def test_it_has_the_functions_that_it_calls_only(tmp_path):
     formats.save(wl.Sequential([wl.nn.Linear(2, 4), wl.nn.GatedUnit()]), tmp_path / "model.py")
     assert {"conv", "gate"} <= run(tmp_path / "model.py").keys()

@@ -2,6 +2,7 @@
 
 import numpy as np
 import pytest
+from embedding_files import embedding_layers, onnx_embedding, onnx_word, word_weights
 
 import wavenetlite as wl
 
@@ -172,3 +173,15 @@ def test_rates_are_checked(tmp_path):
     wl.formats.save(network, network_path)
     with pytest.raises(wl.ParameterError, match="sr=16000 applies to files of silero-vad only"):
         wl.load(network_path, sr=16000)
+
+
+def test_beside_the_words_of_openwakeword_it_is_none_of_them(tmp_path):
+    """openwakeword downloads it into the folder of its own models."""
+    (tmp_path / "embedding_model.onnx").write_bytes(onnx_embedding(embedding_layers()))
+    (tmp_path / "hello.onnx").write_bytes(onnx_word(word_weights()))
+    file_of(tmp_path / "silero_vad.onnx")
+    assert wl.load(tmp_path).labels == ["hello", "_unknown_"]
+    file_of(tmp_path / "vad.onnx")
+    with pytest.raises(wl.ModelFileError, match=r"vad\.onnx: holds a classifier; a word's network gives scores"):
+        wl.load(tmp_path)
+    assert wl.load(tmp_path, words=["hello"]).labels == ["hello", "_unknown_"]

@@ -66,6 +66,7 @@ STREAMS = {
     "classifier": lambda: classifier().stream(),
     "classifier pool": lambda: classifier().pool(2),
     "detector": lambda: wl.detection.Detector().stream(["a", "b"], 50.0),
+    "vocoder": lambda: wl.load("vocoder-8k").stream(),
     "resampler": lambda: wl.audio.Resampler(48000, 16000),
 }
 

@@ -8,6 +8,7 @@ import pytest
 import soundfile
 
 import wavenetlite as wl
+from wavenetlite.pipeline import first_seen
 from wavenetlite.pipeline.corpus_facts import corpus_facts
 from wavenetlite.pipeline.first_seen import FirstSeen
 
@@ -125,13 +126,16 @@ def test_without_sidecars_levels_are_not_known(tmp_path, rows):
     assert "Not known: the folder .parts" in (tmp_path / "report.html").read_text()
 
 
-def test_first_seen_is_a_dictionary():
+@pytest.mark.parametrize(("recent", "block"), [(1 << 16, 1 << 16), (50, 7), (1, 1 << 16), (200, 1000)])
+def test_first_seen_is_a_dictionary(monkeypatch, recent, block):
+    monkeypatch.setattr(first_seen, "RECENT", recent)
+    monkeypatch.setattr(first_seen, "BLOCK", block)
     rng = np.random.default_rng(0)
-    seen, first, number = FirstSeen(), {}, 0
+    seen, first, number = FirstSeen(3000), {}, 0
     for _ in range(300):
         hashes = rng.integers(0, 3000, rng.integers(0, 40)).astype(np.uint64) * np.uint64(2**50)
         numbers = np.arange(number, number + len(hashes), dtype=np.uint32)
         number += len(hashes)
         expected = [first.setdefault(int(one), int(own)) for one, own in zip(hashes, numbers, strict=True)]
         assert seen.add(hashes, numbers).tolist() == expected
-    assert sum(len(known) for known, _ in seen.levels) == len(first)
+    assert len(seen) == len(first)

@@ -110,7 +110,7 @@ def both_ways(data: Path, place: Path, monkeypatch: pytest.MonkeyPatch, **option
 
 def taken(folder: Path, mono: object = "mean") -> set[str]:
     """Names of the files that are computed in a batch."""
-    reader = ClipReader(wl.LogMel(sr=SR).stream(), sr=SR, max_s=60.0, most_samples=1 << 18, mono=mono)
+    reader = ClipReader([wl.LogMel(sr=SR).stream()], sr=SR, max_s=60.0, most_samples=1 << 18, mono=mono)
     paths = sorted(folder.iterdir())
     found = reader.compute([None] * len(paths), [path.read_bytes() for path in paths])
     assert len(found) == len(paths)
@@ -125,6 +125,20 @@ def test_features_have_the_same_bytes(name: str, tmp_path: Path, monkeypatch: py
     assert odd
     assert computes(SPECS[name].stream())
     both_ways(tmp_path / "data", tmp_path, monkeypatch, features=SPECS[name], mono="mean")
+
+
+def test_several_features_of_one_decoding(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """All of them at once, with padding of different lengths, have the bytes of each alone."""
+    write_all(tmp_path / "data")
+    write_odd(tmp_path / "data")
+    several = {f"f{number}": spec for number, spec in enumerate(SPECS.values())}
+    assert len({spec.left_pad for spec in several.values()}) > 1
+    both_ways(tmp_path / "data", tmp_path, monkeypatch, features=several, mono="mean")
+    together = wl.pipeline.open(tmp_path / "batches")
+    for name, spec in several.items():
+        wl.pipeline.extract(tmp_path / "data", tmp_path / name, features=spec, mono="mean")
+        alone = {item.key: item.feature_hash for item in wl.pipeline.open(tmp_path / name)}
+        assert {item.key: item.feature_hash for item in together[name]}.items() <= alone.items()
 
 
 @pytest.mark.parametrize("mono", [None, 0, 1])
@@ -168,16 +182,16 @@ def test_damaged_files_are_the_general_readers(ending: str, tmp_path: Path, monk
 def test_a_call_that_is_full_ends_and_the_rest_is_given_again(tmp_path: Path) -> None:
     soundfile.write(tmp_path / "a.wav", 0.1 * np.ones(200_000), SR, "PCM_16")
     spec = wl.Spectrogram(sr=SR, n_fft=512, hop_length=40)
-    reader = ClipReader(spec.stream(), sr=SR, max_s=60.0, most_samples=1 << 18, mono=None)
+    reader = ClipReader([spec.stream()], sr=SR, max_s=60.0, most_samples=1 << 18, mono=None)
     data = (tmp_path / "a.wav").read_bytes()
     found = reader.compute([None] * 9, [data] * 9)
     assert 0 < len(found) < 9
     frames = spec(wl.audio.read(tmp_path / "a.wav")[0])
     for one in found:
-        rows = reader.rows(one[1], one[2])
-        assert np.array_equal(rows, frames)
+        ((first, count, _, _),) = one[-1]
+        assert np.array_equal(reader.rows(0, first, count), frames)
     with pytest.raises(IndexError, match="rows"):
-        reader.rows(0, len(found) * len(frames) + 1)
+        reader.rows(0, 0, len(found) * len(frames) + 1)
 
 
 @pytest.mark.parametrize("shape", [(1, 2), (7, 3), (97, 40), (3, 257)])
@@ -187,10 +201,10 @@ def test_statistics_are_numpys(shape: tuple[int, int], tmp_path: Path) -> None:
     spec = wl.Spectrogram(sr=SR, n_fft=2 * (channels - 1), hop_length=1)
     y = np.random.default_rng(2).standard_normal(frames + 2 * (channels - 1) - 1).astype(np.float32) / 8
     soundfile.write(tmp_path / "a.wav", y, SR, "FLOAT")
-    reader = ClipReader(spec.stream(), sr=SR, max_s=60.0, most_samples=1 << 18, mono=None)
+    reader = ClipReader([spec.stream()], sr=SR, max_s=60.0, most_samples=1 << 18, mono=None)
     (one,) = reader.compute([str(tmp_path / "a.wav").encode()], [b""])
     expected = Statistics.of(spec(y))
-    ((count, mean, deviations),) = one[-1]
+    (((count, mean, deviations),),) = (made[-1] for made in one[-1])
     assert (count, mean.tobytes(), deviations.tobytes()) == (
         frames,
         expected.mean.tobytes(),
@@ -199,6 +213,6 @@ def test_statistics_are_numpys(shape: tuple[int, int], tmp_path: Path) -> None:
 
 
 def test_names_that_are_no_files(tmp_path: Path) -> None:
-    reader = ClipReader(wl.LogMel(sr=SR).stream(), sr=SR, max_s=60.0, most_samples=1 << 18, mono=None)
+    reader = ClipReader([wl.LogMel(sr=SR).stream()], sr=SR, max_s=60.0, most_samples=1 << 18, mono=None)
     names = [str(tmp_path).encode(), str(tmp_path / "missing.wav").encode(), b"/dev/zero"]
     assert reader.compute(names, [b""] * 3) == [None] * 3

@@ -56,3 +56,17 @@ def test_an_engine_that_nobody_has_started(tmp_path, engine, package):
 def test_an_engine_that_is_none(tmp_path):
     with pytest.raises(ParameterError, match="engine='spark' must be one of"):
         extract(tmp_path, tmp_path / "out", engine="spark")
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(("engine", "package"), [("dask", "distributed"), ("ray", "ray")])
+def test_what_is_asked_for_beside_features_is_the_same_on_an_engine(tmp_path, engine, package):
+    """Several specs, copies, trimming, statistics of speakers and chunks: workers get all of it with their tasks."""
+    if not importlib.util.find_spec(package):
+        pytest.skip(f"{package} is not installed")
+    data = corpus(tmp_path / "data", clips=6)
+    options = ["--features", "logmel,mfcc", "--n-fft", "128", "--hop-length", "64", "--copies", "2", "--trim",
+               "voice-activity", "--speaker-statistics", "--chunk-frames", "4", "--jobs", "2", "--quiet"]  # fmt: skip
+    run(tmp_path, "-m", "wavenetlite", "features", data, tmp_path / "out", *options, "--engine", engine)
+    run(tmp_path, "-m", "wavenetlite", "features", data, tmp_path / "one", *options)
+    assert tree(tmp_path / "out") == tree(tmp_path / "one")

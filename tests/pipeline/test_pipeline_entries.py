@@ -3,15 +3,18 @@
 import random
 import subprocess
 import sys
+import tracemalloc
 from dataclasses import replace
 
 import pytest
 
+from wavenetlite.corpora import trees
 from wavenetlite.corpora.items import Item, PackedItems
-from wavenetlite.corpora.trees import DiskTree
+from wavenetlite.corpora.trees import DiskTree, PackedNodes, walk
 from wavenetlite.pipeline import parallel, work
 from wavenetlite.pipeline.entries import Entries, Entry, Listing, Member
-from wavenetlite.support.packed_texts import MOST_RUNS, order_of
+from wavenetlite.pipeline.sources import listed
+from wavenetlite.support.packed_texts import MOST_RUNS, PackedNumbers, PackedTexts, order_of
 
 
 def some(count, seed=0):
@@ -107,3 +110,100 @@ print(wl.pipeline.extract(folder / "data", folder / "out", n_jobs=2).items, "job
 """
     found = subprocess.run([sys.executable, "-c", code], check=True, capture_output=True, text=True)
     assert found.stdout.split() == ["1", "False"]
+
+
+def test_numbers_are_as_wide_as_the_largest():
+    rng, plain, packed = random.Random(0), [], PackedNumbers()
+    for bits in (3, 7, 8, 15, 16, 31, 32, 63):
+        some = [rng.choice((-1, 1)) * rng.randrange(1 << bits - 1, 1 << bits) for _ in range(5)]
+        plain += [*some, some[0], some[0], some[0], -1]
+        packed.extend(some[:3])
+        for one in some[3:]:
+            packed.append(one)
+        packed.repeat(some[0], 3)
+        packed.extend([])
+        packed.append(-1)
+        assert list(packed) == plain
+        assert packed.values.itemsize == next(size for size in (1, 2, 4, 8) if bits < 8 * size)
+    with pytest.raises(OverflowError):
+        packed.append(1 << 63)
+    assert list(packed) == plain
+
+
+@pytest.mark.parametrize("texts", [["", "a", "bc"] * 900, ["ß", "a\udce9", ""] * 900, []])
+def test_texts_added_together_and_one_by_one(texts):
+    one_by_one, together = PackedTexts(), PackedTexts()
+    for text in texts:
+        one_by_one.append(text)
+    together.extend(texts)
+    together.extend(texts)
+    assert list(one_by_one) == texts
+    assert list(together) == texts + texts
+    assert together.between(len(texts) // 2, len(texts)) == texts[len(texts) // 2 :]
+    assert [together[n] for n in range(0, len(together), 7)] == (texts + texts)[::7]
+
+
+def test_entries_between_two_places():
+    entries = Entries(some(300))
+    assert entries.between(10, 200) == some(300)[10:200]
+    entries.sort()
+    assert entries.between(10, 200) == list(entries)[10:200]
+
+
+def test_bytes_of_an_entry():
+    count, names = 50_000, 17
+    items = PackedItems(DiskTree("corpus"))
+    for label in range(10):
+        items.add_all([f"label{label}/{n:06}.wav" for n in range(count // 10)], f"label{label}", [""] * (count // 10))
+    tracemalloc.start()
+    try:
+        entries = Entries.of_files(
+            items, "corpus", lambda name: (32_044, 1_700_000_000 * 10**9 + len(name)), divided=True
+        )
+        grown, _ = tracemalloc.get_traced_memory()
+    finally:
+        tracemalloc.stop()
+    held = len(items.names.data) + sum(
+        column.values.buffer_info()[1] * column.values.itemsize
+        for column in (
+            items.names.ends,
+            items.labels,
+            items.speakers,
+            items.parts,
+            entries.sizes,
+            entries.times,
+            entries.bases,
+        )
+    )
+    assert len(entries) == count
+    assert held < (names + 20) * count  # place, size and date take 4, 2 and 8, the rest a byte each
+    assert grown < 20 * count
+
+
+def test_a_large_folder_is_one_in_order(tmp_path, monkeypatch):
+    for n in range(200):
+        (tmp_path / f"{random.Random(n).random()}{'.wav' * (n % 3 > 0)}").write_bytes(b"")
+    for name in ("b", "\udce9", ".hidden"):
+        (tmp_path / name).mkdir()
+    (tmp_path / "a").symlink_to("nothing")
+    small = DiskTree(tmp_path).nodes("")
+    walked = [(folder, list(nodes)) for folder, nodes in walk(DiskTree(tmp_path), [])]
+    monkeypatch.setattr(trees, "MANY", 30)
+    large = DiskTree(tmp_path).nodes("")
+    assert isinstance(large, PackedNodes)
+    assert list(large) == small == sorted(small)
+    assert [large[n] for n in range(-len(small), len(small))] == small + small
+    assert large[3:150:7] == small[3:150:7]
+    assert [(folder, list(nodes)) for folder, nodes in walk(DiskTree(tmp_path), [])] == walked
+
+
+def test_one_folder_of_recordings_is_listed_alike(tmp_path, monkeypatch):
+    for n in range(50):
+        (tmp_path / f"{n:03}.wav").write_bytes(b"RIFF")
+    (tmp_path / "003.cls").write_text("three")
+    small = listed(tmp_path)
+    monkeypatch.setattr(trees, "MANY", 7)
+    large = listed(tmp_path)
+    assert small.layout == large.layout == "webdataset"
+    assert list(small.entries) == list(large.entries)
+    assert [entry.label for entry in large.entries][2:5] == ["", "three", ""]

@@ -1,5 +1,6 @@
 """Recordings that cannot be used: each is listed with its reason, and stops nothing."""
 
+import errno
 import os
 import wave
 
@@ -10,8 +11,9 @@ from pipeline_data import check, corpus, errors, lines, spec, tone, touch
 
 import wavenetlite as wl
 from wavenetlite import audio
-from wavenetlite.pipeline import PipelineError, extract
+from wavenetlite.pipeline import PipelineError, extract, work
 from wavenetlite.pipeline.entries import REASONS
+from wavenetlite.pipeline.reading import UnusableRecordingError
 
 RATE = 8000
 
@@ -132,6 +134,24 @@ def test_what_could_not_be_read_is_tried_again(data, tmp_path):
     extract(data, tmp_path / "out", features=spec())
     assert errors(tmp_path / "out") == {"no/s0_nohash_0.wav": "unreadable"}
     path.chmod(0o600)
+    assert extract(data, tmp_path / "out", features=spec()).computed == 1
+    check(tmp_path / "out", data)
+
+
+def test_what_a_disk_failed_to_read_is_tried_again(data, tmp_path, monkeypatch):
+    """Its size and date are the same when it can be read."""
+    read = work.Recordings.of
+
+    def failing(self, entry):
+        if entry.key == "no/s0_nohash_0.wav":
+            raise UnusableRecordingError("unreadable", os.strerror(errno.EIO), again=True)
+        return read(self, entry)
+
+    with monkeypatch.context() as broken:
+        broken.setattr(work.Clips, "takes", lambda self, entry: False)
+        broken.setattr(work.Recordings, "of", failing)
+        extract(data, tmp_path / "out", features=spec(), n_jobs=1)
+    assert errors(tmp_path / "out") == {"no/s0_nohash_0.wav": "unreadable"}
     assert extract(data, tmp_path / "out", features=spec()).computed == 1
     check(tmp_path / "out", data)
 

@@ -1,6 +1,7 @@
 """Extraction: what is in a feature set, the same for any workers, and what is redone when something changes."""
 
 import json
+import os
 import shutil
 from pathlib import Path
 
@@ -11,10 +12,11 @@ from pipeline_data import SPEC, check, corpus, errors, leftovers, lines, small_c
 
 import wavenetlite as wl
 from wavenetlite import audio
-from wavenetlite.pipeline import PipelineError, chunks, extract, shards
+from wavenetlite.pipeline import PipelineError, chunks, earlier, extract, shards
 from wavenetlite.pipeline.entries import Entry
 from wavenetlite.pipeline.extract import writing
 from wavenetlite.pipeline.parallel import preferred
+from wavenetlite.pipeline.statistics import Statistics, merge
 
 
 @pytest.fixture
@@ -300,3 +302,54 @@ def test_a_source_that_is_none(tmp_path):
     Path(tmp_path, "a.doc").write_text("x")
     with pytest.raises(wl.ParameterError, match="by its ending"):
         extract(tmp_path / "a.doc", tmp_path / "out", features=spec())
+
+
+@pytest.mark.parametrize("kept", [1, 4])
+def test_all_dates_and_all_chunks_have_changed_and_nothing_is_computed(data, tmp_path, monkeypatch, kept):
+    """What is known of a recording is found in whatever sidecar it is, and no frame is computed."""
+    monkeypatch.setattr(earlier, "KEPT", kept)
+    small_chunks(monkeypatch)
+    extract(data, tmp_path / "out", features=spec())
+    for path in data.rglob("*.wav"):
+        os.utime(path, (1, 1))
+    small_chunks(monkeypatch, least=5, most=11, one_in=3)
+    done = extract(data, tmp_path / "out", features=spec())
+    assert (done.computed, done.copied, done.items) == (0, 40, 40)
+    extract(data, tmp_path / "fresh", features=spec())
+    assert tree(tmp_path / "out") == tree(tmp_path / "fresh")
+
+
+def test_a_sidecar_that_vanishes_is_no_harm(data, tmp_path, monkeypatch):
+    """It was there when the keys were noted, and is not when its rows are wanted."""
+    small_chunks(monkeypatch)
+    extract(data, tmp_path / "out", features=spec())
+    for path in data.rglob("*.wav"):
+        os.utime(path, (1, 1))
+    whole = earlier.Earlier.of
+
+    def without_the_first(self, entries):
+        self.paths[0].unlink(missing_ok=True)
+        return whole(self, entries)
+
+    monkeypatch.setattr(earlier.Earlier, "of", without_the_first)
+    done = extract(data, tmp_path / "out", features=spec())
+    assert done.computed + done.copied == 40
+    assert 0 < done.computed < 20
+    monkeypatch.undo()
+    small_chunks(monkeypatch)
+    extract(data, tmp_path / "fresh", features=spec())
+    assert tree(tmp_path / "out") == tree(tmp_path / "fresh")
+
+
+@pytest.mark.parametrize("count", [0, 1, 2, 7, 64, 101])
+def test_statistics_are_merged_as_they_are_added(count):
+    rng = np.random.default_rng(count)
+    parts = [Statistics.of(rng.standard_normal((n, 3)).astype(np.float32)) for n in rng.integers(0, 30, count)]
+    level = parts or [Statistics.none(3)]
+    while len(level) > 1:
+        pairs = [left + right for left, right in zip(level[::2], level[1::2], strict=False)]
+        level = pairs + level[len(pairs) * 2 :]
+    merged = merge(parts, 3)
+    assert merged.count == level[0].count
+    assert np.array_equal(merged.mean, level[0].mean)
+    assert np.array_equal(merged.deviations, level[0].deviations)

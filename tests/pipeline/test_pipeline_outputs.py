@@ -1,5 +1,6 @@
 """Feature sets as WebDataset and Parquet: read back by `open`, and by the programs they are for, without us."""
 
+import importlib.util
 import json
 import tarfile
 from io import BytesIO
@@ -236,3 +237,41 @@ def test_lhotse_reads_its_manifests(items, tmp_path):
                              (lhotse.FeatureSet, "features.jsonl")))
     )  # fmt: skip
     assert len(cuts) == len(items)
+
+
+def test_shards_of_others_are_not_overwritten(items, tmp_path):
+    """A folder of recordings in WebDataset's form has shards of the same names."""
+    (tmp_path / "web" / "shards").mkdir(parents=True)
+    (tmp_path / "web" / "shards" / "000000.tar").write_bytes(b"recordings")
+    with pytest.raises(ParameterError, match=r"holds 000000\.tar, which an export to WebDataset did not write"):
+        webdataset_of(items, tmp_path)
+    assert (tmp_path / "web" / "shards" / "000000.tar").read_bytes() == b"recordings"
+    assert not (tmp_path / "web" / "features.npz").exists()
+    (tmp_path / "web" / "shards" / "000000.tar").unlink()
+    webdataset_of(items, tmp_path)
+    (tmp_path / "web" / "shards" / "notes.txt").write_text("mine")
+    with pytest.raises(ParameterError, match=r"holds notes\.txt"):
+        webdataset_of(items, tmp_path)
+    same(wl.pipeline.open(tmp_path / "web"), items)
+
+
+def test_what_a_killed_export_left_is_replaced(items, tmp_path):
+    webdataset_of(items, tmp_path)
+    for name in ("dataset.json", "index.jsonl"):
+        (tmp_path / "web" / name).unlink()
+    items[:3].to_webdataset(tmp_path / "web")
+    assert len(list((tmp_path / "web" / "shards").iterdir())) == 1
+    same(wl.pipeline.open(tmp_path / "web"), items[:3])
+
+
+@pytest.mark.parametrize("name", ["features.npz", "index.jsonl", "dataset.json"])
+def test_files_of_the_set_itself_are_not_overwritten(items, tmp_path, name):
+    own = items.table.folder / name
+    before = own.read_bytes()
+    with pytest.raises(ParameterError, match="is a file of the feature set itself"):
+        wl.pipeline.to_npz(items, own)
+    if importlib.util.find_spec("pyarrow"):
+        with pytest.raises(ParameterError, match="is a file of the feature set itself"):
+            items.to_parquet(own)
+    assert own.read_bytes() == before
+    wl.pipeline.to_npz(items, items.table.folder / "all.npz")

@@ -3,6 +3,9 @@
 import functools
 import http.server
 import json
+import shutil
+import subprocess
+import sys
 import tarfile
 import threading
 import zipfile
@@ -238,10 +241,52 @@ def test_one_extraction_at_a_time(tmp_path, store, monkeypatch):
         extract("memory://corpus", "memory://out", features=spec())
     monkeypatch.setattr(lease, "PATIENCE_S", 1.5)
     left = {"owner": "x", "host": "elsewhere", "pid": 1, "since": 1.0, "beats": 3}  # by a killed one
-    for owner in (left, {**left, "host": lease.socket.gethostname()}):
+    for owner in (left, {**left, "host": lease.host()}):
         store.pipe_file("/out/.parts/lock", json.dumps(owner).encode())
         assert extract("memory://corpus", "memory://out", features=spec()).items == 4
         assert not store.exists("/out/.parts/lock")
+
+
+@pytest.mark.parametrize("name", ["in another container", "where nobody can say"])
+def test_an_owner_of_the_same_host_name_is_not_taken_for_a_dead_process(store, monkeypatch, name):
+    """It has the number of no process here, and lives."""
+    there = f"{lease.socket.gethostname()} started pid:[1]" if name == "in another container" else ""
+    monkeypatch.setattr(lease, "PATIENCE_S", 5)
+    if not there:
+        monkeypatch.setattr(lease, "host", str)
+    stop, lock = threading.Event(), RemotePath("memory://out/lock")
+
+    def live():
+        beats = 0
+        while not stop.wait(0.1):
+            beats += 1
+            owner = {"owner": "x", "host": there, "pid": 2**22 + 1, "since": 1.0, "beats": beats}
+            store.pipe_file("/out/lock", json.dumps(owner).encode())
+
+    thread = threading.Thread(target=live)
+    thread.start()
+    try:
+        while not store.exists("/out/lock"):
+            stop.wait(0.05)
+        with pytest.raises(PipelineError, match="another extraction"), lease.Lease(lock, RemotePath("memory://out")):
+            pass
+    finally:
+        stop.set()
+        thread.join()
+
+
+def test_a_container_of_the_same_name_is_another_host():
+    code = "from wavenetlite.pipeline.lease import host; print(host())"
+    asked = [sys.executable, "-c", f"import sys; sys.path[:] = {sys.path!r}\n{code}"]
+    apart = ["unshare", "--pid", "--fork", "--mount-proc"]
+    if not shutil.which("unshare") or subprocess.run([*apart, "true"], check=False, capture_output=True).returncode:
+        pytest.skip("namespaces of processes cannot be made here")
+    beside, inside = (
+        subprocess.run(command, check=True, capture_output=True, text=True).stdout.strip()
+        for command in (asked, [*apart, *asked])
+    )
+    assert beside == lease.host() != inside
+    assert beside.split()[0] == inside.split()[0]
 
 
 def test_a_lease_that_another_took_ends_the_extraction(store):
@@ -250,7 +295,6 @@ def test_a_lease_that_another_took_ends_the_extraction(store):
         store.pipe_file("/out/lock", b'{"owner": "another"}')
         with pytest.raises(PipelineError, match="another extraction"):
             held.check()
-        held.lost = True
     assert store.cat_file("/out/lock") == b'{"owner": "another"}'
 
 

@@ -11,6 +11,7 @@ from wavenetlite.corpora.background import Background, BackgroundFile
 from wavenetlite.evaluation.alarms import count_alarms, listen_to_background, listen_to_clips
 from wavenetlite.recipes import Recipe, train_classifier
 from wavenetlite.recipes import classifier_training as module
+from wavenetlite.recipes.alone import standing_alone, without_gate
 from wavenetlite.recipes.unknown import cut_word, more_unknown
 from wavenetlite.support.errors import ParameterError
 from wavenetlite.train import Clips, Corpus
@@ -82,6 +83,30 @@ def test_a_background_makes_a_model_quiet(corpus):
     )
     assert found.note()["recall"] >= 0.85
     assert set(quiet.detector.thresholds) == {"low", "high"}
+
+
+def test_words_that_stand_alone(corpus, tmp_path):
+    """The same training, and thresholds for the network that hears only those."""
+    plain, alone = (
+        train_classifier(corpus, dataclasses.replace(QUICK, alone=alone), folder=tmp_path, background=talk(6, 0))
+        for alone in (False, True)  # the second resumes from the first
+    )
+    assert weights(without_gate(alone.model)) == weights(plain.model)
+    x = plain.features(corpus.test.audio[0])
+    assert np.array_equal(alone.model(x), standing_alone(plain.model, plain.features)(x))
+    assert set(alone.detector.thresholds) == {"low", "high"}
+    again = train_classifier(corpus, dataclasses.replace(QUICK, alone=True), init=alone, background=talk(6, 0))
+    assert without_gate(without_gate(again.model)) is without_gate(again.model) is not again.model
+    bare = train_classifier(corpus, dataclasses.replace(QUICK, alone=True))  # without a background
+    assert without_gate(bare.model) is bare.model
+
+
+def test_levels_are_needed_before_the_training_begins(corpus, tmp_path):
+    recipe = dataclasses.replace(TINY, alone=True, epochs=1)
+    begin = wl.AudioClassifier(wl.PCEN(sr=SR, n_fft=256, n_mels=20), wl.TCN(20, 2, channels=4), ["low", "high"])
+    with pytest.raises(ParameterError, match=r"must be LogMel\(\.\.\.\) and end with MeanVariance"):
+        train_classifier(corpus, recipe, init=begin, background=talk(2, 0), folder=tmp_path)
+    assert not list(tmp_path.iterdir())
 
 
 @pytest.mark.parametrize(("teachers", "folders"), [(0, ["network", "refined", "scout"]), (1, ["network", "teacher-1"])])

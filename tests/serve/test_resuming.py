@@ -22,7 +22,7 @@ from websockets.sync.client import connect  # noqa: E402
 import wavenetlite as wl  # noqa: E402
 from wavenetlite.serve.folder_store import FolderStore  # noqa: E402
 from wavenetlite.serve.records import Position, read_record, write_record  # noqa: E402
-from wavenetlite.serve.store import MemoryStore, StoreError  # noqa: E402
+from wavenetlite.serve.store import LateError, MemoryStore, StoreError  # noqa: E402
 
 
 @pytest.fixture(scope="module")
@@ -100,6 +100,30 @@ def test_what_the_client_has_is_not_sent_again(model, clf):
     assert resumed["samples"] == len(pcm)
     assert [one["n"] for one in said] == list(range(3, len(expected) + 1))
     assert triples(said) == expected[2:]
+
+
+def test_events_that_are_not_kept_any_more_are_said_to_be_lost(model, clf, monkeypatch):
+    monkeypatch.setattr("wavenetlite.serve.session.KEPT", 3)
+    pcm = tones(6)
+    with in_thread(models=(model,)) as server:
+
+        def missed(query, count):
+            """The numbers of events that the server sends again, and the number of the last."""
+            with connect(f"{server.url}/v1/stream?id=a{query}") as socket:
+                n = said_by(socket, "resume")[0]["n"]
+                return [json.loads(socket.recv(timeout=20))["n"] for _ in range(count)], n
+
+        with connect(f"{server.url}/v1/stream?id=a") as socket:
+            socket.send(pcm.tobytes())
+            server.until(lambda: any(one.samples == len(pcm) for one in server.server.hub._by_id.values()))
+        again, n = missed("", 3)
+        assert again == [n - 2, n - 1, n] and n >= 4
+        assert missed(f"&have={n - 3}", 3)[0] == [n - 2, n - 1, n]
+        assert missed(f"&have={n - 1}", 1)[0] == [n]
+        with pytest.raises(exceptions.InvalidStatus) as refused:
+            missed(f"&have={n - 4}", 0)
+        assert refused.value.response.status_code == 409
+        assert f"events before {n - 2} are not kept any more" in json.loads(refused.value.response.body)["error"]
 
 
 def test_a_new_connection_takes_a_living_stream_over(model, clf):
@@ -269,10 +293,47 @@ def test_an_older_claim_cannot_write(tmp_path, request):
         asyncio.run(check(store))
 
 
+def test_a_late_connection_claims_nothing(tmp_path, request):
+    async def check(store):
+        assert await store.claim("a", "ann.9") == (1, None)
+        assert await store.claim("a", "ann.10") == (2, None)
+        assert await store.save({"a": (2, b"one")}) == set()
+        for late in ("ann.9", "ann.1"):
+            with pytest.raises(LateError):
+                await store.claim("a", late)
+        assert await store.save({"a": (2, b"two")}) == set()
+        assert await store.claim("a", "ann.10") == (3, b"two")  # a proxy asked twice
+        assert await store.claim("a", "b.ann.2") == (4, b"two")  # another client
+        assert await store.claim("a") == (5, b"two")
+        assert await store.claim("a", "ann.1") == (6, b"two")
+        await store.close()
+
+    for store in stores(tmp_path, request):
+        asyncio.run(check(store))
+
+
+def test_a_damaged_file_of_the_folder_is_no_crash(tmp_path):
+    async def check(store, data):
+        assert await store.claim("a", "ann.1") == (1, None)
+        next((tmp_path / "store").glob("*.stream")).write_bytes(data)
+        number, record = await store.claim("a", "ann.1")
+        assert await store.save({"a": (number, b"good"), "b": (1, b"good")}) == set()
+        assert await store.claim("b") == (2, b"good")
+        if record is not None:
+            with pytest.raises(wl.SnapshotError, match="damaged"):
+                read_record(record)
+        await store.forget("a", number)
+        await store.forget("b", 2)
+
+    for data in (b"", b"\x01", bytes(8), bytes(8) + b"\xff", bytes(8) + b"\x03\xff\xfe.1", bytes(8) + b"\x05ann.1none"):
+        asyncio.run(check(FolderStore(tmp_path / "store", 100.0), data))
+
+
 def test_a_record_is_whole_or_refused():
-    position = Position("m", 8000, "ann", 12, 3, [{"type": "event", "n": 3}])
-    record = write_record(position, b"snapshot", b"")
-    assert read_record(record) == (position, b"snapshot", b"")
+    position = Position("m", 8000, "ann", 12, 3)
+    for kept in ([], ['{"n": 3}'], ['{"n": 2}', '{"n": 3}']):
+        record = write_record(position, kept, b"snapshot", b"")
+        assert read_record(record) == (position, kept, b"snapshot", b"")
     for at in range(len(record)):
         damaged = bytearray(record)
         damaged[at] ^= 1
@@ -324,11 +385,33 @@ def test_a_connection_of_its_own_that_is_opened_late_does_not_end_a_client(model
         client._socket.socket.shutdown(SHUT_RDWR)
         while not waited:
             events += client.process(pcm[:0])
-        with connect(waited[0][0]) as late:
-            said_by(late, "resume")
-            events += client.process(pcm[3 * SR :])
+        for _ in range(3):
+            with pytest.raises(exceptions.InvalidStatus) as refused:
+                connect(waited[0][0]).__enter__()
+            assert refused.value.response.status_code == 409
+            assert "a later connection of this client has the stream" in refused.value.response.body.decode()
+        events += client.process(pcm[3 * SR :])
         events += client.close()
         assert [(one.label, one.score, one.time_s) for one in events] == alone(clf, pcm)
+
+
+@pytest.mark.parametrize("status", [408, 429, 503])
+def test_a_refusal_for_want_of_time_is_not_the_end(model, monkeypatch, status):
+    from websockets.datastructures import Headers
+    from websockets.http11 import Response
+
+    refusals = [exceptions.InvalidStatus(Response(status, "no time", Headers(), b"")) for _ in range(2)]
+
+    def busy(*args, **options):
+        if refusals:
+            raise refusals.pop()
+        return connect(*args, **options)
+
+    monkeypatch.setattr("websockets.sync.client.connect", busy)
+    with in_thread(models=(model,)) as server:
+        with wl.client.Client(server.url, sr=SR) as client:
+            client.process(tones(1))
+        assert client.result.samples == SR and not refusals
 
 
 def test_a_client_whose_stream_another_takes_says_so(model):

@@ -51,6 +51,10 @@ def test_every_setting_has_an_option():
         (["--tls-cert", "c"], "", {}, "tls_cert and tls_key must be given together"),
         (["--zeroconf", "kitchen"], "", {}, "zeroconf='kitchen' needs wyoming_port"),
         (["--log", "xml"], "", {}, "log='xml' must be one of json, text"),
+        ([], "most-streams = 3\nmost_streams = 4", {}, "has 'most-streams' with - and with _"),
+        ([], 'host = ""', {}, "host='' must not be empty; 0.0.0.0 is every address"),
+        ([], 'store = ""', {}, "store='' must not be empty; memory is the default"),
+        ([], "", {"WAVENETLITE_SERVE_TOKEN_FILE": ""}, "token_file='' must not be empty; leave it out"),
         (["--token-file", "t", "--wyoming-port", "1", "--host", "0.0.0.0"], "", {}, "Wyoming has no tokens"),
     ],
 )
@@ -69,6 +73,10 @@ def test_the_command_s_mistakes(tmp_path, capsys):
         (["--store", "ftp://x"], "store='ftp://x' must be"),
         (["--token-file", "none"], "none: No such file"),
         (["--config", "none"], "none: No such file"),
+        (["--host", "no.such.host.invalid"], "host='no.such.host.invalid', port=0: cannot listen there"),
+        (["--host", "a" * 70], "cannot listen there"),
+        (["--unix", "/none/socket"], "unix='/none/socket': cannot listen there"),
+        (["--tls-cert", "none", "--tls-key", "none"], "tls_cert='none', tls_key='none': "),
     ):
         assert cli.main(["serve", "--port", "0", *argv]) == 1
         said = capsys.readouterr()
@@ -87,7 +95,22 @@ def serving():
 def test_a_taken_port_is_told(serving, tmp_path, capsys):
     with serving.in_thread(models=(serving.save_tones(tmp_path),)) as server:
         assert cli.main(["serve", serving.save_tones(tmp_path), "--port", str(server.port)]) == 1
-    assert "address already in use" in capsys.readouterr().err.lower()
+    said = capsys.readouterr().err.lower()
+    assert "address already in use" in said and f"port={server.port}: cannot listen there" in said
+
+
+def test_a_taken_socket_is_left_to_its_server(serving, tmp_path, capsys):
+    """And a file of that name to its owner."""
+    path, model = tmp_path / "socket", serving.save_tones(tmp_path)
+    with serving.in_thread(models=(model,), unix=str(path)):
+        assert cli.main(["serve", model, "--port", "0", "--unix", str(path)]) == 1
+        assert "a server listens there; choose another path" in capsys.readouterr().err
+        assert path.is_socket()
+    assert not path.exists()
+    path.write_text("kept")
+    assert cli.main(["serve", model, "--port", "0", "--unix", str(path)]) == 1
+    assert f"unix={str(path)!r}: cannot listen there" in capsys.readouterr().err
+    assert path.read_text() == "kept"
 
 
 def test_the_command_says_where_it_listens_and_logs_json(serving, tmp_path):

@@ -108,6 +108,8 @@ def test_probabilities_for_those_who_want_them(server, clf):
         ("id=a%20b", 400, "id='a b' must be 1 to 128 letters"),
         ("id=" + "a" * 129, 400, "must be 1 to 128 letters"),
         ("id=a&have=-1", 400, "have='-1' must be a whole number"),
+        ("id=a&attempt=7", 400, "attempt='7' must be NAME.NUMBER"),
+        ("id=a&attempt=a.-1", 400, "attempt='a.-1' must be NAME.NUMBER"),
     ],
 )
 def test_a_wrong_query_is_refused_in_one_line(server, query, status, needle):

@@ -18,8 +18,11 @@ from wyoming.info import Describe, Info
 from wyoming.ping import Ping, Pong
 from wyoming.wake import Detect, Detection, NotDetected
 
+from wavenetlite.serve.zeroconf import Announcement
+from wavenetlite.support.errors import ParameterError
+
 CHUNK = SR // 100
-TRIES = int(os.environ.get("WAVENETLITE_HOSTILE", "150"))
+TRIES = 150
 HOME_ASSISTANT = int(os.environ.get("WAVENETLITE_HOME_ASSISTANT", "40"))
 
 
@@ -225,3 +228,20 @@ def test_it_is_found_on_the_network(tmp_path):
             assert found.port == int(server.addresses["wyoming"].rpartition(":")[2])
             assert found.parsed_addresses() == ["127.0.0.1"]
         assert browser.get_service_info(kind, f"kitchen.{kind}", timeout=500) is None
+
+
+@pytest.mark.parametrize(
+    ("name", "host"), [("x" * 80, "127.0.0.1"), ("", "127.0.0.1"), ("kitchen", "no.such.host.invalid")]
+)
+def test_what_cannot_be_announced_is_told(name, host):
+    pytest.importorskip("zeroconf", reason="needs zeroconf")
+
+    async def announce():
+        announcement = Announcement()
+        try:
+            await announcement.register(name, host, 10400)
+        finally:
+            await announcement.withdraw()
+
+    with pytest.raises(ParameterError, match=f"zeroconf='{name}' cannot be announced: ."):
+        asyncio.run(announce())

@@ -616,3 +616,16 @@ def test_real_clips_stay_what_they_are():
     before, after = spec(x), spec(recipe(x, rng(1)))
     alike = [np.corrcoef(a.ravel(), b.ravel())[0, 1] for a, b in zip(before, after, strict=True)]
     assert 0.5 < np.mean(alike) < 0.99
+
+
+def test_fingerprints_of_the_same_transforms_are_equal():
+    noise = np.random.default_rng(0).normal(0, 0.1, 500).astype(np.float32)
+    made = [Augment([Gain(-6, 6), BackgroundNoise(("recording",), recordings=[noise])]) for _ in range(2)]
+    assert made[0].fingerprint == made[1].fingerprint
+    others = [
+        Augment([BackgroundNoise(("recording",), recordings=[noise]), Gain(-6, 6)]),
+        Augment([Gain(-6, 5), BackgroundNoise(("recording",), recordings=[noise])]),
+        Augment([Gain(-6, 6), BackgroundNoise(("recording",), recordings=[noise[:-1]])]),
+        Augment([Gain(-6, 6), BackgroundNoise(("recording",), recordings=[-noise])]),
+    ]
+    assert len({made[0].fingerprint, *(other.fingerprint for other in others)}) == 5

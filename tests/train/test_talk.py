@@ -5,7 +5,7 @@ import pytest
 
 import wavenetlite as wl
 from wavenetlite.train.noises import NOISES
-from wavenetlite.train.talk import SceneMaker, Scenes, Talk, frame_truth, recorded_noise, spoken, without_gaps
+from wavenetlite.train.talk import SceneMaker, Scenes, Talk, doubtful, frame_truth, recorded_noise, spoken, without_gaps
 
 SR = 16000
 
@@ -37,6 +37,35 @@ def test_of_noisy_short_and_silent_recordings_nothing_is_known():
     assert Talk.of(np.zeros(SR, np.float32), SR) is None
 
 
+def decaying(db_per_s, floor=0.0):
+    """Half a second of pause, of noise, and its echo."""
+    rng = np.random.default_rng(1)
+    y = floor * rng.standard_normal(3 * SR).astype(np.float32)
+    loud = np.where(np.arange(2 * SR) < SR, 0.0, -db_per_s * (np.arange(2 * SR) / SR - 1))
+    y[SR // 2 : 5 * SR // 2] += (0.1 * 10 ** (loud / 20) * rng.standard_normal(2 * SR)).astype(np.float32)
+    return y
+
+
+@pytest.mark.parametrize("floor", [0.0, 1e-5])
+def test_the_echo_of_a_word_is_doubtful_and_neither_the_word_nor_the_pause_is(floor):
+    y = decaying(50.0, floor)
+    truth = spoken(y, SR)
+    doubt = np.flatnonzero(doubtful(y, truth))
+    assert truth[50:215].all() and not truth[240:].any()  # 38 dB of it count as speech
+    assert (np.diff(doubt[doubt > 100]) == 1).all()
+    assert abs(int(doubt[doubt > 100][0]) - 194) <= 3 and 250 <= doubt[-1] <= 272  # from 22 dB on
+    assert (doubt < 100).sum() <= 2  # the beginning is sudden
+
+
+def test_what_a_room_adds_to_a_scene_is_doubtful():
+    talk = [Talk.of(bursts((0.2, 1.0)), SR)]
+    for seed in range(3):
+        dry, wet = (plain(rooms=rooms, clean=1.0).scene(talk, np.random.default_rng(seed)) for rooms in (0.0, 1.0))
+        assert dry.spoken.tolist() == wet.spoken.tolist()
+        ends = np.flatnonzero(dry.spoken[:-1] & ~dry.spoken[1:]) + 2
+        assert wet.doubtful[ends].all() and not dry.doubtful[ends + 3].any()
+
+
 def test_gaps():
     speech = np.array([0, 1, 0, 0, 1, 0, 0, 0, 1, 0, 0], bool)
     assert without_gaps(speech, 3).astype(int).tolist() == [0, 1, 1, 1, 1, 0, 0, 0, 1, 0, 0]
@@ -65,7 +94,7 @@ def test_noise_has_the_level_it_is_said_to_have(snr_db):
 def test_the_truth_moves_with_the_speed():
     talk = Talk.of(bursts((0.5, 1.0)), SR)
     twice = plain(speed=(2.0, 2.0)).varied(talk, np.random.default_rng(0))
-    assert len(twice.spoken) == 100 and abs(int(twice.spoken.sum()) - 25) <= 1
+    assert len(twice.spoken) == len(twice.doubtful) == 100 and abs(int(twice.spoken.sum()) - 25) <= 1
     level = np.square(twice.audio.reshape(100, -1)).mean(axis=1)
     assert (level > 1e-4)[twice.spoken][1:-1].all() and (level < 1e-4)[~twice.spoken].all()
 

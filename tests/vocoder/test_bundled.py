@@ -28,9 +28,8 @@ def test_it_is_as_promised(vocoder):
 
 def test_its_recipe_makes_this_network(vocoder):
     recipe = wl.recipes.VocoderRecipe()
-    made = wl.recipes.vocoder.network(recipe, vocoder.features, vocoder.info["seed"])
-    assert made.config() == vocoder.model.config()
-    assert vocoder.order == recipe.order
+    assert recipe.network(vocoder.features, vocoder.info["seed"]).config() == vocoder.model.config()
+    assert vocoder.options == {"iterations": recipe.iterations, "lookahead": recipe.lookahead}
 
 
 @pytest.mark.skipif(DATA is None, reason="WAVENETLITE_DATA is not set")
@@ -47,6 +46,19 @@ def test_its_digits_are_understood(vocoder):
 
 def test_a_stream_of_it_is_the_whole(vocoder):
     frames = vocoder.analyse(0.1 * np.random.default_rng(0).standard_normal(1600).astype(np.float32))
-    stream = vocoder.stream(seed=4)
+    stream = vocoder.stream()
     parts = [stream.process(frames[at : at + 3]) for at in range(0, len(frames), 3)]
-    assert np.concatenate(parts).tobytes() == vocoder.speak(frames, seed=4).tobytes()
+    assert np.concatenate([*parts, stream.flush()]).tobytes() == vocoder.speak(frames).tobytes()
+
+
+def test_it_keeps_harmonics_and_loudness(vocoder):
+    """A voice of steady pitch: the levels within 30 Hz of its harmonics, and little between them."""
+    t = np.arange(8000) / 8000
+    y = sum(0.1 / k * np.cos(2 * np.pi * 140 * k * t) for k in range(1, 20)).astype(np.float32)
+    made = vocoder.render(y)
+    assert abs(made[2000:6000].std() / y[2000:6000].std() - 1) < 0.1
+    before, after = (np.abs(np.fft.rfft(one[2000:6000] * np.hanning(4000))) ** 2 for one in (y, made))  # 2 Hz a bin
+    near, between = ([slice(70 * k + at - 15, 70 * k + at + 16) for k in range(1, 11)] for at in (0, 35))
+    levels = [[one[place].sum() for place in near] for one in (before, after)]
+    assert np.abs(10 * np.log10(np.divide(*levels))).max() < 3
+    assert sum(after[place].sum() for place in between) < 0.05 * sum(levels[1])

@@ -1,4 +1,4 @@
-"""Vocoders: filters against their definitions, the same bits in any blocks, files, and parts that do not fit."""
+"""Vocoders that generate: filters by definition, the same bits in any blocks, files, and parts that do not fit."""
 
 import numpy as np
 import pytest
@@ -6,7 +6,8 @@ import pytest
 import wavenetlite as wl
 from wavenetlite.train.waveforms import cut
 from wavenetlite.vocoder._allpole import filtered, residual
-from wavenetlite.vocoder.conditioning import Envelopes, aligned, lag_of, tables
+from wavenetlite.vocoder.conditioning import Envelopes, lag_of, tables
+from wavenetlite.vocoder.frames import aligned
 
 F32 = np.float32
 HOP, BINS = 80, 40
@@ -62,8 +63,8 @@ def test_the_filter_solves_the_normal_equations():
     r = cosines @ 10 ** (frame[0].astype(float) / 10) * lags
     toeplitz = r[np.abs(np.subtract.outer(np.arange(12), np.arange(12)))]
     wanted = -np.linalg.solve(toeplitz, r[1:])
-    np.testing.assert_allclose(made.coefficients[0], wanted, rtol=1e-6, atol=1e-9)
-    assert abs(made.gains[0] - np.sqrt((r[0] + wanted @ r[1:]) / power)) < 1e-9
+    np.testing.assert_allclose(made.coefficients[0], wanted, rtol=1e-5, atol=1e-6)
+    assert abs(made.gains[0] / np.sqrt((r[0] + wanted @ r[1:]) / power) - 1) < 1e-5
 
 
 def test_a_frame_shapes_the_samples_under_its_centre():
@@ -147,7 +148,7 @@ def test_an_interrupt_after_the_network_changes_nothing(monkeypatch):
     stream = one.stream()
     parts = [stream.process(frames[:3])]
     with monkeypatch.context() as patch:
-        patch.setattr("wavenetlite.vocoder.vocoder.filtered", interrupted)
+        patch.setattr("wavenetlite.vocoder.excitation.filtered", interrupted)
         with pytest.raises(KeyboardInterrupt):
             stream.process(frames[3:5])
     parts.append(stream.process(frames[3:]))
@@ -158,12 +159,26 @@ def interrupted(*_):
     raise KeyboardInterrupt
 
 
+def test_snapshots_forks_and_what_a_stream_says():
+    one, frames = vocoder(), SPEC(sound())
+    whole, stream = one.speak(frames, seed=5), one.stream(seed=5)
+    before = stream.process(frames[:7])
+    blob, twin, other = stream.snapshot(), stream.fork(), one.stream(seed=9)
+    assert repr(stream) == "VocoderStream(7 frames in, latency=0 samples)"
+    other.restore(blob)
+    for each in (stream, twin, other):
+        assert np.concatenate([before, each.process(frames[7:])]).tobytes() == whole.tobytes()
+        assert len(each.flush()) == 0
+        with pytest.raises(wl.StreamStateError, match="flushed"):
+            each.process(frames)
+
+
 def test_files(tmp_path):
     one, y = vocoder(order=10, temperature=0.7, info={"data": "none"}), sound()
     one.save(tmp_path / "voice.safetensors")
     again = wl.load(tmp_path / "voice.safetensors")
     assert isinstance(again, wl.Vocoder)
-    assert (again.order, again.temperature, again.info) == (10, 0.7, {"data": "none"})
+    assert (again.options, again.info) == ({"order": 10, "temperature": 0.7}, {"data": "none"})
     assert again.render(y).tobytes() == one.render(y).tobytes()
     for path in ("a", "b"):
         again.save(tmp_path / path)
@@ -198,7 +213,9 @@ def test_features_that_do_not_fit(features, part):
 @pytest.mark.parametrize(("model", "options", "part"), [
     (None, {}, "model is a NoneType"),
     (wl.WaveNet(1, 3, dilations=[1]), {}, "condition_channels=0; it must be 41"),
-    (wl.WaveNet(2, 3, dilations=[1], condition_channels=41, condition=wl.nn.Upsample(HOP)), {}, "in_channels=2"),
+    (wl.WaveNet(2, 3, dilations=[1], condition_channels=41, condition=wl.nn.Upsample(HOP)), {}, "in_channels=2;"),
+    (network(), {"iterations": 4}, "iterations=4 must be left out: only a network that gives magnitudes has it"),
+    (network(), {"lookahead": 0}, "lookahead=0 must be left out"),
     (network(outputs=4), {}, "ambiguous"),
     (network(), {"order": 0}, "order=0"),
     (network(), {"order": 257}, "order=257"),
@@ -215,7 +232,7 @@ def test_networks_and_options_that_do_not_fit(model, options, part):
     (np.zeros((3, 39), F32), r"frames has shape (3, 39); it must be (frames, 40)"),
     (np.zeros((BINS, 7), F32), "librosa's (n_mels, frames) must be transposed"),
     (np.zeros((1, 3, BINS), F32), "frames has shape"),
-    (np.zeros((3, BINS)), "frames is a float64 array"),
+    (np.zeros((3, BINS)), "frames is a float64 array; it must be a float32 array; frames.astype(np.float32) converts"),
     ([[0.0] * BINS], "frames is a list"),
     (np.full((3, BINS), np.inf, F32), "infinities"),
     (np.full((3, BINS), 4000, F32), "levels in dB are within 200"),
@@ -253,7 +270,7 @@ def test_a_damaged_configuration_is_one_line(tmp_path):
 
 # ------------------------------------------------------------------------------------------------------------- recipe
 def test_a_recipe_trains_one(tmp_path):
-    recipe = wl.recipes.VocoderRecipe(channels=4, dilations=[1, 2], condition_hidden=4, condition_channels=4,
+    recipe = wl.recipes.WaveNetVocoderRecipe(channels=4, dilations=[1, 2], condition_hidden=4, condition_channels=4,
                                       samples=400, context=80, segments=4, speeds=(0.9, 1.1, 1))  # fmt: skip
     made = wl.recipes.train_vocoder(
         [sound(), sound(900, 1)], [sound(700, 2)], recipe, sr=8000, epochs=2, folder=tmp_path

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import random
 import time
 import uuid
 from dataclasses import dataclass
@@ -24,11 +25,12 @@ PIECE_SAMPLES = 16000
 MOST_UNSAVED_S = 60.0
 """Audio that is kept to be sent again; `process` waits for the server where it would be more."""
 FIRST_PAUSE_S, LONGEST_PAUSE_S = 0.05, 2.0
-TAKEN_OVER = 4409
 FINAL_CODES = {1007: "the server refused a message", 1009: "a message is too large",
-               TAKEN_OVER: "another connection has taken the stream over",
+               4409: "another connection has taken the stream over",
                4413: "the stream is longer than the server allows"}  # fmt: skip
 """Close codes after which connecting again would change nothing."""
+WORTH_A_TRY = (408, 425, 429)
+"""Of the HTTP statuses from 400 to 499, those of servers and proxies that had no time, not of a wrong request."""
 DTYPES = {"float32": "<f4", "pcm16": "<i2"}
 
 
@@ -139,7 +141,7 @@ class Client:
         self._headers = {} if token is None else {"Authorization": f"Bearer {token}"}
         self._unsaved = Unsaved(np.dtype(DTYPES[self.format]).itemsize)
         self._sent = 0
-        self._given_up = 0  # connections that were asked for, and not waited for
+        self._name, self._attempts = uuid.uuid4().hex, 0
         self._n = 0
         self._events: list[StreamEvent] = []
         self._closed = False
@@ -226,9 +228,7 @@ class Client:
                 return
             except self._exceptions.ConnectionClosed as closed:
                 code = None if closed.rcvd is None else closed.rcvd.code
-                if code == TAKEN_OVER and self._given_up:  # by a connection of our own, which a slow server opened late
-                    self._given_up -= 1
-                elif code in FINAL_CODES:
+                if code in FINAL_CODES:
                     raise ClientError(f"stream {self.stream_id}: {FINAL_CODES[code]}") from None
             self._connect()
 
@@ -283,15 +283,15 @@ class Client:
                 return
             except (OSError, self._exceptions.WebSocketException) as error:
                 problem = self._problem(error)
-                if not isinstance(error, ConnectionRefusedError | self._exceptions.InvalidStatus):
-                    self._given_up += 1  # a slow server may still open it
             if time.monotonic() + pause > until:
                 raise ClientError(f"{self._url} cannot be reached: {problem}")
-            time.sleep(pause)
+            time.sleep(random.uniform(0.5, 1.0) * pause)  # all clients of a server lose it at the same moment
             pause = min(2 * pause, LONGEST_PAUSE_S)
 
     def _open(self, new: bool) -> None:
-        query = urlencode({**self._query, **({} if new else {"have": self._n})})
+        self._attempts += 1
+        attempt = f"{self._name}.{self._attempts}"  # a slow server that opens it after a later one refuses it
+        query = urlencode({**self._query, "attempt": attempt, **({} if new else {"have": self._n})})
         if self._socket is not None:
             self._socket.close()
         connecting = self._sync.connect(
@@ -315,7 +315,7 @@ class Client:
         if isinstance(error, self._exceptions.InvalidStatus):
             response = error.response
             reason = reason_in(response.body) or f"HTTP status {response.status_code}"
-            if 400 <= response.status_code < 500:
+            if 400 <= response.status_code < 500 and response.status_code not in WORTH_A_TRY:
                 raise ClientError(f"{self._url} refuses the stream: {reason}") from None
             return reason
         return str(error) or type(error).__name__

@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import argparse
+import math
 import sys
-from collections.abc import Sequence
+from collections.abc import Callable, Container, Sequence
 from contextlib import nullcontext
+from inspect import signature
 from typing import Any
 
 from wavenetlite import pipeline
+from wavenetlite.commands.later import later
 from wavenetlite.commands.options import (
     UsageError,
     above_zero,
@@ -20,17 +23,15 @@ from wavenetlite.commands.options import (
     positive,
     whole,
 )
-from wavenetlite.commands.output import note, say, say_json
-from wavenetlite.commands.pictures import picture
+from wavenetlite.commands.output import INTERRUPTED, note, say, say_json
 from wavenetlite.commands.places import check_file, check_folder
-from wavenetlite.commands.shared import INTERRUPTED, cpus
-from wavenetlite.features import Features
-from wavenetlite.figures import contact_sheet, corpus_report
-from wavenetlite.formats.classifiers import load_classifier
-from wavenetlite.pipeline import specs
+from wavenetlite.features import Features, Librosa
+from wavenetlite.pipeline import ContextChunks, EnergyTrim, VoiceTrim, specs
 from wavenetlite.pipeline.assembly import ERRORS
+from wavenetlite.pipeline.context_chunks import EDGES
 from wavenetlite.pipeline.engines import ENGINES
 from wavenetlite.pipeline.entries import Listing
+from wavenetlite.pipeline.parallel import available_cpus
 from wavenetlite.pipeline.parquet import packages
 from wavenetlite.pipeline.rates import common_rate
 from wavenetlite.pipeline.sources import listed
@@ -40,9 +41,16 @@ from wavenetlite.support.progress import Bar
 from wavenetlite.support.remote import Place, place
 from wavenetlite.support.urls import is_url, shown
 
+picture = later("wavenetlite.commands.pictures", "picture")
+contact_sheet, corpus_report = (later("wavenetlite.figures", name) for name in ("contact_sheet", "corpus_report"))
+augment = later("wavenetlite.commands.augmenting", "augment")
+load_classifier = later("wavenetlite.formats.classifiers", "load_classifier")
 KINDS = {"logmel": "LogMel", "mel": "MelSpectrogram", "spectrogram": "Spectrogram", "mfcc": "MFCC", "pcen": "PCEN",
          "microfrontend": "MicroFrontend", "mulaw": "MuLaw"}  # fmt: skip
+LOWEST_PITCH_HZ, HIGHEST_PITCH_HZ = 65.0, 600.0
 SHOWN_ERRORS = 10
+AUGMENTATIONS = ("speed", "rooms", "noise", "gain")
+"""In the order in which they change a recording."""
 
 ABOUT = """\
 Turn recordings into features for training, and write them to the folder OUT:
@@ -65,6 +73,7 @@ EXAMPLES = """\
   wavenetlite features speech_commands features
   wavenetlite features recordings.tar.gz features --features mfcc --n-mfcc 20 --resample --sr 16000
   wavenetlite features corpus/manifest.jsonl features --column label=keyword --plot sheet.png
+  wavenetlite features data features --features logmel,mfcc,pcen --parquet features.parquet
   wavenetlite features 's3://corpora/shard-{000..017}.tar' s3://features/one --engine ray
   wavenetlite features --inspect features"""
 
@@ -87,7 +96,16 @@ def add(parser: argparse.ArgumentParser) -> None:
                        help="leave these out; by default they are listed and kept")  # fmt: skip
     group.add_argument("--strict", action="store_true", help="stop at the first recording that cannot be used")
     group.add_argument("--seed", type=whole, default=0, metavar="N", help="of the random split, where DATA does not "
-                       "define validation and test")  # fmt: skip
+                       "define validation and test, and of copies")  # fmt: skip
+    group.add_argument("--trim", metavar="energy|MODEL", help="cut silence off both ends: what is 40 dB softer "
+                       "than the loudest, or in which a model such as voice-activity hears no speech")  # fmt: skip
+    group.add_argument("--trim-margin-ms", type=finite, metavar="MS", help="what is kept on both sides (default: 50; "
+                       "with a model 100)")  # fmt: skip
+    group.add_argument("--speaker-statistics", action="store_true", help="also keep mean and variance of each speaker")
+    group.add_argument("--copies", type=whole, default=0, metavar="N", help="also make N augmented copies of each")
+    group.add_argument("--augment", type=augmentations, metavar="NAME[,NAME...]",
+                       help=f"what changes copies: {', '.join(AUGMENTATIONS)} (default: all)")  # fmt: skip
+    add_chunks(parser)
     group = parser.add_argument_group("work and results")
     group.add_argument("--jobs", type=positive, metavar="N", help="workers (default: one per CPU)")
     group.add_argument("--processes", action="store_true", help="use processes instead of threads")
@@ -105,11 +123,24 @@ def add(parser: argparse.ArgumentParser) -> None:
     parser.set_defaults(run=run, interrupted=INTERRUPTED)
 
 
+def add_chunks(parser: argparse.ArgumentParser) -> None:
+    group = parser.add_argument_group("chunks, for sequence models")
+    group.add_argument("--chunk-frames", type=positive, metavar="N", help="cut recordings into items of N frames")
+    group.add_argument("--chunk-left", type=whole, metavar="N", help="frames of context before (default: 0)")
+    group.add_argument("--chunk-right", type=whole, metavar="N", help="frames of context behind (default: 0)")
+    group.add_argument(
+        "--chunk-step", type=positive, metavar="N", help="from one to the next (default: --chunk-frames)"
+    )
+    group.add_argument("--chunk-edges", choices=EDGES, help="repeat the first and last frames of a recording (pad: the "
+                       "default), or leave out what is not complete")  # fmt: skip
+
+
 def add_features(parser: argparse.ArgumentParser) -> None:
     """The features; options that are not given have the class' defaults."""
     group = parser.add_argument_group("features")
     which = group.add_mutually_exclusive_group()
-    which.add_argument("--features", choices=KINDS, default="logmel", help="kind of features")
+    which.add_argument("--features", type=kinds, default=["logmel"], metavar="KIND[,KIND...]",
+                       help=f"kind of features: {', '.join(MAKERS)}; several are arrays of these names")  # fmt: skip
     which.add_argument("--model", metavar="MODEL", help="features of a classifier: a bundled one's name, or its file")
     given: dict[str, Any] = {"default": argparse.SUPPRESS}
     group.add_argument("--sr", type=positive, metavar="HZ", help="sample rate (default: that of most recordings)")
@@ -130,6 +161,54 @@ def add_features(parser: argparse.ArgumentParser) -> None:
 OPTIONS = ("n_fft", "hop_length", "win_length", "n_mels", "n_mfcc", "fmin", "fmax", "center")
 
 
+def energy(*, sr: int, n_fft: int = 512, hop_length: int = 160, center: bool = False) -> Features:
+    """Root mean square of each frame."""
+    return Librosa("rms", sr=sr, frame_length=n_fft, hop_length=hop_length, center=center)
+
+
+def pitch(
+    *,
+    sr: int,
+    hop_length: int = 160,
+    fmin: float = LOWEST_PITCH_HZ,
+    fmax: float = HIGHEST_PITCH_HZ,
+    center: bool = False,
+) -> Features:
+    """Fundamental frequency of each frame, Hz; frames hold two periods of the lowest."""
+    length = 1 << (2 * math.ceil(sr / fmin) + 2).bit_length()
+    return Librosa("yin", sr=sr, fmin=fmin, fmax=fmax, frame_length=length, hop_length=hop_length, center=center)
+
+
+MAKERS: dict[str, Callable[..., Features]] = {
+    **{name: Features.registry[kind] for name, kind in KINDS.items()},
+    "energy": energy,
+    "pitch": pitch,
+}
+"""By the name of a kind; energy and pitch by librosa."""
+
+
+def options_of(kind: str) -> Container[str]:
+    return specs.defaults(KINDS[kind]) if kind in KINDS else signature(MAKERS[kind]).parameters
+
+
+def kinds(text: str) -> list[str]:
+    names = [name.strip() for name in text.split(",")]
+    for name in names:
+        if name not in MAKERS:
+            raise argparse.ArgumentTypeError(f"{name!r} must be one of {', '.join(MAKERS)}")
+        if names.count(name) > 1:
+            raise argparse.ArgumentTypeError(f"{text!r} has {name} twice")
+    return names
+
+
+def augmentations(text: str) -> list[str]:
+    names = [name.strip() for name in text.split(",")]
+    for name in names:
+        if name not in AUGMENTATIONS:
+            raise argparse.ArgumentTypeError(f"{name!r} must be one of {', '.join(AUGMENTATIONS)}")
+    return [name for name in AUGMENTATIONS if name in names]
+
+
 def reasons(text: str) -> list[str]:
     names = [name.strip() for name in text.split(",") if name.strip()]
     if set(names) - {"silent", "duplicate"}:
@@ -146,6 +225,8 @@ def run(args: argparse.Namespace) -> int:
     if not is_url(out):
         check_folder(out, "OUT")
     check_exports(args, sources)
+    if args.lhotse and len(args.features) > 1:
+        raise UsageError("--lhotse takes one kind of --features; a cut of Lhotse has one array")
     listing = listed(sources[0] if len(sources) == 1 else sources, layout=args.layout, columns=dict(args.column),
                      seed=args.seed)  # fmt: skip
     spec = features(args, listing)
@@ -159,6 +240,12 @@ def run(args: argparse.Namespace) -> int:
             max_s=args.max_s,
             leave_out=args.leave_out,
             strict=args.strict,
+            seed=args.seed,
+            trim=trim(args),
+            copies=args.copies,
+            augment=augmentation(args, spec),
+            speaker_statistics=args.speaker_statistics,
+            chunks=chunks(args),
             n_jobs=args.jobs,
             engine=args.engine,
             progress=progress,
@@ -178,19 +265,58 @@ def run(args: argparse.Namespace) -> int:
     return 0
 
 
-def features(args: argparse.Namespace, listing: Listing) -> Features:
-    """The spec wanted."""
+def features(args: argparse.Namespace, listing: Listing) -> Features | dict[str, Features]:
+    """The spec wanted, or several by name."""
     options = {name: getattr(args, name) for name in OPTIONS if hasattr(args, name)}
     if args.model is not None:
         if options or args.sr:
             raise UsageError(f"--model has its own features; {', '.join(options) or 'sr'} cannot be given with it")
-        return load_classifier(args.model).features
-    kind = KINDS[args.features]
-    wrong = [name for name in options if name not in specs.defaults(kind)]
+        of_model: Features = load_classifier(args.model).features
+        return of_model
+    known = {name: options_of(name) for name in args.features}
+    wrong = [option for option in options if not any(option in of_kind for of_kind in known.values())]
     if wrong:
-        raise UsageError(f"--{wrong[0].replace('_', '-')} is not an option of --features {args.features}")
+        raise UsageError(f"--{wrong[0].replace('_', '-')} is not an option of --features {','.join(args.features)}")
     options["sr"] = args.sr or common_rate(listing.entries)
-    return Features.registry[kind](**options)
+    made = {
+        name: MAKERS[name](**{option: value for option, value in options.items() if option in of_kind})
+        for name, of_kind in known.items()
+    }
+    return made if len(made) > 1 else next(iter(made.values()))
+
+
+def trim(args: argparse.Namespace) -> EnergyTrim | VoiceTrim | None:
+    """What cuts silence off."""
+    if args.trim is None:
+        if args.trim_margin_ms is not None:
+            raise UsageError("--trim-margin-ms belongs to --trim")
+        return None
+    margin = {} if args.trim_margin_ms is None else {"margin_ms": args.trim_margin_ms}
+    return EnergyTrim(**margin) if args.trim == "energy" else VoiceTrim(load_classifier(args.trim), **margin)
+
+
+def augmentation(args: argparse.Namespace, spec: Features | dict[str, Features]) -> Any:
+    """What changes the copies."""
+    if not args.copies:
+        if args.augment is not None:
+            raise UsageError("--augment belongs to --copies")
+        return None
+    sr = next(iter(spec.values())).sr if isinstance(spec, dict) else spec.sr
+    return augment(args.augment or AUGMENTATIONS, sr)
+
+
+def chunks(args: argparse.Namespace) -> ContextChunks | None:
+    """How recordings are cut."""
+    options = {name: getattr(args, f"chunk_{name}") for name in ("left", "right", "step", "edges")}
+    given = {name: value for name, value in options.items() if value is not None}
+    if args.chunk_frames is None:
+        if given:
+            raise UsageError(f"--chunk-{next(iter(given))} belongs to --chunk-frames")
+        return None
+    for option in ("lhotse", "report"):
+        if getattr(args, option):
+            raise UsageError(f"--{option} is of whole recordings; leave out --chunk-frames, or --{option}")
+    return ContextChunks(args.chunk_frames, **given)
 
 
 def backend(args: argparse.Namespace) -> Any:
@@ -199,7 +325,9 @@ def backend(args: argparse.Namespace) -> Any:
         raise UsageError(f"--processes belongs to --engine joblib; --engine {args.engine} has its own")
     if not args.processes:
         return nullcontext()
-    return optional("joblib", "pipeline", "--processes").parallel_config(backend="loky", n_jobs=args.jobs or cpus())
+    return optional("joblib", "pipeline", "--processes").parallel_config(
+        backend="loky", n_jobs=args.jobs or available_cpus()
+    )
 
 
 class FileBar:

@@ -79,8 +79,8 @@ def vocoder_facts(vocoder: Vocoder) -> dict[str, Any]:
         "sr": vocoder.sr,
         "features": repr(vocoder.features),
         "network": network_facts(vocoder.model),
-        "order": vocoder.order,
-        "temperature": vocoder.temperature,
+        "latency_s": vocoder.latency / vocoder.sr,
+        "options": vocoder.options,
         "info": vocoder.info,
     }
 
@@ -184,6 +184,8 @@ def text(about: dict[str, Any]) -> str:
     rows.append(("receptive field", reach))
     if network["coverage"] is not None:
         rows += [("coverage", network["coverage"]["text"]), ("gridding", network["gridding"]["text"])]
+    if of_vocoder:
+        latency = f"{1000 * about['latency_s']:.1f} ms behind the frames"
     rows.append(("latency", latency))
     if of_classifier:
         rows += [
@@ -192,7 +194,7 @@ def text(about: dict[str, Any]) -> str:
             ("detector", compact(about["detector"])),
         ]
     if of_vocoder:
-        rows += [("order", str(about["order"])), ("temperature", f"{about['temperature']:g}")]
+        rows += [(name, f"{value:g}") for name, value in about["options"].items()]
     rows += [(name, note_text(value)) for name, value in about.get("info", {}).items()]
     rows += [(title, about[key]) for key, title in (("written_by", "written by"), ("format", "format")) if key in about]
     return table(rows) + (f"\n\n{about['layers']}" if "layers" in about else "")

@@ -12,6 +12,7 @@ from typing import Any
 from wavenetlite.support.progress import Bar
 from wavenetlite.support.tables import table_lines
 
+INTERRUPTED = "interrupted; run the same command again to resume"
 PHRASES = [
     (
         re.compile(r"\b(?:use )?resample=True and sr=(\d+) when reading"),

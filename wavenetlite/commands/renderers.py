@@ -21,7 +21,10 @@ class CopySynthesis:
         self.features = [vocoder.features.stream() for _ in range(channels)]
         self.voices = [vocoder.stream(**voice) for _ in range(channels)]
         self.begun, self.given = 0, 0
-        self.silence = np.zeros((vocoder.features.frame_length - self.hop, channels), np.float32)
+        after = vocoder.features.frame_length - self.hop - vocoder.lead
+        self.silence = np.zeros((after, channels), np.float32)
+        for features in self.features:
+            features.process(np.zeros(vocoder.lead, np.float32))  # which completes no frame
 
     def process(self, block: Floats) -> Floats:
         """(samples,) or (samples, channels) -> (samples that are complete, channels)."""
@@ -38,7 +41,8 @@ class CopySynthesis:
         """The rest, which is made of frames that reach into the silence after the end."""
         begun, given = self.begun, self.given
         rest = self.process(np.concatenate([np.zeros((-begun % self.hop, self.channels), np.float32), self.silence]))
-        return rest[: begun - given]
+        owed = np.stack([voice.flush() for voice in self.voices], axis=1)
+        return np.concatenate([rest, owed])[: begun - given]
 
 
 class Renderer:

@@ -14,11 +14,11 @@ from wavenetlite.corpora.clips import Corpus
 from wavenetlite.corpora.duplicates import Duplicates
 from wavenetlite.evaluation.clips import Evaluation
 from wavenetlite.formats.classifiers import load_classifier
+from wavenetlite.support.errors import ParameterError
 from wavenetlite.train.corpus import read_corpus
 
 DEFAULT_MODEL, LIVE_MODEL = "speech-commands-12", "speech-commands-12-live"
 DEFAULT_VAD = "voice-activity"
-INTERRUPTED = "interrupted; run the same command again to resume"
 MOST_PROBLEMS = 20
 """Problems of a corpus that are reported one by one."""
 
@@ -46,8 +46,18 @@ def add_vad(parser: argparse.ArgumentParser) -> None:
 
 
 def gated(clf: AudioClassifier, vad: str | None) -> AudioClassifier | GatedClassifier:
-    """The classifier, gated by the detector of --vad, if there is one."""
-    return clf if vad is None else clf.gated(load_classifier(vad))
+    """The classifier, gated by the detector of --vad, if there is one: it has one label besides its background."""
+    if vad is None:
+        return clf
+    detector = load_classifier(vad)
+    words = [label for label in detector.labels if label not in detector.background]
+    if detector.background and len(words) > 1:
+        several = ", ".join(words[:3]) + (", ..." if len(words) > 3 else "")
+        raise ParameterError(
+            f"--vad {vad}: tells {several} from each other; it must be a detector of voice activity, with one label"
+            " besides its background"
+        )
+    return clf.gated(detector)
 
 
 def add_data(parser: argparse.ArgumentParser, *, needed: bool = True) -> None:

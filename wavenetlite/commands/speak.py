@@ -20,7 +20,7 @@ from wavenetlite.storage import opening
 from wavenetlite.support.arrays import Floats
 from wavenetlite.support.errors import ModelFileError, ParameterError, WavenetliteError
 from wavenetlite.vocoder import Vocoder
-from wavenetlite.vocoder.vocoder import checked_frames
+from wavenetlite.vocoder.frames import checked_frames
 
 DEFAULT_VOCODER = "vocoder-8k"
 BLOCK = 100
@@ -69,7 +69,9 @@ def run(args: argparse.Namespace) -> int:
     ):
         started = time.perf_counter()
         for at in range(0, len(frames), BLOCK):
+            ended = at + BLOCK >= len(frames)
             made = stream.process(frames[at : at + BLOCK])
+            made = np.concatenate([made, stream.flush()]) if ended else made
             file.write(made[:, np.newaxis])
             peak = max(peak, float(np.abs(made).max(initial=0.0)))
             bar(min(at + BLOCK, len(frames)), len(frames))

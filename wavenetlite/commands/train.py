@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import dataclasses
 import json
 import time
 from pathlib import Path
@@ -21,10 +22,9 @@ from wavenetlite.commands.options import (
     positive,
     whole,
 )
-from wavenetlite.commands.output import note, progress, say, say_json
+from wavenetlite.commands.output import INTERRUPTED, note, progress, say, say_json
 from wavenetlite.commands.places import check_folder
 from wavenetlite.commands.shared import (
-    INTERRUPTED,
     add_data,
     cpus,
     evaluation_json,
@@ -130,6 +130,12 @@ def add(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--no-reject", action="store_true", help=f"do not add the label {UNKNOWN} to DATA that has none"
     )
+    parser.add_argument(
+        "--in-talk",
+        action="store_true",
+        help="hear words within running speech, too: with --background, the recipe live hears those that stand alone,"
+        " with far fewer false alarms",
+    )
     add_words(parser, "labels: the 12 of the Speech Commands task, all there are, or a list", "all")
     add_division(parser)
     parser.add_argument("--sr", type=positive, metavar="HZ", help="sample rate (default: that of most files)")
@@ -150,6 +156,11 @@ def add(parser: argparse.ArgumentParser) -> None:
     parser.set_defaults(run=run)
 
 
+def in_talk(name: str) -> recipes.Recipe:
+    """The recipe, for words that are heard within running speech, too."""
+    return dataclasses.replace(recipes.Recipe.named(name), alone=False)
+
+
 def run(args: argparse.Namespace) -> int:
     out = check_folder(args.out, "--out")
     optional("scipy", "train", "wavenetlite train")  # told before the recordings are read
@@ -163,6 +174,8 @@ def run(args: argparse.Namespace) -> int:
         raise UsageError("--freeze needs --init: there is nothing learned yet to keep")
     if args.no_reject and args.background:
         raise UsageError("--background needs a label of what is rejected; --no-reject cannot be given with it")
+    if args.in_talk and not args.background:
+        raise UsageError("--in-talk needs --background: without one, words are heard within talk anyway")
     init = None if args.init is None else load_classifier(args.init)
     check_folders(args.background)
     if args.more is not None:
@@ -188,7 +201,7 @@ def run(args: argparse.Namespace) -> int:
     began = time.monotonic()
     clf = recipes.train_classifier(
         corpus,
-        recipe=args.recipe,
+        recipe=in_talk(args.recipe) if args.in_talk else args.recipe,
         folder=out,
         epochs=args.epochs,
         init=init,

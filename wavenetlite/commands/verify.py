@@ -82,7 +82,7 @@ def verify_vocoder(vocoder: Vocoder, partitions: int, seed: int) -> dict[str, in
     ways = [even(len(frames), 1), *(random_blocks(len(frames), rng) for _ in range(partitions))]
     for blocks in ways:
         stream, ends = vocoder.stream(seed=seed), np.cumsum(blocks)
-        made = np.concatenate([stream.process(block) for block in np.split(frames, ends)])
+        made = np.concatenate([*(stream.process(block) for block in np.split(frames, ends)), stream.flush()])
         if made.tobytes() != whole.tobytes():
             raise StreamMismatchError(f"audio of frames fed in blocks (first {blocks[:8]}) differs from all at once")
     return {"partitions": len(ways), "frames": len(frames), "samples": len(whole)}

@@ -7,9 +7,8 @@ from pathlib import Path
 from typing import Any
 
 from wavenetlite.commands.options import UsageError, above_zero, add_json, describe, positive, whole
-from wavenetlite.commands.output import say, say_json
+from wavenetlite.commands.output import INTERRUPTED, say, say_json
 from wavenetlite.commands.places import check_folder
-from wavenetlite.commands.shared import INTERRUPTED
 from wavenetlite.commands.train import INTERRUPTED_ANEW
 from wavenetlite.recipes.wake import EFFORTS, WakeWord, train_wake_word
 from wavenetlite.support.optional import optional

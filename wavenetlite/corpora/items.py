@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from array import array
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -10,7 +9,7 @@ from typing import Any
 import numpy as np
 
 from wavenetlite.corpora.trees import Tree
-from wavenetlite.support.packed_texts import PackedTexts, Words, order_of
+from wavenetlite.support.packed_texts import PackedNumbers, PackedTexts, Words, order_of
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,7 +55,7 @@ class PackedItems(Sequence[Item]):
     def __init__(self, tree: Tree) -> None:
         self.tree = tree
         self.names, self.words = PackedTexts(), Words()
-        self.labels, self.speakers, self.parts = array("i"), array("i"), array("i")
+        self.labels, self.speakers, self.parts = PackedNumbers(), PackedNumbers(), PackedNumbers()
         self.ordered = False
 
     def add(self, name: str, label: str, speaker: str = "", part: str = "train") -> None:
@@ -66,6 +65,15 @@ class PackedItems(Sequence[Item]):
         self.labels.append(number(label))
         self.speakers.append(number(speaker))
         self.parts.append(number(part))
+
+    def add_all(self, names: Sequence[str], label: str, speakers: Sequence[str], part: str = "train") -> None:
+        """Add files of one label and part."""
+        self.ordered = False
+        self.names.extend(names)
+        number = self.words.number
+        self.labels.repeat(number(label), len(names))
+        self.speakers.extend([number(speaker) for speaker in speakers])
+        self.parts.repeat(number(part), len(names))
 
     def __len__(self) -> int:
         return len(self.labels)
@@ -82,7 +90,9 @@ class PackedItems(Sequence[Item]):
 
     def move(self, numbers: Any, part: str) -> None:
         """Put these into another part."""
-        np.asarray(self.parts)[numbers] = self.words.number(part)
+        number = self.words.number(part)
+        self.parts.make_room(number)
+        np.asarray(self.parts.values)[numbers] = number
 
     def in_order(self) -> PackedItems:
         """The same, sorted by label and name."""
@@ -122,6 +132,6 @@ def speaker_of(items: Sequence[Item], number: int) -> str:
 def speakers_of(items: Sequence[Item], numbers: Sequence[int]) -> set[str]:
     """The speakers of some items."""
     if isinstance(items, PackedItems):
-        found = np.unique(np.asarray(items.speakers)[np.asarray(numbers, np.intp)])
+        found = np.unique(np.asarray(items.speakers.values)[np.asarray(numbers, np.intp)])
         return {items.words.texts[number] for number in found.tolist()}
     return {items[number].speaker for number in numbers}

@@ -6,11 +6,11 @@ import os
 import re
 import unicodedata
 from array import array
-from collections import Counter
-from collections.abc import Callable, Collection, Iterable, Sequence
+from collections import Counter, defaultdict
+from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from functools import partial
-from itertools import groupby
+from itertools import groupby, islice
 from pathlib import Path
 from typing import Any, Generic, TypeVar
 
@@ -41,6 +41,8 @@ LISTS = {"valid": "validation_list.txt", "test": "testing_list.txt"}
 PARTS = {"train": "train", "training": "train", "valid": "valid", "validation": "valid", "val": "valid",
          "dev": "valid", "test": "test", "testing": "test"}  # fmt: skip
 DRAWN = ("train", "valid", "test")
+AT_ONCE = 1 << 10
+"""Files of a folder that are added together."""
 FEW_SPEAKERS = 3
 """With fewer speakers than this, there is none for each part: then labels are split, not speakers."""
 NOHASH = re.compile(r"(?:^|_)([^_]+)_nohash_\d+$")
@@ -115,21 +117,20 @@ def subfolders(tree: Tree, folder: str = "") -> list[str]:
         return []
 
 
-def audio_files(tree: Tree, folder: str, problems: list[str], *, strict: bool = True) -> list[str]:
+def audio_files(tree: Tree, folder: str, problems: list[str], *, strict: bool = True) -> Iterator[str]:
     """The paths of the audio files of a folder; with `strict`, other files are problems."""
     try:
         nodes = tree.nodes(folder)
     except UnreadableFolderError as error:
         problems.append(f"{readable(folder)}/: cannot be read: {error.reason}; skipped")
-        return []
-    files, above = [], f"{folder}/" if folder else ""
+        return
+    above = f"{folder}/" if folder else ""
     for node in nodes:
         name = node.name
         if node.kind == FILE and is_audio(name):
-            files.append(above + name)
+            yield above + name
         elif strict:
             problems.append(f"{readable(above + name)}: {what_is_wrong(node)}; skipped")
-    return files
 
 
 def what_is_wrong(node: Node) -> str:
@@ -161,12 +162,12 @@ def label_folders(tree: Tree, folder: str, listing: Listing[PackedItems], part: 
     for base in subfolders(tree, folder):
         if base == NOISE_FOLDER:
             continue
-        label, before = composed(base), len(problems)
-        names = audio_files(tree, join(folder, base), problems)
-        if not names and len(problems) == before:
+        label, before = composed(base), (len(problems), len(listing.items))
+        files = audio_files(tree, join(folder, base), problems)
+        while names := list(islice(files, AT_ONCE)):
+            listing.items.add_all(names, label, [speaker_in(name, label) for name in names], part)
+        if (len(problems), len(listing.items)) == before:
             problems.append(f"{readable(join(folder, base))}/: has no audio files; skipped")
-        for name in names:
-            listing.items.add(name, label, speaker_in(name, label), part)
 
 
 def speaker_in(name: str, label: str) -> str:
@@ -207,8 +208,8 @@ def recognised(tree: Tree) -> str:
         return "parts"
     if "recordings" in names or not names:
         inner = tree.nodes(recordings(tree)) if "recordings" in folders else top
-        matches = [match for node in inner if (match := RECORDING.match(stem(node.name)))]
-        if any(match[1].isdecimal() for match in matches):
+        matches = (RECORDING.match(stem(node.name)) for node in inner)
+        if any(match and match[1].isdecimal() for match in matches):
             return "fsdd"
     return "folders"
 
@@ -296,7 +297,7 @@ def fsdd(tree: Tree, division: Division) -> Listing[PackedItems]:
         part = "test" if int(match[3]) < 5 else "train"
         listing.items.add(name, match[1], match[2], part)
     for other in subfolders(tree):
-        if other != folder and audio_files(tree, other, [], strict=False):
+        if other != folder and any(audio_files(tree, other, [], strict=False)):
             listing.problems.append(f"{readable(other)}/: is not recordings/; skipped")
     if division.hold_out_speaker is not None:
         listing.items = held_out(listing.items, division.hold_out_speaker)
@@ -388,7 +389,7 @@ def in_order(items: Parted) -> Parted:
 def numbers_in(items: Parted, part: str) -> Sequence[int]:
     """Of the items in a part."""
     if isinstance(items, PackedItems):
-        return array("q", np.flatnonzero(np.asarray(items.parts) == items.words.number(part)).tobytes())
+        return array("q", np.flatnonzero(np.asarray(items.parts.values) == items.words.number(part)).tobytes())
     return [i for i, item in enumerate(items) if item.part == part]
 
 
@@ -445,9 +446,9 @@ def by_turns(items: Parted, of_label: Sequence[int], order: npt.NDArray[np.int64
 
 def of_speakers(items: Parted, here: Sequence[int], size: float, rng: np.random.Generator) -> set[int]:
     """All clips of some speakers; a file of unknown speaker counts as a separate speaker."""
-    clips_of: dict[str, list[int]] = {}
+    clips_of: dict[str, array[int]] = defaultdict(lambda: array("I"))
     for i in here:
-        clips_of.setdefault(speaker_of(items, i) or f"/{items[i].name}", []).append(i)
+        clips_of[speaker_of(items, i) or f"/{items[i].name}"].append(i)
     left = Counter(label_of(items, i) for i in here)
     least = {label: (total + 1) // 2 for label, total in left.items()}  # no label loses most of its clips
     chosen: set[int] = set()

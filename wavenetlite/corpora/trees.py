@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+import heapq
 import os
 from collections import Counter
-from collections.abc import Iterator
-from typing import NamedTuple, Protocol
+from collections.abc import Iterable, Iterator, Sequence
+from itertools import chain, islice
+from operator import itemgetter
+from typing import Any, NamedTuple, Protocol
 
 from wavenetlite.support.errors import ParameterError
+from wavenetlite.support.packed_texts import PackedTexts
 from wavenetlite.support.urls import shown
 
 FILE, FOLDER, OTHER, NOTHING = "a file", "a folder", "not a file", "a link to nothing"
@@ -18,6 +22,8 @@ COMPANION = "._"
 """How macOS names the companion of a file, which holds its attributes, on other file systems and in archives."""
 MOST_TEXT = 16 << 20
 """Bytes of a list of names."""
+MANY = 1 << 15
+"""Nodes of a folder that are sorted together; what a larger one holds is packed and merged."""
 MOST_VISITS = 64
 """How often a folder is read that links lead to: if each led to each, there would be factorially many paths."""
 
@@ -37,6 +43,51 @@ class Node(NamedTuple):
         return self.kind == FOLDER
 
 
+class PackedNodes(Sequence[Node]):
+    """The nodes of a large folder, made when they are asked for."""
+
+    KINDS = (FILE, FOLDER, OTHER, NOTHING)
+
+    def __init__(self, nodes: Iterable[Node]) -> None:
+        self.names, self.kinds = PackedTexts(), bytearray()
+        nodes = iter(nodes)
+        while some := list(islice(nodes, MANY)):
+            self.names.extend([node.name for node in some])
+            self.kinds += bytes(self.KINDS.index(node.kind) for node in some)
+
+    def __len__(self) -> int:
+        return len(self.kinds)
+
+    def __getitem__(self, which: Any) -> Any:
+        if isinstance(which, slice):
+            return [self[number] for number in range(len(self))[which]]
+        number = range(len(self))[which]
+        return Node(self.names[number], self.KINDS[self.kinds[number]])
+
+    def __iter__(self) -> Iterator[Node]:
+        return map(Node, self.names, map(self.KINDS.__getitem__, self.kinds))
+
+
+def kept(nodes: Iterable[Node]) -> Sequence[Node]:
+    """Nodes in a list, or packed if they are many."""
+    nodes = iter(nodes)
+    first = list(islice(nodes, MANY))
+    return first if len(first) < MANY else PackedNodes(chain(first, nodes))
+
+
+def in_order(nodes: Iterator[Node]) -> Sequence[Node]:
+    """Nodes sorted by name, so many of which are in memory at a time as are sorted together."""
+    by_name = itemgetter(0)
+    first = sorted(islice(nodes, MANY), key=by_name)
+    if len(first) < MANY:
+        return first
+    runs = [PackedNodes(first)]
+    del first
+    while some := sorted(islice(nodes, MANY), key=by_name):
+        runs.append(PackedNodes(some))
+    return PackedNodes(heapq.merge(*runs, key=by_name))
+
+
 class UnreadableFolderError(ParameterError):
     """A folder cannot be read; `reason` is why."""
 
@@ -48,7 +99,7 @@ class UnreadableFolderError(ParameterError):
 class Tree(Protocol):
     """A tree of files. Paths are relative to its top, with "/"; the top is ""."""
 
-    def nodes(self, folder: str) -> list[Node]:
+    def nodes(self, folder: str) -> Sequence[Node]:
         """What a folder holds, sorted by name, without what `passed_over` names.
 
         Raises
@@ -79,14 +130,14 @@ class DiskTree:
     def __init__(self, root: str | os.PathLike[str]) -> None:
         self.root = os.fspath(root)
 
-    def nodes(self, folder: str) -> list[Node]:
+    def nodes(self, folder: str) -> Sequence[Node]:
         place = self.place(folder)
         try:
             with os.scandir(place) as found:
-                nodes = [Node(entry.name, kind_of(entry)) for entry in found]
+                nodes = (Node(entry.name, kind_of(entry)) for entry in found)
+                return in_order(node for node in nodes if not passed_over(node))
         except OSError as error:
             raise UnreadableFolderError(place, error.strerror or str(error)) from None
-        return sorted((node for node in nodes if not passed_over(node)), key=lambda node: node.name)
 
     def real(self, folder: str) -> str:
         return os.path.realpath(self.place(folder)).replace(os.sep, "/")
@@ -113,7 +164,7 @@ class Below:
     def __init__(self, tree: Tree, folder: str) -> None:
         self.tree, self.folder = tree, folder
 
-    def nodes(self, folder: str) -> list[Node]:
+    def nodes(self, folder: str) -> Sequence[Node]:
         return self.tree.nodes(self.place(folder))
 
     def real(self, folder: str) -> str:
@@ -140,9 +191,10 @@ def kind_of(entry: os.DirEntry[str]) -> str:
 
 def passed_over(node: Node) -> bool:
     """Whether a node is none of the corpus: hidden folders, and what systems leave beside the files of their users."""
-    if node.is_folder:
-        return node.name.startswith(".") or node.name.lower() in JUNK_FOLDERS
-    return node.name.startswith(COMPANION) or node.name.lower() in JUNK_FILES
+    name, kind = node
+    if kind == FOLDER:
+        return name.startswith(".") or name.lower() in JUNK_FOLDERS
+    return name.startswith(COMPANION) or name.lower() in JUNK_FILES
 
 
 def join(folder: str, name: str) -> str:
@@ -159,7 +211,7 @@ def too_long(name: str, size: int, most: int) -> ParameterError:
     return ParameterError(f"{readable(name)}: has {size:,} bytes; at most {most:,} of such a text are read")
 
 
-def walk(tree: Tree, problems: list[tuple[str, str]]) -> Iterator[tuple[str, list[Node]]]:
+def walk(tree: Tree, problems: list[tuple[str, str]]) -> Iterator[tuple[str, Sequence[Node]]]:
     """Every folder and its nodes that are no folders, at any depth.
 
     Links to folders are followed, but not back to a folder that they are in. What is not read is a problem: its path,
@@ -176,10 +228,8 @@ def walk(tree: Tree, problems: list[tuple[str, str]]) -> Iterator[tuple[str, lis
                 raise
             problems.append((folder, f"cannot be read: {error.reason}"))
             continue
-        yield folder, [node for node in nodes if not node.is_folder]
-        for node in reversed(nodes):
-            if not node.is_folder:
-                continue
+        yield folder, kept(node for node in nodes if not node.is_folder)
+        for node in reversed([node for node in nodes if node.is_folder]):
             inner = join(folder, node.name)
             real = tree.real(inner)
             visits[real] += 1

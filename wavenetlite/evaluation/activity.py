@@ -10,7 +10,7 @@ import numpy.typing as npt
 from wavenetlite.classifier.classifier import AudioClassifier
 from wavenetlite.support.arrays import Doubles, Floats
 from wavenetlite.support.errors import ParameterError
-from wavenetlite.train.talk import UNIT_S, NoiseOf, Scene, SceneMaker, Talk, Truth
+from wavenetlite.train.talk import UNIT_S, NoiseOf, Scene, SceneMaker, Talk
 
 SNRS_DB = (0.0, 5.0, 10.0, 20.0)
 
@@ -60,8 +60,9 @@ def roc_areas(
     scenes: int = 10,
     noise_of: NoiseOf | None = None,
     seed: int = 0,
+    doubtful: bool = False,
 ) -> dict[float, float]:
-    """The area under the ROC curve at each ratio of speech to noise, over all units of some scenes.
+    """The area under the ROC curve at each ratio of speech to noise, over the units of some scenes.
 
     Parameters
     ----------
@@ -75,13 +76,16 @@ def roc_areas(
         As in :class:`wavenetlite.train.talk.SceneMaker`; None: synthetic noise.
     seed
         Of the scenes; these are the same for all classifiers of a sample rate.
+    doubtful
+        Whether units count of which it is doubtful whether somebody speaks, such as the echo after a word.
     """
     areas = {}
     for at, snr_db in enumerate(snrs_db):
         made = scenes_at(talk, classifier.sr, snr_db, scenes, noise_of, [seed, at])
-        scores = [speech_scores(classifier, scene.audio, len(scene.spoken)) for scene in made]
-        truth: list[Truth] = [scene.spoken for scene in made]
-        areas[float(snr_db)] = area_under_roc(np.concatenate(scores), np.concatenate(truth))
+        scores = np.concatenate([speech_scores(classifier, scene.audio, len(scene.spoken)) for scene in made])
+        truth = np.concatenate([scene.spoken for scene in made])
+        counted = np.concatenate([np.full(len(scene.spoken), doubtful) | ~scene.doubtful for scene in made])
+        areas[float(snr_db)] = area_under_roc(scores[counted], truth[counted])
     return areas
 
 

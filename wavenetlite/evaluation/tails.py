@@ -51,17 +51,28 @@ def smoothed(probabilities: Doubles, frames: int) -> Doubles:
 
 
 def peaks(scores: Doubles, apart: int, least: float = -np.inf) -> Doubles:
-    """The scores, from `least` on, that are the highest within `apart` frames on both sides; of equal ones the first.
+    """The scores, from `least` on, at which a detector with such a threshold would report an event, each once.
 
-    A slope beside a higher score is no peak, and a plateau of equal scores is one, however long they are: an alarm is
-    counted once.
+    A peak is the highest of the frames nearer than `apart`, the detector's refractory time. As a run of frames above a
+    threshold is one event however long it lasts, two peaks have a frame between them that is lower than both: a plateau
+    of equal scores is one peak, and so is a slope. Equal scores with lower ones between them, as networks of integers
+    have many, are a peak whenever `apart` frames have passed since the last.
     """
     if not len(scores):
         return np.zeros(0)
-    around = np.pad(scores, apart, constant_values=-np.inf)
-    highest = np.lib.stride_tricks.sliding_window_view(around, 2 * apart + 1).max(axis=1)
+    around = np.pad(scores, apart - 1, constant_values=-np.inf)
+    highest = np.lib.stride_tricks.sliding_window_view(around, 2 * apart - 1).max(axis=1)
     found = np.flatnonzero((scores >= least) & (scores == highest))
-    made: Doubles = scores[found[np.diff(found, prepend=-apart - 1) > apart]]
+    kept: list[int] = []
+    for plateau in np.split(found, np.flatnonzero(np.diff(found) > 1) + 1) if len(found) else []:
+        at = int(max(plateau[0], kept[-1] + apart)) if kept else int(plateau[0])
+        if at > plateau[-1]:
+            continue
+        if kept and scores[kept[-1] : at].min() >= min(scores[kept[-1]], scores[at]):  # of the same run
+            kept[-1] = max(kept[-1], at, key=scores.__getitem__)
+        else:
+            kept.append(at)
+    made: Doubles = scores[kept]
     return made
 
 

@@ -26,13 +26,16 @@ REPLACEMENTS = {
 }
 
 
+PITCH = "yin"
+
+
 class Librosa(Features):
-    """A function of `librosa.feature` by its name, offline only.
+    """A function of `librosa.feature` by its name, or `librosa.yin`, the pitch; offline only.
 
     Parameters
     ----------
     name
-        Name of the function: "chroma_stft", "spectral_contrast", "zero_crossing_rate", ...
+        Name of the function: "chroma_stft", "rms", "spectral_contrast", "zero_crossing_rate", ..., "yin".
     sr
         Sample rate, Hz.
     **parameters
@@ -61,8 +64,8 @@ class Librosa(Features):
             raise ParameterError(f"parameters of {name} must be JSON-serialisable: {error}") from None
         self.function = function_named(name)
         self.check_parameters()
-        self.hop_length = positive_int("hop_length", self.value_of("hop_length", 512))
         self.frame_length = positive_int("frame_length", self.value_of("frame_length", self.value_of("n_fft", 2048)))
+        self.hop_length = positive_int("hop_length", self.value_of("hop_length", self.frame_length // 4))
         self.versions = tabular.versions("librosa", "scipy")
 
     def check_parameters(self) -> None:
@@ -100,6 +103,8 @@ class Librosa(Features):
         if "sr" in inspect.signature(self.function).parameters:
             arguments["sr"] = self.sr
         frames = by_librosa(f"Librosa({self.name!r})", lambda librosa: self.function(y=y, **arguments))
+        if self.name == PITCH and is_array(frames) and frames.ndim == 1:
+            frames = frames[np.newaxis]
         if not is_array(frames) or frames.ndim != 2:
             raise ParameterError(f"name={self.name!r} gives {type(frames).__name__}; it must give (bins, frames)")
         return np.ascontiguousarray(frames.T, np.float32)
@@ -147,8 +152,15 @@ def function_named(name: Any) -> Callable[..., Any]:
     found = (
         None
         if name.startswith("_")
-        else by_librosa(f"Librosa({name!r})", lambda librosa: getattr(librosa.feature, name, None))
+        else by_librosa(
+            f"Librosa({name!r})", lambda librosa: getattr(librosa.feature, name, named_above(librosa, name))
+        )
     )
     if not inspect.isfunction(found):
         raise ParameterError(f"name={name!r} must be a function of librosa.feature")
     return found
+
+
+def named_above(librosa: Any, name: str) -> Any:
+    """The one function that is not in `librosa.feature`."""
+    return librosa.yin if name == PITCH else None

@@ -96,6 +96,8 @@ def load(path: str | os.PathLike[str], *, format: str | None = None, **options: 
             return from_folder(Path(path), named, options)
     with opened(path) as (file, size):
         found = named or recognised(file, size)
+        if named is None and found.name in ("onnx", "tflite"):
+            import_module(f"{__name__}.open_wake_word").refuse_helper(Path(file.name))
         if found.load is None:
             raise ModelFileError(f"files of the format {found.name} can be written, but not read")
         return found.load(file, size, **checked_options(found, found.load, options))

@@ -24,7 +24,8 @@ from wavenetlite.storage.opening import opened
 from wavenetlite.support.errors import ArrayTypeError, ModelFileError, ParameterError
 
 EMBEDDING, MEL = "embedding_model", "melspectrogram"
-"""What the files beside those of words are called."""
+NO_WORDS = (EMBEDDING, MEL, "silero_vad")
+"""What the files beside those of words are called; openwakeword downloads all of them into one folder."""
 SUFFIXES = (".onnx", ".tflite")
 REST = "_unknown_"
 MOST_WORDS = 256
@@ -95,13 +96,16 @@ def load_folder(
     if words is not None:
         if isinstance(words, str) or not all(isinstance(one, str) for one in words):
             raise ArrayTypeError(f"words={words!r} must be a list of names")
+        if not words:
+            raise ParameterError(f"words is empty; the folder has: {', '.join(held) or 'none'}")
         for one in words:
             if one not in held:
                 raise ParameterError(f"words contains {one!r}; the folder has: {', '.join(held) or 'none'}")
         held = {one: held[one] for one in words}
     if not 1 <= len(held) <= MOST_WORDS:
         raise ModelFileError(
-            f"a folder with {len(held)} networks of words beside the embedding; it must have 1 to {MOST_WORDS}"
+            f"a folder with {len(held)} networks of words beside the embedding; it must have 1 to {MOST_WORDS}, unless"
+            " a word's file is loaded with format='openwakeword' and embedding=..."
         )
     return words_of(list(held.values()), embedding, start, samples)
 
@@ -112,7 +116,25 @@ def in_folder(path: Path) -> bool:
 
 def is_word(path: Path) -> bool:
     """Whether a file may be the network of a word: there is an embedding beside it."""
-    return path.suffix.lower() in SUFFIXES and path.stem not in (EMBEDDING, MEL) and in_folder(path.parent)
+    return path.suffix.lower() in SUFFIXES and path.stem not in NO_WORDS and in_folder(path.parent)
+
+
+def refuse_helper(path: Path) -> None:
+    """Raise if a file is the embedding or the mel model: neither hears a word by itself, nor is a network of frames."""
+    reads: dict[str, Callable[[OnnxGraph | Graph], Any]] = {
+        EMBEDDING: embedding_of,
+        MEL: lambda graph: check_mel(graph, Mel()),
+    }
+    if path.stem not in reads:
+        return
+    try:
+        checked(path, reads[path.stem])
+    except ModelFileError:
+        return  # another file of this name
+    raise ModelFileError(
+        f"openWakeWord's {path.stem}, which hears no word by itself: load its folder with the files of words, or one of"
+        " these"
+    )
 
 
 def word_files(path: Path) -> dict[str, Path]:
@@ -120,7 +142,7 @@ def word_files(path: Path) -> dict[str, Path]:
     found: dict[str, Path] = {}
     first = beside(path / EMBEDDING)
     for one in sorted(path.iterdir(), key=lambda one: (one.suffix != (first.suffix if first else ""), one.name)):
-        if one.suffix.lower() in SUFFIXES and one.stem not in (EMBEDDING, MEL) and one.is_file():
+        if one.suffix.lower() in SUFFIXES and one.stem not in NO_WORDS and one.is_file():
             found.setdefault(one.stem, one)
     return dict(sorted(found.items()))
 
@@ -198,7 +220,9 @@ def word_network(path: Path, channels: int) -> Module:
         known = next((one for one in (onnx, tflite) if one.FORMAT.sniff(beginning)), None)
         if known is None:
             raise ModelFileError("neither an ONNX nor a TFLite file")
-        network: Module = known.load(file, size)
+        network = known.load(file, size)
+        if not isinstance(network, Module):
+            raise ModelFileError("holds a classifier; a word's network gives scores for embeddings")
         if network.in_width != channels:
             raise ModelFileError(f"it takes {network.in_width} channels; the embedding gives {channels}")
         output = network.graph(channels)

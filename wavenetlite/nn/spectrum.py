@@ -39,9 +39,9 @@ class InverseSTFT(Module):
 
     Notes
     -----
-    Parameter: ``window`` (n_fft,), initially Hann's. A sum of frames is divided by the sum of their squared windows, at
-    the ends too, where there are fewer. Griffin and Lim, "Signal estimation from modified short-time Fourier
-    transform", 1984.
+    Parameter: ``window`` (n_fft,), initially Hann's, which is not trained. A sum of frames is divided by the sum of
+    their squared windows, at the ends too, where there are fewer. Griffin and Lim, "Signal estimation from modified
+    short-time Fourier transform", 1984.
 
     Examples
     --------

@@ -55,6 +55,7 @@ cdef enum:
     MEAN = -1                   # of the channels
     ANY = -2                    # there must be one
     MOST_STATES = 16
+    MOST_LANES = 16
     ENOUGH = 1 << 22            # floats of frames after which a call ends
     MOST_BYTES = 1 << 21        # of a file
 
@@ -71,10 +72,12 @@ cdef struct Clip:               # a recording, and what was found
     bint done
     int sr, channels
     int64_t samples
-    Py_ssize_t first, frames    # rows of the frames
-    Py_ssize_t early            # of them: those that are complete before the signal's end is known
     double peak
     uint8_t[8] audio
+
+cdef struct Made:               # the frames of a recording, of one kind of features
+    Py_ssize_t first, frames    # rows
+    Py_ssize_t early            # of them: those that are complete before the signal's end is known
     uint8_t[8] hash
 
 
@@ -109,36 +112,26 @@ cdef void describe(const float* x, Py_ssize_t frames, Py_ssize_t channels, doubl
 
 
 @cython.final
-cdef class ClipReader:
-    """Computes the frames of many whole recordings in one call; for one thread.
+cdef class Lane:
+    """One kind of features: computes and keeps the frames of many recordings.
 
     Parameters
     ----------
     online
         A stream of the features, which `computes` says can be run here.
-    sr, max_s
-        Rate and greatest length of a recording.
-    most_samples
-        Of a recording.
-    mono
-        None, "mean" or a channel.
     """
     cdef FeatureStream online
     cdef FrameStream front
     cdef (void*)[MOST_STATES] states
-    cdef Py_ssize_t state_count, channels, widest, most_samples, used
-    cdef int sr, mono
-    cdef double max_s
-    cdef Room bytes, decoded, signal, frames, between, work, statistics
+    cdef Py_ssize_t state_count, channels, widest, used
+    cdef Room frames, between, work, statistics
     cdef const Kernels* kernels
 
-    def __cinit__(self, FeatureStream online, *, sr: int, max_s: float, most_samples: int, mono: object):
+    def __cinit__(self, FeatureStream online):
         cdef FrameState state
         if not computes(online):
             raise ValueError("these features are not computed in one call")
         self.online, self.front, self.kernels = online, online.frames, kernels()
-        self.sr, self.max_s, self.most_samples = sr, max_s, most_samples
-        self.mono = ANY if mono is None else MEAN if mono == "mean" else min(mono, 1 << 20)
         self.channels = self.front.out_channels()
         self.widest = max(self.front.front.channels, self.channels)
         for state in self.front.states:
@@ -146,15 +139,133 @@ cdef class ClipReader:
             self.widest = max(self.widest, state.out_channels)
             self.state_count += 1
 
+    def __dealloc__(self):
+        cdef Py_ssize_t i
+        cdef Room** rooms = [&self.frames, &self.between, &self.work, &self.statistics]
+        for i in range(4):
+            free(rooms[i].data)
+
+    cdef object found(self, const Made* made, Py_ssize_t number):
+        return made.first, made.frames, (<char*>made.hash)[:8].hex(), self.parts_of(made, number)
+
+    cdef list parts_of(self, const Made* clip, Py_ssize_t number):
+        """Count, mean and deviations of the frames before the end, and of those at it."""
+        cdef Py_ssize_t size = 4 * self.channels
+        cdef cnp.ndarray values = np.empty((2, 2, self.channels))
+        memcpy(cnp.PyArray_DATA(values), <double*>self.statistics.data + number * size, size * sizeof(double))
+        return [(n, values[part, 0], values[part, 1])
+                for part, n in enumerate((clip.early, clip.frames - clip.early)) if n]
+
+    cdef object rows(self, Py_ssize_t first, Py_ssize_t count):
+        """A copy of rows of the last call's frames."""
+        cdef cnp.ndarray out = np.empty((count, self.channels), np.float32)
+        if not 0 <= first <= first + count <= self.used:
+            raise IndexError(f"rows {first} to {first + count} of {self.used}")
+        memcpy(
+            cnp.PyArray_DATA(out), <float*>self.frames.data + first * self.channels,
+            count * self.channels * sizeof(float))
+        return out
+
+    cdef bint analyse(self, const float* signal, int64_t samples, Made* clip, Py_ssize_t number) noexcept nogil:
+        """The frames, behind those of the recordings before; their hash and statistics.
+
+        The signal lies between the zeros that the features begin and end with.
+        """
+        cdef Py_ssize_t n = self.front.front.n_fft, hop = self.front.front.hop_length, pad = self.front.front.left_pad
+        cdef Py_ssize_t total = samples + 2 * pad, channels = self.channels, c
+        cdef float* out
+        cdef double* values
+        if total < n:
+            return False
+        clip.first, clip.frames = self.used, 1 + (total - n) // hop
+        clip.early = 0 if total - pad < n else 1 + (total - pad - n) // hop
+        if not (make_room(&self.frames, (self.used + clip.frames) * channels * sizeof(float)) and
+                make_room(&self.statistics, (number + 1) * 4 * channels * sizeof(double))):
+            return False
+        out = <float*>self.frames.data + self.used * channels
+        values = <double*>self.statistics.data + number * 4 * channels
+        if not self.transform(signal - pad, clip.frames, out):
+            return False
+        if clip.early:
+            describe(out, clip.early, channels, values, values + channels)
+        if clip.frames > clip.early:
+            describe(out + clip.early * channels, clip.frames - clip.early, channels, values + 2 * channels,
+                     values + 3 * channels)
+        if not self.kernels.all_finite(out, clip.frames * channels):
+            return False
+        blake2b_8(<const uint8_t*>out, clip.frames * channels * sizeof(float), clip.hash)
+        self.used += clip.frames
+        return True
+
+    cdef bint transform(self, const float* signal, Py_ssize_t frames, float* out) noexcept nogil:
+        """The front end and the steps in its call, as `FrameStream.compute` runs them."""
+        cdef Py_ssize_t size = frames * self.widest, i
+        cdef double* work
+        cdef float* x
+        cdef float* y
+        if not (make_room(&self.work, (self.front.front.work + 8) * sizeof(double) + 64 + self.front.front.memory) and
+                make_room(&self.between, 2 * size * sizeof(float))):
+            return False
+        work = <double*>((<uintptr_t>self.work.data + 63) // 64 * 64)
+        memset(work + self.front.front.work + 1, 0, self.front.front.memory)
+        x, y = <float*>self.between.data, <float*>self.between.data + size
+        self.front.front.compute(
+            signal, frames, <char*>(work + self.front.front.work + 1),
+            x if self.state_count else out, work)
+        if self.state_count:
+            self.start_states()
+        for i in range(self.state_count):
+            (<FrameState>self.states[i]).run(x, frames, out if i == self.state_count - 1 else y)
+            x, y = y, x
+        return True
+
+    cdef void start_states(self) noexcept with gil:
+        for state in self.front.states:
+            state.reset()
+
+
+@cython.final
+cdef class ClipReader:
+    """Computes the frames of many whole recordings in one call; for one thread.
+
+    Parameters
+    ----------
+    onlines
+        Streams of features of one rate, which `computes` says can be run here: a recording is decoded once for all.
+    sr, max_s
+        Rate and greatest length of a recording.
+    most_samples
+        Of a recording.
+    mono
+        None, "mean" or a channel.
+    """
+    cdef list kept
+    cdef (void*)[MOST_LANES] lanes
+    cdef Py_ssize_t count, pad, most_samples
+    cdef int sr, mono
+    cdef double max_s
+    cdef Room bytes, decoded, signal
+    cdef const Kernels* kernels
+
+    def __cinit__(self, onlines: list, *, sr: int, max_s: float, most_samples: int, mono: object):
+        cdef Lane lane
+        if not 0 < len(onlines) <= MOST_LANES:
+            raise ValueError(f"{len(onlines)} kinds of features are not computed in one call")
+        self.kept, self.kernels = [Lane(online) for online in onlines], kernels()
+        for lane in self.kept:
+            self.lanes[self.count] = <void*>lane
+            self.pad = max(self.pad, lane.front.front.left_pad)
+            self.count += 1
+        self.sr, self.max_s, self.most_samples = sr, max_s, most_samples
+        self.mono = ANY if mono is None else MEAN if mono == "mean" else min(mono, 1 << 20)
         if not make_room(&self.bytes, MOST_BYTES + 1):
             raise MemoryError
         find_libsndfile()
 
     def __dealloc__(self):
         cdef Py_ssize_t i
-        cdef Room** rooms = [
-            &self.bytes, &self.decoded, &self.signal, &self.frames, &self.between, &self.work, &self.statistics]
-        for i in range(7):
+        cdef Room** rooms = [&self.bytes, &self.decoded, &self.signal]
+        for i in range(3):
             free(rooms[i].data)
 
     def compute(self, paths: list, contents: list) -> list:
@@ -167,55 +278,61 @@ cdef class ClipReader:
 
         Returns
         -------
-        For each recording, in order, ``(audio, first, frames, sr, samples, channels, peak, hash, statistics)``. It may be
-        fewer than there are paths: the others are to be given again.
+        For each recording, in order, ``(audio, sr, samples, channels, peak, made)``; `made` has, for each kind of features,
+        ``(first, frames, hash, statistics)``. It may be fewer than there are paths: the others are to be given again.
         """
         cdef Py_ssize_t count = len(paths), i, done = 0
         cdef Clip* clips = <Clip*>calloc(max(count, 1), sizeof(Clip))
-        if clips == NULL:
-            raise MemoryError
+        cdef Made* made = <Made*>calloc(max(count, 1) * self.count, sizeof(Made))
         try:
+            if clips == NULL or made == NULL:
+                raise MemoryError
             for i in range(count):
                 if paths[i] is not None:
                     clips[i].path = <bytes>paths[i]
                 else:
                     clips[i].data, clips[i].size = <const uint8_t*><const char*><bytes>contents[i], len(contents[i])
-            self.used = 0
+            for i in range(self.count):
+                (<Lane>self.lanes[i]).used = 0
             with nogil:
-                while done < count and self.used * self.channels < ENOUGH:
-                    clips[done].done = self.read(clips + done, done)
+                while done < count and self.has_room():
+                    clips[done].done = self.read(clips + done, made + done * self.count, done)
                     done += 1
-            return [self.found(clips + i, i) for i in range(done)]
+            return [self.found(clips + i, made, i) for i in range(done)]
         finally:
             free(clips)
+            free(made)
 
-    cdef object found(self, Clip* clip, Py_ssize_t number):
+    cdef bint has_room(self) noexcept nogil:
+        cdef Py_ssize_t i
+        for i in range(self.count):
+            if (<Lane>self.lanes[i]).used * (<Lane>self.lanes[i]).channels >= ENOUGH:
+                return False
+        return True
+
+    cdef object found(self, Clip* clip, const Made* made, Py_ssize_t number):
+        cdef Py_ssize_t i
+        cdef list parts = []
         if not clip.done:
             return None
-        return ((<char*>clip.audio)[:8].hex(), clip.first, clip.frames, clip.sr, clip.samples, clip.channels, clip.peak,
-                (<char*>clip.hash)[:8].hex(), self.parts_of(clip, number))
+        for i in range(self.count):
+            parts.append((<Lane>self.lanes[i]).found(made + number * self.count + i, number))
+        return (<char*>clip.audio)[:8].hex(), clip.sr, clip.samples, clip.channels, clip.peak, parts
 
-    cdef list parts_of(self, Clip* clip, Py_ssize_t number):
-        """Count, mean and deviations of the frames before the end, and of those at it."""
-        cdef Py_ssize_t size = 4 * self.channels
-        cdef cnp.ndarray values = np.empty((2, 2, self.channels))
-        memcpy(cnp.PyArray_DATA(values), <double*>self.statistics.data + number * size, size * sizeof(double))
-        return [(n, values[part, 0], values[part, 1])
-                for part, n in enumerate((clip.early, clip.frames - clip.early)) if n]
-
-    def rows(self, Py_ssize_t first, Py_ssize_t count) -> np.ndarray:
+    def rows(self, Py_ssize_t lane, Py_ssize_t first, Py_ssize_t count) -> np.ndarray:
         """A copy of rows of the last call's frames."""
-        cdef cnp.ndarray out = np.empty((count, self.channels), np.float32)
-        if not 0 <= first <= first + count <= self.used:
-            raise IndexError(f"rows {first} to {first + count} of {self.used}")
-        memcpy(
-            cnp.PyArray_DATA(out), <float*>self.frames.data + first * self.channels,
-            count * self.channels * sizeof(float))
-        return out
+        return (<Lane?>self.kept[lane]).rows(first, count)
 
-    cdef bint read(self, Clip* clip, Py_ssize_t number) noexcept nogil:
+    cdef bint read(self, Clip* clip, Made* made, Py_ssize_t number) noexcept nogil:
         """All of one recording; false if it is not of the kind that is read here."""
-        return self.load(clip) and self.decode(clip) and self.mix(clip) and self.analyse(clip, number)
+        cdef Py_ssize_t i
+        if not (self.load(clip) and self.decode(clip) and self.mix(clip)):
+            return False
+        for i in range(self.count):
+            if not (<Lane>self.lanes[i]).analyse(
+                    <const float*>self.signal.data + self.pad, clip.samples, made + i, number):
+                return False
+        return True
 
     cdef bint load(self, Clip* clip) noexcept nogil:
         """The bytes of a file, and their hash."""
@@ -260,7 +377,7 @@ cdef class ClipReader:
 
     cdef bint mix(self, Clip* clip) noexcept nogil:
         """One channel, in `signal`, between the zeros that the features begin and end with; its peak."""
-        cdef Py_ssize_t pad = self.front.front.left_pad, i, n = clip.samples
+        cdef Py_ssize_t pad = self.pad, i, n = clip.samples
         cdef const float* x = <const float*>self.decoded.data
         cdef float* y
         if not make_room(&self.signal, (n + 2 * pad) * sizeof(float)):
@@ -281,60 +398,6 @@ cdef class ClipReader:
                 y[i] = x[2 * i + self.mono]
         clip.peak = self.kernels.peak(y, n)
         return clip.peak <= LOUDEST_SAMPLE
-
-    cdef bint analyse(self, Clip* clip, Py_ssize_t number) noexcept nogil:
-        """The frames, behind those of the recordings before; their hash and statistics."""
-        cdef Py_ssize_t n = self.front.front.n_fft, hop = self.front.front.hop_length, pad = self.front.front.left_pad
-        cdef Py_ssize_t total = clip.samples + 2 * pad, channels = self.channels, c
-        cdef float* out
-        cdef double* values
-        if total < n:
-            return False
-        clip.first, clip.frames = self.used, 1 + (total - n) // hop
-        clip.early = 0 if total - pad < n else 1 + (total - pad - n) // hop
-        if not (make_room(&self.frames, (self.used + clip.frames) * channels * sizeof(float)) and
-                make_room(&self.statistics, (number + 1) * 4 * channels * sizeof(double))):
-            return False
-        out = <float*>self.frames.data + self.used * channels
-        values = <double*>self.statistics.data + number * 4 * channels
-        if not self.transform(clip.frames, out):
-            return False
-        if clip.early:
-            describe(out, clip.early, channels, values, values + channels)
-        if clip.frames > clip.early:
-            describe(out + clip.early * channels, clip.frames - clip.early, channels, values + 2 * channels,
-                     values + 3 * channels)
-        if not self.kernels.all_finite(out, clip.frames * channels):
-            return False
-        blake2b_8(<const uint8_t*>out, clip.frames * channels * sizeof(float), clip.hash)
-        self.used += clip.frames
-        return True
-
-    cdef bint transform(self, Py_ssize_t frames, float* out) noexcept nogil:
-        """The front end and the steps in its call, as `FrameStream.compute` runs them."""
-        cdef Py_ssize_t size = frames * self.widest, i
-        cdef double* work
-        cdef float* x
-        cdef float* y
-        if not (make_room(&self.work, (self.front.front.work + 8) * sizeof(double) + 64 + self.front.front.memory) and
-                make_room(&self.between, 2 * size * sizeof(float))):
-            return False
-        work = <double*>((<uintptr_t>self.work.data + 63) // 64 * 64)
-        memset(work + self.front.front.work + 1, 0, self.front.front.memory)
-        x, y = <float*>self.between.data, <float*>self.between.data + size
-        self.front.front.compute(
-            <const float*>self.signal.data, frames, <char*>(work + self.front.front.work + 1),
-            x if self.state_count else out, work)
-        if self.state_count:
-            self.start_states()
-        for i in range(self.state_count):
-            (<FrameState>self.states[i]).run(x, frames, out if i == self.state_count - 1 else y)
-            x, y = y, x
-        return True
-
-    cdef void start_states(self) noexcept with gil:
-        for state in self.front.states:
-            state.reset()
 
 
 cdef find_libsndfile():

@@ -10,8 +10,9 @@ import numpy as np
 
 from wavenetlite.corpora.trees import readable
 from wavenetlite.pipeline import shards
-from wavenetlite.pipeline.assembly import DATASET, FORMAT, INDEX, VERSION
+from wavenetlite.pipeline.assembly import ARRAYS, DATASET, FORMAT, INDEX, VERSION
 from wavenetlite.pipeline.entries import PipelineError
+from wavenetlite.pipeline.specs import ONLY
 from wavenetlite.support.bounded_json import MOST_DEPTH, check_outline, parse_json
 from wavenetlite.support.remote import Place, RemotePath
 
@@ -33,6 +34,7 @@ KINDS: dict[str, Any] = {
     "durations": dict, "errors": dict, "refused": int, "statistics": dict, "shards": list, "index": dict,
 }  # fmt: skip
 """Of the values of dataset.json."""
+OF_ARRAY = ("features", "feature_spec_hash", "channels", "frames", "statistics", "shards")
 MOST_BYTES, MOST_MARKS = 1 << 28, 10_000_000
 """Of dataset.json, which has a line for each label and each shard."""
 MOST_CHANNELS = 1 << 20
@@ -58,21 +60,14 @@ def read_about(folder: Place) -> dict[str, Any]:
 
 def check_about(about: dict[str, Any]) -> None:
     """Raise ValueError, KeyError or TypeError where dataset.json is not what an extraction writes."""
-    for name, kind in KINDS.items():
-        if not isinstance(about[name], kind) or isinstance(about[name], bool):
-            raise ValueError(f"{name} of {DATASET} is a {type(about[name]).__name__}")
-    channels = about["channels"]
-    if not 0 < channels <= MOST_CHANNELS or about["items"] < 0 or about["sr"] <= 0:
-        raise ValueError(f"{DATASET} has channels={channels}, items={about['items']}, sr={about['sr']}")
-    for shard in about["shards"]:
-        if PurePosixPath(shard["file"]).parent != PurePosixPath(shards.FOLDER):
-            raise ValueError(f"{DATASET} names a shard outside {shards.FOLDER}/")
+    check_kinds(about, KINDS)
+    if about["items"] < 0 or about["sr"] <= 0:
+        raise ValueError(f"{DATASET} has items={about['items']}, sr={about['sr']}")
+    for array in arrays_of(about).values():
+        check_array(array)
     for name in ("labels", "splits", "errors"):
         if not all(isinstance(n, int) for n in about[name].values()):
             raise ValueError(f"{name} of {DATASET} are not numbers of items")
-    for name in ("mean", "variance"):
-        if np.array(about["statistics"][name], np.float64).shape != (channels,):
-            raise ValueError(f"statistics of {DATASET} do not have {channels} channels")
     for root in about.get("roots", ()):
         if not isinstance(root["path"], str) or not isinstance(root["archive"], bool):
             raise ValueError(f"roots of {DATASET} are not paths")
@@ -81,8 +76,37 @@ def check_about(about: dict[str, Any]) -> None:
         raise ValueError(f"durations of {DATASET} are no histogram")
     if not np.isfinite(np.array([*edges, about["hours"]], np.float64)).all():
         raise ValueError(f"{DATASET} has durations that are not finite")
-    if not isinstance(about["index"]["blake2b"], str) or not isinstance(about["features"]["type"], str):
-        raise ValueError(f"{DATASET} does not describe its index or features")
+    if not isinstance(about["index"]["blake2b"], str):
+        raise ValueError(f"{DATASET} does not describe its index")
+
+
+def check_kinds(values: dict[str, Any], kinds: dict[str, Any]) -> None:
+    for name, kind in kinds.items():
+        if not isinstance(values[name], kind) or isinstance(values[name], bool):
+            raise ValueError(f"{name} of {DATASET} is a {type(values[name]).__name__}")
+
+
+def check_array(array: dict[str, Any]) -> None:
+    check_kinds(array, {name: KINDS[name] for name in OF_ARRAY})
+    channels = array["channels"]
+    if not 0 < channels <= MOST_CHANNELS:
+        raise ValueError(f"{DATASET} has channels={channels}")
+    if not isinstance(array["features"]["type"], str):
+        raise ValueError(f"{DATASET} does not describe its features")
+    for shard in array["shards"]:
+        if PurePosixPath(shard["file"]).parent != PurePosixPath(shards.FOLDER):
+            raise ValueError(f"{DATASET} names a shard outside {shards.FOLDER}/")
+    for name in ("mean", "variance"):
+        if np.array(array["statistics"][name], np.float64).shape != (channels,):
+            raise ValueError(f"statistics of {DATASET} do not have {channels} channels")
+
+
+def arrays_of(about: dict[str, Any]) -> dict[str, dict[str, Any]]:
+    """What dataset.json says of each array: of the only one, what it says of the set."""
+    found = about.get(ARRAYS, {ONLY: about})
+    if not isinstance(found, dict) or not found:
+        raise ValueError(f"{ARRAYS} of {DATASET} names none")
+    return found
 
 
 def parsed(line: bytes) -> dict[str, Any]:

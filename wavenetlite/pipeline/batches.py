@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import Any, Literal, NamedTuple
+from typing import Literal, NamedTuple
 
 import numpy as np
 import numpy.typing as npt
 
-from wavenetlite.features.normalisation import MeanVariance
 from wavenetlite.pipeline.items import ItemSequence
+from wavenetlite.pipeline.normalising import Normalise, Normaliser
 from wavenetlite.support.arrays import Floats
 from wavenetlite.support.checks import count, flag, number, one_of, positive_int
 from wavenetlite.support.errors import ParameterError
@@ -58,7 +58,8 @@ class Batches:
         Value to pad with; None: the frame that the spec gives for silence.
     normalise
         Whether to subtract the mean of the whole set and divide by its standard deviation, with the bits of
-        ``items.normalised``. Or other statistics, such as ``MeanVariance.fit(item.features for item in train)``.
+        ``items.normalised``. Or other statistics, such as ``MeanVariance.fit(item.features for item in train)``. Or
+        "speaker", those of each item's speaker, and "speaker_mean": only the mean is subtracted.
     bucket
         Whether a batch has items of about the same length.
     shuffle
@@ -98,7 +99,7 @@ class Batches:
         frames: int | None = None,
         pad: Literal["end", "start", "both"] = "end",
         pad_value: float | None = None,
-        normalise: bool | MeanVariance = False,
+        normalise: Normalise = False,
         bucket: bool = True,
         shuffle: bool = True,
         last: bool = True,
@@ -112,17 +113,11 @@ class Batches:
         self.seed = count("seed", seed)
         if not len(items):
             raise ParameterError("items is empty; there must be at least one")
-        channels = items.channels
-        if isinstance(normalise, MeanVariance):
-            normalise.out_channels(channels)
-            self.step: MeanVariance | None = normalise
-        else:
-            self.step = items.mean_variance if flag("normalise", normalise) else None
-        self.padding: Floats = (
-            silence(items) if pad_value is None else np.full(channels, number("pad_value", pad_value), np.float32)
+        self.normalise = Normaliser(items, normalise)
+        self.silence = silence(items) if pad_value is None else None
+        self.padding: Floats = np.full(
+            items.channels, 0.0 if pad_value is None else number("pad_value", pad_value), np.float32
         )
-        if pad_value is None and self.step is not None:
-            self.padding = normalised(self.step, self.padding[np.newaxis])[0]
 
     def __len__(self) -> int:
         """Number of items."""
@@ -171,22 +166,16 @@ class Batches:
         x = np.empty((len(chosen), size, self.items.channels), np.float32)
         for row, item, length in zip(x, chosen.tolist(), lengths.tolist(), strict=True):
             first = {"end": 0, "start": size - length, "both": (size - length) // 2}[self.pad]
-            row[:first], row[first + length :] = self.padding, self.padding
-            found = self.items.table.frames_of(item)[:length]
-            row[first : first + length] = found if self.step is None else normalised(self.step, found)
+            if length < size:
+                padding = self.padding if self.silence is None else self.normalise(item, self.silence)
+                row[:first], row[first + length :] = padding, padding
+            row[first : first + length] = self.normalise(item, self.items.table.frames_of(item)[:length])
         return Batch(x, self.items.table.y[chosen], lengths, numbers)
 
 
 def silence(items: ItemSequence) -> Floats:
-    """The frame that a set's spec gives for silence."""
+    """The frame that a set's spec gives for silence, (1, channels)."""
     spec = items.spec
     samples = spec.frame_length + spec.latency * spec.hop_length
-    frame: Floats = spec(np.zeros(max(samples, 1), np.float32))[-1]
+    frame: Floats = spec(np.zeros(max(samples, 1), np.float32))[-1:]
     return frame
-
-
-def normalised(step: MeanVariance, frames: Floats) -> Floats:
-    """Frames with zero mean and unit variance, by the code that streams run."""
-    state: Any = step.open(1, frames.shape[1])
-    made: Floats = state.process(np.ascontiguousarray(frames)[np.newaxis])[0]
-    return made

@@ -5,25 +5,28 @@ from __future__ import annotations
 import os
 import sys
 from collections.abc import Iterator, Sequence
-from typing import Any
+from typing import Any, NamedTuple
 
+from wavenetlite.features import Features
 from wavenetlite.pipeline._clips import ClipReader, computes
 from wavenetlite.pipeline.entries import Entry
 from wavenetlite.pipeline.fetching import contents
 from wavenetlite.pipeline.reading import BLOCK
-from wavenetlite.pipeline.specs import Recipe
+from wavenetlite.pipeline.specs import Reading
 from wavenetlite.pipeline.statistics import Statistics
 from wavenetlite.support.arrays import Floats
 from wavenetlite.support.urls import is_url
 
 MOST_BYTES = 1 << 21
 """Of a recording: a longer one is read in blocks."""
+MOST_LANES = 16
+"""Kinds of features in a call."""
 AT_ONCE = 32
 """Recordings in a call: some ten milliseconds, between which progress is reported and Ctrl-C heard."""
 
 
-class Clip:
-    """A recording that was computed.
+class Part(NamedTuple):
+    """One kind of features of a recording.
 
     Attributes
     ----------
@@ -35,27 +38,44 @@ class Clip:
         float32, (frames, channels).
     """
 
-    __slots__ = ("audio", "facts", "frames", "statistics")
+    facts: dict[str, Any]
+    statistics: Statistics
+    frames: Floats
 
-    def __init__(self, found: Any, frames: Floats) -> None:
-        self.audio, _, count, sr, samples, channels, peak, digest, (first, *rest) = found
-        self.statistics, self.frames = sum((Statistics(*part) for part in rest), Statistics(*first)), frames
-        self.facts: dict[str, Any] = {
-            "frames": count, "duration_s": samples / sr, "hash": digest, "peak": peak, "sr": sr, "samples": samples,
-            "channels": channels,
-        }  # fmt: skip
+
+class Clip:
+    """A recording that was computed.
+
+    Attributes
+    ----------
+    audio
+        Hash of its bytes.
+    parts
+        For each kind of features.
+    """
+
+    __slots__ = ("audio", "parts")
+
+    def __init__(self, found: Any, reader: ClipReader) -> None:
+        self.audio, sr, samples, channels, peak, made = found
+        of_file = {"peak": peak, "sr": sr, "samples": samples, "channels": channels}
+        self.parts = []
+        for lane, (start, count, digest, (first, *rest)) in enumerate(made):
+            statistics = sum((Statistics(*part) for part in rest), Statistics(*first))
+            facts = {"frames": count, "duration_s": samples / sr, "hash": digest, **of_file}
+            self.parts.append(Part(facts, statistics, reader.rows(lane, start, count)))
 
 
 class Clips:
     """Computes recordings of which nothing is special; the others are left to `wavenetlite.pipeline.reading`."""
 
-    def __init__(self, recipe: Recipe) -> None:
-        online = recipe.spec.stream() if recipe.spec.causal else None
+    def __init__(self, reading: Reading, features: Sequence[Features]) -> None:
         self.reader: ClipReader | None = None
-        if online is not None and computes(online):
-            reading = recipe.reading
+        onlines = [spec.stream() for spec in features if spec.causal]
+        all_of_them = len(onlines) == len(features) and all(map(computes, onlines))
+        if all_of_them and len(onlines) <= MOST_LANES and not reading.changes:
             self.reader = ClipReader(
-                online, sr=recipe.spec.sr, max_s=reading.max_s, most_samples=BLOCK, mono=reading.mono
+                onlines, sr=features[0].sr, max_s=reading.max_s, most_samples=BLOCK, mono=reading.mono
             )
 
     def takes(self, entry: Entry) -> bool:
@@ -72,7 +92,7 @@ class Clips:
             while at < len(paths):
                 found = self.reader.compute(paths[at:], fetched[at:])
                 for one, content in zip(found, fetched[at:], strict=False):
-                    yield content if one is None else Clip(one, self.reader.rows(one[1], one[2]))
+                    yield content if one is None else Clip(one, self.reader)
                 at += len(found)
 
 

@@ -11,10 +11,11 @@ import numpy as np
 import numpy.typing as npt
 
 from wavenetlite.pipeline import sidecars, specs
-from wavenetlite.pipeline.assembly import FOR_KEPT
+from wavenetlite.pipeline.assembly import CHUNKS, FOR_KEPT
 from wavenetlite.pipeline.first_seen import FirstSeen
 from wavenetlite.pipeline.items import ItemSequence
 from wavenetlite.support.arrays import Doubles
+from wavenetlite.support.errors import ParameterError
 from wavenetlite.support.remote import Place
 
 FULL_SCALE = 1.0 - 2.0**-12
@@ -88,6 +89,11 @@ def corpus_facts(items: ItemSequence) -> CorpusFacts:
     >>> facts.warnings[0]
     'leakage: 1 recording of one split is byte for byte in another: test/yes/b.wav'
     """
+    if CHUNKS in items.about:
+        raise ParameterError(
+            "items are chunks, and a report is of recordings; extract without chunks, and report on these"
+        )
+    items = items.select(copy=0) if "copies" in items.about.get("reading", {}) else items
     twins = Twins(len(items))
     facts = CorpusFacts(np.empty(len(items)), peaks_of(items))
     for place, number in enumerate(items.numbers.tolist()):
@@ -117,7 +123,7 @@ def peaks_of(items: ItemSequence) -> Doubles:
 def sidecar_rows(folder: Place) -> Iterator[dict[str, Any]]:
     if (folder / sidecars.FOLDER).is_dir():
         for path in (folder / sidecars.FOLDER).glob("*.npz"):
-            sidecar = sidecars.read(path) if path.name != specs.TABLES else None
+            sidecar = None if specs.is_tables(path.name) else sidecars.read(path)
             yield from () if sidecar is None else sidecar.rows
 
 
@@ -140,7 +146,7 @@ class Twins:
     def warnings(self, items: ItemSequence) -> Iterator[str]:
         """Lines about those of other splits or labels than the first ones, and about all."""
         own = np.arange(len(self.hashes), dtype=np.uint32)
-        first = FirstSeen().add(self.hashes, own).astype(np.int64)
+        first = FirstSeen(len(own)).add(self.hashes, own).astype(np.int64)
         again = np.flatnonzero(first != own)
         for what, column in (("split", self.splits), ("label", self.labels)):
             other = first[again[column[again] != column[first[again]]]]

@@ -6,11 +6,12 @@ import os
 from array import array
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
+from itertools import islice
 from typing import Any
 
 from wavenetlite.corpora.items import PackedItems
 from wavenetlite.support.errors import WavenetliteError
-from wavenetlite.support.packed_texts import PackedTexts, Words, order_of
+from wavenetlite.support.packed_texts import PackedNumbers, PackedTexts, Words, order_of
 from wavenetlite.support.urls import is_url, join_url
 
 
@@ -74,6 +75,8 @@ class Entry:
         Further columns of a manifest.
     url
         Where it is opened, if its name is a URL that is not all of it.
+    copy
+        Number of an augmented copy of it; 0: itself.
     """
 
     key: str
@@ -90,6 +93,7 @@ class Entry:
     extra: dict[str, Any] | None = None
     channel: int | None = None
     url: str = field(default="", repr=False)
+    copy: int = 0
 
     @property
     def path(self) -> str:
@@ -106,7 +110,8 @@ class Entry:
     @property
     def part(self) -> list[Any]:
         """Which part of its file it is."""
-        return [self.start_s, self.end_s] + ([] if self.channel is None else [self.channel])
+        part = [self.start_s, self.end_s] + ([] if self.channel is None else [self.channel])
+        return [*part, f"copy {self.copy}"] if self.copy else part
 
 
 def joined(base: str, name: str) -> str:
@@ -152,6 +157,7 @@ REASONS = {
     "silent": "no sample above one step of 16 bits",
     "duplicate": "the same bytes as another",
     "manifest": "an invalid line of the manifest",
+    "speaker": "a speaker of one item, or none is known, where statistics of speakers are wanted",
     "layout": "found where no recording is expected",
 }
 
@@ -161,6 +167,8 @@ def in_64_bits(time_ns: int) -> int:
     return (time_ns + 2**63) % 2**64 - 2**63
 
 
+AT_ONCE = 1 << 10
+"""Files that are looked at together."""
 USUAL = ("", None, None, None, None, None, "")
 """What most entries have of what few have."""
 
@@ -180,8 +188,8 @@ class Entries(Sequence[Entry]):
 
     def __init__(self, entries: Iterable[Entry] = ()) -> None:
         self.names, self.words = PackedTexts(), Words()
-        self.labels, self.speakers, self.splits, self.bases = (array("i") for _ in range(4))
-        self.sizes, self.times = array("q"), array("q")
+        self.labels, self.speakers, self.splits, self.bases = (PackedNumbers() for _ in range(4))
+        self.sizes, self.times = PackedNumbers(), PackedNumbers()
         self.rare: dict[int, tuple[Any, ...]] = {}
         self.order: array[int] | None = None
         self.extend(entries)
@@ -194,13 +202,19 @@ class Entries(Sequence[Entry]):
         made = cls()
         made.names, made.words, made.labels, made.speakers = items.names, items.words, items.labels, items.speakers
         number = made.words.number
-        made.splits = items.parts if divided else array("i", [number("")]) * len(items)
-        made.bases = array("i", [number(base)]) * len(items)
-        above = os.path.join(base, "")  # noqa: PTH118
-        for name in items.names:
-            size, time = stat(above + name)
-            made.sizes.append(size)
-            made.times.append(in_64_bits(time))
+        if divided:
+            made.splits = items.parts
+        else:
+            made.splits.repeat(number(""), len(items))
+        made.bases.repeat(number(base), len(items))
+        above, names = os.path.join(base, ""), iter(items.names)  # noqa: PTH118
+        while found := [stat(above + name) for name in islice(names, AT_ONCE)]:
+            sizes, times = zip(*found, strict=True)
+            made.sizes.extend(sizes)
+            try:
+                made.times.extend(times)
+            except OverflowError:
+                made.times.extend(list(map(in_64_bits, times)))
         return made
 
     def append(self, entry: Entry) -> None:
@@ -238,15 +252,26 @@ class Entries(Sequence[Entry]):
         return self.made(number if self.order is None else self.order[number])
 
     def __iter__(self) -> Iterator[Entry]:
-        return map(self.made, range(len(self.sizes)) if self.order is None else self.order)
+        if self.order is None:
+            return map(self.named, range(len(self.sizes)), self.names)
+        return map(self.made, self.order)
+
+    def between(self, first: int, last: int) -> list[Entry]:
+        """Those from one place up to another."""
+        if self.order is None:
+            return list(map(self.named, range(first, last), self.names.between(first, last)))
+        return list(map(self.made, self.order[first:last]))
 
     def made(self, number: int) -> Entry:
         """The entry that was added as this one."""
-        name, texts = self.names[number], self.words.texts
+        return self.named(number, self.names[number])
+
+    def named(self, number: int, name: str) -> Entry:
+        texts = self.words.texts
         key, start_s, end_s, member, extra, channel, url = self.rare.get(number, USUAL)
-        return Entry(key or name, texts[self.bases[number]], name, texts[self.labels[number]],
-                     texts[self.speakers[number]], texts[self.splits[number]], start_s, end_s, self.sizes[number],
-                     self.times[number], member, extra, channel, url)  # fmt: skip
+        return Entry(key or name, texts[self.bases.values[number]], name, texts[self.labels.values[number]],
+                     texts[self.speakers.values[number]], texts[self.splits.values[number]], start_s, end_s,
+                     self.sizes.values[number], self.times.values[number], member, extra, channel, url)  # fmt: skip
 
     def key(self, number: int) -> str:
         """The key of the entry that was added as this one."""

@@ -5,27 +5,35 @@ from __future__ import annotations
 import json
 import os
 import time
-from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from hashlib import blake2b, file_digest
+from itertools import chain
 from pathlib import PurePosixPath
 from typing import Any
 
 from wavenetlite import audio
 from wavenetlite.features import Features, LogMel
-from wavenetlite.pipeline import archives, assembly, shards, sidecars, specs, work
-from wavenetlite.pipeline.about import read_about
+from wavenetlite.pipeline import archives, assembly, shards, sidecars, speakers, specs, work
+from wavenetlite.pipeline.about import arrays_of, read_about
 from wavenetlite.pipeline.chunks import chunks, digest
+from wavenetlite.pipeline.context_chunks import ContextChunks, checked_chunks
+from wavenetlite.pipeline.context_chunks import check_keys as check_no_chunks
+from wavenetlite.pipeline.copies import Augmentation, copies_of, with_copies
+from wavenetlite.pipeline.copies import check_keys as check_no_copies
+from wavenetlite.pipeline.earlier import Earlier
 from wavenetlite.pipeline.engines import ENGINES, Workers, check_installed
 from wavenetlite.pipeline.entries import Entry, Listing, PipelineError
 from wavenetlite.pipeline.lease import Lease
+from wavenetlite.pipeline.named_specs import named
 from wavenetlite.pipeline.parallel import Ticks, check_joblib
 from wavenetlite.pipeline.sources import Source, listed
 from wavenetlite.pipeline.specs import Reading, Recipe
 from wavenetlite.pipeline.target import check as check_target
 from wavenetlite.pipeline.target import remember
-from wavenetlite.pipeline.work import Old, Task
+from wavenetlite.pipeline.trimming import Trim, trim_of
+from wavenetlite.pipeline.work import Part, Task
 from wavenetlite.support.checks import flag, integer, one_of
 from wavenetlite.support.errors import ArrayTypeError, ParameterError
 from wavenetlite.support.file_locks import lock
@@ -49,7 +57,7 @@ class Extraction:
         In the whole set.
     computed, copied, unchanged
         Recordings that were read now, whether they can be used or not; those whose features were copied from an earlier
-        run because their chunk changed; and all that did not have to be read.
+        run because their chunk changed; and all that did not have to be read. Copies count like recordings.
     errors
         Number of lines of ``errors.jsonl`` by reason.
     seconds
@@ -74,7 +82,7 @@ def extract(
     source: Source | Listing,
     out: Target,
     *,
-    features: Features | None = None,
+    features: Features | Mapping[str, Features] | None = None,
     layout: str = "auto",
     columns: Mapping[str, str] | None = None,
     resample: bool = False,
@@ -83,6 +91,11 @@ def extract(
     leave_out: Sequence[str] = (),
     strict: bool = False,
     seed: int = 0,
+    trim: str | Trim | Any = None,
+    copies: int = 0,
+    augment: Augmentation | None = None,
+    speaker_statistics: bool = False,
+    chunks: ContextChunks | None = None,
     n_jobs: int | None = None,
     engine: str = "joblib",
     progress: Progress | None = None,
@@ -104,7 +117,9 @@ def extract(
         Folder of the feature set, or its URL; created if missing. It must not be inside the source, nor hold the
         features of another one. Workers on other machines must reach it by the same path.
     features
-        Spec of the features; None: ``LogMel()``.
+        Spec of the features; None: ``LogMel()``. Or several by name, such as ``{"logmel": LogMel(), "mfcc": MFCC()}``,
+        of one sample rate: recordings are decoded and resampled once for all, and ``open(out)["mfcc"]`` is one of them.
+        A recording that one of them cannot use is left out of all.
     layout
         Of a folder: "auto", those of :func:`wavenetlite.train.read_corpus`, or "tree": every recording at any depth,
         labelled by its folder, which "auto" uses if it finds none of the others.
@@ -123,7 +138,22 @@ def extract(
     strict
         Whether to stop at the first recording that cannot be used; False: all are listed in ``errors.jsonl``.
     seed
-        Of the random split, where a folder does not define validation and test.
+        Of the random split, where a folder does not define validation and test; and of the copies.
+    trim
+        Cut silence off both ends: "energy", an :class:`EnergyTrim`; a classifier such as ``wl.load("voice-activity")``,
+        or a :class:`VoiceTrim` of it. What was kept is in the index, as `trim_start` and `trim_end`, samples of the
+        recording; one that is all silence is kept whole, and listed as "silent".
+    copies, augment
+        How many augmented copies of each recording are made beside it, and the transforms, a
+        :class:`wavenetlite.train.Augment` of waveforms. A copy has the key of its recording with "#copy1", ..., its
+        label and split; its random numbers depend on `seed` and its key only.
+    speaker_statistics
+        Whether to keep mean and variance of each speaker's frames too, over all items of the set: ``items.speakers``,
+        and ``normalise="speaker"`` of batches. Speakers of one item are listed as "speaker".
+    chunks
+        Cut recordings into items of one length with context, such as ``ContextChunks(100, left=20, right=20)``. The
+        index has their offsets in the shards and, as `chunk_start`, in their recordings; the frames are stored once.
+        Other chunks of the same recordings need no features to be computed.
     n_jobs
         Number of workers; -1: one per CPU; None: as set by `joblib.parallel_config`, else one per CPU. By default they
         are threads, or processes for more than four workers with enough work.
@@ -168,28 +198,47 @@ def extract(
     6 no/0.wav no (47, 40)
     """
     began = time.perf_counter()
-    spec = LogMel() if features is None else features
-    if not isinstance(spec, Features):
-        raise ArrayTypeError(f"features is a {type(spec).__name__}; it must be a spec of wavenetlite.features")
+    specs_of = named(LogMel() if features is None else features)
     if n_jobs is not None and integer("n_jobs", n_jobs) == 0:
         raise ParameterError("n_jobs=0 must be a number of workers, or -1: one per CPU")
     for reason in leave_out:
         one_of("leave_out", reason, assembly.FOR_KEPT)
     check_joblib()
     check_installed(one_of("engine", engine, ENGINES))
-    recipe = Recipe(spec, Reading(resample, audio.checked_mono(mono), float(max_s)))
+    made = copies_of(copies, augment, integer("seed", seed), next(iter(specs_of.values())).sr)
+    reading = Reading(resample, audio.checked_mono(mono), float(max_s), trim_of(trim), made)
+    recipes = {name: Recipe(spec, reading) for name, spec in specs_of.items()}
     listing = source if isinstance(source, Listing) else listed(source, layout=layout, columns=columns, seed=seed)
     if not listing.entries:
         seen = f" ({listing.problems[0].message})" if listing.problems else ""
         raise ParameterError(f"source={listing.source!r} has no recordings{seen}")
     target = absolute(out)
     check_target(target, listing)
-    run = Run(listing, target, recipe, tuple(sorted(set(leave_out))), flag("strict", strict))
+    check_keys(listing, recipes)
+    if made is not None:
+        check_no_copies(listing.entries)
+    if checked_chunks(chunks, specs_of) is not None:
+        check_no_chunks(listing.entries)
+    run = Run(
+        listing,
+        target,
+        recipes,
+        tuple(sorted(set(leave_out))),
+        flag("strict", strict),
+        flag("speaker_statistics", speaker_statistics),
+        chunks,
+    )
     with writing(run.out) as check:
         about, computed, copied = run.all(Workers(engine, n_jobs), progress, listing.source, check)
     return Extraction(run.out, about["items"], about["frames"], about["hours"], computed, copied,
-                      len(listing.entries) - computed, about["errors"], time.perf_counter() - began,
+                      run.ends[-1] - computed, about["errors"], time.perf_counter() - began,
                       about)  # fmt: skip
+
+
+def check_keys(listing: Listing, names: Collection[str]) -> None:
+    """Raise where ``items[text]`` would mean an item and an array."""
+    if len(names) > 1 and (same := next((entry.key for entry in listing.entries if entry.key in names), "")):
+        raise ParameterError(f"features has the name {same!r}, which is the key of a recording; choose another name")
 
 
 @contextmanager
@@ -237,19 +286,34 @@ def absolute(out: Target) -> Place:
 class Run:
     """One extraction."""
 
-    def __init__(self, listing: Listing, out: Place, recipe: Recipe, leave_out: tuple[str, ...], strict: bool) -> None:
-        self.listing, self.out, self.recipe, self.leave_out, self.strict = listing, out, recipe, leave_out, strict
-        self.features = recipe.digest
-        self.ends, self.digests, self.content = [0], list[str](), blake2b(digest_size=16)
+    def __init__(
+        self,
+        listing: Listing,
+        out: Place,
+        recipes: Mapping[str, Recipe],
+        leave_out: tuple[str, ...],
+        strict: bool,
+        speakers: bool,
+        cut: ContextChunks | None,
+    ) -> None:
+        self.speakers, self.cut = speakers, cut
+        self.listing, self.out, self.recipes, self.leave_out, self.strict = listing, out, recipes, leave_out, strict
+        self.features = {name: recipe.digest for name, recipe in recipes.items()}
+        made = next(iter(recipes.values())).reading.copies
+        self.copies = 0 if made is None else made.count
+        self.ends, self.digests, self.content = [0], list[tuple[str, ...]](), blake2b(digest_size=16)
         for run in chunks(listing.entries):  # one at a time: there may be very many entries
-            self.ends.append(self.ends[-1] + len(run))
-            self.digests.append(digest(run, self.features))
+            self.ends.append(self.ends[-1] + len(run) * (1 + self.copies))
+            made_of = (f"{features} {self.copies}" if self.copies else features for features in self.features.values())
+            self.digests.append(tuple(digest(run, features) for features in made_of))
             known = [[entry.label, entry.speaker, entry.split, entry.extra] for entry in run]
             self.content.update(json.dumps(known).encode())
 
     def run(self, number: int) -> list[Entry]:
-        """The entries of a chunk."""
-        return [self.listing.entries[place] for place in range(self.ends[number], self.ends[number + 1])]
+        """The entries of a chunk, with their copies."""
+        each = 1 + self.copies
+        first, last = self.ends[number] // each, self.ends[number + 1] // each
+        return list(with_copies(self.listing.entries.between(first, last), self.copies))
 
     def length(self, number: int) -> int:
         return self.ends[number + 1] - self.ends[number]
@@ -266,16 +330,17 @@ class Run:
             return about, 0, 0
         remember(self.out, self.listing)
         (self.out / sidecars.FOLDER / ASSEMBLED).unlink(missing_ok=True)
-        specs.write(self.recipe.spec, self.out / sidecars.FOLDER / specs.TABLES)
-        work.RECIPES[self.features] = self.recipe
+        for name, recipe in self.recipes.items():
+            specs.write(recipe.spec, self.out / sidecars.FOLDER / specs.tables_of(name))
+            work.RECIPES[self.features[name]] = recipe
         there = {path.name for path in (self.out / sidecars.FOLDER).iterdir()}
-        waiting = [number for number in range(len(self.digests)) if not self.finished(number, there)]
+        waiting = {number: missing for number in range(len(self.digests)) if (missing := self.missing(number, there))}
         computed, copied = self.work(waiting, workers, progress) if waiting else (0, 0)
         check()
         about = assembly.assemble(
             self.out,
-            self.recipe,
-            ((digest, self.run(number)) for number, digest in enumerate(self.digests)),
+            self.recipes,
+            ((digests, self.run(number)) for number, digests in enumerate(self.digests)),
             self.listing.problems,
             entries=self.listing.entries,
             source=source,
@@ -283,6 +348,8 @@ class Run:
             roots=self.listing.roots,
             leave_out=self.leave_out,
             strict=self.strict,
+            speakers=self.speakers,
+            cut=self.cut,
         )
         self.tidy(about)
         if not about["items"]:
@@ -297,8 +364,10 @@ class Run:
     def state(self, source: str) -> str:
         """A digest of everything that the feature set is assembled from."""
         whole = self.content.copy()
-        for value in (source, self.listing.layout, self.leave_out, *self.digests):
+        for value in (source, self.listing.layout, self.leave_out, list(self.recipes), self.speakers, *self.digests):
             whole.update(json.dumps(value).encode())
+        if self.cut is not None:
+            whole.update(json.dumps(self.cut.config()).encode())
         for root in self.listing.roots.values():
             whole.update(json.dumps([root.path, root.archive]).encode())
         for problem in self.listing.problems:
@@ -314,58 +383,55 @@ class Run:
             if "unreadable" in about["errors"] or (self.strict and about["refused"]):
                 return None  # the file may be readable now; or the error must be raised again
             whole = all(
-                complete(self.out / shard["file"], shard["frames"], about["channels"]) for shard in about["shards"]
+                shards.complete(self.out / shard["file"], shard["frames"], array["channels"])
+                for array in arrays_of(about).values()
+                for shard in array["shards"]
             )
             return about if whole else None
         except (OSError, UnicodeDecodeError, PipelineError):
             return None
 
+    def tables(self) -> list[str]:
+        """The files of specs and speakers."""
+        of_speakers = map(speakers.file_of, self.recipes) if self.speakers else ()
+        return [*map(specs.tables_of, self.recipes), *of_speakers]
+
     def seal(self) -> str:
         """A digest of the files that describe the set, so that one that is damaged is made again."""
         whole = blake2b(digest_size=16)
-        for name in (assembly.DATASET, assembly.INDEX, specs.TABLES):
+        for name in (assembly.DATASET, assembly.INDEX, *self.tables()):
             with (self.out / name).open("rb") as file:
                 whole.update(file_digest(file, blake2b).digest())
         return whole.hexdigest()
 
-    def finished(self, number: int, there: Collection[str]) -> bool:
-        """Whether a chunk needs no work; `there` are the names of all sidecars."""
-        path = sidecars.path_of(self.out, self.digests[number])
+    def missing(self, number: int, there: Collection[str]) -> list[str]:
+        """The arrays of a chunk that need work; `there` are the names of all sidecars."""
+        digests = zip(self.recipes, self.digests[number], strict=True)
+        return [name for name, digest in digests if not self.finished(number, name, digest, there)]
+
+    def finished(self, number: int, name: str, digest: str, there: Collection[str]) -> bool:
+        path = sidecars.path_of(self.out, digest)
         sidecar = sidecars.read(path) if path.name in there else None
         if sidecar is None or sidecar.again or len(sidecar.rows) != self.length(number):
             return False
-        shard = self.out / shards.FOLDER / sidecar.shard
-        return not sidecar.shard or complete(shard, sidecar.frames, self.recipe.spec.out_channels)
-
-    def earlier(self, waiting: Sequence[int]) -> dict[str, Old]:
-        """By key, what earlier extractions with the same recipe know of the recordings of these chunks."""
-        before: list[Place] = [*(self.out / sidecars.FOLDER).glob("*.npz")]
-        found: dict[str, Old] = {}
-        keys = {entry.key for number in waiting for entry in self.run(number)} if len(before) > 1 else set()
-        for path in sorted(before, key=str):
-            sidecar = sidecars.read(path) if path.name != specs.TABLES else None
-            if sidecar is None or sidecar.features != self.features:
-                continue
-            shard = self.out / shards.FOLDER / sidecar.shard
-            if sidecar.shard and not complete(shard, sidecar.frames, self.recipe.spec.out_channels):
-                continue
-            for row, statistics in zip(sidecar.rows, sidecar.statistics, strict=True):
-                if row["key"] in keys:
-                    found[row["key"]] = Old(sidecar.shard, row, statistics)
-        return found
+        shard, channels = self.out / shards.FOLDER / sidecar.shard, self.recipes[name].spec.out_channels
+        return not sidecar.shard or shards.complete(shard, sidecar.frames, channels)
 
     # Work
 
-    def work(self, waiting: Sequence[int], workers: Workers, progress: Progress | None) -> tuple[int, int]:
-        """Process these chunks; return how many recordings were computed, and how many copied."""
-        old = self.earlier(waiting)
+    def work(
+        self, waiting: Mapping[int, Sequence[str]], workers: Workers, progress: Progress | None
+    ) -> tuple[int, int]:
+        """Process these arrays of chunks; return how many recordings were computed, and how many copied."""
+        channels = {features: self.recipes[name].spec.out_channels for name, features in self.features.items()}
+        earlier = Earlier(self.out, channels, (entry.key for number in waiting for entry in self.run(number)))
         unpacked = self.unpacked(waiting)
         total = self.ends[-1]
         ticks = Ticks(progress, total - sum(map(self.length, waiting)), total)
         computed = copied = 0
         work.LISTENERS[self.out] = ticks.add
         try:
-            tasks = (self.task(number, old, unpacked) for number in waiting)
+            tasks = (self.task(number, names, earlier, unpacked) for number, names in waiting.items())
             for done in workers.run(tasks, len(waiting)):
                 ticks.add(done.entries - done.reported)
                 computed, copied = computed + done.entries - done.copied, copied + done.copied
@@ -375,14 +441,18 @@ class Run:
             del work.LISTENERS[self.out]
         return computed, copied
 
-    def task(self, number: int, old: Mapping[str, Old], unpacked: Mapping[str, str]) -> Task:
-        entries = self.run(number)
-        known = {entry.key: old[entry.key] for entry in entries if entry.key in old}
+    def task(self, number: int, names: Sequence[str], earlier: Earlier, unpacked: Mapping[str, str]) -> Task:
+        entries, parts = self.run(number), []
+        known = earlier.of(entries)
+        for name, sidecar in zip(self.recipes, self.digests[number], strict=True):
+            if name in names:
+                features = self.features[name]
+                parts.append(Part(name, sidecar, features, known[features]))
         if unpacked:
             entries = [moved(entry, unpacked) for entry in entries]
-        return Task(self.out, self.digests[number], self.features, self.recipe.reading, entries, known)
+        return Task(self.out, next(iter(self.recipes.values())).reading, entries, parts)
 
-    def unpacked(self, waiting: Sequence[int]) -> dict[str, str]:
+    def unpacked(self, waiting: Iterable[int]) -> dict[str, str]:
         """Decompress, for this extraction, archives that are compressed as a whole."""
         found = {}
         for path in archives.packed(entry for number in waiting for entry in self.run(number)):
@@ -391,24 +461,17 @@ class Run:
             found[path] = address(target)
         return found
 
-    def tidy(self, about: Mapping[str, Any]) -> None:
+    def tidy(self, about: dict[str, Any]) -> None:
         """Remove the files of older and of killed extractions."""
-        names = {PurePosixPath(shard["file"]).name for shard in about["shards"]}
-        for path in list(assembly.stale(self.out, names, set(self.digests))):
+        made = [shard["file"] for array in arrays_of(about).values() for shard in array["shards"]]
+        keep = {PurePosixPath(file).name for file in made} | set(self.tables())
+        for path in list(assembly.stale(self.out, keep, set(chain.from_iterable(self.digests)))):
             path.unlink(missing_ok=True)
 
 
 def moved(entry: Entry, unpacked: Mapping[str, str]) -> Entry:
     """The entry in the decompressed archive."""
     return replace(entry, base=unpacked[entry.path]) if entry.path in unpacked else entry
-
-
-def complete(path: Place, frames: int, channels: int) -> bool:
-    """Whether a shard is complete."""
-    try:
-        return shards.frames_in(path, channels) == frames
-    except (OSError, ValueError):
-        return False
 
 
 def first_line(path: Place) -> str:

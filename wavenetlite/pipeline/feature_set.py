@@ -9,6 +9,7 @@ from typing import Any
 from wavenetlite.pipeline import exports, parquet
 from wavenetlite.pipeline.batches import Batches
 from wavenetlite.pipeline.items import ItemSequence, Table
+from wavenetlite.pipeline.normalising import Normalise
 from wavenetlite.pipeline.parquet_set import ParquetTable, to_parquet
 from wavenetlite.pipeline.webdataset import to_webdataset
 from wavenetlite.support.errors import ArrayTypeError
@@ -22,7 +23,7 @@ class Items(ItemSequence):
         """Batches for training; see :class:`wavenetlite.pipeline.Batches`."""
         return Batches(self, **options)
 
-    def dataset(self, *, normalise: bool = False) -> exports.MapDataset:
+    def dataset(self, *, normalise: Normalise = False) -> exports.MapDataset:
         """A map-style dataset; see :class:`wavenetlite.pipeline.MapDataset`."""
         return exports.MapDataset(self, normalise=normalise)
 

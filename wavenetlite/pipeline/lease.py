@@ -1,16 +1,20 @@
 """Who writes a feature set in a store, which has no locks: an object that its owner renews as long as it lives.
 
-An owner on this machine that is gone is known by its process; one elsewhere, by an object that does not change.
+An owner that ran beside us and is gone is known by its process; one elsewhere, by an object that does not change.
 """
 
 from __future__ import annotations
 
 import json
+import os
 import secrets
 import socket
+import sys
 import threading
 import time
+import uuid
 from contextlib import suppress
+from pathlib import Path
 from typing import Any
 
 from wavenetlite.pipeline.entries import PipelineError
@@ -39,7 +43,7 @@ class Lease:
 
     def __init__(self, path: RemotePath, out: RemotePath) -> None:
         self.path, self.out = path, out
-        self.owner = {"owner": secrets.token_hex(8), "host": socket.gethostname(), **process()}
+        self.owner = {"owner": secrets.token_hex(8), "host": host(), **process()}
         self.beats, self.lost = 0, False
         self.stop = threading.Event()
         self.thread = threading.Thread(target=self.renew_until_stopped, daemon=True)
@@ -57,8 +61,8 @@ class Lease:
     def __exit__(self, *_: object) -> None:
         self.stop.set()
         self.thread.join()
-        if not self.lost:
-            with suppress(OSError):
+        with suppress(OSError):
+            if self.found().get("owner") == self.owner["owner"]:  # it may have been taken since the last beat
                 self.path.unlink(missing_ok=True)
 
     def check(self) -> None:
@@ -91,7 +95,7 @@ class Lease:
                 self.renew()
 
     def is_alive(self, owner: dict[str, Any]) -> bool:
-        if owner.get("host") == self.owner["host"]:
+        if owner.get("host") == self.owner["host"] != "":
             return process(owner.get("pid")) == {"pid": owner.get("pid"), "since": owner.get("since")}
         end = time.monotonic() + PATIENCE_S
         while time.monotonic() < end:
@@ -99,6 +103,22 @@ class Lease:
             if self.found() != owner:
                 return bool(self.found())
         return False
+
+
+def host() -> str:
+    """Where numbers of processes mean what they mean here; "": nobody can say.
+
+    Not the name alone: two containers, or two machines of one image, may share it.
+    """
+    try:
+        system = str(sys.platform)  # which mypy takes for that of its own machine
+        if system == "linux":
+            started = Path("/proc/sys/kernel/random/boot_id").read_text().strip()
+            return f"{socket.gethostname()} {started} {os.readlink('/proc/self/ns/pid')}"  # noqa: PTH115
+        started = str(round(optional("psutil", "pipeline", "wavenetlite.pipeline.extract").boot_time()))
+        return f"{socket.gethostname()} {uuid.getnode():x} {started}"
+    except OSError:
+        return ""
 
 
 def process(pid: Any = None) -> dict[str, Any]:

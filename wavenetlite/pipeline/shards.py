@@ -117,3 +117,11 @@ def first_bytes(path: Place, count: int) -> bytes:
 def frames_hash() -> Any:
     """A hash for the frames of an item, or the bytes of a file."""
     return blake2b(digest_size=8)
+
+
+def complete(path: Place, frames: int, channels: int) -> bool:
+    """Whether a shard is complete."""
+    try:
+        return frames_in(path, channels) == frames
+    except (OSError, ValueError):
+        return False

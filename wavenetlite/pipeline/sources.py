@@ -215,8 +215,12 @@ def corpus(tree: Tree, options: Options) -> Listing:
     """A corpus in a layout that `wavenetlite.corpora.layouts` knows, perhaps inside one folder; else `everything`."""
     if options.layout == "tree":
         return everything(tree, options)
-    division = options.division
-    found, folder = layouts.find(tree, options.layout, division), ""
+    division, layout = options.division, options.layout
+    if layout == "auto":
+        layout = layouts.recognised(tree)
+        if layout == "folders" and not layouts.subfolders(tree):
+            return everything(tree, options)
+    found, folder = layouts.find(tree, layout, division), ""
     if options.layout == "auto" and not found.items and (folder := wrapper(tree)):
         found = layouts.find(Below(tree, folder), "auto", division)
     if options.layout == "auto" and (not found.items or (found.problems and found.layout in ("folders", "fsdd"))):
@@ -225,7 +229,7 @@ def corpus(tree: Tree, options: Options) -> Listing:
             return whole  # what a layout leaves out mostly is not laid out by it
     divided = found.layout != "folders" or division.draws
     if isinstance(tree, DiskTree) and not folder:
-        entries = Entries.of_files(found.items, tree.place(""), stat, divided=divided)
+        entries = Entries.of_files(found.items, tree.place(""), stat_on_disk, divided=divided)
     else:
         entries = Entries(
             entry_of(tree, join(folder, item.name), item.label, item.speaker, item.part if divided else "")
@@ -256,8 +260,9 @@ def everything(tree: Tree, options: Options, *, texts: bool = False) -> Listing:
     listing = Listing("tree")
     skipped: list[tuple[str, str]] = []
     others: list[str] = []
+    beside = tuple(companions.ENDINGS)
     for folder, nodes in walk(tree, skipped):
-        names = {node.name for node in nodes if node.is_file}
+        names = {node.name for node in nodes if node.is_file and node.name.endswith(beside)}
         for node in nodes:
             path = join(folder, node.name)
             if node.is_file and layouts.is_audio(node.name):
@@ -373,9 +378,16 @@ def with_stat(entry: Entry) -> Entry:
 
 def stat(path: str) -> tuple[int, int]:
     """Size and date of a file; those of an entry by default if it has none, which is reported when it is read."""
+    if not is_url(path):
+        return stat_on_disk(path)
     try:
-        if is_url(path):
-            return RemotePath(path).stat()
+        return RemotePath(path).stat()
+    except OSError:
+        return -1, 0
+
+
+def stat_on_disk(path: str) -> tuple[int, int]:
+    try:
         found = os.stat(path)  # noqa: PTH116  (Path is several times slower, for every file)
     except OSError:
         return -1, 0

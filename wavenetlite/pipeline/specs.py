@@ -8,20 +8,24 @@ import zipfile
 import zlib
 from dataclasses import dataclass
 from hashlib import blake2b
-from importlib.metadata import PackageNotFoundError, version
 from io import BytesIO
 from typing import Any
 
 import numpy as np
 
 from wavenetlite import audio
-from wavenetlite.audio.packages import soundfile_module
+from wavenetlite.audio.packages import soundfile_module, soxr_module
 from wavenetlite.features import Features, from_config
+from wavenetlite.pipeline.copies import Copies
+from wavenetlite.pipeline.trimming import Trim
 from wavenetlite.support.checks import flag, number
 from wavenetlite.support.errors import ParameterError, WavenetliteError
+from wavenetlite.support.optional import optional
 from wavenetlite.support.remote import Place, replacing
 from wavenetlite.support.version import __version__
 
+ONLY = "features"
+"""Name of the array of a set of one spec that was given no name."""
 TABLES = "features.npz"
 """The spec and its tables, in the folder of a feature set."""
 
@@ -33,6 +37,8 @@ class Reading:
     resample: bool = False
     mono: audio.Mono = None
     max_s: float = 86_400.0
+    trim: Trim | None = None
+    copies: Copies | None = None
 
     def __post_init__(self) -> None:
         flag("resample", self.resample)
@@ -41,7 +47,14 @@ class Reading:
             raise ParameterError(f"max_s={self.max_s} must be positive")
 
     def config(self) -> dict[str, Any]:
-        return {"resample": self.resample, "mono": self.mono, "max_s": self.max_s}
+        changes = {"trim": self.trim, "copies": self.copies}
+        return {"resample": self.resample, "mono": self.mono, "max_s": self.max_s,
+                **{name: change.config() for name, change in changes.items() if change is not None}}  # fmt: skip
+
+    @property
+    def changes(self) -> bool:
+        """Whether samples are changed before the features: recordings are then read as a whole."""
+        return self.trim is not None or self.copies is not None
 
 
 @dataclass(frozen=True)
@@ -65,20 +78,17 @@ class Recipe:
 
         found = {"wavenetlite": __version__, "numpy": np.__version__, "soundfile": soundfile.__version__,
                  "libsndfile": soundfile.__libsndfile_version__}  # fmt: skip
-        return {**found, "soxr": installed("soxr")} if self.reading.resample else found
+        if self.reading.resample:
+            found["soxr"] = soxr_module().__version__
+        if self.reading.copies is not None:
+            found["scipy"] = optional("scipy", "train", "augmentation").__version__
+        return found
 
     @property
     def digest(self) -> str:
         """Differs if features would differ."""
         text = json.dumps([self.spec.fingerprint.hex(), self.reading.config(), self.versions()], sort_keys=True)
         return blake2b(text.encode(), digest_size=16).hexdigest()
-
-
-def installed(package: str) -> str:
-    try:
-        return version(package)
-    except PackageNotFoundError:
-        return ""
 
 
 # Files
@@ -119,6 +129,16 @@ def read(path: Place) -> Features | None:
         return unpacked(path.read_bytes())
     except (OSError, ValueError, LookupError, TypeError, EOFError, RuntimeError, zipfile.BadZipFile, zlib.error):
         return None
+
+
+def tables_of(name: str) -> str:
+    """The file of the spec of an array."""
+    return TABLES if name == ONLY else f"features.{name}.npz"
+
+
+def is_tables(file: str) -> bool:
+    """Whether a file's name is one of `tables_of`."""
+    return file == TABLES or (file.startswith("features.") and file.endswith(".npz"))
 
 
 def defaults(kind: str) -> dict[str, Any]:

@@ -63,9 +63,21 @@ class Statistics:
 
 
 def merge(parts: Sequence[Statistics], channels: int) -> Statistics:
-    """Merge neighbours pairwise, then the results, and so on, in an order fixed by that of the parts."""
-    level = list(parts) or [Statistics.none(channels)]
-    while len(level) > 1:
-        pairs = [left + right for left, right in zip(level[::2], level[1::2], strict=False)]
-        level = pairs + level[len(pairs) * 2 :]
-    return level[0]
+    """Merge neighbours pairwise, then the results, and so on, in an order fixed by that of the parts.
+
+    All pairs of a level are merged at once, by the operations of `Statistics.__add__`.
+    """
+    if not parts:
+        return Statistics.none(channels)
+    counts = np.array([part.count for part in parts], np.float64)
+    means, deviations = np.array([part.mean for part in parts]), np.array([part.deviations for part in parts])
+    while len(counts) > 1:
+        end = len(counts) // 2 * 2
+        left, right = slice(0, end, 2), slice(1, end, 2)
+        count, difference = counts[left] + counts[right], means[right] - means[left]
+        share = counts[right] / np.maximum(count, 1)
+        mean = means[left] + difference * share[:, None]
+        deviation = deviations[left] + deviations[right] + np.square(difference) * (counts[left] * share)[:, None]
+        counts = np.concatenate([count, counts[end:]])
+        means, deviations = np.concatenate([mean, means[end:]]), np.concatenate([deviation, deviations[end:]])
+    return Statistics(int(counts[0]), means[0], deviations[0])

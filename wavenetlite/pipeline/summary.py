@@ -33,6 +33,10 @@ def summary(about: Mapping[str, Any]) -> str:
         f"channels ({about['features']['type']}, {about['sr']} Hz; {about['layout']})"
     )
     lines = [head]
+    if arrays := about.get("arrays"):
+        lines += field(
+            "arrays", [f"{name} {array['channels']} ({array['features']['type']})" for name, array in arrays.items()]
+        )
     if splits := {name: n for name, n in about["splits"].items() if name}:
         lines += field("splits", [f"{name} {n:,}" for name, n in splits.items()])
     lines += field("labels", labels(about["labels"]))

@@ -9,10 +9,12 @@ from contextlib import contextmanager
 from itertools import islice
 from typing import Any
 
+import numpy as np
+
 from wavenetlite.corpora.layouts import is_audio
 from wavenetlite.corpora.trees import is_within, join, readable, walk
 from wavenetlite.pipeline import assembly, shards, sidecars, specs
-from wavenetlite.pipeline.entries import Listing
+from wavenetlite.pipeline.entries import AT_ONCE, Listing
 from wavenetlite.pipeline.remote_tree import tree_of
 from wavenetlite.support.errors import ParameterError
 from wavenetlite.support.remote import Place, RemotePath, check_writable, replacing
@@ -94,16 +96,21 @@ def same_corpus(out: Place, listing: Listing, set_of: dict[str, Any]) -> bool:
     before = places(out)
     if set(before) & set(listing.places) or (not before and set_of.get("source") == listing.source):
         return True
-    known = set(recordings(out))
-    if not known and not set_of and not before:
-        return True  # nothing was extracted yet
-    return any((entry.name, entry.size, entry.mtime_ns) in known for entry in listing.entries)
+    known = np.unique(np.fromiter(map(hash, recordings(out)), np.int64))  # there may be very many
+    if not len(known):
+        return not set_of and not before  # nothing was extracted yet
+    for first in range(0, len(listing.entries), AT_ONCE):
+        some = listing.entries.between(first, min(first + AT_ONCE, len(listing.entries)))
+        hashes = np.array([hash((entry.name, entry.size, entry.mtime_ns)) for entry in some])
+        if (known[np.searchsorted(known[:-1], hashes)] == hashes).any():
+            return True
+    return False
 
 
 def recordings(out: Place) -> Iterator[tuple[str, int, int]]:
     """Name, size and time of every recording that was read."""
     for path in (out / sidecars.FOLDER).glob("*.npz"):
-        sidecar = sidecars.read(path) if path.name != specs.TABLES else None
+        sidecar = None if specs.is_tables(path.name) else sidecars.read(path)
         for row in sidecar.rows if sidecar is not None else ():
             name, size, mtime_ns, *_ = row["identity"]
             yield name, size, mtime_ns

@@ -10,6 +10,7 @@ import numpy as np
 
 from wavenetlite.pipeline.exports import MapDataset
 from wavenetlite.pipeline.items import ItemSequence
+from wavenetlite.pipeline.normalising import Normalise
 from wavenetlite.support.arrays import Floats
 from wavenetlite.support.checks import count, flag, positive_int
 from wavenetlite.support.errors import ParameterError
@@ -32,7 +33,8 @@ class IterableItems(Base):  # type: ignore[misc]
     items
         Of a feature set.
     normalise
-        Whether to subtract the mean of the whole set and divide by its standard deviation.
+        Whether to subtract the mean of the whole set and divide by its standard deviation; or as in
+        :class:`wavenetlite.pipeline.Batches`.
     shuffle, seed
         Whether to shuffle, in an order that depends on the seed and the epoch only.
     rank, world
@@ -48,14 +50,14 @@ class IterableItems(Base):  # type: ignore[misc]
         self,
         items: ItemSequence,
         *,
-        normalise: bool = False,
+        normalise: Normalise = False,
         shuffle: bool = True,
         seed: int = 0,
         rank: int = 0,
         world: int = 1,
     ) -> None:
         optional("torch", "torch", "an iterable dataset")
-        self.samples = MapDataset(items, normalise=flag("normalise", normalise))
+        self.samples = MapDataset(items, normalise=normalise)
         self.shuffle, self.seed, self.epoch = flag("shuffle", shuffle), count("seed", seed), 0
         self.rank, self.world = count("rank", rank), positive_int("world", world)
         if self.rank >= self.world:

@@ -1,4 +1,4 @@
-"""The work on one chunk: from recordings to a shard and its sidecar. A pure function of its task.
+"""The work on one chunk: from recordings to a shard and its sidecar for each array. A pure function of its task.
 
 Rows of a sidecar: ``key``, ``identity`` (of the entry), ``audio`` (hash of the file), ``offset`` and ``frames`` in the
 shard, ``duration_s``, ``hash`` (of the frames), ``peak``, and of the file ``sr``, ``samples``, ``channels``. Of a
@@ -8,8 +8,8 @@ recording that was refused: ``key``, ``identity``, ``audio``, ``refused`` (reaso
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Iterator
-from contextlib import closing
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import ExitStack, closing
 from dataclasses import dataclass, field
 from hashlib import blake2b
 from itertools import groupby, repeat
@@ -19,6 +19,7 @@ import numpy as np
 
 from wavenetlite.pipeline import shards, sidecars, specs
 from wavenetlite.pipeline.clips import Clip, Clips
+from wavenetlite.pipeline.clips import Part as ClipPart
 from wavenetlite.pipeline.entries import Entry, PipelineError, Problem
 from wavenetlite.pipeline.reading import FrameReader, RecordingFacts, Recordings, UnusableRecordingError
 from wavenetlite.pipeline.sidecars import Sidecar
@@ -41,6 +42,28 @@ class Old:
 
 
 @dataclass
+class Part:
+    """What a task computes of one array.
+
+    Attributes
+    ----------
+    name
+        Of the array.
+    digest
+        Of the chunk: the name of its sidecar.
+    features
+        Digest of the recipe.
+    old
+        What is known of the entries from an earlier extraction, by key.
+    """
+
+    name: str
+    digest: str
+    features: str
+    old: dict[str, Old] = field(default_factory=dict)
+
+
+@dataclass
 class Task:
     """A chunk to be processed; small plain data that can be sent to another machine.
 
@@ -48,20 +71,18 @@ class Task:
     ----------
     out
         Folder of the feature set, which all workers must reach.
-    digest
-        Of the chunk: the name of its sidecar.
-    features
-        Digest of the recipe.
-    entries, old
-        Of the chunk, and what is known of them from an earlier extraction.
+    reading
+        How recordings are read.
+    entries
+        Of the chunk.
+    parts
+        One for each array that is not there yet: the recordings are read once for all of them.
     """
 
     out: Place
-    digest: str
-    features: str
     reading: Reading
     entries: list[Entry]
-    old: dict[str, Old] = field(default_factory=dict)
+    parts: list[Part]
 
 
 @dataclass
@@ -71,7 +92,7 @@ class Done:
     Attributes
     ----------
     entries, copied
-        Number of entries, and of those whose frames were copied.
+        Number of entries, and of those of which no frames were computed.
     reported
         Number of entries that were reported to a listener.
     refused
@@ -89,39 +110,34 @@ LISTENERS: dict[Place, Callable[[], object]] = {}
 """By folder of the feature set: called for every recording, if workers are threads of the calling process."""
 
 
-def recipe_of(task: Task) -> Recipe:
-    """The recipe of a task: known in this process, or read from the feature set."""
-    if task.features not in RECIPES:
-        spec = specs.read(task.out / sidecars.FOLDER / specs.TABLES)
+def recipe_of(task: Task, part: Part) -> Recipe:
+    """The recipe of an array: known in this process, or read from the feature set."""
+    if part.features not in RECIPES:
+        spec = specs.read(task.out / sidecars.FOLDER / specs.tables_of(part.name))
         recipe = None if spec is None else Recipe(spec, task.reading)
-        if recipe is None or recipe.digest != task.features:
+        if recipe is None or recipe.digest != part.features:
             raise PipelineError(
                 f"{task.out}: a worker cannot read the features' spec, or has other versions of libraries"
             )
-        RECIPES[task.features] = recipe
-    return RECIPES[task.features]
+        RECIPES[part.features] = recipe
+    return RECIPES[part.features]
 
 
 def work(task: Task) -> Done:
-    """Process a task: when this returns, shard and sidecar are on disk."""
-    chunk = Chunk(task, recipe_of(task))
+    """Process a task: when this returns, shards and sidecars are on disk."""
     listener = LISTENERS.get(task.out)
-    with shards.ShardWriter(task.out / shards.FOLDER, chunk.recipe.spec.out_channels) as writer:
+    with ExitStack() as opened:
+        lanes = [Lane(task.out, part, recipe_of(task, part), opened) for part in task.parts]
+        chunk = Chunk(task, lanes)
         for entry, clip in chunk.clips():
-            if isinstance(clip, Clip):
-                chunk.take(entry, clip, writer)
-            else:
-                chunk.add(entry, writer, clip)
+            chunk.add(entry, clip)
             if listener is not None:
                 listener()
-        name = chunk.name() if writer.frames else ""
-        if name:
-            writer.finish(name)
-    sidecar = Sidecar(task.features, name, writer.frames, chunk.rows, chunk.statistics)
-    sidecars.write(task.out, task.digest, sidecar)
+        for lane in lanes:
+            lane.finish()
     reported = len(task.entries) if listener is not None else 0
-    refused = [refusal(row) for row in chunk.rows if "refused" in row]
-    return Done(len(task.entries), chunk.copied, reported, refused)
+    refused = {row["key"]: refusal(row) for lane in reversed(lanes) for row in lane.rows if "refused" in row}
+    return Done(len(task.entries), chunk.copied, reported, list(refused.values()))
 
 
 def refusal(row: SidecarRow) -> Problem:
@@ -129,16 +145,101 @@ def refusal(row: SidecarRow) -> Problem:
     return Problem(row["key"], reason, message)
 
 
+class Lane:
+    """An array of a chunk in progress: its shard and the rows of its sidecar."""
+
+    def __init__(self, out: Place, part: Part, recipe: Recipe, opened: ExitStack) -> None:
+        self.out, self.part, self.recipe = out, part, recipe
+        self.channels = recipe.spec.out_channels
+        self.writer = opened.enter_context(shards.ShardWriter(out / shards.FOLDER, self.channels))
+        self.rows: list[SidecarRow] = []
+        self.statistics: list[Statistics] = []
+        self.shards: dict[str, Floats] = {}
+
+    # One entry
+
+    def begin(self, entry: Entry) -> None:
+        self.row: SidecarRow = {"key": entry.key, "identity": entry.identity, "audio": ""}
+        self.before, self.found, self.hash = self.writer.frames, Statistics.none(self.channels), shards.frames_hash()
+
+    def append(self, block: Floats) -> None:
+        self.found += Statistics.of(block)
+        self.hash.update(np.ascontiguousarray(block, shards.DTYPE))
+        self.writer.append(block)
+
+    def complete(self, facts: RecordingFacts) -> None:
+        """The row of an entry of which all frames are appended; raises UnusableRecordingError if there is none."""
+        if not self.found.count:
+            raise UnusableRecordingError("short", f"lasts {facts.duration_s:g} s, less than one frame")
+        if not np.isfinite(self.found.deviations).all():
+            raise UnusableRecordingError("nonfinite", "its features have NaN or infinities")
+        self.row.update(offset=self.before, frames=self.found.count, duration_s=facts.duration_s,
+                        hash=self.hash.hexdigest(), peak=facts.peak, **facts.of_file(),
+                        **facts.of_trim())  # fmt: skip
+        self.end(self.found)
+
+    def take(self, entry: Entry, audio: str, part: ClipPart) -> None:
+        """The frames of a clip, and its row."""
+        self.rows.append(
+            {"key": entry.key, "identity": entry.identity, "audio": audio, "offset": self.writer.frames, **part.facts}
+        )
+        self.writer.append(part.frames)
+        self.statistics.append(part.statistics)
+
+    def copy(self, old: Old) -> None:
+        """The frames, or the refusal, of an earlier extraction."""
+        self.row.update({name: value for name, value in old.row.items() if name not in ("key", "identity", "offset")})
+        if "refused" not in self.row:
+            self.row["offset"] = self.before
+            self.copy_frames(old.shard, old.row["offset"], old.row["frames"])
+        self.end(old.statistics)
+
+    def copy_frames(self, shard: str, first: int, count: int) -> None:
+        if shard not in self.shards:
+            self.shards = {shard: shards.open_shard(self.out / shards.FOLDER / shard, self.channels)}
+        for at in range(first, first + count, COPIED_FRAMES):
+            self.writer.append(self.shards[shard][at : min(at + COPIED_FRAMES, first + count)])
+
+    def refuse(self, error: UnusableRecordingError) -> None:
+        """Only a row with the reason why there are no frames."""
+        self.writer.cut(self.before)
+        self.row["refused"] = [error.reason, str(error)]
+        if error.again:
+            self.row["again"] = True
+        self.end(Statistics.none(self.channels))
+
+    def end(self, statistics: Statistics) -> None:
+        self.rows.append(self.row)
+        self.statistics.append(statistics)
+
+    # All of them
+
+    def finish(self) -> None:
+        """Write the shard, and then the sidecar."""
+        frames, name = self.writer.frames, ""
+        if frames:
+            name = self.name()
+            self.writer.finish(name)
+        sidecars.write(
+            self.out, self.part.digest, Sidecar(self.part.features, name, frames, self.rows, self.statistics)
+        )
+
+    def name(self) -> str:
+        """The shard's name, a hash of its content: the same recordings give the same feature set anywhere."""
+        made = [[row["key"], row["hash"]] for row in self.rows if "refused" not in row]
+        text = json.dumps([self.part.features, made]).encode("utf-8", "surrogateescape")
+        return blake2b(text, digest_size=8).hexdigest() + ".npy"
+
+
 class Chunk:
     """A chunk in progress."""
 
-    def __init__(self, task: Task, recipe: Recipe) -> None:
-        self.task, self.recipe = task, recipe
-        self.recordings, self.reader, self.fast = Recordings(), FrameReader(recipe), Clips(recipe)
-        self.rows: list[SidecarRow] = []
-        self.statistics: list[Statistics] = []
+    def __init__(self, task: Task, lanes: Sequence[Lane]) -> None:
+        self.task, self.lanes = task, lanes
+        self.recordings = Recordings()
+        self.reader = FrameReader(task.reading, [lane.recipe.spec for lane in lanes])
+        self.fast = Clips(task.reading, [lane.recipe.spec for lane in lanes])
         self.copied = 0
-        self.shards: dict[str, Floats] = {}
 
     def clips(self) -> Iterator[tuple[Entry, Clip | bytes]]:
         """The entries in order, and of those that are computed in batches what came of it."""
@@ -147,38 +248,32 @@ class Chunk:
             yield from zip(entries, self.fast.of(entries) if takes else repeat(b""), strict=False)
 
     def is_new_clip(self, entry: Entry) -> bool:
-        return entry.key not in self.task.old and self.fast.takes(entry)
+        return self.fast.takes(entry) and not any(entry.key in lane.part.old for lane in self.lanes)
 
-    def take(self, entry: Entry, clip: Clip, writer: shards.ShardWriter) -> None:
-        """Append the frames of a clip to the shard, and its row."""
-        row = {"key": entry.key, "identity": entry.identity, "audio": clip.audio, "offset": writer.frames, **clip.facts}
-        writer.append(clip.frames)
-        self.rows.append(row)
-        self.statistics.append(clip.statistics)
+    def add(self, entry: Entry, clip: Clip | bytes) -> None:
+        """An entry in all lanes; `clip` is what came of a batch, or its bytes if they were fetched already."""
+        if isinstance(clip, Clip):
+            for lane, part in zip(self.lanes, clip.parts, strict=True):
+                lane.take(entry, clip.audio, part)
+            return
+        if clip:
+            self.recordings.keep(entry, clip)
+        for lane in self.lanes:
+            lane.begin(entry)
+        new = [lane for lane in self.lanes if not self.is_copied(entry, lane)]
+        self.copied += not new
+        if new:
+            self.compute(entry, new)
 
-    def add(self, entry: Entry, writer: shards.ShardWriter, content: bytes = b"") -> None:
-        """Append the frames of an entry to the shard, and its row; or only a row with the reason why not.
-
-        `content`: its bytes, if they were fetched already.
-        """
-        if content:
-            self.recordings.keep(entry, content)
-        before = writer.frames
-        row: SidecarRow = {"key": entry.key, "identity": entry.identity, "audio": ""}
-        old = self.task.old.get(entry.key)
+    def is_copied(self, entry: Entry, lane: Lane) -> bool:
+        old = lane.part.old.get(entry.key)
         try:
-            if old is None or not self.unchanged(entry, row, old):
-                statistics = self.compute(entry, row, writer)
-            else:
-                statistics = self.copy(row, old, writer)
-        except UnusableRecordingError as error:
-            writer.cut(before)
-            statistics = Statistics.none(self.recipe.spec.out_channels)
-            row["refused"] = [error.reason, str(error)]
-            if error.again:
-                row["again"] = True
-        self.rows.append(row)
-        self.statistics.append(statistics)
+            unchanged = old is not None and self.unchanged(entry, lane.row, old)
+        except UnusableRecordingError:
+            return False  # and it is refused when it is read again
+        if old is not None and unchanged:
+            lane.copy(old)
+        return unchanged
 
     def unchanged(self, entry: Entry, row: SidecarRow, old: Old) -> bool:
         """Whether a recording is unchanged: by size and date, else by its bytes."""
@@ -187,43 +282,26 @@ class Chunk:
         _, _, _, *part = old.row["identity"]
         return part == entry.part and bool(old.row["audio"] == self.recordings.of(entry)[1])
 
-    def copy(self, row: SidecarRow, old: Old, writer: shards.ShardWriter) -> Statistics:
-        """Copy the frames, or the refusal, of an earlier extraction."""
-        self.copied += 1
-        row.update({name: value for name, value in old.row.items() if name not in ("key", "identity", "offset")})
-        if "refused" in row:
-            return old.statistics
-        if old.shard not in self.shards:
-            path = self.task.out / shards.FOLDER / old.shard
-            self.shards = {old.shard: shards.open_shard(path, self.recipe.spec.out_channels)}
-        first, count = old.row["offset"], old.row["frames"]
-        row["offset"] = writer.frames
-        for at in range(first, first + count, COPIED_FRAMES):
-            writer.append(self.shards[old.shard][at : min(at + COPIED_FRAMES, first + count)])
-        return old.statistics
-
-    def compute(self, entry: Entry, row: SidecarRow, writer: shards.ShardWriter) -> Statistics:
-        """Compute the frames of the recording."""
-        source, row["audio"] = self.recordings.of(entry)
-        facts, digest, before = RecordingFacts(), shards.frames_hash(), writer.frames
-        statistics = Statistics.none(self.recipe.spec.out_channels)
-        with closing(self.reader.frames(entry, source, facts)) as blocks:
-            for block in filter(len, blocks):
-                statistics += Statistics.of(block)
-                digest.update(np.ascontiguousarray(block, shards.DTYPE))
-                writer.append(block)
-        if not statistics.count:
-            raise UnusableRecordingError("short", f"lasts {facts.duration_s:g} s, less than one frame")
-        if not np.isfinite(statistics.deviations).all():
-            raise UnusableRecordingError("nonfinite", "its features have NaN or infinities")
-        assert facts.about is not None
-        about = facts.about
-        row.update(offset=before, frames=statistics.count, duration_s=facts.duration_s, hash=digest.hexdigest(),
-                   peak=facts.peak, sr=about.sr, samples=about.samples, channels=about.channels)  # fmt: skip
-        return statistics
-
-    def name(self) -> str:
-        """The shard's name, a hash of its content: the same recordings give the same feature set anywhere."""
-        made = [[row["key"], row["hash"]] for row in self.rows if "refused" not in row]
-        text = json.dumps([self.task.features, made]).encode("utf-8", "surrogateescape")
-        return blake2b(text, digest_size=8).hexdigest() + ".npy"
+    def compute(self, entry: Entry, lanes: Sequence[Lane]) -> None:
+        """The frames of a recording, which is read once for all lanes."""
+        facts, waiting = RecordingFacts(), dict(enumerate(self.lanes))
+        waiting = {number: lane for number, lane in waiting.items() if lane in lanes}
+        try:
+            source, audio = self.recordings.of(entry)
+            for lane in lanes:
+                lane.row["audio"] = audio
+            with closing(self.reader.frames(entry, source, facts, list(waiting))) as blocks:
+                for number, block in blocks:
+                    if isinstance(block, UnusableRecordingError):
+                        waiting.pop(number).refuse(block)
+                    elif len(block):
+                        waiting[number].append(block)
+        except UnusableRecordingError as error:
+            for lane in waiting.values():
+                lane.refuse(error)
+            return
+        for lane in waiting.values():
+            try:
+                lane.complete(facts)
+            except UnusableRecordingError as error:
+                lane.refuse(error)

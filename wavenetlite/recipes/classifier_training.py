@@ -19,6 +19,7 @@ from wavenetlite.corpora.lazy_audio import LazyAudio
 from wavenetlite.features import Features, MeanVariance
 from wavenetlite.features.steps import step_from_config
 from wavenetlite.nn import FrequencyTCN, Module
+from wavenetlite.recipes.alone import check_level, standing_alone
 from wavenetlite.recipes.background_steps import BackgroundSteps, average_with, background_of, prior_shift, refining
 from wavenetlite.recipes.outputs import last_frames, softmax
 from wavenetlite.recipes.recipe import (
@@ -184,6 +185,9 @@ class Training:
         self.background: BackgroundSteps | None = None
         if background is not None:
             self.background = BackgroundSteps(background, self.labels, seed, progress)
+        self.alone = recipe.alone and background is not None
+        if self.alone:
+            check_level(self.features)
 
     def normalised(self, clips: Clips) -> Features:
         """The features of the recipe, normalised by the statistics of the clips."""
@@ -218,7 +222,7 @@ class Training:
         self.restore_priors(model)
         clf = AudioClassifier(
             self.features,
-            model,
+            standing_alone(model, self.features) if self.alone else model,
             self.labels,
             decision="peak" if self.begin is None else self.begin.decision,
             clip_s=self.clips.audio.shape[1] / self.corpus.sr,

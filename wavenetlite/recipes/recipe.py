@@ -59,6 +59,9 @@ class Recipe:
         Probability that a piece of the background is mixed into a word, and the range of the word's level above it, dB.
     refining_epochs
         With a background, epochs after the last with the hard negatives of the trained network.
+    alone
+        Whether, with a background, words give events only where they stand alone, with quiet before and after them:
+        nearly all false alarms are within running speech.
     false_alarms_per_hour
         Of all words together, for which thresholds are chosen on a background.
     class_weights
@@ -100,6 +103,7 @@ class Recipe:
     background_mixed: float = 0.3
     background_snr_db: tuple[float, float] = (0.0, 20.0)
     refining_epochs: int = 0
+    alone: bool = False
     false_alarms_per_hour: float = 3.0
 
     @staticmethod
@@ -213,6 +217,7 @@ RECIPES = {
         words_apart=False,
         variants=20,
         refining_epochs=70,
+        alone=True,
     ),
     "digits": Recipe(
         "digits",
@@ -236,6 +241,7 @@ RECIPES = {
         epochs=36,
         label_smoothing=0.05,
         refining_epochs=40,
+        alone=True,
     ),
     # One network, to see within a minute or two what a corpus is good for, at any sample rate.
     "quick": Recipe(

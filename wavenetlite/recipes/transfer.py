@@ -10,6 +10,7 @@ from wavenetlite.classifier.classifier import AudioClassifier
 from wavenetlite.formats import load
 from wavenetlite.nn import Conv1d, Linear, Module, from_config
 from wavenetlite.nn.module import recorded
+from wavenetlite.recipes.alone import without_gate
 from wavenetlite.support.errors import ArrayTypeError, ParameterError
 
 
@@ -27,13 +28,14 @@ def initial_classifier(init: Any, sr: int) -> AudioClassifier:
 
 
 def adapted(init: AudioClassifier, labels: Sequence[str], seed: int) -> Module:
-    """The network of `init` with an output for each of `labels`.
+    """The network of `init` with an output for each of `labels`, without a gate of words that stand alone.
 
     The output layer keeps what it knows of labels that `init` has too; the rest of it is drawn anew.
     """
-    config, output = init.model.config(), output_layer(init.model)
+    trained = without_gate(init.model)
+    config, output = trained.config(), output_layer(trained)
     model = from_config({**resized(config, len(labels)), **({"seed": seed} if "seed" in config else {})})
-    state, known = model.state_dict(), init.model.state_dict()
+    state, known = model.state_dict(), trained.state_dict()
     for name, value in known.items():
         if name.startswith(f"{output}."):
             for row, label in enumerate(labels):

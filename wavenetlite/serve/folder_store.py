@@ -11,10 +11,12 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any, TypeVar
 
-from wavenetlite.serve.store import StoreError
+from wavenetlite.serve.store import LateError, StoreError, is_late
 from wavenetlite.support.file_locks import lock
 
 NUMBER_BYTES = 8
+HEAD_BYTES = NUMBER_BYTES + 1
+"""Of the claim and of the attempt's length."""
 SUFFIX = ".stream"
 SWEEP_S = 60.0
 
@@ -22,7 +24,7 @@ Answer = TypeVar("Answer")
 
 
 class FolderStore:
-    """One file a stream: the number of the claim, then the record. A lock on the folder orders all changes.
+    """One file a stream: the number of the claim, the attempt, and the record. A lock on the folder orders all changes.
 
     A file is replaced as a whole. It is not synchronised with the disk, since it must outlive the process and not a
     power cut, and a damaged record is found by its checksum.
@@ -38,8 +40,8 @@ class FolderStore:
         except OSError as error:
             raise StoreError(f"store={str(folder)!r} cannot be used: {error.strerror or error}") from None
 
-    async def claim(self, stream: str) -> tuple[int, bytes | None]:
-        return await self._run(self._claim, stream)
+    async def claim(self, stream: str, attempt: str = "") -> tuple[int, bytes | None]:
+        return await self._run(self._claim, stream, attempt)
 
     async def save(self, records: dict[str, tuple[int, bytes]]) -> set[str]:
         return await self._run(self._save, records)
@@ -75,34 +77,41 @@ class FolderStore:
     def _file(self, stream: str) -> Path:
         return self.folder / (hashlib.sha256(stream.encode()).hexdigest()[:40] + SUFFIX)
 
-    def _read(self, stream: str) -> tuple[int, bytes]:
+    def _read(self, stream: str) -> tuple[int, str, bytes]:
         with suppress(FileNotFoundError):
             file = self._file(stream)
             if file.stat().st_mtime >= time.time() - self.keep_s:
                 data = file.read_bytes()
-                return int.from_bytes(data[:NUMBER_BYTES], "little"), data[NUMBER_BYTES:]
-        return 0, b""
+                head, rest = data[:HEAD_BYTES], data[HEAD_BYTES:]
+                end = head[-1] if len(head) == HEAD_BYTES else 0
+                return int.from_bytes(head[:NUMBER_BYTES], "little"), rest[:end].decode("latin-1"), rest[end:]
+        return 0, "", b""
 
-    def _write(self, stream: str, claim: int, record: bytes) -> None:
+    def _write(self, stream: str, claim: int, attempt: str, record: bytes) -> None:
         file = self._file(stream)
         new = file.with_suffix(".new")
-        new.write_bytes(claim.to_bytes(NUMBER_BYTES, "little") + record)
+        new.write_bytes(
+            claim.to_bytes(NUMBER_BYTES, "little") + bytes([len(attempt)]) + attempt.encode("latin-1") + record
+        )
         new.replace(file)
 
-    def _claim(self, stream: str) -> tuple[int, bytes | None]:
+    def _claim(self, stream: str, attempt: str) -> tuple[int, bytes | None]:
         with self._locked():
-            number, record = self._read(stream)
-            self._write(stream, number + 1, record)
+            number, newest, record = self._read(stream)
+            if is_late(attempt, newest):
+                raise LateError
+            self._write(stream, number + 1, attempt, record)
         return number + 1, record or None
 
     def _save(self, records: dict[str, tuple[int, bytes]]) -> set[str]:
         outdated = set()
         with self._locked():
             for stream, (claim, record) in records.items():
-                if self._read(stream)[0] > claim:
+                newest, attempt, _ = self._read(stream)
+                if newest > claim:
                     outdated.add(stream)
                 else:
-                    self._write(stream, claim, record)
+                    self._write(stream, claim, attempt, record)
             self._sweep()
         return outdated
 

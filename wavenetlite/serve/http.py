@@ -71,9 +71,13 @@ class Routes:
             return self.refusal(400, str(error))
         except web.HTTPException as error:
             return self.refusal(error.status, error.reason)
+        except UnicodeError:  # which aiohttp raises when it would quote it
+            return self.refusal(400, "the request has bytes that are not text")
         except (ConnectionError, asyncio.CancelledError):
             raise
         except Exception:
+            if request.transport is None:  # it has gone meanwhile, which aiohttp says in many ways
+                raise ConnectionResetError from None
             log.exception("a request to %s failed", request.path)
             return self.refusal(500, "the server failed; its log says why")
 

@@ -7,6 +7,7 @@ position and its events belong together without a lock.
 from __future__ import annotations
 
 import asyncio
+import json
 import logging
 import random
 import re
@@ -34,7 +35,7 @@ from wavenetlite.serve.models import Models, ServedModel
 from wavenetlite.serve.records import Position, read_record, write_record
 from wavenetlite.serve.resampling import SavedResampler
 from wavenetlite.serve.session import Opening, Session
-from wavenetlite.serve.store import Store, StoreError
+from wavenetlite.serve.store import LateError, Store, StoreError, is_late
 from wavenetlite.support.errors import ParameterError, SnapshotError, WavenetliteError
 
 TICK_S, LONGEST_TICK_S = 0.02, 0.028
@@ -48,6 +49,10 @@ STORE_S = 5.0
 ID = re.compile(r"[A-Za-z0-9._~-]{1,128}")
 
 log = logging.getLogger("wavenetlite.serve")
+
+
+def late(opening: Opening) -> RequestError:
+    return RequestError(409, f"attempt={opening.attempt!r}: a later connection of this client has the stream")
 
 
 class Saved(NamedTuple):
@@ -130,13 +135,17 @@ class Hub:
     async def _claimed(self, opening: Opening) -> Session:
         live = self._by_id.get(opening.stream)
         if live is not None:
+            if is_late(opening.attempt, live.opening.attempt):
+                raise late(opening)
             if live.opening.owner != opening.owner:
                 raise RequestError(403, f"id={opening.stream!r} is a stream of another client; choose another id")
             live.close(TAKEN_OVER)
             await self.leave(live)
         try:
             async with asyncio.timeout(STORE_S):
-                claim, record = await self.store.claim(opening.stream)
+                claim, record = await self.store.claim(opening.stream, opening.attempt)
+        except LateError:
+            raise late(opening) from None
         except (StoreError, TimeoutError) as error:
             self._store_failed(error)
             raise busy("the store of streams cannot be reached; try again later") from None
@@ -155,8 +164,9 @@ class Hub:
         return session
 
     def _resumed(self, opening: Opening, record: bytes) -> Session:
-        position, snapshot, resampler = read_record(record)
-        self._check_same(opening, position)
+        position, kept, snapshot, resampler = read_record(record)
+        lost = position.n - len(kept)
+        self._check_same(opening, position, lost)
         model, sid = self._restored(position.model, snapshot)
         session = self._placed(opening, model, sid)
         try:
@@ -167,14 +177,14 @@ class Hub:
             raise
         session.samples, session.n = position.samples, position.n
         session.saved_samples = position.samples
-        session.kept.extend(position.kept)
-        missed = [event for event in position.kept if event["n"] > (opening.have or 0)]
+        session.kept.extend(kept)
+        missed = [json.loads(event) for event in kept[max(0, (opening.have or 0) - lost) :]]
         session.first = [resume_message(position.samples, position.n), *missed]
         self.metrics.resumed.labels(model.name).inc()
         return session
 
-    def _check_same(self, opening: Opening, position: Position) -> None:
-        """Raise unless the client asks for the stream as it began, and nothing it has missed is gone."""
+    def _check_same(self, opening: Opening, position: Position, lost: int) -> None:
+        """Raise unless the client asks for the stream as it began, and has the first `lost` events, which are gone."""
         if position.owner != opening.owner:
             raise RequestError(403, f"id={opening.stream!r} is a stream of another client; choose another id")
         model = self.models.find(opening.model)
@@ -182,9 +192,8 @@ class Hub:
             raise ParameterError(f"model={model.name!r} must be {position.model!r}, with which the stream began")
         if (opening.sr or model.classifier.sr) != position.sr:
             raise ParameterError(f"sr={opening.sr} must be {position.sr}, with which the stream began")
-        oldest = position.kept[0]["n"] if position.kept else position.n + 1
-        if opening.have is not None and opening.have + 1 < oldest:
-            raise RequestError(409, f"have={opening.have}: events before {oldest} are not kept any more")
+        if opening.have is not None and opening.have < lost:
+            raise RequestError(409, f"have={opening.have}: events before {lost + 1} are not kept any more")
 
     def _restored(self, name: str, snapshot: bytes) -> tuple[ServedModel, int]:
         """The version of a model that the snapshot is of, and the place of the stream in its pool."""
@@ -293,16 +302,14 @@ class Hub:
         if not session.opening.stream or session.ended or not session.samples:
             return None
         model = self._model_of[session]
-        position = Position(
-            model.name, session.sr, session.opening.owner, session.samples, session.n, list(session.kept)
-        )
+        position = Position(model.name, session.sr, session.opening.owner, session.samples, session.n)
         resampler = b"" if session.resampler is None else session.resampler.snapshot()
         try:
-            record = write_record(position, model.pool.snapshot(session.sid), resampler)
+            record = write_record(position, session.kept, model.pool.snapshot(session.sid), resampler)
             return Saved(session, session.samples, session.n, record)
         except WavenetliteError as error:
             self.metrics.save_failures.inc()
-            log.error("stream %s cannot be saved: %s", session.opening.stream, error)
+            log.error("a stream of %s cannot be saved: %s", model.name, error)
             return None
 
     def _save_due(self, now: float) -> None:
@@ -338,7 +345,7 @@ class Hub:
 
     def _store_failed(self, error: Exception) -> None:
         self.metrics.save_failures.inc()
-        log.error("the store failed: %s", error or "it took too long")
+        log.error("the store failed: %s", str(error) or f"it took more than {STORE_S:g} s")
 
     # The end
 

@@ -22,6 +22,7 @@ class Lazy:
 
 
 aiohttp: Any = Lazy("aiohttp")
+aiohttp_errors: Any = Lazy("aiohttp.http_exceptions")
 web: Any = Lazy("aiohttp.web")
 picows: Any = Lazy("picows")
 picows_protocol: Any = Lazy("picows.picows")

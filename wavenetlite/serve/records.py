@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import json
-from dataclasses import asdict, dataclass
-from typing import Any
+from collections.abc import Iterable
+from dataclasses import dataclass
+from typing import Any, NamedTuple
 
-from wavenetlite.serve.messages import Message
 from wavenetlite.support.errors import SnapshotError
 from wavenetlite.support.parts import pack, unpack
 from wavenetlite.support.snapshots import checksum
@@ -27,8 +27,6 @@ class Position:
         The name of the token that opened it; nobody else resumes it.
     samples, n
         Samples at the client's rate that have been processed, and events found in them.
-    kept
-        The newest of these events.
     """
 
     model: str
@@ -36,22 +34,30 @@ class Position:
     owner: str
     samples: int
     n: int
-    kept: list[Message]
 
 
-def write_record(position: Position, snapshot: bytes, resampler: bytes) -> bytes:
-    body = pack(json.dumps(asdict(position)).encode(), snapshot, resampler)
+class Record(NamedTuple):
+    """A stored stream; `kept` are the newest of its events, as JSON: hundreds, of which few are ever read again."""
+
+    position: Position
+    kept: list[str]
+    snapshot: bytes
+    resampler: bytes
+
+
+def write_record(position: Position, kept: Iterable[str], snapshot: bytes, resampler: bytes) -> bytes:
+    body = pack(json.dumps(vars(position)).encode(), "\n".join(kept).encode(), snapshot, resampler)
     return body + checksum(body).to_bytes(8, "little")
 
 
-def read_record(record: bytes) -> tuple[Position, bytes, bytes]:
-    """The position and the snapshots of stream and resampler; raises `SnapshotError` if the record is damaged."""
+def read_record(record: bytes) -> Record:
+    """What `write_record` was given; raises `SnapshotError` if the record is damaged."""
     body = record[:-8]
     if len(record) > MOST_BYTES or checksum(body).to_bytes(8, "little") != record[-8:]:
         raise SnapshotError(UNFIT)
-    head, snapshot, resampler = unpack(body, 3, UNFIT)
+    head, events, snapshot, resampler = unpack(body, 4, UNFIT)
     try:
         fields: dict[str, Any] = json.loads(head)
-        return Position(**fields), snapshot, resampler
+        return Record(Position(**fields), events.decode().splitlines(), snapshot, resampler)
     except (ValueError, TypeError, RecursionError):
         raise SnapshotError(UNFIT) from None

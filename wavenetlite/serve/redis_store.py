@@ -6,13 +6,17 @@ from collections.abc import Awaitable
 from typing import Any, TypeVar
 
 from wavenetlite.serve.packages import redis, redis_errors
-from wavenetlite.serve.store import StoreError
+from wavenetlite.serve.store import LateError, StoreError
 
 PREFIX = "wavenetlite:stream:"
 CLAIM = """
-local number = redis.call('HINCRBY', KEYS[1], 'claim', 1)
+local client, number = string.match(ARGV[2], '^(.+)%.(%d+)$')
+local other, latest = string.match(redis.call('HGET', KEYS[1], 'attempt') or '', '^(.+)%.(%d+)$')
+if client and client == other and tonumber(number) < tonumber(latest) then return {0, false} end
+redis.call('HSET', KEYS[1], 'attempt', ARGV[2])
+local claim = redis.call('HINCRBY', KEYS[1], 'claim', 1)
 redis.call('PEXPIRE', KEYS[1], ARGV[1])
-return {number, redis.call('HGET', KEYS[1], 'record')}
+return {claim, redis.call('HGET', KEYS[1], 'record')}
 """
 SAVE = """
 if tonumber(redis.call('HGET', KEYS[1], 'claim') or '0') > tonumber(ARGV[1]) then return 0 end
@@ -33,7 +37,7 @@ Answer = TypeVar("Answer")
 
 
 class RedisStore:
-    """A hash a stream: `claim` and `record`; each change is one script, so that no other comes between."""
+    """A hash a stream: `claim`, `attempt` and `record`; each change is one script, so that no other comes between."""
 
     def __init__(self, url: str, keep_s: float) -> None:
         self._url = url
@@ -49,8 +53,10 @@ class RedisStore:
         self._save = self._redis.register_script(SAVE)
         self._forget = self._redis.register_script(FORGET)
 
-    async def claim(self, stream: str) -> tuple[int, bytes | None]:
-        number, record = await self._asked(self._claim(keys=[PREFIX + stream], args=[self._keep_ms]))
+    async def claim(self, stream: str, attempt: str = "") -> tuple[int, bytes | None]:
+        number, record = await self._asked(self._claim(keys=[PREFIX + stream], args=[self._keep_ms, attempt]))
+        if not number:
+            raise LateError
         return int(number), record
 
     async def save(self, records: dict[str, tuple[int, bytes]]) -> set[str]:

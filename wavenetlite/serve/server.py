@@ -6,10 +6,10 @@ import asyncio
 import logging
 import signal
 import ssl
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from contextlib import suppress
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 from wavenetlite.serve.folder_store import FolderStore
 from wavenetlite.serve.http import Routes
@@ -21,6 +21,7 @@ from wavenetlite.serve.redis_store import RedisStore
 from wavenetlite.serve.settings import Settings
 from wavenetlite.serve.store import MemoryStore, Store
 from wavenetlite.serve.tokens import Tokens
+from wavenetlite.serve.upgrade import check_picows
 from wavenetlite.serve.wyoming import WyomingServer
 from wavenetlite.serve.zeroconf import Announcement
 from wavenetlite.support.errors import ParameterError, WavenetliteError
@@ -29,6 +30,8 @@ BACKLOG = 1024
 KEEPALIVE_S = 30.0
 GOODBYE_S = 8.0
 """Longest that clients are waited for after they have been told to go."""
+
+Answer = TypeVar("Answer")
 
 log = logging.getLogger("wavenetlite.serve")
 
@@ -67,6 +70,7 @@ class Server:
 
     async def start(self) -> dict[str, Any]:
         """Listen; returns the addresses by protocol."""
+        check_picows()
         settings = self.settings
         self._runner = web.AppRunner(
             self.routes.application(), access_log=None, shutdown_timeout=GOODBYE_S, keepalive_timeout=KEEPALIVE_S
@@ -75,8 +79,10 @@ class Server:
         self._site = web.TCPSite(
             self._runner, settings.host, settings.port, ssl_context=tls_of(settings), backlog=BACKLOG
         )
-        await self._site.start()
+        await listening(f"host={settings.host!r}, port={settings.port}", self._site.start())
         self._cutting = asyncio.create_task(self.routes.silent.cut(lambda: list(self._runner.server.connections)))
+        if not await self.hub.store.ready():
+            log.warning("the store cannot be reached; streams with an id are refused until it can")
         self._ticking = asyncio.create_task(self.hub.run())
         self._ticking.add_done_callback(report_end)
         port = self._runner.addresses[0][1]
@@ -88,13 +94,16 @@ class Server:
             "websocket": f"ws{secure}://{place}/v1/stream",
         }
         if settings.wyoming_port is not None:
-            wyoming_port = await self.wyoming.listen(settings.host, settings.wyoming_port)
+            wyoming_port = await listening(
+                f"host={settings.host!r}, wyoming_port={settings.wyoming_port}",
+                self.wyoming.listen(settings.host, settings.wyoming_port),
+            )
             addresses["wyoming"] = f"tcp://{shown_host(settings.host)}:{wyoming_port}"
             if settings.zeroconf is not None:
                 host = None if settings.host in ("0.0.0.0", "::", "") else settings.host
                 await self.announcement.register(settings.zeroconf, host, wyoming_port)
         if settings.unix is not None:
-            await self.wyoming.listen_unix(settings.unix)
+            await listening(f"unix={settings.unix!r}", self.wyoming.listen_unix(settings.unix))
             addresses["unix"] = f"unix://{settings.unix}"
         return addresses
 
@@ -114,8 +123,6 @@ class Server:
                 task.cancel()
                 with suppress(asyncio.CancelledError):
                     await task
-        if self.settings.unix is not None:
-            Path(self.settings.unix).unlink(missing_ok=True)
         await self.hub.store.close()
 
     async def reload(self) -> None:
@@ -140,13 +147,23 @@ def store_of(settings: Settings) -> Store:
     return FolderStore(Path(settings.store), settings.store_s)
 
 
+async def listening(where: str, started: Awaitable[Answer]) -> Answer:
+    """Wait for a server to listen; what it cannot is told with the place."""
+    try:
+        return await started
+    except WavenetliteError:
+        raise
+    except (OSError, ValueError) as error:
+        raise ParameterError(f"{where}: cannot listen there: {error}") from None
+
+
 def tls_of(settings: Settings) -> ssl.SSLContext | None:
     if settings.tls_cert is None or settings.tls_key is None:
         return None
     context = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)
     try:
         context.load_cert_chain(settings.tls_cert, settings.tls_key)
-    except ssl.SSLError as error:
+    except OSError as error:  # or `ssl.SSLError`, which is one
         raise ParameterError(f"tls_cert={settings.tls_cert!r}, tls_key={settings.tls_key!r}: {error}") from None
     return context
 

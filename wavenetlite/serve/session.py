@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import json
 from collections import deque
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -39,6 +40,8 @@ class Opening:
         The name of the client's token.
     have
         The number of the last event that the client has; None: unknown.
+    attempt
+        Which of the client's connections it is; see `serve.store`. "": unknown.
     saves, scores
         Whether the client wants to be told what has been saved, and the probabilities.
     """
@@ -49,6 +52,7 @@ class Opening:
     stream: str = ""
     owner: str = ""
     have: int | None = None
+    attempt: str = ""
     saves: bool = False
     scores: bool = False
 
@@ -74,6 +78,8 @@ class Session:
         Is called with each event; set by protocols that do not send messages.
     told, taken
         Are called when there is a message to send, and when samples have been taken; set by protocols without tasks.
+    kept
+        The newest events as JSON: they are saved again and again.
     heard
         Samples that the pool has got, at the model's rate.
     """
@@ -81,7 +87,7 @@ class Session:
     def __init__(self, opening: Opening, sr: int, sid: int, resampler: SavedResampler | None, wake: Callable[[], None]):
         self.opening, self.sr, self.sid, self.resampler = opening, sr, sid, resampler
         self.samples, self.n = 0, 0
-        self.kept: deque[Message] = deque(maxlen=KEPT)
+        self.kept: deque[str] = deque(maxlen=KEPT)
         self.first: list[Message] = []
         self.claim = 0
         self.saved_samples = 0
@@ -163,7 +169,7 @@ class Session:
         for event in events:
             self.n += 1
             message = event_message(event, self.n)
-            self.kept.append(message)
+            self.kept.append(json.dumps(message))
             self.hear(event)
             self.tell(message)
 

@@ -48,6 +48,8 @@ class Settings:
         return Limits(self.most_streams, self.most_message_bytes, self.most_file_bytes, self.most_stream_s, self.idle_s)
 
 
+EMPTY = {"host": "; 0.0.0.0 is every address of this machine", "store": "; memory is the default"}
+"""What to write instead of an empty string."""
 OPTIONS = [one for one in fields(Settings) if one.name != "models"]
 KINDS = get_type_hints(Settings)
 
@@ -76,9 +78,13 @@ def settings_of(options: Mapping[str, Any], environment: Mapping[str, str] = os.
 def from_file(path: Path) -> dict[str, Any]:
     """The values of a TOML file, whose names may have - for _."""
     try:
-        given = {name.replace("-", "_"): value for name, value in tomllib.loads(path.read_text("utf-8")).items()}
+        written = tomllib.loads(path.read_text("utf-8"))
     except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
         raise ParameterError(f"config={str(path)!r} is not valid TOML: {error}") from None
+    given = {name.replace("-", "_"): value for name, value in written.items()}
+    for name in written:
+        if "-" in name and name.replace("-", "_") in written:
+            raise ParameterError(f"config={str(path)!r} has {name!r} with - and with _; it must have one of them")
     known = ["models", *(one.name for one in OPTIONS)]
     for name, value in given.items():
         if name not in known:
@@ -118,6 +124,9 @@ def check(settings: Settings) -> None:
         value = getattr(settings, name)
         if value is not None and number(name, value) <= 0:
             raise ParameterError(f"{name}={value} must be above 0")
+    for option in OPTIONS:
+        if getattr(settings, option.name) == "":
+            raise ParameterError(f"{option.name}='' must not be empty{EMPTY.get(option.name, '; leave it out')}")
     if settings.log not in LOG_FORMATS:
         raise ParameterError(f"log={settings.log!r} must be one of {', '.join(LOG_FORMATS)}")
     if (settings.tls_cert is None) != (settings.tls_key is None):

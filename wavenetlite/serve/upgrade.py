@@ -6,10 +6,13 @@ import logging
 from typing import TYPE_CHECKING, Any
 
 from wavenetlite.serve.packages import picows, picows_protocol, web
+from wavenetlite.support.errors import MissingPackageError
 
 if TYPE_CHECKING:
     from aiohttp.web import Request, StreamResponse
 
+KNOWN = "2.3."
+"""The beginning of picows' versions that `protocol_of` knows; the extra in pyproject.toml asks for the same."""
 READ_BYTES = 4096
 """Of a connection's buffer at the start."""
 
@@ -49,6 +52,15 @@ def upgrade(request: Request, listener: Any, subprotocol: str | None, most_bytes
     protocol.connection_made(transport)
     feed(protocol, request_bytes(request) + early.data)
     return made
+
+
+def check_picows() -> None:
+    """Raise unless picows is of the version whose protocol is known here: it is not part of what picows publishes."""
+    version = picows.version.__version__
+    if not version.startswith(KNOWN):
+        raise MissingPackageError(
+            f"wavenetlite serve needs picows {KNOWN}x; {version} is installed: pip install 'wavenetlite[serve]'"
+        )
 
 
 def protocol_of(listener: Any, subprotocol: str | None, most_bytes: int) -> Any:

@@ -30,6 +30,7 @@ from wavenetlite.serve.messages import (
 )
 from wavenetlite.serve.packages import picows, web
 from wavenetlite.serve.session import Opening, Session
+from wavenetlite.serve.store import ATTEMPT
 from wavenetlite.serve.upgrade import upgrade
 from wavenetlite.support.bounded_json import parse_json
 from wavenetlite.support.errors import ParameterError, WavenetliteError
@@ -59,6 +60,15 @@ def whole_number(query: Mapping[str, str], name: str) -> int | None:
     return int(text)
 
 
+def attempt_of(query: Mapping[str, str]) -> str:
+    attempt = query.get("attempt", "")
+    if attempt and not ATTEMPT.fullmatch(attempt):
+        raise ParameterError(
+            f"attempt={attempt[:100]!r} must be NAME.NUMBER: 1 to 64 letters, digits or any of . _ ~ -, and 1-9 digits"
+        )
+    return attempt
+
+
 def opening_of(query: Mapping[str, str], owner: str) -> Opening:
     """What the query of a URL asks for."""
     return Opening(
@@ -68,6 +78,7 @@ def opening_of(query: Mapping[str, str], owner: str) -> Opening:
         stream=query.get("id", ""),
         owner=owner,
         have=whole_number(query, "have"),
+        attempt=attempt_of(query),
         saves=query.get("saves") == "1",
         scores=query.get("probabilities") == "1",
     )

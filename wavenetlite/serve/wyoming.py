@@ -8,6 +8,7 @@ import logging
 import sys
 from collections.abc import Coroutine
 from contextlib import suppress
+from pathlib import Path
 from typing import Any
 
 from wavenetlite.classifier import Event
@@ -172,8 +173,13 @@ class Connection:
             await self.send(wyoming_wake.NotDetected().event())
 
     async def send(self, event: Any) -> None:
-        async with asyncio.timeout(SEND_S):
-            await wyoming_event.async_write_event(event, self.writer)
+        try:
+            async with asyncio.timeout(SEND_S):
+                await wyoming_event.async_write_event(event, self.writer)
+        except RuntimeError:  # of uvloop, if the connection has been lost
+            if not self.writer.is_closing():
+                raise
+            raise ConnectionResetError from None
 
     async def send_or_cut(self, event: Any) -> None:
         try:
@@ -260,6 +266,7 @@ class WyomingServer:
         self.hub = hub
         self.addresses: list[str] = []
         self._servers: list[asyncio.Server] = []
+        self._unix: Path | None = None
         self._connections: dict[asyncio.Task[None], Connection] = {}
 
     async def listen(self, host: str, port: int) -> int:
@@ -272,7 +279,9 @@ class WyomingServer:
     async def listen_unix(self, path: str) -> None:
         """Listen on a Unix socket; one that a killed process has left is replaced."""
         if sys.platform != "win32":
+            await check_unused(path)
             self._servers.append(await asyncio.start_unix_server(self._connected, path, limit=MOST_LINE))
+            self._unix = Path(path)
         else:
             raise ParameterError(f"unix={path!r}: this system has no Unix sockets; use wyoming_port")
 
@@ -303,3 +312,15 @@ class WyomingServer:
             task.cancel()
         if tasks:
             await asyncio.wait(tasks, timeout=SEND_S)
+        if self._unix is not None:
+            self._unix.unlink(missing_ok=True)
+
+
+async def check_unused(path: str) -> None:
+    """Raise if a server listens at a Unix socket: another would take its place without a word."""
+    if sys.platform == "win32":
+        return
+    with suppress(OSError):  # there is none, or nobody listens any more
+        _, writer = await asyncio.open_unix_connection(path)
+        writer.close()
+        raise ParameterError(f"unix={path!r}: a server listens there; choose another path")

@@ -2,24 +2,45 @@
 
 from __future__ import annotations
 
+import socket
+from ipaddress import ip_address
 from typing import Any
 
+from wavenetlite.support.errors import ParameterError
 from wavenetlite.support.optional import optional
+
+SERVICE = "_wyoming._tcp.local."
+ELSEWHERE = "224.0.0.251"
+"""Where mDNS is spoken: the address that leads there is this machine's on the local network."""
 
 
 class Announcement:
     """A name on the local network, until it is withdrawn."""
 
     def __init__(self) -> None:
-        self._zeroconf: Any = None
+        self._network: Any = None
 
     async def register(self, name: str, host: str | None, port: int) -> None:
         """Announce a port of this machine; `host` None: the address that leads to the local network."""
-        service = optional("wyoming.zeroconf", "serve", "--zeroconf").HomeAssistantZeroconf(port, name, host)
-        self._zeroconf = service
-        await service.register_server()
+        package = optional("zeroconf", "serve", "--zeroconf")
+        spoken = optional("zeroconf.asyncio", "serve", "--zeroconf")
+        try:
+            address = ip_address(own_address() if host is None else socket.getaddrinfo(host, port)[0][4][0])
+            service = spoken.AsyncServiceInfo(SERVICE, f"{name}.{SERVICE}", addresses=[address.packed], port=port)
+            self._network = spoken.AsyncZeroconf()
+            await self._network.async_register_service(service)
+        except (OSError, ValueError, package.Error) as error:
+            why = str(error) or type(error).__name__
+            raise ParameterError(f"zeroconf={name!r} cannot be announced: {why}") from None
 
     async def withdraw(self) -> None:
-        if self._zeroconf is not None:
-            await self._zeroconf._aiozc.async_unregister_all_services()
-            await self._zeroconf._aiozc.async_close()
+        if self._network is not None:
+            await self._network.async_unregister_all_services()
+            await self._network.async_close()
+
+
+def own_address() -> str:
+    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as asking:
+        asking.connect((ELSEWHERE, 1))
+        address: str = asking.getsockname()[0]
+    return address

@@ -1,18 +1,78 @@
-"""Very many texts, or numbers of texts that repeat, in few bytes each."""
+"""Very many texts and numbers in few bytes each."""
 
 from __future__ import annotations
 
 import heapq
 from array import array
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Collection, Iterable, Iterator
+from itertools import accumulate, pairwise
 from typing import Any
 
+AT_ONCE = 1 << 10
+"""Texts that are made together when all are wanted in order."""
 MOST_RUNS = 1 << 12
 """Of a sequence that are merged; more are sorted with all keys in memory."""
 
 
+class PackedNumbers:
+    """Whole numbers in as few bytes each as the largest of them needs.
+
+    Examples
+    --------
+    >>> from wavenetlite.support.packed_texts import PackedNumbers
+    >>> numbers = PackedNumbers([1, -1])
+    >>> numbers.values.itemsize
+    1
+    >>> numbers.append(1000)
+    >>> list(numbers), numbers.values.itemsize
+    ([1, -1, 1000], 2)
+    """
+
+    __slots__ = ("values",)
+
+    def __init__(self, values: Iterable[int] = ()) -> None:
+        self.values = array("b")
+        self.extend(list(values))
+
+    def append(self, value: int) -> None:
+        try:
+            self.values.append(value)
+        except OverflowError:
+            self.make_room(value)
+            self.values.append(value)
+
+    def extend(self, values: Collection[int]) -> None:
+        if values:
+            self.make_room(min(values))
+            self.make_room(max(values))
+            self.values.extend(values)
+
+    def repeat(self, value: int, times: int) -> None:
+        """Append the same one many times."""
+        self.make_room(value)
+        self.values.extend(array(self.values.typecode, [value]) * times)
+
+    def make_room(self, value: int) -> None:
+        """Widen all, if need be, so that this one can be among them."""
+        for typecode in "bhiq"["bhiq".index(self.values.typecode) :]:
+            if -1 << (bits := 8 * array(typecode).itemsize - 1) <= value < 1 << bits:
+                if typecode != self.values.typecode:
+                    self.values = array(typecode, self.values)
+                return
+        raise OverflowError(value)
+
+    def __len__(self) -> int:
+        return len(self.values)
+
+    def __getitem__(self, number: int) -> int:
+        return self.values[number]
+
+    def __iter__(self) -> Iterator[int]:
+        return iter(self.values)
+
+
 class PackedTexts:
-    """Texts one behind the other in one block of memory: their bytes and eight each, where a `str` takes 50 more.
+    """Texts one behind the other in one block of memory: their bytes and mostly four each, where a `str` takes 50 more.
 
     Examples
     --------
@@ -27,23 +87,37 @@ class PackedTexts:
     __slots__ = ("data", "ends")
 
     def __init__(self) -> None:
-        self.data, self.ends = bytearray(), array("Q", [0])
+        self.data, self.ends = bytearray(), PackedNumbers([0])
 
     def append(self, text: str) -> None:
         self.data += text.encode("utf-8", "surrogateescape")
         self.ends.append(len(self.data))
 
+    def extend(self, texts: Collection[str]) -> None:
+        coded = [text.encode("utf-8", "surrogateescape") for text in texts]
+        self.ends.extend(list(accumulate(map(len, coded), initial=len(self.data)))[1:])
+        self.data += b"".join(coded)
+
     def __len__(self) -> int:
         return len(self.ends) - 1
 
     def __getitem__(self, number: int) -> str:
-        return self.data[self.ends[number] : self.ends[number + 1]].decode("utf-8", "surrogateescape")
+        ends = self.ends.values
+        return self.data[ends[number] : ends[number + 1]].decode("utf-8", "surrogateescape")
+
+    def between(self, first: int, last: int) -> list[str]:
+        """Those from one number up to another."""
+        ends = self.ends.values[first : last + 1]
+        data = self.data[ends[0] : ends[-1]] if ends else bytearray()
+        places = [end - ends[0] for end in ends]
+        if data.isascii():
+            text = data.decode()
+            return [text[begin:end] for begin, end in pairwise(places)]
+        return [data[begin:end].decode("utf-8", "surrogateescape") for begin, end in pairwise(places)]
 
     def __iter__(self) -> Iterator[str]:
-        data, begin = self.data, 0
-        for end in self.ends[1:]:
-            yield data[begin:end].decode("utf-8", "surrogateescape")
-            begin = end
+        for first in range(0, len(self), AT_ONCE):
+            yield from self.between(first, min(first + AT_ONCE, len(self)))
 
 
 class Words:

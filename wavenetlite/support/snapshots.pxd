@@ -5,7 +5,7 @@ cdef enum:
     TRAILER = 8
 
 cdef enum Kind:
-    NETWORK = 1, FEATURES, CLASSIFIER, GENERATOR
+    NETWORK = 1, FEATURES, CLASSIFIER, GENERATOR, VOCODER
 
 cdef bytes begin(Kind kind, bytes fingerprint, Py_ssize_t size)
 cdef char* payload(bytes blob) noexcept

@@ -5,7 +5,8 @@ bytes        contents, all numbers little-endian
 ===========  ============================================================================================
 4            ``WNLS``
 2            format: 1; any other is rejected
-2            kind: 1 a network's stream (also of a pool), 2 a feature stream, 3 a classifier's stream
+2            kind: 1 a network's stream (also of a pool), 2 a feature stream, 3 a classifier's stream, 4 a
+                generator, 5 a vocoder's stream
 16           fingerprint of the network, the features or the classifier
 8            length of the state
 ...          the state: numbers as in memory, without padding or derived values
@@ -26,7 +27,8 @@ cdef enum:
     FORMAT = 1
     FINGERPRINT = 16
 
-KINDS = {NETWORK: "a network's stream", FEATURES: "a feature stream", CLASSIFIER: "a classifier's stream", GENERATOR: "a generator"}
+KINDS = {NETWORK: "a network's stream", FEATURES: "a feature stream", CLASSIFIER: "a classifier's stream", GENERATOR: "a generator",
+         VOCODER: "a vocoder's stream"}
 
 cdef uint64_t P1 = 0x9E3779B185EBCA87, P2 = 0xC2B2AE3D27D4EB4F, P3 = 0x165667B19E3779F9
 cdef uint64_t P4 = 0x85EBCA77C2B2AE63, P5 = 0x27D4EB2F165667C5
@@ -136,7 +138,8 @@ cdef bytes validate(object blob, Kind kind, bytes fingerprint):
     if kind_number != kind:
         raise SnapshotError(f"snapshot is of {KINDS.get(kind_number, 'something unknown')}; it must be of {KINDS[kind]}")
     if memcmp(p + 8, PyBytes_AS_STRING(fingerprint), FINGERPRINT) != 0:
-        what = {NETWORK: "network", FEATURES: "features", CLASSIFIER: "classifier", GENERATOR: "network"}[kind]
+        what = {NETWORK: "network", FEATURES: "features", CLASSIFIER: "classifier", GENERATOR: "network",
+                VOCODER: "vocoder"}[kind]
         raise SnapshotError(f"snapshot is of another {what}: configuration or weights differ")
     return whole
 
@@ -144,7 +147,7 @@ cdef bytes validate(object blob, Kind kind, bytes fingerprint):
 # For use from Python: a state of several parts, each after its length
 
 def seal(kind: str, fingerprint: bytes, *parts: bytes) -> bytes:
-    """A snapshot of the kind "features", "classifier" or "generator"."""
+    """A snapshot of the kind "features", "classifier", "generator" or "vocoder"."""
     cdef bytes part, blob
     cdef Py_ssize_t size = 0
     cdef uint64_t length
@@ -195,4 +198,4 @@ def checksum(data: bytes) -> int:
 
 
 cdef Kind kind_of(str kind):
-    return {"features": FEATURES, "classifier": CLASSIFIER, "generator": GENERATOR}[kind]
+    return {"features": FEATURES, "classifier": CLASSIFIER, "generator": GENERATOR, "vocoder": VOCODER}[kind]

@@ -13,12 +13,13 @@ from wavenetlite.train.loop import History, fit
 from wavenetlite.train.losses import CTC, CrossEntropy, MeanSquaredError, Outcome, balanced_weights
 from wavenetlite.train.optimiser import AdamW, clip_norm, schedule
 from wavenetlite.train.parameters import Parameters
+from wavenetlite.train.spectral_loss import SpectralLoss
 from wavenetlite.train.trackers import MLflow, TensorBoard, WandB
 from wavenetlite.train.waveforms import Waveforms
 
 __all__ = [
     "CTC", "AdamW", "Arrays", "Augment", "Background", "Callback", "ClipBatches", "Clips", "Corpus", "CrossEntropy",
     "GaussianNLL", "History", "LogisticMixtureNLL", "MLflow", "MeanSquaredError", "Outcome", "Parameters", "RunStart",
-    "Source", "Step", "Tape", "TensorBoard", "Utterances", "WandB", "Waveforms", "balanced_weights", "clip_norm", "fit",
-    "read_background", "read_corpus", "read_utterances", "schedule",
+    "Source", "SpectralLoss", "Step", "Tape", "TensorBoard", "Utterances", "WandB", "Waveforms", "balanced_weights",
+    "clip_norm", "fit", "read_background", "read_corpus", "read_utterances", "schedule",
 ]  # fmt: skip

@@ -6,6 +6,7 @@ modifies its input.
 
 from __future__ import annotations
 
+import json
 import math
 from collections.abc import Mapping, Sequence
 from functools import lru_cache
@@ -15,6 +16,7 @@ import numpy as np
 import numpy.typing as npt
 
 from wavenetlite.support.arrays import Floats, is_array
+from wavenetlite.support.blake2 import blake2b
 from wavenetlite.support.checks import count, number, one_of, positive_int
 from wavenetlite.support.errors import ArrayTypeError, ParameterError
 from wavenetlite.support.optional import optional
@@ -161,6 +163,15 @@ probability=0.5)])
             if x is not piece:
                 piece[...] = x
         return made
+
+    @property
+    def fingerprint(self) -> bytes:
+        """Equal for the same transforms and recordings."""
+        digest = blake2b(json.dumps(self.config(), sort_keys=True).encode(), digest_size=16, person=b"augmentation")
+        for transform in self.transforms:
+            for recording in getattr(transform, "recordings", None) or ():
+                digest.update(str(len(recording)).encode() + np.ascontiguousarray(recording, np.float32).tobytes())
+        return digest.digest()
 
     def config(self) -> dict[str, Any]:
         """The transforms as JSON-serialisable data."""

@@ -8,14 +8,16 @@ from wavenetlite.support.checks import one_of
 from wavenetlite.support.errors import ArrayTypeError
 from wavenetlite.train.densities import GaussianNLL, LogisticMixtureNLL
 from wavenetlite.train.losses import CTC, CrossEntropy, Loss, MeanSquaredError
+from wavenetlite.train.spectral_loss import SpectralLoss
 
-LossName: TypeAlias = Literal["cross_entropy", "mse", "ctc", "gaussian", "mixture"]
+LossName: TypeAlias = Literal["cross_entropy", "mse", "ctc", "gaussian", "mixture", "spectral"]
 LOSSES: dict[str, type[Loss]] = {
     "cross_entropy": CrossEntropy,
     "mse": MeanSquaredError,
     "ctc": CTC,
     "gaussian": GaussianNLL,
     "mixture": LogisticMixtureNLL,
+    "spectral": SpectralLoss,
 }
 
 

@@ -23,6 +23,9 @@ UNIT_S = 0.01
 """Truth is known for units of this length."""
 BELOW_PEAK_DB, ABOVE_FLOOR_DB = 38.0, 10.0
 """A unit is speech if its level is no further below the loud parts of its recording, and this far above the quiet."""
+SURE_DB, PAUSE_DB, PAUSE_ABOVE_FLOOR_DB = 22.0, 60.0, 3.0
+"""A unit is surely speech if its level is less than the first below the loud parts of its recording, and surely a pause
+if it is the second below them, or hardly above the quiet. What lies between may be speech, a breath or an echo."""
 GAP_S = 0.1
 """Shorter pauses, such as closures before plosives, belong to the speech."""
 LEAST_RANGE_DB = 32.0
@@ -76,6 +79,24 @@ def spoken(y: Floats, sr: int) -> Truth | None:
     return without_gaps(level > threshold, round(GAP_S / UNIT_S))
 
 
+def doubtful(y: Floats, truth: Truth) -> Truth:
+    """The units of a recording whose level does not tell whether somebody speaks, or the room still does.
+
+    In a room with much echo it is quiet only a second after the last word, and `spoken` counts half of that as speech.
+
+    Parameters
+    ----------
+    y, truth
+        The recording, and what `spoken` says of it.
+    """
+    level = levels_db(y, len(y) // len(truth))
+    loud, quiet = np.percentile(level, [95, 5])
+    speech = without_gaps(level > loud - SURE_DB, round(GAP_S / UNIT_S)) & truth
+    pause = level <= max(loud - PAUSE_DB, quiet + PAUSE_ABOVE_FLOOR_DB)
+    unsure: Truth = ~speech & (truth | ~pause)
+    return unsure
+
+
 def without_gaps(speech: Truth, gap: int) -> Truth:
     """The same with pauses of fewer than `gap` units filled."""
     filled = speech.copy()
@@ -88,24 +109,29 @@ def without_gaps(speech: Truth, gap: int) -> Truth:
 
 @dataclass(frozen=True, eq=False)
 class Talk:
-    """A clean recording, and where somebody speaks in it."""
+    """A clean recording, where somebody speaks in it, and where that is doubtful."""
 
     audio: Floats
     spoken: Truth
+    doubtful: Truth
 
     @staticmethod
     def of(audio: Floats, sr: int) -> Talk | None:
         """None: the recording is too noisy, short or silent for the truth to be told from it."""
         truth = spoken(audio, sr)
-        return None if truth is None or not truth.any() else Talk(audio[: len(truth) * round(UNIT_S * sr)], truth)
+        if truth is None or not truth.any():
+            return None
+        whole = audio[: len(truth) * round(UNIT_S * sr)]
+        return Talk(whole, truth, doubtful(whole, truth))
 
 
 @dataclass(frozen=True, eq=False)
 class Scene:
-    """A mixture, and its truth for each unit of `UNIT_S`."""
+    """A mixture, and its truth for each unit of `UNIT_S`: whether somebody speaks, and whether that is doubtful."""
 
     audio: Floats
     spoken: Truth
+    doubtful: Truth
 
 
 @dataclass(frozen=True)
@@ -149,12 +175,14 @@ class SceneMaker:
     def scene(self, talk: Sequence[Talk], rng: Generator, noise_of: NoiseOf | None = None) -> Scene:
         """One scene; `noise_of` gives its noise, None: of `NOISES`."""
         units = round(self.seconds / UNIT_S)
-        speech, truth = np.zeros(units * self.unit, np.float32), np.zeros(units, np.bool_)
+        speech = np.zeros(units * self.unit, np.float32)
+        truth, doubt = np.zeros(units, np.bool_), np.zeros(units, np.bool_)
         if rng.random() >= self.silent:
-            self.talk(speech, truth, talk, rng)
+            self.talk(speech, truth, doubt, talk, rng)
             speech = Equalise(MOST_EQUALISED_DB, probability=self.equalised)(speech[np.newaxis], rng)[0]
         if rng.random() < self.rooms and truth.any():
             speech = Reverb((60.0, 600.0), sr=self.sr, direct_db=(-2.0, 15.0))(speech[np.newaxis], rng)[0]
+            doubt |= doubtful(speech, truth)
         level = 10 ** (rng.uniform(*self.level_db) / 20)
         energy = np.square(speech.reshape(units, -1)[truth]).mean() if truth.any() else 1.0
         speech *= np.float32(level / np.sqrt(max(energy, 1e-12)))
@@ -165,9 +193,9 @@ class SceneMaker:
         if rng.random() < self.narrow:
             speech = self.band_limited(speech, rng)
         np.clip(speech, -1, 1, out=speech)
-        return Scene(speech, truth)
+        return Scene(speech, truth, doubt)
 
-    def talk(self, speech: Floats, truth: Truth, talk: Sequence[Talk], rng: Generator) -> None:
+    def talk(self, speech: Floats, truth: Truth, doubt: Truth, talk: Sequence[Talk], rng: Generator) -> None:
         """Put recordings with pauses between them, each of about the same loudness."""
         at = int(rng.uniform(0, self.pause_s) / UNIT_S)
         while at < len(truth):
@@ -176,7 +204,7 @@ class SceneMaker:
             loudness = np.sqrt(np.square(one.audio.reshape(len(one.spoken), -1)[one.spoken]).mean())
             gain = np.float32(10 ** (rng.normal(0.0, 2.0) / 20) / max(loudness, 1e-6))
             speech[at * self.unit : (at + units) * self.unit] = gain * one.audio[: units * self.unit]
-            truth[at : at + units] = one.spoken[:units]
+            truth[at : at + units], doubt[at : at + units] = one.spoken[:units], one.doubtful[:units]
             at += units + int(rng.uniform(0, self.pause_s) ** 2 / max(self.pause_s, 1e-9) / UNIT_S)
 
     def varied(self, one: Talk, rng: Generator) -> Talk:
@@ -188,7 +216,7 @@ class SceneMaker:
         units = len(y) // self.unit
         places = np.minimum(((np.arange(units) + 0.5) * played / self.sr).astype(np.int64), len(one.spoken) - 1)
         truth = one.spoken[places]
-        return Talk(y[: units * self.unit], truth) if truth.any() else one
+        return Talk(y[: units * self.unit], truth, one.doubtful[places]) if truth.any() else one
 
     def noise(self, n: int, rng: Generator) -> Floats:
         """One noise, or two, of which the second may begin or end in the middle."""

@@ -1,14 +1,12 @@
-"""What a vocoder's network is told of log-mel frames, and the filters that make speech of what it gives.
+"""What a network that generates is told of log-mel frames, and the filters that make speech of what it gives.
 
-The network gives the excitation, a signal of about the same loudness and colour everywhere; an all-pole filter that
+It gives the excitation, a signal of about the same loudness and colour everywhere; an all-pole filter that
 follows from the frames gives it the spectral envelope and, as its order is high, harmonics.
 """
 
 from __future__ import annotations
 
 import copy
-import math
-from collections import deque
 from typing import NamedTuple
 
 import numpy as np
@@ -17,9 +15,9 @@ from wavenetlite.features import LogMel
 from wavenetlite.support.arrays import Doubles, Floats
 from wavenetlite.support.errors import ParameterError
 from wavenetlite.vocoder._allpole import envelopes
+from wavenetlite.vocoder.levels import conditioning, powers
+from wavenetlite.vocoder.saved import doubles_of, floats_of
 
-PER_10_DB = 0.1
-"""Scale of levels in the conditioning."""
 HEADROOM = 10.0
 """The network's signal is the excitation divided by this, cut to -1..1: pulses of voice reach beyond that seldom."""
 BROADENED_HZ = 10.0
@@ -59,30 +57,32 @@ class Envelopes:
     def __init__(self, spec: LogMel, order: int) -> None:
         self.lag = lag_of(spec)
         self.cosines, self.lags, self.power = tables(spec, order)
-        self.waiting: deque[Floats] = deque(maxlen=self.lag + 1)
-        self.level = 0.0
+        self.bins = spec.out_channels
+        self.waiting: Floats = np.zeros((0, self.bins), np.float32)
+        self.level: float | None = None
 
     def fork(self) -> Envelopes:
         """An independent copy, at the same place of its signal."""
-        twin = copy.copy(self)
-        twin.waiting = self.waiting.copy()
-        return twin
+        return copy.copy(self)  # whose attributes are replaced, not changed
 
     def process(self, frames: Floats) -> Frames:
-        condition = np.empty((len(frames), frames.shape[1] + 1), np.float32)
-        delayed = np.empty(frames.shape, np.float32)
-        for at, frame in enumerate(frames):
-            wide = frame.astype(np.float64)
-            level = math.fsum(wide.tolist()) / len(frame)  # exact: the same on every machine
-            if not self.waiting:
-                self.waiting.extend([frame.copy()] * self.lag)
-                self.level = level
-            condition[at, :-1] = (wide - level) * PER_10_DB
-            condition[at, -1] = (level - self.level) * PER_10_DB
-            self.level = level
-            self.waiting.append(frame.copy())
-            delayed[at] = self.waiting[0]
-        return Frames(condition, *envelopes(delayed, self.cosines, self.lags, self.power))
+        """Conditioning and filters of the next frames, of which there is one at least."""
+        condition, levels = conditioning(frames, self.level)
+        earlier = self.waiting if self.level is not None else np.repeat(frames[:1], self.lag, axis=0)
+        known = np.concatenate([earlier, frames])
+        self.level, self.waiting = float(levels[-1]), known[len(frames) :]
+        return Frames(condition, *envelopes(powers(known[: len(frames)]), self.cosines, self.lags, self.power))
+
+    def save(self) -> bytes:
+        """The state: the last level and the frames that wait; nothing before the first frame."""
+        return b"" if self.level is None else np.float64(self.level).tobytes() + self.waiting.tobytes()
+
+    def load(self, state: bytes) -> None:
+        """Restore what `save` returned."""
+        self.level, self.waiting = None, self.waiting[:0]
+        if state:
+            level, waiting = doubles_of(state[:8], 1), floats_of(state[8:], self.lag * self.bins)
+            self.level, self.waiting = float(level[0]), waiting.reshape(self.lag, self.bins)
 
 
 def tables(spec: LogMel, order: int) -> tuple[Doubles, Doubles, float]:
@@ -108,8 +108,3 @@ def tables(spec: LogMel, order: int) -> tuple[Doubles, Doubles, float]:
 def lag_of(spec: LogMel) -> int:
     """Frames by which the centre of a frame's window is later than the centre of its samples."""
     return max(0, round((spec.frame_length - spec.hop_length) / (2 * spec.hop_length)))
-
-
-def aligned(y: Floats, spec: LogMel) -> Floats:
-    """A signal with silence after it, so that it has a frame for every `hop_length` samples begun."""
-    return np.pad(y, (0, spec.frame_length - spec.hop_length + -len(y) % spec.hop_length))

@@ -10,21 +10,24 @@ from wavenetlite.storage.registry import ARRAYS, Blueprint, config_errors, regis
 from wavenetlite.support.errors import ParameterError
 from wavenetlite.vocoder.vocoder import TABLES, WEIGHTS, Vocoder, checked_features
 
-WANTED = {"type", "order", "temperature", "features", "model", "info"}
+WANTED = {"type", "features", "model", "info"}
+OPTIONS = ({"iterations", "lookahead"}, {"order", "temperature"})
+"""Of networks that give magnitudes, and of those that generate."""
 
 
 def blueprint(config: dict[str, Any], version: int) -> Blueprint:
     """The vocoder that a configuration describes."""
-    if set(config) != WANTED:
-        raise ParameterError(f"config of a vocoder has {', '.join(sorted(config))}; it must have {sorted(WANTED)}")
+    given = set(config) - WANTED
+    if not set(config) >= WANTED or given not in OPTIONS:
+        raise ParameterError(f"config of a vocoder has {', '.join(sorted(config))}; it must have {sorted(WANTED)}, and"
+                             f" {' or '.join(map(str, map(sorted, OPTIONS)))}")  # fmt: skip
     network = networks.blueprint(config["model"], version)
 
     def finish(arrays: ARRAYS) -> Vocoder:
         model = network.finish(with_prefix(WEIGHTS, arrays))
         with config_errors():
             spec = checked_features(feature_specs.from_config(config["features"], with_prefix(TABLES, arrays)))
-            options = {name: config[name] for name in ("order", "temperature", "info")}
-            return Vocoder(spec, model, **options)
+            return Vocoder(spec, model, info=config["info"], **{name: config[name] for name in given})
 
     shapes = {WEIGHTS + name: shape for name, shape in network.shapes.items()}
     dtypes = {WEIGHTS + name: dtype for name, dtype in network.dtypes.items()}

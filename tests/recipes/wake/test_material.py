@@ -6,11 +6,13 @@ import pytest
 from wavenetlite import audio
 from wavenetlite.corpora.background import read_background
 from wavenetlite.recipes.wake.examples import Examples, Hard
-from wavenetlite.recipes.wake.other_speakers import another_speaker, breathy, revoiced, uneven
+from wavenetlite.recipes.wake.material import NEAR
 from wavenetlite.recipes.wake.recordings import Pieces, own_files, read_own
 from wavenetlite.recipes.wake.reels import Reels, reels_for, reels_of
 from wavenetlite.recipes.wake.scenes import FRAMES, SAMPLES, STEPS, Scenes, scenes_of
 from wavenetlite.recipes.wake.speech import SR
+from wavenetlite.recipes.wake.stages import Log
+from wavenetlite.recipes.wake.training import Stages, Training
 from wavenetlite.support.errors import ParameterError
 from wavenetlite.train.segments import IGNORED
 
@@ -79,72 +81,11 @@ def test_batches_have_phrases_and_everything_else():
     assert source.contents() != Examples(scenes, reels, [], batches=2, batch_size=40).contents()
 
 
-# Other speakers
-
-
-def test_another_speaker_is_drawn_and_finite():
-    for samples in (1, 100, 5000, 20_000):
-        y = tone(300, 2.0)[:samples]
-        one, other = (another_speaker(y, np.random.default_rng(seed)) for seed in (1, 1))
-        np.testing.assert_array_equal(one, other)
-        assert np.isfinite(one).all() and one.dtype == np.float32
-
-
-def test_faster_is_higher():
-    y = uneven(tone(400, 2.0), 1.25, np.random.default_rng(0))
-    spectrum = np.abs(np.fft.rfft(y))
-    assert np.argmax(spectrum) * SR / len(y) == pytest.approx(500, rel=0.2)
-    assert len(y) == pytest.approx(1.6 * SR, rel=0.2)
-
-
-def test_breath_keeps_envelope_and_level():
-    y = np.concatenate([tone(400, 0.5), np.zeros(8000, np.float32)])
-    noisy = breathy(y, 1.0, 1.0, np.random.default_rng(0))
-    assert (noisy**2).sum() == pytest.approx((y**2).sum(), rel=0.05)
-    assert (noisy[9000:] ** 2).sum() < 0.01 * (noisy**2).sum()
-    assert np.corrcoef(noisy[:8000], y[:8000])[0, 1] < 0.6
-
-
-def test_other_vocal_folds_keep_envelope_and_level():
-    """A vowel-like signal of 100 Hz with one formant, then silence, then a hiss."""
-    rng = np.random.default_rng(0)
-    n = np.arange(SR) / SR
-    vowel = sum(np.exp(-(((100 * k - 600) / 200) ** 2)) * np.cos(2 * np.pi * 100 * k * n) for k in range(1, 30))
-    hiss = np.diff(rng.standard_normal(SR), 2, prepend=[0, 0])
-    y = np.concatenate([0.1 * vowel, np.zeros(8000), 0.05 * hiss]).astype(np.float32)
-    made = revoiced(y, 220.0, 1.0, rng)
-    assert len(made) == len(y) and made.dtype == np.float32
-    assert (made**2).sum() == pytest.approx((y**2).sum(), rel=0.05)
-    assert (made[SR + 2000 : SR + 6000] ** 2).sum() < 1e-3 * (made**2).sum()
-    said = made[4000:12000]
-    likeness = np.correlate(said, said, "full")[len(said) - 1 :]
-    period = 40 + int(likeness[40:140].argmax())
-    assert SR / period == pytest.approx(220, rel=0.2)
-    spectrum = np.abs(np.fft.rfft(said * np.hanning(len(said))))
-    assert spectrum.argmax() * SR / len(said) == pytest.approx(600, abs=150)
-    sounding = made[-12000:]
-    assert (
-        np.abs(np.correlate(sounding, sounding, "full")[len(sounding) + 39 :][:200]).max() < 0.4 * (sounding**2).sum()
-    )
-
-
-def test_formants_move_and_the_pitch_does_not():
-    rng = np.random.default_rng(1)
-    n = np.arange(SR) / SR
-    y = sum(np.exp(-(((100 * k - 1000) / 150) ** 2)) * np.cos(2 * np.pi * 100 * k * n) for k in range(1, 40))
-    peaks = []
-    for warp in (0.8, 1.0, 1.25):
-        spectrum = np.abs(np.fft.rfft(revoiced((0.1 * y).astype(np.float32), 100.0, warp, rng))) ** 2
-        hz = np.arange(len(spectrum))
-        peaks.append((hz * spectrum).sum() / spectrum.sum())
-    assert peaks[0] < 0.9 * peaks[1] and peaks[2] > 1.1 * peaks[1]
-
-
-def test_a_short_signal_stays():
-    y = tone(400, 0.02)
-    assert (
-        revoiced(y, 100.0, 1.0, np.random.default_rng(0)) is y and breathy(y, 1.0, 1.0, np.random.default_rng(0)) is y
-    )
+def test_near_misses_are_not_searched_for_what_is_mistaken(tmp_path):
+    said = [scenes_of(PHRASES[:1], [], [], 4, seed=0)]
+    reels = [(reels_of("near misses", TALK, [], 1, seed=0), NEAR), (reels_of("background", TALK, [], 1, seed=1), 2.0)]
+    training = Training(said, reels, Stages(), tmp_path, head=5, channels=4, seed=0, threads=1, log=Log(False))
+    assert [one.reels.name for one in training.mined(training.model)] == ["background"]
 
 
 # Recordings

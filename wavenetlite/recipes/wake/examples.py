@@ -57,9 +57,10 @@ class Examples:
         weights = np.array([weight for _, weight in reels])
         self.weights = weights / weights.sum()
         self.size = batches * batch_size
+        # Much is hidden: who says the phrase otherwise than the voices that are trained on lacks one cue or another.
         self.change = Augment([
             FrequencyWarp(0.82, 1.22, probability=0.6),
-            SpecAugment(time_masks=1, most_frames=12, frequency_masks=2, most_bins=6, fill=0.0, probability=0.5),
+            SpecAugment(time_masks=2, most_frames=25, frequency_masks=2, most_bins=10, fill=0.0, probability=0.8),
         ])  # fmt: skip
 
     def __len__(self) -> int:

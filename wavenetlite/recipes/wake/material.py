@@ -15,6 +15,8 @@ from wavenetlite.support.progress import Progress
 
 OWN = 0.35
 """Share of the scenes that are of one's own recordings, if there are any."""
+NEAR = 0.3
+"""How often near misses are drawn, by sentences; see `LEAST_MINED`."""
 NOISES_S = 600.0
 """Seconds of background that may lie under what is said."""
 
@@ -96,7 +98,7 @@ def training_reels(
     """Everything that no phrase is said in, and how often it is drawn."""
     whole = min(effort.most_reels, effort.passes * reels_for(heard.background)) if len(heard.background) else 0
     kinds: list[tuple[str, Sequence[Floats], int, float]] = [
-        ("near misses", heard.near_misses, effort.near_reels, 1.0),
+        ("near misses", heard.near_misses, effort.near_reels, NEAR),
         ("sentences", heard.talk, effort.talk_reels, 1.0 if whole else 2.0),
         ("background", heard.background, whole, 2.0),
     ]

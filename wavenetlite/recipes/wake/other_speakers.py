@@ -1,46 +1,59 @@
-"""Other speakers from a voice: a longer or shorter vocal tract, another rhythm, breath in place of tone.
+"""Other speakers from a voice: another vocal tract, other vocal folds, another rhythm, the manner of a real voice.
 
 Programs that speak have few voices, and all of one program have something in common by which a network would know them.
 """
 
 from __future__ import annotations
 
-from typing import Any
+from collections.abc import Sequence
 
 import numpy as np
-import numpy.typing as npt
 
+from wavenetlite.recipes.wake.envelopes import HOP, WINDOW, envelope, laid_over, levelled, voiced
+from wavenetlite.recipes.wake.likeness import in_manner_of
 from wavenetlite.recipes.wake.speech import SR
-from wavenetlite.support.arrays import Doubles, Floats
-from wavenetlite.train.augment import fourier
+from wavenetlite.recipes.wake.vocal_folds import folds
+from wavenetlite.recipes.wake.vocal_tracts import coloured, moved, stretched
+from wavenetlite.support.arrays import Floats
 
 SHRUNK = (-0.16, 0.32)
 """Range of the logarithm of the factor: most voices of programs are men's."""
 RHYTHM = 0.18
 """Standard deviation of the logarithm of the local speed."""
-BREATHY = 0.3
-"""Share of the utterances whose tone becomes noise, in part or whole."""
-REVOICED = 0.35
-"""Share of those that are said at another pitch, whatever the formants, as no voice of the programs does."""
-PITCH_HZ = (85.0, 270.0)
-WINDOW, HOP = 512, 128
-LOW, HIGH = slice(3, 48), slice(96, 257)
-"""Bins that are strong where a voice sounds, 0.1 to 1.5 kHz, and where it hisses, above 3 kHz."""
-SMOOTH = 4
-"""Bins on either side over which the spectrum is averaged: harmonics vanish, formants remain."""
-
-Spectra = npt.NDArray[np.complexfloating[Any, Any]]
+ANEW = 0.65
+"""Share of the utterances that are said anew; the others are resampled."""
+IN_MANNER = 0.5
+"""Share of those in the manner of somebody who was recorded."""
+LEAST_S, MOST_S = 2.0, 10.0
+"""Of a recording that shows the manner of a voice."""
 
 
-def another_speaker(y: Floats, rng: np.random.Generator) -> Floats:
-    """The utterance as another speaker would say it."""
-    how = rng.random()
-    if how < BREATHY:
-        y = breathy(y, float(rng.uniform(0.3, 1.0)), float(np.exp(rng.uniform(-0.12, 0.15))), rng)
-    elif how < BREATHY + REVOICED:
-        pitch = float(np.exp(rng.uniform(*np.log(PITCH_HZ))))
-        y = revoiced(y, pitch, float(np.exp(rng.uniform(-0.18, 0.2))), rng)
-    return uneven(y, float(np.exp(rng.uniform(*SHRUNK))), rng)
+def another_speaker(y: Floats, rng: np.random.Generator, recordings: Sequence[Floats] = ()) -> Floats:
+    """The utterance as another speaker would say it.
+
+    Parameters
+    ----------
+    y
+        The utterance.
+    rng
+        Of what is drawn.
+    recordings
+        Talk in whose manner it may be said.
+    """
+    if len(y) < 4 * WINDOW or rng.random() > ANEW:
+        return uneven(y, float(np.exp(rng.uniform(*SHRUNK))), rng)
+    return said_anew(y, rng, some_talk(recordings, rng) if rng.random() < IN_MANNER else None)
+
+
+def some_talk(recordings: Sequence[Floats], rng: np.random.Generator) -> Floats | None:
+    """A stretch of a recording that is long enough; None if there is none."""
+    least, most = round(LEAST_S * SR), round(MOST_S * SR)
+    enough = [one for one in recordings if len(one) >= least]
+    if not enough:
+        return None
+    found = enough[int(rng.integers(len(enough)))]
+    start = int(rng.integers(max(1, len(found) - most + 1)))
+    return found[start : start + most]
 
 
 def uneven(y: Floats, factor: float, rng: np.random.Generator) -> Floats:
@@ -53,83 +66,13 @@ def uneven(y: Floats, factor: float, rng: np.random.Generator) -> Floats:
     return np.interp(places, np.arange(len(y)), y).astype(np.float32)
 
 
-def breathy(y: Floats, share: float, warp: float, rng: np.random.Generator) -> Floats:
-    """Its envelope in time and frequency filled with noise, which has this share of the power.
-
-    `warp` moves the formants of the noise, above 1 up.
-    """
-    if len(y) < WINDOW:
-        return y
-    shape = envelope(y, warp)
-    noise = laid_over(np.sqrt(shape) * np.exp(2j * np.pi * rng.random(shape.shape)), len(y))
-    made: Floats = (np.sqrt(1 - share) * y + np.sqrt(share) * levelled(noise, y)).astype(np.float32)
-    return made
-
-
-def revoiced(y: Floats, hz: float, warp: float, rng: np.random.Generator) -> Floats:
-    """Its envelope said by other vocal folds: pulses at about this pitch where it is voiced, noise where it hisses."""
-    if len(y) < WINDOW:
-        return y
-    shape = envelope(y, warp)
-    low, high = (shape[:, LOW].sum(axis=1), shape[:, HIGH].sum(axis=1))
-    voiced = low / np.maximum(low + high, 1e-12)
-    pulses, noise = (spectra(one) for one in (pulse_train(len(y), hz, rng), rng.standard_normal(len(y))))
-    folds = flat(pulses) * np.sqrt(voiced)[:, np.newaxis] + flat(noise) * np.sqrt(1 - voiced)[:, np.newaxis]
-    return levelled(laid_over(np.sqrt(shape) * folds, len(y)), y).astype(np.float32)
-
-
-def pulse_train(samples: int, hz: float, rng: np.random.Generator) -> Doubles:
-    """An impulse for each period of a pitch that falls a little and wanders."""
-    count = max(2, samples // 3200 + 2)
-    wander = np.interp(np.arange(samples), np.linspace(0, samples, count), rng.normal(0.0, 0.12, count))
-    phase = np.cumsum(hz / SR * np.exp(wander + np.linspace(0.08, -0.12, samples)))
-    made = np.zeros(samples)
-    made[np.flatnonzero(np.diff(np.floor(phase), prepend=0.0))] = 1.0
-    return made
-
-
-def spectra(y: Floats | Doubles) -> Spectra:
-    """Of overlapping frames, (frames, bins)."""
-    frames = np.lib.stride_tricks.sliding_window_view(np.pad(y, WINDOW), WINDOW)[::HOP]
-    made: Spectra = fourier().rfft(frames * np.hanning(WINDOW).astype(np.float32), axis=1)
-    return made
-
-
-def laid_over(frames: Spectra, samples: int) -> Doubles:
-    """The signal of overlapping frames."""
-    pieces = fourier().irfft(frames, WINDOW, axis=1) * np.hanning(WINDOW)
-    made = np.zeros(HOP * (len(pieces) - 1) + WINDOW)
-    for index, piece in enumerate(pieces):
-        made[index * HOP : index * HOP + WINDOW] += piece
-    return made[WINDOW : WINDOW + samples]
-
-
-def envelope(y: Floats, warp: float) -> Doubles:
-    """The power of its formants, (frames, bins), moved up by a factor."""
-    smooth = averaged(np.abs(spectra(y)) ** 2)
-    bins = np.minimum(np.arange(smooth.shape[1]) / warp, smooth.shape[1] - 1)
-    low = bins.astype(int)
-    part = (bins - low)[np.newaxis]
-    moved: Doubles = smooth[:, low] * (1 - part) + smooth[:, np.minimum(low + 1, smooth.shape[1] - 1)] * part
-    return moved
-
-
-def flat(frames: Spectra) -> Spectra:
-    """Each frame with a mean power of 1."""
-    made: Spectra = frames / np.sqrt(np.maximum((np.abs(frames) ** 2).mean(axis=1, keepdims=True), 1e-12))
-    return made
-
-
-def levelled(y: Doubles, like: Floats) -> Doubles:
-    """As loud as another signal."""
-    power = float((like.astype(np.float64) ** 2).sum())
-    made: Doubles = y * np.sqrt(power / max(float((y**2).sum()), 1e-12))
-    return made
-
-
-def averaged(power: Floats | Doubles) -> Doubles:
-    """The mean over neighbouring bins."""
-    padded = np.pad(power.astype(np.float64), ((0, 0), (SMOOTH + 1, SMOOTH)), mode="edge")
-    summed = np.cumsum(padded, axis=1)
-    made: Doubles = (summed[:, 2 * SMOOTH + 1 :] - summed[:, : -2 * SMOOTH - 1]) / (2 * SMOOTH + 1)
-    return made
+def said_anew(y: Floats, rng: np.random.Generator, talk: Floats | None = None) -> Floats:
+    """By another vocal tract and other vocal folds, at another rhythm; in the manner of some talk, if there is any."""
+    shape = envelope(y)
+    sounds = voiced(shape)
+    if talk is not None:
+        shape = in_manner_of(shape, talk, rng)
+    log = np.log(np.maximum(shape, 1e-6 * max(float(shape.max()), 1e-12)))
+    frames = stretched(np.concatenate([log, sounds[:, np.newaxis]], axis=1), rng)
+    log, sounds = coloured(moved(frames[:, :-1], rng), rng), frames[:, -1]
+    return levelled(laid_over(np.exp(0.5 * log) * folds(sounds, rng), HOP * len(log)), y)

@@ -80,7 +80,7 @@ def reels_of(
     parts
         The recordings.
     noises
-        That may lie under them.
+        That may lie under them, and in whose manner they may be said.
     around
         Whether rooms and noise are put around them; otherwise they are as they are.
     """
@@ -94,7 +94,8 @@ def reels_of(
         for row, share in enumerate(range(first, first + len(audio))):
             chosen = [parts[index] for index in shares[share % len(shares)]]
             # The phrases are said by other speakers, too: what was done to a voice must not give it away.
-            audio[row] = joined([another_speaker(one, rng) if around else one for one in chosen], REEL_SAMPLES, rng)
+            said = [another_speaker(one, rng, noises) if around else one for one in chosen]
+            audio[row] = joined(said, REEL_SAMPLES, rng)
         return spec(loud_enough(outside, audio, rng) if around else audio)
 
     made = np.empty((count, spec.frames(REEL_SAMPLES), spec.out_channels), np.float16)

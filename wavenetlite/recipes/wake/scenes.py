@@ -70,14 +70,15 @@ def scenes_of(
     talk
         Recordings that may stand before and after it.
     noises
-        That may lie under it.
+        That may lie under it, and in whose manner it may be said.
     """
     around, spec = room(noises), features()
     places = list(range(0, count, TOGETHER))
 
     def some(first: int) -> tuple[Floats, Floats, Floats]:
         rng = np.random.default_rng([seed, 2, first])
-        made = [scene(phrases[index % len(phrases)], talk, rng) for index in range(first, min(first + TOGETHER, count))]
+        made = [scene(phrases[index % len(phrases)], talk, noises, rng)
+                for index in range(first, min(first + TOGETHER, count))]  # fmt: skip
         audio = loud_enough(around, np.stack([one[0] for one in made]), rng)
         frames = spec(audio)[:, -FRAMES:]
         return frames, np.array([one[1] for one in made], np.float32), np.array([one[2] for one in made], np.float32)
@@ -97,10 +98,12 @@ def loud_enough(around: Augment, audio: Floats, rng: np.random.Generator) -> Flo
     return np.clip(around(audio, rng), -1.0, 1.0)
 
 
-def scene(phrase: Floats, talk: Sequence[Floats], rng: np.random.Generator) -> tuple[Floats, float, float]:
+def scene(
+    phrase: Floats, talk: Sequence[Floats], manners: Sequence[Floats], rng: np.random.Generator
+) -> tuple[Floats, float, float]:
     """The audio, and the end and the length of the phrase, seconds from the start of the window."""
     audio = np.zeros(SAMPLES, np.float32)
-    said = another_speaker(phrase, rng)[-MOST_SAID:]
+    said = another_speaker(phrase, rng, manners)[-MOST_SAID:]
     window = round(BEFORE_S * SR)
     least = max(window + round(0.9 * SR), len(said))
     end = int(rng.integers(least, max(least + 1, SAMPLES - round(0.3 * SR))))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 
 import numpy as np
@@ -29,7 +30,7 @@ def detector(thresholds: dict[str, float]) -> Detector:
 
 def tail_of(probabilities: Sequence[Doubles], hours: float) -> Tail:
     """The tail of smoothed probabilities of some recordings without the word, by their highest peaks."""
-    apart = round(REFRACTORY_MS / STEP_MS)
+    apart = math.ceil(REFRACTORY_MS / STEP_MS)  # as the detector rounds
     found = [peaks(log_odds(smoothed(one, WINDOW)), apart) for one in probabilities]
     highest = np.sort(np.concatenate([np.zeros(0), *found]))[::-1][:TAIL]
     if not len(highest) or hours <= 0:

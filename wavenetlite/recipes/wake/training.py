@@ -25,6 +25,9 @@ from wavenetlite.train.losses import CrossEntropy
 
 MOST_HARD = 600
 """Windows of each kind of background that are mined."""
+LEAST_MINED = 1.0
+"""Weight of the kinds of background that are mined. What is nearly the phrase has less: a network that learns to tell
+it apart takes a voice that says the phrase a little otherwise for such, too."""
 CALIBRATED = 256
 """Windows by which the ranges of the integers are found."""
 
@@ -113,10 +116,10 @@ class Training:
                          f"{time.monotonic() - began:.1f} s")  # fmt: skip
 
     def mined(self, model: Module) -> list[Hard]:
-        """The windows of each kind of background in which a network is nearest to hearing a phrase."""
+        """The windows of the kinds of background that are mined in which a network is nearest to hearing a phrase."""
         rng = np.random.default_rng([self.seed, 4])
         made = []
-        for reels, _ in self.reels:
+        for reels in (reels for reels, weight in self.reels if weight >= LEAST_MINED):
             scores = nearest(reels.logits(model, self.threads))
             made.append(Hard(reels, reels.hardest(scores, MOST_HARD, rng)))
         return made

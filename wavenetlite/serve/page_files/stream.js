@@ -1,7 +1,6 @@
 // A stream of the server that outlives its connection: what has not been saved there is kept, and sent again.
 
-// Not 4409: only a connection of this page can take its stream over, such as one that a slow server opened late.
-const FINAL = new Set([1007, 1008, 1009, 4413]);
+const FINAL = new Set([1007, 1008, 1009, 4409, 4413]);
 const LONGEST_PAUSE_MS = 2000;
 
 export class Stream {
@@ -11,13 +10,17 @@ export class Stream {
     this.blocks = []; // { start, samples }, from the first sample that is not saved
     this.end = 0;
     this.n = 0;
+    this.name = randomId();
+    this.attempts = 0;
     this.pauseMs = 100;
     this.closed = false;
     this.connect();
   }
 
   connect() {
-    const query = new URLSearchParams({ ...this.query, have: this.n });
+    this.attempts += 1; // a slow server that opens this connection after a later one refuses it
+    const attempt = `${this.name}.${this.attempts}`;
+    const query = new URLSearchParams({ ...this.query, have: this.n, attempt });
     const protocols = this.token ? ["wavenetlite", `bearer.${this.token}`] : ["wavenetlite"];
     const address = new URL(`/v1/stream?${query}`, location.href);
     address.protocol = location.protocol === "https:" ? "wss:" : "ws:";

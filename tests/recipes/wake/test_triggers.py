@@ -1,0 +1,21 @@
+"""What a wake word still mistakes for its phrase: the list of a report."""
+
+import numpy as np
+
+from wavenetlite.recipes.wake.triggers import MOST, Trigger, worst
+
+
+def test_each_text_counts_once_with_its_highest_score_the_worst_first():
+    heard = [("hey carl", [0.75, 0.25]), ("hey carl", [0.5, 0.5]), ("day marcel", [0.625, 0.0])]
+    made = worst([(name, np.array(scores, np.float32)) for name, scores in heard], ["hey marcel", "lights on"])
+    assert made == [
+        Trigger("hey marcel", "hey carl", 0.75),
+        Trigger("hey marcel", "day marcel", 0.625),
+        Trigger("lights on", "hey carl", 0.5),
+        Trigger("lights on", "day marcel", 0.0),
+    ]
+
+
+def test_only_so_many_are_listed():
+    heard = [(str(number), np.array([number / 100], np.float32)) for number in range(MOST + 5)]
+    assert [one.what for one in worst(heard, ["go"])] == [str(number) for number in range(MOST + 4, 4, -1)]
