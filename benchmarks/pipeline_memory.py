@@ -1,7 +1,7 @@
 """``python -m benchmarks.pipeline_memory``: what ``wavenetlite features`` holds in memory (Linux).
 
-The largest resident memory of the command for 4,000 and for 40,000 files of a quarter of a second, and for one long
-recording, which is also held against real time.
+The largest resident memory of the command for 4,000 and for 40,000 files (`--files`) of a quarter of a second
+(`--seconds`), and for one long recording, which is also held against real time.
 """
 
 import argparse
@@ -17,27 +17,27 @@ import soundfile
 
 from benchmarks.pipeline import SR, clean, features_command
 
-FEW, MANY = 4_000, 40_000
+FEW, MANY, SECONDS = 4_000, 40_000, 0.25
 LABELS = 10
 
 
-def memory(folder: Path, count: int) -> float:
+def memory(folder: Path, count: int, seconds: float) -> float:
     """Largest resident memory for so many files, MB."""
     data = folder / f"{count}"
-    write_clips(data, count)
+    write_clips(data, count, int(seconds * SR))
     megabytes, _ = peak(data, folder / f"out {count}")
     shutil.rmtree(data)
     return megabytes
 
 
-def write_clips(data: Path, count: int) -> None:
+def write_clips(data: Path, count: int, samples: int) -> None:
     rng = np.random.default_rng(0)
     noise = (3000 * rng.standard_normal(1 << 20)).astype(np.int16)
     for label in range(LABELS):
         (data / f"label{label}").mkdir(parents=True)
     for number in range(count):
         at = 17 * number % (len(noise) - SR)
-        soundfile.write(data / f"label{number % LABELS}" / f"{number:06}.wav", noise[at : at + SR // 4], SR)
+        soundfile.write(data / f"label{number % LABELS}" / f"{number:06}.wav", noise[at : at + samples], SR)
 
 
 def long(folder: Path, hours: float) -> tuple[float, float]:
@@ -73,10 +73,13 @@ def peak(data: Path, out: Path) -> tuple[float, float]:
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--hours", type=float, default=10, help="length of the long recording (default 10)")
-    hours = parser.parse_args().hours
+    parser.add_argument("--files", type=int, default=MANY, help=f"the larger number of files (default {MANY:,})")
+    parser.add_argument("--seconds", type=float, default=SECONDS, help=f"length of a file (default {SECONDS})")
+    given = parser.parse_args()
+    hours = given.hours
     with tempfile.TemporaryDirectory() as name:
-        for count in (FEW, MANY):
-            print(f"{count:,} files: {memory(Path(name), count):.0f} MB", flush=True)
+        for count in (FEW, given.files):
+            print(f"{count:,} files: {memory(Path(name), count, given.seconds):.0f} MB", flush=True)
         megabytes, speed = long(Path(name), hours)
         print(f"{hours:g} hours in one file: {megabytes:.0f} MB, {speed:,.0f} times as fast as real time")
 

@@ -1,6 +1,12 @@
 """`spec.map_batch` as engines for much data call it: the bits of the spec, columns in, columns out."""
 
+import importlib.util
+import os
 import pickle
+import shutil
+import subprocess
+import sys
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -118,3 +124,34 @@ def test_datasets_takes_it_as_it_is():
     made = table.map(SPEC.map_batch, batched=True, batch_size=2, remove_columns=["audio", "sr"])
     assert made["label"][:] == list("abcde")
     same(made["features"], audio)
+
+
+@pytest.mark.slow
+def test_spark_takes_it_as_it_is():
+    if not (shutil.which("java") and importlib.util.find_spec("pyspark") and importlib.util.find_spec("pandas")):
+        pytest.skip("pyspark, pandas or Java is not installed")
+    code = f"""
+import sys
+sys.path[:] = {sys.path!r}
+import numpy as np
+from pyspark.sql import SparkSession
+from test_map_batch import SPEC, recordings, same
+options = {{"spark.ui.enabled": "false", "spark.driver.host": "127.0.0.1",
+           "spark.sql.execution.arrow.maxRecordsPerBatch": "3"}}
+spark = SparkSession.builder.master("local[2]").config(map=options).getOrCreate()
+audio = recordings(7)
+rows = [(y.tolist(), 8000, str(n)) for n, y in enumerate(audio)]
+frame = spark.createDataFrame(rows, "audio array<float>, sr int, key string").repartition(2)
+made = frame.mapInArrow(SPEC.map_batch, "features array<array<float>>, key string").collect()
+same([row.features for row in sorted(made, key=lambda row: row.key)], audio)
+spark.stop()
+print("equal")
+"""
+    environment = {
+        **os.environ,
+        "PYTHONPATH": os.pathsep.join([str(Path(__file__).parent), *sys.path]),
+        "PYSPARK_PYTHON": sys.executable,
+        "SPARK_LOCAL_IP": "127.0.0.1",
+    }
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False, env=environment)
+    assert done.stdout.split()[-1:] == ["equal"], done.stderr
