@@ -106,7 +106,7 @@ print(*{{".".join(name.split(".")[:2]) for name in sys.modules}} & {{f"wavenetli
 
 @pytest.mark.parametrize("model", [
     "wl.TCN(3, 2, channels=4, dilations=[1, 2])",
-    "wl.AudioClassifier(features=wl.LogMel(n_mels=3), model=wl.TCN(3, 2, channels=4, dilations=[1]), labels=list('ab'))",
+    "wl.AudioClassifier(features=wl.LogMel(n_mels=3), model=wl.TCN(3, 2, channels=4, dilations=[1]), labels=[*'ab'])",
 ])  # fmt: skip
 def test_a_model_is_saved_by_whoever_has_loaded_none(tmp_path, model):
     run_python(f"import wavenetlite as wl; {model}.save({str(tmp_path / 'm.safetensors')!r})")
