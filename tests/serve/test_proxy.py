@@ -24,7 +24,7 @@ pytest.importorskip("redis", reason="needs redis")
 from serving import Process, alone, save_tones, tones
 from test_resuming import free_port, redis_url  # noqa: F401  # a fixture
 from websockets.asyncio.client import connect as async_connect
-from websockets.exceptions import ConnectionClosed, InvalidStatus
+from websockets.exceptions import ConnectionClosed, InvalidStatus, WebSocketException
 
 import wavenetlite as wl
 
@@ -150,7 +150,7 @@ class ConnectionCaller(Caller):
                 finally:
                     speaking.cancel()
                     await asyncio.wait([speaking])
-        except (OSError, ConnectionClosed, InvalidStatus, TimeoutError) as error:
+        except (OSError, WebSocketException) as error:
             if isinstance(error, InvalidStatus) and error.response.status_code in (400, 403, 409):
                 raise
             if isinstance(error, ConnectionClosed) and error.rcvd is not None and error.rcvd.code not in (1000, 1012):

@@ -617,3 +617,28 @@ def test_positions_of_repeated_values_and_of_parts():
     for array in (np.broadcast_to(np.float32(0.25), (5, 1, 3)), whole[4:10].reshape(2, 3), whole.reshape(4, 6)):
         positions = parameters.positions(array)
         assert np.array_equal(parameters.values[positions.astype(int)], array)
+
+
+@pytest.mark.parametrize("padding", ["causal", "same", "valid"])
+def test_long_clips_are_worked_on_in_pieces(padding):
+    """Far more rows than fit the cache: every row counts once, for the weights and for the layer before."""
+    first, second = nn.Conv1d(3, 200, 1, bias=False), nn.Conv1d(200, 150, 3, dilation=5, padding=padding)
+    model = randomised(wl.Sequential([first, second]))
+    x = np.stack([signal(700, 3, seed) for seed in range(2)])
+    parameters = Parameters(model)
+    tape = Tape(parameters, 2, 700)
+    g = np.stack([signal(tape.forward(x).shape[1], 150, seed) for seed in (3, 4)])
+    found = tape.backward(g)
+    before = {"causal": 10, "same": 5, "valid": 0}[padding]
+    hidden = x @ first.parameter("weight")[:, :, 0].T.astype(np.float64)
+    padded = np.pad(hidden, ((0, 0), (before, 10 - before if padding == "same" else 0), (0, 0)))
+    taps = [padded[:, 5 * k : 5 * k + g.shape[1]] for k in range(3)]
+    weight = np.stack([np.einsum("bti,bto->oi", tap, g.astype(np.float64)) for tap in taps], axis=2)
+    back = np.zeros_like(padded)
+    for k in range(3):
+        back[:, 5 * k : 5 * k + g.shape[1]] += g.astype(np.float64) @ second.parameter("weight")[:, :, k]
+    inner = np.einsum("bti,bto->oi", x.astype(np.float64), back[:, before : before + 700])
+    for name, wanted in (("0.weight", inner), ("1.weight", weight), ("1.bias", g.sum(axis=(0, 1), dtype=np.float64))):
+        start, shape = parameters.places[name]
+        given = found[start - 1 : start - 1 + int(np.prod(shape))]
+        assert np.abs(given - wanted.ravel()).max() < 1e-4 * np.abs(wanted).max(), name

@@ -26,6 +26,9 @@ cnp.import_array()
 
 cdef const Kernels* kernels = chosen_kernels()
 
+cdef enum:
+    PIECE_FLOATS = 49_152       # of the rows of a gradient, and of what it belongs to, that are worked on at a time
+
 
 # A batch in memory: its first row, and the distances of rows and clips in floats.
 cdef struct View:
@@ -153,6 +156,17 @@ cdef class Convolution:
 
     cdef void run_clip(self, float* out, Py_ssize_t rows, Py_ssize_t ld, bint accumulate) noexcept nogil:
         """The convolution of the next clip."""
+        self.run_rows(out, rows, ld, accumulate)
+        self.end_clip(rows)
+
+    cdef void end_clip(self, Py_ssize_t rows) noexcept nogil:
+        """Go from the last of a clip's rows to the next clip."""
+        cdef Py_ssize_t i
+        for i in range(self.taps):
+            self.x[i] += self.clip[i] - rows * self.ldx[i]
+
+    cdef void run_rows(self, float* out, Py_ssize_t rows, Py_ssize_t ld, bint accumulate) noexcept nogil:
+        """The convolution of the next rows of a clip."""
         cdef Py_ssize_t i
         if self.depthwise:
             expect(not accumulate)
@@ -164,7 +178,7 @@ cdef class Convolution:
         else:
             kernels.convolve(&self.conv, self.x, self.ldx, rows, out if accumulate else NULL, out, ld)
         for i in range(self.taps):
-            self.x[i] += self.clip[i]
+            self.x[i] += rows * self.ldx[i]
 
 
 def weight_gradients(list taps, cnp.ndarray g, float[:, :, ::1] out):
@@ -178,10 +192,13 @@ def weight_gradients(list taps, cnp.ndarray g, float[:, :, ::1] out):
 def dense_gradients(
     list taps, cnp.ndarray g, float[:, :, ::1] weights, float[::1] bias, Convolution back, list back_taps, cnp.ndarray out,
     bint accumulate):
-    """All gradients of a convolution across channels, clip by clip: `weights` as by `weight_gradients`, `bias` += the sum
-    of all rows of g, and out (+)= the convolution `back` of `back_taps`; each unless None."""
+    """All gradients of a convolution across channels: `weights` as by `weight_gradients`, `bias` += the sum of all rows of g,
+    and out (+)= the convolution `back` of `back_taps`; each unless None.
+
+    Clip by clip, and piece by piece of it, so that the rows are still in the second-level cache when they are read again."""
     cdef View b = view(g), y
-    cdef Py_ssize_t i, k, count = len(taps) if weights is not None else 0
+    cdef Py_ssize_t i, k, first, n, longest = b.rows, count = len(taps) if weights is not None else 0
+    cdef Py_ssize_t piece = max(1, PIECE_FLOATS // max(1, b.channels + (view(taps[0]).channels if taps else 0)))
     cdef View* x = <View*>malloc((count + 1) * sizeof(View))
     if x == NULL:
         raise MemoryError(f"no memory for {count} taps")
@@ -194,16 +211,23 @@ def dense_gradients(
             if y.clips != b.clips:
                 raise ValueError(f"batches of {y.clips} and {b.clips} clips do not match")
             back.read(back_taps, y)
+            longest = max(longest, y.rows)
         with nogil:
             for i in range(b.clips):
-                for k in range(count):
-                    kernels.weight_gradient(
-                        x[k].first + i * x[k].clip, x[k].row, b.first + i * b.clip, b.row, b.rows, weights.shape[1],
-                        weights.shape[2], &weights[k, 0, 0])
                 if bias is not None:
                     kernels.sum_rows(b.first + i * b.clip, b.row, b.rows, bias.shape[0], &bias[0])
+                first = 0
+                while first < longest:
+                    n = max(0, min(piece, b.rows - first))
+                    for k in range(count):
+                        kernels.weight_gradient(
+                            x[k].first + i * x[k].clip + first * x[k].row, x[k].row, b.first + i * b.clip + first * b.row,
+                            b.row, n, weights.shape[1], weights.shape[2], &weights[k, 0, 0])
+                    if back is not None and first < y.rows:
+                        back.run_rows(y.first + i * y.clip + first * y.row, min(piece, y.rows - first), y.row, accumulate)
+                    first += piece
                 if back is not None:
-                    back.run_clip(y.first + i * y.clip, y.rows, y.row, accumulate)
+                    back.end_clip(y.rows)
     finally:
         free(x)
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import sys
 from collections.abc import Iterator, Sequence
-from typing import Any, NamedTuple
+from typing import Any
 
 from wavenetlite.features import Features
 from wavenetlite.pipeline._clips import ClipReader, computes
@@ -25,22 +25,8 @@ AT_ONCE = 32
 """Recordings in a call: some ten milliseconds, between which progress is reported and Ctrl-C heard."""
 
 
-class Part(NamedTuple):
-    """One kind of features of a recording.
-
-    Attributes
-    ----------
-    facts
-        Of its row in the sidecar.
-    statistics
-        Of its frames.
-    frames
-        float32, (frames, channels).
-    """
-
-    facts: dict[str, Any]
-    statistics: Statistics
-    frames: Floats
+Part = tuple[dict[str, Any], Statistics, Floats]
+"""One kind of features of a recording: facts of its row in the sidecar, statistics, and frames, (frames, channels)."""
 
 
 class Clip:
@@ -58,12 +44,12 @@ class Clip:
 
     def __init__(self, found: Any, reader: ClipReader) -> None:
         self.audio, sr, samples, channels, peak, made = found
-        of_file = {"peak": peak, "sr": sr, "samples": samples, "channels": channels}
-        self.parts = []
+        self.parts: list[Part] = []
         for lane, (start, count, digest, (first, *rest)) in enumerate(made):
             statistics = sum((Statistics(*part) for part in rest), Statistics(*first))
-            facts = {"frames": count, "duration_s": samples / sr, "hash": digest, **of_file}
-            self.parts.append(Part(facts, statistics, reader.rows(lane, start, count)))
+            facts = {"frames": count, "duration_s": samples / sr, "hash": digest, "peak": peak, "sr": sr,
+                     "samples": samples, "channels": channels}  # fmt: skip
+            self.parts.append((facts, statistics, reader.rows(lane, start, count)))
 
 
 class Clips:

@@ -180,11 +180,12 @@ class Lane:
 
     def take(self, entry: Entry, audio: str, part: ClipPart) -> None:
         """The frames of a clip, and its row."""
+        facts, statistics, frames = part
         self.rows.append(
-            {"key": entry.key, "identity": entry.identity, "audio": audio, "offset": self.writer.frames, **part.facts}
+            {"key": entry.key, "identity": entry.identity, "audio": audio, "offset": self.writer.frames, **facts}
         )
-        self.writer.append(part.frames)
-        self.statistics.append(part.statistics)
+        self.writer.append(frames)
+        self.statistics.append(statistics)
 
     def copy(self, old: Old) -> None:
         """The frames, or the refusal, of an earlier extraction."""
@@ -239,6 +240,7 @@ class Chunk:
         self.recordings = Recordings()
         self.reader = FrameReader(task.reading, [lane.recipe.spec for lane in lanes])
         self.fast = Clips(task.reading, [lane.recipe.spec for lane in lanes])
+        self.known = {key for lane in lanes for key in lane.part.old}
         self.copied = 0
 
     def clips(self) -> Iterator[tuple[Entry, Clip | bytes]]:
@@ -248,7 +250,7 @@ class Chunk:
             yield from zip(entries, self.fast.of(entries) if takes else repeat(b""), strict=False)
 
     def is_new_clip(self, entry: Entry) -> bool:
-        return self.fast.takes(entry) and not any(entry.key in lane.part.old for lane in self.lanes)
+        return entry.key not in self.known and self.fast.takes(entry)
 
     def add(self, entry: Entry, clip: Clip | bytes) -> None:
         """An entry in all lanes; `clip` is what came of a batch, or its bytes if they were fetched already."""
