@@ -6,6 +6,8 @@ import subprocess
 import sys
 from pathlib import Path
 
+import pytest
+
 PACKAGE = Path(importlib.util.find_spec("wavenetlite").origin).parent
 HEAVY = {"librosa", "scipy", "torch", "numba", "sklearn", "soundfile", "matplotlib", "pandas", "onnx", "onnxruntime",
          "h5py", "keras", "tensorflow"}  # fmt: skip
@@ -100,6 +102,15 @@ for _ in range(2):
 print(*{{".".join(name.split(".")[:2]) for name in sys.modules}} & {{f"wavenetlite.{{room}}" for room in (
     "nn", "nodes", "graph", "engine", "formats", "classifier", "train", "recipes", "figures", "evaluation")}})"""
     assert run_python(code).split() == []
+
+
+@pytest.mark.parametrize("model", [
+    "wl.TCN(3, 2, channels=4, dilations=[1, 2])",
+    "wl.AudioClassifier(features=wl.LogMel(n_mels=3), model=wl.TCN(3, 2, channels=4, dilations=[1]), labels=[*'ab'])",
+])  # fmt: skip
+def test_a_model_is_saved_by_whoever_has_loaded_none(tmp_path, model):
+    run_python(f"import wavenetlite as wl; {model}.save({str(tmp_path / 'm.safetensors')!r})")
+    run_python(f"import wavenetlite as wl; wl.load({str(tmp_path / 'm.safetensors')!r})")
 
 
 def test_what_is_lazy_is_there():

@@ -3,12 +3,7 @@
 from __future__ import annotations
 
 from wavenetlite.formats.format import Format
-from wavenetlite.nn.files import blueprint
-from wavenetlite.storage import files, registry
-
-registry.register(None, blueprint)
-registry.register_module("AudioClassifier", "wavenetlite.classifier.files")
-registry.register_module("Vocoder", "wavenetlite.vocoder.files")
+from wavenetlite.storage import files
 
 
 def sniff(ends: bytes) -> bool:

@@ -7,7 +7,7 @@ from typing import Any
 from wavenetlite.graph import bounded
 from wavenetlite.nn.module import Module, from_config
 from wavenetlite.nn.old_types import old_types
-from wavenetlite.storage.registry import ARRAYS, Blueprint
+from wavenetlite.storage.registry import ARRAYS, Blueprint, register
 from wavenetlite.storage.safetensors import BF16
 from wavenetlite.support.bounded_json import size_of
 from wavenetlite.support.errors import ModelFileError, ParameterError
@@ -52,3 +52,6 @@ def check_runs(model: Module) -> None:
                 model.graph()
     except Exception as error:  # any error that options can cause in any layer
         raise ModelFileError(f"its network cannot run: {error}") from error
+
+
+register(None, blueprint)

@@ -74,17 +74,17 @@ OWN_FORMAT = "wavenetlite.formats.own"
 """Registers the restorers of our files' types; imported when the first is needed, as `import wavenetlite` does not."""
 
 _restorers: dict[str | None, Restorer] = {}
-_homes: dict[str, str] = {}
+_homes: dict[str | None, str] = {
+    None: "wavenetlite.nn.files",
+    "AudioClassifier": "wavenetlite.classifier.files",
+    "Vocoder": "wavenetlite.vocoder.files",
+}
+"""The modules that register restorers, imported when one is needed."""
 
 
 def register(kind: str | None, restorer: Restorer) -> None:
     """Register the restorer of a type; None: of all types without one."""
     _restorers[kind] = restorer
-
-
-def register_module(kind: str, module: str) -> None:
-    """Import `module`, which registers the restorer of this type, when it is needed."""
-    _homes[kind] = module
 
 
 def blueprint(config: dict[str, Any], version: int) -> Blueprint:
@@ -93,9 +93,10 @@ def blueprint(config: dict[str, Any], version: int) -> Blueprint:
     if None not in _restorers:
         import_module(OWN_FORMAT)
     with config_errors():
-        if isinstance(kind, str) and kind in _homes and kind not in _restorers:
-            import_module(_homes[kind])
-        return _restorers[kind if isinstance(kind, str) and kind in _restorers else None](config, version)
+        known = kind if isinstance(kind, str) and (kind in _restorers or kind in _homes) else None
+        if known not in _restorers:
+            import_module(_homes[known])
+        return _restorers[known](config, version)
 
 
 def with_prefix(prefix: str, arrays: ARRAYS) -> dict[str, Floats]:
