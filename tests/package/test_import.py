@@ -159,14 +159,3 @@ def test_a_folder_that_is_not_built_names_the_remedy(tmp_path):
     assert done.returncode == 1
     assert last.startswith(f"ImportError: wavenetlite is not built for Python 3.{sys.version_info[1]} in {tmp_path}")
     assert "`make demo`" in last and "`pip install -e .`" in last
-
-
-def test_a_new_process_saves_what_it_has_made(tmp_path):
-    code = f"""
-import wavenetlite as wl
-net = wl.TCN(40, 2, channels=4)
-net.save({str(tmp_path / "net.safetensors")!r})
-wl.AudioClassifier(wl.LogMel(n_mels=40), net, ["a", "b"]).save({str(tmp_path / "clf.safetensors")!r})
-"""
-    run_python(code)
-    run_python(f"import wavenetlite as wl; wl.load({str(tmp_path / 'clf.safetensors')!r}).predict")

@@ -70,9 +70,6 @@ class Blueprint:
 Restorer: TypeAlias = Callable[[dict[str, Any], int], Blueprint]
 """``restorer(config, version)``: the blueprint of a configuration in a file of that format version."""
 
-OWN_FORMAT = "wavenetlite.formats.own"
-"""Registers the restorers of our files' types; imported when the first is needed, as `import wavenetlite` does not."""
-
 _restorers: dict[str | None, Restorer] = {}
 _homes: dict[str | None, str] = {
     None: "wavenetlite.nn.files",
@@ -90,8 +87,6 @@ def register(kind: str | None, restorer: Restorer) -> None:
 def blueprint(config: dict[str, Any], version: int) -> Blueprint:
     """The blueprint of a configuration."""
     kind = config.get("type")
-    if None not in _restorers:
-        import_module(OWN_FORMAT)
     with config_errors():
         known = kind if isinstance(kind, str) and (kind in _restorers or kind in _homes) else None
         if known not in _restorers:
