@@ -31,15 +31,15 @@ NAMES = ["zero", "one", "two", "three", "four", "five", "six", "seven", "eight",
 
 def network(*, conditional: bool, seed: int) -> wl.WaveNet:
     """A tenth of a second of the past, and the digit."""
-    heard = {"condition_channels": 1, "condition": wl.nn.Embedding(len(DIGITS), 16)} if conditional else {}
+    conditioning = {"condition_channels": 1, "condition": wl.nn.Embedding(len(DIGITS), 16)} if conditional else {}
     return wl.WaveNet(1, CLASSES, residual_channels=24, skip_channels=32, dilations=[2**i for i in range(10)],
-                      seed=seed, **heard)  # fmt: skip
+                      seed=seed, **conditioning)  # fmt: skip
 
 
 def segments(clips: wl.train.Clips, model: wl.WaveNet, labels: list[str], count: int) -> wl.train.Waveforms:
-    told = [np.array([DIGITS.index(labels[y])], np.float32) for y in clips.y] if model.condition_channels else None
+    numbers = [np.array([DIGITS.index(labels[y])], np.float32) for y in clips.y] if model.condition_channels else None
     return wl.train.Waveforms(
-        recordings_of(clips), told, samples=SAMPLES,
+        recordings_of(clips), numbers, samples=SAMPLES,
         context=int(model.receptive_field), classes=CLASSES, segments=count,
     )  # fmt: skip
 
@@ -63,8 +63,8 @@ def train(options: argparse.Namespace) -> tuple[wl.WaveNet, int, float]:
 def spoken(model: wl.WaveNet, sr: int, digit: int, voices: int) -> Floats:
     """Clips (voices, samples), each with a seed of its own."""
     pool = model.generator_pool(voices)
-    told = np.array([digit], np.float32) if model.condition_channels else None
-    ids = [pool.open(told, seed=1000 * digit + voice, temperature=TEMPERATURE) for voice in range(voices)]
+    number = np.array([digit], np.float32) if model.condition_channels else None
+    ids = [pool.open(number, seed=1000 * digit + voice, temperature=TEMPERATURE) for voice in range(voices)]
     classes = pool.process(dict.fromkeys(ids), samples=round(CLIP_S * sr))
     return wl.MuLaw(mu=CLASSES - 1).decode(np.stack([classes[one] for one in ids]))
 
