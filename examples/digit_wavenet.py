@@ -31,22 +31,25 @@ NAMES = ["zero", "one", "two", "three", "four", "five", "six", "seven", "eight",
 
 def network(*, conditional: bool, seed: int) -> wl.WaveNet:
     """A tenth of a second of the past, and the digit."""
-    heard = {"condition_channels": 1, "condition": wl.nn.Embedding(len(DIGITS), 16)} if conditional else {}
+    conditioning = {"condition_channels": 1, "condition": wl.nn.Embedding(len(DIGITS), 16)} if conditional else {}
     return wl.WaveNet(1, CLASSES, residual_channels=24, skip_channels=32, dilations=[2**i for i in range(10)],
-                      seed=seed, **heard)  # fmt: skip
+                      seed=seed, **conditioning)  # fmt: skip
 
 
 def segments(clips: wl.train.Clips, model: wl.WaveNet, labels: list[str], count: int) -> wl.train.Waveforms:
-    digits = [np.array([DIGITS.index(labels[y])], np.float32) for y in clips.y]
+    numbers = [np.array([DIGITS.index(labels[y])], np.float32) for y in clips.y] if model.condition_channels else None
     return wl.train.Waveforms(
-        recordings_of(clips), digits if model.condition_channels else None, samples=SAMPLES,
+        recordings_of(clips), numbers, samples=SAMPLES,
         context=int(model.receptive_field), classes=CLASSES, segments=count,
     )  # fmt: skip
 
 
-def train(options: argparse.Namespace) -> tuple[wl.WaveNet, float]:
-    """The network, and nats a sample of the validation part."""
+def train(options: argparse.Namespace) -> tuple[wl.WaveNet, int, float]:
+    """The network, its sample rate, and nats a sample of the validation part."""
     corpus = wl.train.read_corpus(options.data, clip_s=None)
+    if not options.unconditional and (others := set(corpus.labels) - set(DIGITS)):
+        raise wl.ParameterError(f"{options.data} has the label {min(others)}; they must be the digits 0 to 9, or pass "
+                                "--unconditional")  # fmt: skip
     model = network(conditional=not options.unconditional, seed=options.seed)
     parts = [segments(clips, model, corpus.labels, n) for clips, n in ((corpus.train, SEGMENTS),
                                                                        (corpus.valid, VALIDATED))]  # fmt: skip
@@ -54,14 +57,14 @@ def train(options: argparse.Namespace) -> tuple[wl.WaveNet, float]:
         model, *parts, loss=wl.train.CrossEntropy(at="frames"), epochs=options.epochs, batch_size=BATCH, lr=LR, ema=EMA,
         threads=options.threads, folder=options.out.with_suffix(""), seed=options.seed, progress="digits",
     )  # fmt: skip
-    return model, history.rows[-1]["valid_loss"]
+    return model, corpus.sr, history.rows[-1]["valid_loss"]
 
 
 def spoken(model: wl.WaveNet, sr: int, digit: int, voices: int) -> Floats:
     """Clips (voices, samples), each with a seed of its own."""
     pool = model.generator_pool(voices)
-    told = np.array([digit], np.float32) if model.condition_channels else None
-    ids = [pool.open(told, seed=1000 * digit + voice, temperature=TEMPERATURE) for voice in range(voices)]
+    number = np.array([digit], np.float32) if model.condition_channels else None
+    ids = [pool.open(number, seed=1000 * digit + voice, temperature=TEMPERATURE) for voice in range(voices)]
     classes = pool.process(dict.fromkeys(ids), samples=round(CLIP_S * sr))
     return wl.MuLaw(mu=CLASSES - 1).decode(np.stack([classes[one] for one in ids]))
 
@@ -72,8 +75,7 @@ def heard_as(clips: Floats, sr: int) -> list[str]:
 
 
 def run(options: argparse.Namespace) -> None:
-    sr = 8000
-    model, nats = train(options)
+    model, sr, nats = train(options)
     model.save(options.out)
     print(f"{options.out} written; {nats / math.log(2):.3f} bits a sample of the validation part")
     clips = {digit: spoken(model, sr, int(digit), options.clips) for digit in DIGITS}
@@ -99,8 +101,15 @@ def main(arguments: list[str] | None = None) -> int:
         "--threads", type=int, metavar="N", help="number of threads (default: one per CPU, at most two)"
     )
     parser.add_argument("--seed", type=int, default=0, help="of weights, segments and order")
+    options = parser.parse_args(arguments)
+    if not options.out.suffix:
+        parser.error(
+            f"--out {options.out} must have an ending, such as .safetensors: {options.out}/ is for checkpoints"
+        )
+    if options.clips < 1:
+        parser.error(f"--clips {options.clips} must be at least 1")
     try:
-        run(parser.parse_args(arguments))
+        run(options)
     except (wl.WavenetliteError, OSError) as error:
         print(f"digit_wavenet: {error}", file=sys.stderr)
         return 1
