@@ -192,6 +192,8 @@ def test_the_command(data, tmp_path, capsys):
     assert main([*command, "--trim", "energy", "--trim-margin-ms", "20"]) == 0
     assert wl.pipeline.open(tmp_path / "out")[0].trim_start == 800
     assert main([*command, "--trim-margin-ms", "20"]) == 2
+    assert main([*command, "--trim", "energy", "--trim-margin-ms", "-1"]) == 2
+    assert "--trim-margin-ms -1 must be at least 0" in capsys.readouterr().err
     capsys.readouterr()
     assert main([*command, "--trim", "no-such-model"]) != 0
     assert "no-such-model" in capsys.readouterr().err

@@ -457,7 +457,7 @@ class Run:
     def unpacked(self, waiting: Iterable[int]) -> dict[str, str]:
         """Decompress, for this extraction, archives that are compressed as a whole."""
         found = {}
-        for path in archives.packed(entry for number in waiting for entry in self.run(number)):
+        for path in archives.packed(entry for chunk in waiting for entry in self.run(chunk)):
             target = self.out / sidecars.FOLDER / f"{blake2b(path.encode(), digest_size=8).hexdigest()}.tar"
             archives.unpack(path, target)
             found[path] = address(target)
