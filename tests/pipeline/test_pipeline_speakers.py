@@ -51,7 +51,7 @@ def test_they_are_those_of_all_frames_of_a_speaker(out):
 def test_speakers_of_one_item_are_told(out):
     found = [(row["key"], row["reason"], row["message"], row["kept"]) for row in lines(out / "errors.jsonl")]
     assert found == [
-        ("nobody.wav", "speaker", "1 items have no speaker, and the statistics of the whole set", True),
+        ("nobody.wav", "speaker", "1 item has no speaker, and the statistics of the whole set", True),
         ("once.wav", "speaker", "the only item of speaker 'once': the statistics are its own", True),
     ]
 
@@ -116,6 +116,13 @@ def test_a_damaged_file_is_made_again(data, tmp_path):
         wl.pipeline.open(tmp_path / "out").speakers  # noqa: B018
     extract(data, tmp_path / "out", features=spec(), speaker_statistics=True)
     assert (tmp_path / "out" / "speakers.npz").read_bytes() == before
+
+
+def test_no_export_overwrites_them(data, tmp_path):
+    extract(data, tmp_path / "out", features={"a": spec(), "b": wl.MFCC(sr=8000, n_fft=128)}, speaker_statistics=True)
+    items = wl.pipeline.open(tmp_path / "out")
+    with pytest.raises(ParameterError, match="is a file of the feature set itself"):
+        wl.pipeline.to_npz(items["a"], tmp_path / "out" / "speakers.b.npz")
 
 
 def test_of_several_arrays(data, tmp_path):

@@ -381,12 +381,12 @@ def assemble(
         assembly = Assembly(out, recipes, leave_out, strict, index, errors, roots, entries, speakers, cut)
         for problem in problems:
             assembly.problem(problem)
-        for digests, entries in chunks:
+        for digests, run in chunks:
             found = [sidecars.read(sidecars.path_of(out, digest)) for digest in digests]
-            whole = [sidecar for sidecar in found if sidecar is not None and len(sidecar.rows) == len(entries)]
+            whole = [sidecar for sidecar in found if sidecar is not None and len(sidecar.rows) == len(run)]
             if len(whole) != len(found):
                 raise PipelineError(f"{out}: a part of the extraction is missing; run the same command again")
-            assembly.add(entries, whole)
+            assembly.add(run, whole)
         for problem in assembly.arrays[0].speakers.problems() if speakers else ():
             assembly.problem(problem)
     for array in assembly.arrays:

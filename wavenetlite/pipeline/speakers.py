@@ -65,7 +65,8 @@ class Speakers:
             return
         for name, count in sorted(self.items.items()):
             if not name:
-                message = f"{count:,} items have no speaker, and the statistics of the whole set"
+                have = "1 item has" if count == 1 else f"{count:,} items have"
+                message = f"{have} no speaker, and the statistics of the whole set"
                 yield Problem(self.first[name], REASON, message, kept=True)
             elif count == 1:
                 message = f"the only item of speaker {name!r}: the statistics are its own"
