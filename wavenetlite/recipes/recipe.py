@@ -149,6 +149,8 @@ class Recipe:
         'recipe quick trains one network: 16 epochs to find hard negatives, 40 epochs, then 15 epochs to refine it'
         """
         refined = f", then {self.refining_epochs} epochs to refine it" if background and self.refining_epochs else ""
+        if background and self.alone:
+            refined += "; it will hear words that stand alone"
         if not self.teachers:
             before = f": {self.scout_epochs} epochs to find hard negatives" if background else ""
             return f"recipe {self.name} trains one network{before}, {self.epochs} epochs{refined}"
