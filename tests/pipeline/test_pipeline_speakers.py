@@ -11,6 +11,7 @@ from wavenetlite import audio
 from wavenetlite.cli import main
 from wavenetlite.pipeline import PipelineError, extract
 from wavenetlite.support.errors import ParameterError
+from wavenetlite.train.augment import Augment, Gain
 
 
 @pytest.fixture(scope="module")
@@ -52,8 +53,16 @@ def test_speakers_of_one_item_are_told(out):
     found = [(row["key"], row["reason"], row["message"], row["kept"]) for row in lines(out / "errors.jsonl")]
     assert found == [
         ("nobody.wav", "speaker", "1 item has no speaker, and the statistics of the whole set", True),
-        ("once.wav", "speaker", "the only item of speaker 'once': the statistics are its own", True),
+        ("once.wav", "speaker", "the only recording of speaker 'once': the statistics are its own", True),
     ]
+
+
+def test_a_copy_is_no_further_recording_of_its_speaker(data, tmp_path):
+    louder = Augment([Gain(3.0, 6.0)])
+    extract(data, tmp_path / "set", features=spec(), speaker_statistics=True, copies=2, augment=louder, seed=0)
+    told = {row["key"]: row["message"] for row in lines(tmp_path / "set" / "errors.jsonl")}
+    assert told["once.wav"] == "the only recording of speaker 'once': the statistics are its own"
+    assert wl.pipeline.open(tmp_path / "set").speakers["once"].items == 3
 
 
 @pytest.mark.parametrize("normalise", ["speaker", "speaker_mean"])
