@@ -170,3 +170,8 @@ def test_a_wrong_pool_is_found(method):
 def test_a_wrong_batch_is_found():
     with pytest.raises(wl.StreamMismatchError, match="batch"):
         wl.verify_stream(MixedBatch(CATALOGUE["tcn"].model()))
+
+
+def test_what_is_no_network_is_named():
+    with pytest.raises(wl.WavenetliteError, match=r"model is a AudioClassifier; it must be a network"):
+        wl.verify_stream(wl.load("speech-commands-12"))

@@ -15,7 +15,7 @@ from wavenetlite.kernels import isa
 from wavenetlite.nn.module import ANY_CHANNELS, Module
 from wavenetlite.support.arrays import Floats
 from wavenetlite.support.checks import count, positive_int
-from wavenetlite.support.errors import ParameterError, StreamMismatchError
+from wavenetlite.support.errors import ArrayTypeError, ParameterError, StreamMismatchError
 
 MOST_FRAMES = 20_000
 BLOCKS = (0, 1, 2, 7, 16, 31, 64, 73, 97, 121, 500)
@@ -90,6 +90,8 @@ def verify_stream(
 
     Raises
     ------
+    ArrayTypeError
+        `model` is no network.
     StreamMismatchError
         An output differs; the message says how the stream was fed, and the first differing frame.
 
@@ -100,6 +102,8 @@ def verify_stream(
     >>> report.partitions
     9
     """
+    if not callable(getattr(model, "graph", None)):
+        raise ArrayTypeError(f"model is a {type(model).__name__}; it must be a network, as `.model` of a classifier is")
     if model.in_width is not None and channels not in (None, model.in_width):
         raise ParameterError(f"channels={channels} must be {model.in_width}, as the model requires")
     rng = np.random.default_rng(count("seed", seed))

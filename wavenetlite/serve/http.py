@@ -77,6 +77,7 @@ class Routes:
             raise
         except Exception:
             if request.transport is None:  # it has gone meanwhile, which aiohttp says in many ways
+                log.debug("a request to %s failed after its client had gone", request.path, exc_info=True)
                 raise ConnectionResetError from None
             log.exception("a request to %s failed", request.path)
             return self.refusal(500, "the server failed; its log says why")
