@@ -3,8 +3,9 @@
     python examples/digit_wavenet.py fsdd --out digits.safetensors
     python examples/digit_wavenet.py fsdd --unconditional --out babble.safetensors
 
-The folder holds the Free Spoken Digit Dataset. The network draws mu-law samples one by one, after the class of the
-digit, which an embedding turns into its conditioning. Ten clips are written beside the network, digit-0.wav and so on,
+The folder holds the Free Spoken Digit Dataset. The network draws mu-law samples one by one. Every 10 ms it is told,
+through an embedding, which digit it says, and which of twelve parts of it: it hears no more than its last tenth of a
+second, so it could not know where in a word it is. Ten clips are written beside the network, digit-0.wav and so on,
 and printed are the likelihood of the validation part, in bits a sample, and how many of --clips generated clips of each
 digit the bundled spoken-digits classifier hears as what they are to be. Ctrl-C stops the training; the same command
 resumes.
@@ -22,25 +23,37 @@ from wavenetlite import audio
 from wavenetlite.recipes import recordings_of
 from wavenetlite.support.arrays import Floats
 
-CLASSES, SAMPLES, BATCH, SEGMENTS, VALIDATED = 256, 2400, 16, 160, 32
-LR, EMA, EPOCHS = 4e-3, 0.99, 100
-CLIP_S, TEMPERATURE = 0.6, 0.8
+CLASSES, SAMPLES, BATCH, SEGMENTS, VALIDATED = 256, 2400, 8, 160, 32
+HOP, PARTS = 80, 12
+LR, EMA, EPOCHS = 4e-3, 0.99, 75
+CLIP_S, TEMPERATURE = 0.5, 0.8
 DIGITS = [str(digit) for digit in range(10)]
 NAMES = ["zero", "one", "two", "three", "four", "five", "six", "seven", "eight", "nine"]
 
 
 def network(*, conditional: bool, seed: int) -> wl.WaveNet:
-    """A tenth of a second of the past, and the digit."""
-    heard = {"condition_channels": 1, "condition": wl.nn.Embedding(len(DIGITS), 16)} if conditional else {}
+    """A tenth of a second of the past; the digit and the part of it."""
+    told = wl.Sequential(wl.nn.Embedding(len(DIGITS) * PARTS, 32), wl.nn.Upsample(HOP))
+    heard = {"condition_channels": 1, "condition": told} if conditional else {}
     return wl.WaveNet(1, CLASSES, residual_channels=24, skip_channels=32, dilations=[2**i for i in range(10)],
                       seed=seed, **heard)  # fmt: skip
 
 
+def parts_of(digit: int, frames: int) -> Floats:
+    """(frames, 1): the class of the digit's part in each frame, from the first part to the last."""
+    return (digit * PARTS + np.arange(frames) * PARTS // frames).astype(np.float32)[:, None]
+
+
 def segments(clips: wl.train.Clips, model: wl.WaveNet, labels: list[str], count: int) -> wl.train.Waveforms:
-    digits = [np.array([DIGITS.index(labels[y])], np.float32) for y in clips.y]
+    recordings = recordings_of(clips)
+    said = [
+        parts_of(DIGITS.index(labels[y]), -(-len(recording) // HOP))
+        for y, recording in zip(clips.y, recordings, strict=True)
+    ]
+    context = -(-int(model.receptive_field) // HOP) * HOP
     return wl.train.Waveforms(
-        recordings_of(clips), digits if model.condition_channels else None, samples=SAMPLES,
-        context=int(model.receptive_field), classes=CLASSES, segments=count,
+        recordings, said if model.condition_channels else None, samples=SAMPLES, context=context,
+        hop_length=HOP, classes=CLASSES, segments=count,
     )  # fmt: skip
 
 
@@ -60,9 +73,10 @@ def train(options: argparse.Namespace) -> tuple[wl.WaveNet, float]:
 def spoken(model: wl.WaveNet, sr: int, digit: int, voices: int) -> Floats:
     """Clips (voices, samples), each with a seed of its own."""
     pool = model.generator_pool(voices)
-    told = np.array([digit], np.float32) if model.condition_channels else None
-    ids = [pool.open(told, seed=1000 * digit + voice, temperature=TEMPERATURE) for voice in range(voices)]
-    classes = pool.process(dict.fromkeys(ids), samples=round(CLIP_S * sr))
+    ids = [pool.open(seed=1000 * digit + voice, temperature=TEMPERATURE) for voice in range(voices)]
+    frames = round(CLIP_S * sr) // HOP
+    told = parts_of(digit, frames) if model.condition_channels else None
+    classes = pool.process(dict.fromkeys(ids, told), samples=None if model.condition_channels else frames * HOP)
     return wl.MuLaw(mu=CLASSES - 1).decode(np.stack([classes[one] for one in ids]))
 
 
