@@ -33,10 +33,10 @@ NAMES = ["zero", "one", "two", "three", "four", "five", "six", "seven", "eight",
 
 def network(*, conditional: bool, seed: int) -> wl.WaveNet:
     """A tenth of a second of the past; the digit and the part of it."""
-    told = wl.Sequential(wl.nn.Embedding(len(DIGITS) * PARTS, 32), wl.nn.Upsample(HOP))
-    heard = {"condition_channels": 1, "condition": told} if conditional else {}
+    parts = wl.Sequential(wl.nn.Embedding(len(DIGITS) * PARTS, 32), wl.nn.Upsample(HOP))
+    conditioning = {"condition_channels": 1, "condition": parts} if conditional else {}
     return wl.WaveNet(1, CLASSES, residual_channels=24, skip_channels=32, dilations=[2**i for i in range(10)],
-                      seed=seed, **heard)  # fmt: skip
+                      seed=seed, **conditioning)  # fmt: skip
 
 
 def parts_of(digit: int, frames: int) -> Floats:
@@ -44,30 +44,39 @@ def parts_of(digit: int, frames: int) -> Floats:
     return (digit * PARTS + np.arange(frames) * PARTS // frames).astype(np.float32)[:, None]
 
 
+def of_speaker(clips: wl.train.Clips, name: str | None) -> wl.train.Clips:
+    chosen = [i for i, speaker in enumerate(clips.speakers) if name in (None, speaker)]
+    if not chosen:
+        raise wl.ParameterError(f"speaker={name!r} has no clips; there are {', '.join(sorted(set(clips.speakers)))}")
+    return clips.select(chosen)
+
+
 def segments(clips: wl.train.Clips, model: wl.WaveNet, labels: list[str], count: int) -> wl.train.Waveforms:
     recordings = recordings_of(clips)
-    said = [
+    parts = [
         parts_of(DIGITS.index(labels[y]), -(-len(recording) // HOP))
         for y, recording in zip(clips.y, recordings, strict=True)
-    ]
+    ] if model.condition_channels else None  # fmt: skip
     context = -(-int(model.receptive_field) // HOP) * HOP
     return wl.train.Waveforms(
-        recordings, said if model.condition_channels else None, samples=SAMPLES, context=context,
-        hop_length=HOP, classes=CLASSES, segments=count,
+        recordings, parts, samples=SAMPLES, context=context, hop_length=HOP, classes=CLASSES, segments=count
     )  # fmt: skip
 
 
-def train(options: argparse.Namespace) -> tuple[wl.WaveNet, float]:
-    """The network, and nats a sample of the validation part."""
+def train(options: argparse.Namespace) -> tuple[wl.WaveNet, int, float]:
+    """The network, its sample rate, and nats a sample of the validation part."""
     corpus = wl.train.read_corpus(options.data, clip_s=None)
+    if not options.unconditional and (others := set(corpus.labels) - set(DIGITS)):
+        raise wl.ParameterError(f"{options.data} has the label {min(others)}; they must be the digits 0 to 9, or pass "
+                                "--unconditional")  # fmt: skip
     model = network(conditional=not options.unconditional, seed=options.seed)
-    parts = [segments(clips, model, corpus.labels, n) for clips, n in ((corpus.train, SEGMENTS),
-                                                                       (corpus.valid, VALIDATED))]  # fmt: skip
+    parts = [segments(of_speaker(clips, options.speaker), model, corpus.labels, n)
+             for clips, n in ((corpus.train, SEGMENTS), (corpus.valid, VALIDATED))]  # fmt: skip
     history = wl.train.fit(
         model, *parts, loss=wl.train.CrossEntropy(at="frames"), epochs=options.epochs, batch_size=BATCH, lr=LR, ema=EMA,
         threads=options.threads, folder=options.out.with_suffix(""), seed=options.seed, progress="digits",
     )  # fmt: skip
-    return model, history.rows[-1]["valid_loss"]
+    return model, corpus.sr, history.rows[-1]["valid_loss"]
 
 
 def spoken(model: wl.WaveNet, sr: int, digit: int, voices: int) -> Floats:
@@ -75,8 +84,8 @@ def spoken(model: wl.WaveNet, sr: int, digit: int, voices: int) -> Floats:
     pool = model.generator_pool(voices)
     ids = [pool.open(seed=1000 * digit + voice, temperature=TEMPERATURE) for voice in range(voices)]
     frames = round(CLIP_S * sr) // HOP
-    told = parts_of(digit, frames) if model.condition_channels else None
-    classes = pool.process(dict.fromkeys(ids, told), samples=None if model.condition_channels else frames * HOP)
+    parts = parts_of(digit, frames) if model.condition_channels else None
+    classes = pool.process(dict.fromkeys(ids, parts), samples=None if model.condition_channels else frames * HOP)
     return wl.MuLaw(mu=CLASSES - 1).decode(np.stack([classes[one] for one in ids]))
 
 
@@ -86,8 +95,7 @@ def heard_as(clips: Floats, sr: int) -> list[str]:
 
 
 def run(options: argparse.Namespace) -> None:
-    sr = 8000
-    model, nats = train(options)
+    model, sr, nats = train(options)
     model.save(options.out)
     print(f"{options.out} written; {nats / math.log(2):.3f} bits a sample of the validation part")
     clips = {digit: spoken(model, sr, int(digit), options.clips) for digit in DIGITS}
@@ -106,6 +114,7 @@ def main(arguments: list[str] | None = None) -> int:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("data", type=Path, help="folder of the Free Spoken Digit Dataset")
     parser.add_argument("--out", type=Path, default=Path("digits.safetensors"), metavar="FILE")
+    parser.add_argument("--speaker", metavar="NAME", help="learn from this speaker only (default: all)")
     parser.add_argument("--unconditional", action="store_true", help="do not tell the network which digit it is")
     parser.add_argument("--epochs", type=int, default=EPOCHS, metavar="N", help=f"of {SEGMENTS} segments ({EPOCHS})")
     parser.add_argument("--clips", type=int, default=16, metavar="N", help="generated of each digit, to be heard (16)")
@@ -113,8 +122,15 @@ def main(arguments: list[str] | None = None) -> int:
         "--threads", type=int, metavar="N", help="number of threads (default: one per CPU, at most two)"
     )
     parser.add_argument("--seed", type=int, default=0, help="of weights, segments and order")
+    options = parser.parse_args(arguments)
+    if not options.out.suffix:
+        parser.error(
+            f"--out {options.out} must have an ending, such as .safetensors: {options.out}/ is for checkpoints"
+        )
+    if options.clips < 1:
+        parser.error(f"--clips {options.clips} must be at least 1")
     try:
-        run(parser.parse_args(arguments))
+        run(options)
     except (wl.WavenetliteError, OSError) as error:
         print(f"digit_wavenet: {error}", file=sys.stderr)
         return 1

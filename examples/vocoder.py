@@ -54,6 +54,10 @@ def main(arguments: list[str] | None = None) -> int:
     )
     parser.add_argument("--seed", type=int, default=0, help="of weights, segments and order")
     options = parser.parse_args(arguments)
+    if not options.out.suffix:
+        parser.error(
+            f"--out {options.out} must have an ending, such as .safetensors: {options.out}/ is for checkpoints"
+        )
     try:
         train(options).save(options.out)
         print(f"{options.out} written")

@@ -36,6 +36,8 @@ def measure(vad: wl.AudioClassifier, options: argparse.Namespace) -> None:
     noise = None
     if options.noise is not None:
         read = [audio.read(path, mono="mean") for path in sorted(options.noise.rglob("*.flac"))]
+        if not read:
+            raise wl.ParameterError(f"noise={str(options.noise)!r} has no .flac files; it must be a folder with some")
         noise = recorded_noise([y if sr == vad.sr else audio.resample(y, sr, vad.sr) for y, sr in read])
     areas = roc_areas(vad, talk, noise_of=noise, scenes=options.scenes, doubtful=options.doubtful)
     for snr_db, area in areas.items():
@@ -48,7 +50,7 @@ def main(arguments: list[str] | None = None) -> int:
     parser.add_argument("--out", type=Path, default=Path("voice-activity.safetensors"), metavar="FILE")
     parser.add_argument("--model", metavar="NAME|FILE", help="a trained detector to measure, instead of training one")
     parser.add_argument("--measure", type=Path, metavar="DIR", help="clean speech that was not trained on")
-    parser.add_argument("--noise", type=Path, metavar="DIR", help="noise for --measure (default: synthetic)")
+    parser.add_argument("--noise", type=Path, metavar="DIR", help="noise for --measure, .flac (default: synthetic)")
     parser.add_argument("--scenes", type=int, default=10, metavar="N", help="scenes of 20 s for each ratio")
     parser.add_argument(
         "--doubtful", action="store_true", help="with --measure: also count what may be speech or only its echo"

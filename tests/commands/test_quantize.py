@@ -147,10 +147,22 @@ def test_fine_tuning(run, corpus):
     assert json.loads(out)["layers"][-1]["integer"]
 
 
+def test_a_damaged_archive_is_one_line(run, tmp_path):
+    model = wl.WaveNet(1, 4, residual_channels=4, skip_channels=4, dilations=[1], condition_channels=2)
+    model.save(tmp_path / "voice.safetensors")
+    rng = np.random.default_rng(0)
+    np.savez_compressed(tmp_path / "pair.npz", x=rng.random((900, 1), np.float32), c=rng.random((900, 2), np.float32))
+    damaged = bytearray((tmp_path / "pair.npz").read_bytes())
+    damaged[200:600] = b"\xff" * 400
+    (tmp_path / "pair.npz").write_bytes(damaged)
+    status, _, err = run("voice.safetensors", "pair.npz", "--out", "small.safetensors")
+    assert status == 1 and err.count("\n") == 1 and "pair.npz: must be a .npz file of two arrays" in err
+
+
 @pytest.mark.parametrize(("words", "status", "said"), [
     (["network.safetensors", "frames.npy", "--out", "small.safetensors", "--fine-tune", "1"], 2, "--fine-tune"),
     (["network.safetensors", "network.safetensors", "--out", "small.safetensors"], 1, "must be a .npy file of frames"),
-    (["network.safetensors", "none.npy", "--out", "small.safetensors"], 1, "none.npy"),
+    (["network.safetensors", "none.npy", "--out", "small.safetensors"], 1, "none.npy: there is no such file"),
     (["network.safetensors", "frames.npy"], 2, "--out"),
     (["network.safetensors", "frames.npy", "--out", "small.safetensors", "--weights", "bf16", "--keep", "output"], 2,
      "--keep: for --weights int8 only"),

@@ -49,6 +49,13 @@ def test_it_trains_and_speaks(example, folder, capsys, options):
     assert [len(audio.read(folder / f"digit-{digit}.wav")[0]) for digit in range(10)] == [400] * 10
 
 
+def test_one_speaker_can_be_chosen(example, folder, capsys):
+    arguments = [str(folder / "fsdd"), "--out", str(folder / "d.safetensors"), "--epochs", "1", "--clips", "1"]
+    assert example.main([*arguments, "--speaker", "ann"]) == 0
+    assert example.main([*arguments, "--speaker", "bob"]) == 1
+    assert capsys.readouterr().err.endswith("speaker='bob' has no clips; there are ann\n")
+
+
 def test_a_digit_goes_through_its_parts(example):
     parts = example.parts_of(3, 30).ravel()
     assert parts[0] == 36 and parts[-1] == 47 and set(np.diff(parts)) <= {0, 1}
@@ -59,3 +66,23 @@ def test_a_folder_that_is_none_is_one_line(example, tmp_path, capsys):
     assert example.main([str(tmp_path / "none")]) == 1
     said = capsys.readouterr().err
     assert said.startswith("digit_wavenet: ") and said.count("\n") == 1
+
+
+def test_other_labels_are_one_line(example, tmp_path, capsys):
+    for label in ("yes", "no"):
+        for index in range(8):
+            path = tmp_path / "words" / label / f"a{index}_nohash_0.wav"
+            path.parent.mkdir(parents=True, exist_ok=True)
+            audio.write(path, np.full(300, 0.1, np.float32), 8000, subtype="PCM_16")
+    assert example.main([str(tmp_path / "words"), "--out", str(tmp_path / "digits.safetensors")]) == 1
+    said = capsys.readouterr().err
+    assert "has the label no; they must be the digits 0 to 9" in said and said.count("\n") == 1
+
+
+@pytest.mark.parametrize(("options", "part"), [
+    (["--out", "digits"], "--out digits must have an ending"), (["--clips", "0"], "--clips 0 must be at least 1"),
+])  # fmt: skip
+def test_mistakes_that_would_show_after_the_training(example, capsys, options, part):
+    with pytest.raises(SystemExit) as stopped:
+        example.main(["fsdd", *options])
+    assert stopped.value.code == 2 and part in capsys.readouterr().err

@@ -234,6 +234,8 @@ def test_damage_in_one_array_is_found(folders, tmp_path):
         ({"label": spec()}, "features has the name 'label'"),
         ({"Mel": spec()}, "features has the name 'Mel'"),
         ({3: spec()}, "features has the name 3"),
+        ({"features": spec(), "offsets": spec()}, "features has the name 'offsets'"),
+        ({"a": spec(), "a_offsets": spec()}, "features has the name 'a_offsets'"),
         ({"a": spec(), "b": wl.LogMel(sr=16000)}, "'b' has sr=16000, 'a' has sr=8000"),
         ({"a/b": spec()}, "features has the name 'a/b'"),
     ],

@@ -233,3 +233,21 @@ def test_the_command(data, tmp_path, capsys):
     assert [one["type"] for one in augment["transforms"]] == ["BackgroundNoise", "Gain"]
     assert main([*command, "--augment", "gain"]) == 2
     assert main([*command, "--copies", "1", "--augment", "echo"]) == 2
+
+
+def test_a_seed_below_zero_is_refused_before_the_work(data, tmp_path):
+    with pytest.raises(ParameterError, match="seed=-1 must not be negative"):
+        extract(wl.pipeline.listed(data), tmp_path / "out", features=spec(), copies=1, augment=changes(), seed=-1)
+    assert not (tmp_path / "out").exists()
+
+
+def test_keys_that_are_not_sorted_are_found(data, tmp_path):
+    """The tenth copy lies behind the ninth, and its key before that of the second."""
+    extract(data, tmp_path / "out", features=spec(), copies=10, augment=Augment([Gain(-6.0, 6.0)]))
+    items = wl.pipeline.open(tmp_path / "out")
+    assert items.keys != sorted(items.keys)
+    for number, key in enumerate(items.keys):
+        assert items[key] == items[number]
+        assert items[key] != items[number - 1]
+    with pytest.raises(KeyError):
+        items.select(copy=0)[items.keys[1]]

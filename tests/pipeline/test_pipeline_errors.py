@@ -14,6 +14,7 @@ from wavenetlite import audio
 from wavenetlite.pipeline import PipelineError, extract, work
 from wavenetlite.pipeline.entries import REASONS
 from wavenetlite.pipeline.reading import UnusableRecordingError
+from wavenetlite.support.errors import ArrayTypeError
 
 RATE = 8000
 
@@ -200,3 +201,12 @@ def test_names_that_no_terminal_can_show(data, tmp_path):
     extract(data, tmp_path / "out", features=spec())
     assert list(errors(tmp_path / "out")) == [f"no/{name}"]
     assert len(wl.pipeline.open(tmp_path / "out")) == 20
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [({"max_s": "long"}, "max_s='long'"), ({"leave_out": "silent"}, "leave_out='silent' is a str; it must be a list")],
+)
+def test_options_of_another_type_are_refused(data, tmp_path, options, message):
+    with pytest.raises(ArrayTypeError, match=message):
+        extract(data, tmp_path / "out", features=spec(), **options)

@@ -11,6 +11,7 @@ from wavenetlite import audio
 from wavenetlite.cli import main
 from wavenetlite.pipeline import PipelineError, extract
 from wavenetlite.support.errors import ParameterError
+from wavenetlite.train.augment import Augment, Gain
 
 
 @pytest.fixture(scope="module")
@@ -51,9 +52,17 @@ def test_they_are_those_of_all_frames_of_a_speaker(out):
 def test_speakers_of_one_item_are_told(out):
     found = [(row["key"], row["reason"], row["message"], row["kept"]) for row in lines(out / "errors.jsonl")]
     assert found == [
-        ("nobody.wav", "speaker", "1 items have no speaker, and the statistics of the whole set", True),
-        ("once.wav", "speaker", "the only item of speaker 'once': the statistics are its own", True),
+        ("nobody.wav", "speaker", "1 item has no speaker, and the statistics of the whole set", True),
+        ("once.wav", "speaker", "the only recording of speaker 'once': the statistics are its own", True),
     ]
+
+
+def test_a_copy_is_no_further_recording_of_its_speaker(data, tmp_path):
+    louder = Augment([Gain(3.0, 6.0)])
+    extract(data, tmp_path / "set", features=spec(), speaker_statistics=True, copies=2, augment=louder, seed=0)
+    told = {row["key"]: row["message"] for row in lines(tmp_path / "set" / "errors.jsonl")}
+    assert told["once.wav"] == "the only recording of speaker 'once': the statistics are its own"
+    assert wl.pipeline.open(tmp_path / "set").speakers["once"].items == 3
 
 
 @pytest.mark.parametrize("normalise", ["speaker", "speaker_mean"])
@@ -116,6 +125,13 @@ def test_a_damaged_file_is_made_again(data, tmp_path):
         wl.pipeline.open(tmp_path / "out").speakers  # noqa: B018
     extract(data, tmp_path / "out", features=spec(), speaker_statistics=True)
     assert (tmp_path / "out" / "speakers.npz").read_bytes() == before
+
+
+def test_no_export_overwrites_them(data, tmp_path):
+    extract(data, tmp_path / "out", features={"a": spec(), "b": wl.MFCC(sr=8000, n_fft=128)}, speaker_statistics=True)
+    items = wl.pipeline.open(tmp_path / "out")
+    with pytest.raises(ParameterError, match="is a file of the feature set itself"):
+        wl.pipeline.to_npz(items["a"], tmp_path / "out" / "speakers.b.npz")
 
 
 def test_of_several_arrays(data, tmp_path):

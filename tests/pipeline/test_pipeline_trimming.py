@@ -10,7 +10,7 @@ from pipeline_data import errors, lines, spec, tone, tree
 import wavenetlite as wl
 from wavenetlite import audio
 from wavenetlite.cli import main
-from wavenetlite.pipeline import EnergyTrim, VoiceTrim, extract
+from wavenetlite.pipeline import EnergyTrim, VoiceTrim, extract, trimming
 from wavenetlite.support.errors import ArrayTypeError, ParameterError
 
 SR = 8000
@@ -69,6 +69,18 @@ def test_what_is_all_silence_is_kept_whole_and_told(data, tmp_path):
     item = wl.pipeline.open(tmp_path / "out")["no/zero.wav"]
     assert (item.trim_start, item.trim_end, item.duration_s) == (0, 4000, 0.5)
     assert extract(data, tmp_path / "out", features=spec(), trim="energy", leave_out=["silent"]).items == 6
+
+
+def test_energy_of_long_recordings_is_computed_in_blocks(monkeypatch):
+    """The blocks are of whole frames, and the last frame is of 37 samples."""
+    y = np.zeros(80 * 500 + 37, np.float32)
+    y[80 * 123 : 80 * 400] = 0.1 * np.random.default_rng(0).standard_normal(80 * 277)
+    y[-1] = 0.5
+    for at_once in (1, 7, 500, 1 << 10):
+        monkeypatch.setattr(trimming, "AT_ONCE", at_once)
+        assert EnergyTrim(margin_ms=0).span(y, SR) == (80 * 123, len(y))
+        assert EnergyTrim(margin_ms=0).span(y[:-1], SR) == (80 * 123, 80 * 400)
+        assert EnergyTrim().span(y[:0], SR) is None
 
 
 class Ears:
@@ -180,6 +192,8 @@ def test_the_command(data, tmp_path, capsys):
     assert main([*command, "--trim", "energy", "--trim-margin-ms", "20"]) == 0
     assert wl.pipeline.open(tmp_path / "out")[0].trim_start == 800
     assert main([*command, "--trim-margin-ms", "20"]) == 2
+    assert main([*command, "--trim", "energy", "--trim-margin-ms", "-1"]) == 2
+    assert "--trim-margin-ms -1 must be at least 0" in capsys.readouterr().err
     capsys.readouterr()
     assert main([*command, "--trim", "no-such-model"]) != 0
     assert "no-such-model" in capsys.readouterr().err

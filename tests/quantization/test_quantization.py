@@ -231,7 +231,7 @@ CONDITIONED = wl.WaveNet(3, 1, condition_channels=2, dilations=[1])
     ({"calibration": [X, X[0]]}, "calibration[1] has shape (3,); it must be (frames, channels)"),
     ({"calibration": X[:, :2]}, "calibration has [2] channels; it must have 3"),
     ({"calibration": X[:0]}, "calibration has no frames"),
-    ({"calibration": []}, "calibration has [] channels"),
+    ({"calibration": []}, "calibration is empty; it must have some typical input"),
     ({"method": "best"}, "method='best' must be"),
     ({"percentile": 10}, "percentile=10 must be from 50 to 100"),
     ({"rounding": "up"}, "rounding='up' must be"),

@@ -1,14 +1,17 @@
 """The gate that leaves a network sure of a word only where the word stands alone."""
 
+from pathlib import Path
+
 import numpy as np
 import pytest
 
 import wavenetlite as wl
 from wavenetlite.recipes import alone
-from wavenetlite.recipes.alone import greatest, standing_alone, without_gate
+from wavenetlite.recipes.alone import REFRACTORY_MS, greatest, standing_alone, without_gate
 from wavenetlite.recipes.transfer import adapted
 from wavenetlite.support.errors import ParameterError
 
+RECORDING = Path(__file__).parents[2] / "examples" / "data" / "recording.flac"
 SR, HOP = 8000, 80
 PLAIN = wl.LogMel(sr=SR, n_fft=256, hop_length=HOP, n_mels=20, amin=1e-8)
 LABELS = ["low", "high", "_unknown_"]
@@ -150,3 +153,18 @@ def test_features_that_only_lose_their_mean():
 
 def test_recipes_for_listening_hear_words_that_stand_alone():
     assert [name for name in wl.recipes.recipes() if wl.recipes.Recipe.named(name).alone] == ["live", "digits"]
+
+
+@pytest.mark.parametrize("name", ["speech-commands-12-live", "spoken-digits"])
+def test_a_word_is_not_reported_again_when_the_gate_has_forgotten_it(name):
+    assert wl.load(name).detector.refractory_ms == REFRACTORY_MS
+
+
+def test_the_recording_has_each_word_once():
+    y, sr = wl.audio.read(RECORDING)
+    stream = wl.load("speech-commands-12-live").stream(sr=sr)
+    events = [*stream.process(y), *stream.flush()]
+    by_word = {}
+    for event in events:
+        by_word.setdefault(event.label, []).append(event.time_s)
+    assert len(events) > 3 and all(np.diff(times).min(initial=9) > 1 for times in by_word.values())

@@ -198,8 +198,10 @@ def test_what_a_recipe_trains():
         "learns from them"
     )
     assert Recipe.named("live", epochs=20).plan(background=True) == (
-        "recipe live trains one network: 8 epochs to find hard negatives, 20 epochs, then 10 epochs to refine it"
+        "recipe live trains one network: 8 epochs to find hard negatives, 20 epochs, then 10 epochs to refine it; "
+        "it will hear words that stand alone"
     )
+    assert "alone" not in Recipe.named("live").plan()
     refined = dataclasses.replace(Recipe.named("commands"), refining_epochs=5)
     assert refined.plan(background=True) == f"{refined.plan()}, then 5 epochs to refine it"
     half = Recipe.named("commands", epochs=70)

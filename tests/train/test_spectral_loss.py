@@ -78,6 +78,14 @@ def test_silence_is_finite():
         assert np.isfinite(outcome.gradient).all()
 
 
+def test_a_silent_target_does_not_swamp_the_others():
+    silent, spoken = np.zeros((1, 4096, 1), np.float32), noise(1, 4096)
+    loss = SpectralLoss([64], logarithm=0)
+    faint = 0.01 * spoken
+    assert loss(faint, silent, 1).total == pytest.approx(np.std(faint) / 1e-3, rel=0.05)  # of noise of -60 dB
+    assert loss(0 * spoken, spoken, 1).total == pytest.approx(1, rel=1e-3)
+
+
 @pytest.mark.parametrize(("options", "part"), [
     ({"n_fft": []}, "n_fft=[] must be a list"), ({"n_fft": 512}, "n_fft=512 must be a list"),
     ({"n_fft": [30]}, "n_fft=30 must be a multiple of 4"), ({"n_fft": [0]}, "n_fft=0 must be a positive integer"),

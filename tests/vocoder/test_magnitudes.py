@@ -277,12 +277,15 @@ def test_crafted_snapshots_are_refused():
     head, network_state, waiting, numbers = state.save()
     many = np.frombuffer(numbers).copy()
     many[1] = 99.0
+    settled = np.frombuffer(numbers).copy()
+    settled[0] = 1e300  # a loop over as many frames would not end
     endless = np.frombuffer(numbers).copy()
     endless[5] = np.nan
     for parts in (
         [head[:-1], network_state, waiting, numbers], [head, network_state, waiting[:-4], numbers],
         [head, network_state, waiting + waiting, numbers], [head, network_state, waiting, numbers[:-8]],
         [head, network_state, waiting, many.tobytes()], [head, network_state, waiting, endless.tobytes()],
+        [head, network_state, waiting, settled.tobytes()],
         [b"\xff" * len(head), network_state, waiting, numbers],
     ):  # fmt: skip
         with pytest.raises(wl.SnapshotError, match="damaged"):
@@ -349,6 +352,17 @@ def test_a_recipe_trains_one(tmp_path):
     assert made.render(sound()).tobytes() == again.render(sound()).tobytes()
     resumed = wl.recipes.train_vocoder(given, valid, recipe, sr=8000, epochs=2, folder=tmp_path)
     assert resumed.render(sound()).tobytes() == made.render(sound()).tobytes()
+
+
+@pytest.mark.parametrize(("recipe", "part"), [
+    ("quick", "recipe is a str; it must be a VocoderRecipe or a WaveNetVocoderRecipe"),
+    (wl.recipes.VocoderRecipe(frames=0), "frames=0 must be a positive integer"),
+    (wl.recipes.VocoderRecipe(frames=5000), "1 items to train on are too few; there must be at least 2"),
+])  # fmt: skip
+def test_recipes_that_do_not_fit(recipe, part):
+    with pytest.raises((wl.ParameterError, wl.ArrayTypeError)) as excinfo:
+        wl.recipes.train_vocoder([sound(400)], recipe=recipe, sr=8000, epochs=1)
+    assert part in str(excinfo.value)
 
 
 def test_a_network_begins_with_least_squares():

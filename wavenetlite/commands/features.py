@@ -139,7 +139,7 @@ def add_features(parser: argparse.ArgumentParser) -> None:
     """The features; options that are not given have the class' defaults."""
     group = parser.add_argument_group("features")
     which = group.add_mutually_exclusive_group()
-    which.add_argument("--features", type=kinds, default=["logmel"], metavar="KIND[,KIND...]",
+    which.add_argument("--features", type=kinds, default="logmel", metavar="KIND[,KIND...]",
                        help=f"kind of features: {', '.join(MAKERS)}; several are arrays of these names")  # fmt: skip
     which.add_argument("--model", metavar="MODEL", help="features of a classifier: a bundled one's name, or its file")
     given: dict[str, Any] = {"default": argparse.SUPPRESS}
@@ -291,6 +291,8 @@ def trim(args: argparse.Namespace) -> EnergyTrim | VoiceTrim | None:
         if args.trim_margin_ms is not None:
             raise UsageError("--trim-margin-ms belongs to --trim")
         return None
+    if args.trim_margin_ms is not None and args.trim_margin_ms < 0:
+        raise UsageError(f"--trim-margin-ms {args.trim_margin_ms:g} must be at least 0")
     margin = {} if args.trim_margin_ms is None else {"margin_ms": args.trim_margin_ms}
     return EnergyTrim(**margin) if args.trim == "energy" else VoiceTrim(load_classifier(args.trim), **margin)
 

@@ -9,7 +9,6 @@ from collections.abc import Sequence
 from pathlib import Path
 from time import perf_counter
 from typing import Any
-from zipfile import BadZipFile
 
 import numpy as np
 
@@ -174,7 +173,9 @@ def contents(path: str) -> np.ndarray | dict[str, np.ndarray] | None:
         with Path(path).open("rb") as file:
             found = np.load(file, allow_pickle=False)
             return found if isinstance(found, np.ndarray) else {name: found[name] for name in found}
-    except (OSError, ValueError, EOFError, BadZipFile):
+    except FileNotFoundError:
+        raise ParameterError(f"{path}: there is no such file") from None
+    except Exception:  # of the many that a damaged file can cause in NumPy, zipfile and zlib
         return None
 
 

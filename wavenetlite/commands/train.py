@@ -133,8 +133,8 @@ def add(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--in-talk",
         action="store_true",
-        help="hear words within running speech, too: with --background, the recipe live hears those that stand alone,"
-        " with far fewer false alarms",
+        help="hear words within running speech, too: with --background, the recipes live and digits hear those that"
+        " stand alone, with far fewer false alarms",
     )
     add_words(parser, "labels: the 12 of the Speech Commands task, all there are, or a list", "all")
     add_division(parser)

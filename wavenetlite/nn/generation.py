@@ -7,7 +7,6 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from wavenetlite.graph import MOST_FRAMES
 from wavenetlite.nn.module import Module
 from wavenetlite.support.arrays import Floats, is_array
 from wavenetlite.support.checks import count
@@ -72,8 +71,10 @@ def generate(
     """
     if not isinstance(model, Module):
         raise ArrayTypeError(f"model is a {type(model).__name__}; it must be a network")
-    generator = model.generator(seed=seed, temperature=temperature, top_p=top_p, initial=initial, output=output)
-    if is_array(condition) and condition.ndim == 1:
-        frames = min(-(-count("samples", samples) // generator.condition_period), MOST_FRAMES)
-        condition = np.broadcast_to(condition, (frames, len(condition)))
-    return generator.process(condition, samples=samples)
+    voice: dict[str, Any] = {"seed": seed, "temperature": temperature, "top_p": top_p, "initial": initial}
+    generator = model.generator(output=output, **voice)
+    if not (is_array(condition) and condition.ndim == 1):
+        return generator.process(condition, samples=samples)
+    first = np.broadcast_to(condition, (1, len(condition)))
+    generator.process(first, samples=min(count("samples", samples), 1) or None)  # errors call it by its name here
+    return model.generator(condition, output=output, **voice).process(samples=samples)

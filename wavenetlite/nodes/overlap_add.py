@@ -93,9 +93,7 @@ class OverlapAddBatchStep(BatchStep[OverlapAdd]):
     def prepare(self) -> None:
         node = self.node
         self.rows = -(-len(node.window) // node.hop_length)  # of a frame
-        self.cut = (
-            node.first + node.edges[0].shift * node.hop_length
-        )  # samples of the sum before the first that is given
+        self.cut = node.first + node.edges[0].shift * node.hop_length  # samples of the sum that are left out
         squared = np.broadcast_to(node.window.astype(np.float64) ** 2, (1, self.x.frames, len(node.window)))
         divisor = self.given(self.summed(squared))
         self.divisor: Doubles = np.where(divisor > LEAST_DIVISOR, divisor, 1.0)

@@ -98,11 +98,11 @@ class Array:
         self.opened: tuple[str, Floats] = "", np.empty((0, 0), np.float32)
         self.speakers = Speakers(recipe.spec.out_channels)
 
-    def add(self, sidecar: Sidecar, kept: Sequence[int], speakers: Sequence[str] | None) -> None:
-        """Add the items of a chunk that are kept, and their speakers if statistics of them are wanted."""
+    def add(self, sidecar: Sidecar, kept: Sequence[int], spoken: Sequence[Entry] | None) -> None:
+        """Add the items of a chunk that are kept; their entries, too, if statistics of their speakers are wanted."""
         found = [sidecar.statistics[place] for place in kept]
-        if speakers is not None:
-            self.speakers.add([sidecar.rows[place]["key"] for place in kept], speakers, found)
+        if spoken is not None:
+            self.speakers.add(spoken, found)
         self.statistics = self.statistics + merge(found, self.recipe.spec.out_channels)
         if sidecar.shard:
             self.shards.append({"file": f"{shards.FOLDER}/{sidecar.shard}", "frames": sidecar.frames})
@@ -180,7 +180,7 @@ class Assembly:
             if not entry.copy:
                 self.original_used = used
         for array, sidecar in zip(self.arrays, of_chunk, strict=True):
-            array.add(sidecar, kept, [entries[place].speaker for place in kept] if self.speakers else None)
+            array.add(sidecar, kept, [entries[place] for place in kept] if self.speakers else None)
 
     def firsts(self, entries: Sequence[Entry], rows: Sequence[tuple[dict[str, Any], ...]]) -> Iterator[int]:
         """For each recording that can be used, the number of its place, or of the first one with the same bytes.
@@ -381,12 +381,12 @@ def assemble(
         assembly = Assembly(out, recipes, leave_out, strict, index, errors, roots, entries, speakers, cut)
         for problem in problems:
             assembly.problem(problem)
-        for digests, entries in chunks:
+        for digests, run in chunks:
             found = [sidecars.read(sidecars.path_of(out, digest)) for digest in digests]
-            whole = [sidecar for sidecar in found if sidecar is not None and len(sidecar.rows) == len(entries)]
+            whole = [sidecar for sidecar in found if sidecar is not None and len(sidecar.rows) == len(run)]
             if len(whole) != len(found):
                 raise PipelineError(f"{out}: a part of the extraction is missing; run the same command again")
-            assembly.add(entries, whole)
+            assembly.add(run, whole)
         for problem in assembly.arrays[0].speakers.problems() if speakers else ():
             assembly.problem(problem)
     for array in assembly.arrays:

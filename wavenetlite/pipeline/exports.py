@@ -21,6 +21,7 @@ from wavenetlite.pipeline.assembly import CHUNKS, DATASET, ERRORS, INDEX
 from wavenetlite.pipeline.entries import joined
 from wavenetlite.pipeline.items import Item, ItemSequence
 from wavenetlite.pipeline.normalising import Normalise, Normaliser
+from wavenetlite.pipeline.speakers import is_speakers
 from wavenetlite.pipeline.specs import ONLY
 from wavenetlite.support.arrays import Floats
 from wavenetlite.support.errors import ParameterError
@@ -30,8 +31,8 @@ Target = str | os.PathLike[str] | RemotePath
 MANIFESTS, FRAMES = ("recordings.jsonl", "supervisions.jsonl", "features.jsonl"), "features"
 OWN_FILE = re.compile(r"\d{8,}\.npy")
 """Of an export to Lhotse: its manifests, the folder of frames, and a file in it."""
-OURS = (DATASET, INDEX, ERRORS, "speakers.npz")
-"""Files of a feature set, beside shards and specs."""
+OURS = (DATASET, INDEX, ERRORS)
+"""Files of a feature set, beside shards, specs and speakers."""
 DATE = (1980, 1, 1, 0, 0, 0)
 """Of the members of a zip, as in NumPy, so that the same set gives the same bytes."""
 
@@ -136,7 +137,8 @@ def check_other(path: Place, items: ItemSequence) -> None:
     """Raise if a file that is to be written is one of the set itself."""
     folder = items.table.folder
     inside = is_same(path.parent, folder) or is_same(path.parent.parent, folder)
-    if inside and path.exists() and (path.name in OURS or path.suffix == ".npy" or specs.is_tables(path.name)):
+    ours = path.name in OURS or path.suffix == ".npy" or specs.is_tables(path.name)
+    if inside and path.exists() and (ours or is_speakers(path)):
         raise ParameterError(f"path={str(path)!r} is a file of the feature set itself; choose another name")
 
 

@@ -34,7 +34,7 @@ from wavenetlite.pipeline.target import check as check_target
 from wavenetlite.pipeline.target import remember
 from wavenetlite.pipeline.trimming import Trim, trim_of
 from wavenetlite.pipeline.work import Part, Task
-from wavenetlite.support.checks import flag, integer, one_of
+from wavenetlite.support.checks import count, flag, integer, number, one_of
 from wavenetlite.support.errors import ArrayTypeError, ParameterError
 from wavenetlite.support.file_locks import lock
 from wavenetlite.support.progress import Progress
@@ -201,12 +201,14 @@ def extract(
     specs_of = named(LogMel() if features is None else features)
     if n_jobs is not None and integer("n_jobs", n_jobs) == 0:
         raise ParameterError("n_jobs=0 must be a number of workers, or -1: one per CPU")
+    if isinstance(leave_out, str):
+        raise ArrayTypeError(f"leave_out={leave_out!r} is a str; it must be a list of reasons, such as ['silent']")
     for reason in leave_out:
         one_of("leave_out", reason, assembly.FOR_KEPT)
     check_joblib()
     check_installed(one_of("engine", engine, ENGINES))
-    made = copies_of(copies, augment, integer("seed", seed), next(iter(specs_of.values())).sr)
-    reading = Reading(resample, audio.checked_mono(mono), float(max_s), trim_of(trim), made)
+    made = copies_of(copies, augment, count("seed", seed), next(iter(specs_of.values())).sr)
+    reading = Reading(resample, audio.checked_mono(mono), number("max_s", max_s), trim_of(trim), made)
     recipes = {name: Recipe(spec, reading) for name, spec in specs_of.items()}
     listing = source if isinstance(source, Listing) else listed(source, layout=layout, columns=columns, seed=seed)
     if not listing.entries:
@@ -455,7 +457,7 @@ class Run:
     def unpacked(self, waiting: Iterable[int]) -> dict[str, str]:
         """Decompress, for this extraction, archives that are compressed as a whole."""
         found = {}
-        for path in archives.packed(entry for number in waiting for entry in self.run(number)):
+        for path in archives.packed(entry for chunk in waiting for entry in self.run(chunk)):
             target = self.out / sidecars.FOLDER / f"{blake2b(path.encode(), digest_size=8).hexdigest()}.tar"
             archives.unpack(path, target)
             found[path] = address(target)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import mmap
 import os
+from bisect import bisect_left
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
@@ -91,7 +92,7 @@ class Item:
     """
 
     key: str
-    features: Floats = field(repr=False)
+    features: Floats = field(repr=False, compare=False)  # `arrays` has them too, and can be compared
     label: str
     speaker: str
     split: str
@@ -201,6 +202,12 @@ class Table:
     def __setstate__(self, state: dict[str, Any]) -> None:
         self.__dict__.update(state)
         self.index, self.open_shards, self.views = map_file(self.folder / INDEX), {}, {}
+
+    @cached_property
+    def by_key(self) -> Ints:
+        """Numbers of the items, sorted by keys: those of copies may lie otherwise than those of their recordings."""
+        numbers = range(len(self.y))
+        return np.array(numbers if self.is_sorted else sorted(numbers, key=lambda number: self.row(number)["key"]))
 
     def row(self, number: int) -> dict[str, Any]:
         return self.of_name(parsed(self.index[self.lines[number] : self.lines[number + 1]]))
@@ -378,24 +385,10 @@ class ItemSequence(Sequence[Item]):
 
     def number_of(self, key: str) -> int:
         """The index of a key in the whole set."""
-        if not self.table.is_sorted:  # keys of copies and chunks may lie otherwise than those of their recordings
-            return self.place_of(key)
-        low, high = 0, len(self.table.y)
-        while low < high:
-            middle = (low + high) // 2
-            if self.table.row(middle)["key"] < key:
-                low = middle + 1
-            else:
-                high = middle
-        if low < len(self.table.y) and self.table.row(low)["key"] == key and low in self.numbers:
-            return low
-        raise KeyError(key)
-
-    def place_of(self, key: str) -> int:
-        """The index of a key in a set that is not sorted by keys."""
-        for number in self.numbers.tolist():
-            if self.table.row(number)["key"] == key:
-                return int(number)
+        order = self.table.by_key
+        place = bisect_left(order, key, key=lambda number: self.table.row(number)["key"])
+        if place < len(order) and self.table.row(order[place])["key"] == key and order[place] in self.numbers:
+            return int(order[place])
         raise KeyError(key)
 
     # Properties

@@ -11,7 +11,7 @@ from io import BytesIO
 
 import numpy as np
 
-from wavenetlite.pipeline.entries import Problem
+from wavenetlite.pipeline.entries import Entry, Problem
 from wavenetlite.pipeline.specs import ONLY
 from wavenetlite.pipeline.statistics import Statistics, merge
 from wavenetlite.support.arrays import Doubles
@@ -44,31 +44,34 @@ class Speakers:
     def __init__(self, channels: int) -> None:
         self.channels = channels
         self.items: dict[str, int] = defaultdict(int)
+        self.recordings: dict[str, int] = defaultdict(int)
         self.first: dict[str, str] = {}
         self.statistics: dict[str, Statistics] = {}
 
-    def add(self, keys: Sequence[str], names: Sequence[str], statistics: Sequence[Statistics]) -> None:
-        """Add items: their keys, speakers and statistics; one without a speaker is of none."""
+    def add(self, entries: Sequence[Entry], statistics: Sequence[Statistics]) -> None:
+        """Add items and their statistics; one without a speaker is of none, a copy is no further recording."""
         groups: dict[str, list[Statistics]] = defaultdict(list)
-        for key, name, found in zip(keys, names, statistics, strict=True):
-            self.items[name] += 1
-            self.first.setdefault(name, key)
-            groups[name].append(found)
+        for entry, found in zip(entries, statistics, strict=True):
+            self.items[entry.speaker] += 1
+            self.recordings[entry.speaker] += not entry.copy
+            self.first.setdefault(entry.speaker, entry.key)
+            groups[entry.speaker].append(found)
         for name, group in groups.items():
             before = self.statistics.get(name, Statistics.none(self.channels))
             self.statistics[name] = before + merge(group, self.channels)
 
     def problems(self) -> Iterator[Problem]:
-        """What a user of the statistics should know: who has one item only, and that some have no speaker."""
+        """What a user of the statistics should know: who has one recording, and that some items have no speaker."""
         if not self.found():
             yield Problem("", REASON, "no recording has a speaker: there are no statistics of speakers", kept=True)
             return
         for name, count in sorted(self.items.items()):
             if not name:
-                message = f"{count:,} items have no speaker, and the statistics of the whole set"
+                have = "1 item has" if count == 1 else f"{count:,} items have"
+                message = f"{have} no speaker, and the statistics of the whole set"
                 yield Problem(self.first[name], REASON, message, kept=True)
-            elif count == 1:
-                message = f"the only item of speaker {name!r}: the statistics are its own"
+            elif self.recordings[name] == 1:
+                message = f"the only recording of speaker {name!r}: the statistics are its own"
                 yield Problem(self.first[name], REASON, message, kept=True)
 
     def found(self) -> dict[str, SpeakerStatistics]:

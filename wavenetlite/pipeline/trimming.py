@@ -9,13 +9,15 @@ import numpy as np
 import numpy.typing as npt
 
 from wavenetlite.audio.resampling import at_rate
-from wavenetlite.support.arrays import Floats
+from wavenetlite.support.arrays import Doubles, Floats
 from wavenetlite.support.checks import number
 from wavenetlite.support.errors import ArrayTypeError, ParameterError
 
 Span = tuple[int, int]
 FRAME_S = 0.01
 """Of the energy."""
+AT_ONCE = 1 << 10
+"""Frames of the energy in memory: float64 of all of a long recording would be several times what it takes itself."""
 SILENT = 2.0**-15
 """One step of 16 bits: a recording that never exceeds it is silent."""
 
@@ -57,14 +59,12 @@ class EnergyTrim:
     def span(self, y: Floats, sr: int) -> Span | None:
         """See `Trim`."""
         size = max(1, round(FRAME_S * sr))
-        sums = np.concatenate([[0.0], np.cumsum(np.square(y, dtype=np.float64))])  # in the order of time, on any CPU
-        begins = np.arange(0, len(y), size)
-        ends = np.minimum(begins + size, len(y))
-        power = (sums[ends] - sums[begins]) / (ends - begins)
-        if not len(y) or power.max() <= SILENT**2:
+        blocks = [powers(y[first : first + size * AT_ONCE], size) for first in range(0, len(y), size * AT_ONCE)]
+        power = np.concatenate([np.empty(0), *blocks])
+        if power.max(initial=0.0) <= SILENT**2:
             return None
         loud = np.flatnonzero(power >= power.max() * 10.0 ** (-self.below_db / 10))
-        return widened(int(begins[loud[0]]), int(ends[loud[-1]]), self.margin_ms, sr, len(y))
+        return widened(int(loud[0]) * size, min(int(loud[-1] + 1) * size, len(y)), self.margin_ms, sr, len(y))
 
     def config(self) -> dict[str, Any]:
         """See `Trim`."""
@@ -164,6 +164,15 @@ def trim_of(trim: Any) -> Trim | None:
     raise ArrayTypeError(
         f"trim is a {type(trim).__name__}; it must be 'energy', an EnergyTrim, a VoiceTrim or a classifier"
     )
+
+
+def powers(y: Floats, size: int) -> Doubles:
+    """Mean square of each `size` samples, the last of fewer perhaps; summed in the order of time, on any CPU."""
+    sums = np.concatenate([[0.0], np.cumsum(np.square(y, dtype=np.float64))])
+    begins = np.arange(0, len(y), size)
+    ends = np.minimum(begins + size, len(y))
+    found: Doubles = (sums[ends] - sums[begins]) / (ends - begins)
+    return found
 
 
 def runs(flags: npt.NDArray[np.bool_], least: int) -> tuple[npt.NDArray[np.intp], npt.NDArray[np.intp]]:

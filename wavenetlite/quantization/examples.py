@@ -27,6 +27,8 @@ def checked_examples(calibration: Any, model: Module) -> list[Example]:
     if calibration is None:
         return []
     named = list(given_examples(calibration, conditioned=bool(model.condition_channels_needed)))
+    if not named:
+        raise ParameterError("calibration is empty; it must have some typical input")
     examples = [example for name, x, c in named for example in items_of(name, x, c, model)]
     widths = {example.x.shape[1] for example in examples}
     if len(widths) != 1 or model.in_width not in (None, *widths):

@@ -23,6 +23,8 @@ PER_DB = 0.03
 """Part of the gate that is closed by each dB above that."""
 LEAST_GATE = 0.05
 """What is left of logits where a word does not stand alone: enough for the order of the labels."""
+REFRACTORY_MS = 1000.0
+"""Of a detector: when the loudest of a word is too old to be looked for, the gate closes, and may open again."""
 HIGH_DB = 300.0
 """More than a level can be."""
 WORDS, GATED = "words", "gated"

@@ -16,10 +16,11 @@ from wavenetlite.corpora.background import Background, Folders
 from wavenetlite.corpora.clips import Clips, Corpus
 from wavenetlite.corpora.layouts import SILENCE, UNKNOWN
 from wavenetlite.corpora.lazy_audio import LazyAudio
+from wavenetlite.detection.detector import Detector
 from wavenetlite.features import Features, MeanVariance
 from wavenetlite.features.steps import step_from_config
 from wavenetlite.nn import FrequencyTCN, Module
-from wavenetlite.recipes.alone import check_level, standing_alone
+from wavenetlite.recipes.alone import REFRACTORY_MS, check_level, standing_alone
 from wavenetlite.recipes.background_steps import BackgroundSteps, average_with, background_of, prior_shift, refining
 from wavenetlite.recipes.outputs import last_frames, softmax
 from wavenetlite.recipes.recipe import (
@@ -225,6 +226,7 @@ class Training:
             standing_alone(model, self.features) if self.alone else model,
             self.labels,
             decision="peak" if self.begin is None else self.begin.decision,
+            detector=Detector(refractory_ms=REFRACTORY_MS) if self.alone else None,
             clip_s=self.clips.audio.shape[1] / self.corpus.sr,
             info=self.info(),
         )

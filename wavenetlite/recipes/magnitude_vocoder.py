@@ -11,6 +11,7 @@ import numpy as np
 from wavenetlite.features import LogMel, Spectrogram
 from wavenetlite.nn import Activation, Conv1d, LayerNorm, Linear, Residual, Sequential
 from wavenetlite.support.arrays import Floats
+from wavenetlite.support.checks import positive_int
 from wavenetlite.support.digests import digest
 from wavenetlite.train.batches import Batch, Integers
 from wavenetlite.train.losses import MeanSquaredError
@@ -113,10 +114,10 @@ class Spectra:
     """
 
     def __init__(self, recordings: Sequence[Floats], spec: LogMel, frames: int, fresh: bool) -> None:
+        self.frames, self.fresh = positive_int("frames", frames), fresh
         pairs = [pair(y, spec) for y in recordings]
         short = max(0, frames - sum(len(x) for x, _ in pairs))
         self.x, self.targets = (np.pad(np.concatenate(one), ((0, short), (0, 0))) for one in zip(*pairs, strict=True))
-        self.frames, self.fresh = frames, fresh
 
     def __len__(self) -> int:
         return len(self.x) // self.frames
@@ -145,7 +146,7 @@ def pair(y: Floats, spec: LogMel) -> tuple[Floats, Floats]:
 def linear_prediction(x: Floats, targets: Floats, context: int) -> tuple[Floats, Floats]:
     """Weights (outputs, inputs, context) and bias of a convolution, by least squares.
 
-    They are rounded, so that they do not depend on the order in which a library sums.
+    They are rounded, so that they hardly depend on the order in which a library sums.
     """
     inputs = x.shape[1]
     squares, products = np.zeros((context * inputs + 1,) * 2), np.zeros((context * inputs + 1, targets.shape[1]))

@@ -149,6 +149,8 @@ class Recipe:
         'recipe quick trains one network: 16 epochs to find hard negatives, 40 epochs, then 15 epochs to refine it'
         """
         refined = f", then {self.refining_epochs} epochs to refine it" if background and self.refining_epochs else ""
+        if background and self.alone:
+            refined += "; it will hear words that stand alone"
         if not self.teachers:
             before = f": {self.scout_epochs} epochs to find hard negatives" if background else ""
             return f"recipe {self.name} trains one network{before}, {self.epochs} epochs{refined}"
@@ -323,6 +325,11 @@ def recipe_of(recipe: str | R, kind: type[R], known: Mapping[str, R]) -> R:
 def fit_options(recipe: Any, source: Sized) -> dict[str, Any]:
     """The options of `fit` that every recipe has; a batch is at most the source, in whole shards."""
     batch_size = min(recipe.batch_size, len(source) // recipe.shards * recipe.shards)
+    if len(source) < recipe.shards:
+        raise ParameterError(
+            f"{len(source)} items to train on are too few; there must be at least {recipe.shards}, one for each of the"
+            " recipe's shards: take more or longer recordings, or shards=1"
+        )
     return {
         "batch_size": batch_size,
         **{name: getattr(recipe, name) for name in ("lr", "weight_decay", "ema", "shards")},

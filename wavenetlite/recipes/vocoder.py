@@ -17,6 +17,7 @@ from wavenetlite.recipes.recipe import fit_options, jsonable
 from wavenetlite.recipes.wavenet_vocoder import WaveNetVocoderRecipe
 from wavenetlite.support.arrays import Floats
 from wavenetlite.support.checks import count, positive_int
+from wavenetlite.support.errors import ArrayTypeError
 from wavenetlite.support.version import __version__
 from wavenetlite.train.loop import fit
 from wavenetlite.train.waveforms import checked_recordings
@@ -63,7 +64,7 @@ def train_vocoder(
     >>> vocoder.render(y).shape
     (4000,)
     """
-    chosen: Any = VocoderRecipe() if recipe is None else recipe
+    chosen: Any = VocoderRecipe() if recipe is None else checked_recipe(recipe)
     spec = LogMel(sr=positive_int("sr", sr), **chosen.features)
     given = checked_recordings(recordings)
     train = chosen.data(with_speeds(given, sr, chosen.speeds, count("seed", seed)), spec, fresh=True)
@@ -97,6 +98,13 @@ def train_vocoder(
     }
     made: Vocoder = chosen.vocoder(spec, model, notes)
     return made
+
+
+def checked_recipe(recipe: Any) -> Any:
+    if not isinstance(recipe, VocoderRecipe | WaveNetVocoderRecipe):
+        name = type(recipe).__name__
+        raise ArrayTypeError(f"recipe is a {name}; it must be a VocoderRecipe or a WaveNetVocoderRecipe")
+    return recipe
 
 
 def recordings_of(clips: Clips) -> list[Floats]:

@@ -318,9 +318,8 @@ class WyomingServer:
 
 async def check_unused(path: str) -> None:
     """Raise if a server listens at a Unix socket: another would take its place without a word."""
-    if sys.platform == "win32":
-        return
-    with suppress(OSError):  # there is none, or nobody listens any more
-        _, writer = await asyncio.open_unix_connection(path)
-        writer.close()
-        raise ParameterError(f"unix={path!r}: a server listens there; choose another path")
+    if sys.platform != "win32":
+        with suppress(OSError):  # there is none, or nobody listens any more
+            _, writer = await asyncio.open_unix_connection(path)
+            writer.close()
+            raise ParameterError(f"unix={path!r}: a server listens there; choose another path")

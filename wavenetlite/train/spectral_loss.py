@@ -19,6 +19,9 @@ LEAST_POWER = 1e-10
 """Added to the power of each bin: below -100 dB magnitudes are not told apart."""
 HOPS = 4
 """Of a window."""
+QUIET = 1e-3
+"""RMS of noise of -60 dB, to which the spectral convergence of quieter targets is relative: silent ones would swamp all
+others."""
 
 
 class SpectralLoss:
@@ -40,8 +43,9 @@ class SpectralLoss:
     Notes
     -----
     Targets: float32, (clips, samples) or (clips, samples, 1); samples of NaN count as silence in the output too. An
-    item is a clip, and none is ever "correct". Yamamoto et al., "Parallel WaveGAN", 2020, section 2.2; Arik et al.,
-    "Fast Spectrogram Inversion using Multi-head Convolutional Neural Networks", 2019.
+    item is a clip, and none is ever "correct". The spectral convergence of a target quieter than noise of -60 dB is
+    relative to such noise, so that silent clips do not swamp all others. Yamamoto et al., "Parallel WaveGAN", 2020,
+    section 2.2; Arik et al., "Fast Spectrogram Inversion using Multi-head Convolutional Neural Networks", 2019.
 
     Examples
     --------
@@ -92,8 +96,9 @@ class SpectralLoss:
         spectra = transformed(given, window)
         y, s = magnitudes(spectra), magnitudes(transformed(wanted, window))
         norm = np.sqrt(((s - y) ** 2).sum(axis=(1, 2), keepdims=True))
-        scale = np.sqrt((s**2).sum(axis=(1, 2), keepdims=True))
         logs, cells = np.log(y / s), y.shape[1] * y.shape[2]
+        quiet = QUIET**2 * (window**2).sum() * cells
+        scale = np.sqrt(np.maximum((s**2).sum(axis=(1, 2), keepdims=True), quiet))
         total = self.convergence * (norm / scale).sum() + self.logarithm * np.abs(logs).sum() / cells
         slope = self.convergence * (y - s) / (np.maximum(norm, LEAST_POWER) * scale)
         slope += self.logarithm * np.sign(logs) / (y * cells)

@@ -132,8 +132,9 @@ class SpectralState:
         if not (
             0 <= self.cut <= self.design.lead
             and math.isfinite(level)
-            and settled >= 0
             and pending in range(self.design.lookahead + 1)
+            and settled >= 0
+            and settled + pending == self.network.frames_out
         ):
             raise SnapshotError(UNFIT)
 

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from wavenetlite.recipes.wake import vocal_folds
-from wavenetlite.recipes.wake.envelopes import BINS, HOP, envelope, laid_over, levelled, spectra, voiced
+from wavenetlite.recipes.wake.envelopes import BINS, HOP, envelope, levelled, overlap_add, spectra, voiced
 from wavenetlite.recipes.wake.likeness import in_manner_of
 from wavenetlite.recipes.wake.other_speakers import another_speaker, said_anew, some_talk, uneven
 from wavenetlite.recipes.wake.speech import SR
@@ -73,7 +73,7 @@ def test_what_sounds_pauses_and_hisses_does_so_afterwards():
 
 def test_a_signal_comes_back_from_its_frames():
     y = tone(440, 0.5)
-    made = laid_over(spectra(y), len(y))
+    made = overlap_add(spectra(y), len(y))
     scale = (made * y).sum() / (y**2).sum()
     np.testing.assert_allclose(made / scale, y, atol=0.01)
     assert (levelled(3 * made, y) ** 2).mean() == pytest.approx((y**2).mean(), rel=1e-3)

@@ -27,7 +27,7 @@ def spectra(y: Floats | Doubles) -> Spectra:
     return made
 
 
-def laid_over(frames: Spectra, samples: int) -> Doubles:
+def overlap_add(frames: Spectra, samples: int) -> Doubles:
     """The signal of overlapping frames."""
     pieces = fourier().irfft(frames, WINDOW, axis=1) * np.hanning(WINDOW)
     made = np.zeros(HOP * (len(pieces) - 1) + WINDOW)

@@ -9,7 +9,7 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from wavenetlite.recipes.wake.envelopes import HOP, WINDOW, envelope, laid_over, levelled, voiced
+from wavenetlite.recipes.wake.envelopes import HOP, WINDOW, envelope, levelled, overlap_add, voiced
 from wavenetlite.recipes.wake.likeness import in_manner_of
 from wavenetlite.recipes.wake.speech import SR
 from wavenetlite.recipes.wake.vocal_folds import folds
@@ -75,4 +75,4 @@ def said_anew(y: Floats, rng: np.random.Generator, talk: Floats | None = None) -
     log = np.log(np.maximum(shape, 1e-6 * max(float(shape.max()), 1e-12)))
     frames = stretched(np.concatenate([log, sounds[:, np.newaxis]], axis=1), rng)
     log, sounds = coloured(moved(frames[:, :-1], rng), rng), frames[:, -1]
-    return levelled(laid_over(np.exp(0.5 * log) * folds(sounds, rng), HOP * len(log)), y)
+    return levelled(overlap_add(np.exp(0.5 * log) * folds(sounds, rng), HOP * len(log)), y)
