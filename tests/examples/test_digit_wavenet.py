@@ -16,12 +16,13 @@ EXAMPLES = Path(__file__).parents[2] / "examples"
 def example(monkeypatch):
     monkeypatch.syspath_prepend(EXAMPLES)
     made = __import__("digit_wavenet")
-    small = {"SAMPLES": 200, "SEGMENTS": 16, "VALIDATED": 16, "CLIP_S": 0.05}
+    small = {"SAMPLES": 240, "SEGMENTS": 16, "VALIDATED": 16, "CLIP_S": 0.05}
     for name, value in small.items():
         monkeypatch.setattr(made, name, value)
     monkeypatch.setattr(made, "network", lambda *, conditional, seed: wl.WaveNet(
         1, 256, residual_channels=4, skip_channels=4, dilations=[1, 2], seed=seed,
-        **({"condition_channels": 1, "condition": wl.nn.Embedding(10, 3)} if conditional else {})))  # fmt: skip
+        **({"condition_channels": 1, "condition": wl.Sequential(wl.nn.Embedding(120, 3), wl.nn.Upsample(80))}
+           if conditional else {})))  # fmt: skip
     yield made
     sys.modules.pop("digit_wavenet", None)
 
@@ -46,6 +47,19 @@ def test_it_trains_and_speaks(example, folder, capsys, options):
     assert "bits a sample" in said and ("of 10 generated clips" in said) == (not options)
     assert wl.load(out).condition_channels == (0 if options else 1)
     assert [len(audio.read(folder / f"digit-{digit}.wav")[0]) for digit in range(10)] == [400] * 10
+
+
+def test_one_speaker_can_be_chosen(example, folder, capsys):
+    arguments = [str(folder / "fsdd"), "--out", str(folder / "d.safetensors"), "--epochs", "1", "--clips", "1"]
+    assert example.main([*arguments, "--speaker", "ann"]) == 0
+    assert example.main([*arguments, "--speaker", "bob"]) == 1
+    assert capsys.readouterr().err.endswith("speaker='bob' has no clips; there are ann\n")
+
+
+def test_a_digit_goes_through_its_parts(example):
+    parts = example.parts_of(3, 30).ravel()
+    assert parts[0] == 36 and parts[-1] == 47 and set(np.diff(parts)) <= {0, 1}
+    assert example.parts_of(0, 1).tolist() == [[0]]
 
 
 def test_a_folder_that_is_none_is_one_line(example, tmp_path, capsys):
