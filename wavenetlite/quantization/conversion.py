@@ -93,6 +93,8 @@ class Conversion:
 
     def add(self, name: str, layer: Module | str, *inputs: str) -> str:
         """Note a layer of the new network; its name, which may get a number."""
+        if any(name.startswith(f"{taken}.") for taken in self.taken):
+            name = name.replace(".", "_")  # below another's path, no number at its end would make it free
         number, wanted = 1, name
         while any(f"{taken}.".startswith(f"{name}.") or name.startswith(f"{taken}.") for taken in self.taken):
             number += 1
