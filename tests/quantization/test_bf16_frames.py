@@ -16,6 +16,7 @@ from wavenetlite.kernels import isa
 from wavenetlite.kernels.bf16 import are_bf16, from_halves, rounded_to_bf16
 from wavenetlite.nn import Activation, BatchNorm, Bf16, Conv1d, Conv2d, ConvTranspose1d, Linear
 from wavenetlite.quantization.calibration import frames_of
+from wavenetlite.quantization.examples import Example
 
 RNG = np.random.default_rng(0)
 ALL = from_halves(np.arange(2**16, dtype=np.uint16))
@@ -50,7 +51,7 @@ def in_float32(node, given):
     source = nodes.Input((), sum(channels), node.edges[0].node.clock, "x")
     parts = [nodes.take(source, int(first), width) for first, width in zip(firsts, channels, strict=True)]
     alone = replace(node, edges=tuple(replace(edge, node=part) for edge, part in zip(node.edges, parts, strict=True)))
-    ((_, (frames,)),) = frames_of([alone], [np.concatenate(given, axis=1)])
+    ((_, (frames,)),) = frames_of([alone], [Example(np.concatenate(given, axis=1), None)])
     return frames
 
 
