@@ -1,4 +1,4 @@
-"""Augmented copies: what each is, that they are the same on any worker, and what is told of them."""
+"""Augmented copies: what each of them is, the same on any worker, and which problems are reported."""
 
 import json
 

@@ -124,7 +124,7 @@ def checked_chunks(chunks: Any, specs: Mapping[str, Features]) -> ContextChunks 
     return chunks
 
 
-def check_keys(entries: Iterable[Entry]) -> None:
+def check_no_chunks(entries: Iterable[Entry]) -> None:
     """Raise if the key of a recording is like that of a chunk."""
     for entry in entries:
         if SUFFIX in entry.key and LIKE_A_CHUNK.fullmatch(entry.key):

@@ -87,7 +87,7 @@ def copies_of(count_: int, augment: Any, seed: int, sr: int) -> Copies | None:
     return Copies(count_, augment, seed)
 
 
-def check_keys(entries: Sequence[Entry]) -> None:
+def check_no_copies(entries: Sequence[Entry]) -> None:
     """Raise if the key of a recording is like that of a copy."""
     for entry in entries:
         if SUFFIX in entry.key and LIKE_A_COPY.fullmatch(entry.key):

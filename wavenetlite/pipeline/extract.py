@@ -18,10 +18,8 @@ from wavenetlite.features import Features, LogMel
 from wavenetlite.pipeline import archives, assembly, shards, sidecars, speakers, specs, work
 from wavenetlite.pipeline.about import arrays_of, read_about
 from wavenetlite.pipeline.chunks import chunks, digest
-from wavenetlite.pipeline.context_chunks import ContextChunks, checked_chunks
-from wavenetlite.pipeline.context_chunks import check_keys as check_no_chunks
-from wavenetlite.pipeline.copies import Augmentation, copies_of, with_copies
-from wavenetlite.pipeline.copies import check_keys as check_no_copies
+from wavenetlite.pipeline.context_chunks import ContextChunks, check_no_chunks, checked_chunks
+from wavenetlite.pipeline.copies import Augmentation, check_no_copies, copies_of, with_copies
 from wavenetlite.pipeline.earlier import Earlier
 from wavenetlite.pipeline.engines import ENGINES, Workers, check_installed
 from wavenetlite.pipeline.entries import Entry, Listing, PipelineError
@@ -216,7 +214,7 @@ def extract(
         raise ParameterError(f"source={listing.source!r} has no recordings{seen}")
     target = absolute(out)
     check_target(target, listing)
-    check_keys(listing, recipes)
+    check_names(listing, recipes)
     if made is not None:
         check_no_copies(listing.entries)
     if checked_chunks(chunks, specs_of) is not None:
@@ -237,7 +235,7 @@ def extract(
                       about)  # fmt: skip
 
 
-def check_keys(listing: Listing, names: Collection[str]) -> None:
+def check_names(listing: Listing, names: Collection[str]) -> None:
     """Raise where ``items[text]`` would mean an item and an array."""
     if len(names) > 1 and (same := next((entry.key for entry in listing.entries if entry.key in names), "")):
         raise ParameterError(f"features has the name {same!r}, which is the key of a recording; choose another name")

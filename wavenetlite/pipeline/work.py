@@ -65,7 +65,7 @@ class Part:
 
 @dataclass
 class Task:
-    """A chunk to be processed; small plain data that can be sent to another machine.
+    """A chunk to be processed; plain data, and the classifier of a `VoiceTrim`, that can be sent to another machine.
 
     Attributes
     ----------
