@@ -1,7 +1,7 @@
 """Hypothesis profiles, and what the end of a run says about the tests that were skipped.
 
-The profile "default" looks for new examples on every run, "ci" repeats the same ones. ``HYPOTHESIS_PROFILE`` chooses;
-without it, "ci" where ``CI`` is set.
+The profile "default" looks for new examples on every run, "ci" repeats the same ones, "again" the first of them, where a
+run has had them all. ``HYPOTHESIS_PROFILE`` chooses; without it, "ci" where ``CI`` is set.
 """
 
 import atexit
@@ -29,6 +29,7 @@ COMMON = {"deadline": None, "suppress_health_check": [HealthCheck.too_slow, Heal
 
 settings.register_profile("default", max_examples=100, **COMMON)
 settings.register_profile("ci", max_examples=150, derandomize=True, print_blob=True, **COMMON)
+settings.register_profile("again", max_examples=25, derandomize=True, print_blob=True, **COMMON)
 settings.register_profile("thorough", max_examples=1000, **COMMON)
 settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE") or ("ci" if os.environ.get("CI") else "default"))
 
