@@ -37,8 +37,8 @@ from wavenetlite.recipes.wake.thresholds import detector, tail_of, threshold_for
 from wavenetlite.recipes.wake.training import Training, in_integers
 from wavenetlite.recipes.wake.triggers import Candidates, Listener, Trigger, worst
 from wavenetlite.support.checks import count, flag, number, positive_int
+from wavenetlite.support.cpus import cpus
 from wavenetlite.support.errors import ArrayTypeError, ParameterError
-from wavenetlite.train.loop import cpus
 
 WANTED = 0.6
 """Where the threshold is laid: there, 8 bits tell probabilities apart best."""
