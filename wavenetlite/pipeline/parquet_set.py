@@ -135,7 +135,7 @@ def column_of(arrow: Any, rows: list[dict[str, Any]], field: Any) -> Any:
         return arrow.array([row.get(field.name) for row in rows], field.type)
     except UnicodeEncodeError as error:
         raise PipelineError(
-            f"{field.name} {shown(error.object)} is not UTF-8, as texts of Parquet must be; rename it and extract again,"
+            f"{field.name} {shown(error.object)} is not UTF-8, as texts of Parquet must be; rename it and extract anew,"
             " which computes only that, or export to another format"
         ) from None
 
