@@ -50,7 +50,7 @@ def test_everything_is_written(made):
 def test_a_threshold_that_is_a_guess_is_told(made):
     """A few seconds of sentences are no measure of false alarms."""
     _, folder = made
-    assert "its threshold is a guess, as 0 minutes were kept back" in (folder / "report.html").read_text()
+    assert "its threshold is a guess, as 2 minutes were kept back" in (folder / "report.html").read_text()
 
 
 def test_the_classifier_is_loaded_and_streams(made):
