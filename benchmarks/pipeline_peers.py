@@ -1,7 +1,6 @@
 """The extraction of `benchmarks.pipeline` by other means: pools of processes written by hand, and lhotse."""
 
 import multiprocessing
-import os
 import shutil
 from collections.abc import Callable
 from functools import cache
@@ -10,9 +9,11 @@ from pathlib import Path
 import numpy as np
 import soundfile
 
+from wavenetlite.support.cpus import cpus
+
 SR, N_FFT, HOP, MELS = 16000, 512, 160, 40
 CHUNK = 128
-WORKERS = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+WORKERS = cpus()
 Frames = list[np.ndarray]
 
 

@@ -10,7 +10,7 @@ from level_classifier import PITCHES, SR, judge, sound
 
 import wavenetlite as wl
 from wavenetlite import audio, cli
-from wavenetlite.commands.listen import about
+from wavenetlite.commands.listen import about, quietness
 from wavenetlite.support.errors import ParameterError
 
 TINY = {"epochs": 1, "refining_epochs": 1, "variants": 1, "background_variants": 1, "teachers": 0, "least_clips": 0}
@@ -166,9 +166,22 @@ def test_train_refuses_its_own_clips(run, data):
 
 def test_listen_tells_how_quiet_its_model_is():
     clf = judge()
-    assert "is not in its notes" in about(clf, None)
+    assert "is not in its notes" in quietness(clf, None)
     clf.info["live"] = {"false_alarms_per_hour": 1.5, "hours": 2, "recall": 0.9}
-    assert about(clf, None) == "measured: 1.5 false alarms an hour in 2 h of talk; hears 90.0 % of clips of its words"
-    assert about(clf, 0.4).endswith("; --threshold 0.4 changes that")
+    measured = "measured: 1.5 false alarms an hour in 2 h of talk; hears 90.0 % of clips of its words"
+    assert quietness(clf, None) == measured
+    assert quietness(clf, 0.4).endswith("; --threshold 0.4 changes that")
     clf.info["live"] = "quiet"
-    assert "is not in its notes" in about(clf, None)
+    assert "is not in its notes" in quietness(clf, None)
+    assert about(clf, None) == [quietness(clf, None)]
+
+
+def test_listen_and_info_say_that_words_must_stand_alone(run):
+    """Whoever speaks to such a model as to others is not heard, and would not know why."""
+    clf = wl.load("spoken-digits")
+    assert "hears words that stand alone, with 0.6 s of quiet before and 0.3 s after" in about(clf, None)[0]
+    told = "hears            words that stand alone, with 0.6 s of quiet before and 0.3 s after; within speech"
+    assert told in run("info", "spoken-digits")[1]
+    assert json.loads(run("info", "spoken-digits", "--json")[1])["alone"] is True
+    assert "\nhears " not in run("info", "speech-commands-12")[1]
+    assert json.loads(run("info", "speech-commands-12", "--json")[1])["alone"] is False

@@ -490,6 +490,7 @@ def test_a_bad_file_is_one_line_and_harms_nothing(tmp_path, name):
     assert len(corpus.problems) == 1
     problem_of(corpus, f"yes/{name}".replace("\n", "\ufffd"), text, "skipped")
     assert str(tmp_path) not in corpus.problems[0]
+    assert "on_nonfinite" not in corpus.problems[0]  # which only the reader of one file has
     assert same(good, corpus)
 
 

@@ -478,6 +478,33 @@ def test_graphs_with_conditioning_say_what_does_not_fit(nodes, said):
     assert said in str(error.value)
 
 
+def upsampling(factor):
+    return wl.WaveNet(1, 1, dilations=[1], condition_channels=3, condition=nn.Upsample(factor))
+
+
+@pytest.mark.parametrize(("nodes", "options", "said"), [
+    ([["a", nn.Conv1d(1, 3, 1), ["x"]]], {"condition_channels": 3}, "channels=3 but no node reads conditioning"),
+    ([["a", nn.Conv1d(1, 3, 1), ["x"]]], {"condition_period": 4}, "condition_period=4 but no node reads conditioning"),
+    ([["a", upsampling(4), ["x"]]], {"condition_period": 2}, "condition_period=2 but node 'a' needs 4; it must be 4"),
+    ([["a", upsampling(4), ["x"]]], {"condition_period": 8}, "condition_period=8 but node 'a' needs 4; it must be 4"),
+    ([["a", nn.Conv1d(1, 3, 1), ["x"]], ["b", "add", ["a", "c"]]], {"condition_channels": 3, "condition_period": 4},
+     "node 'b': branches have frame periods [1, 4]; they must be equal; the conditioning has one frame for every 4"
+     " frames of x (condition_period=4)"),
+    ([["a", upsampling(4), ["x"]], ["b", nn.FiLM(1, 3), ["a"]]], {}, "for every 4 frames of x (condition_period=4)"),
+    ([["a", upsampling(4), ["x", "c"]]], {"condition_channels": 3}, "for each frame of x (condition_period=1)"),
+])  # fmt: skip
+def test_conditioning_that_no_node_reads_or_at_another_rate_is_told(nodes, options, said):
+    with pytest.raises(wl.ParameterError) as error:
+        nn.Graph(1, nodes, **options)(np.zeros((8, 1), np.float32), np.zeros((2, 3), np.float32))
+    assert said in str(error.value)
+    assert "\n" not in str(error.value)
+
+
+def test_the_rate_of_a_graph_s_conditioning_is_that_of_its_layers():
+    for period in (1, 4):
+        assert nn.Graph(1, [["a", upsampling(4), ["x"]]], condition_period=period).condition_period == 4
+
+
 def test_a_graph_s_conditioning_has_a_rate_of_its_own(tmp_path):
     model = nn.Graph(1, [["slow", nn.Upsample(4), ["c"]], ["film", nn.FiLM(1, 2), ["x", "slow"]]],
                      condition_channels=2, condition_period=4)  # fmt: skip

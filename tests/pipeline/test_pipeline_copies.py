@@ -1,6 +1,7 @@
 """Augmented copies: what each of them is, the same on any worker, and which problems are reported."""
 
 import json
+from collections import Counter
 
 import numpy as np
 import pytest
@@ -56,6 +57,14 @@ def test_each_recording_has_its_copies(data, out):
     assert len(items.select(copy=0)) == 10
     assert {item.copy for item in items.select(copy=2)} == {2}
     assert items.about["reading"]["copies"]["seed"] == 7
+
+
+def test_copies_count_where_work_is_divided(data, tmp_path, monkeypatch):
+    small_chunks(monkeypatch, least=4, most=9)
+    extract(data, tmp_path / "out", features=spec(), copies=3, augment=changes())
+    in_shards = Counter(row["shard"] for row in lines(tmp_path / "out" / "index.jsonl"))
+    assert sum(in_shards.values()) == 40
+    assert max(in_shards.values()) < 9 + 4
 
 
 def test_a_copy_is_what_the_transforms_make_of_it(tmp_path):

@@ -100,6 +100,7 @@ def test_a_failure_in_the_middle_of_a_long_recording_leaves_no_frame(data, tmp_p
     soundfile.write(data / "no" / "s1_nohash_0inf.wav", y, RATE, subtype="FLOAT")
     extract(data, tmp_path / "out", features=spec())
     assert errors(tmp_path / "out") == {"no/s1_nohash_0inf.wav": "nonfinite"}
+    assert lines(tmp_path / "out" / "errors.jsonl")[0]["message"] == "not finite at sample 19000"
     check(tmp_path / "out", data)
 
 

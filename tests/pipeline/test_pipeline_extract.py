@@ -208,13 +208,14 @@ def test_any_features(tmp_path, features):
     assert items.spec.fingerprint == features().fingerprint
 
 
-def test_chunks_do_not_depend_on_what_lies_elsewhere():
+@pytest.mark.parametrize("each", [1, 4, 1001])
+def test_chunks_do_not_depend_on_what_lies_elsewhere(each):
     entries = [Entry(f"{i:05}.wav", "", "", size=30_000) for i in range(5000)]
-    runs = list(chunks.chunks(entries))
+    runs = list(chunks.chunks(entries, each))
     assert [entry for run in runs for entry in run] == entries
-    assert all(len(run) <= chunks.MOST for run in runs)
+    assert all(len(run) * each < chunks.MOST + each for run in runs)
     with_one_more = sorted([*entries, Entry("02500a.wav", "", "", size=30_000)], key=lambda entry: entry.key)
-    again = list(chunks.chunks(with_one_more))
+    again = list(chunks.chunks(with_one_more, each))
     assert sum(run not in runs for run in again) <= 3
 
 

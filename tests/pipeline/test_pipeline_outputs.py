@@ -2,6 +2,7 @@
 
 import importlib.util
 import json
+import os
 import tarfile
 from io import BytesIO
 
@@ -177,6 +178,23 @@ def test_what_is_no_set_is_refused(tmp_path, items):
         items.to_webdataset(tmp_path / "web", items_per_shard=0)
     with pytest.raises(ParameterError, match="https cannot be written to"):
         items.to_parquet("https://host/a.parquet")
+
+
+def test_a_name_that_is_not_utf_8_is_one_line_and_leaves_no_table(tmp_path):
+    pytest.importorskip("pyarrow", reason="pyarrow is not installed (the extra arrow)")
+    data = corpus(tmp_path / "data", clips=2)
+    try:
+        (data / "no" / os.fsdecode(b"caf\xe9.wav")).write_bytes((data / "no" / "s0_nohash_0.wav").read_bytes())
+    except OSError:
+        pytest.skip("the file system has no such names")
+    extract(data, tmp_path / "set", features=spec())
+    items = wl.pipeline.open(tmp_path / "set")
+    with pytest.raises(
+        PipelineError, match=r"^key no/caf\\xe9\.wav is not UTF-8, as texts of Parquet must be; rename it"
+    ):
+        items.to_parquet(tmp_path / "set.parquet")
+    assert not (tmp_path / "set.parquet").exists()
+    same(wl.pipeline.open(webdataset_of(items, tmp_path)), items)
 
 
 def test_an_older_version_would_refuse_tars(items, tmp_path):

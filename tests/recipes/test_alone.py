@@ -7,7 +7,7 @@ import pytest
 
 import wavenetlite as wl
 from wavenetlite.recipes import alone
-from wavenetlite.recipes.alone import REFRACTORY_MS, greatest, standing_alone, without_gate
+from wavenetlite.recipes.alone import REFRACTORY_MS, greatest, hears_alone, standing_alone, without_gate
 from wavenetlite.recipes.transfer import adapted
 from wavenetlite.support.errors import ParameterError
 
@@ -46,6 +46,18 @@ def at(gate, second):
 
 def between(gate, first_s, last_s):
     return gate[round(first_s * SR / HOP / 2) : round(last_s * SR / HOP / 2)]
+
+
+def test_a_network_is_known_for_one_that_hears_words_alone():
+    made, x = standing_alone(NETWORK, SPEC), SPEC(noise(4.0, 0.1))
+    forms = [
+        made,
+        wl.quantize(made, calibration=[x]),
+        *(wl.quantize(made, **{name: "bf16"}) for name in ("weights", "dtype")),
+    ]
+    assert [hears_alone(one) for one in forms] == [True] * 4
+    assert not hears_alone(NETWORK)
+    assert not hears_alone(without_gate(made))
 
 
 def test_a_word_between_quiet_opens_the_gate():

@@ -17,6 +17,7 @@ from serving import alone, floats, in_thread, save_tones, tones, triples
 
 import wavenetlite as wl
 from wavenetlite.serve import Server, Settings
+from wavenetlite.serve import http as server_http
 
 TOKEN = "0123456789abcdef0"
 
@@ -47,6 +48,20 @@ def encoded(tmp_path, y, sr=SR):
     path = tmp_path / "sound.wav"
     wl.audio.write(path, y, sr)
     return path.read_bytes()
+
+
+def test_a_request_that_is_not_text_is_refused_and_a_fault_of_ours_is_not_blamed_on_it(server, monkeypatch, caplog):
+    """Both are a UnicodeError; only the client's own bytes are the client's mistake."""
+
+    def fault(*_):
+        return b"\xff".decode()
+
+    monkeypatch.setattr(server_http, "classify_file", fault)
+    status, text = ask(server, "/v1/classify?model=tones", b"x", **{"X-Name": "\xff"})  # as one byte, latin-1
+    assert (status, json.loads(text)["error"]) == (400, "the request has bytes that are not text")
+    status, text = ask(server, "/v1/classify?model=tones", b"x")
+    assert (status, json.loads(text)["error"]) == (500, "the server failed; its log says why")
+    assert "a request to /v1/classify failed" in caplog.text
 
 
 def test_a_file_is_classified_as_by_the_library(server, tmp_path):

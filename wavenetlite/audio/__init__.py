@@ -10,11 +10,11 @@ from wavenetlite.audio.files import AudioInfo, header, info, opened
 from wavenetlite.audio.microphone import AudioDeviceError, Microphone
 from wavenetlite.audio.reading import ReadOptions, blocks, read
 from wavenetlite.audio.resampling import Resampler, resample
-from wavenetlite.audio.source import AudioFileError, Encoded, PathLike, Readable, shown
+from wavenetlite.audio.source import AudioFileError, Encoded, PathLike, Readable, reason, shown
 from wavenetlite.audio.writing import AudioWriter, write, writing
 
 __all__ = [
     "AudioDeviceError", "AudioFileError", "AudioInfo", "AudioWriter", "Duplex", "Encoded", "JackDuplex", "Microphone",
     "Mono", "PathLike", "ReadOptions", "Readable", "Resampler", "SoundDeviceDuplex", "blocks", "checked_mono",
-    "header", "info", "opened", "read", "resample", "shown", "to_mono", "write", "writing",
+    "header", "info", "opened", "read", "reason", "resample", "shown", "to_mono", "write", "writing",
 ]  # fmt: skip

@@ -11,7 +11,7 @@ import numpy as np
 from wavenetlite.audio.channels import Mono, checked_mono, to_mono
 from wavenetlite.audio.files import AudioInfo, header, opened
 from wavenetlite.audio.resampling import Resampler, at_rate
-from wavenetlite.audio.source import AudioFileError, Readable, shown
+from wavenetlite.audio.source import ZERO_OFFER, AudioFileError, Readable, shown
 from wavenetlite.support.arrays import Floats
 from wavenetlite.support.checks import count, flag, one_of, positive_int
 from wavenetlite.support.errors import ParameterError
@@ -194,9 +194,7 @@ class ReadOptions:
             return block
         if self.on_nonfinite == "raise":
             where = at + int(np.argmin(good.all(axis=1)))
-            raise AudioFileError(
-                f"{shown(self.path)}: not finite at sample {where} (or pass on_nonfinite='zero')", "nonfinite"
-            )
+            raise AudioFileError(f"{shown(self.path)}: not finite at sample {where}{ZERO_OFFER}", "nonfinite")
         return np.where(good, block, np.float32(0))
 
     def channel(self, y: Floats) -> Floats:

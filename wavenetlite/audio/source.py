@@ -34,6 +34,18 @@ class AudioFileError(WavenetliteError, ValueError):
         return type(self), (str(self), self.kind)
 
 
+ZERO_OFFER = " (or pass on_nonfinite='zero')"
+"""What the reader of one file can do about values that are not finite; readers of many files have no such option."""
+
+
+def reason(error: WavenetliteError, *names: Readable) -> str:
+    """What is wrong with one file of many, without its name in front, or the offer that only `read` has."""
+    text = str(error).removesuffix(ZERO_OFFER)
+    for name in names:
+        text = text.removeprefix(f"{shown(name)}: ")
+    return text
+
+
 @dataclass(frozen=True)
 class Encoded:
     """An audio file in memory, accepted wherever a path is.

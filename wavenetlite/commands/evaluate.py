@@ -25,7 +25,6 @@ from wavenetlite.commands.places import check_file
 from wavenetlite.commands.shared import (
     add_data,
     add_vad,
-    cpus,
     evaluation_json,
     gated,
     read_data,
@@ -43,6 +42,7 @@ from wavenetlite.evaluation.report import confusion_text
 from wavenetlite.figures import confusion_matrix, det_curve
 from wavenetlite.formats.classifiers import load_classifier
 from wavenetlite.storage import opening
+from wavenetlite.support.cpus import cpus
 from wavenetlite.support.errors import ParameterError
 
 SPLITS = ("test", "valid", "train", "all")

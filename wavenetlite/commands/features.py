@@ -31,11 +31,11 @@ from wavenetlite.pipeline.assembly import ERRORS
 from wavenetlite.pipeline.context_chunks import EDGES
 from wavenetlite.pipeline.engines import ENGINES
 from wavenetlite.pipeline.entries import Listing
-from wavenetlite.pipeline.parallel import available_cpus
 from wavenetlite.pipeline.parquet import packages
 from wavenetlite.pipeline.rates import common_rate
 from wavenetlite.pipeline.sources import listed
 from wavenetlite.pipeline.summary import summary
+from wavenetlite.support.cpus import cpus
 from wavenetlite.support.optional import optional
 from wavenetlite.support.progress import Bar
 from wavenetlite.support.remote import Place, place
@@ -327,9 +327,7 @@ def backend(args: argparse.Namespace) -> Any:
         raise UsageError(f"--processes belongs to --engine joblib; --engine {args.engine} has its own")
     if not args.processes:
         return nullcontext()
-    return optional("joblib", "pipeline", "--processes").parallel_config(
-        backend="loky", n_jobs=args.jobs or available_cpus()
-    )
+    return optional("joblib", "pipeline", "--processes").parallel_config(backend="loky", n_jobs=args.jobs or cpus())
 
 
 class FileBar:

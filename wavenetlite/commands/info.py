@@ -16,6 +16,7 @@ from wavenetlite.nn import Module
 from wavenetlite.nn.module import ANY_CHANNELS
 from wavenetlite.nn.summary import parameter_text
 from wavenetlite.receptive_field import analyse
+from wavenetlite.recipes.alone import HEARD, hears_alone
 from wavenetlite.storage import files, opening
 from wavenetlite.support.atomic_files import check_target
 from wavenetlite.support.errors import ParameterError
@@ -93,6 +94,7 @@ def classifier_facts(clf: Any) -> dict[str, Any]:
         "type": "AudioClassifier",
         "labels": clf.labels,
         "background": list(clf.background),
+        "alone": hears_alone(network),
         "sr": clf.sr,
         "features": repr(clf.features),
         "network": network_facts(network),
@@ -163,6 +165,7 @@ def text(about: dict[str, Any]) -> str:
         rows += [
             ("labels", f"{len(about['labels'])}: {', '.join(about['labels'])}"),
             ("no events of", ", ".join(about["background"]) or "none"),
+            *([("hears", f"{HEARD}; within speech or close to one another hardly any")] if about["alone"] else []),
             ("audio", f"{about['sr']:,} Hz, one channel, at least {about['least_samples']:,} samples"),
             ("features", about["features"]),
         ]

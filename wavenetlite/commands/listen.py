@@ -14,13 +14,15 @@ from wavenetlite.commands.options import BLOCK_MS, above_zero, add_json, describ
 from wavenetlite.commands.output import note, say, say_json
 from wavenetlite.commands.shared import LIVE_MODEL, add_detector, add_vad, event_text, gated, load_detector
 from wavenetlite.evaluation.alarms import live_text
+from wavenetlite.recipes.alone import HEARD, hears_alone
 from wavenetlite.support.arrays import Floats
 from wavenetlite.support.errors import StreamStateError, WavenetliteError
 
 ABOUT = f"""\
 Listen to a microphone in blocks of {BLOCK_MS:g} ms and print events as they are detected:
 time since the start, label, probability. Ctrl-C stops it. At its start it tells
-how many false alarms an hour the model raised in talk, as far as its notes say.
+whether the model hears only words that stand alone, and how many false alarms
+an hour it raised in talk, as far as its notes say.
 
 Needs PortAudio and the package sounddevice:
 pip install 'wavenetlite[microphone]'; `python -m sounddevice` lists the devices."""
@@ -59,7 +61,8 @@ def run(args: argparse.Namespace) -> int:
     with audio.Microphone(sr=clf.sr, block_samples=size, device=args.device, on_overflow="fill") as microphone:
         try:
             note(f"listening for {wanted}; Ctrl-C stops it")
-            note(about(clf, args.threshold))
+            for line in about(clf, args.threshold):
+                note(line)
             for block in blocks_of(microphone):
                 report(stream.process(block))
                 if args.seconds is not None and stream.samples_in >= args.seconds * clf.sr:
@@ -72,7 +75,13 @@ def run(args: argparse.Namespace) -> int:
     return 0
 
 
-def about(clf: AudioClassifier, threshold: float | None) -> str:
+def about(clf: AudioClassifier, threshold: float | None) -> list[str]:
+    """What a user should know of the model who speaks to it: how to, and how quiet it is."""
+    how = [f"this model hears {HEARD}: pause around each"] if hears_alone(clf.model) else []
+    return [*how, quietness(clf, threshold)]
+
+
+def quietness(clf: AudioClassifier, threshold: float | None) -> str:
     """How quiet the model is by its notes, which other thresholds than its own make void."""
     live = clf.info.get("live")
     text = live_text(live) if isinstance(live, Mapping) else ""

@@ -17,7 +17,7 @@ from wavenetlite.commands.evaluate import read
 from wavenetlite.commands.options import UsageError, above_zero, add_division, add_json, add_words, describe, positive
 from wavenetlite.commands.output import note, progress, say, say_json
 from wavenetlite.commands.places import check_file
-from wavenetlite.commands.shared import add_data, cpus, evaluation_json, report_problems
+from wavenetlite.commands.shared import add_data, evaluation_json, report_problems
 from wavenetlite.corpora.clips import Clips, Corpus
 from wavenetlite.evaluation.clips import Evaluation, evaluate
 from wavenetlite.formats import load
@@ -32,6 +32,7 @@ from wavenetlite.recipes.integers import fine_tune
 from wavenetlite.storage import opening
 from wavenetlite.storage.files import save
 from wavenetlite.support.arrays import Floats
+from wavenetlite.support.cpus import cpus
 from wavenetlite.support.errors import ParameterError
 from wavenetlite.support.tables import table_lines
 from wavenetlite.vocoder import Vocoder

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import argparse
-import os
 from collections.abc import Mapping
 from typing import Any
 
@@ -116,8 +115,3 @@ def report_problems(corpus: Corpus) -> None:
         note(f"... and {left:,} more problems")
     for line in Duplicates(corpus).lines():
         note(line)
-
-
-def cpus() -> int:
-    """Number of CPUs that this process may use."""
-    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1

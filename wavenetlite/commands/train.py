@@ -26,7 +26,6 @@ from wavenetlite.commands.output import INTERRUPTED, note, progress, say, say_js
 from wavenetlite.commands.places import check_folder
 from wavenetlite.commands.shared import (
     add_data,
-    cpus,
     evaluation_json,
     read_data,
     report_problems,
@@ -42,6 +41,7 @@ from wavenetlite.evaluation.report import confusion_text
 from wavenetlite.figures import FigureError, confusion_matrix, training_curve
 from wavenetlite.formats.classifiers import load_classifier
 from wavenetlite.support.atomic_files import check_target, replacing
+from wavenetlite.support.cpus import cpus
 from wavenetlite.support.optional import optional
 from wavenetlite.support.version import __version__
 from wavenetlite.train.loop import HISTORY

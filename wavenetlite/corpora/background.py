@@ -159,7 +159,7 @@ def read_background(folders: Folders, sr: int, *, progress: Progress | None = No
         try:
             samples = read_samples(path, sr)
         except WavenetliteError as error:
-            problems.append(f"{readable(name)}: {str(error).removeprefix(f'{audio.shown(path)}: ')}; skipped")
+            problems.append(f"{readable(name)}: {audio.reason(error, path)}; skipped")
             continue
         if len(samples):
             made.append((number, BackgroundFile(name, samples, digest_of_file(os.fspath(path)))))

@@ -207,5 +207,4 @@ def read_signal(item: Item, mono: audio.Mono = None, sr: int | None = None) -> t
 
 def reason(item: Item, error: WavenetliteError) -> str:
     """The message of an error without the path of the file, which the name replaces."""
-    text = str(error).removeprefix(f"{audio.shown(item.path)}: ").removeprefix(f"{audio.shown(item.name)}: ")
-    return readable(text)
+    return readable(audio.reason(error, item.path, item.name))

@@ -25,7 +25,7 @@ import numpy as np
 from wavenetlite.engine.plan cimport PIECE_FRAMES, PIECE_WORK, Memory, Plan, Workspace
 from wavenetlite.engine.sampling import Sampling, checked_initial, checked_settings
 from wavenetlite.engine.stream cimport (
-    Saved, Stream, checked, finite, flush_subnormals, release, restore_subnormals, saved, try_acquire)
+    Saved, Stream, always_finite, checked, flush_subnormals, release, restore_subnormals, saved, try_acquire)
 from wavenetlite.kernels.packed cimport Blocks
 from wavenetlite.kernels.system cimport give_aligned, take_aligned
 from wavenetlite.kernels.turns cimport leave_turn, take_turn
@@ -213,7 +213,7 @@ cdef class GeneratorPool:
         if not self.condition_channels:
             raise ParameterError("c given; it must be None, this network has no conditioning")
         indices = self.plan.c_indices if self.condition_plan is None else self.condition_plan.x_indices
-        return finite(self.plan, checked(c, "c", 1, self.condition_channels), "c", False, indices).copy()
+        return always_finite(self.plan, checked(c, "c", 1, self.condition_channels), "c", indices).copy()
 
     cdef begin(self, Py_ssize_t slot, object constant, tuple settings, float initial):
         """Make a slot a voice that has drawn nothing."""
@@ -439,7 +439,7 @@ cdef class GeneratorPool:
         if self.constant[slot] is not None:
             raise ParameterError(f"{name} given; it must be None, the voice was opened with constant conditioning")
         indices = self.plan.c_indices if self.condition_plan is None else self.condition_plan.x_indices
-        given = finite(self.plan, checked(c, name, 2, self.condition_channels), name, False, indices)
+        given = always_finite(self.plan, checked(c, name, 2, self.condition_channels), name, indices)
         if n is None:
             return (had + len(given)) * period - done, given
         due = (done + <int64_t>n + period - 1) // period - had

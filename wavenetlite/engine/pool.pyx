@@ -38,7 +38,9 @@ from wavenetlite.kernels.system cimport (
 from wavenetlite.kernels.turns cimport leave_turn, take_turn
 from wavenetlite.engine.plan cimport MUCH_WORK, Memory, Plan, Workspace
 from wavenetlite.support.errors import ArrayTypeError, ParameterError, StreamStateError
-from wavenetlite.engine.stream cimport (Saved, checked, finite, flush_subnormals, frames_of_piece, output_array, refuse_condition_frames, refuse_overlap, release, restore_subnormals, saved, try_acquire)
+from wavenetlite.engine.stream cimport (
+    Saved, checked, finite, flush_subnormals, frames_of_piece, output_array, refuse_condition_frames, refuse_overlap,
+    release, restore_subnormals, saved, try_acquire)
 
 cdef extern from "simd.h" nogil:
     int64_t take_number(int64_t*)

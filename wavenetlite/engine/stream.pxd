@@ -12,6 +12,7 @@ cdef extern from "simd.h" nogil:
 # What arrays must be; also of pools.
 cdef cnp.ndarray checked(object array, str name, int dimensions, Py_ssize_t channels)
 cdef cnp.ndarray finite(Plan plan, cnp.ndarray a, str name, bint zero, Py_ssize_t indices)
+cdef cnp.ndarray always_finite(Plan plan, cnp.ndarray a, str name, Py_ssize_t indices)
 cdef bint are_indices(const float* x, Py_ssize_t n, Py_ssize_t count) noexcept nogil
 cdef cnp.ndarray output_array(object out, Py_ssize_t rows, Py_ssize_t channels, str what)
 cdef Py_ssize_t frames_of_piece(Plan plan, Py_ssize_t streams) noexcept

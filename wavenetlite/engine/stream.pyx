@@ -53,16 +53,27 @@ cdef cnp.ndarray finite(Plan plan, cnp.ndarray a, str name, bint zero, Py_ssize_
     raises unless it holds whole numbers from 0 to ``indices - 1``."""
     if not plan.kernels.all_finite(<const float*>cnp.PyArray_DATA(a), cnp.PyArray_SIZE(a)):
         if not zero:
-            refuse_nonfinite(a, name)
+            refuse_nonfinite(a, name, " (or pass on_nonfinite='zero')")
         a = np.nan_to_num(a, nan=0.0, posinf=0.0, neginf=0.0)
+    return whole_indices(a, name, indices)
+
+
+cdef cnp.ndarray always_finite(Plan plan, cnp.ndarray a, str name, Py_ssize_t indices):
+    """The same where nothing can be set to zero, and the error does not offer it."""
+    if not plan.kernels.all_finite(<const float*>cnp.PyArray_DATA(a), cnp.PyArray_SIZE(a)):
+        refuse_nonfinite(a, name, "")
+    return whole_indices(a, name, indices)
+
+
+cdef cnp.ndarray whole_indices(cnp.ndarray a, str name, Py_ssize_t indices):
     if indices and not are_indices(<const float*>cnp.PyArray_DATA(a), cnp.PyArray_SIZE(a), indices):
         check_indices(name, a, indices)
     return a
 
 
-cdef refuse_nonfinite(cnp.ndarray a, str name):
+cdef refuse_nonfinite(cnp.ndarray a, str name, str offer):
     rows = np.flatnonzero(~np.isfinite(a.reshape(len(a), -1)).all(axis=1))
-    raise ParameterError(f"{name} is not finite at frame {rows[0]}; it must be finite (or pass on_nonfinite='zero')")
+    raise ParameterError(f"{name} is not finite at frame {rows[0]}; it must be finite{offer}")
 
 
 cdef cnp.ndarray output_array(object out, Py_ssize_t rows, Py_ssize_t channels, str what):
@@ -458,7 +469,7 @@ cdef class Saved:
             shape[0] = plan.condition_channels
             self.condition = cnp.PyArray_EMPTY(1, shape, cnp.NPY_FLOAT32, 0)
             memcpy(cnp.PyArray_DATA(self.condition), payload(self.blob) + 16, condition_bytes)
-            finite(plan, self.condition, "snapshot's conditioning", False, plan.c_indices)
+            always_finite(plan, self.condition, "snapshot's conditioning", plan.c_indices)
 
     cdef void restore(self, Memory* memory) noexcept:
         if self.flushed:

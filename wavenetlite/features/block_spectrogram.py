@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from struct import Struct
 
 import numpy as np
@@ -9,6 +10,7 @@ import numpy as np
 from wavenetlite.features import filter_banks as tabular
 from wavenetlite.features._frames import checked_samples
 from wavenetlite.features._steps import UNFIT
+from wavenetlite.features.elementwise import elementwise
 from wavenetlite.features.spec import Features
 from wavenetlite.features.steps import StepState
 from wavenetlite.support.arrays import Floats, Samples
@@ -63,7 +65,7 @@ class BlockSpectrogram(Features):
         self.hop_length = self.frame_length = self.block
         self.versions = tabular.versions("numpy")
         self.spectra = 1 + (length - self.n_fft) // (self.n_fft // 2)
-        self.window = 0.5 - 0.5 * np.cos(2 * np.pi * np.arange(self.n_fft) / self.n_fft)
+        self.window = 0.5 - 0.5 * elementwise(math.cos, 2 * np.pi * np.arange(self.n_fft) / self.n_fft)
 
     @property
     def front_channels(self) -> int:

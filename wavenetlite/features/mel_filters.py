@@ -12,7 +12,7 @@ import warnings
 
 import numpy as np
 
-from wavenetlite.features.elementwise import elementwise
+from wavenetlite.features.elementwise import elementwise, power
 from wavenetlite.support.arrays import Doubles, Floats
 from wavenetlite.support.errors import ParameterError
 
@@ -82,5 +82,5 @@ def normalised(weights: Floats, edges: Doubles, norm: str | float | None) -> Flo
         return (weights * (2.0 / (edges[2:] - edges[:-2]))[:, np.newaxis]).astype(np.float32)
     exact = weights.astype(np.float64)
     with np.errstate(over="ignore"):
-        size = np.count_nonzero(exact, axis=1) if norm == 0 else np.sum(exact**norm, axis=1) ** (1.0 / norm)
+        size = np.count_nonzero(exact, axis=1) if norm == 0 else power(np.sum(power(exact, norm), axis=1), 1.0 / norm)
     return (weights / np.where(size < np.finfo(np.float32).tiny, 1.0, size)[:, np.newaxis]).astype(np.float32)

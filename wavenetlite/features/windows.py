@@ -15,7 +15,8 @@ from typing import Any
 
 import numpy as np
 
-from wavenetlite.features.elementwise import elementwise
+from wavenetlite.features.bessel import i0
+from wavenetlite.features.elementwise import elementwise, power
 from wavenetlite.support.arrays import Doubles
 from wavenetlite.support.errors import ParameterError
 from wavenetlite.support.optional import optional
@@ -125,8 +126,8 @@ def triang(samples: int) -> Doubles:
 def parzen(samples: int) -> Doubles:
     distance = np.abs(np.arange(samples) - (samples - 1) / 2.0)
     share = distance / (samples / 2.0)
-    inside = 1 - 6 * share**2.0 + 6 * share**3.0
-    values: Doubles = np.where(distance <= (samples - 1) / 4.0, inside, 2 * (1 - share) ** 3.0)
+    inside = 1 - 6 * share**2.0 + 6 * power(share, 3.0)
+    values: Doubles = np.where(distance <= (samples - 1) / 4.0, inside, 2 * power(1 - share, 3.0))
     return values
 
 
@@ -150,7 +151,7 @@ def cosine(samples: int) -> Doubles:
 def kaiser(samples: int, beta: float) -> Doubles:
     centre = (samples - 1) / 2.0
     argument = beta * np.sqrt(1 - ((np.arange(samples) - centre) / centre) ** 2.0)
-    return np.i0(argument) / np.i0(beta)
+    return i0(np.abs(argument)) / i0(np.array(abs(float(beta))))
 
 
 def gaussian(samples: int, std: float) -> Doubles:
@@ -160,7 +161,7 @@ def gaussian(samples: int, std: float) -> Doubles:
 
 def general_gaussian(samples: int, p: float, sig: float) -> Doubles:
     n = np.arange(samples) - (samples - 1.0) / 2.0
-    return elementwise(math.exp, -0.5 * np.abs(n / sig) ** (2 * p))
+    return elementwise(math.exp, -0.5 * power(np.abs(n / sig), 2 * p))
 
 
 def exponential(samples: int, center: float | None = None, tau: float = 1.0) -> Doubles:

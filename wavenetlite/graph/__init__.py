@@ -15,7 +15,16 @@ from wavenetlite.graph.kernel_call import (
     IntegerConvolution,
     KernelCall,
 )
-from wavenetlite.graph.node import MOST_CHANNELS, MOST_FRAMES, MOST_UPSAMPLING, Edge, Node, aligned, clock_after
+from wavenetlite.graph.node import (
+    MOST_CHANNELS,
+    MOST_FRAMES,
+    MOST_UPSAMPLING,
+    Edge,
+    Node,
+    RateError,
+    aligned,
+    clock_after,
+)
 from wavenetlite.graph.order import topological_order
 from wavenetlite.graph.quantization import HIGHEST, LOWEST, Quantization
 
@@ -40,6 +49,7 @@ __all__ = [
     "OnnxBuilder",
     "OverBins",
     "Quantization",
+    "RateError",
     "ScriptBuilder",
     "aligned",
     "bounded",

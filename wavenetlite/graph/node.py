@@ -215,10 +215,14 @@ class Node:
         raise ParameterError(f"{type(self).__name__} cannot be trained")
 
 
+class RateError(ParameterError):
+    """Sequences of different rates meet."""
+
+
 def aligned(edges: Sequence[Edge]) -> tuple[Edge, ...]:
     """Shift edges to a common start."""
     if len(rates := {edge.rate for edge in edges}) > 1:
-        raise ParameterError(f"branches have frame periods [{', '.join(map(str, sorted(rates)))}]; they must be equal")
+        raise RateError(f"branches have frame periods [{', '.join(map(str, sorted(rates)))}]; they must be equal")
     start = max(edge.start for edge in edges)
     return tuple(edge.starting_at(start) for edge in edges)
 

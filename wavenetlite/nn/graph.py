@@ -8,7 +8,7 @@ from itertools import pairwise
 from typing import Any, ClassVar
 
 from wavenetlite import nodes
-from wavenetlite.graph import MOST_CHANNELS, MOST_UPSAMPLING, Node
+from wavenetlite.graph import MOST_CHANNELS, MOST_UPSAMPLING, Node, RateError
 from wavenetlite.nn.integer import IntegerJoin
 from wavenetlite.nn.module import Module
 from wavenetlite.nn.torch_twin import torch
@@ -37,7 +37,7 @@ class Graph(Module):
         layers' parameters, as in PyTorch.
     condition_channels, condition_period
         Channels of the conditioning that nodes can read, which is named "c", and input frames per frame of it.
-        0 channels: only layers with conditioning of their own read it.
+        0 channels: only layers with conditioning of their own read it. Period 1: theirs.
     seed
         Seed of the initial weights.
 
@@ -87,10 +87,25 @@ class Graph(Module):
             channels[name] = channels_after(name, layer, [channels[one] for one in inputs])
             self.nodes.append([name, layer, inputs])
         self.out_channels = channels[self.nodes[-1][0]]
+        self.check_conditioning()
         holders = sorted(f"{name}." for name in self.children())
         for name, after in pairwise(holders):
             if after.startswith(name):
                 raise ParameterError(f"nodes {name[:-1]!r}, {after[:-1]!r}: a name must not be a prefix of another")
+
+    def check_conditioning(self) -> None:
+        """Raise if conditioning is declared that no node reads, or that comes at another rate than a layer's."""
+        own = [one for one in self.nodes if len(one[2]) == 1 and needs_condition(one[1])]
+        declared = {"condition_channels": self.condition_channels, "condition_period": self.period - 1}
+        if not own and not any(CONDITIONING in inputs for _, _, inputs in self.nodes):
+            for name, value in declared.items():
+                if value:
+                    raise ParameterError(f"{name}={getattr(self, name)} but no node reads conditioning; let one read"
+                                         f" {CONDITIONING!r}, or leave {name} out")  # fmt: skip
+        for name, layer, _ in own if self.period > 1 else ():
+            if layer.condition_period not in (1, self.period):
+                raise ParameterError(f"condition_period={self.period} but node {name!r} needs {layer.condition_period};"
+                                     f" it must be {layer.condition_period}")  # fmt: skip
 
     def children(self) -> dict[str, Module]:
         return {name: layer for name, layer, _ in self.nodes if isinstance(layer, Module)}
@@ -126,7 +141,8 @@ class Graph(Module):
                 else:
                     made[name] = JOINS[layer](*read)
             except ParameterError as error:
-                raise ParameterError(f"node {name!r}: {error}") from None
+                why = told_rate(c, self.condition_period) if isinstance(error, RateError) else ""
+                raise ParameterError(f"node {name!r}: {error}{why}") from None
         return made
 
     def torch_forward(self, twin: Any, x: Any) -> Any:
@@ -165,6 +181,16 @@ def checked_node(index: int, node: Any, known: dict[str, int]) -> tuple[str, Mod
         wanted = least if least == most else "1 or 2" if most == 2 else "1 or more"
         raise ParameterError(f"node {name!r} reads {len(inputs)} nodes; it must be {wanted}")
     return name, layer, list(inputs)
+
+
+def needs_condition(layer: Module | str) -> bool:
+    return isinstance(layer, Module) and layer.condition_channels_needed > 0
+
+
+def told_rate(c: Node | None, period: int) -> str:
+    """Where rates do not fit, that of the conditioning may be the reason."""
+    frames = "each frame" if period == 1 else f"every {period} frames"
+    return "" if c is None else f"; the conditioning has one frame for {frames} of x (condition_period={period})"
 
 
 def channels_after(name: str, layer: Module | str, given: list[int]) -> int:

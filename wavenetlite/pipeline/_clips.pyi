@@ -2,6 +2,9 @@ from wavenetlite.audio import Mono
 from wavenetlite.features.stream import FeatureStream
 from wavenetlite.support.arrays import Doubles, Floats
 
+MOST_LANES: int
+MOST_BYTES: int
+
 Made = tuple[int, int, str, list[tuple[int, Doubles, Doubles]]]
 
 class ClipReader:

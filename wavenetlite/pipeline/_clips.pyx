@@ -55,9 +55,11 @@ cdef enum:
     MEAN = -1                   # of the channels
     ANY = -2                    # there must be one
     MOST_STATES = 16
-    MOST_LANES = 16
     ENOUGH = 1 << 22            # floats of frames after which a call ends
-    MOST_BYTES = 1 << 21        # of a file
+
+cpdef enum:                     # which Python reads, too
+    MOST_LANES = 16             # kinds of features in a call
+    MOST_BYTES = 1 << 21        # of a file: a longer one is read in blocks
 
 cdef double LOUDEST_SAMPLE = LOUDEST
 

@@ -22,8 +22,8 @@ ONE_IN = 64
 """One in this many keys may end a chunk."""
 
 
-def chunks(entries: Sequence[Entry]) -> Iterator[list[Entry]]:
-    """The entries in chunks.
+def chunks(entries: Sequence[Entry], each: int = 1) -> Iterator[list[Entry]]:
+    """The entries in chunks, where each is computed so many times: its copies come into its chunk.
 
     Examples
     --------
@@ -36,11 +36,11 @@ def chunks(entries: Sequence[Entry]) -> Iterator[list[Entry]]:
     (8, 7)
     """
     run: list[Entry] = []
-    weight = 0
+    weight, one_in = 0, max(1, ONE_IN // each)
     for entry in entries:
         run.append(entry)
-        weight += 1 + max(entry.size, 0) // BYTES
-        if weight >= MOST or (weight >= LEAST and crc32(entry.key.encode("utf-8", "surrogateescape")) % ONE_IN == 0):
+        weight += each * (1 + max(entry.size, 0) // BYTES)
+        if weight >= MOST or (weight >= LEAST and crc32(entry.key.encode("utf-8", "surrogateescape")) % one_in == 0):
             yield run
             run, weight = [], 0
     if run:

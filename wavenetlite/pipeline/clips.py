@@ -8,7 +8,7 @@ from collections.abc import Iterator, Sequence
 from typing import Any
 
 from wavenetlite.features import Features
-from wavenetlite.pipeline._clips import ClipReader, computes
+from wavenetlite.pipeline._clips import MOST_BYTES, MOST_LANES, ClipReader, computes
 from wavenetlite.pipeline.entries import Entry
 from wavenetlite.pipeline.fetching import contents
 from wavenetlite.pipeline.reading import BLOCK
@@ -17,10 +17,6 @@ from wavenetlite.pipeline.statistics import Statistics
 from wavenetlite.support.arrays import Floats
 from wavenetlite.support.urls import is_url
 
-MOST_BYTES = 1 << 21
-"""Of a recording: a longer one is read in blocks."""
-MOST_LANES = 16
-"""Kinds of features in a call."""
 AT_ONCE = 32
 """Recordings in a call: some ten milliseconds, between which progress is reported and Ctrl-C heard."""
 

@@ -302,7 +302,7 @@ class Run:
         made = next(iter(recipes.values())).reading.copies
         self.copies = 0 if made is None else made.count
         self.ends, self.digests, self.content = [0], list[tuple[str, ...]](), blake2b(digest_size=16)
-        for run in chunks(listing.entries):  # one at a time: there may be very many entries
+        for run in chunks(listing.entries, 1 + self.copies):  # one at a time: there may be very many entries
             self.ends.append(self.ends[-1] + len(run) * (1 + self.copies))
             made_of = (f"{features} {self.copies}" if self.copies else features for features in self.features.values())
             self.digests.append(tuple(digest(run, features) for features in made_of))

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import sys
 import threading
 from collections.abc import Iterator
@@ -13,6 +12,7 @@ from typing import Any
 from wavenetlite.pipeline import work
 from wavenetlite.pipeline.entries import PipelineError
 from wavenetlite.pipeline.work import Done, Task
+from wavenetlite.support.cpus import cpus
 from wavenetlite.support.optional import optional
 from wavenetlite.support.progress import Progress
 
@@ -43,15 +43,11 @@ def in_parallel(tasks: Iterator[Task], count: int, n_jobs: int | None) -> Iterat
 
     A few threads that nobody has configured are started without it.
     """
-    threads = n_jobs if n_jobs is not None and n_jobs > 0 else available_cpus()
+    threads = n_jobs if n_jobs is not None and n_jobs > 0 else cpus()
     if "joblib" not in sys.modules and preferred(threads, count) == "threads":
         yield from in_threads(tasks, threads)
     else:
         yield from in_joblib(tasks, count, n_jobs)
-
-
-def available_cpus() -> int:
-    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 
 def in_threads(tasks: Iterator[Task], count: int) -> Iterator[Done]:

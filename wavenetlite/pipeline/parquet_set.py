@@ -10,6 +10,7 @@ from typing import Any
 
 import numpy as np
 
+from wavenetlite.audio import shown
 from wavenetlite.features import Features
 from wavenetlite.pipeline import parquet, shards, speakers, specs
 from wavenetlite.pipeline.about import DAMAGE, arrays_of, check_about, damaged
@@ -124,11 +125,19 @@ def columns_of(arrow: Any, items: ItemSequence, schema: Any, arrays: Mapping[str
         )
         if ARRAYS in items.about:
             rows[-1][ARRAYS] = json.dumps({name: place_of(frames) for name, frames in item.arrays.items()})
-    columns = [
-        arrow.array([row.get(field.name) for row in rows], field.type) for field in schema if field.name not in arrays
-    ]
+    columns = [column_of(arrow, rows, field) for field in schema if field.name not in arrays]
     columns += [frames_column(arrow, part) for part in arrays.values()]
     return arrow.Table.from_arrays(columns, schema=schema)
+
+
+def column_of(arrow: Any, rows: list[dict[str, Any]], field: Any) -> Any:
+    try:
+        return arrow.array([row.get(field.name) for row in rows], field.type)
+    except UnicodeEncodeError as error:
+        raise PipelineError(
+            f"{field.name} {shown(error.object)} is not UTF-8, as texts of Parquet must be; rename it and extract anew,"
+            " which computes only that, or export to another format"
+        ) from None
 
 
 def frames_column(arrow: Any, items: ItemSequence) -> Any:

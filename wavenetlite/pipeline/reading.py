@@ -266,9 +266,7 @@ def refusals(entry: Entry) -> Iterator[None]:
     try:
         yield
     except audio.AudioFileError as error:
-        message = readable(
-            str(error).removeprefix(f"{audio.shown(entry.path)}: ").removeprefix(f"{audio.shown(entry.name)}: ")
-        )
+        message = readable(audio.reason(error, entry.path, entry.name))
         raise UnusableRecordingError(
             error.kind, message, again=not (is_url(entry.path) or os.access(entry.path, os.R_OK))
         ) from None

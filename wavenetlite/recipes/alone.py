@@ -29,6 +29,10 @@ HIGH_DB = 300.0
 """More than a level can be."""
 WORDS, GATED = "words", "gated"
 """Names of the nodes of the trained network and of the output."""
+LAYERS = {WORDS, "level", "newest", "longer", "loudest", "before", "floor", "gate"}
+"""Names of the nodes that are layers: a network of integers keeps them at the head of its own names."""
+HEARD = f"words that stand alone, with {2 * AFTER_S:.1f} s of quiet before and {AFTER_S:.1f} s after"
+"""What such a network hears, for people."""
 
 
 def standing_alone(model: Module, features: Features) -> Graph:
@@ -90,6 +94,12 @@ def without_gate(model: Module) -> Module:
         trained: Module = model.nodes[0][1]
         return trained
     return model
+
+
+def hears_alone(model: Module) -> bool:
+    """Whether a network is one of `standing_alone`, or what `quantize` made of one."""
+    children = (module.children() for _, module in model.modules())
+    return any({name.partition(".")[0] for name in names} >= LAYERS for names in children)
 
 
 def level(features: Features, period: int) -> Sequential:

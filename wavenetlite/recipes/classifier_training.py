@@ -38,13 +38,14 @@ from wavenetlite.recipes.transfer import adapted, initial_classifier, output_lay
 from wavenetlite.recipes.unknown import more_unknown
 from wavenetlite.support.arrays import Floats
 from wavenetlite.support.checks import count, flag, one_of
+from wavenetlite.support.cpus import cpus
 from wavenetlite.support.errors import ArrayTypeError, ParameterError
 from wavenetlite.support.progress import Bar
 from wavenetlite.support.version import __version__
 from wavenetlite.train import augment
 from wavenetlite.train.background import WithBackground
 from wavenetlite.train.batches import ClipBatches, OnTheFly, Variants
-from wavenetlite.train.loop import History, cpus, fit
+from wavenetlite.train.loop import History, fit
 from wavenetlite.train.losses import CrossEntropy, balanced_weights
 
 ClipSource = ClipBatches | WithBackground

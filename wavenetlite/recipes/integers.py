@@ -12,9 +12,10 @@ from wavenetlite.nn.module import Module
 from wavenetlite.recipes.outputs import last_frames, softmax
 from wavenetlite.support.arrays import Floats
 from wavenetlite.support.checks import positive_int
+from wavenetlite.support.cpus import cpus
 from wavenetlite.support.errors import ParameterError
 from wavenetlite.train.batches import ClipBatches, OnTheFly
-from wavenetlite.train.loop import cpus, fit
+from wavenetlite.train.loop import fit
 from wavenetlite.train.losses import CrossEntropy
 
 TEMPERATURE = 2.0

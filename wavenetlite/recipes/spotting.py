@@ -22,11 +22,12 @@ from wavenetlite.formats import load
 from wavenetlite.nn import FrequencyTCN
 from wavenetlite.recipes.recipe import check_rate, features_at, fit_options, jsonable, recipe_of, transform_at
 from wavenetlite.support.checks import count, number, positive_int
+from wavenetlite.support.cpus import cpus
 from wavenetlite.support.errors import ArrayTypeError, ParameterError
 from wavenetlite.support.progress import Bar
 from wavenetlite.support.version import __version__
 from wavenetlite.train import augment
-from wavenetlite.train.loop import cpus, fit
+from wavenetlite.train.loop import fit
 from wavenetlite.train.losses import CrossEntropy
 from wavenetlite.train.segments import Marks, Segments, Spoken, recordings_digest
 

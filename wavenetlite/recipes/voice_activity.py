@@ -17,10 +17,11 @@ from wavenetlite.nn import Activation, BatchNorm, Conv1d, Linear, Module, Residu
 from wavenetlite.quantization import quantize
 from wavenetlite.recipes.recipe import features_at, fit_options, jsonable
 from wavenetlite.support.checks import count, positive_int
+from wavenetlite.support.cpus import cpus
 from wavenetlite.support.errors import ParameterError
 from wavenetlite.support.progress import Bar
 from wavenetlite.support.version import __version__
-from wavenetlite.train.loop import cpus, fit
+from wavenetlite.train.loop import fit
 from wavenetlite.train.losses import CrossEntropy
 from wavenetlite.train.talk import SceneMaker, Scenes, Talk
 

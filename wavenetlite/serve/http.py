@@ -71,11 +71,11 @@ class Routes:
             return self.refusal(400, str(error))
         except web.HTTPException as error:
             return self.refusal(error.status, error.reason)
-        except UnicodeError:  # which aiohttp raises when it would quote it
-            return self.refusal(400, "the request has bytes that are not text")
         except (ConnectionError, asyncio.CancelledError):
             raise
-        except Exception:
+        except Exception as error:
+            if isinstance(error, UnicodeError) and not is_text(request):  # aiohttp raises it when it would quote that
+                return self.refusal(400, "the request has bytes that are not text")
             if request.transport is None:  # it has gone meanwhile, which aiohttp says in many ways
                 log.debug("a request to %s failed after its client had gone", request.path, exc_info=True)
                 raise ConnectionResetError from None
@@ -203,6 +203,15 @@ class Chunks:
 
     async def send(self, message: Message) -> None:
         await self.response.write(json.dumps(message).encode() + b"\n")
+
+
+def is_text(request: Request) -> bool:
+    """Whether a request's first line and headers are UTF-8."""
+    try:
+        "".join((request.path_qs, *request.headers, *request.headers.values())).encode()
+    except UnicodeError:
+        return False
+    return True
 
 
 def answer(value: dict[str, Any], status: int = 200, headers: dict[str, str] | None = None) -> Response:

@@ -22,6 +22,7 @@ from wavenetlite.nn.module import Module
 from wavenetlite.support.arrays import Floats
 from wavenetlite.support.atomic_files import replacing
 from wavenetlite.support.checks import count, number, one_of, positive_int
+from wavenetlite.support.cpus import cpus
 from wavenetlite.support.descriptions import description
 from wavenetlite.support.digests import digest
 from wavenetlite.support.errors import ParameterError, TrainingError
@@ -539,8 +540,3 @@ def conditioned(data: Data, condition: Floats | None) -> Source:
         kind = "(x, targets, condition)" if isinstance(data, tuple) else f"a {type(data).__name__}"
         raise ParameterError(f"condition must be None where train is {kind}: it is given there")
     return Arrays(*data, condition)
-
-
-def cpus() -> int:
-    """Number of CPUs available to this process."""
-    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1

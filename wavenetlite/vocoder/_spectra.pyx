@@ -1,10 +1,11 @@
 # cython: boundscheck=False, initializedcheck=False, wraparound=False
 """Spectra from what is known of them: powers that agree with mel bands, and phases that agree with each other.
 
-Design: phases are looked for frame by frame, with a few frames of look-ahead. A new frame begins with the phases of what is known of its samples. Then the spectra of all frames that wait are
-made consistent by iterations of Griffin and Lim: overlap-add, transform again, keep the phases. The oldest frame is then
-settled, and the next may come. So each sample is one fixed chain of float64 operations whatever the blocks. The frames
-that wait lie in the four lanes of the transform's vectors. Zhu, Beauregard and Wyse, "Real-Time Signal Estimation from
+Design: phases are looked for frame by frame, with a few frames of look-ahead. A new frame begins with the phases of what
+is known of its samples. Then the spectra of all frames that wait are made consistent by iterations of Griffin and Lim:
+overlap-add, transform again, keep the phases. The oldest frame is then settled, and the next may come. So each sample is
+one fixed chain of float64 operations whatever the blocks. The frames that wait lie in the four lanes of the transform's
+vectors. Zhu, Beauregard and Wyse, "Real-Time Signal Estimation from
 Modified Short-Time Fourier Transform Magnitude Spectra", 2007 (RTISI-LA); Perraudin, Balazs and Sondergaard, "A fast
 Griffin-Lim algorithm", 2013, for the momentum.
 """
@@ -111,7 +112,7 @@ cdef class PhaseSearch:
         return self.n + (LANES - 1) * self.hop
 
     cdef void take(self, double* state, const float* magnitudes, double* work) noexcept nogil:
-        """A new frame, with the phases of what earlier ones have of its samples; of silence, those of a pulse amid it."""
+        """A new frame, with the phases of what earlier ones have of its samples; of silence, of a pulse amid it."""
         cdef Py_ssize_t k, i, lane = <Py_ssize_t>state[1], start = lane * self.hop
         cdef double* target = state + 2
         cdef double* re = target + LANES * self.bins
@@ -258,7 +259,8 @@ def fitted(
     """Magnitudes (frames, bins) of spectra whose bands ``basis @ power`` come close to `bands`.
 
     In each round a bin's power is multiplied by the mean of what its bands lack, weighted as they weigh it; a bin of no
-    band keeps its own. `powers` is changed; `spans`: the first bin of a band that has a weight, and the one after its last.
+    band keeps its own. `powers` is changed; `spans`: of each band the first bin that has a weight, and the one after
+    the last.
     """
     cdef Py_ssize_t t, k, b, frames = powers.shape[0], bins = powers.shape[1], channels = bands.shape[1]
     cdef double total

@@ -7,11 +7,13 @@ follows from the frames gives it the spectral envelope and, as its order is high
 from __future__ import annotations
 
 import copy
+import math
 from typing import NamedTuple
 
 import numpy as np
 
 from wavenetlite.features import LogMel
+from wavenetlite.features.elementwise import elementwise
 from wavenetlite.support.arrays import Doubles, Floats
 from wavenetlite.support.errors import ParameterError
 from wavenetlite.vocoder._allpole import envelopes
@@ -92,17 +94,23 @@ def tables(spec: LogMel, order: int) -> tuple[Doubles, Doubles, float]:
     sums = basis.sum(axis=1)
     if not sums.all():
         raise ParameterError(f"n_mels={spec.n_mels} must be smaller: some bands of the features have no frequency")
-    centres = basis @ hertz / sums
+    centres = product(basis, hertz[:, np.newaxis])[:, 0] / sums
     weights = np.stack([np.interp(hertz, centres, row) for row in np.diag(1 / sums)], axis=1)  # (frequencies, bands)
     halved = np.ones(len(hertz))
     halved[[0, -1]] = 0.5
     k = np.arange(order + 1)
-    waves = np.cos(2 * np.pi * np.outer(k, hertz) / spec.sr) * halved / halved.sum()
-    cosines = np.ascontiguousarray(waves @ weights)
-    lags = np.exp(-0.5 * (2 * np.pi * BROADENED_HZ * k / spec.sr) ** 2)
+    waves = elementwise(math.cos, 2 * np.pi * np.outer(k, hertz) / spec.sr) * halved / halved.sum()
+    cosines = product(waves, weights)
+    lags = elementwise(math.exp, -0.5 * (2 * np.pi * BROADENED_HZ * k / spec.sr) ** 2)
     lags[0] += WHITE
     window = np.asarray(spec.padded_window(), np.float64)
     return cosines, lags, float((window**2).sum())
+
+
+def product(a: Doubles, b: Doubles) -> Doubles:
+    """``a @ b`` with sums in one order, where that of BLAS is another on another CPU."""
+    made: Doubles = (a[:, :, np.newaxis] * b).sum(axis=1)
+    return made
 
 
 def lag_of(spec: LogMel) -> int:

@@ -33,6 +33,13 @@ def test_a_few_failures_are_reported_and_many_raise(tones, tmp_path):
         speech.say_all([silent, silent])
 
 
+def test_the_failure_told_is_one_of_the_program_told(tones, tmp_path):
+    speech = Speech({"tones": tones, "others": tones}, tmp_path / "speech")
+    other = Voice("others", "high")
+    with pytest.raises(SpeechError, match="1 of 1 utterances of tones failed; the last: tones:high: ' ' gave"):
+        speech.say_all([Utterance(" ", HIGH), Utterance("ab", other), Utterance("   ", other)])
+
+
 def test_a_program_that_hangs_is_named_with_its_text(tones, tmp_path):
     tones.script.write_text("import time; time.sleep(60)")
     with pytest.raises(SpeechError, match=r"tones:high: 'ab': python.* did not end within 0\.3 s"):

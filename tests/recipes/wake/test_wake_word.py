@@ -47,6 +47,12 @@ def test_everything_is_written(made):
     assert notes["phrases"]["Ab cd"]["scenes"] == 8 and notes["made_of"]["utterances of voices"] == 8
 
 
+def test_a_threshold_that_is_a_guess_is_told(made):
+    """A few seconds of sentences are no measure of false alarms."""
+    _, folder = made
+    assert "its threshold is a guess, as 2 minutes were kept back" in (folder / "report.html").read_text()
+
+
 def test_the_classifier_is_loaded_and_streams(made):
     word, folder = made
     clf = wl.load(folder / "classifier.safetensors")

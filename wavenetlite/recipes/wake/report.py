@@ -11,6 +11,7 @@ import numpy as np
 from wavenetlite.evaluation.tails import log_odds
 from wavenetlite.figures.report_style import STYLE
 from wavenetlite.figures.svg import Axis, Chart
+from wavenetlite.recipes.wake.advice import advice
 from wavenetlite.recipes.wake.measuring import Findings
 
 LEAST_ALARMS, MOST_ALARMS, LEAST_MISSED = 0.1, 100.0, 0.5
@@ -25,6 +26,7 @@ def page(phrases: Sequence[str], names: Sequence[str], notes: dict[str, Any], fi
     for phrase, name in zip(phrases, names, strict=True):
         about = notes["phrases"][phrase]
         parts += [f"<h2>{escape(phrase)}</h2>"] if len(phrases) > 1 else []
+        parts += [f"<p>{escape(doubts)}.</p>"] if (doubts := advice(phrase, about)) else []
         parts += [tiles(about), trade_off(phrase, about, findings), spread(phrase, about, findings),
                   triggers(phrase, about, notes["triggers"])]  # fmt: skip
         parts.append(esphome(name))

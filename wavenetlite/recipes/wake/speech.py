@@ -105,10 +105,12 @@ class Speech:
         self.folder.mkdir(parents=True, exist_ok=True)
         made: list[Floats | None] = []
         problems: list[str] = []
-        failed = Counter[str]()
+        failed, last = Counter[str](), dict[str, str]()
         for one in in_threads(self.tried, utterances, threads, name="voices"):
             if isinstance(one, str):
-                failed[utterances[len(made)].voice.program] += 1
+                program = utterances[len(made)].voice.program
+                failed[program] += 1
+                last[program] = one
                 problems.append(one)
             made.append(None if isinstance(one, str) else one)
             if progress is not None:
@@ -116,8 +118,9 @@ class Speech:
         asked = Counter(utterance.voice.program for utterance in utterances)
         for program, count in failed.items():
             if count > MOST_FAILED * asked[program]:
-                raise SpeechError(f"{count} of {asked[program]} utterances of {program} failed; the last: "
-                                  f"{problems[-1]}")  # fmt: skip
+                raise SpeechError(
+                    f"{count} of {asked[program]} utterances of {program} failed; the last: {last[program]}"
+                )
         return made, problems
 
     def tried(self, utterance: Utterance) -> Floats | str:

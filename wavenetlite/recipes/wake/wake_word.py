@@ -15,6 +15,7 @@ from wavenetlite.classifier.classifier import AudioClassifier
 from wavenetlite.corpora.layouts import UNKNOWN
 from wavenetlite.evaluation.tails import log_odds
 from wavenetlite.nn import Graph, Module
+from wavenetlite.recipes.wake.advice import advice
 from wavenetlite.recipes.wake.choice import Cast, cast, known_programs
 from wavenetlite.recipes.wake.gathering import Gathering
 from wavenetlite.recipes.wake.integers import raised
@@ -37,8 +38,8 @@ from wavenetlite.recipes.wake.thresholds import detector, tail_of, threshold_for
 from wavenetlite.recipes.wake.training import Training, in_integers
 from wavenetlite.recipes.wake.triggers import Candidates, Listener, Trigger, worst
 from wavenetlite.support.checks import count, flag, number, positive_int
+from wavenetlite.support.cpus import cpus
 from wavenetlite.support.errors import ArrayTypeError, ParameterError
-from wavenetlite.train.loop import cpus
 
 WANTED = 0.6
 """Where the threshold is laid: there, 8 bits tell probabilities apart best."""
@@ -203,7 +204,11 @@ class Making:
         found = findings(scores, self.phrases, clf, self.rate, heard.made_of)
         saved = Saved(self.phrases, [name_of(one) for one in self.phrases], clf, found, self.triggers(clf, heard),
                       self.language, self.options(recordings, background))  # fmt: skip
-        return WakeWord(clf, found, save_all(saved, self.folder))
+        files = save_all(saved, self.folder)
+        for phrase, about in clf.info["wake_word"]["phrases"].items():
+            if doubts := advice(phrase, about):
+                self.log.say(doubts)
+        return WakeWord(clf, found, files)
 
     def training(self, heard: Heard) -> Training:
         options = {"seed": self.seed, "threads": self.threads}
