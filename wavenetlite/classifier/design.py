@@ -79,6 +79,11 @@ class Design:
         return np.array([label not in self.background for label in self.timing.labels])
 
     @cached_property
+    def none(self) -> Floats:
+        """No frames of probabilities."""
+        return np.zeros((0, len(self.timing.labels)), np.float32)
+
+    @cached_property
     def first(self) -> int:
         """The first frame that the decision "peak" considers."""
         frames = self.features.frames(self.timing.clip)
