@@ -130,13 +130,29 @@ async def call(options: argparse.Namespace, port: int) -> dict:
     }  # fmt: skip
 
 
+def weights_of(model: str) -> str:
+    """The types of a model's weights, such as int8 of a quantised one."""
+    kinds = {str(values.dtype) for values in wl.load(model).model.state_dict().values()}
+    return "int8" if "int8" in kinds else "+".join(sorted(kinds))
+
+
 def cpu_s(pid: int) -> float:
     fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
     return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
 
 
 def measure(options: argparse.Namespace) -> dict:
-    command = [sys.executable, "-m", "wavenetlite", "serve", f"{NAME}={options.model}", "--port", "0", "--most-streams", "20000"]
+    command = [
+        sys.executable,
+        "-m",
+        "wavenetlite",
+        "serve",
+        f"{NAME}={options.model}",
+        "--port",
+        "0",
+        "--most-streams",
+        "20000",
+    ]
     server = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True)
     try:
         os.sched_setaffinity(server.pid, {0})
@@ -146,11 +162,16 @@ def measure(options: argparse.Namespace) -> dict:
         row = asyncio.run(call(options, port))
         used = cpu_s(server.pid) - before
         status = Path(f"/proc/{server.pid}/status").read_text()
-        return row | {
-            "core": round(used / options.seconds, 2),
-            "us_a_message": round(1e6 * used / row["messages"], 1),
-            "server_mb": int(status.partition("VmRSS:")[2].split()[0]) // 1000,
-        }
+        named = {"model": Path(options.model).name, "weights": weights_of(options.model)}
+        return (
+            named
+            | row
+            | {
+                "core": round(used / options.seconds, 2),
+                "us_a_message": round(1e6 * used / row["messages"], 1),
+                "server_mb": int(status.partition("VmRSS:")[2].split()[0]) // 1000,
+            }
+        )
     finally:
         server.terminate()
         server.wait(20)
@@ -160,7 +181,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--clients", type=int, default=500)
     parser.add_argument("--block-ms", type=int, default=20)
-    parser.add_argument("--model", default=MODEL, help="a bundled model's name, or a file, such as one of `wavenetlite quantize`")
+    parser.add_argument("--model", default=MODEL, help="a bundled model, or a file, as of `wavenetlite quantize`")
     parser.add_argument("--seconds", type=float, default=8.0)
     parser.add_argument("--ids", action="store_true", help="streams that are saved")
     print(json.dumps(measure(parser.parse_args())))

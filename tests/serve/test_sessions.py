@@ -55,7 +55,9 @@ def test_samples_are_decoded_as_they_came(kind):
 def test_half_a_sample_is_refused_and_nothing_is_queued():
     one = session(encoding_name="float32")
     one.feed(bytes(8))
-    with pytest.raises(ParameterError, match="message has 6 bytes; a message of format=float32 must have whole samples of 4"):
+    with pytest.raises(
+        ParameterError, match="message has 6 bytes; a message of format=float32 must have whole samples of 4"
+    ):
         one.feed(bytes(6))
     assert len(one.inbox) == 8
 

@@ -16,6 +16,7 @@ from wavenetlite.detection.detector import Detector
 from wavenetlite.detection.scanner import Scanner
 from wavenetlite.engine.plan import Plan
 from wavenetlite.features import Features
+from wavenetlite.support.arrays import Floats
 from wavenetlite.support.blake2 import blake2b
 
 

@@ -112,9 +112,7 @@ class GatedPool:
             The snapshot is invalid, damaged, or of another classifier; nothing has been opened.
         """
         with self.alone, ExitStack() as undoing:
-            head, of_vad, of_own, scanner, past = (
-                [None] * 5 if snapshot is None else unsealed(self.gating, snapshot)
-            )
+            head, of_vad, of_own, scanner, past = [None] * 5 if snapshot is None else unsealed(self.gating, snapshot)
             vad = PooledClassifier(self.vads, of_vad)
             undoing.callback(vad.close)
             own = PooledClassifier(self.owns, of_own)
