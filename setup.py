@@ -186,6 +186,7 @@ def extensions() -> list[Extension]:
         "wavenetlite.pipeline._clips",
         "wavenetlite.vocoder._allpole",
         "wavenetlite.vocoder._spectra",
+        "wavenetlite.serve.inbox",
     ]
     return [*kernels, *(extension(name) for name in others)]
 

@@ -21,6 +21,7 @@ import numpy as np
 import wavenetlite as wl
 
 MODEL, SR = "speech-commands-12", 16000
+NAME = "served"
 RECORDING = Path(__file__).parents[1] / "examples" / "data" / "recording.flac"
 STARTS = 40
 """Places of the recording where clients begin, so that not all hear a word at the same moment."""
@@ -40,8 +41,8 @@ def signals(seconds: float) -> list[np.ndarray]:
     return [whole[start * step :][: int(seconds * SR)] for start in range(STARTS)]
 
 
-def lone_events(pcm: np.ndarray) -> list[tuple]:
-    stream = wl.load(MODEL).stream()
+def lone_events(model: str, pcm: np.ndarray) -> list[tuple]:
+    stream = wl.load(model).stream()
     return [(e.label, e.score, e.time_s) for e in stream.process(pcm.astype(np.float32) / np.float32(32768))]
 
 
@@ -98,12 +99,12 @@ async def call(options: argparse.Namespace, port: int) -> dict:
     loop, block = asyncio.get_running_loop(), options.block_ms * SR // 1000
     heard = signals(options.seconds)
     sent = [frames(pcm, block) for pcm in heard]
-    wanted = [lone_events(pcm[: len(blocks) * block]) for pcm, blocks in zip(heard, sent, strict=True)]
+    wanted = [lone_events(options.model, pcm[: len(blocks) * block]) for pcm, blocks in zip(heard, sent, strict=True)]
     callers = []
     for number in range(options.clients):
         transport, caller = await loop.create_connection(lambda n=number: Caller(block, n % STARTS), "127.0.0.1", port)
         query = f"&id={os.getpid()}-{number}" if options.ids else ""
-        transport.write(UPGRADE.format(model=MODEL, sr=SR, id=query).encode())
+        transport.write(UPGRADE.format(model=NAME, sr=SR, id=query).encode())
         caller.socket = transport.get_extra_info("socket")._sock
         callers.append(caller)
     while not all(caller.up for caller in callers):
@@ -129,13 +130,29 @@ async def call(options: argparse.Namespace, port: int) -> dict:
     }  # fmt: skip
 
 
+def weights_of(model: str) -> str:
+    """The types of a model's weights, such as int8 of a quantised one."""
+    kinds = {str(values.dtype) for values in wl.load(model).model.state_dict().values()}
+    return "int8" if "int8" in kinds else "+".join(sorted(kinds))
+
+
 def cpu_s(pid: int) -> float:
     fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
     return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
 
 
 def measure(options: argparse.Namespace) -> dict:
-    command = [sys.executable, "-m", "wavenetlite", "serve", MODEL, "--port", "0", "--most-streams", "20000"]
+    command = [
+        sys.executable,
+        "-m",
+        "wavenetlite",
+        "serve",
+        f"{NAME}={options.model}",
+        "--port",
+        "0",
+        "--most-streams",
+        "20000",
+    ]
     server = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True)
     try:
         os.sched_setaffinity(server.pid, {0})
@@ -145,11 +162,16 @@ def measure(options: argparse.Namespace) -> dict:
         row = asyncio.run(call(options, port))
         used = cpu_s(server.pid) - before
         status = Path(f"/proc/{server.pid}/status").read_text()
-        return row | {
-            "core": round(used / options.seconds, 2),
-            "us_a_message": round(1e6 * used / row["messages"], 1),
-            "server_mb": int(status.partition("VmRSS:")[2].split()[0]) // 1000,
-        }
+        named = {"model": Path(options.model).name, "weights": weights_of(options.model)}
+        return (
+            named
+            | row
+            | {
+                "core": round(used / options.seconds, 2),
+                "us_a_message": round(1e6 * used / row["messages"], 1),
+                "server_mb": int(status.partition("VmRSS:")[2].split()[0]) // 1000,
+            }
+        )
     finally:
         server.terminate()
         server.wait(20)
@@ -159,6 +181,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--clients", type=int, default=500)
     parser.add_argument("--block-ms", type=int, default=20)
+    parser.add_argument("--model", default=MODEL, help="a bundled model, or a file, as of `wavenetlite quantize`")
     parser.add_argument("--seconds", type=float, default=8.0)
     parser.add_argument("--ids", action="store_true", help="streams that are saved")
     print(json.dumps(measure(parser.parse_args())))

@@ -2,15 +2,26 @@
 
 import asyncio
 import json
+import struct
+
+import numpy as np
+import pytest
 
 from wavenetlite.classifier import Event
 from wavenetlite.serve.encodings import encoding
+from wavenetlite.serve.inbox import list_again, sort_out, take
 from wavenetlite.serve.messages import SLOW
 from wavenetlite.serve.session import KEPT, MOST_UNSENT, Opening, Session
+from wavenetlite.support.errors import ParameterError
 
 
-def session(sr=8000):
-    return Session(Opening(None, sr, encoding("pcm16")), sr, 0, None, lambda: None)
+def session(sr=8000, encoding_name="pcm16", listed=None, wake=lambda: None):
+    opening = Opening(None, sr, encoding(encoding_name))
+    return Session(opening, sr, 7, None, [] if listed is None else listed, wake)
+
+
+def taken(one, seconds):
+    return take([one.inbox], seconds)[7].tolist()
 
 
 def event(number):
@@ -19,11 +30,52 @@ def event(number):
 
 def test_a_tick_takes_its_share_and_the_rest_waits():
     one = session()
-    one.feed(b"\1\0" * 3000)
-    one.feed(b"\2\0" * 2000)
-    assert bytes(one.take(0.25)) == b"\1\0" * 2000 and one.samples == 2000
-    assert bytes(one.take(1.0)) == b"\1\0" * 1000 + b"\2\0" * 2000 and one.samples == 5000
-    assert not one.waiting and not one.take(1.0)
+    one.feed(struct.pack("<3000h", *[1] * 3000))
+    one.feed(struct.pack("<2000h", *[-32768] * 2000))
+    assert taken(one, 0.25) == [1 / 32768] * 2000 and one.samples == 2000
+    assert taken(one, 1.0) == [1 / 32768] * 1000 + [-1.0] * 2000 and one.samples == 5000
+    assert not one.inbox and not taken(one, 1.0)
+
+
+@pytest.mark.parametrize("kind", ["pcm16", "float32"])
+def test_samples_are_decoded_as_they_came(kind):
+    """In messages and shares of all sizes; the memory of the inbox is moved, grows, and is given back."""
+    rng = np.random.default_rng(0)
+    one, sent, got = session(encoding_name=kind), [], []
+    for size in [1, 7, 3000, 0, 900, 60_000, 1, 2, 40_000]:
+        values = rng.integers(-32768, 32768, size).astype("<i2")
+        sent += (values / np.float32(32768)).tolist()
+        one.feed((values if kind == "pcm16" else values.astype("<f4") / np.float32(32768)).tobytes())
+        got += taken(one, float(rng.uniform(0, 2)))
+    while one.inbox:
+        got += taken(one, 1.0)
+    assert got == sent and one.samples == one.inbox.heard == len(sent)
+
+
+def test_half_a_sample_is_refused_and_nothing_is_queued():
+    one = session(encoding_name="float32")
+    one.feed(bytes(8))
+    with pytest.raises(
+        ParameterError, match="message has 6 bytes; a message of format=float32 must have whole samples of 4"
+    ):
+        one.feed(bytes(6))
+    assert len(one.inbox) == 8
+
+
+def test_only_streams_that_have_something_are_looked_at():
+    listed, woken = [], []
+    first, second, third = [session(listed=listed, wake=lambda: woken.append(True)) for _ in range(3)]
+    first.feed(b"\1\0" * 9000)
+    first.feed(b"\1\0")
+    third.inbox.end()
+    assert listed == [first.inbox, third.inbox] and len(woken) == 1
+    full, others = sort_out(listed)
+    assert (full, others, listed) == ([first.inbox], [third.inbox], [])
+    take(full, 1.0)
+    assert list_again(full + others, 5.0) == [third.inbox]
+    assert listed == [first.inbox] and len(woken) == 2 and first.inbox.since == 5.0
+    first.inbox.close()
+    assert sort_out(listed) == ([], [first.inbox]) and not second.inbox
 
 
 def test_what_comes_after_the_end_is_not_heard():
@@ -32,9 +84,22 @@ def test_what_comes_after_the_end_is_not_heard():
         one.feed(b"\1\0" * 10)
         one.end_signal()
         one.feed(b"\2\0" * 10)
-        return bytes(one.take(1.0))
+        return taken(one, 1.0)
 
-    assert asyncio.run(run()) == b"\1\0" * 10
+    assert asyncio.run(run()) == [1 / 32768] * 10
+
+
+def test_who_waits_for_room_goes_on_when_samples_are_taken():
+    async def run():
+        one = session(sr=1000)
+        one.feed(bytes(2 * 2001))
+        waiting = asyncio.create_task(one.room())
+        await asyncio.sleep(0)
+        assert one.inbox.crowded and not waiting.done()
+        take([one.inbox], 1.0)
+        await asyncio.wait_for(waiting, 5)
+
+    asyncio.run(run())
 
 
 def test_the_newest_events_are_kept_by_their_numbers():

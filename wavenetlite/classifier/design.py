@@ -16,6 +16,7 @@ from wavenetlite.detection.detector import Detector
 from wavenetlite.detection.scanner import Scanner
 from wavenetlite.engine.plan import Plan
 from wavenetlite.features import Features
+from wavenetlite.support.arrays import Floats
 from wavenetlite.support.blake2 import blake2b
 
 
@@ -77,6 +78,11 @@ class Design:
     def foreground(self) -> npt.NDArray[np.bool_]:
         """For each label, whether it triggers events."""
         return np.array([label not in self.background for label in self.timing.labels])
+
+    @cached_property
+    def none(self) -> Floats:
+        """No frames of probabilities."""
+        return np.zeros((0, len(self.timing.labels)), np.float32)
 
     @cached_property
     def first(self) -> int:

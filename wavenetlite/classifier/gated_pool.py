@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from typing import Any
 
 import numpy as np
 
 from wavenetlite.classifier.event import Event
-from wavenetlite.classifier.gated_stream import GatedStream
+from wavenetlite.classifier.gated_stream import GatedStream, unsealed
 from wavenetlite.classifier.gating import Gating
 from wavenetlite.classifier.pool import ClassifierPool
 from wavenetlite.support.arrays import Doubles, Floats, NonFinite
@@ -20,8 +20,8 @@ from wavenetlite.support.one_thread import OneThread
 class PooledClassifier:
     """One signal of a `ClassifierPool`, with the interface of a `ClassifierStream`."""
 
-    def __init__(self, pool: ClassifierPool) -> None:
-        self.pool, self.sid = pool, pool.open()
+    def __init__(self, pool: ClassifierPool, snapshot: bytes | None = None) -> None:
+        self.pool, self.sid = pool, pool.open(snapshot=snapshot)
 
     def process(self, samples: Floats) -> list[Event]:
         return self.pool.process({self.sid: samples})[self.sid]
@@ -111,16 +111,16 @@ class GatedPool:
         SnapshotError
             The snapshot is invalid, damaged, or of another classifier; nothing has been opened.
         """
-        with self.alone:
-            vad, own = PooledClassifier(self.vads), PooledClassifier(self.owns)
-            try:
-                stream = GatedStream(self.gating, self.on_nonfinite, vad, own)
-                if snapshot is not None:
-                    stream.restore(snapshot)
-            except BaseException:
-                vad.close()
-                own.close()
-                raise
+        with self.alone, ExitStack() as undoing:
+            head, of_vad, of_own, scanner, past = [None] * 5 if snapshot is None else unsealed(self.gating, snapshot)
+            vad = PooledClassifier(self.vads, of_vad)
+            undoing.callback(vad.close)
+            own = PooledClassifier(self.owns, of_own)
+            undoing.callback(own.close)
+            stream = GatedStream(self.gating, self.on_nonfinite, vad, own)
+            if head is not None and scanner is not None and past is not None:
+                stream.load(head, scanner, past)
+            undoing.pop_all()
             self.members[vad.sid] = stream
             return vad.sid
 

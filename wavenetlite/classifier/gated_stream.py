@@ -12,8 +12,8 @@ from wavenetlite.audio.resampling import Resampler
 from wavenetlite.audio.scale import scale_problem
 from wavenetlite.classifier.event import Event
 from wavenetlite.classifier.gating import Gating
-from wavenetlite.detection.detector import Detection
-from wavenetlite.detection.scanner import UNFIT
+from wavenetlite.detection.detector import Detection, DetectorStream
+from wavenetlite.detection.scanner import UNFIT, Scanner
 from wavenetlite.features._frames import checked_samples
 from wavenetlite.support.arrays import Doubles, Floats, NonFinite
 from wavenetlite.support.checks import one_of
@@ -64,12 +64,11 @@ class GatedStream:
         classifier, vad = self.gating.classifier, self.gating.vad
         self.resampler = Resampler(classifier.sr, vad.sr) if self.gating.resampled else None
         self.gate = self.gating.gate.stream(vad.frame_rate)
-        self.detector = classifier.detector.stream(
-            classifier.labels, classifier.frame_rate, background=classifier.background
-        )
+        scanner = Scanner(**self.gating.limits, name="scores")
+        self.detector = DetectorStream(classifier.labels, classifier.frame_rate, scanner)
         self.skipped = 0  # frames that the detector did not get: it would only have seen zeros
         self.samples_in = self.heard_samples = 0
-        self.kept, self.kept_from = np.empty(2 * (self.gating.past + self.timing.sr), np.float32), 0
+        self.kept, self.kept_from = np.empty(0, np.float32), 0
         self.vad_frames = 0
         self.decided = 0  # up to which sample it is known whether somebody speaks
         self.fed_from = self.fed_to = 0  # the piece of the signal that the classifier's stream has been fed
@@ -122,7 +121,7 @@ class GatedStream:
         if end > len(self.kept):
             needed = self.oldest_needed()
             rest = self.kept[needed - self.kept_from : self.samples_in - self.kept_from]
-            kept = np.empty(max(len(self.kept), 2 * (len(rest) + len(y))), np.float32)
+            kept = np.empty(2 * (len(rest) + len(y)), np.float32)
             kept[: len(rest)] = rest
             self.kept, self.kept_from = kept, needed
             end = len(rest) + len(y)
@@ -293,27 +292,25 @@ class GatedStream:
     def twin(self, snapshot: bytes | bytearray | memoryview) -> GatedStream:
         """A new stream restored from a snapshot, with streams of its own."""
         twin = GatedStream(self.gating, self.on_nonfinite)
-        head, vad, own, scanner, past = unseal("classifier", self.gating.fingerprint, snapshot, 5, UNFIT)
+        head, vad, own, scanner, past = unsealed(self.gating, snapshot)
         twin.vad.restore(vad)
         twin.own.restore(own)
-        twin.detector.scanner.load(scanner)
-        twin.load(head, past)
+        twin.load(head, scanner, past)
         return twin
 
-    def load(self, head: bytes, past: bytes) -> None:
-        """Resume from the counts and the past of a snapshot."""
+    def load(self, head: bytes, scanner: bytes, past: bytes) -> None:
+        """Resume from the other parts of a snapshot; only on a new stream, whose vad and classifier have resumed."""
         if len(head) != STATE.size or len(past) % 4:
             raise SnapshotError(UNFIT)
+        self.detector.scanner.load(scanner)
         *counts, quiet, self.open = STATE.unpack(head)
         for name, value in zip(COUNTS, counts, strict=True):
             setattr(self, name, value)
         self.gate.quiet, self.gate.open = quiet, self.open
-        held = len(past) // 4
-        self.kept_from = self.oldest_needed()
-        if min(*counts, quiet) < 0 or held != self.samples_in - self.kept_from or not self.consistent():
+        self.kept, self.kept_from = np.frombuffer(past, np.float32), self.oldest_needed()
+        held = self.samples_in - self.kept_from
+        if min(*counts, quiet) < 0 or held != len(self.kept) or not self.consistent():
             raise SnapshotError(UNFIT)
-        self.kept = np.empty(max(len(self.kept), 2 * held), np.float32)
-        self.kept[:held] = np.frombuffer(past, np.float32)
 
     def consistent(self) -> bool:
         """Whether the counts agree with each other and with the streams."""
@@ -358,3 +355,8 @@ class GatedStream:
         raise StreamStateError(
             "a stream cannot be copied or pickled; use fork() or snapshot(), or make another with gated.stream()"
         )
+
+
+def unsealed(gating: Gating, snapshot: bytes | bytearray | memoryview) -> list[bytes]:
+    """The parts of a snapshot: the counts, the vad, the classifier, the detector, and the past samples."""
+    return unseal("classifier", gating.fingerprint, snapshot, 5, UNFIT)

@@ -54,8 +54,13 @@ class Gating:
     @cached_property
     def clear(self) -> int:
         """Frames of zeros after which the classifier's detector has forgotten everything."""
-        limits = self.classifier.design().limits
-        return int(limits["smoothing"] + limits["duration"] + limits["refractory"] + 1)
+        return int(self.limits["smoothing"] + self.limits["duration"] + self.limits["refractory"] + 1)
+
+    @cached_property
+    def limits(self) -> dict[str, Any]:
+        """Arguments of the state of the classifier's detector."""
+        limits: dict[str, Any] = self.classifier.design().limits
+        return limits
 
     @cached_property
     def fingerprint(self) -> bytes:

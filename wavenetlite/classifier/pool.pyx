@@ -91,7 +91,7 @@ cdef class ClassifierPool:
             design.network, capacity, threads=threads, on_nonfinite=on_nonfinite, name="features"
         )
         self.softmax = None if design.softmax is None else Stream(design.softmax)
-        self.none = np.zeros((0, len(design.timing.labels)), np.float32)
+        self.none = design.none
         self.on_nonfinite = on_nonfinite
         self.members = {}
         self.pending = {}
@@ -124,7 +124,8 @@ cdef class ClassifierPool:
             sid = self.network.open()
             try:
                 network = PooledNetwork(self.network, sid)
-                stream = ClassifierStream(self.design, on_nonfinite=self.on_nonfinite, network=network)
+                stream = ClassifierStream(
+                    self.design, on_nonfinite=self.on_nonfinite, network=network, softmax=self.softmax)
                 if snapshot is not None:
                     stream.load(snapshot)
             except BaseException:

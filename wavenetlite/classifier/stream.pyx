@@ -88,17 +88,19 @@ cdef class ClassifierStream:
 
     # The attributes stand in stream.pxd.
 
-    def __init__(self, design: object, *, on_nonfinite: str = "raise", network: object = None) -> None:
+    def __init__(
+        self, design: object, *, on_nonfinite: str = "raise", network: object = None, softmax: object = None
+    ) -> None:
         self.design = design
         self.timing = design.timing
         self.on_nonfinite = on_nonfinite
         self.features = design.features.stream(on_nonfinite=on_nonfinite)
         self.network = Stream(design.network, on_nonfinite=on_nonfinite, name="features") if network is None else network
         self.own = self.network if network is None else None
-        self.softmax = None if design.softmax is None else Stream(design.softmax)
+        self.softmax = Stream(design.softmax) if softmax is None and design.softmax is not None else softmax
         self.scanner = design.open_scanner()
         self.set_decision(design.open_decision())
-        self.none = np.zeros((0, len(design.timing.labels)), np.float32)
+        self.none = design.none
         self.start()
 
     cdef start(self):

@@ -3,8 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import dataclass
+from math import inf
+from time import monotonic
 
 from wavenetlite.classifier import Event, Prediction
+from wavenetlite.serve.inbox import Inbox, list_again, oldest_of, sort_out, take
 from wavenetlite.serve.messages import DONE, done_message, scores_message
 from wavenetlite.serve.models import ServedModel
 from wavenetlite.serve.session import Session
@@ -14,79 +18,85 @@ from wavenetlite.support.errors import StreamStateError, WavenetliteError
 TICK_AUDIO_S = 20.0
 """Audio that a tick takes of all streams together, so that those who send a file do not hold up those who speak."""
 LEAST_SHARE_S = 0.1
+TOGETHER = 96
+"""Streams of one call: their samples and frames stay in a core's second-level cache on the way to events."""
 
 Failed = Callable[[Session, WavenetliteError], None]
 
 
-def tick(model: ServedModel, failed: Failed) -> tuple[int, int]:
-    """Process what waits; returns how many blocks and events. `failed` is told of streams with invalid samples."""
-    events, fed = 0, [session for session in model.sessions.values() if session.waiting]
-    if fed:
-        share = max(LEAST_SHARE_S, TICK_AUDIO_S / len(fed))
-        events += process(model, resampled(take(fed, share), failed), failed)
-    for session in [one for one in model.sessions.values() if one.end is not None and not one.waiting]:
-        if not session.ended:
-            events += end(model, session, failed)
-    return len(fed), events
+@dataclass
+class Done:
+    """What a tick has done: blocks, events, and since when the block waited that waited longest."""
+
+    blocks: int = 0
+    events: int = 0
+    oldest: float = inf
 
 
-def take(sessions: list[Session], share_s: float) -> dict[Session, Floats]:
-    """The samples that wait in each, decoded together: an array each would take longer than the arithmetic."""
-    blocks: dict[Session, Floats] = {}
-    for encoding in {id(one.opening.encoding): one.opening.encoding for one in sessions}.values():
-        same = [one for one in sessions if one.opening.encoding is encoding]
-        taken = [one.take(share_s) for one in same]
-        samples = encoding.decode(b"".join(taken))
-        at = 0
-        for session, data in zip(same, taken, strict=True):
-            end = at + len(data) // encoding.sample_bytes
-            blocks[session] = samples[at:end]
-            at = end
-    return blocks
+def tick(model: ServedModel, failed: Failed) -> Done:
+    """Process what waits. `failed` is told of streams with invalid samples."""
+    if not model.listed:
+        return Done()
+    full, others = sort_out(model.listed)
+    done = Done(blocks=len(full), oldest=oldest_of(full) if full else inf)
+    share = max(LEAST_SHARE_S, TICK_AUDIO_S / max(1, len(full)))
+    for first in range(0, len(full), TOGETHER):
+        done.events += process(model, full[first : first + TOGETHER], share, failed)
+    for inbox in list_again(full + others, monotonic()):
+        session: Session = inbox.owner
+        if session.open and not session.ended:
+            done.events += end(model, session, failed)
+    return done
 
 
-def process(model: ServedModel, blocks: dict[Session, Floats], failed: Failed) -> int:
-    """The blocks of many streams in one call; returns the number of events."""
+def process(model: ServedModel, inboxes: list[Inbox], share_s: float, failed: Failed) -> int:
+    """A share of what waits in some inboxes, in one call; returns the number of events."""
+    blocks = take(inboxes, share_s)
+    others = [inbox.owner for inbox in inboxes if not inbox.plain]
+    if others:
+        resample(others, blocks, failed)
     try:
-        events = model.pool.process({session.sid: block for session, block in blocks.items()})
+        events = model.pool.process(blocks)
     except WavenetliteError:
         events = one_by_one(model, blocks, failed)
     found = 0
-    for session, block in blocks.items():
-        session.heard += len(block)
-        mine = events.get(session.sid)
+    for sid, mine in events.items():
         if mine:
             found += len(mine)
-            session.found(mine)
-        if session.opening.scores and mine is not None:
+            model.sessions[sid].found(mine)
+    for session in others:
+        if session.opening.scores and session.sid in events:
             tell_scores(model, session)
     return found
 
 
-def one_by_one(model: ServedModel, blocks: dict[Session, Floats], failed: Failed) -> dict[int, list[Event]]:
+def one_by_one(model: ServedModel, blocks: dict[int, Floats], failed: Failed) -> dict[int, list[Event]]:
     """After a call that raised: find the stream it was, and process the others.
 
     Usually nothing has been fed. After an overflow everything has been, and an empty block fetches the events.
     """
     events: dict[int, list[Event]] = {}
-    for session, block in blocks.items():
-        left = session.heard + len(block) - model.pool.samples_in(session.sid)
+    for sid, block in blocks.items():
+        session = model.sessions[sid]
+        left = session.inbox.heard - model.pool.samples_in(sid)
         try:
-            events |= model.pool.process({session.sid: block[len(block) - left :]})
+            events |= model.pool.process({sid: block[len(block) - left :]})
         except WavenetliteError as error:
             failed(session, error)
     return events
 
 
-def resampled(blocks: dict[Session, Floats], failed: Failed) -> dict[Session, Floats]:
-    """The blocks at the model's rate."""
-    ready = {}
-    for session, block in blocks.items():
+def resample(sessions: list[Session], blocks: dict[int, Floats], failed: Failed) -> None:
+    """Bring blocks of clients with another rate to the model's."""
+    for session in sessions:
+        if session.resampler is None:
+            continue
+        block = blocks.pop(session.sid)
         try:
-            ready[session] = block if session.resampler is None else session.resampler.process(block)
+            ready = blocks[session.sid] = session.resampler.process(block)
+            session.inbox.heard += len(ready) - len(block)
         except WavenetliteError as error:
             failed(session, error)
-    return ready
 
 
 def tell_scores(model: ServedModel, session: Session) -> None:

@@ -12,6 +12,7 @@ import logging
 import random
 import re
 from collections.abc import Iterable
+from math import inf
 from time import monotonic
 from typing import NamedTuple
 from weakref import WeakValueDictionary
@@ -42,6 +43,8 @@ TICK_S, LONGEST_TICK_S = 0.02, 0.028
 """From tick to tick; longer under load, when fewer calls with longer blocks take less time."""
 SAVE_S = 0.8
 """Streams are saved so often: with a tick and the way to the store, less than a second is sent again."""
+CUT_S = 0.1
+"""Streams are looked through so often for those to be cut."""
 STOOD_STILL_S = 1.0
 """Longest between two ticks; in a longer time, clients have not been silent, but unheard."""
 STORE_S = 5.0
@@ -73,6 +76,7 @@ class Hub:
         self._model_of: dict[Session, ServedModel] = {}
         self._by_id: dict[str, Session] = {}
         self._opening = 0
+        self._cut_at = 0.0
         self._locks: WeakValueDictionary[str, asyncio.Lock] = WeakValueDictionary()
         self._work = asyncio.Event()
         self._saving: asyncio.Task[None] | None = None
@@ -175,7 +179,7 @@ class Hub:
         except WavenetliteError:
             self._release(session, "a stored stream that cannot be restored")
             raise
-        session.samples, session.n = position.samples, position.n
+        session.inbox.samples, session.n = position.samples, position.n
         session.saved_samples = position.samples
         session.kept.extend(kept)
         missed = [json.loads(event) for event in kept[max(0, (opening.have or 0) - lost) :]]
@@ -212,8 +216,8 @@ class Hub:
         except WavenetliteError:
             model.pool.close(sid)
             raise
-        session = Session(opening, sr, sid, resampler, self._work.set)
-        session.heard = model.pool.samples_in(sid)
+        session = Session(opening, sr, sid, resampler, model.listed, self._work.set)
+        session.inbox.heard = model.pool.samples_in(sid)
         model.sessions[sid] = session
         self._model_of[session] = model
         self.metrics.opened.labels(model.name).inc()
@@ -258,23 +262,20 @@ class Hub:
 
     def tick(self) -> None:
         self._work.clear()
-        began, oldest, blocks = monotonic(), monotonic(), 0
+        began = monotonic()
+        oldest, blocks = inf, 0
         for model in self.models:
-            oldest = min((one.waiting_since for one in model.sessions.values() if one.waiting), default=oldest)
-            fed, events = tick(model, self._failed)
-            if fed:
-                self.metrics.blocks.labels(model.name).inc(fed)
-            if events:
-                self.metrics.events.labels(model.name).inc(events)
-            blocks += fed
+            done = tick(model, self._failed)
+            if done.blocks:
+                self.metrics.blocks.labels(model.name).inc(done.blocks)
+            if done.events:
+                self.metrics.events.labels(model.name).inc(done.events)
+            blocks += done.blocks
+            oldest = min(oldest, done.oldest)
         if blocks:
             now = monotonic()
             self.metrics.ticks.observe(now - began)
             self.metrics.latency.observe(now - oldest)
-            for session in self._model_of:
-                if session.waiting:  # its share was less than what waited
-                    session.waiting_since = now
-                    self._work.set()
 
     def _failed(self, session: Session, error: WavenetliteError) -> None:
         """The samples of a stream are invalid: it ends, and no other is touched."""
@@ -285,12 +286,15 @@ class Hub:
     def _excuse(self, seconds: float) -> None:
         """The process has stood still, as a suspended machine does: what came in that time has not been read yet."""
         for session in self._model_of:
-            session.fed_at += seconds
+            session.inbox.fed_at += seconds
 
     def _cut(self, now: float) -> None:
         """Close the streams that are too long, or silent for too long."""
+        if now < self._cut_at:
+            return
+        self._cut_at = now + CUT_S
         for session in list(self._model_of):
-            if session.end is None and now - session.fed_at > self.limits.idle_s:
+            if session.end is None and now - session.inbox.fed_at > self.limits.idle_s:
                 session.close(IDLE)
             elif self.limits.stream_s is not None and session.samples > self.limits.stream_s * session.sr:
                 session.close(TOO_LONG)
@@ -353,7 +357,7 @@ class Hub:
         """Stop accepting, process what has come, save all streams, and tell the clients where they are."""
         self.draining = True
         until = monotonic() + 1.0
-        while any(session.waiting for session in self._model_of) and monotonic() < until:
+        while any(model.listed for model in self.models) and monotonic() < until:
             self.tick()
             await asyncio.sleep(0)
         sessions = [session for session in self._model_of if not session.ended]

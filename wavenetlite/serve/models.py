@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 from wavenetlite import models as bundled
 from wavenetlite.classifier import AudioClassifier
 from wavenetlite.formats.classifiers import load_classifier
+from wavenetlite.serve.inbox import Inbox
 from wavenetlite.serve.limits import RequestError
 from wavenetlite.serve.session import Session
 from wavenetlite.storage import files
@@ -19,13 +20,14 @@ if TYPE_CHECKING:
 
 
 class ServedModel:
-    """A classifier, its pool, and the streams in it."""
+    """A classifier, its pool, the streams in it, and those of them that a tick must look at."""
 
     def __init__(self, name: str, classifier: AudioClassifier, capacity: int) -> None:
         self.name = name
         self.classifier = classifier
         self.pool = classifier.pool(capacity)
         self.sessions: dict[int, Session] = {}
+        self.listed: list[Inbox] = []
 
     @property
     def words(self) -> list[str]:

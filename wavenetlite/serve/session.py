@@ -7,10 +7,10 @@ import json
 from collections import deque
 from collections.abc import Callable
 from dataclasses import dataclass
-from time import monotonic
 
 from wavenetlite.classifier import Event
 from wavenetlite.serve.encodings import Encoding
+from wavenetlite.serve.inbox import Inbox
 from wavenetlite.serve.messages import SLOW, Closing, Message, event_message
 from wavenetlite.serve.resampling import SavedResampler
 
@@ -60,10 +60,19 @@ class Opening:
 class Session:
     """A stream while a connection feeds it; the hub processes what it queues.
 
+    Parameters
+    ----------
+    opening, sr, sid
+        What the client asked for, its sample rate, and the stream's place in the pool.
+    resampler
+        None: the client sends at the model's rate.
+    listed, wake
+        See `Inbox`.
+
     Attributes
     ----------
-    samples
-        Samples at the client's rate that have been processed.
+    inbox
+        The samples that wait.
     n
         Events found in them.
     first
@@ -77,71 +86,71 @@ class Session:
     hear
         Is called with each event; set by protocols that do not send messages.
     told, taken
-        Are called when there is a message to send, and when samples have been taken; set by protocols without tasks.
+        Are called when there is a message to send, and, if the inbox is watched, when samples have been taken; set by
+        protocols without tasks.
     kept
         The newest events as JSON: they are saved again and again.
-    heard
-        Samples that the pool has got, at the model's rate.
     """
 
-    def __init__(self, opening: Opening, sr: int, sid: int, resampler: SavedResampler | None, wake: Callable[[], None]):
+    def __init__(
+        self,
+        opening: Opening,
+        sr: int,
+        sid: int,
+        resampler: SavedResampler | None,
+        listed: list[Inbox],
+        wake: Callable[[], None],
+    ) -> None:
         self.opening, self.sr, self.sid, self.resampler = opening, sr, sid, resampler
-        self.samples, self.n = 0, 0
+        self.inbox = Inbox(self, sid, sr, opening.encoding.sample_bytes, MOST_WAITING_S, listed, wake)
+        self.inbox.plain = resampler is None and not opening.scores
+        self.n = 0
         self.kept: deque[str] = deque(maxlen=KEPT)
         self.first: list[Message] = []
         self.claim = 0
         self.saved_samples = 0
         self.save_at = 0.0
         self.open, self.ended = True, False
-        self.waiting = bytearray()
-        self.waiting_since = self.fed_at = monotonic()
         self.end: asyncio.Future[None] | None = None
         self.abort: Callable[[], None] = lambda: None
         self.hear: Callable[[Event], None] = lambda event: None
         self.told: Callable[[], None] = lambda: None
         self.taken: Callable[[], None] = lambda: None
-        self.heard = 0
         self.closing: Closing | None = None
         self._unsent: asyncio.Queue[Message | Closing] = asyncio.Queue()
         self._room = asyncio.Event()
-        self._wake = wake
-        self._sample_bytes = opening.encoding.sample_bytes
-        self._most_waiting = int(MOST_WAITING_S * sr) * self._sample_bytes
+
+    @property
+    def samples(self) -> int:
+        """Samples at the client's rate that have been processed."""
+        return self.inbox.samples
 
     # From the client
 
     def feed(self, data: bytes) -> None:
         """Queue the next samples; `ParameterError` if they are not whole ones."""
-        self.opening.encoding.check(data)
-        if not self.open or self.end is not None:
-            return
-        self.fed_at = monotonic()
-        if not self.waiting:
-            self.waiting_since = self.fed_at
-            self._wake()
-        self.waiting += data
-
-    @property
-    def crowded(self) -> bool:
-        return len(self.waiting) > self._most_waiting
+        self.inbox.put(data)
 
     async def room(self) -> None:
         """Wait until little enough is waiting."""
-        while self.crowded and self.open:
-            self._room.clear()
-            await self._room.wait()
+        while self.inbox.crowded and self.open:
+            await self._taken()
 
     async def settled(self) -> None:
         """Wait until nothing is waiting."""
-        while self.waiting and self.open:
-            self._room.clear()
-            await self._room.wait()
+        while self.inbox and self.open:
+            await self._taken()
+
+    async def _taken(self) -> None:
+        self._room.clear()
+        self.inbox.watched = True
+        await self._room.wait()
 
     def end_signal(self) -> None:
         """No more samples come."""
         if self.open and self.end is None:
             self.end = asyncio.get_running_loop().create_future()
-            self._wake()
+            self.inbox.end()
 
     async def finish(self) -> None:
         """End the signal, and wait until all of it has been processed."""
@@ -151,19 +160,11 @@ class Session:
 
     # From the hub
 
-    def take(self, seconds: float) -> bytearray:
-        """Take at most so many seconds of the samples that wait, as they came."""
-        size = max(1, int(seconds * self.sr)) * self._sample_bytes
-        data = self.waiting
-        if len(data) > size:
-            self.waiting = data[size:]
-            data = data[:size]
-        else:
-            self.waiting = bytearray()
+    def was_taken(self) -> None:
+        """Samples have been taken from the inbox."""
+        self.inbox.watched = False
         self._room.set()
-        self.samples += len(data) // self._sample_bytes
         self.taken()
-        return data
 
     def found(self, events: list[Event]) -> None:
         for event in events:
@@ -191,9 +192,8 @@ class Session:
     def released(self) -> None:
         """The place in the pool is free; nobody waits for it any more."""
         self.open = False
-        self.waiting.clear()
-        self._room.set()
-        self.taken()
+        self.inbox.close()
+        self.was_taken()
         if self.end is not None and not self.end.done():
             self.end.set_result(None)
 

@@ -127,10 +127,12 @@ class Connection:
 
     def on_ws_frame(self, socket: Any, frame: Any) -> None:
         try:
+            if self._begun is None and self.session.closing is None and self.session.inbox.hear(frame):
+                if self.session.inbox.crowded:
+                    self.balance()
+                return
             kind = int(frame.msg_type)
-            if kind == BINARY and frame.fin and self._begun is None and not (frame.rsv1 or frame.rsv2 or frame.rsv3):
-                self.obey(BINARY, frame.get_payload_as_bytes())
-            elif kind == CLOSE:
+            if kind == CLOSE:
                 self.answer_close(frame.get_payload_as_bytes())
             elif kind <= BINARY:
                 self.assemble(kind, frame)
@@ -182,8 +184,7 @@ class Connection:
             return
         if kind == BINARY:
             session.feed(content)
-            if session.crowded:
-                self.balance()
+            self.balance()
             return
         given = parse_json("message", text_of(content), MOST_TEXT_MARKS).get("type")
         if given != "end":
@@ -199,7 +200,8 @@ class Connection:
 
     def balance(self) -> None:
         """Read unless the client is too fast for us, or does not read itself."""
-        reading = self._writable and not self.session.crowded
+        reading = self._writable and not self.session.inbox.crowded
+        self.session.inbox.watched = not reading
         if reading != self._reading and self.socket is not None:
             transport = self.socket.underlying_transport
             if not transport.is_closing():

@@ -12,9 +12,9 @@ from pathlib import Path
 from typing import Any
 
 from wavenetlite.classifier import Event
+from wavenetlite.serve.bounded_reader import BoundedReader, cut_slow
 from wavenetlite.serve.encodings import ENCODINGS
 from wavenetlite.serve.hub import Hub
-from wavenetlite.serve.limits import RequestError
 from wavenetlite.serve.messages import DONE, IDLE, Closing
 from wavenetlite.serve.models import ServedModel
 from wavenetlite.serve.packages import (
@@ -32,30 +32,11 @@ from wavenetlite.support.version import __version__
 
 MOST_LINE = 1 << 16
 SEND_S = 10.0
-BETWEEN_EVENTS_S = 600.0
-"""A satellite sends no audio while Home Assistant answers."""
 MALFORMED = (ValueError, TypeError, AttributeError, KeyError, RecursionError, EOFError)
 """What the reader of events raises for lines and lengths that are none."""
 MALFORMED_TEXT = "malformed event: it must be a line of JSON with type, and the lengths of what follows"
 
 log = logging.getLogger("wavenetlite.serve")
-
-
-class BoundedReader:
-    """A stream of bytes that refuses to read more than `most` at once, or to wait long for the rest of an event."""
-
-    def __init__(self, reader: asyncio.StreamReader, most: int, idle_s: float) -> None:
-        self.reader, self.most, self.idle_s = reader, most, idle_s
-
-    async def readline(self) -> bytes:
-        async with asyncio.timeout(max(self.idle_s, BETWEEN_EVENTS_S)):
-            return await self.reader.readline()
-
-    async def readexactly(self, size: int) -> bytes:
-        if not 0 <= size <= self.most:
-            raise RequestError(413, f"a part of an event has {size} bytes; it must have at most {self.most}")
-        async with asyncio.timeout(self.idle_s):
-            return await self.reader.readexactly(size)
 
 
 class Listening:
@@ -268,6 +249,7 @@ class WyomingServer:
         self._servers: list[asyncio.Server] = []
         self._unix: Path | None = None
         self._connections: dict[asyncio.Task[None], Connection] = {}
+        self._cutting: asyncio.Task[None] | None = None
 
     async def listen(self, host: str, port: int) -> int:
         """Listen on TCP; returns the port."""
@@ -289,6 +271,8 @@ class WyomingServer:
         if len(self._connections) >= 2 * self.hub.limits.streams:
             writer.transport.abort()
             return
+        if self._cutting is None:
+            self._cutting = asyncio.create_task(cut_slow(self._readers))
         connection = Connection(self.hub, reader, writer)
         task = asyncio.current_task()
         assert task is not None
@@ -300,6 +284,9 @@ class WyomingServer:
         finally:
             del self._connections[task]
 
+    def _readers(self) -> list[BoundedReader]:
+        return [connection.reader for connection in self._connections.values()]
+
     def stop_listening(self) -> None:
         for server in self._servers:
             server.close()
@@ -308,6 +295,8 @@ class WyomingServer:
         """Close all connections; clients connect again by themselves."""
         self.stop_listening()
         tasks = list(self._connections)
+        if self._cutting is not None:
+            tasks.append(self._cutting)
         for task in tasks:
             task.cancel()
         if tasks:
