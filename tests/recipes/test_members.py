@@ -68,6 +68,20 @@ def test_logits_are_the_mean_and_members_stay_as_they_were(tmp_path):
     assert [weights(one) for one in again] == [weights(one) for one in models]
 
 
+def test_members_run_in_pools_onnx_and_integers(tmp_path):
+    mean = mean_of_members(networks(2))
+    x = np.random.default_rng(1).standard_normal((2, 48, 20)).astype(np.float32)
+    pool = mean.pool(2)
+    ids = [pool.open() for _ in x]
+    blocks = [pool.process({one: y[at : at + 16] for one, y in zip(ids, x, strict=True)}) for at in range(0, 48, 16)]
+    for one, y in zip(ids, x, strict=True):
+        assert np.concatenate([block[one] for block in blocks]).tobytes() == mean(y).tobytes()
+    wl.formats.save(mean, tmp_path / "mean.onnx")
+    np.testing.assert_allclose(wl.load(tmp_path / "mean.onnx")(x[0]), mean(x[0]), atol=1e-5)
+    rounded = wl.quantize(mean, list(x))
+    assert np.abs(rounded(x[0]) - mean(x[0])).max() < 0.1 * np.ptp(mean(x[0]))
+
+
 def test_one_network_is_its_own_mean_and_member():
     (model,) = networks(1)
     assert mean_of_members([model]) is model
