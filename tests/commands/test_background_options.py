@@ -138,7 +138,7 @@ def test_train_without_a_label_of_what_is_rejected(run, data, monkeypatch):
     assert "live" not in clf.info
 
 
-def test_train_words_that_stand_alone_or_not(run, data, talk, monkeypatch):
+def test_train_options_that_change_the_recipe(run, data, talk, monkeypatch):
     calls = []
 
     def stub(*args, **options):
@@ -146,9 +146,10 @@ def test_train_words_that_stand_alone_or_not(run, data, talk, monkeypatch):
         raise ParameterError("enough")
 
     monkeypatch.setattr(wl.recipes, "train_classifier", stub)
-    for more in ([], ["--in-talk"]):
+    for more in ([], ["--in-talk"], ["--members", 3]):
         assert run("train", data, "--clip-s", 0.5, "--background", talk, *more)[0] == 1
-    assert calls == ["live", dataclasses.replace(wl.recipes.Recipe.named("live"), alone=False)]
+    live = wl.recipes.Recipe.named("live")
+    assert calls == [live, dataclasses.replace(live, alone=False), dataclasses.replace(live, members=3)]
     status, _, err = run("train", data, "--in-talk")
     assert status == 2
     assert "--in-talk needs --background" in err

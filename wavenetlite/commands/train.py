@@ -107,6 +107,12 @@ def add(parser: argparse.ArgumentParser) -> None:
         help=f"features, network and training: {', '.join(recipes.recipes())} (default: commands, or with --background"
         " live)",
     )
+    parser.add_argument(
+        "--members",
+        type=positive,
+        metavar="N",
+        help="train N networks, whose mean is the model: it errs less and costs N times as much (default: 1)",
+    )
     parser.add_argument("--init", metavar="MODEL", help="begin with the features and weights of this classifier")
     parser.add_argument(
         "--freeze",
@@ -156,9 +162,12 @@ def add(parser: argparse.ArgumentParser) -> None:
     parser.set_defaults(run=run)
 
 
-def in_talk(name: str) -> recipes.Recipe:
-    """The recipe, for words that are heard within running speech, too."""
-    return dataclasses.replace(recipes.Recipe.named(name), alone=False)
+def recipe_of(args: argparse.Namespace) -> recipes.Recipe:
+    """The recipe of the name, with what the options change of it."""
+    recipe = recipes.Recipe.named(args.recipe)
+    if args.in_talk:
+        recipe = dataclasses.replace(recipe, alone=False)
+    return recipe if args.members is None else dataclasses.replace(recipe, members=args.members)
 
 
 def run(args: argparse.Namespace) -> int:
@@ -201,7 +210,7 @@ def run(args: argparse.Namespace) -> int:
     began = time.monotonic()
     clf = recipes.train_classifier(
         corpus,
-        recipe=in_talk(args.recipe) if args.in_talk else args.recipe,
+        recipe=recipe_of(args),
         folder=out,
         epochs=args.epochs,
         init=init,

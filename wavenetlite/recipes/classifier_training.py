@@ -22,6 +22,7 @@ from wavenetlite.features.steps import step_from_config
 from wavenetlite.nn import FrequencyTCN, Module
 from wavenetlite.recipes.alone import REFRACTORY_MS, check_level, standing_alone
 from wavenetlite.recipes.background_steps import BackgroundSteps, average_with, background_of, prior_shift, refining
+from wavenetlite.recipes.members import mean_of_members
 from wavenetlite.recipes.outputs import last_frames, softmax
 from wavenetlite.recipes.recipe import (
     RECIPES,
@@ -37,7 +38,7 @@ from wavenetlite.recipes.recipe import (
 from wavenetlite.recipes.transfer import adapted, initial_classifier, output_layer
 from wavenetlite.recipes.unknown import more_unknown
 from wavenetlite.support.arrays import Floats
-from wavenetlite.support.checks import count, flag, one_of
+from wavenetlite.support.checks import count, flag, one_of, positive_int
 from wavenetlite.support.cpus import cpus
 from wavenetlite.support.errors import ArrayTypeError, ParameterError
 from wavenetlite.support.progress import Bar
@@ -49,11 +50,14 @@ from wavenetlite.train.loop import History, fit
 from wavenetlite.train.losses import CrossEntropy, balanced_weights
 
 ClipSource = ClipBatches | WithBackground
+Teachers = list[Callable[[Floats, float], Floats]]
 
 MADE_UNKNOWN = 1.5
 """Clips of unknown words that are made for a corpus without, by the mean number of clips of a word."""
 SCOUT_SEED, REFINED_SEED = 500, 700
 """Of the epochs before the others and after the last."""
+MEMBER_SEEDS = 100_000
+"""From the seed of a member to that of the next: more than teachers and others are away from theirs."""
 
 
 def made_clips(clips: Clips, labels: Sequence[str]) -> int:
@@ -110,7 +114,7 @@ def train_classifier(
     class_weights
         Instead of the recipe's; see `Recipe`.
     callbacks
-        Of :func:`wavenetlite.train.fit`, for the final network.
+        Of :func:`wavenetlite.train.fit`, for the final network; of several members, for each.
     background
         Talk, music and noise without the words: what :func:`wavenetlite.train.read_background` returned, or folders.
         Segments of it are in every batch as what is to be rejected, those among them that a network before took for
@@ -137,6 +141,7 @@ def train_classifier(
         raise ParameterError("corpus has no clips in its training part; it must have some")
     valid = None if everything or not len(corpus.valid) else corpus.valid
     count("seed", seed)
+    positive_int("members", chosen.members)
     if freeze and init is None:
         raise ParameterError(
             f"freeze={list(freeze)} needs init: layers with drawn weights would stay as they were drawn"
@@ -199,7 +204,7 @@ class Training:
         return plain.then(MeanVariance.fit(plain(clip) for clip in clips.audio))
 
     def classifier(self) -> AudioClassifier:
-        """Train the teachers, then the final network."""
+        """Train the teachers, then the final network, or each of its members."""
         if self.progress:
             print(self.recipe.plan(background=self.background is not None), file=sys.stderr, flush=True)
         self.frames = self.augmented()
@@ -207,21 +212,9 @@ class Training:
             change = self.transforms(self.recipe.waveforms, mixed=False)
             threads = self.threads or min(2, cpus())
             self.background.cut(self.clips, self.features, change, self.recipe.background_variants, threads)
-        recipe, classes = self.recipe, len(self.labels)
+        recipe = self.recipe
         teachers = [self.teacher(number) for number in range(recipe.teachers)]
-        model = self.network(self.labels, self.seed)
-        if self.background is not None and not recipe.teachers:
-            self.scout(model)
-        loss = CrossEntropy(
-            temperature=recipe.temperature if teachers else 1.0,
-            label_smoothing=0.0 if teachers else recipe.label_smoothing,
-            class_weights=self.class_weights(self.clips.y, np.arange(classes)),
-        )
-        source = self.source(self.clips.y, classes, mean_of(teachers, recipe.temperature) if teachers else None)
-        self.fit("network", model, source, self.validation(), loss, recipe.epochs, self.seed, self.callbacks)
-        if self.background is not None and recipe.refining_epochs:
-            self.refine(model)
-        self.restore_priors(model)
+        model = mean_of_members([self.member(number, teachers) for number in range(1, recipe.members + 1)])
         clf = AudioClassifier(
             self.features,
             standing_alone(model, self.features) if self.alone else model,
@@ -232,6 +225,25 @@ class Training:
             info=self.info(),
         )
         return clf if self.background is None else self.background.quiet(clf, recipe.false_alarms_per_hour)
+
+    def member(self, number: int, teachers: Teachers) -> Module:
+        """The network of a number from 1 on; those after the first know hard negatives when they begin."""
+        recipe, classes = self.recipe, len(self.labels)
+        seed, part = self.seed + (number - 1) * MEMBER_SEEDS, "" if number == 1 else f"-{number}"
+        model = self.network(self.labels, seed)
+        if self.background is not None and not teachers and number == 1:
+            self.scout(model)
+        loss = CrossEntropy(
+            temperature=recipe.temperature if teachers else 1.0,
+            label_smoothing=0.0 if teachers else recipe.label_smoothing,
+            class_weights=self.class_weights(self.clips.y, np.arange(classes)),
+        )
+        source = self.source(self.clips.y, classes, mean_of(teachers, recipe.temperature) if teachers else None)
+        self.fit(f"network{part}", model, source, self.validation(), loss, recipe.epochs, seed, self.callbacks)
+        if self.background is not None and recipe.refining_epochs:
+            self.refine(model, f"refined{part}", REFINED_SEED + seed)
+        self.restore_priors(model)
+        return model
 
     def with_more_unknown(self, clips: Clips) -> Clips:
         labels, recipe = self.labels, self.recipe
@@ -335,15 +347,15 @@ class Training:
         self.fit("scout", model, source, None, loss, recipe.scout_epochs, seed)
         self.mine(model, np.eye(classes))
 
-    def refine(self, model: Module) -> None:
+    def refine(self, model: Module, name: str, seed: int) -> None:
         """Train on with the hard negatives of the trained network; see `refining`."""
         recipe, classes, before = self.recipe, len(self.labels), model.state_dict()
         self.mine(model, np.eye(classes))
         self.recipe = refining(recipe)
         weights = self.class_weights(self.clips.y, np.arange(classes))
         loss = CrossEntropy(label_smoothing=self.recipe.label_smoothing, class_weights=weights)
-        source, seed = self.source(self.clips.y, classes, None), REFINED_SEED + self.seed
-        self.fit("refined", model, source, self.validation(), loss, recipe.refining_epochs, seed)
+        source = self.source(self.clips.y, classes, None)
+        self.fit(name, model, source, self.validation(), loss, recipe.refining_epochs, seed)
         self.recipe = recipe
         average_with(model, before)
 
@@ -467,9 +479,7 @@ class Training:
         }
 
 
-def mean_of(
-    teachers: list[Callable[[Floats, float], Floats]], temperature: float
-) -> Callable[[Floats, Floats], Floats]:
+def mean_of(teachers: Teachers, temperature: float) -> Callable[[Floats, Floats], Floats]:
     """The mean output of the teachers."""
 
     def targets(x: Floats, labels: Floats) -> Floats:

@@ -51,6 +51,10 @@ class Recipe:
         Clips of a smaller corpus are repeated, each time with other variants, until an epoch has about this many.
     teachers, teacher_epochs, temperature
         Of the distillation.
+    members
+        Networks whose mean logits are those of the classifier, see `mean_of_members`. All learn from the same augmented
+        clips, in orders of their own; with a background, those after the first begin with the hard negatives that the
+        first found.
     words_apart
         Whether teachers learn the words of ``_unknown_``, by file name, as separate classes.
     background_share, background_variants
@@ -96,6 +100,7 @@ class Recipe:
     teachers: int = 0
     teacher_epochs: int = 100
     temperature: float = 2.0
+    members: int = 1
     words_apart: bool = False
     class_weights: Literal["balanced"] | Mapping[str, float] | None = None
     background_share: float = 0.375
@@ -123,7 +128,7 @@ class Recipe:
     @property
     def networks(self) -> int:
         """How many networks are trained."""
-        return self.teachers + 1
+        return self.teachers + self.members
 
     def scaled(self, epochs: int | None) -> Recipe:
         """The recipe with other `epochs` of the final network, and all others by the same factor; None: as it is."""
@@ -147,17 +152,28 @@ class Recipe:
         >>> import wavenetlite as wl
         >>> wl.recipes.Recipe.named("quick").plan(background=True)
         'recipe quick trains one network: 16 epochs to find hard negatives, 40 epochs, then 15 epochs to refine it'
+        >>> import dataclasses
+        >>> dataclasses.replace(wl.recipes.Recipe.named("quick"), members=3).plan()
+        'recipe quick trains 3 networks, whose mean is the model: 40 epochs each'
         """
         refined = f", then {self.refining_epochs} epochs to refine it" if background and self.refining_epochs else ""
         if background and self.alone:
             refined += "; it will hear words that stand alone"
+        several = self.members > 1
         if not self.teachers:
-            before = f": {self.scout_epochs} epochs to find hard negatives" if background else ""
-            return f"recipe {self.name} trains one network{before}, {self.epochs} epochs{refined}"
+            before = f"{self.scout_epochs} epochs to find hard negatives, " if background else ""
+            networks = f"{self.members} networks, whose mean is the model" if several else "one network"
+            each = f"{self.epochs} epochs{' each' * several}{refined}"
+            return f"recipe {self.name} trains {networks}{': ' if before or several else ', '}{before}{each}"
         teachers = f"{self.teachers} teacher{'s' * (self.teachers > 1)} of {self.teacher_epochs} epochs"
+        final = (
+            f"{self.members} of {self.epochs} epochs that learn"
+            if several
+            else f"one of {self.epochs} epochs that learns"
+        )
         return (
             f"recipe {self.name} trains {self.networks} networks, one after the other: {teachers},"
-            f" then one of {self.epochs} epochs that learns from them{refined}"
+            f" then {final} from them{refined}"
         )
 
 

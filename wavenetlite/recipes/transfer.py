@@ -11,6 +11,7 @@ from wavenetlite.formats import load
 from wavenetlite.nn import Conv1d, Linear, Module, from_config
 from wavenetlite.nn.module import recorded
 from wavenetlite.recipes.alone import without_gate
+from wavenetlite.recipes.members import members_of
 from wavenetlite.support.errors import ArrayTypeError, ParameterError
 
 
@@ -30,9 +31,11 @@ def initial_classifier(init: Any, sr: int) -> AudioClassifier:
 def adapted(init: AudioClassifier, labels: Sequence[str], seed: int) -> Module:
     """The network of `init` with an output for each of `labels`, without a gate of words that stand alone.
 
+    Of several networks whose mean it gives, the first.
+
     The output layer keeps what it knows of labels that `init` has too; the rest of it is drawn anew.
     """
-    trained = without_gate(init.model)
+    trained = members_of(without_gate(init.model))[0]
     config, output = trained.config(), output_layer(trained)
     model = from_config({**resized(config, len(labels)), **({"seed": seed} if "seed" in config else {})})
     state, known = model.state_dict(), trained.state_dict()

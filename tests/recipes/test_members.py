@@ -1,0 +1,150 @@
+"""Several trained networks whose mean logits are one classifier's."""
+
+import dataclasses
+
+import numpy as np
+import pytest
+
+import wavenetlite as wl
+from wavenetlite.recipes import Recipe, train_classifier
+from wavenetlite.recipes import classifier_training as module
+from wavenetlite.recipes.alone import standing_alone, without_gate
+from wavenetlite.recipes.members import mean_of_members, members_of
+from wavenetlite.support.errors import ParameterError
+from wavenetlite.train import Clips, Corpus
+
+SR, SAMPLES = 8000, 4000
+NETWORK = {"stem": [[4, [3, 3], [2, 2]]], "channels": 8, "dilations": [1, 2]}
+TINY = Recipe(
+    "tiny",
+    features={"n_fft": 256, "hop_length": 80, "n_mels": 20, "amin": 1e-8},
+    network=NETWORK,
+    epochs=2,
+    batch_size=16,
+    variants=1,
+    members=3,
+)
+
+
+def clips(count, seed):
+    """Noises with their energy in low or in high bins."""
+    rng = np.random.default_rng(seed)
+    audio = rng.standard_normal((count, SAMPLES)).astype(np.float32)
+    y = np.arange(count, dtype=np.int64) % 2
+    audio[y == 0] = np.cumsum(audio[y == 0], axis=1, dtype=np.float32) / 50
+    return Clips(0.1 * audio, y, [f"{n}" for n in range(count)])
+
+
+@pytest.fixture(scope="module")
+def corpus(tmp_path_factory):
+    return Corpus(
+        ["low", "high"], clips(32, 0), clips(8, 1), clips(8, 2), SR, "folders", [], tmp_path_factory.mktemp("c")
+    )
+
+
+@pytest.fixture(scope="module")
+def trained(corpus):
+    return train_classifier(corpus, TINY, reject=False)
+
+
+def networks(count):
+    return [wl.nn.FrequencyTCN(20, 3, pool_frames=20, seed=seed, **NETWORK) for seed in range(count)]
+
+
+def weights(model):
+    return b"".join(value.tobytes() for value in model.state_dict().values())
+
+
+@pytest.mark.core
+def test_logits_are_the_mean_and_members_stay_as_they_were(tmp_path):
+    models = networks(3)
+    mean = mean_of_members(models)
+    x = np.random.default_rng(0).standard_normal((50, 20)).astype(np.float32)
+    wanted = np.mean([model(x).astype(np.float64) for model in models], axis=0)
+    np.testing.assert_allclose(mean(x), wanted, atol=1e-6)
+    wl.verify_stream(mean)
+    mean.save(tmp_path / "mean.safetensors")
+    again = members_of(wl.load(tmp_path / "mean.safetensors"))
+    assert [weights(one) for one in again] == [weights(one) for one in models]
+
+
+def test_members_run_in_pools_onnx_and_integers(tmp_path):
+    mean = mean_of_members(networks(2))
+    x = np.random.default_rng(1).standard_normal((2, 48, 20)).astype(np.float32)
+    pool = mean.pool(2)
+    ids = [pool.open() for _ in x]
+    blocks = [pool.process({one: y[at : at + 16] for one, y in zip(ids, x, strict=True)}) for at in range(0, 48, 16)]
+    for one, y in zip(ids, x, strict=True):
+        assert np.concatenate([block[one] for block in blocks]).tobytes() == mean(y).tobytes()
+    wl.formats.save(mean, tmp_path / "mean.onnx")
+    np.testing.assert_allclose(wl.load(tmp_path / "mean.onnx")(x[0]), mean(x[0]), atol=1e-5)
+    rounded = wl.quantize(mean, list(x))
+    assert np.abs(rounded(x[0]) - mean(x[0])).max() < 0.1 * np.ptp(mean(x[0]))
+
+
+def test_one_network_is_its_own_mean_and_member():
+    (model,) = networks(1)
+    assert mean_of_members([model]) is model
+    assert members_of(model) == [model]
+    other = wl.nn.Graph(20, [["member-1", model, ["x"]], ["more", wl.nn.Activation("relu"), ["member-1"]]])
+    assert members_of(other) == [other]
+
+
+@pytest.mark.parametrize(
+    ("models", "needle"),
+    [([], "models is empty"), ([wl.TCN(4, 3), wl.TCN(5, 3)], "different"), ([wl.TCN(4, 3), wl.TCN(4, 2)], "different")],
+)
+def test_networks_that_have_no_mean_are_refused(models, needle):
+    with pytest.raises(ParameterError, match=needle):
+        mean_of_members(models)
+
+
+def test_a_recipe_trains_members_that_differ(corpus, trained):
+    members = members_of(trained.model)
+    assert len({weights(one) for one in members}) == 3
+    alone = train_classifier(corpus, dataclasses.replace(TINY, members=1), reject=False)
+    assert weights(alone.model) == weights(members[0])
+    assert trained.timing == alone.timing
+    assert trained.info["recipe"]["members"] == 3
+
+
+def test_members_resume_and_give_the_same_bytes(corpus, trained, tmp_path, monkeypatch):
+    done, restore = [], module.Training.restore_priors
+
+    def broken(run, model):
+        done.append(model)
+        restore(run, model)
+        if len(done) == 2:
+            raise ZeroDivisionError  # while the second of three is trained
+
+    with monkeypatch.context() as patched:
+        patched.setattr(module.Training, "restore_priors", broken)
+        with pytest.raises(ZeroDivisionError):
+            train_classifier(corpus, TINY, reject=False, folder=tmp_path)
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["network", "network-2"]
+    resumed = train_classifier(corpus, TINY, reject=False, folder=tmp_path)
+    assert weights(resumed.model) == weights(trained.model)
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["network", "network-2", "network-3"]
+
+
+def test_members_behind_one_gate_begin_another_training(corpus, trained):
+    gated = trained.with_model(standing_alone(trained.model, trained.features))
+    assert without_gate(gated.model) is trained.model
+    begun = train_classifier(corpus, dataclasses.replace(TINY, members=1, epochs=1), init=gated, reject=False)
+    assert isinstance(begun.model, wl.nn.FrequencyTCN)
+
+
+def test_members_must_be_some(corpus):
+    with pytest.raises(ParameterError, match="members=0"):
+        train_classifier(corpus, dataclasses.replace(TINY, members=0), reject=False)
+
+
+def test_the_plan_says_how_many_are_trained():
+    live = dataclasses.replace(Recipe.named("live"), members=3, alone=False)
+    assert live.plan(background=True) == (
+        "recipe live trains 3 networks, whose mean is the model: 56 epochs to find hard negatives, 140 epochs each,"
+        " then 70 epochs to refine it"
+    )
+    commands = dataclasses.replace(Recipe.named("commands"), members=2)
+    assert commands.networks == 5
+    assert commands.plan().endswith("then 2 of 140 epochs that learn from them")
