@@ -30,7 +30,7 @@ def pronounce(text: str, language: str) -> Pronounced:
 
 @lru_cache(16)
 def pronounced_words(words: tuple[str, ...], language: str) -> tuple[Pronounced, ...]:
-    """`pronounced` of each of many words, by one call."""
+    """`pronounce` of each of many words, by one call."""
     out = run(Call((Espeak.name, "-q", "-x", "--sep=_", "-v", language, "--stdin"), "\n\n".join(words)))
     lines = [line for line in out.splitlines() if line.strip()]
     if len(lines) != len(words):  # a word that espeak-ng reads as none, or as two
