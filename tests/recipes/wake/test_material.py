@@ -63,7 +63,7 @@ def test_the_hardest_windows_hold_the_peaks():
     assert [reel for reel, _ in places] == [0, 1, 1]
     for (_, start), step in zip(places, (150, 299, 0), strict=True):
         assert start <= 3 * step < start + FRAMES
-    assert reels.taken(places).shape == (3, FRAMES, 40)
+    assert reels.take(places).shape == (3, FRAMES, 40)
 
 
 def test_batches_have_phrases_and_everything_else():
@@ -85,7 +85,7 @@ def test_near_misses_are_not_searched_for_what_is_mistaken(tmp_path):
     said = [scenes_of(PHRASES[:1], [], [], 4, seed=0)]
     reels = [(reels_of("near misses", TALK, [], 1, seed=0), NEAR), (reels_of("background", TALK, [], 1, seed=1), 2.0)]
     training = Training(said, reels, Stages(), tmp_path, head=5, channels=4, seed=0, threads=1, log=Log(False))
-    assert [one.reels.name for one in training.mined(training.model)] == ["background"]
+    assert [one.reels.name for one in training.mine(training.model)] == ["background"]
 
 
 # Recordings

@@ -5,7 +5,7 @@ import pytest
 
 from wavenetlite.recipes.wake.espeak import Espeak
 from wavenetlite.recipes.wake.near_misses import LEAST_REPLACED, NearMisses
-from wavenetlite.recipes.wake.phonemes import distance, flat, is_vowel, pronounced, pronounced_words
+from wavenetlite.recipes.wake.phonemes import distance, flatten, is_vowel, pronounce, pronounced_words
 from wavenetlite.recipes.wake.programs import Voice
 from wavenetlite.recipes.wake.script import script
 from wavenetlite.recipes.wake.sentences import SENTENCES, words
@@ -61,9 +61,9 @@ def test_phonemes_are_changed_but_not_into_the_phrase():
     near, rng = NearMisses(["hey marcel"], "en-us"), np.random.default_rng(0)
     made = [near.phonemes("hey marcel", rng) for _ in range(30)]
     assert len(set(made)) > 25 and all(one.startswith("[[") and one.endswith("]]") for one in made)
-    phrase = flat(pronounced("hey marcel", "en-us"))
+    phrase = flatten(pronounce("hey marcel", "en-us"))
     for one in made:
-        sound = flat(pronounced(one, "en-us"))
+        sound = flatten(pronounce(one, "en-us"))
         assert distance(sound, phrase) >= LEAST_REPLACED * len(phrase) - 1 and any(map(is_vowel, sound))
 
 
@@ -71,7 +71,7 @@ def test_words_together_sound_as_they_do_alone():
     if not Espeak().installed():
         pytest.skip("espeak-ng is not installed")
     some = ("apple", "read", "x", "don't")
-    assert pronounced_words(some, "en-us") == tuple(pronounced(word, "en-us") for word in some)
+    assert pronounced_words(some, "en-us") == tuple(pronounce(word, "en-us") for word in some)
 
 
 # The script

@@ -4,12 +4,12 @@ import numpy as np
 import pytest
 
 from wavenetlite.recipes.wake import vocal_folds
-from wavenetlite.recipes.wake.envelopes import BINS, HOP, envelope, levelled, overlap_add, spectra, voiced
+from wavenetlite.recipes.wake.envelopes import BINS, HOP, envelope, match_level, overlap_add, spectra, voiced
 from wavenetlite.recipes.wake.likeness import in_manner_of
 from wavenetlite.recipes.wake.other_speakers import another_speaker, said_anew, some_talk, uneven
 from wavenetlite.recipes.wake.speech import SR
 from wavenetlite.recipes.wake.vocal_folds import folds, pulse_train
-from wavenetlite.recipes.wake.vocal_tracts import blurred, coloured, joins, moved, over_bins, stretched
+from wavenetlite.recipes.wake.vocal_tracts import blur, colour, joins, move, over_bins, stretch
 
 
 def tone(hz, seconds):
@@ -76,26 +76,26 @@ def test_a_signal_comes_back_from_its_frames():
     made = overlap_add(spectra(y), len(y))
     scale = (made * y).sum() / (y**2).sum()
     np.testing.assert_allclose(made / scale, y, atol=0.01)
-    assert (levelled(3 * made, y) ** 2).mean() == pytest.approx((y**2).mean(), rel=1e-3)
+    assert (match_level(3 * made, y) ** 2).mean() == pytest.approx((y**2).mean(), rel=1e-3)
 
 
 def test_a_rhythm_keeps_the_order():
     frames = np.repeat(np.arange(100.0)[:, np.newaxis], 3, axis=1)
     lengths = set()
     for seed in range(5):
-        made = stretched(frames, np.random.default_rng(seed))
+        made = stretch(frames, np.random.default_rng(seed))
         assert (np.diff(made[:, 0]) >= 0).all() and made[0, 0] == 0 and made[-1, 0] > 90
         lengths.add(len(made))
     assert len(lengths) > 2 and min(lengths) > 40 and max(lengths) < 250
 
 
 def test_formants_move_up_and_down_and_stay_one():
-    factors = [moved(hill(60, 60), np.random.default_rng(seed)).mean(axis=0).argmax() / 60 for seed in range(40)]
+    factors = [move(hill(60, 60), np.random.default_rng(seed)).mean(axis=0).argmax() / 60 for seed in range(40)]
     assert 0.6 < min(factors) < 0.95 and 1.15 < max(factors) < 1.8
 
 
 def test_colours_keep_the_formant_and_differ():
-    made = np.stack([coloured(hill(60, 60), np.random.default_rng(seed)).mean(axis=0) for seed in range(20)])
+    made = np.stack([colour(hill(60, 60), np.random.default_rng(seed)).mean(axis=0) for seed in range(20)])
     assert np.abs(made[:, 40:80].argmax(axis=1) + 40 - 60).max() < 12
     assert made.std(axis=0).min() > 0.3
 
@@ -103,7 +103,7 @@ def test_colours_keep_the_formant_and_differ():
 def test_blur_is_a_mean_over_frames():
     log = np.random.default_rng(0).standard_normal((30, 4))
     for over in (2, 3, 5):
-        made = blurred(log, over)
+        made = blur(log, over)
         assert made.shape == log.shape
         np.testing.assert_allclose(made[over], log[over - over // 2 : over - over // 2 + over].mean(axis=0))
 

@@ -16,7 +16,7 @@ from wavenetlite.recipes.wake.festival import Festival
 from wavenetlite.recipes.wake.flite import Flite
 from wavenetlite.recipes.wake.piper import Piper
 from wavenetlite.recipes.wake.programs import Call, SpeechError, checked_text, run
-from wavenetlite.recipes.wake.speech import trimmed
+from wavenetlite.recipes.wake.speech import trim
 from wavenetlite.support.errors import MissingPackageError, ModelFileError, ParameterError
 from wavenetlite.support.threads import StoppedError, belong_to
 
@@ -206,5 +206,5 @@ def test_every_kind_of_voice_heeds_the_speed(program, tmp_path):
         lengths = []
         for speed in (0.75, 1.33):
             run(program.call(voice, "hey marcel", tmp_path / "a.wav", speed, 1.1))
-            lengths.append(len(trimmed(audio.read(tmp_path / "a.wav", mono="mean")[0])))
+            lengths.append(len(trim(audio.read(tmp_path / "a.wav", mono="mean")[0])))
         assert lengths[0] > 1.3 * lengths[1], voice

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from wavenetlite.recipes.wake.programs import SpeechError, Voice
-from wavenetlite.recipes.wake.speech import SR, Speech, Utterance, trimmed
+from wavenetlite.recipes.wake.speech import SR, Speech, Utterance, trim
 
 HIGH = Voice("tones", "high")
 
@@ -57,17 +57,17 @@ def test_nothing_is_left_of_a_failure(tones, tmp_path):
 def test_speech_is_cut_out_of_silence():
     y = np.zeros(SR, np.float32)
     y[6000:8000] = 0.01 * np.sin(np.arange(2000) / 3)
-    part = trimmed(y)
+    part = trim(y)
     assert 2000 <= len(part) <= 2000 + 2 * 480
     assert np.abs(part).max() == pytest.approx(0.5)
 
 
 @pytest.mark.parametrize("samples", [0, 1, 5000])
 def test_silence_is_nothing(samples):
-    assert len(trimmed(np.zeros(samples, np.float32))) == 0
+    assert len(trim(np.zeros(samples, np.float32))) == 0
 
 
 def test_a_signal_of_any_length_is_kept_whole():
     for samples in (1600, 1601, 1759):
         y = np.sin(np.arange(samples, dtype=np.float32))
-        assert len(trimmed(y)) == samples
+        assert len(trim(y)) == samples

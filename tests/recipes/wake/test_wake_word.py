@@ -100,12 +100,12 @@ def test_a_killed_run_goes_on_with_the_same_result(made, tones_of_all, tmp_path,
         raise KeyboardInterrupt
 
     with monkeypatch.context() as patch:  # speech is kept, the first stage is complete
-        patch.setattr("wavenetlite.recipes.wake.training.Training.mined", interrupted)
+        patch.setattr("wavenetlite.recipes.wake.training.Training.mine", interrupted)
         with pytest.raises(KeyboardInterrupt):
             train_wake_word("Ab cd", folder, **options)
     assert not (folder / "classifier.safetensors").exists()
     with monkeypatch.context() as patch:
-        patch.setattr(Speech, "spoken", interrupted)  # nothing is said again
+        patch.setattr(Speech, "speak", interrupted)  # nothing is said again
         train_wake_word("Ab cd", folder, **options)
     assert digests(folder) == digests(made[1])
     with pytest.raises(ParameterError, match="pass resume=False"):  # nothing of another run is taken over

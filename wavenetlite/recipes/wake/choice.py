@@ -11,7 +11,7 @@ from wavenetlite.recipes.wake.festival import Festival
 from wavenetlite.recipes.wake.flite import Flite
 from wavenetlite.recipes.wake.piper import Piper
 from wavenetlite.recipes.wake.programs import Program, Voice, require
-from wavenetlite.recipes.wake.script import divided
+from wavenetlite.recipes.wake.script import divide
 from wavenetlite.support.errors import MissingPackageError, ParameterError
 
 
@@ -49,7 +49,7 @@ def cast(
     ParameterError, MissingPackageError
         There is no such program or voice, or none at all; a program is not installed.
     """
-    measuring = [] if test_voices is None else chosen("test_voices", test_voices, language, programs)
+    measuring = [] if test_voices is None else choose("test_voices", test_voices, language, programs)
     if voices is None:
         installed = [program for program in programs.values() if program.installed()]
         if not installed:
@@ -57,16 +57,16 @@ def cast(
             raise MissingPackageError(f"no program that speaks is installed; one is needed ({remedies})")
         training = [voice for program in installed for voice in program.voices(language)]
     else:
-        training = chosen("voices", voices, language, programs)
+        training = choose("voices", voices, language, programs)
     training = [voice for voice in training if voice not in measuring]
     if not training:
         raise ParameterError(f"language={language!r}: no voice is left to train on; name another language, or voices")
     if test_voices is None:
-        training, measuring = divided(training)
+        training, measuring = divide(training)
     return Cast(programs, training, measuring or training)
 
 
-def chosen(name: str, wanted: Sequence[str], language: str, programs: dict[str, Program]) -> list[Voice]:
+def choose(name: str, wanted: Sequence[str], language: str, programs: dict[str, Program]) -> list[Voice]:
     """The voices of these names."""
     made: list[Voice] = []
     for one in wanted:

@@ -38,7 +38,7 @@ def overlap_add(frames: Spectra, samples: int) -> Doubles:
 
 def envelope(y: Floats) -> Doubles:
     """The power of its formants, (frames, bins)."""
-    return averaged(np.abs(spectra(y)).astype(np.float64) ** 2, SMOOTH)
+    return average(np.abs(spectra(y)).astype(np.float64) ** 2, SMOOTH)
 
 
 def voiced(shape: Doubles) -> Doubles:
@@ -48,7 +48,7 @@ def voiced(shape: Doubles) -> Doubles:
     return share
 
 
-def averaged(x: Doubles, around: int) -> Doubles:
+def average(x: Doubles, around: int) -> Doubles:
     """The mean over so many neighbours on either side along the last axis."""
     padded = np.pad(x, ((0, 0), (around + 1, around)), mode="edge")
     summed = np.cumsum(padded, axis=1)
@@ -56,13 +56,13 @@ def averaged(x: Doubles, around: int) -> Doubles:
     return made
 
 
-def flat(frames: Spectra) -> Spectra:
+def flatten(frames: Spectra) -> Spectra:
     """Each frame with a mean power of 1."""
     made: Spectra = frames / np.sqrt(np.maximum((np.abs(frames) ** 2).mean(axis=1, keepdims=True), 1e-12))
     return made
 
 
-def levelled(y: Doubles, like: Floats) -> Floats:
+def match_level(y: Doubles, like: Floats) -> Floats:
     """As loud as another signal."""
     power = float((like.astype(np.float64) ** 2).mean()) if len(like) else 0.0
     made: Floats = (y * np.sqrt(power / max(float((y**2).mean()), 1e-12))).astype(np.float32)

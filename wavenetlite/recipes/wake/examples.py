@@ -95,7 +95,7 @@ class Examples:
             for one, end in zip(self.hard, total.tolist(), strict=True):
                 first = end - len(one.places)
                 inside = drawn[(drawn >= first) & (drawn < end)] - first
-                made.append(one.reels.taken([one.places[index] for index in inside.tolist()]))
+                made.append(one.reels.take([one.places[index] for index in inside.tolist()]))
         return made
 
     def contents(self) -> dict[str, str]:

@@ -33,7 +33,7 @@ class Festival:
 
     def voices(self, language: str) -> list[Voice]:
         wanted = LANGUAGES.get(language, language)
-        return [Voice(self.name, name) for name, spoken in described() if wanted in spoken]
+        return [Voice(self.name, name) for name, spoken in list_voices() if wanted in spoken]
 
     def call(self, voice: str, text: str, path: Path, speed: float, pitch: float) -> Call:
         set_up = SET_UP.format(voice=voice, stretch=1 / speed, speed=speed, semitones=12 * math.log2(pitch))
@@ -41,7 +41,7 @@ class Festival:
 
 
 @lru_cache(1)
-def described() -> tuple[tuple[str, str], ...]:
+def list_voices() -> tuple[tuple[str, str], ...]:
     """Name and language of every voice."""
     out = run(Call(("festival", "--pipe"), ASK))
     return tuple(sorted(set(re.findall(r"^([\w-]+) ([\w-]+)$", out, re.MULTILINE))))

@@ -15,10 +15,10 @@ from wavenetlite.recipes.wake.espeak import Espeak
 from wavenetlite.recipes.wake.material import NOISES_S, Heard
 from wavenetlite.recipes.wake.near_misses import NearMisses
 from wavenetlite.recipes.wake.recordings import Pieces, own_files, read_own
-from wavenetlite.recipes.wake.script import Script, drawn, said, script
+from wavenetlite.recipes.wake.script import Script, draw, script, utter
 from wavenetlite.recipes.wake.sentences import SENTENCES
 from wavenetlite.recipes.wake.settings import Effort
-from wavenetlite.recipes.wake.speech import SR, Speech, Utterance, trimmed
+from wavenetlite.recipes.wake.speech import SR, Speech, Utterance, trim
 from wavenetlite.recipes.wake.stages import Log
 from wavenetlite.support.arrays import Floats
 from wavenetlite.support.errors import ParameterError
@@ -73,11 +73,11 @@ class Gathering:
         """What was said and recorded; `folder` keeps what voices say."""
         speech = Speech(self.cast.programs, folder)
         plan = self.script()
-        phrases, kept = ([self.said(speech, some, f"{what} {phrase!r}") for phrase, some in zip(
+        phrases, kept = ([self.say(speech, some, f"{what} {phrase!r}") for phrase, some in zip(
             self.phrases, all_of, strict=True)] for what, all_of in (("voices say", plan.phrases),
                                                                      ("other voices say", plan.kept_back)))  # fmt: skip
         near, texts = self.said_with_texts(speech, plan.near_misses)
-        talk = self.said(speech, plan.sentences, "voices say sentences")
+        talk = self.say(speech, plan.sentences, "voices say sentences")
         mine = [self.own(paths) for paths in own]
         training, held = background
         rng = np.random.default_rng([self.seed, 7])
@@ -103,7 +103,7 @@ class Gathering:
         both = [(y, one.text) for y, one in zip(made, utterances, strict=True) if y is not None]
         return [y for y, _ in both], [text for _, text in both]
 
-    def said(self, speech: Speech, utterances: Sequence[Utterance], what: str) -> list[Floats]:
+    def say(self, speech: Speech, utterances: Sequence[Utterance], what: str) -> list[Floats]:
         with self.log.bar(what) as bar:
             made, problems = speech.say_all(utterances, threads=self.threads, progress=bar)
         self.tell(problems)
@@ -116,15 +116,15 @@ class Gathering:
         rng = np.random.default_rng([self.seed, 8])
         near = NearMisses(self.phrases, None)
         plain = [one for one in SENTENCES if near.differs(near.sound(one))]
-        voices = drawn(self.cast.measuring, self.effort.utterances, rng)
-        return self.said(speech, [said(plain[int(rng.integers(len(plain)))], voice, rng) for voice in voices],
+        voices = draw(self.cast.measuring, self.effort.utterances, rng)
+        return self.say(speech, [utter(plain[int(rng.integers(len(plain)))], voice, rng) for voice in voices],
                          "other voices say sentences")  # fmt: skip
 
     def own(self, paths: list[Path]) -> tuple[list[Floats], list[Floats]]:
         """One's own recordings of a phrase, for training, and kept back."""
         signals, problems = read_own(paths)
         self.tell(problems)
-        signals = [trimmed(y) for y in signals]
+        signals = [trim(y) for y in signals]
         good = [y for y in signals if SR // 10 <= len(y) <= MOST_PHRASE_S * SR]
         if len(good) < len(paths):
             self.log.say(f"{len(paths) - len(good)} of {len(paths)} recordings cannot be used: each must have the "

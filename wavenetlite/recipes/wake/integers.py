@@ -42,7 +42,7 @@ def one_row(layer: IntegerConv1d, row: int) -> IntegerConv1d:
     return made
 
 
-def raised(model: nn.Module, by: list[float]) -> None:
+def shift_logits(model: nn.Module, by: list[float]) -> None:
     """Add something to the logit of each word, in place: the last bias but one moves."""
     paths = [path for path, module in model.modules() if isinstance(module, nn.Conv1d)]
     state = model.state_dict()

@@ -31,7 +31,7 @@ def in_manner_of(shape: Doubles, recording: Floats, rng: np.random.Generator) ->
     if not shape.max(initial=0.0) > 0 or not other.max(initial=0.0) > 0:
         return shape
     ours, theirs = (np.log(one / one.max() + FLOOR) for one in (shape, other))
-    likeness = described(ours) @ described(theirs).T
+    likeness = describe(ours) @ describe(theirs).T
     if likeness.max(axis=1).mean() < LIKE:
         return shape
     nearest = np.argpartition(-likeness, NEIGHBOURS, axis=1)[:, :NEIGHBOURS]
@@ -42,7 +42,7 @@ def in_manner_of(shape: Doubles, recording: Floats, rng: np.random.Generator) ->
     return made
 
 
-def described(log: Doubles) -> Doubles:
+def describe(log: Doubles) -> Doubles:
     """Each frame and those around it, whatever the speaker and the microphone, as a vector of length 1."""
     edges = zip(BANDS[:-1].tolist(), BANDS[1:].tolist(), strict=True)
     power = np.exp(log)

@@ -46,7 +46,7 @@ class Scored:
     hours: float
 
 
-def scored(clf: AudioClassifier, scenes: Sequence[Scenes], background: Reels, threads: int) -> Scored:
+def score(clf: AudioClassifier, scenes: Sequence[Scenes], background: Reels, threads: int) -> Scored:
     """The probabilities that a classifier gives."""
     frames = [probabilities(clf, one.frames, threads) for one in scenes]
     return Scored(frames, list(scenes), probabilities(clf, background.frames, threads), background.hours)

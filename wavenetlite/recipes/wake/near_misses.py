@@ -9,11 +9,11 @@ import numpy as np
 from wavenetlite.recipes.wake.phonemes import (
     Pronounced,
     distance,
-    flat,
+    flatten,
     is_vowel,
-    pronounced,
+    pronounce,
     pronounced_words,
-    spelled,
+    spell,
 )
 from wavenetlite.recipes.wake.sentences import words as words_of
 
@@ -56,7 +56,7 @@ class NearMisses:
             self.words |= {word: tuple(word) for word in new}
         elif new:
             sounds = pronounced_words(new, self.language)
-            self.words |= {word: flat(sound) for word, sound in zip(new, sounds, strict=True)}
+            self.words |= {word: flatten(sound) for word, sound in zip(new, sounds, strict=True)}
 
     def sound(self, text: str) -> tuple[str, ...]:
         """Phonemes, or letters, of the words one after the other."""
@@ -101,15 +101,15 @@ class NearMisses:
         """
         if self.language is None:
             return None
-        sounds = pronounced(phrase, self.language)
+        sounds = pronounce(phrase, self.language)
         for _ in range(20):
-            made = self.changed(sounds, rng)
-            sound = flat(made)
+            made = self.change(sounds, rng)
+            sound = flatten(made)
             if any(map(is_vowel, sound)) and self.differs(sound, LEAST_REPLACED):  # voices cannot say a consonant alone
-                return spelled(made)
+                return spell(made)
         return None
 
-    def changed(self, sounds: Pronounced, rng: np.random.Generator) -> Pronounced:
+    def change(self, sounds: Pronounced, rng: np.random.Generator) -> Pronounced:
         places = [(i, j) for i, word in enumerate(sounds) for j in range(len(word))]
         if rng.random() < 0.25:
             return broken_off(sounds, int(rng.integers(1, max(2, int(0.7 * len(places)) + 1))), rng.random() < 0.5)
@@ -129,7 +129,7 @@ class NearMisses:
 
 def broken_off(sounds: Pronounced, count: int, at_end: bool) -> Pronounced:
     """Only so many phonemes, the last ones or the first."""
-    left = list(flat(sounds))
+    left = list(flatten(sounds))
     kept = left[-count:] if at_end else left[:count]
     return (tuple(kept),)
 

@@ -9,11 +9,11 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from wavenetlite.recipes.wake.envelopes import HOP, WINDOW, envelope, levelled, overlap_add, voiced
+from wavenetlite.recipes.wake.envelopes import HOP, WINDOW, envelope, match_level, overlap_add, voiced
 from wavenetlite.recipes.wake.likeness import in_manner_of
 from wavenetlite.recipes.wake.speech import SR
 from wavenetlite.recipes.wake.vocal_folds import folds
-from wavenetlite.recipes.wake.vocal_tracts import coloured, moved, stretched
+from wavenetlite.recipes.wake.vocal_tracts import colour, move, stretch
 from wavenetlite.support.arrays import Floats
 
 SHRUNK = (-0.16, 0.32)
@@ -73,6 +73,6 @@ def said_anew(y: Floats, rng: np.random.Generator, talk: Floats | None = None) -
     if talk is not None:
         shape = in_manner_of(shape, talk, rng)
     log = np.log(np.maximum(shape, 1e-6 * max(float(shape.max()), 1e-12)))
-    frames = stretched(np.concatenate([log, sounds[:, np.newaxis]], axis=1), rng)
-    log, sounds = coloured(moved(frames[:, :-1], rng), rng), frames[:, -1]
-    return levelled(overlap_add(np.exp(0.5 * log) * folds(sounds, rng), HOP * len(log)), y)
+    frames = stretch(np.concatenate([log, sounds[:, np.newaxis]], axis=1), rng)
+    log, sounds = colour(move(frames[:, :-1], rng), rng), frames[:, -1]
+    return match_level(overlap_add(np.exp(0.5 * log) * folds(sounds, rng), HOP * len(log)), y)

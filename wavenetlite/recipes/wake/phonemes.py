@@ -16,7 +16,7 @@ VOWELS = frozenset("aeiouyAEIOUV0@3&")
 
 
 @lru_cache(4096)
-def pronounced(text: str, language: str) -> Pronounced:
+def pronounce(text: str, language: str) -> Pronounced:
     """The phonemes of a text.
 
     Raises
@@ -30,11 +30,11 @@ def pronounced(text: str, language: str) -> Pronounced:
 
 @lru_cache(16)
 def pronounced_words(words: tuple[str, ...], language: str) -> tuple[Pronounced, ...]:
-    """`pronounced` of each of many words, by one call."""
+    """`pronounce` of each of many words, by one call."""
     out = run(Call((Espeak.name, "-q", "-x", "--sep=_", "-v", language, "--stdin"), "\n\n".join(words)))
     lines = [line for line in out.splitlines() if line.strip()]
     if len(lines) != len(words):  # a word that espeak-ng reads as none, or as two
-        return tuple(pronounced(word, language) for word in words)
+        return tuple(pronounce(word, language) for word in words)
     return tuple(split(line) for line in lines)
 
 
@@ -62,10 +62,10 @@ def distance(a: Sequence[str], b: Sequence[str]) -> int:
     return row[-1]
 
 
-def flat(words: Pronounced) -> tuple[str, ...]:
+def flatten(words: Pronounced) -> tuple[str, ...]:
     return tuple(phoneme for word in words for phoneme in word)
 
 
-def spelled(words: Pronounced) -> str:
+def spell(words: Pronounced) -> str:
     """What espeak-ng reads as these phonemes."""
     return "[[" + " ".join("".join(word) for word in words) + "]]"

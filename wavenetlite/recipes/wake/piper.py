@@ -45,7 +45,7 @@ class Piper:
         made = []
         for file in sorted(self.folder.rglob("*.onnx")):
             about = description(file)
-            if spoken(about) == language:
+            if language_of(about) == language:
                 speakers = min(int(about.get("num_speakers") or 1), MOST_SPEAKERS)
                 name = file.relative_to(self.folder).as_posix()
                 made += [name] if speakers == 1 else [f"{name}#{number}" for number in range(speakers)]
@@ -70,7 +70,7 @@ def description(file: Path) -> dict[str, Any]:
     return parse_json(str(beside), text)
 
 
-def spoken(about: dict[str, Any]) -> str:
+def language_of(about: dict[str, Any]) -> str:
     """The language of a voice, such as "en"."""
     language = about.get("language")
     code = language.get("code") if isinstance(language, dict) else None

@@ -11,7 +11,7 @@ import numpy.typing as npt
 from wavenetlite.nn import Module
 from wavenetlite.recipes.wake.network import STRIDE, features
 from wavenetlite.recipes.wake.other_speakers import another_speaker
-from wavenetlite.recipes.wake.rooms import joined, room
+from wavenetlite.recipes.wake.rooms import concatenate, room
 from wavenetlite.recipes.wake.scenes import FRAMES, loud_enough
 from wavenetlite.recipes.wake.speech import SR
 from wavenetlite.support.arrays import Doubles, Floats
@@ -38,9 +38,9 @@ class Reels:
         """Random windows, (count, FRAMES, 40)."""
         reels = rng.integers(len(self.frames), size=count)
         starts = rng.integers(self.frames.shape[1] - FRAMES + 1, size=count)
-        return self.taken(zip(reels.tolist(), starts.tolist(), strict=True))
+        return self.take(zip(reels.tolist(), starts.tolist(), strict=True))
 
-    def taken(self, places: Iterable[tuple[int, int]]) -> Floats:
+    def take(self, places: Iterable[tuple[int, int]]) -> Floats:
         """The windows at some places, (reel, first frame)."""
         found = [self.frames[reel, start : start + FRAMES] for reel, start in places]
         return np.array(found, np.float32).reshape(-1, FRAMES, self.frames.shape[2])
@@ -86,7 +86,7 @@ def reels_of(
     """
     outside, spec = room(noises), features()
     groups = list(range(0, count, TOGETHER))
-    shares = divided(parts)
+    shares = divide(parts)
 
     def some(first: int) -> Floats:
         rng = np.random.default_rng([seed, 3, first])
@@ -95,7 +95,7 @@ def reels_of(
             chosen = [parts[index] for index in shares[share % len(shares)]]
             # The phrases are said by other speakers, too: what was done to a voice must not give it away.
             said = [another_speaker(one, rng, noises) if around else one for one in chosen]
-            audio[row] = joined(said, REEL_SAMPLES, rng)
+            audio[row] = concatenate(said, REEL_SAMPLES, rng)
         return spec(loud_enough(outside, audio, rng) if around else audio)
 
     made = np.empty((count, spec.frames(REEL_SAMPLES), spec.out_channels), np.float16)
@@ -106,7 +106,7 @@ def reels_of(
     return Reels(name, made)
 
 
-def divided(parts: Sequence[Floats]) -> list[list[int]]:
+def divide(parts: Sequence[Floats]) -> list[list[int]]:
     """Numbers of parts that fill a reel together, in order."""
     made: list[list[int]] = [[]]
     seconds = 0.0
@@ -121,4 +121,4 @@ def divided(parts: Sequence[Floats]) -> list[list[int]]:
 
 def reels_for(parts: Sequence[Floats]) -> int:
     """How many reels hold all parts once."""
-    return len(divided(parts))
+    return len(divide(parts))

@@ -39,7 +39,7 @@ def room(noises: Sequence[Floats], *, snr_db: tuple[float, float] = (3.0, 35.0))
     return augment.Augment(transforms)
 
 
-def joined(parts: Sequence[Floats], samples: int, rng: np.random.Generator) -> Floats:
+def concatenate(parts: Sequence[Floats], samples: int, rng: np.random.Generator) -> Floats:
     """Signals one after the other in random order, with gaps between them, again from the start if too short."""
     made = np.zeros(samples, np.float32)
     at, order = int(rng.integers(SR // 2)), rng.permutation(len(parts)).tolist()

@@ -44,7 +44,7 @@ class Script:
                 *self.sentences]  # fmt: skip
 
 
-def divided(voices: Sequence[Voice]) -> tuple[list[Voice], list[Voice]]:
+def divide(voices: Sequence[Voice]) -> tuple[list[Voice], list[Voice]]:
     """Voices to train on, and those kept back: a whole variant, whatever its accent."""
     names = sorted({family(voice) for voice in voices})
     kept = set(names[KEPT_BACK // 2 :: KEPT_BACK]) if len(names) > 1 else set()
@@ -80,16 +80,16 @@ def script(
     if not training:
         raise ParameterError("voices is empty; a wake word from text needs at least one voice")
     rng = np.random.default_rng([seed, 1])
-    phrases = [[said(phrase, voice, rng) for voice in drawn(training, utterances, rng)] for phrase in near.phrases]
-    kept = [[said(phrase, voice, rng) for voice in drawn(measuring, measured, rng)] for phrase in near.phrases]
+    phrases = [[utter(phrase, voice, rng) for voice in draw(training, utterances, rng)] for phrase in near.phrases]
+    kept = [[utter(phrase, voice, rng) for voice in draw(measuring, measured, rng)] for phrase in near.phrases]
     misses = [miss for phrase in near.phrases for miss in misses_of(near, phrase, training, utterances, rng)]
     near.learn(sentences)
     plain = [one for one in sentences if near.differs(near.sound(one))]
-    talk = [said(plain[int(rng.integers(len(plain)))], voice, rng) for voice in drawn(training, utterances, rng)]
+    talk = [utter(plain[int(rng.integers(len(plain)))], voice, rng) for voice in draw(training, utterances, rng)]
     return Script(phrases, kept, misses, talk)
 
 
-def drawn(voices: Sequence[Voice], count: int, rng: np.random.Generator) -> list[Voice]:
+def draw(voices: Sequence[Voice], count: int, rng: np.random.Generator) -> list[Voice]:
     """So many voices: each as often as the others, in random order."""
     made: list[Voice] = []
     while voices and len(made) < count:
@@ -97,7 +97,7 @@ def drawn(voices: Sequence[Voice], count: int, rng: np.random.Generator) -> list
     return made[:count]
 
 
-def said(text: str, voice: Voice, rng: np.random.Generator) -> Utterance:
+def utter(text: str, voice: Voice, rng: np.random.Generator) -> Utterance:
     speed, pitch = (float(np.round(low * (high / low) ** rng.random(), 3)) for low, high in (SPEEDS, PITCHES))
     return Utterance(text, voice, speed, pitch)
 
@@ -107,10 +107,10 @@ def misses_of(
 ) -> list[Utterance]:
     texts = near.texts(phrase)
     made = []
-    for voice in drawn(voices, count, rng):
+    for voice in draw(voices, count, rng):
         text = near.phonemes(phrase, rng) if voice.phonemes and rng.random() < FOREIGN_PHONEMES else None
         if text is None and texts:
             text = texts[int(rng.integers(len(texts)))]
         if text is not None:
-            made.append(said(text, voice, rng))
+            made.append(utter(text, voice, rng))
     return made

@@ -70,10 +70,10 @@ class Speech:
         """
         kept = self.folder / f"{digest(asdict(utterance), VERSION)}.flac"
         if not kept.exists():
-            audio.write(kept, self.spoken(utterance), SR, clip=True)
+            audio.write(kept, self.speak(utterance), SR, clip=True)
         return audio.read(kept)[0]
 
-    def spoken(self, utterance: Utterance) -> Floats:
+    def speak(self, utterance: Utterance) -> Floats:
         voice = utterance.voice
         program = self.programs[voice.program]
         with tempfile.TemporaryDirectory(prefix=".saying-", dir=self.folder) as folder:
@@ -87,7 +87,7 @@ class Speech:
                 y, sr = audio.read(path, mono="mean")
             except (WavenetliteError, OSError) as error:
                 raise SpeechError(f"{voice}: {utterance.text!r} gave no recording: {error}") from None
-        y = trimmed(y if sr == SR else audio.resample(y, sr, SR))[: round(MOST_S * SR)]
+        y = trim(y if sr == SR else audio.resample(y, sr, SR))[: round(MOST_S * SR)]
         if len(y) < LEAST_S * SR:
             raise SpeechError(f"{voice}: {utterance.text!r} gave only silence")
         return y
@@ -106,7 +106,7 @@ class Speech:
         made: list[Floats | None] = []
         problems: list[str] = []
         failed, last = Counter[str](), dict[str, str]()
-        for one in in_threads(self.tried, utterances, threads, name="voices"):
+        for one in in_threads(self.try_to_say, utterances, threads, name="voices"):
             if isinstance(one, str):
                 program = utterances[len(made)].voice.program
                 failed[program] += 1
@@ -123,14 +123,14 @@ class Speech:
                 )
         return made, problems
 
-    def tried(self, utterance: Utterance) -> Floats | str:
+    def try_to_say(self, utterance: Utterance) -> Floats | str:
         try:
             return self.say(utterance)
         except SpeechError as error:
             return str(error)
 
 
-def trimmed(y: Floats) -> Floats:
+def trim(y: Floats) -> Floats:
     """The signal without silence at its ends, scaled to a peak of 0.5; empty if it is silent."""
     size = SR * PIECE_MS // 1000
     pieces = np.pad(y, (0, -len(y) % size)).reshape(-1, size)

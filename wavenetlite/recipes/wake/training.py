@@ -87,10 +87,10 @@ class Training:
         for number, epochs in enumerate(self.stages.epochs, 1):
             lr = self.stages.lr if number == 1 else self.stages.mined_lr
             self.fit(self.model, epochs, lr, f"stage-{number}")
-            self.hard = self.mined(self.model)
+            self.hard = self.mine(self.model)
         return self.model
 
-    def rounded(self) -> Graph:
+    def round_weights(self) -> Graph:
         """The trained network with the rounding of 8-bit integers, trained on with it."""
         frames = self.typical()
         keep = [last_name(self.model)]
@@ -115,7 +115,7 @@ class Training:
             self.log.say(f"{name}: {epochs} epochs{again}, loss {history.rows[-1]['train_loss']:.4f}, "
                          f"{time.monotonic() - began:.1f} s")  # fmt: skip
 
-    def mined(self, model: Module) -> list[Hard]:
+    def mine(self, model: Module) -> list[Hard]:
         """The windows of the kinds of background that are mined in which a network is nearest to hearing a phrase."""
         rng = np.random.default_rng([self.seed, 4])
         made = []

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from wavenetlite.recipes.wake.envelopes import BINS, HOP, Spectra, flat, spectra
+from wavenetlite.recipes.wake.envelopes import BINS, HOP, Spectra, flatten, spectra
 from wavenetlite.recipes.wake.speech import SR
 from wavenetlite.support.arrays import Doubles
 
@@ -22,7 +22,7 @@ BREATH_HZ = (1500.0, 8000.0)
 def folds(voiced: Doubles, rng: np.random.Generator) -> Spectra:
     """Flat spectra of an excitation, (frames, bins): of a voice by this share in each frame, else of breath."""
     samples = len(voiced) * HOP
-    pulses, breath = (flat(spectra(one))[: len(voiced)] for one in (pulse_train(samples, rng),
+    pulses, breath = (flatten(spectra(one))[: len(voiced)] for one in (pulse_train(samples, rng),
                                                                     rng.standard_normal(samples)))  # fmt: skip
     hz = np.linspace(0, SR / 2, BINS)
     clear = rng.uniform(0.75, 1.0) / (1 + np.exp((hz - rng.uniform(*BREATH_HZ)) / 400))

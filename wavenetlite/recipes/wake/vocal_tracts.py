@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from wavenetlite.recipes.wake.envelopes import averaged
+from wavenetlite.recipes.wake.envelopes import average
 from wavenetlite.support.arrays import Doubles
 
 RHYTHM, STRETCH = 0.28, 0.3
@@ -48,7 +48,7 @@ def joins(count: int, values: int, deviation: float, rng: np.random.Generator) -
     return made
 
 
-def stretched(frames: Doubles, rng: np.random.Generator) -> Doubles:
+def stretch(frames: Doubles, rng: np.random.Generator) -> Doubles:
     """The frames at another rhythm."""
     speed = np.exp(np.clip(wandering(len(frames), 14, RHYTHM, rng), -0.6, 0.6) + rng.uniform(-STRETCH, STRETCH))
     clock = np.cumsum(1 / speed)
@@ -59,7 +59,7 @@ def stretched(frames: Doubles, rng: np.random.Generator) -> Doubles:
     return made
 
 
-def moved(log: Doubles, rng: np.random.Generator) -> Doubles:
+def move(log: Doubles, rng: np.random.Generator) -> Doubles:
     """With its formants elsewhere: by a factor that differs by frequency and wanders in time."""
     frames, bins = log.shape
     uneven = np.interp(np.linspace(0, 1, bins), [0, 0.15, 0.5, 1], rng.normal(0.0, UNEVEN_FORMANTS, 4))
@@ -81,12 +81,12 @@ def at_bins(log: Doubles, places: Doubles) -> Doubles:
     return made
 
 
-def coloured(log: Doubles, rng: np.random.Generator) -> Doubles:
+def colour(log: Doubles, rng: np.random.Generator) -> Doubles:
     """With sharper or duller formants, in another colour, blurred in time or joined from units."""
     frames, bins = log.shape
     if rng.random() < BLURRED:
-        log = blurred(log, int(rng.integers(*BLUR)))
-    smooth = averaged(log, 24)
+        log = blur(log, int(rng.integers(*BLUR)))
+    smooth = average(log, 24)
     log = smooth + (log - smooth) * rng.uniform(*WIDTHS)
     colour = over_bins(rng.normal(0.0, COLOUR, (1, POINTS)), bins)
     if rng.random() < JOINS:
@@ -96,7 +96,7 @@ def coloured(log: Doubles, rng: np.random.Generator) -> Doubles:
     return made
 
 
-def blurred(log: Doubles, over: int) -> Doubles:
+def blur(log: Doubles, over: int) -> Doubles:
     """The mean over so many frames."""
     padded = np.pad(log, ((over // 2 + 1, over - 1 - over // 2), (0, 0)), mode="edge")
     summed = np.cumsum(padded, axis=0)

@@ -18,7 +18,7 @@ from wavenetlite.nn import Graph, Module
 from wavenetlite.recipes.wake.advice import advice
 from wavenetlite.recipes.wake.choice import Cast, cast, known_programs
 from wavenetlite.recipes.wake.gathering import Gathering
-from wavenetlite.recipes.wake.integers import raised
+from wavenetlite.recipes.wake.integers import shift_logits
 from wavenetlite.recipes.wake.material import (
     Heard,
     measuring_reels,
@@ -26,7 +26,7 @@ from wavenetlite.recipes.wake.material import (
     training_reels,
     training_scenes,
 )
-from wavenetlite.recipes.wake.measuring import Findings, Scored, findings, scored, word_scores
+from wavenetlite.recipes.wake.measuring import Findings, Scored, findings, score, word_scores
 from wavenetlite.recipes.wake.network import features, head_for
 from wavenetlite.recipes.wake.programs import Program, checked_text
 from wavenetlite.recipes.wake.reels import Reels
@@ -196,10 +196,10 @@ class Making:
         heard = gathering.all(self.folder / SPEECH, own, folders)
         training, kept = self.training(heard), self.kept(heard)
         self.centre(training.all(), kept)
-        rounded = training.rounded()
+        rounded = training.round_weights()
         self.centre(rounded, kept)  # again: training with rounding moves the scores
         clf = self.classifier(in_integers(rounded))
-        scores = scored(clf, *kept, self.threads)
+        scores = score(clf, *kept, self.threads)
         clf = clf.with_detector(detector(self.thresholds(scores)))
         found = findings(scores, self.phrases, clf, self.rate, heard.made_of)
         saved = Saved(self.phrases, [name_of(one) for one in self.phrases], clf, found, self.triggers(clf, heard),
@@ -232,9 +232,9 @@ class Making:
 
     def centre(self, network: Module | Graph, kept: tuple[list[Scenes], Reels]) -> None:
         """Move the logits so that the threshold will lie at `WANTED`."""
-        now = self.thresholds(scored(self.classifier(network), *kept, self.threads), limited=False)
+        now = self.thresholds(score(self.classifier(network), *kept, self.threads), limited=False)
         target = float(log_odds(np.array(WANTED)))
-        raised(network, [target - float(log_odds(np.array(now[phrase]))) for phrase in self.phrases])
+        shift_logits(network, [target - float(log_odds(np.array(now[phrase]))) for phrase in self.phrases])
 
     def thresholds(self, scores: Scored, *, limited: bool = True) -> dict[str, float]:
         """Of each phrase, for the rate of false alarms."""
