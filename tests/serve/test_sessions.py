@@ -1,8 +1,10 @@
 """A client's stream by itself: what waits, what is taken and what is told."""
 
 import asyncio
+import gc
 import json
 import struct
+import weakref
 
 import numpy as np
 import pytest
@@ -100,6 +102,20 @@ def test_who_waits_for_room_goes_on_when_samples_are_taken():
         await asyncio.wait_for(waiting, 5)
 
     asyncio.run(run())
+
+
+def test_a_stream_that_is_released_is_not_kept_until_the_garbage_collection():
+    one = session()
+    one.feed(bytes(20))
+    known = weakref.ref(one)
+    gc.disable()
+    try:
+        one.released()
+        one.let_go()
+        del one
+        assert known() is None
+    finally:
+        gc.enable()
 
 
 def test_the_newest_events_are_kept_by_their_numbers():

@@ -70,7 +70,7 @@ class Decision:
         What "mean" and "peak" keep of all frames, else None. The stream adds the next frames to them.
     """
 
-    def __init__(self, kind: str, foreground: npt.NDArray[np.bool_], first: int) -> None:
+    def __init__(self, kind: str, foreground: npt.NDArray[np.uint8], first: int) -> None:
         self.last: Floats | None = None
         self._labels = len(foreground)
         self.sums = LogSoftmaxSums(self._labels) if kind == "mean" else None

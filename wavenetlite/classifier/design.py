@@ -75,9 +75,9 @@ class Design:
         return int(timing.ahead + timing.clip // 2 + frames * timing.period)
 
     @cached_property
-    def foreground(self) -> npt.NDArray[np.bool_]:
-        """For each label, whether it triggers events."""
-        return np.array([label not in self.background for label in self.timing.labels])
+    def foreground(self) -> npt.NDArray[np.uint8]:
+        """For each label, whether it triggers events: 1 or 0."""
+        return np.array([label not in self.background for label in self.timing.labels], np.uint8)
 
     @cached_property
     def none(self) -> Floats:

@@ -323,10 +323,10 @@ cdef class Peak:
     # The attributes stand in scanner.pxd.
 
     def __init__(self, foreground: np.ndarray, first: int) -> None:
-        self.foreground = np.array(foreground, np.uint8)
+        self.foreground = np.asarray(foreground, np.uint8)
         self.kept = np.zeros(len(foreground), np.float32)
         self.first = first
-        self.reset()
+        self.frames, self.best = 0, -1.0
 
     def reset(self) -> None:
         self.frames = 0

@@ -44,7 +44,7 @@ def tick(model: ServedModel, failed: Failed) -> Done:
         done.events += process(model, full[first : first + TOGETHER], share, failed)
     for inbox in list_again(full + others, monotonic()):
         session: Session = inbox.owner
-        if session.open and not session.ended:
+        if not session.ended:
             done.events += end(model, session, failed)
     return done
 

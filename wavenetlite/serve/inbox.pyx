@@ -131,9 +131,10 @@ cdef class Inbox:
         self.list_up()
 
     def close(self) -> None:
-        """Forget what waits, and what else comes."""
+        """Forget what waits, what else comes, and the owner, which must not wait for the garbage collection."""
         self.shut = True
         self.size = 0
+        self.owner = None
         self.give_back()
 
     cdef int list_up(self) except -1:
@@ -233,13 +234,13 @@ def take(list inboxes, double seconds) -> dict[int, cnp.ndarray]:
 
 
 def list_again(list inboxes, double now) -> list:
-    """List those that have more samples, which wait from now on; returns those whose signal has ended."""
+    """List those that have more samples, which wait from now on; returns the open ones whose signal has ended."""
     cdef Inbox inbox
     cdef list ended = []
     for inbox in inboxes:
         if inbox.size:
             inbox.since = now
             inbox.list_up()
-        elif inbox.ending:
+        elif inbox.ending and inbox.owner is not None:
             ended.append(inbox)
     return ended

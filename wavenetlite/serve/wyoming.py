@@ -32,6 +32,8 @@ from wavenetlite.support.version import __version__
 
 MOST_LINE = 1 << 16
 SEND_S = 10.0
+TURNS = 4
+"""Of the loop, from the acceptance of a connection to its task: without one, nobody would close it."""
 MALFORMED = (ValueError, TypeError, AttributeError, KeyError, RecursionError, EOFError)
 """What the reader of events raises for lines and lengths that are none."""
 MALFORMED_TEXT = "malformed event: it must be a line of JSON with type, and the lengths of what follows"
@@ -294,6 +296,8 @@ class WyomingServer:
     async def close(self) -> None:
         """Close all connections; clients connect again by themselves."""
         self.stop_listening()
+        for _ in range(TURNS):
+            await asyncio.sleep(0)
         tasks = list(self._connections)
         if self._cutting is not None:
             tasks.append(self._cutting)
