@@ -111,6 +111,22 @@ def test_folds_are_learned_and_not_learned_again(utterances, tmp_path, monkeypat
         cross_validate(utterances, dataclasses.replace(short, lr=1e-3), folds=2, folder=tmp_path, threads=1)
 
 
+def test_two_networks_are_learned_and_heard_as_their_mean(utterances, tmp_path):
+    """The first is the one that is trained alone; training resumes in the folders of both."""
+    one = dataclasses.replace(TINY, epochs=1)
+    two = dataclasses.replace(one, networks=2)
+    alone = train_spotter(utterances, one, folder=tmp_path, threads=1)
+    clf = train_spotter(utterances, two, folder=tmp_path, threads=1)
+    assert clf.model.parameter_count == 2 * alone.model.parameter_count
+    assert (tmp_path / "network-2" / "checkpoint.npz").exists()
+    first, second = (clf.model.state_dict()[f"{number}.0.input.0.weight"] for number in (0, 1))
+    np.testing.assert_array_equal(first, alone.model.state_dict()["input.0.weight"])
+    assert (first != second).mean() > 0.9
+    assert clf.info["recipe"]["networks"] == 2
+    with pytest.raises(wl.ParameterError, match="networks=0 must be a positive integer"):
+        train_spotter(utterances, dataclasses.replace(one, networks=0), threads=1)
+
+
 @pytest.mark.slow
 def test_thresholds_of_a_fold_are_chosen_on_the_others(utterances, clf):
     made = cross_validate(utterances, dataclasses.replace(TINY, epochs=2), folds=3, threads=1)
