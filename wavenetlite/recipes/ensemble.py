@@ -14,8 +14,8 @@ from wavenetlite.support.errors import ParameterError
 def mean_logits(networks: Sequence[Module]) -> Module:
     """One network whose logits are the mean of those of some trained ones.
 
-    The mistakes of networks that began with other weights agree less than their correct decisions do, so few are left in
-    the mean. The softmax of mean logits is the geometric mean of probabilities, normalised: a class that one network
+    The mistakes of networks that began with other weights agree less than their correct decisions do, so few are left
+    in the mean. The softmax of mean logits is the geometric mean of probabilities, normalised: a class that one network
     rules out is out.
 
     Parameters
