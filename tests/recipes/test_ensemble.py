@@ -5,6 +5,7 @@ import pytest
 
 import wavenetlite as wl
 from wavenetlite.recipes.ensemble import mean_logits
+from wavenetlite.recipes.transfer import output_layer
 
 OPTIONS = {"stem": [[4, [3, 3], [2, 2]]], "channels": 8, "dilations": [1, 2], "pool_frames": 1}
 
@@ -41,6 +42,11 @@ def test_the_same_bits_from_a_stream_and_from_a_file(tmp_path):
     model.save(tmp_path / "mean.safetensors")
     again = wl.load(tmp_path / "mean.safetensors")
     np.testing.assert_array_equal(again(frames()), model(frames()))
+
+
+def test_it_is_a_beginning_for_other_labels():
+    model = mean_logits(networks(2))
+    assert output_layer(model) == "1"
 
 
 def test_one_network_is_itself_and_none_is_a_mistake():

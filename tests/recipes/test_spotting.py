@@ -117,9 +117,9 @@ def test_two_networks_are_learned_and_heard_as_their_mean(utterances, tmp_path):
     two = dataclasses.replace(one, networks=2)
     alone = train_spotter(utterances, one, folder=tmp_path, threads=1)
     clf = train_spotter(utterances, two, folder=tmp_path, threads=1)
-    assert clf.model.parameter_count == 2 * alone.model.parameter_count
+    assert clf.model.parameter_count == 2 * alone.model.parameter_count - len(clf.labels)  # one bias for both
     assert (tmp_path / "network-2" / "checkpoint.npz").exists()
-    first, second = (clf.model.state_dict()[f"{number}.0.input.0.weight"] for number in (0, 1))
+    first, second = (clf.model.state_dict()[f"0.{number}.1.0.weight"] for number in (0, 1))
     np.testing.assert_array_equal(first, alone.model.state_dict()["input.0.weight"])
     assert (first != second).mean() > 0.9
     assert clf.info["recipe"]["networks"] == 2
