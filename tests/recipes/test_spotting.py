@@ -270,6 +270,9 @@ def test_the_example_with_folds(example, folder, tmp_path, capsys):
     assert example.main(command) == 0
     out = capsys.readouterr().out
     assert "48 recordings" in out and not (tmp_path / "wake-words.safetensors").exists()
+    assert example.main([*command, "--everything", "--networks", "2"]) == 0
+    assert isinstance(wl.load(tmp_path / "wake-words.safetensors").model, wl.Sequential)
+    capsys.readouterr()
     assert example.main([*command, "--everything"]) == 0
     assert wl.load(tmp_path / "wake-words.safetensors").info["utterances"] == 48
     assert capsys.readouterr().out.split("\n")[2:9] == out.split("\n")[2:9]
@@ -281,6 +284,7 @@ def test_the_example_with_folds(example, folder, tmp_path, capsys):
         ([], "no recordings: give --data FOLDER, or set WAVENETLITE_DATA"),
         (["--data", "nowhere"], "there is no such folder"),
         (["--epochs", "0"], "epochs=0"),
+        (["--networks", "0"], "networks=0 must be a positive integer"),
         (["--folds", "9"], "folds=9 must be from 2 to 8"),
     ],
 )
