@@ -24,7 +24,6 @@ from wavenetlite.train.augment import (
     Reverb,
     SpecAugment,
     Speed,
-    Tempo,
     TimeShift,
     Transform,
     from_config,
@@ -62,7 +61,6 @@ FRAMES = {
     "spec": lambda p=1.0: SpecAugment(2, 5, 2, 3, probability=p),
     "spec number": lambda p=1.0: SpecAugment(1, 5, 1, 3, fill=-100.0, probability=p),
     "warp": lambda p=1.0: FrequencyWarp(0.8, 1.2, probability=p),
-    "tempo": lambda p=1.0: Tempo(0.7, 1.5, probability=p),
     "colouring": lambda p=1.0: Colouring(3.0, probability=p),
 }
 EVERY = {**WAVEFORM, **FRAMES}
@@ -285,7 +283,6 @@ BAD_PARAMETERS = {
     "recordings  ": lambda: BackgroundNoise(["babble"], recordings=7),
     "low, high": lambda: Speed(0, 1),
     "low, high ": lambda: FrequencyWarp(1, 100),
-    "low, high  ": lambda: Tempo(0.1, 1),
     "lowpass_hz": lambda: BandLimit(sr=SR, lowpass_hz=(100, 9000)),
     "highpass_hz": lambda: BandLimit(sr=SR, highpass_hz=(0, 100)),
     "most_db": lambda: Equalise(-1),
@@ -565,30 +562,6 @@ def test_warps_lie_in_their_range():
     factors = 10 / FrequencyWarp(0.9, 1.1)(x, rng())[:, 0, 10]
     assert 0.8999 < factors.min() < 0.91
     assert 1.09 < factors.max() < 1.1001
-
-
-def test_a_tempo_of_one_is_the_identity():
-    x = noise(5, 40, 7)
-    assert (Tempo(1, 1)(x, rng()) == x).all()
-
-
-@pytest.mark.parametrize("factor", [0.5, 0.8, 1.25, 2.0])
-@pytest.mark.parametrize("frames", [1, 2, 41])
-def test_a_tempo_interpolates_about_the_middle(factor, frames):
-    x = noise(3, frames, 7)
-    y = Tempo(factor, factor)(x, rng())
-    middle = (frames - 1) / 2
-    places = middle + factor * (np.arange(frames) - middle)
-    expected = [[np.interp(places, np.arange(frames), band) for band in clip.T] for clip in x]
-    assert np.abs(y.transpose(0, 2, 1) - np.array(expected)).max() < 1e-6
-
-
-def test_tempos_lie_in_their_range_and_differ_between_clips():
-    x = np.tile(np.arange(-20, 21, dtype=np.float32)[:, np.newaxis], (400, 1, 2))
-    factors = Tempo(0.5, 2)(x, rng())[:, 21, 0]
-    assert 0.4999 < factors.min() < 0.52
-    assert 1.94 < factors.max() < 2.0001
-    assert 0.9 < np.median(factors) < 1.1  # as many slower ones as faster ones
 
 
 # -------------------------------------------------------------------------------------------------------------- mixup

@@ -759,50 +759,6 @@ class FrequencyWarp(Transform):
         return warped
 
 
-class Tempo(Transform):
-    """Stretch or shrink the frames in time, about the middle: the speaker is slower or faster, with the same voice.
-
-    :class:`Speed` changes the vocal tract with the tempo, and so cannot make much faster speech.
-
-    Parameters
-    ----------
-    low, high
-        Range of the factor; above 1 is faster. Its logarithm is drawn uniformly.
-
-    Notes
-    -----
-    Values between frames are interpolated linearly; before the first and after the last frame, these are repeated.
-
-    Examples
-    --------
-    >>> import numpy as np
-    >>> from wavenetlite.train.augment import Tempo
-    >>> x = np.arange(5, dtype=np.float32).reshape(1, 5, 1)
-    >>> Tempo(2, 2)(x, np.random.default_rng(0)).ravel().tolist()
-    [0.0, 0.0, 2.0, 4.0, 4.0]
-    """
-
-    dimensions = FRAMES
-
-    def __init__(self, low: float, high: float, *, probability: float = 1.0) -> None:
-        self.low, self.high = checked_range("low, high", (low, high), 0.25, 4.0)
-        self.probability = share("probability", probability)
-
-    def change(self, x: Floats, rng: Generator) -> Floats:
-        frames = x.shape[1]
-        if not frames:
-            return x
-        factors = np.exp(rng.uniform(math.log(self.low), math.log(self.high), (len(x), 1)))
-        centre = (frames - 1) / 2
-        places = np.clip(centre + (np.arange(frames) - centre) * factors, 0, frames - 1)
-        before = places.astype(np.int64)
-        after = np.minimum(before + 1, frames - 1)
-        later = (places - before).astype(np.float32)[:, :, np.newaxis]  # the share of the later frame
-        clips = np.arange(len(x))[:, np.newaxis]
-        warped: Floats = (1 - later) * x[clips, before] + later * x[clips, after]
-        return warped
-
-
 class Colouring(Transform):
     """Add a smooth random curve over the bins to all frames of a clip, in decibels: another microphone, room or voice.
 
