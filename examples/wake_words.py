@@ -2,6 +2,7 @@
 
     python examples/wake_words.py --data wake_words                train on the split "train", thresholds from "dev"
     python examples/wake_words.py --data wake_words --folds 5      evaluate: cross-validation over all speakers
+    python examples/wake_words.py --data wake_words --networks 2   a classifier of two networks: fewer false alarms
 
 DATA is a folder with a manifest.jsonl of the words in each recording and their times, such as the one made from the
 WUW Corpus II; without --data it is the folder wake_words in $WAVENETLITE_DATA. Table, curve (det.png) and
@@ -9,6 +10,7 @@ classifier go to ./wake_words_output. Ctrl-C stops it; the same command resumes.
 """
 
 import argparse
+import dataclasses
 import json
 import os
 import sys
@@ -21,7 +23,7 @@ from wavenetlite.classifier import Event
 from wavenetlite.corpora.utterances import Utterance, Utterances, read_utterances
 from wavenetlite.evaluation.detections import Report, report
 from wavenetlite.evaluation.scores import ConcatenatedScores, ScoredRecording, alarms_elsewhere, listen_to_all
-from wavenetlite.recipes.spotting import BACKGROUND, CrossValidation, cross_validate, train_spotter
+from wavenetlite.recipes.spotting import BACKGROUND, CrossValidation, cross_validate, spotting_recipe, train_spotter
 
 SHOWN = 8
 """Recordings whose events are printed."""
@@ -82,7 +84,8 @@ def report_elsewhere(clf: wl.AudioClassifier, folder: Path | None) -> None:
 def run(options: argparse.Namespace) -> None:
     utterances = read(place_of("wake_words", options.data))
     options.out.mkdir(parents=True, exist_ok=True)
-    rest = {"seed": options.seed, "epochs": options.epochs, "progress": sys.stderr.isatty()}
+    recipe = dataclasses.replace(spotting_recipe("wake-words"), networks=options.networks)
+    rest = {"recipe": recipe, "seed": options.seed, "epochs": options.epochs, "progress": sys.stderr.isatty()}
     validated: CrossValidation | None = None
     if options.folds:
         validated = cross_validate(utterances, folds=options.folds, folder=options.out / "folds", **rest)
@@ -114,6 +117,9 @@ def main(arguments: list[str] | None = None) -> int:
         help="with --folds: then train on all recordings, with the thresholds of the folds",
     )  # fmt: skip
     parser.add_argument("--epochs", type=int, metavar="N", help="passes over the recordings (default: the recipe's)")
+    parser.add_argument(
+        "--networks", type=int, default=1, metavar="N", help="networks of a classifier, whose mean it takes (1)"
+    )
     parser.add_argument("--seed", type=int, default=0, help="of weights, order and augmentation")
     parser.add_argument(
         "--out", type=Path, default=Path("wake_words_output"), metavar="DIR", help="folder of the results"

@@ -20,6 +20,7 @@ from wavenetlite.evaluation.scores import ConcatenatedScores, ScoredRecording, b
 from wavenetlite.features import MeanVariance
 from wavenetlite.formats import load
 from wavenetlite.nn import FrequencyTCN
+from wavenetlite.recipes.ensemble import mean_logits
 from wavenetlite.recipes.recipe import check_rate, features_at, fit_options, jsonable, recipe_of, transform_at
 from wavenetlite.support.checks import count, number, positive_int
 from wavenetlite.support.cpus import cpus
@@ -34,6 +35,8 @@ from wavenetlite.train.segments import Marks, Segments, Spoken, recordings_diges
 BACKGROUND = "_background_"
 CLASSIFIER = "classifier.safetensors"
 """The file in the folder of each fold."""
+NEXT_SEED = 1000
+"""Between the seeds of the networks of one classifier: neighbouring seeds are those of other runs."""
 
 
 @dataclass(frozen=True)
@@ -47,6 +50,9 @@ class SpottingRecipe:
         the corpus' statistics.
     network
         Options of :class:`wavenetlite.nn.FrequencyTCN`.
+    networks
+        How many networks are trained, each with a seed of its own; their mean is the classifier's, see
+        :func:`wavenetlite.recipes.ensemble.mean_logits`.
     epochs, batch_size, lr, weight_decay, ema, shards
         Of :func:`wavenetlite.train.fit`, with a cosine schedule.
     segment_frames, broken, marks
@@ -65,6 +71,7 @@ class SpottingRecipe:
     name: str
     features: Mapping[str, Any] = field(default_factory=dict)
     network: Mapping[str, Any] = field(default_factory=dict)
+    networks: int = 1
     epochs: int = 32
     batch_size: int = 64
     lr: float = 4e-3
@@ -342,15 +349,29 @@ class Spotting:
                 return clf
         moments = MeanVariance.fit(self.spoken.pieces[0][i].frames.astype(np.float32) for i in chosen)
         features = self.features.then(moments)
-        model = FrequencyTCN(
-            features.out_channels, len(self.labels), **{"pool_frames": 1, **self.recipe.network}, seed=self.seed
-        )
-        self.fit(model, self.segments(model, chosen, moments), folder, name)
+        model = mean_logits([
+            self.trained(number, chosen, moments, folder, name)
+            for number in range(positive_int("networks", self.recipe.networks))
+        ])  # fmt: skip
         clf = AudioClassifier(features, model, self.labels, background=[BACKGROUND],
                               detector=Detector(**self.recipe.detector), info=notes)  # fmt: skip
         if done is not None:
             clf.save(done)
         return clf
+
+    def trained(
+        self, number: int, chosen: Sequence[int], moments: MeanVariance, folder: Path | None, name: str
+    ) -> FrequencyTCN:
+        """One of the networks; the first has the seed and the folder themselves."""
+        seed = self.seed + number * NEXT_SEED
+        model = FrequencyTCN(
+            self.features.out_channels, len(self.labels), **{"pool_frames": 1, **self.recipe.network}, seed=seed
+        )
+        if number:
+            folder = None if folder is None else folder / f"network-{number + 1}"
+            name = f"{name}, network {number + 1}"
+        self.fit(model, self.segments(model, chosen, moments), folder, name, seed)
+        return model
 
     def segments(self, model: FrequencyTCN, chosen: Sequence[int], moments: MeanVariance) -> Segments:
         recipe = self.recipe
@@ -371,7 +392,7 @@ class Spotting:
             augment=augment.Augment(made) if made else None,
         )
 
-    def fit(self, model: FrequencyTCN, segments: Segments, folder: Path | None, name: str) -> None:
+    def fit(self, model: FrequencyTCN, segments: Segments, folder: Path | None, name: str, seed: int) -> None:
         fit(
             model,
             segments,
@@ -381,7 +402,7 @@ class Spotting:
             threads=self.threads,
             folder=folder,
             resume=self.resume,
-            seed=self.seed,
+            seed=seed,
             progress=name if self.progress else False,
         )
 
