@@ -823,6 +823,7 @@ cdef class Plan:
         while ring_tap < end:
             tap = ring_tap.tap
             work.x[ring_tap.place] = self.past_row(tap, memory, tap.back)
+            prefetch_row(work.x[ring_tap.place], self.buffer[tap.buffer].ld)
             if frames == 2:
                 second = self.row_at(tap, memory, tap.back + self.buffer[tap.buffer].ld, work.row[tap.buffer])
                 work.ldx[ring_tap.place] = (

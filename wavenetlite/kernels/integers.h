@@ -18,8 +18,6 @@
     WNL_INLINE i##N right##N(i##N a, int bits) { return a >> bits; }                                           \
     WNL_INLINE i##N shifted##N(i##N a, i##N bits) { return a << bits; }                                        \
     WNL_INLINE i##N ichoose##N(i##N mask, i##N yes, i##N no) { return (yes & mask) | (no & ~mask); }           \
-    WNL_INLINE i##N least##N(i##N a, i##N b) { return ichoose##N(a < b, a, b); }                               \
-    WNL_INLINE i##N most##N(i##N a, i##N b) { return ichoose##N(a > b, a, b); }                                \
     WNL_INLINE i##N if_above_zero##N(i##N a, i##N yes, i##N no) { return ichoose##N(a > 0, yes, no); }         \
     /* a / 2^bits, rounded to nearest, ties away from zero; 0 <= bits <= 31 */                                 \
     WNL_INLINE i##N divided##N(i##N a, i##N bits) {                                                            \
@@ -33,6 +31,19 @@ typedef uint32_t u16 __attribute__((vector_size(64)));
 WNL_DEFINE_INTEGERS(4)
 WNL_DEFINE_INTEGERS(8)
 WNL_DEFINE_INTEGERS(16)
+
+#define WNL_LIMITS(N)                                                                                          \
+    WNL_INLINE i##N least##N(i##N a, i##N b) { return ichoose##N(a < b, a, b); }                               \
+    WNL_INLINE i##N most##N(i##N a, i##N b) { return ichoose##N(a > b, a, b); }
+WNL_LIMITS(4)
+#if defined(__AVX2__)
+WNL_INLINE i8 least8(i8 a, i8 b) { return (i8)_mm256_min_epi32((__m256i)a, (__m256i)b); }
+WNL_INLINE i8 most8(i8 a, i8 b) { return (i8)_mm256_max_epi32((__m256i)a, (__m256i)b); }
+#endif
+#if defined(__AVX512F__)
+WNL_INLINE i16 least16(i16 a, i16 b) { return (i16)_mm512_min_epi32((__m512i)a, (__m512i)b); }
+WNL_INLINE i16 most16(i16 a, i16 b) { return (i16)_mm512_max_epi32((__m512i)a, (__m512i)b); }
+#endif
 
 /* Plain text for the functions below, for instruction sets that have no better. `a * m / 2^31` is rounded to nearest, ties
  * up; its magnitude is below 2^31. */
