@@ -6,6 +6,7 @@
 # that it reads, after those of the convolution, or -1; whether that comes first; the first of its arrays; how many sizes of
 # its own follow; and these.
 cdef enum:
+    ADD = 1                     # of KIND
     KIND = 0, CHANNELS, OTHER, OTHER_FIRST, ARRAYS, OWN, FOLLOWER_SIZES
 
 # Rows of an element-wise kernel, in bytes. It gets only what it reads, each by itself: a copy of a larger struct that has just
