@@ -279,10 +279,15 @@ __attribute__((noinline, target("avx512vbmi"))) static __m512i look_up_whole(con
 #else
 #define WNL_LOOK_UP_WIDE(table, parts, x) look_up_parts(parts, x)
 #endif
-WNL_INLINE void look_up_wide(const int8_t *table, const int8_t *parts, const int8_t *p, int8_t *out) {
+WNL_INLINE i16 looked_up16(const int8_t *table, const int8_t *parts, const int8_t *p) {
     (void)table;
-    _mm512_storeu_si512(out, WNL_LOOK_UP_WIDE(table, parts, _mm512_loadu_si512(p)));
+    return (i16)WNL_LOOK_UP_WIDE(table, parts, _mm512_loadu_si512(p));
 }
+WNL_INLINE void look_up_wide(const int8_t *table, const int8_t *parts, const int8_t *p, int8_t *out) {
+    istore16(out, looked_up16(table, parts, p));
+}
+/* Bytes 16 k to 16 k + 15. */
+#define quarter16(x, k) ((i16)_mm512_cvtepi8_epi32(_mm512_extracti32x4_epi32((__m512i)(x), k)))
 #else
 #define LOOK_UP_WIDE 0
 WNL_INLINE void look_up_wide(const int8_t *table, const int8_t *parts, const int8_t *p, int8_t *out) {
