@@ -81,8 +81,6 @@ cdef struct Run:
     Py_ssize_t first            # among the layers
     Py_ssize_t count
     StepKernel alone            # all that a step has to do for one frame; NULL: there is more
-    Py_ssize_t heads            # where the weights of the next step begin that are not in the caches
-    const char** head
 
 # The state of a stream. `count` frames of each buffer exist; `head` is the position of the next row in the ring.
 cdef struct Memory:

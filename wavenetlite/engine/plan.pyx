@@ -39,7 +39,7 @@ from wavenetlite.kernels.system cimport give_aligned, take_aligned
 from wavenetlite.support.errors import StreamStateError
 from wavenetlite.kernels.dispatch cimport activation_kernel, step_kernel
 from wavenetlite.kernels.dispatch cimport kernels as chosen_kernels
-from wavenetlite.kernels.types cimport LANES, Conv, Strip
+from wavenetlite.kernels.types cimport LANES, Strip
 
 cdef extern from "simd.h" nogil:
     void expect(bint)
@@ -55,8 +55,6 @@ cdef enum:
     AHEAD = 8                   # rows prefetched while one is gathered: the memories of many streams exceed the caches
     LITTLE_WORK = 4             # multiply-adds for each float read, below which gathering it for many streams takes longer
     MOST_GATHERED = 262_144     # floats gathered for a step of many streams: they stay in the second-level cache
-    FAR = 1_048_576             # bytes of weights from which on a frame's weights come from beyond the second-level cache,
-    HEAD = 256                  # and what is fetched early of each run of them
 
 MOST_PERIOD = 2**40
 
@@ -94,13 +92,6 @@ cdef inline void prefetch_row(const float* row, Py_ssize_t floats) noexcept nogi
     cdef Py_ssize_t i
     for i in range(0, floats, 16):
         prefetch(row + i)
-
-
-cdef inline void prefetch_heads(const Run* run) noexcept nogil:
-    cdef Py_ssize_t i, byte
-    for i in range(run.heads):
-        for byte in range(0, HEAD, 64):
-            prefetch(run.head[i] + byte)
 
 
 @cython.final
@@ -182,7 +173,6 @@ cdef class Plan:
         if self.regular:
             self.set_layers(program)
             self.set_few()
-            set_heads(self, program)
 
     cdef set_step(self, Step* step, object source, dict buffer_of, float* arena):
         cdef Need* need
@@ -315,7 +305,7 @@ cdef class Plan:
             if step.layer != NULL and self.runs and self.few[self.runs - 1].layer == step.layer:
                 self.few[self.runs - 1].count += 1
             else:
-                self.few[self.runs] = Run(step, step.layer, self.layers, 1, NULL, 0, NULL)
+                self.few[self.runs] = Run(step, step.layer, self.layers, 1, NULL)
                 if not step.dense and step.activation == NULL and step.total < 0 and step.state < 0 and step.residual == NULL:
                     self.few[self.runs].alone = step.call.run
                 self.runs += 1
@@ -810,7 +800,6 @@ cdef class Plan:
             self.feed_few(work, self.c, c, c_step, frames)
         self.point_into_rings(memory, work, frames)
         while run < end:
-            prefetch_heads(run)
             if run.layer != NULL:
                 run.layer(work.layer + run.first, run.count, frames)
             elif run.alone != NULL and frames == 1:
@@ -839,7 +828,6 @@ cdef class Plan:
         while ring_tap < end:
             tap = ring_tap.tap
             work.x[ring_tap.place] = self.past_row(tap, memory, tap.back)
-            prefetch_row(work.x[ring_tap.place], self.buffer[tap.buffer].ld)
             if frames == 2:
                 second = self.row_at(tap, memory, tap.back + self.buffer[tap.buffer].ld, work.row[tap.buffer])
                 work.ldx[ring_tap.place] = (
@@ -1196,25 +1184,3 @@ cdef class Plan:
         memcpy(ring, source + piece * buffer.ld, (rows - piece) * buffer.ld * sizeof(float))
         slot += rows
         memory.head[number] = (slot if slot < buffer.history else slot - buffer.history) * buffer.ld
-
-
-cdef set_heads(Plan plan, object program):
-    """Set where the weights of a convolution begin, for the run before it. The CPU fetches weights ahead, but not before it
-    has seen a few lines of each run of them; so these are fetched early, if all weights exceed the nearer caches."""
-    cdef Py_ssize_t number, i, chain
-    cdef const Conv* conv
-    cdef Run* run
-    if 4 * program.arena.floats < FAR:
-        return
-    for number in range(plan.runs - 1):
-        run = plan.few + number
-        if not run[1].step.dense or run[1].step.call.conv.grouped:
-            continue
-        conv = &run[1].step.call.conv
-        cuts = program.steps[run[1].step - plan.step].call.conv
-        run.heads = 2 * conv.panels
-        run.head = <const char**>plan.blocks.allocate(run.heads * sizeof(char*))
-        for i in range(conv.panels):
-            chain = conv.chain_length * <Py_ssize_t>cuts.panels[i].cut.width // (2 if cuts.bf16 else 1)
-            run.head[2 * i] = <const char*>conv.panel[i].wide
-            run.head[2 * i + 1] = <const char*>(conv.panel[i].wide + chain)
