@@ -1,7 +1,7 @@
 from libc.stdint cimport int64_t
 
 from wavenetlite.kernels.packed cimport Blocks
-from wavenetlite.kernels.types cimport ActivationKernel, KernelCall, Kernels, LayerCall, LayerKernel, RowKernel, Rows
+from wavenetlite.kernels.types cimport ActivationKernel, KernelCall, Kernels, LayerCall, LayerKernel, RowKernel, Rows, StepKernel
 
 cdef enum:
     # Multiply-adds per call above which the GIL is released, which costs about 30 ns: half a microsecond of work.
@@ -80,6 +80,7 @@ cdef struct Run:
     LayerKernel layer
     Py_ssize_t first            # among the layers
     Py_ssize_t count
+    StepKernel alone            # all that a step has to do for one frame; NULL: there is more
 
 # The state of a stream. `count` frames of each buffer exist; `head` is the position of the next row in the ring.
 cdef struct Memory:

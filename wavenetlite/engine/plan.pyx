@@ -305,7 +305,9 @@ cdef class Plan:
             if step.layer != NULL and self.runs and self.few[self.runs - 1].layer == step.layer:
                 self.few[self.runs - 1].count += 1
             else:
-                self.few[self.runs] = Run(step, step.layer, self.layers, 1)
+                self.few[self.runs] = Run(step, step.layer, self.layers, 1, NULL)
+                if not step.dense and step.activation == NULL and step.total < 0 and step.state < 0 and step.residual == NULL:
+                    self.few[self.runs].alone = step.call.run
                 self.runs += 1
             self.layers += step.layer != NULL
 
@@ -800,6 +802,9 @@ cdef class Plan:
         while run < end:
             if run.layer != NULL:
                 run.layer(work.layer + run.first, run.count, frames)
+            elif run.alone != NULL and frames == 1:
+                work.bound[run.step - self.step].rows = 1
+                run.alone(&run.step.call, work.bound + (run.step - self.step))
             else:
                 self.run_bound(run.step, memory, work, frames)
             run += 1

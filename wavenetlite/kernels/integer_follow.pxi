@@ -6,40 +6,64 @@
 # that it reads, after those of the convolution, or -1; whether that comes first; the first of its arrays; how many sizes of
 # its own follow; and these.
 cdef enum:
+    ADD = 1                     # of KIND
     KIND = 0, CHANNELS, OTHER, OTHER_FIRST, ARRAYS, OWN, FOLLOWER_SIZES
 
+# Rows of an element-wise kernel, in bytes. It gets only what it reads, each by itself: a copy of a larger struct that has just
+# been written waits until that has left the CPU's buffer of stores, and so for all that was computed before.
+cdef struct Operands:
+    Py_ssize_t rows
+    const signed char* x
+    Py_ssize_t ldx
+    const signed char* y
+    Py_ssize_t ldy
+    signed char* out
+    Py_ssize_t ld
+
+ctypedef void (*Following)(
+    const Py_ssize_t* sizes, const float** arrays, Py_ssize_t channels, const Operands* rows) noexcept nogil
+
 # As in graph.FOLLOWING
-cdef StepKernel[4] FOLLOWING = [run_look_up, run_integer_add, run_integer_multiply, run_integer_gate]
+cdef Following[4] FOLLOWING = [look_up_rows, integer_add_rows, integer_multiply_rows, integer_gate_rows]
 
 
-cdef Rows rows_for(const KernelCall* call, const Rows* rows, Py_ssize_t first, Py_ssize_t last, int* held) noexcept nogil:
+cdef inline void run_following(Following run, const KernelCall* call, const Rows* rows) noexcept nogil:
+    """Run it as a step of its own."""
+    cdef Operands operands
+    cdef Py_ssize_t second = call.taps > 1
+    operands.rows = rows.rows
+    operands.x, operands.ldx = row_of(rows, 0, 0), 4 * rows.ldx[0]
+    operands.y, operands.ldy = row_of(rows, second, 0), 4 * rows.ldx[second]
+    operands.out, operands.ld = out_of(rows, 0), 4 * rows.ld
+    run(call.sizes, call.arrays, call.channels, &operands)
+
+
+cdef inline void place_rows(
+    const KernelCall* call, const Rows* rows, Py_ssize_t first, Py_ssize_t last, int* held, Written* to) noexcept nogil:
     """Where the convolution writes output rows [first, last): to the step's output, or to `held` for those that follow."""
-    cdef Rows now = rows[0]
-    now.rows = last - first
+    to.rows = last - first
     if call.sizes[FOLLOWERS]:
-        now.out, now.ld = <float*>held, call.sizes[HELD] // 4
+        to.out, to.ld = <signed char*>held, call.sizes[HELD]
     else:
-        now.out = rows.out + first * rows.ld
-    return now
+        to.out, to.ld = out_of(rows, first), 4 * rows.ld
 
 
 cdef void follow(
-    const KernelCall* call, const Py_ssize_t* follower, const Rows* rows, Py_ssize_t first, const Rows* now) noexcept nogil:
-    """Run what follows on the rows that the convolution has written, which are those of the step from `first` on."""
-    cdef Py_ssize_t left, ld = now.ld
-    cdef const float* x[2]
-    cdef Py_ssize_t ldx[2]
-    cdef KernelCall next
-    cdef Rows taken = now[0]
-    taken.x, taken.ldx = x, ldx
+    const KernelCall* call, const Py_ssize_t* follower, const Rows* rows, Py_ssize_t first, Py_ssize_t n, signed char* held,
+    Py_ssize_t ld) noexcept nogil:
+    """Run what follows on the n rows that the convolution has written, which are those of the step from `first` on."""
+    cdef Py_ssize_t left, other
+    cdef Operands operands
+    operands.rows, operands.out, operands.ld = n, held, ld
     for left in range(call.sizes[FOLLOWERS], 0, -1):
-        next.channels, next.taps = follower[CHANNELS], 2
-        next.sizes, next.arrays = follower + FOLLOWER_SIZES, call.arrays + follower[ARRAYS]
-        x[follower[OTHER_FIRST]], ldx[follower[OTHER_FIRST]] = now.out, ld
-        if follower[OTHER] >= 0:
-            x[1 - follower[OTHER_FIRST]] = rows.x[follower[OTHER]] + first * rows.ldx[follower[OTHER]]
-            ldx[1 - follower[OTHER_FIRST]] = rows.ldx[follower[OTHER]]
+        operands.x, operands.ldx = held, ld
+        other = follower[OTHER]
+        if other >= 0:
+            operands.y, operands.ldy = row_of(rows, other, first), 4 * rows.ldx[other]
+            if follower[OTHER_FIRST]:
+                operands.x, operands.ldx, operands.y, operands.ldy = operands.y, operands.ldy, held, ld
         if left == 1:
-            taken.out, taken.ld = rows.out + first * rows.ld, rows.ld
-        FOLLOWING[follower[KIND]](&next, &taken)
+            operands.out, operands.ld = out_of(rows, first), 4 * rows.ld
+        FOLLOWING[follower[KIND]](
+            follower + FOLLOWER_SIZES, call.arrays + follower[ARRAYS], follower[CHANNELS], &operands)
         follower += FOLLOWER_SIZES + follower[OWN]

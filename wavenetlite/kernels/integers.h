@@ -18,8 +18,6 @@
     WNL_INLINE i##N right##N(i##N a, int bits) { return a >> bits; }                                           \
     WNL_INLINE i##N shifted##N(i##N a, i##N bits) { return a << bits; }                                        \
     WNL_INLINE i##N ichoose##N(i##N mask, i##N yes, i##N no) { return (yes & mask) | (no & ~mask); }           \
-    WNL_INLINE i##N least##N(i##N a, i##N b) { return ichoose##N(a < b, a, b); }                               \
-    WNL_INLINE i##N most##N(i##N a, i##N b) { return ichoose##N(a > b, a, b); }                                \
     WNL_INLINE i##N if_above_zero##N(i##N a, i##N yes, i##N no) { return ichoose##N(a > 0, yes, no); }         \
     /* a / 2^bits, rounded to nearest, ties away from zero; 0 <= bits <= 31 */                                 \
     WNL_INLINE i##N divided##N(i##N a, i##N bits) {                                                            \
@@ -33,6 +31,19 @@ typedef uint32_t u16 __attribute__((vector_size(64)));
 WNL_DEFINE_INTEGERS(4)
 WNL_DEFINE_INTEGERS(8)
 WNL_DEFINE_INTEGERS(16)
+
+#define WNL_LIMITS(N)                                                                                          \
+    WNL_INLINE i##N least##N(i##N a, i##N b) { return ichoose##N(a < b, a, b); }                               \
+    WNL_INLINE i##N most##N(i##N a, i##N b) { return ichoose##N(a > b, a, b); }
+WNL_LIMITS(4)
+#if defined(__AVX2__)
+WNL_INLINE i8 least8(i8 a, i8 b) { return (i8)_mm256_min_epi32((__m256i)a, (__m256i)b); }
+WNL_INLINE i8 most8(i8 a, i8 b) { return (i8)_mm256_max_epi32((__m256i)a, (__m256i)b); }
+#endif
+#if defined(__AVX512F__)
+WNL_INLINE i16 least16(i16 a, i16 b) { return (i16)_mm512_min_epi32((__m512i)a, (__m512i)b); }
+WNL_INLINE i16 most16(i16 a, i16 b) { return (i16)_mm512_max_epi32((__m512i)a, (__m512i)b); }
+#endif
 
 /* Plain text for the functions below, for instruction sets that have no better. `a * m / 2^31` is rounded to nearest, ties
  * up; its magnitude is below 2^31. */
@@ -146,18 +157,43 @@ WNL_INLINE i4 nearest4(f4 a) { return (i4)(a + 12582912.0f) - 0x4b400000; }
 WNL_INLINE i4 dot4(i4 sum, i4 a, i4 b) { return sum + (a << 16 >> 16) * (b << 16 >> 16) + (a >> 16) * (b >> 16); }
 #endif
 
-/* The bytes of two vectors, one behind the other. */
+/* The bytes of two and of four vectors, one behind the other, in one store: the loads that follow are wider than a vector's
+ * bytes, and wait until the stores have left the CPU's buffer if they need several. The integers have 8 bits already. */
 #define WNL_PAIR(N) WNL_INLINE void pair##N(int8_t *p, i##N a, i##N b) { bytes##N(p, a), bytes##N(p + N, b); }
+#define WNL_QUAD(N)                                                                                            \
+    WNL_INLINE void quad##N(int8_t *p, i##N a, i##N b, i##N c, i##N d) { pair##N(p, a, b), pair##N(p + 2 * N, c, d); }
 WNL_PAIR(4)
+#if defined(__x86_64__)
+WNL_INLINE void quad4(int8_t *p, i4 a, i4 b, i4 c, i4 d) {
+    __m128i low = _mm_packs_epi32((__m128i)a, (__m128i)b), high = _mm_packs_epi32((__m128i)c, (__m128i)d);
+    _mm_storeu_si128((__m128i *)p, _mm_packs_epi16(low, high));
+}
+#else
+WNL_QUAD(4)
+#endif
 #if defined(__AVX2__)
 WNL_INLINE void pair8(int8_t *p, i8 a, i8 b) {
     __m256i words = _mm256_permute4x64_epi64(_mm256_packs_epi32((__m256i)a, (__m256i)b), 0xd8);
     __m128i high = _mm256_extracti128_si256(words, 1);
     _mm_storeu_si128((__m128i *)p, _mm_packs_epi16(_mm256_castsi256_si128(words), high));
 }
+WNL_INLINE void quad8(int8_t *p, i8 a, i8 b, i8 c, i8 d) {
+    __m256i low = _mm256_packs_epi32((__m256i)a, (__m256i)b), high = _mm256_packs_epi32((__m256i)c, (__m256i)d);
+    __m256i order = _mm256_setr_epi32(0, 4, 1, 5, 2, 6, 3, 7);
+    _mm256_storeu_si256((__m256i *)p, _mm256_permutevar8x32_epi32(_mm256_packs_epi16(low, high), order));
+}
 #endif
 #if defined(__AVX512BW__)
-WNL_PAIR(16)
+WNL_INLINE void pair16(int8_t *p, i16 a, i16 b) {
+    __m256i mixed = _mm512_cvtsepi16_epi8(_mm512_packs_epi32((__m512i)a, (__m512i)b));
+    __m256i order = _mm256_setr_epi32(0, 2, 4, 6, 1, 3, 5, 7);
+    _mm256_storeu_si256((__m256i *)p, _mm256_permutevar8x32_epi32(mixed, order));
+}
+WNL_INLINE void quad16(int8_t *p, i16 a, i16 b, i16 c, i16 d) {
+    __m512i low = _mm512_packs_epi32((__m512i)a, (__m512i)b), high = _mm512_packs_epi32((__m512i)c, (__m512i)d);
+    __m512i order = _mm512_setr_epi32(0, 4, 8, 12, 1, 5, 9, 13, 2, 6, 10, 14, 3, 7, 11, 15);
+    _mm512_storeu_si512(p, _mm512_permutexvar_epi32(order, _mm512_packs_epi16(low, high)));
+}
 #endif
 
 /* Units: UNIT channels of a row in a lane of 32 bits, as many weights, and the sum of their products. */
@@ -214,6 +250,49 @@ WNL_INLINE void look_up_vector(const int8_t *parts, const int8_t *p, int8_t *out
 #else
 #define LOOK_UP 0
 WNL_INLINE void look_up_vector(const int8_t *parts, const int8_t *p, int8_t *out) { (void)parts, (void)p, (void)out; }
+#endif
+
+/* The same for 64 bytes, where a vector holds them. Newer CPUs pick from 128 values at once, those of a sign in `table`. */
+#if defined(__AVX512BW__)
+#define LOOK_UP_WIDE 64
+WNL_INLINE __m512i look_up_half_wide(const int8_t *parts, __m512i x) {
+    __m512i y = _mm512_setzero_si512();
+    for (int k = 0; k < 8; k++) {
+        __m512i part = _mm512_broadcast_i32x4(_mm_loadu_si128((const __m128i *)(parts + 16 * k)));
+        y = _mm512_xor_si512(y, _mm512_shuffle_epi8(part, x));
+        x = _mm512_sub_epi8(x, _mm512_set1_epi8(16));
+    }
+    return y;
+}
+WNL_INLINE __m512i look_up_parts(const int8_t *parts, __m512i x) {
+    __m512i below = look_up_half_wide(parts, _mm512_xor_si512(x, _mm512_set1_epi8(-128)));
+    return _mm512_mask_blend_epi8(_mm512_movepi8_mask(x), look_up_half_wide(parts + 128, x), below);
+}
+#if defined(__AVX512VNNI__)
+__attribute__((noinline, target("avx512vbmi"))) static __m512i look_up_whole(const int8_t *table, __m512i x) {
+    __m512i below = _mm512_permutex2var_epi8(_mm512_loadu_si512(table), x, _mm512_loadu_si512(table + 64));
+    __m512i above = _mm512_permutex2var_epi8(_mm512_loadu_si512(table + 128), x, _mm512_loadu_si512(table + 192));
+    return _mm512_mask_blend_epi8(_mm512_movepi8_mask(x), above, below);
+}
+#define WNL_LOOK_UP_WIDE(table, parts, x)                                                                      \
+    (__builtin_cpu_supports("avx512vbmi") ? look_up_whole(table, x) : look_up_parts(parts, x))
+#else
+#define WNL_LOOK_UP_WIDE(table, parts, x) look_up_parts(parts, x)
+#endif
+WNL_INLINE i16 looked_up16(const int8_t *table, const int8_t *parts, const int8_t *p) {
+    (void)table;
+    return (i16)WNL_LOOK_UP_WIDE(table, parts, _mm512_loadu_si512(p));
+}
+WNL_INLINE void look_up_wide(const int8_t *table, const int8_t *parts, const int8_t *p, int8_t *out) {
+    istore16(out, looked_up16(table, parts, p));
+}
+/* Bytes 16 k to 16 k + 15. */
+#define quarter16(x, k) ((i16)_mm512_cvtepi8_epi32(_mm512_extracti32x4_epi32((__m512i)(x), k)))
+#else
+#define LOOK_UP_WIDE 0
+WNL_INLINE void look_up_wide(const int8_t *table, const int8_t *parts, const int8_t *p, int8_t *out) {
+    (void)table, (void)parts, (void)p, (void)out;
+}
 #endif
 
 #endif
