@@ -2,7 +2,7 @@
 
     python examples/wake_words.py --data wake_words                train on the split "train", thresholds from "dev"
     python examples/wake_words.py --data wake_words --folds 5      evaluate: cross-validation over all speakers
-    python examples/wake_words.py --data wake_words --networks 2   a classifier of two networks: fewer false alarms
+    python examples/wake_words.py --data wake_words --members 2   a classifier of two networks: fewer false alarms
 
 DATA is a folder with a manifest.jsonl of the words in each recording and their times, such as the one made from the
 WUW Corpus II; without --data it is the folder wake_words in $WAVENETLITE_DATA. Table, curve (det.png) and
@@ -84,7 +84,7 @@ def report_elsewhere(clf: wl.AudioClassifier, folder: Path | None) -> None:
 def run(options: argparse.Namespace) -> None:
     utterances = read(place_of("wake_words", options.data))
     options.out.mkdir(parents=True, exist_ok=True)
-    recipe = dataclasses.replace(spotting_recipe("wake-words"), networks=options.networks)
+    recipe = dataclasses.replace(spotting_recipe("wake-words"), members=options.members)
     rest = {"recipe": recipe, "seed": options.seed, "epochs": options.epochs, "progress": sys.stderr.isatty()}
     validated: CrossValidation | None = None
     if options.folds:
@@ -118,7 +118,7 @@ def main(arguments: list[str] | None = None) -> int:
     )  # fmt: skip
     parser.add_argument("--epochs", type=int, metavar="N", help="passes over the recordings (default: the recipe's)")
     parser.add_argument(
-        "--networks", type=int, default=1, metavar="N", help="networks of a classifier, whose mean it takes (1)"
+        "--members", type=int, default=1, metavar="N", help="networks of a classifier, whose mean it takes (1)"
     )
     parser.add_argument("--seed", type=int, default=0, help="of weights, order and augmentation")
     parser.add_argument(

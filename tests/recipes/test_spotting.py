@@ -114,7 +114,7 @@ def test_folds_are_learned_and_not_learned_again(utterances, tmp_path, monkeypat
 def test_two_networks_are_learned_and_heard_as_their_mean(utterances, tmp_path):
     """The first is the one that is trained alone; training resumes in the folders of both."""
     one = dataclasses.replace(TINY, epochs=1)
-    two = dataclasses.replace(one, networks=2)
+    two = dataclasses.replace(one, members=2)
     alone = train_spotter(utterances, one, folder=tmp_path, threads=1)
     clf = train_spotter(utterances, two, folder=tmp_path, threads=1)
     assert clf.model.parameter_count == 2 * alone.model.parameter_count - len(clf.labels)  # one bias for both
@@ -122,9 +122,9 @@ def test_two_networks_are_learned_and_heard_as_their_mean(utterances, tmp_path):
     first, second = (clf.model.state_dict()[f"0.{number}.1.0.weight"] for number in (0, 1))
     np.testing.assert_array_equal(first, alone.model.state_dict()["input.0.weight"])
     assert (first != second).mean() > 0.9
-    assert clf.info["recipe"]["networks"] == 2
-    with pytest.raises(wl.ParameterError, match="networks=0 must be a positive integer"):
-        train_spotter(utterances, dataclasses.replace(one, networks=0), threads=1)
+    assert clf.info["recipe"]["members"] == 2
+    with pytest.raises(wl.ParameterError, match="members=0 must be a positive integer"):
+        train_spotter(utterances, dataclasses.replace(one, members=0), threads=1)
 
 
 @pytest.mark.slow
@@ -270,7 +270,7 @@ def test_the_example_with_folds(example, folder, tmp_path, capsys):
     assert example.main(command) == 0
     out = capsys.readouterr().out
     assert "48 recordings" in out and not (tmp_path / "wake-words.safetensors").exists()
-    assert example.main([*command, "--everything", "--networks", "2"]) == 0
+    assert example.main([*command, "--everything", "--members", "2"]) == 0
     assert isinstance(wl.load(tmp_path / "wake-words.safetensors").model, wl.Sequential)
     capsys.readouterr()
     assert example.main([*command, "--everything"]) == 0
@@ -284,7 +284,7 @@ def test_the_example_with_folds(example, folder, tmp_path, capsys):
         ([], "no recordings: give --data FOLDER, or set WAVENETLITE_DATA"),
         (["--data", "nowhere"], "there is no such folder"),
         (["--epochs", "0"], "epochs=0"),
-        (["--networks", "0"], "networks=0 must be a positive integer"),
+        (["--members", "0"], "members=0 must be a positive integer"),
         (["--folds", "9"], "folds=9 must be from 2 to 8"),
     ],
 )

@@ -20,7 +20,7 @@ from wavenetlite.evaluation.scores import ConcatenatedScores, ScoredRecording, b
 from wavenetlite.features import MeanVariance
 from wavenetlite.formats import load
 from wavenetlite.nn import FrequencyTCN
-from wavenetlite.recipes.ensemble import mean_logits
+from wavenetlite.recipes.members import mean_of_members
 from wavenetlite.recipes.recipe import check_rate, features_at, fit_options, jsonable, recipe_of, transform_at
 from wavenetlite.support.checks import count, number, positive_int
 from wavenetlite.support.cpus import cpus
@@ -50,9 +50,9 @@ class SpottingRecipe:
         the corpus' statistics.
     network
         Options of :class:`wavenetlite.nn.FrequencyTCN`.
-    networks
+    members
         How many networks are trained, each with a seed of its own; their mean is the classifier's, see
-        :func:`wavenetlite.recipes.ensemble.mean_logits`.
+        :func:`wavenetlite.recipes.members.mean_of_members`.
     epochs, batch_size, lr, weight_decay, ema, shards
         Of :func:`wavenetlite.train.fit`, with a cosine schedule.
     segment_frames, broken, marks
@@ -71,7 +71,7 @@ class SpottingRecipe:
     name: str
     features: Mapping[str, Any] = field(default_factory=dict)
     network: Mapping[str, Any] = field(default_factory=dict)
-    networks: int = 1
+    members: int = 1
     epochs: int = 32
     batch_size: int = 64
     lr: float = 4e-3
@@ -349,9 +349,9 @@ class Spotting:
                 return clf
         moments = MeanVariance.fit(self.spoken.pieces[0][i].frames.astype(np.float32) for i in chosen)
         features = self.features.then(moments)
-        model = mean_logits([
+        model = mean_of_members([
             self.trained(number, chosen, moments, folder, name)
-            for number in range(positive_int("networks", self.recipe.networks))
+            for number in range(positive_int("members", self.recipe.members))
         ])  # fmt: skip
         clf = AudioClassifier(features, model, self.labels, background=[BACKGROUND],
                               detector=Detector(**self.recipe.detector), info=notes)  # fmt: skip
