@@ -149,7 +149,7 @@ def test_train_options_that_change_the_recipe(run, data, talk, monkeypatch):
     for more in ([], ["--in-talk"], ["--members", 3]):
         assert run("train", data, "--clip-s", 0.5, "--background", talk, *more)[0] == 1
     live = wl.recipes.Recipe.named("live")
-    assert calls == [live, dataclasses.replace(live, alone=False), dataclasses.replace(live, members=3)]
+    assert calls == ["live", dataclasses.replace(live, alone=False), dataclasses.replace(live, members=3)]
     status, _, err = run("train", data, "--in-talk")
     assert status == 2
     assert "--in-talk needs --background" in err

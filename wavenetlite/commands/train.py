@@ -162,12 +162,13 @@ def add(parser: argparse.ArgumentParser) -> None:
     parser.set_defaults(run=run)
 
 
-def recipe_of(args: argparse.Namespace) -> recipes.Recipe:
-    """The recipe of the name, with what the options change of it."""
-    recipe = recipes.Recipe.named(args.recipe)
-    if args.in_talk:
-        recipe = dataclasses.replace(recipe, alone=False)
-    return recipe if args.members is None else dataclasses.replace(recipe, members=args.members)
+def recipe_of(args: argparse.Namespace) -> str | recipes.Recipe:
+    """The name of the recipe, or the recipe with what the options change of it."""
+    changes = {
+        **({"alone": False} if args.in_talk else {}),
+        **({} if args.members is None else {"members": args.members}),
+    }
+    return dataclasses.replace(recipes.Recipe.named(args.recipe), **changes) if changes else args.recipe
 
 
 def run(args: argparse.Namespace) -> int:
