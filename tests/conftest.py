@@ -1,7 +1,7 @@
 """Hypothesis profiles, and what the end of a run says about the tests that were skipped.
 
-The profile "default" looks for new examples on every run, "ci" repeats the same ones, "again" the first of them, where a
-run has had them all. ``HYPOTHESIS_PROFILE`` chooses; without it, "ci" where ``CI`` is set.
+The profile "default" looks for new examples on every run, "ci" repeats the same ones, "again" the first of them,
+where a run has had them all. ``HYPOTHESIS_PROFILE`` chooses; without it, "ci" where ``CI`` is set.
 """
 
 import atexit
