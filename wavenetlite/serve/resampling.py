@@ -8,10 +8,12 @@ which soxr's has not. The filter is a sinc of 32 zero crossings a side under a K
 from __future__ import annotations
 
 from functools import lru_cache
-from math import ceil, gcd
+from math import ceil, fsum, gcd, pi, sin
 
 import numpy as np
 
+from wavenetlite.features.bessel import i0
+from wavenetlite.features.elementwise import elementwise
 from wavenetlite.nn import Conv1d, Sequential
 from wavenetlite.support.arrays import Floats
 from wavenetlite.support.errors import ParameterError, SnapshotError
@@ -25,7 +27,10 @@ UNFIT = "snapshot does not fit the resampler"
 
 @lru_cache(maxsize=32)
 def filter_of(sr_in: int, sr_out: int) -> tuple[Sequential, int]:
-    """The convolution, and how many of its first output frames lie before the signal."""
+    """The convolution, and how many of its first output frames lie before the signal.
+
+    A stream may go on in a process on another CPU, so the weights must be the same there: NumPy's functions and sums are not.
+    """
     divisor = gcd(sr_in, sr_out)
     up, down = sr_out // divisor, sr_in // divisor
     cutoff = ROLLOFF * min(1.0, up / down)  # of the input's Nyquist frequency
@@ -34,12 +39,17 @@ def filter_of(sr_in: int, sr_out: int) -> tuple[Sequential, int]:
     taps = ceil(reach) + delay * down + 1
     phases = np.arange(up)[:, None] * down / up
     offsets = phases - (np.arange(taps) - (taps - 1) + delay * down)
-    window = np.i0(BETA * np.sqrt(np.maximum(0.0, 1.0 - (offsets / reach) ** 2))) / np.i0(BETA)
-    weight = cutoff * np.sinc(cutoff * offsets) * window * (np.abs(offsets) <= reach)
-    weight /= weight.sum(axis=1, keepdims=True)  # silence of direct current in every phase
+    weight, near = np.zeros_like(offsets), np.abs(offsets) <= reach
+    window = i0(BETA * np.sqrt(1.0 - (offsets[near] / reach) ** 2))
+    weight[near] = elementwise(sinc, cutoff * offsets[near]) * window
+    weight /= [[fsum(row)] for row in weight.tolist()]  # silence of direct current in every phase
     layer = Conv1d(1, up, taps, stride=down, bias=False)
     layer.load_state_dict({"weight": weight[:, None, :].astype(np.float32)})
     return Sequential([layer]), delay
+
+
+def sinc(x: float) -> float:
+    return sin(pi * x) / (pi * x) if x else 1.0
 
 
 class SavedResampler:
