@@ -4,8 +4,8 @@
 Design: thousands of clients share a core, so what one has is in no cache when its next message comes, and each Python object
 that is touched then costs as much as some arithmetic. What messages and ticks need of a stream is in one compiled object. Its
 samples are copied as they come, and once more, decoded, below those of the other streams that a call of the pool serves. A tick
-looks at streams that have something, and at no others. Measured with 1,800 clients in blocks of 80 ms (CPU time of a message):
-18 us in Python, from a frame to the array that the pool reads.
+looks at streams that have something, and at no others. Measured with 1,800 to 2,000 clients in blocks of 80 ms, CPU time of a
+message from a frame to the array that the pool reads: 12 us by Python objects, 3 so.
 """
 
 cimport cython
