@@ -1,4 +1,4 @@
-"""The resampler of clients with another rate: the same filter on every machine, so that streams may move between them."""
+"""The resampler of clients with another rate: its filter is the same on every machine, as streams move between them."""
 
 import os
 import subprocess

@@ -29,7 +29,7 @@ UNFIT = "snapshot does not fit the resampler"
 def filter_of(sr_in: int, sr_out: int) -> tuple[Sequential, int]:
     """The convolution, and how many of its first output frames lie before the signal.
 
-    A stream may go on in a process on another CPU, so the weights must be the same there: NumPy's functions and sums are not.
+    A stream may go on in a process on another CPU, so the weights must be the same there; NumPy's functions are not.
     """
     divisor = gcd(sr_in, sr_out)
     up, down = sr_out // divisor, sr_in // divisor
