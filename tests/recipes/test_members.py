@@ -10,6 +10,7 @@ from wavenetlite.recipes import Recipe, train_classifier
 from wavenetlite.recipes import classifier_training as module
 from wavenetlite.recipes.alone import standing_alone, without_gate
 from wavenetlite.recipes.members import mean_of_members, members_of
+from wavenetlite.recipes.transfer import adapted
 from wavenetlite.support.errors import ParameterError
 from wavenetlite.train import Clips, Corpus
 
@@ -134,6 +135,21 @@ def test_members_behind_one_gate_begin_another_training(corpus, trained):
     assert isinstance(begun.model, wl.nn.FrequencyTCN)
 
 
+def test_each_member_begins_with_one_of_several(trained):
+    """Members that all began with the first would err alike."""
+    known = [weights(one) for one in members_of(trained.model)]
+    begun = [weights(adapted(trained, trained.labels, 0, member)) for member in (1, 2, 3, 4)]
+    assert begun == [*known, known[0]]
+
+
+def test_members_are_trained_on_from_members(corpus, trained):
+    still = dataclasses.replace(TINY, members=2, epochs=1, lr=1e-9)
+    begun = members_of(train_classifier(corpus, still, init=trained, reject=False).model)
+    for one, before in zip(begun, members_of(trained.model), strict=False):
+        name = "input.0.weight"
+        np.testing.assert_allclose(one.state_dict()[name], before.state_dict()[name], atol=1e-5)
+
+
 def test_members_must_be_some(corpus):
     with pytest.raises(ParameterError, match="members=0"):
         train_classifier(corpus, dataclasses.replace(TINY, members=0), reject=False)
@@ -143,7 +159,7 @@ def test_the_plan_says_how_many_are_trained():
     live = dataclasses.replace(Recipe.named("live"), members=3, alone=False)
     assert live.plan(background=True) == (
         "recipe live trains 3 networks, whose mean is the model: 56 epochs to find hard negatives, 140 epochs each,"
-        " then 70 epochs to refine it"
+        " then 70 epochs to refine each"
     )
     commands = dataclasses.replace(Recipe.named("commands"), members=2)
     assert commands.networks == 5

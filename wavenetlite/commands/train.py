@@ -61,7 +61,8 @@ OUT:
   {CLASSIFIER}  for `classify`, `listen` and wavenetlite.load
   {METRICS}            accuracy, precision, recall, F1 and confusion
                           matrix of the validation and test clips
-  network/history.jsonl   loss and accuracy by epoch; and checkpoints
+  network/history.jsonl   loss and accuracy by epoch; and checkpoints (with
+                          --members in network-2 and so on those of the others)
   training.png            the same as curves (if matplotlib is installed)
   confusion.png           the confusion matrix (if matplotlib is installed)
 
@@ -297,6 +298,8 @@ def about_run(args: argparse.Namespace, corpus: Corpus) -> dict[str, Any]:
         "labels": corpus.labels,
         "corpus": {**corpus_notes(corpus, args), "by_label": corpus.counts()},
         "recipe": args.recipe,
+        "members": args.members or 1,
+        "in_talk": args.in_talk,
         "epochs": args.epochs,
         "init": args.init,
         "freeze": args.freeze,

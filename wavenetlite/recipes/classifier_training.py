@@ -108,7 +108,8 @@ def train_classifier(
         Whether to show progress bars.
     init
         A trained classifier, a file or the name of a bundled one, whose features and network to begin with
-        (fine-tuning); its output layer keeps what it knows of common labels.
+        (fine-tuning); its output layer keeps what it knows of common labels. Of several networks whose mean it gives,
+        each member begins with one: a recipe of one member with the first alone.
     freeze
         Names of layers of `init` that stay as they are; see :func:`wavenetlite.train.fit`.
     class_weights
@@ -126,7 +127,7 @@ def train_classifier(
     Returns
     -------
     The classifier; ``info`` holds the recipe, the size of the corpus, the seed and the version. The history is
-    ``network/history.jsonl`` in `folder`.
+    ``network/history.jsonl`` in `folder`, of the second member ``network-2/history.jsonl``, and so on.
 
     Raises
     ------
@@ -227,10 +228,10 @@ class Training:
         return clf if self.background is None else self.background.quiet(clf, recipe.false_alarms_per_hour)
 
     def member(self, number: int, teachers: Teachers) -> Module:
-        """The network of a number from 1 on; those after the first know hard negatives when they begin."""
+        """The network of a number from 1 on; those after the first begin with the hard negatives found last."""
         recipe, classes = self.recipe, len(self.labels)
         seed, part = self.seed + (number - 1) * MEMBER_SEEDS, "" if number == 1 else f"-{number}"
-        model = self.network(self.labels, seed)
+        model = self.network(self.labels, seed, number)
         if self.background is not None and not teachers and number == 1:
             self.scout(model)
         loss = CrossEntropy(
@@ -283,10 +284,10 @@ class Training:
         state[bias] -= np.where(self.learned_from, np.log(np.maximum(used, 1) / known), 0.0).astype(np.float32)
         model.load_state_dict(state)
 
-    def network(self, labels: Sequence[str], seed: int) -> Module:
+    def network(self, labels: Sequence[str], seed: int, member: int = 1) -> Module:
         """The network to begin with; a new one's last frame of a clip pools all frames of the clip."""
         if self.begin is not None:
-            return adapted(self.begin, labels, seed)
+            return adapted(self.begin, labels, seed, member)
         classes = len(labels)
         model = FrequencyTCN(self.features.out_channels, classes, seed=seed, **self.recipe.network)
         frames = self.features.frames(self.clips.audio.shape[1])

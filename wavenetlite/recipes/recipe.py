@@ -54,7 +54,7 @@ class Recipe:
     members
         Networks whose mean logits are those of the classifier, see `mean_of_members`. All learn from the same augmented
         clips, in orders of their own; with a background, those after the first begin with the hard negatives that the
-        first found.
+        member before them found last.
     words_apart
         Whether teachers learn the words of ``_unknown_``, by file name, as separate classes.
     background_share, background_variants
@@ -156,10 +156,13 @@ class Recipe:
         >>> dataclasses.replace(wl.recipes.Recipe.named("quick"), members=3).plan()
         'recipe quick trains 3 networks, whose mean is the model: 40 epochs each'
         """
-        refined = f", then {self.refining_epochs} epochs to refine it" if background and self.refining_epochs else ""
+        several = self.members > 1
+        what = "each" if several else "it"
+        refined = (
+            f", then {self.refining_epochs} epochs to refine {what}" if background and self.refining_epochs else ""
+        )
         if background and self.alone:
             refined += "; it will hear words that stand alone"
-        several = self.members > 1
         if not self.teachers:
             before = f"{self.scout_epochs} epochs to find hard negatives, " if background else ""
             networks = f"{self.members} networks, whose mean is the model" if several else "one network"

@@ -28,14 +28,16 @@ def initial_classifier(init: Any, sr: int) -> AudioClassifier:
     return given
 
 
-def adapted(init: AudioClassifier, labels: Sequence[str], seed: int) -> Module:
+def adapted(init: AudioClassifier, labels: Sequence[str], seed: int, member: int = 1) -> Module:
     """The network of `init` with an output for each of `labels`, without a gate of words that stand alone.
 
-    Of several networks whose mean it gives, the first.
+    Of several networks whose mean it gives, that of the number `member`; where there are fewer, the first follows the
+    last again.
 
     The output layer keeps what it knows of labels that `init` has too; the rest of it is drawn anew.
     """
-    trained = members_of(without_gate(init.model))[0]
+    members = members_of(without_gate(init.model))
+    trained = members[(member - 1) % len(members)]
     config, output = trained.config(), output_layer(trained)
     model = from_config({**resized(config, len(labels)), **({"seed": seed} if "seed" in config else {})})
     state, known = model.state_dict(), trained.state_dict()
