@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 
 import wavenetlite as wl
 from wavenetlite import formats
+from wavenetlite.formats import torch_check
 
 torch = pytest.importorskip("torch", reason="needs PyTorch, of which networks are read")
 
@@ -279,3 +280,16 @@ def test_rtneural_there_and_back(kind, tmp_path):
     again = wl.load(tmp_path / "model.json")
     assert [type(layer).__name__ for layer in again.layers] == [kind, kind, kind, "Linear"]
     close(again(x), model(x))
+
+
+def test_steps_of_a_recurrent_module_are_not_looked_at_one_by_one(monkeypatch):
+    """Where random numbers may be drawn, every operation of PyTorch is looked at: a GRU took half a minute."""
+
+    def refuse():
+        raise AssertionError("this network draws no random numbers")
+
+    monkeypatch.setattr(torch_check, "same_noise", refuse)
+    module = torch.nn.GRU(3, 4)
+    x = signal(30, 3)
+    with torch.no_grad():
+        agrees(wl.from_torch(module), x, module(given_as(module, x))[0].numpy()[:, 0])

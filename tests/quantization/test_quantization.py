@@ -273,3 +273,20 @@ def test_sequences_that_do_not_fit_are_measured_one_group_after_the_other(monkey
     parts = wl.quantize(model, calibration=x).state_dict()
     for name, value in whole.items():
         np.testing.assert_array_equal(parts[name], value)
+
+
+def test_a_sequence_that_is_zero_on_all_examples_may_be_something_else_later():
+    """Such as that of a gate which no example opens: nothing is known of its range, and the network still runs."""
+    layer = nn.Conv1d(1, 2, 1)
+    layer.load_state_dict({"weight": np.full((2, 1, 1), 3.0, np.float32), "bias": np.zeros(2, np.float32)})
+    model = wl.Sequential([nn.Activation("relu"), layer])
+    below = -np.ones((50, 1), np.float32)
+    quantized = wl.quantize(model, calibration=[below])
+    np.testing.assert_array_equal(quantized(below), np.zeros((50, 2)))
+    assert np.isfinite(quantized(-below)).all()
+
+
+def test_a_gate_that_no_example_opens_can_be_rounded():
+    clf = wl.load("spoken-digits")
+    x = clf.features(np.random.default_rng(0).normal(0, 0.001, clf.sr).astype(np.float32))
+    assert np.abs(wl.quantize(clf.model, calibration=[x])(x) - clf.model(x)).max() < 0.1

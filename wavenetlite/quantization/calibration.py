@@ -19,7 +19,9 @@ from wavenetlite.support.arrays import Doubles, Floats
 from wavenetlite.support.errors import ParameterError
 
 LEAST_SCALE = 1e-12
-"""Of a sequence that is always zero, or nearly."""
+"""Of a sequence; one of a smaller range is always zero, and what it would be otherwise is not known."""
+UNKNOWN = Quantization(1.0, 0)
+"""Of such a sequence, as of the gate of words that stand alone, if none of the examples opens it: it may be -128 to 127."""
 
 MOST_JUDGED = 200_000
 """Values of a sequence by which "mse" judges a range."""
@@ -31,7 +33,9 @@ MOST_KEPT = 2**25
 def covering(low: float, high: float) -> Quantization:
     """The finest integers that cover low..high and hold zero exactly, as padding is zero."""
     low, high = min(low, 0.0), max(high, 0.0)
-    scale = float(np.float32(max((high - low) / (HIGHEST - LOWEST), LEAST_SCALE)))
+    scale = float(np.float32((high - low) / (HIGHEST - LOWEST)))
+    if scale < LEAST_SCALE:
+        return UNKNOWN
     return Quantization(scale, int(np.clip(round(LOWEST - low / scale), LOWEST, HIGHEST)))
 
 
