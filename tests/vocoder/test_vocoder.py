@@ -5,6 +5,7 @@ import pytest
 
 import wavenetlite as wl
 from wavenetlite.train.waveforms import cut
+from wavenetlite.vocoder import conditioning
 from wavenetlite.vocoder._allpole import filtered, residual
 from wavenetlite.vocoder.conditioning import Envelopes, lag_of, tables
 from wavenetlite.vocoder.frames import aligned
@@ -171,6 +172,14 @@ def test_snapshots_forks_and_what_a_stream_says():
         assert len(each.flush()) == 0
         with pytest.raises(wl.StreamStateError, match="flushed"):
             each.process(frames)
+
+
+def test_a_stream_makes_no_tables(monkeypatch):
+    made, frames = vocoder(), SPEC(sound())
+    whole = made.stream().process(frames)
+    monkeypatch.setattr(conditioning, "tables", None)
+    for _ in range(2):
+        np.testing.assert_array_equal(made.stream().process(frames), whole)
 
 
 def test_files(tmp_path):

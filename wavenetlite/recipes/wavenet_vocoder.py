@@ -105,10 +105,10 @@ class WaveNetVocoderRecipe:
 
     def data(self, given: Sequence[Floats], spec: LogMel, *, fresh: bool) -> Waveforms:
         """The signals that the network is to foretell, and their conditioning; `fresh`: random segments."""
-        signals, conditions = [], []
+        signals, conditions, envelopes = [], [], Envelopes(spec, self.order)
         for whole in given:
             y = without_rumble(whole, spec)
-            made = Envelopes(spec, self.order).process(spec(aligned(y, spec)))
+            made = envelopes.fork().process(spec(aligned(y, spec)))
             excitation = residual(y, made.coefficients, made.gains, spec.hop_length) / HEADROOM
             signals.append(np.clip(excitation, -1, 1).astype(np.float32))
             conditions.append(made.condition)

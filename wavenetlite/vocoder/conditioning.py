@@ -94,7 +94,7 @@ def tables(spec: LogMel, order: int) -> tuple[Doubles, Doubles, float]:
     sums = basis.sum(axis=1)
     if not sums.all():
         raise ParameterError(f"n_mels={spec.n_mels} must be smaller: some bands of the features have no frequency")
-    centres = product(basis, hertz[:, np.newaxis])[:, 0] / sums
+    centres = (basis * hertz).sum(axis=1) / sums
     weights = np.stack([np.interp(hertz, centres, row) for row in np.diag(1 / sums)], axis=1)  # (frequencies, bands)
     halved = np.ones(len(hertz))
     halved[[0, -1]] = 0.5
@@ -109,7 +109,9 @@ def tables(spec: LogMel, order: int) -> tuple[Doubles, Doubles, float]:
 
 def product(a: Doubles, b: Doubles) -> Doubles:
     """``a @ b`` with sums in one order, where that of BLAS is another on another CPU."""
-    made: Doubles = (a[:, :, np.newaxis] * b).sum(axis=1)
+    made = np.zeros((len(a), b.shape[1]))
+    for column, row in zip(a.T, b, strict=True):
+        made += np.outer(column, row)
     return made
 
 

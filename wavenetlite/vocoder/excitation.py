@@ -10,7 +10,7 @@ from wavenetlite.support.arrays import Floats
 from wavenetlite.support.checks import number, positive_int
 from wavenetlite.support.errors import ParameterError
 from wavenetlite.vocoder._allpole import filtered
-from wavenetlite.vocoder.conditioning import HEADROOM, Envelopes, tables
+from wavenetlite.vocoder.conditioning import HEADROOM, Envelopes
 from wavenetlite.vocoder.saved import doubles_of
 
 MOST_ORDER = 256
@@ -37,7 +37,7 @@ class Excitation:
             if given != wanted:
                 raise ParameterError(f"model has {name}={given}; it must be {wanted}, for these features")
         model.generator(temperature=self.temperature)  # raises if it cannot generate
-        tables(features, self.order)
+        self.envelopes = Envelopes(features, self.order)  # of a signal that has not begun: its tables take milliseconds
 
     @property
     def options(self) -> dict[str, float]:
@@ -61,7 +61,7 @@ class ExcitationState:
     def __init__(self, design: Excitation, seed: int, temperature: float) -> None:
         self.design = design
         self.generator = design.model.generator(seed=seed, temperature=temperature)
-        self.envelopes = Envelopes(design.features, design.order)
+        self.envelopes = design.envelopes.fork()
         self.past = np.zeros(design.order)
 
     def process(self, frames: Floats) -> Floats:
