@@ -7,6 +7,7 @@ A stream lives in the replica that its connection has come to, and ends with it:
 must outlive their process. What the two have in common is written the same way, see docs/how-to/serve.md.
 """
 
+import asyncio
 import os
 from typing import Any
 
@@ -40,15 +41,17 @@ class Classifier:
 
     @web.post("/v1/classify")
     async def classify(self, request: Request) -> dict[str, Any]:
-        """The prediction for a file, and the events in it."""
+        """The prediction for a file, and the events in it; computed in a thread, so that streams do not wait for it."""
         try:
-            file = wl.audio.Encoded("the file", await request.body())
-            y, _ = wl.audio.read(file, sr=self.classifier.sr, resample=True, mono="mean")
-            stream = self.classifier.stream()
-            events = stream.process(y) + stream.flush()
-            prediction = stream.prediction()
+            return await asyncio.to_thread(self.classify_file, await request.body())
         except wl.WavenetliteError as error:
             raise HTTPException(400, str(error)) from None
+
+    def classify_file(self, data: bytes) -> dict[str, Any]:
+        y, _ = wl.audio.read(wl.audio.Encoded("the file", data), sr=self.classifier.sr, resample=True, mono="mean")
+        stream = self.classifier.stream()
+        events = stream.process(y) + stream.flush()
+        prediction = stream.prediction()
         return {
             "label": prediction.label,
             "score": float(prediction.score),
@@ -72,6 +75,8 @@ class Classifier:
                     return
         except wl.WavenetliteError as error:
             await socket.close(1007, str(error)[:120])
+        except KeyError:  # of FastAPI: a message of text has no bytes
+            await socket.close(1003, "messages must be binary; an empty one ends the stream")
         except WebSocketDisconnect:
             pass
 

@@ -142,6 +142,7 @@ def test_a_snapshot_anywhere_resumes_with_the_same_bits_whatever_the_blocks_befo
         again.process(y[:50_000])
         again.restore(blob)
         for follower in (again, stream.fork()):
+            assert follower.process(y[:0]) == []
             events = before + follower.process(y[cut:])
             rows = [*p, follower.probabilities]
             events += follower.flush()

@@ -56,6 +56,7 @@ def test_snapshots_go_between_pools_and_streams(gated):
     assert blob == stream.snapshot()
     copy, other = pool.fork(sid), pool.open(snapshot=blob)
     pool.restore(sid, blob)
+    assert pool.process(dict.fromkeys((sid, copy, other), y[:0])) == {sid: [], copy: [], other: []}
     rest = pool.process(dict.fromkeys((sid, copy, other), y[26_000:]))
     ends = [rest[one] + pool.flush(one) for one in (sid, copy, other)]
     stream.restore(blob)

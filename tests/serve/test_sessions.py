@@ -75,9 +75,24 @@ def test_only_streams_that_have_something_are_looked_at():
     assert (full, others, listed) == ([first.inbox], [third.inbox], [])
     take(full, 1.0)
     assert list_again(full + others, 5.0) == [third.inbox]
-    assert listed == [first.inbox] and len(woken) == 2 and first.inbox.since == 5.0
+    assert listed == [first.inbox] and len(woken) == 2
     first.inbox.close()
     assert sort_out(listed) == ([], [first.inbox]) and not second.inbox
+
+
+def test_what_is_left_has_waited_since_it_came():
+    """Else the latency that a server tells is small just when it has too many clients."""
+    listed, seen = [], []
+    one = session(sr=1000, listed=listed)
+    one.feed(bytes(2 * 250))
+    began = one.inbox.fed_at
+    for now, more in (10, 100), (20, 0), (30, 100), (40, 0):
+        full, _ = sort_out(listed)
+        take(full, 0.1)
+        list_again(full, began + now)
+        seen.append(one.inbox.since - began)
+        one.feed(bytes(2 * more))
+    assert seen == [0, 0, pytest.approx(10), pytest.approx(30)]
 
 
 def test_what_comes_after_the_end_is_not_heard():

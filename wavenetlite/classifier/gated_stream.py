@@ -117,6 +117,8 @@ class GatedStream:
     def keep(self, y: Floats) -> None:
         """Append samples to those that may be needed; what no speech to come can need is dropped when room is short."""
         self.rows = []
+        if not len(y):  # after a snapshot, what is kept is full, and not to be written
+            return
         end = self.samples_in - self.kept_from + len(y)
         if end > len(self.kept):
             needed = self.oldest_needed()

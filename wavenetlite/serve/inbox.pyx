@@ -50,7 +50,7 @@ cdef class Inbox:
     Attributes
     ----------
     fed_at, since
-        When the newest samples came, and the oldest that wait.
+        When the newest samples came, and the oldest that wait: not later than that, and mostly within a tick of it.
     samples
         Samples that have been taken.
     heard
@@ -75,6 +75,8 @@ cdef class Inbox:
     cdef Py_ssize_t sr, sample_bytes, most
     cdef char* data
     cdef Py_ssize_t start, size, room       # bytes: of those taken, of those that wait, of the memory
+    cdef Py_ssize_t older                   # bytes of those that wait that came before `looked_at`; 0: all came after it
+    cdef double looked_at
 
     def __init__(
         self, owner: object, sid: int, sr: int, sample_bytes: int, most_s: float, listed: list, wake: object
@@ -82,7 +84,7 @@ cdef class Inbox:
         self.owner, self.sid, self.sr, self.sample_bytes = owner, sid, sr, sample_bytes
         self.most = <Py_ssize_t>(most_s * sr) * self.sample_bytes
         self.listed, self.wake = listed, wake
-        self.fed_at = self.since = monotonic()
+        self.fed_at = self.since = self.looked_at = monotonic()
 
     def __dealloc__(self):
         PyMem_Free(self.data)
@@ -111,7 +113,7 @@ cdef class Inbox:
                 self.make_room(view.len)
                 memcpy(self.data + self.start + self.size, view.buf, view.len)
                 if not self.size:
-                    self.since = self.fed_at
+                    self.since = self.looked_at = self.fed_at
                 self.size += view.len
                 self.list_up()
         finally:
@@ -173,7 +175,7 @@ cdef class Inbox:
         cdef Py_ssize_t most = max(<Py_ssize_t>1, <Py_ssize_t>(seconds * self.sr))
         return min(most, self.size // self.sample_bytes)
 
-    cdef int take(self, Py_ssize_t samples, float* to) except -1:
+    cdef void take(self, Py_ssize_t samples, float* to) noexcept:
         """Decode the next samples: in -1..1, 16-bit integers divided by 32768."""
         cdef const char* data = self.data + self.start
         cdef Py_ssize_t i
@@ -184,13 +186,16 @@ cdef class Inbox:
                 to[i] = (<const int16_t*>data)[i] * <float>(1.0 / 32768)
         self.start += self.sample_bytes * samples
         self.size -= self.sample_bytes * samples
+        self.older = max(<Py_ssize_t>0, self.older - self.sample_bytes * samples)
         self.samples += samples
         self.heard += samples
         if not self.size:
             self.give_back()
-        if self.watched:
-            self.owner.was_taken()
-        return 0
+
+    cdef void look(self, double now) noexcept:
+        """Note what waits now, so that it is known when what waits then came."""
+        if not self.older:
+            self.since, self.older, self.looked_at = self.looked_at, self.size, now
 
 
 def sort_out(list listed) -> tuple[list, list]:
@@ -230,16 +235,19 @@ def take(list inboxes, double seconds) -> dict[int, cnp.ndarray]:
         cnp.set_array_base(part, joined)
         blocks[inbox.sid] = part
         to += size
+    for inbox in inboxes:           # when all has been read: they may do anything
+        if inbox.watched:
+            inbox.owner.was_taken()
     return blocks
 
 
 def list_again(list inboxes, double now) -> list:
-    """List those that have more samples, which wait from now on; returns the open ones whose signal has ended."""
+    """List those that have more samples; returns the open ones whose signal has ended."""
     cdef Inbox inbox
     cdef list ended = []
     for inbox in inboxes:
         if inbox.size:
-            inbox.since = now
+            inbox.look(now)
             inbox.list_up()
         elif inbox.ending and inbox.owner is not None:
             ended.append(inbox)
