@@ -21,7 +21,7 @@ from wavenetlite.support.errors import ParameterError
 LEAST_SCALE = 1e-12
 """Of a sequence; one of a smaller range is always zero, and what it would be otherwise is not known."""
 UNKNOWN = Quantization(1.0, 0)
-"""Of such a sequence, as of the gate of words that stand alone, if none of the examples opens it: it may be -128 to 127."""
+"""Of such a sequence, -128 to 127: the gate of words that stand alone has one if none of the examples opens it."""
 
 MOST_JUDGED = 200_000
 """Values of a sequence by which "mse" judges a range."""
