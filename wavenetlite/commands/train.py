@@ -112,7 +112,7 @@ def add(parser: argparse.ArgumentParser) -> None:
         "--members",
         type=positive,
         metavar="N",
-        help="train N networks, whose mean is the model: it errs less and costs N times as much (default: 1)",
+        help="train N networks, whose mean is the model: it mostly errs less, and costs N times as much (default: 1)",
     )
     parser.add_argument("--init", metavar="MODEL", help="begin with the features and weights of this classifier")
     parser.add_argument(
