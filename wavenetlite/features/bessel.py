@@ -32,7 +32,7 @@ LARGE = (
 
 
 def i0(x: Doubles) -> Doubles:
-    """The function at 0 to 709 (OverflowError), within some 5e-16 relative, with the bits of SciPy's.
+    """The function at 0 to 709 (OverflowError), within some 5e-16 relative of SciPy's.
 
     The intervals and the number of coefficients are those of Moshier's Cephes, 1984; the coefficients were computed
     anew with 40 digits. Summed by Clenshaw, "A note on the summation of Chebyshev series", 1955.

@@ -34,7 +34,7 @@ class Done:
 
 
 def tick(model: ServedModel, failed: Failed) -> Done:
-    """Process what waits. `failed` is told of streams with invalid samples."""
+    """Process what waits; `failed` is called with each stream whose samples are invalid, and the error."""
     if not model.listed:
         return Done()
     full, others = sort_out(model.listed)

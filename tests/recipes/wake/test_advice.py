@@ -11,7 +11,7 @@ GOOD = {"threshold": 0.6, "scenes": 100, "found": 93, "background_hours": 0.5, "
     ({}, ""),
     ({"found": 50}, ""),
     ({"background_hours": 0.033}, "hi: its threshold is a guess, as 2 minutes were kept back, too few for 0.5 false "
-     "alarms an hour: --background of 2 hours and more makes it a measurement"),
+     "alarms an hour: --background of 2 hours or more would measure it"),
     ({"background_hours": 0.033, "wanted_false_alarms_per_hour": 10.0}, ""),
     ({"found": 0}, "hi: at 0.60 it hears 0 of 100 scenes: with a lower --threshold, or a greater "
      "--false-alarms-per-hour, it hears more and mistakes more"),

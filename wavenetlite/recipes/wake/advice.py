@@ -26,7 +26,7 @@ def advice(phrase: str, about: Mapping[str, Any]) -> str:
     if hours * rate < LEAST_EXPECTED:
         doubts.append(
             f"its threshold is a guess, as {60 * hours:.0f} minutes were kept back, too few for {rate:g} false alarms"
-            f" an hour: --background of {4 * LEAST_EXPECTED / rate:.2g} hours and more makes it a measurement"
+            f" an hour: --background of {4 * LEAST_EXPECTED / rate:.2g} hours or more would measure it"
         )
     if about["found"] < FEW * about["scenes"]:
         doubts.append(
