@@ -112,13 +112,14 @@ class GatedPool:
             The snapshot is invalid, damaged, or of another classifier; nothing has been opened.
         """
         with self.alone, ExitStack() as undoing:
-            head, of_vad, of_own, scanner, past = [None] * 5 if snapshot is None else unsealed(self.gating, snapshot)
-            vad = PooledClassifier(self.vads, of_vad)
+            parts = None if snapshot is None else unsealed(self.gating, snapshot)
+            vad = PooledClassifier(self.vads, None if parts is None else parts[1])
             undoing.callback(vad.close)
-            own = PooledClassifier(self.owns, of_own)
+            own = PooledClassifier(self.owns, None if parts is None else parts[2])
             undoing.callback(own.close)
             stream = GatedStream(self.gating, self.on_nonfinite, vad, own)
-            if head is not None and scanner is not None and past is not None:
+            if parts is not None:
+                head, _, _, scanner, past = parts
                 stream.load(head, scanner, past)
             undoing.pop_all()
             self.members[vad.sid] = stream
