@@ -105,9 +105,8 @@ def test_alarms_alone(clf):
     assert str(found).splitlines()[2].split() == ["alarms", "an", "hour"]
 
 
-def exponential(rng, hours, go, stop):
+def exponential(rng, hours, go, stop, frames=400_000):
     """Talk whose events have exponentially distributed log-odds above -1.5."""
-    frames = 400_000
     p = np.full((frames, 2), 0.001)
     for column, count in enumerate((go, stop)):
         odds = -1.5 + rng.exponential(0.6, count)
@@ -125,6 +124,18 @@ def test_thresholds_give_the_rate_that_was_asked_for(clf):
     assert thresholds["go"] > thresholds["stop"]
     stricter = quiet_thresholds(chosen, clf, 1.0)
     assert all(stricter[word] > thresholds[word] for word in thresholds)
+
+
+def test_minutes_of_talk_do_not_give_many_alarms(clf):
+    """Mean rate that thresholds chosen on four minutes really have; of 40 and 10 events an hour, few are in them."""
+    rng, hours, per_hour = np.random.default_rng(0), 4 / 60, {"go": 40, "stop": 10}
+    rates = []
+    for _ in range(60):
+        talk = exponential(rng, hours, *rng.poisson([hours * rate for rate in per_hour.values()]), frames=4000)
+        thresholds = quiet_thresholds(talk, clf, 1.0)  # less than a quarter of an alarm in them, so 3.75 are taken
+        excess = {word: np.log(p / (1 - p)) + 1.5 for word, p in thresholds.items()}
+        rates.append(sum(rate * np.exp(-excess[word] / 0.6) for word, rate in per_hour.items()))
+    assert 1.0 <= np.mean(rates) <= 3.75
 
 
 def test_silent_talk_gives_the_least_threshold(clf):

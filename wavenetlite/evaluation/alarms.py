@@ -31,6 +31,10 @@ LEAST_ODDS = -1.5
 """Logarithm of the odds from which scores in a background count for the tail of its distribution."""
 LEAST_ALARMS = 0.25
 """Alarms of all words in the talk at hand below which thresholds are not set."""
+USUAL_EXCESS, USUAL_PEAKS = 1.0, 4
+"""Mean excess of scores above `LEAST_ODDS` before any are seen, and the peaks that this expectation counts for."""
+ALIKE = 3
+"""How alike words are expected to be: the shape of the gamma distribution of their rates of peaks."""
 LEAST_THRESHOLD, MOST_THRESHOLD = 0.3, 0.995
 THRESHOLDS: Doubles = 1 / (1 + np.exp(-np.linspace(-2.5, 7.0, 96)))
 """The thresholds of curves: evenly spaced in log-odds, 0.08 to 0.999."""
@@ -104,7 +108,8 @@ def quiet_thresholds(
     Each word gets the same part of that number. So few alarms cannot be counted in an hour or less of talk: the rate of
     a word is taken to fall exponentially with the log-odds of the threshold, from its alarms at low thresholds, with a
     slope that is common to all words; but not below a quarter of an alarm in all of the talk, as of less than that a
-    short talk says nothing.
+    short talk says nothing. Minutes of talk have few alarms even at low thresholds: what is expected of a word is drawn
+    to the mean of all words, and the slope to that of usual models, the more so the fewer there are.
 
     Parameters
     ----------
@@ -134,11 +139,18 @@ def quiet_thresholds(
     words, hours = words_of(classifier), heard.duration_s / 3600
     found = peaks_by_word(heard, classifier, detector or classifier.detector)
     above = np.concatenate([found[word] for word in words]) - LEAST_ODDS
-    slope = float(above.mean()) if len(above) else 0.5  # the mean excess of an exponential tail is its scale
+    # The mean excess of an exponential tail is its scale.
+    slope = float(above.sum() + USUAL_PEAKS * USUAL_EXCESS) / (len(above) + USUAL_PEAKS)
     rate = max(rate, LEAST_ALARMS / hours) / len(words)
-    tails = {word: Tail(LEAST_ODDS, max(len(found[word]), 0.5) / hours, slope) for word in words}
+    mean = max(len(above), 0.5) / len(words)
+    tails = {word: Tail(LEAST_ODDS, expected(len(found[word]), mean) / hours, slope) for word in words}
     wanted = {word: odds_to_probability(tail.at(rate)) for word, tail in tails.items()}
     return {word: round(float(np.clip(p, LEAST_THRESHOLD, MOST_THRESHOLD)), 4) for word, p in wanted.items()}
+
+
+def expected(count: int, mean: float) -> float:
+    """How many peaks a word is expected to have, which had `count` where words have `mean`: the mean of the posterior."""
+    return mean * (count + ALIKE) / (mean + ALIKE)
 
 
 def peaks_by_word(heard: ScoredRecording, classifier: AudioClassifier, detector: Detector) -> dict[str, Doubles]:
