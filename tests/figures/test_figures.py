@@ -204,6 +204,23 @@ def test_training_curve_refuses(tmp_path, history):
     assert "\n" not in str(caught.value)
 
 
+def test_other_members_are_drawn_thinly(tmp_path, monkeypatch):
+    """Their lines are there, the scales hold them, and the title says which network is marked."""
+    other = [{"epoch": n, "train_loss": 6.0, "valid_accuracy": 0.05, "lr": 2e-3} for n in range(1, 13)]
+    drawn = []
+    monkeypatch.setattr("wavenetlite.figures.training.save", lambda figure, path: drawn.append(figure))
+    figures.training_curve(HISTORY, tmp_path / "a.png", kept=8, members=[other])
+    loss, accuracy, rate = drawn[0].axes
+    assert [list(line.get_ydata()) for line in loss.lines if line.get_linewidth() < 0.75] == [[6.0] * 12]
+    assert loss.get_ylim()[1] > 6.0
+    assert accuracy.get_ylim()[0] == 0
+    assert rate.get_ylim()[1] > 2e-3
+    assert loss.get_xlim() == (1, 12)
+    assert "First of 2 networks. Kept: 50.0 %" in " ".join(text.get_text() for text in drawn[0].texts)
+    with pytest.raises(wl.ParameterError, match=r"members=.* must be one mapping per epoch"):
+        figures.training_curve(HISTORY, tmp_path / "a.png", members=[[]])
+
+
 @pytest.mark.slow
 def test_edge_cases_are_drawn(tmp_path):
     path = tmp_path / "a.png"

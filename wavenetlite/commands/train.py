@@ -234,7 +234,7 @@ def run(args: argparse.Namespace) -> int:
     }  # fmt: skip
     alarms = None if background is None else live(clf, corpus, background, args)
     clf.save(out / CLASSIFIER)
-    drawn = draw(out, evaluations)
+    drawn = draw(out, evaluations, clf.info["recipe"]["members"])
     metrics = {
         **about_run(args, corpus),
         "seconds": round(seconds, 1),
@@ -298,7 +298,7 @@ def about_run(args: argparse.Namespace, corpus: Corpus) -> dict[str, Any]:
         "labels": corpus.labels,
         "corpus": {**corpus_notes(corpus, args), "by_label": corpus.counts()},
         "recipe": args.recipe,
-        "members": args.members or 1,
+        "members": args.members or recipes.Recipe.named(args.recipe).members,
         "in_talk": args.in_talk,
         "epochs": args.epochs,
         "init": args.init,
@@ -314,12 +314,13 @@ def write_json(path: Path, value: Any) -> None:
         file.write((json.dumps(value, indent=1, allow_nan=False) + "\n").encode())
 
 
-def draw(out: Path, evaluations: dict[str, Evaluation]) -> list[str]:
+def draw(out: Path, evaluations: dict[str, Evaluation], networks: int) -> list[str]:
     """Draw the figures, if matplotlib is installed; return their names."""
     drawn = []
     try:
-        if rows := history(out):
-            training_curve(rows, out / TRAINING, kept=rows[-1]["epoch"])  # a recipe keeps the last weights
+        if every := histories(out, networks):
+            kept = every[0][-1]["epoch"]  # a recipe keeps the last weights
+            training_curve(every[0], out / TRAINING, kept=kept, members=every[1:])
             drawn.append(TRAINING)
         if best := shown(evaluations):
             confusion_matrix(evaluations[best].matrix, evaluations[best].labels, out / CONFUSION)
@@ -329,10 +330,11 @@ def draw(out: Path, evaluations: dict[str, Evaluation]) -> list[str]:
     return drawn
 
 
-def history(out: Path) -> list[dict[str, Any]]:
-    """The history of the training, one row per epoch."""
-    path = out / NETWORK / HISTORY
-    return [json.loads(line) for line in path.read_text().splitlines()] if path.exists() else []
+def histories(out: Path, networks: int) -> list[list[dict[str, Any]]]:
+    """The history of each network's training, one row per epoch."""
+    names = [NETWORK, *(f"{NETWORK}-{number}" for number in range(2, networks + 1))]
+    paths = [out / name / HISTORY for name in names]
+    return [[json.loads(line) for line in path.read_text().splitlines()] for path in paths if path.exists()]
 
 
 def shown(evaluations: dict[str, Evaluation]) -> str | None:

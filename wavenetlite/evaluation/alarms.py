@@ -149,7 +149,7 @@ def quiet_thresholds(
 
 
 def expected(count: int, mean: float) -> float:
-    """How many peaks a word is expected to have, which had `count` where words have `mean`: the mean of the posterior."""
+    """How many peaks to expect of a word that had `count` where words have `mean`: the mean of the posterior."""
     return mean * (count + ALIKE) / (mean + ALIKE)
 
 

@@ -11,9 +11,17 @@ import numpy as np
 from wavenetlite.figures.style import BLUE, FAINT, INK, RULE, PathLike, heading, new_figure, save
 from wavenetlite.support.errors import ParameterError
 
+History = Sequence[Mapping[str, Any]]
+Curve = tuple[list[float], list[float]]
+
 
 def training_curve(
-    history: Sequence[Mapping[str, Any]], path: PathLike, *, kept: int | None = None, title: str | None = None
+    history: History,
+    path: PathLike,
+    *,
+    kept: int | None = None,
+    title: str | None = None,
+    members: Sequence[History] = (),
 ) -> None:
     """Draw loss, accuracy and learning rate by epoch.
 
@@ -28,9 +36,13 @@ def training_curve(
         The epoch whose weights are kept, which is marked; None: the best on the validation clips.
     title
         Above the figure; None: the accuracy of that epoch.
+    members
+        Histories of the other networks whose mean is the model; drawn thinly.
 
     Raises
     ------
+    ParameterError
+        There is no epoch, or nothing to draw.
     FigureError
         matplotlib is not installed, or the file cannot be written.
 
@@ -44,18 +56,9 @@ def training_curve(
     ...     os.path.getsize(path) > 1000
     True
     """
-    rows = list(history)
-    if not rows or not all(isinstance(row, Mapping) and "epoch" in row for row in rows):
-        raise ParameterError(f"history={rows!r:.60} must be one mapping per epoch, with 'epoch'")
-    panels = [
-        ("loss", {"training": series(rows, "train_loss"), "validation": series(rows, "valid_loss")}),
-        (
-            "accuracy, %",
-            {"training": series(rows, "train_accuracy", 100), "validation": series(rows, "valid_accuracy", 100)},
-        ),
-        ("learning rate", {"": series(rows, "lr")}),
-    ]
-    panels = [(name, curves) for name, curves in panels if any(len(x) for x, _ in curves.values())]
+    rows, *others = every = [checked("history", history), *(checked("members", other) for other in members)]
+    thin = [panels_of(other) for other in others]
+    panels = [(name, curves) for name, curves in panels_of(rows).items() if any(len(x) for x, _ in curves.values())]
     if not panels:
         raise ParameterError("history has neither losses nor accuracies nor learning rates")
     best = best_epoch(rows) if kept is None else float(kept)
@@ -66,39 +69,68 @@ def training_curve(
         top -= height
         axes = figure.add_axes((0.95 / size[0], top / size[1], 1 - 2.15 / size[0], height / size[1]))
         top -= 0.25
-        draw_curves(axes, name, curves, best)
-        epochs = [float(row["epoch"]) for row in rows]
+        draw_curves(axes, name, curves, best, [other[name] for other in thin])
+        epochs = [float(row["epoch"]) for one in every for row in one]
         finish_curves(axes, epochs, last=name == panels[-1][0])
-    heading(figure, title or marked_words(rows, best, kept is not None), size)
+    heading(figure, title or of_several(len(every)) + marked_words(rows, best, kept is not None), size)
     save(figure, path)
 
 
-def series(rows: Sequence[Mapping[str, Any]], name: str, scale: float = 1.0) -> tuple[list[float], list[float]]:
+def checked(name: str, history: History) -> list[Mapping[str, Any]]:
+    """The epochs of a history."""
+    rows = list(history)
+    if not rows or not all(isinstance(row, Mapping) and "epoch" in row for row in rows):
+        raise ParameterError(f"{name}={rows!r:.60} must be one mapping per epoch, with 'epoch'")
+    return rows
+
+
+def panels_of(rows: History) -> dict[str, dict[str, Curve]]:
+    """The curves of each panel, by label."""
+    return {
+        "loss": {"training": series(rows, "train_loss"), "validation": series(rows, "valid_loss")},
+        "accuracy, %": {
+            "training": series(rows, "train_accuracy", 100),
+            "validation": series(rows, "valid_accuracy", 100),
+        },
+        "learning rate": {"": series(rows, "lr")},
+    }
+
+
+def series(rows: History, name: str, scale: float = 1.0) -> Curve:
     """Epochs and values of a column, without missing and non-finite ones."""
     there = [row for row in rows if row.get(name) is not None and math.isfinite(row[name])]
     return [float(row["epoch"]) for row in there], [scale * float(row[name]) for row in there]
 
 
-def best_epoch(rows: Sequence[Mapping[str, Any]]) -> float | None:
+def best_epoch(rows: History) -> float | None:
     """The first epoch of the highest validation accuracy."""
     epochs, values = series(rows, "valid_accuracy")
     return epochs[int(np.argmax(values))] if values else None
 
 
-def marked_words(rows: Sequence[Mapping[str, Any]], epoch: float | None, kept: bool) -> str:
+def of_several(networks: int) -> str:
+    """How the title begins where several networks were trained."""
+    return f"First of {networks} networks. " if networks > 1 else ""
+
+
+def marked_words(rows: History, epoch: float | None, kept: bool) -> str:
     accuracy = dict(zip(*series(rows, "valid_accuracy", 100), strict=True)).get(epoch or 0.0)
     if accuracy is None:
         return "Training" if epoch is None else f"Training; the weights after epoch {epoch:g} are kept"
-    which = "The weights that are kept" if kept else "Best"
-    return f"{which} on the validation clips: {accuracy:.1f} % after epoch {epoch:g}"
+    which = "Kept" if kept else "Best"
+    return f"{which}: {accuracy:.1f} % of validation clips after epoch {epoch:g}"
 
 
 def draw_curves(
-    axes: Any, name: str, curves: Mapping[str, tuple[list[float], list[float]]], best: float | None
+    axes: Any, name: str, curves: Mapping[str, Curve], best: float | None, thin: Sequence[Mapping[str, Curve]]
 ) -> None:
-    """Lines, labelled at their ends."""
+    """Lines, labelled at their ends; `thin`, the same of other networks, without labels."""
     colours = {"training": FAINT, "validation": BLUE, "": INK}
     drawn = {label: curve for label, curve in curves.items() if curve[0]}
+    others = [(label, curve) for other in thin for label, curve in other.items() if curve[0]]
+    for label, (x, values) in others:
+        axes.plot(x, values, color=colours[label], linewidth=0.7, alpha=0.6, zorder=2)
+    every = [values for _, values in [*drawn.values(), *(curve for _, curve in others)]]
     if best is not None:
         axes.axvline(best, color=BLUE, linewidth=0.8, linestyle=(0, (2, 2)), zorder=1)
     for label, (x, values) in drawn.items():
@@ -109,17 +141,17 @@ def draw_curves(
             axes.plot(best, values[x.index(best)], "o", color=BLUE, markersize=7, markeredgecolor="white", zorder=4)
     axes.set_ylabel(name, fontsize=10, color=INK)
     if name == "loss":
-        axes.set_ylim(0, 1.08 * max(max(values) for _, values in drawn.values()) or 1)
+        axes.set_ylim(0, 1.08 * max(map(max, every)) or 1)
     if name == "accuracy, %":
-        axes.set_ylim(max(0, min(min(values) for _, values in drawn.values()) - 5), 101.5)
+        axes.set_ylim(max(0, min(map(min, every)) - 5), 101.5)
     if name == "learning rate":
-        axes.set_ylim(0, 1.15 * max(drawn[""][1]) or 1)
+        axes.set_ylim(0, 1.15 * max(map(max, every)) or 1)
     for label, height in spread(axes, drawn).items():
         axes.annotate(label, (1.0, height), (8, 0), xycoords="axes fraction", textcoords="offset points", va="center",
                       fontsize=10, color=colours[label])  # fmt: skip
 
 
-def spread(axes: Any, drawn: Mapping[str, tuple[list[float], list[float]]]) -> dict[str, float]:
+def spread(axes: Any, drawn: Mapping[str, Curve]) -> dict[str, float]:
     """Heights of the lines' labels, as fractions of the axes: at the lines' ends, without overlap."""
     low, high = axes.get_ylim()
     ends = {label: (values[-1] - low) / (high - low) for label, (_, values) in drawn.items() if label}
