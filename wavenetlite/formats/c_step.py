@@ -162,7 +162,11 @@ class StepWriter(BlockWriter):
         words += ["relu"] * call.relu_before
         if self.step.residual is not None:
             words.append(f"+ {self.ring_of(self.step.residual).name}")
-        words += ["relu"] * call.relu_after + ["leaky_relu", "hardtanh"] * call.leaky + [call.activation] * bool(call.activation)
+        words += (
+            ["relu"] * call.relu_after
+            + ["leaky_relu", "hardtanh"] * call.leaky
+            + [call.activation] * bool(call.activation)
+        )
         return ", ".join(words)
 
 
