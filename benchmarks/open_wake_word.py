@@ -18,6 +18,7 @@ import os
 import statistics
 import subprocess
 import sys
+from pathlib import Path
 
 COMMON = """
 import json, sys, time
@@ -117,10 +118,10 @@ FOLDER = "import wyoming_openwakeword as w, pathlib; print(pathlib.Path(w.__file
 
 
 def output_of(python: str, text: str, *arguments: str, path: str | None = None) -> str:
-    environment = os.environ if path is None else {**os.environ, "PYTHONPATH": path}
-    done = subprocess.run(
-        [python, "-c", text, *arguments], check=True, stdout=subprocess.PIPE, text=True, env=environment
-    )
+    """What a program prints; `path`: the tree that it imports us from."""
+    environment = os.environ if path is None else {**os.environ, "PYTHONPATH": str(Path(path).resolve())}
+    command = [python, "-c", text, *arguments]
+    done = subprocess.run(command, check=True, stdout=subprocess.PIPE, text=True, env=environment, cwd=path)
     return done.stdout.strip()
 
 

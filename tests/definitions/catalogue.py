@@ -246,7 +246,7 @@ LAYERS = {
             lambda: nn.Activation("hardtanh", min_val=-0.1, max_val=3e38),
             lambda: nn.Conv2d(40, 24, (3, 1), bins=4, padding="valid", bin_padding="valid"),
             lambda: nn.Activation("leaky_relu", negative_slope=-0.5),
-            lambda: nn.Activation("hardtanh", min_val=-0.25, max_val=0.5),
+            lambda: nn.Activation("hardtanh", min_val=-1.0, max_val=3.0),
         ),
         4,
     ),
