@@ -169,6 +169,7 @@ def extensions() -> list[Extension]:
         "wavenetlite.kernels.packed",
         "wavenetlite.kernels.training",
         "wavenetlite.kernels.turns",
+        "wavenetlite.features._block_floor",
         "wavenetlite.features._frames",
         "wavenetlite.features._micro",
         "wavenetlite.features._steps",

@@ -239,6 +239,17 @@ LAYERS = {
         ),
         6,
     ),
+    "conv2d with bounded leaky rectifiers": Case(
+        sequential(
+            lambda: nn.Conv2d(1, 40, (1, 3), bins=4),
+            lambda: nn.Activation("leaky_relu", negative_slope=0.2),
+            lambda: nn.Activation("hardtanh", min_val=-0.1, max_val=3e38),
+            lambda: nn.Conv2d(40, 24, (3, 1), bins=4, padding="valid", bin_padding="valid"),
+            lambda: nn.Activation("leaky_relu", negative_slope=-0.5),
+            lambda: nn.Activation("hardtanh", min_val=-1.0, max_val=3.0),
+        ),
+        4,
+    ),
     "identity": Case(activation("identity"), 3),
     "relu": Case(activation("relu"), 7),
     "leaky relu": Case(activation("leaky_relu"), 3),

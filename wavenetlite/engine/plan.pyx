@@ -255,6 +255,7 @@ cdef class Plan:
             call.strips, call.strip = len(source.strips), strip
             for i in range(call.strips):
                 strip[i].conv.relu_before, strip[i].conv.relu_after = source.relu_before, source.relu_after
+                strip[i].conv.leaky = step.parameters if source.leaky else NULL
                 self.most_taps = max(self.most_taps, strip[i].taps)
 
     cdef set_layers(self, program: Program):

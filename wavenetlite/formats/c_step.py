@@ -100,6 +100,10 @@ class StepWriter(BlockWriter):
             self.call(ADD, y, self.frame_of(self.step.residual, 1), n)
         if call.relu_after:
             self.call(RELU, y, n)
+        if call.leaky:
+            slope, *bounds = self.parameters()
+            self.call(ACTIVATIONS_IN_C["leaky_relu"], y, n, slope)
+            self.call(ACTIVATIONS_IN_C["hardtanh"], y, n, *bounds)
         if call.activation:
             self.call(ACTIVATIONS_IN_C[call.activation], y, n, *self.parameters())
 
@@ -158,7 +162,11 @@ class StepWriter(BlockWriter):
         words += ["relu"] * call.relu_before
         if self.step.residual is not None:
             words.append(f"+ {self.ring_of(self.step.residual).name}")
-        words += ["relu"] * call.relu_after + [call.activation] * bool(call.activation)
+        words += (
+            ["relu"] * call.relu_after
+            + ["leaky_relu", "hardtanh"] * call.leaky
+            + [call.activation] * bool(call.activation)
+        )
         return ", ".join(words)
 
 

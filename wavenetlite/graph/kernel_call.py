@@ -40,6 +40,8 @@ class KernelCall:
     residual: bool = False  # whether it adds one
     relu_before: bool = False
     relu_after: bool = False
+    takes_leaky: bool = False  # whether the kernel can apply a leaky rectifier with bounds
+    leaky: bool = False  # whether it applies one: `parameters` are the slope and the bounds
     activation: str = ""  # applied last
     parameters: np.ndarray = field(default_factory=lambda: np.zeros(0, np.float32))  # of the activation
     offsets: list[int] = field(default_factory=list)  # of `arrays` in the arena
@@ -137,7 +139,7 @@ class Convolution(KernelCall):
     def scale(self, scale: np.ndarray, offset: np.ndarray, bins: int) -> bool:
         """Fold ``scale * (W x + b) + offset`` into one convolution, in float64; packing rounds."""
         rows = self.weights[0].shape[0]  # more than channels if each phase has its own weights
-        if self.relu_before or self.residual or self.activation or rows > self.channels:
+        if self.relu_before or self.residual or self.leaky or self.activation or rows > self.channels:
             return False
         scale, offset = np.tile(scale, rows // scale.size), np.tile(offset, rows // offset.size)
         self.weights = [

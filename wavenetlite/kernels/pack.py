@@ -53,6 +53,38 @@ class Arena:
         return self.add(np.frombuffer(array.tobytes().ljust(size, b"\0"), np.float32))
 
 
+class SharingArena(Arena):
+    """An arena in front of another, in which arrays that are parts of earlier ones of this one are not kept again.
+
+    The bins at the ends of a frame read part of what the others read, with the same weights in the same order: keeping
+    them once leaves more room in the cache.
+    """
+
+    def __init__(self, arena: Arena) -> None:
+        super().__init__()
+        self.arena = arena
+
+    def add(self, array: npt.ArrayLike) -> int:
+        values = np.ascontiguousarray(array, np.float32).ravel()
+        for offset, kept in self.arrays:
+            start = place_in(kept.view(np.uint32), values.view(np.uint32))
+            if start is not None:
+                return offset + start
+        offset = self.arena.add(values)
+        self.arrays.append((offset, values))
+        self.floats = self.arena.floats
+        return offset
+
+
+def place_in(whole: npt.NDArray[np.uint32], part: npt.NDArray[np.uint32]) -> int | None:
+    """The first vector boundary at which `whole` holds `part`, None: it does not."""
+    if not 0 < part.size <= whole.size:
+        return None
+    starts = np.arange(0, whole.size - part.size + 1, LANES)
+    starts = starts[(whole[starts] == part[0]) & (whole[starts + part.size - 1] == part[-1])]
+    return next((int(start) for start in starts if (whole[start : start + part.size] == part).all()), None)
+
+
 WHOLE_GROUPS = [{(group, group)} for group in (1, 2, 4)]
 """Inputs and outputs of groups that have kernels of their own: whole ones lie in a vector of 4."""
 
@@ -396,8 +428,9 @@ def pack_strips(
     `weight` is (maps out, maps in / groups, kernel frames, kernel bins). Output positions are counted in a row of all
     phases, each padded.
     """
-    strips = []
-    for alike in blocks_alike(links, weight, groups):
+    strips, arena = [], SharingArena(arena)
+    # Those with the most weights first, since others may read part of them.
+    for alike in sorted(blocks_alike(links, weight, groups), key=lambda alike: -sum(one.size for one in alike.weights)):
         order: Sequence[tuple[int, int]] = [(source, 0) for source in range(len(alike.runs))]
         packed: PackedConv | tuple[int, int]
         if alike.depthwise:

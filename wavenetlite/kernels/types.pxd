@@ -60,6 +60,7 @@ cdef struct Conv:
     Py_ssize_t padded           # the same with padding
     bint relu_before            # before the residual is added
     bint relu_after
+    const float* leaky          # slope and bounds of a leaky rectifier after that, where `activation` is NULL; NULL: none
     ActivationKernel activation # after that; NULL: none
     bint tanh                   # it is tanh, which is fused into the row kernels
     const float* parameters     # of the activation

@@ -32,7 +32,11 @@ class Activate(Node):
         return call
 
     def fuse(self, call: KernelCall) -> bool:
-        if call.activation:
+        if call.takes_leaky and call.activation == "leaky_relu" and self.name == "hardtanh":
+            call.leaky, call.activation = True, ""
+            call.parameters = np.concatenate([call.parameters, self.kernel_parameters])
+            return True
+        if call.activation or call.leaky:
             return False
         if self.name == "relu" and call.takes_residual:
             call.relu_after, call.relu_before = call.residual, call.relu_before or not call.residual

@@ -141,7 +141,8 @@ class Conv2d(Node):
     def call(self) -> KernelCall:
         return Strips(
             self.channels, weights=[self.kernel_weight], groups=[self.groups], bias=self.bias,
-            phases=self.phases, multiply_adds=self.multiply_adds, takes_residual=not self.depthwise, links=self.links,
+            phases=self.phases, multiply_adds=self.multiply_adds, takes_residual=not self.depthwise,
+            takes_leaky=self.groups == 1, links=self.links,
         )  # fmt: skip
 
     @property
