@@ -177,9 +177,10 @@ def recipe_of(args: argparse.Namespace) -> str | recipes.Recipe:
         **({"alone": False} if args.in_talk else {}),
         **({} if args.members is None else {"members": args.members}),
     }
+    name: str = args.recipe
     if args.teachers is None and not changes:
-        return args.recipe
-    named = recipes.Recipe.named(args.recipe)
+        return name
+    named = recipes.Recipe.named(name)
     return dataclasses.replace(named if args.teachers is None else named.taught_by(args.teachers), **changes)
 
 
