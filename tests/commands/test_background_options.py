@@ -146,10 +146,11 @@ def test_train_options_that_change_the_recipe(run, data, talk, monkeypatch):
         raise ParameterError("enough")
 
     monkeypatch.setattr(wl.recipes, "train_classifier", stub)
-    for more in ([], ["--in-talk"], ["--members", 3]):
+    for more in ([], ["--in-talk"], ["--members", 3], ["--teachers", 2, "--members", 3]):
         assert run("train", data, "--clip-s", 0.5, "--background", talk, *more)[0] == 1
     live = wl.recipes.Recipe.named("live")
-    assert calls == ["live", dataclasses.replace(live, alone=False), dataclasses.replace(live, members=3)]
+    members = dataclasses.replace(live, members=3)
+    assert calls == ["live", dataclasses.replace(live, alone=False), members, members.taught_by(2)]
     status, _, err = run("train", data, "--in-talk")
     assert status == 2
     assert "--in-talk needs --background" in err

@@ -719,7 +719,7 @@ def test_train_from_a_classifier(run, data, training):
     metrics = json.loads(out)
     assert (metrics["init"], metrics["freeze"]) == ("judge.safetensors", ["0", "1"])
     assert metrics["class_weights"] == {"high": 0.5, "low": 2.0}
-    assert (metrics["members"], metrics["in_talk"]) == (1, False)
+    assert (metrics["members"], metrics["teachers"], metrics["in_talk"]) == (1, 3, False)
 
 
 @pytest.mark.parametrize(("argv", "status", "said"), [

@@ -12,6 +12,7 @@ from wavenetlite.evaluation.alarms import count_alarms, listen_to_background, li
 from wavenetlite.recipes import Recipe, train_classifier
 from wavenetlite.recipes import classifier_training as module
 from wavenetlite.recipes.alone import standing_alone, without_gate
+from wavenetlite.recipes.outputs import last_frames, softmax
 from wavenetlite.recipes.unknown import cut_word, more_unknown
 from wavenetlite.support.errors import ParameterError
 from wavenetlite.train import Clips, Corpus
@@ -123,6 +124,20 @@ def test_the_same_bytes_after_a_break(corpus, tmp_path, monkeypatch, teachers, f
     resumed = train_classifier(corpus, recipe, background=talk(6, 0), folder=tmp_path)
     assert weights(resumed) == weights(whole)
     assert resumed.detector == whole.detector
+
+
+def test_teachers_leave_the_prior_to_the_end(corpus, monkeypatch):
+    """It is taken back once: a network that learned it from its teachers, too, would reject too little."""
+    recipe = dataclasses.replace(QUICK, teachers=1, teacher_epochs=1)
+    heard, models, mean = [], [], module.mean_of
+    monkeypatch.setattr(module, "mean_of", lambda teachers, temperature: heard.extend(teachers) or mean(teachers, 1.0))
+    fit = module.Training.fit
+    monkeypatch.setattr(
+        module.Training, "fit", lambda run, name, model, *rest: models.append(model) or fit(run, name, model, *rest)
+    )
+    clf = train_classifier(corpus, recipe, background=talk(6, 0))
+    x = np.stack([clf.features(y) for y in corpus.test.audio[:3]])
+    np.testing.assert_allclose(heard[0](x, 1.0), softmax(last_frames(models[0], x)), atol=1e-6)
 
 
 def test_another_background_is_another_run(corpus, tmp_path):

@@ -107,6 +107,24 @@ def test_a_batch_has_clips_and_segments():
     assert clips.tolist() != sorted(clips.tolist(), reverse=True)  # mixed, so that shards are alike
 
 
+def test_a_teacher_sees_the_segments_and_their_label():
+    seen = []
+
+    def teacher(x, targets):
+        seen.append((x, targets))
+        return np.full_like(targets, 0.25)
+
+    made = batches(share=0.5, teacher=teacher)
+    x, targets = made.batch(np.arange(6), np.random.default_rng(0))
+    ((segments, labels),) = seen
+    assert labels.tolist() == [[0, 0, 1]] * 3
+    clips = x[:, 0, 0] >= 1000
+    assert sorted(one.tobytes() for one in segments) == sorted(one.tobytes() for one in x[~clips])
+    assert targets[~clips].tolist() == [[0.25] * 3] * 3
+    assert sorted(targets[clips].max(axis=1).tolist()) == [1] * 6  # of clips, its class
+    assert made.contents() != batches(share=0.5).contents()
+
+
 def test_batches_are_the_same_for_any_number_of_threads():
     one, two = ([*shuffled(batches(), 2, 0, 1, threads)] for threads in (1, 2))
     assert len(one) == 3

@@ -62,7 +62,8 @@ OUT:
   {METRICS}            accuracy, precision, recall, F1 and confusion
                           matrix of the validation and test clips
   network/history.jsonl   loss and accuracy by epoch; and checkpoints (with
-                          --members in network-2 and so on those of the others)
+                          --members in network-2 and so on those of the others,
+                          with teachers in teacher-1 and so on theirs)
   training.png            the same as curves (if matplotlib is installed)
   confusion.png           the confusion matrix (if matplotlib is installed)
 
@@ -113,6 +114,13 @@ def add(parser: argparse.ArgumentParser) -> None:
         type=positive,
         metavar="N",
         help="train N networks, whose mean is the model: it mostly errs less, and costs N times as much (default: 1)",
+    )
+    parser.add_argument(
+        "--teachers",
+        type=positive,
+        metavar="N",
+        help="first train N networks, from whose mean output the model learns: it mostly errs less, costs no more to"
+        " run, and N + 2 times as much to train",
     )
     parser.add_argument("--init", metavar="MODEL", help="begin with the features and weights of this classifier")
     parser.add_argument(
@@ -169,7 +177,11 @@ def recipe_of(args: argparse.Namespace) -> str | recipes.Recipe:
         **({"alone": False} if args.in_talk else {}),
         **({} if args.members is None else {"members": args.members}),
     }
-    return dataclasses.replace(recipes.Recipe.named(args.recipe), **changes) if changes else args.recipe
+    name: str = args.recipe
+    if args.teachers is None and not changes:
+        return name
+    named = recipes.Recipe.named(name)
+    return dataclasses.replace(named if args.teachers is None else named.taught_by(args.teachers), **changes)
 
 
 def run(args: argparse.Namespace) -> int:
@@ -299,6 +311,7 @@ def about_run(args: argparse.Namespace, corpus: Corpus) -> dict[str, Any]:
         "corpus": {**corpus_notes(corpus, args), "by_label": corpus.counts()},
         "recipe": args.recipe,
         "members": args.members or recipes.Recipe.named(args.recipe).members,
+        "teachers": args.teachers or recipes.Recipe.named(args.recipe).teachers,
         "in_talk": args.in_talk,
         "epochs": args.epochs,
         "init": args.init,

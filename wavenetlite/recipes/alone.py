@@ -17,10 +17,10 @@ from wavenetlite.support.errors import ParameterError
 AFTER_S, FLOOR_S = 0.32, 5.12
 """Quiet after a word, and the time of whose quietest part the level is the floor. Before a word, it is twice `AFTER_S`,
 and so is the time in which the loudest of the word is looked for."""
-BELOW_DB = 28.0
+BELOW_DB = 31.0
 """How far quiet is below the loudest of the word, in the mean of the bands' levels; the floor is quiet in any case."""
-PER_DB = 0.03
-"""Part of the gate that is closed by each dB above that."""
+PER_DB = 0.035
+"""Part of the gate that is closed by each dB above that; both were chosen on validation clips and talk."""
 LEAST_GATE = 0.05
 """What is left of logits where a word does not stand alone: enough for the order of the labels."""
 REFRACTORY_MS = 1000.0

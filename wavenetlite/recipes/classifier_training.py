@@ -22,6 +22,7 @@ from wavenetlite.features.steps import step_from_config
 from wavenetlite.nn import FrequencyTCN, Module
 from wavenetlite.recipes.alone import REFRACTORY_MS, check_level, standing_alone
 from wavenetlite.recipes.background_steps import BackgroundSteps, average_with, background_of, prior_shift, refining
+from wavenetlite.recipes.distillation import Teachers, mean_and_label, mean_of, tempered
 from wavenetlite.recipes.members import mean_of_members
 from wavenetlite.recipes.outputs import last_frames, softmax
 from wavenetlite.recipes.recipe import (
@@ -50,7 +51,6 @@ from wavenetlite.train.loop import History, fit
 from wavenetlite.train.losses import CrossEntropy, balanced_weights
 
 ClipSource = ClipBatches | WithBackground
-Teachers = list[Callable[[Floats, float], Floats]]
 
 MADE_UNKNOWN = 1.5
 """Clips of unknown words that are made for a corpus without, by the mean number of clips of a word."""
@@ -239,7 +239,7 @@ class Training:
             label_smoothing=0.0 if teachers else recipe.label_smoothing,
             class_weights=self.class_weights(self.clips.y, np.arange(classes)),
         )
-        source = self.source(self.clips.y, classes, mean_of(teachers, recipe.temperature) if teachers else None)
+        source = self.source(self.clips.y, classes, teachers)
         self.fit(f"network{part}", model, source, self.validation(), loss, recipe.epochs, seed, self.callbacks)
         if self.background is not None and recipe.refining_epochs:
             self.refine(model, f"refined{part}", REFINED_SEED + seed)
@@ -317,34 +317,24 @@ class Training:
         model = self.network([*labels, *(f"word {n}" for n in range(classes - len(labels)))], seed)
         weights = self.class_weights(y, label_of)
         loss = CrossEntropy(label_smoothing=self.recipe.label_smoothing, class_weights=weights)
-        source = self.source(y, classes, None)
+        source = self.source(y, classes)
         self.fit(f"teacher-{number + 1}", model, source, None, loss, self.recipe.teacher_epochs, seed)
         to_labels = np.eye(len(self.labels))[label_of]
         self.mine(model, to_labels)
-        inflation = self.inflation()
 
         def probabilities(x: Floats, temperature: float) -> Floats:
             logits = last_frames(model, x)
             # The probabilities of a label's words are added before the temperature is applied.
-            p = softmax(logits) @ to_labels / inflation
-            return softmax(np.log(np.maximum(p, 1e-30)) / temperature).astype(np.float32)
+            return tempered(softmax(logits) @ to_labels, temperature)
 
         return probabilities
-
-    def inflation(self) -> np.ndarray:
-        """How much more frequent each label is in batches than in the corpus; segments of a background count."""
-        used = np.bincount(self.clips.y, minlength=len(self.labels)).astype(np.float64)
-        if self.background is None:
-            return np.ones(len(used))
-        used[self.labels.index(UNKNOWN)] += self.recipe.background_share * len(self.clips)
-        return np.where(self.learned_from, np.maximum(used, 1) / np.maximum(self.learned_from, 1), 1.0)
 
     def scout(self, model: Module) -> None:
         """Train the network for some epochs before the others, for the hard negatives that it then finds."""
         recipe, classes = self.recipe, len(self.labels)
         weights = self.class_weights(self.clips.y, np.arange(classes))
         loss = CrossEntropy(label_smoothing=recipe.label_smoothing, class_weights=weights)
-        source, seed = self.source(self.clips.y, classes, None), SCOUT_SEED + self.seed
+        source, seed = self.source(self.clips.y, classes), SCOUT_SEED + self.seed
         self.fit("scout", model, source, None, loss, recipe.scout_epochs, seed)
         self.mine(model, np.eye(classes))
 
@@ -355,7 +345,7 @@ class Training:
         self.recipe = refining(recipe)
         weights = self.class_weights(self.clips.y, np.arange(classes))
         loss = CrossEntropy(label_smoothing=self.recipe.label_smoothing, class_weights=weights)
-        source = self.source(self.clips.y, classes, None)
+        source = self.source(self.clips.y, classes)
         self.fit(name, model, source, self.validation(), loss, recipe.refining_epochs, seed)
         self.recipe = recipe
         average_with(model, before)
@@ -376,9 +366,9 @@ class Training:
         y = np.array([fine.get(word, own) for word, own in zip(words, self.clips.y, strict=True)], np.int64)
         return y, np.concatenate([np.arange(len(labels)), np.full(len(fine), unknown)])
 
-    def source(self, y: np.ndarray, classes: int, teacher: Callable[[Floats, Floats], Floats] | None) -> ClipSource:
+    def source(self, y: np.ndarray, classes: int, teachers: Teachers = ()) -> ClipSource:
         recipe = self.recipe
-        alpha, probability = recipe.mixup if teacher is None else recipe.distilled_mixup
+        alpha, probability = recipe.distilled_mixup if teachers else recipe.mixup
 
         def mix(x: Floats, targets: Floats, rng: np.random.Generator) -> tuple[Floats, Floats]:
             return augment.mixup(x, targets, rng, alpha, probability)
@@ -389,7 +379,7 @@ class Training:
             classes=classes,
             augment=self.transforms(recipe.frames),
             mix=mix if alpha and probability else None,
-            teacher=teacher,
+            teacher=mean_of(teachers, recipe.temperature) if teachers else None,
             names=self.clips.names,
             labels=self.labels,
             parallel=True,
@@ -402,6 +392,7 @@ class Training:
             self.labels.index(UNKNOWN),
             share=recipe.background_share,
             multiple=recipe.shards,
+            teacher=mean_and_label(teachers, recipe.temperature, recipe.label_smoothing) if teachers else None,
         )
 
     def augmented(self) -> OnTheFly | Variants:
@@ -478,16 +469,6 @@ class Training:
             "wavenetlite": __version__,
             **({} if self.begin is None else {"init": self.begin.info, "frozen": list(self.freeze)}),
         }
-
-
-def mean_of(teachers: Teachers, temperature: float) -> Callable[[Floats, Floats], Floats]:
-    """The mean output of the teachers."""
-
-    def targets(x: Floats, labels: Floats) -> Floats:
-        mean: Floats = np.mean([teacher(x, temperature) for teacher in teachers], axis=0, dtype=np.float32)
-        return mean
-
-    return targets
 
 
 def word_of(name: str) -> str:

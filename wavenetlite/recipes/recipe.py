@@ -139,6 +139,21 @@ class Recipe:
         refining = max(1, round(scale * self.refining_epochs)) if self.refining_epochs else 0
         return dataclasses.replace(self, epochs=epochs, teacher_epochs=teacher, refining_epochs=refining)
 
+    def taught_by(self, teachers: int) -> Recipe:
+        """The recipe with so many teachers, of as many epochs as its networks where it had none.
+
+        No epochs refine what they taught: those learn from labels alone, without doubt about what is like a word.
+
+        Examples
+        --------
+        >>> import wavenetlite as wl
+        >>> wl.recipes.Recipe.named("quick").taught_by(2).plan(background=True).partition(": ")[2]
+        '2 teachers of 40 epochs, then one of 40 epochs that learns from them'
+        """
+        positive_int("teachers", teachers)
+        epochs = self.teacher_epochs if self.teachers else self.epochs
+        return dataclasses.replace(self, teachers=teachers, teacher_epochs=epochs, refining_epochs=0)
+
     @property
     def scout_epochs(self) -> int:
         """With a background and without teachers, epochs before the others, after which hard negatives are searched."""

@@ -10,6 +10,7 @@ import numpy as np
 import numpy.typing as npt
 
 from wavenetlite.support.arrays import Floats
+from wavenetlite.support.descriptions import description
 from wavenetlite.support.digests import digest
 from wavenetlite.support.errors import ParameterError
 from wavenetlite.train.batches import Batch, ClipBatches, Integers
@@ -149,16 +150,26 @@ class WithBackground:
         Number of segments for each clip.
     multiple
         A batch has a multiple of so many items.
+    teacher
+        Computes the targets of the segments, as the network will see them: ``teacher(x, targets)``; None: the class.
     """
 
     parallel = True
 
     def __init__(
-        self, clips: ClipBatches, segments: BackgroundSegments, label: int, *, share: float = 0.5, multiple: int = 1
+        self,
+        clips: ClipBatches,
+        segments: BackgroundSegments,
+        label: int,
+        *,
+        share: float = 0.5,
+        multiple: int = 1,
+        teacher: Callable[[Floats, Floats], Floats] | None = None,
     ) -> None:
         if clips.classes is None:
             raise ParameterError("clips have targets that are no distributions; pass classes to ClipBatches")
         self.clips, self.segments, self.label, self.share, self.multiple = clips, segments, label, share, multiple
+        self.teacher = teacher
 
     def __len__(self) -> int:
         return len(self.clips)
@@ -174,6 +185,8 @@ class WithBackground:
             segments = self.clips.augment(segments, rng)
         rejected = np.zeros((len(segments), targets.shape[1]), np.float32)
         rejected[:, self.label] = 1.0
+        if self.teacher is not None:
+            rejected = self.teacher(np.ascontiguousarray(segments), rejected)
         order = rng.permutation(len(x) + len(segments))  # each shard gets some of both
         return np.concatenate([x, segments])[order], np.concatenate([targets, rejected])[order]
 
@@ -181,4 +194,5 @@ class WithBackground:
         return {
             **self.clips.contents(),
             "background": digest([self.label, self.share, self.multiple, self.segments.contents()]),
+            **({} if self.teacher is None else {"teacher of the background": digest(description(self.teacher))}),
         }
