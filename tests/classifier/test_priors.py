@@ -1,11 +1,15 @@
 """Priors of labels: predictions of whole signals are weighed by them, frames and events are not."""
 
+import json
+
 import numpy as np
 import pytest
 from catalogue import randomised
 
 import wavenetlite as wl
+from wavenetlite import formats
 from wavenetlite.classifier.decision import weighted
+from wavenetlite.cli import main
 
 LABELS = ["yes", "no", "_unknown_"]
 NEVER = {"_unknown_": 0.0}
@@ -94,3 +98,17 @@ def test_pools_snapshots_and_copies_have_the_same_priors(y, tmp_path):
 def test_priors_that_are_refused(priors, message):
     with pytest.raises(wl.WavenetliteError, match=message):
         classifier(priors=priors)
+
+
+def test_info_tells_the_priors_where_there_are_some(tmp_path, capsys):
+    for name, priors in (("plain", None), ("never", NEVER)):
+        classifier(priors=priors).save(tmp_path / name)
+        assert main(["info", str(tmp_path / name), "--json"]) == 0
+        assert json.loads(capsys.readouterr().out).get("priors") == priors
+    assert main(["info", str(tmp_path / "never")]) == 0
+    assert "_unknown_ 0" in " ".join(capsys.readouterr().out.split())
+
+
+def test_onnx_files_tell_the_priors(tmp_path):
+    formats.save(classifier(priors=NEVER), tmp_path / "clf.onnx")
+    assert b'{"_unknown_": 0.0}' in (tmp_path / "clf.onnx").read_bytes()
