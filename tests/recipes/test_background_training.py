@@ -176,13 +176,16 @@ def test_a_corpus_without_unknown_words_gets_them(corpus):
     assert clf.labels == ["low", "high", "_unknown_"]
     right = [clf.predict(y).label == corpus.labels[n] for y, n in zip(corpus.test.audio, corpus.test.y, strict=True)]
     assert np.mean(right) >= 0.9
+    assert clf.priors == {"_unknown_": 0.0}  # none of the corpus' clips is one
     assert clf.detector == wl.Detector()  # without a background, thresholds stay
 
 
 def test_unknown_words_of_the_corpus_are_kept(corpus):
     clips = Clips(corpus.train.audio, np.arange(48) % 3, corpus.train.names)
     named = dataclasses.replace(corpus, labels=["low", "high", "_unknown_"], train=clips)
-    assert train_classifier(named, QUICK).labels == named.labels
+    clf = train_classifier(named, QUICK)
+    assert clf.labels == named.labels
+    assert clf.priors == {}
 
 
 def test_words_are_cut():

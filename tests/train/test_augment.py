@@ -26,6 +26,7 @@ from wavenetlite.train.augment import (
     Speed,
     TimeShift,
     Transform,
+    Trim,
     from_config,
     mixup,
 )
@@ -48,9 +49,11 @@ WAVEFORM = {
     "shift": lambda p=1.0: TimeShift(10, sr=SR, probability=p),
     "shift zero": lambda p=1.0: TimeShift(10, sr=SR, fill="zero", probability=p),
     "shift wrap": lambda p=1.0: TimeShift(1e9, sr=SR, fill="wrap", probability=p),
+    "trim": lambda p=1.0: Trim(10, sr=SR, probability=p),
     "gain": lambda p=1.0: Gain(-6, 6, probability=p),
     "clipping": lambda p=1.0: Clipping(3, 12, probability=p),
     "noise": lambda p=1.0: BackgroundNoise(KINDS, snr_db=(0, 20), recordings=RECORDINGS, probability=p),
+    "noise of recordings": lambda p=1.0: BackgroundNoise(("white", "pink"), everywhere=False, probability=p),
     "speed": lambda p=1.0: Speed(0.8, 1.2, probability=p),
     "speed far": lambda p=1.0: Speed(0.25, 4, probability=p),
     "band": lambda p=1.0: BandLimit(sr=SR, probability=p),
@@ -262,6 +265,9 @@ BAD_PARAMETERS = {
     "most_ms": lambda: TimeShift(-1, sr=SR),
     "sr": lambda: TimeShift(1, sr=0),
     "sr ": lambda: Reverb(sr=16000.0),
+    "most_ms ": lambda: Trim(-1, sr=SR),
+    "least_left": lambda: Trim(1, sr=SR, least_left=1.5),
+    "everywhere": lambda: BackgroundNoise(everywhere=0),
     "fill": lambda: TimeShift(1, sr=SR, fill="pink"),
     "fill ": lambda: SpecAugment(fill="median"),
     "fill  ": lambda: SpecAugment(fill=float("nan")),
@@ -306,6 +312,49 @@ def test_parameters_are_checked(name):
 
 
 # ----------------------------------------------------------------------------------------------------- time and level
+def padded(clips=200, seed=0):
+    """Recordings of 300 to 600 samples somewhere in clips of 1000 zeros, and their first and last samples."""
+    generator = rng(seed)
+    x, first = np.zeros((clips, 1000), np.float32), generator.integers(50, 300, clips)
+    last = first + generator.integers(300, 600, clips)
+    for row, start, end in zip(x, first, last, strict=True):
+        row[start:end] = 0.5 + noise(end - start, seed=int(start)).clip(-0.4, 0.4)
+    return x, first, last
+
+
+def test_recordings_are_trimmed_at_both_ends():
+    x, first, last = padded()
+    y = Trim(10, sr=SR, least_left=0.0)(x, rng(1))
+    begins, ends = aug.extents(y)
+    for before, after, start, end in zip(x, y, begins, ends, strict=True):
+        assert (after[start:end] == before[start:end]).all()
+    for cut in (begins - first, last - ends):
+        assert cut.min() <= 5
+        assert 150 <= cut.max() <= 160
+        assert 70 < cut.mean() < 90
+    assert abs(np.corrcoef(begins - first, last - ends)[0, 1]) < 0.2
+    assert (Trim(1e6, sr=SR, least_left=0.75)(x, rng(1)) != 0).sum() > 0.75 * (x != 0).sum()
+
+
+def test_noise_of_recordings_begins_and_ends_with_them():
+    x, first, last = padded()
+    for kind in ("white", "recording"):
+        y = BackgroundNoise([kind], snr_db=(7, 7), recordings=RECORDINGS, everywhere=False)(x, rng(1))
+        for before, after, start, end in zip(x, y, first, last, strict=True):
+            assert not after[:start].any()
+            assert not after[end:].any()
+            change = (after - before)[start:end]
+            assert (change != 0).mean() > 0.9
+            assert db((before**2).sum() / (change**2).sum()) == pytest.approx(7, abs=0.01)
+    assert not BackgroundNoise(everywhere=False)(np.zeros((3, 500), np.float32), rng()).any()
+
+
+def test_extents():
+    x = np.array([[0, 0, 1, 0, 2, 0], [0, 0, 0, 0, 0, 0], [1, 0, 0, 0, 0, 1]], np.float32)
+    first, last = aug.extents(x)
+    assert (first.tolist(), last.tolist()) == ([2, 0, 0], [5, 0, 6])
+
+
 @pytest.mark.parametrize("fill", ["noise", "zero", "wrap"])
 def test_a_shift_is_a_shift(fill):
     x = noise(40, 1000)

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from typing import Any
 
 from wavenetlite.features import Features
 from wavenetlite.nn import Module
+from wavenetlite.support.checks import number
 from wavenetlite.support.errors import ArrayTypeError, ParameterError
 
 BACKGROUND = ("_silence_", "_unknown_")
@@ -67,3 +68,18 @@ def checked_background(background: Any, labels: tuple[str, ...]) -> tuple[str, .
             raise ParameterError(f"background contains {label!r}; it must be one of the labels {', '.join(labels)}")
     chosen = frozenset(named)
     return tuple(label for label in labels if label in chosen)
+
+
+def checked_priors(priors: Any, labels: tuple[str, ...]) -> dict[str, float]:
+    """The factors by label, of the labels that are named."""
+    if priors is None:
+        return {}
+    if not isinstance(priors, Mapping):
+        raise ArrayTypeError(f"priors is a {type(priors).__name__}; it must be a dict of labels to numbers")
+    for label in priors:
+        if label not in labels:
+            raise ParameterError(f"priors has {label!r}; it must be one of the labels {', '.join(labels)}")
+    made = {label: number(f"priors[{label!r}]", value, least=0.0) for label, value in priors.items()}
+    if len(made) == len(labels) and not any(made.values()):
+        raise ParameterError("priors has 0 for every label; it must leave some to predict")
+    return made

@@ -17,6 +17,7 @@ from wavenetlite.classifier.checks import (
     checked_features,
     checked_labels,
     checked_model,
+    checked_priors,
 )
 from wavenetlite.classifier.decision import DECISIONS, OUTPUTS, DecisionName, OutputName, Prediction
 from wavenetlite.classifier.design import Design
@@ -71,6 +72,10 @@ class AudioClassifier:
         offline and in a stream. None: no padding.
     background
         Labels that never trigger events, though they can be predicted. The two in `BACKGROUND` need not be in `labels`.
+    priors
+        By label, how much more frequent it is among the signals that are predicted than it was in training, 1 for those
+        that are not named: a prediction's probabilities are multiplied by it, and divided by their sum. 0: no
+        prediction has this label. Frames of probabilities and events stay as they are.
     detector
         How probabilities become events; None: ``Detector()``.
     outputs
@@ -82,7 +87,7 @@ class AudioClassifier:
 
     Attributes
     ----------
-    features, model, decision, background, detector, outputs
+    features, model, decision, background, priors, detector, outputs
         As given.
     timing
         Positions of the frames of probabilities in a signal.
@@ -123,6 +128,7 @@ class AudioClassifier:
         decision: DecisionName = "last",
         clip_s: float | None = None,
         background: Iterable[str] = BACKGROUND,
+        priors: Mapping[str, float] | None = None,
         detector: Detector | None = None,
         outputs: OutputName = "logits",
         info: Mapping[str, Any] | None = None,
@@ -147,6 +153,7 @@ class AudioClassifier:
             which = "the model's out_channels" + (" and one for the rest" if outputs == "probabilities" else "")
             raise ParameterError(f"labels has {len(self._labels)} entries; it must have {needed}, {which}")
         self.background = checked_background(background, self._labels)
+        self.priors = checked_priors(priors, self._labels)
         self.detector = Detector() if detector is None else detector
         if not isinstance(self.detector, Detector):
             raise ArrayTypeError(f"detector is a {type(detector).__name__}; it must be a Detector or None")
@@ -239,6 +246,7 @@ class AudioClassifier:
             decision=self.decision,
             clip_s=self.clip_s,
             background=self.background,
+            priors=self.priors,
             detector=detector,
             outputs=self.outputs,
             info=self.info,
@@ -432,6 +440,7 @@ class AudioClassifier:
             self.timing,
             self.decision,
             self.background,
+            self.priors,
             self.detector,
         )
         if self._design is None or not made.same_as(self._design):
@@ -508,6 +517,7 @@ class AudioClassifier:
             "decision": self.decision,
             "clip_s": self.clip_s,
             "background": list(self.background),
+            **({"priors": dict(self.priors)} if self.priors else {}),
             "detector": self.detector.config(),
             **({"outputs": self.outputs} if self.outputs != "logits" else {}),
             "features": self.features.stored_config(),

@@ -61,6 +61,8 @@ class Decision:
         For each label, whether "peak" considers it.
     first
         The first frame that "peak" considers.
+    factors
+        For each label, the factor of its probability in predictions; None: all are 1.
 
     Attributes
     ----------
@@ -70,8 +72,9 @@ class Decision:
         What "mean" and "peak" keep of all frames, else None. The stream adds the next frames to them.
     """
 
-    def __init__(self, kind: str, foreground: npt.NDArray[np.uint8], first: int) -> None:
+    def __init__(self, kind: str, foreground: npt.NDArray[np.uint8], first: int, factors: Floats | None = None) -> None:
         self.last: Floats | None = None
+        self._factors = factors
         self._labels = len(foreground)
         self.sums = LogSoftmaxSums(self._labels) if kind == "mean" else None
         self.peak = Peak(foreground, first) if kind == "peak" else None
@@ -87,7 +90,7 @@ class Decision:
         if newest is None:
             return None
         kept = self.sums or self.peak
-        p = newest.copy() if kept is None else kept.probabilities()
+        p = weighted(newest.copy() if kept is None else kept.probabilities(), self._factors)
         best = int(p.argmax())
         return Prediction(labels[best], float(p[best]), p, list(labels))
 
@@ -112,3 +115,21 @@ class Decision:
         if len(newest) not in (0, 4 * self._labels) or (state is not None and bool(state.frames) != bool(newest)):
             raise SnapshotError(UNFIT)
         self.last = frame_of_scores(newest) if newest else None
+
+
+def weighted(p: Floats, factors: Floats | None) -> Floats:
+    """Probabilities for other priors: multiplied by a factor each, with the sum of 1.
+
+    Notes
+    -----
+    Saerens et al., "Adjusting the Outputs of a Classifier to New a Priori Probabilities", 2002.
+    """
+    if factors is None:
+        return p
+    made: Floats = p * factors
+    total = made.sum(dtype=np.float64)
+    if not total > 0:  # of what may be predicted, nothing is left: all of it is as probable
+        made = np.where(factors > 0, factors, np.float32(0))
+        total = made.sum(dtype=np.float64)
+    made /= np.float32(total)
+    return made

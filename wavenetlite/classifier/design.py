@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Mapping
 from dataclasses import dataclass, fields
 from functools import cached_property
 from typing import Any
@@ -38,6 +39,8 @@ class Design:
         Name of the decision.
     background
         Labels that trigger no events.
+    priors
+        By label, the factor of its probability in predictions, where it is not 1.
     detector
         How probabilities become events.
     """
@@ -48,6 +51,7 @@ class Design:
     timing: Timing
     decision: str
     background: tuple[str, ...]
+    priors: Mapping[str, float]
     detector: Detector
 
     def same_as(self, other: Design) -> bool:
@@ -80,6 +84,13 @@ class Design:
         return np.array([label not in self.background for label in self.timing.labels], np.uint8)
 
     @cached_property
+    def factors(self) -> Floats | None:
+        """For each label, the factor of its probability in predictions; None: all are 1."""
+        if not self.priors:
+            return None
+        return np.array([self.priors.get(label, 1.0) for label in self.timing.labels], np.float32)
+
+    @cached_property
     def none(self) -> Floats:
         """No frames of probabilities."""
         return np.zeros((0, len(self.timing.labels)), np.float32)
@@ -92,13 +103,14 @@ class Design:
 
     def open_decision(self) -> Decision:
         """New state of the decision."""
-        return Decision(self.decision, self.foreground, self.first)
+        return Decision(self.decision, self.foreground, self.first, self.factors)
 
     @cached_property
     def fingerprint(self) -> bytes:
         """Equal for classifiers with the same features, weights, labels, clip length, decision and detector."""
         timing = self.timing
         config: list[Any] = [timing.labels, self.decision, timing.clip, self.background, self.detector.config()]
+        config += [sorted(self.priors.items())] if self.priors else []
         digest = blake2b(json.dumps(config, sort_keys=True).encode(), digest_size=16, person=b"wavenetlite clf")
         digest.update(self.features.fingerprint + self.network.fingerprint)
         return digest.digest()

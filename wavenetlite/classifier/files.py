@@ -32,7 +32,7 @@ def blueprint(config: dict[str, Any], version: int) -> Blueprint:
 def restored(config: Mapping[str, Any], model: Module, tables: Mapping[str, Floats]) -> AudioClassifier:
     """The classifier from its `AudioClassifier.config`, its network, and the tables of its features."""
     wanted = {"type", "labels", "decision", "clip_s", "background", "detector", "features", "model", "info"}
-    if set(config) - {"outputs"} != wanted:  # which files of logits do not name
+    if set(config) - {"outputs", "priors"} != wanted:  # which are named only where they differ from the usual
         raise ParameterError(f"config of a classifier has {', '.join(sorted(config))}; it must have {sorted(wanted)}")
     spec = config["features"]
     if isinstance(spec, Mapping) and spec.get("type") == "Librosa":  # before librosa is asked for
@@ -45,6 +45,7 @@ def restored(config: Mapping[str, Any], model: Module, tables: Mapping[str, Floa
         outputs=config.get("outputs", "logits"),
         clip_s=config["clip_s"],
         background=config["background"],
+        priors=config.get("priors"),
         detector=Detector.from_config(config["detector"]),
         info=config["info"],
     )

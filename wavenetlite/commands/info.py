@@ -104,6 +104,7 @@ def classifier_facts(clf: Any) -> dict[str, Any]:
         "least_samples": clf.least_samples,
         "decision": clf.decision,
         "outputs": clf.outputs,
+        **({"priors": clf.priors} if clf.priors else {}),
         "clip_s": clf.clip_s,
         "detector": clf.detector.config(),
         "info": clf.info,
@@ -194,6 +195,7 @@ def text(about: dict[str, Any]) -> str:
         rows += [
             ("decision", about["decision"]),
             ("outputs", about["outputs"]),
+            *([("priors", compact(about["priors"]))] if "priors" in about else []),
             ("detector", compact(about["detector"])),
         ]
     if of_vocoder:

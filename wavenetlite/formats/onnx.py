@@ -47,9 +47,9 @@ def save(model: Model, file: BinaryIO, *, streaming: bool = False) -> None:
 
     Input x and output y are (batch, channels, frames); conditioning is an input c. The metadata has ``form``,
     ``frame_period`` (input frames for one of the output), ``latency``, ``receptive_field`` and of a classifier
-    ``labels``, ``decision`` and ``features``, as JSON. The output is the network's: a classifier's are logits,
-    or probabilities of all labels but the last where the metadata's ``outputs`` says so. For :func:`wavenetlite.load`
-    it has the network itself, too.
+    ``labels``, ``decision``, ``priors`` where it has some, and ``features``, as JSON. The output is the network's: a
+    classifier's are logits, or probabilities of all labels but the last where the metadata's ``outputs`` says so. For
+    :func:`wavenetlite.load` it has the network itself, too.
 
     Parameters
     ----------
@@ -69,7 +69,8 @@ def save(model: Model, file: BinaryIO, *, streaming: bool = False) -> None:
     network, channels, metadata = network_of(model), None, {}
     if not isinstance(model, nn.Module):
         channels, about = model.features.out_channels, model.config()
-        metadata = {name: about[name] for name in ("labels", "decision", "outputs", "features") if name in about}
+        names = ("labels", "decision", "priors", "outputs", "features")
+        metadata = {name: about[name] for name in names if name in about}
     flag("streaming", streaming)
     data = onnx_export.network_bytes(network, channels, streaming=streaming, metadata=metadata)
     file.write(data + onnx_own.appendix(network, data))

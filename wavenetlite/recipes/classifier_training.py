@@ -122,7 +122,9 @@ def train_classifier(
         words, and it is mixed into the words. An eighth of it, by file, is not trained on: the thresholds are chosen on
         it, for the recipe's `false_alarms_per_hour` of all words together.
     reject
-        Whether a corpus without ``_unknown_`` gets that label, made from its words: spliced, cut and reversed.
+        Whether a corpus without ``_unknown_`` gets that label, made from its words: spliced, cut and reversed. As none
+        of its clips is one, no prediction of a whole clip has that label then (`priors` of the classifier); events need
+        it.
 
     Returns
     -------
@@ -221,6 +223,7 @@ class Training:
             standing_alone(model, self.features) if self.alone else model,
             self.labels,
             decision="peak" if self.begin is None else self.begin.decision,
+            priors={UNKNOWN: 0.0} if self.made_unknown else None,  # none of the corpus' clips is one; talk is
             detector=Detector(refractory_ms=REFRACTORY_MS) if self.alone else None,
             clip_s=self.clips.audio.shape[1] / self.corpus.sr,
             info=self.info(),

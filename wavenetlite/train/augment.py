@@ -17,7 +17,7 @@ import numpy.typing as npt
 
 from wavenetlite.support.arrays import Floats, is_array
 from wavenetlite.support.blake2 import blake2b
-from wavenetlite.support.checks import count, number, one_of, positive_int
+from wavenetlite.support.checks import count, flag, number, one_of, positive_int
 from wavenetlite.support.errors import ArrayTypeError, ParameterError
 from wavenetlite.support.optional import optional
 from wavenetlite.support.options import option_names
@@ -288,6 +288,46 @@ class TimeShift(Transform):
         return y
 
 
+class Trim(Transform):
+    """Cut off the beginning and the end of each recording, as cutting by level or by hand does to weak consonants.
+
+    A recording is what lies between the first and the last sample of a clip that are not 0; what is cut off becomes 0.
+    So it must come before transforms that fill a clip to its ends.
+
+    Parameters
+    ----------
+    most_ms
+        Most that is cut off at either end, ms; drawn uniformly for each.
+    sr
+        Sample rate, Hz.
+    least_left
+        Least share of a recording that is left, 0 to 1.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from wavenetlite.train.augment import Trim
+    >>> padded = np.zeros((1, 1000), np.float32)
+    >>> padded[:, 200:800] = 1.0
+    >>> trimmed = Trim(10, sr=10000)(padded, np.random.default_rng(0))
+    >>> trimmed[0, 300:700].all(), 400 <= trimmed.sum() < 600
+    (np.True_, np.True_)
+    """
+
+    def __init__(self, most_ms: float, *, sr: int, least_left: float = 0.5, probability: float = 1.0) -> None:
+        self.most_ms = number("most_ms", most_ms, least=0.0)
+        self.sr = positive_int("sr", sr)
+        self.least_left = share("least_left", least_left)
+        self.probability = share("probability", probability)
+
+    def change(self, x: Floats, rng: Generator) -> Floats:
+        first, last = extents(x)
+        most = np.minimum(self.most_ms * self.sr / 1000, (1 - self.least_left) / 2 * (last - first))
+        cut = (rng.random((2, len(x))) * most).astype(np.int64)
+        x[~between(first + cut[0], last - cut[1], x.shape[1])] = 0
+        return x
+
+
 class Gain(Transform):
     """Make each clip louder or softer.
 
@@ -365,6 +405,9 @@ class BackgroundNoise(Transform):
         -40 dB (of full scale).
     recordings
         float32, (n, samples), or a list of (samples,) of any lengths; those shorter than a clip are repeated.
+    everywhere
+        Whether the noise fills the clip; False: only the recording in it, from its first to its last sample that are
+        not 0, as the noise of a microphone begins and ends with it where clips are padded. A silent clip stays so.
 
     Notes
     -----
@@ -386,8 +429,10 @@ class BackgroundNoise(Transform):
         *,
         snr_db: Range = (5.0, 30.0),
         recordings: Recordings | None = None,
+        everywhere: bool = True,
         probability: float = 1.0,
     ) -> None:
+        self.everywhere = flag("everywhere", everywhere)
         self.kinds = several("kinds", kinds, (*COLOURS, "recording", "babble"))
         self.snr_db = checked_range("snr_db", snr_db, -MOST_DB, MOST_DB)
         self.recordings = checked_recordings(recordings)
@@ -408,6 +453,8 @@ class BackgroundNoise(Transform):
             rows = np.flatnonzero(kinds == k)
             if rows.size:
                 noise[rows] = self.noise(kind, (len(rows), x.shape[1]), rng)
+        if not self.everywhere:
+            noise *= between(*extents(x), x.shape[1])
         signal_power, noise_power = power(x), power(noise)
         wanted = np.where(signal_power > 0, signal_power, 10 ** (SILENT_DB / 10)) / ratio
         noise *= ratio_of_levels(wanted, noise_power)[:, np.newaxis]
@@ -1000,6 +1047,20 @@ def ratio_of_levels(wanted: npt.NDArray[np.float64], powers: npt.NDArray[np.floa
     good = powers > 0
     factor: Floats = np.sqrt(np.where(good, wanted / np.where(good, powers, 1.0), 0.0)).astype(np.float32)
     return factor
+
+
+def extents(x: Floats) -> tuple[Ints, Ints]:
+    """The first sample of each clip that is not 0, and that behind the last one; of a silent clip both are 0."""
+    sounds = x != 0
+    first, ending = sounds.argmax(axis=1), sounds[:, ::-1].argmax(axis=1)
+    return first, np.where(sounds.any(axis=1), x.shape[1] - ending, 0)
+
+
+def between(first: Ints, last: Ints, samples: int) -> npt.NDArray[np.bool_]:
+    """Which samples of each clip lie from `first` to before `last`, (clips, samples)."""
+    at = np.arange(samples)
+    inside: npt.NDArray[np.bool_] = (at >= first[:, np.newaxis]) & (at < last[:, np.newaxis])
+    return inside
 
 
 def quiet_level(x: Floats) -> Floats:
