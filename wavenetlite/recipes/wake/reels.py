@@ -73,6 +73,8 @@ def reels_of(
 ) -> Reels:  # fmt: skip
     """`count` reels of recordings: in order through all of them, each time at another speed, in other rooms.
 
+    Too few reels for all of them have some from beginning to end.
+
     Parameters
     ----------
     name
@@ -91,8 +93,8 @@ def reels_of(
     def some(first: int) -> Floats:
         rng = np.random.default_rng([seed, 3, first])
         audio = np.zeros((min(TOGETHER, count - first), REEL_SAMPLES), np.float32)
-        for row, share in enumerate(range(first, first + len(audio))):
-            chosen = [parts[index] for index in shares[share % len(shares)]]
+        for row, number in enumerate(range(first, first + len(audio))):
+            chosen = [parts[index] for index in shares[share_of(number, count, len(shares))]]
             # The phrases are said by other speakers, too: what was done to a voice must not give it away.
             said = [another_speaker(one, rng, noises) if around else one for one in chosen]
             audio[row] = concatenate(said, REEL_SAMPLES, rng)
@@ -104,6 +106,11 @@ def reels_of(
         if progress is not None:
             progress(first + len(frames), count)
     return Reels(name, made)
+
+
+def share_of(number: int, reels: int, shares: int) -> int:
+    """Which share of the recordings a reel has: each in turn, or, of more shares than reels, some from everywhere."""
+    return number % shares if reels >= shares else number * shares // reels
 
 
 def divide(parts: Sequence[Floats]) -> list[list[int]]:
