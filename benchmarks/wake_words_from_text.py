@@ -1,4 +1,4 @@
-"""``python -m benchmarks.wake_words_from_text CLASSIFIER... --talk FOLDER``: wake words on voices and talk they never heard.
+"""``python -m benchmarks.wake_words_from_text CLASSIFIER... --talk FOLDER``: wake words on voices and talk new to them.
 
 Of classifiers that ``wavenetlite wake-word --voices espeak-ng`` made: how many of 118 clips of each phrase they hear,
 which flite's and festival's English voices say at many speeds and pitches, each alone in faint noise; and how many

@@ -36,6 +36,15 @@ def test_a_threshold_holds_in_the_kind_of_background_that_has_most_alarms():
     assert both.rate(threshold_for(both, 0.5)) == pytest.approx(0.5)
 
 
+def test_kinds_of_background_lend_each_other_their_scale():
+    """One recording with two odd peaks must not raise the threshold for all."""
+    odd, plain = Tail(-5.0, 20.0, 3.0), Tail(-4.0, 8.0, 1.0)
+    both = Tails((odd, plain)).of_one_scale()
+    assert [one.scale for one in both.kinds] == [2.0, 2.0]
+    assert [(one.start, one.per_hour) for one in both.kinds] == [(-5.0, 20.0), (-4.0, 8.0)]
+    assert both.at(0.5) == pytest.approx(max(-5 + 2 * np.log(40), -4 + 2 * np.log(16)))
+
+
 def test_nothing_was_heard():
     assert 0 < threshold_for(tail_of([], 0.0), 0.5) < 1
 

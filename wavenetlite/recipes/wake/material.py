@@ -63,7 +63,8 @@ class Heard:
         return {
             "utterances of voices": sum(map(len, self.phrases)), "own recordings": sum(map(len, self.own)),
             "near misses": len(self.near_misses), "sentences and talk": len(self.talk),
-            "background, pieces": len(self.background), "background kept back, pieces": sum(map(len, self.kept_background)),
+            "background, pieces": len(self.background),
+            "background kept back, pieces": sum(map(len, self.kept_background)),
         }  # fmt: skip
 
     @property
@@ -108,7 +109,7 @@ def training_reels(
         ("background", heard.background, whole, 2.0),
     ]
     return [(reels_of(name, parts, heard.noises, count, seed=1000 * seed + 40 + number, threads=threads,
-                      progress=progress), weight)
+                      channels=() if parts is heard.background else heard.noises, progress=progress), weight)
             for number, (name, parts, count, weight) in enumerate(kinds) if count and len(parts)]  # fmt: skip
 
 

@@ -47,8 +47,9 @@ class Scored:
 
     def tails(self, word: int) -> Tails:
         """How seldom high scores of a word are in each kind of background."""
-        return Tails(tuple(tail_of([one[:, word].astype(np.float64) for one in some], hours)
-                           for some, hours in zip(self.background, self.hours, strict=True)))  # fmt: skip
+        kinds = (tail_of([one[:, word].astype(np.float64) for one in some], hours)
+                 for some, hours in zip(self.background, self.hours, strict=True))  # fmt: skip
+        return Tails(tuple(kinds)).of_one_scale()
 
 
 def score(clf: AudioClassifier, scenes: Sequence[Scenes], background: Sequence[Reels], threads: int) -> Scored:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
@@ -48,6 +48,11 @@ class Tails:
     """
 
     kinds: tuple[Tail, ...]
+
+    def of_one_scale(self) -> Tails:
+        """With the mean scale for all: a few peaks tell well how many there are, but hardly how fast they get rarer."""
+        scale = float(np.mean([one.scale for one in self.kinds]))
+        return Tails(tuple(replace(one, scale=scale) for one in self.kinds))
 
     def at(self, rate: float) -> float:
         """The log-odds above which there are at most so many peaks an hour in every kind."""

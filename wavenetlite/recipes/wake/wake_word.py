@@ -105,15 +105,15 @@ def train_wake_word(
         named like its file ("hey_marcel"). Three are enough to help; of four and more, a quarter is kept back and
         measured.
     background
-        Folders of talk, music and noise, of any length, in which no phrase is said. Some files are kept back: the
-        threshold is chosen on them.
+        Folders of talk, music and noise, of any length, in which no phrase is said. Some files of each are kept back:
+        the threshold is chosen on them.
     voices, test_voices
         Programs, or single voices, "flite:slt", to train on, and others to measure by. None: all that are installed,
         and one in eight of them.
     piper_voices
         The folder of piper's voices.
     false_alarms_per_hour
-        For each phrase, in recordings like the background.
+        For each phrase, in recordings like those of any folder of the background of which ten minutes are kept back.
     effort
         "quick", "normal" or "thorough", or an `Effort`.
     seed
