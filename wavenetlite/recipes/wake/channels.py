@@ -50,4 +50,5 @@ def with_channel(y: Floats, recording: Floats, strength: float = 1.0) -> Floats:
 def mean_spectrum(y: Floats) -> Doubles:
     """Smooth, (bins,)."""
     power = (np.abs(spectra(y)).astype(np.float64) ** 2).mean(axis=0)
-    return average(power[np.newaxis], SMOOTH)[0]
+    smooth: Doubles = average(power[np.newaxis], SMOOTH)[0]
+    return smooth
