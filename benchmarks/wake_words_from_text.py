@@ -64,7 +64,9 @@ def in_noise(y: Floats, rng: np.random.Generator) -> Floats:
     return np.clip(noise, -1.0, 1.0).astype(np.float32)
 
 
-def results(clf: AudioClassifier, talk: dict[str, ScoredRecording], speech: Speech, rate: float) -> dict[str, Any]:
+def results(
+    clf: AudioClassifier, talk: dict[str, ScoredRecording], speech: Speech, rates: list[float]
+) -> dict[str, Any]:  # fmt: skip
     """Figures of each phrase."""
     made = {}
     for phrase in words_of(clf):
@@ -77,22 +79,21 @@ def results(clf: AudioClassifier, talk: dict[str, ScoredRecording], speech: Spee
         now = outcomes(heard, own, [phrase], others)[phrase]
         alarms = [outcomes(one, own, [phrase], others)[phrase].alarms for one in rest]
         both = [curves(some, own, [phrase], others, together=False)[phrase] for some in (heard, rest[0])]
-        at, found, raised = best(both[0], both[1], rate)
         made[phrase] = {
             "clips": now.words, "threshold": threshold, "found": now.found,
             "false_alarms_per_hour": {name: round(count / (one.duration_s / 3600), 2)
                                       for (name, one), count in zip(talk.items(), alarms, strict=True)},
-            "by_voice": by_voice(heard, own, others), "on_the_curve": {"threshold": round(at, 4), "found": found,
-                                                                      "false_alarms_per_hour": round(raised, 2)},
+            "by_voice": by_voice(heard, own, others), "on_the_curve": [best(*both, rate) for rate in rates],
         }  # fmt: skip
     return made
 
 
-def best(said: Curve, talk: Curve, rate: float) -> tuple[float, int, float]:
+def best(said: Curve, talk: Curve, rate: float) -> dict[str, Any]:
     """The lowest threshold with so few alarms: that, how many clips it finds, and its alarms an hour."""
     few = [at for at, per_hour in enumerate(talk.false_alarms_per_hour) if per_hour <= rate]
     at = few[0] if few else len(talk.thresholds) - 1
-    return float(said.thresholds[at]), said.outcomes[at].found, float(talk.false_alarms_per_hour[at])
+    return {"threshold": round(float(said.thresholds[at]), 4), "found": said.outcomes[at].found,
+            "false_alarms_per_hour": round(float(talk.false_alarms_per_hour[at]), 2)}  # fmt: skip
 
 
 def by_voice(heard: ConcatenatedScores, detector: Any, others: list[str]) -> dict[str, str]:
@@ -104,10 +105,11 @@ def by_voice(heard: ConcatenatedScores, detector: Any, others: list[str]) -> dic
 
 def line(name: str, phrase: str, one: dict[str, Any]) -> str:
     alarms = ", ".join(f"{key} {value:g}" for key, value in one["false_alarms_per_hour"].items())
-    curve, count = one["on_the_curve"], max(one["clips"], 1)
+    count = max(one["clips"], 1)
+    curve = ", ".join(f'at {at["threshold"]:.3f} {100 * at["found"] / count:.1f} % at {at["false_alarms_per_hour"]:g}'
+                      for at in one["on_the_curve"])  # fmt: skip
     return (f'{name} "{phrase}": threshold {one["threshold"]:.2f} hears {100 * one["found"] / count:.1f} %'
-            f' of {one["clips"]}, alarms an hour {alarms or "-"}; at {curve["threshold"]:.3f} it hears'
-            f' {100 * curve["found"] / count:.1f} % at {curve["false_alarms_per_hour"]:g}')  # fmt: skip
+            f' of {one["clips"]}, alarms an hour {alarms}; on the curve {curve}')  # fmt: skip
 
 
 def main(arguments: list[str] | None = None) -> None:
@@ -115,7 +117,7 @@ def main(arguments: list[str] | None = None) -> None:
                                      formatter_class=argparse.RawDescriptionHelpFormatter)  # fmt: skip
     parser.add_argument("classifiers", nargs="+", metavar="CLASSIFIER", help="classifier.safetensors of wake-word")
     parser.add_argument("--talk", action="append", required=True, metavar="FOLDER", help="in which no phrase is said")
-    parser.add_argument("--rate", type=float, default=0.5, metavar="N", help="false alarms an hour (default: 0.5)")
+    parser.add_argument("--rate", type=float, action="append", metavar="N", help="false alarms an hour (default: 0.5)")
     parser.add_argument("--speech", metavar="FOLDER", help="keeps what the voices said, for the next time")
     parser.add_argument("--json", action="store_true", help="print the figures as JSON")
     options = parser.parse_args(arguments)
@@ -126,7 +128,7 @@ def main(arguments: list[str] | None = None) -> None:
         for name in options.classifiers:
             clf = wl.load(name)
             played = {key: listen_to_background(clf, one) for key, one in talk.items()}
-            figures[name] = results(clf, played, speech, options.rate)
+            figures[name] = results(clf, played, speech, options.rate or [0.5])
             if not options.json:
                 for phrase, one in figures[name].items():
                     print(line(name, phrase, one), flush=True)
