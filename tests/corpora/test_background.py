@@ -90,6 +90,14 @@ def test_a_recording_is_in_one_part_only():
     assert [file.name for file in again.files] == [file.name for file in dev.files]
 
 
+def test_every_folder_has_its_own_part(folder):
+    """A file in two of them belongs to the first."""
+    made = read_background([folder / "deep" / "er", folder / "a.wav", folder], SR)
+    assert [(file.name, file.folder) for file in made.files] == [("c.wav", 0), ("a.wav", 1), ("deep/b.flac", 2)]
+    assert [[file.name for file in one.files] for one in made.by_folder()] == [["c.wav"], ["a.wav"], ["deep/b.flac"]]
+    assert [file.folder for file in read_background(folder, SR).files] == [0, 0, 0]
+
+
 def test_one_recording_is_cut_in_two():
     train, dev = of_lengths(1000).split(0.25)
     assert (len(train.files[0].samples), len(dev.files[0].samples)) == (750, 250)

@@ -65,7 +65,7 @@ def add(parser: argparse.ArgumentParser) -> None:
         type=above_zero,
         default=0.5,
         metavar="N",
-        help="of each phrase, to choose the threshold",
+        help="of each phrase, in each folder of --background, to choose the threshold",
     )
     parser.add_argument("--effort", choices=tuple(EFFORTS), default="normal", help="how much is said and trained")
     parser.add_argument("--seed", type=whole, default=0, metavar="N", help="of everything that is drawn")

@@ -45,11 +45,14 @@ class BackgroundFile:
         int16, (samples,), at the rate of the background.
     digest
         Of the bytes of the file.
+    folder
+        Number of the folder in which it lies, of those that were given.
     """
 
     name: str
     samples: Samples
     digest: str = ""
+    folder: int = 0
 
 
 @dataclass(frozen=True, eq=False)
@@ -101,6 +104,11 @@ class Background:
         for number, file in enumerate(self.files):
             parts[number in second].append(file)
         return replace(self, files=parts[0]), replace(self, files=parts[1])
+
+    def by_folder(self) -> list[Background]:
+        """A background of each folder that has recordings."""
+        folders = sorted({file.folder for file in self.files})
+        return [replace(self, files=[file for file in self.files if file.folder == one]) for one in folders]
 
     def rows(self, seconds: float, seed: int = 0) -> LazyAudio:
         """All recordings, in a drawn order one after the other, in rows of equal length.
@@ -162,7 +170,8 @@ def read_background(folders: Folders, sr: int, *, progress: Progress | None = No
             problems.append(f"{readable(name)}: {audio.reason(error, path)}; skipped")
             continue
         if len(samples):
-            made.append((number, BackgroundFile(name, samples, digest_of_file(os.fspath(path)))))
+            file = BackgroundFile(name, samples, digest_of_file(os.fspath(path)), folder_of(path, folders))
+            made.append((number, file))
         left -= len(samples)
         if progress is not None:
             progress(done, len(found))
@@ -204,6 +213,12 @@ def background_files(folders: Folders) -> list[tuple[str, Path]]:
         for path in paths:
             found.setdefault(path, path.relative_to(one).as_posix())
     return [(name, path) for path, name in found.items()]
+
+
+def folder_of(path: Path, folders: Folders) -> int:
+    """Number of the first folder in which a file lies."""
+    given = [folders] if isinstance(folders, str | os.PathLike) else folders
+    return next(number for number, one in enumerate(map(Path, given)) if one == path or one in path.parents)
 
 
 def shown(folders: Folders) -> str:

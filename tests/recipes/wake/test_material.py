@@ -6,9 +6,9 @@ import pytest
 from wavenetlite import audio
 from wavenetlite.corpora.background import read_background
 from wavenetlite.recipes.wake.examples import Examples, Hard
-from wavenetlite.recipes.wake.material import NEAR
+from wavenetlite.recipes.wake.material import LEAST_KEPT_S, NEAR, long_enough
 from wavenetlite.recipes.wake.recordings import Pieces, own_files, read_own
-from wavenetlite.recipes.wake.reels import Reels, reels_for, reels_of
+from wavenetlite.recipes.wake.reels import Reels, reels_for, reels_of, share_of
 from wavenetlite.recipes.wake.scenes import FRAMES, SAMPLES, STEPS, Scenes, scenes_of
 from wavenetlite.recipes.wake.speech import SR
 from wavenetlite.recipes.wake.stages import Log
@@ -55,6 +55,24 @@ def test_reels_hold_all_parts_and_do_not_depend_on_threads():
     assert one.frames.shape[0] == 3 and one.hours == pytest.approx(90 / 3600, rel=0.01)
 
 
+@pytest.mark.parametrize(("reels", "shares"), [(4, 40), (7, 40), (39, 40), (40, 40), (100, 40)])
+def test_too_few_reels_hear_some_from_beginning_to_end(reels, shares):
+    """A background has its folders one after the other: the last must not go unheard."""
+    taken = [share_of(number, reels, shares) for number in range(reels)]
+    assert all(0 <= one < shares for one in taken) and len(set(taken)) == min(reels, shares)
+    gaps = np.diff([-1, *sorted(set(taken)), shares])
+    assert gaps.max() <= -(-shares // reels) + 1
+
+
+def test_what_was_kept_back_is_measured_by_folder_where_it_is_long_enough():
+    a, b = np.zeros(round(0.6 * LEAST_KEPT_S * SR), np.float32), np.zeros(round(0.2 * LEAST_KEPT_S * SR), np.float32)
+    assert [list(map(len, some)) for some in long_enough([[b], [a, a], [a, a, a]])] == [
+        [len(a)] * 3 + [len(b)], [len(a)] * 2]  # fmt: skip
+    assert [list(map(len, some)) for some in long_enough([[a], [a, a], [a]])] == [[len(a)] * 2, [len(a)] * 2]
+    assert [list(map(len, some)) for some in long_enough([[b], [b]])] == [[len(b)] * 2]
+    assert long_enough([[]]) == []
+
+
 def test_the_hardest_windows_hold_the_peaks():
     reels = Reels("numbers", np.broadcast_to(np.arange(900, dtype=np.float16)[np.newaxis, :, np.newaxis], (2, 900, 40)))
     scores = np.full((2, 300), -5.0)
@@ -99,7 +117,7 @@ def test_a_background_comes_in_pieces(tmp_path):
     assert pieces[1].dtype == np.float32 and pieces[1][100] == pytest.approx(0.5, abs=1e-3)
     assert [pieces.place(index) for index in (0, 1)] == ["long.wav", "long.wav, from 20 s on"]
     assert len(pieces.some(1e9, np.random.default_rng(0))) == 3 and len(pieces.some(1, np.random.default_rng(0))) <= 2
-    assert len(Pieces(None)) == 0 and Pieces(None).some(5, np.random.default_rng(0)) == []
+    assert len(Pieces()) == 0 and Pieces().some(5, np.random.default_rng(0)) == []
 
 
 def test_ones_own_recordings_are_read_at_any_rate(tmp_path):

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from wavenetlite.evaluation.tails import Tail, smoothed
-from wavenetlite.recipes.wake.thresholds import LEAST, MOST, WINDOW, detector, tail_of, threshold_for
+from wavenetlite.recipes.wake.thresholds import LEAST, MOST, WINDOW, Tails, detector, tail_of, threshold_for
 
 
 def test_the_tail_of_known_scores_goes_on_where_the_recordings_end():
@@ -26,6 +26,23 @@ def test_the_tail_of_known_scores_goes_on_where_the_recordings_end():
 @pytest.mark.parametrize(("tail", "wanted"), [(Tail(-30.0, 1.0, 0.1), LEAST), (Tail(30.0, 100.0, 0.1), MOST)])
 def test_a_threshold_is_one_that_8_bits_reach(tail, wanted):
     assert threshold_for(tail, 0.5) == wanted
+
+
+def test_a_threshold_holds_in_the_kind_of_background_that_has_most_alarms():
+    quiet, talk = Tail(-6.0, 4.0, 1.0), Tail(-3.0, 12.0, 0.8)
+    both = Tails((quiet, talk))
+    assert threshold_for(both, 0.5) == threshold_for(talk, 0.5) > threshold_for(quiet, 0.5)
+    assert both.rate(0.5) == pytest.approx(talk.rate(0.5)) and talk.rate(0.5) > quiet.rate(0.5)
+    assert both.rate(threshold_for(both, 0.5)) == pytest.approx(0.5)
+
+
+def test_kinds_of_background_lend_each_other_their_scale():
+    """One recording with two odd peaks must not raise the threshold for all."""
+    odd, plain = Tail(-5.0, 20.0, 3.0), Tail(-4.0, 8.0, 1.0)
+    both = Tails((odd, plain)).of_one_scale()
+    assert [one.scale for one in both.kinds] == [2.0, 2.0]
+    assert [(one.start, one.per_hour) for one in both.kinds] == [(-5.0, 20.0), (-4.0, 8.0)]
+    assert both.at(0.5) == pytest.approx(max(-5 + 2 * np.log(40), -4 + 2 * np.log(16)))
 
 
 def test_nothing_was_heard():

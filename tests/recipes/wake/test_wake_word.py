@@ -218,7 +218,7 @@ def test_false_alarms_are_those_of_the_background_only():
         some[..., 1] = 1 - some[..., 0]
     net = wake_network(1, channels=4)
     clf = wl.AudioClassifier(wl.MicroFrontend(), net, ["go", "_unknown_"], detector=detector({"go": 0.6}))
-    found = findings(Scored([p], [scenes], background, 1 / 120 * 3), ["go"], clf, 0.5, {})
+    found = findings(Scored([p], [scenes], [background[:1], background[1:]], [1 / 120, 1 / 60]), ["go"], clf, 0.5, {})
     one = found.outcomes["go"]
     assert (one.words, one.found, one.alarms) == (2, 2, 1)
     assert one.hours == pytest.approx(3 * 30 / 3600, rel=0.01)

@@ -12,6 +12,8 @@ WORDS_PER_MINUTE = 175
 SEMITONES = 12
 FOREIGN = 4
 """Every this many variants one more speaks with the accent of another language."""
+MAIN = {"en": "en-us"}
+"""The accent in which every variant speaks, beside two others, of languages that have one heard everywhere."""
 ACCENTS = ("de", "nl", "fr-fr", "es", "it", "pl", "sv", "pt")
 
 
@@ -25,12 +27,13 @@ class Espeak:
         return found(self.name)
 
     def voices(self, language: str) -> list[Voice]:
-        """Each variant with one of the language's voices in turn, and some with those of other languages."""
+        """Each variant with two of the language's accents in turn and the main one; some with those of others."""
         own, variants = accents(language), variant_names()
         if not own:
             return []
         made = [(own[index % len(own)], variant) for index, variant in enumerate(variants)]
         made += [(own[(index + 1) % len(own)], variant) for index, variant in enumerate(variants)]
+        made += [(MAIN[language], one) for one in variants if MAIN.get(language) in own]
         others = [accent for accent in ACCENTS if not accent.startswith(language)]
         made += [(others[index % len(others)], one) for index, one in enumerate(variants[::FOREIGN])]
         names = [*own, *(f"{accent}+{variant}" for accent, variant in made)]

@@ -56,20 +56,21 @@ class Gathering:
                                  f"{', '.join(self.names)}")  # fmt: skip
         return [own_files(place) if place.is_dir() else [] for place in places]
 
-    def background(self, folders: Sequence[str | os.PathLike[str]]) -> tuple[Pieces, Pieces]:
-        """Of some folders, for training, and kept back."""
+    def background(self, folders: Sequence[str | os.PathLike[str]]) -> tuple[Pieces, list[Pieces]]:
+        """Of some folders, for training; and what is kept back of each."""
         if not folders:
-            return Pieces(None), Pieces(None)
+            return Pieces(), []
         with self.log.bar("reading the background") as bar:
             read = read_background(list(folders), SR, progress=bar)
         self.tell(read.problems)
-        training, kept = (Pieces(part) for part in read.split(KEPT, self.seed))
-        if not len(training) or not len(kept):
+        parts = [one.split(KEPT, self.seed) for one in read.by_folder()]
+        training, kept = Pieces(*(one for one, _ in parts)), [Pieces(one) for _, one in parts]
+        if not len(training) or not any(map(len, kept)):
             raise ParameterError(f"background has {3600 * read.hours:.1f} s of audio; it must have more than a few "
                                  "seconds, as a part of it is kept back")  # fmt: skip
-        return training, kept
+        return training, [one for one in kept if len(one)]
 
-    def all(self, folder: Path, own: list[list[Path]], background: tuple[Pieces, Pieces]) -> Heard:
+    def all(self, folder: Path, own: list[list[Path]], background: tuple[Pieces, list[Pieces]]) -> Heard:
         """What was said and recorded; `folder` keeps what voices say."""
         speech = Speech(self.cast.programs, folder)
         plan = self.script()
@@ -85,7 +86,7 @@ class Gathering:
         return Heard(
             phrases=phrases, own=[one for one, _ in mine], kept_phrases=kept, kept_own=[one for _, one in mine],
             near_misses=near, near_texts=texts, talk=[*talk, *training.some(NOISES_S, rng)], background=training,
-            kept_background=held if len(held) else self.other_talk(speech), noises=around,
+            kept_background=held or [self.other_talk(speech)], noises=around,
         )  # fmt: skip
 
     def script(self) -> Script:

@@ -10,6 +10,7 @@ import numpy as np
 from wavenetlite.recipes.wake.reels import Reels, reels_for, reels_of
 from wavenetlite.recipes.wake.scenes import Scenes, scenes_of
 from wavenetlite.recipes.wake.settings import Effort
+from wavenetlite.recipes.wake.speech import SR
 from wavenetlite.support.arrays import Floats
 from wavenetlite.support.progress import Progress
 
@@ -19,6 +20,8 @@ NEAR = 0.3
 """How often near misses are drawn, by sentences; see `LEAST_MINED`."""
 NOISES_S = 600.0
 """Seconds of background that may lie under what is said."""
+LEAST_KEPT_S = 600.0
+"""Of a folder's recordings that were kept back, to be measured alone; what is shorter is measured together."""
 
 
 @dataclass(frozen=True)
@@ -35,8 +38,10 @@ class Heard:
         Of voices, for training, and what each says.
     talk
         Sentences of voices, and some background.
-    background, kept_background
+    background
         Recordings without any phrase.
+    kept_background
+        The same, for measuring, of each folder.
     noises
         Some of the background, to lie under the rest.
     """
@@ -49,7 +54,7 @@ class Heard:
     near_texts: list[str]
     talk: list[Floats]
     background: Sequence[Floats]
-    kept_background: Sequence[Floats]
+    kept_background: Sequence[Sequence[Floats]]
     noises: list[Floats]
 
     @property
@@ -58,7 +63,8 @@ class Heard:
         return {
             "utterances of voices": sum(map(len, self.phrases)), "own recordings": sum(map(len, self.own)),
             "near misses": len(self.near_misses), "sentences and talk": len(self.talk),
-            "background, pieces": len(self.background), "background kept back, pieces": len(self.kept_background),
+            "background, pieces": len(self.background),
+            "background kept back, pieces": sum(map(len, self.kept_background)),
         }  # fmt: skip
 
     @property
@@ -103,16 +109,31 @@ def training_reels(
         ("background", heard.background, whole, 2.0),
     ]
     return [(reels_of(name, parts, heard.noises, count, seed=1000 * seed + 40 + number, threads=threads,
-                      progress=progress), weight)
+                      channels=() if parts is heard.background else heard.noises, progress=progress), weight)
             for number, (name, parts, count, weight) in enumerate(kinds) if count and len(parts)]  # fmt: skip
 
 
-def measuring_reels(heard: Heard, *, seed: int, threads: int) -> Reels:
-    """The background that was kept back, as it is, and once more in rooms and noise."""
-    parts, count = heard.kept_background, reels_for(heard.kept_background)
-    both = [reels_of("kept back", parts, heard.noises if around else [], count, seed=1000 * seed + 50 + around,
-                     around=around, threads=threads) for around in (False, True)]  # fmt: skip
-    return Reels("kept back", np.concatenate([one.frames for one in both]))
+def measuring_reels(heard: Heard, *, seed: int, threads: int) -> list[Reels]:
+    """The background that was kept back of each folder, as it is, and once more in rooms and noise."""
+    made = []
+    for number, parts in enumerate(long_enough(heard.kept_background)):
+        both = [reels_of("kept back", parts, heard.noises if around else [], reels_for(parts),
+                         seed=1000 * seed + 50 + around + 2 * number, around=around, threads=threads)
+                for around in (False, True)]  # fmt: skip
+        made.append(Reels("kept back", np.concatenate([one.frames for one in both])))
+    return made
+
+
+def long_enough(kinds: Sequence[Sequence[Floats]]) -> list[list[Floats]]:
+    """The recordings of each folder that has enough of them to tell how seldom something is, with the rest."""
+    ordered = sorted((list(some) for some in kinds), key=lambda some: -sum(map(len, some)))
+    made = [some for some in ordered if sum(map(len, some)) >= LEAST_KEPT_S * SR]
+    rest = [one for some in ordered[len(made) :] for one in some]
+    if made and sum(map(len, rest)) < LEAST_KEPT_S * SR:
+        made[0] += rest
+    elif rest:
+        made.append(rest)
+    return made
 
 
 def joined_scenes(some: Sequence[Scenes]) -> Scenes:

@@ -11,11 +11,11 @@ import numpy as np
 from wavenetlite.classifier.classifier import AudioClassifier
 from wavenetlite.evaluation.det import ALL, Curve, Outcome, curves, outcomes
 from wavenetlite.evaluation.scores import ConcatenatedScores, ReferenceEvent, ScoredRecording
-from wavenetlite.evaluation.tails import Tail, log_odds, smoothed
+from wavenetlite.evaluation.tails import log_odds, smoothed
 from wavenetlite.recipes.wake.network import HOP_S, STRIDE
 from wavenetlite.recipes.wake.reels import Reels
 from wavenetlite.recipes.wake.scenes import Scenes
-from wavenetlite.recipes.wake.thresholds import WINDOW, tail_of
+from wavenetlite.recipes.wake.thresholds import WINDOW, Tails, tail_of
 from wavenetlite.support.arrays import Doubles, Floats
 from wavenetlite.support.threads import in_threads
 
@@ -35,21 +35,27 @@ class Scored:
     said
         The scenes.
     background
-        (recordings, steps, labels).
+        Of each kind, (recordings, steps, labels).
     hours
-        Of the background.
+        Of each kind of background.
     """
 
     scenes: list[Floats]
     said: list[Scenes]
-    background: Floats
-    hours: float
+    background: list[Floats]
+    hours: list[float]
+
+    def tails(self, word: int) -> Tails:
+        """How seldom high scores of a word are in each kind of background."""
+        kinds = (tail_of([one[:, word].astype(np.float64) for one in some], hours)
+                 for some, hours in zip(self.background, self.hours, strict=True))  # fmt: skip
+        return Tails(tuple(kinds)).of_one_scale()
 
 
-def score(clf: AudioClassifier, scenes: Sequence[Scenes], background: Reels, threads: int) -> Scored:
+def score(clf: AudioClassifier, scenes: Sequence[Scenes], background: Sequence[Reels], threads: int) -> Scored:
     """The probabilities that a classifier gives."""
-    frames = [probabilities(clf, one.frames, threads) for one in scenes]
-    return Scored(frames, list(scenes), probabilities(clf, background.frames, threads), background.hours)
+    said, elsewhere = ([probabilities(clf, one.frames, threads) for one in some] for some in (scenes, background))
+    return Scored(said, list(scenes), elsewhere, [one.hours for one in background])
 
 
 def probabilities(clf: AudioClassifier, frames: np.ndarray, threads: int) -> Floats:
@@ -63,11 +69,6 @@ def probabilities(clf: AudioClassifier, frames: np.ndarray, threads: int) -> Flo
 
     made = list(in_threads(one, range(len(frames)), threads, together=16))
     return np.stack(made) if made else np.zeros((0, 0, len(clf.labels)), np.float32)
-
-
-def word_scores(scores: Scored, word: int) -> list[Doubles]:
-    """Probabilities of a word in each recording of the background."""
-    return [one[:, word].astype(np.float64) for one in scores.background]
 
 
 def scene_recordings(scores: Scored, phrases: Sequence[str]) -> list[ScoredRecording]:
@@ -84,7 +85,7 @@ def scene_recordings(scores: Scored, phrases: Sequence[str]) -> list[ScoredRecor
 def background_recordings(scores: Scored) -> list[ScoredRecording]:
     """The background, in the same form."""
     return [ScoredRecording(f"background {index}", p, times(len(p)), times(len(p))[-1])
-            for index, p in enumerate(scores.background)]  # fmt: skip
+            for index, p in enumerate(p for kind in scores.background for p in kind)]  # fmt: skip
 
 
 def times(steps: int) -> Doubles:
@@ -113,7 +114,7 @@ class Findings:
 
     outcomes: dict[str, Outcome]
     curves: dict[str, Curve]
-    tails: dict[str, Tail]
+    tails: dict[str, Tails]
     peaks: dict[str, tuple[Doubles, Doubles]]
     rate: float
     made_of: dict[str, float]
@@ -162,7 +163,7 @@ def findings(
     found_all, heard_all = (outcomes(some, clf.detector, list(phrases), unsaid) for some in (scenes, elsewhere))
     return Findings(
         {label: joined_outcome(found_all[label], heard_all[label]) for label in found_all}, lines,
-        {phrase: tail_of(word_scores(scores, word), scores.hours) for word, phrase in enumerate(phrases)},
+        {phrase: scores.tails(word) for word, phrase in enumerate(phrases)},
         {phrase: peaks_of(scores, word) for word, phrase in enumerate(phrases)}, rate, made_of,
     )  # fmt: skip
 
@@ -175,7 +176,8 @@ def joined_outcome(scenes: Outcome, background: Outcome) -> Outcome:
 def peaks_of(scores: Scored, word: int) -> tuple[Doubles, Doubles]:
     """The highest smoothed log-odds of a word in each scene of it, and in every second of the background."""
     said = log_odds(smoothed(scores.scenes[word][..., word].astype(np.float64), WINDOW))
-    elsewhere = log_odds(smoothed(scores.background[..., word].astype(np.float64), WINDOW))
+    background = np.concatenate(scores.background)
+    elsewhere = log_odds(smoothed(background[..., word].astype(np.float64), WINDOW))
     second = round(FRAME_RATE)
     whole = elsewhere[:, : elsewhere.shape[1] // second * second]
     return said.max(axis=1, initial=-20.0), whole.reshape(-1, second).max(axis=1, initial=-20.0)

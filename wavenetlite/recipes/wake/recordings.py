@@ -21,12 +21,11 @@ LEAST = SR // 4
 
 
 class Pieces(Sequence[Floats]):
-    """The recordings of a background in pieces, at most 20 s each, float32."""
+    """The recordings of backgrounds in pieces, at most 20 s each, float32."""
 
-    def __init__(self, background: Background | None) -> None:
-        files = [] if background is None else background.files
+    def __init__(self, *backgrounds: Background) -> None:
         self.pieces = [
-            (file, start) for file in files for start in range(0, len(file.samples), PIECE)
+            (file, start) for one in backgrounds for file in one.files for start in range(0, len(file.samples), PIECE)
             if len(file.samples) - start >= LEAST
         ]  # fmt: skip
 

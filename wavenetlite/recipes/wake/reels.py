@@ -9,6 +9,7 @@ import numpy as np
 import numpy.typing as npt
 
 from wavenetlite.nn import Module
+from wavenetlite.recipes.wake.channels import through_a_channel
 from wavenetlite.recipes.wake.network import STRIDE, features
 from wavenetlite.recipes.wake.other_speakers import another_speaker
 from wavenetlite.recipes.wake.rooms import concatenate, room
@@ -69,9 +70,11 @@ class Reels:
 
 def reels_of(
     name: str, parts: Sequence[Floats], noises: Sequence[Floats], count: int, *, seed: int, around: bool = True,
-    threads: int = 1, progress: Progress | None = None,
+    channels: Sequence[Floats] = (), threads: int = 1, progress: Progress | None = None,
 ) -> Reels:  # fmt: skip
     """`count` reels of recordings: in order through all of them, each time at another speed, in other rooms.
+
+    Too few reels for all of them have some from beginning to end.
 
     Parameters
     ----------
@@ -83,6 +86,8 @@ def reels_of(
         That may lie under them, and in whose manner they may be said.
     around
         Whether rooms and noise are put around them; otherwise they are as they are.
+    channels
+        Recordings through whose channel they may be heard.
     """
     outside, spec = room(noises), features()
     groups = list(range(0, count, TOGETHER))
@@ -91,10 +96,11 @@ def reels_of(
     def some(first: int) -> Floats:
         rng = np.random.default_rng([seed, 3, first])
         audio = np.zeros((min(TOGETHER, count - first), REEL_SAMPLES), np.float32)
-        for row, share in enumerate(range(first, first + len(audio))):
-            chosen = [parts[index] for index in shares[share % len(shares)]]
+        for row, number in enumerate(range(first, first + len(audio))):
+            chosen = [parts[index] for index in shares[share_of(number, count, len(shares))]]
             # The phrases are said by other speakers, too: what was done to a voice must not give it away.
             said = [another_speaker(one, rng, noises) if around else one for one in chosen]
+            said = [through_a_channel(one, channels, rng) for one in said] if channels else said
             audio[row] = concatenate(said, REEL_SAMPLES, rng)
         return spec(loud_enough(outside, audio, rng) if around else audio)
 
@@ -104,6 +110,11 @@ def reels_of(
         if progress is not None:
             progress(first + len(frames), count)
     return Reels(name, made)
+
+
+def share_of(number: int, reels: int, shares: int) -> int:
+    """Which share of the recordings a reel has: each in turn, or, of more shares than reels, some from everywhere."""
+    return number % shares if reels >= shares else number * shares // reels
 
 
 def divide(parts: Sequence[Floats]) -> list[list[int]]:

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
+from wavenetlite.recipes.wake.channels import through_a_channel
 from wavenetlite.recipes.wake.network import STRIDE, features
 from wavenetlite.recipes.wake.other_speakers import another_speaker
 from wavenetlite.recipes.wake.rooms import room
@@ -70,7 +71,7 @@ def scenes_of(
     talk
         Recordings that may stand before and after it.
     noises
-        That may lie under it, and in whose manner it may be said.
+        That may lie under it, in whose manner it may be said, and through whose channel.
     """
     around, spec = room(noises), features()
     places = list(range(0, count, TOGETHER))
@@ -103,7 +104,7 @@ def scene(
 ) -> tuple[Floats, float, float]:
     """The audio, and the end and the length of the phrase, seconds from the start of the window."""
     audio = np.zeros(SAMPLES, np.float32)
-    said = another_speaker(phrase, rng, manners)[-MOST_SAID:]
+    said = through_a_channel(another_speaker(phrase, rng, manners), manners, rng)[-MOST_SAID:]
     window = round(BEFORE_S * SR)
     least = max(window + round(0.9 * SR), len(said))
     end = int(rng.integers(least, max(least + 1, SAMPLES - round(0.3 * SR))))

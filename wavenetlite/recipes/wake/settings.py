@@ -34,14 +34,14 @@ class Effort:
         Of the training.
     """
 
-    utterances: int = 900
+    utterances: int = 1500
     measured: int = 100
-    scenes: int = 3000
+    scenes: int = 6000
     measured_scenes: int = 200
     near_reels: int = 40
     talk_reels: int = 60
     passes: int = 1
-    most_reels: int = 400
+    most_reels: int = 600
     channels: int = 64
     stages: Stages = field(default_factory=Stages)
 
@@ -53,7 +53,7 @@ EFFORTS = {
     ),
     "normal": Effort(),
     "thorough": Effort(
-        utterances=1800, scenes=8000, measured_scenes=400, near_reels=80, talk_reels=120, passes=2, most_reels=900,
+        utterances=2500, scenes=12000, measured_scenes=400, near_reels=80, talk_reels=120, passes=2, most_reels=1200,
         stages=Stages(epochs=(40, 15), rounded=6, batches=100),
     ),
 }  # fmt: skip

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
+from dataclasses import dataclass, replace
 
 import numpy as np
 
@@ -39,7 +40,30 @@ def tail_of(probabilities: Sequence[Doubles], hours: float) -> Tail:
     return Tail(start, len(highest) / hours, max(float((highest - start).mean()), 0.05))
 
 
-def threshold_for(tail: Tail, rate: float, *, limited: bool = True) -> float:
+@dataclass(frozen=True)
+class Tails:
+    """Of several kinds of recordings: a threshold is to hold in each, and not only in all of them together.
+
+    Where actors talk, many times as many alarms occur as where numbers are read.
+    """
+
+    kinds: tuple[Tail, ...]
+
+    def of_one_scale(self) -> Tails:
+        """With the mean scale for all: a few peaks tell well how many there are, but hardly how fast they get rarer."""
+        scale = float(np.mean([one.scale for one in self.kinds]))
+        return Tails(tuple(replace(one, scale=scale) for one in self.kinds))
+
+    def at(self, rate: float) -> float:
+        """The log-odds above which there are at most so many peaks an hour in every kind."""
+        return max(one.at(rate) for one in self.kinds)
+
+    def rate(self, threshold: float) -> float:
+        """Peaks an hour above a threshold in 0..1, in the kind that has most."""
+        return max(one.rate(threshold) for one in self.kinds)
+
+
+def threshold_for(tail: Tail | Tails, rate: float, *, limited: bool = True) -> float:
     """The threshold for so many false alarms an hour; `limited` to what 8 bits tell apart."""
     least, most = (LEAST, MOST) if limited else (1e-6, 1 - 1e-6)
     return float(np.clip(odds_to_probability(tail.at(rate)), least, most))

@@ -39,7 +39,7 @@ class Candidates:
     heard: Heard
 
     def __len__(self) -> int:
-        return self.near + len(self.heard.kept_background)
+        return self.near + sum(map(len, self.heard.kept_background))
 
     @property
     def near(self) -> int:
@@ -49,7 +49,9 @@ class Candidates:
         """The name of one, and the recording."""
         if index < self.near:
             return self.heard.near_texts[index], self.heard.near_misses[index]
-        background, number = self.heard.kept_background, index - self.near
+        number, (background, *others) = index - self.near, self.heard.kept_background
+        while number >= len(background):
+            number, (background, *others) = number - len(background), others
         place = background.place(number) if isinstance(background, Pieces) else f"sentence {number + 1}"
         return place, background[number]
 

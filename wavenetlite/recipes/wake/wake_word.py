@@ -26,7 +26,7 @@ from wavenetlite.recipes.wake.material import (
     training_reels,
     training_scenes,
 )
-from wavenetlite.recipes.wake.measuring import Findings, Scored, findings, score, word_scores
+from wavenetlite.recipes.wake.measuring import Findings, Scored, findings, score
 from wavenetlite.recipes.wake.network import features, head_for
 from wavenetlite.recipes.wake.programs import Program, checked_text
 from wavenetlite.recipes.wake.reels import Reels
@@ -34,7 +34,7 @@ from wavenetlite.recipes.wake.saving import Saved, save_all
 from wavenetlite.recipes.wake.scenes import Scenes
 from wavenetlite.recipes.wake.settings import Effort, effort_of
 from wavenetlite.recipes.wake.stages import Log
-from wavenetlite.recipes.wake.thresholds import detector, tail_of, threshold_for
+from wavenetlite.recipes.wake.thresholds import detector, threshold_for
 from wavenetlite.recipes.wake.training import Training, in_integers
 from wavenetlite.recipes.wake.triggers import Candidates, Listener, Trigger, worst
 from wavenetlite.support.checks import count, flag, number, positive_int
@@ -105,15 +105,15 @@ def train_wake_word(
         named like its file ("hey_marcel"). Three are enough to help; of four and more, a quarter is kept back and
         measured.
     background
-        Folders of talk, music and noise, of any length, in which no phrase is said. Some files are kept back: the
-        threshold is chosen on them.
+        Folders of talk, music and noise, of any length, in which no phrase is said. Some files of each are kept back:
+        the threshold is chosen on them.
     voices, test_voices
         Programs, or single voices, "flite:slt", to train on, and others to measure by. None: all that are installed,
         and one in eight of them.
     piper_voices
         The folder of piper's voices.
     false_alarms_per_hour
-        For each phrase, in recordings like the background.
+        For each phrase, in recordings like those of any folder of the background of which ten minutes are kept back.
     effort
         "quick", "normal" or "thorough", or an `Effort`.
     seed
@@ -219,7 +219,7 @@ class Making:
         return Training(scenes, reels, self.effort.stages, self.folder / TRAINING, head=head_for(heard.longest_s),
                         channels=self.effort.channels, resume=self.resume, log=self.log, **options)  # fmt: skip
 
-    def kept(self, heard: Heard) -> tuple[list[Scenes], Reels]:
+    def kept(self, heard: Heard) -> tuple[list[Scenes], list[Reels]]:
         """What is measured on."""
         return (measuring_scenes(heard, self.effort, seed=self.seed, threads=self.threads),
                 measuring_reels(heard, seed=self.seed, threads=self.threads))  # fmt: skip
@@ -230,7 +230,7 @@ class Making:
             detector=detector(dict.fromkeys(self.phrases, WANTED)),
         )  # fmt: skip
 
-    def centre(self, network: Module | Graph, kept: tuple[list[Scenes], Reels]) -> None:
+    def centre(self, network: Module | Graph, kept: tuple[list[Scenes], list[Reels]]) -> None:
         """Move the logits so that the threshold will lie at `WANTED`."""
         now = self.thresholds(score(self.classifier(network), *kept, self.threads), limited=False)
         target = float(log_odds(np.array(WANTED)))
@@ -240,8 +240,8 @@ class Making:
         """Of each phrase, for the rate of false alarms."""
         made = {}
         for word, phrase in enumerate(self.phrases):
-            tail = tail_of(word_scores(scores, word), scores.hours)
-            made[phrase] = round(threshold_for(tail, self.rate, limited=limited), 3 if limited else 9)
+            threshold = threshold_for(scores.tails(word), self.rate, limited=limited)
+            made[phrase] = round(threshold, 3 if limited else 9)
         return made
 
     def triggers(self, clf: AudioClassifier, heard: Heard) -> list[Trigger]:
