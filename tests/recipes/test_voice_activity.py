@@ -65,7 +65,7 @@ def test_talk_is_read_from_folders_without_their_noise(tmp_path):
 
 def test_the_bundled_detector_hears_no_speech_in_silence_and_noise():
     vad = wl.load("voice-activity")
-    assert vad.labels == ["_noise_", "speech"] and vad.info["recipe"]["channels"] == 40
+    assert vad.labels == ["_noise_", "speech"] and vad.info["recipe"]["channels"] == 64
     rng = np.random.default_rng(0)
     for y in (np.zeros(3 * SR), 1e-3 * rng.standard_normal(3 * SR), 0.1 * rng.standard_normal(3 * SR)):
         stream = vad.stream()

@@ -5,7 +5,17 @@ import pytest
 
 import wavenetlite as wl
 from wavenetlite.train.noises import NOISES
-from wavenetlite.train.talk import SceneMaker, Scenes, Talk, doubtful, frame_truth, recorded_noise, spoken, without_gaps
+from wavenetlite.train.talk import (
+    Scene,
+    SceneMaker,
+    Scenes,
+    Talk,
+    doubtful,
+    frame_truth,
+    recorded_noise,
+    spoken,
+    without_gaps,
+)
 
 SR = 16000
 
@@ -66,6 +76,28 @@ def test_what_a_room_adds_to_a_scene_is_doubtful():
         assert wet.doubtful[ends].all() and not dry.doubtful[ends + 3].any()
 
 
+def test_where_echoes_count_a_loud_one_is_speech_as_it_is_in_a_recording():
+    talk = [Talk.of(bursts((0.2, 1.0)), SR)]
+    room = {"clean": 1.0, "rooms": 1.0, "rt60_ms": (1300.0, 1300.0), "direct_db": (0.0, 0.0)}
+    for seed in range(3):
+        dry, wet = (plain(echoes=echoes, **room).scene(talk, np.random.default_rng(seed)) for echoes in (False, True))
+        gain = np.abs(dry.audio).max() / np.abs(wet.audio).max()  # the level is that of what is spoken
+        np.testing.assert_allclose(dry.audio, gain * wet.audio, atol=1e-6)
+        assert dry.spoken.sum() < wet.spoken.sum()
+        echo = wet.spoken & ~dry.spoken
+        assert dry.doubtful[echo].all() and (echo & ~wet.doubtful).sum() > 10  # the first 22 dB are surely speech
+        recording = Talk.of(wet.audio, SR)
+        assert (recording.spoken == wet.spoken).all() and (recording.doubtful == wet.doubtful).mean() > 0.95
+
+
+def test_a_scene_full_of_echo_keeps_the_truth_of_its_dry_recordings():
+    truth = np.arange(100) < 50
+    speech = bursts((0.0, 1.0), seconds=1.0)  # without a quiet part, the level tells nothing
+    maker = plain(echoes=True, rt60_ms=(5000.0, 5000.0), direct_db=(-10.0, -10.0))
+    _, spoken_of, doubt = maker.in_room(speech, truth, np.zeros(100, bool), np.random.default_rng(0))
+    assert (spoken_of == truth).all() and doubt[50:].all()
+
+
 def test_gaps():
     speech = np.array([0, 1, 0, 0, 1, 0, 0, 0, 1, 0, 0], bool)
     assert without_gaps(speech, 3).astype(int).tolist() == [0, 1, 1, 1, 1, 0, 0, 0, 1, 0, 0]
@@ -106,10 +138,12 @@ def test_scenes_are_the_same_whatever_the_threads_and_targets_fit_their_frames()
     assert one.contents() == two.contents()
     x, targets = one.batch(np.arange(6), np.random.default_rng(0))
     assert x.shape[:2] == targets.shape == (6, features.frames(2 * SR)) and x.dtype == np.float32
-    assert 0 < targets.mean() < 1 and np.isfinite(x).all()
-    truth = np.zeros(100, bool)
-    truth[50:] = True  # frame k ends at sample 512 + 320 k and is new in its last 320
-    assert frame_truth(truth, features, 90, 160).argmax() == np.ceil((50 * 160 - 352) / 320)
+    assert {0, 1} <= set(targets.ravel().tolist()) <= {-1, 0, 1} and np.isfinite(x).all()
+    truth = np.arange(100) >= 50
+    doubt = np.arange(100) >= 90
+    made = frame_truth(Scene(np.zeros(100 * 160, np.float32), truth, doubt), features, 48, 160)
+    first, unknown = (int(np.ceil((unit * 160 - 352) / 320)) for unit in (50, 90))  # frame k ends at 512 + 320 k
+    assert made.tolist() == [0] * first + [1] * (unknown - first) + [-1] * (48 - unknown)
 
 
 def test_recorded_noise_is_one_of_the_recordings_at_the_same_level():

@@ -42,7 +42,8 @@ class VoiceActivityRecipe:
     channels, kernel_size, dilations
         Of the residual blocks: a depthwise convolution over time, and one over channels.
     scenes
-        Number of scenes, and options of :class:`wavenetlite.train.talk.SceneMaker`.
+        Number of scenes, and options of :class:`wavenetlite.train.talk.SceneMaker`: a loud echo counts as speech, as it
+        does in a recording. What is doubtful is not learned.
     epochs, batch_size, lr, weight_decay, ema, shards
         Of :func:`wavenetlite.train.fit`, with a cosine schedule.
     detector
@@ -54,12 +55,14 @@ class VoiceActivityRecipe:
     features: Mapping[str, Any] = field(default_factory=lambda: {
         "frame_ms": 32.0, "hop_ms": 20.0, "n_mels": 32, "fmin": 60.0, "fmax": 7600.0, "amin": 1e-9
     })  # fmt: skip
-    channels: int = 40
+    channels: int = 64
     kernel_size: int = 5
-    dilations: Sequence[int] = (1, 2, 4, 8, 16, 1, 2, 4)
-    scenes: int = 1200
-    scene: Mapping[str, Any] = field(default_factory=lambda: {"seconds": 10.0})
-    epochs: int = 40
+    dilations: Sequence[int] = (1, 2, 4, 8, 16, 1, 2, 4, 8, 16)
+    scenes: int = 3000
+    scene: Mapping[str, Any] = field(default_factory=lambda: {
+        "seconds": 10.0, "speed": (0.8, 1.25), "rooms": 0.4, "rt60_ms": (60.0, 1400.0), "echoes": True
+    })  # fmt: skip
+    epochs: int = 32
     batch_size: int = 32
     lr: float = 4e-3
     weight_decay: float = 0.01

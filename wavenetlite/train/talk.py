@@ -34,7 +34,7 @@ MOST_EQUALISED_DB = 9.0
 """How much the spectrum of speech is bent: microphones and voices differ so."""
 LEVEL_DB = 10.0
 """Most that the level of a scene is changed by in a batch."""
-NOISE, SPEECH = 0, 1
+NOISE, SPEECH, IGNORED = 0, 1, -1
 
 Truth = npt.NDArray[np.bool_]
 NoiseOf = Callable[[int, Generator], Floats]
@@ -153,6 +153,12 @@ class SceneMaker:
     equalised, silent, clean, rooms, narrow
         Share of the scenes with another spectrum of the speech, without speech, without noise, in a room, and
         band-limited like a telephone.
+    rt60_ms, direct_db
+        Reverberation times of rooms, and ratios of direct to reverberant energy, see
+        :class:`wavenetlite.train.augment.Reverb`.
+    echoes
+        Whether an echo counts as it would in a recording made in that room, as speech while it is loud; if not, what
+        was spoken in the dry recordings is the truth, and the echo is doubtful.
     """
 
     sr: int
@@ -166,6 +172,9 @@ class SceneMaker:
     clean: float = 0.06
     rooms: float = 0.4
     narrow: float = 0.25
+    rt60_ms: tuple[float, float] = (60.0, 600.0)
+    direct_db: tuple[float, float] = (-2.0, 15.0)
+    echoes: bool = False
 
     @property
     def unit(self) -> int:
@@ -181,8 +190,7 @@ class SceneMaker:
             self.talk(speech, truth, doubt, talk, rng)
             speech = Equalise(MOST_EQUALISED_DB, probability=self.equalised)(speech[np.newaxis], rng)[0]
         if rng.random() < self.rooms and truth.any():
-            speech = Reverb((60.0, 600.0), sr=self.sr, direct_db=(-2.0, 15.0))(speech[np.newaxis], rng)[0]
-            doubt |= doubtful(speech, truth)
+            speech, truth, doubt = self.in_room(speech, truth, doubt, rng)
         level = 10 ** (rng.uniform(*self.level_db) / 20)
         energy = np.square(speech.reshape(units, -1)[truth]).mean() if truth.any() else 1.0
         speech *= np.float32(level / np.sqrt(max(energy, 1e-12)))
@@ -217,6 +225,12 @@ class SceneMaker:
         places = np.minimum(((np.arange(units) + 0.5) * played / self.sr).astype(np.int64), len(one.spoken) - 1)
         truth = one.spoken[places]
         return Talk(y[: units * self.unit], truth, one.doubtful[places]) if truth.any() else one
+
+    def in_room(self, speech: Floats, truth: Truth, doubt: Truth, rng: Generator) -> tuple[Floats, Truth, Truth]:
+        """The same with the echo of a room."""
+        wet = Reverb(self.rt60_ms, sr=self.sr, direct_db=self.direct_db)(speech[np.newaxis], rng)[0]
+        heard = spoken(wet, self.sr) if self.echoes else None
+        return (wet, truth, doubt | doubtful(wet, truth)) if heard is None else (wet, heard, doubtful(wet, heard))
 
     def noise(self, n: int, rng: Generator) -> Floats:
         """One noise, or two, of which the second may begin or end in the middle."""
@@ -263,7 +277,7 @@ def recorded_noise(recordings: Sequence[Floats]) -> NoiseOf:
 
 
 class Scenes:
-    """Training data: normalised features of scenes, with a target per frame.
+    """Training data: normalised features of scenes, with a target per frame, -1 where it is doubtful.
 
     Parameters
     ----------
@@ -286,7 +300,7 @@ class Scenes:
         def make(number: int) -> tuple[npt.NDArray[np.float16], npt.NDArray[np.int8]]:
             scene = maker.scene(talk, np.random.default_rng([seed, number]))
             frames = features(scene.audio)
-            return frames.astype(np.float16), frame_truth(scene.spoken, features, len(frames), maker.unit)
+            return frames.astype(np.float16), frame_truth(scene, features, len(frames), maker.unit)
 
         made = all_of(make, list(range(count)), threads, progress)
         self.frames, self.truth = np.stack([one for one, _ in made]), np.stack([one for _, one in made])
@@ -323,7 +337,7 @@ def newest_units(features: Features, frames: int, unit: int) -> Integers:
     return np.maximum(0, ends - features.hop_length // 2 - 1) // unit
 
 
-def frame_truth(truth: Truth, features: Features, frames: int, unit: int) -> npt.NDArray[np.int8]:
-    """The target of each frame."""
-    units = np.minimum(newest_units(features, frames, unit), len(truth) - 1)
-    return np.where(truth[units], SPEECH, NOISE).astype(np.int8)
+def frame_truth(scene: Scene, features: Features, frames: int, unit: int) -> npt.NDArray[np.int8]:
+    """The target of each frame, `IGNORED` where it is doubtful."""
+    units = np.minimum(newest_units(features, frames, unit), len(scene.spoken) - 1)
+    return np.where(scene.doubtful[units], IGNORED, np.where(scene.spoken[units], SPEECH, NOISE)).astype(np.int8)
