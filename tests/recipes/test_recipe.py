@@ -260,9 +260,3 @@ def test_a_recipe_that_needs_a_higher_rate_names_the_remedies(corpus):
     assert "sr=8000" in text
     assert "pass recipe='digits', or resample=True and sr=16000 when reading" in text
     assert one_line(text).endswith("give --recipe digits, or give --resample --sr 16000")
-
-
-@pytest.mark.parametrize("name", RECIPES)
-def test_what_is_done_to_recordings_alone_comes_before_what_fills_a_clip(name):
-    needs_zeros = [one["type"] == "Trim" or one.get("everywhere") is False for one in RECIPES[name].waveforms]
-    assert needs_zeros == sorted(needs_zeros, reverse=True)

@@ -261,16 +261,6 @@ RECIPES = {
         # Levels differ by up to 25 dB between speakers; a network would take the level for part of the word.
         steps=[{"type": "AutoGain", "range_db": 64.0, "fall_db": 0.1, "least_db": -15.0}],
         waveforms=[
-            # Recordings of single words are cut, by level or by hand; where they are padded, so is their noise.
-            {"type": "Trim", "most_ms": 120.0, "sr": 8000, "probability": 0.6},
-            {
-                "type": "BackgroundNoise",
-                "kinds": ["white", "pink"],
-                "snr_db": [3.0, 30.0],
-                "everywhere": False,
-                "probability": 0.6,
-            },
-            {"type": "Equalise", "most_db": 6.0, "probability": 0.3},
             {"type": "Speed", "low": 0.75, "high": 1.35, "probability": 0.9},
             {"type": "TimeShift", "most_ms": 300.0, "sr": 8000, "fill": "zero", "probability": 0.9},
             {"type": "Reverb", "sr": 8000, "rt60_ms": [80.0, 400.0], "direct_db": [6.0, 20.0], "probability": 0.25},
@@ -283,8 +273,8 @@ RECIPES = {
             {"type": "Gain", "low_db": -12.0, "high_db": 8.0},
         ],
         frames=WIDE_FRAMES,
-        variants=12,
-        epochs=30,
+        variants=16,
+        epochs=36,
         label_smoothing=0.05,
         refining_epochs=40,
         alone=True,
