@@ -19,6 +19,7 @@ from wrapped import Wrapped, wrap
 import wavenetlite as wl
 from wavenetlite import audio, cli, models
 from wavenetlite.evaluation.clips import evaluate
+from wavenetlite.recipes.recipe import RECIPES
 from wavenetlite.train.corpus import read_corpus
 
 f32 = np.float32
@@ -670,6 +671,7 @@ def training(monkeypatch):
     stub = Training()
     monkeypatch.setattr(wl.recipes, "train_classifier", stub)
     monkeypatch.setattr(wl.recipes, "recipes", lambda: ("commands", "small"))
+    monkeypatch.setitem(RECIPES, "small", wl.recipes.Recipe.named("quick"))
     return stub
 
 

@@ -184,6 +184,11 @@ def recipe_of(args: argparse.Namespace) -> str | recipes.Recipe:
     return dataclasses.replace(named if args.teachers is None else named.taught_by(args.teachers), **changes)
 
 
+def members_of(args: argparse.Namespace) -> int:
+    """How many networks the model is the mean of."""
+    return args.members or recipes.Recipe.named(args.recipe).members
+
+
 def run(args: argparse.Namespace) -> int:
     out = check_folder(args.out, "--out")
     optional("scipy", "train", "wavenetlite train")  # told before the recordings are read
@@ -246,7 +251,7 @@ def run(args: argparse.Namespace) -> int:
     }  # fmt: skip
     alarms = None if background is None else live(clf, corpus, background, args)
     clf.save(out / CLASSIFIER)
-    drawn = draw(out, evaluations, clf.info["recipe"]["members"])
+    drawn = draw(out, evaluations, members_of(args))
     metrics = {
         **about_run(args, corpus),
         "seconds": round(seconds, 1),
@@ -310,7 +315,7 @@ def about_run(args: argparse.Namespace, corpus: Corpus) -> dict[str, Any]:
         "labels": corpus.labels,
         "corpus": {**corpus_notes(corpus, args), "by_label": corpus.counts()},
         "recipe": args.recipe,
-        "members": args.members or recipes.Recipe.named(args.recipe).members,
+        "members": members_of(args),
         "teachers": args.teachers or recipes.Recipe.named(args.recipe).teachers,
         "in_talk": args.in_talk,
         "epochs": args.epochs,
