@@ -70,7 +70,13 @@ def test_what_was_kept_back_is_measured_by_folder_where_it_is_long_enough():
         [len(a)] * 3 + [len(b)], [len(a)] * 2]  # fmt: skip
     assert [list(map(len, some)) for some in long_enough([[a], [a, a], [a]])] == [[len(a)] * 2, [len(a)] * 2]
     assert [list(map(len, some)) for some in long_enough([[b], [b]])] == [[len(b)] * 2]
-    assert long_enough([[]]) == []
+
+
+@pytest.mark.parametrize("around", [False, True])
+def test_where_no_voice_could_say_a_sentence_a_reel_of_silence_is_measured(around):
+    (nothing,) = long_enough([[]])
+    reels = reels_of("kept back", nothing, [], reels_for(nothing), seed=0, around=around)
+    assert len(nothing) == 0 and len(reels.frames) == 1 and np.isfinite(reels.frames).all()
 
 
 def test_what_was_kept_back_is_not_read_at_once():

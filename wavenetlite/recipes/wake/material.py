@@ -126,7 +126,10 @@ def measuring_reels(heard: Heard, *, seed: int, threads: int) -> list[Reels]:
 
 
 def long_enough(kinds: Sequence[Sequence[Floats]]) -> list[Joined]:
-    """The recordings of each folder that has enough of them to tell how seldom something is, with the rest."""
+    """The recordings of each folder that has enough of them to tell how seldom something is, with the rest.
+
+    There is always one kind: without recordings, it is empty, and what is measured on is a reel of silence.
+    """
     lengths = [sum(map(len, some)) for some in kinds]
     ordered = sorted(range(len(kinds)), key=lambda number: -lengths[number])
     enough = [number for number in ordered if lengths[number] >= LEAST_KEPT_S * SR]
@@ -134,7 +137,7 @@ def long_enough(kinds: Sequence[Sequence[Floats]]) -> list[Joined]:
     groups = [[number] for number in enough]
     if groups and sum(lengths[number] for number in rest) < LEAST_KEPT_S * SR:
         groups[0] += rest
-    elif sum(lengths[number] for number in rest):
+    elif not groups or sum(lengths[number] for number in rest):
         groups.append(rest)
     return [Joined([kinds[number] for number in group]) for group in groups]
 
