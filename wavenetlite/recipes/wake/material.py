@@ -137,7 +137,7 @@ def long_enough(kinds: Sequence[Sequence[Floats]]) -> list[Joined]:
     groups = [[number] for number in enough]
     if groups and sum(lengths[number] for number in rest) < LEAST_KEPT_S * SR:
         groups[0] += rest
-    elif not groups or sum(lengths[number] for number in rest):
+    elif not groups or any(lengths[number] for number in rest):
         groups.append(rest)
     return [Joined([kinds[number] for number in group]) for group in groups]
 
