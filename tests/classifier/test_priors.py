@@ -10,6 +10,7 @@ import wavenetlite as wl
 from wavenetlite import formats
 from wavenetlite.classifier.decision import weighted
 from wavenetlite.cli import main
+from wavenetlite.hub.card import model_card
 
 LABELS = ["yes", "no", "_unknown_"]
 NEVER = {"_unknown_": 0.0}
@@ -62,6 +63,22 @@ def test_where_nothing_is_left_all_that_may_be_predicted_is_as_probable():
     assert weighted(p, None) is p
 
 
+@pytest.mark.parametrize("scale", [1e-60, 1e250])
+def test_priors_count_by_their_ratios_however_large(scale, y):
+    given = {"yes": 0.25, "no": 3.0, "_unknown_": 1.0}
+    wanted = classifier(priors=given).predict(y).probabilities
+    found = classifier(priors={label: scale * factor for label, factor in given.items()}).predict(y).probabilities
+    np.testing.assert_allclose(found, wanted, rtol=1e-6)
+
+
+def test_priors_cannot_be_changed_behind_a_classifier(y):
+    clf = classifier(priors={"no": 2.0})
+    before = clf.predict(y).probabilities.tobytes()
+    clf.priors["no"] = 0.0
+    assert clf.priors == clf.config()["priors"] == {"no": 2.0}
+    assert clf.predict(y).probabilities.tobytes() == before
+
+
 def test_pools_snapshots_and_copies_have_the_same_priors(y, tmp_path):
     clf = classifier(priors={"no": 2.0, "_unknown_": 0.0})
     wanted = clf.predict(y).probabilities.tobytes()
@@ -107,6 +124,11 @@ def test_info_tells_the_priors_where_there_are_some(tmp_path, capsys):
         assert json.loads(capsys.readouterr().out).get("priors") == priors
     assert main(["info", str(tmp_path / "never")]) == 0
     assert "_unknown_ 0" in " ".join(capsys.readouterr().out.split())
+
+
+def test_cards_and_notebooks_tell_the_priors_where_there_are_some():
+    for clf, told in ((classifier(), False), (classifier(priors=NEVER), True)):
+        assert ("priors" in model_card(clf)) == ("priors" in clf._repr_html_()) == told
 
 
 def test_onnx_files_tell_the_priors(tmp_path):

@@ -1,5 +1,7 @@
 """Backgrounds: what is read, how it is divided, and whose words it must not hold."""
 
+from pathlib import Path
+
 import numpy as np
 import pytest
 
@@ -45,7 +47,7 @@ def test_any_rate_depth_and_number_of_channels(folder):
 
 
 def test_several_folders_and_files_each_once(folder):
-    names = [name for name, _ in background_files([folder, folder / "deep", folder / "a.wav"])]
+    names = [name for name, _, _ in background_files([folder, folder / "deep", folder / "a.wav"])]
     assert names == ["a.wav", "deep/b.flac", "deep/er/c.wav"]
 
 
@@ -91,11 +93,22 @@ def test_a_recording_is_in_one_part_only():
 
 
 def test_every_folder_has_its_own_part(folder):
-    """A file in two of them belongs to the first."""
     made = read_background([folder / "deep" / "er", folder / "a.wav", folder], SR)
     assert [(file.name, file.folder) for file in made.files] == [("c.wav", 0), ("a.wav", 1), ("deep/b.flac", 2)]
     assert [[file.name for file in one.files] for one in made.by_folder()] == [["c.wav"], ["a.wav"], ["deep/b.flac"]]
     assert [file.folder for file in read_background(folder, SR).files] == [0, 0, 0]
+
+
+def test_a_file_of_two_folders_is_one_of_the_innermost(folder, monkeypatch):
+    """So a part of the background can be named besides the whole, and nothing is heard in training and kept back."""
+    (folder / "linked").symlink_to(folder / "deep", target_is_directory=True)
+    monkeypatch.chdir(folder)
+    for given in ([folder, folder / "deep"], [".", folder / "linked"], [folder, "deep"]):
+        files = read_background(given, SR).files
+        assert [(Path(file.name).name, file.folder) for file in files] == [("a.wav", 0), ("b.flac", 1), ("c.wav", 1)]
+    for twice in ([folder, folder], [folder, "."], [folder / "a.wav", "a.wav"]):
+        assert {file.folder for file in read_background(twice, SR).files} == {0}
+        assert len(read_background(twice, SR)) == len(read_background(twice[0], SR))
 
 
 def test_one_recording_is_cut_in_two():

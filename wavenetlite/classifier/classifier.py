@@ -153,7 +153,7 @@ class AudioClassifier:
             which = "the model's out_channels" + (" and one for the rest" if outputs == "probabilities" else "")
             raise ParameterError(f"labels has {len(self._labels)} entries; it must have {needed}, {which}")
         self.background = checked_background(background, self._labels)
-        self.priors = checked_priors(priors, self._labels)
+        self._priors = checked_priors(priors, self._labels)
         self.detector = Detector() if detector is None else detector
         if not isinstance(self.detector, Detector):
             raise ArrayTypeError(f"detector is a {type(detector).__name__}; it must be a Detector or None")
@@ -167,6 +167,11 @@ class AudioClassifier:
         return {**self.__dict__, "_design": None}
 
     # Properties
+
+    @property
+    def priors(self) -> dict[str, float]:
+        """The factors by label, a copy."""
+        return dict(self._priors)
 
     @property
     def labels(self) -> list[str]:
@@ -232,6 +237,7 @@ class AudioClassifier:
             "frame rate": f"{self.frame_rate:g} Hz",
             "latency": f"{1000 * self.latency_s:g} ms",
             "decision": self.decision,
+            **({"priors": str(self.priors)} if self._priors else {}),
             "outputs": self.outputs,
             "detector": repr(self.detector),
         })  # fmt: skip
@@ -440,7 +446,7 @@ class AudioClassifier:
             self.timing,
             self.decision,
             self.background,
-            self.priors,
+            self._priors,
             self.detector,
         )
         if self._design is None or not made.same_as(self._design):
@@ -517,7 +523,7 @@ class AudioClassifier:
             "decision": self.decision,
             "clip_s": self.clip_s,
             "background": list(self.background),
-            **({"priors": dict(self.priors)} if self.priors else {}),
+            **({"priors": self.priors} if self._priors else {}),
             "detector": self.detector.config(),
             **({"outputs": self.outputs} if self.outputs != "logits" else {}),
             "features": self.features.stored_config(),

@@ -85,10 +85,12 @@ class Design:
 
     @cached_property
     def factors(self) -> Floats | None:
-        """For each label, the factor of its probability in predictions; None: all are 1."""
+        """For each label, the factor of its probability in predictions, by the largest; None: all are 1."""
         if not self.priors:
             return None
-        return np.array([self.priors.get(label, 1.0) for label in self.timing.labels], np.float32)
+        given = np.array([self.priors.get(label, 1.0) for label in self.timing.labels], np.float64)
+        by_largest: Floats = (given / given.max()).astype(np.float32)
+        return by_largest
 
     @cached_property
     def none(self) -> Floats:

@@ -120,7 +120,7 @@ def add(parser: argparse.ArgumentParser) -> None:
         type=positive,
         metavar="N",
         help="first train N networks, from whose mean output the model learns: it mostly errs less, costs no more to"
-        " run, and N + 2 times as much to train",
+        " run, and several times as much to train",
     )
     parser.add_argument("--init", metavar="MODEL", help="begin with the features and weights of this classifier")
     parser.add_argument(

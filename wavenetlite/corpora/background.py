@@ -46,7 +46,7 @@ class BackgroundFile:
     digest
         Of the bytes of the file.
     folder
-        Number of the folder in which it lies, of those that were given.
+        Number of the folder in which it lies, of those that were given; of folders inside each other the innermost.
     """
 
     name: str
@@ -163,15 +163,14 @@ def read_background(folders: Folders, sr: int, *, progress: Progress | None = No
     made, problems, left = [], [], MOST_HOURS * 3600 * sr
     order = np.random.default_rng(len(found)).permutation(len(found)).tolist()  # of too many, some of every folder
     for done, number in enumerate(order, 1):
-        name, path = found[number]
+        name, path, folder = found[number]
         try:
             samples = read_samples(path, sr)
         except WavenetliteError as error:
             problems.append(f"{readable(name)}: {audio.reason(error, path)}; skipped")
             continue
         if len(samples):
-            file = BackgroundFile(name, samples, digest_of_file(os.fspath(path)), folder_of(path, folders))
-            made.append((number, file))
+            made.append((number, BackgroundFile(name, samples, digest_of_file(os.fspath(path)), folder)))
         left -= len(samples)
         if progress is not None:
             progress(done, len(found))
@@ -195,30 +194,38 @@ def read_samples(path: Path, sr: int) -> Samples:
     return np.concatenate(parts) if parts else np.zeros(0, np.int16)
 
 
-def background_files(folders: Folders) -> list[tuple[str, Path]]:
-    """The audio files in folders and below them, (name, path) each, in the order of their names."""
+def background_files(folders: Folders) -> list[tuple[str, Path, int]]:
+    """The audio files in folders and below them, (name, path, number of the folder) each, in the order of their names.
+
+    A file that is reached in several ways is there once, as one of the innermost folder, however paths are written.
+    """
     given = [folders] if isinstance(folders, str | os.PathLike) else folders
     if not isinstance(given, Sequence) or not all(isinstance(one, str | os.PathLike) for one in given) or not given:
         raise ArrayTypeError(f"background is {folders!r}; it must be the path of a folder, or a list of such")
-    found: dict[Path, str] = {}
-    for one in map(Path, given):
-        if one.is_file():
-            found.setdefault(one, one.name)
-            continue
-        if not one.is_dir():
-            raise ParameterError(f"background={shown(one)}: there is no such folder or file")
-        paths = sorted(path for path in one.rglob("*") if is_audio(path.name) and path.is_file())
-        if not paths:
-            raise ParameterError(f"background={shown(one)} has no audio files; it must have some")
-        for path in paths:
-            found.setdefault(path, path.relative_to(one).as_posix())
-    return [(name, path) for path, name in found.items()]
+    found: dict[str, tuple[str, Path, int]] = {}
+    depths = [len(Path(os.path.realpath(one)).parts) for one in given]
+    for number, one in enumerate(map(Path, given)):
+        for path in files_in(one):
+            same = found.setdefault(os.path.realpath(path), (name_in(one, path), path, number))
+            if depths[number] > depths[same[2]]:
+                found[os.path.realpath(path)] = (*same[:2], number)
+    return list(found.values())
 
 
-def folder_of(path: Path, folders: Folders) -> int:
-    """Number of the first folder in which a file lies."""
-    given = [folders] if isinstance(folders, str | os.PathLike) else folders
-    return next(number for number, one in enumerate(map(Path, given)) if one == path or one in path.parents)
+def files_in(folder: Path) -> list[Path]:
+    """The audio files in a folder and below it, or the file."""
+    if folder.is_file():
+        return [folder]
+    if not folder.is_dir():
+        raise ParameterError(f"background={shown(folder)}: there is no such folder or file")
+    paths = sorted(path for path in folder.rglob("*") if is_audio(path.name) and path.is_file())
+    if not paths:
+        raise ParameterError(f"background={shown(folder)} has no audio files; it must have some")
+    return paths
+
+
+def name_in(folder: Path, path: Path) -> str:
+    return path.name if path == folder else path.relative_to(folder).as_posix()
 
 
 def shown(folders: Folders) -> str:

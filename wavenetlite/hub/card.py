@@ -71,6 +71,7 @@ def facts(model: Any) -> dict[str, Any]:
             "features": repr(model.features),
             "latency": f"{1000 * model.latency_s:g} ms",
             "decision": model.decision,
+            **({"priors": model.priors} if model.priors else {}),
             "events": repr(model.detector),
         }
     elif isinstance(model, Vocoder):

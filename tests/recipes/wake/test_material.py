@@ -7,7 +7,7 @@ from wavenetlite import audio
 from wavenetlite.corpora.background import read_background
 from wavenetlite.recipes.wake.examples import Examples, Hard
 from wavenetlite.recipes.wake.material import LEAST_KEPT_S, NEAR, long_enough
-from wavenetlite.recipes.wake.recordings import Pieces, own_files, read_own
+from wavenetlite.recipes.wake.recordings import Joined, Pieces, own_files, read_own
 from wavenetlite.recipes.wake.reels import Reels, reels_for, reels_of, share_of
 from wavenetlite.recipes.wake.scenes import FRAMES, SAMPLES, STEPS, Scenes, scenes_of
 from wavenetlite.recipes.wake.speech import SR
@@ -70,7 +70,31 @@ def test_what_was_kept_back_is_measured_by_folder_where_it_is_long_enough():
         [len(a)] * 3 + [len(b)], [len(a)] * 2]  # fmt: skip
     assert [list(map(len, some)) for some in long_enough([[a], [a, a], [a]])] == [[len(a)] * 2, [len(a)] * 2]
     assert [list(map(len, some)) for some in long_enough([[b], [b]])] == [[len(b)] * 2]
-    assert long_enough([[]]) == []
+
+
+@pytest.mark.parametrize("around", [False, True])
+def test_where_no_voice_could_say_a_sentence_a_reel_of_silence_is_measured(around):
+    (nothing,) = long_enough([[]])
+    reels = reels_of("kept back", nothing, [], reels_for(nothing), seed=0, around=around)
+    assert len(nothing) == 0 and len(reels.frames) == 1 and np.isfinite(reels.frames).all()
+
+
+def test_what_was_kept_back_is_not_read_at_once():
+    """A background of tens of hours does not fit into memory as float32."""
+    taken = []
+
+    class Counted(Joined):
+        def __getitem__(self, index):
+            taken.append(index)
+            return super().__getitem__(index)
+
+    kept = [Counted([[np.full(round(LEAST_KEPT_S * SR / 2), n, np.float32)] * 3]) for n in range(2)]
+    made = long_enough(kept)
+    taken.clear()
+    assert [len(one) for one in made] == [3, 3] and taken == []
+    assert made[1][-1][0] == 1 and [one[0] for one in made[0][1:]] == [0, 0] and len(taken) == 3
+    with pytest.raises(IndexError):
+        made[0][3]
 
 
 def test_the_hardest_windows_hold_the_peaks():

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from wavenetlite.recipes.wake.recordings import Joined
 from wavenetlite.recipes.wake.reels import Reels, reels_for, reels_of
 from wavenetlite.recipes.wake.scenes import Scenes, scenes_of
 from wavenetlite.recipes.wake.settings import Effort
@@ -124,16 +125,21 @@ def measuring_reels(heard: Heard, *, seed: int, threads: int) -> list[Reels]:
     return made
 
 
-def long_enough(kinds: Sequence[Sequence[Floats]]) -> list[list[Floats]]:
-    """The recordings of each folder that has enough of them to tell how seldom something is, with the rest."""
-    ordered = sorted((list(some) for some in kinds), key=lambda some: -sum(map(len, some)))
-    made = [some for some in ordered if sum(map(len, some)) >= LEAST_KEPT_S * SR]
-    rest = [one for some in ordered[len(made) :] for one in some]
-    if made and sum(map(len, rest)) < LEAST_KEPT_S * SR:
-        made[0] += rest
-    elif rest:
-        made.append(rest)
-    return made
+def long_enough(kinds: Sequence[Sequence[Floats]]) -> list[Joined]:
+    """The recordings of each folder that has enough of them to tell how seldom something is, with the rest.
+
+    There is always one kind: without recordings, it is empty, and what is measured on is a reel of silence.
+    """
+    lengths = [sum(map(len, some)) for some in kinds]
+    ordered = sorted(range(len(kinds)), key=lambda number: -lengths[number])
+    enough = [number for number in ordered if lengths[number] >= LEAST_KEPT_S * SR]
+    rest = ordered[len(enough) :]
+    groups = [[number] for number in enough]
+    if groups and sum(lengths[number] for number in rest) < LEAST_KEPT_S * SR:
+        groups[0] += rest
+    elif not groups or any(lengths[number] for number in rest):
+        groups.append(rest)
+    return [Joined([kinds[number] for number in group]) for group in groups]
 
 
 def joined_scenes(some: Sequence[Scenes]) -> Scenes:

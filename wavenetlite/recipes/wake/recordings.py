@@ -57,6 +57,35 @@ class Pieces(Sequence[Floats]):
         return made
 
 
+class Joined(Sequence[Floats]):
+    """Several sequences of recordings, one after the other; none is read before it is taken."""
+
+    def __init__(self, kinds: Sequence[Sequence[Floats]]) -> None:
+        self.kinds = list(kinds)
+
+    def __len__(self) -> int:
+        return sum(map(len, self.kinds))
+
+    def place(self, index: int) -> tuple[Sequence[Floats], int]:
+        """The sequence in which a recording lies, and its number there."""
+        number = range(len(self))[index]
+        for kind in self.kinds:
+            if number < len(kind):
+                break
+            number -= len(kind)
+        return kind, number
+
+    @overload
+    def __getitem__(self, index: int) -> Floats: ...
+    @overload
+    def __getitem__(self, index: slice) -> list[Floats]: ...
+    def __getitem__(self, index: int | slice) -> Floats | list[Floats]:
+        if isinstance(index, slice):
+            return [self[one] for one in range(*index.indices(len(self)))]
+        kind, number = self.place(index)
+        return kind[number]
+
+
 def own_files(folder: str | os.PathLike[str]) -> list[Path]:
     """The audio files in a folder and below it, in order.
 

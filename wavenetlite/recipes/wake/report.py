@@ -51,7 +51,7 @@ def tiles(about: dict[str, Any]) -> str:
     shown = [
         (f"{100 * about['found'] / max(about['scenes'], 1):.1f} %", "found, said among noise and talk"),
         (f"{alarms}", f"false alarms in {hours:.1f} hours that were kept back"),
-        (f"{estimate:.2g}", "false alarms an hour to expect at most, in the folder of them that brings most"),
+        (f"{estimate:.2g}", "false alarms an hour to expect in the folder that brings most"),
         (delay(about["median_delay_s"]), "from the end of the phrase to the event"),
     ]
     body = "".join(f"<div><b>{escape(value)}</b><span>{escape(text)}</span></div>" for value, text in shown)

@@ -12,7 +12,7 @@ from wavenetlite.classifier.classifier import AudioClassifier
 from wavenetlite.evaluation.tails import smoothed
 from wavenetlite.recipes.wake.material import Heard
 from wavenetlite.recipes.wake.network import features
-from wavenetlite.recipes.wake.recordings import Pieces
+from wavenetlite.recipes.wake.recordings import Joined, Pieces
 from wavenetlite.recipes.wake.speech import SR
 from wavenetlite.recipes.wake.thresholds import WINDOW
 from wavenetlite.support.arrays import Floats
@@ -49,9 +49,7 @@ class Candidates:
         """The name of one, and the recording."""
         if index < self.near:
             return self.heard.near_texts[index], self.heard.near_misses[index]
-        number, (background, *others) = index - self.near, self.heard.kept_background
-        while number >= len(background):
-            number, (background, *others) = number - len(background), others
+        background, number = Joined(self.heard.kept_background).place(index - self.near)
         place = background.place(number) if isinstance(background, Pieces) else f"sentence {number + 1}"
         return place, background[number]
 
