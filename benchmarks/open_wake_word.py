@@ -2,9 +2,10 @@
 
 Both are fed the same noise in chunks of 80 ms, each in a process of its own, in turn; the CPU time of a chunk is that
 of mel frames, embedding and word in all threads, ours with the events. The other's runtime starts several threads,
-which takes more CPU than one does: it is measured as it comes, and with one thread. The least CPU is what LiteRT, a
-newer runtime, takes for the three files in turn; the ratios are of that. PYTHON is the interpreter of an environment
-with wyoming-openwakeword, which brings pyopen-wakeword and the files, and ai-edge-litert.
+which takes more CPU than one does: it is measured as it comes, and with one thread. LiteRT, a newer runtime, runs the
+three files in turn and takes the least CPU of the others; the last column divides its time by that of the row. PYTHON
+is the interpreter of an environment with wyoming-openwakeword, which brings pyopen-wakeword and the files, and
+ai-edge-litert.
 
 ``--ours PYTHONPATH`` takes ours from another tree as well, to compare two of its states; ``taskset -c 1`` keeps all on
 one core.
@@ -144,7 +145,7 @@ def main() -> None:
         for name, (python, text, path) in runs.items():
             found[name] += json.loads(output_of(python, text, folder, options.word, path=path))
     theirs = found[BEST]
-    print(f"{'us of CPU a chunk of 80 ms':30}{'least':>10}{'median':>10}{'theirs / this':>18}")
+    print(f"{'us of CPU a chunk of 80 ms':30}{'least':>10}{'median':>10}{'LiteRT / this':>18}")
     for name, values in found.items():
         middle, least = statistics.median(values), min(values)
         times = f"{min(theirs) / least:.1f} / {statistics.median(theirs) / middle:.1f}"

@@ -3,6 +3,7 @@
 import numpy as np
 import pytest
 from catalogue import randomised, same_bits, signal
+from reference import evaluate
 
 import wavenetlite as wl
 from wavenetlite import nn
@@ -52,6 +53,17 @@ def test_a_residual_is_added_after_the_rectifier():
     convolution = randomised(nn.Conv2d(3, 3, 3, bins=4), seed=3)
     x = signal(9, 12)
     assert same_bits(nn.Residual([bounded(convolution)])(x), bounded(convolution)(x) + x)
+
+
+@pytest.mark.parametrize("kernel_size", [(2, 1), (2, 3)])
+@pytest.mark.parametrize("groups", [1, 2, 8])
+def test_the_bins_of_many_frames_are_rows_like_those_of_one(kernel_size, groups):
+    convolution = randomised(nn.Conv2d(8, 8, kernel_size, bins=4, groups=groups), seed=6)
+    model, x = nn.Residual([convolution]), signal(131, 32)
+    whole, stream = model(x), model.stream()
+    assert same_bits(whole, convolution(x) + x)
+    assert same_bits(whole, np.concatenate([stream.process(x[i : i + 1]) for i in range(len(x))]))
+    np.testing.assert_allclose(whole, evaluate(model, x), atol=1e-5)
 
 
 def test_grouped_convolutions_have_it_apart():

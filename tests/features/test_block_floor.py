@@ -45,3 +45,11 @@ def test_a_state_holds_fewer_frames_than_its_block():
     for state in (b"", b"\2", b"\0\0", b"\1" + np.full((2, 1, 3), np.nan, np.float32).tobytes()):
         with pytest.raises(SnapshotError, match="does not fit"):
             step.open(2, 3).load(state)
+
+
+@pytest.mark.parametrize("shape", [(1, 9, 3), (3, 9, 3), (2, 9, 2), (2, 9, 4), (2, 27), (6,)])
+def test_frames_of_other_signals_or_channels_are_refused(shape):
+    state = BlockFloor(8, 30.0).open(2, 3)
+    with pytest.raises(ValueError, match=r"it must be \(2, frames, 3\)"):
+        state.process(np.zeros(shape, np.float32))
+    assert state.process(np.zeros((2, 8, 3), np.float32)).shape == (2, 8, 3)

@@ -1,5 +1,5 @@
 # cython: boundscheck=False, initializedcheck=False
-"""The state of a `BlockFloor`. Compiled, because a wake word may need it in every call: in NumPy this took 7 us of them."""
+"""The state of a `BlockFloor`. Compiled, because a wake word may need it in every call: in NumPy this took 7 us of it."""
 
 cimport cython
 cimport numpy as cnp
@@ -69,9 +69,16 @@ cdef class BlockFloorState:
         cdef Py_ssize_t first = 0 if self.begun else self.first
         return 0 if frames < first else first + (frames - first) // self.size * self.size
 
+    cdef cnp.ndarray checked(self, x):
+        """The frames as an array that can be read here."""
+        cdef cnp.ndarray given = np.ascontiguousarray(x, np.float32)
+        if cnp.PyArray_NDIM(given) != 3 or (given.shape[0], given.shape[2]) != (self.signals, self.channels):
+            raise ValueError(f"x is {np.shape(x)}; it must be ({self.signals}, frames, {self.channels})")
+        return given
+
     def process(self, x: np.ndarray) -> np.ndarray:
         """The next frames, (signals, frames, channels) float32; returns those of complete blocks."""
-        cdef cnp.ndarray given = np.ascontiguousarray(x, np.float32)
+        cdef cnp.ndarray given = self.checked(x)
         cdef Py_ssize_t frames = cnp.PyArray_DIM(given, 1), due = self.complete(self.count + frames), signal, row = self.channels
         cdef cnp.npy_intp[3] shape = [self.signals, due, row]
         cdef cnp.ndarray made = cnp.PyArray_EMPTY(3, shape, cnp.NPY_FLOAT32, 0)
