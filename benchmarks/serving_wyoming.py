@@ -14,6 +14,7 @@ import os
 import socket
 import subprocess
 import sys
+import tempfile
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -68,20 +69,25 @@ def free_port() -> int:
 
 @contextmanager
 def serving(command: list[str], port: int) -> Iterator[int]:
-    """A server on core 0 that listens; its process id."""
-    server = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
-    os.sched_setaffinity(server.pid, {0})
-    try:
-        for _ in range(600):
-            try:
-                socket.create_connection(("127.0.0.1", port)).close()
-                break
-            except OSError:
-                time.sleep(0.1)
-        yield server.pid
-    finally:
-        server.terminate()
-        server.wait(20)
+    """A server on core 0 that listens; its process id. One that raised errors, and so was idle, is refused."""
+    with tempfile.TemporaryFile() as said:
+        server = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=said)
+        os.sched_setaffinity(server.pid, {0})
+        try:
+            for _ in range(600):
+                try:
+                    socket.create_connection(("127.0.0.1", port)).close()
+                    break
+                except OSError:
+                    time.sleep(0.1)
+            yield server.pid
+        finally:
+            server.terminate()
+            server.wait(20)
+        said.seek(0)
+        lines = said.read().decode(errors="replace").splitlines()
+        if any(line.startswith("Traceback") for line in lines):
+            raise SystemExit(f"{command[2]} raised an error: {lines[-1]}")
 
 
 def main() -> None:
