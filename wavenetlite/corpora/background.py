@@ -206,9 +206,9 @@ def background_files(folders: Folders) -> list[tuple[str, Path, int]]:
     depths = [len(Path(os.path.realpath(one)).parts) for one in given]
     for number, one in enumerate(map(Path, given)):
         for path in files_in(one):
-            same = found.setdefault(os.path.realpath(path), (name_in(one, path), path, number))
-            if depths[number] > depths[same[2]]:
-                found[os.path.realpath(path)] = (*same[:2], number)
+            real = os.path.realpath(path)
+            name, first, folder = found.get(real, (name_in(one, path), path, number))
+            found[real] = (name, first, max(folder, number, key=depths.__getitem__))
     return list(found.values())
 
 

@@ -42,7 +42,7 @@ def training_curve(
     Raises
     ------
     ParameterError
-        There is no epoch, or nothing to draw.
+        A history is empty, or the first has no losses, accuracies or learning rates.
     FigureError
         matplotlib is not installed, or the file cannot be written.
 
@@ -56,7 +56,7 @@ def training_curve(
     ...     os.path.getsize(path) > 1000
     True
     """
-    rows, *others = every = [checked("history", history), *(checked("members", other) for other in members)]
+    rows, others = checked("history", history), [checked("members", other) for other in members]
     thin = [panels_of(other) for other in others]
     panels = [(name, curves) for name, curves in panels_of(rows).items() if any(len(x) for x, _ in curves.values())]
     if not panels:
@@ -70,9 +70,9 @@ def training_curve(
         axes = figure.add_axes((0.95 / size[0], top / size[1], 1 - 2.15 / size[0], height / size[1]))
         top -= 0.25
         draw_curves(axes, name, curves, best, [other[name] for other in thin])
-        epochs = [float(row["epoch"]) for one in every for row in one]
+        epochs = [float(row["epoch"]) for one in [rows, *others] for row in one]
         finish_curves(axes, epochs, last=name == panels[-1][0])
-    heading(figure, title or of_several(len(every)) + marked_words(rows, best, kept is not None), size)
+    heading(figure, title or of_several(1 + len(others)) + marked_words(rows, best, kept is not None), size)
     save(figure, path)
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from abc import ABC, abstractmethod
 from collections.abc import Sequence
 from pathlib import Path
 from typing import overload
@@ -20,7 +21,24 @@ PIECE = 20 * SR
 LEAST = SR // 4
 
 
-class Pieces(Sequence[Floats]):
+class Recordings(Sequence[Floats], ABC):
+    """Recordings that are read when they are taken."""
+
+    @abstractmethod
+    def taken(self, index: int) -> Floats:
+        """One of them, float32."""
+
+    @overload
+    def __getitem__(self, index: int) -> Floats: ...
+    @overload
+    def __getitem__(self, index: slice) -> list[Floats]: ...
+    def __getitem__(self, index: int | slice) -> Floats | list[Floats]:
+        if isinstance(index, slice):
+            return [self[one] for one in range(*index.indices(len(self)))]
+        return self.taken(index)
+
+
+class Pieces(Recordings):
     """The recordings of backgrounds in pieces, at most 20 s each, float32."""
 
     def __init__(self, *backgrounds: Background) -> None:
@@ -32,13 +50,7 @@ class Pieces(Sequence[Floats]):
     def __len__(self) -> int:
         return len(self.pieces)
 
-    @overload
-    def __getitem__(self, index: int) -> Floats: ...
-    @overload
-    def __getitem__(self, index: slice) -> list[Floats]: ...
-    def __getitem__(self, index: int | slice) -> Floats | list[Floats]:
-        if isinstance(index, slice):
-            return [self[one] for one in range(*index.indices(len(self)))]
+    def taken(self, index: int) -> Floats:
         file, start = self.pieces[index]
         return file.samples[start : start + PIECE].astype(np.float32) / np.float32(SCALE)
 
@@ -57,8 +69,8 @@ class Pieces(Sequence[Floats]):
         return made
 
 
-class Joined(Sequence[Floats]):
-    """Several sequences of recordings, one after the other; none is read before it is taken."""
+class Joined(Recordings):
+    """Several sequences of recordings, one after the other."""
 
     def __init__(self, kinds: Sequence[Sequence[Floats]]) -> None:
         self.kinds = list(kinds)
@@ -75,13 +87,7 @@ class Joined(Sequence[Floats]):
             number -= len(kind)
         return kind, number
 
-    @overload
-    def __getitem__(self, index: int) -> Floats: ...
-    @overload
-    def __getitem__(self, index: slice) -> list[Floats]: ...
-    def __getitem__(self, index: int | slice) -> Floats | list[Floats]:
-        if isinstance(index, slice):
-            return [self[one] for one in range(*index.indices(len(self)))]
+    def taken(self, index: int) -> Floats:
         kind, number = self.place(index)
         return kind[number]
 
