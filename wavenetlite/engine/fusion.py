@@ -87,7 +87,7 @@ def absorb(step: Step, user: Node, done: set[Node]) -> bool:
 def adds_residual(step: Step, addend: Edge, done: set[Node]) -> bool:
     """Let the step add a residual that is already computed, if its kernel supports it."""
     call = step.call
-    fits = call.takes_residual and not (call.activation or call.leaky or call.residual) and addend.node in done
+    fits = call.takes_residual and not (call.activated or call.residual) and addend.node in done
     if not fits or call.phases > 1:  # a residual may end within a block of phases
         return False
     step.residual, call.residual = addend, True

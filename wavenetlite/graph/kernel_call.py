@@ -51,6 +51,11 @@ class KernelCall:
     row_alone: bool = False  # whether `conv` is all it does for a single row
     strips: list[PackedStrip] = field(default_factory=list)
 
+    @property
+    def activated(self) -> bool:
+        """Whether an activation is its last step."""
+        return self.leaky or bool(self.activation)
+
     def scale(self, scale: np.ndarray, offset: np.ndarray, bins: int) -> bool:
         """Multiply the output by `scale` and add `offset`, float64, the same for each of `bins` bins.
 
@@ -139,7 +144,7 @@ class Convolution(KernelCall):
     def scale(self, scale: np.ndarray, offset: np.ndarray, bins: int) -> bool:
         """Fold ``scale * (W x + b) + offset`` into one convolution, in float64; packing rounds."""
         rows = self.weights[0].shape[0]  # more than channels if each phase has its own weights
-        if self.relu_before or self.residual or self.leaky or self.activation or rows > self.channels:
+        if self.relu_before or self.residual or self.activated or rows > self.channels:
             return False
         scale, offset = np.tile(scale, rows // scale.size), np.tile(offset, rows // offset.size)
         self.weights = [

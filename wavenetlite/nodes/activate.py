@@ -36,7 +36,7 @@ class Activate(Node):
             call.leaky, call.activation = True, ""
             call.parameters = np.concatenate([call.parameters, self.kernel_parameters])
             return True
-        if call.activation or call.leaky:
+        if call.activated:
             return False
         if self.name == "relu" and call.takes_residual:
             call.relu_after, call.relu_before = call.residual, call.relu_before or not call.residual

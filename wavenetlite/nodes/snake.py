@@ -37,7 +37,7 @@ class Snake(Node):
         return call
 
     def fuse(self, call: KernelCall) -> bool:
-        if call.activation or call.leaky:
+        if call.activated:
             return False
         call.activation = "snake"
         call.parameters = kernel_parameters(*numbers(self.alpha, self.beta, self.logarithmic))
