@@ -1,5 +1,6 @@
 """The recipe of voice activity, and the detector that is bundled."""
 
+import dataclasses
 import os
 from pathlib import Path
 
@@ -10,6 +11,7 @@ import wavenetlite as wl
 from wavenetlite import audio
 from wavenetlite.evaluation.activity import roc_areas
 from wavenetlite.recipes import VoiceActivityRecipe, read_talk, train_voice_activity
+from wavenetlite.recipes.members import members_of
 from wavenetlite.train.talk import Talk
 
 SR = 16000
@@ -29,7 +31,9 @@ def talk(seeds):
     return [Talk.of(voice(seed), SR) for seed in seeds]
 
 
-QUICK = VoiceActivityRecipe(scenes=40, scene={"seconds": 4.0}, batch_size=8, channels=12, dilations=[1, 2, 4])
+QUICK = VoiceActivityRecipe(
+    scenes=40, scene={"seconds": 4.0}, batch_size=8, channels=12, dilations=[1, 2, 4], members=1
+)
 
 
 def test_a_detector_is_trained_saved_and_better_than_chance(tmp_path):
@@ -45,6 +49,33 @@ def test_a_detector_is_trained_saved_and_better_than_chance(tmp_path):
     for at in range(0, len(y), 777):
         again.process(y[at : at + 777])
     assert (again.prediction().probabilities == first.prediction().probabilities).all()
+
+
+def test_members_learn_from_scenes_of_their_own_and_their_mean_is_the_detector(tmp_path):
+    recipe = dataclasses.replace(QUICK, scenes=8, members=2, integers=False)
+    both = train_voice_activity(talk(range(4)), recipe, epochs=2, threads=1, seed=3, folder=tmp_path)
+    first, second = members_of(both.model)
+    alone = train_voice_activity(talk(range(4)), dataclasses.replace(recipe, members=1), epochs=2, threads=1, seed=3)
+    x = np.random.default_rng(0).standard_normal((50, both.features.out_channels), np.float32)
+    assert (first(x) == alone.model(x)).all() and not np.allclose(first(x), second(x), atol=0.1)
+    assert np.allclose(both.model(x), (first(x) + second(x)) / 2, atol=1e-5)
+    assert (tmp_path / "history.jsonl").is_file() and (tmp_path / "network-2" / "history.jsonl").is_file()
+    again = train_voice_activity(talk(range(4)), recipe, epochs=2, threads=1, seed=3, folder=tmp_path)
+    assert (again.model(x) == both.model(x)).all()
+    with pytest.raises(wl.ParameterError, match="members"):
+        train_voice_activity(talk(range(4)), dataclasses.replace(recipe, members=0), epochs=1)
+
+
+def test_the_mean_of_members_in_integers_is_the_same_in_any_blocks():
+    vad = train_voice_activity(talk(range(4)), dataclasses.replace(QUICK, scenes=8, members=2), epochs=1, threads=1)
+    y = voice(9)
+    whole, blocks = vad.stream(), vad.stream()
+    whole.process(y)
+    made = []
+    for at in range(0, len(y), 333):
+        blocks.process(y[at : at + 333])
+        made.append(blocks.probabilities)
+    assert (np.concatenate(made) == whole.probabilities).all() and len(whole.probabilities) > 50
 
 
 def test_talk_is_read_from_folders_without_their_noise(tmp_path):

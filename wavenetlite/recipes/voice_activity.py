@@ -15,6 +15,7 @@ from wavenetlite.detection.detector import Detector
 from wavenetlite.features import MeanVariance
 from wavenetlite.nn import Activation, BatchNorm, Conv1d, Linear, Module, Residual, Sequential
 from wavenetlite.quantization import quantize
+from wavenetlite.recipes.members import mean_of_members
 from wavenetlite.recipes.recipe import features_at, fit_options, jsonable
 from wavenetlite.support.checks import count, positive_int
 from wavenetlite.support.cpus import cpus
@@ -29,6 +30,8 @@ SPEECH, NOISE = "speech", "_noise_"
 LABELS = [NOISE, SPEECH]
 CALIBRATED_ON = 16
 """Scenes that the ranges of integers are chosen on."""
+MEMBER_SEEDS = 1000
+"""Between the seeds of the networks of one detector."""
 
 
 @dataclass(frozen=True)
@@ -42,10 +45,13 @@ class VoiceActivityRecipe:
     channels, kernel_size, dilations
         Of the residual blocks: a depthwise convolution over time, and one over channels.
     scenes
-        Number of scenes, and options of :class:`wavenetlite.train.talk.SceneMaker`: a loud echo counts as speech, as it
-        does in a recording. What is doubtful is not learned.
+        Number of scenes for each network, and options of :class:`wavenetlite.train.talk.SceneMaker`: a loud echo counts
+        as speech, as it does in a recording. What is doubtful is not learned.
     epochs, batch_size, lr, weight_decay, ema, shards
         Of :func:`wavenetlite.train.fit`, with a cosine schedule.
+    members
+        Networks whose mean is the detector, see :func:`wavenetlite.recipes.members.mean_of_members`; each learns from
+        scenes of its own.
     detector
         Options of :class:`wavenetlite.Detector`: when speech begins.
     integers
@@ -68,6 +74,7 @@ class VoiceActivityRecipe:
     weight_decay: float = 0.01
     ema: float = 0.995
     shards: int = 1
+    members: int = 2
     detector: Mapping[str, Any] = field(default_factory=lambda: {
         "threshold": 0.5, "release": 0.3, "smoothing_ms": 0.0, "min_duration_ms": 60.0, "refractory_ms": 0.0
     })  # fmt: skip
@@ -168,24 +175,12 @@ def train_voice_activity(
     if not talk:
         raise ParameterError("talk is empty; it must have at least one recording")
     epochs = chosen.epochs if epochs is None else positive_int("epochs", epochs)
-    workers = min(2, cpus()) if threads is None else positive_int("threads", threads)
-    plain = features_at(chosen.features, sr)
-    with Bar(progress, "scenes") as bar:
-        scenes = Scenes(talk, SceneMaker(sr, **chosen.scene), plain, chosen.scenes, seed=count("seed", seed),
-                        threads=workers, progress=bar.share)  # fmt: skip
-    model: Module = network(chosen, plain.out_channels, seed)
-    fit(
-        model,
-        scenes,
-        loss=CrossEntropy(at="frames"),
-        epochs=epochs,
-        **fit_options(chosen, scenes),
-        threads=workers,
-        folder=folder,
-        resume=resume,
-        seed=seed,
-        progress="network" if progress else False,
-    )
+    training = Training(
+        talk, chosen, sr, epochs=epochs, folder=None if folder is None else Path(folder), seed=count("seed", seed),
+        threads=min(2, cpus()) if threads is None else positive_int("threads", threads), resume=resume,
+        progress=progress,
+    )  # fmt: skip
+    model, normalisation = training.all()
     notes = {
         "recipe": jsonable(dataclasses.asdict(chosen)),
         "epochs": epochs,
@@ -195,10 +190,64 @@ def train_voice_activity(
         "wavenetlite": __version__,
         **(info or {}),
     }
-    if chosen.integers:
-        few = [scenes.normalised(scenes.frames[n]) for n in range(min(CALIBRATED_ON, len(scenes)))]
-        model = quantize(model, calibration=few)
-    return classifier(plain, scenes.normalisation, model, chosen, notes)
+    return classifier(training.features, normalisation, model, chosen, notes)
+
+
+class Training:
+    """The training of the networks of one detector; parameters are those of `train_voice_activity`."""
+
+    def __init__(
+        self, talk: Sequence[Talk], recipe: VoiceActivityRecipe, sr: int, *, epochs: int, folder: Path | None,
+        seed: int, threads: int, resume: bool, progress: bool,
+    ) -> None:  # fmt: skip
+        self.talk, self.recipe, self.sr, self.epochs, self.folder = talk, recipe, sr, epochs, folder
+        self.seed, self.threads, self.resume, self.progress = seed, threads, resume, progress
+        self.features = features_at(recipe.features, sr)
+        positive_int("members", recipe.members)
+
+    def all(self) -> tuple[Module, MeanVariance]:
+        """The detector's network, and the normalisation of its frames."""
+        scenes = self.scenes(1)
+        normalisation, most = scenes.normalisation, min(CALIBRATED_ON, len(scenes))
+        few = [scenes.normalised(scenes.frames[n]) for n in range(most)]
+        networks = [self.network(1, scenes)]
+        for number in range(2, self.recipe.members + 1):
+            networks.append(self.network(number, self.scenes(number, normalisation)))
+        model = mean_of_members(networks)
+        return (quantize(model, calibration=few) if self.recipe.integers else model), normalisation
+
+    def scenes(self, number: int, normalisation: MeanVariance | None = None) -> Scenes:
+        """What a network learns from, the first is number 1."""
+        recipe = self.recipe
+        with Bar(self.progress, f"scenes{self.of(number)}") as bar:
+            return Scenes(
+                self.talk, SceneMaker(self.sr, **recipe.scene), self.features, recipe.scenes,
+                normalisation=normalisation, seed=self.seed_of(number), threads=self.threads, progress=bar.share,
+            )  # fmt: skip
+
+    def network(self, number: int, scenes: Scenes) -> Module:
+        """A network, trained; the first has the seed and the folder themselves."""
+        model = network(self.recipe, self.features.out_channels, self.seed_of(number))
+        fit(
+            model,
+            scenes,
+            loss=CrossEntropy(at="frames"),
+            epochs=self.epochs,
+            **fit_options(self.recipe, scenes),
+            threads=self.threads,
+            folder=self.folder if number == 1 or self.folder is None else self.folder / f"network-{number}",
+            resume=self.resume,
+            seed=self.seed_of(number),
+            progress=f"network{self.of(number)}" if self.progress else False,
+        )
+        return model
+
+    def seed_of(self, number: int) -> int:
+        return self.seed + (number - 1) * MEMBER_SEEDS
+
+    def of(self, number: int) -> str:
+        """Which network, for a progress bar, where there are several."""
+        return f" {number} of {self.recipe.members}" if self.recipe.members > 1 else ""
 
 
 def classifier(

@@ -286,16 +286,19 @@ class Scenes:
     maker
         Makes the scenes.
     features
-        Of the scenes, kept as float16; `normalisation` has their statistics.
+        Of the scenes, kept as float16.
     count
         How many scenes.
+    normalisation
+        Of the features; None: by the statistics of these scenes.
     seed, threads, progress
         As in :class:`wavenetlite.train.segments.Spoken`.
     """
 
     def __init__(
-        self, talk: Sequence[Talk], maker: SceneMaker, features: Features, count: int, *, seed: int = 0,
-        threads: int = 1, progress: Callable[[float], None] | None = None,
+        self, talk: Sequence[Talk], maker: SceneMaker, features: Features, count: int, *,
+        normalisation: MeanVariance | None = None, seed: int = 0, threads: int = 1,
+        progress: Callable[[float], None] | None = None,
     ) -> None:  # fmt: skip
         def make(number: int) -> tuple[npt.NDArray[np.float16], npt.NDArray[np.int8]]:
             scene = maker.scene(talk, np.random.default_rng([seed, number]))
@@ -304,7 +307,7 @@ class Scenes:
 
         made = all_of(make, list(range(count)), threads, progress)
         self.frames, self.truth = np.stack([one for one, _ in made]), np.stack([one for _, one in made])
-        self.normalisation = MeanVariance.fit(frames.astype(np.float32) for frames in self.frames)
+        self.normalisation = normalisation or MeanVariance.fit(frames.astype(np.float32) for frames in self.frames)
 
     def __len__(self) -> int:
         return len(self.frames)
