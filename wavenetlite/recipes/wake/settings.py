@@ -29,9 +29,11 @@ class Effort:
     most_reels
         Half minutes of background at most.
     channels
-        Of the network.
+        Of a network.
+    networks
+        Whose mean detects the phrases. Two runs of one phrase differ much; their mean is near the better of them.
     stages
-        Of the training.
+        Of the training of each.
     """
 
     utterances: int = 1500
@@ -43,13 +45,14 @@ class Effort:
     passes: int = 1
     most_reels: int = 600
     channels: int = 64
+    networks: int = 3
     stages: Stages = field(default_factory=Stages)
 
 
 EFFORTS = {
     "quick": Effort(
         utterances=150, measured=30, scenes=800, measured_scenes=100, near_reels=16, talk_reels=24, passes=1,
-        most_reels=200, stages=Stages(epochs=(8, 4), rounded=2, batches=40),
+        most_reels=200, networks=1, stages=Stages(epochs=(8, 4), rounded=2, batches=40),
     ),
     "normal": Effort(),
     "thorough": Effort(
