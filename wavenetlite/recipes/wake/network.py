@@ -83,7 +83,7 @@ def share_of(network: Sequential, parts: int) -> Sequential:
 
 
 def heads(model: nn.Module) -> list[str]:
-    """The paths of the layers that give logits of words, one of each network; the last layer reads them, or their sum."""
+    """The paths of the layers that give logits of words, of each network one; the last layer reads their sum."""
     *others, (_, last) = [(path, module) for path, module in model.modules() if isinstance(module, nn.Conv1d)]
     return [path for path, module in others
             if module.out_channels == last.in_channels and module.kernel_size > 1 and module.groups == 1]  # fmt: skip
