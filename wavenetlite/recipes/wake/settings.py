@@ -19,7 +19,7 @@ class Effort:
     measured
         Of each phrase by voices that are kept back.
     scenes
-        Of each phrase, for training.
+        Of each phrase, for the training of a network.
     measured_scenes
         Of each phrase, for measuring.
     near_reels, talk_reels
@@ -38,7 +38,7 @@ class Effort:
 
     utterances: int = 1500
     measured: int = 100
-    scenes: int = 6000
+    scenes: int = 4000
     measured_scenes: int = 200
     near_reels: int = 40
     talk_reels: int = 60
@@ -56,7 +56,7 @@ EFFORTS = {
     ),
     "normal": Effort(),
     "thorough": Effort(
-        utterances=2500, scenes=12000, measured_scenes=400, near_reels=80, talk_reels=120, passes=2, most_reels=1200,
+        utterances=2500, scenes=6000, networks=4, measured_scenes=400, near_reels=80, talk_reels=120, passes=2, most_reels=1200,
         stages=Stages(epochs=(40, 15), rounded=6, batches=100),
     ),
 }  # fmt: skip
