@@ -56,8 +56,8 @@ EFFORTS = {
     ),
     "normal": Effort(),
     "thorough": Effort(
-        utterances=2500, scenes=6000, networks=4, measured_scenes=400, near_reels=80, talk_reels=120, passes=2, most_reels=1200,
-        stages=Stages(epochs=(40, 15), rounded=6, batches=100),
+        utterances=2500, scenes=6000, measured_scenes=400, near_reels=80, talk_reels=120, passes=2, most_reels=1200,
+        networks=4, stages=Stages(epochs=(40, 15), rounded=6, batches=100),
     ),
 }  # fmt: skip
 
