@@ -65,17 +65,18 @@ def background_last(words: int) -> nn.Conv1d:
 
 def mean_of(networks: Sequence[Sequential]) -> Graph:
     """One network, whose logits are the mean of those of some `wake_network`."""
-    words = networks[0][-1].in_channels
+    first, last = networks[0][0], networks[0][-1]
+    assert isinstance(first, nn.Conv1d) and isinstance(last, nn.Conv1d)
     names = [f"{MEMBER}{number}" for number in range(1, len(networks) + 1)]
     shares = [share_of(network, len(networks)) for network in networks]
     added = [[SUM, "add", names]] if len(names) > 1 else []
-    return Graph(networks[0][0].in_channels, [
+    return Graph(first.in_channels, [
         *([name, share, ["x"]] for name, share in zip(names, shares, strict=True)), *added,
-        [LABELS, background_last(words), [SUM if added else names[0]]],
+        [LABELS, background_last(last.in_channels), [SUM if added else names[0]]],
     ])  # fmt: skip
 
 
-def share_of(network: Sequential, parts: int) -> Sequential:
+def share_of(network: Sequential, parts: int) -> nn.Module:
     """Without the background's layer, and with logits divided by a number: so a sum of such is a mean."""
     made = copy.deepcopy(network)
     scale_logits(made, 1 / parts)
