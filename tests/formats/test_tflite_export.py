@@ -1,6 +1,7 @@
 """Networks of integers written as TFLite files: read back, and run call by call by LiteRT and TensorFlow Lite Micro."""
 
 import json
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -8,6 +9,7 @@ from litert_running import needs_litert, scores
 
 import wavenetlite as wl
 from wavenetlite import nn
+from wavenetlite.formats.micro_wake_word import most_at_once
 from wavenetlite.formats.tflite_file import TfliteFile
 
 RULES = ("single", "double")
@@ -191,6 +193,16 @@ def test_a_wake_word_and_its_manifest(path):
         "tflite_micro.python.tflite_micro.runtime", reason="TensorFlow Lite Micro is not installed"
     )
     runtime.Interpreter.from_file(str(path), arena_size=micro["tensor_arena_size"])
+
+
+def test_memory_counts_what_is_needed_at_once():
+    """A tensor from when it is made until it is read for the last time, and not what is never moved."""
+    tensors = {name: SimpleNamespace(shape=(size,), data=None) for name, size in
+               {"x": 10, "a": 40, "b": 20, "y": 5, "unread": 1}.items()}  # fmt: skip
+    tensors["weights"] = SimpleNamespace(shape=(900,), data=np.zeros(900))
+    read = [(["x", "weights"], ["a"]), (["a"], ["b", "unread"]), (["b", "x"], ["y"])]
+    nodes = [SimpleNamespace(inputs=inputs, outputs=outputs) for inputs, outputs in read]
+    assert most_at_once(SimpleNamespace(tensors=tensors, nodes=nodes, inputs=["x"])) == 10 + 40 + 20 + 1
 
 
 @pytest.mark.parametrize(

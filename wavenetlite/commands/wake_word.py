@@ -17,8 +17,8 @@ from wavenetlite.support.tables import table_lines
 ABOUT = """\
 Make a wake word from its text, on this computer: voices of espeak-ng, flite, festival
 and piper, as far as installed, say the phrase, what sounds nearly like it and ordinary
-sentences; a small network learns to tell them apart among talk and noise. Writes into
-OUT:
+sentences; small networks learn to tell them apart among talk and noise, and their mean
+decides. Writes into OUT:
 
   classifier.safetensors  for listen, classify and wavenetlite.load; 8-bit integers
   hey_marcel.tflite       for ESPHome's micro_wake_word, one for each phrase,

@@ -11,7 +11,7 @@ from typing import Any
 
 from wavenetlite.formats import tflite_export
 from wavenetlite.formats.format import Model, network_of
-from wavenetlite.formats.tflite_file import TfliteFile
+from wavenetlite.formats.tflite_file import Graph, TfliteFile
 from wavenetlite.support.atomic_files import replacing
 from wavenetlite.support.checks import number, positive_int
 from wavenetlite.support.errors import ParameterError
@@ -20,8 +20,10 @@ FEATURES = 40
 """That ESPHome's front end gives for each step."""
 FEATURE_SCALE, FEATURE_ZERO_POINT, TOLERANCE = 26 / 255, -128, 0.01
 """How it turns features into integers: by constants of its own, whatever the file says."""
-TENSOR_BYTES, OPERATOR_BYTES, ARENA_BYTES = 64, 192, 2048
+TENSOR_BYTES, OPERATOR_BYTES, ARENA_BYTES = 80, 192, 2048
 """That TensorFlow Lite Micro takes for each tensor and operator besides their numbers, and for all; rather too many."""
+GAPS = 2
+"""Of the memory for tensors that are needed at once: they lie at multiples of 16 bytes, as they happen to fit."""
 
 
 def save_wake_word(
@@ -129,10 +131,21 @@ def check_ends(data: bytes) -> None:
 
 
 def arena_size(data: bytes) -> int:
-    """Bytes that are enough for all tensors of a file at once, and what is kept about them."""
+    """Bytes that are enough for the tensors of a file that are needed at once, and what is kept about all."""
     file = TfliteFile(data)
     graph, setter = file.graph(0), file.graph(1)
-    moved = [math.prod(one.shape) for one in graph.tensors.values() if one.data is None]
     kept = [one.data.size for one in setter.tensors.values() if one.data is not None]
     tensors, operators = len(graph.tensors) + len(setter.tensors), len(graph.nodes) + len(setter.nodes)
-    return sum(moved) + sum(kept) + TENSOR_BYTES * tensors + OPERATOR_BYTES * operators + ARENA_BYTES
+    return GAPS * most_at_once(graph) + sum(kept) + TENSOR_BYTES * tensors + OPERATOR_BYTES * operators + ARENA_BYTES
+
+
+def most_at_once(graph: Graph) -> int:
+    """The most bytes of tensors that were made, or given, and are still to be read."""
+    sizes = {name: math.prod(one.shape) for name, one in graph.tensors.items() if one.data is None}
+    last = {name: at for at, node in enumerate(graph.nodes) for name in node.inputs}
+    now = most = sum(sizes[name] for name in graph.inputs)
+    for at, node in enumerate(graph.nodes):
+        now += sum(sizes[name] for name in node.outputs)
+        most = max(most, now)
+        now -= sum(sizes[name] for name in {*node.inputs, *node.outputs} if name in sizes and last.get(name, at) == at)
+    return most

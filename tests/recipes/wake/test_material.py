@@ -126,7 +126,7 @@ def test_batches_have_phrases_and_everything_else():
 def test_near_misses_are_not_searched_for_what_is_mistaken(tmp_path):
     said = [scenes_of(PHRASES[:1], [], [], 4, seed=0)]
     reels = [(reels_of("near misses", TALK, [], 1, seed=0), NEAR), (reels_of("background", TALK, [], 1, seed=1), 2.0)]
-    training = Training(said, reels, Stages(), tmp_path, head=5, channels=4, seed=0, threads=1, log=Log(False))
+    training = Training(said, reels, Stages(), tmp_path, name="", head=5, channels=4, seed=0, threads=1, log=Log(False))
     assert [one.reels.name for one in training.mine(training.model)] == ["background"]
 
 

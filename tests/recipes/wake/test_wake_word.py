@@ -13,15 +13,15 @@ from wavenetlite.commands import wake_word
 from wavenetlite.recipes.wake import Effort, train_wake_word
 from wavenetlite.recipes.wake.integers import word_network
 from wavenetlite.recipes.wake.measuring import Scored, findings
-from wavenetlite.recipes.wake.network import KERNELS, head_for, wake_network
+from wavenetlite.recipes.wake.network import KERNELS, head_for, heads, mean_of, shift_logits, wake_network
 from wavenetlite.recipes.wake.scenes import FRAMES, STEPS, Scenes
 from wavenetlite.recipes.wake.speech import Speech
 from wavenetlite.recipes.wake.thresholds import detector
-from wavenetlite.recipes.wake.training import Stages
+from wavenetlite.recipes.wake.training import Stages, Training
 from wavenetlite.support.errors import ArrayTypeError, ParameterError
 
 TINY = Effort(utterances=8, measured=3, scenes=40, measured_scenes=8, near_reels=1, talk_reels=1, channels=8,
-              stages=Stages(epochs=(2, 1), rounded=1, batches=3, batch_size=16))  # fmt: skip
+              networks=2, stages=Stages(epochs=(2, 1), rounded=1, batches=3, batch_size=16))  # fmt: skip
 FILES = ["classifier.safetensors", "ab_cd.tflite", "ab_cd.json", "wake-word.json", "report.html", "README.md"]
 
 
@@ -66,6 +66,7 @@ def test_the_classifier_is_loaded_and_streams(made):
     np.testing.assert_array_equal(stream.probabilities[-1], whole.probabilities[-1])
     pool = clf.pool(2)
     assert pool.open() is not None
+    wl.verify_stream(clf.model)
 
 
 def test_the_file_for_esphome_gives_the_same_probabilities(made):
@@ -92,15 +93,22 @@ def test_the_report_needs_nothing_else(made):
     assert "prefers-color-scheme:dark" in text and "Ab cd" in text and "ab_cd.json" in text
 
 
-def test_a_killed_run_goes_on_with_the_same_result(made, tones_of_all, tmp_path, monkeypatch):
+@pytest.mark.parametrize("stages", [1, 3])
+def test_a_killed_run_goes_on_with_the_same_result(made, tones_of_all, tmp_path, monkeypatch, stages):
+    """Killed in the first network, and in the second one."""
     folder = tmp_path / "out"
     options = {"effort": TINY, "programs": {"tones": tones_of_all}}
+    mine, complete = Training.mine, []
 
     def interrupted(*_):
         raise KeyboardInterrupt
 
-    with monkeypatch.context() as patch:  # speech is kept, the first stage is complete
-        patch.setattr("wavenetlite.recipes.wake.training.Training.mine", interrupted)
+    def some(*args):
+        complete.append(1)
+        return interrupted() if len(complete) == stages else mine(*args)
+
+    with monkeypatch.context() as patch:  # speech is kept, so many stages are complete
+        patch.setattr(Training, "mine", some)
         with pytest.raises(KeyboardInterrupt):
             train_wake_word("Ab cd", folder, **options)
     assert not (folder / "classifier.safetensors").exists()
@@ -177,6 +185,20 @@ def test_the_background_is_a_zero_beside_the_words():
     model = wake_network(3, channels=8)
     y = model(np.random.default_rng(0).random((30, 40), dtype=np.float32))
     assert y.shape == (10, 4) and (y[:, 3] == 0).all() and y[:, :3].any()
+
+
+@pytest.mark.parametrize("count", [1, 2, 3])
+def test_a_mean_of_networks(count):
+    """Its logits are the mean of theirs, and move as they are told to."""
+    some = [wake_network(2, channels=8, seed=seed) for seed in range(count)]
+    x = np.random.default_rng(0).random((60, 40), dtype=np.float32)
+    wanted = np.mean([one(x) for one in some], axis=0)
+    mean = mean_of(some)
+    np.testing.assert_allclose(mean(x), wanted, atol=1e-6)
+    assert len(heads(mean)) == count
+    shift_logits(mean, [1.5, -0.25])
+    np.testing.assert_allclose(mean(x) - wanted, np.broadcast_to([1.5, -0.25, 0.0], wanted.shape), atol=1e-6)
+    np.testing.assert_array_equal(some[0](x), wake_network(2, channels=8, seed=0)(x))  # they are left as they were
 
 
 # The command

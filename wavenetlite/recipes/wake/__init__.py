@@ -1,4 +1,4 @@
-"""Wake words from their text: voices say them, and a small network learns to hear them."""
+"""Wake words from their text: voices say them, and small networks learn to hear them."""
 
 from wavenetlite.recipes.wake.settings import EFFORTS, Effort
 from wavenetlite.recipes.wake.wake_word import WakeWord, train_wake_word

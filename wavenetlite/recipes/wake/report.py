@@ -129,8 +129,16 @@ def listening() -> str:
 def made_of(notes: dict[str, Any]) -> str:
     rows = [*notes["made_of"].items(), *notes["options"].items(), ("wavenetlite", notes["wavenetlite"])]
     body = "".join(f"<tr><td>{escape(str(name))}</td><td>{escape(plain(value))}</td></tr>" for name, value in rows)
-    return section("What it was made of", "The same command with the same seed gives the same files.",
-                   f"<table>{body}</table>")  # fmt: skip
+    return section("What it was made of", f"{networks(notes['options']['networks'])} The same command with the same "
+                   "seed gives the same files.", f"<table>{body}</table>")  # fmt: skip
+
+
+def networks(count: int) -> str:
+    """What decides."""
+    if count == 1:
+        return "One network decides."
+    return (f"The mean of {count} networks decides: trained apart, they hear different voices, and mistake different "
+            "things.")  # fmt: skip
 
 
 def plain(value: Any) -> str:

@@ -19,7 +19,7 @@ class Effort:
     measured
         Of each phrase by voices that are kept back.
     scenes
-        Of each phrase, for training.
+        Of each phrase, for the training of a network.
     measured_scenes
         Of each phrase, for measuring.
     near_reels, talk_reels
@@ -29,32 +29,35 @@ class Effort:
     most_reels
         Half minutes of background at most.
     channels
-        Of the network.
+        Of a network.
+    networks
+        Whose mean detects the phrases. Two runs of one phrase differ much; their mean is near the better of them.
     stages
-        Of the training.
+        Of the training of each.
     """
 
     utterances: int = 1500
     measured: int = 100
-    scenes: int = 6000
+    scenes: int = 4000
     measured_scenes: int = 200
     near_reels: int = 40
     talk_reels: int = 60
     passes: int = 1
     most_reels: int = 600
     channels: int = 64
+    networks: int = 3
     stages: Stages = field(default_factory=Stages)
 
 
 EFFORTS = {
     "quick": Effort(
         utterances=150, measured=30, scenes=800, measured_scenes=100, near_reels=16, talk_reels=24, passes=1,
-        most_reels=200, stages=Stages(epochs=(8, 4), rounded=2, batches=40),
+        most_reels=200, networks=1, stages=Stages(epochs=(8, 4), rounded=2, batches=40),
     ),
     "normal": Effort(),
     "thorough": Effort(
-        utterances=2500, scenes=12000, measured_scenes=400, near_reels=80, talk_reels=120, passes=2, most_reels=1200,
-        stages=Stages(epochs=(40, 15), rounded=6, batches=100),
+        utterances=2500, scenes=6000, measured_scenes=400, near_reels=80, talk_reels=120, passes=2, most_reels=1200,
+        networks=4, stages=Stages(epochs=(40, 15), rounded=6, batches=100),
     ),
 }  # fmt: skip
 

@@ -11,7 +11,7 @@ import numpy as np
 
 from wavenetlite.formats.micro_wake_word import FEATURE_SCALE
 from wavenetlite.graph import LOWEST
-from wavenetlite.nn import Graph, Module
+from wavenetlite.nn import Graph, Module, Sequential
 from wavenetlite.nn.fake_quantized import FakeQuantize
 from wavenetlite.quantization.networks import quantization_aware, quantize
 from wavenetlite.recipes.wake.examples import Examples, Hard
@@ -28,6 +28,7 @@ MOST_HARD = 600
 LEAST_MINED = 1.0
 """Weight of the kinds of background that are mined. What is nearly the phrase has less: a network that learns to tell
 it apart takes a voice that says the phrase a little otherwise for such, too."""
+ALL = "all networks"
 CALIBRATED = 256
 """Windows by which the ranges of the integers are found."""
 
@@ -65,6 +66,8 @@ class Training:
         How long.
     folder
         For the checkpoints.
+    name
+        Of the network, for what is said of it.
     head, channels
         Of the network; see `wake_network`.
     resume
@@ -75,44 +78,44 @@ class Training:
 
     def __init__(
         self, scenes: Sequence[Scenes], reels: Sequence[tuple[Reels, float]], stages: Stages, folder: Path, *,
-        head: int, channels: int, seed: int, threads: int, resume: bool = True, log: Log,
+        name: str, head: int, channels: int, seed: int, threads: int, resume: bool = True, log: Log,
     ) -> None:  # fmt: skip
         self.scenes, self.reels, self.stages, self.folder = scenes, reels, stages, folder
-        self.seed, self.threads, self.resume, self.log = seed, threads, resume, log
-        self.model: Module = wake_network(len(scenes), channels=channels, head=head, seed=seed)
+        self.name, self.seed, self.threads, self.resume, self.log = name, seed, threads, resume, log
+        self.model = wake_network(len(scenes), channels=channels, head=head, seed=seed)
         self.hard: list[Hard] = []
 
-    def all(self) -> Module:
+    def all(self) -> Sequential:
         """The network in float32, trained."""
         for number, epochs in enumerate(self.stages.epochs, 1):
             lr = self.stages.lr if number == 1 else self.stages.mined_lr
-            self.fit(self.model, epochs, lr, f"stage-{number}")
+            self.fit(self.model, epochs, lr, f"stage-{number}", self.name)
             self.hard = self.mine(self.model)
         return self.model
 
-    def round_weights(self) -> Graph:
-        """The trained network with the rounding of 8-bit integers, trained on with it."""
+    def round_weights(self, network: Module) -> Graph:
+        """A trained network, or a mean of such, with the rounding of 8-bit integers, trained on with it."""
         frames = self.typical()
-        keep = [last_name(self.model)]
-        aware = quantization_aware(self.model, frames, method="percentile", percentile=99.995, keep=keep)
+        keep = [last_name(network)]
+        aware = quantization_aware(network, frames, method="percentile", percentile=99.995, keep=keep)
         aware = with_input(aware, FEATURE_SCALE, LOWEST)
         if self.stages.rounded:
-            self.fit(aware, self.stages.rounded, self.stages.rounded_lr, "rounding")
+            self.fit(aware, self.stages.rounded, self.stages.rounded_lr, "rounding", ALL)
         return aware
 
-    def fit(self, model: Module, epochs: int, lr: float, name: str) -> None:
+    def fit(self, model: Module, epochs: int, lr: float, stage: str, whose: str) -> None:
         stages = self.stages
         source = Examples(self.scenes, self.reels, self.hard, batches=stages.batches, batch_size=stages.batch_size)
         began = time.monotonic()
         history = fit(
             model, source, loss=CrossEntropy(at="frames"), epochs=epochs, batch_size=stages.batch_size, lr=lr,
             weight_decay=0.02, ema=0.995, warmup=0.1, seed=self.seed, threads=self.threads,
-            resume=self.resume, folder=self.folder / name, freeze=[last_name(model)],
-            progress=name if self.log.terminal else False,
+            resume=self.resume, folder=self.folder / stage, freeze=[last_name(model)],
+            progress=f"{whose}, {stage}" if self.log.terminal else False,
         )  # fmt: skip
         if not self.log.terminal:
             again = f", {history.resumed_epochs} of them before" if history.resumed_epochs else ""
-            self.log.say(f"{name}: {epochs} epochs{again}, loss {history.rows[-1]['train_loss']:.4f}, "
+            self.log.say(f"{whose}, {stage}: {epochs} epochs{again}, loss {history.rows[-1]['train_loss']:.4f}, "
                          f"{time.monotonic() - began:.1f} s")  # fmt: skip
 
     def mine(self, model: Module) -> list[Hard]:

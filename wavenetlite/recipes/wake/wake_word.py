@@ -17,17 +17,11 @@ from wavenetlite.evaluation.tails import log_odds
 from wavenetlite.nn import Graph, Module
 from wavenetlite.recipes.wake.advice import advice
 from wavenetlite.recipes.wake.choice import Cast, cast, known_programs
+from wavenetlite.recipes.wake.ensemble import Ensemble
 from wavenetlite.recipes.wake.gathering import Gathering
-from wavenetlite.recipes.wake.integers import shift_logits
-from wavenetlite.recipes.wake.material import (
-    Heard,
-    measuring_reels,
-    measuring_scenes,
-    training_reels,
-    training_scenes,
-)
+from wavenetlite.recipes.wake.material import Heard, measuring_reels, measuring_scenes
 from wavenetlite.recipes.wake.measuring import Findings, Scored, findings, score
-from wavenetlite.recipes.wake.network import features, head_for
+from wavenetlite.recipes.wake.network import features, shift_logits
 from wavenetlite.recipes.wake.programs import Program, checked_text
 from wavenetlite.recipes.wake.reels import Reels
 from wavenetlite.recipes.wake.saving import Saved, save_all
@@ -35,7 +29,7 @@ from wavenetlite.recipes.wake.scenes import Scenes
 from wavenetlite.recipes.wake.settings import Effort, effort_of
 from wavenetlite.recipes.wake.stages import Log
 from wavenetlite.recipes.wake.thresholds import detector, threshold_for
-from wavenetlite.recipes.wake.training import Training, in_integers
+from wavenetlite.recipes.wake.training import in_integers
 from wavenetlite.recipes.wake.triggers import Candidates, Listener, Trigger, worst
 from wavenetlite.support.checks import count, flag, number, positive_int
 from wavenetlite.support.cpus import cpus
@@ -88,9 +82,9 @@ def train_wake_word(
     """Train a detector of words that nobody has recorded, from their text.
 
     Programs that speak (espeak-ng, flite, festival, piper) say the phrases, what sounds nearly like them, and ordinary
-    sentences, in all their voices, at many speeds and pitches. A small network of microWakeWord's shape learns to tell
-    them apart, in rooms and noise, and from recordings without the phrases; what it mistakes is trained on again. Its
-    8-bit form is what is measured and written.
+    sentences, in all their voices, at many speeds and pitches. Small networks of microWakeWord's shape learn to tell
+    them apart, in rooms and noise, and from recordings without the phrases; what they mistake is trained on again. The
+    8-bit form of their mean is what is measured and written.
 
     Parameters
     ----------
@@ -194,9 +188,10 @@ class Making:
         own, folders = gathering.own_files(recordings), gathering.background(background)  # told before hours of work
         self.folder.mkdir(parents=True, exist_ok=True)
         heard = gathering.all(self.folder / SPEECH, own, folders)
-        training, kept = self.training(heard), self.kept(heard)
-        self.centre(training.all(), kept)
-        rounded = training.round_weights()
+        ensemble, kept = self.ensemble(heard), self.kept(heard)
+        network = ensemble.all()
+        self.centre(network, kept)
+        rounded = ensemble.round_weights(network)
         self.centre(rounded, kept)  # again: training with rounding moves the scores
         clf = self.classifier(in_integers(rounded))
         scores = score(clf, *kept, self.threads)
@@ -210,14 +205,9 @@ class Making:
                 self.log.say(doubts)
         return WakeWord(clf, found, files)
 
-    def training(self, heard: Heard) -> Training:
-        options = {"seed": self.seed, "threads": self.threads}
-        with self.log.bar("scenes") as bar:
-            scenes = training_scenes(heard, self.effort, progress=bar, **options)
-        with self.log.bar("background") as bar:
-            reels = training_reels(heard, self.effort, progress=bar, **options)
-        return Training(scenes, reels, self.effort.stages, self.folder / TRAINING, head=head_for(heard.longest_s),
-                        channels=self.effort.channels, resume=self.resume, log=self.log, **options)  # fmt: skip
+    def ensemble(self, heard: Heard) -> Ensemble:
+        return Ensemble(heard, self.effort, self.folder / TRAINING, seed=self.seed, threads=self.threads,
+                        resume=self.resume, log=self.log)  # fmt: skip
 
     def kept(self, heard: Heard) -> tuple[list[Scenes], list[Reels]]:
         """What is measured on."""
@@ -259,5 +249,5 @@ class Making:
             "own recordings given": recordings is not None, "background folders": len(background),
             "voices": sorted({voice.program for voice in self.cast.training}),
             "voices trained on": len(self.cast.training), "voices measured": len(self.cast.measuring),
-            "epochs": self.effort.stages.total,
+            "networks": self.effort.networks, "epochs of each": self.effort.stages.total,
         }  # fmt: skip
