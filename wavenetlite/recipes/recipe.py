@@ -13,6 +13,9 @@ from wavenetlite.support.errors import ArrayTypeError, ParameterError
 
 R = TypeVar("R")
 
+VARIABLE = ("waveforms", "frames", "variants", "network", "mixup", "label_smoothing", "lr", "weight_decay")
+"""What a recipe's members may do in other ways: what needs no other features, labels or epochs."""
+
 SCOUT = 0.4
 """Epochs after which hard negatives are searched where there are no teachers, by those that follow."""
 
@@ -55,6 +58,10 @@ class Recipe:
         Networks whose mean logits are those of the classifier, see `mean_of_members`. All learn from the same augmented
         clips, in orders of their own; with a background, those after the first begin with the hard negatives that the
         member before them found last.
+    variations
+        What members change of the recipe, in turn: ``variations[0]`` for the first, and after the last of them the
+        first again. Keys are names of `VARIABLE`, values replace the recipe's; an empty mapping changes nothing. Each
+        member then learns from augmented clips and made-up unknown words of its own, and so does each teacher.
     words_apart
         Whether teachers learn the words of ``_unknown_``, by file name, as separate classes.
     background_share, background_variants
@@ -101,6 +108,7 @@ class Recipe:
     teacher_epochs: int = 100
     temperature: float = 2.0
     members: int = 1
+    variations: Sequence[Mapping[str, Any]] = ()
     words_apart: bool = False
     class_weights: Literal["balanced"] | Mapping[str, float] | None = None
     background_share: float = 0.375
@@ -154,10 +162,33 @@ class Recipe:
         epochs = self.teacher_epochs if self.teachers else self.epochs
         return dataclasses.replace(self, teachers=teachers, teacher_epochs=epochs, refining_epochs=0)
 
+    def of_member(self, number: int) -> Recipe:
+        """The recipe of a member, or of a teacher, from 1 on: with its variation.
+
+        Examples
+        --------
+        >>> import dataclasses, wavenetlite as wl
+        >>> two = dataclasses.replace(wl.recipes.Recipe.named("quick"), members=2, variations=[{}, {"variants": 9}])
+        >>> [two.of_member(number).variants for number in (1, 2, 3)]
+        [4, 9, 4]
+        """
+        if not self.variations:
+            return self
+        changes = self.variations[(positive_int("number", number) - 1) % len(self.variations)]
+        for name in changes:
+            one_of("variations", name, VARIABLE)
+        return dataclasses.replace(self, **changes)
+
     @property
     def scout_epochs(self) -> int:
         """With a background and without teachers, epochs before the others, after which hard negatives are searched."""
         return 0 if self.teachers else max(1, round(SCOUT * self.epochs))
+
+    @property
+    def differ(self) -> str:
+        """In what networks differ, for a sentence."""
+        names = sorted({name for changes in self.variations for name in changes})
+        return f" (of different {', '.join(names)})" if names else ""
 
     def plan(self, *, background: bool = False) -> str:
         """What will be trained, in a sentence; `background`: with one.
@@ -168,8 +199,11 @@ class Recipe:
         >>> wl.recipes.Recipe.named("quick").plan(background=True)
         'recipe quick trains one network: 16 epochs to find hard negatives, 40 epochs, then 15 epochs to refine it'
         >>> import dataclasses
-        >>> dataclasses.replace(wl.recipes.Recipe.named("quick"), members=3).plan()
+        >>> three = dataclasses.replace(wl.recipes.Recipe.named("quick"), members=3)
+        >>> three.plan()
         'recipe quick trains 3 networks, whose mean is the model: 40 epochs each'
+        >>> dataclasses.replace(three, variations=[{}, {"mixup": (0.0, 0.0)}]).plan()
+        'recipe quick trains 3 networks (of different mixup), whose mean is the model: 40 epochs each'
         """
         several = self.members > 1
         what = "each" if several else "it"
@@ -180,10 +214,10 @@ class Recipe:
             refined += "; it will hear words that stand alone"
         if not self.teachers:
             before = f"{self.scout_epochs} epochs to find hard negatives, " if background else ""
-            networks = f"{self.members} networks, whose mean is the model" if several else "one network"
+            networks = f"{self.members} networks{self.differ}, whose mean is the model" if several else "one network"
             each = f"{self.epochs} epochs{' each' * several}{refined}"
             return f"recipe {self.name} trains {networks}{': ' if before or several else ', '}{before}{each}"
-        teachers = f"{self.teachers} teacher{'s' * (self.teachers > 1)} of {self.teacher_epochs} epochs"
+        teachers = f"{self.teachers} teacher{'s' * (self.teachers > 1)}{self.differ} of {self.teacher_epochs} epochs"
         final = (
             f"{self.members} of {self.epochs} epochs that learn"
             if several
