@@ -136,10 +136,10 @@ def train_classifier(
     ParameterError
         The corpus has no clips to train on, or does not fit the recipe.
     """
-    chosen = recipe_of(default_recipe(background) if recipe is None else recipe, Recipe, RECIPES)
     if not isinstance(corpus, Corpus):
         raise ArrayTypeError(f"corpus is a {type(corpus).__name__}; it must come from read_corpus")
     clips = Clips.concatenate([corpus.train, corpus.valid, corpus.test]) if everything else corpus.train
+    chosen = recipe_of(default_recipe(background, len(clips)) if recipe is None else recipe, Recipe, RECIPES)
     if not len(clips):
         raise ParameterError("corpus has no clips in its training part; it must have some")
     valid = None if everything or not len(corpus.valid) else corpus.valid

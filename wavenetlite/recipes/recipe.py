@@ -16,6 +16,8 @@ R = TypeVar("R")
 VARIABLE = ("waveforms", "frames", "variants", "network", "mixup", "label_smoothing", "lr", "weight_decay")
 """What a recipe's members may do in other ways: what needs no other features, labels or epochs."""
 
+FEW_CLIPS = 1500
+"""Below so many, a background's default is several networks: epochs are cheap, and single networks err at random."""
 SCOUT = 0.4
 """Epochs after which hard negatives are searched where there are no teachers, by those that follow."""
 
@@ -235,6 +237,7 @@ MASKS = {
 }  # fmt: skip
 FRAMES = ({"type": "FrequencyWarp", "low": 0.9, "high": 1.1, "probability": 0.5}, COLOURING, MASKS)
 WIDE_FRAMES = ({"type": "FrequencyWarp", "low": 0.88, "high": 1.12, "probability": 0.5}, COLOURING, MASKS)
+WIDEST_FRAMES = ({"type": "FrequencyWarp", "low": 0.8, "high": 1.2, "probability": 0.8}, COLOURING, MASKS)
 
 
 def waveforms(sr: int, *, wide: bool = False) -> list[dict[str, Any]]:
@@ -253,6 +256,17 @@ def waveforms(sr: int, *, wide: bool = False) -> list[dict[str, Any]]:
         *(filters if wide else []),
         {"type": "Gain", "low_db": -12.0, "high_db": 8.0},
     ]
+
+
+def cut_close(sr: int, most_ms: float, probability: float) -> list[dict[str, Any]]:
+    """In front of others: recordings cut so closely that consonants are missing, in noise that ends with them."""
+    return [
+        {"type": "Trim", "most_ms": most_ms, "sr": sr, "probability": probability},
+        {
+            "type": "BackgroundNoise", "kinds": ["white", "pink"], "snr_db": [3.0, 30.0], "everywhere": False,
+            "probability": probability,
+        },
+    ]  # fmt: skip
 
 
 QUICK = (
@@ -275,19 +289,34 @@ COMMANDS = Recipe(
     words_apart=True,
 )
 
+# For a background: its labels are hard, and hard negatives come of the network's own first epochs.
+LIVE = dataclasses.replace(
+    COMMANDS,
+    name="live",
+    waveforms=waveforms(16000, wide=True),
+    frames=WIDE_FRAMES,
+    teachers=0,
+    words_apart=False,
+    variants=20,
+    refining_epochs=70,
+    alone=True,
+)
+
 RECIPES = {
     "commands": COMMANDS,
-    # For a background: its labels are hard, and hard negatives come of the network's own first epochs.
-    "live": dataclasses.replace(
-        COMMANDS,
-        name="live",
-        waveforms=waveforms(16000, wide=True),
-        frames=WIDE_FRAMES,
-        teachers=0,
-        words_apart=False,
-        variants=20,
-        refining_epochs=70,
-        alone=True,
+    "live": LIVE,
+    # Of few speakers: each network learns from another idea of what speakers differ in; refining would cost words.
+    "few": dataclasses.replace(
+        LIVE,
+        name="few",
+        epochs=100,
+        refining_epochs=0,
+        members=3,
+        variations=[
+            {},
+            {"frames": WIDEST_FRAMES},
+            {"waveforms": [*cut_close(16000, 100.0, 0.4), *LIVE.waveforms]},
+        ],
     ),
     "digits": Recipe(
         "digits",
@@ -330,16 +359,29 @@ RECIPES = {
 }
 
 
-def default_recipe(background: object) -> str:
-    """The name of the recipe where none is given: "live" with a background, "commands" without (None, or no folders).
+def default_recipe(background: object, clips: int | None = None) -> str:
+    """The name of the recipe where none is given.
+
+    Parameters
+    ----------
+    background
+        None, or no folders: there is none.
+    clips
+        Number of clips to train on; None: many.
+
+    Returns
+    -------
+    "commands" without a background; with one "live", or "few" for fewer than `FEW_CLIPS` clips.
 
     Examples
     --------
     >>> import wavenetlite as wl
-    >>> wl.recipes.default_recipe(None), wl.recipes.default_recipe(["talk"])
-    ('commands', 'live')
+    >>> wl.recipes.default_recipe(None), wl.recipes.default_recipe(["talk"]), wl.recipes.default_recipe(["talk"], 400)
+    ('commands', 'live', 'few')
     """
-    return "commands" if background is None or background == [] else "live"
+    if background is None or background == []:
+        return "commands"
+    return "live" if clips is None or clips >= FEW_CLIPS else "few"
 
 
 def recipes() -> tuple[str, ...]:
