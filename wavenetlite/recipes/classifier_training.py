@@ -244,15 +244,18 @@ class Training:
         number = number if self.whole.variations else 1
         if number == self.number:
             return
-        self.number, seed = number, self.seed + (number - 1) * MEMBER_SEEDS
+        self.number, seed = number, self.seed_of(number)
         self.recipe = self.whole.of_member(number)
         self.clips = self.epoch_clips(self.recorded, seed)
         self.frames = self.augmented(seed)
 
+    def seed_of(self, number: int) -> int:
+        return self.seed + (number - 1) * MEMBER_SEEDS
+
     def member(self, number: int, teachers: Teachers) -> Module:
         """The network of a number from 1 on; those after the first begin with the hard negatives found last."""
         recipe, classes = self.recipe, len(self.labels)
-        seed, part = self.seed + (number - 1) * MEMBER_SEEDS, "" if number == 1 else f"-{number}"
+        seed, part = self.seed_of(number), "" if number == 1 else f"-{number}"
         model = self.network(self.labels, seed, number)
         if self.background is not None and not teachers and number == 1:
             self.scout(model)
