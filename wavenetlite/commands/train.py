@@ -76,7 +76,7 @@ archive, recordings at any depth, several of these. Files that cannot be used
 are reported and skipped.
 
 The recipe `commands` trains four networks, three teachers and one that learns
-from them; `live` trains one, and is for --background, `few` three, where there
+from them; `live` trains one, and is for --background, `few` two, where there
 are few clips. `quick` trains a small one,
 in seconds for a thousand clips, to see what the recordings are good for.
 --init begins with a trained classifier instead, such as a bundled one, for words
@@ -115,7 +115,7 @@ def add(parser: argparse.ArgumentParser) -> None:
         type=positive,
         metavar="N",
         help="train N networks, whose mean is the model: it mostly errs less, and costs N times as much (default: the"
-        " recipe's, 1 or with few clips 3)",
+        " recipe's, 1, of few and digits 2)",
     )
     parser.add_argument(
         "--teachers",
